@@ -1,0 +1,181 @@
+import { type Day, parseDay } from "./contract/window.ts";
+import { Failure } from "./errors.ts";
+
+/** Where the outbox is. */
+export interface DatabaseConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly name: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+/** A lake in a bucket. */
+export interface S3Config {
+  readonly kind: "s3";
+  /** Scheme, host and port, with nothing behind them. */
+  readonly endpoint: string;
+  readonly region: string;
+  readonly bucket: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** A lake in a local directory. */
+export interface DirectoryConfig {
+  readonly kind: "directory";
+  /** Absolute path; it is created with the first object. */
+  readonly path: string;
+}
+
+/** Where bronze and silver live. */
+export type LakeConfig = S3Config | DirectoryConfig;
+
+/** The variables that a command sees. `Deno.env` is one. */
+export interface Environment {
+  get(name: string): string | undefined;
+}
+
+/** How long after a day's end its window stays open, unless `SEAL_GRACE_MINUTES` says otherwise. */
+const DEFAULT_GRACE_MINUTES = "15";
+
+/**
+ * Reads `DJANGO_DB_*`, with the defaults of the running system.
+ *
+ * @throws {Failure} configuration: no password, or a port that is none
+ */
+export function databaseConfig(env: Environment = Deno.env): DatabaseConfig {
+  const port = env.get("DJANGO_DB_PORT") || "5432";
+  if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65535) {
+    throw new Failure(
+      "configuration",
+      `Cannot use DJANGO_DB_PORT=${JSON.stringify(port)}: a port is a number from 1 to 65535. ` +
+        `Set it to the port of Postgres, usually 5432.`,
+    );
+  }
+  return {
+    host: env.get("DJANGO_DB_HOST") || "paradedb.robson.svc.cluster.local",
+    port: Number(port),
+    name: env.get("DJANGO_DB_NAME") || "rbsdb",
+    user: env.get("DJANGO_DB_USER") || "robson",
+    password: required(env, "DJANGO_DB_PASSWORD", "the password of DJANGO_DB_USER"),
+  };
+}
+
+/**
+ * Reads `LAKE_URL` (a directory), or else `S3_*` and `AWS_*` (a bucket).
+ *
+ * @throws {Failure} configuration: a key is missing, or a URL that cannot be one
+ */
+export function lakeConfig(env: Environment = Deno.env): LakeConfig {
+  const url = env.get("LAKE_URL");
+  if (url) return directoryConfig(url);
+  return {
+    kind: "s3",
+    endpoint: s3Endpoint(env.get("S3_ENDPOINT") || "https://eu2.contabostorage.com"),
+    region: env.get("AWS_REGION") || "us-east-1",
+    bucket: env.get("S3_BUCKET") || "rbs",
+    accessKeyId: key(env, "AWS_ACCESS_KEY_ID"),
+    secretAccessKey: key(env, "AWS_SECRET_ACCESS_KEY"),
+  };
+}
+
+/**
+ * The day that the operator asked for: the flag, else `JOB_DATE`.
+ *
+ * @returns undefined where neither is given: the day is then today, by the database's clock in UTC
+ * @throws {Failure} configuration: the text is no day
+ */
+export function requestedDay(
+  flag: string | undefined,
+  env: Environment = Deno.env,
+): Day | undefined {
+  const [name, text] = flag === undefined ? ["JOB_DATE=", env.get("JOB_DATE")] : ["--date ", flag];
+  if (text === undefined) return undefined;
+  const day = parseDay(text);
+  if (day === undefined) throw new Failure("configuration", noSuchDay(name, text));
+  return day;
+}
+
+/**
+ * How long after its end a window waits for slow writers before it is sealed, in microseconds.
+ *
+ * @throws {Failure} configuration: `SEAL_GRACE_MINUTES` is no whole number of minutes
+ */
+export function sealGrace(env: Environment = Deno.env): bigint {
+  const minutes = env.get("SEAL_GRACE_MINUTES") || DEFAULT_GRACE_MINUTES;
+  if (!/^\d{1,6}$/.test(minutes)) {
+    throw new Failure(
+      "configuration",
+      `Cannot use SEAL_GRACE_MINUTES=${
+        JSON.stringify(minutes)
+      }: it is a whole number of minutes. ` +
+        `Remove it for ${DEFAULT_GRACE_MINUTES}.`,
+    );
+  }
+  return BigInt(minutes) * 60_000_000n;
+}
+
+function noSuchDay(name: string, text: string): string {
+  const problem = `Cannot use ${name}${JSON.stringify(text)}: `;
+  const remedy = name === "JOB_DATE="
+    ? "Remove JOB_DATE to run for today in UTC, or set a day such as 2025-12-28."
+    : "Give a day such as 2025-12-28.";
+  if (/\$\(|`|\$\{|\$[A-Za-z_]|%[A-Za-z]/.test(text)) {
+    return `${problem}that is a shell expression, not a day. Kubernetes runs no shell over a ` +
+      "container's env: it replaces $(NAME) of a variable that was declared before, and leaves " +
+      `everything else, such as $(date +%F), as it is. ${remedy}`;
+  }
+  if (/^\d{4}-\d{2}-\d{2}$/.test(text)) return `${problem}the calendar has no such day. ${remedy}`;
+  return `${problem}a day is written YYYY-MM-DD. ${remedy}`;
+}
+
+function directoryConfig(text: string): DirectoryConfig {
+  const url = URL.parse(text);
+  if (url?.protocol !== "file:" || url.hostname !== "" || url.search || url.hash) {
+    throw new Failure(
+      "configuration",
+      `Cannot use LAKE_URL=${JSON.stringify(withoutLogin(text))}: it names a local directory, as ` +
+        "in file:///var/lib/lake. For a bucket, remove it and set S3_ENDPOINT and S3_BUCKET.",
+    );
+  }
+  return { kind: "directory", path: decodeURIComponent(url.pathname).replace(/(?<=.)\/+$/, "") };
+}
+
+function s3Endpoint(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== "/" || url.username) {
+    throw new Failure(
+      "configuration",
+      `Cannot use S3_ENDPOINT=${JSON.stringify(withoutLogin(text))}: it is the store's address ` +
+        "and nothing more, as in https://eu2.contabostorage.com. The bucket goes into S3_BUCKET.",
+    );
+  }
+  return url.origin;
+}
+
+/** A URL as it may be shown: without the user and password that it should not hold. */
+function withoutLogin(text: string): string {
+  return text.replace(/\/\/[^/@]*@/, "//…@");
+}
+
+function key(env: Environment, name: string): string {
+  const value = required(env, name, "the lake's key (or LAKE_URL for a local directory)");
+  if (/^[\x21-\x7e]+$/.test(value)) return value;
+  const shape = /\s$/.test(value)
+    ? "ends with white space or a newline"
+    : "has a character no key has";
+  throw new Failure(
+    "configuration",
+    `Cannot use ${name}: its value ${shape}. Set it again, without quotes or a line break.`,
+  );
+}
+
+function required(env: Environment, name: string, meaning: string): string {
+  const value = env.get(name);
+  if (value) return value;
+  throw new Failure(
+    "configuration",
+    `Cannot start: ${name} is ${value === "" ? "empty" : "not set"}. Set it to ${meaning}.`,
+  );
+}

@@ -1,0 +1,44 @@
+/** A calendar day, `YYYY-MM-DD`, that exists. Only {@linkcode parseDay} makes one. */
+export type Day = string & { readonly __brand: "Day" };
+
+/** One UTC day, half-open: `[start, end)`. */
+export interface Window {
+  readonly day: Day;
+  /** The first instant of the day, in microseconds since 1970-01-01T00:00:00Z. */
+  readonly start: bigint;
+  /** The first instant of the next day, in the same unit. */
+  readonly end: bigint;
+}
+
+const MICROS_PER_DAY = 86_400_000_000n;
+
+/**
+ * Reads a day in the one spelling that paths and markers use.
+ *
+ * @returns undefined where the text is not `YYYY-MM-DD` or the calendar has no such day
+ */
+export function parseDay(text: string): Day | undefined {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || text.startsWith("0000")) return undefined;
+  try {
+    return Temporal.PlainDate.from(text, { overflow: "reject" }).toString() as Day;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The window of a day. */
+export function windowOf(day: Day): Window {
+  const midnight = Temporal.PlainDate.from(day).toZonedDateTime("UTC");
+  const start = BigInt(midnight.epochMilliseconds) * 1000n;
+  return { day, start, end: start + MICROS_PER_DAY };
+}
+
+/** The day that an instant falls on, in UTC. */
+export function dayOf(micros: bigint): Day {
+  return formatMicros(micros).slice(0, 10) as Day;
+}
+
+/** An instant in microseconds since 1970 as ISO 8601 in UTC, for people. */
+export function formatMicros(micros: bigint): string {
+  return Temporal.Instant.fromEpochNanoseconds(micros * 1000n).toString();
+}

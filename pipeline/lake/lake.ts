@@ -1,0 +1,59 @@
+import type { LakeConfig } from "../config.ts";
+import { openDirectory } from "./directory.ts";
+import { openS3 } from "./s3.ts";
+
+/** One object's content, and the tag that changes whenever the content does. */
+export interface StoredObject {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Opaque; only good for {@linkcode Condition}. */
+  readonly etag: string;
+}
+
+/** One line of a listing. */
+export interface ObjectEntry {
+  readonly key: string;
+  /** Size of the object in bytes. */
+  readonly bytes: number;
+}
+
+/** When a put may happen: only if there is no such object, or only if it still has that tag. */
+export type Condition = "absent" | { readonly etag: string };
+
+/**
+ * Where bronze and silver live: a bucket or a directory. Keys are relative, with `/` between their
+ * parts. Every method throws a {@linkcode Failure} that names the lake and the key.
+ */
+export interface Lake {
+  /** For people: `s3://rbs at https://…` or `file:///…`. Never holds a secret. */
+  readonly name: string;
+  /** Where a reader finds a key: `s3://rbs/bronze/…` or `file:///…/bronze/…`. */
+  url(key: string): string;
+  /** The whole object, or undefined where there is none. */
+  get(key: string): Promise<StoredObject | undefined>;
+  /**
+   * Stores an object at once and whole: a reader sees all of it or none. The store verifies the
+   * content on arrival.
+   *
+   * @returns `conflict` where the condition did not hold, and nothing was stored
+   */
+  put(
+    key: string,
+    body: Uint8Array<ArrayBuffer>,
+    condition?: Condition,
+  ): Promise<"stored" | "conflict">;
+  /** All objects whose key begins with the prefix, sorted by key. */
+  list(prefix: string): Promise<ObjectEntry[]>;
+  /** Removes an object; one that is not there is no error. */
+  remove(key: string): Promise<void>;
+  /** Lets go of the connections. */
+  close(): void;
+}
+
+/**
+ * Opens the lake that the configuration names. Nothing is contacted before the first operation.
+ *
+ * @param signal aborts whatever operation is under way, with the signal's reason
+ */
+export function openLake(config: LakeConfig, signal?: AbortSignal): Lake {
+  return config.kind === "s3" ? openS3(config, signal) : openDirectory(config, signal);
+}
