@@ -1,0 +1,49 @@
+import { createHash } from "node:crypto";
+
+/**
+ * The Parquet types that the contract uses, and the form in which the pipeline carries their values,
+ * which is the form in which Parquet stores them:
+ *
+ * - `STRING`: UTF-8 bytes (or a JavaScript string)
+ * - `INT32`: a number
+ * - `INT64`: a bigint
+ * - `TIMESTAMP(MICROS,UTC)`: a bigint, microseconds since 1970-01-01T00:00:00Z
+ * - `DECIMAL(20,8)`: nine bytes, the unscaled integer in big-endian two's complement
+ * - `DECIMAL(10,4)`: a bigint, the unscaled integer
+ *
+ * No value is ever held by a float or a Date.
+ */
+export type ColumnType =
+  | "STRING"
+  | "INT32"
+  | "INT64"
+  | "TIMESTAMP(MICROS,UTC)"
+  | "DECIMAL(20,8)"
+  | "DECIMAL(10,4)";
+
+/** A column of bronze or silver. */
+export interface Column {
+  readonly name: string;
+  readonly type: ColumnType;
+  readonly nullable: boolean;
+}
+
+/** A value as {@linkcode ColumnType} describes it; null where the column allows it. */
+export type Value = Uint8Array | string | bigint | number | null;
+
+/** Some rows, column by column, in the contract's order. */
+export interface RowGroup {
+  readonly rows: number;
+  readonly columns: readonly ArrayLike<Value>[];
+}
+
+/**
+ * A fingerprint of a contract: `sha256:` and the digest of one line per column, `name type` and
+ * ` not null` where that holds. Commit markers carry it, so that a change of contract is noticed.
+ */
+export function fingerprint(columns: readonly Column[]): string {
+  const text = columns
+    .map(({ name, type, nullable }) => `${name} ${type}${nullable ? "" : " not null"}\n`)
+    .join("");
+  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
+}

@@ -1,0 +1,82 @@
+/** What a `pg` client sends a COPY with, and hands its answers to. */
+export interface CopySource {
+  /** The copied bytes, in blocks that nobody writes to any more. */
+  blocks(): AsyncIterable<Uint8Array>;
+}
+
+/** What we use of the connection inside a `pg` client. */
+interface Wire {
+  query(sql: string): void;
+  readonly stream: { pause(): void; resume(): void };
+}
+
+const BLOCK_BYTES = 1 << 20;
+
+/**
+ * A COPY TO STDOUT, in the shape that `pg` takes a query in: it calls the `handle…` methods as the
+ * server's messages come. A message's bytes stay valid only during that call, for the driver reads
+ * the next message into the same buffer, so they are copied at once. While a block waits to be
+ * taken, the socket is paused.
+ */
+export function createCopy(sql: string): CopySource & Record<string, unknown> {
+  let wire: Wire;
+  let block = new Uint8Array(BLOCK_BYTES);
+  let filled = 0;
+  const full: Uint8Array[] = [];
+  let done = false;
+  let failure: unknown;
+  let wake = () => {};
+
+  const push = () => {
+    if (filled > 0) full.push(block.subarray(0, filled));
+    filled = 0;
+  };
+  const end = (error?: unknown) => {
+    failure ??= error;
+    done = true;
+    push();
+    wire.stream.resume(); // the server's last words may have come while it was paused
+    wake();
+  };
+  return {
+    submit(connection: Wire) {
+      wire = connection;
+      wire.query(sql);
+    },
+    handleCopyData({ chunk }: { chunk: Uint8Array }) {
+      if (filled + chunk.length > block.length) {
+        push();
+        block = new Uint8Array(Math.max(BLOCK_BYTES, chunk.length));
+        wire.stream.pause();
+        wake();
+      }
+      block.set(chunk, filled);
+      filled += chunk.length;
+    },
+    handleError: end,
+    handleReadyForQuery: () => end(),
+    handleCopyOutResponse() {},
+    handleCommandComplete() {},
+    handleRowDescription() {},
+    handleDataRow() {},
+    handlePortalSuspended() {},
+    handleEmptyQuery() {},
+    async *blocks() {
+      for (;;) {
+        const next = full.shift();
+        if (next !== undefined) {
+          yield next;
+        } else if (failure !== undefined) {
+          throw failure;
+        } else if (done) {
+          return;
+        } else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+            wire.stream.resume();
+          });
+        }
+      }
+    },
+  };
+}
