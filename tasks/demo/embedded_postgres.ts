@@ -1,0 +1,173 @@
+import type { DatabaseConfig } from "../../pipeline/config.ts";
+import {
+  type Account,
+  cannotStart,
+  canRun,
+  copyBinaries,
+  nativeFolder,
+  serverAccount,
+  succeedsAs,
+} from "./postgres_binaries.ts";
+import { type ServerProcess, startServer } from "./server_process.ts";
+
+/** A Postgres of our own, that ends when this process does. */
+export interface EmbeddedPostgres {
+  /** Its superuser `robson` and the empty database `rbsdb`. */
+  readonly config: DatabaseConfig;
+  /** As in `18.4`. */
+  readonly version: string;
+  /** The process that accepts connections. */
+  readonly pid: number;
+  /** Everything that it keeps on disk. It is gone when the server is. */
+  readonly folder: string;
+  /** Ends it without waiting for its clients, and waits until its folder is gone. */
+  stop(): Promise<void>;
+}
+
+/** How to start it. */
+export interface PostgresOptions {
+  /** Settings for this server, as in `{ statement_timeout: "5s" }`. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** The folder with `bin`, `lib` and `share`, where that is not the one that npm installed. */
+  readonly native?: string;
+}
+
+const USER = "robson";
+const DATABASE = "rbsdb";
+const READY_WITHIN_MS = 30_000;
+const PORTS_TO_TRY = 5;
+
+/** Nobody will miss the data after a crash, so nothing waits for the disk. */
+const SETTINGS = {
+  listen_addresses: "127.0.0.1",
+  unix_socket_directories: "",
+  fsync: "off",
+  synchronous_commit: "off",
+  full_page_writes: "off",
+  max_prepared_transactions: "10", // the outbox's writers may prepare, and the fence has to see it
+};
+
+// All of it is one process of the supervisor's, so that being killed at any step leaves nothing.
+const CREATE_AND_RUN = `
+bin=$1 folder=$2; shift 2
+"$bin/initdb" -D "$folder/data" -U ${USER} -E UTF8 --locale=C --auth=scram-sha-256 \
+  --pwfile="$folder/password" --no-sync --no-instructions >/dev/null || exit
+rm "$folder/password"
+echo "CREATE DATABASE ${DATABASE}" |
+  "$bin/postgres" --single -D "$folder/data" -c fsync=off -c log_checkpoints=off -j template1 \
+  >/dev/null || exit
+exec "$bin/postgres" -D "$folder/data" "$@"
+`;
+
+/**
+ * Starts a real Postgres on a free port of 127.0.0.1, with its data in a new temporary folder.
+ *
+ * Root runs it as another user, and then copies the binaries if that user cannot reach them.
+ *
+ * @throws {Failure} unreachable: no binaries for this platform, or the server did not come up
+ */
+export async function startPostgres(options: PostgresOptions = {}): Promise<EmbeddedPostgres> {
+  const user = await serverAccount();
+  const native = options.native ?? nativeFolder();
+  const copy = !await canRun(native, user);
+  for (let attempt = 1;; attempt++) {
+    const folder = await temporaryFolder(user);
+    try {
+      if (copy) await copyBinaries(native, `${folder}/native`, user);
+      return await run(`${copy ? `${folder}/native` : native}/bin`, folder, user, options);
+    } catch (error) {
+      await Deno.remove(folder, { recursive: true }).catch(() => {}); // the server may have done so
+      if (!(error instanceof PortTaken) || attempt === PORTS_TO_TRY) throw error;
+    }
+  }
+}
+
+/** Another program took the port between our looking for one and the server's listening on it. */
+class PortTaken extends Error {}
+
+async function run(
+  bin: string,
+  folder: string,
+  user: Account | undefined,
+  options: PostgresOptions,
+): Promise<EmbeddedPostgres> {
+  const password = crypto.randomUUID();
+  const port = freePort();
+  await createFor(user, `${folder}/password`, `${password}\n`);
+  await createFor(user, `${folder}/log`, "");
+  // Read through one handle: the log goes away with a server that fails, before we can open it.
+  using log = await Deno.open(`${folder}/log`);
+  const settings = Object.entries({ ...SETTINGS, ...options.settings, port: String(port) });
+  const server = startServer({
+    command: [
+      ...["/bin/sh", "-c", CREATE_AND_RUN, "postgres", bin, folder] as const,
+      ...settings.flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+    ],
+    log: `${folder}/log`,
+    remove: folder,
+    ...(user ? { user } : {}),
+    env: { LC_ALL: "C", TZ: "UTC" }, // with a zone given, initdb need not guess one
+  });
+  const pid = await ready(server, `${folder}/data/postmaster.pid`);
+  const said = await readAll(log);
+  if (typeof pid === "string") {
+    await server.stop();
+    if (/could not bind .*in use/.test(said)) throw new PortTaken(said);
+    const lastLines = said.trim().split("\n").slice(-10).join("\n");
+    throw cannotStart(pid, `Mend what its log complains of and run again:\n${lastLines}`);
+  }
+  return {
+    config: { host: "127.0.0.1", port, name: DATABASE, user: USER, password },
+    version: /starting PostgreSQL (\S+)/.exec(said)?.[1] ?? "unknown",
+    pid,
+    folder,
+    stop: server.stop,
+  };
+}
+
+/**
+ * Waits until the server accepts connections: it then says so in the file with its process id.
+ *
+ * @returns that id, or else why it is not ready
+ */
+async function ready(server: ServerProcess, file: string): Promise<number | string> {
+  let ended = false;
+  server.ended.then(() => ended = true);
+  const deadline = performance.now() + READY_WITHIN_MS;
+  while (!ended && performance.now() < deadline) {
+    const lines = (await Deno.readTextFile(file).catch(() => "")).split("\n");
+    if (lines[7]?.trim() === "ready") return Number(lines[0]);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return ended ? "it ended" : `it was not ready after ${READY_WITHIN_MS / 1000} s`;
+}
+
+/** A new folder that only the server's user can enter, and that it can remove. */
+async function temporaryFolder(user: Account | undefined): Promise<string> {
+  const prefix = "postgres-";
+  const folder = await Deno.makeTempDir({ prefix });
+  if (user === undefined) return folder;
+  const parent = folder.slice(0, folder.lastIndexOf("/"));
+  const open = await succeedsAs(user, '[ -w "$1" ] && [ -x "$1" ]', parent);
+  if (!open) await Deno.remove(folder);
+  const reachable = open ? folder : await Deno.makeTempDir({ prefix, dir: "/tmp" });
+  await Deno.chown(reachable, user.uid, user.gid);
+  return reachable;
+}
+
+async function createFor(user: Account | undefined, path: string, text: string): Promise<void> {
+  await Deno.writeTextFile(path, text, { createNew: true, mode: 0o600 });
+  if (user) await Deno.chown(path, user.uid, user.gid);
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+async function readAll(file: Deno.FsFile): Promise<string> {
+  const bytes = new Uint8Array((await file.stat()).size);
+  let length = 0;
+  for (let read: number | null; (read = await file.read(bytes.subarray(length)));) length += read;
+  return new TextDecoder().decode(bytes.subarray(0, length));
+}

