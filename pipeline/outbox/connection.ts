@@ -33,6 +33,11 @@ interface Client {
   readonly connection: { readonly stream: { destroy(): void } };
 }
 
+/** An instant, in microseconds since 1970 and on a whole second, as an expression of SQL. */
+export function sqlInstant(micros: bigint): string {
+  return `to_timestamp(${micros / 1_000_000n})`;
+}
+
 const asText = { getTypeParser: () => (text: string) => text };
 
 // The session reads for as long as it must, whatever limits the role has, and can change nothing.

@@ -1,5 +1,6 @@
 import type { RowGroup, Value } from "../contract/column.ts";
 import type { EventColumn, PostgresType } from "../contract/events.ts";
+import { Failure } from "../errors.ts";
 import { readDecimal10, writeDecimal20 } from "./numeric.ts";
 
 /** Row groups are cut at so many rows, or at so many bytes of COPY, whichever comes first. */
@@ -14,8 +15,8 @@ const INFINITIES = new Set([0x7fff_ffff_ffff_ffffn, -0x8000_0000_0000_0000n]);
  * Decodes `COPY … (FORMAT binary)` into row groups whose values have Parquet's form.
  *
  * @param columns what the COPY selects, in that order
- * @throws {Error} the bytes are not what the format says, or a value cannot be held; the message
- *   names the column, and the event by its first column
+ * @throws {Failure} data: a value that its column cannot hold, with the event that it belongs to
+ * @throws {Error} the bytes are not what the format says
  */
 export async function* decodeCopy(
   blocks: AsyncIterable<Uint8Array>,
@@ -119,10 +120,11 @@ function newGroup(columns: readonly EventColumn[]) {
   };
 }
 
-function misfit(column: EventColumn, ids: Value[], row: number, problem: string): Error {
+function misfit(column: EventColumn, ids: Value[], row: number, problem: string): Failure {
   const id = ids[row];
-  const event = id instanceof Uint8Array ? new TextDecoder().decode(id) : "unknown";
-  return new Error(`${column.name} of event ${event} ${problem}`);
+  const event = id instanceof Uint8Array ? new TextDecoder().decode(id) : "without an id";
+  const place = `Cannot export event ${event}: its ${column.name} ${problem}`;
+  return new Failure("data", `${place}. Correct the event in the outbox, then run again.`);
 }
 
 /** Decodes one field; undefined where the value does not fit. Made anew for each row group. */

@@ -1,0 +1,276 @@
+import type { DatabaseConfig } from "./config.ts";
+import {
+  bronzeMarkerKey,
+  bronzePrefix,
+  EVENT_COLUMNS,
+  EVENT_CONTRACT,
+  KNOWN_EVENT_TYPES,
+  OUTBOX_TABLE,
+} from "./contract/events.ts";
+import type { RowGroup } from "./contract/column.ts";
+import { type Day, dayOf, formatMicros, type Window, windowOf } from "./contract/window.ts";
+import { Failure } from "./errors.ts";
+import { confirmParts, leftovers, publish, removeLeftovers } from "./lake/commit.ts";
+import type { Lake } from "./lake/lake.ts";
+import { type BronzeCommit, type Part, readMarker, type StoredMarker } from "./lake/marker.ts";
+import { cutParts, storeParts } from "./lake/parts.ts";
+import { connect, type Connection } from "./outbox/connection.ts";
+import { databaseClock, readFence } from "./outbox/fence.ts";
+import { readSchema } from "./outbox/schema.ts";
+import * as snapshot from "./outbox/snapshot.ts";
+import { type Observer, plural } from "./progress.ts";
+import { type Layer, verifySealed } from "./verify.ts";
+
+/** What a bronze run needs. */
+export interface BronzeOptions {
+  readonly database: DatabaseConfig;
+  readonly lake: Lake;
+  /** Today by the database's clock, in UTC, where it is absent. */
+  readonly day?: Day | undefined;
+  /** Microseconds that a window waits for slow writers after its end. */
+  readonly grace: bigint;
+  /** Do everything except storing and removing objects. */
+  readonly dryRun?: boolean;
+  readonly observer: Observer;
+}
+
+/**
+ * Copies one day of the outbox into bronze: fence, snapshot, parts, marker, in that order, so that a
+ * reader of the marker sees the old state of the window or the new one and never a mixture, and a run
+ * that is killed at any point can simply be run again.
+ *
+ * A window that was sealed is compared with the outbox instead, and not written to.
+ *
+ * @returns the day that was copied
+ * @throws {Failure} nothing was published
+ */
+export async function runBronze(options: BronzeOptions): Promise<Day> {
+  const connection = await connect(options.database);
+  try {
+    const day = options.day ?? dayOf(await databaseClock(connection));
+    await copyWindow(connection, windowOf(day), options);
+    return day;
+  } finally {
+    await connection.close();
+  }
+}
+
+async function copyWindow(
+  connection: Connection,
+  window: Window,
+  { lake, grace, dryRun = false, observer }: BronzeOptions,
+): Promise<void> {
+  const { day } = window;
+  const key = bronzeMarkerKey(day);
+  const schema = await readSchema(connection);
+  observer.step({
+    step: "outbox",
+    says: `${OUTBOX_TABLE} in ${connection.name}`,
+    data: { database: connection.name },
+  });
+  if (schema.unknown.length > 0) {
+    observer.step({
+      step: "columns",
+      says: `not exported, for the contract does not know them: ${schema.unknown.join(", ")}`,
+      data: { unknown: schema.unknown },
+      warning: true,
+    });
+  }
+
+  // The marker is read before the snapshot is taken: whoever publishes a newer state in between
+  // changes the marker, and ours is then refused.
+  const previous = await readMarker(lake, "bronze", key, day);
+  const listed = await lake.list(bronzePrefix(day));
+  const fence = await readFence(connection, window, grace);
+  if (fence.now < window.start) throw notBegun(window, fence.now);
+  observer.step({
+    step: "fence",
+    says: fence.sealable
+      ? "the day is over, no earlier transaction is open"
+      : fence.reasons.join("; "),
+    data: { sealable: fence.sealable, reasons: fence.reasons },
+  });
+
+  await snapshot.beginSnapshot(connection);
+  const survey = await snapshot.survey(connection, window, schema);
+  const sealed = previous?.commit.state === "sealed" ? previous.commit : undefined;
+  if (sealed === undefined) {
+    if (survey.rows < (previous?.commit.rows ?? 0)) throw shrunk(window, previous!, survey.rows);
+    if (survey.rows === 0) throw empty(window, await snapshot.neighbours(connection, window));
+  }
+  observer.step({
+    step: "snapshot",
+    says: `${plural(survey.rows, "event")}, event_seq ${survey.minSeq} to ${survey.maxSeq}`,
+    data: {
+      rows: survey.rows,
+      event_seq_min: survey.minSeq === null ? null : String(survey.minSeq),
+      event_seq_max: survey.maxSeq === null ? null : String(survey.maxSeq),
+    },
+  });
+
+  const watched = watch(snapshot.readEvents(connection, window), survey.rows, observer);
+  const cut = cutParts(watched.groups, EVENT_COLUMNS, bronzePrefix(day));
+  if (sealed !== undefined) {
+    await verifySealed(lake, sealed, cut, BRONZE);
+    observer.step({
+      step: "verified",
+      says: `sealed before; all ${
+        plural(sealed.rows, "row")
+      } equal the outbox, nothing was written`,
+      data: { key, state: "sealed", rows: sealed.rows, parts: sealed.parts.length },
+    });
+    await removeLeftovers(lake, leftovers(listed, sealed.parts), dryRun, observer);
+    return;
+  }
+
+  const parts = await storeParts(lake, cut, !dryRun, watched.part);
+  const copied = parts.reduce((sum, { rows }) => sum + rows, 0);
+  if (copied !== survey.rows) {
+    throw new Error(`the snapshot has ${survey.rows} rows, and ${copied} were copied`);
+  }
+  await snapshot.endSnapshot(connection);
+  warnOfUnknownTypes(watched.eventTypes(), observer);
+
+  const state = fence.sealable && await stillComplete(connection, window, grace, copied, observer)
+    ? "sealed"
+    : "open";
+  const { minSeq, maxSeq } = survey;
+  const commit: BronzeCommit = {
+    ...{ layer: "bronze", day, state, rows: copied, minSeq, maxSeq },
+    ...{ contract: EVENT_CONTRACT, parts },
+  };
+  if (dryRun) {
+    observer.step({
+      step: "dry-run",
+      says: `nothing was stored; a run would publish ${plural(parts.length, "part")}, ${state}`,
+      data: { parts: parts.length, rows: copied, state },
+    });
+    return;
+  }
+  await confirmParts(lake, [bronzePrefix(day)], commit.parts);
+  const outcome = await publish(lake, key, commit, previous);
+  observer.step({
+    step: "commit",
+    says: `${lake.url(key)}, ${state}${outcome === "unchanged" ? ", as it was" : ""}`,
+    data: { key, state, rows: copied, parts: parts.length, outcome },
+  });
+  await removeLeftovers(lake, leftovers(listed, commit.parts), dryRun, observer);
+}
+
+const [ID, SEQ] = [0, 1];
+
+const BRONZE: Layer = {
+  columns: EVENT_COLUMNS,
+  contract: EVENT_CONTRACT,
+  source: "the outbox",
+  describe: (row) => `event ${row[ID]}`,
+  compare(a, b) {
+    const [seqA, seqB] = [a[SEQ], b[SEQ]] as (bigint | null)[];
+    if (seqA !== seqB) {
+      if (seqA == null || seqB == null) return seqA == null ? 1 : -1;
+      return seqA < seqB ? -1 : 1;
+    }
+    return a[ID]! < b[ID]! ? -1 : a[ID]! > b[ID]! ? 1 : 0;
+  },
+};
+
+/** Looks at the fence once more, after everything was read. */
+async function stillComplete(
+  connection: Connection,
+  window: Window,
+  grace: bigint,
+  copied: number,
+  observer: Observer,
+): Promise<boolean> {
+  const fence = await readFence(connection, window, grace);
+  const rows = await snapshot.countRows(connection, window);
+  if (fence.sealable && rows === copied) return true;
+  const reasons = rows === copied
+    ? fence.reasons
+    : [`${plural(rows - copied, "event")} came while the run was on`];
+  observer.step({
+    step: "fence",
+    says: `the window stays open: ${reasons.join("; ")}`,
+    data: { sealable: false, reasons },
+    warning: true,
+  });
+  return false;
+}
+
+/** Counts what goes by: rows for the progress, event types for the warning. */
+function watch(source: AsyncIterable<RowGroup>, of: number, observer: Observer) {
+  const types = new Map<unknown, number>();
+  const typeColumn = EVENT_COLUMNS.findIndex(({ name }) => name === "event_type");
+  let rows = 0;
+  let parts = 0;
+  async function* groups() {
+    for await (const group of source) {
+      const column = group.columns[typeColumn]!;
+      for (let i = 0; i < group.rows; i++) types.set(column[i], (types.get(column[i]) ?? 0) + 1);
+      yield group;
+      rows += group.rows;
+      observer.progress({ rows, of, parts });
+    }
+  }
+  return {
+    groups: groups(),
+    part(part: Part) {
+      parts++;
+      observer.step({
+        step: "part",
+        says: `${part.key}, ${plural(part.rows, "row")}, ${plural(part.bytes, "byte")}`,
+        data: { ...part },
+      });
+    },
+    /** Rows per event type. */
+    eventTypes(): Map<string, number> {
+      const byName = new Map<string, number>();
+      for (const [bytes, count] of types) {
+        const name = new TextDecoder().decode(bytes as Uint8Array);
+        byName.set(name, (byName.get(name) ?? 0) + count);
+      }
+      return byName;
+    },
+  };
+}
+
+function warnOfUnknownTypes(counts: ReadonlyMap<string, number>, observer: Observer): void {
+  const unknown = [...counts.keys()].filter((type) => !KNOWN_EVENT_TYPES.has(type)).sort();
+  if (unknown.length === 0) return;
+  const list = unknown.map((type) =>
+    `${JSON.stringify(type)} (${plural(counts.get(type)!, "event")})`
+  );
+  observer.step({
+    step: "event-types",
+    says: `copied, though the contract does not know them: ${list.join(", ")}`,
+    data: { unknown },
+    warning: true,
+  });
+}
+
+function notBegun(window: Window, now: bigint): Failure {
+  return new Failure(
+    "configuration",
+    `Cannot export ${window.day}: that day has not begun; the database's clock says ` +
+      `${formatMicros(now)}. Give a day that has, or none for today.`,
+  );
+}
+
+function empty({ day }: Window, neighbours: readonly string[]): Failure {
+  const near = neighbours.length === 0
+    ? `${OUTBOX_TABLE} has no events at all. Check DJANGO_DB_NAME.`
+    : `The nearest days with events are ${neighbours.join(" and ")}. Run one of them with --date.`;
+  return new Failure(
+    "data",
+    `Cannot export ${day}: no event of ${OUTBOX_TABLE} falls on it, so nothing was published. ${near}`,
+  );
+}
+
+function shrunk({ day }: Window, { commit }: StoredMarker<BronzeCommit>, rows: number): Failure {
+  return new Failure(
+    "data",
+    `Cannot export ${day}: bronze has ${plural(commit.rows, "event")} of it, and ${OUTBOX_TABLE} ` +
+      `only ${rows} now. Nothing was changed, so bronze keeps what the outbox lost. Find out who ` +
+      "removed events from the outbox, or whether this is the wrong database.",
+  );
+}

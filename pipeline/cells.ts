@@ -1,0 +1,59 @@
+/** Many values of one kind, by index, in as little memory as they need. */
+export interface Cells<T> {
+  /** The value at an index that was set before. */
+  get(index: number): T;
+  set(index: number, value: T): void;
+}
+
+// Chunks are added as indexes grow, so that nothing is ever copied to a larger place.
+const CHUNK_BITS = 14;
+const CHUNK = 1 << CHUNK_BITS;
+const WITHIN = CHUNK - 1;
+
+/** 64-bit integers. */
+export function int64Cells(): Cells<bigint> {
+  const chunks: BigInt64Array[] = [];
+  return {
+    get: (index) => chunks[index >>> CHUNK_BITS]![index & WITHIN]!,
+    set(index, value) {
+      (chunks[index >>> CHUNK_BITS] ??= new BigInt64Array(CHUNK))[index & WITHIN] = value;
+    },
+  };
+}
+
+/** Whole numbers below 2^32; one that was never set is 0. */
+export function rankCells(): Cells<number> {
+  const chunks: Uint32Array[] = [];
+  return {
+    get: (index) => chunks[index >>> CHUNK_BITS]?.[index & WITHIN] ?? 0,
+    set(index, value) {
+      (chunks[index >>> CHUNK_BITS] ??= new Uint32Array(CHUNK))[index & WITHIN] = value;
+    },
+  };
+}
+
+/** Byte arrays of one width. They are copied in, so that what they were part of can be freed. */
+export function bytesCells(width: number): Cells<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  return {
+    get(index) {
+      const at = (index & WITHIN) * width;
+      return chunks[index >>> CHUNK_BITS]!.subarray(at, at + width);
+    },
+    set(index, value) {
+      const chunk = chunks[index >>> CHUNK_BITS] ??= new Uint8Array(CHUNK * width);
+      chunk.set(value, (index & WITHIN) * width);
+    },
+  };
+}
+
+/** Texts. */
+export function textCells(): Cells<string> {
+  const chunks: string[][] = [];
+  return {
+    get: (index) => chunks[index >>> CHUNK_BITS]![index & WITHIN]!,
+    set(index, value) {
+      (chunks[index >>> CHUNK_BITS] ??= new Array(CHUNK))[index & WITHIN] = value;
+    },
+  };
+}

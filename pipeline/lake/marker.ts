@@ -1,0 +1,189 @@
+import { createHash } from "node:crypto";
+import type { Day } from "../contract/window.ts";
+import { Failure } from "../errors.ts";
+import type { Lake } from "./lake.ts";
+
+/** One Parquet file that a marker names. */
+export interface Part {
+  readonly key: string;
+  readonly rows: number;
+  readonly bytes: number;
+  /** Hexadecimal digest of the file. */
+  readonly sha256: string;
+}
+
+/** What both layers' markers say. */
+interface Commit {
+  readonly day: Day;
+  readonly state: "open" | "sealed";
+  readonly rows: number;
+  /** Fingerprint of the columns that the parts have. */
+  readonly contract: string;
+  readonly parts: readonly Part[];
+}
+
+/** The commit marker of a day's bronze. */
+export interface BronzeCommit extends Commit {
+  readonly layer: "bronze";
+  readonly minSeq: bigint | null;
+  readonly maxSeq: bigint | null;
+}
+
+/** The commit marker of a day's silver. */
+export interface SilverCommit extends Commit {
+  readonly layer: "silver";
+  /** The bronze marker that it was made from, and the hexadecimal digest of that marker's bytes. */
+  readonly bronze: { readonly key: string; readonly sha256: string };
+}
+
+/** A marker as it lies in the lake. */
+export interface StoredMarker<C> {
+  readonly key: string;
+  readonly commit: C;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly etag: string;
+  /** Hexadecimal digest of the bytes. */
+  readonly sha256: string;
+}
+
+type Json = Record<string, unknown>;
+
+const FORMAT = "deep-storage-commit/1";
+
+/**
+ * A marker's bytes. They hold nothing of the run that made them, so equal content gives equal bytes.
+ * 64-bit integers are strings, since many readers of JSON would round them.
+ */
+export function renderMarker(commit: BronzeCommit | SilverCommit): Uint8Array<ArrayBuffer> {
+  const { layer, day, state, rows, contract, parts } = commit;
+  const own = layer === "bronze"
+    ? { event_seq: { min: text(commit.minSeq), max: text(commit.maxSeq) } }
+    : { bronze: commit.bronze };
+  const document = { format: FORMAT, layer, date: day, state, rows, ...own, contract, parts };
+  return new TextEncoder().encode(JSON.stringify(document, null, 2) + "\n");
+}
+
+/**
+ * Reads the marker of a window.
+ *
+ * @returns undefined where the window has none
+ * @throws {Failure} data: the object is no marker of that window
+ */
+export async function readMarker<L extends "bronze" | "silver">(
+  lake: Lake,
+  layer: L,
+  key: string,
+  day: Day,
+): Promise<StoredMarker<L extends "bronze" ? BronzeCommit : SilverCommit> | undefined> {
+  const stored = await lake.get(key);
+  if (stored === undefined) return undefined;
+  const sha256 = createHash("sha256").update(stored.bytes).digest("hex");
+  try {
+    const commit = parseMarker(stored.bytes, layer, day);
+    return { ...stored, key, sha256, commit: commit as never };
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Failure(
+      "data",
+      `Cannot use the commit marker ${lake.url(key)}: ${message}. Find out who changed it; ` +
+        "restore it from a backup, or remove it and run bronze and silver for that day again.",
+      { cause: error },
+    );
+  }
+}
+
+function parseMarker(bytes: Uint8Array, layer: string, day: Day): BronzeCommit | SilverCommit {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw new Error("it is not JSON");
+  }
+  const marker = object(json, "the marker");
+  expect(marker.format === FORMAT, `its format is not ${FORMAT}`);
+  expect(marker.layer === layer, `its layer is not ${layer}`);
+  expect(marker.date === day, `its date is not ${day}`);
+  const { state } = marker;
+  if (state !== "open" && state !== "sealed") {
+    throw new Error('its state is not "open" or "sealed"');
+  }
+  expect(Array.isArray(marker.parts), "its parts are not a list");
+  const parts = (marker.parts as unknown[]).map((entry, i) =>
+    part(entry, `parts[${i}]`, layer, day)
+  );
+  expect(new Set(parts.map(({ key }) => key)).size === parts.length, "it names a part twice");
+  const rows = count(marker.rows, "rows");
+  expect(
+    rows === parts.reduce((sum, each) => sum + each.rows, 0),
+    "its rows are not its parts' rows",
+  );
+  const common = {
+    day,
+    state,
+    rows,
+    contract: string(marker.contract, "contract"),
+    parts,
+  } as const;
+  if (layer === "bronze") {
+    const seq = object(marker.event_seq, "event_seq");
+    const [minSeq, maxSeq] = [integer(seq.min, "event_seq.min"), integer(seq.max, "event_seq.max")];
+    return { layer, ...common, minSeq, maxSeq };
+  }
+  const bronze = object(marker.bronze, "bronze");
+  const source = { key: string(bronze.key, "bronze.key"), sha256: digest(bronze.sha256, "bronze") };
+  return { layer: "silver", ...common, bronze: source };
+}
+
+function part(entry: unknown, place: string, layer: string, day: Day): Part {
+  const { key, rows, bytes, sha256 } = object(entry, place);
+  const folder = layer === "bronze"
+    ? `bronze/events/date=${day}/`
+    : `silver/stop_executions/client_id=[^/]+/date=${day}/`;
+  const name = string(key, `${place}.key`);
+  expect(new RegExp(`^${folder}[^/]+\\.parquet$`).test(name), `${place} lies outside the window`);
+  return {
+    key: name,
+    rows: count(rows, `${place}.rows`),
+    bytes: count(bytes, `${place}.bytes`),
+    sha256: digest(sha256, place),
+  };
+}
+
+function expect(holds: boolean, problem: string): void {
+  if (!holds) throw new Error(problem);
+}
+
+function object(value: unknown, place: string): Json {
+  expect(
+    typeof value === "object" && value !== null && !Array.isArray(value),
+    `${place} is no object`,
+  );
+  return value as Json;
+}
+
+function string(value: unknown, place: string): string {
+  expect(typeof value === "string" && value !== "", `${place} is no text`);
+  return value as string;
+}
+
+function count(value: unknown, place: string): number {
+  expect(Number.isSafeInteger(value) && value as number >= 0, `${place} is no count`);
+  return value as number;
+}
+
+function digest(value: unknown, place: string): string {
+  expect(/^[0-9a-f]{64}$/.test(String(value)), `${place}.sha256 is no digest`);
+  return value as string;
+}
+
+function integer(value: unknown, place: string): bigint | null {
+  expect(
+    value === null || /^-?\d{1,19}$/.test(String(value)),
+    `${place} is no integer in a string`,
+  );
+  return value === null ? null : BigInt(value as string);
+}
+
+function text(value: bigint | null): string | null {
+  return value === null ? null : String(value);
+}

@@ -1,0 +1,128 @@
+import type { Column, RowGroup } from "../contract/column.ts";
+import { Failure } from "../errors.ts";
+import type { Lake } from "./lake.ts";
+import type { Part } from "./marker.ts";
+import { openPart, type PartReader } from "./parquet_reader.ts";
+import { createPart, type PartFile } from "./parquet_writer.ts";
+import { createHash } from "node:crypto";
+
+/** A part is ended at the row group with which it reaches this size, in bytes. */
+const TARGET_BYTES = 24 << 20;
+/** No part is larger, since a part is one request and lies in memory whole. */
+const MOST_BYTES = 64 << 20;
+
+/** A part and its bytes, before it is stored. */
+export interface NewPart extends Part {
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Turns row groups into parts of a bounded size. Equal rows give equal parts, with equal names, since
+ * a name holds the digest of the content.
+ *
+ * @param prefix the folder that the parts are named into, ending with `/`
+ * @throws {Failure} data: a single row group is larger than a part may be
+ */
+export async function* cutParts(
+  groups: AsyncIterable<RowGroup> | Iterable<RowGroup>,
+  columns: readonly Column[],
+  prefix: string,
+): AsyncGenerator<NewPart> {
+  let index = 0;
+  let open = createPart(columns);
+  for await (const group of groups) {
+    open.write(group);
+    if (open.bytes < TARGET_BYTES) continue;
+    yield name(open.finish(), prefix, index++);
+    open = createPart(columns);
+  }
+  if (open.rows > 0) yield name(open.finish(), prefix, index);
+}
+
+function name({ rows, body, sha256 }: PartFile, prefix: string, index: number): NewPart {
+  const number = String(index).padStart(5, "0");
+  const key = `${prefix}part-${number}-${sha256.slice(0, 32)}.parquet`;
+  if (body.length > MOST_BYTES) {
+    throw new Failure(
+      "data",
+      `Cannot write ${key}: it has ${body.length >> 20} MiB in ${rows} rows, and a part may have ` +
+        `${MOST_BYTES >> 20}. Look for events whose payload_json or error_message is that large.`,
+    );
+  }
+  return { key, rows, bytes: body.length, sha256, body };
+}
+
+/** How many parts, and how many bytes of them, may be on their way to the lake at once. */
+const PARTS_UNDER_WAY = 4;
+const BYTES_UNDER_WAY = 32 << 20;
+
+/**
+ * Stores parts while the next ones are made, a few at once.
+ *
+ * @param store whether to store them at all
+ * @param onPart hears of each part as it goes on its way
+ * @returns what a marker says of them, in order
+ */
+export async function storeParts(
+  lake: Lake,
+  parts: AsyncIterable<NewPart>,
+  store: boolean,
+  onPart: (part: Part) => void,
+): Promise<Part[]> {
+  const named: Part[] = [];
+  const underWay = new Set<Promise<unknown>>();
+  let bytes = 0;
+  for await (const { body, ...part } of parts) {
+    named.push(part);
+    onPart(part);
+    if (!store) continue;
+    bytes += part.bytes;
+    const put = lake.put(part.key, body).then(() => {
+      underWay.delete(put);
+      bytes -= part.bytes;
+    });
+    put.catch(() => {}); // awaited below, only later
+    underWay.add(put);
+    while (underWay.size > PARTS_UNDER_WAY || bytes > BYTES_UNDER_WAY) await Promise.race(underWay);
+  }
+  await Promise.all(underWay);
+  return named;
+}
+
+/**
+ * Reads a part that a marker names, and proves that it is the one.
+ *
+ * @throws {Failure} data: it is missing, has other bytes or rows than the marker says, or is no
+ *   Parquet file
+ */
+export async function readPart(lake: Lake, part: Part): Promise<PartReader> {
+  const stored = await lake.get(part.key);
+  if (stored === undefined) throw damaged(lake, part, "it is not there");
+  const problem = difference(part, stored.bytes);
+  if (problem !== undefined) throw damaged(lake, part, problem);
+  try {
+    const reader = openPart(stored.bytes);
+    if (reader.rows === part.rows) return reader;
+  } catch (error) {
+    throw damaged(lake, part, `it is no readable Parquet file (${(error as Error).message})`);
+  }
+  throw damaged(lake, part, `its footer says other rows than the commit marker (${part.rows})`);
+}
+
+/** How bytes differ from what a marker says of a part; undefined where they do not. */
+export function difference(part: Part, body: Uint8Array): string | undefined {
+  if (body.length !== part.bytes) {
+    return `it has ${body.length} bytes, and the commit marker says ${part.bytes}`;
+  }
+  const sha256 = createHash("sha256").update(body).digest("hex");
+  return sha256 === part.sha256 ? undefined : "its sha256 is not the one in the commit marker";
+}
+
+/** The failure that a part is not what its marker says. */
+export function damaged(lake: Lake, { key }: Part, problem: string): Failure {
+  return new Failure(
+    "data",
+    `Cannot use ${lake.url(key)}: ${problem}. The object was changed after it was published; ` +
+      "restore it, or remove the day's commit marker and run the day again.",
+  );
+}

@@ -1,0 +1,158 @@
+import type { RowGroup, Value } from "./contract/column.ts";
+import { EXECUTION_COLUMNS } from "./contract/executions.ts";
+import { EXECUTION_STATUS } from "./contract/events.ts";
+import { bytesCells, int64Cells, rankCells, textCells } from "./cells.ts";
+
+/** The columns of bronze that a replay reads, in the order in which {@linkcode Replay.add} takes them. */
+export const REPLAYED_COLUMNS = [
+  "event_type",
+  "operation_id",
+  "client_id",
+  "event_id",
+  "occurred_at",
+  "symbol",
+  "source",
+  "stop_price",
+  "trigger_price",
+  "quantity",
+  "side",
+  "exchange_order_id",
+  "fill_price",
+  "slippage_pct",
+] as const;
+
+/** Where the columns begin of which a row of silver has the last value that was not null. */
+const FIRST_CARRIED = 7;
+
+/** Which event's time each of silver's three times is. */
+const TIMES: ReadonlyMap<string, string> = new Map([
+  ["STOP_TRIGGERED", "triggered_at"],
+  ["EXECUTION_SUBMITTED", "submitted_at"],
+  ["EXECUTED", "executed_at"],
+]);
+
+/** One client's executions. */
+export interface ClientExecutions {
+  readonly client: bigint;
+  readonly rows: number;
+  /** By operation, in silver's columns. */
+  groups(): Iterable<RowGroup>;
+}
+
+/** The state that events leave their operations in. */
+export interface Replay {
+  /**
+   * Folds an event in; events of other than the execution types change nothing.
+   *
+   * @param values the event's values, by {@linkcode REPLAYED_COLUMNS}
+   * @param rank the event's place in the order of the replay, from 1. Events may come in any order:
+   *   of two values for one cell, the one with the higher rank stays.
+   */
+  add(values: readonly ArrayLike<Value>[], row: number, rank: number): void;
+  /** Operations so far. */
+  readonly operations: number;
+  /** All executions, by client. */
+  clients(): Iterable<ClientExecutions>;
+}
+
+const GROUP_ROWS = 20_000;
+
+/** Begins a replay. It keeps about 300 bytes per operation, and nothing per event. */
+export function createReplay(): Replay {
+  const indexes = new Map<bigint, number>();
+  // What every event has comes from the last one, so one rank serves these.
+  const lastRank = rankCells();
+  const last = {
+    operation_id: int64Cells(),
+    client_id: int64Cells(),
+    execution_id: textCells(),
+    symbol: textCells(),
+    source: textCells(),
+    status: textCells(),
+  };
+  const carried = {
+    stop_price: bytesCells(9),
+    trigger_price: bytesCells(9),
+    quantity: bytesCells(9),
+    side: textCells(),
+    exchange_order_id: textCells(),
+    fill_price: bytesCells(9),
+    slippage_pct: int64Cells(),
+    triggered_at: int64Cells(),
+    submitted_at: int64Cells(),
+    executed_at: int64Cells(),
+  };
+  const ranks = new Map(Object.keys(carried).map((name) => [name, rankCells()]));
+
+  const carry = (name: keyof typeof carried, index: number, value: Value, rank: number) => {
+    const seen = ranks.get(name)!;
+    if (value === null || rank < seen.get(index)) return;
+    seen.set(index, rank);
+    carried[name].set(index, value as never);
+  };
+  const carriedNames = REPLAYED_COLUMNS.slice(FIRST_CARRIED) as (keyof typeof carried)[];
+
+  return {
+    get operations() {
+      return indexes.size;
+    },
+    add(values, row, rank) {
+      const type = values[0]![row] as string;
+      const status = EXECUTION_STATUS.get(type);
+      if (status === undefined) return;
+      const operation = values[1]![row] as bigint;
+      let index = indexes.get(operation);
+      if (index === undefined) indexes.set(operation, index = indexes.size);
+      if (rank > lastRank.get(index)) {
+        lastRank.set(index, rank);
+        last.operation_id.set(index, operation);
+        last.client_id.set(index, values[2]![row] as bigint);
+        last.execution_id.set(index, values[3]![row] as string);
+        last.symbol.set(index, values[5]![row] as string);
+        last.source.set(index, values[6]![row] as string);
+        last.status.set(index, status);
+      }
+      const time = TIMES.get(type) as keyof typeof carried | undefined;
+      if (time !== undefined) carry(time, index, values[4]![row]!, rank);
+      for (let i = 0; i < carriedNames.length; i++) {
+        carry(carriedNames[i]!, index, values[FIRST_CARRIED + i]![row]!, rank);
+      }
+    },
+    *clients() {
+      const { client_id: client, operation_id: operation } = last;
+      const order = Uint32Array.from({ length: indexes.size }, (_, i) => i);
+      order.sort((a, b) =>
+        compare(client.get(a), client.get(b)) || compare(operation.get(a), operation.get(b))
+      );
+      const cell = (name: string, index: number): Value => {
+        if (name in last) return last[name as keyof typeof last].get(index);
+        return ranks.get(name)!.get(index) === 0
+          ? null
+          : carried[name as keyof typeof carried].get(index);
+      };
+      for (let from = 0; from < order.length;) {
+        const id = client.get(order[from]!);
+        let to = from + 1;
+        while (to < order.length && client.get(order[to]!) === id) to++;
+        const members = order.subarray(from, to);
+        yield { client: id, rows: members.length, groups: () => rowGroups(members, cell) };
+        from = to;
+      }
+    },
+  };
+}
+
+function* rowGroups(
+  members: Uint32Array,
+  cell: (name: string, index: number) => Value,
+): Generator<RowGroup> {
+  for (let from = 0; from < members.length; from += GROUP_ROWS) {
+    const some = Array.from(members.subarray(from, from + GROUP_ROWS));
+    const columns = EXECUTION_COLUMNS.map(({ name }) => some.map((index) => cell(name, index)));
+    yield { rows: some.length, columns };
+  }
+}
+
+function compare(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
