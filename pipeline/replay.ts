@@ -52,7 +52,7 @@ export interface Replay {
   /** Operations so far. */
   readonly operations: number;
   /** All executions, by client. */
-  clients(): Iterable<ClientExecutions>;
+  clients(): ClientExecutions[];
 }
 
 const GROUP_ROWS = 20_000;
@@ -118,7 +118,7 @@ export function createReplay(): Replay {
         carry(carriedNames[i]!, index, values[FIRST_CARRIED + i]![row]!, rank);
       }
     },
-    *clients() {
+    clients() {
       const { client_id: client, operation_id: operation } = last;
       const order = Uint32Array.from({ length: indexes.size }, (_, i) => i);
       order.sort((a, b) =>
@@ -130,14 +130,16 @@ export function createReplay(): Replay {
           ? null
           : carried[name as keyof typeof carried].get(index);
       };
+      const clients: ClientExecutions[] = [];
       for (let from = 0; from < order.length;) {
         const id = client.get(order[from]!);
         let to = from + 1;
         while (to < order.length && client.get(order[to]!) === id) to++;
         const members = order.subarray(from, to);
-        yield { client: id, rows: members.length, groups: () => rowGroups(members, cell) };
+        clients.push({ client: id, rows: members.length, groups: () => rowGroups(members, cell) });
         from = to;
       }
+      return clients;
     },
   };
 }

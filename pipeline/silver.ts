@@ -18,7 +18,7 @@ import {
 } from "./lake/marker.ts";
 import { cutParts, damaged, type NewPart, readPart, storeParts } from "./lake/parts.ts";
 import { type Observer, plural } from "./progress.ts";
-import { createReplay, type Replay, REPLAYED_COLUMNS } from "./replay.ts";
+import { type ClientExecutions, createReplay, type Replay, REPLAYED_COLUMNS } from "./replay.ts";
 import { placer, unsequencedRanks } from "./replay_order.ts";
 import { type Layer, verifySealed } from "./verify.ts";
 
@@ -83,7 +83,8 @@ async function transform(
     data: { events, executions: replay.operations },
   });
 
-  const cut = cutClients(replay, day);
+  const clients = replay.clients();
+  const cut = cutClients(clients, day);
   if (previous?.commit.state === "sealed") {
     await verifySealed(lake, previous.commit, cut, SILVER);
     const { rows, parts } = previous.commit;
@@ -92,12 +93,12 @@ async function transform(
       says: `sealed before; all ${plural(rows, "row")} follow from bronze, nothing was written`,
       data: { key: previous.key, state: "sealed", rows, parts: parts.length },
     });
-    const listed = await listAll(lake, folders(replay, previous.commit.parts, day));
+    const listed = await listAll(lake, folders(clients, previous.commit.parts, day));
     await removeLeftovers(lake, leftovers(listed, parts), dryRun, observer);
     return;
   }
 
-  const places = folders(replay, previous?.commit.parts ?? [], day);
+  const places = folders(clients, previous?.commit.parts ?? [], day);
   const listed = await listAll(lake, places);
   let stored = 0;
   const parts = await storeParts(lake, cut, !dryRun, (part) => {
@@ -163,15 +164,22 @@ async function* readers(lake: Lake, parts: readonly Part[]) {
   for (const part of parts) yield await readPart(lake, part);
 }
 
-async function* cutClients(replay: Replay, day: Day): AsyncGenerator<NewPart> {
-  for (const { client, groups } of replay.clients()) {
+async function* cutClients(
+  clients: readonly ClientExecutions[],
+  day: Day,
+): AsyncGenerator<NewPart> {
+  for (const { client, groups } of clients) {
     yield* cutParts(groups(), EXECUTION_COLUMNS, silverPrefix(client, day));
   }
 }
 
 /** Every folder in which this day has parts, or had some. */
-function folders(replay: Replay, before: readonly Part[], day: Day): Set<string> {
-  const now = Array.from(replay.clients(), ({ client }) => silverPrefix(client, day));
+function folders(
+  clients: readonly ClientExecutions[],
+  before: readonly Part[],
+  day: Day,
+): Set<string> {
+  const now = clients.map(({ client }) => silverPrefix(client, day));
   return new Set([...now, ...before.map(folder)]);
 }
 
