@@ -1,0 +1,133 @@
+import pg from "pg";
+import type { DatabaseConfig } from "../../pipeline/config.ts";
+import { type EmbeddedPostgres, startPostgres } from "../../tasks/demo/embedded_postgres.ts";
+import { CREATE_OUTBOX } from "../../tasks/demo/events.ts";
+
+/** A row as Postgres writes it: every value in its own text. */
+export type TextRow = Record<string, string | null>;
+
+/** What the tests use of a pg client. */
+export interface TextClient {
+  connect(): Promise<void>;
+  query(sql: string, params?: readonly unknown[]): Promise<{ readonly rows: TextRow[] }>;
+  end(): Promise<void>;
+  on(event: "error", listener: (error: Error) => void): void;
+}
+
+/** A database of one test, with an empty `stop_events`. It is dropped at the end of its block. */
+export interface Outbox extends AsyncDisposable {
+  /** Its owner, a superuser. */
+  readonly config: DatabaseConfig;
+  /** Runs one or more statements as the owner, in the same session each time. */
+  query(sql: string, params?: readonly unknown[]): Promise<TextRow[]>;
+  /** One more session, such as a slow writer's. It ends with the database. */
+  connect(config?: DatabaseConfig): Promise<TextClient>;
+  /** Makes a user that may log in, and runs the grants as the owner. It ends with the database. */
+  role(name: string, grants: string): Promise<DatabaseConfig>;
+}
+
+/** How a test's database begins. */
+export interface OutboxOptions {
+  /** Statements that fill it, such as `RUNBOOK_EVENTS`. */
+  readonly events?: readonly string[];
+}
+
+// One server for all tests of a file that imports this. The hooks run outside of any test, whose
+// sanitizers would take a server for a leak.
+let server: EmbeddedPostgres | undefined;
+Deno.test.beforeAll(async () => {
+  server = await startPostgres();
+});
+Deno.test.afterAll(async () => {
+  await server?.stop();
+  server = undefined;
+});
+
+/** The server's own database, as its superuser, for what concerns no single database. */
+export function serverConfig(): DatabaseConfig {
+  if (server === undefined) throw new Error("The server runs only while tests do.");
+  return server.config;
+}
+
+/** Opens a session. Its owner ends it. */
+export async function session(config: DatabaseConfig): Promise<TextClient> {
+  const { name: database, ...address } = config;
+  const identity = { getTypeParser: () => (text: unknown) => text };
+  const client: TextClient = new pg.Client({ ...address, database, types: identity });
+  client.on("error", () => {}); // a session that is killed from outside is no uncaught error
+  await client.connect();
+  return client;
+}
+
+/** Makes a database for one test: `await using db = await outbox()`. */
+export async function outbox({ events = [] }: OutboxOptions = {}): Promise<Outbox> {
+  const name = `t_${crypto.randomUUID().replaceAll("-", "")}`;
+  const config = { ...serverConfig(), name };
+  const sessions: TextClient[] = [];
+  const roles: string[] = [];
+
+  async function connect(as: DatabaseConfig = config): Promise<TextClient> {
+    const client = await session(as);
+    sessions.push(client);
+    return client;
+  }
+
+  async function end(): Promise<void> {
+    await rollBackPrepared(config); // they would keep the database from being dropped
+    await asServerOwner(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`, ...roles.map(dropRole));
+    await Promise.all(sessions.map((client) => client.end()));
+  }
+
+  await asServerOwner(`CREATE DATABASE ${name}`);
+  try {
+    const owner = await connect();
+    const query = async (sql: string, params?: readonly unknown[]) => {
+      const result = await owner.query(sql, params);
+      return result.rows ?? [];
+    };
+    for (const sql of [CREATE_OUTBOX, ...events]) await query(sql);
+    return {
+      config,
+      query,
+      connect,
+      async role(user, grants) {
+        const password = crypto.randomUUID();
+        await query(`CREATE ROLE ${pg.escapeIdentifier(user)} LOGIN PASSWORD '${password}'`);
+        roles.push(user);
+        await query(grants);
+        return { ...config, user, password };
+      },
+      [Symbol.asyncDispose]: end,
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+/** The grants went with the database; those on shared objects are taken back first. */
+function dropRole(user: string): string {
+  const role = pg.escapeIdentifier(user);
+  return `DROP OWNED BY ${role}; DROP ROLE ${role}`;
+}
+
+async function rollBackPrepared(config: DatabaseConfig): Promise<void> {
+  const client = await session(config);
+  try {
+    const { rows } = await client.query(
+      "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()",
+    );
+    for (const { gid } of rows) await client.query(`ROLLBACK PREPARED ${pg.escapeLiteral(gid)}`);
+  } finally {
+    await client.end();
+  }
+}
+
+async function asServerOwner(...statements: string[]): Promise<void> {
+  const client = await session(serverConfig());
+  try {
+    for (const sql of statements) await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
