@@ -2,17 +2,7 @@ import pg from "pg";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { type EmbeddedPostgres, startPostgres } from "../../tasks/demo/embedded_postgres.ts";
 import { CREATE_OUTBOX } from "../../tasks/demo/events.ts";
-
-/** A row as Postgres writes it: every value in its own text. */
-export type TextRow = Record<string, string | null>;
-
-/** What the tests use of a pg client. */
-export interface TextClient {
-  connect(): Promise<void>;
-  query(sql: string, params?: readonly unknown[]): Promise<{ readonly rows: TextRow[] }>;
-  end(): Promise<void>;
-  on(event: "error", listener: (error: Error) => void): void;
-}
+import { session, type TextClient, type TextRow } from "./pg_session.ts";
 
 /** A database of one test, with an empty `stop_events`. It is dropped at the end of its block. */
 export interface Outbox extends AsyncDisposable {
@@ -47,16 +37,6 @@ Deno.test.afterAll(async () => {
 export function serverConfig(): DatabaseConfig {
   if (server === undefined) throw new Error("The server runs only while tests do.");
   return server.config;
-}
-
-/** Opens a session. Its owner ends it. */
-export async function session(config: DatabaseConfig): Promise<TextClient> {
-  const { name: database, ...address } = config;
-  const identity = { getTypeParser: () => (text: unknown) => text };
-  const client: TextClient = new pg.Client({ ...address, database, types: identity });
-  client.on("error", () => {}); // a session that is killed from outside is no uncaught error
-  await client.connect();
-  return client;
 }
 
 /** Makes a database for one test: `await using db = await outbox()`. */

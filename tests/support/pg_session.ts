@@ -1,0 +1,23 @@
+import pg from "pg";
+import type { DatabaseConfig } from "../../pipeline/config.ts";
+
+/** A row as Postgres writes it: every value in its own text. */
+export type TextRow = Record<string, string | null>;
+
+/** What the tests use of a pg client. */
+export interface TextClient {
+  connect(): Promise<void>;
+  query(sql: string, params?: readonly unknown[]): Promise<{ readonly rows: TextRow[] }>;
+  end(): Promise<void>;
+  on(event: "error", listener: (error: Error) => void): void;
+}
+
+/** Opens a session. Its owner ends it. */
+export async function session(config: DatabaseConfig): Promise<TextClient> {
+  const { name: database, ...address } = config;
+  const identity = { getTypeParser: () => (text: unknown) => text };
+  const client: TextClient = new pg.Client({ ...address, database, types: identity });
+  client.on("error", () => {}); // a session that is killed from outside is no uncaught error
+  await client.connect();
+  return client;
+}

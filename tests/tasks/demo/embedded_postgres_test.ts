@@ -1,0 +1,188 @@
+import { startPostgres } from "../../../tasks/demo/embedded_postgres.ts";
+import {
+  canRun,
+  copyBinaries,
+  nativeFolder,
+  serverAccount,
+} from "../../../tasks/demo/postgres_binaries.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "../../support/assert.ts";
+import { session } from "../../support/pg_session.ts";
+import type { DatabaseConfig } from "../../../pipeline/config.ts";
+
+/** The one value that a statement gives. */
+async function ask(config: DatabaseConfig, sql: string): Promise<string | null | undefined> {
+  const client = await session(config);
+  try {
+    return Object.values((await client.query(sql)).rows[0] ?? {})[0];
+  } finally {
+    await client.end();
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
+}
+
+async function isRunning(pid: number): Promise<boolean> {
+  const command = new Deno.Command("/bin/sh", { args: ["-c", `kill -0 ${pid}`], stderr: "null" });
+  return (await command.output()).success;
+}
+
+async function portIsOpen(port: number): Promise<boolean> {
+  try {
+    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function eventually(condition: () => Promise<boolean>, withinMs = 20_000): Promise<boolean> {
+  const deadline = performance.now() + withinMs;
+  while (!await condition()) {
+    if (performance.now() > deadline) return false;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return true;
+}
+
+Deno.test("it is a real Postgres with an empty rbsdb, and its end leaves nothing", async () => {
+  const server = await startPostgres();
+  try {
+    assertMatch(server.version, /^18\.\d+$/);
+    const { config } = server;
+    assertEquals([config.host, config.name, config.user], ["127.0.0.1", "rbsdb", "robson"]);
+    assertEquals(await ask(config, "SELECT current_database()"), "rbsdb");
+    assertEquals(await ask(config, "SHOW server_encoding"), "UTF8");
+    assertEquals(await ask(config, "SELECT usesuper FROM pg_user WHERE usename = 'robson'"), "t");
+    assertEquals(await ask(config, "SHOW max_prepared_transactions"), "10");
+    assertEquals(await ask(config, "SELECT count(*) FROM pg_stat_user_tables"), "0");
+    assertEquals((await Deno.stat(server.folder)).mode! & 0o777, 0o700);
+    assert(!await exists(`${server.folder}/password`), "the password file stays");
+    assert(await isRunning(server.pid));
+  } finally {
+    await server.stop();
+  }
+  assert(!await exists(server.folder), "the folder stays");
+  assert(!await portIsOpen(server.config.port), "the port stays open");
+  assert(!await isRunning(server.pid), "the process stays");
+});
+
+Deno.test("it asks for its password", async () => {
+  const server = await startPostgres();
+  try {
+    await assertRejects(
+      () => session({ ...server.config, password: "guessed" }),
+      Error,
+      "password authentication failed",
+    );
+  } finally {
+    await server.stop();
+  }
+});
+
+Deno.test("it takes settings, and ends although a client is connected", async () => {
+  const server = await startPostgres({ settings: { statement_timeout: "7s" } });
+  const client = await session(server.config);
+  try {
+    assertEquals((await client.query("SHOW statement_timeout")).rows, [{
+      statement_timeout: "7s",
+    }]);
+    await client.query("BEGIN");
+  } finally {
+    await server.stop();
+    await client.end();
+  }
+  assert(!await exists(server.folder));
+});
+
+Deno.test("two run side by side", async () => {
+  const [one, two] = await Promise.all([startPostgres(), startPostgres()]);
+  try {
+    assert(one.config.port !== two.config.port);
+    assert(one.config.password !== two.config.password);
+    await ask(one.config, "CREATE TABLE mine ()");
+    assertEquals(await ask(one.config, "SELECT to_regclass('mine')"), "mine");
+    assertEquals(await ask(two.config, "SELECT to_regclass('mine')"), null);
+  } finally {
+    await Promise.all([one.stop(), two.stop()]);
+  }
+});
+
+Deno.test("a server that cannot start says why, and leaves nothing", async () => {
+  const error = await assertRejects(() => startPostgres({ settings: { shared_buffers: "many" } }));
+  assert(error instanceof Error);
+  assertMatch(error.message, /^Cannot start the embedded Postgres: it ended\. .*\n.*"many"/);
+});
+
+Deno.test("when the process that started it is killed, it ends and leaves nothing", async () => {
+  const module = import.meta.resolve("../../../tasks/demo/embedded_postgres.ts");
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", "--allow-all", "--no-prompt"],
+      ...["--config", new URL(import.meta.resolve("../../../deno.json")).pathname, "-"],
+    ],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const script = `
+    import { startPostgres } from ${JSON.stringify(module)};
+    const { pid, folder, config: { port } } = await startPostgres();
+    const client = await Deno.connect({ port }); // it accepts one
+    console.log(JSON.stringify({ pid, folder, port }));
+    setInterval(() => {}, 1000);`;
+  let line = "";
+  try {
+    await new Blob([script]).stream().pipeTo(child.stdin);
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      line += text;
+      if (line.endsWith("\n")) break; // and with that the stream is closed
+    }
+  } finally {
+    child.kill("SIGKILL");
+    await child.status;
+  }
+  const { pid, folder, port } = JSON.parse(line);
+  assert(await eventually(async () => !await isRunning(pid)), "the process stays");
+  assert(await eventually(async () => !await exists(folder)), "the folder stays");
+  assert(!await portIsOpen(port), "the port stays open");
+});
+
+Deno.test("binaries that the server's user cannot run are copied to where it can", async (t) => {
+  const home = await Deno.makeTempDir(); // only for us, as a home is
+  const native = `${home}/native`;
+  const user = await serverAccount();
+  try {
+    await copyBinaries(nativeFolder(), native, undefined);
+    await t.step({
+      name: "root's, below a folder of mode 700",
+      ignore: user === undefined,
+      fn: async () => {
+        assert(!await canRun(native, user));
+        await startsFrom(native);
+      },
+    });
+    await t.step("some whose libraries are not linked", async () => {
+      for await (const { name, isSymlink } of Deno.readDir(`${native}/lib`)) {
+        if (isSymlink) await Deno.remove(`${native}/lib/${name}`);
+      }
+      await Deno.chmod(home, 0o755);
+      assert(!await canRun(native, user));
+      assert(await exists(`${native}/pg-symlinks.json`));
+      await startsFrom(native);
+    });
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+});
+
+async function startsFrom(native: string): Promise<void> {
+  const server = await startPostgres({ native });
+  try {
+    assertEquals(await ask(server.config, "SELECT 1"), "1");
+    assert(await exists(`${server.folder}/native/bin/postgres`), "no copy was made");
+  } finally {
+    await server.stop();
+  }
+  assert(!await exists(server.folder), "the copy stays");
+}
