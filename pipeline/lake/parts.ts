@@ -7,7 +7,7 @@ import { createPart, type PartFile } from "./parquet_writer.ts";
 import { createHash } from "node:crypto";
 
 /** A part is ended at the row group with which it reaches this size, in bytes. */
-const TARGET_BYTES = 24 << 20;
+const TARGET_BYTES = 15 << 20;
 /** No part is larger, since a part is one request and lies in memory whole. */
 const MOST_BYTES = 64 << 20;
 
@@ -54,7 +54,7 @@ function name({ rows, body, sha256 }: PartFile, prefix: string, index: number): 
 
 /** How many parts, and how many bytes of them, may be on their way to the lake at once. */
 const PARTS_UNDER_WAY = 4;
-const BYTES_UNDER_WAY = 32 << 20;
+const BYTES_UNDER_WAY = 16 << 20;
 
 /**
  * Stores parts while the next ones are made, a few at once.

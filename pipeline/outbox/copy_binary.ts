@@ -4,8 +4,8 @@ import { Failure } from "../errors.ts";
 import { readDecimal10, writeDecimal20 } from "./numeric.ts";
 
 /** Row groups are cut at so many rows, or at so many bytes of COPY, whichever comes first. */
-const GROUP_ROWS = 20_000;
-const GROUP_BYTES = 16 << 20;
+const GROUP_ROWS = 10_000;
+const GROUP_BYTES = 8 << 20;
 
 const SIGNATURE = [..."PGCOPY\n\xff\r\n\0"].map((char) => char.charCodeAt(0));
 const POSTGRES_EPOCH = 946_684_800_000_000n; // 2000-01-01 in microseconds since 1970
@@ -158,49 +158,54 @@ const DECODERS: Record<DecoderName, () => Decoder> = {
   percent: () => (_, view, offset) => readDecimal10(view, offset),
 };
 
-/** Two hexadecimal digits for every byte, as the two bytes of their ASCII text. */
-const HEX = Array.from({ length: 256 }, (_, byte) => {
-  const text = byte.toString(16).padStart(2, "0");
-  return [text.charCodeAt(0), text.charCodeAt(1)] as const;
-});
-const HYPHENS_BEFORE = new Set([4, 6, 8, 10]);
+/** The ASCII codes of a byte's two hexadecimal digits. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const HIGH_DIGIT = Uint8Array.from(HEX, (digits) => digits.charCodeAt(0));
+const LOW_DIGIT = Uint8Array.from(HEX, (digits) => digits.charCodeAt(1));
+const HYPHEN = 0x2d;
 
 function uuidDecoder(): Decoder {
-  const allocate = slots(36);
+  const slots = cutSlots(36);
   return (bytes, _, offset) => {
-    const text = allocate();
-    let at = 0;
+    let at = slots.next();
+    const start = at;
     for (let i = 0; i < 16; i++) {
-      if (HYPHENS_BEFORE.has(i)) text[at++] = 0x2d;
-      const digits = HEX[bytes[offset + i]!]!;
-      text[at++] = digits[0];
-      text[at++] = digits[1];
+      if (i === 4 || i === 6 || i === 8 || i === 10) slots.slab[at++] = HYPHEN;
+      const byte = bytes[offset + i]!;
+      slots.slab[at++] = HIGH_DIGIT[byte]!;
+      slots.slab[at++] = LOW_DIGIT[byte]!;
     }
-    return text;
+    return slots.slab.subarray(start, at);
   };
 }
 
 function priceDecoder(): Decoder {
-  const allocate = slots(9);
+  const slots = cutSlots(9);
   return (_, view, offset) => {
-    const slot = allocate();
-    const out = new DataView(slot.buffer, slot.byteOffset, 9);
-    return writeDecimal20(view, offset, out, 0) ? slot : undefined;
+    const at = slots.next();
+    if (!writeDecimal20(view, offset, slots.view, at)) return undefined;
+    return slots.slab.subarray(at, at + 9);
   };
 }
 
-/** Cuts small arrays of one size out of large ones. */
-function slots(size: number): () => Uint8Array {
-  let slab = new Uint8Array(0);
-  let used = 0;
-  return () => {
-    if (used + size > slab.length) {
-      slab = new Uint8Array(size * 1024);
-      used = 0;
-    }
-    used += size;
-    return slab.subarray(used - size, used);
+/** Cuts small places of one size out of large arrays. */
+function cutSlots(size: number) {
+  const cut = {
+    slab: new Uint8Array(0),
+    view: new DataView(new ArrayBuffer(0)),
+    used: 0,
+    /** Where the next place begins in the slab. */
+    next(): number {
+      if (cut.used + size > cut.slab.length) {
+        cut.slab = new Uint8Array(size * 1024);
+        cut.view = new DataView(cut.slab.buffer);
+        cut.used = 0;
+      }
+      cut.used += size;
+      return cut.used - size;
+    },
   };
+  return cut;
 }
 
 /** Short texts repeat: the same bytes give the same array, which spares the encoder a comparison. */
@@ -213,11 +218,15 @@ function textDecoder(): Decoder {
     let hash = length;
     for (let i = 0; i < length; i++) hash = Math.imul(hash, 31) + bytes[offset + i]! | 0;
     const known = seen.get(hash);
-    if (known?.length === length && known.every((byte, i) => byte === bytes[offset + i])) {
-      return known;
-    }
+    if (known !== undefined && standsAt(known, bytes, offset, length)) return known;
     const copy = bytes.slice(offset, offset + length);
     if (seen.size < 1000) seen.set(hash, copy);
     return copy;
   };
+}
+
+function standsAt(text: Uint8Array, bytes: Uint8Array, offset: number, length: number): boolean {
+  if (text.length !== length) return false;
+  for (let i = 0; i < length; i++) if (text[i] !== bytes[offset + i]) return false;
+  return true;
 }

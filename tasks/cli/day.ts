@@ -1,0 +1,33 @@
+import { databaseConfig, requestedDay } from "../../pipeline/config.ts";
+import { type Day, dayOf } from "../../pipeline/contract/window.ts";
+import { connect } from "../../pipeline/outbox/connection.ts";
+import { databaseClock } from "../../pipeline/outbox/fence.ts";
+import type { Flags } from "./flags.ts";
+
+/**
+ * The day that a command is about: `--date`, else `JOB_DATE`, else today in UTC by the database's
+ * clock, for which alone the database is then asked.
+ */
+export async function dayFor(flags: Flags): Promise<Day> {
+  const day = requestedDay(flags.value("date"));
+  if (day !== undefined) return day;
+  const connection = await connect(databaseConfig());
+  try {
+    return dayOf(await databaseClock(connection));
+  } finally {
+    await connection.close();
+  }
+}
+
+/** The part of every `--help` that says where database and lake come from. */
+export const ENVIRONMENT_HELP = `
+Environment:
+  DJANGO_DB_HOST, _PORT, _NAME, _USER, _PASSWORD   the database of the outbox
+  S3_ENDPOINT, S3_BUCKET, AWS_REGION,
+  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY         the lake, in a bucket
+  LAKE_URL=file:///some/directory                  the lake, in a directory instead
+  JOB_DATE                                         the day, where --date is not given
+
+Exit codes: 0 all well; 1 a check failed or the data is wrong; 2 wrong usage or configuration;
+3 could not tell, because something was out of reach.
+`;

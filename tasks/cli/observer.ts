@@ -1,0 +1,49 @@
+import { type Observer, plural, type Progress, type Step } from "../../pipeline/progress.ts";
+import { colourWanted, paint, print, showStatus } from "./terminal.ts";
+
+/** How a pipeline command tells what it does. */
+export const OUTPUTS = ["text", "json"] as const;
+
+/** An observer that prints each step as a line, of text or of JSON. */
+export function printing(command: string, output: (typeof OUTPUTS)[number]): Observer {
+  if (output === "json") {
+    return { step: (step) => print(renderJsonStep(command, step)), progress() {} };
+  }
+  const started = performance.now();
+  let shown = 0;
+  return {
+    step: (step) => print(renderStep(command, step, colourWanted())),
+    progress(progress) {
+      const now = performance.now();
+      if (now - shown < 100) return;
+      shown = now;
+      showStatus(renderProgress(command, progress, (now - started) / 1000));
+    },
+  };
+}
+
+/** A step as a line of text. */
+export function renderStep(
+  command: string,
+  { step, says, warning }: Step,
+  colour: boolean,
+): string {
+  const place = `${paint(command.padEnd(7), "dim", colour)} ${step.padEnd(11)} `;
+  return place + (warning ? `${paint("warning:", "yellow", colour)} ${says}` : says);
+}
+
+/** A step as a line of JSON. */
+export function renderJsonStep(command: string, { step, data, warning = false }: Step): string {
+  return JSON.stringify({ command, step, warning, ...data });
+}
+
+/** How far a run is, after so many seconds. */
+export function renderProgress(
+  command: string,
+  { rows, of, parts }: Progress,
+  seconds: number,
+): string {
+  const rate = Math.round(rows / Math.max(seconds, 0.001)).toLocaleString("en-US");
+  const done = `${rows.toLocaleString("en-US")} of ${plural(of, "row")}, ${rate} rows/s`;
+  return `${command.padEnd(7)} ${done}${parts > 0 ? `, ${plural(parts, "part")}` : ""}`;
+}
