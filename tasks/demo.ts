@@ -1,0 +1,133 @@
+import { runBronze } from "../pipeline/bronze.ts";
+import { type DatabaseConfig, sealGrace } from "../pipeline/config.ts";
+import { EXECUTION_COLUMNS, silverMarkerKey } from "../pipeline/contract/executions.ts";
+import { formatValue } from "../pipeline/contract/format.ts";
+import { type Day, parseDay } from "../pipeline/contract/window.ts";
+import { Failure } from "../pipeline/errors.ts";
+import { type Lake, openLake } from "../pipeline/lake/lake.ts";
+import { readMarker } from "../pipeline/lake/marker.ts";
+import { readPart } from "../pipeline/lake/parts.ts";
+import { connect } from "../pipeline/outbox/connection.ts";
+import { plural } from "../pipeline/progress.ts";
+import { runSilver } from "../pipeline/silver.ts";
+import { main } from "./cli/command.ts";
+import type { Flags } from "./cli/flags.ts";
+import { printing } from "./cli/observer.ts";
+import { checkAfter } from "./cli/postflight.ts";
+import { clearStatus, paint, print, showStatus } from "./cli/terminal.ts";
+import { startPostgres } from "./demo/embedded_postgres.ts";
+import { CREATE_OUTBOX, generatedEvents, RUNBOOK_EVENTS } from "./demo/events.ts";
+
+/** The day of the runbook's two events. */
+const DAY = parseDay("2025-12-28")!;
+
+await main({
+  name: "demo",
+  values: ["events", "lake"],
+  switches: [],
+  help: `
+Shows the whole pipeline with nothing to set up: a real Postgres of its own, two stop events,
+bronze, silver, and the checks after the run. It removes the Postgres and leaves you the files.
+
+Usage: deno task demo [--events N] [--lake DIRECTORY]
+
+  --events N          fill the outbox with N realistic events instead of the runbook's two
+  --lake DIRECTORY    where the Parquet files go; without it a new temporary directory
+
+Examples:
+  deno task demo                    2 events become 1 execution
+  deno task demo --events 100000    all nine event types, several clients, nulls and extremes
+`,
+  async run(flags) {
+    const events = eventCount(flags);
+    const path = await lakeDirectory(flags);
+    title("1. A Postgres of our own, with the outbox");
+    showStatus("starting Postgres …");
+    const postgres = await startPostgres();
+    clearStatus();
+    const lake = openLake({ kind: "directory", path });
+    try {
+      const { host, port } = postgres.config;
+      print(`demo    postgres    ${postgres.version} on ${host}:${port}`);
+      await fillOutbox(postgres.config, events);
+      return await showPipeline(postgres.config, lake, path);
+    } finally {
+      lake.close();
+      await postgres.stop();
+    }
+  },
+});
+
+async function showPipeline(database: DatabaseConfig, lake: Lake, path: string): Promise<number> {
+  title("2. Bronze: every event, exactly");
+  const grace = sealGrace();
+  await runBronze({ database, lake, day: DAY, grace, observer: printing("bronze", "text") });
+  title("3. Silver: one row per operation, its latest state");
+  await runSilver({ lake, day: DAY, observer: printing("silver", "text") });
+  title("4. The checks after a run");
+  const exitCode = await checkAfter({ database, lake, day: DAY, output: "text" });
+  title("5. What is in silver now");
+  await printExecution(lake, DAY);
+  print("");
+  print(`The files are in ${paint(path, "bold")}. Any Parquet reader opens them:`);
+  print(`  duckdb -c "SELECT * FROM '${path}/silver/stop_executions/*/*/*.parquet'"`);
+  return exitCode;
+}
+
+async function fillOutbox(config: DatabaseConfig, events: number | undefined): Promise<void> {
+  const connection = await connect(config);
+  try {
+    // Only the demo writes, and only into the database that it made itself.
+    await connection.query("SET default_transaction_read_only = off");
+    await connection.query(CREATE_OUTBOX);
+    if (events === undefined) {
+      await connection.query(RUNBOOK_EVENTS);
+    } else {
+      showStatus(`inserting ${plural(events, "event")} …`);
+      await connection.query(generatedEvents(events));
+    }
+    const rows = await connection.query(
+      "SELECT event_type, count(*) AS count FROM stop_events GROUP BY 1 ORDER BY 2 DESC, 1 DESC",
+    );
+    const list = rows.map(({ event_type, count }) => `${event_type} ${count}`).join(", ");
+    print(`demo    stop_events ${plural(events ?? 2, "event")} on ${DAY}: ${list}`);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Prints the first execution of the day, read back from the lake. */
+async function printExecution(lake: Lake, day: Day): Promise<void> {
+  const marker = await readMarker(lake, "silver", silverMarkerKey(day), day);
+  const { parts, rows } = marker!.commit;
+  print(`${plural(rows, "execution")} in ${plural(parts.length, "part")}; the first one:`);
+  const names = EXECUTION_COLUMNS.map(({ name }) => name);
+  for await (const { columns } of (await readPart(lake, parts[0]!)).groups(names)) {
+    for (const [i, { name, type }] of EXECUTION_COLUMNS.entries()) {
+      print(`  ${paint(name.padEnd(17), "dim")} ${formatValue(columns[i]![0] ?? null, type)}`);
+    }
+    break;
+  }
+}
+
+function eventCount(flags: Flags): number | undefined {
+  const text = flags.value("events");
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,7}$/.test(text)) return Number(text);
+  throw new Failure(
+    "configuration",
+    `Cannot use --events ${JSON.stringify(text)}: it is a number from 1 to 99999999.`,
+  );
+}
+
+async function lakeDirectory(flags: Flags): Promise<string> {
+  const path = flags.value("lake");
+  if (path === undefined) return await Deno.makeTempDir({ prefix: "deep-storage-lake-" });
+  await Deno.mkdir(path, { recursive: true });
+  return await Deno.realPath(path);
+}
+
+function title(text: string): void {
+  print("");
+  print(paint(text, "bold"));
+}

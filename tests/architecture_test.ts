@@ -1,0 +1,68 @@
+import { assertEquals } from "./support/assert.ts";
+
+// The rules of the house, held by reading every import of the product.
+
+const ROOT = new URL("../", import.meta.url);
+const ROOMS = ["pipeline", "checks", "tasks"];
+
+interface Import {
+  readonly file: string;
+  readonly target: string;
+}
+
+function* sources(folder: string): Generator<string> {
+  for (const entry of Deno.readDirSync(new URL(`${folder}/`, ROOT))) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) yield* sources(path);
+    else if (path.endsWith(".ts")) yield path;
+  }
+}
+
+function* imports(folder: string): Generator<Import> {
+  for (const file of sources(folder)) {
+    const text = Deno.readTextFileSync(new URL(file, ROOT));
+    for (const [, from, lazily] of text.matchAll(/\bfrom\s+"([^"]+)"|\bimport\(\s*"([^"]+)"/g)) {
+      const specifier = (from ?? lazily)!;
+      const inside = specifier.startsWith(".");
+      const target = inside
+        ? new URL(specifier, new URL(file, ROOT)).href.slice(ROOT.href.length)
+        : specifier;
+      yield { file, target };
+    }
+  }
+}
+
+const all = ROOMS.flatMap((room) => [...imports(room)]);
+
+function importers(specifier: RegExp): string[] {
+  return [...new Set(all.filter(({ target }) => specifier.test(target)).map(({ file }) => file))]
+    .sort();
+}
+
+Deno.test("imports run one way: tasks -> checks -> pipeline, and nothing imports tests", () => {
+  const wrong = all.filter(({ file, target }) => {
+    const from = ROOMS.indexOf(file.split("/")[0]!);
+    const to = [...ROOMS, "tests"].indexOf(target.split("/")[0]!);
+    return to > from;
+  });
+  assertEquals(wrong, []);
+});
+
+Deno.test("the reader of imports sees them", () => {
+  assertEquals(all.length > 50, true);
+  assertEquals(importers(/config\.ts$/).includes("tasks/bronze.ts"), true);
+});
+
+Deno.test("each client library is imported in one place", () => {
+  assertEquals(importers(/^pg$/), ["pipeline/outbox/connection.ts"]);
+  assertEquals(importers(/^@aws-sdk\//), ["pipeline/lake/s3.ts"]);
+  assertEquals(importers(/^hyparquet-writer$/), ["pipeline/lake/parquet_writer.ts"]);
+  assertEquals(importers(/^@duckdb\//), []);
+});
+
+Deno.test("only config.ts reads the environment", () => {
+  const readers = ROOMS.flatMap((room) => [...sources(room)]).filter((file) =>
+    /Deno\.env|process\.env/.test(Deno.readTextFileSync(new URL(file, ROOT)))
+  );
+  assertEquals(readers, ["pipeline/config.ts"]);
+});
