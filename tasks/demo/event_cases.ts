@@ -1,5 +1,6 @@
 /** A market that the generated events trade on. */
 export interface Market {
+  /** As the exchange names it. */
   readonly symbol: string;
   /** A usual price in units of 0.00000001. */
   readonly price: string;

@@ -3,7 +3,9 @@ import { Failure } from "../../pipeline/errors.ts";
 
 /** A user of this machine, as a process is given one. */
 export interface Account {
+  /** The user's number. */
   readonly uid: number;
+  /** The number of its group. */
   readonly gid: number;
 }
 
@@ -92,31 +94,31 @@ export function canRun(native: string, user: Account | undefined): Promise<boole
   return succeedsAs(user, '"$1/bin/postgres" --version && [ -r "$1/share/postgresql" ]', native);
 }
 
-/** Copies the binaries into a folder of that user, and links their libraries. */
+/**
+ * Copies the binaries, gives them to that user, and links their libraries.
+ *
+ * @param target a folder that does not exist yet, in one that does
+ * @throws {Failure} unreachable: they cannot be copied, as when the disk is full
+ */
 export async function copyBinaries(
   native: string,
   target: string,
   user: Account | undefined,
 ): Promise<void> {
-  await copyFolder(native, target, user);
+  // Not file by file from here: there are a thousand of them, most of them time zones.
+  const script = 'cp -RP "$1" "$2" && chmod -R u+rwX "$2" && chmod u+x "$2"/bin/* && ' +
+    'if [ -n "$3" ]; then chown -R "$3" "$2"; fi';
+  const owner = user ? `${user.uid}:${user.gid}` : "";
+  if (!await succeedsAs(undefined, script, native, target, owner)) {
+    throw cannotStart(
+      `its binaries cannot be copied to ${target}`,
+      "Make room there, or set TMPDIR to a folder that has some.",
+    );
+  }
   for (const { source, target: link } of await symlinks(native)) {
     const file = source.slice(source.lastIndexOf("/") + 1); // both are in the same folder
     await Deno.symlink(file, link.replace(/^native/, target)).catch(ignoreExisting);
   }
-}
-
-async function copyFolder(from: string, to: string, user: Account | undefined): Promise<void> {
-  await Deno.mkdir(to);
-  for await (const { name, isDirectory, isSymlink } of Deno.readDir(from)) {
-    const [source, target] = [`${from}/${name}`, `${to}/${name}`];
-    if (isDirectory) await copyFolder(source, target, user);
-    else if (isSymlink) await Deno.symlink(await Deno.readLink(source), target);
-    else if (!name.endsWith(".a")) { // nothing is linked against it here
-      await Deno.copyFile(source, target);
-      await Deno.chmod(target, from.endsWith("/bin") ? 0o755 : 0o644);
-    }
-  }
-  if (user) await Deno.chown(to, user.uid, user.gid); // or else it could not remove what is inside
 }
 
 /** What the install script would have linked, as paths that begin with `native/`. */

@@ -6,9 +6,13 @@ export type TextRow = Record<string, string | null>;
 
 /** What the tests use of a pg client. */
 export interface TextClient {
+  /** Called once, by {@linkcode session}. */
   connect(): Promise<void>;
+  /** Runs one statement, or several without parameters. */
   query(sql: string, params?: readonly unknown[]): Promise<{ readonly rows: TextRow[] }>;
+  /** Says goodbye and closes the connection; harmless where it is closed already. */
   end(): Promise<void>;
+  /** Hears of a connection that ends from the other side. */
   on(event: "error", listener: (error: Error) => void): void;
 }
 
