@@ -1,5 +1,6 @@
 import pg from "pg";
 import type { DatabaseConfig } from "../config.ts";
+import { formatMicros } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
 import { type CopySource, createCopy } from "./copy_out.ts";
 
@@ -33,9 +34,9 @@ interface Client {
   readonly connection: { readonly stream: { destroy(): void } };
 }
 
-/** An instant, in microseconds since 1970 and on a whole second, as an expression of SQL. */
+/** An instant, in microseconds since 1970, as an expression of SQL. */
 export function sqlInstant(micros: bigint): string {
-  return `to_timestamp(${micros / 1_000_000n})`;
+  return `timestamptz '${formatMicros(micros)}'`;
 }
 
 const asText = { getTypeParser: () => (text: string) => text };

@@ -1,0 +1,181 @@
+import { runBronze } from "../../pipeline/bronze.ts";
+import type { DatabaseConfig } from "../../pipeline/config.ts";
+import { type Day, parseDay } from "../../pipeline/contract/window.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import { CREATE_OUTBOX, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
+import { assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
+import { recorder, temporaryLake } from "../support/lakes.ts";
+import { outbox, serverConfig } from "../support/postgres.ts";
+import { session } from "../support/pg_session.ts";
+
+// What can be wrong with the database: each gives its own kind of failure, a message that names the
+// thing and the next step, and nothing in the lake.
+
+const DAY = parseDay("2025-12-28")!;
+
+async function refused(config: DatabaseConfig, day: Day = DAY): Promise<Failure> {
+  await using lake = await temporaryLake();
+  const options = { database: config, lake, day, grace: 0n, observer: recorder() };
+  const failure = await assertRejects(() => runBronze(options), Failure);
+  assertEquals(await lake.list(""), []);
+  for (const secret of [config.password]) {
+    assertEquals(failure.message.includes(secret), false, "the message has the password");
+  }
+  return failure;
+}
+
+/** Statements that break a healthy outbox, and what is said of it. */
+const BROKEN: [string, string, "data" | "configuration", string[]][] = [
+  [
+    "no event on the day",
+    "UPDATE stop_events SET occurred_at = occurred_at - interval '2 days'",
+    "data",
+    ["no event of stop_events falls on it", "2025-12-26", "--date"],
+  ],
+  [
+    "no event at all",
+    "DELETE FROM stop_events",
+    "data",
+    ["has no events at all", "DJANGO_DB_NAME"],
+  ],
+  [
+    "no table, but the model's",
+    "ALTER TABLE stop_events RENAME TO api_stopevent",
+    "configuration",
+    ["Cannot find table stop_events", "There is api_stopevent", "DJANGO_DB_NAME"],
+  ],
+  [
+    "a missing column",
+    "ALTER TABLE stop_events DROP COLUMN slippage_pct",
+    "data",
+    ["it has no column slippage_pct", "migration"],
+  ],
+  [
+    "a column of another type",
+    "ALTER TABLE stop_events ALTER COLUMN fill_price TYPE double precision",
+    "data",
+    ["has column fill_price of type double precision, and the contract says numeric"],
+  ],
+  [
+    "a price that is NaN",
+    "UPDATE stop_events SET fill_price = 'NaN' WHERE event_type = 'EXECUTED'",
+    "data",
+    ["fill_price NaN", "Correct them in the outbox"],
+  ],
+  [
+    "a price with nine decimals",
+    `ALTER TABLE stop_events ALTER COLUMN stop_price TYPE numeric;
+     UPDATE stop_events SET stop_price = 1.123456789`,
+    "data",
+    ["stop_price 1.123456789", "do not fit the contract"],
+  ],
+  [
+    "a price that is infinite",
+    `ALTER TABLE stop_events ALTER COLUMN quantity TYPE numeric;
+     UPDATE stop_events SET quantity = '-Infinity'`,
+    "data",
+    ["quantity -Infinity"],
+  ],
+  [
+    "a price with thirteen digits before the point",
+    `ALTER TABLE stop_events ALTER COLUMN quantity TYPE numeric(22,8);
+     UPDATE stop_events SET quantity = 1000000000000`,
+    "data",
+    ["quantity 1000000000000.00000000"],
+  ],
+  [
+    "an event at no time",
+    "UPDATE stop_events SET occurred_at = 'infinity' WHERE event_type = 'EXECUTED'",
+    "data",
+    ["fall on no day", "occurred_at infinity"],
+  ],
+  [
+    "a null where the contract has none",
+    `ALTER TABLE stop_events ALTER COLUMN symbol DROP NOT NULL;
+     UPDATE stop_events SET symbol = NULL`,
+    "data",
+    ["symbol null"],
+  ],
+];
+
+for (const [what, sql, kind, words] of BROKEN) {
+  Deno.test(`${what}: refused, and nothing is published`, async () => {
+    await using db = await outbox({ events: [RUNBOOK_EVENTS, sql] });
+    const failure = await refused(db.config);
+    assertEquals(failure.kind, kind);
+    for (const word of words) assertStringIncludes(failure.message, word);
+  });
+}
+
+Deno.test("the events that do not fit are named, up to five", async () => {
+  await using db = await outbox({
+    events: [`
+      INSERT INTO stop_events (event_id, event_seq, occurred_at, operation_id, client_id, symbol,
+                               event_type, source, stop_price)
+      SELECT ('00000000-0000-0000-0000-00000000000' || i)::uuid, i, '2025-12-28T10:00:00Z', 1, 1,
+             'BTCUSDC', 'EXECUTED', 'ws', 'NaN' FROM generate_series(1, 8) i`],
+  });
+  const { message } = await refused(db.config);
+  assertStringIncludes(
+    message,
+    "00000000-0000-0000-0000-000000000005 (stop_price NaN); and 3 more",
+  );
+});
+
+Deno.test("a day that has not begun", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  const { kind, message } = await refused(db.config, parseDay("2999-01-01")!);
+  assertEquals(kind, "configuration");
+  assertStringIncludes(message, "that day has not begun");
+});
+
+Deno.test("a wrong password", async () => {
+  await using db = await outbox();
+  const { kind, message } = await refused({ ...db.config, password: "wr0ng-pässword" });
+  assertEquals(kind, "configuration");
+  assertStringIncludes(message, "DJANGO_DB_PASSWORD");
+});
+
+Deno.test("a database that does not exist", async () => {
+  await using db = await outbox();
+  const { kind, message } = await refused({ ...db.config, name: "nothing_here" });
+  assertEquals(kind, "configuration");
+  assertStringIncludes(message, "DJANGO_DB_NAME");
+});
+
+Deno.test("a user who may not read the table", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  const stranger = await db.role(`stranger_${Date.now()}`, "SELECT 1");
+  const { kind, message } = await refused(stranger);
+  assertEquals(kind, "configuration");
+  assertStringIncludes(message, `GRANT SELECT ON stop_events TO "${stranger.user}"`);
+});
+
+Deno.test("a server that is not there", async () => {
+  await using db = await outbox();
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  listener.close();
+  const { kind, message } = await refused({ ...db.config, port });
+  assertEquals(kind, "unreachable");
+  assertStringIncludes(message, "DJANGO_DB_HOST");
+});
+
+Deno.test("a database whose texts are in no known encoding", async () => {
+  await using _ = await outbox();
+  const name = `ascii_${Date.now()}`;
+  const owner = await session(serverConfig());
+  try {
+    await owner.query(`CREATE DATABASE ${name} ENCODING 'SQL_ASCII' TEMPLATE template0`);
+    const config = { ...serverConfig(), name };
+    const inside = await session(config);
+    await inside.query(`${CREATE_OUTBOX};${RUNBOOK_EVENTS}`);
+    await inside.end();
+    const { kind, message } = await refused(config);
+    assertEquals(kind, "data");
+    assertStringIncludes(message, "SQL_ASCII");
+  } finally {
+    await owner.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    await owner.end();
+  }
+});
