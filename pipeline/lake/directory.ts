@@ -1,0 +1,204 @@
+import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { DirectoryConfig } from "../config.ts";
+import { BadKey, directoryFailure, isCode } from "./directory_failure.ts";
+import { interruption } from "./interruption.ts";
+import type { Condition, Lake, ObjectEntry } from "./lake.ts";
+
+/** Milliseconds after which a file that was never published has no writer any more. */
+const ABANDONED_AFTER = 60 * 60 * 1000;
+
+/**
+ * Opens a lake in a local directory. Like a bucket, it shows an object whole or not at all, also
+ * after a crash: a file is written under `.tmp`, and renamed once it is on disk. Writers of several
+ * processes agree through an advisory lock, so the directory must be on a file system that has them.
+ *
+ * A key's parts may not begin with a dot.
+ *
+ * @param signal stops whatever is under way; the methods then throw its reason if that is a Failure,
+ *   and else one that is unreachable
+ */
+export function openDirectory({ path: root }: DirectoryConfig, signal?: AbortSignal): Lake {
+  const name = pathToFileURL(root).href;
+  const temporary = join(root, ".tmp");
+  let swept = false;
+
+  async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const task = `${what} in ${name}`;
+    if (signal?.aborted) throw interruption(task, signal);
+    try {
+      return await work();
+    } catch (error) {
+      throw signal?.aborted ? interruption(task, signal) : directoryFailure(error, task);
+    }
+  }
+
+  /** Runs while nobody else, in this process or another, publishes or removes. */
+  async function alone<T>(work: () => Promise<T>): Promise<T> {
+    using file = await Deno.open(join(temporary, "lock"), { write: true, create: true });
+    await file.lock(true);
+    return await work(); // closing the file lets go of the lock
+  }
+
+  async function publish(file: string, target: string, condition: Condition | undefined) {
+    await Deno.mkdir(dirname(target), { recursive: true });
+    if (condition === "absent") {
+      // Unlike a rename, a link never replaces, not even what a writer without our lock put there.
+      try {
+        await Deno.link(file, target);
+      } catch (error) {
+        if (isCode(error, "EEXIST")) return "conflict";
+        throw error;
+      }
+    } else {
+      if (condition !== undefined && condition.etag !== await etagOf(target)) return "conflict";
+      await Deno.rename(file, target);
+    }
+    for (let dir = dirname(target); dir.length >= root.length; dir = dirname(dir)) {
+      await flush(dir);
+      if (dir === root) break;
+    }
+    return "stored";
+  }
+
+  return {
+    name,
+    url: (key) => pathToFileURL(join(root, key)).href,
+
+    get: (key) =>
+      attempt(`read ${key}`, async () => {
+        const bytes = await unlessMissing(Deno.readFile(pathOf(root, key), abortable(signal)));
+        return bytes && { bytes, etag: md5(bytes) };
+      }),
+
+    put: (key, body, condition) =>
+      attempt(`store ${key}`, async () => {
+        const target = pathOf(root, key);
+        await Deno.mkdir(temporary, { recursive: true });
+        if (!swept) await sweep(temporary);
+        swept = true;
+        const file = join(temporary, crypto.randomUUID());
+        try {
+          await writeDurably(file, body, signal);
+          return await alone(() => publish(file, target, condition));
+        } finally {
+          await unlessMissing(Deno.remove(file)); // a rename has taken it away already
+        }
+      }),
+
+    list: (prefix) =>
+      attempt(`list ${prefix || "all objects"}`, async () => {
+        const folder = prefix.slice(0, prefix.lastIndexOf("/") + 1);
+        if (folder !== "") pathOf(root, folder.slice(0, -1));
+        const entries = await Array.fromAsync(walk(root, folder, signal));
+        return entries.filter(({ key }) => key.startsWith(prefix))
+          .sort((a, b) => (a.key < b.key ? -1 : 1));
+      }),
+
+    remove: (key) =>
+      attempt(`remove ${key}`, async () => {
+        const target = pathOf(root, key);
+        if (!(await unlessMissing(Deno.stat(target)))?.isFile) return;
+        await Deno.mkdir(temporary, { recursive: true });
+        await alone(async () => {
+          await unlessMissing(Deno.remove(target));
+          await removeEmpty(dirname(target), root);
+        });
+      }),
+
+    close() {},
+  };
+}
+
+/** Where an object lies. Two keys never share a path, and none leaves the directory. */
+function pathOf(root: string, key: string): string {
+  const parts = key.split("/");
+  if (parts.some((part) => part === "" || part.startsWith(".") || part.includes("\0"))) {
+    throw new BadKey("a key has parts between slashes, none empty or with a dot in front");
+  }
+  return join(root, ...parts);
+}
+
+async function* walk(
+  root: string,
+  folder: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ObjectEntry> {
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(join(root, folder))) {
+      signal?.throwIfAborted();
+      if (name.startsWith(".")) continue;
+      const key = folder + name;
+      if (isDirectory) {
+        yield* walk(root, `${key}/`, signal);
+      } else {
+        const file = await unlessMissing(Deno.stat(join(root, key)));
+        if (file?.isFile) yield { key, bytes: file.size };
+      }
+    }
+  } catch (error) {
+    if (!isCode(error, "ENOENT")) throw error; // never there, or removed meanwhile
+  }
+}
+
+async function writeDurably(path: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+  using file = await Deno.open(path, { write: true, createNew: true });
+  for (let at = 0; at < body.length;) {
+    signal?.throwIfAborted();
+    at += await file.write(body.subarray(at, at + (1 << 20)));
+  }
+  await file.sync();
+}
+
+/** Makes a directory's new names survive a power cut, where the system lets one do that. */
+async function flush(dir: string): Promise<void> {
+  try {
+    using file = await Deno.open(dir);
+    await file.sync();
+  } catch {
+    // Windows and some network file systems have no such thing.
+  }
+}
+
+/** Removes what writers left behind that were killed. */
+async function sweep(temporary: string): Promise<void> {
+  const oldest = Date.now() - ABANDONED_AFTER;
+  for await (const { name } of Deno.readDir(temporary)) {
+    if (name === "lock") continue;
+    const path = join(temporary, name);
+    const file = await unlessMissing(Deno.stat(path));
+    if (file?.mtime && file.mtime.getTime() < oldest) await unlessMissing(Deno.remove(path));
+  }
+}
+
+async function removeEmpty(dir: string, root: string): Promise<void> {
+  try {
+    for (; dir !== root; dir = dirname(dir)) await Deno.remove(dir);
+  } catch {
+    // It has other objects, which is what usually ends this.
+  }
+}
+
+async function etagOf(path: string): Promise<string | undefined> {
+  const bytes = await unlessMissing(Deno.readFile(path));
+  return bytes && md5(bytes);
+}
+
+function md5(bytes: Uint8Array): string {
+  return createHash("md5").update(bytes).digest("hex");
+}
+
+function abortable(signal: AbortSignal | undefined): Deno.ReadFileOptions {
+  return signal === undefined ? {} : { signal };
+}
+
+/** A folder is no object, so whoever asks for one finds nothing. */
+async function unlessMissing<T>(result: Promise<T>): Promise<T | undefined> {
+  try {
+    return await result;
+  } catch (error) {
+    if (isCode(error, "ENOENT") || isCode(error, "EISDIR")) return undefined;
+    throw error;
+  }
+}

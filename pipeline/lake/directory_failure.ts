@@ -1,0 +1,86 @@
+import { Failure, type FailureKind } from "../errors.ts";
+
+/** A key that cannot name a file. */
+export class BadKey extends Error {
+  override readonly name = "BadKey";
+}
+
+/** Whether the operating system gave an error this code, such as `ENOENT`. */
+export function isCode(error: unknown, code: string): boolean {
+  return codeOf(error) === code;
+}
+
+/**
+ * Tells an error of the file system as a {@linkcode Failure}.
+ *
+ * @param task what was being done, as in `read <key> in <lake>`
+ * @returns the error itself where it is none of the file system
+ */
+export function directoryFailure(error: unknown, task: string): unknown {
+  const [kind, problem, remedy] = diagnose(error) ?? [];
+  if (!kind) return error;
+  return new Failure(kind, `Cannot ${task}: ${problem}. ${remedy}.`, { cause: error });
+}
+
+function diagnose(error: unknown): [FailureKind, string, string] | undefined {
+  if (error instanceof BadKey) {
+    return ["configuration", error.message, "Use another key"];
+  }
+  if (error instanceof Deno.errors.NotCapable) {
+    return [
+      "configuration",
+      "Deno was not given the permission",
+      "Run it with --allow-read and --allow-write for the directory of LAKE_URL",
+    ];
+  }
+  const code = codeOf(error);
+  switch (code) {
+    case undefined:
+      return undefined;
+    case "EACCES":
+    case "EPERM":
+      return [
+        "configuration",
+        `this user may not do that (${code})`,
+        "Give the user the directory of LAKE_URL, or set LAKE_URL to one that it may write",
+      ];
+    case "ENOTDIR":
+    case "EEXIST":
+    case "EISDIR":
+      return [
+        "configuration",
+        `a file stands where a directory belongs, or the other way round (${code})`,
+        "Move it away, or set LAKE_URL to another directory",
+      ];
+    case "EROFS":
+      return [
+        "configuration",
+        `the file system is read-only (${code})`,
+        "Set LAKE_URL to a directory on one that can be written",
+      ];
+    case "ENOSPC":
+    case "EDQUOT":
+      return [
+        "configuration",
+        `no space is left (${code})`,
+        "Make room, or set LAKE_URL to a directory on a larger disk, and run again",
+      ];
+    case "ENAMETOOLONG":
+      return [
+        "configuration",
+        `the file system has no names that long (${code})`,
+        "Set LAKE_URL to a shorter path",
+      ];
+    default:
+      return [
+        "unreachable",
+        `the file system failed with ${code}`,
+        "Check the disk or the network that the directory of LAKE_URL is on",
+      ];
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" ? code : undefined;
+}

@@ -1,0 +1,166 @@
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
+import { createHash } from "node:crypto";
+import type { S3Config } from "../config.ts";
+import type { Condition, Lake, ObjectEntry } from "./lake.ts";
+import { IncompleteAnswer, isConflict, isMissingKey, s3Failure } from "./s3_failure.ts";
+
+/** How often a request is sent before its failure counts. */
+const ATTEMPTS = 4;
+/** Milliseconds until a connection stands. */
+const CONNECT_TIMEOUT = 5_000;
+/** Milliseconds without a byte in either direction, whether of a request or of its answer. */
+const IDLE_TIMEOUT = 60_000;
+
+/**
+ * Opens a lake in a bucket of an S3-compatible store.
+ *
+ * A conditional put that is sent again because the first answer got lost finds its own object, and
+ * then reports `conflict` though it stored: whoever needs to know reads the object again.
+ *
+ * @param signal aborts whatever is under way; the methods then throw its reason if that is a
+ *   Failure, and else one that is unreachable
+ */
+export function openS3(config: S3Config, signal?: AbortSignal): Lake {
+  const { bucket: Bucket, endpoint } = config;
+  const name = `s3://${Bucket} at ${endpoint}`;
+  const client = s3Client(config);
+  const options = signal === undefined ? {} : { abortSignal: signal };
+
+  const failure = (task: string, error: unknown, conditional = false) =>
+    s3Failure(error, { task: `${task} in ${name}`, config, signal, conditional });
+
+  return {
+    name,
+    url: (key) => `s3://${Bucket}/${key}`,
+
+    async get(key) {
+      for (let attempt = 1;; attempt++) {
+        try {
+          const command = new GetObjectCommand({ Bucket, Key: key });
+          const { Body, ContentLength, ETag } = await client.send(command, options);
+          if (!Body || ContentLength === undefined) throw new IncompleteAnswer("no length");
+          const etag = unquoted(ETag);
+          const bytes = await Body.transformToByteArray().catch((cause: unknown) => {
+            throw new IncompleteAnswer("the connection broke within the object", { cause });
+          });
+          if (bytes.length === ContentLength) return { bytes: ownBytes(bytes), etag };
+          throw new IncompleteAnswer(`${bytes.length} of ${ContentLength} bytes arrived`);
+        } catch (error) {
+          if (isMissingKey(error)) return undefined;
+          // The client sends again what fails before the body; from there on it is up to us.
+          const again = error instanceof IncompleteAnswer && attempt < ATTEMPTS;
+          if (!again || signal?.aborted) throw failure(`read ${key}`, error);
+        }
+      }
+    },
+
+    async put(key, body, condition) {
+      try {
+        const { ETag } = await client.send(
+          new PutObjectCommand({
+            Bucket,
+            Key: key,
+            Body: body,
+            ContentLength: body.length,
+            ContentMD5: createHash("md5").update(body).digest("base64"),
+            ...preconditions(condition),
+          }),
+          options,
+        );
+        unquoted(ETag);
+        return "stored";
+      } catch (error) {
+        if (condition !== undefined && isConflict(error)) return "conflict";
+        throw failure(`store ${key}`, error, condition !== undefined);
+      }
+    },
+
+    async list(prefix) {
+      const entries: ObjectEntry[] = [];
+      try {
+        let page: { ContinuationToken?: string } | undefined = {};
+        while (page !== undefined) {
+          const command: ListObjectsV2Command = new ListObjectsV2Command({
+            Bucket,
+            Prefix: prefix,
+            ...page,
+          });
+          const { Name, Contents = [], IsTruncated, NextContinuationToken: next } = await client
+            .send(command, options);
+          if (Name !== Bucket) throw new IncompleteAnswer("no listing of the bucket");
+          for (const { Key, Size } of Contents) {
+            if (Key === undefined || Size === undefined) throw new IncompleteAnswer("no sizes");
+            entries.push({ key: Key, bytes: Size });
+          }
+          if (IsTruncated && !next) throw new IncompleteAnswer("a listing that breaks off");
+          page = IsTruncated && next ? { ContinuationToken: next } : undefined;
+        }
+      } catch (error) {
+        throw failure(`list ${prefix || "all objects"}`, error);
+      }
+      return entries.sort((a, b) => (a.key < b.key ? -1 : 1));
+    },
+
+    async remove(key) {
+      try {
+        await client.send(new DeleteObjectCommand({ Bucket, Key: key }), options);
+      } catch (error) {
+        if (!isMissingKey(error)) throw failure(`remove ${key}`, error);
+      }
+    },
+
+    close: () => client.destroy(),
+  };
+}
+
+/**
+ * A client that depends on nothing but the configuration: whatever is not set here it would look up
+ * in the environment and in files of the home directory.
+ */
+function s3Client({ endpoint, region, accessKeyId, secretAccessKey }: S3Config): S3Client {
+  return new S3Client({
+    endpoint,
+    region,
+    credentials: { accessKeyId, secretAccessKey },
+    forcePathStyle: true,
+    // Ceph RGW verifies Content-MD5, ignores the newer checksums, and refuses the chunked uploads
+    // that they come with.
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+    expectContinueHeader: false,
+    maxAttempts: ATTEMPTS,
+    requestHandler: { connectionTimeout: CONNECT_TIMEOUT, socketTimeout: IDLE_TIMEOUT },
+    retryMode: "standard",
+    defaultsMode: "standard",
+    authSchemePreference: [],
+    sigv4aSigningRegionSet: [region],
+    disableS3ExpressSessionAuth: true,
+    useArnRegion: false,
+    useDualstackEndpoint: false,
+    useFipsEndpoint: false,
+    defaultUserAgentProvider: () => Promise.resolve([["deep-storage", "1"]]),
+  });
+}
+
+function preconditions(condition: Condition | undefined) {
+  if (condition === undefined) return {};
+  // Ceph RGW compares the tag as it is, and it has no quotes there.
+  return condition === "absent" ? { IfNoneMatch: "*" } : { IfMatch: condition.etag };
+}
+
+function unquoted(etag: string | undefined): string {
+  if (!etag) throw new IncompleteAnswer("no ETag");
+  return etag.replace(/^"(.*)"$/, "$1");
+}
+
+function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer
+    ? bytes as Uint8Array<ArrayBuffer>
+    : new Uint8Array(bytes);
+}
