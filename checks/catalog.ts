@@ -1,0 +1,32 @@
+import { bronzeCommitted } from "./bronze_committed.ts";
+import { bronzeParts } from "./bronze_parts.ts";
+import type { Check } from "./check.ts";
+import { eventTypes } from "./event_types.ts";
+import { fillPrice } from "./fill_price.ts";
+import { orphanParts } from "./orphan_parts.ts";
+import { parquetSchema } from "./parquet_schema.ts";
+import { parquetVoid } from "./parquet_void.ts";
+import { rowCounts } from "./row_counts.ts";
+import { silverCurrent } from "./silver_current.ts";
+import { silverParts } from "./silver_parts.ts";
+import { silverRows } from "./silver_rows.ts";
+import { silverStatus } from "./silver_status.ts";
+
+/**
+ * What must hold after a run, in the order in which it is told: a check comes after those whose
+ * failure makes it skip.
+ */
+export const AFTER: readonly Check[] = [
+  bronzeCommitted,
+  bronzeParts,
+  rowCounts,
+  silverCurrent,
+  silverParts,
+  parquetSchema,
+  parquetVoid,
+  orphanParts,
+  eventTypes,
+  silverRows,
+  silverStatus,
+  fillPrice,
+];

@@ -1,0 +1,83 @@
+import type { BronzeFact } from "./facts/bronze.ts";
+import type { SilverFact } from "./facts/silver.ts";
+import type { SourceFact } from "./facts/source.ts";
+
+/**
+ * What a check says in the end:
+ *
+ * - `pass`: it holds
+ * - `warn`: it holds, and somebody should look at it
+ * - `fail`: it does not hold
+ * - `skip`: it was not judged, for a reason that another check or the operator answers for
+ * - `error`: nobody can tell, since a fact could not be gathered or there was nothing to look at
+ */
+export type Verdict = "pass" | "warn" | "fail" | "skip" | "error";
+
+/** One violation. */
+export interface Finding {
+  readonly severity: "fail" | "warn";
+  /** The object or row that decides, such as the key of an object in the lake. */
+  readonly object: string;
+  /** The place within it, such as a column. */
+  readonly field?: string;
+  /** What is wrong with it, with the values. */
+  readonly problem: string;
+  /** Why that matters. */
+  readonly why?: string;
+  /** The smallest remedy, as a command where one exists. */
+  readonly fix: string;
+}
+
+/**
+ * What a check found:
+ *
+ * - with `examined`, it judged; without findings, the condition holds for all that `examined` names
+ * - with `skip`, it could not judge, and another check fails for the same reason
+ * - with `nothing`, there was nothing to judge. Nobody knows then, and unknown is not pass
+ */
+export type Outcome =
+  | { readonly examined: string; readonly findings: readonly Finding[] }
+  | { readonly skip: string }
+  | { readonly nothing: string };
+
+/** Everything that checks read. Each fact is gathered once, and only if a check needs it. */
+export interface Facts {
+  readonly source: SourceFact;
+  readonly bronze: BronzeFact;
+  readonly silver: SilverFact;
+}
+
+/** A fact's name. */
+export type FactName = keyof Facts;
+
+/** A named condition. It is data and one pure function: it never changes or asks anything. */
+export interface Check<N extends FactName = FactName> {
+  /** Stable, in kebab case; `runbook/<id>.md` explains it. */
+  readonly id: string;
+  /** What holds where it passes, in a few words. */
+  readonly title: string;
+  /** Whether it is asked before a run, after one, or both. */
+  readonly phase: "before" | "after" | "both";
+  /** The facts that {@linkcode Check.run} gets. */
+  readonly needs: readonly N[];
+  readonly run: (facts: Pick<Facts, N>) => Outcome;
+}
+
+/** Declares a check; `needs` decides which facts `run` sees. */
+export function check<const N extends FactName>(declared: Check<N>): Check<N> {
+  return declared;
+}
+
+/** A check's verdict and what it rests on, as plain data. */
+export interface Result {
+  readonly id: string;
+  readonly title: string;
+  readonly verdict: Verdict;
+  /** What was looked at. Only with pass, warn and fail. */
+  readonly examined?: string;
+  /** Why there is no judgement. Only with skip and error. */
+  readonly reason?: string;
+  /** Whether the operator asked for the skip. */
+  readonly asked?: true;
+  readonly findings: readonly Finding[];
+}

@@ -1,0 +1,85 @@
+import type { Column } from "../../pipeline/contract/column.ts";
+import type { Day } from "../../pipeline/contract/window.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import { isPart } from "../../pipeline/lake/commit.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import type { BronzeCommit, SilverCommit, StoredMarker } from "../../pipeline/lake/marker.ts";
+import { type Collect, gatherPart, type PartFact } from "./part.ts";
+
+/** One day of bronze or silver as it lies in the lake. */
+export interface LayerFact<C extends BronzeCommit | SilverCommit> {
+  readonly layer: C["layer"];
+  readonly day: Day;
+  readonly markerKey: string;
+  /** The commit marker; undefined where there is none, or none that can be used. */
+  readonly marker?: { readonly commit: C; readonly sha256: string };
+  /** Why the marker that is there cannot be used. */
+  readonly markerProblem?: string;
+  /** The keys of the day's part files, whether the marker names them or not. */
+  readonly listed: readonly string[];
+  /** The parts that the marker names, in its order. */
+  readonly parts: readonly PartFact[];
+}
+
+/** Where a layer's day lies, and what is collected from its rows. */
+export interface LayerSource<C> {
+  readonly day: Day;
+  readonly markerKey: string;
+  readonly read: () => Promise<StoredMarker<C> | undefined>;
+  /** Every object that belongs to the day has a key that begins so and passes {@linkcode ofDay}. */
+  readonly prefix: string;
+  readonly ofDay: (key: string) => boolean;
+  /** The columns that the collector takes. */
+  readonly columns: readonly Column[];
+}
+
+/** A run that publishes the day anew removes the parts that are being read. Nobody does so for ever. */
+const ATTEMPTS = 3;
+
+/**
+ * Reads a layer's marker, listing and parts, with one part in memory at a time.
+ *
+ * @param begin begins a collection; it is begun anew where the day is published again meanwhile
+ * @throws {Failure} the lake is out of reach or refuses
+ */
+export async function gatherLayer<C extends BronzeCommit | SilverCommit, T>(
+  lake: Lake,
+  layer: C["layer"],
+  source: LayerSource<C>,
+  begin: () => { readonly collect: Collect; readonly finish: () => T },
+): Promise<LayerFact<C> & T> {
+  for (let attempt = 1;; attempt++) {
+    const { day, markerKey } = source;
+    const { marker, problem } = await readStored(source.read);
+    const { collect, finish } = begin();
+    const parts: PartFact[] = [];
+    for (const part of marker?.commit.parts ?? []) {
+      parts.push(await gatherPart(lake, part, source.columns, collect));
+    }
+    const listed = (await lake.list(source.prefix))
+      .map(({ key }) => key)
+      .filter((key) => isPart(key) && source.ofDay(key));
+    // Parts are listed after the marker was read: those of a newer state would look like orphans.
+    const now = await readStored(source.read);
+    if (now.marker?.sha256 !== marker?.sha256 && attempt < ATTEMPTS) continue;
+    return {
+      ...{ layer, day, markerKey, listed, parts },
+      ...(marker && { marker: { commit: marker.commit, sha256: marker.sha256 } }),
+      ...(problem !== undefined && { markerProblem: problem }),
+      ...finish(),
+    };
+  }
+}
+
+async function readStored<C>(
+  read: () => Promise<StoredMarker<C> | undefined>,
+): Promise<{ marker?: StoredMarker<C>; problem?: string }> {
+  try {
+    const marker = await read();
+    return marker === undefined ? {} : { marker };
+  } catch (error) {
+    if (!(error instanceof Failure && error.kind === "data")) throw error;
+    // The cause is the bare problem; the message around it is the pipeline's, with its own remedy.
+    return { problem: error.cause instanceof Error ? error.cause.message : error.message };
+  }
+}

@@ -1,0 +1,33 @@
+import type { DatabaseConfig } from "../../pipeline/config.ts";
+import { type Day, windowOf } from "../../pipeline/contract/window.ts";
+import { connect } from "../../pipeline/outbox/connection.ts";
+import { recount } from "../../pipeline/outbox/recount.ts";
+
+/** What the outbox has of a day. */
+export interface SourceFact {
+  readonly day: Day;
+  /** For people: the user, the server and the database. */
+  readonly name: string;
+  readonly rows: number;
+  /** How many different event_ids these rows have. */
+  readonly events: number;
+}
+
+/**
+ * Counts a day of the outbox, in one short session that can change nothing.
+ *
+ * @param signal ends the session when it aborts
+ * @throws {Failure} the database is out of reach, or refuses
+ */
+export async function gatherSource(
+  config: DatabaseConfig,
+  day: Day,
+  signal?: AbortSignal,
+): Promise<SourceFact> {
+  const connection = await connect(config, signal);
+  try {
+    return { day, name: connection.name, ...await recount(connection, windowOf(day)) };
+  } finally {
+    await connection.close();
+  }
+}

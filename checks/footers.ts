@@ -1,0 +1,31 @@
+import { plural } from "../pipeline/progress.ts";
+import type { Finding, Outcome } from "./check.ts";
+import type { BronzeFact } from "./facts/bronze.ts";
+import type { SilverFact } from "./facts/silver.ts";
+import { whyNoFooter } from "./unread.ts";
+
+type Layers = readonly (BronzeFact | SilverFact)[];
+
+/** `3 parts`, those whose footers were read. */
+export function countFooters(layers: Layers): string {
+  const parts = layers.flatMap(({ parts }) => parts);
+  return plural(parts.filter(({ footer }) => footer !== undefined).length, "part");
+}
+
+/**
+ * The outcome of a check of footers: a footer that is wrong is a finding, whatever the others are; one
+ * that could not be read keeps the check from passing.
+ */
+export function judgeFooters(
+  layers: Layers,
+  findings: readonly Finding[],
+  examined: string,
+): Outcome {
+  if (findings.length > 0) return { examined, findings };
+  const skip = layers.map(whyNoFooter).find((reason) => reason !== undefined);
+  if (skip !== undefined) return { skip };
+  if (layers.every(({ parts }) => parts.length === 0)) {
+    return { nothing: "no commit marker names a part, so there is no footer to check" };
+  }
+  return { examined, findings };
+}

@@ -1,0 +1,59 @@
+import type { Column } from "../pipeline/contract/column.ts";
+import { EVENT_COLUMNS } from "../pipeline/contract/events.ts";
+import { EXECUTION_COLUMNS } from "../pipeline/contract/executions.ts";
+import { type Check, check, type Finding } from "./check.ts";
+import type { BronzeFact } from "./facts/bronze.ts";
+import type { SilverFact } from "./facts/silver.ts";
+import { publishAgain } from "./remedy.ts";
+import { countFooters, judgeFooters } from "./footers.ts";
+
+/** No column of either layer lacks a type. */
+export const parquetVoid: Check<"bronze" | "silver"> = check({
+  id: "parquet-void",
+  title: "every Parquet column has a type",
+  phase: "after",
+  needs: ["bronze", "silver"],
+  run: ({ bronze, silver }) =>
+    judgeFooters(
+      [bronze, silver],
+      [...untyped(bronze, EVENT_COLUMNS), ...untyped(silver, EXECUTION_COLUMNS)],
+      `the columns of ${countFooters([bronze, silver])}`,
+    ),
+});
+
+function untyped(fact: BronzeFact | SilverFact, contract: readonly Column[]): Finding[] {
+  const seen = new Map<string, string[]>();
+  for (const { part, footer } of fact.parts) {
+    for (const { name, type } of footer?.columns ?? []) {
+      if (type === "VOID") seen.set(name, [...seen.get(name) ?? [], part.key]);
+    }
+  }
+  return [...seen].map(([name, keys]): Finding => {
+    const others = keys.length === 1 ? "" : `, nor in ${keys.length - 1} more of the day's parts`;
+    return {
+      severity: "fail",
+      object: keys[0]!,
+      field: name,
+      problem: `the column has no type (VOID)${others}`,
+      why:
+        "a Spark job wrote lit(None) without a cast, aliased or not: most readers refuse such a " +
+        "file, or give the column another type on every day",
+      fix: `In the Spark job write lit(None).cast("${sparkType(name, contract)}") for ${name}. ` +
+        publishAgain(fact),
+    };
+  });
+}
+
+const SPARK_TYPES: Readonly<Record<string, string>> = {
+  "STRING": "string",
+  "INT32": "int",
+  "INT64": "bigint",
+  "TIMESTAMP(MICROS,UTC)": "timestamp",
+  "DECIMAL(20,8)": "decimal(20,8)",
+  "DECIMAL(10,4)": "decimal(10,4)",
+};
+
+function sparkType(name: string, contract: readonly Column[]): string {
+  const type = contract.find((column) => column.name === name)?.type;
+  return type === undefined ? "string" : SPARK_TYPES[type]!;
+}

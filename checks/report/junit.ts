@@ -1,0 +1,83 @@
+import type { Finding, Result } from "../check.ts";
+import type { Report } from "./report.ts";
+
+/**
+ * A report as JUnit XML: one test case per check. A warning is a case that passed with output.
+ * Ends with a newline.
+ */
+export function renderJunit({ command, date, results }: Omit<Report, "exitCode">): string {
+  const count = (verdict: string) => results.filter((each) => each.verdict === verdict).length;
+  const counts = attributes({
+    tests: results.length,
+    failures: count("fail"),
+    errors: count("error"),
+    skipped: count("skip"),
+  });
+  const lines = [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites${attributes({ name: command })}${counts}>`,
+    `  <testsuite${attributes({ name: command })}${counts}>`,
+  ];
+  if (date !== undefined) {
+    const property = attributes({ name: "date", value: date });
+    lines.push("    <properties>", `      <property${property}/>`, "    </properties>");
+  }
+  for (const result of results) lines.push(...testCase(command, result));
+  lines.push("  </testsuite>", "</testsuites>");
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function testCase(command: string, result: Result): string[] {
+  const { id, title, findings } = result;
+  const open = `    <testcase${attributes({ classname: command, name: id })}`;
+  const body = content(result);
+  if (body === undefined) return [`${open}/>`];
+  const text = findings.length === 0 ? [] : [title, ...findings.map(describe), page(id)];
+  const [tag, message] = body;
+  const element = text.length === 0
+    ? `      <${tag}${message}/>`
+    : `      <${tag}${message}>${escape(text.join("\n\n"))}</${tag}>`;
+  return [`${open}>`, element, "    </testcase>"];
+}
+
+/** The element that tells a verdict, and its attributes; undefined for a check that passed. */
+function content({ verdict, reason, findings }: Result): [string, string] | undefined {
+  if (verdict === "pass") return undefined;
+  if (verdict === "warn") return ["system-out", ""];
+  if (verdict === "fail") {
+    const worst = findings.find(({ severity }) => severity === "fail");
+    return ["failure", attributes({ message: worst?.problem ?? "" })];
+  }
+  return [verdict === "skip" ? "skipped" : "error", attributes({ message: reason ?? "" })];
+}
+
+function describe({ severity, object, field, problem, why, fix }: Finding): string {
+  const lines = [`${severity}: ${object}${field === undefined ? "" : ` ${field}`}`];
+  lines.push(`problem: ${problem}`);
+  if (why !== undefined) lines.push(`why: ${why}`);
+  return [...lines, `fix: ${fix}`].join("\n");
+}
+
+function page(id: string): string {
+  return `See runbook/${id}.md`;
+}
+
+function attributes(values: Readonly<Record<string, string | number>>): string {
+  return Object.entries(values).map(([name, value]) => ` ${name}="${escape(String(value))}"`)
+    .join("");
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+};
+
+/** XML has no way at all to write most control characters, so they go. */
+function escape(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(/[^\t\n\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]|[\u007F-\u009F]/gu, "")
+    .replace(/[&<>"]/g, (character) => ENTITIES[character]!);
+}
