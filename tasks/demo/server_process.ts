@@ -29,9 +29,8 @@ exec 3<&0
 server=$!
 (
   read -r _ <&3
-  kill -s INT $server
   tries=0
-  while kill -0 $server && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+  while kill -s INT $server && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
   kill -s KILL $server
 ) >/dev/null 2>&1 &
 watcher=$!

@@ -1,0 +1,44 @@
+import { runBronze } from "../../pipeline/bronze.ts";
+import type { DatabaseConfig, LakeConfig } from "../../pipeline/config.ts";
+import { parseDay } from "../../pipeline/contract/window.ts";
+import { type Lake, openLake } from "../../pipeline/lake/lake.ts";
+import { runSilver } from "../../pipeline/silver.ts";
+
+/** A run that kills itself. It comes as JSON on standard input. */
+export interface KilledRun {
+  readonly layer: "bronze" | "silver";
+  readonly database: DatabaseConfig;
+  readonly lake: LakeConfig;
+  readonly day: string;
+  /** SIGKILL after so many changes of the lake were made, */
+  readonly after: number;
+  /** or else as soon as so many were begun, and one more. */
+  readonly during: boolean;
+}
+
+function killing(lake: Lake, { after, during }: KilledRun): Lake {
+  let begun = 0;
+  let made = 0;
+  const change = async <T>(make: () => Promise<T>): Promise<T> => {
+    const making = make();
+    if (during && begun++ === after) Deno.kill(Deno.pid, "SIGKILL");
+    const outcome = await making;
+    if (!during && ++made === after) Deno.kill(Deno.pid, "SIGKILL");
+    return outcome;
+  };
+  return {
+    ...lake,
+    put: (key, body, condition) => change(() => lake.put(key, body, condition)),
+    remove: (key) => change(() => lake.remove(key)),
+  };
+}
+
+if (import.meta.main) {
+  const run: KilledRun = await new Response(Deno.stdin.readable).json();
+  const lake = killing(openLake(run.lake), run);
+  const day = parseDay(run.day)!;
+  const observer = { step() {}, progress() {} };
+  if (run.layer === "silver") await runSilver({ lake, day, observer });
+  else await runBronze({ database: run.database, lake, day, grace: 0n, observer });
+  lake.close();
+}
