@@ -10,10 +10,11 @@ import { readPart } from "../pipeline/lake/parts.ts";
 import { connect } from "../pipeline/outbox/connection.ts";
 import { plural } from "../pipeline/progress.ts";
 import { runSilver } from "../pipeline/silver.ts";
+import { checkAfter } from "./cli/checking.ts";
 import { main } from "./cli/command.ts";
 import type { Flags } from "./cli/flags.ts";
 import { printing } from "./cli/observer.ts";
-import { checkAfter } from "./cli/postflight.ts";
+
 import { clearStatus, paint, print, showStatus } from "./cli/terminal.ts";
 import { startPostgres } from "./demo/embedded_postgres.ts";
 import { CREATE_OUTBOX, generatedEvents, RUNBOOK_EVENTS } from "./demo/events.ts";
@@ -65,7 +66,14 @@ async function showPipeline(database: DatabaseConfig, lake: Lake, path: string):
   title("3. Silver: one row per operation, its latest state");
   await runSilver({ lake, day: DAY, observer: printing("silver", "text") });
   title("4. The checks after a run");
-  const exitCode = await checkAfter({ database, lake, day: DAY, output: "text" });
+  const config = { kind: "directory", path } as const;
+  const exitCode = await checkAfter({
+    database,
+    lake: config,
+    day: DAY,
+    output: "text",
+    timeout: 300,
+  });
   title("5. What is in silver now");
   await printExecution(lake, DAY);
   print("");
