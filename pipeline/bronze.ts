@@ -23,7 +23,9 @@ import { type Layer, verifySealed } from "./verify.ts";
 
 /** What a bronze run needs. */
 export interface BronzeOptions {
+  /** The outbox's database. */
   readonly database: DatabaseConfig;
+  /** Where bronze goes. */
   readonly lake: Lake;
   /** Today by the database's clock, in UTC, where it is absent. */
   readonly day?: Day | undefined;
@@ -31,6 +33,7 @@ export interface BronzeOptions {
   readonly grace: bigint;
   /** Do everything except storing and removing objects. */
   readonly dryRun?: boolean;
+  /** Hears what the run does. */
   readonly observer: Observer;
 }
 

@@ -2,6 +2,7 @@
 export interface Cells<T> {
   /** The value at an index that was set before. */
   get(index: number): T;
+  /** Keeps a value at an index. */
   set(index: number, value: T): void;
 }
 

@@ -3,26 +3,37 @@ import { Failure } from "./errors.ts";
 
 /** Where the outbox is. */
 export interface DatabaseConfig {
+  /** Host name or address. */
   readonly host: string;
+  /** TCP port. */
   readonly port: number;
+  /** The database's name. */
   readonly name: string;
+  /** The role that logs in. */
   readonly user: string;
+  /** Its password, as it is. */
   readonly password: string;
 }
 
 /** A lake in a bucket. */
 export interface S3Config {
+  /** Tells the two kinds of lake apart. */
   readonly kind: "s3";
   /** Scheme, host and port, with nothing behind them. */
   readonly endpoint: string;
+  /** The region that requests are signed for. */
   readonly region: string;
+  /** The bucket's name. */
   readonly bucket: string;
+  /** Names the key that requests are signed with. */
   readonly accessKeyId: string;
+  /** That key. */
   readonly secretAccessKey: string;
 }
 
 /** A lake in a local directory. */
 export interface DirectoryConfig {
+  /** Tells the two kinds of lake apart. */
   readonly kind: "directory";
   /** Absolute path; it is created with the first object. */
   readonly path: string;
@@ -33,6 +44,7 @@ export type LakeConfig = S3Config | DirectoryConfig;
 
 /** The variables that a command sees. `Deno.env` is one. */
 export interface Environment {
+  /** The value of a variable; undefined where it is not set. */
   get(name: string): string | undefined;
 }
 

@@ -12,14 +12,20 @@ export type FailureKind = "data" | "configuration" | "unreachable";
  * Its message holds no secret and needs no stack trace.
  */
 export class Failure extends Error {
+  /** What a stack trace calls it. */
   override readonly name = "Failure";
+  /** Decides the exit code. */
+  readonly kind: FailureKind;
 
   /**
+   * A failure for an operator to read.
+   *
    * @param kind decides the exit code
    * @param message `Cannot <do what>: <why, with the value or place>. <The next step>.`
    * @param options the underlying error, kept as `cause`
    */
-  constructor(readonly kind: FailureKind, message: string, options?: ErrorOptions) {
+  constructor(kind: FailureKind, message: string, options?: ErrorOptions) {
     super(message, options);
+    this.kind = kind;
   }
 }

@@ -2,6 +2,7 @@
 export interface Step {
   /** A stable word, such as `fence`. */
   readonly step: string;
+  /** A sentence for people. */
   readonly says: string;
   /** What programs read; the names are stable. */
   readonly data: Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
@@ -11,6 +12,7 @@ export interface Step {
 
 /** How far a run is. */
 export interface Progress {
+  /** Rows so far. */
   readonly rows: number;
   /** Rows in all. */
   readonly of: number;
@@ -20,7 +22,9 @@ export interface Progress {
 
 /** Hears what a run does while it does it. */
 export interface Observer {
+  /** A step is done. */
   step(step: Step): void;
+  /** A run got on. */
   progress(progress: Progress): void;
 }
 

@@ -33,7 +33,9 @@ const TIMES: ReadonlyMap<string, string> = new Map([
 
 /** One client's executions. */
 export interface ClientExecutions {
+  /** The client's id. */
   readonly client: bigint;
+  /** Executions of this client. */
   readonly rows: number;
   /** By operation, in silver's columns. */
   groups(): Iterable<RowGroup>;

@@ -24,10 +24,13 @@ import { type Layer, verifySealed } from "./verify.ts";
 
 /** What a silver run needs. */
 export interface SilverOptions {
+  /** Where bronze is and silver goes. */
   readonly lake: Lake;
+  /** The day to replay. */
   readonly day: Day;
   /** Do everything except storing and removing objects. */
   readonly dryRun?: boolean;
+  /** Hears what the run does. */
   readonly observer: Observer;
 }
 

@@ -9,7 +9,9 @@ import { plural } from "./progress.ts";
 
 /** How the rows of a layer are told apart, and what its source is called. */
 export interface Layer {
+  /** The layer's columns, in order. */
   readonly columns: readonly Column[];
+  /** The fingerprint of the columns. */
   readonly contract: string;
   /** Orders rows as the layer does; 0 for the same event or operation. */
   compare(a: Row, b: Row): number;

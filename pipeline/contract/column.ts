@@ -23,8 +23,11 @@ export type ColumnType =
 
 /** A column of bronze or silver. */
 export interface Column {
+  /** The same in Postgres and in Parquet. */
   readonly name: string;
+  /** Its type in Parquet. */
   readonly type: ColumnType;
+  /** Whether a value may be absent. */
   readonly nullable: boolean;
 }
 
@@ -33,7 +36,9 @@ export type Value = Uint8Array | string | bigint | number | null;
 
 /** Some rows, column by column, in the contract's order. */
 export interface RowGroup {
+  /** How many rows. */
   readonly rows: number;
+  /** Each column's values, one per row. */
   readonly columns: readonly ArrayLike<Value>[];
 }
 

@@ -13,6 +13,7 @@ export type PostgresType =
 
 /** A column of bronze, and where it comes from. */
 export interface EventColumn extends Column {
+  /** Its type in the outbox. */
   readonly postgres: PostgresType;
 }
 

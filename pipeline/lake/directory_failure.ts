@@ -2,6 +2,7 @@ import { Failure, type FailureKind } from "../errors.ts";
 
 /** A key that cannot name a file. */
 export class BadKey extends Error {
+  /** What a stack trace calls it. */
   override readonly name = "BadKey";
 }
 

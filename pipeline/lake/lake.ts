@@ -4,6 +4,7 @@ import { openS3 } from "./s3.ts";
 
 /** One object's content, and the tag that changes whenever the content does. */
 export interface StoredObject {
+  /** The whole content. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Opaque; only good for {@linkcode Condition}. */
   readonly etag: string;
@@ -11,6 +12,7 @@ export interface StoredObject {
 
 /** One line of a listing. */
 export interface ObjectEntry {
+  /** The object's key. */
   readonly key: string;
   /** Size of the object in bytes. */
   readonly bytes: number;

@@ -5,32 +5,43 @@ import type { Lake } from "./lake.ts";
 
 /** One Parquet file that a marker names. */
 export interface Part {
+  /** Where it lies in the lake. */
   readonly key: string;
+  /** Rows in it. */
   readonly rows: number;
+  /** Its size in bytes. */
   readonly bytes: number;
   /** Hexadecimal digest of the file. */
   readonly sha256: string;
 }
 
 /** What both layers' markers say. */
-interface Commit {
+export interface Commit {
+  /** The day of the window. */
   readonly day: Day;
+  /** Whether the window can still grow. */
   readonly state: "open" | "sealed";
+  /** Rows in all parts. */
   readonly rows: number;
   /** Fingerprint of the columns that the parts have. */
   readonly contract: string;
+  /** What a reader of the window reads, in this order. */
   readonly parts: readonly Part[];
 }
 
 /** The commit marker of a day's bronze. */
 export interface BronzeCommit extends Commit {
+  /** Tells the two kinds of marker apart. */
   readonly layer: "bronze";
+  /** Smallest event_seq; null where no event has one. */
   readonly minSeq: bigint | null;
+  /** Largest event_seq; null where no event has one. */
   readonly maxSeq: bigint | null;
 }
 
 /** The commit marker of a day's silver. */
 export interface SilverCommit extends Commit {
+  /** Tells the two kinds of marker apart. */
   readonly layer: "silver";
   /** The bronze marker that it was made from, and the hexadecimal digest of that marker's bytes. */
   readonly bronze: { readonly key: string; readonly sha256: string };
@@ -38,9 +49,13 @@ export interface SilverCommit extends Commit {
 
 /** A marker as it lies in the lake. */
 export interface StoredMarker<C> {
+  /** Where it lies in the lake. */
   readonly key: string;
+  /** What it says. */
   readonly commit: C;
+  /** The object as it is. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Replaces it only if nobody else has meanwhile. */
   readonly etag: string;
   /** Hexadecimal digest of the bytes. */
   readonly sha256: string;

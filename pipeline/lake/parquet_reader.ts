@@ -4,15 +4,19 @@ import type { Value } from "../contract/column.ts";
 
 /** A column of a Parquet file as its footer describes it. */
 export interface FileColumn {
+  /** The column's name. */
   readonly name: string;
   /** In the words of {@linkcode ColumnType} where it is one of them, else as the footer says it. */
   readonly type: string;
+  /** Whether the file allows absent values. */
   readonly nullable: boolean;
 }
 
 /** A Parquet file that was opened: its footer is read, its pages are not. */
 export interface PartReader {
+  /** Rows in the file, by its footer. */
   readonly rows: number;
+  /** The columns, in the file's order. */
   readonly columns: readonly FileColumn[];
   /**
    * Reads the row groups one after the other, only the named columns, each as an array of values in
@@ -25,7 +29,9 @@ export interface PartReader {
 
 /** One row group's values, column by column, in the order that was asked for. */
 export interface FileGroup {
+  /** How many rows. */
   readonly rows: number;
+  /** Each column's values, one per row. */
   readonly columns: readonly Value[][];
 }
 

@@ -13,6 +13,7 @@ const MOST_BYTES = 64 << 20;
 
 /** A part and its bytes, before it is stored. */
 export interface NewPart extends Part {
+  /** The file's bytes. */
   readonly body: Uint8Array<ArrayBuffer>;
 }
 

@@ -4,6 +4,7 @@ import { interruption } from "./interruption.ts";
 
 /** An answer that arrived, and is not all that an S3 store has to say. */
 export class IncompleteAnswer extends Error {
+  /** What a stack trace calls it. */
   override readonly name = "IncompleteAnswer";
 }
 
@@ -11,7 +12,9 @@ export class IncompleteAnswer extends Error {
 export interface Attempt {
   /** `read <key> in <lake>` */
   readonly task: string;
+  /** The bucket that was asked. */
   readonly config: S3Config;
+  /** What may have ended the request. */
   readonly signal: AbortSignal | undefined;
   /** Whether it was a conditional put. */
   readonly conditional: boolean;

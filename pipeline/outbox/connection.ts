@@ -11,7 +11,11 @@ export type TextRow = Readonly<Record<string, string | null>>;
 export interface Connection {
   /** For people: `robson@paradedb.robson.svc.cluster.local:5432/rbsdb`. */
   readonly name: string;
-  /** @throws {Failure} what the server answered, or that it went away */
+  /**
+   * Runs a statement and returns its rows.
+   *
+   * @throws {Failure} what the server answered, or that it went away
+   */
   query(sql: string): Promise<TextRow[]>;
   /**
    * Streams `COPY (select) TO STDOUT (FORMAT binary)` in blocks of about a mebibyte, as fast as they

@@ -11,6 +11,7 @@ import { type Connection, sqlInstant } from "./connection.ts";
 export interface Fence {
   /** The database's clock, in microseconds since 1970. */
   readonly now: bigint;
+  /** Whether no writer can add to the window any more. */
   readonly sealable: boolean;
   /** Why the window stays open, one sentence each; empty where it is sealable. */
   readonly reasons: readonly string[];

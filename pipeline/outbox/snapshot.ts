@@ -8,9 +8,11 @@ import type { OutboxSchema } from "./schema.ts";
 
 /** What a window holds, before its rows are read. */
 export interface Survey {
+  /** Events of the window. */
   readonly rows: number;
-  /** Smallest and largest event_seq; null where no event has one. */
+  /** Smallest event_seq; null where no event has one. */
   readonly minSeq: bigint | null;
+  /** Largest event_seq; null where no event has one. */
   readonly maxSeq: bigint | null;
 }
 
