@@ -1,0 +1,128 @@
+import { Failure } from "../../../pipeline/errors.ts";
+import { openDirectory } from "../../../pipeline/lake/directory.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
+import { temporaryLake } from "../../support/lakes.ts";
+
+const DIRECTORY_MODULE = new URL("../../../pipeline/lake/directory.ts", import.meta.url).href;
+const BODY = new TextEncoder().encode("body");
+
+/** Kills a process in the middle of putting 64 MiB under a key. */
+async function killWriter(path: string, key: string): Promise<void> {
+  const writer = new Deno.Command(Deno.execPath(), {
+    args: [
+      "eval",
+      "--ext=ts",
+      `import { openDirectory } from ${JSON.stringify(DIRECTORY_MODULE)};
+      const lake = openDirectory(${JSON.stringify({ kind: "directory", path })});
+      for (;;) await lake.put(${JSON.stringify(key)}, new Uint8Array(64 << 20), { etag: "none" });`,
+    ],
+  }).spawn();
+  while ((await unpublished(path)).every(({ size }) => size === 0)) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  writer.kill("SIGKILL");
+  assertEquals((await writer.status).signal, "SIGKILL");
+}
+
+/** The files of `.tmp`, apart from the lock. */
+async function unpublished(root: string): Promise<{ path: string; size: number }[]> {
+  const files = [];
+  try {
+    for await (const { name } of Deno.readDir(`${root}/.tmp`)) {
+      const path = `${root}/.tmp/${name}`;
+      if (name !== "lock") files.push({ path, size: (await Deno.stat(path)).size });
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return files;
+}
+
+Deno.test("directory: a writer that is killed leaves nothing that a reader sees", async () => {
+  await using lake = await temporaryLake();
+  await lake.put("day/old", BODY);
+  await killWriter(lake.path, "day/new");
+  assertEquals(await lake.list(""), [{ key: "day/old", bytes: BODY.length }]);
+  assertEquals(await lake.get("day/new"), undefined);
+  assertEquals(await lake.put("day/new", BODY, "absent"), "stored");
+});
+
+Deno.test("directory: what a killed writer left goes after an hour, and no sooner", async () => {
+  await using lake = await temporaryLake();
+  await killWriter(lake.path, "day/new");
+  const [left, ...more] = await unpublished(lake.path);
+  assert(left !== undefined && left.size > 0);
+  assertEquals(more, []);
+
+  await openDirectory({ kind: "directory", path: lake.path }).put("a", BODY);
+  assertEquals((await unpublished(lake.path)).length, 1);
+  const twoHoursAgo = Date.now() / 1000 - 7200;
+  await Deno.utime(left.path, twoHoursAgo, twoHoursAgo);
+  await openDirectory({ kind: "directory", path: lake.path }).put("a", BODY);
+  assertEquals(await unpublished(lake.path), []);
+});
+
+Deno.test("directory: a put leaves neither a temporary file nor an empty directory", async () => {
+  await using lake = await temporaryLake();
+  await lake.put("a/b/c", BODY);
+  assertEquals(await lake.put("a/b/c", BODY, "absent"), "conflict");
+  assertEquals(await unpublished(lake.path), []);
+  await lake.remove("a/b/c");
+  assertEquals((await Array.fromAsync(Deno.readDir(lake.path))).map(({ name }) => name), [".tmp"]);
+});
+
+Deno.test("directory: refuses keys that would leave it, or that it would not list", async () => {
+  await using lake = await temporaryLake();
+  for (const key of ["", "/a", "a/", "a//b", "../a", "a/../../b", "a/./b", ".tmp/lock", "a\0b"]) {
+    for (const run of [() => lake.get(key), () => lake.put(key, BODY), () => lake.remove(key)]) {
+      const failure = await assertRejects(run, Failure, "Use another key.");
+      assertEquals(failure.kind, "configuration");
+    }
+  }
+  await assertRejects(() => lake.list("../"), Failure);
+  assertEquals(await lake.list(""), []);
+});
+
+Deno.test("directory: does not show what begins with a dot", async () => {
+  await using lake = await temporaryLake();
+  await lake.put("day/part.parquet", BODY);
+  await Deno.writeFile(lake.file("day/.part.parquet.crc"), BODY);
+  assertEquals(await lake.list("day/"), [{ key: "day/part.parquet", bytes: BODY.length }]);
+});
+
+Deno.test("directory: one that was never made is empty", async () => {
+  await using parent = await temporaryLake();
+  const lake = openDirectory({ kind: "directory", path: `${parent.path}/not/yet` });
+  assertEquals(await lake.list(""), []);
+  assertEquals(await lake.get("a"), undefined);
+  await lake.remove("a");
+  assertEquals(await parent.list(""), []);
+  assertEquals(await lake.put("a", BODY, "absent"), "stored");
+});
+
+Deno.test("directory: a path through a file is a failure that says so", async () => {
+  await using parent = await temporaryLake();
+  await parent.put("file", BODY);
+  const lake = openDirectory({ kind: "directory", path: `${parent.path}/file/lake` });
+  for (
+    const run of [
+      () => lake.get("a"),
+      () => lake.put("a", BODY),
+      () => lake.put("a", BODY, "absent"),
+      () => lake.list(""),
+      () => lake.remove("a"),
+    ]
+  ) {
+    const { kind, message } = await assertRejects(run, Failure);
+    assertEquals(kind, "configuration");
+    assertStringIncludes(message, lake.name);
+    assertStringIncludes(message, "set LAKE_URL to another directory");
+  }
+});
+
+Deno.test("directory: a name that is too long is a failure, and leaves nothing", async () => {
+  await using lake = await temporaryLake();
+  const failure = await assertRejects(() => lake.put("n".repeat(300), BODY), Failure, "that long");
+  assertEquals(failure.kind, "configuration");
+  assertEquals(await unpublished(lake.path), []);
+});

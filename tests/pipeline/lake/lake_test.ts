@@ -1,0 +1,185 @@
+import { Failure } from "../../../pipeline/errors.ts";
+import type { Lake } from "../../../pipeline/lake/lake.ts";
+import { assert, assertEquals, assertNotEquals, assertRejects } from "../../support/assert.ts";
+import { lakeKinds, type Place } from "../../support/lake_places.ts";
+
+// What every lake promises, against every lake there is.
+
+const kinds = lakeKinds();
+
+function everyLake(name: string, test: (lake: Lake, place: Place) => Promise<void>): void {
+  for (const kind of kinds) {
+    Deno.test(`${kind.name}: ${name}`, async () => {
+      await using place = await kind.place();
+      await test(place.open(), place);
+    });
+  }
+}
+
+function bytes(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
+}
+
+async function text(lake: Lake, key: string): Promise<string | undefined> {
+  const stored = await lake.get(key);
+  return stored && new TextDecoder().decode(stored.bytes);
+}
+
+function noise(length: number): Uint8Array<ArrayBuffer> {
+  const noise = new Uint8Array(length);
+  for (let at = 0; at < length; at += 65536) crypto.getRandomValues(noise.subarray(at, at + 65536));
+  return noise;
+}
+
+async function keys(lake: Lake, prefix: string): Promise<string[]> {
+  return (await lake.list(prefix)).map(({ key }) => key);
+}
+
+everyLake("gives back the bytes that were put", async (lake) => {
+  for (const length of [0, 1, 5 << 20]) {
+    const body = noise(length);
+    assertEquals(await lake.put(`bronze/${length}`, body), "stored");
+    const stored = await lake.get(`bronze/${length}`);
+    assertEquals(stored?.bytes.length, length);
+    assert(stored !== undefined);
+    assert(stored.bytes.every((byte, i) => byte === body[i]));
+    assertEquals(await lake.list(`bronze/${length}`), [{ key: `bronze/${length}`, bytes: length }]);
+  }
+});
+
+everyLake("takes every key that the pipeline makes, and stranger ones", async (lake) => {
+  const strange = [
+    "silver/client_id=-9223372036854775808/date=2025-12-28/part-00000-ab.parquet",
+    "silver/_commits/date=2025-12-28.json",
+    "with space/a b.json",
+    "plus+and%20percent/100%/a&b<c>'\"!()*;:@,$~",
+    "ünïcödé/日本/😀",
+    "ünïcödé/日本/～", // before the emoji by UTF-8, after it by UTF-16
+  ];
+  for (const key of strange) await lake.put(key, bytes(key));
+  for (const key of strange) assertEquals(await text(lake, key), key);
+  assertEquals(await keys(lake, ""), strange.toSorted());
+  for (const key of strange) await lake.remove(key);
+  assertEquals(await keys(lake, ""), []);
+});
+
+everyLake("replaces an object, and its tag with it", async (lake) => {
+  await lake.put("a", bytes("one"));
+  const one = await lake.get("a");
+  assertEquals(await lake.put("a", bytes("two, which is longer")), "stored");
+  const two = await lake.get("a");
+  assertNotEquals(one?.etag, two?.etag);
+  assertEquals(await text(lake, "a"), "two, which is longer");
+});
+
+everyLake("lists all objects of a prefix, in order", async (lake) => {
+  const days = Array.from({ length: 30 }, (_, i) => `bronze/date=2025-11-${30 - i}/part.parquet`);
+  const beside = ["bronze/date=2025-1/x", "bronze.json", "bronze-2/x", "silver/x"];
+  await Promise.all([...days, ...beside].map((key) => lake.put(key, bytes(key))));
+  const sorted = days.toSorted();
+  assertEquals(
+    await lake.list("bronze/date=2025-11-"),
+    sorted.map((key) => ({ key, bytes: key.length })),
+  );
+  assertEquals(
+    await keys(lake, "bronze/date=2025-11-1"),
+    sorted.filter((key) => /-1\d?\//.test(key)),
+  );
+  assertEquals(await keys(lake, "bronze/"), [...sorted, "bronze/date=2025-1/x"].sort());
+  assertEquals(await keys(lake, ""), [...days, ...beside].sort());
+  assertEquals(await keys(lake, "bronze/date=2026-01-01/"), []);
+  assertEquals(await keys(lake, "gold/none/"), []);
+});
+
+everyLake("has nothing where nothing was put", async (lake) => {
+  assertEquals(await lake.get("bronze/a"), undefined);
+  await lake.put("bronze/events/a", bytes("a"));
+  assertEquals(await lake.get("bronze/events"), undefined);
+  assertEquals(await lake.get("bronze/events/b"), undefined);
+});
+
+everyLake("removes an object, also one that is gone", async (lake) => {
+  await lake.put("bronze/a", bytes("a"));
+  await lake.put("bronze/day/b", bytes("b"));
+  await lake.remove("bronze/day/b");
+  await lake.remove("bronze/day/b");
+  await lake.remove("bronze/never/was");
+  assertEquals(await keys(lake, ""), ["bronze/a"]);
+  assertEquals(await lake.get("bronze/day/b"), undefined);
+  await lake.put("bronze/day/b", bytes("again"));
+  assertEquals(await text(lake, "bronze/day/b"), "again");
+});
+
+everyLake("lets exactly one of eight writers create an object", async (_, place) => {
+  const lakes = Array.from({ length: 8 }, () => place.open());
+  const outcomes = await Promise.all(
+    lakes.map((lake, i) => lake.put("day/_commit.json", bytes(`writer ${i}`), "absent")),
+  );
+  assertEquals(outcomes.filter((outcome) => outcome === "stored").length, 1);
+  assertEquals(await text(lakes[0]!, "day/_commit.json"), `writer ${outcomes.indexOf("stored")}`);
+  assertEquals(await keys(lakes[0]!, ""), ["day/_commit.json"]);
+});
+
+everyLake("creates nothing over an object that is there", async (lake) => {
+  await lake.put("a", bytes("first"));
+  assertEquals(await lake.put("a", bytes("second"), "absent"), "conflict");
+  assertEquals(await text(lake, "a"), "first");
+  await lake.remove("a");
+  assertEquals(await lake.put("a", bytes("second"), "absent"), "stored");
+});
+
+everyLake("replaces an object only while it has the tag", async (lake) => {
+  await lake.put("a", bytes("first"));
+  const { etag } = (await lake.get("a"))!;
+  assertEquals(await lake.put("a", bytes("second"), { etag }), "stored");
+  assertEquals(await lake.put("a", bytes("third"), { etag }), "conflict");
+  assertEquals(await text(lake, "a"), "second");
+  const now = (await lake.get("a"))!;
+  assertEquals(await lake.put("a", bytes("third"), { etag: now.etag }), "stored");
+});
+
+everyLake("lets exactly one of eight writers replace an object", async (lake, place) => {
+  await lake.put("a", bytes("before"));
+  const { etag } = (await lake.get("a"))!;
+  const lakes = Array.from({ length: 8 }, () => place.open());
+  const outcomes = await Promise.all(
+    lakes.map((other, i) => other.put("a", bytes(`writer ${i}`), { etag })),
+  );
+  assertEquals(outcomes.filter((outcome) => outcome === "stored").length, 1);
+  assertEquals(await text(lake, "a"), `writer ${outcomes.indexOf("stored")}`);
+});
+
+everyLake("replaces nothing that is not there", async (lake) => {
+  await lake.put("a", bytes("a"));
+  const { etag } = (await lake.get("a"))!;
+  assertEquals(await lake.put("b", bytes("b"), { etag }), "conflict");
+  assertEquals(await lake.get("b"), undefined);
+  assertEquals(await keys(lake, ""), ["a"]);
+});
+
+everyLake("stops when it is told to, with the reason", async (lake, place) => {
+  await lake.put("a", bytes("a"));
+  const chosen = new Failure("unreachable", "Cannot go on: the lake took 30 s. Run again.");
+  const stopped = place.open(AbortSignal.abort(chosen));
+  const interrupted = place.open(AbortSignal.abort(new Error("Ctrl-C")));
+  for (
+    const run of [
+      (lake: Lake) => lake.get("a"),
+      (lake: Lake) => lake.put("b", bytes("b")),
+      (lake: Lake) => lake.list(""),
+      (lake: Lake) => lake.remove("a"),
+    ]
+  ) {
+    assertEquals(await assertRejects(() => run(stopped), Failure), chosen);
+    const failure = await assertRejects(() => run(interrupted), Failure, "interrupted");
+    assertEquals([failure.kind, (failure.cause as Error).message], ["unreachable", "Ctrl-C"]);
+  }
+  assertEquals(await keys(lake, ""), ["a"]);
+});
+
+everyLake("says where things are", (lake) => {
+  const url = lake.url("bronze/events/date=2025-12-28/_commit.json");
+  assert(url.endsWith("/bronze/events/date=2025-12-28/_commit.json"));
+  assert(lake.name.startsWith(url.slice(0, url.indexOf("/bronze"))));
+  return Promise.resolve();
+});
