@@ -1,0 +1,218 @@
+import type { S3Config } from "../../../pipeline/config.ts";
+import { Failure } from "../../../pipeline/errors.ts";
+import type { Lake } from "../../../pipeline/lake/lake.ts";
+import { openS3 } from "../../../pipeline/lake/s3.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
+import { store, storeKinds } from "../../support/lake_places.ts";
+import { signedFetch } from "../../support/sigv4.ts";
+import { refusal, startStrictS3, type StrictS3Options } from "../../support/strict_s3.ts";
+
+const BODY = new TextEncoder().encode("body");
+
+/** Everything that a lake can be asked. */
+const OPERATIONS: readonly ((lake: Lake) => Promise<unknown>)[] = [
+  (lake) => lake.get("day/a"),
+  (lake) => lake.put("day/a", BODY),
+  (lake) => lake.put("day/a", BODY, "absent"),
+  (lake) => lake.put("day/a", BODY, { etag: "0" }),
+  (lake) => lake.list("day/"),
+  (lake) => lake.remove("day/a"),
+];
+
+/** Asserts that each operation fails, with a message that says what to do and gives nothing away. */
+async function assertFails(
+  config: S3Config,
+  kind: string,
+  saying: readonly string[],
+  operations = OPERATIONS,
+): Promise<void> {
+  const lake = openS3(config);
+  try {
+    for (const run of operations) {
+      const failure = await assertRejects(() => run(lake), Failure);
+      const { message } = failure;
+      assertEquals(failure.kind, kind, message);
+      for (const part of [`in ${lake.name}: `, "day/", ...saying]) {
+        assertStringIncludes(message, part);
+      }
+      assertEquals(/^Cannot (read|store|list|remove) .*\.$/.test(message), true, message);
+      const shown = Deno.inspect(failure, { depth: 10 });
+      assert(!shown.includes(config.secretAccessKey), shown);
+      assert(!shown.includes(config.accessKeyId), shown);
+    }
+  } finally {
+    lake.close();
+  }
+}
+
+/** A strict server that misbehaves, and a bucket on it. */
+async function faulty(fault: NonNullable<StrictS3Options["fault"]>) {
+  let healthy = true;
+  const server = startStrictS3({
+    fault: (request, serve) => healthy ? undefined : fault(request, serve),
+  });
+  const config = await server.createBucket("rbs");
+  healthy = false;
+  return { config, [Symbol.asyncDispose]: () => server.stop() };
+}
+
+for (const { name } of storeKinds()) {
+  const bucket = () => store(name).createBucket(`t-${crypto.randomUUID()}`);
+
+  Deno.test(`${name}: an access key that it does not know`, async () => {
+    const config = { ...await bucket(), accessKeyId: "NOBODYSKEY" };
+    await assertFails(config, "configuration", ["InvalidAccessKeyId", "Set AWS_ACCESS_KEY_ID"]);
+  });
+
+  Deno.test(`${name}: a secret that is not the key's`, async () => {
+    const config = { ...await bucket(), secretAccessKey: "not+the+secret" };
+    await assertFails(config, "configuration", ["SignatureDoesNotMatch", "AWS_SECRET_ACCESS_KEY"]);
+  });
+
+  Deno.test(`${name}: a bucket that is not there`, async () => {
+    const config: S3Config = { kind: "s3", ...store(name).config, bucket: "nowhere" };
+    await assertFails(config, "configuration", ["NoSuchBucket", '"nowhere"', "Set S3_BUCKET"]);
+  });
+
+  Deno.test(`${name}: refuses content that does not have its Content-MD5`, async () => {
+    const config = await bucket();
+    const url = new URL(`${config.endpoint}/${config.bucket}/a`);
+    const headers = { "content-md5": "AAAAAAAAAAAAAAAAAAAAAA==" };
+    const response = await signedFetch(config, "PUT", url, { headers, body: BODY });
+    assertEquals(response.status, 400);
+    assertStringIncludes(await response.text(), "<Code>BadDigest</Code>");
+    const lake = openS3(config);
+    assertEquals(await lake.list(""), []);
+    lake.close();
+  });
+}
+
+Deno.test("S3: nothing listens at the endpoint", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const endpoint = `http://127.0.0.1:${listener.addr.port}`;
+  listener.close();
+  const config: S3Config = {
+    ...{ kind: "s3", endpoint, region: "us-east-1", bucket: "rbs" },
+    ...{ accessKeyId: "SOMEKEY", secretAccessKey: "some+secret" },
+  };
+  await assertFails(config, "unreachable", ["ECONNREFUSED", "Check S3_ENDPOINT"], [
+    OPERATIONS[0]!,
+  ]);
+});
+
+Deno.test("S3: an endpoint that is no S3 store", async (t) => {
+  for (const status of [200, 404]) {
+    await t.step(`${status}`, async () => {
+      const type = { "content-type": "text/html" };
+      await using site = await faulty(() =>
+        new Response("<html><body>Welcome</body></html>", { status, headers: type })
+      );
+      const kind = status === 200 ? "unreachable" : "configuration";
+      await assertFails(site.config, kind, ["S3_ENDPOINT"], OPERATIONS.slice(0, 5));
+    });
+  }
+});
+
+Deno.test("S3: a store that stays unavailable is asked four times", async () => {
+  let requests = 0;
+  await using store = await faulty(() => {
+    requests++;
+    return refusal(503, "SlowDown");
+  });
+  await assertFails(store.config, "unreachable", ["503 SlowDown", "Check S3_ENDPOINT"], [
+    OPERATIONS[2]!,
+  ]);
+  assertEquals(requests, 4);
+});
+
+Deno.test("S3: a store that is unavailable for a moment is no trouble", async () => {
+  let requests = 0;
+  await using store = await faulty(() => ++requests < 3 ? refusal(503, "SlowDown") : undefined);
+  const lake = openS3(store.config);
+  assertEquals(await lake.put("a", BODY, "absent"), "stored");
+  assertEquals(await lake.get("a").then((stored) => stored?.bytes), BODY);
+  lake.close();
+});
+
+Deno.test("S3: a store without conditional puts is not safe to publish to", async () => {
+  await using store = await faulty(({ headers }) =>
+    headers.has("if-match") || headers.has("if-none-match")
+      ? refusal(501, "NotImplemented")
+      : undefined
+  );
+  const saying = ["501 NotImplemented", "publishing there is not safe", "Set S3_ENDPOINT"];
+  await assertFails(store.config, "configuration", saying, OPERATIONS.slice(2, 4));
+});
+
+const REFUSALS: readonly [number, string, string, ...string[]][] = [
+  [403, "AccessDenied", "configuration", "AccessDenied", "S3_BUCKET=rbs"],
+  [403, "RequestTimeTooSkewed", "configuration", "this machine's clock is off", "Set the clock"],
+  [403, "QuotaExceeded", "configuration", "quota", "S3_BUCKET"],
+  [400, "BadDigest", "unreachable", "damaged on its way", "S3_ENDPOINT"],
+  [400, "InvalidArgument", "configuration", "400 InvalidArgument", "S3_ENDPOINT"],
+];
+for (const [status, code, kind, ...saying] of REFUSALS) {
+  Deno.test(`S3: ${code} is told as ${kind} trouble`, async () => {
+    await using store = await faulty(({ headers }) =>
+      refusal(status, code, /Credential=(\w+)/.exec(headers.get("authorization")!)![1])
+    );
+    await assertFails(store.config, kind, saying, OPERATIONS.slice(0, 2));
+  });
+}
+
+/** An answer whose connection breaks in the middle of the body. */
+function truncated(): Response {
+  const half = new ReadableStream({
+    start(controller) {
+      controller.enqueue(BODY.subarray(0, 2));
+      controller.close();
+    },
+  });
+  return new Response(half, { headers: { etag: '"0"', "content-length": `${BODY.length}` } });
+}
+
+Deno.test("S3: an object that breaks off is never taken for whole", async () => {
+  let requests = 0;
+  await using store = await faulty(() => {
+    requests++;
+    return truncated();
+  });
+  const saying = ["the answer was not complete", "Check S3_ENDPOINT"];
+  await assertFails(store.config, "unreachable", saying, [OPERATIONS[0]!]);
+  assertEquals(requests, 4);
+});
+
+Deno.test("S3: an object that breaks off once is read again", async () => {
+  let reads = 0;
+  await using store = await faulty(({ method }) =>
+    method === "GET" && ++reads === 1 ? truncated() : undefined
+  );
+  const lake = openS3(store.config);
+  await lake.put("a", BODY);
+  assertEquals((await lake.get("a"))?.bytes, BODY);
+  assertEquals(reads, 2);
+  lake.close();
+});
+
+Deno.test("S3: a conditional put whose answer got lost says conflict, and has stored", async () => {
+  let requests = 0;
+  await using store = await faulty((_, serve) =>
+    ++requests === 1 ? serve().then(() => refusal(500, "InternalError")) : undefined
+  );
+  const lake = openS3(store.config);
+  assertEquals(await lake.put("a", BODY, "absent"), "conflict");
+  assertEquals((await lake.get("a"))?.bytes, BODY);
+  lake.close();
+});
+
+Deno.test("S3: a store that never answers is let go of at the signal", async () => {
+  const { promise: released, resolve: release } = Promise.withResolvers<Response>();
+  await using store = await faulty(() => released);
+  const stop = new AbortController();
+  const lake = openS3(store.config, stop.signal);
+  const why = new Failure("unreachable", "Cannot wait any longer: 30 s are over. Run again.");
+  setTimeout(() => stop.abort(why), 50);
+  assertEquals(await assertRejects(() => lake.get("a"), Failure), why);
+  lake.close();
+  release(new Response());
+});
