@@ -1,0 +1,105 @@
+import { readFlags } from "../../tasks/cli/flags.ts";
+import { clearStatus, print, showStatus } from "../../tasks/cli/terminal.ts";
+import { startPostgres } from "../../tasks/demo/embedded_postgres.ts";
+import { CREATE_OUTBOX, generatedEvents } from "../../tasks/demo/events.ts";
+import { connect } from "../../pipeline/outbox/connection.ts";
+import type { Measured, Work } from "./worker.ts";
+
+// Bronze and silver beside the floor of the same machine, in turn, so that a machine that slows down
+// slows all of them. Every run is a process of its own, with the flags that the tasks have.
+
+const KINDS = ["floor", "bronze", "silver"] as const;
+type Kind = typeof KINDS[number];
+
+const HELP = `
+Measures bronze and silver beside the floor: COPY … TO STDOUT (FORMAT binary) of the same rows into
+nothing. Prints the medians of rows per second, their ratio to the floor, and the peak memory.
+
+Usage: deno task bench [--events N] [--rounds N]
+
+Examples:
+  deno task bench                      200,000 events, five rounds
+  deno task bench --events 1000000 --rounds 3
+`;
+
+const flags = readFlags(Deno.args, { values: ["events", "rounds"], switches: [] });
+if (flags.on("help")) {
+  print(HELP.trim());
+  Deno.exit(0);
+}
+const events = Number(flags.value("events") ?? 200_000);
+const rounds = Number(flags.value("rounds") ?? 5);
+
+const postgres = await startPostgres();
+const folder = await Deno.makeTempDir({ prefix: "bench-" });
+try {
+  showStatus(`inserting ${events.toLocaleString("en-US")} events …`);
+  const connection = await connect(postgres.config);
+  await connection.query("SET default_transaction_read_only = off");
+  await connection.query(CREATE_OUTBOX);
+  await connection.query(generatedEvents(events));
+  await connection.query("VACUUM ANALYZE stop_events");
+  await connection.close();
+
+  const runs: Record<Kind, Measured[]> = { floor: [], bronze: [], silver: [] };
+  for (let round = 0; round < rounds; round++) {
+    for (const kind of KINDS) {
+      showStatus(`round ${round + 1} of ${rounds}: ${kind}`);
+      const lake = `${folder}/${round}`;
+      runs[kind].push(await measure({ kind, database: postgres.config, lake, events }));
+    }
+  }
+  clearStatus();
+  print(render(runs));
+} finally {
+  await postgres.stop();
+  await Deno.remove(folder, { recursive: true });
+}
+
+async function measure(work: Work): Promise<Measured> {
+  const tasks = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url)));
+  const v8 = /--v8-flags=\S+/.exec(tasks.tasks.bronze.command)![0];
+  const worker = new URL("./worker.ts", import.meta.url).pathname;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "-P=test", v8, worker],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(JSON.stringify(work)));
+  await writer.close();
+  const { success, stdout } = await child.output();
+  if (!success) throw new Error(`The ${work.kind} run failed.`);
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+function render(runs: Record<Kind, Measured[]>): string {
+  const floor = median(runs.floor.map(({ seconds }) => seconds));
+  const lines = KINDS.map((kind) => {
+    const seconds = median(runs[kind].map((run) => run.seconds));
+    const ratios = runs[kind].map((run, i) => run.seconds / runs.floor[i]!.seconds);
+    const peak = Math.max(...runs[kind].map((run) => run.peakBytes));
+    return [
+      kind,
+      Math.round(events / seconds).toLocaleString("en-US"),
+      `${(floor / seconds).toFixed(2)}`,
+      `${Math.min(...ratios).toFixed(1)} to ${Math.max(...ratios).toFixed(1)}`,
+      `${Math.round(peak / 1e6)} MB`,
+    ];
+  });
+  const head = ["", "rows/s", "of floor", "times floor's time", "peak memory"];
+  const cpu = `${navigator.hardwareConcurrency} processors`;
+  return [
+    `${events.toLocaleString("en-US")} events, medians of ${rounds} rounds, ${cpu}`,
+    ...[head, ...lines].map((cells) =>
+      cells.map((cell, i) => i === 0 ? cell.padEnd(8) : cell.padStart(i === 3 ? 20 : 13)).join("")
+    ),
+  ].join("\n");
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
