@@ -15,6 +15,7 @@ export type Verdict = "pass" | "warn" | "fail" | "skip" | "error";
 
 /** One violation. */
 export interface Finding {
+  /** Whether it fails the check, or only wants to be looked at. */
   readonly severity: "fail" | "warn";
   /** The object or row that decides, such as the key of an object in the lake. */
   readonly object: string;
@@ -42,8 +43,11 @@ export type Outcome =
 
 /** Everything that checks read. Each fact is gathered once, and only if a check needs it. */
 export interface Facts {
+  /** The day in the outbox. */
   readonly source: SourceFact;
+  /** The day in bronze. */
   readonly bronze: BronzeFact;
+  /** The day in silver. */
   readonly silver: SilverFact;
 }
 
@@ -60,6 +64,7 @@ export interface Check<N extends FactName = FactName> {
   readonly phase: "before" | "after" | "both";
   /** The facts that {@linkcode Check.run} gets. */
   readonly needs: readonly N[];
+  /** Judges. Where it throws, the verdict is `error`. */
   readonly run: (facts: Pick<Facts, N>) => Outcome;
 }
 
@@ -70,8 +75,11 @@ export function check<const N extends FactName>(declared: Check<N>): Check<N> {
 
 /** A check's verdict and what it rests on, as plain data. */
 export interface Result {
+  /** The check's. */
   readonly id: string;
+  /** The check's. */
   readonly title: string;
+  /** What the check says in the end. */
   readonly verdict: Verdict;
   /** What was looked at. Only with pass, warn and fail. */
   readonly examined?: string;
@@ -79,5 +87,6 @@ export interface Result {
   readonly reason?: string;
   /** Whether the operator asked for the skip. */
   readonly asked?: true;
+  /** The violations; none unless it warns or fails. */
   readonly findings: readonly Finding[];
 }

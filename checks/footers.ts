@@ -1,10 +1,10 @@
 import { plural } from "../pipeline/progress.ts";
 import type { Finding, Outcome } from "./check.ts";
-import type { BronzeFact } from "./facts/bronze.ts";
-import type { SilverFact } from "./facts/silver.ts";
+import type { AnyLayer } from "./facts/layer.ts";
 import { whyNoFooter } from "./unread.ts";
 
-type Layers = readonly (BronzeFact | SilverFact)[];
+/** The layers whose footers a check looks at. */
+export type Layers = readonly AnyLayer[];
 
 /** `3 parts`, those whose footers were read. */
 export function countFooters(layers: Layers): string {

@@ -1,7 +1,6 @@
 import { plural } from "../pipeline/progress.ts";
 import { type Check, check, type Finding } from "./check.ts";
-import type { BronzeFact } from "./facts/bronze.ts";
-import type { SilverFact } from "./facts/silver.ts";
+import type { AnyLayer } from "./facts/layer.ts";
 import { naming } from "./naming.ts";
 import { whyNoMarker } from "./unread.ts";
 
@@ -26,7 +25,7 @@ export const orphanParts: Check<"bronze" | "silver"> = check({
 });
 
 /** At most two findings: what a run would clean up, and what it would not find. */
-function orphans(fact: BronzeFact | SilverFact): Finding[] {
+function orphans(fact: AnyLayer): Finding[] {
   if (fact.marker === undefined) return [];
   const { parts } = fact.marker.commit;
   const named = new Set(parts.map(({ key }) => key));

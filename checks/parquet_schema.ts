@@ -3,8 +3,7 @@ import { EVENT_COLUMNS } from "../pipeline/contract/events.ts";
 import { EXECUTION_COLUMNS } from "../pipeline/contract/executions.ts";
 import type { FileColumn } from "../pipeline/lake/parquet_reader.ts";
 import { type Check, check, type Finding } from "./check.ts";
-import type { BronzeFact } from "./facts/bronze.ts";
-import type { SilverFact } from "./facts/silver.ts";
+import type { AnyLayer } from "./facts/layer.ts";
 import { countFooters, judgeFooters } from "./footers.ts";
 import { publishAgain } from "./remedy.ts";
 
@@ -23,13 +22,16 @@ export const parquetSchema: Check<"bronze" | "silver"> = check({
     ),
 });
 
-interface Difference {
+/** How one column differs from the contract. */
+export interface Difference {
+  /** The column. */
   readonly field: string;
+  /** What is wrong with it. */
   readonly problem: string;
 }
 
 /** One finding per difference, however many parts have it. */
-function differences(fact: BronzeFact | SilverFact, contract: readonly Column[]): Finding[] {
+function differences(fact: AnyLayer, contract: readonly Column[]): Finding[] {
   const seen = new Map<string, Difference & { keys: string[] }>();
   for (const { part, footer } of fact.parts) {
     if (footer === undefined) continue;
@@ -65,10 +67,11 @@ export function compareColumns(
     field: name,
     problem: `the contract has no such column (${type})`,
   }));
-  const twice = file.filter((column) => found.get(column.name) !== column).map(({ name }) => ({
-    field: name,
-    problem: "the file has the column twice",
-  }));
+  const twice = file.filter(({ name }, i) => file.findIndex((column) => column.name === name) !== i)
+    .map(({ name }) => ({
+      field: name,
+      problem: "the file has the column twice",
+    }));
   return [...each, ...unknown, ...twice, ...misplaced(file, contract, found)];
 }
 

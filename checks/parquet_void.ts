@@ -2,8 +2,7 @@ import type { Column } from "../pipeline/contract/column.ts";
 import { EVENT_COLUMNS } from "../pipeline/contract/events.ts";
 import { EXECUTION_COLUMNS } from "../pipeline/contract/executions.ts";
 import { type Check, check, type Finding } from "./check.ts";
-import type { BronzeFact } from "./facts/bronze.ts";
-import type { SilverFact } from "./facts/silver.ts";
+import type { AnyLayer } from "./facts/layer.ts";
 import { publishAgain } from "./remedy.ts";
 import { countFooters, judgeFooters } from "./footers.ts";
 
@@ -21,7 +20,7 @@ export const parquetVoid: Check<"bronze" | "silver"> = check({
     ),
 });
 
-function untyped(fact: BronzeFact | SilverFact, contract: readonly Column[]): Finding[] {
+function untyped(fact: AnyLayer, contract: readonly Column[]): Finding[] {
   const seen = new Map<string, string[]>();
   for (const { part, footer } of fact.parts) {
     for (const { name, type } of footer?.columns ?? []) {

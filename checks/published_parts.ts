@@ -1,8 +1,7 @@
 import { plural } from "../pipeline/progress.ts";
 import type { Finding, Outcome } from "./check.ts";
-import type { BronzeFact } from "./facts/bronze.ts";
+import type { AnyLayer } from "./facts/layer.ts";
 import type { PartFact } from "./facts/part.ts";
-import type { SilverFact } from "./facts/silver.ts";
 import { publishAgain } from "./remedy.ts";
 import { whyNoMarker } from "./unread.ts";
 
@@ -11,7 +10,7 @@ import { whyNoMarker } from "./unread.ts";
  *
  * @param empty what it means that the marker names no part
  */
-export function judgeParts(fact: BronzeFact | SilverFact, empty: Outcome): Outcome {
+export function judgeParts(fact: AnyLayer, empty: Outcome): Outcome {
   const skip = whyNoMarker(fact);
   if (skip !== undefined) return { skip };
   if (fact.parts.length === 0) return empty;
@@ -20,7 +19,7 @@ export function judgeParts(fact: BronzeFact | SilverFact, empty: Outcome): Outco
   return { examined: `${plural(fact.parts.length, "part")}, ${plural(bytes, "byte")}`, findings };
 }
 
-function damage(fact: BronzeFact | SilverFact, found: PartFact): Finding | undefined {
+function damage(fact: AnyLayer, found: PartFact): Finding | undefined {
   const { part, stored, problem } = found;
   const common = { severity: "fail", object: part.key } as const;
   const fix = publishAgain(fact);

@@ -1,10 +1,7 @@
-import type { BronzeFact } from "./facts/bronze.ts";
-import type { SilverFact } from "./facts/silver.ts";
-
-type Layer = Pick<BronzeFact | SilverFact, "layer" | "day" | "marker" | "markerKey">;
+import type { AnyLayer } from "./facts/layer.ts";
 
 /** The command that publishes a layer's day, and what is made from it. */
-export function runCommand({ layer, day }: Pick<Layer, "layer" | "day">): string {
+export function runCommand({ layer, day }: Pick<AnyLayer, "layer" | "day">): string {
   const silver = `deno task silver --date ${day}`;
   return layer === "silver" ? silver : `deno task bronze --date ${day} && ${silver}`;
 }
@@ -13,7 +10,7 @@ export function runCommand({ layer, day }: Pick<Layer, "layer" | "day">): string
  * How to publish a day anew. A run never rewrites a sealed day, so its marker has to go first; bronze
  * can only be made again while the outbox still has the day.
  */
-export function publishAgain(fact: Layer): string {
+export function publishAgain(fact: AnyLayer): string {
   if (fact.marker?.commit.state !== "sealed") return runCommand(fact);
   const again = `remove ${fact.markerKey}, then run: ${runCommand(fact)}`;
   return fact.layer === "silver"

@@ -54,7 +54,7 @@ function missing(ids: readonly bigint[], { markerKey }: SilverFact, fix: string)
     severity: "fail",
     object: markerKey,
     field: "operation_id",
-    problem: `${plural(ids.length, "operation")} with execution events have no row: ` +
+    problem: `no row for ${plural(ids.length, "operation")} with execution events: ` +
       naming(ids.map(String)),
     why: "whoever reads silver does not know that these stops executed, or tried to",
     fix,

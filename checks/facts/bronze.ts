@@ -12,11 +12,15 @@ import { gatherLayer, type LayerFact } from "./layer.ts";
 
 /** The event that comes last in the order of a replay. */
 export interface LastEvent {
+  /** The outbox's own number of it. */
   readonly event_seq: bigint | null;
   /** Microseconds since 1970. */
   readonly occurred_at: bigint;
+  /** Its UUID. */
   readonly event_id: string;
+  /** One of the execution types. */
   readonly event_type: string;
+  /** Whose operation it is. */
   readonly client_id: bigint;
 }
 

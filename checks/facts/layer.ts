@@ -8,8 +8,11 @@ import { type Collect, gatherPart, type PartFact } from "./part.ts";
 
 /** One day of bronze or silver as it lies in the lake. */
 export interface LayerFact<C extends BronzeCommit | SilverCommit> {
+  /** Which of the two it is. */
   readonly layer: C["layer"];
+  /** Which day. */
   readonly day: Day;
+  /** Where the commit marker lies, or would. */
   readonly markerKey: string;
   /** The commit marker; undefined where there is none, or none that can be used. */
   readonly marker?: { readonly commit: C; readonly sha256: string };
@@ -21,13 +24,20 @@ export interface LayerFact<C extends BronzeCommit | SilverCommit> {
   readonly parts: readonly PartFact[];
 }
 
+/** A day of either layer. */
+export type AnyLayer = LayerFact<BronzeCommit> | LayerFact<SilverCommit>;
+
 /** Where a layer's day lies, and what is collected from its rows. */
 export interface LayerSource<C> {
+  /** Which day. */
   readonly day: Day;
+  /** Where the commit marker lies. */
   readonly markerKey: string;
+  /** Reads the commit marker. */
   readonly read: () => Promise<StoredMarker<C> | undefined>;
-  /** Every object that belongs to the day has a key that begins so and passes {@linkcode ofDay}. */
+  /** How the keys of the day's objects begin, perhaps among others'. */
   readonly prefix: string;
+  /** Whether a key that begins so is of the day. */
   readonly ofDay: (key: string) => boolean;
   /** The columns that the collector takes. */
   readonly columns: readonly Column[];

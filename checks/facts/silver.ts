@@ -13,9 +13,13 @@ import { gatherLayer, type LayerFact } from "./layer.ts";
 export interface SilverRow {
   /** The key of the part that it lies in. */
   readonly part: string;
+  /** The operation that the row is about. */
   readonly operation_id: bigint;
+  /** Whose operation the row says it is. */
   readonly client_id: bigint;
+  /** Where the operation stands. */
   readonly status: string;
+  /** The event that the row says came last. */
   readonly execution_id: string;
   /** Whether it has a fill_price. */
   readonly filled: boolean;

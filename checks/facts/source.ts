@@ -5,9 +5,11 @@ import { recount } from "../../pipeline/outbox/recount.ts";
 
 /** What the outbox has of a day. */
 export interface SourceFact {
+  /** Which day. */
   readonly day: Day;
   /** For people: the user, the server and the database. */
   readonly name: string;
+  /** How many rows fall on it. */
   readonly rows: number;
   /** How many different event_ids these rows have. */
   readonly events: number;

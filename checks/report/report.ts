@@ -6,6 +6,7 @@ export interface Report {
   readonly command: string;
   /** The day that was looked at, where there is one. */
   readonly date?: string;
+  /** One per check, in their order. */
   readonly results: readonly Result[];
   /** What the command exits with. */
   readonly exitCode: number;

@@ -68,5 +68,5 @@ function renderFinding({ object, field, problem, why, fix }: Finding): string[] 
 
 /** Keys and values come from outside: a line break or an escape in them must not reach a terminal. */
 function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, "\uFFFD");
+  return text.toWellFormed().replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, "\uFFFD");
 }

@@ -5,6 +5,7 @@ import { type Connection, sqlInstant } from "./connection.ts";
 /** What the outbox has of a window now. */
 export interface Recount {
   /** Events of the window. */
+  /** How many rows fall into it. */
   readonly rows: number;
   /** How many different event_ids these rows have. */
   readonly events: number;

@@ -1,0 +1,81 @@
+import { AFTER } from "../../checks/catalog.ts";
+import { exitCode } from "../../checks/runner.ts";
+import { facts, HEALTHY, judge, recommit, unpublished } from "./healthy.ts";
+import { BRONZE, SILVER } from "./healthy.ts";
+import { assert, assertEquals, assertMatch } from "../support/assert.ts";
+
+Deno.test("every id of the catalog is its own, short, and in kebab case", () => {
+  const ids = AFTER.map(({ id }) => id);
+  assertEquals(new Set(ids).size, ids.length);
+  for (const id of ids) assertMatch(id, /^[a-z]+(-[a-z]+)*$/);
+});
+
+Deno.test("the id of a check fits the column that the text report keeps for it", () => {
+  for (const { id } of AFTER) assert(id.length <= 16, id);
+});
+
+Deno.test("every check after a run has that phase, and facts that it needs", () => {
+  for (const { id, phase, needs } of AFTER) {
+    assert(phase === "after" || phase === "both", id);
+    assert(needs.length > 0, id);
+  }
+});
+
+Deno.test("a healthy day passes every check, and each says what it looked at", async () => {
+  const results = await judge(HEALTHY);
+  assertEquals(results.map(({ verdict }) => verdict), AFTER.map(() => "pass"));
+  for (const { id, examined } of results) assert(examined, id);
+  assertEquals(exitCode(results, { strict: true }), 0);
+});
+
+Deno.test("an open day without anything new passes as well", async () => {
+  const results = await judge(facts({
+    bronze: recommit(BRONZE, { state: "open" }),
+    silver: recommit(SILVER, { state: "open" }),
+  }));
+  assertEquals(exitCode(results, { strict: true }), 0);
+});
+
+Deno.test("a day without execution events passes, with a silver that has no parts", async () => {
+  const eventTypes = new Map([["STALE_PRICE", 7]]);
+  const empty = { parts: [], listed: [], rows: [] };
+  const results = await judge(facts({
+    bronze: { eventTypes, lastEvents: new Map() },
+    silver: { ...recommit(SILVER, { parts: [], rows: 0 }), ...empty },
+  }));
+  assertEquals(exitCode(results, { strict: true }), 0);
+  const says = (id: string) => results.find((result) => result.id === id)!.examined!;
+  for (const id of ["silver-parts", "silver-rows", "silver-status", "fill-price"]) {
+    assertMatch(says(id), /no execution/, id);
+  }
+});
+
+Deno.test("a day of which nothing was published passes no check at all", async () => {
+  const results = await judge({
+    source: HEALTHY.source,
+    bronze: unpublished(BRONZE),
+    silver: { ...unpublished(SILVER), rows: [] },
+  });
+  assertEquals(results.filter(({ verdict }) => verdict === "pass"), []);
+  assertEquals(results.filter(({ verdict }) => verdict === "fail").map(({ id }) => id), [
+    "bronze-committed",
+  ]);
+});
+
+Deno.test("markers that name nothing at all pass no check of rows or parts of bronze", async () => {
+  const nothing = { parts: [], listed: [] };
+  const results = await judge(facts({
+    source: { rows: 0, events: 0 },
+    bronze: {
+      ...recommit(BRONZE, { rows: 0, parts: [] }),
+      ...{ ...nothing, events: 0, eventTypes: new Map(), lastEvents: new Map() },
+    },
+    silver: { ...recommit(SILVER, { rows: 0, parts: [] }), ...nothing, rows: [] },
+  }));
+  const errors = results.filter(({ verdict }) => verdict === "error").map(({ id }) => id);
+  assertEquals(errors, [
+    ...["bronze-parts", "row-counts", "parquet-schema", "parquet-void", "orphan-parts"],
+    "event-types",
+  ]);
+  assertEquals(exitCode(results), 3);
+});

@@ -1,0 +1,20 @@
+import { renderJunit } from "../../../checks/report/junit.ts";
+import { assertMatch, assertNotMatch, assertStringIncludes } from "../../support/assert.ts";
+import { assertGolden } from "./golden.ts";
+import { REPORT } from "./results.ts";
+
+Deno.test("junit: one test case per check", async () => {
+  await assertGolden("report.xml", renderJunit(REPORT));
+});
+
+Deno.test("junit: failures, errors and skipped are counted, a warning is a pass", () => {
+  assertStringIncludes(renderJunit(REPORT), 'tests="6" failures="1" errors="1" skipped="2"');
+});
+
+Deno.test("junit: no character that XML cannot hold, and every one with a meaning is escaped", () => {
+  const xml = renderJunit(REPORT);
+  // deno-lint-ignore no-control-regex
+  assertNotMatch(xml, /[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]/);
+  assertMatch(xml, /a &quot;key&quot; with &lt;angles&gt; &amp; an\[31m escape/);
+  assertStringIncludes(xml, "a lone \ufffd surrogate");
+});

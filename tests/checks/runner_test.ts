@@ -1,0 +1,214 @@
+import type { Check, Result, Verdict } from "../../checks/check.ts";
+import { check } from "../../checks/check.ts";
+import { exitCode, type Gatherers, runChecks } from "../../checks/runner.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { HEALTHY } from "./healthy.ts";
+
+const base = { title: "it holds", phase: "after" } as const;
+const examined = "everything";
+
+function passing(id: string, ...needs: ("source" | "bronze" | "silver")[]): Check {
+  return { ...base, id, needs, run: () => ({ examined, findings: [] }) };
+}
+
+function gatherers(changes: Partial<Gatherers> = {}): Gatherers {
+  return {
+    source: () => Promise.resolve(HEALTHY.source),
+    bronze: () => Promise.resolve(HEALTHY.bronze),
+    silver: () => Promise.resolve(HEALTHY.silver),
+    ...changes,
+  };
+}
+
+const never = () => new Promise<never>(() => {});
+const patient = { timeoutMs: 10_000 };
+
+Deno.test("a check gets the facts that it needs, and no others", async () => {
+  const seen: string[][] = [];
+  const nosy = check({
+    ...{ ...base, id: "nosy", needs: ["source", "silver"] },
+    run(facts) {
+      seen.push(Object.keys(facts));
+      return { examined: facts.source.name, findings: [] };
+    },
+  });
+  const [result] = await runChecks([nosy], gatherers(), patient);
+  assertEquals(seen, [["source", "silver"]]);
+  assertEquals(result, {
+    ...{ id: "nosy", title: "it holds", verdict: "pass" },
+    ...{ examined: "reader@db:5432/rbsdb", findings: [] },
+  });
+});
+
+Deno.test("a fact is gathered once, and only if a check needs it", async () => {
+  const asked: string[] = [];
+  const counting = gatherers({
+    source: () => (asked.push("source"), Promise.resolve(HEALTHY.source)),
+    bronze: () => (asked.push("bronze"), Promise.resolve(HEALTHY.bronze)),
+    silver: () => (asked.push("silver"), Promise.resolve(HEALTHY.silver)),
+  });
+  await runChecks([passing("a", "bronze"), passing("b", "bronze", "source")], counting, patient);
+  assertEquals(asked, ["bronze", "source"]);
+});
+
+Deno.test("the outcome decides the verdict", async () => {
+  const fail = { severity: "fail", object: "o", problem: "p", fix: "f" } as const;
+  const warn = { ...fail, severity: "warn" } as const;
+  const outcomes: [Verdict, ReturnType<Check["run"]>][] = [
+    ["pass", { examined, findings: [] }],
+    ["warn", { examined, findings: [warn] }],
+    ["fail", { examined, findings: [warn, fail] }],
+    ["skip", { skip: "another check tells" }],
+    ["error", { nothing: "there was nothing" }],
+  ];
+  const checks = outcomes.map(([id, outcome]): Check => ({
+    ...{ ...base, id, needs: ["source"], run: () => outcome },
+  }));
+  const results = await runChecks(checks, gatherers(), patient);
+  assertEquals(results.map(({ verdict }) => verdict), outcomes.map(([verdict]) => verdict));
+  assertEquals(results.slice(3).map(({ reason }) => reason), [
+    "another check tells",
+    "there was nothing",
+  ]);
+});
+
+Deno.test("facts are gathered at the same time", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const results = await runChecks(
+    [passing("a", "source", "bronze")],
+    gatherers({
+      source: async () => (await promise, HEALTHY.source),
+      bronze: () => (resolve(), Promise.resolve(HEALTHY.bronze)),
+    }),
+    patient,
+  );
+  assertEquals(results[0]!.verdict, "pass");
+});
+
+Deno.test("a fact that cannot be gathered makes its checks error, and no others", async () => {
+  const failure = new Failure("unreachable", "Cannot reach the database. Start it.");
+  const results = await runChecks(
+    [passing("a", "source"), passing("b", "bronze"), passing("c", "bronze", "source")],
+    gatherers({ source: () => Promise.reject(failure) }),
+    patient,
+  );
+  assertEquals(results.map(({ verdict }) => verdict), ["error", "pass", "error"]);
+  assertEquals(results[2]!.reason, failure.message);
+});
+
+Deno.test("an unexpected error of a gatherer is told, also where it is thrown at once", async () => {
+  const broken = gatherers({
+    source: () => {
+      throw new TypeError("x is undefined");
+    },
+  });
+  const [result] = await runChecks([passing("a", "source")], broken, patient);
+  assertEquals([result!.verdict, result!.reason], ["error", "x is undefined"]);
+});
+
+Deno.test("two facts with the same trouble tell it once", async () => {
+  const refuse = () => Promise.reject(new Failure("unreachable", "Cannot reach the lake."));
+  const broken = gatherers({ bronze: refuse, silver: refuse });
+  const [result] = await runChecks([passing("a", "bronze", "silver")], broken, patient);
+  assertEquals(result!.reason, "Cannot reach the lake.");
+});
+
+Deno.test("a gatherer that hangs and ignores its signal is given up on at the deadline", async () => {
+  const started = performance.now();
+  const results = await runChecks(
+    [passing("a", "source"), passing("b", "bronze")],
+    gatherers({ source: never }),
+    { timeoutMs: 50 },
+  );
+  assert(performance.now() - started < 5_000);
+  assertEquals(results.map(({ verdict }) => verdict), ["error", "pass"]);
+  assertMatch(results[0]!.reason!, /^Cannot gather the facts about source: .* 0\.05 s\. /);
+});
+
+Deno.test("a gatherer that heeds its signal is told of the deadline, each by its own", async () => {
+  const signals: AbortSignal[] = [];
+  const results = await runChecks(
+    [passing("a", "source"), passing("b", "bronze")],
+    gatherers({
+      source: (signal) => {
+        signals.push(signal);
+        return new Promise((_, reject) =>
+          signal.addEventListener("abort", () => reject(new Error("aborted")))
+        );
+      },
+      bronze: (signal) => (signals.push(signal), Promise.resolve(HEALTHY.bronze)),
+    }),
+    { timeoutMs: 50 },
+  );
+  assertEquals(signals.map(({ aborted }) => aborted), [true, false]);
+  assert(signals[0]!.reason instanceof Failure);
+  assertStringIncludes(results[0]!.reason!, "longer than 0.05 s");
+});
+
+Deno.test("a gatherer that fails long after its deadline does no harm", async () => {
+  const { promise, reject } = Promise.withResolvers<never>();
+  await runChecks([passing("a", "source")], gatherers({ source: () => promise }), { timeoutMs: 5 });
+  reject(new Error("late"));
+  await new Promise((resolve) => setTimeout(resolve, 5));
+});
+
+Deno.test("a check that throws is an error, and the others go on", async () => {
+  const broken: Check = {
+    ...{ ...base, id: "broken", needs: ["source"] },
+    run() {
+      throw new TypeError("cannot read properties of undefined");
+    },
+  };
+  const results = await runChecks([broken, passing("b", "source")], gatherers(), patient);
+  assertEquals(results.map(({ verdict }) => verdict), ["error", "pass"]);
+  assertEquals(
+    results[0]!.reason,
+    "the check itself broke: cannot read properties of undefined",
+  );
+});
+
+Deno.test("results are told in the order of the checks, as soon as they are known", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const told: string[] = [];
+  const running = runChecks(
+    [passing("fast", "source"), passing("slow", "bronze"), passing("fast too", "source")],
+    gatherers({ bronze: async () => (await promise, HEALTHY.bronze) }),
+    { ...patient, onResult: ({ id }) => told.push(id) },
+  );
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assertEquals(told, ["fast"]);
+  resolve();
+  const results = await running;
+  assertEquals(told, ["fast", "slow", "fast too"]);
+  assertEquals(results.map(({ id }) => id), told);
+});
+
+Deno.test("what the operator skips is told as such, and its facts are not gathered", async () => {
+  const [skipped, judged] = await runChecks(
+    [passing("a", "source"), passing("b", "bronze")],
+    gatherers({ source: never }),
+    { ...patient, skip: new Map([["a", "no database here"]]) },
+  );
+  assertEquals(skipped, {
+    ...{ id: "a", title: "it holds", verdict: "skip", reason: "no database here", asked: true },
+    findings: [],
+  });
+  assertEquals(exitCode([skipped!, judged!]), 0);
+});
+
+Deno.test("the exit code: a failure, then not knowing, then all well", () => {
+  const code = (verdicts: readonly Verdict[], strict = false) =>
+    exitCode(
+      verdicts.map((verdict): Result => ({ id: verdict, title: "", verdict, findings: [] })),
+      { strict },
+    );
+  assertEquals(code(["pass"]), 0);
+  assertEquals(code(["pass", "warn"]), 0);
+  assertEquals(code(["pass", "warn"], true), 1);
+  assertEquals(code(["pass", "fail", "error", "skip"]), 1);
+  assertEquals(code(["pass", "error"]), 3);
+  assertEquals(code(["pass", "skip"]), 3);
+  assertEquals(code(["warn", "error"], true), 1);
+  assertEquals(code([]), 3);
+});
