@@ -144,6 +144,8 @@ function s3Client({ endpoint, region, accessKeyId, secretAccessKey }: S3Config):
     useArnRegion: false,
     useDualstackEndpoint: false,
     useFipsEndpoint: false,
+    disableClockSkewCorrection: false,
+    userAgentAppId: "deep-storage",
     defaultUserAgentProvider: () => Promise.resolve([["deep-storage", "1"]]),
   });
 }

@@ -68,6 +68,10 @@ function diagnose(error: S3Error, attempt: Attempt): Diagnosis | undefined {
   if (error instanceof IncompleteAnswer) {
     return ["unreachable", `the answer was not complete (${error.message})`, CHECK_NETWORK];
   }
+  if (error instanceof Deno.errors.NotCapable) {
+    const remedy = "Run it with --allow-net for the host of S3_ENDPOINT";
+    return ["configuration", "Deno was not given the permission", remedy];
+  }
   const code = status(error);
   if (code === undefined) return networkTrouble(error);
   const answer = `the store answered ${code} ${word(error.name)}`;

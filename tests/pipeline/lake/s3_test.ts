@@ -216,3 +216,24 @@ Deno.test("S3: a store that never answers is let go of at the signal", async () 
   lake.close();
   release(new Response());
 });
+
+/** Reads an object in a process that may do nothing but what the arguments say. */
+async function readWith(config: S3Config, ...permissions: string[]): Promise<string> {
+  const root = new URL("../../../", import.meta.url);
+  const main = new URL("tests/support/read_from_s3.ts", root);
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", ...permissions, main.href, JSON.stringify(config)],
+  });
+  const { stdout, stderr } = await command.output();
+  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+}
+
+Deno.test("S3: the client needs the network, and looks nowhere else for anything", async () => {
+  await using store = await faulty(() => undefined);
+  const lake = openS3(store.config);
+  await lake.put("day/a", BODY);
+  lake.close();
+  assertEquals(await readWith(store.config, "--ignore-env", "--allow-net=127.0.0.1"), "body\n");
+  const refused = await readWith(store.config, "--ignore-env");
+  assertStringIncludes(refused, "Run it with --allow-net for the host of S3_ENDPOINT.");
+});
