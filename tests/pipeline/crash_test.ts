@@ -11,6 +11,7 @@ import { RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import type { KilledRun } from "../support/killed_run.ts";
 import { recorder } from "../support/lakes.ts";
+import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
 
 // A day is published once while its window is open. Then events come, among them some so large that
@@ -30,6 +31,14 @@ const MORE_EVENTS = `
          to_jsonb((SELECT string_agg(md5((i * 100000 + j)::text), '')
                    FROM generate_series(1, 12000) j))
   FROM generate_series(1, 100) i`;
+
+let store: ObjectStore | undefined;
+Deno.test.beforeAll(async () => {
+  store = await startObjectStore();
+});
+Deno.test.afterAll(async () => {
+  await store?.stop();
+});
 
 type Contents = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 
@@ -136,5 +145,10 @@ for (const layer of ["bronze", "silver"] as const) {
     } finally {
       for (const path of folders) await Deno.remove(path, { recursive: true });
     }
+  });
+
+  Deno.test(`${layer} killed at every step, in a bucket: old or new, and then as undisturbed`, async () => {
+    let buckets = 0;
+    await crashEverywhere(layer, () => store!.createBucket(`crash-${layer}-${++buckets}`));
   });
 }
