@@ -14,8 +14,13 @@ import { IncompleteAnswer, isConflict, isMissingKey, s3Failure } from "./s3_fail
 const ATTEMPTS = 4;
 /** Milliseconds until a connection stands. */
 const CONNECT_TIMEOUT = 5_000;
-/** Milliseconds without a byte in either direction, whether of a request or of its answer. */
-const IDLE_TIMEOUT = 60_000;
+/** Milliseconds until the answer begins. */
+const ANSWER_TIMEOUT = 60_000;
+/**
+ * The same for a put, and the longest silence within an object. Sending a body counts as one long
+ * silence, and a part of 64 MiB should get through where only 2 Mbit/s do.
+ */
+const UPLOAD_TIMEOUT = 300_000;
 
 /**
  * Opens a lake in a bucket of an S3-compatible store.
@@ -71,7 +76,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
             ContentMD5: createHash("md5").update(body).digest("base64"),
             ...preconditions(condition),
           }),
-          options,
+          { ...options, requestTimeout: UPLOAD_TIMEOUT },
         );
         unquoted(ETag);
         return "stored";
@@ -135,7 +140,12 @@ function s3Client({ endpoint, region, accessKeyId, secretAccessKey }: S3Config):
     responseChecksumValidation: "WHEN_REQUIRED",
     expectContinueHeader: false,
     maxAttempts: ATTEMPTS,
-    requestHandler: { connectionTimeout: CONNECT_TIMEOUT, socketTimeout: IDLE_TIMEOUT },
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT,
+      requestTimeout: ANSWER_TIMEOUT,
+      throwOnRequestTimeout: true,
+      socketTimeout: UPLOAD_TIMEOUT,
+    },
     retryMode: "standard",
     defaultsMode: "standard",
     authSchemePreference: [],
