@@ -1,0 +1,208 @@
+import { createHash } from "node:crypto";
+import { follows, gatherBronze, type LastEvent } from "../../../checks/facts/bronze.ts";
+import { bronzeMarkerKey, bronzePrefix, EVENT_COLUMNS } from "../../../pipeline/contract/events.ts";
+import { Failure } from "../../../pipeline/errors.ts";
+import { cutParts } from "../../../pipeline/lake/parts.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "../../support/assert.ts";
+import {
+  bronzePart,
+  DAY,
+  EVENTS,
+  memoryLake,
+  publishBronze,
+  publishedDay,
+  rowGroup,
+  uuid,
+  voidPart,
+} from "./published.ts";
+
+const KEY = bronzeMarkerKey(DAY);
+
+Deno.test("a bronze that is as it should be", async () => {
+  const bronze = await gatherBronze(await publishedDay(), DAY);
+  assertEquals(bronze.marker?.commit.rows, 7);
+  assertMatch(bronze.marker!.sha256, /^[0-9a-f]{64}$/);
+  assertEquals(bronze.listed, bronze.parts.map(({ part }) => part.key).sort());
+  for (const part of bronze.parts) {
+    const { part: { bytes, rows }, stored, footer } = part;
+    assertEquals([stored, footer!.rows], [{ bytes, same: true }, rows]);
+    assertEquals(part.footer!.columns.map(({ name }) => name), EVENT_COLUMNS.map((c) => c.name));
+    assert(part.collected);
+  }
+  assertEquals([bronze.events, bronze.repeated], [7, []]);
+  assertEquals(Object.fromEntries(bronze.eventTypes), {
+    ...{ STOP_TRIGGERED: 2, EXECUTED: 1, FAILED: 2, STALE_PRICE: 1, BLOCKED: 1 },
+  });
+});
+
+Deno.test("the last execution event is that of a replay, whatever order the rows have", async () => {
+  for (const events of [EVENTS, EVENTS.toReversed()]) {
+    const lake = memoryLake();
+    await publishBronze(lake, [await bronzePart(events)]);
+    const { lastEvents } = await gatherBronze(lake, DAY);
+    const last = [...lastEvents].sort().map(([id, { event_id, event_type, client_id }]) =>
+      [id, event_id, event_type, client_id] as const
+    );
+    assertEquals(last, [
+      [11n, uuid(2), "EXECUTED", 1n], // events without an event_seq come first, however late
+      [12n, uuid(3), "FAILED", 1n], // STALE_PRICE is no execution event
+      [13n, uuid(5), "BLOCKED", 2n], // by time
+    ]);
+  }
+});
+
+Deno.test("events follow each other by event_seq, then time, then id; nulls come first", () => {
+  const event = (event_seq: bigint | null, occurred_at: bigint, event_id: string): LastEvent => ({
+    ...{ event_seq, occurred_at, event_id, event_type: "EXECUTED", client_id: 1n },
+  });
+  const ordered = [
+    event(null, 1n, "b"),
+    event(null, 9n, "a"),
+    event(null, 9n, "b"),
+    event(-1n, 5n, "a"),
+    event(9n, 4n, "a"),
+    event(10n, 3n, "z"),
+    event(10n, 4n, "a"),
+    event(10n, 4n, "b"),
+  ];
+  ordered.forEach((a, i) => ordered.forEach((b, j) => assertEquals(follows(a, b), i > j)));
+});
+
+Deno.test("no marker, and what lies there without one", async () => {
+  const lake = await publishedDay();
+  lake.objects.delete(KEY);
+  const bronze = await gatherBronze(lake, DAY);
+  assertEquals([bronze.marker, bronze.markerProblem], [undefined, undefined]);
+  assertEquals([bronze.listed.length, bronze.parts.length], [2, 0]);
+});
+
+Deno.test("a marker that is not JSON is a fact, in few words", async () => {
+  const lake = await publishedDay();
+  lake.objects.set(KEY, new TextEncoder().encode("<html>"));
+  const bronze = await gatherBronze(lake, DAY);
+  assertEquals([bronze.marker, bronze.markerProblem], [undefined, "it is not JSON"]);
+});
+
+Deno.test("a part that is missing", async () => {
+  const lake = await publishedDay();
+  const [first] = (await gatherBronze(lake, DAY)).parts;
+  lake.objects.delete(first!.part.key);
+  const { parts, listed } = await gatherBronze(lake, DAY);
+  assertEquals(parts.map(({ stored }) => stored !== undefined), [false, true]);
+  assertEquals(parts.map(({ collected }) => collected), [false, true]);
+  assertEquals(listed.length, 1);
+});
+
+Deno.test("a part that was cut off after it was published", async () => {
+  const lake = await publishedDay();
+  const { key } = (await gatherBronze(lake, DAY)).parts[0]!.part;
+  lake.objects.set(key, lake.objects.get(key)!.slice(0, -20));
+  const [part] = (await gatherBronze(lake, DAY)).parts;
+  assertEquals([part!.stored!.bytes, part!.stored!.same], [part!.part.bytes - 20, false]);
+  assertMatch(part!.problem!, /^no Parquet file: /);
+  assertEquals([part!.footer, part!.collected], [undefined, false]);
+});
+
+Deno.test("a part with other bytes is not collected, though it can be read", async () => {
+  const lake = await publishedDay();
+  const { key } = (await gatherBronze(lake, DAY)).parts[0]!.part;
+  lake.objects.set(key, (await bronzePart(EVENTS.slice(0, 3))).body);
+  const [part] = (await gatherBronze(lake, DAY)).parts;
+  assertEquals([part!.stored!.same, part!.footer!.rows, part!.collected], [false, 3, false]);
+});
+
+Deno.test("a part whose pages are broken, and was published so", async () => {
+  const lake = memoryLake();
+  const good = await bronzePart(EVENTS);
+  const body = good.body.slice();
+  body.fill(0xff, 8, 60); // within the first column's page, behind the magic bytes
+  const sha256 = createHash("sha256").update(body).digest("hex");
+  await publishBronze(lake, [{ ...good, body, sha256 }]);
+  const [part] = (await gatherBronze(lake, DAY)).parts;
+  assertEquals([part!.stored!.same, part!.footer!.rows, part!.collected], [true, 7, false]);
+  assert(part!.problem);
+});
+
+Deno.test("events that are there twice are counted, and named", async () => {
+  const lake = memoryLake();
+  await publishBronze(lake, [await bronzePart(EVENTS), await bronzePart(EVENTS.slice(0, 1))]);
+  const bronze = await gatherBronze(lake, DAY);
+  assertEquals([bronze.events, bronze.repeated], [7, [uuid(1)]]);
+});
+
+Deno.test("a column without a type is named so, and its rows are read", async () => {
+  const lake = memoryLake();
+  const key = `${bronzePrefix(DAY)}part-00000-void.parquet`;
+  await publishBronze(lake, [voidPart(EVENT_COLUMNS, rowGroup(EVENTS), "event_seq", key)]);
+  const bronze = await gatherBronze(lake, DAY);
+  const column = bronze.parts[0]!.footer!.columns.find(({ name }) => name === "event_seq");
+  assertEquals(column, { name: "event_seq", type: "VOID", nullable: true });
+  assertEquals([bronze.parts[0]!.collected, bronze.events], [true, 7]);
+});
+
+Deno.test("a null where the contract allows none is a problem of the part", async () => {
+  const lake = memoryLake();
+  const nullable = EVENT_COLUMNS.map((column) => ({ ...column, nullable: true })); // as Spark does
+  const group = rowGroup([{ ...EVENTS[0]!, operation: null as unknown as bigint }]);
+  const parts = await Array.fromAsync(cutParts([group], nullable, bronzePrefix(DAY)));
+  await publishBronze(lake, parts);
+  const [part] = (await gatherBronze(lake, DAY)).parts;
+  assertEquals([part!.problem, part!.collected], ["a null in column operation_id", false]);
+});
+
+Deno.test("what lies beside the marker's parts is listed, but no marker and no hidden file", async () => {
+  const lake = await publishedDay();
+  const orphan = `${bronzePrefix(DAY)}part-00000-orphan.parquet`;
+  for (const key of [orphan, `${bronzePrefix(DAY)}_SUCCESS`, `${bronzePrefix(DAY)}.tmp.parquet`]) {
+    lake.objects.set(key, new Uint8Array(1));
+  }
+  const { listed, parts } = await gatherBronze(lake, DAY);
+  assertEquals(listed.length, parts.length + 1);
+  assert(listed.includes(orphan));
+});
+
+Deno.test("a day that is published anew while it is read is read anew", async () => {
+  const lake = await publishedDay();
+  const [first] = (await gatherBronze(lake, DAY)).parts;
+  const newer = [await bronzePart(EVENTS)];
+  let published = false;
+  lake.onGet = (key) => {
+    if (key !== first!.part.key || published) return;
+    published = true;
+    lake.objects.delete(key);
+    void publishBronze(lake, newer);
+  };
+  const bronze = await gatherBronze(lake, DAY);
+  assertEquals(bronze.parts.map(({ part, collected }) => [part.key, collected]), [
+    [newer[0]!.key, true],
+  ]);
+  assertEquals([bronze.events, bronze.repeated], [7, []]);
+});
+
+Deno.test("one part is in hand at a time", async () => {
+  const lake = await publishedDay();
+  const { get } = lake;
+  let underWay = 0;
+  let most = 0;
+  lake.get = async (key) => {
+    most = Math.max(most, ++underWay);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    underWay--;
+    return get(key);
+  };
+  await gatherBronze(lake, DAY);
+  assertEquals(most, 1);
+});
+
+Deno.test("a lake that is out of reach is no fact", async () => {
+  for (const kind of ["unreachable", "configuration"] as const) {
+    const lake = await publishedDay();
+    const failure = new Failure(kind, "Cannot read from the lake.");
+    lake.get = (key) => key === KEY ? Promise.reject(failure) : Promise.resolve(undefined);
+    await assertRejects(() => gatherBronze(lake, DAY), Failure, "Cannot read");
+    const later = await publishedDay();
+    const { get } = later;
+    later.get = (key) => key === KEY ? get(key) : Promise.reject(failure);
+    await assertRejects(() => gatherBronze(later, DAY), Failure, "Cannot read");
+  }
+});

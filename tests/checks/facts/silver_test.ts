@@ -1,0 +1,99 @@
+import { gatherBronze } from "../../../checks/facts/bronze.ts";
+import { gatherSilver } from "../../../checks/facts/silver.ts";
+import {
+  EXECUTION_COLUMNS,
+  EXECUTION_CONTRACT,
+  silverMarkerKey,
+  silverPrefix,
+} from "../../../pipeline/contract/executions.ts";
+import { renderMarker } from "../../../pipeline/lake/marker.ts";
+import { openPart } from "../../../pipeline/lake/parquet_reader.ts";
+import { assertEquals, assertMatch } from "../../support/assert.ts";
+import { judge } from "../healthy.ts";
+import { DAY, publishedDay, uuid, voidPart } from "./published.ts";
+
+const KEY = silverMarkerKey(DAY);
+
+Deno.test("a silver that is as it should be", async () => {
+  const silver = await gatherSilver(await publishedDay(), DAY);
+  assertEquals(silver.marker?.commit.rows, 3);
+  assertEquals(silver.listed, silver.parts.map(({ part }) => part.key));
+  assertEquals(silver.parts.map(({ collected }) => collected), [true, true]);
+  const [first, second] = silver.parts.map(({ part }) => part.key);
+  assertEquals(silver.rows, [
+    {
+      ...{ part: first!, operation_id: 11n, client_id: 1n, status: "EXECUTED" },
+      ...{ execution_id: uuid(2), filled: false },
+    },
+    {
+      ...{ part: first!, operation_id: 12n, client_id: 1n, status: "FAILED" },
+      ...{ execution_id: uuid(3), filled: false },
+    },
+    {
+      ...{ part: second!, operation_id: 13n, client_id: 2n, status: "BLOCKED" },
+      ...{ execution_id: uuid(5), filled: false },
+    },
+  ]);
+});
+
+Deno.test("the checks find no fault in what the pipeline published", async () => {
+  const lake = await publishedDay();
+  const [bronze, silver] = [await gatherBronze(lake, DAY), await gatherSilver(lake, DAY)];
+  const results = await judge({
+    source: { day: DAY, name: "outbox", rows: 7, events: 7 },
+    bronze,
+    silver,
+  });
+  const wrong = results.filter(({ verdict }) => verdict !== "pass");
+  // Operation 11 was executed, and no event names a price.
+  assertEquals(wrong.map(({ id, verdict }) => [id, verdict]), [["fill-price", "warn"]]);
+});
+
+Deno.test("parts of every client are listed, and of no other day", async () => {
+  const lake = await publishedDay();
+  const orphan = `${silverPrefix(77n, DAY)}part-00000-orphan.parquet`;
+  lake.objects.set(orphan, new Uint8Array(1));
+  lake.objects.set(`${silverPrefix(1n, "2025-12-27")}part-00000-x.parquet`, new Uint8Array(1));
+  const { listed, parts } = await gatherSilver(lake, DAY);
+  assertEquals(listed, [...parts.map(({ part }) => part.key), orphan].sort());
+});
+
+Deno.test("no marker, and a marker that is none", async () => {
+  const lake = await publishedDay();
+  lake.objects.set(KEY, new TextEncoder().encode("[]"));
+  assertEquals((await gatherSilver(lake, DAY)).markerProblem, "the marker is no object");
+  lake.objects.delete(KEY);
+  const { marker, markerProblem, rows, parts } = await gatherSilver(lake, DAY);
+  assertEquals([marker, markerProblem, rows, parts], [undefined, undefined, [], []]);
+});
+
+Deno.test("a part that was cut off does not hide the others", async () => {
+  const lake = await publishedDay();
+  const { key } = (await gatherSilver(lake, DAY)).parts[0]!.part;
+  lake.objects.set(key, lake.objects.get(key)!.slice(0, 50));
+  const { parts, rows } = await gatherSilver(lake, DAY);
+  assertEquals(parts.map(({ collected }) => collected), [false, true]);
+  assertMatch(parts[0]!.problem!, /^no Parquet file/);
+  assertEquals(rows.map(({ operation_id }) => operation_id), [13n]);
+});
+
+Deno.test("a part with a column without a type, as Spark's lit(None) makes it", async () => {
+  const lake = await publishedDay();
+  const before = await gatherSilver(lake, DAY);
+  const { commit } = before.marker!;
+  const [old, ...others] = commit.parts;
+  const names = EXECUTION_COLUMNS.map(({ name }) => name);
+  const [group] = await Array.fromAsync(openPart(lake.objects.get(old!.key)!).groups(names));
+  const { body, ...part } = voidPart(EXECUTION_COLUMNS, group!, "submitted_at", old!.key);
+  await lake.put(part.key, body);
+  await lake.put(KEY, renderMarker({ ...commit, parts: [part, ...others] }));
+  const silver = await gatherSilver(lake, DAY);
+  assertEquals(silver.marker!.commit.contract, EXECUTION_CONTRACT);
+  assertEquals(silver.rows, before.rows);
+  const source = { day: DAY, name: "outbox", rows: 7, events: 7 };
+  const results = await judge({ source, bronze: await gatherBronze(lake, DAY), silver });
+  const failed = results.filter(({ verdict }) => verdict === "fail");
+  assertEquals(failed.map(({ id, findings }) => [id, findings[0]!.field]), [
+    ["parquet-void", "submitted_at"],
+  ]);
+});
