@@ -10,13 +10,13 @@ import {
 import type { RowGroup } from "./contract/column.ts";
 import { type Day, dayOf, formatMicros, type Window, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
-import { confirmParts, leftovers, publish, removeLeftovers } from "./lake/commit.ts";
+import { publishWindow } from "./lake/commit.ts";
 import type { Lake } from "./lake/lake.ts";
-import { type BronzeCommit, type Part, readMarker, type StoredMarker } from "./lake/marker.ts";
+import { type BronzeCommit, type Part, readMarker } from "./lake/marker.ts";
 import { cutParts, storeParts } from "./lake/parts.ts";
 import { connect, type Connection } from "./outbox/connection.ts";
-import { databaseClock, readFence } from "./outbox/fence.ts";
-import { readSchema } from "./outbox/schema.ts";
+import { databaseClock, type Fence, readFence } from "./outbox/fence.ts";
+import { type OutboxSchema, readSchema } from "./outbox/schema.ts";
 import * as snapshot from "./outbox/snapshot.ts";
 import { type Observer, plural } from "./progress.ts";
 import { type Layer, verifySealed } from "./verify.ts";
@@ -64,100 +64,86 @@ async function copyWindow(
   { lake, grace, dryRun = false, observer }: BronzeOptions,
 ): Promise<void> {
   const { day } = window;
-  const key = bronzeMarkerKey(day);
   const schema = await readSchema(connection);
+  tellSchema(connection, schema, observer);
+
+  // The marker is read before the snapshot is taken: whoever publishes a newer state in between
+  // changes the marker, and ours is then refused.
+  const key = bronzeMarkerKey(day);
+  const previous = await readMarker(lake, "bronze", key, day);
+  const listed = await lake.list(bronzePrefix(day));
+  const publication = { lake, key, previous, listed, dryRun, observer };
+  const fence = await readFence(connection, window, grace);
+  if (fence.now < window.start) throw notBegun(window, fence.now);
+  tellFence(fence, observer);
+
+  await snapshot.beginSnapshot(connection);
+  const survey = await snapshot.survey(connection, window, schema);
+  tellSurvey(survey, observer);
+  const watched = watch(snapshot.readEvents(connection, window), survey.rows, observer);
+  const cut = cutParts(watched.groups, EVENT_COLUMNS, bronzePrefix(day));
+  if (previous?.commit.state === "sealed") {
+    await verifySealed(previous.commit, cut, BRONZE, publication);
+    return;
+  }
+  if (survey.rows < (previous?.commit.rows ?? 0)) throw shrunk(previous!.commit, survey.rows);
+  if (survey.rows === 0) throw empty(window, await snapshot.neighbours(connection, window));
+
+  const parts = await storeParts(lake, cut, !dryRun, watched.part);
+  const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+  if (rows !== survey.rows) {
+    throw new Error(`the snapshot has ${survey.rows} rows, and ${rows} were copied`);
+  }
+  await snapshot.endSnapshot(connection);
+  warnOfUnknownTypes(watched.eventTypes(), observer);
+
+  const sealable = fence.sealable &&
+    await stillComplete(connection, window, grace, rows, observer);
+  const commit: BronzeCommit = {
+    layer: "bronze",
+    day,
+    state: sealable ? "sealed" : "open",
+    rows,
+    minSeq: survey.minSeq,
+    maxSeq: survey.maxSeq,
+    contract: EVENT_CONTRACT,
+    parts,
+  };
+  await publishWindow(commit, publication);
+}
+
+function tellSchema(connection: Connection, { unknown }: OutboxSchema, observer: Observer): void {
   observer.step({
     step: "outbox",
     says: `${OUTBOX_TABLE} in ${connection.name}`,
     data: { database: connection.name },
   });
-  if (schema.unknown.length > 0) {
-    observer.step({
-      step: "columns",
-      says: `not exported, for the contract does not know them: ${schema.unknown.join(", ")}`,
-      data: { unknown: schema.unknown },
-      warning: true,
-    });
-  }
-
-  // The marker is read before the snapshot is taken: whoever publishes a newer state in between
-  // changes the marker, and ours is then refused.
-  const previous = await readMarker(lake, "bronze", key, day);
-  const listed = await lake.list(bronzePrefix(day));
-  const fence = await readFence(connection, window, grace);
-  if (fence.now < window.start) throw notBegun(window, fence.now);
+  if (unknown.length === 0) return;
   observer.step({
-    step: "fence",
-    says: fence.sealable
-      ? "the day is over, no earlier transaction is open"
-      : fence.reasons.join("; "),
-    data: { sealable: fence.sealable, reasons: fence.reasons },
+    step: "columns",
+    says: `not exported, for the contract does not know them: ${unknown.join(", ")}`,
+    data: { unknown },
+    warning: true,
   });
+}
 
-  await snapshot.beginSnapshot(connection);
-  const survey = await snapshot.survey(connection, window, schema);
-  const sealed = previous?.commit.state === "sealed" ? previous.commit : undefined;
-  if (sealed === undefined) {
-    if (survey.rows < (previous?.commit.rows ?? 0)) throw shrunk(window, previous!, survey.rows);
-    if (survey.rows === 0) throw empty(window, await snapshot.neighbours(connection, window));
-  }
+function tellFence({ sealable, reasons }: Fence, observer: Observer): void {
+  const sealing = "the day is over, no earlier transaction is open";
+  const says = sealable ? sealing : `the day stays open: ${reasons.join("; ")}`;
+  observer.step({ step: "fence", says, data: { sealable, reasons } });
+}
+
+function tellSurvey({ rows, minSeq, maxSeq }: snapshot.Survey, observer: Observer): void {
+  const range = minSeq === null ? "none with an event_seq" : `event_seq ${minSeq} to ${maxSeq}`;
   observer.step({
     step: "snapshot",
-    says: `${plural(survey.rows, "event")}, event_seq ${survey.minSeq} to ${survey.maxSeq}`,
+    says: `${plural(rows, "event")}, ${range}`,
     data: {
-      rows: survey.rows,
-      event_seq_min: survey.minSeq === null ? null : String(survey.minSeq),
-      event_seq_max: survey.maxSeq === null ? null : String(survey.maxSeq),
+      rows,
+      event_seq_min: minSeq === null ? null : String(minSeq),
+      event_seq_max: maxSeq === null ? null : String(maxSeq),
     },
   });
-
-  const watched = watch(snapshot.readEvents(connection, window), survey.rows, observer);
-  const cut = cutParts(watched.groups, EVENT_COLUMNS, bronzePrefix(day));
-  if (sealed !== undefined) {
-    await verifySealed(lake, sealed, cut, BRONZE);
-    observer.step({
-      step: "verified",
-      says: `sealed before; all ${
-        plural(sealed.rows, "row")
-      } equal the outbox, nothing was written`,
-      data: { key, state: "sealed", rows: sealed.rows, parts: sealed.parts.length },
-    });
-    await removeLeftovers(lake, leftovers(listed, sealed.parts), dryRun, observer);
-    return;
-  }
-
-  const parts = await storeParts(lake, cut, !dryRun, watched.part);
-  const copied = parts.reduce((sum, { rows }) => sum + rows, 0);
-  if (copied !== survey.rows) {
-    throw new Error(`the snapshot has ${survey.rows} rows, and ${copied} were copied`);
-  }
-  await snapshot.endSnapshot(connection);
-  warnOfUnknownTypes(watched.eventTypes(), observer);
-
-  const state = fence.sealable && await stillComplete(connection, window, grace, copied, observer)
-    ? "sealed"
-    : "open";
-  const { minSeq, maxSeq } = survey;
-  const commit: BronzeCommit = {
-    ...{ layer: "bronze", day, state, rows: copied, minSeq, maxSeq },
-    ...{ contract: EVENT_CONTRACT, parts },
-  };
-  if (dryRun) {
-    observer.step({
-      step: "dry-run",
-      says: `nothing was stored; a run would publish ${plural(parts.length, "part")}, ${state}`,
-      data: { parts: parts.length, rows: copied, state },
-    });
-    return;
-  }
-  await confirmParts(lake, [bronzePrefix(day)], commit.parts);
-  const outcome = await publish(lake, key, commit, previous);
-  observer.step({
-    step: "commit",
-    says: `${lake.url(key)}, ${state}${outcome === "unchanged" ? ", as it was" : ""}`,
-    data: { key, state, rows: copied, parts: parts.length, outcome },
-  });
-  await removeLeftovers(lake, leftovers(listed, commit.parts), dryRun, observer);
 }
 
 const [ID, SEQ] = [0, 1];
@@ -193,7 +179,7 @@ async function stillComplete(
     : [`${plural(rows - copied, "event")} came while the run was on`];
   observer.step({
     step: "fence",
-    says: `the window stays open: ${reasons.join("; ")}`,
+    says: `the day stays open: ${reasons.join("; ")}`,
     data: { sealable: false, reasons },
     warning: true,
   });
@@ -269,10 +255,12 @@ function empty({ day }: Window, neighbours: readonly string[]): Failure {
   );
 }
 
-function shrunk({ day }: Window, { commit }: StoredMarker<BronzeCommit>, rows: number): Failure {
+function shrunk(commit: BronzeCommit, rows: number): Failure {
   return new Failure(
     "data",
-    `Cannot export ${day}: bronze has ${plural(commit.rows, "event")} of it, and ${OUTBOX_TABLE} ` +
+    `Cannot export ${commit.day}: bronze has ${
+      plural(commit.rows, "event")
+    } of it, and ${OUTBOX_TABLE} ` +
       `only ${rows} now. Nothing was changed, so bronze keeps what the outbox lost. Find out who ` +
       "removed events from the outbox, or whether this is the wrong database.",
   );

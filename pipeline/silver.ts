@@ -7,7 +7,7 @@ import {
 } from "./contract/executions.ts";
 import type { Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
-import { confirmParts, leftovers, listAll, publish, removeLeftovers } from "./lake/commit.ts";
+import { folderOf, listAll, publishWindow } from "./lake/commit.ts";
 import type { Lake } from "./lake/lake.ts";
 import {
   type BronzeCommit,
@@ -87,55 +87,36 @@ async function transform(
   });
 
   const clients = replay.clients();
+  const before = previous?.commit.parts ?? [];
+  const places = new Set([
+    ...clients.map(({ client }) => silverPrefix(client, day)),
+    ...before.map(folderOf),
+  ]);
+  const listed = await listAll(lake, places);
+  const key = silverMarkerKey(day);
+  const publication = { lake, key, previous, listed, dryRun, observer };
   const cut = cutClients(clients, day);
   if (previous?.commit.state === "sealed") {
-    await verifySealed(lake, previous.commit, cut, SILVER);
-    const { rows, parts } = previous.commit;
-    observer.step({
-      step: "verified",
-      says: `sealed before; all ${plural(rows, "row")} follow from bronze, nothing was written`,
-      data: { key: previous.key, state: "sealed", rows, parts: parts.length },
-    });
-    const listed = await listAll(lake, folders(clients, previous.commit.parts, day));
-    await removeLeftovers(lake, leftovers(listed, parts), dryRun, observer);
+    await verifySealed(previous.commit, cut, SILVER, publication);
     return;
   }
 
-  const places = folders(clients, previous?.commit.parts ?? [], day);
-  const listed = await listAll(lake, places);
-  let stored = 0;
-  const parts = await storeParts(lake, cut, !dryRun, (part) => {
-    stored += part.rows;
-    observer.progress({ rows: stored, of: replay.operations, parts: 0 });
-  });
+  const parts = await storeParts(lake, cut, !dryRun, () => {});
   observer.step({
     step: "parts",
-    says: `${plural(parts.length, "part")} for ${
-      plural(new Set(parts.map(folder)).size, "client")
-    }`,
+    says: `${plural(parts.length, "part")} for ${plural(clients.length, "client")}`,
     data: { parts: parts.length, keys: parts.map(({ key }) => key) },
   });
   const commit: SilverCommit = {
-    ...{ layer: "silver", day, state, rows: replay.operations, contract: EXECUTION_CONTRACT },
-    ...{ bronze: { key: bronze.key, sha256: bronze.sha256 }, parts },
+    layer: "silver",
+    day,
+    state,
+    rows: replay.operations,
+    bronze: { key: bronze.key, sha256: bronze.sha256 },
+    contract: EXECUTION_CONTRACT,
+    parts,
   };
-  if (dryRun) {
-    observer.step({
-      step: "dry-run",
-      says: `nothing was stored; a run would publish ${plural(parts.length, "part")}, ${state}`,
-      data: { parts: parts.length, rows: commit.rows, state },
-    });
-    return;
-  }
-  await confirmParts(lake, new Set(parts.map(folder)), parts);
-  const key = silverMarkerKey(day);
-  const outcome = await publish(lake, key, commit, previous);
-  observer.step({
-    step: "commit",
-    says: `${lake.url(key)}, ${state}${outcome === "unchanged" ? ", as it was" : ""}`,
-    data: { key, state, rows: commit.rows, parts: parts.length, outcome },
-  });
-  await removeLeftovers(lake, leftovers(listed, parts), dryRun, observer);
+  await publishWindow(commit, publication);
 }
 
 async function replayParts(
@@ -174,20 +155,6 @@ async function* cutClients(
   for (const { client, groups } of clients) {
     yield* cutParts(groups(), EXECUTION_COLUMNS, silverPrefix(client, day));
   }
-}
-
-/** Every folder in which this day has parts, or had some. */
-function folders(
-  clients: readonly ClientExecutions[],
-  before: readonly Part[],
-  day: Day,
-): Set<string> {
-  const now = clients.map(({ client }) => silverPrefix(client, day));
-  return new Set([...now, ...before.map(folder)]);
-}
-
-function folder({ key }: Part): string {
-  return key.slice(0, key.lastIndexOf("/") + 1);
 }
 
 const [OPERATION, CLIENT] = [1, 2];

@@ -1,6 +1,6 @@
 import type { Column, Value } from "./contract/column.ts";
 import { Failure } from "./errors.ts";
-import { listAll } from "./lake/commit.ts";
+import { listFolders, type Publication, removeLeftovers } from "./lake/commit.ts";
 import type { Lake } from "./lake/lake.ts";
 import type { BronzeCommit, Part, SilverCommit } from "./lake/marker.ts";
 import { openPart, type PartReader } from "./lake/parquet_reader.ts";
@@ -30,54 +30,72 @@ const NAMED = 5;
 /**
  * Compares a sealed window with what a run would publish today. Parts with equal digests are equal;
  * from the first other one on, rows are compared, so that a window that another engine or another
- * version wrote passes if its rows are the same.
+ * version wrote passes if its rows are the same. Nothing of the window is changed; what interrupted
+ * runs left beside it is removed.
  *
+ * @param sealed what the window's marker says
  * @param expected what a run would publish, in order
  * @throws {Failure} data: rows differ, and which; a part is missing; another contract
  */
 export async function verifySealed(
-  lake: Lake,
-  commit: BronzeCommit | SilverCommit,
+  sealed: BronzeCommit | SilverCommit,
   expected: AsyncIterator<NewPart>,
   layer: Layer,
+  publication: Publication,
 ): Promise<void> {
-  if (commit.contract !== layer.contract) {
+  const { lake, key, observer } = publication;
+  if (sealed.contract !== layer.contract) {
     throw new Failure(
       "data",
-      `Cannot verify ${commit.layer} of ${commit.day}: it was sealed under another contract ` +
-        `(${commit.contract}). Verify it with the version of this toolkit that sealed it.`,
+      `Cannot verify ${sealed.layer} of ${sealed.day}: it was sealed under another contract ` +
+        `(${sealed.contract}). Verify it with the version of this toolkit that sealed it.`,
     );
   }
-  await confirmThere(lake, commit.parts);
-  let index = 0;
-  let next = await expected.next();
-  while (!next.done && next.value.sha256 === commit.parts[index]?.sha256) {
-    index++;
-    next = await expected.next();
-  }
-  if (next.done && index === commit.parts.length) return;
-  const ours = rows(reopen(next, expected), layer);
-  const theirs = rows(stored(lake, commit.parts.slice(index)), layer);
-  const found = await differences(ours, theirs, layer, commit.layer);
-  if (found.count === 0) return;
-  const more = found.count - found.named.length;
-  throw new Failure(
-    "data",
-    `Cannot confirm ${commit.layer} of ${commit.day}, which is sealed: it differs from ` +
-      `${layer.source} in ${plural(found.count, "row")}: ${found.named.join("; ")}` +
-      `${more > 0 ? `; and ${more} more` : ""}. Nothing was changed. Find out who changed either ` +
-      "one after the window was sealed.",
-  );
+  await confirmThere(lake, sealed.parts);
+  await compareParts(lake, sealed, expected, layer);
+  const { rows, parts } = sealed;
+  observer.step({
+    step: "verified",
+    says: `sealed before; its ${plural(rows, "row")} equal ${layer.source}, nothing was written`,
+    data: { key, state: "sealed", rows, parts: parts.length },
+  });
+  await removeLeftovers(parts, publication);
 }
 
 async function confirmThere(lake: Lake, parts: readonly Part[]): Promise<void> {
-  const folders = new Set(parts.map(({ key }) => key.slice(0, key.lastIndexOf("/") + 1)));
-  const there = new Map((await listAll(lake, folders)).map(({ key, bytes }) => [key, bytes]));
+  const there = new Map((await listFolders(lake, parts)).map(({ key, bytes }) => [key, bytes]));
   for (const part of parts) {
     const bytes = there.get(part.key);
     if (bytes === undefined) throw damaged(lake, part, "it is not there");
     if (bytes !== part.bytes) throw damaged(lake, part, `it has ${bytes} bytes, not ${part.bytes}`);
   }
+}
+
+async function compareParts(
+  lake: Lake,
+  sealed: BronzeCommit | SilverCommit,
+  expected: AsyncIterator<NewPart>,
+  layer: Layer,
+): Promise<void> {
+  let index = 0;
+  let next = await expected.next();
+  while (!next.done && next.value.sha256 === sealed.parts[index]?.sha256) {
+    index++;
+    next = await expected.next();
+  }
+  if (next.done && index === sealed.parts.length) return;
+  const ours = rows(reopen(next, expected), layer);
+  const theirs = rows(stored(lake, sealed.parts.slice(index)), layer);
+  const found = await differences(ours, theirs, layer, sealed.layer);
+  if (found.count === 0) return;
+  const more = found.count - found.named.length;
+  throw new Failure(
+    "data",
+    `Cannot confirm ${sealed.layer} of ${sealed.day}, which is sealed: it differs from ` +
+      `${layer.source} in ${plural(found.count, "row")}: ${found.named.join("; ")}` +
+      `${more > 0 ? `; and ${more} more` : ""}. Nothing was changed. Find out who changed either ` +
+      "one after the window was sealed.",
+  );
 }
 
 /** The parts that a run would publish, as their readers will see them. */
