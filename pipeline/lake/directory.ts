@@ -78,7 +78,7 @@ export function openDirectory({ path: root }: DirectoryConfig, signal?: AbortSig
         await Deno.mkdir(temporary, { recursive: true });
         if (!swept) await sweep(temporary);
         swept = true;
-        const file = target; await Deno.mkdir(dirname(target),{recursive:true});
+        const file = join(temporary, crypto.randomUUID());
         try {
           await writeDurably(file, body, signal);
           return await alone(() => publish(file, target, condition));
