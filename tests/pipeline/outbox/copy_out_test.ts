@@ -1,0 +1,237 @@
+import { createHash } from "node:crypto";
+import type { DatabaseConfig } from "../../../pipeline/config.ts";
+import { Failure } from "../../../pipeline/errors.ts";
+import { connect, type Connection } from "../../../pipeline/outbox/connection.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
+import { outbox } from "../../support/postgres.ts";
+
+const BLOCK = 1 << 20;
+
+/** So many rows of about 100 bytes each, the same in every run. */
+const rows = (count: number) =>
+  `SELECT n, repeat(md5(n::text), 3) FROM generate_series(1, ${count}) n`;
+
+interface OpenConnection extends Connection, AsyncDisposable {}
+
+async function open(config: DatabaseConfig, signal?: AbortSignal): Promise<OpenConnection> {
+  const connection = await connect(config, signal);
+  return { ...connection, [Symbol.asyncDispose]: () => connection.close() };
+}
+
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** The digest and number of all bytes; the consumer may take its time over each block. */
+async function digest(
+  blocks: AsyncIterable<Uint8Array>,
+  take: (count: number) => Promise<unknown> | void = () => {},
+) {
+  const sha256 = createHash("sha256");
+  const kept: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const block of blocks) {
+    kept.push(block);
+    bytes += block.length;
+    await take(kept.length);
+  }
+  // Only now, so that a block that somebody writes to after it was handed over would be noticed.
+  for (const block of kept) sha256.update(block);
+  return { bytes, sha256: sha256.digest("hex"), blocks: kept.length };
+}
+
+/** Fails where a promise takes longer than it may. */
+async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`took over ${milliseconds} ms`)), milliseconds);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function processId(connection: Connection): Promise<string> {
+  const [row] = await connection.query("SELECT pg_backend_pid() AS pid");
+  return row!.pid!;
+}
+
+Deno.test("several copies and queries follow each other on one connection", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config);
+  const first = await digest(connection.copy(rows(1000)));
+  const [answer] = await connection.query("SELECT 6 * 7 AS answer");
+  assertEquals(answer, { answer: "42" });
+  const second = await digest(connection.copy(rows(1000)));
+  assertEquals(second, first);
+  const empty = await digest(connection.copy("SELECT 1 WHERE false"));
+  assertEquals(empty.bytes, 19 + 2);
+});
+
+Deno.test("a slow consumer gets every byte that a fast one gets", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config);
+  const select = rows(200_000);
+  const fast = await digest(connection.copy(select));
+  assert(fast.bytes > 20 * BLOCK, `${fast.bytes} bytes`);
+  const slow = await digest(connection.copy(select), () => pause(20));
+  assertEquals([slow.sha256, slow.bytes], [fast.sha256, fast.bytes]);
+  const starting = await digest(connection.copy(select), (n) => n === 1 ? pause(1000) : undefined);
+  assertEquals([starting.sha256, starting.bytes], [fast.sha256, fast.bytes]);
+});
+
+Deno.test("a consumer that takes nothing holds the server back", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config);
+  const server = await processId(connection);
+  const copying = connection.copy(rows(2_000_000))[Symbol.asyncIterator]();
+  assert(!(await copying.next()).done);
+  await pause(500);
+  const [waits] = await db.query(
+    "SELECT wait_event, state FROM pg_stat_activity WHERE pid = $1",
+    [server],
+  );
+  assertEquals(waits, { wait_event: "ClientWrite", state: "active" });
+  await copying.return?.();
+});
+
+Deno.test("a row larger than a block comes whole", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config);
+  const large = await digest(connection.copy(`
+    SELECT repeat('x', CASE n WHEN 2 THEN ${5 * BLOCK} ELSE 10 END) FROM generate_series(1, 3) n`));
+  assertEquals(large.bytes, 19 + 3 * (2 + 4) + 5 * BLOCK + 2 * 10 + 2);
+});
+
+Deno.test("rows that fill a block exactly come whole", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config);
+  for (const size of [BLOCK - 19 - 6, BLOCK - 6, BLOCK]) {
+    const copied = await digest(
+      connection.copy(`SELECT repeat('x', ${size}) FROM generate_series(1, 4)`),
+    );
+    assertEquals(copied.bytes, 19 + 4 * (2 + 4 + size) + 2);
+  }
+});
+
+Deno.test("an error in the middle comes after the rows before it, and the connection goes on", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config);
+  const broken = "SELECT 1 / (n - 50000), repeat('x', 100) FROM generate_series(1, 100000) n";
+  let bytes = 0;
+  const failure = await assertRejects(async () => {
+    for await (const block of connection.copy(broken)) bytes += block.length;
+  }, Failure);
+  assertEquals(failure.kind, "data");
+  assertStringIncludes(failure.message, "division by zero (SQLSTATE 22012)");
+  assert(bytes > BLOCK, `${bytes} bytes`);
+  assertEquals(await connection.query("SELECT 1 AS one"), [{ one: "1" }]);
+  const next = await digest(connection.copy(rows(10)));
+  assert(next.bytes > 0);
+});
+
+Deno.test("an error before the first row is told by what to do", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config);
+  const missing = await assertRejects(
+    () => digest(connection.copy("SELECT 1 FROM nowhere")),
+    Failure,
+  );
+  assertEquals(missing.kind, "configuration");
+  assertStringIncludes(missing.message, 'relation "nowhere" does not exist');
+  const syntax = await assertRejects(() => digest(connection.copy("SELEKT 1")), Failure);
+  assertEquals(syntax.kind, "data");
+  assertStringIncludes(syntax.message, "syntax error");
+});
+
+Deno.test("a copy cannot write", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config);
+  const writing = "SELECT lo_create(0)";
+  const failure = await assertRejects(() => digest(connection.copy(writing)), Failure);
+  assertStringIncludes(failure.message, "read-only transaction");
+});
+
+Deno.test("after a consumer that stops early, close returns at once", async () => {
+  await using db = await outbox();
+  const connection = await connect(db.config);
+  const server = await processId(connection);
+  for await (const _ of connection.copy(rows(2_000_000))) break;
+  await within(2000, connection.close());
+  // The server notices, too: it does not go on for a reader who has left.
+  await within(5000, gone(db, server));
+});
+
+Deno.test("a copy that nobody began to read does not keep close waiting", async () => {
+  await using db = await outbox();
+  const connection = await connect(db.config);
+  connection.copy(rows(2_000_000));
+  await within(2000, connection.close());
+});
+
+Deno.test("a server process that is ended in the middle is out of reach", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config);
+  const server = await processId(connection);
+  const failure = await assertRejects(async () => {
+    let blocks = 0;
+    for await (const _ of connection.copy(rows(2_000_000))) {
+      if (++blocks === 3) await db.query("SELECT pg_terminate_backend($1)", [server]);
+    }
+  }, Failure);
+  assertEquals(failure.kind, "unreachable");
+  assertStringIncludes(failure.message, "Cannot read from");
+  assert(failure.cause instanceof Error);
+});
+
+Deno.test("a signal ends a copy in the middle", async () => {
+  await using db = await outbox();
+  const stop = new AbortController();
+  await using connection = await open(db.config, stop.signal);
+  const server = await processId(connection);
+  let blocks = 0;
+  const failure = await within(
+    5000,
+    assertRejects(async () => {
+      for await (const _ of connection.copy(rows(2_000_000))) if (++blocks === 2) stop.abort();
+    }, Failure),
+  );
+  assertEquals(failure.kind, "unreachable");
+  await within(5000, gone(db, server));
+});
+
+Deno.test("a signal ends a copy that waits for the server", async () => {
+  await using db = await outbox();
+  const stop = new AbortController();
+  await using connection = await open(db.config, stop.signal);
+  setTimeout(() => stop.abort(), 300);
+  const waiting = digest(connection.copy("SELECT pg_sleep(60)"));
+  const failure = await within(5000, assertRejects(() => waiting, Failure));
+  assertEquals(failure.kind, "unreachable");
+});
+
+Deno.test("a signal that was given before keeps from connecting", async () => {
+  await using db = await outbox();
+  const failure = await assertRejects(() => connect(db.config, AbortSignal.abort()), Failure);
+  assertEquals(failure.kind, "unreachable");
+});
+
+Deno.test("on a connection that has ended, a query and a copy are out of reach, and close returns", async () => {
+  await using db = await outbox();
+  const connection = await connect(db.config);
+  const server = await processId(connection);
+  await db.query("SELECT pg_terminate_backend($1)", [server]);
+  await within(5000, gone(db, server));
+  const query = await assertRejects(() => connection.query("SELECT 1"), Failure);
+  assertEquals(query.kind, "unreachable");
+  const copy = await assertRejects(() => within(2000, digest(connection.copy(rows(1)))), Failure);
+  assertEquals(copy.kind, "unreachable");
+  await within(2000, connection.close());
+});
+
+/** Waits until a server process has ended. */
+async function gone(
+  db: { query(sql: string, params: unknown[]): Promise<unknown[]> },
+  server: string,
+): Promise<void> {
+  const sql = "SELECT FROM pg_stat_activity WHERE pid = $1";
+  while ((await db.query(sql, [server])).length > 0) await pause(20);
+}
