@@ -1,0 +1,52 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { duckdb } from "../support/duckdb.ts";
+import { runTask } from "../support/task.ts";
+
+async function inNewFolder(use: (path: string) => Promise<void>): Promise<void> {
+  const path = await Deno.makeTempDir({ prefix: "demo-" });
+  try {
+    await use(path);
+  } finally {
+    await Deno.remove(path, { recursive: true });
+  }
+}
+
+Deno.test("demo: two events become one execution, and the Postgres is gone afterwards", async () => {
+  await inNewFolder(async (path) => {
+    const { code, stdout, stderr } = await runTask("demo", ["--lake", path]);
+    assertEquals([code, stderr], [0, ""]);
+    assertStringIncludes(stdout, "2 events to 1 execution");
+    assertStringIncludes(stdout, "12 checks: 12 pass");
+    assertMatch(stdout, /status +EXECUTED/);
+    assertMatch(stdout, /triggered_at +2025-12-28T14:03:11\.204518Z/);
+    assertMatch(stdout, /executed_at +2025-12-28T14:03:11\.873046Z/);
+    const port = Number(/on 127\.0\.0\.1:(\d+)/.exec(stdout)![1]);
+    await assertNobodyListens(port);
+    // The command that it prints, as another vendor's reader takes it.
+    const sql = /duckdb -c "(.*)"/.exec(stdout)![1]!;
+    assertEquals((await duckdb(sql)).length, 1);
+  });
+});
+
+Deno.test("demo --events 3000: as many, of all types, and the checks hold", async () => {
+  await inNewFolder(async (path) => {
+    const { code, stdout } = await runTask("demo", ["--events", "3000", "--lake", path]);
+    assertEquals(code, 0);
+    assertStringIncludes(stdout, "3,000 events on 2025-12-28");
+    assertMatch(stdout, /12 checks: \d+ pass, \d+ warn, 0 fail, 0 skip, 0 error/);
+  });
+});
+
+Deno.test("demo --events with no number: 2", async () => {
+  for (const text of ["0", "-1", "1.5", "many", "1e3"]) {
+    const { code, stderr } = await runTask("demo", [`--events=${text}`]);
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, "--events");
+  }
+});
+
+async function assertNobodyListens(port: number): Promise<void> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => undefined);
+  connection?.close();
+  assert(connection === undefined, "the Postgres is still there");
+}

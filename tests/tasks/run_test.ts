@@ -1,0 +1,136 @@
+import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
+import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { temporaryLake } from "../support/lakes.ts";
+import { outbox } from "../support/postgres.ts";
+import { environment, runTask } from "../support/task.ts";
+
+// The commands that an operator types, on a real Postgres and a directory.
+
+const DAY = ["--date", "2025-12-28"];
+
+const LATE_EVENT = `
+  INSERT INTO stop_events (event_id, event_seq, occurred_at, operation_id, client_id, symbol,
+                           event_type, source)
+  VALUES ('99999999-9999-4999-8999-999999999999', 99, '2025-12-28T15:00:00Z', 9, 1, 'BTCUSDC',
+          'EXECUTED', 'manual')`;
+
+Deno.test("run: bronze, silver and twelve checks that pass, exit 0, and the same again", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(300)] });
+  await using lake = await temporaryLake();
+  const env = environment(db.config, lake.path);
+  const first = await runTask("run", DAY, env);
+  assertEquals([first.code, first.stderr], [0, ""]);
+  assertStringIncludes(first.stdout, "_commit.json, sealed");
+  assertStringIncludes(first.stdout, "12 checks: 12 pass, 0 warn, 0 fail, 0 skip, 0 error");
+
+  const again = await runTask("run", DAY, env);
+  assertEquals(again.code, 0);
+  assertEquals(again.stdout.match(/ verified /g)?.length, 2);
+  assert(!again.stdout.includes("\x1b"), "colour without a terminal");
+});
+
+Deno.test("run --output json: every line is JSON, the last one the report of the checks", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  const { code, stdout } = await runTask(
+    "run",
+    [...DAY, "--output", "json"],
+    environment(db.config, lake.path),
+  );
+  assertEquals(code, 0);
+  const lines = stdout.trim().split("\n").map((line) => JSON.parse(line));
+  assertEquals(
+    lines.slice(0, -1).map(({ command, step }) => `${command} ${step}`),
+    [
+      ...["outbox", "fence", "snapshot", "part", "commit"].map((step) => `bronze ${step}`),
+      ...["bronze", "replay", "parts", "commit"].map((step) => `silver ${step}`),
+    ],
+  );
+  const report = lines.at(-1);
+  assertEquals([report.command, report.date, report.exitCode], ["postflight", "2025-12-28", 0]);
+  assertEquals(report.results.length, 12);
+});
+
+Deno.test("a row that slipped into a sealed day: bronze names it, postflight counts it, run stops", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  const env = environment(db.config, lake.path);
+  assertEquals((await runTask("run", DAY, env)).code, 0);
+  const before = await lake.contents();
+  await db.query(LATE_EVENT);
+
+  const bronze = await runTask("bronze", DAY, env);
+  assertEquals(bronze.code, 1);
+  assertStringIncludes(
+    bronze.stderr,
+    "event 99999999-9999-4999-8999-999999999999 is in the outbox",
+  );
+
+  const postflight = await runTask("postflight", [...DAY, "--output", "json"], env);
+  assertEquals(postflight.code, 1);
+  const failed = JSON.parse(postflight.stdout).results
+    .filter(({ verdict }: { verdict: string }) => verdict !== "pass")
+    .map(({ id, verdict }: { id: string; verdict: string }) => `${id} ${verdict}`);
+  assertEquals(failed, ["row-counts fail"]);
+
+  const run = await runTask("run", DAY, env);
+  assertEquals(run.code, 1);
+  assert(!run.stdout.includes("silver"), "it went on after bronze had failed");
+  assertEquals(await lake.contents(), before);
+});
+
+Deno.test("postflight with the database down: 3, and what the lake tells is told", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  const env = environment(db.config, lake.path);
+  assertEquals((await runTask("run", DAY, env)).code, 0);
+  const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = gone.addr;
+  gone.close();
+  const { code, stdout } = await runTask("postflight", DAY, {
+    ...env,
+    DJANGO_DB_PORT: String(port),
+  });
+  assertEquals(code, 3);
+  assertStringIncludes(stdout, "ERROR  row-counts");
+  assertStringIncludes(stdout, "PASS   silver-status");
+});
+
+Deno.test("postflight before any run: 1, and every check has a line", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  const { code, stdout } = await runTask("postflight", DAY, environment(db.config, lake.path));
+  assertEquals(code, 1);
+  assertStringIncludes(stdout, "FAIL   bronze-committed");
+  assertEquals(stdout.match(/^(PASS|WARN|FAIL|SKIP|ERROR) /gm)?.length, 12);
+});
+
+Deno.test("postflight may not write: Deno itself holds it to that", async () => {
+  const config = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url)));
+  assertEquals(Object.keys(config.permissions.postflight).sort(), ["env", "net", "read", "sys"]);
+});
+
+Deno.test("no secret is in any output, whatever goes wrong", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  const env = environment(db.config, lake.path);
+  const s3 = {
+    ...env,
+    LAKE_URL: "",
+    S3_ENDPOINT: "http://127.0.0.1:1",
+    AWS_ACCESS_KEY_ID: "AKIDSECRETID",
+    AWS_SECRET_ACCESS_KEY: "s3cr3t/key+value",
+  };
+  const outputs = [
+    await runTask("run", DAY, env),
+    await runTask("bronze", DAY, { ...env, DJANGO_DB_PASSWORD: "wr0ng p4ss" }),
+    await runTask("run", DAY, s3),
+    await runTask("silver", [...DAY, "--output", "json"], s3),
+    await runTask("postflight", [...DAY, "--output", "junit"], s3),
+  ];
+  const secrets = [db.config.password, "wr0ng p4ss", "AKIDSECRETID", "s3cr3t/key+value"];
+  for (const { stdout, stderr } of outputs) {
+    for (const secret of secrets) assert(!`${stdout}${stderr}`.includes(secret));
+  }
+  assertEquals(outputs.map(({ code }) => code), [0, 2, 3, 3, 3]);
+});
