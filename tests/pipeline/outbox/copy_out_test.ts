@@ -214,6 +214,15 @@ Deno.test("a signal that was given before keeps from connecting", async () => {
   assertEquals(failure.kind, "unreachable");
 });
 
+Deno.test("a copy waits for what the connection is still at", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config);
+  const query = connection.query("SELECT pg_sleep(0.2)");
+  const copy = await digest(connection.copy(rows(1000)));
+  await query;
+  assertEquals(await digest(connection.copy(rows(1000))), copy);
+});
+
 Deno.test("on a connection that has ended, a query and a copy are out of reach, and close returns", async () => {
   await using db = await outbox();
   const connection = await connect(db.config);
