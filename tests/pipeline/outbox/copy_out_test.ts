@@ -217,9 +217,10 @@ Deno.test("a signal that was given before keeps from connecting", async () => {
 Deno.test("a copy waits for what the connection is still at", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
-  const query = connection.query("SELECT pg_sleep(0.2)");
-  const copy = await digest(connection.copy(rows(1000)));
-  await query;
+  const [, copy] = await Promise.all([
+    connection.query("SELECT pg_sleep(0.2)"),
+    digest(connection.copy(rows(1000))),
+  ]);
   assertEquals(await digest(connection.copy(rows(1000))), copy);
 });
 

@@ -1,0 +1,396 @@
+import { ByteWriter, ParquetWriter } from "hyparquet-writer";
+import type { Column, RowGroup, Value } from "../../../pipeline/contract/column.ts";
+import { EVENT_COLUMNS } from "../../../pipeline/contract/events.ts";
+import { EXECUTION_COLUMNS } from "../../../pipeline/contract/executions.ts";
+import { Failure } from "../../../pipeline/errors.ts";
+import { openPart } from "../../../pipeline/lake/parquet_reader.ts";
+import { createPart } from "../../../pipeline/lake/parquet_writer.ts";
+import { cutParts, type NewPart, readPart } from "../../../pipeline/lake/parts.ts";
+import {
+  assert,
+  assertEquals,
+  assertGreaterOrEqual,
+  assertLessOrEqual,
+  assertMatch,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "../../support/assert.ts";
+import { temporaryLake } from "../../support/lakes.ts";
+
+const COLUMNS: Column[] = [
+  { name: "id", type: "STRING", nullable: false },
+  { name: "text", type: "STRING", nullable: true },
+  { name: "symbol", type: "STRING", nullable: false }, // by its name one of those that repeat
+  { name: "side", type: "STRING", nullable: true },
+  { name: "small", type: "INT32", nullable: true },
+  { name: "large", type: "INT64", nullable: true },
+  { name: "time", type: "TIMESTAMP(MICROS,UTC)", nullable: true },
+  { name: "price", type: "DECIMAL(20,8)", nullable: true },
+  { name: "percent", type: "DECIMAL(10,4)", nullable: true },
+];
+const NAMES = COLUMNS.map(({ name }) => name);
+
+const bytes = (hex: string) => Uint8Array.from(hex.match(/../g)!, (pair) => parseInt(pair, 16));
+const utf8 = (text: string) => new TextEncoder().encode(text);
+
+const EXTREMES: Value[][] = [
+  [
+    ...["a", "", "BTCUSDC", "SELL", -2147483648, -9223372036854775808n, -62135596800_000000n],
+    ...[bytes("fa9438a1d29cf00001"), -9999999999n],
+  ],
+  [
+    ...["b", "東京 🚀 \u0000 \uFEFF", "", "", 2147483647, 9223372036854775807n],
+    ...[253402300799_999999n, bytes("056bc75e2d630fffff"), 9999999999n],
+  ],
+  ["c", null, "BTCUSDC", null, null, null, null, null, null],
+  ["d", "\uFEFFmark", "ETHUSDC", "BUY", 0, 0n, 0n, bytes("000000000000000000"), 0n],
+  ["e", "x".repeat(70_000), "é", "BUY", -1, -1n, -1n, bytes("ffffffffffffffffff"), -1n],
+];
+
+/** Rows as the pipeline carries them, column by column. */
+function group(rows: readonly (readonly Value[])[]): RowGroup {
+  return { rows: rows.length, columns: COLUMNS.map((_, c) => rows.map((row) => row[c]!)) };
+}
+
+function write(groups: readonly RowGroup[], columns: readonly Column[] = COLUMNS) {
+  const part = createPart(columns);
+  for (const each of groups) part.write(each);
+  return part.finish();
+}
+
+/** Every row of a file. */
+async function read(body: Uint8Array<ArrayBuffer>, names = NAMES): Promise<Value[][]> {
+  const rows: Value[][] = [];
+  for await (const { rows: count, columns } of openPart(body).groups(names)) {
+    for (const column of columns) assertEquals(column.length, count);
+    for (let i = 0; i < count; i++) rows.push(columns.map((column) => column[i]!));
+  }
+  return rows;
+}
+
+/** Plain arrays for bytes, so that a difference is one of values. */
+function comparable(rows: readonly (readonly Value[])[]): unknown[][] {
+  return rows.map((row) => row.map((value) => value instanceof Uint8Array ? [...value] : value));
+}
+
+Deno.test("every type's values come back exactly, nulls and extremes too", async () => {
+  const { body, rows } = write([group(EXTREMES)]);
+  assertEquals(rows, 5);
+  assertEquals(comparable(await read(body)), comparable(EXTREMES));
+});
+
+Deno.test("a file of several row groups gives them one by one, in order", async () => {
+  const { body, rows } = write([group(EXTREMES), group(EXTREMES.toReversed()), group(EXTREMES)]);
+  assertEquals(rows, 15);
+  const counts: number[] = [];
+  for await (const each of openPart(body).groups(["id"])) counts.push(each.rows);
+  assertEquals(counts, [5, 5, 5]);
+  const expected = [...EXTREMES, ...EXTREMES.toReversed(), ...EXTREMES];
+  assertEquals(comparable(await read(body)), comparable(expected));
+});
+
+Deno.test("a column of nulls keeps its type, whatever the type is", async () => {
+  const nulls = COLUMNS.map(({ nullable, type }) => nullable ? null : type === "STRING" ? "x" : 0n);
+  const { body } = write([group([nulls, nulls])]);
+  assertEquals(
+    openPart(body).columns,
+    COLUMNS.map(({ name, type, nullable }) => ({
+      name,
+      type,
+      nullable,
+    })),
+  );
+  assertEquals(await read(body), [nulls, nulls]);
+});
+
+Deno.test("nulls and values in long turns come back in their places", async () => {
+  const rows = Array.from({ length: 10_000 }, (_, i): Value[] => {
+    const there = Math.floor(i / 37) % 3 !== 0;
+    const price = new Uint8Array(9).fill(i % 251);
+    return [
+      ...[`id ${i}`, there ? `text ${i}` : null, `S${i % 7}`, there ? `side ${i % 3}` : null],
+      ...[there ? i : null, there ? BigInt(i) : null, there ? BigInt(-i) : null],
+      ...[there ? price : null, there ? BigInt(i * 7) : null],
+    ];
+  });
+  const { body } = write([group(rows.slice(0, 4000)), group(rows.slice(4000))]);
+  const back = await read(body);
+  assertEquals(back.length, rows.length);
+  const expected = comparable(rows);
+  comparable(back).forEach((row, i) => {
+    if (Deno.inspect(row) !== Deno.inspect(expected[i])) assertEquals(row, expected[i], `row ${i}`);
+  });
+});
+
+for (
+  const [layer, columns] of [["bronze", EVENT_COLUMNS], ["silver", EXECUTION_COLUMNS]] as const
+) {
+  Deno.test(`${layer}'s footer says the contract's names, types and nulls`, () => {
+    const { body } = write([{ rows: 0, columns: columns.map(() => []) }], columns);
+    assertEquals(
+      openPart(body).columns,
+      columns.map(({ name, type, nullable }) => ({ name, type, nullable })),
+    );
+  });
+}
+
+Deno.test("strings may be written as bytes, and come back as the same strings", async () => {
+  const asBytes = EXTREMES.map((row) =>
+    row.map((value) => typeof value === "string" ? utf8(value) : value)
+  );
+  assertEquals(comparable(await read(write([group(asBytes)]).body)), comparable(EXTREMES));
+});
+
+Deno.test("equal rows give equal bytes, and another value gives others", () => {
+  const { body, sha256 } = write([group(EXTREMES)]);
+  const again = write([group(EXTREMES)]);
+  assertEquals([again.body, again.sha256], [body, sha256]);
+  const other = write([group(EXTREMES.with(3, EXTREMES[3]!.with(5, 1n)))]);
+  assertNotEquals(other.sha256, sha256);
+});
+
+Deno.test("the named columns are read, in the order that was asked for", async () => {
+  const { body } = write([group(EXTREMES)]);
+  assertEquals(await read(body, ["large", "id"]), EXTREMES.map((row) => [row[5]!, row[0]!]));
+});
+
+Deno.test("a file with its columns in another order is read by their names", async () => {
+  const part = createPart(COLUMNS.toReversed());
+  const { rows, columns } = group(EXTREMES);
+  part.write({ rows, columns: columns.toReversed() });
+  assertEquals(comparable(await read(part.finish().body)), comparable(EXTREMES));
+});
+
+Deno.test("a column that is missing is named", async () => {
+  const { body } = write([group(EXTREMES)]);
+  await assertRejects(() => read(body, ["id", "fill_price"]), Error, "no column fill_price");
+});
+
+Deno.test("a file that lies within a larger buffer is read from its own bytes", async () => {
+  const { body } = write([group(EXTREMES)]);
+  const buffer = new Uint8Array(body.length + 200).fill(0x50);
+  buffer.set(body, 100);
+  const view = buffer.subarray(100, 100 + body.length);
+  assertEquals(comparable(await read(view)), comparable(EXTREMES));
+});
+
+Deno.test("a file cut off at any length is an error", () => {
+  const { body } = write([group(EXTREMES.slice(0, 4))]);
+  for (let length = 0; length < body.length; length++) {
+    assertThrows(() => openPart(body.slice(0, length)), Error, "", `${length} of ${body.length}`);
+  }
+});
+
+Deno.test("a file that lost its beginning is an error, not other values", async () => {
+  const { body } = write([group(EXTREMES)]);
+  for (const from of [1, 4, 5, 50, body.length - 100, body.length - 8]) {
+    await assertRejects(() => read(body.slice(from)), Error, "", `from ${from}`);
+  }
+});
+
+const NO_FILES: [string, Uint8Array<ArrayBuffer>][] = [
+  ["nothing", new Uint8Array(0)],
+  ["the magic bytes alone", utf8("PAR1")],
+  ["the magic bytes twice", utf8("PAR1PAR1")],
+  ["text", utf8("event_id,event_seq\n1,2\n".repeat(50))],
+  ["a footer longer than the file", join(utf8("PAR1"), bytes("ffffff7f"), utf8("PAR1"))],
+  [
+    "a footer of garbage",
+    join(utf8("PAR1"), bytes("ff".repeat(40)), bytes("28000000"), utf8("PAR1")),
+  ],
+  ["an encrypted footer", join(utf8("PARE"), new Uint8Array(40), utf8("PARE"))],
+];
+for (const [what, body] of NO_FILES) {
+  Deno.test(`${what}: no Parquet file`, () => {
+    assertThrows(() => openPart(body), Error);
+  });
+}
+
+Deno.test("text that is no UTF-8 is an error", async () => {
+  const broken = EXTREMES.with(0, EXTREMES[0]!.with(1, bytes("41ff42")));
+  const { body } = write([group(broken)]);
+  await assertRejects(() => read(body), Error);
+});
+
+Deno.test("a column without a type is reported as VOID", () => {
+  const writer = new ByteWriter();
+  const file = new ParquetWriter({
+    writer,
+    schema: [
+      { name: "schema", num_children: 2 },
+      { name: "id", type: "INT64", repetition_type: "REQUIRED" },
+      {
+        name: "fill_price",
+        type: "INT32",
+        repetition_type: "OPTIONAL",
+        logical_type: { type: "NULL" },
+      },
+    ],
+  });
+  file.write({
+    columnData: [{ name: "id", data: [1n, 2n] }, { name: "fill_price", data: [null, null] }],
+  });
+  file.finish();
+  assertEquals(openPart(new Uint8Array(writer.getBytes())).columns, [
+    { name: "id", type: "INT64", nullable: false },
+    { name: "fill_price", type: "VOID", nullable: true },
+  ]);
+});
+
+// Parts: files of a bounded size, under names that hold their digest.
+
+const TARGET = 15 << 20;
+const FEW: Column[] = [
+  { name: "id", type: "INT64", nullable: false },
+  { name: "noise", type: "STRING", nullable: false },
+];
+
+/** Bytes that no compression makes smaller, the same for the same seed. */
+function noise(size: number, seed: number): Uint8Array {
+  const words = new Uint32Array(Math.ceil(size / 4));
+  let state = seed;
+  for (let i = 0; i < words.length; i++) {
+    state = state + 0x6d2b79f5 | 0;
+    const mixed = Math.imul(state ^ state >>> 15, state | 1);
+    words[i] = mixed ^ mixed + Math.imul(mixed ^ mixed >>> 7, mixed | 61) ^ mixed >>> 14;
+  }
+  return new Uint8Array(words.buffer, 0, size);
+}
+
+/** Row groups of one row each. */
+function* noisy(sizes: readonly number[]): Generator<RowGroup> {
+  for (const [i, size] of sizes.entries()) {
+    yield { rows: 1, columns: [[BigInt(i)], [noise(size, i)]] };
+  }
+}
+
+const cut = (sizes: readonly number[]) =>
+  Array.fromAsync(cutParts(noisy(sizes), FEW, "bronze/events/date=2025-12-28/"));
+
+const MEBIBYTE = 1 << 20;
+
+Deno.test("no rows make no part", async () => assertEquals(await cut([]), []));
+
+Deno.test("a part's name holds its place and its digest", async () => {
+  const parts = await cut(Array(34).fill(MEBIBYTE));
+  assertEquals(parts.map(({ rows }) => rows), [15, 15, 4]);
+  for (const [i, { key, sha256, body, bytes }] of parts.entries()) {
+    assertEquals(
+      key,
+      `bronze/events/date=2025-12-28/part-0000${i}-${sha256.slice(0, 32)}.parquet`,
+    );
+    assertMatch(sha256, /^[0-9a-f]{64}$/);
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", body));
+    assertEquals(sha256, digest.toHex());
+    assertEquals(bytes, body.length);
+  }
+});
+
+Deno.test("a part ends with the row group that takes it to 15 MiB", async () => {
+  const parts = await cut([...Array(5).fill(4 * MEBIBYTE), 20 * MEBIBYTE, 1000]);
+  assertEquals(parts.map(({ rows }) => rows), [4, 2, 1]);
+  for (const { bytes } of parts.slice(0, -1)) assertGreaterOrEqual(bytes, TARGET);
+  assertLessOrEqual(parts.at(-1)!.bytes, 10_000);
+});
+
+Deno.test("the parts together are the rows, in order", async () => {
+  const parts = await cut(Array(40).fill(MEBIBYTE));
+  const ids: Value[] = [];
+  for (const { body } of parts) {
+    for await (const { columns } of openPart(body).groups(["id"])) ids.push(...columns[0]!);
+  }
+  assertEquals(ids, Array.from({ length: 40 }, (_, i) => BigInt(i)));
+});
+
+Deno.test("equal rows give equal parts under equal names", async () => {
+  const sizes = Array(17).fill(MEBIBYTE);
+  const [first, second] = [await cut(sizes), await cut(sizes)];
+  assertEquals(first.map(({ key }) => key), second.map(({ key }) => key));
+  assert(first.every(({ body }, i) => body.every((byte, at) => byte === second[i]!.body[at])));
+});
+
+Deno.test("a part of 64 MiB or more is refused, and one below is not", async () => {
+  const [large] = await cut([63 * MEBIBYTE]);
+  assertLessOrEqual(large!.bytes, 64 * MEBIBYTE);
+  const failure = await assertRejects(() => cut([65 * MEBIBYTE]), Failure);
+  assertEquals(failure.kind, "data");
+  assertMatch(failure.message, /part-00000-[0-9a-f]{32}\.parquet: it has 65 MiB in 1 rows/);
+  assertStringIncludes(failure.message, "payload_json or error_message");
+});
+
+// Reading a part that a marker names: its digest proves that it is the one.
+
+async function onePart(): Promise<NewPart> {
+  const [part] = await Array.fromAsync(cutParts([group(EXTREMES)], COLUMNS, "bronze/"));
+  return part!;
+}
+
+Deno.test("a part is read as it was stored", async () => {
+  await using lake = await temporaryLake();
+  const part = await onePart();
+  await lake.put(part.key, part.body);
+  const reader = await readPart(lake, part);
+  assertEquals(reader.rows, 5);
+  const groups = await Array.fromAsync(reader.groups(["id"]));
+  assertEquals(groups, [{ rows: 5, columns: [["a", "b", "c", "d", "e"]] }]);
+});
+
+/** What can become of a part in the lake; the marker still says what it said. */
+const DAMAGES: [string, (part: NewPart) => Uint8Array<ArrayBuffer> | undefined, string][] = [
+  ["was removed", () => undefined, "it is not there"],
+  ["is empty", () => new Uint8Array(0), "it has 0 bytes"],
+  ["was cut off", ({ body }) => body.slice(0, -1), "bytes, and the commit marker says"],
+  ["grew", ({ body }) => join(body, bytes("00")), "bytes, and the commit marker says"],
+  ["has a flipped bit in its first page", flipped(30), "its sha256 is not the one"],
+  ["has a flipped bit in its last page", flipped(-400), "its sha256 is not the one"],
+  ["has a flipped bit in its footer", flipped(-30), "its sha256 is not the one"],
+  ["has a flipped bit in its magic bytes", flipped(-1), "its sha256 is not the one"],
+  ["is zeros", ({ body }) => new Uint8Array(body.length), "its sha256 is not the one"],
+];
+
+function flipped(at: number) {
+  return ({ body }: NewPart) => {
+    const damaged = body.slice();
+    damaged[(at + body.length) % body.length]! ^= 0x10;
+    return damaged;
+  };
+}
+
+for (const [what, damage, problem] of DAMAGES) {
+  Deno.test(`a part that ${what} is refused by its place`, async () => {
+    await using lake = await temporaryLake();
+    const part = await onePart();
+    const body = damage(part);
+    if (body !== undefined) await lake.put(part.key, body);
+    const failure = await assertRejects(() => readPart(lake, part), Failure);
+    assertEquals(failure.kind, "data");
+    assertStringIncludes(failure.message, lake.url(part.key));
+    assertStringIncludes(failure.message, problem);
+  });
+}
+
+Deno.test("a part that is what its marker says and no Parquet file is refused", async () => {
+  await using lake = await temporaryLake();
+  const body = utf8("this is not Parquet at all, and long enough to be taken for it");
+  const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", body)).toHex();
+  const part = { key: "bronze/a.parquet", rows: 1, bytes: body.length, sha256 };
+  await lake.put(part.key, body);
+  const failure = await assertRejects(() => readPart(lake, part), Failure);
+  assertEquals(failure.kind, "data");
+  assertStringIncludes(failure.message, "no readable Parquet file");
+});
+
+Deno.test("a part with other rows than its marker says is refused", async () => {
+  await using lake = await temporaryLake();
+  const part = await onePart();
+  await lake.put(part.key, part.body);
+  const failure = await assertRejects(() => readPart(lake, { ...part, rows: 6 }), Failure);
+  assertEquals(failure.kind, "data");
+  assertStringIncludes(failure.message, "its footer says other rows than the commit marker (6)");
+});
+
+function join(...arrays: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(arrays.flatMap((array) => [...array]));
+}
