@@ -142,6 +142,8 @@ function parseMarker(bytes: Uint8Array, layer: string, day: Day): BronzeCommit |
   if (layer === "bronze") {
     const seq = object(marker.event_seq, "event_seq");
     const [minSeq, maxSeq] = [integer(seq.min, "event_seq.min"), integer(seq.max, "event_seq.max")];
+    const ends = minSeq === null || maxSeq === null ? minSeq === maxSeq : minSeq <= maxSeq;
+    expect(ends, "event_seq has no min and max that belong together");
     return { layer, ...common, minSeq, maxSeq };
   }
   const bronze = object(marker.bronze, "bronze");
@@ -153,9 +155,12 @@ function part(entry: unknown, place: string, layer: string, day: Day): Part {
   const { key, rows, bytes, sha256 } = object(entry, place);
   const folder = layer === "bronze"
     ? `bronze/events/date=${day}/`
-    : `silver/stop_executions/client_id=[^/]+/date=${day}/`;
+    : `silver/stop_executions/client_id=-?\\d+/date=${day}/`;
   const name = string(key, `${place}.key`);
-  expect(new RegExp(`^${folder}[^/]+\\.parquet$`).test(name), `${place} lies outside the window`);
+  expect(
+    new RegExp(`^${folder}[^/_.][^/]*\\.parquet$`).test(name),
+    `${place} lies outside the window`,
+  );
   return {
     key: name,
     rows: count(rows, `${place}.rows`),
@@ -187,16 +192,17 @@ function count(value: unknown, place: string): number {
 }
 
 function digest(value: unknown, place: string): string {
-  expect(/^[0-9a-f]{64}$/.test(String(value)), `${place}.sha256 is no digest`);
+  expect(typeof value === "string" && /^[0-9a-f]{64}$/.test(value), `${place}.sha256 is no digest`);
   return value as string;
 }
 
 function integer(value: unknown, place: string): bigint | null {
-  expect(
-    value === null || /^-?\d{1,19}$/.test(String(value)),
-    `${place} is no integer in a string`,
-  );
-  return value === null ? null : BigInt(value as string);
+  if (value === null) return null;
+  const problem = `${place} is no 64-bit integer in a string`;
+  if (typeof value !== "string" || !/^-?\d{1,19}$/.test(value)) throw new Error(problem);
+  const number = BigInt(value);
+  expect(BigInt.asIntN(64, number) === number, problem);
+  return number;
 }
 
 function text(value: bigint | null): string | null {
