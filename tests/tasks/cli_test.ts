@@ -1,0 +1,355 @@
+import type { DatabaseConfig } from "../../pipeline/config.ts";
+import { RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertGreaterOrEqual,
+  assertMatch,
+  assertStringIncludes,
+} from "../support/assert.ts";
+import { temporaryLake } from "../support/lakes.ts";
+import { outbox } from "../support/postgres.ts";
+
+// The commands as an operator starts them: processes of their own, with the permissions and flags of
+// deno.json, and an environment that has nothing but what the test gives.
+
+const ROOT = new URL("../../", import.meta.url);
+const TASKS: Record<string, { command: string }> =
+  JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT))).tasks;
+/** The tasks that are commands of the toolkit. */
+const COMMANDS = Object.keys(TASKS).filter((task) => {
+  const [, file] = / (tasks\/\w+\.ts)$/.exec(TASKS[task]!.command) ?? [];
+  return file !== undefined && exists(new URL(file, ROOT));
+});
+
+const DEADLINE = 60_000;
+const SECRETS = ["DJANGO_DB_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+/** What every escape sequence of a terminal begins with. */
+const ESCAPE = "\x1b";
+
+type Environment = Record<string, string>;
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A task's command line, as deno.json has it. */
+function commandLine(task: string): string[] {
+  const [program, ...args] = TASKS[task]!.command.split(" ");
+  assertEquals(program, "deno");
+  return [Deno.execPath(), ...args];
+}
+
+/** What Deno itself needs, and nothing of whoever runs the tests. */
+function bare(env: Environment): Environment {
+  const own = ["PATH", "HOME", "DENO_DIR"].flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return { ...Object.fromEntries(own), ...env };
+}
+
+async function execute([program, ...args]: string[], env: Environment): Promise<Outcome> {
+  const child = new Deno.Command(program!, {
+    args,
+    cwd: ROOT,
+    clearEnv: true,
+    env: bare(env),
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const timer = setTimeout(() => child.kill("SIGKILL"), DEADLINE);
+  const { code, stdout, stderr } = await child.output();
+  clearTimeout(timer);
+  const [out, error] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  for (const name of SECRETS.filter((name) => env[name])) {
+    assert(!`${out}${error}`.includes(env[name]!), `the output has ${name}`);
+  }
+  return { code, stdout: out!, stderr: error! };
+}
+
+/** Runs a task to its end. Whatever it prints, it must not be a secret. */
+function run(task: string, args: readonly string[], env: Environment = {}): Promise<Outcome> {
+  return execute([...commandLine(task), ...args], env);
+}
+
+function database({ host, port, name, user, password }: DatabaseConfig): Environment {
+  return {
+    DJANGO_DB_HOST: host,
+    DJANGO_DB_PORT: String(port),
+    DJANGO_DB_NAME: name,
+    DJANGO_DB_USER: user,
+    DJANGO_DB_PASSWORD: password,
+  };
+}
+
+/** A lake and a database that nobody is meant to reach. */
+const NOWHERE: Environment = {
+  LAKE_URL: "file:///nowhere/at/all",
+  DJANGO_DB_HOST: "127.0.0.1",
+  DJANGO_DB_PORT: "1",
+  DJANGO_DB_PASSWORD: "hunter2hunter2",
+};
+
+function jsonLines(stdout: string): Record<string, unknown>[] {
+  assert(stdout.endsWith("\n"));
+  return stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+}
+
+Deno.test("bronze, silver and the demo are among the commands", () => {
+  for (const task of ["bronze", "silver", "demo"]) assert(COMMANDS.includes(task), task);
+});
+
+for (const task of COMMANDS) {
+  Deno.test(`${task} --help tells its usage, with examples, and needs no environment`, async () => {
+    const { code, stdout, stderr } = await run(task, ["--help"]);
+    assertEquals([code, stderr], [0, ""]);
+    assertStringIncludes(stdout, `Usage: deno task ${task}`);
+    assertStringIncludes(stdout, "Examples:");
+    assertStringIncludes(stdout, `\n  deno task ${task}`);
+    assertFalse(stdout.includes(ESCAPE));
+    assert(stdout.split("\n").every((line) => line.length <= 100), "a line is over 100 characters");
+  });
+}
+
+const WRONG_USAGE: [string, string[], string[]][] = [
+  ["an unknown flag", ["--dates", "2025-12-28"], ['"--dates"', "--help"]],
+  ["an unknown flag of one letter", ["-d", "2025-12-28"], ['"-d"']],
+  ["a flag without its value", ["--date"], ["--date", "without a value"]],
+  ["a flag with an empty value", ["--date="], ["--date", "without a value"]],
+  ["a flag in place of a value", ["--date", "--dry-run"], ["--date", "without a value"]],
+  ["a flag twice", ["--date", "2025-12-28", "--date=2025-12-29"], ["--date", "given twice"]],
+  ["an argument without a flag", ["2025-12-28"], ['"2025-12-28"']],
+  ["an argument behind a flag", ["--dry-run", "2025-12-28"], ['"2025-12-28"']],
+  ["two hyphens before the flags", ["--", "--date", "2025-12-28"], ["--date"]],
+  ["an unknown output", ["--output", "xml"], ['--output "xml"', "text, json"]],
+  ["a day that does not exist", ["--date", "2025-02-29"], ['--date "2025-02-29"', "no such day"]],
+];
+
+for (const task of ["bronze", "silver"]) {
+  for (const [what, args, words] of WRONG_USAGE) {
+    Deno.test(`${task} with ${what} ends with 2 and names it`, async () => {
+      const { code, stdout, stderr } = await run(task, args, NOWHERE);
+      assertEquals([code, stdout], [2, ""], stderr);
+      for (const word of words) assertStringIncludes(stderr, word);
+      assertEquals(stderr.trimEnd().split("\n").length, 1);
+    });
+  }
+
+  Deno.test(`${task} with a shell expression for JOB_DATE ends with 2 and says why`, async () => {
+    const env = { ...NOWHERE, JOB_DATE: "$(date +%Y-%m-%d)" };
+    const { code, stdout, stderr } = await run(task, [], env);
+    assertEquals([code, stdout], [2, ""]);
+    assertStringIncludes(stderr, 'JOB_DATE="$(date +%Y-%m-%d)"');
+    assertStringIncludes(stderr, "Kubernetes runs no shell");
+  });
+
+  Deno.test(`${task} without a lake's keys ends with 2 and names them`, async () => {
+    const { LAKE_URL: _, ...env } = NOWHERE;
+    const { code, stderr } = await run(task, ["--date", "2025-12-28"], env);
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, "AWS_ACCESS_KEY_ID is not set");
+  });
+
+  Deno.test(`${task}, where it needs a database that is down, ends with 3`, async () => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as Deno.NetAddr;
+    listener.close();
+    const { code, stdout, stderr } = await run(task, [], {
+      ...NOWHERE,
+      DJANGO_DB_PORT: String(port),
+    });
+    assertEquals([code, stdout], [3, ""]);
+    assertStringIncludes(stderr, `127.0.0.1:${port}`);
+    assertStringIncludes(stderr, "DJANGO_DB_HOST");
+    assertFalse(stderr.includes(ESCAPE));
+  });
+}
+
+Deno.test("bronze without a password ends with 2 and names the variable", async () => {
+  const { DJANGO_DB_PASSWORD: _, ...env } = NOWHERE;
+  const { code, stderr } = await run("bronze", ["--date", "2025-12-28"], env);
+  assertEquals(code, 2);
+  assertStringIncludes(stderr, "DJANGO_DB_PASSWORD is not set");
+});
+
+Deno.test("bronze with a wrong password ends with 2, and shows neither", async () => {
+  await using db = await outbox();
+  await using lake = await temporaryLake();
+  const env = { ...database(db.config), LAKE_URL: lake.name, DJANGO_DB_PASSWORD: "wr0ng-passw0rd" };
+  const { code, stderr } = await run("bronze", ["--date", "2025-12-28"], env);
+  assertEquals(code, 2);
+  assertStringIncludes(stderr, "DJANGO_DB_PASSWORD");
+  assert(!stderr.includes(db.config.password));
+});
+
+Deno.test("silver of a day without bronze ends with 1 and names the next command", async () => {
+  await using lake = await temporaryLake();
+  const { code, stdout, stderr } = await run("silver", ["--date", "2025-12-28"], {
+    LAKE_URL: lake.name,
+  });
+  assertEquals([code, stdout], [1, ""]);
+  assertStringIncludes(stderr, "deno task bronze --date 2025-12-28");
+});
+
+Deno.test("silver from a bucket that is out of reach ends with 3, and shows no key", async () => {
+  const env = {
+    S3_ENDPOINT: "http://127.0.0.1:1",
+    AWS_ACCESS_KEY_ID: "AKIDHUNTER2",
+    AWS_SECRET_ACCESS_KEY: "hunter2/hunter2+hunter2",
+  };
+  const { code, stderr } = await run("silver", ["--date", "2025-12-28"], env);
+  assertEquals(code, 3);
+  assertStringIncludes(stderr, "127.0.0.1:1");
+});
+
+Deno.test("a failure with --output json is one line of JSON with the exit code", async () => {
+  const failures: [string, string[], Environment, number][] = [
+    ["bronze", ["--date", "2025-12-28"], NOWHERE, 3],
+    ["bronze", [], { ...NOWHERE, JOB_DATE: "yesterday" }, 2],
+    ["silver", ["--date", "2025-12-28"], NOWHERE, 1],
+  ];
+  for (const [task, args, env, exitCode] of failures) {
+    const { code, stdout, stderr } = await run(task, [...args, "--output", "json"], env);
+    assertEquals([code, stderr], [exitCode, ""], stdout);
+    const [line, ...more] = jsonLines(stdout);
+    assertEquals(more, []);
+    assertEquals(Object.keys(line!), ["command", "step", "message", "exitCode"]);
+    assertEquals([line!.command, line!.step, line!.exitCode], [task, "failed", exitCode]);
+    assertMatch(String(line!.message), /^Cannot /);
+  }
+});
+
+Deno.test("bronze and silver with --output json: each step is a line of JSON", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  const env = { ...database(db.config), LAKE_URL: lake.name };
+  const args = ["--date", "2025-12-28", "--output", "json"];
+  const expected: [string, string, number][] = [
+    ["bronze", "bronze/events/date=2025-12-28/_commit.json", 2],
+    ["silver", "silver/stop_executions/_commits/date=2025-12-28.json", 1],
+  ];
+  for (const [task, key, rows] of expected) {
+    const { code, stdout, stderr } = await run(task, args, env);
+    assertEquals([code, stderr], [0, ""]);
+    const lines = jsonLines(stdout);
+    assertGreaterOrEqual(lines.length, 4);
+    for (const { command, step, warning } of lines) {
+      assertEquals([command, typeof step, warning], [task, "string", false]);
+    }
+    const { outcome, ...commit } = lines.find(({ step }) => step === "commit")!;
+    assertEquals(outcome, "written");
+    assertEquals(commit, {
+      ...{ command: task, step: "commit", warning: false },
+      ...{ key, state: "sealed", rows, parts: 1 },
+    });
+  }
+});
+
+Deno.test("bronze and silver in words: a line per step, without colour where there is no terminal", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  // The day from the environment, as a job in the cluster has it.
+  const env = { ...database(db.config), LAKE_URL: lake.name, JOB_DATE: "2025-12-28" };
+  for (const task of ["bronze", "silver"]) {
+    const { code, stdout, stderr } = await run(task, [], env);
+    assertEquals([code, stderr], [0, ""]);
+    assertFalse(stdout.includes(ESCAPE));
+    assert(stdout.trimEnd().split("\n").every((line) => line.startsWith(`${task}  `)), stdout);
+    assertMatch(stdout, /commit .*date=2025-12-28.*, sealed\n/);
+    const again = await run(task, [], env);
+    assertEquals(again.code, 0);
+    assertStringIncludes(again.stdout, "nothing was written");
+  }
+});
+
+Deno.test("--dry-run tells what a run would do, and stores nothing", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  const env = { ...database(db.config), LAKE_URL: lake.name };
+  const args = ["--date", "2025-12-28"];
+  const bronze = await run("bronze", [...args, "--dry-run"], env);
+  assertEquals(bronze.code, 0);
+  assertStringIncludes(bronze.stdout, "nothing was stored; a run would publish 1 part, sealed");
+  assertEquals([...await lake.contents()], []);
+
+  assertEquals((await run("bronze", args, env)).code, 0);
+  const before = await lake.contents();
+  const silver = await run("silver", [...args, "--dry-run"], env);
+  assertEquals(silver.code, 0);
+  assertStringIncludes(silver.stdout, "nothing was stored; a run would publish 1 part, sealed");
+  assertEquals(await lake.contents(), before);
+});
+
+Deno.test("Ctrl-C ends a run that waits, with 130, and stores nothing", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  const other = await db.connect();
+  await other.query("BEGIN; LOCK TABLE stop_events IN ACCESS EXCLUSIVE MODE");
+  const [program, ...args] = commandLine("bronze");
+  const child = new Deno.Command(program!, {
+    args: [...args, "--date", "2025-12-28"],
+    cwd: ROOT,
+    clearEnv: true,
+    env: bare({ ...database(db.config), LAKE_URL: lake.name }),
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const timer = setTimeout(() => child.kill("SIGKILL"), DEADLINE);
+  const ended = child.output();
+  const waiting = "SELECT FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'";
+  const started = performance.now();
+  while ((await db.query(waiting, [db.config.name])).length === 0) {
+    assert(performance.now() - started < DEADLINE, "bronze never came to the lock");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const interrupted = performance.now();
+  child.kill("SIGINT");
+  const { code, stderr } = await ended;
+  clearTimeout(timer);
+  assertEquals(code, 130);
+  assert(performance.now() - interrupted < 5000, "it took its time");
+  assertStringIncludes(new TextDecoder().decode(stderr), "Interrupted. bronze can be stopped");
+  await other.query("ROLLBACK");
+  assertEquals([...await lake.contents()], []);
+});
+
+// A terminal of its own, as `script` of util-linux makes it.
+const terminal = Deno.build.os === "linux" &&
+  (Deno.env.get("PATH") ?? "").split(":").some((folder) => exists(`${folder}/script`));
+
+function exists(path: string | URL): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** Runs a task on a terminal. Standard output and error are then one. */
+function runOnTerminal(task: string, args: readonly string[], env: Environment): Promise<Outcome> {
+  const command = [...commandLine(task), ...args].join(" ");
+  return execute(["script", "--quiet", "--return", "--command", command, "/dev/null"], env);
+}
+
+Deno.test({
+  name: "on a terminal there is colour, and under NO_COLOR there is none",
+  ignore: !terminal,
+  async fn() {
+    await using lake = await temporaryLake();
+    const env = { LAKE_URL: lake.name, TERM: "xterm-256color" };
+    const args = ["--date", "2025-12-28"];
+    const colourful = await runOnTerminal("silver", args, env);
+    assertEquals(colourful.code, 1);
+    assertStringIncludes(colourful.stdout, `${ESCAPE}[31mCannot make silver`);
+    const plain = await runOnTerminal("silver", args, { ...env, NO_COLOR: "1" });
+    assertEquals(plain.code, 1);
+    assertStringIncludes(plain.stdout, "Cannot make silver");
+    assertFalse(plain.stdout.includes(`${ESCAPE}[3`));
+  },
+});
