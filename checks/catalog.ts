@@ -1,6 +1,6 @@
 import { bronzeCommitted } from "./bronze_committed.ts";
 import { bronzeParts } from "./bronze_parts.ts";
-import type { Check } from "./check.ts";
+import type { AnyCheck } from "./check.ts";
 import { eventTypes } from "./event_types.ts";
 import { fillPrice } from "./fill_price.ts";
 import { orphanParts } from "./orphan_parts.ts";
@@ -16,7 +16,7 @@ import { silverStatus } from "./silver_status.ts";
  * What must hold after a run, in the order in which it is told: a check comes after those whose
  * failure makes it skip.
  */
-export const AFTER: readonly Check[] = [
+export const AFTER: readonly AnyCheck[] = [
   bronzeCommitted,
   bronzeParts,
   rowCounts,
@@ -30,3 +30,6 @@ export const AFTER: readonly Check[] = [
   silverStatus,
   fillPrice,
 ];
+
+/** What must hold before a run, in the order in which it is told, as with {@linkcode AFTER}. */
+export const BEFORE: readonly AnyCheck[] = [];

@@ -1,4 +1,6 @@
 import type { BronzeFact } from "./facts/bronze.ts";
+import type { DatabaseFact } from "./facts/database.ts";
+import type { LakeFact } from "./facts/lake.ts";
 import type { SilverFact } from "./facts/silver.ts";
 import type { SourceFact } from "./facts/source.ts";
 
@@ -21,6 +23,10 @@ export interface Finding {
   readonly object: string;
   /** The place within it, such as a column. */
   readonly field?: string;
+  /** The file that it comes from, relative to the working directory, where there is one. */
+  readonly file?: string;
+  /** The line within that file, from 1 on. */
+  readonly line?: number;
   /** What is wrong with it, with the values. */
   readonly problem: string;
   /** Why that matters. */
@@ -49,27 +55,42 @@ export interface Facts {
   readonly bronze: BronzeFact;
   /** The day in silver. */
   readonly silver: SilverFact;
+  /** What the database says of itself, before a run. */
+  readonly database: DatabaseFact;
+  /** What the lake's store does, before a run. */
+  readonly lake: LakeFact;
 }
 
 /** A fact's name. */
 export type FactName = keyof Facts;
 
 /** A named condition. It is data and one pure function: it never changes or asks anything. */
-export interface Check<N extends FactName = FactName> {
+export interface Check<N extends FactName = FactName, W extends FactName = never> {
   /** Stable, in kebab case; `runbook/<id>.md` explains it. */
   readonly id: string;
   /** What holds where it passes, in a few words. */
   readonly title: string;
   /** Whether it is asked before a run, after one, or both. */
   readonly phase: "before" | "after" | "both";
-  /** The facts that {@linkcode Check.run} gets. */
+  /** The facts that {@linkcode Check.run} gets. Without one of them it does not run. */
   readonly needs: readonly N[];
+  /**
+   * The facts that it judges too where they are there: `undefined` means that one is not. It runs as
+   * long as it has one fact at all. What it could not judge then keeps it from passing, unless the
+   * operator left the fact out.
+   */
+  readonly wants?: readonly W[];
   /** Judges. Where it throws, the verdict is `error`. */
-  readonly run: (facts: Pick<Facts, N>) => Outcome;
+  readonly run: (facts: Pick<Facts, N> & Partial<Pick<Facts, W>>) => Outcome;
 }
 
-/** Declares a check; `needs` decides which facts `run` sees. */
-export function check<const N extends FactName>(declared: Check<N>): Check<N> {
+/** A check, whatever facts it reads. */
+export type AnyCheck = Check<FactName, FactName>;
+
+/** Declares a check; `needs` and `wants` decide which facts `run` sees. */
+export function check<const N extends FactName, const W extends FactName = never>(
+  declared: Check<N, W>,
+): Check<N, W> {
   return declared;
 }
 
@@ -83,10 +104,10 @@ export interface Result {
   readonly verdict: Verdict;
   /** What was looked at. Only with pass, warn and fail. */
   readonly examined?: string;
-  /** Why there is no judgement. Only with skip and error. */
+  /** Why there is no judgement, or only half of one. Only with skip and error. */
   readonly reason?: string;
   /** Whether the operator asked for the skip. */
   readonly asked?: true;
-  /** The violations; none unless it warns or fails. */
+  /** The violations. Beside a half judgement that is no more than a skip there can be warnings. */
   readonly findings: readonly Finding[];
 }

@@ -1,9 +1,20 @@
 import { Failure } from "../pipeline/errors.ts";
-import type { Check, FactName, Facts, Finding, Result, Verdict } from "./check.ts";
+import type { AnyCheck, FactName, Facts, Finding, Result, Verdict } from "./check.ts";
 
-/** How each fact is gathered. The signal aborts when the deadline is over. */
+/** Gathers a fact. The signal aborts when the deadline is over. */
+export type Gatherer<T> = (signal: AbortSignal) => Promise<T>;
+
+/** A fact that nobody gathers. Its checks are skipped, for it is not even tried. */
+export interface Absent {
+  /** Why, as in `DJANGO_DB_PASSWORD is not set`. */
+  readonly absent: string;
+  /** Whether the operator left it out. */
+  readonly asked?: true;
+}
+
+/** How each fact is gathered, or why it is not. Only facts that no check reads may be missing. */
 export type Gatherers = {
-  readonly [N in FactName]: (signal: AbortSignal) => Promise<Facts[N]>;
+  readonly [N in FactName]?: Gatherer<Facts[N]> | Absent;
 };
 
 /** How checks are run. */
@@ -16,7 +27,7 @@ export interface RunOptions {
   readonly skip?: ReadonlyMap<string, string>;
 }
 
-type Gathered = { readonly value: unknown } | { readonly problem: string };
+type Gathered = { readonly value: unknown } | { readonly problem: string } | Absent;
 
 /**
  * Gathers the facts that the checks need, all at the same time, and runs each check when its facts
@@ -25,13 +36,13 @@ type Gathered = { readonly value: unknown } | { readonly problem: string };
  * @returns one result per check, in their order
  */
 export async function runChecks(
-  checks: readonly Check[],
+  checks: readonly AnyCheck[],
   gatherers: Gatherers,
   { timeoutMs, onResult, skip = new Map() }: RunOptions,
 ): Promise<Result[]> {
   const wanted = checks.filter(({ id }) => !skip.has(id));
   const facts = new Map<FactName, Promise<Gathered>>();
-  for (const name of new Set(wanted.flatMap(({ needs }) => needs))) {
+  for (const name of new Set(wanted.flatMap(factsOf))) {
     facts.set(name, gather(name, gatherers[name], timeoutMs));
   }
   const pending = checks.map((check) => {
@@ -49,7 +60,8 @@ export async function runChecks(
 
 /**
  * The exit code that results add up to: 1 where a check failed (or, if strict, warned), else 3 where
- * one could not tell or was skipped without the operator asking for it, else 0. No results are 3.
+ * one could not tell or was skipped without the operator asking for it, else 0. Where nothing at all
+ * was judged it is 3.
  */
 export function exitCode(
   results: readonly Result[],
@@ -59,15 +71,23 @@ export function exitCode(
   if (results.some(bad)) return 1;
   const unknown = ({ verdict, asked }: Result) =>
     verdict === "error" || verdict === "skip" && asked !== true;
-  return results.length === 0 || results.some(unknown) ? 3 : 0;
+  const judged = results.some(({ verdict }) => verdict !== "skip");
+  return !judged || results.some(unknown) ? 3 : 0;
+}
+
+/** The facts that a check reads, or would. */
+export function factsOf({ needs, wants = [] }: AnyCheck): readonly FactName[] {
+  return [...needs, ...wants];
 }
 
 /** Never rejects. A gatherer that ignores its signal is left behind at the deadline. */
 async function gather(
   name: FactName,
-  gatherer: (signal: AbortSignal) => Promise<unknown>,
+  gatherer: Gatherer<unknown> | Absent | undefined,
   timeoutMs: number,
 ): Promise<Gathered> {
+  if (gatherer === undefined) return { problem: `nobody gathers the facts about ${name}` };
+  if (typeof gatherer !== "function") return gatherer;
   const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const deadline = new Promise<never>((_, reject) => {
@@ -95,24 +115,90 @@ function tooLate(name: FactName, timeoutMs: number): Failure {
   );
 }
 
+/** What a check has to go by, and what it has not. */
+interface Given {
+  readonly values: Partial<Record<FactName, unknown>>;
+  /** Why facts could not be gathered. */
+  readonly problems: readonly string[];
+  /** Why facts were not asked for, by whom. */
+  readonly absent: readonly Absent[];
+}
+
 /** Never rejects. */
 async function judge(
-  check: Check,
+  check: AnyCheck,
   facts: ReadonlyMap<FactName, Promise<Gathered>>,
 ): Promise<Result> {
-  const { id, title, needs } = check;
-  const given: Partial<Record<FactName, unknown>> = {};
+  const { needs, wants = [] } = check;
+  const needed = await take(needs, facts);
+  const wanted = await take(wants, facts);
+  const values = { ...needed.values, ...wanted.values };
+  // A check that lacks a fact it needs is not wanted by whoever left that fact out. One that could
+  // do with any of several is only not wanted where all of them were left out.
+  const missing = withheld(check, needed, needed.absent.some(({ asked }) => asked)) ??
+    (Object.keys(values).length === 0 ? withheld(check, wanted, everyAsked(wanted)) : undefined);
+  if (missing !== undefined) return missing;
+  return halved(verdict(check, values as Facts), check, wanted);
+}
+
+async function take(
+  names: readonly FactName[],
+  facts: ReadonlyMap<FactName, Promise<Gathered>>,
+): Promise<Given> {
+  const values: Partial<Record<FactName, unknown>> = {};
   const problems = new Set<string>();
-  for (const name of needs) {
+  const absent: Absent[] = [];
+  for (const name of names) {
     const gathered = await facts.get(name)!;
     if ("problem" in gathered) problems.add(gathered.problem);
-    else given[name] = gathered.value;
+    else if ("absent" in gathered) absent.push(gathered);
+    else values[name] = gathered.value;
   }
-  if (problems.size > 0) {
-    return { id, title, verdict: "error", reason: [...problems].join(" "), findings: [] };
+  return { values, problems: [...problems], absent };
+}
+
+/** The result of a check that lacks facts; undefined where it lacks none. */
+function withheld(
+  { id, title }: AnyCheck,
+  { problems, absent }: Given,
+  wasAsked: boolean,
+): Result | undefined {
+  if (problems.length > 0) {
+    return { id, title, verdict: "error", reason: problems.join(" "), findings: [] };
   }
+  if (absent.length === 0) return undefined;
+  const asked = wasAsked ? { asked: true as const } : {};
+  return { id, title, verdict: "skip", reason: reasons(absent), ...asked, findings: [] };
+}
+
+/**
+ * What a judgement is worth that was made without all the facts that the check wanted: a failure is
+ * one all the same, and the rest is no pass unless the operator wanted it so.
+ */
+function halved(result: Result, check: AnyCheck, { problems, absent }: Given): Result {
+  const { verdict, examined, ...rest } = result;
+  if (examined === undefined) return result;
+  const unasked = absent.filter(({ asked }) => !asked);
+  if (verdict !== "fail" && problems.length + unasked.length > 0) {
+    const { verdict, reason } = withheld(check, { values: {}, problems, absent: unasked }, false)!;
+    return { ...rest, verdict, reason: `only half of it was judged (${examined}): ${reason}` };
+  }
+  if (absent.length === 0) return result;
+  return { ...result, examined: `${examined}; the rest as asked: ${reasons(absent)}` };
+}
+
+function everyAsked({ absent }: Given): boolean {
+  return absent.every(({ asked }) => asked);
+}
+
+function reasons(absent: readonly Absent[]): string {
+  return [...new Set(absent.map((each) => each.absent))].join("; ");
+}
+
+function verdict(check: AnyCheck, facts: Facts): Result {
+  const { id, title } = check;
   try {
-    const outcome = check.run(given as Facts);
+    const outcome = check.run(facts);
     if ("skip" in outcome) {
       return { id, title, verdict: "skip", reason: outcome.skip, findings: [] };
     }
@@ -127,7 +213,7 @@ async function judge(
   }
 }
 
-async function skipped({ id, title }: Check, reason: string): Promise<Result> {
+async function skipped({ id, title }: AnyCheck, reason: string): Promise<Result> {
   return await { id, title, verdict: "skip", reason, asked: true, findings: [] };
 }
 

@@ -15,6 +15,40 @@ export interface OutboxSchema {
   readonly unknown: readonly string[];
 }
 
+/** A column as the database declares it. */
+export interface OutboxColumn {
+  /** Its name. */
+  readonly name: string;
+  /** Its type without precision or length, as `format_type` names it. */
+  readonly type: string;
+  /** Its type with them. */
+  readonly declared: string;
+}
+
+/** The table under the outbox's name, whether it fits the contract or not. */
+export interface OutboxTable {
+  /** Its name, with the schema where the user's search_path needs one. */
+  readonly name: string;
+  /** Whether this user may select from it. */
+  readonly readable: boolean;
+  /** Who asked. */
+  readonly user: string;
+  /** The database that it is in. */
+  readonly database: string;
+  /** The encoding of that database's texts. */
+  readonly encoding: string;
+  /** In their order. */
+  readonly columns: readonly OutboxColumn[];
+}
+
+/** Where a table departs from the contract. */
+export interface Departure {
+  /** The contract's column. */
+  readonly column: EventColumn;
+  /** The type that it has in the table; undefined where the table has no such column. */
+  readonly actual?: string;
+}
+
 const TABLE = `
   SELECT c.oid::regclass AS table, has_table_privilege(c.oid, 'SELECT') AS readable,
          current_user AS user, current_database() AS database,
@@ -29,8 +63,48 @@ const COLUMNS = `
   ORDER BY attnum`;
 
 const NEAR_MISSES = `
-  SELECT string_agg(oid::regclass::text, ', ' ORDER BY oid::regclass::text) AS names
-  FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND relname ~ 'stop_?(loss_?)?events?'`;
+  SELECT oid::regclass::text AS name
+  FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND relname ~ 'stop_?(loss_?)?events?'
+  ORDER BY name`;
+
+/** Looks for the outbox, as this user finds it. */
+export async function findTable(connection: Connection): Promise<OutboxTable | undefined> {
+  const [table] = await connection.query(TABLE);
+  if (table === undefined) return undefined;
+  const columns = (await connection.query(COLUMNS)).map(({ name, type, declared }) => ({
+    name: name!,
+    type: type!,
+    declared: declared!,
+  }));
+  return {
+    name: table.table!,
+    readable: table.readable === "t",
+    user: table.user!,
+    database: table.database!,
+    encoding: table.encoding!,
+    columns,
+  };
+}
+
+/** Tables and views whose names look like the outbox's, for where it is missing. */
+export async function nearMisses(connection: Connection): Promise<string[]> {
+  return (await connection.query(NEAR_MISSES)).map(({ name }) => name!);
+}
+
+/** The columns of the contract that a table does not have, or has in another type. */
+export function departures(columns: readonly OutboxColumn[]): Departure[] {
+  return EVENT_COLUMNS.flatMap((column): Departure[] => {
+    const actual = columns.find(({ name }) => name === column.name)?.type;
+    if (actual === undefined) return [{ column }];
+    return holdsSame(column.postgres, actual) ? [] : [{ column, actual }];
+  });
+}
+
+/** The columns that the contract does not know. They are not exported. */
+export function unknownColumns(columns: readonly OutboxColumn[]): string[] {
+  const known = new Set([...EVENT_COLUMNS.map(({ name }) => name), ...UNEXPORTED_COLUMNS]);
+  return columns.map(({ name }) => name).filter((name) => !known.has(name));
+}
 
 /**
  * Compares the outbox with the contract.
@@ -39,13 +113,13 @@ const NEAR_MISSES = `
  *   missing or of another type, or the database's text is in no known encoding
  */
 export async function readSchema(connection: Connection): Promise<OutboxSchema> {
-  const [table] = await connection.query(TABLE);
+  const table = await findTable(connection);
   if (table === undefined) throw await tableMissing(connection);
-  if (table.readable !== "t") {
+  if (!table.readable) {
     throw new Failure(
       "configuration",
-      `Cannot read ${table.table} as ${table.user}: permission denied. ` +
-        `Let a superuser run: GRANT SELECT ON ${table.table} TO "${table.user}";`,
+      `Cannot read ${table.name} as ${table.user}: permission denied. ` +
+        `Let a superuser run: GRANT SELECT ON ${table.name} TO "${table.user}";`,
     );
   }
   if (table.encoding === "SQL_ASCII") {
@@ -55,16 +129,16 @@ export async function readSchema(connection: Connection): Promise<OutboxSchema> 
         "which characters its texts hold. Move it to a database with encoding UTF8.",
     );
   }
-  const declared = new Map((await connection.query(COLUMNS)).map((row) => [row.name!, row]));
-  const wider = new Set<string>();
-  for (const column of EVENT_COLUMNS) {
-    const actual = declared.get(column.name);
-    const type = actual?.type ?? undefined;
-    if (type === undefined || !holdsSame(column.postgres, type)) throw otherType(column, type);
-    if (type === "numeric" && actual?.declared !== exactType(column)) wider.add(column.name);
-  }
-  const known = new Set([...EVENT_COLUMNS.map(({ name }) => name), ...UNEXPORTED_COLUMNS]);
-  return { wider, unknown: [...declared.keys()].filter((name) => !known.has(name)) };
+  const [departure] = departures(table.columns);
+  if (departure !== undefined) throw otherType(departure);
+  return { wider: widerColumns(table.columns), unknown: unknownColumns(table.columns) };
+}
+
+function widerColumns(columns: readonly OutboxColumn[]): Set<string> {
+  const declared = new Map(columns.map((column) => [column.name, column.declared]));
+  const numerics = EVENT_COLUMNS.filter(({ postgres }) => postgres === "numeric");
+  const wider = numerics.filter((column) => declared.get(column.name) !== exactType(column));
+  return new Set(wider.map(({ name }) => name));
 }
 
 /** Two types of Postgres whose values travel in the same bytes. */
@@ -77,7 +151,7 @@ function exactType(column: EventColumn): string {
   return column.type.replace("DECIMAL", "numeric");
 }
 
-function otherType({ name, postgres }: EventColumn, actual: string | undefined): Failure {
+function otherType({ column: { name, postgres }, actual }: Departure): Failure {
   const problem = actual === undefined
     ? `has no column ${name}`
     : `has column ${name} of type ${actual}, and the contract says ${postgres}`;
@@ -89,8 +163,8 @@ function otherType({ name, postgres }: EventColumn, actual: string | undefined):
 }
 
 async function tableMissing(connection: Connection): Promise<Failure> {
-  const [near] = await connection.query(NEAR_MISSES);
-  const hint = near?.names ? ` There is ${near.names}, which is not the outbox's name.` : "";
+  const near = (await nearMisses(connection)).join(", ");
+  const hint = near ? ` There is ${near}, which is not the outbox's name.` : "";
   return new Failure(
     "configuration",
     `Cannot find table ${OUTBOX_TABLE} in ${connection.name}: no such table in the user's ` +

@@ -23,6 +23,9 @@ import { assertEquals } from "../support/assert.ts";
 
 // A day on which everything is as it should be. Tests break one thing of it at a time.
 
+/** The facts about a day, which the checks after a run read. */
+export type DayFacts = Pick<Facts, "source" | "bronze" | "silver">;
+
 export const DAY = parseDay("2025-12-28")!;
 
 const BRONZE_SHA256 = "b".repeat(64);
@@ -101,7 +104,7 @@ export const SILVER: SilverFact = {
 };
 
 /** Three operations of two clients, in seven events, on a day that is sealed. */
-export const HEALTHY: Facts = {
+export const HEALTHY: DayFacts = {
   source: { day: DAY, name: "reader@db:5432/rbsdb", rows: 7, events: 7 },
   bronze: BRONZE,
   silver: SILVER,
@@ -114,7 +117,7 @@ export function facts(
     readonly bronze?: Partial<BronzeFact>;
     readonly silver?: Partial<SilverFact>;
   },
-): Facts {
+): DayFacts {
   return {
     source: { ...HEALTHY.source, ...changes.source },
     bronze: { ...BRONZE, ...changes.bronze },
@@ -153,7 +156,7 @@ export function withColumns(
 }
 
 /** Runs the whole catalog over facts. */
-export function judge(given: Facts): Promise<Result[]> {
+export function judge(given: DayFacts): Promise<Result[]> {
   return runChecks(AFTER, {
     source: () => Promise.resolve(given.source),
     bronze: () => Promise.resolve(given.bronze),
@@ -169,7 +172,7 @@ export function judge(given: Facts): Promise<Result[]> {
  */
 export async function assertOnly(
   id: string,
-  given: Facts,
+  given: DayFacts,
   expected: readonly Partial<Finding>[],
 ): Promise<{ findings: readonly Finding[]; others: Record<string, Verdict> }> {
   const results = await judge(given);
@@ -186,6 +189,6 @@ export async function assertOnly(
 }
 
 /** The result of one check of the catalog. */
-export async function resultOf(id: string, given: Facts): Promise<Result> {
+export async function resultOf(id: string, given: DayFacts): Promise<Result> {
   return (await judge(given)).find((result) => result.id === id)!;
 }

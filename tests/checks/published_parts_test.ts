@@ -1,7 +1,14 @@
 import type { PartFact } from "../../checks/facts/part.ts";
-import type { Facts } from "../../checks/check.ts";
 import { assertEquals, assertMatch } from "../support/assert.ts";
-import { assertOnly, BRONZE, facts, recommit, SILVER, withFirst } from "./healthy.ts";
+import {
+  assertOnly,
+  BRONZE,
+  type DayFacts,
+  facts,
+  recommit,
+  SILVER,
+  withFirst,
+} from "./healthy.ts";
 
 // bronze-parts and silver-parts judge the same way.
 
@@ -10,7 +17,7 @@ const LAYERS = [
   { id: "silver-parts", layer: "silver", fact: SILVER },
 ] as const;
 
-function broken(layer: "bronze" | "silver", changes: Partial<PartFact>, keep?: "footer"): Facts {
+function broken(layer: "bronze" | "silver", changes: Partial<PartFact>, keep?: "footer"): DayFacts {
   const { parts } = layer === "bronze" ? BRONZE : SILVER;
   const { stored: _, footer, ...first } = parts[0]!;
   const damaged = { ...first, ...(keep && { footer: footer! }), ...changes, collected: false };

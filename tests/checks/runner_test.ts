@@ -1,6 +1,6 @@
-import type { Check, Result, Verdict } from "../../checks/check.ts";
+import type { AnyCheck, Check, Finding, Result, Verdict } from "../../checks/check.ts";
 import { check } from "../../checks/check.ts";
-import { exitCode, type Gatherers, runChecks } from "../../checks/runner.ts";
+import { type Absent, exitCode, type Gatherers, runChecks } from "../../checks/runner.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { HEALTHY } from "./healthy.ts";
@@ -211,4 +211,80 @@ Deno.test("the exit code: a failure, then not knowing, then all well", () => {
   assertEquals(code(["pass", "skip"]), 3);
   assertEquals(code(["warn", "error"], true), 1);
   assertEquals(code([]), 3);
+});
+
+const left: Absent = { absent: "--facts leaves it out", asked: true };
+const unset: Absent = { absent: "the password is not set" };
+
+Deno.test("a fact that is not configured, or not asked for, makes its checks skip, and says why", async () => {
+  const results = await runChecks(
+    [passing("a", "source"), passing("b", "bronze"), passing("c", "source", "bronze")],
+    gatherers({ source: unset, bronze: left }),
+    patient,
+  );
+  assertEquals(results.map(({ verdict, reason, asked }) => [verdict, reason, asked]), [
+    ["skip", "the password is not set", undefined],
+    ["skip", "--facts leaves it out", true],
+    ["skip", "the password is not set; --facts leaves it out", true],
+  ]);
+});
+
+Deno.test("a fact that could not be gathered outranks one that nobody asked for", async () => {
+  const refuse = () => Promise.reject(new Failure("unreachable", "Cannot reach it."));
+  const [result] = await runChecks(
+    [passing("a", "source", "bronze")],
+    gatherers({ source: refuse, bronze: left }),
+    patient,
+  );
+  assertEquals([result!.verdict, result!.reason], ["error", "Cannot reach it."]);
+});
+
+/** Judges source and bronze as far as they are there, and names those it got. */
+function modest(findings: Finding[] = []): AnyCheck {
+  return check({
+    ...{ ...base, id: "modest", needs: [], wants: ["source", "bronze"] },
+    run: (facts) => ({ examined: Object.keys(facts).join(" and "), findings }),
+  });
+}
+
+async function halfJudged(changes: Partial<Gatherers>, findings?: Finding[]): Promise<Result> {
+  return (await runChecks([modest(findings)], gatherers(changes), patient))[0]!;
+}
+
+Deno.test("a check judges what it wants as far as it is there, and only a whole judgement passes", async () => {
+  const refuse = () => Promise.reject(new Failure("unreachable", "Cannot reach it."));
+  const told = async (changes: Partial<Gatherers>) => {
+    const { verdict, examined, reason, asked } = await halfJudged(changes);
+    return [verdict, examined ?? reason, asked];
+  };
+  const half = "only half of it was judged (source): ";
+  assertEquals(await told({}), ["pass", "source and bronze", undefined]);
+  assertEquals(await told({ bronze: left }), [
+    ...["pass", "source; the rest as asked: --facts leaves it out", undefined],
+  ]);
+  assertEquals(await told({ bronze: unset }), [
+    ...["skip", `${half}the password is not set`, undefined],
+  ]);
+  assertEquals(await told({ bronze: refuse }), ["error", `${half}Cannot reach it.`, undefined]);
+  assertEquals(await told({ source: left, bronze: left }), ["skip", left.absent, true]);
+  assertEquals(await told({ source: left, bronze: unset }), [
+    ...["skip", "--facts leaves it out; the password is not set", undefined],
+  ]);
+  assertEquals(await told({ source: left, bronze: refuse }), [
+    ...["error", "Cannot reach it.", undefined],
+  ]);
+});
+
+Deno.test("what half a judgement found is told: a failure as such, a warning beside the skip", async () => {
+  const fail = { severity: "fail", object: "o", problem: "p", fix: "f" } as const;
+  const warn = { ...fail, severity: "warn" } as const;
+  const failed = await halfJudged({ bronze: unset }, [fail]);
+  assertEquals([failed.verdict, failed.findings], ["fail", [fail]]);
+  const warned = await halfJudged({ bronze: unset }, [warn]);
+  assertEquals([warned.verdict, warned.findings], ["skip", [warn]]);
+});
+
+Deno.test("the exit code where the operator skipped everything is 3: nothing was judged", async () => {
+  const results = await runChecks([passing("a", "source")], gatherers({ source: left }), patient);
+  assertEquals(exitCode(results), 3);
 });
