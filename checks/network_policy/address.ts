@@ -1,0 +1,136 @@
+/** An IP address. */
+export interface Address {
+  /** IPv4 and IPv6 are different worlds: a block of one never holds an address of the other. */
+  readonly family: 4 | 6;
+  /** The address as a number of 32 or 128 bits. */
+  readonly value: bigint;
+}
+
+/** Addresses without a gap, both ends included. */
+export interface AddressRange {
+  /** What both ends are. */
+  readonly family: 4 | 6;
+  /** The lowest address. */
+  readonly first: bigint;
+  /** The highest address. */
+  readonly last: bigint;
+}
+
+/** Every address of a family. */
+export function everyAddress(family: 4 | 6): AddressRange {
+  return { family, first: 0n, last: (1n << width(family)) - 1n };
+}
+
+/**
+ * Reads an address in its usual form.
+ *
+ * Refused are leading zeros (`010.0.0.1` is 10.0.0.1 to some and 8.0.0.1 to others), IPv6 zones, and
+ * IPv4 written as IPv6 (`::ffff:10.0.0.1`), which some take for IPv4 and others do not.
+ *
+ * @returns undefined for any other text
+ */
+export function parseAddress(text: string): Address | undefined {
+  if (!text.includes(":")) {
+    const value = parseDotted(text);
+    return value === undefined ? undefined : { family: 4, value };
+  }
+  const value = parseColons(text);
+  if (value === undefined || value >> 32n === 0xffffn) return undefined;
+  return { family: 6, value };
+}
+
+/**
+ * Reads a block such as `10.0.0.0/8`. Bits behind the prefix are ignored, as Kubernetes does: the API
+ * server warns of `10.1.2.3/8` and every implementation means `10.0.0.0/8`.
+ *
+ * @returns undefined for text that is no block
+ */
+export function parseCidr(text: string): AddressRange & { readonly bits: number } | undefined {
+  const [, before, after] = /^([^/]+)\/(0|[1-9]\d{0,2})$/.exec(text) ?? [];
+  const address = before === undefined ? undefined : parseAddress(before);
+  if (address === undefined || after === undefined) return undefined;
+  const { family, value } = address;
+  const bits = Number(after);
+  if (bits > Number(width(family))) return undefined;
+  const free = width(family) - BigInt(bits);
+  const first = (value >> free) << free;
+  return { family, first, last: first + (1n << free) - 1n, bits };
+}
+
+/** Whether an address lies in a range. */
+export function holds(range: AddressRange, { family, value }: Address): boolean {
+  return range.family === family && range.first <= value && value <= range.last;
+}
+
+/** Writes an address, IPv6 in the canonical form of RFC 5952. */
+export function formatAddress({ family, value }: Address): string {
+  if (family === 4) {
+    return [24n, 16n, 8n, 0n].map((shift) => String((value >> shift) & 0xffn)).join(".");
+  }
+  const groups = Array.from(
+    { length: 8 },
+    (_, i) => ((value >> BigInt(112 - 16 * i)) & 0xffffn).toString(16),
+  );
+  let run = { start: 0, length: 0 };
+  for (let start = 0; start < 8; start++) {
+    let length = 0;
+    while (groups[start + length] === "0") length++;
+    if (length > run.length) run = { start, length };
+  }
+  if (run.length < 2) return groups.join(":");
+  const before = groups.slice(0, run.start).join(":");
+  return `${before}::${groups.slice(run.start + run.length).join(":")}`;
+}
+
+/** Writes a range: as a block where it is one, else as `first-last`. */
+export function formatRange({ family, first, last }: AddressRange): string {
+  const start = formatAddress({ family, value: first });
+  const size = last - first + 1n;
+  const isBlock = (size & (size - 1n)) === 0n && first % size === 0n;
+  if (!isBlock) return `${start}-${formatAddress({ family, value: last })}`;
+  const free = size.toString(2).length - 1;
+  return `${start}/${Number(width(family)) - free}`;
+}
+
+function width(family: 4 | 6): bigint {
+  return family === 4 ? 32n : 128n;
+}
+
+function parseDotted(text: string): bigint | undefined {
+  const parts = text.split(".");
+  if (parts.length !== 4) return undefined;
+  let value = 0n;
+  for (const part of parts) {
+    if (!/^(0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return undefined;
+    value = value << 8n | BigInt(part);
+  }
+  return value;
+}
+
+function parseColons(text: string): bigint | undefined {
+  const halves = text.split("::");
+  if (halves.length > 2) return undefined;
+  const [before, after] = halves.map((half, i) => groupsOf(half, i === halves.length - 1));
+  if (before === undefined || halves.length === 2 && after === undefined) return undefined;
+  const given = before.length + (after?.length ?? 0);
+  if (after === undefined ? given !== 8 : given > 7) return undefined;
+  const groups = [...before, ...Array<bigint>(8 - given).fill(0n), ...(after ?? [])];
+  return groups.reduce((value, group) => value << 16n | group, 0n);
+}
+
+/** The 16-bit groups of a part of an IPv6 address, whose last 32 bits may be written as IPv4. */
+function groupsOf(text: string, last: boolean): bigint[] | undefined {
+  if (text === "") return [];
+  const groups: bigint[] = [];
+  const parts = text.split(":");
+  for (const [i, part] of parts.entries()) {
+    if (/^[0-9a-fA-F]{1,4}$/.test(part)) {
+      groups.push(BigInt(`0x${part}`));
+      continue;
+    }
+    const dotted = last && i === parts.length - 1 ? parseDotted(part) : undefined;
+    if (dotted === undefined) return undefined;
+    groups.push(dotted >> 16n, dotted & 0xffffn);
+  }
+  return groups;
+}

@@ -1,0 +1,62 @@
+import { type AddressRange, everyAddress, holds } from "./address.ts";
+import { isolating } from "./match.ts";
+import type { Cluster, Direction, Pod } from "./model.ts";
+import { allowedPorts, isEmpty, isSame, type PortSet } from "./ports.ts";
+
+/** Outside addresses that a pod may exchange the same traffic with. */
+export interface OutsideRange {
+  /** The addresses. */
+  readonly range: AddressRange;
+  /** The ports that are open between them and the pod. */
+  readonly ports: PortSet;
+}
+
+/**
+ * Which outside addresses a pod may reach (egress) or be reached from (ingress), and on which ports:
+ * as few ranges as possible, rising, IPv4 before IPv6. Ranges with no open port are left out.
+ */
+export function outsideRanges(cluster: Cluster, pod: Pod, direction: Direction): OutsideRange[] {
+  const merged: OutsideRange[] = [];
+  for (const range of distinguished(cluster, pod, direction)) {
+    const address = { family: range.family, value: range.first };
+    const ports = allowedPorts(cluster, pod, { type: "outside", address }, direction);
+    const before = merged.at(-1);
+    const goesOn = before !== undefined && before.range.family === range.family &&
+      before.range.last + 1n === range.first && isSame(before.ports, ports);
+    if (goesOn) {
+      merged[merged.length - 1] = { ports, range: { ...before.range, last: range.last } };
+    } else {
+      merged.push({ range, ports });
+    }
+  }
+  return merged.filter(({ ports }) => !isEmpty(ports));
+}
+
+/** All addresses, cut wherever a block that matters to the pod begins or ends. */
+function distinguished(cluster: Cluster, pod: Pod, direction: Direction): AddressRange[] {
+  const blocks = isolating(cluster, pod, direction)
+    .flatMap(({ rules }) => rules[direction])
+    .flatMap(({ peers }) => peers)
+    .flatMap((peer) => peer.type === "block" ? [peer.range, ...peer.except] : []);
+  return ([4, 6] as const).flatMap((family) => {
+    const { first, last } = everyAddress(family);
+    const starts = new Set([first]);
+    for (const block of blocks) {
+      if (block.family !== family) continue;
+      starts.add(block.first);
+      if (block.last < last) starts.add(block.last + 1n);
+    }
+    const rising = [...starts].sort((a, b) => a < b ? -1 : 1);
+    return rising.map((start, i) => (
+      { family, first: start, last: (rising[i + 1] ?? last + 1n) - 1n }
+    ));
+  });
+}
+
+/** Whether an address lies in one of the ranges on which a port is open. */
+export function rangeOf(
+  ranges: readonly OutsideRange[],
+  address: { readonly family: 4 | 6; readonly value: bigint },
+): OutsideRange | undefined {
+  return ranges.find(({ range }) => holds(range, address));
+}
