@@ -143,32 +143,41 @@ function noSuchDay(name: string, text: string): string {
 }
 
 function directoryConfig(text: string): DirectoryConfig {
-  const url = URL.parse(text);
-  if (url?.protocol !== "file:" || url.hostname !== "" || url.search || url.hash) {
+  const absolute = /^file:(\/\/(localhost)?)?\/[^?#]*$/i.test(text);
+  const path = absolute ? decoded(new URL(text).pathname) : undefined;
+  if (path === undefined || path.includes("\0")) {
     throw new Failure(
       "configuration",
       `Cannot use LAKE_URL=${JSON.stringify(withoutLogin(text))}: it names a local directory, as ` +
         "in file:///var/lib/lake. For a bucket, remove it and set S3_ENDPOINT and S3_BUCKET.",
     );
   }
-  return { kind: "directory", path: decodeURIComponent(url.pathname).replace(/(?<=.)\/+$/, "") };
+  return { kind: "directory", path: path.replace(/(?<=.)\/+$/, "") };
+}
+
+function decoded(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function s3Endpoint(text: string): string {
   const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== "/" || url.username) {
-    throw new Failure(
-      "configuration",
-      `Cannot use S3_ENDPOINT=${JSON.stringify(withoutLogin(text))}: it is the store's address ` +
-        "and nothing more, as in https://eu2.contabostorage.com. The bucket goes into S3_BUCKET.",
-    );
+  if (url !== null && /^https?:$/.test(url.protocol) && `${url.origin}/` === url.href) {
+    return url.origin;
   }
-  return url.origin;
+  throw new Failure(
+    "configuration",
+    `Cannot use S3_ENDPOINT=${JSON.stringify(withoutLogin(text))}: it is the store's address ` +
+      "and nothing more, as in https://eu2.contabostorage.com. The bucket goes into S3_BUCKET.",
+  );
 }
 
 /** A URL as it may be shown: without the user and password that it should not hold. */
 function withoutLogin(text: string): string {
-  return text.replace(/\/\/[^/@]*@/, "//…@");
+  return text.replace(/^([a-z][a-z0-9+.-]*:[/\\]*)?.*@/is, "$1…@");
 }
 
 function key(env: Environment, name: string): string {

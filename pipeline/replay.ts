@@ -57,7 +57,7 @@ export interface Replay {
   clients(): ClientExecutions[];
 }
 
-const GROUP_ROWS = 20_000;
+const GROUP_ROWS = 10_000;
 
 /** Begins a replay. It keeps about 300 bytes per operation, and nothing per event. */
 export function createReplay(): Replay {

@@ -61,8 +61,12 @@ export function placer(unsequenced: Uint32Array): (seq: Value, id: Value) => num
   let without = 0;
   let previous: Value = null;
   return (seq, id) => {
-    if (seq === null) return unsequenced[without++]!;
-    if (previous !== null && (without > 0 || seq <= previous)) {
+    if (seq === null) {
+      const place = unsequenced[without++];
+      if (place === undefined) throw new Error(`event ${id} without event_seq is not at the end`);
+      return place;
+    }
+    if (without > 0 || previous !== null && seq <= previous) {
       throw new Error(`event ${id} with event_seq ${seq} comes after event_seq ${previous}`);
     }
     previous = seq;

@@ -79,7 +79,7 @@ async function* readGroups(
       columns: [...names],
       rowStart,
       rowEnd,
-      compressors: { ZSTD: (page) => new Uint8Array(zstdDecompressSync(page)) },
+      compressors: { ZSTD: (page) => zstdDecompressSync(page) },
       utf8: false,
       parsers: { stringFromBytes },
       onChunk({ columnName, columnData }) {

@@ -29,7 +29,7 @@ export interface PartWriter {
 const ZSTD_LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 const COMPRESSORS = {
-  ZSTD: (page: Uint8Array) => new Uint8Array(zstdCompressSync(page, ZSTD_LEVEL_1)),
+  ZSTD: (page: Uint8Array) => zstdCompressSync(page, ZSTD_LEVEL_1),
 };
 
 /**

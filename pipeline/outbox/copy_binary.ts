@@ -105,6 +105,8 @@ function newGroup(columns: readonly EventColumn[]) {
           values[i]!.push(null);
           continue;
         }
+        const width = WIDTHS[columns[i]!.postgres];
+        if (width !== undefined && length !== width) throw changedType(columns[i]!);
         const value = decoders[i]!(bytes, view, offset, length);
         if (value === undefined) {
           throw misfit(columns[i]!, values[0]!, this.rows, `does not fit ${columns[i]!.type}`);
@@ -125,6 +127,22 @@ function misfit(column: EventColumn, ids: Value[], row: number, problem: string)
   const event = id instanceof Uint8Array ? new TextDecoder().decode(id) : "without an id";
   const place = `Cannot export event ${event}: its ${column.name} ${problem}`;
   return new Failure("data", `${place}. Correct the event in the outbox, then run again.`);
+}
+
+/** How many bytes a value of these types has, always. */
+const WIDTHS: Partial<Record<PostgresType, number>> = {
+  uuid: 16,
+  bigint: 8,
+  integer: 4,
+  "timestamp with time zone": 8,
+};
+
+function changedType({ name }: EventColumn): Failure {
+  return new Failure(
+    "data",
+    `Cannot export ${name}: its values do not have the width of its type. A migration may have ` +
+      "changed it just now; nothing was published. Run again.",
+  );
 }
 
 /** Decodes one field; undefined where the value does not fit. Made anew for each row group. */

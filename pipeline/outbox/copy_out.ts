@@ -19,7 +19,7 @@ const BLOCK_BYTES = 1 << 20;
  * taken, the socket is paused.
  */
 export function createCopy(sql: string): CopySource & Record<string, unknown> {
-  let wire: Wire;
+  let wire: Wire | undefined; // there is none before our turn comes in the connection's queue
   let block = new Uint8Array(BLOCK_BYTES);
   let filled = 0;
   const full: Uint8Array[] = [];
@@ -35,19 +35,19 @@ export function createCopy(sql: string): CopySource & Record<string, unknown> {
     failure ??= error;
     done = true;
     push();
-    wire.stream.resume(); // the server's last words may have come while it was paused
+    wire?.stream.resume(); // the server's last words may have come while it was paused
     wake();
   };
   return {
     submit(connection: Wire) {
       wire = connection;
-      wire.query(sql);
+      connection.query(sql);
     },
     handleCopyData({ chunk }: { chunk: Uint8Array }) {
       if (filled + chunk.length > block.length) {
         push();
         block = new Uint8Array(Math.max(BLOCK_BYTES, chunk.length));
-        wire.stream.pause();
+        wire?.stream.pause();
         wake();
       }
       block.set(chunk, filled);
@@ -73,7 +73,7 @@ export function createCopy(sql: string): CopySource & Record<string, unknown> {
         } else {
           await new Promise<void>((resolve) => {
             wake = resolve;
-            wire.stream.resume();
+            wire?.stream.resume();
           });
         }
       }

@@ -29,10 +29,10 @@ export async function main(command: Command): Promise<never> {
     printError(`Interrupted. ${command.name} can be stopped at any point: run it again.`);
     Deno.exit(130);
   });
-  let json = false;
+  // Asked of the raw words, so that a program also hears of flags that cannot be read.
+  const json = /(^| )--output[= ]json( |$)/.test(Deno.args.join(" "));
   try {
     const flags = readFlags(Deno.args, command);
-    json = flags.value("output") === "json";
     if (flags.on("help")) {
       print(command.help.trim());
       Deno.exit(0);

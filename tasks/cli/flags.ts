@@ -36,14 +36,10 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
     string: spec.values,
     boolean: [...spec.switches, "help"],
     collect: spec.values,
-    unknown(argument) {
-      throw new Failure(
-        "configuration",
-        `Cannot understand ${JSON.stringify(argument)}: this command has no such flag. ` +
-          "See what it has with --help.",
-      );
-    },
+    unknown: refuse,
   });
+  // What stands behind "--" is not unknown to the parser, and would be ignored.
+  refuse((given._ as unknown[])[0]);
   for (const name of spec.values) {
     const values = (given[name] ?? []) as string[];
     if (values.length > 1 || values[0] === "") {
@@ -55,6 +51,15 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
     value: (name) => (given[name] as string[] | undefined)?.[0],
     on: (name) => given[name] === true,
   };
+}
+
+function refuse(argument: unknown): boolean {
+  if (argument === undefined) return false;
+  throw new Failure(
+    "configuration",
+    `Cannot understand ${JSON.stringify(argument)}: this command has no such flag. ` +
+      "See what it has with --help.",
+  );
 }
 
 /**
