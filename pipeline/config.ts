@@ -143,7 +143,7 @@ function noSuchDay(name: string, text: string): string {
 }
 
 function directoryConfig(text: string): DirectoryConfig {
-  const absolute = /^file:(\/\/(localhost)?)?\/[^?#]*$/i.test(text);
+  const absolute = /^file:(\/\/(localhost)?)?\/(?!\/)[^?#]*$/i.test(text);
   const path = absolute ? decoded(new URL(text).pathname) : undefined;
   if (path === undefined || path.includes("\0")) {
     throw new Failure(
