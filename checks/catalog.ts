@@ -1,8 +1,12 @@
 import { bronzeCommitted } from "./bronze_committed.ts";
 import { bronzeParts } from "./bronze_parts.ts";
 import type { AnyCheck } from "./check.ts";
+import { databaseLogin } from "./database_login.ts";
 import { eventTypes } from "./event_types.ts";
 import { fillPrice } from "./fill_price.ts";
+import { lakeConformance } from "./lake_conformance.ts";
+import { lakeLogin } from "./lake_login.ts";
+import { lateWriters } from "./late_writers.ts";
 import { orphanParts } from "./orphan_parts.ts";
 import { parquetSchema } from "./parquet_schema.ts";
 import { parquetVoid } from "./parquet_void.ts";
@@ -11,6 +15,7 @@ import { silverCurrent } from "./silver_current.ts";
 import { silverParts } from "./silver_parts.ts";
 import { silverRows } from "./silver_rows.ts";
 import { silverStatus } from "./silver_status.ts";
+import { tableName } from "./table_name.ts";
 
 /**
  * What must hold after a run, in the order in which it is told: a check comes after those whose
@@ -32,4 +37,11 @@ export const AFTER: readonly AnyCheck[] = [
 ];
 
 /** What must hold before a run, in the order in which it is told, as with {@linkcode AFTER}. */
-export const BEFORE: readonly AnyCheck[] = [];
+export const BEFORE: readonly AnyCheck[] = [
+  // Manifests come first: judging them takes no time.
+  tableName,
+  databaseLogin,
+  lateWriters,
+  lakeLogin,
+  lakeConformance,
+];

@@ -27,6 +27,9 @@ export interface RunOptions {
   readonly skip?: ReadonlyMap<string, string>;
 }
 
+/** Milliseconds that gatherers may take to clean up after their deadline, once all is told. */
+const CLEANING = 1_000;
+
 type Gathered = { readonly value: unknown } | { readonly problem: string } | Absent;
 
 /**
@@ -42,8 +45,9 @@ export async function runChecks(
 ): Promise<Result[]> {
   const wanted = checks.filter(({ id }) => !skip.has(id));
   const facts = new Map<FactName, Promise<Gathered>>();
+  const late: Promise<unknown>[] = [];
   for (const name of new Set(wanted.flatMap(factsOf))) {
-    facts.set(name, gather(name, gatherers[name], timeoutMs));
+    facts.set(name, gather(name, gatherers[name], { timeoutMs, late }));
   }
   const pending = checks.map((check) => {
     const reason = skip.get(check.id);
@@ -55,6 +59,7 @@ export async function runChecks(
     results.push(result);
     onResult?.(result);
   }
+  await atMost(CLEANING, late);
   return results;
 }
 
@@ -80,11 +85,14 @@ export function factsOf({ needs, wants = [] }: AnyCheck): readonly FactName[] {
   return [...needs, ...wants];
 }
 
-/** Never rejects. A gatherer that ignores its signal is left behind at the deadline. */
+/**
+ * Never rejects. At the deadline a gatherer is left behind: nobody waits for what it still says, only,
+ * in `late`, for its end.
+ */
 async function gather(
   name: FactName,
   gatherer: Gatherer<unknown> | Absent | undefined,
-  timeoutMs: number,
+  { timeoutMs, late }: { readonly timeoutMs: number; readonly late: Promise<unknown>[] },
 ): Promise<Gathered> {
   if (gatherer === undefined) return { problem: `nobody gathers the facts about ${name}` };
   if (typeof gatherer !== "function") return gatherer;
@@ -92,19 +100,29 @@ async function gather(
   let timer: ReturnType<typeof setTimeout> | undefined;
   const deadline = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      const late = tooLate(name, timeoutMs);
+      const reason = tooLate(name, timeoutMs);
       // Rejecting first lets our reason win over whatever the gatherer makes of the abort.
-      reject(late);
-      controller.abort(late);
+      reject(reason);
+      controller.abort(reason);
     }, timeoutMs);
   });
+  const work = (async () => await gatherer(controller.signal))();
   try {
-    return { value: await Promise.race([gatherer(controller.signal), deadline]) };
+    return { value: await Promise.race([work, deadline]) };
   } catch (error) {
+    late.push(work.catch(() => {}));
     return { problem: message(error) };
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Waits for all of them, but not for ever. */
+async function atMost(timeoutMs: number, work: readonly Promise<unknown>[]): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const enough = new Promise((resolve) => timer = setTimeout(resolve, timeoutMs));
+  await Promise.race([Promise.all(work), enough]);
+  clearTimeout(timer);
 }
 
 function tooLate(name: FactName, timeoutMs: number): Failure {

@@ -46,3 +46,9 @@ export function whyNotComparable(bronze: BronzeFact, silver: SilverFact): string
 export function isCurrent(bronze: BronzeFact, silver: SilverFact): boolean {
   return silver.marker?.commit.bronze.sha256 === bronze.marker?.sha256;
 }
+
+/** Why nothing is known of the database, though it answered. */
+export const whyNoDatabase = "the database lets nobody in (see database-login)";
+
+/** Why nothing is known of the lake, though it answered. */
+export const whyNoLake = "the lake lets nobody in (see lake-login)";

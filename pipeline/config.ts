@@ -92,6 +92,17 @@ export function lakeConfig(env: Environment = Deno.env): LakeConfig {
   };
 }
 
+/** The variables that {@linkcode databaseConfig} cannot do without, and that are not set. */
+export function unsetForDatabase(env: Environment = Deno.env): string[] {
+  return ["DJANGO_DB_PASSWORD"].filter((name) => !env.get(name));
+}
+
+/** The variables that {@linkcode lakeConfig} cannot do without, and that are not set. */
+export function unsetForLake(env: Environment = Deno.env): string[] {
+  if (env.get("LAKE_URL")) return [];
+  return ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].filter((name) => !env.get(name));
+}
+
 /**
  * The day that the operator asked for: the flag, else `JOB_DATE`.
  *

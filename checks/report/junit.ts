@@ -51,8 +51,9 @@ function content({ verdict, reason, findings }: Result): [string, string] | unde
   return [verdict === "skip" ? "skipped" : "error", attributes({ message: reason ?? "" })];
 }
 
-function describe({ severity, object, field, problem, why, fix }: Finding): string {
+function describe({ severity, object, field, file, line, problem, why, fix }: Finding): string {
   const lines = [`${severity}: ${object}${field === undefined ? "" : ` ${field}`}`];
+  if (file !== undefined) lines.push(`file: ${file}${line === undefined ? "" : `:${line}`}`);
   lines.push(`problem: ${problem}`);
   if (why !== undefined) lines.push(`why: ${why}`);
   return [...lines, `fix: ${fix}`].join("\n");

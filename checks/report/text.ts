@@ -5,6 +5,8 @@ import type { Report } from "./report.ts";
 export interface TextOptions {
   /** Whether to colour the verdicts, as terminals can show it. */
   readonly colour?: boolean;
+  /** How wide the column of the ids is: as wide as the longest id that the report will show. */
+  readonly idWidth?: number;
 }
 
 const COLOURS: Readonly<Record<Verdict, number>> = {
@@ -17,7 +19,7 @@ const COLOURS: Readonly<Record<Verdict, number>> = {
 
 const VERDICTS = Object.keys(COLOURS) as Verdict[];
 
-/** As wide as the longest id of the catalog. */
+/** As wide as the longest id of the checks after a run. */
 const ID_WIDTH = 16;
 const INDENT = " ".repeat(9);
 
@@ -25,11 +27,14 @@ const INDENT = " ".repeat(9);
  * One line for a check, and below it its findings, each with the deciding object, what is wrong, why
  * it matters and the fix. Ends with a newline.
  */
-export function renderResult(result: Result, { colour = false }: TextOptions = {}): string {
+export function renderResult(
+  result: Result,
+  { colour = false, idWidth = ID_WIDTH }: TextOptions = {},
+): string {
   const { id, verdict, findings } = result;
   const word = verdict.toUpperCase().padEnd(5);
   const shown = colour ? `\x1b[${COLOURS[verdict]}m${word}\x1b[0m` : word;
-  const lines = [`${shown}  ${id.padEnd(ID_WIDTH)}  ${says(result)}`];
+  const lines = [`${shown}  ${id.padEnd(idWidth)}  ${says(result)}`];
   for (const finding of findings) lines.push(...renderFinding(finding));
   if (findings.length > 0) lines.push(`${INDENT}runbook/${id}.md`);
   return lines.map((line) => `${line}\n`).join("");
@@ -57,9 +62,11 @@ function says({ verdict, title, examined, reason, asked }: Result): string {
   return printable(asked ? `as asked: ${reason}` : reason ?? title);
 }
 
-function renderFinding({ object, field, problem, why, fix }: Finding): string[] {
+function renderFinding({ object, field, file, line, problem, why, fix }: Finding): string[] {
+  const place = file === undefined ? "" : `  (${file}${line === undefined ? "" : `:${line}`})`;
+  const within = field === undefined ? "" : `  ${field}`;
   const lines = [
-    `${INDENT}${printable(object)}${field === undefined ? "" : `  ${printable(field)}`}`,
+    `${INDENT}${printable(`${object}${within}${place}`)}`,
     `${INDENT}  problem  ${printable(problem)}`,
   ];
   if (why !== undefined) lines.push(`${INDENT}  why      ${printable(why)}`);

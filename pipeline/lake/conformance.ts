@@ -1,4 +1,9 @@
-/** What a store promises, and publishing relies on. */
+import { Failure } from "../errors.ts";
+import type { Lake } from "./lake.ts";
+import type { S3Probe } from "./s3.ts";
+import type { Scratch } from "./scratch.ts";
+
+/** What a store promises, and publishing and reading rely on. */
 export type PromiseName =
   | "read-after-write"
   | "conditional-create"
@@ -15,4 +20,149 @@ export interface Kept {
   readonly kept: boolean | undefined;
   /** What happened, where it was not kept or cannot be told. */
   readonly problem?: string;
+}
+
+/** Tries one promise, and says what happened where it is not kept. */
+type Trial = (scratch: Scratch) => Promise<string | undefined>;
+
+/** So many writers race to create the same object. */
+const RACERS = 4;
+
+/**
+ * Tries a store's promises for real, each on objects of its own, all at the same time.
+ *
+ * @throws {Failure} nothing could be tried: the store is out of reach
+ */
+export async function tryPromises(scratch: Scratch): Promise<Kept[]> {
+  const trials: [PromiseName, Trial][] = [
+    ["read-after-write", readsWhatWasWritten],
+    ["conditional-create", createsOnce],
+    ["conditional-replace", replacesOnlyTheKnown],
+    ["listing", listsWhatIsThere],
+  ];
+  const { probe } = scratch;
+  if (probe !== undefined) {
+    trials.push(["content-md5", (given) => noticesDamage(given, probe)]);
+    trials.push(["range", (given) => readsRanges(given, probe)]);
+  }
+  const failures: Failure[] = [];
+  const results = await Promise.all(trials.map(async ([promise, trial]): Promise<Kept> => {
+    try {
+      const problem = await trial(scratch);
+      return problem === undefined ? { promise, kept: true } : { promise, kept: false, problem };
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      if (error.kind === "unreachable") failures.push(error);
+      const kept = error.kind === "unreachable" ? undefined : false;
+      return { promise, kept, problem: error.message };
+    }
+  }));
+  if (failures.length === trials.length) throw failures[0];
+  return results;
+}
+
+const readsWhatWasWritten: Trial = async ({ lake, at }) => {
+  const key = at("read-after-write");
+  const [first, second] = [content("first"), content("the second, which is longer")];
+  await lake.put(key, first);
+  if (!await holds(lake, key, first)) {
+    return "an object that was stored did not come back as it was";
+  }
+  await lake.put(key, second);
+  if (!await holds(lake, key, second)) return "an object that was overwritten came back as before";
+  await lake.remove(key);
+  if (await lake.get(key) !== undefined) return "an object that was removed came back";
+};
+
+const createsOnce: Trial = async ({ lake, at }) => {
+  const key = at("conditional-create");
+  const bodies = Array.from({ length: RACERS }, (_, i) => content(`writer ${i}`));
+  const outcomes = await Promise.all(bodies.map((body) => lake.put(key, body, "absent")));
+  const winner = (await lake.get(key))?.bytes;
+  const stored = outcomes.flatMap((outcome, i) => outcome === "stored" ? [bodies[i]!] : []);
+  if (stored.length > 1) {
+    return `${stored.length} of ${RACERS} writers were told that they had created the same object: ` +
+      "If-None-Match: * is ignored";
+  }
+  // A winner whose answer got lost was told of a conflict with itself, so none may be no winner.
+  const candidates = stored.length === 1 ? stored : bodies;
+  if (winner === undefined || !candidates.some((body) => equal(body, winner))) {
+    return "a put with If-None-Match: * created nothing, or not what was put";
+  }
+  const again = await lake.put(key, content("much later"), "absent");
+  if (again === "stored" || !await holds(lake, key, winner)) {
+    return "a put with If-None-Match: * overwrote an object";
+  }
+};
+
+const replacesOnlyTheKnown: Trial = async ({ lake, at }) => {
+  const key = at("conditional-replace");
+  const [first, second, third] = [content("first"), content("second"), content("third")];
+  await lake.put(key, first);
+  const before = await lake.get(key);
+  if (before === undefined) return "an object that was stored could not be found";
+  const current = await lake.put(key, second, { etag: before.etag });
+  if (current === "conflict" && !await holds(lake, key, second)) {
+    return "a put with If-Match and the object's own ETag was refused";
+  }
+  const stale = await lake.put(key, third, { etag: before.etag });
+  if (stale === "stored" || !await holds(lake, key, second)) {
+    return "a put with If-Match and an ETag from before overwrote an object: If-Match is ignored";
+  }
+  const missing = await lake.put(at("never-created"), third, { etag: before.etag });
+  if (missing === "stored") return "a put with If-Match created an object that was not there";
+};
+
+const listsWhatIsThere: Trial = async ({ lake, at, prefix }) => {
+  const names = ["listing/a", "listing/b/c", "listing/b/d"];
+  await Promise.all(names.map((name) => lake.put(at(name), content(name))));
+  const list = async () =>
+    (await lake.list(`${prefix}listing/`))
+      .map(({ key, bytes }) => `${key.slice(prefix.length)} of ${bytes} bytes`).join(", ");
+  const expected = (of: readonly string[]) =>
+    of.map((name) => `${name} of ${content(name).length} bytes`).join(", ");
+  const all = await list();
+  if (all !== expected(names)) {
+    return `a listing right after ${names.length} puts shows: ${all || "nothing"}`;
+  }
+  await lake.remove(at(names[1]!));
+  const rest = await list();
+  if (rest !== expected([names[0]!, names[2]!])) {
+    return `a listing right after one object of ${names.length} was removed shows: ${
+      rest || "nothing"
+    }`;
+  }
+};
+
+async function noticesDamage({ lake, at }: Scratch, probe: S3Probe): Promise<string | undefined> {
+  const key = at("content-md5");
+  if (await probe.putDamaged(key, content("damaged")) === "stored") {
+    return "a put whose content did not match its Content-MD5 was accepted";
+  }
+  if (await lake.get(key) !== undefined) {
+    return "a put whose content did not match its Content-MD5 was refused, and stored all the same";
+  }
+}
+
+async function readsRanges({ lake, at }: Scratch, probe: S3Probe): Promise<string | undefined> {
+  const key = at("range");
+  const body = content("0123456789");
+  await lake.put(key, body);
+  const bytes = await probe.range(key, 2, 5);
+  if (!equal(bytes, body.subarray(2, 6))) {
+    return `4 bytes from within an object were asked for, and ${bytes.length} others came`;
+  }
+}
+
+async function holds(lake: Lake, key: string, body: Uint8Array): Promise<boolean> {
+  const stored = await lake.get(key);
+  return stored !== undefined && equal(stored.bytes, body);
+}
+
+function content(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -8,7 +8,13 @@ import {
 import { createHash } from "node:crypto";
 import type { S3Config } from "../config.ts";
 import type { Condition, Lake, ObjectEntry } from "./lake.ts";
-import { IncompleteAnswer, isConflict, isMissingKey, s3Failure } from "./s3_failure.ts";
+import {
+  IncompleteAnswer,
+  isBadDigest,
+  isConflict,
+  isMissingKey,
+  s3Failure,
+} from "./s3_failure.ts";
 
 /** How often a request is sent before its failure counts. */
 const ATTEMPTS = 4;
@@ -120,6 +126,63 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
       }
     },
 
+    close: () => client.destroy(),
+  };
+}
+
+/** What no run ever asks of a bucket, and only whoever tries its store does. */
+export interface S3Probe {
+  /**
+   * Puts an object with the Content-MD5 of another one, as if it had been damaged on its way.
+   *
+   * @returns `refused` where the store noticed
+   */
+  putDamaged(key: string, body: Uint8Array<ArrayBuffer>): Promise<"refused" | "stored">;
+  /** Reads the bytes of an object from the one at `first` to the one at `last`. */
+  range(key: string, first: number, last: number): Promise<Uint8Array>;
+  /** Lets go of the connections. */
+  close(): void;
+}
+
+/**
+ * Opens a bucket for trying its store. The methods throw as those of {@linkcode openS3} do.
+ *
+ * @param signal as there
+ */
+export function openS3Probe(config: S3Config, signal?: AbortSignal): S3Probe {
+  const Bucket = config.bucket;
+  const client = s3Client(config);
+  const options = signal === undefined ? {} : { abortSignal: signal };
+  const failure = (task: string, error: unknown) =>
+    s3Failure(error, {
+      task: `${task} in s3://${Bucket} at ${config.endpoint}`,
+      ...{ config, signal, conditional: false },
+    });
+  return {
+    async putDamaged(key, body) {
+      const ContentMD5 = createHash("md5").update(body).update("damage").digest("base64");
+      const command = new PutObjectCommand({ Bucket, Key: key, Body: body, ContentMD5 });
+      try {
+        await client.send(command, options);
+        return "stored";
+      } catch (error) {
+        if (isBadDigest(error)) return "refused";
+        throw failure(`store ${key}`, error);
+      }
+    },
+    async range(key, first, last) {
+      try {
+        const Range = `bytes=${first}-${last}`;
+        const { Body } = await client.send(
+          new GetObjectCommand({ Bucket, Key: key, Range }),
+          options,
+        );
+        if (!Body) throw new IncompleteAnswer("no content");
+        return await Body.transformToByteArray();
+      } catch (error) {
+        throw failure(`read a range of ${key}`, error);
+      }
+    },
     close: () => client.destroy(),
   };
 }

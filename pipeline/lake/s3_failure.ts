@@ -64,6 +64,11 @@ export function isConflict(error: unknown): boolean {
     error.name === "ConditionalRequestConflict" || status(error) === 412;
 }
 
+/** Whether the store said that a put's content is not what its Content-MD5 says. */
+export function isBadDigest(error: unknown): boolean {
+  return error instanceof Error && (error.name === "BadDigest" || status(error) === 422);
+}
+
 function diagnose(error: S3Error, attempt: Attempt): Diagnosis | undefined {
   if (error instanceof IncompleteAnswer) {
     return ["unreachable", `the answer was not complete (${error.message})`, CHECK_NETWORK];

@@ -1,7 +1,9 @@
+import type { AnyCheck } from "../../checks/check.ts";
 import { AFTER } from "../../checks/catalog.ts";
 import { gatherBronze } from "../../checks/facts/bronze.ts";
 import { gatherSilver } from "../../checks/facts/silver.ts";
 import { gatherSource } from "../../checks/facts/source.ts";
+import { renderCommands } from "../../checks/report/github.ts";
 import { renderJson, renderJsonLine } from "../../checks/report/json.ts";
 import { renderJunit } from "../../checks/report/junit.ts";
 import { renderResult, renderSummary } from "../../checks/report/text.ts";
@@ -11,48 +13,84 @@ import type { Day } from "../../pipeline/contract/window.ts";
 import { type Lake, openLake } from "../../pipeline/lake/lake.ts";
 import { clearStatus, colourWanted, print, showStatus } from "./terminal.ts";
 
-/** How checks can be reported; `json-line` is for a report among other lines of JSON. */
-export type ReportFormat = "text" | "json" | "json-line" | "junit";
+/** How checks can be reported. */
+export const FORMATS = ["text", "json", "junit", "github"] as const;
 
-/** What the checks after a run look at, and how they are reported. */
-export interface AfterOptions {
-  readonly database: DatabaseConfig;
-  readonly lake: LakeConfig;
-  readonly day: Day;
+/** One of them; `json-line` is for a report among other lines of JSON. */
+export type ReportFormat = (typeof FORMATS)[number] | "json-line";
+
+/** How checks are run and reported. */
+export interface CheckingOptions {
   readonly output: ReportFormat;
   /** How long each fact may take to gather, in seconds. */
   readonly timeout: number;
   /** Whether warnings fail. */
   readonly strict?: boolean;
+  /** Checks that the operator does not want, by id, with the reason. */
+  readonly skip?: ReadonlyMap<string, string>;
 }
 
-/** Runs the checks after a run, prints their report, and returns the exit code. */
-export async function checkAfter(options: AfterOptions): Promise<number> {
-  const { database, lake, day, output, timeout, strict = false } = options;
-  const gatherers: Gatherers = {
-    source: (signal) => gatherSource(database, day, signal),
-    bronze: (signal) => withLake(lake, signal, (opened) => gatherBronze(opened, day)),
-    silver: (signal) => withLake(lake, signal, (opened) => gatherSilver(opened, day)),
-  };
-  const colour = colourWanted();
-  showStatus(`reading what ${day} has in the outbox and in the lake …`);
-  const results = await runChecks(AFTER, gatherers, {
+/** What is checked, by which command. */
+export interface Subject {
+  readonly command: string;
+  /** The day that is looked at, where there is one. */
+  readonly date?: string;
+  /** What the command says while it waits. */
+  readonly status: string;
+  readonly checks: readonly AnyCheck[];
+  readonly gatherers: Gatherers;
+}
+
+/** Runs checks, prints their report, and returns the exit code. */
+export async function runAndReport(
+  { command, date, status, checks, gatherers }: Subject,
+  { output, timeout, strict = false, skip = new Map() }: CheckingOptions,
+): Promise<number> {
+  const text = { colour: colourWanted(), idWidth: Math.max(...checks.map(({ id }) => id.length)) };
+  showStatus(status);
+  const results = await runChecks(checks, gatherers, {
     timeoutMs: timeout * 1000,
+    skip,
     onResult(result) {
-      if (output === "text") print(renderResult(result, { colour }).trimEnd());
+      if (output === "text") print(renderResult(result, text).trimEnd());
+      else if (output === "github") printIfAny(renderCommands(result));
     },
   });
   clearStatus();
   const code = exitCode(results, { strict });
-  const report = { command: "postflight", date: day, results, exitCode: code };
+  const report = { command, ...(date === undefined ? {} : { date }), results, exitCode: code };
   const rendered = {
-    text: () => renderSummary(report, { colour }),
+    text: () => renderSummary(report, text),
+    github: () => renderSummary(report),
     json: () => renderJson(report),
     "json-line": () => renderJsonLine(report),
     junit: () => renderJunit(report),
   };
   print(rendered[output]().trimEnd());
   return code;
+}
+
+function printIfAny(lines: string): void {
+  if (lines !== "") print(lines.trimEnd());
+}
+
+/** What the checks after a run look at, and how they are reported. */
+export interface AfterOptions extends CheckingOptions {
+  readonly database: DatabaseConfig;
+  readonly lake: LakeConfig;
+  readonly day: Day;
+}
+
+/** Runs the checks after a run, prints their report, and returns the exit code. */
+export function checkAfter({ database, lake, day, ...options }: AfterOptions): Promise<number> {
+  const gatherers: Gatherers = {
+    source: (signal) => gatherSource(database, day, signal),
+    bronze: (signal) => withLake(lake, signal, (opened) => gatherBronze(opened, day)),
+    silver: (signal) => withLake(lake, signal, (opened) => gatherSilver(opened, day)),
+  };
+  const status = `reading what ${day} has in the outbox and in the lake …`;
+  const subject = { command: "postflight", date: day, status, checks: AFTER, gatherers };
+  return runAndReport(subject, options);
 }
 
 async function withLake<T>(

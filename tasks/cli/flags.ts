@@ -5,6 +5,10 @@ import { Failure } from "../../pipeline/errors.ts";
 export interface FlagSpec {
   readonly values: readonly string[];
   readonly switches: readonly string[];
+  /** Flags that take a value, and may be given more than once. */
+  readonly repeatable?: readonly string[];
+  /** What its one argument without a flag is called, where it takes one. */
+  readonly operand?: string;
 }
 
 /** The flags that were given. */
@@ -13,13 +17,17 @@ export interface Flags {
   value(name: string): string | undefined;
   /** Whether a switch was given. */
   on(name: string): boolean;
+  /** The values of a repeatable flag, as often as it was given. */
+  all(name: string): readonly string[];
+  /** The argument without a flag; undefined where there is none. */
+  readonly operand: string | undefined;
 }
 
 interface ParseOptions {
   readonly string: readonly string[];
   readonly boolean: readonly string[];
   readonly collect: readonly string[];
-  readonly unknown: (argument: string) => boolean;
+  readonly unknown: (argument: string, flag?: string) => boolean;
 }
 
 // The package brings no types of its own.
@@ -29,36 +37,54 @@ const parseArgs: (args: readonly string[], options: ParseOptions) => Record<stri
 /**
  * Reads the command line. Every command knows `--help`.
  *
- * @throws {Failure} configuration: an unknown flag, one given twice, or one without its value
+ * @throws {Failure} configuration: an unknown flag or argument, one given twice, or a flag without
+ *   its value
  */
 export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
+  const { values, switches, repeatable = [], operand } = spec;
+  const operands: string[] = [];
   const given = parseArgs(args, {
-    string: spec.values,
-    boolean: [...spec.switches, "help"],
-    collect: spec.values,
-    unknown: refuse,
+    string: [...values, ...repeatable],
+    boolean: [...switches, "help"],
+    collect: [...values, ...repeatable],
+    unknown(argument, flag) {
+      const isOperand = flag === undefined && operand !== undefined;
+      if (isOperand && operands.length === 0) return operands.push(argument) > 0;
+      const problem = isOperand ? `takes one ${operand}` : "has no such flag";
+      throw new Failure(
+        "configuration",
+        `Cannot understand ${JSON.stringify(argument)}: this command ${problem}. ` +
+          "See what it has with --help.",
+      );
+    },
   });
-  // What stands behind "--" is not unknown to the parser, and would be ignored.
-  refuse((given._ as unknown[])[0]);
-  for (const name of spec.values) {
-    const values = (given[name] ?? []) as string[];
-    if (values.length > 1 || values[0] === "") {
-      const problem = values.length > 1 ? "was given twice" : "was given without a value";
+  const all = (name: string) => (given[name] ?? []) as readonly string[];
+  for (const name of [...values, ...repeatable]) {
+    const twice = all(name).length > 1 && !repeatable.includes(name);
+    if (twice || all(name).includes("")) {
+      const problem = twice ? "was given twice" : "was given without a value";
       throw new Failure("configuration", `Cannot use --${name}: it ${problem}. See --help.`);
     }
   }
   return {
-    value: (name) => (given[name] as string[] | undefined)?.[0],
+    value: (name) => all(name)[0],
     on: (name) => given[name] === true,
+    all,
+    operand: operands[0],
   };
 }
 
-function refuse(argument: unknown): boolean {
-  if (argument === undefined) return false;
+/**
+ * The number of seconds that `--timeout` says.
+ *
+ * @throws {Failure} configuration: it is no whole number of them
+ */
+export function seconds(flags: Flags, otherwise: number): number {
+  const text = flags.value("timeout") ?? String(otherwise);
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
   throw new Failure(
     "configuration",
-    `Cannot understand ${JSON.stringify(argument)}: this command has no such flag. ` +
-      "See what it has with --help.",
+    `Cannot use --timeout ${JSON.stringify(text)}: it is a whole number of seconds, at least 1.`,
   );
 }
 

@@ -1,0 +1,76 @@
+import type { LakeConfig } from "../config.ts";
+import { inParallel } from "../parallel.ts";
+import { type Lake, openLake } from "./lake.ts";
+import { openS3Probe, type S3Probe } from "./s3.ts";
+
+/** Where everything lies that is stored only to see whether it can be. Spark does not see it. */
+export const SCRATCH_PREFIX = "_preflight/";
+
+/** Milliseconds that removing a scratch folder may take once its work is over or was aborted. */
+const CLEANING = 5_000;
+/** Milliseconds after which a scratch folder that is still there has nobody any more. */
+const ABANDONED_AFTER = 60 * 60 * 1000;
+
+/** A folder of a lake that is removed when the work in it is over. */
+export interface Scratch {
+  /** The lake. */
+  readonly lake: Lake;
+  /** What more can be asked of a bucket; undefined for a directory. */
+  readonly probe: S3Probe | undefined;
+  /** The folder's own prefix, ending with `/`. */
+  readonly prefix: string;
+  /** The key of a name within the folder. What is stored under it is removed in the end. */
+  at(name: string): string;
+}
+
+/**
+ * Works in a scratch folder, and removes it: also where the work fails or is aborted, as far as the
+ * lake can then still be reached. Folders that a killed process left behind go after an hour.
+ *
+ * @param signal aborts the work, not the removal
+ * @throws {Failure} what the work throws, or that the lake cannot be listed or cleaned
+ */
+export async function inScratch<T>(
+  config: LakeConfig,
+  signal: AbortSignal | undefined,
+  work: (scratch: Scratch) => Promise<T>,
+): Promise<T> {
+  const lake = openLake(config, signal);
+  const probe = config.kind === "s3" ? openS3Probe(config, signal) : undefined;
+  const prefix = `${SCRATCH_PREFIX}${Date.now()}-${crypto.randomUUID()}/`;
+  const keys = new Set<string>();
+  const at = (name: string) => {
+    keys.add(prefix + name);
+    return prefix + name;
+  };
+  let result: T;
+  try {
+    await sweep(lake);
+    result = await work({ lake, probe, prefix, at });
+  } catch (error) {
+    await clean(config, keys).catch(() => {}); // the first trouble is the one to tell
+    throw error;
+  } finally {
+    lake.close();
+    probe?.close();
+  }
+  await clean(config, keys);
+  return result;
+}
+
+async function clean(config: LakeConfig, keys: ReadonlySet<string>): Promise<void> {
+  const lake = openLake(config, AbortSignal.timeout(CLEANING));
+  try {
+    await inParallel([...keys], (key) => lake.remove(key));
+  } finally {
+    lake.close();
+  }
+}
+
+async function sweep(lake: Lake): Promise<void> {
+  const abandoned = (await lake.list(SCRATCH_PREFIX)).map(({ key }) => key).filter((key) => {
+    const [, began] = /^(\d{13})-/.exec(key.slice(SCRATCH_PREFIX.length)) ?? [];
+    return began !== undefined && Date.now() - Number(began) > ABANDONED_AFTER;
+  });
+  await inParallel(abandoned, (key) => lake.remove(key));
+}

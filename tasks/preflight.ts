@@ -1,0 +1,51 @@
+import { BEFORE } from "../checks/catalog.ts";
+import { chosenFacts, FACTS, gatherersBefore, skippedChecks } from "./cli/before.ts";
+import { FORMATS, runAndReport } from "./cli/checking.ts";
+import { main } from "./cli/command.ts";
+import { ENVIRONMENT_HELP } from "./cli/day.ts";
+import { choice, seconds } from "./cli/flags.ts";
+
+/** How long each fact may take to gather, in seconds, unless told otherwise. */
+const DEFAULT_TIMEOUT = 10;
+
+await main({
+  name: "preflight",
+  values: ["manifests", "facts", "only", "output", "timeout"],
+  repeatable: ["skip"],
+  switches: ["strict"],
+  help: `
+Checks, before a run, that every precondition is met: by the manifests and the job code, by the
+database, and by the lake. It says what is wrong, where, and which command or patch fixes it. It
+changes nothing; only in the lake it stores a few objects under _preflight/, and removes them.
+
+Usage: deno task preflight [--manifests DIR] [--facts FACT,…] [--only ID,…] [--skip ID=REASON]…
+                           [--output text|json|junit|github] [--strict] [--timeout SECONDS]
+
+  --manifests DIR        Kubernetes YAML, job code and SQL; without it manifests/, if it is there
+  --facts FACT,…         look at these only: ${FACTS.join(", ")}
+  --only ID,…            judge these checks only
+  --skip ID=REASON       leave a check out, and say why; may be given again
+  --output json|junit    a report for programs; github annotates a workflow's run
+  --strict               warnings fail as well
+  --timeout SECONDS      how long each fact may take to gather, ${DEFAULT_TIMEOUT} unless told
+
+Examples:
+  deno task preflight
+  deno task preflight --facts manifests                        in a pull request, without secrets
+  deno task preflight --facts database,lake --output json
+  deno task preflight --only lake-login,lake-conformance
+  deno task preflight --skip late-writers="the nightly backup runs until 04:00"
+
+Each check has a page: deno task explain <id>
+${ENVIRONMENT_HELP}`,
+  async run(flags) {
+    const output = choice(flags, "output", FORMATS);
+    const timeout = seconds(flags, DEFAULT_TIMEOUT);
+    const skip = skippedChecks(flags);
+    const gatherers = gatherersBefore(chosenFacts(flags));
+    return await runAndReport(
+      { command: "preflight", status: "looking …", checks: BEFORE, gatherers },
+      { output, timeout, strict: flags.on("strict"), skip },
+    );
+  },
+});
