@@ -165,17 +165,32 @@ export function judge(given: DayFacts): Promise<Result[]> {
 }
 
 /**
- * Runs the whole catalog over facts, and asserts that one check has these findings, told by the
- * properties that are given, and no other check has any.
- *
- * @returns that check's findings, and the verdicts of the others where they are not `pass`
+ * Runs the whole catalog over facts, and asserts that one check has these findings and no other check
+ * has any, see {@linkcode onlyFindingsOf}.
  */
 export async function assertOnly(
   id: string,
   given: DayFacts,
   expected: readonly Partial<Finding>[],
-): Promise<{ findings: readonly Finding[]; others: Record<string, Verdict> }> {
-  const results = await judge(given);
+): Promise<Told> {
+  return onlyFindingsOf(id, await judge(given), expected);
+}
+
+/** What one check found, and the verdicts of the others where they are not `pass`. */
+export interface Told {
+  readonly findings: readonly Finding[];
+  readonly others: Record<string, Verdict>;
+}
+
+/**
+ * Asserts that one check has these findings, told by the properties that are given, and no other check
+ * has any.
+ */
+export function onlyFindingsOf(
+  id: string,
+  results: readonly Result[],
+  expected: readonly Partial<Finding>[],
+): Told {
   const told = results.filter(({ findings }) => findings.length > 0);
   assertEquals(told.map((result) => result.id), [id]);
   const { findings } = told[0]!;

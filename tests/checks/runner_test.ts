@@ -288,3 +288,20 @@ Deno.test("the exit code where the operator skipped everything is 3: nothing was
   const results = await runChecks([passing("a", "source")], gatherers({ source: left }), patient);
   assertEquals(exitCode(results), 3);
 });
+
+Deno.test("a gatherer that cleans up after its deadline is waited for, once all is told", async () => {
+  const order: string[] = [];
+  await runChecks(
+    [passing("a", "source")],
+    gatherers({
+      source: async (signal) => {
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        order.push("cleaned");
+        throw signal.reason;
+      },
+    }),
+    { timeoutMs: 10, onResult: ({ verdict }) => order.push(verdict) },
+  );
+  assertEquals(order, ["error", "cleaned"]);
+});

@@ -1,0 +1,85 @@
+import { BEFORE } from "../../checks/catalog.ts";
+import type { Facts, Finding, Result } from "../../checks/check.ts";
+import type { DatabaseOpened } from "../../checks/facts/database.ts";
+import type { LakeOpened } from "../../checks/facts/lake.ts";
+import type { Refusal } from "../../checks/facts/refusal.ts";
+import { runChecks } from "../../checks/runner.ts";
+import { EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
+import { parseDay } from "../../pipeline/contract/window.ts";
+import type { Holder } from "../../pipeline/outbox/fence.ts";
+import type { OutboxTable } from "../../pipeline/outbox/schema.ts";
+import { onlyFindingsOf, type Told } from "./healthy.ts";
+
+// Everything is ready for a run. Tests break one thing of it at a time.
+
+/** The facts that the checks before a run read. */
+export type ReadyFacts = Pick<Facts, "database" | "lake">;
+
+export const TABLE: OutboxTable = {
+  ...{ name: "stop_events", readable: true, user: "robson", database: "rbsdb", encoding: "UTF8" },
+  columns: EVENT_COLUMNS.map(({ name, postgres }) => ({
+    ...{ name, type: postgres, declared: postgres },
+  })),
+};
+
+export const DATABASE: DatabaseOpened = {
+  opened: true,
+  name: "robson@db:5432/rbsdb",
+  user: "robson",
+  version: "18.4",
+  table: TABLE,
+  nearMisses: [],
+  today: parseDay("2025-12-28")!,
+  holders: [],
+  graceSeconds: 900,
+};
+
+export const LAKE: LakeOpened = {
+  opened: true,
+  name: "s3://rbs at https://store",
+  promises: [
+    { promise: "read-after-write", kept: true },
+    { promise: "conditional-create", kept: true },
+    { promise: "conditional-replace", kept: true },
+    { promise: "listing", kept: true },
+    { promise: "content-md5", kept: true },
+    { promise: "range", kept: true },
+  ],
+};
+
+export const READY: ReadyFacts = { database: DATABASE, lake: LAKE };
+
+/** An answer that lets nobody in. */
+export const REFUSED: Refusal = {
+  opened: false,
+  name: "somebody@somewhere",
+  problem: "Cannot connect: the password is wrong",
+  fix: "Set the right one.",
+};
+
+/** Facts whose database has another table. */
+export function withTable(changes: Partial<OutboxTable>): ReadyFacts {
+  return { ...READY, database: { ...DATABASE, table: { ...TABLE, ...changes } } };
+}
+
+/** Facts whose database has somebody at work in it. */
+export function withHolders(...holders: Holder[]): ReadyFacts {
+  return { ...READY, database: { ...DATABASE, holders } };
+}
+
+/** Runs the whole catalog over facts. */
+export function judgeReady(given: ReadyFacts): Promise<Result[]> {
+  return runChecks(BEFORE, {
+    database: () => Promise.resolve(given.database),
+    lake: () => Promise.resolve(given.lake),
+  }, { timeoutMs: 10_000 });
+}
+
+/** As `assertOnly` of healthy.ts, for the checks before a run. */
+export async function assertOnlyBefore(
+  id: string,
+  given: ReadyFacts,
+  expected: readonly Partial<Finding>[],
+): Promise<Told> {
+  return onlyFindingsOf(id, await judgeReady(given), expected);
+}

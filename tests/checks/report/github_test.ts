@@ -1,0 +1,47 @@
+import type { Finding, Result } from "../../../checks/check.ts";
+import { renderCommands } from "../../../checks/report/github.ts";
+import { assertEquals, assertMatch, assertNotMatch } from "../../support/assert.ts";
+import { assertGolden } from "./golden.ts";
+import { REPORT } from "./results.ts";
+
+const all = () => REPORT.results.map(renderCommands).join("");
+
+Deno.test("github: a command per finding, and per check that was not judged", async () => {
+  await assertGolden("report.github", all());
+});
+
+Deno.test("github: a check that passed says nothing", () => {
+  assertEquals(renderCommands(REPORT.results[0]!), "");
+});
+
+Deno.test("github: a finding with a file is shown on its line", () => {
+  const finding: Finding = {
+    ...{ severity: "fail", object: "Job x", field: "spec", file: "a,b: 100%.yaml", line: 12 },
+    ...{ problem: "p", fix: "f" },
+  };
+  const result: Result = { id: "image-deps", title: "t", verdict: "fail", findings: [finding] };
+  assertEquals(
+    renderCommands(result),
+    "::error file=a%2Cb%3A 100%25.yaml,line=12,title=image-deps::" +
+      "Job x spec: p%0Afix: f%0Asee runbook/image-deps.md\n",
+  );
+});
+
+Deno.test("github: nothing that is told can begin a command of its own", () => {
+  const finding: Finding = {
+    ...{ severity: "warn", object: "o\r\n::set-env name=PATH::/evil", problem: "100%\n::error::" },
+    fix: "f\r::stop-commands::x",
+  };
+  const text = renderCommands({ id: "x", title: "t", verdict: "warn", findings: [finding] });
+  assertEquals(text.trimEnd().split(/[\r\n]/).length, 1);
+  assertMatch(text, /o%0D%0A::set-env/);
+  assertMatch(text, /100%25%0A::error::/);
+});
+
+Deno.test("github: every line is a command, without control characters", () => {
+  for (const line of all().trimEnd().split("\n")) {
+    assertMatch(line, /^::(error|warning|notice) title=/);
+  }
+  // deno-lint-ignore no-control-regex
+  assertNotMatch(all(), /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
+});
