@@ -1,0 +1,1 @@
+"""What the Spark jobs of the deep storage share."""

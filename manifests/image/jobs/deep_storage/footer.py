@@ -1,0 +1,102 @@
+"""Equal rows shall give equal bytes. One thing in Spark's Parquet files stands against
+it: a column's list of encodings comes in the order of a Java HashSet, which changes
+from process to process and means nothing. Here it is sorted, within the file's own
+bytes.
+
+The footer is Thrift's compact protocol, walked only as far as these lists lie.
+"""
+
+from __future__ import annotations
+
+MAGIC = b"PAR1"
+STOP, TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(
+    13
+)
+# FileMetaData.row_groups[].columns[].meta_data.encodings, by their field numbers.
+ENCODINGS = (4, 1, 3, 2)
+
+
+def sort_encodings(body: bytes) -> bytes:
+    """The same Parquet file, with every column's encodings in ascending order."""
+    length = int.from_bytes(body[-8:-4], "little")
+    if body[:4] != MAGIC or body[-4:] != MAGIC or length > len(body) - 12:
+        raise ValueError("it is no Parquet file")
+    start = len(body) - 8 - length
+    footer = Footer(bytearray(body[start:-8]))
+    footer.struct(ENCODINGS)
+    return body[:start] + bytes(footer.bytes) + body[-8:]
+
+
+class Footer:
+    """A cursor over a footer. `path` is what is left of the way to the encodings."""
+
+    def __init__(self, footer: bytearray) -> None:
+        self.bytes = footer
+        self.at = 0
+
+    def byte(self) -> int:
+        """The next byte."""
+        self.at += 1
+        return self.bytes[self.at - 1]
+
+    def varint(self) -> int:
+        """The next number, seven bits to a byte."""
+        value = shift = 0
+        while True:
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    def struct(self, path: tuple[int, ...] | None) -> None:
+        """Walks a struct's fields."""
+        field = 0
+        while True:
+            head = self.byte()
+            kind = head & 0x0F
+            if kind == STOP:
+                return
+            if head >> 4:
+                field += head >> 4
+            else:
+                number = self.varint()
+                field = (number >> 1) ^ -(number & 1)
+            inside = path is not None and field == path[0]
+            self.value(kind, path[1:] if inside else None)
+
+    def value(self, kind: int, path: tuple[int, ...] | None) -> None:
+        """Walks one value of a struct; a boolean's is in its kind."""
+        if kind in (TRUE, FALSE):
+            return
+        self.element(kind, path)
+
+    def element(self, kind: int, path: tuple[int, ...] | None) -> None:
+        """Walks one value, as a field or in a list."""
+        if kind in (I16, I32, I64):
+            self.varint()
+        elif kind == BINARY:
+            size = self.varint()
+            self.at += size
+        elif kind == STRUCT:
+            self.struct(path)
+        elif kind in (LIST, SET):
+            self.list(path)
+        elif kind == DOUBLE:
+            self.at += 8
+        elif kind in (TRUE, FALSE, BYTE):
+            self.at += 1
+        else:
+            raise ValueError(f"its footer has a value of kind {kind}")
+
+    def list(self, path: tuple[int, ...] | None) -> None:
+        """Walks a list, and sorts it where it is the one that the path leads to."""
+        head = self.byte()
+        kind, count = head & 0x0F, head >> 4
+        count = self.varint() if count == 15 else count
+        begin = self.at
+        for _ in range(count):
+            self.element(kind, path)
+        # An encoding's number is less than 64, so each of them is one byte.
+        if path == () and self.at - begin == count:
+            self.bytes[begin : self.at] = sorted(self.bytes[begin : self.at])

@@ -1,0 +1,122 @@
+"""The bucket, through the S3 client that hadoop-aws brings into the image anyway."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import tempfile
+from typing import NamedTuple
+
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import SparkSession
+
+from .settings import Store
+
+
+class Entry(NamedTuple):
+    """One line of a listing. `age` is in seconds, by this pod's clock."""
+
+    key: str
+    bytes: int
+    age: float
+
+
+class Lake:
+    """One bucket. Every method raises Java's exceptions, see `java_failure`."""
+
+    def __init__(self, spark: SparkSession, store: Store) -> None:
+        self.bucket = store.bucket
+        self._jvm = spark._jvm
+        self._model = self._jvm.com.amazonaws.services.s3.model
+        aws = self._jvm.com.amazonaws
+        keys = aws.auth.BasicAWSCredentials(store.access_key, store.secret_key)
+        provider = aws.auth.AWSStaticCredentialsProvider(keys)
+        place = getattr(aws.client.builder, "AwsClientBuilder$EndpointConfiguration")
+        self._client = (
+            aws.services.s3.AmazonS3ClientBuilder.standard()
+            .withCredentials(provider)
+            .withEndpointConfiguration(place(store.endpoint, store.region))
+            .withPathStyleAccessEnabled(True)
+            # Ceph RGW takes a body of a known length and verifies its Content-MD5;
+            # an upload in signed chunks it may refuse.
+            .withChunkedEncodingDisabled(True)
+            .withPayloadSigningEnabled(True)
+            .build()
+        )
+
+    def url(self, key: str) -> str:
+        """Where people find a key."""
+        return f"s3://{self.bucket}/{key}"
+
+    def spark_path(self, key: str) -> str:
+        """Where Spark finds a key."""
+        return f"s3a://{self.bucket}/{key}"
+
+    def get(self, key: str) -> tuple[bytes, str] | None:
+        """An object and its ETag; None where there is none."""
+        request = self._model.GetObjectRequest(self.bucket, key)
+        with tempfile.NamedTemporaryFile() as scratch:
+            # Through a file, since a part is too large to travel as one call's value.
+            target = self._jvm.java.io.File(scratch.name)
+            try:
+                metadata = self._client.getObject(request, target)
+            except Py4JJavaError as error:
+                if is_refusal(error, 404):
+                    return None
+                raise
+            with open(scratch.name, "rb") as stored:
+                return stored.read(), metadata.getETag()
+
+    def put(self, key: str, body: bytes, condition: dict | None = None) -> bool:
+        """Stores an object at once and whole. False where the condition did not hold.
+
+        `condition` is a header: `{"If-None-Match": "*"}` or `{"If-Match": etag}`. The
+        client's request has no such field, and signs whatever header it is given.
+        """
+        metadata = self._model.ObjectMetadata()
+        digest = base64.b64encode(hashlib.md5(body).digest()).decode()
+        metadata.setContentMD5(digest)
+        with tempfile.NamedTemporaryFile() as scratch:
+            scratch.write(body)
+            scratch.flush()
+            source = self._jvm.java.io.File(scratch.name)
+            request = self._model.PutObjectRequest(self.bucket, key, source)
+            request.setMetadata(metadata)
+            for header, value in (condition or {}).items():
+                request.putCustomRequestHeader(header, value)
+            try:
+                self._client.putObject(request)
+                return True
+            except Py4JJavaError as error:
+                # 404: the object that an If-Match was for is gone.
+                refused = any(is_refusal(error, code) for code in (404, 409, 412))
+                if condition and refused:
+                    return False
+                raise
+
+    def list(self, prefix: str) -> list[Entry]:
+        """All objects whose key begins with the prefix."""
+        request = self._model.ListObjectsV2Request()
+        request.withBucketName(self.bucket).withPrefix(prefix)
+        now = self._jvm.java.lang.System.currentTimeMillis()
+        entries = []
+        while True:
+            page = self._client.listObjectsV2(request)
+            for each in page.getObjectSummaries():
+                age = (now - each.getLastModified().getTime()) / 1000
+                entries.append(Entry(each.getKey(), each.getSize(), age))
+            if not page.isTruncated():
+                return entries
+            request.setContinuationToken(page.getNextContinuationToken())
+
+    def remove(self, key: str) -> None:
+        """Removes an object; one that is not there is no error."""
+        self._client.deleteObject(self.bucket, key)
+
+
+def is_refusal(error: Py4JJavaError, status: int) -> bool:
+    """Whether the store answered with that status, and not for want of a bucket."""
+    java = error.java_exception
+    if not java.getClass().getName().endswith(".AmazonS3Exception"):
+        return False
+    return java.getStatusCode() == status and java.getErrorCode() != "NoSuchBucket"

@@ -1,0 +1,188 @@
+"""Parts: how rows become files, and how a file is proven to be the one meant.
+
+Executors write what Spark calls its output into a staging folder of the bucket, under
+names that no reader looks at. The driver gives each file the name of its content and
+stores it once more, with one verified PutObject: Spark's own commit renames files one
+by one, so a reader could see half a window.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from typing import Callable, Iterable, NamedTuple
+from urllib.parse import unquote
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from .errors import Failure, plural
+from .footer import sort_encodings
+from .lake import Lake
+from .marker import Part
+
+MOST_BYTES = 64 << 20
+# Some 10 MiB. With few rows to a file, no part comes near what a part may have.
+ROWS_PER_FILE = 50_000
+STALE_SECONDS = 24 * 3600
+FOLDER = "_folder"
+
+
+class Staged(NamedTuple):
+    """A file that executors wrote. `folder` is where its part belongs."""
+
+    key: str
+    rows: int
+    folder: str
+
+
+def staging_prefix(layer: str) -> str:
+    """A staging folder that no other run has."""
+    return f"{layer}/_staging/{uuid.uuid4().hex}/"
+
+
+def stage(
+    spark: SparkSession,
+    lake: Lake,
+    prefix: str,
+    rows: DataFrame,
+    order: list,
+    folder_of: Callable[[str | None], str],
+    folder: str | None = None,
+) -> list[Staged]:
+    """Writes rows, in order, into a staging folder, see `staging_prefix`.
+
+    One task sorts and writes them all, so that equal rows give equal files. With
+    `folder`, a column, each of its values gets files of its own.
+    """
+    if folder is not None:
+        rows = rows.withColumn(FOLDER, F.col(folder))
+        order = [F.col(FOLDER), *order]
+    writer = rows.repartition(1).sortWithinPartitions(*order).write
+    writer = writer.option("maxRecordsPerFile", ROWS_PER_FILE)
+    if folder is not None:
+        writer = writer.partitionBy(FOLDER)
+    writer.parquet(lake.spark_path(prefix))
+    return staged_files(spark, lake, prefix, folder_of)
+
+
+def staged_files(
+    spark: SparkSession,
+    lake: Lake,
+    prefix: str,
+    folder_of: Callable[[str | None], str],
+) -> list[Staged]:
+    """The files of a staging folder in the order of their rows."""
+    keys = [e.key for e in lake.list(prefix) if e.key.endswith(".parquet")]
+    if not keys:
+        return []
+    counted = (
+        spark.read.parquet(*map(lake.spark_path, keys))
+        .groupBy(F.col("_metadata.file_path").alias("path"))
+        .count()
+        .collect()
+    )
+    counts = {key_in(prefix, row["path"]): row["count"] for row in counted}
+    files = []
+    for key in keys:
+        value = re.search(rf"/{FOLDER}=([^/]+)/", key)
+        rows = counts.get(key, 0)
+        if rows:  # of no rows at all, Spark still writes a file
+            folder = folder_of(value[1] if value else None)
+            files.append(((int(value[1]) if value else 0, number(key)), key, folder))
+    return [Staged(key, counts[key], folder) for _, key, folder in sorted(files)]
+
+
+def number(key: str) -> tuple[int, int]:
+    """A file's place in what one task wrote: its task, and its number there."""
+    found = re.search(r"/part-(\d+)-[^/]*[-.]c(\d+)\.[^/]*$", key)
+    return (int(found[1]), int(found[2]))
+
+
+def key_in(prefix: str, path: str) -> str:
+    """The key behind a path as Spark tells it."""
+    path = unquote(path)
+    return path[path.index(prefix) :]
+
+
+def store(
+    lake: Lake, staged: Iterable[Staged], tell: Callable[[Part], None]
+) -> tuple[Part, ...]:
+    """Stores each staged file as a part, under the name of its content."""
+    parts: list[Part] = []
+    for file in staged:
+        body = sort_encodings(lake.get(file.key)[0])
+        digest = hashlib.sha256(body).hexdigest()
+        index = sum(part.key.startswith(file.folder) for part in parts)
+        key = f"{file.folder}part-{index:05}-{digest[:32]}.parquet"
+        if len(body) > MOST_BYTES:
+            raise Failure(
+                "data",
+                f"Cannot write {key}: it has {len(body) >> 20} MiB in "
+                f"{plural(file.rows, 'row')}, and a part may have {MOST_BYTES >> 20}. "
+                "Look for events whose payload_json or error_message is that large.",
+            )
+        lake.put(key, body)
+        parts.append(Part(key, file.rows, len(body), digest))
+        tell(parts[-1])
+    return tuple(parts)
+
+
+def sweep(lake: Lake, prefix: str) -> None:
+    """Removes a run's staging folder, and what runs that were killed left in theirs."""
+    everything = prefix[: prefix.index("_staging/") + len("_staging/")]
+    for entry in lake.list(everything):
+        if entry.key.startswith(prefix) or entry.age > STALE_SECONDS:
+            lake.remove(entry.key)
+
+
+def prove(spark: SparkSession, lake: Lake, parts: tuple[Part, ...]) -> None:
+    """Raises a failure unless every part has the bytes that its marker names."""
+    there = {}
+    for folder in sorted({part.key.rpartition("/")[0] + "/" for part in parts}):
+        there.update((entry.key, entry.bytes) for entry in lake.list(folder))
+    for part in parts:
+        if part.key not in there:
+            raise damaged(lake, part, "it is not there")
+        if there[part.key] != part.bytes:
+            raise damaged(lake, part, f"it has {there[part.key]} bytes")
+    if not parts:
+        return
+    paths = [lake.spark_path(part.key) for part in parts]
+    digests = (
+        spark.read.format("binaryFile")
+        .load(paths)
+        .select("path", F.sha2("content", 256).alias("sha256"))
+        .collect()
+    )
+    base = parts[0].key.partition("/")[0] + "/"
+    found = {key_in(base, row["path"]): row["sha256"] for row in digests}
+    for part in parts:
+        if found.get(part.key) != part.sha256:
+            raise damaged(lake, part, "its sha256 is not the one in the commit marker")
+
+
+def read(
+    spark: SparkSession, lake: Lake, parts: tuple[Part, ...], schema: str
+) -> DataFrame:
+    """Reads exactly the given parts, after proving them."""
+    prove(spark, lake, parts)
+    if not parts:
+        return spark.createDataFrame([], schema)
+    frame = spark.read.schema(schema).parquet(
+        *(lake.spark_path(part.key) for part in parts)
+    )
+    rows = sum(part.rows for part in parts)
+    if frame.count() != rows:
+        raise damaged(lake, parts[0], f"the day's parts do not have {rows} rows")
+    return frame
+
+
+def damaged(lake: Lake, part: Part, problem: str) -> Failure:
+    """The failure that a part is not what its marker says."""
+    return Failure(
+        "data",
+        f"Cannot use {lake.url(part.key)}: {problem}. The object was changed after it "
+        "was published; restore it, or remove the day's commit marker and run again.",
+    )

@@ -1,0 +1,55 @@
+"""The replay: one day's events to one row per operation, its latest state."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from .contract import EVENT_TIMES, EXECUTION_STATUS, EXECUTIONS, spark_type
+
+# Every event has these, so they come from the operation's last one.
+OF_LAST_EVENT = ("client_id", "symbol", "source")
+
+
+def replay(events: DataFrame) -> DataFrame:
+    """Folds events into silver's columns.
+
+    Events fold by event_seq, then occurred_at, then event_id; those without an
+    event_seq come first.
+    """
+    order = [F.col("event_seq").asc_nulls_first(), "occurred_at", "event_id"]
+    operation = Window.partitionBy("operation_id").orderBy(*order)
+    whole = operation.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    place = Window.partitionBy("operation_id").orderBy(
+        F.col("event_seq").desc_nulls_last(),
+        F.col("occurred_at").desc(),
+        F.col("event_id").desc(),
+    )
+    values = {
+        "execution_id": F.col("event_id"),
+        "operation_id": F.col("operation_id"),
+        "status": status(),
+        **{name: F.col(name) for name in OF_LAST_EVENT},
+        **{name: time_of(kind) for name, kind in EVENT_TIMES.items()},
+    }
+    columns = []
+    for column in EXECUTIONS:
+        value = values.get(column.name, F.col(column.name))
+        last = F.last(value, ignorenulls=True).over(whole)
+        columns.append(last.cast(spark_type(column)).alias(column.name))
+    executing = events.where(F.col("event_type").isin(*EXECUTION_STATUS))
+    folded = executing.select(*columns, F.row_number().over(place).alias("_place"))
+    return folded.where("_place = 1").drop("_place")
+
+
+def status() -> Column:
+    """The status that an event leaves its operation in."""
+    pairs = [F.lit(text) for pair in EXECUTION_STATUS.items() for text in pair]
+    return F.create_map(*pairs)[F.col("event_type")]
+
+
+def time_of(kind: str) -> Column:
+    """The time of an event of one type. A null without a type would become a column of
+    type VOID, which no reader of Parquet knows [parquet-void]."""
+    none = F.lit(None).cast("timestamp")
+    return F.when(F.col("event_type") == kind, F.col("occurred_at")).otherwise(none)

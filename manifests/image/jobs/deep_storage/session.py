@@ -1,0 +1,96 @@
+"""The Spark session of a job, and how a job begins and ends."""
+
+from __future__ import annotations
+
+import sys
+from typing import Callable
+
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import SparkSession
+
+from . import java_failure
+from .errors import EXIT, Failure, unexpected
+from .settings import Database, Store, secrets
+
+# What correctness depends on stands here and not in the Job, where it could get lost.
+SPARK = {
+    # Times are UTC, whatever the pod's clock says, and keep their microseconds.
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    # A cast that does not fit is an error, never a null.
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.parquet.compression.codec": "zstd",
+    # A rename is a copy in a bucket. Files are renamed once instead of twice: nobody
+    # reads a staging folder before its job is over, and a repeated task writes the
+    # same names again.
+    "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
+    "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+    "spark.hadoop.mapreduce.fileoutputcommitter.cleanup-failures.ignored": "true",
+    # A day is small: a shuffle of 200 tasks would be all overhead.
+    "spark.sql.shuffle.partitions": "4",
+    # No browser reaches a Job's pod, and no policy would let it.
+    "spark.ui.enabled": "false",
+    "spark.log.level": "WARN",
+}
+
+
+def begin(name: str, store: Store) -> SparkSession:
+    """Starts Spark, with the lake's bucket as `s3a://`."""
+    builder = SparkSession.builder.appName(name)
+    for option, value in SPARK.items():
+        builder = builder.config(option, value)
+    spark = builder.getOrCreate()
+    # Set on the running session, the keys are in no file, argument or environment of
+    # an executor: Hadoop's configuration travels with the tasks.
+    hadoop = spark.sparkContext._jsc.hadoopConfiguration()
+    provider = "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider"
+    options = {
+        "endpoint": store.endpoint,
+        "endpoint.region": store.region,
+        "path.style.access": "true",
+        "access.key": store.access_key,
+        "secret.key": store.secret_key,
+        "aws.credentials.provider": provider,
+        "attempts.maximum": "5",
+        "connection.establish.timeout": "5000",
+        "retry.limit": "3",
+        # Only staging folders have markers of folders, and they go as a whole.
+        "directory.marker.retention": "keep",
+    }
+    if store.endpoint.startswith("http:"):
+        # Without TLS the client signs bodies chunk by chunk, and Ceph RGW refuses that
+        # for the empty objects that stand for folders. The older signature has none.
+        options["signing-algorithm"] = "S3SignerType"
+    for option, value in options.items():
+        hadoop.set(f"fs.s3a.{option}", value)
+    return spark
+
+
+def say(layer: str, step: str, text: str) -> None:
+    """One line of what a run does."""
+    print(f"{layer:<7} {step:<11} {text}", flush=True)
+
+
+def main(name: str, run: Callable[[], None]) -> None:
+    """Runs a job and ends the process with the house's exit code."""
+    try:
+        run()
+    except Failure as failure:
+        print(failure, file=sys.stderr, flush=True)
+        sys.exit(EXIT[failure.kind])
+    except Exception as error:  # whatever it is, a job ends with a code that says so
+        text = unexpected(error, secrets())
+        print(f"Cannot finish {name}: an unexpected error. {text}", file=sys.stderr)
+        sys.exit(EXIT["unreachable"])
+
+
+def explained(
+    work: Callable[[], object], database: Database | None, store: Store
+) -> object:
+    """Does work on the JVM, with its exceptions told as failures."""
+    try:
+        return work()
+    except Py4JJavaError as error:
+        raise java_failure.explain(error, database, store) from error

@@ -1,0 +1,112 @@
+import type { DatabaseConfig, S3Config } from "../../pipeline/config.ts";
+
+// The Spark of the image, as install.sh makes it here from the same versions.
+
+const INSTALL = new URL("install.sh", import.meta.url).pathname;
+const JOBS = new URL("../../manifests/image/jobs/", import.meta.url).pathname;
+
+/** A job lives for seconds here: the compiler that pays after minutes would only cost. */
+const QUICK = ["--driver-java-options", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"];
+
+/** How a job ended. */
+export interface JobRun {
+  readonly code: number;
+  /** Standard output and error, one after the other. */
+  readonly said: string;
+}
+
+/** What a job finds in its environment. */
+export interface JobOptions {
+  readonly job: "bronze_ingest.py" | "silver_transform.py";
+  readonly database: DatabaseConfig;
+  readonly lake: S3Config;
+  readonly day?: string;
+  /** More variables, or others. */
+  readonly env?: Record<string, string>;
+  /** Spark's master; two threads of one process unless told. */
+  readonly master?: string;
+}
+
+/** Why the jobs cannot run here; undefined where they can. */
+export async function missingSpark(): Promise<string | undefined> {
+  const home = await where();
+  const installed = await exists(`${home}/complete`);
+  const java = await exists("/usr/bin/java") || Deno.env.has("JAVA_HOME");
+  if (installed && java) return undefined;
+  const lacking = [
+    ...(java ? [] : ["Java 17 (openjdk-17-jre-headless)"]),
+    ...(installed ? [] : ["PySpark and its jars (run tests/spark/install.sh)"]),
+  ];
+  return `Spark is not here, it needs ${lacking.join(" and ")}`;
+}
+
+/** Submits a job as the Job's pod does, with everything else of the environment left out. */
+export async function submit(options: JobOptions): Promise<JobRun> {
+  const { job, database, lake, day, env = {}, master = "local[2]" } = options;
+  const home = await where();
+  const python = `${home}/bin/python`;
+  const spark = await sparkHome(home);
+  const scratch = await Deno.makeTempDir({ prefix: "spark-" });
+  try {
+    const command = new Deno.Command(`${spark}/bin/spark-submit`, {
+      args: ["--master", master, "--driver-memory", "1g", ...QUICK, `${JOBS}${job}`],
+      cwd: scratch,
+      clearEnv: true,
+      env: {
+        PATH: Deno.env.get("PATH") ?? "",
+        HOME: scratch,
+        TMPDIR: scratch,
+        SPARK_HOME: spark,
+        SPARK_LOCAL_DIRS: scratch,
+        SPARK_LOCAL_IP: "127.0.0.1",
+        PYSPARK_PYTHON: python,
+        PYTHONDONTWRITEBYTECODE: "1",
+        ...(Deno.env.has("JAVA_HOME") ? { JAVA_HOME: Deno.env.get("JAVA_HOME")! } : {}),
+        // Far from UTC: a time that depends on the process's zone shows as a difference.
+        TZ: "Asia/Kathmandu",
+        DJANGO_DB_HOST: database.host,
+        DJANGO_DB_PORT: String(database.port),
+        DJANGO_DB_NAME: database.name,
+        DJANGO_DB_USER: database.user,
+        DJANGO_DB_PASSWORD: database.password,
+        S3_ENDPOINT: lake.endpoint,
+        S3_BUCKET: lake.bucket,
+        AWS_REGION: lake.region,
+        AWS_ACCESS_KEY_ID: lake.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: lake.secretAccessKey,
+        SEAL_GRACE_MINUTES: "0",
+        ...(day === undefined ? {} : { JOB_DATE: day }),
+        ...env,
+      },
+      stdout: "piped",
+      stderr: "piped",
+    });
+    const { code, stdout, stderr } = await command.output();
+    const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+    return { code, said: `${out}\n${err}` };
+  } finally {
+    await Deno.remove(scratch, { recursive: true });
+  }
+}
+
+async function where(): Promise<string> {
+  const { stdout } = await new Deno.Command(INSTALL, { args: ["--where"] }).output();
+  return new TextDecoder().decode(stdout).trim();
+}
+
+async function sparkHome(home: string): Promise<string> {
+  for await (const { name } of Deno.readDir(`${home}/lib`)) {
+    const folder = `${home}/lib/${name}/site-packages/pyspark`;
+    if (await exists(folder)) return folder;
+  }
+  throw new Error(`${home} holds no PySpark: remove it, and run tests/spark/install.sh.`);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
