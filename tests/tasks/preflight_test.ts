@@ -1,0 +1,246 @@
+import type { DatabaseConfig, S3Config } from "../../pipeline/config.ts";
+import { openLake } from "../../pipeline/lake/lake.ts";
+import { BEFORE } from "../../checks/catalog.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { temporaryLake } from "../support/lakes.ts";
+import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
+import { outbox } from "../support/postgres.ts";
+import { environment, runTask, type TaskOutcome } from "../support/task.ts";
+
+// The command that an operator types before a run, on a real Postgres, a directory and a real store.
+
+const LIVE = ["--facts", "database,lake"];
+const WRONG = "wr0ng p4ss";
+
+let store: ObjectStore;
+Deno.test.beforeAll(async () => void (store = await startObjectStore()));
+Deno.test.afterAll(() => store.stop());
+
+/** Every output of every run, for the last test. */
+const outputs: string[] = [];
+const secrets = new Set<string>([WRONG]);
+
+async function preflight(args: string[], env: Record<string, string> = {}): Promise<TaskOutcome> {
+  for (const [name, value] of Object.entries(env)) {
+    if (/PASSWORD|SECRET|KEY_ID/.test(name)) secrets.add(value);
+  }
+  const outcome = await runTask("preflight", args, env);
+  outputs.push(outcome.stdout, outcome.stderr);
+  return outcome;
+}
+
+function withBucket(database: DatabaseConfig, lake: S3Config): Record<string, string> {
+  return {
+    ...environment(database, ""),
+    LAKE_URL: "",
+    S3_ENDPOINT: lake.endpoint,
+    S3_BUCKET: lake.bucket,
+    AWS_REGION: lake.region,
+    AWS_ACCESS_KEY_ID: lake.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: lake.secretAccessKey,
+  };
+}
+
+/** The verdicts in a report of text. */
+function verdicts(stdout: string): Record<string, string> {
+  const lines = stdout.matchAll(/^(PASS|WARN|FAIL|SKIP|ERROR) +([a-z-]+) /gm);
+  return Object.fromEntries(Array.from(lines, ([, verdict, id]) => [id!, verdict!]));
+}
+
+function verdictsOf(stdout: string, ...ids: string[]): string[] {
+  const all = verdicts(stdout);
+  assertEquals(Object.keys(all), BEFORE.map(({ id }) => id), "a check has no line");
+  return ids.map((id) => all[id]!);
+}
+
+const DATABASE_CHECKS = ["database-login", "late-writers"];
+const LAKE_CHECKS = ["lake-login", "lake-conformance"];
+
+function unusedPort(): string {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return String(listener.addr.port);
+}
+
+Deno.test("healthy, with a directory: exit 0, every check has a line, nothing is left behind", async () => {
+  await using db = await outbox();
+  await using lake = await temporaryLake();
+  const { code, stdout, stderr } = await preflight(LIVE, environment(db.config, lake.path));
+  assertEquals([code, stderr], [0, ""]);
+  const ids = [...DATABASE_CHECKS, ...LAKE_CHECKS, "table-name"];
+  assertEquals(verdictsOf(stdout, ...ids), ids.map(() => "PASS"));
+  assertEquals(await lake.list(""), []);
+});
+
+Deno.test("healthy, with a bucket: exit 0 in every format, nothing is left behind", async () => {
+  await using db = await outbox();
+  const config = await store.createBucket(`preflight-${crypto.randomUUID()}`);
+  const env = withBucket(db.config, config);
+  for (const output of ["text", "json", "junit", "github"]) {
+    const { code, stdout, stderr } = await preflight([...LIVE, "--output", output], env);
+    assertEquals([code, stderr], [0, ""], output);
+    if (output === "json") {
+      const { command, results } = JSON.parse(stdout);
+      assertEquals([command, results.length], ["preflight", BEFORE.length]);
+    }
+  }
+  const lake = openLake(config);
+  assertEquals(await lake.list(""), []);
+  lake.close();
+});
+
+Deno.test("the database stopped: 3, and the lake's checks are reported", async () => {
+  await using db = await outbox();
+  await using lake = await temporaryLake();
+  const env = { ...environment(db.config, lake.path), DJANGO_DB_PORT: unusedPort() };
+  const { code, stdout } = await preflight(LIVE, env);
+  assertEquals(code, 3);
+  assertEquals(verdictsOf(stdout, ...DATABASE_CHECKS), ["ERROR", "ERROR"]);
+  assertEquals(verdictsOf(stdout, ...LAKE_CHECKS), ["PASS", "PASS"]);
+});
+
+Deno.test("the store stopped: 3 within the deadline, and the database's checks are reported", async () => {
+  await using db = await outbox();
+  const lake = await store.createBucket(`stopped-${crypto.randomUUID()}`);
+  const env = withBucket(db.config, { ...lake, endpoint: `http://127.0.0.1:${unusedPort()}` });
+  const started = performance.now();
+  const { code, stdout } = await preflight(LIVE, env);
+  assert(performance.now() - started < 10_000);
+  assertEquals(code, 3);
+  assertEquals(verdictsOf(stdout, ...DATABASE_CHECKS), ["PASS", "PASS"]);
+  assertEquals(verdictsOf(stdout, ...LAKE_CHECKS), ["ERROR", "ERROR"]);
+});
+
+Deno.test("servers that accept and never answer: 3 at the deadline, with the seconds", async () => {
+  await using db = await outbox();
+  const lake = await store.createBucket(`silent-${crypto.randomUUID()}`);
+  const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const taken: Deno.Conn[] = [];
+  const accepting = (async () => {
+    for await (const connection of silent) taken.push(connection);
+  })();
+  const { port } = silent.addr;
+  const env = {
+    ...withBucket(db.config, { ...lake, endpoint: `http://127.0.0.1:${port}` }),
+    DJANGO_DB_PORT: String(port),
+  };
+  const started = performance.now();
+  const { code, stdout } = await preflight([...LIVE, "--timeout", "2"], env);
+  const took = performance.now() - started;
+  silent.close();
+  await accepting;
+  for (const connection of taken) connection.close();
+  assert(took < 6_000, `${took} ms`);
+  assertEquals(code, 3);
+  const ids = [...DATABASE_CHECKS, ...LAKE_CHECKS];
+  assertEquals(verdictsOf(stdout, ...ids), ids.map(() => "ERROR"));
+  assertStringIncludes(stdout, "they took longer than 2 s");
+});
+
+Deno.test("nothing configured: 3, every check says why it was skipped, no stack trace", async () => {
+  const { code, stdout, stderr } = await preflight(LIVE);
+  assertEquals([code, stderr], [3, ""]);
+  const ids = BEFORE.map(({ id }) => id);
+  assertEquals(verdictsOf(stdout, ...ids), ids.map(() => "SKIP"));
+  assertStringIncludes(stdout, "SKIP   database-login");
+  assertStringIncludes(stdout, "DJANGO_DB_PASSWORD is not set");
+  assertStringIncludes(stdout, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set");
+  assert(!/^ +at /m.test(stdout), "a stack trace");
+});
+
+Deno.test("a wrong password, and a key with a line break: 1, and the rest is still judged", async () => {
+  await using db = await outbox();
+  await using lake = await temporaryLake();
+  const wrong = { ...environment(db.config, lake.path), DJANGO_DB_PASSWORD: WRONG };
+  const database = await preflight(LIVE, wrong);
+  assertEquals(database.code, 1);
+  assertEquals(verdictsOf(database.stdout, "database-login", ...LAKE_CHECKS, "late-writers"), [
+    ...["FAIL", "PASS", "PASS", "SKIP"],
+  ]);
+  const bucket = await store.createBucket(`key-${crypto.randomUUID()}`);
+  const env = withBucket(db.config, bucket);
+  const key = await preflight(LIVE, { ...env, AWS_SECRET_ACCESS_KEY: "abc/d3f+g\n" });
+  assertEquals(key.code, 1);
+  assertStringIncludes(key.stdout, "Cannot use AWS_SECRET_ACCESS_KEY: its value ends with white");
+  assertEquals(verdictsOf(key.stdout, "lake-login", ...DATABASE_CHECKS), ["FAIL", "PASS", "PASS"]);
+  secrets.add("abc/d3f+g");
+});
+
+Deno.test("an open transaction is a warning: 0, and 1 with --strict", async () => {
+  await using db = await outbox();
+  await using lake = await temporaryLake();
+  const writer = await db.connect();
+  await writer.query("BEGIN; SELECT 1");
+  const env = environment(db.config, lake.path);
+  const { code, stdout } = await preflight(LIVE, env);
+  assertEquals([code, ...verdictsOf(stdout, "late-writers")], [0, "WARN"]);
+  assertMatch(stdout, /SELECT pg_terminate_backend\(\d+\);/);
+  assertEquals((await preflight([...LIVE, "--strict"], env)).code, 1);
+  const reason = ["--skip", "late-writers=a backup runs"];
+  const skipped = await preflight([...LIVE, "--strict", ...reason], env);
+  assertEquals(skipped.code, 0);
+  assertMatch(skipped.stdout, /SKIP +late-writers +as asked: a backup runs/);
+  await writer.query("ROLLBACK");
+});
+
+Deno.test("a check and a fact that the operator leaves out: 0, and the facts are not gathered", async () => {
+  await using lake = await temporaryLake();
+  const env = {
+    LAKE_URL: `file://${lake.path}`,
+    DJANGO_DB_PORT: "1",
+    DJANGO_DB_PASSWORD: "an unused one",
+  };
+  const facts = await preflight(["--facts", "lake"], env);
+  assertEquals([facts.code, ...verdictsOf(facts.stdout, ...LAKE_CHECKS)], [0, "PASS", "PASS"]);
+  assertStringIncludes(facts.stdout, "as asked: --facts lake leaves out database");
+  const only = await preflight(["--only", "lake-login"], env);
+  assertEquals([only.code, ...verdictsOf(only.stdout, ...LAKE_CHECKS)], [0, "PASS", "SKIP"]);
+});
+
+Deno.test("what there is not is refused, with what there is: 2", async () => {
+  const refused: [string[], string][] = [
+    [["--facts", "lake,moon"], "Known are manifests, database, lake."],
+    [["--only", "lake-logon"], "lake-login, lake-conformance"],
+    [["--skip", "lake-logon=x"], "lake-login, lake-conformance"],
+    [["--skip", "lake-login"], 'Write --skip lake-login="the reason".'],
+    [["--skip", "lake-login= "], "the reason"],
+    [["--timeout", "0"], "whole number of seconds"],
+    [["--output", "xml"], "text, json, junit, github"],
+    [["lake"], "this command has no such flag"],
+  ];
+  const all = await Promise.all(refused.map(([args]) => preflight(args)));
+  for (const [i, { code, stdout, stderr }] of all.entries()) {
+    assertEquals([code, stdout], [2, ""], refused[i]![0].join(" "));
+    assertStringIncludes(stderr, refused[i]![1]);
+  }
+});
+
+Deno.test("--help has examples, and needs nothing", async () => {
+  const { code, stdout } = await preflight(["--help"]);
+  assertEquals(code, 0);
+  assertStringIncludes(stdout, "deno task preflight --facts manifests");
+});
+
+Deno.test("explain: the page of a check, the list of all, and 2 for what there is not", async () => {
+  const page = await runTask("explain", ["late-writers"]);
+  assertEquals([page.code, page.stdout.split("\n")[0]], [0, "# late-writers"]);
+  const list = await runTask("explain");
+  assertEquals(list.code, 0);
+  assertMatch(list.stdout, /^row-counts +bronze has every event of the outbox, once$/m);
+  const none = await runTask("explain", ["late-writer"]);
+  assertEquals([none.code, none.stdout], [2, ""]);
+  assertStringIncludes(none.stderr, "late-writers, lake-login");
+});
+
+Deno.test("preflight runs no program, and Deno itself holds it to that", async () => {
+  const config = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url)));
+  const { preflight, explain } = config.permissions;
+  assertEquals(Object.keys(preflight).sort(), ["env", "net", "read", "sys", "write"]);
+  assertEquals(explain, { read: ["runbook"] });
+});
+
+Deno.test("no secret is in any output of these runs", () => {
+  assert(outputs.length > 40 && secrets.size > 5);
+  for (const secret of secrets) {
+    for (const output of outputs) assert(!output.includes(secret));
+  }
+});
