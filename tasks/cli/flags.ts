@@ -43,21 +43,24 @@ const parseArgs: (args: readonly string[], options: ParseOptions) => Record<stri
 export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
   const { values, switches, repeatable = [], operand } = spec;
   const operands: string[] = [];
+  const take = (argument: string, flag?: string): boolean => {
+    const isOperand = flag === undefined && operand !== undefined;
+    if (isOperand && operands.length === 0) return operands.push(argument) > 0;
+    const problem = isOperand ? `takes one ${operand}` : "has no such flag";
+    throw new Failure(
+      "configuration",
+      `Cannot understand ${JSON.stringify(argument)}: this command ${problem}. ` +
+        "See what it has with --help.",
+    );
+  };
   const given = parseArgs(args, {
-    string: [...values, ...repeatable],
+    string: [...values, ...repeatable, "_"],
     boolean: [...switches, "help"],
     collect: [...values, ...repeatable],
-    unknown(argument, flag) {
-      const isOperand = flag === undefined && operand !== undefined;
-      if (isOperand && operands.length === 0) return operands.push(argument) > 0;
-      const problem = isOperand ? `takes one ${operand}` : "has no such flag";
-      throw new Failure(
-        "configuration",
-        `Cannot understand ${JSON.stringify(argument)}: this command ${problem}. ` +
-          "See what it has with --help.",
-      );
-    },
+    unknown: take,
   });
+  // What stands behind "--" is not unknown to the parser, and would be ignored.
+  (given._ as string[]).slice(operands.length).forEach((argument) => take(argument));
   const all = (name: string) => (given[name] ?? []) as readonly string[];
   for (const name of [...values, ...repeatable]) {
     const twice = all(name).length > 1 && !repeatable.includes(name);

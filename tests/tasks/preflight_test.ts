@@ -206,6 +206,7 @@ Deno.test("what there is not is refused, with what there is: 2", async () => {
     [["--timeout", "0"], "whole number of seconds"],
     [["--output", "xml"], "text, json, junit, github"],
     [["lake"], "this command has no such flag"],
+    [["--", "--strict"], "this command has no such flag"],
   ];
   const all = await Promise.all(refused.map(([args]) => preflight(args)));
   for (const [i, { code, stdout, stderr }] of all.entries()) {
