@@ -1,0 +1,112 @@
+/** A file that was found under a directory. */
+export interface FoundFile {
+  /** Its path relative to that directory, with `/`. */
+  readonly file: string;
+  /** Its text; undefined where it cannot be had. */
+  readonly text?: string;
+  /** Why it cannot. Also told of folders. */
+  readonly problem?: string;
+}
+
+/** No file that is written for kubectl comes near this. */
+const MAX_FILE = 32 * 1024 * 1024;
+
+/** A directory with more than this is not one of manifests: `/`, say, by accident. */
+const MAX_FILES = 10_000;
+
+/**
+ * Reads every wanted file under a directory, in the order of their names. Links are followed, but not in
+ * circles; folders whose names begin with a dot, and `node_modules`, are passed over.
+ *
+ * @throws the directory itself cannot be read
+ */
+export async function* readTree(
+  directory: string,
+  wanted: (name: string) => boolean,
+  signal?: AbortSignal,
+): AsyncGenerator<FoundFile> {
+  let files = 0;
+  for await (const found of walk(directory, "", [], wanted)) {
+    signal?.throwIfAborted();
+    if (++files > MAX_FILES) {
+      yield {
+        file: found.file,
+        problem: `there are more than ${MAX_FILES} files; the rest is unread`,
+      };
+      return;
+    }
+    yield found.problem === undefined ? await readOne(directory, found.file) : found;
+  }
+}
+
+async function* walk(
+  directory: string,
+  folder: string,
+  above: readonly string[],
+  wanted: (name: string) => boolean,
+): AsyncGenerator<FoundFile> {
+  const path = folder === "" ? directory : `${directory}/${folder}`;
+  let entries: Deno.DirEntry[];
+  let real: string;
+  try {
+    real = await Deno.realPath(path);
+    entries = await Array.fromAsync(Deno.readDir(path));
+  } catch (error) {
+    if (folder === "") throw error;
+    yield { file: folder, problem: `this folder cannot be read: ${reason(error)}` };
+    return;
+  }
+  if (above.includes(real)) {
+    yield { file: folder, problem: "this link leads back to a folder around it" };
+    return;
+  }
+  for (const entry of entries.sort((a, b) => a.name < b.name ? -1 : 1)) {
+    const file = folder === "" ? entry.name : `${folder}/${entry.name}`;
+    const kind = entry.isSymlink ? await target(`${directory}/${file}`) : entry;
+    if (kind === undefined) {
+      if (wanted(entry.name)) yield { file, problem: "this link leads nowhere" };
+    } else if (kind.isDirectory) {
+      if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
+      yield* walk(directory, file, [...above, real], wanted);
+    } else if (wanted(entry.name)) {
+      yield kind.isFile ? { file } : { file, problem: "this is no file, but a device or a pipe" };
+    }
+  }
+}
+
+async function target(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
+  } catch {
+    return undefined;
+  }
+}
+
+async function readOne(directory: string, file: string): Promise<FoundFile> {
+  try {
+    const path = `${directory}/${file}`;
+    const { size } = await Deno.stat(path);
+    if (size > MAX_FILE) {
+      return { file, problem: "this file is larger than 32 MiB, and is not read" };
+    }
+    return { file, ...decode(await Deno.readFile(path)) };
+  } catch (error) {
+    return { file, problem: `this file cannot be read: ${reason(error)}` };
+  }
+}
+
+/** Text is UTF-8, without a NUL. */
+function decode(bytes: Uint8Array): { text: string } | { problem: string } {
+  if (bytes.includes(0)) return { problem: "this file is binary, or text that is not UTF-8" };
+  try {
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+  } catch {
+    return { problem: "this file is binary, or text that is not UTF-8" };
+  }
+}
+
+function reason(error: unknown): string {
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  if (error instanceof Deno.errors.NotFound) return "it is not there";
+  return error instanceof Error ? error.message : String(error);
+}
