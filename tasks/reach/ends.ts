@@ -1,0 +1,125 @@
+import { parseAddress } from "../../checks/network_policy/address.ts";
+import {
+  type Cluster,
+  type Endpoint,
+  type Pod,
+  podId,
+  type Protocol,
+  PROTOCOLS,
+} from "../../checks/network_policy/model.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import { choice, type Flags } from "../cli/flags.ts";
+
+/** The far end of a question: a host of which only the name is known. */
+export interface Host {
+  /** Tells it from pods and addresses. */
+  readonly type: "host";
+  /** Its name. */
+  readonly host: string;
+}
+
+/** What an operator asks. */
+export interface Question {
+  /** Who would open the connection. */
+  readonly from: Endpoint;
+  /** To whom. */
+  readonly to: Endpoint | Host;
+  /** What it would speak. */
+  readonly protocol: Protocol;
+  /** The destination's port. */
+  readonly port: number;
+}
+
+/**
+ * Reads `--from`, `--to`, `--port` and `--protocol`.
+ *
+ * @throws {Failure} configuration: one is missing, or means nothing
+ */
+export function readFlow(cluster: Cluster, flags: Flags): Question {
+  const from = readEnd(cluster, "from", required(flags, "from"));
+  const to = readEnd(cluster, "to", required(flags, "to"));
+  const protocol = choice(flags, "protocol", PROTOCOLS);
+  const port = readPortFlag(required(flags, "port"));
+  if (from.type === "host") {
+    throw wrong("from", from.host, "it is no workload (namespace/name) and no address");
+  }
+  if (from.type !== "pod" && to.type !== "pod") {
+    throw new Failure(
+      "configuration",
+      "Cannot judge a connection between two outside ends: policies are about pods. Name a workload " +
+        "with --from or --to.",
+    );
+  }
+  return { from, to, protocol, port };
+}
+
+function readEnd(cluster: Cluster, flag: string, text: string): Endpoint | Host {
+  const address = parseAddress(text);
+  if (address !== undefined) return ofAddress(cluster, address);
+  if (/^\d+(\.\d+)*$|:/.test(text)) {
+    throw wrong(flag, text, "it looks like an address, and is none in its usual form");
+  }
+  if (text.includes("/")) return readPod(cluster, flag, text);
+  const isInside = /(^|\.)svc(\.|$)|\.cluster\.local\.?$/.test(text);
+  if (isInside) {
+    throw wrong(flag, text, "it is a Service of the cluster; give the workload behind it");
+  }
+  if (
+    !/^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)+\.?$/.test(
+      text,
+    )
+  ) {
+    throw wrong(
+      flag,
+      text,
+      "it is no workload (namespace/name), no address and no host's full name",
+    );
+  }
+  return { type: "host", host: text };
+}
+
+/** A pod is asked for by its address as well, where manifests know it. */
+function ofAddress(cluster: Cluster, address: { family: 4 | 6; value: bigint }): Endpoint {
+  const pod = cluster.pods.find(({ addresses }) =>
+    addresses.some(({ family, value }) => family === address.family && value === address.value)
+  );
+  return pod ?? { type: "outside", address };
+}
+
+function readPod({ pods }: Cluster, flag: string, text: string): Pod {
+  const [namespace, ...rest] = text.split("/");
+  const name = rest.at(-1)!;
+  const kind = rest.length === 2 ? rest[0]!.toLowerCase() : undefined;
+  const found = rest.length > 2
+    ? []
+    : pods.filter((pod) =>
+      pod.namespace === namespace && pod.name === name &&
+      (kind === undefined || pod.kind.toLowerCase() === kind)
+    );
+  if (found.length === 1) return found[0]!;
+  if (found.length > 1) {
+    throw wrong(flag, text, `it is one of ${found.map(podId).join(", ")}; say which`);
+  }
+  const alike = pods.filter((pod) => pod.name === name || pod.namespace === namespace).slice(0, 8);
+  const hint = alike.length === 0 ? "" : `; there are ${alike.map(podId).join(", ")}`;
+  throw wrong(flag, text, `the manifests declare no such workload${hint}`);
+}
+
+function readPortFlag(text: string): number {
+  if (/^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65535) return Number(text);
+  throw wrong("port", text, "a port is a number from 1 to 65535");
+}
+
+function required(flags: Flags, name: string): string {
+  const value = flags.value(name);
+  if (value !== undefined) return value;
+  throw new Failure(
+    "configuration",
+    `Cannot judge a connection without --${name}. Give --from, --to and --port, or --matrix for all ` +
+      "connections; see --help.",
+  );
+}
+
+function wrong(flag: string, text: string, why: string): Failure {
+  return new Failure("configuration", `Cannot use --${flag} ${JSON.stringify(text)}: ${why}.`);
+}

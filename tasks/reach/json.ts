@@ -1,0 +1,101 @@
+import { formatAddress } from "../../checks/network_policy/address.ts";
+import type { Decision } from "../../checks/network_policy/evaluate.ts";
+import {
+  explainDecision,
+  formatPeer,
+  formatPolicyPort,
+  missesOf,
+} from "../../checks/network_policy/explain.ts";
+import { isItself } from "../../checks/network_policy/evaluate.ts";
+import type { Matrix, OutsideConnection } from "../../checks/network_policy/matrix.ts";
+import { type Endpoint, podId, PROTOCOLS } from "../../checks/network_policy/model.ts";
+import type { Policy } from "../../checks/network_policy/policy.ts";
+import type { PortSet } from "../../checks/network_policy/ports.ts";
+import type { Answer } from "./answer.ts";
+import type { Host } from "./ends.ts";
+import type { Reading } from "./reading.ts";
+
+/** The answer to one question as plain data. */
+export function flowDocument({ cluster }: Reading, answer: Answer, exitCode: number) {
+  const { question, flow, verdict, notes } = answer;
+  const side = (decision: Decision) => ({
+    allowed: decision.allowed,
+    reason: decision.reason,
+    says: explainDecision(flow, decision),
+    policies: decision.policies.map(policy),
+    rules: decision.rules.map((allowing) => ({
+      policy: policy(allowing.policy),
+      path: allowing.rule.path,
+      peer: allowing.peer === undefined
+        ? null
+        : { path: allowing.peer.path, says: formatPeer(allowing.peer) },
+      port: allowing.port === undefined
+        ? null
+        : { path: allowing.port.path, says: formatPolicyPort(allowing.port) },
+    })),
+    misses: decision.allowed ? [] : missesOf(cluster, flow, decision).map((miss) => ({
+      policy: policy(miss.policy),
+      path: miss.rule.path,
+      why: miss.why,
+    })),
+  });
+  return {
+    command: "reach",
+    exitCode,
+    answer: answer.answer,
+    from: end(question.from),
+    to: end(question.to),
+    protocol: question.protocol,
+    port: question.port,
+    egress: side(verdict.egress),
+    ingress: side(verdict.ingress),
+    notes,
+  };
+}
+
+/** Every allowed connection as plain data; each end is a workload or a range of addresses. */
+export function matrixDocument({ cluster, notes }: Reading, matrix: Matrix) {
+  const outside = ({ range: { family, first, last } }: OutsideConnection) => ({
+    addresses: {
+      from: formatAddress({ family, value: first }),
+      to: formatAddress({ family, value: last }),
+    },
+  });
+  return {
+    command: "reach",
+    exitCode: 0,
+    workloads: cluster.pods.map(end),
+    connections: [
+      ...matrix.within.map(({ from, to, ports }) => ({
+        from: end(from),
+        to: end(to),
+        ...(isItself(from, to) ? { itself: true } : {}),
+        ports: portList(ports),
+      })),
+      ...matrix.outward.map((each) => (
+        { from: end(each.pod), to: outside(each), ports: portList(each.ports) }
+      )),
+      ...matrix.inward.map((each) => (
+        { from: outside(each), to: end(each.pod), ports: portList(each.ports) }
+      )),
+    ],
+    notes,
+  };
+}
+
+function end(each: Endpoint | Host) {
+  if (each.type === "host") return { host: each.host };
+  if (each.type === "outside") return { address: formatAddress(each.address) };
+  const { namespace, kind, name } = each;
+  return { workload: podId(each), namespace, kind, name };
+}
+
+function policy({ namespace, name, where }: Policy) {
+  return { namespace, name, ...(where === undefined ? {} : { where }) };
+}
+
+function portList(ports: PortSet) {
+  return PROTOCOLS.flatMap((protocol) =>
+    ports[protocol].map(({ from, to }) => ({ protocol, from, to }))
+  );
+}

@@ -1,0 +1,95 @@
+import { formatRange } from "../../checks/network_policy/address.ts";
+import type { Decision } from "../../checks/network_policy/evaluate.ts";
+import { isItself } from "../../checks/network_policy/evaluate.ts";
+import {
+  explainDecision,
+  formatEndpoint,
+  formatPeer,
+  formatPolicyPort,
+  missesOf,
+  policyId,
+} from "../../checks/network_policy/explain.ts";
+import type { Matrix } from "../../checks/network_policy/matrix.ts";
+import { podId, PROTOCOLS } from "../../checks/network_policy/model.ts";
+import type { Policy } from "../../checks/network_policy/policy.ts";
+import { EVERY, isSame, type PortSet } from "../../checks/network_policy/ports.ts";
+import { paint } from "../cli/terminal.ts";
+import { type Answer, hasChoice } from "./answer.ts";
+import type { Reading } from "./reading.ts";
+
+const WORDS = {
+  allowed: ["ALLOWED", "green"],
+  denied: ["DENIED", "red"],
+  depends: ["CANNOT TELL", "yellow"],
+} as const;
+
+/** The answer to one question, for people. */
+export function renderFlow({ cluster }: Reading, answer: Answer, colour: boolean): string {
+  const { question: { from, to, protocol, port }, flow, verdict, notes } = answer;
+  const [word, style] = WORDS[answer.answer];
+  const shown = to.type === "host" ? to.host : formatEndpoint(to);
+  const lines = [
+    `${paint(word, style, colour)}  ${formatEndpoint(from)} -> ${shown}, ${protocol} ${port}`,
+  ];
+  for (const decision of [verdict.egress, verdict.ingress]) {
+    const says = decision.allowed ? "allows" : "denies";
+    lines.push(`  ${decision.direction.padEnd(7)}  ${says}: ${explainDecision(flow, decision)}`);
+    if (hasChoice(decision)) lines.push(...allowingLines(decision));
+    if (decision.allowed) continue;
+    const misses = missesOf(cluster, flow, decision);
+    for (const policy of decision.policies) {
+      lines.push(`    ${named(policy)}`);
+      const own = misses.filter((miss) => miss.policy === policy);
+      if (own.length === 0) lines.push(`      spec.${decision.direction}: has no rule at all`);
+      for (const { rule, why } of own) {
+        lines.push(`      ${rule.path}`, ...why.map((each) => `        ${each}`));
+      }
+    }
+  }
+  return [...lines, ...notes.map((note) => `  note     ${note}`)].join("\n");
+}
+
+/** Every allowed connection, one per line, for people. A bare Pod's way to itself is left out. */
+export function renderMatrix({ cluster, directory, notes }: Reading, matrix: Matrix): string {
+  const within = matrix.within.filter(({ from, to }) => !isItself(from, to));
+  const rows = [
+    ...within.map(({ from, to, ports }) => [podId(from), podId(to), formatPorts(ports)] as const),
+    ...matrix.outward.map(({ pod, range, ports }) =>
+      [podId(pod), formatRange(range), formatPorts(ports)] as const
+    ),
+    ...matrix.inward.map(({ pod, range, ports }) =>
+      [formatRange(range), podId(pod), formatPorts(ports)] as const
+    ),
+  ];
+  const widths = [0, 1].map((i) => Math.max(0, ...rows.map((row) => row[i]!.length)));
+  const count = `${cluster.pods.length} workloads, ${cluster.policies.length} policies`;
+  return [
+    ...rows.map(([from, to, ports]) =>
+      `${from.padEnd(widths[0]!)}  ->  ${to.padEnd(widths[1]!)}  ${ports}`
+    ),
+    ...notes.map((note) => `note: ${note}`),
+    `reach ${directory}: ${count}, ${rows.length} connections allowed, and no other`,
+  ].join("\n");
+}
+
+function allowingLines({ rules }: Decision): string[] {
+  return rules.flatMap(({ policy, rule, peer, port }) => [
+    `    ${named(policy)}`,
+    `      ${peer?.path ?? rule.path}: ${peer === undefined ? "everybody" : formatPeer(peer)}`,
+    `      ${port?.path ?? `${rule.path}.ports`}: ${
+      port === undefined ? "absent, so every port" : formatPolicyPort(port)
+    }`,
+  ]);
+}
+
+function named(policy: Policy): string {
+  return `${policyId(policy)}${policy.where === undefined ? "" : `  (${policy.where})`}`;
+}
+
+function formatPorts(ports: PortSet): string {
+  if (isSame(ports, EVERY)) return "every port";
+  return PROTOCOLS.filter((protocol) => ports[protocol].length > 0).map((protocol) => {
+    const ranges = ports[protocol].map(({ from, to }) => from === to ? `${from}` : `${from}-${to}`);
+    return `${protocol} ${ranges[0] === "1-65535" ? "every port" : ranges.join(",")}`;
+  }).join("; ");
+}
