@@ -1,21 +1,15 @@
-import { Failure } from "../pipeline/errors.ts";
 import type { AnyCheck, FactName, Facts, Finding, Result, Verdict } from "./check.ts";
+import {
+  type Absent,
+  atMost,
+  CLEANING,
+  gather,
+  type Gathered,
+  type Gatherers,
+  message,
+} from "./gather.ts";
 
-/** Gathers a fact. The signal aborts when the deadline is over. */
-export type Gatherer<T> = (signal: AbortSignal) => Promise<T>;
-
-/** A fact that nobody gathers. Its checks are skipped, for it is not even tried. */
-export interface Absent {
-  /** Why, as in `DJANGO_DB_PASSWORD is not set`. */
-  readonly absent: string;
-  /** Whether the operator left it out. */
-  readonly asked?: true;
-}
-
-/** How each fact is gathered, or why it is not. Only facts that no check reads may be missing. */
-export type Gatherers = {
-  readonly [N in FactName]?: Gatherer<Facts[N]> | Absent;
-};
+export type { Absent, Gatherer, Gatherers } from "./gather.ts";
 
 /** How checks are run. */
 export interface RunOptions {
@@ -25,12 +19,9 @@ export interface RunOptions {
   readonly onResult?: (result: Result) => void;
   /** Checks that the operator does not want, by id, with the operator's reason. */
   readonly skip?: ReadonlyMap<string, string>;
+  /** Ends the gathering when it aborts; what is not known then is `error`. */
+  readonly signal?: AbortSignal;
 }
-
-/** Milliseconds that gatherers may take to clean up after their deadline, once all is told. */
-const CLEANING = 1_000;
-
-type Gathered = { readonly value: unknown } | { readonly problem: string } | Absent;
 
 /**
  * Gathers the facts that the checks need, all at the same time, and runs each check when its facts
@@ -41,13 +32,13 @@ type Gathered = { readonly value: unknown } | { readonly problem: string } | Abs
 export async function runChecks(
   checks: readonly AnyCheck[],
   gatherers: Gatherers,
-  { timeoutMs, onResult, skip = new Map() }: RunOptions,
+  { timeoutMs, onResult, skip = new Map(), signal }: RunOptions,
 ): Promise<Result[]> {
   const wanted = checks.filter(({ id }) => !skip.has(id));
   const facts = new Map<FactName, Promise<Gathered>>();
   const late: Promise<unknown>[] = [];
   for (const name of new Set(wanted.flatMap(factsOf))) {
-    facts.set(name, gather(name, gatherers[name], { timeoutMs, late }));
+    facts.set(name, gather(name, gatherers[name], { timeoutMs, late, signal }));
   }
   const pending = checks.map((check) => {
     const reason = skip.get(check.id);
@@ -83,54 +74,6 @@ export function exitCode(
 /** The facts that a check reads, or would. */
 export function factsOf({ needs, wants = [] }: AnyCheck): readonly FactName[] {
   return [...needs, ...wants];
-}
-
-/**
- * Never rejects. At the deadline a gatherer is left behind: nobody waits for what it still says, only,
- * in `late`, for its end.
- */
-async function gather(
-  name: FactName,
-  gatherer: Gatherer<unknown> | Absent | undefined,
-  { timeoutMs, late }: { readonly timeoutMs: number; readonly late: Promise<unknown>[] },
-): Promise<Gathered> {
-  if (gatherer === undefined) return { problem: `nobody gathers the facts about ${name}` };
-  if (typeof gatherer !== "function") return gatherer;
-  const controller = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const reason = tooLate(name, timeoutMs);
-      // Rejecting first lets our reason win over whatever the gatherer makes of the abort.
-      reject(reason);
-      controller.abort(reason);
-    }, timeoutMs);
-  });
-  const work = (async () => await gatherer(controller.signal))();
-  try {
-    return { value: await Promise.race([work, deadline]) };
-  } catch (error) {
-    late.push(work.catch(() => {}));
-    return { problem: message(error) };
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Waits for all of them, but not for ever. */
-async function atMost(timeoutMs: number, work: readonly Promise<unknown>[]): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const enough = new Promise((resolve) => timer = setTimeout(resolve, timeoutMs));
-  await Promise.race([Promise.all(work), enough]);
-  clearTimeout(timer);
-}
-
-function tooLate(name: FactName, timeoutMs: number): Failure {
-  return new Failure(
-    "unreachable",
-    `Cannot gather the facts about ${name}: they took longer than ${timeoutMs / 1000} s. ` +
-      "Look for what is slow or hangs, or allow more time.",
-  );
 }
 
 /** What a check has to go by, and what it has not. */
@@ -238,8 +181,4 @@ async function skipped({ id, title }: AnyCheck, reason: string): Promise<Result>
 function verdictOf(findings: readonly Finding[]): Verdict {
   if (findings.some(({ severity }) => severity === "fail")) return "fail";
   return findings.length > 0 ? "warn" : "pass";
-}
-
-function message(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(error);
 }

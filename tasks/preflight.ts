@@ -1,5 +1,11 @@
 import { BEFORE } from "../checks/catalog.ts";
-import { chosenFacts, FACTS, gatherersBefore, skippedChecks } from "./cli/before.ts";
+import {
+  chosenFacts,
+  FACTS,
+  gatherersBefore,
+  manifestsDirectory,
+  skippedChecks,
+} from "./cli/before.ts";
 import { FORMATS, runAndReport } from "./cli/checking.ts";
 import { main } from "./cli/command.ts";
 import { ENVIRONMENT_HELP } from "./cli/day.ts";
@@ -38,14 +44,16 @@ Examples:
 
 Each check has a page: deno task explain <id>
 ${ENVIRONMENT_HELP}`,
-  async run(flags) {
+  cleansUp: true,
+  async run(flags, signal) {
     const output = choice(flags, "output", FORMATS);
     const timeout = seconds(flags, DEFAULT_TIMEOUT);
     const skip = skippedChecks(flags);
+    await manifestsDirectory(flags);
     const gatherers = gatherersBefore(chosenFacts(flags));
     return await runAndReport(
       { command: "preflight", status: "looking …", checks: BEFORE, gatherers },
-      { output, timeout, strict: flags.on("strict"), skip },
+      { output, timeout, strict: flags.on("strict"), skip, signal },
     );
   },
 });

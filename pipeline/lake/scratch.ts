@@ -8,6 +8,8 @@ export const SCRATCH_PREFIX = "_preflight/";
 
 /** Milliseconds that removing a scratch folder may take once its work is over or was aborted. */
 const CLEANING = 5_000;
+/** Milliseconds that a put which was given up on may still be on its way. */
+const STRAGGLING = 200;
 /** Milliseconds after which a scratch folder that is still there has nobody any more. */
 const ABANDONED_AFTER = 60 * 60 * 1000;
 
@@ -48,7 +50,7 @@ export async function inScratch<T>(
     await sweep(lake);
     result = await work({ lake, probe, prefix, at });
   } catch (error) {
-    await clean(config, keys).catch(() => {}); // the first trouble is the one to tell
+    await cleanAfterFailure(config, keys, signal);
     throw error;
   } finally {
     lake.close();
@@ -56,6 +58,19 @@ export async function inScratch<T>(
   }
   await clean(config, keys);
   return result;
+}
+
+/** Never rejects: the first trouble is the one to tell. */
+async function cleanAfterFailure(
+  config: LakeConfig,
+  keys: ReadonlySet<string>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await clean(config, keys).catch(() => {});
+  if (!signal?.aborted) return;
+  // A put that was given up on while it was under way may reach the store after its removal did.
+  await new Promise((resolve) => setTimeout(resolve, STRAGGLING));
+  await clean(config, keys).catch(() => {});
 }
 
 async function clean(config: LakeConfig, keys: ReadonlySet<string>): Promise<void> {

@@ -31,6 +31,25 @@ export function chosenFacts(flags: Flags): ReadonlySet<FactChoice> {
 }
 
 /**
+ * The directory of the manifests: the one that `--manifests` names, else `manifests/`.
+ *
+ * @returns undefined where it was not named and is not there
+ * @throws {Failure} configuration: the one that was named is no directory
+ */
+export async function manifestsDirectory(flags: Flags): Promise<string | undefined> {
+  const named = flags.value("manifests");
+  const path = named ?? "manifests";
+  const isDirectory = await Deno.stat(path).then((info) => info.isDirectory, () => false);
+  if (isDirectory) return path;
+  if (named === undefined) return undefined;
+  throw new Failure(
+    "configuration",
+    `Cannot use --manifests ${JSON.stringify(named)}: there is no such directory. Name the one ` +
+      "that holds the Kubernetes YAML.",
+  );
+}
+
+/**
  * The checks that `--only` and `--skip` leave out, and why.
  *
  * @throws {Failure} configuration: a check that there is not, or a skip without a reason

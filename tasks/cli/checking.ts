@@ -28,6 +28,8 @@ export interface CheckingOptions {
   readonly strict?: boolean;
   /** Checks that the operator does not want, by id, with the reason. */
   readonly skip?: ReadonlyMap<string, string>;
+  /** Ends it all when it aborts; nothing is printed from then on. */
+  readonly signal?: AbortSignal;
 }
 
 /** What is checked, by which command. */
@@ -44,20 +46,23 @@ export interface Subject {
 /** Runs checks, prints their report, and returns the exit code. */
 export async function runAndReport(
   { command, date, status, checks, gatherers }: Subject,
-  { output, timeout, strict = false, skip = new Map() }: CheckingOptions,
+  { output, timeout, strict = false, skip = new Map(), signal }: CheckingOptions,
 ): Promise<number> {
   const text = { colour: colourWanted(), idWidth: Math.max(...checks.map(({ id }) => id.length)) };
   showStatus(status);
   const results = await runChecks(checks, gatherers, {
     timeoutMs: timeout * 1000,
     skip,
+    ...(signal === undefined ? {} : { signal }),
     onResult(result) {
+      if (signal?.aborted) return;
       if (output === "text") print(renderResult(result, text).trimEnd());
       else if (output === "github") printIfAny(renderCommands(result));
     },
   });
   clearStatus();
   const code = exitCode(results, { strict });
+  if (signal?.aborted) return code;
   const report = { command, ...(date === undefined ? {} : { date }), results, exitCode: code };
   const rendered = {
     text: () => renderSummary(report, text),

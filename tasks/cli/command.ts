@@ -7,8 +7,14 @@ export interface Command extends FlagSpec {
   readonly name: string;
   /** What `--help` prints. */
   readonly help: string;
-  /** Does it, and returns the exit code. */
-  run(flags: Flags): Promise<number>;
+  /**
+   * Does it, and returns the exit code.
+   *
+   * @param interrupted aborts at Ctrl-C, for a command that cleans up
+   */
+  run(flags: Flags, interrupted: AbortSignal): Promise<number>;
+  /** Whether it gets a moment after Ctrl-C to clean up. Most leave nothing that needs it. */
+  readonly cleansUp?: boolean;
 }
 
 /** What a command's process ends with. */
@@ -18,16 +24,22 @@ export const EXIT: Readonly<Record<FailureKind, number>> = {
   unreachable: 3,
 };
 
+/** Milliseconds that a command gets to clean up after Ctrl-C. */
+const CLEANING = 1_500;
+
 /**
  * Runs a command and ends the process with its exit code: 0 all well; 1 a check failed or the data is
  * wrong; 2 wrong usage or configuration; 3 could not tell, which an unexpected error means as well;
  * 130 after Ctrl-C.
  */
 export async function main(command: Command): Promise<never> {
+  const interrupted = new AbortController();
   Deno.addSignalListener("SIGINT", () => {
     clearStatus();
     printError(`Interrupted. ${command.name} can be stopped at any point: run it again.`);
-    Deno.exit(130);
+    if (!command.cleansUp || interrupted.signal.aborted) Deno.exit(130);
+    interrupted.abort(new Failure("unreachable", "Cannot finish: it was interrupted."));
+    setTimeout(() => Deno.exit(130), CLEANING);
   });
   // Asked of the raw words, so that a program also hears of flags that cannot be read.
   const json = /(^| )--output[= ]json( |$)/.test(Deno.args.join(" "));
@@ -37,7 +49,8 @@ export async function main(command: Command): Promise<never> {
       print(command.help.trim());
       Deno.exit(0);
     }
-    Deno.exit(await command.run(flags));
+    const exitCode = await command.run(flags, interrupted.signal);
+    Deno.exit(interrupted.signal.aborted ? 130 : exitCode);
   } catch (error) {
     const exitCode = error instanceof Failure ? EXIT[error.kind] : 3;
     const message = error instanceof Failure ? error.message : String(error);

@@ -305,3 +305,25 @@ Deno.test("a gatherer that cleans up after its deadline is waited for, once all 
   );
   assertEquals(order, ["error", "cleaned"]);
 });
+
+Deno.test("an interruption ends the gathering at once, and gatherers hear of it", async () => {
+  const controller = new AbortController();
+  const heard = Promise.withResolvers<unknown>();
+  const running = runChecks(
+    [passing("a", "source")],
+    gatherers({
+      source: (signal) =>
+        new Promise((_, reject) =>
+          signal.addEventListener("abort", () => {
+            heard.resolve(signal.reason);
+            reject(signal.reason);
+          })
+        ),
+    }),
+    { ...patient, signal: controller.signal },
+  );
+  const reason = new Failure("unreachable", "Cannot finish: it was interrupted.");
+  controller.abort(reason);
+  assertEquals(await heard.promise, reason);
+  assertEquals((await running).map((result) => result.reason), [reason.message]);
+});
