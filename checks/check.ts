@@ -1,6 +1,7 @@
 import type { BronzeFact } from "./facts/bronze.ts";
 import type { DatabaseFact } from "./facts/database.ts";
 import type { LakeFact } from "./facts/lake.ts";
+import type { ManifestsFact } from "./facts/manifests.ts";
 import type { SilverFact } from "./facts/silver.ts";
 import type { SourceFact } from "./facts/source.ts";
 
@@ -49,6 +50,8 @@ export type Outcome =
 
 /** Everything that checks read. Each fact is gathered once, and only if a check needs it. */
 export interface Facts {
+  /** What the manifests say, and the scripts beside them. */
+  readonly manifests: ManifestsFact;
   /** The day in the outbox. */
   readonly source: SourceFact;
   /** The day in bronze. */
