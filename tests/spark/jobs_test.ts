@@ -2,7 +2,7 @@ import { runBronze } from "../../pipeline/bronze.ts";
 import type { S3Config } from "../../pipeline/config.ts";
 import { bronzeMarkerKey, EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
 import { EXECUTION_COLUMNS, silverMarkerKey } from "../../pipeline/contract/executions.ts";
-import { parseDay } from "../../pipeline/contract/window.ts";
+import { type Day, parseDay } from "../../pipeline/contract/window.ts";
 import { type Lake, openLake } from "../../pipeline/lake/lake.ts";
 import { readMarker, renderMarker } from "../../pipeline/lake/marker.ts";
 import { openPart } from "../../pipeline/lake/parquet_reader.ts";
@@ -21,7 +21,9 @@ import { type JobOptions, type JobRun, missingSpark, submit } from "./spark.ts";
 // The jobs of manifests/image, run by the image's Spark. The strict S3 server does not do here: it
 // refuses the signatures that Spark's own S3 client makes without TLS.
 
-const DAY = parseDay("2025-12-28")!;
+// An open day has a grace that is not over, and the longest that a job takes is not two years.
+const YESTERDAY = parseDay(Temporal.Now.plainDateISO("UTC").subtract({ days: 1 }).toString())!;
+const RUNBOOK_DAY = parseDay("2025-12-28")!;
 
 const missing = [
   ...[await missingSpark()].filter((reason) => reason !== undefined),
@@ -65,11 +67,16 @@ function succeeded(run: JobRun, { database, lake }: Pick<JobOptions, "database" 
 }
 
 /** Downloads what a marker names, and reads it as one table. */
-async function table(lake: Lake, layer: "bronze" | "silver", files: string): Promise<string> {
-  const key = layer === "bronze" ? bronzeMarkerKey(DAY) : silverMarkerKey(DAY);
+async function table(
+  lake: Lake,
+  layer: "bronze" | "silver",
+  day: Day,
+  files: string,
+): Promise<string> {
+  const key = layer === "bronze" ? bronzeMarkerKey(day) : silverMarkerKey(day);
   const columns = layer === "bronze" ? EVENT_COLUMNS : EXECUTION_COLUMNS;
   const paths: string[] = [];
-  for (const part of (await readMarker(lake, layer, key, DAY))!.commit.parts) {
+  for (const part of (await readMarker(lake, layer, key, day))!.commit.parts) {
     const { bytes } = (await lake.get(part.key))!;
     assertEquals(compareColumns(openPart(bytes).columns, columns), []);
     paths.push(`${files}/${layer}-${paths.length}.parquet`);
@@ -78,17 +85,19 @@ async function table(lake: Lake, layer: "bronze" | "silver", files: string): Pro
   return parquet(paths);
 }
 
-async function assertEqualsPostgres(db: Outbox, lake: Lake): Promise<void> {
+async function assertEqualsPostgres(db: Outbox, lake: Lake, day: Day): Promise<void> {
   const files = await Deno.makeTempDir({ prefix: "downloaded-" });
   try {
     assertEquals(
-      await duckdb(`SELECT ${readBack(EVENT_COLUMNS)} FROM ${await table(lake, "bronze", files)}`),
-      (await db.query(expectedEvents(DAY))).map((row) => Object.values(row)),
+      await duckdb(
+        `SELECT ${readBack(EVENT_COLUMNS)} FROM ${await table(lake, "bronze", day, files)}`,
+      ),
+      (await db.query(expectedEvents(day))).map((row) => Object.values(row)),
     );
-    const executions = await table(lake, "silver", files);
+    const executions = await table(lake, "silver", day, files);
     assertEquals(
       await duckdb(`SELECT ${readBack(EXECUTION_COLUMNS)} FROM ${executions}`),
-      (await db.query(expectedExecutions(DAY))).map((row) => Object.values(row)),
+      (await db.query(expectedExecutions(day))).map((row) => Object.values(row)),
     );
   } finally {
     await Deno.remove(files, { recursive: true });
@@ -96,9 +105,10 @@ async function assertEqualsPostgres(db: Outbox, lake: Lake): Promise<void> {
 }
 
 sparkTest("Spark's bronze and silver equal Postgres, and Deno's runs confirm them", async () => {
-  await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(2500)] });
-  // The order of the clients is the order of their numbers, and each costs several requests.
-  await db.query("UPDATE stop_events SET client_id = client_id % 12 WHERE client_id > 4");
+  const DAY = YESTERDAY;
+  await using db = await outbox({ events: [generatedEvents(2500, { day: DAY })] });
+  // Each client costs several requests; 12 come after 2, and not between 1 and 2.
+  await db.query("UPDATE stop_events SET client_id = 12 WHERE client_id > 2");
   const config: S3Config = await store!.createBucket("spark-jobs");
   const lake = openLake(config);
   const common = { database: db.config, lake: config, day: DAY };
@@ -118,7 +128,7 @@ sparkTest("Spark's bronze and silver equal Postgres, and Deno's runs confirm the
     const silver = (await readMarker(lake, "silver", silverMarkerKey(DAY), DAY))!;
     assertEquals(silver.bytes, renderMarker(silver.commit));
     assertEquals(silver.commit.state, "sealed");
-    await assertEqualsPostgres(db, lake);
+    await assertEqualsPostgres(db, lake, DAY);
 
     // Either engine confirms what was sealed, and neither changes a byte of it.
     const before = await contents(lake);
@@ -126,7 +136,7 @@ sparkTest("Spark's bronze and silver equal Postgres, and Deno's runs confirm the
     await runBronze({ database: db.config, lake, day: DAY, grace: 0n, observer });
     await runSilver({ lake, day: DAY, observer });
     assertEquals(observer.steps.filter(({ step }) => step === "verified").length, 2);
-    assertStringIncludes(await spark("bronze_ingest.py"), "2,502 rows equal the outbox");
+    assertStringIncludes(await spark("bronze_ingest.py"), "2,500 rows equal the outbox");
     assertStringIncludes(await spark("silver_transform.py"), "equal the replay of bronze");
     assertEquals(await contents(lake), before);
   } finally {
@@ -134,7 +144,8 @@ sparkTest("Spark's bronze and silver equal Postgres, and Deno's runs confirm the
   }
 });
 
-sparkTest("Spark confirms what Deno sealed, and names the event that changed since", async () => {
+sparkTest("Spark compares what Deno sealed, and names the event that changed since", async () => {
+  const DAY = RUNBOOK_DAY;
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(500)] });
   const config: S3Config = await store!.createBucket("spark-verifies");
   const lake = openLake(config);
@@ -154,3 +165,26 @@ sparkTest("Spark confirms what Deno sealed, and names the event that changed sin
     lake.close();
   }
 });
+
+sparkTest(
+  "without JOB_DATE it is today by the database's clock; a wrong secret is told as one",
+  async () => {
+    await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+    const lake: S3Config = await store!.createBucket("spark-refusals");
+    const today = async () =>
+      (await db.query("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day"))[0]!.day!;
+    const job = "bronze_ingest.py";
+    const days = [await today()];
+    const [empty, refused] = await Promise.all([
+      submit({ job, database: db.config, lake }),
+      submit({ job, database: db.config, lake: { ...lake, secretAccessKey: "wr0ng+secret" } }),
+    ]);
+    days.push(await today());
+    assertEquals(empty.code, 1, empty.said);
+    assert(days.some((day) => empty.said.includes(`Cannot export ${day}: no event`)), empty.said);
+    assertStringIncludes(empty.said, "The nearest days with events are 2025-12-28");
+    assertEquals(refused.code, 2, refused.said);
+    assertStringIncludes(refused.said, "Set AWS_SECRET_ACCESS_KEY");
+    assertEquals(refused.said.includes("wr0ng+secret"), false);
+  },
+);

@@ -42,6 +42,7 @@ def begin(name: str, store: Store) -> SparkSession:
     for option, value in SPARK.items():
         builder = builder.config(option, value)
     spark = builder.getOrCreate()
+    quiet(spark)
     # Set on the running session, the keys are in no file, argument or environment of
     # an executor: Hadoop's configuration travels with the tasks.
     hadoop = spark.sparkContext._jsc.hadoopConfiguration()
@@ -66,6 +67,17 @@ def begin(name: str, store: Store) -> SparkSession:
     for option, value in options.items():
         hadoop.set(f"fs.s3a.{option}", value)
     return spark
+
+
+def quiet(spark: SparkSession) -> None:
+    """Leaves only such warnings in the log as an operator can do something about."""
+    log4j = spark._jvm.org.apache.logging.log4j
+    for name in (
+        "org.apache.hadoop.fs.s3a.S3AInstrumentation",
+        "org.apache.hadoop.metrics2.impl.MetricsConfig",
+        "org.apache.hadoop.util.NativeCodeLoader",
+    ):
+        log4j.core.config.Configurator.setLevel(name, log4j.Level.ERROR)
 
 
 def say(layer: str, step: str, text: str) -> None:
