@@ -49,8 +49,7 @@ ${ENVIRONMENT_HELP}`,
     const output = choice(flags, "output", FORMATS);
     const timeout = seconds(flags, DEFAULT_TIMEOUT);
     const skip = skippedChecks(flags);
-    await manifestsDirectory(flags);
-    const gatherers = gatherersBefore(chosenFacts(flags));
+    const gatherers = gatherersBefore(chosenFacts(flags), await manifestsDirectory(flags));
     return await runAndReport(
       { command: "preflight", status: "looking …", checks: BEFORE, gatherers },
       { output, timeout, strict: flags.on("strict"), skip, signal },

@@ -1,6 +1,7 @@
 import { BEFORE } from "../../checks/catalog.ts";
 import { gatherDatabase } from "../../checks/facts/database.ts";
 import { gatherLake } from "../../checks/facts/lake.ts";
+import { gatherManifests } from "../../checks/facts/manifests.ts";
 import { isRefusal, type Refusal, refusal } from "../../checks/facts/refusal.ts";
 import type { Facts } from "../../checks/check.ts";
 import type { Absent, Gatherer, Gatherers } from "../../checks/runner.ts";
@@ -77,11 +78,19 @@ export function skippedChecks(flags: Flags): ReadonlyMap<string, string> {
   return skip;
 }
 
-/** How the chosen facts are gathered, and why the others are not. */
-export function gatherersBefore(chosen: ReadonlySet<FactChoice>): Gatherers {
+/**
+ * How the chosen facts are gathered, and why the others are not.
+ *
+ * @param manifests the directory of the manifests, where there is one
+ */
+export function gatherersBefore(
+  chosen: ReadonlySet<FactChoice>,
+  manifests: string | undefined,
+): Gatherers {
   const fact = <T>(name: FactChoice, unset: () => string[], gatherer: () => Gatherer<T>) =>
     chosen.has(name) ? unlessUnset(unset(), gatherer) : leftOut(name, chosen);
   return {
+    manifests: chosen.has("manifests") ? inDirectory(manifests) : leftOut("manifests", chosen),
     database: fact<Facts["database"]>("database", unsetForDatabase, () => {
       const [config, grace] = [databaseConfig(), sealGrace()];
       return (signal) => gatherDatabase(config, grace, signal);
@@ -91,6 +100,11 @@ export function gatherersBefore(chosen: ReadonlySet<FactChoice>): Gatherers {
       return (signal) => gatherLake(config, signal);
     }),
   };
+}
+
+function inDirectory(path: string | undefined): Gatherers["manifests"] & object {
+  if (path === undefined) return { absent: "there is no directory manifests/ (see --manifests)" };
+  return (signal) => gatherManifests(path, signal);
 }
 
 function leftOut(name: FactChoice, chosen: ReadonlySet<FactChoice>): Absent {
