@@ -31,7 +31,9 @@ export interface JobOptions {
 export async function missingSpark(): Promise<string | undefined> {
   const home = await where();
   const installed = await exists(`${home}/complete`);
-  const java = await exists("/usr/bin/java") || Deno.env.has("JAVA_HOME");
+  const folders = (Deno.env.get("PATH") ?? "").split(":");
+  const javas = await Promise.all(folders.map((folder) => exists(`${folder}/java`)));
+  const java = javas.includes(true) || Deno.env.has("JAVA_HOME");
   if (installed && java) return undefined;
   const lacking = [
     ...(java ? [] : ["Java 17 (openjdk-17-jre-headless)"]),

@@ -75,7 +75,6 @@ def quiet(spark: SparkSession) -> None:
     for name in (
         "org.apache.hadoop.fs.s3a.S3AInstrumentation",
         "org.apache.hadoop.metrics2.impl.MetricsConfig",
-        "org.apache.hadoop.util.NativeCodeLoader",
     ):
         log4j.core.config.Configurator.setLevel(name, log4j.Level.ERROR)
 
