@@ -1,0 +1,137 @@
+import type { Finding, Outcome } from "../check.ts";
+import { lineOf, type ManifestObject, type ManifestsFact } from "../facts/manifests.ts";
+import { type ObjectProblem, readCluster } from "../network_policy/cluster.ts";
+import { type Cluster, NAME_LABEL, type Namespace } from "../network_policy/model.ts";
+import type { Policy } from "../network_policy/policy.ts";
+import type { Lookup } from "./environment.ts";
+import { readJob, type SparkJob } from "./job.ts";
+
+/** The namespace that the jobs run in. */
+export const JOBS_NAMESPACE = "analytics-jobs";
+
+/** The namespace of Robson's backend and its Postgres. */
+export const ROBSON_NAMESPACE = "robson";
+
+/** The label that each of both has to have, with its own name. */
+export const REQUIRED_LABEL = "name";
+
+/** What every cluster has, whether or not manifests say so. */
+const BUILT_IN = ["default", "kube-node-lease", "kube-public", "kube-system"];
+
+/** The manifests, as far as connections are concerned. */
+export type ManifestSet = Pick<ManifestsFact, "directory" | "objects" | "problems">;
+
+/** What the manifests say about connections of the jobs. */
+export interface Network {
+  /** What it was read from. */
+  readonly manifests: ManifestSet;
+  /** Everything that decides about connections, with the namespaces that every cluster has. */
+  readonly cluster: Cluster;
+  /** The namespaces that the manifests declare. */
+  readonly declared: ReadonlyMap<string, Namespace>;
+  /** The policies of the jobs' namespace. */
+  readonly policies: readonly Policy[];
+  /** The jobs that can be read. */
+  readonly jobs: readonly SparkJob[];
+  /** Jobs that cannot be read. */
+  readonly brokenJobs: readonly ObjectProblem[];
+  /** Whatever else cannot be read: nobody can tell then which connections are open. */
+  readonly broken: readonly ObjectProblem[];
+  /** Policies of other APIs. */
+  readonly foreign: readonly string[];
+}
+
+/** Reads the network of the jobs out of manifests. */
+export function readNetwork(manifests: ManifestSet): Network {
+  const { objects } = manifests;
+  const reading = readCluster(
+    objects.map(({ value, file, line }) => ({ value, where: `${file}:${line}` })),
+  );
+  const isJob = ({ object }: ObjectProblem) =>
+    new RegExp(`^(Job|CronJob|Pod) ${JOBS_NAMESPACE}/`).test(object);
+  const lookup: Lookup = (kind, namespace, name) =>
+    objects.find((each) =>
+      each.kind === kind && (each.namespace ?? "default") === namespace && each.name === name
+    )?.value;
+  const jobs = objects
+    .filter(({ kind, namespace }) =>
+      namespace === JOBS_NAMESPACE && ["Job", "CronJob", "Pod"].includes(kind)
+    )
+    .map((object) => readJob(object, lookup))
+    .filter((job) => job !== undefined);
+  const { cluster, problems, foreign } = reading;
+  return {
+    manifests,
+    cluster: { ...cluster, namespaces: withBuiltIn(cluster) },
+    declared: cluster.namespaces,
+    policies: cluster.policies.filter(({ namespace }) => namespace === JOBS_NAMESPACE),
+    jobs,
+    brokenJobs: problems.filter(isJob),
+    broken: problems.filter((problem) => !isJob(problem)),
+    foreign,
+  };
+}
+
+/** Why a check of the jobs' connections cannot judge; undefined where it can. */
+export function unjudged(network: Network): Outcome | undefined {
+  const { policies, jobs, broken, brokenJobs } = network;
+  const unread = unreadFile(network);
+  if (unread !== undefined) return unread;
+  if (broken.length > 0) return { skip: "not all manifests can be understood (see egress-policy)" };
+  if (policies.length === 0) return { nothing: noPolicy };
+  if (jobs.length > 0) return undefined;
+  if (brokenJobs.length > 0) return { skip: "no job can be understood (see egress-policy)" };
+  return { nothing: `the manifests have no Job, CronJob or Pod in ${JOBS_NAMESPACE}` };
+}
+
+/** Why nothing can be said where a file is broken: it may hold the policy that decides. */
+export function unreadFile({ manifests: { problems } }: Network): Outcome | undefined {
+  const broken = problems.find(({ file }) => /\.(ya?ml|json)$/.test(file));
+  if (broken === undefined) return undefined;
+  const { file, line, problem } = broken;
+  return { nothing: `${file}${line === undefined ? "" : `:${line}`} cannot be read: ${problem}` };
+}
+
+/** Why nothing about the policies can be said. */
+export const noPolicy = `the manifests have no NetworkPolicy in namespace ${JOBS_NAMESPACE}`;
+
+/** The file and line of a field of an object, as a finding tells them. */
+export function place(
+  { manifests: { directory } }: Pick<Network, "manifests">,
+  object: ManifestObject | undefined,
+  path: string,
+): Pick<Finding, "file" | "line"> {
+  if (object === undefined) return {};
+  const folder = directory === "." ? "" : `${directory.replace(/\/+$/, "")}/`;
+  return { file: `${folder}${object.file}`, line: lineOf(object, path) };
+}
+
+/** The object that a policy was read from. */
+export function objectOf(
+  { manifests }: Pick<Network, "manifests">,
+  kind: string,
+  name: string,
+  namespace?: string,
+): ManifestObject | undefined {
+  return manifests.objects.find((each) =>
+    each.kind === kind && each.name === name &&
+    (namespace === undefined || (each.namespace ?? "default") === namespace)
+  );
+}
+
+/**
+ * Robson's namespace and that of the jobs count with the label that they need even where they are not
+ * declared: that nobody knows is told once, by namespace-labels.
+ */
+function withBuiltIn({ namespaces, pods, policies }: Cluster): ReadonlyMap<string, Namespace> {
+  const all = new Map(namespaces);
+  const used = [...pods, ...policies].map(({ namespace }) => namespace);
+  const required = [ROBSON_NAMESPACE, JOBS_NAMESPACE];
+  for (const name of [...BUILT_IN, ...required, ...used]) {
+    if (all.has(name)) continue;
+    const labels = new Map([[NAME_LABEL, name]]);
+    if (required.includes(name)) labels.set(REQUIRED_LABEL, name);
+    all.set(name, { name, labels });
+  }
+  return all;
+}

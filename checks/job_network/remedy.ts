@@ -1,0 +1,41 @@
+import type { Blame } from "./blame.ts";
+import { allowing, applyPolicy, patchPolicy } from "./patch.ts";
+
+/** The rule that should be there, at one end of a connection. */
+export interface Wanted {
+  /** What a policy that has it would be called. */
+  readonly name: string;
+  /** Which pods it is for, as a `podSelector`. */
+  readonly pods: unknown;
+  /** Who should be at the other end, as a peer. */
+  readonly peer: unknown;
+  /** On which ports, as in YAML. */
+  readonly ports: readonly unknown[];
+}
+
+/** The smallest command that makes a connection allowed. */
+export function remedy(blame: Blame, { name, pods, peer, ports }: Wanted): string {
+  const { kind, policy, rule, direction, namespace } = blame;
+  if (policy === undefined || rule === undefined) {
+    return applyPolicy(namespace, name, allowing(direction, pods, peer, ports));
+  }
+  switch (kind) {
+    case "trap":
+    case "peer":
+    case "missing":
+      return patchPolicy(policy, {
+        ...{ op: "replace", path: (blame.peer ?? rule).path, value: peer },
+      });
+    case "port":
+      return patchPolicy(
+        policy,
+        ...ports.map((value) => ({ op: "add" as const, path: `${rule.path}.ports[-]`, value })),
+      );
+    case "pods":
+      return patchPolicy(policy, { op: "replace", path: "spec.podSelector", value: pods });
+    case "types": {
+      const value = direction === "egress" ? "Egress" : "Ingress";
+      return patchPolicy(policy, { op: "add", path: "spec.policyTypes[-]", value });
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import { type Check, check, type Finding } from "./check.ts";
+import { nearestLabel } from "./job_network/nearest.ts";
+import {
+  JOBS_NAMESPACE,
+  type Network,
+  objectOf,
+  place,
+  readNetwork,
+  REQUIRED_LABEL,
+  ROBSON_NAMESPACE,
+  unreadFile,
+} from "./job_network/network.ts";
+import { patchPolicy } from "./job_network/patch.ts";
+import { peersOf, selectsNobody } from "./job_network/selectors.ts";
+import { naming } from "./naming.ts";
+import { policyId } from "./network_policy/explain.ts";
+import { NAME_LABEL } from "./network_policy/model.ts";
+import type { Policy, Selector } from "./network_policy/policy.ts";
+import { formatSelector, selects } from "./network_policy/selector.ts";
+
+/**
+ * The namespaces have the labels that policies select them by. Kubernetes sets only
+ * `kubernetes.io/metadata.name` by itself; `name` is there if somebody set it. A namespace that the
+ * manifests do not declare has labels that nobody knows from here: that is said, and not judged.
+ */
+export const namespaceLabels: Check<"manifests"> = check({
+  id: "namespace-labels",
+  title: "namespaces have the labels that policies select",
+  phase: "before",
+  needs: ["manifests"],
+  run({ manifests }) {
+    const network = readNetwork(manifests);
+    const unread = unreadFile(network);
+    if (unread !== undefined) return unread;
+    if (network.broken.length > 0) {
+      return { skip: "not all manifests can be understood (see egress-policy)" };
+    }
+    const { declared, policies, cluster } = network;
+    if (policies.length === 0 && declared.size === 0) {
+      return { nothing: "the manifests have neither a Namespace nor a NetworkPolicy" };
+    }
+    const unknown = REQUIRED.filter((name) => !declared.has(name));
+    const findings = [
+      ...REQUIRED.flatMap((name) => unlabelled(network, name)),
+      ...cluster.policies.flatMap((policy) => selectors(network, policy)),
+    ];
+    return { examined: examined(network, unknown), findings };
+  },
+});
+
+const REQUIRED = [ROBSON_NAMESPACE, JOBS_NAMESPACE];
+
+function examined({ declared, cluster }: Network, unknown: readonly string[]): string {
+  const count = cluster.policies.flatMap(peersOf)
+    .filter((peer) => peer.type === "pods" && peer.namespaces !== undefined).length;
+  const names = [...declared.keys()].sort();
+  const looked = names.length === 0 ? "no namespace is declared" : `namespace ${naming(names)}`;
+  const selected = `${looked}, ${count} ${count === 1 ? "selector" : "selectors"} of namespaces`;
+  if (unknown.length === 0) return selected;
+  return `${selected}; not judged: whether ${
+    unknown.map((name) => `${name} has ${REQUIRED_LABEL}=${name}`).join(" and ")
+  }, which only the cluster knows (kubectl get namespace ${unknown.join(" ")} --show-labels)`;
+}
+
+/** A declared namespace without the label of its own name. */
+function unlabelled(network: Network, name: string): Finding[] {
+  const namespace = network.declared.get(name);
+  const value = namespace?.labels.get(REQUIRED_LABEL);
+  if (namespace === undefined || value === name) return [];
+  const field = "metadata.labels";
+  const near = [...namespace.labels].filter(([key, text]) => key !== NAME_LABEL && text === name);
+  const has = near.map(([key, text]) => `${key}=${text}`);
+  return [{
+    severity: "fail",
+    object: `Namespace ${name}`,
+    field,
+    ...place(network, objectOf(network, "Namespace", name), field),
+    problem: value === undefined
+      ? `it has no label ${REQUIRED_LABEL}=${name}${
+        has.length === 0 ? "" : `; it has ${naming(has)}`
+      }`
+      : `its label ${REQUIRED_LABEL} is ${JSON.stringify(value)}, not ${JSON.stringify(name)}`,
+    why: "policies select the namespace by this label, which Kubernetes does not set by itself",
+    fix: `Add it to the manifest, or: kubectl label namespace ${name} ` +
+      `${REQUIRED_LABEL}=${name} --overwrite`,
+  }];
+}
+
+/** Selectors that select no namespace, where it is not the label above that is missing. */
+function selectors(network: Network, policy: Policy): Finding[] {
+  return peersOf(policy).flatMap((peer): Finding[] => {
+    if (peer.type !== "pods" || peer.namespaces === undefined) return [];
+    if (!selectsNobody(network, peer) || isRequired(peer.namespaces)) return [];
+    const { path } = peer.namespaces;
+    const near = nearestLabel(peer.namespaces, [...network.cluster.namespaces.values()]);
+    const value = near === undefined ? undefined : { matchLabels: { [near.key]: near.value } };
+    return [{
+      severity: "fail",
+      object: policyId(policy),
+      field: path,
+      ...place(
+        network,
+        objectOf(network, "NetworkPolicy", policy.name, policy.namespace),
+        path,
+      ),
+      problem: `it selects namespaces with ${formatSelector(peer.namespaces)}, and none is known ` +
+        `to have that${
+          near === undefined ? "" : `; ${near.namespace} has ${near.key}=${near.value}`
+        }`,
+      why: "a selector that selects nobody allows nothing, without a word",
+      fix: value === undefined
+        ? `Declare the namespace with its labels, or select it by ${NAME_LABEL}.`
+        : patchPolicy(policy, { op: "replace", path, value }),
+    }];
+  });
+}
+
+/** Whether a selector would select a namespace that had the label of its own name. */
+function isRequired(selector: Selector): boolean {
+  return REQUIRED.some((name) =>
+    selects(selector, new Map([[NAME_LABEL, name], [REQUIRED_LABEL, name]]))
+  );
+}
