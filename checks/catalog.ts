@@ -4,18 +4,27 @@ import type { AnyCheck } from "./check.ts";
 import { databaseLogin } from "./database_login.ts";
 import { eventTypes } from "./event_types.ts";
 import { fillPrice } from "./fill_price.ts";
+import { imageDeps } from "./image_deps.ts";
 import { lakeConformance } from "./lake_conformance.ts";
 import { lakeLogin } from "./lake_login.ts";
 import { lateWriters } from "./late_writers.ts";
+import { manifestsReadable } from "./manifests_readable.ts";
+import { nodePool } from "./node_pool.ts";
 import { orphanParts } from "./orphan_parts.ts";
 import { parquetSchema } from "./parquet_schema.ts";
 import { parquetVoid } from "./parquet_void.ts";
+import { parquetVoidInCode } from "./parquet_void_code.ts";
+import { quotaFit } from "./quota_fit.ts";
+import { rbac } from "./rbac.ts";
 import { rowCounts } from "./row_counts.ts";
+import { secretEscaping } from "./secret_escaping.ts";
+import { serviceAccount } from "./service_account.ts";
 import { silverCurrent } from "./silver_current.ts";
 import { silverParts } from "./silver_parts.ts";
 import { silverRows } from "./silver_rows.ts";
 import { silverStatus } from "./silver_status.ts";
 import { tableName } from "./table_name.ts";
+import { timestampEnv } from "./timestamp_env.ts";
 
 /**
  * What must hold after a run, in the order in which it is told: a check comes after those whose
@@ -39,7 +48,16 @@ export const AFTER: readonly AnyCheck[] = [
 /** What must hold before a run, in the order in which it is told, as with {@linkcode AFTER}. */
 export const BEFORE: readonly AnyCheck[] = [
   // Manifests come first: judging them takes no time.
+  manifestsReadable,
+  imageDeps,
   tableName,
+  secretEscaping,
+  parquetVoidInCode,
+  timestampEnv,
+  quotaFit,
+  nodePool,
+  serviceAccount,
+  rbac,
   databaseLogin,
   lateWriters,
   lakeLogin,

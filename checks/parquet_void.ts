@@ -5,8 +5,9 @@ import { type Check, check, type Finding } from "./check.ts";
 import type { AnyLayer } from "./facts/layer.ts";
 import { publishAgain } from "./remedy.ts";
 import { countFooters, judgeFooters } from "./footers.ts";
+import { sparkType } from "./spark_type.ts";
 
-/** No column of either layer lacks a type. */
+/** No column of either layer lacks a type. Before a run, `parquetVoidInCode` judges job code. */
 export const parquetVoid: Check<"bronze" | "silver"> = check({
   id: "parquet-void",
   title: "every Parquet column has a type",
@@ -41,18 +42,4 @@ function untyped(fact: AnyLayer, contract: readonly Column[]): Finding[] {
         publishAgain(fact),
     };
   });
-}
-
-const SPARK_TYPES: Readonly<Record<string, string>> = {
-  "STRING": "string",
-  "INT32": "int",
-  "INT64": "bigint",
-  "TIMESTAMP(MICROS,UTC)": "timestamp",
-  "DECIMAL(20,8)": "decimal(20,8)",
-  "DECIMAL(10,4)": "decimal(10,4)",
-};
-
-function sparkType(name: string, contract: readonly Column[]): string {
-  const type = contract.find((column) => column.name === name)?.type;
-  return type === undefined ? "string" : SPARK_TYPES[type]!;
 }

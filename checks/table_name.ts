@@ -4,7 +4,9 @@ import { plural } from "../pipeline/progress.ts";
 import { type Check, check, type Finding } from "./check.ts";
 import type { DatabaseFact, DatabaseOpened } from "./facts/database.ts";
 import { naming } from "./naming.ts";
+import { judgeTableNames } from "./table_name_code.ts";
 import { whyNoDatabase } from "./unread.ts";
+import { treeOf } from "./workload/tree.ts";
 
 /** What one side of the condition looked at, and found. */
 interface Side {
@@ -16,18 +18,21 @@ interface Side {
  * The outbox is called `stop_events` wherever it is named, and the database has it under that name,
  * with the contract's columns.
  */
-export const tableName: Check<never, "database"> = check({
+export const tableName: Check<never, "manifests" | "database"> = check({
   id: "table-name",
   title: `the outbox is the table ${OUTBOX_TABLE}`,
   phase: "before",
   needs: [],
-  wants: ["database"],
-  run({ database }) {
+  wants: ["manifests", "database"],
+  run({ manifests, database }) {
     const sides: Side[] = [];
+    const inCode = manifests === undefined ? undefined : judgeTableNames(treeOf(manifests));
+    if (inCode !== undefined) sides.push(inCode);
     if (database?.opened) sides.push(inDatabase(database));
     const findings = sides.flatMap((side) => side.findings);
     // What the database would say is not known then, and database-login says why.
     if (findings.length === 0 && refused(database)) return { skip: whyNoDatabase };
+    if (sides.length === 0) return { nothing: "there is no job code that could name a table" };
     return { examined: sides.map(({ examined }) => examined).join("; "), findings };
   },
 });

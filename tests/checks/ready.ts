@@ -2,6 +2,7 @@ import { BEFORE } from "../../checks/catalog.ts";
 import type { Facts, Finding, Result } from "../../checks/check.ts";
 import type { DatabaseOpened } from "../../checks/facts/database.ts";
 import type { LakeOpened } from "../../checks/facts/lake.ts";
+import { gatherManifests } from "../../checks/facts/manifests.ts";
 import type { Refusal } from "../../checks/facts/refusal.ts";
 import { runChecks } from "../../checks/runner.ts";
 import { EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
@@ -13,7 +14,7 @@ import { onlyFindingsOf, type Told } from "./healthy.ts";
 // Everything is ready for a run. Tests break one thing of it at a time.
 
 /** The facts that the checks before a run read. */
-export type ReadyFacts = Pick<Facts, "database" | "lake">;
+export type ReadyFacts = Pick<Facts, "manifests" | "database" | "lake">;
 
 export const TABLE: OutboxTable = {
   ...{ name: "stop_events", readable: true, user: "robson", database: "rbsdb", encoding: "UTF8" },
@@ -47,7 +48,12 @@ export const LAKE: LakeOpened = {
   ],
 };
 
-export const READY: ReadyFacts = { database: DATABASE, lake: LAKE };
+/** Our own. */
+export const MANIFESTS = await gatherManifests(
+  new URL("../../manifests", import.meta.url).pathname,
+);
+
+export const READY: ReadyFacts = { manifests: MANIFESTS, database: DATABASE, lake: LAKE };
 
 /** An answer that lets nobody in. */
 export const REFUSED: Refusal = {
@@ -70,6 +76,7 @@ export function withHolders(...holders: Holder[]): ReadyFacts {
 /** Runs the whole catalog over facts. */
 export function judgeReady(given: ReadyFacts): Promise<Result[]> {
   return runChecks(BEFORE, {
+    manifests: () => Promise.resolve(given.manifests),
     database: () => Promise.resolve(given.database),
     lake: () => Promise.resolve(given.lake),
   }, { timeoutMs: 10_000 });

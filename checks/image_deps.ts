@@ -1,0 +1,100 @@
+import { plural } from "../pipeline/progress.ts";
+import { type Check, check, type Finding } from "./check.ts";
+import { judgeDockerfile } from "./image/jars.ts";
+import { isPlainSpark, parseImage, whyUnpinned } from "./image/reference.ts";
+import { jobsOf, type Workload } from "./workload/containers.ts";
+import { settingsIn, settingsOf, type SparkSetting } from "./workload/spark_settings.ts";
+import { type Judged, outcomeOf, placeOf, type Tree, treeOf } from "./workload/tree.ts";
+
+/** Jobs run on an image of ours that is pinned and has every jar in it: nothing is downloaded. */
+export const imageDeps: Check<"manifests"> = check({
+  id: "image-deps",
+  title: "jobs find all they need in their image",
+  phase: "before",
+  needs: ["manifests"],
+  run: ({ manifests }) =>
+    outcomeOf(judgeImages(treeOf(manifests)), "there is neither a job nor a Dockerfile of Spark"),
+});
+
+const IMAGE = "ghcr.io/ldamasio/rbs-spark:3.5.8-phase1";
+
+/**
+ * Judges whether jobs find all they need in their image.
+ *
+ * @returns undefined where there is neither a job nor a Dockerfile of Spark
+ */
+export function judgeImages({ objects, code }: Tree): Judged | undefined {
+  const jobs = jobsOf(objects);
+  const dockerfiles = code.filter(({ language }) => language === "dockerfile")
+    .flatMap((each) => {
+      const findings = judgeDockerfile(each);
+      return findings === undefined ? [] : [findings];
+    });
+  if (jobs.length + dockerfiles.length === 0) return undefined;
+  const settings = [...jobs.flatMap(settingsOf), ...code.flatMap(settingsIn)];
+  return {
+    examined: `the images of ${plural(jobs.length, "job")}, ${
+      plural(dockerfiles.length, "Dockerfile")
+    }, ${plural(settings.length, "setting")} of Spark`,
+    findings: [
+      ...jobs.flatMap(images),
+      ...once(settings.flatMap(downloads)),
+      ...dockerfiles.flat(),
+    ],
+  };
+}
+
+function images({ object, containers }: Workload): Finding[] {
+  return containers.flatMap(({ image, path }): Finding[] => {
+    const place = placeOf(object, `${path}.image`);
+    const reference = parseImage(image);
+    if (image === "") {
+      return [{
+        ...{ severity: "fail", ...place, problem: "the container has no image" },
+        fix: `Set it: image: ${IMAGE}`,
+      }];
+    }
+    if (isPlainSpark(reference)) {
+      return [{
+        severity: "fail",
+        ...place,
+        problem: `${image} is plain Spark`,
+        why: "it lacks hadoop-aws, the AWS SDK and the PostgreSQL driver, and the job's pod may " +
+          "not download them",
+        fix: `Build manifests/image and use what it makes: image: ${IMAGE}`,
+      }];
+    }
+    const unpinned = whyUnpinned(reference);
+    return unpinned === undefined ? [] : [{
+      severity: "fail",
+      ...place,
+      problem: `nobody knows what ${image} will be: ${unpinned}`,
+      why: "a node that pulls it anew runs something else than the one before",
+      fix: `Pin a release or a digest, as in image: ${IMAGE}`,
+    }];
+  });
+}
+
+/** Settings with which Spark resolves jars from a repository while a job starts. */
+const RESOLVING = ["spark.jars.packages", "spark.jars.ivy", "spark.jars.ivySettings"];
+
+function downloads({ key, value, place }: SparkSetting): Finding[] {
+  const remote = /^(https?|ftp|ivy):/.test(value) && /^spark\.(jars|files|archives)$/.test(key);
+  const resolves = RESOLVING.includes(key) || key === "spark.jars.repositories";
+  if (!remote && !resolves || value === "") return [];
+  return [{
+    severity: "fail",
+    ...place,
+    problem: `${key} makes the job download jars when it starts (${value})`,
+    why: "the job's pod may talk to DNS, Postgres, the Kubernetes API and the lake only, so the " +
+      "download hangs until it is given up",
+    fix: "Remove it, and bake the jars into the image: manifests/image/Dockerfile",
+  }];
+}
+
+/** A script in an object is both part of the object and a text of its own. */
+function once(findings: readonly Finding[]): Finding[] {
+  const same = (a: Finding, b: Finding) =>
+    a.object === b.object && a.problem === b.problem && a.file === b.file;
+  return findings.filter((each, i) => findings.findIndex((other) => same(each, other)) === i);
+}

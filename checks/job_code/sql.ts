@@ -1,0 +1,65 @@
+import { blank } from "./code.ts";
+
+/** SQL without its comments and without what its strings say, as long as before. */
+export function readSql(text: string): string {
+  return text.replace(
+    /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|'(?:[^'\\]|''|\\.)*'/g,
+    (found) => found.startsWith("'") ? `'${blank(found.slice(1, -1))}'` : blank(found),
+  );
+}
+
+/** A name that follows a keyword such as FROM. */
+export interface TableMention {
+  /** Where it begins in the text. */
+  readonly offset: number;
+  /** The name as it stands there, quotes and schema included. */
+  readonly text: string;
+}
+
+const TABLE =
+  /\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+((?:["`]?[\w$]+["`]?\s*\.\s*)*["`]?[\w$]+["`]?)/gi;
+
+/** The tables that a statement reads or writes, those that it makes itself left out. */
+export function tablesOf(text: string): TableMention[] {
+  const sql = readSql(text);
+  const own = new Set(
+    [...sql.matchAll(/(?:\bWITH(?:\s+RECURSIVE)?|,)\s*(\w+)\s+AS\s*\(/gi)].map(([, name]) => name),
+  );
+  return [...sql.matchAll(TABLE)]
+    .map(({ 0: whole, 1: name, index }) => (
+      { offset: index + whole.length - name!.length, text: name! }
+    ))
+    .filter(({ text }) => !own.has(text));
+}
+
+/** Words that can stand after NULL without being the name of a column. */
+const NO_NAME = new Set([
+  ...["and", "or", "from", "end", "then", "when", "else", "is", "in", "union", "limit", "order"],
+  ...["where", "group", "having", "not", "on", "using", "nulls", "except", "intersect", "for"],
+  ...["default", "primary", "unique", "references", "check", "comment", "like", "between"],
+]);
+
+/** Where SQL makes a column of a NULL that has no type. */
+export function untypedNulls(text: string): { offset: number; name: string | undefined }[] {
+  const sql = readSql(text);
+  const named =
+    /(?:(\bSELECT|\bDISTINCT|\bALL|,|^)\s*)(\(\s*)?\bNULL\b\s*(?:\)\s*)?(?:(AS)\s+)?["`]?(\w+)["`]?/gi;
+  const columns = [...sql.matchAll(named)].flatMap(
+    ({ 0: whole, 1: before, 3: as, 4: name, index }) => {
+      if (as === undefined && (NO_NAME.has(name!.toLowerCase()) || before === "")) return [];
+      if (before === "" && index !== 0) return [];
+      if (as !== undefined && !selects(sql, before!)) return [];
+      return [{ offset: index + whole.search(/\bNULL\b/i), name }];
+    },
+  );
+  const voids = /\b(?:TRY_)?CAST\s*\(\s*NULL\s+AS\s+(?:void|null)\s*\)(?:\s+AS\s+["`]?(\w+))?/gi;
+  return [
+    ...columns,
+    ...[...sql.matchAll(voids)].map(({ 1: name, index }) => ({ offset: index, name })),
+  ].sort((a, b) => a.offset - b.offset);
+}
+
+/** Prose has `, null as …` too. */
+function selects(sql: string, before: string): boolean {
+  return before === "" || /\bSELECT\b/i.test(sql) || /^\s*NULL\b/i.test(sql);
+}

@@ -1,0 +1,50 @@
+/** A right that Spark uses. */
+export interface Need {
+  /** What on, all of the core API group. */
+  readonly resource: string;
+  /** What it does. */
+  readonly verbs: readonly string[];
+  /** What goes wrong without it. */
+  readonly why: string;
+}
+
+const EXECUTORS = "the driver makes and watches its executors' pods";
+const TIDYING = "the driver tidies up by label when it ends, and else leaves an error in the log";
+
+/** What Spark 3.5's driver does in its namespace where the Job's own pod is the driver. */
+export const CLIENT_NEEDS: readonly Need[] = [
+  {
+    resource: "pods",
+    verbs: ["create", "get", "list", "watch", "delete", "deletecollection"],
+    why: EXECUTORS,
+  },
+  {
+    resource: "configmaps",
+    verbs: ["create", "deletecollection"],
+    why: "the driver hands its settings to executors in a ConfigMap, and removes it at the end",
+  },
+  { resource: "services", verbs: ["deletecollection"], why: TIDYING },
+  { resource: "persistentvolumeclaims", verbs: ["list", "deletecollection"], why: TIDYING },
+];
+
+/** The same where spark-submit makes a driver's pod first, with a service in front of it. */
+export const CLUSTER_NEEDS: readonly Need[] = CLIENT_NEEDS.map((need) =>
+  need.resource === "services" || need.resource === "configmaps"
+    ? { ...need, verbs: ["create", "get", ...need.verbs.filter((verb) => verb !== "create")] }
+    : need
+);
+
+const VERBS = [
+  ...["create", "get", "list", "watch", "delete", "deletecollection", "update", "patch"],
+];
+
+/** All that Spark could have use for, whatever it is told to do. */
+export const USEFUL: Readonly<Record<string, readonly string[]>> = {
+  pods: VERBS,
+  "pods/log": ["get", "list", "watch"],
+  "pods/status": ["get", "list", "watch"],
+  services: VERBS,
+  configmaps: VERBS,
+  persistentvolumeclaims: VERBS,
+  events: ["get", "list", "watch", "create", "patch"],
+};

@@ -1,0 +1,84 @@
+import type { ManifestObject } from "../facts/manifests.ts";
+import { isFields } from "../network_policy/fields.ts";
+import { listOf, textOf } from "../workload/containers.ts";
+import { namespaceOf, ofKind } from "../workload/tree.ts";
+
+/** A rule that applies to a service account. */
+export interface AppliedRule {
+  /** The Role or ClusterRole. */
+  readonly role: ManifestObject;
+  /** Where the rule stands in it. */
+  readonly path: string;
+  /** API groups; the core one is empty. */
+  readonly groups: readonly string[];
+  /** Resources, as in `pods` or `pods/log`. */
+  readonly resources: readonly string[];
+  /** Verbs. */
+  readonly verbs: readonly string[];
+  /** The only names that it is for; empty for all. */
+  readonly names: readonly string[];
+}
+
+/** A binding of a service account. */
+export interface Binding {
+  /** The RoleBinding or ClusterRoleBinding. */
+  readonly object: ManifestObject;
+  /** Kind and name of the role, as in `Role spark-jobs`. */
+  readonly role: string;
+  /** The rules of that role; undefined where it is not in the manifests. */
+  readonly rules: readonly AppliedRule[] | undefined;
+}
+
+/** The bindings that give a service account rights in its own namespace. */
+export function bindingsOf(
+  objects: readonly ManifestObject[],
+  account: { readonly name: string; readonly namespace: string },
+): Binding[] {
+  const all = [
+    ...ofKind(objects, "RoleBinding", account.namespace),
+    ...ofKind(objects, "ClusterRoleBinding"),
+  ];
+  return all.filter(({ value }) => listOf(value.subjects).some((each) => names(each, account)))
+    .map((object) => {
+      const ref = isFields(object.value.roleRef) ? object.value.roleRef : {};
+      const [kind, name] = [textOf(ref.kind) ?? "", textOf(ref.name) ?? ""];
+      const role = objects.find((each) =>
+        each.kind === kind && each.name === name &&
+        (kind !== "Role" || namespaceOf(each) === namespaceOf(object))
+      );
+      return { object, role: `${kind} ${name}`, rules: role && rulesOf(role) };
+    });
+}
+
+function names(
+  { kind, name, namespace }: Readonly<Record<string, unknown>>,
+  account: { readonly name: string; readonly namespace: string },
+): boolean {
+  if (kind === "ServiceAccount") return name === account.name && namespace === account.namespace;
+  if (kind === "User") return name === `system:serviceaccount:${account.namespace}:${account.name}`;
+  return kind === "Group" &&
+    (name === "system:serviceaccounts" || name === "system:authenticated" ||
+      name === `system:serviceaccounts:${account.namespace}`);
+}
+
+function rulesOf(role: ManifestObject): AppliedRule[] {
+  return listOf(role.value.rules).map((rule, i) => ({
+    role,
+    path: `rules[${i}]`,
+    groups: texts(rule.apiGroups),
+    resources: texts(rule.resources),
+    verbs: texts(rule.verbs),
+    names: texts(rule.resourceNames),
+  }));
+}
+
+function texts(value: unknown): string[] {
+  return Array.isArray(value) ? value.map((each) => textOf(each) ?? "") : [];
+}
+
+/** Whether a rule allows a verb on all objects of a resource of the core group. */
+export function allows(rule: AppliedRule, resource: string, verb: string): boolean {
+  const has = (list: readonly string[], each: string) => list.includes(each) || list.includes("*");
+  return rule.names.length === 0 && has(rule.groups, "") && has(rule.resources, resource) &&
+    has(rule.verbs, verb);
+}

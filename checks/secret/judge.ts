@@ -1,0 +1,96 @@
+import type { Finding } from "../check.ts";
+import type { ManifestObject } from "../facts/manifests.ts";
+import { isFields } from "../network_policy/fields.ts";
+import { textOf } from "../workload/containers.ts";
+import { placeOf } from "../workload/tree.ts";
+import { decode, isEncodedText, type Trouble, troubleIn } from "./shape.ts";
+
+/** Judges the values of a Secret. Of a type that tools fill, only what jobs read of it matters. */
+export function judgeSecret(object: ManifestObject): Finding[] {
+  const { data, stringData, type } = object.value;
+  if (textOf(type) !== undefined && type !== "Opaque" && type !== "kubernetes.io/basic-auth") {
+    return [];
+  }
+  const plain = entriesOf(stringData).flatMap(([key, value]) =>
+    typeof value === "string" ? found(object, `stringData.${key}`, plainTrouble(value)) : found(
+      object,
+      `stringData.${key}`,
+      {
+        problem: value === null ? "is empty" : "is no text for YAML, so the API server refuses it",
+        fix: "Put it in quotes.",
+      },
+    )
+  );
+  const sound: string[] = [];
+  const encoded = entriesOf(data).flatMap(([key, value]) => {
+    const trouble = encodedTrouble(value);
+    if (trouble === undefined) sound.push(key);
+    return found(object, `data.${key}`, trouble);
+  });
+  return [...plain, ...encoded, ...(sound.length > 0 ? [inData(object, sound)] : [])];
+}
+
+function entriesOf(value: unknown): [string, unknown][] {
+  return isFields(value) ? Object.entries(value) : [];
+}
+
+function plainTrouble(value: string): Trouble | undefined {
+  const trouble = troubleIn(value);
+  if (trouble !== undefined || !isEncodedText(value)) return trouble;
+  return {
+    problem: "is base64, and stringData takes the text itself: it would be encoded twice",
+    fix: "Write the text, without encoding it.",
+  };
+}
+
+function encodedTrouble(value: unknown): Trouble | undefined {
+  const text = typeof value === "string" ? decode(value.trim()) : undefined;
+  if (text === undefined) {
+    return {
+      problem: "is no base64, so the API server refuses it",
+      fix: "Move it to stringData, as it is.",
+    };
+  }
+  const trouble = troubleIn(text);
+  if (trouble !== undefined) {
+    const fix = `Move it to stringData. ${trouble.fix}`;
+    return { problem: `${trouble.problem}, once it is decoded`, fix };
+  }
+  if (!isEncodedText(text)) return undefined;
+  return {
+    problem: "is encoded twice: decoded, it is base64 again",
+    fix: "Move it to stringData, as the text itself.",
+  };
+}
+
+function found(object: ManifestObject, field: string, trouble: Trouble | undefined): Finding[] {
+  if (trouble === undefined) return [];
+  return [{
+    severity: "fail",
+    ...placeOf(object, field),
+    problem: `the value ${trouble.problem}`,
+    why: "a job gets the value exactly as it is here, and the login fails with it",
+    fix: trouble.fix,
+  }];
+}
+
+function inData(object: ManifestObject, keys: readonly string[]): Finding {
+  const { name, namespace } = object;
+  const literals = keys.map((key) => `--from-literal=${key}="$${variable(key)}"`).join(" ");
+  return {
+    severity: "fail",
+    ...placeOf(object, "data"),
+    problem: `${keys.join(", ")} ${keys.length === 1 ? "is" : "are"} in data, not in stringData`,
+    why:
+      "whoever encodes a value by hand encodes its shell's escapes and line breaks as well, and " +
+      "nobody can see them",
+    fix: `Move them to stringData as plain text, or make it of variables: kubectl ` +
+      `${
+        namespace === undefined ? "" : `-n ${namespace} `
+      }create secret generic ${name} ${literals}`,
+  };
+}
+
+function variable(key: string): string {
+  return key.toUpperCase().replace(/\W/g, "_");
+}

@@ -1,0 +1,116 @@
+import type { Finding } from "../check.ts";
+import { type ManifestObject, objectId } from "../facts/manifests.ts";
+import { type Fields, isFields } from "../network_policy/fields.ts";
+import { type Container, listOf, textOf, type Workload } from "../workload/containers.ts";
+import { namespaceOf, ofKind, placeOf } from "../workload/tree.ts";
+
+/** A key of a Secret that a workload reads. */
+export interface SecretRead {
+  /** The Secret's name. */
+  readonly secret: string;
+  /** The key; undefined where all of them are read. */
+  readonly key: string | undefined;
+  /** Where that stands in the workload. */
+  readonly path: string;
+  /** Whether the pods start without it. */
+  readonly optional: boolean;
+}
+
+/** What of Secrets a workload's pods read. */
+export function secretReadsOf({ spec, specPath, containers }: Workload): SecretRead[] {
+  const volumes = listOf(spec.volumes).flatMap((volume, i) => {
+    const path = `${specPath}.volumes[${i}]`;
+    const projected = isFields(volume.projected) ? listOf(volume.projected.sources) : [];
+    return [
+      ...ofVolume(volume.secret, "secretName", `${path}.secret`),
+      ...projected.flatMap(({ secret }, j) =>
+        ofVolume(secret, "name", `${path}.projected.sources[${j}].secret`)
+      ),
+    ];
+  });
+  return [...containers.flatMap(ofContainer), ...volumes];
+}
+
+function ofContainer({ env, fields, path }: Container): SecretRead[] {
+  const single = env.flatMap((variable) =>
+    reference(variable.valueFrom?.secretKeyRef, `${variable.path}.valueFrom.secretKeyRef`)
+  );
+  const whole = listOf(fields.envFrom).flatMap(({ secretRef }, i) =>
+    reference(secretRef, `${path}.envFrom[${i}].secretRef`)
+  );
+  return [...single, ...whole];
+}
+
+function reference(value: unknown, path: string): SecretRead[] {
+  if (!isFields(value)) return [];
+  return [read(textOf(value.name), textOf(value.key), path, value)];
+}
+
+function ofVolume(value: unknown, nameField: string, path: string): SecretRead[] {
+  if (!isFields(value)) return [];
+  const items = listOf(value.items);
+  const name = textOf(value[nameField]);
+  if (items.length === 0) return [read(name, undefined, path, value)];
+  return items.map((item, i) => read(name, textOf(item.key), `${path}.items[${i}]`, value));
+}
+
+function read(
+  name: string | undefined,
+  key: string | undefined,
+  path: string,
+  { optional }: Fields,
+) {
+  return { secret: name ?? "", key, path, optional: optional === true };
+}
+
+/** The keys of a Secret. */
+export function keysOf({ value: { data, stringData } }: ManifestObject): string[] {
+  return [data, stringData].flatMap((each) => isFields(each) ? Object.keys(each) : []);
+}
+
+/** Judges whether what a workload reads is in the Secrets of the manifests. */
+export function judgeReads(
+  workload: Workload,
+  objects: readonly ManifestObject[],
+): { readonly findings: Finding[]; readonly unknown: string[] } {
+  const namespace = namespaceOf(workload.object);
+  const findings: Finding[] = [];
+  const unknown = new Set<string>();
+  for (const { secret: name, key, path, optional } of secretReadsOf(workload)) {
+    if (optional) continue;
+    const all = ofKind(objects, "Secret").filter((each) => each.name === name);
+    const secret = all.find((each) => namespaceOf(each) === namespace);
+    const place = placeOf(workload.object, path);
+    if (secret === undefined && all.length > 0) findings.push(elsewhere(place, all[0]!, namespace));
+    else if (secret === undefined) unknown.add(`${namespace}/${name}`);
+    else if (key !== undefined && !keysOf(secret).includes(key)) {
+      findings.push(noKey(place, secret, key));
+    }
+  }
+  return { findings, unknown: [...unknown] };
+}
+
+function elsewhere(
+  place: ReturnType<typeof placeOf>,
+  secret: ManifestObject,
+  namespace: string,
+): Finding {
+  return {
+    severity: "fail",
+    ...place,
+    problem: `${objectId(secret)} is in another namespace than the pods that read it`,
+    why: "a pod can read the Secrets of its own namespace only, and waits for ever",
+    fix: `Set its namespace: metadata.namespace: ${namespace}`,
+  };
+}
+
+function noKey(place: ReturnType<typeof placeOf>, secret: ManifestObject, key: string): Finding {
+  const keys = keysOf(secret);
+  return {
+    severity: "fail",
+    ...place,
+    problem: `${objectId(secret)} has no key ${key}; it has ${keys.join(", ") || "none"}`,
+    why: "the pod stays in CreateContainerConfigError, or in ContainerCreating",
+    fix: `Add ${key} to its stringData, or read a key that is there.`,
+  };
+}

@@ -1,0 +1,71 @@
+import { plural } from "../pipeline/progress.ts";
+import { type Check, check, type Finding } from "./check.ts";
+import { placeIn } from "./job_code/code.ts";
+import { codeRunBy } from "./job_code/run_by.ts";
+import { variablesReadBy } from "./job_code/environment.ts";
+import { naming } from "./naming.ts";
+import { judgeSecret } from "./secret/judge.ts";
+import { judgeReads } from "./secret/reads.ts";
+import { givenTo, isSetByNobody } from "./secret/variables.ts";
+import { jobsOf, type Workload, workloadsOf } from "./workload/containers.ts";
+import { type Judged, ofKind, outcomeOf, placeOf, type Tree, treeOf } from "./workload/tree.ts";
+
+/** Secrets hold what was meant, and jobs get every key and variable that they read. */
+export const secretEscaping: Check<"manifests"> = check({
+  id: "secret-escaping",
+  title: "secrets are as the jobs need them",
+  phase: "before",
+  needs: ["manifests"],
+  run: ({ manifests }) =>
+    outcomeOf(judgeSecrets(treeOf(manifests)), "there is neither a Secret nor a workload"),
+});
+
+/**
+ * Judges the values of Secrets by their shape, and whether jobs get the keys and variables that they
+ * read.
+ *
+ * @returns undefined where there is neither a Secret nor a workload
+ */
+export function judgeSecrets(tree: Tree): Judged | undefined {
+  const { objects } = tree;
+  const secrets = ofKind(objects, "Secret");
+  const workloads = workloadsOf(objects);
+  const jobs = jobsOf(objects);
+  if (secrets.length + workloads.length === 0) return undefined;
+  const reads = workloads.map((each) => judgeReads(each, objects));
+  const unknown = [...new Set(reads.flatMap((each) => each.unknown))];
+  const elsewhere = unknown.length === 0
+    ? ""
+    : `; not in the manifests, so not judged: ${naming(unknown)}`;
+  return {
+    examined: `${plural(secrets.length, "Secret")}, the keys and variables that ${
+      plural(jobs.length, "job")
+    } read${elsewhere}`,
+    findings: [
+      ...secrets.flatMap(judgeSecret),
+      ...reads.flatMap(({ findings }) => findings),
+      ...jobs.flatMap((job) => unsetVariables(job, tree)),
+    ],
+  };
+}
+
+function unsetVariables(job: Workload, { objects, code }: Tree): Finding[] {
+  const given = givenTo(job, objects, code);
+  const missing = new Map<string, string>();
+  for (const source of codeRunBy(job, code)) {
+    const reads = variablesReadBy(source);
+    for (const { name, offset, optional } of reads) {
+      if (optional || missing.has(name) || !isSetByNobody(name, given)) continue;
+      const { object, line } = placeIn(source, offset);
+      missing.set(name, line === undefined ? object : `${object}, line ${line}`);
+    }
+  }
+  const env = `${job.containers.find(({ passing }) => !passing)?.path ?? job.specPath}.env`;
+  return [...missing].map(([name, place]): Finding => ({
+    severity: "fail",
+    ...placeOf(job.object, env),
+    problem: `nothing sets ${name}, which the job's code reads without a default (${place})`,
+    why: "the job stops when it gets there",
+    fix: `Add: - {name: ${name}, valueFrom: {secretKeyRef: {name: <secret>, key: ${name}}}}`,
+  }));
+}

@@ -1,0 +1,62 @@
+/** Billionths, the finest that Kubernetes counts in. */
+const UNIT = 1_000_000_000n;
+
+const BINARY = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+const DECIMAL = new Map<string, number>([
+  ...[["n", -9], ["u", -6], ["m", -3], ["", 0], ["k", 3], ["M", 6]] as const,
+  ...[["G", 9], ["T", 12], ["P", 15], ["E", 18]] as const,
+]);
+
+/**
+ * Reads a quantity such as `500m`, `1.5Gi` or `2e3`, exactly.
+ *
+ * @returns billionths, rounded up as Kubernetes does; undefined where it is none
+ */
+export function parseQuantity(value: unknown): bigint | undefined {
+  if (typeof value !== "string" && typeof value !== "number") return undefined;
+  const found = /^([+-]?)(\d{0,30})(?:\.(\d{0,30}))?([A-Za-z]*|[eE][+-]?\d{1,2})$/
+    .exec(String(value));
+  if (found === null) return undefined;
+  const [, sign, whole = "", fraction = "", suffix = ""] = found;
+  if (whole + fraction === "") return undefined;
+  const scale = scaleOf(suffix);
+  if (scale === undefined) return undefined;
+  const digits = BigInt(whole + fraction) * scale.times * UNIT;
+  const amount = roundedUp(digits, 10n ** BigInt(fraction.length) * scale.over);
+  return sign === "-" ? -amount : amount;
+}
+
+/** An amount as people write it: cores with `m`, memory in `Mi` or `Gi`. */
+export function formatQuantity(amount: bigint, resource: string): string {
+  if (/memory|storage/.test(resource)) {
+    for (const [suffix, bits] of [["Gi", 30n], ["Mi", 20n], ["Ki", 10n]] as const) {
+      if (amount !== 0n && amount % (UNIT << bits) === 0n) {
+        return `${amount / (UNIT << bits)}${suffix}`;
+      }
+    }
+    const mebi = UNIT << 20n;
+    return amount % UNIT === 0n && amount < mebi
+      ? `${amount / UNIT}`
+      : `${Number(amount * 10n / mebi) / 10}Mi`;
+  }
+  if (amount % UNIT === 0n) return `${amount / UNIT}`;
+  return `${roundedUp(amount, UNIT / 1000n)}m`;
+}
+
+/** Mebibytes as a quantity. */
+export function mebibytes(count: bigint): bigint {
+  return count * (UNIT << 20n);
+}
+
+function scaleOf(suffix: string): { times: bigint; over: bigint } | undefined {
+  const power = BINARY.indexOf(suffix);
+  if (power >= 0) return { times: 1n << BigInt(10 * (power + 1)), over: 1n };
+  const exponent = /^[eE][+-]?\d/.test(suffix) ? Number(suffix.slice(1)) : DECIMAL.get(suffix);
+  if (exponent === undefined) return undefined;
+  const scale = 10n ** BigInt(Math.abs(exponent));
+  return exponent < 0 ? { times: 1n, over: scale } : { times: scale, over: 1n };
+}
+
+function roundedUp(amount: bigint, by: bigint): bigint {
+  return (amount + by - 1n) / by;
+}

@@ -1,0 +1,84 @@
+import type { Finding, Outcome } from "../check.ts";
+import { lineOf, type ManifestObject, type ManifestsFact, objectId } from "../facts/manifests.ts";
+import type { Code } from "../job_code/code.ts";
+
+/** What the checks of manifests and job code look at. */
+export interface Tree {
+  /** The objects, with their files relative to the working directory. */
+  readonly objects: readonly ManifestObject[];
+  /** The texts that jobs run or are configured by. */
+  readonly code: readonly Code[];
+}
+
+/** What a check's judgement of a tree is worth. */
+export interface Judged {
+  /** What was looked at. */
+  readonly examined: string;
+  /** What is wrong with it. */
+  readonly findings: readonly Finding[];
+}
+
+const known = new WeakMap<ManifestsFact, Tree>();
+
+/**
+ * A fact about manifests as a tree: files relative to the working directory, and every script with
+ * the line that its first line is on.
+ */
+export function treeOf(fact: ManifestsFact): Tree {
+  const tree = known.get(fact) ?? readTree(fact);
+  known.set(fact, tree);
+  return tree;
+}
+
+function readTree({ directory, objects, scripts }: ManifestsFact): Tree {
+  return {
+    objects: objects.map((each) => ({ ...each, file: pathOf(directory, each.file) })),
+    code: scripts.map(({ file, line, object, path, language, text }): Code => ({
+      language: language === "text" ? "conf" : language,
+      file: pathOf(directory, file),
+      line,
+      ...(object === undefined ? {} : { object }),
+      ...(path === undefined ? {} : { field: path }),
+      text,
+    })),
+  };
+}
+
+/** Where a file of a directory is, seen from the working directory. */
+export function pathOf(directory: string, file: string): string {
+  return `${directory.replace(/\/+$/, "")}/${file}`;
+}
+
+/** The part of a finding that says which field of which object it is about. */
+export function placeOf(
+  object: ManifestObject,
+  field: string,
+): Pick<Finding, "object" | "field" | "file" | "line"> {
+  return {
+    object: objectId(object),
+    ...(field === "" ? {} : { field }),
+    file: object.file,
+    line: lineOf(object, field),
+  };
+}
+
+/** The namespace that an object ends up in. */
+export function namespaceOf({ namespace }: ManifestObject): string {
+  return namespace ?? "default";
+}
+
+/** The objects of one kind in a namespace. */
+export function ofKind(
+  objects: readonly ManifestObject[],
+  kind: string,
+  namespace?: string,
+): ManifestObject[] {
+  return objects.filter((object) =>
+    object.kind === kind && (namespace === undefined || namespaceOf(object) === namespace)
+  );
+}
+
+/** A judgement as a check's outcome. */
+export function outcomeOf(judged: Judged | undefined, nothing: string): Outcome {
+  return judged ?? { nothing };
+}
