@@ -1,5 +1,5 @@
 import { formatAddress } from "./address.ts";
-import { type Decision, ends, type Verdict } from "./evaluate.ts";
+import { type Decision, ends } from "./evaluate.ts";
 import { meaningPorts, means } from "./match.ts";
 import {
   type Cluster,
@@ -88,11 +88,6 @@ export function missesOf(cluster: Cluster, flow: Flow, decision: Decision): Miss
       why: [...missingPeer(cluster, policy, rule, other), ...missingPort(rule, flow)],
     }))
   );
-}
-
-/** Both ends of a verdict, the deciding one first where only one denies. */
-export function decisions({ egress, ingress }: Verdict): readonly [Decision, Decision] {
-  return egress.allowed && !ingress.allowed ? [ingress, egress] : [egress, ingress];
 }
 
 /** Why a peer does not mean somebody, in words that name the deciding label or block. */

@@ -82,6 +82,10 @@ function readExpression(value: unknown, path: string, report: Report): Requireme
   const valuesPath = child(path, "values");
   const values = readList(fields.values, valuesPath, report)
     .map((each, i) => readText(each ?? "", `${valuesPath}[${i}]`, report) ?? "");
+  for (const [i, value] of values.entries()) {
+    const wrongOne = wrongLabelValue(value);
+    if (wrongOne !== undefined) report(`${valuesPath}[${i}]`, wrongOne);
+  }
   const text = readText(fields.operator, child(path, "operator"), report) ?? "";
   const operator = OPERATORS.find((each) => each === text);
   if (operator === undefined) {
@@ -89,7 +93,9 @@ function readExpression(value: unknown, path: string, report: Report): Requireme
     report(child(path, "operator"), problem);
     return undefined;
   }
-  checkValues(operator, values, valuesPath, report);
+  const isList = fields.values === undefined || fields.values === null ||
+    Array.isArray(fields.values);
+  if (isList) checkValues(operator, values, valuesPath, report);
   return { path, key, operator, values };
 }
 
@@ -102,8 +108,4 @@ function checkValues(
   const wanted = operator === "In" || operator === "NotIn";
   if (wanted && values.length === 0) report(path, `${operator} needs at least one value`);
   if (!wanted && values.length > 0) report(path, `${operator} takes no values`);
-  for (const [i, value] of values.entries()) {
-    const wrong = wrongLabelValue(value);
-    if (wanted && wrong !== undefined) report(`${path}[${i}]`, wrong);
-  }
 }

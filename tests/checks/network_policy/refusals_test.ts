@@ -1,0 +1,238 @@
+import { readCluster } from "../../../checks/network_policy/cluster.ts";
+import { readPolicy } from "../../../checks/network_policy/read_policy.ts";
+import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
+
+type Case = readonly [what: string, spec: unknown, path: string, says: string];
+
+const egress = (...to: unknown[]) => ({ egress: [{ to }] });
+const block = (cidr: unknown, ...except: unknown[]) => egress({ ipBlock: { cidr, except } });
+const port = (...ports: unknown[]) => ({ ingress: [{ ports }] });
+const expression = (each: unknown) => ({ podSelector: { matchExpressions: [each] } });
+
+const TO = "spec.egress[0].to[0]";
+const PORT = "spec.ingress[0].ports[0]";
+const EXPRESSION = "spec.podSelector.matchExpressions[0]";
+const ALL = { podSelector: {} };
+
+const CASES: readonly Case[] = [
+  [
+    "ipBlock with a selector",
+    egress(ALL, { ...ALL, ipBlock: { cidr: "10.0.0.0/8" } }),
+    "spec.egress[0].to[1]",
+    "together",
+  ],
+  ["a peer that names nobody", egress({}), TO, "names nobody"],
+  ["a null peer", egress(null), TO, "names nobody"],
+  ["a peer that is a list", egress([]), TO, "object"],
+  ["no cidr", egress({ ipBlock: {} }), `${TO}.ipBlock.cidr`, "missing"],
+  ["an address for a cidr", block("10.0.0.1"), `${TO}.ipBlock.cidr`, "no block"],
+  ["a prefix that is too long", block("10.0.0.0/33"), `${TO}.ipBlock.cidr`, "no block"],
+  ["an IPv6 prefix that is too long", block("::/129"), `${TO}.ipBlock.cidr`, "no block"],
+  ["leading zeros in a cidr", block("010.0.0.0/8"), `${TO}.ipBlock.cidr`, "no block"],
+  ["IPv4 in IPv6", block("::ffff:10.0.0.0/104"), `${TO}.ipBlock.cidr`, "no block"],
+  ["a number for a cidr", block(10), `${TO}.ipBlock.cidr`, "a text"],
+  [
+    "except outside of cidr",
+    block("10.0.0.0/8", "10.1.0.0/16", "11.0.0.0/16"),
+    `${TO}.ipBlock.except[1]`,
+    "within",
+  ],
+  [
+    "except as large as cidr",
+    block("10.0.0.0/8", "10.0.0.0/8"),
+    `${TO}.ipBlock.except[0]`,
+    "within",
+  ],
+  [
+    "except of the other family",
+    block("0.0.0.0/0", "::1/128"),
+    `${TO}.ipBlock.except[0]`,
+    "within",
+  ],
+  [
+    "a text for except",
+    egress({ ipBlock: { cidr: "0.0.0.0/0", except: "10.0.0.0/8" } }),
+    `${TO}.ipBlock.except`,
+    "a list",
+  ],
+  ["endPort without port", port({ endPort: 90 }), `${PORT}.endPort`, "without port"],
+  [
+    "endPort with a named port",
+    port({ port: "web", endPort: 90 }),
+    `${PORT}.endPort`,
+    "named port",
+  ],
+  ["endPort smaller than port", port({ port: 90, endPort: 80 }), `${PORT}.endPort`, "smaller"],
+  ["endPort above all ports", port({ port: 90, endPort: 65536 }), `${PORT}.endPort`, "no port"],
+  ["port 0", port({ port: 0 }), `${PORT}.port`, "no port"],
+  ["port 65536", port({ port: 65536 }), `${PORT}.port`, "no port"],
+  ["half a port", port({ port: 80.5 }), `${PORT}.port`, "whole number"],
+  ["a port that is true", port({ port: true }), `${PORT}.port`, "is true"],
+  ["a number in quotes", port({ port: "80" }), `${PORT}.port`, "without quotes"],
+  ["a long port name", port({ port: "a-very-long-name" }), `${PORT}.port`, "no port name"],
+  ["a protocol in lower case", port({ protocol: "tcp" }), `${PORT}.protocol`, "no protocol"],
+  ["a protocol of its own", port({ protocol: "ICMP" }), `${PORT}.protocol`, "no protocol"],
+  [
+    "an operator of its own",
+    expression({ key: "a", operator: "Equals", values: ["b"] }),
+    `${EXPRESSION}.operator`,
+    "no operator",
+  ],
+  [
+    "In without values",
+    expression({ key: "a", operator: "In" }),
+    `${EXPRESSION}.values`,
+    "at least one",
+  ],
+  [
+    "NotIn with no values",
+    expression({ key: "a", operator: "NotIn", values: [] }),
+    `${EXPRESSION}.values`,
+    "at least one",
+  ],
+  [
+    "Exists with values",
+    expression({ key: "a", operator: "Exists", values: ["b"] }),
+    `${EXPRESSION}.values`,
+    "no values",
+  ],
+  [
+    "a text for values",
+    expression({ key: "a", operator: "In", values: "b" }),
+    `${EXPRESSION}.values`,
+    "a list",
+  ],
+  ["no key", expression({ operator: "Exists" }), `${EXPRESSION}.key`, "no label key"],
+  [
+    "a bad value",
+    expression({ key: "a", operator: "In", values: ["ok", "-"] }),
+    `${EXPRESSION}.values[1]`,
+    "no label value",
+  ],
+  [
+    "a bad label key",
+    { podSelector: { matchLabels: { "a b": "c" } } },
+    "spec.podSelector.matchLabels",
+    "no label key",
+  ],
+  [
+    "a label that is too long",
+    { podSelector: { matchLabels: { a: "b".repeat(64) } } },
+    "spec.podSelector.matchLabels",
+    "no label value",
+  ],
+  [
+    "a label that is true",
+    { podSelector: { matchLabels: { a: true } } },
+    "spec.podSelector.matchLabels",
+    "in quotes",
+  ],
+  ["a type of its own", { policyTypes: ["Ingress", "egress"] }, "spec.policyTypes[1]", "no type"],
+  [
+    "three types",
+    { policyTypes: ["Ingress", "Egress", "Egress"] },
+    "spec.policyTypes",
+    "more than two",
+  ],
+  ["a text for a list", { policyTypes: "Egress" }, "spec.policyTypes", "a list"],
+  ["an object for a list", { egress: { to: [] } }, "spec.egress", "a list"],
+  [
+    "a misspelt field",
+    egress({ podselector: {}, namespaceSelector: {} }),
+    `${TO}.podselector`,
+    "podSelector",
+  ],
+  ["from in egress", { egress: [{ from: [] }] }, "spec.egress[0].from", "no such field"],
+  ["ports of a peer", egress({ ...ALL, ports: [] }), `${TO}.ports`, "no such field"],
+  ["a spec that is a text", "all", "spec", "an object"],
+];
+
+function problemsOf(spec: unknown, metadata: unknown = { name: "p" }): [string, string][] {
+  const found: [string, string][] = [];
+  const policy = { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata, spec };
+  readPolicy(policy, undefined, (path, problem) => found.push([path, problem]));
+  return found;
+}
+
+for (const [what, spec, path, says] of CASES) {
+  Deno.test(`refused at ${path}: ${what}`, () => {
+    const found = problemsOf(spec);
+    assertEquals(found.map(([each]) => each), [path]);
+    assertStringIncludes(found[0]![1], says);
+  });
+}
+
+Deno.test("everything that is wrong is told at once", () => {
+  const rule = { to: [{}], ports: [{ port: 0 }, { protocol: "x" }] };
+  assertEquals(problemsOf({ egress: [rule], podSelector: [] }).map(([path]) => path), [
+    ...["spec.egress[0].to[0]", "spec.egress[0].ports[0].port", "spec.egress[0].ports[1].protocol"],
+    "spec.podSelector",
+  ]);
+});
+
+Deno.test("a name and a namespace are what Kubernetes takes for one", () => {
+  const paths = (metadata: unknown) => problemsOf({}, metadata).map(([path]) => path);
+  assertEquals(paths({}), ["metadata.name"]);
+  assertEquals(paths({ name: "A" }), ["metadata.name"]);
+  assertEquals(paths({ name: "a", namespace: "b.c" }), ["metadata.namespace"]);
+  assertEquals(paths({ name: "a", lables: {} }), ["metadata.lables"]);
+  assertEquals(paths({ generateName: "a-", namespace: null }), []);
+});
+
+const valid = (spec: unknown, name = "p") => (
+  { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: { name }, spec }
+);
+
+Deno.test("a problem names the object and its place; what is valid is still read", () => {
+  const { cluster, problems } = readCluster([
+    { value: valid({}), where: "a.yaml:1" },
+    { value: valid({ policyTypes: ["Both"] }, "q"), where: "a.yaml:9" },
+  ]);
+  assertEquals(cluster.policies.map(({ name, where }) => [name, where]), [["p", "a.yaml:1"]]);
+  assertEquals(problems, [{
+    ...{ object: "NetworkPolicy default/q", where: "a.yaml:9", path: "spec.policyTypes[0]" },
+    problem: '"Both" is no type: it is Ingress or Egress',
+  }]);
+});
+
+Deno.test("an object twice is one if it is the same, and refused if it differs", () => {
+  const twice = (second: unknown) =>
+    readCluster([{ value: valid({}), where: "a:1" }, { value: valid(second), where: "b:1" }]);
+  assertEquals(twice({}).problems, []);
+  assertEquals(twice({}).cluster.policies.length, 1);
+  const [problem] = twice({ podSelector: { matchLabels: { a: "b" } } }).problems;
+  assertStringIncludes(problem!.problem, "declared differently in a:1");
+});
+
+Deno.test("policies of other APIs are named, and those of APIs that are gone are refused", () => {
+  const cilium = {
+    apiVersion: "cilium.io/v2",
+    kind: "CiliumNetworkPolicy",
+    metadata: { name: "x" },
+  };
+  const calico = {
+    apiVersion: "projectcalico.org/v3",
+    kind: "NetworkPolicy",
+    metadata: { name: "x" },
+  };
+  const old = { ...valid({}), apiVersion: "extensions/v1beta1" };
+  const { foreign, problems } = readCluster([cilium, calico, old].map((value) => ({ value })));
+  assertEquals(foreign, ["CiliumNetworkPolicy default/x", "NetworkPolicy default/x"]);
+  assertEquals(problems.map(({ path }) => path), ["apiVersion"]);
+});
+
+Deno.test("a workload without a pod, or with labels that are none, is refused", () => {
+  const job = { apiVersion: "batch/v1", kind: "Job", metadata: { name: "j" } };
+  const cron = { apiVersion: "batch/v1", kind: "CronJob", metadata: { name: "c" }, spec: "x" };
+  const template = { metadata: { labels: { n: 5 } }, spec: { hostNetwork: "yes", containers: {} } };
+  const other = { ...job, metadata: { name: "k" }, spec: { template } };
+  const { problems, cluster } = readCluster([job, cron, other].map((value) => ({ value })));
+  assertEquals(cluster.pods, []);
+  assertEquals(problems.map(({ object, path }) => [object, path]), [
+    ["Job default/j", "spec.template.spec"],
+    ["CronJob default/c", "spec.jobTemplate.spec.template.spec"],
+    ["Job default/k", "spec.template.metadata.labels"],
+    ["Job default/k", "spec.template.spec.containers"],
+    ["Job default/k", "spec.template.spec.hostNetwork"],
+  ]);
+});

@@ -1,0 +1,284 @@
+import { parseAddress } from "../../../checks/network_policy/address.ts";
+import { readCluster } from "../../../checks/network_policy/cluster.ts";
+import { evaluate } from "../../../checks/network_policy/evaluate.ts";
+import { missesOf } from "../../../checks/network_policy/explain.ts";
+import { judgeHost } from "../../../checks/network_policy/host.ts";
+import type { Cluster, Endpoint, Flow, Protocol } from "../../../checks/network_policy/model.ts";
+import { assert, assertEquals } from "../../support/assert.ts";
+
+const meta = (name: string, namespace: string, labels = {}) => ({ name, namespace, labels });
+
+function pod(name: string, namespace: string, labels: Record<string, string>, more = {}) {
+  const named = [["web", "TCP", 8080], ["web", "UDP", 9090], ["dns", "UDP", 53]];
+  const ports = named.map(([name, protocol, containerPort]) => ({ name, protocol, containerPort }));
+  const spec = { containers: [{ name: "main", ports }], ...more };
+  return { apiVersion: "v1", kind: "Pod", metadata: meta(name, namespace, labels), spec };
+}
+
+const OBJECTS = [
+  { apiVersion: "v1", kind: "Namespace", metadata: { name: "a", labels: { team: "one" } } },
+  { apiVersion: "v1", kind: "Namespace", metadata: { name: "b", labels: { team: "two" } } },
+  pod("self", "a", { app: "self" }),
+  pod("near", "a", { app: "near" }),
+  pod("far", "b", { app: "near", tier: "back" }),
+  pod("lost", "c", { app: "lost" }),
+  pod("host", "b", { app: "near" }, { hostNetwork: true }),
+  { ...pod("live", "b", {}), status: { podIP: "10.1.2.3", podIPs: [{ ip: "fd00::3" }] } },
+];
+
+type Spec = Record<string, unknown>;
+
+function clusterWith(...specs: readonly Spec[]): Cluster {
+  const policies = specs.map((spec, i) => ({
+    ...{ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" },
+    ...{
+      metadata: meta(`p${i}`, "a"),
+      spec: { podSelector: { matchLabels: { app: "self" } }, ...spec },
+    },
+  }));
+  const { cluster, problems } = readCluster([...OBJECTS, ...policies].map((value) => ({ value })));
+  assertEquals(problems, []);
+  return cluster;
+}
+
+function end(cluster: Cluster, text: string): Endpoint {
+  const address = parseAddress(text);
+  if (address !== undefined) return { type: "outside", address };
+  return cluster.pods.find(({ name }) => name === text)!;
+}
+
+/** `80`, `UDP 53`. */
+function flow(cluster: Cluster, from: string, to: string, port: string): Flow {
+  const [protocol, number] = port.includes(" ") ? port.split(" ") : ["TCP", port];
+  const ends = { from: end(cluster, from), to: end(cluster, to) };
+  return { ...ends, protocol: protocol as Protocol, port: Number(number) };
+}
+
+const peers = (...to: unknown[]): Spec => ({ policyTypes: ["Egress"], egress: [{ to }] });
+const ports = (...each: unknown[]): Spec => ({
+  policyTypes: ["Egress"],
+  egress: [{ ports: each }],
+});
+const block = (cidr: string, ...except: string[]) => peers({ ipBlock: { cidr, except } });
+const match = (labels: Record<string, string>) => ({ matchLabels: labels });
+const such = (key: string, operator: string, ...values: string[]) => (
+  { matchExpressions: [operator.endsWith("In") ? { key, operator, values } : { key, operator }] }
+);
+
+/** Everybody that `self` might reach. */
+const EVERYBODY = ["near", "far", "lost", "host", "live", "9.9.9.9", "2001:db8::9"];
+const PODS = ["near", "far", "lost", "live"];
+
+/** What `self` may reach on TCP 80 under a policy. */
+const REACHED: readonly (readonly [string, Spec, readonly string[]])[] = [
+  ["no rules", { policyTypes: ["Egress"] }, []],
+  ["an empty list of rules", { policyTypes: ["Egress"], egress: [] }, []],
+  ["an empty rule", { policyTypes: ["Egress"], egress: [{}] }, EVERYBODY],
+  ["a null rule is an empty one", { policyTypes: ["Egress"], egress: [null] }, EVERYBODY],
+  [
+    "an empty list of peers",
+    { policyTypes: ["Egress"], egress: [{ to: [], ports: [] }] },
+    EVERYBODY,
+  ],
+  ["an empty podSelector: its own namespace", peers({ podSelector: {} }), ["near"]],
+  ["an empty namespaceSelector: pods, no addresses", peers({ namespaceSelector: {} }), PODS],
+  [
+    "both selectors in a peer: AND",
+    peers({ namespaceSelector: match({ team: "two" }), podSelector: match({ app: "near" }) }),
+    ["far"],
+  ],
+  [
+    "two peers: OR",
+    peers({ namespaceSelector: match({ team: "two" }) }, { podSelector: match({ app: "near" }) }),
+    ["near", "far", "live"],
+  ],
+  ["a null selector is absent", peers({ namespaceSelector: {}, podSelector: null }), PODS],
+  [
+    "the label that every namespace has",
+    peers({ namespaceSelector: match({ "kubernetes.io/metadata.name": "c" }) }),
+    ["lost"],
+  ],
+  ["a label name that nobody set", peers({ namespaceSelector: match({ name: "b" }) }), []],
+  ["In", peers({ namespaceSelector: {}, podSelector: such("app", "In", "x", "near") }), [
+    "near",
+    "far",
+  ]],
+  [
+    "NotIn also where the key is absent",
+    peers({ namespaceSelector: {}, podSelector: such("app", "NotIn", "near") }),
+    ["lost", "live"],
+  ],
+  ["Exists", peers({ namespaceSelector: {}, podSelector: such("tier", "Exists") }), ["far"]],
+  ["DoesNotExist", peers({ namespaceSelector: {}, podSelector: such("tier", "DoesNotExist") }), [
+    "near",
+    "lost",
+    "live",
+  ]],
+  ["an IPv4 block, and pods whose address is known", block("0.0.0.0/0"), ["live", "9.9.9.9"]],
+  ["an IPv4 block with an exception", block("0.0.0.0/0", "10.0.0.0/8"), ["9.9.9.9"]],
+  ["an IPv6 block", block("::/0", "fd00::/8"), ["2001:db8::9"]],
+  ["bits behind the prefix do not count", block("9.9.1.1/16"), ["9.9.9.9"]],
+  ["a port of another protocol", ports({ protocol: "UDP", port: 80 }), []],
+  ["ports without a number: all of TCP", ports({}), EVERYBODY],
+  ["a named port, on the pod that has it", ports({ port: "web" }), []],
+];
+
+for (const [what, spec, expected] of REACHED) {
+  Deno.test(`egress, ${what}`, () => {
+    const cluster = clusterWith(spec);
+    const reached = EVERYBODY.filter((to) =>
+      evaluate(cluster, flow(cluster, "self", to, "80")).allowed
+    );
+    assertEquals(reached, expected);
+  });
+}
+
+const PORTS: readonly (readonly [string, Spec, string, string, boolean])[] = [
+  ["a number", ports({ port: 443 }), "9.9.9.9", "443", true],
+  ["another number", ports({ port: 443 }), "9.9.9.9", "444", false],
+  ["the first of a range", ports({ port: 80, endPort: 90 }), "near", "80", true],
+  ["the last of a range", ports({ port: 80, endPort: 90 }), "near", "90", true],
+  ["beyond a range", ports({ port: 80, endPort: 90 }), "near", "91", false],
+  ["SCTP", ports({ protocol: "SCTP", port: 7 }), "near", "SCTP 7", true],
+  ["any port of UDP", ports({ protocol: "UDP" }), "near", "UDP 1", true],
+  ["any port of UDP is none of TCP", ports({ protocol: "UDP" }), "near", "1", false],
+  ["a name", ports({ port: "web" }), "near", "8080", true],
+  ["a name has another number for each protocol", ports({ port: "web" }), "near", "9090", false],
+  ["a name with its protocol", ports({ port: "web", protocol: "UDP" }), "near", "UDP 9090", true],
+  ["a name of another protocol", ports({ port: "dns" }), "near", "53", false],
+  ["an address has no names", ports({ port: "web" }), "9.9.9.9", "8080", false],
+];
+
+for (const [what, spec, to, port, expected] of PORTS) {
+  Deno.test(`ports, ${what}: ${to} on ${port} is ${expected ? "allowed" : "denied"}`, () => {
+    const cluster = clusterWith(spec);
+    assertEquals(evaluate(cluster, flow(cluster, "self", to, port)).allowed, expected);
+  });
+}
+
+const TYPES: readonly (readonly [string, Spec, boolean, boolean])[] = [
+  ["no policyTypes: ingress", {}, true, false],
+  [
+    "no policyTypes and a rule for egress: both",
+    { egress: [{ to: [{ podSelector: {} }] }] },
+    false,
+    false,
+  ],
+  ["no policyTypes and no rule in egress: ingress", { egress: [] }, true, false],
+  ["an empty list is no list", { policyTypes: [] }, true, false],
+  ["Egress", { policyTypes: ["Egress"] }, false, true],
+  [
+    "rules of a direction that it does not isolate are ignored",
+    { policyTypes: ["Ingress"], egress: [{ to: [{ podSelector: {} }] }] },
+    true,
+    false,
+  ],
+];
+
+for (const [what, spec, out, into] of TYPES) {
+  Deno.test(`policyTypes, ${what}`, () => {
+    const cluster = clusterWith(spec);
+    assertEquals(evaluate(cluster, flow(cluster, "self", "9.9.9.9", "80")).allowed, out);
+    assertEquals(evaluate(cluster, flow(cluster, "9.9.9.9", "self", "80")).allowed, into);
+  });
+}
+
+Deno.test("policies only add, and only in their own namespace", () => {
+  const cluster = clusterWith(
+    { policyTypes: ["Egress"] },
+    ports({ port: 443 }),
+    ports({ port: 80 }),
+  );
+  const { egress, ingress } = evaluate(cluster, flow(cluster, "self", "near", "443"));
+  assertEquals(egress.policies.map(({ name }) => name), ["p0", "p1", "p2"]);
+  assertEquals(egress.rules.map(({ policy, rule, port }) => [policy.name, rule.path, port?.path]), [
+    ["p1", "spec.egress[0]", "spec.egress[0].ports[0]"],
+  ]);
+  assertEquals(ingress.reason, "no-policy");
+  assertEquals(evaluate(cluster, flow(cluster, "far", "lost", "443")).egress.reason, "no-policy");
+});
+
+Deno.test("both ends have to allow it, and a pod always reaches itself", () => {
+  const cluster = clusterWith({ policyTypes: ["Ingress", "Egress"] });
+  const verdict = (from: string, to: string) => {
+    const { egress, ingress } = evaluate(cluster, flow(cluster, from, to, "80"));
+    return [egress.reason, ingress.reason];
+  };
+  assertEquals(verdict("self", "near"), ["no-rule", "no-policy"]);
+  assertEquals(verdict("near", "self"), ["no-policy", "no-rule"]);
+  assertEquals(verdict("self", "self"), ["itself", "itself"]);
+  assertEquals(verdict("9.9.9.9", "self"), ["outside", "no-rule"]);
+});
+
+Deno.test("no policy applies to a pod on its node's network", () => {
+  const policy = {
+    ...{ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: meta("p", "b") },
+    spec: { policyTypes: ["Ingress", "Egress"] },
+  };
+  const { cluster } = readCluster([...OBJECTS, policy].map((value) => ({ value })));
+  const { egress } = evaluate(cluster, flow(cluster, "host", "9.9.9.9", "80"));
+  assertEquals([egress.allowed, egress.reason], [true, "host-network"]);
+});
+
+Deno.test("every workload becomes pods with its template's labels, and those of its controller", () => {
+  const template = { metadata: { labels: { app: "x" } }, spec: { containers: [] } };
+  const made = (kind: string, apiVersion: string, spec: unknown) => {
+    const metadata = meta("w", "a", { app: "not-the-pods" });
+    const { cluster } = readCluster([{ value: { apiVersion, kind, metadata, spec } }]);
+    return [...cluster.pods[0]!.labels].filter(([, value]) => value !== "?");
+  };
+  for (const kind of ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"]) {
+    assertEquals(made(kind, "apps/v1", { template }), [["app", "x"]], kind);
+  }
+  assertEquals(made("ReplicationController", "v1", { template }), [["app", "x"]]);
+  assertEquals(made("CronJob", "batch/v1", { jobTemplate: { spec: { template } } }), [[
+    "app",
+    "x",
+  ]]);
+  assertEquals(made("Job", "batch/v1", { template }), [
+    ...[["app", "x"], ["job-name", "w"], ["batch.kubernetes.io/job-name", "w"]],
+  ]);
+});
+
+Deno.test("a label whose value nobody can know is there, and equal to nothing", () => {
+  const job = {
+    ...{ apiVersion: "batch/v1", kind: "CronJob", metadata: meta("nightly", "a") },
+    spec: { jobTemplate: { spec: { template: { spec: { containers: [] } } } } },
+  };
+  const reached = (podSelector: unknown) => {
+    const cluster = clusterWith(peers({ podSelector }));
+    const [to] = readCluster([{ value: job }]).cluster.pods;
+    const all = { ...cluster, pods: [...cluster.pods, to!] };
+    return evaluate(all, { ...flow(all, "self", "near", "80"), to: to! }).allowed;
+  };
+  assertEquals(reached(such("job-name", "Exists")), true);
+  assertEquals(reached(such("job-name", "In", "nightly")), false);
+  assertEquals(reached(such("job-name", "NotIn", "nightly")), true);
+});
+
+Deno.test("a denial names what is missing, rule by rule", () => {
+  const cluster = clusterWith(
+    { policyTypes: ["Egress"], egress: [{ to: [{ namespaceSelector: match({ name: "b" }) }] }] },
+    ports({ port: 443 }),
+  );
+  const asked = flow(cluster, "self", "far", "80");
+  assertEquals(missesOf(cluster, asked, evaluate(cluster, asked).egress).map(({ why }) => why), [
+    ["spec.egress[0].to[0]: namespace b does not fulfil name=b"],
+    ["spec.egress[0].ports: only TCP 443; not TCP 80"],
+  ]);
+});
+
+Deno.test("a host's name stands for any public address", () => {
+  const answer = (spec: Spec) => {
+    const cluster = clusterWith(spec);
+    const self = end(cluster, "self");
+    assert(self.type === "pod");
+    return judgeHost(cluster, self, "TCP", 443).answer;
+  };
+  assertEquals(answer({ policyTypes: ["Ingress"] }), "allowed");
+  assertEquals(answer(block("0.0.0.0/0", "10.0.0.0/8", "192.168.0.0/16")), "allowed");
+  assertEquals(answer(block("::/0")), "allowed");
+  assertEquals(answer(block("0.0.0.0/0", "9.9.9.0/24")), "depends");
+  assertEquals(answer(block("203.0.113.0/24")), "depends");
+  assertEquals(answer(peers({ namespaceSelector: {} })), "denied");
+});
