@@ -16,7 +16,7 @@ import { expectedEvents, expectedExecutions, readBack } from "../support/expecte
 import { recorder } from "../support/lakes.ts";
 import type { ObjectStore } from "../support/object_store.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
-import { type JobOptions, type JobRun, missingSpark, submit } from "./spark.ts";
+import { type JobOptions, type JobRun, missingSpark, sparkTest, submit } from "./spark.ts";
 
 // The jobs of manifests/image, run by the image's Spark. The strict S3 server does not do here: it
 // refuses the signatures that Spark's own S3 client makes without TLS.
@@ -26,30 +26,17 @@ const YESTERDAY = parseDay(Temporal.Now.plainDateISO("UTC").subtract({ days: 1 }
 const RUNBOOK_DAY = parseDay("2025-12-28")!;
 
 const missing = [
-  ...[await missingSpark()].filter((reason) => reason !== undefined),
-  ...(rgwInstalled() ? [] : [`Ceph RGW is not here, it needs the packages ${REQUIRED_PACKAGES}`]),
-].join("; ");
+  await missingSpark(),
+  rgwInstalled() ? undefined : `Ceph RGW is not here, it needs the packages ${REQUIRED_PACKAGES}`,
+].filter((reason) => reason !== undefined).join("; ") || undefined;
 
 let store: ObjectStore | undefined;
 Deno.test.beforeAll(async () => {
-  if (missing === "") store = await startRgw();
+  if (missing === undefined) store = await startRgw();
 });
 Deno.test.afterAll(async () => {
   await store?.stop();
 });
-
-/** A test that needs Spark: without it a failure in CI, and ignored elsewhere, by its reason. */
-function sparkTest(name: string, run: () => Promise<void>): void {
-  const ignore = missing !== "" && Deno.env.get("CI") !== "true";
-  Deno.test({
-    name: missing === "" ? name : `${name} (${missing})`,
-    ignore,
-    async fn() {
-      if (missing !== "") throw new Error(missing);
-      await run();
-    },
-  });
-}
 
 /** Every key and its ETag, for telling whether a run changed anything. */
 async function contents(lake: Lake): Promise<Map<string, string>> {
@@ -104,70 +91,79 @@ async function assertEqualsPostgres(db: Outbox, lake: Lake, day: Day): Promise<v
   }
 }
 
-sparkTest("Spark's bronze and silver equal Postgres, and Deno's runs confirm them", async () => {
-  const DAY = YESTERDAY;
-  await using db = await outbox({ events: [generatedEvents(2500, { day: DAY })] });
-  // Each client costs several requests; 12 come after 2, and not between 1 and 2.
-  await db.query("UPDATE stop_events SET client_id = 12 WHERE client_id > 2");
-  const config: S3Config = await store!.createBucket("spark-jobs");
-  const lake = openLake(config);
-  const common = { database: db.config, lake: config, day: DAY };
-  const spark = async (job: JobOptions["job"], env = {}) =>
-    succeeded(await submit({ ...common, job, env }), common);
-  try {
-    // An open day, then the same day sealed: equal rows are the same bytes, and the same names.
-    await spark("bronze_ingest.py", { SEAL_GRACE_MINUTES: "999999" });
-    const open = (await readMarker(lake, "bronze", bronzeMarkerKey(DAY), DAY))!.commit;
-    assertEquals(open.state, "open");
-    await spark("bronze_ingest.py");
-    const { commit, bytes } = (await readMarker(lake, "bronze", bronzeMarkerKey(DAY), DAY))!;
-    assertEquals(commit, { ...open, state: "sealed" });
-    assertEquals(bytes, renderMarker(commit));
-
-    await spark("silver_transform.py");
-    const silver = (await readMarker(lake, "silver", silverMarkerKey(DAY), DAY))!;
-    assertEquals(silver.bytes, renderMarker(silver.commit));
-    assertEquals(silver.commit.state, "sealed");
-    await assertEqualsPostgres(db, lake, DAY);
-
-    // Either engine confirms what was sealed, and neither changes a byte of it.
-    const before = await contents(lake);
-    const observer = recorder();
-    await runBronze({ database: db.config, lake, day: DAY, grace: 0n, observer });
-    await runSilver({ lake, day: DAY, observer });
-    assertEquals(observer.steps.filter(({ step }) => step === "verified").length, 2);
-    assertStringIncludes(await spark("bronze_ingest.py"), "2,500 rows equal the outbox");
-    assertStringIncludes(await spark("silver_transform.py"), "equal the replay of bronze");
-    assertEquals(await contents(lake), before);
-  } finally {
-    lake.close();
-  }
-});
-
-sparkTest("Spark compares what Deno sealed, and names the event that changed since", async () => {
-  const DAY = RUNBOOK_DAY;
-  await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(500)] });
-  const config: S3Config = await store!.createBucket("spark-verifies");
-  const lake = openLake(config);
-  try {
-    await runBronze({ database: db.config, lake, day: DAY, grace: 0n, observer: recorder() });
-    await db.query("UPDATE stop_events SET fill_price = 1 WHERE event_seq = 2");
-    const before = await contents(lake);
+sparkTest(
+  "Spark's bronze and silver equal Postgres, and Deno's runs confirm them",
+  missing,
+  async () => {
+    const DAY = YESTERDAY;
+    await using db = await outbox({ events: [generatedEvents(2500, { day: DAY })] });
+    // Each client costs several requests; 12 come after 2, and not between 1 and 2.
+    await db.query("UPDATE stop_events SET client_id = 12 WHERE client_id > 2");
+    const config: S3Config = await store!.createBucket("spark-jobs");
+    const lake = openLake(config);
     const common = { database: db.config, lake: config, day: DAY };
-    const run = await submit({ ...common, job: "bronze_ingest.py" });
-    assertEquals(run.code, 1, run.said);
-    assertStringIncludes(
-      run.said,
-      "in 1 row: event_id 6f1d2c7e-0a54-4c1b-9f38-2b7d51e0a002 has another fill_price",
-    );
-    assertEquals(await contents(lake), before);
-  } finally {
-    lake.close();
-  }
-});
+    const spark = async (job: JobOptions["job"], env = {}) =>
+      succeeded(await submit({ ...common, job, env }), common);
+    try {
+      // An open day, then the same day sealed: equal rows are the same bytes, and the same names.
+      await spark("bronze_ingest.py", { SEAL_GRACE_MINUTES: "999999" });
+      const open = (await readMarker(lake, "bronze", bronzeMarkerKey(DAY), DAY))!.commit;
+      assertEquals(open.state, "open");
+      await spark("bronze_ingest.py");
+      const { commit, bytes } = (await readMarker(lake, "bronze", bronzeMarkerKey(DAY), DAY))!;
+      assertEquals(commit, { ...open, state: "sealed" });
+      assertEquals(bytes, renderMarker(commit));
+
+      await spark("silver_transform.py");
+      const silver = (await readMarker(lake, "silver", silverMarkerKey(DAY), DAY))!;
+      assertEquals(silver.bytes, renderMarker(silver.commit));
+      assertEquals(silver.commit.state, "sealed");
+      await assertEqualsPostgres(db, lake, DAY);
+
+      // Either engine confirms what was sealed, and neither changes a byte of it.
+      const before = await contents(lake);
+      const observer = recorder();
+      await runBronze({ database: db.config, lake, day: DAY, grace: 0n, observer });
+      await runSilver({ lake, day: DAY, observer });
+      assertEquals(observer.steps.filter(({ step }) => step === "verified").length, 2);
+      assertStringIncludes(await spark("bronze_ingest.py"), "2,500 rows equal the outbox");
+      assertStringIncludes(await spark("silver_transform.py"), "equal the replay of bronze");
+      assertEquals(await contents(lake), before);
+    } finally {
+      lake.close();
+    }
+  },
+);
+
+sparkTest(
+  "Spark compares what Deno sealed, and names the event that changed since",
+  missing,
+  async () => {
+    const DAY = RUNBOOK_DAY;
+    await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(500)] });
+    const config: S3Config = await store!.createBucket("spark-verifies");
+    const lake = openLake(config);
+    try {
+      await runBronze({ database: db.config, lake, day: DAY, grace: 0n, observer: recorder() });
+      await db.query("UPDATE stop_events SET fill_price = 1 WHERE event_seq = 2");
+      const before = await contents(lake);
+      const common = { database: db.config, lake: config, day: DAY };
+      const run = await submit({ ...common, job: "bronze_ingest.py" });
+      assertEquals(run.code, 1, run.said);
+      assertStringIncludes(
+        run.said,
+        "in 1 row: event_id 6f1d2c7e-0a54-4c1b-9f38-2b7d51e0a002 has another fill_price",
+      );
+      assertEquals(await contents(lake), before);
+    } finally {
+      lake.close();
+    }
+  },
+);
 
 sparkTest(
   "without JOB_DATE it is today by the database's clock; a wrong secret is told as one",
+  missing,
   async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS] });
     const lake: S3Config = await store!.createBucket("spark-refusals");

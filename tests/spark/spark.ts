@@ -6,7 +6,10 @@ const INSTALL = new URL("install.sh", import.meta.url).pathname;
 const JOBS = new URL("../../manifests/image/jobs/", import.meta.url).pathname;
 
 /** A job lives for seconds here: the compiler that pays after minutes would only cost. */
-const QUICK = ["--driver-java-options", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"];
+const QUICK = [
+  "--driver-java-options",
+  "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData",
+];
 
 /** How a job ended. */
 export interface JobRun {
@@ -23,8 +26,6 @@ export interface JobOptions {
   readonly day?: string;
   /** More variables, or others. */
   readonly env?: Record<string, string>;
-  /** Spark's master; two threads of one process unless told. */
-  readonly master?: string;
 }
 
 /** Why the jobs cannot run here; undefined where they can. */
@@ -42,16 +43,54 @@ export async function missingSpark(): Promise<string | undefined> {
   return `Spark is not here, it needs ${lacking.join(" and ")}`;
 }
 
+/**
+ * A test that needs Spark and perhaps more: without it a failure in CI, and ignored elsewhere, with
+ * what is missing in its name.
+ */
+export function sparkTest(name: string, missing: string | undefined, run: () => Promise<void>) {
+  Deno.test({
+    name: missing === undefined ? name : `${name} (${missing})`,
+    ignore: missing !== undefined && Deno.env.get("CI") !== "true",
+    async fn() {
+      if (missing !== undefined) throw new Error(missing);
+      await run();
+    },
+  });
+}
+
 /** Submits a job as the Job's pod does, with everything else of the environment left out. */
 export async function submit(options: JobOptions): Promise<JobRun> {
-  const { job, database, lake, day, env = {}, master = "local[2]" } = options;
+  const { job, database, lake, day, env = {} } = options;
+  return await sparkSubmit(["--master", "local[2]", "--driver-memory", "1g", `${JOBS}${job}`], {
+    // Far from UTC: a time that depends on the process's zone shows as a difference.
+    TZ: "Asia/Kathmandu",
+    DJANGO_DB_HOST: database.host,
+    DJANGO_DB_PORT: String(database.port),
+    DJANGO_DB_NAME: database.name,
+    DJANGO_DB_USER: database.user,
+    DJANGO_DB_PASSWORD: database.password,
+    S3_ENDPOINT: lake.endpoint,
+    S3_BUCKET: lake.bucket,
+    AWS_REGION: lake.region,
+    AWS_ACCESS_KEY_ID: lake.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: lake.secretAccessKey,
+    SEAL_GRACE_MINUTES: "0",
+    ...(day === undefined ? {} : { JOB_DATE: day }),
+    ...env,
+  });
+}
+
+/** Runs spark-submit in a folder of its own, with these variables only. */
+export async function sparkSubmit(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<JobRun> {
   const home = await where();
-  const python = `${home}/bin/python`;
   const spark = await sparkHome(home);
   const scratch = await Deno.makeTempDir({ prefix: "spark-" });
   try {
     const command = new Deno.Command(`${spark}/bin/spark-submit`, {
-      args: ["--master", master, "--driver-memory", "1g", ...QUICK, `${JOBS}${job}`],
+      args: [...QUICK, ...args],
       cwd: scratch,
       clearEnv: true,
       env: {
@@ -59,25 +98,10 @@ export async function submit(options: JobOptions): Promise<JobRun> {
         HOME: scratch,
         TMPDIR: scratch,
         SPARK_HOME: spark,
-        SPARK_LOCAL_DIRS: scratch,
         SPARK_LOCAL_IP: "127.0.0.1",
-        PYSPARK_PYTHON: python,
+        PYSPARK_PYTHON: `${home}/bin/python`,
         PYTHONDONTWRITEBYTECODE: "1",
         ...(Deno.env.has("JAVA_HOME") ? { JAVA_HOME: Deno.env.get("JAVA_HOME")! } : {}),
-        // Far from UTC: a time that depends on the process's zone shows as a difference.
-        TZ: "Asia/Kathmandu",
-        DJANGO_DB_HOST: database.host,
-        DJANGO_DB_PORT: String(database.port),
-        DJANGO_DB_NAME: database.name,
-        DJANGO_DB_USER: database.user,
-        DJANGO_DB_PASSWORD: database.password,
-        S3_ENDPOINT: lake.endpoint,
-        S3_BUCKET: lake.bucket,
-        AWS_REGION: lake.region,
-        AWS_ACCESS_KEY_ID: lake.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: lake.secretAccessKey,
-        SEAL_GRACE_MINUTES: "0",
-        ...(day === undefined ? {} : { JOB_DATE: day }),
         ...env,
       },
       stdout: "piped",
