@@ -1,0 +1,204 @@
+import { gatherManifests, lineOf, readFile } from "../../../checks/facts/manifests.ts";
+import { plainScalar } from "../../../checks/facts/manifests/scalars.ts";
+import { Failure } from "../../../pipeline/errors.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
+
+const POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: b}\n";
+
+/** What is wrong with a file, as `line:column problem`. */
+function problems(text: string): string[] {
+  return readFile("x.yaml", text).problems
+    .map(({ line, column, problem }) => `${line}:${column} ${problem}`);
+}
+
+/** The data of the first object. */
+function valueOf(text: string): unknown {
+  const { objects, problems } = readFile("x.yaml", `${POD}x:\n${text}`);
+  assertEquals(problems, []);
+  return objects[0]!.value.x;
+}
+
+Deno.test("every object knows its file, its document and its line", () => {
+  const text = `# a comment\n---\n---\n${POD}---\n${
+    POD.replace("Pod", "Job")
+  }spec:\n  a: [1, {b: 2}]\n`;
+  const { objects, problems } = readFile("dir/x.yaml", text);
+  assertEquals(problems, []);
+  assertEquals(
+    objects.map((
+      { file, document, line, kind, name, namespace },
+    ) => [file, document, line, kind, name, namespace]),
+    [["dir/x.yaml", 1, 4, "Pod", "a", "b"], ["dir/x.yaml", 2, 8, "Job", "a", "b"]],
+  );
+  assertEquals(lineOf(objects[1]!, "spec.a[1].b"), 12);
+  assertEquals(lineOf(objects[1]!, "spec.a[1].missing.too"), 12);
+  assertEquals(lineOf(objects[1]!, "elsewhere"), 8);
+});
+
+Deno.test("lists are flattened, with the lines of their items", () => {
+  const list =
+    "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: one\n";
+  const [one] = readFile("x.yaml", list).objects;
+  assertEquals([one!.name, one!.line, lineOf(one!, "metadata.name")], ["one", 4, 7]);
+  const typed = "apiVersion: v1\nkind: PodList\nitems:\n- metadata: {name: two}\n";
+  const [two] = readFile("x.yaml", typed).objects;
+  assertEquals([two!.apiVersion, two!.kind, two!.name], ["v1", "Pod", "two"]);
+});
+
+Deno.test("unknown kinds are objects like others, and JSON is YAML", () => {
+  const text = '{"apiVersion": "example.com/v1", "kind": "Whatever", "metadata": {"name": "a"}}';
+  const { objects, problems } = readFile("x.json", text);
+  assertEquals([objects[0]!.kind, objects[0]!.namespace, problems], ["Whatever", undefined, []]);
+});
+
+Deno.test("scalars are what kubectl sees", () => {
+  const cases: readonly (readonly [string, unknown])[] = [
+    ...[["yes", true], ["On", true], ["y", true], ["off", false], ["N", false]] as const,
+    ...[["~", null], ["null", null], ["nil", "nil"], ["yEs", "yEs"]] as const,
+    ...[["0123", 83], ["0o17", 15], ["0x1F", 31], ["0b11", 3], ["1_000", 1000], ["08", 8]] as const,
+    ...[["1:20", "1:20"], ["2025-12-28", "2025-12-28"], ["1.5e3", 1500], [".5", 0.5]] as const,
+    ...[["+12", 12], ["-7", -7], ["1.2.3", "1.2.3"], ["5432a", "5432a"], [".", "."]] as const,
+  ];
+  for (const [text, value] of cases) assertEquals(plainScalar(text), value, text);
+});
+
+Deno.test("quotes, tags and keys: a field's name is always a text", () => {
+  assertEquals(valueOf("  a: '0123'\n  b: !!str 5\n  c: \"yes\"\n"), {
+    a: "0123",
+    b: "5",
+    c: "yes",
+  });
+  assertEquals(valueOf("  yes: 1\n  2: 3\n"), { true: 1, 2: 3 });
+  const polluted = valueOf("  __proto__: {evil: true}\n") as Record<string, unknown>;
+  assertEquals(Object.keys(polluted), ["__proto__"]);
+  assertEquals(polluted.evil, undefined);
+});
+
+Deno.test("anchors and merge keys: own fields first, then the first of those merged", () => {
+  const text =
+    "  base: &b {a: 1, b: 1}\n  more: &m {b: 2, c: 2}\n  one: {<<: [*b, *m], a: 0}\n  two: *b\n";
+  const { one, two } = valueOf(text) as Record<string, unknown>;
+  assertEquals(one, { a: 0, b: 1, c: 2 });
+  assertEquals(two, { a: 1, b: 1 });
+});
+
+Deno.test("broken YAML is located, and does not spoil the other documents", () => {
+  const text = `${POD}---\nkind: Job\n  name: x\n---\n${POD}`;
+  const { objects, problems } = readFile("x.yaml", text);
+  assertEquals(objects.map(({ document, line }) => [document, line]), [[1, 1], [2, 8]]);
+  assertEquals(problems.map(({ file, line }) => [file, line]), [["x.yaml", 5]]);
+});
+
+Deno.test("what cannot be an object is a problem at its place", () => {
+  assertEquals(problems("a: 1\nb: 2\na: 3\n"), ["3:1 the field a is there twice"]);
+  assertEquals(problems("just a text"), [
+    '1:1 this is no object of Kubernetes, but the text "just a text"',
+  ]);
+  assertEquals(problems("- a\n- b\n"), ["1:1 this is no object of Kubernetes, but a list"]);
+  assertEquals(problems("metadata: {name: a}\n"), ["1:1 this object has no kind"]);
+  assertEquals(problems("kind: Pod\n"), ["1:1 this Pod has no apiVersion"]);
+  assertEquals(problems("a: *nobody\n"), ["1:4 no anchor &nobody comes before"]);
+  assertEquals(problems("<<: 5\n"), ["1:5 << merges objects, and this is none"]);
+  assertEquals(problems("# nothing\n---\n...\n"), []);
+  assertEquals(problems("a: {{ .Values.x }}\n").length, 1);
+});
+
+Deno.test("bombs end at once, with a problem", () => {
+  const grown = (line: (i: number) => string) =>
+    ["a0: &a0 {x: [y, y]}", ...Array.from({ length: 40 }, (_, i) => line(i + 1))].join("\n");
+  const nine = (i: number) => Array(9).fill(`*a${i - 1}`).join(", ");
+  const bombs = [
+    grown((i) => `a${i}: &a${i} [${nine(i)}]`),
+    grown((i) => `a${i}: &a${i} {<<: [${nine(i)}]}`),
+    "a: &a [*a]",
+    ...["[".repeat(500_000), "{a: ".repeat(20_000), "- ".repeat(50_000), '"'.repeat(500_000)],
+    Array.from({ length: 2000 }, (_, i) => `${" ".repeat(i)}a:`).join("\n"),
+    `a: ${"x".repeat(10 * 1024 * 1024)}`,
+  ];
+  for (const bomb of bombs) {
+    const started = performance.now();
+    assertEquals(problems(bomb).length, 1, bomb.slice(0, 80));
+    assert(performance.now() - started < 5000, bomb.slice(0, 80));
+  }
+});
+
+Deno.test("a large document that is no bomb is read", () => {
+  const lines = Array.from({ length: 50_000 }, (_, i) => `  key-${i}: &k${i} value ${i}\n`);
+  const started = performance.now();
+  assertEquals(Object.keys(valueOf(lines.join("")) as object).length, 50_000);
+  assert(performance.now() - started < 15_000);
+});
+
+Deno.test("scripts are found in pods and ConfigMaps, with what they are written in", () => {
+  const job = `apiVersion: batch/v1
+kind: Job
+metadata: {name: j, namespace: ns}
+spec:
+  template:
+    spec:
+      containers:
+      - name: main
+        command: [/bin/bash, -c]
+        args:
+        - |
+          spark-submit --packages x job.py
+      - name: other
+        command: [python3, -c, "print(1 + 1)", --flag]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: c}
+data:
+  job.py: import os
+  conf: spark.jars.packages x
+  run: |
+    #!/bin/sh
+    true
+`;
+  const { scripts } = readFile("x.yaml", job);
+  assertEquals(scripts.map(({ object, path, language, line }) => [object, path, language, line]), [
+    ["Job ns/j", "spec.template.spec.containers[0].args[0]", "shell", 11],
+    ["Job ns/j", "spec.template.spec.containers[1].command[2]", "python", 14],
+    ["ConfigMap c", "data.job.py", "python", 20],
+    ["ConfigMap c", "data.conf", "text", 21],
+    ["ConfigMap c", "data.run", "shell", 22],
+  ]);
+  assertEquals(readFile("image/Dockerfile", "FROM x").scripts, [
+    { file: "image/Dockerfile", line: 1, language: "dockerfile", text: "FROM x" },
+  ]);
+});
+
+Deno.test("a tree with everything that a tree can have", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const at = (name: string) => `${directory}/${name}`;
+    for (const folder of ["b", ".git", "node_modules", "jobs"]) await Deno.mkdir(at(folder));
+    await Deno.writeTextFile(at("b/pod.yml"), POD);
+    await Deno.writeTextFile(at(".git/pod.yml"), POD);
+    await Deno.writeTextFile(at("node_modules/pod.yml"), POD);
+    await Deno.writeTextFile(at("README.md"), "# not read");
+    await Deno.writeTextFile(at("jobs/bronze.py"), "import os\n");
+    await Deno.writeFile(at("binary.yaml"), new Uint8Array([0x7f, 0, 1]));
+    await Deno.writeFile(at("latin.yaml"), new Uint8Array([0x61, 0xe9]));
+    await Deno.symlink(directory, at("b/round"));
+    await Deno.symlink(at("gone.yaml"), at("dangling.yaml"));
+    await Deno.symlink(at("b/pod.yml"), at("linked.yaml"));
+    const fact = await gatherManifests(directory);
+    assertEquals(fact.objects.map(({ file }) => file), ["b/pod.yml", "linked.yaml"]);
+    assertEquals(fact.scripts.map(({ file }) => file), ["jobs/bronze.py"]);
+    assertEquals(fact.problems, [
+      { file: "b/round", problem: "this link leads back to a folder around it" },
+      { file: "binary.yaml", problem: "this file is binary, or text that is not UTF-8" },
+      { file: "dangling.yaml", problem: "this link leads nowhere" },
+      { file: "latin.yaml", problem: "this file is binary, or text that is not UTF-8" },
+    ]);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("a directory that is not there is a wrong configuration", async () => {
+  const failure = await assertRejects(() => gatherManifests("/nowhere/at/all"), Failure);
+  assertEquals(failure.kind, "configuration");
+  assertStringIncludes(failure.message, "there is no such directory");
+});

@@ -1,0 +1,230 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+
+const MANIFESTS = `
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: jobs
+---
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: data
+---
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: bronze
+  namespace: jobs
+spec:
+  template:
+    metadata:
+      labels: {app: bronze}
+    spec:
+      containers: [{name: main}]
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata:
+  name: postgres
+  namespace: data
+spec:
+  template:
+    metadata:
+      labels: {app: postgres}
+    spec:
+      containers: [{name: main, ports: [{name: postgres, containerPort: 5432}]}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: out
+  namespace: jobs
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to:
+    - namespaceSelector:
+        matchLabels: {kubernetes.io/metadata.name: data}
+      podSelector:
+        matchLabels: {app: postgres}
+    ports:
+    - port: postgres
+  - to:
+    - ipBlock:
+        cidr: 0.0.0.0/0
+        except: [10.0.0.0/8]
+    ports:
+    - port: 443
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: closed
+  namespace: data
+spec:
+  podSelector: {}
+  ingress:
+  - from:
+    - namespaceSelector:
+        matchLabels: {name: jobs}
+`;
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface End {
+  readonly workload?: string;
+  readonly addresses?: { readonly from: string; readonly to: string };
+}
+
+interface Connection {
+  readonly from: End;
+  readonly to: End;
+  readonly ports: unknown;
+}
+
+async function reach(manifests: string, ...args: string[]): Promise<Ran> {
+  const directory = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${directory}/all.yaml`, manifests);
+    const command = ["run", "-q", "-P=reach", "tasks/reach.ts", "--manifests", directory, ...args];
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      ...{ args: command, cwd: ROOT, env: { NO_COLOR: "1" } },
+    }).output();
+    const text = (bytes: Uint8Array) =>
+      new TextDecoder().decode(bytes).replaceAll(directory, "DIR");
+    return { code, out: text(stdout), err: text(stderr) };
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+const TO_S3 = ["--from", "jobs/bronze", "--to", "s3.example.com", "--port", "443"];
+
+Deno.test("an allowed connection is explained by the deciding rule, exit 0", async () => {
+  const { code, out, err } = await reach(MANIFESTS, ...TO_S3);
+  assertEquals([code, err], [0, ""]);
+  assertMatch(out, /^ALLOWED {2}jobs\/Job\/bronze -> s3\.example\.com, TCP 443\n/);
+  assertStringIncludes(out, "NetworkPolicy jobs/out  (all.yaml:36)\n      spec.egress[1].to[0]: ");
+  assertStringIncludes(out, "s3.example.com is not resolved");
+});
+
+Deno.test("a denied one is explained by what is missing at the end that denies it, exit 1", async () => {
+  const args = ["--from", "jobs/bronze", "--to", "data/statefulset/postgres", "--port", "5432"];
+  const { code, out } = await reach(MANIFESTS, ...args);
+  assertEquals(code, 1);
+  assertStringIncludes(out, "egress   allows: 1 policy isolates the egress of jobs/Job/bronze");
+  assertStringIncludes(out, "spec.ingress[0].from[0]: namespace jobs does not fulfil name=jobs");
+});
+
+Deno.test("the same as JSON, with field paths", async () => {
+  const args = ["--from", "jobs/bronze", "--to", "10.1.2.3", "--port", "443", "--output", "json"];
+  const { code, out } = await reach(MANIFESTS, ...args);
+  const document = JSON.parse(out);
+  assertEquals([code, document.exitCode, document.answer], [1, 1, "denied"]);
+  assertEquals(document.to, { address: "10.1.2.3" });
+  assertEquals(document.egress.policies, [{
+    namespace: "jobs",
+    name: "out",
+    where: "all.yaml:36",
+  }]);
+  assertEquals(document.egress.misses.map((miss: { path: string }) => miss.path), [
+    ...["spec.egress[0]", "spec.egress[1]"],
+  ]);
+  assertEquals(document.ingress.reason, "outside");
+});
+
+Deno.test("an outside address may ask as well", async () => {
+  const { code } = await reach(
+    MANIFESTS,
+    "--from",
+    "2001:db8::1",
+    "--to",
+    "jobs/bronze",
+    "--port",
+    "80",
+  );
+  assertEquals(code, 0);
+});
+
+Deno.test("where only some addresses are open, a name is not enough, exit 3", async () => {
+  const some = MANIFESTS.replace("10.0.0.0/8", "10.0.0.0/8, 93.184.0.0/16");
+  const { code, out } = await reach(some, ...TO_S3);
+  assertEquals(code, 3);
+  assertStringIncludes(out, "CANNOT TELL");
+  assertStringIncludes(out, "ask again with an address of s3.example.com");
+});
+
+Deno.test("the matrix lists every connection as ranges", async () => {
+  const { code, out } = await reach(MANIFESTS, "--matrix", "--output", "json");
+  const { connections, workloads } = JSON.parse(out);
+  assertEquals([code, workloads.length], [0, 2]);
+  const name = (end: End) => end.workload ?? `${end.addresses!.from}-${end.addresses!.to}`;
+  const https = [{ protocol: "TCP", from: 443, to: 443 }];
+  const every = ["TCP", "UDP", "SCTP"].map((protocol) => ({ protocol, from: 1, to: 65535 }));
+  const all6 = "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff";
+  const bronze = "jobs/Job/bronze";
+  const postgres = "data/StatefulSet/postgres";
+  assertEquals(
+    connections.map(({ from, to, ports }: Connection) => [name(from), name(to), ports]),
+    [
+      [postgres, bronze, every],
+      [bronze, "0.0.0.0-9.255.255.255", https],
+      [bronze, "11.0.0.0-255.255.255.255", https],
+      [postgres, "0.0.0.0-255.255.255.255", every],
+      [postgres, all6, every],
+      ["0.0.0.0-255.255.255.255", bronze, every],
+      [all6, bronze, every],
+    ],
+  );
+  const text = await reach(MANIFESTS, "--matrix");
+  assertMatch(text.out, /jobs\/Job\/bronze +-> +11\.0\.0\.0-255\.255\.255\.255 +TCP 443\n/);
+  assertMatch(text.out, /2 workloads, 2 policies, 7 connections allowed, and no other\n$/);
+});
+
+Deno.test("an invalid policy is refused with the field's path and line, exit 2", async () => {
+  const { code, err } = await reach(MANIFESTS.replace("10.0.0.0/8", "10.0.0.0/33"), ...TO_S3);
+  assertEquals(code, 2);
+  assertStringIncludes(
+    err,
+    "all.yaml:55  NetworkPolicy jobs/out  spec.egress[1].to[0].ipBlock.except[0]: ",
+  );
+});
+
+Deno.test("broken YAML: nobody can tell, exit 3, with its place", async () => {
+  const { code, err } = await reach(`${MANIFESTS}---\nkind: [`, ...TO_S3);
+  assertEquals(code, 3);
+  assertMatch(err, /these cannot be understood\. Mend them first\.\n {2}all\.yaml:\d+:\d+ {2}/);
+});
+
+Deno.test("wrong usage says what would be right, exit 2", async () => {
+  const cases: readonly (readonly [string[], string])[] = [
+    [["--from", "jobs/bronze"], "without --to"],
+    [["--from", "bronze", "--to", "data/postgres", "--port", "1"], "no workload (namespace/name)"],
+    [["--from", "jobs/bronze", "--to", "data/mysql", "--port", "1"], "data/StatefulSet/postgres"],
+    [["--from", "jobs/bronze", "--to", "1.2.3", "--port", "1"], "looks like an address"],
+    [["--from", "jobs/bronze", "--to", "db.data.svc.cluster.local", "--port", "1"], "Service"],
+    [["--from", "1.2.3.4", "--to", "1.2.3.5", "--port", "1"], "two outside ends"],
+    [["--from", "jobs/bronze", "--to", "1.2.3.4", "--port", "0"], "1 to 65535"],
+    [[...TO_S3, "--protocol", "udp"], "TCP, UDP, SCTP"],
+    [["--matrix", ...TO_S3], "together with --matrix"],
+  ];
+  const ran = await Promise.all(cases.map(([args]) => reach(MANIFESTS, ...args)));
+  for (const [i, { code, err }] of ran.entries()) {
+    assertEquals(code, 2, err);
+    assertStringIncludes(err, cases[i]![1]);
+  }
+});
+
+Deno.test("--help has examples", async () => {
+  const { code, out } = await reach(MANIFESTS, "--help");
+  assertEquals(code, 0);
+  assert(out.includes("Examples:") && out.includes("Exit codes:"));
+});
