@@ -1,14 +1,21 @@
 import { bronzeCommitted } from "./bronze_committed.ts";
 import { bronzeParts } from "./bronze_parts.ts";
 import type { AnyCheck } from "./check.ts";
+import { databaseEgress } from "./database_egress.ts";
 import { databaseLogin } from "./database_login.ts";
+import { dnsEgress } from "./dns_egress.ts";
+import { driverExecutorTraffic } from "./driver_executor_traffic.ts";
+import { egressPolicy } from "./egress_policy.ts";
 import { eventTypes } from "./event_types.ts";
 import { fillPrice } from "./fill_price.ts";
 import { imageDeps } from "./image_deps.ts";
+import { isolation } from "./isolation.ts";
+import { kubernetesApiEgress } from "./kubernetes_api_egress.ts";
 import { lakeConformance } from "./lake_conformance.ts";
 import { lakeLogin } from "./lake_login.ts";
 import { lateWriters } from "./late_writers.ts";
 import { manifestsReadable } from "./manifests_readable.ts";
+import { namespaceLabels } from "./namespace_labels.ts";
 import { nodePool } from "./node_pool.ts";
 import { orphanParts } from "./orphan_parts.ts";
 import { parquetSchema } from "./parquet_schema.ts";
@@ -54,6 +61,13 @@ export const BEFORE: readonly AnyCheck[] = [
   secretEscaping,
   parquetVoidInCode,
   timestampEnv,
+  egressPolicy,
+  namespaceLabels,
+  dnsEgress,
+  databaseEgress,
+  kubernetesApiEgress,
+  driverExecutorTraffic,
+  isolation,
   quotaFit,
   nodePool,
   serviceAccount,

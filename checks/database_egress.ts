@@ -4,7 +4,6 @@ import { readNetwork, unjudged } from "./job_network/network.ts";
 import { deniedOf, lookedAt, type Needed, outcomeOf, workers } from "./job_network/reach.ts";
 import { remedy } from "./job_network/remedy.ts";
 import { NAME_LABEL } from "./network_policy/model.ts";
-import { naming } from "./naming.ts";
 
 /**
  * The pods of jobs that read the outbox reach Postgres: its policies let them in, theirs let them
@@ -37,7 +36,7 @@ export const databaseEgress: Check<"manifests"> = check({
     return outcomeOf(network, deniedOf(network, needed), examined, {
       why: "bronze reads the outbox from there, and silver asks it for the time; a policy sees " +
         "the labels of pods and namespaces, never a Service",
-      fix: ({ blame }, all) => {
+      fix: ({ blame }) => {
         const podSelector = { matchLabels: Object.fromEntries(labels ?? []) };
         const peer = blame.direction === "ingress" ? JOBS_PEER : {
           namespaceSelector: { matchLabels: { [NAME_LABEL]: namespace } },
@@ -48,8 +47,8 @@ export const databaseEgress: Check<"manifests"> = check({
           ...{ name: "allow-outbox", pods, peer, ports: [{ protocol: "TCP", port }] },
         });
         const known = blame.direction === "ingress" || labels !== undefined;
-        return known ? command : `Look up the labels of Postgres' pods (kubectl -n ${namespace} ` +
-          `get pods --show-labels) for ${naming(all.map(({ actor }) => actor.told))}: ${command}`;
+        return known ? command : "To narrow it, add the labels that " +
+          `"kubectl -n ${namespace} get pods --show-labels" shows for Postgres: ${command}`;
       },
     });
   },

@@ -17,7 +17,11 @@ export const driverExecutorTraffic: Check<"manifests"> = check({
     const network = readNetwork(manifests);
     const not = unjudged(network);
     if (not !== undefined) return not;
-    const jobs = network.jobs.filter(({ onKubernetes }) => onKubernetes);
+    const asking = network.jobs.filter(({ onKubernetes }) => onKubernetes);
+    const jobs = asking.filter(({ actors }) => !actors.some(({ pod }) => pod.hostNetwork));
+    if (asking.length > 0 && jobs.length === 0) {
+      return { skip: "the driver shares its node's network (see isolation)" };
+    }
     const examined = jobs.length === 0
       ? `${lookedAt(network)}: none asks Kubernetes for executors`
       : lookedAt(network);
@@ -58,7 +62,14 @@ function neededBy(job: SparkJob): Needed[] {
   const executor = job.actors.find(({ role }) => role === "executor");
   if (driver === undefined || executor === undefined) return [];
   const needs = (actor: Actor, to: Actor, port: number): Needed => ({
-    ...{ job, actor, to: [to.pod], protocol: "TCP", port, target: `${to.told} on TCP ${port}` },
+    ...{
+      job,
+      actor,
+      to: [to.pod],
+      protocol: "TCP",
+      port,
+      target: `the ${to.role === "driver" ? "driver" : "executors"} on TCP ${port}`,
+    },
   });
   return [
     needs(executor, driver, portOf(job, DRIVER_PORT)),

@@ -1,6 +1,6 @@
 import { type Check, check, type Finding, type Outcome } from "./check.ts";
 import { blameFor } from "./job_network/blame.ts";
-import { type Denied, findingsOf } from "./job_network/denied.ts";
+import { type Denied, findingsOf, tellActors } from "./job_network/denied.ts";
 import type { Actor, SparkJob } from "./job_network/job.ts";
 import {
   type Network,
@@ -126,7 +126,7 @@ function warnings(network: Network, partly: readonly Partly[]): Finding[] {
     const { policy, rule, peer } = opening ?? {};
     const field = peer?.path ?? rule?.path ?? job.specPath;
     const object = policy && objectOf(network, "NetworkPolicy", policy.name, policy.namespace);
-    const who = naming(all.map((each) => each.actor.told));
+    const who = tellActors(all);
     return {
       severity: "warn",
       object: policy === undefined ? job.told : policyId(policy),
@@ -153,7 +153,7 @@ function refused(network: Network, { object, path, problem }: ObjectProblem): Fi
     object,
     ...(path === "" ? {} : { field: path }),
     ...place(network, declared, path),
-    problem: `${path === "" ? "it" : path} ${problem}`,
+    problem: path === "" ? `it ${problem}` : problem,
     why: "the API server refuses it, or takes it for something else, so nobody can tell which " +
       "connections are open",
     fix: `Correct it, and try: kubectl apply --dry-run=server -f ${

@@ -1,4 +1,9 @@
 import { type Check, check, type Finding } from "./check.ts";
+import { databaseEgress } from "./database_egress.ts";
+import { dnsEgress } from "./dns_egress.ts";
+import { driverExecutorTraffic } from "./driver_executor_traffic.ts";
+import { egressPolicy } from "./egress_policy.ts";
+import type { ManifestsFact } from "./facts/manifests.ts";
 import {
   JOBS_NAMESPACE,
   type Network,
@@ -7,9 +12,11 @@ import {
   place,
   readNetwork,
   unjudged,
+  unreadable,
 } from "./job_network/network.ts";
 import { applyPolicy, patchPolicy } from "./job_network/patch.ts";
 import { type TooMuch, tooMuch, worst } from "./job_network/too_much.ts";
+import { kubernetesApiEgress } from "./kubernetes_api_egress.ts";
 import { policyId } from "./network_policy/explain.ts";
 import type { Direction } from "./network_policy/model.ts";
 import type { Policy } from "./network_policy/policy.ts";
@@ -27,22 +34,38 @@ export const isolation: Check<"manifests"> = check({
   needs: ["manifests"],
   run({ manifests }) {
     const network = readNetwork(manifests);
-    const not = unjudged(network);
-    const { policies, broken, jobs } = network;
-    if (policies.length === 0 && broken.length === 0) return not ?? { nothing: noPolicy };
+    const { policies, jobs } = network;
     // Without any job there are still policies to judge.
-    if (not !== undefined && (jobs.length > 0 || "skip" in not || broken.length > 0)) return not;
+    const not = jobs.length > 0 ? unjudged(network) : unreadable(network);
+    if (not !== undefined) return not;
+    if (policies.length === 0) return { nothing: noPolicy };
     const examined = `${policies.length === 1 ? "1 policy" : `${policies.length} policies`} of ` +
       `namespace ${JOBS_NAMESPACE}, ${plural(jobs.length, "job")}`;
+    const told = toldElsewhere(manifests);
     const findings = [
       ...defaultDeny(network),
-      ...policies.flatMap((policy) => widths(network, policy)),
+      ...policies.flatMap((policy) => widths(network, policy))
+        .filter((finding) => finding.severity === "fail" || !told.has(ruleOf(finding))),
       ...onHostNetwork(network),
       ...network.foreign.map(unread),
     ];
     return { examined, findings };
   },
 });
+
+/**
+ * The rules that are not what a job needs: whoever mends one as another check says need not be told
+ * that it also opens something else.
+ */
+function toldElsewhere(manifests: ManifestsFact): ReadonlySet<string> {
+  const checks = [egressPolicy, dnsEgress, databaseEgress, kubernetesApiEgress];
+  const outcomes = [...checks, driverExecutorTraffic].map(({ run }) => run({ manifests }));
+  return new Set(outcomes.flatMap((each) => "findings" in each ? each.findings.map(ruleOf) : []));
+}
+
+function ruleOf({ object, field = "" }: Finding): string {
+  return `${object} ${/^spec\.\w+\[\d+\]/.exec(field)?.[0] ?? field}`;
+}
 
 const TYPES: Readonly<Record<Direction, string>> = { ingress: "Ingress", egress: "Egress" };
 
@@ -119,8 +142,8 @@ function widths(network: Network, policy: Policy): Finding[] {
   const most = worst(all);
   return [{
     ...finding(most ?? { severity: "warn", path: rule.path, problem: "", fix: "" }),
-    problem: "it is meant to block something, and no policy can: this rule allows " +
-      (most === undefined ? "what it names" : `the rest: ${most.problem}`),
+    problem: "it is meant to block something, and no policy can: " +
+      (most === undefined ? "this rule only allows" : most.problem),
     fix: `Remove it, since whatever no policy allows is blocked: kubectl -n ${policy.namespace} ` +
       `delete networkpolicy ${policy.name}`,
   }];

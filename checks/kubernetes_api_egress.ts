@@ -2,7 +2,7 @@ import { type Check, check, type Finding } from "./check.ts";
 import { type Blame, blameFor } from "./job_network/blame.ts";
 import { type Denied, findingsOf } from "./job_network/denied.ts";
 import type { Actor, SparkJob } from "./job_network/job.ts";
-import { type Network, place, readNetwork, unjudged } from "./job_network/network.ts";
+import { type Network, readNetwork, unjudged } from "./job_network/network.ts";
 import { patchPolicy } from "./job_network/patch.ts";
 import { lookedAt } from "./job_network/reach.ts";
 import { remedy } from "./job_network/remedy.ts";
@@ -61,6 +61,7 @@ const WHY = "the driver asks it for executors; it is no pod, so no selector ever
 
 /** The Service's usual first address: of k3s. For the blame alone, any other would do. */
 const SERVICE = parseAddress("10.43.0.1")!;
+const serviceAt = { type: "outside", address: SERVICE } as const;
 
 /** What the API server listens on behind its Service. */
 const API_PORT = 6443;
@@ -87,7 +88,8 @@ function reaches(network: Network, { job, actor }: Asking): "yes" | "service onl
   if (opensInner(open(443))) return "service only";
   const behind = blame(SERVICE, API_PORT);
   const before = blame(SERVICE, 443);
-  return (behind?.kind === "missing" ? before : behind) ?? "yes";
+  const missing = behind?.kind === "missing" && before?.kind !== "missing";
+  return (missing ? before : behind) ?? "yes";
 }
 
 /** Where the API is told to be; without a host it is the Service that every cluster has. */
@@ -107,10 +109,17 @@ function isMeant({ peers, ports }: Rule): boolean {
 }
 
 function fix({ blame, job }: Denied): string {
+  if (blame.kind === "pods" || blame.kind === "types") return command(blame, job);
+  return `Open the address that "kubectl get endpoints kubernetes" shows, or all: ${
+    command(blame, job)
+  }`;
+}
+
+function command(blame: Blame, job: SparkJob): string {
   const { host, port } = masterOf(job);
   const ports = [{ protocol: "TCP", port: host === undefined ? API_PORT : port }];
   const { policy, rule, kind } = blame;
-  const command = policy === undefined || rule === undefined || kind === "pods" || kind === "types"
+  return policy === undefined || rule === undefined || kind === "pods" || kind === "types"
     ? remedy(blame, {
       ...{ name: "allow-kubernetes-api-egress", peer: API_PEER, ports },
       pods: { matchLabels: { "spark-role": "driver" } },
@@ -118,26 +127,25 @@ function fix({ blame, job }: Denied): string {
     : patchPolicy(policy, {
       ...{ op: "replace", path: rule.path, value: { to: [API_PEER], ports } },
     });
-  return `Open the address that "kubectl get endpoints kubernetes" shows, or all: ${command}`;
 }
 
 /** Enough where policies are judged before the Service's address is translated, which is rare. */
-function halfOpen(network: Network, { job, actor }: Asking): Finding {
-  const to = { type: "outside", address: SERVICE } as const;
-  const flow = { from: actor.pod, to, protocol: "TCP", port: 443 } as const;
-  const policy = decide(network.cluster, flow, "egress").rules[0]?.policy;
+function halfOpen(network: Network, asking: Asking): Finding {
+  const flow = { from: asking.actor.pod, to: serviceAt, protocol: "TCP", port: API_PORT } as const;
+  const blame = blameFor(network, flow, isMeant)!;
+  const { fix: remedied, ...finding } = findingsOf(network, [
+    { ...asking, target: `any address on TCP ${API_PORT}`, blame },
+  ], { why: WHY, fix })[0]!;
+  const opening = decide(network.cluster, { ...flow, port: 443 }, "egress").rules[0]?.policy;
+  const rule = { to: [API_PEER], ports: [{ protocol: "TCP", port: API_PORT }] };
   return {
+    ...finding,
     severity: "warn",
-    object: job.told,
-    field: job.specPath,
-    ...place(network, job.object, job.specPath),
-    problem: `${actor.told} may reach the Service of the Kubernetes API on TCP 443, and no ` +
-      `address on TCP ${API_PORT}`,
+    problem: `${finding.problem}, only the Service of the Kubernetes API on TCP 443`,
     why: "k3s and most others judge a connection by the address behind the Service, and the API " +
       `server listens on ${API_PORT} there`,
-    fix: policy === undefined ? `Open TCP ${API_PORT} too.` : patchPolicy(policy, {
-      ...{ op: "add", path: "spec.egress[-]" },
-      value: { to: [API_PEER], ports: [{ protocol: "TCP", port: API_PORT }] },
-    }),
+    fix: blame.kind === "trap" || opening === undefined
+      ? remedied
+      : patchPolicy(opening, { op: "add", path: "spec.egress[-]", value: rule }),
   };
 }

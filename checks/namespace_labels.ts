@@ -8,7 +8,7 @@ import {
   readNetwork,
   REQUIRED_LABEL,
   ROBSON_NAMESPACE,
-  unreadFile,
+  unreadable,
 } from "./job_network/network.ts";
 import { patchPolicy } from "./job_network/patch.ts";
 import { peersOf, selectsNobody } from "./job_network/selectors.ts";
@@ -30,11 +30,8 @@ export const namespaceLabels: Check<"manifests"> = check({
   needs: ["manifests"],
   run({ manifests }) {
     const network = readNetwork(manifests);
-    const unread = unreadFile(network);
-    if (unread !== undefined) return unread;
-    if (network.broken.length > 0) {
-      return { skip: "not all manifests can be understood (see egress-policy)" };
-    }
+    const not = unreadable(network);
+    if (not !== undefined) return not;
     const { declared, policies, cluster } = network;
     if (policies.length === 0 && declared.size === 0) {
       return { nothing: "the manifests have neither a Namespace nor a NetworkPolicy" };

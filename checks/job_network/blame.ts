@@ -1,5 +1,5 @@
 import { decide, ends } from "../network_policy/evaluate.ts";
-import { formatPeer, formatPolicyPort, policyId, whyNot } from "../network_policy/explain.ts";
+import { formatPeer, formatPolicyPort, whyNot } from "../network_policy/explain.ts";
 import { meaningPeers, meaningPorts } from "../network_policy/match.ts";
 import type { Direction, Flow } from "../network_policy/model.ts";
 import type { Peer, Policy, Rule } from "../network_policy/policy.ts";
@@ -68,9 +68,10 @@ function find(
     const blame = found.find((each) => each.kind === kind);
     if (blame !== undefined) return blame;
   }
-  const names = policies.map(policyId).join(", ");
+  const count = policies.length;
   const problem =
-    `no rule for the ${direction} on ${flow.protocol} ${flow.port} exists in ${names}`;
+    `${count === 1 ? "the policy that isolates" : `none of the ${count} policies that isolate`} ` +
+    `it has ${count === 1 ? "no" : "a"} rule for ${direction} on ${flow.protocol} ${flow.port}`;
   const namespace = policies[0]?.namespace ?? JOBS_NAMESPACE;
   return { kind: "missing", direction, namespace, path: "", problem };
 }
@@ -131,8 +132,7 @@ function nearPolicies(
     if (rule === undefined) return [];
     const common = { direction, namespace: self.namespace, policy: declared, rule };
     if (!selects(declared.pods, self.labels)) {
-      const problem = `it selects pods with ${formatSelector(declared.pods)}, which does not ` +
-        "select them";
+      const problem = `it is for pods with ${formatSelector(declared.pods)} only`;
       return [{ ...common, kind: "pods", path: "spec.podSelector", problem }];
     }
     const type = direction === "egress" ? "Egress" : "Ingress";

@@ -4,6 +4,7 @@ import { type Endpoint, type Labels, type Pod } from "../network_policy/model.ts
 import { isolating } from "../network_policy/match.ts";
 import { podTemplateOf } from "../network_policy/pod_template.ts";
 import { selects } from "../network_policy/selector.ts";
+import { UNKNOWABLE } from "../network_policy/workload.ts";
 import { listOf } from "./environment.ts";
 import type { Actor, SparkJob } from "./job.ts";
 import { type Network, objectOf } from "./network.ts";
@@ -52,12 +53,17 @@ export function databaseOf(network: Network, job: SparkJob, actor: Actor): Datab
   const [first] = pods;
   if (first !== undefined) {
     const target = targetPort(spec, port, first);
-    return { to: pods, port: target, told, namespace, labels: first.labels };
+    return { to: pods, port: target, told, namespace, labels: known(first) };
   }
   const note =
     `no Postgres is declared in ${namespace}, so its pods' labels are not judged, only ` +
     "their namespace";
   return { to: imagined(network, actor.pod, namespace), port, told, namespace, note };
+}
+
+/** The labels that are the same for all of its pods. */
+function known({ labels }: Pod): Labels {
+  return new Map([...labels].filter(([, value]) => value !== UNKNOWABLE));
 }
 
 function serviceOf(host: string, { cluster }: Network, { object }: SparkJob) {

@@ -46,18 +46,30 @@ export function findingsOf(
       ? first.job.object
       : objectOf(network, "NetworkPolicy", policy.name, policy.namespace);
     const field = path === "" ? labelsPath(first.job) : path;
-    const who = naming([...new Set(all.map(({ actor }) => actor.told))]);
+    const who = tellActors(all);
     const what = naming([...new Set(all.map(({ target }) => target))]);
     return {
       severity: "fail",
       object: policy === undefined ? first.job.told : policyId(policy),
       field,
       ...place(network, object, field),
-      problem: `${who} cannot reach ${what}: ${problem}`,
+      problem: `${problem}; so ${who} cannot reach ${what}`,
       why,
       fix: fix(first, all),
     };
   });
+}
+
+/** Pods of jobs, those of one job together: `Job analytics-jobs/a and its executors`. */
+export function tellActors(all: readonly Pick<Denied, "job" | "actor">[]): string {
+  const byJob = Map.groupBy(all, ({ job }) => job.told);
+  return naming([...byJob].map(([job, each]) => {
+    const told = [...new Set(each.map(({ actor }) => actor.told))]
+      .sort((a, b) => Number(b === job) - Number(a === job));
+    if (told[0] !== job) return told.join(" and ");
+    return [job, ...told.slice(1).map((more) => more.replace(/^the (\w+) of .*$/, "its $1"))]
+      .join(" and ");
+  }));
 }
 
 function keyOf({ blame: { kind, policy, path, direction } }: Denied): string {

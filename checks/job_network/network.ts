@@ -41,8 +41,17 @@ export interface Network {
   readonly foreign: readonly string[];
 }
 
+/** All checks of one run read the same manifests. */
+const READ = new WeakMap<ManifestSet, Network>();
+
 /** Reads the network of the jobs out of manifests. */
 export function readNetwork(manifests: ManifestSet): Network {
+  const network = READ.get(manifests) ?? read(manifests);
+  READ.set(manifests, network);
+  return network;
+}
+
+function read(manifests: ManifestSet): Network {
   const { objects } = manifests;
   const reading = readCluster(
     objects.map(({ value, file, line }) => ({ value, where: `${file}:${line}` })),
@@ -74,22 +83,28 @@ export function readNetwork(manifests: ManifestSet): Network {
 
 /** Why a check of the jobs' connections cannot judge; undefined where it can. */
 export function unjudged(network: Network): Outcome | undefined {
-  const { policies, jobs, broken, brokenJobs } = network;
-  const unread = unreadFile(network);
-  if (unread !== undefined) return unread;
-  if (broken.length > 0) return { skip: "not all manifests can be understood (see egress-policy)" };
+  const { policies, jobs, brokenJobs } = network;
+  const not = unreadable(network);
+  if (not !== undefined) return not;
   if (policies.length === 0) return { nothing: noPolicy };
   if (jobs.length > 0) return undefined;
   if (brokenJobs.length > 0) return { skip: "no job can be understood (see egress-policy)" };
   return { nothing: `the manifests have no Job, CronJob or Pod in ${JOBS_NAMESPACE}` };
 }
 
+/** Why no check can rely on the manifests; undefined where all can. */
+export function unreadable(network: Network): Outcome | undefined {
+  if (network.broken.length === 0) return unreadFile(network);
+  return { skip: "not all manifests can be understood (see egress-policy)" };
+}
+
 /** Why nothing can be said where a file is broken: it may hold the policy that decides. */
-export function unreadFile({ manifests: { problems } }: Network): Outcome | undefined {
-  const broken = problems.find(({ file }) => /\.(ya?ml|json)$/.test(file));
+export function unreadFile(network: Network): Outcome | undefined {
+  const broken = network.manifests.problems.find(({ file }) => /\.(ya?ml|json)$/.test(file));
   if (broken === undefined) return undefined;
   const { file, line, problem } = broken;
-  return { nothing: `${file}${line === undefined ? "" : `:${line}`} cannot be read: ${problem}` };
+  const where = `${fileOf(network, file)}${line === undefined ? "" : `:${line}`}`;
+  return { nothing: `${where} cannot be read, and may hold what decides: ${problem}` };
 }
 
 /** Why nothing about the policies can be said. */
@@ -97,13 +112,16 @@ export const noPolicy = `the manifests have no NetworkPolicy in namespace ${JOBS
 
 /** The file and line of a field of an object, as a finding tells them. */
 export function place(
-  { manifests: { directory } }: Pick<Network, "manifests">,
+  network: Pick<Network, "manifests">,
   object: ManifestObject | undefined,
   path: string,
 ): Pick<Finding, "file" | "line"> {
   if (object === undefined) return {};
-  const folder = directory === "." ? "" : `${directory.replace(/\/+$/, "")}/`;
-  return { file: `${folder}${object.file}`, line: lineOf(object, path) };
+  return { file: fileOf(network, object.file), line: lineOf(object, path) };
+}
+
+function fileOf({ manifests: { directory } }: Pick<Network, "manifests">, file: string): string {
+  return directory === "." ? file : `${directory.replace(/\/+$/, "")}/${file}`;
 }
 
 /** The object that a policy was read from. */

@@ -32,7 +32,8 @@ export function remedy(blame: Blame, { name, pods, peer, ports }: Wanted): strin
         ...ports.map((value) => ({ op: "add" as const, path: `${rule.path}.ports[-]`, value })),
       );
     case "pods":
-      return patchPolicy(policy, { op: "replace", path: "spec.podSelector", value: pods });
+      return "Give the pods these labels, or let the policy select them: " +
+        patchPolicy(policy, { op: "replace", path: "spec.podSelector", value: pods });
     case "types": {
       const value = direction === "egress" ? "Egress" : "Ingress";
       return patchPolicy(policy, { op: "add", path: "spec.policyTypes[-]", value });

@@ -1,13 +1,11 @@
 import { naming } from "../naming.ts";
 import { formatPeer, formatPolicyPort } from "../network_policy/explain.ts";
-import { judgeHost } from "../network_policy/host.ts";
 import type { Direction } from "../network_policy/model.ts";
 import type { BlockPeer, Peer, Policy, PolicyPort, Rule } from "../network_policy/policy.ts";
 import { selects } from "../network_policy/selector.ts";
 import type { Network } from "./network.ts";
 import { OUTSIDE_PEER, patchPolicy } from "./patch.ts";
-import { workers } from "./reach.ts";
-import { isEveryNamespace, isEveryPod, isTrap } from "./selectors.ts";
+import { isEveryNamespace, isEveryPod } from "./selectors.ts";
 import { isWide, openedInner, publicPart, rangesOf } from "./space.ts";
 
 /** A rule that allows more than the jobs need. */
@@ -44,17 +42,28 @@ export function tooMuch(
 function everything(policy: Policy, rule: Rule, direction: Direction): TooMuch | undefined {
   if (!isEveryPort(rule)) return undefined;
   const toFrom = direction === "egress" ? "to" : "from";
-  const fix = `${REMOVE}${removal(policy, rule)}`;
+  const fix = `Remove it, or say who and which ports are meant: ${removal(policy, rule)}`;
   const found = (path: string, whom: string): TooMuch => (
-    { severity: "fail", path, problem: `${direction} ${toFrom} ${whom}, on every port`, fix }
+    {
+      severity: "fail",
+      path,
+      problem: `it allows ${direction} ${toFrom} ${whom} on every port`,
+      fix,
+    }
   );
   if (rule.peers.length === 0) return found(rule.path, "everywhere");
   const broad = rule.peers.find((peer) => isEveryNamespace(peer) && isEveryPod(peer));
   if (broad !== undefined) return found(broad.path, formatPeer(broad));
   const blocks = rule.peers.filter(isBlock);
-  return isWide(blocks.flatMap(rangesOf))
-    ? found(blocks[0]!.path, blocks.map(formatPeer).join(" and "))
-    : undefined;
+  if (!isWide(blocks.flatMap(rangesOf))) return undefined;
+  const wide = found(blocks[0]!.path, blocks.map(formatPeer).join(" and "));
+  if (direction === "ingress") return wide;
+  const value = [{ protocol: "TCP", port: 443 }];
+  const ports = { op: "add", path: `${rule.path}.ports`, value } as const;
+  return {
+    ...wide,
+    fix: `If it is for the store, open its port only: ${patchPolicy(policy, ports)}`,
+  };
 }
 
 /** More destinations or ports than DNS, store, Postgres, API and Spark itself. */
@@ -66,14 +75,32 @@ function widerEgress(network: Network, policy: Policy, rule: Rule): TooMuch | un
     return { severity: "warn", path: rule.path, problem, fix: patchPolicy(policy, to) };
   }
   const broad = rule.peers.find((peer) => isEveryNamespace(peer) && isEveryPod(peer));
-  if (broad !== undefined && !(isTrap(broad) && isToldElsewhere(network, rule))) {
+  if (broad !== undefined) {
     return {
       ...{ severity: "warn", path: broad.path },
       problem: `it opens ${ports} to ${formatPeer(broad)}`,
       fix: `Name the pods that are meant, or remove the rule: ${removal(policy, rule)}`,
     };
   }
-  return innerAddresses(policy, rule) ?? unneeded(network, policy, rule);
+  return innerAddresses(policy, rule) ?? unneeded(network, policy, rule) ??
+    eitherOr(network, policy, rule);
+}
+
+/** Both selectors in one item of the list are "and"; in two items, which is a dash more, "or". */
+function eitherOr(network: Network, policy: Policy, { peers, path }: Rule): TooMuch | undefined {
+  const [first, second, ...more] = peers.filter((peer) => peer.type === "pods");
+  if (first?.pods !== undefined || first?.namespaces === undefined || more.length > 0) {
+    return undefined;
+  }
+  if (second?.pods === undefined || second.namespaces !== undefined) return undefined;
+  if (isOwn(network, policy, first)) return undefined;
+  return {
+    ...{ severity: "warn", path: first.path },
+    problem: `it opens ${formatPeer(first)}, and beside that ${formatPeer(second)}: two items of ` +
+      "a list mean either, and only both selectors in one item mean both",
+    fix:
+      `Write podSelector into the item of namespaceSelector, without a dash of its own, at ${path}.to`,
+  };
 }
 
 /** A block for the store that holds the cluster's own addresses as well. */
@@ -170,14 +197,4 @@ function neededPorts({ jobs }: Network): ReadonlySet<string> {
     }
   }
   return new Set(ports);
-}
-
-/** Whether the trap keeps a job from the store or the API: that check tells it then. */
-function isToldElsewhere(network: Network, { ports }: Rule): boolean {
-  if (!ports.some(({ port }) => port === 443 || port === 6443)) return false;
-  return workers(network).some(({ job, actor }) => {
-    const open = (port: number) => judgeHost(network.cluster, actor.pod, "TCP", port).open;
-    const asks = job.onKubernetes && actor.role === "driver";
-    return publicPart(open(443)).length === 0 || asks && open(6443).length === 0;
-  });
 }
