@@ -63,7 +63,8 @@ export function readCluster(objects: readonly Declared[]): ClusterReading {
     }
     const key = `${value.kind} ${read.id}`;
     const text = JSON.stringify(value);
-    const before = seen.get(key);
+    // With generateName, each of them gets a name of its own.
+    const before = read.id.endsWith("…") ? undefined : seen.get(key);
     if (before !== undefined && before.text === text) continue;
     if (before !== undefined) {
       const place = before.where === undefined ? "" : ` in ${before.where}`;

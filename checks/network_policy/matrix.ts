@@ -1,7 +1,9 @@
 import { isItself } from "./evaluate.ts";
+import { isolating } from "./match.ts";
 import type { Cluster, Pod } from "./model.ts";
 import { type OutsideRange, outsideRanges } from "./outside.ts";
-import { allowedPorts, common, EVERY, isEmpty, type PortSet } from "./ports.ts";
+import type { Policy } from "./policy.ts";
+import { common, EVERY, isEmpty, type PortSet, portsUnder } from "./ports.ts";
 
 /** What is open from one workload's pods to another's. */
 export interface PodConnection {
@@ -31,9 +33,15 @@ export interface Matrix {
 
 /** Lists every connection that the policies of a cluster allow, in the order of its workloads. */
 export function matrixOf(cluster: Cluster): Matrix {
+  // Asking for every pair which policies isolate its ends would take most of the time.
+  const isolated = new Map(cluster.pods.map((pod) => [pod, {
+    egress: isolating(cluster, pod, "egress"),
+    ingress: isolating(cluster, pod, "ingress"),
+  }]));
   const within = cluster.pods.flatMap((from) =>
     cluster.pods.flatMap((to): PodConnection[] => {
-      const ports = portsBetween(cluster, from, to);
+      const [leaving, entering] = [isolated.get(from)!.egress, isolated.get(to)!.ingress];
+      const ports = between(cluster, from, to, leaving, entering);
       return isEmpty(ports) ? [] : [{ from, to, ports }];
     })
   );
@@ -46,7 +54,18 @@ export function matrixOf(cluster: Cluster): Matrix {
 
 /** The ports that are open from one workload's pods to another's. */
 export function portsBetween(cluster: Cluster, from: Pod, to: Pod): PortSet {
+  const leaving = isolating(cluster, from, "egress");
+  return between(cluster, from, to, leaving, isolating(cluster, to, "ingress"));
+}
+
+function between(
+  cluster: Cluster,
+  from: Pod,
+  to: Pod,
+  leaving: readonly Policy[],
+  entering: readonly Policy[],
+): PortSet {
   if (isItself(from, to)) return EVERY;
-  const leaving = allowedPorts(cluster, from, to, "egress");
-  return isEmpty(leaving) ? leaving : common(leaving, allowedPorts(cluster, to, from, "ingress"));
+  const sent = portsUnder(cluster, leaving, from, to, "egress");
+  return isEmpty(sent) ? sent : common(sent, portsUnder(cluster, entering, to, from, "ingress"));
 }

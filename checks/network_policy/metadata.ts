@@ -5,7 +5,10 @@ import { readLabels } from "./selector.ts";
 
 /** The part of an object's metadata that means something to policies. */
 export interface Metadata {
-  /** Empty where it is missing, which is reported. */
+  /**
+   * Empty where it is missing, which is reported. The server makes one of `generateName`, and nobody
+   * knows which: it is told as `prefix-…`, which no label is equal to.
+   */
   readonly name: string;
   /** `default` where it is absent, as kubectl would have it unless told otherwise. */
   readonly namespace: string;
@@ -16,7 +19,7 @@ export interface Metadata {
 const METADATA = [
   ...["name", "generateName", "namespace", "labels", "annotations", "ownerReferences"],
   ...["finalizers", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"],
-  ...["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"],
+  ...["selfLink", "clusterName", "deletionTimestamp", "deletionGracePeriodSeconds"],
 ];
 
 /** Reads an object's `metadata`. */

@@ -1,7 +1,8 @@
 import { type AddressRange, everyAddress, holds } from "./address.ts";
 import { isolating } from "./match.ts";
-import type { Cluster, Direction, Pod } from "./model.ts";
-import { allowedPorts, isEmpty, isSame, type PortSet } from "./ports.ts";
+import type { Cluster, Direction, Outside, Pod } from "./model.ts";
+import type { Policy } from "./policy.ts";
+import { isEmpty, isSame, type PortSet, portsUnder } from "./ports.ts";
 
 /** Outside addresses that a pod may exchange the same traffic with. */
 export interface OutsideRange {
@@ -16,10 +17,14 @@ export interface OutsideRange {
  * as few ranges as possible, rising, IPv4 before IPv6. Ranges with no open port are left out.
  */
 export function outsideRanges(cluster: Cluster, pod: Pod, direction: Direction): OutsideRange[] {
+  const policies = isolating(cluster, pod, direction);
   const merged: OutsideRange[] = [];
-  for (const range of distinguished(cluster, pod, direction)) {
-    const address = { family: range.family, value: range.first };
-    const ports = allowedPorts(cluster, pod, { type: "outside", address }, direction);
+  for (const range of distinguished(policies, direction)) {
+    const outside: Outside = {
+      type: "outside",
+      address: { family: range.family, value: range.first },
+    };
+    const ports = portsUnder(cluster, policies, pod, outside, direction);
     const before = merged.at(-1);
     const goesOn = before !== undefined && before.range.family === range.family &&
       before.range.last + 1n === range.first && isSame(before.ports, ports);
@@ -32,9 +37,9 @@ export function outsideRanges(cluster: Cluster, pod: Pod, direction: Direction):
   return merged.filter(({ ports }) => !isEmpty(ports));
 }
 
-/** All addresses, cut wherever a block that matters to the pod begins or ends. */
-function distinguished(cluster: Cluster, pod: Pod, direction: Direction): AddressRange[] {
-  const blocks = isolating(cluster, pod, direction)
+/** All addresses, cut wherever a block of the policies begins or ends. */
+function distinguished(policies: readonly Policy[], direction: Direction): AddressRange[] {
+  const blocks = policies
     .flatMap(({ rules }) => rules[direction])
     .flatMap(({ peers }) => peers)
     .flatMap((peer) => peer.type === "block" ? [peer.range, ...peer.except] : []);

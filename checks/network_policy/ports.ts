@@ -1,6 +1,6 @@
 import { EVERY_PORT, isolating, meaningPeers, numbers, type PortRange } from "./match.ts";
 import { type Cluster, type Direction, type Endpoint, type Protocol, PROTOCOLS } from "./model.ts";
-import type { Rule } from "./policy.ts";
+import type { Policy, Rule } from "./policy.ts";
 
 /** A set of ports: per protocol, ranges that rise and neither overlap nor touch. */
 export type PortSet = Readonly<Record<Protocol, readonly PortRange[]>>;
@@ -58,8 +58,22 @@ export function allowedPorts(
   direction: Direction,
 ): PortSet {
   if (self.type === "outside") return EVERY;
-  const policies = isolating(cluster, self, direction);
-  if (self.hostNetwork || policies.length === 0) return EVERY;
+  return portsUnder(cluster, isolating(cluster, self, direction), self, other, direction);
+}
+
+/**
+ * The same, for who knows the policies already.
+ *
+ * @param policies those that isolate `self` in this direction
+ */
+export function portsUnder(
+  cluster: Cluster,
+  policies: readonly Policy[],
+  self: Endpoint,
+  other: Endpoint,
+  direction: Direction,
+): PortSet {
+  if (policies.length === 0) return EVERY;
   const destination = direction === "egress" ? other : self;
   const open: Record<Protocol, PortRange[]> = { TCP: [], UDP: [], SCTP: [] };
   for (const policy of policies) {

@@ -204,6 +204,15 @@ Deno.test("an object twice is one if it is the same, and refused if it differs",
   assertStringIncludes(problem!.problem, "declared differently in a:1");
 });
 
+Deno.test("objects whose names the server makes are as many as there are", () => {
+  const job = (app: string) => ({
+    ...{ apiVersion: "batch/v1", kind: "Job", metadata: { generateName: "j-" } },
+    spec: { template: { metadata: { labels: { app } }, spec: { containers: [] } } },
+  });
+  const { cluster, problems } = readCluster([job("a"), job("b")].map((value) => ({ value })));
+  assertEquals([cluster.pods.length, problems], [2, []]);
+});
+
 Deno.test("policies of other APIs are named, and those of APIs that are gone are refused", () => {
   const cilium = {
     apiVersion: "cilium.io/v2",
