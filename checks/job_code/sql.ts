@@ -43,9 +43,9 @@ const NO_NAME = new Set([
 export function untypedNulls(text: string): { offset: number; name: string | undefined }[] {
   const sql = readSql(text);
   const named =
-    /(?:(\bSELECT|\bDISTINCT|\bALL|,|^)\s*)(\(\s*)?\bNULL\b\s*(?:\)\s*)?(?:(AS)\s+)?["`]?(\w+)["`]?/gi;
+    /(?:(\bSELECT|\bDISTINCT|\bALL|,|^)\s*)(?:\(\s*NULL\s*\)|NULL\b)\s*(?:(AS)\s+)?["`]?(\w+)["`]?/gi;
   const columns = [...sql.matchAll(named)].flatMap(
-    ({ 0: whole, 1: before, 3: as, 4: name, index }) => {
+    ({ 0: whole, 1: before, 2: as, 3: name, index }) => {
       if (as === undefined && (NO_NAME.has(name!.toLowerCase()) || before === "")) return [];
       if (before === "" && index !== 0) return [];
       if (as !== undefined && !selects(sql, before!)) return [];

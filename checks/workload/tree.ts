@@ -36,12 +36,17 @@ function readTree({ directory, objects, scripts }: ManifestsFact): Tree {
     code: scripts.map(({ file, line, object, path, language, text }): Code => ({
       language: language === "text" ? "conf" : language,
       file: pathOf(directory, file),
-      line,
+      line: line + (object !== undefined && isBlock(file, text) ? 1 : 0),
       ...(object === undefined ? {} : { object }),
       ...(path === undefined ? {} : { field: path }),
       text,
     })),
   };
+}
+
+/** A text of several lines begins below the `|` of its field, except in JSON. */
+function isBlock(file: string, text: string): boolean {
+  return text.includes("\n") && !file.endsWith(".json");
 }
 
 /** Where a file of a directory is, seen from the working directory. */
