@@ -1,12 +1,11 @@
 import { formatAddress } from "../../checks/network_policy/address.ts";
-import type { Decision } from "../../checks/network_policy/evaluate.ts";
+import { type Decision, isItself } from "../../checks/network_policy/evaluate.ts";
 import {
   explainDecision,
   formatPeer,
   formatPolicyPort,
   missesOf,
 } from "../../checks/network_policy/explain.ts";
-import { isItself } from "../../checks/network_policy/evaluate.ts";
 import type { Matrix, OutsideConnection } from "../../checks/network_policy/matrix.ts";
 import { type Endpoint, podId, PROTOCOLS } from "../../checks/network_policy/model.ts";
 import type { Policy } from "../../checks/network_policy/policy.ts";

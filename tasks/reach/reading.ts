@@ -1,5 +1,4 @@
-import { gatherManifests, objectId } from "../../checks/facts/manifests.ts";
-import { lineOf } from "../../checks/facts/manifests.ts";
+import { gatherManifests, lineOf, objectId } from "../../checks/facts/manifests.ts";
 import { readCluster } from "../../checks/network_policy/cluster.ts";
 import type { Cluster } from "../../checks/network_policy/model.ts";
 import { Failure } from "../../pipeline/errors.ts";

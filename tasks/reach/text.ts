@@ -1,6 +1,5 @@
 import { formatRange } from "../../checks/network_policy/address.ts";
-import type { Decision } from "../../checks/network_policy/evaluate.ts";
-import { isItself } from "../../checks/network_policy/evaluate.ts";
+import { type Decision, isItself } from "../../checks/network_policy/evaluate.ts";
 import {
   explainDecision,
   formatEndpoint,
