@@ -2,15 +2,7 @@ import { type Check, check, type Finding, type Outcome } from "./check.ts";
 import { blameFor } from "./job_network/blame.ts";
 import { type Denied, findingsOf, tellActors } from "./job_network/denied.ts";
 import type { Actor, SparkJob } from "./job_network/job.ts";
-import {
-  type Network,
-  noPolicy,
-  objectOf,
-  place,
-  readNetwork,
-  unjudged,
-  unreadFile,
-} from "./job_network/network.ts";
+import { type Network, objectOf, place, readNetwork, unjudged } from "./job_network/network.ts";
 import { OUTSIDE_PEER, patchPolicy } from "./job_network/patch.ts";
 import { lookedAt, workers } from "./job_network/reach.ts";
 import { remedy } from "./job_network/remedy.ts";
@@ -37,18 +29,11 @@ export const egressPolicy: Check<"manifests"> = check({
   needs: ["manifests"],
   run({ manifests }) {
     const network = readNetwork(manifests);
-    const unread = unreadFile(network);
-    if (unread !== undefined) return unread;
-    const { broken, brokenJobs, policies, jobs } = network;
+    const { broken, brokenJobs } = network;
     const invalid = [...broken, ...brokenJobs].map((problem) => refused(network, problem));
-    if (broken.length > 0) return { examined: lookedAt(network), findings: invalid };
-    if (policies.length === 0) {
-      return invalid.length === 0
-        ? { nothing: noPolicy }
-        : { examined: lookedAt(network), findings: invalid };
-    }
-    if (jobs.length === 0 && invalid.length === 0) return unjudged(network)!;
-    return judge(network, invalid);
+    const not = unjudged(network);
+    if (not === undefined) return judge(network, invalid);
+    return invalid.length === 0 ? not : { examined: lookedAt(network), findings: invalid };
   },
 });
 

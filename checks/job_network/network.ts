@@ -37,6 +37,8 @@ export interface Network {
   readonly brokenJobs: readonly ObjectProblem[];
   /** Whatever else cannot be read: nobody can tell then which connections are open. */
   readonly broken: readonly ObjectProblem[];
+  /** Whether there are workloads that make no pods, which manifests-readable tells. */
+  readonly podless: boolean;
   /** Policies of other APIs. */
   readonly foreign: readonly string[];
 }
@@ -68,7 +70,10 @@ function read(manifests: ManifestSet): Network {
     )
     .map((object) => readJob(object, lookup))
     .filter((job) => job !== undefined);
-  const { cluster, problems, foreign } = reading;
+  const { cluster, foreign } = reading;
+  const isPodless = ({ path, problem }: ObjectProblem) =>
+    /(^|\.)spec$/.test(path) && problem.startsWith("is missing");
+  const problems = reading.problems.filter((problem) => !isPodless(problem));
   return {
     manifests,
     cluster: { ...cluster, namespaces: withBuiltIn(cluster) },
@@ -77,34 +82,31 @@ function read(manifests: ManifestSet): Network {
     jobs,
     brokenJobs: problems.filter(isJob),
     broken: problems.filter((problem) => !isJob(problem)),
+    podless: reading.problems.some(isPodless),
     foreign,
   };
 }
 
 /** Why a check of the jobs' connections cannot judge; undefined where it can. */
 export function unjudged(network: Network): Outcome | undefined {
-  const { policies, jobs, brokenJobs } = network;
+  const { policies, jobs, brokenJobs, podless } = network;
   const not = unreadable(network);
   if (not !== undefined) return not;
   if (policies.length === 0) return { nothing: noPolicy };
   if (jobs.length > 0) return undefined;
   if (brokenJobs.length > 0) return { skip: "no job can be understood (see egress-policy)" };
+  if (podless) return { skip: "no job makes a pod (see manifests-readable)" };
   return { nothing: `the manifests have no Job, CronJob or Pod in ${JOBS_NAMESPACE}` };
 }
 
 /** Why no check can rely on the manifests; undefined where all can. */
 export function unreadable(network: Network): Outcome | undefined {
-  if (network.broken.length === 0) return unreadFile(network);
-  return { skip: "not all manifests can be understood (see egress-policy)" };
-}
-
-/** Why nothing can be said where a file is broken: it may hold the policy that decides. */
-export function unreadFile(network: Network): Outcome | undefined {
-  const broken = network.manifests.problems.find(({ file }) => /\.(ya?ml|json)$/.test(file));
-  if (broken === undefined) return undefined;
-  const { file, line, problem } = broken;
-  const where = `${fileOf(network, file)}${line === undefined ? "" : `:${line}`}`;
-  return { nothing: `${where} cannot be read, and may hold what decides: ${problem}` };
+  if (network.broken.length > 0) {
+    return { skip: "not all manifests can be understood (see egress-policy)" };
+  }
+  // A file that is broken may hold the policy that decides.
+  const isBroken = network.manifests.problems.some(({ file }) => /\.(ya?ml|json)$/.test(file));
+  return isBroken ? { skip: "not all files can be read (see manifests-readable)" } : undefined;
 }
 
 /** Why nothing about the policies can be said. */

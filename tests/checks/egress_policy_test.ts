@@ -1,5 +1,12 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
-import { edited, HEALTHY, judge, manifests, onlyFinding } from "./job_network/healthy.ts";
+import {
+  edited,
+  HEALTHY,
+  judge,
+  manifests,
+  onlyFinding,
+  type Parts,
+} from "./job_network/healthy.ts";
 
 const BLOCK = HEALTHY.store.slice(
   HEALTHY.store.indexOf("- ipBlock"),
@@ -105,20 +112,33 @@ Deno.test("a policy that the API server refuses is told once, with its field", (
   }
 });
 
-Deno.test("a Job without a pod spec is a finding, beside the others or alone", () => {
+Deno.test("a Job without a pod spec hides no other, and alone it is for manifests-readable", () => {
   const empty =
     "\napiVersion: batch/v1\nkind: Job\nmetadata: { name: x, namespace: analytics-jobs }\n";
-  for (const changes of [{ more: empty }, { job: empty }]) {
-    const found = onlyFinding(changes);
-    assertEquals([found.id, found.object, found.field], [
-      ...["egress-policy", "Job analytics-jobs/x", "spec.template.spec"],
-    ]);
+  const told = (changes: Parts) => judge(manifests(changes)).get("egress-policy");
+  assertEquals(told({ more: empty }), {
+    ...{ examined: "pods of 1 job under 6 policies", findings: [] },
+  });
+  assertEquals(told({ job: empty }), { skip: "no job makes a pod (see manifests-readable)" });
+});
+
+Deno.test("a job that the API server refuses is told, and the others are judged", () => {
+  const labels = HEALTHY.job.replace("bronze-ingest-manual", "x").replace("driver }", "true }");
+  const found = onlyFinding({ more: labels });
+  assertEquals([found.id, found.object, found.field], [
+    ...["egress-policy", "Job analytics-jobs/x", "spec.template.metadata.labels"],
+  ]);
+});
+
+Deno.test("a file that is broken may hold what decides", () => {
+  for (const [id, outcome] of judge(manifests({ more: "\na: [" }))) {
+    assertEquals(outcome, { skip: "not all files can be read (see manifests-readable)" }, id);
   }
 });
 
-Deno.test("without jobs, without policies or with a broken file nothing passes", () => {
+Deno.test("without jobs or without policies nothing passes", () => {
   const none = { deny: "", dns: "", store: "", outbox: "", api: "", spark: "" };
-  for (const changes of [{ job: "" }, none, { more: "\na: [" }]) {
+  for (const changes of [{ job: "" }, none]) {
     const outcomes = judge(manifests(changes));
     for (const id of ["egress-policy", "dns-egress", "database-egress", "kubernetes-api-egress"]) {
       assertEquals("nothing" in outcomes.get(id)!, true, id);
