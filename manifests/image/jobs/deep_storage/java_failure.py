@@ -52,7 +52,7 @@ def causes(error: Py4JJavaError) -> Iterator[object]:
 def database_failure(cause: object, database: Database) -> Failure:
     """What Postgres, or the way to it, says."""
     state = cause.getSQLState() or ""
-    message = str(cause.getMessage()).splitlines()[0]
+    message = str(cause.getMessage()).splitlines()[0].rstrip(".")
     what = f"Cannot read from {database.label}: {message}"
     remedy = DATABASE_REMEDY.get(state)
     if remedy is not None:
