@@ -17,6 +17,8 @@ interface Hard {
   readonly key: string;
   readonly counted: Counted | "pods";
   readonly amount: bigint;
+  /** The amount as it is written there. */
+  readonly text: string;
 }
 
 /** Judges pods that are there at the same time against a namespace's quotas. */
@@ -42,7 +44,7 @@ export function judgeQuotas(
       severity: "fail",
       ...placeOf(object, asked.at(-1)!.containers[0]?.path ?? ""),
       problem: `${key}: ${terms.join(" + ")} = ${show(sum)}, and ${objectId(quota)} allows ` +
-        show(hard.amount),
+        hard.text,
       why: "the pod that does not fit any more is not created, and Spark waits for it for ever",
       fix:
         `Ask for less or for fewer executors, or raise it: kubectl -n ${
@@ -62,7 +64,9 @@ function hardOf(quota: ManifestObject): Hard[] {
     const counted = key === "pods" || key === "count/pods"
       ? "pods"
       : SHORT[key] ?? COUNTED.find((each) => each === key);
-    return amount === undefined || counted === undefined ? [] : [{ quota, key, counted, amount }];
+    return amount === undefined || counted === undefined
+      ? []
+      : [{ quota, key, counted, amount, text: String(value) }];
   });
 }
 
@@ -73,7 +77,7 @@ function overCount(object: ManifestObject, pods: readonly Pods[], hard: Hard): F
     severity: "fail",
     ...placeOf(object, ""),
     problem: `${hard.key}: it has ${count} pods, and ${objectId(hard.quota)} allows ` +
-      formatQuantity(hard.amount, "pods"),
+      hard.text,
     why: "the pods that do not fit any more are not created, and Spark waits for them for ever",
     fix: "Lower spark.executor.instances, or raise the quota.",
   }];

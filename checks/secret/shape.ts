@@ -55,7 +55,7 @@ export function decode(value: string): string | undefined {
 }
 
 function isPlaceholder(value: string): boolean {
-  return /<[A-Za-z][\w .:/-]*>|^\{\{.*\}\}$|^\$\{?\w+\}?$|^\.\.\.$|^…$/.test(value) ||
+  return /^<.*>$|<[A-Za-z][A-Za-z _-]{2,}>|^\{\{.*\}\}$|^\$\{?\w+\}?$|^\.\.\.$|^…$/.test(value) ||
     /^["']?(change[-_ ]?me|replace[-_ ]?(me|this)|fill[-_ ]?(me|this)?[-_ ]?in|todo|fixme|tbd|placeholder|x{3,}|your[-_ ].*|dummy)["']?$/i
       .test(value.trim());
 }

@@ -29,7 +29,7 @@ export function parseQuantity(value: unknown): bigint | undefined {
 /** An amount as people write it: cores with `m`, memory in `Mi` or `Gi`. */
 export function formatQuantity(amount: bigint, resource: string): string {
   if (/memory|storage/.test(resource)) {
-    for (const [suffix, bits] of [["Gi", 30n], ["Mi", 20n], ["Ki", 10n]] as const) {
+    for (const [suffix, bits] of [["Gi", 30n], ["Mi", 20n]] as const) {
       if (amount !== 0n && amount % (UNIT << bits) === 0n) {
         return `${amount / (UNIT << bits)}${suffix}`;
       }
