@@ -126,8 +126,12 @@ sparkTest(
       await runBronze({ database: db.config, lake, day: DAY, grace: 0n, observer });
       await runSilver({ lake, day: DAY, observer });
       assertEquals(observer.steps.filter(({ step }) => step === "verified").length, 2);
-      assertStringIncludes(await spark("bronze_ingest.py"), "2,500 rows equal the outbox");
-      assertStringIncludes(await spark("silver_transform.py"), "equal the replay of bronze");
+      const [bronzeSaid, silverSaid] = await Promise.all([
+        spark("bronze_ingest.py"),
+        spark("silver_transform.py"),
+      ]);
+      assertStringIncludes(bronzeSaid, "2,500 rows equal the outbox");
+      assertStringIncludes(silverSaid, "equal the replay of bronze");
       assertEquals(await contents(lake), before);
     } finally {
       lake.close();
