@@ -1,5 +1,5 @@
 import { type Check, check, type Finding } from "./check.ts";
-import type { Actor, SparkJob } from "./job_network/job.ts";
+import { type Actor, ROLE_LABEL, type SparkJob } from "./job_network/job.ts";
 import { type Network, place, readNetwork, unjudged } from "./job_network/network.ts";
 import { deniedOf, lookedAt, type Needed, outcomeOf } from "./job_network/reach.ts";
 import { remedy } from "./job_network/remedy.ts";
@@ -35,8 +35,11 @@ export const driverExecutorTraffic: Check<"manifests"> = check({
         }),
     });
     if (!("findings" in outcome)) return outcome;
-    const loose = jobs.flatMap((job) => unset(network, job));
-    return { examined, findings: [...outcome.findings, ...loose] };
+    const more = [
+      ...network.jobs.filter(({ unlabelled }) => unlabelled).map((job) => unlabelled(network, job)),
+      ...jobs.flatMap((job) => unset(network, job)),
+    ];
+    return { examined, findings: [...outcome.findings, ...more] };
   },
 });
 
@@ -83,6 +86,24 @@ function portOf({ settings: { conf } }: SparkJob, key: string): number {
   const given = conf.get(key) ?? (key === DRIVER_BLOCKS ? conf.get(BLOCKS) : undefined);
   const port = Number(given);
   return Number.isInteger(port) && port > 0 && port < 65536 ? port : DEFAULTS[key]!;
+}
+
+/** Policies select drivers by a label that Spark gives only to pods that it makes itself. */
+function unlabelled(network: Network, job: SparkJob): Finding {
+  const field = job.specPath.replace(/spec$/, "metadata.labels");
+  return {
+    severity: "fail",
+    object: job.told,
+    field,
+    ...place(network, job.object, field),
+    problem: `its pod is a driver, and has no label ${ROLE_LABEL}=driver`,
+    why: "policies select drivers by it, and Spark gives it only to pods that it makes itself: " +
+      "what they allow to drivers, this one may not do",
+    fix: `Add ${ROLE_LABEL}: driver to ${field}; a Job's template cannot be changed, so then: ` +
+      `kubectl -n ${job.object.namespace} delete job ${job.object.name} && kubectl apply -f ${
+        place(network, job.object, field).file
+      }`,
+  };
 }
 
 /**

@@ -45,7 +45,7 @@ export const isolation: Check<"manifests"> = check({
     const findings = [
       ...defaultDeny(network),
       ...policies.flatMap((policy) => widths(network, policy))
-        .filter((finding) => finding.severity === "fail" || !told.has(ruleOf(finding))),
+        .filter(({ severity, object }) => severity === "fail" || !told.has(object)),
       ...onHostNetwork(network),
       ...network.foreign.map(unread),
     ];
@@ -54,17 +54,15 @@ export const isolation: Check<"manifests"> = check({
 });
 
 /**
- * The rules that are not what a job needs: whoever mends one as another check says need not be told
- * that it also opens something else.
+ * The policies that are not what a job needs: whoever mends one as another check says need not be
+ * told that it also opens something else.
  */
 function toldElsewhere(manifests: ManifestsFact): ReadonlySet<string> {
   const checks = [egressPolicy, dnsEgress, databaseEgress, kubernetesApiEgress];
   const outcomes = [...checks, driverExecutorTraffic].map(({ run }) => run({ manifests }));
-  return new Set(outcomes.flatMap((each) => "findings" in each ? each.findings.map(ruleOf) : []));
-}
-
-function ruleOf({ object, field = "" }: Finding): string {
-  return `${object} ${/^spec\.\w+\[\d+\]/.exec(field)?.[0] ?? field}`;
+  return new Set(
+    outcomes.flatMap((each) => "findings" in each ? each.findings : []).map(({ object }) => object),
+  );
 }
 
 const TYPES: Readonly<Record<Direction, string>> = { ingress: "Ingress", egress: "Egress" };

@@ -36,6 +36,8 @@ export interface SparkJob {
   readonly onKubernetes: boolean;
   /** Its environment. */
   readonly environment: Environment;
+  /** Whether its own pod is a driver that policies do not take for one. */
+  readonly unlabelled?: true;
 }
 
 /** Reads a job; undefined where its pods cannot be read, which `readCluster` reports. */
@@ -62,6 +64,21 @@ export function readJob(object: ManifestObject, lookup: Lookup): SparkJob | unde
     ...{ object, told, specPath: template.specPath },
     ...{ actors, settings, onKubernetes, environment },
   };
+}
+
+/** The label that Spark gives to the pods that it makes, with what they do. */
+export const ROLE_LABEL = "spark-role";
+
+/**
+ * The job as if its own pod had the label of a driver, where it is one and has not: nobody but the
+ * job's YAML gives it that label. One fault is told once then, and not by every check that it spoils.
+ */
+export function labelled(job: SparkJob): SparkJob {
+  const [own, ...others] = job.actors;
+  if (own?.role !== "driver" || own.pod.labels.get(ROLE_LABEL) === own.role) return job;
+  const labels = new Map([...own.pod.labels, [ROLE_LABEL, own.role]]);
+  const actors = [{ ...own, pod: { ...own.pod, labels } }, ...others];
+  return { ...job, actors, unlabelled: true };
 }
 
 function actorsOf(
@@ -103,7 +120,7 @@ function made(
       ...(template === undefined ? [] : mounted.flatMap((text) => labelsOf(text))),
       ...settingsBelow(settings, `spark.kubernetes.${role}.label.`),
       ...ids.map((key): [string, string] => [key, UNKNOWABLE]),
-      ["spark-role", role],
+      [ROLE_LABEL, role],
     ]),
     ports: [],
     hostNetwork: false,

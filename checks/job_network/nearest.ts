@@ -26,7 +26,7 @@ export function nearestLabel(
       for (const { name: namespace, labels } of namespaces) {
         for (const [own, value] of labels) {
           // Of two labels that say the same, the one with the selector's own key is nearer.
-          const distance = editDistance(value, wanted) + (own === key ? 0 : 0.5);
+          const distance = distanceOf(value, wanted) + (own === key ? 0 : 0.5);
           if (own !== key && own !== NAME_LABEL || distance >= least) continue;
           least = distance;
           best = { namespace, key: own, value };
@@ -35,6 +35,13 @@ export function nearestLabel(
     }
   }
   return best;
+}
+
+/** A name with something before or behind it, as in `robson-prod`, is near as well. */
+function distanceOf(one: string, other: string): number {
+  const within = one !== "" && other !== "" && (one.includes(other) || other.includes(one));
+  const distance = editDistance(one, other);
+  return within ? Math.min(distance, NEAR) : distance;
 }
 
 /** How many letters have to be put in, left out or changed to make one word of another. */

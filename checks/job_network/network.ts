@@ -4,7 +4,8 @@ import { type ObjectProblem, readCluster } from "../network_policy/cluster.ts";
 import { type Cluster, NAME_LABEL, type Namespace } from "../network_policy/model.ts";
 import type { Policy } from "../network_policy/policy.ts";
 import type { Lookup } from "./environment.ts";
-import { readJob, type SparkJob } from "./job.ts";
+import { labelled, readJob, ROLE_LABEL, type SparkJob } from "./job.ts";
+import { peersOf } from "./selectors.ts";
 
 /** The namespace that the jobs run in. */
 export const JOBS_NAMESPACE = "analytics-jobs";
@@ -74,17 +75,26 @@ function read(manifests: ManifestSet): Network {
   const isPodless = ({ path, problem }: ObjectProblem) =>
     /(^|\.)spec$/.test(path) && problem.startsWith("is missing");
   const problems = reading.problems.filter((problem) => !isPodless(problem));
+  const policies = cluster.policies.filter(({ namespace }) => namespace === JOBS_NAMESPACE);
   return {
     manifests,
     cluster: { ...cluster, namespaces: withBuiltIn(cluster) },
     declared: cluster.namespaces,
-    policies: cluster.policies.filter(({ namespace }) => namespace === JOBS_NAMESPACE),
-    jobs,
+    policies,
+    jobs: policies.some(selectsByRole) ? jobs.map(labelled) : jobs,
     brokenJobs: problems.filter(isJob),
     broken: problems.filter((problem) => !isJob(problem)),
     podless: reading.problems.some(isPodless),
     foreign,
   };
+}
+
+/** Whether a policy tells drivers and executors apart from other pods, or from each other. */
+function selectsByRole(policy: Policy): boolean {
+  const peers = peersOf(policy).map((peer) => peer.type === "pods" ? peer.pods : undefined);
+  return [policy.pods, ...peers].some((selector) =>
+    selector?.requirements.some(({ key }) => key === ROLE_LABEL)
+  );
 }
 
 /** Why a check of the jobs' connections cannot judge; undefined where it can. */

@@ -50,6 +50,17 @@ Deno.test("a port of the job that is not the policy's", () => {
   assertStringIncludes(found.problem, "the driver on TCP 4040");
 });
 
+Deno.test("a driver without the label that policies select by is told once, with where it goes", () => {
+  for (const label of ["", ", spark-role: drvr"]) {
+    const found = onlyFinding(edited("job", ", spark-role: driver", label));
+    assertEquals([found.id, found.severity, found.object, found.field], [
+      ...["driver-executor-traffic", "fail", JOB, "spec.template.metadata.labels"],
+    ]);
+    assertStringIncludes(found.problem, "no label spark-role=driver");
+    assertStringIncludes(found.fix, "delete job bronze-ingest-manual");
+  }
+});
+
 Deno.test("ports that are not set are a warning, since the image may set them", () => {
   const found = onlyFinding({ job: HEALTHY.job.replaceAll(/ +- --conf.*\n/g, "") });
   assertEquals([found.id, found.severity, found.object, found.field], [

@@ -18,6 +18,13 @@ for (const [part, name] of [["robsonNamespace", "robson"], ["jobsNamespace", "an
 const selectors = [
   ["a misspelt value", "outbox", "name: robson }", "name: robsn }", '{"name":"robson"}'],
   [
+    "a value with more to it",
+    "outbox",
+    "name: robson }",
+    "name: robson-prod }",
+    '{"name":"robson"}',
+  ],
+  [
     "a label that only somebody could have set",
     ...["dns", "kubernetes.io/metadata.name: kube-system", "name: kube-system"],
     '{"kubernetes.io/metadata.name":"kube-system"}',
