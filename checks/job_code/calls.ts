@@ -24,14 +24,23 @@ export interface Call {
   readonly args: readonly Argument[];
 }
 
+/** Nobody writes a call or a callee that is longer, and looking into it would take for ever. */
+const LONGEST = 10_000;
+const LONGEST_CALLEE = 200;
+
 /** Finds the calls of the given names, whatever they are members of. */
 export function callsOf(python: Python, names: readonly string[]): Call[] {
-  const pattern = new RegExp(`(?<![\\w])((?:\\w+\\s*\\.\\s*)*)(${names.join("|")})\\s*\\(`, "g");
-  return [...python.code.matchAll(pattern)].flatMap(({ 0: whole, 2: name, index }) => {
+  const pattern = new RegExp(`(?<!\\w)(${names.join("|")})\\s*\\(`, "g");
+  return [...python.code.matchAll(pattern)].flatMap(({ 0: whole, 1: name, index }) => {
     const open = index + whole.length - 1;
-    const close = matching(python.code, open);
-    if (close < 0 || /\bdef\s+$/.test(python.code.slice(Math.max(0, index - 20), index))) return [];
-    return [{ name: name!, start: index, end: close + 1, args: split(python, open + 1, close) }];
+    const close = matching(python, open);
+    const before = python.code.slice(Math.max(0, index - LONGEST_CALLEE), index);
+    if (close < 0 || /\bdef\s+$/.test(before)) return [];
+    const [owner] = /(?:\w+\s*\.\s*)*$/.exec(before)!;
+    return [{
+      ...{ name: name!, start: index - owner.length, end: close + 1 },
+      args: split(python, open + 1, close),
+    }];
   });
 }
 
@@ -42,7 +51,7 @@ export function chainAfter(python: Python, end: number): Call[] {
     const found = /^(?:\s|\\\r?\n)*\.\s*(\w+)\s*\(/.exec(python.code.slice(at, at + 2000));
     if (found === null) return chain;
     const open = at + found[0].length - 1;
-    const close = matching(python.code, open);
+    const close = matching(python, open);
     if (close < 0) return chain;
     chain.push({
       name: found[1]!,
@@ -54,22 +63,19 @@ export function chainAfter(python: Python, end: number): Call[] {
   }
 }
 
-/** Where the bracket around a place opens; -1 where there is none. */
-export function opening(code: string, from: number): number {
-  for (let at = from - 1, depth = 0; at >= 0; at--) {
+/** Where the bracket around a place opens; -1 where there is none, or far away. */
+export function opening({ code }: Python, from: number): number {
+  for (let at = from - 1, depth = 0; at >= Math.max(0, from - LONGEST); at--) {
     if (")]}".includes(code[at]!)) depth++;
     else if ("([{".includes(code[at]!) && depth-- === 0) return at;
   }
   return -1;
 }
 
-/** Where the bracket that opens at a place closes; -1 where it does not. */
-export function matching(code: string, open: number): number {
-  for (let at = open, depth = 0; at < code.length; at++) {
-    if ("([{".includes(code[at]!)) depth++;
-    else if (")]}".includes(code[at]!) && --depth === 0) return at;
-  }
-  return -1;
+/** Where the bracket that opens at a place closes; -1 where it does not, or far away. */
+export function matching({ brackets }: Python, open: number): number {
+  const close = brackets.get(open) ?? -1;
+  return close - open > LONGEST ? -1 : close;
 }
 
 function split({ code, strings }: Python, from: number, to: number): Argument[] {

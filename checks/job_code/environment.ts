@@ -27,7 +27,7 @@ function inPython(python: Python): VariableRead[] {
   const asked = calls.flatMap((call): VariableRead[] => {
     const name = call.args[0]?.string;
     if (name === undefined) return [];
-    return [{ name, offset: call.start, optional: hasDefault(code, call) }];
+    return [{ name, offset: call.start, optional: hasDefault(python, call) }];
   });
   const subscripts = strings.flatMap(({ start, end, text }): VariableRead[] => {
     const before = /\benviron\s*\[\s*$/.exec(code.slice(Math.max(0, start - 80), start));
@@ -44,18 +44,20 @@ function open(code: string, { start, end }: Call): number {
   return bracket < 0 ? end : bracket;
 }
 
-function hasDefault(code: string, { start, end, args }: Call): boolean {
+function hasDefault(python: Python, { start, end, args }: Call): boolean {
+  const { code } = python;
   const fallback = args[1]?.code;
   if (fallback !== undefined && fallback !== "None") return true;
   if (/^\s*(\)\s*)*or\b/.test(code.slice(end, end + 80))) return true;
-  return isTestedLater(code, start, end);
+  return isTestedLater(python, start, end);
 }
 
 /** `day = os.environ.get("JOB_DATE")`, and then a look at whether there is one. */
-function isTestedLater(code: string, start: number, end: number): boolean {
+function isTestedLater(python: Python, start: number, end: number): boolean {
+  const { code } = python;
   const line = code.slice(code.lastIndexOf("\n", start) + 1, start);
   const name = /(?:^|\bif\s*\(?)\s*(\w+)\s*(?::[^=]+)?:?=\s*$/.exec(line)?.[1];
-  if (name === undefined || opening(code, start) > code.lastIndexOf("\n", start)) return false;
+  if (name === undefined || opening(python, start) > code.lastIndexOf("\n", start)) return false;
   const test = new RegExp(
     `\\b(?:if|while|and|not|elif)\\s+(?:not\\s+)?${name}\\b|\\b${name}\\s+(?:is\\b|or\\b|if\\b)|` +
       `\\belse\\s+${name}\\b`,

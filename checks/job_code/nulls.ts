@@ -75,10 +75,11 @@ function casts({ name, args }: Call): boolean {
 const MIXING = ["coalesce", "otherwise", "ifnull", "nvl", "greatest", "least", "eqNullSafe"];
 
 function byNeighbours(python: Python, { start }: { readonly start: number }): boolean {
-  const open = opening(python.code, start);
+  const open = opening(python, start);
   if (open < 0 || python.code[open] !== "(") return false;
-  const close = matching(python.code, open);
-  const name = /(\w*)\s*$/.exec(python.code.slice(0, open))![1]!;
+  const close = matching(python, open);
+  if (close < 0) return false;
+  const name = /(\w*)\s*$/.exec(python.code.slice(Math.max(0, open - 100), open))![1]!;
   // Brackets around it, and a condition with it, are as good or bad as what follows them.
   if (name === "") return chainAfter(python, close + 1).some(casts);
   if (name === "when") {
@@ -105,7 +106,8 @@ function onlyNull(code: string | undefined): boolean {
 
 /** A name for the null, which gets its cast wherever it is used. */
 function laterCast({ code }: Python, start: number): boolean {
-  const name = /(?:^|\n)[ \t]*(\w+)[ \t]*=[ \t]*$/.exec(code.slice(0, start))?.[1];
+  const name = /(?:^|\n)[ \t]*(\w+)[ \t]*=[ \t]*$/
+    .exec(code.slice(code.lastIndexOf("\n", start) + 1, start))?.[1];
   if (name === undefined) return false;
   const uses = [
     ...code.slice(start).matchAll(new RegExp(`(?<![\\w.])${name}\\b(?!\\s*=[^=])`, "g")),

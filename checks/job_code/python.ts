@@ -16,6 +16,8 @@ export interface Python {
   readonly code: string;
   /** The strings, docstrings left out: they are comments. */
   readonly strings: readonly PythonString[];
+  /** Where each bracket that opens is closed. */
+  readonly brackets: ReadonlyMap<number, number>;
 }
 
 const TOKEN =
@@ -68,7 +70,21 @@ export function readPython(source: string): Python {
     else if (!text.startsWith("\\")) begins = false;
   }
   pieces.push(source.slice(copied));
-  return { code: pieces.join(""), strings: joined(strings, source) };
+  const code = pieces.join("");
+  return { code, strings: joined(strings, source), brackets: pairs(code) };
+}
+
+function pairs(code: string): Map<number, number> {
+  const brackets = new Map<number, number>();
+  const open: number[] = [];
+  for (const { 0: bracket, index } of code.matchAll(/[()[\]{}]/g)) {
+    if ("([{".includes(bracket)) open.push(index);
+    else {
+      const start = open.pop();
+      if (start !== undefined) brackets.set(start, index);
+    }
+  }
+  return brackets;
 }
 
 function closing(source: string, from: number, quote: string): number {

@@ -1,6 +1,7 @@
 import type { Finding, Outcome } from "../check.ts";
 import { lineOf, type ManifestObject, type ManifestsFact, objectId } from "../facts/manifests.ts";
 import type { Code } from "../job_code/code.ts";
+import { withHeredocs } from "../job_code/heredocs.ts";
 
 /** What the checks of manifests and job code look at. */
 export interface Tree {
@@ -40,7 +41,7 @@ function readTree({ directory, objects, scripts }: ManifestsFact): Tree {
       ...(object === undefined ? {} : { object }),
       ...(path === undefined ? {} : { field: path }),
       text,
-    })),
+    })).flatMap(withHeredocs),
   };
 }
 

@@ -105,3 +105,18 @@ Deno.test("parquet-void looks into scripts of ConfigMaps and Jobs", async () => 
       .replace("command: [/opt/spark/bin/spark-submit]", inline),
   }, { object: "Job analytics-jobs/other", field: "spec.template.spec.containers[0].command[2]" });
 });
+
+Deno.test("parquet-void looks into here-documents of shell scripts", async () => {
+  const script =
+    "#!/bin/sh\nset -e\npython3 - <<'EOF'\nimport x\ny = F.lit(None).alias('z')\nEOF\necho\n";
+  await assertFound(ID, { ...FILES, "run.sh": script }, { object: "manifests/run.sh", line: 5 });
+});
+
+Deno.test("parquet-void is done with code that nobody would write", () => {
+  for (const code of ["f(".repeat(200_000), `${"f(".repeat(50_000)}${")".repeat(50_000)}`]) {
+    assertEquals(written("python", code), []);
+  }
+  assertEquals(written("python", "a.".repeat(300_000)), []);
+  assertEquals(written("python", `x = "${"a ".repeat(300_000)}"`), []);
+  assertEquals(written("sql", "NULL ".repeat(100_000)), []);
+});
