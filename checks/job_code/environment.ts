@@ -77,19 +77,23 @@ function inShell(text: string): VariableRead[] {
   const plain = text
     .replace(/(^|\s)#[^\n]*/g, blank)
     .replace(/\\\$/g, "  ");
-  const expansion = /\$(?:(\w+)|\{(\w+)([^}]*)\})/g;
+  const expansion = /\$(?:(\w+)|\{(\w+)([^}]{0,500})\})/g;
+  const own = new Map<string, boolean>();
   return [...plain.matchAll(expansion)].flatMap(({ 1: bare, 2: braced, 3: rest = "", index }) => {
     const name = bare ?? braced!;
-    if (!/^[A-Z][A-Z0-9_]*$/.test(name) || isQuotedAt(plain, index) || isSetIn(plain, name)) {
+    if (!/^[A-Z][A-Z0-9_]*$/.test(name) || isQuotedAt(plain, index)) {
       return [];
     }
-    return [{ name, offset: index, optional: /^:?[-=+]/.test(rest) }];
+    const isSet = own.get(name) ?? isSetIn(plain, name);
+    own.set(name, isSet);
+    return isSet ? [] : [{ name, offset: index, optional: /^:?[-=+]/.test(rest) }];
   });
 }
 
 /** Whether a place is between single quotes, where a shell expands nothing. */
 function isQuotedAt(text: string, offset: number): boolean {
-  const line = text.slice(text.lastIndexOf("\n", offset) + 1, offset);
+  const before = text.slice(Math.max(0, offset - 1000), offset);
+  const line = before.slice(before.lastIndexOf("\n") + 1);
   const outside = line.replace(/"(?:[^"\\]|\\.)*("|$)/g, "");
   return (outside.match(/'/g)?.length ?? 0) % 2 === 1;
 }

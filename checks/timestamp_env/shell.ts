@@ -25,7 +25,7 @@ export interface Known {
  * @param known the variables that `$(NAME)` may name; without it nothing is expanded
  */
 export function shellIn(value: string, known?: Known): ShellSyntax | undefined {
-  const pieces = /\$\$|\$\(([^)]*)\)|\$\{[^}]*\}|\$[A-Za-z_]\w*|`[^`]*`/g;
+  const pieces = /\$\$|\$\(([^)]{0,500})\)|\$\{[^}]{0,500}\}|\$[A-Za-z_]\w*|`[^`]{0,500}`/g;
   for (const { 0: written, 1: name } of value.matchAll(pieces)) {
     if (written === "$$") continue;
     if (name === undefined) {
