@@ -38,7 +38,7 @@ export function judgeImages({ objects, code }: Tree): Judged | undefined {
     }, ${plural(settings.length, "setting")} of Spark`,
     findings: [
       ...jobs.flatMap(images),
-      ...once(settings.flatMap(downloads)),
+      ...once(settings.flatMap((each) => [...sparkImages(each), ...downloads(each)])),
       ...dockerfiles.flat(),
     ],
   };
@@ -47,32 +47,44 @@ export function judgeImages({ objects, code }: Tree): Judged | undefined {
 function images({ object, containers }: Workload): Finding[] {
   return containers.flatMap(({ image, path }): Finding[] => {
     const place = placeOf(object, `${path}.image`);
-    const reference = parseImage(image);
-    if (image === "") {
-      return [{
-        ...{ severity: "fail", ...place, problem: "the container has no image" },
-        fix: `Set it: image: ${IMAGE}`,
-      }];
-    }
-    if (isPlainSpark(reference)) {
-      return [{
-        severity: "fail",
-        ...place,
-        problem: `${image} is plain Spark`,
-        why: "it lacks hadoop-aws, the AWS SDK and the PostgreSQL driver, and the job's pod may " +
-          "not download them",
-        fix: `Build manifests/image and use what it makes: image: ${IMAGE}`,
-      }];
-    }
-    const unpinned = whyUnpinned(reference);
-    return unpinned === undefined ? [] : [{
+    if (image !== "") return judgeImage(image, place, "image: ");
+    return [{
       severity: "fail",
       ...place,
-      problem: `nobody knows what ${image} will be: ${unpinned}`,
-      why: "a node that pulls it anew runs something else than the one before",
-      fix: `Pin a release or a digest, as in image: ${IMAGE}`,
+      problem: "the container has no image",
+      why: "the API server refuses the pod",
+      fix: `Set it: image: ${IMAGE}`,
     }];
   });
+}
+
+/** The images of the pods that Spark makes itself. */
+function sparkImages({ key, value, place }: SparkSetting): Finding[] {
+  return /^spark\.kubernetes\.((driver|executor)\.)?container\.image$/.test(key)
+    ? judgeImage(value, place, `--conf=${key}=`)
+    : [];
+}
+
+function judgeImage(image: string, place: SparkSetting["place"], written: string): Finding[] {
+  const reference = parseImage(image);
+  if (isPlainSpark(reference)) {
+    return [{
+      severity: "fail",
+      ...place,
+      problem: `${image} is plain Spark`,
+      why: "it lacks hadoop-aws, the AWS SDK and the PostgreSQL driver, and the job's pod may " +
+        "not download them",
+      fix: `Build manifests/image and use what it makes: ${written}${IMAGE}`,
+    }];
+  }
+  const unpinned = whyUnpinned(reference);
+  return unpinned === undefined ? [] : [{
+    severity: "fail",
+    ...place,
+    problem: `nobody knows what ${image} will be: ${unpinned}`,
+    why: "a node that pulls it anew runs something else than the one before",
+    fix: `Pin a release or a digest, as in ${written}${IMAGE}`,
+  }];
 }
 
 /** Settings with which Spark resolves jars from a repository while a job starts. */

@@ -49,6 +49,14 @@ Deno.test("image-deps takes a digest, and an init container's image as well", as
   });
 });
 
+Deno.test("image-deps judges the executors' image too", async () => {
+  const image = "--conf=spark.kubernetes.executor.container.image=apache/spark:3.5.8";
+  await assertFound(ID, change("job.yaml", "--driver-memory=1g", image), {
+    ...{ object: OBJECT, field: "spec.template.spec.containers[0].args[1]" },
+    problem: "apache/spark:3.5.8 is plain Spark",
+  });
+});
+
 const DRIVER = "- --driver-memory=1g";
 const ARGS = "spec.template.spec.containers[0].args";
 const downloads = (key: string, value: string) =>
