@@ -13,7 +13,11 @@ export const imageDeps: Check<"manifests"> = check({
   phase: "before",
   needs: ["manifests"],
   run: ({ manifests }) =>
-    outcomeOf(judgeImages(treeOf(manifests)), "there is neither a job nor a Dockerfile of Spark"),
+    outcomeOf(
+      manifests,
+      judgeImages(treeOf(manifests)),
+      "there is neither a job nor a Dockerfile of Spark",
+    ),
 });
 
 const IMAGE = "ghcr.io/ldamasio/rbs-spark:3.5.8-phase1";

@@ -12,7 +12,7 @@ export const nodePool: Check<"manifests"> = check({
   title: "jobs run on the analytics pool",
   phase: "before",
   needs: ["manifests"],
-  run: ({ manifests }) => outcomeOf(judgePools(treeOf(manifests)), "there is no job"),
+  run: ({ manifests }) => outcomeOf(manifests, judgePools(treeOf(manifests)), "there is no job"),
 });
 
 /** The label of the nodes that the jobs run on. */

@@ -14,7 +14,11 @@ export const parquetVoidInCode: Check<"manifests"> = check({
   phase: "before",
   needs: ["manifests"],
   run: ({ manifests }) =>
-    outcomeOf(judgeNulls(treeOf(manifests)), "there is no Python and no SQL among the manifests"),
+    outcomeOf(
+      manifests,
+      judgeNulls(treeOf(manifests)),
+      "there is no Python and no SQL among the manifests",
+    ),
 });
 
 /**

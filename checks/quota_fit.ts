@@ -26,6 +26,7 @@ export const quotaFit: Check<"manifests"> = check({
   needs: ["manifests"],
   run: ({ manifests }) =>
     outcomeOf(
+      manifests,
       judgeDemands(treeOf(manifests)),
       "there is no job, or neither a ResourceQuota nor a LimitRange in its namespace",
     ),

@@ -9,7 +9,7 @@ import { jobsOf } from "./workload/containers.ts";
 import {
   type Judged,
   namespaceOf,
-  outcomeOf,
+  outcomeOfWhole,
   placeOf,
   type Tree,
   treeOf,
@@ -21,7 +21,8 @@ export const rbac: Check<"manifests"> = check({
   title: "service accounts may do what Spark does, and no more",
   phase: "before",
   needs: ["manifests"],
-  run: ({ manifests }) => outcomeOf(judgeRights(treeOf(manifests)), "there is no job"),
+  run: ({ manifests }) =>
+    outcomeOfWhole(manifests, judgeRights(treeOf(manifests)), "there is no job"),
 });
 
 /** Somebody that jobs run as. */

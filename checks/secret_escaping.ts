@@ -17,7 +17,11 @@ export const secretEscaping: Check<"manifests"> = check({
   phase: "before",
   needs: ["manifests"],
   run: ({ manifests }) =>
-    outcomeOf(judgeSecrets(treeOf(manifests)), "there is neither a Secret nor a workload"),
+    outcomeOf(
+      manifests,
+      judgeSecrets(treeOf(manifests)),
+      "there is neither a Secret nor a workload",
+    ),
 });
 
 /**

@@ -7,7 +7,7 @@ import {
   type Judged,
   namespaceOf,
   ofKind,
-  outcomeOf,
+  outcomeOfWhole,
   placeOf,
   type Tree,
   treeOf,
@@ -19,7 +19,8 @@ export const serviceAccount: Check<"manifests"> = check({
   title: "jobs run as a service account that is there",
   phase: "before",
   needs: ["manifests"],
-  run: ({ manifests }) => outcomeOf(judgeAccounts(treeOf(manifests)), "there is no job"),
+  run: ({ manifests }) =>
+    outcomeOfWhole(manifests, judgeAccounts(treeOf(manifests)), "there is no job"),
 });
 
 /**

@@ -31,7 +31,11 @@ export const timestampEnv: Check<"manifests"> = check({
   phase: "before",
   needs: ["manifests"],
   run: ({ manifests }) =>
-    outcomeOf(judgeEnvironments(treeOf(manifests)), "there is neither a workload nor job code"),
+    outcomeOf(
+      manifests,
+      judgeEnvironments(treeOf(manifests)),
+      "there is neither a workload nor job code",
+    ),
 });
 
 /**

@@ -84,7 +84,24 @@ export function ofKind(
   );
 }
 
-/** A judgement as a check's outcome. */
-export function outcomeOf(judged: Judged | undefined, nothing: string): Outcome {
-  return judged ?? { nothing };
+/** Why a check does not judge what may stand in a file that nobody could read. */
+const BROKEN = "a file could not be read, and what is missing may be in it: see manifests-readable";
+
+/** A judgement as a check's outcome; `nothing` says what there was not to judge. */
+export function outcomeOf(
+  { problems }: ManifestsFact,
+  judged: Judged | undefined,
+  nothing: string,
+): Outcome {
+  return judged ?? (problems.length > 0 ? { skip: BROKEN } : { nothing });
+}
+
+/** The same for a check that misses objects: where files are broken, they may be in these. */
+export function outcomeOfWhole(
+  fact: ManifestsFact,
+  judged: Judged | undefined,
+  nothing: string,
+): Outcome {
+  const isInDoubt = fact.problems.length > 0 && judged !== undefined && judged.findings.length > 0;
+  return isInDoubt ? { skip: BROKEN } : outcomeOf(fact, judged, nothing);
 }

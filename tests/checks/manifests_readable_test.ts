@@ -41,3 +41,17 @@ for (
     ]);
   });
 }
+
+Deno.test("with a broken file, nobody says that what may be in it is missing", async () => {
+  const results = await judgeFiles({ ...FILES, "access.yaml": "kind: [\n" });
+  const told = results.filter(({ verdict }) => verdict !== "pass");
+  assertEquals(told.map(({ id, verdict }) => [id, verdict]), [
+    [ID, "fail"],
+    ["service-account", "skip"],
+    ["rbac", "skip"],
+  ]);
+  const nothing = await judgeFiles({ "x.yaml": "kind: [\n" });
+  for (const { id, verdict } of nothing) {
+    assertEquals([id, verdict], [id, id === ID ? "fail" : id === "table-name" ? "error" : "skip"]);
+  }
+});
