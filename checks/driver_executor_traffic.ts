@@ -30,6 +30,7 @@ export const driverExecutorTraffic: Check<"manifests"> = check({
       fix: ({ blame }, all) =>
         remedy(blame, {
           ...{ name: "allow-driver-executor-traffic", pods: SPARK, peer: { podSelector: SPARK } },
+          both: true,
           ports: [...new Set(all.map(({ target }) => Number(/\d+$/.exec(target)![0])))]
             .map((port) => ({ protocol: "TCP", port })),
         }),

@@ -11,13 +11,21 @@ export interface Wanted {
   readonly peer: unknown;
   /** On which ports, as in YAML. */
   readonly ports: readonly unknown[];
+  /** Whether a new policy has the rule in both directions, since both ends are its pods. */
+  readonly both?: true;
 }
 
 /** The smallest command that makes a connection allowed. */
-export function remedy(blame: Blame, { name, pods, peer, ports }: Wanted): string {
+export function remedy(blame: Blame, { name, pods, peer, ports, both }: Wanted): string {
   const { kind, policy, rule, direction, namespace } = blame;
   if (policy === undefined || rule === undefined) {
-    return applyPolicy(namespace, name, allowing(direction, pods, peer, ports));
+    const rule = allowing(direction, pods, peer, ports);
+    if (!both) return applyPolicy(namespace, name, rule);
+    const twice = {
+      ...allowing("ingress", pods, peer, ports),
+      ...allowing("egress", pods, peer, ports),
+    };
+    return applyPolicy(namespace, name, { ...twice, policyTypes: ["Ingress", "Egress"] });
   }
   switch (kind) {
     case "trap":
