@@ -69,9 +69,9 @@ function versionOf(name: string, line: string | undefined): string {
 }
 
 const GROUPS: Readonly<Record<string, string>> = {
-  "hadoop-aws": "org/apache/hadoop/hadoop-aws",
-  "aws-java-sdk-bundle": "com/amazonaws/aws-java-sdk-bundle",
-  "postgresql": "org/postgresql/postgresql",
+  "hadoop-aws": "org.apache.hadoop",
+  "aws-java-sdk-bundle": "com.amazonaws",
+  "postgresql": "org.postgresql",
 };
 
 function missing(
@@ -87,8 +87,9 @@ function missing(
     ...placeIn(code, from.offset),
     problem: `the image gets no ${name} jar`,
     why: "Spark's image lacks it, and a job's pod may not download anything",
-    fix: "Add: ADD --chmod=644 --checksum=sha256:<digest> https://repo1.maven.org/maven2/" +
-      `${GROUPS[name]}/${version}/${name}-${version}.jar /opt/spark/jars/`,
+    fix:
+      `Copy ${name}-${version}.jar into /opt/spark/jars, after sha256sum --check. To fetch it: ` +
+      `mvn dependency:copy -Dartifact=${GROUPS[name]}:${name}:${version} -DoutputDirectory=.`,
   }];
 }
 

@@ -135,13 +135,13 @@ for (
 
 const dockerfile = (from: string, to: string) => change("image/Dockerfile", from, to);
 
-Deno.test("image-deps fails for a jar that the image lacks, with the line to add", async () => {
+Deno.test("image-deps fails for a jar that the image lacks, with the command that fetches it", async () => {
   const [finding] = await assertFound(
     ID,
     dockerfile("https://repo/postgresql-42.7.4.jar", "https://repo/other.jar"),
     { object: "manifests/image/Dockerfile", line: 3, problem: "the image gets no postgresql jar" },
   );
-  assertStringIncludes(finding!.fix, "org/postgresql/postgresql/42.7.14/postgresql-42.7.14.jar");
+  assertStringIncludes(finding!.fix, "-Dartifact=org.postgresql:postgresql:42.7.14");
 });
 
 Deno.test("image-deps fails for jars that do not fit Spark's Hadoop", async () => {
