@@ -21,8 +21,12 @@ export function* compose(text: string, counter: LineCounter): Generator<Document
   if (HOPELESS.test(text)) throw new Inconvertible("it is nested too deeply", 0);
   const composer = new Composer({ schema: "failsafe", uniqueKeys: false });
   const errors = composer as unknown as Errors;
+  let first: Inconvertible | undefined;
   errors.onError = (place, _code, message, warning) => {
-    if (!warning) throw new Inconvertible(worded(message), offsetOf(place));
+    if (warning) return;
+    // The composer catches what is thrown here, and reports it anew for the node around the place.
+    first ??= new Inconvertible(worded(message), offsetOf(place));
+    throw first;
   };
   try {
     const tokens = new Parser(counter.addNewLine).parse(text);

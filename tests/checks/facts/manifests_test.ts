@@ -202,3 +202,20 @@ Deno.test("a directory that is not there is a wrong configuration", async () => 
   assertEquals(failure.kind, "configuration");
   assertStringIncludes(failure.message, "there is no such directory");
 });
+
+Deno.test("what is no YAML is located where it is, also behind other documents", () => {
+  const cases = [
+    ["apiVersion: v1\nkind: [\n  foo: : bar\n", "3:8 unexpected : in flow sequence"],
+    ["a: 1\nb:\n\t- x\n", "3:1 tabs are not allowed as indentation"],
+    ["a: 1\nb:\n  c: 'x\n", "4:1 missing closing 'quote"],
+    [
+      "kind: X\nmetadata:\n  name: x\n name: y\n",
+      "4:1 all mapping items must start at the same column",
+    ],
+    [
+      `${POD}---\na: 1\nb: [1,\nc: 2\n`,
+      "7:1 flow sequence in block collection must be sufficiently indented and end with a ]",
+    ],
+  ] as const;
+  for (const [text, problem] of cases) assertEquals(problems(text), [problem]);
+});
