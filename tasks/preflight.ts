@@ -8,7 +8,7 @@ import {
 } from "./cli/before.ts";
 import { FORMATS, runAndReport } from "./cli/checking.ts";
 import { main } from "./cli/command.ts";
-import { ENVIRONMENT_HELP } from "./cli/day.ts";
+import { CONNECTION_HELP } from "./cli/day.ts";
 import { choice, seconds } from "./cli/flags.ts";
 
 /** How long each fact may take to gather, in seconds, unless told otherwise. */
@@ -43,7 +43,7 @@ Examples:
   deno task preflight --skip late-writers="the nightly backup runs until 04:00"
 
 Each check has a page: deno task explain <id>
-${ENVIRONMENT_HELP}`,
+${CONNECTION_HELP}`,
   cleansUp: true,
   async run(flags, signal) {
     const output = choice(flags, "output", FORMATS);

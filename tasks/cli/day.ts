@@ -19,15 +19,23 @@ export async function dayFor(flags: Flags): Promise<Day> {
   }
 }
 
-/** The part of every `--help` that says where database and lake come from. */
-export const ENVIRONMENT_HELP = `
+const CONNECTIONS = `
 Environment:
   DJANGO_DB_HOST, _PORT, _NAME, _USER, _PASSWORD   the database of the outbox
   S3_ENDPOINT, S3_BUCKET, AWS_REGION,
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY         the lake, in a bucket
   LAKE_URL=file:///some/directory                  the lake, in a directory instead
-  JOB_DATE                                         the day, where --date is not given
+`;
 
+const EXIT_CODES = `
 Exit codes: 0 all well; 1 a check failed or the data is wrong; 2 wrong usage or configuration;
 3 could not tell, because something was out of reach.
 `;
+
+/** The end of a `--help`: where database and lake come from, and what the exit codes mean. */
+export const CONNECTION_HELP = `${CONNECTIONS}${EXIT_CODES}`;
+
+/** The same for a command that is about a day. */
+export const ENVIRONMENT_HELP =
+  `${CONNECTIONS}  JOB_DATE                                         the day, where --date is not given
+${EXIT_CODES}`;
