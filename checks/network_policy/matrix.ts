@@ -53,11 +53,6 @@ export function matrixOf(cluster: Cluster): Matrix {
 }
 
 /** The ports that are open from one workload's pods to another's. */
-export function portsBetween(cluster: Cluster, from: Pod, to: Pod): PortSet {
-  const leaving = isolating(cluster, from, "egress");
-  return between(cluster, from, to, leaving, isolating(cluster, to, "ingress"));
-}
-
 function between(
   cluster: Cluster,
   from: Pod,

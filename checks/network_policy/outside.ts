@@ -1,4 +1,4 @@
-import { type AddressRange, everyAddress, holds } from "./address.ts";
+import { type AddressRange, everyAddress } from "./address.ts";
 import { isolating } from "./match.ts";
 import type { Cluster, Direction, Outside, Pod } from "./model.ts";
 import type { Policy } from "./policy.ts";
@@ -56,12 +56,4 @@ function distinguished(policies: readonly Policy[], direction: Direction): Addre
       { family, first: start, last: (rising[i + 1] ?? last + 1n) - 1n }
     ));
   });
-}
-
-/** Whether an address lies in one of the ranges on which a port is open. */
-export function rangeOf(
-  ranges: readonly OutsideRange[],
-  address: { readonly family: 4 | 6; readonly value: bigint },
-): OutsideRange | undefined {
-  return ranges.find(({ range }) => holds(range, address));
 }

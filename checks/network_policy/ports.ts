@@ -1,4 +1,4 @@
-import { EVERY_PORT, isolating, meaningPeers, numbers, type PortRange } from "./match.ts";
+import { EVERY_PORT, meaningPeers, numbers, type PortRange } from "./match.ts";
 import { type Cluster, type Direction, type Endpoint, type Protocol, PROTOCOLS } from "./model.ts";
 import type { Policy, Rule } from "./policy.ts";
 
@@ -7,9 +7,6 @@ export type PortSet = Readonly<Record<Protocol, readonly PortRange[]>>;
 
 /** Every port of every protocol. */
 export const EVERY: PortSet = { TCP: [EVERY_PORT], UDP: [EVERY_PORT], SCTP: [EVERY_PORT] };
-
-/** No port. */
-export const NONE: PortSet = { TCP: [], UDP: [], SCTP: [] };
 
 /** Whether a set has no port. */
 export function isEmpty(set: PortSet): boolean {
@@ -47,22 +44,6 @@ export function common(one: PortSet, other: PortSet): PortSet {
 /**
  * The ports on which one end of a connection allows it: egress is the source's end, ingress that of
  * the destination.
- *
- * @param self the end that is asked
- * @param other the other end; not the same pod
- */
-export function allowedPorts(
-  cluster: Cluster,
-  self: Endpoint,
-  other: Endpoint,
-  direction: Direction,
-): PortSet {
-  if (self.type === "outside") return EVERY;
-  return portsUnder(cluster, isolating(cluster, self, direction), self, other, direction);
-}
-
-/**
- * The same, for who knows the policies already.
  *
  * @param policies those that isolate `self` in this direction
  */

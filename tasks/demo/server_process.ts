@@ -21,7 +21,8 @@ export interface ServerOptions {
 }
 
 // The shell holds the other end of a pipe to us. When that pipe closes, because we closed it or
-// because we were killed, the server is told to end, and killed if it has not after ten seconds.
+// because we were killed, the server is told to end, again and again since it may not listen yet, and
+// killed if it has not after ten seconds. Shell and watcher both clean up: one may be killed alone.
 const SUPERVISOR = `
 log=$1 remove=$2; shift 2
 exec 3<&0
@@ -32,6 +33,7 @@ server=$!
   tries=0
   while kill -s INT $server && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
   kill -s KILL $server
+  if [ -n "$remove" ]; then rm -rf "$remove"; fi
 ) >/dev/null 2>&1 &
 watcher=$!
 wait $server
