@@ -1,5 +1,6 @@
 import type { BronzeFact } from "./facts/bronze.ts";
 import type { DatabaseFact } from "./facts/database.ts";
+import type { ImageFact } from "./facts/image.ts";
 import type { LakeFact } from "./facts/lake.ts";
 import type { ManifestsFact } from "./facts/manifests.ts";
 import type { SilverFact } from "./facts/silver.ts";
@@ -62,6 +63,8 @@ export interface Facts {
   readonly database: DatabaseFact;
   /** What the lake's store does, before a run. */
   readonly lake: LakeFact;
+  /** What is inside the images that jobs run. */
+  readonly image: ImageFact;
 }
 
 /** A fact's name. */
