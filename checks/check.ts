@@ -1,4 +1,5 @@
 import type { BronzeFact } from "./facts/bronze.ts";
+import type { ClusterFact } from "./facts/cluster.ts";
 import type { DatabaseFact } from "./facts/database.ts";
 import type { ImageFact } from "./facts/image.ts";
 import type { LakeFact } from "./facts/lake.ts";
@@ -43,16 +44,20 @@ export interface Finding {
  * - with `examined`, it judged; without findings, the condition holds for all that `examined` names
  * - with `skip`, it could not judge, and another check fails for the same reason
  * - with `nothing`, there was nothing to judge. Nobody knows then, and unknown is not pass
+ * - with `unknown`, it may not look at what it would have to judge
  */
 export type Outcome =
   | { readonly examined: string; readonly findings: readonly Finding[] }
   | { readonly skip: string }
-  | { readonly nothing: string };
+  | { readonly nothing: string }
+  | { readonly unknown: string };
 
 /** Everything that checks read. Each fact is gathered once, and only if a check needs it. */
 export interface Facts {
   /** What the manifests say, and the scripts beside them. */
   readonly manifests: ManifestsFact;
+  /** What is in the cluster. */
+  readonly cluster: ClusterFact;
   /** The day in the outbox. */
   readonly source: SourceFact;
   /** The day in bronze. */

@@ -1,22 +1,21 @@
-import { type Check, check } from "./check.ts";
 import { type Database, databaseOf, readsDatabase } from "./job_network/database.ts";
 import { readNetwork, unjudged } from "./job_network/network.ts";
 import { deniedOf, lookedAt, type Needed, outcomeOf, workers } from "./job_network/reach.ts";
 import { remedy } from "./job_network/remedy.ts";
 import { NAME_LABEL } from "./network_policy/model.ts";
+import { CONNECTIONS, type PlatformCheck, platformCheck } from "./platform.ts";
 
 /**
  * The pods of jobs that read the outbox reach Postgres: its policies let them in, theirs let them
  * out. Policies see pods, never a Service. Where the manifests do not declare the pods of Postgres,
  * only their namespace can be judged.
  */
-export const databaseEgress: Check<"manifests"> = check({
+export const databaseEgress: PlatformCheck = platformCheck({
   id: "database-egress",
   title: "jobs reach Postgres",
-  phase: "before",
-  needs: ["manifests"],
-  run({ manifests }) {
-    const network = readNetwork(manifests);
+  reads: CONNECTIONS,
+  judge(platform) {
+    const network = readNetwork(platform);
     const not = unjudged(network);
     if (not !== undefined) return not;
     const reading = workers(network).filter(({ job }) => readsDatabase(job));

@@ -1,18 +1,17 @@
-import { type Check, check } from "./check.ts";
 import { readNetwork, unjudged } from "./job_network/network.ts";
 import { deniedOf, lookedAt, type Needed, outcomeOf } from "./job_network/reach.ts";
 import { remedy } from "./job_network/remedy.ts";
 import type { Cluster, Pod } from "./network_policy/model.ts";
 import { NAME_LABEL } from "./network_policy/model.ts";
+import { CONNECTIONS, type PlatformCheck, platformCheck } from "./platform.ts";
 
 /** Every pod of the jobs may ask the cluster's DNS, over UDP and TCP. */
-export const dnsEgress: Check<"manifests"> = check({
+export const dnsEgress: PlatformCheck = platformCheck({
   id: "dns-egress",
   title: "jobs reach the cluster's DNS",
-  phase: "before",
-  needs: ["manifests"],
-  run({ manifests }) {
-    const network = readNetwork(manifests);
+  reads: CONNECTIONS,
+  judge(platform) {
+    const network = readNetwork(platform);
     const not = unjudged(network);
     if (not !== undefined) return not;
     const to = dnsPods(network.cluster);

@@ -1,20 +1,20 @@
-import { type Check, check, type Finding } from "./check.ts";
+import type { Finding } from "./check.ts";
 import { type Actor, ROLE_LABEL, type SparkJob } from "./job_network/job.ts";
 import { type Network, place, readNetwork, unjudged } from "./job_network/network.ts";
 import { deniedOf, lookedAt, type Needed, outcomeOf } from "./job_network/reach.ts";
 import { remedy } from "./job_network/remedy.ts";
+import { CONNECTIONS, type PlatformCheck, platformCheck } from "./platform.ts";
 
 /**
  * Driver and executors reach each other on the ports that Spark is told to use: executors register
  * with the driver, and all of them fetch blocks from each other.
  */
-export const driverExecutorTraffic: Check<"manifests"> = check({
+export const driverExecutorTraffic: PlatformCheck = platformCheck({
   id: "driver-executor-traffic",
   title: "driver and executors reach each other",
-  phase: "before",
-  needs: ["manifests"],
-  run({ manifests }) {
-    const network = readNetwork(manifests);
+  reads: CONNECTIONS,
+  judge(platform) {
+    const network = readNetwork(platform);
     const not = unjudged(network);
     if (not !== undefined) return not;
     const asking = network.jobs.filter(({ onKubernetes }) => onKubernetes);

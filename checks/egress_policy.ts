@@ -1,4 +1,4 @@
-import { type Check, check, type Finding, type Outcome } from "./check.ts";
+import type { Finding, Outcome } from "./check.ts";
 import { blameFor } from "./job_network/blame.ts";
 import { type Denied, findingsOf, tellActors } from "./job_network/denied.ts";
 import type { Actor, SparkJob } from "./job_network/job.ts";
@@ -14,6 +14,7 @@ import { policyId } from "./network_policy/explain.ts";
 import { judgeHost } from "./network_policy/host.ts";
 import type { Rule } from "./network_policy/policy.ts";
 import { naming } from "./naming.ts";
+import { CONNECTIONS, type PlatformCheck, platformCheck } from "./platform.ts";
 
 /**
  * The jobs' pods reach the object store outside of the cluster, under all policies together. Where the
@@ -22,13 +23,12 @@ import { naming } from "./naming.ts";
  *
  * It also tells which policies and jobs cannot be understood, for all checks that read them.
  */
-export const egressPolicy: Check<"manifests"> = check({
+export const egressPolicy: PlatformCheck = platformCheck({
   id: "egress-policy",
   title: "jobs reach the object store outside of the cluster",
-  phase: "before",
-  needs: ["manifests"],
-  run({ manifests }) {
-    const network = readNetwork(manifests);
+  reads: CONNECTIONS,
+  judge(platform) {
+    const network = readNetwork(platform);
     const { broken, brokenJobs } = network;
     const invalid = [...broken, ...brokenJobs].map((problem) => refused(network, problem));
     const not = unjudged(network);

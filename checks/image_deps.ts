@@ -1,21 +1,21 @@
 import { plural } from "../pipeline/progress.ts";
-import { type Check, check, type Finding } from "./check.ts";
+import type { Finding } from "./check.ts";
 import { judgeDockerfile } from "./image/jars.ts";
 import { isPlainSpark, parseImage, whyUnpinned } from "./image/reference.ts";
+import { JOBS, type PlatformCheck, platformCheck } from "./platform.ts";
 import { jobsOf, type Workload } from "./workload/containers.ts";
 import { settingsIn, settingsOf, type SparkSetting } from "./workload/spark_settings.ts";
 import { type Judged, outcomeOf, placeOf, type Tree, treeOf } from "./workload/tree.ts";
 
 /** Jobs run on an image of ours that is pinned and has every jar in it: nothing is downloaded. */
-export const imageDeps: Check<"manifests"> = check({
+export const imageDeps: PlatformCheck = platformCheck({
   id: "image-deps",
   title: "jobs find all they need in their image",
-  phase: "before",
-  needs: ["manifests"],
-  run: ({ manifests }) =>
+  reads: JOBS,
+  judge: (platform) =>
     outcomeOf(
-      manifests,
-      judgeImages(treeOf(manifests)),
+      platform,
+      judgeImages(treeOf(platform)),
       "there is neither a job nor a Dockerfile of Spark",
     ),
 });

@@ -1,11 +1,10 @@
-import { type Check, check, type Finding } from "./check.ts";
+import { JOBS_NAMESPACE } from "../pipeline/contract/cluster.ts";
+import type { Finding } from "./check.ts";
 import { databaseEgress } from "./database_egress.ts";
 import { dnsEgress } from "./dns_egress.ts";
 import { driverExecutorTraffic } from "./driver_executor_traffic.ts";
 import { egressPolicy } from "./egress_policy.ts";
-import type { ManifestsFact } from "./facts/manifests.ts";
 import {
-  JOBS_NAMESPACE,
   type Network,
   noPolicy,
   objectOf,
@@ -20,6 +19,7 @@ import { kubernetesApiEgress } from "./kubernetes_api_egress.ts";
 import { policyId } from "./network_policy/explain.ts";
 import type { Direction } from "./network_policy/model.ts";
 import type { Policy } from "./network_policy/policy.ts";
+import { CONNECTIONS, type Platform, type PlatformCheck, platformCheck } from "./platform.ts";
 import { plural } from "../pipeline/progress.ts";
 
 /**
@@ -27,13 +27,12 @@ import { plural } from "../pipeline/progress.ts";
  * narrow one, and no policy can block what another allows. What undoes the isolation fails; what is
  * merely wider than it has to be warns.
  */
-export const isolation: Check<"manifests"> = check({
+export const isolation: PlatformCheck = platformCheck({
   id: "isolation",
   title: "nothing is open that jobs do not need",
-  phase: "before",
-  needs: ["manifests"],
-  run({ manifests }) {
-    const network = readNetwork(manifests);
+  reads: CONNECTIONS,
+  judge(platform) {
+    const network = readNetwork(platform);
     const { policies, jobs } = network;
     // Without any job there are still policies to judge.
     const not = jobs.length > 0 ? unjudged(network) : unreadable(network);
@@ -41,7 +40,7 @@ export const isolation: Check<"manifests"> = check({
     if (policies.length === 0) return { nothing: noPolicy };
     const examined = `${policies.length === 1 ? "1 policy" : `${policies.length} policies`} of ` +
       `namespace ${JOBS_NAMESPACE}, ${plural(jobs.length, "job")}`;
-    const told = toldElsewhere(manifests);
+    const told = toldElsewhere(platform);
     const findings = [
       ...defaultDeny(network),
       ...policies.flatMap((policy) => widths(network, policy))
@@ -57,7 +56,7 @@ export const isolation: Check<"manifests"> = check({
  * The policies that are not what a job needs: whoever mends one as another check says need not be
  * told that it also opens something else.
  */
-function toldElsewhere(manifests: ManifestsFact): ReadonlySet<string> {
+function toldElsewhere(manifests: Platform): ReadonlySet<string> {
   const checks = [egressPolicy, dnsEgress, databaseEgress, kubernetesApiEgress];
   const outcomes = [...checks, driverExecutorTraffic].map(({ run }) => run({ manifests }));
   return new Set(

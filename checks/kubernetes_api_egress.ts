@@ -1,4 +1,4 @@
-import { type Check, check, type Finding } from "./check.ts";
+import type { Finding } from "./check.ts";
 import { type Blame, blameFor } from "./job_network/blame.ts";
 import { type Denied, findingsOf } from "./job_network/denied.ts";
 import type { Actor, SparkJob } from "./job_network/job.ts";
@@ -11,6 +11,7 @@ import { type Address, parseAddress } from "./network_policy/address.ts";
 import { decide } from "./network_policy/evaluate.ts";
 import { judgeHost } from "./network_policy/host.ts";
 import type { Rule } from "./network_policy/policy.ts";
+import { CONNECTIONS, type PlatformCheck, platformCheck } from "./platform.ts";
 
 /**
  * Drivers that ask Kubernetes for executors reach its API. The API server is no pod: only addresses
@@ -18,13 +19,12 @@ import type { Rule } from "./network_policy/policy.ts";
  * and most network plugins judge what is behind. Which address that is cannot be known from YAML, so
  * any open one will do.
  */
-export const kubernetesApiEgress: Check<"manifests"> = check({
+export const kubernetesApiEgress: PlatformCheck = platformCheck({
   id: "kubernetes-api-egress",
   title: "drivers reach the Kubernetes API",
-  phase: "before",
-  needs: ["manifests"],
-  run({ manifests }) {
-    const network = readNetwork(manifests);
+  reads: CONNECTIONS,
+  judge(platform) {
+    const network = readNetwork(platform);
     const not = unjudged(network);
     if (not !== undefined) return not;
     const asking = network.jobs.filter(({ onKubernetes }) => onKubernetes)

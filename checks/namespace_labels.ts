@@ -1,13 +1,12 @@
-import { type Check, check, type Finding } from "./check.ts";
+import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../pipeline/contract/cluster.ts";
+import type { Finding } from "./check.ts";
 import { nearestLabel } from "./job_network/nearest.ts";
 import {
-  JOBS_NAMESPACE,
   type Network,
   objectOf,
   place,
   readNetwork,
   REQUIRED_LABEL,
-  ROBSON_NAMESPACE,
   unreadable,
 } from "./job_network/network.ts";
 import { patchPolicy } from "./job_network/patch.ts";
@@ -17,19 +16,19 @@ import { policyId } from "./network_policy/explain.ts";
 import { NAME_LABEL } from "./network_policy/model.ts";
 import type { Policy, Selector } from "./network_policy/policy.ts";
 import { formatSelector, selects } from "./network_policy/selector.ts";
+import { CONNECTIONS, type PlatformCheck, platformCheck } from "./platform.ts";
 
 /**
  * The namespaces have the labels that policies select them by. Kubernetes sets only
  * `kubernetes.io/metadata.name` by itself; `name` is there if somebody set it. A namespace that the
  * manifests do not declare has labels that nobody knows from here: that is said, and not judged.
  */
-export const namespaceLabels: Check<"manifests"> = check({
+export const namespaceLabels: PlatformCheck = platformCheck({
   id: "namespace-labels",
   title: "namespaces have the labels that policies select",
-  phase: "before",
-  needs: ["manifests"],
-  run({ manifests }) {
-    const network = readNetwork(manifests);
+  reads: CONNECTIONS,
+  judge(platform) {
+    const network = readNetwork(platform);
     const not = unreadable(network);
     if (not !== undefined) return not;
     const { declared, policies, cluster } = network;

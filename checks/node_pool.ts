@@ -1,18 +1,18 @@
 import { plural } from "../pipeline/progress.ts";
-import { type Check, check, type Finding } from "./check.ts";
+import type { Finding } from "./check.ts";
 import { type Fields, isFields } from "./network_policy/fields.ts";
+import { JOBS, type PlatformCheck, platformCheck } from "./platform.ts";
 import { executorTemplate } from "./workload/executor_template.ts";
 import { jobsOf, listOf } from "./workload/containers.ts";
 import { effectiveSettings, modeOf } from "./quota/spark_pods.ts";
 import { type Judged, outcomeOf, placeOf, type Tree, treeOf } from "./workload/tree.ts";
 
 /** The pods of jobs go to the analytics pool, and its taint lets them in. */
-export const nodePool: Check<"manifests"> = check({
+export const nodePool: PlatformCheck = platformCheck({
   id: "node-pool",
   title: "jobs run on the analytics pool",
-  phase: "before",
-  needs: ["manifests"],
-  run: ({ manifests }) => outcomeOf(manifests, judgePools(treeOf(manifests)), "there is no job"),
+  reads: [...JOBS, "Node"],
+  judge: (platform) => outcomeOf(platform, judgePools(treeOf(platform)), "there is no job"),
 });
 
 /** The label of the nodes that the jobs run on. */

@@ -1,7 +1,8 @@
 import { plural } from "../pipeline/progress.ts";
-import { type Check, check, type Finding } from "./check.ts";
+import type { Finding } from "./check.ts";
 import { type ManifestObject, objectId } from "./facts/manifests.ts";
 import { naming } from "./naming.ts";
+import { JOBS, type PlatformCheck, platformCheck } from "./platform.ts";
 import { madePods, ofPod, ownPods, type Pods, unreadable } from "./quota/demand.ts";
 import { judgeLimits, judgeQuotas } from "./quota/judge.ts";
 import { limitsOf, withDefaults } from "./quota/limit_range.ts";
@@ -19,15 +20,14 @@ import {
 } from "./workload/tree.ts";
 
 /** Each job's pods, executors included, fit into the quotas and limits of their namespace. */
-export const quotaFit: Check<"manifests"> = check({
+export const quotaFit: PlatformCheck = platformCheck({
   id: "quota-fit",
   title: "jobs fit into quota and limits",
-  phase: "before",
-  needs: ["manifests"],
-  run: ({ manifests }) =>
+  reads: [...JOBS, "ResourceQuota", "LimitRange"],
+  judge: (platform) =>
     outcomeOf(
-      manifests,
-      judgeDemands(treeOf(manifests)),
+      platform,
+      judgeDemands(treeOf(platform)),
       "there is no job, or neither a ResourceQuota nor a LimitRange in its namespace",
     ),
 });

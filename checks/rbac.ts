@@ -1,6 +1,7 @@
 import { plural } from "../pipeline/progress.ts";
-import { type Check, check, type Finding } from "./check.ts";
+import type { Finding } from "./check.ts";
 import { objectId } from "./facts/manifests.ts";
+import { JOBS, type PlatformCheck, platformCheck } from "./platform.ts";
 import { effectiveSettings, modeOf } from "./quota/spark_pods.ts";
 import { CLIENT_NEEDS, CLUSTER_NEEDS, type Need, USEFUL } from "./rbac/needs.ts";
 import { allows, type AppliedRule, type Binding, bindingsOf } from "./rbac/rules.ts";
@@ -16,13 +17,11 @@ import {
 } from "./workload/tree.ts";
 
 /** The service accounts of jobs may do what Spark does in its namespace, and nothing else. */
-export const rbac: Check<"manifests"> = check({
+export const rbac: PlatformCheck = platformCheck({
   id: "rbac",
   title: "service accounts may do what Spark does, and no more",
-  phase: "before",
-  needs: ["manifests"],
-  run: ({ manifests }) =>
-    outcomeOfWhole(manifests, judgeRights(treeOf(manifests)), "there is no job"),
+  reads: [...JOBS, "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"],
+  judge: (platform) => outcomeOfWhole(platform, judgeRights(treeOf(platform)), "there is no job"),
 });
 
 /** Somebody that jobs run as. */

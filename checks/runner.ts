@@ -163,8 +163,9 @@ function verdict(check: AnyCheck, facts: Facts): Result {
     if ("skip" in outcome) {
       return { id, title, verdict: "skip", reason: outcome.skip, findings: [] };
     }
-    if ("nothing" in outcome) {
-      return { id, title, verdict: "error", reason: outcome.nothing, findings: [] };
+    if ("nothing" in outcome || "unknown" in outcome) {
+      const reason = "nothing" in outcome ? outcome.nothing : outcome.unknown;
+      return { id, title, verdict: "error", reason, findings: [] };
     }
     const { examined, findings } = outcome;
     return { id, title, verdict: verdictOf(findings), examined, findings };

@@ -1,9 +1,10 @@
 import { plural } from "../pipeline/progress.ts";
-import { type Check, check, type Finding } from "./check.ts";
+import type { Finding } from "./check.ts";
 import { placeIn } from "./job_code/code.ts";
 import { codeRunBy } from "./job_code/run_by.ts";
 import { variablesReadBy } from "./job_code/environment.ts";
 import { naming } from "./naming.ts";
+import { JOBS, type PlatformCheck, platformCheck } from "./platform.ts";
 import { judgeSecret } from "./secret/judge.ts";
 import { judgeReads } from "./secret/reads.ts";
 import { givenTo, isSetByNobody } from "./secret/variables.ts";
@@ -11,15 +12,14 @@ import { jobsOf, type Workload, workloadsOf } from "./workload/containers.ts";
 import { type Judged, ofKind, outcomeOf, placeOf, type Tree, treeOf } from "./workload/tree.ts";
 
 /** Secrets hold what was meant, and jobs get every key and variable that they read. */
-export const secretEscaping: Check<"manifests"> = check({
+export const secretEscaping: PlatformCheck = platformCheck({
   id: "secret-escaping",
   title: "secrets are as the jobs need them",
-  phase: "before",
-  needs: ["manifests"],
-  run: ({ manifests }) =>
+  reads: [...JOBS, "Secret"],
+  judge: (platform) =>
     outcomeOf(
-      manifests,
-      judgeSecrets(treeOf(manifests)),
+      platform,
+      judgeSecrets(treeOf(platform)),
       "there is neither a Secret nor a workload",
     ),
 });

@@ -1,6 +1,7 @@
 import { plural } from "../pipeline/progress.ts";
-import { type Check, check, type Finding } from "./check.ts";
+import type { Finding } from "./check.ts";
 import type { ManifestObject } from "./facts/manifests.ts";
+import { JOBS, type PlatformCheck, platformCheck } from "./platform.ts";
 import { effectiveSettings, modeOf } from "./quota/spark_pods.ts";
 import { jobsOf, textOf, type Workload } from "./workload/containers.ts";
 import {
@@ -14,13 +15,11 @@ import {
 } from "./workload/tree.ts";
 
 /** Jobs run as a service account that the manifests have. */
-export const serviceAccount: Check<"manifests"> = check({
+export const serviceAccount: PlatformCheck = platformCheck({
   id: "service-account",
   title: "jobs run as a service account that is there",
-  phase: "before",
-  needs: ["manifests"],
-  run: ({ manifests }) =>
-    outcomeOfWhole(manifests, judgeAccounts(treeOf(manifests)), "there is no job"),
+  reads: [...JOBS, "ServiceAccount"],
+  judge: (platform) => outcomeOfWhole(platform, judgeAccounts(treeOf(platform)), "there is no job"),
 });
 
 /**

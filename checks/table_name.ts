@@ -1,9 +1,10 @@
 import { EVENT_COLUMNS, OUTBOX_TABLE } from "../pipeline/contract/events.ts";
 import { departures, type OutboxTable, unknownColumns } from "../pipeline/outbox/schema.ts";
 import { plural } from "../pipeline/progress.ts";
-import { type Check, check, type Finding } from "./check.ts";
+import { type Check, check, type Finding, type Outcome } from "./check.ts";
 import type { DatabaseFact, DatabaseOpened } from "./facts/database.ts";
 import { naming } from "./naming.ts";
+import { JOBS, onPlatform, PLATFORM, type Platform, type PlatformFacts } from "./platform.ts";
 import { judgeTableNames } from "./table_name_code.ts";
 import { whyNoDatabase } from "./unread.ts";
 import { treeOf } from "./workload/tree.ts";
@@ -18,24 +19,32 @@ interface Side {
  * The outbox is called `stop_events` wherever it is named, and the database has it under that name,
  * with the contract's columns.
  */
-export const tableName: Check<never, "manifests" | "database"> = check({
+export const tableName: Check<never, "manifests" | "cluster" | "database"> = check({
   id: "table-name",
   title: `the outbox is the table ${OUTBOX_TABLE}`,
   phase: "before",
   needs: [],
-  wants: ["manifests", "database"],
-  run({ manifests, database }) {
+  wants: [...PLATFORM, "database"],
+  run({ database, ...facts }) {
     const sides: Side[] = [];
-    const inCode = manifests === undefined ? undefined : judgeTableNames(treeOf(manifests));
-    if (inCode !== undefined) sides.push(inCode);
+    const inCode = judgeCode(facts);
+    if ("examined" in inCode) sides.push(inCode);
     if (database?.opened) sides.push(inDatabase(database));
     const findings = sides.flatMap((side) => side.findings);
+    if (findings.length === 0 && ("skip" in inCode || "unknown" in inCode)) return inCode;
     // What the database would say is not known then, and database-login says why.
     if (findings.length === 0 && refused(database)) return { skip: whyNoDatabase };
-    if (sides.length === 0) return { nothing: "there is no job code that could name a table" };
+    if (sides.length === 0) return inCode;
     return { examined: sides.map(({ examined }) => examined).join("; "), findings };
   },
 });
+
+function judgeCode({ manifests, cluster }: PlatformFacts): Outcome {
+  const nothing = { nothing: "there is no job code that could name a table" };
+  if (manifests === undefined && cluster === undefined) return nothing;
+  const judge = (platform: Platform) => judgeTableNames(treeOf(platform)) ?? nothing;
+  return onPlatform({ manifests, cluster }, JOBS, judge);
+}
 
 function refused(database: DatabaseFact | undefined): boolean {
   return database !== undefined && !database.opened;

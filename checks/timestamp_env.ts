@@ -1,10 +1,11 @@
 import { parseDay } from "../pipeline/contract/window.ts";
 import { plural } from "../pipeline/progress.ts";
-import { type Check, check, type Finding } from "./check.ts";
+import type { Finding } from "./check.ts";
 import type { ManifestObject } from "./facts/manifests.ts";
 import { placeIn } from "./job_code/code.ts";
 import { variablesReadBy } from "./job_code/environment.ts";
 import { isFields } from "./network_policy/fields.ts";
+import { JOBS, type PlatformCheck, platformCheck } from "./platform.ts";
 import { keysOf } from "./secret/reads.ts";
 import { shellIn } from "./timestamp_env/shell.ts";
 import {
@@ -25,15 +26,14 @@ import {
 } from "./workload/tree.ts";
 
 /** No variable waits for a shell that does not come, and a job without a day runs for today. */
-export const timestampEnv: Check<"manifests"> = check({
+export const timestampEnv: PlatformCheck = platformCheck({
   id: "timestamp-env",
   title: "variables hold values, not shell expressions",
-  phase: "before",
-  needs: ["manifests"],
-  run: ({ manifests }) =>
+  reads: JOBS,
+  judge: (platform) =>
     outcomeOf(
-      manifests,
-      judgeEnvironments(treeOf(manifests)),
+      platform,
+      judgeEnvironments(treeOf(platform)),
       "there is neither a workload nor job code",
     ),
 });

@@ -52,3 +52,6 @@ export const whyNoDatabase = "the database lets nobody in (see database-login)";
 
 /** Why nothing is known of the lake, though it answered. */
 export const whyNoLake = "the lake lets nobody in (see lake-login)";
+
+/** Why nothing is known of the cluster, though it answered. */
+export const whyNoCluster = "the cluster lets nobody in (see cluster-login)";

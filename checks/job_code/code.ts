@@ -7,9 +7,9 @@ export type Language = "python" | "sql" | "shell" | "dockerfile" | "conf";
 export interface Code {
   /** What it is written in. */
   readonly language: Language;
-  /** The file that it stands in, relative to the working directory. */
-  readonly file: string;
-  /** The line of that file on which it begins, from 1 on. */
+  /** The file that it stands in, relative to the working directory; undefined in a live object. */
+  readonly file: string | undefined;
+  /** The line of that file on which it begins, from 1 on; without a file, that of the text. */
   readonly line: number;
   /** The object of Kubernetes that it is part of, as in `ConfigMap analytics-jobs/scripts`. */
   readonly object?: string;
@@ -33,11 +33,11 @@ export function placeIn(
   code: Code,
   offset: number,
 ): Pick<Finding, "object" | "field" | "file" | "line"> {
-  const { file, object = file, field } = code;
+  const { file, object = file ?? "", field } = code;
   return {
     object,
     ...(field === undefined ? {} : { field }),
-    file,
+    ...(file === undefined ? {} : { file }),
     line: lineAt(code, offset),
   };
 }

@@ -36,8 +36,9 @@ function configMapsOf({ spec }: Workload): string[] {
   });
 }
 
-function names(text: string, file: string): boolean {
+function names(text: string, file = ""): boolean {
   const base = file.slice(file.lastIndexOf("/") + 1);
+  if (base === "") return false;
   const at = text.indexOf(base);
   return at >= 0 && !/[\w.-]/.test(text[at - 1] ?? "/") &&
     !/[\w-]/.test(text[at + base.length] ?? "");
@@ -86,7 +87,7 @@ function importsOf(source: Code, roots: readonly string[]): string[] {
   return [...named, ...whole];
 }
 
-function folderOf(file: string): string {
+function folderOf(file = ""): string {
   return file.slice(0, file.lastIndexOf("/") + 1);
 }
 

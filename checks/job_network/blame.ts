@@ -1,3 +1,4 @@
+import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster.ts";
 import { decide, ends } from "../network_policy/evaluate.ts";
 import { formatPeer, formatPolicyPort, whyNot } from "../network_policy/explain.ts";
 import { meaningPeers, meaningPorts } from "../network_policy/match.ts";
@@ -5,7 +6,7 @@ import type { Direction, Flow } from "../network_policy/model.ts";
 import type { Peer, Policy, Rule } from "../network_policy/policy.ts";
 import { readPolicy } from "../network_policy/read_policy.ts";
 import { formatSelector, selects } from "../network_policy/selector.ts";
-import { JOBS_NAMESPACE, type Network, objectOf } from "./network.ts";
+import { type Network, objectOf } from "./network.ts";
 import { isTrap } from "./selectors.ts";
 
 /**

@@ -1,3 +1,4 @@
+import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../pipeline/contract/cluster.ts";
 import type { Finding, Outcome } from "../check.ts";
 import { lineOf, type ManifestObject, type ManifestsFact } from "../facts/manifests.ts";
 import { type ObjectProblem, readCluster } from "../network_policy/cluster.ts";
@@ -6,12 +7,6 @@ import type { Policy } from "../network_policy/policy.ts";
 import type { Lookup } from "./environment.ts";
 import { labelled, readJob, ROLE_LABEL, type SparkJob } from "./job.ts";
 import { peersOf } from "./selectors.ts";
-
-/** The namespace that the jobs run in. */
-export const JOBS_NAMESPACE = "analytics-jobs";
-
-/** The namespace of Robson's backend and its Postgres. */
-export const ROBSON_NAMESPACE = "robson";
 
 /** The label that each of both has to have, with its own name. */
 export const REQUIRED_LABEL = "name";
@@ -57,7 +52,9 @@ export function readNetwork(manifests: ManifestSet): Network {
 function read(manifests: ManifestSet): Network {
   const { objects } = manifests;
   const reading = readCluster(
-    objects.map(({ value, file, line }) => ({ value, where: `${file}:${line}` })),
+    objects.map(({ value, file, line }) => (
+      file === undefined ? { value } : { value, where: `${file}:${line}` }
+    )),
   );
   const isJob = ({ object }: ObjectProblem) =>
     new RegExp(`^(Job|CronJob|Pod) ${JOBS_NAMESPACE}/`).test(object);
@@ -128,7 +125,7 @@ export function place(
   object: ManifestObject | undefined,
   path: string,
 ): Pick<Finding, "file" | "line"> {
-  if (object === undefined) return {};
+  if (object?.file === undefined) return {};
   return { file: fileOf(network, object.file), line: lineOf(object, path) };
 }
 

@@ -1,3 +1,4 @@
+import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster.ts";
 import type { Finding, Outcome } from "../check.ts";
 import { lineOf, type ManifestObject, type ManifestsFact, objectId } from "../facts/manifests.ts";
 import type { Code } from "../job_code/code.ts";
@@ -33,7 +34,9 @@ export function treeOf(fact: ManifestsFact): Tree {
 
 function readTree({ directory, objects, scripts }: ManifestsFact): Tree {
   return {
-    objects: objects.map((each) => ({ ...each, file: pathOf(directory, each.file) })),
+    objects: objects.filter(isOurs).map((each) => (
+      { ...each, file: pathOf(directory, each.file) }
+    )),
     code: scripts.map(({ file, line, object, path, language, text }): Code => ({
       language: language === "text" ? "conf" : language,
       file: pathOf(directory, file),
@@ -45,14 +48,19 @@ function readTree({ directory, objects, scripts }: ManifestsFact): Tree {
   };
 }
 
+/** What others run in their namespaces is there for their connections alone. */
+function isOurs({ file, namespace }: ManifestObject): boolean {
+  return file !== undefined || namespace === undefined || namespace === JOBS_NAMESPACE;
+}
+
 /** A text of several lines begins below the `|` of its field, except in JSON. */
-function isBlock(file: string, text: string): boolean {
-  return text.includes("\n") && !file.endsWith(".json");
+function isBlock(file: string | undefined, text: string): boolean {
+  return text.includes("\n") && !file?.endsWith(".json");
 }
 
 /** Where a file of a directory is, seen from the working directory. */
-export function pathOf(directory: string, file: string): string {
-  return `${directory.replace(/\/+$/, "")}/${file}`;
+export function pathOf<F extends string | undefined>(directory: string, file: F): F | string {
+  return file === undefined ? file : `${directory.replace(/\/+$/, "")}/${file}`;
 }
 
 /** The part of a finding that says which field of which object it is about. */
@@ -63,8 +71,7 @@ export function placeOf(
   return {
     object: objectId(object),
     ...(field === "" ? {} : { field }),
-    file: object.file,
-    line: lineOf(object, field),
+    ...(object.file === undefined ? {} : { file: object.file, line: lineOf(object, field) }),
   };
 }
 

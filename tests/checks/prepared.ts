@@ -223,6 +223,7 @@ export async function judgeFiles(files: Readonly<Record<string, string>>): Promi
     BEFORE.filter(({ id }) => FAMILY.includes(id)),
     {
       manifests: () => Promise.resolve(factOf(files)),
+      cluster: { absent: "left out", asked: true },
       database: { absent: "left out", asked: true },
     },
     { timeoutMs: 10_000 },

@@ -1,13 +1,13 @@
 import { type Fields, isFields, kindOf } from "../../network_policy/fields.ts";
 import type { DocumentProblem, ManifestDocument } from "./documents.ts";
 
-/** An object of Kubernetes in a file. */
+/** An object of Kubernetes, in a file or in a cluster. */
 export interface ManifestObject {
-  /** The file, relative to the directory that was read. */
-  readonly file: string;
-  /** Which document of it, counted from 1. */
+  /** The file, relative to the directory that was read; undefined for what only a cluster has. */
+  readonly file: string | undefined;
+  /** Which document of it, counted from 1; 0 without a file. */
   readonly document: number;
-  /** The line on which the object begins, counted from 1. */
+  /** The line on which the object begins, counted from 1; 0 without a file. */
   readonly line: number;
   /** As in `networking.k8s.io/v1`. */
   readonly apiVersion: string;

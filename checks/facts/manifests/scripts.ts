@@ -7,9 +7,9 @@ export type ScriptLanguage = "python" | "sql" | "shell" | "dockerfile" | "text";
 
 /** Code that jobs run, or that makes what they run. */
 export interface Script {
-  /** The file that it is, or that it is embedded in. */
-  readonly file: string;
-  /** The line of that file on which it begins, counted from 1. */
+  /** The file that it is, or that it is embedded in; undefined in an object that has none. */
+  readonly file: string | undefined;
+  /** The line of that file on which it begins, counted from 1; 0 without one. */
   readonly line: number;
   /** The object that it is embedded in, as in `Job analytics-jobs/x`; absent for a file of its own. */
   readonly object?: string;
