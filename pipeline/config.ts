@@ -46,6 +46,8 @@ export type LakeConfig = S3Config | DirectoryConfig;
 export interface Environment {
   /** The value of a variable; undefined where it is not set. */
   get(name: string): string | undefined;
+  /** The Secret that says it, where one does. Its values are then in no error. */
+  readonly secret?: string;
 }
 
 /** How long after a day's end its window stays open, unless `SEAL_GRACE_MINUTES` says otherwise. */
@@ -84,7 +86,7 @@ export function lakeConfig(env: Environment = Deno.env): LakeConfig {
   if (url) return directoryConfig(url);
   return {
     kind: "s3",
-    endpoint: s3Endpoint(env.get("S3_ENDPOINT") || "https://eu2.contabostorage.com"),
+    endpoint: s3Endpoint(env),
     region: env.get("AWS_REGION") || "us-east-1",
     bucket: env.get("S3_BUCKET") || "rbs",
     accessKeyId: key(env, "AWS_ACCESS_KEY_ID"),
@@ -101,6 +103,24 @@ export function unsetForDatabase(env: Environment = Deno.env): string[] {
 export function unsetForLake(env: Environment = Deno.env): string[] {
   if (env.get("LAKE_URL")) return [];
   return ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].filter((name) => !env.get(name));
+}
+
+/** What Jobs have as plain values, beside their Secrets. */
+const PLAIN = ["DJANGO_DB_PORT", "AWS_REGION"];
+
+/**
+ * The variables that a Secret stands for. What no Secret says, the port and the region, is as in the
+ * environment; all else is as if it were not set.
+ *
+ * @param secret for people: the Secret
+ */
+export function secretEnvironment(
+  secret: string,
+  texts: ReadonlyMap<string, string>,
+  env: Environment = Deno.env,
+): Environment {
+  const get = (name: string) => PLAIN.includes(name) ? env.get(name) : texts.get(name);
+  return { secret, get };
 }
 
 /**
@@ -174,15 +194,17 @@ function decoded(path: string): string | undefined {
   }
 }
 
-function s3Endpoint(text: string): string {
+function s3Endpoint(env: Environment): string {
+  const text = env.get("S3_ENDPOINT") || "https://eu2.contabostorage.com";
   const url = URL.parse(text);
   if (url !== null && /^https?:$/.test(url.protocol) && `${url.origin}/` === url.href) {
     return url.origin;
   }
+  const given = env.secret === undefined ? `=${JSON.stringify(withoutLogin(text))}` : of(env);
   throw new Failure(
     "configuration",
-    `Cannot use S3_ENDPOINT=${JSON.stringify(withoutLogin(text))}: it is the store's address ` +
-      "and nothing more, as in https://eu2.contabostorage.com. The bucket goes into S3_BUCKET.",
+    `Cannot use S3_ENDPOINT${given}: it is the store's address and nothing more, as in ` +
+      "https://eu2.contabostorage.com. The bucket goes into S3_BUCKET.",
   );
 }
 
@@ -199,7 +221,8 @@ function key(env: Environment, name: string): string {
     : "has a character no key has";
   throw new Failure(
     "configuration",
-    `Cannot use ${name}: its value ${shape}. Set it again, without quotes or a line break.`,
+    `Cannot use ${name}${of(env)}: its value ${shape}. ` +
+      "Set it again, without quotes or a line break.",
   );
 }
 
@@ -210,4 +233,8 @@ function required(env: Environment, name: string, meaning: string): string {
     "configuration",
     `Cannot start: ${name} is ${value === "" ? "empty" : "not set"}. Set it to ${meaning}.`,
   );
+}
+
+function of({ secret }: Environment): string {
+  return secret === undefined ? "" : ` of ${secret}`;
 }
