@@ -1,3 +1,9 @@
+import {
+  type ClusterConfig,
+  type ClusterFlags,
+  findCluster,
+  type NoCluster,
+} from "./cluster/where.ts";
 import { type Day, parseDay } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 
@@ -92,6 +98,18 @@ export function lakeConfig(env: Environment = Deno.env): LakeConfig {
     accessKeyId: key(env, "AWS_ACCESS_KEY_ID"),
     secretAccessKey: key(env, "AWS_SECRET_ACCESS_KEY"),
   };
+}
+
+/**
+ * Looks for a cluster: by the flags, else by `KUBECONFIG`, `HOME` and what a pod has.
+ *
+ * @throws {Failure} configuration: flags that lead nowhere
+ */
+export function clusterConfig(
+  flags: ClusterFlags,
+  env: Environment = Deno.env,
+): ClusterConfig | NoCluster {
+  return findCluster(flags, env);
 }
 
 /** The variables that {@linkcode databaseConfig} cannot do without, and that are not set. */

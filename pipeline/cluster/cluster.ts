@@ -90,6 +90,14 @@ export interface Cluster {
   close(): void;
 }
 
+/** One thing that a server has against a request. */
+export interface Cause {
+  /** The field that it is about, as in `.spec.replicas`; empty where it is about none. */
+  readonly field: string;
+  /** What is wrong with it, in the server's words. */
+  readonly message: string;
+}
+
 /** What an API server refused. */
 export class ApiError extends Failure {
   /** The HTTP status, such as 403. */
@@ -98,6 +106,8 @@ export class ApiError extends Failure {
   readonly reason: string;
   /** The server's own sentence. It can quote fields of the object, but no values of a Secret. */
   readonly says: string;
+  /** What it has against the request in detail. What holds for `says` holds for it too. */
+  readonly causes: readonly Cause[];
 
   /**
    * A refusal for an operator to read.
@@ -107,11 +117,17 @@ export class ApiError extends Failure {
   constructor(
     kind: FailureKind,
     message: string,
-    refused: { readonly status: number; readonly reason: string; readonly says: string },
+    refused: {
+      readonly status: number;
+      readonly reason: string;
+      readonly says: string;
+      readonly causes?: readonly Cause[];
+    },
   ) {
     super(kind, message);
     this.status = refused.status;
     this.reason = refused.reason;
     this.says = refused.says;
+    this.causes = refused.causes ?? [];
   }
 }
