@@ -1,7 +1,8 @@
+import { parseImage } from "../pipeline/image/reference.ts";
 import { plural } from "../pipeline/progress.ts";
 import type { Finding } from "./check.ts";
 import { judgeDockerfile } from "./image/jars.ts";
-import { isPlainSpark, parseImage, whyUnpinned } from "./image/reference.ts";
+import { isPlainSpark, whyUnpinned } from "./image/reference.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "./platform.ts";
 import { jobsOf, type Workload } from "./workload/containers.ts";
 import { settingsIn, settingsOf, type SparkSetting } from "./workload/spark_settings.ts";

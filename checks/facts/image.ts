@@ -1,4 +1,13 @@
-import { Failure } from "../../pipeline/errors.ts";
+import { findArchived, openArchive } from "../../pipeline/image/archive.ts";
+import { type Pulled, readFromRegistry } from "../../pipeline/image/from_registry.ts";
+import type { Image } from "../../pipeline/image/image.ts";
+import { openLayerCache } from "../../pipeline/image/layer_cache.ts";
+import { addressOf } from "../../pipeline/image/reference.ts";
+import { ImageRefused, type ImageTrouble } from "../../pipeline/image/refused.ts";
+import { stoppedBy, together } from "../../pipeline/image/together.ts";
+import { refusal } from "./refusal.ts";
+
+export type { ImageTrouble } from "../../pipeline/image/refused.ts";
 
 /** An image that is to be looked into. */
 export interface ImageRequest {
@@ -57,16 +66,6 @@ export interface ImageContents {
   readonly files: readonly string[];
 }
 
-/**
- * Why an image cannot be looked into:
- *
- * - `denied`: the registry wants a login, or another one
- * - `unknown`: there is no such repository, tag or digest; or the reference is none
- * - `platform`: it is there, but not for the platform that was asked for
- * - `broken`: what is there is no image, or not what its digests say
- */
-export type ImageTrouble = "denied" | "unknown" | "platform" | "broken";
-
 /** An image that could not be looked into, for a reason that nodes would meet too. */
 export interface ImageRefusal {
   /** Tells it from an image that was looked into. */
@@ -87,6 +86,9 @@ export interface ImageRefusal {
   readonly platforms: readonly string[];
 }
 
+/** What became of an image that was asked for. */
+export type ImageReading = ImageContents | ImageRefusal;
+
 /** What is inside the images that jobs run. */
 export interface ImageFact {
   /** The platform that was asked for: the nodes', as in `linux/amd64`. */
@@ -94,7 +96,7 @@ export interface ImageFact {
   /** The archive that stood in for the registries, where one did. */
   readonly archive?: string;
   /** One for each request, in their order; without requests all images of the archive. */
-  readonly images: readonly (ImageContents | ImageRefusal)[];
+  readonly images: readonly ImageReading[];
 }
 
 /** Where and how images are looked for. */
@@ -115,13 +117,121 @@ export interface ImageOptions {
  * Looks into images, all at the same time, each one once. What a registry refuses is part of the fact.
  *
  * @param requests without any, and with an archive, all images of the archive are looked into
- * @throws {Failure} a registry is out of reach, or the archive cannot be read
+ * @throws {Failure} a registry is out of reach, or the archive or a login cannot be read
  */
-export function gatherImages(
-  _requests: readonly ImageRequest[],
-  _options: ImageOptions = {},
+export async function gatherImages(
+  requests: readonly ImageRequest[],
+  options: ImageOptions = {},
 ): Promise<ImageFact> {
-  return Promise.reject(
-    new Failure("unreachable", "Cannot look into images: that is not written yet. Wait for it."),
-  );
+  const { platform = "linux/amd64", archive } = options;
+  if (archive === undefined) {
+    return { platform, images: await fromRegistries(requests, { ...options, platform }) };
+  }
+  return { platform, archive, images: await fromArchive(requests, archive, platform, options) };
+}
+
+async function fromRegistries(
+  requests: readonly ImageRequest[],
+  { platform, caCertificates = [], cache: folder, signal }: ImageOptions & { platform: string },
+): Promise<ImageReading[]> {
+  const stop = stoppedBy(signal);
+  const cache = openLayerCache(folder);
+  const pulls = new Map<string, Promise<Pulled>>();
+  const images = await together(requests, stop, async (request) => {
+    const { reference, logins } = request;
+    const key = JSON.stringify([reference, ...logins.map((login) => login.toBase64())]);
+    const options = { platform, logins, caCertificates, cache, signal: stop.signal };
+    if (!pulls.has(key)) pulls.set(key, readFromRegistry(reference, options));
+    const { found, loggedIn } = await pulls.get(key)!;
+    return found instanceof ImageRefused
+      ? refusalOf(request, registryOf(reference), found, loggedIn)
+      : contentsOf(request, found, loggedIn);
+  });
+  stop.abort();
+  return images;
+}
+
+async function fromArchive(
+  requests: readonly ImageRequest[],
+  path: string,
+  platform: string,
+  { signal }: ImageOptions,
+): Promise<ImageReading[]> {
+  const archived = await openArchive(path, signal);
+  const asked = requests.map((request) => ({
+    request,
+    find: () => findArchived(archived, request.reference),
+  }));
+  const all = archived.map((image) => ({
+    request: { reference: image.names[0] ?? path, files: [], logins: [] },
+    find: () => image,
+  }));
+  const images: ImageReading[] = [];
+  for (const { request, find } of requests.length > 0 ? asked : all) {
+    try {
+      const image = await find().read(request.reference, platform);
+      images.push(contentsOf(request, image, false));
+    } catch (error) {
+      if (!(error instanceof ImageRefused)) throw error;
+      images.push(refusalOf(request, path, error, false));
+    }
+  }
+  return images;
+}
+
+function contentsOf(
+  { reference, files: expected }: ImageRequest,
+  { digest, platform, platforms, env, files, source }: Image,
+  loggedIn: boolean,
+): ImageContents {
+  const jarsFolder = `${(env.get("SPARK_HOME") || "/opt/spark").replace(/\/+$/, "")}/jars`;
+  const jars = files.filesIn(jarsFolder)?.filter(isJar).map(jarOf);
+  return {
+    opened: true,
+    ...{ reference, digest, platform, platforms, source, loggedIn, jarsFolder, jars },
+    deletedJars: files.deletedFrom(jarsFolder).filter(({ name }) => isJar(name))
+      .map(({ name, layer }) => ({ ...jarOf(name), layer })),
+    hadoopVersion: hadoopIn(jars ?? []),
+    files: expected.filter((path) => files.kindOf(path) === "file"),
+  };
+}
+
+function isJar(file: string): boolean {
+  return file.endsWith(".jar");
+}
+
+/** Takes a jar's name apart, as in `netty-all-4.1.96.Final-linux-x86_64.jar`. */
+function jarOf(file: string): Jar {
+  const [, name, version, classifier = ""] =
+    /^(.+)-(\d[\w.]*)((?:-[a-z][\w.-]*)?)\.jar$/i.exec(file) ?? [];
+  return name === undefined
+    ? { file, name: file.slice(0, -".jar".length), version: undefined }
+    : { file, name: `${name}${classifier}`, version };
+}
+
+/** The jars that are Hadoop itself; Spark's images have the first two. */
+const HADOOP = ["hadoop-client-api", "hadoop-client-runtime", "hadoop-common"];
+
+function hadoopIn(jars: readonly Jar[]): string | undefined {
+  const found = HADOOP.map((name) => jars.find((jar) => jar.name === name)?.version);
+  return found.find((version) => version !== undefined);
+}
+
+function refusalOf(
+  { reference }: ImageRequest,
+  registry: string,
+  failure: ImageRefused,
+  loggedIn: boolean,
+): ImageRefusal {
+  const { problem, fix } = refusal(reference, failure);
+  const { trouble, platforms } = failure;
+  return { opened: false, ...{ reference, registry, trouble, problem, fix, loggedIn, platforms } };
+}
+
+function registryOf(reference: string): string {
+  try {
+    return addressOf(reference).registry;
+  } catch {
+    return "";
+  }
 }

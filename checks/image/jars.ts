@@ -1,7 +1,7 @@
+import { parseImage } from "../../pipeline/image/reference.ts";
 import type { Finding } from "../check.ts";
 import { type Code, placeIn } from "../job_code/code.ts";
 import { type Instruction, instructionsOf } from "./dockerfile.ts";
-import { parseImage } from "./reference.ts";
 
 /** What fits a release line of Spark: the Hadoop inside it, and the AWS SDK of that Hadoop. */
 export interface Fitting {

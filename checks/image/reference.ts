@@ -1,19 +1,4 @@
-/** An image reference, taken apart. */
-export interface ImageReference {
-  /** Registry and repository, as in `ghcr.io/ldamasio/rbs-spark`. */
-  readonly repository: string;
-  /** Its tag. */
-  readonly tag: string | undefined;
-  /** Its digest. */
-  readonly digest: string | undefined;
-}
-
-/** Takes an image reference apart: `[registry[:port]/]repository[:tag][@digest]`. */
-export function parseImage(image: string): ImageReference {
-  const [name = "", digest] = image.split("@");
-  const [, repository = name, tag] = /^(.*?)(?::([^:/]+))?$/s.exec(name) ?? [];
-  return { repository, tag, digest };
-}
+import type { ImageReference } from "../../pipeline/image/reference.ts";
 
 /** The published images of plain Spark, without their registry. */
 const PLAIN = [

@@ -1,4 +1,5 @@
-import { isPlainSpark, parseImage, whyUnpinned } from "../../checks/image/reference.ts";
+import { isPlainSpark, whyUnpinned } from "../../checks/image/reference.ts";
+import { parseImage } from "../../pipeline/image/reference.ts";
 import { assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { assertFound, change, FILES } from "./prepared.ts";
 

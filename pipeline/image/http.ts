@@ -1,0 +1,129 @@
+import { Failure } from "../errors.ts";
+import { interruption } from "../lake/interruption.ts";
+
+/** How requests are sent. */
+export interface HttpOptions {
+  /** What is being done, as in `look into ghcr.io/ldamasio/rbs-spark:3.5.8`. */
+  readonly task: string;
+  /** Certificates in PEM that servers may be signed by, besides those that the system trusts. */
+  readonly caCertificates: readonly string[];
+  /** Whether plain HTTP is allowed, to this machine alone. */
+  readonly plain: boolean;
+  /** Ends whatever is under way when it aborts. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Sends requests that read. */
+export interface Http {
+  /**
+   * Asks for a URL, through redirects. What an `authorization` says is told to the origin of the URL
+   * and to no other.
+   *
+   * @throws {Failure} unreachable: no answer
+   */
+  get(url: URL, headers: Readonly<Record<string, string>>): Promise<Response>;
+  /** The body of an answer, as it comes. */
+  body(response: Response): AsyncGenerator<Uint8Array>;
+  /** Ends all connections. */
+  close(): void;
+}
+
+const MOST_REDIRECTS = 5;
+
+/** Opens a client for one image. */
+export function openHttp(options: HttpOptions): Http {
+  const { task, caCertificates, signal } = options;
+  const client = Deno.createHttpClient({ caCerts: [...caCertificates] });
+
+  async function send(url: URL, headers: Record<string, string>): Promise<Response> {
+    try {
+      const given = signal === undefined ? {} : { signal };
+      return await fetch(url, { client, headers, redirect: "manual", ...given });
+    } catch (error) {
+      throw networkFailure(error, url, options);
+    }
+  }
+
+  return {
+    async get(url, headers) {
+      let at = url;
+      let told = { ...headers };
+      for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
+        requireSafe(at, options);
+        const response = await send(at, told);
+        const location = response.headers.get("location");
+        if (location === null || !/^30[12378]$/.test(String(response.status))) return response;
+        await response.body?.cancel();
+        const next = URL.parse(location, at);
+        if (next === null) throw unreachable(task, `${at.host} leads to an address that is none`);
+        if (next.origin !== at.origin) {
+          const { authorization: _, ...others } = told;
+          told = others;
+        }
+        at = next;
+      }
+      throw unreachable(task, `${url.host} leads from one address to the next, and nowhere`);
+    },
+    async *body(response) {
+      try {
+        yield* response.body ?? [];
+      } catch (error) {
+        throw networkFailure(error, new URL(response.url), options);
+      }
+    },
+    close: () => client.close(),
+  };
+}
+
+/** Whether a host is this machine: nobody listens on the way there. */
+export function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(host);
+}
+
+/** Whether an error says that a server was asked for TLS and does not speak it. */
+export function speaksPlain(error: unknown): boolean {
+  return error instanceof Failure && error.cause === PLAIN;
+}
+
+const PLAIN = "no TLS";
+
+function requireSafe({ protocol, host }: URL, { task, plain }: HttpOptions): void {
+  if (protocol === "https:" || protocol === "http:" && plain && isLoopback(host)) return;
+  throw unreachable(task, `it leads to ${host} without TLS, where anybody could answer`);
+}
+
+function networkFailure(error: unknown, { host }: URL, { task, signal }: HttpOptions): unknown {
+  if (signal?.aborted) return interruption(task, signal);
+  if (error instanceof Deno.errors.NotCapable) {
+    return new Failure(
+      "configuration",
+      `Cannot ${task}: Deno was not given the permission. Run it with --allow-net=${host}.`,
+    );
+  }
+  if (!(error instanceof TypeError)) return error;
+  // The words around it name the URL, and that of a blob can have a signature in it.
+  const words = `${error.message} ${(error.cause as Error | undefined)?.message ?? ""}`;
+  const certificate = /invalid peer certificate: (\w+)/.exec(words);
+  if (certificate !== null) {
+    return new Failure(
+      "unreachable",
+      `Cannot ${task}: the certificate of ${host} cannot be trusted (${certificate[1]}). ` +
+        "Give the certificate of the authority that signed it.",
+    );
+  }
+  if (/corrupt message/.test(words)) {
+    return unreachable(task, `${host} does not speak TLS`, { cause: PLAIN });
+  }
+  const known = ([
+    [/connection refused/i, `nothing accepts connections at ${host}`],
+    [/dns error|lookup address/i, `the host name of ${host} is not known`],
+    [/timed out/i, `${host} did not answer in time`],
+    [/unreachable/i, `there is no way to ${host}`],
+  ] as const).find(([pattern]) => pattern.test(words));
+  return unreachable(task, known?.[1] ?? `the connection to ${host} was cut`);
+}
+
+function unreachable(task: string, problem: string, options?: ErrorOptions): Failure {
+  const remedy = "Check the registry and the network, or run again later";
+  return new Failure("unreachable", `Cannot ${task}: ${problem}. ${remedy}.`, options);
+}
