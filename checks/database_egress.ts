@@ -1,9 +1,10 @@
+import { ROBSON_NAMESPACE } from "../pipeline/contract/cluster.ts";
 import { type Database, databaseOf, readsDatabase } from "./job_network/database.ts";
 import { readNetwork, unjudged } from "./job_network/network.ts";
 import { deniedOf, lookedAt, type Needed, outcomeOf, workers } from "./job_network/reach.ts";
 import { remedy } from "./job_network/remedy.ts";
 import { NAME_LABEL } from "./network_policy/model.ts";
-import { CONNECTIONS, type PlatformCheck, platformCheck } from "./platform.ts";
+import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "./platform.ts";
 
 /**
  * The pods of jobs that read the outbox reach Postgres: its policies let them in, theirs let them
@@ -13,7 +14,10 @@ import { CONNECTIONS, type PlatformCheck, platformCheck } from "./platform.ts";
 export const databaseEgress: PlatformCheck = platformCheck({
   id: "database-egress",
   title: "jobs reach Postgres",
-  reads: CONNECTIONS,
+  reads: [
+    ...[...CONNECTIONS, "Secret"],
+    ...inNamespace(ROBSON_NAMESPACE, "Pod", "Service", "EndpointSlice", "NetworkPolicy"),
+  ],
   judge(platform) {
     const network = readNetwork(platform);
     const not = unjudged(network);

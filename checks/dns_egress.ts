@@ -3,13 +3,13 @@ import { deniedOf, lookedAt, type Needed, outcomeOf } from "./job_network/reach.
 import { remedy } from "./job_network/remedy.ts";
 import type { Cluster, Pod } from "./network_policy/model.ts";
 import { NAME_LABEL } from "./network_policy/model.ts";
-import { CONNECTIONS, type PlatformCheck, platformCheck } from "./platform.ts";
+import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "./platform.ts";
 
 /** Every pod of the jobs may ask the cluster's DNS, over UDP and TCP. */
 export const dnsEgress: PlatformCheck = platformCheck({
   id: "dns-egress",
   title: "jobs reach the cluster's DNS",
-  reads: CONNECTIONS,
+  reads: [...CONNECTIONS, ...inNamespace("kube-system", "Pod", "Service", "NetworkPolicy")],
   judge(platform) {
     const network = readNetwork(platform);
     const not = unjudged(network);

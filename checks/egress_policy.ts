@@ -26,7 +26,7 @@ import { CONNECTIONS, type PlatformCheck, platformCheck } from "./platform.ts";
 export const egressPolicy: PlatformCheck = platformCheck({
   id: "egress-policy",
   title: "jobs reach the object store outside of the cluster",
-  reads: CONNECTIONS,
+  reads: [...CONNECTIONS, "Secret"],
   judge(platform) {
     const network = readNetwork(platform);
     const { broken, brokenJobs } = network;

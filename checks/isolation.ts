@@ -30,7 +30,7 @@ import { plural } from "../pipeline/progress.ts";
 export const isolation: PlatformCheck = platformCheck({
   id: "isolation",
   title: "nothing is open that jobs do not need",
-  reads: CONNECTIONS,
+  reads: [...CONNECTIONS, "Secret"],
   judge(platform) {
     const network = readNetwork(platform);
     const { policies, jobs } = network;

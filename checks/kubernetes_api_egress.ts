@@ -11,7 +11,7 @@ import { type Address, parseAddress } from "./network_policy/address.ts";
 import { decide } from "./network_policy/evaluate.ts";
 import { judgeHost } from "./network_policy/host.ts";
 import type { Rule } from "./network_policy/policy.ts";
-import { CONNECTIONS, type PlatformCheck, platformCheck } from "./platform.ts";
+import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "./platform.ts";
 
 /**
  * Drivers that ask Kubernetes for executors reach its API. The API server is no pod: only addresses
@@ -22,7 +22,7 @@ import { CONNECTIONS, type PlatformCheck, platformCheck } from "./platform.ts";
 export const kubernetesApiEgress: PlatformCheck = platformCheck({
   id: "kubernetes-api-egress",
   title: "drivers reach the Kubernetes API",
-  reads: CONNECTIONS,
+  reads: [...CONNECTIONS, ...inNamespace("default", "Service", "EndpointSlice")],
   judge(platform) {
     const network = readNetwork(platform);
     const not = unjudged(network);

@@ -16,7 +16,7 @@ import { policyId } from "./network_policy/explain.ts";
 import { NAME_LABEL } from "./network_policy/model.ts";
 import type { Policy, Selector } from "./network_policy/policy.ts";
 import { formatSelector, selects } from "./network_policy/selector.ts";
-import { CONNECTIONS, type PlatformCheck, platformCheck } from "./platform.ts";
+import { type PlatformCheck, platformCheck } from "./platform.ts";
 
 /**
  * The namespaces have the labels that policies select them by. Kubernetes sets only
@@ -26,7 +26,7 @@ import { CONNECTIONS, type PlatformCheck, platformCheck } from "./platform.ts";
 export const namespaceLabels: PlatformCheck = platformCheck({
   id: "namespace-labels",
   title: "namespaces have the labels that policies select",
-  reads: CONNECTIONS,
+  reads: ["Namespace", "NetworkPolicy"],
   judge(platform) {
     const network = readNetwork(platform);
     const not = unreadable(network);

@@ -1,11 +1,14 @@
+import { JOBS_NAMESPACE } from "../pipeline/contract/cluster.ts";
 import { type Check, check, type Facts, type Outcome } from "./check.ts";
-import type { ClusterOpened } from "./facts/cluster.ts";
+import type { ClusterOpened, Unread } from "./facts/cluster.ts";
 import { type ManifestObject, type ManifestsFact, objectId } from "./facts/manifests.ts";
 import { embeddedScripts } from "./facts/manifests/scripts.ts";
+import { groupOf } from "./network_policy/pod_template.ts";
 import { jobState } from "./platform/job_state.ts";
 import { merged } from "./platform/merged.ts";
 import { naming } from "./naming.ts";
 import { whyNoCluster } from "./unread.ts";
+import { isOurs } from "./workload/tree.ts";
 
 /** What a run will find: manifests, a cluster, or the cluster as it is once they are applied to it. */
 export interface Platform extends ManifestsFact {
@@ -18,7 +21,10 @@ export type PlatformCheck = Check<never, "manifests" | "cluster">;
 
 /** What a check of the platform says of itself. */
 export interface PlatformCondition extends Pick<PlatformCheck, "id" | "title"> {
-  /** The kinds of objects that it rests on; where the user may not read one, nobody can tell. */
+  /**
+   * The kinds of objects that it rests on, as in `Job` of the jobs' namespace or of no namespace, and
+   * `robson/Pod` of another one; where the user may not read one, nobody can tell.
+   */
   readonly reads: readonly string[];
   /** Judges. Where the cluster lets nobody in, it is asked for the manifests alone. */
   readonly judge: (platform: Platform) => Outcome;
@@ -33,10 +39,15 @@ export type PlatformFacts = {
 };
 
 /** The kinds that jobs and their code are read from. */
-export const JOBS = ["Job", "CronJob", "Pod", "ConfigMap"];
+export const JOBS = ["Job", "CronJob", "ConfigMap"];
 
-/** The kinds that decide about connections, and about who needs which. */
-export const CONNECTIONS = [...JOBS, "Namespace", "NetworkPolicy", "Service", "Secret"];
+/** The kinds that decide about all connections of jobs, and about who needs which. */
+export const CONNECTIONS = [...JOBS, "Namespace", "NetworkPolicy"];
+
+/** Kinds of another namespace than the jobs', as {@linkcode PlatformCondition.reads} has them. */
+export function inNamespace(namespace: string, ...kinds: readonly string[]): string[] {
+  return kinds.map((kind) => `${namespace}/${kind}`);
+}
 
 /** Declares a check of manifests and cluster together, before a run. */
 export function platformCheck({ id, title, reads, judge }: PlatformCondition): PlatformCheck {
@@ -57,11 +68,15 @@ export function onPlatform(
       half.findings.some(({ severity }) => severity === "fail");
     return isBad ? half : { skip: whyNoCluster };
   }
-  const unread = cluster.unread.filter(({ kind }) => reads.includes(kind));
+  const unread = cluster.unread.filter((each) => reads.includes(told(each)));
   if (unread.length > 0) {
     return { unknown: naming([...new Set(unread.map(({ problem }) => problem))]) };
   }
   return judge(platformOf(manifests, cluster));
+}
+
+function told({ kind, namespace = JOBS_NAMESPACE }: Unread): string {
+  return namespace === JOBS_NAMESPACE ? kind : `${namespace}/${kind}`;
 }
 
 /** All checks of one run read the same facts. */
@@ -80,7 +95,7 @@ export function platformOf(
     ...{ directory, files, problems, cluster, objects: after },
     scripts: [
       ...scripts.filter(({ object }) => object === undefined),
-      ...after.flatMap(embeddedScripts),
+      ...after.filter(isOurs).flatMap(embeddedScripts),
     ],
   };
   KNOWN.set(cluster, platform);
@@ -91,11 +106,11 @@ function objectsAfter(
   manifests: readonly ManifestObject[],
   { objects: live, trials, namespace }: ClusterOpened,
 ): ManifestObject[] {
-  const tried = new Map(trials.map(({ object, applied }) => [objectId(object), applied]));
-  const present = new Map(live.map((object) => [objectId(object), object]));
+  const tried = new Map(trials.map(({ object, applied }) => [idOf(object), applied]));
+  const present = new Map(live.map((object) => [idOf(object), object]));
   const declared = manifests.map((object) => {
     const placed = placedIn(object, namespace, present, tried);
-    const id = objectId(placed);
+    const id = idOf(placed);
     const there = present.get(id);
     present.delete(id);
     // A run that is under way goes on as it began, whatever is applied.
@@ -109,6 +124,11 @@ function objectsAfter(
   return [...declared, ...others];
 }
 
+/** Others have kinds of the same name, as Calico has its NetworkPolicy. */
+function idOf(object: ManifestObject): string {
+  return `${groupOf(object.apiVersion)} ${objectId(object)}`;
+}
+
 /** An object that names no namespace goes to the user's, if its kind lives in any. */
 function placedIn(
   object: ManifestObject,
@@ -117,7 +137,7 @@ function placedIn(
 ): ManifestObject {
   if (object.namespace !== undefined) return object;
   const placed = { ...object, namespace };
-  return known.some((each) => each.has(objectId(placed))) ? placed : object;
+  return known.some((each) => each.has(idOf(placed))) ? placed : object;
 }
 
 function uidOf({ value }: ManifestObject): unknown {

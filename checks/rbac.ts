@@ -5,7 +5,7 @@ import { JOBS, type PlatformCheck, platformCheck } from "./platform.ts";
 import { effectiveSettings, modeOf } from "./quota/spark_pods.ts";
 import { CLIENT_NEEDS, CLUSTER_NEEDS, type Need, USEFUL } from "./rbac/needs.ts";
 import { allows, type AppliedRule, type Binding, bindingsOf } from "./rbac/rules.ts";
-import { accountOf } from "./service_account.ts";
+import { accountOf } from "./workload/account.ts";
 import { jobsOf } from "./workload/containers.ts";
 import {
   type Judged,

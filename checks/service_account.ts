@@ -3,7 +3,8 @@ import type { Finding } from "./check.ts";
 import type { ManifestObject } from "./facts/manifests.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "./platform.ts";
 import { effectiveSettings, modeOf } from "./quota/spark_pods.ts";
-import { jobsOf, textOf, type Workload } from "./workload/containers.ts";
+import { accountOf } from "./workload/account.ts";
+import { jobsOf, type Workload } from "./workload/containers.ts";
 import {
   type Judged,
   namespaceOf,
@@ -34,11 +35,6 @@ export function judgeAccounts(tree: Tree): Judged | undefined {
     examined: `the service accounts of ${plural(jobs.length, "job")}`,
     findings: jobs.flatMap((job) => judgeJob(job, tree)),
   };
-}
-
-/** The service account of a job's pods, by the old name of the field too. */
-export function accountOf({ spec }: Workload): string | undefined {
-  return textOf(spec.serviceAccountName) || textOf(spec.serviceAccount) || undefined;
 }
 
 function judgeJob(job: Workload, { objects, code }: Tree): Finding[] {

@@ -4,6 +4,7 @@ import { lineOf, type ManifestObject, type ManifestsFact } from "../facts/manife
 import { type ObjectProblem, readCluster } from "../network_policy/cluster.ts";
 import { type Cluster, NAME_LABEL, type Namespace } from "../network_policy/model.ts";
 import type { Policy } from "../network_policy/policy.ts";
+import { isOurs } from "../workload/tree.ts";
 import type { Lookup } from "./environment.ts";
 import { labelled, readJob, ROLE_LABEL, type SparkJob } from "./job.ts";
 import { peersOf } from "./selectors.ts";
@@ -63,8 +64,9 @@ function read(manifests: ManifestSet): Network {
       each.kind === kind && (each.namespace ?? "default") === namespace && each.name === name
     )?.value;
   const jobs = objects
-    .filter(({ kind, namespace }) =>
-      namespace === JOBS_NAMESPACE && ["Job", "CronJob", "Pod"].includes(kind)
+    .filter((object) =>
+      object.namespace === JOBS_NAMESPACE && isOurs(object) &&
+      ["Job", "CronJob", "Pod"].includes(object.kind)
     )
     .map((object) => readJob(object, lookup))
     .filter((job) => job !== undefined);

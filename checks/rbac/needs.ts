@@ -1,3 +1,5 @@
+import { ROBSON_NAMESPACE } from "../../pipeline/contract/cluster.ts";
+
 /** A right that Spark uses. */
 export interface Need {
   /** What on, all of the core API group. */
@@ -33,6 +35,28 @@ export const CLUSTER_NEEDS: readonly Need[] = CLIENT_NEEDS.map((need) =>
     ? { ...need, verbs: ["create", "get", ...need.verbs.filter((verb) => verb !== "create")] }
     : need
 );
+
+/** A right that a job must not have. */
+export interface Forbidden {
+  /** What it would do; `*` is everything. */
+  readonly verb: string;
+  /** What on; `*` is everything, in every API group. */
+  readonly resource: string;
+  /** Where: in its own namespace, in another, or in all of them. */
+  readonly where: "own" | "everywhere" | { readonly namespace: string };
+}
+
+/** What whoever takes a job over would try first. */
+export const FORBIDDEN: readonly Forbidden[] = [
+  { verb: "get", resource: "secrets", where: "own" },
+  { verb: "list", resource: "secrets", where: "own" },
+  ...[ROBSON_NAMESPACE, "kube-system"].flatMap((namespace): Forbidden[] => [
+    { verb: "create", resource: "pods", where: { namespace } },
+    { verb: "get", resource: "secrets", where: { namespace } },
+    { verb: "*", resource: "*", where: { namespace } },
+  ]),
+  { verb: "*", resource: "*", where: "everywhere" },
+];
 
 const VERBS = [
   ...["create", "get", "list", "watch", "delete", "deletecollection", "update", "patch"],

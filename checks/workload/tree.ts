@@ -48,9 +48,13 @@ function readTree({ directory, objects, scripts }: ManifestsFact): Tree {
   };
 }
 
-/** What others run in their namespaces is there for their connections alone. */
-function isOurs({ file, namespace }: ManifestObject): boolean {
-  return file !== undefined || namespace === undefined || namespace === JOBS_NAMESPACE;
+/**
+ * Whether an object is of the manifests, or one that jobs of the cluster run with. What others run in
+ * their namespaces is there for its connections alone, and a Pod that nobody declared starts only once.
+ */
+export function isOurs({ file, kind, namespace }: ManifestObject): boolean {
+  if (file !== undefined) return true;
+  return kind !== "Pod" && (namespace === undefined || namespace === JOBS_NAMESPACE);
 }
 
 /** A text of several lines begins below the `|` of its field, except in JSON. */

@@ -36,6 +36,10 @@ export async function tryOut(
   object: ManifestObject,
   signal: AbortSignal | undefined,
 ): Promise<Trial> {
+  if (object.name === "") {
+    const problem = "it has no metadata.name, and nothing without one can be applied";
+    return { object, refused: { because: "invalid", problem } };
+  }
   const isJob = object.kind === "Job";
   try {
     const body = isJob ? named(object, `${object.name}${ASIDE}`) : named(object, object.name);
