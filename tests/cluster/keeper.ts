@@ -1,0 +1,86 @@
+import process from "node:process";
+import { dirname } from "node:path";
+import { startControlPlane } from "./control_plane.ts";
+import { kubeconfig } from "./kubeconfig.ts";
+import { type Kept, placeOf } from "./kept.ts";
+
+// The process that holds a control plane up: `keeper.ts NAME [PID]`. It says one line of JSON once it
+// is up, or why it is not, and ends when it is told to or when the process PID is no more.
+
+/** Opens and locks the file of a name; undefined where another keeper has it. */
+async function lock(path: string): Promise<Deno.FsFile | undefined> {
+  await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  for (;;) {
+    const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
+    if (!(await file.tryLock(true))) {
+      file.close();
+      return undefined;
+    }
+    // The last keeper may have removed the file after we opened it.
+    const there = await Deno.stat(path).catch(() => undefined);
+    if (there !== undefined && there.ino === (await file.stat()).ino) return file;
+    file.close();
+  }
+}
+
+async function holdUp(name: string, file: Deno.FsFile, path: string, pid?: number): Promise<void> {
+  await file.truncate();
+  const folder = await Deno.makeTempDir({ prefix: "control-plane-" });
+  const plane = await startControlPlane(folder, name);
+  const config = path.replace(/\.json$/, ".kubeconfig");
+  try {
+    await Deno.writeTextFile(config, kubeconfig(plane.admin), { mode: 0o600 });
+    const kept: Kept = { pid: Deno.pid, admin: plane.admin, folder, kubeconfig: config };
+    await file.write(new TextEncoder().encode(JSON.stringify(kept)));
+    say("");
+    await Promise.race([told(), plane.ended, ...(pid === undefined ? [] : [over(pid)])]);
+  } finally {
+    await Deno.remove(config).catch(() => {});
+    await plane.stop();
+  }
+}
+
+function told(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, resolve);
+  });
+}
+
+/** Waits until a process has ended, also when nobody has asked how. */
+async function over(pid: number): Promise<void> {
+  while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 500));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  try {
+    return !/\) [ZX]/.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
+  } catch {
+    return true; // no Linux
+  }
+}
+
+function say(problem: string): void {
+  console.log(JSON.stringify({ problem }));
+}
+
+if (import.meta.main) {
+  const [name, pid] = Deno.args;
+  const path = await placeOf(name!);
+  const file = await lock(path);
+  if (file === undefined) {
+    say("");
+    Deno.exit();
+  }
+  try {
+    await holdUp(name!, file, path, pid === undefined ? undefined : Number(pid));
+  } catch (error) {
+    say((error as Error).message);
+  }
+  await Deno.remove(path);
+  Deno.exit();
+}
