@@ -1,22 +1,19 @@
 import { BEFORE } from "../checks/catalog.ts";
-import {
-  chosenFacts,
-  FACTS,
-  gatherersBefore,
-  manifestsDirectory,
-  skippedChecks,
-} from "./cli/before.ts";
+import { clusterConfig } from "../pipeline/config.ts";
+import { chosenFacts, FACTS, manifestsDirectory, skippedChecks } from "./cli/before.ts";
 import { FORMATS, runAndReport } from "./cli/checking.ts";
+import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, clusterFlags } from "./cli/cluster.ts";
 import { main } from "./cli/command.ts";
 import { CONNECTION_HELP } from "./cli/day.ts";
 import { choice, seconds } from "./cli/flags.ts";
+import { gatherersBefore } from "./cli/gatherers.ts";
 
 /** How long each fact may take to gather, in seconds, unless told otherwise. */
 const DEFAULT_TIMEOUT = 10;
 
 await main({
   name: "preflight",
-  values: ["manifests", "facts", "only", "output", "timeout"],
+  values: ["manifests", ...CLUSTER_FLAGS, "facts", "only", "output", "timeout"],
   repeatable: ["skip"],
   switches: ["strict"],
   help: `
@@ -28,6 +25,7 @@ Usage: deno task preflight [--manifests DIR] [--facts FACT,…] [--only ID,…] 
                            [--output text|json|junit|github] [--strict] [--timeout SECONDS]
 
   --manifests DIR        Kubernetes YAML, job code and SQL; without it manifests/, if it is there
+${CLUSTER_FLAGS_HELP}
   --facts FACT,…         look at these only: ${FACTS.join(", ")}
   --only ID,…            judge these checks only
   --skip ID=REASON       leave a check out, and say why; may be given again
@@ -49,7 +47,11 @@ ${CONNECTION_HELP}`,
     const output = choice(flags, "output", FORMATS);
     const timeout = seconds(flags, DEFAULT_TIMEOUT);
     const skip = skippedChecks(flags);
-    const gatherers = gatherersBefore(chosenFacts(flags), await manifestsDirectory(flags));
+    const gatherers = gatherersBefore({
+      chosen: chosenFacts(flags),
+      manifests: await manifestsDirectory(flags),
+      cluster: clusterConfig(clusterFlags(flags)),
+    });
     return await runAndReport(
       { command: "preflight", status: "looking …", checks: BEFORE, gatherers },
       { output, timeout, strict: flags.on("strict"), skip, signal },

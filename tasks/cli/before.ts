@@ -1,22 +1,9 @@
 import { BEFORE } from "../../checks/catalog.ts";
-import { gatherDatabase } from "../../checks/facts/database.ts";
-import { gatherLake } from "../../checks/facts/lake.ts";
-import { gatherManifests } from "../../checks/facts/manifests.ts";
-import { isRefusal, type Refusal, refusal } from "../../checks/facts/refusal.ts";
-import type { Facts } from "../../checks/check.ts";
-import type { Absent, Gatherer, Gatherers } from "../../checks/runner.ts";
-import {
-  databaseConfig,
-  lakeConfig,
-  sealGrace,
-  unsetForDatabase,
-  unsetForLake,
-} from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Flags } from "./flags.ts";
 
 /** The facts that checks before a run are made from, as `--facts` names them. */
-export const FACTS = ["manifests", "database", "lake"] as const;
+export const FACTS = ["manifests", "cluster", "image", "database", "lake"] as const;
 
 /** One of them. */
 export type FactChoice = (typeof FACTS)[number];
@@ -76,58 +63,6 @@ export function skippedChecks(flags: Flags): ReadonlyMap<string, string> {
     skip.set(id, reason.join("=").trim());
   }
   return skip;
-}
-
-/**
- * How the chosen facts are gathered, and why the others are not.
- *
- * @param manifests the directory of the manifests, where there is one
- */
-export function gatherersBefore(
-  chosen: ReadonlySet<FactChoice>,
-  manifests: string | undefined,
-): Gatherers {
-  const fact = <T>(name: FactChoice, unset: () => string[], gatherer: () => Gatherer<T>) =>
-    chosen.has(name) ? unlessUnset(unset(), gatherer) : leftOut(name, chosen);
-  return {
-    manifests: chosen.has("manifests") ? inDirectory(manifests) : leftOut("manifests", chosen),
-    database: fact<Facts["database"]>("database", unsetForDatabase, () => {
-      const [config, grace] = [databaseConfig(), sealGrace()];
-      return (signal) => gatherDatabase(config, grace, signal);
-    }),
-    lake: fact<Facts["lake"]>("lake", unsetForLake, () => {
-      const config = lakeConfig();
-      return (signal) => gatherLake(config, signal);
-    }),
-  };
-}
-
-function inDirectory(path: string | undefined): Gatherers["manifests"] & object {
-  if (path === undefined) return { absent: "there is no directory manifests/ (see --manifests)" };
-  return (signal) => gatherManifests(path, signal);
-}
-
-function leftOut(name: FactChoice, chosen: ReadonlySet<FactChoice>): Absent {
-  return { absent: `--facts ${[...chosen].join(",")} leaves out ${name}`, asked: true };
-}
-
-/**
- * A variable that is not set is no fact at all. One that cannot be used is: it is what a run would
- * stumble over, and no reason to say nothing of all the rest.
- */
-function unlessUnset<T>(
-  unset: readonly string[],
-  gatherer: () => Gatherer<T | Refusal>,
-): Gatherer<T | Refusal> | Absent {
-  if (unset.length > 0) {
-    return { absent: `${unset.join(" and ")} ${unset.length === 1 ? "is" : "are"} not set` };
-  }
-  try {
-    return gatherer();
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
-    return () => Promise.resolve(refusal("the environment", error));
-  }
 }
 
 function list(text: string): string[] {
