@@ -1,0 +1,211 @@
+import { type ServerProcess, startServer } from "../../tasks/demo/server_process.ts";
+import type { Blob, TestImage } from "./images.ts";
+import { startTokenServer, type TokenServer } from "./token_server.ts";
+
+/** Debian packages that hold the programs. */
+export const REGISTRY_PACKAGES = "docker-registry openssl";
+
+/** The user that registries with a login know. The password has what a careless encoding would lose. */
+export const REGISTRY_USER = { user: "robot", password: 'o:pen sesame"!' } as const;
+
+/** That user with bcrypt, as `htpasswd -B` writes it. */
+const HTPASSWD = "robot:$2y$04$abcdefghijklmnopqrstuutlCDMfvu1am/TBIHch4yB1YrXbx9R7i\n";
+
+/** Milliseconds until a registry that does not answer counts as broken. It takes less than 1 s. */
+const START_DEADLINE = 30_000;
+
+/** A running registry of the suite. */
+export interface TestRegistry {
+  /** As in `127.0.0.1:40123`. */
+  readonly host: string;
+  /** The certificate in PEM that it is signed by, where it speaks TLS. */
+  readonly certificate: string | undefined;
+  /** Stores an image under a tag, or one of several platforms. */
+  push(path: string, tag: string, root: Blob, images: readonly TestImage[]): Promise<void>;
+  /** Ends the registry; what it stored is gone. */
+  stop(): Promise<void>;
+}
+
+/** What a registry asks of whoever comes. */
+export interface RegistryKind {
+  /** Whether it speaks TLS, with a certificate that it signed itself. */
+  readonly tls?: boolean;
+  /** Who may come: anybody, or {@linkcode REGISTRY_USER} by basic auth or by a token. */
+  readonly auth?: "none" | "basic" | "token";
+}
+
+/**
+ * Whether this machine can start a registry.
+ *
+ * @throws {Error} it cannot, and this is CI
+ */
+export function registryInstalled(): boolean {
+  const folders = (Deno.env.get("PATH") ?? "").split(":");
+  const missing = ["docker-registry", "openssl"].filter((program) =>
+    !folders.some((folder) => isFile(`${folder}/${program}`))
+  );
+  if (missing.length === 0) return true;
+  const problem = `Cannot start a registry: install the packages ${REGISTRY_PACKAGES}`;
+  if (Deno.env.get("CI") === "true") throw new Error(`${problem}.`);
+  console.log(`${problem}. The tests that need one are left out.`);
+  return false;
+}
+
+/** Starts Debian's `docker-registry` on a free port of 127.0.0.1. It ends with this process. */
+export async function startRegistry(kind: RegistryKind = {}): Promise<TestRegistry> {
+  for (let attempt = 1;; attempt++) {
+    const dir = await Deno.makeTempDir({ prefix: "docker-registry-" });
+    const started: { stop(): Promise<void> }[] = [];
+    try {
+      return await start(kind, dir, started);
+    } catch (error) {
+      for (const each of started.toReversed()) await each.stop();
+      const log = await Deno.readTextFile(`${dir}/log`).catch(() => "");
+      await Deno.remove(dir, { recursive: true }).catch(() => {});
+      // Between our looking for a free port and its taking it, somebody else may take it.
+      if (attempt < 3 && /address already in use/.test(log)) continue;
+      throw new Error(`Cannot start a registry: ${(error as Error).message}\n${log.slice(-2000)}`);
+    }
+  }
+}
+
+async function start(
+  { tls = false, auth = "none" }: RegistryKind,
+  dir: string,
+  started: { stop(): Promise<void> }[],
+): Promise<TestRegistry> {
+  const host = `127.0.0.1:${freePort()}`;
+  if (tls || auth === "token") await selfSign(dir);
+  const certificate = tls ? await Deno.readTextFile(`${dir}/cert.pem`) : undefined;
+  const tokens = auth === "token" ? await startTokenServer(dir, REGISTRY_USER) : undefined;
+  if (tokens !== undefined) started.push(tokens);
+  await Deno.writeTextFile(`${dir}/htpasswd`, HTPASSWD);
+  await Deno.writeTextFile(`${dir}/config.json`, configuration({ dir, host, tls, auth, tokens }));
+  const server = startServer({
+    command: ["docker-registry", "serve", `${dir}/config.json`],
+    log: `${dir}/log`,
+    remove: dir,
+    env: { OTEL_TRACES_EXPORTER: "none" },
+  });
+  started.push(server);
+  const origin = `${tls ? "https" : "http"}://${host}`;
+  const client = Deno.createHttpClient({ caCerts: certificate === undefined ? [] : [certificate] });
+  started.push({ stop: () => Promise.resolve(client.close()) });
+  await answers(origin, client, server);
+  const authorization = async (path: string) => {
+    if (tokens !== undefined) return `Bearer ${await tokens.sign(path, ["pull", "push"])}`;
+    return `Basic ${btoa(`${REGISTRY_USER.user}:${REGISTRY_USER.password}`)}`;
+  };
+  return {
+    ...{ host, certificate },
+    async push(path, tag, root, images) {
+      const headers = auth === "none" ? {} : { authorization: await authorization(path) };
+      const repository = { url: `${origin}/v2/${path}`, headers, client };
+      for (const { layers, config, manifest } of images) {
+        for (const blob of [...layers, config]) await putBlob(repository, blob);
+        await putManifest(repository, manifest.descriptor.digest, manifest);
+      }
+      await putManifest(repository, tag, root);
+    },
+    async stop() {
+      for (const each of started.toReversed()) await each.stop();
+    },
+  };
+}
+
+interface Repository {
+  readonly url: string;
+  readonly headers: Record<string, string>;
+  readonly client: Deno.HttpClient;
+}
+
+async function putBlob({ url, headers, client }: Repository, { bytes, descriptor }: Blob) {
+  const begun = await fetch(`${url}/blobs/uploads/`, { method: "POST", headers, client });
+  await begun.body?.cancel();
+  const location = new URL(begun.headers.get("location") ?? "", url);
+  location.searchParams.set("digest", descriptor.digest);
+  await put(location, { headers, client }, bytes);
+}
+
+async function putManifest(
+  { url, headers, client }: Repository,
+  reference: string,
+  { bytes, descriptor: { mediaType } }: Blob,
+) {
+  const all = { ...headers, "content-type": mediaType };
+  await put(new URL(`${url}/manifests/${reference}`), { headers: all, client }, bytes);
+}
+
+async function put(url: URL, options: Omit<Repository, "url">, bytes: Uint8Array) {
+  const body = bytes as Uint8Array<ArrayBuffer>;
+  const response = await fetch(url, { ...options, method: "PUT", body });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`Cannot store ${url.pathname}: ${response.status} ${text}`);
+}
+
+function configuration(
+  { dir, host, tls, auth, tokens }: {
+    readonly dir: string;
+    readonly host: string;
+    readonly tls: boolean;
+    readonly auth: "none" | "basic" | "token";
+    readonly tokens: TokenServer | undefined;
+  },
+): string {
+  const bundle = `${dir}/cert.pem`;
+  const { realm, service, issuer } = tokens ?? {};
+  const access = {
+    none: {},
+    basic: { auth: { htpasswd: { realm: "suite", path: `${dir}/htpasswd` } } },
+    token: { auth: { token: { realm, service, issuer, rootcertbundle: bundle } } },
+  }[auth];
+  // YAML takes JSON.
+  return JSON.stringify({
+    version: "0.1",
+    storage: { filesystem: { rootdirectory: `${dir}/data` } },
+    http: { addr: host, ...(tls && { tls: { certificate: bundle, key: `${dir}/key.pem` } }) },
+    ...access,
+  });
+}
+
+/** Makes a key and a certificate for 127.0.0.1 that nobody else has signed. */
+async function selfSign(dir: string): Promise<void> {
+  const name = ["-subj", "/CN=suite", "-addext", "subjectAltName=IP:127.0.0.1"];
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+  const files = ["-keyout", `${dir}/key.pem`, "-out", `${dir}/cert.pem`, "-days", "2"];
+  const leaf = ["-addext", "basicConstraints=critical,CA:FALSE"];
+  const args = ["req", "-x509", ...key, ...files, ...name, ...leaf];
+  const { success, stderr } = await new Deno.Command("openssl", { args }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr).slice(-800));
+}
+
+async function answers(origin: string, client: Deno.HttpClient, server: ServerProcess) {
+  const deadline = AbortSignal.timeout(START_DEADLINE);
+  let hasEnded = false;
+  server.ended.then(() => hasEnded = true);
+  for (;;) {
+    try {
+      await (await fetch(`${origin}/v2/`, { client, signal: deadline })).body?.cancel();
+      return;
+    } catch {
+      if (hasEnded) throw new Error("docker-registry ended by itself.");
+      if (deadline.aborted) throw new Error(`${origin} does not answer.`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
