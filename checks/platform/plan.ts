@@ -1,0 +1,87 @@
+import type { KubeObject } from "../../pipeline/cluster/cluster.ts";
+import type { DeclaredReading } from "../facts/cluster/declared.ts";
+import { observed } from "../facts/cluster/observed.ts";
+import type { Trial } from "../facts/cluster/trial.ts";
+import { type ManifestObject, objectId } from "../facts/manifests.ts";
+import { isFields } from "../network_policy/fields.ts";
+import { type Difference, differences } from "./difference.ts";
+import { jobState } from "./job_state.ts";
+
+/**
+ * What applying does with an object:
+ *
+ * - `create`: it is not there
+ * - `change`: it is there, and differs
+ * - `replace`: it is a Job that waits and differs; a Job's pods cannot be changed, so it is made anew
+ * - `leave`: it is a Job that was started, so it stays as it is
+ * - `nothing`: it is as it should be
+ * - `going`: it is being removed, and nothing can be done with it until it is gone
+ * - `unknown`: it may not be read
+ */
+export type Action = "create" | "change" | "replace" | "leave" | "nothing" | "going" | "unknown";
+
+/** What applying does with one object. */
+export interface Planned {
+  /** What it does. */
+  readonly action: Action;
+  /** The object of the manifests, in the namespace that it goes to. */
+  readonly object: ManifestObject;
+  /** The one in the cluster, where there is one. */
+  readonly live?: ManifestObject;
+  /** How that differs. */
+  readonly differences: readonly Difference[];
+  /** Why it is left, or not known. */
+  readonly reason?: string;
+}
+
+/** What applying the manifests does to a cluster that they were tried on, in their order. */
+export function planOf({ objects, trials, unread }: DeclaredReading): Planned[] {
+  const present = new Map(objects.map((object) => [objectId(object), object]));
+  return trials.map((trial): Planned => {
+    const { object } = trial;
+    const live = present.get(objectId(object));
+    if (live !== undefined) return { object, live, differences: [], ...withLive(trial, live) };
+    const hidden = unread.find(({ kind, namespace }) =>
+      kind === object.kind && (namespace === undefined || namespace === object.namespace)
+    );
+    return hidden === undefined
+      ? { object, action: "create", differences: [] }
+      : { object, action: "unknown", differences: [], reason: hidden.problem };
+  });
+}
+
+/** Whether applying does anything with an object. */
+export function isChange({ action }: Planned): boolean {
+  return action === "create" || action === "change" || action === "replace";
+}
+
+function withLive(
+  { object, applied }: Trial,
+  live: ManifestObject,
+): Pick<Planned, "action"> & Partial<Planned> {
+  const { metadata } = live.value;
+  if (isFields(metadata) && metadata.deletionTimestamp !== undefined) {
+    return { action: "going", reason: "it is being removed" };
+  }
+  const isJob = object.kind === "Job";
+  if (isJob && jobState(live) !== "waiting") {
+    const isOver = jobState(live) === "finished";
+    return { action: "leave", reason: isOver ? "it has run to its end" : "it was started" };
+  }
+  const found = differences(live, applied ?? readable(object), { whole: applied !== undefined });
+  if (found.length === 0) return { action: "nothing" };
+  return { action: isJob ? "replace" : "change", differences: found };
+}
+
+/** The values of a Secret as those of a cluster's are read. */
+function readable(object: ManifestObject): ManifestObject {
+  const { data, stringData } = object.value;
+  if (object.kind !== "Secret" || !isFields(data)) return object;
+  try {
+    const decoded = observed(object.value as KubeObject, object);
+    const texts = { ...decoded.value.stringData as object, ...stringData as object };
+    return { ...decoded, value: { ...decoded.value, stringData: texts } };
+  } catch {
+    return object; // what is no base64 is in no cluster
+  }
+}
