@@ -62,7 +62,7 @@ function statusIn(body: unknown, secrets: readonly string[]): Status | undefined
 }
 
 /** A server's words in one line, as a part of a sentence of ours. */
-function sentence(text: string): string {
+export function sentence(text: string): string {
   const line = text.replace(/[\s\p{Cc}]+/gu, " ").trim().slice(0, 1000);
   return line.replace(/\.$/, "").replace(/\. (?=[A-Z])/g, "; ");
 }
@@ -110,7 +110,9 @@ function diagnose(
     case 410:
       return ["unreachable", `the server says: ${says}`, "Run again."];
   }
-  if (status === 429 || status >= 500) {
+  // An object whose fields do not fit the schema is no fault of the server's, whatever it calls it.
+  const isMisfit = /^failed to (create typed patch|convert new) object/.test(says);
+  if (status === 429 || status >= 500 && !isMisfit) {
     const problem = `${server} answered ${status}: ${says}`;
     return ["unreachable", problem, "Look whether the cluster is well, and run again later."];
   }
