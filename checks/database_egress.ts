@@ -1,6 +1,9 @@
-import { ROBSON_NAMESPACE } from "../pipeline/contract/cluster.ts";
+import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../pipeline/contract/cluster.ts";
+import type { Finding, Outcome } from "./check.ts";
+import type { Blame } from "./job_network/blame.ts";
 import { type Database, databaseOf, readsDatabase } from "./job_network/database.ts";
-import { readNetwork, unjudged } from "./job_network/network.ts";
+import { type Network, readNetwork, unjudged } from "./job_network/network.ts";
+import type { Nowhere } from "./job_network/nowhere.ts";
 import { deniedOf, lookedAt, type Needed, outcomeOf, workers } from "./job_network/reach.ts";
 import { remedy } from "./job_network/remedy.ts";
 import { NAME_LABEL } from "./network_policy/model.ts";
@@ -8,8 +11,8 @@ import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "./p
 
 /**
  * The pods of jobs that read the outbox reach Postgres: its policies let them in, theirs let them
- * out. Policies see pods, never a Service. Where the manifests do not declare the pods of Postgres,
- * only their namespace can be judged.
+ * out. Policies see pods, never a Service. Where the pods of Postgres are not known, only their
+ * namespace can be judged.
  */
 export const databaseEgress: PlatformCheck = platformCheck({
   id: "database-egress",
@@ -22,41 +25,61 @@ export const databaseEgress: PlatformCheck = platformCheck({
     const network = readNetwork(platform);
     const not = unjudged(network);
     if (not !== undefined) return not;
+    if (network.isLive && !network.declared.has(ROBSON_NAMESPACE)) {
+      return { skip: `there is no namespace ${ROBSON_NAMESPACE} (see namespace-labels)` };
+    }
     const reading = workers(network).filter(({ job }) => readsDatabase(job));
     if (reading.length === 0) return { nothing: "no job is given any of DJANGO_DB_*" };
     const databases = new Map<Needed, Database>();
-    const needed = reading.map(({ job, actor }): Needed => {
+    const nowhere = new Map<string, Finding>();
+    for (const { job, actor } of reading) {
       const database = databaseOf(network, job, actor);
-      const { to, port, told } = database;
+      if ("problem" in database) {
+        nowhere.set(database.object + database.problem, lost(database));
+        continue;
+      }
+      const { to, every, port, told } = database;
       const target = `${told} on TCP ${port}`;
-      const each: Needed = { job, actor, to, protocol: "TCP", port, target };
-      databases.set(each, database);
-      return each;
-    });
-    const notes = new Set([...databases.values()].flatMap(({ note }) => note ?? []));
-    const examined = [lookedAt(network), ...notes].join("; ");
-    const { namespace, labels, port } = databases.get(needed[0]!)!;
-    return outcomeOf(network, deniedOf(network, needed), examined, {
-      why: "bronze reads the outbox from there, and silver asks it for the time; a policy sees " +
-        "the labels of pods and namespaces, never a Service",
-      fix: ({ blame }) => {
-        const podSelector = { matchLabels: Object.fromEntries(labels ?? []) };
-        const peer = blame.direction === "ingress" ? JOBS_PEER : {
-          namespaceSelector: { matchLabels: { [NAME_LABEL]: namespace } },
-          ...(labels === undefined ? {} : { podSelector }),
-        };
-        const pods = blame.direction === "ingress" ? podSelector : {};
-        const command = remedy(blame, {
-          ...{ name: "allow-outbox", pods, peer, ports: [{ protocol: "TCP", port }] },
-        });
-        const known = blame.direction === "ingress" || labels !== undefined;
-        return known ? command : "To narrow it, add the labels that " +
-          `"kubectl -n ${namespace} get pods --show-labels" shows for Postgres: ${command}`;
-      },
-    });
+      databases.set({ job, actor, to, every, protocol: "TCP", port, target }, database);
+    }
+    return judge(network, databases, [...nowhere.values()]);
   },
 });
 
+const WHY = "bronze reads the outbox from there, and silver asks it for the time";
+
+function judge(
+  network: Network,
+  databases: ReadonlyMap<Needed, Database>,
+  nowhere: readonly Finding[],
+): Outcome {
+  const notes = new Set([...databases.values()].flatMap(({ note }) => note ?? []));
+  const examined = [lookedAt(network), ...notes].join("; ");
+  if (nowhere.length > 0) return { examined, findings: nowhere };
+  const [database] = databases.values();
+  return outcomeOf(network, deniedOf(network, [...databases.keys()]), examined, {
+    why: `${WHY}; a policy sees the labels of pods and namespaces, never a Service`,
+    fix: ({ blame }) => fix(blame, database!),
+  });
+}
+
+function fix(blame: Blame, { namespace, labels, peer, port, to }: Database): string {
+  const isIngress = blame.direction === "ingress";
+  const command = remedy(blame, {
+    name: "allow-outbox",
+    pods: isIngress ? { matchLabels: Object.fromEntries(labels ?? []) } : {},
+    peer: isIngress ? JOBS_PEER : peer,
+    ports: [{ protocol: "TCP", port }],
+  });
+  const isKnown = isIngress || labels !== undefined || to.every(({ type }) => type === "outside");
+  return isKnown ? command : "To narrow it, add the labels that " +
+    `"kubectl -n ${namespace} get pods --show-labels" shows for Postgres: ${command}`;
+}
+
 const JOBS_PEER = {
-  namespaceSelector: { matchLabels: { [NAME_LABEL]: "analytics-jobs" } },
+  namespaceSelector: { matchLabels: { [NAME_LABEL]: JOBS_NAMESPACE } },
 };
+
+function lost(nowhere: Nowhere): Finding {
+  return { severity: "fail", ...nowhere, why: WHY };
+}

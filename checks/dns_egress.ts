@@ -1,9 +1,10 @@
-import { readNetwork, unjudged } from "./job_network/network.ts";
+import { behind } from "./job_network/behind.ts";
+import { type Network, readNetwork, unjudged } from "./job_network/network.ts";
 import { deniedOf, lookedAt, type Needed, outcomeOf } from "./job_network/reach.ts";
 import { remedy } from "./job_network/remedy.ts";
-import type { Cluster, Pod } from "./network_policy/model.ts";
-import { NAME_LABEL } from "./network_policy/model.ts";
+import { NAME_LABEL, type Pod, type Protocol } from "./network_policy/model.ts";
 import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "./platform.ts";
+import { labelOf, ofKind } from "./workload/tree.ts";
 
 /** Every pod of the jobs may ask the cluster's DNS, over UDP and TCP. */
 export const dnsEgress: PlatformCheck = platformCheck({
@@ -14,25 +15,26 @@ export const dnsEgress: PlatformCheck = platformCheck({
     const network = readNetwork(platform);
     const not = unjudged(network);
     if (not !== undefined) return not;
-    const to = dnsPods(network.cluster);
-    const needed = network.jobs.flatMap((job) =>
-      job.actors.flatMap((actor) =>
-        (["UDP", "TCP"] as const).map((protocol): Needed => (
-          { job, actor, to, protocol, port: 53, target: `the cluster's DNS on ${protocol} 53` }
+    const needed = (["UDP", "TCP"] as const).flatMap((protocol) => {
+      const dns = dnsOf(network, protocol);
+      return network.jobs.flatMap((job) =>
+        job.actors.map((actor): Needed => (
+          { job, actor, protocol, ...dns, target: `the cluster's DNS on ${protocol} ${dns.port}` }
         ))
-      )
-    );
+      );
+    });
     return outcomeOf(network, deniedOf(network, needed), lookedAt(network), {
       why:
         "without names there is no database, no store and no Kubernetes API; an answer that is " +
         "too long for UDP is asked for again over TCP",
       fix: (_, all) => {
-        const protocols = ["UDP", "TCP"].filter((each) =>
-          all.some(({ target }) => target.includes(each))
-        );
+        const targets = new Set(all.map(({ target }) => target));
         return remedy(all[0]!.blame, {
           ...{ name: "allow-dns-egress", pods: {}, peer: DNS_PEER },
-          ports: protocols.map((protocol) => ({ protocol, port: 53 })),
+          ports: [...targets].map((target) => {
+            const [, protocol, port] = /(UDP|TCP) (\d+)$/.exec(target)!;
+            return { protocol, port: Number(port) };
+          }),
         });
       },
     });
@@ -46,20 +48,28 @@ const DNS_PEER = {
   podSelector: { matchLabels: { [DNS_LABEL[0]]: DNS_LABEL[1] } },
 };
 
-/** The DNS pods as declared, else as every usual cluster has them: no manifests of ours do. */
-function dnsPods({ pods }: Cluster): readonly Pod[] {
+/**
+ * The DNS pods: those of the cluster's Service, else as declared, else as every usual cluster has
+ * them, since no manifests of ours do.
+ */
+function dnsOf(network: Network, protocol: Protocol): Pick<Needed, "to" | "every" | "port"> {
   const [key, value] = DNS_LABEL;
-  const declared = pods.filter(({ namespace, labels }) =>
+  const service = ofKind(network.manifests.objects, "Service", "kube-system")
+    .find((each) => labelOf(each, key) === value);
+  const end = service && behind(network, service, { protocol, port: 53 });
+  if (end !== undefined && end.to.length > 0) return { ...end, every: true };
+  const declared = network.cluster.pods.filter(({ namespace, labels }) =>
     namespace === "kube-system" && labels.get(key) === value
   );
-  if (declared.length > 0) return declared;
-  return [{
-    ...{ type: "pod", namespace: "kube-system", kind: "Deployment", name: "coredns" },
-    labels: new Map([[key, value]]),
-    ports: [
-      { name: "dns", protocol: "UDP", port: 53 },
-      { name: "dns-tcp", protocol: "TCP", port: 53 },
-    ],
-    ...{ hostNetwork: false, addresses: [], several: true },
-  }];
+  return { to: declared.length > 0 ? declared : [USUAL], port: 53 };
 }
+
+const USUAL: Pod = {
+  ...{ type: "pod", namespace: "kube-system", kind: "Deployment", name: "coredns" },
+  labels: new Map([DNS_LABEL]),
+  ports: [
+    { name: "dns", protocol: "UDP", port: 53 },
+    { name: "dns-tcp", protocol: "TCP", port: 53 },
+  ],
+  ...{ hostNetwork: false, addresses: [], several: true },
+};

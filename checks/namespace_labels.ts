@@ -20,8 +20,9 @@ import { type PlatformCheck, platformCheck } from "./platform.ts";
 
 /**
  * The namespaces have the labels that policies select them by. Kubernetes sets only
- * `kubernetes.io/metadata.name` by itself; `name` is there if somebody set it. A namespace that the
- * manifests do not declare has labels that nobody knows from here: that is said, and not judged.
+ * `kubernetes.io/metadata.name` by itself; `name` is there if somebody set it. Without a cluster, a
+ * namespace that the manifests do not declare has labels that nobody knows: that is said, and not
+ * judged. With one, a namespace that is in neither is not there at all.
  */
 export const namespaceLabels: PlatformCheck = platformCheck({
   id: "namespace-labels",
@@ -33,12 +34,16 @@ export const namespaceLabels: PlatformCheck = platformCheck({
     if (not !== undefined) return not;
     const { declared, policies, cluster } = network;
     if (policies.length === 0 && declared.size === 0) {
-      return { nothing: "the manifests have neither a Namespace nor a NetworkPolicy" };
+      return { nothing: "there is neither a Namespace nor a NetworkPolicy" };
     }
-    const unknown = REQUIRED.filter((name) => !declared.has(name));
+    const absent = REQUIRED.filter((name) => !declared.has(name));
+    const isLive = platform.cluster !== undefined;
+    const unknown = isLive ? [] : absent;
     const findings = [
+      ...(isLive ? absent.map(missing) : []),
       ...REQUIRED.flatMap((name) => unlabelled(network, name)),
-      ...cluster.policies.flatMap((policy) => selectors(network, policy)),
+      ...cluster.policies.filter((policy) => isJudged(network, policy))
+        .flatMap((policy) => selectors(network, policy)),
     ];
     return { examined: examined(network, unknown), findings };
   },
@@ -46,8 +51,29 @@ export const namespaceLabels: PlatformCheck = platformCheck({
 
 const REQUIRED = [ROBSON_NAMESPACE, JOBS_NAMESPACE];
 
-function examined({ declared, cluster }: Network, unknown: readonly string[]): string {
-  const count = cluster.policies.flatMap(peersOf)
+/** The policies that others have in their namespaces are theirs to mend. */
+function isJudged(network: Network, { name, namespace }: Policy): boolean {
+  return namespace === JOBS_NAMESPACE ||
+    objectOf(network, "NetworkPolicy", name, namespace)?.file !== undefined;
+}
+
+function missing(name: string): Finding {
+  return {
+    severity: "fail",
+    object: `Namespace ${name}`,
+    problem: "there is no such namespace, neither in the cluster nor in the manifests",
+    why: name === JOBS_NAMESPACE ? "the jobs run in it" : "Postgres, which the jobs read, is in it",
+    fix: name === JOBS_NAMESPACE
+      ? "Create it: kubectl apply -f manifests/00-namespace.yaml"
+      : "Look whether this is the right cluster: kubectl config current-context. If it is: " +
+        `kubectl create namespace ${name} && kubectl label namespace ${name} ` +
+        `${REQUIRED_LABEL}=${name}`,
+  };
+}
+
+function examined(network: Network, unknown: readonly string[]): string {
+  const { declared, cluster } = network;
+  const count = cluster.policies.filter((policy) => isJudged(network, policy)).flatMap(peersOf)
     .filter((peer) => peer.type === "pods" && peer.namespaces !== undefined).length;
   const names = [...declared.keys()].sort();
   const looked = names.length === 0 ? "no namespace is declared" : `namespace ${naming(names)}`;

@@ -1,3 +1,4 @@
+import { JOBS_NAMESPACE } from "../pipeline/contract/cluster.ts";
 import { plural } from "../pipeline/progress.ts";
 import type { Finding } from "./check.ts";
 import { placeIn } from "./job_code/code.ts";
@@ -5,8 +6,8 @@ import { codeRunBy } from "./job_code/run_by.ts";
 import { variablesReadBy } from "./job_code/environment.ts";
 import { naming } from "./naming.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "./platform.ts";
-import { judgeSecret } from "./secret/judge.ts";
-import { judgeReads } from "./secret/reads.ts";
+import { judgeSecret, judgeStored } from "./secret/judge.ts";
+import { judgeReads, missingSecrets, variablesOf } from "./secret/reads.ts";
 import { givenTo, isSetByNobody } from "./secret/variables.ts";
 import { jobsOf, type Workload, workloadsOf } from "./workload/containers.ts";
 import { type Judged, ofKind, outcomeOf, placeOf, type Tree, treeOf } from "./workload/tree.ts";
@@ -19,7 +20,7 @@ export const secretEscaping: PlatformCheck = platformCheck({
   judge: (platform) =>
     outcomeOf(
       platform,
-      judgeSecrets(treeOf(platform)),
+      judgeSecrets(treeOf(platform), platform.cluster !== undefined),
       "there is neither a Secret nor a workload",
     ),
 });
@@ -28,25 +29,35 @@ export const secretEscaping: PlatformCheck = platformCheck({
  * Judges the values of Secrets by their shape, and whether jobs get the keys and variables that they
  * read.
  *
+ * @param isLive whether the Secrets of the jobs' namespace are all known, since a cluster was asked
  * @returns undefined where there is neither a Secret nor a workload
  */
-export function judgeSecrets(tree: Tree): Judged | undefined {
+export function judgeSecrets(tree: Tree, isLive = false): Judged | undefined {
   const { objects } = tree;
-  const secrets = ofKind(objects, "Secret");
   const workloads = workloadsOf(objects);
   const jobs = jobsOf(objects);
-  if (secrets.length + workloads.length === 0) return undefined;
+  const declared = ofKind(objects, "Secret").filter(({ file }) => file !== undefined);
+  const stored = ofKind(objects, "Secret").filter(({ file }) => file === undefined)
+    .map((secret) => ({ secret, keys: variablesOf(secret, jobs) }))
+    .filter(({ keys }) => keys.length > 0);
+  if (declared.length + workloads.length === 0) return undefined;
   const reads = workloads.map((each) => judgeReads(each, objects));
-  const unknown = [...new Set(reads.flatMap((each) => each.unknown))];
+  const absent = reads.flatMap((each) => each.absent);
+  const isKnown = ({ namespace }: { readonly namespace: string }) =>
+    isLive && namespace === JOBS_NAMESPACE;
+  const unknown = absent.filter((each) => !isKnown(each))
+    .map(({ namespace, name }) => `${namespace}/${name}`);
   const elsewhere = unknown.length === 0
     ? ""
-    : `; not in the manifests, so not judged: ${naming(unknown)}`;
+    : `; not in the manifests, so not judged: ${naming([...new Set(unknown)])}`;
   return {
-    examined: `${plural(secrets.length, "Secret")}, the keys and variables that ${
+    examined: `${plural(declared.length + stored.length, "Secret")}, the keys and variables that ${
       plural(jobs.length, "job")
     } read${elsewhere}`,
     findings: [
-      ...secrets.flatMap(judgeSecret),
+      ...declared.flatMap(judgeSecret),
+      ...stored.flatMap(({ secret, keys }) => judgeStored(secret, keys)),
+      ...missingSecrets(absent.filter(isKnown)),
       ...reads.flatMap(({ findings }) => findings),
       ...jobs.flatMap((job) => unsetVariables(job, tree)),
     ],

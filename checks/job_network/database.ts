@@ -1,13 +1,17 @@
+import { PEERS } from "../facts/cluster/kinds.ts";
 import { type Fields, isFields } from "../network_policy/fields.ts";
 import { parseAddress } from "../network_policy/address.ts";
-import { type Endpoint, type Labels, type Pod } from "../network_policy/model.ts";
+import { type Endpoint, type Labels, NAME_LABEL, type Pod } from "../network_policy/model.ts";
 import { isolating } from "../network_policy/match.ts";
 import { podTemplateOf } from "../network_policy/pod_template.ts";
 import { selects } from "../network_policy/selector.ts";
 import { UNKNOWABLE } from "../network_policy/workload.ts";
+import { behind } from "./behind.ts";
 import { listOf } from "./environment.ts";
 import type { Actor, SparkJob } from "./job.ts";
 import { type Network, objectOf } from "./network.ts";
+import { type Nowhere, whyNowhere } from "./nowhere.ts";
+import { blockOf, OUTSIDE_PEER } from "./patch.ts";
 import { labelsFor } from "./selectors.ts";
 
 /** Where the running system has its Postgres. */
@@ -18,7 +22,9 @@ const DEFAULT_PORT = 5432;
 export interface Database {
   /** Its pods, or the addresses that stand for it outside of the cluster. */
   readonly to: readonly Endpoint[];
-  /** The port that its pods listen on. */
+  /** Whether its Service may lead to any of them. */
+  readonly every: boolean;
+  /** The port that is listened on there. */
   readonly port: number;
   /** How it is told. */
   readonly told: string;
@@ -26,6 +32,8 @@ export interface Database {
   readonly namespace: string;
   /** The labels of its pods, where they are known. */
   readonly labels?: Labels;
+  /** How a policy's rule means it. */
+  readonly peer: Fields;
   /** What could not be judged. */
   readonly note?: string;
 }
@@ -35,30 +43,51 @@ export function readsDatabase({ environment }: SparkJob): boolean {
   return [...environment.names].some((name) => name.startsWith("DJANGO_DB_"));
 }
 
-/** Finds the Postgres that a job reads, as far as the manifests know it. */
-export function databaseOf(network: Network, job: SparkJob, actor: Actor): Database {
+/** Finds the Postgres that a job reads, as far as it is known; or why there is none to connect to. */
+export function databaseOf(network: Network, job: SparkJob, actor: Actor): Database | Nowhere {
   const given = Number(job.environment.value("DJANGO_DB_PORT"));
   const port = Number.isInteger(given) && given > 0 && given < 65536 ? given : DEFAULT_PORT;
   const host = job.environment.value("DJANGO_DB_HOST") ?? "";
   const address = parseAddress(host);
   const place = serviceOf(/^[a-z0-9.-]+$/.test(host) ? host : DEFAULT_HOST, network, job);
   if (address !== undefined || place === undefined) return outside(host, port, job);
-  const { service, namespace } = place;
-  const told = `Postgres in namespace ${namespace}`;
-  const declared = objectOf(network, "Service", service, namespace)?.value;
-  const spec = isFields(declared?.spec) ? declared.spec : {};
-  const pods = network.cluster.pods.filter((pod) =>
-    pod.namespace === namespace && isPostgres(network, pod, service, spec)
-  );
-  const [first] = pods;
-  if (first !== undefined) {
-    const target = targetPort(spec, port, first);
-    return { to: pods, port: target, told, namespace, labels: known(first) };
+  const { name, namespace } = place;
+  const service = objectOf(network, "Service", name, namespace);
+  const spec = service && isFields(service.value.spec) ? service.value.spec : {};
+  if (typeof spec.externalName === "string") return outside(spec.externalName, port, job);
+  const end = service && behind(network, service, { protocol: "TCP", port });
+  if (network.isLive && PEERS.includes(namespace)) {
+    const nowhere = whyNowhere(network, service, end, { namespace, port });
+    if (nowhere !== undefined) return nowhere;
   }
+  const isTold = end !== undefined && (isFields(spec.selector) || end.to.length > 0);
+  const found = isTold
+    ? { ...end, every: true }
+    : { to: likePostgres(network, name, namespace), port, every: false };
+  const told = `Postgres in namespace ${namespace}`;
+  const [first] = found.to;
+  if (first?.type === "pod") {
+    const labels = isFields(spec.selector) ? selectorOf(spec.selector) : known(first);
+    return { ...found, told, namespace, labels, peer: podsOf(namespace, labels) };
+  }
+  if (first !== undefined) return { ...found, told, namespace, peer: blockOf(first.address) };
   const note =
     `no Postgres is declared in ${namespace}, so its pods' labels are not judged, only ` +
     "their namespace";
-  return { to: imagined(network, actor.pod, namespace), port, told, namespace, note };
+  const to = imagined(network, actor.pod, namespace);
+  return { ...found, to, every: false, told, namespace, peer: podsOf(namespace), note };
+}
+
+function podsOf(namespace: string, labels?: Labels): Fields {
+  return {
+    namespaceSelector: { matchLabels: { [NAME_LABEL]: namespace } },
+    ...(labels === undefined ? {} : { podSelector: { matchLabels: Object.fromEntries(labels) } }),
+  };
+}
+
+/** What selects all of its pods, and no less: pods of a cluster have labels of their own, too. */
+function selectorOf(selector: Fields): Labels {
+  return new Map(Object.entries(selector).map(([key, value]) => [key, String(value)]));
 }
 
 /** The labels that are the same for all of its pods. */
@@ -66,12 +95,15 @@ function known({ labels }: Pod): Labels {
   return new Map([...labels].filter(([, value]) => value !== UNKNOWABLE));
 }
 
+/** The Service that a name in the cluster stands for; a pod's name may come before it. */
 function serviceOf(host: string, { cluster }: Network, { object }: SparkJob) {
   const inCluster = /\.svc(\.cluster\.local)?\.?$/;
-  const [service = "", namespace = object.namespace ?? "default", ...rest] = host
-    .replace(inCluster, "").split(".");
-  const known = inCluster.test(host) || cluster.namespaces.has(namespace);
-  return known && rest.length === 0 ? { service, namespace } : undefined;
+  const isInside = inCluster.test(host);
+  const names = host.replace(inCluster, "").split(".");
+  const [name = "", namespace = object.namespace ?? "default", ...rest] =
+    isInside && names.length === 3 ? names.slice(1) : names;
+  const known = isInside || cluster.namespaces.has(namespace);
+  return known && rest.length === 0 ? { name, namespace } : undefined;
 }
 
 /** A database that is no pod: its address, or any address where only a name is known. */
@@ -79,32 +111,27 @@ function outside(host: string, port: number, { object }: SparkJob): Database {
   const literal = parseAddress(host);
   return {
     to: [{ type: "outside", address: literal ?? parseAddress("198.41.0.4")! }],
+    every: true,
     ...{ port, told: "Postgres outside of the cluster", namespace: object.namespace ?? "default" },
-    ...(literal
-      ? {}
-      : { note: "only the name of Postgres is known, so any address stands for it" }),
+    ...(literal ? { peer: blockOf(literal) } : {
+      peer: OUTSIDE_PEER,
+      note: "only the name of Postgres is known, so any address stands for it",
+    }),
   };
 }
 
-/** The pods that the Service selects; without it, those that look like Postgres. */
-function isPostgres(network: Network, pod: Pod, service: string, spec: Fields): boolean {
-  if (isFields(spec.selector)) {
-    return Object.entries(spec.selector).every(([key, value]) => pod.labels.get(key) === value);
-  }
-  if (pod.name === service) return true;
-  const object = objectOf(network, pod.kind, pod.name, pod.namespace)?.value;
-  const template = object && podTemplateOf(object)?.spec;
-  return listOf(isFields(template) ? template.containers : []).some(({ image, ports }) =>
-    /postgres|paradedb/.test(String(image)) && !/exporter|bouncer|client/.test(String(image)) ||
-    listOf(ports).some(({ containerPort }) => containerPort === DEFAULT_PORT)
-  );
-}
-
-/** Policies see the pod's port, which need not be the Service's. */
-function targetPort(spec: Fields, port: number, pod: Pod): number {
-  const mapped = listOf(spec.ports).find((each) => each.port === port)?.targetPort;
-  if (typeof mapped === "number") return mapped;
-  return pod.ports.find(({ name }) => name === mapped)?.port ?? port;
+/** Pods that look like Postgres, where no Service tells them. */
+function likePostgres(network: Network, service: string, namespace: string): Pod[] {
+  return network.cluster.pods.filter((pod) => {
+    if (pod.namespace !== namespace) return false;
+    if (pod.name === service) return true;
+    const object = objectOf(network, pod.kind, pod.name, namespace)?.value;
+    const template = object && podTemplateOf(object)?.spec;
+    return listOf(isFields(template) ? template.containers : []).some(({ image, ports }) =>
+      /postgres|paradedb/.test(String(image)) && !/exporter|bouncer|client/.test(String(image)) ||
+      listOf(ports).some(({ containerPort }) => containerPort === DEFAULT_PORT)
+    );
+  });
 }
 
 /** Pods that nobody declared: one for each rule that may be there for them, with the labels it wants. */

@@ -1,9 +1,10 @@
 import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../pipeline/contract/cluster.ts";
 import type { Finding, Outcome } from "../check.ts";
-import { lineOf, type ManifestObject, type ManifestsFact } from "../facts/manifests.ts";
+import { lineOf, type ManifestObject } from "../facts/manifests.ts";
 import { type ObjectProblem, readCluster } from "../network_policy/cluster.ts";
 import { type Cluster, NAME_LABEL, type Namespace } from "../network_policy/model.ts";
 import type { Policy } from "../network_policy/policy.ts";
+import type { Platform } from "../platform.ts";
 import { isOurs } from "../workload/tree.ts";
 import type { Lookup } from "./environment.ts";
 import { labelled, readJob, ROLE_LABEL, type SparkJob } from "./job.ts";
@@ -15,16 +16,18 @@ export const REQUIRED_LABEL = "name";
 /** What every cluster has, whether or not manifests say so. */
 const BUILT_IN = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
-/** The manifests, as far as connections are concerned. */
-export type ManifestSet = Pick<ManifestsFact, "directory" | "objects" | "problems">;
+/** The manifests, as far as connections are concerned, and the cluster that they are for. */
+export type ManifestSet = Pick<Platform, "directory" | "objects" | "problems" | "cluster">;
 
-/** What the manifests say about connections of the jobs. */
+/** What the manifests, or what a cluster is once they are applied, say about connections of the jobs. */
 export interface Network {
   /** What it was read from. */
   readonly manifests: ManifestSet;
+  /** Whether a cluster was looked at: what it has not is not there then. */
+  readonly isLive: boolean;
   /** Everything that decides about connections, with the namespaces that every cluster has. */
   readonly cluster: Cluster;
-  /** The namespaces that the manifests declare. */
+  /** The namespaces that are declared, or there. */
   readonly declared: ReadonlyMap<string, Namespace>;
   /** The policies of the jobs' namespace. */
   readonly policies: readonly Policy[];
@@ -77,6 +80,7 @@ function read(manifests: ManifestSet): Network {
   const policies = cluster.policies.filter(({ namespace }) => namespace === JOBS_NAMESPACE);
   return {
     manifests,
+    isLive: manifests.cluster !== undefined,
     cluster: { ...cluster, namespaces: withBuiltIn(cluster) },
     declared: cluster.namespaces,
     policies,
@@ -105,7 +109,7 @@ export function unjudged(network: Network): Outcome | undefined {
   if (jobs.length > 0) return undefined;
   if (brokenJobs.length > 0) return { skip: "no job can be understood (see egress-policy)" };
   if (podless) return { skip: "no job makes a pod (see manifests-readable)" };
-  return { nothing: `the manifests have no Job, CronJob or Pod in ${JOBS_NAMESPACE}` };
+  return { nothing: `there is no Job, CronJob or Pod in namespace ${JOBS_NAMESPACE}` };
 }
 
 /** Why no check can rely on the manifests; undefined where all can. */
@@ -119,7 +123,7 @@ export function unreadable(network: Network): Outcome | undefined {
 }
 
 /** Why nothing about the policies can be said. */
-export const noPolicy = `the manifests have no NetworkPolicy in namespace ${JOBS_NAMESPACE}`;
+export const noPolicy = `there is no NetworkPolicy in namespace ${JOBS_NAMESPACE}`;
 
 /** The file and line of a field of an object, as a finding tells them. */
 export function place(

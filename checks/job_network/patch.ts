@@ -1,3 +1,4 @@
+import { type Address, formatAddress } from "../network_policy/address.ts";
 import type { Direction } from "../network_policy/model.ts";
 import type { Policy } from "../network_policy/policy.ts";
 
@@ -18,6 +19,11 @@ export const INNER_BLOCKS: readonly string[] = [
 
 /** The peer that means every address outside of the cluster. */
 export const OUTSIDE_PEER = { ipBlock: { cidr: "0.0.0.0/0", except: INNER_BLOCKS } };
+
+/** The peer that means one address. */
+export function blockOf(address: Address): { readonly ipBlock: { readonly cidr: string } } {
+  return { ipBlock: { cidr: `${formatAddress(address)}/${address.family === 4 ? 32 : 128}` } };
+}
 
 /** The command that patches a policy. */
 export function patchPolicy({ namespace, name }: Policy, ...steps: readonly PatchStep[]): string {

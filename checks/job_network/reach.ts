@@ -13,8 +13,10 @@ export interface Needed {
   readonly actor: Actor;
   /** Who opens it, where that is not the actor's pod. */
   readonly from?: Endpoint;
-  /** Who is asked: any one of these will do. */
+  /** Who is asked. */
   readonly to: readonly Endpoint[];
+  /** Whether each of these has to be reached, since any may be the one; else one of them will do. */
+  readonly every?: boolean;
   /** What it speaks. */
   readonly protocol: Protocol;
   /** The destination's port. */
@@ -28,9 +30,10 @@ export interface Needed {
 /** The connections that are needed and not allowed, each with what keeps it from being so. */
 export function deniedOf(network: Network, needed: readonly Needed[]): Denied[] {
   return needed.flatMap((each): Denied[] => {
-    const { job, actor, from = actor.pod, to, protocol, port, target, meant } = each;
+    const { job, actor, from = actor.pod, to, every, protocol, port, target, meant } = each;
     const blames = to.map((end) => blameFor(network, { from, to: end, protocol, port }, meant));
-    const blame = blames.includes(undefined) ? undefined : blames[0];
+    const isEnough = every !== true && blames.includes(undefined);
+    const blame = isEnough ? undefined : blames.find((one) => one !== undefined);
     return blame === undefined ? [] : [{ job, actor, target, blame }];
   });
 }

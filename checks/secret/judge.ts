@@ -4,6 +4,23 @@ import { isFields } from "../network_policy/fields.ts";
 import { textOf } from "../workload/containers.ts";
 import { placeOf } from "../workload/tree.ts";
 import { decode, isEncodedText, type Trouble, troubleIn } from "./shape.ts";
+import { storing } from "./storing.ts";
+
+/**
+ * Judges values of a Secret that only a cluster has: those that become variables of jobs. The others
+ * are somebody else's, and files may well end with a newline.
+ *
+ * @param keys whose values
+ */
+export function judgeStored(object: ManifestObject, keys: readonly string[]): Finding[] {
+  return entriesOf(object.value.stringData).filter(([key]) => keys.includes(key))
+    .flatMap(([key, value]) => {
+      const trouble = storedTrouble(String(value));
+      if (trouble === undefined) return [];
+      const fix = `Store it anew, ${storing(object, [key])}`;
+      return found(object, `data.${key}`, { problem: trouble, fix });
+    });
+}
 
 /** Judges the values of a Secret. Of a type that tools fill, only what jobs read of it matters. */
 export function judgeSecret(object: ManifestObject): Finding[] {
@@ -41,6 +58,11 @@ function plainTrouble(value: string): Trouble | undefined {
     problem: "is base64, and stringData takes the text itself: it would be encoded twice",
     fix: "Write the text, without encoding it.",
   };
+}
+
+function storedTrouble(value: string): string | undefined {
+  const twice = isEncodedText(value) ? "is encoded twice: decoded, it is base64 again" : undefined;
+  return troubleIn(value)?.problem ?? twice;
 }
 
 function encodedTrouble(value: unknown): Trouble | undefined {

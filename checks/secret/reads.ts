@@ -1,8 +1,10 @@
 import type { Finding } from "../check.ts";
 import { type ManifestObject, objectId } from "../facts/manifests.ts";
+import { naming } from "../naming.ts";
 import { type Fields, isFields } from "../network_policy/fields.ts";
 import { type Container, listOf, textOf, type Workload } from "../workload/containers.ts";
 import { namespaceOf, ofKind, placeOf } from "../workload/tree.ts";
+import { storing } from "./storing.ts";
 
 /** A key of a Secret that a workload reads. */
 export interface SecretRead {
@@ -14,6 +16,8 @@ export interface SecretRead {
   readonly path: string;
   /** Whether the pods start without it. */
   readonly optional: boolean;
+  /** Whether it becomes a variable, and not a file. */
+  readonly variable: boolean;
 }
 
 /** What of Secrets a workload's pods read. */
@@ -28,7 +32,8 @@ export function secretReadsOf({ spec, specPath, containers }: Workload): SecretR
       ),
     ];
   });
-  return [...containers.flatMap(ofContainer), ...volumes];
+  const variables = containers.flatMap(ofContainer).map((each) => ({ ...each, variable: true }));
+  return [...variables, ...volumes];
 }
 
 function ofContainer({ env, fields, path }: Container): SecretRead[] {
@@ -59,8 +64,8 @@ function read(
   key: string | undefined,
   path: string,
   { optional }: Fields,
-) {
-  return { secret: name ?? "", key, path, optional: optional === true };
+): SecretRead {
+  return { secret: name ?? "", key, path, optional: optional === true, variable: false };
 }
 
 /** The keys of a Secret. */
@@ -68,26 +73,65 @@ export function keysOf({ value: { data, stringData } }: ManifestObject): string[
   return [data, stringData].flatMap((each) => isFields(each) ? Object.keys(each) : []);
 }
 
-/** Judges whether what a workload reads is in the Secrets of the manifests. */
+/** The keys of a Secret that become variables of workloads. */
+export function variablesOf(secret: ManifestObject, workloads: readonly Workload[]): string[] {
+  const readers = workloads.filter(({ object }) => namespaceOf(object) === namespaceOf(secret));
+  const reads = readers.flatMap(secretReadsOf)
+    .filter((each) => each.variable && each.secret === secret.name);
+  return keysOf(secret).filter((own) => reads.some(({ key }) => key === undefined || key === own));
+}
+
+/** A Secret that a workload reads, and that is not there. */
+export interface AbsentSecret {
+  /** Its name. */
+  readonly name: string;
+  /** Its namespace. */
+  readonly namespace: string;
+  /** The key that is read; undefined where all of them are. */
+  readonly key: string | undefined;
+  /** The workload. */
+  readonly reader: ManifestObject;
+}
+
+/** Judges whether what a workload reads is in the Secrets that there are. */
 export function judgeReads(
   workload: Workload,
   objects: readonly ManifestObject[],
-): { readonly findings: Finding[]; readonly unknown: string[] } {
-  const namespace = namespaceOf(workload.object);
+): { readonly findings: readonly Finding[]; readonly absent: readonly AbsentSecret[] } {
+  const { object: reader } = workload;
+  const namespace = namespaceOf(reader);
   const findings: Finding[] = [];
-  const unknown = new Set<string>();
+  const absent: AbsentSecret[] = [];
   for (const { secret: name, key, path, optional } of secretReadsOf(workload)) {
     if (optional) continue;
     const all = ofKind(objects, "Secret").filter((each) => each.name === name);
     const secret = all.find((each) => namespaceOf(each) === namespace);
-    const place = placeOf(workload.object, path);
+    const place = placeOf(reader, path);
     if (secret === undefined && all.length > 0) findings.push(elsewhere(place, all[0]!, namespace));
-    else if (secret === undefined) unknown.add(`${namespace}/${name}`);
+    else if (secret === undefined) absent.push({ name, namespace, key, reader });
     else if (key !== undefined && !keysOf(secret).includes(key)) {
       findings.push(noKey(place, secret, key));
     }
   }
-  return { findings, unknown: [...unknown] };
+  return { findings, absent };
+}
+
+/** One finding for each Secret that is not there, whoever reads it. */
+export function missingSecrets(absent: readonly AbsentSecret[]): Finding[] {
+  const groups = Map.groupBy(absent, ({ namespace, name }) => `${namespace}/${name}`);
+  return [...groups].map(([id, all]): Finding => {
+    const keys = [...new Set(all.flatMap(({ key }) => key ?? []))];
+    const readers = [...new Set(all.map(({ reader }) => objectId(reader)))];
+    return {
+      severity: "fail",
+      object: `Secret ${id}`,
+      problem: `there is no such Secret, and ${naming(readers)} ${
+        readers.length === 1 ? "reads" : "read"
+      } ${keys.length === 0 ? "all of it" : naming(keys)}`,
+      why: "the pod stays in CreateContainerConfigError, or in ContainerCreating",
+      fix: `Store it ${storing(all[0]!, keys.length === 0 ? ["<key>"] : keys)}`,
+    };
+  });
 }
 
 function elsewhere(
@@ -111,6 +155,8 @@ function noKey(place: ReturnType<typeof placeOf>, secret: ManifestObject, key: s
     ...place,
     problem: `${objectId(secret)} has no key ${key}; it has ${keys.join(", ") || "none"}`,
     why: "the pod stays in CreateContainerConfigError, or in ContainerCreating",
-    fix: `Add ${key} to its stringData, or read a key that is there.`,
+    fix: secret.file === undefined
+      ? `Read a key that is there, or store it ${storing(secret, [key])}`
+      : `Add ${key} to its stringData, or read a key that is there.`,
   };
 }

@@ -3,6 +3,7 @@ import type { Finding, Outcome } from "../check.ts";
 import { lineOf, type ManifestObject, type ManifestsFact, objectId } from "../facts/manifests.ts";
 import type { Code } from "../job_code/code.ts";
 import { withHeredocs } from "../job_code/heredocs.ts";
+import { isFields } from "../network_policy/fields.ts";
 
 /** What the checks of manifests and job code look at. */
 export interface Tree {
@@ -82,6 +83,12 @@ export function placeOf(
 /** The namespace that an object ends up in. */
 export function namespaceOf({ namespace }: ManifestObject): string {
   return namespace ?? "default";
+}
+
+/** A label of an object. */
+export function labelOf({ value: { metadata } }: ManifestObject, key: string): unknown {
+  const { labels } = isFields(metadata) ? metadata : {};
+  return isFields(labels) ? labels[key] : undefined;
 }
 
 /** The objects of one kind in a namespace. */

@@ -46,7 +46,8 @@ export async function askRights(
   }
 }
 
-function deedsOf(account: Account): Deed[] {
+/** What is asked of an account: all that Spark does, and what no job may do. */
+export function deedsOf(account: Account): Deed[] {
   const id = accountId(account);
   return [
     ...CLUSTER_NEEDS.flatMap(({ resource, verbs }) =>
