@@ -1,8 +1,9 @@
-import { parseAllDocuments } from "yaml";
 import { type ServerProcess, startServer } from "../../tasks/demo/server_process.ts";
 import { type Api, openApi } from "./api.ts";
 import { binaryPath } from "./binary.ts";
 import { type Access, kubeconfig } from "./kubeconfig.ts";
+import { theNodes } from "./setup.ts";
+import { rememberOwn } from "./state.ts";
 import { until } from "./until.ts";
 
 /** A running control plane: everything that a cluster has but machines. */
@@ -101,8 +102,9 @@ async function start({ binary, folder, name, servers }: Starting): Promise<Contr
   run("scheduler", client, "--leader-elect=false", "--secure-port=0");
   const stages = new URL("stages.yaml", import.meta.url).pathname;
   run("kwok", client, `--config=${stages}`, "--manage-all-nodes=true", "--node-port=0");
-  await createNodes(api);
+  for (const node of await theNodes()) await api.call("POST", "/api/v1/nodes", node);
   await answers("/api/v1/namespaces/default/serviceaccounts/default"); // its controllers do work
+  await rememberOwn({ admin, folder });
   return {
     ...{ admin, folder },
     ended: ended.promise.catch(() => {}),
@@ -174,13 +176,6 @@ async function isFound(api: Api, path: string): Promise<boolean> {
   const response = await api.send("GET", path);
   await response.body?.cancel();
   return response.ok;
-}
-
-async function createNodes(api: Api): Promise<void> {
-  const text = await Deno.readTextFile(new URL("nodes.yaml", import.meta.url));
-  for (const document of parseAllDocuments(text)) {
-    await api.call("POST", "/api/v1/nodes", document.toJS());
-  }
 }
 
 async function stopAll(servers: readonly ServerProcess[]): Promise<void> {

@@ -2,7 +2,7 @@
 const DEADLINE = 60_000;
 
 /**
- * Asks again and again until something is so. What cannot be asked yet is not so.
+ * Asks again and again until something is so. What cannot be asked yet, and throws, is not so.
  *
  * @param what for the error, as in `the API server is ready`
  * @throws {Error} it took too long
@@ -20,7 +20,8 @@ export async function until(
     }))
   ) {
     if (within.aborted) {
-      throw new Error(`It took too long until ${what}.`, { cause: problem });
+      const reason = problem === undefined ? "" : ` Last: ${(problem as Error).message}`;
+      throw new Error(`It took too long until ${what}.${reason}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
