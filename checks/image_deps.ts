@@ -1,25 +1,48 @@
 import { parseImage } from "../pipeline/image/reference.ts";
 import { plural } from "../pipeline/progress.ts";
-import type { Finding } from "./check.ts";
+import { type Check, check, type Finding, type Outcome } from "./check.ts";
+import { judgeContents } from "./image/contents.ts";
 import { judgeDockerfile } from "./image/jars.ts";
 import { isPlainSpark, whyUnpinned } from "./image/reference.ts";
-import { JOBS, type PlatformCheck, platformCheck } from "./platform.ts";
+import { imagesOf } from "./image/uses.ts";
+import { JOBS, onPlatform, PLATFORM } from "./platform.ts";
 import { jobsOf, type Workload } from "./workload/containers.ts";
 import { settingsIn, settingsOf, type SparkSetting } from "./workload/spark_settings.ts";
 import { type Judged, outcomeOf, placeOf, type Tree, treeOf } from "./workload/tree.ts";
 
 /** Jobs run on an image of ours that is pinned and has every jar in it: nothing is downloaded. */
-export const imageDeps: PlatformCheck = platformCheck({
+export const imageDeps: Check<never, "manifests" | "cluster" | "image"> = check({
   id: "image-deps",
   title: "jobs find all they need in their image",
-  reads: JOBS,
-  judge: (platform) =>
-    outcomeOf(
-      platform,
-      judgeImages(treeOf(platform)),
-      "there is neither a job nor a Dockerfile of Spark",
-    ),
+  phase: "before",
+  needs: [],
+  wants: [...PLATFORM, "image"],
+  run({ image, ...facts }) {
+    if (facts.manifests === undefined && facts.cluster === undefined) {
+      return judgeContents(image!, []);
+    }
+    return onPlatform(facts, JOBS, (platform) => {
+      const tree = treeOf(platform);
+      const nothing = "there is neither a job nor a Dockerfile of Spark";
+      const named = outcomeOf(platform, judgeImages(tree), nothing);
+      return image === undefined ? named : both(named, judgeContents(image, imagesOf(tree)));
+    });
+  },
 });
+
+/** Two judgements as one: a failure is one, whatever became of the other. */
+function both(a: Outcome, b: Outcome): Outcome {
+  if ("findings" in a && "findings" in b) {
+    return {
+      examined: `${a.examined}, ${b.examined}`,
+      findings: [...a.findings, ...b.findings],
+    };
+  }
+  const bad = [a, b].find((each) =>
+    "findings" in each && each.findings.some(({ severity }) => severity === "fail")
+  );
+  return bad ?? ("findings" in a ? b : a);
+}
 
 const IMAGE = "ghcr.io/ldamasio/rbs-spark:3.5.8-phase1";
 

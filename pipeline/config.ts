@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import {
   type ClusterConfig,
   type ClusterFlags,
@@ -110,6 +111,19 @@ export function clusterConfig(
   env: Environment = Deno.env,
 ): ClusterConfig | NoCluster {
   return findCluster(flags, env);
+}
+
+/**
+ * Where this user's things are that can be had again, as the XDG Base Directory Specification has it:
+ * `XDG_CACHE_HOME`, else `HOME`.
+ *
+ * @returns undefined where neither leads anywhere: nothing is remembered then
+ */
+export function cacheFolder(env: Environment = Deno.env): string | undefined {
+  const absolute = (name: string) => [env.get(name) ?? ""].find((path) => path.startsWith("/"));
+  const home = absolute("HOME");
+  const folder = absolute("XDG_CACHE_HOME") ?? (home && join(home, ".cache"));
+  return folder && join(folder, "deep-storage");
 }
 
 /** The variables that {@linkcode databaseConfig} cannot do without, and that are not set. */

@@ -1,13 +1,20 @@
-import { findArchived, openArchive } from "../../pipeline/image/archive.ts";
+import { type ArchivedImage, findArchived, openArchive } from "../../pipeline/image/archive.ts";
 import { type Pulled, readFromRegistry } from "../../pipeline/image/from_registry.ts";
 import type { Image } from "../../pipeline/image/image.ts";
 import { openLayerCache } from "../../pipeline/image/layer_cache.ts";
-import { addressOf } from "../../pipeline/image/reference.ts";
 import { ImageRefused, type ImageTrouble } from "../../pipeline/image/refused.ts";
 import { stoppedBy, together } from "../../pipeline/image/together.ts";
 import { refusal } from "./refusal.ts";
 
 export type { ImageTrouble } from "../../pipeline/image/refused.ts";
+
+/** A Docker configuration that may hold the login to a registry. */
+export interface Credentials {
+  /** Where it is from, as in `Secret analytics-jobs/registry` or a file. */
+  readonly from: string;
+  /** The bytes of a `.dockerconfigjson` or a `config.json`. Never print them. */
+  readonly config: Uint8Array;
+}
 
 /** An image that is to be looked into. */
 export interface ImageRequest {
@@ -15,11 +22,18 @@ export interface ImageRequest {
   readonly reference: string;
   /** Absolute paths of files that jobs expect in it, such as `/opt/deep-storage/jobs/bronze.py`. */
   readonly files: readonly string[];
-  /**
-   * The Docker configurations that hold the registry's login, in the order in which they are looked
-   * at: the `.dockerconfigjson` of pull secrets, or a `config.json`. Without one that fits, nobody logs in.
-   */
-  readonly logins: readonly Uint8Array[];
+  /** What its registry may be opened with, tried in turn; nobody logs in where none is for it. */
+  readonly credentials: readonly Credentials[];
+}
+
+/** What there is to say of an image in any case. */
+interface Asked {
+  /** The reference that was asked for; where none was, what the archive calls the image, or its file. */
+  readonly reference: string;
+  /** Where the credentials are from that were at hand. */
+  readonly credentials: readonly string[];
+  /** Whether somebody logged in to the registry for it, or tried to. */
+  readonly loggedIn: boolean;
 }
 
 /** A jar in Spark's jars folder. */
@@ -39,11 +53,9 @@ export interface DeletedJar extends Jar {
 }
 
 /** An image that was looked into. */
-export interface ImageContents {
+export interface ImageContents extends Asked {
   /** Tells it from a refusal. */
   readonly opened: true;
-  /** The reference that was asked for; where none was, what the archive calls the image, or its file. */
-  readonly reference: string;
   /** The digest of the platform's manifest, as in `sha256:…`; of its configuration in an archive without one. */
   readonly digest: string;
   /** The platform of the image that was read, as in `linux/amd64`. */
@@ -52,8 +64,6 @@ export interface ImageContents {
   readonly platforms: readonly string[];
   /** Where its file list is from. A manifest that a tag names is asked of the registry all the same. */
   readonly source: "registry" | "archive" | "cache";
-  /** Whether somebody logged in to the registry for it. */
-  readonly loggedIn: boolean;
   /** Spark's jars folder, as in `/opt/spark/jars`. */
   readonly jarsFolder: string;
   /** The jars in it, by name; undefined where there is no such folder. */
@@ -67,21 +77,15 @@ export interface ImageContents {
 }
 
 /** An image that could not be looked into, for a reason that nodes would meet too. */
-export interface ImageRefusal {
+export interface ImageRefusal extends Asked {
   /** Tells it from an image that was looked into. */
   readonly opened: false;
-  /** The reference that was asked for. */
-  readonly reference: string;
-  /** The host that answered, as in `ghcr.io`, or the archive's file. */
-  readonly registry: string;
   /** In one word. */
   readonly trouble: ImageTrouble;
   /** Why it could not be looked into. */
   readonly problem: string;
   /** What to do about it. */
   readonly fix: string;
-  /** Whether somebody tried to log in to the registry for it. */
-  readonly loggedIn: boolean;
   /** The platforms that there are instead, where `trouble` is `platform`. */
   readonly platforms: readonly string[];
 }
@@ -113,6 +117,8 @@ export interface ImageOptions {
   readonly signal?: AbortSignal;
 }
 
+const DEFAULT_PLATFORM = "linux/amd64";
+
 /**
  * Looks into images, all at the same time, each one once. What a registry refuses is part of the fact.
  *
@@ -123,29 +129,28 @@ export async function gatherImages(
   requests: readonly ImageRequest[],
   options: ImageOptions = {},
 ): Promise<ImageFact> {
-  const { platform = "linux/amd64", archive } = options;
+  const { platform = DEFAULT_PLATFORM, archive } = options;
   if (archive === undefined) {
-    return { platform, images: await fromRegistries(requests, { ...options, platform }) };
+    return { platform, images: await fromRegistries(requests, options) };
   }
-  return { platform, archive, images: await fromArchive(requests, archive, platform, options) };
+  return { platform, archive, images: await fromArchive(requests, archive, options) };
 }
 
 async function fromRegistries(
   requests: readonly ImageRequest[],
-  { platform, caCertificates = [], cache: folder, signal }: ImageOptions & { platform: string },
+  { platform = DEFAULT_PLATFORM, caCertificates = [], cache: folder, signal }: ImageOptions,
 ): Promise<ImageReading[]> {
   const stop = stoppedBy(signal);
   const cache = openLayerCache(folder);
   const pulls = new Map<string, Promise<Pulled>>();
   const images = await together(requests, stop, async (request) => {
-    const { reference, logins } = request;
+    const { reference } = request;
+    const logins = request.credentials.map(({ config }) => config);
     const key = JSON.stringify([reference, ...logins.map((login) => login.toBase64())]);
     const options = { platform, logins, caCertificates, cache, signal: stop.signal };
     if (!pulls.has(key)) pulls.set(key, readFromRegistry(reference, options));
     const { found, loggedIn } = await pulls.get(key)!;
-    return found instanceof ImageRefused
-      ? refusalOf(request, registryOf(reference), found, loggedIn)
-      : contentsOf(request, found, loggedIn);
+    return readingOf(request, found, loggedIn);
   });
   stop.abort();
   return images;
@@ -154,41 +159,59 @@ async function fromRegistries(
 async function fromArchive(
   requests: readonly ImageRequest[],
   path: string,
-  platform: string,
-  { signal }: ImageOptions,
+  { platform = DEFAULT_PLATFORM, signal }: ImageOptions,
 ): Promise<ImageReading[]> {
   const archived = await openArchive(path, signal);
-  const asked = requests.map((request) => ({
-    request,
-    find: () => findArchived(archived, request.reference),
-  }));
-  const all = archived.map((image) => ({
-    request: { reference: image.names[0] ?? path, files: [], logins: [] },
-    find: () => image,
-  }));
+  const asked = requests.map((request) => (
+    { request, find: () => findArchived(archived, request.reference) }
+  ));
+  const all = archived.map((image) => (
+    {
+      request: { reference: image.names[0] ?? path, files: [], credentials: [] },
+      find: () => image,
+    }
+  ));
   const images: ImageReading[] = [];
   for (const { request, find } of requests.length > 0 ? asked : all) {
-    try {
-      const image = await find().read(request.reference, platform);
-      images.push(contentsOf(request, image, false));
-    } catch (error) {
-      if (!(error instanceof ImageRefused)) throw error;
-      images.push(refusalOf(request, path, error, false));
-    }
+    images.push(await readArchived(request, find, platform));
   }
   return images;
 }
 
-function contentsOf(
-  { reference, files: expected }: ImageRequest,
-  { digest, platform, platforms, env, files, source }: Image,
+async function readArchived(
+  request: ImageRequest,
+  find: () => ArchivedImage,
+  platform: string,
+): Promise<ImageReading> {
+  try {
+    return readingOf(request, await find().read(request.reference, platform), false);
+  } catch (error) {
+    if (!(error instanceof ImageRefused)) throw error;
+    return readingOf(request, error, false);
+  }
+}
+
+function readingOf(
+  { reference, files, credentials }: ImageRequest,
+  found: Image | ImageRefused,
   loggedIn: boolean,
-): ImageContents {
+): ImageReading {
+  const asked = { reference, credentials: credentials.map(({ from }) => from), loggedIn };
+  if (!(found instanceof ImageRefused)) return { ...asked, ...contentsOf(found, files) };
+  const { problem, fix } = refusal(reference, found);
+  const { trouble, platforms } = found;
+  return { opened: false, ...asked, ...{ trouble, problem, fix, platforms } };
+}
+
+function contentsOf(
+  { digest, platform, platforms, env, files, source }: Image,
+  expected: readonly string[],
+): Omit<ImageContents, keyof Asked> {
   const jarsFolder = `${(env.get("SPARK_HOME") || "/opt/spark").replace(/\/+$/, "")}/jars`;
   const jars = files.filesIn(jarsFolder)?.filter(isJar).map(jarOf);
   return {
     opened: true,
-    ...{ reference, digest, platform, platforms, source, loggedIn, jarsFolder, jars },
+    ...{ digest, platform, platforms, source, jarsFolder, jars },
     deletedJars: files.deletedFrom(jarsFolder).filter(({ name }) => isJar(name))
       .map(({ name, layer }) => ({ ...jarOf(name), layer })),
     hadoopVersion: hadoopIn(jars ?? []),
@@ -215,23 +238,4 @@ const HADOOP = ["hadoop-client-api", "hadoop-client-runtime", "hadoop-common"];
 function hadoopIn(jars: readonly Jar[]): string | undefined {
   const found = HADOOP.map((name) => jars.find((jar) => jar.name === name)?.version);
   return found.find((version) => version !== undefined);
-}
-
-function refusalOf(
-  { reference }: ImageRequest,
-  registry: string,
-  failure: ImageRefused,
-  loggedIn: boolean,
-): ImageRefusal {
-  const { problem, fix } = refusal(reference, failure);
-  const { trouble, platforms } = failure;
-  return { opened: false, ...{ reference, registry, trouble, problem, fix, loggedIn, platforms } };
-}
-
-function registryOf(reference: string): string {
-  try {
-    return addressOf(reference).registry;
-  } catch {
-    return "";
-  }
 }

@@ -2,26 +2,7 @@ import { parseImage } from "../../pipeline/image/reference.ts";
 import type { Finding } from "../check.ts";
 import { type Code, placeIn } from "../job_code/code.ts";
 import { type Instruction, instructionsOf } from "./dockerfile.ts";
-
-/** What fits a release line of Spark: the Hadoop inside it, and the AWS SDK of that Hadoop. */
-export interface Fitting {
-  /** The Hadoop that Spark's images come with, and so the version of hadoop-aws. */
-  readonly hadoop: string;
-  /** The AWS SDK bundle that this hadoop-aws was built with. */
-  readonly sdk: string;
-}
-
-/**
- * By release line of Spark. From the poms of spark-parent (`hadoop.version`) and hadoop-project
- * (`aws-java-sdk.version`).
- */
-export const FITTING: Readonly<Record<string, Fitting>> = {
-  "3.3": { hadoop: "3.3.2", sdk: "1.11.1026" },
-  "3.4": { hadoop: "3.3.4", sdk: "1.12.262" },
-  "3.5": { hadoop: "3.3.4", sdk: "1.12.262" },
-};
-
-const JARS = ["hadoop-aws", "aws-java-sdk-bundle", "postgresql"] as const;
+import { HADOOP_OF, howToAdd, JARS, POSTGRESQL, SDK_OF } from "./fitting.ts";
 
 type Jar = { readonly name: string; readonly version: string; readonly instruction: Instruction };
 
@@ -63,16 +44,10 @@ function unpinned(code: Code, from: Instruction, line: string | undefined): Find
 }
 
 function versionOf(name: string, line: string | undefined): string {
-  const fitting = FITTING[line ?? ""] ?? FITTING["3.5"]!;
-  if (name === "postgresql") return "42.7.14";
-  return name === "hadoop-aws" ? fitting.hadoop : fitting.sdk;
+  const hadoop = HADOOP_OF[line ?? ""] ?? HADOOP_OF["3.5"]!;
+  if (name === "postgresql") return POSTGRESQL.version;
+  return name === "hadoop-aws" ? hadoop : SDK_OF[hadoop]!.version;
 }
-
-const GROUPS: Readonly<Record<string, string>> = {
-  "hadoop-aws": "org.apache.hadoop",
-  "aws-java-sdk-bundle": "com.amazonaws",
-  "postgresql": "org.postgresql",
-};
 
 function missing(
   code: Code,
@@ -87,9 +62,7 @@ function missing(
     ...placeIn(code, from.offset),
     problem: `the image gets no ${name} jar`,
     why: "Spark's image lacks it, and a job's pod may not download anything",
-    fix:
-      `Copy ${name}-${version}.jar into /opt/spark/jars, after sha256sum --check. To fetch it: ` +
-      `mvn dependency:copy -Dartifact=${GROUPS[name]}:${name}:${version} -DoutputDirectory=.`,
+    fix: howToAdd({ name, version }),
   }];
 }
 
@@ -98,15 +71,15 @@ function unfit(
   { name, version, instruction }: Jar,
   line: string | undefined,
 ): Finding[] {
-  const fitting = FITTING[line ?? ""];
-  if (fitting === undefined || name === "postgresql") return [];
+  const hadoop = HADOOP_OF[line ?? ""];
+  if (hadoop === undefined || name === "postgresql") return [];
   const wanted = versionOf(name, line);
   if (version === wanted) return [];
   return [{
     severity: "fail",
     ...placeIn(code, instruction.offset),
     problem: `${name} ${version} does not fit Spark ${line}, which comes with Hadoop ` +
-      `${fitting.hadoop}`,
+      hadoop,
     why: "versions that do not fit fail with NoSuchMethodError or ClassNotFoundException, and " +
       "only when a job runs",
     fix: `Take ${name} ${wanted}, and its checksum.`,

@@ -29,20 +29,28 @@ export function loginsFor(config: Uint8Array, { registry, path }: ImageAddress):
   return all.flatMap(({ login }) => login ?? []);
 }
 
+/** Whether bytes are a Docker configuration. */
+export function isDockerConfig(config: Uint8Array): boolean {
+  return authsIn(config) !== undefined;
+}
+
 function entriesOf(config: Uint8Array): [string, unknown][] {
-  const text = new TextDecoder().decode(config);
-  const value = parsed(text);
-  const auths = isObject(value) ? value.auths ?? {} : undefined;
-  if (isObject(auths)) {
-    const isOld = isObject(value) && !("auths" in value);
-    return Object.entries(isOld ? value : auths).filter(([, entry]) => isObject(entry));
-  }
+  const auths = authsIn(config);
+  if (auths !== undefined) return Object.entries(auths).filter(([, entry]) => isObject(entry));
   // What a parser says of it would quote it.
   throw new Failure(
     "configuration",
     "Cannot use a Docker configuration: it is no JSON with an object `auths`. Make it anew with " +
       "docker login, or with kubectl create secret docker-registry.",
   );
+}
+
+/** The entries by their names; in the old form of the file there is nothing around them. */
+function authsIn(config: Uint8Array): Record<string, unknown> | undefined {
+  const value = parsed(new TextDecoder().decode(config));
+  if (!isObject(value)) return undefined;
+  const auths = "auths" in value ? value.auths ?? {} : value;
+  return isObject(auths) ? auths : undefined;
 }
 
 function parsed(text: string): unknown {

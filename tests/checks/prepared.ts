@@ -224,6 +224,7 @@ export async function judgeFiles(files: Readonly<Record<string, string>>): Promi
     {
       manifests: () => Promise.resolve(factOf(files)),
       cluster: { absent: "left out", asked: true },
+      image: { absent: "left out", asked: true },
       database: { absent: "left out", asked: true },
     },
     { timeoutMs: 10_000 },

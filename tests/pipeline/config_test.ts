@@ -1,4 +1,5 @@
 import {
+  cacheFolder,
   databaseConfig,
   type Environment,
   lakeConfig,
@@ -307,3 +308,15 @@ for (const minutes of ["-1", "1.5", "15m", "1e3", " 15", "15\n", "PT15M", "10000
     ]);
   });
 }
+
+Deno.test("the cache is where XDG_CACHE_HOME says, else under HOME, else nowhere", () => {
+  const folder = (variables: Record<string, string>) => cacheFolder(environment(variables));
+  assertEquals(
+    folder({ XDG_CACHE_HOME: "/var/cache/me", HOME: "/home/me" }),
+    "/var/cache/me/deep-storage",
+  );
+  assertEquals(folder({ HOME: "/home/me" }), "/home/me/.cache/deep-storage");
+  assertEquals(folder({ XDG_CACHE_HOME: "", HOME: "/home/me" }), "/home/me/.cache/deep-storage");
+  assertEquals(folder({ XDG_CACHE_HOME: "relative", HOME: "" }), undefined);
+  assertEquals(folder({}), undefined);
+});
