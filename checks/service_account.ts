@@ -15,7 +15,7 @@ import {
   treeOf,
 } from "./workload/tree.ts";
 
-/** Jobs run as a service account that the manifests have. */
+/** Jobs run as a service account that is there, once the manifests are applied. */
 export const serviceAccount: PlatformCheck = platformCheck({
   id: "service-account",
   title: "jobs run as a service account that is there",
@@ -73,14 +73,16 @@ function unknown(
   namespace: string,
   others: readonly ManifestObject[],
 ): Finding {
-  const where = others.length === 0
-    ? "is not in the manifests"
-    : `is in the namespace ${others.map(namespaceOf).join(", ")}, not in ${namespace}`;
   return {
     severity: "fail",
     ...place,
-    problem: `the service account ${name} ${where}`,
+    problem: others.length === 0
+      ? `there is no service account ${name} in the namespace ${namespace}`
+      : `the service account ${name} is in the namespace ${
+        others.map(namespaceOf).join(", ")
+      }, not in ${namespace}`,
     why: "the Job makes no pod as long as its namespace has no such account",
-    fix: `Add it: kubectl -n ${namespace} create serviceaccount ${name} --dry-run=client -o yaml`,
+    fix: `Add it to the manifests, as kubectl writes it: kubectl -n ${namespace} create ` +
+      `serviceaccount ${name} --dry-run=client -o yaml`,
   };
 }

@@ -58,6 +58,15 @@ export const FORBIDDEN: readonly Forbidden[] = [
   { verb: "*", resource: "*", where: "everywhere" },
 ];
 
+/** The namespace of a forbidden deed; undefined where it means all of them. */
+export function whereIs(
+  where: Forbidden["where"],
+  { namespace }: { readonly namespace: string },
+): string | undefined {
+  if (where === "everywhere") return undefined;
+  return where === "own" ? namespace : where.namespace;
+}
+
 const VERBS = [
   ...["create", "get", "list", "watch", "delete", "deletecollection", "update", "patch"],
 ];

@@ -37,7 +37,7 @@ Deno.test("rbac fails where nothing binds the account, or binds it in vain", asy
   });
   await assertFound(ID, access("kind: Role, name: spark-jobs", "kind: Role, name: other"), {
     ...{ object: "RoleBinding analytics-jobs/spark-jobs", field: "roleRef" },
-    problem: "Role other, which it binds, is not in the manifests",
+    problem: "there is no Role other, which it binds",
   });
 });
 

@@ -19,7 +19,7 @@ const FIELD = "spec.template.spec.serviceAccountName";
 
 Deno.test("service-account fails for an account that is not there, or elsewhere", async () => {
   assertEquals(await only(change("job.yaml", "Name: spark-jobs", "Name: spark")), [
-    [OBJECT, FIELD, "the service account spark is not in the manifests"],
+    [OBJECT, FIELD, "there is no service account spark in the namespace analytics-jobs"],
   ]);
   const elsewhere = "kind: ServiceAccount\nmetadata: {name: spark-jobs, namespace: ";
   assertEquals(

@@ -1,6 +1,6 @@
 import type { Cluster } from "../../../pipeline/cluster/cluster.ts";
 import { isFields } from "../../network_policy/fields.ts";
-import { CLUSTER_NEEDS, FORBIDDEN } from "../../rbac/needs.ts";
+import { CLUSTER_NEEDS, FORBIDDEN, whereIs } from "../../rbac/needs.ts";
 import { type Account, accountId, accountsOf } from "../../workload/account.ts";
 import type { ManifestObject } from "../manifests.ts";
 import { isForbidden } from "./reader.ts";
@@ -54,12 +54,7 @@ export function deedsOf(account: Account): Deed[] {
       verbs.map((verb): Deed => ({ account: id, verb, resource, namespace: account.namespace }))
     ),
     ...FORBIDDEN.map(({ verb, resource, where }): Deed => ({
-      ...{ account: id, verb, resource },
-      namespace: where === "own"
-        ? account.namespace
-        : where === "everywhere"
-        ? undefined
-        : where.namespace,
+      ...{ account: id, verb, resource, namespace: whereIs(where, account) },
     })),
   ];
 }
