@@ -27,7 +27,7 @@ export interface ImageRequest {
 }
 
 /** What there is to say of an image in any case. */
-interface Asked {
+export interface ImageAsked {
   /** The reference that was asked for; where none was, what the archive calls the image, or its file. */
   readonly reference: string;
   /** Where the credentials are from that were at hand. */
@@ -53,7 +53,7 @@ export interface DeletedJar extends Jar {
 }
 
 /** An image that was looked into. */
-export interface ImageContents extends Asked {
+export interface ImageContents extends ImageAsked {
   /** Tells it from a refusal. */
   readonly opened: true;
   /** The digest of the platform's manifest, as in `sha256:…`; of its configuration in an archive without one. */
@@ -77,7 +77,7 @@ export interface ImageContents extends Asked {
 }
 
 /** An image that could not be looked into, for a reason that nodes would meet too. */
-export interface ImageRefusal extends Asked {
+export interface ImageRefusal extends ImageAsked {
   /** Tells it from an image that was looked into. */
   readonly opened: false;
   /** In one word. */
@@ -206,7 +206,7 @@ function readingOf(
 function contentsOf(
   { digest, platform, platforms, env, files, source }: Image,
   expected: readonly string[],
-): Omit<ImageContents, keyof Asked> {
+): Omit<ImageContents, keyof ImageAsked> {
   const jarsFolder = `${(env.get("SPARK_HOME") || "/opt/spark").replace(/\/+$/, "")}/jars`;
   const jars = files.filesIn(jarsFolder)?.filter(isJar).map(jarOf);
   return {

@@ -10,6 +10,9 @@ import { executorTemplate } from "../workload/executor_template.ts";
 import type { SparkSetting } from "../workload/spark_settings.ts";
 import { namespaceOf, ofKind, placeOf } from "../workload/tree.ts";
 
+/** Where something stands, as a finding says it. */
+export type Place = Pick<Finding, "object" | "field" | "file" | "line">;
+
 /** A Secret that a pod's images are pulled with. */
 export interface PullSecret {
   /** Its name. */
@@ -17,16 +20,13 @@ export interface PullSecret {
   /** The pod's namespace, which has to be the Secret's. */
   readonly namespace: string;
   /** Where the name stands. */
-  readonly place: Pick<Finding, "object" | "field" | "file" | "line">;
+  readonly place: Place;
   /** The Secret; undefined where it is not at hand. */
   readonly secret: ManifestObject | undefined;
 }
 
-type Objects = readonly ManifestObject[];
-type Settings = ReadonlyMap<string, SparkSetting>;
-
 /** The pull secrets of a workload's own pods. */
-export function secretsOfPod(workload: Workload, objects: Objects): PullSecret[] {
+export function secretsOfPod(workload: Workload, objects: readonly ManifestObject[]): PullSecret[] {
   const { object, spec, specPath } = workload;
   const named = secretsIn(spec, (field) => placeOf(object, `${specPath}.${field}`));
   const account = accountOf(workload) ?? "default";
@@ -39,8 +39,8 @@ export function secretsOfPod(workload: Workload, objects: Objects): PullSecret[]
  */
 export function secretsOfExecutors(
   job: Workload,
-  settings: Settings,
-  objects: Objects,
+  settings: ReadonlyMap<string, SparkSetting>,
+  objects: readonly ManifestObject[],
 ): PullSecret[] {
   const setting = settings.get("spark.kubernetes.container.image.pullSecrets");
   const bySetting = (setting?.value ?? "").split(",").map((name) => name.trim())
@@ -56,13 +56,16 @@ export function secretsOfExecutors(
 }
 
 /** The namespace that Spark makes pods in. */
-export function sparkNamespace({ object }: Workload, settings: Settings): string {
+export function sparkNamespace(
+  { object }: Workload,
+  settings: ReadonlyMap<string, SparkSetting>,
+): string {
   return settings.get("spark.kubernetes.namespace")?.value ?? namespaceOf(object);
 }
 
 type Named = Pick<PullSecret, "name" | "place">;
 
-function secretsIn(spec: Fields, placeAt: (field: string) => PullSecret["place"]): Named[] {
+function secretsIn(spec: Fields, placeAt: (field: string) => Place): Named[] {
   return listOf(spec.imagePullSecrets).flatMap(({ name }, i) => {
     const text = textOf(name);
     return text === undefined ? [] : [{ name: text, place: placeAt(`imagePullSecrets[${i}]`) }];
@@ -74,7 +77,7 @@ function resolved(
   named: readonly Named[],
   account: string,
   namespace: string,
-  objects: Objects,
+  objects: readonly ManifestObject[],
 ): PullSecret[] {
   const there = (kind: string, name: string) =>
     ofKind(objects, kind, namespace).find((each) => each.name === name);

@@ -1,17 +1,15 @@
-import type { Finding } from "../check.ts";
 import type { Credentials, ImageReading, ImageRequest } from "../facts/image.ts";
 import { effectiveSettings, modeOf } from "../quota/spark_pods.ts";
 import { type Container, jobsOf, listOf, textOf, type Workload } from "../workload/containers.ts";
 import { namespaceOf, placeOf, type Tree } from "../workload/tree.ts";
 import {
   credentialsIn,
+  type Place,
   type PullSecret,
   secretsOfExecutors,
   secretsOfPod,
   sparkNamespace,
 } from "./pull_secrets.ts";
-
-type Place = Pick<Finding, "object" | "field" | "file" | "line">;
 
 /** That a job runs an image. */
 export interface ImageUse {

@@ -31,13 +31,17 @@ export interface Image {
 
 /** A manifest or an index with its digest. */
 export interface Root {
+  /** As in `sha256:…`. */
   readonly digest: string;
+  /** What it says. */
   readonly manifest: ImageManifest | ImageIndex;
 }
 
-/** What the layers of an image change, the lowest first, and where that is from. */
+/** What the layers of an image change, the lowest first. */
 export interface Layers {
+  /** For each layer, what it changes. */
   readonly changes: readonly (readonly LayerChange[])[];
+  /** Where that is from. */
   readonly source: Image["source"];
 }
 
