@@ -1,0 +1,75 @@
+import type { KubeObject } from "../../../pipeline/cluster/cluster.ts";
+import { type ControlPlane, startControlPlane } from "../../cluster/control_plane.ts";
+import { type PullSecret, theWholeSetup } from "../../cluster/setup.ts";
+import { bringTo } from "../../cluster/state.ts";
+import { imageOfJobs } from "../../support/stand_in_image.ts";
+import type { Part } from "./part.ts";
+
+/** An object whose fields a drill changes as it likes. */
+// deno-lint-ignore no-explicit-any
+export type Changing = any;
+
+/** The cluster, for drills to break. */
+export interface ClusterPart extends Part {
+  readonly kubeconfig: string;
+  /** Changes an object; what cannot be changed, such as a Job, is made anew. */
+  change(kind: string, name: string, how: (object: Changing) => void): Promise<void>;
+  /** Takes an object away. */
+  remove(kind: string, name: string): Promise<void>;
+  /** Adds an object that is made of a healthy one. */
+  add(kind: string, name: string, how: (object: Changing) => Changing): Promise<void>;
+}
+
+/** What the cluster's objects are about. */
+export interface ClusterOptions {
+  /** The image of the Jobs, and what it is pulled with. */
+  readonly image: { readonly ours: string; readonly pull: PullSecret };
+}
+
+/**
+ * Values of the two Secrets. Nothing is reached with them: the names in them are those of a real
+ * cluster's network, which cannot be entered from outside.
+ */
+const VALUES = {
+  DJANGO_DB_PASSWORD: "pass!word",
+  AWS_ACCESS_KEY_ID: "DRILLKEY",
+  AWS_SECRET_ACCESS_KEY: "drill/secret+key",
+};
+
+/** Starts a control plane, in the folder, which goes with it. */
+export function startCluster(folder: string): Promise<ControlPlane> {
+  return startControlPlane(folder, "drill");
+}
+
+/** Brings a cluster to its healthy state. */
+export async function healthyCluster(
+  plane: ControlPlane,
+  { image }: ClusterOptions,
+): Promise<ClusterPart> {
+  const setup = await theWholeSetup({ values: VALUES, pull: image.pull });
+  const named = await imageOfJobs();
+  const healthy: readonly KubeObject[] = JSON.parse(
+    JSON.stringify(setup).replaceAll(named, image.ours),
+  );
+  const become = (objects: readonly KubeObject[]) => bringTo(plane, objects);
+  const is = (kind: string, name: string) => (object: KubeObject) =>
+    object.kind === kind && object.metadata.name === name;
+  const found = (kind: string, name: string): Changing => {
+    const object = healthy.find(is(kind, name));
+    if (object === undefined) throw new Error(`The healthy cluster has no ${kind} ${name}.`);
+    return structuredClone(object);
+  };
+  await become(healthy);
+  return {
+    kubeconfig: `${plane.folder}/kubeconfig`,
+    async change(kind, name, how) {
+      const object = found(kind, name);
+      how(object);
+      await become(healthy.map((each) => is(kind, name)(each) ? object : each));
+    },
+    remove: (kind, name) => become(healthy.filter((each) => !is(kind, name)(each))),
+    add: (kind, name, how) => become([...healthy, how(found(kind, name))]),
+    heal: () => become(healthy),
+    stop: () => plane.stop(),
+  };
+}

@@ -1,0 +1,34 @@
+import type { S3Config } from "../../../pipeline/config.ts";
+import { type Lake, openLake } from "../../../pipeline/lake/lake.ts";
+import { startObjectStore } from "../../support/object_store.ts";
+import type { Part } from "./part.ts";
+
+/** The lake, for drills to break. */
+export interface LakePart extends Part {
+  readonly config: S3Config;
+  readonly lake: Lake;
+  /** Takes what is in the lake now for healthy. */
+  remember(): Promise<void>;
+}
+
+/** Starts an object store with an empty bucket. */
+export async function startLake(): Promise<LakePart> {
+  const store = await startObjectStore();
+  const config = await store.createBucket("drill");
+  const lake = openLake(config);
+  const healthy = new Map<string, Uint8Array<ArrayBuffer>>();
+  return {
+    ...{ config, lake },
+    async remember() {
+      for (const { key } of await lake.list("")) healthy.set(key, (await lake.get(key))!.bytes);
+    },
+    async heal() {
+      for (const { key } of await lake.list("")) if (!healthy.has(key)) await lake.remove(key);
+      for (const [key, bytes] of healthy) await lake.put(key, bytes);
+    },
+    async stop() {
+      lake.close();
+      await store.stop();
+    },
+  };
+}

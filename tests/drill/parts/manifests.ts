@@ -1,0 +1,41 @@
+import { join } from "node:path";
+import { imageOfJobs } from "../../support/stand_in_image.ts";
+import type { Part } from "./part.ts";
+
+const MANIFESTS = new URL("../../../manifests/", import.meta.url).pathname;
+
+/** A copy of manifests/, for drills to break. */
+export interface ManifestsPart extends Part {
+  readonly folder: string;
+  /** Changes a text file of it, in which that must change something. */
+  edit(file: string, how: (text: string) => string): Promise<void>;
+}
+
+/** Copies manifests/ into a new folder, with another image for the Jobs. */
+export async function copyManifests(folder: string, image: string): Promise<ManifestsPart> {
+  const named = await imageOfJobs();
+  const edit = async (file: string, how: (text: string) => string) => {
+    const path = join(folder, file);
+    const text = await Deno.readTextFile(path);
+    const edited = how(text);
+    if (edited === text) throw new Error(`${file} is not as this drill expects it.`);
+    await Deno.writeTextFile(path, edited);
+  };
+  const remove = () => Deno.remove(folder, { recursive: true });
+  const copy = async () => {
+    await copyFolder(MANIFESTS, folder);
+    for (const job of ["50-bronze-ingest.yaml", "60-silver-transform.yaml"]) {
+      await edit(job, (text) => text.replaceAll(named, image));
+    }
+  };
+  await copy();
+  return { folder, edit, stop: remove, heal: () => remove().then(copy) };
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to);
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    const [source, target] = [join(from, name), join(to, name)];
+    await (isDirectory ? copyFolder(source, target) : Deno.copyFile(source, target));
+  }
+}

@@ -1,0 +1,67 @@
+import { plural } from "../../pipeline/progress.ts";
+import { paint } from "../../tasks/cli/terminal.ts";
+import { isCaught, type Outcome, type Said } from "./judge.ts";
+
+const WHEN = { before: "before the run", after: "after the run" } as const;
+
+/** A drill's line of the table, and under it what was injected, and what was said of it. */
+export function renderOutcome(outcome: Outcome, colour: boolean): string {
+  const { drill, caught, others } = outcome;
+  const good = isCaught(outcome);
+  const row = [
+    paint(good ? "CAUGHT" : "MISSED", good ? "green" : "red", colour),
+    drill.id.padEnd(20),
+    drill.caughtBy.padEnd(16),
+    WHEN[drill.when].padEnd(14),
+    others.length === 0 ? "no other" : `others: ${others.map(({ check }) => check).join(", ")}`,
+  ];
+  return [
+    row.join("  "),
+    detail("injected", drill.injected),
+    caught === undefined
+      ? detail("problem", `${drill.caughtBy} said nothing ${WHEN[drill.when]}`)
+      : detail("problem", told(caught)),
+    ...others.map((other) =>
+      detail("other", `${other.check}, ${WHEN[other.when]}: ${told(other)}`)
+    ),
+  ].join("\n");
+}
+
+/** What was found in the healthy platform, where nothing should be. */
+export function renderHealth(found: readonly Said[], when: string, colour: boolean): string {
+  const good = found.length === 0;
+  const word = paint(good ? "HEALTHY" : "ILL", good ? "green" : "red", colour);
+  return [
+    `${word} ${when}: ${good ? "no finding" : plural(found.length, "finding")}`,
+    ...found.map((each) => detail(each.check, `${WHEN[each.when]}: ${told(each)}`)),
+  ].join("\n");
+}
+
+/** All of it as one JSON document. */
+export function renderJson(
+  outcomes: readonly Outcome[],
+  health: readonly Said[],
+  exitCode: number,
+): string {
+  const drills = outcomes.map((outcome) => {
+    const { drill: { id, injected, caughtBy, when }, caught, others } = outcome;
+    return { id, injected, caughtBy, when, isCaught: isCaught(outcome), caught, others };
+  });
+  return JSON.stringify({ command: "drill", exitCode, drills, health }, null, 2);
+}
+
+/** The last line. */
+export function renderSummary(outcomes: readonly Outcome[]): string {
+  const caught = outcomes.filter(isCaught).length;
+  return `drill: ${plural(outcomes.length, "drill")}, ${caught} caught by its check and no other`;
+}
+
+function detail(name: string, text: string): string {
+  return `          ${name.padEnd(8)}  ${text}`;
+}
+
+function told({ verdict, problem, more }: Said): string {
+  const [line] = problem.split("\n");
+  const rest = more === 0 ? "" : ` (and ${plural(more, "more finding")})`;
+  return `${verdict === "error" ? "could not tell: " : ""}${line}${rest}`;
+}

@@ -1,0 +1,22 @@
+import { EXECUTION_COLUMNS, silverMarkerKey } from "../../pipeline/contract/executions.ts";
+import type { Day } from "../../pipeline/contract/window.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import { readMarker, renderMarker } from "../../pipeline/lake/marker.ts";
+import { openPart } from "../../pipeline/lake/parquet_reader.ts";
+import { voidPart } from "../checks/facts/published.ts";
+
+/**
+ * Publishes a day of silver again with a column of nulls that has no type, and all else as it was, as
+ * a Spark job does that writes `lit(None)`.
+ */
+export async function publishUntyped(lake: Lake, day: Day, column: string): Promise<void> {
+  const key = silverMarkerKey(day);
+  const { commit } = (await readMarker(lake, "silver", key, day))!;
+  const [old, ...others] = commit.parts;
+  const names = EXECUTION_COLUMNS.map(({ name }) => name);
+  const { bytes } = (await lake.get(old!.key))!;
+  const [group] = await Array.fromAsync(openPart(bytes).groups(names));
+  const { body, ...part } = voidPart(EXECUTION_COLUMNS, group!, column, old!.key);
+  await lake.put(part.key, body);
+  await lake.put(key, renderMarker({ ...commit, parts: [part, ...others] }));
+}
