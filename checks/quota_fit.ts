@@ -1,12 +1,15 @@
 import { plural } from "../pipeline/progress.ts";
 import type { Finding } from "./check.ts";
+import type { ClusterOpened } from "./facts/cluster.ts";
 import { type ManifestObject, objectId } from "./facts/manifests.ts";
 import { naming } from "./naming.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "./platform.ts";
-import { madePods, ofPod, ownPods, type Pods, unreadable } from "./quota/demand.ts";
+import { ofPod, ownPods, type Pods, unreadable } from "./quota/demand.ts";
+import { jobPods } from "./quota/job_pods.ts";
 import { judgeLimits, judgeQuotas } from "./quota/judge.ts";
 import { limitsOf, withDefaults } from "./quota/limit_range.ts";
-import { effectiveSettings, memoryOf, modeOf, sparkPod } from "./quota/spark_pods.ts";
+import { memoryOf } from "./quota/spark_pods.ts";
+import { isThere, usedBeside } from "./quota/used.ts";
 import { jobsOf, type Workload, workloadsOf } from "./workload/containers.ts";
 import { formatQuantity, mebibytes } from "./workload/quantity.ts";
 import {
@@ -23,11 +26,11 @@ import {
 export const quotaFit: PlatformCheck = platformCheck({
   id: "quota-fit",
   title: "jobs fit into quota and limits",
-  reads: [...JOBS, "ResourceQuota", "LimitRange"],
+  reads: [...JOBS, "Pod", "ResourceQuota", "LimitRange"],
   judge: (platform) =>
     outcomeOf(
       platform,
-      judgeDemands(treeOf(platform)),
+      judgeDemands(treeOf(platform), platform.cluster),
       "there is no job, or neither a ResourceQuota nor a LimitRange in its namespace",
     ),
 });
@@ -37,18 +40,20 @@ const STEADY = ["Pod", "Deployment", "StatefulSet", "ReplicaSet", "ReplicationCo
 
 /**
  * Judges whether each job's pods, executors included, fit into the quotas and limits of its namespace,
- * beside what is always there. Jobs come one after the other, so each is judged by itself.
+ * beside what is always there, or what is there now. Jobs come one after the other, so each is judged
+ * by itself.
  *
  * @returns undefined where there are no jobs, or nothing that limits them
  */
-export function judgeDemands(tree: Tree): Judged | undefined {
+export function judgeDemands(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
   const { objects } = tree;
   const jobs = jobsOf(objects);
   const bounds = jobs.flatMap(({ object }) => boundsOf(objects, namespaceOf(object)));
-  const findings = jobs.flatMap((job) => judgeJob(job, tree));
+  const findings = jobs.flatMap((job) => judgeJob(job, tree, cluster));
   if (bounds.length + findings.length === 0) return undefined;
+  const beside = cluster === undefined ? "" : ", beside what is used now";
   return {
-    examined: `${plural(jobs.length, "job")}, each with its executors, against ${
+    examined: `${plural(jobs.length, "job")}, each with its executors${beside}, against ${
       naming([...new Set(bounds)].map(objectId))
     }`,
     findings,
@@ -59,31 +64,29 @@ function boundsOf(objects: readonly ManifestObject[], namespace: string): Manife
   return ["ResourceQuota", "LimitRange"].flatMap((kind) => ofKind(objects, kind, namespace));
 }
 
-function judgeJob(job: Workload, { objects, code }: Tree): Finding[] {
+function judgeJob(
+  job: Workload,
+  tree: Tree,
+  cluster: ClusterOpened | undefined,
+): Finding[] {
   const { object } = job;
+  const { objects } = tree;
   const namespace = namespaceOf(object);
   const wrong = unreadable(job);
   if (wrong.length > 0) return wrong.map(({ path, value }) => noQuantity(object, path, value));
-  const settings = effectiveSettings(job, code);
-  const mode = modeOf(settings);
-  const anchor = (key: string) =>
-    settings.get(key)?.place.field ?? job.containers.at(-1)?.path ?? job.specPath;
+  const { mode, settings, own, made } = jobPods(job, tree);
+  const limits = limitsOf(ofKind(objects, "LimitRange", namespace));
   const steady = workloadsOf(objects)
     .filter((each) => STEADY.includes(each.object.kind) && namespaceOf(each.object) === namespace)
-    .map((each) => ownPods(each, each.object.name));
-  const made = mode === "local" ? [] : [
-    ...(mode === "cluster"
-      ? [madePods("driver pod", anchor("spark.driver.memory"), sparkPod("driver", settings))]
-      : []),
-    madePods("executor", anchor("spark.executor.instances"), sparkPod("executor", settings)),
-  ];
-  const limits = limitsOf(ofKind(objects, "LimitRange", namespace));
-  const own = withDefaults(ownPods(job, mode === "client" ? "driver" : "job"), limits);
-  const others = made.map((each) => withDefaults(each, limits));
-  const all = [...steady.map((each) => withDefaults(each, limits)), own, ...others];
+    .filter((each) => !isThere(cluster, each.object))
+    .map((each) => withDefaults(ownPods(each, each.object.name), limits));
   return [
-    ...[own, ...others].flatMap((each) => judgeLimits(object, each, limits)),
-    ...judgeQuotas(object, all, ofKind(objects, "ResourceQuota", namespace)),
+    ...[own, ...made].flatMap((each) => judgeLimits(object, each, limits)),
+    ...judgeQuotas(object, {
+      pods: [...steady, own, ...made],
+      quotas: ofKind(objects, "ResourceQuota", namespace),
+      used: (hard) => usedBeside(cluster, object, hard),
+    }),
     ...(mode === "client" ? heap(object, own, memoryOf("driver", settings)) : []),
   ];
 }

@@ -11,35 +11,57 @@ const SHORT: Readonly<Record<string, Counted>> = {
   memory: "requests.memory",
 };
 
-/** What quotas say of one resource: `pods`, or one of cpu and memory. */
-interface Hard {
+/** What quotas say of one resource. */
+export interface Hard {
+  /** The ResourceQuota. */
   readonly quota: ManifestObject;
+  /** What it calls the resource, as in `cpu` or `limits.memory`. */
   readonly key: string;
+  /** What is counted: `pods`, or one of cpu and memory. */
   readonly counted: Counted | "pods";
+  /** How much of it there may be, in billionths. */
   readonly amount: bigint;
   /** The amount as it is written there. */
   readonly text: string;
 }
 
+/** What has to fit into the quotas of a namespace at the same time. */
+export interface Together {
+  /** The pods of a job, and what else will be there. */
+  readonly pods: readonly Pods[];
+  /** The ResourceQuotas. */
+  readonly quotas: readonly ManifestObject[];
+  /** What is taken already, in billionths. */
+  readonly used: (hard: Hard) => bigint;
+}
+
 /** Judges pods that are there at the same time against a namespace's quotas. */
 export function judgeQuotas(
   object: ManifestObject,
-  pods: readonly Pods[],
-  quotas: readonly ManifestObject[],
+  { pods, quotas, used: usedOf }: Together,
 ): Finding[] {
   return quotas.flatMap(hardOf).flatMap((hard) => {
     const { counted, quota, key } = hard;
-    if (counted === "pods") return overCount(object, pods, hard);
+    const used = usedOf(hard);
+    if (counted === "pods") return overCount(object, pods, hard, used);
     const asked = pods.map(({ role, count, containers }) => (
       { role, count, containers, each: ofPod(containers, counted) }
     ));
     const silent = asked.find(({ count, each }) => count > 0 && each === undefined);
     if (silent !== undefined) return [unsaid(object, silent, counted, quota)];
-    const sum = asked.reduce((total, { count, each }) => total + BigInt(count) * (each ?? 0n), 0n);
+    const sum = asked.reduce(
+      (total, { count, each }) => total + BigInt(count) * (each ?? 0n),
+      used,
+    );
     if (sum <= hard.amount) return [];
     const show = (amount: bigint) => formatQuantity(amount, counted);
-    const terms = asked.filter(({ count }) => count > 0)
-      .map(({ role, count, each }) => `${count === 1 ? "" : `${count} × `}${role} ${show(each!)}`);
+    const terms = [
+      ...(used > 0n ? [`used ${show(used)}`] : []),
+      ...asked.filter(({ count }) => count > 0)
+        .map(({ role, count, each }) =>
+          `${count === 1 ? "" : `${count} × `}${role} ${show(each!)}`
+        ),
+    ];
     return [{
       severity: "fail",
       ...placeOf(object, asked.at(-1)!.containers[0]?.path ?? ""),
@@ -70,13 +92,19 @@ function hardOf(quota: ManifestObject): Hard[] {
   });
 }
 
-function overCount(object: ManifestObject, pods: readonly Pods[], hard: Hard): Finding[] {
+function overCount(
+  object: ManifestObject,
+  pods: readonly Pods[],
+  hard: Hard,
+  used: bigint,
+): Finding[] {
   const count = pods.reduce((total, each) => total + each.count, 0);
-  if (BigInt(count) * 1_000_000_000n <= hard.amount) return [];
+  if (used + BigInt(count) * 1_000_000_000n <= hard.amount) return [];
+  const there = used > 0n ? `${formatQuantity(used, "pods")} are there, ` : "";
   return [{
     severity: "fail",
     ...placeOf(object, ""),
-    problem: `${hard.key}: it has ${count} pods, and ${objectId(hard.quota)} allows ` +
+    problem: `${hard.key}: ${there}it has ${count} pods, and ${objectId(hard.quota)} allows ` +
       hard.text,
     why: "the pods that do not fit any more are not created, and Spark waits for them for ever",
     fix: "Lower spark.executor.instances, or raise the quota.",
