@@ -1,6 +1,7 @@
 // The control plane's programs, as install.sh builds them into one binary.
 
-const INSTALL = new URL("install.sh", import.meta.url).pathname;
+/** The script that builds it. */
+export const INSTALL = new URL("install.sh", import.meta.url).pathname;
 
 /** Where the binary is, or would be. */
 export async function binaryPath(): Promise<string> {

@@ -5,6 +5,7 @@ import type { KubeObject } from "../../pipeline/cluster/cluster.ts";
 
 const HERE = new URL("setup/", import.meta.url);
 const MANIFESTS = new URL("../../manifests/", import.meta.url);
+const TEMPLATE = new URL("templates/secrets.yaml.example", MANIFESTS);
 
 /** What differs from one setup to the next. */
 export interface SetupOptions {
@@ -23,6 +24,12 @@ export interface PullSecret {
   readonly password: string;
 }
 
+/** The keys of the two Secrets, which are the names of variables too. */
+export async function secretKeys(): Promise<string[]> {
+  const secrets = await objectsIn(TEMPLATE);
+  return secrets.flatMap(({ stringData }) => Object.keys(stringData as object));
+}
+
 /** The two nodes. */
 export function theNodes(): Promise<KubeObject[]> {
   return objectsIn(new URL("nodes.yaml", HERE));
@@ -36,7 +43,7 @@ export async function theWholeSetup({ values = {}, pull }: SetupOptions = {}) {
     theNodes(),
     objectsIn(new URL("kube-dns.yaml", HERE)),
     objectsIn(new URL("robson.yaml", HERE)),
-    objectsIn(new URL("templates/secrets.yaml.example", MANIFESTS)),
+    objectsIn(TEMPLATE),
     ...names.map((name) => objectsIn(new URL(name, MANIFESTS))),
   ]);
   return [

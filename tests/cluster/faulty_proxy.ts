@@ -1,0 +1,105 @@
+import { createServer, type Server } from "node:https";
+import type { IncomingMessage } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import type { Access } from "./kubeconfig.ts";
+import type { Changeable } from "./state.ts";
+
+// An API server with faults that no real one has when asked to: all comes from the real one, but for
+// one list that breaks off, or for everything.
+
+/** What goes wrong. */
+export type Fault =
+  /** Lists of a kind, such as `secrets`, stop in the middle: for ever, or with the connection. */
+  | { readonly list: string; readonly inTheMiddle: "stalls" | "drops" }
+  /** Connections are accepted, and nothing more. */
+  | "silence";
+
+/** A proxy. It ends with its block. */
+export interface FaultyProxy extends AsyncDisposable {
+  /** How the user gets to the API server by way of the proxy. */
+  readonly access: Access;
+}
+
+/** Starts a proxy on a free port of 127.0.0.1, for one user. */
+export async function faultyProxy(
+  { folder }: Pick<Changeable, "folder">,
+  access: Access,
+  fault: Fault,
+): Promise<FaultyProxy> {
+  const { port, close } = await (fault === "silence" ? listen() : serve(folder, access, fault));
+  return {
+    access: { ...access, server: `https://127.0.0.1:${port}` },
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+interface Listening {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+function listen(): Promise<Listening> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connections: Deno.Conn[] = [];
+  const accepting = (async () => {
+    for await (const connection of listener) connections.push(connection);
+  })();
+  return Promise.resolve({
+    port: listener.addr.port,
+    async close() {
+      listener.close();
+      await accepting;
+      for (const connection of connections) connection.close();
+    },
+  });
+}
+
+async function serve(
+  folder: string,
+  { server: target, ca, login }: Access,
+  fault: Exclude<Fault, "silence">,
+): Promise<Listening> {
+  const [cert, key] = await Promise.all(
+    ["server.crt", "server.key"].map((name) => Deno.readTextFile(`${folder}/${name}`)),
+  );
+  const certificate = "token" in login ? {} : { cert: login.certificate, key: login.key };
+  const client = Deno.createHttpClient({ caCerts: [ca], ...certificate });
+  const server: Server = createServer({ cert, key }, async (request, response) => {
+    const answer = await forward(request, target, client);
+    const body = new Uint8Array(await answer.arrayBuffer());
+    response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
+    if (!isListOf(fault.list, request)) return response.end(body);
+    const drop = () => response.socket?.destroy();
+    response.write(body.subarray(0, body.length / 2), fault.inTheMiddle === "drops" ? drop : noop);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+      client.close();
+    },
+  };
+}
+
+async function forward(request: IncomingMessage, target: string, client: Deno.HttpClient) {
+  const chunks: Uint8Array[] = await Array.fromAsync(request);
+  const passed = ["authorization", "accept", "content-type"].flatMap((name) => {
+    const value = request.headers[name];
+    return typeof value === "string" ? [[name, value] as const] : [];
+  });
+  return await fetch(`${target}${request.url}`, {
+    ...{ client, method: request.method!, headers: Object.fromEntries(passed) },
+    ...(chunks.length === 0 ? {} : { body: new Blob(chunks as BlobPart[]) }),
+  });
+}
+
+function isListOf(plural: string, { method, url }: IncomingMessage): boolean {
+  return method === "GET" && new URL(url!, "https://_").pathname.endsWith(`/${plural}`);
+}
+
+function noop(): void {}
