@@ -40,6 +40,8 @@ export interface ApplyOptions extends RequestOptions {
 export interface PortForward {
   /** The port on 127.0.0.1 that leads there. */
   readonly port: number;
+  /** What went wrong last with a connection, where something did: here it was only cut. */
+  problem(): Failure | undefined;
   /** Ends it, and every connection through it. */
   close(): Promise<void>;
 }

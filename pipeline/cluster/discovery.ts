@@ -41,7 +41,7 @@ export function unknownKind({ apiVersion, kind }: Kind, what: string): ApiError 
 
 /** The path of a version of the API, such as `/api/v1` or `/apis/apps/v1`. */
 function apiPath(apiVersion: string): string {
-  const parts = apiVersion.split("/").map(segment).join("/");
+  const parts = apiVersion.split("/").map(pathSegment).join("/");
   return parts.includes("/") ? `/apis/${parts}` : `/api/${parts}`;
 }
 
@@ -56,11 +56,11 @@ export function objectPath(
     ...(namespaced && namespace !== undefined ? ["namespaces", namespace] : []),
     ...[plural, ...(name === undefined ? [] : [name])],
   ];
-  return `${apiPath(apiVersion)}/${parts.map(segment).join("/")}`;
+  return `${apiPath(apiVersion)}/${parts.map(pathSegment).join("/")}`;
 }
 
 /** A name within a path. One that is empty, or dots, would make it the path of something else. */
-function segment(name: string): string {
+export function pathSegment(name: string): string {
   if (!/^\.{0,2}$/.test(name)) return encodeURIComponent(name);
   throw new Failure(
     "configuration",
