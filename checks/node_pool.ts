@@ -1,55 +1,97 @@
 import { plural } from "../pipeline/progress.ts";
-import type { Finding } from "./check.ts";
+import type { Finding, Outcome } from "./check.ts";
+import type { ClusterOpened } from "./facts/cluster.ts";
 import { type Fields, isFields } from "./network_policy/fields.ts";
+import { type ComingJob, judgeNodes } from "./node_pool/judge.ts";
+import { formatTaint, LABEL, TAINT, tolerates } from "./node_pool/pool.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "./platform.ts";
+import { jobPods } from "./quota/job_pods.ts";
+import type { effectiveSettings } from "./quota/spark_pods.ts";
+import { jobsOf, listOf, type Workload } from "./workload/containers.ts";
 import { executorTemplate } from "./workload/executor_template.ts";
-import { jobsOf, listOf } from "./workload/containers.ts";
-import { effectiveSettings, modeOf } from "./quota/spark_pods.ts";
-import { type Judged, outcomeOf, placeOf, type Tree, treeOf } from "./workload/tree.ts";
+import { type Judged, ofKind, outcomeOf, placeOf, type Tree, treeOf } from "./workload/tree.ts";
 
-/** The pods of jobs go to the analytics pool, and its taint lets them in. */
+export { poolPlatform } from "./node_pool/pool.ts";
+
+/**
+ * The pods of jobs go to the analytics pool, and its taint lets them in. Where there is a cluster, it
+ * has such a node, ready and with room.
+ */
 export const nodePool: PlatformCheck = platformCheck({
   id: "node-pool",
   title: "jobs run on the analytics pool",
   reads: [...JOBS, "Node"],
-  judge: (platform) => outcomeOf(platform, judgePools(treeOf(platform)), "there is no job"),
+  judge(platform) {
+    const { cluster } = platform;
+    const outcome = outcomeOf(platform, judgePools(treeOf(platform), cluster), "there is no job");
+    const isGood = "findings" in outcome &&
+      outcome.findings.every(({ severity }) => severity !== "fail");
+    // Who cannot see all pods cannot tell that there is room.
+    return isGood && cluster !== undefined && cluster.placed === undefined ? UNSEEN : outcome;
+  },
 });
 
-/** The label of the nodes that the jobs run on. */
-const LABEL = { key: "robson.io/pool", value: "analytics" };
-
-/** The taint that keeps everything else off them. */
-const TAINT = { key: "robson.io/dedicated", value: "analytics", effect: "NoSchedule" };
+const UNSEEN: Outcome = {
+  unknown: "the user may not list the pods of all namespaces, so nobody can tell how much room " +
+    "they leave on the nodes",
+};
 
 /**
- * Judges whether the pods of jobs, executors included, go to the analytics pool and are let in.
+ * Judges whether the pods of jobs, executors included, go to the analytics pool and are let in; and
+ * where there is a cluster, whether the pool takes them.
  *
  * @returns undefined where there are no jobs
  */
-export function judgePools({ objects, code }: Tree): Judged | undefined {
-  const jobs = jobsOf(objects);
+export function judgePools(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
+  const jobs = jobsOf(tree.objects);
   if (jobs.length === 0) return undefined;
-  const findings = jobs.flatMap((job): Finding[] => {
-    const { object, spec, specPath } = job;
-    const place = (field: string) => placeOf(object, `${specPath}.${field}`);
-    const own = judgePod("the job", isFields(spec) ? spec : {}, {
-      selector: place("nodeSelector"),
-      tolerations: place("tolerations"),
-    });
-    const settings = effectiveSettings(job, code);
-    if (modeOf(settings) === "local") return own;
-    const template = executorTemplate(job, settings, objects);
-    // It is baked into the image, or comes from an object that is not in the manifests.
-    if (template === "unknown") return own;
-    const executors = settings.get("spark.executor.instances")?.place ?? place("containers");
-    const at = template?.place ?? executors;
-    const pod = template?.spec ?? {};
-    const chosen = selectedBy(settings);
-    const selector = { ...(isFields(pod.nodeSelector) ? pod.nodeSelector : {}), ...chosen };
-    const places = { selector: at, tolerations: at };
-    return [...own, ...judgePod("the executors", { ...pod, nodeSelector: selector }, places)];
+  const judged = jobs.map((job) => judgeJob(job, tree));
+  const nodes = cluster === undefined ? undefined : ofKind(cluster.objects, "Node").length;
+  const on = nodes === undefined ? "" : ` on ${plural(nodes, "node")}, beside what runs there now`;
+  return {
+    examined: `the pods of ${plural(jobs.length, "job")}${on}`,
+    findings: [
+      ...judged.flatMap(({ findings }) => findings),
+      ...(cluster === undefined ? [] : judgeNodes(judged, cluster)),
+    ],
+  };
+}
+
+/** Whether a job's pods ask for the pool, and what they ask of it. */
+function judgeJob(
+  job: Workload,
+  tree: Tree,
+): ComingJob & { readonly findings: readonly Finding[] } {
+  const { object, spec, specPath } = job;
+  const place = (field: string) => placeOf(object, `${specPath}.${field}`);
+  const { mode, settings, own, made } = jobPods(job, tree);
+  const findings = judgePod("the job", spec, {
+    selector: place("nodeSelector"),
+    tolerations: place("tolerations"),
   });
-  return { examined: `the pods of ${plural(jobs.length, "job")}`, findings };
+  const itself = { who: "the job", spec, pods: own };
+  if (mode === "local") return { object, coming: [itself], findings };
+  const template = executorTemplate(job, settings, tree.objects);
+  const pod = template === "unknown" ? {} : template?.spec ?? {};
+  const selector = {
+    ...(isFields(pod.nodeSelector) ? pod.nodeSelector : {}),
+    ...selectedBy(settings),
+  };
+  const executors = { ...pod, nodeSelector: selector };
+  const coming = [
+    itself,
+    ...made.map((pods) => ({
+      ...{ who: pods.role === "executor" ? "the executors" : "the driver", pods },
+      // What stands in the image may tolerate anything.
+      spec: template === "unknown" ? { tolerations: [{ operator: "Exists" }] } : executors,
+    })),
+  ];
+  // It is baked into the image, or comes from an object that is not there.
+  if (template === "unknown") return { object, coming, findings };
+  const at = template?.place ?? settings.get("spark.executor.instances")?.place ??
+    place("containers");
+  const ofExecutors = judgePod("the executors", executors, { selector: at, tolerations: at });
+  return { object, coming, findings: [...findings, ...ofExecutors] };
 }
 
 /** What Spark's own settings select nodes by. */
@@ -70,7 +112,7 @@ function judgePod(
   const selector = isFields(spec.nodeSelector) ? spec.nodeSelector : {};
   const label = selector[LABEL.key];
   const isSelected = label === LABEL.value || isRequired(spec);
-  const isTolerated = listOf(spec.tolerations).some(tolerates);
+  const isTolerated = listOf(spec.tolerations).some((each) => tolerates(each));
   return [
     ...(isSelected ? [] : [{
       severity: "fail" as const,
@@ -84,8 +126,7 @@ function judgePod(
     ...(isTolerated ? [] : [{
       severity: "fail" as const,
       ...places.tolerations,
-      problem: `${who} may not run on nodes with the taint ` +
-        `${TAINT.key}=${TAINT.value}:${TAINT.effect}`,
+      problem: `${who} may not run on nodes with the taint ${formatTaint(TAINT)}`,
       why: "the analytics nodes have that taint, so the pod stays pending",
       fix: `Add to the pod's spec: tolerations: [{key: ${TAINT.key}, operator: Equal, value: ` +
         `${TAINT.value}, effect: ${TAINT.effect}}]`,
@@ -105,14 +146,4 @@ function isRequired({ affinity }: Fields): boolean {
         values[0] === LABEL.value
       )
     );
-}
-
-/** As the scheduler has it: no key with Exists is every taint, no effect is every effect. */
-export function tolerates({ key, operator = "Equal", value = "", effect }: Fields): boolean {
-  if (effect !== undefined && effect !== null && effect !== "" && effect !== TAINT.effect) {
-    return false;
-  }
-  const isAnyKey = key === undefined || key === null || key === "";
-  if (operator === "Exists") return isAnyKey || key === TAINT.key;
-  return operator === "Equal" && key === TAINT.key && value === TAINT.value;
 }

@@ -1,4 +1,4 @@
-import { tolerates } from "../../checks/node_pool.ts";
+import { tolerates } from "../../checks/node_pool/pool.ts";
 import { assertEquals } from "../support/assert.ts";
 import { assertFound, change } from "./prepared.ts";
 
