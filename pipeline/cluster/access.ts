@@ -16,6 +16,8 @@ export interface Access {
   readonly cluster: ClusterFields;
   /** How to log in there. */
   readonly user: UserFields;
+  /** A command with which the operator can see whether the login works; none in a pod. */
+  readonly whoami: string | undefined;
 }
 
 /** What a kubeconfig says of a cluster, beside its server. Paths are absolute. */
@@ -107,7 +109,13 @@ export function accessOf(config: Kubeconfig, chosen?: string): Access {
     server: serverOf(cluster),
     cluster: clusterFields(cluster),
     user: userFields(user),
+    whoami: `kubectl --context ${inShell(name)} auth whoami`,
   };
+}
+
+/** An argument as a shell takes it. */
+export function inShell(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 const NOBODY: Entry = { name: "", file: "", fields: {} };

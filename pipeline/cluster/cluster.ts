@@ -11,6 +11,7 @@ export interface KubeObject {
     readonly name: string;
     readonly namespace?: string;
   };
+  /** Whatever else its kind has. */
   readonly [field: string]: unknown;
 }
 

@@ -63,6 +63,7 @@ export function connect(access: Access): Connection {
   const session = shared(async () => {
     const opened = await openSession(access, closing.signal);
     clients.push(opened.client);
+    if (closing.signal.aborted) opened.client.close();
     return opened;
   }, ({ renew }) => Date.now() < renew);
   return {

@@ -33,7 +33,7 @@ export async function runExecPlugin(
   access: Access,
   signal: AbortSignal,
 ): Promise<Credential> {
-  const failure = (problem: string, remedy = `Run ${whoami(access)} to see what it says.`) =>
+  const failure = (problem: string, remedy = `Run ${access.whoami} to see what it says.`) =>
     new Failure(
       "configuration",
       `Cannot log in with ${titleOf(exec, access)}: ${problem}. ${remedy}`,
@@ -65,11 +65,6 @@ export async function runExecPlugin(
   const credential = parseCredential(output.text, exec.apiVersion);
   if (typeof credential === "string") throw failure(credential);
   return credential;
-}
-
-/** The command that shows what the plugin has to say. */
-function whoami({ context }: Access): string {
-  return `kubectl --context ${JSON.stringify(context)} auth whoami`;
 }
 
 function titleOf({ command }: ExecFields, { userName, file }: Access): string {

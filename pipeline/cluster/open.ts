@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Failure } from "../errors.ts";
-import { type Access, accessOf } from "./access.ts";
+import { type Access, accessOf, inShell } from "./access.ts";
 import { clusterOf } from "./api.ts";
 import type { Cluster } from "./cluster.ts";
 import { connect } from "./connection.ts";
@@ -38,7 +38,11 @@ async function byKubeconfig({ files, by, context }: KubeconfigFiles): Promise<Ac
     const text = await read(file);
     if (text !== undefined) found.push(parseKubeconfig(text, file));
   }
-  if (found.length > 0) return accessOf(mergeKubeconfigs(found), context);
+  if (found.length > 0) {
+    const access = accessOf(mergeKubeconfigs(found), context);
+    if (by !== "--kubeconfig") return access;
+    return { ...access, whoami: `${access.whoami} --kubeconfig ${inShell(files.join(":"))}` };
+  }
   throw new Failure(
     "configuration",
     `Cannot use the kubeconfig of ${by}: there is no ${files.join(" and no ")}. ` +
@@ -71,5 +75,6 @@ async function inCluster({ server, serviceAccount }: InCluster): Promise<Access>
     server,
     cluster: { "certificate-authority": join(serviceAccount, "ca.crt") },
     user: { tokenFile: join(serviceAccount, "token") },
+    whoami: undefined,
   };
 }

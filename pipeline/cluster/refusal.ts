@@ -4,7 +4,7 @@ import { ApiError, type Cause } from "./cluster.ts";
 import type { Answer } from "./connection.ts";
 import { type Fields, isFields } from "./kubeconfig.ts";
 import { placeOf } from "./network_failure.ts";
-import { redacted } from "./redact.ts";
+import { redacted, withoutValues } from "./redact.ts";
 
 /** What an API server says of a request that it refuses. */
 interface Status {
@@ -33,9 +33,7 @@ export function objectIn(answer: Answer, asked: Asked): Fields {
   const body = json(answer.text);
   const isGood = answer.status >= 200 && answer.status < 300;
   if (isGood && isFields(body)) return body;
-  const status = isGood
-    ? undefined
-    : statusIn(body, [...(asked.secrets ?? []), ...answer.session.secrets]);
+  const status = isGood ? undefined : statusIn(body, asked, answer.session.secrets);
   throw status === undefined ? stranger(answer, asked) : refusal(answer, status, asked);
 }
 
@@ -46,12 +44,19 @@ export function answersNotFound({ status, text }: Answer): boolean {
   return text.trim() === "404 page not found" || isFields(body) && body.reason === "NotFound";
 }
 
-function statusIn(body: unknown, secrets: readonly string[]): Status | undefined {
+function statusIn(
+  body: unknown,
+  { secrets = [] }: Asked,
+  own: readonly string[],
+): Status | undefined {
   if (!isFields(body) || body.kind !== "Status") return undefined;
   const { details } = body;
   const causes = isFields(details) && Array.isArray(details.causes) ? details.causes : [];
-  const clean = (text: unknown) =>
-    typeof text === "string" ? sentence(redacted(text, secrets)) : "";
+  const clean = (text: unknown) => {
+    if (typeof text !== "string") return "";
+    const told = secrets.length === 0 ? text : withoutValues(text);
+    return sentence(redacted(told, [...secrets, ...own]));
+  };
   return {
     reason: typeof body.reason === "string" && /^\w{1,60}$/.test(body.reason) ? body.reason : "",
     says: clean(body.message),
@@ -81,46 +86,52 @@ function diagnose(
   access: Access,
 ): Diagnosis {
   const server = placeOf(access);
+  const said = `the server says: ${says}`;
   switch (status) {
     case 401:
       return [
         "configuration",
-        `${server} does not accept ${login(access)}${ended(session.ends)}`,
-        `Renew the login, and try it with kubectl --context ${JSON.stringify(access.context)} ` +
-        "auth whoami.",
+        `${server} does not accept the login of ${access.userName} in ${access.file}` +
+        ended(session.ends),
+        access.whoami === undefined
+          ? "Look whether the service account of this pod is still there."
+          : `Log in anew, and try it with ${access.whoami}.`,
       ];
     case 403:
-      return [
-        "configuration",
-        `the server says: ${says}`,
-        /User "system:anonymous"/.test(says)
-          ? `Give ${login(access)} a token or a certificate: it came without any.`
-          : "Have it allowed by an administrator of the cluster, or choose another --context.",
-      ];
-    case 409:
-      return [
-        "configuration",
-        causes.length === 0 ? `the server says: ${says}` : conflicts(causes),
-        causes.length === 0
-          ? "Look at the object as it is in the cluster, and run again."
-          : "Leave these fields to their manager, or take them over with force.",
-      ];
+      return ["configuration", said, forbiddenRemedy(says, access)];
     case 404:
-      return ["configuration", `the server says: ${says}`, "Create first what is not there."];
+      return ["configuration", said, "Create first what is not there."];
+    case 409:
+      return causes.length === 0
+        ? ["configuration", said, "Look at the object as it is in the cluster, and run again."]
+        : [
+          "configuration",
+          conflicts(causes),
+          "Leave out these fields, or take them over by force.",
+        ];
     case 410:
-      return ["unreachable", `the server says: ${says}`, "Run again."];
+      return ["unreachable", said, "Run again."];
   }
-  // An object whose fields do not fit the schema is no fault of the server's, whatever it calls it.
-  const isMisfit = /^failed to (create typed patch|convert new) object/.test(says);
-  if (status === 429 || status >= 500 && !isMisfit) {
+  if (isBusyOrBroken(status) && !isOfTheObject(says)) {
     const problem = `${server} answered ${status}: ${says}`;
     return ["unreachable", problem, "Look whether the cluster is well, and run again later."];
   }
-  return ["configuration", `the server says: ${says}`, "Mend what it names, and run again."];
+  return ["configuration", said, "Mend what it names, and run again."];
 }
 
-function login({ userName, file }: Access): string {
-  return `the credentials of the user ${JSON.stringify(userName)} in ${file}`;
+function forbiddenRemedy(says: string, { userName, file }: Access): string {
+  return /User "system:anonymous"/.test(says)
+    ? `Give ${userName || "the context's user"} in ${file} a token or a certificate.`
+    : "Have an administrator allow it, or choose another --context.";
+}
+
+function isBusyOrBroken(status: number): boolean {
+  return status === 429 || status >= 500;
+}
+
+/** Of an object that does not fit its schema, servers say 500 when it is applied. */
+function isOfTheObject(says: string): boolean {
+  return /^failed to (create typed|convert new) /.test(says);
 }
 
 function ended(at: number | undefined): string {
@@ -135,12 +146,11 @@ function conflicts(causes: readonly Cause[]): string {
 /** What answered, and speaks another language. Nobody knows what is in there, so none of it is told. */
 export function stranger({ status, headers, text }: Answer, { what, access }: Asked): Failure {
   const server = placeOf(access);
-  const busy = status === 429 || status >= 500;
   const type = headers.get("content-type")?.match(/^[\w/.+-]{1,60}/)?.[0] ?? "no type";
   const problem = text === ""
     ? `${server} answered ${status} and nothing else`
     : `${server} answered ${status} with ${type}, as no API server does`;
-  const remedy = busy
+  const remedy = isBusyOrBroken(status)
     ? "Look whether the cluster is well, and run again later."
     : "Set the kubeconfig's server to the address of an API server.";
   return new Failure("unreachable", `Cannot ${what}: ${problem}. ${remedy}`);
