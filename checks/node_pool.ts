@@ -57,6 +57,9 @@ export function judgePools(tree: Tree, cluster?: ClusterOpened): Judged | undefi
   };
 }
 
+/** What stands in the image may tolerate anything. */
+const UNSEEN_SPEC: Fields = { tolerations: [{ operator: "Exists" }] };
+
 /** Whether a job's pods ask for the pool, and what they ask of it. */
 function judgeJob(
   job: Workload,
@@ -81,9 +84,8 @@ function judgeJob(
   const coming = [
     itself,
     ...made.map((pods) => ({
-      ...{ who: pods.role === "executor" ? "the executors" : "the driver", pods },
-      // What stands in the image may tolerate anything.
-      spec: template === "unknown" ? { tolerations: [{ operator: "Exists" }] } : executors,
+      ...{ who: `the ${pods.role}${pods.role === "executor" ? "s" : ""}`, pods },
+      spec: template === "unknown" || pods.role !== "executor" ? UNSEEN_SPEC : executors,
     })),
   ];
   // It is baked into the image, or comes from an object that is not there.
