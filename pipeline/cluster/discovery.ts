@@ -18,7 +18,8 @@ export type Lookup = (kind: Kind, what: string, signal?: AbortSignal) => Promise
   Resource | undefined
 >;
 
-type Resources = ReadonlyMap<string, Resource>;
+/** The kinds of a version of the API. */
+export type Resources = ReadonlyMap<string, Resource>;
 
 /** Asks the server which kinds it has, once for each version of the API. */
 export function discover(connection: Connection): Lookup {
