@@ -1,6 +1,7 @@
 import { bronzeCommitted } from "./bronze_committed.ts";
 import { bronzeParts } from "./bronze_parts.ts";
 import type { AnyCheck } from "./check.ts";
+import { clusterLogin } from "./cluster_login.ts";
 import { databaseEgress } from "./database_egress.ts";
 import { databaseLogin } from "./database_login.ts";
 import { dnsEgress } from "./dns_egress.ts";
@@ -9,11 +10,13 @@ import { egressPolicy } from "./egress_policy.ts";
 import { eventTypes } from "./event_types.ts";
 import { fillPrice } from "./fill_price.ts";
 import { imageDeps } from "./image_deps.ts";
+import { imagePull } from "./image_pull.ts";
 import { isolation } from "./isolation.ts";
 import { kubernetesApiEgress } from "./kubernetes_api_egress.ts";
 import { lakeConformance } from "./lake_conformance.ts";
 import { lakeLogin } from "./lake_login.ts";
 import { lateWriters } from "./late_writers.ts";
+import { manifestDrift } from "./manifest_drift.ts";
 import { manifestsReadable } from "./manifests_readable.ts";
 import { namespaceLabels } from "./namespace_labels.ts";
 import { nodePool } from "./node_pool.ts";
@@ -25,6 +28,7 @@ import { quotaFit } from "./quota_fit.ts";
 import { rbac } from "./rbac.ts";
 import { rowCounts } from "./row_counts.ts";
 import { secretEscaping } from "./secret_escaping.ts";
+import { serverDryRun } from "./server_dry_run.ts";
 import { serviceAccount } from "./service_account.ts";
 import { silverCurrent } from "./silver_current.ts";
 import { silverParts } from "./silver_parts.ts";
@@ -56,7 +60,11 @@ export const AFTER: readonly AnyCheck[] = [
 export const BEFORE: readonly AnyCheck[] = [
   // Manifests come first: judging them takes no time.
   manifestsReadable,
+  clusterLogin,
+  manifestDrift,
+  serverDryRun,
   imageDeps,
+  imagePull,
   tableName,
   secretEscaping,
   parquetVoidInCode,

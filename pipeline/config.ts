@@ -126,6 +126,18 @@ export function cacheFolder(env: Environment = Deno.env): string | undefined {
   return folder && join(folder, "deep-storage");
 }
 
+/**
+ * Where this user's logins to registries are, as Docker has it: in `DOCKER_CONFIG`, else in
+ * `~/.docker`.
+ *
+ * @returns a path, at which there may be nothing; undefined where no home is known
+ */
+export function dockerConfigFile(env: Environment = Deno.env): string | undefined {
+  const home = env.get("HOME");
+  const folder = env.get("DOCKER_CONFIG") || (home && join(home, ".docker"));
+  return folder && join(folder, "config.json");
+}
+
 /** The variables that {@linkcode databaseConfig} cannot do without, and that are not set. */
 export function unsetForDatabase(env: Environment = Deno.env): string[] {
   return ["DJANGO_DB_PASSWORD"].filter((name) => !env.get(name));

@@ -13,19 +13,29 @@ const DEFAULT_TIMEOUT = 10;
 
 await main({
   name: "preflight",
-  values: ["manifests", ...CLUSTER_FLAGS, "facts", "only", "output", "timeout"],
+  values: [
+    ...["manifests", ...CLUSTER_FLAGS, "credentials", "image-archive", "registry-ca"],
+    ...["facts", "only", "output", "timeout"],
+  ],
   repeatable: ["skip"],
-  switches: ["strict"],
+  switches: ["port-forward", "strict"],
   help: `
 Checks, before a run, that every precondition is met: by the manifests and the job code, by the
-database, and by the lake. It says what is wrong, where, and which command or patch fixes it. It
-changes nothing; only in the lake it stores a few objects under _preflight/, and removes them.
+cluster as it would be once they are applied, by the image that the jobs run, by the database, and
+by the lake. It says what is wrong, where, and which command or patch fixes it. It changes nothing;
+only in the lake it stores a few objects under _preflight/, and removes them.
 
-Usage: deno task preflight [--manifests DIR] [--facts FACT,…] [--only ID,…] [--skip ID=REASON]…
+Usage: deno task preflight [--manifests DIR] [--kubeconfig FILE] [--context NAME]
+                           [--credentials cluster [--port-forward]] [--image-archive FILE]
+                           [--facts FACT,…] [--only ID,…] [--skip ID=REASON]…
                            [--output text|json|junit|github] [--strict] [--timeout SECONDS]
 
   --manifests DIR        Kubernetes YAML, job code and SQL; without it manifests/, if it is there
 ${CLUSTER_FLAGS_HELP}
+  --credentials cluster  log in to database and lake with what the cluster's Secrets say
+  --port-forward         reach a database whose name only the cluster knows
+  --image-archive FILE   look into this (docker save, or an OCI layout) instead of a registry
+  --registry-ca FILE     certificates that registries may be signed by
   --facts FACT,…         look at these only: ${FACTS.join(", ")}
   --only ID,…            judge these checks only
   --skip ID=REASON       leave a check out, and say why; may be given again
@@ -35,7 +45,9 @@ ${CLUSTER_FLAGS_HELP}
 
 Examples:
   deno task preflight
+  deno task preflight --context production --credentials cluster --port-forward
   deno task preflight --facts manifests                        in a pull request, without secrets
+  deno task preflight --facts cluster,image                    what is there now, whatever the files say
   deno task preflight --facts database,lake --output json
   deno task preflight --only lake-login,lake-conformance
   deno task preflight --skip late-writers="the nightly backup runs until 04:00"
@@ -51,6 +63,10 @@ ${CONNECTION_HELP}`,
       chosen: chosenFacts(flags),
       manifests: await manifestsDirectory(flags),
       cluster: clusterConfig(clusterFlags(flags)),
+      credentials: choice(flags, "credentials", ["environment", "cluster"]),
+      portForward: flags.on("port-forward"),
+      archive: flags.value("image-archive"),
+      registryCa: flags.value("registry-ca"),
     });
     return await runAndReport(
       { command: "preflight", status: "looking …", checks: BEFORE, gatherers },

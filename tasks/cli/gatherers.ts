@@ -1,20 +1,36 @@
-import type { Facts } from "../../checks/check.ts";
-import { type ClusterFact, gatherCluster } from "../../checks/facts/cluster.ts";
-import { gatherDatabase } from "../../checks/facts/database.ts";
-import { gatherLake } from "../../checks/facts/lake.ts";
+import { type ClusterFact, type ClusterOpened, gatherCluster } from "../../checks/facts/cluster.ts";
+import { type DatabaseFact, gatherDatabase } from "../../checks/facts/database.ts";
+import { gatherImages, type ImageFact } from "../../checks/facts/image.ts";
+import { gatherLake, type LakeFact } from "../../checks/facts/lake.ts";
 import { gatherManifests, type ManifestsFact } from "../../checks/facts/manifests.ts";
 import { isRefusal, type Refusal, refusal } from "../../checks/facts/refusal.ts";
+import { imagesOf, requestsFor } from "../../checks/image/uses.ts";
+import { dataOf } from "../../checks/job_network/environment.ts";
+import { poolPlatform } from "../../checks/node_pool/pool.ts";
+import { platformOf } from "../../checks/platform.ts";
 import type { Absent, Gatherer, Gatherers } from "../../checks/runner.ts";
-import type { ClusterConfig } from "../../pipeline/cluster/where.ts";
-import { openCluster } from "../../pipeline/cluster/open.ts";
+import { ofKind, treeOf } from "../../checks/workload/tree.ts";
 import {
+  databaseOfSecret,
+  lakeOfSecret,
+  type SecretTexts,
+} from "../../pipeline/cluster/credentials.ts";
+import { openCluster } from "../../pipeline/cluster/open.ts";
+import type { ClusterConfig } from "../../pipeline/cluster/where.ts";
+import {
+  cacheFolder,
+  type DatabaseConfig,
   databaseConfig,
   lakeConfig,
   sealGrace,
   unsetForDatabase,
   unsetForLake,
 } from "../../pipeline/config.ts";
+import { DATABASE_SECRET, JOBS_NAMESPACE, LAKE_SECRET } from "../../pipeline/contract/cluster.ts";
+import { Failure } from "../../pipeline/errors.ts";
 import type { FactChoice } from "./before.ts";
+import { ownLogins, readCertificates } from "./registry_files.ts";
+import { throughCluster } from "./through_cluster.ts";
 
 /** Where the facts before a run are from. */
 export interface Sources {
@@ -24,6 +40,20 @@ export interface Sources {
   readonly manifests: string | undefined;
   /** How to open the cluster, or why it cannot be. */
   readonly cluster: ClusterConfig | Absent;
+  /** Whose credentials open the database and the lake. */
+  readonly credentials: "environment" | "cluster";
+  /** Whether the database is reached by way of the cluster. */
+  readonly portForward: boolean;
+  /** The archive of an image that stands in for registries. */
+  readonly archive: string | undefined;
+  /** A file of certificates that registries may be signed by. */
+  readonly registryCa: string | undefined;
+}
+
+/** What other facts are made from too. */
+interface Platforms {
+  readonly manifests: Gatherer<ManifestsFact> | Absent;
+  readonly cluster: Gatherer<ClusterFact> | Absent;
 }
 
 /** How the chosen facts are gathered, and why the others are not. */
@@ -36,8 +66,9 @@ export function gatherersBefore(sources: Sources): Gatherers {
   return {
     manifests: fact("manifests", manifests),
     cluster: fact("cluster", cluster),
-    database: fact("database", databaseOf()),
-    lake: fact("lake", lakeOf()),
+    image: fact("image", imageOf(sources, { manifests, cluster })),
+    database: fact("database", databaseOf(sources, { manifests, cluster })),
+    lake: fact("lake", lakeOf(sources, { manifests, cluster })),
   };
 }
 
@@ -61,18 +92,105 @@ function clusterOf(
   });
 }
 
-function databaseOf(): Gatherer<Facts["database"]> | Absent {
+/**
+ * The images that jobs run, by manifests and cluster, are looked into as the cluster's nodes would pull
+ * them. Without a cluster nobody knows with what they do, and the operator's own login has to do.
+ */
+function imageOf(
+  sources: Sources,
+  { manifests, cluster }: Platforms,
+): Gatherer<ImageFact> | Absent {
+  const { chosen, archive, registryCa } = sources;
+  const withCluster = typeof cluster === "function" && chosen.has("cluster");
+  const withManifests = typeof manifests === "function" &&
+    (chosen.has("manifests") || !chosen.has("cluster"));
+  if (!withCluster && !withManifests && archive === undefined) {
+    return { absent: "there are neither manifests nor a cluster to say which images jobs run" };
+  }
+  return async (signal) => {
+    const [files, opened] = await Promise.all([
+      withManifests ? manifests(signal) : undefined,
+      withCluster ? openedOf(cluster, signal) : undefined,
+    ]);
+    const platform = opened === undefined ? files : platformOf(files, opened);
+    const uses = platform === undefined ? [] : imagesOf(treeOf(platform));
+    const own = opened === undefined ? await ownLogins() : [];
+    const architecture = opened && poolPlatform(opened.objects);
+    return await gatherImages(requestsFor(uses, own), {
+      ...(architecture === undefined ? {} : { platform: architecture }),
+      ...(archive === undefined ? {} : { archive }),
+      caCertificates: registryCa === undefined ? [] : [await readCertificates(registryCa)],
+      cache: cacheFolder(),
+      signal,
+    });
+  };
+}
+
+function databaseOf(sources: Sources, { cluster }: Platforms): Gatherer<DatabaseFact> | Absent {
+  const look = (config: DatabaseConfig, signal: AbortSignal) =>
+    throughCluster(
+      sources,
+      config,
+      signal,
+      (reached) => gatherDatabase(reached, sealGrace(), signal),
+    );
+  if (sources.credentials === "cluster") {
+    return bySecret(
+      cluster,
+      DATABASE_SECRET,
+      (texts, signal) => look(databaseOfSecret(texts), signal),
+    );
+  }
   return unlessUnset(unsetForDatabase(), () => {
-    const [config, grace] = [databaseConfig(), sealGrace()];
-    return (signal) => gatherDatabase(config, grace, signal);
+    const config = databaseConfig();
+    sealGrace();
+    return (signal) => look(config, signal);
   });
 }
 
-function lakeOf(): Gatherer<Facts["lake"]> | Absent {
+function lakeOf({ credentials }: Sources, { cluster }: Platforms): Gatherer<LakeFact> | Absent {
+  if (credentials === "cluster") {
+    return bySecret(
+      cluster,
+      LAKE_SECRET,
+      (texts, signal) => gatherLake(lakeOfSecret(texts), signal),
+    );
+  }
   return unlessUnset(unsetForLake(), () => {
     const config = lakeConfig();
     return (signal) => gatherLake(config, signal);
   });
+}
+
+/** Logs in with what a Secret of the cluster says, so that the Secret itself is proven. */
+function bySecret<T>(
+  cluster: Gatherer<ClusterFact> | Absent,
+  name: string,
+  look: (texts: SecretTexts | undefined, signal: AbortSignal) => Promise<T>,
+): Gatherer<T | Refusal> | Absent {
+  if (typeof cluster !== "function") return { absent: `--credentials cluster: ${cluster.absent}` };
+  return async (signal) => {
+    const { objects, unread } = await openedOf(cluster, signal);
+    const forbidden = unread.find(({ kind }) => kind === "Secret");
+    if (forbidden !== undefined) throw new Failure("unreachable", forbidden.problem);
+    const secret = ofKind(objects, "Secret", JOBS_NAMESPACE).find((each) => each.name === name);
+    try {
+      return await look(secret && dataOf(secret.value), signal);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return refusal(`Secret ${JOBS_NAMESPACE}/${name}`, error);
+    }
+  };
+}
+
+/** A cluster that lets nobody in is no source of anything else. */
+async function openedOf(
+  cluster: Gatherer<ClusterFact>,
+  signal: AbortSignal,
+): Promise<ClusterOpened> {
+  const fact = await cluster(signal);
+  if (fact.opened) return fact;
+  throw new Failure("unreachable", `${fact.problem}. ${fact.fix}`);
 }
 
 /** Facts that are made from one another have the first one gathered once. */
