@@ -40,13 +40,7 @@ const PATHS = ["certificate-authority", "client-certificate", "client-key", "tok
  *   of them may be a secret that stands in the wrong place
  */
 export function parseKubeconfig(text: string, file: string): Kubeconfig {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const [error] = document.errors;
-  if (error !== undefined) {
-    throw wrong(file, `line ${lines.linePos(error.pos[0]).line} is no valid YAML (${error.code})`);
-  }
-  const root: unknown = document.toJS() ?? {};
+  const root = rootOf(text, file) ?? {};
   if (!isFields(root)) throw wrong(file, "it is no mapping of clusters, contexts and users");
   const current = root["current-context"] ?? undefined;
   if (current !== undefined && typeof current !== "string") {
@@ -81,6 +75,20 @@ export function wrong(file: string, problem: string, remedy?: string): Failure {
 /** Whether a value is a mapping. */
 export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function rootOf(text: string, file: string): unknown {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    throw wrong(file, `line ${lines.linePos(error.pos[0]).line} is no valid YAML (${error.code})`);
+  }
+  try {
+    return document.toJS();
+  } catch {
+    throw wrong(file, "it is no valid YAML, for an alias in it leads nowhere");
+  }
 }
 
 function entries(root: Fields, list: string, key: string, file: string): Entry[] {
