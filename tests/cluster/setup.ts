@@ -13,6 +13,8 @@ export interface SetupOptions {
   readonly values?: Readonly<Record<string, string>>;
   /** What the image is pulled with; without it there is no such Secret. */
   readonly pull?: PullSecret;
+  /** Another folder of manifests, which ends with a slash. */
+  readonly manifests?: URL;
 }
 
 /** A login at an image registry. The service account `spark-jobs` uses it. */
@@ -36,15 +38,17 @@ export function theNodes(): Promise<KubeObject[]> {
 }
 
 /** Everything that a healthy cluster has. */
-export async function theWholeSetup({ values = {}, pull }: SetupOptions = {}) {
-  const manifests = await Array.fromAsync(Deno.readDir(MANIFESTS));
-  const names = manifests.map(({ name }) => name).filter((name) => /\.ya?ml$/.test(name)).sort();
+export async function theWholeSetup(
+  { values = {}, pull, manifests = MANIFESTS }: SetupOptions = {},
+) {
+  const files = await Array.fromAsync(Deno.readDir(manifests));
+  const names = files.map(({ name }) => name).filter((name) => /\.ya?ml$/.test(name)).sort();
   const [nodes, dns, robson, secrets, ...ours] = await Promise.all([
     theNodes(),
     objectsIn(new URL("kube-dns.yaml", HERE)),
     objectsIn(new URL("robson.yaml", HERE)),
     objectsIn(TEMPLATE),
-    ...names.map((name) => objectsIn(new URL(name, MANIFESTS))),
+    ...names.map((name) => objectsIn(new URL(name, manifests))),
   ]);
   return [
     ...nodes!,
