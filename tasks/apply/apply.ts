@@ -111,7 +111,7 @@ async function applyAll({ cluster, manifests, plan, changes, signal }: Changing)
   if (fresh.length > 0) {
     showStatus("waiting for the namespace …");
     await untilSo(cluster, fresh.map(({ object }) => object), signal);
-    const so = `only ${naming(fresh.map(({ object }) => objectId(object)))} was`;
+    const so = `only ${naming(fresh.map(({ object }) => objectId(object)))} was applied`;
     plan = await planFor(cluster, manifests, so, signal);
   }
   await carryOut(cluster, plan.filter(isChange), { onStart, onDone, signal });

@@ -64,7 +64,7 @@ const WORDS: Readonly<Partial<Record<Action, string>>> = {
   create: "to create",
   change: "to change",
   replace: "to make anew",
-  leave: "left as they are",
+  leave: "left alone",
   nothing: "unchanged",
 };
 

@@ -14,7 +14,8 @@ export interface RunningTask {
   readonly outcome: Promise<TaskOutcome>;
 }
 
-const ROOT = new URL("../../", import.meta.url);
+/** Where tasks run. */
+export const ROOT: URL = new URL("../../", import.meta.url);
 const TASKS: Record<string, { readonly command: string }> =
   JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT))).tasks;
 
@@ -27,13 +28,12 @@ export function startTask(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): RunningTask {
-  const [program, ...own] = TASKS[name]!.command.split(" ");
-  if (program !== "deno") throw new Error(`The task ${name} is no single run of deno.`);
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...own, ...args],
+  const [program, ...rest] = commandOf(name, args);
+  const child = new Deno.Command(program!, {
+    args: rest,
     cwd: ROOT,
     clearEnv: true,
-    env: { ...inherited("PATH", "HOME", "DENO_DIR", "TMPDIR"), ...env },
+    env: environmentOf(env),
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -48,6 +48,18 @@ export function startTask(
       stderr: decoder.decode(stderr),
     })),
   };
+}
+
+/** A task's command line, as deno.json has it. */
+export function commandOf(name: string, args: readonly string[]): string[] {
+  const [program, ...own] = TASKS[name]!.command.split(" ");
+  if (program !== "deno") throw new Error(`The task ${name} is no single run of deno.`);
+  return [Deno.execPath(), ...own, ...args];
+}
+
+/** What a task has in its environment: what Deno itself needs, and what the test gives. */
+export function environmentOf(env: Readonly<Record<string, string>>): Record<string, string> {
+  return { ...inherited("PATH", "HOME", "DENO_DIR", "TMPDIR"), ...env };
 }
 
 /** Runs a task to its end. */

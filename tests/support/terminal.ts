@@ -1,0 +1,99 @@
+import { commandOf, environmentOf, ROOT } from "./task.ts";
+import { assert } from "./assert.ts";
+
+// A real pseudo-terminal, by `script` of util-linux, which is on every Linux that has a shell.
+
+type Test = (name: string, run: (t: Deno.TestContext) => Promise<void>) => void;
+
+const missing = await missingScript();
+
+/** Tests of a kind that need a terminal too; without `script` a failure in CI, and ignored elsewhere. */
+export function atTerminal(test: Test): Test {
+  if (missing === undefined || Deno.env.get("CI") === "true") return test;
+  return (name) => Deno.test({ name: `${name} (${missing})`, ignore: true, fn() {} });
+}
+
+async function missingScript(): Promise<string | undefined> {
+  const missing = "needs script of util-linux: apt-get install bsdutils";
+  try {
+    const { stdout } = await new Deno.Command("script", { args: ["--version"] }).output();
+    return new TextDecoder().decode(stdout).includes("util-linux") ? undefined : missing;
+  } catch {
+    return missing;
+  }
+}
+
+/** A task at a terminal of its own. */
+export interface TerminalTask {
+  /** All that the terminal has shown so far, what it colours and overwrites included. */
+  shown(): string;
+  /** Waits until the terminal has shown something that it had not when this was last asked. */
+  until(text: string): Promise<void>;
+  /** Types keys; `\r` is Enter, `\x03` Ctrl-C. */
+  type(keys: string): Promise<void>;
+  /** How it ended, and whether the terminal was then as it had been before. */
+  readonly outcome: Promise<{ readonly code: number; readonly restored: boolean }>;
+}
+
+/** Milliseconds that a terminal may take to show something. */
+const DEADLINE = 30_000;
+
+/**
+ * Starts a task of deno.json as an operator does at a terminal. Afterwards it is known whether the
+ * terminal's settings are what they were.
+ */
+export function startOnTerminal(
+  name: string,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): TerminalTask {
+  const command = commandOf(name, args).map(quoted).join(" ");
+  // The shell survives Ctrl-C, to look at the terminal.
+  const shell = `trap : INT; before=$(stty -g); ${command}; code=$?; ` +
+    `[ "$before" = "$(stty -g)" ] && echo "<restored>"; exit $code`;
+  const child = new Deno.Command("script", {
+    args: ["-q", "-e", "-f", "-c", shell, "/dev/null"],
+    cwd: ROOT,
+    clearEnv: true,
+    env: { ...environmentOf(env), SHELL: "/bin/sh", TERM: "xterm" },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  let shown = "";
+  let seen = 0;
+  let news = Promise.withResolvers<void>();
+  const reading = (async () => {
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      shown += text;
+      news.resolve();
+      news = Promise.withResolvers();
+    }
+    news.resolve();
+  })();
+  const keyboard = child.stdin.getWriter();
+  return {
+    shown: () => shown,
+    async until(text) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise<void>((resolve) => timer = setTimeout(resolve, DEADLINE));
+      const from = performance.now();
+      for (let at = -1; (at = shown.indexOf(text, seen)) < 0 || !(seen = at + text.length);) {
+        assert(performance.now() - from < DEADLINE, `it never shows ${text}, but: ${shown}`);
+        await Promise.race([news.promise, late]);
+      }
+      clearTimeout(timer);
+    },
+    type: (keys) => keyboard.write(new TextEncoder().encode(keys)),
+    outcome: (async () => {
+      const { code } = await child.status;
+      await reading;
+      await keyboard.close().catch(() => {});
+      return { code, restored: shown.includes("<restored>") };
+    })(),
+  };
+}
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
