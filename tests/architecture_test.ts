@@ -57,12 +57,20 @@ Deno.test("each client library is imported in one place", () => {
   assertEquals(importers(/^pg$/), ["pipeline/outbox/connection.ts"]);
   assertEquals(importers(/^@aws-sdk\//), ["pipeline/lake/s3.ts"]);
   assertEquals(importers(/^hyparquet-writer$/), ["pipeline/lake/parquet_writer.ts"]);
+  assertEquals(importers(/^@kubernetes\//), ["pipeline/cluster/client_node.ts"]);
   assertEquals(importers(/^@duckdb\//), []);
 });
 
+function users(of: RegExp, rooms: readonly string[] = ROOMS): string[] {
+  return rooms.flatMap((room) => [...sources(room)])
+    .filter((file) => of.test(Deno.readTextFileSync(new URL(file, ROOT))));
+}
+
 Deno.test("only config.ts reads the environment", () => {
-  const readers = ROOMS.flatMap((room) => [...sources(room)]).filter((file) =>
-    /Deno\.env|process\.env/.test(Deno.readTextFileSync(new URL(file, ROOT)))
-  );
-  assertEquals(readers, ["pipeline/config.ts"]);
+  assertEquals(users(/Deno\.env|process\.env/), ["pipeline/config.ts"]);
+});
+
+Deno.test("pipeline and checks run no program but the plugin that a kubeconfig logs in with", () => {
+  const runners = users(/Deno\.Command|child_process/, ["pipeline", "checks"]);
+  assertEquals(runners, ["pipeline/cluster/exec_plugin.ts"]);
 });
