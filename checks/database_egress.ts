@@ -1,6 +1,6 @@
 import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../pipeline/contract/cluster.ts";
 import type { Finding, Outcome } from "./check.ts";
-import type { Blame } from "./job_network/blame.ts";
+import type { Blame, Meant } from "./job_network/blame.ts";
 import { type Database, databaseOf, readsDatabase } from "./job_network/database.ts";
 import { type Network, readNetwork, unjudged } from "./job_network/network.ts";
 import type { Nowhere } from "./job_network/nowhere.ts";
@@ -40,7 +40,11 @@ export const databaseEgress: PlatformCheck = platformCheck({
       }
       const { to, every, port, told } = database;
       const target = `${told} on TCP ${port}`;
-      databases.set({ job, actor, to, every, protocol: "TCP", port, target }, database);
+      const meant = to.every(({ type }) => type === "outside") ? onPort(port) : undefined;
+      databases.set(
+        { job, actor, to, every, protocol: "TCP", port, target, ...(meant && { meant }) },
+        database,
+      );
     }
     return judge(network, databases, [...nowhere.values()]);
   },
@@ -61,6 +65,11 @@ function judge(
     why: `${WHY}; a policy sees the labels of pods and namespaces, never a Service`,
     fix: ({ blame }) => fix(blame, database!),
   });
+}
+
+/** Addresses on other ports are for the store and the Kubernetes API. */
+function onPort(port: number): Meant {
+  return ({ ports }) => ports.length === 0 || ports.some((each) => each.port === port);
 }
 
 function fix(blame: Blame, { namespace, labels, peer, port, to }: Database): string {

@@ -1,5 +1,6 @@
 import { JOBS_NAMESPACE } from "../pipeline/contract/cluster.ts";
 import type { Finding } from "./check.ts";
+import type { Unread } from "./facts/cluster.ts";
 import { databaseEgress } from "./database_egress.ts";
 import { dnsEgress } from "./dns_egress.ts";
 import { driverExecutorTraffic } from "./driver_executor_traffic.ts";
@@ -46,7 +47,8 @@ export const isolation: PlatformCheck = platformCheck({
       ...policies.flatMap((policy) => widths(network, policy))
         .filter(({ severity, object }) => severity === "fail" || !told.has(object)),
       ...onHostNetwork(network),
-      ...network.foreign.map(unread),
+      ...network.foreign.map(unjudgedKind),
+      ...(platform.cluster?.unread ?? []).filter(isForeign).map(unread),
     ];
     return { examined, findings };
   },
@@ -174,7 +176,16 @@ function onHostNetwork(network: Network): Finding[] {
   });
 }
 
-function unread(object: string): Finding {
+/** Kinds of others are told with their group. */
+function isForeign({ kind }: Unread): boolean {
+  return kind.includes(".");
+}
+
+function unread({ kind, namespace = "", problem }: Unread): Finding {
+  return { ...unjudgedKind(`${kind} ${namespace}`.trim()), problem };
+}
+
+function unjudgedKind(object: string): Finding {
   return {
     severity: "warn",
     object,

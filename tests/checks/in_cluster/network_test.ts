@@ -1,0 +1,256 @@
+import type { Fields } from "../../../checks/facts/manifests.ts";
+import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
+import {
+  assertOnlyIn,
+  changed,
+  CLUSTER,
+  judgeCluster,
+  NONE,
+  plus,
+  without,
+} from "../cluster_ready.ts";
+
+// Connections, judged with the pods, Services and policies that are really there.
+
+const spec = (changes: Fields) => (value: Fields): Fields => ({
+  ...value,
+  spec: { ...value.spec as Fields, ...changes },
+});
+const labels = (labels: Fields) => (value: Fields): Fields => ({
+  ...value,
+  metadata: { ...value.metadata as Fields, labels },
+});
+
+const policy = (name: string, rules: string, namespace = "analytics-jobs") => `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: ${name}, namespace: ${namespace} }
+spec: ${rules}
+`;
+
+const found = async (id: string, cluster: typeof CLUSTER) =>
+  (await judgeCluster(cluster, NONE)).find((result) => result.id === id)!;
+
+Deno.test("a policy that is only in the cluster and undoes the narrow ones is found, without a file", async () => {
+  const { findings: [finding] } = await assertOnlyIn(
+    "isolation",
+    plus(policy("debug", "{ podSelector: {}, egress: [{}], policyTypes: [Egress] }")),
+    [{ severity: "fail", object: "NetworkPolicy analytics-jobs/debug", field: "spec.egress[0]" }],
+    NONE,
+  );
+  assertEquals([finding!.file, finding!.line], [undefined, undefined]);
+  assertStringIncludes(finding!.fix, "kubectl -n analytics-jobs patch networkpolicy debug");
+});
+
+Deno.test("a policy of others that may not be read, or is of another kind, is a warning", async () => {
+  const cilium = `
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: { name: extra, namespace: analytics-jobs }
+spec: {}
+`;
+  const object = "CiliumNetworkPolicy analytics-jobs/extra";
+  await assertOnlyIn("isolation", plus(cilium), [{ severity: "warn", object }]);
+  const unread = [{
+    ...{ kind: "CiliumNetworkPolicy.cilium.io", namespace: "analytics-jobs" },
+    problem: "Cannot list: forbidden. Have it allowed.",
+  }];
+  await assertOnlyIn("isolation", { ...CLUSTER, unread }, [
+    { severity: "warn", object: "CiliumNetworkPolicy.cilium.io analytics-jobs" },
+  ]);
+});
+
+Deno.test("Calico's policy of the same name hides none of Kubernetes", async () => {
+  const calico = policy("default-deny", "{ selector: all() }")
+    .replace("networking.k8s.io/v1", "crd.projectcalico.org/v1");
+  const object = "NetworkPolicy analytics-jobs/default-deny";
+  await assertOnlyIn("isolation", plus(calico), [{ severity: "warn", object }], NONE);
+});
+
+Deno.test("a namespace that is nowhere is a finding, and what would be in it is skipped", async () => {
+  const { others } = await assertOnlyIn("namespace-labels", without("Namespace robson"), [{
+    ...{ severity: "fail", object: "Namespace robson" },
+    problem: "there is no such namespace, neither in the cluster nor in the manifests",
+  }]);
+  assertEquals(others["database-egress"], "skip");
+});
+
+Deno.test("a namespace without its label is one finding, with the command", async () => {
+  const cluster = changed("Namespace robson", labels({ "kubernetes.io/metadata.name": "robson" }));
+  const { findings: [finding] } = await assertOnlyIn("namespace-labels", cluster, [
+    { severity: "fail", object: "Namespace robson", field: "metadata.labels" },
+  ]);
+  assertStringIncludes(finding!.fix, "kubectl label namespace robson name=robson --overwrite");
+});
+
+Deno.test("selectors of policies of other namespaces are theirs", async () => {
+  const other = policy(
+    "x",
+    "{ podSelector: {}, ingress: [{ from: [{ namespaceSelector: " +
+      "{ matchLabels: { name: nobody } } }] }] }",
+    "kube-system",
+  );
+  const mine = other.replace("kube-system", "analytics-jobs");
+  const ids = async (yaml: string) =>
+    (await judgeCluster(plus(yaml))).filter(({ findings }) => findings.length > 0)
+      .map(({ id }) => id);
+  // The labels of kube-dns's policy decide about DNS all the same.
+  assertEquals((await ids(other)).includes("namespace-labels"), false);
+  assertEquals((await ids(mine)).includes("namespace-labels"), true);
+});
+
+Deno.test("Postgres is what its Service selects, on the port that the pods have by that name", async () => {
+  const other = changed("Pod robson/rbs-paradedb-0", labels({ app: "postgres" }));
+  const moved = changed("Service robson/paradedb", spec({ selector: { app: "postgres" } }), other);
+  const { findings: [finding] } = await assertOnlyIn("database-egress", moved, [{
+    object: "NetworkPolicy analytics-jobs/allow-outbox-egress",
+    field: "spec.egress[0].to[0]",
+  }]);
+  assertStringIncludes(finding!.fix, '"podSelector":{"matchLabels":{"app":"postgres"}}');
+  const port = changed(
+    "Pod robson/rbs-paradedb-0",
+    spec({
+      containers: [{ name: "paradedb", ports: [{ name: "sql", containerPort: 5433 }] }],
+    }),
+  );
+  const { findings: [onPort] } = await assertOnlyIn("database-egress", port, [
+    { field: "spec.egress[0].ports" },
+  ]);
+  assertStringIncludes(onPort!.problem, "not TCP 5433");
+});
+
+Deno.test("every pod that the Service leads to has to be reached", async () => {
+  const second = `
+apiVersion: v1
+kind: Pod
+metadata: { name: rbs-paradedb-1, namespace: robson, labels: { app: rbs-paradedb, tier: replica } }
+spec: { nodeName: k3s-1, containers: [{ name: paradedb, ports: [{ name: sql, containerPort: 5432 }] }] }
+status: { phase: Running, podIP: 10.42.0.17 }
+`;
+  assertEquals((await found("database-egress", plus(second))).verdict, "pass");
+  const closed = policy(
+    "no-replica",
+    "{ podSelector: { matchLabels: { tier: replica } }, ingress: [] }",
+    "robson",
+  );
+  // The policy for both lets the replica in as well.
+  const both = `${second}---${closed}`;
+  assertEquals((await found("database-egress", plus(both))).verdict, "pass");
+  const first = spec({ podSelector: { matchLabels: { "apps.kubernetes.io/pod-index": "0" } } });
+  const apart = plus(both, changed("NetworkPolicy robson/allow-paradedb", first));
+  const { findings } = await found("database-egress", apart);
+  assertEquals(findings.map(({ object }) => object), ["NetworkPolicy robson/allow-paradedb"]);
+});
+
+Deno.test("what robson's own policies let in decides too", async () => {
+  const cluster = changed(
+    "NetworkPolicy robson/allow-paradedb",
+    spec({
+      ingress: [{ from: [{ podSelector: {} }], ports: [{ protocol: "TCP", port: 5432 }] }],
+    }),
+  );
+  const { findings: [finding] } = await assertOnlyIn("database-egress", cluster, [
+    { object: "NetworkPolicy robson/allow-paradedb", field: "spec.ingress[0].from[0]" },
+  ]);
+  assertStringIncludes(finding!.fix, "kubectl -n robson patch networkpolicy allow-paradedb");
+});
+
+Deno.test("a Service without a selector leads to its endpoints", async () => {
+  const slice = (address: string) => `
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata:
+  name: paradedb-1
+  namespace: robson
+  labels: { kubernetes.io/service-name: paradedb }
+addressType: IPv4
+endpoints: [{ addresses: ["${address}"] }]
+ports: [{ name: sql, protocol: TCP, port: 6432 }]
+`;
+  const bare = changed("Service robson/paradedb", spec({ selector: undefined }));
+  const { findings: [finding] } = await assertOnlyIn(
+    "database-egress",
+    plus(slice("192.168.1.77"), bare),
+    [{ object: "Job analytics-jobs/bronze-ingest-manual" }],
+  );
+  assertStringIncludes(finding!.problem, "TCP 6432");
+  assertStringIncludes(finding!.fix, '"to":[{"ipBlock":{"cidr":"192.168.1.77/32"}}]');
+  // The address of a pod is that pod.
+  const pod = plus(slice("10.42.0.7"), bare);
+  assertStringIncludes(
+    (await found("database-egress", pod)).findings[0]!.problem,
+    "TCP 5432 only, not TCP 6432",
+  );
+});
+
+Deno.test("no Service, no pod behind it, or no such port: nobody is there to be reached", async () => {
+  await assertOnlyIn("database-egress", without("Service robson/paradedb"), [{
+    object: "Namespace robson",
+    problem: "it has no Service by the name that DJANGO_DB_HOST says; it has none",
+  }]);
+  await assertOnlyIn("database-egress", without("Pod robson/rbs-paradedb-0"), [{
+    ...{ object: "Service robson/paradedb", field: "spec.selector" },
+    problem: "there is no pod behind it, nor any other address",
+  }]);
+  await assertOnlyIn(
+    "database-egress",
+    changed("Service robson/paradedb", spec({ ports: [{ port: 5433, targetPort: 5432 }] })),
+    [{ object: "Service robson/paradedb", problem: "it has no port 5432; it has 5433" }],
+  );
+});
+
+Deno.test("DNS is what the cluster's Service selects, on the port of its pods", async () => {
+  const ports = ["UDP", "TCP"].map((protocol) => ({ protocol, port: 53, targetPort: 5353 }));
+  const { findings: [finding] } = await assertOnlyIn(
+    "dns-egress",
+    changed("Service kube-system/kube-dns", spec({ ports })),
+    [{ object: "NetworkPolicy analytics-jobs/allow-dns-egress", field: "spec.egress[0].ports" }],
+  );
+  assertStringIncludes(finding!.fix, '"value":{"protocol":"UDP","port":5353}');
+  const host = changed("Pod kube-system/coredns-6799", spec({ hostNetwork: true }));
+  const { findings: [onHost] } = await assertOnlyIn("dns-egress", host, [{}]);
+  assertStringIncludes(onHost!.problem, "shares its node's network");
+});
+
+Deno.test("the API server is judged at exactly its own address", async () => {
+  const API = "NetworkPolicy analytics-jobs/allow-kubernetes-api-egress";
+  const narrow = (cidr: string) =>
+    changed(
+      API,
+      spec({
+        egress: [
+          { to: [{ ipBlock: { cidr: "10.43.0.1/32" } }], ports: [{ port: 443 }] },
+          { to: [{ ipBlock: { cidr } }], ports: [{ port: 6443 }] },
+        ],
+      }),
+    );
+  const pass = await found("kubernetes-api-egress", narrow("192.168.1.10/32"));
+  assertEquals(pass.verdict, "pass");
+  // From YAML alone this would do: some address is open on 6443.
+  const half = await found("kubernetes-api-egress", narrow("192.168.1.11/32"));
+  assertEquals([half.verdict, half.findings.length], ["warn", 1]);
+  assertStringIncludes(half.findings[0]!.problem, "192.168.1.10 on TCP 6443");
+  const closed = changed(API, spec({ egress: [] }));
+  const fail = await found("kubernetes-api-egress", closed);
+  assertEquals([fail.verdict, fail.findings.length], ["fail", 1]);
+  assertStringIncludes(fail.findings[0]!.fix, '"ipBlock":{"cidr":"192.168.1.10/32"}');
+});
+
+Deno.test("each of several API servers has to be open", async () => {
+  const two = changed("EndpointSlice default/kubernetes", (value) => ({
+    ...value,
+    endpoints: [{ addresses: ["192.168.1.10"] }, { addresses: ["192.168.1.11"] }],
+  }));
+  const narrow = changed(
+    "NetworkPolicy analytics-jobs/allow-kubernetes-api-egress",
+    spec({ egress: [{ to: [{ ipBlock: { cidr: "192.168.1.10/32" } }], ports: [{ port: 6443 }] }] }),
+    two,
+  );
+  assertEquals((await found("kubernetes-api-egress", two)).verdict, "pass");
+  assertEquals((await found("kubernetes-api-egress", narrow)).verdict, "fail");
+});
+
+Deno.test("without endpoints any open address has to do, as from YAML alone", async () => {
+  const cluster = without("EndpointSlice default/kubernetes");
+  assertEquals((await found("kubernetes-api-egress", cluster)).verdict, "pass");
+});

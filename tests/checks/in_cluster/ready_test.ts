@@ -1,0 +1,92 @@
+import { CHECKS, CLUSTER, forbidding, judgeCluster, NONE } from "../cluster_ready.ts";
+import { MANIFESTS, REFUSED } from "../ready.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
+import { assertOnlyIn } from "../cluster_ready.ts";
+
+/** The image is left out: it is judged elsewhere. */
+const OF_IMAGE = ["image-pull"];
+
+Deno.test("where all is ready in manifests and cluster, every check passes and says what it looked at", async () => {
+  for (const { id, verdict, examined, reason } of await judgeCluster({ ...CLUSTER })) {
+    if (OF_IMAGE.includes(id)) continue;
+    assertEquals([id, verdict, reason], [id, "pass", undefined]);
+    assert(examined, id);
+  }
+});
+
+Deno.test("the cluster alone is judged as it is, without manifests", async () => {
+  const results = await judgeCluster({ ...CLUSTER }, NONE);
+  const left = ["manifests-readable", "manifest-drift", "server-dry-run", "parquet-void"];
+  for (const { id, verdict } of results) {
+    const isLeft = [...left, ...OF_IMAGE].includes(id);
+    assertEquals([id, verdict], [id, isLeft ? "skip" : "pass"]);
+  }
+});
+
+Deno.test("a manifest that was not applied yet counts as applied", async () => {
+  const trials = MANIFESTS.objects.map((object) => ({ object }));
+  const isOurs = ({ namespace, name, kind }: typeof CLUSTER.objects[number]) =>
+    MANIFESTS.objects.some((each) =>
+      each.kind === kind && each.name === name && each.namespace === namespace
+    );
+  const objects = CLUSTER.objects.filter((object) => !isOurs(object));
+  const rights = CLUSTER.rights!.map((right) => ({ ...right, allowed: false, reason: "" }));
+  const results = await judgeCluster({ ...CLUSTER, objects, trials, rights });
+  const bad = results.filter(({ findings }) => findings.length > 0).map(({ id }) => id);
+  assertEquals(bad, ["manifest-drift"]);
+});
+
+Deno.test("who is let in is told the context, the server, its version and the user", async () => {
+  const [login] = (await judgeCluster({ ...CLUSTER })).filter(({ id }) => id === "cluster-login");
+  assertEquals(
+    login!.examined,
+    "robson at https://192.168.1.10:6443 as operator, Kubernetes v1.34.2+k3s1",
+  );
+});
+
+Deno.test("a cluster that lets nobody in is one finding, with its fix; the rest is skipped or as in the manifests", async () => {
+  const { findings, others } = await assertOnlyIn("cluster-login", REFUSED, [
+    { severity: "fail", object: REFUSED.name, problem: REFUSED.problem, fix: REFUSED.fix },
+  ]);
+  assertEquals(findings.length, 1);
+  for (const id of ["egress-policy", "node-pool", "rbac", "secret-escaping"]) {
+    assertEquals([id, others[id]], [id, "skip"]);
+  }
+});
+
+/** The checks that read a kind, by the kind and, where it matters, the namespace. */
+const READERS: Readonly<Record<string, string[]>> = {
+  Node: ["node-pool"],
+  ServiceAccount: ["service-account"],
+  ResourceQuota: ["quota-fit"],
+  LimitRange: ["quota-fit"],
+  Secret: ["secret-escaping", "egress-policy", "database-egress", "isolation"],
+  ClusterRole: ["rbac"],
+  Role: ["rbac"],
+  "Pod robson": ["database-egress", "node-pool"],
+  "Pod analytics-jobs": ["quota-fit", "node-pool"],
+  "Service robson": ["database-egress"],
+  "Service default": ["kubernetes-api-egress"],
+  "EndpointSlice default": ["kubernetes-api-egress"],
+  "Service kube-system": ["dns-egress"],
+  NetworkPolicy: [
+    ...["egress-policy", "namespace-labels", "dns-egress", "database-egress"],
+    ...["kubernetes-api-egress", "driver-executor-traffic", "isolation"],
+  ],
+};
+for (const [what, expected] of Object.entries(READERS)) {
+  Deno.test(`where ${what} may not be read, exactly the checks that read it are in error`, async () => {
+    const [kind, namespace] = what.split(" ");
+    const results = await judgeCluster(forbidding(kind!, namespace), NONE);
+    const errors = results.filter(({ verdict }) => verdict === "error");
+    assertEquals(errors.map(({ id }) => id).sort(), [...expected].sort());
+    for (const { id, reason } of errors) {
+      assertMatch(reason!, id === "node-pool" && kind === "Pod" ? /all namespaces/ : /forbidden/);
+    }
+    assertEquals(results.filter(({ verdict }) => verdict === "fail"), []);
+  });
+}
+
+Deno.test("the checks before a run are told in one list, with the cluster's login among them", () => {
+  assertStringIncludes(CHECKS.map(({ id }) => id).join(), "cluster-login");
+});
