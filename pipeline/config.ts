@@ -57,6 +57,15 @@ export interface Environment {
   readonly secret?: string;
 }
 
+/** What the running system has, where nobody says otherwise. */
+const DEFAULTS = {
+  DJANGO_DB_HOST: "paradedb.robson.svc.cluster.local",
+  DJANGO_DB_NAME: "rbsdb",
+  DJANGO_DB_USER: "robson",
+  S3_ENDPOINT: "https://eu2.contabostorage.com",
+  S3_BUCKET: "rbs",
+} as const;
+
 /** How long after a day's end its window stays open, unless `SEAL_GRACE_MINUTES` says otherwise. */
 const DEFAULT_GRACE_MINUTES = "15";
 
@@ -75,10 +84,10 @@ export function databaseConfig(env: Environment = Deno.env): DatabaseConfig {
     );
   }
   return {
-    host: env.get("DJANGO_DB_HOST") || "paradedb.robson.svc.cluster.local",
+    host: given(env, "DJANGO_DB_HOST"),
     port: Number(port),
-    name: env.get("DJANGO_DB_NAME") || "rbsdb",
-    user: env.get("DJANGO_DB_USER") || "robson",
+    name: given(env, "DJANGO_DB_NAME"),
+    user: given(env, "DJANGO_DB_USER"),
     password: required(env, "DJANGO_DB_PASSWORD", "the password of DJANGO_DB_USER"),
   };
 }
@@ -95,7 +104,7 @@ export function lakeConfig(env: Environment = Deno.env): LakeConfig {
     kind: "s3",
     endpoint: s3Endpoint(env),
     region: env.get("AWS_REGION") || "us-east-1",
-    bucket: env.get("S3_BUCKET") || "rbs",
+    bucket: given(env, "S3_BUCKET"),
     accessKeyId: key(env, "AWS_ACCESS_KEY_ID"),
     secretAccessKey: key(env, "AWS_SECRET_ACCESS_KEY"),
   };
@@ -147,6 +156,21 @@ export function unsetForDatabase(env: Environment = Deno.env): string[] {
 export function unsetForLake(env: Environment = Deno.env): string[] {
   if (env.get("LAKE_URL")) return [];
   return ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].filter((name) => !env.get(name));
+}
+
+/**
+ * What a Secret would hold by the environment, each value exactly as it is there.
+ *
+ * @param keys the Secret's
+ * @returns the values by their keys; a variable that is not set and has no default is missing
+ */
+export function secretValues(
+  keys: readonly string[],
+  env: Environment = Deno.env,
+): Map<string, string> {
+  const defaults: Readonly<Record<string, string>> = DEFAULTS;
+  const found = keys.map((key) => [key, env.get(key) || defaults[key]] as const);
+  return new Map(found.filter((pair): pair is [string, string] => pair[1] !== undefined));
 }
 
 /** What Jobs have as plain values, beside their Secrets. */
@@ -217,6 +241,10 @@ function noSuchDay(name: string, text: string): string {
   return `${problem}a day is written YYYY-MM-DD. ${remedy}`;
 }
 
+function given(env: Environment, name: keyof typeof DEFAULTS): string {
+  return env.get(name) || DEFAULTS[name];
+}
+
 function directoryConfig(text: string): DirectoryConfig {
   const absolute = /^file:(\/\/(localhost)?)?\/(?!\/)[^?#]*$/i.test(text);
   const path = absolute ? decoded(new URL(text).pathname) : undefined;
@@ -239,7 +267,7 @@ function decoded(path: string): string | undefined {
 }
 
 function s3Endpoint(env: Environment): string {
-  const text = env.get("S3_ENDPOINT") || "https://eu2.contabostorage.com";
+  const text = given(env, "S3_ENDPOINT");
   const url = URL.parse(text);
   if (url !== null && /^https?:$/.test(url.protocol) && `${url.origin}/` === url.href) {
     return url.origin;
