@@ -272,10 +272,10 @@ function s3Endpoint(env: Environment): string {
   if (url !== null && /^https?:$/.test(url.protocol) && `${url.origin}/` === url.href) {
     return url.origin;
   }
-  const given = env.secret === undefined ? `=${JSON.stringify(withoutLogin(text))}` : of(env);
+  const said = env.secret === undefined ? `=${JSON.stringify(withoutLogin(text))}` : of(env);
   throw new Failure(
     "configuration",
-    `Cannot use S3_ENDPOINT${given}: it is the store's address and nothing more, as in ` +
+    `Cannot use S3_ENDPOINT${said}: it is the store's address and nothing more, as in ` +
       "https://eu2.contabostorage.com. The bucket goes into S3_BUCKET.",
   );
 }
