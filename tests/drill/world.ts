@@ -53,12 +53,12 @@ export async function startWorld(): Promise<World> {
     ending(startLake()),
   ]);
   const env = environmentOf(database, lake);
+  // The copy goes with the control plane's folder, whatever ends this process.
+  const manifests = await copyManifests(join(folder, "manifests"), image);
   const [cluster] = await Promise.all([
-    healthyCluster(plane, { image }),
+    healthyCluster(plane, { folder: manifests.folder, pull: image.pull }),
     run(env).then(() => lake.remember()),
   ]);
-  // The folder goes with the control plane, whatever ends this process.
-  const manifests = await copyManifests(join(folder, "manifests"), image.ours);
   const where = ["--kubeconfig", cluster.kubeconfig, "--manifests", manifests.folder];
   const stack = starting.move();
   return {

@@ -154,6 +154,7 @@ export function voidPart(
   const columnData = columns.map((column, i) => ({
     name: column.name,
     data: Array.from(data[i]!, (value) => column.name === name ? null : value),
+    statistics: false, // a decimal's are bytes here, which the footer takes for numbers
   }));
   file.write({ columnData, rowGroupSize: rows });
   file.schema = typed;

@@ -1,8 +1,8 @@
+import { pathToFileURL } from "node:url";
 import type { KubeObject } from "../../../pipeline/cluster/cluster.ts";
 import { type ControlPlane, startControlPlane } from "../../cluster/control_plane.ts";
 import { type PullSecret, theWholeSetup } from "../../cluster/setup.ts";
 import { bringTo } from "../../cluster/state.ts";
-import { imageOfJobs } from "../../support/stand_in_image.ts";
 import type { Part } from "./part.ts";
 
 /** An object whose fields a drill changes as it likes. */
@@ -20,12 +20,6 @@ export interface ClusterPart extends Part {
   add(kind: string, name: string, how: (object: Changing) => Changing): Promise<void>;
 }
 
-/** What the cluster's objects are about. */
-export interface ClusterOptions {
-  /** The image of the Jobs, and what it is pulled with. */
-  readonly image: { readonly ours: string; readonly pull: PullSecret };
-}
-
 /**
  * Values of the two Secrets. Nothing is reached with them: the names in them are those of a real
  * cluster's network, which cannot be entered from outside.
@@ -41,16 +35,13 @@ export function startCluster(folder: string): Promise<ControlPlane> {
   return startControlPlane(folder, "drill");
 }
 
-/** Brings a cluster to its healthy state. */
+/** Brings a cluster to its healthy state: what manifests in a folder say, and all that is around them. */
 export async function healthyCluster(
   plane: ControlPlane,
-  { image }: ClusterOptions,
+  { folder, pull }: { readonly folder: string; readonly pull: PullSecret },
 ): Promise<ClusterPart> {
-  const setup = await theWholeSetup({ values: VALUES, pull: image.pull });
-  const named = await imageOfJobs();
-  const healthy: readonly KubeObject[] = JSON.parse(
-    JSON.stringify(setup).replaceAll(named, image.ours),
-  );
+  const manifests = pathToFileURL(`${folder}/`);
+  const healthy = await theWholeSetup({ values: VALUES, pull, manifests });
   const become = (objects: readonly KubeObject[]) => bringTo(plane, objects);
   const is = (kind: string, name: string) => (object: KubeObject) =>
     object.kind === kind && object.metadata.name === name;

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { imageOfJobs } from "../../support/stand_in_image.ts";
+import type { ImagePart } from "./image.ts";
 import type { Part } from "./part.ts";
 
 const MANIFESTS = new URL("../../../manifests/", import.meta.url).pathname;
@@ -11,8 +12,11 @@ export interface ManifestsPart extends Part {
   edit(file: string, how: (text: string) => string): Promise<void>;
 }
 
+/** What the jobs' pods run, and are allowed to pull it with. */
+type Pulled = Pick<ImagePart, "ours" | "pull">;
+
 /** Copies manifests/ into a new folder, with another image for the Jobs. */
-export async function copyManifests(folder: string, image: string): Promise<ManifestsPart> {
+export async function copyManifests(folder: string, image: Pulled): Promise<ManifestsPart> {
   const named = await imageOfJobs();
   const edit = async (file: string, how: (text: string) => string) => {
     const path = join(folder, file);
@@ -25,11 +29,20 @@ export async function copyManifests(folder: string, image: string): Promise<Mani
   const copy = async () => {
     await copyFolder(MANIFESTS, folder);
     for (const job of ["50-bronze-ingest.yaml", "60-silver-transform.yaml"]) {
-      await edit(job, (text) => text.replaceAll(named, image));
+      await edit(job, (text) => withPullSecret(text.replaceAll(named, image.ours), image));
     }
   };
   await copy();
   return { folder, edit, stop: remove, heal: () => remove().then(copy) };
+}
+
+/** Executors have another service account than the driver, and so need the secret for themselves. */
+function withPullSecret(job: string, { pull }: Pulled): string {
+  const before = /^( *- )--conf=spark\.kubernetes\.executor\.container\.image=.*$/m;
+  return job.replace(
+    before,
+    `$&\n$1--conf=spark.kubernetes.container.image.pullSecrets=${pull.name}`,
+  );
 }
 
 async function copyFolder(from: string, to: string): Promise<void> {
