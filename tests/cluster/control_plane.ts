@@ -55,12 +55,13 @@ export async function startControlPlane(folder: string, name: string): Promise<C
     } catch (error) {
       const logs = await tailOfLogs(folder);
       await stopAll(servers);
+      await Deno.remove(folder, { recursive: true }).catch(() => {}); // where etcd never was
       // Between our looking for a free port and the server's taking it, somebody else may take it.
-      if (attempt < 3 && /address already in use/.test(logs)) {
-        await Deno.mkdir(folder, { mode: 0o700 });
-        continue;
+      const isTaken = attempt < 3 && /address already in use/.test(logs);
+      if (!isTaken) {
+        throw new Error(`Cannot start the control plane: ${(error as Error).message}\n${logs}`);
       }
-      throw new Error(`Cannot start the control plane: ${(error as Error).message}\n${logs}`);
+      await Deno.mkdir(folder, { mode: 0o700 });
     }
   }
 }

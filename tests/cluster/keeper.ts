@@ -46,21 +46,15 @@ function told(): Promise<void> {
   });
 }
 
-/** Waits until a process has ended, also when nobody has asked how. */
+/** Waits until a process that is no child of ours has ended. */
 async function over(pid: number): Promise<void> {
-  while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 500));
-}
-
-function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0);
+    for (;;) {
+      process.kill(pid, 0);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
   } catch {
-    return false;
-  }
-  try {
-    return !/\) [ZX]/.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
-  } catch {
-    return true; // no Linux
+    return;
   }
 }
 

@@ -1,0 +1,109 @@
+import { dirname } from "node:path";
+import { parse } from "yaml";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { clusterTest } from "../support/control_plane.ts";
+import { runTask, type TaskOutcome } from "../support/task.ts";
+import { openApi } from "./api.ts";
+import { binaryPath, INSTALL } from "./binary.ts";
+import { endKept, findKept } from "./kept.ts";
+
+const NAME = `tasks-${Deno.pid}`;
+const PASSWORD = "p\\a!s$s'w\"o#rd ";
+
+async function cluster(task: "up" | "down", ...args: string[]): Promise<TaskOutcome> {
+  return await runTask(`cluster:${task}`, args, {
+    DEEP_STORAGE_CACHE: dirname(await binaryPath()),
+    DJANGO_DB_PASSWORD: PASSWORD,
+  });
+}
+
+clusterTest("up, up again, down, and down again", async (t) => {
+  try {
+    await t.step("up says where the kubeconfig is, and what comes next", async () => {
+      const { code, stdout, stderr } = await cluster("up", "--name", NAME, "--setup");
+      assertEquals({ code, stderr }, { code: 0, stderr: "" });
+      assertMatch(stdout, new RegExp(`^The cluster ${NAME} is up: Kubernetes v1\\.36\\.3 at `));
+      const { kubeconfig } = (await findKept(NAME))!;
+      assertStringIncludes(stdout, `\n  deno task preflight --kubeconfig ${kubeconfig}\n`);
+      assertStringIncludes(stdout, `\n  deno task cluster:down --name ${NAME}\n`);
+    });
+
+    await t.step("the kubeconfig has one context and all in it, for its owner alone", async () => {
+      const { kubeconfig, admin } = (await findKept(NAME))!;
+      assertEquals(((await Deno.stat(kubeconfig)).mode ?? 0) & 0o777, 0o600);
+      const config = parse(await Deno.readTextFile(kubeconfig));
+      assertEquals(config["current-context"], NAME);
+      assertEquals(config.contexts, [{ name: NAME, context: { cluster: NAME, user: NAME } }]);
+      assertEquals(config.clusters[0].cluster.server, admin.server);
+      const { user } = config.users[0];
+      using api = openApi({
+        name: NAME,
+        server: config.clusters[0].cluster.server,
+        ca: atob(config.clusters[0].cluster["certificate-authority-data"]),
+        login: {
+          certificate: atob(user["client-certificate-data"]),
+          key: atob(user["client-key-data"]),
+        },
+      });
+      const secret = await api.get(
+        "/api/v1/namespaces/analytics-jobs/secrets/django-db-credentials",
+      );
+      assertEquals(atob(secret.data.DJANGO_DB_PASSWORD), PASSWORD);
+      assertEquals(atob(secret.data.DJANGO_DB_NAME), "rbsdb");
+    });
+
+    await t.step("up again says that it is up already", async () => {
+      const before = await findKept(NAME);
+      const { code, stdout } = await cluster("up", "--name", NAME);
+      assertEquals(code, 0);
+      assertMatch(stdout, /is up already: /);
+      assertEquals(await findKept(NAME), before);
+    });
+
+    await t.step("down takes it away, and its kubeconfig", async () => {
+      const { kubeconfig } = (await findKept(NAME))!;
+      const { code, stdout } = await cluster("down", "--name", NAME);
+      assertEquals({ code, stdout }, { code: 0, stdout: `The cluster ${NAME} is down.\n` });
+      assertEquals(await findKept(NAME), undefined);
+      assertEquals(await Deno.stat(kubeconfig).catch(() => "gone"), "gone");
+    });
+
+    await t.step("down again has nothing to do", async () => {
+      const { code, stdout } = await cluster("down", "--name", NAME);
+      assertEquals(code, 0);
+      assertStringIncludes(stdout, `There is no cluster ${NAME}`);
+    });
+  } finally {
+    await endKept(NAME);
+  }
+});
+
+Deno.test("both teach by example", async () => {
+  for (const task of ["up", "down"] as const) {
+    const { code, stdout } = await cluster(task, "--help");
+    assertEquals(code, 0);
+    assertMatch(stdout, /Examples:\n {2}deno task cluster:/);
+  }
+});
+
+Deno.test("a name that cannot be one is wrong usage", async () => {
+  for (const task of ["up", "down"] as const) {
+    const { code, stderr } = await cluster(task, "--name", "../x");
+    assertEquals(code, 2);
+    assertMatch(stderr, /^Cannot use --name "\.\.\/x": .+\. Leave it out for deep-storage\.$/m);
+  }
+});
+
+Deno.test("a Go that does not do is told apart from a build that fails", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/go`, "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+    const { success, stderr } = await new Deno.Command(INSTALL, {
+      env: { DEEP_STORAGE_CACHE: folder, PATH: `${folder}:${Deno.env.get("PATH")}` },
+    }).output();
+    assert(!success);
+    assertMatch(new TextDecoder().decode(stderr), /: this Go does not do\. Install Go 1\.\d+/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
