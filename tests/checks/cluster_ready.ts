@@ -15,7 +15,7 @@ import {
 import { CLUSTER_NEEDS } from "../../checks/rbac/needs.ts";
 import { runChecks } from "../../checks/runner.ts";
 import type { KubeObject } from "../../pipeline/cluster/cluster.ts";
-import { assert } from "../support/assert.ts";
+import { assert, assertEquals } from "../support/assert.ts";
 import { onlyFindingsOf, type Told } from "./healthy.ts";
 import { DATABASE, LAKE, MANIFESTS } from "./ready.ts";
 
@@ -257,7 +257,9 @@ let uids = 0;
 
 /** Objects as a cluster has them, made of YAML. */
 export function liveObjects(yaml: string): ManifestObject[] {
-  return readFile("live.yaml", yaml).objects.map(({ value }) => liveObject(value));
+  const { objects, problems } = readFile("live.yaml", yaml);
+  assertEquals(problems, []);
+  return objects.map(({ value }) => liveObject(value));
 }
 
 function liveObject(value: Fields, declared?: ManifestObject): ManifestObject {

@@ -1,0 +1,134 @@
+import type { Fields } from "../../../checks/facts/manifests.ts";
+import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
+import {
+  assertOnlyIn,
+  changed,
+  CLUSTER,
+  judgeCluster,
+  NONE,
+  plus,
+  without,
+} from "../cluster_ready.ts";
+
+// Secrets and variables, as they are in the cluster.
+
+const DB = "Secret analytics-jobs/django-db-credentials";
+
+/** The cluster with another value in one of the two Secrets; undefined takes the key away. */
+function stored(key: string, value: string | undefined) {
+  const id = key.startsWith("DJANGO") ? DB : "Secret analytics-jobs/contabo-s3-credentials";
+  return changed(id, (secret) => {
+    const { [key]: _, ...rest } = secret.stringData as Fields;
+    return { ...secret, stringData: value === undefined ? rest : { ...rest, [key]: value } };
+  });
+}
+
+for (
+  const [key, value, problem] of [
+    ["DJANGO_DB_PASSWORD", "Tr0ub4dor\\!x", 'has a backslash before "!", as a shell would want it'],
+    ["DJANGO_DB_HOST", "paradedb.robson.svc.cluster.local\n", "ends with a newline"],
+    ["DJANGO_DB_USER", "'robson'", "has quotes around it, which are part of it then"],
+    ["AWS_ACCESS_KEY_ID", "", "is empty"],
+    ["S3_ENDPOINT", "https://eu2.contabostorage.com\n", "ends with a newline"],
+    ["S3_BUCKET", btoa("rbs-bucket-1"), "is encoded twice: decoded, it is base64 again"],
+  ] as const
+) {
+  Deno.test(`a stored ${key} that ${problem} is one finding, with the task that stores it anew`, async () => {
+    const { findings: [finding] } = await assertOnlyIn("secret-escaping", stored(key, value), [{
+      ...{ severity: "fail", field: `data.${key}`, problem: `the value ${problem}` },
+    }]);
+    assertEquals(finding!.file, undefined);
+    assertStringIncludes(finding!.fix, "deno task secrets");
+    if (value.trim().length > 3) {
+      assertEquals(JSON.stringify(finding).includes(value.trim()), false);
+    }
+  });
+}
+
+Deno.test("a Secret that jobs read and that is nowhere is one finding, whoever reads it", async () => {
+  for (const manifests of [undefined, NONE]) {
+    const { findings: [finding] } = await assertOnlyIn("secret-escaping", without(DB), [
+      { severity: "fail", object: DB },
+    ], manifests);
+    assertEquals(
+      finding!.problem,
+      "there is no such Secret, and Job analytics-jobs/bronze-ingest-manual, Job " +
+        "analytics-jobs/silver-transform-manual read DJANGO_DB_HOST, DJANGO_DB_NAME, " +
+        "DJANGO_DB_USER, DJANGO_DB_PASSWORD",
+    );
+    assertStringIncludes(finding!.fix, "deno task secrets");
+  }
+});
+
+Deno.test("a key that a stored Secret has not is told for each job that reads it", async () => {
+  const { findings: [finding] } = await assertOnlyIn(
+    "secret-escaping",
+    stored("S3_BUCKET", undefined),
+    [
+      { object: "Job analytics-jobs/bronze-ingest-manual" },
+      { object: "Job analytics-jobs/silver-transform-manual" },
+    ],
+  );
+  assertStringIncludes(finding!.problem, "has no key S3_BUCKET");
+  assertStringIncludes(finding!.fix, "deno task secrets");
+});
+
+/** A job of somebody else, as it should be but for its container. */
+function stranger(kind: "Job" | "CronJob", container: Fields): string {
+  const template = {
+    metadata: { labels: { "spark-role": "driver" } },
+    spec: {
+      serviceAccountName: "spark-jobs",
+      nodeSelector: { "robson.io/pool": "analytics" },
+      tolerations: [{ key: "robson.io/dedicated", operator: "Exists" }],
+      containers: [{
+        ...{ name: "a", image: "ghcr.io/ldamasio/rbs-spark:3.5.8-phase1", ...container },
+        resources: { limits: { cpu: "1", memory: "1Gi" } },
+      }],
+    },
+  };
+  return JSON.stringify({
+    ...{ apiVersion: "batch/v1", kind, metadata: { name: "nightly", namespace: "analytics-jobs" } },
+    ...(kind === "Job"
+      ? { spec: { template }, status: { active: 1 } }
+      : { spec: { jobTemplate: { spec: { template } } } }),
+  });
+}
+
+Deno.test("a Secret of another name is stored anew from a file, and not by our task", async () => {
+  const other = {
+    ...{
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "other", namespace: "analytics-jobs" },
+    },
+    data: { TOKEN: btoa("abc\\!defgh") },
+  };
+  const job = stranger("CronJob", { envFrom: [{ secretRef: { name: "other" } }] });
+  const { findings: [finding] } = await assertOnlyIn(
+    "secret-escaping",
+    plus(`${job}\n---\n${JSON.stringify(other)}`),
+    [{ object: "Secret analytics-jobs/other", field: "data.TOKEN" }],
+    NONE,
+  );
+  assertStringIncludes(finding!.fix, "--from-file=TOKEN=<file>");
+});
+
+Deno.test("Secrets of others, and what becomes a file, are left alone", async () => {
+  // The healthy cluster has a Secret of Helm and one that is nobody's, both with odd values.
+  const [result] = (await judgeCluster({ ...CLUSTER })).filter(({ id }) =>
+    id === "secret-escaping"
+  );
+  assertEquals(result!.findings, []);
+  assertStringIncludes(result!.examined!, "2 Secrets, ");
+});
+
+for (const kind of ["Job", "CronJob"] as const) {
+  Deno.test(`a shell expression in a live ${kind} is found`, async () => {
+    const job = stranger(kind, { env: [{ name: "JOB_DATE", value: "$(date +%F)" }] });
+    const { findings: [finding] } = await assertOnlyIn("timestamp-env", plus(job), [
+      { severity: "fail", object: `${kind} analytics-jobs/nightly` },
+    ], NONE);
+    assertStringIncludes(finding!.problem, "a command of a shell, $(date +%F)");
+  });
+}
