@@ -86,7 +86,7 @@ export function connect(access: Access): Connection {
     },
     close() {
       closing.abort();
-      for (const client of clients) client.close();
+      for (const client of clients.splice(0)) client.close();
     },
   };
 }

@@ -2,6 +2,7 @@ import { Failure } from "../errors.ts";
 import { ApiError, type Kind } from "./cluster.ts";
 import type { Connection } from "./connection.ts";
 import { type Fields, isFields } from "./kubeconfig.ts";
+import { networkFailure } from "./network_failure.ts";
 import { answersNotFound, objectIn, stranger } from "./refusal.ts";
 import { shared } from "./shared.ts";
 
@@ -28,7 +29,11 @@ export function discover(connection: Connection): Lookup {
     const asked = versions.get(apiVersion) ??
       shared(() => resourcesOf(apiVersion, connection, what));
     versions.set(apiVersion, asked);
-    return (await asked(signal)).get(kind);
+    try {
+      return (await asked(signal)).get(kind);
+    } catch (error) {
+      throw networkFailure(error, what, connection.access, signal);
+    }
   };
 }
 
