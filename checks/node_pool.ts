@@ -72,7 +72,7 @@ function judgeJob(
     selector: place("nodeSelector"),
     tolerations: place("tolerations"),
   });
-  const itself = { who: "the job", spec, pods: own };
+  const itself = { spec, pods: own };
   if (mode === "local") return { object, coming: [itself], findings };
   const template = executorTemplate(job, settings, tree.objects);
   const pod = template === "unknown" ? {} : template?.spec ?? {};
@@ -84,7 +84,7 @@ function judgeJob(
   const coming = [
     itself,
     ...made.map((pods) => ({
-      ...{ who: `the ${pods.role}${pods.role === "executor" ? "s" : ""}`, pods },
+      pods,
       spec: template === "unknown" || pods.role !== "executor" ? UNSEEN_SPEC : executors,
     })),
   ];

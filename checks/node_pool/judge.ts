@@ -13,8 +13,6 @@ import { askedFor, fits, formatRoom, leftOf } from "./room.ts";
 
 /** Pods of a job that are to run on the pool. */
 export interface Coming {
-  /** For people: `the job`, or `the executors`. */
-  readonly who: string;
   /** Their spec, as far as it is known. */
   readonly spec: Fields;
   /** How many, and what they ask for. */
@@ -53,11 +51,11 @@ function judgeJob(
 ): Finding[] {
   const taking = coming.map((each) => ({
     ...each,
-    nodes: open.filter((node) => barred(node, each.who, each.spec) === undefined),
+    nodes: open.filter((node) => barred(node, each.spec) === undefined),
   }));
   const shut = taking.filter(({ nodes }) => nodes.length === 0);
   if (shut.length > 0) {
-    return shut.flatMap(({ who, spec }) => open.map((node) => barred(node, who, spec)!));
+    return shut.flatMap(({ spec }) => open.map((node) => barred(node, spec)!));
   }
   const others = knownPods(cluster);
   const own = new Set(podsOf(object, others));
@@ -120,7 +118,7 @@ function nameOf({ name }: ManifestObject): string {
   return name;
 }
 
-/** Jobs that are alike meet the same obstacle. */
+/** Pods that are alike meet the same obstacle. */
 function once(findings: readonly Finding[]): Finding[] {
   return [
     ...new Map(findings.map((each) => [`${each.object} ${each.problem}`, each])).values(),

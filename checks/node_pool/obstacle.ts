@@ -33,10 +33,8 @@ export function closed(node: ManifestObject): Finding | undefined {
 /**
  * What keeps a pod off a node that takes others; undefined where nothing does. The pool's own label
  * and taint are not asked for here: whether a pod selects and tolerates these is judged for itself.
- *
- * @param who for people: the pod
  */
-export function barred(node: ManifestObject, who: string, spec: Fields): Finding | undefined {
+export function barred(node: ManifestObject, spec: Fields): Finding | undefined {
   const { name } = node;
   const common = { severity: "fail", object: objectId(node), why: PENDING } as const;
   const tolerations = listOf(spec.tolerations);
@@ -46,7 +44,7 @@ export function barred(node: ManifestObject, who: string, spec: Fields): Finding
   if (taint !== undefined) {
     return {
       ...{ ...common, field: "spec.taints" },
-      problem: `it has the taint ${formatTaint(taint)}, which ${who} does not tolerate`,
+      problem: `it has the taint ${formatTaint(taint)}, which pods of the jobs do not tolerate`,
       // What Kubernetes taints by itself, such as disk-pressure, comes back until its cause is gone.
       fix: taint.key.startsWith("node.kubernetes.io/")
         ? `Find out what is wrong with it: kubectl describe node ${name}`
@@ -59,7 +57,7 @@ export function barred(node: ManifestObject, who: string, spec: Fields): Finding
   const [key, value] = wanted;
   return {
     ...{ ...common, field: "metadata.labels" },
-    problem: `it has no label ${key}=${value}, which ${who} selects nodes by`,
+    problem: `it has no label ${key}=${value}, which pods of the jobs select nodes by`,
     fix: `kubectl label node ${name} ${key}=${value} --overwrite`,
   };
 }

@@ -1,0 +1,87 @@
+import type { ClusterOpened } from "../../../checks/facts/cluster.ts";
+import type { Fields } from "../../../checks/facts/manifests.ts";
+import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
+import { assertOnlyIn, changed, judgeCluster, NONE, plus } from "../cluster_ready.ts";
+
+// A quota counts what is there. Of 6 cpu and 12G, 250m and 512Mi are used by somebody's pod.
+
+const QUOTA = "ResourceQuota analytics-jobs/analytics-jobs";
+
+const using = (used: Fields, cluster?: ClusterOpened) =>
+  changed(QUOTA, (value) => {
+    const status = value.status as { readonly used: Fields };
+    return { ...value, status: { ...status, used: { ...status.used, ...used } } };
+  }, cluster);
+
+const result = async (cluster: ClusterOpened) =>
+  (await judgeCluster(cluster, NONE)).find(({ id }) => id === "quota-fit")!;
+
+Deno.test("a job has to fit beside what is used now, and the sum is shown", async () => {
+  const { findings: [finding] } = await assertOnlyIn(
+    "quota-fit",
+    using({ "requests.cpu": "3500m" }),
+    [
+      {
+        ...{ severity: "fail", object: "Job analytics-jobs/bronze-ingest-manual" },
+        problem: `requests.cpu: used 3500m + driver 1 + executor 2 = 6500m, and ${QUOTA} allows 6`,
+      },
+      { object: "Job analytics-jobs/silver-transform-manual" },
+    ],
+  );
+  assertStringIncludes(finding!.fix, '{"spec":{"hard":{"requests.cpu":"6500m"}}}');
+  assertEquals((await result(using({ "requests.cpu": "3" }))).verdict, "pass");
+});
+
+Deno.test("pods are counted too", async () => {
+  const { findings: [finding] } = await result(using({ pods: "9" }));
+  assertEquals(finding!.problem, `pods: 9 are there, it has 2 pods, and ${QUOTA} allows 10`);
+});
+
+/** The bronze job, running with driver and executor. */
+function running(): ClusterOpened {
+  const pod = (name: string, requests: Fields, metadata: Fields, phase = "Running") =>
+    JSON.stringify({
+      ...{ apiVersion: "v1", kind: "Pod" },
+      metadata: { name, namespace: "analytics-jobs", ...metadata },
+      spec: { containers: [{ name: "a", resources: { requests, limits: requests } }] },
+      status: { phase },
+    });
+  const pods = [
+    pod("driver", { cpu: "1", memory: "2Gi" }, { uid: "p-1", ownerReferences: [{ uid: "job-1" }] }),
+    pod("executor", { cpu: "2", memory: "2560Mi" }, { ownerReferences: [{ uid: "p-1" }] }),
+    pod("failed", { cpu: "1", memory: "2Gi" }, { ownerReferences: [{ uid: "job-1" }] }, "Failed"),
+  ];
+  return changed("Job analytics-jobs/bronze-ingest-manual", (value) => ({
+    ...value,
+    metadata: { ...value.metadata as Fields, uid: "job-1" },
+    status: { startTime: "2025-12-28T00:00:00Z", active: 1 },
+  }), plus(pods.join("\n---\n")));
+}
+
+Deno.test("what a running job's own pods take is not counted twice", async () => {
+  // All of it: somebody's 3, and the job's 3.
+  const cluster = using({ "requests.cpu": "6", "limits.cpu": "6" }, running());
+  const { findings } = await result(cluster);
+  const of = (name: string) => findings.filter(({ object }) => object.includes(name)).length;
+  assertEquals([of("bronze"), of("silver")], [0, 2]);
+  assertStringIncludes(findings[0]!.problem, "used 6 + driver 1 + executor 2 = 9");
+});
+
+Deno.test("a quota that was not applied yet will count the pods that are there", async () => {
+  const fresh = changed(QUOTA, ({ status: _, ...value }) => ({
+    ...value,
+    spec: { hard: { "requests.cpu": "3200m" } },
+  }));
+  const { findings: [finding] } = await result(fresh);
+  assertStringIncludes(finding!.problem, "used 250m + driver 1 + executor 2 = 3250m");
+});
+
+Deno.test("the pods of a Deployment that is there are among those that are used", async () => {
+  const resources = { requests: { cpu: "1" }, limits: { cpu: "1" } };
+  const deployment = {
+    ...{ apiVersion: "apps/v1", kind: "Deployment" },
+    metadata: { name: "proxy", namespace: "analytics-jobs" },
+    spec: { replicas: 4, template: { spec: { containers: [{ name: "a", resources }] } } },
+  };
+  assertEquals((await result(plus(JSON.stringify(deployment)))).verdict, "pass");
+});
