@@ -3,9 +3,9 @@ import { choice, type Flags } from "../../tasks/cli/flags.ts";
 import { colourWanted, print, showStatus } from "../../tasks/cli/terminal.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { type Drill, DRILLS } from "./drills.ts";
-import { isCaught, judge, type Outcome, type Said, saidIn } from "./judge.ts";
+import { exitCodeOf, judge, type Outcome, type Said, saidIn } from "./judge.ts";
 import { renderHealth, renderJson, renderOutcome, renderSummary } from "./render.ts";
-import { startWorld, type World } from "./world.ts";
+import { missingParts, startWorld, type World } from "./world.ts";
 
 await main({
   name: "drill",
@@ -32,30 +32,34 @@ All of it runs on 127.0.0.1 and is gone afterwards, also after Ctrl-C. It takes 
 and a few seconds for each drill.
 
 Exit codes: 0 each fault was caught by its check and by no other; 1 one was not, or the healthy
-platform has a finding; 2 wrong usage; 3 a part could not be started.
+platform has a finding; 2 wrong usage, or a part is not installed; 3 one could not be started.
 `,
   async run(flags) {
     const drills = chosen(flags);
     const output = choice(flags, "output", ["text", "json"]);
     const say = (text: string) => output === "text" && print(text);
+    const missing = await missingParts();
+    if (missing.length > 0) {
+      throw new Failure("configuration", `Cannot start the platform: ${missing.join("; ")}.`);
+    }
     showStatus("starting a control plane, Postgres, Ceph RGW and a registry …");
     await using world = await startWorld();
     const outcomes: Outcome[] = [];
-    const before = await health(world);
-    say(renderHealth(before, "before the drills", colourWanted()));
-    if (before.length === 0) {
+    const found = await health(world);
+    say(renderHealth(found, "before the drills", colourWanted()));
+    if (found.length === 0) {
       for (const [i, drill] of drills.entries()) {
         showStatus(`${i + 1} of ${drills.length}: ${drill.id} …`);
         const outcome = await rehearse(world, drill);
         outcomes.push(outcome);
         say(renderOutcome(outcome, colourWanted()));
       }
+      found.push(...await health(world));
+      say(renderHealth(found, "after the drills", colourWanted()));
     }
-    const after = before.length > 0 ? before : await health(world);
-    if (before.length === 0) say(renderHealth(after, "after the drills", colourWanted()));
-    const exitCode = after.length === 0 && outcomes.every(isCaught) ? 0 : 1;
-    print(output === "json" ? renderJson(outcomes, after, exitCode) : renderSummary(outcomes));
-    return exitCode;
+    const summary = { text: renderSummary, json: renderJson }[output];
+    print(summary(outcomes, found));
+    return exitCodeOf(outcomes, found);
   },
 });
 

@@ -21,7 +21,7 @@ export interface Drill {
   readonly facts?: Facts;
 }
 
-/** In the order of the runbook, the first seven of it; then what surrounds them. */
+/** The runbook's preconditions in its order, each at every place where it can fail; then others. */
 export const DRILLS: readonly Drill[] = [
   {
     id: "plain-image",
@@ -92,7 +92,9 @@ export const DRILLS: readonly Drill[] = [
   },
   {
     id: "escaped-password",
-    injected: "Secret django-db-credentials has the password as a shell escaped it: pass\\!word",
+    // The database itself is reached with the operator's own password. A run, and a preflight with
+    // --credentials cluster, would be refused there too: that is what the check is for.
+    injected: 'Secret django-db-credentials has a backslash before its password\'s "!"',
     breaks: "cluster",
     inject: ({ cluster }) =>
       cluster.change("Secret", "django-db-credentials", ({ stringData }) => {
@@ -140,7 +142,7 @@ export const DRILLS: readonly Drill[] = [
     when: "before",
   },
   {
-    id: "quota-full",
+    id: "small-quota",
     injected: "ResourceQuota analytics-jobs leaves 2 CPU",
     breaks: "cluster",
     inject: ({ cluster }) =>

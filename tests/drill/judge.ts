@@ -27,6 +27,11 @@ export function isCaught({ caught, others }: Outcome): boolean {
   return caught !== undefined && others.length === 0;
 }
 
+/** What the command ends with: 0 where each fault was caught, and health gave nothing to say. */
+export function exitCodeOf(outcomes: readonly Outcome[], health: readonly Said[]): 0 | 1 {
+  return health.length === 0 && outcomes.every(isCaught) ? 0 : 1;
+}
+
 /** Holds what was said against what a drill expects. */
 export function judge(drill: Drill, said: readonly Said[]): Outcome {
   const isIt = ({ check, when, verdict }: Said) =>

@@ -1,6 +1,6 @@
 import { plural } from "../../pipeline/progress.ts";
 import { paint } from "../../tasks/cli/terminal.ts";
-import { isCaught, type Outcome, type Said } from "./judge.ts";
+import { exitCodeOf, isCaught, type Outcome, type Said } from "./judge.ts";
 
 const WHEN = { before: "before the run", after: "after the run" } as const;
 
@@ -38,11 +38,8 @@ export function renderHealth(found: readonly Said[], when: string, colour: boole
 }
 
 /** All of it as one JSON document. */
-export function renderJson(
-  outcomes: readonly Outcome[],
-  health: readonly Said[],
-  exitCode: number,
-): string {
+export function renderJson(outcomes: readonly Outcome[], health: readonly Said[]): string {
+  const exitCode = exitCodeOf(outcomes, health);
   const drills = outcomes.map((outcome) => {
     const { drill: { id, injected, caughtBy, when }, caught, others } = outcome;
     return { id, injected, caughtBy, when, isCaught: isCaught(outcome), caught, others };
@@ -51,17 +48,27 @@ export function renderJson(
 }
 
 /** The last line. */
-export function renderSummary(outcomes: readonly Outcome[]): string {
+export function renderSummary(outcomes: readonly Outcome[], health: readonly Said[]): string {
+  if (outcomes.length === 0 && health.length > 0) {
+    return "drill: nothing was broken, since something is already";
+  }
   const caught = outcomes.filter(isCaught).length;
-  return `drill: ${plural(outcomes.length, "drill")}, ${caught} caught by its check and no other`;
+  const ill = health.length === 0 ? "" : ", and the healthy platform is not";
+  const of = plural(outcomes.length, "fault");
+  return `drill: ${caught} of ${of} caught by its check and by no other${ill}`;
 }
 
 function detail(name: string, text: string): string {
   return `          ${name.padEnd(8)}  ${text}`;
 }
 
+/** A problem takes one line here; the command itself, and JSON, have all of it. */
+const WIDTH = 140;
+
 function told({ verdict, problem, more }: Said): string {
-  const [line] = problem.split("\n");
+  const [line = ""] = problem.split("\n");
+  const cut = line.length > WIDTH ? `${line.slice(0, WIDTH - 1)}…` : line;
   const rest = more === 0 ? "" : ` (and ${plural(more, "more finding")})`;
-  return `${verdict === "error" ? "could not tell: " : ""}${line}${rest}`;
+  const how = { error: "could not tell: ", warn: "warns: " }[verdict as string] ?? "";
+  return `${how}${cut}${rest}`;
 }

@@ -1,6 +1,9 @@
 import { join } from "node:path";
 import type { Report } from "../../checks/report/report.ts";
 import { type Day, parseDay } from "../../pipeline/contract/window.ts";
+import { REQUIRED_PACKAGES, rgwInstalled } from "../support/ceph_rgw.ts";
+import { REGISTRY_PACKAGES, registryInstalled } from "../support/registry.ts";
+import { missingControlPlane } from "../cluster/binary.ts";
 import { environment, runTask } from "../support/task.ts";
 import { type ClusterPart, healthyCluster, startCluster } from "./parts/cluster.ts";
 import { type DatabasePart, startDatabase } from "./parts/database.ts";
@@ -36,6 +39,15 @@ const FACTS: Readonly<Record<Facts, string>> = {
   live: "cluster,image,database,lake",
   all: "manifests,cluster,image,database,lake",
 };
+
+/** Why the parts cannot be started here; empty where they can. */
+export async function missingParts(): Promise<readonly string[]> {
+  const packages = [
+    ...(rgwInstalled() ? [] : [`Ceph RGW is not here, install ${REQUIRED_PACKAGES}`]),
+    ...(registryInstalled() ? [] : [`docker-registry is not here, install ${REGISTRY_PACKAGES}`]),
+  ];
+  return [await missingControlPlane() ?? [], packages].flat();
+}
 
 /** Starts all parts at the same time, each on 127.0.0.1. It takes some 15 s. */
 export async function startWorld(): Promise<World> {
@@ -91,9 +103,10 @@ async function report(
   env: Record<string, string>,
 ): Promise<Report> {
   const how = [...args, "--output", "json", "--strict"];
-  const { stdout, stderr } = await runTask(task, how, env);
+  const { code, stdout, stderr } = await runTask(task, how, env);
   const said = parsed(stdout);
   if (said?.results === undefined) throw new Error(`${task} gave no report:\n${stdout}${stderr}`);
+  if (said.exitCode !== code) throw new Error(`${task} ended with ${code}, not ${said.exitCode}.`);
   return said as Report;
 }
 

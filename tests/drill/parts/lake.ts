@@ -1,6 +1,6 @@
 import type { S3Config } from "../../../pipeline/config.ts";
 import { type Lake, openLake } from "../../../pipeline/lake/lake.ts";
-import { startObjectStore } from "../../support/object_store.ts";
+import { startRgw } from "../../support/ceph_rgw.ts";
 import type { Part } from "./part.ts";
 
 /** The lake, for drills to break. */
@@ -11,9 +11,9 @@ export interface LakePart extends Part {
   remember(): Promise<void>;
 }
 
-/** Starts an object store with an empty bucket. */
+/** Starts a Ceph RGW with an empty bucket. */
 export async function startLake(): Promise<LakePart> {
-  const store = await startObjectStore();
+  const store = await startRgw();
   const config = await store.createBucket("drill");
   const lake = openLake(config);
   const healthy = new Map<string, Uint8Array<ArrayBuffer>>();

@@ -1,0 +1,79 @@
+import { AFTER, BEFORE } from "../../checks/catalog.ts";
+import { until } from "../cluster/until.ts";
+import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { runTask, startTask } from "../support/task.ts";
+import { DRILLS } from "./drills.ts";
+import { missingParts } from "./world.ts";
+
+// The command, as people run it.
+
+/** What the runbook says must hold before a run, and after it. */
+const PRECONDITIONS = [
+  ...["image-deps", "egress-policy", "table-name", "namespace-labels", "secret-escaping"],
+  ...["parquet-void", "timestamp-env"],
+];
+
+const missing = await missingParts();
+
+/** A test that needs all parts: without one a failure in CI, and ignored elsewhere, saying why. */
+function drillTest(name: string, run: () => Promise<void>): void {
+  Deno.test({
+    name: missing.length === 0 ? name : `${name} (${missing.join("; ")})`,
+    ignore: missing.length > 0 && Deno.env.get("CI") !== "true",
+    async fn() {
+      if (missing.length > 0) throw new Error(missing.join("; "));
+      await run();
+    },
+  });
+}
+
+Deno.test("there is a drill for each precondition of the runbook, and each check is one", () => {
+  const watched = new Set(DRILLS.map(({ caughtBy }) => caughtBy));
+  assertEquals(PRECONDITIONS.filter((id) => !watched.has(id)), []);
+  for (const { id, caughtBy, when } of DRILLS) {
+    assert((when === "before" ? BEFORE : AFTER).some((check) => check.id === caughtBy), id);
+  }
+  assertEquals(new Set(DRILLS.map(({ id }) => id)).size, DRILLS.length);
+});
+
+drillTest(
+  "each fault is caught by its check and by no other, and health gives no finding",
+  async () => {
+    const { code, stdout, stderr } = await runTask("drill", ["--output", "json"]);
+    assertEquals(stderr, "");
+    const { drills, health } = JSON.parse(stdout);
+    assertEquals(health, []);
+    assertEquals(
+      // deno-lint-ignore no-explicit-any
+      drills.map(({ id, caught, others }: any) => [id, caught?.check, caught?.when, others]),
+      DRILLS.map(({ id, caughtBy, when }) => [id, caughtBy, when, []]),
+    );
+    assertEquals(code, 0);
+    for (const secret of ["pass!word", "pass\\!word", "DRILLKEY", "drill/secret+key"]) {
+      assert(!stdout.includes(secret) && !stdout.includes(JSON.stringify(secret).slice(1, -1)));
+    }
+  },
+);
+
+drillTest("Ctrl-C ends it at once, and nothing is left of what it started", async () => {
+  const folder = await Deno.makeTempDir();
+  const left = async () => (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+  const task = startTask("drill", ["--only", "selector-trap"], { TMPDIR: folder });
+  await until("three servers have their folders", async () => (await left()).length >= 3);
+  task.kill("SIGINT");
+  const { code, stderr } = await task.outcome;
+  assertEquals(code, 130);
+  assertStringIncludes(stderr, "Interrupted.");
+  await until("the folders are gone", async () => (await left()).length === 0);
+  await Deno.remove(folder);
+});
+
+Deno.test("--help has examples and the list, and a drill that there is not is refused", async () => {
+  const help = await runTask("drill", ["--help"]);
+  assertEquals(help.code, 0);
+  assertStringIncludes(help.stdout, "deno task drill --only selector-trap,missing-label");
+  const unknown = await runTask("drill", ["--only", "selector-trap,selector-trip"]);
+  assertEquals([unknown.code, unknown.stdout], [2, ""]);
+  assertStringIncludes(unknown.stderr, 'Cannot use --only with "selector-trip"');
+  assertStringIncludes(unknown.stderr, "missing-label");
+});

@@ -1,0 +1,101 @@
+import type { Result, Verdict } from "../../checks/check.ts";
+import type { Report } from "../../checks/report/report.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import type { Drill } from "./drills.ts";
+import { exitCodeOf, isCaught, judge, saidIn } from "./judge.ts";
+import { renderHealth, renderJson, renderOutcome, renderSummary } from "./render.ts";
+
+// When a fault counts as caught, and how that is told.
+
+const DRILL: Drill = {
+  id: "selector-trap",
+  injected: "a namespaceSelector",
+  breaks: "cluster",
+  inject: () => Promise.resolve(),
+  caughtBy: "egress-policy",
+  when: "before",
+};
+
+function result(id: string, verdict: Verdict, more: Partial<Result> = {}): Result {
+  const finding = { severity: "fail", object: "o", problem: `${id} is wrong`, fix: "f" } as const;
+  const findings = verdict === "fail" || verdict === "warn" ? [finding] : [];
+  return { id, title: id, verdict, findings, ...more };
+}
+
+function report(...results: Result[]): Report {
+  return { command: "preflight", results, exitCode: 1 };
+}
+
+const EXACT = report(result("image-deps", "pass"), result("egress-policy", "fail"));
+
+/** What comes of reports before and after the run. */
+function outcome(before: Report, after = report(), drill = DRILL) {
+  return judge(drill, [...saidIn(before, "before"), ...saidIn(after, "after")]);
+}
+
+Deno.test("a fault is caught by its check alone", () => {
+  const caught = outcome(EXACT);
+  assertEquals([caught.caught?.check, caught.others], ["egress-policy", []]);
+  assertEquals([isCaught(caught), exitCodeOf([caught], [])], [true, 0]);
+});
+
+Deno.test("a warning catches, and so does the first of several findings", () => {
+  assertEquals(isCaught(outcome(report(result("egress-policy", "warn")))), true);
+  const [finding] = result("egress-policy", "fail").findings;
+  const twice = outcome(
+    report(result("egress-policy", "fail", { findings: [finding!, finding!] })),
+  );
+  assertEquals([twice.caught?.problem, twice.caught?.more], ["egress-policy is wrong", 1]);
+});
+
+Deno.test("it is not caught by nobody, by another one, too late, or by one that cannot tell", () => {
+  const other = result("image-deps", "fail");
+  const missed = [
+    outcome(report(result("egress-policy", "pass"))),
+    outcome(report(other)),
+    outcome(report(result("egress-policy", "fail"), other)),
+    outcome(report(), EXACT),
+    outcome(EXACT, EXACT),
+    outcome(report(result("egress-policy", "error", { reason: "out of reach" }))),
+    outcome(report(result("egress-policy", "fail"), result("image-deps", "error"))),
+    outcome(EXACT, report(), { ...DRILL, when: "after" }),
+  ];
+  assertEquals(missed.map(isCaught), missed.map(() => false));
+  assertEquals(missed.map((each) => exitCodeOf([each], [])), missed.map(() => 1));
+});
+
+Deno.test("who skips for another's sake says nothing; who skips for none could not tell", () => {
+  const skip = result("late-writers", "skip", { reason: "see database-login" });
+  const asked = result("late-writers", "skip", { reason: "as asked", asked: true });
+  assertEquals(isCaught(outcome(report(result("egress-policy", "fail"), skip))), true);
+  assertEquals(saidIn(report(result("egress-policy", "pass"), asked), "before"), []);
+  const [said] = saidIn(report(result("egress-policy", "pass"), skip), "before");
+  assertEquals([said?.check, said?.problem], ["late-writers", "see database-login"]);
+});
+
+Deno.test("the table says who caught what, and when; and who should have, and did not", () => {
+  const [row, injected, problem] = renderOutcome(outcome(EXACT), false).split("\n");
+  assertMatch(row!, /^CAUGHT +selector-trap +egress-policy +before the run +no other$/);
+  assertStringIncludes(injected!, "injected  a namespaceSelector");
+  assertStringIncludes(problem!, "problem   egress-policy is wrong");
+  const missed = renderOutcome(outcome(report(result("image-deps", "fail"))), false);
+  assertMatch(missed, /^MISSED +selector-trap .* others: image-deps$/m);
+  assertStringIncludes(missed, "egress-policy said nothing before the run");
+  assertStringIncludes(missed, "image-deps, before the run: image-deps is wrong");
+});
+
+Deno.test("the last line counts, and says so where health gives findings", () => {
+  const [caught, missed] = [outcome(EXACT), outcome(report())];
+  assertStringIncludes(renderSummary([caught, missed], []), "1 of 2 faults caught");
+  const health = saidIn(EXACT, "before");
+  assertEquals(exitCodeOf([caught], health), 1);
+  assertStringIncludes(renderSummary([caught], health), "the healthy platform is not");
+  assertStringIncludes(renderSummary([], health), "nothing was broken");
+  assertMatch(
+    renderHealth(health, "before the drills", false),
+    /^ILL before the drills: 1 finding/,
+  );
+  assertEquals(renderHealth([], "after", false), "HEALTHY after: no finding");
+  const { exitCode, drills } = JSON.parse(renderJson([missed], []));
+  assertEquals([exitCode, drills[0].isCaught], [1, false]);
+});
