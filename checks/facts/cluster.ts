@@ -8,8 +8,8 @@ import type { ManifestObject } from "./manifests.ts";
 import { isRefusal, type Refusal, refusal } from "./refusal.ts";
 
 export type { Unread } from "./cluster/reader.ts";
-export type { Right } from "./cluster/rights.ts";
-export type { Trial } from "./cluster/trial.ts";
+export type { Deed, Right } from "./cluster/rights.ts";
+export type { Refused, Trial } from "./cluster/trial.ts";
 
 /** What is in a cluster. */
 export interface ClusterOpened {
