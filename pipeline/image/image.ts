@@ -1,6 +1,7 @@
+import { Failure } from "../errors.ts";
 import { type ImageFiles, layered } from "./files.ts";
 import type { LayerChange } from "./layer.ts";
-import { Malformed } from "./malformed.ts";
+import { Malformed, Unsupported } from "./malformed.ts";
 import {
   choose,
   type Descriptor,
@@ -93,8 +94,8 @@ export async function refusing<T>(name: string, work: () => Promise<T>): Promise
   try {
     return await work();
   } catch (error) {
-    if (error instanceof Malformed) throw broken(name, error.message);
-    throw error;
+    if (error instanceof Unsupported) throw unsupported(name, error);
+    throw error instanceof Malformed ? broken(name, error.message) : error;
   }
 }
 
@@ -108,8 +109,19 @@ export async function ofLayer<T>(
     return await work();
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
-    throw new Malformed(`its layer ${number} (${digest}) cannot be read: ${error.message}`);
+    const problem = `its layer ${number} (${digest}) cannot be read: ${error.message}`;
+    throw error instanceof Unsupported ? new Unsupported(problem) : new Malformed(problem);
   }
+}
+
+/** Nodes can run it, so it is not broken; and what is in it is not known. */
+function unsupported(name: string, { message }: Unsupported): Failure {
+  return new Failure(
+    "unreachable",
+    `Cannot look into ${name}: ${message}, which this toolkit does not read. Push it with ` +
+      "compression=gzip,force-compression=true in docker buildx build --output, or save it with " +
+      "docker save and give that.",
+  );
 }
 
 function noPlatform(name: string, wanted: string, platforms: readonly string[]): ImageRefused {

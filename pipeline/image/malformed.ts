@@ -4,5 +4,11 @@
  */
 export class Malformed extends Error {
   /** What a stack trace calls it. */
-  override readonly name = "Malformed";
+  override readonly name: string = "Malformed";
+}
+
+/** Content of a form that others can read and this toolkit cannot, in the same words. */
+export class Unsupported extends Malformed {
+  /** What a stack trace calls it. */
+  override readonly name = "Unsupported";
 }

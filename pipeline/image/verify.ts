@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Malformed } from "./malformed.ts";
+import { Malformed, Unsupported } from "./malformed.ts";
 import type { Descriptor } from "./manifest.ts";
 
 /** The digest of content, as in `sha256:…`. */
@@ -25,8 +25,10 @@ export async function verified<T>(
   const hashed = hashing(chunks, expected.size);
   try {
     const [outcome] = await Promise.allSettled([read(hashed.chunks)]);
+    const failed = outcome.status === "rejected" ? outcome.reason : undefined;
+    if (failed instanceof Unsupported) throw failed; // whether it is the right one is all the same
     await hashed.finish(expected.digest);
-    if (outcome.status === "rejected") throw outcome.reason;
+    if (outcome.status === "rejected") throw failed;
     return outcome.value;
   } finally {
     await hashed.close();

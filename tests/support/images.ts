@@ -40,6 +40,7 @@ export interface ImageParts {
 }
 
 const OCI = "application/vnd.oci.image";
+/** How layers can be packed. */
 const PACKINGS = {
   gzip: { suffix: "+gzip", pack: (bytes: Uint8Array): Uint8Array => gzipSync(bytes) },
   zstd: { suffix: "+zstd", pack: (bytes: Uint8Array): Uint8Array => zstdCompressSync(bytes) },

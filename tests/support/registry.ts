@@ -82,7 +82,8 @@ async function start(
   await Deno.writeTextFile(`${dir}/htpasswd`, HTPASSWD);
   await Deno.writeTextFile(`${dir}/config.json`, configuration({ dir, host, tls, auth, tokens }));
   const server = startServer({
-    command: ["docker-registry", "serve", `${dir}/config.json`],
+    // It was started in the background, where shells have programs ignore what would stop it.
+    command: ["env", "--default-signal=INT", "docker-registry", "serve", `${dir}/config.json`],
     log: `${dir}/log`,
     remove: dir,
     env: { OTEL_TRACES_EXPORTER: "none" },
