@@ -16,8 +16,8 @@ await main({
   values: ["manifests", ...CLUSTER_FLAGS, "timeout"],
   switches: ["yes"],
   help: `
-Makes a cluster what the manifests say. It shows what that changes, asks, applies it server-side, and
-waits until it is so. Where nothing changes, nothing is sent.
+Makes a cluster what the manifests say. It shows what that changes, asks, applies it server-side,
+and waits until it is so. Where nothing changes, nothing is sent.
 
 Usage: deno task apply [--manifests DIR] [--kubeconfig FILE] [--context NAME] [--namespace NAME]
                        [--yes] [--timeout SECONDS]
@@ -25,17 +25,18 @@ Usage: deno task apply [--manifests DIR] [--kubeconfig FILE] [--context NAME] [-
   --manifests DIR        Kubernetes YAML and JSON; manifests/ unless told
 ${CLUSTER_FLAGS_HELP}
   --yes                  do not ask
-  --timeout SECONDS      how long comparing, and then applying, may take; ${DEFAULT_TIMEOUT} unless told
+  --timeout SECONDS      for comparing, and for applying; ${DEFAULT_TIMEOUT} unless told
 
-A Job that was started is never touched. One that waits with other pods is removed and made anew, for
-its pods cannot be changed. What no manifest has is never removed.
+A Job that was started is never touched. One that waits with other pods is removed and made anew,
+for its pods cannot be changed. What no manifest has is never removed.
 
 Examples:
   deno task apply
   deno task apply --context kind-analytics --yes
 
-Exit codes: 0 the cluster is as the manifests say; 1 somebody said no; 2 wrong usage, configuration or
-rights, or an object that the API server refuses; 3 out of reach, or it did not become so in time.
+Exit codes: 0 the cluster is as the manifests say; 1 somebody said no; 2 wrong usage,
+configuration or rights, or an object that the API server refuses; 3 out of reach, or it did not
+become so in time.
 `,
   cleansUp: true,
   async run(flags, interrupted) {

@@ -1,8 +1,7 @@
-import type { KubeObject } from "../../pipeline/cluster/cluster.ts";
 import type { DeclaredReading } from "../facts/cluster/declared.ts";
-import { observed } from "../facts/cluster/observed.ts";
 import type { Trial } from "../facts/cluster/trial.ts";
 import { type ManifestObject, objectId } from "../facts/manifests.ts";
+import { dataOf } from "../job_network/environment.ts";
 import { isFields } from "../network_policy/fields.ts";
 import { type Difference, differences } from "./difference.ts";
 import { jobState } from "./job_state.ts";
@@ -75,13 +74,7 @@ function withLive(
 
 /** The values of a Secret as those of a cluster's are read. */
 function readable(object: ManifestObject): ManifestObject {
-  const { data, stringData } = object.value;
-  if (object.kind !== "Secret" || !isFields(data)) return object;
-  try {
-    const decoded = observed(object.value as KubeObject, object);
-    const texts = { ...decoded.value.stringData as object, ...stringData as object };
-    return { ...decoded, value: { ...decoded.value, stringData: texts } };
-  } catch {
-    return object; // what is no base64 is in no cluster
-  }
+  const { data: _, ...rest } = object.value;
+  if (object.kind !== "Secret") return object;
+  return { ...object, value: { ...rest, stringData: Object.fromEntries(dataOf(object.value)) } };
 }
