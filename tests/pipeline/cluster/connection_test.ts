@@ -198,17 +198,17 @@ for (const [what, handler, words] of STRANGERS) {
     const { cluster, url } = server;
     const config = { apiVersion: "v1", kind: "Pod", metadata: { name: "a" } };
     const requests = [
-      cluster.version(),
-      cluster.isNamespaced(PODS),
-      cluster.list(PODS, undefined),
-      cluster.get(PODS, "a", undefined),
-      cluster.create(config),
-      cluster.apply(config, { dryRun: true }),
-      cluster.remove(PODS, "a", undefined),
-      cluster.forward("default", "a", 5432),
+      () => cluster.version(),
+      () => cluster.isNamespaced(PODS),
+      () => cluster.list(PODS, undefined),
+      () => cluster.get(PODS, "a", undefined),
+      () => cluster.create(config),
+      () => cluster.apply(config, { dryRun: true }),
+      () => cluster.remove(PODS, "a", undefined),
+      () => cluster.forward("default", "a", 5432),
     ];
     for (const request of requests) {
-      const failure = await assertFails(request, "unreachable", [url, ...words]);
+      const failure = await assertFails(request(), "unreachable", [url, ...words]);
       assertEquals(failure instanceof ApiError, false);
     }
   });
