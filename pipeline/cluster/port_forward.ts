@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import type { PortForward, RequestOptions } from "./cluster.ts";
+import { ApiError, type PortForward, type RequestOptions } from "./cluster.ts";
 import type { Connection } from "./connection.ts";
 import { pathSegment } from "./discovery.ts";
 import { objectIn, sentence, stranger } from "./refusal.ts";
@@ -91,8 +91,19 @@ async function mustBePossible(
   const answer = await connection.send(request);
   if (answer.status === 400 && answer.text.includes("Upgrade request required")) return;
   const asked = { what, access };
-  objectIn(answer, asked);
+  try {
+    objectIn(answer, asked);
+  } catch (error) {
+    // The server does not say which right is missing.
+    throw error instanceof ApiError && error.status === 403 ? forbidden(error, what) : error;
+  }
   throw stranger(answer, asked);
+}
+
+function forbidden(error: ApiError, what: string): ApiError {
+  const problem = "the user may not create pods/portforward";
+  const remedy = "Have an administrator allow it, or choose another --context.";
+  return new ApiError("configuration", `Cannot ${what}: ${problem}. ${remedy}`, error);
 }
 
 function broken(what: string, says: string): Failure {

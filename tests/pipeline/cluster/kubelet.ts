@@ -1,0 +1,88 @@
+import { startServer } from "../../../tasks/demo/server_process.ts";
+import { openApi } from "../../cluster/api.ts";
+import { binaryPath } from "../../cluster/binary.ts";
+import { until } from "../../cluster/until.ts";
+import { controlPlane } from "../../support/control_plane.ts";
+
+// A node that forwards ports: kwok's, which speaks as real ones do, with Kubernetes's own code for it.
+// It differs in one thing: when the pod's side of a connection ends, it waits for the other side.
+
+/** A pod whose ports lead to this machine. It ends with its block, and so does its node. */
+export interface ForwardedPod extends AsyncDisposable {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+const NAMESPACE = "default";
+const STAGES = new URL("../../cluster/stages.yaml", import.meta.url).pathname;
+
+/** Makes a pod on a node of its own. Each of its ports leads to a port of 127.0.0.1. */
+export async function forwardedPod(
+  ports: Readonly<Record<number, number>>,
+): Promise<ForwardedPod> {
+  const { admin, folder, kubeconfig } = controlPlane();
+  const name = `forwarded-${crypto.randomUUID()}`;
+  const dir = await Deno.makeTempDir({ prefix: "kubelet-" });
+  const port = freePort();
+  const config = {
+    ...{ apiVersion: "kwok.x-k8s.io/v1alpha1", kind: "ClusterPortForward", metadata: { name } },
+    spec: {
+      forwards: Object.entries(ports).map(([from, to]) => (
+        { ports: [Number(from)], target: { address: "127.0.0.1", port: to } }
+      )),
+    },
+  };
+  await Deno.writeTextFile(`${dir}/forwards.yaml`, JSON.stringify(config));
+  const server = startServer({
+    command: [
+      await binaryPath(),
+      ...["kwok", `--kubeconfig=${kubeconfig}`],
+      ...[`--config=${dir}/forwards.yaml`, `--config=${STAGES}`, `--manage-single-node=${name}`],
+      ...["--node-ip=127.0.0.1", `--node-port=${port}`, `--server-address=127.0.0.1:${port}`],
+      ...[`--tls-cert-file=${folder}/server.crt`, `--tls-private-key-file=${folder}/server.key`],
+    ],
+    log: `${dir}/kubelet.log`,
+    remove: dir,
+    env: { HOME: dir },
+  });
+  await until("the kubelet listens", async () => {
+    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    return true;
+  });
+  using api = openApi(admin);
+  await api.call("POST", "/api/v1/nodes", node(name, port));
+  const pods = `/api/v1/namespaces/${NAMESPACE}/pods`;
+  await api.call("POST", pods, {
+    ...{ apiVersion: "v1", kind: "Pod", metadata: { name } },
+    spec: { nodeName: name, containers: [{ name: "main", image: "none" }] },
+  });
+  await until("the pod runs", async () => {
+    return (await api.get(`${pods}/${name}`)).status.phase === "Running";
+  });
+  return {
+    namespace: NAMESPACE,
+    name,
+    async [Symbol.asyncDispose]() {
+      using api = openApi(admin);
+      await api.call("DELETE", `${pods}/${name}?gracePeriodSeconds=0`);
+      await api.call("DELETE", `/api/v1/nodes/${name}`);
+      await server.stop();
+    },
+  };
+}
+
+function node(name: string, port: number) {
+  return {
+    ...{ apiVersion: "v1", kind: "Node", metadata: { name } },
+    spec: { taints: [{ key: "suite", value: "only", effect: "NoSchedule" }] },
+    status: {
+      addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
+      daemonEndpoints: { kubeletEndpoint: { Port: port } },
+    },
+  };
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
