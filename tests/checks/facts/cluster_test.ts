@@ -1,0 +1,291 @@
+import { BEFORE } from "../../../checks/catalog.ts";
+import type { Result } from "../../../checks/check.ts";
+import { type ClusterFact, gatherCluster } from "../../../checks/facts/cluster.ts";
+import { runChecks } from "../../../checks/runner.ts";
+import { openCluster } from "../../../pipeline/cluster/open.ts";
+import { openApi } from "../../cluster/api.ts";
+import { faultyProxy } from "../../cluster/faulty_proxy.ts";
+import { type Access, kubeconfig } from "../../cluster/kubeconfig.ts";
+import { theWholeSetup } from "../../cluster/setup.ts";
+import { bringTo } from "../../cluster/state.ts";
+import { until } from "../../cluster/until.ts";
+import {
+  ASKS_FOR_OTHERS,
+  OF_A_USER,
+  READS_ALL,
+  readsAllBut,
+  tokenUntil,
+  user,
+} from "../../cluster/users.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
+import { clusterTest, controlPlane } from "../../support/control_plane.ts";
+import { DATABASE, LAKE, MANIFESTS } from "../ready.ts";
+
+// The fact about a cluster, from a real API server.
+
+const SECRETS = {
+  DJANGO_DB_PASSWORD: "p\\a!s$s'w\"o#rd",
+  AWS_ACCESS_KEY_ID: "SUITEKEY1234",
+  AWS_SECRET_ACCESS_KEY: "suite/secret+key",
+};
+
+let isReady = false;
+
+/** How the administrator gets into the healthy cluster. */
+async function healthy(): Promise<Access> {
+  const cluster = controlPlane();
+  if (!isReady) await bringTo(cluster, await theWholeSetup({ values: SECRETS }));
+  isReady = true;
+  return cluster.admin;
+}
+
+/** Gathers the fact as a user. */
+async function factFor(access: Access, signal?: AbortSignal): Promise<ClusterFact> {
+  const file = await Deno.makeTempFile({ suffix: ".kubeconfig" });
+  try {
+    await Deno.writeTextFile(file, kubeconfig(access), { mode: 0o600 });
+    const open = () => openCluster({ kind: "kubeconfig", files: [file], by: "--kubeconfig" });
+    return await gatherCluster(open, MANIFESTS.objects, signal);
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
+/** Runs all checks as a user. */
+async function judgeAs(access: Access, timeoutMs = 10_000): Promise<Result[]> {
+  const results = await runChecks(BEFORE, {
+    manifests: () => Promise.resolve(MANIFESTS),
+    cluster: (signal) => factFor(access, signal),
+    database: () => Promise.resolve(DATABASE),
+    lake: () => Promise.resolve(LAKE),
+    image: { absent: "left out", asked: true },
+  }, { timeoutMs });
+  const told = JSON.stringify(results);
+  for (const secret of Object.values(SECRETS)) {
+    for (const form of [secret, btoa(secret)]) {
+      assert(!told.includes(JSON.stringify(form).slice(1, -1)), "a secret was told");
+    }
+  }
+  return results;
+}
+
+function idsOf(results: readonly Result[], ...verdicts: Result["verdict"][]): string[] {
+  return results.filter(({ verdict }) => verdicts.includes(verdict)).map(({ id }) => id).sort();
+}
+
+const BAD = ["fail", "warn", "error"] as const;
+
+clusterTest("on the healthy cluster every check passes", async () => {
+  const results = await judgeAs(await healthy());
+  for (const { id, verdict, findings, reason } of results) {
+    assertEquals([id, verdict, findings, reason], [
+      ...[id, id === "image-pull" ? "skip" : "pass", []],
+      id === "image-pull" ? "left out" : undefined,
+    ]);
+  }
+});
+
+clusterTest("it says who looks, and has what is there with Secrets as they are", async () => {
+  const fact = await factFor(await healthy());
+  assert(fact.opened);
+  assertEquals([fact.user, fact.namespace, fact.unread], ["kubernetes-admin", "default", []]);
+  assertMatch(fact.version, /^v1\.\d+\.\d+/);
+  const secret = fact.objects.find(({ name }) => name === "django-db-credentials")!;
+  const { stringData, data, metadata } = secret.value as Record<string, Record<string, unknown>>;
+  assertEquals([stringData!.DJANGO_DB_PASSWORD, data], [SECRETS.DJANGO_DB_PASSWORD, undefined]);
+  assertEquals([secret.file, metadata!.managedFields], [undefined, undefined]);
+  assertEquals(fact.trials.filter(({ refused }) => refused !== undefined), []);
+  const nodes = fact.placed!.map(({ value }) => (value.spec as { nodeName: string }).nodeName);
+  assert(nodes.length > 0 && nodes.every((name) => name === "general-1"), nodes.join());
+});
+
+clusterTest("the API server's answer about the account names the binding", async () => {
+  const fact = await factFor(await healthy());
+  assert(fact.opened);
+  const rights = fact.rights!.filter(({ account }) => account === "analytics-jobs/spark-jobs");
+  const may = (verb: string, resource: string, namespace: string) =>
+    rights.find((each) =>
+      each.verb === verb && each.resource === resource && each.namespace === namespace
+    )!;
+  assertEquals(may("create", "pods", "analytics-jobs").allowed, true);
+  assertStringIncludes(
+    may("create", "pods", "analytics-jobs").reason,
+    'RoleBinding "spark-jobs/analytics-jobs"',
+  );
+  for (
+    const [verb, resource, namespace] of [
+      ["get", "secrets", "analytics-jobs"],
+      ["create", "pods", "robson"],
+      ["*", "*", "kube-system"],
+    ] as const
+  ) {
+    assertEquals([verb, namespace, may(verb, resource, namespace).allowed], [
+      verb,
+      namespace,
+      false,
+    ]);
+  }
+});
+
+clusterTest("a right that a binding of robson's gives is found there", async () => {
+  const admin = await healthy();
+  using api = openApi(admin);
+  const path = "/apis/rbac.authorization.k8s.io/v1/namespaces/robson/rolebindings";
+  await api.call("POST", path, {
+    ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "RoleBinding" },
+    metadata: { name: "spark" },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "edit" },
+    subjects: [{ kind: "ServiceAccount", name: "spark-jobs", namespace: "analytics-jobs" }],
+  });
+  try {
+    let results: Result[] = [];
+    await until("the server knows it", async () => {
+      results = await judgeAs(admin);
+      return idsOf(results, ...BAD).length > 0;
+    });
+    assertEquals(idsOf(results, ...BAD), ["rbac"]);
+    const { findings } = results.find(({ id }) => id === "rbac")!;
+    assertEquals(findings.map(({ object, fix }) => [object, fix]), [[
+      "RoleBinding robson/spark",
+      "Take the account out of its subjects, or remove it: " +
+      "kubectl -n robson delete rolebinding spark",
+    ]]);
+    assertStringIncludes(findings[0]!.problem, "create pods in robson");
+  } finally {
+    await api.call("DELETE", `${path}/spark`);
+  }
+});
+
+/** Server-side, only those who may apply can try. */
+const TRYING = "server-dry-run";
+
+clusterTest("who may only read judges everything but what has to be tried", async () => {
+  const reader = await user(await healthy(), "reader", [READS_ALL]);
+  const results = await judgeAs(reader);
+  assertEquals(idsOf(results, ...BAD), [TRYING]);
+  const { examined } = results.find(({ id }) => id === "rbac")!;
+  assertStringIncludes(examined!, "by the roles as they are stored");
+});
+
+clusterTest("who may ask for others too judges the account by the server's answers", async () => {
+  const asker = await user(await healthy(), "asker", [READS_ALL, ASKS_FOR_OTHERS]);
+  const { examined } = (await judgeAs(asker)).find(({ id }) => id === "rbac")!;
+  assertStringIncludes(examined!, "as the API server answers");
+});
+
+/** The checks that cannot tell anything where a resource may not be read. */
+const READERS: Readonly<Record<string, string[]>> = {
+  nodes: ["node-pool"],
+  serviceaccounts: ["image-pull", "service-account"],
+  resourcequotas: ["quota-fit"],
+  rolebindings: ["rbac"],
+  clusterroles: ["rbac"],
+  endpointslices: ["database-egress", "kubernetes-api-egress"],
+  services: ["database-egress", "dns-egress", "kubernetes-api-egress"],
+  pods: ["database-egress", "dns-egress", "node-pool", "quota-fit"],
+  secrets: ["database-egress", "egress-policy", "image-pull", "isolation", "secret-escaping"],
+  networkpolicies: [
+    ...["database-egress", "dns-egress", "driver-executor-traffic", "egress-policy", "isolation"],
+    ...["kubernetes-api-egress", "namespace-labels"],
+  ],
+};
+for (const [resource, expected] of Object.entries(READERS)) {
+  clusterTest(
+    `without the right to read ${resource}, exactly their readers are in error`,
+    async () => {
+      const admin = await healthy();
+      const rules = (await readsAllBut(admin, resource))
+        .filter(({ resources }) => resources.length > 0);
+      const blind = await user(admin, `no-${resource}`, rules);
+      const results = await judgeAs(blind);
+      const hasImage = ({ id }: Result) => id === "image-pull" || id === "manifest-drift";
+      const errors = idsOf(results.filter((each) => !hasImage(each)), ...BAD);
+      assertEquals(errors, [...expected.filter((id) => id !== "image-pull"), TRYING].sort());
+      for (const { id, reason } of results.filter(({ id }) => expected.includes(id))) {
+        if (id === "image-pull" || id === "node-pool" && resource === "pods") continue;
+        assertMatch(
+          reason!,
+          new RegExp(
+            `cannot list resource "${resource}"|"${resource}".*cannot|cannot get resource "${resource}"`,
+          ),
+        );
+      }
+    },
+  );
+}
+
+clusterTest(
+  "who sees pods only where they matter judges connections, and not the room on nodes",
+  async () => {
+    const admin = await healthy();
+    const rules = await readsAllBut(admin, "pods");
+    const near = await user(admin, "near", rules);
+    using api = openApi(admin);
+    const rbac = "/apis/rbac.authorization.k8s.io/v1";
+    const metadata = { name: "near-pods", labels: { [OF_A_USER]: "near" } };
+    await api.call("POST", `${rbac}/clusterroles`, {
+      ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata },
+      rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["list"] }],
+    });
+    for (const namespace of ["analytics-jobs", "robson", "kube-system"]) {
+      await api.call("POST", `${rbac}/namespaces/${namespace}/rolebindings`, {
+        ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "RoleBinding", metadata },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "near-pods" },
+        subjects: [{ kind: "ServiceAccount", name: "near", namespace: "default" }],
+      });
+    }
+    let results: Result[] = [];
+    await until("the bindings count", async () => {
+      results = await judgeAs(near);
+      return idsOf(results, "error").length <= 2;
+    });
+    assertEquals(idsOf(results, "error"), ["node-pool", TRYING]);
+    const { reason } = results.find(({ id }) => id === "node-pool")!;
+    assertStringIncludes(reason!, "may not list the pods of all namespaces");
+  },
+);
+
+clusterTest(
+  "a login that has run out, or none at all, is a finding of cluster-login alone",
+  async () => {
+    const admin = await healthy();
+    await user(admin, "late", [READS_ALL]);
+    const over = new Date(Date.now() - 3_600_000);
+    const expired = await tokenUntil(admin, controlPlane().folder, "late", over);
+    const nobody = { ...admin, login: { token: "" } };
+    for (const access of [expired, nobody]) {
+      const results = await judgeAs(access);
+      assertEquals(idsOf(results, ...BAD), ["cluster-login"]);
+      const [finding] = results.find(({ id }) => id === "cluster-login")!.findings;
+      assert(finding!.fix.length > 10);
+    }
+  },
+);
+
+clusterTest(
+  "an API server that stops in the middle of a list fails the fact at its deadline",
+  async () => {
+    const admin = await healthy();
+    await using proxy = await faultyProxy(controlPlane(), admin, {
+      ...{ list: "networkpolicies", inTheMiddle: "stalls" },
+    });
+    const results = await judgeAs(proxy.access, 3000);
+    const { reason } = results.find(({ id }) => id === "isolation")!;
+    assertStringIncludes(
+      reason!,
+      "Cannot gather the facts about cluster: they took longer than 3 s",
+    );
+    assertEquals(results.find(({ id }) => id === "lake-login")!.verdict, "pass");
+    assertEquals(results.find(({ id }) => id === "cluster-login")!.verdict, "error");
+  },
+);
+
+clusterTest("a connection that breaks off in the middle of a list is no answer", async () => {
+  const admin = await healthy();
+  await using proxy = await faultyProxy(controlPlane(), admin, {
+    ...{ list: "secrets", inTheMiddle: "drops" },
+  });
+  const results = await judgeAs(proxy.access);
+  assertEquals(results.find(({ id }) => id === "cluster-login")!.verdict, "error");
+  assertEquals(results.find(({ id }) => id === "database-login")!.verdict, "pass");
+});
