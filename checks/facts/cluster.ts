@@ -2,6 +2,7 @@ import type { Cluster } from "../../pipeline/cluster/cluster.ts";
 import { readObjects } from "./cluster/objects.ts";
 import type { Unread } from "./cluster/reader.ts";
 import { askRights, type Right } from "./cluster/rights.ts";
+import { tracked } from "./cluster/tracked.ts";
 import { type Trial, tryOut } from "./cluster/trial.ts";
 import { whoAmI } from "./cluster/user.ts";
 import type { ManifestObject } from "./manifests.ts";
@@ -65,13 +66,14 @@ export async function gatherCluster(
     throw error;
   }
   const name = `${cluster.context} at ${cluster.server}`;
+  const requests = tracked(cluster);
   try {
-    return await read(cluster, name, manifests, signal);
+    return await read(requests.cluster, name, manifests, signal);
   } catch (error) {
     if (isRefusal(error)) return refusal(name, error);
     throw error;
   } finally {
-    cluster.close();
+    await requests.end();
   }
 }
 
