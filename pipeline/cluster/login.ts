@@ -48,14 +48,14 @@ export async function logIn(access: Access, signal: AbortSignal): Promise<Login>
     throw wrong(file, `${who} has one of client-certificate and client-key without the other`);
   }
   const { authorization } = found;
-  if (authorization !== undefined && !/^[\x20-\x7e]+$/.test(authorization)) {
-    throw wrong(
-      file,
-      `the token of the user ${JSON.stringify(userName)} has characters no token has`,
-    );
-  }
   const headers = impersonation(user);
   if (authorization !== undefined) headers.push(["authorization", authorization]);
+  for (const [name, value] of headers) {
+    if (/^[\x20-\x7e]+$/.test(value)) continue;
+    const field = name === "authorization" ? "token" : name;
+    const whose = `the user ${JSON.stringify(userName)}`;
+    throw wrong(file, `the ${field} of ${whose} has characters that cannot be sent`);
+  }
   return {
     headers,
     ...{ ca, cert, key },

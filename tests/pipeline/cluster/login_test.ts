@@ -180,6 +180,9 @@ Deno.test("certificates and keys that are none are named, and not quoted", async
 Deno.test("a token that cannot be sent is not quoted", async () => {
   for (const token of [`${SECRET}\nx`, `${SECRET}ü`, `${SECRET}\u0000`]) {
     await assertRefused({ user: { token } }, ['the token of the user "someone" has characters']);
+    await assertRefused({ user: { as: token } }, [
+      'the impersonate-user of the user "someone" has',
+    ]);
   }
 });
 
