@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Report } from "../../checks/report/report.ts";
 import { type Day, parseDay } from "../../pipeline/contract/window.ts";
 import { REQUIRED_PACKAGES, rgwInstalled } from "../support/ceph_rgw.ts";
+import { guardedFolder } from "../support/guarded_folder.ts";
 import { REGISTRY_PACKAGES, registryInstalled } from "../support/registry.ts";
 import { missingControlPlane } from "../cluster/binary.ts";
 import { environment, runTask } from "../support/task.ts";
@@ -23,6 +24,10 @@ export interface Parts {
 
 /** The parts, healthy until a drill breaks one, and the commands that look at them. */
 export interface World extends Parts, AsyncDisposable {
+  /** The flags that lead a preflight to the cluster and the manifests. */
+  readonly where: readonly string[];
+  /** The environment of an operator, with the logins of the database and the lake. */
+  readonly env: Readonly<Record<string, string>>;
   /** What `deno task preflight` says. */
   preflight(facts: Facts): Promise<Report>;
   /** What `deno task postflight` says of {@linkcode DAY}. */
@@ -57,7 +62,7 @@ export async function startWorld(): Promise<World> {
     starting.defer(() => started.stop());
     return started;
   };
-  const folder = await Deno.makeTempDir({ prefix: "drill-" });
+  const folder = await guardedFolder("drill-");
   const [plane, image, database, lake] = await Promise.all([
     ending(startCluster(folder)),
     ending(startImage()),
@@ -74,7 +79,7 @@ export async function startWorld(): Promise<World> {
   const where = ["--kubeconfig", cluster.kubeconfig, "--manifests", manifests.folder];
   const stack = starting.move();
   return {
-    ...{ cluster, image, database, lake, manifests },
+    ...{ cluster, image, database, lake, manifests, where, env },
     preflight: (facts) => report("preflight", [...where, "--facts", FACTS[facts]], env),
     postflight: () => report("postflight", ["--date", DAY], env),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),

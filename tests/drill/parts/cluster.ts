@@ -12,6 +12,8 @@ export type Changing = any;
 /** The cluster, for drills to break. */
 export interface ClusterPart extends Part {
   readonly kubeconfig: string;
+  /** The control plane that it is. */
+  readonly plane: ControlPlane;
   /** Changes an object; what cannot be changed, such as a Job, is made anew. */
   change(kind: string, name: string, how: (object: Changing) => void): Promise<void>;
   /** Takes an object away. */
@@ -52,7 +54,7 @@ export async function healthyCluster(
   };
   await become(healthy);
   return {
-    kubeconfig: `${plane.folder}/kubeconfig`,
+    ...{ kubeconfig: `${plane.folder}/kubeconfig`, plane },
     async change(kind, name, how) {
       const object = found(kind, name);
       how(object);
