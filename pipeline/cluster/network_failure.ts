@@ -60,6 +60,7 @@ const DIAGNOSES: readonly (readonly [pattern: RegExp, problem: string, remedy: s
   [/invalid peer certificate/, "the certificate is none that can be trusted", CHECK_SERVER],
   [/corrupt message|invalid HTTP version/, "something else answers", CHECK_SERVER],
   [/tls handshake eof/, "the connection was cut before it was encrypted", CHECK_SERVER],
+  [/ are blocked/, "the port is none that may be asked", CHECK_SERVER],
   [/dns error/, "the host name is not known", CHECK_SERVER],
   [/Proxy|unsuccessful tunnel/i, "the proxy does not lead to what is", "Check its proxy-url."],
   [/Connection refused/, "nothing accepts connections", CHECK_NETWORK],

@@ -87,6 +87,12 @@ Deno.test("nothing listens", async () => {
   ]);
 });
 
+Deno.test("a port that fetch does not ask", async () => {
+  await assertFails(versionOf({ cluster: { server: "https://127.0.0.1:9" } }), "unreachable", [
+    "the port is none that may be asked at https://127.0.0.1:9",
+  ]);
+});
+
 Deno.test("Deno was not given the permission to connect", async () => {
   const cluster = { server: "https://192.0.2.1:6443" };
   await assertFails(versionOf({ cluster }), "configuration", [
