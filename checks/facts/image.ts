@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { type ArchivedImage, findArchived, openArchive } from "../../pipeline/image/archive.ts";
 import { type Pulled, readFromRegistry } from "../../pipeline/image/from_registry.ts";
 import type { Image } from "../../pipeline/image/image.ts";
@@ -111,7 +112,7 @@ export interface ImageOptions {
   readonly archive?: string;
   /** Certificates in PEM that registries may be signed by, besides those that the system trusts. */
   readonly caCertificates?: readonly string[];
-  /** Where layers that were read are remembered; nowhere without it. */
+  /** The folder of this user's cache, where layers that were read are remembered; nowhere without it. */
   readonly cache?: string | undefined;
   /** Ends the gathering when it aborts. */
   readonly signal?: AbortSignal;
@@ -141,7 +142,7 @@ async function fromRegistries(
   { platform = DEFAULT_PLATFORM, caCertificates = [], cache: folder, signal }: ImageOptions,
 ): Promise<ImageReading[]> {
   const stop = stoppedBy(signal);
-  const cache = openLayerCache(folder);
+  const cache = openLayerCache(folder && join(folder, "layers"));
   const pulls = new Map<string, Promise<Pulled>>();
   const images = await together(requests, stop, async (request) => {
     const { reference } = request;

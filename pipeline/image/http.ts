@@ -108,7 +108,7 @@ function networkFailure(error: unknown, { host }: URL, { task, signal }: HttpOpt
     return new Failure(
       "unreachable",
       `Cannot ${task}: the certificate of ${host} cannot be trusted (${certificate[1]}). ` +
-        "Give the certificate of the authority that signed it.",
+        "Give the certificate of whoever signed it with --registry-ca.",
     );
   }
   if (/corrupt message/.test(words)) {
