@@ -1,4 +1,5 @@
 import { type ServerProcess, startServer } from "../../tasks/demo/server_process.ts";
+import { guardedFolder } from "./guarded_folder.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { signedFetch } from "./sigv4.ts";
 
@@ -32,7 +33,7 @@ export function rgwInstalled(): boolean {
  */
 export async function startRgw(): Promise<ObjectStore> {
   for (let attempt = 1;; attempt++) {
-    const dir = await Deno.makeTempDir({ prefix: "ceph-rgw-" });
+    const dir = await guardedFolder("ceph-rgw-");
     const daemons: ServerProcess[] = [];
     try {
       return await startCluster(dir, daemons);
