@@ -92,6 +92,8 @@ function portOf({ settings: { conf } }: SparkJob, key: string): number {
 /** Policies select drivers by a label that Spark gives only to pods that it makes itself. */
 function unlabelled(network: Network, job: SparkJob): Finding {
   const field = job.specPath.replace(/spec$/, "metadata.labels");
+  const { file } = place(network, job.object, field);
+  const remove = `kubectl -n ${job.object.namespace} delete job ${job.object.name}`;
   return {
     severity: "fail",
     object: job.told,
@@ -100,10 +102,10 @@ function unlabelled(network: Network, job: SparkJob): Finding {
     problem: `its pod is a driver, and has no label ${ROLE_LABEL}=driver`,
     why: "policies select drivers by it, and Spark gives it only to pods that it makes itself: " +
       "what they allow to drivers, this one may not do",
-    fix: `Add ${ROLE_LABEL}: driver to ${field}; a Job's template cannot be changed, so then: ` +
-      `kubectl -n ${job.object.namespace} delete job ${job.object.name} && kubectl apply -f ${
-        place(network, job.object, field).file
-      }`,
+    fix: `Add ${ROLE_LABEL}: driver to ${field}; a Job's template cannot be changed, so ` +
+      (file === undefined
+        ? `make it anew after: ${remove}`
+        : `then: ${remove} && kubectl apply -f ${file}`),
   };
 }
 

@@ -90,21 +90,22 @@ function unlabelled(network: Network, name: string): Finding[] {
   const value = namespace?.labels.get(REQUIRED_LABEL);
   if (namespace === undefined || value === name) return [];
   const field = "metadata.labels";
+  const object = objectOf(network, "Namespace", name);
+  const command = `kubectl label namespace ${name} ${REQUIRED_LABEL}=${name} --overwrite`;
   const near = [...namespace.labels].filter(([key, text]) => key !== NAME_LABEL && text === name);
   const has = near.map(([key, text]) => `${key}=${text}`);
   return [{
     severity: "fail",
     object: `Namespace ${name}`,
     field,
-    ...place(network, objectOf(network, "Namespace", name), field),
+    ...place(network, object, field),
     problem: value === undefined
       ? `it has no label ${REQUIRED_LABEL}=${name}${
         has.length === 0 ? "" : `; it has ${naming(has)}`
       }`
       : `its label ${REQUIRED_LABEL} is ${JSON.stringify(value)}, not ${JSON.stringify(name)}`,
     why: "policies select the namespace by this label, which Kubernetes does not set by itself",
-    fix: `Add it to the manifest, or: kubectl label namespace ${name} ` +
-      `${REQUIRED_LABEL}=${name} --overwrite`,
+    fix: object?.file === undefined ? command : `Add it to the manifest, or: ${command}`,
   }];
 }
 

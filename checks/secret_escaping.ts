@@ -49,7 +49,7 @@ export function judgeSecrets(tree: Tree, isLive = false): Judged | undefined {
     .map(({ namespace, name }) => `${namespace}/${name}`);
   const elsewhere = unknown.length === 0
     ? ""
-    : `; not in the manifests, so not judged: ${naming([...new Set(unknown)])}`;
+    : `; not at hand, so not judged: ${naming([...new Set(unknown)])}`;
   return {
     examined: `${plural(declared.length + stored.length, "Secret")}, the keys and variables that ${
       plural(jobs.length, "job")

@@ -1,6 +1,6 @@
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";
 import { readObjects } from "./cluster/objects.ts";
-import type { Unread } from "./cluster/reader.ts";
+import { isForbidden, type Unread } from "./cluster/reader.ts";
 import { askRights, type Right } from "./cluster/rights.ts";
 import { tracked } from "./cluster/tracked.ts";
 import { type Trial, tryOut } from "./cluster/trial.ts";
@@ -88,7 +88,7 @@ async function read(
   );
   const reading = readObjects(cluster, declared, signal);
   const [version, user, { objects, placed, unread }, rights, trials] = await Promise.all([
-    cluster.version({ signal }),
+    versionOf(cluster, signal),
     whoAmI(cluster, signal),
     reading,
     reading.then(({ objects }) => askRights(cluster, [...declared, ...objects], signal)),
@@ -101,6 +101,16 @@ async function read(
     ...(placed === undefined ? {} : { placed }),
     ...(rights === undefined ? {} : { rights }),
   };
+}
+
+/** Everybody may ask for the version, unless somebody took that right away. */
+async function versionOf(cluster: Cluster, signal: AbortSignal | undefined): Promise<string> {
+  try {
+    return await cluster.version({ signal });
+  } catch (error) {
+    if (isForbidden(error)) return "of a version that it does not tell";
+    throw error;
+  }
 }
 
 /** An object as the API server would take it: without a namespace it goes to the user's. */

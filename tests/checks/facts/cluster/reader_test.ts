@@ -1,0 +1,124 @@
+import { placedPods } from "../../../../checks/facts/cluster/placed.ts";
+import { readKind, readOne } from "../../../../checks/facts/cluster/reader.ts";
+import { tracked } from "../../../../checks/facts/cluster/tracked.ts";
+import { whoAmI } from "../../../../checks/facts/cluster/user.ts";
+import { ApiError, type Cluster, type KubeObject } from "../../../../pipeline/cluster/cluster.ts";
+import { Failure } from "../../../../pipeline/errors.ts";
+import { accountsOf } from "../../../../checks/workload/account.ts";
+import { assertEquals, assertRejects } from "../../../support/assert.ts";
+import { liveObjects } from "../../cluster_ready.ts";
+
+// What no healthy API server answers. The rest is tested with a real one.
+
+const POD = { apiVersion: "v1", kind: "Pod" };
+
+/** A cluster of which one method answers, and no other may be asked. */
+function answering(method: "list" | "get" | "create", answer: () => Promise<unknown>): Cluster {
+  return { [method]: answer, close() {} } as unknown as Cluster;
+}
+
+const refusing = (status: number, says: string) => () =>
+  Promise.reject(
+    new ApiError("configuration", `Cannot: ${says}. Do.`, { status, reason: "", says }),
+  );
+
+Deno.test("what may not be read is told with its kind and namespace, in the server's words", async () => {
+  const cluster = answering("list", refusing(403, "pods is forbidden"));
+  assertEquals(await readKind(cluster, POD, "robson", undefined), {
+    objects: [],
+    unread: [{ kind: "Pod", namespace: "robson", problem: "Cannot: pods is forbidden. Do." }],
+  });
+  const { unread } = await readKind(cluster, POD, undefined, undefined);
+  assertEquals(Object.keys(unread[0]!), ["kind", "problem"]);
+});
+
+Deno.test("of a kind that the server does not know there are no objects", async () => {
+  for (const method of ["list", "get"] as const) {
+    const cluster = answering(method, refusing(404, "there is no kind"));
+    const reading = method === "list"
+      ? readKind(cluster, POD, "robson", undefined)
+      : readOne(cluster, POD, { name: "a", namespace: "robson" }, undefined);
+    assertEquals(await reading, { objects: [], unread: [] });
+  }
+});
+
+Deno.test("anything else ends the gathering", async () => {
+  const cluster = answering("list", refusing(401, "Unauthorized"));
+  await assertRejects(() => readKind(cluster, POD, "robson", undefined), ApiError);
+  const cut = answering("list", () => Promise.reject(new Failure("unreachable", "cut")));
+  await assertRejects(() => readKind(cut, POD, "robson", undefined), Failure, "cut");
+});
+
+Deno.test("objects that have no name are left out", async () => {
+  const named = { ...POD, metadata: { name: "a", namespace: "robson" } };
+  const items = [{ ...POD }, { ...POD, metadata: {} }, named] as KubeObject[];
+  const cluster = answering("list", () => Promise.resolve(items));
+  const { objects } = await readKind(cluster, POD, "robson", undefined);
+  assertEquals(objects.map(({ name }) => name), ["a"]);
+});
+
+Deno.test("a server that does not say who we are is no trouble, one that takes us for nobody is", async () => {
+  for (const status of [403, 404]) {
+    assertEquals(await whoAmI(answering("create", refusing(status, "no")), undefined), undefined);
+  }
+  const nobody = refusing(403, 'selfsubjectreviews is forbidden: User "system:anonymous" cannot');
+  await assertRejects(() => whoAmI(answering("create", nobody), undefined), ApiError);
+});
+
+Deno.test("when it ends, what is under way is ended and waited for", async () => {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const requests = tracked({ list: () => promise, close: () => reject("closed") } as never);
+  const listing = requests.cluster.list(POD, undefined);
+  const ended: string[] = [];
+  listing.catch(() => ended.push("list"));
+  await requests.end();
+  assertEquals(ended, ["list"]);
+});
+
+Deno.test("of pods on nodes stays what says how much room they take, and who made them", () => {
+  const pods = liveObjects(`
+apiVersion: v1
+kind: Pod
+metadata: { name: a, namespace: x, uid: u, labels: { app: a }, ownerReferences: [{ uid: o }] }
+spec:
+  nodeName: node-1
+  containers: [{ name: c, env: [{ name: TOKEN, value: s3cret }], resources: { limits: { cpu: 1 } } }]
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: pending, namespace: x }
+spec: { containers: [] }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: over, namespace: x }
+spec: { nodeName: node-1, containers: [] }
+status: { phase: Failed }
+`);
+  const placed = placedPods(pods);
+  assertEquals(placed.map(({ name }) => name), ["a"]);
+  assertEquals(JSON.stringify(placed[0]!.value).includes("s3cret"), false);
+  assertEquals(placed[0]!.value.spec, {
+    ...{ nodeName: "node-1", overhead: undefined, resources: undefined, initContainers: [] },
+    containers: [{ name: "c", restartPolicy: undefined, resources: { limits: { cpu: 1 } } }],
+  });
+});
+
+Deno.test("accounts are those of jobs, each once, by the old name of the field too", () => {
+  const job = (name: string, spec: string, kind = "Job") => `
+apiVersion: batch/v1
+kind: ${kind}
+metadata: { name: ${name}, namespace: analytics-jobs }
+spec: { template: { spec: ${spec} } }
+`;
+  const objects = liveObjects([
+    job("a", "{ serviceAccountName: spark-jobs, containers: [] }"),
+    job("b", "{ serviceAccount: spark-jobs, containers: [] }"),
+    job("c", "{ containers: [] }"),
+    job("d", "{ serviceAccountName: web, containers: [] }", "Deployment"),
+  ].join("---"));
+  assertEquals(accountsOf(objects), [
+    { name: "spark-jobs", namespace: "analytics-jobs" },
+    { name: "default", namespace: "analytics-jobs" },
+  ]);
+});
