@@ -1,8 +1,11 @@
 import { Failure } from "../../pipeline/errors.ts";
 import { clearStatus } from "./terminal.ts";
 
-/** Asks somebody at a terminal. Each answer is undefined where the input has come to its end. */
-export interface Prompt {
+/**
+ * Asks somebody at a terminal. Each answer is undefined where the input has come to its end. With the
+ * end of its block the terminal is as it was.
+ */
+export interface Prompt extends Disposable {
   /** Asks for a line. */
   line(question: string): Promise<string | undefined>;
   /** Asks for a line that is not shown while it is typed. */
@@ -17,7 +20,7 @@ export function canAsk(): boolean {
 /**
  * Opens the terminal for questions.
  *
- * @param signal ends a question when it aborts, which then throws; the terminal is as it was
+ * @param signal ends a question when it aborts, which then throws
  */
 export function openPrompt(signal: AbortSignal): Prompt {
   const decoder = new TextDecoder();
@@ -42,22 +45,28 @@ export function openPrompt(signal: AbortSignal): Prompt {
       typed += more;
     }
   };
+  let isHidden = false;
+  const hide = (wanted: boolean) => {
+    // Ctrl-C still means what it always does.
+    if (wanted !== isHidden) Deno.stdin.setRaw(wanted, { cbreak: true });
+    isHidden = wanted;
+  };
   return {
     async line(question) {
+      hide(false);
       write(question);
       return await lineOf((typed) => typed);
     },
     async hidden(question) {
+      // First of all: a terminal shows what is typed before. For the same reason it stays so between
+      // two such questions.
+      hide(true);
       write(question);
-      // Ctrl-C still means what it always does.
-      Deno.stdin.setRaw(true, { cbreak: true });
-      try {
-        return await lineOf(edited);
-      } finally {
-        Deno.stdin.setRaw(false);
-        write("\n");
-      }
+      const answer = await lineOf(edited);
+      write("\n");
+      return answer;
     },
+    [Symbol.dispose]: () => hide(false),
   };
 }
 
@@ -75,7 +84,8 @@ export async function agreed(question: string, signal: AbortSignal): Promise<boo
     );
   }
   clearStatus();
-  const answer = await openPrompt(signal).line(`${question} [y/N] `);
+  using prompt = openPrompt(signal);
+  const answer = await prompt.line(`${question} [y/N] `);
   return /^\s*y(es)?\s*$/i.test(answer ?? "");
 }
 

@@ -84,7 +84,7 @@ async function storedNow({ cluster, specs, timeout, interrupted }: Task) {
 }
 
 async function askForAll(specs: readonly SecretSpec[], interrupted: AbortSignal) {
-  const prompt = openPrompt(interrupted);
+  using prompt = openPrompt(interrupted);
   const values = [];
   for (const spec of specs) values.push(await fromPrompt(spec, prompt));
   return values;

@@ -31,6 +31,8 @@ export interface TerminalTask {
   until(text: string): Promise<void>;
   /** Types keys; `\r` is Enter, `\x03` Ctrl-C. */
   type(keys: string): Promise<void>;
+  /** The command lines of all its programs, as anybody on the machine can see them. */
+  commandLines(): Promise<string[]>;
   /** How it ended, and whether the terminal was then as it had been before. */
   readonly outcome: Promise<{ readonly code: number; readonly restored: boolean }>;
 }
@@ -85,6 +87,7 @@ export function startOnTerminal(
       clearTimeout(timer);
     },
     type: (keys) => keyboard.write(new TextEncoder().encode(keys)),
+    commandLines: () => commandLinesUnder(child.pid),
     outcome: (async () => {
       const { code } = await child.status;
       await reading;
@@ -92,6 +95,23 @@ export function startOnTerminal(
       return { code, restored: shown.includes("<restored>") };
     })(),
   };
+}
+
+/** Of a process, and of those that it started. */
+async function commandLinesUnder(pid: number): Promise<string[]> {
+  // Deno may not look there itself. The fourth field is the parent.
+  const list = 'for p in /proc/[0-9]*; do echo "${p#/proc/} $(cut -d" " -f4 $p/stat) ' +
+    `$(tr '\\0\\n' '  ' <$p/cmdline)"; done 2>/dev/null`;
+  const { stdout } = await new Deno.Command("sh", { args: ["-c", list] }).output();
+  const all = new TextDecoder().decode(stdout).split("\n").map((line) => {
+    const [id, parent, ...words] = line.split(" ");
+    return { id: Number(id), parent: Number(parent), words: words.join(" ") };
+  });
+  const found = [pid];
+  for (const each of found) {
+    found.push(...all.filter(({ parent }) => parent === each).map(({ id }) => id));
+  }
+  return all.filter(({ id }) => found.includes(id)).map(({ words }) => words);
 }
 
 function quoted(word: string): string {

@@ -1,0 +1,321 @@
+import pg from "pg";
+import type { DatabaseConfig, S3Config } from "../../pipeline/config.ts";
+import type { KubeObject } from "../../pipeline/cluster/cluster.ts";
+import { type Api, openApi } from "../cluster/api.ts";
+import { kubeconfig } from "../cluster/kubeconfig.ts";
+import { bringTo } from "../cluster/state.ts";
+import { READS_ALL, user } from "../cluster/users.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { clusterTest, controlPlane } from "../support/control_plane.ts";
+import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
+import { type Outbox, outbox } from "../support/postgres.ts";
+import { runTask, type TaskOutcome } from "../support/task.ts";
+import { atTerminal, startOnTerminal } from "../support/terminal.ts";
+
+// `deno task secrets` as an operator types it, on a real control plane, Postgres and object store.
+
+/** All that shells, YAML and editors stumble over, with a space at its end. */
+const PASSWORD = `p\\a!s$s'w"o#rd `;
+
+const NAMESPACE: KubeObject = {
+  ...{ apiVersion: "v1", kind: "Namespace" },
+  metadata: { name: "analytics-jobs" },
+};
+const DATABASE = "django-db-credentials";
+const LAKE = "contabo-s3-credentials";
+
+let store: ObjectStore;
+let bucket: S3Config;
+Deno.test.beforeAll(async () => {
+  store = await startObjectStore();
+  bucket = await store.createBucket("secrets");
+});
+Deno.test.afterAll(() => store.stop());
+
+/** Every output of every run, for the last test. */
+const outputs: string[] = [];
+const values = new Set<string>([PASSWORD]);
+
+async function secrets(args: readonly string[], env: Record<string, string>): Promise<TaskOutcome> {
+  const how = ["--kubeconfig", controlPlane().kubeconfig, ...args];
+  const outcome = await runTask("secrets", how, env);
+  outputs.push(outcome.stdout, outcome.stderr);
+  return outcome;
+}
+
+/** A database, and a user of it with the password. */
+async function withPassword(): Promise<Outbox & { readonly login: DatabaseConfig }> {
+  const db = await outbox();
+  const name = `robson_${crypto.randomUUID().slice(0, 8)}`;
+  const role = await db.role(name, "SELECT 1");
+  const password = pg.escapeLiteral(PASSWORD).trimStart();
+  await db.query(`ALTER ROLE ${pg.escapeIdentifier(name)} PASSWORD ${password}`);
+  return { ...db, login: { ...role, password: PASSWORD } };
+}
+
+function variables({ host, port, name, user, password }: DatabaseConfig): Record<string, string> {
+  values.add(password).add(bucket.accessKeyId).add(bucket.secretAccessKey);
+  return {
+    DJANGO_DB_HOST: host,
+    DJANGO_DB_PORT: String(port),
+    DJANGO_DB_NAME: name,
+    DJANGO_DB_USER: user,
+    DJANGO_DB_PASSWORD: password,
+    AWS_ACCESS_KEY_ID: bucket.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: bucket.secretAccessKey,
+    AWS_REGION: bucket.region,
+    S3_ENDPOINT: bucket.endpoint,
+    S3_BUCKET: bucket.bucket,
+  };
+}
+
+/** What a Secret holds, byte for byte as Latin-1; undefined where it is not there. */
+async function stored(api: Api, name: string): Promise<Record<string, string> | undefined> {
+  const { items } = await api.get("/api/v1/namespaces/analytics-jobs/secrets");
+  const found = items.find((each: KubeObject) => each.metadata.name === name);
+  if (found === undefined) return undefined;
+  const data: Record<string, string> = found.data;
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, atob(value)]));
+}
+
+function base64(value: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(value)));
+}
+
+function secret(name: string, stringData: Record<string, string>): KubeObject {
+  const metadata = { name, namespace: "analytics-jobs" };
+  return { apiVersion: "v1", kind: "Secret", metadata, stringData };
+}
+
+function pick(env: Record<string, string>, ...keys: string[]): Record<string, string> {
+  return Object.fromEntries(keys.map((key) => [key, env[key]!]));
+}
+
+const databaseOf = (env: Record<string, string>) =>
+  pick(env, "DJANGO_DB_HOST", "DJANGO_DB_NAME", "DJANGO_DB_USER", "DJANGO_DB_PASSWORD");
+const lakeOf = (env: Record<string, string>) =>
+  pick(env, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_BUCKET", "S3_ENDPOINT");
+
+clusterTest("both are stored exactly as the environment has them, and log in", async () => {
+  await bringTo(controlPlane(), [NAMESPACE]);
+  await using db = await withPassword();
+  const env = variables(db.login);
+  const { code, stdout, stderr } = await secrets(["--yes"], env);
+  assertEquals([code, stderr], [0, ""]);
+  using api = openApi(controlPlane().admin);
+  assertEquals(await stored(api, DATABASE), databaseOf(env));
+  assertEquals(await stored(api, LAKE), lakeOf(env));
+  const { user, host, port, name } = db.login;
+  assertStringIncludes(stdout, `database  the login worked: ${user}@${host}:${port}/${name}\n`);
+  assertMatch(stdout, /^lake {6}the login worked: .*secrets/m);
+  assertStringIncludes(
+    stdout,
+    "warning: DJANGO_DB_PASSWORD ends with white space. It is stored exactly so.\n",
+  );
+});
+
+clusterTest("a second run changes nothing, and logs in again", async () => {
+  await bringTo(controlPlane(), [NAMESPACE]);
+  await using db = await withPassword();
+  const env = variables(db.login);
+  assertEquals((await secrets(["--yes"], env)).code, 0);
+  using api = openApi(controlPlane().admin);
+  const path = "/api/v1/namespaces/analytics-jobs/secrets";
+  const versions = async () =>
+    (await api.get(path)).items.map(({ metadata }: KubeObject) => metadata.resourceVersion);
+  const before = await versions();
+  const { code, stdout } = await secrets([], env);
+  assertEquals(code, 0);
+  assertEquals(stdout.match(/has these values already/g)?.length, 2);
+  assertEquals(stdout.match(/the login worked/g)?.length, 2);
+  assertEquals(await versions(), before);
+});
+
+clusterTest("of a Secret that differs the keys are named, and other keys stay", async () => {
+  await using db = await withPassword();
+  const env = variables(db.login);
+  const old = { ...databaseOf(env), DJANGO_DB_PASSWORD: "an-0ld-one", EXTRA: "3xtra" };
+  values.add("an-0ld-one").add("3xtra");
+  await bringTo(controlPlane(), [NAMESPACE, secret(DATABASE, old)]);
+  const { code, stdout } = await secrets(["--yes", "--only", "database"], env);
+  assertEquals(code, 0);
+  assertStringIncludes(
+    stdout,
+    `~ Secret ${DATABASE}  other values: DJANGO_DB_PASSWORD; EXTRA stay as they are\n`,
+  );
+  using api = openApi(controlPlane().admin);
+  assertEquals(await stored(api, DATABASE), { ...databaseOf(env), EXTRA: "3xtra" });
+  assertEquals(await stored(api, LAKE), undefined);
+});
+
+clusterTest("what is no ASCII, and a line break, are stored byte for byte", async () => {
+  await bringTo(controlPlane(), [NAMESPACE]);
+  const key = "pä😀ss\n";
+  values.add(key.trim());
+  const env = { ...variables({ host: "127.0.0.1", port: 1, name: "n", user: "u", password: key }) };
+  const { code, stdout } = await secrets(["--yes", "--only", "database"], env);
+  assertEquals(code, 3, "nobody is at port 1");
+  assertStringIncludes(stdout, "DJANGO_DB_PASSWORD ends with a newline. It is stored exactly so.");
+  using api = openApi(controlPlane().admin);
+  const bytes = (await stored(api, DATABASE))!.DJANGO_DB_PASSWORD!;
+  assertEquals(Uint8Array.from(bytes, (c) => c.charCodeAt(0)), new TextEncoder().encode(key));
+});
+
+clusterTest("a login that is refused: 2, for each is said whether it worked", async () => {
+  await bringTo(controlPlane(), [NAMESPACE]);
+  await using db = await withPassword();
+  const env = variables(db.login);
+  const password = await secrets(["--yes"], { ...env, DJANGO_DB_PASSWORD: PASSWORD.trim() });
+  values.add(PASSWORD.trim());
+  assertEquals(password.code, 2);
+  assertMatch(password.stderr, /^database {2}the login failed\. .*password authentication failed/);
+  assertMatch(password.stdout, /^lake {6}the login worked: /m);
+  const key = await secrets(["--yes"], { ...env, AWS_SECRET_ACCESS_KEY: "wr0ng/key" });
+  values.add("wr0ng/key");
+  assertEquals(key.code, 2);
+  assertMatch(key.stdout, /^database {2}the login worked: /m);
+  assertMatch(key.stderr, /^lake {6}the login failed\. .*SignatureDoesNotMatch/);
+});
+
+clusterTest("a database that only the cluster can reach: 3, with the way to it", async () => {
+  await bringTo(controlPlane(), [NAMESPACE]);
+  const nowhere = { host: "paradedb.robson.svc.cluster.local", port: 5432, name: "n", user: "u" };
+  const env = variables({ ...nowhere, password: "unus3d" });
+  const { code, stdout, stderr } = await secrets(["--yes"], env);
+  assertEquals(code, 3);
+  assertMatch(stderr, /^database {2}the login failed\. .*paradedb\.robson\.svc\.cluster\.local/);
+  assertStringIncludes(stderr, "From outside of the cluster, add --port-forward.");
+  assertMatch(stdout, /^lake {6}the login worked: /m);
+});
+
+clusterTest("what cannot work is said before anything is stored: 2", async (t) => {
+  await using db = await withPassword();
+  const env = variables(db.login);
+  const { DJANGO_DB_PASSWORD: _, ...without } = env;
+  const cases: readonly (readonly [string, readonly string[], typeof without, RegExp])[] = [
+    ["a variable is not set", ["--yes"], without, /DJANGO_DB_PASSWORD is not set\. .*--only lake/],
+    ["nobody can be asked", [], env, /Cannot ask: Store 2 Secrets in .* Add --yes/],
+    ["nobody can type", ["--from", "prompt"], env, /Cannot ask for values: there is no terminal/],
+    ["there is no such Secret", ["--only", "moon"], env, /both, database, lake/],
+    ["there is no such source", ["--from", "file"], env, /env, prompt/],
+  ];
+  await bringTo(controlPlane(), [NAMESPACE]);
+  for (const [name, args, variables, says] of cases) {
+    await t.step(name, async () => {
+      const { code, stderr } = await secrets(args, variables);
+      assertEquals(code, 2);
+      assertMatch(stderr, says);
+    });
+  }
+  await t.step("a user who may only read", async () => {
+    const file = await Deno.makeTempFile();
+    const reader = await user(controlPlane().admin, "reader", [READS_ALL]);
+    await Deno.writeTextFile(file, kubeconfig(reader));
+    const { code, stdout, stderr } = await runTask("secrets", ["--kubeconfig", file, "--yes"], env);
+    outputs.push(stdout, stderr);
+    await Deno.remove(file);
+    assertEquals(code, 2);
+    assertMatch(stderr, /cannot patch resource "secrets"/);
+    assertMatch(stdout, /Nothing was stored\.\n$/);
+  });
+  using api = openApi(controlPlane().admin);
+  assertEquals([await stored(api, DATABASE), await stored(api, LAKE)], [undefined, undefined]);
+  await t.step("there is no namespace", async () => {
+    await bringTo(controlPlane(), []);
+    const { code, stderr } = await secrets(["--yes"], env);
+    assertEquals(code, 2);
+    assertMatch(
+      stderr,
+      /namespace analytics-jobs: it is not there\. Make it with: deno task apply/,
+    );
+  });
+});
+
+const terminalTest = atTerminal(clusterTest);
+
+terminalTest("at a terminal passwords and keys are typed unseen, and stored exactly", async () => {
+  await bringTo(controlPlane(), [NAMESPACE]);
+  await using db = await withPassword();
+  const env = variables(db.login);
+  const own = pick(env, "DJANGO_DB_PORT", "AWS_REGION", "S3_ENDPOINT", "S3_BUCKET");
+  const args = ["--kubeconfig", controlPlane().kubeconfig, "--from", "prompt"];
+  const task = startOnTerminal("secrets", args, own);
+  await task.until("DJANGO_DB_HOST [paradedb.robson.svc.cluster.local]: ");
+  await task.type(`${env.DJANGO_DB_HOST}\r`);
+  await task.until("DJANGO_DB_NAME [rbsdb]: ");
+  await task.type(`${env.DJANGO_DB_NAME}\r`);
+  await task.until("DJANGO_DB_USER [robson]: ");
+  await task.type(`${env.DJANGO_DB_USER}\r`);
+  await task.until("DJANGO_DB_PASSWORD: ");
+  await task.type("\r");
+  await task.until("DJANGO_DB_PASSWORD cannot be empty.");
+  await task.until("DJANGO_DB_PASSWORD: ");
+  await task.type(`${PASSWORD}x\x7f\r`);
+  await task.until("AWS_ACCESS_KEY_ID: ");
+  // Pasted in one go, the second line is the answer to the next question.
+  await task.type(`${env.AWS_ACCESS_KEY_ID}\r${env.AWS_SECRET_ACCESS_KEY}\r`);
+  await task.until(`S3_ENDPOINT [${env.S3_ENDPOINT}]: `);
+  await task.type("\r");
+  await task.until(`S3_BUCKET [${env.S3_BUCKET}]: `);
+  await task.type("\r");
+  await task.until("Store 2 Secrets in ");
+  const lines = await task.commandLines();
+  assertEquals(lines.filter((line) => line.includes("tasks/secrets.ts")).length, 3, "all of them");
+  for (const value of values) {
+    for (const line of lines) assert(!line.includes(value), "a value is on a command line");
+  }
+  await task.type("y\r");
+  assertEquals(await task.outcome, { code: 0, restored: true });
+  outputs.push(task.shown());
+  assertEquals(task.shown().match(/the login worked/g)?.length, 2);
+  using api = openApi(controlPlane().admin);
+  assertEquals(await stored(api, DATABASE), databaseOf(env));
+  assertEquals(await stored(api, LAKE), lakeOf(env));
+});
+
+terminalTest(
+  "Ctrl-C while a password is typed: 130, nothing stored, the terminal as it was",
+  async () => {
+    await bringTo(controlPlane(), [NAMESPACE]);
+    const args = ["--kubeconfig", controlPlane().kubeconfig, "--from", "prompt", "--only", "lake"];
+    const task = startOnTerminal("secrets", args);
+    await task.until("AWS_ACCESS_KEY_ID: ");
+    await task.type("half-a-k3y");
+    values.add("half-a-k3y");
+    await task.type("\x03");
+    assertEquals(await task.outcome, { code: 130, restored: true });
+    outputs.push(task.shown());
+    using api = openApi(controlPlane().admin);
+    assertEquals(await stored(api, LAKE), undefined);
+  },
+);
+
+terminalTest("an answer of no: 1, and the input's end: 2; nothing is stored", async () => {
+  await bringTo(controlPlane(), [NAMESPACE]);
+  await using db = await withPassword();
+  const args = ["--kubeconfig", controlPlane().kubeconfig];
+  const asked = startOnTerminal("secrets", args, variables(db.login));
+  await asked.until("[y/N]");
+  await asked.type("n\r");
+  assertEquals(await asked.outcome, { code: 1, restored: true });
+  const ended = startOnTerminal("secrets", [...args, "--from", "prompt", "--only", "lake"]);
+  await ended.until("AWS_ACCESS_KEY_ID: ");
+  await ended.type("\x04");
+  assertEquals(await ended.outcome, { code: 2, restored: true });
+  outputs.push(asked.shown(), ended.shown());
+  assertStringIncludes(ended.shown(), "the input ended before all values were given");
+  using api = openApi(controlPlane().admin);
+  assertEquals([await stored(api, DATABASE), await stored(api, LAKE)], [undefined, undefined]);
+});
+
+clusterTest("no value was in any output", () => {
+  assert(outputs.length > 20 && values.size > 5);
+  for (const output of outputs) {
+    for (const value of values) {
+      for (const form of [value, base64(value)]) {
+        assert(!output.includes(form), `an output has ${form}: ${output}`);
+      }
+    }
+  }
+  return Promise.resolve();
+});
