@@ -39,7 +39,8 @@ export const serverDryRun: Check<"manifests" | "cluster"> = check({
 const WITHOUT_IT = "Ask for the right to patch and create them, which a trial needs as well, or " +
   'leave it out: --skip server-dry-run="this user may only read"';
 
-type Because = NonNullable<Trial["refused"]>["because"];
+/** Why the API server refused a trial. */
+export type Because = NonNullable<Trial["refused"]>["because"];
 
 /** The trials that were refused for one reason. */
 export function refusedBecause(because: Because, trials: readonly Trial[]): readonly Trial[] {

@@ -1,5 +1,4 @@
-import type { DeclaredReading } from "../facts/cluster/declared.ts";
-import type { Trial } from "../facts/cluster/trial.ts";
+import type { ClusterOpened, Trial } from "../facts/cluster.ts";
 import { type ManifestObject, objectId } from "../facts/manifests.ts";
 import { dataOf } from "../job_network/environment.ts";
 import { isFields } from "../network_policy/fields.ts";
@@ -33,8 +32,11 @@ export interface Planned {
   readonly reason?: string;
 }
 
-/** What applying the manifests does to a cluster that they were tried on, in their order. */
-export function planOf({ objects, trials, unread }: DeclaredReading): Planned[] {
+/** What is known of a cluster that the manifests were tried on. */
+export type Tried = Pick<ClusterOpened, "objects" | "trials" | "unread">;
+
+/** What applying the manifests does to a cluster, in their order. */
+export function planOf({ objects, trials, unread }: Tried): Planned[] {
   const present = new Map(objects.map((object) => [objectId(object), object]));
   return trials.map((trial): Planned => {
     const { object } = trial;
