@@ -1,9 +1,15 @@
 import type { Outcome } from "../../checks/check.ts";
 import type { ClusterFact } from "../../checks/facts/cluster.ts";
 import { manifestDrift } from "../../checks/manifest_drift.ts";
+import type { KubeObject } from "../../pipeline/cluster/cluster.ts";
+import { openApi } from "../cluster/api.ts";
+import { bringTo } from "../cluster/state.ts";
+import { READS_ALL, user } from "../cluster/users.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { clusterTest, controlPlane } from "../support/control_plane.ts";
+import { gatherOn } from "./platform/on_cluster.ts";
 import { clusterWith, edited, MANIFESTS, manifestsFact, without } from "./platform/tried.ts";
-import { REFUSED } from "./ready.ts";
+import { MANIFESTS as OURS, REFUSED } from "./ready.ts";
 
 function judge(cluster: ClusterFact, manifests: string = MANIFESTS): Outcome {
   return manifestDrift.run({ manifests: manifestsFact(manifests), cluster });
@@ -177,3 +183,73 @@ Deno.test("a cluster that lets nobody in is told by cluster-login; nothing to co
   assertEquals(judge(REFUSED), { skip: "the cluster lets nobody in (see cluster-login)" });
   assertEquals(judge(clusterWith("", {}, ""), ""), { nothing: "the manifests have no object" });
 });
+
+const IN_JOBS = "namespaces/analytics-jobs";
+const JOB_PATH = `/apis/batch/v1/${IN_JOBS}/jobs/bronze-ingest-manual`;
+
+/** What somebody does to the cluster by hand, and what is told of it. */
+const BY_HAND: readonly (readonly [string, string, string, object | undefined, string, string])[] =
+  [
+    [
+      "a label of the namespace",
+      ...["PATCH", `/api/v1/${IN_JOBS}`, { metadata: { labels: { name: "wrong" } } }] as const,
+      "Namespace analytics-jobs",
+      'it differs: metadata.labels.name: "wrong" -> "analytics-jobs"',
+    ],
+    [
+      "a quota, which the server spells in its own way",
+      ...["PATCH", `/api/v1/${IN_JOBS}/resourcequotas/analytics-jobs`] as const,
+      { spec: { hard: { "requests.cpu": "4000m" } } },
+      "ResourceQuota analytics-jobs/analytics-jobs",
+      'it differs: spec.hard.requests.cpu: "4" -> "6"',
+    ],
+    [
+      "a policy that is gone",
+      ...["DELETE", `/apis/networking.k8s.io/v1/${IN_JOBS}/networkpolicies/default-deny`] as const,
+      ...[
+        undefined,
+        "NetworkPolicy analytics-jobs/default-deny",
+        "it is not in the cluster",
+      ] as const,
+    ],
+    [
+      "a policy that no manifest has",
+      ...["POST", `/apis/networking.k8s.io/v1/${IN_JOBS}/networkpolicies`] as const,
+      { kind: "NetworkPolicy", metadata: { name: "other" }, spec: { podSelector: {} } },
+      ...[
+        "NetworkPolicy analytics-jobs/other",
+        "it is in the cluster, and in no manifest",
+      ] as const,
+    ],
+  ];
+
+clusterTest(
+  "on a cluster: what was done by hand is told, to whoever may only read as well",
+  async (t) => {
+    const objects = OURS.objects.map(({ value }) => value as unknown as KubeObject);
+    const { admin } = controlPlane();
+    const reader = await user(admin, "reader", [READS_ALL]);
+    for (const [who, access] of [["administrator", admin], ["reader", reader]] as const) {
+      await bringTo(controlPlane(), objects);
+      const told = async () =>
+        found(manifestDrift.run(await gatherOn(access, OURS)))
+          .map(([, object, , , problem]) => [object, problem]);
+      await t.step(`${who}: nothing`, async () => assertEquals(await told(), []));
+      for (const [name, method, path, body, object, problem] of BY_HAND) {
+        await t.step(`${who}: ${name}`, async () => {
+          using api = openApi(admin);
+          await api.call(method, path, body, method === "PATCH" ? MERGE : undefined);
+          assertEquals(await told(), [[object, problem]]);
+          await bringTo(controlPlane(), objects);
+        });
+      }
+      await t.step(`${who}: a Job that was started`, async () => {
+        using api = openApi(admin);
+        await api.call("PATCH", JOB_PATH, { spec: { suspend: false } }, MERGE);
+        assertEquals(await told(), []);
+      });
+    }
+  },
+);
+
+const MERGE = "application/merge-patch+json";
