@@ -45,7 +45,8 @@ function withPullSecret(job: string, { pull }: Pulled): string {
   );
 }
 
-async function copyFolder(from: string, to: string): Promise<void> {
+/** Copies a folder, and all that is in it, to a place where there is none. */
+export async function copyFolder(from: string, to: string): Promise<void> {
   await Deno.mkdir(to);
   for await (const { name, isDirectory } of Deno.readDir(from)) {
     const [source, target] = [join(from, name), join(to, name)];
