@@ -47,7 +47,8 @@ export function openHttp(options: HttpOptions): Http {
   return {
     async get(url, headers) {
       let at = url;
-      let told = { ...headers };
+      // Digests are of the bytes as they are stored, so nothing may be packed on the way.
+      let told: Record<string, string> = { ...headers, "accept-encoding": "identity" };
       for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
         requireSafe(at, options);
         const response = await send(at, told);

@@ -67,6 +67,18 @@ Deno.test("the fake serves an image as a registry does", async () => {
   });
 });
 
+Deno.test("what a store says of a layer's encoding does not change the layer", async () => {
+  const headers = { "content-encoding": "gzip" };
+  const answer = at(blobPath(TOP), (request) => {
+    assertEquals(request.headers.get("accept-encoding"), "identity");
+    return new Response(IMAGE.layers[1]!.bytes as BodyInit, { headers });
+  });
+  await withFake(answer, async (fake) => {
+    const { found } = await pull(fake);
+    assert(!(found instanceof ImageRefused), Deno.inspect(found));
+  });
+});
+
 const other = imageOf({ layers: [{ "evil.jar": "" }] });
 const { digest } = IMAGE.manifest.descriptor;
 for (
