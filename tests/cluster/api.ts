@@ -14,7 +14,7 @@ export interface Api extends Disposable {
   /** Sends JSON, and returns the answer's. */
   // deno-lint-ignore no-explicit-any
   call(method: string, path: string, body?: object, contentType?: string): Promise<any>;
-  /** Every kind that the server has, as it says itself. */
+  /** Every kind that the server has, in the version that it prefers. */
   resources(): Promise<readonly Resource[]>;
 }
 
@@ -92,21 +92,26 @@ export function resourceOf(
 }
 
 async function discover(get: Api["get"]): Promise<Resource[]> {
-  const { groups } = await get("/apis");
-  // deno-lint-ignore no-explicit-any
-  const preferred = groups.map((group: any) => group.preferredVersion.groupVersion);
-  const lists = await Promise.all(["v1", ...preferred].map(async (apiVersion: string) => {
-    const path = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-    const { resources } = await get(path);
+  const { groups }: { groups: Group[] } = await get("/apis");
+  const versions = ["v1", ...groups.map(({ preferredVersion }) => preferredVersion.groupVersion)];
+  const lists = await Promise.all(versions.map(async (apiVersion) => {
+    const group = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+    const { resources }: { resources: Listed[] } = await get(group);
     return resources
-      // deno-lint-ignore no-explicit-any
-      .filter(({ name }: any) => !name.includes("/"))
-      // deno-lint-ignore no-explicit-any
-      .map(({ name, kind, namespaced, verbs }: any) => (
+      .filter(({ name }) => !name.includes("/")) // parts of others, such as pods/status
+      .map(({ name, kind, namespaced, verbs }) => (
         { apiVersion, kind, plural: name, namespaced, verbs }
       ));
   }));
   return lists.flat();
+}
+
+interface Group {
+  readonly preferredVersion: { readonly groupVersion: string };
+}
+
+interface Listed extends Pick<Resource, "kind" | "namespaced" | "verbs"> {
+  readonly name: string;
 }
 
 function messageOf(text: string): string {

@@ -31,7 +31,7 @@ async function holdUp(name: string, file: Deno.FsFile, path: string, pid?: numbe
   try {
     await Deno.writeTextFile(config, kubeconfig(plane.admin), { mode: 0o600 });
     const kept: Kept = { pid: Deno.pid, admin: plane.admin, folder, kubeconfig: config };
-    await file.write(new TextEncoder().encode(JSON.stringify(kept)));
+    await file.write(new TextEncoder().encode(`${JSON.stringify(kept)}\n`));
     say("");
     await Promise.race([told(), plane.ended, ...(pid === undefined ? [] : [over(pid)])]);
   } finally {

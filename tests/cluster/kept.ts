@@ -26,7 +26,7 @@ export async function findKept(name: string): Promise<Kept | undefined> {
   const path = await placeOf(name);
   if (!(await isLocked(path))) return undefined;
   const text = await Deno.readTextFile(path).catch(() => "");
-  return text === "" ? undefined : JSON.parse(text); // empty until it is up
+  return text.endsWith("\n") ? JSON.parse(text) : undefined; // empty until it is up
 }
 
 /**
@@ -64,6 +64,7 @@ export async function placeOf(name: string): Promise<string> {
 async function startKeeper(name: string, whileProcess?: number): Promise<string> {
   const keeper = new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "-P=test", KEEPER, name, ...(whileProcess ? [String(whileProcess)] : [])],
+    cwd: new URL("../../", import.meta.url), // where the permissions are
     stdin: "null",
     stdout: "piped",
     stderr: "null",
