@@ -176,7 +176,7 @@ export async function assertOnly(
   return onlyFindingsOf(id, await judge(given), expected);
 }
 
-/** What one check found, and the verdicts of the others where they are not `pass`. */
+/** What one check found, and the verdicts of the others that neither pass nor are left out. */
 export interface Told {
   readonly findings: readonly Finding[];
   readonly others: Record<string, Verdict>;
@@ -199,7 +199,9 @@ export function onlyFindingsOf(
     return Object.fromEntries(names.map((name) => [name, finding[name]]));
   });
   assertEquals(picked, expected as Record<string, unknown>[]);
-  const others = results.filter((result) => result.id !== id && result.verdict !== "pass");
+  const others = results.filter(({ verdict, asked, ...result }) =>
+    result.id !== id && verdict !== "pass" && !asked
+  );
   return { findings, others: Object.fromEntries(others.map(({ id, verdict }) => [id, verdict])) };
 }
 

@@ -78,6 +78,7 @@ export function judgeReady(given: ReadyFacts): Promise<Result[]> {
   return runChecks(BEFORE, {
     manifests: () => Promise.resolve(given.manifests),
     cluster: { absent: "left out", asked: true },
+    image: { absent: "left out", asked: true },
     database: () => Promise.resolve(given.database),
     lake: () => Promise.resolve(given.lake),
   }, { timeoutMs: 10_000 });

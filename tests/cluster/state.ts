@@ -103,6 +103,8 @@ async function put(api: Api, resource: Resource, object: KubeObject): Promise<vo
     // A Job that was ever started remembers it, and so does one that could be changed.
     if (object.kind !== "Job" || now.metadata.generation === 1) return;
   } catch (error) {
+    // A controller changed it between our reading and our writing.
+    if (error instanceof Refused && error.status === 409) return await put(api, resource, object);
     if (!(error instanceof Refused && error.status === 422)) throw error; // it cannot be changed
   }
   await remove(api, [resource], live);
