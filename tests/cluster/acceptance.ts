@@ -44,10 +44,10 @@ Exit codes: 0 all of it is so; 1 something is not; 2 wrong usage; 3 the cluster 
     if (kubeconfig === undefined) {
       throw new Failure("configuration", "Cannot find the cluster: give --kubeconfig FILE.");
     }
-    const folder = await guardedFolder("acceptance-");
     const cluster = await openCluster({
       ...{ kind: "kubeconfig", files: [kubeconfig], by: "--kubeconfig" },
     });
+    const folder = await guardedFolder("acceptance-");
     try {
       await accept(cluster, { kubeconfig, folder, junit: flags.value("junit") });
       return 0;

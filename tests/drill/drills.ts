@@ -175,7 +175,7 @@ export const DRILLS: readonly Drill[] = [
     when: "before",
   },
   {
-    id: "no-role",
+    id: "no-rights",
     injected: "RoleBinding spark-jobs is gone",
     breaks: "cluster",
     inject: ({ cluster }) => cluster.remove("RoleBinding", "spark-jobs"),
