@@ -1,6 +1,5 @@
 import { BEFORE } from "../../checks/catalog.ts";
-import type { AnyCheck, Finding, Result } from "../../checks/check.ts";
-import { clusterLogin } from "../../checks/cluster_login.ts";
+import type { Finding, Result } from "../../checks/check.ts";
 import type { ClusterFact, ClusterOpened } from "../../checks/facts/cluster.ts";
 import { observed } from "../../checks/facts/cluster/observed.ts";
 import { placedPods } from "../../checks/facts/cluster/placed.ts";
@@ -360,17 +359,12 @@ export function forbidding(kind: string, namespace?: string): ClusterOpened {
   };
 }
 
-/** All checks before a run. */
-export const CHECKS: readonly AnyCheck[] = BEFORE.includes(clusterLogin)
-  ? BEFORE
-  : [clusterLogin, ...BEFORE];
-
-/** Runs them over a cluster, with our manifests unless others are given, or none. */
+/** Runs the whole catalog over a cluster, with our manifests unless others are given, or none. */
 export async function judgeCluster(
   cluster: ClusterFact,
   manifests: ManifestsFact | undefined = MANIFESTS,
 ): Promise<Result[]> {
-  const results = await runChecks(CHECKS, {
+  const results = await runChecks(BEFORE, {
     manifests: manifests.objects.length === 0
       ? { absent: "left out", asked: true }
       : () => Promise.resolve(manifests),

@@ -1,6 +1,6 @@
-import { CHECKS, CLUSTER, forbidding, judgeCluster, NONE } from "../cluster_ready.ts";
+import { CLUSTER, forbidding, judgeCluster, NONE } from "../cluster_ready.ts";
 import { MANIFESTS, REFUSED } from "../ready.ts";
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
+import { assert, assertEquals, assertMatch } from "../../support/assert.ts";
 import { assertOnlyIn } from "../cluster_ready.ts";
 
 /** The image is left out: it is judged elsewhere. */
@@ -86,7 +86,3 @@ for (const [what, expected] of Object.entries(READERS)) {
     assertEquals(results.filter(({ verdict }) => verdict === "fail"), []);
   });
 }
-
-Deno.test("the checks before a run are told in one list, with the cluster's login among them", () => {
-  assertStringIncludes(CHECKS.map(({ id }) => id).join(), "cluster-login");
-});
