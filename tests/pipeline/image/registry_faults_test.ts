@@ -331,6 +331,19 @@ Deno.test("of several logins each has its turn", async () => {
   });
 });
 
+Deno.test("a login that may come in and not read does not stand in the way of the next one", async () => {
+  const answer = closed();
+  const old = `Basic ${btoa("robot:old")}`;
+  const half: Answer = (path, request) =>
+    request.headers.get("authorization") === old
+      ? new Response("", { status: 403 })
+      : answer(path, request);
+  await withFake(half, async (fake) => {
+    const { found } = await pull(fake, { passwords: ["old", PASSWORD] });
+    assert(!(found instanceof ImageRefused), Deno.inspect(found));
+  });
+});
+
 Deno.test("who may come in may still not be allowed to read", async () => {
   const forbidden = at("/v2/team/spark/manifests/1", () => new Response("", { status: 403 }));
   await withFake(closed(forbidden), async (fake) => {
