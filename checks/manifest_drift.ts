@@ -5,7 +5,7 @@ import type { ClusterOpened } from "./facts/cluster.ts";
 import { type ManifestObject, type ManifestsFact, objectId } from "./facts/manifests.ts";
 import { naming } from "./naming.ts";
 import { tell } from "./platform/difference.ts";
-import { isChange, type Planned, planOf } from "./platform/plan.ts";
+import { idOf, isChange, type Planned, planOf } from "./platform/plan.ts";
 import { whyNoCluster } from "./unread.ts";
 import { outcomeOf, pathOf, placeOf } from "./workload/tree.ts";
 
@@ -92,11 +92,11 @@ const DECIDING: Readonly<Record<string, string>> = {
 
 /** Objects of the jobs' namespace that no manifest has. Whoever made them may need them. */
 function undeclared(plan: readonly Planned[], { objects }: ClusterOpened): Finding[] {
-  const declared = new Set(plan.map(({ object }) => objectId(object)));
+  const declared = new Set(plan.map(({ object }) => idOf(object)));
   return objects.flatMap((object): Finding[] => {
     const { kind, name, namespace } = object;
     const why = DECIDING[kind];
-    if (why === undefined || namespace !== JOBS_NAMESPACE || declared.has(objectId(object))) {
+    if (why === undefined || namespace !== JOBS_NAMESPACE || declared.has(idOf(object))) {
       return [];
     }
     return [{

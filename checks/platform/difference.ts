@@ -65,7 +65,7 @@ function compare(before: unknown, after: unknown, path: string, how: Comparison)
   if (isSame(before, after, path, how)) return [];
   if (isFields(before) && isFields(after)) {
     const hidden = how.hidden || isSecret(before) || isSecret(after);
-    return namesOf(before, after, how).flatMap((name) =>
+    return namesOf(before, after, path, how).flatMap((name) =>
       compare(before[name], after[name], child(path, name), { ...how, hidden })
     );
   }
@@ -84,9 +84,13 @@ function compare(before: unknown, after: unknown, path: string, how: Comparison)
   return [{ path, ...both(before, after, how) }];
 }
 
+/** Labels by which a Job knows its own pods: of no two Jobs are they the same. */
+const OF_ONE_JOB = /^(batch\.kubernetes\.io\/)?(controller-uid|job-name)$/;
+
 /** The fields that count. */
-function namesOf(before: Fields, after: Fields, { whole }: Closeness): string[] {
-  return Object.keys(whole ? { ...before, ...after } : after);
+function namesOf(before: Fields, after: Fields, path: string, { whole }: Closeness): string[] {
+  const names = Object.keys(whole ? { ...before, ...after } : after);
+  return /labels$/i.test(path) ? names.filter((name) => !OF_ONE_JOB.test(name)) : names;
 }
 
 /**
@@ -112,7 +116,7 @@ function unequalPart<T>(
 
 function isSame(before: unknown, after: unknown, path: string, how: Closeness): boolean {
   if (isFields(before) && isFields(after)) {
-    return namesOf(before, after, how)
+    return namesOf(before, after, path, how)
       .every((name) => isSame(before[name], after[name], child(path, name), how));
   }
   if (Array.isArray(before) && Array.isArray(after)) {

@@ -2,8 +2,10 @@ import type { ClusterOpened, Trial } from "../facts/cluster.ts";
 import { type ManifestObject, objectId } from "../facts/manifests.ts";
 import { dataOf } from "../job_network/environment.ts";
 import { isFields } from "../network_policy/fields.ts";
+import { groupOf } from "../network_policy/pod_template.ts";
 import { type Difference, differences } from "./difference.ts";
 import { jobState } from "./job_state.ts";
+import { merged } from "./merged.ts";
 
 /**
  * What applying does with an object:
@@ -37,10 +39,10 @@ export type Tried = Pick<ClusterOpened, "objects" | "trials" | "unread">;
 
 /** What applying the manifests does to a cluster, in their order. */
 export function planOf({ objects, trials, unread }: Tried): Planned[] {
-  const present = new Map(objects.map((object) => [objectId(object), object]));
+  const present = new Map(objects.map((object) => [idOf(object), object]));
   return trials.map((trial): Planned => {
     const { object } = trial;
-    const live = present.get(objectId(object));
+    const live = present.get(idOf(object));
     if (live !== undefined) return { object, live, differences: [], ...withLive(trial, live) };
     const hidden = unread.find(({ kind, namespace }) =>
       kind === object.kind && (namespace === undefined || namespace === object.namespace)
@@ -49,6 +51,11 @@ export function planOf({ objects, trials, unread }: Tried): Planned[] {
       ? { object, action: "create", differences: [] }
       : { object, action: "unknown", differences: [], reason: hidden.problem };
   });
+}
+
+/** Tells objects apart: others have kinds of the same name, as Calico has its NetworkPolicy. */
+export function idOf(object: ManifestObject): string {
+  return `${groupOf(object.apiVersion)} ${objectId(object)}`;
 }
 
 /** Whether applying does anything with an object. */
@@ -69,9 +76,20 @@ function withLive(
     const isOver = jobState(live) === "finished";
     return { action: "leave", reason: isOver ? "it has run to its end" : "it was started" };
   }
-  const found = differences(live, applied ?? readable(object), { whole: applied !== undefined });
+  const wanted = isJob && applied !== undefined ? named(applied, object, live) : applied;
+  const found = differences(live, wanted ?? readable(object), { whole: wanted !== undefined });
   if (found.length === 0) return { action: "nothing" };
   return { action: isJob ? "replace" : "change", differences: found };
+}
+
+/** A Job is tried as a new one: its name is another, and nobody has written anything on it yet. */
+function named(
+  tried: ManifestObject,
+  object: ManifestObject,
+  live: ManifestObject,
+): ManifestObject {
+  const { metadata } = merged(live, object).value;
+  return { ...tried, value: { ...tried.value, metadata } };
 }
 
 /** The values of a Secret as those of a cluster's are read. */

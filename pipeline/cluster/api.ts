@@ -1,5 +1,12 @@
 import { Failure } from "../errors.ts";
-import type { ApplyOptions, Cluster, Kind, KubeObject, RequestOptions } from "./cluster.ts";
+import type {
+  ApplyOptions,
+  Cluster,
+  Kind,
+  KubeObject,
+  RemoveOptions,
+  RequestOptions,
+} from "./cluster.ts";
 import type { Answer, Connection, Request } from "./connection.ts";
 import { discover, type Lookup, objectPath, type Resource, unknownKind } from "./discovery.ts";
 import { isFields } from "./kubeconfig.ts";
@@ -119,12 +126,15 @@ async function remove(
   kind: Kind,
   name: string,
   namespace: string | undefined,
-  { signal }: RequestOptions = {},
+  { resourceVersion, signal }: RemoveOptions = {},
 ): Promise<void> {
   const { what, path } = await locate(api, "remove", { kind, name, namespace }, signal);
-  // Else the pods of a Job would stay.
-  const query = "?propagationPolicy=Background";
-  const answer = await api.connection.send({ what, method: "DELETE", path: path + query, signal });
+  const body = {
+    ...{ apiVersion: "v1", kind: "DeleteOptions" },
+    propagationPolicy: "Background", // else the pods of a Job would stay
+    ...(resourceVersion === undefined ? {} : { preconditions: { resourceVersion } }),
+  };
+  const answer = await api.connection.send({ what, method: "DELETE", path, body, signal });
   if (!answersNotFound(answer)) objectIn(answer, { what, access: api.connection.access });
 }
 

@@ -37,6 +37,12 @@ export interface ApplyOptions extends RequestOptions {
   readonly force?: boolean;
 }
 
+/** How an object is removed. */
+export interface RemoveOptions extends RequestOptions {
+  /** The version that it has to have still, so that nothing is removed that has become another. */
+  readonly resourceVersion?: string | undefined;
+}
+
 /** A connection of this machine to a pod. It ends when it is closed. */
 export interface PortForward {
   /** The port on 127.0.0.1 that leads there. */
@@ -80,7 +86,7 @@ export interface Cluster {
     kind: Kind,
     name: string,
     namespace: string | undefined,
-    options?: RequestOptions,
+    options?: RemoveOptions,
   ): Promise<void>;
   /** Leads a free port of 127.0.0.1 to a port of a pod. */
   forward(

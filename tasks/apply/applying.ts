@@ -3,7 +3,7 @@ import { observed } from "../../checks/facts/cluster/observed.ts";
 import { type ManifestObject, objectId } from "../../checks/facts/manifests.ts";
 import { jobState } from "../../checks/platform/job_state.ts";
 import type { Planned } from "../../checks/platform/plan.ts";
-import type { Cluster } from "../../pipeline/cluster/cluster.ts";
+import { ApiError, type Cluster } from "../../pipeline/cluster/cluster.ts";
 import { Failure } from "../../pipeline/errors.ts";
 
 /** Milliseconds between two looks. */
@@ -63,13 +63,27 @@ async function removeWaiting(
   const { name, namespace } = object;
   const find = () => cluster.get(object, name, namespace, { signal });
   const live = await find();
-  if (live !== undefined && jobState(observed(live)) !== "waiting") {
-    throw new Failure(
-      "unreachable",
-      `Cannot make ${objectId(object)} anew: somebody started it just now. Run it again; it is ` +
-        "left alone then.",
-    );
+  if (live !== undefined) {
+    if (jobState(observed(live)) !== "waiting") throw startedMeanwhile(object);
+    // Between that look and this, it can still be started: then it is another version.
+    const { resourceVersion } = live.metadata;
+    await cluster.remove(object, name, namespace, {
+      resourceVersion: String(resourceVersion),
+      signal,
+    })
+      .catch((error) => {
+        throw error instanceof ApiError && error.status === 409 ? startedMeanwhile(object) : error;
+      });
   }
-  await cluster.remove(object, name, namespace, { signal });
   while (await find() !== undefined) await pause(POLL);
+}
+
+function startedMeanwhile(object: ManifestObject): Failure {
+  return new Failure(
+    "unreachable",
+    `Cannot make ${
+      objectId(object)
+    } anew: somebody started or changed it just now. Run it again; a ` +
+      "Job that runs is left alone.",
+  );
 }

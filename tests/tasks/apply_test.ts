@@ -315,6 +315,24 @@ clusterTest("a Job that waits with other pods is made anew, and the plan says so
   assert(after.metadata.uid !== before.metadata.uid);
 });
 
+clusterTest("a Job that waits with more than the manifest has is made anew as well", async () => {
+  const more = job("spark:1").replace("Never", "Never\n      nodeSelector: { pool: old }");
+  await bringTo(controlPlane(), objectsIn(NAMESPACE, more));
+  await using directory = await directoryOf(NAMESPACE, job("spark:1"));
+  const how = ["--yes", "--manifests", directory.path];
+  const { code, stdout } = await apply(...how);
+  assertEquals(code, 0);
+  assertStringIncludes(stdout, '    spec.template.spec.nodeSelector  {"pool":"old"} -> nothing\n');
+  assertMatch((await apply(...how)).stdout, /^nothing to do: /m);
+});
+
+clusterTest("what others have written on a Job that waits does not matter", async () => {
+  await bringTo(controlPlane(), objectsIn(NAMESPACE, job("spark:1", ", labels: { by: somebody }")));
+  await using directory = await directoryOf(NAMESPACE, job("spark:1"));
+  const { code, stdout } = await apply("--yes", "--manifests", directory.path);
+  assertEquals([code, /^nothing to do: /m.test(stdout)], [0, true], stdout);
+});
+
 /** What apply says to a Job that was started from another template, and has come so far. */
 async function applyToStarted(live: string, far: string, isSo: (status: object) => boolean) {
   await using directory = await directoryOf(NAMESPACE, job("spark:2"));

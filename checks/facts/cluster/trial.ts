@@ -7,7 +7,10 @@ import { observed } from "./observed.ts";
 export interface Trial {
   /** The object, in the namespace that it would be in. */
   readonly object: ManifestObject;
-  /** What it would be once applied; undefined where it was refused. */
+  /**
+   * What it would be once applied; undefined where it was refused. Of a Job it is what one would be that
+   * is made anew, under a name of its own.
+   */
   readonly applied?: ManifestObject;
   /** Why it was refused. */
   readonly refused?: Refused;
@@ -44,7 +47,7 @@ export async function tryOut(
   try {
     const body = isJob ? named(object, `${object.name}${ASIDE}`) : named(object, object.name);
     const applied = await cluster.apply(body, { dryRun: true, force: true, signal });
-    return isJob ? { object } : { object, applied: observed(applied, object) };
+    return { object, applied: observed(applied, object) };
   } catch (error) {
     const because = reasonOf(error, object);
     if (because === undefined) throw error;

@@ -1,0 +1,95 @@
+import { parseAllDocuments } from "yaml";
+import { type ManifestObject, readFile } from "../../../checks/facts/manifests.ts";
+import type { Planned } from "../../../checks/platform/plan.ts";
+import type { Cluster, KubeObject } from "../../../pipeline/cluster/cluster.ts";
+import { openCluster } from "../../../pipeline/cluster/open.ts";
+import { Failure } from "../../../pipeline/errors.ts";
+import { carryOut, inOrder } from "../../../tasks/apply/applying.ts";
+import { openApi } from "../../cluster/api.ts";
+import { bringTo } from "../../cluster/state.ts";
+import { assert, assertEquals, assertRejects } from "../../support/assert.ts";
+import { clusterTest, controlPlane } from "../../support/control_plane.ts";
+
+function planned(kind: string, action: Planned["action"] = "create"): Planned {
+  const object = readFile("a.yaml", `{ apiVersion: v1, kind: ${kind}, metadata: { name: a } }`);
+  return { action, object: object.objects[0]!, differences: [] };
+}
+
+Deno.test("the order works on an empty cluster: namespaces first, what makes pods last", () => {
+  const kinds = ["Job", "ConfigMap", "Namespace", "CronJob", "Role", "CustomResourceDefinition"];
+  assertEquals(inOrder(kinds.map((kind) => planned(kind))).map(({ object }) => object.kind), [
+    ...["Namespace", "CustomResourceDefinition", "ConfigMap", "Role", "Job", "CronJob"],
+  ]);
+});
+
+const SETUP = `
+apiVersion: v1
+kind: Namespace
+metadata: { name: analytics-jobs }
+---
+apiVersion: batch/v1
+kind: Job
+metadata: { name: bronze, namespace: analytics-jobs }
+spec:
+  suspend: true
+  template:
+    spec:
+      restartPolicy: Never
+      nodeSelector: { there-is: none }
+      containers: [{ name: driver, image: "spark:1" }]
+`;
+
+const JOB = "/apis/batch/v1/namespaces/analytics-jobs/jobs/bronze";
+
+async function startIt(): Promise<void> {
+  using api = openApi(controlPlane().admin);
+  await api.call("PATCH", JOB, { spec: { suspend: false } }, "application/merge-patch+json");
+}
+
+/** The cluster, with something that happens just after an object was read. */
+async function afterReading(happens: () => Promise<void>): Promise<Cluster> {
+  const files = [controlPlane().kubeconfig];
+  const cluster = await openCluster({ kind: "kubeconfig", files, by: "--kubeconfig" });
+  let isFirst = true;
+  return {
+    ...cluster,
+    async get(...how) {
+      const found = await cluster.get(...how);
+      if (isFirst) await happens();
+      isFirst = false;
+      return found;
+    },
+  };
+}
+
+for (
+  const [when, before, after] of [
+    ["since it was compared", startIt, async () => {}],
+    ["between the last look and its removal", async () => {}, startIt],
+  ] as const
+) {
+  clusterTest(`a Job that somebody started ${when} goes on`, async () => {
+    const objects: KubeObject[] = parseAllDocuments(SETUP).map((each) => each.toJS());
+    await bringTo(controlPlane(), objects);
+    const job: ManifestObject = readFile("a.yaml", SETUP.replace("spark:1", "spark:2")).objects[1]!;
+    using api = openApi(controlPlane().admin);
+    const { metadata: { uid } } = await api.get(JOB);
+    await before();
+    const cluster = await afterReading(after);
+    const done: Planned[] = [];
+    const failure = await assertRejects(
+      () =>
+        carryOut(cluster, [{ action: "replace", object: job, differences: [] }], {
+          onStart() {},
+          onDone: (each) => done.push(each),
+          signal: AbortSignal.timeout(30_000),
+        }),
+      Failure,
+    );
+    cluster.close();
+    assertEquals([failure.kind, done.length], ["unreachable", 0]);
+    assert(failure.message.includes("somebody started or changed it just now"), failure.message);
+    const { metadata, spec } = await api.get(JOB);
+    assertEquals([metadata.uid, metadata.deletionTimestamp, spec.suspend], [uid, undefined, false]);
+  });
+}
