@@ -19,7 +19,6 @@ interface Live extends KubeObject {
   readonly metadata: KubeObject["metadata"] & {
     readonly resourceVersion: string;
     readonly uid: string;
-    readonly generation?: number;
     readonly labels?: Readonly<Record<string, string>>;
     readonly ownerReferences?: readonly unknown[];
     readonly deletionTimestamp?: string;
@@ -100,13 +99,11 @@ async function put(api: Api, resource: Resource, object: KubeObject): Promise<vo
   try {
     const now: Live = await api.call("PUT", `${path}?fieldManager=suite`, body);
     if (object.kind === "Node") await putStatus(api, path, object, now);
-    // A Job that was ever started remembers it, and so does one that could be changed.
-    if (object.kind !== "Job" || now.metadata.generation === 1) return;
+    return;
   } catch (error) {
-    // A controller changed it between our reading and our writing.
-    if (error instanceof Refused && error.status === 409) return await put(api, resource, object);
-    if (!(error instanceof Refused && error.status === 422)) throw error; // it cannot be changed
+    if (!(error instanceof Refused && error.status === 422)) throw error;
   }
+  // It cannot be changed, as no Job can: the server has given it labels of its own.
   await remove(api, [resource], live);
   await until(`${name} is gone`, async () => (await find(api, path)) === undefined);
   await create(api, resource, object);
