@@ -124,6 +124,16 @@ const BROKEN: readonly (readonly [what: string, text: string, words: string[]])[
     config({ cluster: `server: 'https://me:${SECRET}@10.0.0.1:6443'` }),
     ["is no address", "without a user"],
   ],
+  [
+    "a user in the server",
+    config({ cluster: `server: 'https://${SECRET}@10.0.0.1:6443'` }),
+    ["is no address"],
+  ],
+  [
+    "a password in the server",
+    config({ cluster: `server: 'https://:${SECRET}@10.0.0.1:6443'` }),
+    ["is no address"],
+  ],
   ["a token that is a list", config({ user: `token: [${SECRET}]` }), ["token of the user", "text"]],
   ["a token that is a number", config({ user: "token: 12345" }), ["token of the user", "text"]],
   ["groups that are a text", config({ user: `as-groups: ${SECRET}` }), ["as-groups of the user"]],

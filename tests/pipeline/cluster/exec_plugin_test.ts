@@ -159,15 +159,15 @@ wait`);
   const started = () => Deno.readTextFile(`${plugin.folder}/started`);
   await until("the plugin runs", () => started().then(() => true));
   const child = Number(await started());
+  assertEquals(await isRunning(child), true);
   controller.abort("enough");
   assertEquals(await attempt, "enough");
-  await until("its child has ended", () => Promise.resolve(!isRunning(child)));
+  await until("its child has ended", async () => !(await isRunning(child)));
 });
 
-function isRunning(pid: number): boolean {
-  try {
-    return !/\) Z/.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
-  } catch {
-    return false;
-  }
+/** Whether a process is there, and not only what nobody has asked about yet. */
+async function isRunning(pid: number): Promise<boolean> {
+  const { stdout } = await new Deno.Command("ps", { args: ["-o", "stat=", "-p", `${pid}`] })
+    .output();
+  return /^[^Z\s]/.test(new TextDecoder().decode(stdout).trim());
 }

@@ -1,4 +1,3 @@
-import { stringify } from "yaml";
 import type { Access } from "../../cluster/kubeconfig.ts";
 import { READS_ALL, user } from "../../cluster/users.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
@@ -50,6 +49,18 @@ clusterTest("a plugin also needs to be run", async () => {
   const refused = await ask(config, LEAST);
   assertStringIncludes(refused, "not given the permission to run it. Run it with --allow-run.");
   assertMatch(await ask(config, [...LEAST, "--allow-run"]), /^v\S+\n$/);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("what a plugin says that fails is not even passed on", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "plugin-" });
+  const lines = "#!/bin/sh\necho s3cr3t; echo s3cr3t >&2; exit 1\n";
+  await Deno.writeTextFile(`${folder}/plugin`, lines, { mode: 0o700 });
+  const exec = { apiVersion: "client.authentication.k8s.io/v1", command: `${folder}/plugin` };
+  const cluster = { server: "https://127.0.0.1:6443" };
+  const said = await ask(kubeconfigText({ cluster, user: { exec } }), [...LEAST, "--allow-run"]);
+  assertStringIncludes(said, "it ended with exit code 1.");
+  assertEquals(said.includes("s3cr3t"), false);
   await Deno.remove(folder, { recursive: true });
 });
 

@@ -51,10 +51,17 @@ function byHand(...answers: (string | Uint8Array)[]) {
       );
     }
     conn.closeWrite();
-    while (await conn.read(buffer).catch(() => null) !== null);
+    const heard: number[] = [];
+    for (;;) {
+      const length = await conn.read(buffer).catch(() => null);
+      if (length === null) return heard;
+      heard.push(...buffer.subarray(0, length));
+    }
   })();
   return {
     port: listener.addr.port,
+    /** What came after the first request, once the other side has ended. */
+    heard: serving,
     async [Symbol.asyncDispose]() {
       listener.close();
       await serving;
@@ -103,6 +110,10 @@ Deno.test("messages in pieces, pings between them, and what comes with the answe
   assertEquals(await socket.receive(), bytes(1, 2, 3, 4));
   assertEquals(await socket.receive(), bytes(5));
   assertEquals(await socket.receive(), undefined);
+  socket.close();
+  const [opcode, length, ...pong] = await server.heard;
+  assertEquals([opcode, length], [0x8a, 0x81]); // one byte, masked by the four before it
+  assertEquals(pong[4]! ^ pong[0]!, 9);
 });
 
 const CUT = [
