@@ -10,11 +10,14 @@ import { type Kept, placeOf } from "./kept.ts";
 /** Opens and locks the file of a name; undefined where another keeper has it. */
 async function lock(path: string): Promise<Deno.FsFile | undefined> {
   await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  for (;;) {
+  for (let refused = 0;;) {
     const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
     if (!(await file.tryLock(true))) {
       file.close();
-      return undefined;
+      // Who looks whether it is locked locks it too, for no longer than that.
+      if (++refused === 5) return undefined;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      continue;
     }
     // The last keeper may have removed the file after we opened it.
     const there = await Deno.stat(path).catch(() => undefined);
