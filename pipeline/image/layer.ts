@@ -72,7 +72,6 @@ function changeOf({ path, type, target }: TarEntry): LayerChange | undefined {
   const slash = path.lastIndexOf("/") + 1;
   const [folder, name] = [path.slice(0, Math.max(slash - 1, 0)), path.slice(slash)];
   if (name === ".wh..wh..opq") return { kind: "emptied", path: folder };
-  if (name.startsWith(".wh..wh.")) return undefined; // what aufs notes for itself
   if (name.startsWith(".wh.")) {
     return { kind: "deleted", path: path.slice(0, slash) + name.slice(".wh.".length) };
   }
