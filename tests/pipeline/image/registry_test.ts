@@ -4,7 +4,7 @@ import type { Image } from "../../../pipeline/image/image.ts";
 import { openLayerCache } from "../../../pipeline/image/layer_cache.ts";
 import { ImageRefused } from "../../../pipeline/image/refused.ts";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "../../support/assert.ts";
-import { type Blob, blobOf, type Files, imageOf, indexOf } from "../../support/images.ts";
+import { blobOf, type Files, imageOf, indexOf } from "../../support/images.ts";
 import {
   REGISTRY_USER,
   registryInstalled,
@@ -247,7 +247,7 @@ Deno.test({
   async fn() {
     const noTar = new TextEncoder().encode("no tar ".repeat(100));
     // All of its tar is there; what is missing is the end of gzip's own checksum.
-    const [{ bytes }] = imageOf({ layers: [{ x: "x".repeat(1_000_000) }] }).layers as [Blob];
+    const { bytes } = imageOf({ layers: [{ x: "x".repeat(1_000_000) }] }).layers[0]!;
     const cut = bytes.subarray(0, -1);
     for (
       const [tag, layer, words] of [
