@@ -63,7 +63,7 @@ spec:
   containers:
     - name: backend
       image: ghcr.io/ldamasio/rbs-backend:v1
-      command: [sh, -c, "python manage.py check --table api_stopevent && JOB_DATE=$(date) serve"]
+      command: [sh, -c, 'psql -c "SELECT * FROM api_stopevent" && serve $JOB_DATE']
 status: { phase: Running, podIP: 10.42.0.8 }
 ---
 apiVersion: networking.k8s.io/v1

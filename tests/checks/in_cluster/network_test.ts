@@ -100,7 +100,8 @@ Deno.test("selectors of policies of other namespaces are theirs", async () => {
 });
 
 Deno.test("Postgres is what its Service selects, on the port that the pods have by that name", async () => {
-  const other = changed("Pod robson/rbs-paradedb-0", labels({ app: "postgres" }));
+  const own = { app: "postgres", "apps.kubernetes.io/pod-index": "0" };
+  const other = changed("Pod robson/rbs-paradedb-0", labels(own));
   const moved = changed("Service robson/paradedb", spec({ selector: { app: "postgres" } }), other);
   const { findings: [finding] } = await assertOnlyIn("database-egress", moved, [{
     object: "NetworkPolicy analytics-jobs/allow-outbox-egress",
@@ -241,13 +242,24 @@ Deno.test("each of several API servers has to be open", async () => {
     ...value,
     endpoints: [{ addresses: ["192.168.1.10"] }, { addresses: ["192.168.1.11"] }],
   }));
-  const narrow = changed(
-    "NetworkPolicy analytics-jobs/allow-kubernetes-api-egress",
-    spec({ egress: [{ to: [{ ipBlock: { cidr: "192.168.1.10/32" } }], ports: [{ port: 6443 }] }] }),
-    two,
-  );
+  const narrow = (cluster: typeof CLUSTER) =>
+    changed(
+      "NetworkPolicy analytics-jobs/allow-kubernetes-api-egress",
+      spec({
+        egress: [{ to: [{ ipBlock: { cidr: "192.168.1.10/32" } }], ports: [{ port: 6443 }] }],
+      }),
+      cluster,
+    );
   assertEquals((await found("kubernetes-api-egress", two)).verdict, "pass");
-  assertEquals((await found("kubernetes-api-egress", narrow)).verdict, "fail");
+  assertEquals((await found("kubernetes-api-egress", narrow(two))).verdict, "fail");
+  const one = changed("EndpointSlice default/kubernetes", (value) => ({
+    ...value,
+    endpoints: [
+      { addresses: ["192.168.1.10"] },
+      { addresses: ["192.168.1.11"], conditions: { ready: false } },
+    ],
+  }));
+  assertEquals((await found("kubernetes-api-egress", narrow(one))).verdict, "pass");
 });
 
 Deno.test("without endpoints any open address has to do, as from YAML alone", async () => {

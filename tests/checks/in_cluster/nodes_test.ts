@@ -107,6 +107,10 @@ status:
     }),
   );
   assertEquals((await result(tight)).verdict, "pass");
+  // A node counts for those only that may run on it.
+  const barred = second.replace("taints: [", "taints: [{ key: gpu, effect: NoSchedule }, ");
+  const small = { allocatable: { cpu: "2100m", memory: "8Gi", pods: "110" } };
+  assertEquals((await result(plus(barred, status(small)))).verdict, "fail");
   const tighter = plus(
     second.replace('cpu: "4"', "cpu: 900m"),
     status({

@@ -123,6 +123,15 @@ Deno.test("Secrets of others, and what becomes a file, are left alone", async ()
   assertStringIncludes(result!.examined!, "2 Secrets, ");
 });
 
+Deno.test("a file of a Secret may end with a newline", async () => {
+  const job = JSON.parse(stranger("CronJob", {}));
+  job.spec.jobTemplate.spec.template.spec.volumes = [
+    { name: "s", secret: { secretName: "somebody-else" } },
+  ];
+  const results = await judgeCluster(plus(JSON.stringify(job)), NONE);
+  assertEquals(results.find(({ id }) => id === "secret-escaping")!.findings, []);
+});
+
 for (const kind of ["Job", "CronJob"] as const) {
   Deno.test(`a shell expression in a live ${kind} is found`, async () => {
     const job = stranger(kind, { env: [{ name: "JOB_DATE", value: "$(date +%F)" }] });
