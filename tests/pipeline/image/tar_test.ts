@@ -111,6 +111,25 @@ Deno.test("extended headers say path, link and size of the next entry, and of no
   assertEquals(await listed(tar), ["file a=b/c abc", "symlink link q", "file next"]);
 });
 
+Deno.test("a link has no bytes, whatever its size is said to be", async () => {
+  const tar = joined([
+    tarHeader("a", "2", 600, "b"),
+    tarHeader("c/", "5", 9),
+    tarHeader("d", "0", 0),
+  ]);
+  assertEquals(await listed(tar), ["symlink a b", "folder c", "file d"]);
+});
+
+Deno.test("a long path begins in the prefix of ustar, where GNU has times", async () => {
+  const posix = withField(tarHeader("a.jar", "0", 0), 345, "opt/spark/jars");
+  const gnu = withField(
+    withField(tarHeader("b.jar", "0", 0), 257, "ustar  \0"),
+    345,
+    "14000000000",
+  );
+  assertEquals(await listed(joined([posix, gnu])), ["file opt/spark/jars/a.jar", "file b.jar"]);
+});
+
 Deno.test("no path leads out of the root", () => {
   assertEquals(cleaned("./a//b/./c/"), "a/b/c");
   assertEquals(cleaned("/etc/passwd"), "etc/passwd");
@@ -153,8 +172,12 @@ Deno.test("what a tar ends with may be missing, and nothing at all is an empty o
 });
 
 function withSize(text: string): Uint8Array {
-  const header = tarHeader("a", "0", 0);
-  header.set([...text].map((each) => each.charCodeAt(0)), 124);
+  return withField(tarHeader("a", "0", 0), 124, text);
+}
+
+/** A header with something else in one of its fields, and the sum that goes with it. */
+function withField(header: Uint8Array, at: number, text: string): Uint8Array {
+  header.set([...text].map((each) => each.charCodeAt(0)), at);
   header.fill(0x20, 148, 156);
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.set(new TextEncoder().encode(`${sum.toString(8).padStart(6, "0")}\0 `), 148);
