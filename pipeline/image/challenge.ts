@@ -17,7 +17,7 @@ export type Challenge =
  * @returns undefined where there is none that this toolkit can meet
  */
 export function parseChallenge(header: string): Challenge | undefined {
-  const found = [...header.slice(0, 8192).matchAll(TOKEN)];
+  const found = [...header.matchAll(TOKEN)];
   const challenges: { scheme: string; values: Map<string, string> }[] = [];
   for (const { groups } of found) {
     const { name = "", quoted, plain } = groups ?? {};
