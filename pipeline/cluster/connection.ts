@@ -1,7 +1,7 @@
 import type { Access } from "./access.ts";
-import { type HttpSession, openSession } from "./session.ts";
 import { networkFailure } from "./network_failure.ts";
-import { shared } from "./shared.ts";
+import { type HttpSession, openSession } from "./session.ts";
+import { shared, unlessAborted } from "./shared.ts";
 
 /** What is asked of an API server. */
 export interface Request {
@@ -62,8 +62,8 @@ export function connect(access: Access): Connection {
   const clients: Deno.HttpClient[] = [];
   const session = shared(async () => {
     const opened = await openSession(access, closing.signal);
-    clients.push(opened.client);
     if (closing.signal.aborted) opened.client.close();
+    else clients.push(opened.client);
     return opened;
   }, ({ renew }) => Date.now() < renew);
   return {
@@ -119,15 +119,11 @@ function secondsToWait(headers: Headers): number | undefined {
 }
 
 async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, milliseconds);
-  const abort = () => reject(signal.reason);
-  signal.addEventListener("abort", abort);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise((resolve) => timer = setTimeout(resolve, milliseconds));
   try {
-    await promise;
+    await unlessAborted(over, signal);
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
   }
 }
