@@ -206,3 +206,12 @@ Deno.test("both halves are told together", async () => {
   );
   assertEquals(findings.map(({ object }) => object), ["Job analytics-jobs/bronze", OBJECT]);
 });
+
+Deno.test("one half fails whatever becomes of the other", async () => {
+  const plain = change("job.yaml", IMAGE, "apache/spark:3.5.8");
+  const denied = await judge(factWith(refusal("apache/spark:3.5.8", "denied")), plain);
+  assertEquals([denied.verdict, denied.findings.length], ["fail", 1]);
+  const bad = factWith(contents("x", { jars: without("postgresql") }));
+  assertEquals((await judge(bad, { "broken.yaml": "a: [" })).verdict, "fail");
+  assertEquals((await judge(factWith(contents("x")), { "broken.yaml": "a: [" })).verdict, "skip");
+});
