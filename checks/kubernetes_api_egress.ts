@@ -12,6 +12,7 @@ import { naming } from "./naming.ts";
 import { type Address, parseAddress } from "./network_policy/address.ts";
 import { decide } from "./network_policy/evaluate.ts";
 import { formatEndpoint } from "./network_policy/explain.ts";
+import { isFields } from "./network_policy/fields.ts";
 import { judgeHost } from "./network_policy/host.ts";
 import type { Endpoint } from "./network_policy/model.ts";
 import type { Rule } from "./network_policy/policy.ts";
@@ -45,7 +46,9 @@ export const kubernetesApiEgress: PlatformCheck = platformCheck({
     for (const each of asking) {
       const answer = reaches(network, api, each);
       if (answer === "service only") half.push(each);
-      if (typeof answer === "object") denied.push({ ...each, target: toldOf(api), blame: answer });
+      if (typeof answer === "object") {
+        denied.push({ ...each, target: toldOf(api, each), blame: answer });
+      }
     }
     const findings = findingsOf(network, denied, { why: WHY, fix: (each) => fix(api, each) });
     return {
@@ -83,7 +86,8 @@ const API_PEER = {
 function apiOf(network: Network): Api {
   const service = objectOf(network, "Service", "kubernetes", "default");
   if (service === undefined) return { service: SERVICE };
-  const { clusterIP } = service.value.spec as { readonly clusterIP?: unknown };
+  const { spec } = service.value;
+  const clusterIP = isFields(spec) ? spec.clusterIP : undefined;
   const server = behind(network, service, { protocol: "TCP", port: 443 });
   return {
     service: parseAddress(String(clusterIP)) ?? SERVICE,
@@ -91,8 +95,8 @@ function apiOf(network: Network): Api {
   };
 }
 
-function toldOf({ server }: Api): string {
-  if (server === undefined) return "the Kubernetes API";
+function toldOf({ server }: Api, { job }: Asking): string {
+  if (server === undefined || masterOf(job).host !== undefined) return "the Kubernetes API";
   return `the Kubernetes API at ${naming(server.to.map(formatEndpoint))} on TCP ${server.port}`;
 }
 
@@ -183,7 +187,7 @@ function halfOpen(network: Network, api: Api, asking: Asking): Finding {
   const { to: [to = service], port } = api.server ?? { to: [], port: API_PORT };
   const flow = { from: asking.actor.pod, to, protocol: "TCP", port } as const;
   const blame = blameFor(network, flow, isMeant)!;
-  const target = api.server === undefined ? `any address on TCP ${API_PORT}` : toldOf(api);
+  const target = api.server === undefined ? `any address on TCP ${API_PORT}` : toldOf(api, asking);
   const { fix: remedied, ...finding } = findingsOf(network, [{ ...asking, target, blame }], {
     why: WHY,
     fix: (each) => fix(api, each),

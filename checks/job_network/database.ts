@@ -1,4 +1,4 @@
-import { PEERS } from "../facts/cluster/kinds.ts";
+import { ROBSON_NAMESPACE } from "../../pipeline/contract/cluster.ts";
 import { type Fields, isFields } from "../network_policy/fields.ts";
 import { parseAddress } from "../network_policy/address.ts";
 import { type Endpoint, type Labels, NAME_LABEL, type Pod } from "../network_policy/model.ts";
@@ -56,7 +56,7 @@ export function databaseOf(network: Network, job: SparkJob, actor: Actor): Datab
   const spec = service && isFields(service.value.spec) ? service.value.spec : {};
   if (typeof spec.externalName === "string") return outside(spec.externalName, port, job);
   const end = service && behind(network, service, { protocol: "TCP", port });
-  if (network.isLive && PEERS.includes(namespace)) {
+  if (network.isLive && namespace === ROBSON_NAMESPACE) {
     const nowhere = whyNowhere(network, service, end, { namespace, port });
     if (nowhere !== undefined) return nowhere;
   }

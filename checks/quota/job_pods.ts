@@ -1,4 +1,4 @@
-import { type Workload } from "../workload/containers.ts";
+import type { Workload } from "../workload/containers.ts";
 import { namespaceOf, ofKind, type Tree } from "../workload/tree.ts";
 import { madePods, ownPods, type Pods } from "./demand.ts";
 import { limitsOf, withDefaults } from "./limit_range.ts";
