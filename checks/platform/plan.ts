@@ -74,7 +74,10 @@ function withLive(
   const isJob = object.kind === "Job";
   if (isJob && jobState(live) !== "waiting") {
     const isOver = jobState(live) === "finished";
-    return { action: "leave", reason: isOver ? "it has run to its end" : "it was started" };
+    return {
+      action: "leave",
+      reason: isOver ? "it has run to its end" : "it was started and is at work",
+    };
   }
   const wanted = isJob && applied !== undefined ? named(applied, object, live) : applied;
   const found = differences(live, wanted ?? readable(object), { whole: wanted !== undefined });

@@ -1,6 +1,7 @@
 import { objectId } from "../../checks/facts/manifests.ts";
 import type { Difference } from "../../checks/platform/difference.ts";
 import { type Action, isChange, type Planned } from "../../checks/platform/plan.ts";
+import { jobState } from "../../checks/platform/job_state.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { paint, type Style } from "../cli/terminal.ts";
 
@@ -43,14 +44,16 @@ export function renderPlan(plan: readonly Planned[], { what, colour }: PlanOptio
 }
 
 /** What is said beside an object. */
-function noteOf({ action, object: { name, namespace }, reason }: Planned): string {
+function noteOf({ action, object: { name, namespace }, live, reason }: Planned): string {
   if (action === "create") return "new";
   if (action === "replace") {
     return "is removed and made anew: it was not started yet, and a Job's pods cannot be changed";
   }
   if (action !== "leave") return "";
-  const again = `kubectl -n ${namespace} delete job ${name} && deno task apply`;
-  return `is left as it is: ${reason}. For another run: ${again}`;
+  const again = live !== undefined && jobState(live) === "finished"
+    ? `. For another run: kubectl -n ${namespace} delete job ${name} && deno task apply`
+    : "";
+  return `is left as it is: ${reason}${again}`;
 }
 
 function renderDifference({ path, line, before, after }: Difference, colour: boolean): string {

@@ -1,0 +1,75 @@
+import { readFile } from "../../../checks/facts/manifests.ts";
+import type { Planned } from "../../../checks/platform/plan.ts";
+import { questionOf, renderDone, renderPlan } from "../../../tasks/apply/text.ts";
+import { assertEquals } from "../../support/assert.ts";
+
+// What an operator reads before agreeing.
+
+function planned(action: Planned["action"], more: Partial<Planned> = {}, status = ""): Planned {
+  const yaml = `
+apiVersion: v1
+kind: Job
+metadata: { name: ${action}, namespace: jobs }
+${status}
+`;
+  const [object] = readFile("a.yaml", yaml).objects;
+  return { action, object: object!, live: object!, differences: [], ...more };
+}
+
+const FINISHED = 'status: { conditions: [{ type: Complete, status: "True" }] }';
+const DIFFERENCE = { path: "spec.a", before: '"x"', after: undefined };
+const LINE = { path: "data.b", line: 3, before: undefined, after: '"y"' };
+
+const PLAN: readonly Planned[] = [
+  planned("create"),
+  planned("change", { differences: [DIFFERENCE, LINE] }),
+  planned("replace", { differences: [DIFFERENCE] }),
+  planned("leave", { reason: "it was started and is at work" }),
+  planned("leave", { reason: "it has run to its end" }, FINISHED),
+  planned("nothing"),
+];
+
+Deno.test("each object that changes, its fields, and what is left and why", () => {
+  assertEquals(
+    renderPlan(PLAN, { what: "Applying manifests to kind", colour: false }),
+    `
+Applying manifests to kind: 1 to create, 1 to change, 1 to make anew, 2 left alone, 1 unchanged
++ Job jobs/create  new
+~ Job jobs/change
+    spec.a  "x" -> nothing
+    data.b, line 3  nothing -> "y"
+± Job jobs/replace  is removed and made anew: it was not started yet, and a Job's pods cannot be changed
+    spec.a  "x" -> nothing
+= Job jobs/leave  is left as it is: it was started and is at work
+= Job jobs/leave  is left as it is: it has run to its end. For another run: kubectl -n jobs delete job leave && deno task apply
+`.trim(),
+  );
+});
+
+Deno.test("of very many fields the first are shown, and how many more there are", () => {
+  const differences = Array.from({ length: 25 }, (_, i) => ({ ...DIFFERENCE, path: `spec.a${i}` }));
+  const lines = renderPlan([planned("change", { differences })], { what: "", colour: false })
+    .split("\n");
+  assertEquals([lines.length, lines.at(-2), lines.at(-1)], [
+    ...[23, '    spec.a19  "x" -> nothing', "    and 5 more"],
+  ]);
+});
+
+Deno.test("old is red, new is green, where a terminal can show it", () => {
+  const change = planned("change", {
+    differences: [{ path: "spec.a", before: "1", after: "2" }],
+  });
+  assertEquals(renderPlan([change], { what: "", colour: true }).split("\n").slice(1), [
+    "\x1b[33m~\x1b[0m \x1b[1mJob jobs/change\x1b[0m",
+    "    spec.a  \x1b[31m1\x1b[0m -> \x1b[32m2\x1b[0m",
+  ]);
+});
+
+Deno.test("the question counts what changes, and each change is told when it is done", () => {
+  assertEquals(questionOf(PLAN, "kind"), "Apply 3 changes to kind?");
+  assertEquals(PLAN.slice(0, 3).map(renderDone), [
+    "created    Job jobs/create",
+    "changed    Job jobs/change",
+    "made anew  Job jobs/replace",
+  ]);
+});
