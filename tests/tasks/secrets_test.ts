@@ -7,6 +7,7 @@ import { bringTo } from "../cluster/state.ts";
 import { READS_ALL, user } from "../cluster/users.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { clusterTest, controlPlane } from "../support/control_plane.ts";
+import { forwardedPod } from "../pipeline/cluster/kubelet.ts";
 import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
 import { runTask, type TaskOutcome } from "../support/task.ts";
@@ -186,6 +187,29 @@ clusterTest("a database that only the cluster can reach: 3, with the way to it",
   assertMatch(stderr, /^database {2}the login failed\. .*paradedb\.robson\.svc\.cluster\.local/);
   assertStringIncludes(stderr, "From outside of the cluster, add --port-forward.");
   assertMatch(stdout, /^lake {6}the login worked: /m);
+});
+
+clusterTest("with --port-forward the same Secret logs in by way of the cluster", async () => {
+  await bringTo(controlPlane(), [NAMESPACE]);
+  await using db = await withPassword();
+  await using pod = await forwardedPod({ 5432: db.login.port });
+  using api = openApi(controlPlane().admin);
+  const services = `/api/v1/namespaces/${pod.namespace}/services`;
+  await api.call("PATCH", `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}`, {
+    metadata: { labels: { app: pod.name } },
+  }, "application/merge-patch+json");
+  await api.call("POST", services, {
+    ...{ kind: "Service", metadata: { name: "paradedb" } },
+    spec: { selector: { app: pod.name }, ports: [{ port: 5432 }] },
+  });
+  const host = `paradedb.${pod.namespace}.svc.cluster.local`;
+  const env = variables({ ...db.login, host, port: 5432 });
+  const { code, stdout, stderr } = await secrets(["--yes", "--port-forward"], env);
+  await api.call("DELETE", `${services}/paradedb`);
+  assertEquals([code, stderr], [0, ""]);
+  const { user, name } = db.login;
+  assertStringIncludes(stdout, `database  the login worked: ${user}@${host}:5432/${name}\n`);
+  assertEquals((await stored(api, DATABASE))?.DJANGO_DB_HOST, host);
 });
 
 clusterTest("what cannot work is said before anything is stored: 2", async (t) => {
