@@ -353,7 +353,10 @@ async function applyToStarted(live: string, far: string, isSo: (status: object) 
 clusterTest("a Job that was started is left alone", async () => {
   const live = job("spark:1").replace("Never", "Never\n      nodeSelector: { there-is: none }");
   const stdout = await applyToStarted(live, "runs", (status) => "active" in status);
-  assertMatch(stdout, /^= Job analytics-jobs\/bronze {2}is left as it is: it was started and is at work$/m);
+  assertMatch(
+    stdout,
+    /^= Job analytics-jobs\/bronze {2}is left as it is: it was started and is at work$/m,
+  );
 });
 
 clusterTest("a Job at its end is left alone, with how to run it again", async () => {
