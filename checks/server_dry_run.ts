@@ -22,7 +22,7 @@ export const serverDryRun: Check<"manifests" | "cluster"> = check({
     const homeless = refusedBecause("no namespace", trials);
     const untried = forbidden.length + homeless.length;
     if (findings.length === 0 && forbidden.length > 0) {
-      return { unknown: `${whyForbidden(forbidden)} ${WITHOUT_IT}` };
+      return { unknown: `${whyForbidden(forbidden)}. ${WITHOUT_IT}` };
     }
     if (findings.length === 0 && homeless.length > 0) {
       const names = [...new Set(homeless.map(({ object: { namespace } }) => namespace!))];
@@ -81,5 +81,5 @@ export function whyForbidden(forbidden: readonly Trial[]): string {
   const what = who === undefined
     ? naming([...new Set(problems)])
     : `${who}${resources.size === 1 ? "" : "s"} ${naming([...resources])}`;
-  return `${what}, so ${plural(forbidden.length, "object")} could not be tried.`;
+  return `${what}, so ${plural(forbidden.length, "object")} could not be tried`;
 }
