@@ -40,10 +40,9 @@ export async function planFor(
   }
   const forbidden = refusedBecause("forbidden", trials);
   if (forbidden.length > 0) {
-    const [why] = whyForbidden(forbidden).split(/\.$/);
     throw wrong(
       "configuration",
-      `${why}, and ${so}`,
+      `${whyForbidden(forbidden)}, and ${so}`,
       "Ask for the right to, or take another user.",
     );
   }
