@@ -1,11 +1,11 @@
 import { JOBS_NAMESPACE } from "../pipeline/contract/cluster.ts";
 import { type Check, check, type Facts, type Outcome } from "./check.ts";
 import type { ClusterOpened, Unread } from "./facts/cluster.ts";
-import { type ManifestObject, type ManifestsFact, objectId } from "./facts/manifests.ts";
+import type { ManifestObject, ManifestsFact } from "./facts/manifests.ts";
 import { embeddedScripts } from "./facts/manifests/scripts.ts";
-import { groupOf } from "./network_policy/pod_template.ts";
 import { jobState } from "./platform/job_state.ts";
 import { merged } from "./platform/merged.ts";
+import { idOf } from "./platform/plan.ts";
 import { naming } from "./naming.ts";
 import { whyNoCluster } from "./unread.ts";
 import { isOurs } from "./workload/tree.ts";
@@ -122,11 +122,6 @@ function objectsAfter(
     !isOver(object) && !isOwned(object, uids)
   );
   return [...declared, ...others];
-}
-
-/** Others have kinds of the same name, as Calico has its NetworkPolicy. */
-function idOf(object: ManifestObject): string {
-  return `${groupOf(object.apiVersion)} ${objectId(object)}`;
 }
 
 /** An object that names no namespace goes to the user's, if its kind lives in any. */

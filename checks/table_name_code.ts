@@ -10,12 +10,13 @@ import { type Judged, ofKind, placeOf, type Tree } from "./workload/tree.ts";
 /**
  * Judges whether job code, SQL and configuration call the outbox by its name.
  *
- * @returns undefined where there is none of them
+ * @returns undefined where there is neither code nor a workload
  */
 export function judgeTableNames({ objects, code }: Tree): Judged | undefined {
   const sources = code.filter(({ language }) => language !== "dockerfile" && language !== "conf");
   const variables = settingsOf({ objects, code });
-  if (sources.length + variables.length === 0) return undefined;
+  const workloads = workloadsOf(objects);
+  if (sources.length + workloads.length === 0) return undefined;
   const inCode = sources.flatMap((source) =>
     tableNamesIn(source).filter(({ name }) => isNearMiss(name))
       .map(({ name, offset }) => nearMiss(placeIn(source, offset), name))
@@ -23,7 +24,9 @@ export function judgeTableNames({ objects, code }: Tree): Judged | undefined {
   const inObjects = variables.filter(({ value }) => isNearMiss(value))
     .map(({ value, place }) => nearMiss(place, value));
   return {
-    examined: `${plural(sources.length, "text")} of job code`,
+    examined: sources.length > 0
+      ? `${plural(sources.length, "text")} of job code`
+      : `the variables and arguments of ${plural(workloads.length, "workload")}`,
     findings: [...inCode, ...inObjects],
   };
 }

@@ -47,7 +47,7 @@ Examples:
   deno task preflight
   deno task preflight --context production --credentials cluster --port-forward
   deno task preflight --facts manifests                        in a pull request, without secrets
-  deno task preflight --facts cluster,image                    what is there now, whatever the files say
+  deno task preflight --facts cluster,image                    as it is now, whatever files say
   deno task preflight --facts database,lake --output json
   deno task preflight --only lake-login,lake-conformance
   deno task preflight --skip late-writers="the nightly backup runs until 04:00"

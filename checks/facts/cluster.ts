@@ -1,4 +1,5 @@
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";
+import { inNamespace } from "./cluster/declared.ts";
 import { readObjects } from "./cluster/objects.ts";
 import { isForbidden, type Unread } from "./cluster/reader.ts";
 import { askRights, type Right } from "./cluster/rights.ts";
@@ -111,15 +112,4 @@ async function versionOf(cluster: Cluster, signal: AbortSignal | undefined): Pro
     if (isForbidden(error)) return "of a version that it does not tell";
     throw error;
   }
-}
-
-/** An object as the API server would take it: without a namespace it goes to the user's. */
-async function inNamespace(
-  cluster: Cluster,
-  object: ManifestObject,
-  signal: AbortSignal | undefined,
-): Promise<ManifestObject> {
-  if (object.namespace !== undefined) return object;
-  const isNamespaced = await cluster.isNamespaced(object, { signal });
-  return isNamespaced ? { ...object, namespace: cluster.namespace } : object;
 }

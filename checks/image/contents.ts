@@ -1,8 +1,10 @@
 import { fits } from "../../pipeline/image/manifest.ts";
+import { parseImage } from "../../pipeline/image/reference.ts";
 import { plural } from "../../pipeline/progress.ts";
 import type { Finding, Outcome } from "../check.ts";
 import type { ImageContents, ImageFact, ImageReading, ImageRefusal, Jar } from "../facts/image.ts";
 import { howToAdd, JARS, type JarVersion, POSTGRESQL, SDK_OF } from "./fitting.ts";
+import { isPlainSpark } from "./reference.ts";
 import { type ImageUse, readingFor } from "./uses.ts";
 
 /** What a finding about an image begins with. */
@@ -28,13 +30,19 @@ export function judgeContents(fact: ImageFact, uses: readonly ImageUse[]): Outco
   const lost = uses.find((use) => readingFor(use, fact.images) === undefined);
   if (lost !== undefined) return { unknown: `nobody looked into ${lost.reference}` };
   if (images.length === 0) return { nothing: "nobody looked into any image" };
-  const findings = known.flatMap((image) => judgeImage(image, fact.platform));
+  const findings = known.filter((image) => !isNamed(image))
+    .flatMap((image) => judgeImage(image, fact.platform));
   if (known.length === 0) return { skip: "no image could be opened (see image-pull)" };
   const examined = `the inside of ${plural(known.length, "image")}`;
   if (known.length === images.length || findings.length > 0) return { examined, findings };
   return {
     skip: `${plural(images.length - known.length, "image")} could not be opened (see image-pull)`,
   };
+}
+
+/** What plain Spark lacks is told by its name, at each place where a job names it. */
+function isNamed({ reading, uses }: Used): boolean {
+  return uses.length > 0 && isPlainSpark(parseImage(reading.reference));
 }
 
 /** What keeps nodes from pulling an image is told by the check that is about just that. */

@@ -1,4 +1,5 @@
 import { type Fields, isFields } from "../network_policy/fields.ts";
+import { decodeBase64 } from "../secret/base64.ts";
 
 /** Looks for an object by kind, namespace and name. */
 export type Lookup = (kind: string, namespace: string, name: string) => Fields | undefined;
@@ -52,6 +53,8 @@ export function dataOf(object: Fields | undefined): Map<string, string> {
       if (typeof value === "string") texts.set(key, decode(value));
     }
   };
+  // What is no base64 is told by secret-escaping.
+  const decoded = (text: string) => decodeBase64(text.trim()) ?? "";
   put(object?.data, object?.kind === "Secret" ? decoded : (text) => text);
   put(object?.stringData, (text) => text);
   return texts;
@@ -68,12 +71,4 @@ function valueOf(variable: Fields, namespace: string, lookup: Lookup): string | 
     return dataOf(lookup(kind, namespace, String(source.name))).get(String(source.key));
   }
   return undefined;
-}
-
-function decoded(text: string): string {
-  try {
-    return atob(text.trim());
-  } catch {
-    return ""; // secret-escaping says so
-  }
 }

@@ -3,7 +3,8 @@ import type { ManifestObject } from "../facts/manifests.ts";
 import { isFields } from "../network_policy/fields.ts";
 import { textOf } from "../workload/containers.ts";
 import { placeOf } from "../workload/tree.ts";
-import { decode, isEncodedText, type Trouble, troubleIn } from "./shape.ts";
+import { decodeBase64 } from "./base64.ts";
+import { isEncodedText, type Trouble, troubleIn } from "./shape.ts";
 import { storing } from "./storing.ts";
 
 /**
@@ -66,7 +67,7 @@ function storedTrouble(value: string): string | undefined {
 }
 
 function encodedTrouble(value: unknown): Trouble | undefined {
-  const text = typeof value === "string" ? decode(value.trim()) : undefined;
+  const text = typeof value === "string" ? decodeBase64(value.trim()) : undefined;
   if (text === undefined) {
     return {
       problem: "is no base64, so the API server refuses it",

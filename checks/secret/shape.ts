@@ -1,3 +1,5 @@
+import { decodeBase64 } from "./base64.ts";
+
 /** What is wrong with a secret's value. It tells the shape of it, never a part. */
 export interface Trouble {
   /** What is wrong. */
@@ -39,19 +41,8 @@ export function troubleIn(value: string): Trouble | undefined {
 
 /** Whether a value is base64 of something that people would read. */
 export function isEncodedText(value: string): boolean {
-  const decoded = decode(value);
+  const decoded = decodeBase64(value);
   return decoded !== undefined && decoded.length >= 6 && /^[\x20-\x7e]+\r?\n?$/.test(decoded);
-}
-
-/** Decodes base64; undefined where it is none, or not of text. */
-export function decode(value: string): string | undefined {
-  const plain = value.replace(/[\r\n]/g, "");
-  if (plain.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(plain)) return undefined;
-  try {
-    return atob(plain);
-  } catch {
-    return undefined;
-  }
 }
 
 function isPlaceholder(value: string): boolean {

@@ -38,13 +38,17 @@ export async function manifestsDirectory(flags: Flags): Promise<string | undefin
 }
 
 /**
- * The checks that `--only` and `--skip` leave out, and why.
+ * The checks that `--only` and `--skip` leave out, and `--image-archive`, and why.
  *
  * @throws {Failure} configuration: a check that there is not, or a skip without a reason
  */
 export function skippedChecks(flags: Flags): ReadonlyMap<string, string> {
   const ids = BEFORE.map(({ id }) => id);
   const skip = new Map<string, string>();
+  const archive = flags.value("image-archive");
+  if (archive !== undefined) {
+    skip.set("image-pull", `--image-archive ${archive} stands in for the registries`);
+  }
   const only = flags.value("only");
   if (only !== undefined) {
     const wanted = known("only", list(only), ids);

@@ -36,6 +36,9 @@ export async function throughCluster<T>(
     const forward = await forwardToService(opened, service, config.port, { signal });
     try {
       return await use({ ...config, host: "127.0.0.1", port: forward.port });
+    } catch (error) {
+      // On this side it is only a connection that was cut.
+      throw forward.problem() ?? error;
     } finally {
       await forward.close();
     }

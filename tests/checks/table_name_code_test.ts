@@ -1,8 +1,9 @@
 import type { Language } from "../../checks/job_code/code.ts";
 import { tableNamesIn } from "../../checks/job_code/tables.ts";
-import { isNearMiss } from "../../checks/table_name_code.ts";
+import { isNearMiss, judgeTableNames } from "../../checks/table_name_code.ts";
+import { treeOf } from "../../checks/workload/tree.ts";
 import { assertEquals } from "../support/assert.ts";
-import { assertFound, change } from "./prepared.ts";
+import { assertFound, change, factOf, FILES } from "./prepared.ts";
 
 const ID = "table-name";
 const misses = (language: Language, text: string) =>
@@ -121,4 +122,11 @@ Deno.test("table-name looks into variables, arguments and ConfigMaps", async () 
   await assertFound(ID, change("executors.yaml", "data:\n", "data:\n  table: api_stopevent\n"), {
     ...{ object: "ConfigMap analytics-jobs/executor", field: "data.table" },
   });
+});
+
+Deno.test("without any code, variables and arguments of a job are looked at", () => {
+  const job = factOf({ "job.yaml": FILES["job.yaml"]! });
+  const examined = "the variables and arguments of 1 workload";
+  assertEquals(judgeTableNames(treeOf(job)), { examined, findings: [] });
+  assertEquals(judgeTableNames(treeOf(factOf({ "quota.yaml": FILES["quota.yaml"]! }))), undefined);
 });

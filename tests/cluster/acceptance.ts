@@ -75,7 +75,6 @@ async function accept(cluster: Cluster, { kubeconfig, folder, junit }: Where): P
     runTask("preflight", [
       ...["--facts", "manifests,cluster,image", "--kubeconfig", kubeconfig],
       ...["--manifests", manifests, "--image-archive", archive, "--output", output],
-      ...["--skip", "image-pull=the image is an archive"],
     ]);
 
   title("What is there besides the manifests");

@@ -5,6 +5,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "../supp
 import { temporaryLake } from "../support/lakes.ts";
 import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
 import { outbox } from "../support/postgres.ts";
+import { saveStandIn } from "../support/stand_in_image.ts";
 import { startStrictS3 } from "../support/strict_s3.ts";
 import { environment, runTask, startTask, type TaskOutcome } from "../support/task.ts";
 
@@ -223,6 +224,17 @@ Deno.test("a check and a fact that the operator leaves out: 0, and the facts are
   assertStringIncludes(facts.stdout, "as asked: --facts lake leaves out database");
   const only = await preflight(["--only", "lake-login"], env);
   assertEquals([only.code, ...verdictsOf(only.stdout, ...LAKE_CHECKS)], [0, "PASS", "SKIP"]);
+});
+
+Deno.test("an archive stands in for the registries, and what they would say is left out", async () => {
+  const archive = await Deno.makeTempFile({ suffix: ".tar" });
+  await saveStandIn(archive);
+  const args = ["--facts", "manifests,image", "--image-archive", archive];
+  const { code, stdout } = await preflight([...args, "--only", "image-deps,image-pull"]);
+  assertEquals([code, ...verdictsOf(stdout, "image-deps", "image-pull")], [0, "PASS", "SKIP"]);
+  const missing = await preflight([...args.slice(0, 3), `${archive}.gone`, "--only", "image-deps"]);
+  assertEquals([missing.code, ...verdictsOf(missing.stdout, "image-deps")], [3, "ERROR"]);
+  await Deno.remove(archive);
 });
 
 Deno.test("what there is not is refused, with what there is: 2", async () => {

@@ -1,5 +1,6 @@
 import type { KubeObject } from "../../../pipeline/cluster/cluster.ts";
 import { type Fields, isFields } from "../../network_policy/fields.ts";
+import { decodeBase64 } from "../../secret/base64.ts";
 import type { ManifestObject } from "../manifests.ts";
 
 /**
@@ -25,12 +26,6 @@ export function observed(object: KubeObject, declared?: ManifestObject): Manifes
 function decoded(value: Fields): Fields {
   const { data, ...rest } = value;
   if (value.kind !== "Secret" || !isFields(data)) return value;
-  const texts = Object.entries(data).map(([key, text]) => [key, textOf(text)]);
+  const texts = Object.entries(data).map(([key, text]) => [key, decodeBase64(String(text)) ?? ""]);
   return { ...rest, stringData: Object.fromEntries(texts) };
-}
-
-/** The API server stores no value that is not base64. */
-function textOf(encoded: unknown): string {
-  const bytes = Uint8Array.from(atob(String(encoded)), (char) => char.charCodeAt(0));
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 }

@@ -172,6 +172,14 @@ Deno.test("without the image, YAML and Dockerfile are judged as ever", async () 
   assertEquals(plain.verdict, "fail");
 });
 
+Deno.test("what plain Spark lacks is told by its name alone", async () => {
+  const plain = "apache/spark:3.5.8";
+  const files = change("job.yaml", IMAGE, plain);
+  const lacking = contents(plain, { jars: without("postgresql") });
+  const { findings } = await judge(factWith(lacking), files);
+  assertEquals(findings.map(({ problem }) => problem), [`${plain} is plain Spark`]);
+});
+
 Deno.test("the image of an archive alone is judged, as Spark's", async () => {
   const alone = (...images: readonly ImageReading[]) => judge(factWith(...images), "none");
   assertEquals((await alone(contents("x"))).verdict, "pass");
