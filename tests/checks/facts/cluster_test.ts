@@ -9,14 +9,7 @@ import { type Access, kubeconfig } from "../../cluster/kubeconfig.ts";
 import { theWholeSetup } from "../../cluster/setup.ts";
 import { bringTo } from "../../cluster/state.ts";
 import { until } from "../../cluster/until.ts";
-import {
-  ASKS_FOR_OTHERS,
-  OF_A_USER,
-  READS_ALL,
-  readsAllBut,
-  tokenUntil,
-  user,
-} from "../../cluster/users.ts";
+import { ASKS_FOR_OTHERS, READS_ALL, readsAllBut, tokenUntil, user } from "../../cluster/users.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { clusterTest, controlPlane } from "../../support/control_plane.ts";
 import { DATABASE, LAKE, MANIFESTS } from "../ready.ts";
@@ -222,7 +215,7 @@ clusterTest(
     const near = await user(admin, "near", rules);
     using api = openApi(admin);
     const rbac = "/apis/rbac.authorization.k8s.io/v1";
-    const metadata = { name: "near-pods", labels: { [OF_A_USER]: "near" } };
+    const metadata = { name: "near-pods" };
     await api.call("POST", `${rbac}/clusterroles`, {
       ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata },
       rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["list"] }],
