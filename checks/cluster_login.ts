@@ -1,4 +1,5 @@
 import { type Check, check } from "./check.ts";
+import { refused } from "./refused.ts";
 
 /** The kubeconfig's user is let into the cluster that its context names. */
 export const clusterLogin: Check<"cluster"> = check({
@@ -12,16 +13,6 @@ export const clusterLogin: Check<"cluster"> = check({
       const as = user === undefined ? "" : ` as ${user}`;
       return { examined: `${name}${as}, Kubernetes ${version}`, findings: [] };
     }
-    const { name, problem, fix } = cluster;
-    return {
-      examined: name,
-      findings: [{
-        severity: "fail",
-        object: name,
-        problem,
-        why: "all that is said of the cluster is read with exactly this login",
-        fix,
-      }],
-    };
+    return refused(cluster, "all that is said of the cluster is read with exactly this login");
   },
 });

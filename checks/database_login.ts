@@ -1,4 +1,5 @@
 import { type Check, check } from "./check.ts";
+import { refused } from "./refused.ts";
 
 /** The credentials open a session with the database that the configuration names. */
 export const databaseLogin: Check<"database"> = check({
@@ -10,16 +11,6 @@ export const databaseLogin: Check<"database"> = check({
     if (database.opened) {
       return { examined: `${database.name}, Postgres ${database.version}`, findings: [] };
     }
-    const { name, problem, fix } = database;
-    return {
-      examined: name,
-      findings: [{
-        severity: "fail",
-        object: name,
-        problem,
-        why: "bronze reads the outbox with exactly these credentials",
-        fix,
-      }],
-    };
+    return refused(database, "bronze reads the outbox with exactly these credentials");
   },
 });

@@ -1,4 +1,5 @@
 import { type Check, check } from "./check.ts";
+import { refused } from "./refused.ts";
 
 /** The credentials may list, store, read and remove objects in the lake. */
 export const lakeLogin: Check<"lake"> = check({
@@ -8,16 +9,6 @@ export const lakeLogin: Check<"lake"> = check({
   needs: ["lake"],
   run({ lake }) {
     if (lake.opened) return { examined: lake.name, findings: [] };
-    const { name, problem, fix } = lake;
-    return {
-      examined: name,
-      findings: [{
-        severity: "fail",
-        object: name,
-        problem,
-        why: "a run stores its parts and markers with exactly these credentials",
-        fix,
-      }],
-    };
+    return refused(lake, "a run stores its parts and markers with exactly these credentials");
   },
 });

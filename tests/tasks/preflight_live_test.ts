@@ -183,7 +183,9 @@ partsTest("no secret is in any output, in any cache, or among a process's argume
     ...[world.database.config.password, world.lake.config.secretAccessKey, "drill/secret+key"],
     ...["pass!word", world.image.pull.password, btoa(world.image.pull.password)],
   ];
-  const running = startTask(...await howToLook({ args: ["--credentials", "cluster"] }));
+  const running = startTask(
+    ...await howToLook({ args: ["--credentials", "cluster", "--output", "junit"] }),
+  );
   const lines: string[] = [];
   let over = false;
   const outcome = running.outcome.finally(() => over = true);

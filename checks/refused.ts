@@ -1,0 +1,10 @@
+import type { Outcome } from "./check.ts";
+import type { Refusal } from "./facts/refusal.ts";
+
+/** The outcome of the check that tells why nobody was let in; all others then refer to it. */
+export function refused({ name, problem, fix }: Refusal, why: string): Outcome {
+  return {
+    examined: name,
+    findings: [{ severity: "fail", object: name, problem, why, fix }],
+  };
+}
