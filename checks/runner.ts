@@ -15,6 +15,8 @@ export type { Absent, Gatherer, Gatherers } from "./gather.ts";
 export interface RunOptions {
   /** How long each fact may take, in milliseconds. */
   readonly timeoutMs: number;
+  /** How long facts may take that take longer than others. */
+  readonly longerMs?: { readonly [N in FactName]?: number };
   /** Hears each result in the order of the checks, as soon as it and those before it are known. */
   readonly onResult?: (result: Result) => void;
   /** Checks that the operator does not want, by id, with the operator's reason. */
@@ -32,13 +34,14 @@ export interface RunOptions {
 export async function runChecks(
   checks: readonly AnyCheck[],
   gatherers: Gatherers,
-  { timeoutMs, onResult, skip = new Map(), signal }: RunOptions,
+  { timeoutMs, longerMs = {}, onResult, skip = new Map(), signal }: RunOptions,
 ): Promise<Result[]> {
   const wanted = checks.filter(({ id }) => !skip.has(id));
   const facts = new Map<FactName, Promise<Gathered>>();
   const late: Promise<unknown>[] = [];
   for (const name of new Set(wanted.flatMap(factsOf))) {
-    facts.set(name, gather(name, gatherers[name], { timeoutMs, late, signal }));
+    const limits = { timeoutMs: longerMs[name] ?? timeoutMs, late, signal };
+    facts.set(name, gather(name, gatherers[name], limits));
   }
   const pending = checks.map((check) => {
     const reason = skip.get(check.id);

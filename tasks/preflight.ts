@@ -11,6 +11,9 @@ import { gatherersBefore } from "./cli/gatherers.ts";
 /** How long each fact may take to gather, in seconds, unless told otherwise. */
 const DEFAULT_TIMEOUT = 10;
 
+/** The same for an image, whose layers are half a gigabyte when they are read for the first time. */
+const DEFAULT_IMAGE_TIMEOUT = 300;
+
 await main({
   name: "preflight",
   values: [
@@ -41,7 +44,8 @@ ${CLUSTER_FLAGS_HELP}
   --skip ID=REASON       leave a check out, and say why; may be given again
   --output json|junit    a report for programs; github annotates a workflow's run
   --strict               warnings fail as well
-  --timeout SECONDS      how long each fact may take to gather, ${DEFAULT_TIMEOUT} unless told
+  --timeout SECONDS      how long each fact may take to gather; unless told ${DEFAULT_TIMEOUT}, and
+                         ${DEFAULT_IMAGE_TIMEOUT} for an image, which is remembered once it was read
 
 Examples:
   deno task preflight
@@ -58,6 +62,7 @@ ${CONNECTION_HELP}`,
   async run(flags, signal) {
     const output = choice(flags, "output", FORMATS);
     const timeout = seconds(flags, DEFAULT_TIMEOUT);
+    const imageTimeout = seconds(flags, DEFAULT_IMAGE_TIMEOUT);
     const skip = skippedChecks(flags);
     const gatherers = gatherersBefore({
       chosen: chosenFacts(flags),
@@ -70,7 +75,7 @@ ${CONNECTION_HELP}`,
     });
     return await runAndReport(
       { command: "preflight", status: "looking …", checks: BEFORE, gatherers },
-      { output, timeout, strict: flags.on("strict"), skip, signal },
+      { output, timeout, imageTimeout, strict: flags.on("strict"), skip, signal },
     );
   },
 });

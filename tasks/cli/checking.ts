@@ -24,6 +24,8 @@ export interface CheckingOptions {
   readonly output: ReportFormat;
   /** How long each fact may take to gather, in seconds. */
   readonly timeout: number;
+  /** How long an image may take that nobody has looked into yet, in seconds; else as all facts. */
+  readonly imageTimeout?: number;
   /** Whether warnings fail. */
   readonly strict?: boolean;
   /** Checks that the operator does not want, by id, with the reason. */
@@ -46,18 +48,21 @@ export interface Subject {
 /** Runs checks, prints their report, and returns the exit code. */
 export async function runAndReport(
   { command, date, status, checks, gatherers }: Subject,
-  { output, timeout, strict = false, skip = new Map(), signal }: CheckingOptions,
+  { output, timeout, imageTimeout = timeout, strict = false, skip = new Map(), signal }:
+    CheckingOptions,
 ): Promise<number> {
   const text = { colour: colourWanted(), idWidth: Math.max(...checks.map(({ id }) => id.length)) };
   showStatus(status);
   const results = await runChecks(checks, gatherers, {
     timeoutMs: timeout * 1000,
+    longerMs: { image: imageTimeout * 1000 },
     skip,
     ...(signal === undefined ? {} : { signal }),
     onResult(result) {
       if (signal?.aborted) return;
       if (output === "text") print(renderResult(result, text).trimEnd());
       else if (output === "github") printIfAny(renderCommands(result));
+      showStatus(status);
     },
   });
   clearStatus();

@@ -126,6 +126,16 @@ Deno.test("a gatherer that hangs and ignores its signal is given up on at the de
   assertMatch(results[0]!.reason!, /^Cannot gather the facts about source: .* 0\.05 s\. /);
 });
 
+Deno.test("a fact that takes longer than others has a deadline of its own", async () => {
+  const results = await runChecks(
+    [passing("a", "source"), passing("b", "bronze")],
+    gatherers({ source: never, bronze: never }),
+    { timeoutMs: 50, longerMs: { bronze: 120 } },
+  );
+  assertMatch(results[0]!.reason!, / 0\.05 s\. /);
+  assertMatch(results[1]!.reason!, / 0\.12 s\. /);
+});
+
 Deno.test("a gatherer that heeds its signal is told of the deadline, each by its own", async () => {
   const signals: AbortSignal[] = [];
   const results = await runChecks(
