@@ -11,7 +11,12 @@ export interface HttpOptions {
   readonly plain: boolean;
   /** Ends whatever is under way when it aborts. */
   readonly signal: AbortSignal | undefined;
+  /** How long a server may say nothing before it is given up, in milliseconds. */
+  readonly silence?: number;
 }
+
+/** A layer may take minutes, but not to begin with, and not without a word. */
+const SILENCE = 20_000;
 
 /** Sends requests that read. */
 export interface Http {
@@ -32,14 +37,32 @@ const MOST_REDIRECTS = 5;
 
 /** Opens a client for one image. */
 export function openHttp(options: HttpOptions): Http {
-  const { task, caCertificates, signal } = options;
+  const { task, caCertificates, signal, silence = SILENCE } = options;
   const client = Deno.createHttpClient({ caCerts: [...caCertificates] });
 
-  async function send(url: URL, headers: Record<string, string>): Promise<Response> {
+  /** What a server says next. */
+  async function heard<T>(saying: Promise<T>, { host }: URL): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const given = new Promise<never>((_, reject) => {
+      const seconds = silence / 1000;
+      const problem = `${host} has said nothing for ${seconds} s`;
+      timer = setTimeout(() => reject(unreachable(task, problem)), silence);
+    });
     try {
-      const given = signal === undefined ? {} : { signal };
-      return await fetch(url, { client, headers, redirect: "manual", ...given });
+      return await Promise.race([saying, given]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function send(url: URL, headers: Record<string, string>): Promise<Response> {
+    const giving = new AbortController();
+    const ends = AbortSignal.any([giving.signal, ...(signal === undefined ? [] : [signal])]);
+    const answer = fetch(url, { client, headers, redirect: "manual", signal: ends });
+    try {
+      return await heard(answer, url);
     } catch (error) {
+      giving.abort();
       throw networkFailure(error, url, options);
     }
   }
@@ -66,10 +89,19 @@ export function openHttp(options: HttpOptions): Http {
       throw unreachable(task, `${url.host} leads from one address to the next, and nowhere`);
     },
     async *body(response) {
+      if (response.body === null) return;
+      const reader = response.body.getReader();
+      const url = new URL(response.url);
       try {
-        yield* response.body ?? [];
+        for (;;) {
+          const { value } = await heard(reader.read(), url);
+          if (value === undefined) return;
+          yield value;
+        }
       } catch (error) {
-        throw networkFailure(error, new URL(response.url), options);
+        throw networkFailure(error, url, options);
+      } finally {
+        await reader.cancel().catch(() => {});
       }
     },
     close: () => client.close(),
