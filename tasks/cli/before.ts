@@ -38,17 +38,16 @@ export async function manifestsDirectory(flags: Flags): Promise<string | undefin
 }
 
 /**
- * The checks that `--only` and `--skip` leave out, and `--image-archive`, and why.
+ * The checks that the flags leave out, and why: `--only` and `--skip`, and image-pull where nothing is
+ * pulled.
  *
  * @throws {Failure} configuration: a check that there is not, or a skip without a reason
  */
 export function skippedChecks(flags: Flags): ReadonlyMap<string, string> {
   const ids = BEFORE.map(({ id }) => id);
   const skip = new Map<string, string>();
-  const archive = flags.value("image-archive");
-  if (archive !== undefined) {
-    skip.set("image-pull", `--image-archive ${archive} stands in for the registries`);
-  }
+  const unpulled = whyNotPulled(flags);
+  if (unpulled !== undefined) skip.set("image-pull", unpulled);
   const only = flags.value("only");
   if (only !== undefined) {
     const wanted = known("only", list(only), ids);
@@ -67,6 +66,14 @@ export function skippedChecks(flags: Flags): ReadonlyMap<string, string> {
     skip.set(id, reason.join("=").trim());
   }
   return skip;
+}
+
+function whyNotPulled(flags: Flags): string | undefined {
+  const archive = flags.value("image-archive");
+  if (archive !== undefined) return `--image-archive ${archive} stands in for the registries`;
+  const chosen = chosenFacts(flags);
+  if (chosen.has("manifests") || chosen.has("cluster")) return undefined;
+  return `--facts ${[...chosen].join(",")} leaves out whoever pulls it`;
 }
 
 function list(text: string): string[] {
