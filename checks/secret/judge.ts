@@ -16,11 +16,21 @@ import { storing } from "./storing.ts";
 export function judgeStored(object: ManifestObject, keys: readonly string[]): Finding[] {
   return entriesOf(object.value.stringData).filter(([key]) => keys.includes(key))
     .flatMap(([key, value]) => {
-      const trouble = storedTrouble(String(value));
-      if (trouble === undefined) return [];
-      const fix = `Store it anew, ${storing(object, [key])}`;
-      return found(object, `data.${key}`, { problem: trouble, fix });
+      const text = String(value);
+      const problem = storedTrouble(text);
+      if (problem === undefined) return [];
+      const anew = `tore it anew, ${storing(object, [key])}`;
+      const findings = found(object, `data.${key}`, { problem, fix: `S${anew}` });
+      if (!isPerhapsMeant(text)) return findings;
+      const fix = `If it is meant, --credentials cluster proves it. Else s${anew}`;
+      return findings.map((finding): Finding => ({ ...finding, severity: "warn", fix }));
     });
+}
+
+/** A password can begin or end with a blank, and only a login can tell. Nobody means a line break. */
+function isPerhapsMeant(value: string): boolean {
+  const inner = value.trim();
+  return inner !== "" && !/[\r\n]/.test(value) && storedTrouble(inner) === undefined;
 }
 
 /** Judges the values of a Secret. Of a type that tools fill, only what jobs read of it matters. */
@@ -98,8 +108,6 @@ function found(object: ManifestObject, field: string, trouble: Trouble | undefin
 }
 
 function inData(object: ManifestObject, keys: readonly string[]): Finding {
-  const { name, namespace } = object;
-  const literals = keys.map((key) => `--from-literal=${key}="$${variable(key)}"`).join(" ");
   return {
     severity: "fail",
     ...placeOf(object, "data"),
@@ -107,13 +115,6 @@ function inData(object: ManifestObject, keys: readonly string[]): Finding {
     why:
       "whoever encodes a value by hand encodes its shell's escapes and line breaks as well, and " +
       "nobody can see them",
-    fix: `Move them to stringData as plain text, or make it of variables: kubectl ` +
-      `${
-        namespace === undefined ? "" : `-n ${namespace} `
-      }create secret generic ${name} ${literals}`,
+    fix: `Move them to stringData as plain text, or store them ${storing(object, keys)}`,
   };
-}
-
-function variable(key: string): string {
-  return key.toUpperCase().replace(/\W/g, "_");
 }

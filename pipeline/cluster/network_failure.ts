@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import { interruption } from "../lake/interruption.ts";
+import { interruption } from "../interruption.ts";
 import type { Access } from "./access.ts";
 
 /** For people: where an API server is, and who says so. */

@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import { interruption } from "../lake/interruption.ts";
+import { interruption } from "../interruption.ts";
 import { type Bytes, bytesOf, bytesOfFile, whole } from "./bytes.ts";
 import { unpacked } from "./decompress.ts";
 import type { LayerChange } from "./layer.ts";

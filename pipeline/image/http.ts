@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import { interruption } from "../lake/interruption.ts";
+import { interruption } from "../interruption.ts";
 
 /** How requests are sent. */
 export interface HttpOptions {

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { DirectoryConfig } from "../config.ts";
 import { BadKey, directoryFailure, isCode } from "./directory_failure.ts";
-import { interruption } from "./interruption.ts";
+import { interruption } from "../interruption.ts";
 import type { Condition, Lake, ObjectEntry } from "./lake.ts";
 
 /** Milliseconds after which a file that was never published has no writer any more. */

@@ -1,6 +1,6 @@
 import type { S3Config } from "../config.ts";
 import { Failure, type FailureKind } from "../errors.ts";
-import { interruption } from "./interruption.ts";
+import { interruption } from "../interruption.ts";
 
 /** An answer that arrived, and is not all that an S3 store has to say. */
 export class IncompleteAnswer extends Error {

@@ -52,7 +52,7 @@ Deno.test("secret-escaping fails for data, and says how to make it of variables"
     ...{ object: OBJECT, field: "data", line: 5 },
     problem: "DJANGO_DB_USER is in data, not in stringData",
   });
-  assertStringIncludes(finding!.fix, '--from-literal=DJANGO_DB_USER="$DJANGO_DB_USER"');
+  assertStringIncludes(finding!.fix, "--from-file=DJANGO_DB_USER=<file>");
 });
 
 for (

@@ -45,6 +45,15 @@ for (
   });
 }
 
+Deno.test("a blank at an end may be meant, and is a warning; with anything else it is none", async () => {
+  await assertOnlyIn("secret-escaping", stored("DJANGO_DB_PASSWORD", "p\\a!s$s'w\"o#rd "), [
+    { severity: "warn", problem: "the value ends with white space" },
+  ]);
+  await assertOnlyIn("secret-escaping", stored("DJANGO_DB_PASSWORD", "pass\\!word "), [
+    { severity: "fail", problem: "the value ends with white space" },
+  ]);
+});
+
 Deno.test("a Secret that jobs read and that is nowhere is one finding, whoever reads it", async () => {
   for (const manifests of [undefined, NONE]) {
     const { findings: [finding] } = await assertOnlyIn("secret-escaping", without(DB), [

@@ -1,4 +1,4 @@
-import { Failure } from "../errors.ts";
+import { Failure } from "./errors.ts";
 
 /**
  * What an operation throws after its signal was aborted: the signal's reason if that is a Failure,
