@@ -7,6 +7,7 @@ import {
 } from "./cluster/where.ts";
 import { type Day, parseDay } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
+import { noSuchDay } from "./no_such_day.ts";
 
 /** Where the outbox is. */
 export interface DatabaseConfig {
@@ -225,20 +226,6 @@ export function sealGrace(env: Environment = Deno.env): bigint {
     );
   }
   return BigInt(minutes) * 60_000_000n;
-}
-
-function noSuchDay(name: string, text: string): string {
-  const problem = `Cannot use ${name}${JSON.stringify(text)}: `;
-  const remedy = name === "JOB_DATE="
-    ? "Remove JOB_DATE to run for today in UTC, or set a day such as 2025-12-28."
-    : "Give a day such as 2025-12-28.";
-  if (/\$\(|`|\$\{|\$[A-Za-z_]|%[A-Za-z]/.test(text)) {
-    return `${problem}that is a shell expression, not a day. Kubernetes runs no shell over a ` +
-      "container's env: it replaces $(NAME) of a variable that was declared before, and leaves " +
-      `everything else, such as $(date +%F), as it is. ${remedy}`;
-  }
-  if (/^\d{4}-\d{2}-\d{2}$/.test(text)) return `${problem}the calendar has no such day. ${remedy}`;
-  return `${problem}a day is written YYYY-MM-DD. ${remedy}`;
 }
 
 function given(env: Environment, name: keyof typeof DEFAULTS): string {

@@ -65,7 +65,7 @@ function proxyOf({ cluster, context, file }: Access): Deno.Proxy | undefined {
     throw wrong(
       file,
       `the proxy-url of the context ${JSON.stringify(context)} is none that can be used`,
-      "Write it as in http://proxy.example:3128 or socks5://127.0.0.1:1080.",
+      "Write it as in http://squid.example:3128 or socks5://127.0.0.1:1080.",
     );
   }
   const { username, password } = url;

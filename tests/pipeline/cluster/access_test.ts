@@ -40,7 +40,7 @@ Deno.test("every field that decides about a connection is read", () => {
   const { cluster, user } = access(config({
     cluster: "server: 'https://10.0.0.1:6443', certificate-authority: /ca.crt, " +
       "certificate-authority-data: Q0E=, tls-server-name: api.example, " +
-      "proxy-url: 'http://proxy.example:3128', insecure-skip-tls-verify: true",
+      "proxy-url: 'http://squid.example:3128', insecure-skip-tls-verify: true",
     user: "client-certificate: /me.crt, client-certificate-data: Q0VSVA==, client-key: /me.key, " +
       "client-key-data: S0VZ, token: t, tokenFile: /token, username: me, password: secret, " +
       "as: other, as-uid: '17', as-groups: [a, b], auth-provider: { name: oidc }",
@@ -49,7 +49,7 @@ Deno.test("every field that decides about a connection is read", () => {
     "certificate-authority": "/ca.crt",
     "certificate-authority-data": "Q0E=",
     "tls-server-name": "api.example",
-    "proxy-url": "http://proxy.example:3128",
+    "proxy-url": "http://squid.example:3128",
     "insecure-skip-tls-verify": true,
   });
   assertEquals(user, {

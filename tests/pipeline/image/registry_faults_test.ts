@@ -183,8 +183,8 @@ for (
     ["a redirect to no address", () => redirect("http://"), "leads to an address that is none"],
     [
       "a redirect to a host without TLS",
-      () => redirect("http://registry.example.com/x"),
-      "leads to registry.example.com without TLS",
+      () => redirect("http://images.example.com/x"),
+      "leads to images.example.com without TLS",
     ],
     ["a redirect to a file", () => redirect("file:///etc/passwd"), "without TLS"],
     [
