@@ -1,5 +1,5 @@
 import { createServer, type Server } from "node:https";
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import type { Access } from "./kubeconfig.ts";
@@ -65,13 +65,17 @@ async function serve(
   );
   const certificate = "token" in login ? {} : { cert: login.certificate, key: login.key };
   const client = Deno.createHttpClient({ caCerts: [ca], ...certificate });
-  const server: Server = createServer({ cert, key }, async (request, response) => {
+  const answerTo = async (request: IncomingMessage, response: ServerResponse) => {
     const answer = await forward(request, target, client);
     const body = new Uint8Array(await answer.arrayBuffer());
     response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
     if (!isListOf(fault.list, request)) return response.end(body);
     const drop = () => response.socket?.destroy();
     response.write(body.subarray(0, body.length / 2), fault.inTheMiddle === "drops" ? drop : noop);
+  };
+  const server: Server = createServer({ cert, key }, (request, response) => {
+    // Whoever asked can be gone when the answer comes, and the proxy with it.
+    answerTo(request, response).catch(() => response.socket?.destroy());
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
