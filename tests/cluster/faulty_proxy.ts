@@ -69,13 +69,17 @@ async function serve(
     const answer = await forward(request, target, client);
     const body = new Uint8Array(await answer.arrayBuffer());
     response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
-    if (!isListOf(fault.list, request)) return response.end(body);
+    if (!isListOf(fault.list, request)) return void response.end(body);
     const drop = () => response.socket?.destroy();
     response.write(body.subarray(0, body.length / 2), fault.inTheMiddle === "drops" ? drop : noop);
   };
+  const pending = new Set<Promise<void>>();
   const server: Server = createServer({ cert, key }, (request, response) => {
-    // Whoever asked can be gone when the answer comes, and the proxy with it.
-    answerTo(request, response).catch(() => response.socket?.destroy());
+    // Whoever asked can be gone when the answer comes.
+    const answering = answerTo(request, response)
+      .catch(() => void response.socket?.destroy())
+      .finally(() => pending.delete(answering));
+    pending.add(answering);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -85,6 +89,7 @@ async function serve(
       server.close();
       server.closeAllConnections();
       await once(server, "close");
+      await Promise.all(pending);
       client.close();
     },
   };
