@@ -37,6 +37,8 @@ export interface S3Config {
   readonly accessKeyId: string;
   /** That key. */
   readonly secretAccessKey: string;
+  /** Goes with a key that is good for a while only. */
+  readonly sessionToken?: string;
 }
 
 /** A lake in a local directory. */

@@ -19,7 +19,11 @@ const ABANDONED_AFTER = 60 * 60 * 1000;
  * @param signal stops whatever is under way; the methods then throw its reason if that is a Failure,
  *   and else one that is unreachable
  */
-export function openDirectory({ path: root }: DirectoryConfig, signal?: AbortSignal): Lake {
+export function openDirectory(
+  { path: root }: DirectoryConfig,
+  signal?: AbortSignal,
+  _onWait?: (text: string) => void,
+): Lake {
   const name = pathToFileURL(root).href;
   const temporary = join(root, ".tmp");
   let swept = false;
@@ -107,6 +111,9 @@ export function openDirectory({ path: root }: DirectoryConfig, signal?: AbortSig
         });
       }),
 
+    // Writers agree through the lock, which no setting of the directory turns off.
+    confirmConditions: () => Promise.resolve(),
+
     close() {},
   };
 }
@@ -134,7 +141,8 @@ async function* walk(
         yield* walk(root, `${key}/`, signal);
       } else {
         const file = await unlessMissing(Deno.stat(join(root, key)));
-        if (file?.isFile) yield { key, bytes: file.size };
+        if (!file?.isFile) continue;
+        yield { key, bytes: file.size, modified: file.mtime?.getTime() ?? 0 };
       }
     }
   } catch (error) {

@@ -6,7 +6,7 @@ import { openS3 } from "./s3.ts";
 export interface StoredObject {
   /** The whole content. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Opaque; only good for {@linkcode Condition}. */
+  /** Opaque, without quotes and without `W/`; only good for {@linkcode Condition}. */
   readonly etag: string;
 }
 
@@ -16,6 +16,8 @@ export interface ObjectEntry {
   readonly key: string;
   /** Size of the object in bytes. */
   readonly bytes: number;
+  /** When it was stored, in milliseconds since 1970 by the clock of the store. */
+  readonly modified: number;
 }
 
 /** When a put may happen: only if there is no such object, or only if it still has that tag. */
@@ -47,6 +49,14 @@ export interface Lake {
   list(prefix: string): Promise<ObjectEntry[]>;
   /** Removes an object; one that is not there is no error. */
   remove(key: string): Promise<void>;
+  /**
+   * Confirms that conditions are honoured, which nothing may be published without. It tries that
+   * once, on a small object that it removes again; a directory needs no trial.
+   *
+   * @throws {Failure} configuration: conditions are not honoured; unreachable: nobody can tell, and
+   *   the next call tries again
+   */
+  confirmConditions(): Promise<void>;
   /** Lets go of the connections. */
   close(): void;
 }
@@ -55,7 +65,12 @@ export interface Lake {
  * Opens the lake that the configuration names. Nothing is contacted before the first operation.
  *
  * @param signal aborts whatever operation is under way, with the signal's reason
+ * @param onWait hears, once per wait, what an operation has been waiting for since a second
  */
-export function openLake(config: LakeConfig, signal?: AbortSignal): Lake {
-  return config.kind === "s3" ? openS3(config, signal) : openDirectory(config, signal);
+export function openLake(
+  config: LakeConfig,
+  signal?: AbortSignal,
+  onWait?: (text: string) => void,
+): Lake {
+  return config.kind === "s3" ? openS3(config, signal) : openDirectory(config, signal, onWait);
 }

@@ -1,12 +1,16 @@
 import {
   DeleteObjectCommand,
+  GetBucketVersioningCommand,
   GetObjectCommand,
+  GetObjectLockConfigurationCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
 import { createHash } from "node:crypto";
 import type { S3Config } from "../config.ts";
+import { Failure } from "../errors.ts";
+import { type BucketState, conditionsRemedy, tryConditions } from "./conditions.ts";
 import type { Condition, Lake, ObjectEntry } from "./lake.ts";
 import {
   IncompleteAnswer,
@@ -15,6 +19,7 @@ import {
   isMissingKey,
   s3Failure,
 } from "./s3_failure.ts";
+import { newScratchFolder } from "./scratch_folder.ts";
 
 /** How often a request is sent before its failure counts. */
 const ATTEMPTS = 4;
@@ -27,6 +32,8 @@ const ANSWER_TIMEOUT = 60_000;
  * silence, and a part of 64 MiB should get through where only 2 Mbit/s do.
  */
 const UPLOAD_TIMEOUT = 300_000;
+/** Milliseconds that asking about the bucket, or removing a scratch object, may take. */
+const AFTERWARDS = 5_000;
 
 /**
  * Opens a lake in a bucket of an S3-compatible store.
@@ -46,7 +53,35 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
   const failure = (task: string, error: unknown, conditional = false) =>
     s3Failure(error, { task: `${task} in ${name}`, config, signal, conditional });
 
-  return {
+  /** What the bucket says about itself, where this key may ask. */
+  async function bucketState(): Promise<BucketState> {
+    const soon = () => ({ abortSignal: AbortSignal.timeout(AFTERWARDS) });
+    const [lock, versioning] = await Promise.allSettled([
+      client.send(new GetObjectLockConfigurationCommand({ Bucket }), soon()),
+      client.send(new GetBucketVersioningCommand({ Bucket }), soon()),
+    ]);
+    const locked = lock.status === "fulfilled" &&
+      lock.value.ObjectLockConfiguration?.ObjectLockEnabled === "Enabled";
+    if (locked) return "object-locked";
+    return versioning.status === "fulfilled" && versioning.value.Status ? "versioned" : undefined;
+  }
+
+  async function confirmOnce(lake: Lake): Promise<void> {
+    const key = `${newScratchFolder()}conditions`;
+    try {
+      const problem = await tryConditions(lake, key);
+      if (problem === undefined) return;
+      const remedy = conditionsRemedy(await bucketState());
+      throw new Failure("configuration", `Cannot publish in ${name}: ${problem}. ${remedy}.`);
+    } finally {
+      const command = new DeleteObjectCommand({ Bucket, Key: key });
+      const soon = { abortSignal: AbortSignal.timeout(AFTERWARDS) };
+      await client.send(command, soon).catch(() => {}); // the first trouble is the one to tell
+    }
+  }
+
+  let confirmed: Promise<void> | undefined;
+  const lake: Lake = {
     name,
     url: (key) => `s3://${Bucket}/${key}`,
 
@@ -105,9 +140,12 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
           const { Name, Contents = [], IsTruncated, NextContinuationToken: next } = await client
             .send(command, options);
           if (Name !== Bucket) throw new IncompleteAnswer("no listing of the bucket");
-          for (const { Key, Size } of Contents) {
-            if (Key === undefined || Size === undefined) throw new IncompleteAnswer("no sizes");
-            entries.push({ key: Key, bytes: Size });
+          for (const { Key, Size, LastModified } of Contents) {
+            const modified = LastModified?.getTime();
+            if (Key === undefined || Size === undefined || !Number.isFinite(modified)) {
+              throw new IncompleteAnswer("a listing without sizes or times");
+            }
+            entries.push({ key: Key, bytes: Size, modified: modified! });
           }
           if (IsTruncated && !next) throw new IncompleteAnswer("a listing that breaks off");
           page = IsTruncated && next ? { ContinuationToken: next } : undefined;
@@ -126,8 +164,17 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
       }
     },
 
+    confirmConditions() {
+      confirmed ??= confirmOnce(lake).catch((error) => {
+        if (!(error instanceof Failure && error.kind === "configuration")) confirmed = undefined;
+        throw error;
+      });
+      return confirmed;
+    },
+
     close: () => client.destroy(),
   };
+  return lake;
 }
 
 /** What no run ever asks of a bucket, and only whoever tries its store does. */
@@ -191,11 +238,12 @@ export function openS3Probe(config: S3Config, signal?: AbortSignal): S3Probe {
  * A client that depends on nothing but the configuration: whatever is not set here it would look up
  * in the environment and in files of the home directory.
  */
-function s3Client({ endpoint, region, accessKeyId, secretAccessKey }: S3Config): S3Client {
+function s3Client(config: S3Config): S3Client {
+  const { endpoint, region, accessKeyId, secretAccessKey, sessionToken } = config;
   return new S3Client({
     endpoint,
     region,
-    credentials: { accessKeyId, secretAccessKey },
+    credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) },
     forcePathStyle: true,
     // Ceph RGW verifies Content-MD5, ignores the newer checksums, and refuses the chunked uploads
     // that they come with.
@@ -231,7 +279,7 @@ function preconditions(condition: Condition | undefined) {
 
 function unquoted(etag: string | undefined): string {
   if (!etag) throw new IncompleteAnswer("no ETag");
-  return etag.replace(/^"(.*)"$/, "$1");
+  return etag.replace(/^(?:W\/)?"(.*)"$/i, "$1"); // proxies that compress put W/ in front
 }
 
 function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {

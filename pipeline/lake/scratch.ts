@@ -2,16 +2,12 @@ import type { LakeConfig } from "../config.ts";
 import { inParallel } from "../parallel.ts";
 import { type Lake, openLake } from "./lake.ts";
 import { openS3Probe, type S3Probe } from "./s3.ts";
-
-/** Where everything lies that is stored only to see whether it can be. Spark does not see it. */
-export const SCRATCH_PREFIX = "_preflight/";
+import { isAbandoned, newScratchFolder, SCRATCH_PREFIX } from "./scratch_folder.ts";
 
 /** Milliseconds that removing a scratch folder may take once its work is over or was aborted. */
 const CLEANING = 5_000;
 /** Milliseconds that a put which was given up on may still be on its way. */
 const STRAGGLING = 200;
-/** Milliseconds after which a scratch folder that is still there has nobody any more. */
-const ABANDONED_AFTER = 60 * 60 * 1000;
 
 /** A folder of a lake that is removed when the work in it is over. */
 export interface Scratch {
@@ -39,7 +35,7 @@ export async function inScratch<T>(
 ): Promise<T> {
   const lake = openLake(config, signal);
   const probe = config.kind === "s3" ? openS3Probe(config, signal) : undefined;
-  const prefix = `${SCRATCH_PREFIX}${Date.now()}-${crypto.randomUUID()}/`;
+  const prefix = newScratchFolder();
   const keys = new Set<string>();
   const at = (name: string) => {
     keys.add(prefix + name);
@@ -83,9 +79,6 @@ async function clean(config: LakeConfig, keys: ReadonlySet<string>): Promise<voi
 }
 
 async function sweep(lake: Lake): Promise<void> {
-  const abandoned = (await lake.list(SCRATCH_PREFIX)).map(({ key }) => key).filter((key) => {
-    const [, began] = /^(\d{13})-/.exec(key.slice(SCRATCH_PREFIX.length)) ?? [];
-    return began !== undefined && Date.now() - Number(began) > ABANDONED_AFTER;
-  });
+  const abandoned = (await lake.list(SCRATCH_PREFIX)).map(({ key }) => key).filter(isAbandoned);
   await inParallel(abandoned, (key) => lake.remove(key));
 }

@@ -48,9 +48,12 @@ export function memoryLake(): MemoryLake {
     },
     list(prefix) {
       const entries = [...objects].filter(([key]) => key.startsWith(prefix)).sort();
-      return Promise.resolve(entries.map(([key, { length }]) => ({ key, bytes: length })));
+      return Promise.resolve(
+        entries.map(([key, { length }]) => ({ key, bytes: length, modified: 0 })),
+      );
     },
     remove: (key) => Promise.resolve(void objects.delete(key)),
+    confirmConditions: () => Promise.resolve(),
     close() {},
   };
   return lake;

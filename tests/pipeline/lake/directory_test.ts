@@ -43,7 +43,7 @@ Deno.test("directory: a writer that is killed leaves nothing that a reader sees"
   await using lake = await temporaryLake();
   await lake.put("day/old", BODY);
   await killWriter(lake.path, "day/new");
-  assertEquals(await lake.list(""), [{ key: "day/old", bytes: BODY.length }]);
+  assertEquals((await lake.list("")).map(({ key }) => key), ["day/old"]);
   assertEquals(await lake.get("day/new"), undefined);
   assertEquals(await lake.put("day/new", BODY, "absent"), "stored");
 });
@@ -88,7 +88,7 @@ Deno.test("directory: does not show what begins with a dot", async () => {
   await using lake = await temporaryLake();
   await lake.put("day/part.parquet", BODY);
   await Deno.writeFile(lake.file("day/.part.parquet.crc"), BODY);
-  assertEquals(await lake.list("day/"), [{ key: "day/part.parquet", bytes: BODY.length }]);
+  assertEquals((await lake.list("day/")).map(({ key }) => key), ["day/part.parquet"]);
 });
 
 Deno.test("directory: one that was never made is empty", async () => {

@@ -1,5 +1,5 @@
 import { Failure } from "../../../pipeline/errors.ts";
-import type { Lake } from "../../../pipeline/lake/lake.ts";
+import type { Lake, ObjectEntry } from "../../../pipeline/lake/lake.ts";
 import { assert, assertEquals, assertNotEquals, assertRejects } from "../../support/assert.ts";
 import { lakeKinds, type Place } from "../../support/lake_places.ts";
 
@@ -35,6 +35,10 @@ async function keys(lake: Lake, prefix: string): Promise<string[]> {
   return (await lake.list(prefix)).map(({ key }) => key);
 }
 
+async function sizes(lake: Lake, prefix: string): Promise<[string, number][]> {
+  return (await lake.list(prefix)).map(({ key, bytes }) => [key, bytes]);
+}
+
 everyLake("gives back the bytes that were put", async (lake) => {
   for (const length of [0, 1, 5 << 20]) {
     const body = noise(length);
@@ -43,7 +47,7 @@ everyLake("gives back the bytes that were put", async (lake) => {
     assertEquals(stored?.bytes.length, length);
     assert(stored !== undefined);
     assert(stored.bytes.every((byte, i) => byte === body[i]));
-    assertEquals(await lake.list(`bronze/${length}`), [{ key: `bronze/${length}`, bytes: length }]);
+    assertEquals(await sizes(lake, `bronze/${length}`), [[`bronze/${length}`, length]]);
   }
 });
 
@@ -77,10 +81,7 @@ everyLake("lists all objects of a prefix, in order", async (lake) => {
   const beside = ["bronze/date=2025-1/x", "bronze.json", "bronze-2/x", "silver/x"];
   await Promise.all([...days, ...beside].map((key) => lake.put(key, bytes(key))));
   const sorted = days.toSorted();
-  assertEquals(
-    await lake.list("bronze/date=2025-11-"),
-    sorted.map((key) => ({ key, bytes: key.length })),
-  );
+  assertEquals(await sizes(lake, "bronze/date=2025-11-"), sorted.map((key) => [key, key.length]));
   assertEquals(
     await keys(lake, "bronze/date=2025-11-1"),
     sorted.filter((key) => /-1\d?\//.test(key)),
@@ -90,6 +91,23 @@ everyLake("lists all objects of a prefix, in order", async (lake) => {
   assertEquals(await keys(lake, "bronze/date=2026-01-01/"), []);
   assertEquals(await keys(lake, "gold/none/"), []);
 });
+
+everyLake("says when an object was stored", async (lake) => {
+  await lake.put("a", bytes("a"));
+  const [{ modified }] = await lake.list("") as [ObjectEntry];
+  // A store's clock need not be ours, and some have whole seconds; hours would be another unit.
+  assert(Math.abs(Date.now() - modified) < 3_600_000, `${modified} is not about now`);
+});
+
+everyLake(
+  "confirms its conditions any number of times, and leaves nothing behind",
+  async (lake) => {
+    await lake.put("bronze/a", bytes("a"));
+    await Promise.all([lake.confirmConditions(), lake.confirmConditions()]);
+    await lake.confirmConditions();
+    assertEquals(await keys(lake, ""), ["bronze/a"]);
+  },
+);
 
 everyLake("has nothing where nothing was put", async (lake) => {
   assertEquals(await lake.get("bronze/a"), undefined);

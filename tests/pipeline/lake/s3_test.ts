@@ -134,6 +134,35 @@ Deno.test("S3: a store that is unavailable for a moment is no trouble", async ()
   lake.close();
 });
 
+Deno.test("S3: a session token goes with every request", async () => {
+  const tokens = new Set<string | null>();
+  await using store = await faulty(({ headers }) => {
+    tokens.add(headers.get("x-amz-security-token"));
+    return undefined;
+  });
+  const lake = openS3({ ...store.config, sessionToken: "token+of/a=session" });
+  await lake.put("a", BODY);
+  await lake.list("");
+  lake.close();
+  assertEquals([...tokens], ["token+of/a=session"]);
+});
+
+Deno.test("S3: an ETag that a proxy made weak is as good as any", async () => {
+  await using store = await faulty(async (_, serve) => {
+    const answer = await serve();
+    const etag = answer.headers.get("etag");
+    if (etag !== null) answer.headers.set("etag", `W/${etag}`);
+    return answer;
+  });
+  const lake = openS3(store.config);
+  await lake.put("a", BODY, "absent");
+  const { etag } = (await lake.get("a"))!;
+  assertEquals(/^[0-9a-f]{32}$/.test(etag), true, etag);
+  assertEquals(await lake.put("a", BODY.subarray(1), { etag }), "stored");
+  await lake.confirmConditions();
+  lake.close();
+});
+
 Deno.test("S3: a store without conditional puts is not safe to publish to", async () => {
   await using store = await faulty(({ headers }) =>
     headers.has("if-match") || headers.has("if-none-match")

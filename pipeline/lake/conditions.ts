@@ -1,0 +1,67 @@
+import type { Lake } from "./lake.ts";
+
+/** What about a bucket can make its store ignore conditions; undefined where it cannot be told. */
+export type BucketState = "object-locked" | "versioned" | undefined;
+
+/**
+ * Tries whether a store honours the conditions that publishing relies on, with five puts of one
+ * small object and a few reads.
+ *
+ * @param key where the object may lie; the caller removes it
+ * @returns what happened instead, where a condition was not honoured
+ * @throws {Failure} the store refused an operation, or is out of reach
+ */
+export async function tryConditions(
+  lake: Pick<Lake, "get" | "put">,
+  key: string,
+): Promise<string | undefined> {
+  const [first, second, third, fourth] = ["first", "second", "third", "fourth"].map((text) =>
+    new TextEncoder().encode(text)
+  ) as [Bytes, Bytes, Bytes, Bytes];
+  // A put that was sent twice may report a conflict with itself, so only what is there counts.
+  await lake.put(key, first, "absent");
+  const created = await lake.get(key);
+  if (!isEqual(created?.bytes, first)) {
+    return "a put with If-None-Match: * created nothing, or not what was put";
+  }
+  if (await lake.put(key, second, "absent") === "stored" || !await holds(lake, key, first)) {
+    return "a put with If-None-Match: * overwrote an object: the condition is ignored";
+  }
+  const { etag } = created!;
+  if (await lake.put(key, third, { etag }) === "conflict" && !await holds(lake, key, third)) {
+    return "a put with If-Match was refused, though it had the object's own ETag";
+  }
+  if (await lake.put(key, fourth, { etag }) === "stored" || !await holds(lake, key, third)) {
+    return "a put with If-Match and an ETag from before overwrote an object: the condition is ignored";
+  }
+}
+
+/**
+ * Why a store does not honour conditions, and what to change, as two sentences.
+ *
+ * @param state what the bucket says about itself
+ */
+export function conditionsRemedy(state: BucketState): string {
+  const page = "Nothing was published; see runbook/lake-conformance.md";
+  switch (state) {
+    case "object-locked":
+      return "The bucket has object lock, and with it versioning; Ceph RGW 16 honours no conditions " +
+        `there. Set S3_BUCKET to a bucket without object lock. ${page}`;
+    case "versioned":
+      return "The bucket has versioning, and Ceph RGW 16 honours no conditions there. Set S3_BUCKET " +
+        `to a bucket that never had versioning. ${page}`;
+    case undefined:
+      return "Set S3_ENDPOINT to the store itself, without a proxy in between, or to a store that " +
+        `honours If-None-Match and If-Match. ${page}`;
+  }
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+async function holds(lake: Pick<Lake, "get">, key: string, body: Bytes): Promise<boolean> {
+  return isEqual((await lake.get(key))?.bytes, body);
+}
+
+function isEqual(a: Uint8Array | undefined, b: Uint8Array): boolean {
+  return a !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
