@@ -18,6 +18,7 @@ import { connect, type Connection } from "./outbox/connection.ts";
 import { databaseClock, type Fence, readFence } from "./outbox/fence.ts";
 import { type OutboxSchema, readSchema } from "./outbox/schema.ts";
 import * as snapshot from "./outbox/snapshot.ts";
+import { type Survey, survey as surveyOutbox } from "./outbox/survey.ts";
 import { type Observer, plural } from "./progress.ts";
 import { type Layer, verifySealed } from "./verify.ts";
 
@@ -78,9 +79,10 @@ async function copyWindow(
   tellFence(fence, observer);
 
   await snapshot.beginSnapshot(connection);
-  const survey = await snapshot.survey(connection, window, schema);
+  const survey = await surveyOutbox(connection, window, schema);
+  refuseUnfit(survey);
   tellSurvey(survey, observer);
-  const watched = watch(snapshot.readEvents(connection, window), survey.rows, observer);
+  const watched = watch(snapshot.readEvents(connection, window, schema), survey.rows, observer);
   const cut = cutParts(watched.groups, EVENT_COLUMNS, bronzePrefix(day));
   if (previous?.commit.state === "sealed") {
     await verifySealed(previous.commit, cut, BRONZE, publication);
@@ -133,7 +135,27 @@ function tellFence({ sealable, reasons }: Fence, observer: Observer): void {
   observer.step({ step: "fence", says, data: { sealable, reasons } });
 }
 
-function tellSurvey({ rows, minSeq, maxSeq }: snapshot.Survey, observer: Observer): void {
+function refuseUnfit({ unfit, strays, strayCount }: Survey): void {
+  const refuse = (problem: string, events: readonly string[], total: number) => {
+    const list = events.slice(0, 5);
+    if (total > list.length) list.push(`and ${total - list.length} more`);
+    return new Failure(
+      "data",
+      `Cannot export ${OUTBOX_TABLE}: these events ${problem}: ${list.join("; ")}. ` +
+        "Nothing was published. Correct them in the outbox, then run again.",
+    );
+  };
+  if (unfit.length > 0) {
+    const events = unfit.map(({ event_id, problems, row }) => {
+      const values = problems.map(({ column }) => `${column} ${row[column] ?? "null"}`);
+      return `${event_id} (${values.join(", ")})`;
+    });
+    throw refuse("do not fit the contract", events, events.length);
+  }
+  if (strayCount > 0) throw refuse("fall on no day, so none would export them", strays, strayCount);
+}
+
+function tellSurvey({ rows, minSeq, maxSeq }: Survey, observer: Observer): void {
   const range = minSeq === null ? "none with an event_seq" : `event_seq ${minSeq} to ${maxSeq}`;
   observer.step({
     step: "snapshot",

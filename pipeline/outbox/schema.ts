@@ -13,6 +13,12 @@ export interface OutboxSchema {
   readonly wider: ReadonlySet<string>;
   /** Columns that the contract does not know. They are not exported. */
   readonly unknown: readonly string[];
+  /** Every column of the table, in its order. */
+  readonly columns: readonly string[];
+  /** Columns of which Postgres itself keeps every value unique. */
+  readonly unique: ReadonlySet<string>;
+  /** Whether the table is partitioned. */
+  readonly partitioned: boolean;
 }
 
 /** A column as the database declares it. */
@@ -37,6 +43,8 @@ export interface OutboxTable {
   readonly database: string;
   /** The encoding of that database's texts. */
   readonly encoding: string;
+  /** Whether it is partitioned. */
+  readonly partitioned: boolean;
   /** In their order. */
   readonly columns: readonly OutboxColumn[];
 }
@@ -52,7 +60,7 @@ export interface Departure {
 const TABLE = `
   SELECT c.oid::regclass AS table, has_table_privilege(c.oid, 'SELECT') AS readable,
          current_user AS user, current_database() AS database,
-         current_setting('server_encoding') AS encoding
+         current_setting('server_encoding') AS encoding, c.relkind = 'p' AS partitioned
   FROM pg_class c WHERE c.oid = to_regclass('${OUTBOX_TABLE}')`;
 
 const COLUMNS = `
@@ -61,6 +69,15 @@ const COLUMNS = `
   FROM pg_attribute
   WHERE attrelid = to_regclass('${OUTBOX_TABLE}') AND attnum > 0 AND NOT attisdropped
   ORDER BY attnum`;
+
+// An index of a table says nothing about the tables that inherit from it.
+const UNIQUE_COLUMNS = `
+  SELECT attname AS name
+  FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
+  WHERE indrelid = to_regclass('${OUTBOX_TABLE}') AND indisunique AND indisvalid AND indnkeyatts = 1
+    AND indpred IS NULL AND indexprs IS NULL
+    AND NOT EXISTS (SELECT FROM pg_inherits JOIN pg_class c ON c.oid = inhparent
+                    WHERE inhparent = indrelid AND c.relkind <> 'p')`;
 
 const NEAR_MISSES = `
   SELECT oid::regclass::text AS name
@@ -82,6 +99,7 @@ export async function findTable(connection: Connection): Promise<OutboxTable | u
     user: table.user!,
     database: table.database!,
     encoding: table.encoding!,
+    partitioned: table.partitioned === "t",
     columns,
   };
 }
@@ -131,7 +149,14 @@ export async function readSchema(connection: Connection): Promise<OutboxSchema> 
   }
   const [departure] = departures(table.columns);
   if (departure !== undefined) throw otherType(departure);
-  return { wider: widerColumns(table.columns), unknown: unknownColumns(table.columns) };
+  const unique = await connection.query(UNIQUE_COLUMNS);
+  return {
+    wider: widerColumns(table.columns),
+    unknown: unknownColumns(table.columns),
+    columns: table.columns.map(({ name }) => name),
+    unique: new Set(unique.map(({ name }) => name!)),
+    partitioned: table.partitioned,
+  };
 }
 
 function widerColumns(columns: readonly OutboxColumn[]): Set<string> {

@@ -87,7 +87,7 @@ const BROKEN: [string, string, "data" | "configuration", string[]][] = [
     "an event at no time",
     "UPDATE stop_events SET occurred_at = 'infinity' WHERE event_type = 'EXECUTED'",
     "data",
-    ["fall on no day", "occurred_at infinity"],
+    ["fall on no day", "6f1d2c7e-0a54-4c1b-9f38-2b7d51e0a002"],
   ],
   [
     "a null where the contract has none",

@@ -1,0 +1,59 @@
+import { EVENT_COLUMNS, type EventColumn } from "../contract/events.ts";
+import type { Window } from "../contract/window.ts";
+import { sqlInstant } from "./connection.ts";
+import type { OutboxSchema } from "./schema.ts";
+
+// Which rows of the outbox belong to a window, and which of them Parquet can hold: the conditions
+// that every query about a window shares, so that all of them mean the same rows.
+
+/** The condition of SQL for the rows of a window. */
+export function within({ start, end }: Window): string {
+  return `occurred_at >= ${sqlInstant(start)} AND occurred_at < ${sqlInstant(end)}`;
+}
+
+/** The condition of SQL for rows that fall on no day: no time, or one that no day's name can tell. */
+export const nowhere: string =
+  "(occurred_at IS NULL OR occurred_at < timestamptz '0001-01-01T00:00:00Z' OR " +
+  "occurred_at >= timestamptz '10000-01-01T00:00:00Z')";
+
+/** The condition of SQL for rows that do not fit the contract. It is true or false, never null. */
+export function unfit(schema: OutboxSchema): string {
+  return `((${misfits(schema).map(({ test }) => test).join(" OR ")}) IS TRUE)`;
+}
+
+/** For every column of the contract, the condition of SQL for values that Parquet cannot hold. */
+export function misfits({ wider }: OutboxSchema): { column: EventColumn; test: string }[] {
+  return EVENT_COLUMNS.flatMap((column) => {
+    const { name, nullable } = column;
+    const decimal = digits(column);
+    if (decimal === undefined) return nullable ? [] : [{ column, test: `${name} IS NULL` }];
+    // NaN sorts above every number, so it is too large as well.
+    const test = wider.has(name)
+      ? `abs(${name}) >= 1e${decimal.before} OR ${name} <> trunc(${name}, ${decimal.after})`
+      : `${name} = 'NaN'`;
+    return [{ column, test: `(${test})` }];
+  });
+}
+
+/**
+ * What is wrong with a value that does not fit its column.
+ *
+ * @param text the value, as Postgres's own text
+ */
+export function explainMisfit(column: EventColumn, text: string | null): string {
+  if (text === null) return "is null";
+  if (text === "NaN") return "is NaN";
+  if (text.endsWith("Infinity")) return "is infinite";
+  const { before, after } = digits(column) ?? { before: 0, after: 0 };
+  const whole = text.replace(/^-?0*/, "").replace(/\..*/, "");
+  return whole.length > before
+    ? `has more than ${before} digits before the point`
+    : `has more than ${after} decimals`;
+}
+
+/** How many digits a decimal column holds before and after the point. */
+function digits({ type }: EventColumn): { before: number; after: number } | undefined {
+  const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(type) ?? [];
+  if (precision === undefined) return undefined;
+  return { before: Number(precision) - Number(scale), after: Number(scale) };
+}

@@ -1,0 +1,168 @@
+import { OUTBOX_TABLE } from "../contract/events.ts";
+import type { Window } from "../contract/window.ts";
+import { Failure } from "../errors.ts";
+import { plural } from "../progress.ts";
+import type { Connection, TextRow } from "./connection.ts";
+import { explainMisfit, misfits, nowhere, unfit, within } from "./fit.ts";
+import { identifier } from "./identifier.ts";
+import type { OutboxSchema } from "./schema.ts";
+
+/** What a window holds, before its rows are read. */
+export interface Survey {
+  /** Events of the window that fit the contract. */
+  readonly rows: number;
+  /** Their smallest event_seq; null where none of them has one. */
+  readonly minSeq: bigint | null;
+  /** Their largest event_seq; null where none of them has one. */
+  readonly maxSeq: bigint | null;
+  /** The events of the window that do not fit, by event_id, nulls last. */
+  readonly unfit: readonly UnfitEvent[];
+  /** The event_ids of a few events of the table that fall on no day at all. */
+  readonly strays: readonly string[];
+  /** How many such events there are. */
+  readonly strayCount: number;
+}
+
+/** An event with a value that its column in Parquet cannot hold. */
+export interface UnfitEvent {
+  /** Which event; null where it has no id. */
+  readonly event_id: string | null;
+  /** What does not fit, in the contract's order. */
+  readonly problems: readonly Misfit[];
+  /** Every column of the table, in its order, as Postgres's own text. */
+  readonly row: Readonly<Record<string, string | null>>;
+}
+
+/** Why an event does not fit. */
+export interface Misfit {
+  /** The contract's column. */
+  readonly column: string;
+  /** What is wrong with its value, as in `is NaN`. */
+  readonly problem: string;
+}
+
+/** How many events a message names before it only counts them. */
+const NAMED = 5;
+/** More unfit events than this are no events to correct: the table or the contract is wrong. */
+const MOST_UNFIT = 10_000;
+/** They are kept in memory, and in one object of the lake. */
+const MOST_UNFIT_BYTES = 64 << 20;
+
+/**
+ * Counts the events of a window that fit the contract, and reads those that do not.
+ *
+ * @throws {Failure} data: an event_id or event_seq is there twice, or too many events do not fit
+ */
+export async function survey(
+  connection: Connection,
+  window: Window,
+  schema: OutboxSchema,
+): Promise<Survey> {
+  const groups = await connection.query(`
+    SELECT ${unfit(schema)} AS unfit, count(*) AS rows,
+           min(event_seq) AS min_seq, max(event_seq) AS max_seq
+    FROM ${OUTBOX_TABLE} WHERE ${within(window)} GROUP BY 1`);
+  for (const column of ["event_id", "event_seq"]) {
+    if (!schema.unique.has(column)) await refuseDuplicates(connection, window, column, schema);
+  }
+  const fit = groups.find((group) => group.unfit === "f");
+  const unfitRows = Number(groups.find((group) => group.unfit === "t")?.rows ?? 0);
+  return {
+    rows: Number(fit?.rows ?? 0),
+    minSeq: integer(fit?.min_seq),
+    maxSeq: integer(fit?.max_seq),
+    unfit: unfitRows === 0 ? [] : await readUnfit(connection, window, schema),
+    ...await findStrays(connection),
+  };
+}
+
+async function readUnfit(
+  connection: Connection,
+  window: Window,
+  schema: OutboxSchema,
+): Promise<UnfitEvent[]> {
+  const where = `${within(window)} AND ${unfit(schema)}`;
+  const [size] = await connection.query(`
+    SELECT count(*) AS rows, sum(octet_length(stored::text)) AS bytes
+    FROM ${OUTBOX_TABLE} AS stored WHERE ${where}`);
+  const [rows, bytes] = [Number(size!.rows), Number(size!.bytes)];
+  if (rows > MOST_UNFIT || bytes > MOST_UNFIT_BYTES) throw tooManyUnfit(window, rows, bytes);
+  // Numbers instead of names: a column may be called anything.
+  const values = schema.columns.map((name, i) => `${identifier(name)}::text AS "${i}"`);
+  const tests = misfits(schema);
+  const flags = tests.map(({ test }, i) => `(${test}) IS TRUE AS "misfit ${i}"`);
+  const events = await connection.query(`
+    SELECT ${[...values, ...flags].join(", ")} FROM ${OUTBOX_TABLE}
+    WHERE ${where} ORDER BY event_id`);
+  return events.map((answer) => {
+    const row = Object.fromEntries(schema.columns.map((name, i) => [name, answer[i] ?? null]));
+    const problems = tests.filter((_, i) => answer[`misfit ${i}`] === "t").map(({ column }) => ({
+      column: column.name,
+      problem: explainMisfit(column, row[column.name] ?? null),
+    }));
+    return { event_id: row.event_id ?? null, problems, row };
+  });
+}
+
+async function findStrays(connection: Connection): Promise<Pick<Survey, "strays" | "strayCount">> {
+  const strays = await connection.query(`
+    SELECT coalesce(event_id::text, 'without an id') AS id, count(*) OVER () AS total
+    FROM ${OUTBOX_TABLE} WHERE ${nowhere} ORDER BY event_id LIMIT ${NAMED}`);
+  return { strays: strays.map(({ id }) => id!), strayCount: Number(strays[0]?.total ?? 0) };
+}
+
+async function refuseDuplicates(
+  connection: Connection,
+  window: Window,
+  column: string,
+  schema: OutboxSchema,
+): Promise<void> {
+  const values = await connection.query(`
+    SELECT ${column} AS value, count(*) AS rows,
+           array_to_string((array_agg(event_id ORDER BY event_id))[1:${NAMED}], ', ') AS events,
+           count(*) OVER () AS total
+    FROM ${OUTBOX_TABLE} WHERE ${within(window)} AND ${column} IS NOT NULL
+    GROUP BY ${column} HAVING count(*) > 1 ORDER BY ${column} LIMIT ${NAMED}`);
+  if (values.length > 0) throw duplicates(window, column, values, schema);
+}
+
+function duplicates(
+  { day }: Window,
+  column: string,
+  values: readonly TextRow[],
+  { partitioned }: OutboxSchema,
+): Failure {
+  const list = values.map(({ value, rows, events }) =>
+    column === "event_id" ? `${value} (${rows} rows)` : `${value} (events ${events})`
+  );
+  const more = Number(values[0]!.total) - values.length;
+  if (more > 0) list.push(`and ${more} more`);
+  const constraint = partitioned
+    ? `give each partition a unique index on ${column}`
+    : column === "event_id"
+    ? `run: ALTER TABLE ${OUTBOX_TABLE} ADD PRIMARY KEY (event_id);`
+    : `run: ALTER TABLE ${OUTBOX_TABLE} ADD UNIQUE (event_seq);`;
+  return new Failure(
+    "data",
+    `Cannot export ${day}: on that day, several rows of ${OUTBOX_TABLE} have the same ${column}: ` +
+      `${list.join("; ")}. The table has no unique constraint on ${column}, so Postgres let them ` +
+      `in. Nothing was published. Correct them in the outbox, then ${constraint}`,
+  );
+}
+
+function tooManyUnfit({ day }: Window, count: number, bytes: number): Failure {
+  const size = `${plural(count, "event")} with ${plural(bytes, "byte")}`;
+  return new Failure(
+    "data",
+    `Cannot export ${day}: ${size} do not fit the contract, and at most ` +
+      `${plural(MOST_UNFIT, "event")} with ${
+        plural(MOST_UNFIT_BYTES, "byte")
+      } can be kept aside. ` +
+      "Nothing was published. Find out which change of the backend writes them, and correct them " +
+      "in the outbox, then run again.",
+  );
+}
+
+function integer(text: string | null | undefined): bigint | null {
+  return text == null ? null : BigInt(text);
+}

@@ -1,0 +1,241 @@
+import { parseDay, windowOf } from "../../../pipeline/contract/window.ts";
+import { Failure } from "../../../pipeline/errors.ts";
+import { connect } from "../../../pipeline/outbox/connection.ts";
+import { readSchema } from "../../../pipeline/outbox/schema.ts";
+import {
+  beginSnapshot,
+  countRows,
+  endSnapshot,
+  readEvents,
+} from "../../../pipeline/outbox/snapshot.ts";
+import { type Survey, survey } from "../../../pipeline/outbox/survey.ts";
+import { CREATE_OUTBOX } from "../../../tasks/demo/events.ts";
+import { assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
+import { type Outbox, outbox } from "../../support/postgres.ts";
+
+const WINDOW = windowOf(parseDay("2025-12-28")!);
+
+function id(number: number): string {
+  return `00000000-0000-0000-0000-${String(number).padStart(12, "0")}`;
+}
+
+/** An event with its number as event_seq, and other values where a column is given. */
+function event(number: number, columns: Record<string, string> = {}): string {
+  const values: Record<string, string> = {
+    event_id: `'${id(number)}'`,
+    event_seq: String(number),
+    occurred_at: "'2025-12-28T10:00:00Z'",
+    ...{ operation_id: "7", client_id: "1", symbol: "'BTCUSDC'", event_type: "'EXECUTED'" },
+    source: "'ws'",
+    ...columns,
+  };
+  return `INSERT INTO stop_events (${Object.keys(values).join(", ")})
+          VALUES (${Object.values(values).join(", ")})`;
+}
+
+/** An outbox that Postgres keeps nothing out of. */
+async function lenient(...events: string[]): Promise<Outbox> {
+  const anything = `
+    ALTER TABLE stop_events DROP CONSTRAINT stop_events_pkey;
+    ALTER TABLE stop_events DROP CONSTRAINT stop_events_event_seq_key;
+    ALTER TABLE stop_events ALTER event_id DROP NOT NULL, ALTER occurred_at DROP NOT NULL,
+      ALTER symbol DROP NOT NULL, ALTER stop_price TYPE numeric, ALTER slippage_pct TYPE numeric`;
+  return await outbox({ events: [anything, ...events] });
+}
+
+/** What the survey finds, how many events are read beside it, and how many rows are counted. */
+async function look(db: Outbox): Promise<{ found: Survey; read: number; counted: number }> {
+  const connection = await connect(db.config);
+  try {
+    const schema = await readSchema(connection);
+    await beginSnapshot(connection);
+    const found = await survey(connection, WINDOW, schema);
+    let read = 0;
+    for await (const { rows } of readEvents(connection, WINDOW, schema)) read += rows;
+    const counted = await countRows(connection, WINDOW);
+    await endSnapshot(connection);
+    return { found, read, counted };
+  } finally {
+    await connection.close();
+  }
+}
+
+Deno.test("survey: events that fit are counted, with the range of their event_seq", async () => {
+  await using db = await outbox({
+    events: [event(3), event(5), event(9, { occurred_at: "'2025-12-29T00:00:00Z'" })],
+  });
+  const { found, read, counted } = await look(db);
+  assertEquals(found, {
+    ...{ rows: 2, minSeq: 3n, maxSeq: 5n },
+    ...{ unfit: [], strays: [], strayCount: 0 },
+  });
+  assertEquals([read, counted], [2, 2]);
+});
+
+Deno.test("survey: an event that does not fit is left out everywhere, and kept with its whole row", async () => {
+  await using db = await lenient(
+    'ALTER TABLE stop_events ADD COLUMN "odd ""one" text DEFAULT \'x\'',
+    event(1, { fill_price: "'NaN'", stop_price: "1.123456789", symbol: "NULL" }),
+    event(2),
+  );
+  const { found, read, counted } = await look(db);
+  assertEquals([found.rows, found.minSeq, found.maxSeq, read, counted], [1, 2n, 2n, 1, 2]);
+  const [unfit, ...others] = found.unfit;
+  assertEquals(others, []);
+  assertEquals(unfit!.event_id, id(1));
+  assertEquals(unfit!.problems, [
+    { column: "symbol", problem: "is null" },
+    { column: "stop_price", problem: "has more than 8 decimals" },
+    { column: "fill_price", problem: "is NaN" },
+  ]);
+  const { occurred_at, stop_price, quantity, request_payload_hash, 'odd "one': odd } = unfit!.row;
+  assertEquals({ occurred_at, stop_price, quantity, request_payload_hash, odd }, {
+    occurred_at: "2025-12-28 10:00:00+00",
+    stop_price: "1.123456789",
+    quantity: null,
+    request_payload_hash: null,
+    odd: "x",
+  });
+  assertEquals(Object.keys(unfit!.row).length, 21);
+});
+
+/** A column, its value, and what is said of it. */
+const UNFIT: [string, string, string][] = [
+  ["fill_price", "'NaN'", "is NaN"],
+  ["stop_price", "'-Infinity'", "is infinite"],
+  ["stop_price", "1000000000000", "has more than 12 digits before the point"],
+  ["stop_price", "-1000000000000.5", "has more than 12 digits before the point"],
+  ["stop_price", "0.000000001", "has more than 8 decimals"],
+  ["slippage_pct", "1000000", "has more than 6 digits before the point"],
+  ["slippage_pct", "0.00001", "has more than 4 decimals"],
+  ["symbol", "NULL", "is null"],
+];
+
+for (const [column, value, problem] of UNFIT) {
+  Deno.test(`survey: ${column} = ${value} ${problem}`, async () => {
+    await using db = await lenient(event(1, { [column]: value }), event(2));
+    const { found, read } = await look(db);
+    assertEquals(found.unfit.map(({ problems }) => problems), [[{ column, problem }]]);
+    assertEquals([found.rows, read], [1, 1]);
+  });
+}
+
+Deno.test("survey: values at the edge of what fits are no misfits", async () => {
+  await using db = await lenient(
+    event(1, { stop_price: "-999999999999.99999999", slippage_pct: "999999.9999" }),
+    event(2, { stop_price: "1.10000000000", event_seq: "NULL" }),
+  );
+  const { found, read } = await look(db);
+  assertEquals([found.unfit, found.rows, found.minSeq, found.maxSeq, read], [[], 2, 1n, 1n, 2]);
+});
+
+Deno.test("survey: unfit events come by event_id, one without an id last", async () => {
+  const nan = { fill_price: "'NaN'" };
+  await using db = await lenient(
+    event(3, { ...nan, event_id: "NULL" }),
+    event(2, nan),
+    event(1, nan),
+  );
+  const { found } = await look(db);
+  assertEquals(found.unfit.map(({ event_id }) => event_id), [id(1), id(2), null]);
+  assertEquals(found.unfit[2]!.problems[0], { column: "event_id", problem: "is null" });
+});
+
+Deno.test("survey: events that fall on no day are counted, and five of them named", async () => {
+  const never = ["NULL", "'infinity'", "'-infinity'", "'10000-01-01'", "'0001-01-01 BC'"];
+  await using db = await lenient(
+    ...[...never, "'infinity'"].map((occurred_at, i) => event(i, { occurred_at })),
+    event(7, { occurred_at: "'9999-12-31T23:59:59Z'" }),
+    event(8),
+  );
+  const { found } = await look(db);
+  assertEquals(found.strays, [0, 1, 2, 3, 4].map(id));
+  assertEquals([found.strayCount, found.rows], [6, 1]);
+});
+
+async function refused(db: Outbox): Promise<string> {
+  const { kind, message } = await assertRejects(() => look(db), Failure);
+  assertEquals(kind, "data");
+  return message;
+}
+
+Deno.test("survey: an event_seq that two events of the day have is refused, with both and the constraint", async () => {
+  await using db = await lenient(event(1), event(2, { event_seq: "1" }), event(3));
+  const message = await refused(db);
+  assertStringIncludes(message, `have the same event_seq: 1 (events ${id(1)}, ${id(2)}).`);
+  assertStringIncludes(message, "no unique constraint on event_seq");
+  assertStringIncludes(message, "ALTER TABLE stop_events ADD UNIQUE (event_seq);");
+});
+
+Deno.test("survey: an event_id that is there twice is refused, and at most five are named", async () => {
+  const twice = [1, 2, 3, 4, 5, 6, 7].flatMap((n) => [
+    event(n),
+    event(n, { event_seq: String(n + 100) }),
+  ]);
+  await using db = await lenient(...twice);
+  const message = await refused(db);
+  assertStringIncludes(message, `have the same event_id: ${id(1)} (2 rows);`);
+  assertStringIncludes(message, `${id(5)} (2 rows); and 2 more.`);
+  assertStringIncludes(message, "ADD PRIMARY KEY (event_id);");
+});
+
+Deno.test("survey: the same event_seq on two days, or none, is no duplicate", async () => {
+  await using db = await lenient(
+    event(1),
+    event(2, { event_seq: "1", occurred_at: "'2025-12-29T10:00:00Z'" }),
+    event(3, { event_seq: "NULL" }),
+    event(4, { event_seq: "NULL" }),
+  );
+  assertEquals((await look(db)).found.rows, 3);
+});
+
+/** Unique indexes that do not keep every value of event_seq unique. */
+const WEAK_INDEXES: [string, string][] = [
+  ["partial", "CREATE UNIQUE INDEX ON stop_events (event_seq) WHERE client_id = 2"],
+  ["of two columns", "CREATE UNIQUE INDEX ON stop_events (event_seq, event_id)"],
+  ["of an expression", "CREATE UNIQUE INDEX ON stop_events ((event_seq + client_id))"],
+  ["not unique", "CREATE INDEX ON stop_events (event_seq)"],
+];
+
+for (const [kind, index] of WEAK_INDEXES) {
+  Deno.test(`survey: an index that is ${kind} proves nothing`, async () => {
+    await using db = await lenient(index, event(1), event(2, { event_seq: "1", client_id: "3" }));
+    assertStringIncludes(await refused(db), "have the same event_seq");
+  });
+}
+
+Deno.test("survey: the index of a table says nothing about a table that inherits from it", async () => {
+  await using db = await outbox({
+    events: [
+      "CREATE TABLE more () INHERITS (stop_events)",
+      event(1),
+      event(2, { event_seq: "1" }).replace("stop_events", "more"),
+    ],
+  });
+  assertStringIncludes(await refused(db), "have the same event_seq");
+});
+
+Deno.test("survey: in a partitioned table each partition may have the index", async () => {
+  const parted = CREATE_OUTBOX.replace("PRIMARY KEY", "").replace("NULL UNIQUE", "NULL")
+    .replace(");\nCREATE INDEX", ") PARTITION BY RANGE (occurred_at);\nCREATE INDEX");
+  await using db = await outbox({
+    events: [
+      `DROP TABLE stop_events; ${parted};
+       CREATE TABLE p PARTITION OF stop_events DEFAULT`,
+      event(1),
+      event(2, { event_seq: "1" }),
+    ],
+  });
+  assertStringIncludes(await refused(db), "give each partition a unique index on event_seq");
+});
+
+Deno.test("survey: more unfit events than can be kept aside are refused", async () => {
+  await using db = await outbox({
+    events: [`
+      INSERT INTO stop_events (event_id, event_seq, occurred_at, operation_id, client_id, symbol,
+                               event_type, source, stop_price)
+      SELECT md5(i::text)::uuid, i, '2025-12-28T10:00:00Z', 1, 1, 'BTCUSDC', 'EXECUTED', 'ws', 'NaN'
+      FROM generate_series(1, 10001) i`],
+  });
+  assertStringIncludes(await refused(db), "10,001 events with ");
+});
