@@ -76,9 +76,12 @@ export const KNOWN_EVENT_TYPES: ReadonlySet<string> = new Set([
   "CIRCUIT_BREAKER",
 ]);
 
+/** The folder of all of bronze. */
+export const BRONZE_PREFIX = "bronze/events/";
+
 /** The folder of a day's bronze files. Its commit marker is `_commit.json` in there. */
 export function bronzePrefix(day: string): string {
-  return `bronze/events/date=${day}/`;
+  return `${BRONZE_PREFIX}date=${day}/`;
 }
 
 /** The commit marker of a day's bronze. */

@@ -35,7 +35,10 @@ export function silverPrefix(client: bigint, day: string): string {
   return `${SILVER_PREFIX}client_id=${client}/date=${day}/`;
 }
 
+/** The folder of silver's commit markers. */
+export const SILVER_MARKERS_PREFIX = `${SILVER_PREFIX}_commits/`;
+
 /** The commit marker of a day's silver, all clients together. */
 export function silverMarkerKey(day: string): string {
-  return `${SILVER_PREFIX}_commits/date=${day}.json`;
+  return `${SILVER_MARKERS_PREFIX}date=${day}.json`;
 }

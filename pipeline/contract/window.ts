@@ -11,6 +11,14 @@ export interface Window {
   readonly end: bigint;
 }
 
+/** Days from one to another, both included. What is absent has no bound there. */
+export interface DayRange {
+  /** The first day. */
+  readonly from?: Day | undefined;
+  /** The last day. */
+  readonly to?: Day | undefined;
+}
+
 const MICROS_PER_DAY = 86_400_000_000n;
 
 /**
@@ -39,7 +47,24 @@ export function dayOf(micros: bigint): Day {
   return formatMicros(micros).slice(0, 10) as Day;
 }
 
+/** All days from one to another, both included; none where the first comes after the last. */
+export function* daysBetween(first: Day, last: Day): Generator<Day> {
+  for (let day = first; day <= last; day = dayAfter(day)) {
+    yield day;
+    if (day === last) return; // the calendar's last day has none after it
+  }
+}
+
+/** Whether a day lies in a range. */
+export function isWithin(day: Day, { from, to }: DayRange): boolean {
+  return (from === undefined || day >= from) && (to === undefined || day <= to);
+}
+
 /** An instant in microseconds since 1970 as ISO 8601 in UTC, for people. */
 export function formatMicros(micros: bigint): string {
   return Temporal.Instant.fromEpochNanoseconds(micros * 1000n).toString();
+}
+
+function dayAfter(day: Day): Day {
+  return Temporal.PlainDate.from(day).add({ days: 1 }).toString() as Day;
 }

@@ -1,4 +1,10 @@
-import { dayOf, formatMicros, parseDay, windowOf } from "../../../pipeline/contract/window.ts";
+import {
+  dayOf,
+  daysBetween,
+  formatMicros,
+  parseDay,
+  windowOf,
+} from "../../../pipeline/contract/window.ts";
 import { assertEquals } from "../../support/assert.ts";
 
 const REAL_DAYS = [
@@ -100,4 +106,13 @@ Deno.test("an instant is written exactly, before 1970 too", () => {
     [253402300799_999999n, "9999-12-31T23:59:59.999999Z"],
   ];
   for (const [micros, text] of instants) assertEquals(formatMicros(micros), text);
+});
+
+Deno.test("days between two days: both included, across the ends of months and of the calendar", () => {
+  const between = (first: string, last: string) =>
+    [...daysBetween(parseDay(first)!, parseDay(last)!)] as string[];
+  assertEquals(between("2024-02-28", "2024-03-01"), ["2024-02-28", "2024-02-29", "2024-03-01"]);
+  assertEquals(between("2025-12-28", "2025-12-28"), ["2025-12-28"]);
+  assertEquals(between("2025-12-28", "2025-12-27"), []);
+  assertEquals(between("9999-12-30", "9999-12-31"), ["9999-12-30", "9999-12-31"]);
 });

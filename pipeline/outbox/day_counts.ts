@@ -1,0 +1,47 @@
+import { OUTBOX_TABLE } from "../contract/events.ts";
+import { type Day, type DayRange, windowOf } from "../contract/window.ts";
+import { type Connection, sqlInstant } from "./connection.ts";
+
+/** How many events of the outbox fall on each day. */
+export interface DayCounts {
+  /** Events per day, for the days that have any. */
+  readonly days: ReadonlyMap<Day, number>;
+  /**
+   * Events that fall on no day: their `occurred_at` is null, infinite, or beyond the years 1 to 9999.
+   * They are counted only where the range has no bounds.
+   */
+  readonly strays: number;
+}
+
+// Only within these years is the name of a day ten characters long.
+const NAMED = "occurred_at >= timestamptz '0001-01-01T00:00:00Z' AND " +
+  "occurred_at < timestamptz '9999-12-31T00:00:00Z' + interval '24 hours'";
+
+/**
+ * Counts the outbox by day, in one statement. Every row counts, whether the contract can hold it or not.
+ *
+ * @throws {Failure} as {@linkcode Connection.query}
+ */
+export async function countByDay(
+  connection: Connection,
+  { from, to }: DayRange = {},
+): Promise<DayCounts> {
+  const bounds = [
+    ...(from === undefined ? [] : [`occurred_at >= ${sqlInstant(windowOf(from).start)}`]),
+    ...(to === undefined ? [] : [`occurred_at < ${sqlInstant(windowOf(to).end)}`]),
+  ];
+  const rows = await connection.query(`
+    SELECT to_char(day, 'YYYY-MM-DD') AS day, count
+    FROM (SELECT CASE WHEN ${NAMED} THEN (occurred_at AT TIME ZONE 'UTC')::date END AS day,
+                 count(*) AS count
+          FROM ${OUTBOX_TABLE} ${bounds.length > 0 ? `WHERE ${bounds.join(" AND ")}` : ""}
+          GROUP BY 1) AS days
+    ORDER BY day`);
+  const days = new Map<Day, number>();
+  let strays = 0;
+  for (const { day, count } of rows) {
+    if (day != null) days.set(day as Day, Number(count));
+    else if (bounds.length === 0) strays = Number(count);
+  }
+  return { days, strays };
+}

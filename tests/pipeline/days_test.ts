@@ -1,0 +1,114 @@
+import { bronzeMarkerKey, bronzePrefix } from "../../pipeline/contract/events.ts";
+import { silverMarkerKey } from "../../pipeline/contract/executions.ts";
+import { type Day, parseDay } from "../../pipeline/contract/window.ts";
+import { isSettled, readDays } from "../../pipeline/days.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
+import { lakeKinds } from "../support/lake_places.ts";
+import { temporaryLake } from "../support/lakes.ts";
+import { bronzeCommit, partIn, publish, silverCommit, store } from "../support/published_days.ts";
+
+const [A, B, C] = ["2025-12-27", "2025-12-28", "2025-12-30"].map((text) => parseDay(text)!) as [
+  Day,
+  Day,
+  Day,
+];
+
+const NO_JSON = new TextEncoder().encode("{");
+
+for (const { name, place } of lakeKinds()) {
+  Deno.test(`readDays on ${name}: each day's markers, in order, and when they were stored`, async () => {
+    await using here = await place();
+    const lake = here.open();
+    await publish(lake, C, 0);
+    await publish(lake, A, 10);
+    const days = await readDays(lake);
+    assertEquals(days.map(({ day }) => day), [A, C]);
+    assert(days.every(isSettled));
+    const [{ bronze, silver }] = days as [typeof days[0]];
+    assert(bronze.state === "published" && silver.state === "published");
+    assertEquals([bronze.commit.rows, silver.commit.rows], [10, 5]);
+    const [listed] = await lake.list(bronzeMarkerKey(A));
+    assertEquals(bronze.stored, listed!.modified);
+  });
+
+  Deno.test(`readDays on ${name}: a range has its first and its last day`, async () => {
+    await using here = await place();
+    const lake = here.open();
+    for (const day of [A, B, C]) await publish(lake, day, 1);
+    const of = async (from?: Day, to?: Day) =>
+      (await readDays(lake, { from, to })).map(({ day }) => day);
+    assertEquals(await of(B), [B, C]);
+    assertEquals(await of(undefined, B), [A, B]);
+    assertEquals(await of(A, B), [A, B]);
+    assertEquals(await of(B, B), [B]);
+    assertEquals(await of(parseDay("2025-12-29"), parseDay("2026-01-03")), [C]);
+  });
+}
+
+Deno.test("readDays: a day with a layer missing is there", async () => {
+  await using lake = await temporaryLake();
+  await store(lake, bronzeCommit(A, 1));
+  await store(lake, silverCommit(bronzeCommit(B, 1), 1));
+  const days = await readDays(lake);
+  assertEquals(days.map(({ bronze, silver }) => [bronze.state, silver.state]), [
+    ["published", "missing"],
+    ["missing", "published"],
+  ]);
+  assert(!days.some(isSettled));
+});
+
+Deno.test("readDays: a marker that cannot be used is what the day has, with the reason", async () => {
+  await using lake = await temporaryLake();
+  await publish(lake, A, 1);
+  await publish(lake, B, 1);
+  await lake.put(bronzeMarkerKey(A), NO_JSON);
+  await lake.put(silverMarkerKey(B), NO_JSON);
+  const [a, b] = await readDays(lake);
+  assert(a!.bronze.state === "unusable" && a!.silver.state === "published");
+  assertEquals(a!.bronze.problem, "it is not JSON");
+  assert(b!.bronze.state === "published" && b!.silver.state === "unusable");
+});
+
+Deno.test("readDays: a marker that may not be read is what the day has, with the reason", async () => {
+  await using lake = await temporaryLake();
+  await publish(lake, A, 1);
+  const forbidding: Lake = {
+    ...lake,
+    get(key) {
+      if (key !== bronzeMarkerKey(A)) return lake.get(key);
+      return Promise.reject(new Failure("configuration", "Cannot read it: forbidden."));
+    },
+  };
+  const [{ bronze, silver }] = await readDays(forbidding) as [never];
+  assertEquals([bronze, silver].map(({ state }) => state), ["unreadable", "published"]);
+});
+
+Deno.test("readDays: a lake out of reach ends it", async () => {
+  await using lake = await temporaryLake();
+  await publish(lake, A, 1);
+  const get = () => Promise.reject(new Failure("unreachable", "Cannot read it: no answer."));
+  const { kind, message } = await assertRejects(() => readDays({ ...lake, get }), Failure);
+  assertEquals(kind, "unreachable");
+  assertStringIncludes(message, "no answer");
+});
+
+Deno.test("readDays: parts that the bronze marker does not name are listed, and nothing else is", async () => {
+  await using lake = await temporaryLake();
+  await publish(lake, A, 1);
+  const orphan = partIn(bronzePrefix(A), 1, "00001").key;
+  await lake.put(orphan, NO_JSON);
+  await lake.put(`${bronzePrefix(A)}_SUCCESS`, NO_JSON);
+  await lake.put("bronze/events/notes/date=2025-12-27.txt", NO_JSON);
+  const days = await readDays(lake);
+  assertEquals(days.map(({ unnamed }) => unnamed.map(({ key }) => key)), [[orphan]]);
+});
+
+Deno.test("isSettled: not while a layer is open, nor where silver is from another bronze", async () => {
+  await using lake = await temporaryLake();
+  await publish(lake, A, 1, { state: "open" });
+  await publish(lake, B, 1);
+  await store(lake, bronzeCommit(B, 2));
+  assertEquals((await readDays(lake)).map(isSettled), [false, false]);
+});
