@@ -1,8 +1,8 @@
 import { runBronze } from "../pipeline/bronze.ts";
-import { databaseConfig, lakeConfig, requestedDay, sealGrace } from "../pipeline/config.ts";
+import { databaseConfig, lakeConfig, sealGrace } from "../pipeline/config.ts";
 import { openLake } from "../pipeline/lake/lake.ts";
 import { main } from "./cli/command.ts";
-import { ENVIRONMENT_HELP } from "./cli/day.ts";
+import { dayFor, ENVIRONMENT_HELP } from "./cli/day.ts";
 import { choice } from "./cli/flags.ts";
 import { OUTPUTS, printing } from "./cli/observer.ts";
 
@@ -29,7 +29,7 @@ SEAL_GRACE_MINUTES, 15) is open. Running a sealed day again compares it and writ
 ${ENVIRONMENT_HELP}`,
   async run(flags) {
     const observer = printing("bronze", choice(flags, "output", OUTPUTS));
-    const day = requestedDay(flags.value("date"));
+    const day = await dayFor(flags);
     const database = databaseConfig();
     const lake = openLake(lakeConfig());
     try {

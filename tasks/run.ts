@@ -1,10 +1,10 @@
 import { runBronze } from "../pipeline/bronze.ts";
-import { databaseConfig, lakeConfig, requestedDay, sealGrace } from "../pipeline/config.ts";
+import { databaseConfig, lakeConfig, sealGrace } from "../pipeline/config.ts";
 import { openLake } from "../pipeline/lake/lake.ts";
 import { runSilver } from "../pipeline/silver.ts";
 import { checkAfter } from "./cli/checking.ts";
 import { main } from "./cli/command.ts";
-import { ENVIRONMENT_HELP } from "./cli/day.ts";
+import { dayFor, ENVIRONMENT_HELP } from "./cli/day.ts";
 import { choice } from "./cli/flags.ts";
 import { OUTPUTS, printing } from "./cli/observer.ts";
 
@@ -30,7 +30,7 @@ Examples:
 ${ENVIRONMENT_HELP}`,
   async run(flags) {
     const output = choice(flags, "output", OUTPUTS);
-    const requested = requestedDay(flags.value("date"));
+    const requested = await dayFor(flags);
     const database = databaseConfig();
     const config = lakeConfig();
     const grace = sealGrace();

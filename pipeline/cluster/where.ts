@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Environment } from "../config.ts";
+import type { Environment } from "../config/environment.ts";
 import { Failure } from "../errors.ts";
 
 /** What an operator says about the cluster on the command line. */

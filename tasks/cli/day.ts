@@ -1,16 +1,20 @@
-import { databaseConfig, requestedDay } from "../../pipeline/config.ts";
+import { clockDecides, databaseConfig, dayBy, requestedDays } from "../../pipeline/config.ts";
 import { type Day, dayOf } from "../../pipeline/contract/window.ts";
 import { connect } from "../../pipeline/outbox/connection.ts";
 import { databaseClock } from "../../pipeline/outbox/fence.ts";
 import type { Flags } from "./flags.ts";
 
 /**
- * The day that a command is about: `--date`, else `JOB_DATE`, else today in UTC by the database's
- * clock, for which alone the database is then asked.
+ * The day that a command is about: its argument, `--date`, else `JOB_DATE`, else today. Only for today
+ * and yesterday is the database asked, for they are by its clock.
  */
 export async function dayFor(flags: Flags): Promise<Day> {
-  const day = requestedDay(flags.value("date"));
-  if (day !== undefined) return day;
+  const asked = requestedDays({ operand: flags.operand, date: flags.value("date") });
+  return clockDecides(asked) ? dayBy(asked.from, await databaseToday()) : asked.from as Day;
+}
+
+/** Today by the database's clock, in UTC. */
+export async function databaseToday(): Promise<Day> {
   const connection = await connect(databaseConfig());
   try {
     return dayOf(await databaseClock(connection));

@@ -1,30 +1,18 @@
 import {
+  bucketName,
   cacheFolder,
   databaseConfig,
-  type Environment,
+  databaseName,
   lakeConfig,
-  requestedDay,
+  type S3Config,
   sealGrace,
+  secretsOf,
 } from "../../pipeline/config.ts";
-import { Failure } from "../../pipeline/errors.ts";
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
+import { assertEquals } from "../support/assert.ts";
+import { environment, refused } from "./config/environments.ts";
 
 const PASSWORD = "p4ss!word";
 const KEYS = { AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY: "s3cr3t/Key+With=Signs" };
-
-function environment(variables: Record<string, string>): Environment {
-  return { get: (name) => Object.hasOwn(variables, name) ? variables[name] : undefined };
-}
-
-/** A refused configuration: of the right kind, with these words, and without these secrets. */
-function refused(run: () => unknown, words: string[], secrets: string[] = []): void {
-  const failure = assertThrows(run, Failure);
-  assertEquals(failure.kind, "configuration");
-  for (const word of words) assertStringIncludes(failure.message, word);
-  for (const secret of secrets) {
-    assert(!Deno.inspect(failure).includes(secret), `${failure.message} has ${secret}`);
-  }
-}
 
 Deno.test("the database has the running system's defaults", () => {
   assertEquals(databaseConfig(environment({ DJANGO_DB_PASSWORD: PASSWORD })), {
@@ -33,6 +21,7 @@ Deno.test("the database has the running system's defaults", () => {
     name: "rbsdb",
     user: "robson",
     password: PASSWORD,
+    defaults: ["DJANGO_DB_HOST", "DJANGO_DB_NAME", "DJANGO_DB_USER"],
   });
 });
 
@@ -50,14 +39,14 @@ Deno.test("every variable of the database is read", () => {
     DJANGO_DB_PORT: "65535",
     DJANGO_DB_NAME: "another",
     DJANGO_DB_USER: "reader",
-    DJANGO_DB_PASSWORD: " \\!'\"pä\n",
+    DJANGO_DB_PASSWORD: " \\!'\"pä ",
   });
   assertEquals(databaseConfig(env), {
     host: "127.0.0.1",
     port: 65535,
     name: "another",
     user: "reader",
-    password: " \\!'\"pä\n",
+    password: " \\!'\"pä ",
   });
 });
 
@@ -92,6 +81,7 @@ Deno.test("the lake has the running system's defaults", () => {
     bucket: "rbs",
     accessKeyId: KEYS.AWS_ACCESS_KEY_ID,
     secretAccessKey: KEYS.AWS_SECRET_ACCESS_KEY,
+    defaults: ["S3_ENDPOINT", "S3_BUCKET"],
   });
 });
 
@@ -127,14 +117,15 @@ for (const name of Object.keys(KEYS)) {
   });
 
   const SHAPES: [string, string, string][] = [
-    ["a newline at its end", "s3cr3tvalue\n", "ends with white space or a newline"],
-    ["a carriage return at its end", "s3cr3tvalue\r\n", "ends with white space or a newline"],
-    ["a space at its end", "s3cr3tvalue ", "ends with white space or a newline"],
-    ["a space in front", " s3cr3tvalue", "has a character no key has"],
-    ["a space within", "s3cr3t value", "has a character no key has"],
-    ["a newline within", "s3cr3t\nvalue", "has a character no key has"],
+    ["a newline at its end", "s3cr3tvalue\n", "ends with a line break"],
+    ["a carriage return at its end", "s3cr3tvalue\r\n", "ends with a line break"],
+    ["a space at its end", "s3cr3tvalue ", "ends with a blank"],
+    ["a space in front", " s3cr3tvalue", "begins with a blank"],
+    ["a space within", "s3cr3t value", "has a blank within"],
+    ["a newline within", "s3cr3t\nvalue", "has a line break"],
     ["a letter that is not ASCII", "s3cr3tvälue", "has a character no key has"],
-    ["only a newline", "\n", "ends with white space or a newline"],
+    ["quotes around it", '"s3cr3tvalue"', "has quotes around it"],
+    ["only a newline", "\n", "ends with a line break"],
   ];
   for (const [what, value, shape] of SHAPES) {
     Deno.test(`${name} with ${what}: the message tells the shape, never the value`, () => {
@@ -233,65 +224,6 @@ Deno.test("LAKE_URL of a directory with a login is refused, and the login not sh
   refused(() => lakeConfig(env), ["LAKE_URL"], ["hunter2"]);
 });
 
-Deno.test("the day is the flag's, else JOB_DATE's, else nobody has said", () => {
-  const env = environment({ JOB_DATE: "2025-12-28" });
-  assertEquals(requestedDay("2024-02-29", env) as string, "2024-02-29");
-  assertEquals(requestedDay(undefined, env) as string, "2025-12-28");
-  assertEquals(requestedDay(undefined, environment({})), undefined);
-});
-
-Deno.test("a day given as a flag makes a bad JOB_DATE harmless", () => {
-  const env = environment({ JOB_DATE: "$(date +%Y-%m-%d)" });
-  assertEquals(requestedDay("2025-12-28", env) as string, "2025-12-28");
-});
-
-for (
-  const text of [
-    ...["$(date +%Y-%m-%d)", "$(date)", "`date +%F`", "${TODAY}", "$TODAY", "%Y-%m-%d"],
-    ...["$(date -d yesterday '+%F')", "$(JOB_DATE)"],
-  ]
-) {
-  Deno.test(`JOB_DATE=${text} is told from a day, and what Kubernetes makes of it`, () => {
-    refused(() => requestedDay(undefined, environment({ JOB_DATE: text })), [
-      `JOB_DATE=${JSON.stringify(text)}`,
-      "that is a shell expression, not a day",
-      "Kubernetes runs no shell over a container's env",
-      "Remove JOB_DATE to run for today in UTC",
-    ]);
-  });
-}
-
-Deno.test("an empty JOB_DATE is refused, for it was meant to say something", () => {
-  refused(() => requestedDay(undefined, environment({ JOB_DATE: "" })), [
-    'JOB_DATE=""',
-    "a day is written YYYY-MM-DD",
-    "Remove JOB_DATE",
-  ]);
-});
-
-const NO_DAYS: [string, string][] = [
-  ["2025-02-29", "the calendar has no such day"],
-  ["2025-13-01", "the calendar has no such day"],
-  ["2025-1-1", "a day is written YYYY-MM-DD"],
-  ["28/12/2025", "a day is written YYYY-MM-DD"],
-  ["2025-12-28T00:00:00Z", "a day is written YYYY-MM-DD"],
-  ["2025-12-28\n", "a day is written YYYY-MM-DD"],
-  [" 2025-12-28", "a day is written YYYY-MM-DD"],
-  ["today", "a day is written YYYY-MM-DD"],
-];
-for (const [text, problem] of NO_DAYS) {
-  Deno.test(`${JSON.stringify(text)} is no day, in the variable and in the flag`, () => {
-    const env = environment({ JOB_DATE: text });
-    refused(() => requestedDay(undefined, env), [`JOB_DATE=${JSON.stringify(text)}`, problem]);
-    refused(() => requestedDay(text, env), [`--date ${JSON.stringify(text)}`, problem]);
-  });
-}
-
-Deno.test("an empty --date is refused and does not fall back on JOB_DATE", () => {
-  const env = environment({ JOB_DATE: "2025-12-28" });
-  refused(() => requestedDay("", env), ['--date ""']);
-});
-
 Deno.test("the grace is a quarter of an hour unless SEAL_GRACE_MINUTES says otherwise", () => {
   assertEquals(sealGrace(environment({})), 900_000_000n);
   assertEquals(sealGrace(environment({ SEAL_GRACE_MINUTES: "" })), 900_000_000n);
@@ -319,4 +251,105 @@ Deno.test("the cache is where XDG_CACHE_HOME says, else under HOME, else nowhere
   assertEquals(folder({ XDG_CACHE_HOME: "", HOME: "/home/me" }), "/home/me/.cache/deep-storage");
   assertEquals(folder({ XDG_CACHE_HOME: "relative", HOME: "" }), undefined);
   assertEquals(folder({}), undefined);
+});
+
+Deno.test("databaseName marks what nobody chose", () => {
+  const name = (variables: Record<string, string>) =>
+    databaseName(databaseConfig(environment({ DJANGO_DB_PASSWORD: PASSWORD, ...variables })));
+  assertEquals(
+    name({}),
+    "robson (default)@paradedb.robson.svc.cluster.local (default):5432/rbsdb (default)",
+  );
+  const all = { DJANGO_DB_HOST: "db.example", DJANGO_DB_NAME: "rbsdb", DJANGO_DB_USER: "robson" };
+  assertEquals(name(all), "robson@db.example:5432/rbsdb");
+});
+
+Deno.test("bucketName marks what nobody chose", () => {
+  const name = (variables: Record<string, string>) =>
+    bucketName(lakeConfig(environment({ ...KEYS, ...variables })) as S3Config);
+  assertEquals(name({}), "s3://rbs (default) at https://eu2.contabostorage.com (default)");
+  const all = { S3_BUCKET: "rbs", S3_ENDPOINT: "http://127.0.0.1:9000" };
+  assertEquals(name(all), "s3://rbs at http://127.0.0.1:9000");
+});
+
+Deno.test("AWS_SESSION_TOKEN goes along with the keys, and its shape is judged as theirs", () => {
+  const token = "s3cr3t//token==";
+  const config = lakeConfig(environment({ ...KEYS, AWS_SESSION_TOKEN: token })) as S3Config;
+  assertEquals(config.sessionToken, token);
+  const broken = environment({ ...KEYS, AWS_SESSION_TOKEN: `${token}\n` });
+  refused(() => lakeConfig(broken), ["AWS_SESSION_TOKEN: its value ends with a line break"], [
+    token,
+  ]);
+});
+
+Deno.test("a password with a line break is refused by its shape, and blanks are its own affair", () => {
+  for (const password of ["hunter2\n", "hun\nter2", "hunter2\r\n"]) {
+    const env = environment({ DJANGO_DB_PASSWORD: password });
+    refused(() => databaseConfig(env), ["DJANGO_DB_PASSWORD: its value", "line break"], ["hun"]);
+  }
+  for (const password of [" ", " hunter2 ", '"hunter2"', "$(hunter2)"]) {
+    assertEquals(databaseConfig(environment({ DJANGO_DB_PASSWORD: password })).password, password);
+  }
+});
+
+// Each with its name, a value, what is said, and what must not be.
+const FAULTS: [string, string, string, string?][] = [
+  ["DJANGO_DB_HOST", "db.example ", "it ends with a blank"],
+  ["DJANGO_DB_HOST", " db.example", "it begins with a blank"],
+  ["DJANGO_DB_HOST", "db.example\n", "it ends with a line break"],
+  ["DJANGO_DB_HOST", "db .example", "it has a blank within"],
+  ["DJANGO_DB_HOST", '"db.example"', "it has quotes around it"],
+  ["DJANGO_DB_HOST", "$(hostname)", "that is a shell expression"],
+  ["DJANGO_DB_HOST", "${DB_HOST}", "that is a shell expression"],
+  ["DJANGO_DB_HOST", "postgres://robson:hunter2@db.example/rbsdb", "it is a URL", "hunter2"],
+  ["DJANGO_DB_HOST", "postgres://db.example", "it is a URL"],
+  ["DJANGO_DB_HOST", "robson:hunter2@db.example", "it has a login before the host", "hunter2"],
+  ["DJANGO_DB_HOST", "db.example:5433", "it has a port behind the host"],
+  ["DJANGO_DB_HOST", "db.example/rbsdb", "it has a path behind the host"],
+  ["DJANGO_DB_HOST", "/var/run/postgresql", "it is the path of a socket"],
+  ["DJANGO_DB_HOST", "a.example,b.example", "it names several hosts"],
+  ["DJANGO_DB_HOST", "[::1]", "an address of IPv6 has no brackets here"],
+  ["DJANGO_DB_HOST", "db_é.example", "it has a character that no host name has"],
+  ["DJANGO_DB_NAME", "rbsdb\n", "it ends with a line break"],
+  ["DJANGO_DB_NAME", " rbsdb", "it begins with a blank"],
+  ["DJANGO_DB_NAME", "postgres://u:hunter2@h/rbsdb", "it is a URL", "hunter2"],
+  ["DJANGO_DB_USER", "robson\r\n", "it ends with a line break"],
+  ["DJANGO_DB_USER", "rob\nson", "it has a line break"],
+  ["DJANGO_DB_USER", "postgres://u:hunter2@h/rbsdb", "it is a URL", "hunter2"],
+  ["S3_BUCKET", "s3://rbs", "it has s3: in front"],
+  ["S3_BUCKET", "rbs/", "it has a slash"],
+  ["S3_BUCKET", "rbs/bronze", "it has a slash"],
+  ["S3_BUCKET", "https://u:hunter2@store.example/rbs", "it is a URL", "hunter2"],
+  ["S3_BUCKET", "rbs ", "it ends with a blank"],
+  ["S3_BUCKET", "..", "it is no name"],
+  ["S3_BUCKET", "rbs?x", "it has a character that no bucket has"],
+  ["AWS_REGION", "us east 1", "it has a blank within"],
+  ["AWS_REGION", "us-east-1\n", "it ends with a line break"],
+  ["AWS_REGION", "us/east", "it has a character no region has"],
+  ["S3_ENDPOINT", "https://store.example ", "it ends with a blank"],
+  ["S3_ENDPOINT", "https://store.example\n", "it ends with a line break"],
+  ["LAKE_URL", "file:///lake ", "it ends with a blank"],
+  ["LAKE_URL", "file:///lake\n", "it ends with a line break"],
+  ["SEAL_GRACE_MINUTES", "15 ", "it ends with a blank"],
+];
+for (const [name, value, fault, secret] of FAULTS) {
+  Deno.test(`${name}=${JSON.stringify(value)} is refused: ${fault}`, () => {
+    const env = environment({ ...KEYS, DJANGO_DB_PASSWORD: PASSWORD, [name]: value });
+    const read = () => [databaseConfig(env), lakeConfig(env), sealGrace(env)];
+    refused(read, [`Cannot use ${name}=`, fault], secret === undefined ? [] : [secret]);
+  });
+}
+
+Deno.test("hosts that are names or addresses are taken as they are", () => {
+  const hosts = ["localhost", "db_1.example.", "10.0.0.1", "::1", "fe80::1%eth0", "DB.example"];
+  for (const host of hosts) {
+    const env = environment({ DJANGO_DB_HOST: host, DJANGO_DB_PASSWORD: PASSWORD });
+    assertEquals(databaseConfig(env).host, host);
+  }
+});
+
+Deno.test("secretsOf is every password and key that is set", () => {
+  const all = { ...KEYS, DJANGO_DB_PASSWORD: PASSWORD, AWS_SESSION_TOKEN: "t", S3_BUCKET: "rbs" };
+  assertEquals(secretsOf(environment(all)).sort(), [...Object.values(KEYS), PASSWORD, "t"].sort());
+  assertEquals(secretsOf(environment({})), []);
 });

@@ -210,7 +210,7 @@ Deno.test("silver from a bucket that is out of reach ends with 3, and shows no k
 Deno.test("a failure with --output json is one line of JSON with the exit code", async () => {
   const failures: [string, string[], Environment, number][] = [
     ["bronze", ["--date", "2025-12-28"], NOWHERE, 3],
-    ["bronze", [], { ...NOWHERE, JOB_DATE: "yesterday" }, 2],
+    ["bronze", [], { ...NOWHERE, JOB_DATE: "tomorrow" }, 2],
     ["silver", ["--date", "2025-12-28"], NOWHERE, 1],
   ];
   for (const [task, args, env, exitCode] of failures) {

@@ -98,14 +98,14 @@ Deno.test("a value that cannot be used: the Secret and the key are named, the va
   assertEquals(
     refusal(() => lakeOfSecret(key, NONE), "s3cr3t"),
     "Cannot use AWS_SECRET_ACCESS_KEY of Secret analytics-jobs/contabo-s3-credentials: its value " +
-      "ends with white space or a newline. Set it again, without quotes or a line break.",
+      "ends with a line break. Set it again, without quotes or a line break.",
   );
   // The key of the store, pasted into the wrong line.
   const swapped = new Map([...LAKE, ["S3_ENDPOINT", "s3cr3t/Key+With=Signs"]]);
   assertEquals(
     refusal(() => lakeOfSecret(swapped, NONE), "s3cr3t"),
-    "Cannot use S3_ENDPOINT of Secret analytics-jobs/contabo-s3-credentials: it is the store's " +
-      "address and nothing more, as in https://eu2.contabostorage.com. The bucket goes into " +
-      "S3_BUCKET.",
+    "Cannot use S3_ENDPOINT of Secret analytics-jobs/contabo-s3-credentials: it is no address of " +
+      "http or https. Set it to the store's address and nothing more, as in " +
+      "https://eu2.contabostorage.com. The bucket goes into S3_BUCKET.",
   );
 });

@@ -1,0 +1,107 @@
+import { type Defaulted, type Environment, marked, PROCESS } from "./environment.ts";
+import { type Fault, judged, judgedOrDefault, required, type Rule } from "./judge.ts";
+import { type TlsConfig, tlsConfig } from "./tls.ts";
+
+/** Where the outbox is. */
+export interface DatabaseConfig {
+  /** Host name or address. */
+  readonly host: string;
+  /** TCP port. */
+  readonly port: number;
+  /** The database's name. */
+  readonly name: string;
+  /** The role that logs in. */
+  readonly user: string;
+  /** Its password, as it is. */
+  readonly password: string;
+  /** How the connection is encrypted; where it is absent, as `prefer`, which nobody asked for. */
+  readonly tls?: TlsConfig;
+  /** The variables that were not set, so that their defaults count. */
+  readonly defaults?: readonly Defaulted[];
+}
+
+const HOST: Rule = {
+  fault: hostFault,
+  remedy: "Set it to a host name or an address and nothing more, as in db.example; the port goes " +
+    "into DJANGO_DB_PORT.",
+};
+
+const PORT: Rule = {
+  fault: (port) =>
+    /^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65535
+      ? undefined
+      : "it is no port",
+  remedy: "A port is a number from 1 to 65535; Postgres usually has 5432.",
+};
+
+const NAME: Rule = {
+  blanks: true,
+  fault: (name) => name.includes("://") ? "it is a URL" : undefined,
+  remedy: "Set it to the database's name alone, as in rbsdb.",
+};
+
+const USER: Rule = {
+  blanks: true,
+  fault: (user) => user.includes("://") ? "it is a URL" : undefined,
+  remedy: "Set it to the name of the role alone, as in robson.",
+};
+
+const PASSWORD: Rule = {
+  blanks: true,
+  hidden: true,
+  remedy: "Set it again, on one line; echo adds a line break, printf '%s' does not.",
+};
+
+/**
+ * Reads `DJANGO_DB_*`, with the defaults of the running system, and the variables of TLS.
+ *
+ * @throws {Failure} configuration: no password, or a variable that cannot be used
+ */
+export function databaseConfig(env: Environment = PROCESS): DatabaseConfig {
+  const host = judgedOrDefault(env, "DJANGO_DB_HOST", HOST);
+  const port = judged(env, "DJANGO_DB_PORT", PORT) ?? "5432";
+  const name = judgedOrDefault(env, "DJANGO_DB_NAME", NAME);
+  const user = judgedOrDefault(env, "DJANGO_DB_USER", USER);
+  const tls = tlsConfig(env);
+  const password = required(
+    env,
+    "DJANGO_DB_PASSWORD",
+    "the password of DJANGO_DB_USER",
+    PASSWORD,
+  );
+  const defaults = (["DJANGO_DB_HOST", "DJANGO_DB_NAME", "DJANGO_DB_USER"] as const)
+    .filter((variable) => !env.get(variable));
+  return {
+    ...{ host, port: Number(port), name, user, password },
+    ...(tls === undefined ? {} : { tls }),
+    ...(defaults.length === 0 ? {} : { defaults }),
+  };
+}
+
+/**
+ * A database for people: `robson@db.example:5432/rbsdb`, with `(default)` behind what is one.
+ */
+export function databaseName({ host, port, name, user, defaults = [] }: DatabaseConfig): string {
+  const shown = (value: string, variable: Defaulted) => marked(value, defaults.includes(variable));
+  const role = shown(user, "DJANGO_DB_USER");
+  return `${role}@${shown(host, "DJANGO_DB_HOST")}:${port}/${shown(name, "DJANGO_DB_NAME")}`;
+}
+
+/** The variables that {@linkcode databaseConfig} cannot do without, and that are not set. */
+export function unsetForDatabase(env: Environment = PROCESS): string[] {
+  return ["DJANGO_DB_PASSWORD"].filter((name) => !env.get(name));
+}
+
+function hostFault(host: string): Fault {
+  if (host.includes("://")) return "it is a URL";
+  if (host.includes("@")) return "it has a login before the host";
+  if (host.startsWith("/")) return "it is the path of a socket, and connections go by TCP";
+  if (host.includes("/")) return "it has a path behind the host";
+  if (host.includes(",")) return "it names several hosts";
+  if (/^[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*(%\w+)?$/i.test(host)) return undefined;
+  if (/^\[.*\]$/.test(host)) return "an address of IPv6 has no brackets here";
+  if (/:\d*$/.test(host)) return "it has a port behind the host";
+  return /^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?$/i.test(host)
+    ? undefined
+    : "it has a character that no host name has";
+}

@@ -1,0 +1,128 @@
+import { type Day, daysBetween, parseDay } from "../contract/window.ts";
+import { Failure } from "../errors.ts";
+import { noSuchDay } from "../no_such_day.ts";
+import { type Environment, PROCESS } from "./environment.ts";
+
+/** A day, or one that depends on when it is asked for. */
+export type NamedDay = Day | "today" | "yesterday";
+
+/** The days that an operator asked for, both ends included. */
+export interface DaysAsked {
+  /** The first day. */
+  readonly from: NamedDay;
+  /** The last one. */
+  readonly to: NamedDay;
+}
+
+/** How days can be asked for on the command line. */
+export interface DayFlags {
+  /** A day as an argument. */
+  readonly operand?: string | undefined;
+  /** `--date` */
+  readonly date?: string | undefined;
+  /** `--from` */
+  readonly from?: string | undefined;
+  /** `--to` */
+  readonly to?: string | undefined;
+}
+
+/** The most days that one command takes: ten years. */
+export const MOST_DAYS = 3_660;
+
+/**
+ * The days that the operator asked for: one as an argument or with `--date`, several with `--from`
+ * and `--to` (yesterday where it is not given), else the one of `JOB_DATE`, else today.
+ *
+ * @throws {Failure} configuration: a text is no day, or the flags contradict each other
+ */
+export function requestedDays(flags: DayFlags, env: Environment = PROCESS): DaysAsked {
+  const { operand, date, from, to } = flags;
+  if (operand !== undefined && date !== undefined) throw contradiction("a day", "--date");
+  if ((operand ?? date) !== undefined) {
+    const first = operand === undefined ? "--date" : "a day";
+    if (from !== undefined) throw contradiction(first, "--from");
+    if (to !== undefined) throw contradiction(first, "--to");
+    const day = namedDay(operand === undefined ? "--date " : "", (operand ?? date)!);
+    return { from: day, to: day };
+  }
+  const range = requestedRange(flags);
+  if (range?.from !== undefined) return { from: range.from, to: range.to ?? "yesterday" };
+  if (range !== undefined) {
+    throw usage("Cannot use --to without --from: it is the end of a range. Give --from as well.");
+  }
+  const text = env.get("JOB_DATE");
+  const day = text === undefined ? "today" : namedDay("JOB_DATE=", text);
+  return { from: day, to: day };
+}
+
+/**
+ * What `--from` and `--to` say by themselves.
+ *
+ * @returns undefined where neither is given
+ * @throws {Failure} configuration: a text is no day, or the end comes before the beginning
+ */
+export function requestedRange({ from, to }: DayFlags): Partial<DaysAsked> | undefined {
+  if (from === undefined && to === undefined) return undefined;
+  const range = {
+    ...(from === undefined ? {} : { from: namedDay("--from ", from) }),
+    ...(to === undefined ? {} : { to: namedDay("--to ", to) }),
+  };
+  if (range.from !== undefined && range.to !== undefined && !clockDecides(range as DaysAsked)) {
+    daysOf(range as DaysAsked, range.to as Day);
+  }
+  return range;
+}
+
+/** Whether it takes the clock to tell which days are meant. */
+export function clockDecides({ from, to }: DaysAsked): boolean {
+  return [from, to].some((day) => day === "today" || day === "yesterday");
+}
+
+/**
+ * The days themselves, oldest first.
+ *
+ * @param today by the database's clock, in UTC
+ * @throws {Failure} configuration: the end comes before the beginning, or the days are too many
+ */
+export function daysOf({ from, to }: DaysAsked, today: Day): Day[] {
+  const [first, last] = [dayBy(from, today), dayBy(to, today)];
+  const count = Temporal.PlainDate.from(first).until(last, { largestUnit: "days" }).days + 1;
+  if (count < 1) {
+    throw usage(
+      `Cannot use the days from ${first} to ${last}: the end comes before the beginning. Without ` +
+        "--to, the end is yesterday.",
+    );
+  }
+  if (count > MOST_DAYS) {
+    throw usage(
+      `Cannot use the days from ${first} to ${last}: they are ${count.toLocaleString("en-US")}, ` +
+        `and one command takes at most ${MOST_DAYS.toLocaleString("en-US")}. Give a later --from ` +
+        "or an earlier --to.",
+    );
+  }
+  return [...daysBetween(first, last)];
+}
+
+/** A day itself, whatever it is called. */
+export function dayBy(day: NamedDay, today: Day): Day {
+  if (day === "today") return today;
+  if (day !== "yesterday") return day;
+  return Temporal.PlainDate.from(today).subtract({ days: 1 }).toString() as Day;
+}
+
+function namedDay(name: string, text: string): NamedDay {
+  if (text === "today" || text === "yesterday") return text;
+  const day = parseDay(text);
+  if (day === undefined) throw usage(noSuchDay(name, text));
+  return day;
+}
+
+function contradiction(one: string, other: string): Failure {
+  return usage(
+    `Cannot use ${one} together with ${other}: each says which days are meant. Give one of them.`,
+  );
+}
+
+function usage(message: string): Failure {
+  return new Failure("configuration", message);
+}

@@ -1,0 +1,79 @@
+import { Failure } from "../errors.ts";
+import { type Defaulted, DEFAULTS, type Environment } from "./environment.ts";
+
+// Every variable is judged here, by its shape. An operator sets them with shells, files and YAML, and
+// each of these leaves marks of its own.
+
+/** What is wrong with a value, as in `it ends with a line break`; undefined where nothing is. */
+export type Fault = string | undefined;
+
+/** What a variable's value must be. */
+export interface Rule {
+  /** What is wrong with a value, apart from the marks that every value is judged for. */
+  readonly fault?: (value: string) => Fault;
+  /** What to do, as a sentence: `Set it to the host's name, as in db.example.` */
+  readonly remedy: string;
+  /** Whether blanks may stand within the value. */
+  readonly blanks?: boolean;
+  /** Whether the value is a secret, of which only the shape may be told. */
+  readonly hidden?: boolean;
+}
+
+/**
+ * A variable's value, judged.
+ *
+ * @returns undefined where it is not set or empty
+ * @throws {Failure} configuration: the value cannot be used; the message names the variable and the
+ *   fault, and has no login, password or key in it
+ */
+export function judged(env: Environment, name: string, rule: Rule): string | undefined {
+  const value = env.get(name);
+  if (!value) return undefined;
+  const fault = marks(value, rule) ?? rule.fault?.(value);
+  if (fault === undefined) return value;
+  const shown = rule.hidden ? "" : `=${JSON.stringify(withoutLogin(value))}`;
+  const said = env.secret === undefined ? shown : ` of ${env.secret}`;
+  throw new Failure("configuration", `Cannot use ${name}${said}: ${fault}. ${rule.remedy}`);
+}
+
+/** A variable's value, judged, or its default. */
+export function judgedOrDefault(env: Environment, name: Defaulted, rule: Rule): string {
+  return judged(env, name, rule) ?? DEFAULTS[name];
+}
+
+/**
+ * A variable that has no default, judged.
+ *
+ * @param meaning what it is set to: `the password of DJANGO_DB_USER`
+ * @throws {Failure} configuration: it is not set, or its value cannot be used
+ */
+export function required(env: Environment, name: string, meaning: string, rule: Rule): string {
+  const value = judged(env, name, rule);
+  if (value !== undefined) return value;
+  const state = env.get(name) === "" ? "empty" : "not set";
+  throw new Failure(
+    "configuration",
+    `Cannot start: ${name} is ${state}. Set it to ${meaning}.`,
+  );
+}
+
+/** The marks of shells, files and copying, which no value has. */
+function marks(value: string, { blanks = false, hidden = false }: Rule): Fault {
+  const what = hidden ? "its value" : "it";
+  if (/[\r\n]$/.test(value)) return `${what} ends with a line break`;
+  if (/[\r\n\0]/.test(value)) return `${what} has a line break or a zero byte within`;
+  if (hidden && blanks) return undefined; // a password may be of blanks
+  if (/\s$/.test(value)) return `${what} ends with a blank`;
+  if (/^\s/.test(value)) return `${what} begins with a blank`;
+  if (/^(["']).*\1$/.test(value)) return `${what} has quotes around it, which are part of it`;
+  if (!blanks && /\s/.test(value)) return `${what} has a blank within`;
+  if (!hidden && /^\$[({]|^`/.test(value)) {
+    return "that is a shell expression, and no shell has replaced it";
+  }
+  return undefined;
+}
+
+/** A value as it may be shown: without the user and password that it should not hold. */
+function withoutLogin(text: string): string {
+  return text.replace(/^([a-z][a-z0-9+.-]*:[/\\]*)?.*@/is, "$1…@");
+}

@@ -1,0 +1,126 @@
+import { type Defaulted, type Environment, marked, PROCESS } from "./environment.ts";
+import { type Fault, judged, judgedOrDefault, required, type Rule } from "./judge.ts";
+
+/** A lake in a bucket. */
+export interface S3Config {
+  /** Tells the two kinds of lake apart. */
+  readonly kind: "s3";
+  /** Scheme, host and port, with nothing behind them. */
+  readonly endpoint: string;
+  /** The region that requests are signed for. */
+  readonly region: string;
+  /** The bucket's name. */
+  readonly bucket: string;
+  /** Names the key that requests are signed with. */
+  readonly accessKeyId: string;
+  /** That key. */
+  readonly secretAccessKey: string;
+  /** What goes along with a key that is good for some hours only. */
+  readonly sessionToken?: string;
+  /** The variables that were not set, so that their defaults count. */
+  readonly defaults?: readonly Defaulted[];
+}
+
+/** A lake in a local directory. */
+export interface DirectoryConfig {
+  /** Tells the two kinds of lake apart. */
+  readonly kind: "directory";
+  /** Absolute path; it is created with the first object. */
+  readonly path: string;
+}
+
+/** Where bronze and silver live. */
+export type LakeConfig = S3Config | DirectoryConfig;
+
+const DIRECTORY: Rule = {
+  blanks: true,
+  fault: (url) => directoryOf(url) === undefined ? "it is no URL of a local directory" : undefined,
+  remedy:
+    "It names a local directory, as in file:///var/lib/lake. For a bucket, remove it and set " +
+    "S3_ENDPOINT and S3_BUCKET.",
+};
+
+const ENDPOINT: Rule = {
+  fault: endpointFault,
+  remedy:
+    "Set it to the store's address and nothing more, as in https://eu2.contabostorage.com. The " +
+    "bucket goes into S3_BUCKET.",
+};
+
+const BUCKET: Rule = {
+  fault: bucketFault,
+  remedy: "Set it to the bucket's name alone, as in rbs; the address goes into S3_ENDPOINT.",
+};
+
+const REGION: Rule = {
+  fault: (region) =>
+    /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(region) ? undefined : "it has a character no region has",
+  remedy: "Set it to the store's region, as in us-east-1, or remove it.",
+};
+
+const KEY: Rule = {
+  hidden: true,
+  fault: (key) => /^[\x21-\x7e]+$/.test(key) ? undefined : "its value has a character no key has",
+  remedy: "Set it again, without quotes or a line break.",
+};
+
+/**
+ * Reads `LAKE_URL` (a directory), or else `S3_*` and `AWS_*` (a bucket).
+ *
+ * @throws {Failure} configuration: a key is missing, or a variable that cannot be used
+ */
+export function lakeConfig(env: Environment = PROCESS): LakeConfig {
+  const url = judged(env, "LAKE_URL", DIRECTORY);
+  if (url !== undefined) return { kind: "directory", path: directoryOf(url)! };
+  const endpoint = judgedOrDefault(env, "S3_ENDPOINT", ENDPOINT);
+  const bucket = judgedOrDefault(env, "S3_BUCKET", BUCKET);
+  const region = judged(env, "AWS_REGION", REGION) ?? "us-east-1";
+  const key = (name: string) =>
+    required(env, name, "the lake's key (or LAKE_URL for a local directory)", KEY);
+  const sessionToken = judged(env, "AWS_SESSION_TOKEN", KEY);
+  const defaults = (["S3_ENDPOINT", "S3_BUCKET"] as const).filter((name) => !env.get(name));
+  return {
+    ...{ kind: "s3", endpoint: new URL(endpoint).origin, region, bucket },
+    accessKeyId: key("AWS_ACCESS_KEY_ID"),
+    secretAccessKey: key("AWS_SECRET_ACCESS_KEY"),
+    ...(sessionToken === undefined ? {} : { sessionToken }),
+    ...(defaults.length === 0 ? {} : { defaults }),
+  };
+}
+
+/** A bucket for people: `s3://rbs at https://…`, with `(default)` behind what is one. */
+export function bucketName({ bucket, endpoint, defaults = [] }: S3Config): string {
+  const shown = (value: string, variable: Defaulted) => marked(value, defaults.includes(variable));
+  return `${shown(`s3://${bucket}`, "S3_BUCKET")} at ${shown(endpoint, "S3_ENDPOINT")}`;
+}
+
+/** The variables that {@linkcode lakeConfig} cannot do without, and that are not set. */
+export function unsetForLake(env: Environment = PROCESS): string[] {
+  if (env.get("LAKE_URL")) return [];
+  return ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].filter((name) => !env.get(name));
+}
+
+function directoryOf(url: string): string | undefined {
+  if (!/^file:(\/\/(localhost)?)?\/(?!\/)[^?#]*$/i.test(url)) return undefined;
+  try {
+    const path = decodeURIComponent(new URL(url).pathname);
+    return path.includes("\0") ? undefined : path.replace(/(?<=.)\/+$/, "");
+  } catch {
+    return undefined; // a percent sign that encodes nothing
+  }
+}
+
+function endpointFault(text: string): Fault {
+  if (text.includes("@")) return "it has a login in it";
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) return "it is no address of http or https";
+  return `${url.origin}/` === url.href ? undefined : "it has more behind the address";
+}
+
+function bucketFault(bucket: string): Fault {
+  if (/^s3:/i.test(bucket)) return "it has s3: in front";
+  if (bucket.includes("://")) return "it is a URL";
+  if (bucket.includes("/")) return "it has a slash";
+  if (/^\.+$/.test(bucket)) return "it is no name";
+  return /^[A-Za-z0-9._:-]+$/.test(bucket) ? undefined : "it has a character that no bucket has";
+}

@@ -1,0 +1,98 @@
+import { Failure } from "../errors.ts";
+import { type Environment, PROCESS } from "./environment.ts";
+import { judged, type Rule } from "./judge.ts";
+
+/** How a connection to Postgres is encrypted, in the words of libpq. */
+export type TlsMode = "disable" | "prefer" | "require" | "verify-ca" | "verify-full";
+
+const MODES: readonly TlsMode[] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
+
+/** How to encrypt the connection to Postgres. */
+export interface TlsConfig {
+  /**
+   * - `disable`: never
+   * - `prefer`: where the server can
+   * - `require`: always, with whatever certificate
+   * - `verify-ca`: always, with a certificate of a known authority
+   * - `verify-full`: the same, and it is the host's own
+   */
+  readonly mode: TlsMode;
+  /** Whether somebody chose the mode. */
+  readonly asked: boolean;
+  /** The authorities that count instead of the system's, in PEM. */
+  readonly ca?: string;
+}
+
+const MODE_NAMES = ["DJANGO_DB_SSLMODE", "PGSSLMODE"] as const;
+
+const MODE: Rule = {
+  fault: (mode) => modeOf(mode) === undefined ? "it is no mode of TLS" : undefined,
+  remedy: `It is one of ${MODES.join(", ")}; verify-full is the safest.`,
+};
+
+const ROOT: Rule = {
+  blanks: true,
+  remedy: "Name a file with certificates in PEM, or system for those of this machine.",
+};
+
+/**
+ * Reads `PGSSLMODE` (also as `DJANGO_DB_SSLMODE`) and `PGSSLROOTCERT`, which mean what they mean to
+ * libpq, but for one thing: a certificate without a mode means `verify-full`.
+ *
+ * @param read reads a file of text
+ * @returns undefined where none of them is set
+ * @throws {Failure} configuration: a value cannot be used, they contradict each other, or the file
+ *   has no certificate
+ */
+export function tlsConfig(
+  env: Environment = PROCESS,
+  read: (path: string) => string = Deno.readTextFileSync,
+): TlsConfig | undefined {
+  const modes = MODE_NAMES.flatMap((name) => {
+    const text = judged(env, name, MODE);
+    return text === undefined ? [] : [{ name, text, mode: modeOf(text)! }];
+  });
+  const [one, other] = modes;
+  if (one !== undefined && other !== undefined && one.mode !== other.mode) {
+    throw new Failure(
+      "configuration",
+      `Cannot use ${one.name}=${one.text} with ${other.name}=${other.text}: they contradict each ` +
+        "other. Set one of them.",
+    );
+  }
+  const root = judged(env, "PGSSLROOTCERT", ROOT);
+  if (root === undefined) return one && { mode: one.mode, asked: true };
+  const mode = one?.mode ?? "verify-full";
+  if (root === "system") {
+    if (mode !== "verify-full") {
+      throw new Failure(
+        "configuration",
+        `Cannot use ${one!.name}=${one!.text} with PGSSLROOTCERT=system: anybody can have a ` +
+          "certificate that a machine trusts, so only verify-full tells who the server is. Set " +
+          `${one!.name}=verify-full.`,
+      );
+    }
+    return { mode, asked: true };
+  }
+  // As libpq has it, whoever names an authority wants it to count.
+  return { mode: mode === "require" ? "verify-ca" : mode, asked: true, ca: pemOf(root, read) };
+}
+
+function modeOf(text: string): TlsMode | undefined {
+  // libpq's "allow" begins without TLS, and would send the password in clear text.
+  if (text === "allow") return "prefer";
+  return MODES.find((mode) => mode === text);
+}
+
+function pemOf(path: string, read: (path: string) => string): string {
+  const name = `PGSSLROOTCERT=${JSON.stringify(path)}`;
+  let text: string;
+  try {
+    text = read(path);
+  } catch (error) {
+    const why = `the file cannot be read (${(error as Error).name})`;
+    throw new Failure("configuration", `Cannot use ${name}: ${why}. ${ROOT.remedy}`);
+  }
+  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  throw new Failure("configuration", `Cannot use ${name}: it has no certificate. ${ROOT.remedy}`);
+}

@@ -1,0 +1,18 @@
+import type { Environment } from "../../../pipeline/config.ts";
+import { Failure } from "../../../pipeline/errors.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../support/assert.ts";
+
+/** An environment that has these variables and nothing else. */
+export function environment(variables: Record<string, string>): Environment {
+  return { get: (name) => Object.hasOwn(variables, name) ? variables[name] : undefined };
+}
+
+/** A refused configuration: of the right kind, with these words, and without these secrets. */
+export function refused(run: () => unknown, words: string[], secrets: string[] = []): void {
+  const failure = assertThrows(run, Failure);
+  assertEquals(failure.kind, "configuration");
+  for (const word of words) assertStringIncludes(failure.message, word);
+  for (const secret of secrets) {
+    assert(!Deno.inspect(failure).includes(secret), `${failure.message} has ${secret}`);
+  }
+}
