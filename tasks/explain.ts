@@ -1,26 +1,31 @@
 import { AFTER, BEFORE } from "../checks/catalog.ts";
-import type { AnyCheck } from "../checks/check.ts";
 import { Failure } from "../pipeline/errors.ts";
 import { main } from "./cli/command.ts";
 import { print } from "./cli/terminal.ts";
+import { COMMAND_PAGES } from "./explain/pages.ts";
 
 const RUNBOOK = new URL("../runbook/", import.meta.url);
 
-const checks = new Map<string, AnyCheck>([...BEFORE, ...AFTER].map((each) => [each.id, each]));
+/** What there is a page about, and its title. */
+const titles = new Map<string, string>([
+  ...[...BEFORE, ...AFTER].map(({ id, title }) => [id, title] as const),
+  ...[...COMMAND_PAGES].map(([name, title]) => [name, `deno task ${name}: ${title}`] as const),
+]);
 
 await main({
   name: "explain",
   values: [],
   switches: [],
-  operand: "check",
+  operand: "page",
   help: `
-Prints the runbook's page of a check: symptom, cause, fix, and how to verify.
+Prints the runbook's page of a check (symptom, cause, fix, and how to verify), or of a command.
 
 Usage: deno task explain [ID]
 
 Examples:
-  deno task explain                   every check, with what holds where it passes
+  deno task explain                   every page: checks with what holds where they pass, commands
   deno task explain lake-conformance
+  deno task explain status
 `,
   async run({ operand: id }) {
     print(id === undefined ? listOfAll() : (await page(id)).trimEnd());
@@ -29,16 +34,16 @@ Examples:
 });
 
 function listOfAll(): string {
-  const width = Math.max(...[...checks.keys()].map((id) => id.length));
-  return [...checks.values()].map(({ id, title }) => `${id.padEnd(width)}  ${title}`).join("\n");
+  const width = Math.max(...[...titles.keys()].map((id) => id.length));
+  return [...titles].map(([id, title]) => `${id.padEnd(width)}  ${title}`).join("\n");
 }
 
 async function page(id: string): Promise<string> {
-  if (checks.has(id)) return await Deno.readTextFile(new URL(`${id}.md`, RUNBOOK));
+  if (titles.has(id)) return await Deno.readTextFile(new URL(`${id}.md`, RUNBOOK));
   throw new Failure(
     "configuration",
-    `Cannot explain ${JSON.stringify(id)}: there is no such check. Known are ${
-      [...checks.keys()].join(", ")
+    `Cannot explain ${JSON.stringify(id)}: there is no such page. Known are ${
+      [...titles.keys()].join(", ")
     }.`,
   );
 }

@@ -1,5 +1,6 @@
 import { AFTER, BEFORE } from "../checks/catalog.ts";
-import { assertEquals, assertMatch } from "./support/assert.ts";
+import { COMMAND_PAGES } from "../tasks/explain/pages.ts";
+import { assert, assertEquals, assertMatch } from "./support/assert.ts";
 
 const RUNBOOK = new URL("../runbook/", import.meta.url);
 
@@ -11,11 +12,14 @@ for (const { id } of AFTER) {
 }
 const ids = [...commands.keys()].sort();
 
-Deno.test("every check has a page in the runbook, and every page a check", () => {
+/** The tasks that deno.json has. */
+const TASKS = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url))).tasks;
+
+Deno.test("every page in the runbook is about a check or a command, and each of them has one", () => {
   const pages = [...Deno.readDirSync(RUNBOOK)].map(({ name }) => name)
     .filter((name) => name !== "README.md")
     .sort();
-  assertEquals(pages, ids.map((id) => `${id}.md`));
+  assertEquals(pages, [...ids, ...COMMAND_PAGES.keys()].map((id) => `${id}.md`).sort());
 });
 
 for (const id of ids) {
@@ -29,5 +33,18 @@ for (const id of ids) {
     for (const command of commands.get(id)!) {
       assertMatch(page, new RegExp(`deno task ${command}\` shows \`PASS ${id}\``));
     }
+  });
+}
+
+for (const name of COMMAND_PAGES.keys()) {
+  Deno.test(`the page of the command ${name} tells when to use it, what it does, and what comes next`, async () => {
+    assert(name in TASKS, `deno.json has no task ${name}`);
+    const page = await Deno.readTextFile(new URL(`${name}.md`, RUNBOOK));
+    const headings = page.split("\n").filter((line) => /^##? /.test(line));
+    assertEquals(headings, [
+      `# ${name}`,
+      ...["## When to use it", "## What it does", "## What to do next"],
+    ]);
+    assertMatch(page, new RegExp(`deno task ${name} `));
   });
 }

@@ -73,7 +73,10 @@ function renderFinding({ object, field, file, line, problem, why, fix }: Finding
   return [...lines, `${INDENT}  fix      ${printable(fix)}`];
 }
 
-/** Keys and values come from outside: a line break or an escape in them must not reach a terminal. */
-function printable(text: string): string {
+/**
+ * A text without what would end a line or command a terminal, for keys and values that come from
+ * outside.
+ */
+export function printable(text: string): string {
   return text.toWellFormed().replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, "\uFFFD");
 }

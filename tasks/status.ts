@@ -1,0 +1,101 @@
+import {
+  databaseConfig,
+  dayBy,
+  type DaysAsked,
+  daysOf,
+  lakeConfig,
+  requestedDays,
+  requestedRange,
+  sealGrace,
+  unsetForDatabase,
+} from "../pipeline/config.ts";
+import { dayOf, type DayRange } from "../pipeline/contract/window.ts";
+import { openLake } from "../pipeline/lake/lake.ts";
+import { EXIT, main } from "./cli/command.ts";
+import { CONNECTION_HELP } from "./cli/day.ts";
+import { choice, type Flags } from "./cli/flags.ts";
+import { OUTPUTS } from "./cli/observer.ts";
+import { colourWanted, print } from "./cli/terminal.ts";
+import { readStatus, type Status } from "./status/reading.ts";
+import { renderJsonDay, renderJsonTotal, renderStatus } from "./status/text.ts";
+
+await main({
+  name: "status",
+  values: ["date", "from", "to", "output"],
+  switches: ["check"],
+  operand: "day",
+  help: `
+Tells how each day stands: bronze and silver by their commit markers, what the outbox holds against
+it, and the command to run next. It reads no Parquet file, and changes nothing.
+
+Usage: deno task status [DAY] [--from DAY] [--to DAY] [--check] [--output text|json]
+
+  DAY, --date DAY     one day: YYYY-MM-DD in UTC, today or yesterday
+  --from DAY          the first day; without it the first that lake or outbox has
+  --to DAY            the last day; without it today
+  --check             exit 1 where a day that is over is not sealed in both layers
+  --output json       one line of JSON per day, and one for what they add up to
+
+Examples:
+  deno task status                       every day
+  deno task status --from 2025-12-01     since then
+  deno task status --check               for a monitor
+
+Without DJANGO_DB_PASSWORD the lake is told alone. runbook/status.md says what the words mean.
+${CONNECTION_HELP}`,
+  async run(flags) {
+    const output = choice(flags, "output", OUTPUTS);
+    const range = rangeOf(flags);
+    const database = unsetForDatabase().length === 0 ? databaseConfig() : undefined;
+    const grace = sealGrace();
+    const lake = openLake(lakeConfig());
+    try {
+      const status = await readStatus({ lake, database, range, grace });
+      const exitCode = exitCodeOf(status, flags.on("check"));
+      if (output === "text") {
+        print(renderStatus(status, colourWanted()));
+      } else {
+        status.days.forEach((day) => print(renderJsonDay(day)));
+        print(renderJsonTotal(status, exitCode));
+      }
+      return exitCode;
+    } finally {
+      lake.close();
+    }
+  },
+});
+
+/** A status that was told is a success, however the days stand; only `--check` asks about that. */
+function exitCodeOf({ days, outbox }: Status, check: boolean): number {
+  if (check && days.some(({ isOver, isSettled }) => isOver && !isSettled)) return EXIT.data;
+  if (outbox.state === "failed") {
+    return outbox.failure.kind === "configuration" ? EXIT.configuration : EXIT.unreachable;
+  }
+  const unread = days.some((day) => [day.bronze, day.silver].some(isUnreadable));
+  return unread ? EXIT.unreachable : 0;
+}
+
+function isUnreadable({ state }: { readonly state: string }): boolean {
+  return state === "unreadable";
+}
+
+/**
+ * The days that were asked for; all of them where none were. What today is this machine's clock says,
+ * since a status can be told without a database.
+ */
+function rangeOf(flags: Flags): DayRange {
+  const given = {
+    operand: flags.operand,
+    date: flags.value("date"),
+    from: flags.value("from"),
+    to: flags.value("to"),
+  };
+  const one = given.operand ?? given.date;
+  const asked: Partial<DaysAsked> = one === undefined
+    ? requestedRange(given) ?? {}
+    : requestedDays(given);
+  const today = dayOf(BigInt(Date.now()) * 1000n);
+  const { from, to } = asked;
+  if (from !== undefined && to !== undefined) daysOf({ from, to }, today);
+  return { from: from && dayBy(from, today), to: to && dayBy(to, today) };
+}

@@ -1,0 +1,168 @@
+import { type Day, formatMicros, windowOf } from "../../pipeline/contract/window.ts";
+import { isSettled, type LakeDay, type LayerDay } from "../../pipeline/days.ts";
+import { ABANDONED_AFTER } from "../../pipeline/lake/ages.ts";
+import type { BronzeCommit, SilverCommit } from "../../pipeline/lake/marker.ts";
+import { plural } from "../../pipeline/progress.ts";
+
+type X = BronzeCommit & {
+  quarantine?: { events: number };
+  amended?: { version: number; lost: { events: number }; altered: { events: number } };
+};
+
+/** How one layer of a day stands. */
+export interface LayerStatus {
+  /**
+   * - `sealed`, `open`: as its marker says
+   * - `stale`: silver was made from another bronze than the one that stands
+   * - `missing`: it has no marker
+   * - `unusable`: its marker cannot be used
+   * - `unreadable`: its marker could not be read, so that nothing can be told
+   */
+  readonly state: "sealed" | "open" | "stale" | "missing" | "unusable" | "unreadable";
+  /** Rows that its marker names. */
+  readonly rows?: number;
+  /** Bytes of the parts that its marker names. */
+  readonly bytes?: number;
+  /** How many parts its marker names. */
+  readonly parts?: number;
+  /** When its marker was stored, in milliseconds since 1970. */
+  readonly stored?: number;
+}
+
+/** How a day stands. */
+export interface DayStatus {
+  /** Which day. */
+  readonly day: Day;
+  /** Whether the day and the grace for slow writers are over. */
+  readonly isOver: boolean;
+  /** Whether both layers are sealed, and silver was made from the bronze that stands. */
+  readonly isSettled: boolean;
+  readonly bronze: LayerStatus;
+  readonly silver: LayerStatus;
+  /** Events that the contract cannot hold. */
+  readonly quarantined: number;
+  /** What amendments did, where there was any. */
+  readonly amended?: {
+    /** How many there were. */
+    readonly version: number;
+    /** Events that the outbox had no longer. */
+    readonly lost: number;
+    /** Events whose values differed in the outbox. */
+    readonly altered: number;
+  };
+  /** What the outbox holds, where it was asked. */
+  readonly outbox?: {
+    readonly events: number;
+    /** By how many it exceeds what bronze accounts for; absent where bronze has no usable marker. */
+    readonly difference?: number;
+  };
+  /** What an operator should know, a few words each. */
+  readonly notes: readonly string[];
+  /** The command to run next, where one is needed. */
+  readonly next?: string;
+}
+
+/** What a day's status is judged from. */
+export interface DayFacts {
+  /** What the lake has of it. */
+  readonly lake: LakeDay;
+  /** How many events the outbox has of it, where it was asked. */
+  readonly events?: number | undefined;
+  /** Why it cannot be sealed though it is over, where the database was asked. */
+  readonly heldBy?: readonly string[] | undefined;
+  /** The clock, in microseconds since 1970. */
+  readonly now: bigint;
+  /** How long a day waits for slow writers after its end, in microseconds. */
+  readonly grace: bigint;
+}
+
+/** Judges one day. */
+export function judgeDay({ lake, events, heldBy = [], now, grace }: DayFacts): DayStatus {
+  const { day, bronze, silver } = lake;
+  const closes = windowOf(day).end + grace;
+  const isOver = now >= closes;
+  const stale = bronze.state === "published" && silver.state === "published" &&
+    silver.commit.bronze.sha256 !== bronze.sha256;
+  const commit: X | undefined = bronze.state === "published" ? bronze.commit : undefined;
+  const quarantined = commit?.quarantine?.events ?? 0;
+  const amended = commit?.amended && {
+    version: commit.amended.version,
+    lost: commit.amended.lost.events,
+    altered: commit.amended.altered.events,
+  };
+  const difference = commit && events !== undefined
+    ? events - (commit.rows + quarantined - (amended?.lost ?? 0))
+    : undefined;
+  const abandoned = lake.unnamed.filter(({ modified }) =>
+    Number(now / 1000n) - modified > ABANDONED_AFTER
+  );
+  const status = {
+    day,
+    isOver,
+    isSettled: isSettled(lake),
+    bronze: layerStatus(bronze),
+    silver: stale ? { ...layerStatus(silver), state: "stale" as const } : layerStatus(silver),
+    quarantined,
+    ...(amended && { amended }),
+    ...(events !== undefined && {
+      outbox: { events, ...(difference !== undefined && { difference }) },
+    }),
+  };
+  const notes = [
+    ...problems(bronze, silver),
+    ...(isOver ? heldBy : [`open until ${formatMicros(closes)}`]),
+    ...(commit === undefined ? [] : aboutBronze(commit)),
+    ...(stale ? ["silver is from another bronze"] : []),
+    ...(abandoned.length === 0 ? [] : [`${plural(abandoned.length, "part")} no marker names`]),
+  ];
+  const verb = nextVerb(status, abandoned.length);
+  const next = verb && { next: `deno task ${verb} --date ${day}` };
+  return { ...status, notes, ...next };
+}
+
+function layerStatus(layer: LayerDay<BronzeCommit | SilverCommit>): LayerStatus {
+  if (layer.state === "missing") return { state: "missing" };
+  if (layer.state !== "published") return { state: layer.state, stored: layer.stored };
+  const { state, rows, parts } = layer.commit;
+  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+  return { state, rows, bytes, parts: parts.length, stored: layer.stored };
+}
+
+function problems(
+  bronze: LayerDay<BronzeCommit>,
+  silver: LayerDay<SilverCommit>,
+): string[] {
+  return Object.entries({ bronze, silver }).flatMap(([name, layer]) =>
+    "problem" in layer ? [`${name}: ${layer.problem}`] : []
+  );
+}
+
+function aboutBronze({ rows, quarantine, amended }: X): string[] {
+  return [
+    ...(rows === 0 ? ["no events"] : []),
+    ...(quarantine === undefined ? [] : [`${plural(quarantine.events, "event")} in quarantine`]),
+    ...(amended === undefined ? [] : [`amended ${times(amended.version)}`]),
+    ...(amended?.lost.events ? [`keeps ${amended.lost.events} that the outbox lost`] : []),
+    ...(amended?.altered.events ? [`keeps ${amended.altered.events} as sealed`] : []),
+  ];
+}
+
+function times(count: number): string {
+  return count === 1 ? "once" : `${count} times`;
+}
+
+/** The one command to run first. What is wrong with bronze comes before what follows from it. */
+function nextVerb(
+  { bronze, silver, outbox, isOver, isSettled, quarantined }: Omit<DayStatus, "notes" | "next">,
+  abandoned: number,
+): string | undefined {
+  const states = [bronze.state, silver.state];
+  if (states.includes("unreadable")) return undefined;
+  if (states.includes("unusable")) return "postflight";
+  const difference = outbox?.difference ?? 0;
+  if (difference < 0 || difference > 0 && bronze.state === "sealed") return "amend";
+  if (!isOver) return undefined;
+  if (!isSettled) return "run";
+  if (quarantined > 0) return "postflight";
+  return abandoned > 0 ? "clean" : undefined;
+}

@@ -1,0 +1,130 @@
+import type { DatabaseConfig } from "../../pipeline/config.ts";
+import {
+  type Day,
+  dayOf,
+  type DayRange,
+  daysBetween,
+  windowOf,
+} from "../../pipeline/contract/window.ts";
+import { absentDay, type LakeDay, readDays } from "../../pipeline/days.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import { connect, type Connection } from "../../pipeline/outbox/connection.ts";
+import { countByDay, type DayCounts } from "../../pipeline/outbox/day_counts.ts";
+import { databaseClock, readFence } from "../../pipeline/outbox/fence.ts";
+import { beginSnapshot, endSnapshot } from "../../pipeline/outbox/snapshot.ts";
+import { type DayStatus, judgeDay } from "./judge.ts";
+
+/** What a status is read from. */
+export interface StatusSources {
+  readonly lake: Lake;
+  /** Undefined where no database is at hand. */
+  readonly database: DatabaseConfig | undefined;
+  /** The days to tell; those without bounds reach from the first day with anything to today. */
+  readonly range: DayRange;
+  /** How long a day waits for slow writers after its end, in microseconds. */
+  readonly grace: bigint;
+}
+
+/** How many days stand. */
+export interface Status {
+  readonly days: readonly DayStatus[];
+  /** What became of the database. */
+  readonly outbox:
+    | { readonly state: "absent" }
+    | { readonly state: "asked"; readonly name: string; readonly strays: number }
+    | { readonly state: "failed"; readonly failure: Failure };
+}
+
+/**
+ * Reads how days stand: the lake first and the outbox after it, so that a run in between cannot look
+ * like events that were lost.
+ *
+ * @throws {Failure} the lake cannot be listed, or is out of reach
+ */
+export async function readStatus(
+  { lake, database, range, grace }: StatusSources,
+): Promise<Status> {
+  const lakeDays = await readDays(lake, range);
+  const asked = database && await askDatabase(database, { lakeDays, range, grace });
+  const source = asked instanceof Failure ? undefined : asked;
+  const now = source?.now ?? BigInt(Date.now()) * 1000n;
+  const byDay = new Map(lakeDays.map((day) => [day.day, day]));
+  const days = listDays([...byDay.keys(), ...source?.counts.days.keys() ?? []], range, dayOf(now));
+  return {
+    days: days.map((day) =>
+      judgeDay({
+        lake: byDay.get(day) ?? absentDay(day),
+        ...(source && { events: source.counts.days.get(day) ?? 0 }),
+        heldBy: source?.holders.get(day),
+        now,
+        grace,
+      })
+    ),
+    outbox: outcomeOf(asked),
+  };
+}
+
+function outcomeOf(asked: Source | Failure | undefined): Status["outbox"] {
+  if (asked === undefined) return { state: "absent" };
+  if (asked instanceof Failure) return { state: "failed", failure: asked };
+  return { state: "asked", name: asked.name, strays: asked.counts.strays };
+}
+
+/** All days from the first that is asked for, or has anything, to the last or today; later ones too. */
+function listDays(known: readonly Day[], { from, to }: DayRange, today: Day): Day[] {
+  const found = new Set(known);
+  const first = from ?? [...found].sort()[0];
+  if (first !== undefined) { for (const day of daysBetween(first, to ?? today)) found.add(day); }
+  return [...found].sort();
+}
+
+/** What the database says. */
+interface Source {
+  readonly name: string;
+  /** Its clock, in microseconds since 1970. */
+  readonly now: bigint;
+  readonly counts: DayCounts;
+  /** Why a day that is over and still open cannot be sealed. */
+  readonly holders: ReadonlyMap<Day, readonly string[]>;
+}
+
+interface Asking {
+  readonly lakeDays: readonly LakeDay[];
+  readonly range: DayRange;
+  readonly grace: bigint;
+}
+
+/** A database that fails is told beside what the lake has. */
+async function askDatabase(config: DatabaseConfig, asking: Asking): Promise<Source | Failure> {
+  try {
+    const connection = await connect(config);
+    try {
+      return await ask(connection, asking);
+    } finally {
+      await connection.close();
+    }
+  } catch (error) {
+    if (error instanceof Failure) return error;
+    throw error;
+  }
+}
+
+async function ask(connection: Connection, { lakeDays, range, grace }: Asking): Promise<Source> {
+  const now = await databaseClock(connection);
+  const holders = new Map<Day, readonly string[]>();
+  const open = lakeDays.filter(({ day, bronze }) =>
+    bronze.state === "published" && bronze.commit.state === "open" &&
+    windowOf(day).end + grace <= now
+  );
+  // What holds a day holds those after it: from the first that can be sealed on, older ones can be too.
+  for (const { day } of open.toReversed()) {
+    const { sealable, reasons } = await readFence(connection, windowOf(day), grace);
+    if (sealable) break;
+    holders.set(day, reasons);
+  }
+  await beginSnapshot(connection);
+  const counts = await countByDay(connection, range);
+  await endSnapshot(connection);
+  return { name: connection.name, now, counts, holders };
+}

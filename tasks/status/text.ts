@@ -1,0 +1,152 @@
+import { printable } from "../../checks/report/text.ts";
+import { plural } from "../../pipeline/progress.ts";
+import { type Cell, renderTable } from "../cli/table.ts";
+import { paint, type Style } from "../cli/terminal.ts";
+import type { DayStatus, LayerStatus } from "./judge.ts";
+import type { Status } from "./reading.ts";
+
+const STYLES: Readonly<Record<LayerStatus["state"], Style>> = {
+  sealed: "green",
+  open: "yellow",
+  stale: "red",
+  missing: "red",
+  unusable: "red",
+  unreadable: "red",
+};
+
+/** A status for people: a table of the days, and what they add up to. */
+export function renderStatus({ days, outbox }: Status, colour: boolean): string {
+  const asked = outbox.state === "asked";
+  const columns = [
+    { title: "day" },
+    { title: "bronze" },
+    { title: "events", align: "right" },
+    { title: "silver" },
+    { title: "executions", align: "right" },
+    { title: "bytes", align: "right" },
+    { title: "published" },
+    ...(asked ? [{ title: "outbox", align: "right" } as const, { title: "" }] : []),
+    { title: "next" },
+    { title: "notes" },
+  ] as const;
+  const rows = days.map((day): Cell[] => [
+    day.day,
+    stateCell(day.bronze, day.isOver),
+    count(day.bronze.rows),
+    stateCell(day.silver, day.isOver),
+    count(day.silver.rows),
+    count(sum(day.bronze.bytes, day.silver.bytes)),
+    published(day),
+    ...(asked ? [count(day.outbox?.events), difference(day)] : []),
+    day.next ?? "",
+    printable(day.notes.join("; ")),
+  ]);
+  const table = days.length === 0 ? [] : renderTable(columns, rows, colour);
+  return [...table, ...summary({ days, outbox }, colour)].join("\n");
+}
+
+function stateCell({ state }: LayerStatus, isOver: boolean): Cell {
+  // A day that is not over has yet to be published.
+  return { text: state, style: state === "missing" && !isOver ? "dim" : STYLES[state] };
+}
+
+/** How many more, or fewer, events the outbox has than bronze accounts for. */
+function difference({ outbox, bronze }: DayStatus): Cell {
+  const events = outbox?.difference ?? 0;
+  if (events === 0) return "";
+  if (events < 0) return { text: `${count(-events)} lost`, style: "red" };
+  if (bronze.state === "sealed") return { text: `+${count(events)} late`, style: "red" };
+  return { text: `+${count(events)} new`, style: "yellow" };
+}
+
+/** When the layer that was published last was. */
+function published({ bronze, silver }: DayStatus): string {
+  const stored = Math.max(bronze.stored ?? 0, silver.stored ?? 0);
+  return stored === 0 ? "" : instant(stored);
+}
+
+function summary({ days, outbox }: Status, colour: boolean): string[] {
+  const settled = days.filter(({ isSettled }) => isSettled).length;
+  const waiting = days.filter(({ isSettled, isOver }) => !isSettled && !isOver).length;
+  const todo = days.filter(({ next }) => next !== undefined).length;
+  const events = days.reduce((sum, { bronze }) => sum + (bronze.rows ?? 0), 0);
+  const bytes = days.reduce(
+    (all, { bronze, silver }) => all + (sum(bronze.bytes, silver.bytes) ?? 0),
+    0,
+  );
+  const parts = [
+    `${count(settled)} sealed`,
+    ...(waiting > 0 ? [`${count(waiting)} not over yet`] : []),
+    `${todo > 0 ? paint(count(todo), "red", colour) : "0"} with a next command`,
+  ];
+  return [
+    days.length === 0
+      ? "status: there is nothing yet"
+      : `status: ${plural(days.length, "day")}: ${parts.join(", ")}; ` +
+        `${plural(events, "event")}, ${plural(bytes, "byte")}`,
+    ...aboutOutbox(outbox, colour),
+  ];
+}
+
+function aboutOutbox(outbox: Status["outbox"], colour: boolean): string[] {
+  if (outbox.state === "absent") {
+    return ["without the outbox: DJANGO_DB_PASSWORD is not set"];
+  }
+  if (outbox.state === "failed") {
+    return [`${paint("without the outbox:", "red", colour)} ${outbox.failure.message}`];
+  }
+  const compared =
+    `compared by counts with ${outbox.name}: a lost event and a late one cancel out, ` +
+    "and only postflight compares each event";
+  if (outbox.strays === 0) return [compared];
+  return [
+    compared,
+    `${paint("warning:", "yellow", colour)} ${plural(outbox.strays, "event")} of the outbox ` +
+    "fall on no day (their occurred_at is null or infinite): deno task explain quarantine",
+  ];
+}
+
+/** A day as a line of JSON. */
+export function renderJsonDay(status: DayStatus): string {
+  const { day, isOver, isSettled, bronze, silver, quarantined, amended } = status;
+  return JSON.stringify({
+    ...{ command: "status", step: "day", date: day, over: isOver, settled: isSettled },
+    ...{ bronze: jsonLayer(bronze), silver: jsonLayer(silver), quarantined },
+    amended: amended ?? null,
+    outbox: status.outbox === undefined
+      ? null
+      : { events: status.outbox.events, difference: status.outbox.difference ?? null },
+    notes: status.notes,
+    next: status.next ?? null,
+  });
+}
+
+/** What the days add up to, as a line of JSON. */
+export function renderJsonTotal({ days, outbox }: Status, exitCode: number): string {
+  const settled = days.filter(({ isSettled }) => isSettled).length;
+  return JSON.stringify({
+    ...{ command: "status", step: "total", days: days.length, settled },
+    outbox: outbox.state,
+    ...(outbox.state === "asked" ? { strays: outbox.strays } : {}),
+    ...(outbox.state === "failed" ? { message: outbox.failure.message } : {}),
+    exitCode,
+  });
+}
+
+function jsonLayer({ state, rows, bytes, parts, stored }: LayerStatus) {
+  const published = stored === undefined ? null : instant(stored);
+  return { state, rows: rows ?? null, bytes: bytes ?? null, parts: parts ?? null, published };
+}
+
+function count(number: number | undefined): string {
+  return number?.toLocaleString("en-US") ?? "";
+}
+
+function sum(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined ? b : a + (b ?? 0);
+}
+
+/** An instant in milliseconds since 1970, to the second. */
+function instant(millis: number): string {
+  return new Date(millis).toISOString().replace(/\.\d+/, "");
+}

@@ -1,0 +1,125 @@
+import { parseDay, windowOf } from "../../../pipeline/contract/window.ts";
+import { absentDay, type LakeDay, type LayerDay } from "../../../pipeline/days.ts";
+import { ABANDONED_AFTER } from "../../../pipeline/lake/ages.ts";
+import {
+  type BronzeCommit,
+  renderMarker,
+  type SilverCommit,
+} from "../../../pipeline/lake/marker.ts";
+import { type DayFacts, type DayStatus, judgeDay } from "../../../tasks/status/judge.ts";
+import { assertEquals } from "../../support/assert.ts";
+import { bronzeCommit, digestOf, silverCommit } from "../../support/published_days.ts";
+
+const DAY = parseDay("2025-12-28")!;
+const { start, end } = windowOf(DAY);
+const GRACE = 900_000_000n;
+const OVER = end + GRACE;
+
+function published<C extends BronzeCommit | SilverCommit>(commit: C): LayerDay<C> {
+  return { state: "published", commit, sha256: digestOf(renderMarker(commit)), stored: 0 };
+}
+
+/** A day with ten events, published in both layers. */
+function day(more: Partial<BronzeCommit> = {}): LakeDay {
+  const bronze = bronzeCommit(DAY, 10, more);
+  const silver = silverCommit(bronze, 5);
+  return { day: DAY, bronze: published(bronze), silver: published(silver), unnamed: [] };
+}
+
+const UNUSABLE = { state: "unusable", problem: "it is not JSON", stored: 0 } as const;
+const UNREADABLE = { ...UNUSABLE, state: "unreadable" } as const;
+
+function judge(lake: LakeDay, more: Partial<DayFacts> = {}): DayStatus {
+  return judgeDay({ lake, now: OVER, grace: GRACE, ...more });
+}
+
+/** The states of both layers, what the outbox has more, and the verb of the next command. */
+function brief({ bronze, silver, outbox, next }: DayStatus) {
+  const [, verb] = /^deno task (\w+) --date 2025-12-28$/.exec(next ?? "") ?? [];
+  return [bronze.state, silver.state, outbox?.difference, verb ?? next];
+}
+
+const CASES: [string, LakeDay, Partial<DayFacts>, unknown[]][] = [
+  ["a sealed day needs nothing", day(), {}, ["sealed", "sealed", undefined, undefined]],
+  ["nor does one whose events are all in bronze", day(), { events: 10 }, [
+    ...["sealed", "sealed"],
+    ...[0, undefined],
+  ]],
+  ["late events of a sealed day: amend", day(), { events: 12 }, ["sealed", "sealed", 2, "amend"]],
+  ["events that the outbox lost: amend", day(), { events: 9 }, ["sealed", "sealed", -1, "amend"]],
+  ["so on an open day, also one that is not over", day({ state: "open" }), {
+    ...{ events: 9, now: start },
+  }, ["open", "open", -1, "amend"]],
+  ["new events of an open day that is over: run", day({ state: "open" }), { events: 12 }, [
+    ...["open", "open"],
+    ...[2, "run"],
+  ]],
+  ["an open day that is not over needs nothing", day({ state: "open" }), {
+    ...{ events: 12, now: OVER - 1n },
+  }, ["open", "open", 2, undefined]],
+  ["nothing at all, and over: run", absentDay(DAY), {}, ["missing", "missing", undefined, "run"]],
+  ["also where the outbox has nothing", absentDay(DAY), { events: 0 }, [
+    ...["missing", "missing"],
+    ...[undefined, "run"],
+  ]],
+  ["nothing yet, and not over", absentDay(DAY), { now: OVER - 1n }, [
+    ...["missing", "missing"],
+    ...[undefined, undefined],
+  ]],
+  ["no silver: run", { ...day(), silver: { state: "missing" } }, {}, [
+    ...["sealed", "missing"],
+    ...[undefined, "run"],
+  ]],
+  [
+    "silver from another bronze: run",
+    {
+      ...day(),
+      silver: published(silverCommit(bronzeCommit(DAY, 9), 5)),
+    },
+    {},
+    ["sealed", "stale", undefined, "run"],
+  ],
+  ["a marker that cannot be used: postflight", { ...day(), silver: UNUSABLE }, { events: 12 }, [
+    ...["sealed", "unusable"],
+    ...[2, "postflight"],
+  ]],
+  ["a marker that cannot be read: nobody knows", { ...day(), bronze: UNREADABLE }, { events: 12 }, [
+    ...["unreadable", "sealed"],
+    ...[undefined, undefined],
+  ]],
+];
+
+for (const [what, lake, more, expected] of CASES) {
+  Deno.test(`judgeDay: ${what}`, () => assertEquals(brief(judge(lake, more)), expected));
+}
+
+Deno.test("judgeDay: parts that no marker names count once no run can publish them any more", () => {
+  const part = { key: "bronze/events/date=2025-12-28/part-x.parquet", bytes: 1, modified: 0 };
+  const aged = (age: number) => {
+    const modified = Number(OVER / 1000n) - age;
+    return brief(judge({ ...day(), unnamed: [{ ...part, modified }] })).at(-1);
+  };
+  assertEquals(aged(ABANDONED_AFTER + 1), "clean");
+  assertEquals(aged(ABANDONED_AFTER), undefined);
+});
+
+Deno.test("judgeDay: a day says until when it is open, and who holds it then", () => {
+  const open = day({ state: "open" });
+  assertEquals(judge(open, { now: end }).notes, ["open until 2025-12-29T00:15:00Z"]);
+  assertEquals(judge(open, { heldBy: ["transaction of robson (pid 7)"] }).notes, [
+    "transaction of robson (pid 7)",
+  ]);
+});
+
+Deno.test("judgeDay: an empty day says so, and what cannot be used says why", () => {
+  const bronze = bronzeCommit(DAY, 0);
+  const empty = { ...day(), bronze: published(bronze), silver: published(silverCommit(bronze, 0)) };
+  assertEquals([judge(empty).isSettled, judge(empty).notes], [true, ["no events"]]);
+  assertEquals(judge({ ...day(), bronze: UNUSABLE }).notes, ["bronze: it is not JSON"]);
+});
+
+Deno.test("judgeDay: a day counts its rows, bytes and parts", () => {
+  const { bronze, silver } = judge(day());
+  assertEquals(bronze, { state: "sealed", rows: 10, bytes: 1000, parts: 1, stored: 0 });
+  assertEquals(silver, { state: "sealed", rows: 5, bytes: 1000, parts: 1, stored: 0 });
+});

@@ -1,0 +1,180 @@
+import { bronzeMarkerKey } from "../../pipeline/contract/events.ts";
+import { silverMarkerKey } from "../../pipeline/contract/executions.ts";
+import { daysBetween, parseDay } from "../../pipeline/contract/window.ts";
+import { renderMarker } from "../../pipeline/lake/marker.ts";
+import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { temporaryLake } from "../support/lakes.ts";
+import { outbox } from "../support/postgres.ts";
+import { bronzeCommit, publish, silverCommit } from "../support/published_days.ts";
+import { environment, runTask, type TaskOutcome } from "../support/task.ts";
+
+// The command as an operator types it, on a real Postgres and a directory.
+
+const RANGE = ["--from", "2025-12-27", "--to", "2025-12-29"];
+const DAY = parseDay("2025-12-28")!;
+
+const LATE_EVENT = `
+  INSERT INTO stop_events (event_id, event_seq, occurred_at, operation_id, client_id, symbol,
+                           event_type, source)
+  VALUES ('99999999-9999-4999-8999-999999999999', 999999, '2025-12-28T15:00:00Z', 9, 1, 'BTCUSDC',
+          'EXECUTED', 'manual')`;
+
+/** The lines of JSON; the last one is the total. */
+function lines({ stdout }: TaskOutcome) {
+  const all = stdout.trim().split("\n").map((line) => JSON.parse(line));
+  return { days: all.slice(0, -1), total: all.at(-1) };
+}
+
+/** The line of a table that begins with a word. */
+function lineOf({ stdout }: TaskOutcome, word: string): string {
+  return stdout.split("\n").find((line) => line.startsWith(word)) ?? "";
+}
+
+Deno.test("status: before any run every day is missing, and the next command is run", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  const status = await runTask("status", RANGE, environment(db.config, lake.path));
+  assertEquals([status.code, status.stderr], [0, ""]);
+  for (const day of ["2025-12-27", "2025-12-28", "2025-12-29"]) {
+    assertMatch(lineOf(status, day), new RegExp(`missing +missing .*deno task run --date ${day}`));
+  }
+  assertMatch(lineOf(status, "2025-12-28"), / 2  +deno task/); // the outbox has two events
+  assert(!status.stdout.includes("\x1b"), "colour without a terminal");
+});
+
+Deno.test("status: without bounds from the first day of the outbox to today", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  const env = environment(db.config, lake.path);
+  const { days, total } = lines(await runTask("status", ["--output", "json"], env));
+  const today = (await db.query("SELECT (now() AT TIME ZONE 'UTC')::date AS today"))[0]!.today;
+  assertEquals([days[0].date, days.at(-1).date], ["2025-12-28", today]);
+  assertEquals([total.days, total.outbox, total.exitCode], [days.length, "asked", 0]);
+});
+
+Deno.test("status: after a run the day is sealed and needs nothing; late events show as late", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(300)] });
+  await using lake = await temporaryLake();
+  const env = environment(db.config, lake.path);
+  assertEquals((await runTask("run", ["--date", DAY], env)).code, 0);
+  const of = async () => lines(await runTask("status", [DAY, "--output", "json"], env)).days;
+  const [{ over, settled, bronze, silver, next, ...rest }] = await of();
+  assertEquals([over, settled, bronze.state, silver.state, next], [
+    ...[true, true, "sealed", "sealed"],
+    null,
+  ]);
+  assertEquals([bronze.rows, rest.outbox], [302, { events: 302, difference: 0 }]);
+  assertMatch(bronze.published, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  const before = await lake.contents();
+
+  await db.query(LATE_EVENT);
+  const [late] = await of();
+  assertEquals([late.outbox.difference, late.next], [1, "deno task amend --date 2025-12-28"]);
+  await db.query("DELETE FROM stop_events WHERE event_seq >= 999999 OR operation_id = 1");
+  const text = await runTask("status", [DAY], env);
+  assertMatch(lineOf(text, DAY), / lost +deno task amend --date 2025-12-28/);
+  assertEquals(await lake.contents(), before);
+});
+
+Deno.test("status: an open day says who holds it", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  await publish(lake, DAY, 2, { state: "open" });
+  const env = environment(db.config, lake.path);
+  const free = lineOf(await runTask("status", [DAY], env), DAY);
+  assertMatch(free, /open .* open .*deno task run --date 2025-12-28$/);
+  const writer = await db.connect();
+  for (const sql of ["BEGIN", LATE_EVENT, "PREPARE TRANSACTION 'slow'"]) await writer.query(sql);
+  const held = lineOf(await runTask("status", [DAY], env), DAY);
+  assertStringIncludes(held, "prepared transaction slow");
+  await writer.query("ROLLBACK PREPARED 'slow'");
+});
+
+Deno.test("status --check: 1 while a day that is over is not sealed, else 0", async () => {
+  await using lake = await temporaryLake();
+  const env = { LAKE_URL: `file://${lake.path}` };
+  await publish(lake, DAY, 2, { state: "open" });
+  assertEquals((await runTask("status", [DAY, "--check"], env)).code, 1);
+  assertEquals((await runTask("status", [DAY], env)).code, 0);
+  await publish(lake, DAY, 2);
+  assertEquals((await runTask("status", [DAY, "--check"], env)).code, 0);
+});
+
+Deno.test("status: without a password the lake is told alone, and it says so", async () => {
+  await using lake = await temporaryLake();
+  await publish(lake, DAY, 2);
+  const status = await runTask("status", [DAY], { LAKE_URL: `file://${lake.path}` });
+  assertEquals(status.code, 0);
+  assertStringIncludes(status.stdout, "without the outbox: DJANGO_DB_PASSWORD is not set");
+  assertMatch(lineOf(status, DAY), /^2025-12-28 +sealed +2 +sealed +1 /);
+});
+
+Deno.test("status: a database out of reach is 3, one that refuses the login 2, and the lake is told", async () => {
+  await using db = await outbox();
+  await using lake = await temporaryLake();
+  await publish(lake, DAY, 2);
+  const env = environment(db.config, lake.path);
+  const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = gone.addr;
+  gone.close();
+  const unreachable = await runTask("status", [DAY], { ...env, DJANGO_DB_PORT: String(port) });
+  const refused = await runTask("status", [DAY], { ...env, DJANGO_DB_PASSWORD: "wr0ng" });
+  assertEquals([unreachable.code, refused.code], [3, 2]);
+  for (const outcome of [unreachable, refused]) {
+    assertStringIncludes(outcome.stdout, "without the outbox: Cannot connect to Postgres");
+    assertMatch(lineOf(outcome, DAY), /sealed/);
+  }
+});
+
+Deno.test("status: a marker that cannot be used is that day's state, and no more", async () => {
+  await using lake = await temporaryLake();
+  await publish(lake, DAY, 2);
+  await publish(lake, parseDay("2025-12-29")!, 2);
+  await lake.put(bronzeMarkerKey(DAY), new TextEncoder().encode("{\x1b[2J"));
+  const status = await runTask("status", RANGE, { LAKE_URL: `file://${lake.path}` });
+  assertEquals(status.code, 0);
+  assertMatch(lineOf(status, DAY), /unusable .*deno task postflight .*bronze: it is not JSON/);
+  assertMatch(lineOf(status, "2025-12-29"), /sealed/);
+});
+
+Deno.test("status: a lake and an outbox without anything", async () => {
+  await using lake = await temporaryLake();
+  const { code, stdout } = await runTask("status", [], { LAKE_URL: `file://${lake.path}` });
+  assertEquals(code, 0);
+  assertStringIncludes(stdout, "status: there is nothing yet");
+});
+
+Deno.test("status: one day or a range, and no two answers to which days", async () => {
+  await using lake = await temporaryLake();
+  const of = async (...args: string[]) => {
+    const outcome = await runTask("status", [...args, "--output", "json"], {
+      LAKE_URL: `file://${lake.path}`,
+    });
+    return [outcome.code, outcome.code === 0 ? lines(outcome).total.days : undefined];
+  };
+  assertEquals(await of("2025-12-28"), [0, 1]);
+  assertEquals(await of("--date", "yesterday"), [0, 1]);
+  assertEquals(await of("--from", "yesterday", "--to", "today"), [0, 2]);
+  assertEquals(await of("--from", "today", "--to", "yesterday"), [2, undefined]);
+  assertEquals(await of("2025-12-28", "--from", "2025-12-27"), [2, undefined]);
+  assertEquals(await of("2025-12-32"), [2, undefined]);
+});
+
+Deno.test("status: a thousand days, from their markers alone", async () => {
+  await using lake = await temporaryLake();
+  const days = [...daysBetween(parseDay("2023-01-01")!, parseDay("2025-09-26")!)];
+  assertEquals(days.length, 1000);
+  await Deno.mkdir(lake.file("silver/stop_executions/_commits"), { recursive: true });
+  for (const day of days) {
+    const bronze = bronzeCommit(day, 10);
+    await Deno.mkdir(lake.file(`bronze/events/date=${day}`), { recursive: true });
+    await Deno.writeFile(lake.file(bronzeMarkerKey(day)), renderMarker(bronze));
+    await Deno.writeFile(lake.file(silverMarkerKey(day)), renderMarker(silverCommit(bronze, 5)));
+  }
+  const range = ["--to", "2025-09-26", "--output", "json"];
+  const outcome = await runTask("status", range, { LAKE_URL: `file://${lake.path}` });
+  const { days: told, total } = lines(outcome);
+  assertEquals(told.map(({ date }) => date), days);
+  assertEquals([total.days, total.settled, outcome.code], [1000, 1000, 0]);
+});
