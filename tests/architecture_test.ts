@@ -54,7 +54,7 @@ Deno.test("the reader of imports sees them", () => {
 });
 
 Deno.test("each client library is imported in one place", () => {
-  assertEquals(importers(/^pg$/), ["pipeline/outbox/connection.ts"]);
+  assertEquals(importers(/^pg$/), ["pipeline/outbox/client.ts"]);
   assertEquals(importers(/^@aws-sdk\//), ["pipeline/lake/s3.ts"]);
   assertEquals(importers(/^hyparquet-writer$/), ["pipeline/lake/parquet_writer.ts"]);
   assertEquals(importers(/^@kubernetes\//), ["pipeline/cluster/client_node.ts"]);

@@ -48,7 +48,7 @@ export async function gatherDatabase(
 ): Promise<DatabaseFact> {
   let connection: Connection;
   try {
-    connection = await connect(config, signal);
+    connection = await connect(config, { signal });
   } catch (error) {
     if (!isRefusal(error)) throw error;
     const { user, host, port, name } = config;

@@ -26,7 +26,7 @@ export async function gatherSource(
   day: Day,
   signal?: AbortSignal,
 ): Promise<SourceFact> {
-  const connection = await connect(config, signal);
+  const connection = await connect(config, { signal });
   try {
     return { day, name: connection.name, ...await recount(connection, windowOf(day)) };
   } finally {

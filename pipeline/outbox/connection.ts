@@ -1,18 +1,21 @@
-import pg from "pg";
 import type { DatabaseConfig } from "../config.ts";
 import { formatMicros } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
-import { type CopySource, createCopy } from "./copy_out.ts";
+import type { PostgresError } from "./answers.ts";
+import { type ConnectOptions, logIn, type TextRow } from "./client.ts";
+import { EXCLUSIVE_LOCKS, lockTimeout } from "./locks.ts";
+import { begin, COMMIT, ROLLBACK } from "./transaction.ts";
 
-/** A row of a query's result: every value as Postgres's own text. */
-export type TextRow = Readonly<Record<string, string | null>>;
-
-/** One session with Postgres, which can read and cannot write. */
+/**
+ * One session with Postgres, which can read and cannot write. Everything runs in a transaction of
+ * ours, and no setting outlives it: behind a pooler, the session is somebody else's afterwards.
+ */
 export interface Connection {
   /** For people: `robson@paradedb.robson.svc.cluster.local:5432/rbsdb`. */
   readonly name: string;
   /**
-   * Runs a statement and returns its rows.
+   * Runs a statement and returns its rows: in the snapshot where there is one, else in a transaction
+   * of its own.
    *
    * @throws {Failure} what the server answered, or that it went away
    */
@@ -24,18 +27,12 @@ export interface Connection {
    * @throws {Failure} as {@linkcode query}
    */
   copy(select: string): AsyncIterable<Uint8Array>;
+  /** Begins a transaction in which all reads see the same state. An error ends it. */
+  beginSnapshot(): Promise<void>;
+  /** Ends that transaction. */
+  endSnapshot(): Promise<void>;
   /** Ends the session, also in the middle of a copy. */
   close(): Promise<void>;
-}
-
-/** What we use of a `pg` client, which brings no types of its own. */
-interface Client {
-  connect(): Promise<void>;
-  query(sql: string): Promise<{ rows: TextRow[] }>;
-  query(source: CopySource): CopySource;
-  end(): Promise<void>;
-  on(event: "error", listener: (error: Error) => void): void;
-  readonly connection: { readonly stream: { destroy(): void } };
 }
 
 /** An instant, in microseconds since 1970, as an expression of SQL. */
@@ -43,103 +40,78 @@ export function sqlInstant(micros: bigint): string {
   return `timestamptz '${formatMicros(micros)}'`;
 }
 
-const asText = { getTypeParser: () => (text: string) => text };
-
-// The session reads for as long as it must, whatever limits the role has, and can change nothing.
-const SESSION = `
-  SET default_transaction_read_only = on;
-  SET statement_timeout = 0;
-  SET idle_in_transaction_session_timeout = 0;
-  SET lock_timeout = '30s';
-  SET timezone = 'UTC'`;
-
 /**
  * Connects to the outbox's database.
  *
- * @param signal closes the connection when it aborts; what was under way then fails
- * @throws {Failure} configuration: the server refuses the login; unreachable: there is no server
+ * @throws {Failure} configuration: the server refuses the login, the encryption, or transactions;
+ *   unreachable: there is no server
  */
-export async function connect(config: DatabaseConfig, signal?: AbortSignal): Promise<Connection> {
-  const { host, port, name: database, user, password } = config;
-  const name = `${user}@${host}:${port}/${database}`;
-  const client: Client = new pg.Client({
-    host,
-    port,
-    database,
-    user,
-    password,
-    application_name: "deep-storage-toolkit",
-    connectionTimeoutMillis: 10_000,
-    keepAlive: true,
-    types: asText,
-  });
-  // A connection that breaks while nothing runs is reported by whatever runs next.
-  client.on("error", () => {});
-  let busy = false;
-  const close = async () => {
-    signal?.removeEventListener("abort", abort);
-    if (busy) client.connection.stream.destroy();
-    else await client.end().catch(() => {});
+export async function connect(
+  config: DatabaseConfig,
+  options: ConnectOptions = {},
+): Promise<Connection> {
+  const client = await logIn(config, options);
+  let snapshot: "none" | "open" | "lost" = "none";
+
+  /** The statement within a transaction. */
+  const within = (sql: string) => {
+    if (snapshot === "lost") throw new Error("The snapshot ended with an error.");
+    if (snapshot === "open") return sql;
+    return `${begin("READ COMMITTED", client.version)};\n${sql};\n${COMMIT}`;
   };
-  const abort = () => client.connection.stream.destroy();
-  signal?.addEventListener("abort", abort);
+  /** Runs a statement; its rows stand before those of COMMIT, which are none. */
+  const read = async (sql: string) => {
+    const results = await client.send(within(sql));
+    return results.at(snapshot === "open" ? -1 : -2)!;
+  };
+  /** Ends a transaction that failed, so that nobody inherits it, and says why it did. */
+  const rollBack = async (error: unknown) => {
+    if (!(error instanceof Failure)) return error;
+    const after = snapshot === "open" ? "lost" : "none";
+    snapshot = "none";
+    await client.send(ROLLBACK).catch(() => {});
+    const locked = (error.cause as PostgresError | undefined)?.code === "55P03";
+    const holders = locked ? await read(EXCLUSIVE_LOCKS).catch(() => []) : [];
+    snapshot = after;
+    return locked ? lockTimeout(`Cannot read from ${client.name}`, holders, error) : error;
+  };
+
   try {
-    signal?.throwIfAborted();
-    await client.connect();
-    await client.query(SESSION);
+    // In two messages: a pooler that lends the session for one statement at a time gives itself away.
+    await client.send("BEGIN READ ONLY");
+    await client.send(ROLLBACK);
   } catch (error) {
-    await close();
-    throw explain(error, `Cannot connect to Postgres as ${name}`, config);
+    await client.end();
+    throw error;
   }
   return {
-    name,
+    name: client.name,
     async query(sql) {
       try {
-        return (await client.query(sql)).rows;
+        return await read(sql);
       } catch (error) {
-        throw explain(error, `Cannot read from ${name}`, config);
+        throw await rollBack(error);
       }
     },
     async *copy(select) {
-      busy = true;
       try {
-        yield* client.query(createCopy(`COPY (${select}) TO STDOUT (FORMAT binary)`)).blocks();
-        busy = false;
+        yield* client.copy(within(`COPY (${select}) TO STDOUT (FORMAT binary)`));
       } catch (error) {
-        throw explain(error, `Cannot read from ${name}`, config);
+        throw await rollBack(error);
       }
     },
-    close,
+    async beginSnapshot() {
+      try {
+        await client.send(begin("REPEATABLE READ", client.version));
+        snapshot = "open";
+      } catch (error) {
+        throw await rollBack(error);
+      }
+    },
+    async endSnapshot() {
+      await client.send(COMMIT);
+      snapshot = "none";
+    },
+    close: client.end,
   };
-}
-
-/** What to do about the errors that an operator can do something about, by SQLSTATE. */
-const REMEDIES: Record<string, (config: DatabaseConfig) => string> = {
-  "28P01": () => "Set DJANGO_DB_USER and DJANGO_DB_PASSWORD to a login of this database.",
-  "28000": () => "Set DJANGO_DB_USER and DJANGO_DB_PASSWORD to a login of this database.",
-  "3D000": () => "Set DJANGO_DB_NAME to the database of Robson's backend, usually rbsdb.",
-  "42501": ({ user }) => `Let a superuser run: GRANT SELECT ON stop_events TO "${user}";`,
-  "42P01": () => "Set DJANGO_DB_NAME to the database of Robson's backend, and run its migrations.",
-};
-
-function explain(error: unknown, what: string, config: DatabaseConfig): Failure {
-  if (error instanceof Failure) return error;
-  const { code = "", message } = error as { code?: string; message: string };
-  const remedy = REMEDIES[code]?.(config);
-  if (remedy !== undefined) {
-    return new Failure("configuration", `${what}: ${message}. ${remedy}`, { cause: error });
-  }
-  // Other answers of the server have five characters; the network's are words such as ECONNREFUSED.
-  // Classes 53, 57 and 58 are the server being full, shutting down or broken.
-  if (/^[0-9A-Z]{5}$/.test(code) && !/^(08|53|57|58)/.test(code)) {
-    const place = `${what}: ${message} (SQLSTATE ${code})`;
-    return new Failure("data", `${place}. Compare the table with the contract.`, { cause: error });
-  }
-  const reason = message || code || "no answer";
-  return new Failure(
-    "unreachable",
-    `${what}: ${reason}. Check that Postgres runs there and that this machine may reach it ` +
-      "(DJANGO_DB_HOST, DJANGO_DB_PORT), then run again.",
-    { cause: error },
-  );
 }

@@ -8,12 +8,12 @@ import type { OutboxSchema } from "./schema.ts";
 
 /** Begins a transaction in which every read sees the same state. Ends with {@linkcode endSnapshot}. */
 export async function beginSnapshot(connection: Connection): Promise<void> {
-  await connection.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  await connection.beginSnapshot();
 }
 
 /** Ends the transaction. */
 export async function endSnapshot(connection: Connection): Promise<void> {
-  await connection.query("COMMIT");
+  await connection.endSnapshot();
 }
 
 /** Counts a window's rows, also those that do not fit the contract. */

@@ -43,7 +43,7 @@ async function logInToDatabase(
 ): Promise<string> {
   const { host, port, name, user, ...rest } = databaseOfSecret(texts);
   return await throughCluster(way, { host, port, name, user, ...rest }, signal, async (config) => {
-    const connection = await connect(config, signal);
+    const connection = await connect(config, { signal });
     await connection.close();
     return `${user}@${host}:${port}/${name}`;
   });

@@ -14,7 +14,7 @@ const rows = (count: number) =>
 interface OpenConnection extends Connection, AsyncDisposable {}
 
 async function open(config: DatabaseConfig, signal?: AbortSignal): Promise<OpenConnection> {
-  const connection = await connect(config, signal);
+  const connection = await connect(config, { signal });
   return { ...connection, [Symbol.asyncDispose]: () => connection.close() };
 }
 
@@ -210,7 +210,10 @@ Deno.test("a signal ends a copy that waits for the server", async () => {
 
 Deno.test("a signal that was given before keeps from connecting", async () => {
   await using db = await outbox();
-  const failure = await assertRejects(() => connect(db.config, AbortSignal.abort()), Failure);
+  const failure = await assertRejects(
+    () => connect(db.config, { signal: AbortSignal.abort() }),
+    Failure,
+  );
   assertEquals(failure.kind, "unreachable");
 });
 

@@ -1,0 +1,111 @@
+import type { DatabaseConfig } from "../config.ts";
+import { OUTBOX_TABLE } from "../contract/events.ts";
+import { Failure } from "../errors.ts";
+import { identifier } from "./identifier.ts";
+import type { Encryption } from "./tls.ts";
+
+/** What `pg` throws: the server's answer, or what the network or the driver says. */
+export interface PostgresError extends Error {
+  /** The SQLSTATE of an answer, or a word of the network's such as ECONNREFUSED. */
+  readonly code?: string;
+  /** The function of the server that complained. Unlike the message it is never translated. */
+  readonly routine?: string;
+}
+
+/** Where an error happened. */
+export interface Place {
+  /** What could not be done, as in `Cannot read from robson@db:5432/rbsdb`. */
+  readonly what: string;
+  /** How the connection was made. */
+  readonly config: DatabaseConfig;
+  /** Whether it is encrypted. */
+  readonly encryption: Encryption;
+}
+
+/** Row-level security would hide rows from this role. */
+export function rowsHidden(what: string, user: string): Failure {
+  return new Failure(
+    "configuration",
+    `${what}: row-level security of ${OUTBOX_TABLE} would hide rows from ${user}, and a copy has ` +
+      `to have all of them. ${showAllRows(user)}`,
+  );
+}
+
+/** How a role is exempted from row-level security. */
+export function showAllRows(user: string): string {
+  return `Let a superuser run: ALTER ROLE ${identifier(user)} BYPASSRLS;`;
+}
+
+const otherLogin = ({ encryption }: Place) => {
+  const login = "Set DJANGO_DB_USER and DJANGO_DB_PASSWORD to a login of this database";
+  return encryption ? `${login}.` : `${login}, or PGSSLMODE=require if the server wants TLS.`;
+};
+
+/** What to do about the answers that an operator can do something about, by SQLSTATE. */
+const REMEDIES: Record<string, (place: Place) => string> = {
+  "28P01": () => "Set DJANGO_DB_USER and DJANGO_DB_PASSWORD to a login of this database.",
+  "28000": otherLogin,
+  "3D000": () => "Set DJANGO_DB_NAME to the database of Robson's backend, usually rbsdb.",
+  "42501": ({ config }) =>
+    `Let a superuser run: GRANT SELECT ON ${OUTBOX_TABLE} TO ${identifier(config.user)};`,
+  "42P01": () => "Set DJANGO_DB_NAME to the database of Robson's backend, and run its migrations.",
+};
+
+// The connection (08), a rollback by the server (40), no room left (53), a snapshot that is too old
+// (72), the operator (57), the disk (58); a timeout of the transaction (25P03, 25P04); an object that
+// somebody else has (55006, 55P03). All of them may be over with the next run.
+const PASSING = /^(08|40|53|57|58|72)|^(25P03|25P04|55006|55P03)$/;
+
+/** Whether an error is an answer of the server's: the network's codes are words, such as EPIPE. */
+export function isAnswer({ code = "" }: PostgresError): boolean {
+  return /^(?=.*\d)[0-9A-Z]{5}$/.test(code);
+}
+
+/** The server's answer, or what is known where there was none, as a failure with a next step. */
+export function explain(error: PostgresError, place: Place): Failure {
+  const { what, config } = place;
+  const { code = "", message, routine } = error;
+  const options = { cause: error };
+  if (code === "42501" && routine === "check_enable_rls") return rowsHidden(what, config.user);
+  if (/statement pooling/i.test(message)) return statementPooling(what, error);
+  const remedy = REMEDIES[code]?.(place);
+  if (remedy !== undefined) {
+    return new Failure("configuration", `${what}: ${message}. ${remedy}`, options);
+  }
+  if (isAnswer(error) && !PASSING.test(code)) {
+    const answer = `${what}: ${message} (SQLSTATE ${code})`;
+    return new Failure("data", `${answer}. Compare the table with the contract.`, options);
+  }
+  if (isAnswer(error) && !code.startsWith("08")) {
+    const answer = `${what}: ${message} (SQLSTATE ${code})`;
+    return new Failure("unreachable", `${answer}. Run again when Postgres is well.`, options);
+  }
+  const reason = message || code || "no answer";
+  return new Failure(
+    "unreachable",
+    `${what}: ${reason}. Check that Postgres runs there and that this machine may reach it ` +
+      "(DJANGO_DB_HOST, DJANGO_DB_PORT), then run again.",
+    options,
+  );
+}
+
+/** The server was silent for too long, while we waited for it. */
+export function silent(what: string, milliseconds: number): Failure {
+  return new Failure(
+    "unreachable",
+    `${what}: Postgres sent nothing for ${
+      milliseconds / 1000
+    } s. Check the server and the network ` +
+      "on the way to it, then run again; give --silence more seconds where a query needs them.",
+  );
+}
+
+function statementPooling(what: string, cause: PostgresError): Failure {
+  return new Failure(
+    "configuration",
+    `${what}: the pooler there is in statement pooling, so no two reads see the same state. Set ` +
+      "pool_mode to transaction or session for this database, or set DJANGO_DB_HOST and " +
+      "DJANGO_DB_PORT to Postgres itself.",
+    { cause },
+  );
+}

@@ -1,0 +1,216 @@
+import pg from "pg";
+import { type DatabaseConfig, databaseName } from "../config.ts";
+import { Failure } from "../errors.ts";
+import { interruption } from "../interruption.ts";
+import { explain, isAnswer, type PostgresError, silent } from "./answers.ts";
+import { type CopySource, createCopy } from "./copy_out.ts";
+import { type Patience, waitFor } from "./silence.ts";
+import {
+  cleartextRefused,
+  type Encryption,
+  encryptions,
+  handshakeFailed,
+  mayShowPassword,
+  noTls,
+} from "./tls.ts";
+
+/** A row of a query's result: every value as Postgres's own text. */
+export type TextRow = Readonly<Record<string, string | null>>;
+
+/** How to connect. */
+export interface ConnectOptions {
+  /** Closes the connection when it aborts; what was under way then fails. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long the server may send nothing while we wait for it, in milliseconds: 300,000 unless told. */
+  readonly silence?: number | undefined;
+  /** Hears, for a person to read, what we have been waiting for. */
+  readonly onWait?: ((text: string) => void) | undefined;
+}
+
+/** A session that somebody logged in to. What goes wrong in it is told as a {@linkcode Failure}. */
+export interface Client {
+  /** For people: `robson@paradedb.robson.svc.cluster.local:5432/rbsdb`. */
+  readonly name: string;
+  /** The server's major version. */
+  readonly version: number;
+  /** Sends statements in one message, and returns the rows of each. */
+  send(statements: string): Promise<TextRow[][]>;
+  /** Sends statements in one message, one of which is a COPY TO STDOUT, and streams its bytes. */
+  copy(statements: string): AsyncGenerator<Uint8Array>;
+  /** Ends the session, in the middle of a copy at once. */
+  end(): Promise<void>;
+}
+
+/** What we use of the library's client, which brings no types of its own. */
+interface PgClient {
+  connect(): Promise<void>;
+  query(sql: string): Promise<PgResult | PgResult[]>;
+  query(source: CopySource): CopySource;
+  end(): Promise<void>;
+  on(event: "error" | "notice", listener: (message: PostgresError) => void): void;
+  readonly connection: Wire;
+}
+
+interface PgResult {
+  readonly rows: TextRow[];
+}
+
+/** What we use of the connection inside. Its stream is another one once it is encrypted. */
+interface Wire {
+  readonly stream: {
+    readonly bytesRead: number;
+    destroy(error?: Error): void;
+    once(event: "secureConnect", listener: () => void): void;
+  };
+  on(event: "parameterStatus", listener: (parameter: Parameter) => void): void;
+  on(event: "sslconnect", listener: () => void): void;
+  prependListener(event: "authenticationCleartextPassword", listener: () => void): void;
+}
+
+/** A setting that the server reports by itself. */
+interface Parameter {
+  readonly parameterName: string;
+  readonly parameterValue: string;
+}
+
+const asText = { getTypeParser: () => (text: string) => text };
+
+const CONNECT_WITHIN_MS = 10_000;
+const END_WITHIN_MS = 5_000;
+const SILENCE_MS = 300_000;
+const KEEPALIVE_AFTER_MS = 30_000;
+
+/** How the library says that the server answered the question for TLS with no. */
+const NO_TLS = "The server does not support SSL connections";
+
+/**
+ * Logs in, with TLS as the configuration says.
+ *
+ * @throws {Failure} configuration: the server refuses the login or the encryption; unreachable: there
+ *   is no server
+ */
+export async function logIn(config: DatabaseConfig, options: ConnectOptions): Promise<Client> {
+  const [encryption, otherwise] = encryptions(config);
+  const client = await open(config, encryption, options);
+  if ("name" in client) return client;
+  if (otherwise === undefined) throw client.without;
+  const second = await open(config, otherwise, options);
+  if ("name" in second) return second;
+  throw second.without;
+}
+
+/** Why there is no session, where it may be for the encryption that was tried. */
+interface WithoutTls {
+  readonly without: Failure;
+}
+
+async function open(
+  config: DatabaseConfig,
+  encryption: Encryption,
+  options: ConnectOptions,
+): Promise<Client | WithoutTls> {
+  const { host, port, name: database, user, password } = config;
+  const { signal, silence = SILENCE_MS, onWait } = options;
+  const name = databaseName(config);
+  const connecting = `Cannot connect to Postgres as ${name}`;
+  const reading = `Cannot read from ${name}`;
+  const client: PgClient = new pg.Client({
+    ...{ host, port, database, user, password },
+    connectionTimeoutMillis: CONNECT_WITHIN_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEPALIVE_AFTER_MS,
+    ssl: encryption,
+    types: asText,
+  });
+  const wire = client.connection;
+
+  // What the server says while nothing runs, and what it says before its last word, as when another
+  // of its processes crashed, is all that is ever known of why a session ended.
+  let lastWords: PostgresError | undefined;
+  client.on("error", (error) => lastWords ??= error);
+  client.on("notice", (notice) => {
+    if (notice.code?.startsWith("57")) lastWords ??= notice;
+  });
+  let version = 0;
+  wire.on("parameterStatus", ({ parameterName, parameterValue }) => {
+    if (parameterName === "server_version") version = parseInt(parameterValue);
+  });
+  let shakingHands = false;
+  wire.on("sslconnect", () => {
+    shakingHands = true;
+    wire.stream.once("secureConnect", () => shakingHands = false);
+  });
+  if (!mayShowPassword(config, encryption)) {
+    const refuse = () => wire.stream.destroy(cleartextRefused(connecting, config));
+    wire.prependListener("authenticationCleartextPassword", refuse);
+  }
+
+  const failure = (error: PostgresError, what: string): Failure => {
+    if (error instanceof Failure) return error;
+    if (lastWords instanceof Failure) return lastWords;
+    if (signal?.aborted) return interruption(what.replace("Cannot ", ""), signal);
+    const told = isAnswer(error) ? error : lastWords ?? error;
+    return explain(told, { what, config, encryption });
+  };
+  const patience: Patience = {
+    received: () => wire.stream.bytesRead,
+    silence,
+    giveUp: () => wire.stream.destroy(silent(reading, silence)),
+    tell: () => onWait?.(WAITING),
+  };
+
+  let copying = false;
+  const end = async () => {
+    signal?.removeEventListener("abort", abort);
+    if (copying) return wire.stream.destroy();
+    const late = setTimeout(abort, END_WITHIN_MS);
+    await client.end().catch(() => {});
+    clearTimeout(late);
+  };
+  const abort = () => wire.stream.destroy();
+  signal?.addEventListener("abort", abort);
+  try {
+    signal?.throwIfAborted();
+    await client.connect();
+  } catch (error) {
+    await end();
+    const { code, message } = error as PostgresError;
+    if (signal?.aborted) throw failure(error as PostgresError, connecting);
+    if (message === NO_TLS) return { without: noTls(connecting, config) };
+    if (shakingHands) return { without: handshakeFailed(connecting, config, error as Error) };
+    if (encryption && code === "28000") return { without: failure(error as Error, connecting) };
+    throw failure(error as PostgresError, connecting);
+  }
+  return {
+    name,
+    version,
+    async send(statements) {
+      try {
+        const results = await waitFor(client.query(statements), patience);
+        return [results].flat().map(({ rows }) => rows);
+      } catch (error) {
+        throw failure(error as PostgresError, reading);
+      }
+    },
+    async *copy(statements) {
+      copying = true;
+      try {
+        const blocks = client.query(createCopy(statements)).blocks()[Symbol.asyncIterator]();
+        // Only while we wait for a block is the server's silence its own.
+        for (;;) {
+          const { done, value } = await waitFor(blocks.next(), patience);
+          if (done) break;
+          yield value;
+        }
+        copying = false;
+      } catch (error) {
+        copying = false;
+        throw failure(error as PostgresError, reading);
+      }
+    },
+    end,
+  };
+}
+
+const WAITING =
+  "Postgres has not answered yet: it is at work, or waits for a lock, such as a migration's";

@@ -1,0 +1,110 @@
+import type { DatabaseConfig } from "../config.ts";
+import { Failure } from "../errors.ts";
+
+/** How a connection is encrypted, as `node:tls` takes it; false where it is not. */
+export type Encryption = false | {
+  /** Whether the certificate has to be signed by a CA that we trust. */
+  readonly rejectUnauthorized: boolean;
+  /** The CAs, as PEM, in place of the system's. */
+  readonly ca?: string;
+  /** Replaces the check that the certificate is for the host. */
+  readonly checkServerIdentity?: () => undefined;
+};
+
+/**
+ * The encryptions to try, in this order. The modes mean what they mean to libpq. Where no mode is set,
+ * it is `prefer`, and `disable` for a server on this machine.
+ */
+export function encryptions({ host, tls }: DatabaseConfig): [Encryption, ...Encryption[]] {
+  const { mode, ca } = { mode: isLoopback(host) ? "disable" : "prefer", ...tls };
+  const trust = { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) };
+  const unverified = { rejectUnauthorized: false };
+  const anyHost = { ...trust, checkServerIdentity: () => undefined };
+  switch (mode) {
+    case "verify-full":
+      return [trust];
+    case "verify-ca":
+      return [anyHost];
+    case "require":
+      return [unverified];
+    case "prefer":
+      return [unverified, false];
+    default:
+      return [false];
+  }
+}
+
+/** Whether a password may go to the server as it is, if the server asks for that. */
+export function mayShowPassword({ host, tls }: DatabaseConfig, encryption: Encryption): boolean {
+  return encryption !== false || isLoopback(host) || tls?.mode === "disable" && tls.asked;
+}
+
+/** Why the server gets no password. */
+export function cleartextRefused(what: string, { host }: DatabaseConfig): Failure {
+  return new Failure(
+    "configuration",
+    `${what}: ${host} asks for the password in clear text, and the connection has no TLS, so ` +
+      "anybody on the way could read it. Set PGSSLMODE=verify-full (and PGSSLROOTCERT), or let the " +
+      "server ask for scram-sha-256. On a network that you trust, set PGSSLMODE=disable.",
+  );
+}
+
+/** Why a server without TLS is refused. */
+export function noTls(what: string, { tls }: DatabaseConfig): Failure {
+  return new Failure(
+    "configuration",
+    `${what}: the server has no TLS, and PGSSLMODE=${tls?.mode} wants it. Turn on ssl on the ` +
+      "server. On a network that you trust, set PGSSLMODE=prefer.",
+  );
+}
+
+/**
+ * Tells why no TLS came about.
+ *
+ * @param error from `node:tls`
+ */
+export function handshakeFailed(
+  what: string,
+  { host, tls }: DatabaseConfig,
+  error: Error & { code?: string },
+): Failure {
+  const { code = "", message } = error;
+  const options = { cause: error };
+  const ca = tls?.ca === undefined
+    ? "no CA of the system, and PGSSLROOTCERT is not set"
+    : "none of the CAs in PGSSLROOTCERT";
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    return new Failure(
+      "configuration",
+      `${what}: the server's certificate is not for ${host} (${message}). Set DJANGO_DB_HOST to a ` +
+        "name that the certificate has, or PGSSLMODE=verify-ca to do without the name.",
+      options,
+    );
+  }
+  if (/^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/.test(code)) {
+    return new Failure(
+      "configuration",
+      `${what}: the server's certificate is not valid today (${message}). Give the server a new ` +
+        "one, or correct this machine's clock.",
+      options,
+    );
+  }
+  if (/SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT/.test(code)) {
+    return new Failure(
+      "configuration",
+      `${what}: the server's certificate is signed by ${ca} (${message}). Set PGSSLROOTCERT to ` +
+        "the file with the CA that signed it.",
+      options,
+    );
+  }
+  return new Failure(
+    "unreachable",
+    `${what}: no TLS came about (${message || code}). Check the server's certificate and which ` +
+      "versions of TLS it has, then run again.",
+    options,
+  );
+}
+
+function isLoopback(host: string): boolean {
+  return /^(localhost\.?|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host);
+}
