@@ -1,41 +1,35 @@
-import type { DatabaseConfig } from "./config.ts";
+import { differs, isAcknowledged, publishAmendment, unacknowledged } from "./amendment.ts";
 import {
-  bronzeMarkerKey,
-  bronzePrefix,
-  EVENT_COLUMNS,
-  EVENT_CONTRACT,
-  KNOWN_EVENT_TYPES,
-  OUTBOX_TABLE,
-} from "./contract/events.ts";
-import type { RowGroup } from "./contract/column.ts";
-import { type Day, dayOf, formatMicros, type Window, windowOf } from "./contract/window.ts";
+  beginWindow,
+  compareBronze,
+  stillComplete,
+  surveyWindow,
+  warnOfUnknownTypes,
+  watch,
+  type WindowOptions,
+  type WindowRun,
+} from "./bronze_window.ts";
+import type { DatabaseConfig } from "./config.ts";
+import { bronzePrefix, EVENT_COLUMNS, EVENT_CONTRACT, OUTBOX_TABLE } from "./contract/events.ts";
+import { type Day, dayOf, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
-import { publishWindow } from "./lake/commit.ts";
-import type { Lake } from "./lake/lake.ts";
-import { type BronzeCommit, type Part, readMarker } from "./lake/marker.ts";
-import { cutParts, storeParts } from "./lake/parts.ts";
-import { connect, type Connection } from "./outbox/connection.ts";
-import { databaseClock, type Fence, readFence } from "./outbox/fence.ts";
-import { type OutboxSchema, readSchema } from "./outbox/schema.ts";
+import { publishWindow, removeBesideSealed } from "./lake/commit.ts";
+import type { BronzeCommit, StoredMarker } from "./lake/marker.ts";
+import { cutParts, lineageOf, storeParts } from "./lake/parts.ts";
+import { lostEvents } from "./lost.ts";
+import { connect } from "./outbox/connection.ts";
+import { databaseClock } from "./outbox/fence.ts";
 import * as snapshot from "./outbox/snapshot.ts";
-import { type Survey, survey as surveyOutbox } from "./outbox/survey.ts";
-import { type Observer, plural } from "./progress.ts";
-import { type Layer, verifySealed } from "./verify.ts";
+import type { Survey } from "./outbox/survey.ts";
+import { plural } from "./progress.ts";
+import { storeQuarantine } from "./quarantine.ts";
 
 /** What a bronze run needs. */
-export interface BronzeOptions {
+export interface BronzeOptions extends WindowOptions {
   /** The outbox's database. */
   readonly database: DatabaseConfig;
-  /** Where bronze goes. */
-  readonly lake: Lake;
   /** Today by the database's clock, in UTC, where it is absent. */
   readonly day?: Day | undefined;
-  /** Microseconds that a window waits for slow writers after its end. */
-  readonly grace: bigint;
-  /** Do everything except storing and removing objects. */
-  readonly dryRun?: boolean;
-  /** Hears what the run does. */
-  readonly observer: Observer;
 }
 
 /**
@@ -43,7 +37,8 @@ export interface BronzeOptions {
  * reader of the marker sees the old state of the window or the new one and never a mixture, and a run
  * that is killed at any point can simply be run again.
  *
- * A window that was sealed is compared with the outbox instead, and not written to.
+ * A window that was sealed is compared with the outbox instead, and not written to. A day without events
+ * is published like any other.
  *
  * @returns the day that was copied
  * @throws {Failure} nothing was published
@@ -52,238 +47,112 @@ export async function runBronze(options: BronzeOptions): Promise<Day> {
   const connection = await connect(options.database);
   try {
     const day = options.day ?? dayOf(await databaseClock(connection));
-    await copyWindow(connection, windowOf(day), options);
+    const run = await beginWindow(connection, windowOf(day), options);
+    const survey = await surveyWindow(run);
+    const { previous } = run;
+    if (previous === undefined) await copyWindow(run, survey);
+    else if (previous.commit.state === "sealed") await verifyWindow(run, survey, previous);
+    else if (previous.commit.amended !== undefined) await growWindow(run, survey, previous);
+    else await refreshWindow(run, survey, previous);
     return day;
   } finally {
     await connection.close();
   }
 }
 
-async function copyWindow(
-  connection: Connection,
-  window: Window,
-  { lake, grace, dryRun = false, observer }: BronzeOptions,
-): Promise<void> {
-  const { day } = window;
-  const schema = await readSchema(connection);
-  tellSchema(connection, schema, observer);
-
-  // The marker is read before the snapshot is taken: whoever publishes a newer state in between
-  // changes the marker, and ours is then refused.
-  const key = bronzeMarkerKey(day);
-  const previous = await readMarker(lake, "bronze", key, day);
-  const listed = await lake.list(bronzePrefix(day));
-  const publication = { lake, key, previous, listed, dryRun, observer };
-  const fence = await readFence(connection, window, grace);
-  if (fence.now < window.start) throw notBegun(window, fence.now);
-  tellFence(fence, observer);
-
-  await snapshot.beginSnapshot(connection);
-  const survey = await surveyOutbox(connection, window, schema);
-  refuseUnfit(survey);
-  tellSurvey(survey, observer);
+/** Copies all events of a window. */
+async function copyWindow(run: WindowRun, survey: Survey): Promise<void> {
+  const { connection, window, schema, previous, fence, observer, publication } = run;
+  const { lake, dryRun } = publication;
   const watched = watch(snapshot.readEvents(connection, window, schema), survey.rows, observer);
-  const cut = cutParts(watched.groups, EVENT_COLUMNS, bronzePrefix(day));
-  if (previous?.commit.state === "sealed") {
-    await verifySealed(previous.commit, cut, BRONZE, publication);
-    return;
-  }
-  if (survey.rows < (previous?.commit.rows ?? 0)) throw shrunk(previous!.commit, survey.rows);
-  if (survey.rows === 0) throw empty(window, await snapshot.neighbours(connection, window));
-
+  const prefix = bronzePrefix(window.day);
+  const cut = cutParts(watched.groups, EVENT_COLUMNS, prefix, lineageOf(previous));
   const parts = await storeParts(lake, cut, !dryRun, watched.part);
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   if (rows !== survey.rows) {
     throw new Error(`the snapshot has ${survey.rows} rows, and ${rows} were copied`);
   }
+  const quarantine = await storeQuarantine(lake, window.day, survey.unfit, dryRun);
   await snapshot.endSnapshot(connection);
   warnOfUnknownTypes(watched.eventTypes(), observer);
 
-  const sealable = fence.sealable &&
-    await stillComplete(connection, window, grace, rows, observer);
+  const counted = rows + survey.unfit.length;
+  const sealed = fence.sealable && await stillComplete(run, counted);
   const commit: BronzeCommit = {
     layer: "bronze",
-    day,
-    state: sealable ? "sealed" : "open",
+    day: window.day,
+    state: sealed ? "sealed" : "open",
     rows,
     minSeq: survey.minSeq,
     maxSeq: survey.maxSeq,
     contract: EVENT_CONTRACT,
+    ...(quarantine === undefined ? {} : { quarantine }),
     parts,
   };
   await publishWindow(commit, publication);
 }
 
-function tellSchema(connection: Connection, { unknown }: OutboxSchema, observer: Observer): void {
+/** Copies an open window again, unless the outbox has lost events that bronze has. */
+async function refreshWindow(
+  run: WindowRun,
+  survey: Survey,
+  { commit }: StoredMarker<BronzeCommit>,
+): Promise<void> {
+  const { connection, window, publication } = run;
+  const lost = await lostEvents(connection, window, publication.lake, commit);
+  if (lost.size > 0) throw lostSince(commit, lost);
+  await copyWindow(run, survey);
+}
+
+/** Compares a sealed window with the outbox. */
+async function verifyWindow(
+  run: WindowRun,
+  survey: Survey,
+  { commit }: StoredMarker<BronzeCommit>,
+): Promise<void> {
+  const { publication, observer } = run;
+  const found = await compareBronze(run, publication.lake, survey, commit);
+  if (!isAcknowledged(found, commit)) throw differs(found, commit);
+  const kept = found.lost.size + found.altered.size;
   observer.step({
-    step: "outbox",
-    says: `${OUTBOX_TABLE} in ${connection.name}`,
-    data: { database: connection.name },
+    step: "verified",
+    says: `sealed before; its ${plural(commit.rows, "row")} equal the outbox` +
+      (kept > 0 ? `, but for ${kept} that an amendment acknowledged` : "") +
+      ", nothing was written",
+    data: { key: publication.key, state: "sealed", rows: commit.rows, parts: commit.parts.length },
   });
-  if (unknown.length === 0) return;
-  observer.step({
-    step: "columns",
-    says: `not exported, for the contract does not know them: ${unknown.join(", ")}`,
-    data: { unknown },
-    warning: true,
-  });
+  await removeBesideSealed(commit, publication);
 }
 
-function tellFence({ sealable, reasons }: Fence, observer: Observer): void {
-  const sealing = "the day is over, no earlier transaction is open";
-  const says = sealable ? sealing : `the day stays open: ${reasons.join("; ")}`;
-  observer.step({ step: "fence", says, data: { sealable, reasons } });
+/** Adds what came since to a window that is open, and was amended before. */
+async function growWindow(
+  run: WindowRun,
+  survey: Survey,
+  previous: StoredMarker<BronzeCommit>,
+): Promise<void> {
+  const { connection, fence, publication } = run;
+  const { commit } = previous;
+  const found = await compareBronze(run, publication.lake, survey, commit);
+  const { late, lost, altered, unfit } = unacknowledged(found, commit);
+  if (lost || altered) throw differs(found, commit);
+  if (late || unfit) return await publishAmendment(run, previous, survey, found);
+  await snapshot.endSnapshot(connection);
+  const counted = survey.rows + survey.unfit.length;
+  const sealed = fence.sealable && await stillComplete(run, counted);
+  await publishWindow({ ...commit, state: sealed ? "sealed" : "open" }, publication);
 }
 
-function refuseUnfit({ unfit, strays, strayCount }: Survey): void {
-  const refuse = (problem: string, events: readonly string[], total: number) => {
-    const list = events.slice(0, 5);
-    if (total > list.length) list.push(`and ${total - list.length} more`);
-    return new Failure(
-      "data",
-      `Cannot export ${OUTBOX_TABLE}: these events ${problem}: ${list.join("; ")}. ` +
-        "Nothing was published. Correct them in the outbox, then run again.",
-    );
-  };
-  if (unfit.length > 0) {
-    const events = unfit.map(({ event_id, problems, row }) => {
-      const values = problems.map(({ column }) => `${column} ${row[column] ?? "null"}`);
-      return `${event_id} (${values.join(", ")})`;
-    });
-    throw refuse("do not fit the contract", events, events.length);
-  }
-  if (strayCount > 0) throw refuse("fall on no day, so none would export them", strays, strayCount);
-}
+/** How many events a message names before it only counts them. */
+const NAMED = 5;
 
-function tellSurvey({ rows, minSeq, maxSeq }: Survey, observer: Observer): void {
-  const range = minSeq === null ? "none with an event_seq" : `event_seq ${minSeq} to ${maxSeq}`;
-  observer.step({
-    step: "snapshot",
-    says: `${plural(rows, "event")}, ${range}`,
-    data: {
-      rows,
-      event_seq_min: minSeq === null ? null : String(minSeq),
-      event_seq_max: maxSeq === null ? null : String(maxSeq),
-    },
-  });
-}
-
-const [ID, SEQ] = [0, 1];
-
-const BRONZE: Layer = {
-  columns: EVENT_COLUMNS,
-  contract: EVENT_CONTRACT,
-  source: "the outbox",
-  describe: (row) => `event ${row[ID]}`,
-  compare(a, b) {
-    const [seqA, seqB] = [a[SEQ], b[SEQ]] as (bigint | null)[];
-    if (seqA !== seqB) {
-      if (seqA == null || seqB == null) return seqA == null ? 1 : -1;
-      return seqA < seqB ? -1 : 1;
-    }
-    return a[ID]! < b[ID]! ? -1 : a[ID]! > b[ID]! ? 1 : 0;
-  },
-};
-
-/** Looks at the fence once more, after everything was read. */
-async function stillComplete(
-  connection: Connection,
-  window: Window,
-  grace: bigint,
-  copied: number,
-  observer: Observer,
-): Promise<boolean> {
-  const fence = await readFence(connection, window, grace);
-  const rows = await snapshot.countRows(connection, window);
-  if (fence.sealable && rows === copied) return true;
-  const reasons = rows === copied
-    ? fence.reasons
-    : [`${plural(rows - copied, "event")} came while the run was on`];
-  observer.step({
-    step: "fence",
-    says: `the day stays open: ${reasons.join("; ")}`,
-    data: { sealable: false, reasons },
-    warning: true,
-  });
-  return false;
-}
-
-/** Counts what goes by: rows for the progress, event types for the warning. */
-function watch(source: AsyncIterable<RowGroup>, of: number, observer: Observer) {
-  const types = new Map<unknown, number>();
-  const typeColumn = EVENT_COLUMNS.findIndex(({ name }) => name === "event_type");
-  let rows = 0;
-  let parts = 0;
-  async function* groups() {
-    for await (const group of source) {
-      const column = group.columns[typeColumn]!;
-      for (let i = 0; i < group.rows; i++) types.set(column[i], (types.get(column[i]) ?? 0) + 1);
-      yield group;
-      rows += group.rows;
-      observer.progress({ rows, of, parts });
-    }
-  }
-  return {
-    groups: groups(),
-    part(part: Part) {
-      parts++;
-      observer.step({
-        step: "part",
-        says: `${part.key}, ${plural(part.rows, "row")}, ${plural(part.bytes, "byte")}`,
-        data: { ...part },
-      });
-    },
-    /** Rows per event type. */
-    eventTypes(): Map<string, number> {
-      const byName = new Map<string, number>();
-      for (const [bytes, count] of types) {
-        const name = new TextDecoder().decode(bytes as Uint8Array);
-        byName.set(name, (byName.get(name) ?? 0) + count);
-      }
-      return byName;
-    },
-  };
-}
-
-function warnOfUnknownTypes(counts: ReadonlyMap<string, number>, observer: Observer): void {
-  const unknown = [...counts.keys()].filter((type) => !KNOWN_EVENT_TYPES.has(type)).sort();
-  if (unknown.length === 0) return;
-  const list = unknown.map((type) =>
-    `${JSON.stringify(type)} (${plural(counts.get(type)!, "event")})`
-  );
-  observer.step({
-    step: "event-types",
-    says: `copied, though the contract does not know them: ${list.join(", ")}`,
-    data: { unknown },
-    warning: true,
-  });
-}
-
-function notBegun(window: Window, now: bigint): Failure {
-  return new Failure(
-    "configuration",
-    `Cannot export ${window.day}: that day has not begun; the database's clock says ` +
-      `${formatMicros(now)}. Give a day that has, or none for today.`,
-  );
-}
-
-function empty({ day }: Window, neighbours: readonly string[]): Failure {
-  const near = neighbours.length === 0
-    ? `${OUTBOX_TABLE} has no events at all. Check DJANGO_DB_NAME.`
-    : `The nearest days with events are ${neighbours.join(" and ")}. Run one of them with --date.`;
+function lostSince({ day }: BronzeCommit, lost: ReadonlySet<string>): Failure {
+  const named = [...lost].slice(0, NAMED).join(", ");
+  const more = lost.size > NAMED ? ` and ${lost.size - NAMED} more` : "";
   return new Failure(
     "data",
-    `Cannot export ${day}: no event of ${OUTBOX_TABLE} falls on it, so nothing was published. ${near}`,
-  );
-}
-
-function shrunk(commit: BronzeCommit, rows: number): Failure {
-  return new Failure(
-    "data",
-    `Cannot export ${commit.day}: bronze has ${
-      plural(commit.rows, "event")
-    } of it, and ${OUTBOX_TABLE} ` +
-      `only ${rows} now. Nothing was changed, so bronze keeps what the outbox lost. Find out who ` +
-      "removed events from the outbox, or whether this is the wrong database.",
+    `Cannot export ${day}: bronze has ${plural(lost.size, "event")} that ${OUTBOX_TABLE} has no ` +
+      `longer: ${named}${more}. Nothing was changed, so bronze keeps them. Find out who removed them, ` +
+      "or whether this is the wrong database. To keep them and take in the rest: " +
+      `deno task amend --date ${day}`,
   );
 }

@@ -7,7 +7,9 @@ import {
 } from "./contract/executions.ts";
 import type { Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
-import { folderOf, listAll, publishWindow } from "./lake/commit.ts";
+import { compareWindow, type Difference, NAMED } from "./compare.ts";
+import { listAll, type Publication, publishWindow, removeBesideSealed } from "./lake/commit.ts";
+import { wasOnce } from "./lake/history.ts";
 import type { Lake } from "./lake/lake.ts";
 import {
   type BronzeCommit,
@@ -16,11 +18,22 @@ import {
   type SilverCommit,
   type StoredMarker,
 } from "./lake/marker.ts";
-import { cutParts, damaged, type NewPart, readPart, storeParts } from "./lake/parts.ts";
+import type { PartReader } from "./lake/parquet_reader.ts";
+import {
+  cutParts,
+  damaged,
+  folderOf,
+  type Lineage,
+  lineageOf,
+  type NewPart,
+  readPart,
+  storeParts,
+} from "./lake/parts.ts";
+import { BRONZE, BRONZE_ORDER, SILVER } from "./layers.ts";
+import { openMerged } from "./merge.ts";
 import { type Observer, plural } from "./progress.ts";
 import { type ClientExecutions, createReplay, type Replay, REPLAYED_COLUMNS } from "./replay.ts";
 import { placer, unsequencedRanks } from "./replay_order.ts";
-import { type Layer, verifySealed } from "./verify.ts";
 
 /** What a silver run needs. */
 export interface SilverOptions {
@@ -28,13 +41,18 @@ export interface SilverOptions {
   readonly lake: Lake;
   /** The day to replay. */
   readonly day: Day;
+  /**
+   * Whether a sealed silver is made again where bronze is no longer what it was made from. Without it,
+   * that happens only after bronze was amended.
+   */
+  readonly follow?: boolean;
   /** Do everything except storing and removing objects. */
   readonly dryRun?: boolean;
   /** Hears what the run does. */
   readonly observer: Observer;
 }
 
-/** How often a run begins anew because bronze was published again under it. */
+/** How often a run starts over because bronze was published again under it. */
 const ATTEMPTS = 3;
 
 /**
@@ -42,24 +60,27 @@ const ATTEMPTS = 3;
  * the operation's latest state. It reads exactly the parts that the bronze marker names, and publishes
  * as bronze does. Silver is sealed when the bronze that it was made from is.
  *
- * @throws {Failure} nothing was published; data: the day has no bronze, or a part of it is damaged
+ * @throws {Failure} nothing was published; data: the day has no bronze, or a part of it is damaged;
+ *   unreachable: bronze was published again and again meanwhile
  */
 export async function runSilver(options: SilverOptions): Promise<void> {
   const { lake, day, observer } = options;
   for (let attempt = 1;; attempt++) {
-    // Silver's own marker is read first: whoever publishes from a newer bronze changes it.
+    const began = performance.now();
+    // Silver's own marker is read first: a run that publishes from a newer bronze changes it.
     const previous = await readMarker(lake, "silver", silverMarkerKey(day), day);
     const bronze = await readMarker(lake, "bronze", bronzeMarkerKey(day), day);
     if (bronze === undefined) throw noBronze(lake, day);
     try {
-      await transform(bronze, previous, options);
+      await transform(bronze, previous, began, options);
       return;
     } catch (error) {
       const now = await readMarker(lake, "bronze", bronzeMarkerKey(day), day);
-      if (now?.sha256 === bronze.sha256 || attempt === ATTEMPTS) throw error;
+      if (now?.sha256 === bronze.sha256) throw error;
+      if (attempt === ATTEMPTS) throw restless(day, error);
       observer.step({
         step: "bronze",
-        says: "bronze was published again meanwhile; beginning anew",
+        says: "bronze was published again meanwhile; starting over",
         data: { attempt },
         warning: true,
       });
@@ -70,7 +91,8 @@ export async function runSilver(options: SilverOptions): Promise<void> {
 async function transform(
   bronze: StoredMarker<BronzeCommit>,
   previous: StoredMarker<SilverCommit> | undefined,
-  { lake, day, dryRun = false, observer }: SilverOptions,
+  began: number,
+  { lake, day, follow = false, dryRun = false, observer }: SilverOptions,
 ): Promise<void> {
   const { state, rows: events, parts: sources } = bronze.commit;
   observer.step({
@@ -94,10 +116,20 @@ async function transform(
   ]);
   const listed = await listAll(lake, places);
   const key = silverMarkerKey(day);
-  const publication = { lake, key, previous, listed, dryRun, observer };
-  const cut = cutClients(clients, day);
-  if (previous?.commit.state === "sealed") {
-    await verifySealed(previous.commit, cut, SILVER, publication);
+  const publication = { lake, key, previous, listed, began, dryRun, observer };
+  const commit = {
+    layer: "silver",
+    day,
+    state,
+    rows: replay.operations,
+    bronze: { key: bronze.key, sha256: bronze.sha256 },
+    contract: EXECUTION_CONTRACT,
+  } as const;
+  const cut = cutClients(clients, day, lineageOf(previous));
+  if (previous?.commit.state === "sealed" && !await mayFollow()) {
+    if (!await verifySealed(previous.commit, cut, bronze, publication)) return;
+    // Equal rows, from a bronze marker with other bytes: only the reference is brought up to date.
+    await publishWindow({ ...commit, parts: previous.commit.parts }, publication);
     return;
   }
 
@@ -107,16 +139,41 @@ async function transform(
     says: `${plural(parts.length, "part")} for ${plural(clients.length, "client")}`,
     data: { parts: parts.length, keys: parts.map(({ key }) => key) },
   });
-  const commit: SilverCommit = {
-    layer: "silver",
-    day,
-    state,
-    rows: replay.operations,
-    bronze: { key: bronze.key, sha256: bronze.sha256 },
-    contract: EXECUTION_CONTRACT,
-    parts,
-  };
-  await publishWindow(commit, publication);
+  await publishWindow({ ...commit, parts }, publication);
+
+  async function mayFollow(): Promise<boolean> {
+    const { sha256 } = previous!.commit.bronze;
+    if (sha256 === bronze.sha256) return false;
+    return follow || await wasOnce(lake, day, bronze, sha256);
+  }
+}
+
+/**
+ * Compares a sealed silver with the replay.
+ *
+ * @returns whether its marker names another bronze marker than the one that stands
+ * @throws {Failure} data: operations differ, and which
+ */
+async function verifySealed(
+  sealed: SilverCommit,
+  expected: AsyncIterator<NewPart>,
+  bronze: StoredMarker<BronzeCommit>,
+  publication: Publication,
+): Promise<boolean> {
+  const { lake, key, observer } = publication;
+  const { late, lost, altered, named } = await compareWindow(lake, sealed, expected, SILVER);
+  const count = late.size + lost.size + altered.size;
+  if (count > 0) throw differs(sealed, count, Object.values(named).flat());
+  const { rows, parts } = sealed;
+  const stale = sealed.bronze.sha256 !== bronze.sha256;
+  if (stale && bronze.commit.state === "sealed") return true;
+  observer.step({
+    step: "verified",
+    says: `sealed before; its ${plural(rows, "row")} equal ${SILVER.source}, nothing was written`,
+    data: { key, state: "sealed", rows, parts: parts.length },
+  });
+  await removeBesideSealed(sealed, publication);
+  return false;
 }
 
 async function replayParts(
@@ -124,54 +181,54 @@ async function replayParts(
   { parts, rows: of }: BronzeCommit,
   observer: Observer,
 ): Promise<Replay> {
-  const place = placer(await unsequencedRanks(readers(lake, parts.toReversed())));
+  const amended = parts.some(({ amendment }) => amendment !== undefined);
+  const merged = () => asyncList([openMerged(lake, parts, BRONZE_ORDER, BRONZE.compare)]);
+  const backwards = amended ? merged() : readers(lake, parts.toReversed());
+  const place = placer(await unsequencedRanks(backwards));
   const replay = createReplay();
   const names = ["event_seq", "event_id", ...REPLAYED_COLUMNS];
   let rows = 0;
-  for (const part of parts) {
-    const reader = await readPart(lake, part);
-    try {
-      for await (const { rows: count, columns } of reader.groups(names)) {
-        const [seqs, ids, ...values] = columns;
-        for (let i = 0; i < count; i++) replay.add(values, i, place(seqs![i]!, ids![i]!));
-        rows += count;
-        observer.progress({ rows, of, parts: 0 });
-      }
-    } catch (error) {
-      throw damaged(lake, part, (error as Error).message);
+  for await (const reader of amended ? merged() : readers(lake, parts)) {
+    for await (const { rows: count, columns } of reader.groups(names)) {
+      const [seqs, ids, ...values] = columns;
+      for (let i = 0; i < count; i++) replay.add(values, i, place(seqs![i]!, ids![i]!));
+      rows += count;
+      observer.progress({ rows, of, parts: 0 });
     }
   }
   return replay;
 }
 
-async function* readers(lake: Lake, parts: readonly Part[]) {
-  for (const part of parts) yield await readPart(lake, part);
+/** Opens parts one after the other; what goes wrong inside of one is told as its damage. */
+async function* readers(lake: Lake, parts: readonly Part[]): AsyncGenerator<PartReader> {
+  for (const part of parts) {
+    const reader = await readPart(lake, part);
+    yield {
+      ...reader,
+      async *groups(names) {
+        try {
+          yield* reader.groups(names);
+        } catch (error) {
+          throw damaged(lake, part, (error as Error).message);
+        }
+      },
+    };
+  }
+}
+
+async function* asyncList<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
 }
 
 async function* cutClients(
   clients: readonly ClientExecutions[],
   day: Day,
+  lineage: Lineage,
 ): AsyncGenerator<NewPart> {
   for (const { client, groups } of clients) {
-    yield* cutParts(groups(), EXECUTION_COLUMNS, silverPrefix(client, day));
+    yield* cutParts(groups(), EXECUTION_COLUMNS, silverPrefix(client, day), lineage);
   }
 }
-
-const [OPERATION, CLIENT] = [1, 2];
-
-const SILVER: Layer = {
-  columns: EXECUTION_COLUMNS,
-  contract: EXECUTION_CONTRACT,
-  source: "the replay of bronze",
-  describe: (row) => `operation ${row[OPERATION]} of client ${row[CLIENT]}`,
-  compare(a, b) {
-    for (const column of [CLIENT, OPERATION]) {
-      const [x, y] = [a[column] as bigint, b[column] as bigint];
-      if (x !== y) return x < y ? -1 : 1;
-    }
-    return 0;
-  },
-};
 
 function noBronze(lake: Lake, day: Day): Failure {
   return new Failure(
@@ -179,5 +236,27 @@ function noBronze(lake: Lake, day: Day): Failure {
     `Cannot make silver of ${day}: bronze has no commit marker for it (${
       lake.url(bronzeMarkerKey(day))
     }). Run bronze first: deno task bronze --date ${day}`,
+  );
+}
+
+function restless(day: Day, cause: unknown): Failure {
+  return new Failure(
+    "unreachable",
+    `Cannot make silver of ${day}: bronze was published again ${ATTEMPTS} times meanwhile. ` +
+      "Let the other runs end, then run again.",
+    { cause },
+  );
+}
+
+function differs({ day }: SilverCommit, count: number, named: readonly Difference[]): Failure {
+  const texts = named.slice(0, NAMED).map(({ text }) => text);
+  if (count > texts.length) texts.push(`and ${count - texts.length} more`);
+  return new Failure(
+    "data",
+    `Cannot confirm silver of ${day}, which is sealed: it differs from ${SILVER.source} in ` +
+      `${plural(count, "row")}: ${
+        texts.join("; ")
+      }. Nothing was changed. Find out who changed either ` +
+      `one. To make silver from bronze again: deno task amend --date ${day}`,
   );
 }

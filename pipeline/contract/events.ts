@@ -88,3 +88,14 @@ export function bronzePrefix(day: string): string {
 export function bronzeMarkerKey(day: string): string {
   return `${bronzePrefix(day)}_commit.json`;
 }
+
+/** The copy of a bronze marker that an amendment replaced. */
+export function historyKey(day: string, version: number, sha256: string): string {
+  const number = String(version).padStart(5, "0");
+  return `${bronzePrefix(day)}_history/${number}-${sha256.slice(0, 32)}.json`;
+}
+
+/** The document with the events of a day that the contract cannot hold. */
+export function quarantineKey(day: string, sha256: string): string {
+  return `${bronzePrefix(day)}_quarantine/${sha256.slice(0, 32)}.json`;
+}

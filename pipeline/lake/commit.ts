@@ -1,14 +1,10 @@
 import { Failure } from "../errors.ts";
 import { inParallel } from "../parallel.ts";
 import { type Observer, plural } from "../progress.ts";
+import { LONGEST_RUN } from "./ages.ts";
 import type { Lake, ObjectEntry } from "./lake.ts";
-import {
-  type BronzeCommit,
-  type Part,
-  renderMarker,
-  type SilverCommit,
-  type StoredMarker,
-} from "./marker.ts";
+import { type BronzeCommit, renderMarker, type SilverCommit, type StoredMarker } from "./marker.ts";
+import { folderOf, LATE_STEM } from "./parts.ts";
 
 /** What a run brings along to publish a window. */
 export interface Publication {
@@ -20,17 +16,31 @@ export interface Publication {
   readonly previous: StoredMarker<BronzeCommit | SilverCommit> | undefined;
   /** The window's objects as they were before the run stored its first part. */
   readonly listed: readonly ObjectEntry[];
+  /** When the run read the previous marker, by `performance.now()`. */
+  readonly began: number;
   /** Whether to say only what would happen. */
   readonly dryRun: boolean;
   /** Hears what happens. */
   readonly observer: Observer;
 }
 
+/** An object that a marker names. */
+type Named = Pick<ObjectEntry, "key" | "bytes">;
+
+/** How often a marker is put where the store refuses, and nothing stands against it. */
+const ATTEMPTS = 3;
+
 /**
  * Publishes a window whose parts are stored: confirms that they are there, puts the marker over the
  * one that the run began with, and removes the parts that it does not name.
  *
- * @throws {Failure} unreachable: another run published the window meanwhile, or a part is not there
+ * A part is removed only after this run's own conditional write of the marker was read back. Any other
+ * run that stored a part before this run listed the window holds an older marker, so it can no longer
+ * publish; and names that a marker gave up never come back, see {@linkcode Lineage}. Where the marker
+ * stays as it is, nothing proves that, and nothing is removed.
+ *
+ * @throws {Failure} unreachable: another run published the window meanwhile, a part is not there, or the
+ *   store did not do what it said; configuration: the store does not honour conditional writes
  */
 export async function publishWindow(
   commit: BronzeCommit | SilverCommit,
@@ -46,20 +56,55 @@ export async function publishWindow(
     });
     return;
   }
-  await confirmParts(lake, parts);
-  const outcome = await putMarker(lake, key, renderMarker(commit), previous);
+  const bytes = renderMarker(commit);
+  const unchanged = previous !== undefined && equal(previous.bytes, bytes);
+  if (!unchanged) await lake.confirmConditions();
+  await confirmStored(lake, namedBy(commit));
+  confirmAge(publication);
+  if (unchanged) {
+    await confirmMarker(publication);
+    tellCommit(commit, publication, "unchanged");
+    tellLeftovers(commit, publication);
+    return;
+  }
+  await putMarker(lake, key, bytes, previous);
+  const stands = await readBack(lake, key, bytes, previous);
+  tellCommit(commit, publication, "written");
+  if (stands) await removeUnnamed(leftovers(commit, publication), publication);
+  else tellReplaced(publication);
+}
+
+/** What a marker names: its parts, and the quarantined events where there are some. */
+function namedBy(commit: BronzeCommit | SilverCommit): Named[] {
+  const quarantine = commit.layer === "bronze" ? commit.quarantine : undefined;
+  return quarantine === undefined ? [...commit.parts] : [...commit.parts, quarantine];
+}
+
+function tellCommit(
+  { state, rows, parts }: BronzeCommit | SilverCommit,
+  { lake, key, observer }: Publication,
+  outcome: "written" | "unchanged",
+): void {
   observer.step({
     step: "commit",
     says: `${lake.url(key)}, ${state}${outcome === "unchanged" ? ", as it was" : ""}`,
     data: { key, state, rows, parts: parts.length, outcome },
   });
-  await removeLeftovers(parts, publication);
 }
 
-/** Asks the lake whether every part is really there, right before a marker names them. */
-async function confirmParts(lake: Lake, parts: readonly Part[]): Promise<void> {
-  const there = new Map((await listFolders(lake, parts)).map(({ key, bytes }) => [key, bytes]));
-  const lost = parts.find(({ key, bytes }) => there.get(key) !== bytes);
+function tellReplaced({ lake, key, observer }: Publication): void {
+  observer.step({
+    step: "commit",
+    says: `another run published ${lake.url(key)} right afterwards; its result stands`,
+    data: { key },
+    warning: true,
+  });
+}
+
+/** Asks the lake whether every object is really there, right before a marker names it. */
+async function confirmStored(lake: Lake, named: readonly Named[]): Promise<void> {
+  const there = new Map((await listFolders(lake, named)).map(({ key, bytes }) => [key, bytes]));
+  const lost = named.find(({ key, bytes }) => there.get(key) !== bytes);
   if (lost === undefined) return;
   throw new Failure(
     "unreachable",
@@ -68,56 +113,156 @@ async function confirmParts(lake: Lake, parts: readonly Part[]): Promise<void> {
   );
 }
 
+function confirmAge({ lake, key, began }: Publication): void {
+  const hours = LONGEST_RUN / 3_600_000;
+  if (performance.now() - began < LONGEST_RUN) return;
+  throw new Failure(
+    "unreachable",
+    `Cannot publish ${
+      lake.url(key)
+    }: this run began more than ${hours} hours ago, so what it stored ` +
+      "may have been cleaned up since. Nothing was published. Run again.",
+  );
+}
+
+/**
+ * Confirms that the marker that the run began with still stands.
+ *
+ * @throws {Failure} unreachable: it does not
+ */
+export async function confirmMarker({ lake, key, previous }: Publication): Promise<void> {
+  const now = await lake.get(key);
+  if (now !== undefined && now.etag === previous?.etag) return;
+  throw anotherRun(lake, key);
+}
+
 async function putMarker(
   lake: Lake,
   key: string,
   bytes: Uint8Array<ArrayBuffer>,
   previous: Publication["previous"],
-): Promise<"written" | "unchanged"> {
-  if (previous !== undefined && equal(previous.bytes, bytes)) return "unchanged";
-  const outcome = await lake.put(key, bytes, previous ? { etag: previous.etag } : "absent");
-  if (outcome === "stored") return "written";
-  // Either somebody else was faster, or our own first try arrived and only its answer got lost.
+): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    const outcome = await lake.put(key, bytes, previous ? { etag: previous.etag } : "absent");
+    if (outcome === "stored") return;
+    // Another run was faster, or our own first try arrived and only its answer got lost.
+    const now = await lake.get(key);
+    if (now !== undefined && equal(now.bytes, bytes)) return;
+    if (now?.etag !== previous?.etag) throw anotherRun(lake, key);
+    // Stores refuse for a moment while they are busy with another conditional write.
+    if (attempt === ATTEMPTS) throw conditionRefused(lake, key, previous);
+  }
+}
+
+/**
+ * Reads the marker that was put.
+ *
+ * @returns whether it stands; false where another run has replaced it since
+ * @throws {Failure} unreachable: the store still has the marker from before
+ */
+async function readBack(
+  lake: Lake,
+  key: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  previous: Publication["previous"],
+): Promise<boolean> {
   const now = await lake.get(key);
-  if (now !== undefined && equal(now.bytes, bytes)) return "written";
+  if (now !== undefined && equal(now.bytes, bytes)) return true;
+  if (now !== undefined && now.etag !== previous?.etag) return false;
   throw new Failure(
+    "unreachable",
+    `Cannot confirm ${
+      lake.url(key)
+    }: the store said that it stored the commit marker, and still has ` +
+      `${
+        now === undefined ? "none" : "the one from before"
+      }. No part was removed, so that marker is ` +
+      "still whole. Check the store and what lies between here and it, then run again.",
+  );
+}
+
+function anotherRun(lake: Lake, key: string): Failure {
+  return new Failure(
     "unreachable",
     `Cannot publish ${lake.url(key)}: another run published this day meanwhile. Its result ` +
       "stands and is whole; run again to bring it up to date.",
   );
 }
 
-/**
- * Removes the objects that a run found and the marker does not name: parts of runs that were
- * interrupted, or of the state that the marker replaced. Only what was listed before this run stored
- * anything may go: a part that came later can belong to a run that has yet to publish it.
- */
-export async function removeLeftovers(
-  parts: readonly Part[],
-  { lake, listed, dryRun, observer }: Publication,
+function conditionRefused(lake: Lake, key: string, previous: Publication["previous"]): Failure {
+  const refused = previous === undefined
+    ? "creating it with If-None-Match, though there is no such object"
+    : "replacing it with If-Match, though its ETag is the one that was sent";
+  return new Failure(
+    "configuration",
+    `Cannot publish ${
+      lake.url(key)
+    }: the store refuses ${refused}. Nothing was published. The bucket ` +
+      "may have versioning or object lock, or a proxy may alter ETags: see " +
+      "runbook/lake-conformance.md. Turn that off, or use another bucket (S3_BUCKET).",
+  );
+}
+
+/** The listed parts that a marker does not name. */
+export function leftovers(
+  commit: BronzeCommit | SilverCommit,
+  { listed }: Publication,
+): readonly string[] {
+  const named = new Set(commit.parts.map(({ key }) => key));
+  return listed.map(({ key }) => key).filter((key) => isPart(key) && !named.has(key));
+}
+
+/** Removes parts of runs that were interrupted, or of the state that the marker replaced. */
+async function removeUnnamed(
+  keys: readonly string[],
+  { lake, dryRun, observer }: Publication,
 ): Promise<void> {
-  const named = new Set(parts.map(({ key }) => key));
-  const keys = listed.map(({ key }) => key).filter((key) => isPart(key) && !named.has(key));
   if (keys.length === 0) return;
   if (!dryRun) await inParallel(keys, (key) => lake.remove(key));
   const what = `${dryRun ? "would remove" : "removed"} ${plural(keys.length, "part")}`;
   observer.step({ step: "clean", says: `${what} that no marker names`, data: { removed: keys } });
 }
 
+/**
+ * Removes what runs that were interrupted left beside a sealed window. Such runs can no longer publish,
+ * for a sealed marker is replaced by amendments alone, and their parts are named otherwise.
+ *
+ * @throws {Failure} unreachable: the marker is no longer the one that the run began with
+ */
+export async function removeBesideSealed(
+  sealed: BronzeCommit | SilverCommit,
+  publication: Publication,
+): Promise<void> {
+  await confirmMarker(publication);
+  const keys = leftovers(sealed, publication).filter((key) => !nameOf(key).startsWith(LATE_STEM));
+  await removeUnnamed(keys, publication);
+}
+
+function tellLeftovers(commit: BronzeCommit | SilverCommit, publication: Publication): void {
+  const keys = leftovers(commit, publication);
+  if (keys.length === 0) return;
+  publication.observer.step({
+    step: "clean",
+    says:
+      `left ${plural(keys.length, "part")} that no marker names, for another run may be about to ` +
+      `publish them; after a day, remove them with: deno task clean --date ${commit.day}`,
+    data: { left: keys },
+  });
+}
+
 /** Whether a key is a data file's. Markers and what Spark leaves beside its files are none. */
 export function isPart(key: string): boolean {
-  const name = key.slice(key.lastIndexOf("/") + 1);
+  const name = nameOf(key);
   return !/^[_.]/.test(name) && name.endsWith(".parquet");
 }
 
-/** The folder that an object lies in, ending with `/`. */
-export function folderOf({ key }: { readonly key: string }): string {
-  return key.slice(0, key.lastIndexOf("/") + 1);
+function nameOf(key: string): string {
+  return key.slice(key.lastIndexOf("/") + 1);
 }
 
-/** The objects in the folders that parts lie in. */
-export function listFolders(lake: Lake, parts: readonly Part[]): Promise<ObjectEntry[]> {
-  return listAll(lake, new Set(parts.map(folderOf)));
+/** The objects in the folders that objects lie in. */
+export function listFolders(lake: Lake, objects: readonly Named[]): Promise<ObjectEntry[]> {
+  return listAll(lake, new Set(objects.map(folderOf)));
 }
 
 /** The objects under several prefixes. */

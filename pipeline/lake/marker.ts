@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { historyKey, quarantineKey } from "../contract/events.ts";
 import type { Day } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
 import type { Lake } from "./lake.ts";
@@ -12,6 +13,40 @@ export interface Part {
   /** Its size in bytes. */
   readonly bytes: number;
   /** Hexadecimal digest of the file. */
+  readonly sha256: string;
+  /** The number of the amendment that added it, from 1; absent for what was published before any. */
+  readonly amendment?: number;
+}
+
+/** Events that the outbox has no longer, or has with other values, and that bronze keeps. */
+export interface Acknowledged {
+  /** Number of events. */
+  readonly events: number;
+  /** Their identities, see {@linkcode identityDigest}. */
+  readonly sha256: string;
+}
+
+/** What an amended marker says of its past. */
+export interface Amended {
+  /** Number of amendments so far, from 1. */
+  readonly version: number;
+  /** The copy of the marker that the last amendment replaced, and the digest of its bytes. */
+  readonly previous: { readonly key: string; readonly sha256: string };
+  /** Events that were in bronze and no longer in the outbox. */
+  readonly lost: Acknowledged;
+  /** Events whose values differed in the outbox; bronze kept those it had. */
+  readonly altered: Acknowledged;
+}
+
+/** The document with the events of a day that the contract cannot hold. */
+export interface QuarantineLink {
+  /** Where it lies in the lake. */
+  readonly key: string;
+  /** Number of events in it. */
+  readonly events: number;
+  /** Its size in bytes. */
+  readonly bytes: number;
+  /** Hexadecimal digest of its bytes. */
   readonly sha256: string;
 }
 
@@ -37,6 +72,10 @@ export interface BronzeCommit extends Commit {
   readonly minSeq: bigint | null;
   /** Largest event_seq; null where no event has one. */
   readonly maxSeq: bigint | null;
+  /** The day's events that no part can hold; absent where there are none. */
+  readonly quarantine?: QuarantineLink;
+  /** What was amended; absent where nothing was. */
+  readonly amended?: Amended;
 }
 
 /** The commit marker of a day's silver. */
@@ -74,8 +113,35 @@ export function renderMarker(commit: BronzeCommit | SilverCommit): Uint8Array<Ar
   const own = layer === "bronze"
     ? { event_seq: { min: text(commit.minSeq), max: text(commit.maxSeq) } }
     : { bronze: commit.bronze };
-  const document = { format: FORMAT, layer, date: day, state, rows, ...own, contract, parts };
+  const { quarantine, amended } = commit.layer === "bronze" ? commit : {};
+  const document = {
+    format: FORMAT,
+    layer,
+    date: day,
+    state,
+    rows,
+    ...own,
+    contract,
+    ...(quarantine && { quarantine }),
+    ...(amended && { amended }),
+    parts,
+  };
   return new TextEncoder().encode(JSON.stringify(document, null, 2) + "\n");
+}
+
+/**
+ * A digest that tells which events are meant: hexadecimal SHA-256 of the sorted event_ids, each followed
+ * by a line feed.
+ */
+export function identityDigest(eventIds: Iterable<string>): string {
+  const hash = createHash("sha256");
+  for (const id of [...eventIds].sort()) hash.update(`${id}\n`);
+  return hash.digest("hex");
+}
+
+/** The events of a set, as a marker acknowledges them. */
+export function acknowledge(eventIds: ReadonlySet<string>): Acknowledged {
+  return { events: eventIds.size, sha256: identityDigest(eventIds) };
 }
 
 /**
@@ -100,14 +166,23 @@ export async function readMarker<L extends "bronze" | "silver">(
     const { message } = error as Error;
     throw new Failure(
       "data",
-      `Cannot use the commit marker ${lake.url(key)}: ${message}. Find out who changed it; ` +
-        "restore it from a backup, or remove it and run bronze and silver for that day again.",
+      `Cannot use the commit marker ${lake.url(key)}: ${message}. Find out who changed it, and ` +
+        "restore it from a backup.",
       { cause: error },
     );
   }
 }
 
-function parseMarker(bytes: Uint8Array, layer: string, day: Day): BronzeCommit | SilverCommit {
+/**
+ * Reads a marker's bytes.
+ *
+ * @throws {Error} they are no marker of that window, and why
+ */
+export function parseMarker(
+  bytes: Uint8Array,
+  layer: "bronze" | "silver",
+  day: Day,
+): BronzeCommit | SilverCommit {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
@@ -144,15 +219,67 @@ function parseMarker(bytes: Uint8Array, layer: string, day: Day): BronzeCommit |
     const [minSeq, maxSeq] = [integer(seq.min, "event_seq.min"), integer(seq.max, "event_seq.max")];
     const ends = minSeq === null || maxSeq === null ? minSeq === maxSeq : minSeq <= maxSeq;
     expect(ends, "event_seq has no min and max that belong together");
-    return { layer, ...common, minSeq, maxSeq };
+    const quarantine = marker.quarantine === undefined
+      ? {}
+      : { quarantine: quarantineLink(marker.quarantine, day) };
+    const amended = marker.amended === undefined
+      ? {}
+      : { amended: amendment(marker.amended, day, parts) };
+    if (marker.amended === undefined) {
+      expect(parts.every((each) => each.amendment === undefined), "a part has an amendment");
+    }
+    return { layer, ...common, minSeq, maxSeq, ...quarantine, ...amended };
   }
+  expect(parts.every((each) => each.amendment === undefined), "a part has an amendment");
   const bronze = object(marker.bronze, "bronze");
   const source = { key: string(bronze.key, "bronze.key"), sha256: digest(bronze.sha256, "bronze") };
   return { layer: "silver", ...common, bronze: source };
 }
 
+function quarantineLink(value: unknown, day: Day): QuarantineLink {
+  const { key, events, bytes, sha256 } = object(value, "quarantine");
+  const link = {
+    key: string(key, "quarantine.key"),
+    events: count(events, "quarantine.events"),
+    bytes: count(bytes, "quarantine.bytes"),
+    sha256: digest(sha256, "quarantine"),
+  };
+  expect(link.events > 0, "quarantine.events is 0");
+  expect(link.key === quarantineKey(day, link.sha256), "quarantine.key does not match its sha256");
+  return link;
+}
+
+function amendment(value: unknown, day: Day, parts: readonly Part[]): Amended {
+  const json = object(value, "amended");
+  const version = count(json.version, "amended.version");
+  expect(version > 0, "amended.version is 0");
+  const previous = object(json.previous, "amended.previous");
+  const sha256 = digest(previous.sha256, "amended.previous");
+  const key = string(previous.key, "amended.previous.key");
+  expect(
+    key === historyKey(day, version - 1, sha256),
+    "amended.previous.key is not its history key",
+  );
+  let last = 0;
+  for (const { amendment = 0 } of parts) {
+    expect(amendment >= last && amendment <= version, "parts are not in the order of amendments");
+    last = amendment;
+  }
+  return {
+    version,
+    previous: { key, sha256 },
+    lost: acknowledged(json.lost, "amended.lost"),
+    altered: acknowledged(json.altered, "amended.altered"),
+  };
+}
+
+function acknowledged(value: unknown, place: string): Acknowledged {
+  const { events, sha256 } = object(value, place);
+  return { events: count(events, `${place}.events`), sha256: digest(sha256, place) };
+}
+
 function part(entry: unknown, place: string, layer: string, day: Day): Part {
-  const { key, rows, bytes, sha256 } = object(entry, place);
+  const { key, rows, bytes, sha256, amendment } = object(entry, place);
   const folder = layer === "bronze"
     ? `bronze/events/date=${day}/`
     : `silver/stop_executions/client_id=-?\\d+/date=${day}/`;
@@ -166,7 +293,14 @@ function part(entry: unknown, place: string, layer: string, day: Day): Part {
     rows: count(rows, `${place}.rows`),
     bytes: count(bytes, `${place}.bytes`),
     sha256: digest(sha256, place),
+    ...(amendment === undefined ? {} : { amendment: positive(amendment, `${place}.amendment`) }),
   };
+}
+
+function positive(value: unknown, place: string): number {
+  const number = count(value, place);
+  expect(number > 0, `${place} is 0`);
+  return number;
 }
 
 function expect(holds: boolean, problem: string): void {

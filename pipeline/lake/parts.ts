@@ -1,7 +1,7 @@
 import type { Column, RowGroup } from "../contract/column.ts";
 import { Failure } from "../errors.ts";
 import type { Lake } from "./lake.ts";
-import type { Part } from "./marker.ts";
+import type { BronzeCommit, Part, SilverCommit, StoredMarker } from "./marker.ts";
 import { openPart, type PartReader } from "./parquet_reader.ts";
 import { createPart, type PartFile } from "./parquet_writer.ts";
 import { createHash } from "node:crypto";
@@ -18,8 +18,59 @@ export interface NewPart extends Part {
 }
 
 /**
- * Turns row groups into parts of a bounded size. Equal rows give equal parts, with equal names, since
- * a name holds the digest of the content.
+ * How new parts of a window are named, so that two runs never mean different things by one name, and a
+ * name that a marker gave up never comes back. Whoever removes a part can then not hit a later run's.
+ */
+export interface Lineage {
+  /** The keys of the parts that stay, by folder and digest. */
+  readonly kept: ReadonlyMap<string, string>;
+  /** What names begin with. Parts for a sealed window begin with `late-`: only clean removes these. */
+  readonly stem: string;
+  /** What names end with: the digest of the marker that they are to replace. */
+  readonly suffix: string;
+  /** The number of the amendment that adds the parts, where one does. */
+  readonly amendment?: number;
+}
+
+/** Names for a window that has no marker yet. */
+const FIRST: Lineage = { kept: new Map(), stem: "part-", suffix: "" };
+
+/** Names beginning so belong to a run that replaces a sealed marker, see {@linkcode Lineage}. */
+export const LATE_STEM = "late-";
+
+/**
+ * The names for parts that are to replace those of a marker.
+ *
+ * @param previous the marker that the run began with; undefined where there was none
+ * @param amendment the number of the amendment, for parts that are added to the previous ones
+ */
+export function lineageOf(
+  previous: StoredMarker<BronzeCommit | SilverCommit> | undefined,
+  amendment?: number,
+): Lineage {
+  if (previous === undefined) return FIRST;
+  const suffix = `-${previous.sha256.slice(0, 16)}`;
+  if (amendment !== undefined) {
+    const stem = `${LATE_STEM}${String(amendment).padStart(5, "0")}-`;
+    return { kept: new Map(), stem, suffix, amendment };
+  }
+  const { state, parts } = previous.commit;
+  const kept = new Map(parts.map((part) => [identity(folderOf(part), part.sha256), part.key]));
+  return { kept, stem: state === "sealed" ? LATE_STEM : FIRST.stem, suffix };
+}
+
+/** The folder that an object lies in, ending with `/`. */
+export function folderOf({ key }: { readonly key: string }): string {
+  return key.slice(0, key.lastIndexOf("/") + 1);
+}
+
+function identity(folder: string, sha256: string): string {
+  return `${folder} ${sha256}`;
+}
+
+/**
+ * Turns row groups into parts of a bounded size. Equal rows give equal parts. A name holds the digest of
+ * the content, and of the marker that the part is to replace.
  *
  * @param prefix the folder that the parts are named into, ending with `/`
  * @throws {Failure} data: a single row group is larger than a part may be
@@ -28,21 +79,28 @@ export async function* cutParts(
   groups: AsyncIterable<RowGroup> | Iterable<RowGroup>,
   columns: readonly Column[],
   prefix: string,
+  lineage: Lineage = FIRST,
 ): AsyncGenerator<NewPart> {
   let index = 0;
   let open = createPart(columns);
   for await (const group of groups) {
     open.write(group);
     if (open.bytes < TARGET_BYTES) continue;
-    yield name(open.finish(), prefix, index++);
+    yield name(open.finish(), prefix, index++, lineage);
     open = createPart(columns);
   }
-  if (open.rows > 0) yield name(open.finish(), prefix, index);
+  if (open.rows > 0) yield name(open.finish(), prefix, index, lineage);
 }
 
-function name({ rows, body, sha256 }: PartFile, prefix: string, index: number): NewPart {
+function name(
+  { rows, body, sha256 }: PartFile,
+  prefix: string,
+  index: number,
+  { kept, stem, suffix, amendment }: Lineage,
+): NewPart {
   const number = String(index).padStart(5, "0");
-  const key = `${prefix}part-${number}-${sha256.slice(0, 32)}.parquet`;
+  const key = kept.get(identity(prefix, sha256)) ??
+    `${prefix}${stem}${number}-${sha256.slice(0, 32)}${suffix}.parquet`;
   if (body.length > MOST_BYTES) {
     throw new Failure(
       "data",
@@ -50,7 +108,8 @@ function name({ rows, body, sha256 }: PartFile, prefix: string, index: number): 
         `${MOST_BYTES >> 20}. Look for events whose payload_json or error_message is that large.`,
     );
   }
-  return { key, rows, bytes: body.length, sha256, body };
+  const added = amendment === undefined ? {} : { amendment };
+  return { key, rows, bytes: body.length, sha256, ...added, body };
 }
 
 /** How many parts, and how many bytes of them, may be on their way to the lake at once. */
@@ -123,7 +182,7 @@ export function difference(part: Part, body: Uint8Array): string | undefined {
 export function damaged(lake: Lake, { key }: Part, problem: string): Failure {
   return new Failure(
     "data",
-    `Cannot use ${lake.url(key)}: ${problem}. The object was changed after it was published; ` +
-      "restore it, or remove the day's commit marker and run the day again.",
+    `Cannot use ${lake.url(key)}: ${problem}. The object was changed after it was published. ` +
+      "Restore it from a backup.",
   );
 }

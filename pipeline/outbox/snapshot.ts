@@ -34,6 +34,12 @@ export async function neighbours(connection: Connection, window: Window): Promis
   return [row!.before, row!.after].filter((day) => day != null);
 }
 
+/** Selects event_id and event_seq of all events of a window that have an identity, in bronze's order. */
+export function identitiesQuery(window: Window): string {
+  return `SELECT event_id, event_seq FROM ${OUTBOX_TABLE} ` +
+    `WHERE ${within(window)} AND event_id IS NOT NULL ORDER BY event_seq NULLS LAST, event_id`;
+}
+
 /** A window's events in bronze's order, in row groups. Those that do not fit are left out. */
 export function readEvents(
   connection: Connection,

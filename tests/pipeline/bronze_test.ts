@@ -230,8 +230,39 @@ Deno.test("an open day that lost rows in the outbox keeps them in bronze", async
   await db.query("DELETE FROM stop_events WHERE event_seq = 2");
   const { kind, message } = await failure(() => bronze(db.config, lake, day));
   assertEquals(kind, "data");
-  assertStringIncludes(message, "bronze has 2 events of it, and stop_events only 1");
+  assertStringIncludes(message, "bronze has 1 event that stop_events has no longer");
+  assertStringIncludes(message, "00000000-0000-0000-0000-000000000002");
+  assertStringIncludes(message, `deno task amend --date ${day}`);
   assertEquals(await lake.contents(), before);
+});
+
+Deno.test("an open day that lost events and gained more is refused all the same", async () => {
+  const day = today();
+  await using db = await outbox({
+    events: [1, 2, 3].map((number) => event(number, `${day}T00:00:00Z`)),
+  });
+  await using lake = await temporaryLake();
+  await bronze(db.config, lake, day);
+  const before = await lake.contents();
+  await db.query("DELETE FROM stop_events WHERE event_seq <= 2");
+  for (const number of [4, 5, 6]) await db.query(event(number, `${day}T00:00:00Z`));
+  const { kind, message } = await failure(() => bronze(db.config, lake, day));
+  assertEquals(kind, "data");
+  assertStringIncludes(message, "bronze has 2 events that stop_events has no longer");
+  assertEquals(await lake.contents(), before);
+});
+
+Deno.test("an open day whose events changed their event_seq has lost none", async () => {
+  const day = today();
+  await using db = await outbox({
+    events: [event(1, `${day}T00:00:00Z`), event(2, `${day}T00:00:00Z`)],
+  });
+  await using lake = await temporaryLake();
+  await bronze(db.config, lake, day);
+  await db.query("UPDATE stop_events SET event_seq = 30 WHERE event_seq = 1");
+  await bronze(db.config, lake, day);
+  const { rows, minSeq, maxSeq } = (await commitOf(lake, day))!;
+  assertEquals([rows, minSeq, maxSeq], [2, 2n, 30n]);
 });
 
 Deno.test("an unknown event type and an unknown column are copied and not copied, and warned of", async () => {

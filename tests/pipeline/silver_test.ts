@@ -138,7 +138,7 @@ for (const [what, damage, words] of DAMAGE) {
   });
 }
 
-Deno.test("bronze published again while silver runs: silver begins anew, from the new one", async () => {
+Deno.test("bronze published again while silver runs: silver starts over, from the new one", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
@@ -156,7 +156,7 @@ Deno.test("bronze published again while silver runs: silver begins anew, from th
     },
   };
   const steps = await silver(interfering);
-  assert(steps.some(({ warning, says }) => warning && says.includes("beginning anew")));
+  assert(steps.some(({ warning, says }) => warning && says.includes("starting over")));
   const bronzeMarker = (await readMarker(lake, "bronze", bronzeMarkerKey(DAY), DAY))!;
   const { commit } = (await readMarker(lake, "silver", silverMarkerKey(DAY), DAY))!;
   assertEquals(commit.bronze.sha256, bronzeMarker.sha256);

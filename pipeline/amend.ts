@@ -1,0 +1,156 @@
+import { isAcknowledged, publishAmendment, unacknowledged } from "./amendment.ts";
+import {
+  beginWindow,
+  type BronzeDifferences,
+  compareBronze,
+  surveyWindow,
+  type WindowOptions,
+} from "./bronze_window.ts";
+import { type Difference, NAMED } from "./compare.ts";
+import type { DatabaseConfig } from "./config.ts";
+import { OUTBOX_TABLE } from "./contract/events.ts";
+import { type Day, windowOf } from "./contract/window.ts";
+import { Failure } from "./errors.ts";
+import type { BronzeCommit } from "./lake/marker.ts";
+import { connect } from "./outbox/connection.ts";
+import { type Observer, plural } from "./progress.ts";
+import { describeUnfit, renderQuarantine } from "./quarantine.ts";
+import { runSilver } from "./silver.ts";
+
+/** What an amendment needs. */
+export interface AmendOptions extends WindowOptions {
+  /** The outbox's database. */
+  readonly database: DatabaseConfig;
+  /** The day to amend. It was published before. */
+  readonly day: Day;
+  /** Keep the values that bronze has where the outbox has others; without it, that is refused. */
+  readonly keepAltered?: boolean;
+  /** Asks whether to go on. It is called only if bronze would change. */
+  readonly agree: (plan: AmendmentPlan) => Promise<boolean>;
+}
+
+/** What an amendment would do, as numbers of events. */
+export interface AmendmentPlan {
+  /** The day to amend. */
+  readonly day: Day;
+  /** Events to take in. */
+  readonly late: number;
+  /** Events that the outbox has no longer, and that bronze keeps. */
+  readonly lost: number;
+  /** Events that have other values in the outbox, and of which bronze keeps the values it has. */
+  readonly altered: number;
+  /** Events that cannot be held by the contract, and stay in the quarantine. */
+  readonly quarantined: number;
+}
+
+/** How an amendment ended. */
+export type AmendOutcome = "amended" | "unchanged" | "declined";
+
+/**
+ * Takes late events into a published day, and makes silver follow. Bronze only ever grows: late events
+ * become additional parts, events that the outbox lost stay, and where values differ bronze keeps those
+ * it has. The marker that is replaced is kept under a history key. It can be killed at any point, and run
+ * again.
+ *
+ * @throws {Failure} data: the day was never published, or values differ and `keepAltered` was not given
+ */
+export async function runAmend(options: AmendOptions): Promise<AmendOutcome> {
+  const outcome = await amendBronze(options);
+  if (outcome === "declined") return outcome;
+  const { lake, day, dryRun = false, observer } = options;
+  await runSilver({ lake, day, dryRun, observer, follow: true });
+  return outcome;
+}
+
+async function amendBronze(options: AmendOptions): Promise<AmendOutcome> {
+  const { database, day, lake, keepAltered = false, dryRun = false, agree, observer } = options;
+  const connection = await connect(database);
+  try {
+    const run = await beginWindow(connection, windowOf(day), options);
+    const { previous } = run;
+    if (previous === undefined) throw neverPublished(day);
+    const survey = await surveyWindow(run);
+    const found = await compareBronze(run, lake, survey, previous.commit);
+    tellDifferences(found, observer);
+    if (unacknowledged(found, previous.commit).altered && !keepAltered) throw altered(day, found);
+    if (isAcknowledged(found, previous.commit) && sameQuarantine(day, found, previous.commit)) {
+      observer.step({
+        step: "amendment",
+        says: "there is nothing to take in, so bronze stays as it is",
+        data: { events: 0, parts: 0 },
+      });
+      return "unchanged";
+    }
+    // The snapshot stays open meanwhile, so that what is published is exactly what was shown.
+    if (!dryRun && !await agree(planOf(day, found))) return "declined";
+    await publishAmendment(run, previous, survey, found);
+    return "amended";
+  } finally {
+    await connection.close();
+  }
+}
+
+function planOf(day: Day, { late, lost, altered, unfit }: BronzeDifferences): AmendmentPlan {
+  const [lateCount, lostCount, alteredCount] = [late.size, lost.size, altered.size];
+  return {
+    day,
+    late: lateCount,
+    lost: lostCount,
+    altered: alteredCount,
+    quarantined: unfit.length,
+  };
+}
+
+function sameQuarantine(
+  day: Day,
+  { unfit }: BronzeDifferences,
+  { quarantine }: BronzeCommit,
+): boolean {
+  return renderQuarantine({ day, events: unfit })?.link.sha256 === quarantine?.sha256;
+}
+
+function tellDifferences(found: BronzeDifferences, observer: Observer): void {
+  const { late, lost, altered, unfit, named } = found;
+  const tell = (step: string, what: string, count: number, texts: readonly string[]) => {
+    if (count === 0) return;
+    const more = count > texts.length ? `; and ${count - texts.length} more` : "";
+    const says = `${plural(count, "event")} ${what}: ${texts.join("; ")}${more}`;
+    observer.step({ step, says, data: { events: count } });
+  };
+  const ids = (differences: readonly Difference[]) => differences.map(({ id }) => id);
+  tell("late", "came late", late.size, ids(named.late));
+  tell("lost", `that ${OUTBOX_TABLE} no longer has, and bronze keeps`, lost.size, ids(named.lost));
+  tell("altered", "with other values in the outbox", altered.size, named.altered.map(explain));
+  const unfitTexts = unfit.slice(0, NAMED).map(describeUnfit);
+  tell("quarantine", "for the quarantine", unfit.length, unfitTexts);
+}
+
+/** A difference with both values. */
+function explain({ id, text, values }: Difference): string {
+  if (values.length === 0) return text;
+  const list = values.map(({ column, source, layer }) =>
+    `${column} is ${source} in the outbox and ${layer} in bronze`
+  );
+  return `event ${id}: ${list.join(", ")}`;
+}
+
+function neverPublished(day: Day): Failure {
+  return new Failure(
+    "data",
+    `Cannot amend ${day}: bronze has no commit marker for it, so the day was never published. ` +
+      `Publish it: deno task run --date ${day}`,
+  );
+}
+
+function altered(day: Day, { altered, named }: BronzeDifferences): Failure {
+  const more = altered.size - named.altered.length;
+  return new Failure(
+    "data",
+    `Cannot amend ${day}: ${plural(altered.size, "event")} of bronze ${
+      altered.size === 1 ? "has" : "have"
+    } other values in the outbox: ${named.altered.map(explain).join("; ")}${
+      more > 0 ? `; and ${more} more` : ""
+    }. Nothing was changed. If the outbox is wrong, correct it there and run again. To keep the ` +
+      `values that bronze has, and record that: deno task amend --date ${day} --keep-altered`,
+  );
+}

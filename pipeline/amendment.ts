@@ -1,0 +1,194 @@
+import {
+  type BronzeDifferences,
+  stillComplete,
+  warnOfUnknownTypes,
+  watch,
+  type WindowRun,
+} from "./bronze_window.ts";
+import type { RowGroup } from "./contract/column.ts";
+import { bronzePrefix, EVENT_COLUMNS, EVENT_CONTRACT, historyKey } from "./contract/events.ts";
+import { Failure } from "./errors.ts";
+import { publishWindow } from "./lake/commit.ts";
+import {
+  acknowledge,
+  type Amended,
+  type BronzeCommit,
+  type Part,
+  type StoredMarker,
+} from "./lake/marker.ts";
+import { cutParts, lineageOf, storeParts } from "./lake/parts.ts";
+import * as snapshot from "./outbox/snapshot.ts";
+import type { Survey } from "./outbox/survey.ts";
+import { plural } from "./progress.ts";
+import { storeQuarantine } from "./quarantine.ts";
+
+// A published window that took in late events: bronze only ever grows. What it had stays, late events
+// become additional parts, and the marker that is replaced is kept under a history key.
+
+/** What of a window's differences its marker does not acknowledge yet. */
+export interface Unacknowledged {
+  /** Events that came late. */
+  readonly late: boolean;
+  /** Events that the outbox lost, other than those that were acknowledged. */
+  readonly lost: boolean;
+  /** Events that have other values in the outbox, other than those that were acknowledged. */
+  readonly altered: boolean;
+  /** Events that came late and cannot be held by the contract. */
+  readonly unfit: boolean;
+}
+
+/** Which differences a window's marker does not acknowledge yet. */
+export function unacknowledged(
+  { late, lost, altered, newlyUnfit }: BronzeDifferences,
+  { amended }: BronzeCommit,
+): Unacknowledged {
+  const differs = (ids: ReadonlySet<string>, known: Amended["lost"] | undefined) =>
+    known === undefined
+      ? ids.size > 0
+      : known.events !== ids.size || known.sha256 !== acknowledge(ids).sha256;
+  return {
+    late: late.size > 0,
+    lost: differs(lost, amended?.lost),
+    altered: differs(altered, amended?.altered),
+    unfit: newlyUnfit.length > 0,
+  };
+}
+
+/** Whether a window is what its marker says, as far as the outbox can tell. */
+export function isAcknowledged(differences: BronzeDifferences, commit: BronzeCommit): boolean {
+  return !Object.values(unacknowledged(differences, commit)).includes(true);
+}
+
+/**
+ * Publishes a window again with what came late, inside the snapshot in which it was compared.
+ *
+ * @param differences what the comparison found in this snapshot
+ * @throws {Failure} as publishing does
+ */
+export async function publishAmendment(
+  run: WindowRun,
+  previous: StoredMarker<BronzeCommit>,
+  survey: Survey,
+  differences: BronzeDifferences,
+): Promise<void> {
+  const { connection, window, fence, observer, publication } = run;
+  const { lake, dryRun } = publication;
+  const before = previous.commit;
+  const version = (before.amended?.version ?? 0) + 1;
+  const added = await storeLate(run, previous, survey, differences, version);
+  const quarantine = await storeQuarantine(lake, window.day, differences.unfit, dryRun);
+  await snapshot.endSnapshot(connection);
+
+  const counted = survey.rows + survey.unfit.length;
+  const sealed = before.state === "sealed" ||
+    fence.sealable && await stillComplete(run, counted);
+  const parts = [...before.parts, ...added];
+  const quarantined = quarantine === undefined ? {} : { quarantine };
+  const commit: BronzeCommit = {
+    layer: "bronze",
+    day: window.day,
+    state: sealed ? "sealed" : "open",
+    rows: before.rows + added.reduce((sum, { rows }) => sum + rows, 0),
+    minSeq: least(before.minSeq, survey.minSeq),
+    maxSeq: greatest(before.maxSeq, survey.maxSeq),
+    contract: EVENT_CONTRACT,
+    ...quarantined,
+    amended: {
+      version,
+      previous: await keepPrevious(run, previous, version - 1),
+      lost: acknowledge(differences.lost),
+      altered: acknowledge(differences.altered),
+    },
+    parts,
+  };
+  if (added.length > 0) {
+    observer.step({
+      step: "amendment",
+      says: `number ${version}: ${plural(differences.late.size, "late event")} in ` +
+        plural(added.length, "additional part"),
+      data: { version, events: differences.late.size, parts: added.length },
+    });
+  }
+  await publishWindow(commit, publication);
+}
+
+/** Stores the late events as additional parts. */
+async function storeLate(
+  run: WindowRun,
+  previous: StoredMarker<BronzeCommit>,
+  survey: Survey,
+  { late }: BronzeDifferences,
+  version: number,
+): Promise<Part[]> {
+  if (late.size === 0) return [];
+  const { connection, window, schema, observer, publication } = run;
+  const watched = watch(snapshot.readEvents(connection, window, schema), survey.rows, observer);
+  const groups = only(watched.groups, late);
+  const cut = cutParts(
+    groups,
+    EVENT_COLUMNS,
+    bronzePrefix(window.day),
+    lineageOf(previous, version),
+  );
+  const parts = await storeParts(publication.lake, cut, !publication.dryRun, watched.part);
+  warnOfUnknownTypes(watched.eventTypes(), observer);
+  const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+  if (rows !== late.size) throw new Error(`${late.size} events came late, and ${rows} were copied`);
+  return parts;
+}
+
+const TEXT = new TextDecoder();
+
+/** Leaves only the events with the given identities. */
+async function* only(
+  groups: AsyncIterable<RowGroup>,
+  eventIds: ReadonlySet<string>,
+): AsyncGenerator<RowGroup> {
+  for await (const { rows, columns } of groups) {
+    const chosen: number[] = [];
+    for (let i = 0; i < rows; i++) {
+      if (eventIds.has(TEXT.decode(columns[0]![i] as Uint8Array))) chosen.push(i);
+    }
+    if (chosen.length === 0) continue;
+    yield { rows: chosen.length, columns: columns.map((values) => chosen.map((i) => values[i]!)) };
+  }
+}
+
+/** Keeps a copy of the marker that is about to be replaced. A second try stores the same bytes. */
+async function keepPrevious(
+  { window, publication: { lake, dryRun } }: WindowRun,
+  { bytes, sha256 }: StoredMarker<BronzeCommit>,
+  version: number,
+): Promise<Amended["previous"]> {
+  const key = historyKey(window.day, version, sha256);
+  if (!dryRun) await lake.put(key, bytes);
+  return { key, sha256 };
+}
+
+function least(a: bigint | null, b: bigint | null): bigint | null {
+  return a === null || b === null ? a ?? b : a < b ? a : b;
+}
+
+function greatest(a: bigint | null, b: bigint | null): bigint | null {
+  return a === null || b === null ? a ?? b : a > b ? a : b;
+}
+
+/** The failure that a published day and the outbox differ, with the next step. */
+export function differs(
+  { late, lost, altered, newlyUnfit, named }: BronzeDifferences,
+  { day, state }: BronzeCommit,
+): Failure {
+  const count = late.size + lost.size + altered.size + newlyUnfit.length;
+  const texts = [...named.late, ...named.lost, ...named.altered].map(({ text }) => text);
+  for (const { event_id } of newlyUnfit.slice(0, 5)) {
+    texts.push(`event ${event_id} came later and does not fit the contract`);
+  }
+  const more = count - texts.length;
+  return new Failure(
+    "data",
+    `Cannot confirm bronze of ${day}, which is ${state}: it differs from the outbox in ` +
+      `${plural(count, "row")}: ${texts.join("; ")}${more > 0 ? `; and ${more} more` : ""}. ` +
+      "Nothing was changed. To take in what came late and keep what bronze has: " +
+      `deno task amend --date ${day}`,
+  );
+}

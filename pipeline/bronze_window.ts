@@ -1,0 +1,316 @@
+import { compareWindow, type Differences } from "./compare.ts";
+import {
+  bronzeMarkerKey,
+  bronzePrefix,
+  EVENT_COLUMNS,
+  KNOWN_EVENT_TYPES,
+  OUTBOX_TABLE,
+} from "./contract/events.ts";
+import type { RowGroup } from "./contract/column.ts";
+import { formatMicros, type Window } from "./contract/window.ts";
+import { Failure } from "./errors.ts";
+import type { Publication } from "./lake/commit.ts";
+import type { Lake } from "./lake/lake.ts";
+import { type BronzeCommit, type Part, readMarker, type StoredMarker } from "./lake/marker.ts";
+import { cutParts } from "./lake/parts.ts";
+import { BRONZE } from "./layers.ts";
+import type { Connection } from "./outbox/connection.ts";
+import { type Fence, readFence } from "./outbox/fence.ts";
+import { type OutboxSchema, readSchema } from "./outbox/schema.ts";
+import * as snapshot from "./outbox/snapshot.ts";
+import { type Survey, survey, type UnfitEvent } from "./outbox/survey.ts";
+import { type Observer, plural } from "./progress.ts";
+import { describeUnfit, readQuarantine } from "./quarantine.ts";
+
+/** How a window of the outbox is brought into bronze. */
+export interface WindowOptions {
+  /** Where bronze is. */
+  readonly lake: Lake;
+  /** Microseconds that a window waits for slow writers after its end. */
+  readonly grace: bigint;
+  /** Do everything except storing and removing objects. */
+  readonly dryRun?: boolean;
+  /** Hears what the run does. */
+  readonly observer: Observer;
+}
+
+/** A window that a run looks at: what bronze has of it, and whether it can still grow. */
+export interface WindowRun {
+  /** The outbox. */
+  readonly connection: Connection;
+  /** The day. */
+  readonly window: Window;
+  /** The outbox's columns. */
+  readonly schema: OutboxSchema;
+  /** Bronze as it was when the run began. */
+  readonly previous: StoredMarker<BronzeCommit> | undefined;
+  /** What publishing needs. */
+  readonly publication: Publication;
+  /** Whether the window can still grow. */
+  readonly fence: Fence;
+  /** As in {@linkcode WindowOptions}. */
+  readonly grace: bigint;
+  /** Hears what the run does. */
+  readonly observer: Observer;
+}
+
+/**
+ * Reads the schema, the marker, the listing and the fence, in the order that publishing relies on: a run
+ * that publishes a newer state afterwards changes the marker, and this run's marker is then refused.
+ *
+ * @throws {Failure} the outbox does not fit the contract, or the day has not begun
+ */
+export async function beginWindow(
+  connection: Connection,
+  window: Window,
+  { lake, grace, dryRun = false, observer }: WindowOptions,
+): Promise<WindowRun> {
+  const began = performance.now();
+  const schema = await readSchema(connection);
+  tellSchema(connection, schema, observer);
+  const key = bronzeMarkerKey(window.day);
+  const previous = await readMarker(lake, "bronze", key, window.day);
+  const listed = await lake.list(bronzePrefix(window.day));
+  const publication = { lake, key, previous, listed, began, dryRun, observer };
+  const fence = await readFence(connection, window, grace);
+  if (fence.now < window.start) throw notBegun(window, fence.now);
+  tellFence(fence, observer);
+  return { connection, window, schema, previous, publication, fence, grace, observer };
+}
+
+/** Begins the snapshot that the run reads, and surveys the window in it. */
+export async function surveyWindow(run: WindowRun): Promise<Survey> {
+  const { connection, window, schema, observer } = run;
+  await snapshot.beginSnapshot(connection);
+  const found = await survey(connection, window, schema);
+  await tellSurvey(found, run);
+  tellUnfit(found, observer);
+  return found;
+}
+
+/** How the outbox's window differs from what bronze has of it. */
+export interface BronzeDifferences extends Differences {
+  /** Events that do not fit the contract, and that neither bronze nor its quarantine has. */
+  readonly newlyUnfit: readonly UnfitEvent[];
+  /** Events that do not fit the contract, without those that bronze has with the values from before. */
+  readonly unfit: readonly UnfitEvent[];
+}
+
+/**
+ * Compares a published window with the outbox, row by row where they are not equal as a whole. An event
+ * that bronze has and that no longer fits the contract is altered, not lost.
+ *
+ * @throws {Failure} data: a part or the quarantine is missing or damaged
+ */
+export async function compareBronze(
+  { connection, window, schema, observer }: Pick<
+    WindowRun,
+    "connection" | "window" | "schema" | "observer"
+  >,
+  lake: Lake,
+  { rows, unfit }: Pick<Survey, "rows" | "unfit">,
+  published: BronzeCommit,
+): Promise<BronzeDifferences> {
+  const { groups } = watch(snapshot.readEvents(connection, window, schema), rows, observer);
+  const expected = cutParts(groups, EVENT_COLUMNS, bronzePrefix(window.day));
+  const found = await compareWindow(lake, published, expected, BRONZE);
+  const noLongerFit = new Set(
+    unfit.flatMap(({ event_id }) =>
+      event_id !== null && found.lost.has(event_id) ? [event_id] : []
+    ),
+  );
+  const outside = unfit.filter(({ event_id }) => event_id === null || !noLongerFit.has(event_id));
+  const before = await readQuarantine(lake, window.day, published.quarantine);
+  const known = new Set(before.events.map((event) => JSON.stringify(event.row)));
+  const values = unfit.filter(({ event_id }) => event_id !== null && noLongerFit.has(event_id));
+  return {
+    late: found.late,
+    lost: found.lost.difference(noLongerFit),
+    altered: found.altered.union(noLongerFit),
+    named: {
+      late: found.named.late,
+      lost: found.named.lost.filter(({ id }) => !noLongerFit.has(id)),
+      altered: [
+        ...found.named.altered,
+        ...values.map((event) => ({
+          id: event.event_id!,
+          text: `event ${describeUnfit(event)} no longer fits the contract`,
+          values: [],
+        })),
+      ],
+    },
+    unfit: outside,
+    newlyUnfit: outside.filter(({ row }) => !known.has(JSON.stringify(row))),
+  };
+}
+
+/**
+ * Looks at the fence once more, after everything was read.
+ *
+ * @param counted rows of the window in the snapshot, also those that do not fit
+ */
+export async function stillComplete(
+  { connection, window, grace, observer }: WindowRun,
+  counted: number,
+): Promise<boolean> {
+  const fence = await readFence(connection, window, grace);
+  const rows = await snapshot.countRows(connection, window);
+  if (fence.sealable && rows === counted) return true;
+  const reasons = rows === counted ? fence.reasons : [changedMeanwhile(rows - counted)];
+  observer.step({
+    step: "fence",
+    says: `the day stays open: ${reasons.join("; ")}`,
+    data: { sealable: false, reasons },
+    warning: true,
+  });
+  return false;
+}
+
+function changedMeanwhile(more: number): string {
+  return more > 0
+    ? `${plural(more, "event")} came while the run was on`
+    : `${plural(-more, "event")} went while the run was on`;
+}
+
+/** Counts what goes by: rows for the progress, event types for the warning. */
+export function watch(source: AsyncIterable<RowGroup>, of: number, observer: Observer) {
+  const types = new Map<unknown, number>();
+  const typeColumn = EVENT_COLUMNS.findIndex(({ name }) => name === "event_type");
+  let rows = 0;
+  let parts = 0;
+  async function* groups() {
+    for await (const group of source) {
+      const column = group.columns[typeColumn]!;
+      for (let i = 0; i < group.rows; i++) types.set(column[i], (types.get(column[i]) ?? 0) + 1);
+      yield group;
+      rows += group.rows;
+      observer.progress({ rows, of, parts });
+    }
+  }
+  return {
+    groups: groups(),
+    part(part: Part) {
+      parts++;
+      observer.step({
+        step: "part",
+        says: `${part.key}, ${plural(part.rows, "row")}, ${plural(part.bytes, "byte")}`,
+        data: { key: part.key, rows: part.rows, bytes: part.bytes, sha256: part.sha256 },
+      });
+    },
+    /** Rows per event type. */
+    eventTypes(): Map<string, number> {
+      const byName = new Map<string, number>();
+      for (const [bytes, count] of types) {
+        const name = new TextDecoder().decode(bytes as Uint8Array);
+        byName.set(name, (byName.get(name) ?? 0) + count);
+      }
+      return byName;
+    },
+  };
+}
+
+/** Warns of event types that are copied though the contract does not know them. */
+export function warnOfUnknownTypes(counts: ReadonlyMap<string, number>, observer: Observer): void {
+  const unknown = [...counts.keys()].filter((type) => !KNOWN_EVENT_TYPES.has(type)).sort();
+  if (unknown.length === 0) return;
+  const list = unknown.map((type) =>
+    `${JSON.stringify(type)} (${plural(counts.get(type)!, "event")})`
+  );
+  observer.step({
+    step: "event-types",
+    says: `copied, though the contract does not know them: ${list.join(", ")}`,
+    data: { unknown },
+    warning: true,
+  });
+}
+
+function tellSchema(connection: Connection, { unknown }: OutboxSchema, observer: Observer): void {
+  observer.step({
+    step: "outbox",
+    says: `${OUTBOX_TABLE} in ${connection.name}`,
+    data: { database: connection.name },
+  });
+  if (unknown.length === 0) return;
+  observer.step({
+    step: "columns",
+    says: `not exported, for the contract does not know them: ${unknown.join(", ")}`,
+    data: { unknown },
+    warning: true,
+  });
+}
+
+function tellFence({ sealable, reasons }: Fence, observer: Observer): void {
+  const sealing = "the day is over, no earlier transaction is open";
+  const says = sealable ? sealing : `the day stays open: ${reasons.join("; ")}`;
+  observer.step({ step: "fence", says, data: { sealable, reasons } });
+}
+
+async function tellSurvey(
+  { rows, minSeq, maxSeq }: Survey,
+  { connection, window, observer }: WindowRun,
+): Promise<void> {
+  const range = minSeq === null ? "none with an event_seq" : `event_seq ${minSeq} to ${maxSeq}`;
+  const nearby = rows > 0 ? [] : await snapshot.neighbours(connection, window);
+  const says = rows > 0 ? `${plural(rows, "event")}, ${range}` : `no events; ${nearest(nearby)}`;
+  observer.step({
+    step: "snapshot",
+    says,
+    // A table without a single event is more likely the wrong database than an uneventful day.
+    ...(rows === 0 && nearby.length === 0 ? { warning: true } : {}),
+    data: {
+      rows,
+      event_seq_min: minSeq === null ? null : String(minSeq),
+      event_seq_max: maxSeq === null ? null : String(maxSeq),
+    },
+  });
+}
+
+function nearest(days: readonly string[]): string {
+  if (days.length === 0) {
+    return `${OUTBOX_TABLE} has no events on any other day. Check DJANGO_DB_NAME`;
+  }
+  return days.length === 1
+    ? `the nearest day with events is ${days[0]}`
+    : `the nearest days with events are ${days.join(" and ")}`;
+}
+
+/** How many events a warning names before it only counts them. */
+const NAMED = 5;
+
+function tellUnfit({ unfit, strays, strayCount }: Survey, observer: Observer): void {
+  if (unfit.length > 0) {
+    const list = unfit.slice(0, NAMED).map(describeUnfit).join("; ");
+    const more = unfit.length > NAMED ? `; and ${unfit.length - NAMED} more` : "";
+    observer.step({
+      step: "quarantine",
+      says: `${plural(unfit.length, "event")} cannot be held by the contract and ` +
+        `${unfit.length === 1 ? "goes" : "go"} into the quarantine: ${list}${more}`,
+      data: {
+        events: unfit.length,
+        event_ids: unfit.slice(0, NAMED).map(({ event_id }) => event_id ?? "null"),
+      },
+      warning: true,
+    });
+  }
+  if (strayCount > 0) {
+    const more = strayCount > strays.length ? ` and ${strayCount - strays.length} more` : "";
+    observer.step({
+      step: "strays",
+      says: `${plural(strayCount, "event")} of ${OUTBOX_TABLE} ${
+        strayCount === 1 ? "falls" : "fall"
+      } on no day, so no run copies ${strayCount === 1 ? "it" : "them"}: ${
+        strays.join(", ")
+      }${more}. Correct occurred_at in the outbox`,
+      data: { events: strayCount, event_ids: strays },
+      warning: true,
+    });
+  }
+}
+
+function notBegun(window: Window, now: bigint): Failure {
+  return new Failure(
+    "configuration",
+    `Cannot export ${window.day}: that day has not begun; the database's clock says ` +
+      `${formatMicros(now)}. Give a day that has, or none for today.`,
+  );
+}

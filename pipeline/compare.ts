@@ -1,0 +1,202 @@
+import type { Column, Value } from "./contract/column.ts";
+import { formatValue } from "./contract/format.ts";
+import { Failure } from "./errors.ts";
+import { listFolders } from "./lake/commit.ts";
+import type { Lake } from "./lake/lake.ts";
+import type { BronzeCommit, Part, SilverCommit } from "./lake/marker.ts";
+import { openPart } from "./lake/parquet_reader.ts";
+import { damaged, type NewPart } from "./lake/parts.ts";
+import { eachRow, type Order, type Row, storedRows } from "./merge.ts";
+
+/** How the rows of a layer are told apart, and what its source is called. */
+export interface Layer {
+  /** The layer's columns, in order. */
+  readonly columns: readonly Column[];
+  /** The fingerprint of the columns. */
+  readonly contract: string;
+  /** Orders rows as the layer does; 0 for the same event or operation. */
+  readonly compare: Order;
+  /** What tells a row from all others, whatever its place in the order. */
+  identify(row: Row): string;
+  /** A row's name for people, such as `event 018f…`. */
+  describe(row: Row): string;
+  /** Where the layer's rows come from, such as `the outbox`. */
+  readonly source: string;
+}
+
+/** A row that differs, with what it is in the source and in the layer. */
+export interface Difference {
+  /** Which event or operation. */
+  readonly id: string;
+  /** For people, such as `event 018f… has another fill_price`. */
+  readonly text: string;
+  /** The columns that differ, with both values for people. Empty for a row that one side lacks. */
+  readonly values: readonly {
+    readonly column: string;
+    readonly source: string;
+    readonly layer: string;
+  }[];
+}
+
+/** How a published window differs from its source. */
+export interface Differences {
+  /** What is in the source alone, by identity. */
+  readonly late: ReadonlySet<string>;
+  /** What is in the layer alone, by identity. */
+  readonly lost: ReadonlySet<string>;
+  /** What has other values in the source, by identity. */
+  readonly altered: ReadonlySet<string>;
+  /** The first differences of each kind, at most {@linkcode NAMED} of each. */
+  readonly named: {
+    readonly late: readonly Difference[];
+    readonly lost: readonly Difference[];
+    readonly altered: readonly Difference[];
+  };
+}
+
+/** How many differences of a kind are named before they are only counted. */
+export const NAMED = 5;
+
+/** No differences. */
+const NONE: Differences = {
+  late: new Set(),
+  lost: new Set(),
+  altered: new Set(),
+  named: { late: [], lost: [], altered: [] },
+};
+
+/**
+ * Compares a published window with what a run would publish today. Parts with equal digests are equal;
+ * from the first other one on, rows are compared, so that a window that another engine or another
+ * version wrote passes if its rows are the same.
+ *
+ * @param published what the window's marker says
+ * @param expected what a run would publish, in order
+ * @throws {Failure} data: a part is missing or damaged, or the window has another contract
+ */
+export async function compareWindow(
+  lake: Lake,
+  published: BronzeCommit | SilverCommit,
+  expected: AsyncIterator<NewPart>,
+  layer: Layer,
+): Promise<Differences> {
+  if (published.contract !== layer.contract) {
+    throw new Failure(
+      "data",
+      `Cannot compare ${published.layer} of ${published.day}: it was published under another ` +
+        `contract (${published.contract}). Use the version of this toolkit that published it.`,
+    );
+  }
+  const { parts } = published;
+  await confirmThere(lake, parts);
+  let index = 0;
+  let next = await expected.next();
+  const amended = parts.some(({ amendment }) => amendment !== undefined);
+  while (!amended && !next.done && next.value.sha256 === parts[index]?.sha256) {
+    index++;
+    next = await expected.next();
+  }
+  if (next.done && index === parts.length) return NONE;
+  const names = layer.columns.map(({ name }) => name);
+  const source = reopened(next, expected, names);
+  const stored = storedRows(lake, parts.slice(index), names, layer.compare);
+  return await differences(source, stored, layer, published.layer);
+}
+
+async function confirmThere(lake: Lake, parts: readonly Part[]): Promise<void> {
+  const there = new Map((await listFolders(lake, parts)).map(({ key, bytes }) => [key, bytes]));
+  for (const part of parts) {
+    const bytes = there.get(part.key);
+    if (bytes === undefined) throw damaged(lake, part, "it is not there");
+    if (bytes !== part.bytes) throw damaged(lake, part, `it has ${bytes} bytes, not ${part.bytes}`);
+  }
+}
+
+/** The rows that a run would publish, as their readers will see them. */
+async function* reopened(
+  first: IteratorResult<NewPart>,
+  rest: AsyncIterator<NewPart>,
+  names: readonly string[],
+): AsyncGenerator<Row> {
+  for (let next = first; !next.done; next = await rest.next()) {
+    yield* eachRow(openPart(next.value.body).groups(names));
+  }
+}
+
+/** Walks two ordered sequences of rows side by side. */
+async function differences(
+  source: AsyncGenerator<Row>,
+  stored: AsyncGenerator<Row>,
+  layer: Layer,
+  name: string,
+): Promise<Differences> {
+  const found = { late: new Set<string>(), lost: new Set<string>(), altered: new Set<string>() };
+  const rows = { late: new Map<string, Row>(), lost: new Map<string, Row>() };
+  const altered = new Map<string, Difference>();
+  const onOneSide = (kind: "late" | "lost", row: Row) => {
+    const id = layer.identify(row);
+    found[kind].add(id);
+    // One more than is named, for a row may turn out to be on both sides.
+    if (rows[kind].size < 4 * NAMED) rows[kind].set(id, row);
+  };
+  const onBoth = (ours: Row, theirs: Row) => {
+    const values = changes(ours, theirs, layer.columns);
+    if (values.length === 0) return;
+    const id = layer.identify(ours);
+    found.altered.add(id);
+    if (altered.size < NAMED) altered.set(id, changed(layer, ours, values));
+  };
+  let a = await source.next();
+  let b = await stored.next();
+  while (!a.done || !b.done) {
+    const order = a.done ? 1 : b.done ? -1 : layer.compare(a.value, b.value);
+    if (order < 0) onOneSide("late", a.value);
+    if (order > 0) onOneSide("lost", b.value);
+    if (order === 0) onBoth(a.value, b.value);
+    if (order <= 0) a = await source.next();
+    if (order >= 0) b = await stored.next();
+  }
+  // What has another place in the order is on both sides all the same.
+  for (const id of found.late.intersection(found.lost)) {
+    found.late.delete(id);
+    found.lost.delete(id);
+    found.altered.add(id);
+    const [ours, theirs] = [rows.late.get(id), rows.lost.get(id)];
+    if (ours === undefined || theirs === undefined || altered.size >= NAMED) continue;
+    altered.set(id, changed(layer, ours, changes(ours, theirs, layer.columns)));
+  }
+  const alone = (kind: "late" | "lost", where: string, notWhere: string): Difference[] =>
+    [...rows[kind]].filter(([id]) => found[kind].has(id)).slice(0, NAMED).map(([id, row]) => ({
+      id,
+      text: `${layer.describe(row)} is in ${where} and not in ${notWhere}`,
+      values: [],
+    }));
+  return {
+    ...found,
+    named: {
+      late: alone("late", layer.source, name),
+      lost: alone("lost", name, layer.source),
+      altered: [...altered.values()],
+    },
+  };
+}
+
+function changed(layer: Layer, row: Row, values: Difference["values"]): Difference {
+  const columns = values.map(({ column }) => column).join(", ");
+  return { id: layer.identify(row), text: `${layer.describe(row)} has another ${columns}`, values };
+}
+
+function changes(ours: Row, theirs: Row, columns: readonly Column[]): Difference["values"] {
+  return columns.flatMap(({ name, type }, i) => {
+    const [a, b] = [ours[i]!, theirs[i]!];
+    if (same(a, b)) return [];
+    return [{ column: name, source: formatValue(a, type), layer: formatValue(b, type) }];
+  });
+}
+
+function same(a: Value, b: Value): boolean {
+  if (a instanceof Uint8Array && b instanceof Uint8Array) {
+    return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  }
+  return a === b;
+}

@@ -1,0 +1,108 @@
+import type { Value } from "./contract/column.ts";
+import type { Lake } from "./lake/lake.ts";
+import type { Part } from "./lake/marker.ts";
+import type { FileGroup, PartReader } from "./lake/parquet_reader.ts";
+import { damaged, readPart } from "./lake/parts.ts";
+
+// An amended window has several sequences of parts, each in the layer's order: what was published first,
+// and what each amendment added. Read side by side they are one sequence again.
+
+/** One row, its values in the order of the columns that were asked for. */
+export type Row = readonly Value[];
+
+/** Orders rows as a layer does. */
+export type Order = (a: Row, b: Row) => number;
+
+/**
+ * Reads the rows of parts in the layer's order, whatever amendment added them.
+ *
+ * @param names the columns to read; `order` compares rows of these
+ * @throws {Failure} data: a part is missing or damaged
+ */
+export function storedRows(
+  lake: Lake,
+  parts: readonly Part[],
+  names: readonly string[],
+  order: Order,
+): AsyncGenerator<Row> {
+  const sequences = [...Map.groupBy(parts, ({ amendment = 0 }) => amendment).values()]
+    .map((sequence) => rowsOf(lake, sequence, names));
+  return sequences.length === 1 ? sequences[0]! : merge(sequences, order);
+}
+
+/** The rows of groups, one by one. */
+export async function* eachRow(groups: AsyncIterable<FileGroup>): AsyncGenerator<Row> {
+  for await (const { rows, columns } of groups) {
+    for (let i = 0; i < rows; i++) yield columns.map((values) => values[i] ?? null);
+  }
+}
+
+const GROUP_ROWS = 10_000;
+
+/** Collects rows into groups again. */
+export async function* grouped(rows: AsyncIterable<Row>, width: number): AsyncGenerator<FileGroup> {
+  const empty = () => Array.from({ length: width }, () => [] as Value[]);
+  let columns = empty();
+  let count = 0;
+  for await (const row of rows) {
+    row.forEach((value, i) => columns[i]!.push(value));
+    if (++count < GROUP_ROWS) continue;
+    yield { rows: count, columns };
+    columns = empty();
+    count = 0;
+  }
+  if (count > 0) yield { rows: count, columns };
+}
+
+/** An amended window as if it were one part, which can be read more than once. */
+export function openMerged(
+  lake: Lake,
+  parts: readonly Part[],
+  ordering: readonly string[],
+  order: Order,
+): PartReader {
+  return {
+    rows: parts.reduce((sum, { rows }) => sum + rows, 0),
+    columns: [],
+    async *groups(names) {
+      const rows = storedRows(lake, parts, [...ordering, ...names], order);
+      for await (const { rows: count, columns } of grouped(rows, ordering.length + names.length)) {
+        yield { rows: count, columns: columns.slice(ordering.length) };
+      }
+    },
+  };
+}
+
+async function* rowsOf(
+  lake: Lake,
+  parts: readonly Part[],
+  names: readonly string[],
+): AsyncGenerator<Row> {
+  for (const part of parts) {
+    const reader = await readPart(lake, part);
+    try {
+      yield* eachRow(reader.groups(names));
+    } catch (error) {
+      throw damaged(lake, part, (error as Error).message);
+    }
+  }
+}
+
+/** There are few sequences, one per amendment, so the smallest head is simply looked for. */
+async function* merge(
+  sequences: readonly AsyncGenerator<Row>[],
+  order: Order,
+): AsyncGenerator<Row> {
+  const heads: { row: Row; readonly rest: AsyncGenerator<Row> }[] = [];
+  for (const rest of sequences) {
+    const { done, value } = await rest.next();
+    if (!done) heads.push({ row: value, rest });
+  }
+  while (heads.length > 0) {
+    const least = heads.reduce((a, b) => order(b.row, a.row) < 0 ? b : a);
+    yield least.row;
+    const { done, value } = await least.rest.next();
+    if (done) heads.splice(heads.indexOf(least), 1);
+    else least.row = value;
+  }
+}

@@ -1,0 +1,145 @@
+import { createHash } from "node:crypto";
+import { quarantineKey } from "./contract/events.ts";
+import { type Day, parseDay } from "./contract/window.ts";
+import { Failure } from "./errors.ts";
+import type { Lake } from "./lake/lake.ts";
+import type { QuarantineLink } from "./lake/marker.ts";
+import type { UnfitEvent } from "./outbox/survey.ts";
+
+/** The events of a day that the contract cannot hold, with their full text. */
+export interface Quarantine {
+  /** Which day. */
+  readonly day: Day;
+  /** By event_id; those without one last. */
+  readonly events: readonly UnfitEvent[];
+}
+
+const FORMAT = "deep-storage-quarantine/1";
+
+/** A quarantine as a document, and what a marker says of it. */
+export interface QuarantineDocument {
+  /** What the day's marker names. */
+  readonly link: QuarantineLink;
+  /** The document's bytes: JSON. Equal events give equal bytes. */
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Renders a quarantine.
+ *
+ * @returns undefined where there are no events
+ */
+export function renderQuarantine({ day, events }: Quarantine): QuarantineDocument | undefined {
+  if (events.length === 0) return undefined;
+  const sorted = [...events].sort(byIdentity).map(({ event_id, problems, row }) => ({
+    event_id,
+    problems: problems.map(({ column, problem }) => ({ column, problem })),
+    row,
+  }));
+  const text = `${JSON.stringify({ format: FORMAT, date: day, events: sorted }, null, 2)}\n`;
+  const body = new TextEncoder().encode(text);
+  const sha256 = createHash("sha256").update(body).digest("hex");
+  const key = quarantineKey(day, sha256);
+  return { link: { key, events: events.length, bytes: body.length, sha256 }, body };
+}
+
+/**
+ * Reads the quarantine that a marker names.
+ *
+ * @throws {Failure} data: it is missing, or not the document that the marker names
+ */
+export async function readQuarantine(
+  lake: Lake,
+  day: Day,
+  link: QuarantineLink | undefined,
+): Promise<Quarantine> {
+  if (link === undefined) return { day, events: [] };
+  const stored = await lake.get(link.key);
+  if (stored === undefined) throw unusable(lake, link, "it is not there");
+  const sha256 = createHash("sha256").update(stored.bytes).digest("hex");
+  if (sha256 !== link.sha256) {
+    throw unusable(lake, link, "its sha256 is not the one in the commit marker");
+  }
+  try {
+    return parseQuarantine(stored.bytes);
+  } catch (error) {
+    throw unusable(lake, link, (error as Error).message);
+  }
+}
+
+/**
+ * Reads a quarantine's bytes.
+ *
+ * @throws {Error} they are no quarantine
+ */
+export function parseQuarantine(bytes: Uint8Array): Quarantine {
+  let json: { format?: unknown; date?: unknown; events?: unknown } | null;
+  try {
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw new Error("it is not JSON");
+  }
+  if (json?.format !== FORMAT) throw new Error(`its format is not ${FORMAT}`);
+  const day = typeof json.date === "string" ? parseDay(json.date) : undefined;
+  if (day === undefined) throw new Error("its date is not a day");
+  if (!Array.isArray(json.events) || !json.events.every(isUnfitEvent)) {
+    throw new Error("its events are not a list of events");
+  }
+  return { day, events: json.events };
+}
+
+/** The identities of quarantined events, as far as they have one. */
+export function quarantinedIds({ events }: Quarantine): Set<string> {
+  return new Set(events.flatMap(({ event_id }) => event_id ?? []));
+}
+
+/** What is wrong with an event, for people: `018f… (fill_price NaN)`. */
+export function describeUnfit({ event_id, problems }: UnfitEvent): string {
+  const list = problems.map(({ column, problem }) => `${column} ${problem}`).join(", ");
+  return `${event_id ?? "an event without event_id"} (${list})`;
+}
+
+function isUnfitEvent(value: unknown): value is UnfitEvent {
+  const isText = (text: unknown) => text === null || typeof text === "string";
+  const event = value as Partial<UnfitEvent> | null;
+  return typeof event === "object" && event !== null && isText(event.event_id) &&
+    Array.isArray(event.problems) &&
+    event.problems.every((each) => isText(each?.column) && isText(each?.problem)) &&
+    typeof event.row === "object" && event.row !== null && Object.values(event.row).every(isText);
+}
+
+function byIdentity(a: UnfitEvent, b: UnfitEvent): number {
+  if (a.event_id === b.event_id) {
+    return compare(JSON.stringify(a.row), JSON.stringify(b.row));
+  }
+  if (a.event_id === null || b.event_id === null) return a.event_id === null ? 1 : -1;
+  return compare(a.event_id, b.event_id);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function unusable(lake: Lake, { key }: QuarantineLink, problem: string): Failure {
+  return new Failure(
+    "data",
+    `Cannot use the quarantine ${lake.url(key)}: ${problem}. Restore it from a backup.`,
+  );
+}
+
+/**
+ * Stores the events of a day that the contract cannot hold.
+ *
+ * @param dryRun only say what a marker would name
+ * @returns what the day's marker names; undefined where there are no such events
+ */
+export async function storeQuarantine(
+  lake: Lake,
+  day: Day,
+  events: readonly UnfitEvent[],
+  dryRun: boolean,
+): Promise<QuarantineLink | undefined> {
+  const document = renderQuarantine({ day, events });
+  if (document !== undefined && !dryRun) await lake.put(document.link.key, document.body);
+  return document?.link;
+}

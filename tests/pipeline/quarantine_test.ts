@@ -1,0 +1,139 @@
+import { Failure } from "../../pipeline/errors.ts";
+import { type Quarantine, readQuarantine } from "../../pipeline/quarantine.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
+import { amend, bronze, CENTURY, DAY, event, eventId, markerOf, silver } from "../support/days.ts";
+import { temporaryLake } from "../support/lakes.ts";
+import { outbox } from "../support/postgres.ts";
+
+// One event that the contract cannot hold does not stop its day, and is not dropped silently either.
+
+async function quarantineOf(lake: Lake): Promise<Quarantine> {
+  return await readQuarantine(lake, DAY, (await markerOf(lake, "bronze")).commit.quarantine);
+}
+
+/** Statements that alter event 2, the column that no longer fits, and how that is told. */
+const UNFIT: [string, string, string, string, string | null][] = [
+  ["a price that is NaN", "SET fill_price = 'NaN'", "fill_price", "is NaN", "NaN"],
+  [
+    "a price with nine decimals",
+    "SET stop_price = 1.123456789",
+    "stop_price",
+    "has more than 8 decimals",
+    "1.123456789",
+  ],
+  [
+    "a price that is infinite",
+    "SET quantity = '-Infinity'",
+    "quantity",
+    "is infinite",
+    "-Infinity",
+  ],
+  [
+    "a price with thirteen digits before the point",
+    "SET quantity = 1000000000000",
+    "quantity",
+    "has more than 12 digits before the point",
+    "1000000000000",
+  ],
+  ["a null where the contract has none", "SET symbol = NULL", "symbol", "is null", null],
+];
+
+for (const [what, set, column, problem, value] of UNFIT) {
+  Deno.test(`runBronze puts ${what} into the quarantine, and publishes the rest`, async () => {
+    await using db = await outbox({
+      events: [
+        `ALTER TABLE stop_events ALTER COLUMN stop_price TYPE numeric;
+         ALTER TABLE stop_events ALTER COLUMN quantity TYPE numeric;
+         ALTER TABLE stop_events ALTER COLUMN symbol DROP NOT NULL`,
+        event(1),
+        event(2, { payload_json: `'{"note": "kept whole"}'` }),
+        `UPDATE stop_events ${set} WHERE event_seq = 2`,
+      ],
+    });
+    await using lake = await temporaryLake();
+    const warning = (await bronze(db, lake)).find(({ step }) => step === "quarantine")!;
+    assertStringIncludes(warning.says, `${eventId(2)} (${column} ${problem})`);
+    const { commit } = await markerOf(lake, "bronze");
+    assertEquals([commit.state, commit.rows, commit.quarantine!.events], ["sealed", 1, 1]);
+    const [kept] = (await quarantineOf(lake)).events;
+    assertEquals(kept!.problems, [{ column, problem }]);
+    assertEquals(kept!.row[column], value);
+    assertEquals(kept!.row.payload_json, '{"note": "kept whole"}');
+    // Run again, the day is confirmed, and so is silver.
+    await silver(lake);
+    assertEquals((await bronze(db, lake)).at(-1)!.step, "verified");
+    assertEquals((await silver(lake)).at(-1)!.step, "verified");
+  });
+}
+
+Deno.test("a quarantined event that is corrected on an open day comes in with the next run", async () => {
+  await using db = await outbox({ events: [event(1), event(2, { fill_price: "'NaN'" })] });
+  await using lake = await temporaryLake();
+  await bronze(db, lake, CENTURY);
+  await db.query("UPDATE stop_events SET fill_price = 3 WHERE event_seq = 2");
+  await bronze(db, lake, CENTURY);
+  const { rows, quarantine } = (await markerOf(lake, "bronze")).commit;
+  assertEquals([rows, quarantine], [2, undefined]);
+});
+
+Deno.test("a quarantined event that is corrected on a sealed day comes in by amending", async () => {
+  await using db = await outbox({ events: [event(1), event(2, { fill_price: "'NaN'" })] });
+  await using lake = await temporaryLake();
+  await bronze(db, lake);
+  const document = (await markerOf(lake, "bronze")).commit.quarantine!.key;
+  await db.query("UPDATE stop_events SET fill_price = 3 WHERE event_seq = 2");
+  const { message } = await assertRejects(() => bronze(db, lake), Failure);
+  assertStringIncludes(message, `event ${eventId(2)} is in the outbox and not in bronze`);
+  await amend(db, lake);
+  const { rows, quarantine } = (await markerOf(lake, "bronze")).commit;
+  assertEquals([rows, quarantine], [2, undefined]);
+  // The history still names the document.
+  assert(await lake.get(document) !== undefined);
+});
+
+Deno.test("an unfit event that comes late is refused by name, and amending puts it into the quarantine", async () => {
+  await using db = await outbox({ events: [event(1)] });
+  await using lake = await temporaryLake();
+  await bronze(db, lake);
+  await db.query(event(2, { fill_price: "'NaN'" }));
+  const { kind, message } = await assertRejects(() => bronze(db, lake), Failure);
+  assertEquals(kind, "data");
+  assertStringIncludes(message, eventId(2));
+  await amend(db, lake);
+  const { rows, quarantine } = (await markerOf(lake, "bronze")).commit;
+  assertEquals([rows, quarantine!.events], [1, 1]);
+  assertEquals((await bronze(db, lake)).at(-1)!.step, "verified");
+});
+
+Deno.test("events on no day are warned of, and stop no day", async () => {
+  await using db = await outbox({
+    events: [
+      event(1),
+      event(2, { occurred_at: "'infinity'" }),
+      event(3, { occurred_at: "'-infinity'" }),
+    ],
+  });
+  await using lake = await temporaryLake();
+  const warning = (await bronze(db, lake)).find(({ step }) => step === "strays")!;
+  assertStringIncludes(warning.says, "2 events of stop_events fall on no day");
+  assertStringIncludes(warning.says, `${eventId(2)}, ${eventId(3)}`);
+  assertEquals((await markerOf(lake, "bronze")).commit.rows, 1);
+});
+
+Deno.test("readQuarantine refuses a document that is gone, and one with other bytes", async () => {
+  await using db = await outbox({ events: [event(1), event(2, { fill_price: "'NaN'" })] });
+  await using lake = await temporaryLake();
+  await bronze(db, lake);
+  const { key } = (await markerOf(lake, "bronze")).commit.quarantine!;
+  await lake.put(key, new TextEncoder().encode("{}"));
+  assertStringIncludes(
+    (await assertRejects(() => bronze(db, lake), Failure)).message,
+    "its sha256 is not the one in the commit marker",
+  );
+  await lake.remove(key);
+  assertStringIncludes(
+    (await assertRejects(() => bronze(db, lake), Failure)).message,
+    "it is not there",
+  );
+});

@@ -1,0 +1,103 @@
+import { runAmend } from "../../pipeline/amend.ts";
+import { runBronze } from "../../pipeline/bronze.ts";
+import { bronzeMarkerKey } from "../../pipeline/contract/events.ts";
+import { silverMarkerKey } from "../../pipeline/contract/executions.ts";
+import { parseDay } from "../../pipeline/contract/window.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import {
+  type BronzeCommit,
+  readMarker,
+  type SilverCommit,
+  type StoredMarker,
+} from "../../pipeline/lake/marker.ts";
+import { readPart } from "../../pipeline/lake/parts.ts";
+import type { Step } from "../../pipeline/progress.ts";
+import { runSilver } from "../../pipeline/silver.ts";
+import { recorder } from "./lakes.ts";
+import type { Outbox } from "./postgres.ts";
+
+/** The day that these helpers are about. */
+export const DAY = parseDay("2025-12-28")!;
+/** A grace that keeps the day open. */
+export const CENTURY = 100n * 366n * 86_400_000_000n;
+
+/** Runs bronze for {@linkcode DAY}, and returns what it said. Without a grace, the day is sealed. */
+export async function bronze(db: Outbox, lake: Lake, grace = 0n): Promise<Step[]> {
+  const observer = recorder();
+  await runBronze({ database: db.config, lake, day: DAY, grace, observer });
+  return observer.steps;
+}
+
+/** Runs silver for {@linkcode DAY}, and returns what it said. */
+export async function silver(lake: Lake): Promise<Step[]> {
+  const observer = recorder();
+  await runSilver({ lake, day: DAY, observer });
+  return observer.steps;
+}
+
+/** How an amendment is made in a test. */
+export interface AmendChoices {
+  readonly keepAltered?: boolean;
+  readonly agrees?: boolean;
+  readonly grace?: bigint;
+}
+
+/** Amends {@linkcode DAY}, and returns what it said and how it ended. */
+export async function amend(
+  db: Outbox,
+  lake: Lake,
+  { keepAltered = false, agrees = true, grace = 0n }: AmendChoices = {},
+): Promise<{ steps: Step[]; outcome: string }> {
+  const observer = recorder();
+  const agree = () => Promise.resolve(agrees);
+  const common = { database: db.config, lake, day: DAY, grace, observer };
+  const outcome = await runAmend({ ...common, keepAltered, agree });
+  return { steps: observer.steps, outcome };
+}
+
+/** The statement that adds an event of {@linkcode DAY}, at 18:00 unless `columns` says otherwise. */
+export function event(number: number, columns: Record<string, string> = {}): string {
+  const values: Record<string, string> = {
+    event_id: `'${eventId(number)}'`,
+    event_seq: String(number),
+    occurred_at: `'${DAY}T18:00:00Z'`,
+    operation_id: String(number),
+    client_id: "1",
+    symbol: "'BTCUSDC'",
+    event_type: "'EXECUTED'",
+    source: "'cron'",
+    ...columns,
+  };
+  return `INSERT INTO stop_events (${Object.keys(values).join(", ")})
+          VALUES (${Object.values(values).join(", ")})`;
+}
+
+/** The identity that {@linkcode event} gives an event. */
+export function eventId(number: number): string {
+  return `00000000-0000-0000-0000-${String(number).padStart(12, "0")}`;
+}
+
+/** The day's marker of a layer. */
+export async function markerOf<L extends "bronze" | "silver">(
+  lake: Lake,
+  layer: L,
+): Promise<StoredMarker<L extends "bronze" ? BronzeCommit : SilverCommit>> {
+  const key = layer === "bronze" ? bronzeMarkerKey(DAY) : silverMarkerKey(DAY);
+  return (await readMarker(lake, layer, key, DAY))!;
+}
+
+/** What a reader of the marker sees of a column, part by part, after proving every part. */
+export async function visible(
+  lake: Lake,
+  layer: "bronze" | "silver",
+  column = layer === "bronze" ? "event_id" : "execution_id",
+): Promise<unknown[]> {
+  const values: unknown[] = [];
+  const { commit } = await markerOf(lake, layer);
+  for (const part of commit.parts) {
+    for await (const group of (await readPart(lake, part)).groups([column])) {
+      values.push(...group.columns[0]!);
+    }
+  }
+  return values;
+}
