@@ -172,8 +172,22 @@ function changedMeanwhile(more: number): string {
     : `${plural(-more, "event")} went while the run was on`;
 }
 
+/** Rows that are counted as they go by. */
+export interface Watched {
+  /** The rows, as they come. */
+  readonly groups: AsyncGenerator<RowGroup>;
+  /** Tells of a part that is on its way to the lake. */
+  part(part: Part): void;
+  /** Rows per event type, of those that went by. */
+  eventTypes(): Map<string, number>;
+}
+
 /** Counts what goes by: rows for the progress, event types for the warning. */
-export function watch(source: AsyncIterable<RowGroup>, of: number, observer: Observer) {
+export function watch(
+  source: AsyncIterable<RowGroup>,
+  of: number,
+  observer: Observer,
+): Watched {
   const types = new Map<unknown, number>();
   const typeColumn = EVENT_COLUMNS.findIndex(({ name }) => name === "event_type");
   let rows = 0;
@@ -197,7 +211,6 @@ export function watch(source: AsyncIterable<RowGroup>, of: number, observer: Obs
         data: { key: part.key, rows: part.rows, bytes: part.bytes, sha256: part.sha256 },
       });
     },
-    /** Rows per event type. */
     eventTypes(): Map<string, number> {
       const byName = new Map<string, number>();
       for (const [bytes, count] of types) {

@@ -25,7 +25,7 @@ export interface Publication {
 }
 
 /** An object that a marker names. */
-type Named = Pick<ObjectEntry, "key" | "bytes">;
+export type Named = Pick<ObjectEntry, "key" | "bytes">;
 
 /** How often a marker is put where the store refuses, and nothing stands against it. */
 const ATTEMPTS = 3;
