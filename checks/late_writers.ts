@@ -1,4 +1,5 @@
 import type { Holder } from "../pipeline/outbox/fence.ts";
+import { identifier } from "../pipeline/outbox/identifier.ts";
 import { type Check, check, type Finding } from "./check.ts";
 import type { DatabaseOpened } from "./facts/database.ts";
 import { naming } from "./naming.ts";
@@ -20,7 +21,10 @@ export const lateWriters: Check<"database"> = check({
     const unreadable = holders.filter(({ kind }) => kind === "unreadable");
     const findings = holders.flatMap((holder) => judge(holder, database));
     if (unreadable.length > 0) findings.push(hidden(unreadable, database));
-    return { examined: `sessions and prepared transactions of ${name}, on ${today}`, findings };
+    return {
+      examined: `sessions, prepared transactions and subscriptions of ${name}, on ${today}`,
+      findings,
+    };
   },
 });
 
@@ -38,6 +42,26 @@ function judge(holder: Holder, { name, today, graceSeconds }: DatabaseOpened): F
           `it could still commit rows of ${today}, or of a day before; as long as it is open, no ` +
           "day since it began is sealed",
         fix: `Let it commit, or end it: SELECT pg_terminate_backend(${holder.pid});`,
+      }];
+    case "untracked":
+      return [{
+        ...common,
+        severity: overdue ? "fail" : "warn",
+        field: `pid ${holder.pid}`,
+        why: "it may have a transaction open that could still commit rows, so it counts as one",
+        fix:
+          "Turn track_activities on again where it was turned off (ALTER SYSTEM, ALTER DATABASE " +
+          `or ALTER ROLE), then end the session: SELECT pg_terminate_backend(${holder.pid});`,
+      }];
+    case "subscription":
+      return [{
+        ...common,
+        severity: "warn",
+        field: `subscription ${holder.subscription}`,
+        why: "a run publishes the day and leaves it open until then",
+        fix:
+          "Run bronze again after that, or set DJANGO_DB_HOST to the publisher, which Robson's " +
+          "backend writes to.",
       }];
     case "prepared":
       return [{
@@ -69,7 +93,7 @@ function hidden(sessions: readonly Holder[], { name, user }: DatabaseOpened): Fi
     field: "pg_stat_activity",
     problem: `${user} may not look into these sessions: ${list}`,
     why: "any of them could be writing, so no day is sealed while they are there",
-    fix: `Let a superuser run: GRANT pg_read_all_stats TO "${user.replaceAll('"', '""')}";`,
+    fix: `Let a superuser run: GRANT pg_read_all_stats TO ${identifier(user)};`,
   };
 }
 

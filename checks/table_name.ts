@@ -1,5 +1,12 @@
 import { EVENT_COLUMNS, OUTBOX_TABLE } from "../pipeline/contract/events.ts";
-import { departures, type OutboxTable, unknownColumns } from "../pipeline/outbox/schema.ts";
+import { showAllRows } from "../pipeline/outbox/answers.ts";
+import { identifier } from "../pipeline/outbox/identifier.ts";
+import {
+  departures,
+  notATable,
+  type OutboxTable,
+  unknownColumns,
+} from "../pipeline/outbox/schema.ts";
 import { plural } from "../pipeline/progress.ts";
 import { type Check, check, type Finding, type Outcome } from "./check.ts";
 import type { DatabaseFact, DatabaseOpened } from "./facts/database.ts";
@@ -57,8 +64,13 @@ function inDatabase(database: DatabaseOpened): Side {
   const { columns } = table;
   const unknown = unknownColumns(columns);
   const object = `${table.name} in ${name}`;
+  const otherKind = notATable(table);
+  if (otherKind !== undefined) {
+    return { examined: object, findings: [noTable(object, otherKind)] };
+  }
   const findings = [
     ...unreadable(object, table),
+    ...(table.rowsHidden ? [hidden(object, table)] : []),
     ...(table.encoding === "SQL_ASCII" ? [unencoded(object, table)] : []),
     ...departures(columns).map(({ column, actual }): Finding => ({
       severity: "fail",
@@ -96,8 +108,29 @@ function unreadable(object: string, { name, user, readable }: OutboxTable): Find
     object,
     problem: `${user} may not select from it`,
     why: "bronze reads every row of a day",
-    fix: `Let a superuser run: GRANT SELECT ON ${name} TO "${user.replaceAll('"', '""')}";`,
+    fix: `Let a superuser run: GRANT SELECT ON ${name} TO ${identifier(user)};`,
   }];
+}
+
+function noTable(object: string, problem: string): Finding {
+  return {
+    severity: "fail",
+    object,
+    problem,
+    why: "only of a table can a run know that it has every row, and who still writes to it",
+    fix: "Set DJANGO_DB_NAME and the role's search_path to where Robson's backend writes.",
+  };
+}
+
+function hidden(object: string, { user }: OutboxTable): Finding {
+  return {
+    severity: "fail",
+    object,
+    field: "row-level security",
+    problem: `its policies hide rows from ${user}`,
+    why: "a copy has to have every row, so bronze refuses to read",
+    fix: showAllRows(user),
+  };
 }
 
 function unencoded(object: string, { database, encoding }: OutboxTable): Finding {

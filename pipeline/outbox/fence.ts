@@ -1,5 +1,12 @@
 import { formatMicros, type Window } from "../contract/window.ts";
 import { type Connection, sqlInstant } from "./connection.ts";
+import { RELATIVES } from "./family.ts";
+
+/**
+ * How much longer than other windows one stays open that a logical-replication subscription writes to,
+ * in microseconds. Who writes on the publisher cannot be seen from here, nor how far behind it is.
+ */
+export const SUBSCRIPTION_GRACE = 86_400_000_000n;
 
 /**
  * Whether a window can still grow.
@@ -22,10 +29,18 @@ export interface Holder {
   /**
    * - `standby`: the server itself, which cannot see who writes on its primary
    * - `transaction`: a session whose transaction began before the window could close
+   * - `untracked`: a session that does not report what it is doing, which so counts as open
    * - `unreadable`: a session that this user may not look into, which so counts as open
    * - `prepared`: a transaction that was prepared, and waits for its second phase
+   * - `subscription`: a subscription that writes to the outbox what is committed elsewhere
    */
-  readonly kind: "standby" | "transaction" | "unreadable" | "prepared";
+  readonly kind:
+    | "standby"
+    | "transaction"
+    | "untracked"
+    | "unreadable"
+    | "prepared"
+    | "subscription";
   /** For people: who it is, and since when. */
   readonly reason: string;
   /** The role of the session or transaction, where it is known. */
@@ -34,6 +49,8 @@ export interface Holder {
   readonly pid?: number;
   /** The name of a prepared transaction. */
   readonly gid?: string;
+  /** The name of a subscription. */
+  readonly subscription?: string;
   /** How long it has been open, in seconds, where that is known. */
   readonly seconds?: number;
 }
@@ -47,8 +64,9 @@ export async function databaseClock(connection: Connection): Promise<bigint> {
 }
 
 /**
- * Asks who could still add to a window. Sessions that this user may not look into count as open, and
- * so does every prepared transaction, for the server does not say when it began.
+ * Asks who could still add to a window. What cannot be known counts as open: sessions that this user
+ * may not look into or that do not report, and every prepared transaction, for the server does not say
+ * when it began.
  *
  * @param grace microseconds that a writer may take after the end of the window
  */
@@ -80,42 +98,78 @@ export async function readHolders(connection: Connection, bound: bigint): Promis
     ...(row.user == null ? {} : { user: row.user }),
     ...(row.pid == null ? {} : { pid: Number(row.pid) }),
     ...(row.gid == null ? {} : { gid: row.gid }),
+    ...(row.subscription == null ? {} : { subscription: row.subscription }),
     ...(row.seconds == null ? {} : { seconds: Number(row.seconds) }),
   }));
 }
 
+/** Processes that write no rows. A parallel worker's leader is listed itself. */
+const NO_WRITERS = `(backend_type IN ('autovacuum worker', 'parallel worker')
+  OR backend_type = 'walsender' AND (xact_start IS NULL OR query ILIKE 'START_REPLICATION%'))`;
+
+// With track_activities off, neither state nor transaction is reported. Turned on again within a
+// transaction, the state is, and the transaction's start is not; a session that begins or ends a
+// transaction at this very moment looks the same, but has no transaction id, and not for long.
+const UNTRACKED = `(xact_start IS NULL AND CASE state
+  WHEN 'disabled' THEN true
+  WHEN 'idle' THEN false
+  WHEN 'active' THEN backend_xid IS NOT NULL
+                     OR state_change < clock_timestamp() - interval '1 second'
+  ELSE backend_xid IS NOT NULL OR state LIKE 'idle in transaction%'
+       OR current_setting('track_activities') = 'off' END)`;
+
 function holders(bound: bigint): string {
   const age = (since: string) => `extract(epoch FROM clock_timestamp() - ${since})::bigint`;
-  // Autovacuum workers and WAL senders write no rows; a parallel worker's leader is listed itself.
+  const time = (instant: string) =>
+    `to_char(${instant} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`;
+  const sealableFrom = bound + SUBSCRIPTION_GRACE;
+  const who =
+    "coalesce(usename, 'unknown'), pid, coalesce(', ' || nullif(application_name, ''), '')";
   return `
     SELECT 'standby' AS kind,
            'this server is a standby: it cannot see who writes on the primary' AS reason,
-           NULL::text AS user, NULL::int AS pid, NULL::text AS gid, NULL::bigint AS seconds
+           NULL::text AS user, NULL::int AS pid, NULL::text AS gid, NULL::text AS subscription,
+           NULL::bigint AS seconds
     WHERE pg_is_in_recovery()
     UNION ALL
     SELECT 'transaction',
            format('transaction of %s (pid %s%s, %s for %s) began at %s, before the window could close',
-                  coalesce(usename, 'unknown'), pid,
-                  coalesce(', ' || nullif(application_name, ''), ''),
+                  ${who},
                   state, date_trunc('second', clock_timestamp() - coalesce(state_change, xact_start)),
-                  to_char(xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
-           usename, pid, NULL, ${age("xact_start")}
+                  ${time("xact_start")}),
+           usename, pid, NULL, NULL, ${age("xact_start")}
     FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
-      AND backend_type NOT IN ('autovacuum worker', 'walsender', 'parallel worker')
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND NOT ${NO_WRITERS}
       AND xact_start < ${sqlInstant(bound)}
+    UNION ALL
+    SELECT 'untracked',
+           format('session of %s (pid %s%s) does not report what it is doing (track_activities = off), '
+                  'and began at %s, before the window could close', ${who}, ${
+    time("backend_start")
+  }),
+           usename, pid, NULL, NULL, ${age("backend_start")}
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND NOT ${NO_WRITERS}
+      AND ${UNTRACKED} AND backend_start < ${sqlInstant(bound)}
     UNION ALL
     SELECT 'unreadable',
            format('session of %s (pid %s) cannot be looked into; GRANT pg_read_all_stats TO %I',
                   coalesce(usename, 'unknown'), pid, current_user),
-           usename, pid, NULL, NULL
+           usename, pid, NULL, NULL, NULL
     FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
       AND query = '<insufficient privilege>' AND state IS NULL
     UNION ALL
     SELECT 'prepared',
-           format('prepared transaction %s of %s waits since %s', gid, owner,
-                  to_char(prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
-           owner, NULL, gid, ${age("prepared")}
-    FROM pg_prepared_xacts WHERE database = current_database()`;
+           format('prepared transaction %s of %s waits since %s', gid, owner, ${time("prepared")}),
+           owner, NULL, gid, NULL, ${age("prepared")}
+    FROM pg_prepared_xacts WHERE database = current_database()
+    UNION ALL
+    SELECT DISTINCT 'subscription',
+           format('subscription %s writes to %s, and what its publisher commits late cannot be seen '
+                  'here; the window can be sealed from %s on',
+                  subname, srrelid::regclass, '${formatMicros(sealableFrom)}'),
+           NULL, NULL::int, NULL, subname::text, NULL::bigint
+    FROM pg_subscription_rel JOIN pg_stat_subscription ON subid = srsubid
+    WHERE srrelid IN (${RELATIVES}) AND clock_timestamp() < ${sqlInstant(sealableFrom)}`;
 }

@@ -5,7 +5,10 @@ import {
   UNEXPORTED_COLUMNS,
 } from "../contract/events.ts";
 import { Failure } from "../errors.ts";
+import { rowsHidden } from "./answers.ts";
 import type { Connection } from "./connection.ts";
+import { DESCENDANTS } from "./family.ts";
+import { identifier } from "./identifier.ts";
 
 /** The outbox as it is, where it fits the contract. */
 export interface OutboxSchema {
@@ -43,8 +46,14 @@ export interface OutboxTable {
   readonly database: string;
   /** The encoding of that database's texts. */
   readonly encoding: string;
-  /** Whether it is partitioned. */
-  readonly partitioned: boolean;
+  /** What it is, in Postgres's words, as in `a table` or `a materialized view`. */
+  readonly kind: string;
+  /** Whether it is temporary, so that it hides the table that everybody else sees. */
+  readonly temporary: boolean;
+  /** Its partitions, and the tables that inherit from it, that are foreign tables. */
+  readonly foreign: readonly string[];
+  /** Whether row-level security would hide rows from this user. */
+  readonly rowsHidden: boolean;
   /** In their order. */
   readonly columns: readonly OutboxColumn[];
 }
@@ -60,8 +69,27 @@ export interface Departure {
 const TABLE = `
   SELECT c.oid::regclass AS table, has_table_privilege(c.oid, 'SELECT') AS readable,
          current_user AS user, current_database() AS database,
-         current_setting('server_encoding') AS encoding, c.relkind = 'p' AS partitioned
+         current_setting('server_encoding') AS encoding,
+         c.relkind AS kind, c.relpersistence = 't' AS temporary,
+         row_security_active(c.oid) AS rows_hidden
   FROM pg_class c WHERE c.oid = to_regclass('${OUTBOX_TABLE}')`;
+
+/** Relations by the letter that pg_class has for them. */
+const KINDS: Readonly<Record<string, string>> = {
+  r: "a table",
+  p: "a partitioned table",
+  v: "a view",
+  m: "a materialized view",
+  f: "a foreign table",
+  S: "a sequence",
+  i: "an index",
+  I: "a partitioned index",
+  c: "a composite type",
+};
+
+const FOREIGN = `
+  SELECT oid::regclass::text AS name FROM (${DESCENDANTS}) AS family JOIN pg_class USING (oid)
+  WHERE relkind = 'f' AND oid <> to_regclass('${OUTBOX_TABLE}') ORDER BY name`;
 
 const COLUMNS = `
   SELECT attname AS name, format_type(atttypid, NULL) AS type,
@@ -99,9 +127,24 @@ export async function findTable(connection: Connection): Promise<OutboxTable | u
     user: table.user!,
     database: table.database!,
     encoding: table.encoding!,
-    partitioned: table.partitioned === "t",
+    kind: KINDS[table.kind!] ?? `a relation of kind ${table.kind}`,
+    temporary: table.temporary === "t",
+    foreign: (await connection.query(FOREIGN)).map(({ name }) => name!),
+    rowsHidden: table.rows_hidden === "t",
     columns,
   };
+}
+
+/**
+ * Why a run could not know everything about this relation: which rows are in it, or who writes them.
+ *
+ * @returns undefined where it is a table of this very database
+ */
+export function notATable({ kind, temporary, foreign }: OutboxTable): string | undefined {
+  if (kind !== "a table" && kind !== "a partitioned table") return `it is ${kind}`;
+  if (temporary) return "it is a temporary table, which hides the one that everybody else sees";
+  if (foreign.length > 0) return `part of it is a foreign table: ${foreign.join(", ")}`;
+  return undefined;
 }
 
 /** Tables and views whose names look like the outbox's, for where it is missing. */
@@ -133,13 +176,23 @@ export function unknownColumns(columns: readonly OutboxColumn[]): string[] {
 export async function readSchema(connection: Connection): Promise<OutboxSchema> {
   const table = await findTable(connection);
   if (table === undefined) throw await tableMissing(connection);
+  const otherKind = notATable(table);
+  if (otherKind !== undefined) {
+    throw new Failure(
+      "configuration",
+      `Cannot export ${table.name} in ${connection.name}: ${otherKind}. Only of a table can a run ` +
+        "know that it has every row, and who still writes to it. Set DJANGO_DB_NAME and the role's " +
+        "search_path to where Robson's backend writes.",
+    );
+  }
   if (!table.readable) {
     throw new Failure(
       "configuration",
       `Cannot read ${table.name} as ${table.user}: permission denied. ` +
-        `Let a superuser run: GRANT SELECT ON ${table.name} TO "${table.user}";`,
+        `Let a superuser run: GRANT SELECT ON ${table.name} TO ${identifier(table.user)};`,
     );
   }
+  if (table.rowsHidden) throw rowsHidden(`Cannot export ${table.name}`, table.user);
   if (table.encoding === "SQL_ASCII") {
     throw new Failure(
       "data",
@@ -155,7 +208,7 @@ export async function readSchema(connection: Connection): Promise<OutboxSchema> 
     unknown: unknownColumns(table.columns),
     columns: table.columns.map(({ name }) => name),
     unique: new Set(unique.map(({ name }) => name!)),
-    partitioned: table.partitioned,
+    partitioned: table.kind === "a partitioned table",
   };
 }
 

@@ -18,9 +18,14 @@ Deno.test("late-writers passes where nobody is at work", async () => {
   const { verdict, examined } = (await judgeReady(READY)).find(({ id }) => id === ID)!;
   assertEquals([verdict, examined], [
     "pass",
-    "sessions and prepared transactions of robson@db:5432/rbsdb, on 2025-12-28",
+    "sessions, prepared transactions and subscriptions of robson@db:5432/rbsdb, on 2025-12-28",
   ]);
 });
+
+const UNTRACKED: Holder = {
+  ...{ kind: "untracked", user: "robson", pid: 4712, seconds: 60 },
+  reason: "session of robson (pid 4712) does not report what it is doing …",
+};
 
 for (const [seconds, severity] of [[900, "warn"], [901, "fail"]] as const) {
   Deno.test(`late-writers: a transaction of ${seconds} s is a ${severity}, with the statement that ends it`, async () => {
@@ -29,6 +34,15 @@ for (const [seconds, severity] of [[900, "warn"], [901, "fail"]] as const) {
       { severity, object, field: "pid 4711", problem: TRANSACTION.reason },
     ]);
     assertStringIncludes(findings[0]!.fix, "SELECT pg_terminate_backend(4711);");
+  });
+
+  Deno.test(`late-writers: a session that does not report for ${seconds} s is a ${severity}`, async () => {
+    const given = withHolders({ ...UNTRACKED, seconds });
+    const { findings } = await assertOnlyBefore(ID, given, [
+      { severity, object, field: "pid 4712", problem: UNTRACKED.reason },
+    ]);
+    assertStringIncludes(findings[0]!.fix, "Turn track_activities on again");
+    assertStringIncludes(findings[0]!.fix, "SELECT pg_terminate_backend(4712);");
   });
 
   Deno.test(`late-writers: a prepared transaction of ${seconds} s is a ${severity}`, async () => {
@@ -56,4 +70,13 @@ Deno.test("late-writers fails on a standby", async () => {
   await assertOnlyBefore(ID, withHolders({ kind: "standby", reason }), [
     { severity: "fail", object, problem: reason },
   ]);
+});
+
+Deno.test("late-writers warns of a subscription, by its name", async () => {
+  const reason = "subscription my feed writes to stop_events, …";
+  await assertOnlyBefore(
+    ID,
+    withHolders({ kind: "subscription", subscription: "my feed", reason }),
+    [{ severity: "warn", object, field: "subscription my feed", problem: reason }],
+  );
 });

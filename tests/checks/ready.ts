@@ -18,7 +18,7 @@ export type ReadyFacts = Pick<Facts, "manifests" | "database" | "lake">;
 
 export const TABLE: OutboxTable = {
   ...{ name: "stop_events", readable: true, user: "robson", database: "rbsdb", encoding: "UTF8" },
-  partitioned: false,
+  ...{ kind: "a table", temporary: false, foreign: [], rowsHidden: false },
   columns: EVENT_COLUMNS.map(({ name, postgres }) => ({
     ...{ name, type: postgres, declared: postgres },
   })),

@@ -1,3 +1,4 @@
+import type { OutboxTable } from "../../pipeline/outbox/schema.ts";
 import { assertEquals } from "../support/assert.ts";
 import {
   assertOnlyBefore,
@@ -79,4 +80,29 @@ Deno.test("table-name fails where nobody knows the encoding of the texts", async
   await assertOnlyBefore(ID, withTable({ encoding: "SQL_ASCII" }), [
     { severity: "fail", object, problem: "the encoding of its database is SQL_ASCII" },
   ]);
+});
+
+/** What may be called stop_events and is no table, and what is said of it. */
+const NO_TABLES: [Partial<OutboxTable>, string][] = [
+  [{ kind: "a materialized view" }, "it is a materialized view"],
+  [{ kind: "a foreign table" }, "it is a foreign table"],
+  [{ temporary: true }, "it is a temporary table, which hides the one that everybody else sees"],
+  [{ foreign: ["far", "farther"] }, "part of it is a foreign table: far, farther"],
+];
+
+for (const [changes, problem] of NO_TABLES) {
+  Deno.test(`table-name fails where ${problem}, and says nothing of its columns`, async () => {
+    const given = withTable({ ...changes, columns: [] });
+    await assertOnlyBefore(ID, given, [{ severity: "fail", object, problem }]);
+  });
+}
+
+Deno.test("table-name fails where row-level security hides rows, with the statement that exempts the role", async () => {
+  await assertOnlyBefore(ID, withTable({ rowsHidden: true }), [{
+    severity: "fail",
+    object,
+    field: "row-level security",
+    problem: "its policies hide rows from robson",
+    fix: 'Let a superuser run: ALTER ROLE "robson" BYPASSRLS;',
+  }]);
 });

@@ -26,7 +26,7 @@ export interface OutboxOptions {
 // sanitizers would take a server for a leak.
 let server: EmbeddedPostgres | undefined;
 Deno.test.beforeAll(async () => {
-  server = await startPostgres();
+  server = await startPostgres({ settings: { wal_level: "logical" } }); // for subscriptions
 });
 Deno.test.afterAll(async () => {
   await server?.stop();

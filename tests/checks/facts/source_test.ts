@@ -38,7 +38,8 @@ Deno.test("the session ends with the gathering, also where that fails", async ()
   await using db = await outbox();
   const sessions = async () => {
     const [row] = await db.query(`SELECT count(*) AS count FROM pg_stat_activity
-      WHERE datname = current_database() AND application_name = 'deep-storage-toolkit'`);
+      WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND backend_type = 'client backend'`);
     return row!.count;
   };
   const gone = async () => {

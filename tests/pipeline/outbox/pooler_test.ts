@@ -4,8 +4,10 @@ import { parseDay } from "../../../pipeline/contract/window.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import type { Lake } from "../../../pipeline/lake/lake.ts";
 import { connect } from "../../../pipeline/outbox/connection.ts";
+import { readSchema } from "../../../pipeline/outbox/schema.ts";
 import { RUNBOOK_EVENTS } from "../../../tasks/demo/events.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
+import { insertEvent } from "../../support/events.ts";
 import { recorder, temporaryLake } from "../../support/lakes.ts";
 import { session, type TextClient, type TextRow } from "../../support/pg_session.ts";
 import { pgbouncerTest, startPgbouncer } from "../../support/pgbouncer.ts";
@@ -28,10 +30,7 @@ let number = 100;
 
 /** An event of another day, as the bot writes one. */
 function insert(): string {
-  return `INSERT INTO stop_events (event_id, event_seq, occurred_at, operation_id, client_id, symbol,
-                                   event_type, source)
-          VALUES (gen_random_uuid(), ${number++}, '2025-12-30T10:00:00Z', 5, 1, 'BTCUSDC',
-                  'FAILED', 'cron')`;
+  return insertEvent(number++, { occurred_at: "'2025-12-30T10:00:00Z'" });
 }
 
 /** The bot, with as many transactions at once as there are sessions with Postgres. */
@@ -126,6 +125,21 @@ pgbouncerTest("behind pgbouncer, a writer of the bot's keeps the day open", asyn
   assertEquals(fact.holders.map(({ kind }) => kind), ["transaction"]);
   await writer!.query("COMMIT");
 });
+
+pgbouncerTest(
+  "behind pgbouncer, a temporary table that the bot left under the outbox's name is refused",
+  async () => {
+    await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+    await using pooler = await startPgbouncer(db.config, { pooling: "transaction", sessions: 1 });
+    await using bot = new Bot([await session(pooler.config)]);
+    await bot.clients[0]!.query("CREATE TEMPORARY TABLE stop_events (LIKE public.stop_events)");
+    const connection = await connect(pooler.config);
+    const { kind, message } = await assertRejects(() => readSchema(connection), Failure);
+    await connection.close();
+    assertEquals(kind, "configuration");
+    assertStringIncludes(message, "it is a temporary table, which hides the one");
+  },
+);
 
 pgbouncerTest("pgbouncer in session pooling serves a run", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });

@@ -11,27 +11,10 @@ import {
 import { type Survey, survey } from "../../../pipeline/outbox/survey.ts";
 import { CREATE_OUTBOX } from "../../../tasks/demo/events.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
+import { eventId, insertEvent } from "../../support/events.ts";
 import { type Outbox, outbox } from "../../support/postgres.ts";
 
 const WINDOW = windowOf(parseDay("2025-12-28")!);
-
-function id(number: number): string {
-  return `00000000-0000-0000-0000-${String(number).padStart(12, "0")}`;
-}
-
-/** An event with its number as event_seq, and other values where a column is given. */
-function event(number: number, columns: Record<string, string> = {}): string {
-  const values: Record<string, string> = {
-    event_id: `'${id(number)}'`,
-    event_seq: String(number),
-    occurred_at: "'2025-12-28T10:00:00Z'",
-    ...{ operation_id: "7", client_id: "1", symbol: "'BTCUSDC'", event_type: "'EXECUTED'" },
-    source: "'ws'",
-    ...columns,
-  };
-  return `INSERT INTO stop_events (${Object.keys(values).join(", ")})
-          VALUES (${Object.values(values).join(", ")})`;
-}
 
 /** An outbox that Postgres keeps nothing out of. */
 async function lenient(...events: string[]): Promise<Outbox> {
@@ -62,7 +45,11 @@ async function look(db: Outbox): Promise<{ found: Survey; read: number; counted:
 
 Deno.test("survey: events that fit are counted, with the range of their event_seq", async () => {
   await using db = await outbox({
-    events: [event(3), event(5), event(9, { occurred_at: "'2025-12-29T00:00:00Z'" })],
+    events: [
+      insertEvent(3),
+      insertEvent(5),
+      insertEvent(9, { occurred_at: "'2025-12-29T00:00:00Z'" }),
+    ],
   });
   const { found, read, counted } = await look(db);
   assertEquals(found, {
@@ -75,14 +62,14 @@ Deno.test("survey: events that fit are counted, with the range of their event_se
 Deno.test("survey: an event that does not fit is left out everywhere, and kept with its whole row", async () => {
   await using db = await lenient(
     'ALTER TABLE stop_events ADD COLUMN "odd ""one" text DEFAULT \'x\'',
-    event(1, { fill_price: "'NaN'", stop_price: "1.123456789", symbol: "NULL" }),
-    event(2),
+    insertEvent(1, { fill_price: "'NaN'", stop_price: "1.123456789", symbol: "NULL" }),
+    insertEvent(2),
   );
   const { found, read, counted } = await look(db);
   assertEquals([found.rows, found.minSeq, found.maxSeq, read, counted], [1, 2n, 2n, 1, 2]);
   const [unfit, ...others] = found.unfit;
   assertEquals(others, []);
-  assertEquals(unfit!.event_id, id(1));
+  assertEquals(unfit!.event_id, eventId(1));
   assertEquals(unfit!.problems, [
     { column: "symbol", problem: "is null" },
     { column: "stop_price", problem: "has more than 8 decimals" },
@@ -113,7 +100,7 @@ const UNFIT: [string, string, string][] = [
 
 for (const [column, value, problem] of UNFIT) {
   Deno.test(`survey: ${column} = ${value} ${problem}`, async () => {
-    await using db = await lenient(event(1, { [column]: value }), event(2));
+    await using db = await lenient(insertEvent(1, { [column]: value }), insertEvent(2));
     const { found, read } = await look(db);
     assertEquals(found.unfit.map(({ problems }) => problems), [[{ column, problem }]]);
     assertEquals([found.rows, read], [1, 1]);
@@ -122,8 +109,8 @@ for (const [column, value, problem] of UNFIT) {
 
 Deno.test("survey: values at the edge of what fits are no misfits", async () => {
   await using db = await lenient(
-    event(1, { stop_price: "-999999999999.99999999", slippage_pct: "999999.9999" }),
-    event(2, { stop_price: "1.10000000000", event_seq: "NULL" }),
+    insertEvent(1, { stop_price: "-999999999999.99999999", slippage_pct: "999999.9999" }),
+    insertEvent(2, { stop_price: "1.10000000000", event_seq: "NULL" }),
   );
   const { found, read } = await look(db);
   assertEquals([found.unfit, found.rows, found.minSeq, found.maxSeq, read], [[], 2, 1n, 1n, 2]);
@@ -132,24 +119,24 @@ Deno.test("survey: values at the edge of what fits are no misfits", async () => 
 Deno.test("survey: unfit events come by event_id, one without an id last", async () => {
   const nan = { fill_price: "'NaN'" };
   await using db = await lenient(
-    event(3, { ...nan, event_id: "NULL" }),
-    event(2, nan),
-    event(1, nan),
+    insertEvent(3, { ...nan, event_id: "NULL" }),
+    insertEvent(2, nan),
+    insertEvent(1, nan),
   );
   const { found } = await look(db);
-  assertEquals(found.unfit.map(({ event_id }) => event_id), [id(1), id(2), null]);
+  assertEquals(found.unfit.map(({ event_id }) => event_id), [eventId(1), eventId(2), null]);
   assertEquals(found.unfit[2]!.problems[0], { column: "event_id", problem: "is null" });
 });
 
 Deno.test("survey: events that fall on no day are counted, and five of them named", async () => {
   const never = ["NULL", "'infinity'", "'-infinity'", "'10000-01-01'", "'0001-01-01 BC'"];
   await using db = await lenient(
-    ...[...never, "'infinity'"].map((occurred_at, i) => event(i, { occurred_at })),
-    event(7, { occurred_at: "'9999-12-31T23:59:59Z'" }),
-    event(8),
+    ...[...never, "'infinity'"].map((occurred_at, i) => insertEvent(i, { occurred_at })),
+    insertEvent(7, { occurred_at: "'9999-12-31T23:59:59Z'" }),
+    insertEvent(8),
   );
   const { found } = await look(db);
-  assertEquals(found.strays, [0, 1, 2, 3, 4].map(id));
+  assertEquals(found.strays, [0, 1, 2, 3, 4].map(eventId));
   assertEquals([found.strayCount, found.rows], [6, 1]);
 });
 
@@ -160,31 +147,38 @@ async function refused(db: Outbox): Promise<string> {
 }
 
 Deno.test("survey: an event_seq that two events of the day have is refused, with both and the constraint", async () => {
-  await using db = await lenient(event(1), event(2, { event_seq: "1" }), event(3));
+  await using db = await lenient(
+    insertEvent(1),
+    insertEvent(2, { event_seq: "1" }),
+    insertEvent(3),
+  );
   const message = await refused(db);
-  assertStringIncludes(message, `have the same event_seq: 1 (events ${id(1)}, ${id(2)}).`);
+  assertStringIncludes(
+    message,
+    `have the same event_seq: 1 (events ${eventId(1)}, ${eventId(2)}).`,
+  );
   assertStringIncludes(message, "no unique constraint on event_seq");
   assertStringIncludes(message, "ALTER TABLE stop_events ADD UNIQUE (event_seq);");
 });
 
 Deno.test("survey: an event_id that is there twice is refused, and at most five are named", async () => {
   const twice = [1, 2, 3, 4, 5, 6, 7].flatMap((n) => [
-    event(n),
-    event(n, { event_seq: String(n + 100) }),
+    insertEvent(n),
+    insertEvent(n, { event_seq: String(n + 100) }),
   ]);
   await using db = await lenient(...twice);
   const message = await refused(db);
-  assertStringIncludes(message, `have the same event_id: ${id(1)} (2 rows);`);
-  assertStringIncludes(message, `${id(5)} (2 rows); and 2 more.`);
+  assertStringIncludes(message, `have the same event_id: ${eventId(1)} (2 rows);`);
+  assertStringIncludes(message, `${eventId(5)} (2 rows); and 2 more.`);
   assertStringIncludes(message, "ADD PRIMARY KEY (event_id);");
 });
 
 Deno.test("survey: the same event_seq on two days, or none, is no duplicate", async () => {
   await using db = await lenient(
-    event(1),
-    event(2, { event_seq: "1", occurred_at: "'2025-12-29T10:00:00Z'" }),
-    event(3, { event_seq: "NULL" }),
-    event(4, { event_seq: "NULL" }),
+    insertEvent(1),
+    insertEvent(2, { event_seq: "1", occurred_at: "'2025-12-29T10:00:00Z'" }),
+    insertEvent(3, { event_seq: "NULL" }),
+    insertEvent(4, { event_seq: "NULL" }),
   );
   assertEquals((await look(db)).found.rows, 3);
 });
@@ -199,7 +193,11 @@ const WEAK_INDEXES: [string, string][] = [
 
 for (const [kind, index] of WEAK_INDEXES) {
   Deno.test(`survey: an index that is ${kind} proves nothing`, async () => {
-    await using db = await lenient(index, event(1), event(2, { event_seq: "1", client_id: "3" }));
+    await using db = await lenient(
+      index,
+      insertEvent(1),
+      insertEvent(2, { event_seq: "1", client_id: "3" }),
+    );
     assertStringIncludes(await refused(db), "have the same event_seq");
   });
 }
@@ -208,8 +206,8 @@ Deno.test("survey: the index of a table says nothing about a table that inherits
   await using db = await outbox({
     events: [
       "CREATE TABLE more () INHERITS (stop_events)",
-      event(1),
-      event(2, { event_seq: "1" }).replace("stop_events", "more"),
+      insertEvent(1),
+      insertEvent(2, { event_seq: "1" }).replace("stop_events", "more"),
     ],
   });
   assertStringIncludes(await refused(db), "have the same event_seq");
@@ -222,8 +220,8 @@ Deno.test("survey: in a partitioned table each partition may have the index", as
     events: [
       `DROP TABLE stop_events; ${parted};
        CREATE TABLE p PARTITION OF stop_events DEFAULT`,
-      event(1),
-      event(2, { event_seq: "1" }),
+      insertEvent(1),
+      insertEvent(2, { event_seq: "1" }),
     ],
   });
   assertStringIncludes(await refused(db), "give each partition a unique index on event_seq");

@@ -1,0 +1,197 @@
+import { parseDay, windowOf } from "../../../pipeline/contract/window.ts";
+import { connect } from "../../../pipeline/outbox/connection.ts";
+import {
+  databaseClock,
+  type Fence,
+  type Holder,
+  readFence,
+  readHolders,
+  SUBSCRIPTION_GRACE,
+} from "../../../pipeline/outbox/fence.ts";
+import { CREATE_OUTBOX } from "../../../tasks/demo/events.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
+import { insertEvent } from "../../support/events.ts";
+import type { TextClient } from "../../support/pg_session.ts";
+import { type Outbox, outbox } from "../../support/postgres.ts";
+
+// Who could still add to a day. The day is an old one; a grace that ends now makes it one of today's.
+
+const WINDOW = windowOf(parseDay("2025-12-28")!);
+
+interface Look {
+  readonly fence: Fence;
+  readonly holders: readonly Holder[];
+}
+
+/** Looks for who began before now, or so many microseconds earlier. */
+async function look(db: Outbox, earlier = 0n): Promise<Look> {
+  const connection = await connect(db.config);
+  try {
+    const bound = await databaseClock(connection) - earlier;
+    const fence = await readFence(connection, WINDOW, bound - WINDOW.end);
+    return { fence, holders: await readHolders(connection, bound) };
+  } finally {
+    await connection.close();
+  }
+}
+
+async function pidOf(client: TextClient): Promise<number> {
+  return Number((await client.query("SELECT pg_backend_pid() AS pid")).rows[0]!.pid);
+}
+
+Deno.test("fence: sessions that only wait for work keep nothing open", async () => {
+  await using db = await outbox();
+  await db.connect();
+  const { fence, holders } = await look(db);
+  assertEquals([holders, fence.sealable, fence.reasons], [[], true, []]);
+});
+
+Deno.test("fence: a writer whose session does not report what it does counts as open", async () => {
+  await using db = await outbox();
+  const writer = await db.connect();
+  const pid = await pidOf(writer);
+  await writer.query("SET track_activities = off; BEGIN");
+  await writer.query(insertEvent(1));
+  const { fence, holders } = await look(db);
+  assertEquals(holders.map(({ kind, pid }) => [kind, pid]), [["untracked", pid]]);
+  assertEquals([fence.sealable, fence.reasons.length], [false, 1]);
+  assertMatch(
+    fence.reasons[0]!,
+    /session of robson \(pid \d+\) does not report .*track_activities/,
+  );
+  await writer.query("COMMIT; SET track_activities = on");
+  assertEquals((await look(db)).fence.sealable, true);
+});
+
+Deno.test("fence: a session that does not report counts as open without a transaction too, as nobody can tell", async () => {
+  await using db = await outbox();
+  const idle = await db.connect();
+  await idle.query("SET track_activities = off");
+  assertEquals((await look(db)).holders.map(({ kind }) => kind), ["untracked"]);
+});
+
+Deno.test("fence: a session that does not report and began after the bound keeps nothing open", async () => {
+  await using db = await outbox();
+  const young = await db.connect();
+  await young.query("SET track_activities = off; BEGIN");
+  assertEquals((await look(db, 600_000_000n)).holders, []);
+});
+
+Deno.test("fence: a writer that reports again only within its transaction counts as open", async () => {
+  await using db = await outbox();
+  const writer = await db.connect();
+  await writer.query("SET track_activities = off");
+  await writer.query("BEGIN");
+  await writer.query(insertEvent(1));
+  await writer.query("SET track_activities = on");
+  assertEquals((await look(db)).holders.map(({ kind }) => kind), ["untracked"]);
+  const working = writer.query("SELECT pg_sleep(60)").catch(() => {});
+  await until(async () => {
+    const [row] = await db.query(`SELECT count(*) AS count FROM pg_stat_activity
+      WHERE datname = current_database() AND state = 'active' AND xact_start IS NULL`);
+    return row!.count === "1";
+  });
+  assertEquals((await look(db)).holders.map(({ kind }) => kind), ["untracked"]);
+  await db.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                  WHERE datname = current_database() AND pid <> pg_backend_pid()`);
+  await working;
+});
+
+/** A subscription of one outbox to another. It is dropped at the end of its block. */
+async function subscribe(
+  subscriber: Outbox,
+  publisher: Outbox,
+  { table = "stop_events", options = "" } = {},
+): Promise<AsyncDisposable> {
+  const slot = `s_${crypto.randomUUID().replaceAll("-", "")}`;
+  const { host, port, name, user, password } = publisher.config;
+  await publisher.query(`CREATE PUBLICATION p FOR TABLE ${table} ${options}`);
+  await publisher.query(`SELECT pg_create_logical_replication_slot('${slot}', 'pgoutput')`);
+  await subscriber.query(`
+    CREATE SUBSCRIPTION "my feed"
+    CONNECTION 'host=${host} port=${port} dbname=${name} user=${user} password=${password}'
+    PUBLICATION p WITH (create_slot = false, slot_name = '${slot}', copy_data = false)`);
+  return {
+    async [Symbol.asyncDispose]() {
+      await subscriber.query('ALTER SUBSCRIPTION "my feed" DISABLE');
+      await subscriber.query('ALTER SUBSCRIPTION "my feed" SET (slot_name = NONE)');
+      await subscriber.query('DROP SUBSCRIPTION "my feed"');
+      const active = `SELECT FROM pg_replication_slots WHERE slot_name = '${slot}' AND active`;
+      await until(async () => (await publisher.query(active)).length === 0);
+      await publisher.query(`SELECT pg_drop_replication_slot('${slot}')`);
+    },
+  };
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  while (!await holds()) {
+    if (performance.now() > deadline) throw new Error("it never held");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const PARTITIONED = `DROP TABLE stop_events; ${
+  CREATE_OUTBOX.replace(" PRIMARY KEY", "").replace(" UNIQUE", "")
+    .replace(");\nCREATE INDEX", ") PARTITION BY RANGE (occurred_at);\nCREATE INDEX")
+}; CREATE TABLE part PARTITION OF stop_events DEFAULT`;
+
+Deno.test("fence: a subscription that writes to the outbox keeps the day open for its own grace, enabled or not", async () => {
+  await using publisher = await outbox();
+  await using subscriber = await outbox();
+  await using _ = await subscribe(subscriber, publisher);
+  const { fence, holders } = await look(subscriber);
+  assertEquals(holders.map(({ kind, subscription }) => [kind, subscription]), [
+    ["subscription", "my feed"],
+  ]);
+  assertEquals(fence.sealable, false);
+  assertStringIncludes(fence.reasons[0]!, "subscription my feed writes to stop_events");
+  assertMatch(fence.reasons[0]!, /can be sealed from \d{4}-\d\d-\d\dT[0-9:.]+Z on/);
+
+  await subscriber.query('ALTER SUBSCRIPTION "my feed" DISABLE');
+  assertEquals((await look(subscriber)).fence.sealable, false);
+  assertEquals((await look(subscriber, SUBSCRIPTION_GRACE - 60_000_000n)).fence.sealable, false);
+  assertEquals((await look(subscriber, SUBSCRIPTION_GRACE)).fence.sealable, true);
+});
+
+Deno.test("fence: what only reads the outbox for a subscriber keeps no day open", async () => {
+  await using publisher = await outbox();
+  await using subscriber = await outbox();
+  await using _ = await subscribe(subscriber, publisher);
+  await until(async () =>
+    (await publisher.query(`SELECT FROM pg_stat_activity WHERE backend_type = 'walsender'
+                            AND datname = current_database()`)).length > 0
+  );
+  await publisher.query(insertEvent(1));
+  await until(async () => (await subscriber.query("SELECT FROM stop_events")).length > 0);
+  assertEquals((await look(publisher)).holders, []);
+});
+
+Deno.test("fence: a subscription that writes to a partition of the outbox keeps the day open", async () => {
+  await using publisher = await outbox({ events: [PARTITIONED] });
+  await using subscriber = await outbox({ events: [PARTITIONED] });
+  await using _ = await subscribe(subscriber, publisher);
+  const { fence, holders } = await look(subscriber);
+  assertEquals(holders.map(({ subscription }) => subscription), ["my feed"]);
+  assertStringIncludes(fence.reasons[0]!, "writes to part");
+});
+
+Deno.test("fence: a subscription that writes to the table that the outbox is a partition of keeps the day open", async () => {
+  const above = `${PARTITIONED}; ALTER TABLE stop_events RENAME TO everything;
+                 ALTER TABLE part RENAME TO stop_events`;
+  await using publisher = await outbox({ events: [above] });
+  await using subscriber = await outbox({ events: [above] });
+  await using _ = await subscribe(subscriber, publisher, {
+    ...{ table: "everything", options: "WITH (publish_via_partition_root)" },
+  });
+  const { fence } = await look(subscriber);
+  assertStringIncludes(fence.reasons[0]!, "subscription my feed writes to everything");
+});
+
+Deno.test("fence: a subscription to another table keeps no day open", async () => {
+  const other = "CREATE TABLE orders (id int PRIMARY KEY)";
+  await using publisher = await outbox({ events: [other] });
+  await using subscriber = await outbox({ events: [other] });
+  await using _ = await subscribe(subscriber, publisher, { table: "orders" });
+  assertEquals((await look(subscriber)).fence.sealable, true);
+});
