@@ -67,7 +67,7 @@ async function showPipeline(database: DatabaseConfig, lake: Lake, path: string):
   await runSilver({ lake, day: DAY, observer: printing("silver", "text") });
   title("4. The checks after a run");
   const config = { kind: "directory", path } as const;
-  const exitCode = await checkAfter({
+  const { exitCode } = await checkAfter({
     database,
     lake: config,
     day: DAY,

@@ -1,40 +1,32 @@
-import { databaseConfig, lakeConfig } from "../pipeline/config.ts";
-import { checkAfter, FORMATS } from "./cli/checking.ts";
+import { FORMATS } from "./cli/checking.ts";
 import { main } from "./cli/command.ts";
-import { dayFor, ENVIRONMENT_HELP } from "./cli/day.ts";
-import { choice, seconds } from "./cli/flags.ts";
-
-/** How long each fact may take to gather, in seconds, unless told otherwise. */
-const DEFAULT_TIMEOUT = 300;
+import { ENVIRONMENT_HELP } from "./cli/day.ts";
+import { DAY_FLAGS, DAY_FLAGS_HELP, DEFAULT_TIMEOUT, workThroughDays } from "./days/command.ts";
 
 await main({
+  ...DAY_FLAGS,
   name: "postflight",
-  values: ["date", "output", "timeout"],
-  switches: ["strict"],
+  values: [...DAY_FLAGS.values, "timeout"],
+  switches: [...DAY_FLAGS.switches, "strict"],
   help: `
-Checks, after a run, that everything arrived and nothing changed: the outbox, bronze and silver of
-one day are compared with each other and with their commit markers. It changes nothing.
+Checks, after a run, that everything arrived and nothing changed: the outbox, bronze and silver of a
+day are compared with each other and with their commit markers. It changes nothing.
 
-Usage: deno task postflight [--date YYYY-MM-DD] [--output text|json|junit|github]
-                            [--strict] [--timeout SECONDS]
+Usage: deno task postflight [DAY | --date DAY | --from DAY [--to DAY]] [--keep-going]
+                            [--output text|json|junit|github] [--strict] [--timeout SECONDS]
+                            [--verbose]
 
-  --date YYYY-MM-DD      the day, in UTC; without it JOB_DATE, else today by the database's clock
-  --output json|junit    a report for programs; github annotates a workflow's run
-  --strict               warnings fail as well
-  --timeout SECONDS      how long each fact may take to gather, ${DEFAULT_TIMEOUT} unless told
+${DAY_FLAGS_HELP}
+  --output json|junit   a report for programs, junit of one day; github annotates a workflow's run
+  --strict              warnings fail as well
+  --timeout SECONDS     how long each fact may take to gather, ${DEFAULT_TIMEOUT} unless told
 
 Examples:
-  deno task postflight --date 2025-12-28
-  deno task postflight --date 2025-12-28 --output junit > postflight.xml
+  deno task postflight 2025-12-28
+  deno task postflight yesterday --output junit > postflight.xml
+  deno task postflight --from 2025-12-01 --keep-going      all days until yesterday
 
-Each check has a page: runbook/<id>.md
+Each check has a page: deno task explain <id>
 ${ENVIRONMENT_HELP}`,
-  async run(flags) {
-    const output = choice(flags, "output", FORMATS);
-    const strict = flags.on("strict");
-    const timeout = seconds(flags, DEFAULT_TIMEOUT);
-    const lake = lakeConfig();
-    const database = databaseConfig();
-    return await checkAfter({ database, lake, day: await dayFor(flags), output, timeout, strict });
-  },
+  run: (flags) => workThroughDays("postflight", flags, FORMATS),
 });

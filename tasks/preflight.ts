@@ -73,9 +73,10 @@ ${CONNECTION_HELP}`,
       archive: flags.value("image-archive"),
       registryCa: flags.value("registry-ca"),
     });
-    return await runAndReport(
+    const { exitCode } = await runAndReport(
       { command: "preflight", status: "looking …", checks: BEFORE, gatherers },
       { output, timeout, imageTimeout, strict: flags.on("strict"), skip, signal },
     );
+    return exitCode;
   },
 });

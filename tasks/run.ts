@@ -1,48 +1,38 @@
-import { runBronze } from "../pipeline/bronze.ts";
-import { databaseConfig, lakeConfig, sealGrace } from "../pipeline/config.ts";
-import { openLake } from "../pipeline/lake/lake.ts";
-import { runSilver } from "../pipeline/silver.ts";
-import { checkAfter } from "./cli/checking.ts";
 import { main } from "./cli/command.ts";
-import { dayFor, ENVIRONMENT_HELP } from "./cli/day.ts";
-import { choice } from "./cli/flags.ts";
-import { OUTPUTS, printing } from "./cli/observer.ts";
-
-/** How long each fact of the checks may take to gather, in seconds. */
-const TIMEOUT = 300;
+import { ENVIRONMENT_HELP } from "./cli/day.ts";
+import { OUTPUTS } from "./cli/observer.ts";
+import { DAY_FLAGS, DAY_FLAGS_HELP, DEFAULT_TIMEOUT, workThroughDays } from "./days/command.ts";
 
 await main({
+  ...DAY_FLAGS,
   name: "run",
-  values: ["date", "output"],
-  switches: [],
+  values: [...DAY_FLAGS.values, "timeout"],
+  switches: [...DAY_FLAGS.switches, "pending", "dry-run"],
   help: `
-Runs one day through all of it: bronze, silver, and the checks after a run. It stops at the first
+Runs days through all of it: bronze, silver, and the checks after a run. It stops at the first
 failure, with that failure's exit code.
 
-Usage: deno task run [--date YYYY-MM-DD] [--output text|json]
+Usage: deno task run [DAY | --date DAY | [--pending] --from DAY [--to DAY] | --pending]
+                     [--keep-going] [--dry-run] [--output text|json] [--timeout SECONDS] [--verbose]
 
-  --date YYYY-MM-DD   the day, in UTC; without it JOB_DATE, else today by the database's clock
-  --output json       one line of JSON per step, and one for the report of the checks
+${DAY_FLAGS_HELP}
+  --pending             every day that is over and not sealed, from the first one that the outbox or
+                        the lake has; --from and --to narrow it
+  --dry-run             say what would be done, store and remove nothing
+  --output json         one line of JSON per step, one per report of the checks, and for several
+                        days one that sums them up
+  --timeout SECONDS     how long each fact of the checks may take, ${DEFAULT_TIMEOUT} unless told
 
 Examples:
-  deno task run --date 2025-12-28
-  deno task run                     today so far
+  deno task run 2025-12-28
+  deno task run yesterday
+  deno task run                                  today so far
+  deno task run --from 2025-12-01 --to 2025-12-31
+  deno task run --pending --keep-going           bring everything up to date
+  deno task run --pending --dry-run              see what that would do
+
+Several days end with a table, and with the worst exit code: 1 before 3. Wrong configuration (2)
+ends them at once.
 ${ENVIRONMENT_HELP}`,
-  async run(flags) {
-    const output = choice(flags, "output", OUTPUTS);
-    const requested = await dayFor(flags);
-    const database = databaseConfig();
-    const config = lakeConfig();
-    const grace = sealGrace();
-    const lake = openLake(config);
-    try {
-      const bronze = printing("bronze", output);
-      const day = await runBronze({ database, lake, day: requested, grace, observer: bronze });
-      await runSilver({ lake, day, observer: printing("silver", output) });
-      const format = output === "json" ? "json-line" : "text";
-      return await checkAfter({ database, lake: config, day, output: format, timeout: TIMEOUT });
-    } finally {
-      lake.close();
-    }
-  },
+  run: (flags) => workThroughDays("run", flags, OUTPUTS),
 });

@@ -11,8 +11,9 @@ import {
 } from "../pipeline/config.ts";
 import { dayOf, type DayRange } from "../pipeline/contract/window.ts";
 import { openLake } from "../pipeline/lake/lake.ts";
-import { EXIT, main } from "./cli/command.ts";
+import { main } from "./cli/command.ts";
 import { CONNECTION_HELP } from "./cli/day.ts";
+import { EXIT } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { colourWanted, print } from "./cli/terminal.ts";

@@ -7,6 +7,7 @@ import { renderCommands } from "../../checks/report/github.ts";
 import { renderJson, renderJsonLine } from "../../checks/report/json.ts";
 import { renderJunit } from "../../checks/report/junit.ts";
 import { renderResult, renderSummary } from "../../checks/report/text.ts";
+import type { Report } from "../../checks/report/report.ts";
 import { exitCode, type Gatherers, runChecks } from "../../checks/runner.ts";
 import type { DatabaseConfig, LakeConfig } from "../../pipeline/config.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
@@ -45,12 +46,12 @@ export interface Subject {
   readonly gatherers: Gatherers;
 }
 
-/** Runs checks, prints their report, and returns the exit code. */
+/** Runs checks, and prints their report. */
 export async function runAndReport(
   { command, date, status, checks, gatherers }: Subject,
   { output, timeout, imageTimeout = timeout, strict = false, skip = new Map(), signal }:
     CheckingOptions,
-): Promise<number> {
+): Promise<Report> {
   const text = { colour: colourWanted(), idWidth: Math.max(...checks.map(({ id }) => id.length)) };
   showStatus(status);
   const results = await runChecks(checks, gatherers, {
@@ -67,8 +68,8 @@ export async function runAndReport(
   });
   clearStatus();
   const code = exitCode(results, { strict });
-  if (signal?.aborted) return code;
   const report = { command, ...(date === undefined ? {} : { date }), results, exitCode: code };
+  if (signal?.aborted) return report;
   const rendered = {
     text: () => renderSummary(report, text),
     github: () => renderSummary(report),
@@ -77,7 +78,7 @@ export async function runAndReport(
     junit: () => renderJunit(report),
   };
   print(rendered[output]().trimEnd());
-  return code;
+  return report;
 }
 
 function printIfAny(lines: string): void {
@@ -91,8 +92,8 @@ export interface AfterOptions extends CheckingOptions {
   readonly day: Day;
 }
 
-/** Runs the checks after a run, prints their report, and returns the exit code. */
-export function checkAfter({ database, lake, day, ...options }: AfterOptions): Promise<number> {
+/** Runs the checks after a run, and prints their report. */
+export function checkAfter({ database, lake, day, ...options }: AfterOptions): Promise<Report> {
   const gatherers: Gatherers = {
     source: (signal) => gatherSource(database, day, signal),
     bronze: (signal) => withLake(lake, signal, (opened) => gatherBronze(opened, day)),

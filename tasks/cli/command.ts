@@ -1,6 +1,7 @@
-import { Failure, type FailureKind } from "../../pipeline/errors.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import { tellerOf, tellFailure } from "./failure.ts";
 import { type Flags, type FlagSpec, readFlags } from "./flags.ts";
-import { clearStatus, paint, print, printError } from "./terminal.ts";
+import { clearStatus, print, printError } from "./terminal.ts";
 
 /** A command of the toolkit. */
 export interface Command extends FlagSpec {
@@ -17,13 +18,6 @@ export interface Command extends FlagSpec {
   readonly cleansUp?: boolean;
 }
 
-/** What a command's process ends with. */
-export const EXIT: Readonly<Record<FailureKind, number>> = {
-  data: 1,
-  configuration: 2,
-  unreachable: 3,
-};
-
 /** Milliseconds that a command gets to clean up after Ctrl-C. */
 const CLEANING = 1_500;
 
@@ -33,16 +27,24 @@ const CLEANING = 1_500;
  * 130 after Ctrl-C.
  */
 export async function main(command: Command): Promise<never> {
+  const teller = tellerOf(command.name);
   const interrupted = new AbortController();
   Deno.addSignalListener("SIGINT", () => {
-    clearStatus();
+    clearStatus(true);
     printError(`Interrupted. ${command.name} can be stopped at any point: run it again.`);
     if (!command.cleansUp || interrupted.signal.aborted) Deno.exit(130);
     interrupted.abort(new Failure("unreachable", "Cannot finish: it was interrupted."));
     setTimeout(() => Deno.exit(130), CLEANING);
   });
-  // Asked of the raw words, so that a program also hears of flags that cannot be read.
-  const json = /(^| )--output[= ]json( |$)/.test(Deno.args.join(" "));
+  // Deno itself would end with 1, which means that data is wrong.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    Deno.exit(tellFailure(event.reason, teller));
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    Deno.exit(tellFailure(event.error ?? event.message, teller));
+  });
   try {
     const flags = readFlags(Deno.args, command);
     if (flags.on("help")) {
@@ -52,19 +54,6 @@ export async function main(command: Command): Promise<never> {
     const exitCode = await command.run(flags, interrupted.signal);
     Deno.exit(interrupted.signal.aborted ? 130 : exitCode);
   } catch (error) {
-    const exitCode = error instanceof Failure ? EXIT[error.kind] : 3;
-    const message = error instanceof Failure ? error.message : String(error);
-    if (json) {
-      print(JSON.stringify({ command: command.name, step: "failed", message, exitCode }));
-    } else if (error instanceof Failure) {
-      printError(paint(message, "red", Deno.stderr.isTerminal() && !Deno.noColor));
-    } else {
-      printError(`Cannot finish ${command.name}: an unexpected error. ${unexpected(error)}`);
-    }
-    Deno.exit(exitCode);
+    Deno.exit(tellFailure(error, teller));
   }
-}
-
-function unexpected(error: unknown): string {
-  return error instanceof Error ? Deno.inspect(error) : String(error);
 }

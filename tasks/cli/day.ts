@@ -24,10 +24,12 @@ export async function databaseToday(): Promise<Day> {
 }
 
 const CONNECTIONS = `
-Environment:
+Environment (or a file of it: deno task --env-file=.env …):
   DJANGO_DB_HOST, _PORT, _NAME, _USER, _PASSWORD   the database of the outbox
+  PGSSLMODE or DJANGO_DB_SSLMODE, PGSSLROOTCERT    how the connection to it is encrypted
   S3_ENDPOINT, S3_BUCKET, AWS_REGION,
-  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY         the lake, in a bucket
+  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+  AWS_SESSION_TOKEN                                the lake, in a bucket
   LAKE_URL=file:///some/directory                  the lake, in a directory instead
 `;
 
@@ -41,5 +43,5 @@ export const CONNECTION_HELP = `${CONNECTIONS}${EXIT_CODES}`;
 
 /** The same for a command that is about a day. */
 export const ENVIRONMENT_HELP =
-  `${CONNECTIONS}  JOB_DATE                                         the day, where --date is not given
+  `${CONNECTIONS}  JOB_DATE                                         the day, where no flag says it
 ${EXIT_CODES}`;

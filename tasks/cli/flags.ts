@@ -47,10 +47,12 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
     const isOperand = flag === undefined && operand !== undefined;
     if (isOperand && operands.length === 0) return operands.push(argument) > 0;
     const problem = isOperand ? `takes one ${operand}` : "has no such flag";
+    const remedy = /^--env-file(=|$)/.test(argument)
+      ? "It belongs to Deno: write it before the command, as in deno task --env-file=.env run."
+      : "See what it has with --help.";
     throw new Failure(
       "configuration",
-      `Cannot understand ${JSON.stringify(argument)}: this command ${problem}. ` +
-        "See what it has with --help.",
+      `Cannot understand ${JSON.stringify(argument)}: this command ${problem}. ${remedy}`,
     );
   };
   const given = parseArgs(args, {
@@ -78,16 +80,17 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
 }
 
 /**
- * The number of seconds that `--timeout` says.
+ * The number of seconds that a flag says.
  *
+ * @param otherwise where it is not given
  * @throws {Failure} configuration: it is no whole number of them
  */
-export function seconds(flags: Flags, otherwise: number): number {
-  const text = flags.value("timeout") ?? String(otherwise);
+export function seconds(flags: Flags, otherwise: number, name = "timeout"): number {
+  const text = flags.value(name) ?? String(otherwise);
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
   throw new Failure(
     "configuration",
-    `Cannot use --timeout ${JSON.stringify(text)}: it is a whole number of seconds, at least 1.`,
+    `Cannot use --${name} ${JSON.stringify(text)}: it is a whole number of seconds, at least 1.`,
   );
 }
 

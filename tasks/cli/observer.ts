@@ -1,13 +1,22 @@
+import type { Day } from "../../pipeline/contract/window.ts";
 import { type Observer, plural, type Progress, type Step } from "../../pipeline/progress.ts";
 import { colourWanted, paint, print, showStatus } from "./terminal.ts";
 
 /** How a pipeline command tells what it does. */
 export const OUTPUTS = ["text", "json"] as const;
 
-/** An observer that prints each step as a line, of text or of JSON. */
-export function printing(command: string, output: (typeof OUTPUTS)[number]): Observer {
+/**
+ * An observer that prints each step as a line, of text or of JSON.
+ *
+ * @param date the day that the steps are about, for JSON
+ */
+export function printing(
+  command: string,
+  output: (typeof OUTPUTS)[number],
+  date?: Day,
+): Observer {
   if (output === "json") {
-    return { step: (step) => print(renderJsonStep(command, step)), progress() {} };
+    return { step: (step) => print(renderJsonStep(command, step, date)), progress() {} };
   }
   const started = performance.now();
   let shown = 0;
@@ -33,8 +42,13 @@ export function renderStep(
 }
 
 /** A step as a line of JSON. */
-export function renderJsonStep(command: string, { step, data, warning = false }: Step): string {
-  return JSON.stringify({ command, step, warning, ...data });
+export function renderJsonStep(
+  command: string,
+  { step, data, warning = false }: Step,
+  date?: Day,
+): string {
+  const day = date === undefined ? {} : { date };
+  return JSON.stringify({ command, step, ...day, warning, ...data });
 }
 
 /** How far a run is, after so many seconds. */

@@ -1,5 +1,5 @@
 import { Failure } from "../../pipeline/errors.ts";
-import { clearStatus } from "./terminal.ts";
+import { ask, clearStatus } from "./terminal.ts";
 
 /**
  * Asks somebody at a terminal. Each answer is undefined where the input has come to its end. With the
@@ -54,16 +54,16 @@ export function openPrompt(signal: AbortSignal): Prompt {
   return {
     async line(question) {
       hide(false);
-      write(question);
+      ask(question);
       return await lineOf((typed) => typed);
     },
     async hidden(question) {
       // First of all: a terminal shows what is typed before. For the same reason it stays so between
       // two such questions.
       hide(true);
-      write(question);
+      ask(question);
       const answer = await lineOf(edited);
-      write("\n");
+      ask("\n");
       return answer;
     },
     [Symbol.dispose]: () => hide(false),
@@ -115,9 +115,4 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<
   } finally {
     signal.removeEventListener("abort", abort);
   }
-}
-
-/** Questions are for whoever is at the terminal, also where the output goes into a file. */
-function write(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(text));
 }

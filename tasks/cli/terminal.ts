@@ -27,6 +27,11 @@ export function printError(line: string): void {
   writeAll(Deno.stderr, `${line}\n`);
 }
 
+/** Writes a question to standard error: who answers it also sees it where the output goes into a file. */
+export function ask(question: string): void {
+  writeAll(Deno.stderr, question);
+}
+
 let statusShown = false;
 
 /** Shows a line that the next one overwrites. Only on a terminal. */
@@ -36,13 +41,41 @@ export function showStatus(line: string): void {
   statusShown = true;
 }
 
-/** Takes the status line away. */
-export function clearStatus(): void {
-  if (statusShown) writeAll(Deno.stderr, "\r\x1b[2K");
+/**
+ * Takes the status line away.
+ *
+ * @param shown whether there can be one; a worker may have written it
+ */
+export function clearStatus(shown = statusShown): void {
+  if (shown && Deno.stderr.isTerminal()) writeAll(Deno.stderr, "\r\x1b[2K");
   statusShown = false;
 }
 
+/** The streams whose reader has gone, as `head` does when it has enough. */
+const closed = new Set<unknown>();
+
+/** Whether standard output has no reader any more. A command that only prints may end then. */
+export function outputClosed(): boolean {
+  return closed.has(Deno.stdout);
+}
+
+/** Milliseconds until a reader that is slow is tried again. */
+const PAUSE = 10;
+
 function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  if (closed.has(stream)) return;
   const bytes = encoder.encode(text);
-  for (let sent = 0; sent < bytes.length;) sent += stream.writeSync(bytes.subarray(sent));
+  for (let sent = 0; sent < bytes.length;) {
+    try {
+      sent += stream.writeSync(bytes.subarray(sent));
+    } catch (error) {
+      if (error instanceof Deno.errors.BrokenPipe) {
+        // What the command does counts, not who listens to it: it goes on to its true exit code.
+        closed.add(stream);
+        return;
+      }
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+    }
+  }
 }

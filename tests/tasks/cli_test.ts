@@ -123,9 +123,13 @@ const WRONG_USAGE: [string, string[], string[]][] = [
   ["a flag with an empty value", ["--date="], ["--date", "without a value"]],
   ["a flag in place of a value", ["--date", "--dry-run"], ["--date", "without a value"]],
   ["a flag twice", ["--date", "2025-12-28", "--date=2025-12-29"], ["--date", "given twice"]],
-  ["an argument without a flag", ["2025-12-28"], ['"2025-12-28"']],
-  ["an argument behind a flag", ["--dry-run", "2025-12-28"], ['"2025-12-28"']],
-  ["two hyphens before the flags", ["--", "--date", "2025-12-28"], ["--date"]],
+  ["two days", ["2025-12-28", "2025-12-29"], ['"2025-12-29"', "takes one day"]],
+  ["two hyphens before the flags", ["--", "--date", "2025-12-28"], ["takes one day"]],
+  ["a day twice", ["2025-12-28", "--date", "2025-12-28"], ["a day together with --date"]],
+  ["a day and a range", ["--date", "today", "--from", "2025-12-28"], ["--date together with"]],
+  ["an end without a beginning", ["--to", "2025-12-28"], ["--to without --from"]],
+  ["a range the wrong way", ["--from", "2025-12-28", "--to", "2025-12-27"], ["end comes before"]],
+  ["a flag of Deno's", ["--env-file=.env"], ["deno task --env-file=.env run"]],
   ["an unknown output", ["--output", "xml"], ['--output "xml"', "text, json"]],
   ["a day that does not exist", ["--date", "2025-02-29"], ['--date "2025-02-29"', "no such day"]],
 ];
@@ -218,7 +222,8 @@ Deno.test("a failure with --output json is one line of JSON with the exit code",
     assertEquals([code, stderr], [exitCode, ""], stdout);
     const [line, ...more] = jsonLines(stdout);
     assertEquals(more, []);
-    assertEquals(Object.keys(line!), ["command", "step", "message", "exitCode"]);
+    const date = args.length > 0 ? ["date"] : [];
+    assertEquals(Object.keys(line!), ["command", "step", ...date, "message", "exitCode"]);
     assertEquals([line!.command, line!.step, line!.exitCode], [task, "failed", exitCode]);
     assertMatch(String(line!.message), /^Cannot /);
   }
@@ -244,7 +249,7 @@ Deno.test("bronze and silver with --output json: each step is a line of JSON", a
     const { outcome, ...commit } = lines.find(({ step }) => step === "commit")!;
     assertEquals(outcome, "written");
     assertEquals(commit, {
-      ...{ command: task, step: "commit", warning: false },
+      ...{ command: task, step: "commit", date: "2025-12-28", warning: false },
       ...{ key, state: "sealed", rows, parts: 1 },
     });
   }

@@ -1,0 +1,65 @@
+import { dayBy, type DaysAsked, daysOf } from "./config.ts";
+import type { Day } from "./contract/window.ts";
+import { absentDay, isSettled, type LakeDay, readDays } from "./days.ts";
+import type { Lake } from "./lake/lake.ts";
+import type { Connection } from "./outbox/connection.ts";
+import { firstDay } from "./outbox/first_day.ts";
+
+/** A day that is over, and still has something to be done. */
+export interface PendingDay {
+  /** Which day. */
+  readonly day: Day;
+  /** For people: what is missing, as in `no bronze`. */
+  readonly reason: string;
+}
+
+/**
+ * Finds the days that are over and not sealed in both layers, oldest first. The first day is the first
+ * one that the outbox or the lake has; days without events count as well, since they are sealed too.
+ *
+ * @param bounds within which days are looked for
+ * @param today by the database's clock, in UTC; it is not over
+ * @throws {Failure} configuration: the days are too many; else as the lake and the connection
+ */
+export async function findPending(
+  lake: Lake,
+  connection: Connection,
+  bounds: Partial<DaysAsked>,
+  today: Day,
+): Promise<PendingDay[]> {
+  const yesterday = dayBy("yesterday", today);
+  const asked = bounds.to === undefined ? yesterday : dayBy(bounds.to, today);
+  const to = asked < yesterday ? asked : yesterday;
+  const from = bounds.from && dayBy(bounds.from, today);
+  const known = await readDays(lake, { from, to });
+  const first = from ?? earliest(await firstDay(connection), known[0]?.day);
+  if (first === undefined || first > to) return [];
+  return pendingDays(known, daysOf({ from: first, to }, today));
+}
+
+/**
+ * The days that have something to be done.
+ *
+ * @param known what the lake has of them; a day that is missing here is one that it has nothing of
+ */
+export function pendingDays(known: readonly LakeDay[], days: readonly Day[]): PendingDay[] {
+  const byDay = new Map(known.map((each) => [each.day, each]));
+  return days.map((day) => byDay.get(day) ?? absentDay(day))
+    .filter((day) => !isSettled(day))
+    .map((day) => ({ day: day.day, reason: reasonOf(day) }));
+}
+
+function reasonOf({ bronze, silver }: LakeDay): string {
+  if (bronze.state === "missing") return "no bronze";
+  if (bronze.state !== "published") return `bronze's marker is ${bronze.state}`;
+  if (bronze.commit.state === "open") return "bronze is open";
+  if (silver.state === "missing") return "no silver";
+  if (silver.state !== "published") return `silver's marker is ${silver.state}`;
+  return silver.commit.bronze.sha256 === bronze.sha256
+    ? "silver is open"
+    : "silver is of an older bronze";
+}
+
+function earliest(a: Day | undefined, b: Day | undefined): Day | undefined {
+  return a === undefined || b !== undefined && b < a ? b : a;
+}

@@ -1,0 +1,79 @@
+import {
+  clockDecides,
+  databaseConfig,
+  lakeConfig,
+  requestedDays,
+  requestedRange,
+  sealGrace,
+} from "../../pipeline/config.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import { runConfined } from "../cli/confined.ts";
+import { tellerOf } from "../cli/failure.ts";
+import { choice, type Flags, seconds } from "../cli/flags.ts";
+import { type DayCommand, needsOf, type Order } from "./order.ts";
+
+/** The flags that every command about days has. */
+export const DAY_FLAGS = {
+  values: ["date", "from", "to", "output"],
+  switches: ["keep-going", "verbose"],
+  operand: "day",
+} as const;
+
+/** The lines of a `--help` about them. */
+export const DAY_FLAGS_HELP = `
+  DAY, or --date DAY    one day in UTC: YYYY-MM-DD, or yesterday or today by the database's clock;
+                        without it the day of JOB_DATE, else today
+  --from DAY [--to DAY] all days from one to the other, both included; --to is yesterday unless told
+  --keep-going          go on with the next day after one that failed
+  --verbose             tell at the end what the process may do`.slice(1);
+
+/** How long each fact of the checks may take to gather, in seconds, unless told otherwise. */
+export const DEFAULT_TIMEOUT = 300;
+
+/**
+ * Does what a command about days is to do, with no more permissions than that takes.
+ *
+ * @param outputs how it can tell what it does
+ */
+export function workThroughDays(
+  command: DayCommand,
+  flags: Flags,
+  outputs: readonly Order["output"][],
+): Promise<number> {
+  const output = choice(flags, "output", outputs);
+  const pending = flags.on("pending");
+  const several = pending || flags.value("from") !== undefined;
+  if (several && output === "junit") {
+    throw usage("--output junit", "with --from", "it is a report of one day. Give one day");
+  }
+  const days = daysOf(flags, pending);
+  const needsDatabase = command !== "silver" || ("from" in days && clockDecides(days));
+  const order: Order = {
+    ...{ command, days, several, output },
+    keepGoing: flags.on("keep-going"),
+    dryRun: flags.on("dry-run"),
+    database: needsDatabase ? databaseConfig() : undefined,
+    lake: lakeConfig(),
+    grace: sealGrace(),
+    timeout: seconds(flags, DEFAULT_TIMEOUT),
+    strict: flags.on("strict"),
+    verbose: flags.on("verbose"),
+    teller: tellerOf(command),
+  };
+  return runConfined(import.meta.resolve("./work.ts"), order, needsOf(order));
+}
+
+function daysOf(flags: Flags, pending: boolean): Order["days"] {
+  const { operand } = flags;
+  const [date, from, to] = ["date", "from", "to"].map((name) => flags.value(name));
+  if (!pending) return requestedDays({ operand, date, from, to });
+  if (operand !== undefined || date !== undefined) {
+    const what = operand === undefined ? "--date" : "a day";
+    throw usage("--pending", `with ${what}`, "it finds the days by itself. Bound them with --from");
+  }
+  return { pending: requestedRange({ from, to }) ?? {} };
+}
+
+function usage(what: string, beside: string, why: string): Failure {
+  return new Failure("configuration", `Cannot use ${what} ${beside}: ${why}. See --help.`);
+}

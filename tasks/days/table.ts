@@ -1,0 +1,70 @@
+import { plural } from "../../pipeline/progress.ts";
+import { type Cell, renderTable, type TableColumn } from "../cli/table.ts";
+import type { DayCommand } from "./order.ts";
+
+/** How a day went. */
+export interface DayResult {
+  readonly date: string;
+  /** What its bronze is now, or why there is none: `sealed`, `open`, `failed`. */
+  bronze?: string;
+  /** The same for silver. */
+  silver?: string;
+  /** What the checks said: `12 pass`, `1 fail`. */
+  postflight?: string;
+  /** Rows of the layer that the command is about; events where it is about all. */
+  rows?: number;
+  exitCode: number;
+}
+
+/** The columns that a command has something to say in. */
+const COLUMNS: Readonly<Record<DayCommand, readonly (keyof DayResult)[]>> = {
+  bronze: ["bronze", "rows"],
+  silver: ["silver", "rows"],
+  postflight: ["postflight"],
+  run: ["bronze", "silver", "postflight", "rows"],
+};
+
+/** The days as a table, with a line that sums them up. */
+export function renderDays(
+  command: DayCommand,
+  results: readonly DayResult[],
+  { days, exitCode, colour }: {
+    readonly days: number;
+    readonly exitCode: number;
+    readonly colour: boolean;
+  },
+): string[] {
+  const columns: TableColumn[] = [
+    { title: "day" },
+    ...COLUMNS[command].map((title) => ({ title, align: alignOf(title) })),
+    { title: "exit", align: "right" },
+  ];
+  const rows = results.map((result): Cell[] => [
+    result.date,
+    ...COLUMNS[command].map((name) => result[name]?.toLocaleString("en-US") ?? "-"),
+    { text: String(result.exitCode), style: result.exitCode === 0 ? "green" : "red" },
+  ]);
+  const failed = results.filter((result) => result.exitCode !== 0).length;
+  const left = days - results.length;
+  const parts = [
+    `${results.length - failed} well`,
+    `${failed} failed`,
+    ...(left === 0 ? [] : [`${left} not begun`]),
+  ];
+  return [
+    ...renderTable(columns, rows, colour),
+    `${command}: ${plural(days, "day")}: ${parts.join(", ")}; exit ${exitCode}`,
+  ];
+}
+
+function alignOf(column: keyof DayResult): "left" | "right" {
+  return column === "rows" ? "right" : "left";
+}
+
+/**
+ * The exit code of several days: wrong data counts more than what could not be told, for a look at
+ * the data is what it takes.
+ */
+export function worstOf(codes: readonly number[]): number {
+  return [2, 1, 3].find((code) => codes.includes(code)) ?? 0;
+}
