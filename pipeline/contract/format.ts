@@ -5,15 +5,16 @@ import { formatMicros } from "./window.ts";
 export function formatValue(value: Value, type: ColumnType): string {
   if (value === null) return "null";
   if (type === "TIMESTAMP(MICROS,UTC)") return formatMicros(value as bigint);
-  if (type === "DECIMAL(10,4)") return formatDecimal(value as bigint, 4);
-  if (type === "DECIMAL(20,8)") return formatDecimal(unscaled(value as Uint8Array), 8);
+  if (type === "DECIMAL(10,4)") return formatDecimal(unscaledOf(value), 4);
+  if (type === "DECIMAL(20,8)") return formatDecimal(unscaledOf(value), 8);
   return value instanceof Uint8Array ? new TextDecoder().decode(value) : String(value);
 }
 
-/** The integer that big-endian two's complement bytes stand for. */
-function unscaled(bytes: Uint8Array): bigint {
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return BigInt.asIntN(8 * bytes.length, BigInt(`0x${hex}`));
+/** The unscaled integer of a decimal, in whichever of its two forms: see {@linkcode ColumnType}. */
+export function unscaledOf(decimal: Value): bigint {
+  if (!(decimal instanceof Uint8Array)) return BigInt(decimal as bigint);
+  const hex = Array.from(decimal, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return BigInt.asIntN(8 * decimal.length, BigInt(`0x${hex}`));
 }
 
 function formatDecimal(unscaled: bigint, scale: number): string {

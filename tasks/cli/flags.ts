@@ -9,6 +9,8 @@ export interface FlagSpec {
   readonly repeatable?: readonly string[];
   /** What its one argument without a flag is called, where it takes one. */
   readonly operand?: string;
+  /** What its arguments without a flag are called, where it takes several, in their order. */
+  readonly operands?: readonly string[];
 }
 
 /** The flags that were given. */
@@ -21,6 +23,8 @@ export interface Flags {
   all(name: string): readonly string[];
   /** The argument without a flag; undefined where there is none. */
   readonly operand: string | undefined;
+  /** All arguments without a flag, in their order. */
+  readonly operands: readonly string[];
 }
 
 interface ParseOptions {
@@ -42,11 +46,12 @@ const parseArgs: (args: readonly string[], options: ParseOptions) => Record<stri
  */
 export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
   const { values, switches, repeatable = [], operand } = spec;
+  const names = spec.operands ?? (operand === undefined ? [] : [operand]);
   const operands: string[] = [];
   const take = (argument: string, flag?: string): boolean => {
-    const isOperand = flag === undefined && operand !== undefined;
-    if (isOperand && operands.length === 0) return operands.push(argument) > 0;
-    const problem = isOperand ? `takes one ${operand}` : "has no such flag";
+    const isOperand = flag === undefined && names.length > 0;
+    if (isOperand && operands.length < names.length) return operands.push(argument) > 0;
+    const problem = isOperand ? `takes one ${names.join(" and one ")}` : "has no such flag";
     const remedy = /^--env-file(=|$)/.test(argument)
       ? "It belongs to Deno: write it before the command, as in deno task --env-file=.env run."
       : "See what it has with --help.";
@@ -76,6 +81,7 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
     on: (name) => given[name] === true,
     all,
     operand: operands[0],
+    operands,
   };
 }
 

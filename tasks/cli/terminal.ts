@@ -8,6 +8,11 @@ export function colourWanted(): boolean {
   return Deno.stdout.isTerminal() && !Deno.noColor;
 }
 
+/** How many characters fit into a line of standard output; many where it is no terminal. */
+export function lineWidth(): number {
+  return Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 1_000;
+}
+
 /** Puts text into a style, where colour is wanted. */
 export function paint(text: string, style: Style, colour = colourWanted()): string {
   return colour ? `\x1b[${CODES[style]}m${text}\x1b[0m` : text;

@@ -1,4 +1,5 @@
 /** The commands that have a page in the runbook as checks have, and what each does. */
 export const COMMAND_PAGES: ReadonlyMap<string, string> = new Map([
   ["status", "how each day stands, and the next command where one is needed"],
+  ["show", "rows of one day of bronze or silver, exactly"],
 ]);

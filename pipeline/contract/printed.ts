@@ -1,0 +1,85 @@
+import type { ColumnType, Value } from "./column.ts";
+import { formatValue, unscaledOf } from "./format.ts";
+
+/**
+ * A value in one line of text that stands for no other value. It is as {@linkcode formatValue} says it;
+ * a text that could be taken for something else, or would disturb a terminal, is in quotes as in JSON.
+ */
+export function printValue(value: Value, type: ColumnType): string {
+  const text = formatValue(value, type);
+  return value !== null && type === "STRING" && isUnclear(text) ? quote(text) : text;
+}
+
+/**
+ * Reads a value as {@linkcode printValue} prints it, and others that mean the same: a decimal with more
+ * or fewer zeros, an instant with another offset.
+ *
+ * @returns whether a value is that one
+ * @throws {Error} the text is no value of the type; the message says what one looks like
+ */
+export function parsePrinted(text: string, type: ColumnType): (value: Value) => boolean {
+  if (text === "null") return (value) => value === null;
+  const parsed = PARSERS[type](text);
+  return (value) => value !== null && comparable(value, type) === parsed;
+}
+
+// Line and paragraph separators, control characters, and what turns the direction of text around.
+const DISTURBING = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
+
+function isUnclear(text: string): boolean {
+  return text === "" || text === "null" || text.startsWith('"') || text !== text.trim() ||
+    DISTURBING.test(text);
+}
+
+function quote(text: string): string {
+  const hex = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(text).replace(new RegExp(DISTURBING, "gu"), hex);
+}
+
+/** What a value is compared by: the same for the same value, whatever form it is carried in. */
+function comparable(value: Value, type: ColumnType): string | bigint {
+  if (type === "STRING") return formatValue(value, type);
+  return type.startsWith("DECIMAL") ? unscaledOf(value) : BigInt(value as bigint | number);
+}
+
+/** A text of a type as what {@linkcode comparable} makes of its values; undefined equals none of them. */
+const PARSERS: Readonly<Record<ColumnType, (text: string) => string | bigint | undefined>> = {
+  "STRING": text,
+  "INT32": integer,
+  "INT64": integer,
+  "TIMESTAMP(MICROS,UTC)": instant,
+  "DECIMAL(20,8)": (text) => decimal(text, 8),
+  "DECIMAL(10,4)": (text) => decimal(text, 4),
+};
+
+function text(text: string): string {
+  if (!text.startsWith('"')) return text;
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === "string") return parsed;
+  } catch {
+    // It is told below.
+  }
+  throw new Error('a text that begins with a quote is written as in JSON, such as "\\"quoted\\""');
+}
+
+function integer(text: string): bigint {
+  if (/^-?\d{1,30}$/.test(text)) return BigInt(text);
+  throw new Error("it is a whole number, such as 42, or null");
+}
+
+function instant(text: string): bigint | undefined {
+  try {
+    const nanos = Temporal.Instant.from(text).epochNanoseconds;
+    return nanos % 1000n === 0n ? nanos / 1000n : undefined;
+  } catch {
+    throw new Error("it is an instant in ISO 8601, such as 2025-12-28T14:03:11.204518Z, or null");
+  }
+}
+
+function decimal(text: string, scale: number): bigint | undefined {
+  const [, sign, whole, fraction = ""] = /^(-?)(\d{1,40})(?:\.(\d{1,40}))?$/.exec(text) ?? [];
+  if (whole === undefined) throw new Error("it is a decimal, such as 87398.1, or null");
+  if (/[^0]/.test(fraction.slice(scale))) return undefined;
+  return BigInt(`${sign}${whole}${fraction.slice(0, scale).padEnd(scale, "0")}`);
+}

@@ -1,0 +1,146 @@
+import type { Column, Value } from "./contract/column.ts";
+import { bronzeMarkerKey, EVENT_COLUMNS, EVENT_CONTRACT } from "./contract/events.ts";
+import { EXECUTION_COLUMNS, EXECUTION_CONTRACT, silverMarkerKey } from "./contract/executions.ts";
+import type { Day } from "./contract/window.ts";
+import { Failure } from "./errors.ts";
+import type { Lake } from "./lake/lake.ts";
+import { type Part, readMarker } from "./lake/marker.ts";
+import { damaged, readPart } from "./lake/parts.ts";
+
+/** Whose rows are read. */
+export type RowLayer = "bronze" | "silver";
+
+/** What a row must have to be found. */
+export interface Condition {
+  /** The column that is looked at. */
+  readonly column: string;
+  /** Whether a value of it will do. */
+  readonly matches: (value: Value) => boolean;
+}
+
+/** Which rows are read. */
+export interface RowQuery {
+  /** Whose. */
+  readonly layer: RowLayer;
+  /** Of which day. */
+  readonly day: Day;
+  /** The columns that are returned, in this order. */
+  readonly columns: readonly Column[];
+  /** All of these must hold. */
+  readonly conditions: readonly Condition[];
+  /** How many rows are returned at most. */
+  readonly limit: number;
+}
+
+/** Rows of a day, and how many there are. */
+export interface RowsFound {
+  /** The first rows that match, in the order of the layer, each with the values that were asked for. */
+  readonly rows: readonly (readonly Value[])[];
+  /** How many rows match. */
+  readonly matching: number;
+  /** How many rows the day has. */
+  readonly total: number;
+  /** Whether the day can still grow. */
+  readonly state: "open" | "sealed";
+}
+
+const LAYERS = {
+  bronze: { columns: EVENT_COLUMNS, contract: EVENT_CONTRACT, markerKey: bronzeMarkerKey },
+  silver: { columns: EXECUTION_COLUMNS, contract: EXECUTION_CONTRACT, markerKey: silverMarkerKey },
+};
+
+/** How often reading begins again because the day was published again meanwhile. */
+const ATTEMPTS = 3;
+
+/** The columns of a layer, in the order of its files. */
+export function columnsOf(layer: RowLayer): readonly Column[] {
+  return LAYERS[layer].columns;
+}
+
+/**
+ * Reads rows of a day from the parts that its marker names, each of which is proven to be the one. It
+ * stops at the limit where there is no condition, and holds one part in memory at a time.
+ *
+ * @throws {Failure} data: the day has no marker or an unusable one, is of another contract, or a part is
+ *   missing or damaged
+ */
+export async function findRows(lake: Lake, query: RowQuery): Promise<RowsFound> {
+  const { layer, day } = query;
+  const key = LAYERS[layer].markerKey(day);
+  for (let attempt = 1;; attempt++) {
+    const marker = await readMarker(lake, layer, key, day);
+    if (marker === undefined) throw unpublished(lake.url(key), query);
+    if (marker.commit.contract !== LAYERS[layer].contract) throw foreign(lake.url(key), query);
+    try {
+      return await search(lake, marker.commit, query);
+    } catch (error) {
+      const now = await readMarker(lake, layer, key, day);
+      if (now?.sha256 === marker.sha256 || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function search(
+  lake: Lake,
+  { parts, rows: total, state }: Pick<RowsFound, "state"> & {
+    rows: number;
+    parts: readonly Part[];
+  },
+  query: RowQuery,
+): Promise<RowsFound> {
+  const { columns, conditions, limit } = query;
+  const names = [...columns.map(({ name }) => name), ...conditions.map(({ column }) => column)];
+  const rows: Value[][] = [];
+  let matching = 0;
+  for (const part of parts) {
+    if (conditions.length === 0 && rows.length === limit) break;
+    for await (const row of rowsOf(lake, part, names, query.layer)) {
+      const tested = row.splice(columns.length);
+      if (!conditions.every(({ matches }, i) => matches(tested[i]!))) continue;
+      matching++;
+      if (rows.length < limit) rows.push(row);
+      else if (conditions.length === 0) break;
+    }
+  }
+  return { rows, matching: conditions.length === 0 ? total : matching, total, state };
+}
+
+async function* rowsOf(
+  lake: Lake,
+  part: Part,
+  names: readonly string[],
+  layer: RowLayer,
+): AsyncGenerator<Value[]> {
+  const reader = await readPart(lake, part);
+  for (const { name, type, nullable } of columnsOf(layer)) {
+    const found = reader.columns.find((column) => column.name === name)?.type;
+    // A column without a type holds nulls only.
+    if (found === type || nullable && found === "VOID") continue;
+    throw damaged(lake, part, `its column ${name} is ${found ?? "missing"}, and not ${type}`);
+  }
+  try {
+    for await (const { rows, columns } of reader.groups([...new Set(names)])) {
+      const places = [...new Set(names)];
+      const byName = names.map((name) => columns[places.indexOf(name)]!);
+      for (let i = 0; i < rows; i++) yield byName.map((values) => values[i] ?? null);
+    }
+  } catch (error) {
+    throw damaged(lake, part, (error as Error).message);
+  }
+}
+
+function unpublished(url: string, { layer, day }: RowQuery): Failure {
+  return new Failure(
+    "data",
+    `Cannot show ${layer} of ${day}: there is no commit marker ${url}. ` +
+      `Publish the day with: deno task run --date ${day}`,
+  );
+}
+
+function foreign(url: string, { layer, day }: RowQuery): Failure {
+  return new Failure(
+    "data",
+    `Cannot show ${layer} of ${day}: ${url} was published under another contract. ` +
+      "Show it with the version of this toolkit that published it.",
+  );
+}

@@ -1,0 +1,59 @@
+import type { Column } from "../../pipeline/contract/column.ts";
+import { parsePrinted } from "../../pipeline/contract/printed.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import { columnsOf, type Condition, type RowLayer } from "../../pipeline/rows.ts";
+
+/** How many rows are shown unless told otherwise. */
+export const DEFAULT_LIMIT = 20;
+
+/**
+ * What `--columns` says.
+ *
+ * @returns all columns of the layer where it is not given
+ * @throws {Failure} configuration: a column that the layer does not have, or one twice
+ */
+export function columnsAsked(layer: RowLayer, text: string | undefined): readonly Column[] {
+  if (text === undefined) return columnsOf(layer);
+  const names = text.split(",");
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw unusable("columns", text, `${twice} is there twice`);
+  return names.map((name) => columnNamed(layer, name, "columns", text));
+}
+
+/**
+ * What one `--where` says, `column=value` with the value as it is printed.
+ *
+ * @throws {Failure} configuration: a column that the layer does not have, or no value of its type
+ */
+export function conditionOf(layer: RowLayer, text: string): Condition {
+  const at = text.indexOf("=");
+  if (at < 1) throw unusable("where", text, "it is written column=value");
+  const { name, type } = columnNamed(layer, text.slice(0, at), "where", text);
+  try {
+    return { column: name, matches: parsePrinted(text.slice(at + 1), type) };
+  } catch (error) {
+    throw unusable("where", text, `${name} is ${type}: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * What `--limit` says.
+ *
+ * @throws {Failure} configuration: it is no number of rows
+ */
+export function limitOf(text: string = String(DEFAULT_LIMIT)): number {
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw unusable("limit", text, "it is a number of rows, at most 999999");
+}
+
+function columnNamed(layer: RowLayer, name: string, flag: string, text: string): Column {
+  const columns = columnsOf(layer);
+  const found = columns.find((column) => column.name === name);
+  if (found !== undefined) return found;
+  const known = columns.map(({ name }) => name).join(", ");
+  throw unusable(flag, text, `${layer} has no column ${JSON.stringify(name)}. It has ${known}`);
+}
+
+function unusable(flag: string, text: string, problem: string): Failure {
+  return new Failure("configuration", `Cannot use --${flag} ${JSON.stringify(text)}: ${problem}.`);
+}

@@ -1,0 +1,82 @@
+import type { Column, Value } from "../../pipeline/contract/column.ts";
+import { formatValue } from "../../pipeline/contract/format.ts";
+import { printValue } from "../../pipeline/contract/printed.ts";
+import { plural } from "../../pipeline/progress.ts";
+import type { RowQuery, RowsFound } from "../../pipeline/rows.ts";
+import { type Cell, renderTable, widthOf } from "../cli/table.ts";
+import { paint } from "../cli/terminal.ts";
+
+/** How rows are shown. */
+export interface RowsOptions {
+  /** Whether to colour them, as terminals can show it. */
+  readonly colour: boolean;
+  /** How many characters a line may have before rows are shown column by column. */
+  readonly width: number;
+}
+
+/** Rows for people: a table, or each row column by column where it is alone or too wide for one. */
+export function renderRows(
+  { rows }: RowsFound,
+  { columns }: Pick<RowQuery, "columns">,
+  { colour, width }: RowsOptions,
+): string[] {
+  if (rows.length === 0) return [];
+  const printed = rows.map((row) => row.map((value, i) => cellOf(value, columns[i]!)));
+  if (rows.length > 1) {
+    const widest = columns.map(({ name }, i) =>
+      Math.max(widthOf(name), ...printed.map((cells) => widthOf(textOf(cells[i]!))))
+    );
+    if (widest.reduce((sum, each) => sum + each + 2, -2) <= width) {
+      const headings = columns.map(({ name, type }) => ({ title: name, align: sideOf(type) }));
+      return renderTable(headings, printed, colour);
+    }
+  }
+  const names = Math.max(...columns.map(({ name }) => name.length));
+  return printed.flatMap((cells, i) => [
+    ...(rows.length > 1 ? [paint(`row ${i + 1}`, "bold", colour)] : []),
+    ...cells.map((cell, i) => {
+      const value = typeof cell === "string" ? cell : paint(cell.text, cell.style, colour);
+      return `  ${paint(columns[i]!.name.padEnd(names), "dim", colour)} ${value}`;
+    }),
+  ]);
+}
+
+/** How many rows there are, and how many of them were shown. */
+export function renderCount(
+  { rows, matching, total, state }: RowsFound,
+  { layer, day, conditions }: RowQuery,
+): string {
+  const all = `${layer} ${day}, ${state}: ${plural(total, "row")}`;
+  const found = conditions.length === 0 ? all : `${all}, ${count(matching)} of them match`;
+  if (rows.length === matching) return found;
+  return `${found}; ${count(rows.length)} shown, see more with --limit`;
+}
+
+/**
+ * A row as a line of JSON: integers of 64 bits and decimals as strings, so that no reader rounds them,
+ * and instants in ISO 8601.
+ */
+export function renderJsonRow(row: readonly Value[], columns: readonly Column[]): string {
+  return JSON.stringify(Object.fromEntries(columns.map(({ name, type }, i) => {
+    const value = row[i]!;
+    if (value === null || type === "INT32") return [name, value];
+    return [name, formatValue(value, type)];
+  })));
+}
+
+function cellOf(value: Value, { type }: Column): Cell {
+  const text = printValue(value, type);
+  return value === null ? { text, style: "dim" } : text;
+}
+
+function sideOf(type: Column["type"]): "left" | "right" {
+  return /^(INT|DECIMAL)/.test(type) ? "right" : "left";
+}
+
+function textOf(cell: Cell): string {
+  return typeof cell === "string" ? cell : cell.text;
+}
+
+function count(number: number): string {
+  return number.toLocaleString("en-US");
+}

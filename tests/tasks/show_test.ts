@@ -1,0 +1,114 @@
+import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { temporaryLake } from "../support/lakes.ts";
+import { outbox } from "../support/postgres.ts";
+import { environment, runTask } from "../support/task.ts";
+import { atTerminal, startOnTerminal } from "../support/terminal.ts";
+
+// The command as an operator types it, on a directory that a real run filled.
+
+const DAY = "2025-12-28";
+
+async function filled(events: readonly string[] = [RUNBOOK_EVENTS]) {
+  await using db = await outbox({ events });
+  const lake = await temporaryLake();
+  const { code } = await runTask("run", ["--date", DAY], environment(db.config, lake.path));
+  assertEquals(code, 0);
+  // Given a day, the lake is all that it takes.
+  const show = (...args: string[]) => runTask("show", args, { LAKE_URL: `file://${lake.path}` });
+  return { lake, show, [Symbol.asyncDispose]: () => lake[Symbol.asyncDispose]() };
+}
+
+Deno.test("show: one row column by column, with every digit", async () => {
+  await using here = await filled();
+  const before = await here.lake.contents();
+  const { code, stdout, stderr } = await here.show("silver", DAY);
+  assertEquals([code, stderr], [0, ""]);
+  assertMatch(stdout, /^ {2}fill_price {8}87398\.10000000$/m);
+  assertMatch(stdout, /^ {2}executed_at {7}2025-12-28T14:03:11\.873046Z$/m);
+  assertMatch(stdout, /^ {2}submitted_at {6}null$/m);
+  assertEquals(stdout.trim().split("\n").at(-1), "silver 2025-12-28, sealed: 1 row");
+  assertEquals(await here.lake.contents(), before);
+});
+
+Deno.test("show: several rows as a table, and how many there are in all", async () => {
+  await using here = await filled();
+  const args = ["bronze", "--date", DAY, "--columns", "source,event_seq,fill_price"];
+  const { code, stdout } = await here.show(...args);
+  assertEquals(code, 0);
+  assertEquals(stdout.split("\n"), [
+    "source  event_seq      fill_price",
+    "ws              1            null",
+    "ws              2  87398.10000000",
+    "bronze 2025-12-28, sealed: 2 rows",
+    "",
+  ]);
+  const limited = await here.show(...args, "--limit", "1");
+  assertStringIncludes(limited.stdout, "2 rows; 1 shown, see more with --limit");
+});
+
+Deno.test("show --where: rows that match, by value and not by spelling", async () => {
+  await using here = await filled([RUNBOOK_EVENTS, generatedEvents(300)]);
+  const where = ["--where", "fill_price=87398.1", "--where", "event_type=EXECUTED"];
+  const { code, stdout } = await here.show("bronze", DAY, ...where, "--columns", "event_id");
+  assertEquals(code, 0);
+  assertStringIncludes(stdout, "6f1d2c7e-0a54-4c1b-9f38-2b7d51e0a002");
+  assertStringIncludes(stdout, "302 rows, 1 of them match");
+  const none = await here.show("bronze", DAY, "--where", "symbol=NONE");
+  assertEquals([none.code, none.stdout], [
+    ...[0, "bronze 2025-12-28, sealed: 302 rows, 0 of them match\n"],
+  ]);
+});
+
+Deno.test("show --output json: one object per row, with nothing that a reader would round", async () => {
+  await using here = await filled();
+  const { code, stdout } = await here.show("bronze", DAY, "--output", "json");
+  assertEquals(code, 0);
+  const [first] = stdout.trim().split("\n").map((line) => JSON.parse(line));
+  assertEquals([first.event_seq, first.stop_price, first.occurred_at, first.fill_price], [
+    ...["1", "87500.00000000", "2025-12-28T14:03:11.204518Z"],
+    null,
+  ]);
+});
+
+Deno.test("show: what cannot be understood is 2, with what there is", async () => {
+  await using here = await filled();
+  const refused: [string[], string][] = [
+    [[], "name what to show, bronze or silver"],
+    [["gold", DAY], '"gold"'],
+    [["bronze", "2025-12-32"], "2025-12-32"],
+    [["bronze", DAY, "extra"], "takes one layer and one day"],
+    [["bronze", DAY, "--columns", "event_id,price"], "It has event_id, event_seq, occurred_at"],
+    [["bronze", DAY, "--columns", "source,source"], "source is there twice"],
+    [["silver", DAY, "--where", "event_seq=1"], 'silver has no column "event_seq"'],
+    [["bronze", DAY, "--where", "event_seq=one"], "event_seq is INT64: it is a whole number"],
+    [["bronze", DAY, "--where", "event_seq"], "it is written column=value"],
+    [["bronze", DAY, "--limit", "1.5"], "it is a number of rows"],
+  ];
+  for (const [args, words] of refused) {
+    const { code, stdout, stderr } = await here.show(...args);
+    assertEquals([code, stdout], [2, ""], args.join(" "));
+    assertStringIncludes(stderr, words);
+  }
+});
+
+Deno.test("show: a day that was never published is 1, with the command that publishes it", async () => {
+  await using lake = await temporaryLake();
+  const { code, stderr } = await runTask("show", ["bronze", DAY], {
+    LAKE_URL: `file://${lake.path}`,
+  });
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "deno task run --date 2025-12-28");
+});
+
+atTerminal(Deno.test)(
+  "show: where a terminal is too narrow for a table, rows are shown column by column",
+  async () => {
+    await using here = await filled();
+    const task = startOnTerminal("show", ["bronze", DAY], { LAKE_URL: `file://${here.lake.path}` });
+    await task.until("row 1");
+    await task.until("row 2");
+    await task.until("2 rows");
+    assertEquals((await task.outcome).code, 0);
+  },
+);
