@@ -1,11 +1,12 @@
 import type { Column, Value } from "./contract/column.ts";
-import { bronzeMarkerKey, EVENT_COLUMNS, EVENT_CONTRACT } from "./contract/events.ts";
-import { EXECUTION_COLUMNS, EXECUTION_CONTRACT, silverMarkerKey } from "./contract/executions.ts";
+import { bronzeMarkerKey } from "./contract/events.ts";
+import { silverMarkerKey } from "./contract/executions.ts";
 import type { Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import type { Lake } from "./lake/lake.ts";
 import { type Part, readMarker } from "./lake/marker.ts";
 import { damaged, readPart } from "./lake/parts.ts";
+import { BRONZE, SILVER } from "./layers.ts";
 
 /** Whose rows are read. */
 export type RowLayer = "bronze" | "silver";
@@ -45,8 +46,8 @@ export interface RowsFound {
 }
 
 const LAYERS = {
-  bronze: { columns: EVENT_COLUMNS, contract: EVENT_CONTRACT, markerKey: bronzeMarkerKey },
-  silver: { columns: EXECUTION_COLUMNS, contract: EXECUTION_CONTRACT, markerKey: silverMarkerKey },
+  bronze: { ...BRONZE, markerKey: bronzeMarkerKey },
+  silver: { ...SILVER, markerKey: silverMarkerKey },
 };
 
 /** How often reading begins again because the day was published again meanwhile. */

@@ -4,11 +4,6 @@ import { ABANDONED_AFTER } from "../../pipeline/lake/ages.ts";
 import type { BronzeCommit, SilverCommit } from "../../pipeline/lake/marker.ts";
 import { plural } from "../../pipeline/progress.ts";
 
-type X = BronzeCommit & {
-  quarantine?: { events: number };
-  amended?: { version: number; lost: { events: number }; altered: { events: number } };
-};
-
 /** How one layer of a day stands. */
 export interface LayerStatus {
   /**
@@ -83,7 +78,7 @@ export function judgeDay({ lake, events, heldBy = [], now, grace }: DayFacts): D
   const isOver = now >= closes;
   const stale = bronze.state === "published" && silver.state === "published" &&
     silver.commit.bronze.sha256 !== bronze.sha256;
-  const commit: X | undefined = bronze.state === "published" ? bronze.commit : undefined;
+  const commit = bronze.state === "published" ? bronze.commit : undefined;
   const quarantined = commit?.quarantine?.events ?? 0;
   const amended = commit?.amended && {
     version: commit.amended.version,
@@ -137,7 +132,7 @@ function problems(
   );
 }
 
-function aboutBronze({ rows, quarantine, amended }: X): string[] {
+function aboutBronze({ rows, quarantine, amended }: BronzeCommit): string[] {
   return [
     ...(rows === 0 ? ["no events"] : []),
     ...(quarantine === undefined ? [] : [`${plural(quarantine.events, "event")} in quarantine`]),

@@ -12,7 +12,6 @@ import type { Lake } from "../../pipeline/lake/lake.ts";
 import { connect, type Connection } from "../../pipeline/outbox/connection.ts";
 import { countByDay, type DayCounts } from "../../pipeline/outbox/day_counts.ts";
 import { databaseClock, readFence } from "../../pipeline/outbox/fence.ts";
-import { beginSnapshot, endSnapshot } from "../../pipeline/outbox/snapshot.ts";
 import { type DayStatus, judgeDay } from "./judge.ts";
 
 /** What a status is read from. */
@@ -123,8 +122,6 @@ async function ask(connection: Connection, { lakeDays, range, grace }: Asking): 
     if (sealable) break;
     holders.set(day, reasons);
   }
-  await beginSnapshot(connection);
   const counts = await countByDay(connection, range);
-  await endSnapshot(connection);
   return { name: connection.name, now, counts, holders };
 }

@@ -1,5 +1,11 @@
 import { createHash } from "node:crypto";
-import { bronzeMarkerKey, bronzePrefix, EVENT_CONTRACT } from "../../pipeline/contract/events.ts";
+import {
+  bronzeMarkerKey,
+  bronzePrefix,
+  EVENT_CONTRACT,
+  historyKey,
+  quarantineKey,
+} from "../../pipeline/contract/events.ts";
 import {
   EXECUTION_CONTRACT,
   silverMarkerKey,
@@ -48,6 +54,23 @@ export function silverCommit(bronze: BronzeCommit, executions: number): SilverCo
     ...{ layer: "silver", day, state, rows: executions, bronze: source },
     ...{ contract: EXECUTION_CONTRACT, parts },
   };
+}
+
+/** What the marker of an amended day says, after so many amendments. */
+export function amendedBy(day: Day, version: number, lost = 0, altered = 0) {
+  const sha256 = digestOf(`${day} ${version - 1}`);
+  const acknowledged = (events: number) => ({ events, sha256: digestOf(String(events)) });
+  return {
+    version,
+    previous: { key: historyKey(day, version - 1, sha256), sha256 },
+    ...{ lost: acknowledged(lost), altered: acknowledged(altered) },
+  };
+}
+
+/** What a marker says of so many events in quarantine. */
+export function quarantineOf(day: Day, events: number) {
+  const sha256 = digestOf(`${day} ${events}`);
+  return { key: quarantineKey(day, sha256), events, bytes: 1000, sha256 };
 }
 
 /** Stores a marker, and something under each key that it names. */

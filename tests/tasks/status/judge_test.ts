@@ -8,7 +8,13 @@ import {
 } from "../../../pipeline/lake/marker.ts";
 import { type DayFacts, type DayStatus, judgeDay } from "../../../tasks/status/judge.ts";
 import { assertEquals } from "../../support/assert.ts";
-import { bronzeCommit, digestOf, silverCommit } from "../../support/published_days.ts";
+import {
+  amendedBy,
+  bronzeCommit,
+  digestOf,
+  quarantineOf,
+  silverCommit,
+} from "../../support/published_days.ts";
 
 const DAY = parseDay("2025-12-28")!;
 const { start, end } = windowOf(DAY);
@@ -87,6 +93,21 @@ const CASES: [string, LakeDay, Partial<DayFacts>, unknown[]][] = [
     ...["unreadable", "sealed"],
     ...[undefined, undefined],
   ]],
+  [
+    "events in quarantine are accounted for: postflight",
+    day({ quarantine: quarantineOf(DAY, 2) }),
+    {
+      events: 12,
+    },
+    ["sealed", "sealed", 0, "postflight"],
+  ],
+  ["lost events that an amendment acknowledged, too", day({ amended: amendedBy(DAY, 1, 3) }), {
+    events: 7,
+  }, ["sealed", "sealed", 0, undefined]],
+  ["one more that is lost is not", day({ amended: amendedBy(DAY, 1, 3) }), { events: 6 }, [
+    ...["sealed", "sealed"],
+    ...[-1, "amend"],
+  ]],
 ];
 
 for (const [what, lake, more, expected] of CASES) {
@@ -116,6 +137,19 @@ Deno.test("judgeDay: an empty day says so, and what cannot be used says why", ()
   const empty = { ...day(), bronze: published(bronze), silver: published(silverCommit(bronze, 0)) };
   assertEquals([judge(empty).isSettled, judge(empty).notes], [true, ["no events"]]);
   assertEquals(judge({ ...day(), bronze: UNUSABLE }).notes, ["bronze: it is not JSON"]);
+});
+
+Deno.test("judgeDay: a day says what is in quarantine, and what amendments kept", () => {
+  const { notes, quarantined, amended } = judge(
+    day({ quarantine: quarantineOf(DAY, 1), amended: amendedBy(DAY, 2, 3, 4) }),
+  );
+  assertEquals(notes, [
+    "1 event in quarantine",
+    "amended 2 times",
+    "keeps 3 that the outbox lost",
+    "keeps 4 as sealed",
+  ]);
+  assertEquals([quarantined, amended], [1, { version: 2, lost: 3, altered: 4 }]);
 });
 
 Deno.test("judgeDay: a day counts its rows, bytes and parts", () => {
