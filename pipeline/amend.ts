@@ -27,6 +27,8 @@ export interface AmendOptions extends WindowOptions {
   readonly keepAltered?: boolean;
   /** Asks whether to go on. It is called only if bronze would change. */
   readonly agree: (plan: AmendmentPlan) => Promise<boolean>;
+  /** Hears what silver does; the observer of bronze where it is absent. */
+  readonly silverObserver?: Observer;
 }
 
 /** What an amendment would do, as numbers of events. */
@@ -57,8 +59,10 @@ export type AmendOutcome = "amended" | "unchanged" | "declined";
 export async function runAmend(options: AmendOptions): Promise<AmendOutcome> {
   const outcome = await amendBronze(options);
   if (outcome === "declined") return outcome;
-  const { lake, day, dryRun = false, observer } = options;
-  await runSilver({ lake, day, dryRun, observer, follow: true });
+  const { lake, day, dryRun = false, observer, silverObserver = observer } = options;
+  // A dry run has not stored the bronze that silver would be made from.
+  if (dryRun && outcome === "amended") return outcome;
+  await runSilver({ lake, day, dryRun, observer: silverObserver, follow: true });
   return outcome;
 }
 

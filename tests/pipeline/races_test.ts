@@ -1,0 +1,224 @@
+import { Failure } from "../../pipeline/errors.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
+import {
+  amend,
+  bronze,
+  CENTURY,
+  event,
+  eventId,
+  markerOf,
+  silver,
+  visible,
+} from "../support/days.ts";
+import { lakeKinds } from "../support/lake_places.ts";
+import { temporaryLake } from "../support/lakes.ts";
+import { outbox } from "../support/postgres.ts";
+
+// Two runs of the same day, one paused where it hurts most while the other one runs to its end.
+
+/** Calls `happens` once, right before the first operation that `when` picks. */
+function paused(
+  lake: Lake,
+  when: (operation: "get" | "put" | "list" | "remove", key: string) => boolean,
+  happens: () => Promise<unknown>,
+): Lake {
+  let happened = false;
+  const pause = async (operation: "get" | "put" | "list" | "remove", key: string) => {
+    if (happened || !when(operation, key)) return;
+    happened = true;
+    await happens();
+  };
+  return {
+    ...lake,
+    get: (key) => pause("get", key).then(() => lake.get(key)),
+    put: (key, ...rest) => pause("put", key).then(() => lake.put(key, ...rest)),
+    list: (prefix) => pause("list", prefix).then(() => lake.list(prefix)),
+    remove: (key) => pause("remove", key).then(() => lake.remove(key)),
+  };
+}
+
+/** Ends well, or because another run was faster. */
+async function settle(run: Promise<unknown>): Promise<void> {
+  await run.catch((error) => {
+    assert(error instanceof Failure, String(error));
+    assertEquals(error.kind, "unreachable", error.message);
+  });
+}
+
+for (const kind of lakeKinds()) {
+  Deno.test(`two silver runs, ${kind.name}: one that finds its day as it was removes no part of the other's newer run`, async () => {
+    await using db = await outbox({ events: [event(1), event(2)] });
+    await using place = await kind.place();
+    const lake = place.open();
+    await bronze(db, lake, CENTURY);
+    await silver(lake);
+    const listing = Promise.withResolvers<void>();
+    const stored = Promise.withResolvers<void>();
+    const published = Promise.withResolvers<void>();
+    // The slow run has replayed the old bronze, and lists when the newer run has stored its part.
+    const slow: Lake = {
+      ...lake,
+      async list(prefix) {
+        listing.resolve();
+        await stored.promise;
+        return await lake.list(prefix);
+      },
+      async remove(key) {
+        await published.promise;
+        await lake.remove(key);
+      },
+    };
+    const slowRun = settle(silver(slow));
+    await listing.promise;
+    await db.query(event(3));
+    await bronze(db, lake, CENTURY);
+    const newer = paused(
+      lake,
+      (operation, key) => operation === "put" && key.endsWith(".json"),
+      () => {
+        stored.resolve();
+        return new Promise((resolve) => setTimeout(resolve, 50));
+      },
+    );
+    await settle(silver(newer));
+    published.resolve();
+    await slowRun;
+    assertEquals((await visible(lake, "silver")).length >= 2, true);
+    await silver(lake);
+    assertEquals((await visible(lake, "silver")).length, 3);
+  });
+
+  Deno.test(`two bronze runs, ${kind.name}: one that finds its day as it was removes no part that the other publishes`, async () => {
+    await using db = await outbox({ events: [event(1), event(2)] });
+    await using place = await kind.place();
+    const lake = place.open();
+    await bronze(db, lake, CENTURY);
+    await db.query(event(3));
+    // The slow run has confirmed its part, and puts its marker after the row is gone again.
+    const slow = paused(
+      lake,
+      (operation, key) => operation === "put" && key.endsWith(".json"),
+      async () => {
+        await db.query("DELETE FROM stop_events WHERE event_seq = 3");
+        await bronze(db, lake, CENTURY);
+      },
+    );
+    await settle(bronze(db, slow, CENTURY));
+    assertEquals((await visible(lake, "bronze")).toSorted(), [1, 2, 3].map(eventId));
+    // Bronze has the row that the outbox lost, so that is what the next run says.
+    const { message } = await assertRejects(() => bronze(db, lake, CENTURY), Failure);
+    assertStringIncludes(message, `no longer: ${eventId(3)}. Nothing was changed, so bronze keeps`);
+    assertEquals((await visible(lake, "bronze")).toSorted(), [1, 2, 3].map(eventId));
+  });
+
+  Deno.test(`a run that verifies a sealed day, ${kind.name}: it removes no part of an amendment at work`, async () => {
+    await using db = await outbox({ events: [event(1), event(2)] });
+    await using place = await kind.place();
+    const lake = place.open();
+    await bronze(db, lake);
+    await silver(lake);
+    await db.query(event(3));
+    const amending = paused(
+      lake,
+      (operation, key) => operation === "put" && key.endsWith("_commit.json"),
+      async () => {
+        await db.query(
+          "UPDATE stop_events SET occurred_at = occurred_at + interval '1 day' WHERE event_seq = 3",
+        );
+        await bronze(db, lake);
+      },
+    );
+    await amend(db, amending);
+    assertEquals((await visible(lake, "bronze")).toSorted(), [1, 2, 3].map(eventId));
+    assertEquals((await visible(lake, "silver")).length, 3);
+  });
+}
+
+Deno.test("a removal that is delayed until later runs have published hits none of their parts", async () => {
+  await using db = await outbox({ events: [event(1)] });
+  await using lake = await temporaryLake();
+  await bronze(db, lake, CENTURY);
+  // A value changes, and changes back: the content of the first part recurs, and its name must not.
+  await db.query("UPDATE stop_events SET fill_price = 1");
+  const slow = paused(lake, (operation) => operation === "remove", async () => {
+    await db.query("UPDATE stop_events SET fill_price = NULL");
+    await bronze(db, lake, CENTURY);
+  });
+  await bronze(db, slow, CENTURY);
+  assertEquals(await visible(lake, "bronze"), [eventId(1)]);
+  assertEquals(await visible(lake, "bronze", "fill_price"), [null]);
+});
+
+Deno.test("a marker that recurs is no excuse: a run that began before both changes is refused", async () => {
+  await using db = await outbox({ events: [event(1)] });
+  await using lake = await temporaryLake();
+  await bronze(db, lake, CENTURY);
+  await db.query("UPDATE stop_events SET fill_price = 1");
+  const slow = paused(
+    lake,
+    (operation, key) => operation === "put" && key.endsWith(".json"),
+    async () => {
+      await db.query("UPDATE stop_events SET fill_price = 2");
+      await bronze(db, lake, CENTURY);
+      await db.query("UPDATE stop_events SET fill_price = NULL");
+      await bronze(db, lake, CENTURY);
+    },
+  );
+  const { kind, message } = await assertRejects(() => bronze(db, slow, CENTURY), Failure);
+  assertEquals(kind, "unreachable");
+  assertStringIncludes(message, "another run published this day meanwhile");
+  assertEquals(await visible(lake, "bronze", "fill_price"), [null]);
+});
+
+Deno.test("a store that says it stored the marker, and did not: no part is removed", async () => {
+  await using db = await outbox({ events: [event(1)] });
+  await using lake = await temporaryLake();
+  await bronze(db, lake, CENTURY);
+  await db.query(event(2));
+  const liar: Lake = {
+    ...lake,
+    put: (key, ...rest) =>
+      key.endsWith(".json") ? Promise.resolve("stored") : lake.put(key, ...rest),
+  };
+  const { kind, message } = await assertRejects(() => bronze(db, liar, CENTURY), Failure);
+  assertEquals(kind, "unreachable");
+  assertStringIncludes(message, "still has the one from before");
+  assertEquals(await visible(lake, "bronze"), [eventId(1)]);
+});
+
+for (const published of [false, true]) {
+  const what = published
+    ? "If-Match with the object's own ETag"
+    : "If-None-Match where there is none";
+  Deno.test(`a store that refuses ${what}: told as the store's fault, not as another run`, async () => {
+    await using db = await outbox({ events: [event(1)] });
+    await using lake = await temporaryLake();
+    if (published) await bronze(db, lake, CENTURY);
+    await db.query(event(2));
+    const refusing: Lake = {
+      ...lake,
+      put: (key, body, condition) =>
+        condition === undefined ? lake.put(key, body) : Promise.resolve("conflict"),
+    };
+    const { kind, message } = await assertRejects(() => bronze(db, refusing, CENTURY), Failure);
+    assertEquals(kind, "configuration");
+    assertStringIncludes(message, "runbook/lake-conformance.md");
+  });
+}
+
+Deno.test("a run that finds its day as it was says which parts it left, and removes none", async () => {
+  await using db = await outbox({ events: [event(1)] });
+  await using lake = await temporaryLake();
+  await bronze(db, lake, CENTURY);
+  const { commit } = await markerOf(lake, "bronze");
+  const orphan = commit.parts[0]!.key.replace("part-00000", "part-00009");
+  await lake.put(orphan, new Uint8Array(10));
+  const left = (await bronze(db, lake, CENTURY)).at(-1)!;
+  assertEquals(left.data, { left: [orphan] });
+  assertStringIncludes(left.says, "deno task clean --date 2025-12-28");
+  assert(await lake.get(orphan) !== undefined);
+  // The next run that publishes removes it.
+  await bronze(db, lake);
+  assertEquals(await lake.get(orphan), undefined);
+});
