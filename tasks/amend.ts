@@ -1,19 +1,12 @@
-import { type AmendmentPlan, type AmendOutcome, runAmend } from "../pipeline/amend.ts";
 import { databaseConfig, lakeConfig, sealGrace } from "../pipeline/config.ts";
 import { Failure } from "../pipeline/errors.ts";
-import { openLake } from "../pipeline/lake/lake.ts";
-import { plural } from "../pipeline/progress.ts";
+import type { AmendOrder } from "./amend/work.ts";
 import { main } from "./cli/command.ts";
+import { runConfined } from "./cli/confined.ts";
 import { dayFor, ENVIRONMENT_HELP } from "./cli/day.ts";
-import { deadline } from "./cli/deadline.ts";
-import { EXIT } from "./cli/failure.ts";
+import { tellerOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
-import { OUTPUTS, printing } from "./cli/observer.ts";
-import { agreed } from "./cli/prompt.ts";
-import { print } from "./cli/terminal.ts";
-
-/** How long the question waits for an answer, in seconds: a snapshot of the database is open meanwhile. */
-const QUESTION_TIMEOUT = 600;
+import { OUTPUTS } from "./cli/observer.ts";
 
 await main({
   name: "amend",
@@ -42,29 +35,23 @@ Examples:
 It can be killed at any point and run again. Then check the day: deno task postflight --date DAY.
 runbook/amend.md explains when to use it.
 ${ENVIRONMENT_HELP}`,
-  async run(flags, interrupted) {
+  async run(flags) {
     const output = choice(flags, "output", OUTPUTS);
     confirmDayGiven(flags);
-    const day = await dayFor(flags);
-    const database = databaseConfig();
-    const lake = openLake(lakeConfig());
-    try {
-      const outcome = await runAmend({
-        database,
-        lake,
-        day,
-        grace: sealGrace(),
-        dryRun: flags.on("dry-run"),
-        keepAltered: flags.on("keep-altered"),
-        agree: (plan) => flags.on("yes") ? Promise.resolve(true) : ask(plan, interrupted),
-        observer: printing("amend", output),
-        silverObserver: printing("silver", output),
-      });
-      tell(outcome, day, output);
-      return outcome === "declined" ? EXIT.data : 0;
-    } finally {
-      lake.close();
-    }
+    const order: AmendOrder = {
+      day: await dayFor(flags),
+      database: databaseConfig(),
+      lake: lakeConfig(),
+      grace: sealGrace(),
+      dryRun: flags.on("dry-run"),
+      keepAltered: flags.on("keep-altered"),
+      yes: flags.on("yes"),
+      output,
+      teller: tellerOf("amend"),
+    };
+    const { database, lake } = order;
+    const work = import.meta.resolve("./amend/work.ts");
+    return await runConfined(work, order, { database, lake, writes: true });
   },
 });
 
@@ -75,29 +62,4 @@ function confirmDayGiven(flags: Flags): void {
     "configuration",
     "Cannot amend: no day was given. Name it, as in: deno task amend 2025-12-28",
   );
-}
-
-async function ask(plan: AmendmentPlan, interrupted: AbortSignal): Promise<boolean> {
-  using limit = deadline("wait for an answer", QUESTION_TIMEOUT, interrupted);
-  return await agreed(question(plan), limit.signal);
-}
-
-function question({ day, late, lost, altered, quarantined }: AmendmentPlan): string {
-  const parts = [
-    `take in ${plural(late, "late event")}`,
-    ...(lost > 0 ? [`keep ${plural(lost, "event")} that the outbox lost`] : []),
-    ...(altered > 0 ? [`keep the values of ${plural(altered, "altered event")}`] : []),
-    ...(quarantined > 0 ? [`keep ${plural(quarantined, "event")} in the quarantine`] : []),
-  ];
-  return `Amend ${day}: ${parts.join(", ")}?`;
-}
-
-function tell(outcome: AmendOutcome, day: string, output: (typeof OUTPUTS)[number]): void {
-  if (output === "json") {
-    print(JSON.stringify({ command: "amend", step: "done", date: day, outcome }));
-  } else if (outcome === "declined") {
-    print("Nothing was changed.");
-  } else {
-    print(`Check the day: deno task postflight --date ${day}`);
-  }
 }

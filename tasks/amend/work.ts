@@ -1,0 +1,76 @@
+import { type AmendmentPlan, type AmendOutcome, runAmend } from "../../pipeline/amend.ts";
+import type { DatabaseConfig, LakeConfig } from "../../pipeline/config.ts";
+import type { Day } from "../../pipeline/contract/window.ts";
+import { openLake } from "../../pipeline/lake/lake.ts";
+import { plural } from "../../pipeline/progress.ts";
+import { serve } from "../cli/confined.ts";
+import { deadline } from "../cli/deadline.ts";
+import { EXIT, type Teller, tellFailure } from "../cli/failure.ts";
+import { type OUTPUTS, printing } from "../cli/observer.ts";
+import { agreed } from "../cli/prompt.ts";
+import { print } from "../cli/terminal.ts";
+
+// What amend does. It runs in a worker that may reach the database and the lake, and nothing else.
+
+/** What an amendment is to do. It is plain data, since it goes to a worker. */
+export interface AmendOrder {
+  readonly database: DatabaseConfig;
+  readonly lake: LakeConfig;
+  readonly day: Day;
+  /** Microseconds that a window waits for slow writers after its end. */
+  readonly grace: bigint;
+  readonly dryRun: boolean;
+  readonly keepAltered: boolean;
+  /** Whether to go on without asking. */
+  readonly yes: boolean;
+  readonly output: (typeof OUTPUTS)[number];
+  readonly teller: Teller;
+}
+
+/** How long the question waits for an answer, in seconds: a snapshot of the database is open meanwhile. */
+const QUESTION_TIMEOUT = 600;
+
+serve(async (order: AmendOrder) => {
+  const { database, day, grace, dryRun, keepAltered, yes, output, teller } = order;
+  const lake = openLake(order.lake);
+  try {
+    const outcome = await runAmend({
+      ...{ database, lake, day, grace, dryRun, keepAltered },
+      agree: (plan) => yes ? Promise.resolve(true) : ask(plan),
+      observer: printing("amend", output),
+      silverObserver: printing("silver", output),
+    });
+    tellOutcome(outcome, order);
+    return outcome === "declined" ? EXIT.data : 0;
+  } catch (error) {
+    return tellFailure(error, teller, day);
+  } finally {
+    lake.close();
+  }
+});
+
+async function ask(plan: AmendmentPlan): Promise<boolean> {
+  // Ctrl-C ends the whole process.
+  using limit = deadline("wait for an answer", QUESTION_TIMEOUT, new AbortController().signal);
+  return await agreed(question(plan), limit.signal);
+}
+
+function question({ day, late, lost, altered, quarantined }: AmendmentPlan): string {
+  const parts = [
+    `take in ${plural(late, "late event")}`,
+    ...(lost > 0 ? [`keep ${plural(lost, "event")} that the outbox lost`] : []),
+    ...(altered > 0 ? [`keep the values of ${plural(altered, "altered event")}`] : []),
+    ...(quarantined > 0 ? [`keep ${plural(quarantined, "event")} in the quarantine`] : []),
+  ];
+  return `Amend ${day}: ${parts.join(", ")}?`;
+}
+
+function tellOutcome(outcome: AmendOutcome, { day, dryRun, output }: AmendOrder): void {
+  if (output === "json") {
+    print(JSON.stringify({ command: "amend", step: "done", date: day, outcome }));
+  } else if (outcome === "declined") {
+    print("Nothing was changed.");
+  } else if (!dryRun) {
+    print(`Check the day: deno task postflight --date ${day}`);
+  }
+}
