@@ -1,3 +1,4 @@
+import { runAmend } from "../../pipeline/amend.ts";
 import { runBronze } from "../../pipeline/bronze.ts";
 import type { S3Config } from "../../pipeline/config.ts";
 import { bronzeMarkerKey, EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
@@ -13,7 +14,7 @@ import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts
 import { REQUIRED_PACKAGES, rgwInstalled, startRgw } from "../support/ceph_rgw.ts";
 import { duckdb, parquet } from "../support/duckdb.ts";
 import { expectedEvents, expectedExecutions, readBack } from "../support/expected.ts";
-import { recorder } from "../support/lakes.ts";
+import { recorder, temporaryLake } from "../support/lakes.ts";
 import type { ObjectStore } from "../support/object_store.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
 import { type JobOptions, type JobRun, missingSpark, sparkTest, submit } from "./spark.ts";
@@ -139,26 +140,163 @@ sparkTest(
   },
 );
 
+/** What both engines' runs of a day need, with a recorder for what Deno's says. */
+function denoRun(db: Outbox, lake: Lake, day: Day, grace = 0n) {
+  return { database: db.config, lake, day, grace, observer: recorder() };
+}
+
+const [FIRST, SECOND] = [1, 2].map((n) => `6f1d2c7e-0a54-4c1b-9f38-2b7d51e0a00${n}`);
+
+/** An event of an operation of its own, with its number in its identity. */
+function event(number: number, day: Day, columns: Record<string, string> = {}): string {
+  const values: Record<string, string> = {
+    event_id: `'00000000-0000-0000-0000-${String(number).padStart(12, "0")}'`,
+    event_seq: String(number),
+    occurred_at: `'${day}T10:00:00.123456Z'`,
+    ...{ operation_id: String(number), client_id: "1", symbol: "'BTCUSDC'" },
+    ...{ event_type: "'EXECUTED'", source: "'ws'" },
+    ...columns,
+  };
+  return `INSERT INTO stop_events (${Object.keys(values).join(", ")})
+          VALUES (${Object.values(values).join(", ")})`;
+}
+
 sparkTest(
-  "Spark compares what Deno sealed, and names the event that changed since",
+  "what differs from a sealed day is named, and amended by Deno it is Spark's to verify and to follow",
   missing,
   async () => {
     const DAY = RUNBOOK_DAY;
-    await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(500)] });
+    await using db = await outbox({ events: [RUNBOOK_EVENTS, event(70, DAY)] });
     const config: S3Config = await store!.createBucket("spark-verifies");
     const lake = openLake(config);
+    const common = { database: db.config, lake: config, day: DAY };
     try {
-      await runBronze({ database: db.config, lake, day: DAY, grace: 0n, observer: recorder() });
-      await db.query("UPDATE stop_events SET fill_price = 1 WHERE event_seq = 2");
+      await runBronze(denoRun(db, lake, DAY));
+      await runSilver(denoRun(db, lake, DAY));
+      const silverBefore = await lake.list("silver/");
+      const stale = await Promise.all(
+        silverBefore.map(async ({ key }) => ({ key, ...(await lake.get(key))! })),
+      );
+      await db.query(event(71, DAY));
+      await db.query(`DELETE FROM stop_events WHERE event_id = '${FIRST}'`);
+      // Another event_seq is another value of the same event, and not one lost and one late.
+      await db.query(
+        `UPDATE stop_events SET fill_price = 1, event_seq = 99 WHERE event_id = '${SECOND}'`,
+      );
       const before = await contents(lake);
-      const common = { database: db.config, lake: config, day: DAY };
-      const run = await submit({ ...common, job: "bronze_ingest.py" });
-      assertEquals(run.code, 1, run.said);
+      const refused = await submit({ ...common, job: "bronze_ingest.py" });
+      assertEquals(refused.code, 1, refused.said);
+      for (
+        const words of [
+          "differs from the outbox in 3 rows",
+          "event 00000000-0000-0000-0000-000000000071 is in the outbox and not in bronze",
+          `event ${FIRST} is in bronze and not in the outbox`,
+          `event ${SECOND} has another event_seq, fill_price`,
+          `deno task amend --date ${DAY}`,
+        ]
+      ) assertStringIncludes(refused.said, words);
+      assertEquals(await contents(lake), before);
+
+      const agree = () => Promise.resolve(true);
+      await runAmend({ ...denoRun(db, lake, DAY), keepAltered: true, agree });
+      const bronze = (await readMarker(lake, "bronze", bronzeMarkerKey(DAY), DAY))!;
+      assertEquals(bronze.commit.amended!.version, 1);
+      const followed = await silverRows(lake, DAY);
+      // As if the amendment had been killed before silver.
+      for (const { key, bytes } of stale) await lake.put(key, bytes);
+      const amended = await contents(lake);
+      const [bronzeSaid, silverSaid] = (await Promise.all(
+        (["bronze_ingest.py", "silver_transform.py"] as const)
+          .map((job) => submit({ ...common, job })),
+      )).map((run) => succeeded(run, common));
+      assertStringIncludes(bronzeSaid!, "but for 2 that an amendment acknowledged");
+      assertEquals(bronze.bytes, (await lake.get(bronze.key))!.bytes);
+      assertStringIncludes(silverSaid!, "/_commits/date=2025-12-28.json, sealed");
+      const silver = (await readMarker(lake, "silver", silverMarkerKey(DAY), DAY))!.commit;
+      assertEquals(silver.bronze.sha256, bronze.sha256);
+      assertEquals(await silverRows(lake, DAY), followed);
+      const names = silver.parts.map(({ key }) => key.slice(key.lastIndexOf("/") + 1));
+      assert(names.every((name) => name.startsWith("late-")), names.join());
+      const kept = (keys: Iterable<string>) => [...keys].filter((key) => /^bronze/.test(key));
+      assertEquals(kept((await contents(lake)).keys()), kept(amended.keys()));
+    } finally {
+      lake.close();
+    }
+  },
+);
+
+/** The executions that silver's marker names, as DuckDB reads them. */
+async function silverRows(lake: Lake, day: Day): Promise<unknown> {
+  const files = await Deno.makeTempDir({ prefix: "downloaded-" });
+  try {
+    const rows = await table(lake, "silver", day, files);
+    return await duckdb(`SELECT ${readBack(EXECUTION_COLUMNS)} FROM ${rows}`);
+  } finally {
+    await Deno.remove(files, { recursive: true });
+  }
+}
+
+sparkTest(
+  "an open day quarantines what does not fit, keeps what the outbox loses, and grows once amended",
+  missing,
+  async () => {
+    const DAY = YESTERDAY;
+    const OPEN = 999_999n * 60_000_000n;
+    await using db = await outbox({
+      events: [
+        "ALTER TABLE stop_events ALTER stop_price TYPE numeric",
+        ...[1, 2, 3].map((number) => event(number, DAY)),
+        event(4, DAY, { fill_price: "'NaN'", payload_json: `'{"täxt": "\u2028☃", "n": 1.50}'` }),
+        event(5, DAY, { stop_price: "0.123456789", error_message: `E'"two"\n\tlines\x07'` }),
+        event(6, DAY, { occurred_at: "'infinity'" }),
+      ],
+    });
+    const config: S3Config = await store!.createBucket("spark-open");
+    const lake = openLake(config);
+    const common = {
+      database: db.config,
+      lake: config,
+      day: DAY,
+      job: "bronze_ingest.py",
+    } as const;
+    const open = { SEAL_GRACE_MINUTES: "999999" };
+    try {
+      const said = succeeded(await submit({ ...common, env: open }), common);
+      assertStringIncludes(said, "2 events cannot be held by the contract and go into the quaran");
+      assertStringIncludes(said, "1 event of stop_events falls on no day");
+      const key = bronzeMarkerKey(DAY);
+      const { commit } = (await readMarker(lake, "bronze", key, DAY))!;
+      assertEquals([commit.rows, commit.quarantine!.events], [3, 2]);
+      await using other = await temporaryLake();
+      await runBronze(denoRun(db, other, DAY, OPEN));
+      const deno = (await readMarker(other, "bronze", key, DAY))!.commit;
+      assertEquals(deno.quarantine, commit.quarantine);
+      assertEquals(
+        (await lake.get(commit.quarantine!.key))!.bytes,
+        (await other.get(deno.quarantine!.key))!.bytes,
+      );
+
+      // One event more, and one gone: as many rows as before.
+      await db.query(event(7, DAY));
+      await db.query("DELETE FROM stop_events WHERE event_seq = 2");
+      const before = await contents(lake);
+      const refused = await submit({ ...common, env: open });
+      assertEquals(refused.code, 1, refused.said);
       assertStringIncludes(
-        run.said,
-        "in 1 row: event_id 6f1d2c7e-0a54-4c1b-9f38-2b7d51e0a002 has another fill_price",
+        refused.said,
+        "bronze has 1 event that stop_events has no longer: 00000000-0000-0000-0000-000000000002",
       );
       assertEquals(await contents(lake), before);
+
+      const agree = () => Promise.resolve(true);
+      await runAmend({ ...denoRun(db, lake, DAY, OPEN), agree });
+      await db.query(event(8, DAY));
+      assertStringIncludes(succeeded(await submit(common), common), "number 2: 1 late event");
+      const grown = (await readMarker(lake, "bronze", key, DAY))!.commit;
+      assertEquals([grown.state, grown.rows, grown.amended!.version], ["sealed", 5, 2]);
+      const observer = recorder();
+      await runBronze({ ...denoRun(db, lake, DAY), observer });
+      assert(observer.steps.some(({ step }) => step === "verified"));
     } finally {
       lake.close();
     }
@@ -166,25 +304,45 @@ sparkTest(
 );
 
 sparkTest(
-  "without JOB_DATE it is today by the database's clock; a wrong secret is told as one",
+  "without JOB_DATE it is today by the database's clock, empty or not; a wrong secret is told as one",
   missing,
   async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS] });
-    const lake: S3Config = await store!.createBucket("spark-refusals");
+    const config: S3Config = await store!.createBucket("spark-refusals");
+    const common = { database: db.config, lake: config };
     const today = async () =>
       (await db.query("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day"))[0]!.day!;
-    const job = "bronze_ingest.py";
     const days = [await today()];
     const [empty, refused] = await Promise.all([
-      submit({ job, database: db.config, lake }),
-      submit({ job, database: db.config, lake: { ...lake, secretAccessKey: "wr0ng+secret" } }),
+      submit({ ...common, job: "bronze_ingest.py" }),
+      submit({
+        ...{ job: "bronze_ingest.py", database: db.config },
+        lake: { ...config, secretAccessKey: "wr0ng+secret" },
+      }),
     ]);
     days.push(await today());
-    assertEquals(empty.code, 1, empty.said);
-    assert(days.some((day) => empty.said.includes(`Cannot export ${day}: no event`)), empty.said);
-    assertStringIncludes(empty.said, "The nearest days with events are 2025-12-28");
+    assertStringIncludes(
+      succeeded(empty, common),
+      "no events; the nearest day with events is 2025-12-28",
+    );
     assertEquals(refused.code, 2, refused.said);
     assertStringIncludes(refused.said, "Set AWS_SECRET_ACCESS_KEY");
     assertEquals(refused.said.includes("wr0ng+secret"), false);
+
+    const lake = openLake(config);
+    try {
+      const markers = (await lake.list("bronze/")).map(({ key }) => key);
+      const day = days.map((day) => parseDay(day)!)
+        .find((day) => markers.includes(bronzeMarkerKey(day)))!;
+      const { commit } = (await readMarker(lake, "bronze", bronzeMarkerKey(day), day))!;
+      assertEquals([commit.rows, commit.parts, commit.minSeq], [0, [], null]);
+      const silver = await submit({ ...common, job: "silver_transform.py", day });
+      assertStringIncludes(succeeded(silver, common), "0 events to 0 executions");
+      await runSilver({ lake, day, observer: recorder() });
+      const { commit: made } = (await readMarker(lake, "silver", silverMarkerKey(day), day))!;
+      assertEquals([made.rows, made.parts], [0, []]);
+    } finally {
+      lake.close();
+    }
   },
 );

@@ -6,33 +6,44 @@ Silver is sealed when the bronze that it was made from is.
 
 from __future__ import annotations
 
-from pyspark.sql import SparkSession
+import time
+from typing import TYPE_CHECKING
 
 from deep_storage import contract, parts, settings
+from deep_storage.compare import compare
+from deep_storage.differences import NAMED, listed
 from deep_storage.errors import Failure, plural
+from deep_storage.fence import clock
+from deep_storage.history import was_once
 from deep_storage.lake import Lake
-from deep_storage.marker import Stored, silver_commit
-from deep_storage.outbox import Outbox, iso
+from deep_storage.layers import SILVER
+from deep_storage.marker import Commit, Link, Part, Stored, total
+from deep_storage.names import Namer, folders
+from deep_storage.outbox import Outbox
+from deep_storage.progress import say
 from deep_storage.publish import (
-    folders,
+    Publication,
     list_folders,
     publish,
     read_marker,
-    remove_leftovers,
+    remove_beside_sealed,
     same_contract,
-    verify,
 )
 from deep_storage.replay import replay
-from deep_storage.session import begin, explained, main, say
+from deep_storage.session import begin, explained, main
 
-# How often a run begins anew because bronze was published again under it.
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+# How often a run starts over because bronze was published again under it.
 ATTEMPTS = 3
 
 
 def run() -> None:
     """Reads the environment, and replays the day that it names, or today."""
     store, requested = settings.store(), settings.requested_day()
-    database = settings.database() if requested is None else None
+    by_clock = requested in ("today", "yesterday")
+    database = settings.database() if by_clock else None
     spark = begin("silver-transform", store)
     try:
         explained(
@@ -42,79 +53,101 @@ def run() -> None:
         spark.stop()
 
 
-def transform_day(spark, database, store, requested: str | None) -> None:
+def transform_day(
+    spark: SparkSession,
+    database: settings.Database | None,
+    store: settings.Store,
+    requested: str,
+) -> None:
     """Replays one day, again where its bronze changes meanwhile."""
-    day = requested or today(spark, database)
+    day = requested if database is None else day_by(spark, database, requested)
     lake = Lake(spark, store)
     for attempt in range(1, ATTEMPTS + 1):
-        # Silver's own marker is read first: whoever publishes from a newer bronze
+        began = time.monotonic()
+        # Silver's own marker is read first: a run that publishes from a newer bronze
         # changes it, and ours is then refused.
         previous = read_marker(lake, "silver", contract.silver_marker(day), day)
         bronze = read_marker(lake, "bronze", contract.bronze_marker(day), day)
         if bronze is None:
             raise no_bronze(lake, day)
         try:
-            transform(spark, lake, day, bronze, previous)
+            transform(spark, lake, bronze, previous, began)
             return
-        except Exception:
+        except Exception as error:
             now = read_marker(lake, "bronze", contract.bronze_marker(day), day)
-            same = now is not None and now.sha256 == bronze.sha256
-            if same or attempt == ATTEMPTS:
+            if now is not None and now.sha256 == bronze.sha256:
                 raise
-            say(
-                "silver",
-                "bronze",
-                "bronze was published again meanwhile; beginning anew",
-            )
+            if attempt == ATTEMPTS:
+                raise restless(day) from error
+            text = "bronze was published again meanwhile; starting over"
+            say("silver", "bronze", text, warning=True)
 
 
-def today(spark: SparkSession, database: settings.Database) -> str:
-    """Today in UTC, by the same clock as bronze: the database's [timestamp-env]."""
+def day_by(spark: SparkSession, database: settings.Database, requested: str) -> str:
+    """The day by the same clock as bronze's: the database's [timestamp-env]."""
     outbox = Outbox(spark, database)
     try:
-        return iso(outbox.clock())[:10]
+        return settings.day_at(requested, clock(outbox.query))
     finally:
         outbox.close()
 
 
 def transform(
-    spark: SparkSession, lake: Lake, day: str, bronze: Stored, previous: Stored | None
+    spark: SparkSession,
+    lake: Lake,
+    bronze: Stored,
+    previous: Stored | None,
+    began: float,
 ) -> None:
     """Makes silver of one bronze marker."""
-    source = bronze.commit
+    source, day = bronze.commit, bronze.commit.day
     same_contract(source, contract.EVENT_CONTRACT)
     events, files = plural(source.rows, "event"), plural(len(source.parts), "part")
     what = f"{lake.url(bronze.key)}, {source.state}, {events} in {files}"
     say("silver", "bronze", what)
     schema = contract.spark_schema(contract.EVENTS)
     executions = replay(parts.read(spark, lake, source.parts, schema)).cache()
-    say(
-        "silver",
-        "replay",
-        f"{events} to {plural(executions.count(), 'execution')}",
-    )
+    count = executions.count()
+    say("silver", "replay", f"{events} to {plural(count, 'execution')}")
 
     clients = [
         row["client_id"] for row in executions.select("client_id").distinct().collect()
     ]
     before = previous.commit.parts if previous is not None else ()
     places = {contract.silver_prefix(client, day) for client in clients}
-    listed = list_folders(lake, places | folders(before))
-    if previous is not None and previous.commit.state == "sealed":
-        same_contract(previous.commit, contract.EXECUTION_CONTRACT)
-        schema = contract.spark_schema(contract.EXECUTIONS)
-        stored = parts.read(spark, lake, before, schema)
-        verify(
-            previous.commit,
-            stored,
-            executions,
-            contract.EXECUTIONS,
-            "operation_id",
-            "the replay of bronze",
-        )
-        remove_leftovers(lake, previous.commit, listed)
+    listing = list_folders(lake, places | folders(before))
+    key = contract.silver_marker(day)
+    publication = Publication(lake, key, previous, listing, began)
+    commit = Commit(
+        layer="silver",
+        day=day,
+        state=source.state,
+        rows=count,
+        contract=contract.EXECUTION_CONTRACT,
+        parts=(),
+        bronze=Link(bronze.key, bronze.sha256),
+    )
+    if previous is not None and keeps(lake, bronze, previous):
+        if verify(spark, executions, bronze, previous, publication):
+            return
+        # Equal rows, from a bronze marker with other bytes: only the reference is
+        # brought up to date.
+        publish(commit._replace(parts=before), publication)
         return
+    stored = store(spark, lake, day, executions, previous) if count else ()
+    what = f"{plural(len(stored), 'part')} for {plural(len(clients), 'client')}"
+    say("silver", "parts", what)
+    publish(commit._replace(parts=stored, rows=total(stored)), publication)
 
+
+def store(
+    spark: SparkSession,
+    lake: Lake,
+    day: str,
+    executions: DataFrame,
+    previous: Stored | None,
+) -> tuple[Part, ...]:
+    """Stores executions as parts, each client's in a folder of its own."""
     staging = parts.staging_prefix("silver")
     try:
         files = parts.stage(
@@ -123,21 +156,53 @@ def transform(
             staging,
             executions,
             ["operation_id"],
-            lambda client: contract.silver_prefix(int(client), day),
+            lambda client: contract.silver_prefix(int(client or 0), day),
             folder="client_id",
         )
-        stored = parts.store(lake, files, lambda _: None)
+        return parts.store(lake, files, Namer(previous), lambda _: None)
     finally:
         parts.sweep(lake, staging)
-    say(
-        "silver",
-        "parts",
-        f"{plural(len(stored), 'part')} for {plural(len(clients), 'client')}",
+
+
+def keeps(lake: Lake, bronze: Stored, previous: Stored) -> bool:
+    """Whether silver stays what it is: sealed, and its bronze was not amended since."""
+    commit = previous.commit
+    if commit.state != "sealed":
+        return False
+    made_from = commit.bronze.sha256 if commit.bronze is not None else ""
+    return made_from == bronze.sha256 or not was_once(
+        lake, commit.day, bronze, made_from
     )
-    commit = silver_commit(
-        day, source.state, bronze, contract.EXECUTION_CONTRACT, stored
-    )
-    publish(lake, contract.silver_marker(day), commit, previous, listed)
+
+
+def verify(
+    spark: SparkSession,
+    executions: DataFrame,
+    bronze: Stored,
+    previous: Stored,
+    publication: Publication,
+) -> bool:
+    """Compares a sealed silver with the replay.
+
+    False where its rows are equal, and its marker names another bronze marker than the
+    sealed one that stands.
+    """
+    commit = previous.commit
+    same_contract(commit, contract.EXECUTION_CONTRACT)
+    schema = contract.spark_schema(contract.EXECUTIONS)
+    stored = parts.read(spark, publication.lake, commit.parts, schema)
+    found = compare(stored, executions, SILVER)
+    texts = [text for kind in found[:3] for _, text in sorted(kind.items())]
+    if texts:
+        raise differs(commit, texts)
+    link = Link(bronze.key, bronze.sha256)
+    if commit.bronze != link and bronze.commit.state == "sealed":
+        return False
+    rows = plural(commit.rows, "row")
+    text = f"sealed before; its {rows} equal {SILVER.source}, nothing was written"
+    say("silver", "verified", text)
+    remove_beside_sealed(commit, publication)
+    return True
 
 
 def no_bronze(lake: Lake, day: str) -> Failure:
@@ -146,6 +211,27 @@ def no_bronze(lake: Lake, day: str) -> Failure:
         "data",
         f"Cannot make silver of {day}: bronze has no commit marker for it "
         f"({lake.url(contract.bronze_marker(day))}). Run bronze-ingest-manual first.",
+    )
+
+
+def restless(day: str) -> Failure:
+    """The failure that bronze does not come to rest."""
+    return Failure(
+        "unreachable",
+        f"Cannot make silver of {day}: bronze was published again {ATTEMPTS} times "
+        "meanwhile. Let the other runs end, then run again.",
+    )
+
+
+def differs(commit: Commit, texts: list[str]) -> Failure:
+    """The failure that a sealed silver is not what bronze replays to."""
+    count = len(texts)
+    return Failure(
+        "data",
+        f"Cannot confirm silver of {commit.day}, which is sealed: it differs from "
+        f"{SILVER.source} in {plural(count, 'row')}: {listed(texts[:NAMED], count)}. "
+        "Nothing was changed. Find out who changed either one. To make silver from "
+        f"bronze again: deno task amend --date {commit.day}",
     )
 
 

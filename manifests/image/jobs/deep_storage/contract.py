@@ -124,6 +124,16 @@ def bronze_marker(day: str) -> str:
     return f"{bronze_prefix(day)}_commit.json"
 
 
+def history_key(day: str, version: int, sha256: str) -> str:
+    """The copy of a bronze marker that an amendment replaced."""
+    return f"{bronze_prefix(day)}_history/{version:05}-{sha256[:32]}.json"
+
+
+def quarantine_key(day: str, sha256: str) -> str:
+    """The document with the events of a day that the contract cannot hold."""
+    return f"{bronze_prefix(day)}_quarantine/{sha256[:32]}.json"
+
+
 def silver_prefix(client: int, day: str) -> str:
     """The folder of one client's executions on one day."""
     return f"silver/stop_executions/client_id={client}/date={day}/"

@@ -62,8 +62,8 @@ class Footer:
             else:
                 number = self.varint()
                 field = (number >> 1) ^ -(number & 1)
-            inside = path is not None and field == path[0]
-            self.value(kind, path[1:] if inside else None)
+            below = path[1:] if path and field == path[0] else None
+            self.value(kind, below)
 
     def value(self, kind: int, path: tuple[int, ...] | None) -> None:
         """Walks one value of a struct; a boolean's is in its kind."""

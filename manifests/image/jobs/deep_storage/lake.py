@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import tempfile
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from py4j.protocol import Py4JJavaError
-from pyspark.sql import SparkSession
 
-from .settings import Store
+from .errors import Failure
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from .settings import Store
+
+NOT_FOUND, CONFLICT, PRECONDITION_FAILED, NOT_IMPLEMENTED = 404, 409, 412, 501
 
 
 class Entry(NamedTuple):
@@ -26,10 +33,17 @@ class Lake:
 
     def __init__(self, spark: SparkSession, store: Store) -> None:
         self.bucket = store.bucket
-        self._jvm = spark._jvm
-        self._model = self._jvm.com.amazonaws.services.s3.model
-        aws = self._jvm.com.amazonaws
-        keys = aws.auth.BasicAWSCredentials(store.access_key, store.secret_key)
+        self.name = store.label
+        jvm: Any = spark._jvm
+        self._jvm = jvm
+        self._model = jvm.com.amazonaws.services.s3.model
+        aws = jvm.com.amazonaws
+        pair = (store.access_key, store.secret_key)
+        keys = (
+            aws.auth.BasicAWSCredentials(*pair)
+            if store.session_token is None
+            else aws.auth.BasicSessionCredentials(*pair, store.session_token)
+        )
         provider = aws.auth.AWSStaticCredentialsProvider(keys)
         place = getattr(aws.client.builder, "AwsClientBuilder$EndpointConfiguration")
         self._client = (
@@ -61,13 +75,15 @@ class Lake:
             try:
                 metadata = self._client.getObject(request, target)
             except Py4JJavaError as error:
-                if is_refusal(error, 404):
+                if is_refusal(error, NOT_FOUND):
                     return None
                 raise
             with open(scratch.name, "rb") as stored:
-                return stored.read(), metadata.getETag()
+                return stored.read(), unquoted(metadata.getETag())
 
-    def put(self, key: str, body: bytes, condition: dict | None = None) -> bool:
+    def put(
+        self, key: str, body: bytes, condition: dict[str, str] | None = None
+    ) -> bool:
         """Stores an object at once and whole. False where the condition did not hold.
 
         `condition` is a header: `{"If-None-Match": "*"}` or `{"If-Match": etag}`. The
@@ -88,10 +104,14 @@ class Lake:
                 self._client.putObject(request)
                 return True
             except Py4JJavaError as error:
+                if condition is None:
+                    raise
                 # 404: the object that an If-Match was for is gone.
-                refused = any(is_refusal(error, code) for code in (404, 409, 412))
-                if condition and refused:
+                conflicts = (NOT_FOUND, CONFLICT, PRECONDITION_FAILED)
+                if any(is_refusal(error, status) for status in conflicts):
                     return False
+                if is_refusal(error, NOT_IMPLEMENTED):
+                    raise unconditional(self.name) from error
                 raise
 
     def list(self, prefix: str) -> list[Entry]:
@@ -113,10 +133,45 @@ class Lake:
         """Removes an object; one that is not there is no error."""
         self._client.deleteObject(self.bucket, key)
 
+    def state(self) -> str | None:
+        """What about the bucket can make its store ignore conditions.
+
+        `object-locked` or `versioned`; None where it is neither or cannot be told.
+        """
+        lock = self._model.GetObjectLockConfigurationRequest()
+        lock.setBucketName(self.bucket)
+        try:
+            locked = self._client.getObjectLockConfiguration(lock)
+            if locked.getObjectLockConfiguration() is not None:
+                return "object-locked"
+        except Py4JJavaError:
+            pass  # most buckets have no such configuration
+        try:
+            versioning = self._client.getBucketVersioningConfiguration(self.bucket)
+            return None if versioning.getStatus() == "Off" else "versioned"
+        except Py4JJavaError:
+            return None
+
+
+def unquoted(etag: str) -> str:
+    """A tag without its quotes; proxies that compress put W/ in front."""
+    return re.sub(r'^(?:[Ww]/)?"?(.*?)"?$', r"\1", etag)
+
+
+def unconditional(name: str) -> Failure:
+    """The failure that a store knows no conditional puts."""
+    return Failure(
+        "configuration",
+        f"Cannot publish in {name}: the store answered 501: it cannot do conditional "
+        "puts, so two runs could overwrite each other and publishing there is not "
+        "safe. Set S3_ENDPOINT to a store that honours If-None-Match and If-Match.",
+    )
+
 
 def is_refusal(error: Py4JJavaError, status: int) -> bool:
     """Whether the store answered with that status, and not for want of a bucket."""
     java = error.java_exception
     if not java.getClass().getName().endswith(".AmazonS3Exception"):
         return False
-    return java.getStatusCode() == status and java.getErrorCode() != "NoSuchBucket"
+    same = java.getStatusCode() == status
+    return bool(same and java.getErrorCode() != "NoSuchBucket")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from typing import Callable, Iterable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, Iterable, NamedTuple
 from urllib.parse import unquote
 
 from pyspark.sql import DataFrame, SparkSession
@@ -19,8 +19,12 @@ from pyspark.sql import functions as F
 
 from .errors import Failure, plural
 from .footer import sort_encodings
-from .lake import Lake
-from .marker import Part
+from .marker import Part, total
+from .names import folders
+
+if TYPE_CHECKING:
+    from .lake import Lake
+    from .names import Namer
 
 MOST_BYTES = 64 << 20
 # Some 10 MiB. With few rows to a file, no part comes near what a part may have.
@@ -47,7 +51,7 @@ def stage(
     lake: Lake,
     prefix: str,
     rows: DataFrame,
-    order: list,
+    order: list[Any],
     folder_of: Callable[[str | None], str],
     folder: str | None = None,
 ) -> list[Staged]:
@@ -97,7 +101,9 @@ def staged_files(
 def number(key: str) -> tuple[int, int]:
     """A file's place in what one task wrote: its task, and its number there."""
     found = re.search(r"/part-(\d+)-[^/]*[-.]c(\d+)\.[^/]*$", key)
-    return (int(found[1]), int(found[2]))
+    if found is None:
+        raise RuntimeError(f"Spark wrote a file that is called {key}")
+    return int(found[1]), int(found[2])
 
 
 def key_in(prefix: str, path: str) -> str:
@@ -107,15 +113,22 @@ def key_in(prefix: str, path: str) -> str:
 
 
 def store(
-    lake: Lake, staged: Iterable[Staged], tell: Callable[[Part], None]
+    lake: Lake, staged: Iterable[Staged], namer: Namer, tell: Callable[[Part], None]
 ) -> tuple[Part, ...]:
     """Stores each staged file as a part, under the name of its content."""
     parts: list[Part] = []
     for file in staged:
-        body = sort_encodings(lake.get(file.key)[0])
+        found = lake.get(file.key)
+        if found is None:
+            raise Failure(
+                "unreachable",
+                f"Cannot read {lake.url(file.key)}: it was stored and is not there any "
+                "more. Nothing was published. Run again.",
+            )
+        body = sort_encodings(found[0])
         digest = hashlib.sha256(body).hexdigest()
         index = sum(part.key.startswith(file.folder) for part in parts)
-        key = f"{file.folder}part-{index:05}-{digest[:32]}.parquet"
+        key = namer.kept(file.folder, digest) or namer.name(file.folder, index, digest)
         if len(body) > MOST_BYTES:
             raise Failure(
                 "data",
@@ -124,7 +137,7 @@ def store(
                 "Look for events whose payload_json or error_message is that large.",
             )
         lake.put(key, body)
-        parts.append(Part(key, file.rows, len(body), digest))
+        parts.append(Part(key, file.rows, len(body), digest, namer.amendment))
         tell(parts[-1])
     return tuple(parts)
 
@@ -139,14 +152,15 @@ def sweep(lake: Lake, prefix: str) -> None:
 
 def prove(spark: SparkSession, lake: Lake, parts: tuple[Part, ...]) -> None:
     """Raises a failure unless every part has the bytes that its marker names."""
-    there = {}
-    for folder in sorted({part.key.rpartition("/")[0] + "/" for part in parts}):
+    there: dict[str, int] = {}
+    for folder in sorted(folders(parts)):
         there.update((entry.key, entry.bytes) for entry in lake.list(folder))
     for part in parts:
         if part.key not in there:
             raise damaged(lake, part, "it is not there")
         if there[part.key] != part.bytes:
-            raise damaged(lake, part, f"it has {there[part.key]} bytes")
+            size = there[part.key]
+            raise damaged(lake, part, f"it has {size} bytes, not {part.bytes}")
     if not parts:
         return
     paths = [lake.spark_path(part.key) for part in parts]
@@ -173,7 +187,7 @@ def read(
     frame = spark.read.schema(schema).parquet(
         *(lake.spark_path(part.key) for part in parts)
     )
-    rows = sum(part.rows for part in parts)
+    rows = total(parts)
     if frame.count() != rows:
         raise damaged(lake, parts[0], f"the day's parts do not have {rows} rows")
     return frame
@@ -184,5 +198,5 @@ def damaged(lake: Lake, part: Part, problem: str) -> Failure:
     return Failure(
         "data",
         f"Cannot use {lake.url(part.key)}: {problem}. The object was changed after it "
-        "was published; restore it, or remove the day's commit marker and run again.",
+        "was published. Restore it from a backup.",
     )

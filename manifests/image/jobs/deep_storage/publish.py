@@ -1,19 +1,40 @@
-"""The end of a run: the marker, and what it leaves behind. Or a sealed day's proof."""
+"""The end of a run: the marker, and what it leaves behind."""
 
 from __future__ import annotations
 
-from typing import Iterable
+import time
+from typing import TYPE_CHECKING, Iterable, NamedTuple
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
-from .contract import Column
+from .conditions import confirm_conditions
 from .errors import Failure, plural
-from .lake import Entry, Lake
-from .marker import Commit, Part, Stored, parse, render
-from .session import say
+from .marker import Commit, Part, Quarantine, Stored, render
+from .marker_reader import parse
+from .names import folder_of, is_late, is_part
+from .progress import say
 
-NAMED = 5
+if TYPE_CHECKING:
+    from .lake import Entry, Lake
+
+# Far more than any run takes. A process that was stopped and goes on much later must
+# not publish parts that may have been cleaned up since.
+LONGEST_RUN_HOURS = 12
+# How often a marker is put where the store refuses, and nothing stands against it.
+ATTEMPTS = 3
+
+
+class Publication(NamedTuple):
+    """What a run brings along to publish a window.
+
+    `previous` is the marker that was there before the run read anything, `listed` what
+    the window had before the run stored its first part, and `began` when the run read
+    the marker, by `time.monotonic`.
+    """
+
+    lake: Lake
+    key: str
+    previous: Stored | None
+    listed: list[Entry]
+    began: float
 
 
 def read_marker(lake: Lake, layer: str, key: str, day: str) -> Stored | None:
@@ -28,40 +49,77 @@ def read_marker(lake: Lake, layer: str, key: str, day: str) -> Stored | None:
         raise Failure(
             "data",
             f"Cannot use the commit marker {lake.url(key)}: {error}. Find out who "
-            "changed it; restore it, or remove it and run the day again.",
+            "changed it, and restore it from a backup.",
         ) from error
 
 
-def publish(
-    lake: Lake, key: str, commit: Commit, previous: Stored | None, listed: list[Entry]
-) -> None:
+def publish(commit: Commit, publication: Publication) -> None:
     """Puts the marker over the one that the run began with, or where there was none.
 
-    `listed` is what the window had before the run stored its first part: only of that
-    may go what the marker does not name. A part that came later can belong to a run
-    that has yet to publish it.
+    A part is removed only after this run's own conditional write of the marker was
+    read back. Any other run that stored a part before this run listed the window holds
+    an older marker, so it can no longer publish; and names that a marker gave up never
+    come back. Where the marker stays as it is, nothing proves that, and nothing is
+    removed.
     """
-    confirm(lake, commit.parts)
+    lake, key, previous = publication.lake, publication.key, publication.previous
     body = render(commit)
     unchanged = previous is not None and previous.body == body
     if not unchanged:
-        put_marker(lake, key, body, previous)
-    note = ", as it was" if unchanged else ""
-    say(commit.layer, "commit", f"{lake.url(key)}, {commit.state}{note}")
-    remove_leftovers(lake, commit, listed)
+        confirm_conditions(lake)
+    confirm_stored(lake, commit)
+    confirm_age(publication)
+    if unchanged:
+        confirm_marker(publication)
+        say(commit.layer, "commit", f"{lake.url(key)}, {commit.state}, as it was")
+        tell_leftovers(commit, publication)
+        return
+    put_marker(lake, key, body, previous)
+    stands = read_back(lake, key, body, previous)
+    say(commit.layer, "commit", f"{lake.url(key)}, {commit.state}")
+    if stands:
+        remove_unnamed(commit.layer, leftovers(commit, publication), lake)
+        return
+    replaced = (
+        f"another run published {lake.url(key)} right afterwards; its result stands"
+    )
+    say(commit.layer, "commit", replaced, warning=True)
 
 
-def confirm(lake: Lake, parts: tuple[Part, ...]) -> None:
-    """Raises a failure unless every part is there, right before a marker names them."""
-    there = {entry.key: entry.bytes for entry in list_folders(lake, folders(parts))}
-    for part in parts:
-        if there.get(part.key) != part.bytes:
+def confirm_stored(lake: Lake, commit: Commit) -> None:
+    """Raises a failure unless everything is there, right before a marker names it."""
+    named: list[Part | Quarantine] = [*commit.parts]
+    if commit.quarantine is not None:
+        named.append(commit.quarantine)
+    places = {folder_of(each.key) for each in named}
+    there = {entry.key: entry.bytes for entry in list_folders(lake, places)}
+    for each in named:
+        if there.get(each.key) != each.bytes:
             raise Failure(
                 "unreachable",
-                f"Cannot publish: {lake.url(part.key)} was stored and is not there any "
-                "more. Another run may be at work on the same day; nothing was "
+                f"Cannot publish: {lake.url(each.key)} was stored and is not there any "
+                "more. Another run may have been at work on the same day; nothing was "
                 "published. Run again.",
             )
+
+
+def confirm_age(publication: Publication) -> None:
+    """Raises a failure where the run is so old that its parts may have been removed."""
+    if time.monotonic() - publication.began < LONGEST_RUN_HOURS * 3600:
+        return
+    raise Failure(
+        "unreachable",
+        f"Cannot publish {publication.lake.url(publication.key)}: this run began more "
+        f"than {LONGEST_RUN_HOURS} hours ago, so what it stored may have been cleaned "
+        "up since. Nothing was published. Run again.",
+    )
+
+
+def confirm_marker(publication: Publication) -> None:
+    """Raises a failure unless the marker that the run began with still stands."""
+    now = publication.lake.get(publication.key)
+    if etag_of(now) is None or etag_of(now) != before(publication.previous):
+        raise another_run(publication.lake, publication.key)
 
 
 def put_marker(lake: Lake, key: str, body: bytes, previous: Stored | None) -> None:
@@ -69,44 +127,110 @@ def put_marker(lake: Lake, key: str, body: bytes, previous: Stored | None) -> No
     condition = (
         {"If-None-Match": "*"} if previous is None else {"If-Match": previous.etag}
     )
-    if lake.put(key, body, condition):
-        return
-    # Somebody else was faster, or our first try arrived and its answer got lost.
+    for _ in range(ATTEMPTS):
+        if lake.put(key, body, condition):
+            return
+        # Another run was faster, or our first try arrived and its answer got lost.
+        now = lake.get(key)
+        if now is not None and now[0] == body:
+            return
+        if etag_of(now) != before(previous):
+            raise another_run(lake, key)
+        # Stores refuse for a moment while they are busy with another such write.
+    raise condition_refused(lake, key, previous)
+
+
+def read_back(lake: Lake, key: str, body: bytes, previous: Stored | None) -> bool:
+    """Whether the marker that was put stands; False where another run replaced it.
+
+    Raises a failure where the store still has the marker from before.
+    """
     now = lake.get(key)
     if now is not None and now[0] == body:
-        return
+        return True
+    if now is not None and now[1] != before(previous):
+        return False
+    has = "none" if now is None else "the one from before"
     raise Failure(
+        "unreachable",
+        f"Cannot confirm {lake.url(key)}: the store said that it stored the commit "
+        f"marker, and still has {has}. No part was removed, so that marker is still "
+        "whole. Check the store and what lies between here and it, then run again.",
+    )
+
+
+def etag_of(found: tuple[bytes, str] | None) -> str | None:
+    """The tag of what is there now."""
+    return None if found is None else found[1]
+
+
+def before(previous: Stored | None) -> str | None:
+    """The tag of what the run began with."""
+    return None if previous is None else previous.etag
+
+
+def another_run(lake: Lake, key: str) -> Failure:
+    """The failure that somebody else was faster."""
+    return Failure(
         "unreachable",
         f"Cannot publish {lake.url(key)}: another run published this day meanwhile. "
         "Its result stands and is whole; run again to bring it up to date.",
     )
 
 
-def remove_leftovers(lake: Lake, commit: Commit, listed: list[Entry]) -> None:
-    """Removes parts of before the run that the marker does not name."""
+def condition_refused(lake: Lake, key: str, previous: Stored | None) -> Failure:
+    """The failure that the store refuses what nothing stands against."""
+    refused = (
+        "creating it with If-None-Match, though there is no such object"
+        if previous is None
+        else "replacing it with If-Match, though its ETag is the one that was sent"
+    )
+    return Failure(
+        "configuration",
+        f"Cannot publish {lake.url(key)}: the store refuses {refused}. Nothing was "
+        "published. The bucket may have versioning or object lock, or a proxy may "
+        "alter ETags: see runbook/lake-conformance.md. Turn that off, or use another "
+        "bucket (S3_BUCKET).",
+    )
+
+
+def leftovers(commit: Commit, publication: Publication) -> list[str]:
+    """The listed parts that a marker does not name."""
     named = {part.key for part in commit.parts}
-    gone = [e.key for e in listed if is_part(e.key) and e.key not in named]
-    for key in gone:
+    keys = [entry.key for entry in publication.listed]
+    return [key for key in keys if is_part(key) and key not in named]
+
+
+def remove_unnamed(layer: str, keys: list[str], lake: Lake) -> None:
+    """Removes parts of runs that were killed, or of what the marker replaced."""
+    for key in keys:
         lake.remove(key)
-    if gone:
-        removed = f"removed {plural(len(gone), 'part')} that no marker names"
-        say(commit.layer, "clean", removed)
+    if keys:
+        say(layer, "clean", f"removed {plural(len(keys), 'part')} that no marker names")
 
 
-def is_part(key: str) -> bool:
-    """Whether a key is a data file's."""
-    name = key.rpartition("/")[2]
-    return name.endswith(".parquet") and not name.startswith(("_", "."))
+def remove_beside_sealed(commit: Commit, publication: Publication) -> None:
+    """Removes what runs that were killed left beside a sealed window.
+
+    Such runs can no longer publish, for a sealed marker is replaced by amendments
+    alone, and their parts are named otherwise.
+    """
+    confirm_marker(publication)
+    keys = [key for key in leftovers(commit, publication) if not is_late(key)]
+    remove_unnamed(commit.layer, keys, publication.lake)
 
 
-def folders(parts: Iterable[Part]) -> set[str]:
-    """The folders that parts lie in."""
-    return {part.key.rpartition("/")[0] + "/" for part in parts}
-
-
-def list_folders(lake: Lake, prefixes: Iterable[str]) -> list[Entry]:
-    """The objects under several prefixes."""
-    return [entry for prefix in sorted(prefixes) for entry in lake.list(prefix)]
+def tell_leftovers(commit: Commit, publication: Publication) -> None:
+    """Says which parts stay, though no marker names them."""
+    keys = leftovers(commit, publication)
+    if keys:
+        say(
+            commit.layer,
+            "clean",
+            f"left {plural(len(keys), 'part')} that no marker names, for another run "
+            "may be about to publish them; after a day, remove them with: deno task "
+            f"clean --date {commit.day}",
+        )
 
 
 def same_contract(commit: Commit, contract: str) -> None:
@@ -115,57 +239,11 @@ def same_contract(commit: Commit, contract: str) -> None:
         raise Failure(
             "data",
             f"Cannot read {commit.layer} of {commit.day}: it was published under "
-            f"another contract ({commit.contract}). Use the image that published it.",
+            f"another contract ({commit.contract}). Use the version of this toolkit "
+            "that published it.",
         )
 
 
-def verify(
-    sealed: Commit,
-    stored: DataFrame,
-    expected: DataFrame,
-    columns: tuple[Column, ...],
-    ident: str,
-    source: str,
-) -> None:
-    """Compares a sealed window with what a run would publish today, row by row.
-
-    Raises a failure that names the rows that differ; the window is never rewritten.
-    `ident` is the column that tells rows apart.
-    """
-    names = [column.name for column in columns]
-    ours = expected.select(*(F.col(n).alias(f"a_{n}") for n in names))
-    theirs = stored.select(*(F.col(n).alias(f"b_{n}") for n in names))
-    a, b = F.col(f"a_{ident}"), F.col(f"b_{ident}")
-    changed = F.concat_ws(
-        ", ",
-        *(
-            F.when(~F.col(f"a_{n}").eqNullSafe(F.col(f"b_{n}")), F.lit(n))
-            for n in names
-        ),
-    )
-    problem = (
-        F.when(b.isNull(), f"is in {source} and not in {sealed.layer}")
-        .when(a.isNull(), f"is in {sealed.layer} and not in {source}")
-        .otherwise(F.concat(F.lit("has another "), changed))
-    )
-    found = (
-        ours.join(theirs, a == b, "full_outer")
-        .where(a.isNull() | b.isNull() | (changed != ""))
-        .select(F.coalesce(a, b).alias("id"), problem.alias("problem"))
-    )
-    count = found.count()
-    if count == 0:
-        rows = plural(sealed.rows, "row")
-        text = f"sealed before; its {rows} equal {source}, nothing was written"
-        say(sealed.layer, "verified", text)
-        return
-    named = found.orderBy("id").limit(NAMED).collect()
-    texts = [f"{ident} {row['id']} {row['problem']}" for row in named]
-    if count > len(named):
-        texts.append(f"and {count - len(named)} more")
-    raise Failure(
-        "data",
-        f"Cannot confirm {sealed.layer} of {sealed.day}, which is sealed: it differs "
-        f"from {source} in {plural(count, 'row')}: {'; '.join(texts)}. Nothing was "
-        "changed. Find out who changed either one after the window was sealed.",
-    )
+def list_folders(lake: Lake, prefixes: Iterable[str]) -> list[Entry]:
+    """The objects under several prefixes."""
+    return [entry for prefix in sorted(prefixes) for entry in lake.list(prefix)]

@@ -17,8 +17,9 @@ def replay(events: DataFrame) -> DataFrame:
     Events fold by event_seq, then occurred_at, then event_id; those without an
     event_seq come first.
     """
-    order = [F.col("event_seq").asc_nulls_first(), "occurred_at", "event_id"]
-    operation = Window.partitionBy("operation_id").orderBy(*order)
+    operation = Window.partitionBy("operation_id").orderBy(
+        F.col("event_seq").asc_nulls_first(), F.col("occurred_at"), F.col("event_id")
+    )
     whole = operation.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     place = Window.partitionBy("operation_id").orderBy(
         F.col("event_seq").desc_nulls_last(),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from . import java_failure
 from .errors import EXIT, Failure, unexpected
-from .settings import Database, Store, secrets
+from .settings import secrets
+
+if TYPE_CHECKING:
+    from .settings import Database, Store
 
 # What correctness depends on stands here and not in the Job, where it could get lost.
 SPARK = {
@@ -46,7 +49,8 @@ def begin(name: str, store: Store) -> SparkSession:
     # Set on the running session, the keys are in no file, argument or environment of
     # an executor: Hadoop's configuration travels with the tasks.
     hadoop = spark.sparkContext._jsc.hadoopConfiguration()
-    provider = "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider"
+    kind = "Simple" if store.session_token is None else "Temporary"
+    provider = f"org.apache.hadoop.fs.s3a.{kind}AWSCredentialsProvider"
     options = {
         "endpoint": store.endpoint,
         "endpoint.region": store.region,
@@ -60,6 +64,8 @@ def begin(name: str, store: Store) -> SparkSession:
         # Only staging folders have markers of folders, and they go as a whole.
         "directory.marker.retention": "keep",
     }
+    if store.session_token is not None:
+        options["session.token"] = store.session_token
     if store.endpoint.startswith("http:"):
         # Without TLS the client signs bodies chunk by chunk, and Ceph RGW refuses that
         # for the empty objects that stand for folders. The older signature has none.
@@ -71,17 +77,13 @@ def begin(name: str, store: Store) -> SparkSession:
 
 def quiet(spark: SparkSession) -> None:
     """Leaves only such warnings in the log as an operator can do something about."""
-    log4j = spark._jvm.org.apache.logging.log4j
+    jvm: Any = spark._jvm
+    log4j = jvm.org.apache.logging.log4j
     for name in (
         "org.apache.hadoop.fs.s3a.S3AInstrumentation",
         "org.apache.hadoop.metrics2.impl.MetricsConfig",
     ):
         log4j.core.config.Configurator.setLevel(name, log4j.Level.ERROR)
-
-
-def say(layer: str, step: str, text: str) -> None:
-    """One line of what a run does."""
-    print(f"{layer:<7} {step:<11} {text}", flush=True)
 
 
 def main(name: str, run: Callable[[], None]) -> None:

@@ -10,130 +10,205 @@ from typing import Mapping
 from urllib.parse import urlsplit
 
 from .errors import Failure
+from .judge import (
+    Rule,
+    bucket_fault,
+    endpoint_fault,
+    host_fault,
+    judged,
+    key_fault,
+    minutes_fault,
+    port_fault,
+    quoted,
+    region_fault,
+    required,
+    url_fault,
+)
+from .tls import Tls, tls_of
 
 SHELL = re.compile(r"\$\(|`|\$\{|\$[A-Za-z_]|%[A-Za-z]")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+MICROS_PER_DAY = 86_400_000_000
+
+HOST = Rule(
+    "Set it to a host name or an address and nothing more, as in db.example; the port "
+    "goes into DJANGO_DB_PORT.",
+    host_fault,
+)
+PORT = Rule(
+    "A port is a number from 1 to 65535; Postgres usually has 5432.", port_fault
+)
+NAME = Rule("Set it to the database's name alone, as in rbsdb.", url_fault, blanks=True)
+USER = Rule(
+    "Set it to the name of the role alone, as in robson.", url_fault, blanks=True
+)
+PASSWORD = Rule(
+    "Set it again, on one line; echo adds a line break, printf '%s' does not.",
+    blanks=True,
+    hidden=True,
+)
+ENDPOINT = Rule(
+    "Set it to the store's address and nothing more, as in "
+    "https://eu2.contabostorage.com. The bucket goes into S3_BUCKET.",
+    endpoint_fault,
+)
+BUCKET = Rule(
+    "Set it to the bucket's name alone, as in rbs; the address goes into S3_ENDPOINT.",
+    bucket_fault,
+)
+REGION = Rule(
+    "Set it to the store's region, as in us-east-1, or remove it.", region_fault
+)
+KEY = Rule("Set it again, without quotes or a line break.", key_fault, hidden=True)
+GRACE = Rule("It is a whole number of minutes. Remove it for 15.", minutes_fault)
 
 
 @dataclass(frozen=True)
 class Database:
-    """Where the outbox is."""
+    """Where the outbox is. `label` is for people."""
 
     host: str
     port: int
     name: str
     user: str
+    label: str
+    tls: Tls
     password: str = field(repr=False)
 
     @property
     def url(self) -> str:
         """For JDBC. It holds no login."""
-        return f"jdbc:postgresql://{self.host}:{self.port}/{self.name}"
-
-    @property
-    def label(self) -> str:
-        """For people."""
-        return f"{self.user}@{self.host}:{self.port}/{self.name}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"jdbc:postgresql://{host}:{self.port}/{self.name}"
 
 
 @dataclass(frozen=True)
 class Store:
-    """Where the lake is."""
+    """Where the lake is. `label` is for people."""
 
     endpoint: str
     region: str
     bucket: str
+    label: str
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
-
-    @property
-    def label(self) -> str:
-        """For people."""
-        return f"s3://{self.bucket} at {self.endpoint}"
+    session_token: str | None = field(repr=False)
 
 
 def database() -> Database:
-    """Reads `DJANGO_DB_*`."""
-    port = os.environ.get("DJANGO_DB_PORT") or "5432"
-    if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-        raise Failure(
-            "configuration",
-            f'Cannot use DJANGO_DB_PORT="{port}": a port is a number from 1 to 65535. '
-            "Set it to the port of Postgres, usually 5432.",
-        )
+    """Reads `DJANGO_DB_*`, and the variables of TLS."""
+    host = judged("DJANGO_DB_HOST", os.environ.get("DJANGO_DB_HOST"), HOST)
+    port = judged("DJANGO_DB_PORT", os.environ.get("DJANGO_DB_PORT"), PORT)
+    name = judged("DJANGO_DB_NAME", os.environ.get("DJANGO_DB_NAME"), NAME)
+    user = judged("DJANGO_DB_USER", os.environ.get("DJANGO_DB_USER"), USER)
+    tls = tls_of(
+        os.environ.get("DJANGO_DB_SSLMODE") or None,
+        os.environ.get("PGSSLMODE") or None,
+        os.environ.get("PGSSLROOTCERT") or None,
+    )
+    password = required(
+        "DJANGO_DB_PASSWORD",
+        os.environ.get("DJANGO_DB_PASSWORD"),
+        "the password of DJANGO_DB_USER",
+        PASSWORD,
+    )
+    shown_host = marked(host, "paradedb.robson.svc.cluster.local")
+    shown_name, shown_user = marked(name, "rbsdb"), marked(user, "robson")
+    number = int(port or "5432")
     return Database(
-        host=os.environ.get("DJANGO_DB_HOST") or "paradedb.robson.svc.cluster.local",
-        port=int(port),
-        name=os.environ.get("DJANGO_DB_NAME") or "rbsdb",
-        user=os.environ.get("DJANGO_DB_USER") or "robson",
-        password=required("DJANGO_DB_PASSWORD", os.environ.get("DJANGO_DB_PASSWORD")),
+        host=host or "paradedb.robson.svc.cluster.local",
+        port=number,
+        name=name or "rbsdb",
+        user=user or "robson",
+        label=f"{shown_user}@{shown_host}:{number}/{shown_name}",
+        tls=tls,
+        password=password,
     )
 
 
 def store() -> Store:
     """Reads `S3_*` and `AWS_*`."""
-    endpoint = os.environ.get("S3_ENDPOINT") or "https://eu2.contabostorage.com"
-    url = urlsplit(endpoint)
-    plain = url.scheme in ("http", "https") and url.hostname and "@" not in url.netloc
-    if not plain or url.path not in ("", "/") or url.query or url.fragment:
-        raise Failure(
-            "configuration",
-            "Cannot use S3_ENDPOINT: it is the store's address and nothing more, as in "
-            "https://eu2.contabostorage.com. The bucket goes into S3_BUCKET.",
-        )
+    address = judged("S3_ENDPOINT", os.environ.get("S3_ENDPOINT"), ENDPOINT)
+    bucket = judged("S3_BUCKET", os.environ.get("S3_BUCKET"), BUCKET)
+    region = judged("AWS_REGION", os.environ.get("AWS_REGION"), REGION)
+    token = os.environ.get("AWS_SESSION_TOKEN") or None
+    meaning = "the lake's key"
+    url = urlsplit(address or "https://eu2.contabostorage.com")
+    endpoint = f"{url.scheme}://{url.netloc}"
+    shown = endpoint if address else f"{endpoint} (default)"
     return Store(
-        endpoint=f"{url.scheme}://{url.netloc}",
-        region=os.environ.get("AWS_REGION") or "us-east-1",
-        bucket=os.environ.get("S3_BUCKET") or "rbs",
-        access_key=key("AWS_ACCESS_KEY_ID", os.environ.get("AWS_ACCESS_KEY_ID")),
-        secret_key=key(
-            "AWS_SECRET_ACCESS_KEY", os.environ.get("AWS_SECRET_ACCESS_KEY")
+        endpoint=endpoint,
+        region=region or "us-east-1",
+        bucket=bucket or "rbs",
+        label=f"s3://{marked(bucket, 'rbs')} at {shown}",
+        access_key=required(
+            "AWS_ACCESS_KEY_ID", os.environ.get("AWS_ACCESS_KEY_ID"), meaning, KEY
         ),
+        secret_key=required(
+            "AWS_SECRET_ACCESS_KEY",
+            os.environ.get("AWS_SECRET_ACCESS_KEY"),
+            meaning,
+            KEY,
+        ),
+        session_token=judged("AWS_SESSION_TOKEN", token, KEY),
     )
+
+
+def marked(value: str | None, default: str) -> str:
+    """A value for people, with `(default)` behind it where nothing was chosen."""
+    return value or f"{default} (default)"
 
 
 def secrets(environment: Mapping[str, str] = os.environ) -> list[str]:
     """What may stand in no message."""
-    names = ("DJANGO_DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")
+    names = (
+        "DJANGO_DB_PASSWORD",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SESSION_TOKEN",
+    )
     return [environment[name] for name in names if environment.get(name)]
 
 
-def requested_day() -> str | None:
-    """Reads `JOB_DATE`; None where it is absent: the day is then today.
+def requested_day() -> str:
+    """Reads `JOB_DATE`: a day, `today` or `yesterday`; today where it is absent.
 
-    Today is the database's, in UTC: the fallback cannot be a shell expression in the
-    Job's env, for Kubernetes runs no shell over it.
+    Both are by the database's clock, in UTC: the fallback cannot be a shell expression
+    in the Job's env, for Kubernetes runs no shell over it.
     """
     text = os.environ.get("JOB_DATE")
-    if text is None or parse_day(text) is not None:
+    if text is None:
+        return "today"
+    if text in ("today", "yesterday") or parse_day(text) is not None:
         return text
-    remedy = "Remove JOB_DATE to run for today in UTC, or set a day such as 2025-12-28."
     if SHELL.search(text):
         problem = (
             "that is a shell expression, not a day. Kubernetes runs no shell over a "
-            "container's env, and leaves $(date +%F) as it is"
+            "container's env: it replaces $(NAME) of a variable that was declared "
+            "before, and leaves everything else, such as $(date +%F), as it is"
         )
-    elif re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+    elif text != text.strip():
+        problem = "it has a blank or a line break around"
+    elif DAY.fullmatch(text):
         problem = "the calendar has no such day"
     else:
         problem = "a day is written YYYY-MM-DD"
-    raise Failure("configuration", f'Cannot use JOB_DATE="{text}": {problem}. {remedy}')
+    raise Failure(
+        "configuration",
+        f"Cannot use JOB_DATE={quoted(text)}: {problem}. Remove JOB_DATE to run for "
+        "today in UTC, or set a day such as 2025-12-28, today or yesterday.",
+    )
 
 
 def grace_micros() -> int:
     """How long after its end a window waits for slow writers, in microseconds."""
     minutes = os.environ.get("SEAL_GRACE_MINUTES") or "15"
-    if not re.fullmatch(r"[0-9]{1,6}", minutes):
-        raise Failure(
-            "configuration",
-            f'Cannot use SEAL_GRACE_MINUTES="{minutes}": it is a whole number of '
-            "minutes. Remove it for 15.",
-        )
-    return int(minutes) * 60_000_000
+    return int(judged("SEAL_GRACE_MINUTES", minutes, GRACE) or 0) * 60_000_000
 
 
 def parse_day(text: str) -> datetime.date | None:
     """A day in the one spelling that paths and markers use; None for anything else."""
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+    if not DAY.fullmatch(text):
         return None
     try:
         return datetime.date(*map(int, text.split("-")))
@@ -141,36 +216,18 @@ def parse_day(text: str) -> datetime.date | None:
         return None
 
 
+def day_at(requested: str, now: int) -> str:
+    """The day that is meant, at an instant in microseconds since 1970."""
+    if requested not in ("today", "yesterday"):
+        return requested
+    back = 1 if requested == "yesterday" else 0
+    epoch = datetime.date(1970, 1, 1)
+    days = now // MICROS_PER_DAY - back
+    return (epoch + datetime.timedelta(days=days)).isoformat()
+
+
 def window_of(day: str) -> tuple[int, int]:
     """A day's first instant and the next day's, in microseconds since 1970."""
     date = datetime.date(*map(int, day.split("-")))
-    start = (date - datetime.date(1970, 1, 1)).days * 86_400_000_000
-    return start, start + 86_400_000_000
-
-
-def required(name: str, value: str | None) -> str:
-    """A value that has no default."""
-    if value:
-        return value
-    state = "empty" if value == "" else "not set"
-    raise Failure(
-        "configuration",
-        f"Cannot start: {name} is {state}. Set it from the secret that holds it.",
-    )
-
-
-def key(name: str, value: str | None) -> str:
-    """A key of the object store: told by its shape where it cannot be one."""
-    value = required(name, value)
-    if re.fullmatch(r"[\x21-\x7e]+", value):
-        return value
-    shape = (
-        "ends with white space or a newline"
-        if value[-1].isspace()
-        else "has a character no key has"
-    )
-    raise Failure(
-        "configuration",
-        f"Cannot use {name}: its value {shape}. Set it again, without quotes or a "
-        "line break.",
-    )
+    start = (date - datetime.date(1970, 1, 1)).days * MICROS_PER_DAY
+    return start, start + MICROS_PER_DAY

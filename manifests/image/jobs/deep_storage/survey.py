@@ -1,160 +1,173 @@
-"""What the outbox holds, and whether Parquet can hold it, before a row is read."""
+"""What a window of the outbox holds, before its rows are read."""
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
-from .contract import EVENTS, KNOWN_EVENT_TYPES, OUTBOX_TABLE, UNEXPORTED_COLUMNS
-from .errors import Failure
-from .outbox import Outbox, instant, within
+from .contract import KNOWN_EVENT_TYPES, OUTBOX_TABLE
+from .errors import Failure, plural
+from .fit import NOWHERE, explain_misfit, misfits, unfit
+from .quarantine import UnfitEvent
+from .schema import Query, Schema
+from .sql import identifier, instant, within
 
 NAMED = 5
-TEXTS = ("character varying", "text")
-
-TABLE = f"""
-SELECT has_table_privilege(c.oid, 'SELECT'), current_user,
-       current_setting('server_encoding')
-FROM pg_class c WHERE c.oid = to_regclass('{OUTBOX_TABLE}')"""
-
-COLUMNS = f"""
-SELECT attname, format_type(atttypid, NULL), format_type(atttypid, atttypmod)
-FROM pg_attribute
-WHERE attrelid = to_regclass('{OUTBOX_TABLE}') AND attnum > 0 AND NOT attisdropped
-ORDER BY attnum"""
+# More than this are no events to correct: the table or the contract is wrong. They are
+# kept in memory, and in one object of the lake.
+MOST_UNFIT = 10_000
+MOST_UNFIT_BYTES = 64 << 20
 
 
 class Survey(NamedTuple):
-    """What a window holds. The smallest and largest event_seq as text, or None."""
+    """What a window holds.
+
+    `rows` and `seq`, the smallest and the largest event_seq, are of the events that fit
+    the contract. `strays` names a few events of the table that fall on no day at all.
+    """
 
     rows: int
-    seq: tuple[str | None, str | None]
+    seq: tuple[int | None, int | None]
+    unfit: list[UnfitEvent]
+    strays: list[str]
+    stray_count: int
     unknown_types: list[str]
 
 
-def read_schema(outbox: Outbox) -> tuple[set[str], list[str]]:
-    """Compares the outbox with the contract.
+def survey(query: Query, day: str, window: tuple[int, int], schema: Schema) -> Survey:
+    """Counts the events of a window that fit, and reads those that do not.
 
-    Returns the columns whose Postgres type is wider than Parquet's, and those that the
-    contract does not know.
+    Raises a failure where an event_id or event_seq is there twice, or too many events
+    do not fit.
     """
-    table = outbox.rows(TABLE)
-    if not table:
-        raise Failure(
-            "configuration",
-            f"Cannot find table {OUTBOX_TABLE}: no such table in the user's "
-            "search_path. Set DJANGO_DB_NAME to the database of Robson's backend.",
-        )
-    readable, user, encoding = table[0]
-    if readable != "t":
-        raise Failure(
-            "configuration",
-            f"Cannot read {OUTBOX_TABLE} as {user}: permission denied. Let a superuser "
-            f'run: GRANT SELECT ON {OUTBOX_TABLE} TO "{user}";',
-        )
-    if encoding == "SQL_ASCII":
-        raise Failure(
-            "data",
-            "Cannot export from a database whose encoding is SQL_ASCII: nobody knows "
-            "which characters its texts hold. Move it to one with encoding UTF8.",
-        )
-    declared = {name: (kind, full) for name, kind, full in outbox.rows(COLUMNS)}
-    wider = set()
-    for column in EVENTS:
-        kind, full = declared.get(column.name, (None, None))
-        same_text = kind in TEXTS and column.postgres in TEXTS
-        if kind != column.postgres and not same_text:
-            actual = "is missing" if kind is None else f"is of type {kind}"
-            raise Failure(
-                "data",
-                f"Cannot export {OUTBOX_TABLE}: column {column.name} {actual}, and the "
-                f"contract says {column.postgres}. Nothing was published. Undo the "
-                "migration that changed it, or bring the contract up to date first.",
-            )
-        if kind == "numeric" and full != column.type.replace("DECIMAL", "numeric"):
-            wider.add(column.name)
-    known = {column.name for column in EVENTS} | set(UNEXPORTED_COLUMNS)
-    return wider, [name for name in declared if name not in known]
-
-
-def survey(outbox: Outbox, window: tuple[int, int], wider: set[str]) -> Survey:
-    """Counts a window's rows, and refuses what Parquet could not hold, by event id."""
-    tests = {column.name: unfit(column, wider) for column in EVENTS}
-    tests = {name: test for name, test in tests.items() if test is not None}
-    where = f"{within(window)} AND ({' OR '.join(tests.values())})"
-    values = [
-        f"CASE WHEN {test} THEN '{name} ' || coalesce({name}::text, 'null') END"
-        for name, test in tests.items()
-    ]
-    refuse(outbox, where, values, "do not fit the contract")
-    refuse(
-        outbox,
-        "occurred_at IN ('-infinity', 'infinity')",
-        ["'occurred_at ' || occurred_at"],
-        "fall on no day, so none would export them",
+    groups = query(
+        f"""
+SELECT {unfit(schema.wider)}, count(*), min(event_seq), max(event_seq)
+FROM {OUTBOX_TABLE} WHERE {within(window)} GROUP BY 1"""
     )
-    rows, low, high = outbox.rows(
-        f"SELECT count(*), min(event_seq), max(event_seq) FROM {OUTBOX_TABLE} "
-        f"WHERE {within(window)}"
+    by_fit = {group[0]: group[1:] for group in groups}
+    rows, low, high = by_fit.get("f", ["0", None, None])
+    for column in ("event_id", "event_seq"):
+        if column not in schema.unique:
+            refuse_duplicates(query, day, window, column, schema)
+    strays = query(
+        f"""
+SELECT coalesce(event_id::text, 'without an id'), count(*) OVER ()
+FROM {OUTBOX_TABLE} WHERE {NOWHERE} ORDER BY event_id LIMIT {NAMED}"""
+    )
+    return Survey(
+        int(rows or 0),
+        (as_integer(low), as_integer(high)),
+        read_unfit(query, day, window, schema) if "t" in by_fit else [],
+        [str(event) for event, _ in strays],
+        int(strays[0][1] or 0) if strays else 0,
+        unknown_types(query, window),
+    )
+
+
+def read_unfit(
+    query: Query, day: str, window: tuple[int, int], schema: Schema
+) -> list[UnfitEvent]:
+    """The events that do not fit, with every column as Postgres's own text."""
+    where = f"{within(window)} AND {unfit(schema.wider)}"
+    found = query(
+        f"""
+SELECT count(*), sum(octet_length(stored::text))
+FROM {OUTBOX_TABLE} AS stored WHERE {where}"""
     )[0]
-    types = outbox.rows(
-        f"SELECT DISTINCT event_type FROM {OUTBOX_TABLE} WHERE {within(window)} "
-        "ORDER BY 1"
+    rows, size = (int(number or 0) for number in found)
+    if rows > MOST_UNFIT or size > MOST_UNFIT_BYTES:
+        raise too_many_unfit(day, rows, size)
+    tests = misfits(schema.wider)
+    selected = [f"{identifier(name)}::text" for name in schema.columns]
+    selected += [f"({test}) IS TRUE" for _, test in tests]
+    events = []
+    for answer in query(
+        f"""
+SELECT {", ".join(selected)} FROM {OUTBOX_TABLE}
+WHERE {where} ORDER BY event_id"""
+    ):
+        flags = answer[len(schema.columns) :]
+        row = dict(zip(schema.columns, answer))
+        problems = [
+            (column.name, explain_misfit(column, row[column.name]))
+            for (column, _), flag in zip(tests, flags)
+            if flag == "t"
+        ]
+        events.append(UnfitEvent(row["event_id"], problems, row))
+    return events
+
+
+def refuse_duplicates(
+    query: Query, day: str, window: tuple[int, int], column: str, schema: Schema
+) -> None:
+    """Raises a failure where several events of a window share an identity."""
+    values = query(
+        f"""
+SELECT {column}, count(*),
+       array_to_string((array_agg(event_id ORDER BY event_id))[1:{NAMED}], ', '),
+       count(*) OVER ()
+FROM {OUTBOX_TABLE} WHERE {within(window)} AND {column} IS NOT NULL
+GROUP BY {column} HAVING count(*) > 1 ORDER BY {column} LIMIT {NAMED}"""
     )
-    unknown = [name for (name,) in types if name not in KNOWN_EVENT_TYPES]
-    return Survey(int(rows), (low, high), unknown)
-
-
-def unfit(column, wider: set[str]) -> str | None:
-    """The test that finds what a column of Parquet could not hold."""
-    name = column.name
-    decimal = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", column.type)
-    if decimal is None:
-        return None if column.nullable else f"({name} IS NULL)"
-    if name not in wider:
-        return f"({name} = 'NaN')"
-    precision, scale = int(decimal[1]), int(decimal[2])
-    # NaN sorts above every number, so it is too large as well.
-    too_large = f"abs({name}) >= 1e{precision - scale}"
-    return f"({too_large} OR {name} <> trunc({name}, {scale}))"
-
-
-def refuse(outbox: Outbox, where: str, values: list[str], problem: str) -> None:
-    """Raises a failure that names the events for which a condition holds."""
-    found = outbox.rows(
-        f"SELECT event_id, concat_ws(', ', {', '.join(values)}), count(*) OVER () "
-        f"FROM {OUTBOX_TABLE} WHERE {where} ORDER BY event_id LIMIT {NAMED}"
-    )
-    if not found:
+    if not values:
         return
-    events = [f"{event} ({value})" for event, value, _ in found]
-    more = int(found[0][2]) - len(found)
+    named = [
+        f"{value} ({rows} rows)" if column == "event_id" else f"{value} (events {ids})"
+        for value, rows, ids, _ in values
+    ]
+    more = int(values[0][3] or 0) - len(values)
     if more > 0:
-        events.append(f"and {more} more")
+        named.append(f"and {more} more")
+    key = "PRIMARY KEY (event_id)" if column == "event_id" else "UNIQUE (event_seq)"
+    constraint = (
+        f"give each partition a unique index on {column}"
+        if schema.partitioned
+        else f"run: ALTER TABLE {OUTBOX_TABLE} ADD {key};"
+    )
     raise Failure(
         "data",
-        f"Cannot export {OUTBOX_TABLE}: these events {problem}: {'; '.join(events)}. "
-        "Nothing was published. Correct them in the outbox, then run again.",
+        f"Cannot export {day}: on that day, several rows of {OUTBOX_TABLE} have the "
+        f"same {column}: {'; '.join(named)}. The table has no unique constraint on "
+        f"{column}, so Postgres let them in. Nothing was published. Correct them in "
+        f"the outbox, then {constraint}",
     )
 
 
-def empty(outbox: Outbox, day: str, window: tuple[int, int]) -> Failure:
-    """The failure that a day has no events, with the nearest days that have some."""
-    near = outbox.rows(
+def unknown_types(query: Query, window: tuple[int, int]) -> list[str]:
+    """The window's event types that the contract does not know."""
+    types = query(
+        f"SELECT DISTINCT event_type FROM {OUTBOX_TABLE} WHERE {within(window)} "
+        "AND event_type IS NOT NULL ORDER BY 1"
+    )
+    return [str(name) for (name,) in types if name not in KNOWN_EVENT_TYPES]
+
+
+def neighbours(query: Query, window: tuple[int, int]) -> list[str]:
+    """The days with events nearest to a window, for the line that it is empty."""
+    near = query(
         f"""
 SELECT (SELECT to_char(max(occurred_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD')
-        FROM {OUTBOX_TABLE} WHERE occurred_at < {instant(window[0])}),
+        FROM {OUTBOX_TABLE} WHERE occurred_at < {instant(window[0])}
+          AND NOT {NOWHERE}),
        (SELECT to_char(min(occurred_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD')
-        FROM {OUTBOX_TABLE} WHERE occurred_at >= {instant(window[1])})"""
+        FROM {OUTBOX_TABLE} WHERE occurred_at >= {instant(window[1])}
+          AND NOT {NOWHERE})"""
     )[0]
-    days = [other for other in near if other is not None]
-    hint = (
-        f"The nearest days with events are {' and '.join(days)}. Set JOB_DATE to one."
-        if days
-        else f"{OUTBOX_TABLE} has no events at all. Check DJANGO_DB_NAME."
-    )
+    return [day for day in near if day is not None]
+
+
+def too_many_unfit(day: str, count: int, size: int) -> Failure:
+    """The failure that a day has more unfit events than can be kept aside."""
     return Failure(
         "data",
-        f"Cannot export {day}: no event of {OUTBOX_TABLE} falls on it, so nothing was "
-        f"published. {hint}",
+        f"Cannot export {day}: {plural(count, 'event')} with {plural(size, 'byte')} do "
+        f"not fit the contract, and at most {plural(MOST_UNFIT, 'event')} with "
+        f"{plural(MOST_UNFIT_BYTES, 'byte')} can be kept aside. Nothing was published. "
+        "Find out which change of the backend writes them, and correct them in the "
+        "outbox, then run again.",
     )
+
+
+def as_integer(text: str | None) -> int | None:
+    """An integer of Postgres."""
+    return None if text is None else int(text)

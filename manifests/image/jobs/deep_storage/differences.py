@@ -1,0 +1,98 @@
+"""How a published window differs from its source, and whether its marker knows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .errors import Failure, plural
+from .marker import Acknowledged, Commit, acknowledge
+from .quarantine import UnfitEvent, describe, row_text
+
+NAMED = 5
+
+
+class Differences(NamedTuple):
+    """Rows by their identity, each with what is said of it.
+
+    `late` are in the source alone, `lost` in the layer alone, `altered` in both with
+    other values. `unfit` are events that bronze has no row of and that do not fit the
+    contract, `newly_unfit` those of them that its quarantine does not have.
+    """
+
+    late: dict[str, str]
+    lost: dict[str, str]
+    altered: dict[str, str]
+    unfit: list[UnfitEvent]
+    newly_unfit: list[UnfitEvent]
+
+
+class Unacknowledged(NamedTuple):
+    """Which kinds of differences a marker does not acknowledge yet."""
+
+    late: bool
+    lost: bool
+    altered: bool
+    unfit: bool
+
+
+def with_unfit(
+    found: Differences, unfit: list[UnfitEvent], known: list[UnfitEvent]
+) -> Differences:
+    """Takes in the events of the source that do not fit the contract.
+
+    An event that bronze has and that no longer fits is altered, not lost. `known` are
+    the events that the quarantine of the window has.
+    """
+    ours = {event.event_id: event for event in unfit if event.event_id in found.lost}
+    outside = [event for event in unfit if event.event_id not in ours]
+    texts = {
+        str(name): f"event {describe(event)} no longer fits the contract"
+        for name, event in ours.items()
+    }
+    rows = {row_text(event) for event in known}
+    return found._replace(
+        lost={name: text for name, text in found.lost.items() if name not in ours},
+        altered={**found.altered, **texts},
+        unfit=outside,
+        newly_unfit=[event for event in outside if row_text(event) not in rows],
+    )
+
+
+def unacknowledged(found: Differences, commit: Commit) -> Unacknowledged:
+    """Which differences the window's marker does not acknowledge yet."""
+
+    def differs(ids: dict[str, str], known: Acknowledged | None) -> bool:
+        return bool(ids) if known is None else known != acknowledge(ids)
+
+    amended = commit.amended
+    return Unacknowledged(
+        bool(found.late),
+        differs(found.lost, amended.lost if amended else None),
+        differs(found.altered, amended.altered if amended else None),
+        bool(found.newly_unfit),
+    )
+
+
+def differs(found: Differences, commit: Commit) -> Failure:
+    """The failure that a published day and the outbox differ, with the next step."""
+    texts = [
+        text
+        for kind in (found.late, found.lost, found.altered)
+        for _, text in sorted(kind.items())[:NAMED]
+    ]
+    for event in found.newly_unfit[:NAMED]:
+        texts.append(f"event {event.event_id} came later and does not fit the contract")
+    count = sum(map(len, (found.late, found.lost, found.altered, found.newly_unfit)))
+    return Failure(
+        "data",
+        f"Cannot confirm bronze of {commit.day}, which is {commit.state}: it differs "
+        f"from the outbox in {plural(count, 'row')}: {listed(texts, count)}. Nothing "
+        "was changed. To take in what came late and keep what bronze has: deno task "
+        f"amend --date {commit.day}",
+    )
+
+
+def listed(texts: list[str], count: int) -> str:
+    """Texts in a row, with how many more there are."""
+    more = count - len(texts)
+    return "; ".join([*texts, *([f"and {more} more"] if more > 0 else [])])

@@ -1,0 +1,224 @@
+"""What an answer of Postgres or of the object store means to an operator."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .contract import OUTBOX_TABLE
+from .errors import Failure
+from .sql import identifier
+
+if TYPE_CHECKING:
+    from .settings import Database, Store
+
+OTHER_LOGIN = "Set DJANGO_DB_USER and DJANGO_DB_PASSWORD to a login of this database."
+DATABASE_REMEDY = {
+    "28P01": OTHER_LOGIN,
+    "28000": OTHER_LOGIN,
+    "3D000": "Set DJANGO_DB_NAME to the database of Robson's backend, usually rbsdb.",
+    "42P01": "Set DJANGO_DB_NAME to the database of Robson's backend, and run its "
+    "migrations.",
+}
+# The connection, a rollback by the server, no room left, a snapshot that is too old,
+# the operator, the disk; a timeout of the transaction; an object that another session
+# has. All of them may be over with the next run.
+PASSING = re.compile(r"(08|40|53|57|58|72)|(25P03|25P04|55006|55P03)$")
+
+CHECK_NETWORK = (
+    "Check S3_ENDPOINT, and that the network policies let this pod reach it, then run "
+    "again"
+)
+FRESH_TOKEN = (
+    "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to new ones, "
+    "and run again"
+)
+# By the store's own code: what is wrong, and what to do.
+STORE_CONFIGURATION = {
+    "NoSuchBucket": (
+        "the store has no bucket {bucket}",
+        "Set S3_BUCKET to a bucket that exists there, or create this one",
+    ),
+    "InvalidBucketName": (
+        "the store has no bucket {bucket}",
+        "Set S3_BUCKET to a bucket that exists there, or create this one",
+    ),
+    "InvalidAccessKeyId": (
+        "the store does not know the access key",
+        "Set AWS_ACCESS_KEY_ID, and AWS_SECRET_ACCESS_KEY with it, to a key of this "
+        "store",
+    ),
+    "SignatureDoesNotMatch": (
+        "the secret is not the one of the access key",
+        "Set AWS_SECRET_ACCESS_KEY to the secret that belongs to AWS_ACCESS_KEY_ID",
+    ),
+    "ExpiredToken": ("the session token has expired", FRESH_TOKEN),
+    "ExpiredTokenException": ("the session token has expired", FRESH_TOKEN),
+    "TokenRefreshRequired": ("the session token has expired", FRESH_TOKEN),
+    "InvalidToken": ("the store does not know the session token", FRESH_TOKEN),
+    "RequestTimeTooSkewed": (
+        "this pod's clock is off by more than the store accepts",
+        "Set the node's clock, and run again",
+    ),
+    "AuthorizationHeaderMalformed": (
+        "the bucket belongs to another region or address",
+        "Set AWS_REGION and S3_ENDPOINT to those of the bucket",
+    ),
+    "PermanentRedirect": (
+        "the bucket belongs to another region or address",
+        "Set AWS_REGION and S3_ENDPOINT to those of the bucket",
+    ),
+    "QuotaExceeded": (
+        "the quota of the bucket or its user is used up",
+        "Raise the quota of S3_BUCKET, or remove what is not needed, and run again",
+    ),
+}
+STORE_PASSING = frozenset(
+    (
+        "BadDigest",
+        "InternalError",
+        "OperationAborted",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "TemporaryRedirect",
+        "ConditionalRequestConflict",
+    )
+)
+# A redirect to try elsewhere for now, no answer in time, a conflict, too many requests.
+STATUS_PASSING = frozenset((307, 408, 409, 429))
+FORBIDDEN, SERVER_ERROR, NOT_IMPLEMENTED = 403, 500, 501
+
+
+def database_failure(
+    state: str, message: str, database: Database, *, silent_for: str | None = None
+) -> Failure:
+    """What Postgres, or the way to it, says. `state` is the SQLSTATE; empty for none.
+
+    `silent_for` is how many seconds it sent nothing, where that ended the connection.
+    """
+    what = f"Cannot read from {database.label}"
+    if silent_for is not None:
+        return Failure(
+            "unreachable",
+            f"{what}: Postgres sent nothing for {silent_for} s. Check the server and "
+            "the network on the way to it, then run again.",
+        )
+    lines = message.splitlines() or ["no answer"]
+    said = f"{what}: {lines[0].rstrip('.')}"
+    refusal = refused_login(what, said, message, state, database)
+    if refusal is not None:
+        return refusal
+    remedy = DATABASE_REMEDY.get(state)
+    if remedy is not None:
+        return Failure("configuration", f"{said}. {remedy}")
+    if state and not PASSING.match(state):
+        return Failure(
+            "data", f"{said} (SQLSTATE {state}). Compare the table with the contract."
+        )
+    if state and not state.startswith("08"):
+        return Failure(
+            "unreachable",
+            f"{said} (SQLSTATE {state}). Run again when Postgres is well.",
+        )
+    return Failure(
+        "unreachable",
+        f"{said}. Check that Postgres runs there and that the network policies let "
+        "this pod reach it, then run again.",
+    )
+
+
+def refused_login(
+    what: str, said: str, message: str, state: str, database: Database
+) -> Failure | None:
+    """The failure behind an answer that no code tells on its own."""
+    user = identifier(database.user)
+    if state == "42501" and "row-level security" in message:
+        text = rows_hidden(what, database.user)
+    elif state == "42501":
+        grant = f"GRANT SELECT ON {OUTBOX_TABLE} TO {user};"
+        text = f"{said}. Let a superuser run: {grant}"
+    elif "statement pooling" in message.lower():
+        text = (
+            f"{what}: the pooler there is in statement pooling, so no two reads see "
+            "the same state. Set pool_mode to transaction or session for this "
+            "database, or set DJANGO_DB_HOST and DJANGO_DB_PORT to Postgres itself."
+        )
+    elif "unsupported startup parameter" in message:
+        text = (
+            f"{said}. Add extra_float_digits to ignore_startup_parameters of the "
+            "pooler, or set DJANGO_DB_HOST and DJANGO_DB_PORT to Postgres itself."
+        )
+    elif "requireAuth" in message or "require_auth" in message:
+        text = (
+            f"{what}: {database.host} asks for the password in clear text, and the "
+            "connection may have no TLS, so anybody on the way could read it. Set "
+            "PGSSLMODE=verify-full (and PGSSLROOTCERT), or let the server ask for "
+            "scram-sha-256. On a network that you trust, set PGSSLMODE=disable."
+        )
+    elif "does not support SSL" in message:
+        text = (
+            f"{what}: the server has no TLS, and PGSSLMODE={database.tls.mode} wants "
+            "it. Turn on ssl on the server. On a network that you trust, set "
+            "PGSSLMODE=prefer."
+        )
+    else:
+        return None
+    return Failure("configuration", text)
+
+
+def rows_hidden(what: str, user: str) -> str:
+    """What is said where row-level security would leave rows out."""
+    return (
+        f"{what}: row-level security of {OUTBOX_TABLE} would hide rows from {user}, "
+        "and a copy has to have all of them. Let a superuser run: ALTER ROLE "
+        f"{identifier(user)} BYPASSRLS;"
+    )
+
+
+def untrusted(problem: str, database: Database) -> Failure:
+    """The failure that the server's certificate does not count."""
+    trusted = (
+        "no CA of the system, and PGSSLROOTCERT is not set"
+        if database.tls.root is None
+        else "none of the CAs in PGSSLROOTCERT"
+    )
+    return Failure(
+        "configuration",
+        f"Cannot read from {database.label}: the server's certificate is signed by "
+        f"{trusted}, or is not for {database.host} ({problem}). Set PGSSLROOTCERT to "
+        "the file with the CA that signed it, and DJANGO_DB_HOST to a name that the "
+        "certificate has.",
+    )
+
+
+def store_failure(code: str, status: int, store: Store) -> Failure:
+    """What the object store says, by its code and the status of HTTP."""
+    what = f"Cannot use {store.label}"
+    # The code comes from the store; what does not look like one stays out.
+    word = code if re.fullmatch("[A-Za-z]{1,60}", code) else ""
+    known = STORE_CONFIGURATION.get(word)
+    if known is not None:
+        problem, remedy = known[0].format(bucket=store.bucket), known[1]
+        return Failure("configuration", f"{what}: {problem} ({word}). {remedy}.")
+    answer = f"{what}: the store answered {status} {word}".rstrip()
+    passing = word in STORE_PASSING or status in STATUS_PASSING
+    if passing or (status >= SERVER_ERROR and status != NOT_IMPLEMENTED):
+        return Failure("unreachable", f"{answer}. {CHECK_NETWORK}.")
+    if status == FORBIDDEN:
+        return Failure(
+            "configuration",
+            f"{answer}. Let the user of AWS_ACCESS_KEY_ID list, read, write and delete "
+            f"in the bucket S3_BUCKET={store.bucket}.",
+        )
+    return Failure(
+        "configuration",
+        f"{answer}. Check S3_ENDPOINT: it is the address of an S3 store.",
+    )
+
+
+def store_silent(store: Store, reason: str) -> Failure:
+    """The failure that no answer came from the object store."""
+    return Failure(
+        "unreachable", f"Cannot reach {store.label}: {reason}. {CHECK_NETWORK}."
+    )

@@ -1,0 +1,112 @@
+"""The fence: whether a window can still grow, and who could still add to it.
+
+`occurred_at` is stamped before the commit, so a transaction that began in time can add
+a row to a day that is over. What cannot be known counts as open.
+"""
+
+from __future__ import annotations
+
+from .contract import OUTBOX_TABLE
+from .schema import Query
+from .sql import RELATIVES, instant, iso, within
+
+CLOCK = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+# How much longer a window stays open that a logical-replication subscription writes to,
+# in microseconds: who writes on the publisher cannot be seen, nor how far behind it is.
+SUBSCRIPTION_GRACE = 24 * 3_600_000_000
+
+# Processes that write no rows. A parallel worker's leader is listed itself.
+NO_WRITERS = """(backend_type IN ('autovacuum worker', 'parallel worker')
+  OR backend_type = 'walsender'
+     AND (xact_start IS NULL OR query ILIKE 'START_REPLICATION%'))"""
+
+# With track_activities off, neither state nor transaction is reported. Turned on again
+# within a transaction, the state is, and the transaction's start is not; a session that
+# begins or ends a transaction at this very moment looks the same, but has no
+# transaction id, and not for long.
+UNTRACKED = """(xact_start IS NULL AND CASE state
+  WHEN 'disabled' THEN true
+  WHEN 'idle' THEN false
+  WHEN 'active' THEN backend_xid IS NOT NULL
+                     OR state_change < clock_timestamp() - interval '1 second'
+  ELSE backend_xid IS NOT NULL OR state LIKE 'idle in transaction%'
+       OR current_setting('track_activities') = 'off' END)"""
+
+WHO = """coalesce(usename, 'unknown'), pid,
+              coalesce(', ' || nullif(application_name, ''), '')"""
+OTHERS = "datname = current_database() AND pid <> pg_backend_pid()"
+
+
+def clock(query: Query) -> int:
+    """The database's clock, in microseconds since 1970."""
+    return int(query(CLOCK)[0][0] or 0)
+
+
+def count(query: Query, window: tuple[int, int]) -> int:
+    """Counts a window's rows, also those that do not fit the contract."""
+    sql = f"SELECT count(*) FROM {OUTBOX_TABLE} WHERE {within(window)}"
+    return int(query(sql)[0][0] or 0)
+
+
+def read_fence(
+    query: Query, day: str, window: tuple[int, int], grace: int
+) -> list[str]:
+    """Why a window can still grow, one sentence each; empty where it cannot.
+
+    `grace` is how long a writer may take after the end of the window, in microseconds.
+    """
+    bound = window[1] + grace
+    now = clock(query)
+    if now >= bound:
+        return [str(reason) for (reason,) in query(holders(bound))]
+    when = (
+        "is not over"
+        if now < window[1]
+        else "is over, the grace for slow writers is not"
+    )
+    return [f"{day} {when}; it can be sealed from {iso(bound)} on"]
+
+
+def holders(bound: int) -> str:
+    """Asks who has been at work since before an instant, and may still commit."""
+    sealable_from = bound + SUBSCRIPTION_GRACE
+    return f"""
+SELECT 'this server is a standby: it cannot see who writes on the primary'
+WHERE pg_is_in_recovery()
+UNION ALL
+SELECT format('transaction of %s (pid %s%s, %s for %s) began at %s, before the window '
+              'could close',
+              {WHO}, state,
+              date_trunc('second', clock_timestamp()
+                         - coalesce(state_change, xact_start)),
+              {as_iso("xact_start")})
+FROM pg_stat_activity
+WHERE {OTHERS} AND NOT {NO_WRITERS} AND xact_start < {instant(bound)}
+UNION ALL
+SELECT format('session of %s (pid %s%s) does not report what it is doing '
+              '(track_activities = off), and began at %s, before the window could '
+              'close', {WHO}, {as_iso("backend_start")})
+FROM pg_stat_activity
+WHERE {OTHERS} AND NOT {NO_WRITERS} AND {UNTRACKED} AND backend_start < {instant(bound)}
+UNION ALL
+SELECT format('session of %s (pid %s) cannot be looked into; '
+              'GRANT pg_read_all_stats TO %I', coalesce(usename, 'unknown'), pid,
+              current_user)
+FROM pg_stat_activity
+WHERE {OTHERS} AND query = '<insufficient privilege>' AND state IS NULL
+UNION ALL
+SELECT format('prepared transaction %s of %s waits since %s', gid, owner,
+              {as_iso("prepared")})
+FROM pg_prepared_xacts WHERE database = current_database()
+UNION ALL
+SELECT DISTINCT
+       format('subscription %s writes to %s, and what its publisher commits late '
+              'cannot be seen here; the window can be sealed from %s on',
+              subname, srrelid::regclass, '{iso(sealable_from)}')
+FROM pg_subscription_rel JOIN pg_stat_subscription ON subid = srsubid
+WHERE srrelid IN ({RELATIVES}) AND clock_timestamp() < {instant(sealable_from)}"""
+
+
+def as_iso(time: str) -> str:
+    """A time of Postgres as ISO 8601 in UTC."""
+    return f"""to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""

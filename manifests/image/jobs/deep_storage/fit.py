@@ -1,0 +1,64 @@
+"""Which rows of the outbox Parquet can hold, as conditions that every query shares."""
+
+from __future__ import annotations
+
+import re
+from typing import Collection
+
+from .contract import EVENTS, Column
+
+# No time, or one that no day's name can tell.
+NOWHERE = (
+    "(occurred_at IS NULL OR occurred_at < timestamptz '0001-01-01T00:00:00Z' OR "
+    "occurred_at >= timestamptz '10000-01-01T00:00:00Z')"
+)
+
+
+def unfit(wider: Collection[str]) -> str:
+    """The condition for rows that do not fit the contract: true or false, never null.
+
+    `wider` names the columns whose Postgres type is wider than Parquet's.
+    """
+    return f"(({' OR '.join(test for _, test in misfits(wider))}) IS TRUE)"
+
+
+def misfits(wider: Collection[str]) -> list[tuple[Column, str]]:
+    """For each column, the condition for values that Parquet cannot hold."""
+    found = []
+    for column in EVENTS:
+        name, decimal = column.name, digits(column)
+        if decimal is None:
+            if not column.nullable:
+                found.append((column, f"{name} IS NULL"))
+        elif name in wider:
+            before, after = decimal
+            # NaN sorts above every number, so it is too large as well.
+            test = f"abs({name}) >= 1e{before} OR {name} <> trunc({name}, {after})"
+            found.append((column, f"({test})"))
+        else:
+            found.append((column, f"({name} = 'NaN')"))
+    return found
+
+
+def explain_misfit(column: Column, text: str | None) -> str:
+    """What is wrong with a value, given as Postgres's own text."""
+    if text is None:
+        return "is null"
+    if text == "NaN":
+        return "is NaN"
+    if text.endswith("Infinity"):
+        return "is infinite"
+    before, after = digits(column) or (0, 0)
+    whole = re.sub(r"^-?0*", "", text).partition(".")[0]
+    if len(whole) > before:
+        return f"has more than {before} digits before the point"
+    return f"has more than {after} decimals"
+
+
+def digits(column: Column) -> tuple[int, int] | None:
+    """How many digits a decimal column holds before and after the point."""
+    decimal = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", column.type)
+    if decimal is None:
+        return None
+    precision, scale = int(decimal[1]), int(decimal[2])
+    return precision - scale, scale

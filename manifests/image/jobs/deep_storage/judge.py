@@ -1,0 +1,170 @@
+"""Every variable is judged here, by its shape.
+
+An operator sets them with shells, files and YAML, and each of these leaves marks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Callable, NamedTuple, Optional
+from urllib.parse import urlsplit
+
+from .errors import Failure
+
+
+class Rule(NamedTuple):
+    """What a variable's value must be.
+
+    `fault` says what is wrong with a value, `remedy` is what to do, as a sentence.
+    With `blanks` they may stand within; of a `hidden` value only the shape is told.
+    """
+
+    remedy: str
+    fault: Callable[[str], Optional[str]] = lambda _: None
+    blanks: bool = False
+    hidden: bool = False
+
+
+def judged(name: str, value: str | None, rule: Rule) -> str | None:
+    """A variable's value; None where it is not set or empty.
+
+    Raises a failure that names the variable and the fault, and has no login in it.
+    """
+    if not value:
+        return None
+    fault = marks(value, rule) or rule.fault(value)
+    if fault is None:
+        return value
+    shown = "" if rule.hidden else f"={quoted(without_login(value))}"
+    raise Failure("configuration", f"Cannot use {name}{shown}: {fault}. {rule.remedy}")
+
+
+def required(name: str, value: str | None, meaning: str, rule: Rule) -> str:
+    """A value that has no default."""
+    found = judged(name, value, rule)
+    if found is not None:
+        return found
+    state = "empty" if value == "" else "not set"
+    raise Failure(
+        "configuration", f"Cannot start: {name} is {state}. Set it to {meaning}."
+    )
+
+
+def marks(value: str, rule: Rule) -> str | None:
+    """The marks of shells, files and copying, which no value has."""
+    what = "its value" if rule.hidden else "it"
+    found = None
+    if re.search(r"[\r\n]\Z", value):
+        found = f"{what} ends with a line break"
+    elif re.search(r"[\r\n\0]", value):
+        found = f"{what} has a line break or a zero byte within"
+    elif rule.hidden and rule.blanks:
+        found = None  # a password may be of blanks
+    elif value[-1].isspace():
+        found = f"{what} ends with a blank"
+    elif value[0].isspace():
+        found = f"{what} begins with a blank"
+    elif re.fullmatch(r"([\"']).*\1", value):
+        found = f"{what} has quotes around it, which are part of it"
+    elif not rule.blanks and re.search(r"\s", value):
+        found = f"{what} has a blank within"
+    elif not rule.hidden and re.match(r"\$[({]|`", value):
+        found = "that is a shell expression, and no shell has replaced it"
+    return found
+
+
+def quoted(text: str) -> str:
+    """A text between double quotes, with its line breaks visible."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def without_login(text: str) -> str:
+    """A value as it may be shown: without the login that it should not hold."""
+    login = re.compile(r"^([a-z][a-z0-9+.-]*:[/\\]*)?.*@", re.I | re.S)
+    return login.sub(r"\1…@", text)
+
+
+def host_fault(host: str) -> str | None:
+    """What is wrong with the name of a host."""
+    for found, fault in (
+        ("://" in host, "it is a URL"),
+        ("@" in host, "it has a login before the host"),
+        (
+            host.startswith("/"),
+            "it is the path of a socket, and connections go by TCP",
+        ),
+        ("/" in host, "it has a path behind the host"),
+        ("," in host, "it names several hosts"),
+    ):
+        if found:
+            return fault
+    digits = "[0-9a-fA-F:.]*"
+    if re.fullmatch(rf"{digits}:{digits}:{digits}(%\w+)?", host):
+        return None
+    if re.fullmatch(r"\[.*\]", host):
+        return "an address of IPv6 has no brackets here"
+    if re.search(r":[0-9]*\Z", host):
+        return "it has a port behind the host"
+    name = re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?", host)
+    return None if name else "it has a character that no host name has"
+
+
+def port_fault(port: str) -> str | None:
+    """What is wrong with a port."""
+    number = int(port) if re.fullmatch("[0-9]{1,5}", port) else 0
+    return None if 1 <= number <= 65535 else "it is no port"
+
+
+def url_fault(value: str) -> str | None:
+    """What is wrong with a name that is a URL."""
+    return "it is a URL" if "://" in value else None
+
+
+def endpoint_fault(text: str) -> str | None:
+    """What is wrong with the address of a store."""
+    if "@" in text:
+        return "it has a login in it"
+    try:
+        url = urlsplit(text)
+        plain = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:
+        plain = False
+    if not plain:
+        return "it is no address of http or https"
+    bare = url.path in ("", "/") and not text.endswith(("?", "#"))
+    if bare and not url.query and not url.fragment:
+        return None
+    return "it has more behind the address"
+
+
+def bucket_fault(bucket: str) -> str | None:
+    """What is wrong with the name of a bucket."""
+    if bucket.lower().startswith("s3:"):
+        return "it has s3: in front"
+    if "://" in bucket:
+        return "it is a URL"
+    if "/" in bucket:
+        return "it has a slash"
+    if re.fullmatch(r"\.+", bucket):
+        return "it is no name"
+    name = re.fullmatch(r"[A-Za-z0-9._:-]+", bucket)
+    return None if name else "it has a character that no bucket has"
+
+
+def region_fault(region: str) -> str | None:
+    """What is wrong with a region."""
+    name = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", region)
+    return None if name else "it has a character no region has"
+
+
+def key_fault(key: str) -> str | None:
+    """What is wrong with a key of the store."""
+    printable = re.fullmatch(r"[\x21-\x7e]+", key)
+    return None if printable else "its value has a character no key has"
+
+
+def minutes_fault(minutes: str) -> str | None:
+    """What is wrong with a number of minutes."""
+    number = re.fullmatch("[0-9]{1,6}", minutes)
+    return None if number else "it is no number of minutes"

@@ -1,0 +1,202 @@
+"""Reads commit markers, as strictly as the toolkit's other engine does."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from .contract import bronze_prefix, history_key, quarantine_key
+from .marker import (
+    FORMAT,
+    Acknowledged,
+    Amended,
+    Commit,
+    Link,
+    Part,
+    Quarantine,
+    total,
+)
+
+# Larger integers lose digits in many readers of JSON, JavaScript's among them.
+MOST = (1 << 53) - 1
+
+
+def parse(body: bytes, layer: str, day: str) -> Commit:
+    """Reads a marker's bytes. Raises ValueError where they are none of that window."""
+    marker = as_object(parse_json(body), "the marker")
+    expect(marker.get("format") == FORMAT, f"its format is not {FORMAT}")
+    expect(marker.get("layer") == layer, f"its layer is not {layer}")
+    expect(marker.get("date") == day, f"its date is not {day}")
+    state = marker.get("state")
+    if not isinstance(state, str) or state not in ("open", "sealed"):
+        raise ValueError('its state is not "open" or "sealed"')
+    entries = as_list(marker.get("parts"), "its parts are not a list")
+    parts = tuple(
+        parse_part(entry, f"parts[{i}]", layer, day) for i, entry in enumerate(entries)
+    )
+    expect(len({p.key for p in parts}) == len(parts), "it names a part twice")
+    rows = as_count(marker.get("rows"), "rows")
+    expect(rows == total(parts), "its rows are not its parts' rows")
+    contract = as_text(marker.get("contract"), "contract")
+    commit = Commit(layer, day, state, rows, contract, parts)
+    if layer == "silver" or "amended" not in marker:
+        amended = any(part.amendment is not None for part in parts)
+        expect(not amended, "a part has an amendment")
+    if layer == "silver":
+        source = as_object(marker.get("bronze"), "bronze")
+        link = Link(as_text(source.get("key"), "bronze.key"), digest(source, "bronze"))
+        return commit._replace(bronze=link)
+    return commit._replace(
+        seq=parse_seq(marker.get("event_seq")),
+        quarantine=parse_quarantine(marker, day),
+        amended=parse_amended(marker, day, parts),
+    )
+
+
+def parse_json(body: bytes) -> object:
+    """Reads what every reader of JSON reads alike."""
+    try:
+        # Python alone takes NaN and Infinity for JSON, and minds a byte order mark.
+        text = body.decode("utf-8-sig")
+        return json.loads(text, parse_constant=refuse_constant)
+    except (ValueError, RecursionError):
+        raise ValueError("it is not JSON") from None
+
+
+def refuse_constant(name: str) -> object:
+    """Refuses what Python takes for JSON."""
+    raise ValueError(name)
+
+
+def parse_part(entry: object, place: str, layer: str, day: str) -> Part:
+    """Reads one entry of a marker's parts."""
+    part = as_object(entry, place)
+    key = as_text(part.get("key"), f"{place}.key")
+    folder = (
+        bronze_prefix(day)
+        if layer == "bronze"
+        else f"silver/stop_executions/client_id=-?[0-9]+/date={day}/"
+    )
+    inside = re.fullmatch(rf"{folder}[^/_.][^/]*\.parquet", key)
+    expect(inside is not None, f"{place} lies outside the window")
+    amendment = part.get("amendment")
+    if "amendment" in part:
+        amendment = as_count(amendment, f"{place}.amendment")
+        expect(amendment > 0, f"{place}.amendment is 0")
+    rows = as_count(part.get("rows"), f"{place}.rows")
+    size = as_count(part.get("bytes"), f"{place}.bytes")
+    return Part(key, rows, size, digest(part, place), amendment)
+
+
+def parse_seq(value: object) -> tuple[int | None, int | None]:
+    """Reads the smallest and the largest event_seq."""
+    seq = as_object(value, "event_seq")
+    low = as_integer(seq.get("min", ""), "event_seq.min")
+    high = as_integer(seq.get("max", ""), "event_seq.max")
+    together = low is high is None or (
+        low is not None and high is not None and low <= high
+    )
+    expect(together, "event_seq has no min and max that belong together")
+    return low, high
+
+
+def parse_quarantine(marker: dict[str, Any], day: str) -> Quarantine | None:
+    """Reads which events no part can hold; None where the marker names none."""
+    if "quarantine" not in marker:
+        return None
+    link = as_object(marker["quarantine"], "quarantine")
+    key = as_text(link.get("key"), "quarantine.key")
+    events = as_count(link.get("events"), "quarantine.events")
+    size = as_count(link.get("bytes"), "quarantine.bytes")
+    sha256 = digest(link, "quarantine")
+    expect(events > 0, "quarantine.events is 0")
+    matches = key == quarantine_key(day, sha256)
+    expect(matches, "quarantine.key does not match its sha256")
+    return Quarantine(key, events, size, sha256)
+
+
+def parse_amended(
+    marker: dict[str, Any], day: str, parts: tuple[Part, ...]
+) -> Amended | None:
+    """Reads what an amended marker says of its past; None where it was not amended."""
+    if "amended" not in marker:
+        return None
+    amended = as_object(marker["amended"], "amended")
+    version = as_count(amended.get("version"), "amended.version")
+    expect(version > 0, "amended.version is 0")
+    kept = as_object(amended.get("previous"), "amended.previous")
+    sha256 = digest(kept, "amended.previous")
+    key = as_text(kept.get("key"), "amended.previous.key")
+    own = key == history_key(day, version - 1, sha256)
+    expect(own, "amended.previous.key is not its history key")
+    numbers = [part.amendment or 0 for part in parts]
+    in_order = numbers == sorted(numbers) and all(n <= version for n in numbers)
+    expect(in_order, "parts are not in the order of amendments")
+    lost, altered = (
+        parse_acknowledged(amended.get(name), f"amended.{name}")
+        for name in ("lost", "altered")
+    )
+    return Amended(version, Link(key, sha256), lost, altered)
+
+
+def parse_acknowledged(value: object, place: str) -> Acknowledged:
+    """Reads which events an amendment took note of."""
+    noted = as_object(value, place)
+    events = as_count(noted.get("events"), f"{place}.events")
+    return Acknowledged(events, digest(noted, place))
+
+
+def expect(holds: bool, problem: str) -> None:
+    """Raises ValueError where a condition does not hold."""
+    if not holds:
+        raise ValueError(problem)
+
+
+def as_object(value: object, place: str) -> dict[str, Any]:
+    """An object of JSON."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{place} is no object")
+    return value
+
+
+def as_list(value: object, problem: str) -> list[Any]:
+    """A list of JSON."""
+    if not isinstance(value, list):
+        raise ValueError(problem)
+    return value
+
+
+def as_text(value: object, place: str) -> str:
+    """A text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{place} is no text")
+    return value
+
+
+def as_count(value: object, place: str) -> int:
+    """An integer from 0 that every reader of JSON reads exactly; 3.0 is 3 to them."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) is not int or not 0 <= value <= MOST:
+        raise ValueError(f"{place} is no count")
+    return value
+
+
+def digest(owner: dict[str, Any], place: str) -> str:
+    """The `sha256` of an object of JSON."""
+    value = owner.get("sha256")
+    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{64}", value):
+        raise ValueError(f"{place}.sha256 is no digest")
+    return value
+
+
+def as_integer(value: object, place: str) -> int | None:
+    """A 64-bit integer in a string, or null."""
+    if value is None:
+        return None
+    if isinstance(value, str) and re.fullmatch("-?[0-9]{1,19}", value):
+        number = int(value)
+        if -(1 << 63) <= number < 1 << 63:
+            return number
+    raise ValueError(f"{place} is no 64-bit integer in a string")

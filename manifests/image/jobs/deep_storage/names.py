@@ -1,0 +1,61 @@
+"""The names of parts. Each holds its content's digest: equal names, equal files."""
+
+from __future__ import annotations
+
+from typing import Iterable
+
+from .marker import Part, Stored
+
+
+class Namer:
+    """Names the parts of one publication.
+
+    Content that the previous marker names keeps its key. Any other part's name also
+    holds that marker's digest, so a name that a marker gave up never comes back. Parts
+    that an amendment adds, or that replace a sealed window's, begin with `late-`: only
+    clean removes these.
+    """
+
+    def __init__(self, previous: Stored | None, amendment: int | None = None) -> None:
+        self.amendment = amendment
+        self._kept: dict[tuple[str, str], str] = {}
+        self._stem, self._suffix = "part-", ""
+        if previous is None:
+            return
+        self._suffix = f"-{previous.sha256[:16]}"
+        if amendment is not None:
+            self._stem = f"late-{amendment:05}-"
+            return
+        parts = previous.commit.parts
+        self._kept = {(folder_of(p.key), p.sha256): p.key for p in parts}
+        self._stem = "late-" if previous.commit.state == "sealed" else "part-"
+
+    def kept(self, folder: str, sha256: str) -> str | None:
+        """The key under which the previous marker has this content."""
+        return self._kept.get((folder, sha256))
+
+    def name(self, folder: str, index: int, sha256: str) -> str:
+        """The key of new content."""
+        digest = f"{sha256[:32]}{self._suffix}"
+        return f"{folder}{self._stem}{index:05}-{digest}.parquet"
+
+
+def folder_of(key: str) -> str:
+    """The folder that an object lies in, ending with `/`."""
+    return key.rpartition("/")[0] + "/"
+
+
+def folders(parts: Iterable[Part]) -> set[str]:
+    """The folders that parts lie in."""
+    return {folder_of(part.key) for part in parts}
+
+
+def is_part(key: str) -> bool:
+    """Whether a key is a data file's."""
+    name = key.rpartition("/")[2]
+    return name.endswith(".parquet") and not name.startswith(("_", "."))
+
+
+def is_late(key: str) -> bool:
+    """Whether a key belongs to a run that replaces a sealed marker."""
+    return key.rpartition("/")[2].startswith("late-")

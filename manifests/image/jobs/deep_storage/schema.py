@@ -1,0 +1,169 @@
+"""The outbox's table, compared with the contract before a row is read."""
+
+from __future__ import annotations
+
+from typing import Callable, List, NamedTuple, Optional
+
+from .contract import EVENTS, OUTBOX_TABLE, UNEXPORTED_COLUMNS
+from .errors import Failure
+from .failures import rows_hidden
+from .sql import DESCENDANTS, identifier
+
+# Runs a query and returns its rows, every value as Postgres's own text.
+Query = Callable[[str], List[List[Optional[str]]]]
+
+TEXTS = ("character varying", "text")
+
+TABLE = f"""
+SELECT c.oid::regclass, c.relkind, c.relpersistence,
+       has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid), current_user,
+       current_database(), current_setting('server_encoding')
+FROM pg_class c WHERE c.oid = to_regclass('{OUTBOX_TABLE}')"""
+
+COLUMNS = f"""
+SELECT attname, format_type(atttypid, NULL), format_type(atttypid, atttypmod)
+FROM pg_attribute
+WHERE attrelid = to_regclass('{OUTBOX_TABLE}') AND attnum > 0 AND NOT attisdropped
+ORDER BY attnum"""
+
+# An index of a table says nothing about the tables that inherit from it.
+UNIQUE_COLUMNS = f"""
+SELECT attname
+FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
+WHERE indrelid = to_regclass('{OUTBOX_TABLE}') AND indisunique AND indisvalid
+  AND indnkeyatts = 1 AND indpred IS NULL AND indexprs IS NULL
+  AND NOT EXISTS (SELECT FROM pg_inherits JOIN pg_class c ON c.oid = inhparent
+                  WHERE inhparent = indrelid AND c.relkind <> 'p')"""
+
+FOREIGN = f"""
+SELECT oid::regclass::text FROM ({DESCENDANTS}) AS family JOIN pg_class USING (oid)
+WHERE relkind = 'f' AND oid <> to_regclass('{OUTBOX_TABLE}') ORDER BY 1"""
+
+NEAR_MISSES = """
+SELECT oid::regclass::text AS name
+FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f')
+  AND relname ~ 'stop_?(loss_?)?events?'
+ORDER BY name"""
+
+# Relations by the letter that pg_class has for them.
+TABLES = ("r", "p")
+KINDS = {
+    "v": "a view",
+    "m": "a materialized view",
+    "f": "a foreign table",
+    "S": "a sequence",
+    "i": "an index",
+    "I": "a partitioned index",
+    "c": "a composite type",
+}
+
+
+class Schema(NamedTuple):
+    """The outbox as it is, where it fits the contract.
+
+    `wider` are columns whose Postgres type can hold values that Parquet's cannot,
+    `unknown` those that the contract does not know, `unique` those of which Postgres
+    itself keeps every value unique.
+    """
+
+    wider: set[str]
+    unknown: list[str]
+    columns: list[str]
+    unique: set[str]
+    partitioned: bool
+
+
+def read_schema(query: Query) -> Schema:
+    """Compares the outbox with the contract.
+
+    Raises a failure where the table is missing, may not be read, has rows that this
+    user cannot see, or has other columns.
+    """
+    table = query(TABLE)
+    if not table:
+        raise table_missing(query)
+    name, kind, persistence, readable, hidden, user, database, encoding = table[0]
+    problem = not_a_table(query, kind or "", persistence or "")
+    if problem is not None:
+        raise Failure(
+            "configuration",
+            f"Cannot export {name}: {problem}. Only of a table can a run know that it "
+            "has every row, and who still writes to it. Set DJANGO_DB_NAME and the "
+            "role's search_path to where Robson's backend writes.",
+        )
+    if readable != "t":
+        raise Failure(
+            "configuration",
+            f"Cannot read {name} as {user}: permission denied. Let a superuser run: "
+            f"GRANT SELECT ON {name} TO {identifier(str(user))};",
+        )
+    if hidden == "t":
+        raise Failure("configuration", rows_hidden(f"Cannot export {name}", str(user)))
+    if encoding == "SQL_ASCII":
+        raise Failure(
+            "data",
+            f"Cannot export from database {database}: its encoding is SQL_ASCII, so "
+            "nobody knows which characters its texts hold. Move it to a database with "
+            "encoding UTF8.",
+        )
+    declared = {str(n): (k, full) for n, k, full in query(COLUMNS)}
+    wider = wider_columns(declared)
+    known = {column.name for column in EVENTS} | set(UNEXPORTED_COLUMNS)
+    return Schema(
+        wider,
+        [column for column in declared if column not in known],
+        list(declared),
+        {str(column) for (column,) in query(UNIQUE_COLUMNS)},
+        kind == "p",
+    )
+
+
+def table_missing(query: Query) -> Failure:
+    """The failure that there is no such table, with what looks like it."""
+    near = ", ".join(str(name) for (name,) in query(NEAR_MISSES))
+    hint = f" There is {near}, which is not the outbox's name." if near else ""
+    return Failure(
+        "configuration",
+        f"Cannot find table {OUTBOX_TABLE}: no such table in the user's search_path."
+        f"{hint} Set DJANGO_DB_NAME to the database of Robson's backend, and run its "
+        "migrations.",
+    )
+
+
+def not_a_table(query: Query, kind: str, persistence: str) -> str | None:
+    """Why a run could not know which rows are in a relation, or who writes them."""
+    if kind not in TABLES:
+        return f"it is {KINDS.get(kind, f'a relation of kind {kind}')}"
+    if persistence == "t":
+        return "it is a temporary table, which hides the one that everybody else sees"
+    foreign = [str(name) for (name,) in query(FOREIGN)]
+    if foreign:
+        return f"part of it is a foreign table: {', '.join(foreign)}"
+    return None
+
+
+def wider_columns(declared: dict[str, tuple[str | None, str | None]]) -> set[str]:
+    """The columns that can hold values that Parquet's cannot.
+
+    Raises a failure where a column is missing or of another type.
+    """
+    wider = set()
+    for column in EVENTS:
+        kind, full = declared.get(column.name, (None, None))
+        same_text = kind in TEXTS and column.postgres in TEXTS
+        if kind != column.postgres and not same_text:
+            problem = (
+                f"has no column {column.name}"
+                if kind is None
+                else f"has column {column.name} of type {kind}, and the contract says "
+                f"{column.postgres}"
+            )
+            raise Failure(
+                "data",
+                f"Cannot export {OUTBOX_TABLE}: it {problem}. Nothing was published. "
+                "Undo the migration that changed it, or bring the contract up to date "
+                "first.",
+            )
+        if kind == "numeric" and full != column.type.replace("DECIMAL", "numeric"):
+            wider.add(column.name)
+    return wider

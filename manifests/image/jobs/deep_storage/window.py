@@ -1,0 +1,235 @@
+"""A window that bronze looks at: what it has of it, and what the outbox has."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from pyspark.sql import functions as F
+
+from . import parts, quarantine, survey
+from .compare import compare
+from .contract import EVENTS, OUTBOX_TABLE, bronze_marker, bronze_prefix, spark_schema
+from .differences import NAMED, Differences, listed, with_unfit
+from .errors import Failure, plural
+from .fence import clock, count, read_fence
+from .layers import BRONZE
+from .marker import Commit, Part, total
+from .names import Namer
+from .progress import say
+from .publish import Publication, read_marker, same_contract
+from .schema import read_schema
+from .settings import window_of
+from .sql import iso
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from .lake import Lake
+    from .outbox import Outbox, Snapshot
+    from .survey import Survey
+
+
+class Run(NamedTuple):
+    """What one run found, all of the outbox in one snapshot.
+
+    `reasons` say why the window can still grow; there are none where it cannot.
+    """
+
+    spark: SparkSession
+    outbox: Outbox
+    snapshot: Snapshot
+    day: str
+    window: tuple[int, int]
+    grace: int
+    reasons: list[str]
+    survey: Survey
+    events: DataFrame
+    publication: Publication
+
+    @property
+    def lake(self) -> Lake:
+        """Where bronze is."""
+        return self.publication.lake
+
+
+def begin(spark: SparkSession, outbox: Outbox, lake: Lake, day: str, grace: int) -> Run:
+    """Reads the schema, the marker, the listing, the fence, and then the snapshot.
+
+    The order is what publishing relies on: a run that publishes a newer state
+    afterwards changes the marker, and this run's marker is then refused.
+    """
+    began = time.monotonic()
+    window = window_of(day)
+    schema = read_schema(outbox.query)
+    if schema.unknown:
+        unknown = ", ".join(schema.unknown)
+        text = f"not exported, for the contract does not know them: {unknown}"
+        say("bronze", "columns", text, warning=True)
+    key = bronze_marker(day)
+    previous = read_marker(lake, "bronze", key, day)
+    listing = lake.list(bronze_prefix(day))
+    publication = Publication(lake, key, previous, listing, began)
+    now = clock(outbox.query)
+    if now < window[0]:
+        raise not_begun(day, now)
+    reasons = read_fence(outbox.query, day, window, grace)
+    tell_fence(reasons)
+    snapshot = outbox.begin_snapshot()
+    found = survey.survey(outbox.query, day, window, schema)
+    tell_survey(found, outbox, window)
+    tell_unfit(found)
+    events = snapshot.events(window, schema)
+    return Run(
+        spark,
+        outbox,
+        snapshot,
+        day,
+        window,
+        grace,
+        reasons,
+        found,
+        events,
+        publication,
+    )
+
+
+def stored_events(run: Run, commit: Commit) -> DataFrame:
+    """What bronze has of the window, after proving its parts."""
+    same_contract(commit, BRONZE.contract)
+    schema = spark_schema(EVENTS)
+    return parts.read(run.spark, run.lake, commit.parts, schema)
+
+
+def compare_bronze(run: Run, commit: Commit) -> Differences:
+    """How the outbox's window differs from what bronze has of it."""
+    found = compare(stored_events(run, commit), run.events, BRONZE)
+    known = quarantine.read(run.lake, commit.quarantine)
+    return with_unfit(found, run.survey.unfit, known)
+
+
+def lost_events(run: Run, commit: Commit) -> list[str]:
+    """The events that bronze has and the outbox has no longer, by identity.
+
+    A count would not tell: an outbox that lost two events and gained three has one
+    more.
+    """
+    stored = stored_events(run, commit).select("event_id")
+    there = run.snapshot.identities(run.window)
+    lost = stored.join(there, "event_id", "left_anti").collect()
+    return sorted(row["event_id"] for row in lost)
+
+
+def store_events(
+    run: Run, events: DataFrame, rows: int, amendment: int | None = None
+) -> tuple[Part, ...]:
+    """Stores events of the window as parts, in bronze's order."""
+    if rows == 0:
+        return ()
+    lake, namer = run.lake, Namer(run.publication.previous, amendment)
+    staging = parts.staging_prefix("bronze")
+    order = [F.col("event_seq").asc_nulls_last(), F.col("event_id").asc()]
+    try:
+        files = parts.stage(
+            run.spark, lake, staging, events, order, lambda _: bronze_prefix(run.day)
+        )
+        stored = parts.store(lake, files, namer, tell_part)
+    finally:
+        parts.sweep(lake, staging)
+    if total(stored) != rows:
+        raise RuntimeError(f"{rows} events were found, and {total(stored)} copied")
+    return stored
+
+
+def still_complete(run: Run) -> bool:
+    """Looks at the fence once more, after everything was read."""
+    copied = run.survey.rows + len(run.survey.unfit)
+    reasons = read_fence(run.outbox.query, run.day, run.window, run.grace)
+    more = count(run.outbox.query, run.window) - copied
+    if more:
+        word = "came" if more > 0 else "went"
+        reasons = [f"{plural(abs(more), 'event')} {word} while the run was on"]
+    if reasons:
+        tell_fence(reasons, warning=True)
+    return not reasons
+
+
+def state_of(run: Run) -> str:
+    """What the window is from now on, once its snapshot has ended."""
+    run.outbox.end_snapshot()
+    return "sealed" if not run.reasons and still_complete(run) else "open"
+
+
+def tell_fence(reasons: list[str], *, warning: bool = False) -> None:
+    """Says whether the day can be sealed."""
+    text = (
+        f"the day stays open: {'; '.join(reasons)}"
+        if reasons
+        else "the day is over, no earlier transaction is open"
+    )
+    say("bronze", "fence", text, warning=warning)
+
+
+def tell_survey(found: Survey, outbox: Outbox, window: tuple[int, int]) -> None:
+    """Says what the window holds."""
+    low, high = found.seq
+    if found.rows == 0:
+        days = survey.neighbours(outbox.query, window)
+        text = f"no events; {nearest(days)}"
+    elif low is None:
+        text = f"{plural(found.rows, 'event')}, none with an event_seq"
+    else:
+        text = f"{plural(found.rows, 'event')}, event_seq {low} to {high}"
+    say("bronze", "snapshot", text)
+    if found.unknown_types:
+        types = ", ".join(found.unknown_types)
+        text = f"copied, though the contract does not know them: {types}"
+        say("bronze", "event-types", text, warning=True)
+
+
+def tell_part(part: Part) -> None:
+    """Says that a part was stored."""
+    size = f"{plural(part.rows, 'row')}, {plural(part.bytes, 'byte')}"
+    say("bronze", "part", f"{part.key}, {size}")
+
+
+def nearest(days: list[str]) -> str:
+    """The days that an operator may have meant."""
+    if not days:
+        return f"{OUTBOX_TABLE} has no events at all"
+    if len(days) == 1:
+        return f"the nearest day with events is {days[0]}"
+    return f"the nearest days with events are {' and '.join(days)}"
+
+
+def tell_unfit(found: Survey) -> None:
+    """Says which events no part can hold, and which fall on no day."""
+    events, total = found.unfit, len(found.unfit)
+    if events:
+        texts = [quarantine.describe(event) for event in events[:NAMED]]
+        goes = "goes" if total == 1 else "go"
+        text = (
+            f"{plural(total, 'event')} cannot be held by the contract and {goes} into "
+            f"the quarantine: {listed(texts, total)}"
+        )
+        say("bronze", "quarantine", text, warning=True)
+    total = found.stray_count
+    if total:
+        fall, them = ("falls", "it") if total == 1 else ("fall", "them")
+        more = total - len(found.strays)
+        rest = f" and {more} more" if more > 0 else ""
+        text = (
+            f"{plural(total, 'event')} of {OUTBOX_TABLE} {fall} on no day, so no run "
+            f"copies {them}: {', '.join(found.strays)}{rest}. Correct occurred_at in "
+            "the outbox"
+        )
+        say("bronze", "strays", text, warning=True)
+
+
+def not_begun(day: str, now: int) -> Failure:
+    """The failure that a day lies in the future."""
+    return Failure(
+        "configuration",
+        f"Cannot export {day}: that day has not begun; the database's clock says "
+        f"{iso(now)}. Give a day that has, or none for today.",
+    )

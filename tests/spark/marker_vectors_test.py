@@ -1,0 +1,118 @@
+"""Markers and keys: both engines take and refuse those of marker_vectors.json."""
+
+import copy
+import json
+import pathlib
+import unittest
+
+from deep_storage import contract, marker, marker_reader
+from deep_storage.names import Namer
+
+VECTORS = json.loads(
+    pathlib.Path(__file__).with_name("marker_vectors.json").read_text("utf-8")
+)
+DAY = "2025-12-28"
+
+
+def changed(vector):
+    """A marker with values set, or removed, at their paths."""
+    document = copy.deepcopy(VECTORS["bases"][vector["base"]])
+    for path, value in vector["set"].items():
+        *way, last = path.split("/")
+        place = document
+        for step in way:
+            place = place[int(step) if isinstance(place, list) else step]
+        if value == {"remove": True}:
+            del place[last]
+        else:
+            place[int(last) if isinstance(place, list) else last] = value
+    return document
+
+
+def bytes_of(document):
+    """A marker as both engines write it."""
+    return f"{json.dumps(document, indent=2, ensure_ascii=False)}\n".encode()
+
+
+def layer_of(vector):
+    """The layer of a vector."""
+    return "silver" if vector.get("base") == "silver" else "bronze"
+
+
+class Markers(unittest.TestCase):
+    def test_a_marker_that_is_one_is_read_and_written_as_it_was(self):
+        for vector in VECTORS["accepted"]:
+            with self.subTest(vector["name"]):
+                document = changed(vector)
+                commit = marker_reader.parse(bytes_of(document), layer_of(vector), DAY)
+                document.pop("note", None)
+                self.assertEqual(marker.render(commit), bytes_of(document))
+
+    def test_a_text_that_every_reader_of_json_takes_is_taken(self):
+        body = bytes_of(VECTORS["bases"]["bronze"])
+        for vector in VECTORS["acceptedTexts"]:
+            with self.subTest(vector["name"]):
+                commit = marker_reader.parse(vector["text"].encode(), "bronze", DAY)
+                self.assertEqual(marker.render(commit), body)
+
+    def test_what_is_no_marker_is_refused_with_the_reason(self):
+        for vector in VECTORS["refused"]:
+            with self.subTest(vector["name"]):
+                body = bytes_of(changed(vector))
+                with self.assertRaises(ValueError) as refused:
+                    marker_reader.parse(body, layer_of(vector), DAY)
+                self.assertIn(vector["problem"], str(refused.exception))
+        for vector in VECTORS["refusedTexts"]:
+            with self.subTest(vector["name"]):
+                with self.assertRaises(ValueError) as refused:
+                    marker_reader.parse(vector["text"].encode(), "bronze", DAY)
+                self.assertIn(vector["problem"], str(refused.exception))
+
+    def test_bytes_that_are_no_utf_8_and_a_deep_nesting_are_no_json(self):
+        for body in (b'{"rows": "\xff"}', b"[" * 100_000):
+            with self.assertRaisesRegex(ValueError, "it is not JSON"):
+                marker_reader.parse(body, "bronze", DAY)
+
+
+class Keys(unittest.TestCase):
+    def test_history_and_quarantine_lie_where_their_digest_says(self):
+        for each in VECTORS["keys"]["history"]:
+            key = contract.history_key(each["day"], each["version"], each["sha256"])
+            self.assertEqual(key, each["key"])
+        for each in VECTORS["keys"]["quarantine"]:
+            key = contract.quarantine_key(each["day"], each["sha256"])
+            self.assertEqual(key, each["key"])
+
+    def test_a_part_is_named_by_its_content_and_the_marker_that_it_is_to_replace(self):
+        folder = contract.bronze_prefix(DAY)
+        for each in VECTORS["keys"]["part"]:
+            with self.subTest(each["name"]):
+                namer = Namer(previous_of(each.get("previous")), each.get("amendment"))
+                kept = namer.kept(folder, each["sha256"])
+                named = namer.name(folder, each["index"], each["sha256"])
+                self.assertEqual(kept or named, each["key"])
+
+    def test_events_are_acknowledged_by_their_sorted_identities(self):
+        for each in VECTORS["identities"]:
+            expected = (len(each["events"]), each["sha256"])
+            self.assertEqual(marker.acknowledge(each["events"]), expected)
+
+
+def previous_of(vector):
+    """A stored marker with this state and digest, and the parts of the base."""
+    if vector is None:
+        return None
+
+    class Previous:
+        sha256 = vector["sha256"]
+        commit = marker_reader.parse(
+            bytes_of({**VECTORS["bases"]["bronze"], "state": vector["state"]}),
+            "bronze",
+            DAY,
+        )
+
+    return Previous()
+
+
+if __name__ == "__main__":
+    unittest.main()

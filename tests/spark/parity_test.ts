@@ -1,0 +1,426 @@
+import pg from "pg";
+import { databaseConfig, lakeConfig, sealGrace } from "../../pipeline/config.ts";
+import { EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
+import { parseDay, windowOf } from "../../pipeline/contract/window.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import { connect } from "../../pipeline/outbox/connection.ts";
+import { explainMisfit, nowhere, unfit, within } from "../../pipeline/outbox/fit.ts";
+import { readFence } from "../../pipeline/outbox/fence.ts";
+import { readSchema } from "../../pipeline/outbox/schema.ts";
+import { survey } from "../../pipeline/outbox/survey.ts";
+import { renderQuarantine } from "../../pipeline/quarantine.ts";
+import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { type Outbox, outbox } from "../support/postgres.ts";
+import { python, PYTHON_ENV } from "./python.ts";
+
+// What the Spark jobs decide without Spark: the same as the toolkit, in the same words.
+
+const DAY = parseDay("2025-12-28")!;
+const WINDOW = windowOf(DAY);
+
+Deno.test("the jobs' own tests pass with the Python of this machine", async () => {
+  const { success, stderr } = await new Deno.Command("python3", {
+    args: ["-m", "unittest", "discover", "-s", import.meta.dirname!, "-p", "*_test.py"],
+    env: PYTHON_ENV,
+  }).output();
+  const said = new TextDecoder().decode(stderr);
+  assert(success, said);
+  assert(!/Ran 0 tests/.test(said), said);
+});
+
+// ---- the environment
+
+const PASSWORD = { DJANGO_DB_PASSWORD: "p4ss" };
+const KEYS = { AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY: "s3cr3t/Key+With=Signs" };
+
+/** Values that are refused, or taken, by both. */
+const VALUES: Record<string, readonly string[]> = {
+  DJANGO_DB_HOST: [
+    ...["db.example", "10.0.0.7", "::1", "fe80::1%eth0", "my_db-1.example."],
+    ...["db.example ", " db.example", "db.example\n", "db\nexample", '"db.example"', "db example"],
+    ...["postgres://robson:p4ss@db.example/rbsdb", "robson:p4ss@db.example", "/var/run/postgresql"],
+    ...[
+      "db.example/rbsdb",
+      "a,b",
+      "[::1]",
+      "db.example:5432",
+      "db.exämple",
+      "$(HOST)",
+      "`hostname`",
+    ],
+  ],
+  DJANGO_DB_PORT: ["1", "65535", "0", "65536", "5432 ", "five", "-1", "5432\n", "０"],
+  DJANGO_DB_NAME: ["rbsdb", "my db", "postgres://u:p4ss@h/d", "rbsdb\n", " rbsdb", "'rbsdb'"],
+  DJANGO_DB_USER: ["robson", "a role", "https://u:p4ss@h", "robson\r\n", "robson "],
+  DJANGO_DB_PASSWORD: [" with blanks ", "", "one\n", "two\nlines"],
+  S3_ENDPOINT: [
+    ...["https://s3.example", "http://s3.example:8080/", "s3.example", "ftp://s3.example"],
+    ...["https://key:s3cr3t@s3.example", "https://s3.example/rbs", "https://s3.example?a=b"],
+    ...["https://s3.example ", "https://s3.example#", "https://", "https://s3.example:99999"],
+  ],
+  S3_BUCKET: [
+    "rbs",
+    "my.bucket-1",
+    "s3://rbs",
+    "rbs/",
+    "https://s3.example/rbs",
+    "..",
+    "r bs",
+    "rbs\n",
+  ],
+  AWS_REGION: ["us-east-1", "us east", "us-east-1 ", "-", "eu/2", '"eu"'],
+  AWS_ACCESS_KEY_ID: ["AKID", "", "AKID\n", "AK ID", "'AKID'", "AKÏD", "A\0B"],
+  AWS_SECRET_ACCESS_KEY: ["s3cr3t", "", "s3cr3t ", " s3cr3t", '"s3cr3t"'],
+  AWS_SESSION_TOKEN: ["token==", "token\n", "to ken"],
+  PGSSLMODE: [
+    "disable",
+    "allow",
+    "prefer",
+    "require",
+    "verify-ca",
+    "verify-full",
+    "on",
+    "require ",
+  ],
+  DJANGO_DB_SSLMODE: ["require", "true"],
+  PGSSLROOTCERT: ["system", "/no/such/file", "/dev/null", " /ca.pem"],
+  SEAL_GRACE_MINUTES: ["0", "15", "1.5", "-1", "a", "9999999", "15 "],
+};
+
+/** What one reading comes to: the failure's words, with what only one engine has left out. */
+function outcome(read: () => unknown): string {
+  try {
+    read();
+    return "taken";
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return `${error.kind}: ${error.message}`.replace(" (or LAKE_URL for a local directory)", "");
+  }
+}
+
+Deno.test("each variable is judged alike, in the same words", async () => {
+  const cases = Object.entries(VALUES).flatMap(([name, values]) =>
+    values.map((value) => ({ ...PASSWORD, ...KEYS, [name]: value }))
+  );
+  cases.push(
+    ...[
+      { PGSSLMODE: "require", DJANGO_DB_SSLMODE: "verify-full" },
+      { PGSSLMODE: "require", PGSSLROOTCERT: "system" },
+    ].map((more) => ({ ...PASSWORD, ...KEYS, ...more })),
+  );
+  const theirs: string[] = await python(
+    `
+import os
+from deep_storage import settings
+result = []
+for case in given:
+    os.environ.clear()
+    os.environ.update({name: text.replace("\\0", "\\1") for name, text in case.items()})
+    try:
+        for name, text in case.items():
+            if "\\0" in text:  # no environment can hold it, so the rule is asked itself
+                from deep_storage.judge import judged
+                judged(name, text, settings.KEY)
+        settings.database(), settings.store(), settings.grace_micros()
+        result.append("taken")
+    except Failure as failure:
+        result.append(f"{failure.kind}: {failure}")`,
+    { given: cases },
+  );
+  cases.forEach((given, i) => {
+    const env = { get: (name: string) => (given as Record<string, string>)[name] };
+    const ours = outcome(() => {
+      databaseConfig(env);
+      lakeConfig(env);
+      sealGrace(env);
+    });
+    // The name of an error that a file causes is each language's own.
+    const same = (text: string) => text.replace(/\((NotFound|FileNotFoundError)\)/, "(missing)");
+    assertEquals(same(theirs[i]!), same(ours), JSON.stringify(given));
+    for (const secret of ["p4ss@", "s3cr3t@"]) assert(!theirs[i]!.includes(secret), theirs[i]);
+  });
+});
+
+// ---- which events fit
+
+Deno.test("both engines have the same conditions for events that do not fit", async () => {
+  const wider = ["quantity", "slippage_pct"];
+  const texts = [null, "NaN", "Infinity", "-Infinity", "1000000000000", "0.1234567891", "-000.5"];
+  const found = await python(
+    `
+from deep_storage import contract, fit, settings, sql
+columns = {column.name: column for column in contract.EVENTS}
+result = [
+    fit.unfit(given["wider"]), fit.NOWHERE, sql.within(settings.window_of(given["day"])),
+    [fit.explain_misfit(columns["quantity"], text) for text in given["texts"]],
+]`,
+    { given: { day: DAY, wider, texts } },
+  );
+  const schema = { wider: new Set(wider) } as unknown as Parameters<typeof unfit>[0];
+  const quantity = EVENT_COLUMNS.find(({ name }) => name === "quantity")!;
+  assertEquals(found, [
+    unfit(schema),
+    nowhere,
+    within(WINDOW),
+    texts.map((text) => explainMisfit(quantity, text)),
+  ]);
+});
+
+// ---- what is asked of Postgres
+
+/** Answers a program's queries as the owner of a database. */
+async function asking(db: Outbox) {
+  const client = new pg.Client({
+    ...db.config,
+    database: db.config.name,
+    types: { getTypeParser: () => (text: string) => text },
+  });
+  await client.connect();
+  return {
+    async query(sql: string): Promise<(string | null)[][]> {
+      return (await client.query({ text: sql, rowMode: "array" })).rows;
+    },
+    [Symbol.asyncDispose]: () => client.end(),
+  };
+}
+
+/** An event with its number as event_seq, and other values where a column is given. */
+function event(number: number, columns: Record<string, string> = {}): string {
+  const values: Record<string, string> = {
+    event_id: `'00000000-0000-0000-0000-${String(number).padStart(12, "0")}'`,
+    event_seq: String(number),
+    occurred_at: "'2025-12-28T10:00:00Z'",
+    ...{ operation_id: "7", client_id: "1", symbol: "'BTCUSDC'", event_type: "'EXECUTED'" },
+    source: "'ws'",
+    ...columns,
+  };
+  return `INSERT INTO stop_events (${Object.keys(values).join(", ")})
+          VALUES (${Object.values(values).join(", ")})`;
+}
+
+const LENIENT = `
+  ALTER TABLE stop_events DROP CONSTRAINT stop_events_pkey;
+  ALTER TABLE stop_events DROP CONSTRAINT stop_events_event_seq_key;
+  ALTER TABLE stop_events ALTER event_id DROP NOT NULL, ALTER occurred_at DROP NOT NULL,
+    ALTER symbol DROP NOT NULL, ALTER stop_price TYPE numeric, ALTER slippage_pct TYPE numeric`;
+
+const OUTBOXES: [string, string[]][] = [
+  ["a day without events", [event(1, { occurred_at: "'2025-12-27T23:59:59.999999Z'" })]],
+  ["events that fit", [event(3), event(5), event(9, { event_seq: "NULL" })]],
+  [
+    "events that do not fit, and such that fall on no day",
+    [
+      LENIENT,
+      `ALTER TABLE stop_events ADD COLUMN "odd ""one" text DEFAULT 'ä"\\\n☃'`,
+      event(1, { fill_price: "'NaN'", stop_price: "1.123456789", symbol: "NULL" }),
+      event(2),
+      event(3, { event_id: "NULL", stop_price: "-1e13", slippage_pct: "'Infinity'" }),
+      event(4, { occurred_at: "'infinity'" }),
+      event(5, { occurred_at: "NULL", event_id: "NULL" }),
+    ],
+  ],
+  ["an event_id twice", [LENIENT, event(1), event(1, { event_seq: "2" })]],
+  ["an event_seq twice", [LENIENT, event(1), event(2, { event_seq: "1" })]],
+  ["a column that is gone", ["ALTER TABLE stop_events DROP COLUMN symbol"]],
+  ["a column of another type", ["ALTER TABLE stop_events ALTER retry_count TYPE bigint"]],
+];
+
+for (const [what, events] of OUTBOXES) {
+  Deno.test(`both engines survey alike: ${what}`, async () => {
+    await using db = await outbox({ events });
+    await using asked = await asking(db);
+    const theirs = await python(
+      `
+from deep_storage import quarantine, schema, settings, survey
+found = survey.survey(query, given, settings.window_of(given), schema.read_schema(query))
+events = [[e.event_id, e.problems, e.row] for e in found.unfit]
+result = [found.rows, *map(str, found.seq), events, found.strays, found.stray_count]`,
+      { given: DAY, query: asked.query },
+    );
+    const connection = await connect(db.config);
+    try {
+      const schema = await readSchema(connection);
+      await connection.beginSnapshot();
+      const found = await survey(connection, WINDOW, schema);
+      await connection.endSnapshot();
+      const text = (seq: bigint | null) => seq === null ? "None" : String(seq);
+      assertEquals(theirs, [
+        ...[found.rows, text(found.minSeq), text(found.maxSeq)],
+        found.unfit.map(({ event_id, problems, row }) => [
+          event_id,
+          problems.map(({ column, problem }) => [column, problem]),
+          row,
+        ]),
+        ...[found.strays, found.strayCount],
+      ]);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      assertEquals(theirs, { kind: error.kind, message: error.message });
+    } finally {
+      await connection.close();
+    }
+  });
+}
+
+const ELSEWHERE = "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER elsewhere FOREIGN DATA WRAPPER w;";
+const RENAMED = "ALTER TABLE stop_events RENAME TO stored;";
+
+/** Statements after which no run may read `stop_events`. */
+const REFUSED: [string, string][] = [
+  ["a view", `${RENAMED} CREATE VIEW stop_events AS SELECT * FROM stored`],
+  ["a materialized view", `${RENAMED} CREATE MATERIALIZED VIEW stop_events AS TABLE stored`],
+  [
+    "a foreign table",
+    `${RENAMED} ${ELSEWHERE} CREATE FOREIGN TABLE stop_events (event_id uuid) SERVER elsewhere`,
+  ],
+  ["an index", `${RENAMED} CREATE INDEX stop_events ON stored (client_id)`],
+  ["a type", `${RENAMED} CREATE TYPE stop_events AS (event_id uuid)`],
+  [
+    "a foreign table below it",
+    `${ELSEWHERE} CREATE FOREIGN TABLE far () INHERITS (stop_events) SERVER elsewhere`,
+  ],
+  ["no such table, and one that is called alike", "ALTER TABLE stop_events RENAME TO stopevents"],
+];
+
+/** What the jobs say of a table, and what the toolkit says. */
+async function refusals(db: Outbox): Promise<{ theirs: unknown; ours: unknown }> {
+  await using asked = await asking(db);
+  const program =
+    "from deep_storage import schema\nresult = list(schema.read_schema(query).columns)";
+  const theirs = await python(program, { query: asked.query });
+  const connection = await connect(db.config);
+  try {
+    return { theirs, ours: (await readSchema(connection)).columns };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const message = error.message.replace(` in ${connection.name}`, "");
+    return { theirs, ours: { kind: error.kind, message } };
+  } finally {
+    await connection.close();
+  }
+}
+
+for (const [what, sql] of REFUSED) {
+  Deno.test(`both engines refuse ${what}, in the same words`, async () => {
+    await using db = await outbox({ events: [sql] });
+    const { theirs, ours } = await refusals(db);
+    assertEquals(theirs, ours);
+    assert(!Array.isArray(ours), "it was taken");
+  });
+}
+
+Deno.test("both engines refuse a table that hides rows, in the same words", async () => {
+  await using db = await outbox();
+  const reader = await db.role(
+    `reader_${Date.now()}`,
+    `GRANT SELECT ON stop_events TO PUBLIC; ALTER TABLE stop_events ENABLE ROW LEVEL SECURITY;
+     CREATE POLICY own ON stop_events FOR SELECT USING (client_id = 1)`,
+  );
+  const { theirs, ours } = await refusals({ ...db, config: reader });
+  assertEquals(theirs, ours);
+  assertStringIncludes(JSON.stringify(ours), "BYPASSRLS");
+});
+
+// ---- the fence
+
+/** Who keeps the day open, as either engine tells it; how long they have is left out. */
+async function fences(db: Outbox, grace: bigint): Promise<{ theirs: string[]; ours: string[] }> {
+  await using asked = await asking(db);
+  const same = (reasons: readonly string[]) =>
+    reasons.map((reason) => reason.replace(/ for [0-9:]+\)/, ")")).sort();
+  const theirs: string[] = await python(
+    `
+from deep_storage import fence, settings
+window = settings.window_of(given["day"])
+result = fence.read_fence(query, given["day"], window, int(given["grace"]))`,
+    { given: { day: DAY, grace: String(grace) }, query: asked.query },
+  );
+  const connection = await connect(db.config);
+  try {
+    const { reasons } = await readFence(connection, WINDOW, grace);
+    const pid = (reason: string) => /\(pid (\d+)/.exec(reason)?.[1];
+    const [{ pid: own }] = await asked.query("SELECT pg_backend_pid()")
+      .then((rows) => [{ pid: rows[0]![0]! }] as const);
+    return { theirs: same(theirs), ours: same(reasons.filter((each) => pid(each) !== own)) };
+  } finally {
+    await connection.close();
+  }
+}
+
+Deno.test("both engines see the same holders of a day, in the same words", async () => {
+  await using db = await outbox();
+  assertEquals(await fences(db, 0n), { theirs: [], ours: [] });
+  const far = 1n << 52n;
+  const { theirs: early, ours } = await fences(db, far);
+  assertEquals(early, ours);
+  assertStringIncludes(early[0]!, "the grace for slow writers is not");
+
+  const hidden = await db.connect();
+  await hidden.query("SET track_activities = off; BEGIN");
+  const writer = await db.connect();
+  await writer.query("BEGIN; SELECT 1");
+  await writer.query("SELECT pg_sleep(0.01)");
+  const prepared = await db.connect();
+  await prepared.query(`BEGIN; ${event(1)}; PREPARE TRANSACTION '${db.config.name}'`);
+  // As a subscription leaves it, without a publisher to be reached.
+  await db.query(`
+    SET allow_system_table_mods = on;
+    CREATE SUBSCRIPTION feed CONNECTION 'dbname=none' PUBLICATION p WITH (connect = false);
+    INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate)
+    SELECT oid, 'stop_events'::regclass, 'r' FROM pg_subscription WHERE subname = 'feed'`);
+  try {
+    const [now] = await db.query(
+      "SELECT (extract(epoch FROM clock_timestamp()) * 1e6)::bigint AS at",
+    );
+    const both = await fences(db, BigInt(now!.at!) - WINDOW.end);
+    assertEquals(both.theirs, both.ours);
+    const words = [
+      "does not report",
+      "transaction of",
+      "prepared transaction",
+      "subscription feed",
+    ];
+    for (const word of words) {
+      assert(both.theirs.some((reason) => reason.includes(word)), `${word}: ${both.theirs}`);
+    }
+  } finally {
+    await db.query("ALTER SUBSCRIPTION feed SET (slot_name = NONE)");
+    await db.query("DROP SUBSCRIPTION feed");
+  }
+});
+
+// ---- the quarantine
+
+Deno.test("both engines write a quarantine to the same bytes, and read it", async () => {
+  const unfitEvent = (event_id: string | null, row: Record<string, string | null>) => ({
+    ...{ event_id, row, problems: [{ column: "fill_price", problem: "is NaN" }] },
+  });
+  const odd = '"\\/\b\f\n\r\t\u0007\u007f\u2028\u2029é☃😀\uffff';
+  const events = [
+    unfitEvent(null, { a: "\uffff" }),
+    unfitEvent(null, { a: "😀" }),
+    unfitEvent("b", { [odd]: odd, empty: "", none: null }),
+    { ...unfitEvent("a", {}), problems: [] },
+    unfitEvent("b", { [odd]: "" }),
+  ];
+  const [body, link, back] = await python(
+    `
+from deep_storage import quarantine
+events = [
+    quarantine.UnfitEvent(
+        each["event_id"],
+        [(one["column"], one["problem"]) for one in each["problems"]],
+        each["row"],
+    )
+    for each in given["events"]
+]
+link, body = quarantine.link(given["day"], events)
+again = quarantine.render(given["day"], quarantine.parse(body))
+result = [body.decode(), link._asdict(), again == body]`,
+    { given: { day: DAY, events } },
+  );
+  const ours = renderQuarantine({ day: DAY, events })!;
+  assertEquals(body, new TextDecoder().decode(ours.body));
+  assertEquals(link, ours.link);
+  assertEquals(back, true);
+});

@@ -1,0 +1,236 @@
+"""Publishing: what a reader sees, and what is removed, whatever the store does."""
+
+import contextlib
+import hashlib
+import io
+import time
+import unittest
+
+from deep_storage import contract, marker
+from deep_storage.errors import Failure
+from deep_storage.marker import Commit, Part
+from deep_storage.publish import (
+    Publication,
+    publish,
+    read_marker,
+    remove_beside_sealed,
+)
+from memory_lake import MemoryLake
+
+DAY = "2025-12-28"
+KEY = contract.bronze_marker(DAY)
+FOLDER = contract.bronze_prefix(DAY)
+
+
+def commit_of(*names, state="open", quarantine=None):
+    """A day whose parts hold their own names."""
+    parts = tuple(
+        Part(FOLDER + name, 1, len(name), hashlib.sha256(name.encode()).hexdigest())
+        for name in names
+    )
+    return Commit(
+        "bronze",
+        DAY,
+        state,
+        len(parts),
+        "sha256:c0ffee",
+        parts,
+        seq=(1, len(parts)) if parts else (None, None),
+        quarantine=quarantine,
+    )
+
+
+class Publishing(unittest.TestCase):
+    def setUp(self):
+        self.lake = MemoryLake()
+        self.said = ""
+
+    def store(self, *names):
+        """Stores parts that hold their own names."""
+        for name in names:
+            self.lake.put(FOLDER + name, name.encode())
+
+    def begun(self, hours=0.0):
+        """A run that begins now, or began some hours ago."""
+        previous = read_marker(self.lake, "bronze", KEY, DAY)
+        listed = self.lake.list(FOLDER)
+        return Publication(
+            self.lake, KEY, previous, listed, time.monotonic() - hours * 3600
+        )
+
+    def publish(self, commit, publication):
+        """Publishes, and keeps what is said."""
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            publish(commit, publication)
+        self.said = out.getvalue()
+
+    def refused(self, kind, commit, publication):
+        """Publishes in vain, and returns the message."""
+        with self.assertRaises(Failure) as refused:
+            self.publish(commit, publication)
+        self.assertEqual(refused.exception.kind, kind)
+        return str(refused.exception)
+
+    def standing(self):
+        """What the marker of the day says."""
+        return read_marker(self.lake, "bronze", KEY, DAY).commit
+
+    def publish_first(self, *names):
+        """Publishes a day for the first time."""
+        begun = self.begun()
+        self.store(*names)
+        self.publish(commit_of(*names), begun)
+
+    def test_an_empty_day_is_published(self):
+        self.publish(commit_of(state="sealed"), self.begun())
+        self.assertEqual((self.standing().rows, self.standing().state), (0, "sealed"))
+
+    def test_what_the_marker_gave_up_is_removed_and_nothing_else(self):
+        self.publish_first("part-a.parquet", "part-b.parquet")
+        self.store("part-killed.parquet")
+        others = [f"{FOLDER}_history/0.json", f"{FOLDER}_quarantine/0.json"]
+        for key in others:
+            self.lake.put(key, b"{}")
+        begun = self.begun()
+        self.store("part-c.parquet", "part-later.parquet")
+        self.publish(commit_of("part-a.parquet", "part-c.parquet"), begun)
+        names = ("part-a.parquet", "part-c.parquet", "part-later.parquet")
+        kept = {KEY, *others, *(FOLDER + name for name in names)}
+        self.assertEqual(set(self.lake.objects), kept)
+
+    def test_an_unchanged_marker_is_confirmed_and_nothing_is_removed(self):
+        self.publish_first("part-a.parquet")
+        self.store("part-other.parquet")
+        self.lake.removed.clear()
+        self.publish(commit_of("part-a.parquet"), self.begun())
+        self.assertEqual(self.lake.removed, [])
+        self.assertIn("deno task clean --date 2025-12-28", self.said)
+
+    def test_an_unchanged_marker_that_another_run_replaced_is_not_confirmed(self):
+        self.publish_first("part-a.parquet")
+        begun = self.begun()
+        self.store("part-b.parquet")
+        self.publish(commit_of("part-a.parquet", "part-b.parquet"), self.begun())
+        text = self.refused("unreachable", commit_of("part-a.parquet"), begun)
+        self.assertIn("another run published this day meanwhile", text)
+
+    def test_a_run_that_was_overtaken_removes_nothing(self):
+        for first in ((), ("part-a.parquet",)):
+            with self.subTest(first):
+                self.lake = MemoryLake()
+                if first:
+                    self.publish_first(*first)
+                begun = self.begun()
+                self.store("part-b.parquet")
+                self.publish(commit_of("part-b.parquet"), self.begun())
+                self.store("part-c.parquet")
+                self.lake.removed.clear()
+                self.refused("unreachable", commit_of("part-c.parquet"), begun)
+                self.assertEqual(self.standing(), commit_of("part-b.parquet"))
+                kept = [k for k in self.lake.removed if not k.startswith("_preflight/")]
+                self.assertEqual(kept, [])
+
+    def test_a_lost_answer_is_no_conflict(self):
+        begun = self.begun()
+        self.store("part-a.parquet")
+        commit = commit_of("part-a.parquet")
+        put = self.lake.put
+
+        def twice(key, body, condition=None):
+            if key == KEY:
+                put(key, body, condition)
+            return put(key, body, condition)
+
+        self.lake.put = twice
+        self.publish(commit, begun)
+        self.assertEqual(self.standing(), commit)
+
+    def test_a_store_that_says_stored_and_does_nothing_loses_no_part(self):
+        self.publish_first("part-a.parquet")
+        begun = self.begun()
+        self.store("part-b.parquet")
+        self.lake.effect = lambda key: key != KEY
+        text = self.refused("unreachable", commit_of("part-b.parquet"), begun)
+        self.assertIn("still has the one from before", text)
+        self.assertIn(f"{FOLDER}part-a.parquet", self.lake.objects)
+
+    def test_a_marker_that_was_replaced_right_afterwards_keeps_all_parts(self):
+        self.publish_first("part-a.parquet")
+        begun = self.begun()
+        self.store("part-b.parquet")
+        put = self.lake.put
+
+        def and_another(key, body, condition=None):
+            stored = put(key, body, condition)
+            if key == KEY:
+                put(KEY, marker.render(commit_of("part-a.parquet", state="sealed")))
+            return stored
+
+        self.lake.put = and_another
+        self.publish(commit_of("part-b.parquet"), begun)
+        self.assertIn("another run published", self.said)
+        self.assertIn(f"{FOLDER}part-a.parquet", self.lake.objects)
+
+    def test_a_store_that_ignores_conditions_is_refused_before_the_marker(self):
+        for state, words in (
+            (None, "Set S3_ENDPOINT to the store itself"),
+            ("versioned", "The bucket has versioning"),
+            ("object-locked", "The bucket has object lock"),
+        ):
+            self.lake = MemoryLake()
+            begun = self.begun()
+            self.lake.ignores_conditions = True
+            self.lake.bucket_state = state
+            text = self.refused("configuration", commit_of(), begun)
+            self.assertIn("If-None-Match: * overwrote an object", text)
+            self.assertIn(words, text)
+            self.assertEqual(self.lake.objects, {})
+
+    def test_a_store_that_refuses_its_own_etag_is_told_as_one(self):
+        self.publish_first("part-a.parquet")
+        self.lake.refuses_if_match = True
+        text = self.refused("configuration", commit_of(), self.begun())
+        self.assertIn("If-Match was refused, though it had the object's own", text)
+
+        # The same, only after the trial of the conditions.
+        self.lake.refuses_if_match = False
+        begun = self.begun()
+
+        def refuse_from_the_marker_on(key):
+            self.lake.refuses_if_match = key == KEY
+
+        self.lake.before_put = refuse_from_the_marker_on
+        text = self.refused("configuration", commit_of(), begun)
+        self.assertIn("its ETag is the one that was sent", text)
+
+    def test_a_part_that_vanished_is_not_named(self):
+        begun = self.begun()
+        text = self.refused("unreachable", commit_of("part-a.parquet"), begun)
+        self.assertIn("is not there any more", text)
+
+    def test_a_run_of_twelve_hours_publishes_no_more(self):
+        text = self.refused("unreachable", commit_of(), self.begun(hours=12.1))
+        self.assertIn("began more than 12 hours ago", text)
+        self.publish(commit_of(), self.begun(hours=11.9))
+
+    def test_beside_a_sealed_day_late_parts_stay_and_others_go(self):
+        self.publish_first("part-a.parquet")
+        self.store("part-killed.parquet", "late-00001-0.parquet")
+        begun = self.begun()
+        with contextlib.redirect_stdout(io.StringIO()):
+            remove_beside_sealed(self.standing(), begun)
+        self.assertNotIn(f"{FOLDER}part-killed.parquet", self.lake.objects)
+        self.assertIn(f"{FOLDER}late-00001-0.parquet", self.lake.objects)
+
+    def test_beside_a_sealed_day_that_was_amended_meanwhile_all_stays(self):
+        self.publish_first("part-a.parquet")
+        self.store("part-killed.parquet")
+        begun = self.begun()
+        self.lake.put(KEY, marker.render(commit_of("part-a.parquet", state="sealed")))
+        with self.assertRaises(Failure):
+            remove_beside_sealed(begun.previous.commit, begun)
+        self.assertIn(f"{FOLDER}part-killed.parquet", self.lake.objects)
+
+
+if __name__ == "__main__":
+    unittest.main()
