@@ -23,6 +23,8 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal | undefined;
   /** How long the server may send nothing while we wait for it, in milliseconds: 300,000 unless told. */
   readonly silence?: number | undefined;
+  /** How long to wait for a lock, in milliseconds: 30,000 unless told. */
+  readonly lockTimeout?: number | undefined;
   /** Hears, for a person to read, what we have been waiting for. */
   readonly onWait?: ((text: string) => void) | undefined;
 }

@@ -3,7 +3,7 @@ import { formatMicros } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
 import type { PostgresError } from "./answers.ts";
 import { type ConnectOptions, logIn, type TextRow } from "./client.ts";
-import { EXCLUSIVE_LOCKS, lockTimeout } from "./locks.ts";
+import { EXCLUSIVE_LOCKS, lockNotFree } from "./locks.ts";
 import { begin, COMMIT, ROLLBACK } from "./transaction.ts";
 
 /**
@@ -40,6 +40,8 @@ export function sqlInstant(micros: bigint): string {
   return `timestamptz '${formatMicros(micros)}'`;
 }
 
+const LOCK_TIMEOUT_MS = 30_000;
+
 /**
  * Connects to the outbox's database.
  *
@@ -50,14 +52,17 @@ export async function connect(
   config: DatabaseConfig,
   options: ConnectOptions = {},
 ): Promise<Connection> {
+  const { lockTimeout = LOCK_TIMEOUT_MS } = options;
   const client = await logIn(config, options);
+  const { version } = client;
+  const reading = `Cannot read from ${client.name}`;
   let snapshot: "none" | "open" | "lost" = "none";
 
   /** The statement within a transaction. */
   const within = (sql: string) => {
     if (snapshot === "lost") throw new Error("The snapshot ended with an error.");
     if (snapshot === "open") return sql;
-    return `${begin("READ COMMITTED", client.version)};\n${sql};\n${COMMIT}`;
+    return `${begin({ isolation: "READ COMMITTED", version, lockTimeout })};\n${sql};\n${COMMIT}`;
   };
   /** Runs a statement; its rows stand before those of COMMIT, which are none. */
   const read = async (sql: string) => {
@@ -73,7 +78,7 @@ export async function connect(
     const locked = (error.cause as PostgresError | undefined)?.code === "55P03";
     const holders = locked ? await read(EXCLUSIVE_LOCKS).catch(() => []) : [];
     snapshot = after;
-    return locked ? lockTimeout(`Cannot read from ${client.name}`, holders, error) : error;
+    return locked ? lockNotFree({ what: reading, lockTimeout, holders, cause: error }) : error;
   };
 
   try {
@@ -102,7 +107,7 @@ export async function connect(
     },
     async beginSnapshot() {
       try {
-        await client.send(begin("REPEATABLE READ", client.version));
+        await client.send(begin({ isolation: "REPEATABLE READ", version, lockTimeout }));
         snapshot = "open";
       } catch (error) {
         throw await rollBack(error);

@@ -12,30 +12,36 @@ export const EXCLUSIVE_LOCKS = `
     AND pid <> pg_backend_pid()
   ORDER BY granted DESC, pid LIMIT 5`;
 
-/**
- * A lock that was not free in time.
- *
- * @param holders what {@linkcode EXCLUSIVE_LOCKS} gave
- * @param cause the server's answer
- */
-export function lockTimeout(what: string, holders: readonly TextRow[], cause: Failure): Failure {
-  const problem = `${what}: a lock was not free within 30 s`;
-  if (holders.length === 0) {
-    return new Failure(
-      "unreachable",
-      `${problem}. A migration, VACUUM FULL or TRUNCATE of ${OUTBOX_TABLE} may have held it. Run again.`,
-      { cause },
-    );
+/** A lock that was not free in time. */
+export interface LockNotFree {
+  /** What could not be done. */
+  readonly what: string;
+  /** How long we waited, in milliseconds. */
+  readonly lockTimeout: number;
+  /** What {@linkcode EXCLUSIVE_LOCKS} gave. */
+  readonly holders: readonly TextRow[];
+  /** The server's answer. */
+  readonly cause: Failure;
+}
+
+/** Tells of a lock that was not free in time, and who has it as far as that is known. */
+export function lockNotFree({ what, lockTimeout, holders, cause }: LockNotFree): Failure {
+  const problem = `${what}: a lock was not free within ${lockTimeout / 1000} s`;
+  const like = "a migration, VACUUM FULL or TRUNCATE does";
+  const [first] = holders;
+  if (first === undefined) {
+    const message =
+      `${problem}. Somebody may have had ${OUTBOX_TABLE} exclusively, as ${like}. Run ` +
+      "again.";
+    return new Failure("unreachable", message, { cause });
   }
   const list = holders.map(({ pid, user, application, state }) =>
     `pid ${pid} (${user}${application}${state})`
   );
-  const [{ pid }] = holders as [TextRow];
   return new Failure(
     "unreachable",
-    `${problem}: ${list.join(", ")} has or wants ${OUTBOX_TABLE} exclusively, as a migration or ` +
-      `VACUUM FULL does. Let it finish, or end it: SELECT pg_terminate_backend(${pid}); then run ` +
-      "again.",
+    `${problem}: ${OUTBOX_TABLE} is, or is about to be, exclusively for ${list.join(", ")}, as ` +
+      `${like}. Let it finish, or end it: SELECT pg_terminate_backend(${first.pid}); then run again.`,
     { cause },
   );
 }

@@ -7,7 +7,6 @@
 const SETTINGS = `
   SET LOCAL statement_timeout = 0;
   SET LOCAL idle_in_transaction_session_timeout = 0;
-  SET LOCAL lock_timeout = '30s';
   SET LOCAL application_name = 'deep-storage-toolkit';
   SET LOCAL row_security = off;
   SET LOCAL client_encoding = 'UTF8';
@@ -17,15 +16,22 @@ const SETTINGS = `
   SET LOCAL bytea_output = 'hex';
   SET LOCAL extra_float_digits = 1`;
 
-/**
- * Begins a transaction that can change nothing.
- *
- * @param version the server's major version
- */
-export function begin(isolation: "READ COMMITTED" | "REPEATABLE READ", version: number): string {
-  // The first statement that has a limit is this one, so the limits on time go first.
+/** What a transaction depends on. */
+export interface TransactionOptions {
+  /** Whether all of its statements see the same state, or each the state at its beginning. */
+  readonly isolation: "READ COMMITTED" | "REPEATABLE READ";
+  /** The server's major version. */
+  readonly version: number;
+  /** How long to wait for a lock, in milliseconds. */
+  readonly lockTimeout: number;
+}
+
+/** Begins a transaction that can change nothing. */
+export function begin({ isolation, version, lockTimeout }: TransactionOptions): string {
+  // The role's limits go for these statements too, until they are lifted.
   const since17 = version >= 17 ? "SET LOCAL transaction_timeout = 0;" : "";
-  return `BEGIN ISOLATION LEVEL ${isolation} READ ONLY NOT DEFERRABLE; ${since17} ${SETTINGS}`;
+  return `BEGIN ISOLATION LEVEL ${isolation} READ ONLY NOT DEFERRABLE; ${since17} ${SETTINGS};
+  SET LOCAL lock_timeout = ${lockTimeout}`;
 }
 
 /** Ends a transaction. */

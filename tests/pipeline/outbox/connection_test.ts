@@ -1,0 +1,261 @@
+import type { DatabaseConfig } from "../../../pipeline/config.ts";
+import { Failure } from "../../../pipeline/errors.ts";
+import type { ConnectOptions } from "../../../pipeline/outbox/client.ts";
+import { connect, type Connection } from "../../../pipeline/outbox/connection.ts";
+import { startPostgres } from "../../../tasks/demo/embedded_postgres.ts";
+import { assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
+import { session } from "../../support/pg_session.ts";
+import { type Outbox, outbox } from "../../support/postgres.ts";
+import { stallingProxy } from "../../support/stalling_proxy.ts";
+
+// A server that is slow, silent, full of limits, or gone.
+
+async function open(
+  config: DatabaseConfig,
+  options?: ConnectOptions,
+): Promise<Connection & AsyncDisposable> {
+  const connection = await connect(config, options);
+  return Object.assign(connection, { [Symbol.asyncDispose]: () => connection.close() });
+}
+
+async function count(blocks: AsyncIterable<Uint8Array>): Promise<number> {
+  let bytes = 0;
+  for await (const block of blocks) bytes += block.length;
+  return bytes;
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const rows = (n: number) => `SELECT repeat('x', 100) FROM generate_series(1, ${n})`;
+
+async function unreachable(run: () => Promise<unknown>, ...words: string[]): Promise<string> {
+  const { kind, message } = await assertRejects(run, Failure);
+  assertEquals(kind, "unreachable");
+  for (const word of words) assertStringIncludes(message, word);
+  return message;
+}
+
+Deno.test("connection: a server that falls silent in the middle of a copy ends the run, which says so", async () => {
+  await using db = await outbox();
+  await using proxy = stallingProxy(db.config.port, 3_000_000);
+  await using connection = await open({ ...db.config, port: proxy.port }, { silence: 500 });
+  await unreachable(
+    () => count(connection.copy(rows(100_000))),
+    ...["Postgres sent nothing for 0.5 s", "--silence"],
+  );
+  await unreachable(() => connection.query("SELECT 1"), "Postgres sent nothing for 0.5 s");
+});
+
+Deno.test("connection: a server that falls silent during a query ends the run, which says so", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config, { silence: 300 });
+  await unreachable(() => connection.query("SELECT pg_sleep(60)"), "sent nothing for 0.3 s");
+});
+
+Deno.test("connection: while we are the slow ones, nobody is silent", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config, { silence: 300 });
+  let bytes = 0;
+  for await (const block of connection.copy(rows(30_000))) {
+    if (bytes === 0) await pause(1000);
+    bytes += block.length;
+  }
+  assertEquals(bytes, 19 + 30_000 * (2 + 4 + 100) + 2);
+});
+
+Deno.test("connection: a server that sends a little now and then is not silent", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config, { silence: 2000 });
+  const slowly = "SELECT repeat('x', 10000), pg_sleep(0.3) FROM generate_series(1, 10)";
+  assertEquals(await count(connection.copy(slowly)) > 100_000, true);
+});
+
+Deno.test("connection: whoever waits for longer than two seconds is told once", async () => {
+  await using db = await outbox();
+  const told: string[] = [];
+  await using connection = await open(db.config, { onWait: (text) => told.push(text) });
+  await connection.query("SELECT 1");
+  assertEquals(told, []);
+  await connection.query("SELECT pg_sleep(4.5)");
+  assertEquals(told.length, 1);
+  assertStringIncludes(told[0]!, "Postgres has not answered yet");
+});
+
+Deno.test("connection: the limits of role and database do not go for us", async () => {
+  await using db = await outbox();
+  const name = db.config.name;
+  await db.query(`
+    ALTER DATABASE ${name} SET statement_timeout = '500ms';
+    ALTER DATABASE ${name} SET transaction_timeout = '500ms';
+    ALTER DATABASE ${name} SET idle_in_transaction_session_timeout = '500ms';
+    ALTER DATABASE ${name} SET lock_timeout = '1ms';
+    ALTER DATABASE ${name} SET default_transaction_isolation = 'serializable';
+    ALTER DATABASE ${name} SET default_transaction_deferrable = on;
+    ALTER DATABASE ${name} SET datestyle = 'German';
+    ALTER DATABASE ${name} SET timezone = 'Pacific/Chatham'`);
+  await using connection = await open(db.config);
+  await connection.beginSnapshot();
+  await connection.query("SELECT pg_sleep(0.8)");
+  await pause(800);
+  const [row] = await connection.query("SELECT timestamptz '2025-12-28T00:00:00Z' AS time");
+  assertEquals(row, { time: "2025-12-28 00:00:00+00" });
+  await connection.endSnapshot();
+  await connection.query("SELECT pg_sleep(0.8)");
+});
+
+Deno.test("connection: after an error, a snapshot gives no more answers", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config);
+  await connection.beginSnapshot();
+  await assertRejects(() => connection.query("SELECT 1 / 0"), Failure, "division by zero");
+  await assertRejects(() => connection.query("SELECT 1"), Error, "The snapshot ended");
+  await assertRejects(() => count(connection.copy("SELECT 1")), Error, "The snapshot ended");
+});
+
+Deno.test("connection: a lock that is not free in time is out of reach, and its holder is named", async () => {
+  await using db = await outbox();
+  const migration = await db.connect();
+  await migration.query("SET application_name = 'migrate'; BEGIN");
+  await migration.query("LOCK TABLE stop_events IN ACCESS EXCLUSIVE MODE");
+  const { rows: [own] } = await migration.query("SELECT pg_backend_pid() AS pid");
+  for (const snapshot of [false, true]) {
+    await using connection = await open(db.config, { lockTimeout: 100 });
+    if (snapshot) await connection.beginSnapshot();
+    await unreachable(
+      () => connection.query("SELECT count(*) FROM stop_events"),
+      "a lock was not free within 0.1 s",
+      `pid ${own!.pid} (robson, migrate, idle in transaction)`,
+      `SELECT pg_terminate_backend(${own!.pid});`,
+    );
+  }
+});
+
+Deno.test("connection: one who waits for the lock, and so keeps us out, is named too", async () => {
+  await using db = await outbox();
+  const reader = await db.connect();
+  await reader.query("BEGIN; SELECT FROM stop_events");
+  const migration = await db.connect();
+  await migration.query("SET application_name = 'migrate'");
+  const waiting = migration.query("ALTER TABLE stop_events ADD COLUMN venue text");
+  const waits = `SELECT FROM pg_stat_activity
+                 WHERE application_name = 'migrate' AND wait_event_type = 'Lock'`;
+  while ((await db.query(waits)).length === 0) await pause(10);
+  await using connection = await open(db.config, { lockTimeout: 100 });
+  await unreachable(() => connection.query("SELECT FROM stop_events"), "robson, migrate, active");
+  await reader.query("COMMIT");
+  await waiting;
+});
+
+async function processId(connection: Connection): Promise<string> {
+  const [own] = await connection.query("SELECT pg_backend_pid() AS pid");
+  return own!.pid!;
+}
+
+/** Waits until a process of the server has ended. */
+async function gone(db: Outbox, pid: string): Promise<void> {
+  const sql = "SELECT FROM pg_stat_activity WHERE pid = $1";
+  while ((await db.query(sql, [pid])).length > 0) await pause(20);
+}
+
+/** Asks until there is no answer, and returns why. */
+async function lastAnswer(connection: Connection): Promise<Failure> {
+  for (;;) {
+    try {
+      await connection.query("SELECT 1");
+    } catch (error) {
+      if (error instanceof Failure) return error;
+      throw error;
+    }
+  }
+}
+
+Deno.test("connection: the server's reason is told, when a session was ended between two queries", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config);
+  const server = await processId(connection);
+  await db.query("SELECT pg_terminate_backend($1)", [server]);
+  await gone(db, server);
+  const reason = "terminating connection due to administrator command (SQLSTATE 57P01)";
+  await unreachable(() => connection.query("SELECT 1"), reason);
+  await unreachable(() => count(connection.copy("SELECT 1")), reason);
+});
+
+Deno.test("connection: the server's reason is told, when a session was ended during a query", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config);
+  const server = await processId(connection);
+  setTimeout(() => db.query("SELECT pg_terminate_backend($1)", [server]), 200);
+  await unreachable(
+    () => connection.query("SELECT pg_sleep(60)"),
+    "terminating connection due to administrator command",
+  );
+});
+
+Deno.test("connection: a query that an administrator cancels is out of reach, and the reason is told", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config);
+  const server = await processId(connection);
+  setTimeout(() => db.query("SELECT pg_cancel_backend($1)", [server]), 200);
+  await unreachable(
+    () => connection.query("SELECT pg_sleep(60)"),
+    "canceling statement due to user request (SQLSTATE 57014)",
+  );
+});
+
+Deno.test("connection: a session that was idle for longer than the database allows says so", async () => {
+  await using db = await outbox();
+  await db.query(`ALTER DATABASE ${db.config.name} SET idle_session_timeout = '100ms'`);
+  await using connection = await open(db.config);
+  await gone(db, await processId(connection));
+  await unreachable(
+    () => connection.query("SELECT 1"),
+    "terminating connection due to idle-session timeout (SQLSTATE 57P05)",
+  );
+});
+
+/** How a server ends, and what it says. */
+const ENDS: [string, Deno.Signal, string][] = [
+  ["a fast shutdown", "SIGINT", "terminating connection due to administrator command"],
+  ["an immediate shutdown", "SIGQUIT", "due to immediate shutdown command"],
+];
+
+for (const [what, signal, reason] of ENDS) {
+  Deno.test(`connection: after ${what} of the server, its reason is told`, async () => {
+    const postgres = await startPostgres();
+    try {
+      await using connection = await open(postgres.config);
+      Deno.kill(postgres.pid, signal);
+      const { kind, message } = await lastAnswer(connection);
+      assertEquals(kind, "unreachable");
+      assertStringIncludes(message, reason);
+    } finally {
+      await postgres.stop();
+    }
+  });
+}
+
+Deno.test("connection: after a crash of another process of the server, its reason is told", async () => {
+  const postgres = await startPostgres();
+  try {
+    await using connection = await open(postgres.config);
+    const victim = await session(postgres.config);
+    const { rows: [own] } = await victim.query("SELECT pg_backend_pid() AS pid");
+    Deno.kill(Number(own!.pid), "SIGKILL");
+    const { kind, message } = await lastAnswer(connection);
+    assertEquals(kind, "unreachable");
+    assertStringIncludes(
+      message,
+      "terminating connection because of crash of another server process",
+    );
+    await victim.end();
+  } finally {
+    await postgres.stop();
+  }
+});
+
+Deno.test("connection: an abort during a query is told as one", async () => {
+  await using db = await outbox();
+  const stop = new AbortController();
+  await using connection = await open(db.config, { signal: stop.signal });
+  setTimeout(() => stop.abort(), 200);
+  await unreachable(() => connection.query("SELECT pg_sleep(60)"), "it was interrupted");
+});

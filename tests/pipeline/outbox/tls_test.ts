@@ -1,0 +1,169 @@
+import type { DatabaseConfig, TlsConfig, TlsMode } from "../../../pipeline/config.ts";
+import { Failure } from "../../../pipeline/errors.ts";
+import { connect } from "../../../pipeline/outbox/connection.ts";
+import { encryptions, mayShowPassword } from "../../../pipeline/outbox/tls.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
+import { type Login, logIn, logInFromAfar } from "../../support/log_in.ts";
+import { outbox } from "../../support/postgres.ts";
+import { startTlsPostgres, type TlsPostgres } from "../../support/tls_postgres.ts";
+import { authority } from "../cluster/pki.ts";
+
+// One server with a certificate for localhost. Tests say whom it lets in, and how.
+let server: TlsPostgres | undefined;
+Deno.test.beforeAll(async () => {
+  server = await startTlsPostgres();
+});
+Deno.test.afterAll(async () => {
+  await server?.[Symbol.asyncDispose]();
+});
+
+const TLS_ONLY = "hostssl all all all scram-sha-256";
+const PLAIN_ONLY = "hostnossl all all all scram-sha-256";
+const CLEARTEXT = "host all all all password";
+const PLAIN_CLEARTEXT = "hostnossl all all all password";
+
+async function configured(
+  admitted: string,
+  tls?: Partial<TlsConfig>,
+  host = "localhost",
+): Promise<DatabaseConfig> {
+  await server!.admit(admitted);
+  const config = { ...server!.config, host };
+  return tls === undefined ? config : { ...config, tls: { mode: "prefer", asked: true, ...tls } };
+}
+
+function assertRefused(login: Login, ...words: string[]): void {
+  assertEquals(login.kind, "configuration", JSON.stringify(login));
+  for (const word of words) assertStringIncludes(login.message!, word);
+  assert(!login.message!.includes(server!.config.password), "the message has the password");
+}
+
+Deno.test("tls: verify-full works with the CA that signed the certificate, for the name that it has", async () => {
+  const { ca } = server!;
+  const config = await configured(TLS_ONLY, { mode: "verify-full", ca });
+  assertEquals(await logIn(config), { encrypted: true });
+  const connection = await connect(config);
+  await connection.beginSnapshot();
+  let bytes = 0;
+  const rows = "SELECT repeat('x', 100) FROM generate_series(1, 50000)";
+  for await (const block of connection.copy(rows)) bytes += block.length;
+  assertEquals(bytes, 19 + 50_000 * (2 + 4 + 100) + 2);
+  await connection.close();
+});
+
+Deno.test("tls: a certificate that another CA signed is refused, with the variable to set", async () => {
+  await using other = await authority();
+  for (const mode of ["verify-ca", "verify-full"] as const) {
+    const wrong = await logIn(await configured(TLS_ONLY, { mode, ca: other.ca }));
+    assertRefused(wrong, "is signed by none of the CAs in PGSSLROOTCERT", "Set PGSSLROOTCERT");
+    const system = await logIn(await configured(TLS_ONLY, { mode }));
+    assertRefused(system, "is signed by no CA of the system", "Set PGSSLROOTCERT");
+  }
+});
+
+Deno.test("tls: a certificate for another host is refused by verify-full, and taken by verify-ca", async () => {
+  const { ca } = server!;
+  const full = await configured(TLS_ONLY, { mode: "verify-full", ca }, "127.0.0.1");
+  assertRefused(await logIn(full), "is not for 127.0.0.1", "DJANGO_DB_HOST", "verify-ca");
+  const byCa = await configured(TLS_ONLY, { mode: "verify-ca", ca }, "127.0.0.1");
+  assertEquals(await logIn(byCa), { encrypted: true });
+});
+
+Deno.test("tls: require and prefer take any certificate", async () => {
+  for (const mode of ["require", "prefer"] as const) {
+    assertEquals(await logIn(await configured(TLS_ONLY, { mode })), { encrypted: true });
+  }
+});
+
+Deno.test("tls: prefer goes without it where the server wants that, and require does not", async () => {
+  assertEquals(await logIn(await configured(PLAIN_ONLY, { mode: "prefer" })), { encrypted: false });
+  assertRefused(await logIn(await configured(PLAIN_ONLY, { mode: "require" })), "pg_hba.conf");
+});
+
+Deno.test("tls: a server that wants it is told apart where it was not tried", async () => {
+  for (
+    const config of [await configured(TLS_ONLY, { mode: "disable" }), await configured(TLS_ONLY)]
+  ) {
+    assertRefused(await logIn(config), "no encryption", "PGSSLMODE=require");
+  }
+});
+
+Deno.test("tls: a server that has none is refused where it is required, and taken where it is preferred", async () => {
+  await using db = await outbox();
+  for (const mode of ["require", "verify-ca", "verify-full"] as const) {
+    const login = await logIn({ ...db.config, tls: { mode, asked: true } });
+    assertRefused(login, `the server has no TLS, and PGSSLMODE=${mode} wants it`);
+  }
+  const preferred = await logIn({ ...db.config, tls: { mode: "prefer", asked: true } });
+  assertEquals(preferred, { encrypted: false });
+});
+
+Deno.test("tls: a wrong password is told at once, without another try", async () => {
+  const config = await configured("host all all all scram-sha-256", { mode: "prefer" });
+  assertRefused(await logIn({ ...config, password: "wr0ng" }), "password authentication failed");
+});
+
+Deno.test("tls: where nobody asked, a server elsewhere is asked for it, and one on this machine is not", async () => {
+  const config = await configured("host all all all scram-sha-256");
+  assertEquals(await logInFromAfar(config), { encrypted: true });
+  assertEquals(await logIn(config), { encrypted: false });
+});
+
+Deno.test("tls: no password goes to a server elsewhere in clear text", async () => {
+  const words = ["asks for the password in clear text", "PGSSLMODE=verify-full", "scram-sha-256"];
+  const unasked = await configured(PLAIN_CLEARTEXT);
+  assertRefused(await logInFromAfar(unasked), ...words);
+  const preferred = await configured(PLAIN_CLEARTEXT, { mode: "prefer" });
+  assertRefused(await logInFromAfar(preferred), ...words);
+  const asked = await configured(PLAIN_CLEARTEXT, { mode: "disable" });
+  assertEquals(await logInFromAfar(asked), { encrypted: false });
+});
+
+Deno.test("tls: a password may go in clear text within TLS, and to this machine", async () => {
+  assertEquals(await logInFromAfar(await configured(CLEARTEXT)), { encrypted: true });
+  assertEquals(await logIn(await configured(CLEARTEXT)), { encrypted: false });
+});
+
+Deno.test("tls: something that speaks no TLS after it said that it would is out of reach", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const talking = (async () => {
+    const connection = await listener.accept();
+    await connection.read(new Uint8Array(8));
+    await connection.write(new TextEncoder().encode("S"));
+    await connection.read(new Uint8Array(1024)); // the client's first message of TLS
+    await connection.write(new TextEncoder().encode("This is no TLS at all, whatever it is."));
+    await connection.readable.pipeTo(new WritableStream()).catch(() => {});
+  })();
+  const config: DatabaseConfig = {
+    ...{ ...server!.config, port: listener.addr.port },
+    tls: { mode: "require", asked: true },
+  };
+  const { kind, message } = await assertRejects(() => connect(config), Failure);
+  assertEquals(kind, "unreachable");
+  assertStringIncludes(message, "no TLS came about");
+  await talking;
+});
+
+/** Hosts, and whether they are this machine. */
+const HOSTS: [string, boolean][] = [
+  ["localhost", true],
+  ["LOCALHOST", true],
+  ["127.0.0.1", true],
+  ["127.8.9.10", true],
+  ["::1", true],
+  ["127.0.0.1.example.com", false],
+  ["localhost.example.com", false],
+  ["mylocalhost", false],
+  ["10.0.0.1", false],
+  ["paradedb.robson.svc.cluster.local", false],
+];
+
+for (const [host, local] of HOSTS) {
+  Deno.test(`tls: ${host} is ${local ? "" : "not "}this machine`, () => {
+    const config = { ...{ host, port: 5432, name: "d", user: "u", password: "p" } };
+    assertEquals(encryptions(config), local ? [false] : [{ rejectUnauthorized: false }, false]);
+    assertEquals(mayShowPassword(config, false), local);
+    const unasked = { ...config, tls: { mode: "disable" as TlsMode, asked: false } };
+    assertEquals(mayShowPassword(unasked, false), local);
+  });
+}
