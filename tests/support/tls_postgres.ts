@@ -10,6 +10,8 @@ export interface TlsPostgres extends AsyncDisposable {
   readonly config: DatabaseConfig;
   /** The CA that signed its certificate, as PEM. */
   readonly ca: string;
+  /** Runs one or more statements as its owner. */
+  query(sql: string): Promise<unknown>;
   /** Replaces what pg_hba.conf says about connections by TCP, and waits until that goes. */
   admit(...lines: string[]): Promise<void>;
 }
@@ -44,6 +46,7 @@ async function start(pki: Authority): Promise<TlsPostgres> {
   return {
     config: postgres.config,
     ca: pki.ca,
+    query: (sql) => owner.query(sql),
     admit: (...lines) => admit(`${postgres.folder}/data/pg_hba.conf`, lines, owner),
     async [Symbol.asyncDispose]() {
       await postgres.stop();

@@ -2,9 +2,11 @@ import type { DatabaseConfig, TlsConfig, TlsMode } from "../../../pipeline/confi
 import { Failure } from "../../../pipeline/errors.ts";
 import { connect } from "../../../pipeline/outbox/connection.ts";
 import { encryptions, mayShowPassword } from "../../../pipeline/outbox/tls.ts";
+import { CREATE_OUTBOX, RUNBOOK_EVENTS } from "../../../tasks/demo/events.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 import { type Login, logIn, logInFromAfar } from "../../support/log_in.ts";
 import { outbox } from "../../support/postgres.ts";
+import { environment, runTask } from "../../support/task.ts";
 import { startTlsPostgres, type TlsPostgres } from "../../support/tls_postgres.ts";
 import { authority } from "../cluster/pki.ts";
 
@@ -49,6 +51,31 @@ Deno.test("tls: verify-full works with the CA that signed the certificate, for t
   for await (const block of connection.copy(rows)) bytes += block.length;
   assertEquals(bytes, 19 + 50_000 * (2 + 4 + 100) + 2);
   await connection.close();
+});
+
+Deno.test("tls: bronze runs with verify-full, and a wrong CA is exit code 2", async () => {
+  await using other = await authority();
+  const folder = await Deno.makeTempDir();
+  const config = await configured(TLS_ONLY);
+  const run = async (ca: string) => {
+    await Deno.writeTextFile(`${folder}/ca.crt`, ca);
+    const tls = { PGSSLMODE: "verify-full", PGSSLROOTCERT: `${folder}/ca.crt` };
+    return await runTask("bronze", ["--date", "2025-12-28"], {
+      ...environment(config, `${folder}/lake`),
+      ...tls,
+    });
+  };
+  try {
+    const { ca } = server!;
+    await server!.query(`${CREATE_OUTBOX}; ${RUNBOOK_EVENTS}`);
+    const good = await run(ca);
+    assertEquals(good.code, 0, good.stderr);
+    const wrong = await run(other.ca);
+    assertEquals(wrong.code, 2, wrong.stderr);
+    assertStringIncludes(wrong.stderr, "Set PGSSLROOTCERT");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("tls: a certificate that another CA signed is refused, with the variable to set", async () => {
