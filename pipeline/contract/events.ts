@@ -89,10 +89,15 @@ export function bronzeMarkerKey(day: string): string {
   return `${bronzePrefix(day)}_commit.json`;
 }
 
+/** The folder of the bronze markers that amendments replaced. */
+export function bronzeHistoryPrefix(day: string): string {
+  return `${bronzePrefix(day)}_history/`;
+}
+
 /** The copy of a bronze marker that an amendment replaced. */
 export function historyKey(day: string, version: number, sha256: string): string {
   const number = String(version).padStart(5, "0");
-  return `${bronzePrefix(day)}_history/${number}-${sha256.slice(0, 32)}.json`;
+  return `${bronzeHistoryPrefix(day)}${number}-${sha256.slice(0, 32)}.json`;
 }
 
 /** The document with the events of a day that the contract cannot hold. */

@@ -1,0 +1,154 @@
+import { bronzeHistoryPrefix, bronzeMarkerKey, bronzePrefix } from "./contract/events.ts";
+import { SILVER_PREFIX, silverMarkerKey } from "./contract/executions.ts";
+import type { Day } from "./contract/window.ts";
+import { Failure } from "./errors.ts";
+import { ABANDONED_AFTER } from "./lake/ages.ts";
+import { isPart, listFolders } from "./lake/commit.ts";
+import type { Lake, ObjectEntry } from "./lake/lake.ts";
+import { readMarker } from "./lake/marker.ts";
+import { folderOf } from "./lake/parts.ts";
+import { inParallel } from "./parallel.ts";
+
+/** Where Spark writes before it publishes. Each run has a folder of its own in there. */
+const STAGING = ["bronze/_staging/", "silver/_staging/"];
+
+/** How many objects are removed after one look at the markers and at the objects themselves. */
+const AT_A_TIME = 16;
+
+/** What lies in the lake, and belongs to no state of a day. */
+export interface Leftovers {
+  /** Which day. */
+  readonly day: Day;
+  /** Objects that no run can publish any more. */
+  readonly abandoned: readonly ObjectEntry[];
+  /** Objects that a run may be about to publish, and when none can any more. */
+  readonly young: readonly { readonly entry: ObjectEntry; readonly until: number }[];
+  /** Layers with parts and without a marker. Nothing tells which parts belong to the day. */
+  readonly unmarked: readonly { readonly layer: "bronze" | "silver"; readonly parts: number }[];
+  /** The markers that this was judged by. */
+  readonly markers: readonly { readonly key: string; readonly etag: string }[];
+}
+
+/** One layer of a day: what its markers name, and the parts that lie there. */
+interface LayerObjects {
+  readonly layer: "bronze" | "silver";
+  readonly marker: { readonly key: string; readonly etag: string } | undefined;
+  readonly named: ReadonlySet<string>;
+  readonly parts: readonly ObjectEntry[];
+}
+
+/**
+ * Finds what interrupted runs left of a day: parts of both layers that no marker names, neither the one
+ * that stands nor one of the history, and Spark's staging folders of any day.
+ *
+ * @param clock tells the clock of the store, in milliseconds since 1970; asked only where it matters
+ * @throws {Failure} data: a marker cannot be used, so that nothing tells what belongs to the day
+ */
+export async function findLeftovers(
+  lake: Lake,
+  day: Day,
+  clock: () => Promise<number>,
+): Promise<Leftovers> {
+  // Each layer's marker is read before its parts are listed: a part that a newer marker names is young.
+  const layers = [await bronzeObjects(lake, day), await silverObjects(lake, day)];
+  const marked = layers.filter(({ marker }) => marker !== undefined);
+  const unnamed = marked.flatMap(({ named, parts }) => parts.filter(({ key }) => !named.has(key)));
+  const staged = (await inParallel(STAGING, (prefix) => lake.list(prefix))).flat();
+  const found = [...unnamed, ...staged];
+  const now = found.length === 0 ? 0 : await clock();
+  const youngest = youngestByFolder(staged);
+  const aged = found.map((entry) => {
+    const modified = youngest.get(stagingFolder(entry.key)) ?? entry.modified;
+    return { entry, until: modified + ABANDONED_AFTER };
+  });
+  return {
+    day,
+    abandoned: aged.filter(({ until }) => until < now).map(({ entry }) => entry),
+    young: aged.filter(({ until }) => until >= now),
+    unmarked: layers
+      .filter(({ marker, parts }) => marker === undefined && parts.length > 0)
+      .map(({ layer, parts }) => ({ layer, parts: parts.length })),
+    markers: marked.map(({ marker }) => marker!),
+  };
+}
+
+/**
+ * Removes what was found to be abandoned. Right before, it confirms that the markers still stand, and
+ * that the objects are still those that were found.
+ *
+ * @returns what was removed
+ * @throws {Failure} unreachable: the day was published again meanwhile; what was not removed until then
+ *   is still there
+ */
+export async function removeLeftovers(
+  lake: Lake,
+  { day, abandoned, markers }: Leftovers,
+): Promise<ObjectEntry[]> {
+  const removed: ObjectEntry[] = [];
+  for (let at = 0; at < abandoned.length; at += AT_A_TIME) {
+    const some = abandoned.slice(at, at + AT_A_TIME);
+    await inParallel(markers, (marker) => confirmMarker(lake, day, marker));
+    // A run that stores equal rows again stores them under the same name.
+    const now = new Map((await listFolders(lake, some)).map((entry) => [entry.key, entry]));
+    const same = some.filter(({ key, modified }) => now.get(key)?.modified === modified);
+    await inParallel(same, ({ key }) => lake.remove(key), AT_A_TIME);
+    removed.push(...same);
+  }
+  return removed;
+}
+
+async function bronzeObjects(lake: Lake, day: Day): Promise<LayerObjects> {
+  const marker = await readMarker(lake, "bronze", bronzeMarkerKey(day), day);
+  const listed = await lake.list(bronzePrefix(day));
+  const history = listed.filter(({ key }) => key.startsWith(bronzeHistoryPrefix(day)));
+  const before = await inParallel(history, ({ key }) => readMarker(lake, "bronze", key, day));
+  const named = [marker, ...before].flatMap((each) => each?.commit.parts ?? []);
+  return {
+    layer: "bronze",
+    marker,
+    named: new Set(named.map(({ key }) => key)),
+    parts: listed.filter((entry) => isPart(entry.key) && folderOf(entry) === bronzePrefix(day)),
+  };
+}
+
+async function silverObjects(lake: Lake, day: Day): Promise<LayerObjects> {
+  const marker = await readMarker(lake, "silver", silverMarkerKey(day), day);
+  const listed = await lake.list(SILVER_PREFIX);
+  const ofDay = new RegExp(`^${SILVER_PREFIX}client_id=-?\\d+/date=${day}/$`);
+  return {
+    layer: "silver",
+    marker,
+    named: new Set(marker?.commit.parts.map(({ key }) => key)),
+    parts: listed.filter((entry) => isPart(entry.key) && ofDay.test(folderOf(entry))),
+  };
+}
+
+/** A staging folder goes as a whole: a run that still writes into it is at work. */
+function youngestByFolder(staged: readonly ObjectEntry[]): Map<string | undefined, number> {
+  const youngest = new Map<string | undefined, number>();
+  for (const { key, modified } of staged) {
+    const folder = stagingFolder(key);
+    youngest.set(folder, Math.max(modified, youngest.get(folder) ?? 0));
+  }
+  return youngest;
+}
+
+/** The folder of one run within a staging folder; undefined where a key lies in none. */
+function stagingFolder(key: string): string | undefined {
+  return /^(?:bronze|silver)\/_staging\/[^/]+/.exec(key)?.[0];
+}
+
+async function confirmMarker(
+  lake: Lake,
+  day: Day,
+  { key, etag }: Leftovers["markers"][number],
+): Promise<void> {
+  if ((await lake.get(key))?.etag === etag) return;
+  throw new Failure(
+    "unreachable",
+    `Cannot clean ${day}: another run published ${
+      lake.url(key)
+    } meanwhile, and may have named what ` +
+      "was about to be removed. Run again.",
+  );
+}

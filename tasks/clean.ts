@@ -1,0 +1,47 @@
+import { lakeConfig } from "../pipeline/config.ts";
+import { openLake } from "../pipeline/lake/lake.ts";
+import { clean } from "./clean/clean.ts";
+import { main } from "./cli/command.ts";
+import { dayFor, ENVIRONMENT_HELP } from "./cli/day.ts";
+import { choice } from "./cli/flags.ts";
+import { OUTPUTS, printing } from "./cli/observer.ts";
+import { agreed } from "./cli/prompt.ts";
+
+await main({
+  name: "clean",
+  values: ["date", "output"],
+  switches: ["yes", "dry-run"],
+  operand: "day",
+  help: `
+Removes what interrupted runs left of one day: parts that no commit marker names, neither the one that
+stands nor one of its history, once they are older than 24 hours by the clock of the store. Spark's
+staging folders of that age go as well. It shows them, and asks.
+
+Usage: deno task clean [DAY | --date DAY] [--dry-run] [--yes] [--output text|json]
+
+  DAY, --date DAY   YYYY-MM-DD in UTC, today or yesterday; without it JOB_DATE, else today
+  --dry-run         only show what would be removed
+  --yes             do not ask
+  --output json     one line of JSON per object, and one for what was removed
+
+Examples:
+  deno task clean 2025-12-28 --dry-run
+  deno task clean 2025-12-28
+
+It never removes a commit marker, history or quarantine. Of a day without a marker that can be used it
+removes nothing, for nothing tells which files belong to the day.
+${ENVIRONMENT_HELP}`,
+  async run(flags, interrupted) {
+    const observer = printing("clean", choice(flags, "output", OUTPUTS));
+    const config = lakeConfig();
+    const day = await dayFor(flags);
+    const yes = flags.on("yes");
+    const agree = (question: string) => yes ? Promise.resolve(true) : agreed(question, interrupted);
+    const lake = openLake(config);
+    try {
+      return await clean({ lake, day, dryRun: flags.on("dry-run"), observer, agree });
+    } finally {
+      lake.close();
+    }
+  },
+});

@@ -1,0 +1,106 @@
+import { findLeftovers, type Leftovers, removeLeftovers } from "../../pipeline/clean.ts";
+import type { Day } from "../../pipeline/contract/window.ts";
+import { storeClock } from "../../pipeline/lake/clock.ts";
+import type { Lake, ObjectEntry } from "../../pipeline/lake/lake.ts";
+import { type Observer, plural } from "../../pipeline/progress.ts";
+
+/** What is cleaned, and how. */
+export interface Cleaning {
+  readonly lake: Lake;
+  readonly day: Day;
+  /** Only show what would be removed. */
+  readonly dryRun: boolean;
+  readonly observer: Observer;
+  /** Asks whether to go on. */
+  readonly agree: (question: string) => Promise<boolean>;
+}
+
+/**
+ * Shows what interrupted runs left of a day, asks, and removes it.
+ *
+ * @returns the exit code: 0, or 1 where the answer was no
+ * @throws {Failure} a marker cannot be used, the lake is out of reach, or another run published the day
+ */
+export async function clean(
+  { lake, day, dryRun, observer, agree }: Cleaning,
+): Promise<number> {
+  // A dry run stores nothing, so it goes by this machine's clock.
+  let now = Date.now();
+  const clock = async () => now = dryRun ? now : await storeClock(lake);
+  const leftovers = await findLeftovers(lake, day, clock);
+  tellLeftovers(leftovers, now, observer);
+  const { abandoned } = leftovers;
+  const what = `${plural(abandoned.length, "object")}, ${plural(bytesOf(abandoned), "byte")}`;
+  if (abandoned.length === 0) {
+    tell(observer, day, "nothing to remove", []);
+    return 0;
+  }
+  if (dryRun) {
+    tell(observer, day, `nothing was removed; without --dry-run it would be ${what}`, []);
+    return 0;
+  }
+  if (!(await agree(`Remove ${what} from ${lake.name}?`))) {
+    tell(observer, day, "nothing was removed", []);
+    return 1;
+  }
+  const removed = await removeLeftovers(lake, leftovers);
+  const says = `removed ${plural(removed.length, "object")}, ${plural(bytesOf(removed), "byte")}`;
+  tell(observer, day, says, removed);
+  return 0;
+}
+
+function tellLeftovers(
+  { day, abandoned, young, unmarked }: Leftovers,
+  now: number,
+  observer: Observer,
+): void {
+  for (const { layer, parts } of unmarked) {
+    observer.step({
+      step: "left",
+      says: `${plural(parts, "part")} of ${layer}: ${day} has no commit marker there, so nothing ` +
+        `tells which of them belong to it; publish it first: deno task run --date ${day}`,
+      data: { layer, parts, reason: "no commit marker" },
+      warning: true,
+    });
+  }
+  for (const { entry, until } of young) {
+    observer.step({
+      step: "left",
+      says: `${describe(entry, now)}: a run may be at work until ${instant(until)}`,
+      data: { ...dataOf(entry), until: instant(until), reason: "a run may be at work" },
+    });
+  }
+  for (const entry of abandoned) {
+    observer.step({ step: "leftover", says: describe(entry, now), data: dataOf(entry) });
+  }
+}
+
+function tell(observer: Observer, day: Day, says: string, removed: readonly ObjectEntry[]): void {
+  const keys = removed.map(({ key }) => key);
+  observer.step({
+    step: "clean",
+    says,
+    data: { date: day, removed: keys, bytes: bytesOf(removed) },
+  });
+}
+
+function describe({ key, bytes, modified }: ObjectEntry, now: number): string {
+  return `${key}, ${plural(bytes, "byte")}, ${plural(hoursFrom(modified, now), "hour")} old`;
+}
+
+function dataOf({ key, bytes, modified }: ObjectEntry) {
+  return { key, bytes, stored: instant(modified) };
+}
+
+function hoursFrom(earlier: number, later: number): number {
+  return Math.max(0, Math.floor((later - earlier) / 3_600_000));
+}
+
+function bytesOf(entries: readonly ObjectEntry[]): number {
+  return entries.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** An instant in milliseconds since 1970, to the second. */
+function instant(millis: number): string {
+  return new Date(millis).toISOString().replace(/\.\d+/, "");
+}
