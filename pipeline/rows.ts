@@ -7,6 +7,7 @@ import type { Lake } from "./lake/lake.ts";
 import { type Part, readMarker } from "./lake/marker.ts";
 import { damaged, readPart } from "./lake/parts.ts";
 import { BRONZE, SILVER } from "./layers.ts";
+import { type Quarantine, readQuarantine } from "./quarantine.ts";
 
 /** Whose rows are read. */
 export type RowLayer = "bronze" | "silver";
@@ -70,7 +71,7 @@ export async function findRows(lake: Lake, query: RowQuery): Promise<RowsFound> 
   const key = LAYERS[layer].markerKey(day);
   for (let attempt = 1;; attempt++) {
     const marker = await readMarker(lake, layer, key, day);
-    if (marker === undefined) throw unpublished(lake.url(key), query);
+    if (marker === undefined) throw unpublished(lake.url(key), layer, day);
     if (marker.commit.contract !== LAYERS[layer].contract) throw foreign(lake.url(key), query);
     try {
       return await search(lake, marker.commit, query);
@@ -79,6 +80,19 @@ export async function findRows(lake: Lake, query: RowQuery): Promise<RowsFound> 
       if (now?.sha256 === marker.sha256 || attempt === ATTEMPTS) throw error;
     }
   }
+}
+
+/**
+ * Reads the events of a day that the contract cannot hold.
+ *
+ * @throws {Failure} data: the day has no marker or an unusable one, or the document that the marker names
+ *   is missing or damaged
+ */
+export async function findQuarantine(lake: Lake, day: Day): Promise<Quarantine> {
+  const key = bronzeMarkerKey(day);
+  const marker = await readMarker(lake, "bronze", key, day);
+  if (marker === undefined) throw unpublished(lake.url(key), "the quarantine", day);
+  return await readQuarantine(lake, day, marker.commit.quarantine);
 }
 
 async function search(
@@ -130,10 +144,10 @@ async function* rowsOf(
   }
 }
 
-function unpublished(url: string, { layer, day }: RowQuery): Failure {
+function unpublished(url: string, what: string, day: Day): Failure {
   return new Failure(
     "data",
-    `Cannot show ${layer} of ${day}: there is no commit marker ${url}. ` +
+    `Cannot show ${what} of ${day}: there is no commit marker ${url}. ` +
       `Publish the day with: deno task run --date ${day}`,
   );
 }

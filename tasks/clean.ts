@@ -1,11 +1,11 @@
 import { lakeConfig } from "../pipeline/config.ts";
-import { openLake } from "../pipeline/lake/lake.ts";
-import { clean } from "./clean/clean.ts";
+import type { CleanOrder } from "./clean/work.ts";
 import { main } from "./cli/command.ts";
+import { runConfined } from "./cli/confined.ts";
 import { dayFor, ENVIRONMENT_HELP } from "./cli/day.ts";
+import { tellerOf } from "./cli/failure.ts";
 import { choice } from "./cli/flags.ts";
-import { OUTPUTS, printing } from "./cli/observer.ts";
-import { agreed } from "./cli/prompt.ts";
+import { OUTPUTS } from "./cli/observer.ts";
 
 await main({
   name: "clean",
@@ -31,17 +31,17 @@ Examples:
 It never removes a commit marker, history or quarantine. Of a day without a marker that can be used it
 removes nothing, for nothing tells which files belong to the day.
 ${ENVIRONMENT_HELP}`,
-  async run(flags, interrupted) {
-    const observer = printing("clean", choice(flags, "output", OUTPUTS));
-    const config = lakeConfig();
-    const day = await dayFor(flags);
-    const yes = flags.on("yes");
-    const agree = (question: string) => yes ? Promise.resolve(true) : agreed(question, interrupted);
-    const lake = openLake(config);
-    try {
-      return await clean({ lake, day, dryRun: flags.on("dry-run"), observer, agree });
-    } finally {
-      lake.close();
-    }
+  async run(flags) {
+    const lake = lakeConfig();
+    const order: CleanOrder = {
+      lake,
+      output: choice(flags, "output", OUTPUTS),
+      dryRun: flags.on("dry-run"),
+      yes: flags.on("yes"),
+      day: await dayFor(flags),
+      teller: tellerOf("clean"),
+    };
+    const needs = { lake, writes: !order.dryRun };
+    return await runConfined(import.meta.resolve("./clean/work.ts"), order, needs);
   },
 });

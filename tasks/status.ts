@@ -10,15 +10,13 @@ import {
   unsetForDatabase,
 } from "../pipeline/config.ts";
 import { dayOf, type DayRange } from "../pipeline/contract/window.ts";
-import { openLake } from "../pipeline/lake/lake.ts";
 import { main } from "./cli/command.ts";
+import { runConfined } from "./cli/confined.ts";
 import { CONNECTION_HELP } from "./cli/day.ts";
-import { EXIT } from "./cli/failure.ts";
+import { tellerOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
-import { colourWanted, print } from "./cli/terminal.ts";
-import { readStatus, type Status } from "./status/reading.ts";
-import { renderJsonDay, renderJsonTotal, renderStatus } from "./status/text.ts";
+import type { StatusOrder } from "./status/work.ts";
 
 await main({
   name: "status",
@@ -45,40 +43,20 @@ Examples:
 Without DJANGO_DB_PASSWORD the lake is told alone. runbook/status.md says what the words mean.
 ${CONNECTION_HELP}`,
   async run(flags) {
-    const output = choice(flags, "output", OUTPUTS);
-    const range = rangeOf(flags);
-    const database = unsetForDatabase().length === 0 ? databaseConfig() : undefined;
-    const grace = sealGrace();
-    const lake = openLake(lakeConfig());
-    try {
-      const status = await readStatus({ lake, database, range, grace });
-      const exitCode = exitCodeOf(status, flags.on("check"));
-      if (output === "text") {
-        print(renderStatus(status, colourWanted()));
-      } else {
-        status.days.forEach((day) => print(renderJsonDay(day)));
-        print(renderJsonTotal(status, exitCode));
-      }
-      return exitCode;
-    } finally {
-      lake.close();
-    }
+    const order: StatusOrder = {
+      output: choice(flags, "output", OUTPUTS),
+      range: rangeOf(flags),
+      database: unsetForDatabase().length === 0 ? databaseConfig() : undefined,
+      grace: sealGrace(),
+      check: flags.on("check"),
+      lake: lakeConfig(),
+      teller: tellerOf("status"),
+    };
+    const { database, lake } = order;
+    const needs = { database, lake, writes: false };
+    return await runConfined(import.meta.resolve("./status/work.ts"), order, needs);
   },
 });
-
-/** A status that was told is a success, however the days stand; only `--check` asks about that. */
-function exitCodeOf({ days, outbox }: Status, check: boolean): number {
-  if (check && days.some(({ isOver, isSettled }) => isOver && !isSettled)) return EXIT.data;
-  if (outbox.state === "failed") {
-    return outbox.failure.kind === "configuration" ? EXIT.configuration : EXIT.unreachable;
-  }
-  const unread = days.some((day) => [day.bronze, day.silver].some(isUnreadable));
-  return unread ? EXIT.unreachable : 0;
-}
-
-function isUnreadable({ state }: { readonly state: string }): boolean {
-  return state === "unreadable";
-}
 
 /**
  * The days that were asked for; all of them where none were. What today is this machine's clock says,

@@ -12,8 +12,10 @@ const DAY = "2025-12-28";
 async function filled(events: readonly string[] = [RUNBOOK_EVENTS]) {
   await using db = await outbox({ events });
   const lake = await temporaryLake();
-  const { code } = await runTask("run", ["--date", DAY], environment(db.config, lake.path));
-  assertEquals(code, 0);
+  const env = environment(db.config, lake.path);
+  for (const layer of ["bronze", "silver"]) {
+    assertEquals((await runTask(layer, [DAY], env)).code, 0);
+  }
   // Given a day, the lake is all that it takes.
   const show = (...args: string[]) => runTask("show", args, { LAKE_URL: `file://${lake.path}` });
   return { lake, show, [Symbol.asyncDispose]: () => lake[Symbol.asyncDispose]() };
@@ -71,10 +73,26 @@ Deno.test("show --output json: one object per row, with nothing that a reader wo
   ]);
 });
 
+Deno.test("show quarantine: events that no file can hold, with their problems and their full text", async () => {
+  await using here = await filled([
+    RUNBOOK_EVENTS,
+    "UPDATE stop_events SET fill_price = 'NaN' WHERE event_type = 'EXECUTED'",
+  ]);
+  const { code, stdout } = await here.show("quarantine", DAY);
+  assertEquals(code, 0);
+  assertMatch(stdout, /^6f1d2c7e-0a54-4c1b-9f38-2b7d51e0a002$/m);
+  assertMatch(stdout, /^ {2}problem: fill_price /m);
+  assertMatch(stdout, /^ {2}fill_price +NaN$/m);
+  assertEquals(stdout.trim().split("\n").at(-1), "quarantine 2025-12-28: 1 event");
+  const json = await here.show("quarantine", DAY, "--output", "json");
+  const [event] = json.stdout.trim().split("\n").map((line) => JSON.parse(line));
+  assertEquals([event.problems[0].column, event.row.fill_price], ["fill_price", "NaN"]);
+});
+
 Deno.test("show: what cannot be understood is 2, with what there is", async () => {
   await using here = await filled();
   const refused: [string[], string][] = [
-    [[], "name what to show, bronze or silver"],
+    [[], "name what to show, bronze, silver or quarantine"],
     [["gold", DAY], '"gold"'],
     [["bronze", "2025-12-32"], "2025-12-32"],
     [["bronze", DAY, "extra"], "takes one layer and one day"],
@@ -83,6 +101,7 @@ Deno.test("show: what cannot be understood is 2, with what there is", async () =
     [["silver", DAY, "--where", "event_seq=1"], 'silver has no column "event_seq"'],
     [["bronze", DAY, "--where", "event_seq=one"], "event_seq is INT64: it is a whole number"],
     [["bronze", DAY, "--where", "event_seq"], "it is written column=value"],
+    [["quarantine", DAY, "--where", "event_seq=1"], "its events are shown whole"],
     [["bronze", DAY, "--limit", "1.5"], "it is a number of rows"],
   ];
   for (const [args, words] of refused) {
