@@ -17,6 +17,7 @@ import { publishWindow, removeBesideSealed } from "./lake/commit.ts";
 import type { BronzeCommit, StoredMarker } from "./lake/marker.ts";
 import { cutParts, lineageOf, storeParts } from "./lake/parts.ts";
 import { lostEvents } from "./lost.ts";
+import type { ConnectOptions } from "./outbox/client.ts";
 import { connect } from "./outbox/connection.ts";
 import { databaseClock } from "./outbox/fence.ts";
 import * as snapshot from "./outbox/snapshot.ts";
@@ -30,6 +31,8 @@ export interface BronzeOptions extends WindowOptions {
   readonly database: DatabaseConfig;
   /** Today by the database's clock, in UTC, where it is absent. */
   readonly day?: Day | undefined;
+  /** How the database is waited for. */
+  readonly patience?: Pick<ConnectOptions, "silence" | "onWait">;
 }
 
 /**
@@ -44,7 +47,7 @@ export interface BronzeOptions extends WindowOptions {
  * @throws {Failure} nothing was published
  */
 export async function runBronze(options: BronzeOptions): Promise<Day> {
-  const connection = await connect(options.database);
+  const connection = await connect(options.database, options.patience);
   try {
     const day = options.day ?? dayOf(await databaseClock(connection));
     const run = await beginWindow(connection, windowOf(day), options);

@@ -1,20 +1,22 @@
 import { main } from "./cli/command.ts";
 import { ENVIRONMENT_HELP } from "./cli/day.ts";
 import { OUTPUTS } from "./cli/observer.ts";
-import { DAY_FLAGS, DAY_FLAGS_HELP, workThroughDays } from "./days/command.ts";
+import { DAY_FLAGS, DAY_FLAGS_HELP, SILENCE_HELP, workThroughDays } from "./days/command.ts";
 
 await main({
   ...DAY_FLAGS,
   name: "bronze",
+  values: [...DAY_FLAGS.values, "silence"],
   switches: [...DAY_FLAGS.switches, "dry-run"],
   help: `
 Copies days of stop_events into bronze, exactly, and publishes each with a commit marker.
 
 Usage: deno task bronze [DAY | --date DAY | --from DAY [--to DAY]] [--keep-going] [--dry-run]
-                        [--output text|json] [--verbose]
+                        [--output text|json] [--silence SECONDS] [--verbose]
 
 ${DAY_FLAGS_HELP}
   --dry-run             read and encode everything, store and remove nothing
+${SILENCE_HELP}
   --output json         one line of JSON per step
 
 Examples:

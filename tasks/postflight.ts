@@ -1,12 +1,18 @@
 import { FORMATS } from "./cli/checking.ts";
 import { main } from "./cli/command.ts";
 import { ENVIRONMENT_HELP } from "./cli/day.ts";
-import { DAY_FLAGS, DAY_FLAGS_HELP, DEFAULT_TIMEOUT, workThroughDays } from "./days/command.ts";
+import {
+  DAY_FLAGS,
+  DAY_FLAGS_HELP,
+  DEFAULT_TIMEOUT,
+  SILENCE_HELP,
+  workThroughDays,
+} from "./days/command.ts";
 
 await main({
   ...DAY_FLAGS,
   name: "postflight",
-  values: [...DAY_FLAGS.values, "timeout"],
+  values: [...DAY_FLAGS.values, "timeout", "silence"],
   switches: [...DAY_FLAGS.switches, "strict"],
   help: `
 Checks, after a run, that everything arrived and nothing changed: the outbox, bronze and silver of a
@@ -14,11 +20,12 @@ day are compared with each other and with their commit markers. It changes nothi
 
 Usage: deno task postflight [DAY | --date DAY | --from DAY [--to DAY]] [--keep-going]
                             [--output text|json|junit|github] [--strict] [--timeout SECONDS]
-                            [--verbose]
+                            [--silence SECONDS] [--verbose]
 
 ${DAY_FLAGS_HELP}
   --output json|junit   a report for programs, junit of one day; github annotates a workflow's run
   --strict              warnings fail as well
+${SILENCE_HELP}
   --timeout SECONDS     how long each fact may take to gather, ${DEFAULT_TIMEOUT} unless told
 
 Examples:

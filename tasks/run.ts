@@ -1,24 +1,32 @@
 import { main } from "./cli/command.ts";
 import { ENVIRONMENT_HELP } from "./cli/day.ts";
 import { OUTPUTS } from "./cli/observer.ts";
-import { DAY_FLAGS, DAY_FLAGS_HELP, DEFAULT_TIMEOUT, workThroughDays } from "./days/command.ts";
+import {
+  DAY_FLAGS,
+  DAY_FLAGS_HELP,
+  DEFAULT_TIMEOUT,
+  SILENCE_HELP,
+  workThroughDays,
+} from "./days/command.ts";
 
 await main({
   ...DAY_FLAGS,
   name: "run",
-  values: [...DAY_FLAGS.values, "timeout"],
+  values: [...DAY_FLAGS.values, "timeout", "silence"],
   switches: [...DAY_FLAGS.switches, "pending", "dry-run"],
   help: `
 Runs days through all of it: bronze, silver, and the checks after a run. It stops at the first
 failure, with that failure's exit code.
 
 Usage: deno task run [DAY | --date DAY | [--pending] --from DAY [--to DAY] | --pending]
-                     [--keep-going] [--dry-run] [--output text|json] [--timeout SECONDS] [--verbose]
+                     [--keep-going] [--dry-run] [--output text|json]
+                     [--timeout SECONDS] [--silence SECONDS] [--verbose]
 
 ${DAY_FLAGS_HELP}
   --pending             every day that is over and not sealed, from the first one that the outbox or
                         the lake has; --from and --to narrow it
   --dry-run             say what would be done, store and remove nothing
+${SILENCE_HELP}
   --output json         one line of JSON per step, one per report of the checks, and for several
                         days one that sums them up
   --timeout SECONDS     how long each fact of the checks may take, ${DEFAULT_TIMEOUT} unless told

@@ -19,14 +19,16 @@ export interface SourceFact {
  * Counts a day of the outbox, in one short session that can change nothing.
  *
  * @param signal ends the session when it aborts
+ * @param silence milliseconds that the server may send nothing
  * @throws {Failure} the database is out of reach, or refuses
  */
 export async function gatherSource(
   config: DatabaseConfig,
   day: Day,
   signal?: AbortSignal,
+  silence?: number,
 ): Promise<SourceFact> {
-  const connection = await connect(config, { signal });
+  const connection = await connect(config, { signal, silence });
   try {
     return { day, name: connection.name, ...await recount(connection, windowOf(day)) };
   } finally {

@@ -90,12 +90,16 @@ export interface AfterOptions extends CheckingOptions {
   readonly database: DatabaseConfig;
   readonly lake: LakeConfig;
   readonly day: Day;
+  /** How long the database may send nothing while it is waited for, in milliseconds. */
+  readonly silence?: number | undefined;
 }
 
 /** Runs the checks after a run, and prints their report. */
-export function checkAfter({ database, lake, day, ...options }: AfterOptions): Promise<Report> {
+export function checkAfter(
+  { database, lake, day, silence, ...options }: AfterOptions,
+): Promise<Report> {
   const gatherers: Gatherers = {
-    source: (signal) => gatherSource(database, day, signal),
+    source: (signal) => gatherSource(database, day, signal, silence),
     bronze: (signal) => withLake(lake, signal, (opened) => gatherBronze(opened, day)),
     silver: (signal) => withLake(lake, signal, (opened) => gatherSilver(opened, day)),
   };

@@ -27,6 +27,10 @@ export const DAY_FLAGS_HELP = `
   --keep-going          go on with the next day after one that failed
   --verbose             tell at the end what the process may do`.slice(1);
 
+/** The line of a `--help` about `--silence`, for a command that reads Postgres. */
+export const SILENCE_HELP =
+  "  --silence SECONDS     how long Postgres may send nothing while it is waited for; 300 unless told";
+
 /** How long each fact of the checks may take to gather, in seconds, unless told otherwise. */
 export const DEFAULT_TIMEOUT = 300;
 
@@ -55,6 +59,7 @@ export function workThroughDays(
     database: needsDatabase ? databaseConfig() : undefined,
     lake: lakeConfig(),
     grace: sealGrace(),
+    silence: flags.value("silence") === undefined ? undefined : 1000 * seconds(flags, 0, "silence"),
     timeout: seconds(flags, DEFAULT_TIMEOUT),
     strict: flags.on("strict"),
     verbose: flags.on("verbose"),

@@ -32,10 +32,16 @@ export function observerOf({ output }: Order, step: string, date?: Day): Observe
   return printing(step, output === "json" ? "json" : "text", date);
 }
 
+/** Tells what the run has been waiting for. */
+export function waiting(observer: Observer): (what: string) => void {
+  return (what) => observer.step({ step: "waiting", says: what, data: { for: what } });
+}
+
 async function makeBronze(day: Day, order: Order, lake: Lake, result: DayResult): Promise<number> {
-  const { database, grace, dryRun } = order;
+  const { database, grace, dryRun, silence } = order;
   await noting("bronze", day, order, result, async (observer) => {
-    await runBronze({ database: database!, lake, day, grace, dryRun, observer });
+    const patience = { silence, onWait: waiting(observer) };
+    await runBronze({ database: database!, lake, day, grace, dryRun, observer, patience });
   });
   return 0;
 }
@@ -84,11 +90,11 @@ async function noting(
 }
 
 async function check(day: Day, order: Order, result: DayResult): Promise<number> {
-  const { database, lake, output, timeout, strict, several, command } = order;
+  const { database, lake, output, timeout, strict, silence, several, command } = order;
   const amongLines = output === "json" && (several || command === "run");
   result.postflight = "error";
   const report = await checkAfter({
-    ...{ database: database!, lake, day, timeout, strict },
+    ...{ database: database!, lake, day, timeout, strict, silence },
     output: amongLines ? "json-line" : output,
   });
   const count = (verdict: string) =>

@@ -22,6 +22,8 @@ export interface Order {
   readonly lake: LakeConfig;
   /** Microseconds that a window waits for slow writers after its end. */
   readonly grace: bigint;
+  /** How long the database may send nothing while it is waited for, in milliseconds. */
+  readonly silence: number | undefined;
   readonly output: (typeof FORMATS)[number];
   /** How long each fact of the checks may take to gather, in seconds. */
   readonly timeout: number;

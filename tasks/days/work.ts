@@ -8,7 +8,7 @@ import { findPending } from "../../pipeline/pending.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { serve, tellPermissions } from "../cli/confined.ts";
 import { tellFailure } from "../cli/failure.ts";
-import { observerOf, workOn } from "./day.ts";
+import { observerOf, waiting, workOn } from "./day.ts";
 import { type DayToDo, eachDay } from "./each.ts";
 import { needsOf, type Order } from "./order.ts";
 
@@ -16,7 +16,8 @@ import { needsOf, type Order } from "./order.ts";
 // lake, and nothing else.
 
 serve(async (order: Order) => {
-  const lake = openLake(order.lake);
+  const wait = waiting(observerOf(order, order.command));
+  const lake = openLake(order.lake, undefined, wait);
   try {
     const exitCode = await eachDay(await daysToDo(order, lake), order, workOn(order, lake));
     if (order.verbose) await tellPermissions(needsOf(order), observerOf(order, order.command));
@@ -70,10 +71,10 @@ async function todayOf(connection: Connection): Promise<Day> {
 }
 
 async function withConnection<T>(
-  { database }: Order,
+  { database, silence }: Order,
   use: (connection: Connection) => Promise<T>,
 ): Promise<T> {
-  const connection = await connect(database!);
+  const connection = await connect(database!, { silence });
   try {
     return await use(connection);
   } finally {

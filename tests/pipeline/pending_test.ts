@@ -1,0 +1,40 @@
+import { daysBetween, parseDay } from "../../pipeline/contract/window.ts";
+import { absentDay, readDays } from "../../pipeline/days.ts";
+import { pendingDays } from "../../pipeline/pending.ts";
+import { assertEquals } from "../support/assert.ts";
+import { temporaryLake } from "../support/lakes.ts";
+import { bronzeCommit, publish, silverCommit, store } from "../support/published_days.ts";
+
+const day = (number: number) => parseDay(`2025-12-${String(number).padStart(2, "0")}`)!;
+
+Deno.test("pendingDays: every day that is not sealed in both layers, and why", async () => {
+  await using lake = await temporaryLake();
+  await publish(lake, day(1), 4);
+  await publish(lake, day(2), 0);
+  await publish(lake, day(3), 4, { state: "open" });
+  await store(lake, bronzeCommit(day(4), 4));
+  await store(lake, bronzeCommit(day(5), 4));
+  await store(lake, silverCommit(bronzeCommit(day(5), 2), 1));
+  await store(lake, bronzeCommit(day(6), 4));
+  await store(lake, { ...silverCommit(bronzeCommit(day(6), 4), 1), state: "open" });
+  await lake.put(`bronze/events/date=${day(7)}/_commit.json`, new TextEncoder().encode("{"));
+  const known = await readDays(lake);
+  assertEquals(
+    pendingDays(known, [...daysBetween(day(1), day(8))]).map(({ day, reason }) => [
+      String(day),
+      reason,
+    ]),
+    [
+      ["2025-12-03", "bronze is open"],
+      ["2025-12-04", "no silver"],
+      ["2025-12-05", "silver is of an older bronze"],
+      ["2025-12-06", "silver is open"],
+      ["2025-12-07", "bronze's marker is unusable"],
+      ["2025-12-08", "no bronze"],
+    ],
+  );
+});
+
+Deno.test("pendingDays: a day that the lake has nothing of is one without bronze", () => {
+  assertEquals(pendingDays([absentDay(day(1))], [day(1)]), pendingDays([], [day(1)]));
+});

@@ -1,0 +1,122 @@
+import type { S3Config } from "../../../pipeline/config.ts";
+import { grantsFor, type Needs } from "../../../tasks/cli/confined.ts";
+import { assertEquals, assertMatch } from "../../support/assert.ts";
+import { temporaryLake } from "../../support/lakes.ts";
+import { outbox } from "../../support/postgres.ts";
+import { startStrictS3 } from "../../support/strict_s3.ts";
+import { environment, environmentOf, ROOT, runTask } from "../../support/task.ts";
+
+const DATABASE = { host: "db.example", port: 5432, name: "rbsdb", user: "robson", password: "p" };
+const BUCKET: S3Config = {
+  kind: "s3",
+  endpoint: "https://store.example",
+  ...{ region: "us-east-1", bucket: "rbs", accessKeyId: "a", secretAccessKey: "s" },
+};
+
+Deno.test("grantsFor a bucket: two hosts, and no file", () => {
+  assertEquals(grantsFor({ database: DATABASE, lake: BUCKET, writes: true }), {
+    net: ["db.example:5432", "store.example:443"],
+    read: [],
+    write: [],
+  });
+  const lake = { ...BUCKET, endpoint: "http://[::1]:9000" };
+  assertEquals(grantsFor({ database: { ...DATABASE, host: "::1" }, lake, writes: true }).net, [
+    ...["[::1]:5432", "[::1]:9000"],
+  ]);
+});
+
+Deno.test("grantsFor a directory: it alone, by every name that it has", async () => {
+  const real = await Deno.realPath(await Deno.makeTempDir({ prefix: "real-" }));
+  const link = `${real}-link`;
+  await Deno.symlink(real, link);
+  const grants = (writes: boolean) =>
+    grantsFor({ lake: { kind: "directory", path: `${link}/a/lake` }, writes });
+  const both = [`${link}/a/lake`, `${real}/a/lake`];
+  assertEquals(grants(true), { net: [], read: both, write: both });
+  assertEquals(grants(false), { net: [], read: both, write: [] });
+  await Deno.remove(link);
+  await Deno.remove(real);
+});
+
+/** What the probe could do, and what its parent still could, by the permissions of the task. */
+async function probe(needs: Needs, order: Record<string, unknown>): Promise<string[][]> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-q", "--no-prompt", "-P=pipeline", "tests/tasks/cli/confined_parent.ts"],
+      ...[JSON.stringify(needs), JSON.stringify(order)],
+    ],
+    cwd: ROOT,
+    clearEnv: true,
+    env: environmentOf({ DJANGO_DB_PASSWORD: "hunter2" }),
+  }).output();
+  assertEquals(code, 7, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout).trim().split("\n").map((line) => JSON.parse(line));
+}
+
+Deno.test("runConfined: a worker can do what it needs and nothing else, its parent nothing", async () => {
+  await using lake = await temporaryLake();
+  const file = `${lake.path}/file`;
+  await Deno.writeTextFile(file, "");
+  using allowed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const [port, otherPort] = [allowed.addr.port, other.addr.port];
+  const database = { ...DATABASE, host: "127.0.0.1", port };
+  const order = { file, allowed: port, other: otherPort };
+
+  const s3 = { ...BUCKET, endpoint: `http://127.0.0.1:${port}` };
+  assertEquals(await probe({ database, lake: s3, writes: true }, order), [
+    ["reach the host that it needs"],
+    [],
+  ]);
+  const directory = { kind: "directory", path: lake.path } as const;
+  assertEquals(await probe({ database, lake: directory, writes: true }, order), [
+    [
+      ...["reach the host that it needs", "read the file that it needs"],
+      "write the file that it needs",
+    ],
+    [],
+  ]);
+  assertEquals(await probe({ lake: directory, writes: false }, order), [
+    ["read the file that it needs"],
+    [],
+  ]);
+});
+
+Deno.test("runs on a bucket end with two hosts and no file, as --verbose tells", async () => {
+  await using db = await outbox();
+  const store = startStrictS3();
+  const { endpoint, bucket, ...keys } = await store.createBucket("drops");
+  const { LAKE_URL: _, ...env } = environment(db.config, "");
+  const variables = {
+    ...env,
+    S3_ENDPOINT: endpoint,
+    S3_BUCKET: bucket,
+    AWS_ACCESS_KEY_ID: keys.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+  };
+  const hosts = [`127.0.0.1:${db.config.port}`, new URL(endpoint).host];
+  const tasks: [string, string[]][] = [["bronze", hosts], ["silver", hosts.slice(1)]];
+  for (const [task, net] of tasks) {
+    const args = ["2025-12-28", "--verbose", "--output", "json"];
+    const { code, stdout } = await runTask(task, args, variables);
+    assertEquals(code, 0, stdout);
+    assertMatch(stdout, /"step":"commit"/);
+    const last = JSON.parse(stdout.trim().split("\n").at(-1)!);
+    assertEquals([last.step, last.net, last.read, last.write, last.others], [
+      ...["permissions", net, [], [], []],
+    ]);
+  }
+  await store.stop();
+});
+
+Deno.test("a run on a directory ends with that directory and one host", async () => {
+  await using db = await outbox();
+  await using lake = await temporaryLake();
+  const args = ["2025-12-28", "--verbose", "--output", "json"];
+  const { code, stdout } = await runTask("bronze", args, environment(db.config, lake.path));
+  assertEquals(code, 0, stdout);
+  const last = JSON.parse(stdout.trim().split("\n").at(-1)!);
+  assertEquals([last.net, last.read, last.write, last.others], [
+    ...[[`127.0.0.1:${db.config.port}`], [lake.path], [lake.path], []],
+  ]);
+});

@@ -1,0 +1,79 @@
+import { Failure } from "../../../pipeline/errors.ts";
+import { environmentOf, ROOT } from "../../support/task.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
+
+// What a command prints and ends with when it fails, in a process of its own.
+
+const SECRETS = ["p4ss/w+rd\"'", "s3cr3t&key"];
+
+async function fail(body: string, ...args: string[]) {
+  const module = (path: string) => JSON.stringify(new URL(path, ROOT).href);
+  const code = `
+    import { main } from ${module("tasks/cli/command.ts")};
+    import { Failure } from ${module("pipeline/errors.ts")};
+    const secrets = ${JSON.stringify(SECRETS)};
+    await main({ name: "try", help: "", values: ["output"], switches: [], async run() { ${body} } });`;
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  await Deno.writeTextFile(file, code);
+  const outcome = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", "-P=pipeline", `--config=deno.json`, file, ...args],
+    cwd: ROOT,
+    clearEnv: true,
+    env: environmentOf({ DJANGO_DB_PASSWORD: SECRETS[0]!, AWS_SECRET_ACCESS_KEY: SECRETS[1]! }),
+  }).output();
+  await Deno.remove(file);
+  const [stdout, stderr] = [outcome.stdout, outcome.stderr].map((bytes) =>
+    new TextDecoder().decode(bytes)
+  );
+  for (const secret of SECRETS) {
+    for (const spelling of [secret, encodeURIComponent(secret), JSON.stringify(secret)]) {
+      assert(!`${stdout}${stderr}`.includes(spelling), `${stdout}${stderr} has ${spelling}`);
+    }
+  }
+  return { code: outcome.code, stdout: stdout!, stderr: stderr! };
+}
+
+for (const [kind, exitCode] of [["data", 1], ["configuration", 2], ["unreachable", 3]] as const) {
+  Deno.test(`main ends with ${exitCode} where a failure is one of ${kind}`, async () => {
+    const { code, stderr } = await fail(`throw new Failure("${kind}", "Cannot do it: no. Try.");`);
+    assertEquals([code, stderr], [exitCode, "Cannot do it: no. Try.\n"]);
+  });
+}
+
+const SURPRISES: [string, string][] = [
+  ["an error", 'throw new Error("with " + secrets[0]);'],
+  [
+    "an error in the background",
+    "setTimeout(() => { throw new Error(secrets[1]) }); await new Promise((go) => setTimeout(go, 5000));",
+  ],
+  [
+    "a promise that nobody waits for",
+    "Promise.reject(new Error(secrets[0])); await new Promise((go) => setTimeout(go, 5000));",
+  ],
+  [
+    "a cause",
+    'throw new TypeError("outer", { cause: new Error(encodeURIComponent(secrets[0])) });',
+  ],
+  [
+    "a client's error, with its login",
+    'throw Object.assign(new Error("x"), { config: { password: secrets[0] } });',
+  ],
+  ["a text", "throw secrets[1];"],
+  ["quoted JSON", "throw new Error(JSON.stringify({ key: secrets[0] }));"],
+];
+for (const [what, body] of SURPRISES) {
+  Deno.test(`main ends with 3 at ${what} that it did not expect, and shows no secret`, async () => {
+    const words = await fail(body);
+    assertEquals(words.code, 3);
+    assertStringIncludes(words.stderr, "Cannot finish try: an unexpected error. ");
+    const json = await fail(body, "--output", "json");
+    assertEquals([json.code, json.stderr], [3, ""]);
+    assertEquals(JSON.parse(json.stdout).exitCode, 3);
+  });
+}
+
+Deno.test("a Failure needs no stack trace", async () => {
+  const { stderr } = await fail('throw new Failure("data", "Cannot.");');
+  assert(!stderr.includes("at "));
+  assert(new Failure("data", "Cannot.") instanceof Error);
+});
