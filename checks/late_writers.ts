@@ -6,8 +6,8 @@ import { naming } from "./naming.ts";
 import { whyNoDatabase } from "./unread.ts";
 
 /**
- * Nobody is at work in the database who would keep today's window from being sealed. Whoever has been
- * longer than the grace that a run gives slow writers fails; whoever began since is only named, for
+ * Nothing in the database would keep today's window from being sealed. A transaction that has been open
+ * for longer than the grace that a run gives slow writers fails; a younger one is only a warning, for
  * most transactions end by themselves.
  */
 export const lateWriters: Check<"database"> = check({

@@ -138,7 +138,7 @@ function unencoded(object: string, { database, encoding }: OutboxTable): Finding
     severity: "fail",
     object,
     problem: `the encoding of its database is ${encoding}`,
-    why: "nobody knows which characters its texts hold, so bronze refuses to copy them",
+    why: "it is not known which characters its texts hold, so bronze refuses to copy them",
     fix: `Dump ${database}, and restore it into a database that was created with ENCODING 'UTF8'.`,
   };
 }

@@ -5,7 +5,7 @@ import { databaseClock, type Holder, readHolders } from "../../pipeline/outbox/f
 import { findTable, nearMisses, type OutboxTable } from "../../pipeline/outbox/schema.ts";
 import { isRefusal, type Refusal, refusal } from "./refusal.ts";
 
-/** What the database says of itself. */
+/** What a look into the database found. */
 export interface DatabaseOpened {
   /** Tells it from a refusal. */
   readonly opened: true;

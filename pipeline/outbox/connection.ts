@@ -69,7 +69,7 @@ export async function connect(
     const results = await client.send(within(sql));
     return results.at(snapshot === "open" ? -1 : -2)!;
   };
-  /** Ends a transaction that failed, so that nobody inherits it, and says why it did. */
+  /** Ends a transaction that failed, so that no other client inherits it, and says why it failed. */
   const rollBack = async (error: unknown) => {
     if (!(error instanceof Failure)) return error;
     const after = snapshot === "open" ? "lost" : "none";

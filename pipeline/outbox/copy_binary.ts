@@ -145,7 +145,7 @@ function changedType({ name }: EventColumn): Failure {
   );
 }
 
-/** Decodes one field; undefined where the value does not fit. Made anew for each row group. */
+/** Decodes one field; undefined where the value does not fit. Each row group has its own. */
 type Decoder = (
   bytes: Uint8Array,
   view: DataView,

@@ -1,6 +1,6 @@
 /** What a `pg` client sends a COPY with, and hands its answers to. */
 export interface CopySource {
-  /** The copied bytes, in blocks that nobody writes to any more. */
+  /** The copied bytes, in blocks that are not written to any more. */
   blocks(): AsyncIterable<Uint8Array>;
 }
 

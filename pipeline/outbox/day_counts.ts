@@ -1,6 +1,7 @@
 import { OUTBOX_TABLE } from "../contract/events.ts";
 import { type Day, type DayRange, windowOf } from "../contract/window.ts";
 import { type Connection, sqlInstant } from "./connection.ts";
+import { nowhere } from "./fit.ts";
 
 /** How many events of the outbox fall on each day. */
 export interface DayCounts {
@@ -12,10 +13,6 @@ export interface DayCounts {
    */
   readonly strays: number;
 }
-
-// Only within these years is the name of a day ten characters long.
-const NAMED = "occurred_at >= timestamptz '0001-01-01T00:00:00Z' AND " +
-  "occurred_at < timestamptz '9999-12-31T00:00:00Z' + interval '24 hours'";
 
 /**
  * Counts the outbox by day, in one statement. Every row counts, whether the contract can hold it or not.
@@ -32,7 +29,7 @@ export async function countByDay(
   ];
   const rows = await connection.query(`
     SELECT to_char(day, 'YYYY-MM-DD') AS day, count
-    FROM (SELECT CASE WHEN ${NAMED} THEN (occurred_at AT TIME ZONE 'UTC')::date END AS day,
+    FROM (SELECT CASE WHEN NOT ${nowhere} THEN (occurred_at AT TIME ZONE 'UTC')::date END AS day,
                  count(*) AS count
           FROM ${OUTBOX_TABLE} ${bounds.length > 0 ? `WHERE ${bounds.join(" AND ")}` : ""}
           GROUP BY 1) AS days

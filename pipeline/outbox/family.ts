@@ -9,7 +9,7 @@ export const DESCENDANTS = `
     UNION SELECT inhrelid FROM pg_inherits JOIN below ON inhparent = below.oid)
   SELECT oid FROM below`;
 
-/** The same, and what is above it. Whoever writes to one of them can write to the outbox. */
+/** The same, and what is above it. A row that is written to one of them may be the outbox's. */
 export const RELATIVES = `
   WITH RECURSIVE above AS (
     SELECT to_regclass('${OUTBOX_TABLE}')::oid AS oid

@@ -2,7 +2,7 @@ import { OUTBOX_TABLE } from "../contract/events.ts";
 import { Failure } from "../errors.ts";
 import type { TextRow } from "./client.ts";
 
-/** The sessions that have or want the table for themselves alone, so that nobody may read it. */
+/** The sessions that have or want the table for themselves alone, so that no other session can read it. */
 export const EXCLUSIVE_LOCKS = `
   SELECT pid, coalesce(usename, 'unknown') AS user,
          coalesce(', ' || nullif(application_name, ''), '') AS application,

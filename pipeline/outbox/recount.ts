@@ -1,10 +1,10 @@
 import { OUTBOX_TABLE } from "../contract/events.ts";
 import type { Window } from "../contract/window.ts";
-import { type Connection, sqlInstant } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { within } from "./fit.ts";
 
 /** What the outbox has of a window now. */
 export interface Recount {
-  /** Events of the window. */
   /** How many rows fall into it. */
   readonly rows: number;
   /** How many different event_ids these rows have. */
@@ -12,14 +12,13 @@ export interface Recount {
 }
 
 /**
- * Counts a window anew, whatever state it is in: no fence, no snapshot, one statement.
+ * Counts a window, whatever state it is in: no fence, no snapshot, one statement.
  *
  * @throws {Failure} as {@linkcode Connection.query}
  */
-export async function recount(connection: Connection, { start, end }: Window): Promise<Recount> {
+export async function recount(connection: Connection, window: Window): Promise<Recount> {
   const [row] = await connection.query(`
     SELECT count(*) AS rows, count(DISTINCT event_id) AS events
-    FROM ${OUTBOX_TABLE}
-    WHERE occurred_at >= ${sqlInstant(start)} AND occurred_at < ${sqlInstant(end)}`);
+    FROM ${OUTBOX_TABLE} WHERE ${within(window)}`);
   return { rows: Number(row!.rows), events: Number(row!.events) };
 }

@@ -196,7 +196,7 @@ export async function readSchema(connection: Connection): Promise<OutboxSchema> 
   if (table.encoding === "SQL_ASCII") {
     throw new Failure(
       "data",
-      `Cannot export from database ${table.database}: its encoding is SQL_ASCII, so nobody knows ` +
+      `Cannot export from database ${table.database}: its encoding is SQL_ASCII, so it is not known ` +
         "which characters its texts hold. Move it to a database with encoding UTF8.",
     );
   }

@@ -139,7 +139,7 @@ function duplicates(
   const more = Number(values[0]!.total) - values.length;
   if (more > 0) list.push(`and ${more} more`);
   const constraint = partitioned
-    ? `give each partition a unique index on ${column}`
+    ? `give each partition a unique index on ${column}.`
     : column === "event_id"
     ? `run: ALTER TABLE ${OUTBOX_TABLE} ADD PRIMARY KEY (event_id);`
     : `run: ALTER TABLE ${OUTBOX_TABLE} ADD UNIQUE (event_seq);`;

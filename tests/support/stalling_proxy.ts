@@ -5,7 +5,7 @@ export interface StallingProxy extends AsyncDisposable {
 
 /**
  * Passes everything on, until the server has sent so many bytes. What it sends after that gets lost,
- * and nobody is told, as behind a firewall that forgot the connection.
+ * and neither side is told, as behind a firewall that forgot the connection.
  */
 export function stallingProxy(port: number, after: number): StallingProxy {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -51,7 +51,7 @@ Deno.test("connection: a server that falls silent during a query ends the run, w
   await unreachable(() => connection.query("SELECT pg_sleep(60)"), "sent nothing for 0.3 s");
 });
 
-Deno.test("connection: while we are the slow ones, nobody is silent", async () => {
+Deno.test("connection: while we are the slow ones, the server is not silent", async () => {
   await using db = await outbox();
   await using connection = await open(db.config, { silence: 300 });
   let bytes = 0;
@@ -69,7 +69,7 @@ Deno.test("connection: a server that sends a little now and then is not silent",
   assertEquals(await count(connection.copy(slowly)) > 100_000, true);
 });
 
-Deno.test("connection: whoever waits for longer than two seconds is told once", async () => {
+Deno.test("connection: after two seconds without an answer, the operator is told once", async () => {
   await using db = await outbox();
   const told: string[] = [];
   await using connection = await open(db.config, { onWait: (text) => told.push(text) });

@@ -160,7 +160,7 @@ Deno.test("after a consumer that stops early, close returns at once", async () =
   await within(5000, gone(db, server));
 });
 
-Deno.test("a copy that nobody began to read does not keep close waiting", async () => {
+Deno.test("a copy that is never read does not keep close waiting", async () => {
   await using db = await outbox();
   const connection = await connect(db.config);
   connection.copy(rows(2_000_000));

@@ -130,7 +130,7 @@ Deno.test("tls: a wrong password is told at once, without another try", async ()
   assertRefused(await logIn({ ...config, password: "wr0ng" }), "password authentication failed");
 });
 
-Deno.test("tls: where nobody asked, a server elsewhere is asked for it, and one on this machine is not", async () => {
+Deno.test("tls: without a mode, a server elsewhere is asked for it, and one on this machine is not", async () => {
   const config = await configured("host all all all scram-sha-256");
   assertEquals(await logInFromAfar(config), { encrypted: true });
   assertEquals(await logIn(config), { encrypted: false });
