@@ -1,10 +1,11 @@
-import { BRONZE_PREFIX, bronzeMarkerKey } from "./contract/events.ts";
+import { BRONZE_PREFIX, bronzeMarkerKey, bronzePrefix } from "./contract/events.ts";
 import { SILVER_MARKERS_PREFIX, silverMarkerKey } from "./contract/executions.ts";
 import { type Day, type DayRange, isWithin, parseDay } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { isPart } from "./lake/commit.ts";
 import type { Lake, ObjectEntry } from "./lake/lake.ts";
 import { type BronzeCommit, readMarker, type SilverCommit } from "./lake/marker.ts";
+import { folderOf } from "./lake/parts.ts";
 import { inParallel } from "./parallel.ts";
 
 /** How many markers are read at once. They are small, so that the way to the lake takes longest. */
@@ -86,7 +87,9 @@ async function readDay(
   ]);
   const parts = bronze.state === "published" ? bronze.commit.parts : [];
   const named = new Set(parts.map(({ key }) => key));
-  const unnamed = entries.filter(({ key }) => isPart(key) && !named.has(key));
+  const unnamed = entries.filter((entry) =>
+    isPart(entry.key) && folderOf(entry) === bronzePrefix(day) && !named.has(entry.key)
+  );
   return { day, bronze, silver, unnamed };
 }
 

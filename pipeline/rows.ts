@@ -133,10 +133,11 @@ async function* rowsOf(
     if (found === type || nullable && found === "VOID") continue;
     throw damaged(lake, part, `its column ${name} is ${found ?? "missing"}, and not ${type}`);
   }
+  // A column may be asked for twice: to be returned, and to be looked at.
+  const once = [...new Set(names)];
   try {
-    for await (const { rows, columns } of reader.groups([...new Set(names)])) {
-      const places = [...new Set(names)];
-      const byName = names.map((name) => columns[places.indexOf(name)]!);
+    for await (const { rows, columns } of reader.groups(once)) {
+      const byName = names.map((name) => columns[once.indexOf(name)]!);
       for (let i = 0; i < rows; i++) yield byName.map((values) => values[i] ?? null);
     }
   } catch (error) {

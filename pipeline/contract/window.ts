@@ -65,6 +65,11 @@ export function formatMicros(micros: bigint): string {
   return Temporal.Instant.fromEpochNanoseconds(micros * 1000n).toString();
 }
 
+/** An instant in milliseconds since 1970 as ISO 8601 in UTC, to the second. */
+export function formatMillis(millis: number): string {
+  return new Date(millis).toISOString().replace(/\.\d+/, "");
+}
+
 function dayAfter(day: Day): Day {
   return Temporal.PlainDate.from(day).add({ days: 1 }).toString() as Day;
 }

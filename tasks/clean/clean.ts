@@ -1,5 +1,5 @@
 import { findLeftovers, type Leftovers, removeLeftovers } from "../../pipeline/clean.ts";
-import type { Day } from "../../pipeline/contract/window.ts";
+import { type Day, formatMillis } from "../../pipeline/contract/window.ts";
 import { storeClock } from "../../pipeline/lake/clock.ts";
 import type { Lake, ObjectEntry } from "../../pipeline/lake/lake.ts";
 import { type Observer, plural } from "../../pipeline/progress.ts";
@@ -66,8 +66,8 @@ function tellLeftovers(
   for (const { entry, until } of young) {
     observer.step({
       step: "left",
-      says: `${describe(entry, now)}: a run may be at work until ${instant(until)}`,
-      data: { ...dataOf(entry), until: instant(until), reason: "a run may be at work" },
+      says: `${describe(entry, now)}: a run may be at work until ${formatMillis(until)}`,
+      data: { ...dataOf(entry), until: formatMillis(until), reason: "a run may be at work" },
     });
   }
   for (const entry of abandoned) {
@@ -89,7 +89,7 @@ function describe({ key, bytes, modified }: ObjectEntry, now: number): string {
 }
 
 function dataOf({ key, bytes, modified }: ObjectEntry) {
-  return { key, bytes, stored: instant(modified) };
+  return { key, bytes, stored: formatMillis(modified) };
 }
 
 function hoursFrom(earlier: number, later: number): number {
@@ -98,9 +98,4 @@ function hoursFrom(earlier: number, later: number): number {
 
 function bytesOf(entries: readonly ObjectEntry[]): number {
   return entries.reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-/** An instant in milliseconds since 1970, to the second. */
-function instant(millis: number): string {
-  return new Date(millis).toISOString().replace(/\.\d+/, "");
 }

@@ -42,6 +42,7 @@ export function widthOf(text: string): number {
   return [...text].length;
 }
 
-function textOf(cell: Cell | undefined): string {
+/** A cell's text; empty where there is no cell. */
+export function textOf(cell: Cell | undefined): string {
   return typeof cell === "object" ? cell.text : cell ?? "";
 }

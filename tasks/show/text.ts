@@ -3,7 +3,7 @@ import { formatValue } from "../../pipeline/contract/format.ts";
 import { printValue } from "../../pipeline/contract/printed.ts";
 import { plural } from "../../pipeline/progress.ts";
 import type { RowQuery, RowsFound } from "../../pipeline/rows.ts";
-import { type Cell, renderTable, widthOf } from "../cli/table.ts";
+import { type Cell, renderTable, textOf, widthOf } from "../cli/table.ts";
 import { paint } from "../cli/terminal.ts";
 
 /** How rows are shown. */
@@ -24,7 +24,7 @@ export function renderRows(
   const printed = rows.map((row) => row.map((value, i) => cellOf(value, columns[i]!)));
   if (rows.length > 1) {
     const widest = columns.map(({ name }, i) =>
-      Math.max(widthOf(name), ...printed.map((cells) => widthOf(textOf(cells[i]!))))
+      Math.max(widthOf(name), ...printed.map((cells) => widthOf(textOf(cells[i]))))
     );
     if (widest.reduce((sum, each) => sum + each + 2, -2) <= width) {
       const headings = columns.map(({ name, type }) => ({ title: name, align: sideOf(type) }));
@@ -71,10 +71,6 @@ function cellOf(value: Value, { type }: Column): Cell {
 
 function sideOf(type: Column["type"]): "left" | "right" {
   return /^(INT|DECIMAL)/.test(type) ? "right" : "left";
-}
-
-function textOf(cell: Cell): string {
-  return typeof cell === "string" ? cell : cell.text;
 }
 
 function count(number: number): string {

@@ -1,4 +1,5 @@
 import { printable } from "../../checks/report/text.ts";
+import { formatMillis } from "../../pipeline/contract/window.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { type Cell, renderTable } from "../cli/table.ts";
 import { paint, type Style } from "../cli/terminal.ts";
@@ -62,7 +63,7 @@ function difference({ outbox, bronze }: DayStatus): Cell {
 /** When the layer that was published last was. */
 function published({ bronze, silver }: DayStatus): string {
   const stored = Math.max(bronze.stored ?? 0, silver.stored ?? 0);
-  return stored === 0 ? "" : instant(stored);
+  return stored === 0 ? "" : formatMillis(stored);
 }
 
 function summary({ days, outbox }: Status, colour: boolean): string[] {
@@ -134,7 +135,7 @@ export function renderJsonTotal({ days, outbox }: Status, exitCode: number): str
 }
 
 function jsonLayer({ state, rows, bytes, parts, stored }: LayerStatus) {
-  const published = stored === undefined ? null : instant(stored);
+  const published = stored === undefined ? null : formatMillis(stored);
   return { state, rows: rows ?? null, bytes: bytes ?? null, parts: parts ?? null, published };
 }
 
@@ -144,9 +145,4 @@ function count(number: number | undefined): string {
 
 function sum(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined ? b : a + (b ?? 0);
-}
-
-/** An instant in milliseconds since 1970, to the second. */
-function instant(millis: number): string {
-  return new Date(millis).toISOString().replace(/\.\d+/, "");
 }

@@ -100,6 +100,7 @@ Deno.test("readDays: parts that the bronze marker does not name are listed, and 
   const orphan = partIn(bronzePrefix(A), 1, "00001").key;
   await lake.put(orphan, NO_JSON);
   await lake.put(`${bronzePrefix(A)}_SUCCESS`, NO_JSON);
+  await lake.put(`${bronzePrefix(A)}copy/part-00000.parquet`, NO_JSON); // which clean leaves alone
   await lake.put("bronze/events/notes/date=2025-12-27.txt", NO_JSON);
   const days = await readDays(lake);
   assertEquals(days.map(({ unnamed }) => unnamed.map(({ key }) => key)), [[orphan]]);

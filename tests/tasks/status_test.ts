@@ -77,6 +77,38 @@ Deno.test("status: after a run the day is sealed and needs nothing; late events 
   assertEquals(await lake.contents(), before);
 });
 
+Deno.test("status: late and lost events are amended by the command that it names, and accounted for", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(30)] });
+  await using lake = await temporaryLake();
+  const env = environment(db.config, lake.path);
+  for (const layer of ["bronze", "silver"]) {
+    assertEquals((await runTask(layer, [DAY], env)).code, 0);
+  }
+  const of = async () => lines(await runTask("status", [DAY, "--output", "json"], env)).days[0];
+  await db.query(LATE_EVENT);
+  await db.query("DELETE FROM stop_events WHERE operation_id = 1");
+  const { outbox: { events, difference }, next } = await of();
+  assertEquals([events, difference, next], [31, -1, "deno task amend --date 2025-12-28"]);
+
+  const [, verb, ...args] = next.split(" ").slice(1);
+  assertEquals((await runTask(verb, [...args, "--yes"], env)).code, 0);
+  const amended = await of();
+  assertEquals([amended.bronze.rows, amended.outbox, amended.amended, amended.next], [
+    33,
+    { events: 31, difference: 0 },
+    { version: 1, lost: 2, altered: 0 },
+    null,
+  ] as unknown[]);
+  assert(amended.settled);
+
+  const where = ["--where", "operation_id=9", "--columns", "event_id"];
+  const late = await runTask("show", ["bronze", DAY, ...where], env);
+  assertStringIncludes(late.stdout, "99999999-9999-4999-8999-999999999999");
+  assertStringIncludes(late.stdout, "33 rows, 1 of them match");
+  const cleaned = await runTask("clean", [DAY, "--yes"], env);
+  assertStringIncludes(cleaned.stdout, "nothing to remove");
+});
+
 Deno.test("status: an open day says who holds it", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();

@@ -89,7 +89,9 @@ const CASES: [string, LakeDay, Partial<DayFacts>, unknown[]][] = [
     ...["sealed", "unusable"],
     ...[2, "postflight"],
   ]],
-  ["a marker that cannot be read: nobody knows", { ...day(), bronze: UNREADABLE }, { events: 12 }, [
+  ["a marker that cannot be read: no command helps", { ...day(), bronze: UNREADABLE }, {
+    events: 12,
+  }, [
     ...["unreadable", "sealed"],
     ...[undefined, undefined],
   ]],
