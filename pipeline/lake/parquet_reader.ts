@@ -1,6 +1,7 @@
-import { zstdDecompressSync } from "node:zlib";
 import { type FileMetaData, parquetMetadata, parquetRead, type SchemaElement } from "hyparquet";
 import type { Value } from "../contract/column.ts";
+import { type Allowance, readPages } from "./parquet_pages.ts";
+import { readStruct, structIn, structsIn } from "./thrift.ts";
 
 /** A column of a Parquet file as its footer describes it. */
 export interface FileColumn {
@@ -35,61 +36,157 @@ export interface FileGroup {
   readonly columns: readonly Value[][];
 }
 
+/** Bytes that a footer may have. One of 64 MiB in row groups of 1 MiB has some 200 KiB. */
+const MOST_FOOTER = 2 << 20;
+/** Rows that any file may have. A larger one has bytes for its rows: no two have the same id. */
+const MOST_ROWS_OF_SMALL_FILES = 1 << 16;
+/** Bytes that all pages of a file together may have once they are decompressed. */
+const MOST_DECOMPRESSED = 2 ** 31;
+/** Bytes of a minimum or maximum. The writers leave out what is longer. */
+const MOST_STATISTICS = 4096;
+/** The same where all values of a column have the same size. */
+const MOST_FIXED_STATISTICS = 32;
+/** Parquet's number for the type BYTE_ARRAY. */
+const BYTE_ARRAY = 6;
+
 /**
  * Opens a Parquet file that is wholly in memory.
+ *
+ * Whatever the bytes are, opening and reading take a time and a space that their number bounds.
  *
  * @throws {Error} the bytes are no Parquet file, or are cut off
  */
 export function openPart(body: Uint8Array<ArrayBuffer>): PartReader {
-  const buffer = body.byteOffset === 0 && body.byteLength === body.buffer.byteLength
-    ? body.buffer
-    : body.slice().buffer;
-  const metadata = parquetMetadata(buffer);
+  confirmFooter(body);
+  const metadata = parquetMetadata(body, { geoparquet: false });
   const leaves = metadata.schema.slice(1);
   const columns = leaves.map((element): FileColumn => ({
     name: element.name,
     type: typeName(element),
     nullable: element.repetition_type !== "REQUIRED",
   }));
-  return {
-    rows: Number(metadata.num_rows),
-    columns,
-    groups: (names) => readGroups(buffer, metadata, names),
-  };
+  const groups = metadata.row_groups.map(({ num_rows }) => rowCount(num_rows, body));
+  const rows = rowCount(metadata.num_rows, body);
+  if (rows !== groups.reduce((sum, each) => sum + each, 0)) {
+    throw new Error("its footer says other rows than its row groups");
+  }
+  return { rows, columns, groups: (names) => readGroups(body, metadata, names) };
+}
+
+function rowCount(count: unknown, { length }: Uint8Array): number {
+  const most = Math.max(length, MOST_ROWS_OF_SMALL_FILES);
+  if (typeof count === "bigint" && count >= 0n && count <= BigInt(most)) return Number(count);
+  throw new Error(`its footer says ${count} rows in ${length} bytes`);
+}
+
+/** Walks through the footer, so that the library's reader meets nothing that it cannot end with. */
+function confirmFooter(body: Uint8Array): void {
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  const length = body.length < 12 ? NaN : view.getUint32(body.length - 8, true);
+  if (!(length <= Math.min(body.length - 12, MOST_FOOTER))) {
+    throw new Error("it does not end with the footer of a Parquet file");
+  }
+  const footer = body.subarray(body.length - 8 - length, body.length - 8);
+  const { struct } = readStruct(footer, 0);
+  const types = structsIn(struct, 2).map((element) => element.get(1))
+    .filter((type) => type !== undefined);
+  for (const group of structsIn(struct, 4)) {
+    structsIn(group, 1).forEach((column, i) => {
+      const statistics = structIn(structIn(column, 3) ?? new Map(), 12) ?? new Map();
+      const most = types[i] === BYTE_ARRAY ? MOST_STATISTICS : MOST_FIXED_STATISTICS;
+      for (const value of statistics.values()) {
+        if (value instanceof Uint8Array && value.length > most) {
+          throw new Error("its footer has statistics that no writer writes");
+        }
+      }
+    });
+  }
 }
 
 async function* readGroups(
-  buffer: ArrayBuffer,
+  body: Uint8Array,
   metadata: FileMetaData,
   names: readonly string[],
 ): AsyncGenerator<FileGroup> {
-  const present = new Set(metadata.schema.slice(1).map(({ name }) => name));
-  for (const name of names) {
-    if (!present.has(name)) throw new Error(`it has no column ${name}`);
-  }
-  const file = { byteLength: buffer.byteLength, slice: buffer.slice.bind(buffer) };
-  const plain = { ...metadata, schema: metadata.schema.map(withoutMeaning) };
-  let rowStart = 0;
+  const elements = names.map((name) => {
+    const element = metadata.schema.slice(1).find((each) => each.name === name);
+    if (element === undefined) throw new Error(`it has no column ${name}`);
+    return element;
+  });
+  const allowance = { bytes: MOST_DECOMPRESSED };
   for (const group of metadata.row_groups) {
-    const rowEnd = rowStart + Number(group.num_rows);
-    const columns = new Map(names.map((name) => [name, [] as Value[]]));
-    await parquetRead({
-      file,
-      metadata: plain,
-      columns: [...names],
-      rowStart,
-      rowEnd,
-      compressors: { ZSTD: (page) => zstdDecompressSync(page) },
-      utf8: false,
-      parsers: { stringFromBytes },
-      onChunk({ columnName, columnData }) {
-        const values = columns.get(columnName)!;
-        for (let i = 0; i < columnData.length; i++) values.push(columnData[i] ?? null);
-      },
-    });
-    yield { rows: rowEnd - rowStart, columns: names.map((name) => columns.get(name)!) };
-    rowStart = rowEnd;
+    const rows = rowCount(group.num_rows, body);
+    const columns: Value[][] = [];
+    for (const element of rows === 0 ? [] : elements) {
+      columns.push(await readColumn(body, group, element, allowance));
+    }
+    yield { rows, columns: rows === 0 ? names.map(() => []) : columns };
   }
+}
+
+/** Reads one column of a row group, as a file of its own whose pages were looked at before. */
+async function readColumn(
+  body: Uint8Array,
+  { columns, num_rows }: FileMetaData["row_groups"][number],
+  element: SchemaElement,
+  allowance: Allowance,
+): Promise<Value[]> {
+  const { name, type, type_length: typeLength, repetition_type } = element;
+  const flat = repetition_type === "REQUIRED" || repetition_type === "OPTIONAL";
+  const [chunk, ...more] = columns.flatMap(({ meta_data: data, file_path }) => {
+    const [first, ...deeper] = data?.path_in_schema ?? [];
+    const found = first === name && deeper.length === 0 && file_path === undefined;
+    return found && data !== undefined ? [data] : [];
+  });
+  if (
+    !flat || chunk === undefined || more.length > 0 || type === undefined || chunk.type !== type
+  ) {
+    throw new Error(`its footer has no single place for the column ${name}`);
+  }
+  const start = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
+  const end = start + Number(chunk.total_compressed_size);
+  if (!(start >= 0 && start <= end && end <= body.length)) {
+    throw new Error(`its footer places the column ${name} outside of the file`);
+  }
+  const bytes = body.slice(start, end);
+  const rows = Number(num_rows);
+  const nullable = repetition_type === "OPTIONAL";
+  const pages = readPages(
+    bytes,
+    { codec: chunk.codec, type, typeLength, nullable, rows },
+    allowance,
+  ).values();
+  const data: Value[] = [];
+  await parquetRead({
+    file: { byteLength: bytes.length, slice: (from, to) => bytes.buffer.slice(from, to) },
+    metadata: {
+      version: 1,
+      metadata_length: 0,
+      num_rows,
+      schema: [{ name: "schema", num_children: 1 }, withoutMeaning(element)],
+      row_groups: [{
+        num_rows,
+        total_byte_size: 0n,
+        columns: [{
+          file_offset: 0n,
+          meta_data: {
+            ...{ type, encodings: [], path_in_schema: [name], codec: "ZSTD", num_values: num_rows },
+            ...{ total_uncompressed_size: 0n, total_compressed_size: BigInt(bytes.length) },
+            data_page_offset: 0n,
+          },
+        }],
+      }],
+    },
+    // They are decompressed already, whatever their codec is.
+    compressors: { ZSTD: () => pages.next().value ?? new Uint8Array() },
+    utf8: false,
+    parsers: { stringFromBytes },
+    onChunk({ columnData }) {
+      for (let i = 0; i < columnData.length; i++) data.push(columnData[i] ?? null);
+    },
+  });
+  if (data.length !== rows) throw new Error(`its column ${name} has other rows than the row group`);
+  return data;
 }
 
 /**

@@ -1,0 +1,137 @@
+/** A value of Thrift's compact protocol. Numbers of 64 bits that are no safe integers are refused. */
+export type ThriftValue = boolean | number | Uint8Array | readonly ThriftValue[] | ThriftStruct;
+
+/** A struct: its values by the numbers of their fields. */
+export type ThriftStruct = ReadonlyMap<number, ThriftValue>;
+
+/** How deep Parquet's structs lie within each other, generously. */
+const MOST_DEPTH = 16;
+
+/** The protocol's own numbers for types. */
+const [STOP, TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, STRUCT] = [
+  0,
+  1,
+  2,
+  3,
+  4,
+  5,
+  6,
+  7,
+  8,
+  9,
+  12,
+] as const;
+
+/**
+ * Reads a struct of Thrift's compact protocol, in a time and a space that its bytes bound: Parquet
+ * describes its files and pages with such structs, and a damaged one must not pass for endless.
+ *
+ * @param offset where the struct begins
+ * @returns the struct, and the offset right behind it
+ * @throws {Error} the bytes hold no such struct
+ */
+export function readStruct(
+  bytes: Uint8Array,
+  offset: number,
+): { readonly struct: ThriftStruct; readonly end: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = offset;
+
+  function byte(): number {
+    if (at >= view.byteLength) throw new Error("a Thrift struct breaks off");
+    return view.getUint8(at++);
+  }
+
+  function varint(bits: 32 | 64): bigint {
+    let value = 0n;
+    for (let shift = 0; shift < bits + 6; shift += 7) {
+      const next = byte();
+      value |= BigInt(next & 0x7f) << BigInt(shift);
+      if (next < 0x80) {
+        if (value >> BigInt(bits) !== 0n) break;
+        return value;
+      }
+    }
+    throw new Error("a Thrift number is too large");
+  }
+
+  function integer(bits: 32 | 64): number {
+    const zigzag = varint(bits);
+    const value = Number(zigzag & 1n ? -(zigzag >> 1n) - 1n : zigzag >> 1n);
+    if (!Number.isSafeInteger(value)) throw new Error("a Thrift number is too large");
+    return value;
+  }
+
+  /** How many bytes or elements follow. Each element takes a byte at least. */
+  function length(): number {
+    const value = Number(varint(32));
+    if (value > view.byteLength - at) throw new Error("a Thrift length is too large");
+    return value;
+  }
+
+  function element(type: number, depth: number): ThriftValue {
+    switch (type) {
+      case TRUE:
+      case FALSE:
+        return type === TRUE;
+      case BYTE:
+        return byte() << 24 >> 24;
+      case I16:
+      case I32:
+        return integer(32);
+      case I64:
+        return integer(64);
+      case DOUBLE:
+        for (let i = 0; i < 8; i++) byte();
+        return NaN; // Parquet has none outside of what is skipped here
+      case BINARY: {
+        const size = length();
+        at += size;
+        return bytes.subarray(at - size, at);
+      }
+      case LIST: {
+        const head = byte();
+        const size = head >> 4 === 15 ? length() : head >> 4;
+        const of = head & 15;
+        const each = of === TRUE || of === FALSE ? BYTE : of; // a list's booleans take a byte each
+        return Array.from({ length: size }, () => element(each, depth + 1));
+      }
+      case STRUCT:
+        return fields(depth + 1);
+      default:
+        throw new Error(`Thrift has no type ${type} in Parquet`);
+    }
+  }
+
+  function fields(depth: number): ThriftStruct {
+    if (depth > MOST_DEPTH) throw new Error("Thrift structs lie too deep within each other");
+    const struct = new Map<number, ThriftValue>();
+    let field = 0;
+    for (let head = byte(); (head & 15) !== STOP; head = byte()) {
+      field = head >> 4 === 0 ? integer(32) : field + (head >> 4);
+      struct.set(field, element(head & 15, depth));
+    }
+    return struct;
+  }
+
+  return { struct: fields(0), end: at };
+}
+
+/** The integer in a field, from 0 to a most. */
+export function countIn(struct: ThriftStruct, field: number, most: number, name: string): number {
+  const value = struct.get(field);
+  if (typeof value === "number" && value >= 0 && value <= most) return value;
+  throw new Error(`${name} is ${typeof value === "number" ? value : "missing"}, not 0 to ${most}`);
+}
+
+/** The struct in a field; undefined where there is none. */
+export function structIn(struct: ThriftStruct, field: number): ThriftStruct | undefined {
+  const value = struct.get(field);
+  return value instanceof Map ? value : undefined;
+}
+
+/** The structs of the list in a field. */
+export function structsIn(struct: ThriftStruct, field: number): ThriftStruct[] {
+  const value = struct.get(field);
+  return Array.isArray(value) ? value.filter((each) => each instanceof Map) : [];
+}
