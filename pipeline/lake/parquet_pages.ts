@@ -213,8 +213,9 @@ function readRuns(bytes: Uint8Array, offset: number, width: number, count: numbe
       if (byte < 0x80) break;
     }
     const values = run & 1 ? (run >>> 1) * 8 : Math.floor(run / 2);
-    const padding = run & 1 ? 7 : 0; // packed values come in groups of eight
-    if (run >= 2 ** 31 || values === 0 || values > count - seen + padding) {
+    // Packed values come in groups of eight, and some writers fill up with more groups.
+    const most = run & 1 ? width === 0 ? count - seen + 7 : Infinity : count - seen;
+    if (run >= 2 ** 31 || values === 0 || values > most) {
       throw new Error("a page's run is longer than the page");
     }
     // The decoder takes a byte also of packed values that have no bits.

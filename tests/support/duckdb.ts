@@ -25,6 +25,18 @@ export async function duckdb(sql: string): Promise<DuckRow[]> {
   }
 }
 
+/** Writes what a SELECT gives into a Parquet file, as another writer than ours does. */
+export async function writeWithDuckdb(sql: string, file: string, options: string): Promise<void> {
+  const instance = await DuckDBInstance.create(":memory:");
+  const connection = await instance.connect();
+  try {
+    await connection.run(`COPY (${sql}) TO '${file}' (FORMAT parquet, ${options})`);
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
 /** The files as one table, in the order of their rows. */
 export function parquet(files: readonly string[]): string {
   const list = files.map((file) => `'${file.replaceAll("'", "''")}'`).join(", ");

@@ -17,6 +17,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../../support/assert.ts";
+import { writeWithDuckdb } from "../../support/duckdb.ts";
 import { temporaryLake } from "../../support/lakes.ts";
 
 const COLUMNS: Column[] = [
@@ -212,6 +213,26 @@ Deno.test("text that is no UTF-8 is an error", async () => {
   const broken = EXTREMES.with(0, EXTREMES[0]!.with(1, bytes("41ff42")));
   const { body } = write([group(broken)]);
   await assertRejects(() => read(body), Error);
+});
+
+Deno.test("a file of another writer is read, with pages of the first version", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".parquet" });
+  const rows = `SELECT 'id-' || i AS id, 'BTC' || i % 3 AS symbol, i::BIGINT AS seq,
+    CASE WHEN i % 2 = 0 THEN (i * 7)::INTEGER END AS retries FROM range(3000) AS t(i)`;
+  for (const codec of ["snappy", "zstd", "uncompressed"]) {
+    await writeWithDuckdb(rows, file, `CODEC '${codec}', ROW_GROUP_SIZE 2048`);
+    const columns: Value[][] = [[], [], [], []];
+    const names = ["id", "symbol", "seq", "retries"];
+    for await (const group of openPart(await Deno.readFile(file)).groups(names)) {
+      group.columns.forEach((values, i) => columns[i]!.push(...values));
+    }
+    const numbers = Array.from({ length: 3000 }, (_, i) => i);
+    assertEquals(columns[0], numbers.map((i) => `id-${i}`));
+    assertEquals(columns[1], numbers.map((i) => `BTC${i % 3}`));
+    assertEquals(columns[2], numbers.map(BigInt));
+    assertEquals(columns[3], numbers.map((i) => i % 2 === 0 ? i * 7 : null));
+  }
+  await Deno.remove(file);
 });
 
 Deno.test("a column without a type is reported as VOID", () => {

@@ -1,0 +1,60 @@
+import { Failure } from "../../pipeline/errors.ts";
+import { readFlags } from "../../tasks/cli/flags.ts";
+import { TARGETS } from "./targets.ts";
+import { type Broken, tryTarget } from "./trial.ts";
+
+const HELP = `Usage: deno task fuzz [--inputs N] [--seed S] [--target NAME [--input I]]
+
+Tries every parser of the project with inputs that were changed at random. Each has to end within
+2 s of CPU, with a result or with an error that its documentation has.
+
+--inputs N     how many inputs, over all parsers (default 20000)
+--seed S       decides the inputs (default: another one each time)
+--target NAME  tries one parser only: ${TARGETS.map(({ name }) => name).join(", ")}
+--input I      tries one input of that parser only, as a run has named it
+`;
+
+/** A whole number of a flag. */
+function count(flags: ReturnType<typeof readFlags>, name: string): number | undefined {
+  const text = flags.value(name);
+  if (text === undefined || /^\d{1,9}$/.test(text)) return text === undefined ? text : Number(text);
+  throw new Failure("configuration", `Cannot use --${name} ${text}: it is a whole number.`);
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const flags = readFlags(args, { values: ["inputs", "seed", "target", "input"], switches: [] });
+  if (flags.on("help")) return console.log(HELP), 0;
+  const seed = count(flags, "seed") ?? crypto.getRandomValues(new Uint32Array(1))[0]! % 1e9;
+  const [wanted, input] = [flags.value("target"), count(flags, "input")];
+  const targets = TARGETS.filter(({ name }) => wanted === undefined || name === wanted);
+  if (targets.length === 0 || input !== undefined && wanted === undefined) {
+    throw new Failure("configuration", `Cannot use --target ${wanted}: see --help.`);
+  }
+  const each = Math.ceil((count(flags, "inputs") ?? 20_000) / targets.length);
+  const [from, to] = input === undefined ? [0, each] : [input, input + 1];
+  const module = new URL("targets.ts", import.meta.url).href;
+  console.log(`seed ${seed}`);
+  let tried = 0;
+  const broken: Broken[] = [];
+  for (const { name } of targets) {
+    const trial = await tryTarget({ module, target: name, seed, from, to });
+    console.log(`${name}: ${trial.tried} inputs, ${trial.broken.length} broken`);
+    tried += trial.tried;
+    broken.push(...trial.broken);
+  }
+  for (const { target, input, problem } of broken) {
+    console.log(`\ndeno task fuzz --seed ${seed} --target ${target} --input ${input}\n${problem}`);
+  }
+  console.log(`${tried} inputs, ${broken.length} broken, seed ${seed}`);
+  return broken.length === 0 ? 0 : 1;
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exitCode = await main(Deno.args);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    console.error(error.message);
+    Deno.exitCode = 2;
+  }
+}
