@@ -146,7 +146,8 @@ function judgeValue(
           "write $$ for each $.",
     }];
   }
-  if (name !== "JOB_DATE" || parseDay(value) !== undefined) return [];
+  const isDay = value === "today" || value === "yesterday" || parseDay(value) !== undefined;
+  if (name !== "JOB_DATE" || isDay) return [];
   return [{
     severity: "fail",
     ...place,

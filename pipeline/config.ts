@@ -29,6 +29,7 @@ export type { Environment } from "./config/environment.ts";
 export {
   bucketName,
   type DirectoryConfig,
+  isDirectoryLake,
   type LakeConfig,
   lakeConfig,
   type S3Config,

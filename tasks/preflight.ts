@@ -4,9 +4,10 @@ import { chosenFacts, FACTS, manifestsDirectory, skippedChecks } from "./cli/bef
 import { FORMATS, runAndReport } from "./cli/checking.ts";
 import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, clusterFlags } from "./cli/cluster.ts";
 import { main } from "./cli/command.ts";
+import { giveUp } from "./cli/confined.ts";
 import { CONNECTION_HELP } from "./cli/day.ts";
 import { choice, seconds } from "./cli/flags.ts";
-import { gatherersBefore } from "./cli/gatherers.ts";
+import { gatherersBefore, type Sources, unneededPermissions } from "./cli/gatherers.ts";
 
 /** How long each fact may take to gather, in seconds, unless told otherwise. */
 const DEFAULT_TIMEOUT = 10;
@@ -64,7 +65,7 @@ ${CONNECTION_HELP}`,
     const timeout = seconds(flags, DEFAULT_TIMEOUT);
     const imageTimeout = seconds(flags, DEFAULT_IMAGE_TIMEOUT);
     const skip = skippedChecks(flags);
-    const gatherers = gatherersBefore({
+    const sources: Sources = {
       chosen: chosenFacts(flags),
       manifests: await manifestsDirectory(flags),
       cluster: clusterConfig(clusterFlags(flags)),
@@ -72,7 +73,9 @@ ${CONNECTION_HELP}`,
       portForward: flags.on("port-forward"),
       archive: flags.value("image-archive"),
       registryCa: flags.value("registry-ca"),
-    });
+    };
+    const gatherers = gatherersBefore(sources);
+    await giveUp(...unneededPermissions(sources));
     const { exitCode } = await runAndReport(
       { command: "preflight", status: "looking …", checks: BEFORE, gatherers },
       { output, timeout, imageTimeout, strict: flags.on("strict"), skip, signal },

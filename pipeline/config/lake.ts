@@ -94,9 +94,14 @@ export function bucketName({ bucket, endpoint, defaults = [] }: S3Config): strin
   return `${shown(`s3://${bucket}`, "S3_BUCKET")} at ${shown(endpoint, "S3_ENDPOINT")}`;
 }
 
+/** Whether the lake is to be a directory, right or wrong. */
+export function isDirectoryLake(env: Environment = PROCESS): boolean {
+  return Boolean(env.get("LAKE_URL"));
+}
+
 /** The variables that {@linkcode lakeConfig} cannot do without, and that are not set. */
 export function unsetForLake(env: Environment = PROCESS): string[] {
-  if (env.get("LAKE_URL")) return [];
+  if (isDirectoryLake(env)) return [];
   return ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].filter((name) => !env.get(name));
 }
 

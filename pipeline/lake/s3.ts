@@ -8,7 +8,7 @@ import {
   S3Client,
 } from "@aws-sdk/client-s3";
 import { createHash } from "node:crypto";
-import type { S3Config } from "../config.ts";
+import { bucketName, type S3Config } from "../config.ts";
 import { Failure } from "../errors.ts";
 import { type BucketState, conditionsRemedy, tryConditions } from "./conditions.ts";
 import type { Condition, Lake, ObjectEntry } from "./lake.ts";
@@ -46,7 +46,7 @@ const AFTERWARDS = 5_000;
  */
 export function openS3(config: S3Config, signal?: AbortSignal): Lake {
   const { bucket: Bucket, endpoint } = config;
-  const name = `s3://${Bucket} at ${endpoint}`;
+  const name = bucketName(config);
   const client = s3Client(config);
   const options = signal === undefined ? {} : { abortSignal: signal };
 
@@ -202,7 +202,7 @@ export function openS3Probe(config: S3Config, signal?: AbortSignal): S3Probe {
   const options = signal === undefined ? {} : { abortSignal: signal };
   const failure = (task: string, error: unknown) =>
     s3Failure(error, {
-      task: `${task} in s3://${Bucket} at ${config.endpoint}`,
+      task: `${task} in ${bucketName(config)}`,
       ...{ config, signal, conditional: false },
     });
   return {

@@ -10,6 +10,14 @@ export const EXIT: Readonly<Record<FailureKind, number>> = {
   unreachable: 3,
 };
 
+/**
+ * The exit code of several things that were done: what is known to be wrong counts more than what could
+ * not be told.
+ */
+export function worstOf(codes: readonly number[]): number {
+  return [2, 1, 3].find((code) => codes.includes(code)) ?? 0;
+}
+
 /** Who tells of a failure, and how. */
 export interface Teller {
   readonly command: string;

@@ -21,6 +21,7 @@ import {
   cacheFolder,
   type DatabaseConfig,
   databaseConfig,
+  isDirectoryLake,
   lakeConfig,
   sealGrace,
   unsetForDatabase,
@@ -70,6 +71,26 @@ export function gatherersBefore(sources: Sources): Gatherers {
     database: fact("database", databaseOf(sources, { manifests, cluster })),
     lake: fact("lake", lakeOf(sources, { manifests, cluster })),
   };
+}
+
+/**
+ * The permissions that no chosen fact is gathered with.
+ *
+ * @param writesLake whether the lake is in a directory, in which preflight tries writing
+ */
+export function unneededPermissions(
+  sources: Sources,
+  writesLake: boolean = isDirectoryLake(),
+): Deno.PermissionName[] {
+  const { chosen, cluster, credentials, portForward } = sources;
+  const asksCluster = !("absent" in cluster) &&
+    (chosen.has("cluster") || credentials === "cluster" || portForward);
+  const isNeeded = {
+    net: asksCluster || chosen.has("image") || chosen.has("database") || chosen.has("lake"),
+    run: asksCluster, // a kubeconfig can name a program that logs in
+    write: chosen.has("image") || (chosen.has("lake") && writesLake),
+  };
+  return (["net", "run", "write"] as const).filter((name) => !isNeeded[name]);
 }
 
 function manifestsOf({ manifests }: Sources): Gatherer<ManifestsFact> | Absent {

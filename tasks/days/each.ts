@@ -1,8 +1,8 @@
 import type { Day } from "../../pipeline/contract/window.ts";
-import { tellFailure } from "../cli/failure.ts";
+import { tellFailure, worstOf } from "../cli/failure.ts";
 import { colourWanted, paint, print } from "../cli/terminal.ts";
 import type { Order } from "./order.ts";
-import { type DayResult, renderDays, worstOf } from "./table.ts";
+import { type DayResult, renderDays } from "./table.ts";
 
 /** A day that is to be worked on, and why, where that is not plain. */
 export interface DayToDo {

@@ -60,11 +60,3 @@ export function renderDays(
 function alignOf(column: keyof DayResult): "left" | "right" {
   return column === "rows" ? "right" : "left";
 }
-
-/**
- * The exit code of several days: wrong data counts more than what could not be told, for a look at
- * the data is what it takes.
- */
-export function worstOf(codes: readonly number[]): number {
-  return [2, 1, 3].find((code) => codes.includes(code)) ?? 0;
-}

@@ -4,7 +4,7 @@ import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { deadline } from "../cli/deadline.ts";
-import { EXIT } from "../cli/failure.ts";
+import { EXIT, worstOf } from "../cli/failure.ts";
 import { agreed, openPrompt } from "../cli/prompt.ts";
 import { colourWanted, paint, print, printError, showStatus } from "../cli/terminal.ts";
 import type { Way } from "../cli/through_cluster.ts";
@@ -113,6 +113,5 @@ async function prove(
     else printError(paint(line, "red", Deno.stderr.isTerminal() && !Deno.noColor));
     proofs.push(proof);
   }
-  const codes = proofs.flatMap(({ trouble }) => trouble === undefined ? [] : [EXIT[trouble]]);
-  return codes.length === 0 ? 0 : Math.min(...codes);
+  return worstOf(proofs.flatMap(({ trouble }) => trouble === undefined ? [] : [EXIT[trouble]]));
 }

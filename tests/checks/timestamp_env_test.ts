@@ -60,7 +60,7 @@ Deno.test("timestamp-env does not show the value of what sounds like a secret", 
 for (
   const [text, problem] of [
     ["2025-02-30", 'JOB_DATE is "2025-02-30", which is no day'],
-    ["today", 'JOB_DATE is "today", which is no day'],
+    ["tomorrow", 'JOB_DATE is "tomorrow", which is no day'],
     ['""', 'JOB_DATE is "", which is no day'],
     ["28.12.2025", 'JOB_DATE is "28.12.2025", which is no day'],
     ["$(date +%F)", "the value of JOB_DATE has a command of a shell, $(date +%F)"],
@@ -72,7 +72,7 @@ for (
 }
 
 Deno.test("timestamp-env takes a real day, with quotes or without", async () => {
-  await assertFound(ID, jobDate("2025-12-28"));
+  for (const day of ["2025-12-28", "today", "yesterday"]) await assertFound(ID, jobDate(day));
   await assertFound(ID, jobDate('"2024-02-29"'));
 });
 

@@ -1,0 +1,38 @@
+import type { FactChoice } from "../../../tasks/cli/before.ts";
+import { type Sources, unneededPermissions } from "../../../tasks/cli/gatherers.ts";
+import { assertEquals } from "../../support/assert.ts";
+
+const CLUSTER: Sources["cluster"] = { kind: "kubeconfig", files: [], by: "KUBECONFIG" };
+
+function unneeded(
+  facts: readonly FactChoice[],
+  more: Partial<Sources> = {},
+  inDirectory = false,
+): string[] {
+  const sources: Sources = {
+    ...{ chosen: new Set(facts), manifests: "manifests", cluster: CLUSTER },
+    ...{ credentials: "environment", portForward: false, archive: undefined },
+    ...{ registryCa: undefined, ...more },
+  };
+  return unneededPermissions(sources, inDirectory);
+}
+
+Deno.test("unneededPermissions: manifests take reading alone", () => {
+  assertEquals(unneeded(["manifests"]), ["net", "run", "write"]);
+});
+
+Deno.test("unneededPermissions: only where a cluster is asked may a program log in", () => {
+  assertEquals(unneeded(["manifests", "cluster"]), ["write"]);
+  assertEquals(unneeded(["database"]), ["run", "write"]);
+  assertEquals(unneeded(["database"], { credentials: "cluster" }), ["write"]);
+  assertEquals(unneeded(["database"], { portForward: true }), ["write"]);
+  assertEquals(unneeded(["manifests", "cluster"], { cluster: { absent: "none" } }), [
+    ...["net", "run", "write"],
+  ]);
+});
+
+Deno.test("unneededPermissions: only an image, and a lake in a directory, take writing", () => {
+  assertEquals(unneeded(["image"]), ["run"]);
+  assertEquals(unneeded(["lake"]), ["run", "write"]);
+  assertEquals(unneeded(["lake"], {}, true), ["run"]);
+});
