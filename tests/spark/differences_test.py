@@ -60,7 +60,7 @@ class Acknowledging(unittest.TestCase):
         self.assertEqual(both.newly_unfit, [unfit("c")])
         self.assertIn("(fill_price is NaN) no longer fits", both.altered["a"])
 
-    def test_an_event_without_an_id_is_nobody_s_loss(self):
+    def test_an_event_without_an_id_is_not_taken_for_a_lost_one(self):
         both = with_unfit(found(lost="a"), [unfit(None)], [])
         self.assertEqual((set(both.lost), both.unfit), ({"a"}, [unfit(None)]))
 

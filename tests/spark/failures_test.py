@@ -95,9 +95,9 @@ class OfPostgres(unittest.TestCase):
         self.assertEqual(database_failure("", "", database()).kind, "unreachable")
 
     def test_a_server_that_falls_silent_is_3_and_told_as_one(self):
-        failure = database_failure("08006", "I/O error", database(), silent_for="900")
+        failure = database_failure("08006", "I/O error", database(), silent_for="300")
         self.assertEqual(failure.kind, "unreachable")
-        self.assertIn("sent nothing for 900 s", str(failure))
+        self.assertIn("sent nothing for 300 s", str(failure))
 
     def test_what_an_operator_has_to_change_is_2_and_says_what(self):
         for state, message, words in (
@@ -116,6 +116,8 @@ class OfPostgres(unittest.TestCase):
             ),
             ("08P01", "FATAL: disabled in statement pooling mode", "pool_mode"),
             ("08004", "The server does not support SSL.", "PGSSLMODE=prefer"),
+            ("08006", "no HostnameVerifier took it", "PGSSLMODE=verify-ca"),
+            ("28000", "no pg_hba.conf entry, no encryption", "PGSSLMODE=require"),
         ):
             with self.subTest(message):
                 failure = database_failure(state, message, database())

@@ -13,6 +13,7 @@ import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { REQUIRED_PACKAGES, rgwInstalled, startRgw } from "../support/ceph_rgw.ts";
 import { duckdb, parquet } from "../support/duckdb.ts";
+import { eventId, insertEvent } from "../support/events.ts";
 import { expectedEvents, expectedExecutions, readBack } from "../support/expected.ts";
 import { recorder, temporaryLake } from "../support/lakes.ts";
 import type { ObjectStore } from "../support/object_store.ts";
@@ -147,18 +148,10 @@ function denoRun(db: Outbox, lake: Lake, day: Day, grace = 0n) {
 
 const [FIRST, SECOND] = [1, 2].map((n) => `6f1d2c7e-0a54-4c1b-9f38-2b7d51e0a00${n}`);
 
-/** An event of an operation of its own, with its number in its identity. */
+/** An event of a day, of an operation of its own. */
 function event(number: number, day: Day, columns: Record<string, string> = {}): string {
-  const values: Record<string, string> = {
-    event_id: `'00000000-0000-0000-0000-${String(number).padStart(12, "0")}'`,
-    event_seq: String(number),
-    occurred_at: `'${day}T10:00:00.123456Z'`,
-    ...{ operation_id: String(number), client_id: "1", symbol: "'BTCUSDC'" },
-    ...{ event_type: "'EXECUTED'", source: "'ws'" },
-    ...columns,
-  };
-  return `INSERT INTO stop_events (${Object.keys(values).join(", ")})
-          VALUES (${Object.values(values).join(", ")})`;
+  const occurred_at = `'${day}T10:00:00.123456Z'`;
+  return insertEvent(number, { occurred_at, operation_id: String(number), ...columns });
 }
 
 sparkTest(
@@ -189,7 +182,7 @@ sparkTest(
       for (
         const words of [
           "differs from the outbox in 3 rows",
-          "event 00000000-0000-0000-0000-000000000071 is in the outbox and not in bronze",
+          `event ${eventId(71)} is in the outbox and not in bronze`,
           `event ${FIRST} is in bronze and not in the outbox`,
           `event ${SECOND} has another event_seq, fill_price`,
           `deno task amend --date ${DAY}`,
@@ -284,7 +277,7 @@ sparkTest(
       assertEquals(refused.code, 1, refused.said);
       assertStringIncludes(
         refused.said,
-        "bronze has 1 event that stop_events has no longer: 00000000-0000-0000-0000-000000000002",
+        `bronze has 1 event that stop_events has no longer: ${eventId(2)}`,
       );
       assertEquals(await contents(lake), before);
 

@@ -10,6 +10,7 @@ import { readSchema } from "../../pipeline/outbox/schema.ts";
 import { survey } from "../../pipeline/outbox/survey.ts";
 import { renderQuarantine } from "../../pipeline/quarantine.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { insertEvent } from "../support/events.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
 import { python, PYTHON_ENV } from "./python.ts";
 
@@ -184,20 +185,6 @@ async function asking(db: Outbox) {
   };
 }
 
-/** An event with its number as event_seq, and other values where a column is given. */
-function event(number: number, columns: Record<string, string> = {}): string {
-  const values: Record<string, string> = {
-    event_id: `'00000000-0000-0000-0000-${String(number).padStart(12, "0")}'`,
-    event_seq: String(number),
-    occurred_at: "'2025-12-28T10:00:00Z'",
-    ...{ operation_id: "7", client_id: "1", symbol: "'BTCUSDC'", event_type: "'EXECUTED'" },
-    source: "'ws'",
-    ...columns,
-  };
-  return `INSERT INTO stop_events (${Object.keys(values).join(", ")})
-          VALUES (${Object.values(values).join(", ")})`;
-}
-
 const LENIENT = `
   ALTER TABLE stop_events DROP CONSTRAINT stop_events_pkey;
   ALTER TABLE stop_events DROP CONSTRAINT stop_events_event_seq_key;
@@ -205,22 +192,22 @@ const LENIENT = `
     ALTER symbol DROP NOT NULL, ALTER stop_price TYPE numeric, ALTER slippage_pct TYPE numeric`;
 
 const OUTBOXES: [string, string[]][] = [
-  ["a day without events", [event(1, { occurred_at: "'2025-12-27T23:59:59.999999Z'" })]],
-  ["events that fit", [event(3), event(5), event(9, { event_seq: "NULL" })]],
+  ["a day without events", [insertEvent(1, { occurred_at: "'2025-12-27T23:59:59.999999Z'" })]],
+  ["events that fit", [insertEvent(3), insertEvent(5), insertEvent(9, { event_seq: "NULL" })]],
   [
     "events that do not fit, and such that fall on no day",
     [
       LENIENT,
       `ALTER TABLE stop_events ADD COLUMN "odd ""one" text DEFAULT 'ä"\\\n☃'`,
-      event(1, { fill_price: "'NaN'", stop_price: "1.123456789", symbol: "NULL" }),
-      event(2),
-      event(3, { event_id: "NULL", stop_price: "-1e13", slippage_pct: "'Infinity'" }),
-      event(4, { occurred_at: "'infinity'" }),
-      event(5, { occurred_at: "NULL", event_id: "NULL" }),
+      insertEvent(1, { fill_price: "'NaN'", stop_price: "1.123456789", symbol: "NULL" }),
+      insertEvent(2),
+      insertEvent(3, { event_id: "NULL", stop_price: "-1e13", slippage_pct: "'Infinity'" }),
+      insertEvent(4, { occurred_at: "'infinity'" }),
+      insertEvent(5, { occurred_at: "NULL", event_id: "NULL" }),
     ],
   ],
-  ["an event_id twice", [LENIENT, event(1), event(1, { event_seq: "2" })]],
-  ["an event_seq twice", [LENIENT, event(1), event(2, { event_seq: "1" })]],
+  ["an event_id twice", [LENIENT, insertEvent(1), insertEvent(1, { event_seq: "2" })]],
+  ["an event_seq twice", [LENIENT, insertEvent(1), insertEvent(2, { event_seq: "1" })]],
   ["a column that is gone", ["ALTER TABLE stop_events DROP COLUMN symbol"]],
   ["a column of another type", ["ALTER TABLE stop_events ALTER retry_count TYPE bigint"]],
 ];
@@ -361,7 +348,7 @@ Deno.test("both engines see the same holders of a day, in the same words", async
   await writer.query("BEGIN; SELECT 1");
   await writer.query("SELECT pg_sleep(0.01)");
   const prepared = await db.connect();
-  await prepared.query(`BEGIN; ${event(1)}; PREPARE TRANSACTION '${db.config.name}'`);
+  await prepared.query(`BEGIN; ${insertEvent(1)}; PREPARE TRANSACTION '${db.config.name}'`);
   // As a subscription leaves it, without a publisher to be reached.
   await db.query(`
     SET allow_system_table_mods = on;

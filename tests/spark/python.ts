@@ -15,6 +15,10 @@ export interface PythonOptions {
   readonly given?: unknown;
   /** Answers what the program asks with `query(sql)`: the rows of a statement, as lists of texts. */
   readonly query?: (sql: string) => Promise<(string | null)[][]>;
+  /** Another Python than that of this machine. */
+  readonly command?: string;
+  /** More variables for it. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const PROLOGUE = `
@@ -33,6 +37,16 @@ given = json.loads(sys.stdin.readline())
 sys.stdout = sys.stderr
 `;
 
+/** Begins a program that has a JVM with the jars of the image, and no Spark: it takes seconds less. */
+export const JVM = `
+import os
+from pyspark.java_gateway import launch_gateway
+from py4j.protocol import Py4JJavaError
+from deep_storage import java_failure, settings
+gateway = launch_gateway()
+class Spark:
+    _jvm = gateway.jvm`.trim();
+
 /**
  * Runs a program that ends with `result = …`.
  *
@@ -44,9 +58,9 @@ export async function python(program: string, options: PythonOptions = {}): Prom
 except Failure as failure:
     result = {"kind": failure.kind, "message": str(failure)}
 say("result", result)`;
-  const child = new Deno.Command("python3", {
+  const child = new Deno.Command(options.command ?? "python3", {
     args: ["-c", `${PROLOGUE}try:\n${indented}${epilogue}`],
-    env: PYTHON_ENV,
+    env: { ...PYTHON_ENV, ...options.env },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",

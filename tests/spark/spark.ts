@@ -80,6 +80,15 @@ export async function submit(options: JobOptions): Promise<JobRun> {
   });
 }
 
+/** The Python that has PySpark, and the variables that it needs. */
+export async function sparkPython(): Promise<{ command: string; env: Record<string, string> }> {
+  const home = await where();
+  return {
+    command: `${home}/bin/python`,
+    env: { SPARK_HOME: await sparkHome(home), SPARK_LOCAL_IP: "127.0.0.1" },
+  };
+}
+
 /** Runs spark-submit in a folder of its own, with these variables only. */
 export async function sparkSubmit(
   args: readonly string[],

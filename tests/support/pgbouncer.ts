@@ -15,6 +15,8 @@ export interface PgbouncerOptions {
   readonly pooling: "session" | "transaction" | "statement";
   /** How many sessions with Postgres all clients share. */
   readonly sessions: number;
+  /** Parameters that clients may send at the login, and that have no effect. */
+  readonly ignored?: string;
 }
 
 const READY_WITHIN_MS = 30_000;
@@ -39,7 +41,7 @@ export function pgbouncerTest(name: string, run: () => Promise<void>): void {
 /** Starts a pgbouncer on a free port of 127.0.0.1. */
 export async function startPgbouncer(
   config: DatabaseConfig,
-  { pooling, sessions }: PgbouncerOptions,
+  { pooling, sessions, ignored = "" }: PgbouncerOptions,
 ): Promise<Pgbouncer> {
   const account = await serverAccount(); // it refuses to run as root, as Postgres does
   const folder = await Deno.makeTempDir({ prefix: "pgbouncer-", dir: "/tmp" });
@@ -58,6 +60,7 @@ auth_type = scram-sha-256
 auth_file = ${folder}/users
 pool_mode = ${pooling}
 default_pool_size = ${sessions}
+ignore_startup_parameters = ${ignored}
 `,
   };
   for (const [name, text] of Object.entries(files)) {

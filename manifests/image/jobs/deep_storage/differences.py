@@ -61,14 +61,14 @@ def with_unfit(
 def unacknowledged(found: Differences, commit: Commit) -> Unacknowledged:
     """Which differences the window's marker does not acknowledge yet."""
 
-    def differs(ids: dict[str, str], known: Acknowledged | None) -> bool:
+    def is_new(ids: dict[str, str], known: Acknowledged | None) -> bool:
         return bool(ids) if known is None else known != acknowledge(ids)
 
     amended = commit.amended
     return Unacknowledged(
         bool(found.late),
-        differs(found.lost, amended.lost if amended else None),
-        differs(found.altered, amended.altered if amended else None),
+        is_new(found.lost, amended.lost if amended else None),
+        is_new(found.altered, amended.altered if amended else None),
         bool(found.newly_unfit),
     )
 

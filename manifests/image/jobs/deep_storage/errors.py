@@ -24,7 +24,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def unexpected(error: BaseException, secrets: list[str]) -> str:
-    """The first line of an error that nobody expected, without the secrets in it."""
+    """The first line of an unexpected error, without the secrets in it."""
     java = getattr(error, "java_exception", None)
     text = str(java.toString() if java is not None else error).strip()
     line = text.splitlines()[0] if text else ""

@@ -156,6 +156,14 @@ def refused_login(
             "PGSSLMODE=verify-full (and PGSSLROOTCERT), or let the server ask for "
             "scram-sha-256. On a network that you trust, set PGSSLMODE=disable."
         )
+    elif "hostnameverifier" in message.lower():
+        text = (
+            f"{what}: the server's certificate is not for {database.host}. Set "
+            "DJANGO_DB_HOST to a name that the certificate has, or PGSSLMODE=verify-ca "
+            "to do without the name."
+        )
+    elif state == "28000" and "no encryption" in message:
+        text = f"{said}. {OTHER_LOGIN[:-1]}, or PGSSLMODE=require if it wants TLS."
     elif "does not support SSL" in message:
         text = (
             f"{what}: the server has no TLS, and PGSSLMODE={database.tls.mode} wants "
@@ -186,9 +194,8 @@ def untrusted(problem: str, database: Database) -> Failure:
     return Failure(
         "configuration",
         f"Cannot read from {database.label}: the server's certificate is signed by "
-        f"{trusted}, or is not for {database.host} ({problem}). Set PGSSLROOTCERT to "
-        "the file with the CA that signed it, and DJANGO_DB_HOST to a name that the "
-        "certificate has.",
+        f"{trusted}, or is not valid today ({problem}). Set PGSSLROOTCERT to the file "
+        "with the CA that signed it.",
     )
 
 

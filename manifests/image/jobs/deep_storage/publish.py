@@ -170,7 +170,7 @@ def before(previous: Stored | None) -> str | None:
 
 
 def another_run(lake: Lake, key: str) -> Failure:
-    """The failure that somebody else was faster."""
+    """The failure that another run was faster."""
     return Failure(
         "unreachable",
         f"Cannot publish {lake.url(key)}: another run published this day meanwhile. "

@@ -25,7 +25,7 @@ SPARK = {
     # A cast that does not fit is an error, never a null.
     "spark.sql.ansi.enabled": "true",
     "spark.sql.parquet.compression.codec": "zstd",
-    # A rename is a copy in a bucket. Files are renamed once instead of twice: nobody
+    # A rename is a copy in a bucket. Files are renamed once instead of twice: no one
     # reads a staging folder before its job is over, and a repeated task writes the
     # same names again.
     "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",

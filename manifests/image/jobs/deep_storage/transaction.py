@@ -42,7 +42,7 @@ def adopt(snapshot: str) -> str:
 
 
 # Seconds without a byte from the server after which a connection counts as broken.
-SILENCE = "900"
+SILENCE = "300"
 
 
 def connection_properties(database: Database) -> dict[str, str]:

@@ -1,0 +1,130 @@
+import type { S3Config } from "../../pipeline/config.ts";
+import { assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { REQUIRED_PACKAGES, rgwInstalled, startRgw } from "../support/ceph_rgw.ts";
+import type { ObjectStore } from "../support/object_store.ts";
+import { signedFetch } from "../support/sigv4.ts";
+import { JVM, python } from "./python.ts";
+import { missingSpark, sparkPython, sparkTest } from "./spark.ts";
+
+// The jobs' way to a bucket, by the image's client. It takes a JVM, and no Spark.
+
+const missing = [
+  await missingSpark(),
+  rgwInstalled() ? undefined : `Ceph RGW is not here, it needs the packages ${REQUIRED_PACKAGES}`,
+].filter((reason) => reason !== undefined).join("; ") || undefined;
+
+let store: ObjectStore | undefined;
+Deno.test.beforeAll(async () => {
+  if (missing === undefined) store = await startRgw();
+});
+Deno.test.afterAll(async () => {
+  await store?.stop();
+});
+
+/** Runs a program that has a list of lakes, one for each configuration. */
+async function withLakes(program: string, configs: readonly S3Config[]) {
+  const given = configs.map((config) => ({
+    ...{ S3_ENDPOINT: config.endpoint, S3_BUCKET: config.bucket, AWS_REGION: config.region },
+    ...{ AWS_ACCESS_KEY_ID: config.accessKeyId, AWS_SECRET_ACCESS_KEY: config.secretAccessKey },
+    ...(config.sessionToken === undefined ? {} : { AWS_SESSION_TOKEN: config.sessionToken }),
+  }));
+  const body = `${JVM}
+from deep_storage import conditions
+from deep_storage.lake import Lake
+stores, lakes = [], []
+for case in given:
+    os.environ.update(case)
+    stores.append(settings.store())
+    lakes.append(Lake(Spark, stores[-1]))
+def told(work, store):
+    try:
+        return work()
+    except Failure as failure:
+        return [failure.kind, str(failure)]
+    except Py4JJavaError as error:
+        failure = java_failure.explain(error, None, store)
+        return [failure.kind, str(failure)]
+try:
+${program.trim().split("\n").map((line) => `    ${line}`).join("\n")}
+finally:
+    gateway.shutdown()`;
+  return await python(body, { given, ...await sparkPython() });
+}
+
+sparkTest("the jobs try conditions first, and know a bucket that has none", missing, async () => {
+  const plain = await store!.createBucket("conditions");
+  const versioned = await store!.createBucket("versioned");
+  const url = new URL(`${versioned.endpoint}/${versioned.bucket}?versioning=`);
+  const body = new TextEncoder().encode(
+    "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+  );
+  const answer = await signedFetch(versioned, "PUT", url, { body });
+  await answer.body?.cancel();
+  const [kept, refused, left, denied, unknown] = await withLakes(
+    `
+result = [
+    told(lambda: conditions.confirm_conditions(lakes[0]), stores[0]),
+    told(lambda: conditions.confirm_conditions(lakes[1]), stores[1]),
+    [len(lake.list("")) for lake in lakes[:2]],
+    told(lambda: lakes[2].get("a"), stores[2]),
+    told(lambda: lakes[3].get("a"), stores[3]),
+]`,
+    [
+      plain,
+      versioned,
+      { ...plain, secretAccessKey: "wr0ng" },
+      { ...plain, bucket: "none" },
+    ],
+  );
+  assertEquals(kept, null);
+  assertEquals(refused[0], "configuration");
+  assertStringIncludes(refused[1], "The bucket has versioning");
+  assertStringIncludes(refused[1], "runbook/lake-conformance.md");
+  assertEquals(left, [0, 0]);
+  assertEquals(denied[0], "configuration");
+  assertStringIncludes(denied[1], "Set AWS_SECRET_ACCESS_KEY");
+  assertEquals(unknown[0], "configuration");
+  assertStringIncludes(unknown[1], "no bucket none (NoSuchBucket)");
+});
+
+/** A store that answers everything in one way. */
+function answering(status: number, code: string) {
+  const body = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>KEYID</Message></Error>`;
+  return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
+    return new Response(body, { status, headers: { "content-type": "application/xml" } });
+  });
+}
+
+sparkTest(
+  "what a store answers decides the exit code, with the image's client",
+  missing,
+  async () => {
+    const cases: [number, string, string, string][] = [
+      [400, "ExpiredToken", "configuration", "the session token has expired (ExpiredToken)"],
+      [400, "RequestTimeout", "unreachable", "RequestTimeout"],
+      [503, "SlowDown", "unreachable", "SlowDown"],
+      [409, "OperationAborted", "unreachable", "409 OperationAborted"],
+      [403, "AccessDenied", "configuration", "list, read, write and delete"],
+    ];
+    const servers = cases.map(([status, code]) => answering(status, code));
+    try {
+      const told = await withLakes(
+        `
+result = []
+for lake, store in zip(lakes, stores):
+    result.append(told(lambda: lake.get("a"), store))`,
+        servers.map(({ addr: { port } }) => ({
+          ...{ kind: "s3", endpoint: `http://127.0.0.1:${port}`, region: "eu", bucket: "rbs" },
+          ...{ accessKeyId: "KEYID", secretAccessKey: "s3cr3t", sessionToken: "t0ken" },
+        })),
+      );
+      cases.forEach(([, code, kind, words], i) => {
+        assertEquals(told[i][0], kind, `${code}: ${told[i][1]}`);
+        assertStringIncludes(told[i][1], words);
+        assertEquals(/KEYID|s3cr3t|t0ken/.test(told[i][1]), false);
+      });
+    } finally {
+      await Promise.all(servers.map((server) => server.shutdown()));
+    }
+  },
+);
