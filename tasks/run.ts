@@ -40,7 +40,7 @@ Examples:
   deno task run --pending --dry-run              see what that would do
 
 Several days end with a table, and with the worst exit code: 1 before 3. Wrong configuration (2)
-ends them at once.
+ends them at once. More about it: deno task explain run
 ${ENVIRONMENT_HELP}`,
   run: (flags) => workThroughDays("run", flags, OUTPUTS),
 });
