@@ -160,7 +160,8 @@ async function createFor(user: Account | undefined, path: string, text: string):
   if (user) await Deno.chown(path, user.uid, user.gid);
 }
 
-function freePort(): number {
+/** A port of 127.0.0.1 that is free now. */
+export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }

@@ -1,5 +1,6 @@
 import pg from "pg";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
+import { until } from "../cluster/until.ts";
 
 /** A row as Postgres writes it: every value in its own text. */
 export type TextRow = Record<string, string | null>;
@@ -24,4 +25,12 @@ export async function session(config: DatabaseConfig): Promise<TextClient> {
   client.on("error", () => {}); // a session that is killed from outside is no uncaught error
   await client.connect();
   return client;
+}
+
+/** Waits until a server lets somebody in. */
+export async function answers(config: DatabaseConfig): Promise<void> {
+  await until("the server answers", async () => {
+    await (await session(config)).end();
+    return true;
+  });
 }

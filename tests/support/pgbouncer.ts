@@ -1,7 +1,8 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
+import { freePort } from "../../tasks/demo/embedded_postgres.ts";
 import { serverAccount } from "../../tasks/demo/postgres_binaries.ts";
 import { startServer } from "../../tasks/demo/server_process.ts";
-import { session } from "./pg_session.ts";
+import { answers } from "./pg_session.ts";
 
 /** A pgbouncer in front of a Postgres. It ends with its block. */
 export interface Pgbouncer extends AsyncDisposable {
@@ -19,7 +20,6 @@ export interface PgbouncerOptions {
   readonly ignored?: string;
 }
 
-const READY_WITHIN_MS = 30_000;
 const program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].find(exists);
 
 /**
@@ -76,30 +76,13 @@ ignore_startup_parameters = ${ignored}
   });
   const pooled = { ...config, port };
   try {
-    await ready(pooled);
+    await answers(pooled);
   } catch (error) {
     const said = await Deno.readTextFile(`${folder}/log`).catch(() => "");
     await server.stop();
     throw new Error(`pgbouncer did not start: ${said}`, { cause: error });
   }
   return { config: pooled, [Symbol.asyncDispose]: () => server.stop() };
-}
-
-async function ready(config: DatabaseConfig): Promise<void> {
-  const deadline = performance.now() + READY_WITHIN_MS;
-  for (;;) {
-    try {
-      return await (await session(config)).end();
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 function exists(path: string): boolean {

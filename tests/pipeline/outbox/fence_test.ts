@@ -1,3 +1,5 @@
+import { gatherDatabase } from "../../../checks/facts/database.ts";
+import { runBronze } from "../../../pipeline/bronze.ts";
 import { parseDay, windowOf } from "../../../pipeline/contract/window.ts";
 import { connect } from "../../../pipeline/outbox/connection.ts";
 import {
@@ -8,11 +10,15 @@ import {
   readHolders,
   SUBSCRIPTION_GRACE,
 } from "../../../pipeline/outbox/fence.ts";
+import { startPostgres } from "../../../tasks/demo/embedded_postgres.ts";
 import { CREATE_OUTBOX } from "../../../tasks/demo/events.ts";
-import { assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
+import { until } from "../../cluster/until.ts";
 import { insertEvent } from "../../support/events.ts";
-import type { TextClient } from "../../support/pg_session.ts";
+import { recorder, temporaryLake } from "../../support/lakes.ts";
+import { session, type TextClient } from "../../support/pg_session.ts";
 import { type Outbox, outbox } from "../../support/postgres.ts";
+import { startStandby } from "../../support/standby.ts";
 
 // Who could still add to a day. The day is an old one; a grace that ends now makes it one of today's.
 
@@ -86,7 +92,7 @@ Deno.test("fence: a writer that reports again only within its transaction counts
   await writer.query("SET track_activities = on");
   assertEquals((await look(db)).holders.map(({ kind }) => kind), ["untracked"]);
   const working = writer.query("SELECT pg_sleep(60)").catch(() => {});
-  await until(async () => {
+  await until("the writer is at work", async () => {
     const [row] = await db.query(`SELECT count(*) AS count FROM pg_stat_activity
       WHERE datname = current_database() AND state = 'active' AND xact_start IS NULL`);
     return row!.count === "1";
@@ -117,18 +123,10 @@ async function subscribe(
       await subscriber.query('ALTER SUBSCRIPTION "my feed" SET (slot_name = NONE)');
       await subscriber.query('DROP SUBSCRIPTION "my feed"');
       const active = `SELECT FROM pg_replication_slots WHERE slot_name = '${slot}' AND active`;
-      await until(async () => (await publisher.query(active)).length === 0);
+      await until("the slot is free", async () => (await publisher.query(active)).length === 0);
       await publisher.query(`SELECT pg_drop_replication_slot('${slot}')`);
     },
   };
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 60_000;
-  while (!await holds()) {
-    if (performance.now() > deadline) throw new Error("it never held");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 const PARTITIONED = `DROP TABLE stop_events; ${
@@ -158,12 +156,17 @@ Deno.test("fence: what only reads the outbox for a subscriber keeps no day open"
   await using publisher = await outbox();
   await using subscriber = await outbox();
   await using _ = await subscribe(subscriber, publisher);
-  await until(async () =>
-    (await publisher.query(`SELECT FROM pg_stat_activity WHERE backend_type = 'walsender'
-                            AND datname = current_database()`)).length > 0
+  await until(
+    "the subscriber reads",
+    async () =>
+      (await publisher.query(`SELECT FROM pg_stat_activity WHERE backend_type = 'walsender'
+                            AND datname = current_database()`)).length > 0,
   );
   await publisher.query(insertEvent(1));
-  await until(async () => (await subscriber.query("SELECT FROM stop_events")).length > 0);
+  await until(
+    "the event has come",
+    async () => (await subscriber.query("SELECT FROM stop_events")).length > 0,
+  );
   assertEquals((await look(publisher)).holders, []);
 });
 
@@ -194,4 +197,27 @@ Deno.test("fence: a subscription to another table keeps no day open", async () =
   await using subscriber = await outbox({ events: [other] });
   await using _ = await subscribe(subscriber, publisher, { table: "orders" });
   assertEquals((await look(subscriber)).fence.sealable, true);
+});
+
+Deno.test("fence: a standby cannot see who writes on its primary, so a day is published there and never sealed", async () => {
+  const primary = await startPostgres();
+  try {
+    const owner = await session(primary.config);
+    await owner.query(CREATE_OUTBOX);
+    await owner.query(insertEvent(1));
+    await owner.end();
+    await using standby = await startStandby(primary);
+    await using lake = await temporaryLake();
+    const observer = recorder();
+    const { day } = WINDOW;
+    await runBronze({ database: standby.config, lake, day, grace: 0n, observer });
+    const fence = observer.steps.find(({ step }) => step === "fence")!;
+    assertStringIncludes(fence.says, "this server is a standby");
+    assertStringIncludes(observer.steps.find(({ step }) => step === "commit")!.says, "open");
+    const fact = await gatherDatabase(standby.config, 0n);
+    assert(fact.opened);
+    assertEquals(fact.holders.map(({ kind }) => kind), ["standby"]);
+  } finally {
+    await primary.stop();
+  }
 });
