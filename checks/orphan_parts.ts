@@ -24,35 +24,17 @@ export const orphanParts: Check<"bronze" | "silver"> = check({
   },
 });
 
-/** At most two findings: what a run would clean up, and what it would not find. */
-function orphans(fact: AnyLayer): Finding[] {
-  if (fact.marker === undefined) return [];
-  const { parts } = fact.marker.commit;
-  const named = new Set(parts.map(({ key }) => key));
-  // A run looks for leftovers where the day has parts.
-  const folders = new Set([...named].map(folder));
-  const keys = fact.listed.filter((key) => !named.has(key));
-  const clean = keys.filter((key) => folders.has(folder(key)));
-  const stray = keys.filter((key) => !folders.has(folder(key)));
-  return [
-    ...finding(clean, `deno task ${fact.layer} --date ${fact.day}`),
-    ...finding(stray, `Remove what is named here; a run of ${fact.layer} does not look there.`),
-  ];
-}
-
-function finding(keys: readonly string[], fix: string): Finding[] {
-  if (keys.length === 0) return [];
-  const others = keys.slice(1);
+function orphans({ marker, listed, day }: AnyLayer): Finding[] {
+  if (marker === undefined) return [];
+  const named = new Set(marker.commit.parts.map(({ key }) => key));
+  const [first, ...others] = listed.filter((key) => !named.has(key));
+  if (first === undefined) return [];
   const more = others.length === 0 ? "" : `, nor ${naming(others)}`;
   return [{
     severity: "fail",
-    object: keys[0]!,
+    object: first,
     problem: `no commit marker names it${more}`,
-    why: "whoever reads the folder rather than the marker counts its rows as well",
-    fix,
+    why: "a reader of the folder rather than the marker counts its rows as well",
+    fix: `deno task clean --date ${day}`,
   }];
-}
-
-function folder(key: string): string {
-  return key.slice(0, key.lastIndexOf("/") + 1);
 }

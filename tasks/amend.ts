@@ -14,15 +14,15 @@ await main({
   switches: ["yes", "dry-run", "keep-altered"],
   operand: "day",
   help: `
-Takes late events into a day that was published, and makes silver follow. Bronze only ever grows: late
-events become additional parts, events that the outbox lost stay, and the commit marker from before is
-kept. It shows what will change, and asks.
+Takes late events into a day that was published, and makes silver follow. Bronze only ever grows:
+late events become additional parts, events that the outbox lost stay, and the commit marker from
+before is kept. It shows what will change, and asks.
 
 Usage: deno task amend DAY [--keep-altered] [--yes] [--dry-run] [--output text|json]
 
   DAY, --date DAY    the day: YYYY-MM-DD in UTC, today or yesterday
-  --keep-altered     where the outbox has other values than bronze, keep those of bronze and record that
-                     they differ; without it, such events are shown and nothing is changed
+  --keep-altered     where the outbox has other values than bronze, keep those of bronze and record
+                     that they differ; without it, such events are shown and nothing is changed
   --yes              do not ask
   --dry-run          show what would change, store and remove nothing
   --output json      one line of JSON per step

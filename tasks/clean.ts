@@ -13,9 +13,9 @@ await main({
   switches: ["yes", "dry-run"],
   operand: "day",
   help: `
-Removes what interrupted runs left of one day: parts that no commit marker names, neither the one that
-stands nor one of its history, once they are older than 24 hours by the clock of the store. Spark's
-staging folders of that age go as well. It shows them, and asks.
+Removes what interrupted runs left of one day: parts that no commit marker names, neither the one
+that stands nor one of its history, once they are older than 24 hours by the clock of the store.
+Spark's staging folders of that age go as well. It shows them, and asks.
 
 Usage: deno task clean [DAY | --date DAY] [--dry-run] [--yes] [--output text|json]
 
@@ -28,8 +28,8 @@ Examples:
   deno task clean 2025-12-28 --dry-run
   deno task clean 2025-12-28
 
-It never removes a commit marker, history or quarantine. Of a day without a marker that can be used it
-removes nothing, for nothing tells which files belong to the day.
+It never removes a commit marker, history or quarantine. Of a day without a marker that can be used
+it removes nothing, for nothing tells which files belong to the day.
 ${ENVIRONMENT_HELP}`,
   async run(flags) {
     const lake = lakeConfig();

@@ -1,3 +1,5 @@
+import { EVENT_CONTRACT } from "../../pipeline/contract/events.ts";
+import { EXECUTION_CONTRACT } from "../../pipeline/contract/executions.ts";
 import { type Day, formatMicros, windowOf } from "../../pipeline/contract/window.ts";
 import { isSettled, type LakeDay, type LayerDay } from "../../pipeline/days.ts";
 import { ABANDONED_AFTER } from "../../pipeline/lake/ages.ts";
@@ -105,6 +107,7 @@ export function judgeDay({ lake, events, heldBy = [], now, grace }: DayFacts): D
   };
   const notes = [
     ...problems(bronze, silver),
+    ...foreign(bronze, silver),
     ...(isOver ? heldBy : [`open until ${formatMicros(closes)}`]),
     ...(commit === undefined ? [] : aboutBronze(commit)),
     ...(stale ? ["silver is from another bronze"] : []),
@@ -129,6 +132,15 @@ function problems(
 ): string[] {
   return Object.entries({ bronze, silver }).flatMap(([name, layer]) =>
     "problem" in layer ? [`${name}: ${layer.problem}`] : []
+  );
+}
+
+function foreign(bronze: LayerDay<BronzeCommit>, silver: LayerDay<SilverCommit>): string[] {
+  const contracts = [[bronze, EVENT_CONTRACT], [silver, EXECUTION_CONTRACT]] as const;
+  return contracts.flatMap(([layer, contract]) =>
+    layer.state === "published" && layer.commit.contract !== contract
+      ? [`${layer.commit.layer} is of another contract`]
+      : []
   );
 }
 

@@ -139,6 +139,8 @@ Deno.test("judgeDay: an empty day says so, and what cannot be used says why", ()
   const empty = { ...day(), bronze: published(bronze), silver: published(silverCommit(bronze, 0)) };
   assertEquals([judge(empty).isSettled, judge(empty).notes], [true, ["no events"]]);
   assertEquals(judge({ ...day(), bronze: UNUSABLE }).notes, ["bronze: it is not JSON"]);
+  const other = day({ contract: `sha256:${"0".repeat(64)}` });
+  assertEquals(judge(other).notes, ["bronze is of another contract"]);
 });
 
 Deno.test("judgeDay: a day says what is in quarantine, and what amendments kept", () => {
