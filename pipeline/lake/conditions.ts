@@ -24,14 +24,15 @@ export async function tryConditions(
   if (!isEqual(created?.bytes, first)) {
     return "a put with If-None-Match: * created nothing, or not what was put";
   }
-  if (await lake.put(key, second, "absent") === "stored" || !await holds(lake, key, first)) {
+  if (await lake.put(key, second, "absent") === "stored") {
     return "a put with If-None-Match: * overwrote an object: the condition is ignored";
   }
   const { etag } = created!;
   if (await lake.put(key, third, { etag }) === "conflict" && !await holds(lake, key, third)) {
     return "a put with If-Match was refused, though it had the object's own ETag";
   }
-  if (await lake.put(key, fourth, { etag }) === "stored" || !await holds(lake, key, third)) {
+  const stale = await lake.put(key, fourth, { etag });
+  if (stale === "stored" || !await holds(lake, key, third)) {
     return "a put with If-Match and an ETag from before overwrote an object: the condition is ignored";
   }
 }
@@ -45,11 +46,11 @@ export function conditionsRemedy(state: BucketState): string {
   const page = "Nothing was published; see runbook/lake-conformance.md";
   switch (state) {
     case "object-locked":
-      return "The bucket has object lock, and with it versioning; Ceph RGW 16 honours no conditions " +
-        `there. Set S3_BUCKET to a bucket without object lock. ${page}`;
+      return "The bucket has object lock, and with it versioning, and stores such as Ceph RGW 16 " +
+        `honour no conditions there. Set S3_BUCKET to a bucket without object lock. ${page}`;
     case "versioned":
-      return "The bucket has versioning, and Ceph RGW 16 honours no conditions there. Set S3_BUCKET " +
-        `to a bucket that never had versioning. ${page}`;
+      return "The bucket has versioning, and stores such as Ceph RGW 16 honour no conditions there. " +
+        `Set S3_BUCKET to a bucket that never had versioning. ${page}`;
     case undefined:
       return "Set S3_ENDPOINT to the store itself, without a proxy in between, or to a store that " +
         `honours If-None-Match and If-Match. ${page}`;

@@ -2,11 +2,13 @@ import {
   DeleteObjectCommand,
   GetBucketVersioningCommand,
   GetObjectCommand,
+  type GetObjectCommandOutput,
   GetObjectLockConfigurationCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
+import type { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { bucketName, type S3Config } from "../config.ts";
 import { Failure } from "../errors.ts";
@@ -15,6 +17,7 @@ import type { Condition, Lake, ObjectEntry } from "./lake.ts";
 import {
   IncompleteAnswer,
   isBadDigest,
+  isBusy,
   isConflict,
   isMissingKey,
   s3Failure,
@@ -45,7 +48,7 @@ const AFTERWARDS = 5_000;
  *   Failure, and else one that is unreachable
  */
 export function openS3(config: S3Config, signal?: AbortSignal): Lake {
-  const { bucket: Bucket, endpoint } = config;
+  const { bucket: Bucket } = config;
   const name = bucketName(config);
   const client = s3Client(config);
   const options = signal === undefined ? {} : { abortSignal: signal };
@@ -89,14 +92,20 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
       for (let attempt = 1;; attempt++) {
         try {
           const command = new GetObjectCommand({ Bucket, Key: key });
-          const { Body, ContentLength, ETag } = await client.send(command, options);
-          if (!Body || ContentLength === undefined) throw new IncompleteAnswer("no length");
-          const etag = unquoted(ETag);
+          const answer = await client.send(command, options);
+          const { Body, ContentLength, LastModified } = answer;
+          if (!Body || ContentLength === undefined || LastModified === undefined) {
+            throw new IncompleteAnswer("no length or no time");
+          }
+          const etag = unquoted(answer.ETag);
           const bytes = await Body.transformToByteArray().catch((cause: unknown) => {
             throw new IncompleteAnswer("the connection broke within the object", { cause });
           });
-          if (bytes.length === ContentLength) return { bytes: ownBytes(bytes), etag };
-          throw new IncompleteAnswer(`${bytes.length} of ${ContentLength} bytes arrived`);
+          if (bytes.length !== ContentLength) {
+            throw new IncompleteAnswer(`${bytes.length} of ${ContentLength} bytes arrived`);
+          }
+          confirmDigest(answer, etag, bytes);
+          return { bytes: ownBytes(bytes), etag };
         } catch (error) {
           if (isMissingKey(error)) return undefined;
           // The client sends again what fails before the body; from there on it is up to us.
@@ -107,23 +116,26 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
     },
 
     async put(key, body, condition) {
-      try {
-        const { ETag } = await client.send(
-          new PutObjectCommand({
-            Bucket,
-            Key: key,
-            Body: body,
-            ContentLength: body.length,
-            ContentMD5: createHash("md5").update(body).digest("base64"),
-            ...preconditions(condition),
-          }),
-          { ...options, requestTimeout: UPLOAD_TIMEOUT },
-        );
-        unquoted(ETag);
-        return "stored";
-      } catch (error) {
-        if (condition !== undefined && isConflict(error)) return "conflict";
-        throw failure(`store ${key}`, error, condition !== undefined);
+      for (let attempt = 1;; attempt++) {
+        try {
+          const answer = await client.send(
+            new PutObjectCommand({
+              Bucket,
+              Key: key,
+              Body: body,
+              ContentLength: body.length,
+              ContentMD5: md5(body).toString("base64"),
+              ...preconditions(condition),
+            }),
+            { ...options, requestTimeout: UPLOAD_TIMEOUT },
+          );
+          confirmDigest(answer, unquoted(answer.ETag), body);
+          return "stored";
+        } catch (error) {
+          if (condition !== undefined && isConflict(error)) return "conflict";
+          const again = isBusy(error) && attempt < ATTEMPTS && !signal?.aborted;
+          if (!again) throw failure(`store ${key}`, error, condition !== undefined);
+        }
       }
     },
 
@@ -240,7 +252,7 @@ export function openS3Probe(config: S3Config, signal?: AbortSignal): S3Probe {
  */
 function s3Client(config: S3Config): S3Client {
   const { endpoint, region, accessKeyId, secretAccessKey, sessionToken } = config;
-  return new S3Client({
+  const client = new S3Client({
     endpoint,
     region,
     credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) },
@@ -269,6 +281,19 @@ function s3Client(config: S3Config): S3Client {
     userAgentAppId: "deep-storage",
     defaultUserAgentProvider: () => Promise.resolve([["deep-storage", "1"]]),
   });
+  // A store confirms a put or a removal without a word; a page of a proxy is no confirmation.
+  client.middlewareStack.add((next) => async (args) => {
+    const result = await next(args);
+    const { method } = args.request as { method?: string };
+    const { headers } = result.response as { headers?: Record<string, string> };
+    const talks = Number(headers?.["content-length"] ?? 0) > 0 ||
+      /html|json/.test(headers?.["content-type"] ?? "");
+    if (talks && (method === "PUT" || method === "DELETE")) {
+      throw new IncompleteAnswer("a page where nothing is to be said");
+    }
+    return result;
+  }, { step: "deserialize", name: "confirmWithoutWords", priority: "high" });
+  return client;
 }
 
 function preconditions(condition: Condition | undefined) {
@@ -280,6 +305,26 @@ function preconditions(condition: Condition | undefined) {
 function unquoted(etag: string | undefined): string {
   if (!etag) throw new IncompleteAnswer("no ETag");
   return etag.replace(/^(?:W\/)?"(.*)"$/i, "$1"); // proxies that compress put W/ in front
+}
+
+/**
+ * Compares content with its ETag where that is the content's MD5: where it looks like one, and the
+ * store did not encrypt the object, which may give it another.
+ */
+function confirmDigest(
+  answer: Pick<GetObjectCommandOutput, "ServerSideEncryption" | "SSECustomerAlgorithm">,
+  etag: string,
+  content: Uint8Array,
+): void {
+  const { ServerSideEncryption, SSECustomerAlgorithm } = answer;
+  if (ServerSideEncryption !== undefined || SSECustomerAlgorithm !== undefined) return;
+  if (/^[0-9a-f]{32}$/i.test(etag) && etag.toLowerCase() !== md5(content).toString("hex")) {
+    throw new IncompleteAnswer("its ETag is that of other content");
+  }
+}
+
+function md5(content: Uint8Array): Buffer {
+  return createHash("md5").update(content).digest();
 }
 
 function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {

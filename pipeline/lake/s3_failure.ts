@@ -1,11 +1,14 @@
 import type { S3Config } from "../config.ts";
-import { Failure, type FailureKind } from "../errors.ts";
+import { Failure } from "../errors.ts";
 import { interruption } from "../interruption.ts";
+import { CHECK_NETWORK, diagnoseCode, type Diagnosis, PASSING_CODES } from "./s3_codes.ts";
 
 /** An answer that arrived, and is not all that an S3 store has to say. */
 export class IncompleteAnswer extends Error {
   /** What a stack trace calls it. */
   override readonly name = "IncompleteAnswer";
+  /** Tells the client to send the request again. */
+  readonly $retryable = {};
 }
 
 /** What was being done when an error occurred. */
@@ -28,10 +31,6 @@ interface S3Error {
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
 
-/** What is wrong, and the next step. */
-type Diagnosis = readonly [kind: FailureKind, problem: string, remedy: string];
-
-const CHECK_NETWORK = "Check S3_ENDPOINT and the network, or run again later";
 const CHECK_ENDPOINT = "Check S3_ENDPOINT: it is the address of an S3 store";
 
 /**
@@ -61,7 +60,12 @@ export function isMissingKey(error: unknown): boolean {
 export function isConflict(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return isMissingKey(error) || // there is nothing that could have the tag
-    error.name === "ConditionalRequestConflict" || status(error) === 412;
+    status(error) === 412;
+}
+
+/** Whether the store said that another request for the same object was under way. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Error && error.name === "ConditionalRequestConflict";
 }
 
 /** Whether the store said that a put's content is not what its Content-MD5 says. */
@@ -71,65 +75,22 @@ export function isBadDigest(error: unknown): boolean {
 
 function diagnose(error: S3Error, attempt: Attempt): Diagnosis | undefined {
   if (error instanceof IncompleteAnswer) {
-    return ["unreachable", `the answer was not complete (${error.message})`, CHECK_NETWORK];
+    return [
+      "unreachable",
+      `the answer was not that of an S3 store, or not all of it (${error.message})`,
+      CHECK_NETWORK,
+    ];
   }
   if (error instanceof Deno.errors.NotCapable) {
-    const remedy = "Run it with --allow-net for the host of S3_ENDPOINT";
+    const remedy = "Run it with --allow-net for the host of S3_ENDPOINT, and where " +
+      'NODE_EXTRA_CA_CERTS is set with the permission sys for "ca" too';
     return ["configuration", "Deno was not given the permission", remedy];
   }
   const code = status(error);
   if (code === undefined) return networkTrouble(error);
   const answer = `the store answered ${code} ${word(error.name)}`;
-  return byName(error.name, attempt) ?? byStatus(code, answer, attempt);
-}
-
-function byName(name: string, { config: { bucket } }: Attempt): Diagnosis | undefined {
-  switch (name) {
-    case "NoSuchBucket":
-    case "InvalidBucketName":
-      return [
-        "configuration",
-        `the store has no bucket ${JSON.stringify(bucket)} (${name})`,
-        "Set S3_BUCKET to a bucket that exists there, or create this one",
-      ];
-    case "InvalidAccessKeyId":
-      return [
-        "configuration",
-        `the store does not know the access key (${name})`,
-        "Set AWS_ACCESS_KEY_ID, and AWS_SECRET_ACCESS_KEY with it, to a key of this store",
-      ];
-    case "SignatureDoesNotMatch":
-      return [
-        "configuration",
-        `the secret is not the one of the access key (${name})`,
-        "Set AWS_SECRET_ACCESS_KEY to the secret that belongs to AWS_ACCESS_KEY_ID",
-      ];
-    case "RequestTimeTooSkewed":
-      return [
-        "configuration",
-        `this machine's clock is off by more than the store accepts (${name})`,
-        "Set the clock, for example with chronyc makestep, and run again",
-      ];
-    case "AuthorizationHeaderMalformed":
-    case "PermanentRedirect":
-      return [
-        "configuration",
-        `the bucket belongs to another region or address (${name})`,
-        "Set AWS_REGION and S3_ENDPOINT to those of the bucket",
-      ];
-    case "QuotaExceeded":
-      return [
-        "configuration",
-        `the quota of the bucket or its user is used up (${name})`,
-        "Raise the quota of S3_BUCKET, or remove what is not needed, and run again",
-      ];
-    case "BadDigest":
-      return [
-        "unreachable",
-        `the content was damaged on its way and nothing was stored (${name})`,
-        "Run again; if it stays, check the network and what lies between here and S3_ENDPOINT",
-      ];
-  }
+  if (PASSING_CODES.has(error.name)) return ["unreachable", answer, CHECK_NETWORK];
+  return diagnoseCode(error.name, attempt.config.bucket) ?? byStatus(code, answer, attempt);
 }
 
 function byStatus(code: number, answer: string, attempt: Attempt): Diagnosis {
@@ -146,13 +107,20 @@ function byStatus(code: number, answer: string, attempt: Attempt): Diagnosis {
       "configuration",
       `${answer}: it cannot do conditional puts, so two runs could overwrite each other and ` +
       "publishing there is not safe",
-      "Set S3_ENDPOINT to a store that honours If-None-Match and If-Match",
+      "Set S3_ENDPOINT to a store that honours If-None-Match and If-Match; see " +
+      "runbook/lake-conformance.md",
     ];
   }
-  if (code >= 500 && code !== 501) return ["unreachable", answer, CHECK_NETWORK];
-  if (code === 408 || code === 429) return ["unreachable", answer, CHECK_NETWORK];
+  if (code === 301 || code === 308) return diagnoseCode("PermanentRedirect", "")!;
+  if (code === 507) return diagnoseCode("InsufficientStorage", "")!;
+  if (code >= 500 && code !== 501 || PASSING.has(code)) {
+    return ["unreachable", answer, CHECK_NETWORK];
+  }
   return ["configuration", answer, CHECK_ENDPOINT];
 }
+
+/** What a store, or what is in front of it, answers when another time may be better. */
+const PASSING = new Set([302, 303, 307, 408, 409, 423, 425, 429]);
 
 /** Errors of sockets and of TLS have a code, or are the client's own timeouts. */
 function networkTrouble(error: S3Error): Diagnosis | undefined {
@@ -170,9 +138,32 @@ function networkTrouble(error: S3Error): Diagnosis | undefined {
     ENETUNREACH: "there is no way to the network",
     ETIMEDOUT: "it did not answer in time",
   };
+  const certificate = CERTIFICATE.find(([pattern]) => pattern.test(code));
+  if (certificate !== undefined) {
+    return ["unreachable", `${certificate[1]} (${code})`, certificate[2]];
+  }
   const problem = known[code] ?? `the connection failed: ${error.message}`;
   return ["unreachable", `${problem} (${code})`, CHECK_NETWORK];
 }
+
+/** What is wrong with a certificate, by the code that TLS gives it. */
+const CERTIFICATE: readonly (readonly [code: RegExp, problem: string, remedy: string])[] = [
+  [
+    /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_SELF_SIGNED)/,
+    "no authority that is trusted here has signed its certificate",
+    "Set DENO_CERT to a file with the certificate of the authority that did",
+  ],
+  [
+    /ALTNAME_INVALID$/,
+    "its certificate is for another name",
+    "Set S3_ENDPOINT to a name that the certificate has",
+  ],
+  [
+    /^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/,
+    "its certificate has expired or counts only later",
+    "Have the certificate renewed, or set the clock of this machine",
+  ],
+];
 
 function status(error: S3Error): number | undefined {
   return error.$metadata?.httpStatusCode;

@@ -90,7 +90,8 @@ function deaf(...headers: string[]): StrictS3Options["fault"] {
     const { pathname } = new URL(request.url);
     const heard = !headers.some((name) => request.headers.has(name));
     if (request.method === "GET" && objects.has(pathname)) {
-      return new Response(objects.get(pathname)!, { headers: { etag: '"later"' } });
+      const headers = { etag: '"later"', "last-modified": new Date().toUTCString() };
+      return new Response(objects.get(pathname)!, { headers });
     }
     if (request.method !== "PUT" || heard) {
       if (request.method !== "GET") objects.delete(pathname);

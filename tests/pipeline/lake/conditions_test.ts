@@ -5,6 +5,7 @@ import { rgwInstalled } from "../../support/ceph_rgw.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 import { store, storeKinds } from "../../support/lake_places.ts";
 import { signedFetch } from "../../support/sigv4.ts";
+import { refusal, startStrictS3, type StrictS3Options } from "../../support/strict_s3.ts";
 
 // Whether a store honours conditions is confirmed before anything is published there.
 
@@ -26,7 +27,7 @@ async function assertRefuses(config: S3Config, saying: readonly string[]): Promi
   const lake = openS3(config);
   const { kind, message } = await assertRejects(() => lake.confirmConditions(), Failure);
   assertEquals(kind, "configuration");
-  for (const part of [`in ${lake.name}: `, "runbook/lake-conformance.md", ...saying]) {
+  for (const part of [`in ${lake.name}`, "runbook/lake-conformance.md", ...saying]) {
     assertStringIncludes(message, part);
   }
   assertEquals(await lake.list(""), []);
@@ -40,4 +41,76 @@ Deno.test("conditions: a versioned bucket of Ceph RGW is refused by name", onRgw
   const versioned = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
   await ask(config, "PUT", "versioning=", versioned);
   await assertRefuses(config, ["The bucket has versioning", "Set S3_BUCKET to a bucket"]);
+});
+
+Deno.test("conditions: an object-locked bucket of Ceph RGW is refused by name", onRgw, async () => {
+  const { config } = store("Ceph RGW");
+  const locked: S3Config = { kind: "s3", ...config, bucket: `t-${crypto.randomUUID()}` };
+  const url = new URL(`${config.endpoint}/${locked.bucket}`);
+  const headers = { "x-amz-bucket-object-lock-enabled": "true" };
+  const made = await signedFetch(config, "PUT", url, { headers });
+  assertEquals(made.status, 200, await made.text());
+  await assertRefuses(locked, ["The bucket has object lock", "without object lock"]);
+});
+
+/** A strict server that misbehaves in what it is asked under `_preflight/`. */
+async function faulty(fault: NonNullable<StrictS3Options["fault"]>) {
+  const server = startStrictS3({
+    fault: (request, serve) =>
+      request.url.includes("/_preflight/") ? fault(request, serve) : undefined,
+  });
+  return { config: await server.createBucket("rbs"), [Symbol.asyncDispose]: () => server.stop() };
+}
+
+/** What a store does with a condition, and what is said then. */
+const FAULTS: readonly [string, NonNullable<StrictS3Options["fault"]>, string][] = [
+  [
+    "that refuses If-Match",
+    ({ headers }) => headers.has("if-match") ? refusal(412, "PreconditionFailed") : undefined,
+    "though it had the object's own ETag",
+  ],
+  [
+    "that cannot do conditions",
+    ({ headers }) => headers.has("if-none-match") ? refusal(501, "NotImplemented") : undefined,
+    "it cannot do conditional puts",
+  ],
+  [
+    "that says conflict to every put",
+    ({ method }) => method === "PUT" ? refusal(412, "PreconditionFailed") : undefined,
+    "created nothing",
+  ],
+  [
+    "that says stored to every put",
+    ({ method, headers }, serve) =>
+      method === "PUT" && headers.has("if-none-match")
+        ? serve().then(() => new Response(null, { headers: { etag: '"any"' } }))
+        : undefined,
+    "overwrote an object: the condition is ignored",
+  ],
+];
+for (const [name, fault, problem] of FAULTS) {
+  Deno.test(`conditions: a store ${name} is refused`, async () => {
+    await using store = await faulty(fault);
+    await assertRefuses(store.config, [problem]);
+  });
+}
+
+Deno.test("conditions: they are tried once, and again only where nobody could tell", async () => {
+  let requests = 0;
+  let reachable = false;
+  await using store = await faulty(() => {
+    requests++;
+    return reachable ? undefined : refusal(503, "SlowDown");
+  });
+  const lake = openS3(store.config);
+  const { kind } = await assertRejects(() => lake.confirmConditions(), Failure);
+  assertEquals(kind, "unreachable");
+  reachable = true;
+  requests = 0;
+  await lake.confirmConditions();
+  const once = requests;
+  await lake.confirmConditions();
+  assertEquals([once, requests], [7, 7]);
+  assertEquals(await lake.list(""), []);
+  lake.close();
 });

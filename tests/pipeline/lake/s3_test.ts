@@ -178,6 +178,23 @@ const REFUSALS: readonly [number, string, string, ...string[]][] = [
   [403, "RequestTimeTooSkewed", "configuration", "this machine's clock is off", "Set the clock"],
   [403, "QuotaExceeded", "configuration", "quota", "S3_BUCKET"],
   [400, "BadDigest", "unreachable", "damaged on its way", "S3_ENDPOINT"],
+  [400, "ExpiredToken", "configuration", "AWS_SESSION_TOKEN has expired", "all three"],
+  [400, "TokenRefreshRequired", "configuration", "AWS_SESSION_TOKEN has expired"],
+  [400, "InvalidToken", "configuration", "AWS_SESSION_TOKEN is invalid"],
+  [400, "RequestTimeout", "unreachable", "RequestTimeout", "run again later"],
+  [400, "IncompleteBody", "unreachable", "damaged on its way"],
+  [400, "XMinioAdminBucketQuotaExceeded", "configuration", "quota"],
+  [400, "InvalidRegion", "configuration", "AWS_REGION"],
+  [403, "InvalidObjectState", "configuration", "archive"],
+  [301, "PermanentRedirect", "configuration", "S3_ENDPOINT"],
+  [307, "TemporaryRedirect", "unreachable", "run again later"],
+  [409, "OperationAborted", "unreachable", "OperationAborted"],
+  [409, "ConditionalRequestConflict", "unreachable", "ConditionalRequestConflict"],
+  [409, "InvalidBucketState", "configuration", "S3_BUCKET"],
+  [423, "Locked", "unreachable", "Locked"],
+  [429, "TooManyRequests", "unreachable", "TooManyRequests"],
+  [500, "InternalError", "unreachable", "InternalError"],
+  [507, "XMinioStorageFull", "configuration", "used up"],
   [400, "InvalidArgument", "configuration", "400 InvalidArgument", "S3_ENDPOINT"],
 ];
 for (const [status, code, kind, ...saying] of REFUSALS) {
@@ -189,6 +206,75 @@ for (const [status, code, kind, ...saying] of REFUSALS) {
   });
 }
 
+/** Answers of 200 that no S3 store gives, and what each makes of the answer of one. */
+const LIES: readonly [string, (answer: Response) => Response | Promise<Response>][] = [
+  ["a page", () => {
+    const headers = { "content-type": "text/html", etag: '"abc"' };
+    return new Response("<html>Log in here</html>", { headers });
+  }],
+  ["JSON", () => Response.json({ ok: true })],
+  ["nothing at all", () => new Response(null, { status: 200 })],
+  ["another ETag", (answer) => {
+    answer.headers.set("etag", `"${"0".repeat(32)}"`);
+    return answer;
+  }],
+  ["no ETag", (answer) => {
+    answer.headers.delete("etag");
+    return answer;
+  }],
+];
+for (const [name, lie] of LIES) {
+  Deno.test(`S3: ${name} with status 200 is no success`, async () => {
+    let lying = false;
+    await using store = await faulty(async (_, serve) => {
+      const answer = await serve();
+      return lying ? lie(answer) : answer;
+    });
+    const lake = openS3(store.config);
+    await lake.put("day/a", BODY);
+    lying = true;
+    await assertFails(store.config, "unreachable", ["not that of an S3 store"], [
+      (lake) => lake.get("day/a"),
+      (lake) => lake.put("day/b", BODY),
+    ]);
+    lake.close();
+  });
+}
+
+Deno.test("S3: content that was changed on its way is read again, and never taken", async () => {
+  let reads = 0;
+  let broken = 1;
+  await using store = await faulty(async ({ method }, serve) => {
+    const answer = await serve();
+    if (method !== "GET" || ++reads > broken) return answer;
+    const bytes = await answer.bytes();
+    bytes[0]! ^= 1;
+    return new Response(bytes, answer);
+  });
+  const lake = openS3(store.config);
+  await lake.put("day/a", BODY);
+  assertEquals((await lake.get("day/a"))?.bytes, BODY);
+  assertEquals(reads, 2);
+  broken = Infinity;
+  await assertFails(store.config, "unreachable", ["its ETag is that of other content"], [
+    (lake) => lake.get("day/a"),
+  ]);
+  lake.close();
+});
+
+Deno.test("S3: an encrypted object may have any ETag", async () => {
+  await using store = await faulty(async (_, serve) => {
+    const answer = await serve();
+    answer.headers.set("etag", `"${"0".repeat(32)}"`);
+    answer.headers.set("x-amz-server-side-encryption", "aws:kms");
+    return answer;
+  });
+  const lake = openS3(store.config);
+  await lake.put("day/a", BODY);
+  assertEquals((await lake.get("day/a"))?.bytes, BODY);
+  lake.close();
+});
+
 /** An answer whose connection breaks in the middle of the body. */
 function truncated(): Response {
   const half = new ReadableStream({
@@ -197,7 +283,8 @@ function truncated(): Response {
       controller.close();
     },
   });
-  return new Response(half, { headers: { etag: '"0"', "content-length": `${BODY.length}` } });
+  const headers = { etag: '"0"', "last-modified": new Date().toUTCString() };
+  return new Response(half, { headers: { ...headers, "content-length": `${BODY.length}` } });
 }
 
 Deno.test("S3: an object that breaks off is never taken for whole", async () => {
@@ -206,7 +293,7 @@ Deno.test("S3: an object that breaks off is never taken for whole", async () => 
     requests++;
     return truncated();
   });
-  const saying = ["the answer was not complete", "Check S3_ENDPOINT"];
+  const saying = ["the answer was not that of an S3 store, or not all of it", "Check S3_ENDPOINT"];
   await assertFails(store.config, "unreachable", saying, [OPERATIONS[0]!]);
   assertEquals(requests, 4);
 });
@@ -264,5 +351,5 @@ Deno.test("S3: the client needs the network, and looks nowhere else for anything
   lake.close();
   assertEquals(await readWith(store.config, "--ignore-env", "--allow-net=127.0.0.1"), "body\n");
   const refused = await readWith(store.config, "--ignore-env");
-  assertStringIncludes(refused, "Run it with --allow-net for the host of S3_ENDPOINT.");
+  assertStringIncludes(refused, "Run it with --allow-net for the host of S3_ENDPOINT,");
 });
