@@ -1,0 +1,49 @@
+import { bronzePrefix } from "../../pipeline/contract/events.ts";
+import { parseDay } from "../../pipeline/contract/window.ts";
+import { openLake } from "../../pipeline/lake/lake.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
+import { partIn, publish } from "../support/published_days.ts";
+import { runTask } from "../support/task.ts";
+
+// status, show and clean on a real object store, in their worker that may reach nothing else.
+
+const DAY = parseDay("2025-12-28")!;
+
+let server: ObjectStore | undefined;
+Deno.test.beforeAll(async () => {
+  server = await startObjectStore();
+});
+Deno.test.afterAll(async () => {
+  await server?.stop();
+});
+
+Deno.test("status, show and clean work on a bucket, and show no key", async () => {
+  const config = await server!.createBucket("days");
+  const lake = openLake(config);
+  await publish(lake, DAY, 10);
+  const orphan = partIn(bronzePrefix(DAY), 1, "00001").key;
+  await lake.put(orphan, new Uint8Array(100));
+  const env = {
+    S3_ENDPOINT: config.endpoint,
+    S3_BUCKET: config.bucket,
+    AWS_REGION: config.region,
+    AWS_ACCESS_KEY_ID: config.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: config.secretAccessKey,
+  };
+  const outcomes = [
+    await runTask("status", [DAY], env),
+    await runTask("show", ["bronze", DAY, "--limit", "0"], env),
+    await runTask("clean", [DAY, "--yes"], env),
+  ];
+  assertEquals(outcomes.map(({ code, stderr }) => [code, stderr]), [[0, ""], [0, ""], [0, ""]]);
+  const [status, show, clean] = outcomes.map(({ stdout }) => stdout) as [string, string, string];
+  assertMatch(status, /^2025-12-28 +sealed +10 +sealed +5 /m);
+  assertStringIncludes(show, "bronze 2025-12-28, sealed: 10 rows; 0 shown");
+  assertMatch(clean, new RegExp(`left +${orphan}, 100 bytes, 0 hours old: a run may be at work`));
+  assertStringIncludes(clean, "nothing to remove");
+  const forbidden = [config.accessKeyId, config.secretAccessKey];
+  for (const key of forbidden) assertEquals([status, show, clean].join("").includes(key), false);
+  assertEquals((await lake.list("_preflight/")).length, 0);
+  lake.close();
+});
