@@ -98,7 +98,7 @@ function hostFault(host: string): Fault {
   if (host.startsWith("/")) return "it is the path of a socket, and connections go by TCP";
   if (host.includes("/")) return "it has a path behind the host";
   if (host.includes(",")) return "it names several hosts";
-  if (/^[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*(%\w+)?$/i.test(host)) return undefined;
+  if (/^[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*$/i.test(host)) return undefined;
   if (/^\[.*\]$/.test(host)) return "an address of IPv6 has no brackets here";
   if (/:\d*$/.test(host)) return "it has a port behind the host";
   return /^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?$/i.test(host)

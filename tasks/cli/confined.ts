@@ -28,7 +28,7 @@ export interface Grants {
 
 const ALL = ["env", "ffi", "import", "net", "read", "run", "sys", "write"] as const;
 
-type FromWorker = "ready" | { readonly exitCode: number };
+type FromWorker = "ready" | { readonly exitCode: number } | { readonly error: unknown };
 
 /** What work may do, by what it needs. */
 export function grantsFor({ database, lake, writes }: Needs): Grants {
@@ -66,9 +66,11 @@ export async function runConfined(module: string, order: unknown, needs: Needs):
     reject(event.error ?? new Error(event.message));
   };
   worker.onmessage = async ({ data }: MessageEvent<FromWorker>) => {
-    if (data !== "ready") return resolve(data.exitCode);
-    await giveUp(...ALL);
-    worker.postMessage(order);
+    if (data === "ready") {
+      await giveUp(...ALL);
+      worker.postMessage(order);
+    } else if ("error" in data) reject(data.error);
+    else resolve(data.exitCode);
   };
   return await promise;
 }
@@ -80,6 +82,13 @@ export async function runConfined(module: string, order: unknown, needs: Needs):
  */
 export function serve<O>(work: (order: O) => Promise<number>): void {
   const parent = self as unknown as Worker;
+  // Deno itself would print an error with all that it has on it.
+  const tell = (event: Event, error: unknown) => {
+    event.preventDefault();
+    parent.postMessage({ error: copyOf(error) });
+  };
+  self.addEventListener("unhandledrejection", (event) => tell(event, event.reason));
+  self.addEventListener("error", (event) => tell(event, event.error ?? event.message));
   parent.onmessage = async ({ data }: MessageEvent<O>) => {
     await giveUp("env");
     parent.postMessage({ exitCode: await work(data) });
@@ -119,6 +128,14 @@ export async function tellPermissions(needs: Needs, observer: Observer): Promise
     `${name} ${values.length === 0 ? "nothing" : values.join(", ")}`
   );
   observer.step({ step: "permissions", says: says.join("; "), data });
+}
+
+/** An error without what clients keep on it, which may be no message. */
+function copyOf(error: unknown): unknown {
+  if (!(error instanceof Error)) return String(error);
+  const copy = new Error(error.message);
+  if (error.stack !== undefined) copy.stack = error.stack;
+  return copy;
 }
 
 function hostAndPort(host: string, port: number | string): string {

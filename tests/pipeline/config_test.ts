@@ -309,6 +309,7 @@ const FAULTS: [string, string, string, string?][] = [
   ["DJANGO_DB_HOST", "/var/run/postgresql", "it is the path of a socket"],
   ["DJANGO_DB_HOST", "a.example,b.example", "it names several hosts"],
   ["DJANGO_DB_HOST", "[::1]", "an address of IPv6 has no brackets here"],
+  ["DJANGO_DB_HOST", "fe80::1%eth0", "it has a character that no host name has"],
   ["DJANGO_DB_HOST", "db_é.example", "it has a character that no host name has"],
   ["DJANGO_DB_NAME", "rbsdb\n", "it ends with a line break"],
   ["DJANGO_DB_NAME", " rbsdb", "it begins with a blank"],
@@ -341,7 +342,7 @@ for (const [name, value, fault, secret] of FAULTS) {
 }
 
 Deno.test("hosts that are names or addresses are taken as they are", () => {
-  const hosts = ["localhost", "db_1.example.", "10.0.0.1", "::1", "fe80::1%eth0", "DB.example"];
+  const hosts = ["localhost", "db_1.example.", "10.0.0.1", "::1", "DB.example"];
   for (const host of hosts) {
     const env = environment({ DJANGO_DB_HOST: host, DJANGO_DB_PASSWORD: PASSWORD });
     assertEquals(databaseConfig(env).host, host);

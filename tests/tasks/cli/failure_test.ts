@@ -77,3 +77,24 @@ Deno.test("a Failure needs no stack trace", async () => {
   assert(!stderr.includes("at "));
   assert(new Failure("data", "Cannot.") instanceof Error);
 });
+
+for (const [what, body] of SURPRISES) {
+  Deno.test(`runConfined tells its parent of ${what}, which ends with 3 and shows no secret`, async () => {
+    const confined = JSON.stringify(new URL("tasks/cli/confined.ts", ROOT).href);
+    const work = await Deno.makeTempFile({ suffix: ".ts" });
+    const secrets = JSON.stringify(SECRETS);
+    await Deno.writeTextFile(
+      work,
+      `import { serve } from ${confined};
+      const secrets = ${secrets};
+      serve(async () => { ${body} });`,
+    );
+    const { code, stderr } = await fail(`
+      const { runConfined } = await import(${confined});
+      const lake = { kind: "directory", path: "/nowhere" };
+      return await runConfined(${JSON.stringify(`file://${work}`)}, {}, { lake, writes: false });`);
+    await Deno.remove(work);
+    assertEquals(code, 3);
+    assertEquals(stderr.split("Cannot finish try: an unexpected error. ").length, 2, stderr);
+  });
+}
