@@ -23,7 +23,8 @@ class MemoryLake:
         self.puts = []
         self.removed = []
         self.bucket_state = None
-        self.ignores_conditions = False
+        self.ignores = ()
+        self.stores_on_conflict = False
         self.refuses_if_match = False
         self.before_put = lambda key: None
         # False: the store says that it stored, and does nothing.
@@ -40,17 +41,19 @@ class MemoryLake:
     def put(self, key, body, condition=None):
         self.before_put(key)
         self.puts.append(key)
-        if condition and not self.ignores_conditions:
-            known = self.etags.get(key)
-            if "If-None-Match" in condition and known is not None:
-                return False
-            match = condition.get("If-Match", known)
-            if match != known or ("If-Match" in condition and self.refuses_if_match):
-                return False
-        if self.effect(key):
+        holds = self.holds(condition or {}, self.etags.get(key))
+        if (holds and self.effect(key)) or (not holds and self.stores_on_conflict):
             self.objects[key] = body
             self.etags[key] = hashlib.md5(body).hexdigest()
-        return True
+        return holds
+
+    def holds(self, condition, known):
+        """Whether the conditions hold that the store does not ignore."""
+        heeded = {k: v for k, v in condition.items() if k not in self.ignores}
+        if "If-None-Match" in heeded and known is not None:
+            return False
+        match = heeded.get("If-Match", known)
+        return match == known and not ("If-Match" in heeded and self.refuses_if_match)
 
     def list(self, prefix):
         keys = sorted(key for key in self.objects if key.startswith(prefix))

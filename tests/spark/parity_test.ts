@@ -1,5 +1,5 @@
 import pg from "pg";
-import { databaseConfig, lakeConfig, sealGrace } from "../../pipeline/config.ts";
+import { databaseConfig, lakeConfig, requestedDays, sealGrace } from "../../pipeline/config.ts";
 import { EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
 import { parseDay, windowOf } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
@@ -9,6 +9,7 @@ import { readFence } from "../../pipeline/outbox/fence.ts";
 import { readSchema } from "../../pipeline/outbox/schema.ts";
 import { survey } from "../../pipeline/outbox/survey.ts";
 import { renderQuarantine } from "../../pipeline/quarantine.ts";
+import { CREATE_OUTBOX } from "../../tasks/demo/events.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { insertEvent } from "../support/events.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
@@ -142,6 +143,47 @@ for case in given:
   });
 });
 
+Deno.test("JOB_DATE is read alike, in the same words", async () => {
+  const texts = [
+    ...[
+      "2025-12-28",
+      "today",
+      "yesterday",
+      "",
+      "Today",
+      " 2025-12-28",
+      "2025-12-28\n",
+      "28.12.2025",
+    ],
+    ...["2025-02-29", "$(date +%F)", "`date`", "%F", "０２５-12-28", "2025-1-1", '"2025-12-28"'],
+  ];
+  const theirs: string[] = await python(
+    `
+import os
+from deep_storage import settings
+result = []
+for text in given:
+    os.environ["JOB_DATE"] = text
+    try:
+        result.append(settings.requested_day())
+    except Failure as failure:
+        result.append(f"{failure.kind}: {failure}")
+noon = 1766923200000000
+result += [settings.day_at(day, noon) for day in ("today", "yesterday", "2025-01-01")]
+result += [settings.day_at("today", noon // 86400000000 * 86400000000 - 1)]`,
+    { given: texts },
+  );
+  const ours = texts.map((text) => {
+    try {
+      return requestedDays({}, { get: () => text }).from;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      return `${error.kind}: ${error.message}`;
+    }
+  });
+  assertEquals(theirs, [...ours, "2025-12-28", "2025-12-27", "2025-01-01", "2025-12-27"]);
+});
+
 // ---- which events fit
 
 Deno.test("both engines have the same conditions for events that do not fit", async () => {
@@ -208,6 +250,17 @@ const OUTBOXES: [string, string[]][] = [
   ],
   ["an event_id twice", [LENIENT, insertEvent(1), insertEvent(1, { event_seq: "2" })]],
   ["an event_seq twice", [LENIENT, insertEvent(1), insertEvent(2, { event_seq: "1" })]],
+  [
+    "an event_seq twice in a partitioned table",
+    [
+      `DROP TABLE stop_events; ${
+        CREATE_OUTBOX.replace(" PRIMARY KEY", "").replace(" UNIQUE", "")
+          .replace(");\nCREATE INDEX", ") PARTITION BY RANGE (occurred_at);\nCREATE INDEX")
+      }; CREATE TABLE part PARTITION OF stop_events DEFAULT`,
+      insertEvent(1),
+      insertEvent(2, { event_seq: "1" }),
+    ],
+  ],
   ["a column that is gone", ["ALTER TABLE stop_events DROP COLUMN symbol"]],
   ["a column of another type", ["ALTER TABLE stop_events ALTER retry_count TYPE bigint"]],
 ];

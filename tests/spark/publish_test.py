@@ -8,7 +8,7 @@ import unittest
 
 from deep_storage import contract, marker
 from deep_storage.errors import Failure
-from deep_storage.marker import Commit, Part
+from deep_storage.marker import Commit, Part, Quarantine
 from deep_storage.publish import (
     Publication,
     publish,
@@ -179,12 +179,23 @@ class Publishing(unittest.TestCase):
         ):
             self.lake = MemoryLake()
             begun = self.begun()
-            self.lake.ignores_conditions = True
+            self.lake.ignores = ("If-None-Match", "If-Match")
             self.lake.bucket_state = state
             text = self.refused("configuration", commit_of(), begun)
             self.assertIn("If-None-Match: * overwrote an object", text)
             self.assertIn(words, text)
             self.assertEqual(self.lake.objects, {})
+
+    def test_a_store_that_breaks_one_condition_is_refused_before_the_marker(self):
+        begun = self.begun()
+        self.lake.stores_on_conflict = True
+        text = self.refused("configuration", commit_of(), begun)
+        self.assertIn("If-None-Match: * overwrote an object", text)
+        self.lake.stores_on_conflict = False
+        self.lake.ignores = ("If-Match",)
+        text = self.refused("configuration", commit_of(), begun)
+        self.assertIn("an ETag from before overwrote an object", text)
+        self.assertEqual(self.lake.objects, {})
 
     def test_a_store_that_refuses_its_own_etag_is_told_as_one(self):
         self.publish_first("part-a.parquet")
@@ -207,6 +218,9 @@ class Publishing(unittest.TestCase):
         begun = self.begun()
         text = self.refused("unreachable", commit_of("part-a.parquet"), begun)
         self.assertIn("is not there any more", text)
+        link = Quarantine(contract.quarantine_key(DAY, "a" * 64), 1, 9, "a" * 64)
+        text = self.refused("unreachable", commit_of(quarantine=link), begun)
+        self.assertIn("_quarantine/", text)
 
     def test_a_run_of_twelve_hours_publishes_no_more(self):
         text = self.refused("unreachable", commit_of(), self.begun(hours=12.1))

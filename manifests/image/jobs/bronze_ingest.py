@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from deep_storage import contract, quarantine, settings, window
 from deep_storage.amendment import publish_amendment
-from deep_storage.differences import NAMED, Unacknowledged, differs, unacknowledged
+from deep_storage.differences import NAMED, differs, unacknowledged
 from deep_storage.errors import Failure, plural
 from deep_storage.fence import clock
 from deep_storage.lake import Lake
@@ -112,7 +112,7 @@ def grow(found: window.Run, previous: Stored) -> None:
     """Adds what came since to a window that is open, and was amended before."""
     commit = previous.commit
     differences = window.compare_bronze(found, commit)
-    unknown: Unacknowledged = unacknowledged(differences, commit)
+    unknown = unacknowledged(differences, commit)
     if unknown.lost or unknown.altered:
         raise differs(differences, commit)
     if unknown.late or unknown.unfit:

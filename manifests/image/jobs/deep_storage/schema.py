@@ -102,8 +102,8 @@ def read_schema(query: Query) -> Schema:
     if encoding == "SQL_ASCII":
         raise Failure(
             "data",
-            f"Cannot export from database {database}: its encoding is SQL_ASCII, so "
-            "nobody knows which characters its texts hold. Move it to a database with "
+            f"Cannot export from database {database}: its encoding is SQL_ASCII, so it "
+            "is not known which characters its texts hold. Move it to a database with "
             "encoding UTF8.",
         )
     declared = {str(n): (k, full) for n, k, full in query(COLUMNS)}

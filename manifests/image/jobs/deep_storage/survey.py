@@ -120,7 +120,7 @@ GROUP BY {column} HAVING count(*) > 1 ORDER BY {column} LIMIT {NAMED}"""
         named.append(f"and {more} more")
     key = "PRIMARY KEY (event_id)" if column == "event_id" else "UNIQUE (event_seq)"
     constraint = (
-        f"give each partition a unique index on {column}"
+        f"give each partition a unique index on {column}."
         if schema.partitioned
         else f"run: ALTER TABLE {OUTBOX_TABLE} ADD {key};"
     )
