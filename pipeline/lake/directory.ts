@@ -2,12 +2,24 @@ import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { DirectoryConfig } from "../config.ts";
-import { BadKey, directoryFailure, isCode } from "./directory_failure.ts";
+import { BadKey, directoryFailure, FolderInTheWay, isCode, LockHeld } from "./directory_failure.ts";
 import { interruption } from "../interruption.ts";
 import type { Condition, Lake, ObjectEntry } from "./lake.ts";
 
 /** Milliseconds after which a file that was never published has no writer any more. */
 const ABANDONED_AFTER = 60 * 60 * 1000;
+
+/** How long a writer waits for the others, in milliseconds. */
+export interface Patience {
+  /** When it says what it waits for. */
+  readonly tell: number;
+  /** When it gives up. */
+  readonly giveUp: number;
+}
+
+const PATIENCE: Patience = { tell: 1_000, giveUp: 60_000 };
+/** Milliseconds between two tries to get the lock. */
+const LOOK_AGAIN = 20;
 
 /**
  * Opens a lake in a local directory. Like a bucket, it shows an object whole or not at all, also
@@ -18,11 +30,13 @@ const ABANDONED_AFTER = 60 * 60 * 1000;
  *
  * @param signal stops whatever is under way; the methods then throw its reason if that is a Failure,
  *   and else one that is unreachable
+ * @param onWait hears, once per wait, that another writer has held the lock for a second
  */
 export function openDirectory(
   { path: root }: DirectoryConfig,
   signal?: AbortSignal,
-  _onWait?: (text: string) => void,
+  onWait?: (text: string) => void,
+  patience: Patience = PATIENCE,
 ): Lake {
   const name = pathToFileURL(root).href;
   const temporary = join(root, ".tmp");
@@ -40,13 +54,26 @@ export function openDirectory(
 
   /** Runs while nobody else, in this process or another, publishes or removes. */
   async function alone<T>(work: () => Promise<T>): Promise<T> {
-    using file = await Deno.open(join(temporary, "lock"), { write: true, create: true });
-    await file.lock(true);
+    const path = join(temporary, "lock");
+    using file = await Deno.open(path, { write: true, create: true });
+    const began = Date.now();
+    let told = false;
+    while (!await file.tryLock(true)) {
+      signal?.throwIfAborted();
+      const waited = Date.now() - began;
+      if (waited >= patience.giveUp) throw new LockHeld(path, waited);
+      if (!told && waited >= patience.tell) {
+        onWait?.(`waiting for another run to let go of ${path}`);
+      }
+      told ||= waited >= patience.tell;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
+    }
     return await work(); // closing the file lets go of the lock
   }
 
   async function publish(file: string, target: string, condition: Condition | undefined) {
     await Deno.mkdir(dirname(target), { recursive: true });
+    if ((await unlessMissing(Deno.stat(target)))?.isDirectory) throw new FolderInTheWay(target);
     if (condition === "absent") {
       // Unlike a rename, a link never replaces, not even what a writer without our lock put there.
       try {

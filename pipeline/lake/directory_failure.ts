@@ -6,6 +6,37 @@ export class BadKey extends Error {
   override readonly name = "BadKey";
 }
 
+/** A folder that lies where an object belongs. */
+export class FolderInTheWay extends Error {
+  /** What a stack trace calls it. */
+  override readonly name = "FolderInTheWay";
+  /** Where it lies. */
+  readonly path: string;
+
+  /** @param path where it lies */
+  constructor(path: string) {
+    super(`a folder lies at ${path}`);
+    this.path = path;
+  }
+}
+
+/** A lock that another process does not let go of. */
+export class LockHeld extends Error {
+  /** What a stack trace calls it. */
+  override readonly name = "LockHeld";
+  /** The lock's file. */
+  readonly path: string;
+
+  /**
+   * @param path the lock's file
+   * @param waited milliseconds
+   */
+  constructor(path: string, waited: number) {
+    super(`another process has held the lock ${path} for ${Math.round(waited / 1000)} s`);
+    this.path = path;
+  }
+}
+
 /** Whether the operating system gave an error this code, such as `ENOENT`. */
 export function isCode(error: unknown, code: string): boolean {
   return codeOf(error) === code;
@@ -32,6 +63,21 @@ function diagnose(error: unknown): [FailureKind, string, string] | undefined {
       "configuration",
       "Deno was not given the permission",
       "Run it with --allow-read and --allow-write for the directory of LAKE_URL",
+    ];
+  }
+  if (error instanceof FolderInTheWay) {
+    return [
+      "configuration",
+      `${error.message}, where an object belongs`,
+      `Move ${error.path} away`,
+    ];
+  }
+  if (error instanceof LockHeld) {
+    return [
+      "unreachable",
+      `${error.message}, and may have been stopped`,
+      `See which one it is with lsof ${error.path} (or fuser -v), let it go on or end it, and run ` +
+      "again",
     ];
   }
   const code = codeOf(error);
@@ -81,7 +127,18 @@ function diagnose(error: unknown): [FailureKind, string, string] | undefined {
   }
 }
 
+/** The runtime leaves the code out of some of its errors. */
+const CODES = [
+  [Deno.errors.PermissionDenied, "EACCES"],
+  [Deno.errors.NotFound, "ENOENT"],
+  [Deno.errors.AlreadyExists, "EEXIST"],
+  [Deno.errors.NotADirectory, "ENOTDIR"],
+  [Deno.errors.IsADirectory, "EISDIR"],
+  [Deno.errors.FilesystemLoop, "ELOOP"],
+] as const;
+
 function codeOf(error: unknown): string | undefined {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return typeof code === "string" ? code : undefined;
+  if (typeof code === "string") return code;
+  return CODES.find(([kind]) => error instanceof kind)?.[1];
 }

@@ -8,7 +8,7 @@ export class IncompleteAnswer extends Error {
   /** What a stack trace calls it. */
   override readonly name = "IncompleteAnswer";
   /** Tells the client to send the request again. */
-  readonly $retryable = {};
+  readonly $retryable: { readonly throttling?: boolean } = {};
 }
 
 /** What was being done when an error occurred. */

@@ -127,3 +127,120 @@ Deno.test("directory: a name that is too long is a failure, and leaves nothing",
   assertEquals(failure.kind, "configuration");
   assertEquals(await unpublished(lake.path), []);
 });
+
+/** Holds the lock of a lake until it is told to let go. */
+async function holdLock(root: string): Promise<Disposable> {
+  await Deno.mkdir(`${root}/.tmp`, { recursive: true });
+  const file = await Deno.open(`${root}/.tmp/lock`, { write: true, create: true });
+  await file.lock(true);
+  return { [Symbol.dispose]: () => file.close() };
+}
+
+Deno.test("directory: a writer that waits for another says so once, and goes on after it", async () => {
+  await using lake = await temporaryLake();
+  const lock = await holdLock(lake.path);
+  const said: string[] = [];
+  const onWait = (text: string) => {
+    said.push(text);
+    lock[Symbol.dispose]();
+  };
+  const waiting = openDirectory({ kind: "directory", path: lake.path }, undefined, onWait, {
+    ...{ tell: 50, giveUp: 60_000 },
+  });
+  assertEquals(await waiting.put("day/a", BODY, "absent"), "stored");
+  assertEquals(said, [`waiting for another run to let go of ${lake.path}/.tmp/lock`]);
+});
+
+Deno.test("directory: a writer gives up on a lock, names it, and leaves nothing", async () => {
+  await using lake = await temporaryLake();
+  await lake.put("day/a", BODY);
+  using _ = await holdLock(lake.path);
+  const hasty = openDirectory({ kind: "directory", path: lake.path }, undefined, undefined, {
+    ...{ tell: 10, giveUp: 30 },
+  });
+  for (const run of [() => hasty.put("day/b", BODY, "absent"), () => hasty.remove("day/a")]) {
+    const { kind, message } = await assertRejects(run, Failure, `lsof ${lake.path}/.tmp/lock`);
+    assertEquals(kind, "unreachable", message);
+  }
+  assertEquals(await unpublished(lake.path), []);
+  assertEquals((await lake.list("")).map(({ key }) => key), ["day/a"]);
+});
+
+Deno.test("directory: a writer that waits stops when it is told to", async () => {
+  await using lake = await temporaryLake();
+  using _ = await holdLock(lake.path);
+  const stop = new AbortController();
+  const late = new Failure("unreachable", "Cannot wait any longer.");
+  const onWait = () => stop.abort(late);
+  const waiting = openDirectory({ kind: "directory", path: lake.path }, stop.signal, onWait, {
+    ...{ tell: 20, giveUp: 60_000 },
+  });
+  assertEquals(await assertRejects(() => waiting.put("a", BODY), Failure), late);
+});
+
+Deno.test("directory: a folder where an object belongs is named, not taken for another run", async () => {
+  await using lake = await temporaryLake();
+  await Deno.mkdir(lake.file("day/_commit.json"), { recursive: true });
+  for (const condition of [undefined, "absent", { etag: "0" }] as const) {
+    const { kind, message } = await assertRejects(
+      () => lake.put("day/_commit.json", BODY, condition),
+      Failure,
+      `Move ${lake.path}/day/_commit.json away`,
+    );
+    assertEquals(kind, "configuration", message);
+  }
+  assertEquals(await lake.get("day/_commit.json"), undefined);
+  assertEquals(await unpublished(lake.path), []);
+});
+
+/** Uses a lake as a user who may not write there, in a process of its own: root may write anywhere. */
+async function asStranger(path: string): Promise<string[]> {
+  const folder = await Deno.makeTempDir({ prefix: "stranger-" });
+  const pipeline = new URL("../../../pipeline/", import.meta.url);
+  await Deno.mkdir(`${folder}/pipeline/lake`, { recursive: true });
+  for (
+    const name of ["errors.ts", "interruption.ts", "lake/directory.ts", "lake/directory_failure.ts"]
+  ) {
+    await Deno.copyFile(new URL(name, pipeline), `${folder}/pipeline/${name}`);
+  }
+  await Deno.writeTextFile(
+    `${folder}/main.ts`,
+    `import { openDirectory } from "./pipeline/lake/directory.ts";
+    const lake = openDirectory({ kind: "directory", path: Deno.args[0] });
+    const body = new Uint8Array(1);
+    const works = [() => lake.put("day/b", body), () => lake.put("day/b", body, "absent"),
+      () => lake.remove("day/a"), () => lake.get("day/a"), () => lake.list("")];
+    for (const work of works) {
+      await work().then(() => console.log("done"), (e) => console.log(e.name, e.kind, e.message));
+    }`,
+  );
+  const stranger = Deno.uid() === 0 ? { uid: 65534, gid: 65534 } : {};
+  if (Deno.uid() === 0) await Deno.chown(folder, 65534, 65534);
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "-A", "--no-check", "--no-config", `${folder}/main.ts`, path],
+    env: { DENO_DIR: `${folder}/cache`, HOME: folder },
+    cwd: folder,
+    ...stranger,
+  }).output();
+  await Deno.remove(folder, { recursive: true });
+  const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  return said.trim().split("\n");
+}
+
+Deno.test("directory: one in which this user may not write fails with what to do", async () => {
+  await using lake = await temporaryLake();
+  await lake.put("day/a", BODY);
+  const folders = [lake.path, lake.file("day"), lake.file(".tmp")];
+  for (const folder of folders) await Deno.chmod(folder, 0o555);
+  const [put, create, remove, get, list] = await asStranger(lake.path);
+  for (const said of [put, create, remove]) {
+    assertStringIncludes(said!, "Failure configuration Cannot ");
+    assertStringIncludes(said!, "this user may not do that (EACCES). Give the user the directory");
+  }
+  assertEquals([get, list], ["done", "done"]);
+  for (const folder of folders) await Deno.chmod(folder, 0o000);
+  for (const said of await asStranger(lake.path)) {
+    assertStringIncludes(said, "Failure configuration Cannot ");
+  }
+  for (const folder of folders) await Deno.chmod(folder, 0o755);
+});
