@@ -7,7 +7,7 @@ import { Failure } from "../pipeline/errors.ts";
 import { type Lake, openLake } from "../pipeline/lake/lake.ts";
 import { readMarker } from "../pipeline/lake/marker.ts";
 import { readPart } from "../pipeline/lake/parts.ts";
-import { connect } from "../pipeline/outbox/connection.ts";
+import { logIn } from "../pipeline/outbox/client.ts";
 import { plural } from "../pipeline/progress.ts";
 import { runSilver } from "../pipeline/silver.ts";
 import { checkAfter } from "./cli/checking.ts";
@@ -83,24 +83,23 @@ async function showPipeline(database: DatabaseConfig, lake: Lake, path: string):
 }
 
 async function fillOutbox(config: DatabaseConfig, events: number | undefined): Promise<void> {
-  const connection = await connect(config);
+  // Only the demo writes, and only into the database that it made itself.
+  const client = await logIn(config, {});
   try {
-    // Only the demo writes, and only into the database that it made itself.
-    await connection.query("SET default_transaction_read_only = off");
-    await connection.query(CREATE_OUTBOX);
+    await client.send(CREATE_OUTBOX);
     if (events === undefined) {
-      await connection.query(RUNBOOK_EVENTS);
+      await client.send(RUNBOOK_EVENTS);
     } else {
       showStatus(`inserting ${plural(events, "event")} …`);
-      await connection.query(generatedEvents(events));
+      await client.send(generatedEvents(events));
     }
-    const rows = await connection.query(
+    const [rows] = await client.send(
       "SELECT event_type, count(*) AS count FROM stop_events GROUP BY 1 ORDER BY 2 DESC, 1 DESC",
     );
-    const list = rows.map(({ event_type, count }) => `${event_type} ${count}`).join(", ");
+    const list = rows!.map(({ event_type, count }) => `${event_type} ${count}`).join(", ");
     print(`demo    stop_events ${plural(events ?? 2, "event")} on ${DAY}: ${list}`);
   } finally {
-    await connection.close();
+    await client.end();
   }
 }
 
