@@ -14,7 +14,7 @@ export interface DatabaseConfig {
   readonly user: string;
   /** Its password, as it is. */
   readonly password: string;
-  /** How the connection is encrypted; where it is absent, as `prefer`, which nobody asked for. */
+  /** How the connection is encrypted; absent where no variable says it, which means `prefer`. */
   readonly tls?: TlsConfig;
   /** The variables that were not set, so that their defaults count. */
   readonly defaults?: readonly Defaulted[];

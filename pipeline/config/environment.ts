@@ -21,7 +21,7 @@ export const DEFAULTS = {
 /** A variable that has a default. */
 export type Defaulted = keyof typeof DEFAULTS;
 
-/** A value with `(default)` behind it where nobody chose it. */
+/** A value for people, with `(default)` behind it where it is one. */
 export function marked(value: string, isDefault: boolean): string {
   return isDefault ? `${value} (default)` : value;
 }

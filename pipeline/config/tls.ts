@@ -67,14 +67,16 @@ export function tlsConfig(
     if (mode !== "verify-full") {
       throw new Failure(
         "configuration",
-        `Cannot use ${one!.name}=${one!.text} with PGSSLROOTCERT=system: anybody can have a ` +
+        `Cannot use ${one!.name}=${
+          one!.text
+        } with PGSSLROOTCERT=system: every owner of a host can have a ` +
           "certificate that a machine trusts, so only verify-full tells who the server is. Set " +
           `${one!.name}=verify-full.`,
       );
     }
     return { mode, asked: true };
   }
-  // As libpq has it, whoever names an authority wants it to count.
+  // As libpq has it: an authority that is named must count.
   return { mode: mode === "require" ? "verify-ca" : mode, asked: true, ca: pemOf(root, read) };
 }
 

@@ -59,7 +59,7 @@ export function skippedChecks(flags: Flags): ReadonlyMap<string, string> {
     if (reason.join("=").trim() === "") {
       throw new Failure(
         "configuration",
-        `Cannot use --skip ${JSON.stringify(text)}: a skip says why, for whoever reads the ` +
+        `Cannot use --skip ${JSON.stringify(text)}: a skip says why, for the readers of the ` +
           `report. Write --skip ${id}="the reason".`,
       );
     }

@@ -25,7 +25,7 @@ export interface CheckingOptions {
   readonly output: ReportFormat;
   /** How long each fact may take to gather, in seconds. */
   readonly timeout: number;
-  /** How long an image may take that nobody has looked into yet, in seconds; else as all facts. */
+  /** How long an image may take that is read for the first time, in seconds; else as all facts. */
   readonly imageTimeout?: number;
   /** Whether warnings fail. */
   readonly strict?: boolean;

@@ -2,9 +2,9 @@ import { dirname, join } from "node:path";
 import type { DatabaseConfig, LakeConfig } from "../../pipeline/config.ts";
 import type { Observer } from "../../pipeline/progress.ts";
 
-// Deno can give a permission up, but not narrow it: whoever may reach every host can keep that or
-// reach none. A worker can begin with less than its parent has. So the work is done in one, which is
-// given what the configuration names, and the parent then gives up all that it has.
+// A process can give a permission up, but not narrow it: it keeps the right to reach every host, or has
+// none. A worker can begin with less than its parent has. So the work is done in a worker, which gets
+// what the configuration names, and the parent then gives up all that it has.
 
 /** What work needs of this machine and the network. */
 export interface Needs {

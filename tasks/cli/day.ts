@@ -13,8 +13,7 @@ export async function dayFor(flags: Flags): Promise<Day> {
   return clockDecides(asked) ? dayBy(asked.from, await databaseToday()) : asked.from as Day;
 }
 
-/** Today by the database's clock, in UTC. */
-export async function databaseToday(): Promise<Day> {
+async function databaseToday(): Promise<Day> {
   const connection = await connect(databaseConfig());
   try {
     return dayOf(await databaseClock(connection));

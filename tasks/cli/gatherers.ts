@@ -115,7 +115,7 @@ function clusterOf(
 
 /**
  * The images that jobs run, by manifests and cluster, are looked into as the cluster's nodes would pull
- * them. Without a cluster nobody knows with what they do, and the operator's own login has to do.
+ * them. Without a cluster their login is unknown, and the operator's own one has to do.
  */
 function imageOf(
   sources: Sources,
@@ -204,7 +204,7 @@ function bySecret<T>(
   };
 }
 
-/** A cluster that lets nobody in is no source of anything else. */
+/** A cluster that refuses the login is no source of anything else. */
 async function openedOf(
   cluster: Gatherer<ClusterFact>,
   signal: AbortSignal,

@@ -74,7 +74,7 @@ export function openPrompt(signal: AbortSignal): Prompt {
  * Asks whether to go on.
  *
  * @param question as in `Apply 2 changes to kind?`
- * @throws {Failure} configuration: there is nobody to ask
+ * @throws {Failure} configuration: there is no terminal
  */
 export async function agreed(question: string, signal: AbortSignal): Promise<boolean> {
   if (!canAsk()) {

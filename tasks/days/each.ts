@@ -45,7 +45,7 @@ export async function eachDay(
   if (output === "json") {
     const days = results.map(({ exitCode, ...rest }) => ({ ...rest, exitCode }));
     print(JSON.stringify({ command, step: "days", days, notBegun, exitCode }));
-  } else {
+  } else if (results.length > 0) {
     print("");
     const summary = { days: days.length, exitCode, colour: colourWanted() };
     for (const line of renderDays(command, results, summary)) print(line);

@@ -253,7 +253,7 @@ Deno.test("the cache is where XDG_CACHE_HOME says, else under HOME, else nowhere
   assertEquals(folder({}), undefined);
 });
 
-Deno.test("databaseName marks what nobody chose", () => {
+Deno.test("databaseName marks the defaults", () => {
   const name = (variables: Record<string, string>) =>
     databaseName(databaseConfig(environment({ DJANGO_DB_PASSWORD: PASSWORD, ...variables })));
   assertEquals(
@@ -264,7 +264,7 @@ Deno.test("databaseName marks what nobody chose", () => {
   assertEquals(name(all), "robson@db.example:5432/rbsdb");
 });
 
-Deno.test("bucketName marks what nobody chose", () => {
+Deno.test("bucketName marks the defaults", () => {
   const name = (variables: Record<string, string>) =>
     bucketName(lakeConfig(environment({ ...KEYS, ...variables })) as S3Config);
   assertEquals(name({}), "s3://rbs (default) at https://eu2.contabostorage.com (default)");

@@ -43,7 +43,7 @@ function commandLine(task: string): string[] {
   return [Deno.execPath(), ...args];
 }
 
-/** What Deno itself needs, and nothing of whoever runs the tests. */
+/** What Deno itself needs, and nothing else of this process. */
 function bare(env: Environment): Environment {
   const own = ["PATH", "HOME", "DENO_DIR"].flatMap((name) => {
     const value = Deno.env.get(name);
@@ -87,7 +87,7 @@ function database({ host, port, name, user, password }: DatabaseConfig): Environ
   };
 }
 
-/** A lake and a database that nobody is meant to reach. */
+/** A lake and a database that are not there. */
 const NOWHERE: Environment = {
   LAKE_URL: "file:///nowhere/at/all",
   DJANGO_DB_HOST: "127.0.0.1",

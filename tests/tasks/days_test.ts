@@ -29,7 +29,7 @@ Deno.test("a day as argument is the same as --date", async () => {
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("today and yesterday are the database's, whoever names them", async () => {
+Deno.test("today and yesterday are by the database's clock, in flags and in JOB_DATE", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);

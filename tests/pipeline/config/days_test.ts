@@ -111,7 +111,7 @@ const NO_DAYS: [string, string][] = [
   ["tomorrow", "a day is written YYYY-MM-DD"],
 ];
 for (const [text, problem] of NO_DAYS) {
-  Deno.test(`requestedDays: ${JSON.stringify(text)} is no day, whoever says it`, () => {
+  Deno.test(`requestedDays: ${JSON.stringify(text)} is no day, in every flag and in JOB_DATE`, () => {
     const said = JSON.stringify(text);
     refused(() => asked({}, { JOB_DATE: text }), [`JOB_DATE=${said}`, problem]);
     refused(() => asked({ date: text }), [`--date ${said}`, problem, "today or yesterday"]);

@@ -12,7 +12,7 @@ function tls(variables: Record<string, string>) {
   });
 }
 
-Deno.test("tlsConfig is nothing where nobody asked", () => {
+Deno.test("tlsConfig is undefined where no variable is set", () => {
   assertEquals(tls({}), undefined);
   assertEquals(tls({ PGSSLMODE: "", DJANGO_DB_SSLMODE: "", PGSSLROOTCERT: "" }), undefined);
   assertEquals(databaseConfig(environment({ DJANGO_DB_PASSWORD: "p" })).tls, undefined);

@@ -47,7 +47,7 @@ const SURPRISES: [string, string][] = [
     "setTimeout(() => { throw new Error(secrets[1]) }); await new Promise((go) => setTimeout(go, 5000));",
   ],
   [
-    "a promise that nobody waits for",
+    "a promise that is not waited for",
     "Promise.reject(new Error(secrets[0])); await new Promise((go) => setTimeout(go, 5000));",
   ],
   [
