@@ -16,7 +16,7 @@ export type PromiseName =
 export interface Kept {
   /** Which promise. */
   readonly promise: PromiseName;
-  /** Whether the store kept it; undefined where nobody can tell. */
+  /** Whether the store kept it; undefined where that cannot be told. */
   readonly kept: boolean | undefined;
   /** What happened, where it was not kept or cannot be told. */
   readonly problem?: string;

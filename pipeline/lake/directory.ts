@@ -52,7 +52,7 @@ export function openDirectory(
     }
   }
 
-  /** Runs while nobody else, in this process or another, publishes or removes. */
+  /** Runs while no other writer, in this process or another, publishes or removes. */
   async function alone<T>(work: () => Promise<T>): Promise<T> {
     const path = join(temporary, "lock");
     using file = await Deno.open(path, { write: true, create: true });
@@ -237,7 +237,7 @@ function md5(bytes: Uint8Array): string {
   return createHash("md5").update(bytes).digest("hex");
 }
 
-/** A folder is no object, so whoever asks for one finds nothing. */
+/** A folder is no object, so a reader that asks for one finds nothing. */
 async function unlessMissing<T>(result: Promise<T>): Promise<T | undefined> {
   try {
     return await result;

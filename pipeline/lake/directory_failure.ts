@@ -13,7 +13,11 @@ export class FolderInTheWay extends Error {
   /** Where it lies. */
   readonly path: string;
 
-  /** @param path where it lies */
+  /**
+   * Names a folder.
+   *
+   * @param path where it lies
+   */
   constructor(path: string) {
     super(`a folder lies at ${path}`);
     this.path = path;
@@ -28,6 +32,8 @@ export class LockHeld extends Error {
   readonly path: string;
 
   /**
+   * Names a lock.
+   *
    * @param path the lock's file
    * @param waited milliseconds
    */

@@ -53,8 +53,8 @@ export interface Lake {
    * Confirms that conditions are honoured, which nothing may be published without. It tries that
    * once, on a small object that it removes again; a directory needs no trial.
    *
-   * @throws {Failure} configuration: conditions are not honoured; unreachable: nobody can tell, and
-   *   the next call tries again
+   * @throws {Failure} configuration: conditions are not honoured; unreachable: it cannot be told,
+   *   and the next call tries again
    */
   confirmConditions(): Promise<void>;
   /** Lets go of the connections. */

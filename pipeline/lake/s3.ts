@@ -42,7 +42,7 @@ const AFTERWARDS = 5_000;
  * Opens a lake in a bucket of an S3-compatible store.
  *
  * A conditional put that is sent again because the first answer got lost finds its own object, and
- * then reports `conflict` though it stored: whoever needs to know reads the object again.
+ * then reports `conflict` though it stored: a caller that needs to know reads the object again.
  *
  * @param signal aborts whatever is under way; the methods then throw its reason if that is a
  *   Failure, and else one that is unreachable
@@ -189,7 +189,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
   return lake;
 }
 
-/** What no run ever asks of a bucket, and only whoever tries its store does. */
+/** What no run ever asks of a bucket, and only a trial of its store does. */
 export interface S3Probe {
   /**
    * Puts an object with the Content-MD5 of another one, as if it had been damaged on its way.

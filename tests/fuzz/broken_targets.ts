@@ -19,7 +19,7 @@ export const TARGETS: readonly Target[] = [
     name: "undocumented",
     ...{ seeds, isExpected },
     run(bytes) {
-      if (bytes.some((byte) => byte !== 0)) throw new TypeError("as nobody documents");
+      if (bytes.some((byte) => byte !== 0)) throw new TypeError("not documented");
     },
   },
   {

@@ -34,7 +34,7 @@ Deno.test("fuzz: a sound parser and a documented error are no trouble", async ()
 Deno.test("fuzz: an error that no parser documents is told with its input, which repeats it", async () => {
   const [first] = await brokenOf("undocumented");
   assert(first !== undefined && first.input > 0);
-  assertMatch(first.problem, /^TypeError: as nobody documents\n +at /);
+  assertMatch(first.problem, /^TypeError: not documented\n +at /);
   assertEquals(await brokenOf("undocumented", first.input, first.input + 1), [first]);
 });
 

@@ -95,7 +95,7 @@ for (const [name, fault, problem] of FAULTS) {
   });
 }
 
-Deno.test("conditions: they are tried once, and again only where nobody could tell", async () => {
+Deno.test("conditions: they are tried once, and again only where that told nothing", async () => {
   let requests = 0;
   let reachable = false;
   await using store = await faulty(() => {

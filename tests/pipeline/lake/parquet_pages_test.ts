@@ -48,8 +48,8 @@ const LIES: readonly [string, Uint8Array, RegExp, Partial<ChunkLayout>?][] = [
     page([...LEVELS, 1], { encoding: 8 }),
     /dictionary is missing/,
   ],
-  ["an encoding that nobody writes", page([...LEVELS, 1], { encoding: 5 }), /encoding/],
-  ["a codec that nobody writes", page(VALUES), /GZIP/, { codec: "GZIP" }],
+  ["an encoding that no writer uses", page([...LEVELS, 1], { encoding: 5 }), /encoding/],
+  ["a codec that no writer uses", page(VALUES), /GZIP/, { codec: "GZIP" }],
   ["a bomb", page([...zstdCompressSync(new Uint8Array(1 << 20))], { size: 99 }), /./, {
     codec: "ZSTD",
   }],
