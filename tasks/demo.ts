@@ -84,7 +84,7 @@ async function showPipeline(database: DatabaseConfig, lake: Lake, path: string):
 
 async function fillOutbox(config: DatabaseConfig, events: number | undefined): Promise<void> {
   // Only the demo writes, and only into the database that it made itself.
-  const client = await logIn(config, {});
+  const client = await logIn(config);
   try {
     await client.send(CREATE_OUTBOX);
     if (events === undefined) {

@@ -29,7 +29,10 @@ export interface ConnectOptions {
   readonly onWait?: ((text: string) => void) | undefined;
 }
 
-/** A session that somebody logged in to. What goes wrong in it is told as a {@linkcode Failure}. */
+/**
+ * A session that takes any statement, as it is: {@linkcode Connection} is the one that only reads. What
+ * goes wrong is told as a {@linkcode Failure}.
+ */
 export interface Client {
   /** For people: `robson@paradedb.robson.svc.cluster.local:5432/rbsdb`. */
   readonly name: string;
@@ -91,7 +94,7 @@ const NO_TLS = "The server does not support SSL connections";
  * @throws {Failure} configuration: the server refuses the login or the encryption; unreachable: there
  *   is no server
  */
-export async function logIn(config: DatabaseConfig, options: ConnectOptions): Promise<Client> {
+export async function logIn(config: DatabaseConfig, options: ConnectOptions = {}): Promise<Client> {
   const [encryption, otherwise] = encryptions(config);
   const client = await open(config, encryption, options);
   if ("name" in client) return client;

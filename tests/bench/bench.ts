@@ -2,7 +2,7 @@ import { readFlags } from "../../tasks/cli/flags.ts";
 import { clearStatus, print, showStatus } from "../../tasks/cli/terminal.ts";
 import { startPostgres } from "../../tasks/demo/embedded_postgres.ts";
 import { CREATE_OUTBOX, generatedEvents } from "../../tasks/demo/events.ts";
-import { connect } from "../../pipeline/outbox/connection.ts";
+import { session } from "../support/pg_session.ts";
 import type { Measured, Work } from "./worker.ts";
 
 // Bronze and silver beside the floor of the same machine, in turn, so that a machine that slows down
@@ -34,12 +34,11 @@ const postgres = await startPostgres();
 const folder = await Deno.makeTempDir({ prefix: "bench-" });
 try {
   showStatus(`inserting ${events.toLocaleString("en-US")} events …`);
-  const connection = await connect(postgres.config);
-  await connection.query("SET default_transaction_read_only = off");
-  await connection.query(CREATE_OUTBOX);
-  await connection.query(generatedEvents(events));
-  await connection.query("VACUUM ANALYZE stop_events");
-  await connection.close();
+  const owner = await session(postgres.config);
+  await owner.query(CREATE_OUTBOX);
+  await owner.query(generatedEvents(events));
+  await owner.query("VACUUM ANALYZE stop_events");
+  await owner.end();
 
   const runs: Record<Kind, Measured[]> = { floor: [], bronze: [], silver: [] };
   for (let round = 0; round < rounds; round++) {
