@@ -2,7 +2,7 @@ import { EVENT_CONTRACT } from "../pipeline/contract/events.ts";
 import { plural } from "../pipeline/progress.ts";
 import { type Check, check, type Finding } from "./check.ts";
 import type { BronzeFact } from "./facts/bronze.ts";
-import { publishAgain, runCommand } from "./remedy.ts";
+import { restore, runCommand } from "./remedy.ts";
 
 /** The window has a commit marker that can be read and is of the contract that we know. */
 export const bronzeCommitted: Check<"bronze"> = check({
@@ -26,20 +26,17 @@ function unpublished(bronze: BronzeFact): Finding {
   const common = {
     severity: "fail",
     object: markerKey,
-    why:
-      "without its marker nobody can tell which files make up the day, so readers see none of it",
+    why: "only the marker tells which files make up the day, so readers see none of it",
   } as const;
   if (markerProblem !== undefined) {
     return {
       ...common,
       problem: `the commit marker cannot be used: ${markerProblem}`,
-      fix: `Restore it from a backup; or, if the outbox still has the day, remove it and run: ${
-        runCommand(bronze)
-      }`,
+      fix: restore(markerKey),
     };
   }
   const files = listed.length === 0 ? "" : `, though ${plural(listed.length, "part")} lie there`;
-  return { ...common, problem: `there is no commit marker${files}`, fix: runCommand(bronze) };
+  return { ...common, problem: `there is no commit marker${files}`, fix: runCommand(bronze.day) };
 }
 
 function foreign(bronze: BronzeFact, contract: string): Finding {
@@ -50,6 +47,8 @@ function foreign(bronze: BronzeFact, contract: string): Finding {
     problem:
       `the day was published under another contract: ${contract}, and ours is ${EVENT_CONTRACT}`,
     why: "its columns are not those that silver and the readers of today expect",
-    fix: `Check it with the version of this toolkit that published it. ${publishAgain(bronze)}`,
+    fix: bronze.marker?.commit.state === "open"
+      ? runCommand(bronze.day)
+      : "Use the version of this toolkit that published it for this day.",
   };
 }

@@ -8,5 +8,5 @@ export const bronzeParts: Check<"bronze"> = check({
   phase: "after",
   needs: ["bronze"],
   run: ({ bronze }) =>
-    judgeParts(bronze, { nothing: `${bronze.markerKey} names no part, so there is none to check` }),
+    judgeParts(bronze, `${bronze.markerKey} names no part: no events on ${bronze.day}`),
 });

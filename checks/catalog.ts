@@ -24,6 +24,7 @@ import { orphanParts } from "./orphan_parts.ts";
 import { parquetSchema } from "./parquet_schema.ts";
 import { parquetVoid } from "./parquet_void.ts";
 import { parquetVoidInCode } from "./parquet_void_code.ts";
+import { quarantine } from "./quarantine.ts";
 import { quotaFit } from "./quota_fit.ts";
 import { rbac } from "./rbac.ts";
 import { rowCounts } from "./row_counts.ts";
@@ -45,6 +46,7 @@ export const AFTER: readonly AnyCheck[] = [
   bronzeCommitted,
   bronzeParts,
   rowCounts,
+  quarantine,
   silverCurrent,
   silverParts,
   parquetSchema,

@@ -4,7 +4,7 @@ import { type Check, check, type Finding } from "./check.ts";
 import { naming } from "./naming.ts";
 import { whyNotCollected } from "./unread.ts";
 
-/** Warns of events whose type nobody knows. They are in bronze, and silver ignores them. */
+/** Warns of events whose type the contract does not know. They are in bronze, and silver ignores them. */
 export const eventTypes: Check<"bronze"> = check({
   id: "event-types",
   title: "every event is of a known type",
@@ -14,7 +14,7 @@ export const eventTypes: Check<"bronze"> = check({
     const skip = whyNotCollected(bronze);
     if (skip !== undefined) return { skip };
     const counts = bronze.eventTypes;
-    if (counts.size === 0) return { nothing: `bronze has no events on ${bronze.day}` };
+    if (counts.size === 0) return { examined: `no events on ${bronze.day}`, findings: [] };
     const rows = [...counts.values()].reduce((sum, count) => sum + count, 0);
     const examined = `${plural(rows, "event")} of ${plural(counts.size, "type")}`;
     const unknown = [...counts].filter(([type]) => !KNOWN_EVENT_TYPES.has(type)).sort();

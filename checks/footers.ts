@@ -25,7 +25,8 @@ export function judgeFooters(
   const skip = layers.map(whyNoFooter).find((reason) => reason !== undefined);
   if (skip !== undefined) return { skip };
   if (layers.every(({ parts }) => parts.length === 0)) {
-    return { nothing: "no commit marker names a part, so there is no footer to check" };
+    const [first] = layers;
+    return { examined: `the markers name no part: no events on ${first!.day}`, findings: [] };
   }
   return { examined, findings };
 }

@@ -5,7 +5,7 @@ import type { FileColumn } from "../pipeline/lake/parquet_reader.ts";
 import { type Check, check, type Finding } from "./check.ts";
 import type { AnyLayer } from "./facts/layer.ts";
 import { countFooters, judgeFooters } from "./footers.ts";
-import { publishAgain } from "./remedy.ts";
+import { repair } from "./remedy.ts";
 
 /** The columns of every part are those of the contract: names, order, types, and which may be null. */
 export const parquetSchema: Check<"bronze" | "silver"> = check({
@@ -49,8 +49,8 @@ function differences(fact: AnyLayer, contract: readonly Column[]): Finding[] {
       object: keys[0]!,
       field,
       problem: `${problem}${others}`,
-      why: "whoever reads several days at once gets an error, or wrong values, from this one",
-      fix: `Correct the job that wrote it. ${publishAgain(fact)}`,
+      why: "a reader of several days at once gets an error, or wrong values, from this one",
+      fix: `Correct the job that wrote it. ${repair(fact, fact.markerKey)}`,
     };
   });
 }

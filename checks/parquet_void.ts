@@ -3,7 +3,7 @@ import { EVENT_COLUMNS } from "../pipeline/contract/events.ts";
 import { EXECUTION_COLUMNS } from "../pipeline/contract/executions.ts";
 import { type Check, check, type Finding } from "./check.ts";
 import type { AnyLayer } from "./facts/layer.ts";
-import { publishAgain } from "./remedy.ts";
+import { repair } from "./remedy.ts";
 import { countFooters, judgeFooters } from "./footers.ts";
 import { sparkType } from "./spark_type.ts";
 
@@ -39,7 +39,7 @@ function untyped(fact: AnyLayer, contract: readonly Column[]): Finding[] {
         "a Spark job wrote lit(None) without a cast, aliased or not: most readers refuse such a " +
         "file, or give the column another type on every day",
       fix: `In the Spark job write lit(None).cast("${sparkType(name, contract)}") for ${name}. ` +
-        publishAgain(fact),
+        repair(fact, fact.markerKey),
     };
   });
 }

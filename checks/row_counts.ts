@@ -1,13 +1,19 @@
-import { OUTBOX_TABLE } from "../pipeline/contract/events.ts";
+import { explain } from "../pipeline/amend.ts";
+import { unacknowledged } from "../pipeline/amendment.ts";
+import type { Difference } from "../pipeline/compare.ts";
+import { EVENT_CONTRACT } from "../pipeline/contract/events.ts";
+import type { BronzeCommit } from "../pipeline/lake/marker.ts";
 import { plural } from "../pipeline/progress.ts";
-import { type Check, check, type Finding } from "./check.ts";
+import { quarantinedIds } from "../pipeline/quarantine.ts";
+import { type Check, check, type Finding, type Outcome } from "./check.ts";
 import type { BronzeFact } from "./facts/bronze.ts";
 import { asPublished } from "./facts/part.ts";
-import type { SourceFact } from "./facts/source.ts";
-import { publishAgain, runCommand } from "./remedy.ts";
-import { whyNoMarker, whyNotCollected } from "./unread.ts";
+import type { Compared, SourceFact } from "./facts/source.ts";
+import { naming } from "./naming.ts";
+import { amendCommand, repair, runCommand } from "./remedy.ts";
+import { whyNoMarker, whyNotCollected, whyNotCompared } from "./unread.ts";
 
-/** The outbox, the marker, the files' footers and their event_ids all count the same events. */
+/** Bronze has the outbox's events: the same ones, with the same values, each once. */
 export const rowCounts: Check<"source" | "bronze"> = check({
   id: "row-counts",
   title: "bronze has every event of the outbox, once",
@@ -16,72 +22,148 @@ export const rowCounts: Check<"source" | "bronze"> = check({
   run({ source, bronze }) {
     const { marker } = bronze;
     if (marker === undefined) return { skip: whyNoMarker(bronze)! };
-    const { rows } = marker.commit;
+    const { commit } = marker;
+    const compared = source.compared?.sha256 === marker.sha256 ? source.compared : undefined;
     const unread = whyNotCollected(bronze);
+    const twice = unread === undefined ? repeated(bronze) : [];
     const findings = [
-      ...ambiguous(source),
-      ...arrived(source, bronze, rows),
       ...footers(bronze),
-      ...(unread === undefined ? repeated(bronze) : []),
+      ...twice,
+      // An event that bronze has twice would look like one that the outbox lost.
+      ...(compared === undefined || twice.length > 0 ? [] : different(compared, bronze, commit)),
+      ...(source.survey === undefined ? refused(source) : []),
     ];
-    const failed = findings.some(({ severity }) => severity === "fail");
-    if (unread !== undefined && !failed) return { skip: unread };
-    if (rows === 0 && findings.length === 0) {
-      return { nothing: `neither the outbox nor bronze has an event on ${bronze.day}` };
-    }
-    return { examined: `${plural(rows, "event")}, counted four ways`, findings };
+    if (compared !== undefined) return { examined: examined(compared, commit), findings };
+    if (findings.length > 0) return { examined: plural(commit.rows, "event"), findings };
+    return notCompared(source, bronze, commit, unread);
   },
 });
 
-function ambiguous({ name, rows, events }: SourceFact): Finding[] {
-  if (events === rows) return [];
-  return [{
-    severity: "fail",
-    object: `${OUTBOX_TABLE} in ${name}`,
-    field: "event_id",
-    problem: `${plural(rows, "row")} have ${events.toLocaleString("en-US")} different event_ids`,
-    why: "event_id is the outbox's primary key: two rows with the same one cannot be told apart",
-    fix: `Restore the primary key of ${OUTBOX_TABLE}: ` +
-      `ALTER TABLE ${OUTBOX_TABLE} ADD PRIMARY KEY (event_id);`,
-  }];
+/** Why there is no comparison, where nothing else is wrong. */
+function notCompared(
+  source: SourceFact,
+  bronze: BronzeFact,
+  commit: BronzeCommit,
+  unread: string | undefined,
+): Outcome {
+  if (unread !== undefined) return { skip: unread };
+  if (commit.contract !== EVENT_CONTRACT) {
+    return { skip: "bronze was published under another contract (see bronze-committed)" };
+  }
+  if (bronze.quarantineProblem !== undefined) {
+    return { skip: "bronze's quarantine cannot be used (see quarantine)" };
+  }
+  const findings = refused(source);
+  if (findings.length > 0) return { examined: plural(commit.rows, "event"), findings };
+  return { unknown: whyNotCompared };
 }
 
-/** Holds the outbox's rows of now against the marker's rows of then. */
-function arrived(source: SourceFact, bronze: BronzeFact, rows: number): Finding[] {
-  const { day, markerKey } = bronze;
-  const sealed = bronze.marker?.commit.state === "sealed";
-  const common = { object: markerKey, field: "rows" } as const;
-  const bronzeAlone = `deno task bronze --date ${day}`;
-  if (source.rows > rows && !sealed) {
-    return [{
-      ...common,
-      severity: "warn",
-      problem: `${plural(source.rows - rows, "event")} have come since; run bronze again`,
-      why: "the day is still open, so that is to be expected",
-      fix: runCommand(bronze),
-    }];
+/** What keeps the outbox from being compared. */
+function refused({ refusal }: SourceFact): Finding[] {
+  if (refusal === undefined) return [];
+  const { name: object, problem, fix } = refusal;
+  const why = "so it cannot be told whether every event has arrived";
+  return [{ severity: "fail", object, problem, why, fix }];
+}
+
+function examined({ differences }: Compared, { day, rows, amended }: BronzeCommit): string {
+  if (rows === 0 && differences.late.size === 0) {
+    return `no events on ${day}, neither in the outbox nor in bronze`;
   }
-  if (source.rows > rows) {
-    return [{
+  const { lost, altered } = amended ?? { lost: NONE, altered: NONE };
+  return [
+    `${plural(rows, "event")}, each compared with the outbox`,
+    ...(lost.events > 0
+      ? [`bronze keeps ${plural(lost.events, "event")} that the outbox lost`]
+      : []),
+    ...(altered.events > 0
+      ? [`bronze keeps the values of ${plural(altered.events, "event")} that the outbox altered`]
+      : []),
+  ].join("; ");
+}
+
+const NONE = { events: 0 };
+
+/** How bronze differs from the outbox, beyond what an amendment acknowledged. */
+function different(
+  { differences }: Compared,
+  bronze: BronzeFact,
+  commit: BronzeCommit,
+): Finding[] {
+  const { late, lost, altered } = differences;
+  const open = unacknowledged(differences, commit);
+  const sealed = commit.state === "sealed";
+  // An open day is copied again, altered values included. What was amended is only added to.
+  const recopied = !sealed && commit.amended === undefined && !open.lost;
+  const amends = sealed || open.lost || open.altered && !recopied;
+  const fix = amends ? amendCommand(commit.day) : runCommand(commit.day);
+  const common = { object: bronze.markerKey, field: "event_id", fix } as const;
+  const findings: Finding[] = [];
+  // What was quarantined and is corrected now is told by the check of the quarantine.
+  const known = quarantinedIds({ events: bronze.quarantine ?? [] });
+  const came = late.difference(known);
+  if (came.size > 0) {
+    const ids = naming([...came]);
+    findings.push({
+      ...common,
+      ...(sealed
+        ? {
+          severity: "fail",
+          problem: `${plural(came.size, "event")} came after the day was sealed: ${ids}`,
+          why: "no run takes them in by itself, so readers never see them",
+        }
+        : {
+          severity: "warn",
+          problem: `${plural(came.size, "event")} came since the last run: ${ids}`,
+          why: "the day is still open, so that is to be expected",
+        }),
+    });
+  }
+  if (open.lost) {
+    const recorded = commit.amended?.lost.events ?? 0;
+    findings.push({
       ...common,
       severity: "fail",
-      problem: `the outbox has ${plural(source.rows - rows, "event")} more than the sealed day: ` +
-        `${source.rows} and ${rows}`,
-      why: "they came after the day was sealed, and no run would ever take them in by itself",
-      fix: `Let bronze name them (it changes nothing): ${bronzeAlone}. To take them in, remove ` +
-        `${markerKey}, then run: ${runCommand(bronze)}`,
-    }];
+      ...(lost.size === 0 ? restored("events", recorded) : {
+        problem: `the outbox no longer has ${plural(lost.size, "event")} of bronze: ` +
+          naming([...lost]) + beyond(recorded),
+        why: "they were removed there, or this is another database; bronze keeps them",
+      }),
+    });
   }
-  if (source.rows === rows) return [];
-  const names = sealed ? ` Let bronze name them (it changes nothing): ${bronzeAlone}.` : "";
-  return [{
-    ...common,
-    severity: "fail",
-    problem: `the outbox has ${plural(rows - source.rows, "event")} fewer than bronze: ` +
-      `${source.rows} and ${rows}`,
-    why: "events were removed from the outbox, or this is another database; bronze keeps its own",
-    fix: `Check that ${source.name} is the outbox (DJANGO_DB_HOST, DJANGO_DB_NAME).${names}`,
-  }];
+  if (open.altered) {
+    const recorded = commit.amended?.altered.events ?? 0;
+    findings.push({
+      ...common,
+      severity: recopied ? "warn" : "fail",
+      ...(altered.size === 0 ? restored("values", recorded) : {
+        problem: `the outbox has other values in ${plural(altered.size, "event")} of bronze: ` +
+          listed(differences.named.altered, altered.size) + beyond(recorded),
+        why: recopied
+          ? "the day is still open, so the next run copies them again"
+          : "bronze keeps the values that it has until it is decided which ones are right",
+      }),
+    });
+  }
+  return findings;
+}
+
+function listed(named: readonly Difference[], total: number): string {
+  const more = total - named.length;
+  return named.map(explain).join("; ") + (more > 0 ? `; and ${more} more` : "");
+}
+
+function beyond(recorded: number): string {
+  return recorded > 0 ? `; the last amendment recorded ${recorded}` : "";
+}
+
+/** The outbox is again what bronze has, and the marker still says otherwise. */
+function restored(what: "events" | "values", recorded: number): Pick<Finding, "problem" | "why"> {
+  return {
+    problem: `the outbox has the ${what} of bronze again, and the marker records ` +
+      `${plural(recorded, "event")} as ${what === "events" ? "lost" : "altered"}`,
+    why: "runs and checks compare the outbox with what the marker records",
+  };
 }
 
 function footers(bronze: BronzeFact): Finding[] {
@@ -94,7 +176,7 @@ function footers(bronze: BronzeFact): Finding[] {
       problem: `its footer says ${plural(footer.rows, "row")}, and the commit marker says ` +
         part.rows.toLocaleString("en-US"),
       why: "the marker was not made from this file, so its other counts prove nothing either",
-      fix: publishAgain(bronze),
+      fix: repair(bronze, bronze.markerKey),
     }];
   });
 }
@@ -112,7 +194,7 @@ function repeated(bronze: BronzeFact): Finding[] {
     field: "event_id",
     problem: `its ${plural(rows, "row")} have ${events.toLocaleString("en-US")} different ` +
       `event_ids${list}`,
-    why: "an event that is there twice is counted twice by whoever reads bronze",
-    fix: publishAgain(bronze),
+    why: "a reader of bronze counts such an event twice",
+    fix: repair(bronze, markerKey),
   }];
 }

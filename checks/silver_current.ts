@@ -1,8 +1,9 @@
 import { EXECUTION_CONTRACT } from "../pipeline/contract/executions.ts";
 import { plural } from "../pipeline/progress.ts";
 import { type Check, check, type Finding } from "./check.ts";
+import type { BronzeFact } from "./facts/bronze.ts";
 import type { SilverFact } from "./facts/silver.ts";
-import { publishAgain, runCommand } from "./remedy.ts";
+import { silverCommand } from "./remedy.ts";
 import { isCurrent, whyNoMarker } from "./unread.ts";
 
 /** Silver is published, from the bronze that stands now, and as open or sealed as that. */
@@ -23,7 +24,7 @@ export const silverCurrent: Check<"bronze" | "silver"> = check({
     const { state } = bronze.marker!.commit;
     const findings: Finding[] = [];
     if (commit.contract !== EXECUTION_CONTRACT) findings.push(foreign(silver, commit.contract));
-    if (!isCurrent(bronze, silver)) findings.push(stale(silver, bronze.markerKey));
+    if (!isCurrent(bronze, silver)) findings.push(stale(silver, bronze));
     else if (commit.state !== state) findings.push(otherState(silver, commit.state, state));
     const says = `${examined}: ${commit.state}, ${plural(commit.rows, "execution")}`;
     return { examined: says, findings };
@@ -35,8 +36,8 @@ function unusable(silver: SilverFact, problem: string): Finding {
     severity: "fail",
     object: silver.markerKey,
     problem: `the commit marker cannot be used: ${problem}`,
-    why: "without its marker nobody can tell which files make up the day",
-    fix: `Remove ${silver.markerKey}, then run: ${runCommand(silver)}`,
+    why: "only the marker tells which files make up the day",
+    fix: silverCommand(silver),
   };
 }
 
@@ -46,7 +47,7 @@ function missing(silver: SilverFact): Finding {
     object: silver.markerKey,
     problem: "there is no commit marker",
     why: "bronze was published, and silver was not made from it",
-    fix: runCommand(silver),
+    fix: silverCommand(silver),
   };
 }
 
@@ -58,18 +59,20 @@ function foreign(silver: SilverFact, contract: string): Finding {
     problem: `the day was published under another contract: ${contract}, and ours is ` +
       EXECUTION_CONTRACT,
     why: "its columns are not those that the readers of today expect",
-    fix: publishAgain(silver),
+    fix: silverCommand(silver),
   };
 }
 
-function stale(silver: SilverFact, bronzeKey: string): Finding {
+function stale(silver: SilverFact, bronze: BronzeFact): Finding {
+  // A run replaces a sealed silver by itself only where amendments led from its bronze to this one.
+  const follows = bronze.past.has(silver.marker!.commit.bronze.sha256);
   return {
     severity: "fail",
     object: silver.markerKey,
     field: "bronze.sha256",
-    problem: `silver was made from another state of ${bronzeKey}`,
+    problem: `silver was made from another state of ${bronze.markerKey}`,
     why: "bronze was published again since, so silver may lack its newest events",
-    fix: publishAgain(silver),
+    fix: follows ? `deno task silver --date ${silver.day}` : silverCommand(silver),
   };
 }
 
@@ -80,6 +83,6 @@ function otherState(silver: SilverFact, actual: string, expected: string): Findi
     field: "state",
     problem: `silver is ${actual}, and the bronze that it was made from is ${expected}`,
     why: "a state says whether the day can still change, and silver changes when bronze does",
-    fix: publishAgain(silver),
+    fix: silverCommand(silver),
   };
 }

@@ -8,8 +8,5 @@ export const silverParts: Check<"silver"> = check({
   phase: "after",
   needs: ["silver"],
   run: ({ silver }) =>
-    judgeParts(silver, {
-      examined: `${silver.markerKey} names no part: no executions on ${silver.day}`,
-      findings: [],
-    }),
+    judgeParts(silver, `${silver.markerKey} names no part: no executions on ${silver.day}`),
 });

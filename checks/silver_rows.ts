@@ -4,7 +4,7 @@ import type { BronzeFact } from "./facts/bronze.ts";
 import { asPublished } from "./facts/part.ts";
 import type { SilverFact, SilverRow } from "./facts/silver.ts";
 import { naming } from "./naming.ts";
-import { publishAgain } from "./remedy.ts";
+import { silverCommand } from "./remedy.ts";
 import { whyNotComparable } from "./unread.ts";
 
 /** Silver has exactly one row per operation with an execution event, in its client's folder. */
@@ -23,7 +23,7 @@ export const silverRows: Check<"bronze" | "silver"> = check({
     }
     const times = new Map<bigint, number>();
     for (const { operation_id: id } of rows) times.set(id, (times.get(id) ?? 0) + 1);
-    const fix = publishAgain(silver);
+    const fix = silverCommand(silver);
     return {
       examined: `${plural(rows.length, "row")} of ${plural(operations.size, "operation")}`,
       findings: [
@@ -56,7 +56,7 @@ function missing(ids: readonly bigint[], { markerKey }: SilverFact, fix: string)
     field: "operation_id",
     problem: `no row for ${plural(ids.length, "operation")} with execution events: ` +
       naming(ids.map(String)),
-    why: "whoever reads silver does not know that these stops executed, or tried to",
+    why: "readers of silver do not know that these stops executed, or tried to",
     fix,
   }];
 }

@@ -3,7 +3,7 @@ import { plural } from "../pipeline/progress.ts";
 import { type Check, check, type Finding } from "./check.ts";
 import type { SilverRow } from "./facts/silver.ts";
 import { naming } from "./naming.ts";
-import { publishAgain } from "./remedy.ts";
+import { silverCommand } from "./remedy.ts";
 import { whyNotComparable } from "./unread.ts";
 
 /** Each row's status and execution_id follow from its operation's last execution event. */
@@ -34,7 +34,7 @@ export const silverStatus: Check<"bronze" | "silver"> = check({
         statuses.push({ row, is: JSON.stringify(row.status), should: `"${status}"` });
       }
     }
-    const fix = publishAgain(silver);
+    const fix = silverCommand(silver);
     const findings = [
       ...finding(events, "execution_id", "another last event than bronze has", fix),
       ...finding(statuses, "status", "another status than the last event leaves", fix),

@@ -5,7 +5,7 @@ import type { SilverFact } from "./facts/silver.ts";
 // Why a check cannot judge. Each reason names the check that fails for it, so that one fault is told
 // once and with its fix, and everything behind it is only skipped.
 
-/** Why nobody can tell what a layer's day consists of. */
+/** Why it is not known what a layer's day consists of. */
 export function whyNoMarker({ layer, marker, markerProblem }: AnyLayer): string | undefined {
   if (marker !== undefined) return undefined;
   const teller = layer === "bronze" ? "bronze-committed" : "silver-current";
@@ -32,6 +32,10 @@ export function whyNotCollected(fact: AnyLayer): string | undefined {
   const teller = damaged ? `${fact.layer}-parts` : "parquet-schema";
   return `${part.part.key} could not be read (see ${teller})`;
 }
+
+/** Why the outbox was not compared with the bronze that the other checks look at. */
+export const whyNotCompared =
+  "bronze was published again while it was being read. Run postflight again";
 
 /** Why silver's rows cannot be held against bronze's events. */
 export function whyNotComparable(bronze: BronzeFact, silver: SilverFact): string | undefined {

@@ -129,8 +129,8 @@ function tellDifferences(found: BronzeDifferences, observer: Observer): void {
   tell("quarantine", "for the quarantine", unfit.length, unfitTexts);
 }
 
-/** A difference with both values. */
-function explain({ id, text, values }: Difference): string {
+/** A difference with both values, for people. */
+export function explain({ id, text, values }: Difference): string {
   if (values.length === 0) return text;
   const list = values.map(({ column, source, layer }) =>
     `${column} is ${source} in the outbox and ${layer} in bronze`

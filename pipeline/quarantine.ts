@@ -89,7 +89,7 @@ export function parseQuarantine(bytes: Uint8Array): Quarantine {
 }
 
 /** The identities of quarantined events, as far as they have one. */
-export function quarantinedIds({ events }: Quarantine): Set<string> {
+export function quarantinedIds({ events }: Pick<Quarantine, "events">): Set<string> {
   return new Set(events.flatMap(({ event_id }) => event_id ?? []));
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { bronzeMarkerKey } from "./contract/events.ts";
 import {
   EXECUTION_COLUMNS,
@@ -42,8 +43,8 @@ export interface SilverOptions {
   /** The day to replay. */
   readonly day: Day;
   /**
-   * Whether a sealed silver is made again where bronze is no longer what it was made from. Without it,
-   * that happens only after bronze was amended.
+   * Whether a sealed silver is made again, whatever became of it: its parts, its marker, or the bronze
+   * that it was made from. Without it, that happens only after bronze was amended.
    */
   readonly follow?: boolean;
   /** Do everything except storing and removing objects. */
@@ -68,7 +69,7 @@ export async function runSilver(options: SilverOptions): Promise<void> {
   for (let attempt = 1;; attempt++) {
     const began = performance.now();
     // Silver's own marker is read first: a run that publishes from a newer bronze changes it.
-    const previous = await readMarker(lake, "silver", silverMarkerKey(day), day);
+    const previous = await readPrevious(options);
     const bronze = await readMarker(lake, "bronze", bronzeMarkerKey(day), day);
     if (bronze === undefined) throw noBronze(lake, day);
     try {
@@ -87,6 +88,38 @@ export async function runSilver(options: SilverOptions): Promise<void> {
     }
   }
 }
+
+/** Silver's marker. One that cannot be used can still be replaced, where silver is made again anyway. */
+async function readPrevious(
+  { lake, day, follow = false, observer }: SilverOptions,
+): Promise<StoredMarker<SilverCommit> | undefined> {
+  const key = silverMarkerKey(day);
+  try {
+    return await readMarker(lake, "silver", key, day);
+  } catch (error) {
+    const unusable = error instanceof Failure && error.kind === "data";
+    const stored = follow && unusable ? await lake.get(key) : undefined;
+    if (stored === undefined) throw error;
+    observer.step({
+      step: "silver",
+      says: "silver's commit marker cannot be used, and is replaced",
+      data: { key },
+      warning: true,
+    });
+    const sha256 = createHash("sha256").update(stored.bytes).digest("hex");
+    return { ...stored, key, sha256, commit: { ...NAMES_NOTHING, day } };
+  }
+}
+
+/** What a marker that cannot be used tells. */
+const NAMES_NOTHING = {
+  layer: "silver",
+  state: "sealed",
+  rows: 0,
+  bronze: { key: "", sha256: "" },
+  contract: "",
+  parts: [],
+} as const;
 
 async function transform(
   bronze: StoredMarker<BronzeCommit>,
@@ -143,8 +176,7 @@ async function transform(
 
   async function mayFollow(): Promise<boolean> {
     const { sha256 } = previous!.commit.bronze;
-    if (sha256 === bronze.sha256) return false;
-    return follow || await wasOnce(lake, day, bronze, sha256);
+    return follow || sha256 !== bronze.sha256 && await wasOnce(lake, day, bronze, sha256);
   }
 }
 

@@ -5,9 +5,12 @@ import {
   EXECUTION_STATUS,
 } from "../../pipeline/contract/events.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
+import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
+import { pastMarkers } from "../../pipeline/lake/history.ts";
 import { type BronzeCommit, readMarker } from "../../pipeline/lake/marker.ts";
 import type { FileGroup } from "../../pipeline/lake/parquet_reader.ts";
+import { type Quarantine, readQuarantine } from "../../pipeline/quarantine.ts";
 import { gatherLayer, type LayerFact } from "./layer.ts";
 
 /** The event that comes last in the order of a replay. */
@@ -34,6 +37,12 @@ export interface BronzeFact extends LayerFact<BronzeCommit> {
   readonly eventTypes: ReadonlyMap<string, number>;
   /** The last execution event of every operation that has one. */
   readonly lastEvents: ReadonlyMap<bigint, LastEvent>;
+  /** The events that the marker says are in quarantine; undefined where they cannot be read. */
+  readonly quarantine?: Quarantine["events"];
+  /** Why they cannot be read. */
+  readonly quarantineProblem?: string;
+  /** Hexadecimal digests of the markers that amendments replaced, as far as the history tells. */
+  readonly past: ReadonlySet<string>;
 }
 
 const NAMES = [
@@ -50,19 +59,40 @@ const COLUMNS = NAMES.map((name) => EVENT_COLUMNS.find((column) => column.name =
 const REPEATED = 5;
 
 /**
- * Reads a day of bronze: its marker, what is listed, and every part that the marker names.
+ * Reads a day of bronze: its marker, what is listed, and every part and quarantine that the marker names.
  *
  * @throws {Failure} the lake is out of reach or refuses; what is damaged is part of the fact
  */
-export function gatherBronze(lake: Lake, day: Day): Promise<BronzeFact> {
+export async function gatherBronze(lake: Lake, day: Day): Promise<BronzeFact> {
   const markerKey = bronzeMarkerKey(day);
   const read = () => readMarker(lake, "bronze", markerKey, day);
   const prefix = bronzePrefix(day);
   const source = { day, markerKey, read, prefix, ofDay: () => true, columns: COLUMNS };
-  return gatherLayer<BronzeCommit, Collected>(lake, "bronze", source, begin);
+  const fact = await gatherLayer<BronzeCommit, Collected>(lake, "bronze", source, begin);
+  const past = new Set<string>();
+  if (fact.marker === undefined) return { ...fact, past };
+  const { commit } = fact.marker;
+  // What the history and the quarantine hold is never removed, so that it can be read later than the rest.
+  await orProblem(async () => {
+    for await (const sha256 of pastMarkers(lake, day, commit)) past.add(sha256);
+  });
+  const quarantine = await orProblem(() => readQuarantine(lake, day, commit.quarantine));
+  return typeof quarantine === "string"
+    ? { ...fact, past, quarantineProblem: quarantine }
+    : { ...fact, past, quarantine: quarantine.events };
 }
 
-type Collected = Omit<BronzeFact, keyof LayerFact<BronzeCommit>>;
+/** What a reading returns, or what is wrong with the data that it reads. */
+async function orProblem<T>(read: () => Promise<T>): Promise<T | string> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof Failure && error.kind === "data") return error.message;
+    throw error;
+  }
+}
+
+type Collected = Pick<BronzeFact, "events" | "repeated" | "eventTypes" | "lastEvents">;
 
 function begin() {
   const ids = new Set<string>();

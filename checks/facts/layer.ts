@@ -2,7 +2,7 @@ import type { Column } from "../../pipeline/contract/column.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { isPart } from "../../pipeline/lake/commit.ts";
-import type { Lake } from "../../pipeline/lake/lake.ts";
+import type { Lake, ObjectEntry } from "../../pipeline/lake/lake.ts";
 import type { BronzeCommit, SilverCommit, StoredMarker } from "../../pipeline/lake/marker.ts";
 import { type Collect, gatherPart, type PartFact } from "./part.ts";
 
@@ -18,8 +18,10 @@ export interface LayerFact<C extends BronzeCommit | SilverCommit> {
   readonly marker?: { readonly commit: C; readonly sha256: string };
   /** Why the marker that is there cannot be used. */
   readonly markerProblem?: string;
-  /** The keys of the day's part files, whether the marker names them or not. */
-  readonly listed: readonly string[];
+  /** The day's part files, whether the marker names them or not. */
+  readonly listed: readonly ObjectEntry[];
+  /** When they were listed, in milliseconds since 1970. */
+  readonly listedAt: number;
   /** The parts that the marker names, in its order. */
   readonly parts: readonly PartFact[];
 }
@@ -43,13 +45,16 @@ export interface LayerSource<C> {
   readonly columns: readonly Column[];
 }
 
-/** A run that publishes the day anew removes the parts that are being read. Nobody does so for ever. */
-const ATTEMPTS = 3;
+/**
+ * How often a day is read that is published again meanwhile: such a run removes the parts that are being
+ * read. No day is published again for ever.
+ */
+export const ATTEMPTS = 3;
 
 /**
  * Reads a layer's marker, listing and parts, with one part in memory at a time.
  *
- * @param begin begins a collection; it is begun anew where the day is published again meanwhile
+ * @param begin begins a collection, once more where the day is published again meanwhile
  * @throws {Failure} the lake is out of reach or refuses
  */
 export async function gatherLayer<C extends BronzeCommit | SilverCommit, T>(
@@ -67,13 +72,13 @@ export async function gatherLayer<C extends BronzeCommit | SilverCommit, T>(
       parts.push(await gatherPart(lake, part, source.columns, collect));
     }
     const listed = (await lake.list(source.prefix))
-      .map(({ key }) => key)
-      .filter((key) => isPart(key) && source.ofDay(key));
+      .filter(({ key }) => isPart(key) && source.ofDay(key));
+    const listedAt = Date.now();
     // Parts are listed after the marker was read: those of a newer state would look like orphans.
     const now = await readStored(source.read);
     if (now.marker?.sha256 !== marker?.sha256 && attempt < ATTEMPTS) continue;
     return {
-      ...{ layer, day, markerKey, listed, parts },
+      ...{ layer, day, markerKey, listed, listedAt, parts },
       ...(marker && { marker: { commit: marker.commit, sha256: marker.sha256 } }),
       ...(problem !== undefined && { markerProblem: problem }),
       ...finish(),
@@ -81,7 +86,12 @@ export async function gatherLayer<C extends BronzeCommit | SilverCommit, T>(
   }
 }
 
-async function readStored<C>(
+/**
+ * Reads a marker. One that is there and cannot be used is a problem, and no failure.
+ *
+ * @throws {Failure} the lake is out of reach or refuses
+ */
+export async function readStored<C>(
   read: () => Promise<StoredMarker<C> | undefined>,
 ): Promise<{ marker?: StoredMarker<C>; problem?: string }> {
   try {

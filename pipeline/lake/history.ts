@@ -3,6 +3,24 @@ import type { Lake } from "./lake.ts";
 import { type BronzeCommit, readMarker, type StoredMarker } from "./marker.ts";
 
 /**
+ * The bronze markers that amendments replaced, the latest first, as hexadecimal digests.
+ *
+ * @throws {Failure} data: a copy in the history cannot be used
+ */
+export async function* pastMarkers(
+  lake: Lake,
+  day: Day,
+  current: BronzeCommit,
+): AsyncGenerator<string> {
+  let { amended } = current;
+  while (amended !== undefined) {
+    const { previous } = amended;
+    yield previous.sha256;
+    amended = (await readMarker(lake, "bronze", previous.key, day))?.commit.amended;
+  }
+}
+
+/**
  * Whether a bronze marker was once what a digest says, before amendments.
  *
  * @param current the marker that stands
@@ -15,12 +33,8 @@ export async function wasOnce(
   current: StoredMarker<BronzeCommit>,
   sha256: string,
 ): Promise<boolean> {
-  let { amended } = current.commit;
-  while (amended !== undefined) {
-    const { previous } = amended;
-    if (previous.sha256 === sha256) return true;
-    const before = await readMarker(lake, "bronze", previous.key, day);
-    amended = before?.commit.amended;
+  for await (const past of pastMarkers(lake, day, current.commit)) {
+    if (past === sha256) return true;
   }
   return false;
 }

@@ -99,7 +99,8 @@ export function checkAfter(
   { database, lake, day, silence, ...options }: AfterOptions,
 ): Promise<Report> {
   const gatherers: Gatherers = {
-    source: (signal) => gatherSource(database, day, signal, silence),
+    source: (signal) =>
+      withLake(lake, signal, (opened) => gatherSource(database, opened, day, signal, silence)),
     bronze: (signal) => withLake(lake, signal, (opened) => gatherBronze(opened, day)),
     silver: (signal) => withLake(lake, signal, (opened) => gatherSilver(opened, day)),
   };

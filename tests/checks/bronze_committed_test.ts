@@ -13,11 +13,12 @@ Deno.test("bronze-committed fails without a marker; what depends on it is skippe
   const given = { ...HEALTHY, bronze: unpublished(BRONZE) };
   const { others } = await assertOnly(ID, given, [{
     ...{ severity: "fail", object, problem: "there is no commit marker" },
-    fix: "deno task bronze --date 2025-12-28 && deno task silver --date 2025-12-28",
+    fix: "deno task run --date 2025-12-28",
   }]);
   assertEquals(others, {
     "bronze-parts": "skip",
     "row-counts": "skip",
+    "quarantine": "skip",
     "silver-current": "skip",
     "parquet-schema": "skip",
     "parquet-void": "skip",
@@ -37,14 +38,19 @@ Deno.test("bronze-committed says that parts lie there without a marker", async (
 
 Deno.test("bronze-committed fails with a marker that cannot be used", async () => {
   const bronze = { ...unpublished(BRONZE), markerProblem: "it is not JSON" };
-  await assertOnly(ID, { ...HEALTHY, bronze }, [
-    { object, problem: "the commit marker cannot be used: it is not JSON" },
-  ]);
+  await assertOnly(ID, { ...HEALTHY, bronze }, [{
+    object,
+    problem: "the commit marker cannot be used: it is not JSON",
+    fix: `Restore ${object} from a backup, or in a bucket with versioning from an earlier version.`,
+  }]);
 });
 
 Deno.test("bronze-committed fails with a marker of another contract", async () => {
   const given = facts({ bronze: recommit(BRONZE, { contract: "sha256:0123" }) });
   const { findings } = await assertOnly(ID, given, [{ object, field: "contract" }]);
   assertStringIncludes(findings[0]!.problem, "sha256:0123");
-  assertStringIncludes(findings[0]!.fix, `remove ${object}, then run: deno task bronze`);
+  assertStringIncludes(findings[0]!.fix, "Use the version of this toolkit that published it");
+  const open = { bronze: recommit(BRONZE, { contract: "sha256:0123", state: "open" }) };
+  const [finding] = (await resultOf(ID, facts(open))).findings;
+  assertEquals(finding!.fix, "deno task run --date 2025-12-28");
 });

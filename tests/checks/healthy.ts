@@ -18,6 +18,9 @@ import {
   silverPrefix,
 } from "../../pipeline/contract/executions.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
+import type { BronzeDifferences } from "../../pipeline/bronze_window.ts";
+import type { Compared, SourceFact } from "../../checks/facts/source.ts";
+import type { ObjectEntry } from "../../pipeline/lake/lake.ts";
 import type { BronzeCommit, SilverCommit } from "../../pipeline/lake/marker.ts";
 import { assertEquals } from "../support/assert.ts";
 
@@ -27,6 +30,14 @@ import { assertEquals } from "../support/assert.ts";
 export type DayFacts = Pick<Facts, "source" | "bronze" | "silver">;
 
 export const DAY = parseDay("2025-12-28")!;
+
+/** When the day's folders were listed, in milliseconds since 1970. */
+export const LISTED_AT = 1_000 * 24 * 60 * 60 * 1000;
+
+/** A line of a listing, of an object that was stored so many hours before. */
+export function listedObject(key: string, hours = 48): ObjectEntry {
+  return { key, bytes: 1000, modified: LISTED_AT - hours * 60 * 60 * 1000 };
+}
 
 const BRONZE_SHA256 = "b".repeat(64);
 
@@ -62,8 +73,11 @@ const bronzeCommit: BronzeCommit = {
 export const BRONZE: BronzeFact = {
   ...{ layer: "bronze", day: DAY, markerKey: bronzeMarkerKey(DAY) },
   marker: { commit: bronzeCommit, sha256: BRONZE_SHA256 },
-  listed: bronzeParts.map(({ part }) => part.key),
+  listed: bronzeParts.map(({ part }) => listedObject(part.key)),
+  listedAt: LISTED_AT,
   parts: bronzeParts,
+  quarantine: [],
+  past: new Set(),
   events: 7,
   repeated: [],
   eventTypes: new Map([["STOP_TRIGGERED", 3], ["EXECUTED", 2], ["FAILED", 1], ["STALE_PRICE", 1]]),
@@ -94,7 +108,8 @@ function row(part: number, operation_id: bigint, status: string): SilverRow {
 export const SILVER: SilverFact = {
   ...{ layer: "silver", day: DAY, markerKey: silverMarkerKey(DAY) },
   marker: { commit: silverCommit, sha256: "5".repeat(64) },
-  listed: silverParts.map(({ part }) => part.key),
+  listed: silverParts.map(({ part }) => listedObject(part.key)),
+  listedAt: LISTED_AT,
   parts: silverParts,
   rows: [
     row(0, 11n, "EXECUTED"),
@@ -103,9 +118,26 @@ export const SILVER: SilverFact = {
   ],
 };
 
+/** A comparison of the healthy bronze in which that much differs. */
+export function compared(changes: Partial<BronzeDifferences> = {}): Compared {
+  const differences: BronzeDifferences = {
+    ...{ late: new Set(), lost: new Set(), altered: new Set() },
+    ...{ named: { late: [], lost: [], altered: [] }, unfit: [], newlyUnfit: [] },
+    ...changes,
+  };
+  return { sha256: BRONZE_SHA256, differences };
+}
+
+/** An outbox that has what bronze has. */
+export const SOURCE: SourceFact = {
+  ...{ day: DAY, name: "reader@db:5432/rbsdb" },
+  survey: { rows: 7, unfit: [], strays: [], strayCount: 0 },
+  compared: compared(),
+};
+
 /** Three operations of two clients, in seven events, on a day that is sealed. */
 export const HEALTHY: DayFacts = {
-  source: { day: DAY, name: "reader@db:5432/rbsdb", rows: 7, events: 7 },
+  source: SOURCE,
   bronze: BRONZE,
   silver: SILVER,
 };

@@ -2,7 +2,7 @@ import { runAmend } from "../../pipeline/amend.ts";
 import { runBronze } from "../../pipeline/bronze.ts";
 import { bronzeMarkerKey } from "../../pipeline/contract/events.ts";
 import { silverMarkerKey } from "../../pipeline/contract/executions.ts";
-import { parseDay } from "../../pipeline/contract/window.ts";
+import { type Day, parseDay } from "../../pipeline/contract/window.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import {
   type BronzeCommit,
@@ -77,13 +77,14 @@ export function eventId(number: number): string {
   return `00000000-0000-0000-0000-${String(number).padStart(12, "0")}`;
 }
 
-/** The day's marker of a layer. */
+/** A day's marker of a layer. */
 export async function markerOf<L extends "bronze" | "silver">(
   lake: Lake,
   layer: L,
+  day: Day = DAY,
 ): Promise<StoredMarker<L extends "bronze" ? BronzeCommit : SilverCommit>> {
-  const key = layer === "bronze" ? bronzeMarkerKey(DAY) : silverMarkerKey(DAY);
-  return (await readMarker(lake, layer, key, DAY))!;
+  const key = layer === "bronze" ? bronzeMarkerKey(day) : silverMarkerKey(day);
+  return (await readMarker(lake, layer, key, day))!;
 }
 
 /** What a reader of the marker sees of a column, part by part, after proving every part. */
@@ -91,9 +92,10 @@ export async function visible(
   lake: Lake,
   layer: "bronze" | "silver",
   column = layer === "bronze" ? "event_id" : "execution_id",
+  day: Day = DAY,
 ): Promise<unknown[]> {
   const values: unknown[] = [];
-  const { commit } = await markerOf(lake, layer);
+  const { commit } = await markerOf(lake, layer, day);
   for (const part of commit.parts) {
     for await (const group of (await readPart(lake, part)).groups([column])) {
       values.push(...group.columns[0]!);

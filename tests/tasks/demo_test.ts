@@ -16,7 +16,7 @@ Deno.test("demo: two events become one execution, and the Postgres is gone after
     const { code, stdout, stderr } = await runTask("demo", ["--lake", path]);
     assertEquals([code, stderr], [0, ""]);
     assertStringIncludes(stdout, "2 events to 1 execution");
-    assertStringIncludes(stdout, "12 checks: 12 pass");
+    assertStringIncludes(stdout, "13 checks: 13 pass");
     assertMatch(stdout, /status +EXECUTED/);
     assertMatch(stdout, /triggered_at +2025-12-28T14:03:11\.204518Z/);
     assertMatch(stdout, /executed_at +2025-12-28T14:03:11\.873046Z/);
@@ -33,7 +33,7 @@ Deno.test("demo --events 3000: as many, of all types, and the checks hold", asyn
     const { code, stdout } = await runTask("demo", ["--events", "3000", "--lake", path]);
     assertEquals(code, 0);
     assertStringIncludes(stdout, "3,000 events on 2025-12-28");
-    assertMatch(stdout, /12 checks: \d+ pass, \d+ warn, 0 fail, 0 skip, 0 error/);
+    assertMatch(stdout, /13 checks: \d+ pass, \d+ warn, 0 fail, 0 skip, 0 error/);
   });
 });
 

@@ -22,7 +22,10 @@ Deno.test("a bronze that is as it should be", async () => {
   const bronze = await gatherBronze(await publishedDay(), DAY);
   assertEquals(bronze.marker?.commit.rows, 7);
   assertMatch(bronze.marker!.sha256, /^[0-9a-f]{64}$/);
-  assertEquals(bronze.listed, bronze.parts.map(({ part }) => part.key).sort());
+  assertEquals(
+    bronze.listed.map(({ key }) => key),
+    bronze.parts.map(({ part }) => part.key).sort(),
+  );
   for (const part of bronze.parts) {
     const { part: { bytes, rows }, stored, footer } = part;
     assertEquals([stored, footer!.rows], [{ bytes, same: true }, rows]);
@@ -158,7 +161,7 @@ Deno.test("what lies beside the marker's parts is listed, but no marker and no h
   }
   const { listed, parts } = await gatherBronze(lake, DAY);
   assertEquals(listed.length, parts.length + 1);
-  assert(listed.includes(orphan));
+  assert(listed.some(({ key }) => key === orphan));
 });
 
 Deno.test("a day that is published anew while it is read is read anew", async () => {

@@ -1,5 +1,6 @@
-import { gatherBronze } from "../../../checks/facts/bronze.ts";
+import { type BronzeFact, gatherBronze } from "../../../checks/facts/bronze.ts";
 import { gatherSilver } from "../../../checks/facts/silver.ts";
+import type { SourceFact } from "../../../checks/facts/source.ts";
 import {
   EXECUTION_COLUMNS,
   EXECUTION_CONTRACT,
@@ -9,15 +10,20 @@ import {
 import { renderMarker } from "../../../pipeline/lake/marker.ts";
 import { openPart } from "../../../pipeline/lake/parquet_reader.ts";
 import { assertEquals, assertMatch } from "../../support/assert.ts";
-import { judge } from "../healthy.ts";
+import { compared, judge, SOURCE } from "../healthy.ts";
 import { DAY, publishedDay, uuid, voidPart } from "./published.ts";
 
 const KEY = silverMarkerKey(DAY);
 
+/** An outbox that has what a bronze has. */
+function sourceOf({ marker }: BronzeFact): SourceFact {
+  return { ...SOURCE, compared: { ...compared(), sha256: marker!.sha256 } };
+}
+
 Deno.test("a silver that is as it should be", async () => {
   const silver = await gatherSilver(await publishedDay(), DAY);
   assertEquals(silver.marker?.commit.rows, 3);
-  assertEquals(silver.listed, silver.parts.map(({ part }) => part.key));
+  assertEquals(silver.listed.map(({ key }) => key), silver.parts.map(({ part }) => part.key));
   assertEquals(silver.parts.map(({ collected }) => collected), [true, true]);
   const [first, second] = silver.parts.map(({ part }) => part.key);
   assertEquals(silver.rows, [
@@ -39,11 +45,7 @@ Deno.test("a silver that is as it should be", async () => {
 Deno.test("the checks find no fault in what the pipeline published", async () => {
   const lake = await publishedDay();
   const [bronze, silver] = [await gatherBronze(lake, DAY), await gatherSilver(lake, DAY)];
-  const results = await judge({
-    source: { day: DAY, name: "outbox", rows: 7, events: 7 },
-    bronze,
-    silver,
-  });
+  const results = await judge({ source: sourceOf(bronze), bronze, silver });
   const wrong = results.filter(({ verdict }) => verdict !== "pass");
   // Operation 11 was executed, and no event names a price.
   assertEquals(wrong.map(({ id, verdict }) => [id, verdict]), [["fill-price", "warn"]]);
@@ -55,7 +57,8 @@ Deno.test("parts of every client are listed, and of no other day", async () => {
   lake.objects.set(orphan, new Uint8Array(1));
   lake.objects.set(`${silverPrefix(1n, "2025-12-27")}part-00000-x.parquet`, new Uint8Array(1));
   const { listed, parts } = await gatherSilver(lake, DAY);
-  assertEquals(listed, [...parts.map(({ part }) => part.key), orphan].sort());
+  const keys = [...parts.map(({ part }) => part.key), orphan].sort();
+  assertEquals(listed.map(({ key }) => key), keys);
 });
 
 Deno.test("no marker, and a marker that is none", async () => {
@@ -90,8 +93,8 @@ Deno.test("a part with a column without a type, as Spark's lit(None) makes it", 
   const silver = await gatherSilver(lake, DAY);
   assertEquals(silver.marker!.commit.contract, EXECUTION_CONTRACT);
   assertEquals(silver.rows, before.rows);
-  const source = { day: DAY, name: "outbox", rows: 7, events: 7 };
-  const results = await judge({ source, bronze: await gatherBronze(lake, DAY), silver });
+  const bronze = await gatherBronze(lake, DAY);
+  const results = await judge({ source: sourceOf(bronze), bronze, silver });
   const failed = results.filter(({ verdict }) => verdict === "fail");
   assertEquals(failed.map(({ id, findings }) => [id, findings[0]!.field]), [
     ["parquet-void", "submitted_at"],

@@ -1,41 +1,140 @@
 import { gatherSource } from "../../../checks/facts/source.ts";
-import { parseDay } from "../../../pipeline/contract/window.ts";
+import { bronzeMarkerKey } from "../../../pipeline/contract/events.ts";
 import { Failure } from "../../../pipeline/errors.ts";
+import type { Lake } from "../../../pipeline/lake/lake.ts";
 import { RUNBOOK_EVENTS } from "../../../tasks/demo/events.ts";
-import { assertEquals, assertRejects } from "../../support/assert.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
+import { bronze, CENTURY, DAY, event, eventId, markerOf } from "../../support/days.ts";
+import { temporaryLake } from "../../support/lakes.ts";
 import { outbox } from "../../support/postgres.ts";
 
-const DAY = parseDay("2025-12-28")!;
+const KEY = bronzeMarkerKey(DAY);
+const EVENTS = [1, 2, 3, 4].map((number) => event(number));
 
-function event(number: number, occurredAt: string): string {
-  return `INSERT INTO stop_events (event_id, occurred_at, operation_id, client_id, symbol,
-                                   event_type, source)
-          VALUES ('00000000-0000-4000-8000-${String(number).padStart(12, "0")}',
-                  '${occurredAt}', 1, 1, 'BTCUSDC', 'EXECUTED', 'ws')`;
-}
-
-Deno.test("the outbox's rows of a day, from its first microsecond to its last", async () => {
-  const edges = [
-    event(1, "2025-12-27T23:59:59.999999Z"),
-    event(2, "2025-12-28T00:00:00Z"),
-    event(3, "2025-12-28T23:59:59.999999Z"),
-    event(4, "2025-12-29T00:00:00Z"),
+Deno.test("gatherSource surveys a day of the outbox, from its first microsecond to its last", async () => {
+  const times = [
+    "2025-12-27T23:59:59.999999Z",
+    "2025-12-28T00:00:00Z",
+    "2025-12-28T23:59:59.999999Z",
+    "2025-12-29T00:00:00Z",
+    "infinity",
   ];
-  await using db = await outbox({ events: [RUNBOOK_EVENTS, ...edges] });
-  const source = await gatherSource(db.config, DAY);
-  assertEquals([source.day, source.rows, source.events], [DAY, 4, 4]);
+  const edges = times.map((time, i) => event(20 + i, { occurred_at: `'${time}'` }));
+  const nan = event(30, { fill_price: "'NaN'" });
+  await using db = await outbox({ events: [RUNBOOK_EVENTS, ...edges, nan] });
+  await using lake = await temporaryLake();
+  const { day, survey, compared, refusal } = await gatherSource(db.config, lake, DAY);
+  assertEquals([day, survey!.rows, compared, refusal], [DAY, 4, undefined, undefined]);
+  assertEquals(survey!.unfit.map(({ event_id }) => event_id), [eventId(30)]);
+  assertEquals([survey!.strays, survey!.strayCount], [[eventId(24)], 1]);
 });
 
-Deno.test("an event_id that is there twice is counted once", async () => {
+Deno.test("gatherSource compares identities and values, where counts alone would be equal", async () => {
+  await using db = await outbox({ events: EVENTS });
+  await using lake = await temporaryLake();
+  await bronze(db, lake);
+  const equal = (await gatherSource(db.config, lake, DAY)).compared!;
+  assertEquals(equal.sha256, (await markerOf(lake, "bronze")).sha256);
+  await db.query("DELETE FROM stop_events WHERE event_seq IN (1, 2)");
+  await db.query("UPDATE stop_events SET symbol = 'ETHUSDC' WHERE event_seq = 3");
+  for (const number of [11, 12]) await db.query(event(number));
+  const { survey, compared } = await gatherSource(db.config, lake, DAY);
+  assertEquals(survey!.rows, 4);
+  const { late, lost, altered, named } = compared!.differences;
+  assertEquals([...late].sort(), [11, 12].map(eventId));
+  assertEquals([...lost].sort(), [1, 2].map(eventId));
+  assertEquals([...altered], [eventId(3)]);
+  assertEquals(named.altered[0]!.values, [
+    { column: "symbol", source: "ETHUSDC", layer: "BTCUSDC" },
+  ]);
+});
+
+Deno.test("gatherSource: a part that is missing is a fact, and no failure", async () => {
+  await using db = await outbox({ events: EVENTS });
+  await using lake = await temporaryLake();
+  await bronze(db, lake);
+  const [part] = (await markerOf(lake, "bronze")).commit.parts;
+  await lake.remove(part!.key);
+  const { survey, compared, refusal } = await gatherSource(db.config, lake, DAY);
+  assertEquals([survey!.rows, compared, refusal!.name], [4, undefined, KEY]);
+  assertStringIncludes(refusal!.problem, part!.key);
+});
+
+Deno.test("gatherSource: a marker that cannot be used leaves the survey", async () => {
+  await using db = await outbox({ events: EVENTS });
+  await using lake = await temporaryLake();
+  await lake.put(KEY, new TextEncoder().encode("<html>"));
+  const { survey, compared, refusal } = await gatherSource(db.config, lake, DAY);
+  assertEquals([survey!.rows, compared, refusal], [4, undefined, undefined]);
+});
+
+Deno.test("gatherSource: an event_id that is there twice is why the outbox cannot be copied", async () => {
   const again = "ALTER TABLE stop_events DROP CONSTRAINT stop_events_pkey";
-  const noon = "2025-12-28T12:00:00Z";
-  await using db = await outbox({ events: [again, event(1, noon), event(1, noon)] });
-  const { rows, events } = await gatherSource(db.config, DAY);
-  assertEquals([rows, events], [2, 1]);
+  await using db = await outbox({ events: [again, event(1), event(1, { event_seq: "2" })] });
+  await using lake = await temporaryLake();
+  const { survey, refusal, name } = await gatherSource(db.config, lake, DAY);
+  assertEquals([survey, refusal!.name], [undefined, `stop_events in ${name}`]);
+  assertStringIncludes(refusal!.problem, `${eventId(1)} (2 rows)`);
+  assertStringIncludes(refusal!.fix, "ADD PRIMARY KEY (event_id);");
 });
 
-Deno.test("the session ends with the gathering, also where that fails", async () => {
+Deno.test("gatherSource refuses what is no table, and a role that may not read it", async () => {
+  await using db = await outbox({ events: EVENTS });
+  await using lake = await temporaryLake();
+  await db.query(`ALTER TABLE stop_events RENAME TO stored;
+                  CREATE MATERIALIZED VIEW stop_events AS SELECT * FROM stored`);
+  const { kind, message } = await assertRejects(
+    () => gatherSource(db.config, lake, DAY),
+    Failure,
+  );
+  assertEquals(kind, "configuration");
+  assertStringIncludes(message, "materialized view");
+});
+
+Deno.test("gatherSource looks again where the day was published meanwhile", async () => {
+  await using db = await outbox({ events: EVENTS });
+  await using lake = await temporaryLake();
+  await bronze(db, lake, CENTURY);
+  let reads = 0;
+  const busy: Lake = {
+    ...lake,
+    async get(key) {
+      if (key === KEY && ++reads === 2) {
+        await db.query(event(10));
+        await bronze(db, lake);
+      }
+      return await lake.get(key);
+    },
+  };
+  const { compared } = await gatherSource(db.config, busy, DAY);
+  assertEquals(compared!.sha256, (await markerOf(lake, "bronze")).sha256);
+  assertEquals(compared!.differences.late.size, 0);
+  assert(reads > 2);
+});
+
+Deno.test("gatherSource takes no event for lost that came while it was at work", async () => {
+  await using db = await outbox({ events: EVENTS });
+  await using lake = await temporaryLake();
+  await bronze(db, lake, CENTURY);
+  let reads = 0;
+  const busy: Lake = {
+    ...lake,
+    async get(key) {
+      const stored = await lake.get(key);
+      if (key === KEY && ++reads === 1) {
+        await db.query(event(10));
+        await bronze(db, lake, CENTURY);
+      }
+      return stored;
+    },
+  };
+  const { lost, late } = (await gatherSource(db.config, busy, DAY)).compared!.differences;
+  assertEquals([lost.size, late.size], [0, 0]);
+});
+
+Deno.test("gatherSource ends its session, also where it fails", async () => {
   await using db = await outbox();
+  await using lake = await temporaryLake();
   const sessions = async () => {
     const [row] = await db.query(`SELECT count(*) AS count FROM pg_stat_activity
       WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -48,15 +147,16 @@ Deno.test("the session ends with the gathering, also where that fails", async ()
     }
     return await sessions();
   };
-  await gatherSource(db.config, DAY);
+  await gatherSource(db.config, lake, DAY);
   assertEquals(await gone(), "0");
   await db.query("DROP TABLE stop_events");
-  await assertRejects(() => gatherSource(db.config, DAY), Failure, "stop_events");
+  await assertRejects(() => gatherSource(db.config, lake, DAY), Failure, "stop_events");
   assertEquals(await gone(), "0");
 });
 
-Deno.test("an aborted gathering fails at once, and says why", async () => {
+Deno.test("gatherSource: an abort ends it at once, and says why", async () => {
   await using db = await outbox();
+  await using lake = await temporaryLake();
   const late = new Failure("unreachable", "Cannot wait any longer.");
-  await assertRejects(() => gatherSource(db.config, DAY, AbortSignal.abort(late)));
+  await assertRejects(() => gatherSource(db.config, lake, DAY, AbortSignal.abort(late)));
 });

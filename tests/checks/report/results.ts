@@ -17,15 +17,15 @@ export const REPORT: Report = {
       id: "row-counts",
       title: "bronze has every event of the outbox, once",
       verdict: "fail",
-      examined: "2 events, counted four ways",
+      examined: "2 events, each compared with the outbox",
       findings: [
         {
           severity: "fail",
           object: "bronze/events/date=2025-12-28/_commit.json",
-          field: "rows",
-          problem: "the outbox has 1 event more than the sealed day: 3 and 2",
-          why: "they came after the day was sealed",
-          fix: "deno task bronze --date 2025-12-28 && deno task silver --date 2025-12-28",
+          field: "event_id",
+          problem: "1 event came after the day was sealed: 018f6f1e-0000-7000-8000-000000000003",
+          why: "no run takes them in by itself, so readers never see them",
+          fix: "deno task amend --date 2025-12-28",
         },
         {
           severity: "warn",
