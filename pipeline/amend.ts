@@ -11,6 +11,7 @@ import type { DatabaseConfig } from "./config.ts";
 import { OUTBOX_TABLE } from "./contract/events.ts";
 import { type Day, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
+import { whileMarkerStands } from "./lake/commit.ts";
 import type { BronzeCommit } from "./lake/marker.ts";
 import { connect } from "./outbox/connection.ts";
 import { type Observer, plural } from "./progress.ts";
@@ -74,7 +75,10 @@ async function amendBronze(options: AmendOptions): Promise<AmendOutcome> {
     const { previous } = run;
     if (previous === undefined) throw neverPublished(day);
     const survey = await surveyWindow(run);
-    const found = await compareBronze(run, lake, survey, previous.commit);
+    const found = await whileMarkerStands(
+      run.publication,
+      () => compareBronze(run, lake, survey, previous.commit),
+    );
     tellDifferences(found, observer);
     if (unacknowledged(found, previous.commit).altered && !keepAltered) throw altered(day, found);
     if (isAcknowledged(found, previous.commit) && sameQuarantine(day, found, previous.commit)) {

@@ -13,7 +13,7 @@ import type { DatabaseConfig } from "./config.ts";
 import { bronzePrefix, EVENT_COLUMNS, EVENT_CONTRACT, OUTBOX_TABLE } from "./contract/events.ts";
 import { type Day, dayOf, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
-import { publishWindow, removeBesideSealed } from "./lake/commit.ts";
+import { publishWindow, removeBesideSealed, whileMarkerStands } from "./lake/commit.ts";
 import type { BronzeCommit, StoredMarker } from "./lake/marker.ts";
 import { cutParts, lineageOf, storeParts } from "./lake/parts.ts";
 import { lostEvents } from "./lost.ts";
@@ -52,15 +52,20 @@ export async function runBronze(options: BronzeOptions): Promise<Day> {
     const day = options.day ?? dayOf(await databaseClock(connection));
     const run = await beginWindow(connection, windowOf(day), options);
     const survey = await surveyWindow(run);
-    const { previous } = run;
-    if (previous === undefined) await copyWindow(run, survey);
-    else if (previous.commit.state === "sealed") await verifyWindow(run, survey, previous);
-    else if (previous.commit.amended !== undefined) await growWindow(run, survey, previous);
-    else await refreshWindow(run, survey, previous);
+    await whileMarkerStands(run.publication, () => bringWindow(run, survey));
     return day;
   } finally {
     await connection.close();
   }
+}
+
+/** Does what the state of bronze asks for. */
+async function bringWindow(run: WindowRun, survey: Survey): Promise<void> {
+  const { previous } = run;
+  if (previous === undefined) await copyWindow(run, survey);
+  else if (previous.commit.state === "sealed") await verifyWindow(run, survey, previous);
+  else if (previous.commit.amended !== undefined) await growWindow(run, survey, previous);
+  else await refreshWindow(run, survey, previous);
 }
 
 /** Copies all events of a window. */

@@ -136,6 +136,25 @@ export async function confirmMarker({ lake, key, previous }: Publication): Promi
   throw anotherRun(lake, key);
 }
 
+/**
+ * Judges what the marker that a run began with names. Where another run replaced that marker meanwhile,
+ * and removed parts that it named, nothing was found out about the day.
+ *
+ * @throws {Failure} unreachable: something was found amiss, and another run has published the day since
+ */
+export async function whileMarkerStands<T>(
+  publication: Publication,
+  judge: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await judge();
+  } catch (error) {
+    const amiss = error instanceof Failure && error.kind === "data";
+    if (amiss && publication.previous !== undefined) await confirmMarker(publication);
+    throw error;
+  }
+}
+
 async function putMarker(
   lake: Lake,
   key: string,
