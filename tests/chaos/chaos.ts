@@ -1,0 +1,138 @@
+import { Failure } from "../../pipeline/errors.ts";
+import { main } from "../../tasks/cli/command.ts";
+import { choice, type Flags } from "../../tasks/cli/flags.ts";
+import { print, showStatus } from "../../tasks/cli/terminal.ts";
+import { startPostgres } from "../../tasks/demo/embedded_postgres.ts";
+import { REQUIRED_PACKAGES, rgwInstalled, startRgw } from "../support/ceph_rgw.ts";
+import type { ObjectStore } from "../support/object_store.ts";
+import { startStrictS3 } from "../support/strict_s3.ts";
+import { openArena } from "./arena.ts";
+import { explore } from "./interleavings.ts";
+import { memoryLake } from "./memory_lake.ts";
+import { createOutbox } from "./outbox.ts";
+import { createRandom } from "./random.ts";
+import { ALL, describe } from "./scenarios.ts";
+import { makeStart } from "./scene.ts";
+import { createTally, renderTally } from "./tally.ts";
+import { playWindow } from "./window.ts";
+import { planWindow } from "./window_plan.ts";
+
+const LAKES = ["directory", "rgw", "strict"] as const;
+
+await main({
+  name: "chaos",
+  values: ["windows", "seed", "lake", "only", "interleavings"],
+  switches: [],
+  cleansUp: true, // what was counted until then is told
+  help: `
+Plays days with everything that can go wrong: writers that are slow, change their minds or come late,
+concurrent runs, readers, faults of Postgres and of the store, and processes that are killed or stopped.
+It says which promise of the publish protocol does not hold.
+
+Usage: deno task chaos [--windows N] [--seed S] [--lake directory|rgw|strict] [--only K]
+       deno task chaos --interleavings 1|2|3
+
+  --windows N          so many windows, 20 unless told
+  --seed S             decides everything that is random; drawn and printed unless told
+  --lake directory     where the lakes are: a directory, a Ceph RGW, or a strict S3 server in memory
+  --only K             only window K of that seed
+  --interleavings N    instead: each pair of runs, in every order of their operations, with N stops
+
+Examples:
+  deno task chaos
+  deno task chaos --windows 1000 --lake rgw
+  deno task chaos --seed 4711 --only 17 --lake strict   play again what was found
+
+Exit codes: 0 every promise holds; 1 one does not, and which; 2 wrong usage; 3 a server did not start.
+`,
+  async run(flags, interrupted) {
+    if (flags.value("interleavings") !== undefined) return await interleave(flags);
+    const count = whole(flags, "windows", 20);
+    const seed = whole(flags, "seed", crypto.getRandomValues(new Uint32Array(1))[0]!);
+    const only = flags.value("only") === undefined ? undefined : whole(flags, "only", 0);
+    const place = choice(flags, "lake", LAKES);
+    const server = await startPostgres();
+    const store = await startStore(place);
+    const tally = createTally();
+    let broken = 0;
+    print(`seed ${seed}, ${place}`);
+    const began = performance.now();
+    const tell = () => {
+      const seconds = Math.round((performance.now() - began) / 1000);
+      print(`${renderTally(tally)}\n${broken} broken, in ${seconds} s, seed ${seed}`);
+    };
+    interrupted.addEventListener("abort", tell);
+    try {
+      await using arena = await openArena(server.config, store, tally);
+      for (const window of only === undefined ? Array(count).keys() : [only]) {
+        if (interrupted.aborted) break;
+        showStatus(`window ${window + 1} of ${count} …`);
+        try {
+          await playWindow(arena, planWindow(createRandom(seed).fork(`window ${window}`)));
+        } catch (error) {
+          broken++;
+          const again = `deno task chaos --seed ${seed} --only ${window} --lake ${place}`;
+          print(`BROKEN in window ${window}: ${said(error)}\n  again: ${again}`);
+        }
+      }
+    } finally {
+      await store?.stop();
+      await server.stop();
+    }
+    if (!interrupted.aborted) tell();
+    return broken > 0 ? 1 : 0;
+  },
+});
+
+/** Plays all pairs of runs on a lake in memory. */
+async function interleave(flags: Flags): Promise<number> {
+  const switches = Number(choice(flags, "interleavings", ["1", "2", "3"])) as 1 | 2 | 3;
+  const server = await startPostgres();
+  let broken = 0;
+  try {
+    await using database = await createOutbox(server.config);
+    const stage = { database, lake: memoryLake() };
+    for (const [pair, scenarios] of Object.entries(ALL)) {
+      let played = 0;
+      for (const scenario of scenarios) {
+        showStatus(`${pair}, ${describe(scenario)} …`);
+        const start = await makeStart(stage, scenario.start);
+        const { schedules, found } = await explore(stage, start, scenario, switches);
+        played += schedules;
+        broken += found.length;
+        for (const { schedule: { a, b, more }, problem } of found.slice(0, 3)) {
+          print(`BROKEN ${describe(scenario)}, stops ${[a, b, more].join(", ")}: ${problem}`);
+        }
+      }
+      print(`${pair}: ${scenarios.length} scenarios, ${played} schedules`);
+    }
+  } finally {
+    await server.stop();
+  }
+  print(`${broken} broken`);
+  return broken > 0 ? 1 : 0;
+}
+
+async function startStore(place: (typeof LAKES)[number]): Promise<ObjectStore | undefined> {
+  if (place === "directory") return undefined;
+  if (place === "strict") return startStrictS3();
+  if (rgwInstalled()) return await startRgw();
+  throw new Failure(
+    "configuration",
+    `Cannot use --lake rgw: Ceph RGW is not installed. Install ${REQUIRED_PACKAGES}.`,
+  );
+}
+
+function whole(flags: Flags, name: string, otherwise: number): number {
+  const text = flags.value(name) ?? String(otherwise);
+  if (/^\d{1,10}$/.test(text)) return Number(text);
+  throw new Failure(
+    "configuration",
+    `Cannot use --${name} ${JSON.stringify(text)}: it is a whole number.`,
+  );
+}
+
+function said(error: unknown): string {
+  const isBroken = error instanceof Error && error.name === "Broken";
+  return isBroken ? error.message : Deno.inspect(error);
+}

@@ -1,0 +1,94 @@
+import { type EmbeddedPostgres, startPostgres } from "../../tasks/demo/embedded_postgres.ts";
+import { rgwInstalled, startRgw } from "../support/ceph_rgw.ts";
+import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "../support/assert.ts";
+import type { ObjectStore } from "../support/object_store.ts";
+import { startStrictS3 } from "../support/strict_s3.ts";
+import { runTask } from "../support/task.ts";
+import { openArena } from "./arena.ts";
+import { createRandom } from "./random.ts";
+import { createTally, renderTally } from "./tally.ts";
+import { judgeUnderFire } from "./under_fire.ts";
+import { playWindow } from "./window.ts";
+import { planWindow } from "./window_plan.ts";
+
+// A few windows of `deno task chaos`, always the same ones.
+
+const SEED = 8;
+const WINDOWS = 6;
+
+let server: EmbeddedPostgres;
+const stores = new Map<string, ObjectStore | undefined>([["a directory", undefined]]);
+Deno.test.beforeAll(async () => {
+  server = await startPostgres();
+  stores.set("a strict store", startStrictS3());
+  if (rgwInstalled()) stores.set("Ceph RGW", await startRgw());
+});
+Deno.test.afterAll(async () => {
+  await server.stop();
+  for (const store of stores.values()) await store?.stop();
+});
+
+for (const place of ["a directory", "a strict store", "Ceph RGW"]) {
+  Deno.test({
+    name: `chaos on ${place}: every promise holds in ${WINDOWS} windows`,
+    ignore: place === "Ceph RGW" && !rgwInstalled(),
+    async fn() {
+      const tally = createTally();
+      await using arena = await openArena(server.config, stores.get(place), tally);
+      for (let window = 0; window < WINDOWS; window++) {
+        await playWindow(arena, planWindow(createRandom(SEED).fork(`window ${window}`)));
+      }
+      const text = renderTally(tally);
+      for (const about of ["runs", "faults", "changes", "looks", "windows"]) {
+        assert(tally.counts.has(about), `nothing was counted of ${about}:\n${text}`);
+      }
+    },
+  });
+}
+
+Deno.test("chaos: a seed decides all of a window, and each window is another", () => {
+  const plan = (seed: number, window: number) =>
+    planWindow(createRandom(seed).fork(`window ${window}`));
+  assertEquals(plan(1, 0), plan(1, 0));
+  assertNotEquals(plan(1, 0), plan(1, 1));
+  assertNotEquals(plan(1, 0), plan(2, 0));
+});
+
+Deno.test("chaos: how a run may end depends on what it met", () => {
+  const met = { kind: "bronze", faulty: false, storeLies: false, bronzeBefore: true } as const;
+  const ends = (
+    end: "unreachable" | "configuration" | "data" | "error",
+    message: string,
+    more = {},
+  ) => {
+    try {
+      judgeUnderFire({ end, message }, { ...met, ...more });
+      return "right";
+    } catch (error) {
+      return (error as Error).name;
+    }
+  };
+  assertEquals(ends("unreachable", "the connection was cut"), "Broken");
+  assertEquals(ends("unreachable", "the connection was cut", { faulty: true }), "right");
+  assertEquals(ends("unreachable", "another run published this day meanwhile"), "right");
+  assertEquals(ends("configuration", "the store refuses", { faulty: true }), "Broken");
+  assertEquals(
+    ends("configuration", "the store refuses", { faulty: true, storeLies: true }),
+    "right",
+  );
+  assertEquals(ends("data", "a part is not there"), "Broken");
+  assertEquals(ends("data", "it differs from the outbox"), "right");
+  assertEquals(ends("data", "Run bronze first"), "Broken");
+  assertEquals(ends("data", "Run bronze first", { bronzeBefore: false }), "right");
+  assertEquals(ends("error", "TypeError", { faulty: true, storeLies: true }), "Broken");
+});
+
+Deno.test("chaos: the command prints the seed and the counts, and refuses a number that is none", async () => {
+  const { code, stdout } = await runTask("chaos", ["--windows", "1", "--seed", "3"]);
+  assertEquals(code, 0, stdout);
+  assertStringIncludes(stdout, "seed 3, directory");
+  assertStringIncludes(stdout, "0 broken");
+  const wrong = await runTask("chaos", ["--windows", "many"]);
+  assertEquals(wrong.code, 2);
+  assertStringIncludes(wrong.stderr, 'Cannot use --windows "many": it is a whole number.');
+});

@@ -1,0 +1,94 @@
+import type { DatabaseConfig, LakeConfig } from "../../pipeline/config.ts";
+import { openLake } from "../../pipeline/lake/lake.ts";
+import { type Outcome, perform, type Run } from "./runs.ts";
+import type { ProcessFate } from "./window_plan.ts";
+
+/** What a process is told to do, as JSON on its standard input. */
+interface Order {
+  readonly kind: Run["kind"];
+  /** A bigint as text. */
+  readonly grace: string;
+  readonly keepAltered: boolean;
+  readonly database: DatabaseConfig;
+  readonly lake: LakeConfig;
+}
+
+/** A process that has loaded everything, and waits for its order. */
+export interface Child {
+  /**
+   * Lets it do a run, and does to it what is to befall it.
+   *
+   * @returns how the run ended; undefined where it was killed before that
+   */
+  run(
+    run: Run,
+    database: DatabaseConfig,
+    lake: LakeConfig,
+    fate: ProcessFate,
+  ): Promise<Outcome | undefined>;
+}
+
+const READY = "ready\n";
+
+/** Starts a process. It ends with its run, or is killed. */
+export async function startChild(): Promise<Child> {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-check", "-P=test", new URL(import.meta.url).pathname],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const said = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes(READY)) {
+    const { value, done } = await said.read();
+    if (done) throw new Error("A process for a run ended before it was ready.");
+    text += value;
+  }
+  text = text.slice(text.indexOf(READY) + READY.length);
+
+  return {
+    async run({ kind, grace = 0n, keepAltered = false }, database, lake, fate) {
+      const order: Order = { kind, grace: String(grace), keepAltered, database, lake };
+      const writer = process.stdin.getWriter();
+      await writer.write(new TextEncoder().encode(JSON.stringify(order)));
+      await writer.close();
+      let ended = false;
+      const ending = process.status.then((status) => {
+        ended = true;
+        return status;
+      });
+      await befall(fate, (signal) => {
+        if (!ended) process.kill(signal);
+      });
+      for (let read = await said.read(); !read.done; read = await said.read()) text += read.value;
+      const { signal } = await ending;
+      if (signal === "SIGKILL") return undefined;
+      return JSON.parse(text) as Outcome;
+    },
+  };
+}
+
+async function befall(fate: ProcessFate, send: (signal: Deno.Signal) => void): Promise<void> {
+  if (fate.kind === "whole") return;
+  await pause(fate.after);
+  if (fate.kind === "killed") return send("SIGKILL");
+  send("SIGSTOP");
+  await pause(fate.during);
+  send("SIGCONT");
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+if (import.meta.main) {
+  await Deno.stdout.write(new TextEncoder().encode(READY));
+  const { kind, grace, keepAltered, database, lake: config }: Order = await new Response(
+    Deno.stdin.readable,
+  ).json();
+  const lake = openLake(config);
+  const outcome = await perform({ kind, grace: BigInt(grace), keepAltered }, database, lake);
+  lake.close();
+  await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(outcome)));
+}

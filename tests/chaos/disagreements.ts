@@ -1,0 +1,21 @@
+import type { History } from "./history.ts";
+import type { Judge } from "./judge.ts";
+
+/** Why the outbox and bronze cannot agree by themselves; empty where nothing keeps them from it. */
+export function disagreements(
+  { history, judge }: { readonly history: History; readonly judge: Judge },
+): string[] {
+  const bronze = judge.bronze();
+  if (bronze === undefined) return [];
+  const sealed = bronze.commit.state === "sealed";
+  const found: string[] = [];
+  for (const id of judge.published) {
+    const event = history.current.get(id);
+    if (event === undefined) found.push(`lost ${id}`);
+    else if (sealed && event.version !== bronze.rows.get(id)) found.push(`altered ${id}`);
+  }
+  if (sealed) {
+    for (const id of history.current.keys()) if (!bronze.rows.has(id)) found.push(`late ${id}`);
+  }
+  return found;
+}

@@ -1,0 +1,57 @@
+import { Failure } from "../../pipeline/errors.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import { isTransient, type S3Fault } from "./s3_faults.ts";
+
+/** What befalls an operation of a directory, which has no proxy in front of it. */
+export type DiskFault = "error-before" | "error-after" | "stall";
+
+/** The fault of a disk that comes nearest to one of a store. Disks do not lie. */
+export function diskFault(fault: S3Fault | undefined): DiskFault | undefined {
+  if (fault === undefined || !isTransient(fault)) return undefined;
+  switch (fault) {
+    case "cut-after":
+    case "cut-within":
+    case "error-after":
+      return "error-after";
+    case "stall":
+    case "twice":
+      return "stall";
+    default:
+      return "error-before";
+  }
+}
+
+/** Milliseconds of a stall. */
+const STALL = 100;
+
+/**
+ * A lake whose operations fail as those of a failing disk do.
+ *
+ * @param plan says what befalls the operation of that number
+ * @param onFault hears of each fault
+ */
+export function faultyLake(
+  lake: Lake,
+  plan: (number: number) => DiskFault | undefined,
+  onFault: (fault: DiskFault) => void,
+): Lake {
+  let number = 0;
+  async function operation<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const fault = plan(number++);
+    if (fault === undefined) return await work();
+    onFault(fault);
+    const failure = () => new Failure("unreachable", `Cannot ${what}: an input/output error.`);
+    if (fault === "error-before") throw failure();
+    if (fault === "stall") await new Promise((resolve) => setTimeout(resolve, STALL));
+    const result = await work();
+    if (fault === "error-after") throw failure();
+    return result;
+  }
+  return {
+    ...lake,
+    get: (key) => operation(`read ${key}`, () => lake.get(key)),
+    put: (key, ...rest) => operation(`store ${key}`, () => lake.put(key, ...rest)),
+    list: (prefix) => operation(`list ${prefix}`, () => lake.list(prefix)),
+    remove: (key) => operation(`remove ${key}`, () => lake.remove(key)),
+  };
+}

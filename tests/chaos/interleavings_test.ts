@@ -1,0 +1,130 @@
+import { isPart } from "../../pipeline/lake/commit.ts";
+import { type Condition, openLake } from "../../pipeline/lake/lake.ts";
+import { type EmbeddedPostgres, startPostgres } from "../../tasks/demo/embedded_postgres.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
+import type { ObjectStore } from "../support/object_store.ts";
+import { startStrictS3 } from "../support/strict_s3.ts";
+import { explore, type Found, type Scenario } from "./interleavings.ts";
+import { memoryLake } from "./memory_lake.ts";
+import { createOutbox } from "./outbox.ts";
+import {
+  BOTH_PUBLISH,
+  DELETED_ROW,
+  describe,
+  OLD_SILVER,
+  SILVER_UNDER_AMENDMENT,
+  TELLING,
+} from "./scenarios.ts";
+import { makeStart, type Stage } from "./scene.ts";
+import { resettable } from "./stages.ts";
+import { Broken } from "./view.ts";
+
+// Two runs on one day, in every order that their operations can have. One run is stopped before each
+// of its operations, and the other runs to its end meanwhile; then both are stopped.
+// `deno task chaos --interleavings` plays more scenarios, with more stops.
+
+let server: EmbeddedPostgres;
+let store: ObjectStore;
+Deno.test.beforeAll(async () => {
+  server = await startPostgres();
+  store = startStrictS3();
+});
+Deno.test.afterAll(async () => {
+  await server.stop();
+  await store.stop();
+});
+
+async function play(
+  lake: Stage["lake"],
+  scenarios: readonly Scenario[],
+  switches: 1 | 2 = 1,
+  stops?: readonly number[],
+): Promise<string[]> {
+  await using database = await createOutbox(server.config);
+  const stage = { database, lake };
+  const told: string[] = [];
+  for (const scenario of scenarios) {
+    const start = await makeStart(stage, scenario.start);
+    const { schedules, found } = await explore(stage, start, scenario, switches, stops);
+    assert(schedules > 4, `${describe(scenario)}: only ${schedules} schedules`);
+    told.push(...found.map(tell));
+  }
+  return told;
+}
+
+function tell({ scenario, schedule: { a, b, more }, problem }: Found): string {
+  return `${describe(scenario)}, stops ${[a, b, more].join(", ")}: ${problem}`;
+}
+
+for (const [pair, scenarios] of Object.entries(TELLING)) {
+  Deno.test(`interleavings of ${pair}: one is stopped before each operation`, async () => {
+    assertEquals(await play(memoryLake(), scenarios), []);
+  });
+}
+
+for (const scenario of [OLD_SILVER, DELETED_ROW]) {
+  Deno.test(`interleavings with both runs stopped, ${describe(scenario)}`, async () => {
+    assertEquals(await play(memoryLake(), [scenario], 2), []);
+  });
+}
+
+Deno.test("interleavings of a silver that lists the day while an amendment replaces it", async () => {
+  // It has read its marker and bronze, and all of bronze's parts, when the amendment begins.
+  assertEquals(await play(memoryLake(), [SILVER_UNDER_AMENDMENT], 2, [2, 3, 4]), []);
+});
+
+const ON_REAL_LAKES = [OLD_SILVER, DELETED_ROW];
+
+Deno.test("interleavings on a directory: one run is stopped before each operation", async () => {
+  const path = await Deno.makeTempDir({ prefix: "chaos-" });
+  try {
+    const lake = resettable(openLake({ kind: "directory", path }));
+    assertEquals(await play(lake, ON_REAL_LAKES), []);
+  } finally {
+    await Deno.remove(path, { recursive: true });
+  }
+});
+
+Deno.test("interleavings on a bucket: one run is stopped before each operation", async () => {
+  const lake = openLake(await store.createBucket("interleavings"));
+  try {
+    assertEquals(await play(resettable(lake), ON_REAL_LAKES), []);
+  } finally {
+    lake.close();
+  }
+});
+
+// What the suite would say if a promise were broken.
+
+Deno.test("interleavings on a store that ignores conditions: found to go back and to lose events", async () => {
+  const lake = memoryLake();
+  const ignoring = {
+    ...lake,
+    put: (key: string, body: Uint8Array<ArrayBuffer>) => lake.put(key, body),
+  };
+  const told = await play(ignoring, [BOTH_PUBLISH]);
+  assert(told.some((text) => /lost event|names what is not there/.test(text)), told.join("\n"));
+});
+
+Deno.test("interleavings on a store that loses what it has stored: found to name what is not there", async () => {
+  const lake = memoryLake();
+  const losing = {
+    ...lake,
+    async put(key: string, body: Uint8Array<ArrayBuffer>, condition?: Condition) {
+      const outcome = await lake.put(key, body, condition);
+      // As a run would that removed what it found before another one named it.
+      if (key.endsWith("_commit.json")) {
+        for (const entry of await lake.list("bronze/")) {
+          if (isPart(entry.key)) await lake.remove(entry.key);
+        }
+      }
+      return outcome;
+    },
+  };
+  await using database = await createOutbox(server.config);
+  const { message } = await assertRejects(
+    () => makeStart({ database, lake: losing }, "open"),
+    Broken,
+  );
+  assertStringIncludes(message, "the marker of bronze names what is not there");
+});

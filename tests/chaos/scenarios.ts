@@ -1,0 +1,139 @@
+import type { Scenario } from "./interleavings.ts";
+import { CENTURY, type Run } from "./runs.ts";
+import type { StartName } from "./scene.ts";
+
+/** A bronze run for which the day is not over yet. */
+const OPEN: Run = { kind: "bronze", grace: CENTURY };
+/** A bronze run that may seal the day; a sealed day it verifies. */
+const SEAL: Run = { kind: "bronze" };
+const SILVER: Run = { kind: "silver" };
+const AMEND: Run = { kind: "amend" };
+const KEEP: Run = { kind: "amend", keepAltered: true };
+
+/** All that the start left behind is old by then. */
+const CLEAN: Run = { kind: "clean" };
+
+type Between = Scenario["between"];
+
+function scenario(start: StartName, a: Run, between: Between, b: Run): Scenario {
+  return { start, a, between, b };
+}
+
+function each(
+  starts: readonly StartName[],
+  pairs: readonly (readonly [Run, Run])[],
+  between: readonly Between[],
+): Scenario[] {
+  return starts.flatMap((start) =>
+    pairs.flatMap(([a, b]) => between.map((steps) => scenario(start, a, steps, b)))
+  );
+}
+
+/** One silver has replayed an old bronze, and comes to its listing when another has stored its part. */
+export const OLD_SILVER: Scenario = scenario("open", SILVER, ["insert", OPEN], SILVER);
+/** A row is deleted while a run is about to publish it, and another run finds the day as it was. */
+export const DELETED_ROW: Scenario = scenario("open, behind", OPEN, ["delete"], OPEN);
+/** Two runs publish, and one of them has an event that the other has not. */
+export const BOTH_PUBLISH: Scenario = scenario("open, behind", OPEN, ["insert"], OPEN);
+/** A run verifies a sealed silver while an amendment is about to replace it. */
+export const SILVER_UNDER_AMENDMENT: Scenario = scenario("late", SILVER, [], AMEND);
+/** A run verifies a sealed bronze while an amendment adds to it. */
+export const BRONZE_UNDER_AMENDMENT: Scenario = scenario("late", SEAL, ["insert"], AMEND);
+
+/** A run stores the part again that a killed one left behind, while that is cleaned up. */
+export const CLEANED_UP: Scenario = scenario("open, left behind", OPEN, [], CLEAN);
+/** The same for an amendment. */
+export const AMENDMENT_CLEANED_UP: Scenario = scenario("late, left behind", AMEND, [], CLEAN);
+
+/** The most telling scenarios of each pair of runs. The suite plays these. */
+export const TELLING: Readonly<Record<string, readonly Scenario[]>> = {
+  "bronze and bronze": [
+    DELETED_ROW,
+    scenario("empty", OPEN, ["insert"], SEAL),
+    scenario("open, behind", SEAL, ["update"], OPEN),
+    scenario("open, behind", OPEN, ["delete", "insert"], SEAL),
+    scenario("open, behind", SEAL, ["insert"], SEAL),
+  ],
+  "silver and silver": [
+    OLD_SILVER,
+    scenario("open, silver behind", SILVER, ["insert", SEAL], SILVER),
+    scenario("sealed, silver behind", SILVER, ["insert", AMEND], SILVER),
+  ],
+  "bronze and silver": [
+    scenario("empty", SEAL, [], SILVER),
+    scenario("open, behind", SILVER, ["insert"], SEAL),
+    scenario("open, silver behind", SEAL, ["insert"], SILVER),
+  ],
+  "amend and bronze": [
+    BRONZE_UNDER_AMENDMENT,
+    scenario("lost", SEAL, [], AMEND),
+    scenario("late", SEAL, ["update"], KEEP),
+    scenario("open, behind", AMEND, ["delete"], SEAL),
+  ],
+  "amend and amend": [
+    scenario("late", AMEND, ["insert"], AMEND),
+    scenario("lost", AMEND, ["update"], KEEP),
+  ],
+  "amend and silver": [
+    SILVER_UNDER_AMENDMENT,
+    scenario("sealed, silver behind", AMEND, ["insert"], SILVER),
+  ],
+  "clean and others": [CLEANED_UP, AMENDMENT_CLEANED_UP],
+};
+
+/** What can happen to the outbox between two runs. */
+const CHANGED: readonly Between[] = [[], ["insert"], ["delete"], ["update"], ["delete", "insert"]];
+const REPUBLISHED: readonly Between[] = [[], ["insert", OPEN], ["insert", SEAL], ["update", OPEN]];
+const GROWN: readonly Between[] = [[], ["insert"]];
+
+/** Every pair of runs that may meet on a day, and what may change between them. */
+export const ALL: Readonly<Record<string, readonly Scenario[]>> = {
+  "bronze and bronze": [
+    ...each(["empty", "open, behind"], [[OPEN, OPEN], [OPEN, SEAL], [SEAL, OPEN]], CHANGED),
+    ...each(["empty", "open, behind"], [[SEAL, SEAL]], [["insert"], ["delete"]]),
+    ...each(["sealed", "late"], [[SEAL, SEAL]], GROWN),
+  ],
+  "silver and silver": [
+    ...each(["open", "open, silver behind"], [[SILVER, SILVER]], REPUBLISHED),
+    ...each(["sealed", "sealed, silver behind"], [[SILVER, SILVER]], [[], ["insert", AMEND]]),
+  ],
+  "bronze and silver": [
+    ...each(
+      ["empty", "open, behind", "open, silver behind"],
+      [[SEAL, SILVER], [SILVER, SEAL]],
+      GROWN,
+    ),
+    scenario("late", SEAL, [AMEND], SILVER),
+  ],
+  "amend and bronze": [
+    ...each(["late", "lost"], [[AMEND, SEAL], [SEAL, AMEND]], [...GROWN, ["delete"]]),
+    ...each(["late"], [[AMEND, SEAL], [SEAL, KEEP]], [["update"]]),
+    ...each(
+      ["open, behind"],
+      [[AMEND, OPEN], [OPEN, AMEND], [AMEND, SEAL], [SEAL, AMEND]],
+      [[], ["delete"]],
+    ),
+  ],
+  "amend and amend": [
+    ...each(["late"], [[AMEND, AMEND]], [...GROWN, ["delete"]]),
+    ...each(["lost"], [[AMEND, KEEP], [KEEP, AMEND]], [...GROWN, ["update"]]),
+  ],
+  "amend and silver": each(
+    ["late", "sealed, silver behind"],
+    [[AMEND, SILVER], [SILVER, AMEND]],
+    GROWN,
+  ),
+  "clean and others": [
+    ...each(["open, left behind"], [[OPEN, CLEAN], [CLEAN, OPEN], [SEAL, CLEAN]], GROWN),
+    ...each(["late, left behind"], [[AMEND, CLEAN], [CLEAN, AMEND], [SEAL, CLEAN]], GROWN),
+    ...each(["open, silver behind"], [[SILVER, CLEAN], [CLEAN, SILVER]], [[]]),
+  ],
+};
+
+/** A scenario in words. */
+export function describe({ start, a, between, b }: Scenario): string {
+  const run = ({ kind, grace, keepAltered }: Run) =>
+    kind + (grace === CENTURY ? " (open)" : "") + (keepAltered ? " --keep-altered" : "");
+  const steps = between.map((step) => typeof step === "string" ? step : run(step));
+  return `from ${start}: ${run(a)}, meanwhile ${[...steps, run(b)].join(", ")}`;
+}

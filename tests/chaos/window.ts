@@ -1,0 +1,229 @@
+import type { LakeConfig } from "../../pipeline/config.ts";
+import { windowOf } from "../../pipeline/contract/window.ts";
+import { openLake } from "../../pipeline/lake/lake.ts";
+import { startChild } from "./child.ts";
+import { disagreements } from "./disagreements.ts";
+import { diskFault, faultyLake } from "./faulty_lake.ts";
+import { type Change, createHistory, type History, sqlOf } from "./history.ts";
+import { createJudge, type Judge } from "./judge.ts";
+import { DAY, type Event, eventOf, insertSql, type OutboxDatabase } from "./outbox.ts";
+import type { PostgresProxy } from "./postgres_proxy.ts";
+import { type Outcome, perform, type Run } from "./runs.ts";
+import type { S3Proxy } from "./s3_proxy.ts";
+import type { Tally } from "./tally.ts";
+import { judgeUnderFire } from "./under_fire.ts";
+import { converge, judgeRemains } from "./verdict.ts";
+import type { PlannedRun, PlannedWrite, WindowPlan } from "./window_plan.ts";
+
+/** What one runner goes through on its way to Postgres and to the store. */
+export interface Ways {
+  readonly postgres: PostgresProxy;
+  /** Absent where the lake is a directory. */
+  readonly store?: S3Proxy;
+}
+
+/** An empty lake of one window. */
+export interface Place {
+  readonly config: LakeConfig;
+  /** Takes it away. */
+  end(): Promise<void>;
+}
+
+/** Where windows happen, one after the other. */
+export interface Arena {
+  readonly database: OutboxDatabase;
+  /** Makes an empty lake. */
+  newPlace(): Promise<Place>;
+  /** One for each runner. */
+  readonly ways: readonly Ways[];
+  readonly tally: Tally;
+}
+
+/** A window while it is played. */
+interface Playing extends Arena {
+  readonly plan: WindowPlan;
+  readonly place: Place;
+  readonly history: History;
+  readonly judge: Judge;
+  /** Microseconds after the day's end until it may be sealed. */
+  readonly grace: bigint;
+  /** Events that a writer has begun to delete: the day may be sealed with or without them. */
+  readonly doubtful: Set<string>;
+}
+
+/** Milliseconds between two looks of the reader. */
+const BETWEEN_LOOKS = 15;
+
+/** An endpoint at which nothing listens. */
+const NOWHERE = "http://127.0.0.1:9";
+
+/**
+ * Plays a window: writers, runs and a reader at once, with all the faults of the plan; then the day is
+ * brought to rest without any.
+ *
+ * @throws {Broken} a promise of the protocol does not hold
+ */
+export async function playWindow(arena: Arena, plan: WindowPlan): Promise<void> {
+  const { database, tally } = arena;
+  const place = await arena.newPlace();
+  const lake = openLake(place.config);
+  try {
+    const playing = await begin(arena, plan, place);
+    const { judge, history, grace } = playing;
+    const sealable = pause(plan.sealAfter + 1);
+    let over = false;
+    const read = async () => {
+      while (!over) {
+        await judge.look(lake);
+        tally.count("looks", "while runs were on");
+        await pause(BETWEEN_LOOKS);
+      }
+    };
+    const working = Promise.allSettled([
+      ...plan.writers.map((writes) => write(playing, writes)),
+      ...plan.runners.map((runs, i) => act(playing, runs, arena.ways[i]!)),
+    ]);
+    // All of them end before the next window begins, also where one has failed.
+    const [[reader], workers] = await Promise.all([
+      Promise.allSettled([read()]),
+      working.finally(() => over = true),
+    ]);
+    for (const end of [reader!, ...workers]) if (end.status === "rejected") throw end.reason;
+
+    await judge.look(lake);
+    await sealable;
+    const differed = disagreements(playing).length > 0;
+    await converge({
+      history,
+      judge,
+      async run(run) {
+        const outcome = await perform({ ...run, grace }, database.config, lake);
+        tally.count("runs at rest", `${run.kind} ${outcome.end}`);
+        await judge.look(lake);
+        return outcome;
+      },
+    });
+    await judgeRemains(lake, judge);
+    tally.count("windows", `faults ${plan.faults}`);
+    if (differed) tally.count("windows amended at rest", `faults ${plan.faults}`);
+  } finally {
+    lake.close();
+    await place.end();
+  }
+}
+
+async function begin(arena: Arena, plan: WindowPlan, place: Place): Promise<Playing> {
+  const { owner } = arena.database;
+  const history = createHistory();
+  const events = plan.begin.map((number) => eventOf(number));
+  await owner.query("DELETE FROM stop_events");
+  if (events.length > 0) await owner.query(insertSql(events));
+  history.did({ kind: "insert", events }, 0);
+  const { rows } = await owner.query(
+    "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now",
+  );
+  const bound = BigInt(rows[0]!.now!) + BigInt(plan.sealAfter) * 1000n;
+  const doubtful = new Set<string>();
+  const required = () =>
+    [...history.current.keys()].filter((id) =>
+      history.committedAt(id)! < Number(bound) && !doubtful.has(id)
+    );
+  const judge = createJudge({ history, required, seesAll: false });
+  const grace = bound - windowOf(DAY).end;
+  return { ...arena, plan, place, history, judge, grace, doubtful };
+}
+
+/** Does a writer's transactions, and tells the history of them. */
+async function write(playing: Playing, writes: readonly PlannedWrite[]): Promise<void> {
+  const { history, doubtful, tally } = playing;
+  const session = await playing.database.connect();
+  for (const planned of writes) {
+    await pause(planned.wait);
+    const change = changeOf(planned, history.current);
+    if (change === undefined) continue;
+    if (change.kind === "delete") change.ids.forEach((id) => doubtful.add(id));
+    if (!planned.rollBack) history.may(change); // what is rolled back is never to be seen
+    await session.query("BEGIN");
+    const { rows } = await session.query(
+      "SELECT (extract(epoch FROM now()) * 1000000)::bigint AS began",
+    );
+    await session.query(sqlOf(change));
+    await pause(planned.hold);
+    await session.query(planned.rollBack ? "ROLLBACK" : "COMMIT");
+    // What the fence can see of a transaction is when it began.
+    if (!planned.rollBack) history.did(change, Number(rows[0]!.began));
+    tally.count("changes", planned.rollBack ? `${planned.kind} rolled back` : planned.kind);
+  }
+  await session.end();
+}
+
+function changeOf(
+  { kind, numbers }: PlannedWrite,
+  current: ReadonlyMap<string, Event>,
+): Change | undefined {
+  if (kind === "insert") return { kind, events: numbers.map((number) => eventOf(number)) };
+  const event = current.get(eventOf(numbers[0]!).id);
+  if (event === undefined) return undefined; // deleted before
+  if (kind === "delete") return { kind, ids: [event.id] };
+  return { kind, event: { ...event, version: event.version + 1 } };
+}
+
+/** Does a runner's runs, and holds how each ended against what it met. */
+async function act(playing: Playing, runs: readonly PlannedRun[], ways: Ways): Promise<void> {
+  const { tally, judge, plan } = playing;
+  for (const planned of runs) {
+    await pause(planned.wait);
+    const bronzeBefore = judge.bronze() !== undefined;
+    const { outcome, faults } = await perpetrate(playing, planned, ways);
+    for (const fault of faults) tally.count("faults", fault);
+    tally.count("runs", `${planned.kind} ${outcome?.end ?? "killed"}`);
+    if (outcome === undefined) continue;
+    judgeUnderFire(outcome, {
+      kind: planned.kind,
+      faulty: faults.length > 0,
+      storeLies: plan.faults === "lies" && faults.length > 0,
+      bronzeBefore,
+    });
+  }
+}
+
+/** Does one run, with all that is to befall it. Its outcome is undefined where it was killed. */
+async function perpetrate(
+  { database, place, grace, tally }: Playing,
+  { kind, keepAltered, storeFaults, refused, postgresFault, process }: PlannedRun,
+  { postgres, store }: Ways,
+): Promise<{ outcome: Outcome | undefined; faults: readonly string[] }> {
+  const run: Run = { kind, grace, keepAltered };
+  const config = throughStore(place.config, refused, store);
+  const child = process && await startChild();
+  postgres.plan(postgresFault);
+  store?.plan((_, number) => storeFaults.get(number));
+  const way = postgres.through(database.config);
+  const faults: string[] = refused && store !== undefined ? ["store: refused"] : [];
+  let outcome: Outcome | undefined;
+  if (child !== undefined) {
+    outcome = await child.run(run, way, config, process!);
+    tally.count("processes", process!.kind);
+  } else {
+    const opened = openLake(config);
+    const lake = store !== undefined ? opened : faultyLake(
+      opened,
+      (number) => diskFault(storeFaults.get(number)),
+      (fault) => void faults.push(`disk: ${fault}`),
+    );
+    outcome = await perform(run, way, lake);
+    opened.close();
+  }
+  faults.push(...(store?.faults() ?? []).map((fault) => `store: ${fault}`));
+  faults.push(...postgres.faults().map((fault) => `Postgres: ${fault}`));
+  return { outcome, faults };
+}
+
+function throughStore(config: LakeConfig, refused: boolean, store: S3Proxy | undefined) {
+  if (config.kind === "directory" || store === undefined) return config;
+  return { ...config, endpoint: refused ? NOWHERE : store.endpoint };
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
