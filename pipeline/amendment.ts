@@ -128,7 +128,7 @@ async function storeLate(
     groups,
     EVENT_COLUMNS,
     bronzePrefix(window.day),
-    lineageOf(previous, version),
+    lineageOf(publication, version),
   );
   const parts = await storeParts(publication.lake, cut, !publication.dryRun, watched.part);
   warnOfUnknownTypes(watched.eventTypes(), observer);

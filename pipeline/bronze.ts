@@ -74,7 +74,7 @@ async function copyWindow(run: WindowRun, survey: Survey): Promise<void> {
   const { lake, dryRun } = publication;
   const watched = watch(snapshot.readEvents(connection, window, schema), survey.rows, observer);
   const prefix = bronzePrefix(window.day);
-  const cut = cutParts(watched.groups, EVENT_COLUMNS, prefix, lineageOf(previous));
+  const cut = cutParts(watched.groups, EVENT_COLUMNS, prefix, lineageOf(publication));
   const parts = await storeParts(lake, cut, !dryRun, watched.part);
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   if (rows !== survey.rows) {

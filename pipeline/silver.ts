@@ -158,7 +158,7 @@ async function transform(
     bronze: { key: bronze.key, sha256: bronze.sha256 },
     contract: EXECUTION_CONTRACT,
   } as const;
-  const cut = cutClients(clients, day, lineageOf(previous));
+  const cut = cutClients(clients, day, lineageOf(publication));
   if (previous?.commit.state === "sealed" && !await mayFollow()) {
     if (!await verifySealed(previous.commit, cut, bronze, publication)) return;
     // Equal rows, from a bronze marker with other bytes: only the reference is brought up to date.

@@ -1,6 +1,7 @@
 import type { Column, RowGroup } from "../contract/column.ts";
 import { Failure } from "../errors.ts";
-import type { Lake } from "./lake.ts";
+import { LONGEST_RUN } from "./ages.ts";
+import type { Lake, ObjectEntry } from "./lake.ts";
 import type { BronzeCommit, Part, SilverCommit, StoredMarker } from "./marker.ts";
 import { openPart, type PartReader } from "./parquet_reader.ts";
 import { createPart, type PartFile } from "./parquet_writer.ts";
@@ -28,35 +29,48 @@ export interface Lineage {
   readonly stem: string;
   /** What names end with: the digest of the marker that they are to replace. */
   readonly suffix: string;
+  /** Keys that are not used again, for what lies there may be cleaned up at any time. */
+  readonly avoided: ReadonlySet<string>;
   /** The number of the amendment that adds the parts, where one does. */
   readonly amendment?: number;
 }
 
 /** Names for a window that has no marker yet. */
-const FIRST: Lineage = { kept: new Map(), stem: "part-", suffix: "" };
+const FIRST: Lineage = { kept: new Map(), stem: "part-", suffix: "", avoided: new Set() };
 
 /** Names beginning so belong to a run that replaces a sealed marker, see {@linkcode Lineage}. */
 export const LATE_STEM = "late-";
 
+/** What a run found when it began. */
+export interface Found {
+  /** The marker; undefined where there was none. */
+  readonly previous: StoredMarker<BronzeCommit | SilverCommit> | undefined;
+  /** The window's objects. */
+  readonly listed: readonly ObjectEntry[];
+}
+
 /**
  * The names for parts that are to replace those of a marker.
  *
- * @param previous the marker that the run began with; undefined where there was none
  * @param amendment the number of the amendment, for parts that are added to the previous ones
  */
-export function lineageOf(
-  previous: StoredMarker<BronzeCommit | SilverCommit> | undefined,
-  amendment?: number,
-): Lineage {
-  if (previous === undefined) return FIRST;
+export function lineageOf({ previous, listed }: Found, amendment?: number): Lineage {
+  const avoided = new Set(abandoned(listed));
+  if (previous === undefined) return { ...FIRST, avoided };
   const suffix = `-${previous.sha256.slice(0, 16)}`;
   if (amendment !== undefined) {
     const stem = `${LATE_STEM}${String(amendment).padStart(5, "0")}-`;
-    return { kept: new Map(), stem, suffix, amendment };
+    return { kept: new Map(), stem, suffix, avoided, amendment };
   }
   const { state, parts } = previous.commit;
   const kept = new Map(parts.map((part) => [identity(folderOf(part), part.sha256), part.key]));
-  return { kept, stem: state === "sealed" ? LATE_STEM : FIRST.stem, suffix };
+  return { kept, stem: state === "sealed" ? LATE_STEM : FIRST.stem, suffix, avoided };
+}
+
+/** What is so old that it may be old enough for clean before a run that begins now has published. */
+function abandoned(listed: readonly ObjectEntry[]): string[] {
+  const newest = Date.now() - LONGEST_RUN;
+  return listed.filter(({ modified }) => modified < newest).map(({ key }) => key);
 }
 
 /** The folder that an object lies in, ending with `/`. */
@@ -96,11 +110,11 @@ function name(
   { rows, body, sha256 }: PartFile,
   prefix: string,
   index: number,
-  { kept, stem, suffix, amendment }: Lineage,
+  { kept, stem, suffix, avoided, amendment }: Lineage,
 ): NewPart {
   const number = String(index).padStart(5, "0");
-  const key = kept.get(identity(prefix, sha256)) ??
-    `${prefix}${stem}${number}-${sha256.slice(0, 32)}${suffix}.parquet`;
+  const fresh = `${prefix}${stem}${number}-${sha256.slice(0, 32)}${suffix}`;
+  const key = kept.get(identity(prefix, sha256)) ?? unless(avoided, fresh);
   if (body.length > MOST_BYTES) {
     throw new Failure(
       "data",
@@ -110,6 +124,14 @@ function name(
   }
   const added = amendment === undefined ? {} : { amendment };
   return { key, rows, bytes: body.length, sha256, ...added, body };
+}
+
+/** The first of `name.parquet`, `name-2.parquet`, … that is not to be avoided. */
+function unless(avoided: ReadonlySet<string>, name: string): string {
+  for (let number = 1;; number++) {
+    const key = `${name}${number === 1 ? "" : `-${number}`}.parquet`;
+    if (!avoided.has(key)) return key;
+  }
 }
 
 /** How many parts, and how many bytes of them, may be on their way to the lake at once. */

@@ -222,3 +222,33 @@ Deno.test("a run that finds its day as it was says which parts it left, and remo
   await bronze(db, lake);
   assertEquals(await lake.get(orphan), undefined);
 });
+
+for (const [hours, again] of [[11, true], [13, false]] as const) {
+  const what = again
+    ? "uses the name again"
+    : "uses another name, for clean may remove the old part";
+  Deno.test(`a run that finds its own part, stored ${hours} hours ago by a run that was killed, ${what}`, async () => {
+    await using db = await outbox({ events: [event(1)] });
+    await using lake = await temporaryLake();
+    const killed: Lake = {
+      ...lake,
+      put: (key, ...rest) =>
+        key.endsWith(".json") ? Promise.reject(new Error("killed")) : lake.put(key, ...rest),
+    };
+    await assertRejects(() => bronze(db, killed), Error);
+    const [left] = (await lake.list("bronze/")).map(({ key }) => key);
+    const modified = Date.now() - hours * 3_600_000;
+    const later: Lake = {
+      ...lake,
+      list: async (prefix) => (await lake.list(prefix)).map((entry) => ({ ...entry, modified })),
+    };
+    await bronze(db, later);
+    const [part] = (await markerOf(lake, "bronze")).commit.parts;
+    assertEquals(part!.key === left, again);
+    // What the killed run left is gone, if it is not the part itself.
+    const parts = (await lake.list("bronze/")).map(({ key }) => key).filter((k) =>
+      /parquet$/.test(k)
+    );
+    assertEquals(parts, [part!.key]);
+  });
+}

@@ -4,6 +4,7 @@ import copy
 import json
 import pathlib
 import unittest
+from typing import NamedTuple
 
 from deep_storage import contract, marker, marker_reader
 from deep_storage.names import Namer
@@ -92,10 +93,25 @@ class Keys(unittest.TestCase):
                 named = namer.name(folder, each["index"], each["sha256"])
                 self.assertEqual(kept or named, each["key"])
 
+    def test_a_name_that_clean_may_be_about_to_remove_is_not_used_again(self):
+        folder, digest = contract.bronze_prefix(DAY), "ab" * 32
+        first = Namer(None).name(folder, 0, digest)
+        second = first.replace(".parquet", "-2.parquet")
+        for hours, expected in ((11, first), (13, second)):
+            listed = [Listed(first, hours * 3600)]
+            self.assertEqual(Namer(None, listed=listed).name(folder, 0, digest), expected)
+
     def test_events_are_acknowledged_by_their_sorted_identities(self):
         for each in VECTORS["identities"]:
             expected = (len(each["events"]), each["sha256"])
             self.assertEqual(marker.acknowledge(each["events"]), expected)
+
+
+class Listed(NamedTuple):
+    """What a namer reads of a listing's line."""
+
+    key: str
+    age: float
 
 
 def previous_of(vector):

@@ -134,7 +134,8 @@ def transform(
         # brought up to date.
         publish(commit._replace(parts=before), publication)
         return
-    stored = store(spark, lake, day, executions, previous) if count else ()
+    namer = Namer(previous, listed=publication.listed)
+    stored = store(spark, lake, day, executions, namer) if count else ()
     what = f"{plural(len(stored), 'part')} for {plural(len(clients), 'client')}"
     say("silver", "parts", what)
     publish(commit._replace(parts=stored, rows=total(stored)), publication)
@@ -145,7 +146,7 @@ def store(
     lake: Lake,
     day: str,
     executions: DataFrame,
-    previous: Stored | None,
+    namer: Namer,
 ) -> tuple[Part, ...]:
     """Stores executions as parts, each client's in a folder of its own."""
     staging = parts.staging_prefix("silver")
@@ -159,7 +160,7 @@ def store(
             lambda client: contract.silver_prefix(int(client or 0), day),
             folder="client_id",
         )
-        return parts.store(lake, files, Namer(previous), lambda _: None)
+        return parts.store(lake, files, namer, lambda _: None)
     finally:
         parts.sweep(lake, staging)
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+from typing import TYPE_CHECKING, Iterable
 
 from .marker import Part, Stored
+
+if TYPE_CHECKING:
+    from .lake import Entry
+
+# Far more than any run takes. A process that was stopped and goes on much later must
+# not publish parts that may have been cleaned up since.
+LONGEST_RUN_HOURS = 12
 
 
 class Namer:
@@ -13,11 +20,18 @@ class Namer:
     Content that the previous marker names keeps its key. Any other part's name also
     holds that marker's digest, so a name that a marker gave up never comes back. Parts
     that an amendment adds, or that replace a sealed window's, begin with `late-`: only
-    clean removes these.
+    clean removes these. What is so old that clean may remove it before this run has
+    published is not used again.
     """
 
-    def __init__(self, previous: Stored | None, amendment: int | None = None) -> None:
+    def __init__(
+        self,
+        previous: Stored | None,
+        amendment: int | None = None,
+        listed: Iterable[Entry] = (),
+    ) -> None:
         self.amendment = amendment
+        self._avoided = {e.key for e in listed if e.age > LONGEST_RUN_HOURS * 3600}
         self._kept: dict[tuple[str, str], str] = {}
         self._stem, self._suffix = "part-", ""
         if previous is None:
@@ -36,8 +50,12 @@ class Namer:
 
     def name(self, folder: str, index: int, sha256: str) -> str:
         """The key of new content."""
-        digest = f"{sha256[:32]}{self._suffix}"
-        return f"{folder}{self._stem}{index:05}-{digest}.parquet"
+        name = f"{folder}{self._stem}{index:05}-{sha256[:32]}{self._suffix}"
+        number, key = 1, f"{name}.parquet"
+        while key in self._avoided:
+            number += 1
+            key = f"{name}-{number}.parquet"
+        return key
 
 
 def folder_of(key: str) -> str:

@@ -9,15 +9,12 @@ from .conditions import confirm_conditions
 from .errors import Failure, plural
 from .marker import Commit, Part, Quarantine, Stored, render
 from .marker_reader import parse
-from .names import folder_of, is_late, is_part
+from .names import LONGEST_RUN_HOURS, folder_of, is_late, is_part
 from .progress import say
 
 if TYPE_CHECKING:
     from .lake import Entry, Lake
 
-# Far more than any run takes. A process that was stopped and goes on much later must
-# not publish parts that may have been cleaned up since.
-LONGEST_RUN_HOURS = 12
 # How often a marker is put where the store refuses, and nothing stands against it.
 ATTEMPTS = 3
 

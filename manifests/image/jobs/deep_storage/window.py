@@ -127,7 +127,8 @@ def store_events(
     """Stores events of the window as parts, in bronze's order."""
     if rows == 0:
         return ()
-    lake, namer = run.lake, Namer(run.publication.previous, amendment)
+    lake, begun = run.lake, run.publication
+    namer = Namer(begun.previous, amendment, begun.listed)
     staging = parts.staging_prefix("bronze")
     order = [F.col("event_seq").asc_nulls_last(), F.col("event_id").asc()]
     try:
