@@ -100,7 +100,7 @@ def host_fault(host: str) -> str | None:
         if found:
             return fault
     digits = "[0-9a-fA-F:.]*"
-    if re.fullmatch(rf"{digits}:{digits}:{digits}(%\w+)?", host):
+    if re.fullmatch(rf"{digits}:{digits}:{digits}", host):
         return None
     if re.fullmatch(r"\[.*\]", host):
         return "an address of IPv6 has no brackets here"
