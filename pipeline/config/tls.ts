@@ -67,10 +67,8 @@ export function tlsConfig(
     if (mode !== "verify-full") {
       throw new Failure(
         "configuration",
-        `Cannot use ${one!.name}=${
-          one!.text
-        } with PGSSLROOTCERT=system: every owner of a host can have a ` +
-          "certificate that a machine trusts, so only verify-full tells who the server is. Set " +
+        `Cannot use ${one!.name}=${one!.text} with PGSSLROOTCERT=system: anyone can get a ` +
+          "certificate that this machine trusts, so only verify-full proves who the server is. Set " +
           `${one!.name}=verify-full.`,
       );
     }

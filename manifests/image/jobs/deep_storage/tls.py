@@ -61,8 +61,8 @@ def tls_of(django_mode: str | None, libpq_mode: str | None, root: str | None) ->
         if mode != "verify-full":
             raise Failure(
                 "configuration",
-                f"Cannot use {name}={text} with PGSSLROOTCERT=system: anybody can have "
-                "a certificate that a machine trusts, so only verify-full tells who "
+                f"Cannot use {name}={text} with PGSSLROOTCERT=system: anyone can get a "
+                "certificate that this machine trusts, so only verify-full proves who "
                 f"the server is. Set {name}=verify-full.",
             )
         return Tls(mode)
