@@ -39,5 +39,7 @@ export function restore(key: string): string {
 /** Brings an object of a layer in order that was published, and is not as it was. */
 export function repair(fact: AnyLayer, key: string): string {
   if (fact.layer === "silver") return silverCommand(fact);
-  return fact.marker?.commit.state === "sealed" ? restore(key) : runCommand(fact.day);
+  // A run copies an open day again, but adds only to one that is sealed or was amended.
+  const { state, amended } = fact.marker?.commit ?? {};
+  return state === "sealed" || amended !== undefined ? restore(key) : runCommand(fact.day);
 }

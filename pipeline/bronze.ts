@@ -106,8 +106,8 @@ async function refreshWindow(
   survey: Survey,
   { commit }: StoredMarker<BronzeCommit>,
 ): Promise<void> {
-  const { connection, window, publication } = run;
-  const lost = await lostEvents(connection, window, publication.lake, commit);
+  const { connection, window, schema, publication } = run;
+  const lost = await lostEvents(connection, window, schema, publication.lake, commit);
   if (lost.size > 0) throw lostSince(commit, lost);
   await copyWindow(run, survey);
 }

@@ -1,38 +1,97 @@
-import { EVENT_COLUMNS } from "./contract/events.ts";
+import type { RowGroup } from "./contract/column.ts";
+import { bronzePrefix, EVENT_COLUMNS } from "./contract/events.ts";
+import type { Window } from "./contract/window.ts";
+import { Failure } from "./errors.ts";
 import type { Lake } from "./lake/lake.ts";
-import type { BronzeCommit } from "./lake/marker.ts";
+import type { BronzeCommit, Part } from "./lake/marker.ts";
+import { cutParts } from "./lake/parts.ts";
 import { BRONZE, BRONZE_ORDER } from "./layers.ts";
 import { type Row, storedRows } from "./merge.ts";
 import type { Connection } from "./outbox/connection.ts";
 import { decodeCopy } from "./outbox/copy_binary.ts";
 import { missingEvents } from "./outbox/presence.ts";
-import { identitiesQuery } from "./outbox/snapshot.ts";
-import type { Window } from "./contract/window.ts";
+import type { OutboxSchema } from "./outbox/schema.ts";
+import { identitiesQuery, readEvents } from "./outbox/snapshot.ts";
 
 /**
  * The events that bronze has of a window and the outbox has no longer, by identity. A count would not
  * tell: an outbox that lost two events and gained three has one more.
  *
+ * A part that is missing or damaged has lost no event if the outbox still gives it byte for byte.
+ *
  * @param published what bronze has
- * @throws {Failure} data: a part of bronze is missing or damaged
+ * @throws {Failure} data: a part is missing or damaged, and the outbox does not give it any more
  */
 export async function lostEvents(
   connection: Connection,
   window: Window,
+  schema: OutboxSchema,
   lake: Lake,
   published: BronzeCommit,
 ): Promise<Set<string>> {
+  try {
+    return await missingFrom(connection, window, lake, published.parts);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.kind !== "data") throw error;
+    const given = await digestsOfFirst(published.rows, connection, window, schema);
+    const others = published.parts.filter(({ sha256 }) => !given.has(sha256));
+    if (others.length === published.parts.length) throw error;
+    return await missingFrom(connection, window, lake, others);
+  }
+}
+
+/**
+ * The parts that a run would make of the first events of a window, by digest. Where events only came
+ * after those that bronze has, they are bronze's own.
+ */
+async function digestsOfFirst(
+  rows: number,
+  connection: Connection,
+  window: Window,
+  schema: OutboxSchema,
+): Promise<Set<string>> {
+  const groups = firstRows(readEvents(connection, window, schema), rows);
+  const digests = new Set<string>();
+  for await (const { sha256 } of cutParts(groups, EVENT_COLUMNS, bronzePrefix(window.day))) {
+    digests.add(sha256);
+  }
+  return digests;
+}
+
+/** The first rows of groups. It reads to the end all the same: only then is the session free. */
+async function* firstRows(groups: AsyncIterable<RowGroup>, rows: number): AsyncGenerator<RowGroup> {
+  let left = rows;
+  for await (const group of groups) {
+    if (left <= 0) continue;
+    const { columns } = group;
+    yield group.rows <= left ? group : {
+      rows: left,
+      columns: columns.map((values) => Array.from({ length: left }, (_, i) => values[i]!)),
+    };
+    left -= group.rows;
+  }
+}
+
+async function missingFrom(
+  connection: Connection,
+  window: Window,
+  lake: Lake,
+  parts: readonly Part[],
+): Promise<Set<string>> {
   const columns = EVENT_COLUMNS.slice(0, BRONZE_ORDER.length);
   const copied = decodeCopy(connection.copy(identitiesQuery(window)), columns);
-  const stored = storedRows(lake, published.parts, BRONZE_ORDER, BRONZE.compare);
+  const stored = storedRows(lake, parts, BRONZE_ORDER, BRONZE.compare);
   const absent: string[] = [];
   const there = textRows(copied);
   let a = await there.next();
-  for await (const row of stored) {
-    while (!a.done && BRONZE.compare(a.value, row) < 0) a = await there.next();
-    if (a.done || BRONZE.compare(a.value, row) !== 0) absent.push(row[0] as string);
+  try {
+    for await (const row of stored) {
+      while (!a.done && BRONZE.compare(a.value, row) < 0) a = await there.next();
+      if (a.done || BRONZE.compare(a.value, row) !== 0) absent.push(row[0] as string);
+    }
+  } finally {
+    while (!a.done) a = await there.next(); // the session is free only at the end of the copy
   }
-  while (!a.done) a = await there.next(); // the session is free only at the end of the copy
   // An event whose event_seq was altered has another place in the order, and is there all the same.
   return await missingEvents(connection, window, absent);
 }

@@ -312,6 +312,20 @@ Deno.test("a part of a sealed bronze that is missing is restored from a backup, 
   });
 });
 
+Deno.test("a part of an open bronze that is missing is stored again by the run that is printed", async () => {
+  await atWork(async (operator) => {
+    await healthy(operator);
+    const before = await visible(operator.lake, "bronze", "event_id", operator.day);
+    const [part] = (await markerOf(operator.lake, "bronze", operator.day)).commit.parts;
+    await operator.lake.remove(part!.key);
+    await operator.db.query(filled(10, OPEN));
+    assertEquals(await operator.repair(), command("run", operator.day));
+    await isWell(operator);
+    const after = await visible(operator.lake, "bronze", "event_id", operator.day);
+    assertEquals(after.slice(0, -1), before);
+  }, OPEN);
+});
+
 Deno.test("parts that no run can need are removed by the clean that is printed, in both layers", async () => {
   await atWork(async (operator) => {
     await healthy(operator);
