@@ -8,11 +8,13 @@ export function disagreements(
   const bronze = judge.bronze();
   if (bronze === undefined) return [];
   const sealed = bronze.commit.state === "sealed";
+  // An open day is copied again with the values of the outbox, unless an amendment keeps what it lost.
+  const fixed = sealed || bronze.commit.amended !== undefined;
   const found: string[] = [];
   for (const id of judge.published) {
     const event = history.current.get(id);
     if (event === undefined) found.push(`lost ${id}`);
-    else if (sealed && event.version !== bronze.rows.get(id)) found.push(`altered ${id}`);
+    else if (fixed && event.version !== bronze.rows.get(id)) found.push(`altered ${id}`);
   }
   if (sealed) {
     for (const id of history.current.keys()) if (!bronze.rows.has(id)) found.push(`late ${id}`);

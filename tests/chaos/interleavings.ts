@@ -85,7 +85,7 @@ function startActor(scene: Scene, run: Run, tries: number) {
       while (outcomes.length < tries && (outcomes.at(-1)?.end ?? "unreachable") === "unreachable") {
         listed = Infinity;
         outcomes.push(
-          await perform({ ...run, now: scene.lake.now() }, scene.database.config, lake),
+          await perform(run, scene.database.config, lake),
         );
       }
       return outcomes;

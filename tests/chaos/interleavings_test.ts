@@ -8,7 +8,9 @@ import { explore, type Found, type Scenario } from "./interleavings.ts";
 import { memoryLake } from "./memory_lake.ts";
 import { createOutbox } from "./outbox.ts";
 import {
+  AMENDMENT_CLEANED_UP,
   BOTH_PUBLISH,
+  CLEANED_UP,
   DELETED_ROW,
   describe,
   OLD_SILVER,
@@ -71,6 +73,11 @@ for (const scenario of [OLD_SILVER, DELETED_ROW]) {
 Deno.test("interleavings of a silver that lists the day while an amendment replaces it", async () => {
   // It has read its marker and bronze, and all of bronze's parts, when the amendment begins.
   assertEquals(await play(memoryLake(), [SILVER_UNDER_AMENDMENT], 2, [2, 3, 4]), []);
+});
+
+Deno.test("interleavings of a run that stores again what is being cleaned up", async () => {
+  // It has read its marker and the listing when the cleaning begins.
+  assertEquals(await play(memoryLake(), [CLEANED_UP, AMENDMENT_CLEANED_UP], 2, [2]), []);
 });
 
 const ON_REAL_LAKES = [OLD_SILVER, DELETED_ROW];

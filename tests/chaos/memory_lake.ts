@@ -10,10 +10,8 @@ export interface MemoryLake extends Lake {
   snapshot(): Contents;
   /** Makes it hold this and nothing else. When an object was stored is kept with it. */
   restore(contents: Contents): void;
-  /** Lets so many milliseconds go by on its clock, which stands still otherwise. */
-  wait(milliseconds: number): void;
-  /** Its clock, in milliseconds. */
-  now(): number;
+  /** Makes all that it holds that many milliseconds old. */
+  age(milliseconds: number): void;
 }
 
 /**
@@ -22,7 +20,6 @@ export interface MemoryLake extends Lake {
  */
 export function memoryLake(): MemoryLake {
   let objects = new Map<string, Uint8Array<ArrayBuffer>>();
-  let clock = 0;
   const modified = new WeakMap<Uint8Array, number>();
   const etagOf = (bytes: Uint8Array) => createHash("md5").update(bytes).digest("hex");
   return {
@@ -40,7 +37,7 @@ export function memoryLake(): MemoryLake {
           : before !== undefined && etagOf(before) === condition.etag);
       if (holds) {
         const bytes = body.slice();
-        modified.set(bytes, clock);
+        modified.set(bytes, Date.now());
         objects.set(key, bytes);
       }
       return Promise.resolve(holds ? "stored" : "conflict");
@@ -60,7 +57,8 @@ export function memoryLake(): MemoryLake {
     close() {},
     snapshot: () => new Map(objects),
     restore: (contents) => void (objects = new Map(contents)),
-    wait: (milliseconds) => void (clock += milliseconds),
-    now: () => clock,
+    age(milliseconds) {
+      for (const bytes of objects.values()) modified.set(bytes, Date.now() - milliseconds);
+    },
   };
 }

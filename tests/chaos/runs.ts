@@ -19,8 +19,6 @@ export interface Run {
   readonly grace?: bigint;
   /** Whether an amendment keeps the values of bronze where the outbox has others. */
   readonly keepAltered?: boolean;
-  /** What the store's clock says in milliseconds, for cleaning. */
-  readonly now?: number;
 }
 
 /** A grace that no day outlives, so that it stays open. */
@@ -36,7 +34,7 @@ export interface Outcome {
 
 /** Does a run, and says how it ended. It never throws. */
 export async function perform(
-  { kind, grace = 0n, keepAltered = false, now = Date.now() }: Run,
+  { kind, grace = 0n, keepAltered = false }: Run,
   database: DatabaseConfig,
   lake: Lake,
 ): Promise<Outcome> {
@@ -48,7 +46,10 @@ export async function perform(
     if (kind === "bronze") await runBronze({ ...options, database, grace });
     if (kind === "amend") await runAmend({ ...options, database, grace, keepAltered, agree });
     if (kind === "clean") {
-      await removeLeftovers(lake, await findLeftovers(lake, DAY, () => Promise.resolve(now)));
+      await removeLeftovers(
+        lake,
+        await findLeftovers(lake, DAY, () => Promise.resolve(Date.now())),
+      );
     }
     return { end: "ok", message: "" };
   } catch (error) {

@@ -14,10 +14,8 @@ export interface Stage {
   readonly lake: Lake & {
     snapshot(): Contents | Promise<Contents>;
     restore(contents: Contents): void | Promise<void>;
-    /** Lets milliseconds go by, where the lake's clock is not the real one. */
-    wait(milliseconds: number): void;
-    /** The lake's clock, in milliseconds. */
-    now(): number;
+    /** Makes all that it holds that many milliseconds old, where that can be had. */
+    age(milliseconds: number): void;
   };
 }
 
@@ -63,7 +61,7 @@ export async function openScene(stage: Stage, start: Start): Promise<Scene> {
     await lake.restore(contents);
     await judge.look(lake);
   }
-  lake.wait(2 * ABANDONED_AFTER); // what the start left behind is old
+  lake.age(2 * ABANDONED_AFTER);
   committedBy = Infinity;
   let disagreed = false;
   const note = () => void (disagreed ||= disagreements({ history, judge }).length > 0);
@@ -87,7 +85,7 @@ export async function openScene(stage: Stage, start: Start): Promise<Scene> {
     },
     async run(run) {
       committedBy = Infinity;
-      const outcome = await perform({ ...run, now: lake.now() }, database.config, lake);
+      const outcome = await perform(run, database.config, lake);
       await look();
       return outcome;
     },

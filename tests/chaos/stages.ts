@@ -7,8 +7,7 @@ import type { Stage } from "./scene.ts";
 export function resettable(lake: Lake): Stage["lake"] {
   return {
     ...lake,
-    wait() {}, // its clock is the real one
-    now: () => Date.now(),
+    age() {}, // its clock is the real one
     async snapshot() {
       const entries = await inParallel(await lake.list(""), async ({ key }) => {
         return [key, (await lake.get(key))!.bytes] as const;
