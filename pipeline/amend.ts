@@ -7,7 +7,6 @@ import {
   type WindowOptions,
 } from "./bronze_window.ts";
 import { type Difference, NAMED } from "./compare.ts";
-import type { DatabaseConfig } from "./config.ts";
 import { OUTBOX_TABLE } from "./contract/events.ts";
 import { type Day, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
@@ -20,8 +19,6 @@ import { runSilver } from "./silver.ts";
 
 /** What an amendment needs. */
 export interface AmendOptions extends WindowOptions {
-  /** The outbox's database. */
-  readonly database: DatabaseConfig;
   /** The day to amend. It was published before. */
   readonly day: Day;
   /** Keep the values that bronze has where the outbox has others; without it, that is refused. */
@@ -69,7 +66,7 @@ export async function runAmend(options: AmendOptions): Promise<AmendOutcome> {
 
 async function amendBronze(options: AmendOptions): Promise<AmendOutcome> {
   const { database, day, lake, keepAltered = false, dryRun = false, agree, observer } = options;
-  const connection = await connect(database);
+  const connection = await connect(database, options.patience);
   try {
     const run = await beginWindow(connection, windowOf(day), options);
     const { previous } = run;

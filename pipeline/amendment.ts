@@ -75,7 +75,7 @@ export async function publishAmendment(
   const { lake, dryRun } = publication;
   const before = previous.commit;
   const version = (before.amended?.version ?? 0) + 1;
-  const added = await storeLate(run, previous, survey, differences, version);
+  const added = await storeLate(run, survey, differences, version);
   const quarantine = await storeQuarantine(lake, window.day, differences.unfit, dryRun);
   await snapshot.endSnapshot(connection);
 
@@ -115,7 +115,6 @@ export async function publishAmendment(
 /** Stores the late events as additional parts. */
 async function storeLate(
   run: WindowRun,
-  previous: StoredMarker<BronzeCommit>,
   survey: Survey,
   { late }: BronzeDifferences,
   version: number,

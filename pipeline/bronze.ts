@@ -9,7 +9,6 @@ import {
   type WindowOptions,
   type WindowRun,
 } from "./bronze_window.ts";
-import type { DatabaseConfig } from "./config.ts";
 import { bronzePrefix, EVENT_COLUMNS, EVENT_CONTRACT, OUTBOX_TABLE } from "./contract/events.ts";
 import { type Day, dayOf, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
@@ -17,7 +16,6 @@ import { publishWindow, removeBesideSealed, whileMarkerStands } from "./lake/com
 import type { BronzeCommit, StoredMarker } from "./lake/marker.ts";
 import { cutParts, lineageOf, storeParts } from "./lake/parts.ts";
 import { lostEvents } from "./lost.ts";
-import type { ConnectOptions } from "./outbox/client.ts";
 import { connect } from "./outbox/connection.ts";
 import { databaseClock } from "./outbox/fence.ts";
 import * as snapshot from "./outbox/snapshot.ts";
@@ -27,12 +25,8 @@ import { storeQuarantine } from "./quarantine.ts";
 
 /** What a bronze run needs. */
 export interface BronzeOptions extends WindowOptions {
-  /** The outbox's database. */
-  readonly database: DatabaseConfig;
   /** Today by the database's clock, in UTC, where it is absent. */
   readonly day?: Day | undefined;
-  /** How the database is waited for. */
-  readonly patience?: Pick<ConnectOptions, "silence" | "onWait">;
 }
 
 /**
@@ -70,7 +64,7 @@ async function bringWindow(run: WindowRun, survey: Survey): Promise<void> {
 
 /** Copies all events of a window. */
 async function copyWindow(run: WindowRun, survey: Survey): Promise<void> {
-  const { connection, window, schema, previous, fence, observer, publication } = run;
+  const { connection, window, schema, fence, observer, publication } = run;
   const { lake, dryRun } = publication;
   const watched = watch(snapshot.readEvents(connection, window, schema), survey.rows, observer);
   const prefix = bronzePrefix(window.day);

@@ -1,3 +1,4 @@
+import type { DatabaseConfig } from "./config.ts";
 import { compareWindow, type Differences } from "./compare.ts";
 import {
   bronzeMarkerKey,
@@ -14,6 +15,7 @@ import type { Lake } from "./lake/lake.ts";
 import { type BronzeCommit, type Part, readMarker, type StoredMarker } from "./lake/marker.ts";
 import { cutParts } from "./lake/parts.ts";
 import { BRONZE } from "./layers.ts";
+import type { ConnectOptions } from "./outbox/client.ts";
 import type { Connection } from "./outbox/connection.ts";
 import { type Fence, readFence } from "./outbox/fence.ts";
 import { type OutboxSchema, readSchema } from "./outbox/schema.ts";
@@ -24,6 +26,10 @@ import { describeUnfit, readQuarantine } from "./quarantine.ts";
 
 /** How a window of the outbox is brought into bronze. */
 export interface WindowOptions {
+  /** The outbox's database. */
+  readonly database: DatabaseConfig;
+  /** How the database is waited for. */
+  readonly patience?: Pick<ConnectOptions, "silence" | "onWait">;
   /** Where bronze is. */
   readonly lake: Lake;
   /** Microseconds that a window waits for slow writers after its end. */

@@ -7,10 +7,11 @@ import { dayFor, ENVIRONMENT_HELP } from "./cli/day.ts";
 import { tellerOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
+import { SILENCE_HELP, silenceOf } from "./days/command.ts";
 
 await main({
   name: "amend",
-  values: ["date", "output"],
+  values: ["date", "silence", "output"],
   switches: ["yes", "dry-run", "keep-altered"],
   operand: "day",
   help: `
@@ -18,14 +19,17 @@ Takes late events into a day that was published, and makes silver follow. Bronze
 late events become additional parts, events that the outbox lost stay, and the commit marker from
 before is kept. It shows what will change, and asks.
 
-Usage: deno task amend DAY [--keep-altered] [--yes] [--dry-run] [--output text|json]
+Usage: deno task amend DAY [--keep-altered] [--yes] [--dry-run]
+                       [--silence SECONDS] [--output text|json]
 
-  DAY, --date DAY    the day: YYYY-MM-DD in UTC, today or yesterday
-  --keep-altered     where the outbox has other values than bronze, keep those of bronze and record
-                     that they differ; without it, such events are shown and nothing is changed
-  --yes              do not ask
-  --dry-run          show what would change, store and remove nothing
-  --output json      one line of JSON per step
+  DAY, or --date DAY    the day: YYYY-MM-DD in UTC, today or yesterday
+  --keep-altered        where the outbox has other values than bronze, keep those of bronze and
+                        record that they differ; without it, such events are shown, and nothing is
+                        changed
+  --yes                 do not ask
+  --dry-run             show what would change, store and remove nothing
+${SILENCE_HELP}
+  --output json         one line of JSON per step
 
 Examples:
   deno task amend 2025-12-28 --dry-run        see what came late, was lost or was altered
@@ -46,6 +50,7 @@ ${ENVIRONMENT_HELP}`,
       dryRun: flags.on("dry-run"),
       keepAltered: flags.on("keep-altered"),
       yes: flags.on("yes"),
+      silence: silenceOf(flags),
       output,
       teller: tellerOf("amend"),
     };

@@ -1,21 +1,19 @@
 import { type AmendmentPlan, type AmendOutcome, runAmend } from "../../pipeline/amend.ts";
-import type { DatabaseConfig, LakeConfig } from "../../pipeline/config.ts";
+import type { DatabaseConfig } from "../../pipeline/config.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
-import { openLake } from "../../pipeline/lake/lake.ts";
 import { plural } from "../../pipeline/progress.ts";
-import { serve } from "../cli/confined.ts";
 import { deadline } from "../cli/deadline.ts";
-import { EXIT, type Teller, tellFailure } from "../cli/failure.ts";
-import { type OUTPUTS, printing } from "../cli/observer.ts";
+import { EXIT } from "../cli/failure.ts";
+import { type LakeOrder, serveOnLake } from "../cli/lake_work.ts";
+import { type OUTPUTS, printing, waiting } from "../cli/observer.ts";
 import { agreed } from "../cli/prompt.ts";
 import { print } from "../cli/terminal.ts";
 
 // What amend does. It runs in a worker that may reach the database and the lake, and nothing else.
 
 /** What an amendment is to do. It is plain data, since it goes to a worker. */
-export interface AmendOrder {
+export interface AmendOrder extends LakeOrder {
   readonly database: DatabaseConfig;
-  readonly lake: LakeConfig;
   readonly day: Day;
   /** Microseconds that a window waits for slow writers after its end. */
   readonly grace: bigint;
@@ -23,30 +21,25 @@ export interface AmendOrder {
   readonly keepAltered: boolean;
   /** Whether to go on without asking. */
   readonly yes: boolean;
+  /** How long the database may send nothing while it is waited for, in milliseconds. */
+  readonly silence: number | undefined;
   readonly output: (typeof OUTPUTS)[number];
-  readonly teller: Teller;
 }
 
 /** How long the question waits for an answer, in seconds: a snapshot of the database is open meanwhile. */
 const QUESTION_TIMEOUT = 600;
 
-serve(async (order: AmendOrder) => {
-  const { database, day, grace, dryRun, keepAltered, yes, output, teller } = order;
-  const lake = openLake(order.lake);
-  try {
-    const outcome = await runAmend({
-      ...{ database, lake, day, grace, dryRun, keepAltered },
-      agree: (plan) => yes ? Promise.resolve(true) : ask(plan),
-      observer: printing("amend", output),
-      silverObserver: printing("silver", output),
-    });
-    tellOutcome(outcome, order);
-    return outcome === "declined" ? EXIT.data : 0;
-  } catch (error) {
-    return tellFailure(error, teller, day);
-  } finally {
-    lake.close();
-  }
+serveOnLake(async (order: AmendOrder, lake) => {
+  const { database, day, grace, dryRun, keepAltered, yes, silence, output } = order;
+  const observer = printing("amend", output);
+  const outcome = await runAmend({
+    ...{ database, lake, day, grace, dryRun, keepAltered, observer },
+    patience: { silence, onWait: waiting(observer) },
+    agree: (plan) => yes ? Promise.resolve(true) : ask(plan),
+    silverObserver: printing("silver", output),
+  });
+  tellOutcome(outcome, order);
+  return outcome === "declined" ? EXIT.data : 0;
 });
 
 async function ask(plan: AmendmentPlan): Promise<boolean> {

@@ -2,6 +2,7 @@ import type { LakeConfig } from "../../pipeline/config.ts";
 import { type Lake, openLake } from "../../pipeline/lake/lake.ts";
 import { serve } from "./confined.ts";
 import { type Teller, tellFailure } from "./failure.ts";
+import { printing, waiting } from "./observer.ts";
 
 /** What every order to work on a lake says. It is plain data, since it goes to a worker. */
 export interface LakeOrder {
@@ -18,7 +19,9 @@ export function serveOnLake<O extends LakeOrder>(
   work: (order: O, lake: Lake) => Promise<number>,
 ): void {
   serve(async (order: O) => {
-    const lake = openLake(order.lake);
+    const { command, json } = order.teller;
+    const wait = waiting(printing(command, json ? "json" : "text"));
+    const lake = openLake(order.lake, undefined, wait);
     try {
       return await work(order, lake);
     } catch (error) {

@@ -31,6 +31,11 @@ export function printing(
   };
 }
 
+/** Tells what a command has been waiting for. */
+export function waiting(observer: Observer): (what: string) => void {
+  return (what) => observer.step({ step: "waiting", says: what, data: { for: what } });
+}
+
 /** A step as a line of text. */
 export function renderStep(
   command: string,

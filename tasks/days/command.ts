@@ -31,6 +31,11 @@ export const DAY_FLAGS_HELP = `
 export const SILENCE_HELP =
   "  --silence SECONDS     how long Postgres may send nothing while it is waited for; 300 unless told";
 
+/** What `--silence` says, in milliseconds; undefined where it was not given. */
+export function silenceOf(flags: Flags): number | undefined {
+  return flags.value("silence") === undefined ? undefined : 1000 * seconds(flags, 0, "silence");
+}
+
 /** How long each fact of the checks may take to gather, in seconds, unless told otherwise. */
 export const DEFAULT_TIMEOUT = 300;
 
@@ -59,7 +64,7 @@ export function workThroughDays(
     database: needsDatabase ? databaseConfig() : undefined,
     lake: lakeConfig(),
     grace: sealGrace(),
-    silence: flags.value("silence") === undefined ? undefined : 1000 * seconds(flags, 0, "silence"),
+    silence: silenceOf(flags),
     timeout: seconds(flags, DEFAULT_TIMEOUT),
     strict: flags.on("strict"),
     verbose: flags.on("verbose"),

@@ -4,7 +4,7 @@ import type { Lake } from "../../pipeline/lake/lake.ts";
 import type { Observer } from "../../pipeline/progress.ts";
 import { runSilver } from "../../pipeline/silver.ts";
 import { checkAfter } from "../cli/checking.ts";
-import { printing } from "../cli/observer.ts";
+import { printing, waiting } from "../cli/observer.ts";
 import type { DayWork } from "./each.ts";
 import type { Order } from "./order.ts";
 import type { DayResult } from "./table.ts";
@@ -30,11 +30,6 @@ export function workOn(order: Order, lake: Lake): DayWork {
 /** Prints what a step of the command does. */
 export function observerOf({ output }: Order, step: string, date?: Day): Observer {
   return printing(step, output === "json" ? "json" : "text", date);
-}
-
-/** Tells what the run has been waiting for. */
-export function waiting(observer: Observer): (what: string) => void {
-  return (what) => observer.step({ step: "waiting", says: what, data: { for: what } });
 }
 
 async function makeBronze(day: Day, order: Order, lake: Lake, result: DayResult): Promise<number> {

@@ -8,7 +8,8 @@ import { findPending } from "../../pipeline/pending.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { serve, tellPermissions } from "../cli/confined.ts";
 import { tellFailure } from "../cli/failure.ts";
-import { observerOf, waiting, workOn } from "./day.ts";
+import { waiting } from "../cli/observer.ts";
+import { observerOf, workOn } from "./day.ts";
 import { type DayToDo, eachDay } from "./each.ts";
 import { needsOf, type Order } from "./order.ts";
 
