@@ -63,7 +63,7 @@ const MEANINGS: readonly (readonly [codes: readonly string[], told: Told])[] = [
     () => [
       "configuration",
       "the quota of the bucket or its user, or the store itself, is used up",
-      "Raise the quota of S3_BUCKET, or remove what is not needed, and run again",
+      "Raise the quota of S3_BUCKET, then run again",
     ],
   ],
   [

@@ -1,3 +1,5 @@
+import { silverMarkerKey } from "../../pipeline/contract/executions.ts";
+import { readMarker } from "../../pipeline/lake/marker.ts";
 import { standInImage } from "../support/stand_in_image.ts";
 import { publishUntyped } from "./untyped.ts";
 import { DAY, type Facts, type Parts } from "./world.ts";
@@ -201,4 +203,69 @@ export const DRILLS: readonly Drill[] = [
     caughtBy: "late-writers",
     when: "before",
   },
+  {
+    id: "late-event",
+    injected: "an event of the sealed day was written after its run",
+    breaks: "database",
+    async inject({ database }) {
+      const owner = await database.session();
+      await owner.query(eventWithPrice("1"));
+    },
+    caughtBy: "row-counts",
+    when: "after",
+  },
+  {
+    id: "lost-event",
+    injected: "the outbox lost an event and got another one, so that it has as many as before",
+    breaks: "database",
+    async inject({ database }) {
+      const owner = await database.session();
+      await owner.query("DELETE FROM stop_events WHERE event_type = 'EXECUTED'");
+      await owner.query(eventWithPrice("1"));
+    },
+    caughtBy: "row-counts",
+    when: "after",
+  },
+  {
+    id: "altered-event",
+    injected: "a price of the sealed day is another one in the outbox",
+    breaks: "database",
+    async inject({ database }) {
+      const owner = await database.session();
+      await owner.query("UPDATE stop_events SET fill_price = 1 WHERE event_type = 'EXECUTED'");
+    },
+    caughtBy: "row-counts",
+    when: "after",
+  },
+  {
+    id: "nan-event",
+    injected: "an event whose fill_price is NaN was written",
+    breaks: "database",
+    async inject({ database }) {
+      const owner = await database.session();
+      await owner.query(eventWithPrice("NaN"));
+    },
+    caughtBy: "quarantine",
+    when: "after",
+  },
+  {
+    id: "missing-part",
+    injected: "a part that silver's commit marker names is gone",
+    breaks: "lake",
+    async inject({ lake: { lake } }) {
+      const { commit } = (await readMarker(lake, "silver", silverMarkerKey(DAY), DAY))!;
+      await lake.remove(commit.parts[0]!.key);
+    },
+    caughtBy: "silver-parts",
+    when: "after",
+  },
 ];
+
+/** The statement that adds an event of the day. */
+function eventWithPrice(fillPrice: string): string {
+  return `
+    INSERT INTO stop_events (event_id, occurred_at, operation_id, client_id, symbol, event_type,
+                             fill_price, source)
+    VALUES ('99999999-9999-4999-8999-999999999999', '${DAY}T15:00:00Z', 9, 1, 'BTCUSDC',
+            'EXECUTED', '${fillPrice}', 'manual')`;
+}

@@ -70,7 +70,7 @@ STORE_CONFIGURATION = {
     ),
     "QuotaExceeded": (
         "the quota of the bucket or its user is used up",
-        "Raise the quota of S3_BUCKET, or remove what is not needed, and run again",
+        "Raise the quota of S3_BUCKET, then run again",
     ),
 }
 STORE_PASSING = frozenset(
