@@ -37,7 +37,7 @@ const ATTEMPTS = 3;
  * A part is removed only after this run's own conditional write of the marker was read back. Any other
  * run that stored a part before this run listed the window holds an older marker, so it can no longer
  * publish; and names that a marker gave up never come back, see {@linkcode Lineage}. Where the marker
- * stays as it is, nothing proves that, and nothing is removed.
+ * stays as it is, or another run may have put it, nothing proves that, and nothing is removed.
  *
  * @throws {Failure} unreachable: another run published the window meanwhile, a part is not there, or the
  *   store did not do what it said; configuration: the store does not honour conditional writes
@@ -67,11 +67,12 @@ export async function publishWindow(
     tellLeftovers(commit, publication);
     return;
   }
-  await putMarker(lake, key, bytes, previous);
+  const proven = await putMarker(lake, key, bytes, previous);
   const stands = await readBack(lake, key, bytes, previous);
   tellCommit(commit, publication, "written");
-  if (stands) await removeUnnamed(leftovers(commit, publication), publication);
-  else tellReplaced(publication);
+  if (!stands) tellReplaced(publication);
+  else if (proven) await removeUnnamed(leftovers(commit, publication), publication);
+  else tellLeftovers(commit, publication);
 }
 
 /** What a marker names: its parts, and the quarantined events where there are some. */
@@ -155,18 +156,24 @@ export async function whileMarkerStands<T>(
   }
 }
 
+/**
+ * Puts the marker where the one that the run began with still stands.
+ *
+ * @returns whether it is proven that this run put it. It is not where our own first try arrived and only
+ *   its answer got lost: another run may have put the same bytes, and a third one may have read them
+ *   before this run listed the window
+ */
 async function putMarker(
   lake: Lake,
   key: string,
   bytes: Uint8Array<ArrayBuffer>,
   previous: Publication["previous"],
-): Promise<void> {
+): Promise<boolean> {
   for (let attempt = 1;; attempt++) {
     const outcome = await lake.put(key, bytes, previous ? { etag: previous.etag } : "absent");
-    if (outcome === "stored") return;
-    // Another run was faster, or our own first try arrived and only its answer got lost.
+    if (outcome === "stored") return true;
     const now = await lake.get(key);
-    if (now !== undefined && equal(now.bytes, bytes)) return;
+    if (now !== undefined && equal(now.bytes, bytes)) return false;
     if (now?.etag !== previous?.etag) throw anotherRun(lake, key);
     // Stores refuse for a moment while they are busy with another conditional write.
     if (attempt === ATTEMPTS) throw conditionRefused(lake, key, previous);

@@ -112,6 +112,37 @@ for (const kind of lakeKinds()) {
     assertEquals((await visible(lake, "bronze")).toSorted(), [1, 2, 3].map(eventId));
   });
 
+  Deno.test(`three silver runs, ${kind.name}: one whose marker another run has put removes no part of the next`, async () => {
+    await using db = await outbox({ events: [event(1), event(2)] });
+    await using place = await kind.place();
+    const lake = place.open();
+    await bronze(db, lake, CENTURY);
+    const ended = Promise.withResolvers<void>();
+    let newerRun = Promise.resolve();
+    // The slow run has replayed the old bronze. It lists when an equal run has published what it is
+    // about to publish itself, and a newer run has stored its part.
+    const slow = paused(lake, (operation) => operation === "list", async () => {
+      await silver(lake);
+      await db.query(event(3));
+      await bronze(db, lake, CENTURY);
+      const stored = Promise.withResolvers<void>();
+      const newer = paused(
+        lake,
+        (operation, key) => operation === "put" && key.endsWith("date=2025-12-28.json"),
+        () => {
+          stored.resolve();
+          return ended.promise;
+        },
+      );
+      newerRun = settle(silver(newer));
+      await Promise.race([stored.promise, newerRun]);
+    });
+    await settle(silver(slow));
+    ended.resolve();
+    await newerRun;
+    assertEquals((await visible(lake, "silver")).length, 3);
+  });
+
   Deno.test(`a run that verifies a sealed day, ${kind.name}: it removes no part of an amendment at work`, async () => {
     await using db = await outbox({ events: [event(1), event(2)] });
     await using place = await kind.place();

@@ -145,6 +145,19 @@ class Publishing(unittest.TestCase):
         self.publish(commit, begun)
         self.assertEqual(self.standing(), commit)
 
+    def test_a_marker_that_an_equal_run_has_put_proves_nothing(self):
+        self.publish_first("part-a.parquet")
+        begun = self.begun()
+        self.store("part-b.parquet")
+        commit = commit_of("part-b.parquet")
+        self.publish(commit, self.begun())
+        # A third run read that marker and stored its part before this one listed.
+        self.store("part-next.parquet")
+        self.lake.removed.clear()
+        self.publish(commit, begun._replace(listed=self.lake.list(FOLDER)))
+        self.assertIn(f"{FOLDER}part-next.parquet", self.lake.objects)
+        self.assertIn("left 1 part that no marker names", self.said)
+
     def test_a_store_that_says_stored_and_does_nothing_loses_no_part(self):
         self.publish_first("part-a.parquet")
         begun = self.begun()

@@ -56,8 +56,8 @@ def publish(commit: Commit, publication: Publication) -> None:
     A part is removed only after this run's own conditional write of the marker was
     read back. Any other run that stored a part before this run listed the window holds
     an older marker, so it can no longer publish; and names that a marker gave up never
-    come back. Where the marker stays as it is, nothing proves that, and nothing is
-    removed.
+    come back. Where the marker stays as it is, or another run may have put it, nothing
+    proves that, and nothing is removed.
     """
     lake, key, previous = publication.lake, publication.key, publication.previous
     body = render(commit)
@@ -71,16 +71,16 @@ def publish(commit: Commit, publication: Publication) -> None:
         say(commit.layer, "commit", f"{lake.url(key)}, {commit.state}, as it was")
         tell_leftovers(commit, publication)
         return
-    put_marker(lake, key, body, previous)
+    proven = put_marker(lake, key, body, previous)
     stands = read_back(lake, key, body, previous)
     say(commit.layer, "commit", f"{lake.url(key)}, {commit.state}")
-    if stands:
+    if not stands:
+        text = f"another run published {lake.url(key)} right afterwards"
+        say(commit.layer, "commit", f"{text}; its result stands", warning=True)
+    elif proven:
         remove_unnamed(commit.layer, leftovers(commit, publication), lake)
-        return
-    replaced = (
-        f"another run published {lake.url(key)} right afterwards; its result stands"
-    )
-    say(commit.layer, "commit", replaced, warning=True)
+    else:
+        tell_leftovers(commit, publication)
 
 
 def confirm_stored(lake: Lake, commit: Commit) -> None:
@@ -119,18 +119,22 @@ def confirm_marker(publication: Publication) -> None:
         raise another_run(publication.lake, publication.key)
 
 
-def put_marker(lake: Lake, key: str, body: bytes, previous: Stored | None) -> None:
-    """Stores the marker, unless another run has meanwhile."""
+def put_marker(lake: Lake, key: str, body: bytes, previous: Stored | None) -> bool:
+    """Stores the marker, unless another run has meanwhile.
+
+    Returns whether it is proven that this run stored it. It is not where our first try
+    arrived and its answer got lost: another run may have stored the same bytes, and a
+    third one may have read them before this run listed the window.
+    """
     condition = (
         {"If-None-Match": "*"} if previous is None else {"If-Match": previous.etag}
     )
     for _ in range(ATTEMPTS):
         if lake.put(key, body, condition):
-            return
-        # Another run was faster, or our first try arrived and its answer got lost.
+            return True
         now = lake.get(key)
         if now is not None and now[0] == body:
-            return
+            return False
         if etag_of(now) != before(previous):
             raise another_run(lake, key)
         # Stores refuse for a moment while they are busy with another such write.
