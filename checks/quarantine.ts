@@ -8,7 +8,7 @@ import type { BronzeFact } from "./facts/bronze.ts";
 import { outboxIn, type SourceFact } from "./facts/source.ts";
 import { naming } from "./naming.ts";
 import { amendCommand, restore, runCommand } from "./remedy.ts";
-import { whyNoMarker } from "./unread.ts";
+import { whyNoMarker, whyNoSurvey } from "./unread.ts";
 
 /** Every event of the day is in a part. What no part can hold is in quarantine until it is corrected. */
 export const quarantine: Check<"bronze", "source"> = check({
@@ -29,7 +29,8 @@ export const quarantine: Check<"bronze", "source"> = check({
       ...(marker === undefined ? [] : waiting(bronze, source)),
     ];
     if (findings.length > 0) return { examined, findings };
-    const skip = whyNoMarker(bronze);
+    const skip = whyNoMarker(bronze) ??
+      (source !== undefined && source.survey === undefined ? whyNoSurvey : undefined);
     return skip === undefined ? { examined, findings } : { skip };
   },
 });

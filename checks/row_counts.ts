@@ -67,7 +67,8 @@ function refused({ refusal }: SourceFact): Finding[] {
 }
 
 function examined({ differences }: Compared, { day, rows, amended }: BronzeCommit): string {
-  if (rows === 0 && differences.late.size === 0) {
+  const { late, unfit } = differences;
+  if (rows + late.size + unfit.length === 0) {
     return `no events on ${day}, neither in the outbox nor in bronze`;
   }
   const { lost, altered } = amended ?? { lost: NONE, altered: NONE };
@@ -90,62 +91,71 @@ function different(
   bronze: BronzeFact,
   commit: BronzeCommit,
 ): Finding[] {
-  const { late, lost, altered } = differences;
+  const { late, lost, altered, named } = differences;
+  const { day, amended } = commit;
   const open = unacknowledged(differences, commit);
   const sealed = commit.state === "sealed";
   // An open day is copied again, altered values included. What was amended is only added to.
-  const recopied = !sealed && commit.amended === undefined && !open.lost;
+  const recopied = !sealed && amended === undefined && !open.lost;
   const amends = sealed || open.lost || open.altered && !recopied;
-  const fix = amends ? amendCommand(commit.day) : runCommand(commit.day);
-  const common = { object: bronze.markerKey, field: "event_id", fix } as const;
-  const findings: Finding[] = [];
+  const common = {
+    ...{ object: bronze.markerKey, field: "event_id" },
+    fix: amends ? amendCommand(day) : runCommand(day),
+  };
   // What was quarantined and is corrected now is told by the check of the quarantine.
-  const known = quarantinedIds({ events: bronze.quarantine ?? [] });
-  const came = late.difference(known);
-  if (came.size > 0) {
-    const ids = naming([...came]);
-    findings.push({
-      ...common,
-      ...(sealed
-        ? {
-          severity: "fail",
-          problem: `${plural(came.size, "event")} came after the day was sealed: ${ids}`,
-          why: "no run takes them in by itself, so readers never see them",
-        }
-        : {
-          severity: "warn",
-          problem: `${plural(came.size, "event")} came since the last run: ${ids}`,
-          why: "the day is still open, so that is to be expected",
-        }),
-    });
+  const came = late.difference(quarantinedIds({ events: bronze.quarantine ?? [] }));
+  return [
+    ...(came.size > 0 ? [{ ...common, ...since(came, sealed) }] : []),
+    ...(open.lost ? [{ ...common, ...gone(lost, amended?.lost.events ?? 0) }] : []),
+    ...(open.altered
+      ? [{ ...common, ...changed(altered, named.altered, amended?.altered.events ?? 0, recopied) }]
+      : []),
+  ];
+}
+
+type Told = Pick<Finding, "severity" | "problem" | "why">;
+
+function since(came: ReadonlySet<string>, sealed: boolean): Told {
+  const [count, ids] = [plural(came.size, "event"), naming([...came])];
+  if (!sealed) {
+    return {
+      severity: "warn",
+      problem: `${count} came since the last run: ${ids}`,
+      why: "the day is still open, so that is to be expected",
+    };
   }
-  if (open.lost) {
-    const recorded = commit.amended?.lost.events ?? 0;
-    findings.push({
-      ...common,
-      severity: "fail",
-      ...(lost.size === 0 ? restored("events", recorded) : {
-        problem: `the outbox no longer has ${plural(lost.size, "event")} of bronze: ` +
-          naming([...lost]) + beyond(recorded),
-        why: "they were removed there, or this is another database; bronze keeps them",
-      }),
-    });
-  }
-  if (open.altered) {
-    const recorded = commit.amended?.altered.events ?? 0;
-    findings.push({
-      ...common,
-      severity: recopied ? "warn" : "fail",
-      ...(altered.size === 0 ? restored("values", recorded) : {
-        problem: `the outbox has other values in ${plural(altered.size, "event")} of bronze: ` +
-          listed(differences.named.altered, altered.size) + beyond(recorded),
-        why: recopied
-          ? "the day is still open, so the next run copies them again"
-          : "bronze keeps the values that it has until it is decided which ones are right",
-      }),
-    });
-  }
-  return findings;
+  return {
+    severity: "fail",
+    problem: `${count} came after the day was sealed: ${ids}`,
+    why: "no run takes them in by itself, so readers never see them",
+  };
+}
+
+function gone(lost: ReadonlySet<string>, recorded: number): Told {
+  if (lost.size === 0) return restored("events", recorded);
+  return {
+    severity: "fail",
+    problem: `the outbox no longer has ${plural(lost.size, "event")} of bronze: ` +
+      naming([...lost]) + beyond(recorded),
+    why: "they were removed there, or this is another database; bronze keeps them",
+  };
+}
+
+function changed(
+  altered: ReadonlySet<string>,
+  named: readonly Difference[],
+  recorded: number,
+  recopied: boolean,
+): Told {
+  if (altered.size === 0) return restored("values", recorded);
+  return {
+    severity: recopied ? "warn" : "fail",
+    problem: `the outbox has other values in ${plural(altered.size, "event")} of bronze: ` +
+      listed(named, altered.size) + beyond(recorded),
+    why: recopied
+      ? "the day is still open, so the next run copies them again"
+      : "bronze keeps the values that it has until it is decided which ones are right",
+  };
 }
 
 function listed(named: readonly Difference[], total: number): string {
@@ -158,8 +168,9 @@ function beyond(recorded: number): string {
 }
 
 /** The outbox is again what bronze has, and the marker still says otherwise. */
-function restored(what: "events" | "values", recorded: number): Pick<Finding, "problem" | "why"> {
+function restored(what: "events" | "values", recorded: number): Told {
   return {
+    severity: "fail",
     problem: `the outbox has the ${what} of bronze again, and the marker records ` +
       `${plural(recorded, "event")} as ${what === "events" ? "lost" : "altered"}`,
     why: "runs and checks compare the outbox with what the marker records",

@@ -33,6 +33,9 @@ export function whyNotCollected(fact: AnyLayer): string | undefined {
   return `${part.part.key} could not be read (see ${teller})`;
 }
 
+/** Why nothing is known of the outbox's events. */
+export const whyNoSurvey = "the outbox is not what a run can copy (see row-counts)";
+
 /** Why the outbox was not compared with the bronze that the other checks look at. */
 export const whyNotCompared =
   "bronze was published again while it was being read. Run postflight again";
