@@ -41,6 +41,8 @@ export interface AmendmentPlan {
   readonly altered: number;
   /** Events that cannot be held by the contract, and stay in the quarantine. */
   readonly quarantined: number;
+  /** Events of the quarantine that the outbox no longer has, and that only the history names then. */
+  readonly gone: number;
 }
 
 /** How an amendment ended. */
@@ -95,7 +97,7 @@ async function amendBronze(options: AmendOptions): Promise<AmendOutcome> {
   }
 }
 
-function planOf(day: Day, { late, lost, altered, unfit }: BronzeDifferences): AmendmentPlan {
+function planOf(day: Day, { late, lost, altered, unfit, gone }: BronzeDifferences): AmendmentPlan {
   const [lateCount, lostCount, alteredCount] = [late.size, lost.size, altered.size];
   return {
     day,
@@ -103,6 +105,7 @@ function planOf(day: Day, { late, lost, altered, unfit }: BronzeDifferences): Am
     lost: lostCount,
     altered: alteredCount,
     quarantined: unfit.length,
+    gone: gone.length,
   };
 }
 
@@ -115,7 +118,7 @@ function sameQuarantine(
 }
 
 function tellDifferences(found: BronzeDifferences, observer: Observer): void {
-  const { late, lost, altered, unfit, named } = found;
+  const { late, lost, altered, unfit, gone, named } = found;
   const tell = (step: string, what: string, count: number, texts: readonly string[]) => {
     if (count === 0) return;
     const more = count > texts.length ? `; and ${count - texts.length} more` : "";
@@ -128,6 +131,8 @@ function tellDifferences(found: BronzeDifferences, observer: Observer): void {
   tell("altered", "with other values in the outbox", altered.size, named.altered.map(explain));
   const unfitTexts = unfit.slice(0, NAMED).map(describeUnfit);
   tell("quarantine", "for the quarantine", unfit.length, unfitTexts);
+  const goneTexts = gone.slice(0, NAMED).map(describeUnfit);
+  tell("gone", `in quarantine that ${OUTBOX_TABLE} no longer has`, gone.length, goneTexts);
 }
 
 /** A difference with both values, for people. */

@@ -35,11 +35,13 @@ export interface Unacknowledged {
   readonly altered: boolean;
   /** Events that came late and cannot be held by the contract. */
   readonly unfit: boolean;
+  /** Events of the quarantine that the outbox lost. */
+  readonly gone: boolean;
 }
 
 /** Which differences a window's marker does not acknowledge yet. */
 export function unacknowledged(
-  { late, lost, altered, newlyUnfit }: BronzeDifferences,
+  { late, lost, altered, newlyUnfit, gone }: BronzeDifferences,
   { amended }: BronzeCommit,
 ): Unacknowledged {
   const differs = (ids: ReadonlySet<string>, known: Amended["lost"] | undefined) =>
@@ -51,6 +53,7 @@ export function unacknowledged(
     lost: differs(lost, amended?.lost),
     altered: differs(altered, amended?.altered),
     unfit: newlyUnfit.length > 0,
+    gone: gone.length > 0,
   };
 }
 
@@ -174,13 +177,16 @@ function greatest(a: bigint | null, b: bigint | null): bigint | null {
 
 /** The failure that a published day and the outbox differ, with the next step. */
 export function differs(
-  { late, lost, altered, newlyUnfit, named }: BronzeDifferences,
+  { late, lost, altered, newlyUnfit, gone, named }: BronzeDifferences,
   { day, state }: BronzeCommit,
 ): Failure {
-  const count = late.size + lost.size + altered.size + newlyUnfit.length;
+  const count = late.size + lost.size + altered.size + newlyUnfit.length + gone.length;
   const texts = [...named.late, ...named.lost, ...named.altered].map(({ text }) => text);
   for (const { event_id } of newlyUnfit.slice(0, 5)) {
     texts.push(`event ${event_id} came later and does not fit the contract`);
+  }
+  for (const { event_id } of gone.slice(0, 5)) {
+    texts.push(`event ${event_id} is in quarantine and not in the outbox`);
   }
   const more = count - texts.length;
   return new Failure(

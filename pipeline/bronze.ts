@@ -100,8 +100,7 @@ async function refreshWindow(
   survey: Survey,
   { commit }: StoredMarker<BronzeCommit>,
 ): Promise<void> {
-  const { connection, window, schema, publication } = run;
-  const lost = await lostEvents(connection, window, schema, publication.lake, commit);
+  const lost = await lostEvents(run, run.publication.lake, survey, commit);
   if (lost.size > 0) throw lostSince(commit, lost);
   await copyWindow(run, survey);
 }
@@ -135,8 +134,8 @@ async function growWindow(
   const { connection, fence, publication } = run;
   const { commit } = previous;
   const found = await compareBronze(run, publication.lake, survey, commit);
-  const { late, lost, altered, unfit } = unacknowledged(found, commit);
-  if (lost || altered) throw differs(found, commit);
+  const { late, lost, altered, unfit, gone } = unacknowledged(found, commit);
+  if (lost || altered || gone) throw differs(found, commit);
   if (late || unfit) return await publishAmendment(run, previous, survey, found);
   await snapshot.endSnapshot(connection);
   const counted = survey.rows + survey.unfit.length;

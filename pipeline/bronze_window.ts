@@ -22,7 +22,7 @@ import { type OutboxSchema, readSchema } from "./outbox/schema.ts";
 import * as snapshot from "./outbox/snapshot.ts";
 import { type Survey, survey, type UnfitEvent } from "./outbox/survey.ts";
 import { type Observer, plural } from "./progress.ts";
-import { describeUnfit, readQuarantine } from "./quarantine.ts";
+import { describeUnfit, quarantinedIds, readQuarantine } from "./quarantine.ts";
 
 /** How a window of the outbox is brought into bronze. */
 export interface WindowOptions {
@@ -100,6 +100,8 @@ export interface BronzeDifferences extends Differences {
   readonly newlyUnfit: readonly UnfitEvent[];
   /** Events that do not fit the contract, without those that bronze has with the values from before. */
   readonly unfit: readonly UnfitEvent[];
+  /** Events of bronze's quarantine that the outbox has no longer. */
+  readonly gone: readonly UnfitEvent[];
 }
 
 /**
@@ -128,6 +130,7 @@ export async function compareBronze(
   const outside = unfit.filter(({ event_id }) => event_id === null || !noLongerFit.has(event_id));
   const before = await readQuarantine(lake, window.day, published.quarantine);
   const known = new Set(before.events.map((event) => JSON.stringify(event.row)));
+  const here = quarantinedIds({ events: unfit }).union(found.late);
   const values = unfit.filter(({ event_id }) => event_id !== null && noLongerFit.has(event_id));
   return {
     late: found.late,
@@ -147,6 +150,7 @@ export async function compareBronze(
     },
     unfit: outside,
     newlyUnfit: outside.filter(({ row }) => !known.has(JSON.stringify(row))),
+    gone: before.events.filter(({ event_id }) => event_id !== null && !here.has(event_id)),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { WindowRun } from "./bronze_window.ts";
 import type { RowGroup } from "./contract/column.ts";
 import { bronzePrefix, EVENT_COLUMNS } from "./contract/events.ts";
 import type { Window } from "./contract/window.ts";
@@ -12,17 +13,34 @@ import { decodeCopy } from "./outbox/copy_binary.ts";
 import { missingEvents } from "./outbox/presence.ts";
 import type { OutboxSchema } from "./outbox/schema.ts";
 import { identitiesQuery, readEvents } from "./outbox/snapshot.ts";
+import type { Survey } from "./outbox/survey.ts";
+import { quarantinedIds, readQuarantine, renderQuarantine } from "./quarantine.ts";
 
 /**
  * The events that bronze has of a window and the outbox has no longer, by identity. A count would not
- * tell: an outbox that lost two events and gained three has one more.
- *
- * A part that is missing or damaged has lost no event if the outbox still gives it byte for byte.
+ * tell: an outbox that lost two events and gained three has one more. Events in quarantine count as well.
  *
  * @param published what bronze has
- * @throws {Failure} data: a part is missing or damaged, and the outbox does not give it any more
+ * @throws {Failure} data: a part is missing or damaged, and the outbox does not give it any more; the
+ *   quarantine is missing or damaged
  */
 export async function lostEvents(
+  { connection, window, schema }: Pick<WindowRun, "connection" | "window" | "schema">,
+  lake: Lake,
+  { unfit }: Pick<Survey, "unfit">,
+  published: BronzeCommit,
+): Promise<Set<string>> {
+  const inParts = await missingFromParts(connection, window, schema, lake, published);
+  const { quarantine } = published;
+  const known = renderQuarantine({ day: window.day, events: unfit })?.link.sha256;
+  // A document that is stored again as it was need not be there.
+  if (quarantine === undefined || quarantine.sha256 === known) return inParts;
+  const waiting = quarantinedIds(await readQuarantine(lake, window.day, quarantine));
+  return inParts.union(await missingEvents(connection, window, [...waiting]));
+}
+
+/** A part that is missing or damaged has lost no event if the outbox still gives it byte for byte. */
+async function missingFromParts(
   connection: Connection,
   window: Window,
   schema: OutboxSchema,

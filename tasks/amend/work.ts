@@ -48,12 +48,15 @@ async function ask(plan: AmendmentPlan): Promise<boolean> {
   return await agreed(question(plan), limit.signal);
 }
 
-function question({ day, late, lost, altered, quarantined }: AmendmentPlan): string {
+function question({ day, late, lost, altered, quarantined, gone }: AmendmentPlan): string {
   const parts = [
     `take in ${plural(late, "late event")}`,
     ...(lost > 0 ? [`keep ${plural(lost, "event")} that the outbox lost`] : []),
     ...(altered > 0 ? [`keep the values of ${plural(altered, "altered event")}`] : []),
     ...(quarantined > 0 ? [`keep ${plural(quarantined, "event")} in the quarantine`] : []),
+    ...(gone > 0
+      ? [`no longer wait for ${plural(gone, "event")} in quarantine that the outbox lost`]
+      : []),
   ];
   return `Amend ${day}: ${parts.join(", ")}?`;
 }

@@ -122,7 +122,7 @@ export const SILVER: SilverFact = {
 export function compared(changes: Partial<BronzeDifferences> = {}): Compared {
   const differences: BronzeDifferences = {
     ...{ late: new Set(), lost: new Set(), altered: new Set() },
-    ...{ named: { late: [], lost: [], altered: [] }, unfit: [], newlyUnfit: [] },
+    ...{ named: { late: [], lost: [], altered: [] }, unfit: [], newlyUnfit: [], gone: [] },
     ...changes,
   };
   return { sha256: BRONZE_SHA256, differences };

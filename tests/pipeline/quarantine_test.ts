@@ -92,6 +92,34 @@ Deno.test("a quarantined event that is corrected on a sealed day comes in by ame
   assert(await lake.get(document) !== undefined);
 });
 
+for (const amended of [false, true]) {
+  const day = amended ? "an open day that was amended" : "an open day";
+  Deno.test(`a quarantined event that the outbox lost, on ${day}: no run forgets it, and amending settles it`, async () => {
+    await using db = await outbox({ events: [event(1), event(2, { fill_price: "'NaN'" })] });
+    await using lake = await temporaryLake();
+    await bronze(db, lake, CENTURY);
+    if (amended) {
+      await db.query("DELETE FROM stop_events WHERE event_seq = 1");
+      await amend(db, lake, { grace: CENTURY });
+    }
+    const before = await markerOf(lake, "bronze");
+    await db.query("DELETE FROM stop_events WHERE event_seq = 2");
+    await db.query(event(3));
+    const { kind, message } = await assertRejects(() => bronze(db, lake, CENTURY), Failure);
+    assertEquals(kind, "data");
+    assertStringIncludes(message, eventId(2));
+    assertStringIncludes(message, "deno task amend --date 2025-12-28");
+    assertEquals((await markerOf(lake, "bronze")).sha256, before.sha256);
+    const { steps } = await amend(db, lake, { grace: CENTURY });
+    const told = steps.find(({ step }) => step === "gone")!;
+    assertStringIncludes(told.says, `${eventId(2)} (fill_price is NaN)`);
+    const { rows, quarantine } = (await markerOf(lake, "bronze")).commit;
+    assertEquals([rows, quarantine], [2, undefined]);
+    assert(await lake.get(before.commit.quarantine!.key) !== undefined);
+    await bronze(db, lake, CENTURY);
+  });
+}
+
 Deno.test("an unfit event that comes late is refused by name, and amending puts it into the quarantine", async () => {
   await using db = await outbox({ events: [event(1)] });
   await using lake = await temporaryLake();

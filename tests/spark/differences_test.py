@@ -11,7 +11,7 @@ from deep_storage.differences import (
 from deep_storage.marker import Amended, Commit, Link, acknowledge
 from deep_storage.quarantine import UnfitEvent
 
-NONE = Differences({}, {}, {}, [], [])
+NONE = Differences({}, {}, {}, [], [], [])
 COMMIT = Commit("bronze", "2025-12-28", "sealed", 9, "sha256:c0ffee", ())
 
 
@@ -68,6 +68,13 @@ class Acknowledging(unittest.TestCase):
         known = [unfit("a"), unfit("b", "Infinity")]
         both = with_unfit(NONE, [unfit("a"), unfit("b")], known)
         self.assertEqual(both.newly_unfit, [unfit("b")])
+
+    def test_what_the_outbox_lost_of_the_quarantine_is_acknowledged_by_no_marker(self):
+        known = [unfit("a"), unfit("b"), unfit("c"), unfit(None)]
+        both = with_unfit(found(late="b"), [unfit("a")], known)
+        self.assertEqual(both.gone, [unfit("c")])
+        self.assertTrue(unacknowledged(both, amended()).gone)
+        self.assertIn("event c is in quarantine and not", str(differs(both, COMMIT)))
 
     def test_the_failure_names_some_and_counts_the_rest(self):
         both = found(late="abcdefg", lost="h")._replace(newly_unfit=[unfit("z")])

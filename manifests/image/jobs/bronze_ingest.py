@@ -113,7 +113,7 @@ def grow(found: window.Run, previous: Stored) -> None:
     commit = previous.commit
     differences = window.compare_bronze(found, commit)
     unknown = unacknowledged(differences, commit)
-    if unknown.lost or unknown.altered:
+    if unknown.lost or unknown.altered or unknown.gone:
         raise differs(differences, commit)
     if unknown.late or unknown.unfit:
         publish_amendment(found, previous, differences)

@@ -54,4 +54,4 @@ def compare(stored: DataFrame, expected: DataFrame, layer: Layer) -> Differences
         label = layer.label.format(**{n: row[f"shown_{n}"] for n in shown})
         text = says[row["kind"]].format(row["changed"])
         rows[row["kind"]][row["ident"]] = f"{label} {text}"
-    return Differences(rows["late"], rows["lost"], rows["altered"], [], [])
+    return Differences(rows["late"], rows["lost"], rows["altered"], [], [], [])

@@ -16,7 +16,8 @@ class Differences(NamedTuple):
 
     `late` are in the source alone, `lost` in the layer alone, `altered` in both with
     other values. `unfit` are events that bronze has no row of and that do not fit the
-    contract, `newly_unfit` those of them that its quarantine does not have.
+    contract, `newly_unfit` those of them that its quarantine does not have. `gone` are
+    events of its quarantine that the source has no longer.
     """
 
     late: dict[str, str]
@@ -24,6 +25,7 @@ class Differences(NamedTuple):
     altered: dict[str, str]
     unfit: list[UnfitEvent]
     newly_unfit: list[UnfitEvent]
+    gone: list[UnfitEvent]
 
 
 class Unacknowledged(NamedTuple):
@@ -33,6 +35,7 @@ class Unacknowledged(NamedTuple):
     lost: bool
     altered: bool
     unfit: bool
+    gone: bool
 
 
 def with_unfit(
@@ -50,11 +53,13 @@ def with_unfit(
         for name, event in ours.items()
     }
     rows = {row_text(event) for event in known}
+    here = {event.event_id for event in unfit} | set(found.late) | {None}
     return found._replace(
         lost={name: text for name, text in found.lost.items() if name not in ours},
         altered={**found.altered, **texts},
         unfit=outside,
         newly_unfit=[event for event in outside if row_text(event) not in rows],
+        gone=[event for event in known if event.event_id not in here],
     )
 
 
@@ -70,6 +75,7 @@ def unacknowledged(found: Differences, commit: Commit) -> Unacknowledged:
         is_new(found.lost, amended.lost if amended else None),
         is_new(found.altered, amended.altered if amended else None),
         bool(found.newly_unfit),
+        bool(found.gone),
     )
 
 
@@ -82,7 +88,9 @@ def differs(found: Differences, commit: Commit) -> Failure:
     ]
     for event in found.newly_unfit[:NAMED]:
         texts.append(f"event {event.event_id} came later and does not fit the contract")
-    count = sum(map(len, (found.late, found.lost, found.altered, found.newly_unfit)))
+    for event in found.gone[:NAMED]:
+        texts.append(f"event {event.event_id} is in quarantine and not in the outbox")
+    count = sum(map(len, found)) - len(found.unfit)
     return Failure(
         "data",
         f"Cannot confirm bronze of {commit.day}, which is {commit.state}: it differs "

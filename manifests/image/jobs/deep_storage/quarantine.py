@@ -62,6 +62,11 @@ def row_text(event: UnfitEvent) -> str:
     return json.dumps(event.row, separators=(",", ":"), ensure_ascii=False)
 
 
+def ids(events: list[UnfitEvent]) -> set[str]:
+    """The identities of events, as far as they have one."""
+    return {event.event_id for event in events if event.event_id is not None}
+
+
 def describe(event: UnfitEvent) -> str:
     """What is wrong with an event, for people: `018f… (fill_price is NaN)`."""
     problems = ", ".join(" ".join(pair) for pair in event.problems)

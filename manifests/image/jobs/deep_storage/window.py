@@ -112,13 +112,20 @@ def lost_events(run: Run, commit: Commit) -> list[str]:
     """The events that bronze has and the outbox has no longer, by identity.
 
     A count would not tell: an outbox that lost two events and gained three has one
-    more.
+    more. Events in quarantine count as well.
     """
     # Whatever contract it was published under, it has identities.
     stored = parts.read(run.spark, run.lake, commit.parts, "event_id STRING")
     there = run.snapshot.identities(run.window)
     lost = stored.join(there, "event_id", "left_anti").collect()
-    return sorted(row["event_id"] for row in lost)
+    waiting: set[str] = set()
+    # A document that is stored again as it was need not be there.
+    if commit.quarantine != quarantine.link(run.day, run.survey.unfit)[0]:
+        waiting = quarantine.ids(quarantine.read(run.lake, commit.quarantine))
+    if waiting:
+        still = there.where(F.col("event_id").isin(*waiting)).collect()
+        waiting -= {row["event_id"] for row in still}
+    return sorted(waiting | {row["event_id"] for row in lost})
 
 
 def store_events(
