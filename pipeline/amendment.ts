@@ -189,10 +189,13 @@ export function differs(
     texts.push(`event ${event_id} is in quarantine and not in the outbox`);
   }
   const more = count - texts.length;
+  const difference = count === 0
+    ? "its marker records events as lost or altered that the outbox has again as bronze has them"
+    : `it differs from the outbox in ${plural(count, "row")}: ${texts.join("; ")}` +
+      (more > 0 ? `; and ${more} more` : "");
   return new Failure(
     "data",
-    `Cannot confirm bronze of ${day}, which is ${state}: it differs from the outbox in ` +
-      `${plural(count, "row")}: ${texts.join("; ")}${more > 0 ? `; and ${more} more` : ""}. ` +
+    `Cannot confirm bronze of ${day}, which is ${state}: ${difference}. ` +
       "Nothing was changed. To take in what came late and keep what bronze has: " +
       `deno task amend --date ${day}`,
   );

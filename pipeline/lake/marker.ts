@@ -167,7 +167,9 @@ export async function readMarker<L extends "bronze" | "silver">(
     throw new Failure(
       "data",
       `Cannot use the commit marker ${lake.url(key)}: ${message}. Find out who changed it, and ` +
-        "restore it from a backup.",
+        (layer === "bronze"
+          ? "restore it from a backup."
+          : `make silver again from bronze: deno task amend --date ${day}`),
       { cause: error },
     );
   }

@@ -202,9 +202,13 @@ export function difference(part: Part, body: Uint8Array): string | undefined {
 
 /** The failure that a part is not what its marker says. */
 export function damaged(lake: Lake, { key }: Part, problem: string): Failure {
+  const [, day] = /^silver\/.*\/date=([^/]+)\//.exec(key) ?? [];
+  const remedy = day === undefined
+    ? "Restore it from a backup."
+    : `Make silver again from bronze: deno task amend --date ${day}`;
   return new Failure(
     "data",
     `Cannot use ${lake.url(key)}: ${problem}. The object was changed after it was published. ` +
-      "Restore it from a backup.",
+      remedy,
   );
 }

@@ -236,3 +236,19 @@ Deno.test("runAmend: a part is never removed, and what a killed amendment left g
   assertEquals(listed, commit.parts.map(({ key }) => key).toSorted());
   assert(listed.some((key) => /\/late-00001-/.test(key)), listed.join());
 });
+
+Deno.test("runAmend settles a day whose lost events are in the outbox again", async () => {
+  await using db = await outbox({ events: EVENTS });
+  await using lake = await temporaryLake();
+  await bronze(db, lake);
+  await db.query("DELETE FROM stop_events WHERE event_seq = 2");
+  await amend(db, lake);
+  await db.query(event(2));
+  const { message } = await assertRejects(() => bronze(db, lake), Failure);
+  assertStringIncludes(message, "that the outbox has again as bronze has them");
+  assertStringIncludes(message, `deno task amend --date ${DAY}`);
+  await amend(db, lake);
+  const { amended, rows } = (await markerOf(lake, "bronze")).commit;
+  assertEquals([amended!.version, amended!.lost.events, rows], [2, 0, 4]);
+  assertEquals((await bronze(db, lake)).at(-1)!.step, "verified");
+});

@@ -91,11 +91,16 @@ def differs(found: Differences, commit: Commit) -> Failure:
     for event in found.gone[:NAMED]:
         texts.append(f"event {event.event_id} is in quarantine and not in the outbox")
     count = sum(map(len, found)) - len(found.unfit)
+    difference = (
+        f"it differs from the outbox in {plural(count, 'row')}: {listed(texts, count)}"
+        if count
+        else "its marker records events as lost or altered that the outbox has again "
+        "as bronze has them"
+    )
     return Failure(
         "data",
-        f"Cannot confirm bronze of {commit.day}, which is {commit.state}: it differs "
-        f"from the outbox in {plural(count, 'row')}: {listed(texts, count)}. Nothing "
-        "was changed. To take in what came late and keep what bronze has: deno task "
+        f"Cannot confirm bronze of {commit.day}, which is {commit.state}: {difference}. "
+        "Nothing was changed. To take in what came late and keep what bronze has: deno task "
         f"amend --date {commit.day}",
     )
 

@@ -195,8 +195,14 @@ def read(
 
 def damaged(lake: Lake, part: Part, problem: str) -> Failure:
     """The failure that a part is not what its marker says."""
+    day = re.match(r"silver/.*/date=([^/]+)/", part.key)
+    remedy = (
+        f"Make silver again from bronze: deno task amend --date {day[1]}"
+        if day
+        else "Restore it from a backup."
+    )
     return Failure(
         "data",
         f"Cannot use {lake.url(part.key)}: {problem}. The object was changed after it "
-        "was published. Restore it from a backup.",
+        f"was published. {remedy}",
     )

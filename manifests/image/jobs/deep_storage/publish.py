@@ -43,10 +43,15 @@ def read_marker(lake: Lake, layer: str, key: str, day: str) -> Stored | None:
     try:
         return Stored(key, parse(body, layer, day), body, etag)
     except ValueError as error:
+        remedy = (
+            "restore it from a backup."
+            if layer == "bronze"
+            else f"make silver again from bronze: deno task amend --date {day}"
+        )
         raise Failure(
             "data",
             f"Cannot use the commit marker {lake.url(key)}: {error}. Find out who "
-            "changed it, and restore it from a backup.",
+            f"changed it, and {remedy}",
         ) from error
 
 
