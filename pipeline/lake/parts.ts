@@ -20,7 +20,7 @@ export interface NewPart extends Part {
 
 /**
  * How new parts of a window are named, so that two runs never mean different things by one name, and a
- * name that a marker gave up never comes back. Whoever removes a part can then not hit a later run's.
+ * name that a marker gave up never comes back. So a removal never hits the part of a later run.
  */
 export interface Lineage {
   /** The keys of the parts that stay, by folder and digest. */

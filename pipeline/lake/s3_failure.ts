@@ -160,7 +160,7 @@ const CERTIFICATE: readonly (readonly [code: RegExp, problem: string, remedy: st
   ],
   [
     /^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/,
-    "its certificate has expired or counts only later",
+    "its certificate has expired or is not valid yet",
     "Have the certificate renewed, or set the clock of this machine",
   ],
 ];

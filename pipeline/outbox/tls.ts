@@ -59,7 +59,7 @@ export function noTls(what: string, { tls }: DatabaseConfig): Failure {
 }
 
 /**
- * Tells why no TLS came about.
+ * Explains why the TLS handshake failed.
  *
  * @param error from `node:tls`
  */
@@ -77,7 +77,7 @@ export function handshakeFailed(
     return new Failure(
       "configuration",
       `${what}: the server's certificate is not for ${host} (${message}). Set DJANGO_DB_HOST to a ` +
-        "name that the certificate has, or PGSSLMODE=verify-ca to do without the name.",
+        "name that the certificate has, or PGSSLMODE=verify-ca to check the CA only.",
       options,
     );
   }
@@ -99,7 +99,9 @@ export function handshakeFailed(
   }
   return new Failure(
     "unreachable",
-    `${what}: no TLS came about (${message || code}). Check the server's certificate and which ` +
+    `${what}: the TLS handshake failed (${
+      message || code
+    }). Check the server's certificate and which ` +
       "versions of TLS it has, then run again.",
     options,
   );

@@ -8,7 +8,7 @@ import { deleteSql, type Event, insertSql, updateSql } from "./outbox.ts";
 export interface History {
   /** The events that are certainly in the outbox, as they are now. */
   readonly current: ReadonlyMap<string, Event>;
-  /** When each event was committed, on the clock of whoever keeps this history. */
+  /** When each event was committed, on the clock of the test. */
   committedAt(id: string): number | undefined;
   /** Whether an event had that value at some time, or may have had it. */
   everHad(id: string, version: number): boolean;

@@ -1,7 +1,7 @@
 /** What a faulty store, or whatever lies on the way to it, does to one request. */
 export type S3Fault = (typeof TRANSIENT)[number] | (typeof LIES)[number];
 
-/** Faults that pass: the request was not served, or nobody can know whether it was. */
+/** Faults that pass: the request was not served, or it is not known whether it was. */
 export const TRANSIENT = [
   /** The connection ends before the store hears of the request. */
   "cut-before",

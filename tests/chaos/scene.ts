@@ -33,7 +33,7 @@ export interface Scene extends Stage {
   look(): Promise<void>;
   /** Whether the outbox and bronze disagreed at any time, so that a run may have said so. */
   everDisagreed(): boolean;
-  /** The events that a run must have that seals the day now; set by whoever lets it run. */
+  /** The events that a run must have that seals the day now; set by the caller that lets it run. */
   requireCommittedBy(tick: number): void;
 }
 

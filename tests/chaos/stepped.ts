@@ -69,7 +69,7 @@ export function startStepped<T>(
     ended = true;
     tell();
   });
-  outcome.catch(() => {}); // whoever started the run awaits it, only later
+  outcome.catch(() => {}); // the caller that started the run awaits it later
 
   async function settled(): Promise<void> {
     while (waiting.length === 0 && !ended) await changed.promise;

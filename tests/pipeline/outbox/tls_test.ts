@@ -167,7 +167,7 @@ Deno.test("tls: something that speaks no TLS after it said that it would is out 
   };
   const { kind, message } = await assertRejects(() => connect(config), Failure);
   assertEquals(kind, "unreachable");
-  assertStringIncludes(message, "no TLS came about");
+  assertStringIncludes(message, "the TLS handshake failed");
   await talking;
 });
 

@@ -160,7 +160,7 @@ def refused_login(
         text = (
             f"{what}: the server's certificate is not for {database.host}. Set "
             "DJANGO_DB_HOST to a name that the certificate has, or PGSSLMODE=verify-ca "
-            "to do without the name."
+            "to check the CA only."
         )
     elif state == "28000" and "no encryption" in message:
         text = f"{said}. {OTHER_LOGIN[:-1]}, or PGSSLMODE=require if it wants TLS."
