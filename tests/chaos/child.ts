@@ -53,16 +53,15 @@ export async function startChild(): Promise<Child> {
       const writer = process.stdin.getWriter();
       await writer.write(new TextEncoder().encode(JSON.stringify(order)));
       await writer.close();
-      let ended = false;
-      const ending = process.status.then((status) => {
-        ended = true;
-        return status;
-      });
       await befall(fate, (signal) => {
-        if (!ended) process.kill(signal);
+        try {
+          process.kill(signal);
+        } catch (error) {
+          if (!(error instanceof TypeError)) throw error; // it has ended by itself
+        }
       });
       for (let read = await said.read(); !read.done; read = await said.read()) text += read.value;
-      const { signal } = await ending;
+      const { signal } = await process.status;
       if (signal === "SIGKILL") return undefined;
       return JSON.parse(text) as Outcome;
     },

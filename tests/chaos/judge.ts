@@ -11,6 +11,12 @@ export interface Judge {
    * @throws {Broken} something is to be seen that the protocol rules out
    */
   look(lake: Lake): Promise<void>;
+  /**
+   * Looks back at how the day was seen sealed first, when more is known of what it had to have then.
+   *
+   * @throws {Broken} it was sealed without an event that the fence could see
+   */
+  confirmSeal(): void;
   /** Bronze as it was seen last. */
   bronze(): BronzeView | undefined;
   /** Silver as it was seen last. */
@@ -35,6 +41,15 @@ export function createJudge({ history, required, seesAll }: JudgeOptions): Judge
   const states = new Map<string, { readonly view: BronzeView; readonly place: number }>();
   let bronze: BronzeView | undefined;
   let silver: SilverView | undefined;
+  let sealedFirst: BronzeView | undefined;
+
+  function confirmSeal(): void {
+    if (sealedFirst === undefined) return;
+    for (const id of required()) {
+      if (sealedFirst.rows.has(id)) continue;
+      throw new Broken(`bronze was sealed without event ${id}, which the fence could see`);
+    }
+  }
 
   function judgeBronze(now: BronzeView | undefined): void {
     const before = bronze;
@@ -62,11 +77,8 @@ export function createJudge({ history, required, seesAll }: JudgeOptions): Judge
       throw new Broken("bronze was sealed and is open again");
     }
     if (before?.commit.state !== "sealed" && now.commit.state === "sealed") {
-      for (const id of required()) {
-        if (!now.rows.has(id)) {
-          throw new Broken(`bronze was sealed without event ${id}, which the fence could see`);
-        }
-      }
+      sealedFirst = now;
+      confirmSeal();
     }
     bronze = now;
     states.set(now.sha256, { view: now, place: states.size });
@@ -107,6 +119,7 @@ export function createJudge({ history, required, seesAll }: JudgeOptions): Judge
       judgeBronze(await lookAtBronze(lake));
       judgeSilver(silverNow);
     },
+    confirmSeal,
     bronze: () => bronze,
     silver: () => silver,
     published,

@@ -7,8 +7,10 @@ import { diskFault, faultyLake } from "./faulty_lake.ts";
 import { type Change, createHistory, type History, sqlOf } from "./history.ts";
 import { createJudge, type Judge } from "./judge.ts";
 import { DAY, type Event, eventOf, insertSql, type OutboxDatabase } from "./outbox.ts";
+import { judgeByChecks } from "./postflight.ts";
 import type { PostgresProxy } from "./postgres_proxy.ts";
 import { type Outcome, perform, type Run } from "./runs.ts";
+import type { S3Request } from "./s3_faults.ts";
 import type { S3Proxy } from "./s3_proxy.ts";
 import type { Tally } from "./tally.ts";
 import { judgeUnderFire } from "./under_fire.ts";
@@ -91,6 +93,7 @@ export async function playWindow(arena: Arena, plan: WindowPlan): Promise<void> 
     for (const end of [reader!, ...workers]) if (end.status === "rejected") throw end.reason;
 
     await judge.look(lake);
+    judge.confirmSeal(); // by now it is known of every transaction whether it was committed
     await sealable;
     const differed = disagreements(playing).length > 0;
     await converge({
@@ -104,6 +107,7 @@ export async function playWindow(arena: Arena, plan: WindowPlan): Promise<void> 
       },
     });
     await judgeRemains(lake, judge);
+    await judgeByChecks(database.config, lake);
     tally.count("windows", `faults ${plan.faults}`);
     if (differed) tally.count("windows amended at rest", `faults ${plan.faults}`);
   } finally {
@@ -190,14 +194,14 @@ async function act(playing: Playing, runs: readonly PlannedRun[], ways: Ways): P
 /** Does one run, with all that is to befall it. Its outcome is undefined where it was killed. */
 async function perpetrate(
   { database, place, grace, tally }: Playing,
-  { kind, keepAltered, storeFaults, refused, postgresFault, process }: PlannedRun,
+  { kind, keepAltered, storeFaults, markerFault, refused, postgresFault, process }: PlannedRun,
   { postgres, store }: Ways,
 ): Promise<{ outcome: Outcome | undefined; faults: readonly string[] }> {
   const run: Run = { kind, grace, keepAltered };
   const config = throughStore(place.config, refused, store);
   const child = process && await startChild();
   postgres.plan(postgresFault);
-  store?.plan((_, number) => storeFaults.get(number));
+  store?.plan((request, number) => isMarkerPut(request) && markerFault || storeFaults.get(number));
   const way = postgres.through(database.config);
   const faults: string[] = refused && store !== undefined ? ["store: refused"] : [];
   let outcome: Outcome | undefined;
@@ -217,6 +221,10 @@ async function perpetrate(
   faults.push(...(store?.faults() ?? []).map((fault) => `store: ${fault}`));
   faults.push(...postgres.faults().map((fault) => `Postgres: ${fault}`));
   return { outcome, faults };
+}
+
+function isMarkerPut({ method, target }: S3Request): boolean {
+  return method === "PUT" && /\/_commit\.json|\/_commits\//.test(target);
 }
 
 function throughStore(config: LakeConfig, refused: boolean, store: S3Proxy | undefined) {

@@ -38,6 +38,8 @@ export interface PlannedRun {
   readonly wait: number;
   /** What befalls its requests to the store, by their number. */
   readonly storeFaults: ReadonlyMap<number, S3Fault>;
+  /** What befalls each of its puts of a marker, which decide most. */
+  readonly markerFault: S3Fault | undefined;
   /** Whether nothing listens where its store should be. */
   readonly refused: boolean;
   /** What befalls its connection with Postgres. */
@@ -59,12 +61,12 @@ const NUMBERS_PER_WRITER = 100;
 
 /** Decides what happens in a window. */
 export function planWindow(random: Random): WindowPlan {
-  const faults = random.pick(["none", "transient", "transient", "lies"] as const);
+  const faults = random.pick(["none", "transient", "lies"] as const);
   const begin = numbers(1, random.below(6));
   return {
     faults,
     begin,
-    sealAfter: random.pick([0, 0, 100, 300]),
+    sealAfter: random.pick([0, 100, 200, 400]),
     writers: [1, 2].map((writer) => planWriter(random.fork(`writer ${writer}`), writer, begin)),
     runners: [1, 2].map((runner) => planRunner(random.fork(`runner ${runner}`), faults, runner)),
   };
@@ -76,7 +78,7 @@ function planWriter(random: Random, writer: number, begin: readonly number[]): P
   let next = writer * NUMBERS_PER_WRITER;
   return Array.from({ length: 1 + random.below(4) }, () => {
     const wait = random.below(120);
-    const hold = random.chance(0.3) ? random.below(250) : 0;
+    const hold = random.chance(0.3) ? 50 + random.below(500) : 0;
     const rollBack = random.chance(0.1);
     const kind = own.length === 0 || random.chance(0.6)
       ? "insert"
@@ -90,12 +92,18 @@ function planWriter(random: Random, writer: number, begin: readonly number[]): P
 }
 
 function planRunner(random: Random, faults: WindowPlan["faults"], runner: number): PlannedRun[] {
-  const kinds = ["bronze", "bronze", "bronze", "silver", "silver", "amend"] as const;
+  const kinds = [
+    ...["bronze", "bronze", "bronze", "bronze", "silver", "silver", "silver"] as const,
+    ...["amend", "amend", "clean"] as const,
+  ];
   return Array.from({ length: 2 + random.below(3) }, (_, i) => ({
     kind: i === 0 && runner === 1 ? "bronze" : random.pick(kinds),
     keepAltered: random.chance(0.5),
     wait: random.below(60),
     storeFaults: planStoreFaults(random, faults),
+    markerFault: faults !== "none" && random.chance(0.2)
+      ? random.pick<S3Fault>(faults === "lies" ? ["no-effect", "portal", ...LIES] : TRANSIENT)
+      : undefined,
     refused: faults === "transient" && random.chance(0.03),
     postgresFault: faults === "transient" && random.chance(0.15)
       ? { kind: random.pick(POSTGRES_FAULTS), after: random.below(12_000) }

@@ -1,0 +1,33 @@
+import { AFTER } from "../../checks/catalog.ts";
+import { gatherBronze } from "../../checks/facts/bronze.ts";
+import { gatherSilver } from "../../checks/facts/silver.ts";
+import { gatherSource } from "../../checks/facts/source.ts";
+import { exitCode, runChecks } from "../../checks/runner.ts";
+import type { DatabaseConfig } from "../../pipeline/config.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import { DAY } from "./outbox.ts";
+import { Broken } from "./view.ts";
+
+/**
+ * Holds the checks after a run against a day that is at rest.
+ *
+ * @throws {Broken} one of them fails, or cannot tell
+ */
+export async function judgeByChecks(database: DatabaseConfig, lake: Lake): Promise<void> {
+  const results = await runChecks(AFTER, {
+    source: (signal) => gatherSource(database, lake, DAY, signal),
+    bronze: () => gatherBronze(lake, DAY),
+    silver: () => gatherSilver(lake, DAY),
+  }, { timeoutMs: 60_000 });
+  if (exitCode(results) === 0) return;
+  const told = results.filter(({ verdict }) => verdict !== "pass" && verdict !== "warn").map(
+    ({ id, verdict, reason, findings }) =>
+      [
+        `${id} ${verdict}`,
+        reason ?? [],
+        ...findings.map(({ object, problem }) => [object, problem]),
+      ]
+        .flat().join(": "),
+  );
+  throw new Broken(`postflight finds a day at rest amiss: ${told.join("; ")}`);
+}
