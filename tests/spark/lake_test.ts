@@ -105,6 +105,7 @@ sparkTest(
       [503, "SlowDown", "unreachable", "SlowDown"],
       [409, "OperationAborted", "unreachable", "409 OperationAborted"],
       [403, "AccessDenied", "configuration", "list, read, write and delete"],
+      [404, "NoSuchRoute", "configuration", "404 NoSuchRoute"],
     ];
     const servers = cases.map(([status, code]) => answering(status, code));
     try {
@@ -123,6 +124,30 @@ for lake, store in zip(lakes, stores):
         assertStringIncludes(told[i][1], words);
         assertEquals(/KEYID|s3cr3t|t0ken/.test(told[i][1]), false);
       });
+    } finally {
+      await Promise.all(servers.map((server) => server.shutdown()));
+    }
+  },
+);
+
+sparkTest(
+  "a put that meets another one of the same key is no conflict, with the image's client",
+  missing,
+  async () => {
+    const cases = [[409, "ConditionalRequestConflict"], [409, "OperationAborted"]] as const;
+    const servers = cases.map(([status, code]) => answering(status, code));
+    try {
+      const told = await withLakes(
+        `
+result = []
+for lake, store in zip(lakes, stores):
+    result.append(told(lambda: lake.put("a", b"", {"If-None-Match": "*"}), store))`,
+        servers.map(({ addr: { port } }) => ({
+          ...{ kind: "s3", endpoint: `http://127.0.0.1:${port}`, region: "eu", bucket: "rbs" },
+          ...{ accessKeyId: "KEYID", secretAccessKey: "s3cr3t", sessionToken: "t0ken" },
+        })),
+      );
+      assertEquals(told.map(([kind]: [string]) => kind), ["unreachable", "unreachable"]);
     } finally {
       await Promise.all(servers.map((server) => server.shutdown()));
     }

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from .settings import Store
 
-NOT_FOUND, CONFLICT, PRECONDITION_FAILED, NOT_IMPLEMENTED = 404, 409, 412, 501
+PRECONDITION_FAILED, NOT_IMPLEMENTED = 412, 501
+# How often a put is sent where the store has another one of that key under way.
+ATTEMPTS = 4
 
 
 class Entry(NamedTuple):
@@ -75,9 +77,9 @@ class Lake:
             try:
                 metadata = self._client.getObject(request, target)
             except Py4JJavaError as error:
-                if is_refusal(error, NOT_FOUND):
+                if has_code(error, "NoSuchKey"):
                     return None
-                raise
+                raise  # any other 404 is no answer to whether it is there
             with open(scratch.name, "rb") as stored:
                 return stored.read(), unquoted(metadata.getETag())
 
@@ -100,19 +102,25 @@ class Lake:
             request.setMetadata(metadata)
             for header, value in (condition or {}).items():
                 request.putCustomRequestHeader(header, value)
+            return self._send(request, condition is not None)
+
+    def _send(self, request: Any, conditional: bool) -> bool:
+        """Sends a put. False where its condition did not hold."""
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 self._client.putObject(request)
-                return True
+                break
             except Py4JJavaError as error:
-                if condition is None:
-                    raise
-                # 404: the object that an If-Match was for is gone.
-                conflicts = (NOT_FOUND, CONFLICT, PRECONDITION_FAILED)
-                if any(is_refusal(error, status) for status in conflicts):
+                # NoSuchKey: the object that an If-Match was for is gone.
+                gone = has_code(error, "NoSuchKey")
+                if conditional and (gone or has_status(error, PRECONDITION_FAILED)):
                     return False
-                if is_refusal(error, NOT_IMPLEMENTED):
+                if conditional and has_status(error, NOT_IMPLEMENTED):
                     raise unconditional(self.name) from error
-                raise
+                busy = has_code(error, "ConditionalRequestConflict")
+                if not busy or attempt == ATTEMPTS:
+                    raise
+        return True
 
     def list(self, prefix: str) -> list[Entry]:
         """All objects whose key begins with the prefix."""
@@ -168,10 +176,17 @@ def unconditional(name: str) -> Failure:
     )
 
 
-def is_refusal(error: Py4JJavaError, status: int) -> bool:
-    """Whether the store answered with that status, and not for want of a bucket."""
-    java = error.java_exception
-    if not java.getClass().getName().endswith(".AmazonS3Exception"):
-        return False
-    same = java.getStatusCode() == status
-    return bool(same and java.getErrorCode() != "NoSuchBucket")
+def has_status(error: Py4JJavaError, status: int) -> bool:
+    """Whether the store answered with that status of HTTP."""
+    return is_answer(error) and bool(error.java_exception.getStatusCode() == status)
+
+
+def has_code(error: Py4JJavaError, code: str) -> bool:
+    """Whether the store answered with that code of its own."""
+    return is_answer(error) and bool(error.java_exception.getErrorCode() == code)
+
+
+def is_answer(error: Py4JJavaError) -> bool:
+    """Whether the store answered at all."""
+    name = error.java_exception.getClass().getName()
+    return bool(name.endswith(".AmazonS3Exception"))
