@@ -14,6 +14,7 @@ from deep_storage.publish import (
     publish,
     read_marker,
     remove_beside_sealed,
+    while_marker_stands,
 )
 from memory_lake import MemoryLake
 
@@ -157,6 +158,21 @@ class Publishing(unittest.TestCase):
         self.publish(commit, begun._replace(listed=self.lake.list(FOLDER)))
         self.assertIn(f"{FOLDER}part-next.parquet", self.lake.objects)
         self.assertIn("left 1 part that no marker names", self.said)
+
+    def test_what_is_amiss_counts_only_while_the_marker_stands(self):
+        self.publish_first("part-a.parquet")
+        begun = self.begun()
+
+        def judge():
+            raise Failure("data", "a part is not there")
+
+        with self.assertRaisesRegex(Failure, "a part is not there"):
+            while_marker_stands(begun, judge)
+        self.store("part-b.parquet")
+        self.publish(commit_of("part-b.parquet"), self.begun())
+        with self.assertRaisesRegex(Failure, "another run published") as refused:
+            while_marker_stands(begun, judge)
+        self.assertEqual(refused.exception.kind, "unreachable")
 
     def test_a_store_that_says_stored_and_does_nothing_loses_no_part(self):
         self.publish_first("part-a.parquet")

@@ -19,7 +19,11 @@ from deep_storage.lake import Lake
 from deep_storage.marker import Commit, Stored, total
 from deep_storage.outbox import Outbox
 from deep_storage.progress import say
-from deep_storage.publish import publish, remove_beside_sealed
+from deep_storage.publish import (
+    publish,
+    remove_beside_sealed,
+    while_marker_stands,
+)
 from deep_storage.session import begin, explained, main
 
 if TYPE_CHECKING:
@@ -52,7 +56,8 @@ def ingest(
         # Today is the database's, in UTC [timestamp-env].
         day = settings.day_at(requested, clock(outbox.query))
         say("bronze", "outbox", f"{contract.OUTBOX_TABLE} in {database.label}")
-        bring(window.begin(spark, outbox, Lake(spark, store), day, grace))
+        found = window.begin(spark, outbox, Lake(spark, store), day, grace)
+        while_marker_stands(found.publication, lambda: bring(found))
     finally:
         outbox.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Iterable, NamedTuple
+from typing import TYPE_CHECKING, Callable, Iterable, NamedTuple
 
 from .conditions import confirm_conditions
 from .errors import Failure, plural
@@ -122,6 +122,20 @@ def confirm_marker(publication: Publication) -> None:
     now = publication.lake.get(publication.key)
     if etag_of(now) is None or etag_of(now) != before(publication.previous):
         raise another_run(publication.lake, publication.key)
+
+
+def while_marker_stands(publication: Publication, judge: Callable[[], None]) -> None:
+    """Judges what the marker that a run began with names.
+
+    Where another run replaced that marker meanwhile, and removed parts that it named,
+    nothing was found out about the day.
+    """
+    try:
+        judge()
+    except Failure as error:
+        if error.kind == "data" and publication.previous is not None:
+            confirm_marker(publication)
+        raise
 
 
 def put_marker(lake: Lake, key: str, body: bytes, previous: Stored | None) -> bool:
