@@ -79,7 +79,9 @@ async function amendBronze(options: AmendOptions): Promise<AmendOutcome> {
       () => compareBronze(run, lake, survey, previous.commit),
     );
     tellDifferences(found, observer);
-    if (unacknowledged(found, previous.commit).altered && !keepAltered) throw altered(day, found);
+    // Without any, those that were recorded are as in bronze again, and there is nothing to refuse.
+    const refuses = unacknowledged(found, previous.commit).altered && found.altered.size > 0;
+    if (refuses && !keepAltered) throw altered(day, found);
     if (isAcknowledged(found, previous.commit) && sameQuarantine(day, found, previous.commit)) {
       observer.step({
         step: "amendment",

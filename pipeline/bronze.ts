@@ -16,6 +16,7 @@ import { publishWindow, removeBesideSealed, whileMarkerStands } from "./lake/com
 import type { BronzeCommit, StoredMarker } from "./lake/marker.ts";
 import { cutParts, lineageOf, storeParts } from "./lake/parts.ts";
 import { lostEvents } from "./lost.ts";
+import { confirmNothingLost } from "./lost_marker.ts";
 import { connect } from "./outbox/connection.ts";
 import { databaseClock } from "./outbox/fence.ts";
 import * as snapshot from "./outbox/snapshot.ts";
@@ -56,10 +57,16 @@ export async function runBronze(options: BronzeOptions): Promise<Day> {
 /** Does what the state of bronze asks for. */
 async function bringWindow(run: WindowRun, survey: Survey): Promise<void> {
   const { previous } = run;
-  if (previous === undefined) await copyWindow(run, survey);
+  if (previous === undefined) await publishFirst(run, survey);
   else if (previous.commit.state === "sealed") await verifyWindow(run, survey, previous);
   else if (previous.commit.amended !== undefined) await growWindow(run, survey, previous);
   else await refreshWindow(run, survey, previous);
+}
+
+/** Copies a window that has no marker, unless it was published before and would lose events. */
+async function publishFirst(run: WindowRun, survey: Survey): Promise<void> {
+  await confirmNothingLost(run);
+  await copyWindow(run, survey);
 }
 
 /** Copies all events of a window. */
@@ -114,6 +121,7 @@ async function verifyWindow(
   const { publication, observer } = run;
   const found = await compareBronze(run, publication.lake, survey, commit);
   if (!isAcknowledged(found, commit)) throw differs(found, commit);
+  confirmNumbers(commit, survey);
   const kept = found.lost.size + found.altered.size;
   observer.step({
     step: "verified",
@@ -123,6 +131,21 @@ async function verifyWindow(
     data: { key: publication.key, state: "sealed", rows: commit.rows, parts: commit.parts.length },
   });
   await removeBesideSealed(commit, publication);
+}
+
+/** The rows are those of the outbox, so the marker's own numbers have to be the outbox's as well. */
+function confirmNumbers(
+  { day, rows, minSeq, maxSeq, amended }: BronzeCommit,
+  survey: Survey,
+): void {
+  if (amended !== undefined) return;
+  if (rows === survey.rows && minSeq === survey.minSeq && maxSeq === survey.maxSeq) return;
+  throw new Failure(
+    "data",
+    `Cannot confirm bronze of ${day}: its commit marker says ${plural(rows, "event")}, event_seq ` +
+      `${minSeq} to ${maxSeq}, and its parts have ${survey.rows}, event_seq ${survey.minSeq} to ` +
+      `${survey.maxSeq}. Find out who changed the marker, and restore it from a backup.`,
+  );
 }
 
 /** Adds what came since to a window that is open, and was amended before. */

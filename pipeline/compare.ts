@@ -5,7 +5,7 @@ import { listFolders } from "./lake/commit.ts";
 import type { Lake } from "./lake/lake.ts";
 import type { BronzeCommit, Part, SilverCommit } from "./lake/marker.ts";
 import { openPart } from "./lake/parquet_reader.ts";
-import { damaged, type NewPart } from "./lake/parts.ts";
+import { damaged, type NewPart, readPart } from "./lake/parts.ts";
 import { eachRow, type Order, type Row, storedRows } from "./merge.ts";
 
 /** How the rows of a layer are told apart, and what its source is called. */
@@ -92,7 +92,8 @@ export async function compareWindow(
   let index = 0;
   let next = await expected.next();
   const amended = parts.some(({ amendment }) => amendment !== undefined);
-  while (!amended && !next.done && next.value.sha256 === parts[index]?.sha256) {
+  while (!amended && !next.done && isSame(next.value, parts[index])) {
+    await readPart(lake, parts[index]!); // what is stored may have been changed since
     index++;
     next = await expected.next();
   }
@@ -101,6 +102,10 @@ export async function compareWindow(
   const source = reopened(next, expected, names);
   const stored = storedRows(lake, parts.slice(index), names, layer.compare);
   return await differences(source, stored, layer, published.layer);
+}
+
+function isSame(ours: NewPart, stored: Part | undefined): boolean {
+  return ours.sha256 === stored?.sha256 && ours.rows === stored.rows;
 }
 
 async function confirmThere(lake: Lake, parts: readonly Part[]): Promise<void> {

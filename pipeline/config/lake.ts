@@ -54,7 +54,9 @@ const BUCKET: Rule = {
 
 const REGION: Rule = {
   fault: (region) =>
-    /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(region) ? undefined : "it has a character no region has",
+    /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(region)
+      ? undefined
+      : "it has a character no region has",
   remedy: "Set it to the store's region, as in us-east-1, or remove it.",
 };
 

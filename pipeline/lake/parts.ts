@@ -69,7 +69,7 @@ export function lineageOf({ previous, listed }: Found, amendment?: number): Line
 
 /** What is so old that it may be old enough for clean before a run that begins now has published. */
 function abandoned(listed: readonly ObjectEntry[]): string[] {
-  const newest = Date.now() - LONGEST_RUN;
+  const newest = Date.now() - LONGEST_RUN / 2;
   return listed.filter(({ modified }) => modified < newest).map(({ key }) => key);
 }
 

@@ -252,3 +252,17 @@ Deno.test("runAmend settles a day whose lost events are in the outbox again", as
   assertEquals([amended!.version, amended!.lost.events, rows], [2, 0, 4]);
   assertEquals((await bronze(db, lake)).at(-1)!.step, "verified");
 });
+
+Deno.test("runAmend settles a day whose altered events are as in bronze again", async () => {
+  await using db = await outbox({ events: [event(1, { fill_price: "2" }), event(2)] });
+  await using lake = await temporaryLake();
+  await bronze(db, lake);
+  await db.query("UPDATE stop_events SET fill_price = 3 WHERE event_seq = 1");
+  await amend(db, lake, { keepAltered: true });
+  await db.query("UPDATE stop_events SET fill_price = 2 WHERE event_seq = 1");
+  await db.query(event(5));
+  await amend(db, lake);
+  const { amended, rows } = (await markerOf(lake, "bronze")).commit;
+  assertEquals([amended!.version, amended!.altered.events, rows], [2, 0, 3]);
+  assertEquals((await bronze(db, lake)).at(-1)!.step, "verified");
+});

@@ -327,6 +327,8 @@ const FAULTS: [string, string, string, string?][] = [
   ["AWS_REGION", "us east 1", "it has a blank within"],
   ["AWS_REGION", "us-east-1\n", "it ends with a line break"],
   ["AWS_REGION", "us/east", "it has a character no region has"],
+  ["AWS_REGION", "us_east", "it has a character no region has"],
+  ["AWS_REGION", "us-east-", "it has a character no region has"],
   ["S3_ENDPOINT", "https://store.example ", "it ends with a blank"],
   ["S3_ENDPOINT", "https://store.example\n", "it ends with a line break"],
   ["LAKE_URL", "file:///lake ", "it ends with a blank"],

@@ -97,7 +97,7 @@ class Keys(unittest.TestCase):
         folder, digest = contract.bronze_prefix(DAY), "ab" * 32
         first = Namer(None).name(folder, 0, digest)
         second = first.replace(".parquet", "-2.parquet")
-        for hours, expected in ((11, first), (13, second)):
+        for hours, expected in ((5, first), (7, second)):
             listed = [Listed(first, hours * 3600)]
             self.assertEqual(Namer(None, listed=listed).name(folder, 0, digest), expected)
 

@@ -154,7 +154,7 @@ def bucket_fault(bucket: str) -> str | None:
 
 def region_fault(region: str) -> str | None:
     """What is wrong with a region."""
-    name = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", region)
+    name = re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", region)
     return None if name else "it has a character no region has"
 
 

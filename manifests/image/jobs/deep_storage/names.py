@@ -31,7 +31,7 @@ class Namer:
         listed: Iterable[Entry] = (),
     ) -> None:
         self.amendment = amendment
-        self._avoided = {e.key for e in listed if e.age > LONGEST_RUN_HOURS * 3600}
+        self._avoided = {e.key for e in listed if e.age > LONGEST_RUN_HOURS * 3600 / 2}
         self._kept: dict[tuple[str, str], str] = {}
         self._stem, self._suffix = "part-", ""
         if previous is None:
