@@ -10,6 +10,7 @@ import {
 import type { RowGroup } from "./contract/column.ts";
 import { formatMicros, type Window } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
+import { startRun } from "./lake/ages.ts";
 import type { Publication } from "./lake/commit.ts";
 import type { Lake } from "./lake/lake.ts";
 import { type BronzeCommit, type Part, readMarker, type StoredMarker } from "./lake/marker.ts";
@@ -71,7 +72,7 @@ export async function beginWindow(
   window: Window,
   { lake, grace, dryRun = false, observer }: WindowOptions,
 ): Promise<WindowRun> {
-  const began = performance.now();
+  const began = startRun();
   const schema = await readSchema(connection);
   tellSchema(connection, schema, observer);
   const key = bronzeMarkerKey(window.day);
@@ -129,7 +130,7 @@ export async function compareBronze(
   );
   const outside = unfit.filter(({ event_id }) => event_id === null || !noLongerFit.has(event_id));
   const before = await readQuarantine(lake, window.day, published.quarantine);
-  const known = new Set(before.events.map((event) => JSON.stringify(event.row)));
+  const known = new Set(before.events.map(contractText));
   const here = quarantinedIds({ events: unfit }).union(found.late);
   const values = unfit.filter(({ event_id }) => event_id !== null && noLongerFit.has(event_id));
   return {
@@ -149,9 +150,14 @@ export async function compareBronze(
       ],
     },
     unfit: outside,
-    newlyUnfit: outside.filter(({ row }) => !known.has(JSON.stringify(row))),
+    newlyUnfit: outside.filter((event) => !known.has(contractText(event))),
     gone: before.events.filter(({ event_id }) => event_id !== null && !here.has(event_id)),
   };
+}
+
+/** An event by what the contract knows of it: a column that was added later makes no other event of it. */
+function contractText({ row }: UnfitEvent): string {
+  return JSON.stringify(EVENT_COLUMNS.map(({ name }) => row[name] ?? null));
 }
 
 /**

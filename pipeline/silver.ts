@@ -10,6 +10,7 @@ import type { Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { compareWindow, type Difference, NAMED } from "./compare.ts";
 import { listAll, type Publication, publishWindow, removeBesideSealed } from "./lake/commit.ts";
+import { type RunStart, startRun } from "./lake/ages.ts";
 import { wasOnce } from "./lake/history.ts";
 import type { Lake } from "./lake/lake.ts";
 import {
@@ -67,7 +68,7 @@ const ATTEMPTS = 3;
 export async function runSilver(options: SilverOptions): Promise<void> {
   const { lake, day, observer } = options;
   for (let attempt = 1;; attempt++) {
-    const began = performance.now();
+    const began = startRun();
     // Silver's own marker is read first: a run that publishes from a newer bronze changes it.
     const previous = await readPrevious(options);
     const bronze = await readMarker(lake, "bronze", bronzeMarkerKey(day), day);
@@ -124,7 +125,7 @@ const NAMES_NOTHING = {
 async function transform(
   bronze: StoredMarker<BronzeCommit>,
   previous: StoredMarker<SilverCommit> | undefined,
-  began: number,
+  began: RunStart,
   { lake, day, follow = false, dryRun = false, observer }: SilverOptions,
 ): Promise<void> {
   const { state, rows: events, parts: sources } = bronze.commit;

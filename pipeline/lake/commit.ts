@@ -1,7 +1,7 @@
 import { Failure } from "../errors.ts";
 import { inParallel } from "../parallel.ts";
 import { type Observer, plural } from "../progress.ts";
-import { LONGEST_RUN } from "./ages.ts";
+import { isTooOld, LONGEST_RUN, type RunStart } from "./ages.ts";
 import type { Lake, ObjectEntry } from "./lake.ts";
 import { type BronzeCommit, renderMarker, type SilverCommit, type StoredMarker } from "./marker.ts";
 import { folderOf, LATE_STEM } from "./parts.ts";
@@ -16,8 +16,8 @@ export interface Publication {
   readonly previous: StoredMarker<BronzeCommit | SilverCommit> | undefined;
   /** The window's objects as they were before the run stored its first part. */
   readonly listed: readonly ObjectEntry[];
-  /** When the run read the previous marker, by `performance.now()`. */
-  readonly began: number;
+  /** When the run read the previous marker. */
+  readonly began: RunStart;
   /** Whether to say only what would happen. */
   readonly dryRun: boolean;
   /** Hears what happens. */
@@ -59,7 +59,7 @@ export async function publishWindow(
   const bytes = renderMarker(commit);
   const unchanged = previous !== undefined && equal(previous.bytes, bytes);
   if (!unchanged) await lake.confirmConditions();
-  await confirmStored(lake, namedBy(commit));
+  await confirmStored(lake, namedBy(commit, publication));
   confirmAge(publication);
   if (unchanged) {
     await confirmMarker(publication);
@@ -70,15 +70,19 @@ export async function publishWindow(
   const proven = await putMarker(lake, key, bytes, previous);
   const stands = await readBack(lake, key, bytes, previous);
   tellCommit(commit, publication, "written");
+  await confirmAfterPause(commit, publication);
   if (!stands) tellReplaced(publication);
   else if (proven) await removeUnnamed(leftovers(commit, publication), publication);
   else tellLeftovers(commit, publication);
 }
 
-/** What a marker names: its parts, and the quarantined events where there are some. */
-function namedBy(commit: BronzeCommit | SilverCommit): Named[] {
-  const quarantine = commit.layer === "bronze" ? commit.quarantine : undefined;
-  return quarantine === undefined ? [...commit.parts] : [...commit.parts, quarantine];
+/** What a marker names: its parts, the quarantined events, and the copy of the marker from before. */
+function namedBy(commit: BronzeCommit | SilverCommit, { previous }: Publication): Named[] {
+  const { quarantine, amended } = commit.layer === "bronze" ? commit : {};
+  const history = amended !== undefined && amended.previous.sha256 === previous?.sha256
+    ? [{ key: amended.previous.key, bytes: previous.bytes.length }]
+    : [];
+  return [...commit.parts, ...(quarantine === undefined ? [] : [quarantine]), ...history];
 }
 
 function tellCommit(
@@ -116,7 +120,7 @@ async function confirmStored(lake: Lake, named: readonly Named[]): Promise<void>
 
 function confirmAge({ lake, key, began }: Publication): void {
   const hours = LONGEST_RUN / 3_600_000;
-  if (performance.now() - began < LONGEST_RUN) return;
+  if (!isTooOld(began)) return;
   throw new Failure(
     "unreachable",
     `Cannot publish ${
@@ -124,6 +128,25 @@ function confirmAge({ lake, key, began }: Publication): void {
     }: this run began more than ${hours} hours ago, so what it stored ` +
       "may have been cleaned up since. Nothing was published. Run again.",
   );
+}
+
+/** A process that was stopped right before it put the marker may have named what was cleaned up since. */
+async function confirmAfterPause(
+  commit: BronzeCommit | SilverCommit,
+  publication: Publication,
+): Promise<void> {
+  if (!isTooOld(publication.began)) return;
+  await confirmStored(publication.lake, namedBy(commit, publication)).catch((cause) => {
+    throw new Failure(
+      "data",
+      `Cannot trust ${
+        publication.lake.url(publication.key)
+      }: this run was paused for hours while it ` +
+        "published, and what its marker names was removed meanwhile. Check the day: deno task " +
+        `postflight --date ${commit.day}`,
+      { cause },
+    );
+  });
 }
 
 /**

@@ -10,6 +10,7 @@ import { absentDay, type LakeDay, readDays } from "../../pipeline/days.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { connect, type Connection } from "../../pipeline/outbox/connection.ts";
+import { readSchema } from "../../pipeline/outbox/schema.ts";
 import { countByDay, type DayCounts } from "../../pipeline/outbox/day_counts.ts";
 import { databaseClock, readFence } from "../../pipeline/outbox/fence.ts";
 import { type DayStatus, judgeDay } from "./judge.ts";
@@ -110,6 +111,8 @@ async function askDatabase(config: DatabaseConfig, asking: Asking): Promise<Sour
 }
 
 async function ask(connection: Connection, { lakeDays, range, grace }: Asking): Promise<Source> {
+  // What is no table, or hides rows, has counts that say nothing.
+  await readSchema(connection);
   const now = await databaseClock(connection);
   const holders = new Map<Day, readonly string[]>();
   const open = lakeDays.filter(({ day, bronze }) =>

@@ -55,6 +55,7 @@ for (const kind of lakeKinds()) {
     await silver(lake);
     const listing = Promise.withResolvers<void>();
     const stored = Promise.withResolvers<void>();
+    const listed = Promise.withResolvers<void>();
     const published = Promise.withResolvers<void>();
     // The slow run has replayed the old bronze, and lists when the newer run has stored its part.
     const slow: Lake = {
@@ -62,7 +63,9 @@ for (const kind of lakeKinds()) {
       async list(prefix) {
         listing.resolve();
         await stored.promise;
-        return await lake.list(prefix);
+        const found = await lake.list(prefix);
+        listed.resolve();
+        return found;
       },
       async remove(key) {
         await published.promise;
@@ -78,7 +81,7 @@ for (const kind of lakeKinds()) {
       (operation, key) => operation === "put" && key.endsWith(".json"),
       () => {
         stored.resolve();
-        return new Promise((resolve) => setTimeout(resolve, 50));
+        return listed.promise;
       },
     );
     await settle(silver(newer));

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from .errors import Failure, plural
 from .marker import Acknowledged, Commit, acknowledge
-from .quarantine import UnfitEvent, describe, row_text
+from .quarantine import UnfitEvent, contract_text, describe
 
 NAMED = 5
 
@@ -52,13 +52,13 @@ def with_unfit(
         str(name): f"event {describe(event)} no longer fits the contract"
         for name, event in ours.items()
     }
-    rows = {row_text(event) for event in known}
+    rows = {contract_text(event) for event in known}
     here = {event.event_id for event in unfit} | set(found.late) | {None}
     return found._replace(
         lost={name: text for name, text in found.lost.items() if name not in ours},
         altered={**found.altered, **texts},
         unfit=outside,
-        newly_unfit=[event for event in outside if row_text(event) not in rows],
+        newly_unfit=[event for event in outside if contract_text(event) not in rows],
         gone=[event for event in known if event.event_id not in here],
     )
 

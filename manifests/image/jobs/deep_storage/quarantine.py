@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .contract import quarantine_key
+from .contract import EVENTS, quarantine_key
 from .errors import Failure
 from .marker import Quarantine
 from .marker_reader import as_list, as_object, expect, parse_json
@@ -60,6 +60,12 @@ def identity(event: UnfitEvent) -> tuple[bool, str, bytes]:
 def row_text(event: UnfitEvent) -> str:
     """What an event's row holds, as one text."""
     return json.dumps(event.row, separators=(",", ":"), ensure_ascii=False)
+
+
+def contract_text(event: UnfitEvent) -> str:
+    """An event by what the contract knows of it: a column that was added later makes
+    no other event of it."""
+    return json.dumps([event.row.get(column.name) for column in EVENTS])
 
 
 def ids(events: list[UnfitEvent]) -> set[str]:

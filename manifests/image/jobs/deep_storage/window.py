@@ -9,13 +9,20 @@ from pyspark.sql import functions as F
 
 from . import parts, quarantine, survey
 from .compare import compare
-from .contract import EVENTS, OUTBOX_TABLE, bronze_marker, bronze_prefix, spark_schema
+from .contract import (
+    EVENTS,
+    OUTBOX_TABLE,
+    bronze_marker,
+    bronze_prefix,
+    silver_marker,
+    spark_schema,
+)
 from .differences import NAMED, Differences, listed, with_unfit
 from .errors import Failure, plural
 from .fence import clock, count, read_fence
 from .layers import BRONZE
 from .marker import Commit, Part, total
-from .names import Namer
+from .names import Namer, is_part
 from .progress import say
 from .publish import Publication, read_marker, same_contract
 from .schema import read_schema
@@ -25,7 +32,7 @@ from .sql import iso
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from .lake import Lake
+    from .lake import Entry, Lake
     from .outbox import Outbox, Snapshot
     from .survey import Survey
 
@@ -69,6 +76,8 @@ def begin(spark: SparkSession, outbox: Outbox, lake: Lake, day: str, grace: int)
     key = bronze_marker(day)
     previous = read_marker(lake, "bronze", key, day)
     listing = lake.list(bronze_prefix(day))
+    if previous is None:
+        confirm_never_published(lake, day, listing)
     publication = Publication(lake, key, previous, listing, began)
     now = clock(outbox.query)
     if now < window[0]:
@@ -241,4 +250,23 @@ def not_begun(day: str, now: int) -> Failure:
         "configuration",
         f"Cannot export {day}: that day has not begun; the database's clock says "
         f"{iso(now)}. Give a day that has, or none for today.",
+    )
+
+
+def confirm_never_published(lake: Lake, day: str, listing: list[Entry]) -> None:
+    """Raises a failure where a day without a marker was published before.
+
+    Its marker was removed then, and its parts may hold events that the outbox has lost
+    since. The toolkit compares them; a job would take them for leftovers.
+    """
+    if not any(is_part(entry.key) for entry in listing):
+        return
+    amended = any("/_history/" in entry.key for entry in listing)
+    if not amended and lake.get(silver_marker(day)) is None:
+        return
+    raise Failure(
+        "data",
+        f"Cannot export {day}: the day was published before, and its commit marker is "
+        "gone. Nothing was changed. Restore the commit marker from a backup, or let "
+        f"the toolkit compare what lies there: deno task bronze --date {day}",
     )
