@@ -6,14 +6,14 @@ import {
   surveyWindow,
   type WindowOptions,
 } from "./bronze_window.ts";
-import { type Difference, NAMED } from "./compare.ts";
+import type { Difference } from "./compare.ts";
 import { OUTBOX_TABLE } from "./contract/events.ts";
 import { type Day, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { whileMarkerStands } from "./lake/commit.ts";
 import type { BronzeCommit } from "./lake/marker.ts";
 import { connect } from "./outbox/connection.ts";
-import { type Observer, plural } from "./progress.ts";
+import { NAMED, type Observer, plural } from "./progress.ts";
 import { describeUnfit, renderQuarantine } from "./quarantine.ts";
 import { runSilver } from "./silver.ts";
 

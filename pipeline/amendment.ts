@@ -19,7 +19,7 @@ import {
 import { cutParts, lineageOf, storeParts } from "./lake/parts.ts";
 import * as snapshot from "./outbox/snapshot.ts";
 import type { Survey } from "./outbox/survey.ts";
-import { plural } from "./progress.ts";
+import { NAMED, plural } from "./progress.ts";
 import { storeQuarantine } from "./quarantine.ts";
 
 // A published window that took in late events: bronze only ever grows. What it had stays, late events
@@ -182,10 +182,10 @@ export function differs(
 ): Failure {
   const count = late.size + lost.size + altered.size + newlyUnfit.length + gone.length;
   const texts = [...named.late, ...named.lost, ...named.altered].map(({ text }) => text);
-  for (const { event_id } of newlyUnfit.slice(0, 5)) {
+  for (const { event_id } of newlyUnfit.slice(0, NAMED)) {
     texts.push(`event ${event_id} came later and does not fit the contract`);
   }
-  for (const { event_id } of gone.slice(0, 5)) {
+  for (const { event_id } of gone.slice(0, NAMED)) {
     texts.push(`event ${event_id} is in quarantine and not in the outbox`);
   }
   const more = count - texts.length;

@@ -21,7 +21,7 @@ import { connect } from "./outbox/connection.ts";
 import { databaseClock } from "./outbox/fence.ts";
 import * as snapshot from "./outbox/snapshot.ts";
 import type { Survey } from "./outbox/survey.ts";
-import { plural } from "./progress.ts";
+import { NAMED, plural } from "./progress.ts";
 import { storeQuarantine } from "./quarantine.ts";
 
 /** What a bronze run needs. */
@@ -165,9 +165,6 @@ async function growWindow(
   const sealed = fence.sealable && await stillComplete(run, counted);
   await publishWindow({ ...commit, state: sealed ? "sealed" : "open" }, publication);
 }
-
-/** How many events a message names before it only counts them. */
-const NAMED = 5;
 
 function lostSince({ day }: BronzeCommit, lost: ReadonlySet<string>): Failure {
   const named = [...lost].slice(0, NAMED).join(", ");

@@ -22,7 +22,7 @@ import { type Fence, readFence } from "./outbox/fence.ts";
 import { type OutboxSchema, readSchema } from "./outbox/schema.ts";
 import * as snapshot from "./outbox/snapshot.ts";
 import { type Survey, survey, type UnfitEvent } from "./outbox/survey.ts";
-import { type Observer, plural } from "./progress.ts";
+import { NAMED, type Observer, plural } from "./progress.ts";
 import { describeUnfit, quarantinedIds, readQuarantine } from "./quarantine.ts";
 
 /** How a window of the outbox is brought into bronze. */
@@ -302,9 +302,6 @@ function nearest(days: readonly string[]): string {
     ? `the nearest day with events is ${days[0]}`
     : `the nearest days with events are ${days.join(" and ")}`;
 }
-
-/** How many events a warning names before it only counts them. */
-const NAMED = 5;
 
 function tellUnfit({ unfit, strays, strayCount }: Survey, observer: Observer): void {
   if (unfit.length > 0) {

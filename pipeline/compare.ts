@@ -1,3 +1,4 @@
+import { equalBytes } from "./bytes.ts";
 import type { Column, Value } from "./contract/column.ts";
 import { formatValue } from "./contract/format.ts";
 import { Failure } from "./errors.ts";
@@ -7,6 +8,7 @@ import type { BronzeCommit, Part, SilverCommit } from "./lake/marker.ts";
 import { openPart } from "./lake/parquet_reader.ts";
 import { damaged, type NewPart, readPart } from "./lake/parts.ts";
 import { eachRow, type Order, type Row, storedRows } from "./merge.ts";
+import { NAMED } from "./progress.ts";
 
 /** How the rows of a layer are told apart, and what its source is called. */
 export interface Layer {
@@ -53,9 +55,6 @@ export interface Differences {
     readonly altered: readonly Difference[];
   };
 }
-
-/** How many differences of a kind are named before they are only counted. */
-export const NAMED = 5;
 
 /** No differences. */
 const NONE: Differences = {
@@ -200,8 +199,5 @@ function changes(ours: Row, theirs: Row, columns: readonly Column[]): Difference
 }
 
 function same(a: Value, b: Value): boolean {
-  if (a instanceof Uint8Array && b instanceof Uint8Array) {
-    return a.length === b.length && a.every((byte, i) => byte === b[i]);
-  }
-  return a === b;
+  return a instanceof Uint8Array && b instanceof Uint8Array ? equalBytes(a, b) : a === b;
 }

@@ -5,10 +5,7 @@ import { Failure } from "./errors.ts";
 import { isPart } from "./lake/commit.ts";
 import { openPart } from "./lake/parquet_reader.ts";
 import { missingEvents } from "./outbox/presence.ts";
-import { plural } from "./progress.ts";
-
-/** How many events a message names before it only counts them. */
-const NAMED = 5;
+import { NAMED, plural } from "./progress.ts";
 
 /**
  * Confirms that no event is lost if a day without a commit marker is published as for the first time. A

@@ -32,3 +32,6 @@ export interface Observer {
 export function plural(count: number, noun: string): string {
   return `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
 }
+
+/** How many events or rows a message names before it only counts them. */
+export const NAMED = 5;

@@ -8,7 +8,7 @@ import {
 } from "./contract/executions.ts";
 import type { Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
-import { compareWindow, type Difference, NAMED } from "./compare.ts";
+import { compareWindow, type Difference } from "./compare.ts";
 import { listAll, type Publication, publishWindow, removeBesideSealed } from "./lake/commit.ts";
 import { type RunStart, startRun } from "./lake/ages.ts";
 import { wasOnce } from "./lake/history.ts";
@@ -33,7 +33,7 @@ import {
 } from "./lake/parts.ts";
 import { BRONZE, BRONZE_ORDER, SILVER } from "./layers.ts";
 import { openMerged } from "./merge.ts";
-import { type Observer, plural } from "./progress.ts";
+import { NAMED, type Observer, plural } from "./progress.ts";
 import { type ClientExecutions, createReplay, type Replay, REPLAYED_COLUMNS } from "./replay.ts";
 import { placer, unsequencedRanks } from "./replay_order.ts";
 

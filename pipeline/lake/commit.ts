@@ -1,3 +1,4 @@
+import { equalBytes } from "../bytes.ts";
 import { Failure } from "../errors.ts";
 import { inParallel } from "../parallel.ts";
 import { type Observer, plural } from "../progress.ts";
@@ -57,7 +58,7 @@ export async function publishWindow(
     return;
   }
   const bytes = renderMarker(commit);
-  const unchanged = previous !== undefined && equal(previous.bytes, bytes);
+  const unchanged = previous !== undefined && equalBytes(previous.bytes, bytes);
   if (!unchanged) await lake.confirmConditions();
   await confirmStored(lake, namedBy(commit, publication));
   confirmAge(publication);
@@ -196,7 +197,7 @@ async function putMarker(
     const outcome = await lake.put(key, bytes, previous ? { etag: previous.etag } : "absent");
     if (outcome === "stored") return true;
     const now = await lake.get(key);
-    if (now !== undefined && equal(now.bytes, bytes)) return false;
+    if (now !== undefined && equalBytes(now.bytes, bytes)) return false;
     if (now?.etag !== previous?.etag) throw anotherRun(lake, key);
     // Stores refuse for a moment while they are busy with another conditional write.
     if (attempt === ATTEMPTS) throw conditionRefused(lake, key, previous);
@@ -216,7 +217,7 @@ async function readBack(
   previous: Publication["previous"],
 ): Promise<boolean> {
   const now = await lake.get(key);
-  if (now !== undefined && equal(now.bytes, bytes)) return true;
+  if (now !== undefined && equalBytes(now.bytes, bytes)) return true;
   if (now !== undefined && now.etag !== previous?.etag) return false;
   throw new Failure(
     "unreachable",
@@ -317,8 +318,4 @@ export function listFolders(lake: Lake, objects: readonly Named[]): Promise<Obje
 /** The objects under several prefixes. */
 export async function listAll(lake: Lake, prefixes: Iterable<string>): Promise<ObjectEntry[]> {
   return (await inParallel([...prefixes], (prefix) => lake.list(prefix))).flat();
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

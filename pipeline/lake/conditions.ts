@@ -1,3 +1,4 @@
+import { equalBytes } from "../bytes.ts";
 import type { Lake } from "./lake.ts";
 
 /** What about a bucket can make its store ignore conditions; undefined where it cannot be told. */
@@ -21,7 +22,7 @@ export async function tryConditions(
   // A put that was sent twice may report a conflict with itself, so only what is there counts.
   await lake.put(key, first, "absent");
   const created = await lake.get(key);
-  if (!isEqual(created?.bytes, first)) {
+  if (created === undefined || !equalBytes(created.bytes, first)) {
     return "a put with If-None-Match: * created nothing, or not what was put";
   }
   if (await lake.put(key, second, "absent") === "stored") {
@@ -60,9 +61,6 @@ export function conditionsRemedy(state: BucketState): string {
 type Bytes = Uint8Array<ArrayBuffer>;
 
 async function holds(lake: Pick<Lake, "get">, key: string, body: Bytes): Promise<boolean> {
-  return isEqual((await lake.get(key))?.bytes, body);
-}
-
-function isEqual(a: Uint8Array | undefined, b: Uint8Array): boolean {
-  return a !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i]);
+  const stored = await lake.get(key);
+  return stored !== undefined && equalBytes(stored.bytes, body);
 }

@@ -1,3 +1,4 @@
+import { equalBytes } from "../bytes.ts";
 import { Failure } from "../errors.ts";
 import type { Lake } from "./lake.ts";
 import type { S3Probe } from "./s3.ts";
@@ -86,7 +87,7 @@ const createsOnce: Trial = async ({ lake, at }) => {
   }
   // A winner whose answer got lost was told of a conflict with itself, so none may be no winner.
   const candidates = stored.length === 1 ? stored : bodies;
-  if (winner === undefined || !candidates.some((body) => equal(body, winner))) {
+  if (winner === undefined || !candidates.some((body) => equalBytes(body, winner))) {
     return "a put with If-None-Match: * created nothing, or not what was put";
   }
   const again = await lake.put(key, content("much later"), "absent");
@@ -149,20 +150,16 @@ async function readsRanges({ lake, at }: Scratch, probe: S3Probe): Promise<strin
   const body = content("0123456789");
   await lake.put(key, body);
   const bytes = await probe.range(key, 2, 5);
-  if (!equal(bytes, body.subarray(2, 6))) {
+  if (!equalBytes(bytes, body.subarray(2, 6))) {
     return `4 bytes from within an object were asked for, and ${bytes.length} others came`;
   }
 }
 
 async function holds(lake: Lake, key: string, body: Uint8Array): Promise<boolean> {
   const stored = await lake.get(key);
-  return stored !== undefined && equal(stored.bytes, body);
+  return stored !== undefined && equalBytes(stored.bytes, body);
 }
 
 function content(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

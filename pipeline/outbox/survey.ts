@@ -1,7 +1,7 @@
 import { OUTBOX_TABLE } from "../contract/events.ts";
 import type { Window } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
-import { plural } from "../progress.ts";
+import { NAMED, plural } from "../progress.ts";
 import type { TextRow } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { explainMisfit, misfits, nowhere, unfit, within } from "./fit.ts";
@@ -42,8 +42,6 @@ export interface Misfit {
   readonly problem: string;
 }
 
-/** How many events a message names before it only counts them. */
-const NAMED = 5;
 /** More unfit events than this are no events to correct: the table or the contract is wrong. */
 const MOST_UNFIT = 10_000;
 /** They are kept in memory, and in one object of the lake. */
