@@ -35,7 +35,7 @@ function unpublished(bronze: BronzeFact): Finding {
       fix: restore(markerKey),
     };
   }
-  const files = listed.length === 0 ? "" : `, though ${plural(listed.length, "part")} lie there`;
+  const files = listed.length === 0 ? "" : `, and ${plural(listed.length, "part")} in its folder`;
   return { ...common, problem: `there is no commit marker${files}`, fix: runCommand(bronze.day) };
 }
 

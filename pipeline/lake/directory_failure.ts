@@ -94,8 +94,8 @@ function diagnose(error: unknown): [FailureKind, string, string] | undefined {
     case "EPERM":
       return [
         "configuration",
-        `this user may not do that (${code})`,
-        "Give the user the directory of LAKE_URL, or set LAKE_URL to one that it may write",
+        `permission denied (${code})`,
+        "Give this user write permission on the directory of LAKE_URL, or set LAKE_URL to another one",
       ];
     case "ENOTDIR":
     case "EEXIST":

@@ -32,7 +32,7 @@ Deno.test("bronze-committed fails without a marker; what depends on it is skippe
 Deno.test("bronze-committed says that parts lie there without a marker", async () => {
   const bronze = { ...unpublished(BRONZE), listed: BRONZE.listed };
   await assertOnly(ID, { ...HEALTHY, bronze }, [
-    { problem: "there is no commit marker, though 2 parts lie there" },
+    { problem: "there is no commit marker, and 2 parts in its folder" },
   ]);
 });
 

@@ -235,7 +235,7 @@ Deno.test("directory: one in which this user may not write fails with what to do
   const [put, create, remove, get, list] = await asStranger(lake.path);
   for (const said of [put, create, remove]) {
     assertStringIncludes(said!, "Failure configuration Cannot ");
-    assertStringIncludes(said!, "this user may not do that (EACCES). Give the user the directory");
+    assertStringIncludes(said!, "permission denied (EACCES). Give this user write permission");
   }
   assertEquals([get, list], ["done", "done"]);
   for (const folder of folders) await Deno.chmod(folder, 0o000);
