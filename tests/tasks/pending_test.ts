@@ -69,7 +69,6 @@ Deno.test("run --pending over 60 days: an empty, an open and a broken one among 
     }
     const isEmpty = day.date === await dayOf(empty);
     assertEquals([day.bronze, day.silver, day.rows], ["sealed", "sealed", isEmpty ? 0 : 2]);
-    if (isEmpty) continue; // what the checks say of such a day is theirs to test
     assertEquals(day.exitCode, 0);
     assertMatch(String(day.postflight), /^\d+ pass$/);
   }
