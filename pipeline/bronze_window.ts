@@ -23,7 +23,7 @@ import { type OutboxSchema, readSchema } from "./outbox/schema.ts";
 import * as snapshot from "./outbox/snapshot.ts";
 import { type Survey, survey, type UnfitEvent } from "./outbox/survey.ts";
 import { NAMED, type Observer, plural } from "./progress.ts";
-import { describeUnfit, quarantinedIds, readQuarantine } from "./quarantine.ts";
+import { contractText, describeUnfit, quarantinedIds, readQuarantine } from "./quarantine.ts";
 
 /** How a window of the outbox is brought into bronze. */
 export interface WindowOptions {
@@ -131,6 +131,7 @@ export async function compareBronze(
   const outside = unfit.filter(({ event_id }) => event_id === null || !noLongerFit.has(event_id));
   const before = await readQuarantine(lake, window.day, published.quarantine);
   const known = new Set(before.events.map(contractText));
+  const present = new Set(unfit.map(contractText));
   const here = quarantinedIds({ events: unfit }).union(found.late);
   const values = unfit.filter(({ event_id }) => event_id !== null && noLongerFit.has(event_id));
   return {
@@ -151,13 +152,10 @@ export async function compareBronze(
     },
     unfit: outside,
     newlyUnfit: outside.filter((event) => !known.has(contractText(event))),
-    gone: before.events.filter(({ event_id }) => event_id !== null && !here.has(event_id)),
+    gone: before.events.filter((event) =>
+      event.event_id === null ? !present.has(contractText(event)) : !here.has(event.event_id)
+    ),
   };
-}
-
-/** An event by what the contract knows of it: a column that was added later makes no other event of it. */
-function contractText({ row }: UnfitEvent): string {
-  return JSON.stringify(EVENT_COLUMNS.map(({ name }) => row[name] ?? null));
 }
 
 /**

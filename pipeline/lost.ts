@@ -14,7 +14,13 @@ import { missingEvents } from "./outbox/presence.ts";
 import type { OutboxSchema } from "./outbox/schema.ts";
 import { identitiesQuery, readEvents } from "./outbox/snapshot.ts";
 import type { Survey } from "./outbox/survey.ts";
-import { quarantinedIds, readQuarantine, renderQuarantine } from "./quarantine.ts";
+import {
+  contractText,
+  describeUnfit,
+  quarantinedIds,
+  readQuarantine,
+  renderQuarantine,
+} from "./quarantine.ts";
 
 /**
  * The events that bronze has of a window and the outbox has no longer, by identity. A count would not
@@ -35,8 +41,13 @@ export async function lostEvents(
   const known = renderQuarantine({ day: window.day, events: unfit })?.link.sha256;
   // A document that is stored again as it was need not be there.
   if (quarantine === undefined || quarantine.sha256 === known) return inParts;
-  const waiting = quarantinedIds(await readQuarantine(lake, window.day, quarantine));
-  return inParts.union(await missingEvents(connection, window, [...waiting]));
+  const waiting = await readQuarantine(lake, window.day, quarantine);
+  const missing = await missingEvents(connection, window, [...quarantinedIds(waiting)]);
+  const present = new Set(unfit.map(contractText));
+  const nameless = waiting.events.filter((event) =>
+    event.event_id === null && !present.has(contractText(event))
+  );
+  return inParts.union(missing).union(new Set(nameless.map(describeUnfit)));
 }
 
 /** A part that is missing or damaged has lost no event if the outbox still gives it byte for byte. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { quarantineKey } from "./contract/events.ts";
+import { EVENT_COLUMNS, quarantineKey } from "./contract/events.ts";
 import { type Day, parseDay } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import type { Lake } from "./lake/lake.ts";
@@ -91,6 +91,11 @@ export function parseQuarantine(bytes: Uint8Array): Quarantine {
 /** The identities of quarantined events, as far as they have one. */
 export function quarantinedIds({ events }: Pick<Quarantine, "events">): Set<string> {
   return new Set(events.flatMap(({ event_id }) => event_id ?? []));
+}
+
+/** An event by what the contract knows of it: a column that was added later makes no other event of it. */
+export function contractText({ row }: Pick<UnfitEvent, "row">): string {
+  return JSON.stringify(EVENT_COLUMNS.map(({ name }) => row[name] ?? null));
 }
 
 /** What is wrong with an event, for people: `018f… (fill_price NaN)`. */

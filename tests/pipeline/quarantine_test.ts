@@ -165,3 +165,30 @@ Deno.test("readQuarantine refuses a document that is gone, and one with other by
     "it is not there",
   );
 });
+
+Deno.test("a quarantined event without event_id is not forgotten when the outbox loses it", async () => {
+  for (const grace of [CENTURY, 0n]) {
+    await using db = await outbox({
+      events: [
+        "ALTER TABLE stop_events DROP CONSTRAINT stop_events_pkey; " +
+        "ALTER TABLE stop_events ALTER COLUMN event_id DROP NOT NULL",
+        event(1),
+        event(2, { event_id: "NULL" }),
+      ],
+    });
+    await using lake = await temporaryLake();
+    await bronze(db, lake, grace);
+    await db.query("DELETE FROM stop_events WHERE event_id IS NULL");
+    const { kind, message } = await assertRejects(() => bronze(db, lake, grace), Failure);
+    assertEquals(kind, "data");
+    assertStringIncludes(message, `deno task amend --date ${DAY}`);
+  }
+});
+
+Deno.test("a column that the table gains later makes no other event of a quarantined one", async () => {
+  await using db = await outbox({ events: [event(1), event(2, { fill_price: "'NaN'" })] });
+  await using lake = await temporaryLake();
+  await bronze(db, lake);
+  await db.query("ALTER TABLE stop_events ADD COLUMN venue text DEFAULT 'x'");
+  assertEquals((await bronze(db, lake)).at(-1)!.step, "verified");
+});

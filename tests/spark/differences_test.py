@@ -72,9 +72,13 @@ class Acknowledging(unittest.TestCase):
     def test_what_the_outbox_lost_of_the_quarantine_is_acknowledged_by_no_marker(self):
         known = [unfit("a"), unfit("b"), unfit("c"), unfit(None)]
         both = with_unfit(found(late="b"), [unfit("a")], known)
-        self.assertEqual(both.gone, [unfit("c")])
+        self.assertEqual(both.gone, [unfit("c"), unfit(None)])
         self.assertTrue(unacknowledged(both, amended()).gone)
         self.assertIn("event c is in quarantine and not", str(differs(both, COMMIT)))
+
+    def test_an_event_without_an_id_is_gone_only_if_no_event_has_its_row(self):
+        both = with_unfit(NONE, [unfit(None)], [unfit(None)])
+        self.assertEqual(both.gone, [])
 
     def test_the_failure_names_some_and_counts_the_rest(self):
         both = found(late="abcdefg", lost="h")._replace(newly_unfit=[unfit("z")])

@@ -53,13 +53,22 @@ def with_unfit(
         for name, event in ours.items()
     }
     rows = {contract_text(event) for event in known}
-    here = {event.event_id for event in unfit} | set(found.late) | {None}
+    present = {contract_text(event) for event in unfit}
+    here = {event.event_id for event in unfit} | set(found.late)
     return found._replace(
         lost={name: text for name, text in found.lost.items() if name not in ours},
         altered={**found.altered, **texts},
         unfit=outside,
         newly_unfit=[event for event in outside if contract_text(event) not in rows],
-        gone=[event for event in known if event.event_id not in here],
+        gone=[
+            event
+            for event in known
+            if (
+                contract_text(event) not in present
+                if event.event_id is None
+                else event.event_id not in here
+            )
+        ],
     )
 
 

@@ -128,13 +128,22 @@ def lost_events(run: Run, commit: Commit) -> list[str]:
     there = run.snapshot.identities(run.window)
     lost = stored.join(there, "event_id", "left_anti").collect()
     waiting: set[str] = set()
+    nameless: set[str] = set()
     # A document that is stored again as it was need not be there.
     if commit.quarantine != quarantine.link(run.day, run.survey.unfit)[0]:
-        waiting = quarantine.ids(quarantine.read(run.lake, commit.quarantine))
+        before = quarantine.read(run.lake, commit.quarantine)
+        waiting = quarantine.ids(before)
+        present = {quarantine.contract_text(event) for event in run.survey.unfit}
+        nameless = {
+            quarantine.describe(event)
+            for event in before
+            if event.event_id is None
+            and quarantine.contract_text(event) not in present
+        }
     if waiting:
         still = there.where(F.col("event_id").isin(*waiting)).collect()
         waiting -= {row["event_id"] for row in still}
-    return sorted(waiting | {row["event_id"] for row in lost})
+    return sorted(waiting | nameless | {row["event_id"] for row in lost})
 
 
 def store_events(
