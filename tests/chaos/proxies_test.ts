@@ -76,9 +76,10 @@ Deno.test("the S3 proxy: reads are altered as told, and a listing can be the one
       const stored = await lake.get("a");
       return [new TextDecoder().decode(stored?.bytes), stored?.etag === etag];
     };
-    assertEquals(await read("truncated"), ["some", true]);
-    assertEquals(await read("flipped"), ["some!text", true]);
-    assertEquals((await read("wrong-etag"))[1], false);
+    // The client finds these out by the object's digest, and reads again.
+    for (const fault of ["truncated", "flipped", "wrong-etag"] as const) {
+      assertEquals(await read(fault), ["some text", true], fault);
+    }
     assertEquals(await read("weak-etag"), ["some text", true]);
     proxy.plan(() => undefined);
     assertEquals((await lake.list("")).length, 1);

@@ -84,7 +84,7 @@ export async function startS3Proxy(store: string): Promise<S3Proxy> {
         await serve();
         return reply(request, outgoing, refusal(fault) ?? await serve());
       case "no-effect":
-        return reply(request, outgoing, pretended(request) ?? await serve());
+        return reply(request, outgoing, pretended(request, body) ?? await serve());
       case "stale-list": {
         const before = isListing(request) ? listings.get(request.target) : undefined;
         return reply(request, outgoing, before ?? await serve());

@@ -99,7 +99,8 @@ class Keys(unittest.TestCase):
         second = first.replace(".parquet", "-2.parquet")
         for hours, expected in ((5, first), (7, second)):
             listed = [Listed(first, hours * 3600)]
-            self.assertEqual(Namer(None, listed=listed).name(folder, 0, digest), expected)
+            namer = Namer(None, listed=listed)
+            self.assertEqual(namer.name(folder, 0, digest), expected)
 
     def test_events_are_acknowledged_by_their_sorted_identities(self):
         for each in VECTORS["identities"]:

@@ -108,9 +108,9 @@ def differs(found: Differences, commit: Commit) -> Failure:
     )
     return Failure(
         "data",
-        f"Cannot confirm bronze of {commit.day}, which is {commit.state}: {difference}. "
-        "Nothing was changed. To take in what came late and keep what bronze has: deno task "
-        f"amend --date {commit.day}",
+        f"Cannot confirm bronze of {commit.day}, which is {commit.state}: {difference}"
+        ". Nothing was changed. To take in what came late and keep what bronze has: "
+        f"deno task amend --date {commit.day}",
     )
 
 
