@@ -4,7 +4,7 @@ import {
   type ClusterFlags,
   findCluster,
   type NoCluster,
-} from "./cluster/where.ts";
+} from "./cluster/locate_kubeconfig.ts";
 import { DEFAULTS, type Environment, PROCESS } from "./config/environment.ts";
 import { judged, type Rule } from "./config/judge.ts";
 

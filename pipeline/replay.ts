@@ -1,7 +1,7 @@
 import type { RowGroup, Value } from "./contract/column.ts";
 import { EXECUTION_COLUMNS } from "./contract/executions.ts";
 import { EXECUTION_STATUS } from "./contract/events.ts";
-import { bytesCells, int64Cells, rankCells, textCells } from "./cells.ts";
+import { bytesCells, int64Cells, rankCells, textCells } from "./typed_columns.ts";
 
 /** The columns of bronze that a replay reads, in the order in which {@linkcode Replay.add} takes them. */
 export const REPLAYED_COLUMNS = [

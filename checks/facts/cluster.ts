@@ -1,17 +1,17 @@
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";
-import { inNamespace } from "./cluster/declared.ts";
+import { inNamespace } from "./cluster/declared_objects.ts";
 import { readObjects } from "./cluster/objects.ts";
 import { isForbidden, type Unread } from "./cluster/reader.ts";
-import { askRights, type Right } from "./cluster/rights.ts";
-import { tracked } from "./cluster/tracked.ts";
-import { type Trial, tryOut } from "./cluster/trial.ts";
+import { askRights, type Right } from "./cluster/permissions.ts";
+import { tracked } from "./cluster/pending_requests.ts";
+import { type Trial, tryOut } from "./cluster/dry_run.ts";
 import { whoAmI } from "./cluster/user.ts";
 import type { ManifestObject } from "./manifests.ts";
 import { isRefusal, type Refusal, refusal } from "./refusal.ts";
 
 export type { Unread } from "./cluster/reader.ts";
-export type { Deed, Right } from "./cluster/rights.ts";
-export type { Refused, Trial } from "./cluster/trial.ts";
+export type { Deed, Right } from "./cluster/permissions.ts";
+export type { Refused, Trial } from "./cluster/dry_run.ts";
 
 /** What is in a cluster. */
 export interface ClusterOpened {

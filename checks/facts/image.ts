@@ -1,13 +1,13 @@
 import { join } from "node:path";
-import { type ArchivedImage, findArchived, openArchive } from "../../pipeline/image/archive.ts";
-import { type Pulled, readFromRegistry } from "../../pipeline/image/from_registry.ts";
-import type { Image } from "../../pipeline/image/image.ts";
-import { openLayerCache } from "../../pipeline/image/layer_cache.ts";
-import { ImageRefused, type ImageTrouble } from "../../pipeline/image/refused.ts";
-import { stoppedBy, together } from "../../pipeline/image/together.ts";
+import { type ArchivedImage, findArchived, openArchive } from "../image/archive.ts";
+import { type Pulled, readFromRegistry } from "../image/from_registry.ts";
+import type { Image } from "../image/image.ts";
+import { openLayerCache } from "../image/layer_cache.ts";
+import { ImageRefused, type ImageTrouble } from "../image/pull_refused.ts";
+import { stoppedBy, together } from "../image/fail_fast.ts";
 import { refusal } from "./refusal.ts";
 
-export type { ImageTrouble } from "../../pipeline/image/refused.ts";
+export type { ImageTrouble } from "../image/pull_refused.ts";
 
 /** A Docker configuration that may hold the login to a registry. */
 export interface Credentials {

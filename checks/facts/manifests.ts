@@ -1,12 +1,12 @@
 import { Failure } from "../../pipeline/errors.ts";
-import { parseDocuments } from "./manifests/documents.ts";
-import { readTree } from "./manifests/files.ts";
-import { type ManifestObject, objectsOf } from "./manifests/objects.ts";
-import { embeddedScripts, languageOf, type Script } from "./manifests/scripts.ts";
+import { parseDocuments } from "../kubernetes/yaml/documents.ts";
+import { readTree } from "./manifest_files.ts";
+import { type ManifestObject, objectsOf } from "../kubernetes/objects.ts";
+import { embeddedScripts, languageOf, type Script } from "./scripts.ts";
 
-export { lineOf, type ManifestObject } from "./manifests/objects.ts";
-export type { Fields } from "../network_policy/fields.ts";
-export { objectId, type Script, type ScriptLanguage } from "./manifests/scripts.ts";
+export { lineOf, type ManifestObject } from "../kubernetes/objects.ts";
+export type { Fields } from "../kubernetes/fields.ts";
+export { objectId, type Script, type ScriptLanguage } from "./scripts.ts";
 
 /** A place in a file that cannot be understood. */
 export interface ManifestProblem {

@@ -1,24 +1,65 @@
-import type { ImageReference } from "../../pipeline/image/reference.ts";
+import { ImageRefused } from "./pull_refused.ts";
 
-/** The published images of plain Spark, without their registry. */
-const PLAIN = [
-  ...["spark", "library/spark", "apache/spark", "apache/spark-py", "apache/spark-r", "spark-py"],
-  ...["bitnami/spark", "bitnamilegacy/spark", "datamechanics/spark", "spark-operator/spark"],
-  ...["spark-operator/spark-py", "kubeflow/spark", "pyspark", "jupyter/pyspark-notebook"],
-];
-
-/** Whether a reference is plain Spark, as others publish it. */
-export function isPlainSpark({ repository }: ImageReference): boolean {
-  const [first = "", ...rest] = repository.split("/");
-  const hasRegistry = rest.length > 0 && /[.:]|^localhost$/.test(first);
-  return PLAIN.includes(hasRegistry ? rest.join("/") : repository);
+/** An image reference, taken apart. */
+export interface ImageReference {
+  /** Registry and repository, as in `ghcr.io/ldamasio/rbs-spark`. */
+  readonly repository: string;
+  /** Its tag. */
+  readonly tag: string | undefined;
+  /** Its digest. */
+  readonly digest: string | undefined;
 }
 
-/** Why nobody knows what an image will be on the day it is pulled; undefined where one does. */
-export function whyUnpinned({ tag, digest }: ImageReference): string | undefined {
-  if (digest !== undefined) {
-    return /^sha256:[0-9a-f]{64}$/.test(digest) ? undefined : "its digest is none";
-  }
-  if (tag === undefined) return "it has no tag, which means latest";
-  return tag === "latest" ? "its tag is latest" : undefined;
+/** Takes an image reference apart: `[registry[:port]/]repository[:tag][@digest]`. */
+export function parseImage(image: string): ImageReference {
+  const [name = "", digest] = image.split("@");
+  const [, repository = name, tag] = /^(.*?)(?::([^:/]+))?$/s.exec(name) ?? [];
+  return { repository, tag, digest };
+}
+
+/** Where an image is, with all that a reference may leave out. */
+export interface ImageAddress {
+  /** The registry as people call it, as in `docker.io` or `registry:5000`. */
+  readonly registry: string;
+  /** The repository within it, as in `library/spark`. */
+  readonly path: string;
+  /** The tag; `latest` unless it is named. Where there is a digest, that decides. */
+  readonly tag: string;
+  /** The digest, as in `sha256:…`. */
+  readonly digest: string | undefined;
+}
+
+const DOCKER_HUB = "docker.io";
+const HOST =
+  /^(?:(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])(?:\.(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9]))*|\[[0-9a-f:]+\])(?::\d{1,5})?$/i;
+const PATH = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+
+/**
+ * Finds out where an image is, by the rules of container runtimes: what comes before the first slash is
+ * a registry if it has a dot or a port or is `localhost`, and else all of it is on Docker Hub.
+ *
+ * @throws {ImageRefused} unknown: no runtime takes the text for a reference
+ */
+export function addressOf(image: string): ImageAddress {
+  const { repository, tag = "latest", digest } = parseImage(image);
+  const slash = repository.indexOf("/");
+  const first = slash < 0 ? "" : repository.slice(0, slash);
+  const named = /[.:]|^localhost$/.test(first);
+  const registry = !named || first === `index.${DOCKER_HUB}` ? DOCKER_HUB : first;
+  const rest = named ? repository.slice(slash + 1) : repository;
+  const path = registry === DOCKER_HUB && !rest.includes("/") ? `library/${rest}` : rest;
+  const isOne = HOST.test(registry) && PATH.test(path) && path.length <= 255 &&
+    /^\w[\w.-]{0,127}$/.test(tag) && (digest === undefined || isDigest(digest)) &&
+    image.split("@").length <= 2;
+  if (isOne) return { registry, path, tag, digest };
+  throw new ImageRefused(
+    "unknown",
+    `Cannot look into the image ${JSON.stringify(image.slice(0, 300))}: that is no reference to ` +
+      "an image. Write it as in ghcr.io/ldamasio/rbs-spark:3.5.8-phase1.",
+  );
+}
+
+/** Whether a text is a digest that this toolkit can verify. */
+export function isDigest(text: unknown): text is string {
+  return typeof text === "string" && /^sha256:[0-9a-f]{64}$/.test(text);
 }

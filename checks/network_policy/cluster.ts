@@ -1,7 +1,7 @@
-import { type Fields, isFields, type Problem, type Report } from "./fields.ts";
-import { readMetadata } from "./metadata.ts";
+import { type Fields, isFields, type Problem, type Report } from "../kubernetes/fields.ts";
+import { readMetadata } from "../kubernetes/metadata.ts";
 import { type Cluster, NAME_LABEL, type Namespace, type Pod, podId } from "./model.ts";
-import { groupOf } from "./pod_template.ts";
+import { groupOf } from "../kubernetes/pod_template.ts";
 import type { Policy } from "./policy.ts";
 import { readPolicy } from "./read_policy.ts";
 import { readWorkload } from "./workload.ts";

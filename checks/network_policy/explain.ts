@@ -10,7 +10,7 @@ import {
   podId,
 } from "./model.ts";
 import type { Peer, Policy, PolicyPort, Rule } from "./policy.ts";
-import { formatRequirement, formatSelector, selects, unmet } from "./selector.ts";
+import { formatRequirement, formatSelector, selects, unmet } from "../kubernetes/selector.ts";
 
 /** A rule of a policy that isolates one end of a connection, and why it does not allow it. */
 export interface Miss {

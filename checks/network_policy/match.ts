@@ -8,7 +8,7 @@ import {
   type Protocol,
 } from "./model.ts";
 import type { Peer, Policy, PolicyPort, Rule } from "./policy.ts";
-import { selects } from "./selector.ts";
+import { selects } from "../kubernetes/selector.ts";
 
 /** Ports without a gap, both ends included. */
 export interface PortRange {

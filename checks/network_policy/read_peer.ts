@@ -1,7 +1,7 @@
 import { type AddressRange, parseCidr } from "./address.ts";
-import { child, readFields, readList, readText, type Report } from "./fields.ts";
+import { child, readFields, readList, readText, type Report } from "../kubernetes/fields.ts";
 import type { BlockPeer, Peer } from "./policy.ts";
-import { readSelector } from "./selector.ts";
+import { readSelector } from "../kubernetes/selector.ts";
 
 type Block = AddressRange & { readonly bits: number };
 

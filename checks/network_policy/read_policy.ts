@@ -1,10 +1,17 @@
-import { child, type Fields, readFields, readList, readText, type Report } from "./fields.ts";
-import { readMetadata } from "./metadata.ts";
+import {
+  child,
+  type Fields,
+  readFields,
+  readList,
+  readText,
+  type Report,
+} from "../kubernetes/fields.ts";
+import { readMetadata } from "../kubernetes/metadata.ts";
 import type { Direction } from "./model.ts";
 import type { Policy, Rule } from "./policy.ts";
 import { readPeer } from "./read_peer.ts";
 import { readPort } from "./read_port.ts";
-import { readSelector } from "./selector.ts";
+import { readSelector } from "../kubernetes/selector.ts";
 
 /** The API that this evaluator understands. */
 export const POLICY_API = "networking.k8s.io/v1";

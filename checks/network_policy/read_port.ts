@@ -1,6 +1,13 @@
-import { child, kindOf, readFields, readInteger, readText, type Report } from "./fields.ts";
+import {
+  child,
+  kindOf,
+  readFields,
+  readInteger,
+  readText,
+  type Report,
+} from "../kubernetes/fields.ts";
 import { type Protocol, PROTOCOLS } from "./model.ts";
-import { wrongPort, wrongPortName } from "./names.ts";
+import { wrongPort, wrongPortName } from "../kubernetes/names.ts";
 import type { PolicyPort } from "./policy.ts";
 
 /** Reads a port of a rule: a number, a name or a range, of a protocol that is TCP unless told. */

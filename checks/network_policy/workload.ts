@@ -9,13 +9,13 @@ import {
   readList,
   readText,
   type Report,
-} from "./fields.ts";
-import { readMetadata } from "./metadata.ts";
+} from "../kubernetes/fields.ts";
+import { readMetadata } from "../kubernetes/metadata.ts";
 import type { ContainerPort, Pod } from "./model.ts";
-import { wrongPort, wrongPortName } from "./names.ts";
-import { podTemplateOf } from "./pod_template.ts";
+import { wrongPort, wrongPortName } from "../kubernetes/names.ts";
+import { podTemplateOf } from "../kubernetes/pod_template.ts";
 import { readProtocol } from "./read_port.ts";
-import { readLabels } from "./selector.ts";
+import { readLabels } from "../kubernetes/selector.ts";
 
 /**
  * The value of a label that a controller will set and nobody can know before. No label can have this

@@ -5,7 +5,7 @@ import { clusterOf } from "./api.ts";
 import type { Cluster } from "./cluster.ts";
 import { connect } from "./connection.ts";
 import { mergeKubeconfigs, parseKubeconfig } from "./kubeconfig.ts";
-import type { ClusterConfig, InCluster, KubeconfigFiles } from "./where.ts";
+import type { ClusterConfig, InCluster, KubeconfigFiles } from "./locate_kubeconfig.ts";
 
 /** How a cluster is asked. */
 export interface OpenOptions {

@@ -1,6 +1,6 @@
 import { type ManifestsFact, objectId } from "../../checks/facts/manifests.ts";
-import { naming } from "../../checks/naming.ts";
-import { isChange, type Planned } from "../../checks/platform/plan.ts";
+import { naming } from "../../checks/list_names.ts";
+import { isChange, type Planned } from "../../checks/kubernetes/apply_plan.ts";
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { type Deadline, deadline } from "../cli/deadline.ts";

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { observed } from "../../checks/facts/cluster/observed.ts";
+import { observed } from "../../checks/facts/cluster/live_objects.ts";
 import { type ManifestObject, objectId } from "../../checks/facts/manifests.ts";
-import { jobState } from "../../checks/platform/job_state.ts";
-import type { Planned } from "../../checks/platform/plan.ts";
+import { jobState } from "../../checks/kubernetes/job_state.ts";
+import type { Planned } from "../../checks/kubernetes/apply_plan.ts";
 import { ApiError, type Cluster } from "../../pipeline/cluster/cluster.ts";
 import { Failure } from "../../pipeline/errors.ts";
 

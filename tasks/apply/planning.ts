@@ -1,14 +1,14 @@
-import { readDeclared } from "../../checks/facts/cluster/declared.ts";
+import { readDeclared } from "../../checks/facts/cluster/declared_objects.ts";
 import { type ManifestsFact, objectId } from "../../checks/facts/manifests.ts";
-import { naming } from "../../checks/naming.ts";
-import { type Action, type Planned, planOf } from "../../checks/platform/plan.ts";
+import { naming } from "../../checks/list_names.ts";
+import { type Action, type Planned, planOf } from "../../checks/kubernetes/apply_plan.ts";
 import { renderResult } from "../../checks/report/text.ts";
 import {
   refusals,
   refusedBecause,
   serverDryRun,
   whyForbidden,
-} from "../../checks/server_dry_run.ts";
+} from "../../checks/preflight/manifests/server_dry_run.ts";
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { plural } from "../../pipeline/progress.ts";

@@ -4,8 +4,8 @@ import {
   type ManifestsFact,
   objectId,
 } from "../../checks/facts/manifests.ts";
-import { naming } from "../../checks/naming.ts";
-import { pathOf } from "../../checks/workload/tree.ts";
+import { naming } from "../../checks/list_names.ts";
+import { pathOf } from "../../checks/kubernetes/workloads.ts";
 import { Failure } from "../../pipeline/errors.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { ClusterFlags } from "../../pipeline/cluster/where.ts";
+import type { ClusterFlags } from "../../pipeline/cluster/locate_kubeconfig.ts";
 import type { Flags } from "./flags.ts";
 
 /** The flags of a command that turns to a cluster. */

@@ -4,19 +4,19 @@ import { gatherImages, type ImageFact } from "../../checks/facts/image.ts";
 import { gatherLake, type LakeFact } from "../../checks/facts/lake.ts";
 import { gatherManifests, type ManifestsFact } from "../../checks/facts/manifests.ts";
 import { isRefusal, type Refusal, refusal } from "../../checks/facts/refusal.ts";
-import { imagesOf, requestsFor } from "../../checks/image/uses.ts";
-import { dataOf } from "../../checks/job_network/environment.ts";
-import { poolPlatform } from "../../checks/node_pool/pool.ts";
-import { platformOf } from "../../checks/platform.ts";
+import { imagesOf, requestsFor } from "../../checks/preflight/image/image_uses.ts";
+import { dataOf } from "../../checks/kubernetes/environment.ts";
+import { poolPlatform } from "../../checks/preflight/capacity/analytics_nodes.ts";
+import { platformOf } from "../../checks/preflight/platform.ts";
 import type { Absent, Gatherer, Gatherers } from "../../checks/runner.ts";
-import { ofKind, treeOf } from "../../checks/workload/tree.ts";
+import { ofKind, treeOf } from "../../checks/kubernetes/workloads.ts";
 import {
   databaseOfSecret,
   lakeOfSecret,
   type SecretTexts,
 } from "../../pipeline/cluster/credentials.ts";
 import { openCluster } from "../../pipeline/cluster/open.ts";
-import type { ClusterConfig } from "../../pipeline/cluster/where.ts";
+import type { ClusterConfig } from "../../pipeline/cluster/locate_kubeconfig.ts";
 import {
   cacheFolder,
   type DatabaseConfig,

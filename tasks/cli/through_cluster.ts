@@ -1,7 +1,7 @@
 import type { Absent } from "../../checks/runner.ts";
 import { openCluster } from "../../pipeline/cluster/open.ts";
 import { forwardToService, serviceBehind } from "../../pipeline/cluster/service.ts";
-import type { ClusterConfig } from "../../pipeline/cluster/where.ts";
+import type { ClusterConfig } from "../../pipeline/cluster/locate_kubeconfig.ts";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
 

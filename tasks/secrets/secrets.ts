@@ -1,4 +1,4 @@
-import { naming } from "../../checks/naming.ts";
+import { naming } from "../../checks/list_names.ts";
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";
 import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster.ts";
 import { Failure } from "../../pipeline/errors.ts";

@@ -1,6 +1,6 @@
-import { observed } from "../../checks/facts/cluster/observed.ts";
+import { observed } from "../../checks/facts/cluster/live_objects.ts";
 import { readOne } from "../../checks/facts/cluster/reader.ts";
-import { dataOf } from "../../checks/job_network/environment.ts";
+import { dataOf } from "../../checks/kubernetes/environment.ts";
 import type { Cluster, Kind } from "../../pipeline/cluster/cluster.ts";
 import { DATABASE_KEYS, LAKE_KEYS, type SecretTexts } from "../../pipeline/cluster/credentials.ts";
 import { DATABASE_SECRET, JOBS_NAMESPACE, LAKE_SECRET } from "../../pipeline/contract/cluster.ts";

@@ -1,4 +1,4 @@
-import { naming } from "../../checks/naming.ts";
+import { naming } from "../../checks/list_names.ts";
 import type { SecretTexts } from "../../pipeline/cluster/credentials.ts";
 import { secretValues } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";

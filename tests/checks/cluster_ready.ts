@@ -1,19 +1,19 @@
 import { BEFORE } from "../../checks/catalog.ts";
 import type { Finding, Result } from "../../checks/check.ts";
 import type { ClusterFact, ClusterOpened } from "../../checks/facts/cluster.ts";
-import { placedPods } from "../../checks/facts/cluster/placed.ts";
-import { deedsOf, type Right } from "../../checks/facts/cluster/rights.ts";
+import { placedPods } from "../../checks/facts/cluster/scheduled_pods.ts";
+import { deedsOf, type Right } from "../../checks/facts/cluster/permissions.ts";
 import {
   type Fields,
   type ManifestObject,
   type ManifestsFact,
   objectId,
 } from "../../checks/facts/manifests.ts";
-import { CLUSTER_NEEDS } from "../../checks/rbac/needs.ts";
+import { CLUSTER_NEEDS } from "../../checks/preflight/access/required_permissions.ts";
 import { runChecks } from "../../checks/runner.ts";
 import { assert } from "../support/assert.ts";
 import { applied, liveObjects, othersObjects, SECRETS } from "./cluster_objects.ts";
-import { onlyFindingsOf, type Told } from "./healthy.ts";
+import { onlyFindingsOf, type Told } from "./postflight/healthy.ts";
 import { DATABASE, LAKE, MANIFESTS } from "./ready.ts";
 
 export { liveObjects, SECRETS } from "./cluster_objects.ts";

@@ -9,7 +9,7 @@ import { EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import type { Holder } from "../../pipeline/outbox/fence.ts";
 import type { OutboxTable } from "../../pipeline/outbox/schema.ts";
-import { onlyFindingsOf, type Told } from "./healthy.ts";
+import { onlyFindingsOf, type Told } from "./postflight/healthy.ts";
 
 // Everything is ready for a run. Tests break one thing of it at a time.
 

@@ -1,9 +1,9 @@
 import type { Cluster, Kind } from "../../../pipeline/cluster/cluster.ts";
 import type { ManifestObject } from "../manifests.ts";
 import { API_SERVER, FOREIGN, GLOBAL, IN_NAMESPACE, isListed, PEERS, POD } from "./kinds.ts";
-import { placedPods } from "./placed.ts";
+import { placedPods } from "./scheduled_pods.ts";
 import { isForbidden, joined, type Reading, readKind, readOne } from "./reader.ts";
-import { observed } from "./observed.ts";
+import { observed } from "./live_objects.ts";
 
 /** What is in a cluster, as far as it decides about a run. */
 export interface ObjectsReading extends Reading {

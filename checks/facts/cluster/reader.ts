@@ -5,7 +5,7 @@ import {
   type KubeObject,
 } from "../../../pipeline/cluster/cluster.ts";
 import type { ManifestObject } from "../manifests.ts";
-import { observed } from "./observed.ts";
+import { observed } from "./live_objects.ts";
 
 /** Objects that may not be read. */
 export interface Unread {

@@ -1,5 +1,5 @@
 import { ApiError, type Cluster } from "../../../pipeline/cluster/cluster.ts";
-import { isFields } from "../../network_policy/fields.ts";
+import { isFields } from "../../kubernetes/fields.ts";
 
 /** Asks the server who it takes us for. */
 const REVIEW = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };

@@ -1,5 +1,5 @@
 import { gatherManifests, lineOf, readFile } from "../../../checks/facts/manifests.ts";
-import { plainScalar } from "../../../checks/facts/manifests/scalars.ts";
+import { plainScalar } from "../../../checks/kubernetes/yaml/scalars.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 

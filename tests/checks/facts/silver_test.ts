@@ -10,7 +10,7 @@ import {
 import { renderMarker } from "../../../pipeline/lake/marker.ts";
 import { openPart } from "../../../pipeline/lake/parquet_reader.ts";
 import { assertEquals, assertMatch } from "../../support/assert.ts";
-import { compared, judge, SOURCE } from "../healthy.ts";
+import { compared, judge, SOURCE } from "../postflight/healthy.ts";
 import { DAY, publishedDay, uuid, voidPart } from "./published.ts";
 
 const KEY = silverMarkerKey(DAY);

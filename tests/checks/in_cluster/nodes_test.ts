@@ -1,6 +1,6 @@
 import type { ClusterOpened } from "../../../checks/facts/cluster.ts";
 import type { Fields } from "../../../checks/facts/manifests.ts";
-import { poolPlatform } from "../../../checks/node_pool.ts";
+import { poolPlatform } from "../../../checks/preflight/capacity/node_pool.ts";
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
 import {
   assertOnlyIn,

@@ -1,5 +1,5 @@
 import { readFile } from "../../../checks/facts/manifests.ts";
-import type { Planned } from "../../../checks/platform/plan.ts";
+import type { Planned } from "../../../checks/kubernetes/apply_plan.ts";
 import { questionOf, renderDone, renderPlan } from "../../../tasks/apply/text.ts";
 import { assertEquals } from "../../support/assert.ts";
 

@@ -1,0 +1,107 @@
+import { child, type Fields, isFields } from "../kubernetes/fields.ts";
+import { podTemplateOf } from "../kubernetes/pod_template.ts";
+import { lineOf, type ManifestObject } from "../kubernetes/objects.ts";
+
+/** What a script is written in; `text` is everything else, such as a configuration file. */
+export type ScriptLanguage = "python" | "sql" | "shell" | "dockerfile" | "text";
+
+/** Code that jobs run, or that makes what they run. */
+export interface Script {
+  /** The file that it is, or that it is embedded in; undefined in an object that has none. */
+  readonly file: string | undefined;
+  /** The line of that file on which it begins, counted from 1; 0 without one. */
+  readonly line: number;
+  /** The object that it is embedded in, as in `Job analytics-jobs/x`; absent for a file of its own. */
+  readonly object?: string;
+  /** Where it stands in that object, as in `spec.template.spec.containers[0].args[1]`. */
+  readonly path?: string;
+  /** What it is written in, by its file's name or by what runs it. */
+  readonly language: ScriptLanguage;
+  /** The code. */
+  readonly text: string;
+}
+
+/**
+ * The language of a file, by its name.
+ *
+ * @returns undefined for a file that is no script
+ */
+export function languageOf(name: string): Exclude<ScriptLanguage, "text"> | undefined {
+  const base = name.slice(name.lastIndexOf("/") + 1);
+  if (/^Dockerfile(\..+)?$|\.[Dd]ockerfile$/.test(base)) return "dockerfile";
+  const ending = /\.(py|sql|sh)$/.exec(base)?.[1];
+  return ending === undefined
+    ? undefined
+    : ({ py: "python", sql: "sql", sh: "shell" } as const)[ending as "py" | "sql" | "sh"];
+}
+
+/** The scripts in an object: in its containers' command and args, or in a ConfigMap's data. */
+export function embeddedScripts(object: ManifestObject): Script[] {
+  return object.kind === "ConfigMap" ? inConfigMap(object) : inPods(object);
+}
+
+/** How an object is told: `Job analytics-jobs/x`. */
+export function objectId({ kind, namespace, name }: ManifestObject): string {
+  return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+}
+
+function inConfigMap(object: ManifestObject): Script[] {
+  const data = isFields(object.value.data) ? object.value.data : {};
+  return Object.entries(data).flatMap(([name, text]): Script[] =>
+    typeof text === "string"
+      ? [script(object, child("data", name), text, languageOf(name) ?? byFirstLine(text))]
+      : []
+  );
+}
+
+function inPods(object: ManifestObject): Script[] {
+  const template = podTemplateOf(object.value);
+  if (template === undefined || !isFields(template.spec)) return [];
+  const spec = template.spec;
+  return ["initContainers", "containers"].flatMap((list) => {
+    const containers: readonly unknown[] = Array.isArray(spec[list]) ? spec[list] : [];
+    return containers.flatMap((container, i) =>
+      isFields(container)
+        ? inContainer(object, container, `${child(template.specPath, list)}[${i}]`)
+        : []
+    );
+  });
+}
+
+/** An argument is a script if it has white space in it: a path or a flag alone has no code. */
+function inContainer(object: ManifestObject, container: Fields, path: string): Script[] {
+  const words = ["command", "args"].flatMap((list) => {
+    const each = container[list];
+    return Array.isArray(each)
+      ? each.map((text: unknown, i) => ({ text, path: `${child(path, list)}[${i}]` }))
+      : [];
+  });
+  return words.flatMap(({ text, path }, i) => {
+    if (typeof text !== "string" || !/\s/.test(text)) return [];
+    const before = words.slice(0, i).map((word) => String(word.text));
+    return [script(object, path, text, byInterpreter(before) ?? byFirstLine(text))];
+  });
+}
+
+function script(
+  object: ManifestObject,
+  path: string,
+  text: string,
+  language: ScriptLanguage,
+): Script {
+  const place = { file: object.file, line: lineOf(object, path) };
+  return { ...place, object: objectId(object), path, language, text };
+}
+
+function byInterpreter(words: readonly string[]): ScriptLanguage | undefined {
+  const known = words.map((word) => word.slice(word.lastIndexOf("/") + 1)).findLast((word) =>
+    /^((ba|da|a|z)?sh|python[\d.]*|psql)$/.test(word)
+  );
+  if (known === undefined) return undefined;
+  return known === "psql" ? "sql" : known.startsWith("python") ? "python" : "shell";
+}
+
+function byFirstLine(text: string): ScriptLanguage {
+  const [, interpreter] = /^#!.*?\b(python|bash|sh)[\d.]*\s*(?:\n|$)/.exec(text) ?? [];
+  return interpreter === undefined ? "text" : interpreter === "python" ? "python" : "shell";
+}

@@ -1,0 +1,36 @@
+import { Failure } from "../../pipeline/errors.ts";
+
+/**
+ * Why an image cannot be looked into:
+ *
+ * - `denied`: the registry wants a login, or another one
+ * - `unknown`: there is no such repository, tag or digest; or the reference is none
+ * - `platform`: it is there, but not for the platform that was asked for
+ * - `broken`: what is there is no image, or not what its digests say
+ */
+export type ImageTrouble = "denied" | "unknown" | "platform" | "broken";
+
+/** An image that cannot be looked into, for a reason that a node would meet too. */
+export class ImageRefused extends Failure {
+  /** The reason in one word. */
+  readonly trouble: ImageTrouble;
+  /** The platforms that there are instead, where the one that was asked for is missing. */
+  readonly platforms: readonly string[];
+
+  /**
+   * A refusal for an operator to read.
+   *
+   * @param message `Cannot look into <image>: <why>. <The next step>.`
+   */
+  constructor(trouble: ImageTrouble, message: string, platforms: readonly string[] = []) {
+    super(trouble === "broken" ? "data" : "configuration", message);
+    this.trouble = trouble;
+    this.platforms = platforms;
+  }
+}
+
+/** That an image is no image, or none that is whole. */
+export function broken(image: string, why: string): ImageRefused {
+  const remedy = "Build and push it again; no node can run this one";
+  return new ImageRefused("broken", `Cannot look into ${image}: ${why}. ${remedy}.`);
+}

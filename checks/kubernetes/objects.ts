@@ -1,0 +1,104 @@
+import { type Fields, isFields, kindOf } from "./fields.ts";
+import type { DocumentProblem, ManifestDocument } from "./yaml/documents.ts";
+
+/** An object of Kubernetes, in a file or in a cluster. */
+export interface ManifestObject {
+  /** The file, relative to the directory that was read; undefined for what only a cluster has. */
+  readonly file: string | undefined;
+  /** Which document of it, counted from 1; 0 without a file. */
+  readonly document: number;
+  /** The line on which the object begins, counted from 1; 0 without a file. */
+  readonly line: number;
+  /** As in `networking.k8s.io/v1`. */
+  readonly apiVersion: string;
+  /** As in `NetworkPolicy`. */
+  readonly kind: string;
+  /** Its name; empty where it has none. */
+  readonly name: string;
+  /** Its namespace, where it names one. */
+  readonly namespace: string | undefined;
+  /** The whole object. */
+  readonly value: Fields;
+  /** The line of each field, by its path within the object, as in `spec.egress[0].to[1]`. */
+  readonly lines: ReadonlyMap<string, number>;
+}
+
+/** What a document is made of: an object, or the items of a list. */
+export interface ObjectReading {
+  /** The objects, lists flattened. */
+  readonly objects: readonly ManifestObject[];
+  /** What is no object. */
+  readonly problems: readonly DocumentProblem[];
+}
+
+/** The line of a field, or of the closest one around it that is there. */
+export function lineOf({ lines, line }: ManifestObject, path: string): number {
+  for (let rest = path; rest !== "";) {
+    const found = lines.get(rest);
+    if (found !== undefined) return found;
+    rest = rest.slice(0, Math.max(rest.lastIndexOf("."), rest.lastIndexOf("["), 0));
+  }
+  return line;
+}
+
+/** Finds the objects of a document. */
+export function objectsOf(
+  file: string,
+  { document, value, lines }: ManifestDocument,
+): ObjectReading {
+  return read({ file, document, value, lines });
+}
+
+interface Item {
+  readonly file: string;
+  readonly document: number;
+  readonly value: unknown;
+  readonly lines: ReadonlyMap<string, number>;
+  /** What an item of a list such as PodList is, where it does not say so itself. */
+  readonly assumed?: { readonly apiVersion: unknown; readonly kind: string };
+}
+
+function read({ file, document, value: given, lines, assumed }: Item): ObjectReading {
+  const line = lines.get("") ?? 1;
+  const trouble = (problem: string): ObjectReading => (
+    { objects: [], problems: [{ line, column: 1, problem }] }
+  );
+  if (!isFields(given)) return trouble(`this is no object of Kubernetes, but ${kindOf(given)}`);
+  const value = assumed === undefined || "kind" in given ? given : { ...assumed, ...given };
+  const { apiVersion, kind, metadata } = value;
+  if (typeof kind !== "string" || kind === "") return trouble("this object has no kind");
+  if (typeof apiVersion !== "string" || apiVersion === "") {
+    return trouble(`this ${kind} has no apiVersion`);
+  }
+  if (kind.endsWith("List") && Array.isArray(value.items)) {
+    return flatten({ file, document, value, lines }, kind, apiVersion, value.items);
+  }
+  const { name, namespace } = isFields(metadata) ? metadata : {};
+  const object: ManifestObject = {
+    ...{ file, document, line, apiVersion, kind, value, lines },
+    name: typeof name === "string" ? name : "",
+    namespace: typeof namespace === "string" && namespace !== "" ? namespace : undefined,
+  };
+  return { objects: [object], problems: [] };
+}
+
+function flatten(
+  { file, document, lines }: Item,
+  kind: string,
+  apiVersion: string,
+  items: readonly unknown[],
+): ObjectReading {
+  const assumed = kind === "List" ? undefined : { apiVersion, kind: kind.slice(0, -"List".length) };
+  const itemLines = items.map(() => new Map<string, number>());
+  for (const [path, line] of lines) {
+    const [, index, rest] = /^items\[(\d+)\]\.?(.*)$/s.exec(path) ?? [];
+    if (index !== undefined) itemLines[Number(index)]?.set(rest!, line);
+  }
+  const readings = items.map((value, i) =>
+    read({ file, document, value, lines: itemLines[i]!, ...(assumed ? { assumed } : {}) })
+  );
+  return {
+    objects: readings.flatMap(({ objects }) => objects),
+    problems: readings.flatMap(({ problems }) => problems),
+  };
+}

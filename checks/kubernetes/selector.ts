@@ -1,0 +1,111 @@
+import { child, readFields, readList, readText, readTexts, type Report } from "./fields.ts";
+import type { Labels } from "../network_policy/model.ts";
+import { wrongLabelKey, wrongLabelValue } from "./names.ts";
+import type { Requirement, Selector } from "../network_policy/policy.ts";
+
+const OPERATORS = ["In", "NotIn", "Exists", "DoesNotExist"] as const;
+
+/** Whether labels fulfil a selector. */
+export function selects({ requirements }: Selector, labels: Labels): boolean {
+  return requirements.every((requirement) => fulfils(requirement, labels));
+}
+
+/** The requirements that labels do not fulfil: why a selector does not select. */
+export function unmet({ requirements }: Selector, labels: Labels): Requirement[] {
+  return requirements.filter((requirement) => !fulfils(requirement, labels));
+}
+
+/** Writes a selector as `kubectl -l` would take it; without requirements it is `everything`. */
+export function formatSelector({ requirements }: Selector): string {
+  return requirements.length === 0 ? "everything" : requirements.map(formatRequirement).join(",");
+}
+
+/** Writes a requirement as `kubectl -l` would take it. */
+export function formatRequirement({ key, operator, values }: Requirement): string {
+  if (operator === "Exists") return key;
+  if (operator === "DoesNotExist") return `!${key}`;
+  if (operator === "In" && values.length === 1) return `${key}=${values[0]}`;
+  return `${key} ${operator === "In" ? "in" : "notin"} (${values.join(",")})`;
+}
+
+/** Reads a label selector. Absent it is empty, which selects everything. */
+export function readSelector(value: unknown, path: string, report: Report): Selector {
+  const fields = readFields(value, path, report, ["matchLabels", "matchExpressions"]) ?? {};
+  const labelsPath = child(path, "matchLabels");
+  const labels = [...readLabels(fields.matchLabels, labelsPath, report)];
+  const expressionsPath = child(path, "matchExpressions");
+  const expressions = readList(fields.matchExpressions, expressionsPath, report)
+    .map((each, i) => readExpression(each ?? {}, `${expressionsPath}[${i}]`, report));
+  return {
+    path,
+    requirements: [
+      ...labels.map(([key, text]): Requirement => (
+        { path: labelsPath, key, operator: "In", values: [text] }
+      )),
+      ...expressions.filter((each) => each !== undefined),
+    ],
+  };
+}
+
+/** Reads labels; keys and values that no label can have are reported. */
+export function readLabels(value: unknown, path: string, report: Report): Map<string, string> {
+  const labels = readTexts(value, path, report);
+  for (const [key, text] of labels) {
+    for (const wrong of [wrongLabelKey(key), wrongLabelValue(text)]) {
+      if (wrong !== undefined) report(path, wrong);
+    }
+  }
+  return labels;
+}
+
+/** `NotIn` and `DoesNotExist` hold where the key is absent. */
+function fulfils({ key, operator, values }: Requirement, labels: Labels): boolean {
+  const value = labels.get(key);
+  switch (operator) {
+    case "In":
+      return value !== undefined && values.includes(value);
+    case "NotIn":
+      return value === undefined || !values.includes(value);
+    case "Exists":
+      return value !== undefined;
+    case "DoesNotExist":
+      return value === undefined;
+  }
+}
+
+function readExpression(value: unknown, path: string, report: Report): Requirement | undefined {
+  const fields = readFields(value, path, report, ["key", "operator", "values"]);
+  if (fields === undefined) return undefined;
+  const key = readText(fields.key, child(path, "key"), report) ?? "";
+  const wrong = wrongLabelKey(key);
+  if (wrong !== undefined) report(child(path, "key"), wrong);
+  const valuesPath = child(path, "values");
+  const values = readList(fields.values, valuesPath, report)
+    .map((each, i) => readText(each ?? "", `${valuesPath}[${i}]`, report) ?? "");
+  for (const [i, value] of values.entries()) {
+    const wrongOne = wrongLabelValue(value);
+    if (wrongOne !== undefined) report(`${valuesPath}[${i}]`, wrongOne);
+  }
+  const text = readText(fields.operator, child(path, "operator"), report) ?? "";
+  const operator = OPERATORS.find((each) => each === text);
+  if (operator === undefined) {
+    const problem = `${JSON.stringify(text)} is no operator: it is one of ${OPERATORS.join(", ")}`;
+    report(child(path, "operator"), problem);
+    return undefined;
+  }
+  const isList = fields.values === undefined || fields.values === null ||
+    Array.isArray(fields.values);
+  if (isList) checkValues(operator, values, valuesPath, report);
+  return { path, key, operator, values };
+}
+
+function checkValues(
+  operator: Requirement["operator"],
+  values: readonly string[],
+  path: string,
+  report: Report,
+): void {
+  const wanted = operator === "In" || operator === "NotIn";
+  if (wanted && values.length === 0) report(path, `${operator} needs at least one value`);
+  if (!wanted && values.length > 0) report(path, `${operator} takes no values`);
+}

@@ -1,0 +1,54 @@
+import { EVENT_CONTRACT } from "../../../pipeline/contract/events.ts";
+import { plural } from "../../../pipeline/progress.ts";
+import { type Check, check, type Finding } from "../../check.ts";
+import type { BronzeFact } from "../../facts/bronze.ts";
+import { restore, runCommand } from "../remedy.ts";
+
+/** The window has a commit marker that can be read and is of the contract that we know. */
+export const bronzeCommitted: Check<"bronze"> = check({
+  id: "bronze-committed",
+  title: "the day's bronze has a commit marker",
+  phase: "after",
+  needs: ["bronze"],
+  run({ bronze }) {
+    const { marker, markerKey, parts } = bronze;
+    if (marker === undefined) return { examined: markerKey, findings: [unpublished(bronze)] };
+    const { state, rows, contract } = marker.commit;
+    const examined = `${markerKey}: ${state}, ${plural(rows, "event")} in ${
+      plural(parts.length, "part")
+    }`;
+    return { examined, findings: contract === EVENT_CONTRACT ? [] : [foreign(bronze, contract)] };
+  },
+});
+
+function unpublished(bronze: BronzeFact): Finding {
+  const { markerKey, markerProblem, listed } = bronze;
+  const common = {
+    severity: "fail",
+    object: markerKey,
+    why: "only the marker tells which files make up the day, so readers see none of it",
+  } as const;
+  if (markerProblem !== undefined) {
+    return {
+      ...common,
+      problem: `the commit marker cannot be used: ${markerProblem}`,
+      fix: restore(markerKey),
+    };
+  }
+  const files = listed.length === 0 ? "" : `, and ${plural(listed.length, "part")} in its folder`;
+  return { ...common, problem: `there is no commit marker${files}`, fix: runCommand(bronze.day) };
+}
+
+function foreign(bronze: BronzeFact, contract: string): Finding {
+  return {
+    severity: "fail",
+    object: bronze.markerKey,
+    field: "contract",
+    problem:
+      `the day was published under another contract: ${contract}, and ours is ${EVENT_CONTRACT}`,
+    why: "its columns are not those that silver and the readers of today expect",
+    fix: bronze.marker?.commit.state === "open"
+      ? runCommand(bronze.day)
+      : "Use the version of this toolkit that published it for this day.",
+  };
+}

@@ -1,0 +1,38 @@
+import { bronzePrefix, KNOWN_EVENT_TYPES } from "../../../pipeline/contract/events.ts";
+import { plural } from "../../../pipeline/progress.ts";
+import { type Check, check, type Finding } from "../../check.ts";
+import { naming } from "../../list_names.ts";
+import { whyNotCollected } from "../../skip_reasons.ts";
+
+/** Warns of events whose type the contract does not know. They are in bronze, and silver ignores them. */
+export const eventTypes: Check<"bronze"> = check({
+  id: "event-types",
+  title: "every event is of a known type",
+  phase: "after",
+  needs: ["bronze"],
+  run({ bronze }) {
+    const skip = whyNotCollected(bronze);
+    if (skip !== undefined) return { skip };
+    const counts = bronze.eventTypes;
+    if (counts.size === 0) return { examined: `no events on ${bronze.day}`, findings: [] };
+    const rows = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    const examined = `${plural(rows, "event")} of ${plural(counts.size, "type")}`;
+    const unknown = [...counts].filter(([type]) => !KNOWN_EVENT_TYPES.has(type)).sort();
+    if (unknown.length === 0) return { examined, findings: [] };
+    const list = unknown.map(([type, count]) =>
+      `${JSON.stringify(type)} (${plural(count, "event")})`
+    );
+    const finding: Finding = {
+      severity: "warn",
+      object: bronzePrefix(bronze.day),
+      field: "event_type",
+      problem: `the contract does not know ${naming(list)}`,
+      why: "silver follows only the types that it knows: if one of these ends or changes an " +
+        "execution, silver does not show it",
+      fix:
+        "Ask who writes it. If it belongs, add it to KNOWN_EVENT_TYPES, and to EXECUTION_STATUS " +
+        "if it changes an execution, in pipeline/contract/events.ts.",
+    };
+    return { examined, findings: [finding] };
+  },
+});

@@ -1,0 +1,136 @@
+import { OUTBOX_TABLE } from "../../../pipeline/contract/events.ts";
+import type { Day } from "../../../pipeline/contract/window.ts";
+import type { UnfitEvent } from "../../../pipeline/outbox/survey.ts";
+import { plural } from "../../../pipeline/progress.ts";
+import { describeUnfit } from "../../../pipeline/quarantine.ts";
+import { type Check, check, type Finding } from "../../check.ts";
+import type { BronzeFact } from "../../facts/bronze.ts";
+import { outboxIn, type SourceFact } from "../../facts/source.ts";
+import { naming } from "../../list_names.ts";
+import { amendCommand, restore, runCommand } from "../remedy.ts";
+import { whyNoMarker, whyNoSurvey } from "../../skip_reasons.ts";
+
+/** Every event of the day is in a part. What no part can hold is in quarantine until it is corrected. */
+export const quarantine: Check<"bronze", "source"> = check({
+  id: "quarantine",
+  title: "no event waits to be corrected",
+  phase: "after",
+  needs: ["bronze"],
+  wants: ["source"],
+  run({ source, bronze }) {
+    const { marker, markerKey } = bronze;
+    const link = marker?.commit.quarantine;
+    const examined = link === undefined
+      ? `${markerKey} names no event in quarantine`
+      : `${plural(link.events, "event")} in ${link.key}`;
+    const findings = [
+      ...(source?.survey === undefined ? [] : strays(source)),
+      ...unusable(bronze),
+      ...(marker === undefined ? [] : waiting(bronze, source)),
+    ];
+    if (findings.length > 0) return { examined, findings };
+    const skip = whyNoMarker(bronze) ??
+      (source !== undefined && source.survey === undefined ? whyNoSurvey : undefined);
+    return skip === undefined ? { examined, findings } : { skip };
+  },
+});
+
+function strays({ name, survey }: SourceFact): Finding[] {
+  const { strays, strayCount } = survey!;
+  if (strayCount === 0) return [];
+  return [{
+    severity: "fail",
+    object: outboxIn(name),
+    field: "occurred_at",
+    problem: `${plural(strayCount, "event")} on no day, for the time is null or infinite: ` +
+      naming(strays, strayCount),
+    why: "no run copies them, whatever its day",
+    fix: "Correct them in the outbox, each as in: " +
+      `UPDATE ${OUTBOX_TABLE} SET occurred_at = '<time>' WHERE ${identity(strays[0]!)}; ` +
+      "Then run the days that they fall on.",
+  }];
+}
+
+function unusable({ marker, quarantineProblem }: BronzeFact): Finding[] {
+  const link = marker?.commit.quarantine;
+  if (quarantineProblem === undefined || link === undefined) return [];
+  return [{
+    severity: "fail",
+    object: link.key,
+    problem: quarantineProblem,
+    why: "it keeps the full text of the events that no part can hold",
+    fix: restore(link.key),
+  }];
+}
+
+/** The events that no part has, by what has to be done about them. */
+function waiting(bronze: BronzeFact, source: SourceFact | undefined): Finding[] {
+  const { day, marker, markerKey, quarantine = [] } = bronze;
+  const compared = source?.compared?.sha256 === marker!.sha256 ? source.compared : undefined;
+  const object = marker!.commit.quarantine?.key ?? markerKey;
+  const command = marker!.commit.state === "sealed" ? amendCommand(day) : runCommand(day);
+  if (compared === undefined) return unfit(quarantine, object, command);
+  const { differences } = compared;
+  const still = new Set(differences.unfit.map(({ event_id }) => event_id));
+  const others = quarantine.filter(({ event_id }) => !still.has(event_id));
+  const late = (event: UnfitEvent) =>
+    event.event_id !== null && differences.late.has(event.event_id);
+  return [
+    ...unfit(differences.unfit, object, command),
+    ...corrected(others.filter(late), object, command),
+    ...gone(others.filter((event) => !late(event)), object, day, command),
+  ];
+}
+
+function unfit(events: readonly UnfitEvent[], object: string, command: string): Finding[] {
+  const [first] = events;
+  if (first === undefined) return [];
+  const column = first.problems[0]?.column ?? "<column>";
+  return [{
+    severity: "fail",
+    object,
+    problem: `${plural(events.length, "event")} that the contract cannot hold: ` +
+      naming(events.map(describeUnfit)),
+    why: "no part has them, so readers of bronze and silver do not see them",
+    fix: "Correct them in the outbox, each as in: " +
+      `UPDATE ${OUTBOX_TABLE} SET ${column} = <value> WHERE ${identity(first.event_id)}; ` +
+      `Then run: ${command}`,
+  }];
+}
+
+function corrected(events: readonly UnfitEvent[], object: string, command: string): Finding[] {
+  if (events.length === 0) return [];
+  return [{
+    severity: "fail",
+    object,
+    problem: `${plural(events.length, "event")} that the outbox has corrected: ` +
+      naming(events.map(describeUnfit)),
+    why: "no part has them yet",
+    fix: command,
+  }];
+}
+
+function gone(
+  events: readonly UnfitEvent[],
+  object: string,
+  day: Day,
+  command: string,
+): Finding[] {
+  if (events.length === 0) return [];
+  return [{
+    severity: "fail",
+    object,
+    problem: `${plural(events.length, "event")} that the outbox no longer has on this day: ` +
+      naming(events.map(describeUnfit)),
+    why: "no part has them, and no run can take them in",
+    fix: "Find out what removed them. Insert them again, corrected, from their full text: " +
+      `deno task show quarantine --date ${day} Then run: ${command}`,
+  }];
+}
+
+/** The condition of SQL for an event. Identities are UUIDs, so that nothing in them needs a quote. */
+function identity(eventId: string | null): string {
+  return eventId !== null && /^[0-9a-f-]{36}$/.test(eventId)
+    ? `event_id = '${eventId}'`
+    : "event_id IS NULL";
+}

@@ -1,0 +1,211 @@
+import { explain } from "../../../pipeline/amend.ts";
+import { unacknowledged } from "../../../pipeline/amendment.ts";
+import type { Difference } from "../../../pipeline/compare.ts";
+import { EVENT_CONTRACT } from "../../../pipeline/contract/events.ts";
+import type { BronzeCommit } from "../../../pipeline/lake/marker.ts";
+import { plural } from "../../../pipeline/progress.ts";
+import { quarantinedIds } from "../../../pipeline/quarantine.ts";
+import { type Check, check, type Finding, type Outcome } from "../../check.ts";
+import type { BronzeFact } from "../../facts/bronze.ts";
+import { asPublished } from "../../facts/part.ts";
+import type { Compared, SourceFact } from "../../facts/source.ts";
+import { naming } from "../../list_names.ts";
+import { amendCommand, repair, runCommand } from "../remedy.ts";
+import { whyNoMarker, whyNotCollected, whyNotCompared } from "../../skip_reasons.ts";
+
+/** Bronze has the outbox's events: the same ones, with the same values, each once. */
+export const rowCounts: Check<"source" | "bronze"> = check({
+  id: "row-counts",
+  title: "bronze has every event of the outbox, once",
+  phase: "after",
+  needs: ["source", "bronze"],
+  run({ source, bronze }) {
+    const { marker } = bronze;
+    if (marker === undefined) return { skip: whyNoMarker(bronze)! };
+    const { commit } = marker;
+    const compared = source.compared?.sha256 === marker.sha256 ? source.compared : undefined;
+    const unread = whyNotCollected(bronze);
+    const twice = unread === undefined ? repeated(bronze) : [];
+    const findings = [
+      ...footers(bronze),
+      ...twice,
+      // An event that bronze has twice would look like one that the outbox lost.
+      ...(compared === undefined || twice.length > 0 ? [] : different(compared, bronze, commit)),
+      ...(source.survey === undefined ? refused(source) : []),
+    ];
+    if (compared !== undefined) return { examined: examined(compared, commit), findings };
+    if (findings.length > 0) return { examined: plural(commit.rows, "event"), findings };
+    return notCompared(source, bronze, commit, unread);
+  },
+});
+
+/** Why there is no comparison, where nothing else is wrong. */
+function notCompared(
+  source: SourceFact,
+  bronze: BronzeFact,
+  commit: BronzeCommit,
+  unread: string | undefined,
+): Outcome {
+  if (unread !== undefined) return { skip: unread };
+  if (commit.contract !== EVENT_CONTRACT) {
+    return { skip: "bronze was published under another contract (see bronze-committed)" };
+  }
+  if (bronze.quarantineProblem !== undefined) {
+    return { skip: "bronze's quarantine cannot be used (see quarantine)" };
+  }
+  const findings = refused(source);
+  if (findings.length > 0) return { examined: plural(commit.rows, "event"), findings };
+  return { unknown: whyNotCompared };
+}
+
+/** What keeps the outbox from being compared. */
+function refused({ refusal }: SourceFact): Finding[] {
+  if (refusal === undefined) return [];
+  const { name: object, problem, fix } = refusal;
+  const why = "so it cannot be told whether every event has arrived";
+  return [{ severity: "fail", object, problem, why, fix }];
+}
+
+function examined({ differences }: Compared, { day, rows, amended }: BronzeCommit): string {
+  const { late, unfit } = differences;
+  if (rows + late.size + unfit.length === 0) {
+    return `no events on ${day}, neither in the outbox nor in bronze`;
+  }
+  const { lost, altered } = amended ?? { lost: NONE, altered: NONE };
+  return [
+    `${plural(rows, "event")}, each compared with the outbox`,
+    ...(lost.events > 0
+      ? [`bronze keeps ${plural(lost.events, "event")} that the outbox lost`]
+      : []),
+    ...(altered.events > 0
+      ? [`bronze keeps the values of ${plural(altered.events, "event")} that the outbox altered`]
+      : []),
+  ].join("; ");
+}
+
+const NONE = { events: 0 };
+
+/** How bronze differs from the outbox, beyond what an amendment acknowledged. */
+function different(
+  { differences }: Compared,
+  bronze: BronzeFact,
+  commit: BronzeCommit,
+): Finding[] {
+  const { late, lost, altered, named } = differences;
+  const { day, amended } = commit;
+  const open = unacknowledged(differences, commit);
+  const sealed = commit.state === "sealed";
+  // An open day is copied again, altered values included. What was amended is only added to.
+  const recopied = !sealed && amended === undefined && !open.lost;
+  const amends = sealed || open.lost || open.altered && !recopied;
+  const common = {
+    ...{ object: bronze.markerKey, field: "event_id" },
+    fix: amends ? amendCommand(day) : runCommand(day),
+  };
+  // What was quarantined and is corrected now is told by the check of the quarantine.
+  const came = late.difference(quarantinedIds({ events: bronze.quarantine ?? [] }));
+  return [
+    ...(came.size > 0 ? [{ ...common, ...since(came, sealed) }] : []),
+    ...(open.lost ? [{ ...common, ...gone(lost, amended?.lost.events ?? 0) }] : []),
+    ...(open.altered
+      ? [{ ...common, ...changed(altered, named.altered, amended?.altered.events ?? 0, recopied) }]
+      : []),
+  ];
+}
+
+type Told = Pick<Finding, "severity" | "problem" | "why">;
+
+function since(came: ReadonlySet<string>, sealed: boolean): Told {
+  const [count, ids] = [plural(came.size, "event"), naming([...came])];
+  if (!sealed) {
+    return {
+      severity: "warn",
+      problem: `${count} came since the last run: ${ids}`,
+      why: "the day is still open, so that is to be expected",
+    };
+  }
+  return {
+    severity: "fail",
+    problem: `${count} came after the day was sealed: ${ids}`,
+    why: "no run takes them in by itself, so readers never see them",
+  };
+}
+
+function gone(lost: ReadonlySet<string>, recorded: number): Told {
+  if (lost.size === 0) return restored("events", recorded);
+  return {
+    severity: "fail",
+    problem: `the outbox no longer has ${plural(lost.size, "event")} of bronze: ` +
+      naming([...lost]) + beyond(recorded),
+    why: "they were removed there, or this is another database; bronze keeps them",
+  };
+}
+
+function changed(
+  altered: ReadonlySet<string>,
+  named: readonly Difference[],
+  recorded: number,
+  recopied: boolean,
+): Told {
+  if (altered.size === 0) return restored("values", recorded);
+  return {
+    severity: recopied ? "warn" : "fail",
+    problem: `the outbox has other values in ${plural(altered.size, "event")} of bronze: ` +
+      listed(named, altered.size) + beyond(recorded),
+    why: recopied
+      ? "the day is still open, so the next run copies them again"
+      : "bronze keeps the values that it has until it is decided which ones are right",
+  };
+}
+
+function listed(named: readonly Difference[], total: number): string {
+  const more = total - named.length;
+  return named.map(explain).join("; ") + (more > 0 ? `; and ${more} more` : "");
+}
+
+function beyond(recorded: number): string {
+  return recorded > 0 ? `; the last amendment recorded ${recorded}` : "";
+}
+
+/** The outbox is again what bronze has, and the marker still says otherwise. */
+function restored(what: "events" | "values", recorded: number): Told {
+  return {
+    severity: "fail",
+    problem: `the outbox has the ${what} of bronze again, and the marker records ` +
+      `${plural(recorded, "event")} as ${what === "events" ? "lost" : "altered"}`,
+    why: "runs and checks compare the outbox with what the marker records",
+  };
+}
+
+function footers(bronze: BronzeFact): Finding[] {
+  return bronze.parts.filter(asPublished).flatMap(({ part, footer }) => {
+    if (footer === undefined || footer.rows === part.rows) return [];
+    return [{
+      severity: "fail" as const,
+      object: part.key,
+      field: "rows",
+      problem: `its footer says ${plural(footer.rows, "row")}, and the commit marker says ` +
+        part.rows.toLocaleString("en-US"),
+      why: "the marker was not made from this file, so its other counts prove nothing either",
+      fix: repair(bronze, bronze.markerKey),
+    }];
+  });
+}
+
+function repeated(bronze: BronzeFact): Finding[] {
+  const { parts, events, markerKey } = bronze;
+  const rows = parts.reduce((sum, { footer }) => sum + (footer?.rows ?? 0), 0);
+  if (events === rows) return [];
+  const list = bronze.repeated.length === 0
+    ? ""
+    : `; there more than once: ${bronze.repeated.join(", ")}`;
+  return [{
+    severity: "fail",
+    object: markerKey,
+    field: "event_id",
+    problem: `its ${plural(rows, "row")} have ${events.toLocaleString("en-US")} different ` +
+      `event_ids${list}`,
+    why: "a reader of bronze counts such an event twice",
+    fix: repair(bronze, markerKey),
+  }];
+}

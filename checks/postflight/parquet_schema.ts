@@ -1,0 +1,107 @@
+import type { Column } from "../../pipeline/contract/column.ts";
+import { EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
+import { EXECUTION_COLUMNS } from "../../pipeline/contract/executions.ts";
+import type { FileColumn } from "../../pipeline/lake/parquet_reader.ts";
+import { type Check, check, type Finding } from "../check.ts";
+import type { AnyLayer } from "../facts/layer.ts";
+import { countFooters, judgeFooters } from "./footers.ts";
+import { repair } from "./remedy.ts";
+
+/** The columns of every part are those of the contract: names, order, types, and which may be null. */
+export const parquetSchema: Check<"bronze" | "silver"> = check({
+  id: "parquet-schema",
+  title: "the Parquet columns are those of the contract",
+  phase: "after",
+  needs: ["bronze", "silver"],
+  run: ({ bronze, silver }) =>
+    judgeFooters(
+      [bronze, silver],
+      [...differences(bronze, EVENT_COLUMNS), ...differences(silver, EXECUTION_COLUMNS)],
+      `${EVENT_COLUMNS.length} and ${EXECUTION_COLUMNS.length} columns in ` +
+        countFooters([bronze, silver]),
+    ),
+});
+
+/** How one column differs from the contract. */
+export interface Difference {
+  /** The column. */
+  readonly field: string;
+  /** What is wrong with it. */
+  readonly problem: string;
+}
+
+/** One finding per difference, however many parts have it. */
+function differences(fact: AnyLayer, contract: readonly Column[]): Finding[] {
+  const seen = new Map<string, Difference & { keys: string[] }>();
+  for (const { part, footer } of fact.parts) {
+    if (footer === undefined) continue;
+    for (const difference of compareColumns(footer.columns, contract)) {
+      const id = `${difference.field} ${difference.problem}`;
+      const known = seen.get(id);
+      if (known === undefined) seen.set(id, { ...difference, keys: [part.key] });
+      else known.keys.push(part.key);
+    }
+  }
+  return [...seen.values()].map(({ field, problem, keys }): Finding => {
+    const others = keys.length === 1 ? "" : `, as in ${keys.length - 1} more of the day's parts`;
+    return {
+      severity: "fail",
+      object: keys[0]!,
+      field,
+      problem: `${problem}${others}`,
+      why: "a reader of several days at once gets an error, or wrong values, from this one",
+      fix: `Correct the job that wrote it. ${repair(fact, fact.markerKey)}`,
+    };
+  });
+}
+
+/** How a file's columns differ from a contract's; nothing where they do not. */
+export function compareColumns(
+  file: readonly FileColumn[],
+  contract: readonly Column[],
+): Difference[] {
+  const found = new Map(file.map((column) => [column.name, column]));
+  const known = new Set(contract.map(({ name }) => name));
+  const each = contract.flatMap((column) => compareColumn(found.get(column.name), column));
+  const unknown = file.filter(({ name }) => !known.has(name)).map(({ name, type }) => ({
+    field: name,
+    problem: `the contract has no such column (${type})`,
+  }));
+  const twice = file.filter(({ name }, i) => file.findIndex((column) => column.name === name) !== i)
+    .map(({ name }) => ({
+      field: name,
+      problem: "the file has the column twice",
+    }));
+  return [...each, ...unknown, ...twice, ...misplaced(file, contract, found)];
+}
+
+function compareColumn(file: FileColumn | undefined, column: Column): Difference[] {
+  const { name: field, type, nullable } = column;
+  if (file === undefined) return [{ field, problem: `the column is missing (${type})` }];
+  // A column without a type is told by parquet-void, which knows where it comes from.
+  if (file.type !== type && file.type !== "VOID") {
+    return [{ field, problem: `its type is ${file.type}, and the contract says ${type}` }];
+  }
+  // Spark writes every column as nullable; what may never be null in the contract still is not.
+  if (nullable && !file.nullable) {
+    return [{ field, problem: "it is marked not null, and the contract lets it be null" }];
+  }
+  return [];
+}
+
+/** The first column that stands elsewhere, among those that both sides have. */
+function misplaced(
+  file: readonly FileColumn[],
+  contract: readonly Column[],
+  found: ReadonlyMap<string, FileColumn>,
+): Difference[] {
+  const expected = contract.map(({ name }) => name).filter((name) => found.has(name));
+  const shared = new Set(expected);
+  const actual = [...new Set(file.map(({ name }) => name))].filter((name) => shared.has(name));
+  const at = expected.findIndex((name, i) => actual[i] !== name);
+  if (at === -1) return [];
+  return [{
+    field: actual[at]!,
+    problem: `it stands where the contract has ${expected[at]}`,
+  }];
+}

@@ -1,0 +1,37 @@
+import { plural } from "../../../pipeline/progress.ts";
+import { type Check, check, type Finding } from "../../check.ts";
+import { naming } from "../../list_names.ts";
+import { whyNotCollected } from "../../skip_reasons.ts";
+
+/** Warns of executions that are done and do not say at what price. */
+export const fillPrice: Check<"silver"> = check({
+  id: "fill-price",
+  title: "every execution that is done has a fill price",
+  phase: "after",
+  needs: ["silver"],
+  run({ silver }) {
+    const skip = whyNotCollected(silver);
+    if (skip !== undefined) return { skip };
+    const done = silver.rows.filter(({ status }) => status === "EXECUTED");
+    const examined = silver.rows.length === 0
+      ? `silver has no executions on ${silver.day}`
+      : `${done.length} of ${plural(silver.rows.length, "execution")} done`;
+    const rows = done.filter(({ filled }) => !filled);
+    if (rows.length === 0) return { examined, findings: [] };
+    const finding: Finding = {
+      severity: "warn",
+      object: rows[0]!.part,
+      field: "fill_price",
+      problem: `${plural(rows.length, "row")} with status EXECUTED and no fill_price: ${
+        naming(rows.map(({ operation_id }) => `operation ${operation_id}`))
+      }`,
+      why:
+        "no event of the operation on this day names the price, so slippage and profit cannot be " +
+        "told from silver",
+      fix:
+        "Look the order up at the exchange by its exchange_order_id, and let the backend write " +
+        "the price with its EXECUTED event.",
+    };
+    return { examined, findings: [finding] };
+  },
+});

@@ -1,0 +1,88 @@
+import { EXECUTION_CONTRACT } from "../../../pipeline/contract/executions.ts";
+import { plural } from "../../../pipeline/progress.ts";
+import { type Check, check, type Finding } from "../../check.ts";
+import type { BronzeFact } from "../../facts/bronze.ts";
+import type { SilverFact } from "../../facts/silver.ts";
+import { silverCommand } from "../remedy.ts";
+import { isCurrent, whyNoMarker } from "../../skip_reasons.ts";
+
+/** Silver is published, from the bronze that stands now, and as open or sealed as that. */
+export const silverCurrent: Check<"bronze" | "silver"> = check({
+  id: "silver-current",
+  title: "silver was made from the bronze that stands now",
+  phase: "after",
+  needs: ["bronze", "silver"],
+  run({ bronze, silver }) {
+    const examined = silver.markerKey;
+    if (silver.markerProblem !== undefined) {
+      return { examined, findings: [unusable(silver, silver.markerProblem)] };
+    }
+    const skip = whyNoMarker(bronze);
+    if (skip !== undefined) return { skip };
+    if (silver.marker === undefined) return { examined, findings: [missing(silver)] };
+    const { commit } = silver.marker;
+    const { state } = bronze.marker!.commit;
+    const findings: Finding[] = [];
+    if (commit.contract !== EXECUTION_CONTRACT) findings.push(foreign(silver, commit.contract));
+    if (!isCurrent(bronze, silver)) findings.push(stale(silver, bronze));
+    else if (commit.state !== state) findings.push(otherState(silver, commit.state, state));
+    const says = `${examined}: ${commit.state}, ${plural(commit.rows, "execution")}`;
+    return { examined: says, findings };
+  },
+});
+
+function unusable(silver: SilverFact, problem: string): Finding {
+  return {
+    severity: "fail",
+    object: silver.markerKey,
+    problem: `the commit marker cannot be used: ${problem}`,
+    why: "only the marker tells which files make up the day",
+    fix: silverCommand(silver),
+  };
+}
+
+function missing(silver: SilverFact): Finding {
+  return {
+    severity: "fail",
+    object: silver.markerKey,
+    problem: "there is no commit marker",
+    why: "bronze was published, and silver was not made from it",
+    fix: silverCommand(silver),
+  };
+}
+
+function foreign(silver: SilverFact, contract: string): Finding {
+  return {
+    severity: "fail",
+    object: silver.markerKey,
+    field: "contract",
+    problem: `the day was published under another contract: ${contract}, and ours is ` +
+      EXECUTION_CONTRACT,
+    why: "its columns are not those that the readers of today expect",
+    fix: silverCommand(silver),
+  };
+}
+
+function stale(silver: SilverFact, bronze: BronzeFact): Finding {
+  // A run replaces a sealed silver by itself only where amendments led from its bronze to this one.
+  const follows = bronze.past.has(silver.marker!.commit.bronze.sha256);
+  return {
+    severity: "fail",
+    object: silver.markerKey,
+    field: "bronze.sha256",
+    problem: `silver was made from another state of ${bronze.markerKey}`,
+    why: "bronze was published again since, so silver may lack its newest events",
+    fix: follows ? `deno task silver --date ${silver.day}` : silverCommand(silver),
+  };
+}
+
+function otherState(silver: SilverFact, actual: string, expected: string): Finding {
+  return {
+    severity: "fail",
+    object: silver.markerKey,
+    field: "state",
+    problem: `silver is ${actual}, and the bronze that it was made from is ${expected}`,
+    why: "a state says whether the day can still change, and silver changes when bronze does",
+    fix: silverCommand(silver),
+  };
+}

@@ -1,0 +1,65 @@
+import { EXECUTION_STATUS } from "../../../pipeline/contract/events.ts";
+import { plural } from "../../../pipeline/progress.ts";
+import { type Check, check, type Finding } from "../../check.ts";
+import type { SilverRow } from "../../facts/silver.ts";
+import { naming } from "../../list_names.ts";
+import { silverCommand } from "../remedy.ts";
+import { whyNotComparable } from "../../skip_reasons.ts";
+
+/** Each row's status and execution_id follow from its operation's last execution event. */
+export const silverStatus: Check<"bronze" | "silver"> = check({
+  id: "silver-status",
+  title: "each row of silver shows its operation's last event",
+  phase: "after",
+  needs: ["bronze", "silver"],
+  run({ bronze, silver }) {
+    const skip = whyNotComparable(bronze, silver);
+    if (skip !== undefined) return { skip };
+    const { rows } = silver;
+    if (rows.length === 0 && bronze.lastEvents.size === 0) {
+      return { examined: `no execution events on ${silver.day}`, findings: [] };
+    }
+    if (rows.length === 0) return { skip: "silver has no rows to look at (see silver-rows)" };
+    const events: Wrong[] = [];
+    const statuses: Wrong[] = [];
+    for (const row of rows) {
+      // A row without an event is told by silver-rows.
+      const last = bronze.lastEvents.get(row.operation_id);
+      if (last === undefined) continue;
+      if (row.execution_id !== last.event_id) {
+        events.push({ row, is: row.execution_id, should: last.event_id });
+      }
+      const status = EXECUTION_STATUS.get(last.event_type)!;
+      if (row.status !== status) {
+        statuses.push({ row, is: JSON.stringify(row.status), should: `"${status}"` });
+      }
+    }
+    const fix = silverCommand(silver);
+    const findings = [
+      ...finding(events, "execution_id", "another last event than bronze has", fix),
+      ...finding(statuses, "status", "another status than the last event leaves", fix),
+    ];
+    return { examined: `${plural(rows.length, "row")}, status and execution_id`, findings };
+  },
+});
+
+interface Wrong {
+  readonly row: SilverRow;
+  readonly is: string;
+  readonly should: string;
+}
+
+function finding(wrong: readonly Wrong[], field: string, what: string, fix: string): Finding[] {
+  if (wrong.length === 0) return [];
+  const names = wrong.map(({ row, is, should }) =>
+    `operation ${row.operation_id} (${is}, should be ${should})`
+  );
+  return [{
+    severity: "fail",
+    object: wrong[0]!.row.part,
+    field,
+    problem: `${plural(wrong.length, "row")} with ${what}: ${naming(names)}`,
+    why: "events of these operations were folded in another order, or some of them were not",
+    fix,
+  }];
+}

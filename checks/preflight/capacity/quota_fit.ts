@@ -1,0 +1,117 @@
+import { plural } from "../../../pipeline/progress.ts";
+import type { Finding } from "../../check.ts";
+import type { ClusterOpened } from "../../facts/cluster.ts";
+import { type ManifestObject, objectId } from "../../facts/manifests.ts";
+import { naming } from "../../list_names.ts";
+import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
+import { ofPod, ownPods, type Pods, unreadable } from "./pod_requests.ts";
+import { jobPods } from "./job_pods.ts";
+import { judgeLimits, judgeQuotas } from "./quota_rules.ts";
+import { limitsOf, withDefaults } from "./limit_range.ts";
+import { memoryOf } from "../../spark/spark_pods.ts";
+import { isThere, usedBeside } from "./quota_usage.ts";
+import { jobsOf, type Workload, workloadsOf } from "../../kubernetes/containers.ts";
+import { formatQuantity, mebibytes } from "../../kubernetes/quantity.ts";
+import {
+  type Judged,
+  namespaceOf,
+  ofKind,
+  outcomeOf,
+  placeOf,
+  type Tree,
+  treeOf,
+} from "../../kubernetes/workloads.ts";
+
+/** Each job's pods, executors included, fit into the quotas and limits of their namespace. */
+export const quotaFit: PlatformCheck = platformCheck({
+  id: "quota-fit",
+  title: "jobs fit into quota and limits",
+  reads: [...JOBS, "Pod", "ResourceQuota", "LimitRange"],
+  judge: (platform) =>
+    outcomeOf(
+      platform,
+      judgeDemands(treeOf(platform), platform.cluster),
+      "there is no job, or neither a ResourceQuota nor a LimitRange in its namespace",
+    ),
+});
+
+/** Kinds whose pods are there all the time, beside each job's. */
+const STEADY = ["Pod", "Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"];
+
+/**
+ * Judges whether each job's pods, executors included, fit into the quotas and limits of its namespace,
+ * beside what is always there, or what is there now. Jobs come one after the other, so each is judged
+ * by itself.
+ *
+ * @returns undefined where there are no jobs, or nothing that limits them
+ */
+export function judgeDemands(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
+  const { objects } = tree;
+  const jobs = jobsOf(objects);
+  const bounds = jobs.flatMap(({ object }) => boundsOf(objects, namespaceOf(object)));
+  const findings = jobs.flatMap((job) => judgeJob(job, tree, cluster));
+  if (bounds.length + findings.length === 0) return undefined;
+  const beside = cluster === undefined ? "" : ", beside what is used now";
+  return {
+    examined: `${plural(jobs.length, "job")}, each with its executors${beside}, against ${
+      naming([...new Set(bounds)].map(objectId))
+    }`,
+    findings,
+  };
+}
+
+function boundsOf(objects: readonly ManifestObject[], namespace: string): ManifestObject[] {
+  return ["ResourceQuota", "LimitRange"].flatMap((kind) => ofKind(objects, kind, namespace));
+}
+
+function judgeJob(
+  job: Workload,
+  tree: Tree,
+  cluster: ClusterOpened | undefined,
+): Finding[] {
+  const { object } = job;
+  const { objects } = tree;
+  const namespace = namespaceOf(object);
+  const wrong = unreadable(job);
+  if (wrong.length > 0) return wrong.map(({ path, value }) => noQuantity(object, path, value));
+  const { mode, settings, own, made } = jobPods(job, tree);
+  const limits = limitsOf(ofKind(objects, "LimitRange", namespace));
+  const steady = workloadsOf(objects)
+    .filter((each) => STEADY.includes(each.object.kind) && namespaceOf(each.object) === namespace)
+    .filter((each) => !isThere(cluster, each.object))
+    .map((each) => withDefaults(ownPods(each, each.object.name), limits));
+  return [
+    ...[own, ...made].flatMap((each) => judgeLimits(object, each, limits)),
+    ...judgeQuotas(object, {
+      pods: [...steady, own, ...made],
+      quotas: ofKind(objects, "ResourceQuota", namespace),
+      used: (hard) => usedBeside(cluster, object, hard),
+    }),
+    ...(mode === "client" ? heap(object, own, memoryOf("driver", settings)) : []),
+  ];
+}
+
+function noQuantity(object: ManifestObject, path: string, value: unknown): Finding {
+  return {
+    severity: "fail",
+    ...placeOf(object, path),
+    problem: `${JSON.stringify(value)} is no quantity`,
+    why: "the API server refuses the job",
+    fix: 'Write it like "500m" or "2" for cpu, and "512Mi" or "2Gi" for memory.',
+  };
+}
+
+/** In client mode nobody but the Job's author makes room for the driver's overhead. */
+function heap(object: ManifestObject, own: Pods, needed: bigint): Finding[] {
+  const limit = ofPod(own.containers, "limits.memory");
+  if (limit === undefined || mebibytes(needed) <= limit) return [];
+  const show = (amount: bigint) => formatQuantity(amount, "memory");
+  return [{
+    severity: "fail",
+    ...placeOf(object, own.containers.at(-1)?.path ?? ""),
+    problem: `the driver needs ${show(mebibytes(needed))}, Spark's overhead included, and is ` +
+      `limited to ${show(limit)}`,
+    why: "the kernel ends it (OOMKilled) as soon as the heap is full",
+    fix: "Raise resources.limits.memory, or lower --driver-memory.",
+  }];
+}

@@ -1,0 +1,193 @@
+import type { Finding } from "../../check.ts";
+import { type ManifestObject, objectId } from "../../facts/manifests.ts";
+import { isFields } from "../../kubernetes/fields.ts";
+import { formatQuantity, parseQuantity } from "../../kubernetes/quantity.ts";
+import { placeOf } from "../../kubernetes/workloads.ts";
+import { COUNTED, type Counted, ofPod, type Pods } from "./pod_requests.ts";
+import { amountOf, type Limit } from "./limit_range.ts";
+
+const SHORT: Readonly<Record<string, Counted>> = {
+  cpu: "requests.cpu",
+  memory: "requests.memory",
+};
+
+/** What quotas say of one resource. */
+export interface Hard {
+  /** The ResourceQuota. */
+  readonly quota: ManifestObject;
+  /** What it calls the resource, as in `cpu` or `limits.memory`. */
+  readonly key: string;
+  /** What is counted: `pods`, or one of cpu and memory. */
+  readonly counted: Counted | "pods";
+  /** How much of it there may be, in billionths. */
+  readonly amount: bigint;
+  /** The amount as it is written there. */
+  readonly text: string;
+}
+
+/** What has to fit into the quotas of a namespace at the same time. */
+export interface Together {
+  /** The pods of a job, and what else will be there. */
+  readonly pods: readonly Pods[];
+  /** The ResourceQuotas. */
+  readonly quotas: readonly ManifestObject[];
+  /** What is taken already, in billionths. */
+  readonly used: (hard: Hard) => bigint;
+}
+
+/** Judges pods that are there at the same time against a namespace's quotas. */
+export function judgeQuotas(
+  object: ManifestObject,
+  { pods, quotas, used: usedOf }: Together,
+): Finding[] {
+  return quotas.flatMap(hardOf).flatMap((hard) => {
+    const { counted, quota, key } = hard;
+    const used = usedOf(hard);
+    if (counted === "pods") return overCount(object, pods, hard, used);
+    const asked = pods.map(({ role, count, containers }) => (
+      { role, count, containers, each: ofPod(containers, counted) }
+    ));
+    const silent = asked.find(({ count, each }) => count > 0 && each === undefined);
+    if (silent !== undefined) return [unsaid(object, silent, counted, quota)];
+    const sum = asked.reduce(
+      (total, { count, each }) => total + BigInt(count) * (each ?? 0n),
+      used,
+    );
+    if (sum <= hard.amount) return [];
+    const show = (amount: bigint) => formatQuantity(amount, counted);
+    const terms = [
+      ...(used > 0n ? [`used ${show(used)}`] : []),
+      ...asked.filter(({ count }) => count > 0)
+        .map(({ role, count, each }) =>
+          `${count === 1 ? "" : `${count} × `}${role} ${show(each!)}`
+        ),
+    ];
+    return [{
+      severity: "fail",
+      ...placeOf(object, asked.at(-1)!.containers[0]?.path ?? ""),
+      problem: `${key}: ${terms.join(" + ")} = ${show(sum)}, and ${objectId(quota)} allows ` +
+        hard.text,
+      why: "the pod that does not fit any more is not created, and Spark waits for it for ever",
+      fix:
+        `Ask for less or for fewer executors, or raise it: kubectl -n ${
+          quota.namespace ?? "default"
+        } patch resourcequota ${quota.name} --type merge -p ` +
+        `'${JSON.stringify({ spec: { hard: { [key]: show(sum) } } })}'`,
+    }];
+  });
+}
+
+function hardOf(quota: ManifestObject): Hard[] {
+  const spec = isFields(quota.value.spec) ? quota.value.spec : {};
+  // A quota with scopes counts some pods only.
+  if (spec.scopes !== undefined || spec.scopeSelector !== undefined) return [];
+  return Object.entries(isFields(spec.hard) ? spec.hard : {}).flatMap(([key, value]): Hard[] => {
+    const amount = parseQuantity(value);
+    const counted = key === "pods" || key === "count/pods"
+      ? "pods"
+      : SHORT[key] ?? COUNTED.find((each) => each === key);
+    return amount === undefined || counted === undefined
+      ? []
+      : [{ quota, key, counted, amount, text: String(value) }];
+  });
+}
+
+function overCount(
+  object: ManifestObject,
+  pods: readonly Pods[],
+  hard: Hard,
+  used: bigint,
+): Finding[] {
+  const count = pods.reduce((total, each) => total + each.count, 0);
+  if (used + BigInt(count) * 1_000_000_000n <= hard.amount) return [];
+  const there = used > 0n ? `${formatQuantity(used, "pods")} are there, ` : "";
+  return [{
+    severity: "fail",
+    ...placeOf(object, ""),
+    problem: `${hard.key}: ${there}it has ${count} pods, and ${objectId(hard.quota)} allows ` +
+      hard.text,
+    why: "the pods that do not fit any more are not created, and Spark waits for them for ever",
+    fix: "Lower spark.executor.instances, or raise the quota.",
+  }];
+}
+
+function unsaid(
+  object: ManifestObject,
+  { role, containers }: Pods,
+  counted: Counted,
+  quota: ManifestObject,
+): Finding {
+  const silent = containers.find(({ demand }) => demand[counted] === undefined);
+  const [list, name] = counted.split(".");
+  const setting = role === "executor" || role === "driver pod";
+  const key = `spark.kubernetes.${role === "executor" ? "executor" : "driver"}.limit.cores`;
+  return {
+    severity: "fail",
+    ...placeOf(object, silent?.path ?? ""),
+    problem: `the ${role} has no ${counted}, and ${objectId(quota)} counts it`,
+    why:
+      "under such a quota the API server refuses pods that do not say, unless a LimitRange has " +
+      "a default",
+    fix: setting ? `Add: --conf=${key}=<cores>` : `Add: resources: {${list}: {${name}: …}}`,
+  };
+}
+
+/** Judges each container and pod against a namespace's limits, and against itself. */
+export function judgeLimits(
+  object: ManifestObject,
+  pods: Pods,
+  limits: readonly Limit[],
+): Finding[] {
+  return [
+    ...pods.containers.flatMap(({ path, demand }) =>
+      (["cpu", "memory"] as const).flatMap((name): Finding[] => {
+        const [request, limit] = [demand[`requests.${name}`], demand[`limits.${name}`]];
+        if (request === undefined || limit === undefined || request <= limit) return [];
+        const show = (amount: bigint) => formatQuantity(amount, name);
+        return [{
+          severity: "fail",
+          ...placeOf(object, path),
+          problem: `the ${pods.role} requests ${show(request)} of ${name}, and its limit is ` +
+            show(limit),
+          why: "the API server refuses the pod",
+          fix:
+            "Raise the limit, or request less. A limit that is not there comes from the LimitRange.",
+        }];
+      })
+    ),
+    ...limits.flatMap((limit) => outside(object, pods, limit)),
+  ];
+}
+
+function outside(object: ManifestObject, pods: Pods, limit: Limit): Finding[] {
+  return (["cpu", "memory"] as const).flatMap((name) => {
+    const [least, most] = [amountOf(limit, "min", name), amountOf(limit, "max", name)];
+    const units = limit.type === "Pod"
+      ? [{
+        path: pods.containers[0]?.path ?? "",
+        low: ofPod(pods.containers, `requests.${name}`),
+        high: ofPod(pods.containers, `limits.${name}`),
+      }]
+      : pods.containers.map(({ path, demand }) => (
+        { path, low: demand[`requests.${name}`], high: demand[`limits.${name}`] }
+      ));
+    return units.flatMap(({ path, low, high }): Finding[] => {
+      const show = (amount: bigint) => formatQuantity(amount, name);
+      const wrong = most !== undefined && high !== undefined && high > most
+        ? `is limited to ${show(high)} of ${name}, and ${objectId(limit.object)} allows a ` +
+          `${limit.type} ${show(most)} at most`
+        : least !== undefined && low !== undefined && low < least
+        ? `requests ${show(low)} of ${name}, and ${objectId(limit.object)} wants at least ` +
+          show(least)
+        : undefined;
+      if (wrong === undefined) return [];
+      return [{
+        severity: "fail",
+        ...placeOf(object, path),
+        problem: `the ${pods.role} ${wrong}`,
+        why: "the API server refuses the pod",
+        fix: `Change the ${pods.role}'s resources, or ${limit.path} of ${objectId(limit.object)}.`,
+      }];
+    });
+  });
+}

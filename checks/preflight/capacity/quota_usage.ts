@@ -1,0 +1,68 @@
+import type { ClusterOpened } from "../../facts/cluster.ts";
+import { type ManifestObject, objectId } from "../../facts/manifests.ts";
+import { type Fields, isFields } from "../../kubernetes/fields.ts";
+import { listOf, workloadsOf } from "../../kubernetes/containers.ts";
+import { parseQuantity } from "../../kubernetes/quantity.ts";
+import { namespaceOf, ofKind } from "../../kubernetes/workloads.ts";
+import { type Counted, ofPod, ownPods } from "./pod_requests.ts";
+
+/**
+ * What is taken of a quota already, in billionths, without what a job's own pods take: they are
+ * counted with the job.
+ *
+ * @param key the quota's, as in `requests.cpu` or `pods`
+ */
+export function usedBeside(
+  cluster: ClusterOpened | undefined,
+  job: ManifestObject,
+  { quota, key, counted }: {
+    readonly quota: ManifestObject;
+    readonly key: string;
+    readonly counted: Counted | "pods";
+  },
+): bigint {
+  if (cluster === undefined) return 0n;
+  const pods = ofKind(cluster.objects, "Pod", namespaceOf(quota)).filter(isCounted);
+  const own = podsOf(job, pods);
+  const { used } = isFields(quota.value.status) ? quota.value.status : {};
+  const said = isFields(used) ? parseQuantity(used[key]) : undefined;
+  const all = said ?? sumOf(pods, counted);
+  const rest = all - sumOf(own, counted);
+  return rest > 0n ? rest : 0n;
+}
+
+/** Whether a workload is in the cluster, so that the quota counts its pods already. */
+export function isThere(cluster: ClusterOpened | undefined, object: ManifestObject): boolean {
+  return cluster?.objects.some((each) => objectId(each) === objectId(object)) ?? false;
+}
+
+/** The pods of a job that runs: its own, and those that these have made. */
+export function podsOf(
+  job: ManifestObject,
+  pods: readonly ManifestObject[],
+): readonly ManifestObject[] {
+  const made = (owners: readonly ManifestObject[]) => {
+    const uids = new Set(owners.map((owner) => metadataOf(owner).uid));
+    return pods.filter((pod) =>
+      listOf(metadataOf(pod).ownerReferences).some(({ uid }) => uid !== undefined && uids.has(uid))
+    );
+  };
+  const own = made([job]);
+  return [...new Set([...own, ...made(own)])];
+}
+
+/** A quota counts a pod until it has come to its end. */
+function isCounted({ value: { status } }: ManifestObject): boolean {
+  const phase = isFields(status) ? status.phase : undefined;
+  return phase !== "Succeeded" && phase !== "Failed";
+}
+
+function sumOf(pods: readonly ManifestObject[], counted: Counted | "pods"): bigint {
+  if (counted === "pods") return BigInt(pods.length) * 1_000_000_000n;
+  return workloadsOf(pods).map((each) => ofPod(ownPods(each, "").containers, counted) ?? 0n)
+    .reduce((sum, each) => sum + each, 0n);
+}
+
+function metadataOf({ value: { metadata } }: ManifestObject): Fields {
+  return isFields(metadata) ? metadata : {};
+}

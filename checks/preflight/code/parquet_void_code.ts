@@ -1,0 +1,52 @@
+import { EVENT_COLUMNS } from "../../../pipeline/contract/events.ts";
+import { EXECUTION_COLUMNS } from "../../../pipeline/contract/executions.ts";
+import { plural } from "../../../pipeline/progress.ts";
+import { type Check, check, type Finding } from "../../check.ts";
+import { type Code, placeIn } from "../../source_code/code.ts";
+import { untypedNullsIn } from "./untyped_nulls.ts";
+import { sparkType } from "../../spark/spark_type.ts";
+import { type Judged, outcomeOf, type Tree, treeOf } from "../../kubernetes/workloads.ts";
+
+/** The half of parquet-void that can be told before a run: from job code. */
+export const parquetVoidInCode: Check<"manifests"> = check({
+  id: "parquet-void",
+  title: "every null in job code has a type",
+  phase: "before",
+  needs: ["manifests"],
+  run: ({ manifests }) =>
+    outcomeOf(
+      manifests,
+      judgeNulls(treeOf(manifests)),
+      "there is no Python and no SQL among the manifests",
+    ),
+});
+
+/**
+ * Judges whether every null in job code has a type.
+ *
+ * @returns undefined where there is no Python and no SQL
+ */
+export function judgeNulls({ code }: Pick<Tree, "code">): Judged | undefined {
+  const sources = code.filter(({ language }) => language === "python" || language === "sql");
+  if (sources.length === 0) return undefined;
+  return {
+    examined: `the nulls in ${plural(sources.length, "text")} of job code`,
+    findings: sources.flatMap(untyped),
+  };
+}
+
+function untyped(code: Code): Finding[] {
+  return untypedNullsIn(code).map(({ offset, written, column }): Finding => {
+    const type = sparkType(column ?? "", [...EXECUTION_COLUMNS, ...EVENT_COLUMNS]);
+    const name = column ?? "<column>";
+    return {
+      severity: "fail",
+      ...placeIn(code, offset),
+      problem: `${written} makes a column without a type (VOID)`,
+      why: "Spark refuses to write it, or writes a file that most readers refuse",
+      fix: /NULL/.test(written) && !/expr/.test(written)
+        ? `Give it a type: CAST(NULL AS ${type}) AS ${name}`
+        : `Give it a type: lit(None).cast("${type}").alias("${name}")`,
+    };
+  });
+}

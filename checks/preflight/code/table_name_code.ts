@@ -1,0 +1,104 @@
+import { OUTBOX_TABLE } from "../../../pipeline/contract/events.ts";
+import { plural } from "../../../pipeline/progress.ts";
+import type { Finding } from "../../check.ts";
+import { placeIn } from "../../source_code/code.ts";
+import { tableNamesIn } from "./table_references.ts";
+import { isFields } from "../../kubernetes/fields.ts";
+import { textOf, workloadsOf } from "../../kubernetes/containers.ts";
+import { type Judged, ofKind, placeOf, type Tree } from "../../kubernetes/workloads.ts";
+
+/**
+ * Judges whether job code, SQL and configuration call the outbox by its name.
+ *
+ * @returns undefined where there is neither code nor a workload
+ */
+export function judgeTableNames({ objects, code }: Tree): Judged | undefined {
+  const sources = code.filter(({ language }) => language !== "dockerfile" && language !== "conf");
+  const variables = settingsOf({ objects, code });
+  const workloads = workloadsOf(objects);
+  if (sources.length + workloads.length === 0) return undefined;
+  const inCode = sources.flatMap((source) =>
+    tableNamesIn(source).filter(({ name }) => isNearMiss(name))
+      .map(({ name, offset }) => nearMiss(placeIn(source, offset), name))
+  );
+  const inObjects = variables.filter(({ value }) => isNearMiss(value))
+    .map(({ value, place }) => nearMiss(place, value));
+  return {
+    examined: sources.length > 0
+      ? `${plural(sources.length, "text")} of job code`
+      : `the variables and arguments of ${plural(workloads.length, "workload")}`,
+    findings: [...inCode, ...inObjects],
+  };
+}
+
+type Place = ReturnType<typeof placeOf>;
+
+/** Variables and configuration that name a table. */
+function settingsOf({ objects }: Tree): { value: string; place: Place }[] {
+  const env = workloadsOf(objects).flatMap(({ object, containers }) =>
+    containers.flatMap(({ env }) =>
+      env.filter(({ name }) => isTableKey(name)).map(({ value = "", path }) => (
+        { value, place: placeOf(object, `${path}.value`) }
+      ))
+    )
+  );
+  const maps = ofKind(objects, "ConfigMap").flatMap((object) => {
+    const data = isFields(object.value.data) ? object.value.data : {};
+    return Object.entries(data).filter(([key]) => isTableKey(key)).map(([key, value]) => (
+      { value: textOf(value) ?? "", place: placeOf(object, `data.${key}`) }
+    ));
+  });
+  const words = workloadsOf(objects).flatMap(({ object, containers }) =>
+    containers.flatMap(({ words }) =>
+      words.flatMap(({ text, path }, i) => {
+        const [, option, given] = /^--?([\w.-]*)(?:=(.*))?$/s.exec(text) ?? [];
+        if (option === undefined || !isTableKey(option)) return [];
+        const next = given === undefined ? words[i + 1] : { text: given, path };
+        return next === undefined ? [] : [{ value: next.text, place: placeOf(object, next.path) }];
+      })
+    )
+  );
+  return [...env, ...maps, ...words];
+}
+
+function isTableKey(key: string): boolean {
+  return /(^|[_.-])(db)?table(name)?($|[_.-])/i.test(key) && !/dynamo|lock/i.test(key);
+}
+
+/** Whether a name is meant to be the outbox's, and is not. */
+export function isNearMiss(name: string): boolean {
+  const table = name.trim().replace(/^.*\./s, "");
+  // Postgres folds a name without quotes to lower case.
+  const plain = /^["`].*["`]$/.test(table) ? table.slice(1, -1) : table.toLowerCase();
+  if (plain === OUTBOX_TABLE) return false;
+  const letters = plain.toLowerCase().replace(/[^a-z0-9]/g, "");
+  return /stopevents?$/.test(letters) || distance(plain.toLowerCase(), OUTBOX_TABLE) <= 2;
+}
+
+function nearMiss(place: Place, name: string): Finding {
+  return {
+    severity: "fail",
+    ...place,
+    problem: `the outbox is called ${name.trim()} here`,
+    why: `there is no such table, or not with the events in it: Django's model has another name ` +
+      `than its table, ${OUTBOX_TABLE}`,
+    fix: `Write ${OUTBOX_TABLE}.`,
+  };
+}
+
+/** How many letters have to be changed, added or removed; neighbours that swapped count as one. */
+function distance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 2) return 3;
+  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
+  for (let i = 1; i <= a.length; i++) {
+    const [above, row] = [rows[i - 1]!, [i]];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      row[j] = Math.min(above[j]! + 1, row[j - 1]! + 1, above[j - 1]! + same);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) row[j] = Math.min(row[j]!, rows[i - 2]![j - 2]! + 1);
+    }
+    rows.push(row);
+  }
+  return rows.at(-1)!.at(-1)!;
+}

@@ -1,0 +1,100 @@
+import { callsOf } from "../../source_code/calls.ts";
+import type { Code } from "../../source_code/code.ts";
+import { type Python, pythonOf } from "../../source_code/python.ts";
+import { tablesOf } from "../../source_code/sql.ts";
+
+/** A place where code names a table. */
+export interface TableName {
+  /** The name as it stands there. */
+  readonly name: string;
+  /** Where in the text. */
+  readonly offset: number;
+}
+
+/** Finds the tables that code names: in SQL, to JDBC, to Spark's catalog, and in constants. */
+export function tableNamesIn(code: Code): TableName[] {
+  const { language, text } = code;
+  if (language === "sql") return inSql(text, 0);
+  if (language === "python") return once(inPython(pythonOf(code)));
+  return language === "shell" ? inShell(text) : [];
+}
+
+function inSql(text: string, base: number): TableName[] {
+  return tablesOf(text).map(({ text: name, offset }) => ({ name, offset: base + offset }));
+}
+
+function inPython(python: Python): TableName[] {
+  const views = new Set(
+    callsOf(python, ["createOrReplaceTempView", "createTempView", "registerTempTable"])
+      .map(({ args }) => args[0]?.string),
+  );
+  const queries = python.strings.flatMap(({ start, text }) =>
+    isQuery(text) ? inSql(text, start) : []
+  );
+  return [...queries, ...arguments_(python), ...constants(python)]
+    .filter(({ name }) => !views.has(name));
+}
+
+/** Prose can say `from` as well. */
+function isQuery(text: string): boolean {
+  return /\b(select|insert|delete|update|truncate|with|copy)\b/i.test(text) ||
+    /\b(FROM|JOIN)\b/.test(text) || /^\s*(from|join)\b/.test(text);
+}
+
+const KEYWORDS = ["dbtable", "table", "table_name", "tableName", "db_table"];
+
+function arguments_(python: Python): TableName[] {
+  const named = callsOf(python, ["option"]).flatMap(({ args }) => {
+    const [key, value] = args;
+    return key?.string?.toLowerCase() === "dbtable" && value?.string !== undefined ? [value] : [];
+  });
+  const positional = [
+    ...callsOf(python, ["table"]).map(({ args }) => args[0]),
+    ...callsOf(python, ["jdbc"]).map(({ args }) => args[1]),
+  ];
+  const keywords = callsOf(python, ["\\w+"]).flatMap(({ args }) =>
+    args.filter(({ keyword }) => keyword !== undefined && KEYWORDS.includes(keyword))
+  );
+  return [...named, ...positional, ...keywords].flatMap((arg) =>
+    arg?.string === undefined || !/^[\w."$`]+$/.test(arg.string)
+      ? []
+      : [{ name: arg.string, offset: arg.start }]
+  );
+}
+
+/** `OUTBOX_TABLE = "…"`, and the same in a dict. */
+function constants({ code, strings }: Python): TableName[] {
+  return strings.flatMap(({ start, text }, i) => {
+    const before = code.slice(Math.max(0, start - 80), start);
+    const assigned = /\b(\w*table\w*)\s*(?::\s*[\w.]+\s*)?=\s*\(?\s*$/i.exec(before);
+    const key = /["']\s*:\s*$/.test(before) ? strings[i - 1]?.text.trim() : undefined;
+    const isTable = assigned !== null && !/prefix|suffix|format|location/i.test(assigned[1]!) ||
+      key !== undefined && KEYWORDS.includes(key);
+    const name = text.trim();
+    return isTable && /^[\w."$`]+$/.test(name) ? [{ name, offset: start }] : [];
+  });
+}
+
+function inShell(text: string): TableName[] {
+  const plain = text.replace(/(^|\s)#[^\n]*/g, (found) => found.replace(/[^\n]/g, " "));
+  const queries = /\b(select|insert|delete|copy|update|truncate)\b/i.test(plain)
+    // Quotes mean other things to a shell than to SQL.
+    ? inSql(plain.replaceAll("'", " "), 0)
+    : [];
+  const assigned = [...plain.matchAll(/\b\w*TABLE\w*=["']?([\w.]+)/g)].map(
+    ({ 0: whole, 1: name, index }) => (
+      { name: name!, offset: index + whole.length - name!.length }
+    ),
+  );
+  return [...queries, ...assigned];
+}
+
+function once(names: readonly TableName[]): TableName[] {
+  const seen = new Set<string>();
+  return [...names].sort((a, b) => a.offset - b.offset).filter(({ name, offset }) => {
+    const key = `${name} ${offset}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}

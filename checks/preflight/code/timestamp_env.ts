@@ -1,0 +1,158 @@
+import { parseDay } from "../../../pipeline/contract/window.ts";
+import { plural } from "../../../pipeline/progress.ts";
+import type { Finding } from "../../check.ts";
+import type { ManifestObject } from "../../facts/manifests.ts";
+import { placeIn } from "../../source_code/code.ts";
+import { variablesReadBy } from "../../source_code/environment.ts";
+import { isFields } from "../../kubernetes/fields.ts";
+import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
+import { keysOf } from "../secrets/secret_references.ts";
+import { shellIn } from "./shell_expansion.ts";
+import {
+  type Container,
+  listOf,
+  textOf,
+  type Workload,
+  workloadsOf,
+} from "../../kubernetes/containers.ts";
+import {
+  type Judged,
+  namespaceOf,
+  ofKind,
+  outcomeOf,
+  placeOf,
+  type Tree,
+  treeOf,
+} from "../../kubernetes/workloads.ts";
+
+/** No variable waits for a shell that does not come, and a job without a day runs for today. */
+export const timestampEnv: PlatformCheck = platformCheck({
+  id: "timestamp-env",
+  title: "variables hold values, not shell expressions",
+  reads: JOBS,
+  judge: (platform) =>
+    outcomeOf(
+      platform,
+      judgeEnvironments(treeOf(platform)),
+      "there is neither a workload nor job code",
+    ),
+});
+
+/**
+ * Judges whether variables hold values instead of shell expressions, and the day a real one.
+ *
+ * @returns undefined where there is neither a workload nor job code
+ */
+export function judgeEnvironments({ objects, code }: Tree): Judged | undefined {
+  const workloads = workloadsOf(objects);
+  const sources = code.filter(({ language }) => language === "python" || language === "shell");
+  if (workloads.length + sources.length === 0) return undefined;
+  const containers = workloads.flatMap((workload) =>
+    workload.containers.map((container) => ({ workload, container }))
+  );
+  const used = ofKind(objects, "ConfigMap").filter((map) =>
+    workloads.some((workload) => isEnvironmentOf(map, workload))
+  );
+  const variables = containers.flatMap(({ container }) => container.env).length;
+  return {
+    examined: `${plural(variables, "variable")} of ${plural(containers.length, "container")}, ${
+      plural(sources.length, "text")
+    } of job code`,
+    findings: [
+      ...containers.flatMap(({ workload, container }) => ofContainer(workload, container, objects)),
+      ...used.flatMap(ofConfigMap),
+      ...sources.flatMap((source) =>
+        variablesReadBy(source).filter(({ name, optional }) => name === "JOB_DATE" && !optional)
+          .map(({ offset }): Finding => ({
+            severity: "fail",
+            ...placeIn(source, offset),
+            problem: "JOB_DATE has no fallback here",
+            why: "without JOB_DATE, which is how it runs for today, the job stops here",
+            fix: source.language === "shell"
+              ? "Write ${JOB_DATE:-$(date -u +%F)}"
+              : 'Write os.environ.get("JOB_DATE") or datetime.now(timezone.utc).strftime("%Y-%m-%d")',
+          }))
+      ),
+    ],
+  };
+}
+
+function ofContainer(
+  { object }: Workload,
+  { env, fields }: Container,
+  objects: readonly ManifestObject[],
+): Finding[] {
+  const maps = listOf(fields.envFrom).map(({ configMapRef, secretRef }) =>
+    isFields(configMapRef) ? textOf(configMapRef.name) : isFields(secretRef) ? "" : undefined
+  );
+  const inherited = ofKind(objects, "ConfigMap", namespaceOf(object))
+    .filter(({ name }) => maps.includes(name)).flatMap(keysOf);
+  // What comes from objects that are not in the manifests can have any name.
+  const open = maps.some((map) =>
+    map !== undefined &&
+    !ofKind(objects, "ConfigMap", namespaceOf(object)).some(({ name }) => name === map)
+  );
+  const declared = new Set(inherited);
+  const later = env.map(({ name }) => name);
+  return env.flatMap(({ name, value, path }) => {
+    const findings = value === undefined
+      ? []
+      : judgeValue(object, `${path}.value`, name, value, { declared, later, open });
+    declared.add(name);
+    return findings;
+  });
+}
+
+function ofConfigMap(object: ManifestObject): Finding[] {
+  const data = isFields(object.value.data) ? object.value.data : {};
+  return Object.entries(data).flatMap(([name, value]) => {
+    // A key that is no name of a variable is a file.
+    if (!/^[A-Za-z_]\w*$/.test(name)) return [];
+    return judgeValue(object, `data.${name}`, name, textOf(value) ?? "");
+  });
+}
+
+function isEnvironmentOf(map: ManifestObject, { object, containers }: Workload): boolean {
+  if (namespaceOf(map) !== namespaceOf(object)) return false;
+  return containers.some(({ env, fields }) =>
+    [
+      ...listOf(fields.envFrom).map(({ configMapRef }) => configMapRef),
+      ...env.map(({ valueFrom }) => valueFrom?.configMapKeyRef),
+    ].some((ref) => isFields(ref) && ref.name === map.name)
+  );
+}
+
+function judgeValue(
+  object: ManifestObject,
+  field: string,
+  name: string,
+  value: string,
+  known?: Parameters<typeof shellIn>[1],
+): Finding[] {
+  const place = placeOf(object, field);
+  const shell = shellIn(value, known);
+  if (shell !== undefined) {
+    const said = /PASS|SECRET|KEY|TOKEN|CREDENTIAL/i.test(name) ? "" : ` ${shell.written}`;
+    return [{
+      severity: "fail",
+      ...place,
+      problem: `the value of ${name} has ${shell.what}${said}${shell.detail}`,
+      why:
+        "Kubernetes runs no shell over env: it replaces $(NAME) of variables that are declared " +
+        "before, and leaves everything else as it is",
+      fix: name === "JOB_DATE"
+        ? 'Remove JOB_DATE: the job then runs for today in UTC. Or set a day such as "2025-12-28".'
+        : `Write the value itself, or compute it in the job's code. If it is meant as it is, ` +
+          "write $$ for each $.",
+    }];
+  }
+  const isDay = value === "today" || value === "yesterday" || parseDay(value) !== undefined;
+  if (name !== "JOB_DATE" || isDay) return [];
+  return [{
+    severity: "fail",
+    ...place,
+    problem: `JOB_DATE is ${JSON.stringify(value)}, which is no day`,
+    why: "the job stops, or works on a day that nobody meant",
+    fix: 'Remove it, and the job runs for today in UTC. Or set a day as in value: "2025-12-28"',
+  }];
+}

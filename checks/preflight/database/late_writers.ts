@@ -1,0 +1,102 @@
+import type { Holder } from "../../../pipeline/outbox/fence.ts";
+import { identifier } from "../../../pipeline/outbox/identifier.ts";
+import { type Check, check, type Finding } from "../../check.ts";
+import type { DatabaseOpened } from "../../facts/database.ts";
+import { naming } from "../../list_names.ts";
+import { whyNoDatabase } from "../../skip_reasons.ts";
+
+/**
+ * Nothing in the database would keep today's window from being sealed. A transaction that has been open
+ * for longer than the grace that a run gives slow writers fails; a younger one is only a warning, for
+ * most transactions end by themselves.
+ */
+export const lateWriters: Check<"database"> = check({
+  id: "late-writers",
+  title: "no transaction keeps a day from being sealed",
+  phase: "before",
+  needs: ["database"],
+  run({ database }) {
+    if (!database.opened) return { skip: whyNoDatabase };
+    const { holders, name, today } = database;
+    const unreadable = holders.filter(({ kind }) => kind === "unreadable");
+    const findings = holders.flatMap((holder) => judge(holder, database));
+    if (unreadable.length > 0) findings.push(hidden(unreadable, database));
+    return {
+      examined: `sessions, prepared transactions and subscriptions of ${name}, on ${today}`,
+      findings,
+    };
+  },
+});
+
+function judge(holder: Holder, { name, today, graceSeconds }: DatabaseOpened): Finding[] {
+  const { kind, reason, seconds = 0 } = holder;
+  const overdue = seconds > graceSeconds;
+  const common = { object: name, problem: reason };
+  switch (kind) {
+    case "transaction":
+      return [{
+        ...common,
+        severity: overdue ? "fail" : "warn",
+        field: `pid ${holder.pid}`,
+        why:
+          `it could still commit rows of ${today}, or of a day before; as long as it is open, no ` +
+          "day since it began is sealed",
+        fix: `Let it commit, or end it: SELECT pg_terminate_backend(${holder.pid});`,
+      }];
+    case "untracked":
+      return [{
+        ...common,
+        severity: overdue ? "fail" : "warn",
+        field: `pid ${holder.pid}`,
+        why: "it may have a transaction open that could still commit rows, so it counts as one",
+        fix:
+          "Turn track_activities on again where it was turned off (ALTER SYSTEM, ALTER DATABASE " +
+          `or ALTER ROLE), then end the session: SELECT pg_terminate_backend(${holder.pid});`,
+      }];
+    case "subscription":
+      return [{
+        ...common,
+        severity: "warn",
+        field: `subscription ${holder.subscription}`,
+        why: "a run publishes the day and leaves it open until then",
+        fix:
+          "Run bronze again after that, or set DJANGO_DB_HOST to the publisher, which Robson's " +
+          "backend writes to.",
+      }];
+    case "prepared":
+      return [{
+        ...common,
+        severity: overdue ? "fail" : "warn",
+        field: `gid ${holder.gid}`,
+        why: "it survives every restart and may commit rows of any day, so no day is sealed",
+        fix: `Ask its owner, then: COMMIT PREPARED ${literal(holder.gid)}; or ` +
+          `ROLLBACK PREPARED ${literal(holder.gid)};`,
+      }];
+    case "standby":
+      return [{
+        ...common,
+        severity: "fail",
+        why: "a run would copy the day, and could never seal it",
+        fix: "Set DJANGO_DB_HOST and DJANGO_DB_PORT to the primary.",
+      }];
+    case "unreadable":
+      return []; // one grant helps against all of them
+  }
+}
+
+/** Sessions that the user may not look into: each counts as a transaction since ever. */
+function hidden(sessions: readonly Holder[], { name, user }: DatabaseOpened): Finding {
+  const list = naming(sessions.map((each) => `pid ${each.pid} of ${each.user ?? "unknown"}`));
+  return {
+    severity: "fail",
+    object: name,
+    field: "pg_stat_activity",
+    problem: `${user} may not look into these sessions: ${list}`,
+    why: "any of them could be writing, so no day is sealed while they are there",
+    fix: `Let a superuser run: GRANT pg_read_all_stats TO ${identifier(user)};`,
+  };
+}
+
+function literal(text = ""): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

@@ -1,0 +1,131 @@
+import type { Credentials, ImageReading, ImageRequest } from "../../facts/image.ts";
+import { effectiveSettings, modeOf } from "../../spark/spark_pods.ts";
+import {
+  type Container,
+  jobsOf,
+  listOf,
+  textOf,
+  type Workload,
+} from "../../kubernetes/containers.ts";
+import { namespaceOf, placeOf, type Tree } from "../../kubernetes/workloads.ts";
+import {
+  credentialsIn,
+  type Place,
+  type PullSecret,
+  secretsOfExecutors,
+  secretsOfPod,
+  sparkNamespace,
+} from "./pull_secrets.ts";
+
+/** That a job runs an image. */
+export interface ImageUse {
+  /** The image, as it is written. */
+  readonly reference: string;
+  /** Where it is written. */
+  readonly place: Place;
+  /** Whether Spark runs in it. */
+  readonly isSpark: boolean;
+  /** The files that the job expects in it, by their absolute paths, and where it names them. */
+  readonly files: readonly { readonly path: string; readonly place: Place }[];
+  /** The namespace of its pods. */
+  readonly namespace: string;
+  /** Whether Spark makes these pods, and not the job itself. */
+  readonly bySpark: boolean;
+  /** What its pods' images are pulled with. */
+  readonly secrets: readonly PullSecret[];
+}
+
+/** Finds the images that jobs run: those of their containers, and of the pods that Spark makes. */
+export function imagesOf({ objects, code }: Tree): ImageUse[] {
+  return jobsOf(objects).flatMap((job) => {
+    const secrets = secretsOfPod(job, objects);
+    const namespace = namespaceOf(job.object);
+    const own = job.containers.filter(({ image }) => image !== "").map((container): ImageUse => ({
+      reference: container.image,
+      place: placeOf(job.object, `${container.path}.image`),
+      isSpark: runsSpark(container),
+      files: filesOf(job, container),
+      ...{ namespace, secrets, bySpark: false },
+    }));
+    return [...own, ...madeBySpark(job, { objects, code })];
+  });
+}
+
+/** The pods that Spark makes: executors, and in cluster mode the driver. */
+function madeBySpark(job: Workload, { objects, code }: Tree): ImageUse[] {
+  const settings = effectiveSettings(job, code);
+  const mode = modeOf(settings);
+  if (mode === "local") return [];
+  const pods = {
+    namespace: sparkNamespace(job, settings),
+    secrets: secretsOfExecutors(job, settings, objects),
+    bySpark: true,
+  };
+  const roles = mode === "cluster" ? ["driver", "executor"] : ["executor"];
+  const found = roles.flatMap((role) =>
+    settings.get(`spark.kubernetes.${role}.container.image`) ??
+      settings.get("spark.kubernetes.container.image") ?? []
+  );
+  return [...new Set(found)].map(({ value, place }): ImageUse => (
+    { reference: expanded(value, job), place, isSpark: true, files: [], ...pods }
+  ));
+}
+
+function runsSpark({ words, env }: Container): boolean {
+  return [...words.map(({ text }) => text), ...env.map(({ value = "" }) => value)]
+    .some((text) => /spark-submit|pyspark|spark-class|\bspark\.[a-z]|local:\/\/\//.test(text));
+}
+
+/** Kubernetes fills in the variables of a container's arguments. */
+function expanded(text: string, { containers }: Workload): string {
+  const values = new Map(
+    containers.flatMap(({ env }) => env.map(({ name, value }) => [name, value])),
+  );
+  return text.replace(/\$\((\w+)\)/g, (found, name) => values.get(name) ?? found);
+}
+
+const FILE =
+  /(?<=^|[\s,='"])(?:(?:local|file):\/\/)?(\/[\w./@+-]+\.(?:py|jar|zip|egg|whl|R))(?=$|[\s,'"])/g;
+
+/** The files that a container's arguments name, without those that a volume brings. */
+function filesOf({ object }: Workload, { words, fields }: Container): ImageUse["files"] {
+  const volumes = listOf(fields.volumeMounts).flatMap(({ mountPath }) => textOf(mountPath) ?? []);
+  const isMounted = (path: string) =>
+    volumes.some((folder) => path.startsWith(`${folder.replace(/\/+$/, "")}/`));
+  return words.flatMap(({ path: at, text }) =>
+    [...text.matchAll(FILE)].map(([, path]) => ({ path: path!, place: placeOf(object, at) }))
+  ).filter(({ path }) => !isMounted(path));
+}
+
+/**
+ * What is to be asked of registries so that each use is known: every pair of image and credentials
+ * once.
+ *
+ * @param own the operator's own credentials, for pods whose pull secrets are not at hand; none where
+ *   the cluster was read, since what the operator may pull says nothing of what its nodes may
+ */
+export function requestsFor(
+  uses: readonly ImageUse[],
+  own: readonly Credentials[] = [],
+): ImageRequest[] {
+  const requests = new Map<string, ImageRequest>();
+  for (const use of uses) {
+    const { reference, files } = use;
+    const ofPod = use.secrets.flatMap((secret) => credentialsIn(secret) ?? []);
+    const credentials = ofPod.length > 0 ? ofPod : own;
+    const key = [reference, ...credentials.map(({ from }) => from)].join("\n");
+    const paths = [...requests.get(key)?.files ?? [], ...files.map(({ path }) => path)];
+    requests.set(key, { reference, files: [...new Set(paths)], credentials });
+  }
+  return [...requests.values()];
+}
+
+/** What became of the request that was made for a use. */
+export function readingFor(
+  { reference, secrets }: ImageUse,
+  readings: readonly ImageReading[],
+): ImageReading | undefined {
+  const from = secrets.flatMap((secret) => credentialsIn(secret)?.from ?? []);
+  const same = readings.filter((each) => each.reference === reference);
+  return same.find(({ credentials }) => credentials.join("\n") === from.join("\n")) ?? same[0];
+}

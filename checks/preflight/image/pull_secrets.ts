@@ -1,0 +1,104 @@
+import { isDockerConfig } from "../../image/credentials.ts";
+import type { Finding } from "../../check.ts";
+import type { Credentials } from "../../facts/image.ts";
+import { type ManifestObject, objectId } from "../../facts/manifests.ts";
+import { dataOf } from "../../kubernetes/environment.ts";
+import type { Fields } from "../../kubernetes/fields.ts";
+import { accountOf } from "../../kubernetes/service_account.ts";
+import { listOf, textOf, type Workload } from "../../kubernetes/containers.ts";
+import { executorTemplate } from "../../spark/executor_template.ts";
+import type { SparkSetting } from "../../spark/spark_settings.ts";
+import { namespaceOf, ofKind, placeOf } from "../../kubernetes/workloads.ts";
+
+/** Where something stands, as a finding says it. */
+export type Place = Pick<Finding, "object" | "field" | "file" | "line">;
+
+/** A Secret that a pod's images are pulled with. */
+export interface PullSecret {
+  /** Its name. */
+  readonly name: string;
+  /** The pod's namespace, which has to be the Secret's. */
+  readonly namespace: string;
+  /** Where the name stands. */
+  readonly place: Place;
+  /** The Secret; undefined where it is not at hand. */
+  readonly secret: ManifestObject | undefined;
+}
+
+/** The pull secrets of a workload's own pods. */
+export function secretsOfPod(workload: Workload, objects: readonly ManifestObject[]): PullSecret[] {
+  const { object, spec, specPath } = workload;
+  const named = secretsIn(spec, (field) => placeOf(object, `${specPath}.${field}`));
+  const account = accountOf(workload) ?? "default";
+  return resolved(named, account, namespaceOf(object), objects);
+}
+
+/**
+ * The pull secrets of a job's executors: those of Spark's setting and those of their pod's template.
+ * Their account is found as Spark 3.5 does (ExecutorKubernetesCredentialsFeatureStep).
+ */
+export function secretsOfExecutors(
+  job: Workload,
+  settings: ReadonlyMap<string, SparkSetting>,
+  objects: readonly ManifestObject[],
+): PullSecret[] {
+  const setting = settings.get("spark.kubernetes.container.image.pullSecrets");
+  const bySetting = (setting?.value ?? "").split(",").map((name) => name.trim())
+    .filter((name) => name !== "")
+    .map((name) => ({ name, place: setting!.place }));
+  const template = executorTemplate(job, settings, objects);
+  const { spec = {}, place } = template === "unknown" || template === undefined ? {} : template;
+  const byTemplate = place === undefined ? [] : secretsIn(spec, () => place);
+  const account = textOf(spec.serviceAccountName) ??
+    settings.get("spark.kubernetes.authenticate.executor.serviceAccountName")?.value ??
+    settings.get("spark.kubernetes.authenticate.driver.serviceAccountName")?.value ?? "default";
+  return resolved([...bySetting, ...byTemplate], account, sparkNamespace(job, settings), objects);
+}
+
+/** The namespace that Spark makes pods in. */
+export function sparkNamespace(
+  { object }: Workload,
+  settings: ReadonlyMap<string, SparkSetting>,
+): string {
+  return settings.get("spark.kubernetes.namespace")?.value ?? namespaceOf(object);
+}
+
+type Named = Pick<PullSecret, "name" | "place">;
+
+function secretsIn(spec: Fields, placeAt: (field: string) => Place): Named[] {
+  return listOf(spec.imagePullSecrets).flatMap(({ name }, i) => {
+    const text = textOf(name);
+    return text === undefined ? [] : [{ name: text, place: placeAt(`imagePullSecrets[${i}]`) }];
+  });
+}
+
+/** A pod that names no pull secret gets those of its service account. */
+function resolved(
+  named: readonly Named[],
+  account: string,
+  namespace: string,
+  objects: readonly ManifestObject[],
+): PullSecret[] {
+  const there = (kind: string, name: string) =>
+    ofKind(objects, kind, namespace).find((each) => each.name === name);
+  const object = named.length > 0 ? undefined : there("ServiceAccount", account);
+  const all = object === undefined
+    ? named
+    : secretsIn(object.value, (field) => placeOf(object, field));
+  return all.map((each) => ({ ...each, namespace, secret: there("Secret", each.name) }));
+}
+
+/** The types of Secrets that hold logins, and the keys that these are under. */
+const KEYS: Readonly<Record<string, string>> = {
+  "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
+  "kubernetes.io/dockercfg": ".dockercfg",
+};
+
+/** The Docker configuration in a pull secret; undefined where there is none that can be used. */
+export function credentialsIn({ secret }: PullSecret): Credentials | undefined {
+  const key = KEYS[textOf(secret?.value.type) ?? ""];
+  const text = key === undefined ? undefined : dataOf(secret?.value).get(key);
+  if (secret === undefined || text === undefined) return undefined;
+  const config = new TextEncoder().encode(text);
+  return isDockerConfig(config) ? { from: objectId(secret), config } : undefined;
+}

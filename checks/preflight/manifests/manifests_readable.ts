@@ -1,0 +1,62 @@
+import { plural } from "../../../pipeline/progress.ts";
+import { type Check, check, type Finding } from "../../check.ts";
+import type { ManifestObject, ManifestProblem, ManifestsFact } from "../../facts/manifests.ts";
+import { isFields } from "../../kubernetes/fields.ts";
+import { podTemplateOf } from "../../kubernetes/pod_template.ts";
+import { pathOf, placeOf } from "../../kubernetes/workloads.ts";
+
+/** Every file of the manifests can be understood, and every workload in them makes pods. */
+export const manifestsReadable: Check<"manifests"> = check({
+  id: "manifests-readable",
+  title: "the manifests can be read",
+  phase: "before",
+  needs: ["manifests"],
+  run({ manifests }) {
+    const { directory, files, objects, problems } = manifests;
+    if (objects.length + problems.length === 0) {
+      return { nothing: `${directory} has no object of Kubernetes in it` };
+    }
+    return {
+      examined: `${plural(objects.length, "object")} in ${plural(files, "file")}`,
+      findings: [
+        ...problems.map((problem) => broken(manifests, problem)),
+        ...objects.flatMap((each) => podless(manifests, each)),
+      ],
+    };
+  },
+});
+
+function broken(
+  { directory }: ManifestsFact,
+  { file, line, column, problem }: ManifestProblem,
+): Finding {
+  const path = pathOf(directory, file);
+  return {
+    severity: "fail",
+    object: path,
+    ...(column === undefined || line === undefined
+      ? {}
+      : { field: `line ${line}, column ${column}` }),
+    file: path,
+    ...(line === undefined ? {} : { line }),
+    problem,
+    why: "kubectl refuses it, and what is in it is not judged here",
+    fix: "Mend it, or move it out of the directory if it is no manifest. kubectl says more: " +
+      `kubectl apply --dry-run=client -f ${path}`,
+  };
+}
+
+function podless({ directory }: ManifestsFact, object: ManifestObject): Finding[] {
+  const template = podTemplateOf(object.value);
+  if (template === undefined) return [];
+  const { spec, specPath } = template;
+  const containers = isFields(spec) ? spec.containers : undefined;
+  if (Array.isArray(containers) && containers.some(isFields)) return [];
+  return [{
+    severity: "fail",
+    ...placeOf({ ...object, file: pathOf(directory, object.file) }, `${specPath}.containers`),
+    problem: "there are no containers, so it makes no pod",
+    why: "the API server refuses it",
+    fix: "Look whether the lines below are indented as they should be, or add the containers.",
+  }];
+}

@@ -1,0 +1,85 @@
+import { plural } from "../../../pipeline/progress.ts";
+import { type Check, check, type Finding } from "../../check.ts";
+import type { Trial } from "../../facts/cluster.ts";
+import type { ManifestsFact } from "../../facts/manifests.ts";
+import { naming } from "../../list_names.ts";
+import { fieldNamedIn } from "./refused_field.ts";
+import { whyNoCluster } from "../../skip_reasons.ts";
+import { outcomeOf, pathOf, placeOf } from "../../kubernetes/workloads.ts";
+
+/** The API server accepts the manifests: each was applied there, without being stored. */
+export const serverDryRun: Check<"manifests" | "cluster"> = check({
+  id: "server-dry-run",
+  title: "the API server accepts the manifests",
+  phase: "before",
+  needs: ["manifests", "cluster"],
+  run({ manifests, cluster }) {
+    if (!cluster.opened) return { skip: whyNoCluster };
+    const { trials, name } = cluster;
+    if (trials.length === 0) return outcomeOf(manifests, undefined, "the manifests have no object");
+    const findings = refusals(manifests, trials);
+    const forbidden = refusedBecause("forbidden", trials);
+    const homeless = refusedBecause("no namespace", trials);
+    const untried = forbidden.length + homeless.length;
+    if (findings.length === 0 && forbidden.length > 0) {
+      return { unknown: `${whyForbidden(forbidden)}. ${WITHOUT_IT}` };
+    }
+    if (findings.length === 0 && homeless.length > 0) {
+      const names = [...new Set(homeless.map(({ object: { namespace } }) => namespace!))];
+      const what = plural(homeless.length, "object");
+      return {
+        skip: `there is no namespace ${naming(names)} yet to try ${what} in (see manifest-drift)`,
+      };
+    }
+    const rest = untried === 0 ? "" : `; ${plural(untried, "object")} could not be tried`;
+    return { examined: `${plural(trials.length - untried, "object")} on ${name}${rest}`, findings };
+  },
+});
+
+const WITHOUT_IT = "Ask for the right to patch and create them, which a trial needs as well, or " +
+  'leave it out: --skip server-dry-run="this user may only read"';
+
+/** Why the API server refused a trial. */
+export type Because = NonNullable<Trial["refused"]>["because"];
+
+/** The trials that were refused for one reason. */
+export function refusedBecause(because: Because, trials: readonly Trial[]): readonly Trial[] {
+  return trials.filter(({ refused }) => refused?.because === because);
+}
+
+/** What the API server refuses for the object's own sake. */
+export function refusals(
+  { directory }: Pick<ManifestsFact, "directory">,
+  trials: readonly Trial[],
+): Finding[] {
+  return refusedBecause("invalid", trials).map(({ object, refused }): Finding => {
+    const file = pathOf(directory, object.file);
+    return {
+      severity: "fail",
+      ...placeOf({ ...object, file }, fieldNamedIn(refused!.problem, object.value)),
+      // What is of another type it quotes, in a way that only it understands.
+      problem: `the API server refuses it: ${
+        refused!.problem.replace(/, got &value\.valueUnstructured\{.*\}$/, " and is something else")
+      }`,
+      why:
+        "it does so as well when the manifests are applied, and kubectl applies the rest without it",
+      fix: file === undefined
+        ? "Mend what it names."
+        : `Mend what it names, and try: kubectl apply --server-side --dry-run=server -f ${file}`,
+    };
+  });
+}
+
+/** What the user may not do, as in `User "reader" cannot patch resource "jobs", so …`. */
+export function whyForbidden(forbidden: readonly Trial[]): string {
+  const problems = forbidden.map(({ refused }) => refused!.problem);
+  const said = problems.map((problem) =>
+    /(User "[^"]*" cannot \w+ resource) ("[^"]+")/.exec(problem)
+  );
+  const [, who] = said.find((each) => each !== null) ?? [];
+  const resources = new Set(said.flatMap((each) => each === null ? [] : [each[2]!]));
+  const what = who === undefined
+    ? naming([...new Set(problems)])
+    : `${who}${resources.size === 1 ? "" : "s"} ${naming([...resources])}`;
+  return `${what}, so ${plural(forbidden.length, "object")} could not be tried`;
+}

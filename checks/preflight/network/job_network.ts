@@ -1,0 +1,170 @@
+import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
+import type { Finding, Outcome } from "../../check.ts";
+import { lineOf, type ManifestObject } from "../../facts/manifests.ts";
+import { type ObjectProblem, readCluster } from "../../network_policy/cluster.ts";
+import { type Cluster, NAME_LABEL, type Namespace } from "../../network_policy/model.ts";
+import type { Policy } from "../../network_policy/policy.ts";
+import type { Platform } from "../platform.ts";
+import { isOurs } from "../../kubernetes/workloads.ts";
+import type { Lookup } from "../../kubernetes/environment.ts";
+import { labelled, readJob, ROLE_LABEL, type SparkJob } from "./job_pods.ts";
+import { peersOf } from "./peer_selectors.ts";
+
+/** The label that each of both has to have, with its own name. */
+export const REQUIRED_LABEL = "name";
+
+/** What every cluster has, whether or not manifests say so. */
+const BUILT_IN = ["default", "kube-node-lease", "kube-public", "kube-system"];
+
+/** The manifests, as far as connections are concerned, and the cluster that they are for. */
+export type ManifestSet = Pick<Platform, "directory" | "objects" | "problems" | "cluster">;
+
+/** What the manifests, or what a cluster is once they are applied, say about connections of the jobs. */
+export interface Network {
+  /** What it was read from. */
+  readonly manifests: ManifestSet;
+  /** Whether a cluster was looked at: what it has not is not there then. */
+  readonly isLive: boolean;
+  /** Everything that decides about connections, with the namespaces that every cluster has. */
+  readonly cluster: Cluster;
+  /** The namespaces that are declared, or there. */
+  readonly declared: ReadonlyMap<string, Namespace>;
+  /** The policies of the jobs' namespace. */
+  readonly policies: readonly Policy[];
+  /** The jobs that can be read. */
+  readonly jobs: readonly SparkJob[];
+  /** Jobs that cannot be read. */
+  readonly brokenJobs: readonly ObjectProblem[];
+  /** Whatever else cannot be read: nobody can tell then which connections are open. */
+  readonly broken: readonly ObjectProblem[];
+  /** Whether there are workloads that make no pods, which manifests-readable tells. */
+  readonly podless: boolean;
+  /** Policies of other APIs. */
+  readonly foreign: readonly string[];
+}
+
+/** All checks of one run read the same manifests. */
+const READ = new WeakMap<ManifestSet, Network>();
+
+/** Reads the network of the jobs out of manifests. */
+export function readNetwork(manifests: ManifestSet): Network {
+  const network = READ.get(manifests) ?? read(manifests);
+  READ.set(manifests, network);
+  return network;
+}
+
+function read(manifests: ManifestSet): Network {
+  const { objects } = manifests;
+  const reading = readCluster(
+    objects.map(({ value, file, line }) => (
+      file === undefined ? { value } : { value, where: `${file}:${line}` }
+    )),
+  );
+  const isJob = ({ object }: ObjectProblem) =>
+    new RegExp(`^(Job|CronJob|Pod) ${JOBS_NAMESPACE}/`).test(object);
+  const lookup: Lookup = (kind, namespace, name) =>
+    objects.find((each) =>
+      each.kind === kind && (each.namespace ?? "default") === namespace && each.name === name
+    )?.value;
+  const jobs = objects
+    .filter((object) =>
+      object.namespace === JOBS_NAMESPACE && isOurs(object) &&
+      ["Job", "CronJob", "Pod"].includes(object.kind)
+    )
+    .map((object) => readJob(object, lookup))
+    .filter((job) => job !== undefined);
+  const { cluster, foreign } = reading;
+  const isPodless = ({ path, problem }: ObjectProblem) =>
+    /(^|\.)spec$/.test(path) && problem.startsWith("is missing");
+  const problems = reading.problems.filter((problem) => !isPodless(problem));
+  const policies = cluster.policies.filter(({ namespace }) => namespace === JOBS_NAMESPACE);
+  return {
+    manifests,
+    isLive: manifests.cluster !== undefined,
+    cluster: { ...cluster, namespaces: withBuiltIn(cluster) },
+    declared: cluster.namespaces,
+    policies,
+    jobs: policies.some(selectsByRole) ? jobs.map(labelled) : jobs,
+    brokenJobs: problems.filter(isJob),
+    broken: problems.filter((problem) => !isJob(problem)),
+    podless: reading.problems.some(isPodless),
+    foreign,
+  };
+}
+
+/** Whether a policy tells drivers and executors apart from other pods, or from each other. */
+function selectsByRole(policy: Policy): boolean {
+  const peers = peersOf(policy).map((peer) => peer.type === "pods" ? peer.pods : undefined);
+  return [policy.pods, ...peers].some((selector) =>
+    selector?.requirements.some(({ key }) => key === ROLE_LABEL)
+  );
+}
+
+/** Why a check of the jobs' connections cannot judge; undefined where it can. */
+export function unjudged(network: Network): Outcome | undefined {
+  const { policies, jobs, brokenJobs, podless } = network;
+  const not = unreadable(network);
+  if (not !== undefined) return not;
+  if (policies.length === 0) return { nothing: noPolicy };
+  if (jobs.length > 0) return undefined;
+  if (brokenJobs.length > 0) return { skip: "no job can be understood (see egress-policy)" };
+  if (podless) return { skip: "no job makes a pod (see manifests-readable)" };
+  return { nothing: `there is no Job, CronJob or Pod in namespace ${JOBS_NAMESPACE}` };
+}
+
+/** Why no check can rely on the manifests; undefined where all can. */
+export function unreadable(network: Network): Outcome | undefined {
+  if (network.broken.length > 0) {
+    return { skip: "not all manifests can be understood (see egress-policy)" };
+  }
+  // A file that is broken may hold the policy that decides.
+  const isBroken = network.manifests.problems.some(({ file }) => /\.(ya?ml|json)$/.test(file));
+  return isBroken ? { skip: "not all files can be read (see manifests-readable)" } : undefined;
+}
+
+/** Why nothing about the policies can be said. */
+export const noPolicy = `there is no NetworkPolicy in namespace ${JOBS_NAMESPACE}`;
+
+/** The file and line of a field of an object, as a finding tells them. */
+export function place(
+  network: Pick<Network, "manifests">,
+  object: ManifestObject | undefined,
+  path: string,
+): Pick<Finding, "file" | "line"> {
+  if (object?.file === undefined) return {};
+  return { file: fileOf(network, object.file), line: lineOf(object, path) };
+}
+
+function fileOf({ manifests: { directory } }: Pick<Network, "manifests">, file: string): string {
+  return directory === "." ? file : `${directory.replace(/\/+$/, "")}/${file}`;
+}
+
+/** The object that a policy was read from. */
+export function objectOf(
+  { manifests }: Pick<Network, "manifests">,
+  kind: string,
+  name: string,
+  namespace?: string,
+): ManifestObject | undefined {
+  return manifests.objects.find((each) =>
+    each.kind === kind && each.name === name &&
+    (namespace === undefined || (each.namespace ?? "default") === namespace)
+  );
+}
+
+/**
+ * Robson's namespace and that of the jobs count with the label that they need even where they are not
+ * declared: that nobody knows is told once, by namespace-labels.
+ */
+function withBuiltIn({ namespaces, pods, policies }: Cluster): ReadonlyMap<string, Namespace> {
+  const all = new Map(namespaces);
+  const used = [...pods, ...policies].map(({ namespace }) => namespace);
+  const required = [ROBSON_NAMESPACE, JOBS_NAMESPACE];
+  for (const name of [...BUILT_IN, ...required, ...used]) {
+    if (all.has(name)) continue;
+    const labels = new Map([[NAME_LABEL, name]]);
+    if (required.includes(name)) labels.set(REQUIRED_LABEL, name);
+    all.set(name, { name, labels });
+  }
+  return all;
+}

@@ -1,0 +1,146 @@
+import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
+import type { Finding } from "../../check.ts";
+import { nearestLabel } from "./label_suggestion.ts";
+import {
+  type Network,
+  objectOf,
+  place,
+  readNetwork,
+  REQUIRED_LABEL,
+  unreadable,
+} from "./job_network.ts";
+import { patchPolicy } from "./policy_patch.ts";
+import { peersOf, selectsNobody } from "./peer_selectors.ts";
+import { naming } from "../../list_names.ts";
+import { policyId } from "../../network_policy/explain.ts";
+import { NAME_LABEL } from "../../network_policy/model.ts";
+import type { Policy, Selector } from "../../network_policy/policy.ts";
+import { formatSelector, selects } from "../../kubernetes/selector.ts";
+import { type PlatformCheck, platformCheck } from "../platform.ts";
+
+/**
+ * The namespaces have the labels that policies select them by. Kubernetes sets only
+ * `kubernetes.io/metadata.name` by itself; `name` is there if somebody set it. Without a cluster, a
+ * namespace that the manifests do not declare has labels that nobody knows: that is said, and not
+ * judged. With one, a namespace that is in neither is not there at all.
+ */
+export const namespaceLabels: PlatformCheck = platformCheck({
+  id: "namespace-labels",
+  title: "namespaces have the labels that policies select",
+  reads: ["Namespace", "NetworkPolicy"],
+  judge(platform) {
+    const network = readNetwork(platform);
+    const not = unreadable(network);
+    if (not !== undefined) return not;
+    const { declared, policies, cluster } = network;
+    if (policies.length === 0 && declared.size === 0) {
+      return { nothing: "there is neither a Namespace nor a NetworkPolicy" };
+    }
+    const absent = REQUIRED.filter((name) => !declared.has(name));
+    const isLive = platform.cluster !== undefined;
+    const unknown = isLive ? [] : absent;
+    const findings = [
+      ...(isLive ? absent.map(missing) : []),
+      ...REQUIRED.flatMap((name) => unlabelled(network, name)),
+      ...cluster.policies.filter((policy) => isJudged(network, policy))
+        .flatMap((policy) => selectors(network, policy)),
+    ];
+    return { examined: examined(network, unknown), findings };
+  },
+});
+
+const REQUIRED = [ROBSON_NAMESPACE, JOBS_NAMESPACE];
+
+/** The policies that others have in their namespaces are theirs to mend. */
+function isJudged(network: Network, { name, namespace }: Policy): boolean {
+  return namespace === JOBS_NAMESPACE ||
+    objectOf(network, "NetworkPolicy", name, namespace)?.file !== undefined;
+}
+
+function missing(name: string): Finding {
+  return {
+    severity: "fail",
+    object: `Namespace ${name}`,
+    problem: "there is no such namespace, neither in the cluster nor in the manifests",
+    why: name === JOBS_NAMESPACE ? "the jobs run in it" : "Postgres, which the jobs read, is in it",
+    fix: name === JOBS_NAMESPACE
+      ? "Create it: kubectl apply -f manifests/00-namespace.yaml"
+      : "Look whether this is the right cluster: kubectl config current-context. If it is: " +
+        `kubectl create namespace ${name} && kubectl label namespace ${name} ` +
+        `${REQUIRED_LABEL}=${name}`,
+  };
+}
+
+function examined(network: Network, unknown: readonly string[]): string {
+  const { declared, cluster } = network;
+  const count = cluster.policies.filter((policy) => isJudged(network, policy)).flatMap(peersOf)
+    .filter((peer) => peer.type === "pods" && peer.namespaces !== undefined).length;
+  const names = [...declared.keys()].sort();
+  const looked = names.length === 0 ? "no namespace is declared" : `namespace ${naming(names)}`;
+  const selected = `${looked}, ${count} ${count === 1 ? "selector" : "selectors"} of namespaces`;
+  if (unknown.length === 0) return selected;
+  return `${selected}; not judged: whether ${
+    unknown.map((name) => `${name} has ${REQUIRED_LABEL}=${name}`).join(" and ")
+  }, which only the cluster knows (kubectl get namespace ${unknown.join(" ")} --show-labels)`;
+}
+
+/** A declared namespace without the label of its own name. */
+function unlabelled(network: Network, name: string): Finding[] {
+  const namespace = network.declared.get(name);
+  const value = namespace?.labels.get(REQUIRED_LABEL);
+  if (namespace === undefined || value === name) return [];
+  const field = "metadata.labels";
+  const object = objectOf(network, "Namespace", name);
+  const command = `kubectl label namespace ${name} ${REQUIRED_LABEL}=${name} --overwrite`;
+  const near = [...namespace.labels].filter(([key, text]) => key !== NAME_LABEL && text === name);
+  const has = near.map(([key, text]) => `${key}=${text}`);
+  return [{
+    severity: "fail",
+    object: `Namespace ${name}`,
+    field,
+    ...place(network, object, field),
+    problem: value === undefined
+      ? `it has no label ${REQUIRED_LABEL}=${name}${
+        has.length === 0 ? "" : `; it has ${naming(has)}`
+      }`
+      : `its label ${REQUIRED_LABEL} is ${JSON.stringify(value)}, not ${JSON.stringify(name)}`,
+    why: "policies select the namespace by this label, which Kubernetes does not set by itself",
+    fix: object?.file === undefined ? command : `Add it to the manifest, or: ${command}`,
+  }];
+}
+
+/** Selectors that select no namespace, where it is not the label above that is missing. */
+function selectors(network: Network, policy: Policy): Finding[] {
+  return peersOf(policy).flatMap((peer): Finding[] => {
+    if (peer.type !== "pods" || peer.namespaces === undefined) return [];
+    if (!selectsNobody(network, peer) || isRequired(peer.namespaces)) return [];
+    const { path } = peer.namespaces;
+    const near = nearestLabel(peer.namespaces, [...network.cluster.namespaces.values()]);
+    const value = near === undefined ? undefined : { matchLabels: { [near.key]: near.value } };
+    return [{
+      severity: "fail",
+      object: policyId(policy),
+      field: path,
+      ...place(
+        network,
+        objectOf(network, "NetworkPolicy", policy.name, policy.namespace),
+        path,
+      ),
+      problem: `it selects namespaces with ${formatSelector(peer.namespaces)}, and none is known ` +
+        `to have that${
+          near === undefined ? "" : `; ${near.namespace} has ${near.key}=${near.value}`
+        }`,
+      why: "a selector that selects nobody allows nothing, without a word",
+      fix: value === undefined
+        ? `Declare the namespace with its labels, or select it by ${NAME_LABEL}.`
+        : patchPolicy(policy, { op: "replace", path, value }),
+    }];
+  });
+}
+
+/** Whether a selector would select a namespace that had the label of its own name. */
+function isRequired(selector: Selector): boolean {
+  return REQUIRED.some((name) =>
+    selects(selector, new Map([[NAME_LABEL, name], [REQUIRED_LABEL, name]]))
+  );
+}

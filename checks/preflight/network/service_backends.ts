@@ -1,0 +1,71 @@
+import type { ManifestObject } from "../../facts/manifests.ts";
+import { type Fields, isFields } from "../../kubernetes/fields.ts";
+import { formatAddress, parseAddress } from "../../network_policy/address.ts";
+import type { Endpoint, Pod, Protocol } from "../../network_policy/model.ts";
+import { labelOf } from "../../kubernetes/workloads.ts";
+import { listOf } from "../../kubernetes/environment.ts";
+import type { Network } from "./job_network.ts";
+
+/** Where connections to a Service end. */
+export interface Behind {
+  /** The pods that it selects, or the addresses that stand behind it. */
+  readonly to: readonly Endpoint[];
+  /** The port there, which is what policies see, and which need not be the Service's. */
+  readonly port: number;
+}
+
+/** Finds what is behind a port of a Service. */
+export function behind(
+  network: Network,
+  service: ManifestObject,
+  { protocol, port }: { readonly protocol: Protocol; readonly port: number },
+): Behind {
+  const spec = isFields(service.value.spec) ? service.value.spec : {};
+  const mapped = listOf(spec.ports)
+    .find((each) => each.port === port && (each.protocol ?? "TCP") === protocol) ?? {};
+  const { selector } = spec;
+  if (!isFields(selector)) return addresses(network, service, mapped, port);
+  const pods = network.cluster.pods.filter(({ namespace, labels }) =>
+    namespace === (service.namespace ?? "default") &&
+    Object.entries(selector).every(([key, value]) => labels.get(key) === value)
+  );
+  return { to: pods, port: targetPort(mapped.targetPort, port, pods) };
+}
+
+/** The ports of a Service. */
+export function portsOf({ value: { spec } }: ManifestObject): unknown[] {
+  return listOf(isFields(spec) ? spec.ports : undefined).map(({ port }) => port);
+}
+
+/** A name stands for the port that the pods' containers have by it. */
+function targetPort(target: unknown, port: number, pods: readonly Pod[]): number {
+  if (typeof target === "number") return target;
+  return pods.flatMap(({ ports }) => ports).find(({ name }) => name === target)?.port ?? port;
+}
+
+/** A Service without a selector leads to the addresses that somebody wrote down for it. */
+function addresses(
+  { manifests, cluster }: Network,
+  { name, namespace }: ManifestObject,
+  mapped: Fields,
+  port: number,
+): Behind {
+  const slices = manifests.objects.filter((each) =>
+    each.kind === "EndpointSlice" && each.namespace === namespace &&
+    labelOf(each, "kubernetes.io/service-name") === name
+  );
+  const endpoints = slices.flatMap(({ value }) => listOf(value.endpoints))
+    .filter(({ conditions }) => !isFields(conditions) || conditions.ready !== false)
+    .flatMap((endpoint) => Array.isArray(endpoint.addresses) ? endpoint.addresses : []);
+  const found = [...new Set(endpoints.map(String))].flatMap((text): Endpoint[] => {
+    const address = parseAddress(text);
+    if (address === undefined) return [];
+    const pod = cluster.pods.find((each) =>
+      !each.hostNetwork && each.addresses.some((own) => formatAddress(own) === text)
+    );
+    return [pod ?? { type: "outside", address }];
+  });
+  const ports = slices.flatMap(({ value }) => listOf(value.ports));
+  const target = ports.find(({ name }) => (name ?? "") === (mapped.name ?? "")) ?? {};
+  return { to: found, port: typeof target.port === "number" ? target.port : port };
+}

@@ -1,0 +1,162 @@
+import type { Finding } from "../../check.ts";
+import { type ManifestObject, objectId } from "../../facts/manifests.ts";
+import { naming } from "../../list_names.ts";
+import { type Fields, isFields } from "../../kubernetes/fields.ts";
+import { type Container, listOf, textOf, type Workload } from "../../kubernetes/containers.ts";
+import { namespaceOf, ofKind, placeOf } from "../../kubernetes/workloads.ts";
+import { storing } from "./store_command.ts";
+
+/** A key of a Secret that a workload reads. */
+export interface SecretRead {
+  /** The Secret's name. */
+  readonly secret: string;
+  /** The key; undefined where all of them are read. */
+  readonly key: string | undefined;
+  /** Where that stands in the workload. */
+  readonly path: string;
+  /** Whether the pods start without it. */
+  readonly optional: boolean;
+  /** Whether it becomes a variable, and not a file. */
+  readonly variable: boolean;
+}
+
+/** What of Secrets a workload's pods read. */
+export function secretReadsOf({ spec, specPath, containers }: Workload): SecretRead[] {
+  const volumes = listOf(spec.volumes).flatMap((volume, i) => {
+    const path = `${specPath}.volumes[${i}]`;
+    const projected = isFields(volume.projected) ? listOf(volume.projected.sources) : [];
+    return [
+      ...ofVolume(volume.secret, "secretName", `${path}.secret`),
+      ...projected.flatMap(({ secret }, j) =>
+        ofVolume(secret, "name", `${path}.projected.sources[${j}].secret`)
+      ),
+    ];
+  });
+  const variables = containers.flatMap(ofContainer).map((each) => ({ ...each, variable: true }));
+  return [...variables, ...volumes];
+}
+
+function ofContainer({ env, fields, path }: Container): SecretRead[] {
+  const single = env.flatMap((variable) =>
+    reference(variable.valueFrom?.secretKeyRef, `${variable.path}.valueFrom.secretKeyRef`)
+  );
+  const whole = listOf(fields.envFrom).flatMap(({ secretRef }, i) =>
+    reference(secretRef, `${path}.envFrom[${i}].secretRef`)
+  );
+  return [...single, ...whole];
+}
+
+function reference(value: unknown, path: string): SecretRead[] {
+  if (!isFields(value)) return [];
+  return [read(textOf(value.name), textOf(value.key), path, value)];
+}
+
+function ofVolume(value: unknown, nameField: string, path: string): SecretRead[] {
+  if (!isFields(value)) return [];
+  const items = listOf(value.items);
+  const name = textOf(value[nameField]);
+  if (items.length === 0) return [read(name, undefined, path, value)];
+  return items.map((item, i) => read(name, textOf(item.key), `${path}.items[${i}]`, value));
+}
+
+function read(
+  name: string | undefined,
+  key: string | undefined,
+  path: string,
+  { optional }: Fields,
+): SecretRead {
+  return { secret: name ?? "", key, path, optional: optional === true, variable: false };
+}
+
+/** The keys of a Secret. */
+export function keysOf({ value: { data, stringData } }: ManifestObject): string[] {
+  return [data, stringData].flatMap((each) => isFields(each) ? Object.keys(each) : []);
+}
+
+/** The keys of a Secret that become variables of workloads. */
+export function variablesOf(secret: ManifestObject, workloads: readonly Workload[]): string[] {
+  const readers = workloads.filter(({ object }) => namespaceOf(object) === namespaceOf(secret));
+  const reads = readers.flatMap(secretReadsOf)
+    .filter((each) => each.variable && each.secret === secret.name);
+  return keysOf(secret).filter((own) => reads.some(({ key }) => key === undefined || key === own));
+}
+
+/** A Secret that a workload reads, and that is not there. */
+export interface AbsentSecret {
+  /** Its name. */
+  readonly name: string;
+  /** Its namespace. */
+  readonly namespace: string;
+  /** The key that is read; undefined where all of them are. */
+  readonly key: string | undefined;
+  /** The workload. */
+  readonly reader: ManifestObject;
+}
+
+/** Judges whether what a workload reads is in the Secrets that there are. */
+export function judgeReads(
+  workload: Workload,
+  objects: readonly ManifestObject[],
+): { readonly findings: readonly Finding[]; readonly absent: readonly AbsentSecret[] } {
+  const { object: reader } = workload;
+  const namespace = namespaceOf(reader);
+  const findings: Finding[] = [];
+  const absent: AbsentSecret[] = [];
+  for (const { secret: name, key, path, optional } of secretReadsOf(workload)) {
+    if (optional) continue;
+    const all = ofKind(objects, "Secret").filter((each) => each.name === name);
+    const secret = all.find((each) => namespaceOf(each) === namespace);
+    const place = placeOf(reader, path);
+    if (secret === undefined && all.length > 0) findings.push(elsewhere(place, all[0]!, namespace));
+    else if (secret === undefined) absent.push({ name, namespace, key, reader });
+    else if (key !== undefined && !keysOf(secret).includes(key)) {
+      findings.push(noKey(place, secret, key));
+    }
+  }
+  return { findings, absent };
+}
+
+/** One finding for each Secret that is not there, whoever reads it. */
+export function missingSecrets(absent: readonly AbsentSecret[]): Finding[] {
+  const groups = Map.groupBy(absent, ({ namespace, name }) => `${namespace}/${name}`);
+  return [...groups].map(([id, all]): Finding => {
+    const keys = [...new Set(all.flatMap(({ key }) => key ?? []))];
+    const readers = [...new Set(all.map(({ reader }) => objectId(reader)))];
+    return {
+      severity: "fail",
+      object: `Secret ${id}`,
+      problem: `there is no such Secret, and ${naming(readers)} ${
+        readers.length === 1 ? "reads" : "read"
+      } ${keys.length === 0 ? "all of it" : naming(keys)}`,
+      why: "the pod stays in CreateContainerConfigError, or in ContainerCreating",
+      fix: `Store it ${storing(all[0]!, keys.length === 0 ? ["<key>"] : keys)}`,
+    };
+  });
+}
+
+function elsewhere(
+  place: ReturnType<typeof placeOf>,
+  secret: ManifestObject,
+  namespace: string,
+): Finding {
+  return {
+    severity: "fail",
+    ...place,
+    problem: `${objectId(secret)} is in another namespace than the pods that read it`,
+    why: "a pod can read the Secrets of its own namespace only, and waits for ever",
+    fix: `Set its namespace: metadata.namespace: ${namespace}`,
+  };
+}
+
+function noKey(place: ReturnType<typeof placeOf>, secret: ManifestObject, key: string): Finding {
+  const keys = keysOf(secret);
+  return {
+    severity: "fail",
+    ...place,
+    problem: `${objectId(secret)} has no key ${key}; it has ${keys.join(", ") || "none"}`,
+    why: "the pod stays in CreateContainerConfigError, or in ContainerCreating",
+    fix: secret.file === undefined
+      ? `Read a key that is there, or store it ${storing(secret, [key])}`
+      : `Add ${key} to its stringData, or read a key that is there.`,
+  };
+}

@@ -1,0 +1,96 @@
+import { objectId } from "../facts/manifests.ts";
+import { isFields } from "../kubernetes/fields.ts";
+import { listOf, textOf, type Workload } from "../kubernetes/containers.ts";
+import { namespaceOf } from "../kubernetes/workloads.ts";
+import type { Code } from "./code.ts";
+import { pythonOf } from "./python.ts";
+
+/**
+ * The texts that a workload's pods run: those in its own object, those in ConfigMaps that it mounts,
+ * the files that its command names, and the modules that they import.
+ */
+export function codeRunBy(workload: Workload, code: readonly Code[]): Code[] {
+  const { object, containers } = workload;
+  const mounted = configMapsOf(workload).map((name) =>
+    `ConfigMap ${object.namespace === undefined ? "" : `${namespaceOf(object)}/`}${name}`
+  );
+  const own = code.filter((each) => {
+    if (each.object === undefined) return false;
+    return each.object === objectId(object) && each.file === object.file ||
+      mounted.includes(each.object);
+  });
+  const words = containers.flatMap(({ words }) => words.map(({ text }) => text));
+  const files = code.filter(({ file, object, language }) =>
+    object === undefined && language !== "dockerfile" && words.some((text) => names(text, file))
+  );
+  return withImports([...own, ...files], code);
+}
+
+function configMapsOf({ spec }: Workload): string[] {
+  return listOf(spec.volumes).flatMap((volume) => {
+    const sources = isFields(volume.projected) ? listOf(volume.projected.sources) : [];
+    return [
+      isFields(volume.configMap) ? textOf(volume.configMap.name) : undefined,
+      ...sources.map(({ configMap }) => isFields(configMap) ? textOf(configMap.name) : undefined),
+    ].filter((name) => name !== undefined);
+  });
+}
+
+function names(text: string, file = ""): boolean {
+  const base = file.slice(file.lastIndexOf("/") + 1);
+  if (base === "") return false;
+  const at = text.indexOf(base);
+  return at >= 0 && !/[\w.-]/.test(text[at - 1] ?? "/") &&
+    !/[\w-]/.test(text[at + base.length] ?? "");
+}
+
+function withImports(entries: readonly Code[], all: readonly Code[]): Code[] {
+  const files = new Map(
+    all.filter(({ object }) => object === undefined).map((each) => [each.file, each]),
+  );
+  const found = new Set(entries);
+  const roots = [...new Set(entries.map(({ file }) => folderOf(file)))];
+  for (const code of found) {
+    if (code.language !== "python" || code.object !== undefined) continue;
+    for (const path of importsOf(code, roots)) {
+      const module = files.get(`${path}.py`) ?? files.get(`${path}/__init__.py`);
+      if (module !== undefined) found.add(module);
+    }
+  }
+  return [...found];
+}
+
+/** The paths, without their ending, that a module could be importing. */
+function importsOf(source: Code, roots: readonly string[]): string[] {
+  const { file } = source;
+  const { code } = pythonOf(source);
+  const from = /^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)/gm;
+  const named = [...code.matchAll(from)].flatMap(
+    ({ 1: dots = "", 2: module = "", 3: list = "" }) => {
+      const bases = dots === "" ? roots : [up(folderOf(file), dots.length - 1)];
+      const path = module.replaceAll(".", "/");
+      const members = list.replace(/[()]/g, "").split(",").map((each) =>
+        each.trim().split(/\s/)[0]!
+      );
+      return bases.flatMap((base) => {
+        const folder = path === "" ? base : `${base}${path}`;
+        return [folder, ...members.map((each) => `${folder.replace(/\/$/, "")}/${each}`)];
+      });
+    },
+  );
+  const whole = [...code.matchAll(/^[ \t]*import[ \t]+([\w., \t]+)/gm)].flatMap(([, list]) =>
+    list!.split(",").flatMap((each) => {
+      const path = each.trim().split(/\s/)[0]!.replaceAll(".", "/");
+      return roots.map((root) => `${root}${path}`);
+    })
+  );
+  return [...named, ...whole];
+}
+
+function folderOf(file = ""): string {
+  return file.slice(0, file.lastIndexOf("/") + 1);
+}
+
+function up(folder: string, times: number): string {
+  return times <= 0 ? folder : up(folderOf(folder.slice(0, -1)), times - 1);
+}

@@ -1,0 +1,70 @@
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { whole } from "../../../checks/image/bytes.ts";
+import { unpacked } from "../../../checks/image/decompress.ts";
+import { Malformed, Unsupported } from "../../../checks/image/malformed.ts";
+import { assertEquals, assertRejects } from "../../support/assert.ts";
+import { joined } from "../../support/images.ts";
+
+const CONTENT = crypto.getRandomValues(new Uint8Array(50_000));
+const GZIP = new Uint8Array(gzipSync(CONTENT));
+
+async function* pieces(bytes: Uint8Array, size = 999) {
+  for (let at = 0; at < bytes.length; at += size) yield await bytes.subarray(at, at + size);
+}
+
+for (
+  const [name, packed, content] of [
+    ["gzip", GZIP, CONTENT],
+    ["gzip in two members", joined([GZIP, GZIP]), joined([CONTENT, CONTENT])],
+    ["what is not packed", CONTENT, CONTENT],
+    ["less than its first bytes", CONTENT.subarray(0, 2), CONTENT.subarray(0, 2)],
+    ["nothing", new Uint8Array(0), new Uint8Array(0)],
+  ] as const
+) {
+  for (const size of [7, 999, 1e6]) {
+    Deno.test(`${name} is unpacked, in pieces of ${size} bytes`, async () => {
+      const found = await whole(unpacked(pieces(packed, size)), 1e6);
+      assertEquals(found.toHex(), content.toHex());
+    });
+  }
+}
+
+Deno.test("gzip that is cut or changed is told as such", async () => {
+  const read = (bytes: Uint8Array) => whole(unpacked(pieces(bytes)), 1e6);
+  const changed = GZIP.slice();
+  changed[GZIP.length - 6]! ^= 1;
+  await assertRejects(() => read(GZIP.subarray(0, 20_000)), Malformed, "ends too early");
+  await assertRejects(() => read(GZIP.subarray(0, -3)), Malformed, "ends too early");
+  await assertRejects(() => read(changed), Malformed, "is damaged");
+});
+
+Deno.test("what unpacks to more than a layer has is given up, however little it is packed", async () => {
+  const bomb = gzipSync(new Uint8Array(50_000_000));
+  await assertRejects(
+    async () => {
+      for await (const _ of unpacked(pieces(bomb, 100), 1_000_000));
+    },
+    Malformed,
+    "unpacks to more than 1000000 bytes",
+  );
+});
+
+Deno.test("zstd is told as what it is, and not taken for something else", async () => {
+  const zstd = zstdCompressSync(CONTENT);
+  await assertRejects(() => whole(unpacked(pieces(zstd, 3)), 1e6), Unsupported, "with zstd");
+});
+
+Deno.test("what goes wrong with the source is told, and not what follows from it", async () => {
+  async function* cut() {
+    yield await GZIP.subarray(0, 1000);
+    throw new Error("the connection was cut");
+  }
+  await assertRejects(() => whole(unpacked(cut()), 1e6), Error, "the connection was cut");
+});
+
+Deno.test("whoever has seen enough may leave", async () => {
+  for await (const chunk of unpacked(pieces(joined(Array(20).fill(GZIP))))) {
+    assertEquals(chunk.length > 0, true);
+    break;
+  }
+});

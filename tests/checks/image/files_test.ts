@@ -1,0 +1,137 @@
+import { type ImageFiles, layered } from "../../../checks/image/files.ts";
+import { readLayer } from "../../../checks/image/layer.ts";
+import { Malformed } from "../../../checks/image/malformed.ts";
+import { assertEquals, assertRejects } from "../../support/assert.ts";
+import { type Files, tarOf } from "../../support/images.ts";
+
+/** Lays layers on top of each other, the lowest first. */
+async function imageOf(...layers: readonly Files[]): Promise<ImageFiles> {
+  async function* chunks(layer: Files) {
+    yield await tarOf(layer);
+  }
+  return layered(await Promise.all(layers.map((layer) => readLayer(chunks(layer)))));
+}
+
+const JARS = "opt/spark/jars";
+const SPARK = { [`${JARS}/a.jar`]: "", [`${JARS}/b.jar`]: "", "opt/spark/bin/spark-submit": "" };
+
+async function jarsAfter(...layers: readonly Files[]): Promise<string[] | undefined> {
+  return (await imageOf(SPARK, ...layers)).filesIn("/opt/spark/jars");
+}
+
+Deno.test("layers add up", async () => {
+  assertEquals(await jarsAfter(), ["a.jar", "b.jar"]);
+  assertEquals(await jarsAfter({ [`${JARS}/c.jar`]: "" }), ["a.jar", "b.jar", "c.jar"]);
+  assertEquals(await jarsAfter({ [`./${JARS}/c.jar`]: "" }, { [`${JARS}/a.jar`]: "2" }), [
+    ...["a.jar", "b.jar", "c.jar"],
+  ]);
+  assertEquals(await jarsAfter({ [`${JARS}/`]: "", [`${JARS}/sub/d.jar`]: "" }), [
+    "a.jar",
+    "b.jar",
+  ]);
+});
+
+Deno.test("a deletion hides what is below it, and nothing of its own layer or above", async () => {
+  const gone = { [`${JARS}/.wh.a.jar`]: "" };
+  assertEquals(await jarsAfter(gone), ["b.jar"]);
+  assertEquals(await jarsAfter(gone, { [`${JARS}/a.jar`]: "" }), ["a.jar", "b.jar"]);
+  assertEquals(await jarsAfter({ [`${JARS}/a.jar`]: "", ...gone }), ["a.jar", "b.jar"]);
+  assertEquals(await jarsAfter({ [`${JARS}/.wh.none.jar`]: "", "tmp/.wh.x": "" }), [
+    ...["a.jar", "b.jar"],
+  ]);
+});
+
+Deno.test("a deleted folder takes all that is in it along", async () => {
+  assertEquals(await jarsAfter({ "opt/.wh.spark": "" }), undefined);
+  assertEquals(await jarsAfter({ "opt/.wh.spark": "", [`${JARS}/c.jar`]: "" }), ["c.jar"]);
+  assertEquals(await jarsAfter({ [`${JARS}/.wh..wh.plnk`]: "" }), ["a.jar", "b.jar"]);
+});
+
+Deno.test("an opaque folder hides what is below it, wherever in its layer that is said", async () => {
+  assertEquals(await jarsAfter({ [`${JARS}/.wh..wh..opq`]: "", [`${JARS}/c.jar`]: "" }), ["c.jar"]);
+  assertEquals(await jarsAfter({ [`${JARS}/c.jar`]: "", [`${JARS}/.wh..wh..opq`]: "" }), ["c.jar"]);
+  assertEquals(await jarsAfter({ ".wh..wh..opq": "" }), undefined);
+});
+
+Deno.test("it is known which layer deleted a file, if it is not there again", async () => {
+  const image = await imageOf(
+    SPARK,
+    { [`${JARS}/.wh.a.jar`]: "", "tmp/x": "" },
+    { [`${JARS}/.wh..wh..opq`]: "", [`${JARS}/b.jar`]: "" },
+  );
+  assertEquals(image.deletedFrom(`/${JARS}/`), [{ name: "a.jar", layer: 2 }]);
+  const all = await imageOf(SPARK, { "opt/.wh.spark": "" });
+  assertEquals(all.deletedFrom(JARS).map(({ name, layer }) => `${name} ${layer}`), [
+    ...["a.jar 2", "b.jar 2"],
+  ]);
+});
+
+Deno.test("what replaces a folder hides what was in it", async () => {
+  assertEquals(await jarsAfter({ [JARS]: "a file" }), undefined);
+  assertEquals(await jarsAfter({ "opt/spark": { symlink: "nowhere" } }), undefined);
+  assertEquals(await jarsAfter({ "opt/spark": "a file" }, { [`${JARS}/c.jar`]: "" }), ["c.jar"]);
+});
+
+Deno.test("folders that are links are followed, however they are written", async () => {
+  const real = { "opt/spark-3.5/jars/a.jar": "" };
+  for (
+    const symlink of [
+      "spark-3.5",
+      "/opt/spark-3.5",
+      "../opt/./spark-3.5/",
+      "../../../opt/spark-3.5",
+    ]
+  ) {
+    const image = await imageOf(real, { "opt/spark": { symlink } });
+    assertEquals(image.filesIn("/opt/spark/jars"), ["a.jar"], symlink);
+    assertEquals(image.kindOf("/opt/spark/jars/a.jar"), "file");
+    assertEquals(image.kindOf("/opt/spark/jars/../jars"), "folder");
+  }
+});
+
+Deno.test("what a later layer changes below a link is changed where that leads", async () => {
+  const linked = [{ "opt/spark-3.5/jars/a.jar": "" }, { "opt/spark": { symlink: "spark-3.5" } }];
+  const added = await imageOf(...linked, { [`${JARS}/b.jar`]: "" });
+  assertEquals(added.filesIn("opt/spark-3.5/jars"), ["a.jar", "b.jar"]);
+  const removed = await imageOf(...linked, { [`${JARS}/.wh.a.jar`]: "" });
+  assertEquals(removed.filesIn(JARS), []);
+  assertEquals(removed.deletedFrom(JARS), [{ name: "a.jar", layer: 3 }]);
+  const replaced = await imageOf(...linked, { "opt/spark/": "", [`${JARS}/c.jar`]: "" });
+  assertEquals(replaced.filesIn(JARS), ["c.jar"]);
+});
+
+Deno.test("a link to a file is a file, and one that leads nowhere is nothing", async () => {
+  const image = await imageOf({
+    "lib/x.jar": "",
+    [`${JARS}/x.jar`]: { symlink: "/lib/x.jar" },
+    [`${JARS}/y.jar`]: { symlink: "/lib/y.jar" },
+    [`${JARS}/folder`]: { symlink: "/lib" },
+    [`${JARS}/loop`]: { symlink: "loop" },
+    [`${JARS}/x.jar/below`]: { symlink: "x" },
+  });
+  assertEquals(image.kindOf(`${JARS}/y.jar`), undefined);
+  assertEquals(image.kindOf(`${JARS}/loop`), undefined);
+  assertEquals(image.kindOf(`${JARS}/folder`), "folder");
+  assertEquals(image.kindOf("lib/x.jar/z"), undefined);
+  assertEquals(image.kindOf("/"), "folder");
+});
+
+Deno.test("a hard link is what it leads to, in its layer or below, also when that is deleted", async () => {
+  const image = await imageOf(
+    { "lib/x.jar": "", "lib/s": { symlink: "x.jar" } },
+    { [`${JARS}/x.jar`]: { hardlink: "lib/x.jar" }, [`lib/t`]: { hardlink: "/lib/s" } },
+    { "lib/.wh.s": "" },
+  );
+  assertEquals(image.filesIn(JARS), ["x.jar"]);
+  assertEquals(image.kindOf("lib/t"), "file");
+  await assertRejects(
+    () => imageOf({ a: { hardlink: "none" } }),
+    Malformed,
+    "a is a hard link to none",
+  );
+  await assertRejects(
+    () => imageOf({ "b/": "", a: { hardlink: "b" } }),
+    Malformed,
+    "which is no file",
+  );
+});

@@ -1,0 +1,373 @@
+import { Failure } from "../../../pipeline/errors.ts";
+import { type Pulled, readFromRegistry } from "../../../checks/image/from_registry.ts";
+import { openLayerCache } from "../../../checks/image/layer_cache.ts";
+import { ImageRefused } from "../../../checks/image/pull_refused.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+} from "../../support/assert.ts";
+import { type Answer, type FakeRegistry, startFakeRegistry } from "../../support/fake_registry.ts";
+import { imageOf, indexOf } from "../../support/images.ts";
+
+// What no real registry does when it is asked to. The others are in registry_test.ts.
+
+const IMAGE = imageOf({ layers: [{ "a.jar": "a" }, { "b.jar": "b" }] });
+const [BASE, TOP] = IMAGE.layers.map(({ descriptor }) => descriptor.digest);
+const PASSWORD = "s3cret:pass word";
+const BASIC = `Basic ${btoa(`robot:${PASSWORD}`)}`;
+
+const blobPath = (digest: string | undefined) => `/v2/team/spark/blobs/${digest}`;
+
+interface Asking {
+  readonly name?: string;
+  readonly passwords?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+function pull(
+  { host }: { readonly host: string },
+  { name = "team/spark:1", passwords = [], signal }: Asking = {},
+): Promise<Pulled> {
+  const logins = passwords.map((password) =>
+    new TextEncoder().encode(JSON.stringify({ auths: { [host]: { username: "robot", password } } }))
+  );
+  return readFromRegistry(`${host}/${name}`, {
+    ...{ platform: "linux/amd64", logins, caCertificates: [], cache: openLayerCache(undefined) },
+    signal,
+  });
+}
+
+async function withFake(
+  answer: Answer | undefined,
+  work: (fake: FakeRegistry) => Promise<void>,
+  root = IMAGE.manifest,
+): Promise<void> {
+  const fake = startFakeRegistry(IMAGE, answer, root);
+  try {
+    await work(fake);
+  } finally {
+    await fake.stop();
+  }
+}
+
+/** One answer for one path. */
+const at = (path: string, response: (request: Request) => Response): Answer => (asked, request) =>
+  asked === path ? response(request) : undefined;
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+Deno.test("the fake serves an image as a registry does", async () => {
+  await withFake(undefined, async (fake) => {
+    const { found } = await pull(fake);
+    assert(!(found instanceof ImageRefused));
+    assertEquals(found.files.filesIn("/"), ["a.jar", "b.jar"]);
+  });
+});
+
+Deno.test("what a store says of a layer's encoding does not change the layer", async () => {
+  const headers = { "content-encoding": "gzip" };
+  const answer = at(blobPath(TOP), (request) => {
+    assertEquals(request.headers.get("accept-encoding"), "identity");
+    return new Response(IMAGE.layers[1]!.bytes as BodyInit, { headers });
+  });
+  await withFake(answer, async (fake) => {
+    const { found } = await pull(fake);
+    assert(!(found instanceof ImageRefused), Deno.inspect(found));
+  });
+});
+
+const other = imageOf({ layers: [{ "evil.jar": "" }] });
+const { digest } = IMAGE.manifest.descriptor;
+for (
+  const [name, answer, words, asking] of [
+    [
+      "a layer with other content",
+      at(blobPath(TOP), () => new Response(other.layers[0]!.bytes as BodyInit)),
+      `its layer 2 (${TOP}) cannot be read: `,
+    ],
+    [
+      "a layer with the right size and other content",
+      at(blobPath(BASE), () => {
+        const changed = Uint8Array.from(IMAGE.layers[0]!.bytes);
+        changed[20]! ^= 1;
+        return new Response(changed);
+      }),
+      `its layer 1 (${BASE}) cannot be read: its digest is sha256:`,
+    ],
+    [
+      "a layer that ends too early, and says that it is whole",
+      at(blobPath(BASE), () => new Response(IMAGE.layers[0]!.bytes.subarray(0, 30) as BodyInit)),
+      `and it should be ${BASE}`,
+    ],
+    [
+      "a layer without end",
+      at(blobPath(BASE), () => new Response(endless())),
+      `there are more than the ${IMAGE.layers[0]!.bytes.length} bytes`,
+    ],
+    [
+      "a configuration with other content",
+      at(blobPath(IMAGE.config.descriptor.digest), () => Response.json({ os: "linux" })),
+      `and it should be ${IMAGE.config.descriptor.digest}`,
+    ],
+    [
+      "a manifest that is not the one of its digest",
+      at(
+        `/v2/team/spark/manifests/${digest}`,
+        () => new Response(other.manifest.bytes as BodyInit),
+      ),
+      `its manifest's digest is ${other.manifest.descriptor.digest}, and it should be ${digest}`,
+      { name: `team/spark@${digest}` },
+    ],
+    [
+      "a manifest without end",
+      at("/v2/team/spark/manifests/1", () => new Response(endless())),
+      "it has more than 4194304 bytes",
+    ],
+    [
+      "a manifest that is none",
+      at("/v2/team/spark/manifests/1", () => new Response("hm")),
+      "no JSON",
+    ],
+    [
+      "a layer that the registry has lost",
+      at(
+        blobPath(TOP),
+        () => Response.json({ errors: [{ code: "BLOB_UNKNOWN" }] }, { status: 404 }),
+      ),
+      `its registry lacks its content ${TOP}`,
+    ],
+  ] as readonly (readonly [string, Answer, string, Asking?])[]
+) {
+  Deno.test(`an image is broken by ${name}`, async () => {
+    await withFake(answer, async (fake) => {
+      const { found } = await pull(fake, asking);
+      assertInstanceOf(found, ImageRefused);
+      assertEquals([found.trouble, found.kind], ["broken", "data"]);
+      assertStringIncludes(found.message, words);
+    });
+  });
+}
+
+Deno.test("an image is broken by an index that leads to another one, or to other content", async () => {
+  const inner = indexOf([IMAGE]);
+  const outer = indexOf([{ ...IMAGE, manifest: inner }]);
+  const path = (digest: string) => `/v2/team/spark/manifests/${digest}`;
+  for (
+    const [body, words] of [
+      [inner.bytes, "its index leads to another index"],
+      [inner.bytes.toReversed(), `and it should be ${inner.descriptor.digest}`],
+    ] as const
+  ) {
+    const answer = at(path(inner.descriptor.digest), () => new Response(body as BodyInit));
+    await withFake(answer, async (fake) => {
+      const { found } = await pull(fake);
+      assertInstanceOf(found, ImageRefused);
+      assertStringIncludes(found.message, words);
+    }, outer);
+  }
+});
+
+for (
+  const [name, response, words] of [
+    ["429", () => new Response("", { status: 429 }), "it answered 429"],
+    [
+      "a crash",
+      () => Response.json({ errors: [{ code: "UNKNOWN" }] }, { status: 500 }),
+      "500 UNKNOWN",
+    ],
+    ["a page", () => new Response("<html>", { status: 418 }), "it answered 418"],
+    ["redirects without end", () => redirect("/v2/team/spark/manifests/1"), "and nowhere"],
+    ["a redirect to no address", () => redirect("http://"), "leads to an address that is none"],
+    [
+      "a redirect to a host without TLS",
+      () => redirect("http://images.example.com/x"),
+      "leads to images.example.com without TLS",
+    ],
+    ["a redirect to a file", () => redirect("file:///etc/passwd"), "without TLS"],
+    [
+      "a token server without TLS",
+      () => challenge('Bearer realm="http://auth.example.com/token"'),
+      "leads to auth.example.com without TLS",
+    ],
+    [
+      "a token server that is none",
+      () => challenge('Bearer realm="tokens"'),
+      "to get a token from",
+    ],
+  ] as const
+) {
+  Deno.test(`nobody can tell what an image is after ${name}`, async () => {
+    await withFake(at("/v2/team/spark/manifests/1", response), async (fake) => {
+      const error = await assertRejects(
+        () => pull(fake, { passwords: [PASSWORD] }),
+        Failure,
+        words,
+      );
+      assertEquals(error.kind, "unreachable");
+      assert(!Deno.inspect(error).includes(PASSWORD));
+    });
+  });
+}
+
+Deno.test("a token server can give out what is no token", async () => {
+  for (const body of ["", "[]", '{"token": ""}', '{"token": "a\\nb"}', '{"token": 1}']) {
+    const answer: Answer = (path, request) => {
+      if (path === "/token") return new Response(body);
+      const { host } = new URL(request.url);
+      return path.includes("/manifests/")
+        ? challenge(`Bearer realm="http://${host}/token"`)
+        : undefined;
+    };
+    await withFake(answer, async (fake) => {
+      await assertRejects(() => pull(fake), Failure, "gives out no token");
+    });
+  }
+});
+
+Deno.test("a connection that is cut is no answer, and no broken image", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const cutting = (async () => {
+    using connection = await listener.accept();
+    await connection.read(new Uint8Array(4096));
+    await connection.write(bytes("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nhalf of it"));
+  })();
+  const there = `http://127.0.0.1:${listener.addr.port}/blob`;
+  await withFake(at(blobPath(TOP), () => redirect(there)), async (fake) => {
+    const error = await assertRejects(() => pull(fake), Failure, "was cut");
+    assertEquals(error.kind, "unreachable");
+    await cutting;
+  });
+});
+
+Deno.test("a registry that falls silent is waited for no longer than its signal says", async () => {
+  const { promise: reached, resolve } = Promise.withResolvers<void>();
+  const silent = at(blobPath(TOP), () => {
+    resolve();
+    return new Response(silence(IMAGE.layers[1]!.bytes.subarray(0, 40)));
+  });
+  await withFake(silent, async (fake) => {
+    const stop = new AbortController();
+    const pulling = pull(fake, { signal: stop.signal });
+    await reached;
+    stop.abort(new Failure("unreachable", "Cannot wait: it took too long. Run again."));
+    await assertRejects(() => pulling, Failure, "it took too long");
+  });
+});
+
+Deno.test("a fault in one layer ends the others, however long they would take", async () => {
+  const answer: Answer = (path) => {
+    if (path === blobPath(BASE)) {
+      return new Response(silence(IMAGE.layers[0]!.bytes.subarray(0, 40)));
+    }
+    return path === blobPath(TOP) ? new Response("", { status: 503 }) : undefined;
+  };
+  await withFake(answer, async (fake) => {
+    await assertRejects(() => pull(fake), Failure, "it answered 503");
+  });
+});
+
+Deno.test("where nothing listens, that is said", async () => {
+  const fake = startFakeRegistry(IMAGE);
+  await fake.stop();
+  const error = await assertRejects(() => pull(fake), Failure);
+  assertEquals(error.kind, "unreachable");
+  assertStringIncludes(error.message, `nothing accepts connections at ${fake.host}`);
+});
+
+/** A registry that wants a login for everything. */
+const closed = (then: Answer = () => undefined): Answer => (path, request) =>
+  path === "/v2/" || request.headers.get("authorization") === BASIC
+    ? then(path, request)
+    : challenge('Basic realm="suite"');
+
+Deno.test("a redirect to another host does not take the login along, one to the same host does", async () => {
+  const store = startFakeRegistry(
+    IMAGE,
+    (path) => path === "/blob" ? new Response(IMAGE.layers[1]!.bytes as BodyInit) : undefined,
+  );
+  const answer = closed((path) => {
+    if (path === blobPath(BASE)) return redirect("/moved");
+    if (path === "/moved") return new Response(IMAGE.layers[0]!.bytes as BodyInit);
+    return path === blobPath(TOP) ? redirect(`http://${store.host}/blob?signature=x`) : undefined;
+  });
+  try {
+    await withFake(answer, async (fake) => {
+      const { found, loggedIn } = await pull(fake, { passwords: [PASSWORD] });
+      assert(!(found instanceof ImageRefused) && loggedIn);
+      assertEquals(store.asked, [{ path: "/blob", authorization: null }]);
+      assert(fake.asked.some((each) => each.path === "/moved" && each.authorization === BASIC));
+    });
+  } finally {
+    await store.stop();
+  }
+});
+
+Deno.test("another host that a registry leads to gets no login, even if it asks for one", async () => {
+  const nosy = startFakeRegistry(IMAGE, () => challenge('Basic realm="mine"'));
+  const answer = closed((path) =>
+    path === blobPath(TOP) ? redirect(`http://${nosy.host}/blob`) : undefined
+  );
+  try {
+    await withFake(answer, async (fake) => {
+      const { found } = await pull(fake, { passwords: [PASSWORD] });
+      assertInstanceOf(found, ImageRefused);
+      assertEquals(nosy.asked.map(({ authorization }) => authorization), [null]);
+    });
+  } finally {
+    await nosy.stop();
+  }
+});
+
+Deno.test("of several logins each has its turn", async () => {
+  await withFake(closed(), async (fake) => {
+    const { found } = await pull(fake, { passwords: ["old", "older", PASSWORD] });
+    assert(!(found instanceof ImageRefused));
+    const { found: none, loggedIn } = await pull(fake, { passwords: ["old", "older"] });
+    assertInstanceOf(none, ImageRefused);
+    assertEquals([none.trouble, loggedIn], ["denied", true]);
+  });
+});
+
+Deno.test("a login that may come in and not read does not stand in the way of the next one", async () => {
+  const answer = closed();
+  const old = `Basic ${btoa("robot:old")}`;
+  const half: Answer = (path, request) =>
+    request.headers.get("authorization") === old
+      ? new Response("", { status: 403 })
+      : answer(path, request);
+  await withFake(half, async (fake) => {
+    const { found } = await pull(fake, { passwords: ["old", PASSWORD] });
+    assert(!(found instanceof ImageRefused), Deno.inspect(found));
+  });
+});
+
+Deno.test("who may come in may still not be allowed to read", async () => {
+  const forbidden = at("/v2/team/spark/manifests/1", () => new Response("", { status: 403 }));
+  await withFake(closed(forbidden), async (fake) => {
+    const { found } = await pull(fake, { passwords: [PASSWORD] });
+    assertInstanceOf(found, ImageRefused);
+    assertStringIncludes(found.message, "does not let its login read team/spark (403)");
+  });
+});
+
+function redirect(location: string): Response {
+  return new Response(null, { status: 307, headers: { location } });
+}
+
+function challenge(header: string): Response {
+  return new Response("", { status: 401, headers: { "www-authenticate": header } });
+}
+
+function endless(): ReadableStream {
+  return new ReadableStream({
+    pull: (controller) => controller.enqueue(bytes(" ".repeat(65_536))),
+  });
+}
+
+/** Some bytes, and then nothing, for as long as somebody listens. */
+function silence(begin: Uint8Array): ReadableStream {
+  return new ReadableStream({ start: (controller) => controller.enqueue(begin) });
+}

@@ -1,0 +1,275 @@
+import { Failure } from "../../../pipeline/errors.ts";
+import { type Pulled, readFromRegistry } from "../../../checks/image/from_registry.ts";
+import type { Image } from "../../../checks/image/image.ts";
+import { openLayerCache } from "../../../checks/image/layer_cache.ts";
+import { ImageRefused } from "../../../checks/image/pull_refused.ts";
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "../../support/assert.ts";
+import { blobOf, type Files, imageOf, indexOf } from "../../support/images.ts";
+import {
+  REGISTRY_USER,
+  registryInstalled,
+  startRegistry,
+  type TestRegistry,
+} from "../../support/registry.ts";
+
+const ignore = !registryInstalled();
+
+const JARS = "opt/spark/jars";
+const LAYERS: readonly Files[] = [
+  { "opt/": "", "opt/spark-3.5/jars/a.jar": "a", "opt/spark": { symlink: "spark-3.5" } },
+  { "opt/spark-3.5/jars/b.jar": "b", "opt/spark-3.5/jars/c.jar": "c" },
+  { [`${JARS}/.wh.c.jar`]: "" },
+];
+const IMAGE = imageOf({ layers: LAYERS, env: ["SPARK_HOME=/opt/spark"] });
+const ARM = imageOf({ layers: [{ "arm.jar": "" }], platform: "linux/arm64/v8" });
+
+let open: TestRegistry;
+let basic: TestRegistry;
+let tokens: TestRegistry;
+Deno.test.beforeAll(async () => {
+  if (ignore) return;
+  [open, basic, tokens] = await Promise.all([
+    startRegistry(),
+    startRegistry({ tls: true, auth: "basic" }),
+    startRegistry({ tls: true, auth: "token" }),
+  ]);
+  for (const registry of [open, basic, tokens]) {
+    for (const path of ["team/spark", "public/spark", "secret/spark"]) {
+      await registry.push(path, "1", IMAGE.manifest, [IMAGE]);
+    }
+    await registry.push("team/spark", "all", indexOf([ARM, IMAGE]), [ARM, IMAGE]);
+  }
+});
+Deno.test.afterAll(async () => {
+  for (const registry of [open, basic, tokens]) await registry?.stop();
+});
+
+interface Asking {
+  readonly platform?: string;
+  readonly password?: string;
+  readonly cache?: string;
+  /** Whether the registry's own certificate is trusted. */
+  readonly trust?: boolean;
+}
+
+function pull(
+  registry: TestRegistry,
+  name: string,
+  { platform = "linux/amd64", password, cache, trust = true }: Asking = {},
+): Promise<Pulled> {
+  const { host, certificate } = registry;
+  const auths = { [host]: { username: REGISTRY_USER.user, password } };
+  return readFromRegistry(`${host}/${name}`, {
+    platform,
+    logins: password === undefined ? [] : [new TextEncoder().encode(JSON.stringify({ auths }))],
+    caCertificates: trust && certificate !== undefined ? [certificate] : [],
+    cache: openLayerCache(cache),
+    signal: undefined,
+  });
+}
+
+async function found(...asked: Parameters<typeof pull>): Promise<Image> {
+  const { found } = await pull(...asked);
+  if (found instanceof ImageRefused) throw found;
+  return found;
+}
+
+async function refused(...asked: Parameters<typeof pull>): Promise<ImageRefused> {
+  const { found } = await pull(...asked);
+  assertInstanceOf(found, ImageRefused);
+  assert(!Deno.inspect(found).includes(REGISTRY_USER.password));
+  return found;
+}
+
+const { password } = REGISTRY_USER;
+
+Deno.test({
+  name: "a registry without TLS on this machine is read: layers, links, deletions, environment",
+  ignore,
+  async fn() {
+    const image = await found(open, "team/spark:1");
+    assertEquals(image.files.filesIn("/opt/spark/jars"), ["a.jar", "b.jar"]);
+    assertEquals(image.files.deletedFrom("/opt/spark/jars"), [{ name: "c.jar", layer: 3 }]);
+    assertEquals(image.env.get("SPARK_HOME"), "/opt/spark");
+    assertEquals(image.digest, IMAGE.manifest.descriptor.digest);
+    assertEquals([image.platform, ...image.platforms], ["linux/amd64", "linux/amd64"]);
+    assertEquals(image.source, "registry");
+  },
+});
+
+Deno.test({
+  name: "layers need not be packed",
+  ignore,
+  async fn() {
+    const plain = imageOf({ layers: [{ "x.jar": "" }], packing: "none" });
+    await open.push("team/plain", "1", plain.manifest, [plain]);
+    assertEquals((await found(open, "team/plain:1")).files.filesIn("/"), ["x.jar"]);
+  },
+});
+
+Deno.test({
+  name: "a layer packed with zstd is not known, and that is said of it",
+  ignore,
+  async fn() {
+    const zstd = imageOf({ layers: [{ a: "" }, { "x.jar": "" }], packing: "zstd" });
+    await open.push("team/zstd", "1", zstd.manifest, [zstd]);
+    const error = await assertRejects(() => pull(open, "team/zstd:1"), Failure, "with zstd");
+    assertEquals(error.kind, "unreachable");
+  },
+});
+
+Deno.test({
+  name: "of an index the wanted platform is taken, and the others are told",
+  ignore,
+  async fn() {
+    const amd = await found(open, "team/spark:all");
+    assertEquals([amd.platform, amd.digest], ["linux/amd64", IMAGE.manifest.descriptor.digest]);
+    assertEquals(amd.platforms, ["linux/arm64/v8", "linux/amd64"]);
+    const arm = await found(open, "team/spark:all", { platform: "linux/arm64" });
+    assertEquals([arm.platform, arm.files.filesIn("/")], ["linux/arm64/v8", ["arm.jar"]]);
+    const none = await refused(open, "team/spark:all", { platform: "linux/s390x" });
+    assertEquals([none.trouble, none.platforms], ["platform", ["linux/arm64/v8", "linux/amd64"]]);
+    assert(none.message.includes("none for linux/s390x, only for linux/arm64/v8, linux/amd64"));
+  },
+});
+
+Deno.test({
+  name: "an image is found by its digest, of an index too, whatever tag is written beside it",
+  ignore,
+  async fn() {
+    const { digest } = IMAGE.manifest.descriptor;
+    assertEquals((await found(open, `team/spark@${digest}`)).digest, digest);
+    assertEquals((await found(open, `team/spark:none@${digest}`)).digest, digest);
+    const index = indexOf([ARM, IMAGE]).descriptor.digest;
+    assertEquals((await found(open, `team/spark@${index}`)).digest, digest);
+  },
+});
+
+for (
+  const [name, words] of [
+    ["team/spark:2", "there is no tag 2 of 127.0.0.1"],
+    ["team/none:1", "there is no tag 1 of 127.0.0.1"],
+    [`team/spark@sha256:${"0".repeat(64)}`, `there is no image sha256:${"0".repeat(64)} in`],
+    ["Team/spark:1", "no reference to an image"],
+  ] as const
+) {
+  Deno.test({
+    name: `it is told that there is no ${name}`,
+    ignore,
+    async fn() {
+      const error = await refused(open, name);
+      assertEquals(error.trouble, "unknown");
+      assert(error.message.includes(words), error.message);
+    },
+  });
+}
+
+Deno.test({
+  name: "a login opens a registry of basic auth; without it, or with a wrong one, it stays closed",
+  ignore,
+  async fn() {
+    const { found, loggedIn } = await pull(basic, "team/spark:1", { password });
+    assertEquals([found instanceof ImageRefused, loggedIn], [false, true]);
+    const without = await refused(basic, "team/spark:1");
+    assertEquals(without.trouble, "denied");
+    assert(without.message.includes("wants a login (401), and there is none"), without.message);
+    const wrong = await refused(basic, "team/spark:1", { password: "wrong" });
+    assert(wrong.message.includes("does not take the login that it was given (401)"));
+    assertEquals((await refused(basic, "team/spark:2", { password })).trouble, "unknown");
+  },
+});
+
+Deno.test({
+  name: "tokens are fetched, with a login and without, and nobody gets more than they may",
+  ignore,
+  async fn() {
+    const anybody = await pull(tokens, "public/spark:1");
+    assertEquals([anybody.found instanceof ImageRefused, anybody.loggedIn], [false, false]);
+    const known = await pull(tokens, "team/spark:1", { password });
+    assertEquals([known.found instanceof ImageRefused, known.loggedIn], [false, true]);
+    for (
+      const [name, given, words] of [
+        ["team/spark:1", undefined, "wants a login (401), and there is none for it"],
+        ["secret/spark:1", password, "does not take the login that it was given (401)"],
+        ["team/spark:1", "wrong", "does not take the login that it was given (401)"],
+      ] as const
+    ) {
+      const error = await refused(tokens, name, given === undefined ? {} : { password: given });
+      assertEquals(error.trouble, "denied");
+      assert(error.message.includes(words), error.message);
+    }
+  },
+});
+
+Deno.test({
+  name: "a certificate that nobody signed has to be given, or nobody can tell",
+  ignore,
+  async fn() {
+    const error = await assertRejects(
+      () => pull(basic, "team/spark:1", { password, trust: false }),
+      Failure,
+      "cannot be trusted (UnknownIssuer)",
+    );
+    assertEquals(error.kind, "unreachable");
+  },
+});
+
+Deno.test({
+  name: "layers are read once, manifests each time: a tag that moves is followed",
+  ignore,
+  async fn() {
+    const cache = await Deno.makeTempDir({ prefix: "cache-" });
+    try {
+      const sources = async (image: typeof IMAGE) => {
+        await open.push("team/moving", "1", image.manifest, [image]);
+        const { source, files } = await found(open, "team/moving:1", { cache });
+        return [source, ...files.filesIn(JARS)!];
+      };
+      assertEquals(await sources(IMAGE), ["registry", "a.jar", "b.jar"]);
+      assertEquals(await sources(IMAGE), ["cache", "a.jar", "b.jar"]);
+      const moved = imageOf({ layers: [...LAYERS, { [`${JARS}/d.jar`]: "" }] });
+      assertEquals(await sources(moved), ["registry", "a.jar", "b.jar", "d.jar"]);
+      assertEquals([...Deno.readDirSync(cache)].length, LAYERS.length + 1);
+      for (const { name } of Deno.readDirSync(cache)) {
+        await Deno.writeTextFile(`${cache}/${name}`, "{");
+      }
+      assertEquals(await sources(moved), ["registry", "a.jar", "b.jar", "d.jar"]);
+      assertEquals(await sources(moved), ["cache", "a.jar", "b.jar", "d.jar"]);
+    } finally {
+      await Deno.remove(cache, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "what is no image, and what is broken in one, is told",
+  ignore,
+  async fn() {
+    const noTar = new TextEncoder().encode("no tar ".repeat(100));
+    // All of its tar is there; what is missing is the end of gzip's own checksum.
+    const { bytes } = imageOf({ layers: [{ x: "x".repeat(1_000_000) }] }).layers[0]!;
+    const cut = bytes.subarray(0, -1);
+    for (
+      const [tag, layer, words] of [
+        ["no-tar", blobOf("application/vnd.oci.image.layer.v1.tar", noTar), "no tar, or a damaged"],
+        ["cut", blobOf("application/vnd.oci.image.layer.v1.tar+gzip", cut), "ends too early"],
+        ["chart", blobOf("application/vnd.cncf.helm.chart", noTar), "a layer that is no tar"],
+      ] as const
+    ) {
+      const [base] = IMAGE.layers;
+      const manifest = blobOf(IMAGE.manifest.descriptor.mediaType, {
+        ...{ schemaVersion: 2, mediaType: IMAGE.manifest.descriptor.mediaType },
+        config: IMAGE.config.descriptor,
+        layers: [base!.descriptor, layer.descriptor],
+      });
+      const image = { ...IMAGE, manifest, layers: [base!, { ...layer, tar: layer.bytes }] };
+      await open.push("team/broken", tag, manifest, [image]);
+      const error = await refused(open, `team/broken:${tag}`);
+      assertEquals([error.trouble, error.kind], ["broken", "data"]);
+      assert(error.message.includes(words), error.message);
+      if (tag !== "chart") {
+        assert(error.message.includes(`its layer 2 (${layer.descriptor.digest})`));
+      }
+    }
+  },
+});

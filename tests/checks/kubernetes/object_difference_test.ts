@@ -1,0 +1,193 @@
+import { type ManifestObject, readFile } from "../../../checks/facts/manifests.ts";
+import {
+  type Difference,
+  differences,
+  tell,
+} from "../../../checks/kubernetes/object_difference.ts";
+import { assert, assertEquals } from "../../support/assert.ts";
+
+// Two objects, and what an operator reads of how they differ.
+
+function object(yaml: string): ManifestObject {
+  return readFile("a.yaml", yaml).objects[0]!;
+}
+
+const POLICY = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: allow-dns, namespace: analytics-jobs }
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+    - to: [{ namespaceSelector: { matchLabels: { name: kube-system } } }]
+      ports: [{ protocol: UDP, port: 53 }, { protocol: TCP, port: 53 }]
+`;
+
+function told(before: string, after: string, whole = true): string[] {
+  return differences(object(before), object(after), { whole }).map(tell);
+}
+
+/** What is told where the whole object is known, after a change of the text. */
+function edited(yaml: string, from: string, to: string): string[] {
+  assert(yaml.includes(from), `there is no ${from}`);
+  return told(yaml, yaml.replace(from, to));
+}
+
+Deno.test("equal objects do not differ", () => {
+  assertEquals(told(POLICY, POLICY), []);
+  assertEquals(told(POLICY, POLICY, false), []);
+});
+
+Deno.test("a value, by its path", () => {
+  assertEquals(edited(POLICY, "UDP, port: 53", "UDP, port: 5353"), [
+    "spec.egress[0].ports[0].port: 53 -> 5353",
+  ]);
+  assertEquals(edited(POLICY, "name: kube-system", "name: dns"), [
+    'spec.egress[0].to[0].namespaceSelector.matchLabels.name: "kube-system" -> "dns"',
+  ]);
+});
+
+Deno.test("a field or an item that is only on one side", () => {
+  assertEquals(edited(POLICY, "protocol: UDP, port: 53", "protocol: UDP"), [
+    "spec.egress[0].ports[0].port: 53 -> nothing",
+  ]);
+  assertEquals(edited(POLICY, ", { protocol: TCP, port: 53 }", ""), [
+    'spec.egress[0].ports[1]: {"protocol":"TCP","port":53} -> nothing',
+  ]);
+  assertEquals(edited(POLICY, "[Egress]", "[Ingress, Egress]"), [
+    'spec.policyTypes[0]: nothing -> "Ingress"',
+  ]);
+});
+
+Deno.test("an item in the middle of a list does not make all behind it differ", () => {
+  const list = (names: string) => `
+apiVersion: batch/v1
+kind: CronJob
+metadata: { name: a }
+spec: { containers: [${names}] }
+`;
+  assertEquals(told(list("a, b, d, e"), list("a, b, c, d, e")), [
+    'spec.containers[2]: nothing -> "c"',
+  ]);
+  assertEquals(told(list("a, a, b"), list("a, b")), ['spec.containers[1]: "a" -> nothing']);
+  assertEquals(told(list("a, b"), list("")).length, 2);
+});
+
+Deno.test("a text of several lines, by its lines", () => {
+  const map = (text: string) => `
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: a }
+data:
+  pod.yaml: |
+    one
+    ${text}
+    three
+`;
+  const [only, ...rest] = differences(object(map("two")), object(map("zwei")), { whole: true });
+  assertEquals([only!.path, only!.line, rest.length], ["data.pod.yaml", 2, 0]);
+  assertEquals(tell(only!), 'data.pod.yaml, line 2: "two" -> "zwei"');
+  assertEquals(told(map("two\n    2.5"), map("two")), [
+    'data.pod.yaml, line 3: "2.5" -> nothing',
+  ]);
+});
+
+Deno.test("what the server keeps for itself is no difference", () => {
+  const live = object(POLICY);
+  const kept = {
+    ...{ uid: "1", resourceVersion: "2", generation: 3, creationTimestamp: "2025-12-28T00:00:00Z" },
+    managedFields: [{ manager: "kubectl" }],
+  };
+  const metadata = { ...live.value.metadata as object, ...kept };
+  const observed = { ...live, value: { ...live.value, metadata, status: { phase: "Active" } } };
+  assertEquals(differences(observed, live, { whole: true }), []);
+});
+
+Deno.test("where the server may not be asked, only the manifest's own fields count", () => {
+  const live = POLICY.replace("namespace: analytics-jobs }", "labels: { by: somebody } }")
+    .replace("spec:", "spec:\n  filledIn: by the server");
+  const manifest = POLICY.replace(", namespace: analytics-jobs", "");
+  assertEquals(told(live, manifest, false), []);
+  assertEquals(told(live, manifest).length, 2, "and with it, all of them");
+});
+
+Deno.test("the server's own spelling of quantities is no difference, and of nothing else", () => {
+  const quota = (memory: string, pods: string) => `
+apiVersion: v1
+kind: ResourceQuota
+metadata: { name: a }
+spec: { hard: { requests.memory: ${memory}, requests.cpu: "6", pods: ${pods} } }
+`;
+  assertEquals(told(quota("12G", '"10"'), quota("12000M", "10"), false), []);
+  assertEquals(told(quota("12G", '"10"'), quota("12Gi", "10"), false), [
+    'spec.hard.requests.memory: "12G" -> "12Gi"',
+  ]);
+  const label = (text: string) => POLICY.replace("name: kube-system", `name: ${text}`);
+  assertEquals(told(label('"1000m"'), label('"1"'), false).length, 1);
+});
+
+Deno.test("what is empty can be left out, but an empty selector selects all", () => {
+  const with_ = (field: string) => POLICY.replace("podSelector: {}", `podSelector: {}\n  ${field}`);
+  for (const field of ["ingress: []", "ingress: null", "annotations: {}"]) {
+    assertEquals(told(POLICY, with_(field), false), [], field);
+  }
+  const peer = (text: string) => POLICY.replace("name: kube-system } }", `name: x } }${text}`);
+  assertEquals(told(peer(""), peer(", podSelector: {}"), false), [
+    "spec.egress[0].to[0].podSelector: nothing -> {}",
+  ]);
+  const rules = (text: string) => POLICY.replace(/egress:[^]*/, `egress: [${text}]\n`);
+  assertEquals(told(rules(""), rules("{}"), false), ["spec.egress[0]: nothing -> {}"]);
+});
+
+const OLD = "0ld p4ss";
+const NEW = "n3w p4ss";
+
+function hides(found: readonly Difference[]): void {
+  assert(found.length > 0, "no difference was seen");
+  const text = JSON.stringify([found, found.map(tell)]);
+  for (const secret of [OLD, NEW, btoa(OLD), btoa(NEW)]) assert(!text.includes(secret), text);
+}
+
+Deno.test("of a Secret it is only told which values differ", () => {
+  const secret = (password: string, rest = "") => `
+apiVersion: v1
+kind: Secret
+metadata:
+  name: a
+  annotations: { kubectl.kubernetes.io/last-applied-configuration: '{"data":"${password}"}' }
+stringData: { DJANGO_DB_PASSWORD: "${password}"${rest} }
+`;
+  for (const whole of [true, false]) {
+    const found = differences(object(secret(OLD)), object(secret(NEW, ", A: b")), { whole });
+    hides(found);
+    assertEquals(found.map(tell).slice(1), [
+      "stringData.DJANGO_DB_PASSWORD: a value -> another value",
+      "stringData.A: nothing -> a value",
+    ]);
+  }
+});
+
+Deno.test("a password that somebody wrote into a Job is not shown either", () => {
+  const job = (env: string) => `
+apiVersion: batch/v1
+kind: Job
+metadata: { name: a }
+spec: { template: { spec: { containers: [{ name: b${env} }] } } }
+`;
+  const variable = (value: string) => `{ name: DJANGO_DB_PASSWORD, value: "${value}" }`;
+  const one = (value: string) => job(`, env: [${variable(value)}]`);
+  const found = differences(object(one(OLD)), object(one(NEW)), { whole: false });
+  hides(found);
+  assertEquals(found.map(tell), [
+    "spec.template.spec.containers[0].env[0].value: a value -> another value",
+  ]);
+  hides(differences(object(job("")), object(one(NEW)), { whole: true }));
+  hides(differences(object(job(", env: []")), object(one(NEW)), { whole: true }));
+  hides(differences(object(one(OLD)), object(job(", env: [{ name: A }]")), { whole: true }));
+});
+
+Deno.test("a long value is cut", () => {
+  const long = POLICY.replace("[Egress]", `["${"x".repeat(1000)}"]`);
+  assert(told(POLICY, long)[0]!.length < 200);
+});

@@ -1,9 +1,0 @@
-import { naming } from "../../checks/naming.ts";
-import { assertEquals } from "../support/assert.ts";
-
-Deno.test("up to five are named, the rest is counted", () => {
-  assertEquals(naming(["a"]), "a");
-  assertEquals(naming([..."abcde"]), "a, b, c, d, e");
-  assertEquals(naming([..."abcdefg"]), "a, b, c, d, e and 2 more");
-  assertEquals(naming([..."abc"], 1234), "a, b, c and 1,231 more");
-});

@@ -1,0 +1,56 @@
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { assertOnly, BRONZE, facts, HEALTHY, recommit, resultOf, unpublished } from "../healthy.ts";
+
+const ID = "bronze-committed";
+const object = "bronze/events/date=2025-12-28/_commit.json";
+
+Deno.test("bronze-committed passes with the marker, and says its state", async () => {
+  const { verdict, examined } = await resultOf(ID, HEALTHY);
+  assertEquals([verdict, examined], ["pass", `${object}: sealed, 7 events in 2 parts`]);
+});
+
+Deno.test("bronze-committed fails without a marker; what depends on it is skipped", async () => {
+  const given = { ...HEALTHY, bronze: unpublished(BRONZE) };
+  const { others } = await assertOnly(ID, given, [{
+    ...{ severity: "fail", object, problem: "there is no commit marker" },
+    fix: "deno task run --date 2025-12-28",
+  }]);
+  assertEquals(others, {
+    "bronze-parts": "skip",
+    "row-counts": "skip",
+    "quarantine": "skip",
+    "silver-current": "skip",
+    "parquet-schema": "skip",
+    "parquet-void": "skip",
+    "orphan-parts": "skip",
+    "event-types": "skip",
+    "silver-rows": "skip",
+    "silver-status": "skip",
+  });
+});
+
+Deno.test("bronze-committed says that parts lie there without a marker", async () => {
+  const bronze = { ...unpublished(BRONZE), listed: BRONZE.listed };
+  await assertOnly(ID, { ...HEALTHY, bronze }, [
+    { problem: "there is no commit marker, and 2 parts in its folder" },
+  ]);
+});
+
+Deno.test("bronze-committed fails with a marker that cannot be used", async () => {
+  const bronze = { ...unpublished(BRONZE), markerProblem: "it is not JSON" };
+  await assertOnly(ID, { ...HEALTHY, bronze }, [{
+    object,
+    problem: "the commit marker cannot be used: it is not JSON",
+    fix: `Restore ${object} from a backup, or in a bucket with versioning from an earlier version.`,
+  }]);
+});
+
+Deno.test("bronze-committed fails with a marker of another contract", async () => {
+  const given = facts({ bronze: recommit(BRONZE, { contract: "sha256:0123" }) });
+  const { findings } = await assertOnly(ID, given, [{ object, field: "contract" }]);
+  assertStringIncludes(findings[0]!.problem, "sha256:0123");
+  assertStringIncludes(findings[0]!.fix, "Use the version of this toolkit that published it");
+  const open = { bronze: recommit(BRONZE, { contract: "sha256:0123", state: "open" }) };
+  const [finding] = (await resultOf(ID, facts(open))).findings;
+  assertEquals(finding!.fix, "deno task run --date 2025-12-28");
+});

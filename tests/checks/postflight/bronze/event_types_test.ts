@@ -1,0 +1,18 @@
+import { assertEquals } from "../../../support/assert.ts";
+import { assertOnly, BRONZE, facts, HEALTHY, resultOf } from "../healthy.ts";
+
+const ID = "event-types";
+
+Deno.test("event-types passes, and says what it counted", async () => {
+  assertEquals((await resultOf(ID, HEALTHY)).examined, "7 events of 4 types");
+});
+
+Deno.test("event-types warns of types that nobody knows, with their counts", async () => {
+  const eventTypes = new Map([...BRONZE.eventTypes, ["PARTIAL_FILL", 2], ["EXECUTED\n", 1]]);
+  await assertOnly(ID, facts({ bronze: { eventTypes: new Map(eventTypes) } }), [{
+    severity: "warn",
+    object: "bronze/events/date=2025-12-28/",
+    field: "event_type",
+    problem: 'the contract does not know "EXECUTED\\n" (1 event), "PARTIAL_FILL" (2 events)',
+  }]);
+});

@@ -1,0 +1,91 @@
+import { compareColumns } from "../../../checks/postflight/parquet_schema.ts";
+import { EVENT_COLUMNS } from "../../../pipeline/contract/events.ts";
+import { assertEquals } from "../../support/assert.ts";
+import { assertOnly, BRONZE, facts, HEALTHY, resultOf, SILVER, withColumns } from "./healthy.ts";
+
+const ID = "parquet-schema";
+const bronzeKey = BRONZE.parts[0]!.part.key;
+const silverKey = SILVER.parts[0]!.part.key;
+
+type Columns = Parameters<Parameters<typeof withColumns>[1]>[0];
+
+function find(columns: Columns, name: string) {
+  return columns.find((column) => column.name === name)!;
+}
+
+Deno.test("parquet-schema passes, and says how many columns it compared", async () => {
+  const { examined } = await resultOf(ID, HEALTHY);
+  assertEquals(examined, "19 and 16 columns in 4 parts");
+});
+
+Deno.test("parquet-schema fails for a column of another type, in either layer", async () => {
+  const change = (columns: Columns) => find(columns, "fill_price").type = "DOUBLE";
+  const problem = "its type is DOUBLE, and the contract says DECIMAL(20,8)";
+  const bronze = { parts: withColumns(BRONZE.parts, change) };
+  await assertOnly(ID, facts({ bronze }), [{ object: bronzeKey, field: "fill_price", problem }]);
+  const silver = { parts: withColumns(SILVER.parts, change) };
+  await assertOnly(ID, facts({ silver }), [{ object: silverKey, field: "fill_price", problem }]);
+});
+
+Deno.test("parquet-schema fails for a column that is missing", async () => {
+  const parts = withColumns(SILVER.parts, (columns) => columns.pop());
+  await assertOnly(ID, facts({ silver: { parts } }), [
+    { object: silverKey, field: "source", problem: "the column is missing (STRING)" },
+  ]);
+});
+
+Deno.test("parquet-schema fails for a column that the contract does not have", async () => {
+  const parts = withColumns(BRONZE.parts, (columns) => {
+    columns.push({ name: "request_payload_hash", type: "STRING", nullable: true });
+  });
+  await assertOnly(ID, facts({ bronze: { parts } }), [{
+    object: bronzeKey,
+    field: "request_payload_hash",
+    problem: "the contract has no such column (STRING)",
+  }]);
+});
+
+Deno.test("parquet-schema fails for columns in another order, once", async () => {
+  const parts = withColumns(BRONZE.parts, (columns) => columns.push(...columns.splice(1, 1)));
+  await assertOnly(ID, facts({ bronze: { parts } }), [{
+    object: bronzeKey,
+    field: "occurred_at",
+    problem: "it stands where the contract has event_seq",
+  }]);
+});
+
+Deno.test("parquet-schema tolerates nullable columns, as Spark writes them", async () => {
+  const parts = withColumns(BRONZE.parts, (columns) => {
+    for (const column of columns) column.nullable = true;
+  });
+  assertEquals((await resultOf(ID, facts({ bronze: { parts } }))).verdict, "pass");
+});
+
+Deno.test("parquet-schema fails for a column that may be null and is marked not null", async () => {
+  const parts = withColumns(SILVER.parts, (columns) => find(columns, "side").nullable = false);
+  await assertOnly(ID, facts({ silver: { parts } }), [{
+    object: silverKey,
+    field: "side",
+    problem: "it is marked not null, and the contract lets it be null",
+  }]);
+});
+
+Deno.test("parquet-schema tells one difference once, however many parts have it", async () => {
+  const wrong = withColumns(BRONZE.parts, (columns) => find(columns, "side").type = "INT32");
+  const parts = wrong.map((part) => ({
+    ...part,
+    footer: {
+      rows: part.part.rows,
+      columns: wrong[0]!.footer!.columns,
+    },
+  }));
+  await assertOnly(ID, facts({ bronze: { parts } }), [{
+    ...{ object: bronzeKey, field: "side" },
+    problem: "its type is INT32, and the contract says STRING, as in 1 more of the day's parts",
+  }]);
+});
+
+Deno.test("a column that is there twice is a difference", () => {
+  const columns = [...EVENT_COLUMNS, EVENT_COLUMNS[3]!];
+  assertEquals(compareColumns(columns, EVENT_COLUMNS).map(({ field }) => field), ["operation_id"]);
+});

@@ -1,0 +1,87 @@
+import type { PartFact } from "../../../checks/facts/part.ts";
+import { assertEquals } from "../../support/assert.ts";
+import {
+  assertOnly,
+  BRONZE,
+  type DayFacts,
+  facts,
+  recommit,
+  SILVER,
+  withFirst,
+} from "./healthy.ts";
+
+// bronze-parts and silver-parts judge the same way.
+
+const LAYERS = [
+  { id: "bronze-parts", layer: "bronze", fact: BRONZE },
+  { id: "silver-parts", layer: "silver", fact: SILVER },
+] as const;
+
+function broken(layer: "bronze" | "silver", changes: Partial<PartFact>, keep?: "footer"): DayFacts {
+  const { parts } = layer === "bronze" ? BRONZE : SILVER;
+  const { stored: _, footer, ...first } = parts[0]!;
+  const damaged = { ...first, ...(keep && { footer: footer! }), ...changes, collected: false };
+  return facts({ [layer]: { parts: [damaged, ...parts.slice(1)] } });
+}
+
+for (const { id, layer, fact } of LAYERS) {
+  const { key: object, bytes } = fact.parts[0]!.part;
+
+  Deno.test(`${id} fails where a part is missing; checks of its rows are skipped`, async () => {
+    const { others } = await assertOnly(id, broken(layer, {}), [
+      { severity: "fail", object, problem: "the commit marker names it, and it is not there" },
+    ]);
+    assertEquals(new Set(Object.values(others)), new Set(["skip"] as const));
+    assertEquals(others["silver-rows"], "skip");
+    assertEquals(others["parquet-schema"], "skip");
+  });
+
+  Deno.test(`${id} fails where a part has other bytes`, async () => {
+    const problem = "no Parquet file: it is cut off";
+    const given = broken(layer, { stored: { bytes: 12, same: false }, problem });
+    const says = `it has 12 bytes, and the commit marker says ${bytes.toLocaleString("en-US")}`;
+    await assertOnly(id, given, [{ object, field: "bytes", problem: says }]);
+  });
+
+  Deno.test(`${id} fails where a part has another sha256`, async () => {
+    const given = broken(layer, { stored: { bytes, same: false } }, "footer");
+    const { others } = await assertOnly(id, given, [{ object, field: "sha256" }]);
+    assertEquals(others["silver-status"], "skip");
+  });
+
+  Deno.test(`${id} fails where a part cannot be read, though it is as it was published`, async () => {
+    const problem = "a null in column operation_id";
+    const given = broken(layer, { stored: { bytes, same: true }, problem }, "footer");
+    await assertOnly(id, given, [{ object, problem: `it cannot be read: ${problem}` }]);
+  });
+
+  Deno.test(`${id} has a run repair an open day, and an operator a sealed one`, async () => {
+    const damage = { stored: { bytes: 12, same: false }, collected: false };
+    const { findings: [sealed] } = await assertOnly(
+      id,
+      facts({ [layer]: { parts: withFirst(fact.parts, damage) } }),
+      [{ object }],
+    );
+    const restored = "from a backup, or in a bucket with versioning from an earlier version.";
+    assertEquals(
+      sealed!.fix,
+      layer === "bronze" ? `Restore ${object} ${restored}` : "deno task amend --date 2025-12-28",
+    );
+    const { findings: [open] } = await assertOnly(
+      id,
+      facts({
+        bronze: {
+          ...recommit(BRONZE, { state: "open" }),
+          ...(layer === "bronze" && { parts: withFirst(BRONZE.parts, damage) }),
+        },
+        silver: {
+          ...recommit(SILVER, { state: "open" }),
+          ...(layer === "silver" && { parts: withFirst(SILVER.parts, damage) }),
+        },
+      }),
+      [{ object }],
+    );
+    const command = layer === "bronze" ? "run" : "silver";
+    assertEquals(open!.fix, `deno task ${command} --date 2025-12-28`);
+  });
+}

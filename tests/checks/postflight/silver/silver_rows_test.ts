@@ -1,0 +1,82 @@
+import type { SilverFact, SilverRow } from "../../../../checks/facts/silver.ts";
+import { assertEquals } from "../../../support/assert.ts";
+import { assertOnly, BRONZE, facts, HEALTHY, resultOf, SILVER, withFirst } from "../healthy.ts";
+
+const ID = "silver-rows";
+const [first, second, third] = SILVER.rows as [SilverRow, SilverRow, SilverRow];
+
+function silver(rows: readonly SilverRow[]) {
+  return facts({ silver: { rows } satisfies Partial<SilverFact> });
+}
+
+Deno.test("silver-rows passes with one row per operation", async () => {
+  assertEquals((await resultOf(ID, HEALTHY)).examined, "3 rows of 3 operations");
+});
+
+Deno.test("silver-rows fails where an operation has no row", async () => {
+  await assertOnly(ID, silver([first, third]), [{
+    severity: "fail",
+    object: SILVER.markerKey,
+    field: "operation_id",
+    problem: "no row for 1 operation with execution events: 12",
+  }]);
+});
+
+Deno.test("silver-rows names five operations without a row, and counts the rest", async () => {
+  const lastEvents = new Map(BRONZE.lastEvents);
+  for (let id = 21n; id < 28n; id++) lastEvents.set(id, BRONZE.lastEvents.get(11n)!);
+  await assertOnly(ID, facts({ bronze: { lastEvents } }), [{
+    problem: "no row for 7 operations with execution events: 21, 22, 23, 24, 25 and 2 more",
+  }]);
+});
+
+Deno.test("silver-rows fails for a row without an execution event", async () => {
+  await assertOnly(ID, silver([...SILVER.rows, { ...first, operation_id: 99n }]), [{
+    object: first.part,
+    field: "operation_id",
+    problem: "1 row of operations without an execution event: 99",
+  }]);
+});
+
+Deno.test("silver-rows fails for an operation with two rows", async () => {
+  await assertOnly(ID, silver([first, second, second, third]), [{
+    object: second.part,
+    field: "operation_id",
+    problem: "1 operation with more than one row: 12 (2 rows)",
+  }]);
+});
+
+Deno.test("silver-rows fails for a row in another client's folder", async () => {
+  await assertOnly(ID, silver([{ ...first, part: third.part }, second, third]), [{
+    object: third.part,
+    field: "client_id",
+    problem: "1 row in another client's folder: operation 11 of client 1",
+  }]);
+});
+
+Deno.test("silver-rows fails for a row of another client than its events", async () => {
+  const stolen = { ...first, client_id: 2n, part: third.part };
+  await assertOnly(ID, silver([stolen, second, third]), [{
+    object: third.part,
+    field: "client_id",
+    problem: "1 row of another client than the events: " +
+      "operation 11 (client 2, and its last event says 1)",
+  }]);
+});
+
+Deno.test("silver-rows fails where a footer has other rows than the marker", async () => {
+  const { footer, part } = SILVER.parts[0]!;
+  const parts = withFirst(SILVER.parts, { footer: { ...footer!, rows: 5 } });
+  await assertOnly(ID, facts({ silver: { parts } }), [{
+    object: part.key,
+    field: "rows",
+    problem: "its footer says 5 rows, and the commit marker says 2",
+  }]);
+});
+
+Deno.test("silver-rows fails where silver has no rows at all, and silver-status does not pass", async () => {
+  const { others } = await assertOnly(ID, silver([]), [
+    { problem: "no row for 3 operations with execution events: 11, 12, 13" },
+  ]);
+  assertEquals(others, { "silver-status": "skip" });
+});

@@ -1,0 +1,38 @@
+import type { SilverRow } from "../../../../checks/facts/silver.ts";
+import { assertEquals } from "../../../support/assert.ts";
+import { assertOnly, facts, HEALTHY, resultOf, SILVER } from "../healthy.ts";
+
+const ID = "silver-status";
+const [first, ...others] = SILVER.rows as [SilverRow, ...SilverRow[]];
+
+Deno.test("silver-status passes, and says what it compared", async () => {
+  assertEquals((await resultOf(ID, HEALTHY)).examined, "3 rows, status and execution_id");
+});
+
+Deno.test("silver-status fails for a status that does not follow from the last event", async () => {
+  const rows = [{ ...first, status: "PENDING" }, ...others];
+  await assertOnly(ID, facts({ silver: { rows } }), [{
+    severity: "fail",
+    object: first.part,
+    field: "status",
+    problem: "1 row with another status than the last event leaves: " +
+      'operation 11 ("PENDING", should be "EXECUTED")',
+  }]);
+});
+
+Deno.test("silver-status fails for an execution_id that is not the last event's", async () => {
+  const rows = [{ ...first, execution_id: "11111111-0000-4000-8000-000000000000" }, ...others];
+  await assertOnly(ID, facts({ silver: { rows } }), [{
+    object: first.part,
+    field: "execution_id",
+    problem: "1 row with another last event than bronze has: operation 11 " +
+      `(11111111-0000-4000-8000-000000000000, should be ${first.execution_id})`,
+  }]);
+});
+
+Deno.test("silver-status names five rows and counts the rest", async () => {
+  const rows = Array.from({ length: 8 }, () => ({ ...first, status: "BLOCKED" }));
+  const { findings } = await resultOf(ID, facts({ silver: { rows } }));
+  assertEquals(findings[0]!.problem.match(/operation 11/g)!.length, 5);
+  assertEquals(findings[0]!.problem.endsWith(" and 3 more"), true);
+});

@@ -1,0 +1,132 @@
+import type { Language } from "../../../../checks/source_code/code.ts";
+import { tableNamesIn } from "../../../../checks/preflight/code/table_references.ts";
+import { isNearMiss, judgeTableNames } from "../../../../checks/preflight/code/table_name_code.ts";
+import { treeOf } from "../../../../checks/kubernetes/workloads.ts";
+import { assertEquals } from "../../../support/assert.ts";
+import { assertFound, change, factOf, FILES } from "../../prepared.ts";
+
+const ID = "table-name";
+const misses = (language: Language, text: string) =>
+  tableNamesIn({ language, file: "job", line: 1, text }).map(({ name }) => name).filter(isNearMiss);
+
+for (
+  const name of [
+    "api_stopevent",
+    "stop_event",
+    "stopevents",
+    "StopEvent",
+    '"StopEvents"',
+    "api_stop_events",
+    "public.stop_event",
+    "stop_evnets",
+    "trading_stopevent",
+  ]
+) {
+  Deno.test(`table-name takes ${name} for a near miss`, () => assertEquals(isNearMiss(name), true));
+}
+
+for (
+  const name of [
+    "stop_events",
+    "STOP_EVENTS",
+    "public.stop_events",
+    '"stop_events"',
+    "stop_executions",
+    "events",
+    "orders",
+    "pg_stat_activity",
+    "stop_events_seq_archive",
+  ]
+) {
+  Deno.test(`table-name takes ${name} for what it is`, () => assertEquals(isNearMiss(name), false));
+}
+
+for (
+  const code of [
+    'spark.sql("SELECT * FROM stop_event")',
+    'spark.sql("select * from public.stop_event")',
+    'x = "SELECT a "\\\n  "FROM stop_event"',
+    'q = f"""SELECT a FROM t JOIN "stop_event" USING (b)"""',
+    'read.option("dbtable", "stop_event")',
+    'read.option("dbtable",\n  "(SELECT * FROM stop_event) t")',
+    'read.options(dbtable="stop_event", url=u)',
+    'spark.read.jdbc(url, "stop_event")',
+    'spark.read.jdbc(url=url, table="stop_event")',
+    'spark.table("stop_event")',
+    'OUTBOX_TABLE = "stop_event"',
+    '{"dbtable": "stop_event"}',
+  ]
+) {
+  Deno.test(`table-name finds ${JSON.stringify(code)}`, () => {
+    assertEquals(misses("python", code).length, 1);
+  });
+}
+
+for (
+  const code of [
+    "# SELECT * FROM stop_event",
+    'def f():\n    """SELECT * FROM stop_event"""',
+    "class StopEvent:\n    pass",
+    "from models import StopEvent",
+    'f.select("stop_event", "stop_event_id")',
+    'print("read from stop_event")',
+    'read.parquet("s3a://rbs/silver/stop_event")',
+    'x.createOrReplaceTempView("stop_event")\nspark.sql("SELECT * FROM stop_event")',
+    'sql("WITH stop_event AS (SELECT 1) SELECT * FROM stop_event")',
+    "sql(\"SELECT 'FROM stop_event' FROM stop_events -- FROM stop_event\")",
+    'sql("SELECT extract(epoch FROM occurred_at) FROM stop_events")',
+  ]
+) {
+  Deno.test(`table-name passes ${JSON.stringify(code)}`, () => {
+    assertEquals(misses("python", code), []);
+  });
+}
+
+Deno.test("table-name names file and line of a near miss, and the right name", async () => {
+  await assertFound(
+    ID,
+    change("image/jobs/bronze.py", '"dbtable", "stop_events"', '"dbtable", "api_stopevent"'),
+    {
+      ...{ severity: "fail", object: "manifests/image/jobs/bronze.py", line: 19 },
+      ...{ problem: "the outbox is called api_stopevent here", fix: "Write stop_events." },
+    },
+  );
+  await assertFound(ID, change("replay.sql", "FROM stop_events", "FROM stopevents"), {
+    ...{ object: "manifests/replay.sql", line: 2, problem: "the outbox is called stopevents here" },
+  });
+});
+
+Deno.test("table-name looks into variables, arguments and ConfigMaps", async () => {
+  await assertFound(
+    ID,
+    change(
+      "job.yaml",
+      'name: GREETING\n              value: "$(POD_IP) costs $$5"',
+      "name: OUTBOX_TABLE\n              value: api_stopevent",
+    ),
+    {
+      field: "spec.template.spec.containers[0].env[1].value",
+    },
+  );
+  await assertFound(
+    ID,
+    change(
+      "job.yaml",
+      "local:///opt/jobs/bronze.py",
+      "local:///opt/jobs/bronze.py\n            - --table=api_stopevent",
+    ),
+    {
+      field: "spec.template.spec.containers[0].args[10]",
+    },
+  );
+  await assertFound(ID, change("executors.yaml", "data:\n", "data:\n  table: api_stopevent\n"), {
+    ...{ object: "ConfigMap analytics-jobs/executor", field: "data.table" },
+  });
+});
+
+Deno.test("without any code, variables and arguments of a job are looked at", () => {
+  const job = factOf({ "job.yaml": FILES["job.yaml"]! });
+  const examined = "the variables and arguments of 1 workload";
+  assertEquals(judgeTableNames(treeOf(job)), { examined, findings: [] });
+  assertEquals(judgeTableNames(treeOf(factOf({ "quota.yaml": FILES["quota.yaml"]! }))), undefined);
+});

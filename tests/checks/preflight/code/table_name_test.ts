@@ -1,0 +1,108 @@
+import type { OutboxTable } from "../../../../pipeline/outbox/schema.ts";
+import { assertEquals } from "../../../support/assert.ts";
+import {
+  assertOnlyBefore,
+  DATABASE,
+  judgeReady,
+  READY,
+  type ReadyFacts,
+  TABLE,
+  withTable,
+} from "../../ready.ts";
+
+const ID = "table-name";
+const name = "robson@db:5432/rbsdb";
+const object = `stop_events in ${name}`;
+
+function without(...nearMisses: string[]): ReadyFacts {
+  return { ...READY, database: { ...DATABASE, table: undefined, nearMisses } };
+}
+
+Deno.test("table-name passes where the table has the contract's columns", async () => {
+  const { verdict, examined } = (await judgeReady(READY)).find(({ id }) => id === ID)!;
+  assertEquals([verdict, examined?.split("; ").at(-2)], ["pass", `${object}: 19 columns`]);
+});
+
+Deno.test("table-name fails where there is no such table, and suggests what is called like it", async () => {
+  const problem = "there is no such table in the user's search_path";
+  const common = { severity: "fail", object: name, field: "stop_events" } as const;
+  await assertOnlyBefore(ID, without(), [{ ...common, problem }]);
+  await assertOnlyBefore(ID, without("api_stopevent", "old.stop_events"), [
+    { ...common, problem: `${problem}; there is api_stopevent, old.stop_events` },
+  ]);
+});
+
+Deno.test("table-name fails where the role may not select, with the grant", async () => {
+  await assertOnlyBefore(ID, withTable({ readable: false }), [{
+    severity: "fail",
+    object,
+    problem: "robson may not select from it",
+    fix: 'Let a superuser run: GRANT SELECT ON stop_events TO "robson";',
+  }]);
+});
+
+Deno.test("table-name fails for each column that is missing or of another type", async () => {
+  const columns = TABLE.columns.filter(({ name }) => name !== "source").map((column) =>
+    column.name === "fill_price" ? { ...column, type: "double precision" } : column
+  );
+  await assertOnlyBefore(ID, withTable({ columns }), [
+    {
+      ...{ severity: "fail", object, field: "fill_price" },
+      problem: "it is of type double precision, and the contract says numeric",
+    },
+    {
+      ...{ severity: "fail", object, field: "source" },
+      problem: "there is no such column; the contract has it as character varying",
+    },
+  ]);
+});
+
+Deno.test("table-name takes text for varchar, and knows the column that is not exported", async () => {
+  const columns = TABLE.columns.map((column) =>
+    column.name === "symbol" ? { ...column, type: "text" } : column
+  );
+  const hash = { name: "request_payload_hash", type: "text", declared: "text" };
+  const results = await judgeReady(withTable({ columns: [...columns, hash] }));
+  assertEquals(results.find(({ id }) => id === ID)!.verdict, "pass");
+});
+
+Deno.test("table-name warns of new columns", async () => {
+  const more = ["leverage", "venue"].map((name) => ({ name, type: "text", declared: "text" }));
+  await assertOnlyBefore(ID, withTable({ columns: [...TABLE.columns, ...more] }), [{
+    severity: "warn",
+    object,
+    field: "leverage, venue",
+    problem: "the contract does not know leverage, venue",
+  }]);
+});
+
+Deno.test("table-name fails where nobody knows the encoding of the texts", async () => {
+  await assertOnlyBefore(ID, withTable({ encoding: "SQL_ASCII" }), [
+    { severity: "fail", object, problem: "the encoding of its database is SQL_ASCII" },
+  ]);
+});
+
+/** What may be called stop_events and is no table, and what is said of it. */
+const NO_TABLES: [Partial<OutboxTable>, string][] = [
+  [{ kind: "a materialized view" }, "it is a materialized view"],
+  [{ kind: "a foreign table" }, "it is a foreign table"],
+  [{ temporary: true }, "it is a temporary table, which hides the one that everybody else sees"],
+  [{ foreign: ["far", "farther"] }, "part of it is a foreign table: far, farther"],
+];
+
+for (const [changes, problem] of NO_TABLES) {
+  Deno.test(`table-name fails where ${problem}, and says nothing of its columns`, async () => {
+    const given = withTable({ ...changes, columns: [] });
+    await assertOnlyBefore(ID, given, [{ severity: "fail", object, problem }]);
+  });
+}
+
+Deno.test("table-name fails where row-level security hides rows, with the statement that exempts the role", async () => {
+  await assertOnlyBefore(ID, withTable({ rowsHidden: true }), [{
+    severity: "fail",
+    object,
+    field: "row-level security",
+    problem: "its policies hide rows from robson",
+    fix: 'Let a superuser run: ALTER ROLE "robson" BYPASSRLS;',
+  }]);
+});

@@ -1,0 +1,200 @@
+import {
+  imagesOf,
+  type ImageUse,
+  readingFor,
+  requestsFor,
+} from "../../../../checks/preflight/image/image_uses.ts";
+import { treeOf } from "../../../../checks/kubernetes/workloads.ts";
+import { assertEquals } from "../../../support/assert.ts";
+import { contents } from "./facts.ts";
+import { change, factOf, FILES } from "../../prepared.ts";
+
+const IMAGE = "ghcr.io/example/rbs-spark:3.5.8-1";
+const FIELD = "spec.template.spec.containers[0].image";
+
+function usesIn(files: Readonly<Record<string, string>>): ImageUse[] {
+  return imagesOf(treeOf(factOf(files)));
+}
+
+/** The healthy job with one more argument for Spark. */
+const withArgument = (...args: string[]) =>
+  change(
+    "job.yaml",
+    "- --driver-memory=1g",
+    args.map((each) => `- ${each}`).join("\n            "),
+  );
+
+const EXECUTOR = "spark.kubernetes.executor.container.image";
+
+Deno.test("a job's image is used where its container says so, with the files that it names", () => {
+  const [use, ...others] = usesIn(FILES);
+  assertEquals(others, []);
+  const { place, reference, isSpark, bySpark, files, namespace, secrets } = use!;
+  assertEquals([reference, isSpark, bySpark, namespace], [IMAGE, true, false, "analytics-jobs"]);
+  assertEquals([place.object, place.field, place.line], ["Job analytics-jobs/bronze", FIELD, 16]);
+  assertEquals(files.map(({ path }) => path), ["/opt/jobs/bronze.py"]);
+  assertEquals(files[0]!.place.field, "spec.template.spec.containers[0].args[9]");
+  assertEquals(secrets, []);
+});
+
+Deno.test("the executors' image is one too, where Spark's setting says so", () => {
+  for (const key of [EXECUTOR, "spark.kubernetes.container.image"]) {
+    const [, use, ...others] = usesIn(withArgument(`--conf=${key}=ghcr.io/example/other:1`));
+    assertEquals(others, []);
+    assertEquals([use?.reference, use?.bySpark], ["ghcr.io/example/other:1", true]);
+    assertEquals(use?.place.field, "spec.template.spec.containers[0].args[1]");
+  }
+  const both = withArgument(
+    `--conf=spark.kubernetes.container.image=a:1`,
+    `--conf=${EXECUTOR}=b:1`,
+  );
+  assertEquals(usesIn(both).map(({ reference }) => reference), [IMAGE, "b:1"]);
+});
+
+Deno.test("in cluster mode the driver's image is another one", () => {
+  const files = withArgument(
+    "--deploy-mode=cluster",
+    "--conf=spark.kubernetes.container.image=a:1",
+    "--conf=spark.kubernetes.driver.container.image=b:1",
+  );
+  assertEquals(usesIn(files).map(({ reference }) => reference), [IMAGE, "b:1", "a:1"]);
+});
+
+Deno.test("a variable in an argument is filled in, as Kubernetes does", () => {
+  const files = withArgument(`--conf=${EXECUTOR}=ghcr.io/$(TEAM)/$(NONE):1`);
+  const named = {
+    ...files,
+    "job.yaml": files["job.yaml"]!.replace(
+      "name: GREETING",
+      'name: TEAM\n              value: "x"\n            - name: GREETING',
+    ),
+  };
+  assertEquals(usesIn(named)[1]?.reference, "ghcr.io/x/$(NONE):1");
+});
+
+Deno.test("an init container's image is used, and need not be Spark's", () => {
+  const init = "initContainers:\n        - {name: wait, image: busybox:1}\n      containers:";
+  const [first] = usesIn(change("job.yaml", "containers:", init));
+  assertEquals([first?.reference, first?.isSpark, first?.files], ["busybox:1", false, []]);
+});
+
+Deno.test("files that a volume brings are not expected in the image, and others are", () => {
+  const files = (text: string) =>
+    usesIn(change("job.yaml", "- local:///opt/jobs/bronze.py", text))[0]?.files
+      .map(({ path }) => path);
+  assertEquals(files("- local:///templates/bronze.py"), []);
+  assertEquals(files("- /opt/jobs/bronze.py"), ["/opt/jobs/bronze.py"]);
+  assertEquals(files("- --py-files=local:///a/b.zip,local:///a/c.py"), ["/a/b.zip", "/a/c.py"]);
+  assertEquals(files("- --conf=spark.jars=local:///a/x-1.0.jar"), ["/a/x-1.0.jar"]);
+  assertEquals(files("- s3a://rbs/jobs/bronze.py"), []);
+  assertEquals(files('- "exec spark-submit \\"/a b/c.py\\" /d/e.py"'), ["/d/e.py"]);
+});
+
+const SECRET = (name: string, namespace = "analytics-jobs") => `
+apiVersion: v1
+kind: Secret
+metadata: {name: ${name}, namespace: ${namespace}}
+type: kubernetes.io/dockerconfigjson
+stringData:
+  .dockerconfigjson: '{"auths": {"ghcr.io": {"username": "robot", "password": "p-${name}"}}}'
+`;
+const ACCOUNT = "metadata: {name: spark-jobs, namespace: analytics-jobs}\n---";
+const withAccount = (files: Readonly<Record<string, string>>, ...names: string[]) => ({
+  ...files,
+  "access.yaml": files["access.yaml"]!.replace(
+    ACCOUNT,
+    ACCOUNT.replace("\n", `\nimagePullSecrets: [${names.map((name) => `{name: ${name}}`)}]\n`),
+  ),
+  "pull.yaml": names.map((name) => SECRET(name)).join("---"),
+});
+const withPod = (files: Readonly<Record<string, string>>, ...names: string[]) => ({
+  ...files,
+  "job.yaml": files["job.yaml"]!.replace(
+    "      restartPolicy: Never",
+    `      imagePullSecrets: [${
+      names.map((name) => `{name: ${name}}`)
+    }]\n      restartPolicy: Never`,
+  ),
+});
+
+const secretsOf = (use: ImageUse | undefined) =>
+  use?.secrets.map(({ name, namespace, secret }) => (
+    `${namespace}/${name}${secret === undefined ? " missing" : ""}`
+  ));
+
+Deno.test("a pod's pull secrets are its own, and its service account's where it has none", () => {
+  const account = withAccount(FILES, "a", "b");
+  assertEquals(secretsOf(usesIn(account)[0]), ["analytics-jobs/a", "analytics-jobs/b"]);
+  const [use] = usesIn(withPod(account, "c"));
+  assertEquals(secretsOf(use), ["analytics-jobs/c missing"]);
+  assertEquals(use?.secrets[0]?.place.field, "spec.template.spec.imagePullSecrets[0]");
+  const elsewhere = { ...withPod(FILES, "c"), "pull.yaml": SECRET("c", "robson") };
+  assertEquals(secretsOf(usesIn(elsewhere)[0]), ["analytics-jobs/c missing"]);
+});
+
+Deno.test("executors have the pull secrets of Spark's setting, their template and their account", () => {
+  const image = `--conf=${EXECUTOR}=a:1`;
+  const executors = (...args: string[]) =>
+    secretsOf(usesIn(withAccount(withArgument(image, ...args), "acc"))[1]);
+  assertEquals(executors(), []);
+  assertEquals(executors("--conf=spark.kubernetes.container.image.pullSecrets=x,acc"), [
+    ...["analytics-jobs/x missing", "analytics-jobs/acc"],
+  ]);
+  for (const role of ["executor", "driver"]) {
+    const key = `spark.kubernetes.authenticate.${role}.serviceAccountName`;
+    assertEquals(executors(`--conf=${key}=spark-jobs`), ["analytics-jobs/acc"]);
+  }
+  const template = {
+    ...withArgument(image),
+    "executors.yaml": FILES["executors.yaml"]!.replace(
+      "    spec:\n",
+      "    spec:\n      imagePullSecrets: [{name: t}]\n",
+    ),
+  };
+  assertEquals(secretsOf(usesIn(template)[1]), ["analytics-jobs/t missing"]);
+});
+
+const own = [{ from: "config.json", config: new Uint8Array(0) }];
+
+Deno.test("each pair of image and credentials is asked for once, with all files", () => {
+  const second = FILES["job.yaml"]!.replace("name: bronze", "name: silver")
+    .replace("/opt/jobs/bronze.py", "/opt/jobs/silver.py");
+  const files = {
+    ...withAccount(withArgument(`--conf=${EXECUTOR}=${IMAGE}`), "a"),
+    "z.yaml": second,
+  };
+  const requests = requestsFor(usesIn(files));
+  assertEquals(
+    requests.map((
+      { reference, files, credentials },
+    ) => [reference, ...files, ...credentials.map(({ from }) => from)]),
+    [
+      [IMAGE, "/opt/jobs/bronze.py", "/opt/jobs/silver.py", "Secret analytics-jobs/a"],
+      [IMAGE],
+    ],
+  );
+});
+
+Deno.test("the operator's own credentials are for pods whose pull secrets are not at hand", () => {
+  const from = (files: Readonly<Record<string, string>>) =>
+    requestsFor(usesIn(files), own).flatMap(({ credentials }) =>
+      credentials.map(({ from }) => from)
+    );
+  assertEquals(from(FILES), ["config.json"]);
+  assertEquals(from(withPod(FILES, "missing")), ["config.json"]);
+  assertEquals(from(withAccount(FILES, "a")), ["Secret analytics-jobs/a"]);
+  const broken = { ...withPod(FILES, "a"), "pull.yaml": SECRET("a").replace("'{", "'") };
+  assertEquals(from(broken), ["config.json"]);
+});
+
+Deno.test("a use finds the reading that was made with its own credentials", () => {
+  const files = withAccount(withArgument(`--conf=${EXECUTOR}=${IMAGE}`), "a");
+  const [driver, executor] = usesIn(files);
+  const readings = [
+    contents(IMAGE, { credentials: [] }),
+    contents(IMAGE, { credentials: ["Secret analytics-jobs/a"] }),
+  ];
+  assertEquals(readingFor(driver!, readings), readings[1]);
+  assertEquals(readingFor(executor!, readings), readings[0]);
+  assertEquals(readingFor(driver!, [contents("other:1")]), undefined);
+});

@@ -1,0 +1,194 @@
+import type { Result } from "../../../../checks/check.ts";
+import type { ClusterOpened } from "../../../../checks/facts/cluster.ts";
+import type { ImageFact, ImageReading } from "../../../../checks/facts/image.ts";
+import type { ManifestObject } from "../../../../checks/facts/manifests.ts";
+import { imagePull } from "../../../../checks/preflight/image/image_pull.ts";
+import { runChecks } from "../../../../checks/runner.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "../../../support/assert.ts";
+import { factOf, FILES } from "../../prepared.ts";
+import { contents, refusal } from "./facts.ts";
+
+const IMAGE = "ghcr.io/example/rbs-spark:3.5.8-1";
+const PASSWORD = "gh-t0ken-of-robot";
+
+/** What the cluster has besides what the manifests say: a service account, and Secrets. */
+function objects(pullSecrets: readonly string[], secrets: string): readonly ManifestObject[] {
+  const account = `
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: spark-jobs, namespace: analytics-jobs}
+imagePullSecrets: [${pullSecrets.map((name) => `{name: ${name}}`).join(", ")}]
+---
+`;
+  return factOf({ "live.yaml": account + secrets }).objects;
+}
+
+function secret(
+  registry: string,
+  { type = "kubernetes.io/dockerconfigjson", key = ".dockerconfigjson", text = "" } = {},
+): string {
+  const config = text ||
+    JSON.stringify({ auths: { [registry]: { username: "robot", password: PASSWORD } } });
+  return `
+apiVersion: v1
+kind: Secret
+metadata: {name: registry, namespace: analytics-jobs}
+type: ${type}
+stringData: {"${key}": '${config}'}
+`;
+}
+
+/** The verdict over the healthy files and a cluster, or no cluster at all. */
+async function judge(
+  images: readonly ImageReading[] | ImageFact,
+  live: readonly ManifestObject[] | undefined,
+): Promise<Result> {
+  const fact: ImageFact = "images" in images ? images : { platform: "linux/amd64", images };
+  const left = { absent: "left out", asked: true } as const;
+  const files = { ...FILES, "access.yaml": FILES["access.yaml"]!.replace(/^[^]*?---/, "") };
+  const cluster: Pick<ClusterOpened, "opened" | "objects" | "unread" | "trials" | "namespace"> = {
+    opened: true,
+    objects: live ?? [],
+    unread: [],
+    trials: [],
+    namespace: "default",
+  };
+  const [result] = await runChecks([imagePull], {
+    manifests: () => Promise.resolve(factOf(files)),
+    cluster: live === undefined ? left : () => Promise.resolve(cluster as ClusterOpened),
+    image: () => Promise.resolve(fact),
+  }, { timeoutMs: 10_000 });
+  assert(!JSON.stringify(result).includes(PASSWORD));
+  return result!;
+}
+
+const CREDENTIALS = ["Secret analytics-jobs/registry"];
+const opened = contents(IMAGE, { credentials: CREDENTIALS, loggedIn: true });
+const denied = refusal(IMAGE, "denied", { credentials: CREDENTIALS, loggedIn: true });
+const anonymous = contents(IMAGE);
+const closed = refusal(IMAGE, "denied");
+
+Deno.test("a pull secret that opens the registry is well, and so is a registry that needs none", async () => {
+  const { verdict, examined } = await judge([opened], objects(["registry"], secret("ghcr.io")));
+  assertEquals([verdict, examined], ["pass", "1 image, 1 pull secret"]);
+  assertEquals((await judge([anonymous], objects([], ""))).verdict, "pass");
+  const old = secret("ghcr.io", { type: "kubernetes.io/dockercfg", key: ".dockercfg" });
+  assertEquals((await judge([opened], objects(["registry"], old))).verdict, "pass");
+});
+
+for (
+  const [name, reading, live, object, problem] of [
+    [
+      "a closed registry without a pull secret",
+      closed,
+      objects([], ""),
+      "Job analytics-jobs/bronze",
+      `ghcr.io lets nobody read ${IMAGE} without a login, and the pod has no pull secret`,
+    ],
+    [
+      "a pull secret that is not there",
+      closed,
+      objects(["registry"], ""),
+      "ServiceAccount analytics-jobs/spark-jobs",
+      "there is no Secret analytics-jobs/registry",
+    ],
+    [
+      "a pull secret of another type",
+      closed,
+      objects(["registry"], secret("ghcr.io", { type: "Opaque" })),
+      "ServiceAccount analytics-jobs/spark-jobs",
+      "Secret analytics-jobs/registry is of the type Opaque, and a pull secret is of " +
+      "kubernetes.io/dockerconfigjson",
+    ],
+    [
+      "a pull secret that is no Docker configuration",
+      closed,
+      objects(["registry"], secret("", { text: `{"auths": "${PASSWORD}"}` })),
+      "ServiceAccount analytics-jobs/spark-jobs",
+      "what Secret analytics-jobs/registry holds is no Docker configuration",
+    ],
+    [
+      "a pull secret without its key",
+      closed,
+      objects(["registry"], secret("ghcr.io", { key: "config.json" })),
+      "ServiceAccount analytics-jobs/spark-jobs",
+      "what Secret analytics-jobs/registry holds is no Docker configuration",
+    ],
+    [
+      "a pull secret for another registry",
+      refusal(IMAGE, "denied", { credentials: CREDENTIALS }),
+      objects(["registry"], secret("quay.io")),
+      "Job analytics-jobs/bronze",
+      "Secret analytics-jobs/registry has no login for ghcr.io",
+    ],
+    [
+      "a login that the registry refuses",
+      denied,
+      objects(["registry"], secret("https://ghcr.io/v1/")),
+      "Job analytics-jobs/bronze",
+      `ghcr.io does not let in the login of Secret analytics-jobs/registry for ${IMAGE}`,
+    ],
+  ] as const
+) {
+  Deno.test(`nodes cannot pull: ${name}`, async () => {
+    const { verdict, findings } = await judge([reading], live);
+    assertEquals([verdict, findings.map((each) => [each.object, each.problem])], [
+      "fail",
+      [[object, problem]],
+    ]);
+    const { fix } = findings[0]!;
+    assertMatch(fix, /docker --config \.\/login login ghcr\.io && /);
+    assertMatch(
+      fix,
+      /kubectl -n analytics-jobs create secret docker-registry registry --from-file=\.dockerconfigjson=/,
+    );
+    assert(!/password=/.test(fix));
+  });
+}
+
+Deno.test("a registry that opens without it makes a bad pull secret a warning", async () => {
+  const { verdict, findings } = await judge([anonymous], objects(["registry"], ""));
+  assertEquals([verdict, findings.length], ["warn", 1]);
+  const other = contents(IMAGE, { credentials: CREDENTIALS });
+  assertEquals((await judge([other], objects(["registry"], secret("quay.io")))).verdict, "pass");
+});
+
+Deno.test("a tag that is not there is told where the job names it, with a cluster and without", async () => {
+  for (const live of [objects([], ""), undefined]) {
+    const { verdict, findings } = await judge([refusal(IMAGE, "unknown")], live);
+    assertEquals([verdict, findings.length], ["fail", 1]);
+    const { object, field, line, problem, fix } = findings[0]!;
+    assertEquals([object, field, line], [
+      ...["Job analytics-jobs/bronze", "spec.template.spec.containers[0].image", 16],
+    ]);
+    assertEquals([problem, fix], [`Cannot look into ${IMAGE}: it is unknown`, "Mend the image."]);
+  }
+});
+
+Deno.test("what is wrong inside an image keeps nobody from pulling it", async () => {
+  for (const trouble of ["platform", "broken"] as const) {
+    assertEquals((await judge([refusal(IMAGE, trouble)], objects([], ""))).verdict, "pass");
+  }
+});
+
+Deno.test("without the cluster nobody knows with what it pulls", async () => {
+  const { verdict, reason, findings } = await judge([denied], undefined);
+  assertEquals([verdict, findings.length], ["error", 0]);
+  assertStringIncludes(reason ?? "", "What the cluster may pull is not known without it");
+  assertEquals((await judge([opened], undefined)).verdict, "pass");
+});
+
+Deno.test("an archive is not pulled, and an image that nobody asked for is not known", async () => {
+  const archive: ImageFact = { platform: "linux/amd64", archive: "image.tar", images: [anonymous] };
+  const skipped = await judge(archive, objects([], ""));
+  assertEquals([skipped.verdict, skipped.reason], [
+    ...["skip", "the archive image.tar stands in for the registries"],
+  ]);
+  const lost = await judge([contents("other:1")], objects([], ""));
+  assertEquals([lost.verdict, lost.reason], ["error", `nobody asked for ${IMAGE}`]);
+});

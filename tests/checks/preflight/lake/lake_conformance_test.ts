@@ -1,0 +1,58 @@
+import type { Kept } from "../../../../pipeline/lake/conformance.ts";
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { assertOnlyBefore, judgeReady, LAKE, READY, type ReadyFacts } from "../../ready.ts";
+
+const ID = "lake-conformance";
+
+function withPromises(promises: readonly Kept[]): ReadyFacts {
+  return { ...READY, lake: { ...LAKE, promises } };
+}
+
+/** The promises with one of them otherwise. */
+function but(change: Kept): ReadyFacts {
+  return withPromises(
+    LAKE.promises.map((each) => each.promise === change.promise ? change : each),
+  );
+}
+
+async function resultOf(given: ReadyFacts) {
+  return (await judgeReady(given)).find(({ id }) => id === ID)!;
+}
+
+for (const { promise } of LAKE.promises) {
+  Deno.test(`lake-conformance fails where the store breaks ${promise}`, async () => {
+    const problem = "it did something else";
+    const { findings } = await assertOnlyBefore(ID, but({ promise, kept: false, problem }), [
+      { severity: "fail", object: LAKE.name, field: promise, problem },
+    ]);
+    assertStringIncludes(findings[0]!.fix, "S3_ENDPOINT");
+  });
+}
+
+Deno.test("lake-conformance passes with the promises that were tried", async () => {
+  const { verdict, examined } = await resultOf(READY);
+  assertEquals([verdict, examined], [
+    "pass",
+    "6 promises: read-after-write, conditional-create, conditional-replace, listing, content-md5, " +
+    "range",
+  ]);
+});
+
+Deno.test("lake-conformance does not pass where a promise could not be tried, or none was", async () => {
+  const unknown = { promise: "range", kept: undefined, problem: "it hung" } as const;
+  const half = await resultOf(but(unknown));
+  assertEquals([half.verdict, half.reason], ["error", "range: it hung"]);
+  const none = await resultOf(withPromises([]));
+  assertEquals([none.verdict, none.reason], ["error", `nothing was tried at ${LAKE.name}`]);
+});
+
+Deno.test("lake-conformance fails for what is broken, whatever else could not be tried", async () => {
+  await assertOnlyBefore(
+    ID,
+    withPromises([
+      { promise: "range", kept: undefined, problem: "it hung" },
+      { promise: "listing", kept: false, problem: "it was empty" },
+    ]),
+    [{ field: "listing" }],
+  );
+});

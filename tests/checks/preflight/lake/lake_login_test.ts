@@ -1,0 +1,18 @@
+import { assertEquals } from "../../../support/assert.ts";
+import { assertOnlyBefore, judgeReady, READY, REFUSED } from "../../ready.ts";
+
+Deno.test("lake-login passes with the lake's name", async () => {
+  const results = await judgeReady(READY);
+  const { verdict, examined } = results.find(({ id }) => id === "lake-login")!;
+  assertEquals([verdict, examined], ["pass", "s3://rbs at https://store"]);
+});
+
+Deno.test("lake-login fails where the store refuses, and what lies behind it is only skipped", async () => {
+  const { others } = await assertOnlyBefore("lake-login", { ...READY, lake: REFUSED }, [{
+    severity: "fail",
+    object: REFUSED.name,
+    problem: REFUSED.problem,
+    fix: REFUSED.fix,
+  }]);
+  assertEquals(others, { "lake-conformance": "skip" });
+});

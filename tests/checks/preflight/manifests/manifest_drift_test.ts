@@ -1,0 +1,255 @@
+import type { Outcome } from "../../../../checks/check.ts";
+import type { ClusterFact } from "../../../../checks/facts/cluster.ts";
+import { manifestDrift } from "../../../../checks/preflight/manifests/manifest_drift.ts";
+import type { KubeObject } from "../../../../pipeline/cluster/cluster.ts";
+import { openApi } from "../../../cluster/api.ts";
+import { bringTo } from "../../../cluster/state.ts";
+import { READS_ALL, user } from "../../../cluster/users.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { clusterTest, controlPlane } from "../../../support/control_plane.ts";
+import { gatherOn } from "../on_cluster.ts";
+import { clusterWith, edited, MANIFESTS, manifestsFact, without } from "./tried.ts";
+import { MANIFESTS as OURS, REFUSED } from "../../ready.ts";
+
+function judge(cluster: ClusterFact, manifests: string = MANIFESTS): Outcome {
+  return manifestDrift.run({ manifests: manifestsFact(manifests), cluster });
+}
+
+/** The findings, in short: severity, object, field, line and problem. */
+function found(outcome: Outcome) {
+  assert("findings" in outcome, JSON.stringify(outcome));
+  return outcome.findings.map((
+    { severity, object, field, file, line, problem },
+  ) => [severity, object, field, file === undefined ? undefined : `${file}:${line}`, problem]);
+}
+
+Deno.test("a cluster that is as the manifests say passes", () => {
+  const outcome = judge(clusterWith(MANIFESTS));
+  assertEquals(outcome, {
+    examined: "4 objects on kind at https://127.0.0.1:6443",
+    findings: [],
+  });
+});
+
+Deno.test("an object that differs: its fields, its file and line, and what applying does", () => {
+  const live = edited("requests.memory: 12G", "requests.memory: 8G");
+  const outcome = judge(clusterWith(live));
+  assertEquals(found(outcome), [[
+    ...["fail", "ResourceQuota analytics-jobs/jobs", "spec.hard.requests.memory"],
+    ...["manifests/a.yaml:9", 'it differs: spec.hard.requests.memory: "8G" -> "12G"'],
+  ]]);
+  assert("findings" in outcome);
+  assertEquals(outcome.findings[0]!.fix, "Make it what the manifest says: deno task apply");
+});
+
+Deno.test("of many fields only a few are named", () => {
+  const quota = (amount: number) =>
+    edited(
+      "hard: {",
+      `hard: { ${[..."abcdefg"].map((name) => `count/${name}: "${amount}"`).join(", ")},`,
+    );
+  const [finding, ...rest] = found(judge(clusterWith(quota(1), {}, quota(2))));
+  assertEquals(rest, []);
+  assertStringIncludes(finding![4]!, 'spec.hard.count/e: "1" -> "2" and 2 more');
+});
+
+Deno.test("where the server said what it would be, that is compared, and not only the manifest", () => {
+  const base = clusterWith(
+    edited("metadata: { name: deny,", "metadata: { labels: { a: b }, name: deny,"),
+  );
+  assertEquals(found(judge(base)), [], "a label that the manifest does not have");
+  const trials = base.trials.map((trial) => ({ ...trial, applied: trial.object }));
+  assertEquals(found(judge({ ...base, trials })).map(([, , , , problem]) => problem), [
+    'it differs: metadata.labels: {"a":"b"} -> nothing',
+  ]);
+});
+
+Deno.test("an object that is missing", () => {
+  assertEquals(found(judge(clusterWith(without("NetworkPolicy analytics-jobs/deny")))), [[
+    ...["fail", "NetworkPolicy analytics-jobs/deny", undefined, "manifests/a.yaml:11"],
+    "it is not in the cluster",
+  ]]);
+});
+
+Deno.test("a namespace that is missing is told once, with all that is in it", () => {
+  assertEquals(found(judge(clusterWith(""))), [[
+    ...["fail", "Namespace analytics-jobs", undefined, "manifests/a.yaml:2"],
+    "it is not in the cluster, so neither are the 3 objects in it",
+  ]]);
+});
+
+const JOB = "Job analytics-jobs/bronze";
+const OTHER_IMAGE = edited("rbs-spark:1", "rbs-spark:0");
+
+Deno.test("a Job that waits with another template is drift, and is made anew", () => {
+  const outcome = judge(clusterWith(OTHER_IMAGE));
+  assertEquals(found(outcome), [[
+    ...["fail", JOB, "spec.template.spec.containers[0].image", "manifests/a.yaml:24"],
+    'it differs: spec.template.spec.containers[0].image: "rbs-spark:0" -> "rbs-spark:1"',
+  ]]);
+  assert("findings" in outcome);
+  assertStringIncludes(outcome.findings[0]!.fix, "Remove it and make it anew");
+});
+
+for (
+  const [name, status] of [
+    ["runs", '{ startTime: "2025-12-28T00:00:00Z", active: 1 }'],
+    ["has run to its end", '{ conditions: [{ type: Complete, status: "True" }] }'],
+  ] as const
+) {
+  Deno.test(`a Job that ${name} is no drift, whatever it is like`, () => {
+    const started = OTHER_IMAGE.replace("suspend: true", "suspend: false") + `status: ${status}\n`;
+    assertEquals(found(judge(clusterWith(started))), []);
+  });
+}
+
+const more = (yaml: string) => `${MANIFESTS}\n---\n${yaml}`;
+
+for (
+  const [kind, apiVersion, plain] of [
+    ["NetworkPolicy", "networking.k8s.io/v1", "networkpolicy"],
+    ["Role", "rbac.authorization.k8s.io/v1", "role"],
+    ["RoleBinding", "rbac.authorization.k8s.io/v1", "rolebinding"],
+    ["ResourceQuota", "v1", "resourcequota"],
+    ["LimitRange", "v1", "limitrange"],
+  ] as const
+) {
+  Deno.test(`a ${kind} of the jobs' namespace that no manifest has is a warning`, () => {
+    const object = (namespace: string) =>
+      more(
+        `{ apiVersion: ${apiVersion}, kind: ${kind}, ` +
+          `metadata: { name: other, namespace: ${namespace} } }`,
+      );
+    const outcome = judge(clusterWith(object("analytics-jobs")));
+    assertEquals(found(outcome), [[
+      ...["warn", `${kind} analytics-jobs/other`, undefined, undefined],
+      "it is in the cluster, and in no manifest",
+    ]]);
+    assert("findings" in outcome);
+    assertStringIncludes(
+      outcome.findings[0]!.fix,
+      `kubectl -n analytics-jobs delete ${plain} other`,
+    );
+    assertEquals(found(judge(clusterWith(object("robson")))), [], "another's namespace");
+  });
+}
+
+Deno.test("what Kubernetes makes by itself, and Secrets, are no warning", () => {
+  const own = `
+apiVersion: v1
+kind: List
+items:
+  - { apiVersion: v1, kind: ConfigMap, metadata: { name: kube-root-ca.crt, namespace: analytics-jobs } }
+  - { apiVersion: v1, kind: ServiceAccount, metadata: { name: default, namespace: analytics-jobs } }
+  - { apiVersion: v1, kind: Secret, metadata: { name: django-db-credentials, namespace: analytics-jobs } }
+`;
+  assertEquals(found(judge(clusterWith(more(own)))), []);
+});
+
+Deno.test("of a file that cannot be read nobody knows what it declares", () => {
+  const other = more(
+    "{ apiVersion: v1, kind: LimitRange, metadata: { name: other, namespace: analytics-jobs } }",
+  );
+  const problems = [{ file: "b.yaml", line: 1, column: 1, problem: "is broken" }];
+  const manifests = { ...manifestsFact(), problems };
+  assertEquals(found(manifestDrift.run({ manifests, cluster: clusterWith(other) })), []);
+});
+
+const UNREAD = {
+  ...{ kind: "ResourceQuota", namespace: "analytics-jobs" },
+  problem: "Cannot list ResourceQuota objects: not allowed. Ask.",
+};
+
+Deno.test("what may not be read is unknown, and what is known to differ fails all the same", () => {
+  const blind = without("ResourceQuota analytics-jobs/jobs");
+  assertEquals(judge(clusterWith(blind, { unread: [UNREAD] })), { unknown: UNREAD.problem });
+  const both = blind.replace("[Ingress, Egress]", "[Ingress]");
+  const outcome = judge(clusterWith(both, { unread: [UNREAD] }));
+  assertEquals(found(outcome).map(([, object]) => object), ["NetworkPolicy analytics-jobs/deny"]);
+  assert("examined" in outcome);
+  assertStringIncludes(outcome.examined, `; the rest is not known: ${UNREAD.problem}`);
+  const elsewhere = { ...UNREAD, namespace: "robson" };
+  assertEquals(found(judge(clusterWith(MANIFESTS, { unread: [elsewhere] }))), []);
+});
+
+Deno.test("what is being removed is unknown until it is gone", () => {
+  const going = edited("labels: {", 'deletionTimestamp: "2025-12-28T00:00:00Z", labels: {');
+  assertEquals(judge(clusterWith(going)), {
+    unknown: "Namespace analytics-jobs: it is being removed",
+  });
+});
+
+Deno.test("a cluster that lets nobody in is told by cluster-login; nothing to compare is nothing", () => {
+  assertEquals(judge(REFUSED), { skip: "the cluster lets nobody in (see cluster-login)" });
+  assertEquals(judge(clusterWith("", {}, ""), ""), { nothing: "the manifests have no object" });
+});
+
+const IN_JOBS = "namespaces/analytics-jobs";
+const JOB_PATH = `/apis/batch/v1/${IN_JOBS}/jobs/bronze-ingest-manual`;
+
+/** What somebody does to the cluster by hand, and what is told of it. */
+const BY_HAND: readonly (readonly [string, string, string, object | undefined, string, string])[] =
+  [
+    [
+      "a label of the namespace",
+      ...["PATCH", `/api/v1/${IN_JOBS}`, { metadata: { labels: { name: "wrong" } } }] as const,
+      "Namespace analytics-jobs",
+      'it differs: metadata.labels.name: "wrong" -> "analytics-jobs"',
+    ],
+    [
+      "a quota, which the server spells in its own way",
+      ...["PATCH", `/api/v1/${IN_JOBS}/resourcequotas/analytics-jobs`] as const,
+      { spec: { hard: { "requests.cpu": "4000m" } } },
+      "ResourceQuota analytics-jobs/analytics-jobs",
+      'it differs: spec.hard.requests.cpu: "4" -> "6"',
+    ],
+    [
+      "a policy that is gone",
+      ...["DELETE", `/apis/networking.k8s.io/v1/${IN_JOBS}/networkpolicies/default-deny`] as const,
+      ...[
+        undefined,
+        "NetworkPolicy analytics-jobs/default-deny",
+        "it is not in the cluster",
+      ] as const,
+    ],
+    [
+      "a policy that no manifest has",
+      ...["POST", `/apis/networking.k8s.io/v1/${IN_JOBS}/networkpolicies`] as const,
+      { kind: "NetworkPolicy", metadata: { name: "other" }, spec: { podSelector: {} } },
+      ...[
+        "NetworkPolicy analytics-jobs/other",
+        "it is in the cluster, and in no manifest",
+      ] as const,
+    ],
+  ];
+
+clusterTest(
+  "on a cluster: what was done by hand is told, to whoever may only read as well",
+  async (t) => {
+    const objects = OURS.objects.map(({ value }) => value as unknown as KubeObject);
+    const { admin } = controlPlane();
+    const reader = await user(admin, "reader", [READS_ALL]);
+    for (const [who, access] of [["administrator", admin], ["reader", reader]] as const) {
+      await bringTo(controlPlane(), objects);
+      const told = async () =>
+        found(manifestDrift.run(await gatherOn(access, OURS)))
+          .map(([, object, , , problem]) => [object, problem]);
+      await t.step(`${who}: nothing`, async () => assertEquals(await told(), []));
+      for (const [name, method, path, body, object, problem] of BY_HAND) {
+        await t.step(`${who}: ${name}`, async () => {
+          using api = openApi(admin);
+          await api.call(method, path, body, method === "PATCH" ? MERGE : undefined);
+          assertEquals(await told(), [[object, problem]]);
+          await bringTo(controlPlane(), objects);
+        });
+      }
+      await t.step(`${who}: a Job that was started`, async () => {
+        using api = openApi(admin);
+        await api.call("PATCH", JOB_PATH, { spec: { suspend: false } }, MERGE);
+        assertEquals(await told(), []);
+      });
+    }
+  },
+);
+
+const MERGE = "application/merge-patch+json";

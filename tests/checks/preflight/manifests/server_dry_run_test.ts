@@ -1,0 +1,218 @@
+import type { Outcome } from "../../../../checks/check.ts";
+import type { ManifestsFact } from "../../../../checks/facts/manifests.ts";
+import { serverDryRun } from "../../../../checks/preflight/manifests/server_dry_run.ts";
+import type { Access } from "../../../cluster/kubeconfig.ts";
+import { bringTo } from "../../../cluster/state.ts";
+import { READS_ALL, user } from "../../../cluster/users.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "../../../support/assert.ts";
+import { clusterTest, controlPlane } from "../../../support/control_plane.ts";
+import { gatherOn } from "../on_cluster.ts";
+import { clusterWith, manifestsFact } from "./tried.ts";
+import { MANIFESTS, REFUSED } from "../../ready.ts";
+
+// What a real API server says to manifests that it cannot take, and what an operator reads of it.
+
+const NAMESPACE = {
+  ...{ apiVersion: "v1", kind: "Namespace" },
+  metadata: {
+    name: "analytics-jobs",
+    labels: { "pod-security.kubernetes.io/enforce": "restricted" },
+  },
+};
+
+const QUOTA = {
+  ...{ apiVersion: "v1", kind: "ResourceQuota" },
+  metadata: { name: "jobs", namespace: "analytics-jobs" },
+  spec: { hard: { pods: "10", "services.nodeports": "0" } },
+};
+
+async function judge(
+  manifests: ManifestsFact,
+  as: Access = controlPlane().admin,
+): Promise<Outcome> {
+  return serverDryRun.run(await gatherOn(as, manifests));
+}
+
+const object = (kind: string, apiVersion: string, rest: string) => `
+apiVersion: ${apiVersion}
+kind: ${kind}
+metadata: { name: x, namespace: analytics-jobs }
+${rest}
+`;
+const policy = (spec: string) => object("NetworkPolicy", "networking.k8s.io/v1", `spec: ${spec}`);
+const job = (container: string) =>
+  object(
+    "Job",
+    "batch/v1",
+    `spec: { template: { spec: { restartPolicy: Never, containers: [\n  ${container}] } } }`,
+  );
+
+/** What is refused, the field and line that are named, and the server's words. */
+const REFUSALS: readonly (readonly [string, string, string | undefined, number, RegExp])[] = [
+  [
+    "a value out of range",
+    policy("{ podSelector: {}, egress: [{ ports:\n  [{ port: 70000 }] }] }"),
+    ...["spec.egress[0].ports[0].port", 6, /Invalid value: 70000: must be between 1/] as const,
+  ],
+  [
+    "a field that there is not",
+    policy("{ podSelector: {}, egress: [{ ports: [\n  { prt: 53 }] }] }"),
+    ...["spec.egress[0].ports[0].prt", 6, /field not declared in schema/] as const,
+  ],
+  [
+    "a field of a named item that there is not",
+    job("{ name: a, image: b, imag: c }"),
+    ...["spec.template.spec.containers[0].imag", 6, /field not declared in schema/] as const,
+  ],
+  [
+    "a field that is missing",
+    job("{ name: a }"),
+    ...["spec.template.spec.containers[0].image", 6, /Required value/] as const,
+  ],
+  [
+    "a number where a text belongs",
+    job("{ name: a, image: b, env: [{ name: A, value: 5 }] }"),
+    "spec.template.spec.containers[0].env[0].value",
+    ...[6, /expected string and is something else$/] as const,
+  ],
+  [
+    "a quantity that is none",
+    object("ResourceQuota", "v1", "spec: { hard: { pods: many } }"),
+    ...[undefined, 2, /quantities must match/] as const,
+  ],
+  [
+    "what a quota refuses",
+    object("Service", "v1", "spec: { type: NodePort, ports: [{ port: 80 }] }"),
+    ...[undefined, 2, /is forbidden: exceeded quota: jobs/] as const,
+  ],
+  [
+    "what pod security refuses",
+    object("Pod", "v1", "spec: { containers: [{ name: a, image: b }] }"),
+    ...[undefined, 2, /violates PodSecurity "restricted:latest"/] as const,
+  ],
+  [
+    "a kind that the server does not know",
+    object("SparkApplication", "sparkoperator.k8s.io/v1beta2", ""),
+    ...[undefined, 2, /there is no kind "SparkApplication"/] as const,
+  ],
+  [
+    "an object without a name",
+    "{ apiVersion: v1, kind: ConfigMap, metadata: { namespace: analytics-jobs } }",
+    ...[undefined, 1, /it has no metadata.name/] as const,
+  ],
+];
+
+clusterTest(
+  "what the API server refuses is a finding, with its words, file and line",
+  async (t) => {
+    await bringTo(controlPlane(), [NAMESPACE, QUOTA]);
+    for (const [name, yaml, field, line, words] of REFUSALS) {
+      await t.step(name, async () => {
+        const outcome = await judge(manifestsFact(yaml));
+        assert("findings" in outcome, JSON.stringify(outcome));
+        const [finding, ...rest] = outcome.findings;
+        assertEquals(rest, []);
+        assertEquals([finding?.field, finding?.file, finding?.line], [
+          ...[field, "manifests/a.yaml", line],
+        ]);
+        assertMatch(finding!.problem, words);
+        assertStringIncludes(finding!.fix, "--dry-run=server -f manifests/a.yaml");
+      });
+    }
+  },
+);
+
+clusterTest("of a Secret that is refused no value is told", async () => {
+  await bringTo(controlPlane(), [NAMESPACE]);
+  for (const values of ["stringData: { PASSWORD: 48151623 }", 'data: { PASSWORD: "48151623!" }']) {
+    const outcome = await judge(manifestsFact(object("Secret", "v1", values)));
+    assert("findings" in outcome && outcome.findings.length === 1, JSON.stringify(outcome));
+    assert(!JSON.stringify(outcome).includes("48151623"), JSON.stringify(outcome));
+  }
+});
+
+clusterTest("our own manifests are accepted, and nothing of them is stored", async () => {
+  await bringTo(controlPlane(), [NAMESPACE]);
+  const gathered = await gatherOn(controlPlane().admin, MANIFESTS);
+  const outcome = serverDryRun.run(gathered);
+  assert("findings" in outcome, JSON.stringify(outcome));
+  assertEquals(outcome.findings, []);
+  assertMatch(outcome.examined, /^15 objects on /);
+  const stored = (await gatherOn(controlPlane().admin, MANIFESTS)).cluster.objects;
+  assertEquals(stored.filter(({ kind }) => ["Job", "NetworkPolicy"].includes(kind)), []);
+});
+
+clusterTest("without the namespace it is skipped, for manifest-drift fails for it", async () => {
+  await bringTo(controlPlane(), []);
+  assertEquals(await judge(MANIFESTS), {
+    skip: "there is no namespace analytics-jobs yet to try 14 objects in (see manifest-drift)",
+  });
+});
+
+clusterTest(
+  "a user who may only read: what is not allowed, what to ask for, how to go without",
+  async () => {
+    await bringTo(controlPlane(), [NAMESPACE]);
+    const reader = await user(controlPlane().admin, "reader", [READS_ALL]);
+    const outcome = await judge(MANIFESTS, reader);
+    assert("unknown" in outcome, JSON.stringify(outcome));
+    assertMatch(
+      outcome.unknown,
+      /^User "system:serviceaccount:default:reader" cannot patch resources "namespaces", "resourcequotas", "limitranges", "networkpolicies", "serviceaccounts" and 4 more, so 15 objects could not be tried\. /,
+    );
+    assertStringIncludes(outcome.unknown, '--skip server-dry-run="this user may only read"');
+  },
+);
+
+Deno.test("what is known to be refused fails, though other objects could not be tried", () => {
+  const problem =
+    'networkpolicies "deny" is forbidden: User "a" cannot patch resource "networkpolicies"';
+  const cluster = clusterWith("");
+  const trials = cluster.trials.map(({ object }, i) => ({
+    object,
+    refused: i === 0 ? { because: "invalid" as const, problem: "is wrong" } : {
+      ...{ because: "forbidden" as const, problem },
+    },
+  }));
+  const outcome = serverDryRun.run({ manifests: manifestsFact(), cluster: { ...cluster, trials } });
+  assert("findings" in outcome);
+  assertEquals(outcome.findings.map(({ problem }) => problem), [
+    "the API server refuses it: is wrong",
+  ]);
+  assertMatch(outcome.examined, /^1 object on .*; 3 objects could not be tried$/);
+});
+
+Deno.test("one kind that may not be patched is named alone", () => {
+  const cluster = clusterWith("");
+  const trials = cluster.trials.map(({ object }) => ({
+    object,
+    ...(object.kind !== "Job" ? {} : {
+      refused: {
+        because: "forbidden" as const,
+        problem:
+          'jobs "bronze" is forbidden: User "a" cannot patch resource "jobs" in API group "batch"',
+      },
+    }),
+  }));
+  const outcome = serverDryRun.run({ manifests: manifestsFact(), cluster: { ...cluster, trials } });
+  assert("unknown" in outcome);
+  assertMatch(outcome.unknown, /^User "a" cannot patch resource "jobs", so 1 object could not/);
+});
+
+Deno.test("a cluster that lets nobody in, and manifests without an object", () => {
+  const manifests = manifestsFact();
+  assertEquals(serverDryRun.run({ manifests, cluster: REFUSED }), {
+    skip: "the cluster lets nobody in (see cluster-login)",
+  });
+  assertEquals(
+    serverDryRun.run({ manifests: manifestsFact(""), cluster: clusterWith("", {}, "") }),
+    {
+      nothing: "the manifests have no object",
+    },
+  );
+});

@@ -1,0 +1,78 @@
+import type { ClusterOpened } from "../../../../checks/facts/cluster.ts";
+import {
+  type ManifestObject,
+  type ManifestsFact,
+  objectId,
+  readFile,
+} from "../../../../checks/facts/manifests.ts";
+import { assert } from "../../../support/assert.ts";
+
+// Manifests, and a cluster in which they were tried.
+
+/** A small tree of manifests. */
+export const MANIFESTS = `
+apiVersion: v1
+kind: Namespace
+metadata: { name: analytics-jobs, labels: { name: analytics-jobs } }
+---
+apiVersion: v1
+kind: ResourceQuota
+metadata: { name: jobs, namespace: analytics-jobs }
+spec: { hard: { requests.memory: 12G, pods: "10" } }
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: deny, namespace: analytics-jobs }
+spec: { podSelector: {}, policyTypes: [Ingress, Egress] }
+---
+apiVersion: batch/v1
+kind: Job
+metadata: { name: bronze, namespace: analytics-jobs }
+spec:
+  suspend: true
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{ name: driver, image: "rbs-spark:1" }]
+`;
+
+/** The objects of a text. */
+export function objectsIn(yaml: string): readonly ManifestObject[] {
+  return readFile("a.yaml", yaml).objects;
+}
+
+/** A text as the fact about a directory. */
+export function manifestsFact(yaml: string = MANIFESTS): ManifestsFact {
+  return { directory: "manifests", files: 1, ...readFile("a.yaml", yaml) };
+}
+
+/** A cluster that has what a text says, with the manifests tried on it by a user who may not. */
+export function clusterWith(
+  live: string,
+  changes: Partial<ClusterOpened> = {},
+  manifests: string = MANIFESTS,
+): ClusterOpened {
+  return {
+    ...{ opened: true, name: "kind at https://127.0.0.1:6443", version: "v1.34.2" },
+    ...{ namespace: "default", unread: [] },
+    objects: objectsIn(live).map((object) => ({ ...object, file: undefined })),
+    trials: objectsIn(manifests).map((object) => ({ object })),
+    ...changes,
+  };
+}
+
+/** The same text with one thing changed. */
+export function edited(from: string, to: string, yaml: string = MANIFESTS): string {
+  assert(yaml.includes(from), `there is no ${from}`);
+  return yaml.replace(from, to);
+}
+
+/** The text without one of its objects, as in `NetworkPolicy analytics-jobs/deny`. */
+export function without(id: string, yaml: string = MANIFESTS): string {
+  const documents = yaml.split("\n---\n");
+  const rest = documents.filter((text) =>
+    objectsIn(text).every((object) => objectId(object) !== id)
+  );
+  assert(rest.length === documents.length - 1, `there is no ${id}`);
+  return rest.join("\n---\n");
+}

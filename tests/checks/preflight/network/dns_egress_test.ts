@@ -1,0 +1,57 @@
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { edited, judge, manifests, onlyFinding } from "./healthy.ts";
+
+const DNS = "NetworkPolicy analytics-jobs/allow-dns";
+
+const faults = [
+  ["UDP only", ", { protocol: TCP, port: 53 }", "", "spec.egress[0].ports"],
+  ["TCP only", "{ protocol: UDP, port: 53 }, ", "", "spec.egress[0].ports"],
+  ["other pods", "k8s-app: kube-dns", "k8s-app: coredns", "spec.egress[0].to[0]"],
+  ["another namespace", "name: kube-system", "name: default", "spec.egress[0].to[0]"],
+  [
+    "a policy for the Job's pod only",
+    "podSelector: {}",
+    "podSelector: { matchLabels: { app: bronze-ingest } }",
+    "spec.podSelector",
+  ],
+] as const;
+for (const [name, from, to, field] of faults) {
+  Deno.test(`DNS cannot be asked with ${name}`, () => {
+    const found = onlyFinding(edited("dns", from, to));
+    assertEquals([found.id, found.severity, found.object, found.field], [
+      ...["dns-egress", "fail", DNS, field],
+    ]);
+  });
+}
+
+Deno.test("without any rule both protocols are asked for in one policy", () => {
+  const found = onlyFinding({ dns: "" });
+  assertEquals(found.id, "dns-egress");
+  assertStringIncludes(
+    found.fix,
+    '"ports":[{"protocol":"UDP","port":53},{"protocol":"TCP","port":53}]',
+  );
+});
+
+Deno.test("the DNS pods are those that the manifests declare, where they do", () => {
+  const coredns = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: coredns, namespace: kube-system }
+spec:
+  template:
+    metadata: { labels: { k8s-app: kube-dns } }
+    spec: { hostNetwork: true, containers: [{ name: coredns }] }
+`;
+  const found = onlyFinding({ more: coredns });
+  assertEquals(found.id, "dns-egress");
+  assertStringIncludes(found.problem, "shares its node's network");
+});
+
+Deno.test("a label that the namespace may not have is told by namespace-labels alone", () => {
+  const changes = edited("dns", "kubernetes.io/metadata.name: kube", "name: kube");
+  assertEquals(onlyFinding(changes).id, "namespace-labels");
+  assertEquals(judge(manifests(changes)).get("dns-egress"), {
+    skip: "a rule selects a namespace by a label that none has (see namespace-labels)",
+  });
+});

@@ -1,0 +1,144 @@
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { edited, HEALTHY, judge, manifests, onlyFinding } from "./healthy.ts";
+
+const SPARK = "NetworkPolicy analytics-jobs/allow-spark";
+const JOB = "Job analytics-jobs/bronze-ingest-manual";
+const PASS = { examined: "pods of 1 job under 6 policies", findings: [] };
+
+const half = (direction: "ingress" | "egress") =>
+  direction === "egress"
+    ? HEALTHY.spark.slice(0, HEALTHY.spark.indexOf("  egress:"))
+    : HEALTHY.spark.replace(/ {2}ingress:[^]*(?= {2}egress:)/, "");
+
+Deno.test("without any rule the executors cannot register, and one policy mends all", () => {
+  const found = onlyFinding({ spark: "" });
+  assertEquals([found.id, found.severity, found.object], ["driver-executor-traffic", "fail", JOB]);
+  assertStringIncludes(found.fix, '"ports":[{"protocol":"TCP","port":7078},');
+});
+
+for (const direction of ["ingress", "egress"] as const) {
+  Deno.test(`a rule for ${direction} alone is not enough where both ends are isolated`, () => {
+    const left = direction === "ingress" ? half("egress") : half("ingress");
+    const found = onlyFinding({ spark: left });
+    assertEquals(found.id, "driver-executor-traffic");
+    assertStringIncludes(found.problem, direction === "ingress" ? "for egress" : "for ingress");
+  });
+}
+
+Deno.test("a policy for executors only leaves the driver unheard", () => {
+  const found = onlyFinding(edited(
+    "spark",
+    "podSelector: { matchExpressions: [{ key: spark-role, operator: Exists }] }",
+    "podSelector: { matchLabels: { spark-role: executor } }",
+  ));
+  assertEquals([found.id, found.object, found.field], [
+    ...["driver-executor-traffic", SPARK, "spec.podSelector"],
+  ]);
+});
+
+Deno.test("a port of the policy that is not the job's", () => {
+  const found = onlyFinding({ spark: HEALTHY.spark.replaceAll("7079", "7080") });
+  assertEquals([found.id, found.object, found.field], [
+    ...["driver-executor-traffic", SPARK, "spec.egress[0].ports"],
+  ]);
+  assertStringIncludes(found.problem, "not TCP 7079");
+});
+
+Deno.test("a port of the job that is not the policy's", () => {
+  const found = onlyFinding(edited("job", "driver.port=7078", "driver.port=4040"));
+  assertEquals([found.id, found.field], ["driver-executor-traffic", "spec.egress[0].ports"]);
+  assertStringIncludes(found.problem, "the driver on TCP 4040");
+});
+
+Deno.test("a driver without the label that policies select by is told once, with where it goes", () => {
+  for (const label of ["", ", spark-role: drvr"]) {
+    const found = onlyFinding(edited("job", ", spark-role: driver", label));
+    assertEquals([found.id, found.severity, found.object, found.field], [
+      ...["driver-executor-traffic", "fail", JOB, "spec.template.metadata.labels"],
+    ]);
+    assertStringIncludes(found.problem, "no label spark-role=driver");
+    assertStringIncludes(found.fix, "delete job bronze-ingest-manual");
+  }
+});
+
+Deno.test("ports that are not set are a warning, since the image may set them", () => {
+  const found = onlyFinding({ job: HEALTHY.job.replaceAll(/ +- --conf.*\n/g, "") });
+  assertEquals([found.id, found.severity, found.object, found.field], [
+    ...["driver-executor-traffic", "warn", JOB, "spec.template.spec.containers[0].args"],
+  ]);
+  assertStringIncludes(found.fix, "--conf=spark.driver.port=7078");
+});
+
+Deno.test("settings are read out of scripts, and out of files that are mounted", () => {
+  const start = HEALTHY.job.indexOf("          command:");
+  const [head, env] = [HEALTHY.job.slice(0, start), HEALTHY.job.slice(HEALTHY.job.indexOf("env:"))];
+  const script = `          command: [bash, -c]
+          args:
+            - |
+              exec spark-submit --master "k8s://https://kubernetes.default.svc" \\
+                --conf spark.driver.port=7078 -c 'spark.blockManager.port=7079' job.py
+          ${env}`;
+  assertEquals(judge(manifests({ job: head + script })).get("driver-executor-traffic"), PASS);
+  const properties = `
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: spark, namespace: analytics-jobs }
+data:
+  spark-defaults.conf: |
+    spark.master  k8s://https://kubernetes.default.svc
+    spark.driver.port  7078
+    spark.blockManager.port = 7079
+`;
+  const mounted = `          command: [spark-submit]
+          ${env}      volumes: [{ name: conf, configMap: { name: spark } }]
+`;
+  const fact = manifests({ job: head + mounted, more: properties });
+  assertEquals(judge(fact).get("driver-executor-traffic"), PASS);
+});
+
+Deno.test("in cluster mode Spark makes the driver, and labels it", () => {
+  const job = HEALTHY.job.replace(
+    "            - --conf",
+    "            - --deploy-mode=cluster\n            - --conf",
+  )
+    .replace(", spark-role: driver", "");
+  const outcomes = judge(manifests({ job }));
+  assertEquals(outcomes.get("driver-executor-traffic"), PASS);
+  assertEquals(outcomes.get("database-egress"), PASS);
+  // The Job's own pod then asks the API too, and has no label that lets it.
+  assertStringIncludes(JSON.stringify(outcomes.get("kubernetes-api-egress")), "spec.podSelector");
+});
+
+Deno.test("labels that the job asks for its executors are seen", () => {
+  const outbox = edited(
+    "outbox",
+    "podSelector: { matchExpressions: [{ key: spark-role, operator: Exists }] }",
+    "podSelector: { matchLabels: { app: bronze-ingest } }",
+  );
+  assertEquals(onlyFinding(outbox).field, "spec.podSelector");
+  const label = "- --conf=spark.kubernetes.executor.label.app=bronze-ingest\n            - --conf";
+  const job = HEALTHY.job.replace("- --conf", label);
+  assertEquals(judge(manifests({ ...outbox, job })).get("database-egress"), PASS);
+});
+
+Deno.test("so are those of a pod template that the job mounts", () => {
+  const outbox = edited(
+    "outbox",
+    "podSelector: { matchExpressions: [{ key: spark-role, operator: Exists }] }",
+    "podSelector: { matchLabels: { app: bronze-ingest } }",
+  );
+  const more = `
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: pod, namespace: analytics-jobs }
+data:
+  pod.yaml: |
+    apiVersion: v1
+    kind: Pod
+    metadata: { labels: { app: bronze-ingest } }
+`;
+  const template = "- --conf=spark.kubernetes.executor.podTemplateFile=/t/pod.yaml\n            ";
+  const job = HEALTHY.job.replace("- --conf", `${template}- --conf`) +
+    "      volumes: [{ name: pod, configMap: { name: pod } }]\n";
+  assertEquals(judge(manifests({ ...outbox, job, more })).get("database-egress"), PASS);
+});

@@ -1,0 +1,98 @@
+import type { ManifestsFact } from "../../../../checks/facts/manifests.ts";
+import { readFile } from "../../../../checks/facts/manifests.ts";
+import { assertEquals } from "../../../support/assert.ts";
+import { edited, HEALTHY, judge, manifests, onlyFinding, type Parts } from "./healthy.ts";
+
+// What a finding says to paste is pasted here, into the manifests instead of a cluster: afterwards
+// that check has nothing to find any more.
+
+interface Step {
+  readonly op: "add" | "replace" | "remove";
+  readonly path: string;
+  readonly value?: unknown;
+}
+
+type Node = Record<string, unknown>;
+
+function patched(object: unknown, steps: readonly Step[]): unknown {
+  const copy = structuredClone(object);
+  for (const { op, path, value } of steps) {
+    const names = path.slice(1).split("/");
+    const last = names.pop()!;
+    const parent = names.reduce((node, name) => node[name] as Node, copy as Node);
+    if (!Array.isArray(parent)) {
+      if (op === "remove") delete parent[last];
+      else parent[last] = value;
+    } else if (op === "add") {
+      parent.splice(last === "-" ? parent.length : Number(last), 0, value);
+    } else {
+      parent.splice(Number(last), 1, ...(op === "remove" ? [] : [value]));
+    }
+  }
+  return copy;
+}
+
+function pasted(fact: ManifestsFact, fix: string): ManifestsFact {
+  const [, namespace, name, steps] =
+    /kubectl -n (\S+) patch networkpolicy (\S+) --type=json -p '(.*)'/.exec(fix) ?? [];
+  const [, applied] = /echo '(.*)' \| kubectl apply -f -/.exec(fix) ?? [];
+  const [, deleted] = /delete networkpolicy (\S+)/.exec(fix) ?? [];
+  const objects = fact.objects.filter((each) => each.name !== deleted).map(({ value, ...each }) =>
+    steps !== undefined && each.name === name && each.namespace === namespace
+      ? patched(value, JSON.parse(steps))
+      : value
+  );
+  if (applied !== undefined) objects.push(JSON.parse(applied));
+  const text = objects.map((each) => JSON.stringify(each)).join("\n---\n");
+  return { directory: "manifests", files: 1, ...readFile("all.yaml", text) };
+}
+
+const faults: Readonly<Record<string, Parts>> = {
+  "no rule for the store": { store: "" },
+  "the trap": {
+    store: HEALTHY.store.replace(/- ipBlock:[^]*(?=ports)/, "- namespaceSelector: {}\n      "),
+  },
+  "another port": edited("store", "port: 443", "port: 9000"),
+  "no direction": edited("store", "[Egress]", "[Ingress]"),
+  "another selector": edited("store", "podSelector: {}", "podSelector: { matchLabels: { a: b } }"),
+  "a part of the internet": {
+    store: HEALTHY.store.replace(
+      /- ipBlock:[^]*(?=ports)/,
+      "- ipBlock: { cidr: 8.0.0.0/6 }\n      ",
+    ),
+  },
+  "no rule for DNS": { dns: "" },
+  "DNS over UDP": edited("dns", ", { protocol: TCP, port: 53 }", ""),
+  "a label of kube-system": edited("dns", "kubernetes.io/metadata.name: kube", "name: kube"),
+  "no rule for Postgres": { outbox: "" },
+  "labels of Postgres": edited("outbox", "app: rbs", "app: db"),
+  "ingress of robson": { more: HEALTHY.deny.replace("analytics-jobs", "robson") },
+  "no rule for the API": { api: "" },
+  "the Service only": { api: HEALTHY.api.split("    - to: [{ ipBlock: { cidr: 0.0.0.0/0")[0]! },
+  "no rule for Spark": { spark: "" },
+  "a port of Spark": { spark: HEALTHY.spark.replaceAll("7079", "7080") },
+  "no default deny": { deny: "" },
+  "half a default deny": edited("deny", "[Ingress, Egress]", "[Egress]"),
+  "a block": { more: HEALTHY.deny.replace("default-deny", "block-x") + "  egress: [{}]\n" },
+  "an open rule": { more: HEALTHY.deny.replace("default-deny", "debug") + "  ingress: [{}]\n" },
+  "the store everywhere": { store: HEALTHY.store.replace(/- to:[^]*(?=ports)/, "- ") },
+  "the store on every port": { store: HEALTHY.store.replace(/ports: .*/, "") },
+  "inner addresses": edited("store", ", 169.254.0.0/16", ""),
+  "one port more": edited("store", "{ port: 443 }", "{ port: 443 }, { port: 22 }"),
+};
+
+for (const [name, changes] of Object.entries(faults)) {
+  Deno.test(`the fix, pasted, mends it: ${name}`, () => {
+    const { id, fix } = onlyFinding(changes);
+    let fact = pasted(manifests(changes), fix);
+    // Where both ends deny a connection, the source is told first.
+    const next = judge(fact).get(id)!;
+    if ("findings" in next && next.findings.length > 0) fact = pasted(fact, next.findings[0]!.fix);
+    const left = [...judge(fact)].flatMap(([, outcome]) =>
+      "findings" in outcome ? outcome.findings.filter(({ severity }) => severity === "fail") : []
+    );
+    assertEquals(left, []);
+    const outcome = judge(fact).get(id)!;
+    assertEquals("findings" in outcome && outcome.findings, []);
+  });
+}

@@ -1,0 +1,173 @@
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { edited, HEALTHY, judge, manifests, onlyFinding, policy } from "./healthy.ts";
+
+const STORE = "NetworkPolicy analytics-jobs/allow-s3";
+
+/** What a policy more would open. */
+const more = (spec: string, name = "debug", metadata = "") =>
+  onlyFinding({ more: policy(name, spec, metadata) });
+
+Deno.test("without a default deny some pods are not isolated at all", () => {
+  const found = onlyFinding({ deny: "" });
+  assertEquals([found.id, found.severity, found.object], [
+    ...["isolation", "fail", "Namespace analytics-jobs"],
+  ]);
+  assertStringIncludes(found.problem, "ingress and egress");
+  assertStringIncludes(found.fix, '{"podSelector":{},"policyTypes":["Ingress","Egress"]}');
+});
+
+const denies = [
+  ["one direction", "[Ingress, Egress]", "[Egress]", "fail", "spec.policyTypes"],
+  // Pods are isolated all the same, by policies that allow something.
+  ["the other", "[Ingress, Egress]", "[Ingress]", "warn", "spec.policyTypes"],
+  [
+    "some pods",
+    "podSelector: {}",
+    "podSelector: { matchLabels: { a: b } }",
+    "fail",
+    "spec.podSelector",
+  ],
+] as const;
+for (const [name, from, to, severity, field] of denies) {
+  Deno.test(`a default deny of only ${name}`, () => {
+    const found = onlyFinding(edited("deny", from, to));
+    assertEquals([found.id, found.severity, found.object, found.field], [
+      ...["isolation", severity, "NetworkPolicy analytics-jobs/default-deny", field],
+    ]);
+  });
+}
+
+const broad = [
+  ["egress: [{}]", "spec.egress[0]"],
+  ["ingress: [{}]", "spec.ingress[0]"],
+  ["egress: [{ to: [{ namespaceSelector: {} }] }]", "spec.egress[0].to[0]"],
+  ["egress: [{ to: [{ ipBlock: { cidr: 0.0.0.0/0 } }] }]", "spec.egress[0].to[0]"],
+  ["egress: [{ to: [{ ipBlock: { cidr: '::/0' } }] }]", "spec.egress[0].to[0]"],
+  ["egress: [{ ports: [{ port: 1, endPort: 65535 }] }]", "spec.egress[0]"],
+  ["ingress: [{ from: [{ namespaceSelector: {} }] }]", "spec.ingress[0].from[0]"],
+  ["ingress: [{ from: [{ ipBlock: { cidr: 8.0.0.0/8 } }] }]", "spec.ingress[0].from[0]"],
+] as const;
+for (const [rule, field] of broad) {
+  Deno.test(`one broad rule undoes the isolation: ${rule}`, () => {
+    const found = more(`podSelector: {}\n  ${rule}`);
+    assertEquals([found.id, found.severity, found.object, found.field], [
+      ...["isolation", "fail", "NetworkPolicy analytics-jobs/debug", field],
+    ]);
+    assertStringIncludes(found.problem, "on every port");
+  });
+}
+
+const block = `podSelector: {}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    - from:
+        - namespaceSelector:
+            matchExpressions: [{ key: name, operator: NotIn, values: [staging] }]
+  egress:
+    - to:
+        - namespaceSelector:
+            matchExpressions: [{ key: name, operator: NotIn, values: [staging] }]`;
+
+Deno.test("a policy that is called a block allows all that it does not name", () => {
+  const found = more(block, "block-staging");
+  assertEquals([found.id, found.severity, found.object], [
+    ...["isolation", "fail", "NetworkPolicy analytics-jobs/block-staging"],
+  ]);
+  assertStringIncludes(found.problem, "no policy can");
+  assertStringIncludes(found.problem, "name notin (staging)");
+  assertStringIncludes(found.fix, "delete networkpolicy block-staging");
+});
+
+Deno.test("so does one whose annotation says that it blocks", () => {
+  const metadata = "  annotations: { description: Blocks the metadata service }\n";
+  const outside =
+    "podSelector: {}\n  egress: [{ to: [{ ipBlock: { cidr: 0.0.0.0/0, except: [169.254.169.254/32] } }] }]";
+  const found = more(outside, "metadata", metadata);
+  assertEquals([found.id, found.severity], ["isolation", "fail"]);
+  assertStringIncludes(found.problem, "meant to block");
+});
+
+Deno.test("a block that allows no more than others do is a warning", () => {
+  const dns = HEALTHY.dns.slice(HEALTHY.dns.indexOf("spec:\n") + 8);
+  const found = more(dns, "deny-all-but-dns");
+  assertEquals([found.id, found.severity], ["isolation", "warn"]);
+});
+
+const wide = [
+  ["the store's rule without to", /- to:[^]*(?=ports)/, "- ", "spec.egress[0]", "every pod"],
+  ["its block without exceptions", / +except.*/, "", "spec.egress[0].to[0].ipBlock", "10.0.0.0/8"],
+  [
+    "its block with the metadata service",
+    ...[", 169.254.0.0/16", "", "spec.egress[0].to[0].ipBlock.except", "169.254.0.0/16"],
+  ],
+  [
+    "one port more",
+    ...["{ port: 443 }", "{ port: 443 }, { port: 22 }", "spec.egress[0].ports[1]", "TCP 22"],
+  ],
+] as const;
+for (const [name, from, to, field, told] of wide) {
+  Deno.test(`merely wide is a warning: ${name}`, () => {
+    const found = onlyFinding({ store: HEALTHY.store.replace(from, to) });
+    assertEquals([found.id, found.severity, found.object, found.field], [
+      ...["isolation", "warn", STORE, field],
+    ]);
+    assertStringIncludes(found.problem, told);
+  });
+}
+
+const unneeded = [
+  ["egress: [{ to: [{ namespaceSelector: {} }], ports: [{ port: 8080 }] }]", "every namespace"],
+  ["egress: [{ to: [{ namespaceSelector: { matchLabels: { name: robson } } }] }]", "every port"],
+  [
+    "egress: [{ to: [{ namespaceSelector: { matchLabels: { name: robson } } }], ports: [{ port: 6379 }] }]",
+    "TCP 6379",
+  ],
+  [
+    "ingress: [{ from: [{ namespaceSelector: { matchLabels: { name: robson } } }], ports: [{ port: 4040 }] }]",
+    "nobody calls a job",
+  ],
+  ["ingress: [{ ports: [{ port: 4040 }] }]", "from everywhere"],
+] as const;
+for (const [rule, told] of unneeded) {
+  Deno.test(`what no job needs is a warning: ${rule}`, () => {
+    const found = more(`podSelector: {}\n  ${rule}`);
+    assertEquals([found.id, found.severity], ["isolation", "warn"]);
+    assertStringIncludes(found.problem, told);
+  });
+}
+
+Deno.test("two items of a list are an or", () => {
+  const found = onlyFinding(edited("outbox", "          podSelector", "        - podSelector"));
+  assertEquals([found.id, found.severity, found.field], [
+    ...["isolation", "warn", "spec.egress[0].to[0]"],
+  ]);
+  assertStringIncludes(found.problem, "two items of a list mean either");
+});
+
+Deno.test("a pod on its node's network is beyond all policies", () => {
+  const job = edited(
+    "job",
+    "    spec:\n      containers",
+    "    spec:\n      hostNetwork: true\n      containers",
+  );
+  const found = onlyFinding(job);
+  assertEquals([found.id, found.severity, found.field], [
+    ...["isolation", "fail", "spec.template.spec.hostNetwork"],
+  ]);
+});
+
+Deno.test("a policy of another API is not judged, which is told", () => {
+  const found = onlyFinding({
+    more:
+      "\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: { name: x, namespace: analytics-jobs }\n",
+  });
+  assertEquals([found.id, found.severity, found.object], [
+    ...["isolation", "warn", "CiliumNetworkPolicy analytics-jobs/x"],
+  ]);
+});
+
+Deno.test("policies are judged without any job too", () => {
+  assertEquals(judge(manifests({ job: "" })).get("isolation"), {
+    ...{ examined: "6 policies of namespace analytics-jobs, 0 jobs", findings: [] },
+  });
+});

@@ -1,0 +1,43 @@
+import type { Fields } from "../../../checks/facts/manifests.ts";
+import { platformOf } from "../../../checks/preflight/platform.ts";
+import { assertEquals } from "../../support/assert.ts";
+import { clusterWith, manifestsFact } from "./manifests/tried.ts";
+
+// Which Job counts: the one of the manifests, or the one that is in the cluster.
+
+const job = (image: string, status: Fields = {}) => `
+apiVersion: batch/v1
+kind: Job
+metadata: { name: bronze, namespace: analytics-jobs }
+spec:
+  suspend: true
+  template: { spec: { containers: [{ name: driver, image: "${image}" }] } }
+status: ${JSON.stringify(status)}
+`;
+
+const SUSPENDED = {};
+const RUNNING = { startTime: "2025-12-28T00:00:00Z", active: 1 };
+const FINISHED = {
+  startTime: RUNNING.startTime,
+  conditions: [{ type: "Complete", status: "True" }],
+};
+
+function imagesOf(status: Fields, yaml?: string): string[] {
+  const manifests = yaml === undefined ? undefined : manifestsFact(yaml);
+  const live = clusterWith(job("rbs-spark:live", status), {}, yaml ?? "");
+  const { objects } = platformOf(manifests, live);
+  return objects.map(({ value }) => /rbs-spark:\w+/.exec(JSON.stringify(value))![0]);
+}
+
+Deno.test("a Job that runs goes on as it began; any other is what the manifests say", () => {
+  const manifest = job("rbs-spark:ours");
+  assertEquals(imagesOf(SUSPENDED, manifest), ["rbs-spark:ours"]);
+  assertEquals(imagesOf(RUNNING, manifest), ["rbs-spark:live"]);
+  assertEquals(imagesOf(FINISHED, manifest), ["rbs-spark:ours"]);
+});
+
+Deno.test("a Job that only the cluster has counts until it has come to its end", () => {
+  assertEquals(imagesOf(SUSPENDED), ["rbs-spark:live"]);
+  assertEquals(imagesOf(RUNNING), ["rbs-spark:live"]);
+  assertEquals(imagesOf(FINISHED), []);
+});

@@ -1,0 +1,181 @@
+import { variablesReadBy } from "../../../../checks/source_code/environment.ts";
+import type { Language } from "../../../../checks/source_code/code.ts";
+import { isEncodedText, troubleIn } from "../../../../checks/preflight/secrets/secret_shape.ts";
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { assertFound, change, FILES, PASSWORDS } from "../../prepared.ts";
+
+const ID = "secret-escaping";
+const OBJECT = "Secret analytics-jobs/db";
+const [PASSWORD] = PASSWORDS as [string];
+const FIELD = "stringData.DJANGO_DB_PASSWORD";
+const secret = (value: string) => change("secrets.yaml", `'${PASSWORD}'`, value);
+
+for (
+  const [value, problem] of [
+    [`'${PASSWORD.replace("!", "\\!")}'`, 'has a backslash before "!", as a shell would want it'],
+    [`'${PASSWORD}\\$x'`, 'has a backslash before "$", as a shell would want it'],
+    [`'${PASSWORD}\\"x'`, 'has a backslash before "\\"", as a shell would want it'],
+    [`'"${PASSWORD}"'`, "has quotes around it, which are part of it then"],
+    [`"'${PASSWORD}'"`, "has quotes around it, which are part of it then"],
+    [`"${PASSWORD}\\n"`, "ends with a newline"],
+    [`|\n    ${PASSWORD}`, "ends with a newline"],
+    [`"${PASSWORD} "`, "ends with white space"],
+    [`" ${PASSWORD}"`, "begins with white space"],
+    ["<password>", "is still a placeholder"],
+    ["CHANGEME", "is still a placeholder"],
+    ["change-me", "is still a placeholder"],
+    ["'${DJANGO_DB_PASSWORD}'", "is still a placeholder"],
+    ['""', "is empty"],
+    ["12345678", "is no text for YAML, so the API server refuses it"],
+    [btoa(PASSWORD), "is base64, and stringData takes the text itself: it would be encoded twice"],
+  ] as const
+) {
+  Deno.test(`secret-escaping: a value that ${problem}: ${value.length} characters`, async () => {
+    await assertFound(ID, secret(value), {
+      ...{
+        severity: "fail",
+        object: OBJECT,
+        field: FIELD,
+        file: "manifests/secrets.yaml",
+        line: 6,
+      },
+      problem: `the value ${problem}`,
+    });
+  });
+}
+
+const inData = (value: string) =>
+  change("secrets.yaml", "stringData:", `data:\n  DJANGO_DB_USER: ${value}\nstringData:`);
+
+Deno.test("secret-escaping fails for data, and says how to make it of variables", async () => {
+  const [finding] = await assertFound(ID, inData(btoa("robson")), {
+    ...{ object: OBJECT, field: "data", line: 5 },
+    problem: "DJANGO_DB_USER is in data, not in stringData",
+  });
+  assertStringIncludes(finding!.fix, "--from-file=DJANGO_DB_USER=<file>");
+});
+
+for (
+  const [value, problem] of [
+    [btoa(btoa("robson-robson")), "is encoded twice: decoded, it is base64 again"],
+    [btoa(`${PASSWORD}\n`), "ends with a newline, once it is decoded"],
+    [
+      btoa("pass\\!word"),
+      'has a backslash before "!", as a shell would want it, once it is decoded',
+    ],
+    ["rob-son", "is no base64, so the API server refuses it"],
+  ] as const
+) {
+  Deno.test(`secret-escaping: encoded, a value that ${problem}`, async () => {
+    await assertFound(ID, inData(value), {
+      ...{ field: "data.DJANGO_DB_USER", problem: `the value ${problem}` },
+    });
+  });
+}
+
+Deno.test("secret-escaping takes what passwords may have, and Secrets that tools fill", async () => {
+  for (
+    const value of ["a\\b", "p$x!", "it's", "a<b", "x<y>2?", "Q29udGFibw", "a b", "$", '"', "ab=="]
+  ) {
+    assertEquals([value, troubleIn(value)], [value, undefined]);
+  }
+  assertEquals(isEncodedText("Tr0ub4dor3xx"), false);
+  const pull = `kind: Secret
+apiVersion: v1
+metadata: {name: pull, namespace: analytics-jobs}
+type: kubernetes.io/dockerconfigjson
+data: {.dockerconfigjson: e30=}
+`;
+  await assertFound(ID, { ...FILES, "pull.yaml": pull });
+});
+
+Deno.test("secret-escaping fails for a key that the secret has not", async () => {
+  const files = change("job.yaml", "key: DJANGO_DB_PASSWORD", "key: PASSWORD");
+  await assertFound(ID, files, {
+    object: "Job analytics-jobs/bronze",
+    field: "spec.template.spec.containers[0].env[2].valueFrom.secretKeyRef",
+    problem: `${OBJECT} has no key PASSWORD; it has DJANGO_DB_PASSWORD, AWS_SECRET_ACCESS_KEY, ` +
+      "AWS_ACCESS_KEY_ID",
+  });
+  await assertFound(
+    ID,
+    change("job.yaml", "key: DJANGO_DB_PASSWORD", "key: PASSWORD, optional: true"),
+  );
+});
+
+Deno.test("secret-escaping fails for a key that a volume wants, and for another namespace", async () => {
+  const volume =
+    "volumes:\n        - {name: s, secret: {secretName: db, items: [{key: tls.key, path: a}]}}";
+  await assertFound(ID, change("job.yaml", "volumes:", volume), {
+    field: "spec.template.spec.volumes[0].secret.items[0]",
+  });
+  await assertFound(
+    ID,
+    change("secrets.yaml", "namespace: analytics-jobs", "namespace: robson"),
+    { problem: "Secret robson/db is in another namespace than the pods that read it" },
+    { problem: "Secret robson/db is in another namespace than the pods that read it" },
+  );
+});
+
+Deno.test("secret-escaping fails for a variable that nothing sets", async () => {
+  const files = change(
+    "image/jobs/helpers/days.py",
+    "def today",
+    'X = os.environ["S3_BUCKET"]\ndef today',
+  );
+  const [finding] = await assertFound(ID, files, {
+    ...{ object: "Job analytics-jobs/bronze", field: "spec.template.spec.containers[0].env" },
+    problem: "nothing sets S3_BUCKET, which the job's code reads without a default " +
+      "(manifests/image/jobs/helpers/days.py, line 4)",
+  });
+  assertStringIncludes(finding!.fix, "key: S3_BUCKET");
+});
+
+Deno.test("secret-escaping cannot judge variables where a Secret is not in the manifests", async () => {
+  const files: Record<string, string> = {
+    ...change("image/jobs/bronze.py", 'environ["DJANGO_DB_PASSWORD"]', 'environ["OTHER"]'),
+  };
+  delete files["secrets.yaml"];
+  await assertFound(ID, files);
+});
+
+const reads = (language: Language, text: string) =>
+  variablesReadBy({ language, file: "job", line: 1, text })
+    .map(({ name, optional }) => optional ? `${name}?` : name);
+
+for (
+  const [code, expected] of [
+    ['os.environ["A"]', ["A"]],
+    ["environ['A']", ["A"]],
+    ['os.environ.get("A")', ["A"]],
+    ['os.getenv("A", None)', ["A"]],
+    ['System.getenv("A")', ["A"]],
+    ['need("A", os.environ.get("A"))', ["A"]],
+    ['os.environ.get("A", "b")', ["A?"]],
+    ['os.environ.get("A") or "b"', ["A?"]],
+    ['a = os.environ.get("A")\nif a is None:\n    a = b', ["A?"]],
+    ['a = os.environ.get("A")\nif not a:\n    raise E', ["A"]],
+    ['if "A" in os.environ:\n    a = os.environ["A"]', ["A?"]],
+    ['os.environ["A"] = "b"', []],
+    ['# os.environ["A"]', []],
+    ['"""os.environ["A"]"""', []],
+    ['d.get("A")', []],
+  ] as const
+) {
+  Deno.test(`the variables of Python: ${JSON.stringify(code)}`, () => {
+    assertEquals(reads("python", code), [...expected]);
+  });
+}
+
+for (
+  const [code, expected] of [
+    ['echo "$A ${B}"', ["A", "B"]],
+    ["echo ${A:-b} ${B:?no}", ["A?", "B"]],
+    ["A=1; echo $A; for B in x; do echo $B; done", []],
+    ["echo '$A' \\$B # $C", []],
+  ] as const
+) {
+  Deno.test(`the variables of a shell: ${JSON.stringify(code)}`, () => {
+    assertEquals(reads("shell", code), [...expected]);
+  });
+}
