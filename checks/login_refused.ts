@@ -1,4 +1,4 @@
-import type { Outcome } from "./check.ts";
+import type { Outcome } from "./finding.ts";
 import type { Refusal } from "./facts/refusal.ts";
 
 /** The outcome of the check that tells why nobody was let in; all others then refer to it. */

@@ -1,4 +1,5 @@
-import type { AnyCheck, FactName, Facts, Finding, Result, Verdict } from "./check.ts";
+import type { AnyCheck, FactName, Facts } from "./check.ts";
+import type { Finding, Result, Verdict } from "./finding.ts";
 import {
   type Absent,
   atMost,

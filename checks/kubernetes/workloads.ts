@@ -1,5 +1,5 @@
 import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster.ts";
-import type { Finding, Outcome } from "../check.ts";
+import type { Finding, Outcome } from "../finding.ts";
 import { lineOf, type ManifestObject, type ManifestsFact, objectId } from "../facts/manifests.ts";
 import type { Code } from "../source_code/code.ts";
 import { withHeredocs } from "../source_code/heredocs.ts";

@@ -1,7 +1,8 @@
 import { ABANDONED_AFTER } from "../../pipeline/lake/ages.ts";
 import type { ObjectEntry } from "../../pipeline/lake/lake.ts";
 import { plural } from "../../pipeline/progress.ts";
-import { type Check, check, type Finding } from "../check.ts";
+import { type Check, check } from "../check.ts";
+import type { Finding } from "../finding.ts";
 import type { AnyLayer } from "../facts/layer.ts";
 import { naming } from "../list_names.ts";
 import { cleanCommand } from "./remedy.ts";

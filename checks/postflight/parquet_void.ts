@@ -1,7 +1,8 @@
 import type { Column } from "../../pipeline/contract/column.ts";
 import { EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
 import { EXECUTION_COLUMNS } from "../../pipeline/contract/executions.ts";
-import { type Check, check, type Finding } from "../check.ts";
+import { type Check, check } from "../check.ts";
+import type { Finding } from "../finding.ts";
 import type { AnyLayer } from "../facts/layer.ts";
 import { repair } from "./remedy.ts";
 import { countFooters, judgeFooters } from "./footers.ts";

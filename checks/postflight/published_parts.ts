@@ -1,5 +1,5 @@
 import { plural } from "../../pipeline/progress.ts";
-import type { Finding, Outcome } from "../check.ts";
+import type { Finding, Outcome } from "../finding.ts";
 import type { AnyLayer } from "../facts/layer.ts";
 import type { PartFact } from "../facts/part.ts";
 import { repair } from "./remedy.ts";

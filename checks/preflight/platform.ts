@@ -1,5 +1,6 @@
 import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster.ts";
-import { type Check, check, type Facts, type Outcome } from "../check.ts";
+import { type Check, check, type Facts } from "../check.ts";
+import type { Outcome } from "../finding.ts";
 import type { ClusterOpened, Unread } from "../facts/cluster.ts";
 import type { ManifestObject, ManifestsFact } from "../facts/manifests.ts";
 import { embeddedScripts } from "../facts/scripts.ts";

@@ -1,4 +1,4 @@
-import type { Finding, Result } from "../check.ts";
+import type { Finding, Result } from "../finding.ts";
 
 type Command = "error" | "warning" | "notice";
 

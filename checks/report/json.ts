@@ -1,4 +1,4 @@
-import type { Finding, Result } from "../check.ts";
+import type { Finding, Result } from "../finding.ts";
 import type { Report } from "./report.ts";
 
 /** A report as an indented JSON document, its keys always in the same order. Ends with a newline. */

@@ -1,4 +1,4 @@
-import type { Result } from "../check.ts";
+import type { Result } from "../finding.ts";
 
 /** All that a report shows. It holds no times, so that equal results give equal reports. */
 export interface Report {

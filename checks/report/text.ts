@@ -1,4 +1,4 @@
-import type { Finding, Result, Verdict } from "../check.ts";
+import type { Finding, Result, Verdict } from "../finding.ts";
 import type { Report } from "./report.ts";
 
 /** How text is dressed up. */

@@ -1,4 +1,4 @@
-import type { Finding } from "../check.ts";
+import type { Place } from "../finding.ts";
 
 /** What a text is written in. `conf` is one of Spark's properties files. */
 export type Language = "python" | "sql" | "shell" | "dockerfile" | "conf";
@@ -32,7 +32,7 @@ export function lineAt({ text, line }: Code, offset: number): number {
 export function placeIn(
   code: Code,
   offset: number,
-): Pick<Finding, "object" | "field" | "file" | "line"> {
+): Place {
   const { file, object = file ?? "", field } = code;
   return {
     object,

@@ -1,4 +1,4 @@
-import type { Finding } from "../check.ts";
+import type { Finding } from "../finding.ts";
 import type { ManifestObject } from "../facts/manifests.ts";
 import { parseDocuments } from "../kubernetes/yaml/documents.ts";
 import { type Fields, isFields } from "../kubernetes/fields.ts";

@@ -1,4 +1,4 @@
-import type { Finding } from "../check.ts";
+import type { Finding } from "../finding.ts";
 import type { ManifestObject } from "../facts/manifests.ts";
 import { callsOf } from "../source_code/calls.ts";
 import { type Code, placeIn } from "../source_code/code.ts";

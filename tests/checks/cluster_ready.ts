@@ -1,5 +1,5 @@
 import { BEFORE } from "../../checks/catalog.ts";
-import type { Finding, Result } from "../../checks/check.ts";
+import type { Finding, Result } from "../../checks/finding.ts";
 import type { ClusterFact, ClusterOpened } from "../../checks/facts/cluster.ts";
 import { placedPods } from "../../checks/facts/cluster/scheduled_pods.ts";
 import { deedsOf, type Right } from "../../checks/facts/cluster/permissions.ts";

@@ -1,5 +1,5 @@
 import { BEFORE } from "../../checks/catalog.ts";
-import type { Finding, Result } from "../../checks/check.ts";
+import type { Finding, Result } from "../../checks/finding.ts";
 import { type ManifestsFact, readFile } from "../../checks/facts/manifests.ts";
 import { runChecks } from "../../checks/runner.ts";
 import { assert, assertEquals } from "../support/assert.ts";

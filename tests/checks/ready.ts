@@ -1,5 +1,6 @@
 import { BEFORE } from "../../checks/catalog.ts";
-import type { Facts, Finding, Result } from "../../checks/check.ts";
+import type { Facts } from "../../checks/check.ts";
+import type { Finding, Result } from "../../checks/finding.ts";
 import type { DatabaseOpened } from "../../checks/facts/database.ts";
 import type { LakeOpened } from "../../checks/facts/lake.ts";
 import { gatherManifests } from "../../checks/facts/manifests.ts";

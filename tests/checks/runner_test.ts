@@ -1,4 +1,5 @@
-import type { AnyCheck, Check, Finding, Result, Verdict } from "../../checks/check.ts";
+import type { AnyCheck, Check } from "../../checks/check.ts";
+import type { Finding, Result, Verdict } from "../../checks/finding.ts";
 import { check } from "../../checks/check.ts";
 import { type Absent, exitCode, type Gatherers, runChecks } from "../../checks/runner.ts";
 import { Failure } from "../../pipeline/errors.ts";

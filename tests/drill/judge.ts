@@ -1,4 +1,4 @@
-import type { Verdict } from "../../checks/check.ts";
+import type { Verdict } from "../../checks/finding.ts";
 import type { Report } from "../../checks/report/report.ts";
 import type { Drill } from "./drills.ts";
 

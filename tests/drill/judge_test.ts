@@ -1,4 +1,4 @@
-import type { Result, Verdict } from "../../checks/check.ts";
+import type { Result, Verdict } from "../../checks/finding.ts";
 import type { Report } from "../../checks/report/report.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import type { Drill } from "./drills.ts";

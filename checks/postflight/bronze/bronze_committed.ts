@@ -1,6 +1,7 @@
 import { EVENT_CONTRACT } from "../../../pipeline/contract/events.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import { type Check, check, type Finding } from "../../check.ts";
+import { type Check, check } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import type { BronzeFact } from "../../facts/bronze.ts";
 import { restore, runCommand } from "../remedy.ts";
 

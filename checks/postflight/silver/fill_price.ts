@@ -1,5 +1,6 @@
 import { plural } from "../../../pipeline/progress.ts";
-import { type Check, check, type Finding } from "../../check.ts";
+import { type Check, check } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import { naming } from "../../list_names.ts";
 import { whyNotCollected } from "../../skip_reasons.ts";
 

@@ -1,5 +1,6 @@
 import { plural } from "../../../pipeline/progress.ts";
-import { type Check, check, type Finding } from "../../check.ts";
+import { type Check, check } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import type { BronzeFact } from "../../facts/bronze.ts";
 import { asPublished } from "../../facts/part.ts";
 import type { SilverFact, SilverRow } from "../../facts/silver.ts";

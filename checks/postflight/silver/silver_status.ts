@@ -1,6 +1,7 @@
 import { EXECUTION_STATUS } from "../../../pipeline/contract/events.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import { type Check, check, type Finding } from "../../check.ts";
+import { type Check, check } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import type { SilverRow } from "../../facts/silver.ts";
 import { naming } from "../../list_names.ts";
 import { silverCommand } from "../remedy.ts";

@@ -1,4 +1,4 @@
-import type { Finding } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import { type ManifestObject, objectId } from "../../facts/manifests.ts";
 import { naming } from "../../list_names.ts";
 import { listOf } from "../../kubernetes/containers.ts";

@@ -1,4 +1,4 @@
-import type { Finding } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import { accountId } from "../../kubernetes/service_account.ts";
 import { placeOf } from "../../kubernetes/workloads.ts";
 import { isAllowed, type Known } from "./access_reviews.ts";

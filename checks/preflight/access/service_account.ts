@@ -1,5 +1,5 @@
 import { plural } from "../../../pipeline/progress.ts";
-import type { Finding } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import type { ManifestObject } from "../../facts/manifests.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { effectiveSettings, modeOf } from "../../spark/spark_pods.ts";

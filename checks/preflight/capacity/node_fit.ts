@@ -1,4 +1,4 @@
-import type { Finding } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
 import { takesRoom } from "../../facts/cluster/scheduled_pods.ts";
 import { type ManifestObject, objectId } from "../../facts/manifests.ts";

@@ -1,5 +1,5 @@
 import { plural } from "../../../pipeline/progress.ts";
-import type { Finding, Outcome } from "../../check.ts";
+import type { Finding, Outcome } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
 import { type Fields, isFields } from "../../kubernetes/fields.ts";
 import { type ComingJob, judgeNodes } from "./node_fit.ts";

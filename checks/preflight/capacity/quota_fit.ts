@@ -1,5 +1,5 @@
 import { plural } from "../../../pipeline/progress.ts";
-import type { Finding } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
 import { type ManifestObject, objectId } from "../../facts/manifests.ts";
 import { naming } from "../../list_names.ts";

@@ -1,7 +1,8 @@
 import { EVENT_COLUMNS } from "../../../pipeline/contract/events.ts";
 import { EXECUTION_COLUMNS } from "../../../pipeline/contract/executions.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import { type Check, check, type Finding } from "../../check.ts";
+import { type Check, check } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
 import { untypedNullsIn } from "./untyped_nulls.ts";
 import { sparkType } from "../../spark/spark_type.ts";

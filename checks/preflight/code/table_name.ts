@@ -8,7 +8,8 @@ import {
   unknownColumns,
 } from "../../../pipeline/outbox/schema.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import { type Check, check, type Finding, type Outcome } from "../../check.ts";
+import { type Check, check } from "../../check.ts";
+import type { Finding, Outcome } from "../../finding.ts";
 import type { DatabaseFact, DatabaseOpened } from "../../facts/database.ts";
 import { naming } from "../../list_names.ts";
 import { JOBS, onPlatform, PLATFORM, type Platform, type PlatformFacts } from "../platform.ts";

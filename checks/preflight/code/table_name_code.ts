@@ -1,6 +1,6 @@
 import { OUTBOX_TABLE } from "../../../pipeline/contract/events.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import type { Finding } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import { placeIn } from "../../source_code/code.ts";
 import { tableNamesIn } from "./table_references.ts";
 import { isFields } from "../../kubernetes/fields.ts";

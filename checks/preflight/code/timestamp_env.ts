@@ -1,6 +1,6 @@
 import { parseDay } from "../../../pipeline/contract/window.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import type { Finding } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import type { ManifestObject } from "../../facts/manifests.ts";
 import { placeIn } from "../../source_code/code.ts";
 import { variablesReadBy } from "../../source_code/environment.ts";

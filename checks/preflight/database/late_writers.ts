@@ -1,6 +1,7 @@
 import type { Holder } from "../../../pipeline/outbox/fence.ts";
 import { identifier } from "../../../pipeline/outbox/identifier.ts";
-import { type Check, check, type Finding } from "../../check.ts";
+import { type Check, check } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import type { DatabaseOpened } from "../../facts/database.ts";
 import { naming } from "../../list_names.ts";
 import { whyNoDatabase } from "../../skip_reasons.ts";

@@ -1,5 +1,5 @@
 import { parseImage } from "../../image/reference.ts";
-import type { Finding } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
 import { type Instruction, instructionsOf } from "../../source_code/dockerfile.ts";
 import { HADOOP_OF, howToAdd, JARS, POSTGRESQL, SDK_OF } from "./jar_versions.ts";

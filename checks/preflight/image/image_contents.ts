@@ -1,7 +1,7 @@
 import { fits } from "../../image/manifest.ts";
 import { parseImage } from "../../image/reference.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import type { Finding, Outcome } from "../../check.ts";
+import type { Finding, Outcome } from "../../finding.ts";
 import type {
   ImageContents,
   ImageFact,

@@ -1,6 +1,7 @@
 import { parseImage } from "../../image/reference.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import { type Check, check, type Finding, type Outcome } from "../../check.ts";
+import { type Check, check } from "../../check.ts";
+import type { Finding, Outcome } from "../../finding.ts";
 import { judgeContents } from "./image_contents.ts";
 import { judgeDockerfile } from "./dockerfile_jars.ts";
 import { isPlainSpark, whyUnpinned } from "./plain_spark.ts";

@@ -1,7 +1,7 @@
 import { plural } from "../../../pipeline/progress.ts";
 import { loginsFor } from "../../image/credentials.ts";
 import { addressOf } from "../../image/reference.ts";
-import type { Finding, Outcome } from "../../check.ts";
+import type { Finding, Outcome } from "../../finding.ts";
 import type { ImageFact, ImageReading, ImageRefusal } from "../../facts/image.ts";
 import { objectId } from "../../facts/manifests.ts";
 import { credentialsIn, type PullSecret } from "./pull_secrets.ts";

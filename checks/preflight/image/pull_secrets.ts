@@ -1,5 +1,5 @@
 import { isDockerConfig } from "../../image/credentials.ts";
-import type { Finding } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import type { Credentials } from "../../facts/image.ts";
 import { type ManifestObject, objectId } from "../../facts/manifests.ts";
 import { dataOf } from "../../kubernetes/environment.ts";

@@ -1,6 +1,7 @@
 import type { Kept, PromiseName } from "../../../pipeline/lake/conformance.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import { type Check, check, type Finding } from "../../check.ts";
+import { type Check, check } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import { whyNoLake } from "../../skip_reasons.ts";
 
 /** The lake's store keeps the promises that the publish protocol is built on. */

@@ -1,6 +1,7 @@
 import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import { type Check, check, type Finding } from "../../check.ts";
+import { type Check, check } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
 import { type ManifestObject, type ManifestsFact, objectId } from "../../facts/manifests.ts";
 import { naming } from "../../list_names.ts";

@@ -1,5 +1,6 @@
 import { plural } from "../../../pipeline/progress.ts";
-import { type Check, check, type Finding } from "../../check.ts";
+import { type Check, check } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import type { ManifestObject, ManifestProblem, ManifestsFact } from "../../facts/manifests.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { podTemplateOf } from "../../kubernetes/pod_template.ts";

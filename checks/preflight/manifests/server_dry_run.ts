@@ -1,5 +1,6 @@
 import { plural } from "../../../pipeline/progress.ts";
-import { type Check, check, type Finding } from "../../check.ts";
+import { type Check, check } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import type { Trial } from "../../facts/cluster.ts";
 import type { ManifestsFact } from "../../facts/manifests.ts";
 import { naming } from "../../list_names.ts";

@@ -1,5 +1,5 @@
 import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
-import type { Finding, Outcome } from "../../check.ts";
+import type { Finding, Outcome } from "../../finding.ts";
 import type { Blame, Meant } from "./denial_cause.ts";
 import { type Database, databaseOf, readsDatabase } from "./job_database.ts";
 import { type Network, readNetwork, unjudged } from "./job_network.ts";

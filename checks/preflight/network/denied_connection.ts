@@ -1,4 +1,4 @@
-import type { Finding } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import { naming } from "../../list_names.ts";
 import { policyId } from "../../network_policy/explain.ts";
 import type { Blame } from "./denial_cause.ts";

@@ -1,4 +1,4 @@
-import type { Finding } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import { type Actor, ROLE_LABEL, type SparkJob } from "./job_pods.ts";
 import { type Network, place, readNetwork, unjudged } from "./job_network.ts";
 import { deniedOf, lookedAt, type Needed, outcomeOf } from "./required_connections.ts";

@@ -1,4 +1,4 @@
-import type { Finding, Outcome } from "../../check.ts";
+import type { Finding, Outcome } from "../../finding.ts";
 import { blameFor } from "./denial_cause.ts";
 import { type Denied, findingsOf, tellActors } from "./denied_connection.ts";
 import type { Actor, SparkJob } from "./job_pods.ts";

@@ -1,5 +1,5 @@
 import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
-import type { Finding } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import type { Unread } from "../../facts/cluster.ts";
 import { databaseEgress } from "./database_egress.ts";
 import { dnsEgress } from "./dns_egress.ts";

@@ -1,5 +1,5 @@
 import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
-import type { Finding, Outcome } from "../../check.ts";
+import type { Finding, Outcome } from "../../finding.ts";
 import { lineOf, type ManifestObject } from "../../facts/manifests.ts";
 import { type ObjectProblem, readCluster } from "../../network_policy/cluster.ts";
 import { type Cluster, NAME_LABEL, type Namespace } from "../../network_policy/model.ts";

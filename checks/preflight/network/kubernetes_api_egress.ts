@@ -1,4 +1,4 @@
-import type { Finding } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import { type Behind, behind } from "./service_backends.ts";
 import { type Blame, blameFor } from "./denial_cause.ts";
 import { type Denied, findingsOf } from "./denied_connection.ts";

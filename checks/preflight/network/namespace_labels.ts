@@ -1,5 +1,5 @@
 import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
-import type { Finding } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import { nearestLabel } from "./label_suggestion.ts";
 import {
   type Network,

@@ -1,4 +1,4 @@
-import type { Outcome } from "../../check.ts";
+import type { Outcome } from "../../finding.ts";
 import type { Endpoint, Protocol } from "../../network_policy/model.ts";
 import { blameFor, type Meant } from "./denial_cause.ts";
 import { type Advice, type Denied, findingsOf, isForNamespaceLabels } from "./denied_connection.ts";

@@ -1,6 +1,6 @@
 import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import type { Finding } from "../../check.ts";
+import type { Finding } from "../../finding.ts";
 import { placeIn } from "../../source_code/code.ts";
 import { codeRunBy } from "../../source_code/job_source.ts";
 import { variablesReadBy } from "../../source_code/environment.ts";

@@ -1,5 +1,5 @@
 import { BEFORE } from "../../../checks/catalog.ts";
-import type { Result } from "../../../checks/check.ts";
+import type { Result } from "../../../checks/finding.ts";
 import { type ClusterFact, gatherCluster } from "../../../checks/facts/cluster.ts";
 import { runChecks } from "../../../checks/runner.ts";
 import { openCluster } from "../../../pipeline/cluster/open.ts";

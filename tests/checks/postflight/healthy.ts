@@ -1,5 +1,6 @@
 import { AFTER } from "../../../checks/catalog.ts";
-import type { Facts, Finding, Result, Verdict } from "../../../checks/check.ts";
+import type { Facts } from "../../../checks/check.ts";
+import type { Finding, Result, Verdict } from "../../../checks/finding.ts";
 import type { BronzeFact, LastEvent } from "../../../checks/facts/bronze.ts";
 import type { PartFact } from "../../../checks/facts/part.ts";
 import type { SilverFact, SilverRow } from "../../../checks/facts/silver.ts";

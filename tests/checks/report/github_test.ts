@@ -1,4 +1,4 @@
-import type { Finding, Result } from "../../../checks/check.ts";
+import type { Finding, Result } from "../../../checks/finding.ts";
 import { renderCommands } from "../../../checks/report/github.ts";
 import { assertEquals, assertMatch, assertNotMatch } from "../../support/assert.ts";
 import { assertGolden } from "./golden.ts";

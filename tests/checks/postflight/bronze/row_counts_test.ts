@@ -1,4 +1,4 @@
-import type { Finding } from "../../../../checks/check.ts";
+import type { Finding } from "../../../../checks/finding.ts";
 import type { Refusal } from "../../../../checks/facts/refusal.ts";
 import { exitCode } from "../../../../checks/runner.ts";
 import { acknowledge } from "../../../../pipeline/lake/marker.ts";

@@ -1,4 +1,4 @@
-import type { Finding, Result } from "../../../../checks/check.ts";
+import type { Finding, Result } from "../../../../checks/finding.ts";
 import type { ImageFact, ImageReading } from "../../../../checks/facts/image.ts";
 import { imageDeps } from "../../../../checks/preflight/image/image_deps.ts";
 import { type Gatherers, runChecks } from "../../../../checks/runner.ts";

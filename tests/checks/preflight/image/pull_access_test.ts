@@ -1,4 +1,4 @@
-import type { Result } from "../../../../checks/check.ts";
+import type { Result } from "../../../../checks/finding.ts";
 import type { ClusterOpened } from "../../../../checks/facts/cluster.ts";
 import type { ImageFact, ImageReading } from "../../../../checks/facts/image.ts";
 import type { ManifestObject } from "../../../../checks/facts/manifests.ts";

@@ -1,4 +1,4 @@
-import type { Outcome } from "../../../../checks/check.ts";
+import type { Outcome } from "../../../../checks/finding.ts";
 import type { ClusterFact } from "../../../../checks/facts/cluster.ts";
 import { manifestDrift } from "../../../../checks/preflight/manifests/manifest_drift.ts";
 import type { KubeObject } from "../../../../pipeline/cluster/cluster.ts";

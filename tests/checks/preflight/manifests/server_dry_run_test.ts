@@ -1,4 +1,4 @@
-import type { Outcome } from "../../../../checks/check.ts";
+import type { Outcome } from "../../../../checks/finding.ts";
 import type { ManifestsFact } from "../../../../checks/facts/manifests.ts";
 import { serverDryRun } from "../../../../checks/preflight/manifests/server_dry_run.ts";
 import type { Access } from "../../../cluster/kubeconfig.ts";

@@ -1,4 +1,4 @@
-import type { Finding, Outcome } from "../../../../checks/check.ts";
+import type { Finding, Outcome } from "../../../../checks/finding.ts";
 import { databaseEgress } from "../../../../checks/preflight/network/database_egress.ts";
 import { dnsEgress } from "../../../../checks/preflight/network/dns_egress.ts";
 import { driverExecutorTraffic } from "../../../../checks/preflight/network/driver_executor_traffic.ts";
