@@ -1,0 +1,94 @@
+import { CREATE_OUTBOX } from "../tasks/demo/events.ts";
+import { assert, assertEquals, assertStringIncludes } from "./support/assert.ts";
+
+const ROOT = new URL("../", import.meta.url);
+const FOLDERS = ["docs", "docs/decisions", "runbook", "tests/spark"];
+
+function read(path: string): string {
+  return Deno.readTextFileSync(new URL(path, ROOT));
+}
+
+function pages(): string[] {
+  const inFolder = (folder: string) =>
+    [...Deno.readDirSync(new URL(`${folder}/`, ROOT))].map(({ name }) => `${folder}/${name}`);
+  return ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", ...FOLDERS.flatMap(inFolder)]
+    .filter((path) => path.endsWith(".md"));
+}
+
+Deno.test("README fits on 150 lines", () => {
+  const lines = read("README.md").trimEnd().split("\n");
+  assert(lines.length <= 150, `${lines.length} lines`);
+});
+
+Deno.test("README lists every command that deno.json has, except the parts of `ok`", () => {
+  const tasks = Object.keys(JSON.parse(read("deno.json")).tasks);
+  const parts = ["gate", "doc-lint", "cluster:down"];
+  const listed = new Set(
+    [...read("README.md").matchAll(/task ([a-z][a-z:-]*)/g)].map((m) => m[1]!),
+  );
+  assertEquals(tasks.filter((task) => !listed.has(task) && !parts.includes(task)), []);
+  assertEquals([...listed].filter((task) => !tasks.includes(task)), []);
+});
+
+Deno.test("README and the configuration read the same variables", () => {
+  const { permissions } = JSON.parse(read("deno.json"));
+  const variables: string[] = permissions.pipeline.env.allow;
+  const readme = read("README.md") + read("docs/configuration.md");
+  assertEquals(variables.filter((name) => !readme.includes(`\`${name}\``)), []);
+});
+
+Deno.test("docs/database.md shows the table that the demo creates", () => {
+  assertStringIncludes(read("docs/database.md"), CREATE_OUTBOX.trim());
+});
+
+Deno.test("every relative link in the documentation leads to a file", () => {
+  const broken: string[] = [];
+  for (const page of pages()) {
+    const text = read(page).replaceAll(/```[\s\S]*?```/g, "");
+    for (const [, link] of text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
+      try {
+        Deno.statSync(new URL(link!, new URL(page, ROOT)));
+      } catch {
+        broken.push(`${page}: ${link}`);
+      }
+    }
+  }
+  assertEquals(broken, []);
+});
+
+Deno.test("every path of the repository that the documentation names exists", () => {
+  const missing: string[] = [];
+  const folders = /`((?:checks|pipeline|tasks|tests|manifests|runbook|docs)\/[\w./-]*)`/g;
+  for (const page of pages().filter((path) => path !== "CHANGELOG.md")) {
+    for (const [, path] of read(page).matchAll(folders)) {
+      if (/my[_-]check/.test(path!)) continue; // the names in the template
+      try {
+        Deno.statSync(new URL(path!, ROOT));
+      } catch {
+        missing.push(`${page}: ${path}`);
+      }
+    }
+  }
+  assertEquals(missing, []);
+});
+
+Deno.test("the template for a new check works as it stands", async () => {
+  const folder = new URL("checks/postflight/bronze/", ROOT);
+  const [code] = [...read("docs/new-check.md").matchAll(/```ts\n([\s\S]*?)```/g)].map((m) => m[1]!);
+  const path = await Deno.makeTempFile({ suffix: ".ts" });
+  const absolute = code!.replaceAll(
+    /"(\.\.\/[^"]+)"/g,
+    (_, relative) => JSON.stringify(new URL(relative, folder).href),
+  );
+  await Deno.writeTextFile(path, absolute);
+  try {
+    const { myCheck } = await import(new URL(`file://${path}`).href);
+    const { BRONZE } = await import("./checks/postflight/healthy.ts");
+    assertEquals(myCheck.run({ bronze: BRONZE }), { examined: "7 events", findings: [] });
+    const eventTypes = new Map([["EXECUTED", 1_000_001]]);
+    const { findings } = myCheck.run({ bronze: { ...BRONZE, eventTypes } });
+    assertEquals(findings[0].problem, "the day has 1000001 events");
+  } finally {
+    await Deno.remove(path);
+  }
+});
