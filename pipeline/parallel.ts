@@ -19,3 +19,37 @@ export async function inParallel<T, R>(
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
   return results;
 }
+
+/**
+ * Maps with a few promises under way at once, as {@linkcode inParallel}. After the first failure
+ * `stop` aborts, and when that failure is thrown nothing is under way any more.
+ *
+ * @param work is expected to end soon when `stop` aborts
+ */
+export async function together<T, R>(
+  items: readonly T[],
+  stop: AbortController,
+  work: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  let failed: { readonly error: unknown } | undefined;
+  const results = await inParallel([...items.entries()], async ([i, item]) => {
+    if (failed !== undefined) return [];
+    try {
+      return [await work(item, i)];
+    } catch (error) {
+      failed ??= { error };
+      stop.abort();
+      return [];
+    }
+  });
+  if (failed !== undefined) throw failed.error;
+  return results.flat() as R[];
+}
+
+/** A controller that aborts with a signal too. */
+export function stoppedBy(signal: AbortSignal | undefined): AbortController {
+  const stop = new AbortController();
+  if (signal?.aborted) stop.abort(signal.reason);
+  signal?.addEventListener("abort", () => stop.abort(signal.reason), { signal: stop.signal });
+  return stop;
+}

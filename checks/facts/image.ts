@@ -1,13 +1,13 @@
 import { join } from "node:path";
+import { stoppedBy, together } from "../../pipeline/parallel.ts";
 import { type ArchivedImage, findArchived, openArchive } from "../image/archive.ts";
-import { type Pulled, readFromRegistry } from "../image/from_registry.ts";
 import type { Image } from "../image/image.ts";
-import { openLayerCache } from "../image/layer_cache.ts";
-import { ImageRefused, type ImageTrouble } from "../image/pull_refused.ts";
-import { stoppedBy, together } from "../image/fail_fast.ts";
+import { ImageRefused, type ImageTrouble } from "../image/image_errors.ts";
+import { openLayerCache } from "../image/layer_files.ts";
+import { type Pulled, readFromRegistry } from "../image/registry.ts";
 import { refusal } from "./refusal.ts";
 
-export type { ImageTrouble } from "../image/pull_refused.ts";
+export type { ImageTrouble } from "../image/image_errors.ts";
 
 /** A Docker configuration that may hold the login to a registry. */
 export interface Credentials {

@@ -1,4 +1,4 @@
-import { ImageRefused } from "./pull_refused.ts";
+import { ImageRefused } from "./image_errors.ts";
 
 /** An image reference, taken apart. */
 export interface ImageReference {

@@ -1,5 +1,5 @@
-import { type Bytes, take } from "./bytes.ts";
-import { Malformed } from "./malformed.ts";
+import { type Bytes, take } from "./byte_stream.ts";
+import { Malformed } from "./image_errors.ts";
 
 /** An entry of a tar. */
 export interface TarEntry {

@@ -1,5 +1,5 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { digestOf } from "../../checks/image/verify.ts";
+import { digestOf } from "../../checks/image/byte_stream.ts";
 
 // Images as builds make them, small and by hand, so that a test can have any of their parts wrong.
 

@@ -1,5 +1,3 @@
-import { fits } from "../../image/manifest.ts";
-import { parseImage } from "../../image/reference.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import type {
@@ -9,9 +7,11 @@ import type {
   ImageRefusal,
   Jar,
 } from "../../facts/image.ts";
+import { fits } from "../../image/image.ts";
+import { parseImage } from "../../image/reference.ts";
+import { type ImageUse, readingFor } from "./image_uses.ts";
 import { howToAdd, JARS, type JarVersion, POSTGRESQL, SDK_OF } from "./jar_versions.ts";
 import { isPlainSpark } from "./plain_spark.ts";
-import { type ImageUse, readingFor } from "./image_uses.ts";
 
 /** What a finding about an image begins with. */
 type At = Pick<Finding, "object" | "file" | "line">;

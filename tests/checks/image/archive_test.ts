@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
-import { Failure } from "../../../pipeline/errors.ts";
 import { findArchived, openArchive } from "../../../checks/image/archive.ts";
-import { ImageRefused } from "../../../checks/image/pull_refused.ts";
+import { ImageRefused } from "../../../checks/image/image_errors.ts";
+import { Failure } from "../../../pipeline/errors.ts";
 import {
   assertEquals,
   assertRejects,

@@ -1,4 +1,4 @@
-import { parseChallenge } from "../../../checks/image/challenge.ts";
+import { parseChallenge } from "../../../checks/image/registry.ts";
 import { assertEquals } from "../../support/assert.ts";
 
 const TOKEN = { scheme: "bearer", realm: "https://auth.example.com/token" } as const;

@@ -1,7 +1,6 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { whole } from "../../../checks/image/bytes.ts";
-import { unpacked } from "../../../checks/image/decompress.ts";
-import { Malformed, Unsupported } from "../../../checks/image/malformed.ts";
+import { unpacked, whole } from "../../../checks/image/byte_stream.ts";
+import { Malformed, Unsupported } from "../../../checks/image/image_errors.ts";
 import { assertEquals, assertRejects } from "../../support/assert.ts";
 import { joined } from "../../support/images.ts";
 

@@ -1,6 +1,5 @@
-import { type ImageFiles, layered } from "../../../checks/image/files.ts";
-import { readLayer } from "../../../checks/image/layer.ts";
-import { Malformed } from "../../../checks/image/malformed.ts";
+import { Malformed } from "../../../checks/image/image_errors.ts";
+import { type ImageFiles, layered, readLayer } from "../../../checks/image/layer_files.ts";
 import { assertEquals, assertRejects } from "../../support/assert.ts";
 import { type Files, tarOf } from "../../support/images.ts";
 

@@ -1,5 +1,4 @@
-import type { LayerChange } from "../../../checks/image/layer.ts";
-import { openLayerCache } from "../../../checks/image/layer_cache.ts";
+import { type LayerChange, openLayerCache } from "../../../checks/image/layer_files.ts";
 import { assertEquals } from "../../support/assert.ts";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;

@@ -1,4 +1,3 @@
-import { Malformed } from "../../../checks/image/malformed.ts";
 import {
   choose,
   fits,
@@ -6,7 +5,8 @@ import {
   parseConfig,
   parseManifest,
   platformsOf,
-} from "../../../checks/image/manifest.ts";
+} from "../../../checks/image/image.ts";
+import { Malformed } from "../../../checks/image/image_errors.ts";
 import { assertEquals, assertThrows } from "../../support/assert.ts";
 import { imageOf, indexOf } from "../../support/images.ts";
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createGzip } from "node:zlib";
-import { readLayer, readUnpackedLayer } from "../../../checks/image/layer.ts";
-import { verified } from "../../../checks/image/verify.ts";
+import { verified } from "../../../checks/image/byte_stream.ts";
+import { readLayer, readUnpackedLayer } from "../../../checks/image/layer_files.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 import { tarHeader } from "../../support/images.ts";
 

@@ -1,5 +1,5 @@
+import { ImageRefused } from "../../../checks/image/image_errors.ts";
 import { addressOf } from "../../../checks/image/reference.ts";
-import { ImageRefused } from "../../../checks/image/pull_refused.ts";
 import { assertEquals, assertThrows } from "../../support/assert.ts";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;

@@ -1,7 +1,7 @@
+import { ImageRefused } from "../../../checks/image/image_errors.ts";
+import { openLayerCache } from "../../../checks/image/layer_files.ts";
+import { type Pulled, readFromRegistry } from "../../../checks/image/registry.ts";
 import { Failure } from "../../../pipeline/errors.ts";
-import { type Pulled, readFromRegistry } from "../../../checks/image/from_registry.ts";
-import { openLayerCache } from "../../../checks/image/layer_cache.ts";
-import { ImageRefused } from "../../../checks/image/pull_refused.ts";
 import {
   assert,
   assertEquals,

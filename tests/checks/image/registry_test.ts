@@ -1,8 +1,8 @@
-import { Failure } from "../../../pipeline/errors.ts";
-import { type Pulled, readFromRegistry } from "../../../checks/image/from_registry.ts";
 import type { Image } from "../../../checks/image/image.ts";
-import { openLayerCache } from "../../../checks/image/layer_cache.ts";
-import { ImageRefused } from "../../../checks/image/pull_refused.ts";
+import { ImageRefused } from "../../../checks/image/image_errors.ts";
+import { openLayerCache } from "../../../checks/image/layer_files.ts";
+import { type Pulled, readFromRegistry } from "../../../checks/image/registry.ts";
+import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "../../support/assert.ts";
 import { blobOf, type Files, imageOf, indexOf } from "../../support/images.ts";
 import {

@@ -1,5 +1,5 @@
-import { bytesOf, whole } from "../../../checks/image/bytes.ts";
-import { Malformed } from "../../../checks/image/malformed.ts";
+import { bytesOf, whole } from "../../../checks/image/byte_stream.ts";
+import { Malformed } from "../../../checks/image/image_errors.ts";
 import { cleaned, tarEntries } from "../../../checks/image/tar.ts";
 import { assertEquals, assertRejects } from "../../support/assert.ts";
 import { joined, tarHeader, tarOf } from "../../support/images.ts";

@@ -1,6 +1,8 @@
-import type { LayerChange } from "./layer.ts";
-import { Malformed } from "./malformed.ts";
-import { cleaned } from "./tar.ts";
+import { join } from "node:path";
+import { type Bytes, bytesOf, unpacked } from "./byte_stream.ts";
+import { Malformed } from "./image_errors.ts";
+import { isDigest } from "./reference.ts";
+import { cleaned, tarEntries, type TarEntry } from "./tar.ts";
 
 /** The files of an image as a container of it would see them. */
 export interface ImageFiles {
@@ -170,4 +172,162 @@ function find(
 function split(path: string): [folder: string, name: string] {
   const slash = path.lastIndexOf("/");
   return [path.slice(0, Math.max(slash, 0)), path.slice(slash + 1)];
+}
+
+/**
+ * One change that a layer makes to the files of those below it. Paths are seen from the root, without
+ * a slash in front.
+ *
+ * - `file`, `folder`: it is there now; a device or a pipe counts as a file
+ * - `symlink`: it is a symbolic link to `target`, as that is written
+ * - `hardlink`: it is the same as the path `target`
+ * - `deleted`: what the layers below have there is gone
+ * - `emptied`: what the layers below have in that folder is gone
+ */
+export type LayerChange =
+  | { readonly kind: "file" | "folder" | "deleted" | "emptied"; readonly path: string }
+  | {
+    readonly kind: "symlink" | "hardlink";
+    readonly path: string;
+    readonly target: string;
+  };
+
+/** So many entries no layer of an image has that anybody runs. */
+const MOST_ENTRIES = 1_000_000;
+/** Bytes of all their names; also what a layer takes in memory while it is read. */
+const MOST_NAMES = 2 ** 27;
+
+/**
+ * Reads what a layer changes, from its packed bytes. Names are all that is kept of it: bodies of
+ * files are passed over as they come.
+ *
+ * Whatever stands in a layer is listed, wherever it lies, since a link elsewhere can lead there.
+ *
+ * @throws {Malformed} it is damaged, ends too early, or is larger than layers are
+ */
+export async function readLayer(chunks: AsyncIterable<Uint8Array>): Promise<LayerChange[]> {
+  return await readUnpackedLayer(unpacked(chunks));
+}
+
+/** The same for a layer that is unpacked already. */
+export async function readUnpackedLayer(
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<LayerChange[]> {
+  const bytes = bytesOf(chunks);
+  try {
+    return await changesIn(bytes);
+  } finally {
+    await bytes.close();
+  }
+}
+
+async function changesIn(bytes: Bytes): Promise<LayerChange[]> {
+  const changes: LayerChange[] = [];
+  let names = 0;
+  for await (const entry of tarEntries(bytes)) {
+    const change = changeOf(entry);
+    if (change === undefined) continue;
+    names += entry.path.length + entry.target.length;
+    if (changes.push(change) > MOST_ENTRIES || names > MOST_NAMES) {
+      throw new Malformed("it has more files than any image");
+    }
+  }
+  // What follows the tar's end belongs to the layer too, and to its digest.
+  await bytes.skip(Infinity);
+  return changes;
+}
+
+/** The form of deletions is that of the OCI image specification, `layer.md`, "Whiteouts". */
+function changeOf({ path, type, target }: TarEntry): LayerChange | undefined {
+  if (path === "") return undefined;
+  const slash = path.lastIndexOf("/") + 1;
+  const [folder, name] = [path.slice(0, Math.max(slash - 1, 0)), path.slice(slash)];
+  if (name === ".wh..wh..opq") return { kind: "emptied", path: folder };
+  if (name.startsWith(".wh.")) {
+    return { kind: "deleted", path: path.slice(0, slash) + name.slice(".wh.".length) };
+  }
+  if (type === "symlink" || type === "hardlink") return { kind: type, path, target };
+  return { kind: type === "folder" ? "folder" : "file", path };
+}
+
+/** What layers change, remembered by their digests: that cannot change. */
+export interface LayerCache {
+  /** What a layer changes; undefined where that is not remembered. */
+  get(digest: string): Promise<LayerChange[] | undefined>;
+  /** Remembers what a layer changes. */
+  put(digest: string, changes: readonly LayerChange[]): Promise<void>;
+}
+
+/** Without a folder nothing is remembered. */
+const FORGETFUL: LayerCache = {
+  get: () => Promise.resolve(undefined),
+  put: () => Promise.resolve(),
+};
+
+/** Another form of the files gets another number, so that old ones are read anew. */
+const FORM = 1;
+
+/** The letters that stand for the kinds of changes in a file. */
+const LETTERS = {
+  file: "f",
+  folder: "d",
+  symlink: "l",
+  hardlink: "h",
+  deleted: "-",
+  emptied: "o",
+} as const;
+
+/**
+ * Opens the cache in a folder. It is only ever a help: what cannot be read is as good as not there, and
+ * what cannot be written is forgotten.
+ *
+ * @param folder where the files are, one per layer; undefined for a cache that remembers nothing
+ */
+export function openLayerCache(folder: string | undefined): LayerCache {
+  if (folder === undefined) return FORGETFUL;
+  const pathOf = (digest: string) => join(folder, `${digest.replace(":", "-")}.json`);
+  return {
+    async get(digest) {
+      const text = await Deno.readTextFile(pathOf(digest)).catch(() => undefined);
+      return text === undefined ? undefined : decodeLayer(text, digest);
+    },
+    async put(digest, changes) {
+      const temporary = join(folder, `.${crypto.randomUUID()}`);
+      try {
+        // Who may read the registry is nobody else's business on this machine.
+        await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+        await Deno.writeTextFile(temporary, encodeLayer(digest, changes), { mode: 0o600 });
+        await Deno.rename(temporary, pathOf(digest));
+      } catch {
+        await Deno.remove(temporary).catch(() => {});
+      }
+    },
+  };
+}
+
+function encodeLayer(digest: string, changes: readonly LayerChange[]): string {
+  const lines = changes.map((change) =>
+    `${LETTERS[change.kind]}${change.path}${"target" in change ? `\0${change.target}` : ""}`
+  );
+  return JSON.stringify({ form: FORM, digest, changes: lines });
+}
+
+function decodeLayer(text: string, wanted: string): LayerChange[] | undefined {
+  try {
+    const { form, digest, changes } = JSON.parse(text);
+    if (form !== FORM || digest !== wanted || !isDigest(digest)) return undefined;
+    const read = (changes as string[]).map(decodeChange);
+    return read.some((change) => change === undefined) ? undefined : read as LayerChange[];
+  } catch {
+    return undefined;
+  }
+}
+
+function decodeChange(line: string): LayerChange | undefined {
+  const kind = (Object.keys(LETTERS) as (keyof typeof LETTERS)[])
+    .find((each) => LETTERS[each] === line[0]);
+  const [path = "", target, ...more] = line.slice(1).split("\0");
+  const isLink = kind === "symlink" || kind === "hardlink";
+  if (kind === undefined || more.length > 0 || isLink !== (target !== undefined)) return undefined;
+  return isLink ? { kind, path, target: target! } : { kind, path };
 }
