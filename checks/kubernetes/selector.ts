@@ -1,7 +1,25 @@
-import { child, readFields, readList, readText, readTexts, type Report } from "./fields.ts";
-import type { Labels } from "../network_policy/model.ts";
-import { wrongLabelKey, wrongLabelValue } from "./names.ts";
-import type { Requirement, Selector } from "../network_policy/policy.ts";
+import { child, readFields, readList, readText, type Report } from "./fields.ts";
+import { type Labels, readLabels, wrongLabelKey, wrongLabelValue } from "./metadata.ts";
+
+/** One condition of a label selector. */
+export interface Requirement {
+  /** Where it stands in its object, as in `spec.podSelector.matchExpressions[0]`. */
+  readonly path: string;
+  /** The label's key. */
+  readonly key: string;
+  /** `matchLabels` is told as `In` with one value. */
+  readonly operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
+  /** The values, for `In` and `NotIn`. */
+  readonly values: readonly string[];
+}
+
+/** A label selector: all of its requirements have to hold. Without any it selects everything. */
+export interface Selector {
+  /** Where it stands in its object. */
+  readonly path: string;
+  /** Its requirements. */
+  readonly requirements: readonly Requirement[];
+}
 
 const OPERATORS = ["In", "NotIn", "Exists", "DoesNotExist"] as const;
 
@@ -45,17 +63,6 @@ export function readSelector(value: unknown, path: string, report: Report): Sele
       ...expressions.filter((each) => each !== undefined),
     ],
   };
-}
-
-/** Reads labels; keys and values that no label can have are reported. */
-export function readLabels(value: unknown, path: string, report: Report): Map<string, string> {
-  const labels = readTexts(value, path, report);
-  for (const [key, text] of labels) {
-    for (const wrong of [wrongLabelKey(key), wrongLabelValue(text)]) {
-      if (wrong !== undefined) report(path, wrong);
-    }
-  }
-  return labels;
 }
 
 /** `NotIn` and `DoesNotExist` hold where the key is absent. */

@@ -1,5 +1,6 @@
-import type { Address } from "./address.ts";
-import type { Policy } from "./policy.ts";
+import type { Labels } from "../kubernetes/metadata.ts";
+import type { Selector } from "../kubernetes/selector.ts";
+import type { Address, AddressRange } from "./address.ts";
 
 /** What a port can speak. NetworkPolicy says nothing about other protocols, such as ICMP. */
 export type Protocol = "TCP" | "UDP" | "SCTP";
@@ -9,9 +10,6 @@ export const PROTOCOLS: readonly Protocol[] = ["TCP", "UDP", "SCTP"];
 
 /** Which way traffic is judged: leaving its source, or entering its destination. */
 export type Direction = "egress" | "ingress";
-
-/** Labels of a pod or a namespace. A map, since `constructor` is a valid label key. */
-export type Labels = ReadonlyMap<string, string>;
 
 /** A namespace and what selectors see of it. */
 export interface Namespace {
@@ -100,4 +98,71 @@ export function namespaceOf({ namespaces }: Pick<Cluster, "namespaces">, name: s
 /** How a workload is told, and addressed where its name alone is ambiguous: `namespace/Kind/name`. */
 export function podId({ namespace, kind, name }: Pod): string {
   return `${namespace}/${kind}/${name}`;
+}
+
+/** A peer that is a block of addresses. */
+export interface BlockPeer {
+  /** Tells the two kinds of peer apart. */
+  readonly type: "block";
+  /** Where it stands in its policy, as in `spec.egress[0].to[1]`. */
+  readonly path: string;
+  /** As it is written. */
+  readonly cidr: string;
+  /** The addresses of `cidr`. */
+  readonly range: AddressRange;
+  /** The addresses of `except`, which do not belong to it. */
+  readonly except: readonly AddressRange[];
+}
+
+/** A peer that is pods: those that both selectors select. */
+export interface PodPeer {
+  /** Tells the two kinds of peer apart. */
+  readonly type: "pods";
+  /** Where it stands in its policy, as in `spec.egress[0].to[1]`. */
+  readonly path: string;
+  /** In which namespaces; where it is absent, only in the policy's own. */
+  readonly namespaces?: Selector;
+  /** Which pods; where it is absent, all of these namespaces. */
+  readonly pods?: Selector;
+}
+
+/** Who is at the other end. */
+export type Peer = BlockPeer | PodPeer;
+
+/** Which ports. */
+export interface PolicyPort {
+  /** Where it stands in its policy, as in `spec.egress[0].ports[0]`. */
+  readonly path: string;
+  /** What they speak. */
+  readonly protocol: Protocol;
+  /** A number, a name that the destination's containers give meaning to, or absent: every port. */
+  readonly port?: number | string;
+  /** The last port of a range that begins with `port`. */
+  readonly endPort?: number;
+}
+
+/** Something that a policy allows: any of its peers on any of its ports. */
+export interface Rule {
+  /** Where it stands in its policy, as in `spec.egress[0]`. */
+  readonly path: string;
+  /** Without any, everybody is meant. */
+  readonly peers: readonly Peer[];
+  /** Without any, every port of every protocol is meant. */
+  readonly ports: readonly PolicyPort[];
+}
+
+/** A valid NetworkPolicy, with the defaults that the API server would set. */
+export interface Policy {
+  /** The namespace whose pods it isolates. */
+  readonly namespace: string;
+  /** Its name. */
+  readonly name: string;
+  /** Where it was declared, for people, as in `policies.yaml:12`. */
+  readonly where?: string;
+  /** The directions in which it isolates. */
+  readonly directions: readonly Direction[];
+  /** The pods that it isolates. */
+  readonly pods: Selector;
+  /** What it then allows, in each direction. A direction in which it does not isolate has no rules. */
+  readonly rules: Readonly<Record<Direction, readonly Rule[]>>;
 }

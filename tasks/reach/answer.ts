@@ -1,7 +1,6 @@
 import { formatRange } from "../../checks/network_policy/address.ts";
 import { type Decision, evaluate, type Verdict } from "../../checks/network_policy/evaluate.ts";
-import { judgeHost } from "../../checks/network_policy/host.ts";
-import { matrixOf } from "../../checks/network_policy/matrix.ts";
+import { judgeHost, matrixOf } from "../../checks/network_policy/open_ports.ts";
 import type { Endpoint, Flow } from "../../checks/network_policy/model.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Flags } from "../cli/flags.ts";

@@ -1,15 +1,14 @@
 import { formatAddress } from "../../checks/network_policy/address.ts";
-import { type Decision, isItself } from "../../checks/network_policy/evaluate.ts";
 import {
+  type Decision,
   explainDecision,
   formatPeer,
   formatPolicyPort,
+  isItself,
   missesOf,
-} from "../../checks/network_policy/explain.ts";
-import type { Matrix, OutsideConnection } from "../../checks/network_policy/matrix.ts";
-import { type Endpoint, podId, PROTOCOLS } from "../../checks/network_policy/model.ts";
-import type { Policy } from "../../checks/network_policy/policy.ts";
-import type { PortSet } from "../../checks/network_policy/ports.ts";
+} from "../../checks/network_policy/evaluate.ts";
+import type { Matrix, OutsideConnection, PortSet } from "../../checks/network_policy/open_ports.ts";
+import { type Endpoint, podId, type Policy, PROTOCOLS } from "../../checks/network_policy/model.ts";
 import type { Answer } from "./answer.ts";
 import type { Host } from "./ends.ts";
 import type { Reading } from "./reading.ts";

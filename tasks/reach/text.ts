@@ -1,17 +1,21 @@
 import { formatRange } from "../../checks/network_policy/address.ts";
-import { type Decision, isItself } from "../../checks/network_policy/evaluate.ts";
 import {
+  type Decision,
   explainDecision,
   formatEndpoint,
   formatPeer,
   formatPolicyPort,
+  isItself,
   missesOf,
   policyId,
-} from "../../checks/network_policy/explain.ts";
-import type { Matrix } from "../../checks/network_policy/matrix.ts";
-import { podId, PROTOCOLS } from "../../checks/network_policy/model.ts";
-import type { Policy } from "../../checks/network_policy/policy.ts";
-import { EVERY, isSame, type PortSet } from "../../checks/network_policy/ports.ts";
+} from "../../checks/network_policy/evaluate.ts";
+import {
+  EVERY,
+  isSame,
+  type Matrix,
+  type PortSet,
+} from "../../checks/network_policy/open_ports.ts";
+import { podId, type Policy, PROTOCOLS } from "../../checks/network_policy/model.ts";
 import { paint } from "../cli/terminal.ts";
 import { type Answer, hasChoice } from "./answer.ts";
 import type { Reading } from "./reading.ts";

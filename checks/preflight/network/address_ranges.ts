@@ -1,5 +1,5 @@
 import { type AddressRange, parseCidr } from "../../network_policy/address.ts";
-import type { BlockPeer } from "../../network_policy/policy.ts";
+import type { BlockPeer } from "../../network_policy/model.ts";
 import { INNER_BLOCKS } from "./policy_patch.ts";
 
 /** Addresses that a cluster and its network use for themselves, with those of IPv6. */

@@ -1,9 +1,14 @@
 import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
-import { decide, ends } from "../../network_policy/evaluate.ts";
-import { formatPeer, formatPolicyPort, whyNot } from "../../network_policy/explain.ts";
-import { meaningPeers, meaningPorts } from "../../network_policy/match.ts";
-import type { Direction, Flow } from "../../network_policy/model.ts";
-import type { Peer, Policy, Rule } from "../../network_policy/policy.ts";
+import {
+  decide,
+  ends,
+  formatPeer,
+  formatPolicyPort,
+  meaningPeers,
+  meaningPorts,
+  whyNot,
+} from "../../network_policy/evaluate.ts";
+import type { Direction, Flow, Peer, Policy, Rule } from "../../network_policy/model.ts";
 import { readPolicy } from "../../network_policy/read_policy.ts";
 import { formatSelector, selects } from "../../kubernetes/selector.ts";
 import { type Network, objectOf } from "./job_network.ts";

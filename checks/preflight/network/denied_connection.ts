@@ -1,6 +1,6 @@
 import type { Finding } from "../../finding.ts";
 import { naming } from "../../list_names.ts";
-import { policyId } from "../../network_policy/explain.ts";
+import { policyId } from "../../network_policy/evaluate.ts";
 import type { Blame } from "./denial_cause.ts";
 import type { Actor, SparkJob } from "./job_pods.ts";
 import { type Network, objectOf, place } from "./job_network.ts";

@@ -9,10 +9,9 @@ import { remedy } from "./policy_remedy.ts";
 import { publicPart, rangesOf } from "./address_ranges.ts";
 import { type AddressRange, formatRange, parseAddress } from "../../network_policy/address.ts";
 import type { ObjectProblem } from "../../network_policy/cluster.ts";
-import { decide } from "../../network_policy/evaluate.ts";
-import { policyId } from "../../network_policy/explain.ts";
-import { judgeHost } from "../../network_policy/host.ts";
-import type { Rule } from "../../network_policy/policy.ts";
+import { decide, policyId } from "../../network_policy/evaluate.ts";
+import { judgeHost } from "../../network_policy/open_ports.ts";
+import type { Rule } from "../../network_policy/model.ts";
 import { naming } from "../../list_names.ts";
 import { CONNECTIONS, type PlatformCheck, platformCheck } from "../platform.ts";
 

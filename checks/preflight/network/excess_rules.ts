@@ -1,7 +1,13 @@
 import { naming } from "../../list_names.ts";
-import { formatPeer, formatPolicyPort } from "../../network_policy/explain.ts";
-import type { Direction } from "../../network_policy/model.ts";
-import type { BlockPeer, Peer, Policy, PolicyPort, Rule } from "../../network_policy/policy.ts";
+import { formatPeer, formatPolicyPort } from "../../network_policy/evaluate.ts";
+import type {
+  BlockPeer,
+  Direction,
+  Peer,
+  Policy,
+  PolicyPort,
+  Rule,
+} from "../../network_policy/model.ts";
 import { selects } from "../../kubernetes/selector.ts";
 import type { Network } from "./job_network.ts";
 import { OUTSIDE_PEER, patchPolicy } from "./policy_patch.ts";

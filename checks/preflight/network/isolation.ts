@@ -17,9 +17,8 @@ import {
 import { applyPolicy, patchPolicy } from "./policy_patch.ts";
 import { type TooMuch, tooMuch, worst } from "./excess_rules.ts";
 import { kubernetesApiEgress } from "./kubernetes_api_egress.ts";
-import { policyId } from "../../network_policy/explain.ts";
-import type { Direction } from "../../network_policy/model.ts";
-import type { Policy } from "../../network_policy/policy.ts";
+import { policyId } from "../../network_policy/evaluate.ts";
+import type { Direction, Policy } from "../../network_policy/model.ts";
 import { CONNECTIONS, type Platform, type PlatformCheck, platformCheck } from "../platform.ts";
 import { plural } from "../../../pipeline/progress.ts";
 

@@ -2,8 +2,12 @@ import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/clu
 import type { Finding, Outcome } from "../../finding.ts";
 import { lineOf, type ManifestObject } from "../../facts/manifests.ts";
 import { type ObjectProblem, readCluster } from "../../network_policy/cluster.ts";
-import { type Cluster, NAME_LABEL, type Namespace } from "../../network_policy/model.ts";
-import type { Policy } from "../../network_policy/policy.ts";
+import {
+  type Cluster,
+  NAME_LABEL,
+  type Namespace,
+  type Policy,
+} from "../../network_policy/model.ts";
 import type { Platform } from "../platform.ts";
 import { isOurs } from "../../kubernetes/workloads.ts";
 import type { Lookup } from "../../kubernetes/environment.ts";

@@ -3,7 +3,7 @@ import { parseDocuments } from "../../kubernetes/yaml/documents.ts";
 import { type Fields, isFields } from "../../kubernetes/fields.ts";
 import type { Pod } from "../../network_policy/model.ts";
 import { podTemplateOf } from "../../kubernetes/pod_template.ts";
-import { readWorkload, UNKNOWABLE } from "../../network_policy/workload.ts";
+import { readWorkload, UNKNOWABLE } from "../../network_policy/cluster.ts";
 import {
   dataOf,
   type Environment,

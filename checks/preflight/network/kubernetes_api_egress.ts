@@ -10,12 +10,10 @@ import { remedy } from "./policy_remedy.ts";
 import { opensInner, publicPart, rangesOf } from "./address_ranges.ts";
 import { naming } from "../../list_names.ts";
 import { type Address, parseAddress } from "../../network_policy/address.ts";
-import { decide } from "../../network_policy/evaluate.ts";
-import { formatEndpoint } from "../../network_policy/explain.ts";
+import { decide, formatEndpoint } from "../../network_policy/evaluate.ts";
 import { isFields } from "../../kubernetes/fields.ts";
-import { judgeHost } from "../../network_policy/host.ts";
-import type { Endpoint } from "../../network_policy/model.ts";
-import type { Rule } from "../../network_policy/policy.ts";
+import { judgeHost } from "../../network_policy/open_ports.ts";
+import type { Endpoint, Rule } from "../../network_policy/model.ts";
 import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "../platform.ts";
 
 /**

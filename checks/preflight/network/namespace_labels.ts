@@ -12,10 +12,9 @@ import {
 import { patchPolicy } from "./policy_patch.ts";
 import { peersOf, selectsNobody } from "./peer_selectors.ts";
 import { naming } from "../../list_names.ts";
-import { policyId } from "../../network_policy/explain.ts";
-import { NAME_LABEL } from "../../network_policy/model.ts";
-import type { Policy, Selector } from "../../network_policy/policy.ts";
-import { formatSelector, selects } from "../../kubernetes/selector.ts";
+import { policyId } from "../../network_policy/evaluate.ts";
+import { NAME_LABEL, type Policy } from "../../network_policy/model.ts";
+import { formatSelector, type Selector, selects } from "../../kubernetes/selector.ts";
 import { type PlatformCheck, platformCheck } from "../platform.ts";
 
 /**

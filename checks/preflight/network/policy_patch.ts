@@ -1,6 +1,5 @@
 import { type Address, formatAddress } from "../../network_policy/address.ts";
-import type { Direction } from "../../network_policy/model.ts";
-import type { Policy } from "../../network_policy/policy.ts";
+import type { Direction, Policy } from "../../network_policy/model.ts";
 
 /** One step of a JSON patch (RFC 6902). */
 export interface PatchStep {

@@ -5,10 +5,13 @@ import {
   parseAddress,
 } from "../../../checks/network_policy/address.ts";
 import { evaluate } from "../../../checks/network_policy/evaluate.ts";
-import { matrixOf } from "../../../checks/network_policy/matrix.ts";
-import type { Cluster, Endpoint, Pod } from "../../../checks/network_policy/model.ts";
-import { PROTOCOLS } from "../../../checks/network_policy/model.ts";
-import { has, type PortSet } from "../../../checks/network_policy/ports.ts";
+import { has, matrixOf, type PortSet } from "../../../checks/network_policy/open_ports.ts";
+import {
+  type Cluster,
+  type Endpoint,
+  type Pod,
+  PROTOCOLS,
+} from "../../../checks/network_policy/model.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 import { clusterOf, flowOf } from "./cluster_of.ts";
 import { slowly } from "./reference.ts";

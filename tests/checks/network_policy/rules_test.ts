@@ -1,8 +1,7 @@
 import { parseAddress } from "../../../checks/network_policy/address.ts";
 import { readCluster } from "../../../checks/network_policy/cluster.ts";
-import { evaluate } from "../../../checks/network_policy/evaluate.ts";
-import { missesOf } from "../../../checks/network_policy/explain.ts";
-import { judgeHost } from "../../../checks/network_policy/host.ts";
+import { evaluate, missesOf } from "../../../checks/network_policy/evaluate.ts";
+import { judgeHost } from "../../../checks/network_policy/open_ports.ts";
 import type { Cluster, Endpoint, Flow, Protocol } from "../../../checks/network_policy/model.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 
