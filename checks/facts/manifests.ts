@@ -1,5 +1,5 @@
 import { Failure } from "../../pipeline/errors.ts";
-import { parseDocuments } from "../kubernetes/yaml/documents.ts";
+import { parseDocuments } from "../kubernetes/yaml.ts";
 import { readTree } from "./manifest_files.ts";
 import { type ManifestObject, objectsOf } from "../kubernetes/objects.ts";
 import { embeddedScripts, languageOf, type Script } from "./scripts.ts";

@@ -1,5 +1,5 @@
 import { type Fields, isFields, kindOf } from "./fields.ts";
-import type { DocumentProblem, ManifestDocument } from "./yaml/documents.ts";
+import type { DocumentProblem, ManifestDocument } from "./yaml.ts";
 
 /** An object of Kubernetes, in a file or in a cluster. */
 export interface ManifestObject {

@@ -1,6 +1,6 @@
 import type { Finding } from "../finding.ts";
 import type { ManifestObject } from "../facts/manifests.ts";
-import { parseDocuments } from "../kubernetes/yaml/documents.ts";
+import { parseDocuments } from "../kubernetes/yaml.ts";
 import { type Fields, isFields } from "../kubernetes/fields.ts";
 import { listOf, textOf, type Workload } from "../kubernetes/containers.ts";
 import type { SparkSetting } from "./spark_settings.ts";

@@ -1,5 +1,5 @@
 import type { ManifestObject } from "../../facts/manifests.ts";
-import { parseDocuments } from "../../kubernetes/yaml/documents.ts";
+import { parseDocuments } from "../../kubernetes/yaml.ts";
 import { type Fields, isFields } from "../../kubernetes/fields.ts";
 import type { Pod } from "../../network_policy/model.ts";
 import { podTemplateOf } from "../../kubernetes/pod_template.ts";

@@ -1,0 +1,355 @@
+import {
+  Composer,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  Parser,
+  type Tags,
+} from "yaml";
+import { child } from "./fields.ts";
+
+// YAML as kubectl reads it: cut at the `---` lines, then parsed as YAML 1.1 in the dialect of
+// go-yaml v2. The `yaml` package parses; this file adjusts what differs, and sets limits.
+
+/** A document of a file. */
+export interface ManifestDocument {
+  /** The position in the file, counted from 1. Empty documents are not counted. */
+  readonly document: number;
+  /** The content, as plain data. */
+  readonly value: unknown;
+  /** The line of the file on which each field begins, by path; "" is the path of the document. */
+  readonly lines: ReadonlyMap<string, number>;
+}
+
+/** A syntax error, or another reason why a document cannot be read. */
+export interface DocumentProblem {
+  /** The line in the file, counted from 1. */
+  readonly line: number;
+  /** The column, counted from 1. */
+  readonly column: number;
+  /** What is wrong, as in `duplicate field "a"`. */
+  readonly problem: string;
+}
+
+/** The content of a file. */
+export interface Documents {
+  /** The readable documents. */
+  readonly documents: readonly ManifestDocument[];
+  /** The first problem of each document that is not readable. */
+  readonly problems: readonly DocumentProblem[];
+}
+
+/** The API server refuses larger requests, so a larger document is never an object. Characters. */
+const MAX_DOCUMENT = 3 * 1024 * 1024;
+
+/** The most levels of nesting, many more than any object of Kubernetes has. */
+const MAX_DEPTH = 200;
+
+/** The most values that aliases may add to a document. */
+const MAX_REPEATED = 100_000;
+
+/** This many open brackets in a row overflow the parser's stack, after many seconds. */
+const STACK_OVERFLOW = /(?:[[{]\s*){1000}/;
+
+/** The places between two documents: before each line that begins with `---`. */
+const SEPARATOR = /(?<![^\r\n])(?=---(?:\s|$))/;
+
+/** Reads the documents of a YAML or JSON file; JSON is YAML. Never throws. */
+export function parseDocuments(text: string): Documents {
+  const documents: ManifestDocument[] = [];
+  const problems: DocumentProblem[] = [];
+  let before = 0;
+  for (const chunk of text.replace(/^\uFEFF/, "").split(SEPARATOR)) {
+    const counter = new LineCounter();
+    const place = (offset: number) => {
+      const { line, col } = counter.linePos(offset);
+      return { line: before + Math.max(line, 1), column: Math.max(col, 1) };
+    };
+    try {
+      for (const { contents } of isEmpty(chunk) ? [] : compose(chunk, counter)) {
+        const walk = new Walk((offset) => place(offset).line);
+        const value = valueOf(contents, "", walk);
+        if (value === null) continue;
+        documents.push({ document: documents.length + 1, value, lines: walk.lines });
+      }
+    } catch (error) {
+      if (!(error instanceof YamlError)) throw error;
+      problems.push({ ...place(error.offset), problem: error.message });
+    }
+    before += chunk.match(/\r\n|\n|\r/g)?.length ?? 0;
+  }
+  return { documents, problems };
+}
+
+/** Whether a text has only blank lines, comments and directives such as %YAML. */
+function isEmpty(text: string): boolean {
+  return text.replace(/^---/, "").split(/\r?\n|\r/)
+    .every((line) => /^(%.*|\s*(#.*)?)$/.test(line));
+}
+
+/** A document that is not YAML, or that exceeds a limit. */
+class YamlError extends Error {
+  /** The place in the text, in characters from its beginning. */
+  readonly offset: number;
+
+  constructor(message: string, offset: number) {
+    super(message);
+    this.offset = offset;
+  }
+}
+
+/** The members of the package's lexer that its types declare private. */
+interface LexerMembers {
+  /** How far the next line has to be indented. */
+  indentNext: number;
+  lex(text: string): Iterable<string>;
+  parseFlowCollection(): Generator<string, string>;
+  parseQuotedScalar(): Generator<string, string>;
+}
+
+/** go-yaml ignores the indentation of lines inside brackets and quotes; the package does not. */
+class KubectlLexer extends (Lexer as unknown as new () => LexerMembers) {
+  override *parseFlowCollection(): Generator<string, string> {
+    return yield* this.withoutIndent(super.parseFlowCollection());
+  }
+
+  override *parseQuotedScalar(): Generator<string, string> {
+    return yield* this.withoutIndent(super.parseQuotedScalar());
+  }
+
+  private *withoutIndent(parse: Generator<string, string>): Generator<string, string> {
+    const { indentNext } = this;
+    this.indentNext = 0;
+    const state = yield* parse;
+    this.indentNext = indentNext;
+    return state;
+  }
+}
+
+type Place = number | readonly number[] | { readonly offset: number };
+
+/** The member of the package's composer that receives errors; its types declare it private. */
+interface ComposerMembers {
+  onError: (place: Place, code: string, message: string, warning?: boolean) => void;
+}
+
+/**
+ * Parses YAML up to the first error. The package would collect all errors, which takes half a minute
+ * for a large file with an error in every line. Its own search for duplicate keys takes quadratic
+ * time, so {@linkcode objectOf} looks for them.
+ *
+ * @throws {YamlError} a syntax error, or a document that is too large or nested too deeply
+ */
+function* compose(text: string, counter: LineCounter): Generator<Document.Parsed> {
+  if (text.length > MAX_DOCUMENT) {
+    const size = `${(text.length / 1024 / 1024).toFixed(1)} MiB`;
+    throw new YamlError(`the document has ${size}; the API server accepts at most 3 MiB`, 0);
+  }
+  if (STACK_OVERFLOW.test(text)) throw new YamlError("nested too deeply", 0);
+  const composer = new Composer({
+    version: "1.1",
+    schema: "yaml-1.1",
+    customTags: kubectlTags,
+    resolveKnownTags: false,
+    uniqueKeys: false,
+  });
+  let first: YamlError | undefined;
+  (composer as unknown as ComposerMembers).onError = (place, _code, message, warning) => {
+    // go-yaml accepts comments that follow a bracket or a quote without a space.
+    if (warning || message.startsWith("Comments must be separated")) return;
+    // The composer catches this error, and reports it again for the node around the place.
+    first ??= new YamlError(inOneLine(message), offsetOfPlace(place));
+    throw first;
+  };
+  const parser = new Parser(counter.addNewLine);
+  function* tokens() {
+    // The package takes a lone carriage return for a character of the line.
+    const lines = text.replace(/\r(?!\n)/g, "\n");
+    for (const lexeme of new KubectlLexer().lex(lines)) yield* parser.next(lexeme);
+    yield* parser.end();
+  }
+  counter.addNewLine(0);
+  try {
+    for (const document of composer.compose(tokens(), false, text.length)) {
+      // Errors that do not pass through onError.
+      const [error] = document.errors;
+      if (error !== undefined) throw new YamlError(inOneLine(error.message), error.pos[0]);
+      yield document as Document.Parsed;
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new YamlError("nested too deeply", 0);
+  }
+}
+
+function inOneLine(message: string): string {
+  if (message.includes("call stack")) return "nested too deeply";
+  const line = message.replace(/\s+/g, " ").replace(/[.:]$/, "");
+  return `${line[0]!.toLowerCase()}${line.slice(1)}`;
+}
+
+function offsetOfPlace(place: Place): number {
+  if (typeof place === "number") return place;
+  return "offset" in place ? place.offset : place[0] ?? 0;
+}
+
+/** go-yaml v2 has the booleans and nulls of YAML 1.1, but other numbers, and no dates. */
+function kubectlTags(tags: Tags): Tags {
+  const kept = tags.filter((tag) =>
+    typeof tag === "string" || !/:(int|float|timestamp|omap|pairs|set|merge)$/.test(tag.tag)
+  );
+  const number = { default: true, test: /^[-+]?\.?\d/, resolve: numberOf };
+  return [
+    ...kept,
+    { ...number, tag: "tag:yaml.org,2002:int" },
+    { ...number, tag: "tag:yaml.org,2002:float" },
+  ];
+}
+
+/**
+ * The value of a plain scalar that begins like a number: `0644` and `0o644` are octal and `1_000` is
+ * 1000, but `1:20` and `2025-12-28` are texts.
+ */
+function numberOf(text: string): number | string {
+  const plain = text.replaceAll("_", "").replace(/^([-+]?)0(?=[0-7]+$)/, "$10o");
+  const digits = plain.replace(/^[-+]/, "");
+  const isNumber = /^(0x[\da-f]+|0o[0-7]+|0b[01]+|(\d+\.?\d*|\.\d+)(e[-+]?\d+)?)$/i.test(digits);
+  if (!isNumber) return text;
+  return plain.startsWith("-") ? 0 - Number(digits) : Number(digits);
+}
+
+/** The state of the walk through a parsed document. */
+class Walk {
+  /** The nodes with an anchor, by its name. */
+  readonly anchors = new Map<string, unknown>();
+  /** The line of each field outside of aliases, by path. */
+  readonly lines = new Map<string, number>();
+  /** How many nodes were visited through aliases. */
+  repeated = 0;
+  /** How many aliases lead to the current node. */
+  aliases = 0;
+  /** How many collections and aliases are around the current node. */
+  depth = 0;
+
+  constructor(private readonly lineAt: (offset: number) => number) {}
+
+  /** Notes the line of a field, the first time that the field is named. */
+  note(path: string, offset: number): void {
+    if (this.aliases === 0 && !this.lines.has(path)) this.lines.set(path, this.lineAt(offset));
+  }
+}
+
+/**
+ * Turns a parsed node into plain data. Anchors, aliases and merge keys (`<<`) are followed, within
+ * limits that stop a document from growing exponentially.
+ *
+ * @throws {YamlError} duplicate fields, an alias without an anchor, or an exceeded limit
+ */
+function valueOf(node: unknown, path: string, walk: Walk): unknown {
+  const offset = offsetOf(node);
+  walk.note(path, offset);
+  if (walk.aliases > 0 && ++walk.repeated > MAX_REPEATED) {
+    throw new YamlError(`aliases repeat more than ${MAX_REPEATED} values`, offset);
+  }
+  if (walk.depth > MAX_DEPTH) {
+    throw new YamlError(`nested more than ${MAX_DEPTH} levels deep`, offset);
+  }
+  if (isAlias(node)) {
+    return followed(node.source, offset, walk, (target) => valueOf(target, path, walk));
+  }
+  if (isScalar(node) || isMap(node) || isSeq(node)) {
+    if (node.anchor !== undefined) walk.anchors.set(node.anchor, node);
+  }
+  if (isScalar(node)) return scalarOf(node);
+  walk.depth++;
+  try {
+    if (isSeq(node)) return node.items.map((item, i) => valueOf(item, `${path}[${i}]`, walk));
+    return isMap(node) ? objectOf(node, path, walk) : null;
+  } finally {
+    walk.depth--;
+  }
+}
+
+function objectOf(node: { items: readonly unknown[] }, path: string, walk: Walk): unknown {
+  const fields = new Map<string, unknown>();
+  const own = new Set<string>();
+  for (const pair of node.items as readonly { key: unknown; value: unknown }[]) {
+    if (isMergeKey(pair.key)) {
+      // As in go-yaml v2: earlier merged objects win over later ones, and all of them over the fields
+      // that precede the merge key.
+      for (const each of mergedObjects(pair.value, path, walk).reverse()) {
+        for (const [name, value] of Object.entries(each)) fields.set(name, value);
+      }
+      continue;
+    }
+    const name = keyOf(pair.key, walk);
+    if (own.has(name)) {
+      throw new YamlError(`duplicate field ${JSON.stringify(name)}`, offsetOf(pair.key));
+    }
+    own.add(name);
+    const fieldPath = child(path, name);
+    walk.note(fieldPath, offsetOf(pair.key));
+    fields.set(name, valueOf(pair.value, fieldPath, walk));
+  }
+  // Unlike an assignment, this makes a field of __proto__ too.
+  return Object.fromEntries(fields);
+}
+
+function mergedObjects(node: unknown, path: string, walk: Walk): Record<string, unknown>[] {
+  const value = valueOf(node, child(path, "<<"), walk);
+  const all = Array.isArray(value) ? [...value] : [value];
+  for (const each of all) {
+    if (typeof each !== "object" || each === null || Array.isArray(each)) {
+      throw new YamlError(
+        "the value of << is neither an object nor a list of objects",
+        offsetOf(node),
+      );
+    }
+  }
+  return all;
+}
+
+function followed<T>(name: string, offset: number, walk: Walk, use: (target: unknown) => T): T {
+  if (!walk.anchors.has(name)) {
+    throw new YamlError(`no anchor &${name} precedes the alias *${name}`, offset);
+  }
+  walk.aliases++;
+  walk.depth++;
+  try {
+    return use(walk.anchors.get(name));
+  } finally {
+    walk.aliases--;
+    walk.depth--;
+  }
+}
+
+/** The name of a field is always a text: `yes: 1` is the field `true`, as for kubectl. */
+function keyOf(node: unknown, walk: Walk): string {
+  const key = isAlias(node)
+    ? followed(node.source, offsetOf(node), walk, (target) => target)
+    : node;
+  if (isScalar(key)) {
+    if (key.anchor !== undefined) walk.anchors.set(key.anchor, key);
+    const value = scalarOf(key);
+    if (value !== null) return String(value);
+  }
+  throw new YamlError("the name of a field has to be a text", offsetOf(node));
+}
+
+function isMergeKey(node: unknown): boolean {
+  return isScalar(node) && node.type === "PLAIN" && node.source === "<<";
+}
+
+function scalarOf({ value }: { value: unknown }): unknown {
+  // The package decodes what is tagged !!binary.
+  return value instanceof Uint8Array ? new TextDecoder().decode(value) : value;
+}
+
+function offsetOf(node: unknown): number {
+  const range = (node as { range?: readonly number[] | null } | null)?.range;
+  return range?.[0] ?? 0;
+}
