@@ -1,12 +1,12 @@
 import type { BronzeFact } from "./facts/bronze.ts";
-import type { AnyLayer } from "./facts/layer.ts";
+import type { AnyLakeDay } from "./facts/lake_day.ts";
 import type { SilverFact } from "./facts/silver.ts";
 
 // Why a check cannot judge. Each reason names the check that fails for it, so that one fault is told
 // once and with its fix, and everything behind it is only skipped.
 
 /** Why it is not known what a layer's day consists of. */
-export function whyNoMarker({ layer, marker, markerProblem }: AnyLayer): string | undefined {
+export function whyNoMarker({ layer, marker, markerProblem }: AnyLakeDay): string | undefined {
   if (marker !== undefined) return undefined;
   const teller = layer === "bronze" ? "bronze-committed" : "silver-current";
   return markerProblem === undefined
@@ -15,7 +15,7 @@ export function whyNoMarker({ layer, marker, markerProblem }: AnyLayer): string 
 }
 
 /** Why the columns of a layer's files are not known. */
-export function whyNoFooter(fact: AnyLayer): string | undefined {
+export function whyNoFooter(fact: AnyLakeDay): string | undefined {
   const noMarker = whyNoMarker(fact);
   if (noMarker !== undefined) return noMarker;
   const part = fact.parts.find(({ footer }) => footer === undefined);
@@ -23,7 +23,7 @@ export function whyNoFooter(fact: AnyLayer): string | undefined {
 }
 
 /** Why the rows of a layer are not known, or not all of them. */
-export function whyNotCollected(fact: AnyLayer): string | undefined {
+export function whyNotCollected(fact: AnyLakeDay): string | undefined {
   const noMarker = whyNoMarker(fact);
   if (noMarker !== undefined) return noMarker;
   const part = fact.parts.find(({ collected }) => !collected);

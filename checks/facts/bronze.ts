@@ -11,7 +11,7 @@ import { pastMarkers } from "../../pipeline/lake/history.ts";
 import { type BronzeCommit, readMarker } from "../../pipeline/lake/marker.ts";
 import type { FileGroup } from "../../pipeline/lake/parquet_reader.ts";
 import { type Quarantine, readQuarantine } from "../../pipeline/quarantine.ts";
-import { gatherLayer, type LayerFact } from "./layer.ts";
+import { gatherLakeDay, type LakeDay } from "./lake_day.ts";
 
 /** The event that comes last in the order of a replay. */
 export interface LastEvent {
@@ -28,7 +28,7 @@ export interface LastEvent {
 }
 
 /** What bronze has of a day. What comes from the rows is whole only if all parts were collected. */
-export interface BronzeFact extends LayerFact<BronzeCommit> {
+export interface BronzeFact extends LakeDay<BronzeCommit> {
   /** How many different event_ids the rows have. */
   readonly events: number;
   /** Some event_ids that occur more than once, at most five. */
@@ -68,7 +68,7 @@ export async function gatherBronze(lake: Lake, day: Day): Promise<BronzeFact> {
   const read = () => readMarker(lake, "bronze", markerKey, day);
   const prefix = bronzePrefix(day);
   const source = { day, markerKey, read, prefix, ofDay: () => true, columns: COLUMNS };
-  const fact = await gatherLayer<BronzeCommit, Collected>(lake, "bronze", source, begin);
+  const fact = await gatherLakeDay<BronzeCommit, Collected>(lake, "bronze", source, begin);
   const past = new Set<string>();
   if (fact.marker === undefined) return { ...fact, past };
   const { commit } = fact.marker;

@@ -1,15 +1,12 @@
-import type { Cluster } from "../../pipeline/cluster/cluster.ts";
-import { inNamespace } from "./cluster/declared_objects.ts";
-import { readObjects } from "./cluster/objects.ts";
-import { isForbidden, type Unread } from "./cluster/reader.ts";
+import { ApiError, type Cluster } from "../../pipeline/cluster/cluster.ts";
+import { isFields } from "../kubernetes/fields.ts";
+import { inNamespace, type Trial, tryOut } from "./cluster/dry_run.ts";
+import { isForbidden, readObjects, type Unread } from "./cluster/objects.ts";
 import { askRights, type Right } from "./cluster/permissions.ts";
-import { tracked } from "./cluster/pending_requests.ts";
-import { type Trial, tryOut } from "./cluster/dry_run.ts";
-import { whoAmI } from "./cluster/user.ts";
 import type { ManifestObject } from "./manifests.ts";
 import { isRefusal, type Refusal, refusal } from "./refusal.ts";
 
-export type { Unread } from "./cluster/reader.ts";
+export type { Unread } from "./cluster/objects.ts";
 export type { Deed, Right } from "./cluster/permissions.ts";
 export type { Refused, Trial } from "./cluster/dry_run.ts";
 
@@ -112,4 +109,64 @@ async function versionOf(cluster: Cluster, signal: AbortSignal | undefined): Pro
     if (isForbidden(error)) return "of a version that it does not tell";
     throw error;
   }
+}
+
+/** Asks the server who it takes us for. */
+const REVIEW = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
+
+/**
+ * Who an API server takes the kubeconfig's user for.
+ *
+ * @returns undefined where it is too old to say, or does not want to
+ * @throws {Failure} the login is none: without one everybody is `system:anonymous`, who may read the
+ *   server's version and little more
+ */
+export async function whoAmI(
+  cluster: Cluster,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  try {
+    const { status } = await cluster.create(REVIEW, { signal });
+    const info = isFields(status) && isFields(status.userInfo) ? status.userInfo : {};
+    return typeof info.username === "string" ? info.username : undefined;
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.says.includes('"system:anonymous"')) throw error;
+    if (error.status !== 403 && error.status !== 404) throw error;
+    return undefined;
+  }
+}
+
+/** A cluster of which is known what is under way. */
+export interface Tracked {
+  /** The cluster. */
+  readonly cluster: Cluster;
+  /** Ends whatever is under way, and waits until nothing is. */
+  end(): Promise<void>;
+}
+
+/** Keeps track of the requests to a cluster: where one fails, nobody waits for the others. */
+export function tracked(cluster: Cluster): Tracked {
+  const pending = new Set<Promise<unknown>>();
+  const track = <A extends unknown[], R>(ask: (...args: A) => Promise<R>) => (...args: A) => {
+    const answer = ask(...args);
+    pending.add(answer);
+    const forget = () => pending.delete(answer);
+    answer.then(forget, forget);
+    return answer;
+  };
+  return {
+    cluster: {
+      ...cluster,
+      version: track(cluster.version),
+      isNamespaced: track(cluster.isNamespaced),
+      list: track(cluster.list),
+      get: track(cluster.get),
+      create: track(cluster.create),
+      apply: track(cluster.apply),
+    },
+    async end() {
+      cluster.close();
+      while (pending.size > 0) await Promise.allSettled(pending);
+    },
+  };
 }

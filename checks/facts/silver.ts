@@ -7,7 +7,7 @@ import type { Day } from "../../pipeline/contract/window.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { type Part, readMarker, type SilverCommit } from "../../pipeline/lake/marker.ts";
 import type { FileGroup } from "../../pipeline/lake/parquet_reader.ts";
-import { gatherLayer, type LayerFact } from "./layer.ts";
+import { gatherLakeDay, type LakeDay } from "./lake_day.ts";
 
 /** What checks look at in a row of silver. */
 export interface SilverRow {
@@ -26,7 +26,7 @@ export interface SilverRow {
 }
 
 /** What silver has of a day, all clients together. */
-export interface SilverFact extends LayerFact<SilverCommit> {
+export interface SilverFact extends LakeDay<SilverCommit> {
   /** Whole only if all parts were collected. */
   readonly rows: readonly SilverRow[];
 }
@@ -45,7 +45,7 @@ export function gatherSilver(lake: Lake, day: Day): Promise<SilverFact> {
   const read = () => readMarker(lake, "silver", markerKey, day);
   const ofDay = (key: string) => key.includes(`/date=${day}/`);
   const source = { day, markerKey, read, prefix: SILVER_PREFIX, ofDay, columns: COLUMNS };
-  return gatherLayer<SilverCommit, { rows: SilverRow[] }>(lake, "silver", source, begin);
+  return gatherLakeDay<SilverCommit, { rows: SilverRow[] }>(lake, "silver", source, begin);
 }
 
 function begin() {

@@ -8,7 +8,7 @@ import { type BronzeCommit, readMarker, type StoredMarker } from "../../pipeline
 import { connect, type Connection } from "../../pipeline/outbox/connection.ts";
 import { readSchema } from "../../pipeline/outbox/schema.ts";
 import { type Survey, survey } from "../../pipeline/outbox/survey.ts";
-import { ATTEMPTS, readStored } from "./layer.ts";
+import { ATTEMPTS, readStored } from "./lake_day.ts";
 import { type Refusal, refusal } from "./refusal.ts";
 
 /** What the outbox has of a day, and how that differs from what bronze has. */

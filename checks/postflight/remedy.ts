@@ -1,6 +1,6 @@
 import type { Day } from "../../pipeline/contract/window.ts";
 import type { SilverCommit } from "../../pipeline/lake/marker.ts";
-import type { AnyLayer, LayerFact } from "../facts/layer.ts";
+import type { AnyLakeDay, LakeDay } from "../facts/lake_day.ts";
 
 // The commands that bring a day in order. None of them can lose a row: bronze only ever grows once it is
 // sealed, and silver is made from it.
@@ -23,7 +23,7 @@ export function cleanCommand(day: Day): string {
 /** Makes silver again from bronze, whatever became of it. A run alone never replaces a sealed silver. */
 export function silverCommand(
   { day, marker, markerProblem }: Pick<
-    LayerFact<SilverCommit>,
+    LakeDay<SilverCommit>,
     "day" | "marker" | "markerProblem"
   >,
 ): string {
@@ -37,7 +37,7 @@ export function restore(key: string): string {
 }
 
 /** Brings an object of a layer in order that was published, and is not as it was. */
-export function repair(fact: AnyLayer, key: string): string {
+export function repair(fact: AnyLakeDay, key: string): string {
   if (fact.layer === "silver") return silverCommand(fact);
   // A run copies an open day again, but adds only to one that is sealed or was amended.
   const { state, amended } = fact.marker?.commit ?? {};

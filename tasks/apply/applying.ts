@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { observed } from "../../checks/facts/cluster/live_objects.ts";
+import { observed } from "../../checks/facts/cluster/objects.ts";
 import { type ManifestObject, objectId } from "../../checks/facts/manifests.ts";
 import { jobState } from "../../checks/kubernetes/job_state.ts";
 import type { Planned } from "../../checks/kubernetes/apply_plan.ts";

@@ -1,4 +1,4 @@
-import { readDeclared } from "../../checks/facts/cluster/declared_objects.ts";
+import { readDeclared } from "../../checks/facts/cluster/dry_run.ts";
 import { type ManifestsFact, objectId } from "../../checks/facts/manifests.ts";
 import { naming } from "../../checks/list_names.ts";
 import { type Action, type Planned, planOf } from "../../checks/kubernetes/apply_plan.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { readDeclared } from "../../checks/facts/cluster/declared_objects.ts";
+import { readDeclared } from "../../checks/facts/cluster/dry_run.ts";
 import { type ManifestObject, objectId } from "../../checks/facts/manifests.ts";
 import { naming } from "../../checks/list_names.ts";
 import { tell } from "../../checks/kubernetes/object_difference.ts";

@@ -1,5 +1,4 @@
-import { observed } from "../../checks/facts/cluster/live_objects.ts";
-import { readOne } from "../../checks/facts/cluster/reader.ts";
+import { observed, readOne } from "../../checks/facts/cluster/objects.ts";
 import { dataOf } from "../../checks/kubernetes/environment.ts";
 import type { Cluster, Kind } from "../../pipeline/cluster/cluster.ts";
 import { DATABASE_KEYS, LAKE_KEYS, type SecretTexts } from "../../pipeline/cluster/credentials.ts";

@@ -1,4 +1,4 @@
-import { observed } from "../../checks/facts/cluster/live_objects.ts";
+import { observed } from "../../checks/facts/cluster/objects.ts";
 import { type Fields, type ManifestObject, readFile } from "../../checks/facts/manifests.ts";
 import type { KubeObject } from "../../pipeline/cluster/cluster.ts";
 import { assertEquals } from "../support/assert.ts";

@@ -1,7 +1,7 @@
 import { BEFORE } from "../../checks/catalog.ts";
 import type { Finding, Result } from "../../checks/finding.ts";
 import type { ClusterFact, ClusterOpened } from "../../checks/facts/cluster.ts";
-import { placedPods } from "../../checks/facts/cluster/scheduled_pods.ts";
+import { placedPods } from "../../checks/facts/cluster/objects.ts";
 import { deedsOf, type Right } from "../../checks/facts/cluster/permissions.ts";
 import {
   type Fields,

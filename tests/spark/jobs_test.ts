@@ -8,7 +8,7 @@ import { type Lake, openLake } from "../../pipeline/lake/lake.ts";
 import { readMarker, renderMarker } from "../../pipeline/lake/marker.ts";
 import { openPart } from "../../pipeline/lake/parquet_reader.ts";
 import { runSilver } from "../../pipeline/silver.ts";
-import { compareColumns } from "../../checks/postflight/parquet_schema.ts";
+import { compareColumns } from "../../checks/postflight/parquet.ts";
 import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { REQUIRED_PACKAGES, rgwInstalled, startRgw } from "../support/ceph_rgw.ts";

@@ -3,7 +3,7 @@ import { isFields } from "../../kubernetes/fields.ts";
 import { CLUSTER_NEEDS, FORBIDDEN, whereIs } from "../../preflight/access/required_permissions.ts";
 import { type Account, accountId, accountsOf } from "../../kubernetes/service_account.ts";
 import type { ManifestObject } from "../manifests.ts";
-import { isForbidden } from "./reader.ts";
+import { isForbidden } from "./objects.ts";
 
 /** Something that a service account would do. */
 export interface Deed {

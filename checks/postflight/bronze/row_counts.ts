@@ -8,7 +8,7 @@ import { quarantinedIds } from "../../../pipeline/quarantine.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import type { BronzeFact } from "../../facts/bronze.ts";
-import { asPublished } from "../../facts/part.ts";
+import { asPublished } from "../../facts/lake_day.ts";
 import type { Compared, SourceFact } from "../../facts/source.ts";
 import { naming } from "../../list_names.ts";
 import { amendCommand, repair, runCommand } from "../remedy.ts";

@@ -2,7 +2,7 @@ import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import type { BronzeFact } from "../../facts/bronze.ts";
-import { asPublished } from "../../facts/part.ts";
+import { asPublished } from "../../facts/lake_day.ts";
 import type { SilverFact, SilverRow } from "../../facts/silver.ts";
 import { naming } from "../../list_names.ts";
 import { silverCommand } from "../remedy.ts";

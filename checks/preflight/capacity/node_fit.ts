@@ -1,6 +1,6 @@
 import type { Finding } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
-import { takesRoom } from "../../facts/cluster/scheduled_pods.ts";
+import { takesRoom } from "../../facts/cluster/objects.ts";
 import { type ManifestObject, objectId } from "../../facts/manifests.ts";
 import { naming } from "../../list_names.ts";
 import type { Fields } from "../../kubernetes/fields.ts";

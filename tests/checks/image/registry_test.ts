@@ -1,7 +1,7 @@
 import type { Image } from "../../../checks/image/image.ts";
 import { ImageRefused } from "../../../checks/image/image_errors.ts";
 import { openLayerCache } from "../../../checks/image/layer_files.ts";
-import { type Pulled, readFromRegistry } from "../../../checks/image/registry.ts";
+import { parseChallenge, type Pulled, readFromRegistry } from "../../../checks/image/registry.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "../../support/assert.ts";
 import { blobOf, type Files, imageOf, indexOf } from "../../support/images.ts";
@@ -272,4 +272,45 @@ Deno.test({
       }
     }
   },
+});
+
+const TOKEN = { scheme: "bearer", realm: "https://auth.example.com/token" } as const;
+
+for (
+  const [header, challenge] of [
+    ['Basic realm="suite"', { scheme: "basic" }],
+    ["basic", { scheme: "basic" }],
+    [
+      'Bearer realm="https://auth.example.com/token",service="reg",scope="repository:a/b:pull"',
+      { ...TOKEN, service: "reg", scope: "repository:a/b:pull" },
+    ],
+    [
+      'bearer Realm = "https://auth.example.com/token" , service=reg',
+      { ...TOKEN, service: "reg", scope: undefined },
+    ],
+    [
+      'Basic realm="a, b=\\"c\\"", Bearer realm="https://auth.example.com/token"',
+      { ...TOKEN, service: undefined, scope: undefined },
+    ],
+    [
+      'Bearer realm="https://auth.example.com/token",scope="repository:a/b:pull,push"',
+      { ...TOKEN, service: undefined, scope: "repository:a/b:pull,push" },
+    ],
+  ] as const
+) {
+  Deno.test(`a challenge is read: ${header}`, () => {
+    assertEquals<unknown>(parseChallenge(header), challenge);
+  });
+}
+
+for (
+  const header of ["", "Negotiate", "Bearer", 'Bearer service="reg"', 'realm="x"', "=,=,", '"']
+) {
+  Deno.test(`nobody can meet the challenge ${header || "that is empty"}`, () => {
+    assertEquals(parseChallenge(header), undefined);
+  });
+}
+
+Deno.test("a header without end is read in no time", () => {
+  assertEquals(parseChallenge('Basic realm="'.repeat(100_000)), { scheme: "basic" });
 });

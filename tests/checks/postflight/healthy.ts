@@ -2,7 +2,7 @@ import { AFTER } from "../../../checks/catalog.ts";
 import type { Facts } from "../../../checks/check.ts";
 import type { Finding, Result, Verdict } from "../../../checks/finding.ts";
 import type { BronzeFact, LastEvent } from "../../../checks/facts/bronze.ts";
-import type { PartFact } from "../../../checks/facts/part.ts";
+import type { PartFact } from "../../../checks/facts/lake_day.ts";
 import type { SilverFact, SilverRow } from "../../../checks/facts/silver.ts";
 import { runChecks } from "../../../checks/runner.ts";
 import type { Column } from "../../../pipeline/contract/column.ts";

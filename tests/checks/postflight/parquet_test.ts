@@ -1,9 +1,9 @@
-import { compareColumns } from "../../../checks/postflight/parquet_schema.ts";
+import { compareColumns } from "../../../checks/postflight/parquet.ts";
 import { EVENT_COLUMNS } from "../../../pipeline/contract/events.ts";
-import { assertEquals } from "../../support/assert.ts";
+import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
 import { assertOnly, BRONZE, facts, HEALTHY, resultOf, SILVER, withColumns } from "./healthy.ts";
 
-const ID = "parquet-schema";
+const SCHEMA = "parquet-schema";
 const bronzeKey = BRONZE.parts[0]!.part.key;
 const silverKey = SILVER.parts[0]!.part.key;
 
@@ -14,7 +14,7 @@ function find(columns: Columns, name: string) {
 }
 
 Deno.test("parquet-schema passes, and says how many columns it compared", async () => {
-  const { examined } = await resultOf(ID, HEALTHY);
+  const { examined } = await resultOf(SCHEMA, HEALTHY);
   assertEquals(examined, "19 and 16 columns in 4 parts");
 });
 
@@ -22,14 +22,22 @@ Deno.test("parquet-schema fails for a column of another type, in either layer", 
   const change = (columns: Columns) => find(columns, "fill_price").type = "DOUBLE";
   const problem = "its type is DOUBLE, and the contract says DECIMAL(20,8)";
   const bronze = { parts: withColumns(BRONZE.parts, change) };
-  await assertOnly(ID, facts({ bronze }), [{ object: bronzeKey, field: "fill_price", problem }]);
+  await assertOnly(SCHEMA, facts({ bronze }), [{
+    object: bronzeKey,
+    field: "fill_price",
+    problem,
+  }]);
   const silver = { parts: withColumns(SILVER.parts, change) };
-  await assertOnly(ID, facts({ silver }), [{ object: silverKey, field: "fill_price", problem }]);
+  await assertOnly(SCHEMA, facts({ silver }), [{
+    object: silverKey,
+    field: "fill_price",
+    problem,
+  }]);
 });
 
 Deno.test("parquet-schema fails for a column that is missing", async () => {
   const parts = withColumns(SILVER.parts, (columns) => columns.pop());
-  await assertOnly(ID, facts({ silver: { parts } }), [
+  await assertOnly(SCHEMA, facts({ silver: { parts } }), [
     { object: silverKey, field: "source", problem: "the column is missing (STRING)" },
   ]);
 });
@@ -38,7 +46,7 @@ Deno.test("parquet-schema fails for a column that the contract does not have", a
   const parts = withColumns(BRONZE.parts, (columns) => {
     columns.push({ name: "request_payload_hash", type: "STRING", nullable: true });
   });
-  await assertOnly(ID, facts({ bronze: { parts } }), [{
+  await assertOnly(SCHEMA, facts({ bronze: { parts } }), [{
     object: bronzeKey,
     field: "request_payload_hash",
     problem: "the contract has no such column (STRING)",
@@ -47,7 +55,7 @@ Deno.test("parquet-schema fails for a column that the contract does not have", a
 
 Deno.test("parquet-schema fails for columns in another order, once", async () => {
   const parts = withColumns(BRONZE.parts, (columns) => columns.push(...columns.splice(1, 1)));
-  await assertOnly(ID, facts({ bronze: { parts } }), [{
+  await assertOnly(SCHEMA, facts({ bronze: { parts } }), [{
     object: bronzeKey,
     field: "occurred_at",
     problem: "it stands where the contract has event_seq",
@@ -58,12 +66,12 @@ Deno.test("parquet-schema tolerates nullable columns, as Spark writes them", asy
   const parts = withColumns(BRONZE.parts, (columns) => {
     for (const column of columns) column.nullable = true;
   });
-  assertEquals((await resultOf(ID, facts({ bronze: { parts } }))).verdict, "pass");
+  assertEquals((await resultOf(SCHEMA, facts({ bronze: { parts } }))).verdict, "pass");
 });
 
 Deno.test("parquet-schema fails for a column that may be null and is marked not null", async () => {
   const parts = withColumns(SILVER.parts, (columns) => find(columns, "side").nullable = false);
-  await assertOnly(ID, facts({ silver: { parts } }), [{
+  await assertOnly(SCHEMA, facts({ silver: { parts } }), [{
     object: silverKey,
     field: "side",
     problem: "it is marked not null, and the contract lets it be null",
@@ -79,7 +87,7 @@ Deno.test("parquet-schema tells one difference once, however many parts have it"
       columns: wrong[0]!.footer!.columns,
     },
   }));
-  await assertOnly(ID, facts({ bronze: { parts } }), [{
+  await assertOnly(SCHEMA, facts({ bronze: { parts } }), [{
     ...{ object: bronzeKey, field: "side" },
     problem: "its type is INT32, and the contract says STRING, as in 1 more of the day's parts",
   }]);
@@ -88,4 +96,33 @@ Deno.test("parquet-schema tells one difference once, however many parts have it"
 Deno.test("a column that is there twice is a difference", () => {
   const columns = [...EVENT_COLUMNS, EVENT_COLUMNS[3]!];
   assertEquals(compareColumns(columns, EVENT_COLUMNS).map(({ field }) => field), ["operation_id"]);
+});
+
+const VOID = "parquet-void";
+
+Deno.test("parquet-void passes, and says how many parts it looked at", async () => {
+  assertEquals((await resultOf(VOID, HEALTHY)).examined, "the columns of 4 parts");
+});
+
+Deno.test("parquet-void fails for a column without a type, and says how to cast it", async () => {
+  const parts = withColumns(SILVER.parts, (columns) => {
+    columns.find(({ name }) => name === "submitted_at")!.type = "VOID";
+  });
+  const { findings } = await assertOnly(VOID, facts({ silver: { parts } }), [{
+    severity: "fail",
+    object: SILVER.parts[0]!.part.key,
+    field: "submitted_at",
+    problem: "the column has no type (VOID)",
+  }]);
+  assertStringIncludes(findings[0]!.fix, 'lit(None).cast("timestamp") for submitted_at');
+});
+
+Deno.test("parquet-void names the type that the column's cast must have", async () => {
+  const parts = withColumns(BRONZE.parts, (columns) => {
+    columns.find(({ name }) => name === "slippage_pct")!.type = "VOID";
+  });
+  const { findings } = await assertOnly(VOID, facts({ bronze: { parts } }), [{
+    field: "slippage_pct",
+  }]);
+  assertStringIncludes(findings[0]!.fix, 'lit(None).cast("decimal(10,4)")');
 });

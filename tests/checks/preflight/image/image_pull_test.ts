@@ -1,7 +1,7 @@
-import type { Result } from "../../../../checks/finding.ts";
 import type { ClusterOpened } from "../../../../checks/facts/cluster.ts";
 import type { ImageFact, ImageReading } from "../../../../checks/facts/image.ts";
 import type { ManifestObject } from "../../../../checks/facts/manifests.ts";
+import type { Result } from "../../../../checks/finding.ts";
 import { imagePull } from "../../../../checks/preflight/image/image_pull.ts";
 import { runChecks } from "../../../../checks/runner.ts";
 import {

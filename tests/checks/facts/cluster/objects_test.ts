@@ -1,10 +1,8 @@
-import { placedPods } from "../../../../checks/facts/cluster/scheduled_pods.ts";
-import { readKind, readOne } from "../../../../checks/facts/cluster/reader.ts";
-import { tracked } from "../../../../checks/facts/cluster/pending_requests.ts";
-import { whoAmI } from "../../../../checks/facts/cluster/user.ts";
+import { tracked, whoAmI } from "../../../../checks/facts/cluster.ts";
+import { placedPods, readKind, readOne } from "../../../../checks/facts/cluster/objects.ts";
+import { accountsOf } from "../../../../checks/kubernetes/service_account.ts";
 import { ApiError, type Cluster, type KubeObject } from "../../../../pipeline/cluster/cluster.ts";
 import { Failure } from "../../../../pipeline/errors.ts";
-import { accountsOf } from "../../../../checks/kubernetes/service_account.ts";
 import { assertEquals, assertRejects } from "../../../support/assert.ts";
 import { liveObjects } from "../../cluster_ready.ts";
 

@@ -2,10 +2,12 @@ import type { Column } from "../../pipeline/contract/column.ts";
 import { EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
 import { EXECUTION_COLUMNS } from "../../pipeline/contract/executions.ts";
 import type { FileColumn } from "../../pipeline/lake/parquet_reader.ts";
+import { plural } from "../../pipeline/progress.ts";
 import { type Check, check } from "../check.ts";
-import type { Finding } from "../finding.ts";
-import type { AnyLayer } from "../facts/layer.ts";
-import { countFooters, judgeFooters } from "./footers.ts";
+import type { AnyLakeDay } from "../facts/lake_day.ts";
+import type { Finding, Outcome } from "../finding.ts";
+import { whyNoFooter } from "../skip_reasons.ts";
+import { sparkType } from "../spark/spark_type.ts";
 import { repair } from "./remedy.ts";
 
 /** The columns of every part are those of the contract: names, order, types, and which may be null. */
@@ -32,7 +34,7 @@ export interface Difference {
 }
 
 /** One finding per difference, however many parts have it. */
-function differences(fact: AnyLayer, contract: readonly Column[]): Finding[] {
+function differences(fact: AnyLakeDay, contract: readonly Column[]): Finding[] {
   const seen = new Map<string, Difference & { keys: string[] }>();
   for (const { part, footer } of fact.parts) {
     if (footer === undefined) continue;
@@ -105,4 +107,69 @@ function misplaced(
     field: actual[at]!,
     problem: `it stands where the contract has ${expected[at]}`,
   }];
+}
+
+/** No column of either layer lacks a type. Before a run, `parquetVoidInCode` judges job code. */
+export const parquetVoid: Check<"bronze" | "silver"> = check({
+  id: "parquet-void",
+  title: "every Parquet column has a type",
+  phase: "after",
+  needs: ["bronze", "silver"],
+  run: ({ bronze, silver }) =>
+    judgeFooters(
+      [bronze, silver],
+      [...untyped(bronze, EVENT_COLUMNS), ...untyped(silver, EXECUTION_COLUMNS)],
+      `the columns of ${countFooters([bronze, silver])}`,
+    ),
+});
+
+function untyped(fact: AnyLakeDay, contract: readonly Column[]): Finding[] {
+  const seen = new Map<string, string[]>();
+  for (const { part, footer } of fact.parts) {
+    for (const { name, type } of footer?.columns ?? []) {
+      if (type === "VOID") seen.set(name, [...seen.get(name) ?? [], part.key]);
+    }
+  }
+  return [...seen].map(([name, keys]): Finding => {
+    const others = keys.length === 1 ? "" : `, nor in ${keys.length - 1} more of the day's parts`;
+    return {
+      severity: "fail",
+      object: keys[0]!,
+      field: name,
+      problem: `the column has no type (VOID)${others}`,
+      why:
+        "a Spark job wrote lit(None) without a cast, aliased or not: most readers refuse such a " +
+        "file, or give the column another type on every day",
+      fix: `In the Spark job write lit(None).cast("${sparkType(name, contract)}") for ${name}. ` +
+        repair(fact, fact.markerKey),
+    };
+  });
+}
+
+/** The layers whose footers a check looks at. */
+export type LakeDays = readonly AnyLakeDay[];
+
+/** `3 parts`, those whose footers were read. */
+export function countFooters(layers: LakeDays): string {
+  const parts = layers.flatMap(({ parts }) => parts);
+  return plural(parts.filter(({ footer }) => footer !== undefined).length, "part");
+}
+
+/**
+ * The outcome of a check of footers: a footer that is wrong is a finding, whatever the others are; one
+ * that could not be read keeps the check from passing.
+ */
+export function judgeFooters(
+  layers: LakeDays,
+  findings: readonly Finding[],
+  examined: string,
+): Outcome {
+  if (findings.length > 0) return { examined, findings };
+  const skip = layers.map(whyNoFooter).find((reason) => reason !== undefined);
+  if (skip !== undefined) return { skip };
+  if (layers.every(({ parts }) => parts.length === 0)) {
+    const [first] = layers;
+    return { examined: `the markers name no part: no events on ${first!.day}`, findings: [] };
+  }
+  return { examined, findings };
 }
