@@ -3,7 +3,7 @@ import { isFields } from "../kubernetes/fields.ts";
 import { inNamespace, type Trial, tryOut } from "./cluster/dry_run.ts";
 import { isForbidden, readObjects, type Unread } from "./cluster/objects.ts";
 import { askRights, type Right } from "./cluster/permissions.ts";
-import type { ManifestObject } from "./manifests.ts";
+import type { ManifestObject } from "../kubernetes/objects.ts";
 import { isRefusal, type Refusal, refusal } from "./refusal.ts";
 
 export type { Unread } from "./cluster/objects.ts";

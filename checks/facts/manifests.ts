@@ -4,10 +4,6 @@ import { readTree } from "./manifest_files.ts";
 import { type ManifestObject, objectsOf } from "../kubernetes/objects.ts";
 import { embeddedScripts, languageOf, type Script } from "./scripts.ts";
 
-export { lineOf, type ManifestObject } from "../kubernetes/objects.ts";
-export type { Fields } from "../kubernetes/fields.ts";
-export { objectId, type Script, type ScriptLanguage } from "./scripts.ts";
-
 /** A place in a file that cannot be understood. */
 export interface ManifestProblem {
   /** The file or folder, relative to the directory that was read. */

@@ -1,6 +1,6 @@
 import { child, type Fields, isFields } from "../kubernetes/fields.ts";
-import { podTemplateOf } from "../kubernetes/pod_template.ts";
-import { lineOf, type ManifestObject } from "../kubernetes/objects.ts";
+import { podTemplateOf } from "../kubernetes/workloads.ts";
+import { lineOf, type ManifestObject, objectId } from "../kubernetes/objects.ts";
 
 /** What a script is written in; `text` is everything else, such as a configuration file. */
 export type ScriptLanguage = "python" | "sql" | "shell" | "dockerfile" | "text";
@@ -38,11 +38,6 @@ export function languageOf(name: string): Exclude<ScriptLanguage, "text"> | unde
 /** The scripts in an object: in its containers' command and args, or in a ConfigMap's data. */
 export function embeddedScripts(object: ManifestObject): Script[] {
   return object.kind === "ConfigMap" ? inConfigMap(object) : inPods(object);
-}
-
-/** How an object is told: `Job analytics-jobs/x`. */
-export function objectId({ kind, namespace, name }: ManifestObject): string {
-  return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
 }
 
 function inConfigMap(object: ManifestObject): Script[] {

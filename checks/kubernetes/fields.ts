@@ -124,3 +124,26 @@ function unknownField(name: string, known: readonly string[]): string {
     ? `there is no such field; here stand ${known.join(", ")}`
     : `there is no such field; it is written ${alike}`;
 }
+
+/** The items of a list; an item that is no object is an empty one, and anything but a list is empty. */
+export function listOf(value: unknown): Fields[] {
+  return Array.isArray(value) ? value.map((each) => isFields(each) ? each : {}) : [];
+}
+
+/** A text, or a scalar that YAML did not take for one. */
+export function textOf(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+}
+
+/** Decodes base64 of UTF-8, with or without line breaks in it; undefined where it is no base64. */
+export function decodeBase64(encoded: string): string | undefined {
+  const plain = encoded.replace(/[\r\n]/g, "");
+  if (plain.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(plain)) return undefined;
+  try {
+    const bytes = Uint8Array.from(atob(plain), (char) => char.charCodeAt(0));
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,3 +1,4 @@
+import type { Place } from "../finding.ts";
 import { type Fields, isFields, kindOf } from "./fields.ts";
 import type { DocumentProblem, ManifestDocument } from "./yaml.ts";
 
@@ -39,6 +40,45 @@ export function lineOf({ lines, line }: ManifestObject, path: string): number {
     rest = rest.slice(0, Math.max(rest.lastIndexOf("."), rest.lastIndexOf("["), 0));
   }
   return line;
+}
+
+/** How an object is told: `Job analytics-jobs/x`. */
+export function objectId({ kind, namespace, name }: ManifestObject): string {
+  return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+}
+
+/** The part of a finding that says which field of which object it is about. */
+export function placeOf(
+  object: ManifestObject,
+  field: string,
+): Place {
+  return {
+    object: objectId(object),
+    ...(field === "" ? {} : { field }),
+    ...(object.file === undefined ? {} : { file: object.file, line: lineOf(object, field) }),
+  };
+}
+
+/** The namespace that an object ends up in. */
+export function namespaceOf({ namespace }: ManifestObject): string {
+  return namespace ?? "default";
+}
+
+/** A label of an object. */
+export function labelOf({ value: { metadata } }: ManifestObject, key: string): unknown {
+  const { labels } = isFields(metadata) ? metadata : {};
+  return isFields(labels) ? labels[key] : undefined;
+}
+
+/** The objects of one kind in a namespace. */
+export function ofKind(
+  objects: readonly ManifestObject[],
+  kind: string,
+  namespace?: string,
+): ManifestObject[] {
+  return objects.filter((object) =>
+    object.kind === kind && (namespace === undefined || namespaceOf(object) === namespace)
+  );
 }
 
 /** Finds the objects of a document. */

@@ -1,125 +1,234 @@
-import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster.ts";
-import type { Finding, Outcome } from "../finding.ts";
-import { lineOf, type ManifestObject, type ManifestsFact, objectId } from "../facts/manifests.ts";
-import type { Code } from "../source_code/code.ts";
-import { withHeredocs } from "../source_code/heredocs.ts";
-import { isFields } from "./fields.ts";
+import { decodeBase64, type Fields, isFields, listOf, textOf } from "./fields.ts";
+import { type ManifestObject, namespaceOf } from "./objects.ts";
 
-/** What the checks of manifests and job code look at. */
-export interface Tree {
-  /** The objects, with their files relative to the working directory. */
-  readonly objects: readonly ManifestObject[];
-  /** The texts that jobs run or are configured by. */
-  readonly code: readonly Code[];
+/** What an object says about the pods that it makes. */
+export interface PodTemplate {
+  /** The pods' metadata, unread. */
+  readonly metadata: unknown;
+  /** The pods' spec, unread. */
+  readonly spec: unknown;
+  /** Where that metadata stands in the object. */
+  readonly metadataPath: string;
+  /** Where that spec stands in the object. */
+  readonly specPath: string;
 }
 
-/** What a check's judgement of a tree is worth. */
-export interface Judged {
-  /** What was looked at. */
-  readonly examined: string;
-  /** What is wrong with it. */
-  readonly findings: readonly Finding[];
-}
+/** The way from a workload to the template of its pods, by kind and API group. */
+const TEMPLATES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  "": {
+    Pod: [],
+    ReplicationController: ["spec", "template"],
+    PodTemplate: ["template"],
+  },
+  apps: {
+    Deployment: ["spec", "template"],
+    StatefulSet: ["spec", "template"],
+    DaemonSet: ["spec", "template"],
+    ReplicaSet: ["spec", "template"],
+  },
+  batch: {
+    Job: ["spec", "template"],
+    CronJob: ["spec", "jobTemplate", "spec", "template"],
+  },
+};
 
-const known = new WeakMap<ManifestsFact, Tree>();
-
-/**
- * A fact about manifests as a tree: files relative to the working directory, and every script with
- * the line that its first line is on.
- */
-export function treeOf(fact: ManifestsFact): Tree {
-  const tree = known.get(fact) ?? readTree(fact);
-  known.set(fact, tree);
-  return tree;
-}
-
-function readTree({ directory, objects, scripts }: ManifestsFact): Tree {
-  return {
-    objects: objects.filter(isOurs).map((each) => (
-      { ...each, file: pathOf(directory, each.file) }
-    )),
-    code: scripts.map(({ file, line, object, path, language, text }): Code => ({
-      language: language === "text" ? "conf" : language,
-      file: pathOf(directory, file),
-      line: line + (object !== undefined && isBlock(file, text) ? 1 : 0),
-      ...(object === undefined ? {} : { object }),
-      ...(path === undefined ? {} : { field: path }),
-      text,
-    })).flatMap(withHeredocs),
-  };
+/** The group of an `apiVersion`; that of `v1` is empty. */
+export function groupOf(apiVersion: unknown): string {
+  const text = typeof apiVersion === "string" ? apiVersion : "";
+  return text.includes("/") ? text.slice(0, text.indexOf("/")) : "";
 }
 
 /**
- * Whether an object is of the manifests, or one that jobs of the cluster run with. What others run in
- * their namespaces is there for its connections alone, and a Pod that nobody declared starts only once.
+ * Finds the template of the pods that an object makes.
+ *
+ * @returns undefined for an object of a kind that makes none
  */
-export function isOurs({ file, kind, namespace }: ManifestObject): boolean {
-  if (file !== undefined) return true;
-  return kind !== "Pod" && (namespace === undefined || namespace === JOBS_NAMESPACE);
+export function podTemplateOf(object: Fields): PodTemplate | undefined {
+  const kinds = Object.entries(TEMPLATES).find(([group]) => group === groupOf(object.apiVersion));
+  const way = Object.entries(kinds?.[1] ?? {}).find(([kind]) => kind === object.kind)?.[1];
+  if (way === undefined) return undefined;
+  let template: unknown = object;
+  for (const name of way) template = isFields(template) ? template[name] : undefined;
+  const { metadata, spec } = isFields(template) ? template : {};
+  const path = (name: string) => [...way, name].join(".");
+  return { metadata, spec, metadataPath: path("metadata"), specPath: path("spec") };
 }
 
-/** A text of several lines begins below the `|` of its field, except in JSON. */
-function isBlock(file: string | undefined, text: string): boolean {
-  return text.includes("\n") && !file?.endsWith(".json");
+/** A variable of a container's environment, as it is declared. */
+export interface Variable {
+  /** Its name. */
+  readonly name: string;
+  /** Where it stands in the object. */
+  readonly path: string;
+  /** Its value, where it is written there. */
+  readonly value: string | undefined;
+  /** Where else its value comes from, unread. */
+  readonly valueFrom: Fields | undefined;
 }
 
-/** Where a file of a directory is, seen from the working directory. */
-export function pathOf<F extends string | undefined>(directory: string, file: F): F | string {
-  return file === undefined ? file : `${directory.replace(/\/+$/, "")}/${file}`;
+/** A container of a workload's pods. */
+export interface Container {
+  /** Its name. */
+  readonly name: string;
+  /** Where it stands in the object. */
+  readonly path: string;
+  /** Whether it comes to its end before the others start. */
+  readonly passing: boolean;
+  /** Its image; empty where there is none. */
+  readonly image: string;
+  /** The words of `command`, then of `args`, each with its place. */
+  readonly words: readonly { readonly path: string; readonly text: string }[];
+  /** Its environment, in order. */
+  readonly env: readonly Variable[];
+  /** The container, unread. */
+  readonly fields: Fields;
 }
 
-/** The part of a finding that says which field of which object it is about. */
-export function placeOf(
-  object: ManifestObject,
-  field: string,
-): Pick<Finding, "object" | "field" | "file" | "line"> {
-  return {
-    object: objectId(object),
-    ...(field === "" ? {} : { field }),
-    ...(object.file === undefined ? {} : { file: object.file, line: lineOf(object, field) }),
-  };
+/** A workload with the pods that it makes. */
+export interface Workload {
+  /** The workload's object. */
+  readonly object: ManifestObject;
+  /** The pods' spec, unread. */
+  readonly spec: Fields;
+  /** Where that spec stands in the object. */
+  readonly specPath: string;
+  /** The containers, init containers first. */
+  readonly containers: readonly Container[];
 }
 
-/** The namespace that an object ends up in. */
-export function namespaceOf({ namespace }: ManifestObject): string {
-  return namespace ?? "default";
+/** The objects that make pods, those whose pod spec is missing left out. */
+export function workloadsOf(objects: readonly ManifestObject[]): Workload[] {
+  return objects.flatMap((object) => {
+    const template = object.kind === "PodTemplate" ? undefined : podTemplateOf(object.value);
+    if (template === undefined || !isFields(template.spec)) return [];
+    const { spec, specPath } = template;
+    const containers = ["initContainers", "containers"].flatMap((list) =>
+      listOf(spec[list]).map((fields, i) =>
+        readContainer(fields, `${specPath}.${list}[${i}]`, list === "initContainers")
+      )
+    );
+    return [{ object, spec, specPath, containers }];
+  });
 }
 
-/** A label of an object. */
-export function labelOf({ value: { metadata } }: ManifestObject, key: string): unknown {
-  const { labels } = isFields(metadata) ? metadata : {};
-  return isFields(labels) ? labels[key] : undefined;
-}
-
-/** The objects of one kind in a namespace. */
-export function ofKind(
-  objects: readonly ManifestObject[],
-  kind: string,
-  namespace?: string,
-): ManifestObject[] {
-  return objects.filter((object) =>
-    object.kind === kind && (namespace === undefined || namespaceOf(object) === namespace)
+/** The workloads that run to an end, as the pipeline's jobs do. */
+export function jobsOf(objects: readonly ManifestObject[]): Workload[] {
+  return workloadsOf(objects).filter(({ object: { kind } }) =>
+    kind === "Job" || kind === "CronJob"
   );
 }
 
-/** Why a check does not judge what may stand in a file that nobody could read. */
-const BROKEN = "a file could not be read, and what is missing may be in it: see manifests-readable";
-
-/** A judgement as a check's outcome; `nothing` says what there was not to judge. */
-export function outcomeOf(
-  { problems }: ManifestsFact,
-  judged: Judged | undefined,
-  nothing: string,
-): Outcome {
-  return judged ?? (problems.length > 0 ? { skip: BROKEN } : { nothing });
+function readContainer(fields: Fields, path: string, init: boolean): Container {
+  return {
+    name: textOf(fields.name) ?? "",
+    path,
+    passing: init && fields.restartPolicy !== "Always",
+    image: textOf(fields.image) ?? "",
+    words: ["command", "args"].flatMap((list) => words(fields[list], `${path}.${list}`)),
+    env: listOf(fields.env).map((each, i) => ({
+      name: textOf(each.name) ?? "",
+      path: `${path}.env[${i}]`,
+      value: textOf(each.value),
+      valueFrom: isFields(each.valueFrom) ? each.valueFrom : undefined,
+    })),
+    fields,
+  };
 }
 
-/** The same for a check that misses objects: where files are broken, they may be in these. */
-export function outcomeOfWhole(
-  fact: ManifestsFact,
-  judged: Judged | undefined,
-  nothing: string,
-): Outcome {
-  const isInDoubt = fact.problems.length > 0 && judged !== undefined && judged.findings.length > 0;
-  return isInDoubt ? { skip: BROKEN } : outcomeOf(fact, judged, nothing);
+function words(value: unknown, path: string) {
+  const all = Array.isArray(value) ? value : [];
+  return all.map((each, i) => ({ path: `${path}[${i}]`, text: textOf(each) ?? "" }));
+}
+
+/** A service account. */
+export interface Account {
+  /** Its name. */
+  readonly name: string;
+  /** Its namespace. */
+  readonly namespace: string;
+}
+
+/** The service account of a job's pods, by the old name of the field too; undefined where none is set. */
+export function accountOf({ spec }: Workload): string | undefined {
+  return textOf(spec.serviceAccountName) || textOf(spec.serviceAccount) || undefined;
+}
+
+/** The service accounts that the jobs among objects run as, each one once. */
+export function accountsOf(objects: readonly ManifestObject[]): Account[] {
+  const accounts = jobsOf(objects).map((job): Account => (
+    { name: accountOf(job) ?? "default", namespace: namespaceOf(job.object) }
+  ));
+  return [...new Map(accounts.map((each) => [accountId(each), each])).values()];
+}
+
+/** How a service account is told: `analytics-jobs/spark-jobs`. */
+export function accountId({ namespace, name }: Account): string {
+  return `${namespace}/${name}`;
+}
+
+/** Looks for an object by kind, namespace and name. */
+export type Lookup = (kind: string, namespace: string, name: string) => Fields | undefined;
+
+/** The variables that a pod's containers declare, and their values where the manifests have them. */
+export interface Environment {
+  /** The variables' names. */
+  readonly names: ReadonlySet<string>;
+  /**
+   * What the manifests say a variable is. It may come from a Secret: use it to find out where
+   * something is, and never print it.
+   */
+  readonly value: (name: string) => string | undefined;
+}
+
+/** Reads the environment of a pod's containers; of several values of one name the last wins. */
+export function environmentOf(
+  containers: readonly Fields[],
+  namespace: string,
+  lookup: Lookup,
+): Environment {
+  const values = new Map<string, string | undefined>();
+  for (const { env, envFrom } of containers) {
+    for (const each of listOf(envFrom)) {
+      const prefix = typeof each.prefix === "string" ? each.prefix : "";
+      for (const [ref, kind] of SOURCES) {
+        const source = each[`${ref}Ref`];
+        if (!isFields(source)) continue;
+        for (const [key, value] of dataOf(lookup(kind, namespace, String(source.name)))) {
+          values.set(prefix + key, value);
+        }
+      }
+    }
+    for (const each of listOf(env)) {
+      if (typeof each.name === "string") values.set(each.name, valueOf(each, namespace, lookup));
+    }
+  }
+  return { names: new Set(values.keys()), value: (name) => values.get(name) };
+}
+
+/** What a ConfigMap or a Secret holds, decoded. */
+export function dataOf(object: Fields | undefined): Map<string, string> {
+  const texts = new Map<string, string>();
+  const put = (fields: unknown, decode: (text: string) => string) => {
+    for (const [key, value] of Object.entries(isFields(fields) ? fields : {})) {
+      if (typeof value === "string") texts.set(key, decode(value));
+    }
+  };
+  // What is no base64 is told by secret-escaping.
+  const decoded = (text: string) => decodeBase64(text.trim()) ?? "";
+  put(object?.data, object?.kind === "Secret" ? decoded : (text) => text);
+  put(object?.stringData, (text) => text);
+  return texts;
+}
+
+const SOURCES = [["configMap", "ConfigMap"], ["secret", "Secret"]] as const;
+
+function valueOf(variable: Fields, namespace: string, lookup: Lookup): string | undefined {
+  if (typeof variable.value === "string") return variable.value;
+  const from = isFields(variable.valueFrom) ? variable.valueFrom : {};
+  for (const [ref, kind] of SOURCES) {
+    const source = from[`${ref}KeyRef`];
+    if (!isFields(source)) continue;
+    return dataOf(lookup(kind, namespace, String(source.name))).get(String(source.key));
+  }
+  return undefined;
 }

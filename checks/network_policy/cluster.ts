@@ -11,7 +11,7 @@ import {
   type Report,
 } from "../kubernetes/fields.ts";
 import { readLabels, readMetadata, wrongPort, wrongPortName } from "../kubernetes/metadata.ts";
-import { groupOf, podTemplateOf } from "../kubernetes/pod_template.ts";
+import { groupOf, podTemplateOf } from "../kubernetes/workloads.ts";
 import { type Address, parseAddress } from "./address.ts";
 import {
   type Cluster,

@@ -1,4 +1,4 @@
-import { formatRequirement, formatSelector, selects, unmet } from "../kubernetes/selector.ts";
+import { formatRequirement, formatSelector, selects, unmet } from "../kubernetes/selectors.ts";
 import { formatAddress, holds } from "./address.ts";
 import {
   type Cluster,

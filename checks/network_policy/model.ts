@@ -1,5 +1,5 @@
 import type { Labels } from "../kubernetes/metadata.ts";
-import type { Selector } from "../kubernetes/selector.ts";
+import type { Selector } from "../kubernetes/selectors.ts";
 import type { Address, AddressRange } from "./address.ts";
 
 /** What a port can speak. NetworkPolicy says nothing about other protocols, such as ICMP. */

@@ -9,7 +9,7 @@ import {
   type Report,
 } from "../kubernetes/fields.ts";
 import { readMetadata, wrongPort, wrongPortName } from "../kubernetes/metadata.ts";
-import { readSelector } from "../kubernetes/selector.ts";
+import { readSelector } from "../kubernetes/selectors.ts";
 import { type AddressRange, parseCidr } from "./address.ts";
 import {
   type BlockPeer,

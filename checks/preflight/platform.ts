@@ -2,14 +2,13 @@ import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster.ts";
 import { type Check, check, type Facts } from "../check.ts";
 import type { Outcome } from "../finding.ts";
 import type { ClusterOpened, Unread } from "../facts/cluster.ts";
-import type { ManifestObject, ManifestsFact } from "../facts/manifests.ts";
+import type { ManifestObject } from "../kubernetes/objects.ts";
+import type { ManifestsFact } from "../facts/manifests.ts";
 import { embeddedScripts } from "../facts/scripts.ts";
-import { jobState } from "../kubernetes/job_state.ts";
-import { merged } from "../kubernetes/merge_objects.ts";
-import { idOf } from "../kubernetes/apply_plan.ts";
+import { idOf, jobState, merged } from "../kubernetes/apply_plan.ts";
 import { naming } from "../list_names.ts";
 import { whyNoCluster } from "../skip_reasons.ts";
-import { isOurs } from "../kubernetes/workloads.ts";
+import { isOurs } from "../facts/tree.ts";
 
 /** What a run will find: manifests, a cluster, or the cluster as it is once they are applied to it. */
 export interface Platform extends ManifestsFact {

@@ -1,7 +1,6 @@
-import { objectId } from "../facts/manifests.ts";
-import { isFields } from "../kubernetes/fields.ts";
-import { listOf, textOf, type Workload } from "../kubernetes/containers.ts";
-import { namespaceOf } from "../kubernetes/workloads.ts";
+import { namespaceOf, objectId } from "../kubernetes/objects.ts";
+import { isFields, listOf, textOf } from "../kubernetes/fields.ts";
+import type { Workload } from "../kubernetes/workloads.ts";
 import type { Code } from "./code.ts";
 import { pythonOf } from "./python.ts";
 

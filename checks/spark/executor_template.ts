@@ -1,10 +1,9 @@
 import type { Finding } from "../finding.ts";
-import type { ManifestObject } from "../facts/manifests.ts";
+import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../kubernetes/objects.ts";
 import { parseDocuments } from "../kubernetes/yaml.ts";
-import { type Fields, isFields } from "../kubernetes/fields.ts";
-import { listOf, textOf, type Workload } from "../kubernetes/containers.ts";
+import { type Fields, isFields, listOf, textOf } from "../kubernetes/fields.ts";
+import type { Workload } from "../kubernetes/workloads.ts";
 import type { SparkSetting } from "./spark_settings.ts";
-import { namespaceOf, ofKind, placeOf } from "../kubernetes/workloads.ts";
 
 /** The pod that Spark makes executors from. */
 export interface ExecutorTemplate {

@@ -1,7 +1,7 @@
 import { codeRunBy } from "../source_code/job_source.ts";
 import type { Code } from "../source_code/code.ts";
-import type { Workload } from "../kubernetes/containers.ts";
-import { mebibytes } from "../kubernetes/quantity.ts";
+import type { Workload } from "../kubernetes/workloads.ts";
+import { mebibytes } from "../kubernetes/quantities.ts";
 import { settingsIn, settingsOf, type SparkSetting } from "./spark_settings.ts";
 
 /** The settings of Spark that a job ends up with; what code sets comes after the command line. */

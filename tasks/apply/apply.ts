@@ -1,4 +1,5 @@
-import { type ManifestsFact, objectId } from "../../checks/facts/manifests.ts";
+import type { ManifestsFact } from "../../checks/facts/manifests.ts";
+import { objectId } from "../../checks/kubernetes/objects.ts";
 import { naming } from "../../checks/list_names.ts";
 import { isChange, type Planned } from "../../checks/kubernetes/apply_plan.ts";
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";

@@ -1,8 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { observed } from "../../checks/facts/cluster/objects.ts";
-import { type ManifestObject, objectId } from "../../checks/facts/manifests.ts";
-import { jobState } from "../../checks/kubernetes/job_state.ts";
-import type { Planned } from "../../checks/kubernetes/apply_plan.ts";
+import { type ManifestObject, objectId } from "../../checks/kubernetes/objects.ts";
+import { jobState, type Planned } from "../../checks/kubernetes/apply_plan.ts";
 import { ApiError, type Cluster } from "../../pipeline/cluster/cluster.ts";
 import { Failure } from "../../pipeline/errors.ts";
 

@@ -1,5 +1,6 @@
 import { readDeclared } from "../../checks/facts/cluster/dry_run.ts";
-import { type ManifestsFact, objectId } from "../../checks/facts/manifests.ts";
+import type { ManifestsFact } from "../../checks/facts/manifests.ts";
+import { objectId } from "../../checks/kubernetes/objects.ts";
 import { naming } from "../../checks/list_names.ts";
 import { type Action, type Planned, planOf } from "../../checks/kubernetes/apply_plan.ts";
 import { renderResult } from "../../checks/report/text.ts";

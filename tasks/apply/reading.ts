@@ -1,11 +1,7 @@
-import {
-  gatherManifests,
-  type ManifestObject,
-  type ManifestsFact,
-  objectId,
-} from "../../checks/facts/manifests.ts";
+import { gatherManifests, type ManifestsFact } from "../../checks/facts/manifests.ts";
+import { type ManifestObject, objectId } from "../../checks/kubernetes/objects.ts";
 import { naming } from "../../checks/list_names.ts";
-import { pathOf } from "../../checks/kubernetes/workloads.ts";
+import { pathOf } from "../../checks/facts/tree.ts";
 import { Failure } from "../../pipeline/errors.ts";
 
 /**

@@ -1,7 +1,11 @@
-import { objectId } from "../../checks/facts/manifests.ts";
-import type { Difference } from "../../checks/kubernetes/object_difference.ts";
-import { type Action, isChange, type Planned } from "../../checks/kubernetes/apply_plan.ts";
-import { jobState } from "../../checks/kubernetes/job_state.ts";
+import { objectId } from "../../checks/kubernetes/objects.ts";
+import {
+  type Action,
+  type Difference,
+  isChange,
+  jobState,
+  type Planned,
+} from "../../checks/kubernetes/apply_plan.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { paint, type Style } from "../cli/terminal.ts";
 

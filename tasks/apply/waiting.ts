@@ -1,9 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { readDeclared } from "../../checks/facts/cluster/dry_run.ts";
-import { type ManifestObject, objectId } from "../../checks/facts/manifests.ts";
+import { type ManifestObject, objectId } from "../../checks/kubernetes/objects.ts";
 import { naming } from "../../checks/list_names.ts";
-import { tell } from "../../checks/kubernetes/object_difference.ts";
-import { isChange, type Planned, planOf } from "../../checks/kubernetes/apply_plan.ts";
+import { isChange, type Planned, planOf, tell } from "../../checks/kubernetes/apply_plan.ts";
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { POLL } from "./applying.ts";

@@ -5,11 +5,12 @@ import { gatherLake, type LakeFact } from "../../checks/facts/lake.ts";
 import { gatherManifests, type ManifestsFact } from "../../checks/facts/manifests.ts";
 import { isRefusal, type Refusal, refusal } from "../../checks/facts/refusal.ts";
 import { imagesOf, requestsFor } from "../../checks/preflight/image/image_uses.ts";
-import { dataOf } from "../../checks/kubernetes/environment.ts";
+import { dataOf } from "../../checks/kubernetes/workloads.ts";
 import { poolPlatform } from "../../checks/preflight/capacity/analytics_nodes.ts";
 import { platformOf } from "../../checks/preflight/platform.ts";
 import type { Absent, Gatherer, Gatherers } from "../../checks/runner.ts";
-import { ofKind, treeOf } from "../../checks/kubernetes/workloads.ts";
+import { ofKind } from "../../checks/kubernetes/objects.ts";
+import { treeOf } from "../../checks/facts/tree.ts";
 import {
   databaseOfSecret,
   lakeOfSecret,

@@ -1,4 +1,5 @@
-import { gatherManifests, lineOf, objectId } from "../../checks/facts/manifests.ts";
+import { gatherManifests } from "../../checks/facts/manifests.ts";
+import { lineOf, objectId } from "../../checks/kubernetes/objects.ts";
 import { readCluster } from "../../checks/network_policy/cluster.ts";
 import type { Cluster } from "../../checks/network_policy/model.ts";
 import { Failure } from "../../pipeline/errors.ts";

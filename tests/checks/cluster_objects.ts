@@ -1,5 +1,7 @@
 import { observed } from "../../checks/facts/cluster/objects.ts";
-import { type Fields, type ManifestObject, readFile } from "../../checks/facts/manifests.ts";
+import type { Fields } from "../../checks/kubernetes/fields.ts";
+import type { ManifestObject } from "../../checks/kubernetes/objects.ts";
+import { readFile } from "../../checks/facts/manifests.ts";
 import type { KubeObject } from "../../pipeline/cluster/cluster.ts";
 import { assertEquals } from "../support/assert.ts";
 

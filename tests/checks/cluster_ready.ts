@@ -3,12 +3,9 @@ import type { Finding, Result } from "../../checks/finding.ts";
 import type { ClusterFact, ClusterOpened } from "../../checks/facts/cluster.ts";
 import { placedPods } from "../../checks/facts/cluster/objects.ts";
 import { deedsOf, type Right } from "../../checks/facts/cluster/permissions.ts";
-import {
-  type Fields,
-  type ManifestObject,
-  type ManifestsFact,
-  objectId,
-} from "../../checks/facts/manifests.ts";
+import type { Fields } from "../../checks/kubernetes/fields.ts";
+import { type ManifestObject, objectId } from "../../checks/kubernetes/objects.ts";
+import type { ManifestsFact } from "../../checks/facts/manifests.ts";
 import { CLUSTER_NEEDS } from "../../checks/preflight/access/required_permissions.ts";
 import { runChecks } from "../../checks/runner.ts";
 import { assert } from "../support/assert.ts";

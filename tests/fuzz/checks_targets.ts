@@ -2,9 +2,9 @@ import { BEFORE } from "../../checks/catalog.ts";
 import type { AnyCheck, Facts } from "../../checks/check.ts";
 import { readFile } from "../../checks/facts/manifests.ts";
 import { parseAddress, parseCidr } from "../../checks/network_policy/address.ts";
-import { decodeBase64 } from "../../checks/kubernetes/base64.ts";
+import { decodeBase64 } from "../../checks/kubernetes/fields.ts";
 import { shellIn } from "../../checks/preflight/code/shell_expansion.ts";
-import { parseQuantity } from "../../checks/kubernetes/quantity.ts";
+import { parseQuantity } from "../../checks/kubernetes/quantities.ts";
 import type { Target } from "./target.ts";
 
 const ROOT = new URL("../../", import.meta.url);

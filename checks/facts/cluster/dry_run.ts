@@ -1,6 +1,6 @@
 import { ApiError, type Cluster, type KubeObject } from "../../../pipeline/cluster/cluster.ts";
 import { isFields } from "../../kubernetes/fields.ts";
-import type { ManifestObject } from "../manifests.ts";
+import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { joined, observed, type Reading, readOne } from "./objects.ts";
 
 /** What the API server made of an object of the manifests, without storing it. */

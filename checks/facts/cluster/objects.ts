@@ -5,10 +5,8 @@ import {
   type KubeObject,
 } from "../../../pipeline/cluster/cluster.ts";
 import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
-import { decodeBase64 } from "../../kubernetes/base64.ts";
-import { listOf } from "../../kubernetes/containers.ts";
-import { type Fields, isFields } from "../../kubernetes/fields.ts";
-import type { ManifestObject } from "../manifests.ts";
+import { decodeBase64, type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
+import type { ManifestObject } from "../../kubernetes/objects.ts";
 
 // What of a cluster is read, whatever the manifests have.
 

@@ -1,8 +1,7 @@
 import type { Finding } from "../../finding.ts";
-import { type ManifestObject, objectId } from "../../facts/manifests.ts";
+import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
 import { naming } from "../../list_names.ts";
-import { listOf } from "../../kubernetes/containers.ts";
-import { placeOf } from "../../kubernetes/workloads.ts";
+import { listOf } from "../../kubernetes/fields.ts";
 import { USEFUL } from "./required_permissions.ts";
 import { type AppliedRule, type Binding, isBuiltIn } from "./role_rules.ts";
 

@@ -1,6 +1,6 @@
 import type { Finding } from "../../finding.ts";
-import { accountId } from "../../kubernetes/service_account.ts";
-import { placeOf } from "../../kubernetes/workloads.ts";
+import { accountId } from "../../kubernetes/workloads.ts";
+import { placeOf } from "../../kubernetes/objects.ts";
 import { isAllowed, type Known } from "./access_reviews.ts";
 import type { Need } from "./required_permissions.ts";
 import { type Binding, may } from "./role_rules.ts";

@@ -8,16 +8,10 @@ import { tooMuch } from "./excess_permissions.ts";
 import { missing } from "./missing_permissions.ts";
 import { CLIENT_NEEDS, CLUSTER_NEEDS, type Need } from "./required_permissions.ts";
 import { bindingsOf } from "./role_rules.ts";
-import { type Account, accountId, accountOf } from "../../kubernetes/service_account.ts";
-import { jobsOf } from "../../kubernetes/containers.ts";
-import {
-  type Judged,
-  namespaceOf,
-  outcomeOfWhole,
-  placeOf,
-  type Tree,
-  treeOf,
-} from "../../kubernetes/workloads.ts";
+import { type Account, accountId, accountOf, jobsOf } from "../../kubernetes/workloads.ts";
+import { type Judged, outcomeOfWhole } from "../outcome.ts";
+import { namespaceOf, placeOf } from "../../kubernetes/objects.ts";
+import { type Tree, treeOf } from "../../facts/tree.ts";
 
 /**
  * The service accounts of jobs may do what Spark does in its namespace, and nothing else: by the roles

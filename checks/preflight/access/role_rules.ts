@@ -1,9 +1,7 @@
-import type { ManifestObject } from "../../facts/manifests.ts";
-import { isFields } from "../../kubernetes/fields.ts";
-import { listOf, textOf } from "../../kubernetes/containers.ts";
+import { labelOf, type ManifestObject, namespaceOf, ofKind } from "../../kubernetes/objects.ts";
+import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import type { Deed } from "../../facts/cluster/permissions.ts";
-import type { Account } from "../../kubernetes/service_account.ts";
-import { labelOf, namespaceOf, ofKind } from "../../kubernetes/workloads.ts";
+import type { Account } from "../../kubernetes/workloads.ts";
 
 /** A rule that applies to a service account. */
 export interface AppliedRule {

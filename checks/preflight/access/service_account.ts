@@ -1,19 +1,11 @@
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
-import type { ManifestObject } from "../../facts/manifests.ts";
+import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { effectiveSettings, modeOf } from "../../spark/spark_pods.ts";
-import { accountOf } from "../../kubernetes/service_account.ts";
-import { jobsOf, type Workload } from "../../kubernetes/containers.ts";
-import {
-  type Judged,
-  namespaceOf,
-  ofKind,
-  outcomeOfWhole,
-  placeOf,
-  type Tree,
-  treeOf,
-} from "../../kubernetes/workloads.ts";
+import { accountOf, jobsOf, type Workload } from "../../kubernetes/workloads.ts";
+import { type Judged, outcomeOfWhole } from "../outcome.ts";
+import { type Tree, treeOf } from "../../facts/tree.ts";
 
 /** Jobs run as a service account that is there, once the manifests are applied. */
 export const serviceAccount: PlatformCheck = platformCheck({

@@ -1,7 +1,5 @@
-import type { ManifestObject } from "../../facts/manifests.ts";
-import { type Fields, isFields } from "../../kubernetes/fields.ts";
-import { listOf, textOf } from "../../kubernetes/containers.ts";
-import { labelOf, ofKind } from "../../kubernetes/workloads.ts";
+import { labelOf, type ManifestObject, ofKind } from "../../kubernetes/objects.ts";
+import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 
 /** A taint of a node: it keeps off what does not tolerate it. */
 export interface Taint {

@@ -1,9 +1,9 @@
-import type { ManifestObject } from "../../facts/manifests.ts";
+import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { type Fields, isFields } from "../../kubernetes/fields.ts";
 import { ofPod, ownPods } from "./pod_requests.ts";
 import type { Pods } from "./pod_requests.ts";
-import { workloadsOf } from "../../kubernetes/containers.ts";
-import { formatQuantity, parseQuantity } from "../../kubernetes/quantity.ts";
+import { workloadsOf } from "../../kubernetes/workloads.ts";
+import { formatQuantity, parseQuantity } from "../../kubernetes/quantities.ts";
 
 /** An amount of what pods share on a node, in billionths. */
 export interface Room {

@@ -1,5 +1,6 @@
-import type { Workload } from "../../kubernetes/containers.ts";
-import { namespaceOf, ofKind, type Tree } from "../../kubernetes/workloads.ts";
+import type { Workload } from "../../kubernetes/workloads.ts";
+import { namespaceOf, ofKind } from "../../kubernetes/objects.ts";
+import type { Tree } from "../../facts/tree.ts";
 import { madePods, ownPods, type Pods } from "./pod_requests.ts";
 import { limitsOf, withDefaults } from "./limit_range.ts";
 import { effectiveSettings, modeOf, type SparkMode, sparkPod } from "../../spark/spark_pods.ts";

@@ -1,7 +1,6 @@
-import type { ManifestObject } from "../../facts/manifests.ts";
-import { type Fields, isFields } from "../../kubernetes/fields.ts";
-import { listOf } from "../../kubernetes/containers.ts";
-import { parseQuantity } from "../../kubernetes/quantity.ts";
+import type { ManifestObject } from "../../kubernetes/objects.ts";
+import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
+import { parseQuantity } from "../../kubernetes/quantities.ts";
 import { type Asking, COUNTED, type Counted, type Demand, type Pods } from "./pod_requests.ts";
 
 /** The limits of a namespace for containers, or for pods as a whole. */

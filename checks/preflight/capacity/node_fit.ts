@@ -1,12 +1,11 @@
 import type { Finding } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
 import { takesRoom } from "../../facts/cluster/objects.ts";
-import { type ManifestObject, objectId } from "../../facts/manifests.ts";
+import { type ManifestObject, objectId, ofKind } from "../../kubernetes/objects.ts";
 import { naming } from "../../list_names.ts";
 import type { Fields } from "../../kubernetes/fields.ts";
 import type { Pods } from "./pod_requests.ts";
 import { podsOf } from "./quota_usage.ts";
-import { ofKind } from "../../kubernetes/workloads.ts";
 import { barred, closed } from "./scheduling_obstacle.ts";
 import { formatTaint, LABEL, poolOf, TAINT, taintsOf } from "./analytics_nodes.ts";
 import { askedFor, fits, formatRoom, leftOf } from "./free_capacity.ts";

@@ -1,22 +1,17 @@
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
-import { type Fields, isFields } from "../../kubernetes/fields.ts";
 import { type ComingJob, judgeNodes } from "./node_fit.ts";
 import { formatTaint, LABEL, TAINT, tolerates } from "./analytics_nodes.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { jobPods } from "./job_pods.ts";
 import type { effectiveSettings } from "../../spark/spark_pods.ts";
-import { jobsOf, listOf, type Workload } from "../../kubernetes/containers.ts";
+import { jobsOf, type Workload } from "../../kubernetes/workloads.ts";
+import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import { executorTemplate } from "../../spark/executor_template.ts";
-import {
-  type Judged,
-  ofKind,
-  outcomeOf,
-  placeOf,
-  type Tree,
-  treeOf,
-} from "../../kubernetes/workloads.ts";
+import { type Judged, outcomeOf } from "../outcome.ts";
+import { ofKind, placeOf } from "../../kubernetes/objects.ts";
+import { type Tree, treeOf } from "../../facts/tree.ts";
 
 export { poolPlatform } from "./analytics_nodes.ts";
 

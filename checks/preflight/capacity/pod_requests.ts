@@ -1,6 +1,6 @@
 import { type Fields, isFields } from "../../kubernetes/fields.ts";
-import { parseQuantity } from "../../kubernetes/quantity.ts";
-import type { Workload } from "../../kubernetes/containers.ts";
+import { parseQuantity } from "../../kubernetes/quantities.ts";
+import type { Workload } from "../../kubernetes/workloads.ts";
 import type { SparkPod } from "../../spark/spark_pods.ts";
 
 /** What quotas count, for cpu and memory. */

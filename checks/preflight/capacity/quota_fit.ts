@@ -1,7 +1,13 @@
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
-import { type ManifestObject, objectId } from "../../facts/manifests.ts";
+import {
+  type ManifestObject,
+  namespaceOf,
+  objectId,
+  ofKind,
+  placeOf,
+} from "../../kubernetes/objects.ts";
 import { naming } from "../../list_names.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { ofPod, ownPods, type Pods, unreadable } from "./pod_requests.ts";
@@ -10,17 +16,10 @@ import { judgeLimits, judgeQuotas } from "./quota_rules.ts";
 import { limitsOf, withDefaults } from "./limit_range.ts";
 import { memoryOf } from "../../spark/spark_pods.ts";
 import { isThere, usedBeside } from "./quota_usage.ts";
-import { jobsOf, type Workload, workloadsOf } from "../../kubernetes/containers.ts";
-import { formatQuantity, mebibytes } from "../../kubernetes/quantity.ts";
-import {
-  type Judged,
-  namespaceOf,
-  ofKind,
-  outcomeOf,
-  placeOf,
-  type Tree,
-  treeOf,
-} from "../../kubernetes/workloads.ts";
+import { jobsOf, type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
+import { formatQuantity, mebibytes } from "../../kubernetes/quantities.ts";
+import { type Judged, outcomeOf } from "../outcome.ts";
+import { type Tree, treeOf } from "../../facts/tree.ts";
 
 /** Each job's pods, executors included, fit into the quotas and limits of their namespace. */
 export const quotaFit: PlatformCheck = platformCheck({

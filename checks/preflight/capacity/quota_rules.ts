@@ -1,8 +1,7 @@
 import type { Finding } from "../../finding.ts";
-import { type ManifestObject, objectId } from "../../facts/manifests.ts";
+import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
 import { isFields } from "../../kubernetes/fields.ts";
-import { formatQuantity, parseQuantity } from "../../kubernetes/quantity.ts";
-import { placeOf } from "../../kubernetes/workloads.ts";
+import { formatQuantity, parseQuantity } from "../../kubernetes/quantities.ts";
 import { COUNTED, type Counted, ofPod, type Pods } from "./pod_requests.ts";
 import { amountOf, type Limit } from "./limit_range.ts";
 

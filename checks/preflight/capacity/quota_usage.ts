@@ -1,9 +1,8 @@
 import type { ClusterOpened } from "../../facts/cluster.ts";
-import { type ManifestObject, objectId } from "../../facts/manifests.ts";
-import { type Fields, isFields } from "../../kubernetes/fields.ts";
-import { listOf, workloadsOf } from "../../kubernetes/containers.ts";
-import { parseQuantity } from "../../kubernetes/quantity.ts";
-import { namespaceOf, ofKind } from "../../kubernetes/workloads.ts";
+import { type ManifestObject, namespaceOf, objectId, ofKind } from "../../kubernetes/objects.ts";
+import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
+import { workloadsOf } from "../../kubernetes/workloads.ts";
+import { parseQuantity } from "../../kubernetes/quantities.ts";
 import { type Counted, ofPod, ownPods } from "./pod_requests.ts";
 
 /**

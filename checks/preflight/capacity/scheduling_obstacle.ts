@@ -1,8 +1,6 @@
 import type { Finding } from "../../finding.ts";
-import { type ManifestObject, objectId } from "../../facts/manifests.ts";
-import { type Fields, isFields } from "../../kubernetes/fields.ts";
-import { listOf, textOf } from "../../kubernetes/containers.ts";
-import { labelOf } from "../../kubernetes/workloads.ts";
+import { labelOf, type ManifestObject, objectId } from "../../kubernetes/objects.ts";
+import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import {
   conditionOf,
   formatTaint,

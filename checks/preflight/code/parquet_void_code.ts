@@ -6,7 +6,8 @@ import type { Finding } from "../../finding.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
 import { untypedNullsIn } from "./untyped_nulls.ts";
 import { sparkType } from "../../spark/spark_type.ts";
-import { type Judged, outcomeOf, type Tree, treeOf } from "../../kubernetes/workloads.ts";
+import { type Judged, outcomeOf } from "../outcome.ts";
+import { type Tree, treeOf } from "../../facts/tree.ts";
 
 /** The half of parquet-void that can be told before a run: from job code. */
 export const parquetVoidInCode: Check<"manifests"> = check({

@@ -15,7 +15,7 @@ import { naming } from "../../list_names.ts";
 import { JOBS, onPlatform, PLATFORM, type Platform, type PlatformFacts } from "../platform.ts";
 import { judgeTableNames } from "./table_name_code.ts";
 import { whyNoDatabase } from "../../skip_reasons.ts";
-import { treeOf } from "../../kubernetes/workloads.ts";
+import { treeOf } from "../../facts/tree.ts";
 
 /** What one side of the condition looked at, and found. */
 interface Side {

@@ -3,9 +3,11 @@ import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
 import { placeIn } from "../../source_code/code.ts";
 import { tableNamesIn } from "./table_references.ts";
-import { isFields } from "../../kubernetes/fields.ts";
-import { textOf, workloadsOf } from "../../kubernetes/containers.ts";
-import { type Judged, ofKind, placeOf, type Tree } from "../../kubernetes/workloads.ts";
+import { isFields, textOf } from "../../kubernetes/fields.ts";
+import { workloadsOf } from "../../kubernetes/workloads.ts";
+import type { Judged } from "../outcome.ts";
+import { ofKind, placeOf } from "../../kubernetes/objects.ts";
+import type { Tree } from "../../facts/tree.ts";
 
 /**
  * Judges whether job code, SQL and configuration call the outbox by its name.

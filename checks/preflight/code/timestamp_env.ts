@@ -1,29 +1,16 @@
 import { parseDay } from "../../../pipeline/contract/window.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
-import type { ManifestObject } from "../../facts/manifests.ts";
+import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import { placeIn } from "../../source_code/code.ts";
 import { variablesReadBy } from "../../source_code/environment.ts";
-import { isFields } from "../../kubernetes/fields.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { keysOf } from "../secrets/secret_references.ts";
 import { shellIn } from "./shell_expansion.ts";
-import {
-  type Container,
-  listOf,
-  textOf,
-  type Workload,
-  workloadsOf,
-} from "../../kubernetes/containers.ts";
-import {
-  type Judged,
-  namespaceOf,
-  ofKind,
-  outcomeOf,
-  placeOf,
-  type Tree,
-  treeOf,
-} from "../../kubernetes/workloads.ts";
+import { type Container, type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
+import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
+import { type Judged, outcomeOf } from "../outcome.ts";
+import { type Tree, treeOf } from "../../facts/tree.ts";
 
 /** No variable waits for a shell that does not come, and a job without a day runs for today. */
 export const timestampEnv: PlatformCheck = platformCheck({

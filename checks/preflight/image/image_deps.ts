@@ -7,9 +7,11 @@ import { judgeDockerfile } from "./dockerfile_jars.ts";
 import { isPlainSpark, whyUnpinned } from "./plain_spark.ts";
 import { imagesOf } from "./image_uses.ts";
 import { JOBS, onPlatform, PLATFORM } from "../platform.ts";
-import { jobsOf, type Workload } from "../../kubernetes/containers.ts";
+import { jobsOf, type Workload } from "../../kubernetes/workloads.ts";
 import { settingsIn, settingsOf, type SparkSetting } from "../../spark/spark_settings.ts";
-import { type Judged, outcomeOf, placeOf, type Tree, treeOf } from "../../kubernetes/workloads.ts";
+import { type Judged, outcomeOf } from "../outcome.ts";
+import { placeOf } from "../../kubernetes/objects.ts";
+import { type Tree, treeOf } from "../../facts/tree.ts";
 
 /** Jobs run on an image of ours that is pinned and has every jar in it: nothing is downloaded. */
 export const imageDeps: Check<never, "manifests" | "cluster" | "image"> = check({

@@ -1,11 +1,11 @@
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { ImageFact, ImageReading, ImageRefusal } from "../../facts/image.ts";
-import { objectId } from "../../facts/manifests.ts";
+import { objectId } from "../../kubernetes/objects.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { loginsFor } from "../../image/credentials.ts";
 import { addressOf } from "../../image/reference.ts";
-import { treeOf } from "../../kubernetes/workloads.ts";
+import { treeOf } from "../../facts/tree.ts";
 import { JOBS, onPlatform, PLATFORM } from "../platform.ts";
 import { imagesOf, type ImageUse, readingFor } from "./image_uses.ts";
 import { credentialsIn, type PullSecret } from "./pull_secrets.ts";

@@ -1,13 +1,9 @@
 import type { Credentials, ImageReading, ImageRequest } from "../../facts/image.ts";
 import { effectiveSettings, modeOf } from "../../spark/spark_pods.ts";
-import {
-  type Container,
-  jobsOf,
-  listOf,
-  textOf,
-  type Workload,
-} from "../../kubernetes/containers.ts";
-import { namespaceOf, placeOf, type Tree } from "../../kubernetes/workloads.ts";
+import { type Container, jobsOf, type Workload } from "../../kubernetes/workloads.ts";
+import { listOf, textOf } from "../../kubernetes/fields.ts";
+import { namespaceOf, placeOf } from "../../kubernetes/objects.ts";
+import type { Tree } from "../../facts/tree.ts";
 import {
   credentialsIn,
   type Place,

@@ -1,14 +1,17 @@
 import { isDockerConfig } from "../../image/credentials.ts";
 import type { Finding } from "../../finding.ts";
 import type { Credentials } from "../../facts/image.ts";
-import { type ManifestObject, objectId } from "../../facts/manifests.ts";
-import { dataOf } from "../../kubernetes/environment.ts";
-import type { Fields } from "../../kubernetes/fields.ts";
-import { accountOf } from "../../kubernetes/service_account.ts";
-import { listOf, textOf, type Workload } from "../../kubernetes/containers.ts";
+import {
+  type ManifestObject,
+  namespaceOf,
+  objectId,
+  ofKind,
+  placeOf,
+} from "../../kubernetes/objects.ts";
+import { accountOf, dataOf, type Workload } from "../../kubernetes/workloads.ts";
+import { type Fields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { executorTemplate } from "../../spark/executor_template.ts";
 import type { SparkSetting } from "../../spark/spark_settings.ts";
-import { namespaceOf, ofKind, placeOf } from "../../kubernetes/workloads.ts";
 
 /** Where something stands, as a finding says it. */
 export type Place = Pick<Finding, "object" | "field" | "file" | "line">;

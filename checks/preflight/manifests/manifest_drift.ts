@@ -3,12 +3,13 @@ import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
-import { type ManifestObject, type ManifestsFact, objectId } from "../../facts/manifests.ts";
+import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
+import type { ManifestsFact } from "../../facts/manifests.ts";
 import { naming } from "../../list_names.ts";
-import { tell } from "../../kubernetes/object_difference.ts";
-import { idOf, isChange, type Planned, planOf } from "../../kubernetes/apply_plan.ts";
+import { idOf, isChange, type Planned, planOf, tell } from "../../kubernetes/apply_plan.ts";
 import { whyNoCluster } from "../../skip_reasons.ts";
-import { outcomeOf, pathOf, placeOf } from "../../kubernetes/workloads.ts";
+import { outcomeOf } from "../outcome.ts";
+import { pathOf } from "../../facts/tree.ts";
 
 /**
  * The cluster is as the manifests say. The other checks judge what it would be once they are applied,

@@ -1,10 +1,11 @@
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
-import type { ManifestObject, ManifestProblem, ManifestsFact } from "../../facts/manifests.ts";
+import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
+import type { ManifestProblem, ManifestsFact } from "../../facts/manifests.ts";
 import { isFields } from "../../kubernetes/fields.ts";
-import { podTemplateOf } from "../../kubernetes/pod_template.ts";
-import { pathOf, placeOf } from "../../kubernetes/workloads.ts";
+import { podTemplateOf } from "../../kubernetes/workloads.ts";
+import { pathOf } from "../../facts/tree.ts";
 
 /** Every file of the manifests can be understood, and every workload in them makes pods. */
 export const manifestsReadable: Check<"manifests"> = check({

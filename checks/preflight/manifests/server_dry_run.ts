@@ -6,7 +6,9 @@ import type { ManifestsFact } from "../../facts/manifests.ts";
 import { naming } from "../../list_names.ts";
 import { fieldNamedIn } from "./refused_field.ts";
 import { whyNoCluster } from "../../skip_reasons.ts";
-import { outcomeOf, pathOf, placeOf } from "../../kubernetes/workloads.ts";
+import { outcomeOf } from "../outcome.ts";
+import { pathOf } from "../../facts/tree.ts";
+import { placeOf } from "../../kubernetes/objects.ts";
 
 /** The API server accepts the manifests: each was applied there, without being stored. */
 export const serverDryRun: Check<"manifests" | "cluster"> = check({

@@ -10,7 +10,7 @@ import {
 } from "../../network_policy/evaluate.ts";
 import type { Direction, Flow, Peer, Policy, Rule } from "../../network_policy/model.ts";
 import { readPolicy } from "../../network_policy/read_policy.ts";
-import { formatSelector, selects } from "../../kubernetes/selector.ts";
+import { formatSelector, selects } from "../../kubernetes/selectors.ts";
 import { type Network, objectOf } from "./job_network.ts";
 import { isTrap } from "./peer_selectors.ts";
 

@@ -4,7 +4,7 @@ import { deniedOf, lookedAt, type Needed, outcomeOf } from "./required_connectio
 import { remedy } from "./policy_remedy.ts";
 import { NAME_LABEL, type Pod, type Protocol } from "../../network_policy/model.ts";
 import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "../platform.ts";
-import { labelOf, ofKind } from "../../kubernetes/workloads.ts";
+import { labelOf, ofKind } from "../../kubernetes/objects.ts";
 
 /** Every pod of the jobs may ask the cluster's DNS, over UDP and TCP. */
 export const dnsEgress: PlatformCheck = platformCheck({

@@ -8,7 +8,7 @@ import type {
   PolicyPort,
   Rule,
 } from "../../network_policy/model.ts";
-import { selects } from "../../kubernetes/selector.ts";
+import { selects } from "../../kubernetes/selectors.ts";
 import type { Network } from "./job_network.ts";
 import { OUTSIDE_PEER, patchPolicy } from "./policy_patch.ts";
 import { isEveryNamespace, isEveryPod } from "./peer_selectors.ts";

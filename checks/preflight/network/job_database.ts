@@ -1,14 +1,13 @@
 import { ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
-import { type Fields, isFields } from "../../kubernetes/fields.ts";
 import { parseAddress } from "../../network_policy/address.ts";
 import { type Endpoint, NAME_LABEL, type Pod } from "../../network_policy/model.ts";
 import type { Labels } from "../../kubernetes/metadata.ts";
 import { isolating } from "../../network_policy/evaluate.ts";
-import { podTemplateOf } from "../../kubernetes/pod_template.ts";
-import { selects } from "../../kubernetes/selector.ts";
+import { podTemplateOf } from "../../kubernetes/workloads.ts";
+import { selects } from "../../kubernetes/selectors.ts";
 import { UNKNOWABLE } from "../../network_policy/cluster.ts";
 import { behind } from "./service_backends.ts";
-import { listOf } from "../../kubernetes/environment.ts";
+import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import type { Actor, SparkJob } from "./job_pods.ts";
 import { type Network, objectOf } from "./job_network.ts";
 import { type Nowhere, whyNowhere } from "./unreachable_service.ts";

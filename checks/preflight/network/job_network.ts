@@ -1,6 +1,6 @@
 import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
 import type { Finding, Outcome } from "../../finding.ts";
-import { lineOf, type ManifestObject } from "../../facts/manifests.ts";
+import { lineOf, type ManifestObject } from "../../kubernetes/objects.ts";
 import { type ObjectProblem, readCluster } from "../../network_policy/cluster.ts";
 import {
   type Cluster,
@@ -9,8 +9,8 @@ import {
   type Policy,
 } from "../../network_policy/model.ts";
 import type { Platform } from "../platform.ts";
-import { isOurs } from "../../kubernetes/workloads.ts";
-import type { Lookup } from "../../kubernetes/environment.ts";
+import { isOurs } from "../../facts/tree.ts";
+import type { Lookup } from "../../kubernetes/workloads.ts";
 import { labelled, readJob, ROLE_LABEL, type SparkJob } from "./job_pods.ts";
 import { peersOf } from "./peer_selectors.ts";
 

@@ -1,16 +1,15 @@
-import type { ManifestObject } from "../../facts/manifests.ts";
+import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { parseDocuments } from "../../kubernetes/yaml.ts";
-import { type Fields, isFields } from "../../kubernetes/fields.ts";
 import type { Pod } from "../../network_policy/model.ts";
-import { podTemplateOf } from "../../kubernetes/pod_template.ts";
-import { readWorkload, UNKNOWABLE } from "../../network_policy/cluster.ts";
 import {
   dataOf,
   type Environment,
   environmentOf,
-  listOf,
   type Lookup,
-} from "../../kubernetes/environment.ts";
+  podTemplateOf,
+} from "../../kubernetes/workloads.ts";
+import { readWorkload, UNKNOWABLE } from "../../network_policy/cluster.ts";
+import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import {
   runsOnKubernetes,
   settingsBelow,

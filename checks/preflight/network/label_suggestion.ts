@@ -1,5 +1,5 @@
 import { NAME_LABEL, type Namespace } from "../../network_policy/model.ts";
-import type { Selector } from "../../kubernetes/selector.ts";
+import type { Selector } from "../../kubernetes/selectors.ts";
 
 /** A label that a namespace has. */
 export interface NamespaceLabel {

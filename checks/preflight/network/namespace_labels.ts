@@ -14,7 +14,7 @@ import { peersOf, selectsNobody } from "./peer_selectors.ts";
 import { naming } from "../../list_names.ts";
 import { policyId } from "../../network_policy/evaluate.ts";
 import { NAME_LABEL, type Policy } from "../../network_policy/model.ts";
-import { formatSelector, type Selector, selects } from "../../kubernetes/selector.ts";
+import { formatSelector, type Selector, selects } from "../../kubernetes/selectors.ts";
 import { type PlatformCheck, platformCheck } from "../platform.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { Labels } from "../../kubernetes/metadata.ts";
 import type { Peer, PodPeer, Policy } from "../../network_policy/model.ts";
-import { type Selector, selects } from "../../kubernetes/selector.ts";
+import { type Selector, selects } from "../../kubernetes/selectors.ts";
 import type { Network } from "./job_network.ts";
 
 /**

@@ -1,9 +1,7 @@
-import type { ManifestObject } from "../../facts/manifests.ts";
-import { type Fields, isFields } from "../../kubernetes/fields.ts";
+import { labelOf, type ManifestObject } from "../../kubernetes/objects.ts";
 import { formatAddress, parseAddress } from "../../network_policy/address.ts";
 import type { Endpoint, Pod, Protocol } from "../../network_policy/model.ts";
-import { labelOf } from "../../kubernetes/workloads.ts";
-import { listOf } from "../../kubernetes/environment.ts";
+import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import type { Network } from "./job_network.ts";
 
 /** Where connections to a Service end. */

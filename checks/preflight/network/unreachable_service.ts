@@ -1,4 +1,4 @@
-import { type ManifestObject, objectId } from "../../facts/manifests.ts";
+import { type ManifestObject, objectId } from "../../kubernetes/objects.ts";
 import { naming } from "../../list_names.ts";
 import { type Behind, portsOf } from "./service_backends.ts";
 import type { Network } from "./job_network.ts";

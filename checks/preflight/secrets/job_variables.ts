@@ -1,9 +1,8 @@
-import type { ManifestObject } from "../../facts/manifests.ts";
+import { type ManifestObject, namespaceOf, ofKind } from "../../kubernetes/objects.ts";
 import { instructionsOf } from "../../source_code/dockerfile.ts";
 import type { Code } from "../../source_code/code.ts";
-import { isFields } from "../../kubernetes/fields.ts";
-import { listOf, textOf, type Workload } from "../../kubernetes/containers.ts";
-import { namespaceOf, ofKind } from "../../kubernetes/workloads.ts";
+import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
+import type { Workload } from "../../kubernetes/workloads.ts";
 import { keysOf } from "./secret_references.ts";
 
 /** The variables that a job's containers have. */

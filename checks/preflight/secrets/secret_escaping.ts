@@ -9,15 +9,10 @@ import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { judgeSecret, judgeStored } from "./secret_values.ts";
 import { judgeReads, missingSecrets, variablesOf } from "./secret_references.ts";
 import { givenTo, isSetByNobody } from "./job_variables.ts";
-import { jobsOf, type Workload, workloadsOf } from "../../kubernetes/containers.ts";
-import {
-  type Judged,
-  ofKind,
-  outcomeOf,
-  placeOf,
-  type Tree,
-  treeOf,
-} from "../../kubernetes/workloads.ts";
+import { jobsOf, type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
+import { type Judged, outcomeOf } from "../outcome.ts";
+import { ofKind, placeOf } from "../../kubernetes/objects.ts";
+import { type Tree, treeOf } from "../../facts/tree.ts";
 
 /** Secrets hold what was meant, and jobs get every key and variable that they read. */
 export const secretEscaping: PlatformCheck = platformCheck({

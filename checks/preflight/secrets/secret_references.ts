@@ -1,9 +1,14 @@
 import type { Finding } from "../../finding.ts";
-import { type ManifestObject, objectId } from "../../facts/manifests.ts";
+import {
+  type ManifestObject,
+  namespaceOf,
+  objectId,
+  ofKind,
+  placeOf,
+} from "../../kubernetes/objects.ts";
 import { naming } from "../../list_names.ts";
-import { type Fields, isFields } from "../../kubernetes/fields.ts";
-import { type Container, listOf, textOf, type Workload } from "../../kubernetes/containers.ts";
-import { namespaceOf, ofKind, placeOf } from "../../kubernetes/workloads.ts";
+import type { Container, Workload } from "../../kubernetes/workloads.ts";
+import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { storing } from "./store_command.ts";
 
 /** A key of a Secret that a workload reads. */

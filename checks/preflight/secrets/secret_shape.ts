@@ -1,4 +1,4 @@
-import { decodeBase64 } from "../../kubernetes/base64.ts";
+import { decodeBase64 } from "../../kubernetes/fields.ts";
 
 /** What is wrong with a secret's value. It tells the shape of it, never a part. */
 export interface Trouble {

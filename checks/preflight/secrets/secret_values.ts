@@ -1,9 +1,6 @@
 import type { Finding } from "../../finding.ts";
-import type { ManifestObject } from "../../facts/manifests.ts";
-import { isFields } from "../../kubernetes/fields.ts";
-import { textOf } from "../../kubernetes/containers.ts";
-import { placeOf } from "../../kubernetes/workloads.ts";
-import { decodeBase64 } from "../../kubernetes/base64.ts";
+import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
+import { decodeBase64, isFields, textOf } from "../../kubernetes/fields.ts";
 import { isEncodedText, type Trouble, troubleIn } from "./secret_shape.ts";
 import { storing } from "./store_command.ts";
 

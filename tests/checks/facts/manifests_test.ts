@@ -1,4 +1,5 @@
-import { gatherManifests, lineOf, readFile } from "../../../checks/facts/manifests.ts";
+import { gatherManifests, readFile } from "../../../checks/facts/manifests.ts";
+import { lineOf } from "../../../checks/kubernetes/objects.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 

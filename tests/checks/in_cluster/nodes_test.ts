@@ -1,5 +1,5 @@
 import type { ClusterOpened } from "../../../checks/facts/cluster.ts";
-import type { Fields } from "../../../checks/facts/manifests.ts";
+import type { Fields } from "../../../checks/kubernetes/fields.ts";
 import { poolPlatform } from "../../../checks/preflight/capacity/node_pool.ts";
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
 import {

@@ -1,5 +1,5 @@
 import type { ClusterOpened } from "../../../checks/facts/cluster.ts";
-import type { Fields } from "../../../checks/facts/manifests.ts";
+import type { Fields } from "../../../checks/kubernetes/fields.ts";
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
 import { assertOnlyIn, changed, judgeCluster, NONE, plus } from "../cluster_ready.ts";
 

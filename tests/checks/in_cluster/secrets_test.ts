@@ -1,4 +1,4 @@
-import type { Fields } from "../../../checks/facts/manifests.ts";
+import type { Fields } from "../../../checks/kubernetes/fields.ts";
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
 import {
   assertOnlyIn,

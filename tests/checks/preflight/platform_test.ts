@@ -1,4 +1,4 @@
-import type { Fields } from "../../../checks/facts/manifests.ts";
+import type { Fields } from "../../../checks/kubernetes/fields.ts";
 import { platformOf } from "../../../checks/preflight/platform.ts";
 import { assertEquals } from "../../support/assert.ts";
 import { clusterWith, manifestsFact } from "./manifests/tried.ts";

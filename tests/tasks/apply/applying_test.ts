@@ -1,5 +1,6 @@
 import { parseAllDocuments } from "yaml";
-import { type ManifestObject, readFile } from "../../../checks/facts/manifests.ts";
+import type { ManifestObject } from "../../../checks/kubernetes/objects.ts";
+import { readFile } from "../../../checks/facts/manifests.ts";
 import type { Planned } from "../../../checks/kubernetes/apply_plan.ts";
 import type { Cluster, KubeObject } from "../../../pipeline/cluster/cluster.ts";
 import { openCluster } from "../../../pipeline/cluster/open.ts";

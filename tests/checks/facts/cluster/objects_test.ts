@@ -1,6 +1,6 @@
 import { tracked, whoAmI } from "../../../../checks/facts/cluster.ts";
 import { placedPods, readKind, readOne } from "../../../../checks/facts/cluster/objects.ts";
-import { accountsOf } from "../../../../checks/kubernetes/service_account.ts";
+import { accountsOf } from "../../../../checks/kubernetes/workloads.ts";
 import { ApiError, type Cluster, type KubeObject } from "../../../../pipeline/cluster/cluster.ts";
 import { Failure } from "../../../../pipeline/errors.ts";
 import { assertEquals, assertRejects } from "../../../support/assert.ts";

@@ -1,4 +1,4 @@
-import { formatQuantity, parseQuantity } from "../../../../checks/kubernetes/quantity.ts";
+import { formatQuantity, parseQuantity } from "../../../../checks/kubernetes/quantities.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { assertFound, change, FILES, judgeFiles } from "../../prepared.ts";
 

@@ -1,7 +1,7 @@
 import type { Language } from "../../../../checks/source_code/code.ts";
 import { tableNamesIn } from "../../../../checks/preflight/code/table_references.ts";
 import { isNearMiss, judgeTableNames } from "../../../../checks/preflight/code/table_name_code.ts";
-import { treeOf } from "../../../../checks/kubernetes/workloads.ts";
+import { treeOf } from "../../../../checks/facts/tree.ts";
 import { assertEquals } from "../../../support/assert.ts";
 import { assertFound, change, factOf, FILES } from "../../prepared.ts";
 

@@ -1,6 +1,6 @@
 import type { ClusterOpened } from "../../../../checks/facts/cluster.ts";
 import type { ImageFact, ImageReading } from "../../../../checks/facts/image.ts";
-import type { ManifestObject } from "../../../../checks/facts/manifests.ts";
+import type { ManifestObject } from "../../../../checks/kubernetes/objects.ts";
 import type { Result } from "../../../../checks/finding.ts";
 import { imagePull } from "../../../../checks/preflight/image/image_pull.ts";
 import { runChecks } from "../../../../checks/runner.ts";

@@ -4,7 +4,7 @@ import {
   readingFor,
   requestsFor,
 } from "../../../../checks/preflight/image/image_uses.ts";
-import { treeOf } from "../../../../checks/kubernetes/workloads.ts";
+import { treeOf } from "../../../../checks/facts/tree.ts";
 import { assertEquals } from "../../../support/assert.ts";
 import { contents } from "./facts.ts";
 import { change, factOf, FILES } from "../../prepared.ts";

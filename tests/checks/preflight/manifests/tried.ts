@@ -1,10 +1,6 @@
 import type { ClusterOpened } from "../../../../checks/facts/cluster.ts";
-import {
-  type ManifestObject,
-  type ManifestsFact,
-  objectId,
-  readFile,
-} from "../../../../checks/facts/manifests.ts";
+import { type ManifestObject, objectId } from "../../../../checks/kubernetes/objects.ts";
+import { type ManifestsFact, readFile } from "../../../../checks/facts/manifests.ts";
 import { assert } from "../../../support/assert.ts";
 
 // Manifests, and a cluster in which they were tried.

@@ -1,5 +1,4 @@
-import type { ManifestsFact } from "../../../../checks/facts/manifests.ts";
-import { readFile } from "../../../../checks/facts/manifests.ts";
+import { type ManifestsFact, readFile } from "../../../../checks/facts/manifests.ts";
 import { assertEquals } from "../../../support/assert.ts";
 import { edited, HEALTHY, judge, manifests, onlyFinding, type Parts } from "./healthy.ts";
 

@@ -1,9 +1,6 @@
-import { type ManifestObject, readFile } from "../../../checks/facts/manifests.ts";
-import {
-  type Difference,
-  differences,
-  tell,
-} from "../../../checks/kubernetes/object_difference.ts";
+import type { ManifestObject } from "../../../checks/kubernetes/objects.ts";
+import { readFile } from "../../../checks/facts/manifests.ts";
+import { type Difference, differences, tell } from "../../../checks/kubernetes/apply_plan.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 
 // Two objects, and what an operator reads of how they differ.
