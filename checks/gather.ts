@@ -75,11 +75,12 @@ export async function atMost(timeoutMs: number, work: readonly Promise<unknown>[
 }
 
 function tooLate(name: FactName, timeoutMs: number): Failure {
-  return new Failure(
-    "unreachable",
-    `Cannot gather the facts about ${name}: they took longer than ${timeoutMs / 1000} s. ` +
-      "Look for what is slow or hangs, or allow more time.",
-  );
+  return new Failure({
+    kind: "unreachable",
+    task: `gather the facts about ${name}`,
+    problem: `they took longer than ${timeoutMs / 1000} s`,
+    remedy: "Look for what is slow or hangs, or allow more time.",
+  });
 }
 
 /** What an error says, whatever was thrown. */

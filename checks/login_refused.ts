@@ -2,9 +2,15 @@ import type { Outcome } from "./finding.ts";
 import type { Refusal } from "./facts/refusal.ts";
 
 /** The outcome of the check that tells why nobody was let in; all others then refer to it. */
-export function refused({ name, problem, fix }: Refusal, why: string): Outcome {
+export function refused({ name, failure }: Refusal, why: string): Outcome {
   return {
     examined: name,
-    findings: [{ severity: "fail", object: name, problem, why, fix }],
+    findings: [{
+      severity: "fail",
+      object: name,
+      problem: failure.summary,
+      why,
+      fix: failure.remedy,
+    }],
   };
 }

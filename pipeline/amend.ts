@@ -147,22 +147,24 @@ export function explain({ id, text, values }: Difference): string {
 }
 
 function neverPublished(day: Day): Failure {
-  return new Failure(
-    "data",
-    `Cannot amend ${day}: bronze has no commit marker for it, so the day was never published. ` +
-      `Publish it: deno task run --date ${day}`,
-  );
+  return new Failure({
+    kind: "data",
+    task: `amend ${day}`,
+    problem: "bronze has no commit marker for it, so the day was never published",
+    remedy: `Publish it: deno task run --date ${day}`,
+  });
 }
 
 function altered(day: Day, { altered, named }: BronzeDifferences): Failure {
   const more = altered.size - named.altered.length;
-  return new Failure(
-    "data",
-    `Cannot amend ${day}: ${plural(altered.size, "event")} of bronze ${
-      altered.size === 1 ? "has" : "have"
-    } other values in the outbox: ${named.altered.map(explain).join("; ")}${
-      more > 0 ? `; and ${more} more` : ""
-    }. Nothing was changed. If the outbox is wrong, correct it there and run again. To keep the ` +
-      `values that bronze has, and record that: deno task amend --date ${day} --keep-altered`,
-  );
+  return new Failure({
+    kind: "data",
+    task: `amend ${day}`,
+    problem: `${plural(altered.size, "event")} of bronze ${altered.size === 1 ? "has" : "have"} ` +
+      "other values in the outbox: " +
+      `${named.altered.map(explain).join("; ")}${more > 0 ? `; and ${more} more` : ""}. ` +
+      "Nothing was changed",
+    remedy: "If the outbox is wrong, correct it there and run again. To keep the values that " +
+      `bronze has, and record that: deno task amend --date ${day} --keep-altered`,
+  });
 }

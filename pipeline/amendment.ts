@@ -193,10 +193,10 @@ export function differs(
     ? "its marker records events as lost or altered that the outbox has again as bronze has them"
     : `it differs from the outbox in ${plural(count, "row")}: ${texts.join("; ")}` +
       (more > 0 ? `; and ${more} more` : "");
-  return new Failure(
-    "data",
-    `Cannot confirm bronze of ${day}, which is ${state}: ${difference}. ` +
-      "Nothing was changed. To take in what came late and keep what bronze has: " +
-      `deno task amend --date ${day}`,
-  );
+  return new Failure({
+    kind: "data",
+    task: `confirm bronze of ${day}, which is ${state}`,
+    problem: `${difference}. Nothing was changed`,
+    remedy: `To take in what came late and keep what bronze has: deno task amend --date ${day}`,
+  });
 }

@@ -140,12 +140,13 @@ function confirmNumbers(
 ): void {
   if (amended !== undefined) return;
   if (rows === survey.rows && minSeq === survey.minSeq && maxSeq === survey.maxSeq) return;
-  throw new Failure(
-    "data",
-    `Cannot confirm bronze of ${day}: its commit marker says ${plural(rows, "event")}, event_seq ` +
-      `${minSeq} to ${maxSeq}, and its parts have ${survey.rows}, event_seq ${survey.minSeq} to ` +
-      `${survey.maxSeq}. Find out who changed the marker, and restore it from a backup.`,
-  );
+  throw new Failure({
+    kind: "data",
+    task: `confirm bronze of ${day}`,
+    problem: `its commit marker says ${plural(rows, "event")}, event_seq ${minSeq} to ${maxSeq}, ` +
+      `and its parts have ${survey.rows}, event_seq ${survey.minSeq} to ${survey.maxSeq}`,
+    remedy: "Find out who changed the marker, and restore it from a backup.",
+  });
 }
 
 /** Adds what came since to a window that is open, and was amended before. */
@@ -169,11 +170,12 @@ async function growWindow(
 function lostSince({ day }: BronzeCommit, lost: ReadonlySet<string>): Failure {
   const named = [...lost].slice(0, NAMED).join(", ");
   const more = lost.size > NAMED ? ` and ${lost.size - NAMED} more` : "";
-  return new Failure(
-    "data",
-    `Cannot export ${day}: bronze has ${plural(lost.size, "event")} that ${OUTBOX_TABLE} has no ` +
-      `longer: ${named}${more}. Nothing was changed, so bronze keeps them. Find out who removed them, ` +
-      "or whether this is the wrong database. To keep them and take in the rest: " +
-      `deno task amend --date ${day}`,
-  );
+  return new Failure({
+    kind: "data",
+    task: `export ${day}`,
+    problem: `bronze has ${plural(lost.size, "event")} that ${OUTBOX_TABLE} has no longer: ` +
+      `${named}${more}. Nothing was changed, so bronze keeps them`,
+    remedy: "Find out who removed them, or whether this is the wrong database. To keep them and " +
+      `take in the rest: deno task amend --date ${day}`,
+  });
 }

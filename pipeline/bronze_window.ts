@@ -332,9 +332,10 @@ function tellUnfit({ unfit, strays, strayCount }: Survey, observer: Observer): v
 }
 
 function notBegun(window: Window, now: bigint): Failure {
-  return new Failure(
-    "configuration",
-    `Cannot export ${window.day}: that day has not begun; the database's clock says ` +
-      `${formatMicros(now)}. Give a day that has, or none for today.`,
-  );
+  return new Failure({
+    kind: "configuration",
+    task: `export ${window.day}`,
+    problem: `that day has not begun; the database's clock says ${formatMicros(now)}`,
+    remedy: "Give a day that has, or none for today.",
+  });
 }

@@ -144,11 +144,12 @@ async function confirmMarker(
   { key, etag }: Leftovers["markers"][number],
 ): Promise<void> {
   if ((await lake.get(key))?.etag === etag) return;
-  throw new Failure(
-    "unreachable",
-    `Cannot clean ${day}: another run published ${
-      lake.url(key)
-    } meanwhile, and may have named what ` +
-      "was about to be removed. Run again.",
-  );
+  throw new Failure({
+    kind: "unreachable",
+    task: `clean ${day}`,
+    problem:
+      `another run published ${lake.url(key)} meanwhile, and may have named what was about ` +
+      "to be removed",
+    remedy: "Run again.",
+  });
 }

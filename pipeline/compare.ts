@@ -80,11 +80,12 @@ export async function compareWindow(
   layer: Layer,
 ): Promise<Differences> {
   if (published.contract !== layer.contract) {
-    throw new Failure(
-      "data",
-      `Cannot compare ${published.layer} of ${published.day}: it was published under another ` +
-        `contract (${published.contract}). Use the version of this toolkit that published it.`,
-    );
+    throw new Failure({
+      kind: "data",
+      task: `compare ${published.layer} of ${published.day}`,
+      problem: `it was published under another contract (${published.contract})`,
+      remedy: "Use the version of this toolkit that published it.",
+    });
   }
   const { parts } = published;
   await confirmThere(lake, parts);

@@ -1,31 +1,69 @@
 /**
- * What kind of trouble stopped a command. It decides the exit code:
+ * What kind of trouble stopped a command. The kind decides the exit code:
  *
- * - `data` (1): the data, or the schema that holds it, is not what the contract says
+ * - `data` (1): the data, or the schema that holds it, does not match the contract
  * - `configuration` (2): a flag, a variable, a credential or a grant is wrong
- * - `unreachable` (3): something was out of reach, so nothing can be said
+ * - `unreachable` (3): a server or a file could not be reached, so the result is unknown
  */
 export type FailureKind = "data" | "configuration" | "unreachable";
 
+/** The parts of a {@linkcode Failure}. */
+export interface FailureParts {
+  /** Decides the exit code. */
+  readonly kind: FailureKind;
+  /** What could not be done, to follow "Cannot": `read bronze/… in s3://lake`. */
+  readonly task: string;
+  /** Why, with the value or place; several sentences if need be, the last one without its full stop. */
+  readonly problem: string;
+  /** What to do: whole sentences. A command at the end has no full stop, so that it can be copied. */
+  readonly remedy: string;
+  /** The underlying error. */
+  readonly cause?: unknown;
+}
+
 /**
- * An expected failure, told in one grammar: what could not be done, the value or place, what to do.
- * Its message holds no secret and needs no stack trace.
+ * An expected failure, for an operator to read. Its message contains no secret and needs no stack
+ * trace.
+ *
+ * @example
+ * ```ts
+ * import { Failure } from "./errors.ts";
+ *
+ * const failure = new Failure({
+ *   kind: "configuration",
+ *   task: "use DJANGO_DB_PORT=x",
+ *   problem: "a port is a number from 1 to 65535",
+ *   remedy: "Set it to the port of Postgres, usually 5432.",
+ * });
+ * console.assert(
+ *   failure.message === "Cannot use DJANGO_DB_PORT=x: a port is a number from 1 to 65535. " +
+ *     "Set it to the port of Postgres, usually 5432.",
+ * );
+ * ```
  */
 export class Failure extends Error {
-  /** What a stack trace calls it. */
+  /** The name in a stack trace. */
   override readonly name = "Failure";
   /** Decides the exit code. */
   readonly kind: FailureKind;
+  /** What could not be done. */
+  readonly task: string;
+  /** Why. */
+  readonly problem: string;
+  /** What to do. */
+  readonly remedy: string;
 
-  /**
-   * A failure for an operator to read.
-   *
-   * @param kind decides the exit code
-   * @param message `Cannot <do what>: <why, with the value or place>. <The next step>.`
-   * @param options the underlying error, kept as `cause`
-   */
-  constructor(kind: FailureKind, message: string, options?: ErrorOptions) {
-    super(message, options);
+  /** A failure whose message is `Cannot <task>: <problem>. <remedy>`. */
+  constructor({ kind, task, problem, remedy, cause }: FailureParts) {
+    super(`Cannot ${task}: ${problem}. ${remedy}`, cause === undefined ? {} : { cause });
     this.kind = kind;
+    this.task = task;
+    this.problem = problem;
+    this.remedy = remedy;
+  }
+
+  /** What could not be done and why, without the remedy: `Cannot <task>: <problem>`. */
+  get summary(): string {
+    return `Cannot ${this.task}: ${this.problem}`;
   }
 }

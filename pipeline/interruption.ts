@@ -9,6 +9,11 @@ import { Failure } from "./errors.ts";
 export function interruption(task: string, signal: AbortSignal): Failure {
   const { reason } = signal;
   if (reason instanceof Failure) return reason;
-  const message = `Cannot ${task}: it was interrupted before it was done. Run again.`;
-  return new Failure("unreachable", message, { cause: reason });
+  return new Failure({
+    kind: "unreachable",
+    task,
+    problem: "it was interrupted before it was done",
+    remedy: "Run again.",
+    cause: reason,
+  });
 }

@@ -64,12 +64,11 @@ function removed(
     ? []
     : [`${plural(lost.size, "event")} that ${OUTBOX_TABLE} no longer has: ${ids}${more}`];
   const parts = unreadable.map((key) => `${key}, which cannot be read`);
-  return new Failure(
-    "data",
-    `Cannot export ${day}: the day was published before, and its commit marker is gone. The parts that ` +
-      `lie there hold ${
-        [...events, ...parts].join("; ")
-      }. Nothing was changed. Restore the commit ` +
-      "marker from a backup.",
-  );
+  return new Failure({
+    kind: "data",
+    task: `export ${day}`,
+    problem: "the day was published before, and its commit marker is gone. The parts that lie " +
+      `there hold ${[...events, ...parts].join("; ")}. Nothing was changed`,
+    remedy: "Restore the commit marker from a backup.",
+  });
 }

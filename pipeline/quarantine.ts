@@ -126,10 +126,12 @@ function compare(a: string, b: string): number {
 }
 
 function unusable(lake: Lake, { key }: QuarantineLink, problem: string): Failure {
-  return new Failure(
-    "data",
-    `Cannot use the quarantine ${lake.url(key)}: ${problem}. Restore it from a backup.`,
-  );
+  return new Failure({
+    kind: "data",
+    task: `use the quarantine ${lake.url(key)}`,
+    problem,
+    remedy: "Restore it from a backup.",
+  });
 }
 
 /**

@@ -146,17 +146,19 @@ async function* rowsOf(
 }
 
 function unpublished(url: string, what: string, day: Day): Failure {
-  return new Failure(
-    "data",
-    `Cannot show ${what} of ${day}: there is no commit marker ${url}. ` +
-      `Publish the day with: deno task run --date ${day}`,
-  );
+  return new Failure({
+    kind: "data",
+    task: `show ${what} of ${day}`,
+    problem: `there is no commit marker ${url}`,
+    remedy: `Publish the day with: deno task run --date ${day}`,
+  });
 }
 
 function foreign(url: string, { layer, day }: RowQuery): Failure {
-  return new Failure(
-    "data",
-    `Cannot show ${layer} of ${day}: ${url} was published under another contract. ` +
-      "Show it with the version of this toolkit that published it.",
-  );
+  return new Failure({
+    kind: "data",
+    task: `show ${layer} of ${day}`,
+    problem: `${url} was published under another contract`,
+    remedy: "Show it with the version of this toolkit that published it.",
+  });
 }

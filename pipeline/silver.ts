@@ -264,32 +264,33 @@ async function* cutClients(
 }
 
 function noBronze(lake: Lake, day: Day): Failure {
-  return new Failure(
-    "data",
-    `Cannot make silver of ${day}: bronze has no commit marker for it (${
-      lake.url(bronzeMarkerKey(day))
-    }). Run bronze first: deno task bronze --date ${day}`,
-  );
+  return new Failure({
+    kind: "data",
+    task: `make silver of ${day}`,
+    problem: `bronze has no commit marker for it (${lake.url(bronzeMarkerKey(day))})`,
+    remedy: `Run bronze first: deno task bronze --date ${day}`,
+  });
 }
 
 function restless(day: Day, cause: unknown): Failure {
-  return new Failure(
-    "unreachable",
-    `Cannot make silver of ${day}: bronze was published again ${ATTEMPTS} times meanwhile. ` +
-      "Let the other runs end, then run again.",
-    { cause },
-  );
+  return new Failure({
+    kind: "unreachable",
+    task: `make silver of ${day}`,
+    problem: `bronze was published again ${ATTEMPTS} times meanwhile`,
+    remedy: "Let the other runs end, then run again.",
+    cause,
+  });
 }
 
 function differs({ day }: SilverCommit, count: number, named: readonly Difference[]): Failure {
   const texts = named.slice(0, NAMED).map(({ text }) => text);
   if (count > texts.length) texts.push(`and ${count - texts.length} more`);
-  return new Failure(
-    "data",
-    `Cannot confirm silver of ${day}, which is sealed: it differs from ${SILVER.source} in ` +
-      `${plural(count, "row")}: ${
-        texts.join("; ")
-      }. Nothing was changed. Find out who changed either ` +
-      `one. To make silver from bronze again: deno task amend --date ${day}`,
-  );
+  return new Failure({
+    kind: "data",
+    task: `confirm silver of ${day}, which is sealed`,
+    problem: `it differs from ${SILVER.source} in ${plural(count, "row")}: ${texts.join("; ")}. ` +
+      "Nothing was changed",
+    remedy: "Find out who changed either one. To make silver from bronze again: deno task amend " +
+      `--date ${day}`,
+  });
 }

@@ -63,8 +63,10 @@ ${ENVIRONMENT_HELP}`,
 /** An amendment is about one day, which the operator names. */
 function confirmDayGiven(flags: Flags): void {
   if (flags.operand !== undefined || flags.value("date") !== undefined) return;
-  throw new Failure(
-    "configuration",
-    "Cannot amend: no day was given. Name it, as in: deno task amend 2025-12-28",
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: "amend",
+    problem: "no day was given",
+    remedy: "Name it, as in: deno task amend 2025-12-28",
+  });
 }

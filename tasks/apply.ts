@@ -44,10 +44,12 @@ become so in time.
     const manifests = await readWhole(await manifestsDirectory(flags), interrupted);
     const config = clusterConfig(clusterFlags(flags));
     if ("absent" in config) {
-      throw new Failure(
-        "configuration",
-        `Cannot apply the manifests: ${config.absent}. Name one with --kubeconfig.`,
-      );
+      throw new Failure({
+        kind: "configuration",
+        task: "apply the manifests",
+        problem: config.absent,
+        remedy: "Name one with --kubeconfig.",
+      });
     }
     const cluster = await openCluster(config);
     try {

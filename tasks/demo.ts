@@ -121,10 +121,12 @@ function eventCount(flags: Flags): number | undefined {
   const text = flags.value("events");
   if (text === undefined) return undefined;
   if (/^[1-9]\d{0,7}$/.test(text)) return Number(text);
-  throw new Failure(
-    "configuration",
-    `Cannot use --events ${JSON.stringify(text)}: it is a number from 1 to 99999999.`,
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: `use --events ${JSON.stringify(text)}`,
+    problem: "it is not a whole number from 1 to 99999999",
+    remedy: "Give one, or leave the flag out.",
+  });
 }
 
 async function lakeDirectory(flags: Flags): Promise<string> {

@@ -40,10 +40,10 @@ function listOfAll(): string {
 
 async function page(id: string): Promise<string> {
   if (titles.has(id)) return await Deno.readTextFile(new URL(`${id}.md`, RUNBOOK));
-  throw new Failure(
-    "configuration",
-    `Cannot explain ${JSON.stringify(id)}: there is no such page. Known are ${
-      [...titles.keys()].join(", ")
-    }.`,
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: `explain ${JSON.stringify(id)}`,
+    problem: "there is no such page",
+    remedy: `Known are ${[...titles.keys()].join(", ")}.`,
+  });
 }

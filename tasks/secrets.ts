@@ -48,18 +48,21 @@ credentials; 3 something was out of reach, as a database that only the cluster c
     const only = choice(flags, "only", ["both", "database", "lake"]);
     const timeout = seconds(flags, DEFAULT_TIMEOUT);
     if (from === "prompt" && !canAsk()) {
-      throw new Failure(
-        "configuration",
-        "Cannot ask for values: there is no terminal. Set the variables, and leave out " +
-          "--from prompt.",
-      );
+      throw new Failure({
+        kind: "configuration",
+        task: "ask for values",
+        problem: "there is no terminal",
+        remedy: "Set the variables, and leave out --from prompt.",
+      });
     }
     const config = clusterConfig(clusterFlags(flags));
     if ("absent" in config) {
-      throw new Failure(
-        "configuration",
-        `Cannot store Secrets: ${config.absent}. Name one with --kubeconfig.`,
-      );
+      throw new Failure({
+        kind: "configuration",
+        task: "store Secrets",
+        problem: config.absent,
+        remedy: "Name one with --kubeconfig.",
+      });
     }
     const cluster = await openCluster(config);
     try {

@@ -61,19 +61,23 @@ function confirmQuery(
     columnsAsked(what, columns);
     where.forEach((text) => conditionOf(what, text));
   } else if (columns !== undefined || where.length > 0) {
-    throw new Failure(
-      "configuration",
-      "Cannot use --columns or --where with quarantine: its events are shown whole. Leave them out.",
-    );
+    throw new Failure({
+      kind: "configuration",
+      task: "use --columns or --where with quarantine",
+      problem: "its events are shown whole",
+      remedy: "Leave them out.",
+    });
   }
 }
 
 function whatOf({ operand }: Flags): ShowOrder["what"] {
   if (operand === "bronze" || operand === "silver" || operand === "quarantine") return operand;
-  const problem = operand === undefined ? "" : ` ${JSON.stringify(operand)}`;
-  throw new Failure(
-    "configuration",
-    `Cannot show${problem}: name what to show, bronze, silver or quarantine, as in deno task show ` +
-      "silver 2025-12-28.",
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: operand === undefined ? "show rows" : `show ${JSON.stringify(operand)}`,
+    problem: operand === undefined
+      ? "the command needs bronze, silver or quarantine"
+      : "only bronze, silver and quarantine can be shown",
+    remedy: "Name one and a day: deno task show silver 2025-12-28",
+  });
 }

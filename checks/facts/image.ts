@@ -5,7 +5,6 @@ import type { Image } from "../image/image.ts";
 import { ImageRefused, type ImageTrouble } from "../image/image_errors.ts";
 import { openLayerCache } from "../image/layer_files.ts";
 import { type Pulled, readFromRegistry } from "../image/registry.ts";
-import { refusal } from "./refusal.ts";
 
 export type { ImageTrouble } from "../image/image_errors.ts";
 
@@ -199,8 +198,7 @@ function readingOf(
 ): ImageReading {
   const asked = { reference, credentials: credentials.map(({ from }) => from), loggedIn };
   if (!(found instanceof ImageRefused)) return { ...asked, ...contentsOf(found, files) };
-  const { problem, fix } = refusal(reference, found);
-  const { trouble, platforms } = found;
+  const { trouble, platforms, summary: problem, remedy: fix } = found;
   return { opened: false, ...asked, ...{ trouble, problem, fix, platforms } };
 }
 

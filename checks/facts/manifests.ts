@@ -54,12 +54,13 @@ export async function gatherManifests(
     }
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Failure(
-      "configuration",
-      `Cannot read manifests from ${JSON.stringify(directory)}: ${message(error)}. ` +
-        "Give a directory of YAML files with --manifests.",
-      { cause: error },
-    );
+    throw new Failure({
+      kind: "configuration",
+      task: `read manifests from ${JSON.stringify(directory)}`,
+      problem: message(error),
+      remedy: "Give a directory of YAML files with --manifests.",
+      cause: error,
+    });
   }
   return {
     directory,

@@ -1,32 +1,25 @@
 import { Failure } from "../../pipeline/errors.ts";
 
-/** What a database or a store answered that let nobody in, or the configuration that names none. */
+/** A database, a lake or a cluster that refused to be opened, or a configuration that is wrong. */
 export interface Refusal {
-  /** Tells it from the fact about one that was opened. */
+  /** Discriminates from the fact about one that was opened. */
   readonly opened: false;
-  /** For people: what was to be opened. */
+  /** What was to be opened: `robson@db:5432/rbsdb`. */
   readonly name: string;
-  /** Why it was not. */
-  readonly problem: string;
-  /** What to do about it. */
-  readonly fix: string;
+  /** Why it was not opened, and what to do. */
+  readonly failure: Failure;
 }
 
 /**
- * Tells a failure as a fact, in two halves: failures are written `Cannot <do what>: <why>. <The next
- * step>.`
+ * A failure as a fact.
  *
- * @param name for people: what was to be opened
+ * @param name what was to be opened: `robson@db:5432/rbsdb`
  */
-export function refusal(name: string, { message }: Failure): Refusal {
-  const end = message.search(/\. (?=[A-Z])/);
-  if (end < 0) {
-    return { opened: false, name, problem: message, fix: "Read the page of this check." };
-  }
-  return { opened: false, name, problem: message.slice(0, end), fix: message.slice(end + 2) };
+export function refusal(name: string, failure: Failure): Refusal {
+  return { opened: false, name, failure };
 }
 
-/** Whether it is an answer, and not only that there was none. */
+/** Whether an error says that something was refused, and not that it was out of reach. */
 export function isRefusal(error: unknown): error is Failure {
   return error instanceof Failure && error.kind === "configuration";
 }

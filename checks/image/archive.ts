@@ -59,11 +59,12 @@ export async function openArchive(
     throw new Malformed("there is no image in it");
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
-    throw new Failure(
-      "configuration",
-      `Cannot look into the archive ${path}: ${error.message}. Give a file that docker save or a ` +
-        "build of an OCI image wrote.",
-    );
+    throw new Failure({
+      kind: "configuration",
+      task: `look into the archive ${path}`,
+      problem: error.message,
+      remedy: "Give a file that docker save or a build of an OCI image wrote.",
+    });
   }
 }
 
@@ -83,11 +84,11 @@ export function findArchived(images: readonly ArchivedImage[], reference: string
     (images.length === 1 && images[0]!.names.length === 0 ? images[0] : undefined);
   if (found !== undefined) return found;
   const all = images.flatMap(({ names, digests }) => names.length > 0 ? names : digests);
-  throw new ImageRefused(
-    "unknown",
-    `Cannot look into ${reference}: the archive has ${all.join(", ")} instead. Save the image ` +
-      "that the jobs name, or name the one that was saved.",
-  );
+  throw new ImageRefused("unknown", {
+    task: `look into ${reference}`,
+    problem: `the archive has ${all.join(", ")} instead`,
+    remedy: "Save the image that the jobs name, or name the one that was saved.",
+  });
 }
 
 function isTag(name: string): boolean {
@@ -369,10 +370,12 @@ async function goThrough(
   } catch (error) {
     const problem = error instanceof Malformed ? error.message : fileProblem(error);
     if (problem === undefined) throw error;
-    throw new Failure(
-      "configuration",
-      `Cannot ${task}: ${problem}. Give a file that docker save or a build of an OCI image wrote.`,
-    );
+    throw new Failure({
+      kind: "configuration",
+      task,
+      problem,
+      remedy: "Give a file that docker save or a build of an OCI image wrote.",
+    });
   }
 }
 

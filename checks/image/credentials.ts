@@ -38,11 +38,12 @@ function entriesOf(config: Uint8Array): [string, unknown][] {
   const auths = authsIn(config);
   if (auths !== undefined) return Object.entries(auths).filter(([, entry]) => isObject(entry));
   // What a parser says of it would quote it.
-  throw new Failure(
-    "configuration",
-    "Cannot use a Docker configuration: it is no JSON with an object `auths`. Make it anew with " +
-      "docker login, or with kubectl create secret docker-registry.",
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: "use a Docker configuration",
+    problem: "it is no JSON with an object `auths`",
+    remedy: "Make it anew with docker login, or with kubectl create secret docker-registry.",
+  });
 }
 
 /** The entries by their names; in the old form of the file there is nothing around them. */

@@ -128,21 +128,24 @@ function requireSafe({ protocol, host }: URL, { task, plain }: HttpOptions): voi
 function networkFailure(error: unknown, { host }: URL, { task, signal }: HttpOptions): unknown {
   if (signal?.aborted) return interruption(task, signal);
   if (error instanceof Deno.errors.NotCapable) {
-    return new Failure(
-      "configuration",
-      `Cannot ${task}: Deno was not given the permission. Run it with --allow-net=${host}.`,
-    );
+    return new Failure({
+      kind: "configuration",
+      task,
+      problem: "Deno was not given the permission",
+      remedy: `Run it with --allow-net=${host}.`,
+    });
   }
   if (!(error instanceof TypeError)) return error;
   // The words around it name the URL, and that of a blob can have a signature in it.
   const words = `${error.message} ${(error.cause as Error | undefined)?.message ?? ""}`;
   const certificate = /invalid peer certificate: (\w+)/.exec(words);
   if (certificate !== null) {
-    return new Failure(
-      "unreachable",
-      `Cannot ${task}: the certificate of ${host} cannot be trusted (${certificate[1]}). ` +
-        "Give the certificate of whoever signed it with --registry-ca.",
-    );
+    return new Failure({
+      kind: "unreachable",
+      task,
+      problem: `the certificate of ${host} cannot be trusted (${certificate[1]})`,
+      remedy: "Give the certificate of whoever signed it with --registry-ca.",
+    });
   }
   if (/corrupt message/.test(words)) {
     return unreachable(task, `${host} does not speak TLS`, { cause: PLAIN });
@@ -158,5 +161,11 @@ function networkFailure(error: unknown, { host }: URL, { task, signal }: HttpOpt
 
 function unreachable(task: string, problem: string, options?: ErrorOptions): Failure {
   const remedy = "Check the registry and the network, or run again later";
-  return new Failure("unreachable", `Cannot ${task}: ${problem}. ${remedy}.`, options);
+  return new Failure({
+    kind: "unreachable",
+    task,
+    problem,
+    remedy: `${remedy}.`,
+    ...options,
+  });
 }

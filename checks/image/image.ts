@@ -105,22 +105,24 @@ export async function ofLayer<T>(
 
 /** Nodes can run it, so it is not broken; and what is in it is not known. */
 function unsupported(name: string, { message }: Unsupported): Failure {
-  return new Failure(
-    "unreachable",
-    `Cannot look into ${name}: ${message}, which this toolkit does not read. Push it with ` +
-      "compression=gzip,force-compression=true in docker buildx build --output, or save it with " +
-      "docker save and give that.",
-  );
+  return new Failure({
+    kind: "unreachable",
+    task: `look into ${name}`,
+    problem: `${message}, which this toolkit does not read`,
+    remedy: "Push it with compression=gzip,force-compression=true in docker buildx build " +
+      "--output, or save it with docker save and give that.",
+  });
 }
 
 function noPlatform(name: string, wanted: string, platforms: readonly string[]): ImageRefused {
-  return new ImageRefused(
-    "platform",
-    `Cannot look into ${name}: there is none for ${wanted}, only for ${
+  const parts = {
+    task: `look into ${name}`,
+    problem: `there is none for ${wanted}, only for ${
       platforms.join(", ") || "no platform at all"
-    }. Build and push it for ${wanted} too.`,
-    platforms,
-  );
+    }`,
+    remedy: `Build and push it for ${wanted} too.`,
+  };
+  return new ImageRefused("platform", parts, platforms);
 }
 
 /** A piece of an image, named by its content. */

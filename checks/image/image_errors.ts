@@ -1,4 +1,4 @@
-import { Failure } from "../../pipeline/errors.ts";
+import { Failure, type FailureParts } from "../../pipeline/errors.ts";
 
 /**
  * What is wrong with content that is not of the form that it should be, in a few words that go on
@@ -32,13 +32,13 @@ export class ImageRefused extends Failure {
   /** The platforms that there are instead, where the one that was asked for is missing. */
   readonly platforms: readonly string[];
 
-  /**
-   * A refusal for an operator to read.
-   *
-   * @param message `Cannot look into <image>: <why>. <The next step>.`
-   */
-  constructor(trouble: ImageTrouble, message: string, platforms: readonly string[] = []) {
-    super(trouble === "broken" ? "data" : "configuration", message);
+  /** A failure of kind `data` for a broken image, and of kind `configuration` otherwise. */
+  constructor(
+    trouble: ImageTrouble,
+    parts: Omit<FailureParts, "kind">,
+    platforms: readonly string[] = [],
+  ) {
+    super({ kind: trouble === "broken" ? "data" : "configuration", ...parts });
     this.trouble = trouble;
     this.platforms = platforms;
   }
@@ -46,6 +46,9 @@ export class ImageRefused extends Failure {
 
 /** That an image is no image, or none that is whole. */
 export function broken(image: string, why: string): ImageRefused {
-  const remedy = "Build and push it again; no node can run this one";
-  return new ImageRefused("broken", `Cannot look into ${image}: ${why}. ${remedy}.`);
+  return new ImageRefused("broken", {
+    task: `look into ${image}`,
+    problem: why,
+    remedy: "Build and push it again; no node can run this one.",
+  });
 }

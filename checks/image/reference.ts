@@ -52,11 +52,11 @@ export function addressOf(image: string): ImageAddress {
     /^\w[\w.-]{0,127}$/.test(tag) && (digest === undefined || isDigest(digest)) &&
     image.split("@").length <= 2;
   if (isOne) return { registry, path, tag, digest };
-  throw new ImageRefused(
-    "unknown",
-    `Cannot look into the image ${JSON.stringify(image.slice(0, 300))}: that is no reference to ` +
-      "an image. Write it as in ghcr.io/ldamasio/rbs-spark:3.5.8-phase1.",
-  );
+  throw new ImageRefused("unknown", {
+    task: `look into the image ${JSON.stringify(image.slice(0, 300))}`,
+    problem: "that is no reference to an image",
+    remedy: "Write it as in ghcr.io/ldamasio/rbs-spark:3.5.8-phase1.",
+  });
 }
 
 /** Whether a text is a digest that this toolkit can verify. */

@@ -238,20 +238,22 @@ export function denied(status: number, { task, address, loggedIn }: Asked): Imag
     : loggedIn
     ? "does not take the login that it was given (401)"
     : "wants a login (401), and there is none for it";
-  return new ImageRefused(
-    "denied",
-    `Cannot ${task}: ${registry} ${refused}. Give a pull secret or a Docker configuration with a ` +
-      `login to ${registry} that may read ${path}.`,
-  );
+  return new ImageRefused("denied", {
+    task,
+    problem: `${registry} ${refused}`,
+    remedy: `Give a pull secret or a Docker configuration with a login to ${registry} that may ` +
+      `read ${path}.`,
+  });
 }
 
 /** That what answers is no registry, or in no state to be one. */
 export function noRegistry(problem: string, { task, address: { registry } }: Asked): Failure {
-  return new Failure(
-    "unreachable",
-    `Cannot ${task}: ${registry} does not answer as a registry: ${problem}. Check the image's ` +
-      "name, or run again later.",
-  );
+  return new Failure({
+    kind: "unreachable",
+    task,
+    problem: `${registry} does not answer as a registry: ${problem}`,
+    remedy: "Check the image's name, or run again later.",
+  });
 }
 
 function unknown(code: string | undefined, { task, address }: Asked): ImageRefused {
@@ -262,11 +264,11 @@ function unknown(code: string | undefined, { task, address }: Asked): ImageRefus
     : digest === undefined
     ? `there is no tag ${tag} of ${image}`
     : `there is no image ${digest} in ${image}`;
-  return new ImageRefused(
-    "unknown",
-    `Cannot ${task}: ${missing} (404${code === undefined ? "" : ` ${code}`}). Push it, or name ` +
-      "one that is there.",
-  );
+  return new ImageRefused("unknown", {
+    task,
+    problem: `${missing} (404${code === undefined ? "" : ` ${code}`})`,
+    remedy: "Push it, or name one that is there.",
+  });
 }
 
 /** The registry's own word for what is wrong. Anything that does not look like one stays out. */

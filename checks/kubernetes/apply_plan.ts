@@ -46,7 +46,7 @@ export function planOf({ objects, trials, unread }: Tried): Planned[] {
     );
     return hidden === undefined
       ? { object, action: "create", differences: [] }
-      : { object, action: "unknown", differences: [], reason: hidden.problem };
+      : { object, action: "unknown", differences: [], reason: hidden.failure.message };
   });
 }
 

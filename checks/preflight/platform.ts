@@ -70,7 +70,7 @@ export function onPlatform(
   }
   const unread = cluster.unread.filter((each) => reads.includes(told(each)));
   if (unread.length > 0) {
-    return { unknown: naming([...new Set(unread.map(({ problem }) => problem))]) };
+    return { unknown: naming([...new Set(unread.map(({ failure }) => failure.message))]) };
   }
   return judge(platformOf(manifests, cluster));
 }

@@ -196,5 +196,10 @@ function identify(object: object, task: string) {
 }
 
 function unusable(task: string, why: string): Failure {
-  return new Failure("configuration", `Cannot ${task} an object: ${why}. Mend its manifest.`);
+  return new Failure({
+    kind: "configuration",
+    task: `${task} an object`,
+    problem: why,
+    remedy: "Mend its manifest.",
+  });
 }

@@ -1,4 +1,4 @@
-import { Failure, type FailureKind } from "../errors.ts";
+import { Failure, type FailureParts } from "../errors.ts";
 
 /** An object of Kubernetes as the API server says it, unread. */
 export interface KubeObject {
@@ -118,14 +118,9 @@ export class ApiError extends Failure {
   /** What it has against the request in detail. What holds for `says` holds for it too. */
   readonly causes: readonly Cause[];
 
-  /**
-   * A refusal for an operator to read.
-   *
-   * @param message `Cannot <do what>: <why>. <The next step>.`
-   */
+  /** A failure with the server's answer. */
   constructor(
-    kind: FailureKind,
-    message: string,
+    parts: FailureParts,
     refused: {
       readonly status: number;
       readonly reason: string;
@@ -133,7 +128,7 @@ export class ApiError extends Failure {
       readonly causes?: readonly Cause[];
     },
   ) {
-    super(kind, message);
+    super(parts);
     this.status = refused.status;
     this.reason = refused.reason;
     this.says = refused.says;

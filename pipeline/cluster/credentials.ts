@@ -62,8 +62,10 @@ function complete(
   const missing = keys.filter((key) => !texts?.get(key));
   if (texts !== undefined && missing.length === 0) return secretEnvironment(secret, texts, env);
   const why = texts === undefined ? "it is not there" : `it has no ${missing.join(" and no ")}`;
-  throw new Failure(
-    "configuration",
-    `Cannot log in with ${secret}: ${why}. Make it with: deno task secrets`,
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: `log in with ${secret}`,
+    problem: why,
+    remedy: "Make it with: deno task secrets",
+  });
 }

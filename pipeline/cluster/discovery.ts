@@ -40,9 +40,12 @@ export function discover(connection: Connection): Lookup {
 /** What a request for a kind ends with that the server does not know. */
 export function unknownKind({ apiVersion, kind }: Kind, what: string): ApiError {
   const says = `there is no kind ${JSON.stringify(kind)} in ${JSON.stringify(apiVersion)}`;
-  const message = `Cannot ${what}: ${says} on this server. ` +
-    "Correct the apiVersion, or install what brings the kind.";
-  return new ApiError("configuration", message, { status: 404, reason: "NotFound", says });
+  return new ApiError({
+    kind: "configuration",
+    task: what,
+    problem: `${says} on this server`,
+    remedy: "Correct the apiVersion, or install what brings the kind.",
+  }, { status: 404, reason: "NotFound", says });
 }
 
 /** The path of a version of the API, such as `/api/v1` or `/apis/apps/v1`. */
@@ -68,12 +71,12 @@ export function objectPath(
 /** A name within a path. One that is empty, or dots, would make it the path of something else. */
 export function pathSegment(name: string): string {
   if (!/^\.{0,2}$/.test(name)) return encodeURIComponent(name);
-  throw new Failure(
-    "configuration",
-    `Cannot ask for an object called ${
-      JSON.stringify(name)
-    }: that is no name. Give it another one.`,
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: `ask for an object called ${JSON.stringify(name)}`,
+    problem: "that is no name",
+    remedy: "Give it another one.",
+  });
 }
 
 async function resourcesOf(

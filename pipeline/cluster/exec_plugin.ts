@@ -1,4 +1,4 @@
-import { Failure } from "../errors.ts";
+import { Failure, type FailureKind } from "../errors.ts";
 import type { Access, ExecFields } from "./access.ts";
 import { isFields } from "./kubeconfig.ts";
 
@@ -33,11 +33,17 @@ export async function runExecPlugin(
   access: Access,
   signal: AbortSignal,
 ): Promise<Credential> {
-  const failure = (problem: string, remedy = `Run ${access.whoami} to see what it says.`) =>
-    new Failure(
-      "configuration",
-      `Cannot log in with ${titleOf(exec, access)}: ${problem}. ${remedy}`,
-    );
+  const failure = (
+    problem: string,
+    remedy = `Run ${access.whoami} to see what it says.`,
+    kind: FailureKind = "configuration",
+  ) =>
+    new Failure({
+      kind,
+      task: `log in with ${titleOf(exec, access)}`,
+      problem,
+      remedy,
+    });
   if (exec.interactive) {
     throw failure("it asks at a terminal, and nobody is asked here", "Log in as another user.");
   }
@@ -57,8 +63,7 @@ export async function runExecPlugin(
   });
   if (signal.aborted) throw signal.reason;
   if (ended.aborted) {
-    const { message } = failure(`it did not end within ${DEADLINE / 1000} s`);
-    throw new Failure("unreachable", message);
+    throw failure(`it did not end within ${DEADLINE / 1000} s`, undefined, "unreachable");
   }
   if (output.text === undefined) throw failure("it prints more than any credential has");
   if (output.code !== 0) throw failure(`it ended with exit code ${output.code}`);

@@ -69,7 +69,12 @@ export function mergeKubeconfigs(configs: readonly Kubeconfig[]): Kubeconfig {
 /** A failure of a kubeconfig, for an operator to read. */
 export function wrong(file: string, problem: string, remedy?: string): Failure {
   const next = remedy ?? "Compare it with what kubectl config view shows, and mend it.";
-  return new Failure("configuration", `Cannot use the kubeconfig ${file}: ${problem}. ${next}`);
+  return new Failure({
+    kind: "configuration",
+    task: `use the kubeconfig ${file}`,
+    problem,
+    remedy: next,
+  });
 }
 
 /** Whether a value is a mapping. */

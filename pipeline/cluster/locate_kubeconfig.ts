@@ -77,7 +77,12 @@ export function findCluster(
   })`;
   if (context !== undefined) {
     const remedy = "Set KUBECONFIG, or give --kubeconfig.";
-    throw new Failure("configuration", `Cannot use --context ${context}: ${missing}. ${remedy}`);
+    throw new Failure({
+      kind: "configuration",
+      task: `use --context ${context}`,
+      problem: missing,
+      remedy,
+    });
   }
   const host = env.get("KUBERNETES_SERVICE_HOST");
   const port = env.get("KUBERNETES_SERVICE_PORT");

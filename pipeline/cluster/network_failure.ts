@@ -24,17 +24,25 @@ export function networkFailure(
   if (signal?.aborted) return interruption(what, signal);
   if (!(error instanceof Error)) return error;
   if (error instanceof Deno.errors.NotCapable) {
-    const problem = `Deno was not given the permission to connect to ${access.server}`;
-    const message = `Cannot ${what}: ${problem}. Run it with --allow-net for that address.`;
-    return new Failure("configuration", message);
+    return new Failure({
+      kind: "configuration",
+      task: what,
+      problem: `Deno was not given the permission to connect to ${access.server}`,
+      remedy: "Run it with --allow-net for that address.",
+    });
   }
   // What the runtime throws differs in its words alone: fetch knows one class of errors, TypeError.
   if (!(error instanceof TypeError) && error.name !== "TimeoutError") return error;
   const cause = error.cause instanceof Error ? error.cause.message : "";
   const words = `${error.name} ${error.message} ${cause}`;
   const [, problem, remedy] = DIAGNOSES.find(([pattern]) => pattern.test(words))!;
-  const message = `Cannot ${what}: ${problem} at ${placeOf(access)}. ${remedy}`;
-  return new Failure("unreachable", message, { cause: error });
+  return new Failure({
+    kind: "unreachable",
+    task: what,
+    problem: `${problem} at ${placeOf(access)}`,
+    remedy,
+    cause: error,
+  });
 }
 
 const CHECK_NETWORK = "Check that the cluster runs and can be reached from here, and run again.";

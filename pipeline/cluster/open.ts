@@ -43,11 +43,12 @@ async function byKubeconfig({ files, by, context }: KubeconfigFiles): Promise<Ac
     if (by !== "--kubeconfig") return access;
     return { ...access, whoami: `${access.whoami} --kubeconfig ${inShell(files.join(":"))}` };
   }
-  throw new Failure(
-    "configuration",
-    `Cannot use the kubeconfig of ${by}: there is no ${files.join(" and no ")}. ` +
-      "Give the path of one that is there.",
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: `use the kubeconfig of ${by}`,
+    problem: `there is no ${files.join(" and no ")}`,
+    remedy: "Give the path of one that is there.",
+  });
 }
 
 /** A file; undefined where there is none. */
@@ -60,7 +61,12 @@ async function read(file: string): Promise<string | undefined> {
       ? "Deno was not given the permission to read it"
       : `it cannot be read (${(error as Error).name})`;
     const remedy = "Make it a file that this user may read.";
-    throw new Failure("configuration", `Cannot use the kubeconfig ${file}: ${why}. ${remedy}`);
+    throw new Failure({
+      kind: "configuration",
+      task: `use the kubeconfig ${file}`,
+      problem: why,
+      remedy,
+    });
   }
 }
 

@@ -82,11 +82,12 @@ async function mustBePossible(
   const { access } = connection;
   const { what } = request;
   if (access.cluster["proxy-url"] !== undefined) {
-    throw new Failure(
-      "configuration",
-      `Cannot ${what}: the way to the API server leads through a proxy. ` +
-        "Run kubectl port-forward yourself, and set the host and port that it says.",
-    );
+    throw new Failure({
+      kind: "configuration",
+      task: what,
+      problem: "the way to the API server leads through a proxy",
+      remedy: "Run kubectl port-forward yourself, and set the host and port that it says.",
+    });
   }
   const answer = await connection.send(request);
   if (answer.status === 400 && answer.text.includes("Upgrade request required")) return;
@@ -103,10 +104,15 @@ async function mustBePossible(
 function forbidden(error: ApiError, what: string): ApiError {
   const problem = "the user may not create pods/portforward";
   const remedy = "Have an administrator allow it, or choose another --context.";
-  return new ApiError("configuration", `Cannot ${what}: ${problem}. ${remedy}`, error);
+  return new ApiError({ kind: "configuration", task: what, problem, remedy }, error);
 }
 
 function broken(what: string, says: string): Failure {
   const remedy = "Look whether the pod is running and listens on that port.";
-  return new Failure("unreachable", `Cannot ${what}: ${sentence(says)}. ${remedy}`);
+  return new Failure({
+    kind: "unreachable",
+    task: what,
+    problem: sentence(says),
+    remedy,
+  });
 }

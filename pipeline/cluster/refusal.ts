@@ -74,8 +74,7 @@ export function sentence(text: string): string {
 
 function refusal(answer: Answer, status: Status, { what, access }: Asked): ApiError {
   const [kind, problem, remedy] = diagnose(answer, status, access);
-  const message = `Cannot ${what}: ${problem}. ${remedy}`;
-  return new ApiError(kind, message, { status: answer.status, ...status });
+  return new ApiError({ kind, task: what, problem, remedy }, { status: answer.status, ...status });
 }
 
 type Diagnosis = readonly [kind: FailureKind, problem: string, remedy: string];
@@ -153,7 +152,12 @@ export function stranger({ status, headers, text }: Answer, { what, access }: As
   const remedy = isBusyOrBroken(status)
     ? "Look whether the cluster is well, and run again later."
     : "Set the kubeconfig's server to the address of an API server.";
-  return new Failure("unreachable", `Cannot ${what}: ${problem}. ${remedy}`);
+  return new Failure({
+    kind: "unreachable",
+    task: what,
+    problem,
+    remedy,
+  });
 }
 
 function json(text: string): unknown {

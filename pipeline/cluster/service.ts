@@ -31,7 +31,12 @@ export async function forwardToService(
   const kind = (kind: string) => ({ apiVersion: "v1", kind });
   const told = `Service ${namespace}/${name}`;
   const cannot = (why: string, remedy: string) =>
-    new Failure("unreachable", `Cannot forward a port to ${told}: ${why}. ${remedy}`);
+    new Failure({
+      kind: "unreachable",
+      task: `forward a port to ${told}`,
+      problem: why,
+      remedy,
+    });
   const [service, pods] = await Promise.all([
     cluster.get(kind("Service"), name, namespace, options),
     cluster.list(kind("Pod"), namespace, options),

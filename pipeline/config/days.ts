@@ -48,7 +48,11 @@ export function requestedDays(flags: DayFlags, env: Environment = PROCESS): Days
   const range = requestedRange(flags);
   if (range?.from !== undefined) return { from: range.from, to: range.to ?? "yesterday" };
   if (range !== undefined) {
-    throw usage("Cannot use --to without --from: it is the end of a range. Give --from as well.");
+    throw usage(
+      "use --to without --from",
+      "it is the end of a range",
+      "Give --from as well.",
+    );
   }
   const text = env.get("JOB_DATE");
   const day = text === undefined ? "today" : namedDay("JOB_DATE=", text);
@@ -89,15 +93,17 @@ export function daysOf({ from, to }: DaysAsked, today: Day): Day[] {
   const count = Temporal.PlainDate.from(first).until(last, { largestUnit: "days" }).days + 1;
   if (count < 1) {
     throw usage(
-      `Cannot use the days from ${first} to ${last}: the end comes before the beginning. Without ` +
-        "--to, the end is yesterday.",
+      `use the days from ${first} to ${last}`,
+      "the end comes before the beginning",
+      "Without --to, the end is yesterday.",
     );
   }
   if (count > MOST_DAYS) {
     throw usage(
-      `Cannot use the days from ${first} to ${last}: they are ${count.toLocaleString("en-US")}, ` +
-        `and one command takes at most ${MOST_DAYS.toLocaleString("en-US")}. Give a later --from ` +
-        "or an earlier --to.",
+      `use the days from ${first} to ${last}`,
+      `they are ${count.toLocaleString("en-US")}, and one command takes at most ` +
+        MOST_DAYS.toLocaleString("en-US"),
+      "Give a later --from or an earlier --to.",
     );
   }
   return [...daysBetween(first, last)];
@@ -113,16 +119,18 @@ export function dayBy(day: NamedDay, today: Day): Day {
 function namedDay(name: string, text: string): NamedDay {
   if (text === "today" || text === "yesterday") return text;
   const day = parseDay(text);
-  if (day === undefined) throw usage(noSuchDay(name, text));
+  if (day === undefined) throw noSuchDay(name, text);
   return day;
 }
 
 function contradiction(one: string, other: string): Failure {
   return usage(
-    `Cannot use ${one} together with ${other}: each says which days are meant. Give one of them.`,
+    `use ${one} together with ${other}`,
+    "each says which days are meant",
+    "Give one of them.",
   );
 }
 
-function usage(message: string): Failure {
-  return new Failure("configuration", message);
+function usage(task: string, problem: string, remedy: string): Failure {
+  return new Failure({ kind: "configuration", task, problem, remedy });
 }

@@ -33,7 +33,12 @@ export function judged(env: Environment, name: string, rule: Rule): string | und
   if (fault === undefined) return value;
   const shown = rule.hidden ? "" : `=${JSON.stringify(withoutLogin(value))}`;
   const said = env.secret === undefined ? shown : ` of ${env.secret}`;
-  throw new Failure("configuration", `Cannot use ${name}${said}: ${fault}. ${rule.remedy}`);
+  throw new Failure({
+    kind: "configuration",
+    task: `use ${name}${said}`,
+    problem: fault,
+    remedy: rule.remedy,
+  });
 }
 
 /** A variable's value, judged, or its default. */
@@ -51,10 +56,12 @@ export function required(env: Environment, name: string, meaning: string, rule: 
   const value = judged(env, name, rule);
   if (value !== undefined) return value;
   const state = env.get(name) === "" ? "empty" : "not set";
-  throw new Failure(
-    "configuration",
-    `Cannot start: ${name} is ${state}. Set it to ${meaning}.`,
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: "start",
+    problem: `${name} is ${state}`,
+    remedy: `Set it to ${meaning}.`,
+  });
 }
 
 /** The marks of shells, files and copying, which no value has. */

@@ -54,23 +54,26 @@ export function tlsConfig(
   });
   const [one, other] = modes;
   if (one !== undefined && other !== undefined && one.mode !== other.mode) {
-    throw new Failure(
-      "configuration",
-      `Cannot use ${one.name}=${one.text} with ${other.name}=${other.text}: they contradict each ` +
-        "other. Set one of them.",
-    );
+    throw new Failure({
+      kind: "configuration",
+      task: `use ${one.name}=${one.text} with ${other.name}=${other.text}`,
+      problem: "they contradict each other",
+      remedy: "Set one of them.",
+    });
   }
   const root = judged(env, "PGSSLROOTCERT", ROOT);
   if (root === undefined) return one && { mode: one.mode, asked: true };
   const mode = one?.mode ?? "verify-full";
   if (root === "system") {
     if (mode !== "verify-full") {
-      throw new Failure(
-        "configuration",
-        `Cannot use ${one!.name}=${one!.text} with PGSSLROOTCERT=system: anyone can get a ` +
-          "certificate that this machine trusts, so only verify-full proves who the server is. Set " +
-          `${one!.name}=verify-full.`,
-      );
+      throw new Failure({
+        kind: "configuration",
+        task: `use ${one!.name}=${one!.text} with PGSSLROOTCERT=system`,
+        problem:
+          "anyone can get a certificate that this machine trusts, so only verify-full proves " +
+          "who the server is",
+        remedy: `Set ${one!.name}=verify-full.`,
+      });
     }
     return { mode, asked: true };
   }
@@ -91,8 +94,18 @@ function pemOf(path: string, read: (path: string) => string): string {
     text = read(path);
   } catch (error) {
     const why = `the file cannot be read (${(error as Error).name})`;
-    throw new Failure("configuration", `Cannot use ${name}: ${why}. ${ROOT.remedy}`);
+    throw new Failure({
+      kind: "configuration",
+      task: `use ${name}`,
+      problem: why,
+      remedy: ROOT.remedy,
+    });
   }
   if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
-  throw new Failure("configuration", `Cannot use ${name}: it has no certificate. ${ROOT.remedy}`);
+  throw new Failure({
+    kind: "configuration",
+    task: `use ${name}`,
+    problem: "it has no certificate",
+    remedy: ROOT.remedy,
+  });
 }

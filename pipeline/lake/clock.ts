@@ -17,9 +17,10 @@ export async function storeClock(lake: Lake): Promise<number> {
   } finally {
     await lake.remove(key);
   }
-  throw new Failure(
-    "unreachable",
-    `Cannot tell the clock of ${lake.name}: it does not list ${key}, which it had just stored. Check ` +
-      "the store with deno task preflight --facts lake, then run again.",
-  );
+  throw new Failure({
+    kind: "unreachable",
+    task: `tell the clock of ${lake.name}`,
+    problem: `it does not list ${key}, which it had just stored`,
+    remedy: "Check the store with deno task preflight --facts lake, then run again.",
+  });
 }

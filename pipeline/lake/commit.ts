@@ -112,23 +112,25 @@ async function confirmStored(lake: Lake, named: readonly Named[]): Promise<void>
   const there = new Map((await listFolders(lake, named)).map(({ key, bytes }) => [key, bytes]));
   const lost = named.find(({ key, bytes }) => there.get(key) !== bytes);
   if (lost === undefined) return;
-  throw new Failure(
-    "unreachable",
-    `Cannot publish: ${lake.url(lost.key)} was stored and is not there any more. Another run may ` +
-      "have been at work on the same day; nothing was published. Run again.",
-  );
+  throw new Failure({
+    kind: "unreachable",
+    task: "publish",
+    problem: `${lake.url(lost.key)} was stored and is not there any more. Another run may have ` +
+      "been at work on the same day; nothing was published",
+    remedy: "Run again.",
+  });
 }
 
 function confirmAge({ lake, key, began }: Publication): void {
   const hours = LONGEST_RUN / 3_600_000;
   if (!isTooOld(began)) return;
-  throw new Failure(
-    "unreachable",
-    `Cannot publish ${
-      lake.url(key)
-    }: this run began more than ${hours} hours ago, so what it stored ` +
-      "may have been cleaned up since. Nothing was published. Run again.",
-  );
+  throw new Failure({
+    kind: "unreachable",
+    task: `publish ${lake.url(key)}`,
+    problem: `this run began more than ${hours} hours ago, so what it stored may have been ` +
+      "cleaned up since. Nothing was published",
+    remedy: "Run again.",
+  });
 }
 
 /** A process that was stopped right before it put the marker may have named what was cleaned up since. */
@@ -138,15 +140,14 @@ async function confirmAfterPause(
 ): Promise<void> {
   if (!isTooOld(publication.began)) return;
   await confirmStored(publication.lake, namedBy(commit, publication)).catch((cause) => {
-    throw new Failure(
-      "data",
-      `Cannot trust ${
-        publication.lake.url(publication.key)
-      }: this run was paused for hours while it ` +
-        "published, and what its marker names was removed meanwhile. Check the day: deno task " +
-        `postflight --date ${commit.day}`,
-      { cause },
-    );
+    throw new Failure({
+      kind: "data",
+      task: `trust ${publication.lake.url(publication.key)}`,
+      problem: "this run was paused for hours while it published, and what its marker names was " +
+        "removed meanwhile",
+      remedy: `Check the day: deno task postflight --date ${commit.day}`,
+      cause,
+    });
   });
 }
 
@@ -219,38 +220,37 @@ async function readBack(
   const now = await lake.get(key);
   if (now !== undefined && equalBytes(now.bytes, bytes)) return true;
   if (now !== undefined && now.etag !== previous?.etag) return false;
-  throw new Failure(
-    "unreachable",
-    `Cannot confirm ${
-      lake.url(key)
-    }: the store said that it stored the commit marker, and still has ` +
-      `${
-        now === undefined ? "none" : "the one from before"
-      }. No part was removed, so that marker is ` +
-      "still whole. Check the store and what lies between here and it, then run again.",
-  );
+  throw new Failure({
+    kind: "unreachable",
+    task: `confirm ${lake.url(key)}`,
+    problem: "the store said that it stored the commit marker, and still has " +
+      `${now === undefined ? "none" : "the one from before"}. No part was removed, so that ` +
+      "marker is still whole",
+    remedy: "Check the store and what lies between here and it, then run again.",
+  });
 }
 
 function anotherRun(lake: Lake, key: string): Failure {
-  return new Failure(
-    "unreachable",
-    `Cannot publish ${lake.url(key)}: another run published this day meanwhile. Its result ` +
-      "stands and is whole; run again to bring it up to date.",
-  );
+  return new Failure({
+    kind: "unreachable",
+    task: `publish ${lake.url(key)}`,
+    problem: "another run published this day meanwhile. Its result stands and is whole",
+    remedy: "Run again to bring it up to date.",
+  });
 }
 
 function conditionRefused(lake: Lake, key: string, previous: Publication["previous"]): Failure {
   const refused = previous === undefined
     ? "creating it with If-None-Match, though there is no such object"
     : "replacing it with If-Match, though its ETag is the one that was sent";
-  return new Failure(
-    "configuration",
-    `Cannot publish ${
-      lake.url(key)
-    }: the store refuses ${refused}. Nothing was published. The bucket ` +
-      "may have versioning or object lock, or a proxy may alter ETags: see " +
-      "runbook/lake-conformance.md. Turn that off, or use another bucket (S3_BUCKET).",
-  );
+  return new Failure({
+    kind: "configuration",
+    task: `publish ${lake.url(key)}`,
+    problem:
+      `the store refuses ${refused}. Nothing was published. The bucket may have versioning ` +
+      "or object lock, or a proxy may alter ETags: see runbook/lake-conformance.md",
+    remedy: "Turn that off, or use another bucket (S3_BUCKET).",
+  });
 }
 
 /** The listed parts that a marker does not name. */

@@ -55,9 +55,16 @@ export function isCode(error: unknown, code: string): boolean {
  * @returns the error itself where it is none of the file system
  */
 export function directoryFailure(error: unknown, task: string): unknown {
-  const [kind, problem, remedy] = diagnose(error) ?? [];
-  if (!kind) return error;
-  return new Failure(kind, `Cannot ${task}: ${problem}. ${remedy}.`, { cause: error });
+  const diagnosis = diagnose(error);
+  if (diagnosis === undefined) return error;
+  const [kind, problem, remedy] = diagnosis;
+  return new Failure({
+    kind,
+    task,
+    problem,
+    remedy: `${remedy}.`,
+    cause: error,
+  });
 }
 
 function diagnose(error: unknown): [FailureKind, string, string] | undefined {

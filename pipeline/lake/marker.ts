@@ -164,14 +164,16 @@ export async function readMarker<L extends "bronze" | "silver">(
     return { ...stored, key, sha256, commit: commit as never };
   } catch (error) {
     const { message } = error as Error;
-    throw new Failure(
-      "data",
-      `Cannot use the commit marker ${lake.url(key)}: ${message}. Find out who changed it, and ` +
-        (layer === "bronze"
+    throw new Failure({
+      kind: "data",
+      task: `use the commit marker ${lake.url(key)}`,
+      problem: message,
+      remedy: "Find out who changed it, and " +
+        `${(layer === "bronze"
           ? "restore it from a backup."
-          : `make silver again from bronze: deno task amend --date ${day}`),
-      { cause: error },
-    );
+          : `make silver again from bronze: deno task amend --date ${day}`)}`,
+      cause: error,
+    });
   }
 }
 

@@ -116,11 +116,13 @@ function name(
   const fresh = `${prefix}${stem}${number}-${sha256.slice(0, 32)}${suffix}`;
   const key = kept.get(identity(prefix, sha256)) ?? unless(avoided, fresh);
   if (body.length > MOST_BYTES) {
-    throw new Failure(
-      "data",
-      `Cannot write ${key}: it has ${body.length >> 20} MiB in ${rows} rows, and a part may have ` +
-        `${MOST_BYTES >> 20}. Look for events whose payload_json or error_message is that large.`,
-    );
+    throw new Failure({
+      kind: "data",
+      task: `write ${key}`,
+      problem: `it has ${body.length >> 20} MiB in ${rows} rows, and a part may have ` +
+        `${MOST_BYTES >> 20}`,
+      remedy: "Look for events whose payload_json or error_message is that large.",
+    });
   }
   const added = amendment === undefined ? {} : { amendment };
   return { key, rows, bytes: body.length, sha256, ...added, body };
@@ -206,9 +208,10 @@ export function damaged(lake: Lake, { key }: Part, problem: string): Failure {
   const remedy = day === undefined
     ? "Restore it from a backup."
     : `Make silver again from bronze: deno task amend --date ${day}`;
-  return new Failure(
-    "data",
-    `Cannot use ${lake.url(key)}: ${problem}. The object was changed after it was published. ` +
-      remedy,
-  );
+  return new Failure({
+    kind: "data",
+    task: `use ${lake.url(key)}`,
+    problem: `${problem}. The object was changed after it was published`,
+    remedy,
+  });
 }

@@ -75,7 +75,12 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
       const problem = await tryConditions(lake, key);
       if (problem === undefined) return;
       const remedy = conditionsRemedy(await bucketState());
-      throw new Failure("configuration", `Cannot publish in ${name}: ${problem}. ${remedy}.`);
+      throw new Failure({
+        kind: "configuration",
+        task: `publish in ${name}`,
+        problem,
+        remedy: `${remedy}.`,
+      });
     } finally {
       const command = new DeleteObjectCommand({ Bucket, Key: key });
       const soon = { abortSignal: AbortSignal.timeout(AFTERWARDS) };

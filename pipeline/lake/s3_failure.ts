@@ -48,7 +48,13 @@ export function s3Failure(error: unknown, attempt: Attempt): unknown {
   const [kind, problem, remedy] = diagnosis;
   // The client copies all that a store answers onto its error, and with some that is the key id.
   const cause = status(error) === undefined ? { cause: error } : {};
-  return new Failure(kind, `Cannot ${task}: ${problem}. ${remedy}.`, cause);
+  return new Failure({
+    kind,
+    task,
+    problem,
+    remedy: `${remedy}.`,
+    ...cause,
+  });
 }
 
 /** Whether the store said that there is no such object. Any other 404 is no answer to that. */

@@ -1,6 +1,6 @@
 import type { DatabaseConfig } from "../config.ts";
 import { OUTBOX_TABLE } from "../contract/events.ts";
-import { Failure } from "../errors.ts";
+import { Failure, type FailureKind } from "../errors.ts";
 import { identifier } from "./identifier.ts";
 import type { Encryption } from "./tls.ts";
 
@@ -14,8 +14,8 @@ export interface PostgresError extends Error {
 
 /** Where an error happened. */
 export interface Place {
-  /** What could not be done, as in `Cannot read from robson@db:5432/rbsdb`. */
-  readonly what: string;
+  /** What was being done: `read from robson@db:5432/rbsdb`. */
+  readonly task: string;
   /** How the connection was made. */
   readonly config: DatabaseConfig;
   /** Whether it is encrypted. */
@@ -23,12 +23,14 @@ export interface Place {
 }
 
 /** Row-level security would hide rows from this role. */
-export function rowsHidden(what: string, user: string): Failure {
-  return new Failure(
-    "configuration",
-    `${what}: row-level security of ${OUTBOX_TABLE} would hide rows from ${user}, and a copy has ` +
-      `to have all of them. ${showAllRows(user)}`,
-  );
+export function rowsHidden(task: string, user: string): Failure {
+  return new Failure({
+    kind: "configuration",
+    task,
+    problem: `row-level security of ${OUTBOX_TABLE} would hide rows from ${user}, and a copy has ` +
+      "to have all of them",
+    remedy: showAllRows(user),
+  });
 }
 
 /** How a role is exempted from row-level security. */
@@ -63,49 +65,43 @@ export function isAnswer({ code = "" }: PostgresError): boolean {
 
 /** The server's answer, or what is known where there was none, as a failure with a next step. */
 export function explain(error: PostgresError, place: Place): Failure {
-  const { what, config } = place;
+  const { task, config } = place;
   const { code = "", message, routine } = error;
-  const options = { cause: error };
-  if (code === "42501" && routine === "check_enable_rls") return rowsHidden(what, config.user);
-  if (/statement pooling/i.test(message)) return statementPooling(what, error);
-  const remedy = REMEDIES[code]?.(place);
-  if (remedy !== undefined) {
-    return new Failure("configuration", `${what}: ${message}. ${remedy}`, options);
+  const failure = (kind: FailureKind, problem: string, remedy: string) =>
+    new Failure({ kind, task, problem, remedy, cause: error });
+  if (code === "42501" && routine === "check_enable_rls") return rowsHidden(task, config.user);
+  if (/statement pooling/i.test(message)) {
+    return failure(
+      "configuration",
+      "the pooler there is in statement pooling, so no two reads see the same state",
+      "Set pool_mode to transaction or session for this database, or set DJANGO_DB_HOST and " +
+        "DJANGO_DB_PORT to Postgres itself.",
+    );
   }
+  const remedy = REMEDIES[code]?.(place);
+  if (remedy !== undefined) return failure("configuration", message, remedy);
+  const answer = `${message} (SQLSTATE ${code})`;
   if (isAnswer(error) && !PASSING.test(code)) {
-    const answer = `${what}: ${message} (SQLSTATE ${code})`;
-    return new Failure("data", `${answer}. Compare the table with the contract.`, options);
+    return failure("data", answer, "Compare the table with the contract.");
   }
   if (isAnswer(error) && !code.startsWith("08")) {
-    const answer = `${what}: ${message} (SQLSTATE ${code})`;
-    return new Failure("unreachable", `${answer}. Run again when Postgres is well.`, options);
+    return failure("unreachable", answer, "Run again when Postgres is well.");
   }
-  const reason = message || code || "no answer";
-  return new Failure(
+  return failure(
     "unreachable",
-    `${what}: ${reason}. Check that Postgres runs there and that this machine may reach it ` +
-      "(DJANGO_DB_HOST, DJANGO_DB_PORT), then run again.",
-    options,
+    message || code || "no answer",
+    "Check that Postgres runs there and that this machine may reach it (DJANGO_DB_HOST, " +
+      "DJANGO_DB_PORT), then run again.",
   );
 }
 
 /** The server was silent for too long, while we waited for it. */
-export function silent(what: string, milliseconds: number): Failure {
-  return new Failure(
-    "unreachable",
-    `${what}: Postgres sent nothing for ${
-      milliseconds / 1000
-    } s. Check the server and the network ` +
-      "on the way to it, then run again; give --silence more seconds where a query needs them.",
-  );
-}
-
-function statementPooling(what: string, cause: PostgresError): Failure {
-  return new Failure(
-    "configuration",
-    `${what}: the pooler there is in statement pooling, so no two reads see the same state. Set ` +
-      "pool_mode to transaction or session for this database, or set DJANGO_DB_HOST and " +
-      "DJANGO_DB_PORT to Postgres itself.",
-    { cause },
-  );
+export function silent(task: string, milliseconds: number): Failure {
+  return new Failure({
+    kind: "unreachable",
+    task,
+    problem: `Postgres sent nothing for ${milliseconds / 1000} s`,
+    remedy: "Check the server and the network on the way to it, then run again; give --silence " +
+      "more seconds where a query needs them.",
+  });
 }

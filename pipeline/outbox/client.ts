@@ -117,8 +117,8 @@ async function open(
   const { host, port, name: database, user, password } = config;
   const { signal, silence = SILENCE_MS, onWait } = options;
   const name = databaseName(config);
-  const connecting = `Cannot connect to Postgres as ${name}`;
-  const reading = `Cannot read from ${name}`;
+  const connecting = `connect to Postgres as ${name}`;
+  const reading = `read from ${name}`;
   const client: PgClient = new pg.Client({
     ...{ host, port, database, user, password },
     connectionTimeoutMillis: CONNECT_WITHIN_MS,
@@ -150,12 +150,12 @@ async function open(
     wire.prependListener("authenticationCleartextPassword", refuse);
   }
 
-  const failure = (error: PostgresError, what: string): Failure => {
+  const failure = (error: PostgresError, task: string): Failure => {
     if (error instanceof Failure) return error;
     if (lastWords instanceof Failure) return lastWords;
-    if (signal?.aborted) return interruption(what.replace("Cannot ", ""), signal);
+    if (signal?.aborted) return interruption(task, signal);
     const told = isAnswer(error) ? error : lastWords ?? error;
-    return explain(told, { what, config, encryption });
+    return explain(told, { task, config, encryption });
   };
   const patience: Patience = {
     received: () => wire.stream.bytesRead,

@@ -55,7 +55,7 @@ export async function connect(
   const { lockTimeout = LOCK_TIMEOUT_MS } = options;
   const client = await logIn(config, options);
   const { version } = client;
-  const reading = `Cannot read from ${client.name}`;
+  const task = `read from ${client.name}`;
   let snapshot: "none" | "open" | "lost" = "none";
 
   /** The statement within a transaction. */
@@ -78,7 +78,7 @@ export async function connect(
     const locked = (error.cause as PostgresError | undefined)?.code === "55P03";
     const holders = locked ? await read(EXCLUSIVE_LOCKS).catch(() => []) : [];
     snapshot = after;
-    return locked ? lockNotFree({ what: reading, lockTimeout, holders, cause: error }) : error;
+    return locked ? lockNotFree({ task, lockTimeout, holders, cause: error }) : error;
   };
 
   try {

@@ -125,8 +125,12 @@ function newGroup(columns: readonly EventColumn[]) {
 function misfit(column: EventColumn, ids: Value[], row: number, problem: string): Failure {
   const id = ids[row];
   const event = id instanceof Uint8Array ? new TextDecoder().decode(id) : "without an id";
-  const place = `Cannot export event ${event}: its ${column.name} ${problem}`;
-  return new Failure("data", `${place}. Correct the event in the outbox, then run again.`);
+  return new Failure({
+    kind: "data",
+    task: `export event ${event}`,
+    problem: `its ${column.name} ${problem}`,
+    remedy: "Correct the event in the outbox, then run again.",
+  });
 }
 
 /** How many bytes a value of these types has, always. */
@@ -138,11 +142,13 @@ const WIDTHS: Partial<Record<PostgresType, number>> = {
 };
 
 function changedType({ name }: EventColumn): Failure {
-  return new Failure(
-    "data",
-    `Cannot export ${name}: its values do not have the width of its type. A migration may have ` +
-      "changed it just now; nothing was published. Run again.",
-  );
+  return new Failure({
+    kind: "data",
+    task: `export ${name}`,
+    problem: "its values do not have the width of its type. A migration may have changed it just " +
+      "now; nothing was published",
+    remedy: "Run again.",
+  });
 }
 
 /** Decodes one field; undefined where the value does not fit. Each row group has its own. */

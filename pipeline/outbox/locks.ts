@@ -14,8 +14,8 @@ export const EXCLUSIVE_LOCKS = `
 
 /** A lock that was not free in time. */
 export interface LockNotFree {
-  /** What could not be done. */
-  readonly what: string;
+  /** What was being done: `read from robson@db:5432/rbsdb`. */
+  readonly task: string;
   /** How long we waited, in milliseconds. */
   readonly lockTimeout: number;
   /** What {@linkcode EXCLUSIVE_LOCKS} gave. */
@@ -24,24 +24,29 @@ export interface LockNotFree {
   readonly cause: Failure;
 }
 
-/** Tells of a lock that was not free in time, and who has it as far as that is known. */
-export function lockNotFree({ what, lockTimeout, holders, cause }: LockNotFree): Failure {
-  const problem = `${what}: a lock was not free within ${lockTimeout / 1000} s`;
+/** The failure for a lock that was not free in time, with the sessions that hold it as far as known. */
+export function lockNotFree({ task, lockTimeout, holders, cause }: LockNotFree): Failure {
+  const problem = `a lock was not free within ${lockTimeout / 1000} s`;
   const like = "a migration, VACUUM FULL or TRUNCATE does";
   const [first] = holders;
   if (first === undefined) {
-    const message =
-      `${problem}. Somebody may have had ${OUTBOX_TABLE} exclusively, as ${like}. Run ` +
-      "again.";
-    return new Failure("unreachable", message, { cause });
+    return new Failure({
+      kind: "unreachable",
+      task,
+      problem: `${problem}. Somebody may have had ${OUTBOX_TABLE} exclusively, as ${like}`,
+      remedy: "Run again.",
+      cause,
+    });
   }
   const list = holders.map(({ pid, user, application, state }) =>
     `pid ${pid} (${user}${application}${state})`
   );
-  return new Failure(
-    "unreachable",
-    `${problem}: ${OUTBOX_TABLE} is, or is about to be, exclusively for ${list.join(", ")}, as ` +
-      `${like}. Let it finish, or end it: SELECT pg_terminate_backend(${first.pid}); then run again.`,
-    { cause },
-  );
+  return new Failure({
+    kind: "unreachable",
+    task,
+    problem: `${problem}: ${OUTBOX_TABLE} is, or is about to be, exclusively for ` +
+      `${list.join(", ")}, as ${like}`,
+    remedy: `Let it finish, or end it: SELECT pg_terminate_backend(${first.pid}); then run again.`,
+    cause,
+  });
 }

@@ -178,27 +178,31 @@ export async function readSchema(connection: Connection): Promise<OutboxSchema> 
   if (table === undefined) throw await tableMissing(connection);
   const otherKind = notATable(table);
   if (otherKind !== undefined) {
-    throw new Failure(
-      "configuration",
-      `Cannot export ${table.name} in ${connection.name}: ${otherKind}. Only of a table can a run ` +
-        "know that it has every row, and who still writes to it. Set DJANGO_DB_NAME and the role's " +
-        "search_path to where Robson's backend writes.",
-    );
+    throw new Failure({
+      kind: "configuration",
+      task: `export ${table.name} in ${connection.name}`,
+      problem:
+        `${otherKind}. Only of a table can a run know that it has every row, and who still ` +
+        "writes to it",
+      remedy: "Set DJANGO_DB_NAME and the role's search_path to where Robson's backend writes.",
+    });
   }
   if (!table.readable) {
-    throw new Failure(
-      "configuration",
-      `Cannot read ${table.name} as ${table.user}: permission denied. ` +
-        `Let a superuser run: GRANT SELECT ON ${table.name} TO ${identifier(table.user)};`,
-    );
+    throw new Failure({
+      kind: "configuration",
+      task: `read ${table.name} as ${table.user}`,
+      problem: "permission denied",
+      remedy: `Let a superuser run: GRANT SELECT ON ${table.name} TO ${identifier(table.user)};`,
+    });
   }
-  if (table.rowsHidden) throw rowsHidden(`Cannot export ${table.name}`, table.user);
+  if (table.rowsHidden) throw rowsHidden(`export ${table.name}`, table.user);
   if (table.encoding === "SQL_ASCII") {
-    throw new Failure(
-      "data",
-      `Cannot export from database ${table.database}: its encoding is SQL_ASCII, so it is not known ` +
-        "which characters its texts hold. Move it to a database with encoding UTF8.",
-    );
+    throw new Failure({
+      kind: "data",
+      task: `export from database ${table.database}`,
+      problem: "its encoding is SQL_ASCII, so it is not known which characters its texts hold",
+      remedy: "Move it to a database with encoding UTF8.",
+    });
   }
   const [departure] = departures(table.columns);
   if (departure !== undefined) throw otherType(departure);
@@ -233,20 +237,21 @@ function otherType({ column: { name, postgres }, actual }: Departure): Failure {
   const problem = actual === undefined
     ? `has no column ${name}`
     : `has column ${name} of type ${actual}, and the contract says ${postgres}`;
-  return new Failure(
-    "data",
-    `Cannot export ${OUTBOX_TABLE}: it ${problem}. Nothing was published. ` +
-      "Undo the migration that changed it, or bring the contract up to date first.",
-  );
+  return new Failure({
+    kind: "data",
+    task: `export ${OUTBOX_TABLE}`,
+    problem: `it ${problem}. Nothing was published`,
+    remedy: "Undo the migration that changed it, or bring the contract up to date first.",
+  });
 }
 
 async function tableMissing(connection: Connection): Promise<Failure> {
   const near = (await nearMisses(connection)).join(", ");
-  const hint = near ? ` There is ${near}, which is not the outbox's name.` : "";
-  return new Failure(
-    "configuration",
-    `Cannot find table ${OUTBOX_TABLE} in ${connection.name}: no such table in the user's ` +
-      `search_path.${hint} Set DJANGO_DB_NAME to the database of Robson's backend, and run its ` +
-      "migrations.",
-  );
+  const hint = near ? `. There is ${near}, which is not the outbox's name` : "";
+  return new Failure({
+    kind: "configuration",
+    task: `find table ${OUTBOX_TABLE} in ${connection.name}`,
+    problem: `no such table in the user's search_path${hint}`,
+    remedy: "Set DJANGO_DB_NAME to the database of Robson's backend, and run its migrations.",
+  });
 }

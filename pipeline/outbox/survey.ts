@@ -141,25 +141,26 @@ function duplicates(
     : column === "event_id"
     ? `run: ALTER TABLE ${OUTBOX_TABLE} ADD PRIMARY KEY (event_id);`
     : `run: ALTER TABLE ${OUTBOX_TABLE} ADD UNIQUE (event_seq);`;
-  return new Failure(
-    "data",
-    `Cannot export ${day}: on that day, several rows of ${OUTBOX_TABLE} have the same ${column}: ` +
-      `${list.join("; ")}. The table has no unique constraint on ${column}, so Postgres let them ` +
-      `in. Nothing was published. Correct them in the outbox, then ${constraint}`,
-  );
+  return new Failure({
+    kind: "data",
+    task: `export ${day}`,
+    problem: `on that day, several rows of ${OUTBOX_TABLE} have the same ${column}: ` +
+      `${list.join("; ")}. The table has no unique constraint on ${column}, so Postgres ` +
+      "let them in. Nothing was published",
+    remedy: `Correct them in the outbox, then ${constraint}`,
+  });
 }
 
 function tooManyUnfit({ day }: Window, count: number, bytes: number): Failure {
   const size = `${plural(count, "event")} with ${plural(bytes, "byte")}`;
-  return new Failure(
-    "data",
-    `Cannot export ${day}: ${size} do not fit the contract, and at most ` +
-      `${plural(MOST_UNFIT, "event")} with ${
-        plural(MOST_UNFIT_BYTES, "byte")
-      } can be kept aside. ` +
-      "Nothing was published. Find out which change of the backend writes them, and correct them " +
-      "in the outbox, then run again.",
-  );
+  return new Failure({
+    kind: "data",
+    task: `export ${day}`,
+    problem: `${size} do not fit the contract, and at most ${plural(MOST_UNFIT, "event")} with ` +
+      `${plural(MOST_UNFIT_BYTES, "byte")} can be kept aside. Nothing was published`,
+    remedy: "Find out which change of the backend writes them, and correct them in the outbox, " +
+      "then run again.",
+  });
 }
 
 function integer(text: string | null | undefined): bigint | null {

@@ -1,5 +1,5 @@
 import type { DatabaseConfig } from "../config.ts";
-import { Failure } from "../errors.ts";
+import { Failure, type FailureKind } from "../errors.ts";
 
 /** How a connection is encrypted, as `node:tls` takes it; false where it is not. */
 export type Encryption = false | {
@@ -40,22 +40,25 @@ export function mayShowPassword({ host, tls }: DatabaseConfig, encryption: Encry
 }
 
 /** Why the server gets no password. */
-export function cleartextRefused(what: string, { host }: DatabaseConfig): Failure {
-  return new Failure(
-    "configuration",
-    `${what}: ${host} asks for the password in clear text, and the connection has no TLS, so ` +
-      "anybody on the way could read it. Set PGSSLMODE=verify-full (and PGSSLROOTCERT), or let the " +
-      "server ask for scram-sha-256. On a network that you trust, set PGSSLMODE=disable.",
-  );
+export function cleartextRefused(task: string, { host }: DatabaseConfig): Failure {
+  return new Failure({
+    kind: "configuration",
+    task,
+    problem: `${host} asks for the password in clear text, and the connection has no TLS, so ` +
+      "anybody on the way could read it",
+    remedy: "Set PGSSLMODE=verify-full (and PGSSLROOTCERT), or let the server ask for " +
+      "scram-sha-256. On a network that you trust, set PGSSLMODE=disable.",
+  });
 }
 
 /** Why a server without TLS is refused. */
-export function noTls(what: string, { tls }: DatabaseConfig): Failure {
-  return new Failure(
-    "configuration",
-    `${what}: the server has no TLS, and PGSSLMODE=${tls?.mode} wants it. Turn on ssl on the ` +
-      "server. On a network that you trust, set PGSSLMODE=prefer.",
-  );
+export function noTls(task: string, { tls }: DatabaseConfig): Failure {
+  return new Failure({
+    kind: "configuration",
+    task,
+    problem: `the server has no TLS, and PGSSLMODE=${tls?.mode} wants it`,
+    remedy: "Turn on ssl on the server. On a network that you trust, set PGSSLMODE=prefer.",
+  });
 }
 
 /**
@@ -64,46 +67,42 @@ export function noTls(what: string, { tls }: DatabaseConfig): Failure {
  * @param error from `node:tls`
  */
 export function handshakeFailed(
-  what: string,
+  task: string,
   { host, tls }: DatabaseConfig,
   error: Error & { code?: string },
 ): Failure {
   const { code = "", message } = error;
-  const options = { cause: error };
-  const ca = tls?.ca === undefined
-    ? "no CA of the system, and PGSSLROOTCERT is not set"
-    : "none of the CAs in PGSSLROOTCERT";
+  const failure = (kind: FailureKind, problem: string, remedy: string) =>
+    new Failure({ kind, task, problem, remedy, cause: error });
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
-    return new Failure(
+    return failure(
       "configuration",
-      `${what}: the server's certificate is not for ${host} (${message}). Set DJANGO_DB_HOST to a ` +
-        "name that the certificate has, or PGSSLMODE=verify-ca to check the CA only.",
-      options,
+      `the server's certificate is not for ${host} (${message})`,
+      "Set DJANGO_DB_HOST to a name that the certificate has, or PGSSLMODE=verify-ca to check the " +
+        "CA only.",
     );
   }
   if (/^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/.test(code)) {
-    return new Failure(
+    return failure(
       "configuration",
-      `${what}: the server's certificate is not valid today (${message}). Give the server a new ` +
-        "one, or correct this machine's clock.",
-      options,
+      `the server's certificate is not valid today (${message})`,
+      "Give the server a new one, or correct this machine's clock.",
     );
   }
   if (/SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT/.test(code)) {
-    return new Failure(
+    const ca = tls?.ca === undefined
+      ? "no CA of the system, and PGSSLROOTCERT is not set"
+      : "none of the CAs in PGSSLROOTCERT";
+    return failure(
       "configuration",
-      `${what}: the server's certificate is signed by ${ca} (${message}). Set PGSSLROOTCERT to ` +
-        "the file with the CA that signed it.",
-      options,
+      `the server's certificate is signed by ${ca} (${message})`,
+      "Set PGSSLROOTCERT to the file with the CA that signed it.",
     );
   }
-  return new Failure(
+  return failure(
     "unreachable",
-    `${what}: the TLS handshake failed (${
-      message || code
-    }). Check the server's certificate and which ` +
-      "versions of TLS it has, then run again.",
-    options,
+    `the TLS handshake failed (${message || code})`,
+    "Check the server's certificate and which versions of TLS it has, then run again.",
   );
 }
 

@@ -78,11 +78,10 @@ async function removeWaiting(
 }
 
 function startedMeanwhile(object: ManifestObject): Failure {
-  return new Failure(
-    "unreachable",
-    `Cannot make ${
-      objectId(object)
-    } anew: somebody started or changed it just now. Run it again; a ` +
-      "Job that runs is left alone.",
-  );
+  return new Failure({
+    kind: "unreachable",
+    task: `make ${objectId(object)} anew`,
+    problem: "somebody started or changed it just now",
+    remedy: "Run it again; a Job that runs is left alone.",
+  });
 }

@@ -78,5 +78,10 @@ function isNamespace(wanted: string | undefined) {
 }
 
 function wrong(kind: "configuration" | "unreachable", why: string, remedy: string): Failure {
-  return new Failure(kind, `Cannot apply the manifests: ${why}. ${remedy}`);
+  return new Failure({
+    kind,
+    task: "apply the manifests",
+    problem: why,
+    remedy,
+  });
 }

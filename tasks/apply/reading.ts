@@ -44,5 +44,10 @@ function placeOf(directory: string, { file, line }: ManifestObject): string {
 }
 
 function wrong(what: string, why: string, remedy: string): Failure {
-  return new Failure("configuration", `Cannot apply ${what}: ${why}. ${remedy}`);
+  return new Failure({
+    kind: "configuration",
+    task: `apply ${what}`,
+    problem: why,
+    remedy,
+  });
 }

@@ -29,11 +29,12 @@ export async function untilSo(
       if (!signal.aborted || missing.length === 0) throw error;
     }
   } while (!signal.aborted);
-  throw new Failure(
-    "unreachable",
-    `Cannot tell that all is applied: ${naming(missing)}. Look who else changes that, and run it ` +
-      "again.",
-  );
+  throw new Failure({
+    kind: "unreachable",
+    task: "tell that all is applied",
+    problem: naming(missing),
+    remedy: "Look who else changes that, and run it again.",
+  });
 }
 
 function missingIn(planned: Planned): string[] {

@@ -30,11 +30,12 @@ export async function manifestsDirectory(flags: Flags): Promise<string | undefin
   const isDirectory = await Deno.stat(path).then((info) => info.isDirectory, () => false);
   if (isDirectory) return path;
   if (named === undefined) return undefined;
-  throw new Failure(
-    "configuration",
-    `Cannot use --manifests ${JSON.stringify(named)}: there is no such directory. Name the one ` +
-      "that holds the Kubernetes YAML.",
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: `use --manifests ${JSON.stringify(named)}`,
+    problem: "there is no such directory",
+    remedy: "Name the one that holds the Kubernetes YAML.",
+  });
 }
 
 /**
@@ -57,11 +58,12 @@ export function skippedChecks(flags: Flags): ReadonlyMap<string, string> {
     const [id = "", ...reason] = text.split("=");
     known("skip", [id], ids);
     if (reason.join("=").trim() === "") {
-      throw new Failure(
-        "configuration",
-        `Cannot use --skip ${JSON.stringify(text)}: a skip says why, for the readers of the ` +
-          `report. Write --skip ${id}="the reason".`,
-      );
+      throw new Failure({
+        kind: "configuration",
+        task: `use --skip ${JSON.stringify(text)}`,
+        problem: "a skip says why, for the readers of the report",
+        remedy: `Write --skip ${id}="the reason".`,
+      });
     }
     skip.set(id, reason.join("=").trim());
   }
@@ -83,10 +85,10 @@ function list(text: string): string[] {
 function known<T extends string>(flag: string, given: string[], words: readonly T[]): T[] {
   const unknown = given.find((word) => !(words as readonly string[]).includes(word));
   if (unknown === undefined) return given as T[];
-  throw new Failure(
-    "configuration",
-    `Cannot use --${flag} with ${JSON.stringify(unknown)}: there is no such ${
-      flag === "facts" ? "fact" : "check"
-    }. Known are ${words.join(", ")}.`,
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: `use --${flag} with ${JSON.stringify(unknown)}`,
+    problem: `there is no such ${flag === "facts" ? "fact" : "check"}`,
+    remedy: `Known are ${words.join(", ")}.`,
+  });
 }

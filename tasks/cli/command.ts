@@ -33,7 +33,14 @@ export async function main(command: Command): Promise<never> {
     clearStatus(true);
     printError(`Interrupted. ${command.name} can be stopped at any point: run it again.`);
     if (!command.cleansUp || interrupted.signal.aborted) Deno.exit(130);
-    interrupted.abort(new Failure("unreachable", "Cannot finish: it was interrupted."));
+    interrupted.abort(
+      new Failure({
+        kind: "unreachable",
+        task: "finish",
+        problem: `${command.name} was interrupted`,
+        remedy: "Run it again.",
+      }),
+    );
     setTimeout(() => Deno.exit(130), CLEANING);
   });
   // Deno itself would end with 1, which means that data is wrong.

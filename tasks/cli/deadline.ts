@@ -14,11 +14,12 @@ export function deadline(what: string, seconds: number, interrupted: AbortSignal
   const late = new AbortController();
   const timer = setTimeout(() =>
     late.abort(
-      new Failure(
-        "unreachable",
-        `Cannot ${what}: it took longer than ${seconds} s. Look for what is slow or hangs, or ` +
-          "allow more time with --timeout.",
-      ),
+      new Failure({
+        kind: "unreachable",
+        task: what,
+        problem: `it took longer than ${seconds} s`,
+        remedy: "Look for what is slow or hangs, or allow more time with --timeout.",
+      }),
     ), seconds * 1000);
   return {
     signal: AbortSignal.any([interrupted, late.signal]),

@@ -42,13 +42,19 @@ export function tellerOf(command: string): Teller {
 export function tellFailure(error: unknown, teller: Teller, date?: Day): number {
   const { command, json, secrets } = teller;
   const expected = error instanceof Failure;
-  const exitCode = expected ? EXIT[error.kind] : EXIT.unreachable;
-  const message = expected
-    ? error.message
-    : `Cannot finish ${command}: an unexpected error. ${unexpected(error, !json, secrets)}`;
+  const failure = expected ? error : new Failure({
+    kind: "unreachable",
+    task: `finish ${command}`,
+    problem: "an unexpected error",
+    remedy: unexpected(error, !json, secrets),
+  });
+  const { kind, task, problem, remedy, message } = failure;
+  const exitCode = EXIT[kind];
   if (json) {
     const day = date === undefined ? {} : { date };
-    print(JSON.stringify({ command, step: "failed", ...day, message, exitCode }));
+    print(
+      JSON.stringify({ command, step: "failed", ...day, message, task, problem, remedy, exitCode }),
+    );
   } else {
     const colour = expected && Deno.stderr.isTerminal() && !Deno.noColor;
     printError(paint(message, "red", colour));

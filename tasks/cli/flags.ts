@@ -55,10 +55,12 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
     const remedy = /^--env-file(=|$)/.test(argument)
       ? "It belongs to Deno: write it before the command, as in deno task --env-file=.env run."
       : "See what it has with --help.";
-    throw new Failure(
-      "configuration",
-      `Cannot understand ${JSON.stringify(argument)}: this command ${problem}. ${remedy}`,
-    );
+    throw new Failure({
+      kind: "configuration",
+      task: `understand ${JSON.stringify(argument)}`,
+      problem: `this command ${problem}`,
+      remedy,
+    });
   };
   const given = parseArgs(args, {
     string: [...values, ...repeatable, "_"],
@@ -73,7 +75,12 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
     const twice = all(name).length > 1 && !repeatable.includes(name);
     if (twice || all(name).includes("")) {
       const problem = twice ? "was given twice" : "was given without a value";
-      throw new Failure("configuration", `Cannot use --${name}: it ${problem}. See --help.`);
+      throw new Failure({
+        kind: "configuration",
+        task: `use --${name}`,
+        problem: `it ${problem}`,
+        remedy: "See --help.",
+      });
     }
   }
   return {
@@ -94,10 +101,12 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
 export function seconds(flags: Flags, otherwise: number, name = "timeout"): number {
   const text = flags.value(name) ?? String(otherwise);
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  throw new Failure(
-    "configuration",
-    `Cannot use --${name} ${JSON.stringify(text)}: it is a whole number of seconds, at least 1.`,
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: `use --${name} ${JSON.stringify(text)}`,
+    problem: "it is not a whole number of seconds from 1 to 999999",
+    remedy: `Give one, such as --${name} ${otherwise}.`,
+  });
 }
 
 /**
@@ -109,8 +118,10 @@ export function seconds(flags: Flags, otherwise: number, name = "timeout"): numb
 export function choice<T extends string>(flags: Flags, name: string, words: readonly T[]): T {
   const value = flags.value(name) ?? words[0]!;
   if ((words as readonly string[]).includes(value)) return value as T;
-  throw new Failure(
-    "configuration",
-    `Cannot use --${name} ${JSON.stringify(value)}: it is one of ${words.join(", ")}.`,
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: `use --${name} ${JSON.stringify(value)}`,
+    problem: "the flag has no such value",
+    remedy: `Give one of ${words.join(", ")}.`,
+  });
 }

@@ -194,7 +194,10 @@ function bySecret<T>(
   return async (signal) => {
     const { objects, unread } = await openedOf(cluster, signal);
     const forbidden = unread.find(({ kind }) => kind === "Secret");
-    if (forbidden !== undefined) throw new Failure("unreachable", forbidden.problem);
+    if (forbidden !== undefined) {
+      const { task, problem, remedy } = forbidden.failure;
+      throw new Failure({ kind: "unreachable", task, problem, remedy, cause: forbidden.failure });
+    }
     const secret = ofKind(objects, "Secret", JOBS_NAMESPACE).find((each) => each.name === name);
     try {
       return await look(secret && dataOf(secret.value), signal);
@@ -212,7 +215,8 @@ async function openedOf(
 ): Promise<ClusterOpened> {
   const fact = await cluster(signal);
   if (fact.opened) return fact;
-  throw new Failure("unreachable", `${fact.problem}. ${fact.fix}`);
+  const { task, problem, remedy } = fact.failure;
+  throw new Failure({ kind: "unreachable", task, problem, remedy, cause: fact.failure });
 }
 
 /** Facts that are made from one another have the first one gathered once. */

@@ -78,10 +78,12 @@ export function openPrompt(signal: AbortSignal): Prompt {
  */
 export async function agreed(question: string, signal: AbortSignal): Promise<boolean> {
   if (!canAsk()) {
-    throw new Failure(
-      "configuration",
-      `Cannot ask: ${question} There is no terminal. Add --yes to go on without being asked.`,
-    );
+    throw new Failure({
+      kind: "configuration",
+      task: `ask ${JSON.stringify(question)}`,
+      problem: "there is no terminal",
+      remedy: "Add --yes to go on without being asked.",
+    });
   }
   clearStatus();
   using prompt = openPrompt(signal);

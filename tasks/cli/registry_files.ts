@@ -23,16 +23,20 @@ export async function readCertificates(file: string): Promise<string> {
     throw unreadable("--registry-ca", file, error);
   });
   if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
-  throw new Failure(
-    "configuration",
-    `Cannot use --registry-ca ${file}: it has no certificate in PEM. Name a file with one.`,
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: `use --registry-ca ${file}`,
+    problem: "it has no certificate in PEM",
+    remedy: "Name a file with one.",
+  });
 }
 
 function unreadable(what: string, file: string, error: Error): Failure {
   const why = `${file} cannot be read (${error.name})`;
-  return new Failure(
-    "configuration",
-    `Cannot use ${what}: ${why}. Name one that this user may read.`,
-  );
+  return new Failure({
+    kind: "configuration",
+    task: `use ${what}`,
+    problem: why,
+    remedy: "Name one that this user may read.",
+  });
 }

@@ -29,7 +29,12 @@ export async function throughCluster<T>(
   if (!portForward) return await use(config).catch((error) => Promise.reject(withWay(error)));
   if ("absent" in cluster) {
     const remedy = "Give --kubeconfig, or leave out --port-forward.";
-    throw new Failure("configuration", `Cannot forward a port: ${cluster.absent}. ${remedy}`);
+    throw new Failure({
+      kind: "configuration",
+      task: "forward a port",
+      problem: cluster.absent,
+      remedy,
+    });
   }
   const opened = await openCluster(cluster);
   try {
@@ -49,6 +54,7 @@ export async function throughCluster<T>(
 
 function withWay(error: unknown): unknown {
   if (!(error instanceof Failure) || error.kind !== "unreachable") return error;
-  const way = "From outside of the cluster, add --port-forward.";
-  return new Failure(error.kind, `${error.message} ${way}`, { cause: error });
+  const { kind, task, problem } = error;
+  const remedy = `${error.remedy} From outside of the cluster, add --port-forward.`;
+  return new Failure({ kind, task, problem, remedy, cause: error });
 }

@@ -85,5 +85,10 @@ function daysOf(flags: Flags, pending: boolean): Order["days"] {
 }
 
 function usage(what: string, beside: string, why: string): Failure {
-  return new Failure("configuration", `Cannot use ${what} ${beside}: ${why}. See --help.`);
+  return new Failure({
+    kind: "configuration",
+    task: `use ${what} ${beside}`,
+    problem: why,
+    remedy: "See --help.",
+  });
 }

@@ -58,11 +58,12 @@ async function daysAskedFor(
   const list = daysOf(days, today);
   const last = list.at(-1)!;
   if (order.several && last > today) {
-    throw new Failure(
-      "configuration",
-      `Cannot use the days until ${last}: by the database's clock it is ${today} in UTC. Give an ` +
-        "earlier --to.",
-    );
+    throw new Failure({
+      kind: "configuration",
+      task: `use the days until ${last}`,
+      problem: `by the database's clock it is ${today} in UTC`,
+      remedy: "Give an earlier --to.",
+    });
   }
   return list;
 }

@@ -11,11 +11,13 @@ export interface Account {
 
 /** What goes wrong with the embedded Postgres is told in one form. */
 export function cannotStart(why: string, nextStep: string, options?: ErrorOptions): Failure {
-  return new Failure(
-    "unreachable",
-    `Cannot start the embedded Postgres: ${why}. ${nextStep}`,
-    options,
-  );
+  return new Failure({
+    kind: "unreachable",
+    task: "start the embedded Postgres",
+    problem: why,
+    remedy: nextStep,
+    ...options,
+  });
 }
 
 /**

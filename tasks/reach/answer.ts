@@ -50,10 +50,12 @@ export function explainFlow(
 export function printMatrix(reading: Reading, output: "text" | "json", flags: Flags): number {
   const given = ["from", "to", "port", "protocol"].find((name) => flags.value(name) !== undefined);
   if (given !== undefined) {
-    throw new Failure(
-      "configuration",
-      `Cannot use --${given} together with --matrix, which lists every connection. Leave out one.`,
-    );
+    throw new Failure({
+      kind: "configuration",
+      task: `use --${given} together with --matrix`,
+      problem: "--matrix lists every connection",
+      remedy: "Leave out one of them.",
+    });
   }
   const matrix = matrixOf(reading.cluster);
   print(

@@ -44,11 +44,12 @@ export function readFlow(cluster: Cluster, flags: Flags): Question {
     throw wrong("from", from.host, "it is no workload (namespace/name) and no address");
   }
   if (from.type !== "pod" && to.type !== "pod") {
-    throw new Failure(
-      "configuration",
-      "Cannot judge a connection between two outside ends: policies are about pods. Name a workload " +
-        "with --from or --to.",
-    );
+    throw new Failure({
+      kind: "configuration",
+      task: "judge a connection between two outside ends",
+      problem: "policies are about pods",
+      remedy: "Name a workload with --from or --to.",
+    });
   }
   return { from, to, protocol, port };
 }
@@ -113,13 +114,19 @@ function readPortFlag(text: string): number {
 function required(flags: Flags, name: string): string {
   const value = flags.value(name);
   if (value !== undefined) return value;
-  throw new Failure(
-    "configuration",
-    `Cannot judge a connection without --${name}. Give --from, --to and --port, or --matrix for all ` +
-      "connections; see --help.",
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: "judge a connection",
+    problem: `--${name} is missing`,
+    remedy: "Give --from, --to and --port, or --matrix for all connections; see --help.",
+  });
 }
 
 function wrong(flag: string, text: string, why: string): Failure {
-  return new Failure("configuration", `Cannot use --${flag} ${JSON.stringify(text)}: ${why}.`);
+  return new Failure({
+    kind: "configuration",
+    task: `use --${flag} ${JSON.stringify(text)}`,
+    problem: why,
+    remedy: "See --help.",
+  });
 }

@@ -2,7 +2,7 @@ import { gatherManifests } from "../../checks/facts/manifests.ts";
 import { lineOf, objectId } from "../../checks/kubernetes/objects.ts";
 import { readCluster } from "../../checks/network_policy/cluster.ts";
 import type { Cluster } from "../../checks/network_policy/model.ts";
-import { Failure } from "../../pipeline/errors.ts";
+import { Failure, type FailureKind } from "../../pipeline/errors.ts";
 
 /** What a directory says about connections, valid as a whole. */
 export interface Reading {
@@ -36,20 +36,21 @@ export async function readManifests(directory: string): Promise<Reading> {
       const line = declared === undefined ? where : `${declared.file}:${lineOf(declared, path)}`;
       return `${line}  ${object}  ${path === "" ? "" : `${path}: `}${problem}`;
     });
-    throw new Failure("configuration", told(directory, "these are refused", lines));
+    throw faulty("configuration", directory, "these are refused", lines);
   }
   if (broken.length > 0) {
     const lines = broken.map(({ file, line, column, problem }) =>
       `${file}${line === undefined ? "" : `:${line}:${column ?? 1}`}  ${problem}`
     );
-    throw new Failure("unreachable", told(directory, "these cannot be understood", lines));
+    throw faulty("unreachable", directory, "these cannot be understood", lines);
   }
   if (cluster.pods.length === 0) {
-    throw new Failure(
-      "configuration",
-      `Cannot tell anything from ${directory}: it has no workload, such as a Deployment or a Job. ` +
-        "Give a directory that declares them with --manifests.",
-    );
+    throw new Failure({
+      kind: "configuration",
+      task: `tell anything from ${directory}`,
+      problem: "it has no workload, such as a Deployment or a Job",
+      remedy: "Give a directory that declares them with --manifests.",
+    });
   }
   return {
     directory,
@@ -69,11 +70,17 @@ function sameObject(id: string, object: string): boolean {
   return object === id || object === id.replace(" ", " default/");
 }
 
-function told(directory: string, what: string, lines: readonly string[]): string {
+function faulty(
+  kind: FailureKind,
+  directory: string,
+  problem: string,
+  lines: readonly string[],
+): Failure {
   const more = lines.length - TOLD;
-  return [
-    `Cannot judge ${directory}: ${what}. Mend them first.`,
+  const remedy = [
+    "Correct them first.",
     ...lines.slice(0, TOLD).map((line) => `  ${line}`),
     ...(more > 0 ? [`  and ${more} more`] : []),
   ].join("\n");
+  return new Failure({ kind, task: `judge ${directory}`, problem, remedy });
 }

@@ -53,5 +53,5 @@ async function logInToDatabase(
 async function openLake(texts: SecretTexts | undefined, signal: AbortSignal): Promise<string> {
   const fact = await gatherLake(lakeOfSecret(texts), signal);
   if (fact.opened) return fact.name;
-  throw new Failure("configuration", `${fact.problem}. ${fact.fix}`);
+  throw fact.failure;
 }

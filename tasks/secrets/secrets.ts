@@ -104,7 +104,12 @@ async function prove(
     if (other.length > 0) {
       const why = `the cluster has other values of ${naming(other)} than were stored`;
       const remedy = "Look who else changes that Secret, and run it again.";
-      throw new Failure("data", `Cannot rely on Secret ${spec.name}: ${why}. ${remedy}`);
+      throw new Failure({
+        kind: "data",
+        task: `rely on Secret ${spec.name}`,
+        problem: why,
+        remedy,
+      });
     }
     const proof = await proofOf(spec, stored, way, signal);
     signal.throwIfAborted();

@@ -69,11 +69,12 @@ export async function mustHaveNamespace(cluster: Cluster, signal: AbortSignal): 
     signal,
   );
   if (objects.length + unread.length > 0) return;
-  throw new Failure(
-    "configuration",
-    `Cannot store Secrets in the namespace ${JOBS_NAMESPACE}: it is not there. Make it with: ` +
-      "deno task apply",
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: `store Secrets in the namespace ${JOBS_NAMESPACE}`,
+    problem: "it is not there",
+    remedy: "Make it with: deno task apply",
+  });
 }
 
 /** As the API server takes values, byte for byte. */

@@ -19,13 +19,13 @@ export function fromEnvironment({ opens, name, keys }: SecretSpec): SecretTexts 
   const missing = keys.filter((key) => !values.has(key));
   if (missing.length === 0) return values;
   const other = opens === "database" ? "lake" : "database";
-  throw new Failure(
-    "configuration",
-    `Cannot make Secret ${name} from the environment: ${naming(missing)} ` +
-      `${missing.length === 1 ? "is" : "are"} not set. Set ` +
-      `${missing.length === 1 ? "it" : "them"}, type the values with --from prompt, or leave the ` +
-      `Secret out with --only ${other}.`,
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: `make Secret ${name} from the environment`,
+    problem: `${naming(missing)} ${missing.length === 1 ? "is" : "are"} not set`,
+    remedy: `Set ${missing.length === 1 ? "it" : "them"}, type the values with --from prompt, or ` +
+      `leave the Secret out with --only ${other}.`,
+  });
 }
 
 /**
@@ -56,8 +56,10 @@ export async function fromPrompt(
 }
 
 function ended(name: string): Failure {
-  return new Failure(
-    "configuration",
-    `Cannot make Secret ${name}: the input ended before all values were given. Run it again.`,
-  );
+  return new Failure({
+    kind: "configuration",
+    task: `make Secret ${name}`,
+    problem: "the input ended before all values were given",
+    remedy: "Run it again.",
+  });
 }

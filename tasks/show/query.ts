@@ -16,7 +16,9 @@ export function columnsAsked(layer: RowLayer, text: string | undefined): readonl
   if (text === undefined) return columnsOf(layer);
   const names = text.split(",");
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw unusable("columns", text, `${twice} is there twice`);
+  if (twice !== undefined) {
+    throw unusable("columns", text, `${twice} is there twice`, "Name each column once.");
+  }
   return names.map((name) => columnNamed(layer, name, "columns", text));
 }
 
@@ -27,12 +29,13 @@ export function columnsAsked(layer: RowLayer, text: string | undefined): readonl
  */
 export function conditionOf(layer: RowLayer, text: string): Condition {
   const at = text.indexOf("=");
-  if (at < 1) throw unusable("where", text, "it is written column=value");
+  if (at < 1) throw unusable("where", text, "it has no column name", "Write column=value.");
   const { name, type } = columnNamed(layer, text.slice(0, at), "where", text);
   try {
     return { column: name, matches: parsePrinted(text.slice(at + 1), type) };
   } catch (error) {
-    throw unusable("where", text, `${name} is ${type}: ${(error as Error).message}`);
+    const problem = `${name} is ${type}: ${(error as Error).message}`;
+    throw unusable("where", text, problem, "Write the value as deno task show prints it.");
   }
 }
 
@@ -43,7 +46,7 @@ export function conditionOf(layer: RowLayer, text: string): Condition {
  */
 export function limitOf(text: string = String(DEFAULT_LIMIT)): number {
   if (/^\d{1,6}$/.test(text)) return Number(text);
-  throw unusable("limit", text, "it is a number of rows, at most 999999");
+  throw unusable("limit", text, "it is not a whole number of rows", "Give at most 999999.");
 }
 
 function columnNamed(layer: RowLayer, name: string, flag: string, text: string): Column {
@@ -51,9 +54,19 @@ function columnNamed(layer: RowLayer, name: string, flag: string, text: string):
   const found = columns.find((column) => column.name === name);
   if (found !== undefined) return found;
   const known = columns.map(({ name }) => name).join(", ");
-  throw unusable(flag, text, `${layer} has no column ${JSON.stringify(name)}. It has ${known}`);
+  throw unusable(
+    flag,
+    text,
+    `${layer} has no column ${JSON.stringify(name)}`,
+    `Its columns are ${known}.`,
+  );
 }
 
-function unusable(flag: string, text: string, problem: string): Failure {
-  return new Failure("configuration", `Cannot use --${flag} ${JSON.stringify(text)}: ${problem}.`);
+function unusable(flag: string, text: string, problem: string, remedy: string): Failure {
+  return new Failure({
+    kind: "configuration",
+    task: `use --${flag} ${JSON.stringify(text)}`,
+    problem,
+    remedy,
+  });
 }

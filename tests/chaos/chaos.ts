@@ -117,19 +117,23 @@ async function startStore(place: (typeof LAKES)[number]): Promise<ObjectStore | 
   if (place === "directory") return undefined;
   if (place === "strict") return startStrictS3();
   if (rgwInstalled()) return await startRgw();
-  throw new Failure(
-    "configuration",
-    `Cannot use --lake rgw: Ceph RGW is not installed. Install ${REQUIRED_PACKAGES}.`,
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: "use --lake rgw",
+    problem: "Ceph RGW is not installed",
+    remedy: `Install ${REQUIRED_PACKAGES}.`,
+  });
 }
 
 function whole(flags: Flags, name: string, otherwise: number): number {
   const text = flags.value(name) ?? String(otherwise);
   if (/^\d{1,10}$/.test(text)) return Number(text);
-  throw new Failure(
-    "configuration",
-    `Cannot use --${name} ${JSON.stringify(text)}: it is a whole number.`,
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: `use --${name} ${JSON.stringify(text)}`,
+    problem: "it is not a whole number",
+    remedy: "Give one.",
+  });
 }
 
 function said(error: unknown): string {

@@ -40,7 +40,13 @@ export function faultyLake(
     const fault = plan(number++);
     if (fault === undefined) return await work();
     onFault(fault);
-    const failure = () => new Failure("unreachable", `Cannot ${what}: an input/output error.`);
+    const failure = () =>
+      new Failure({
+        kind: "unreachable",
+        task: what,
+        problem: "an input/output error",
+        remedy: "Run again.",
+      });
     if (fault === "error-before") throw failure();
     if (fault === "stall") await new Promise((resolve) => setTimeout(resolve, STALL));
     const result = await work();

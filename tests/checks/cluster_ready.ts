@@ -1,3 +1,4 @@
+import { Failure } from "../../pipeline/errors.ts";
 import { BEFORE } from "../../checks/catalog.ts";
 import type { Finding, Result } from "../../checks/finding.ts";
 import type { ClusterFact, ClusterOpened } from "../../checks/facts/cluster.ts";
@@ -93,7 +94,12 @@ export function forbidding(kind: string, namespace?: string): ClusterOpened {
     unread: [...new Set(hidden.map((each) => each.namespace))].map((namespace) => ({
       kind,
       ...(namespace === undefined ? {} : { namespace }),
-      problem: `Cannot list ${kind} objects: the server says: forbidden. Have it allowed.`,
+      failure: new Failure({
+        kind: "configuration",
+        task: `list ${kind} objects`,
+        problem: "the server says: forbidden",
+        remedy: "Have it allowed.",
+      }),
     })),
   };
 }

@@ -1,3 +1,4 @@
+import { Failure } from "../../pipeline/errors.ts";
 import { BEFORE } from "../../checks/catalog.ts";
 import type { Facts } from "../../checks/check.ts";
 import type { Finding, Result } from "../../checks/finding.ts";
@@ -61,8 +62,12 @@ export const READY: ReadyFacts = { manifests: MANIFESTS, database: DATABASE, lak
 export const REFUSED: Refusal = {
   opened: false,
   name: "somebody@somewhere",
-  problem: "Cannot connect: the password is wrong",
-  fix: "Set the right one.",
+  failure: new Failure({
+    kind: "configuration",
+    task: "connect",
+    problem: "the password is wrong",
+    remedy: "Set the right one.",
+  }),
 };
 
 /** Facts whose database has another table. */

@@ -88,7 +88,12 @@ Deno.test("facts are gathered at the same time", async () => {
 });
 
 Deno.test("a fact that cannot be gathered makes its checks error, and no others", async () => {
-  const failure = new Failure("unreachable", "Cannot reach the database. Start it.");
+  const failure = new Failure({
+    kind: "unreachable",
+    task: "reach the database",
+    problem: "no answer",
+    remedy: "Start it.",
+  });
   const results = await runChecks(
     [passing("a", "source"), passing("b", "bronze"), passing("c", "bronze", "source")],
     gatherers({ source: () => Promise.reject(failure) }),
@@ -109,10 +114,18 @@ Deno.test("an unexpected error of a gatherer is told, also where it is thrown at
 });
 
 Deno.test("two facts with the same trouble tell it once", async () => {
-  const refuse = () => Promise.reject(new Failure("unreachable", "Cannot reach the lake."));
+  const refuse = () =>
+    Promise.reject(
+      new Failure({
+        kind: "unreachable",
+        task: "reach the lake",
+        problem: "no answer",
+        remedy: "Run again.",
+      }),
+    );
   const broken = gatherers({ bronze: refuse, silver: refuse });
   const [result] = await runChecks([passing("a", "bronze", "silver")], broken, patient);
-  assertEquals(result!.reason, "Cannot reach the lake.");
+  assertEquals(result!.reason, "Cannot reach the lake: no answer. Run again.");
 });
 
 Deno.test("a gatherer that hangs and ignores its signal is given up on at the deadline", async () => {
@@ -241,13 +254,24 @@ Deno.test("a fact that is not configured, or not asked for, makes its checks ski
 });
 
 Deno.test("a fact that could not be gathered outranks one that nobody asked for", async () => {
-  const refuse = () => Promise.reject(new Failure("unreachable", "Cannot reach it."));
+  const refuse = () =>
+    Promise.reject(
+      new Failure({
+        kind: "unreachable",
+        task: "reach it",
+        problem: "no answer",
+        remedy: "Run again.",
+      }),
+    );
   const [result] = await runChecks(
     [passing("a", "source", "bronze")],
     gatherers({ source: refuse, bronze: left }),
     patient,
   );
-  assertEquals([result!.verdict, result!.reason], ["error", "Cannot reach it."]);
+  assertEquals([result!.verdict, result!.reason], [
+    "error",
+    "Cannot reach it: no answer. Run again.",
+  ]);
 });
 
 /** Judges source and bronze as far as they are there, and names those it got. */
@@ -263,7 +287,15 @@ async function halfJudged(changes: Partial<Gatherers>, findings?: Finding[]): Pr
 }
 
 Deno.test("a check judges what it wants as far as it is there, and only a whole judgement passes", async () => {
-  const refuse = () => Promise.reject(new Failure("unreachable", "Cannot reach it."));
+  const refuse = () =>
+    Promise.reject(
+      new Failure({
+        kind: "unreachable",
+        task: "reach it",
+        problem: "no answer",
+        remedy: "Run again.",
+      }),
+    );
   const told = async (changes: Partial<Gatherers>) => {
     const { verdict, examined, reason, asked } = await halfJudged(changes);
     return [verdict, examined ?? reason, asked];
@@ -276,13 +308,17 @@ Deno.test("a check judges what it wants as far as it is there, and only a whole 
   assertEquals(await told({ bronze: unset }), [
     ...["skip", `${half}the password is not set`, undefined],
   ]);
-  assertEquals(await told({ bronze: refuse }), ["error", `${half}Cannot reach it.`, undefined]);
+  assertEquals(await told({ bronze: refuse }), [
+    "error",
+    `${half}Cannot reach it: no answer. Run again.`,
+    undefined,
+  ]);
   assertEquals(await told({ source: left, bronze: left }), ["skip", left.absent, true]);
   assertEquals(await told({ source: left, bronze: unset }), [
     ...["skip", "--facts leaves it out; the password is not set", undefined],
   ]);
   assertEquals(await told({ source: left, bronze: refuse }), [
-    ...["error", "Cannot reach it.", undefined],
+    ...["error", "Cannot reach it: no answer. Run again.", undefined],
   ]);
 });
 
@@ -333,7 +369,12 @@ Deno.test("an interruption ends the gathering at once, and gatherers hear of it"
     }),
     { ...patient, signal: controller.signal },
   );
-  const reason = new Failure("unreachable", "Cannot finish: it was interrupted.");
+  const reason = new Failure({
+    kind: "unreachable",
+    task: "finish",
+    problem: "preflight was interrupted",
+    remedy: "Run it again.",
+  });
   controller.abort(reason);
   assertEquals(await heard.promise, reason);
   assertEquals((await running).map((result) => result.reason), [reason.message]);

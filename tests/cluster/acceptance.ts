@@ -42,7 +42,12 @@ Exit codes: 0 all of it is so; 1 something is not; 2 wrong usage; 3 the cluster 
   async run(flags) {
     const kubeconfig = flags.value("kubeconfig");
     if (kubeconfig === undefined) {
-      throw new Failure("configuration", "Cannot find the cluster: give --kubeconfig FILE.");
+      throw new Failure({
+        kind: "configuration",
+        task: "find the cluster",
+        problem: "there is no --kubeconfig",
+        remedy: "Give --kubeconfig FILE.",
+      });
     }
     const cluster = await openCluster({
       ...{ kind: "kubeconfig", files: [kubeconfig], by: "--kubeconfig" },
@@ -164,5 +169,12 @@ function expect(
 }
 
 function hold(holds: boolean, otherwise: string): void {
-  if (!holds) throw new Failure("data", `Cannot accept the cluster: ${otherwise}.`);
+  if (!holds) {
+    throw new Failure({
+      kind: "data",
+      task: "accept the cluster",
+      problem: otherwise,
+      remedy: "Look at its report above.",
+    });
+  }
 }

@@ -12,9 +12,10 @@ export const DEFAULT_NAME = "deep-storage";
 export function clusterName(flags: Flags): string {
   const name = flags.value("name") ?? DEFAULT_NAME;
   if (/^[a-z0-9][a-z0-9-]{0,39}$/.test(name)) return name;
-  throw new Failure(
-    "configuration",
-    `Cannot use --name ${JSON.stringify(name)}: a name has up to 40 small letters, digits and ` +
-      `dashes. Leave it out for ${DEFAULT_NAME}.`,
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: `use --name ${JSON.stringify(name)}`,
+    problem: "a name has up to 40 small letters, digits and dashes",
+    remedy: `Leave it out for ${DEFAULT_NAME}.`,
+  });
 }

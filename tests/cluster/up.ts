@@ -60,18 +60,25 @@ async function build(): Promise<void> {
   printError("Building Kubernetes from source, this once. It takes some ten minutes on two cores.");
   const { success } = await new Deno.Command(INSTALL).spawn().status;
   if (success) return;
-  throw new Failure(
-    "configuration",
-    "Cannot build the control plane: see above. Try again when that is mended.",
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: "build the control plane",
+    problem: "see above",
+    remedy: "Try again when that is mended.",
+  });
 }
 
 async function started(name: string): Promise<Kept> {
   try {
     return await keep(name);
   } catch (error) {
-    const what = (error as Error).message;
-    throw new Failure("unreachable", `Cannot start the cluster ${name}: ${what}`);
+    throw new Failure({
+      kind: "unreachable",
+      task: `start the cluster ${name}`,
+      problem: (error as Error).message,
+      remedy: "Look at the logs that the message names, and run it again.",
+      cause: error,
+    });
   }
 }
 

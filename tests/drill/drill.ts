@@ -40,7 +40,12 @@ platform has a finding; 2 wrong usage, or a part is not installed; 3 one could n
     const say = (text: string) => output === "text" && print(text);
     const missing = await missingParts();
     if (missing.length > 0) {
-      throw new Failure("configuration", `Cannot start the platform: ${missing.join("; ")}.`);
+      throw new Failure({
+        kind: "configuration",
+        task: "start the platform",
+        problem: missing.join("; "),
+        remedy: "Install what is missing.",
+      });
     }
     showStatus("starting a control plane, Postgres, Ceph RGW and a registry …");
     await using world = await startWorld();
@@ -90,10 +95,10 @@ function chosen(flags: Flags): readonly Drill[] {
   const names = flags.value("only")?.split(",").map((name) => name.trim());
   const unknown = names?.find((name) => !DRILLS.some(({ id }) => id === name));
   if (unknown === undefined) return DRILLS.filter(({ id }) => names?.includes(id) ?? true);
-  throw new Failure(
-    "configuration",
-    `Cannot use --only with ${JSON.stringify(unknown)}: there is no such drill. Known are ${
-      DRILLS.map(({ id }) => id).join(", ")
-    }.`,
-  );
+  throw new Failure({
+    kind: "configuration",
+    task: `use --only with ${JSON.stringify(unknown)}`,
+    problem: "there is no such drill",
+    remedy: `Known are ${DRILLS.map(({ id }) => id).join(", ")}.`,
+  });
 }

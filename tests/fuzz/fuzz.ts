@@ -18,7 +18,12 @@ Tries every parser of the project with inputs that were changed at random. Each 
 function count(flags: ReturnType<typeof readFlags>, name: string): number | undefined {
   const text = flags.value(name);
   if (text === undefined || /^\d{1,9}$/.test(text)) return text === undefined ? text : Number(text);
-  throw new Failure("configuration", `Cannot use --${name} ${text}: it is a whole number.`);
+  throw new Failure({
+    kind: "configuration",
+    task: `use --${name} ${text}`,
+    problem: "it is not a whole number",
+    remedy: "Give one.",
+  });
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -28,7 +33,12 @@ async function main(args: readonly string[]): Promise<number> {
   const [wanted, input] = [flags.value("target"), count(flags, "input")];
   const targets = TARGETS.filter(({ name }) => wanted === undefined || name === wanted);
   if (targets.length === 0 || input !== undefined && wanted === undefined) {
-    throw new Failure("configuration", `Cannot use --target ${wanted}: see --help.`);
+    throw new Failure({
+      kind: "configuration",
+      task: `use --target ${wanted}`,
+      problem: "there is no such target",
+      remedy: "See --help.",
+    });
   }
   const each = Math.ceil((count(flags, "inputs") ?? 20_000) / targets.length);
   const [from, to] = input === undefined ? [0, each] : [input, input + 1];

@@ -182,7 +182,14 @@ Deno.test("clean: stopped half-way, the next one ends it", async () => {
     ...lake,
     remove(key) {
       if (removals++ === 0) return lake.remove(key);
-      return Promise.reject(new Failure("unreachable", "Cannot remove it: no answer."));
+      return Promise.reject(
+        new Failure({
+          kind: "unreachable",
+          task: "remove it",
+          problem: "no answer",
+          remedy: "Run again.",
+        }),
+      );
     },
   };
   await assertRejects(() => clean(failing), Failure);

@@ -78,7 +78,14 @@ Deno.test("readDays: a marker that may not be read is what the day has, with the
     ...lake,
     get(key) {
       if (key !== bronzeMarkerKey(A)) return lake.get(key);
-      return Promise.reject(new Failure("configuration", "Cannot read it: forbidden."));
+      return Promise.reject(
+        new Failure({
+          kind: "configuration",
+          task: "read it",
+          problem: "forbidden",
+          remedy: "Allow it.",
+        }),
+      );
     },
   };
   const [{ bronze, silver }] = await readDays(forbidding) as [never];
@@ -88,7 +95,15 @@ Deno.test("readDays: a marker that may not be read is what the day has, with the
 Deno.test("readDays: a lake out of reach ends it", async () => {
   await using lake = await temporaryLake();
   await publish(lake, A, 1);
-  const get = () => Promise.reject(new Failure("unreachable", "Cannot read it: no answer."));
+  const get = () =>
+    Promise.reject(
+      new Failure({
+        kind: "unreachable",
+        task: "read it",
+        problem: "no answer",
+        remedy: "Run again.",
+      }),
+    );
   const { kind, message } = await assertRejects(() => readDays({ ...lake, get }), Failure);
   assertEquals(kind, "unreachable");
   assertStringIncludes(message, "no answer");

@@ -167,7 +167,7 @@ clusterTest("without a terminal and without --yes it shows the changes and stops
   assertEquals(code, 2);
   assertStringIncludes(stdout, "+ Namespace analytics-jobs  new");
   assertMatch(stdout, /Nothing was applied\.\n$/);
-  assertMatch(stderr, /^Cannot ask: Apply 15 changes to .* Add --yes /);
+  assertMatch(stderr, /^Cannot ask "Apply 15 changes to .* Add --yes /);
   using api = openApi(controlPlane().admin);
   assert(await isGone(api, "/api/v1/namespaces/analytics-jobs"));
 });

@@ -201,12 +201,12 @@ Deno.test("an invalid policy is refused with the field's path and line, exit 2",
 Deno.test("broken YAML: nobody can tell, exit 3, with its place", async () => {
   const { code, err } = await reach(`${MANIFESTS}---\nkind: [`, ...TO_S3);
   assertEquals(code, 3);
-  assertMatch(err, /these cannot be understood\. Mend them first\.\n {2}all\.yaml:\d+:\d+ {2}/);
+  assertMatch(err, /these cannot be understood\. Correct them first\.\n {2}all\.yaml:\d+:\d+ {2}/);
 });
 
 Deno.test("wrong usage says what would be right, exit 2", async () => {
   const cases: readonly (readonly [string[], string])[] = [
-    [["--from", "jobs/bronze"], "without --to"],
+    [["--from", "jobs/bronze"], "--to is missing"],
     [["--from", "bronze", "--to", "data/postgres", "--port", "1"], "no workload (namespace/name)"],
     [["--from", "jobs/bronze", "--to", "data/mysql", "--port", "1"], "data/StatefulSet/postgres"],
     [["--from", "jobs/bronze", "--to", "1.2.3", "--port", "1"], "looks like an address"],

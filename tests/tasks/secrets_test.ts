@@ -218,7 +218,7 @@ clusterTest("what cannot work is said before anything is stored: 2", async (t) =
   const { DJANGO_DB_PASSWORD: _, ...without } = env;
   const cases: readonly (readonly [string, readonly string[], typeof without, RegExp])[] = [
     ["a variable is not set", ["--yes"], without, /DJANGO_DB_PASSWORD is not set\. .*--only lake/],
-    ["nobody can be asked", [], env, /Cannot ask: Store 2 Secrets in .* Add --yes/],
+    ["nobody can be asked", [], env, /Cannot ask "Store 2 Secrets in .* Add --yes/],
     ["nobody can type", ["--from", "prompt"], env, /Cannot ask for values: there is no terminal/],
     ["there is no such Secret", ["--only", "moon"], env, /both, database, lake/],
     ["there is no such source", ["--from", "file"], env, /env, prompt/],

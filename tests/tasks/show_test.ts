@@ -92,17 +92,20 @@ Deno.test("show quarantine: events that no file can hold, with their problems an
 Deno.test("show: what cannot be understood is 2, with what there is", async () => {
   await using here = await filled();
   const refused: [string[], string][] = [
-    [[], "name what to show, bronze, silver or quarantine"],
+    [[], "the command needs bronze, silver or quarantine"],
     [["gold", DAY], '"gold"'],
     [["bronze", "2025-12-32"], "2025-12-32"],
     [["bronze", DAY, "extra"], "takes one layer and one day"],
-    [["bronze", DAY, "--columns", "event_id,price"], "It has event_id, event_seq, occurred_at"],
+    [
+      ["bronze", DAY, "--columns", "event_id,price"],
+      "Its columns are event_id, event_seq, occurred_at",
+    ],
     [["bronze", DAY, "--columns", "source,source"], "source is there twice"],
     [["silver", DAY, "--where", "event_seq=1"], 'silver has no column "event_seq"'],
     [["bronze", DAY, "--where", "event_seq=one"], "event_seq is INT64: it is a whole number"],
-    [["bronze", DAY, "--where", "event_seq"], "it is written column=value"],
+    [["bronze", DAY, "--where", "event_seq"], "Write column=value"],
     [["quarantine", DAY, "--where", "event_seq=1"], "its events are shown whole"],
-    [["bronze", DAY, "--limit", "1.5"], "it is a number of rows"],
+    [["bronze", DAY, "--limit", "1.5"], "it is not a whole number of rows"],
   ];
   for (const [args, words] of refused) {
     const { code, stdout, stderr } = await here.show(...args);

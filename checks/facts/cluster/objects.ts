@@ -1,3 +1,4 @@
+import type { Failure } from "../../../pipeline/errors.ts";
 import {
   ApiError,
   type Cluster,
@@ -207,8 +208,8 @@ export interface Unread {
   readonly kind: string;
   /** Their namespace, where they have one. */
   readonly namespace?: string;
-  /** Why, in the API server's words. */
-  readonly problem: string;
+  /** The API server's refusal. */
+  readonly failure: Failure;
 }
 
 /** What could be read, and what not. */
@@ -267,7 +268,7 @@ async function allowed(
     if (error instanceof ApiError && error.status === 404) return { objects: [], unread: [] };
     if (!isForbidden(error)) throw error;
     const place = namespace === undefined ? {} : { namespace };
-    return { objects: [], unread: [{ kind, ...place, problem: error.message }] };
+    return { objects: [], unread: [{ kind, ...place, failure: error }] };
   }
 }
 

@@ -62,7 +62,7 @@ function notCompared(
 /** What keeps the outbox from being compared. */
 function refused({ refusal }: SourceFact): Finding[] {
   if (refusal === undefined) return [];
-  const { name: object, problem, fix } = refusal;
+  const { name: object, failure: { summary: problem, remedy: fix } } = refusal;
   const why = "so it cannot be told whether every event has arrived";
   return [{ severity: "fail", object, problem, why, fix }];
 }

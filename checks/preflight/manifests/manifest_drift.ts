@@ -128,7 +128,7 @@ function unreadIn(plan: readonly Planned[], { unread }: ClusterOpened): string[]
     ...plan.filter(({ action }) => action === "unknown").map(({ reason }) => reason!),
     ...plan.filter(({ action }) => action === "going")
       .map(({ object, reason }) => `${objectId(object)}: ${reason}`),
-    ...deciding.map(({ problem }) => problem),
+    ...deciding.map(({ failure }) => failure.message),
   ];
   return [...new Set(problems)];
 }

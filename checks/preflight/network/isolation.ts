@@ -180,8 +180,8 @@ function isForeign({ kind }: Unread): boolean {
   return kind.includes(".");
 }
 
-function unread({ kind, namespace = "", problem }: Unread): Finding {
-  return { ...unjudgedKind(`${kind} ${namespace}`.trim()), problem };
+function unread({ kind, namespace = "", failure }: Unread): Finding {
+  return { ...unjudgedKind(`${kind} ${namespace}`.trim()), problem: failure.message };
 }
 
 function unjudgedKind(object: string): Finding {

@@ -200,7 +200,12 @@ Deno.test("one part is in hand at a time", async () => {
 Deno.test("a lake that is out of reach is no fact", async () => {
   for (const kind of ["unreachable", "configuration"] as const) {
     const lake = await publishedDay();
-    const failure = new Failure(kind, "Cannot read from the lake.");
+    const failure = new Failure({
+      kind: kind,
+      task: "read from the lake",
+      problem: "no answer",
+      remedy: "Run again.",
+    });
     lake.get = (key) => key === KEY ? Promise.reject(failure) : Promise.resolve(undefined);
     await assertRejects(() => gatherBronze(lake, DAY), Failure, "Cannot read");
     const later = await publishedDay();

@@ -40,11 +40,11 @@ Deno.test("an outbox that is as it should be", async () => {
 Deno.test("a login that the server refuses is a fact, with the variables to set", async () => {
   await using db = await outbox();
   const wrong = await refused({ ...db.config, password: "wr0ng p4ss" });
-  assertMatch(wrong.problem, /password authentication failed/);
-  assertMatch(wrong.fix, /^Set DJANGO_DB_USER and DJANGO_DB_PASSWORD/);
+  assertMatch(wrong.failure.problem, /password authentication failed/);
+  assertMatch(wrong.failure.remedy, /^Set DJANGO_DB_USER and DJANGO_DB_PASSWORD/);
   const nowhere = await refused({ ...db.config, name: "no_such_database" });
-  assertMatch(nowhere.problem, /database "no_such_database" does not exist/);
-  assertMatch(nowhere.fix, /^Set DJANGO_DB_NAME/);
+  assertMatch(nowhere.failure.problem, /database "no_such_database" does not exist/);
+  assertMatch(nowhere.failure.remedy, /^Set DJANGO_DB_NAME/);
 });
 
 Deno.test("a server that is not there is no fact", async () => {
@@ -63,7 +63,12 @@ Deno.test("a server that accepts and never answers is let go of at the signal", 
   await using db = await outbox();
   using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const accepted = silent.accept();
-  const late = new Failure("unreachable", "Cannot wait any longer.");
+  const late = new Failure({
+    kind: "unreachable",
+    task: "wait any longer",
+    problem: "the deadline has passed",
+    remedy: "Run again.",
+  });
   const controller = new AbortController();
   const gathering = gatherDatabase(
     { ...db.config, port: silent.addr.port },

@@ -44,7 +44,7 @@ for (const { name } of storeKinds()) {
     for (const [change, fix] of wrong) {
       const fact = await gatherLake({ ...config, ...change });
       assert(!fact.opened);
-      assertMatch(fact.fix, fix);
+      assertMatch(fact.failure.remedy, fix);
       const text = JSON.stringify(fact);
       for (const secret of [config.secretAccessKey, "wr0ng/s3cret", "NOBODY"]) {
         assert(!text.includes(secret), text);
@@ -66,7 +66,7 @@ Deno.test("directory: a file where it belongs is a fact", async () => {
   const path = await Deno.makeTempFile();
   const fact = await gatherLake({ kind: "directory", path });
   assert(!fact.opened);
-  assertMatch(fact.fix, /LAKE_URL/);
+  assertMatch(fact.failure.remedy, /LAKE_URL/);
   await Deno.remove(path);
 });
 
@@ -183,14 +183,19 @@ Deno.test("a store that may be read only is refused, and so is one that may not 
     const fact = await gatherLake(await server.createBucket("guarded"));
     await server.stop();
     assert(!fact.opened);
-    assertMatch(fact.problem, /403 AccessDenied/);
-    assertMatch(fact.fix, /list, read, write and delete/);
+    assertMatch(fact.failure.problem, /403 AccessDenied/);
+    assertMatch(fact.failure.remedy, /list, read, write and delete/);
   }
 });
 
 Deno.test("an aborted trial leaves nothing behind", async () => {
   const controller = new AbortController();
-  const late = new Failure("unreachable", "Cannot wait any longer.");
+  const late = new Failure({
+    kind: "unreachable",
+    task: "wait any longer",
+    problem: "the deadline has passed",
+    remedy: "Run again.",
+  });
   let puts = 0;
   const server = startStrictS3({
     fault: ({ method, url }, serve) => {

@@ -57,7 +57,7 @@ Deno.test("gatherSource: a part that is missing is a fact, and no failure", asyn
   await lake.remove(part!.key);
   const { survey, compared, refusal } = await gatherSource(db.config, lake, DAY);
   assertEquals([survey!.rows, compared, refusal!.name], [4, undefined, KEY]);
-  assertStringIncludes(refusal!.problem, part!.key);
+  assertStringIncludes(refusal!.failure.summary, part!.key);
 });
 
 Deno.test("gatherSource: a marker that cannot be used leaves the survey", async () => {
@@ -74,8 +74,8 @@ Deno.test("gatherSource: an event_id that is there twice is why the outbox canno
   await using lake = await temporaryLake();
   const { survey, refusal, name } = await gatherSource(db.config, lake, DAY);
   assertEquals([survey, refusal!.name], [undefined, `stop_events in ${name}`]);
-  assertStringIncludes(refusal!.problem, `${eventId(1)} (2 rows)`);
-  assertStringIncludes(refusal!.fix, "ADD PRIMARY KEY (event_id);");
+  assertStringIncludes(refusal!.failure.summary, `${eventId(1)} (2 rows)`);
+  assertStringIncludes(refusal!.failure.remedy, "ADD PRIMARY KEY (event_id);");
 });
 
 Deno.test("gatherSource refuses what is no table, and a role that may not read it", async () => {
@@ -157,6 +157,11 @@ Deno.test("gatherSource ends its session, also where it fails", async () => {
 Deno.test("gatherSource: an abort ends it at once, and says why", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
-  const late = new Failure("unreachable", "Cannot wait any longer.");
+  const late = new Failure({
+    kind: "unreachable",
+    task: "wait any longer",
+    problem: "the deadline has passed",
+    remedy: "Run again.",
+  });
   await assertRejects(() => gatherSource(db.config, lake, DAY, AbortSignal.abort(late)));
 });

@@ -252,7 +252,14 @@ Deno.test("a registry that falls silent is waited for no longer than its signal 
     const stop = new AbortController();
     const pulling = pull(fake, { signal: stop.signal });
     await reached;
-    stop.abort(new Failure("unreachable", "Cannot wait: it took too long. Run again."));
+    stop.abort(
+      new Failure({
+        kind: "unreachable",
+        task: "wait",
+        problem: "it took too long",
+        remedy: "Run again.",
+      }),
+    );
     await assertRejects(() => pulling, Failure, "it took too long");
   });
 });

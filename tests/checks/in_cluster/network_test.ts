@@ -1,3 +1,4 @@
+import { Failure } from "../../../pipeline/errors.ts";
 import type { Fields } from "../../../checks/kubernetes/fields.ts";
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
 import {
@@ -53,7 +54,12 @@ spec: {}
   await assertOnlyIn("isolation", plus(cilium), [{ severity: "warn", object }]);
   const unread = [{
     ...{ kind: "CiliumNetworkPolicy.cilium.io", namespace: "analytics-jobs" },
-    problem: "Cannot list: forbidden. Have it allowed.",
+    failure: new Failure({
+      kind: "configuration",
+      task: "list",
+      problem: "forbidden",
+      remedy: "Have it allowed.",
+    }),
   }];
   await assertOnlyIn("isolation", { ...CLUSTER, unread }, [
     { severity: "warn", object: "CiliumNetworkPolicy.cilium.io analytics-jobs" },

@@ -46,7 +46,12 @@ Deno.test("who is let in is told the context, the server, its version and the us
 
 Deno.test("a cluster that lets nobody in is one finding, with its fix; the rest is skipped or as in the manifests", async () => {
   const { findings, others } = await assertOnlyIn("cluster-login", REFUSED, [
-    { severity: "fail", object: REFUSED.name, problem: REFUSED.problem, fix: REFUSED.fix },
+    {
+      severity: "fail",
+      object: REFUSED.name,
+      problem: REFUSED.failure.summary,
+      fix: REFUSED.failure.remedy,
+    },
   ]);
   assertEquals(findings.length, 1);
   for (const id of ["egress-policy", "node-pool", "rbac", "secret-escaping"]) {

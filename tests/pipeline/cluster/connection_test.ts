@@ -164,7 +164,12 @@ Deno.test("an answer that stops ends at the signal, and at the end of the cluste
     const { cluster } = opened;
     const signal = AbortSignal.timeout(200);
     await assertFails(cluster.version({ signal }), "unreachable", ["it was interrupted"]);
-    const own = new Failure("unreachable", "Cannot wait: enough is enough. Go.");
+    const own = new Failure({
+      kind: "unreachable",
+      task: "wait",
+      problem: "enough is enough",
+      remedy: "Go.",
+    });
     const mine = AbortSignal.abort(own);
     assertEquals(await cluster.version({ signal: mine }).catch((error) => error), own);
     const pending = cluster.version();

@@ -170,7 +170,12 @@ Deno.test("directory: a writer that waits stops when it is told to", async () =>
   await using lake = await temporaryLake();
   using _ = await holdLock(lake.path);
   const stop = new AbortController();
-  const late = new Failure("unreachable", "Cannot wait any longer.");
+  const late = new Failure({
+    kind: "unreachable",
+    task: "wait any longer",
+    problem: "the deadline has passed",
+    remedy: "Run again.",
+  });
   const onWait = () => stop.abort(late);
   const waiting = openDirectory({ kind: "directory", path: lake.path }, stop.signal, onWait, {
     ...{ tell: 20, giveUp: 60_000 },

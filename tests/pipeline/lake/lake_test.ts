@@ -180,7 +180,12 @@ everyLake("replaces nothing that is not there", async (lake) => {
 
 everyLake("stops when it is told to, with the reason", async (lake, place) => {
   await lake.put("a", bytes("a"));
-  const chosen = new Failure("unreachable", "Cannot go on: the lake took 30 s. Run again.");
+  const chosen = new Failure({
+    kind: "unreachable",
+    task: "go on",
+    problem: "the lake took 30 s",
+    remedy: "Run again.",
+  });
   const stopped = place.open(AbortSignal.abort(chosen));
   const interrupted = place.open(AbortSignal.abort(new Error("Ctrl-C")));
   for (

@@ -326,7 +326,12 @@ Deno.test("S3: a store that never answers is let go of at the signal", async () 
   await using store = await faulty(() => released);
   const stop = new AbortController();
   const lake = openS3(store.config, stop.signal);
-  const why = new Failure("unreachable", "Cannot wait any longer: 30 s are over. Run again.");
+  const why = new Failure({
+    kind: "unreachable",
+    task: "wait any longer",
+    problem: "30 s are over",
+    remedy: "Run again.",
+  });
   setTimeout(() => stop.abort(why), 50);
   assertEquals(await assertRejects(() => lake.get("a"), Failure), why);
   lake.close();

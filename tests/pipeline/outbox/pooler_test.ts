@@ -159,5 +159,5 @@ pgbouncerTest("pgbouncer in statement pooling is refused, by a run and before on
   assertStringIncludes(message, "pool_mode");
   const fact = await gatherDatabase(pooler.config, 0n);
   assert(!fact.opened);
-  assertStringIncludes(fact.fix, "pool_mode");
+  assertStringIncludes(fact.failure.remedy, "pool_mode");
 });

@@ -1,4 +1,3 @@
-import { Failure } from "../../../pipeline/errors.ts";
 import { environmentOf, ROOT } from "../../support/task.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
 
@@ -35,7 +34,9 @@ async function fail(body: string, ...args: string[]) {
 
 for (const [kind, exitCode] of [["data", 1], ["configuration", 2], ["unreachable", 3]] as const) {
   Deno.test(`main ends with ${exitCode} where a failure is one of ${kind}`, async () => {
-    const { code, stderr } = await fail(`throw new Failure("${kind}", "Cannot do it: no. Try.");`);
+    const { code, stderr } = await fail(
+      `throw new Failure({ kind: "${kind}", task: "do it", problem: "no", remedy: "Try." });`,
+    );
     assertEquals([code, stderr], [exitCode, "Cannot do it: no. Try.\n"]);
   });
 }
@@ -72,10 +73,31 @@ for (const [what, body] of SURPRISES) {
   });
 }
 
-Deno.test("a Failure needs no stack trace", async () => {
-  const { stderr } = await fail('throw new Failure("data", "Cannot.");');
+Deno.test("main prints no stack trace of a Failure", async () => {
+  const { stderr } = await fail(
+    'throw new Failure({ kind: "data", task: "do it", problem: "no", remedy: "Try." });',
+  );
   assert(!stderr.includes("at "));
-  assert(new Failure("data", "Cannot.") instanceof Error);
+});
+
+Deno.test("main --output json prints the parts of a Failure as they were given", async () => {
+  const parts = {
+    task: "read /home/a. Mr. Smith/kubeconfig",
+    problem: "the file at /home/b. Mr. Smith/x: y is not YAML. The line is 3. Nothing was changed",
+    remedy: "Ask Mr. Smith. Then run again.",
+  };
+  const { stdout } = await fail(
+    `throw new Failure({ kind: "data", ...${JSON.stringify(parts)} });`,
+    "--output",
+    "json",
+  );
+  assertEquals(JSON.parse(stdout), {
+    command: "try",
+    step: "failed",
+    message: `Cannot ${parts.task}: ${parts.problem}. ${parts.remedy}`,
+    ...parts,
+    exitCode: 1,
+  });
 });
 
 for (const [what, body] of SURPRISES) {

@@ -17,17 +17,26 @@ function answering(method: "list" | "get" | "create", answer: () => Promise<unkn
 
 const refusing = (status: number, says: string) => () =>
   Promise.reject(
-    new ApiError("configuration", `Cannot: ${says}. Do.`, { status, reason: "", says }),
+    new ApiError(
+      { kind: "configuration", task: "list it", problem: says, remedy: "Allow it." },
+      { status, reason: "", says },
+    ),
   );
 
 Deno.test("what may not be read is told with its kind and namespace, in the server's words", async () => {
   const cluster = answering("list", refusing(403, "pods is forbidden"));
-  assertEquals(await readKind(cluster, POD, "robson", undefined), {
-    objects: [],
-    unread: [{ kind: "Pod", namespace: "robson", problem: "Cannot: pods is forbidden. Do." }],
-  });
+  const reading = await readKind(cluster, POD, "robson", undefined);
+  assertEquals(
+    reading.unread.map(({ failure, ...rest }) => ({ ...rest, message: failure.message })),
+    [{
+      kind: "Pod",
+      namespace: "robson",
+      message: "Cannot list it: pods is forbidden. Allow it.",
+    }],
+  );
+  assertEquals(reading.objects, []);
   const { unread } = await readKind(cluster, POD, undefined, undefined);
-  assertEquals(Object.keys(unread[0]!), ["kind", "problem"]);
+  assertEquals(Object.keys(unread[0]!), ["kind", "failure"]);
 });
 
 Deno.test("of a kind that the server does not know there are no objects", async () => {
@@ -43,7 +52,15 @@ Deno.test("of a kind that the server does not know there are no objects", async 
 Deno.test("anything else ends the gathering", async () => {
   const cluster = answering("list", refusing(401, "Unauthorized"));
   await assertRejects(() => readKind(cluster, POD, "robson", undefined), ApiError);
-  const cut = answering("list", () => Promise.reject(new Failure("unreachable", "cut")));
+  const cut = answering("list", () =>
+    Promise.reject(
+      new Failure({
+        kind: "unreachable",
+        task: "list it",
+        problem: "cut",
+        remedy: "Run again.",
+      }),
+    ));
   await assertRejects(() => readKind(cut, POD, "robson", undefined), Failure, "cut");
 });
 

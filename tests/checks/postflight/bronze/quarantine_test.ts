@@ -1,3 +1,4 @@
+import { Failure } from "../../../../pipeline/errors.ts";
 import type { UnfitEvent } from "../../../../pipeline/outbox/survey.ts";
 import { renderQuarantine } from "../../../../pipeline/quarantine.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
@@ -114,7 +115,16 @@ Deno.test("quarantine fails for events on no day, also where the day was not pub
 Deno.test("quarantine fails where the document is damaged, and row-counts refers to it", async () => {
   const { quarantine: _, ...bronze } = one;
   const { compared: __, ...source } = SOURCE;
-  const refusal = { opened: false, name: "marker", problem: "damaged", fix: "Restore." } as const;
+  const refusal = {
+    opened: false,
+    name: "marker",
+    failure: new Failure({
+      kind: "data",
+      task: "use the marker",
+      problem: "damaged",
+      remedy: "Restore.",
+    }),
+  } as const;
   const given = {
     ...facts({ bronze: { ...bronze, quarantine: undefined as never, quarantineProblem: "gone" } }),
     source: { ...source, refusal },

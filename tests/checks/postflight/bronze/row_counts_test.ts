@@ -1,3 +1,4 @@
+import { Failure } from "../../../../pipeline/errors.ts";
 import type { Finding } from "../../../../checks/finding.ts";
 import type { Refusal } from "../../../../checks/facts/refusal.ts";
 import { exitCode } from "../../../../checks/runner.ts";
@@ -152,14 +153,19 @@ Deno.test("row-counts accepts exactly what an amendment acknowledged, and says s
 Deno.test("row-counts fails where a run could not copy the outbox", async () => {
   const refusal: Refusal = {
     ...{ opened: false, name: "stop_events in reader@db:5432/rbsdb" },
-    ...{ problem: "two rows have the same event_id", fix: "Correct them." },
+    failure: new Failure({
+      kind: "data",
+      task: "export the day",
+      problem: "two rows have the same event_id",
+      remedy: "Correct them.",
+    }),
   };
   const given = { ...HEALTHY, source: { day: SOURCE.day, name: SOURCE.name, refusal } };
   const { others } = await assertOnly(ID, given, [{
     severity: "fail",
     object: refusal.name,
-    problem: refusal.problem,
-    fix: refusal.fix,
+    problem: refusal.failure.summary,
+    fix: refusal.failure.remedy,
   }]);
   assertEquals(others, { "quarantine": "skip" });
 });
@@ -188,7 +194,16 @@ Deno.test("row-counts fails where bronze has an event twice, and does not call i
 
 Deno.test("row-counts is skipped where a part could not be read, and names the check that tells", async () => {
   const { compared: _, ...uncompared } = SOURCE;
-  const refusal = { opened: false, name: object, problem: "damaged", fix: "Restore it." } as const;
+  const refusal = {
+    opened: false,
+    name: object,
+    failure: new Failure({
+      kind: "data",
+      task: "use the marker",
+      problem: "damaged",
+      remedy: "Restore it.",
+    }),
+  } as const;
   const parts = withFirst(BRONZE.parts, { stored: { bytes: 1, same: false }, collected: false });
   const given = {
     ...facts({ bronze: { parts } }),

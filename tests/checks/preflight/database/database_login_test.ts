@@ -11,8 +11,8 @@ Deno.test("database-login fails where the server refuses, and what lies behind i
   const { others } = await assertOnlyBefore("database-login", { ...READY, database: REFUSED }, [{
     severity: "fail",
     object: REFUSED.name,
-    problem: REFUSED.problem,
-    fix: REFUSED.fix,
+    problem: REFUSED.failure.summary,
+    fix: REFUSED.failure.remedy,
   }]);
   assertEquals(others, { "table-name": "skip", "late-writers": "skip" });
 });

@@ -193,7 +193,15 @@ Deno.test("the image of an archive alone is judged, as Spark's", async () => {
 });
 
 Deno.test("an image that could not be gathered is an error, unless something failed anyway", async () => {
-  const gone = () => Promise.reject(new Failure("unreachable", "Cannot look: it is gone. Wait."));
+  const gone = () =>
+    Promise.reject(
+      new Failure({
+        kind: "unreachable",
+        task: "look",
+        problem: "it is gone",
+        remedy: "Wait.",
+      }),
+    );
   const { verdict, reason } = await judge(gone);
   assertEquals(verdict, "error");
   assertStringIncludes(reason ?? "", "Cannot look: it is gone");

@@ -11,8 +11,8 @@ Deno.test("lake-login fails where the store refuses, and what lies behind it is 
   const { others } = await assertOnlyBefore("lake-login", { ...READY, lake: REFUSED }, [{
     severity: "fail",
     object: REFUSED.name,
-    problem: REFUSED.problem,
-    fix: REFUSED.fix,
+    problem: REFUSED.failure.summary,
+    fix: REFUSED.failure.remedy,
   }]);
   assertEquals(others, { "lake-conformance": "skip" });
 });

@@ -1,3 +1,4 @@
+import { Failure } from "../../../../pipeline/errors.ts";
 import type { Outcome } from "../../../../checks/finding.ts";
 import type { ClusterFact } from "../../../../checks/facts/cluster.ts";
 import { manifestDrift } from "../../../../checks/preflight/manifests/manifest_drift.ts";
@@ -157,17 +158,24 @@ Deno.test("of a file that cannot be read nobody knows what it declares", () => {
 
 const UNREAD = {
   ...{ kind: "ResourceQuota", namespace: "analytics-jobs" },
-  problem: "Cannot list ResourceQuota objects: not allowed. Ask.",
+  failure: new Failure({
+    kind: "configuration",
+    task: "list ResourceQuota objects",
+    problem: "not allowed",
+    remedy: "Ask.",
+  }),
 };
 
 Deno.test("what may not be read is unknown, and what is known to differ fails all the same", () => {
   const blind = without("ResourceQuota analytics-jobs/jobs");
-  assertEquals(judge(clusterWith(blind, { unread: [UNREAD] })), { unknown: UNREAD.problem });
+  assertEquals(judge(clusterWith(blind, { unread: [UNREAD] })), {
+    unknown: UNREAD.failure.message,
+  });
   const both = blind.replace("[Ingress, Egress]", "[Ingress]");
   const outcome = judge(clusterWith(both, { unread: [UNREAD] }));
   assertEquals(found(outcome).map(([, object]) => object), ["NetworkPolicy analytics-jobs/deny"]);
   assert("examined" in outcome);
-  assertStringIncludes(outcome.examined, `; the rest is not known: ${UNREAD.problem}`);
+  assertStringIncludes(outcome.examined, `; the rest is not known: ${UNREAD.failure.message}`);
   const elsewhere = { ...UNREAD, namespace: "robson" };
   assertEquals(found(judge(clusterWith(MANIFESTS, { unread: [elsewhere] }))), []);
 });
