@@ -56,14 +56,14 @@ const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])
 const LABEL_PART = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 
 /** The name of most objects: a lower case DNS subdomain of at most 253 characters. */
-export function wrongName(text: string): string | undefined {
+function wrongName(text: string): string | undefined {
   if (text.length <= 253 && SUBDOMAIN.test(text)) return undefined;
   return `${JSON.stringify(text)} is no name: lower case letters, digits, - and . only, with a ` +
     "letter or digit at both ends, and at most 253 characters";
 }
 
 /** The name of a namespace: a lower case DNS label of at most 63 characters. */
-export function wrongNamespace(text: string): string | undefined {
+function wrongNamespace(text: string): string | undefined {
   if (text.length <= 63 && SUBDOMAIN.test(text) && !text.includes(".")) return undefined;
   return `${JSON.stringify(text)} is no namespace: lower case letters, digits and - only, with a ` +
     "letter or digit at both ends, and at most 63 characters";

@@ -16,6 +16,14 @@ export interface AddressRange {
   readonly last: bigint;
 }
 
+/** A block of addresses with exceptions, such as an `ipBlock` of a policy. */
+export interface Block {
+  /** The addresses of the block. */
+  readonly range: AddressRange;
+  /** The addresses that are excluded from it. */
+  readonly except: readonly AddressRange[];
+}
+
 /** Every address of a family. */
 export function everyAddress(family: 4 | 6): AddressRange {
   return { family, first: 0n, last: (1n << width(family)) - 1n };
@@ -133,4 +141,56 @@ function groupsOf(text: string, last: boolean): bigint[] | undefined {
     groups.push(dotted >> 16n, dotted & 0xffffn);
   }
   return groups;
+}
+
+/** The cluster's own addresses, and where clouds keep what every pod could read. */
+export const INNER_BLOCKS: readonly string[] = [
+  ...["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"],
+];
+
+/** Addresses that a cluster and its network use for themselves, with those of IPv6. */
+export const INNER: readonly string[] = [...INNER_BLOCKS, "fc00::/7", "fe80::/10"];
+
+/** What no host on the internet has: the inner addresses, shared ones, loopback and multicast. */
+const NOT_PUBLIC = [...INNER, "0.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "224.0.0.0/3", "::/3"];
+
+/** Ranges without what lies in others. */
+function without(
+  ranges: readonly AddressRange[],
+  others: readonly AddressRange[],
+): AddressRange[] {
+  return others.reduce<AddressRange[]>((left, other) =>
+    left.flatMap((range): AddressRange[] => {
+      const apart = range.family !== other.family ||
+        other.last < range.first || range.last < other.first;
+      if (apart) return [range];
+      const pieces = [
+        { ...range, last: other.first - 1n },
+        { ...range, first: other.last + 1n },
+      ];
+      return pieces.filter(({ first, last }) => first <= last);
+    }), [...ranges]);
+}
+
+/** The part of ranges that hosts on the internet can have. */
+export function publicPart(ranges: readonly AddressRange[]): AddressRange[] {
+  return without(ranges, NOT_PUBLIC.map((text) => parseCidr(text)!));
+}
+
+/** The addresses that a peer of addresses means. */
+export function rangesOf({ range, except }: Block): AddressRange[] {
+  return without([range], except);
+}
+
+/** Whether ranges hold any of the inner addresses. */
+export function opensInner(ranges: readonly AddressRange[]): boolean {
+  return INNER.some((text) => overlaps(ranges, parseCidr(text)!));
+}
+
+/** Whether any of the ranges shares an address with another range. */
+export function overlaps(
+  ranges: readonly AddressRange[],
+  { family, first, last }: AddressRange,
+): boolean {
+  return ranges.some((each) => each.family === family && each.first <= last && first <= each.last);
 }

@@ -9,6 +9,7 @@ import {
   type Peer,
   type Pod,
   podId,
+  type PodPeer,
   type Policy,
   type PolicyPort,
   type Protocol,
@@ -337,4 +338,13 @@ function isolatedBy(self: string, direction: Direction, policies: readonly Polic
 
 function count(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`;
+}
+
+/** Whether a selector of namespaces selects none that there is. */
+export function selectsNoNamespace(
+  { namespaces: known }: Cluster,
+  { namespaces }: PodPeer,
+): boolean {
+  if (namespaces === undefined) return false;
+  return ![...known.values()].some(({ labels }) => selects(namespaces, labels));
 }

@@ -166,3 +166,8 @@ export interface Policy {
   /** What it then allows, in each direction. A direction in which it does not isolate has no rules. */
   readonly rules: Readonly<Record<Direction, readonly Rule[]>>;
 }
+
+/** Everybody that the rules of a policy name. */
+export function peersOf({ rules }: Policy): Peer[] {
+  return [...rules.ingress, ...rules.egress].flatMap(({ peers }) => peers);
+}

@@ -64,7 +64,7 @@ export function common(one: PortSet, other: PortSet): PortSet {
  *
  * @param policies those that isolate `self` in this direction
  */
-export function portsUnder(
+function portsUnder(
   cluster: Cluster,
   policies: readonly Policy[],
   self: Endpoint,
@@ -118,7 +118,7 @@ export interface OutsideRange {
  * Which outside addresses a pod may reach (egress) or be reached from (ingress), and on which ports:
  * as few ranges as possible, rising, IPv4 before IPv6. Ranges with no open port are left out.
  */
-export function outsideRanges(cluster: Cluster, pod: Pod, direction: Direction): OutsideRange[] {
+function outsideRanges(cluster: Cluster, pod: Pod, direction: Direction): OutsideRange[] {
   const policies = isolating(cluster, pod, direction);
   const merged: OutsideRange[] = [];
   for (const range of distinguished(policies, direction)) {

@@ -23,7 +23,7 @@ import {
 } from "./model.ts";
 
 /** The API that this evaluator understands. */
-export const POLICY_API = "networking.k8s.io/v1";
+const POLICY_API = "networking.k8s.io/v1";
 
 const SPEC = ["podSelector", "policyTypes", "ingress", "egress"];
 
@@ -104,7 +104,7 @@ function readRule(value: unknown, path: string, direction: Direction, report: Re
 type Block = AddressRange & { readonly bits: number };
 
 /** Reads a peer: a block of addresses, or pods. */
-export function readPeer(value: unknown, path: string, report: Report): Peer | undefined {
+function readPeer(value: unknown, path: string, report: Report): Peer | undefined {
   const known = ["podSelector", "namespaceSelector", "ipBlock"];
   const fields = readFields(value, path, report, known);
   if (fields === undefined) return undefined;
@@ -172,7 +172,7 @@ function isStrictlyWithin(inner: Block, outer: Block): boolean {
 }
 
 /** Reads a port of a rule: a number, a name or a range, of a protocol that is TCP unless told. */
-export function readPort(value: unknown, path: string, report: Report): PolicyPort | undefined {
+function readPort(value: unknown, path: string, report: Report): PolicyPort | undefined {
   const fields = readFields(value, path, report, ["protocol", "port", "endPort"]);
   if (fields === undefined) return undefined;
   const protocol = readProtocol(fields.protocol, child(path, "protocol"), report);

@@ -1,7 +1,7 @@
 import { behind } from "./service_backends.ts";
 import { type Network, readNetwork, unjudged } from "./job_network.ts";
-import { deniedOf, lookedAt, type Needed, outcomeOf } from "./required_connections.ts";
-import { remedy } from "./policy_remedy.ts";
+import { deniedOf, lookedAt, type Needed, outcomeOf } from "./denial.ts";
+import { remedy } from "./policy_fix.ts";
 import { NAME_LABEL, type Pod, type Protocol } from "../../network_policy/model.ts";
 import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "../platform.ts";
 import { labelOf, ofKind } from "../../kubernetes/objects.ts";

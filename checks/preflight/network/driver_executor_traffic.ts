@@ -1,8 +1,8 @@
 import type { Finding } from "../../finding.ts";
 import { type Actor, ROLE_LABEL, type SparkJob } from "./job_pods.ts";
 import { type Network, place, readNetwork, unjudged } from "./job_network.ts";
-import { deniedOf, lookedAt, type Needed, outcomeOf } from "./required_connections.ts";
-import { remedy } from "./policy_remedy.ts";
+import { deniedOf, lookedAt, type Needed, outcomeOf } from "./denial.ts";
+import { remedy } from "./policy_fix.ts";
 import { CONNECTIONS, type PlatformCheck, platformCheck } from "../platform.ts";
 
 /**

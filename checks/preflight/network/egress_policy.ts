@@ -1,13 +1,15 @@
 import type { Finding, Outcome } from "../../finding.ts";
-import { blameFor } from "./denial_cause.ts";
-import { type Denied, findingsOf, tellActors } from "./denied_connection.ts";
+import { blameFor, type Denied, findingsOf, lookedAt, tellActors, workers } from "./denial.ts";
 import type { Actor, SparkJob } from "./job_pods.ts";
 import { type Network, objectOf, place, readNetwork, unjudged } from "./job_network.ts";
-import { OUTSIDE_PEER, patchPolicy } from "./policy_patch.ts";
-import { lookedAt, workers } from "./required_connections.ts";
-import { remedy } from "./policy_remedy.ts";
-import { publicPart, rangesOf } from "./address_ranges.ts";
-import { type AddressRange, formatRange, parseAddress } from "../../network_policy/address.ts";
+import { OUTSIDE_PEER, patchPolicy, remedy } from "./policy_fix.ts";
+import {
+  type AddressRange,
+  formatRange,
+  parseAddress,
+  publicPart,
+  rangesOf,
+} from "../../network_policy/address.ts";
 import type { ObjectProblem } from "../../network_policy/cluster.ts";
 import { decide, policyId } from "../../network_policy/evaluate.ts";
 import { judgeHost } from "../../network_policy/open_ports.ts";

@@ -4,15 +4,22 @@ import type {
   BlockPeer,
   Direction,
   Peer,
+  PodPeer,
   Policy,
   PolicyPort,
   Rule,
 } from "../../network_policy/model.ts";
-import { selects } from "../../kubernetes/selectors.ts";
+import { type Selector, selects } from "../../kubernetes/selectors.ts";
 import type { Network } from "./job_network.ts";
-import { OUTSIDE_PEER, patchPolicy } from "./policy_patch.ts";
-import { isEveryNamespace, isEveryPod } from "./peer_selectors.ts";
-import { isWide, openedInner, publicPart, rangesOf } from "./address_ranges.ts";
+import { OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
+import {
+  type AddressRange,
+  INNER,
+  overlaps,
+  parseCidr,
+  publicPart,
+  rangesOf,
+} from "../../network_policy/address.ts";
 
 /** A rule that allows more than the jobs need. */
 export interface TooMuch {
@@ -203,4 +210,35 @@ function neededPorts({ jobs }: Network): ReadonlySet<string> {
     }
   }
   return new Set(ports);
+}
+
+/**
+ * Whether a peer means pods of practically every namespace: it has an empty `namespaceSelector`, or
+ * one that only says what a namespace is not.
+ */
+function isEveryNamespace(peer: Peer): peer is PodPeer & { namespaces: Selector } {
+  return peer.type === "pods" && peer.namespaces !== undefined &&
+    peer.namespaces.requirements.every(({ operator }) =>
+      operator === "NotIn" || operator === "DoesNotExist"
+    );
+}
+
+/** Whether a peer means every pod, and not only some, of the namespaces that it means. */
+function isEveryPod({ pods }: PodPeer): boolean {
+  return pods === undefined || pods.requirements.length === 0;
+}
+
+/** Which of the inner blocks a peer of addresses opens, wholly or in part. */
+function openedInner(peer: BlockPeer): string[] {
+  const open = rangesOf(peer);
+  return INNER.filter((text) => overlaps(open, parseCidr(text)!));
+}
+
+/** Whether ranges hold at least one in 256 of a family's addresses: the size of 8.0.0.0/8. */
+function isWide(ranges: readonly AddressRange[]): boolean {
+  return ([4, 6] as const).some((family) => {
+    const size = ranges.filter((range) => range.family === family)
+      .reduce((sum, { first, last }) => sum + last - first + 1n, 0n);
+    return size >= 1n << (family === 4 ? 24n : 120n);
+  });
 }

@@ -14,7 +14,7 @@ import {
   unjudged,
   unreadable,
 } from "./job_network.ts";
-import { applyPolicy, patchPolicy } from "./policy_patch.ts";
+import { applyPolicy, patchPolicy } from "./policy_fix.ts";
 import { type TooMuch, tooMuch, worst } from "./excess_rules.ts";
 import { kubernetesApiEgress } from "./kubernetes_api_egress.ts";
 import { policyId } from "../../network_policy/evaluate.ts";

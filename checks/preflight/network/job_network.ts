@@ -6,13 +6,13 @@ import {
   type Cluster,
   NAME_LABEL,
   type Namespace,
+  peersOf,
   type Policy,
 } from "../../network_policy/model.ts";
 import type { Platform } from "../platform.ts";
 import { isOurs } from "../../facts/tree.ts";
 import type { Lookup } from "../../kubernetes/workloads.ts";
 import { labelled, readJob, ROLE_LABEL, type SparkJob } from "./job_pods.ts";
-import { peersOf } from "./peer_selectors.ts";
 
 /** The label that each of both has to have, with its own name. */
 export const REQUIRED_LABEL = "name";

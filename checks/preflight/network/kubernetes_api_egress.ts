@@ -1,15 +1,17 @@
 import type { Finding } from "../../finding.ts";
 import { type Behind, behind } from "./service_backends.ts";
-import { type Blame, blameFor } from "./denial_cause.ts";
-import { type Denied, findingsOf } from "./denied_connection.ts";
+import { type Blame, blameFor, type Denied, findingsOf, lookedAt } from "./denial.ts";
 import type { Actor, SparkJob } from "./job_pods.ts";
 import { type Network, objectOf, readNetwork, unjudged } from "./job_network.ts";
-import { blockOf, patchPolicy } from "./policy_patch.ts";
-import { lookedAt } from "./required_connections.ts";
-import { remedy } from "./policy_remedy.ts";
-import { opensInner, publicPart, rangesOf } from "./address_ranges.ts";
+import { blockOf, patchPolicy, remedy } from "./policy_fix.ts";
+import {
+  type Address,
+  opensInner,
+  parseAddress,
+  publicPart,
+  rangesOf,
+} from "../../network_policy/address.ts";
 import { naming } from "../../list_names.ts";
-import { type Address, parseAddress } from "../../network_policy/address.ts";
 import { decide, formatEndpoint } from "../../network_policy/evaluate.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { judgeHost } from "../../network_policy/open_ports.ts";

@@ -1,6 +1,5 @@
 import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
 import type { Finding } from "../../finding.ts";
-import { nearestLabel } from "./label_suggestion.ts";
 import {
   type Network,
   objectOf,
@@ -9,11 +8,10 @@ import {
   REQUIRED_LABEL,
   unreadable,
 } from "./job_network.ts";
-import { patchPolicy } from "./policy_patch.ts";
-import { peersOf, selectsNobody } from "./peer_selectors.ts";
+import { patchPolicy } from "./policy_fix.ts";
+import { NAME_LABEL, type Namespace, peersOf, type Policy } from "../../network_policy/model.ts";
+import { policyId, selectsNoNamespace } from "../../network_policy/evaluate.ts";
 import { naming } from "../../list_names.ts";
-import { policyId } from "../../network_policy/evaluate.ts";
-import { NAME_LABEL, type Policy } from "../../network_policy/model.ts";
 import { formatSelector, type Selector, selects } from "../../kubernetes/selectors.ts";
 import { type PlatformCheck, platformCheck } from "../platform.ts";
 
@@ -112,7 +110,7 @@ function unlabelled(network: Network, name: string): Finding[] {
 function selectors(network: Network, policy: Policy): Finding[] {
   return peersOf(policy).flatMap((peer): Finding[] => {
     if (peer.type !== "pods" || peer.namespaces === undefined) return [];
-    if (!selectsNobody(network, peer) || isRequired(peer.namespaces)) return [];
+    if (!selectsNoNamespace(network.cluster, peer) || isRequired(peer.namespaces)) return [];
     const { path } = peer.namespaces;
     const near = nearestLabel(peer.namespaces, [...network.cluster.namespaces.values()]);
     const value = near === undefined ? undefined : { matchLabels: { [near.key]: near.value } };
@@ -142,4 +140,61 @@ function isRequired(selector: Selector): boolean {
   return REQUIRED.some((name) =>
     selects(selector, new Map([[NAME_LABEL, name], [REQUIRED_LABEL, name]]))
   );
+}
+
+/** A label that a namespace has. */
+interface NamespaceLabel {
+  /** The namespace. */
+  readonly namespace: string;
+  /** The label's key. */
+  readonly key: string;
+  /** The label's value. */
+  readonly value: string;
+}
+
+/** How many letters a name may differ from the one that was meant. */
+const NEAR = 2;
+
+/** The label that a selector of namespaces probably means; undefined where none comes close. */
+function nearestLabel(
+  { requirements }: Selector,
+  namespaces: readonly Namespace[],
+): NamespaceLabel | undefined {
+  let best: NamespaceLabel | undefined;
+  let least = NEAR + 1;
+  for (const { key, values } of requirements) {
+    for (const wanted of values) {
+      for (const { name: namespace, labels } of namespaces) {
+        for (const [own, value] of labels) {
+          // Of two labels that say the same, the one with the selector's own key is nearer.
+          const distance = distanceOf(value, wanted) + (own === key ? 0 : 0.5);
+          if (own !== key && own !== NAME_LABEL || distance >= least) continue;
+          least = distance;
+          best = { namespace, key: own, value };
+        }
+      }
+    }
+  }
+  return best;
+}
+
+/** A name with something before or behind it, as in `robson-prod`, is near as well. */
+function distanceOf(one: string, other: string): number {
+  const within = one !== "" && other !== "" && (one.includes(other) || other.includes(one));
+  const distance = editDistance(one, other);
+  return within ? Math.min(distance, NEAR) : distance;
+}
+
+/** How many letters have to be put in, left out or changed to make one word of another. */
+function editDistance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= one.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j++) {
+      const changed = row[j - 1]! + (one[i - 1] === other[j - 1] ? 0 : 1);
+      next.push(Math.min(changed, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[other.length]!;
 }

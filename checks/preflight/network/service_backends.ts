@@ -1,8 +1,9 @@
-import { labelOf, type ManifestObject } from "../../kubernetes/objects.ts";
+import { labelOf, type ManifestObject, objectId } from "../../kubernetes/objects.ts";
+import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import { formatAddress, parseAddress } from "../../network_policy/address.ts";
 import type { Endpoint, Pod, Protocol } from "../../network_policy/model.ts";
-import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import type { Network } from "./job_network.ts";
+import { naming } from "../../list_names.ts";
 
 /** Where connections to a Service end. */
 export interface Behind {
@@ -66,4 +67,54 @@ function addresses(
   const ports = slices.flatMap(({ value }) => listOf(value.ports));
   const target = ports.find(({ name }) => (name ?? "") === (mapped.name ?? "")) ?? {};
   return { to: found, port: typeof target.port === "number" ? target.port : port };
+}
+
+/** Why there is no Postgres to connect to, in a cluster that was looked into. */
+export interface Nowhere {
+  /** The Service, or what should have one. */
+  readonly object: string;
+  /** The field that decides. */
+  readonly field?: string;
+  /** What is wrong with it. */
+  readonly problem: string;
+  /** What to do about it. */
+  readonly fix: string;
+}
+
+/**
+ * What keeps every connection to Postgres from arriving, whatever policies say.
+ *
+ * @param service the one that DJANGO_DB_HOST means; that name may come from a Secret, and is not told
+ */
+export function whyNowhere(
+  { manifests: { objects } }: Network,
+  service: ManifestObject | undefined,
+  end: Behind | undefined,
+  { namespace, port }: { readonly namespace: string; readonly port: number },
+): Nowhere | undefined {
+  if (service === undefined || end === undefined) {
+    const others = objects.filter((each) => each.kind === "Service" && each.namespace === namespace)
+      .map(({ name }) => name);
+    return {
+      object: `Namespace ${namespace}`,
+      problem: "it has no Service by the name that DJANGO_DB_HOST says; " +
+        `it has ${naming(others) || "none"}`,
+      fix: "Correct DJANGO_DB_HOST: deno task secrets",
+    };
+  }
+  const common = { object: objectId(service) };
+  const ports = portsOf(service);
+  if (!ports.includes(port)) {
+    return {
+      ...{ ...common, field: "spec.ports" },
+      problem: `it has no port ${port}; it has ${naming(ports.map(String)) || "none"}`,
+      fix: `Set DJANGO_DB_PORT to a port that it has, or add ${port} to it.`,
+    };
+  }
+  if (end.to.length > 0) return undefined;
+  return {
+    ...{ ...common, field: "spec.selector" },
+    problem: "there is no pod behind it, nor any other address",
+    fix: `Start Postgres, or correct the selector: kubectl -n ${namespace} get pods --show-labels`,
+  };
 }

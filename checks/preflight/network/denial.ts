@@ -1,4 +1,16 @@
-import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
+import type { Finding, Outcome } from "../../finding.ts";
+import type {
+  Direction,
+  Endpoint,
+  Flow,
+  Peer,
+  Policy,
+  Protocol,
+  Rule,
+} from "../../network_policy/model.ts";
+import type { Actor, SparkJob } from "./job_pods.ts";
+import { type Network, objectOf, place } from "./job_network.ts";
+import { naming } from "../../list_names.ts";
 import {
   decide,
   ends,
@@ -6,13 +18,152 @@ import {
   formatPolicyPort,
   meaningPeers,
   meaningPorts,
+  policyId,
+  selectsNoNamespace,
   whyNot,
 } from "../../network_policy/evaluate.ts";
-import type { Direction, Flow, Peer, Policy, Rule } from "../../network_policy/model.ts";
+import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
 import { readPolicy } from "../../network_policy/read_policy.ts";
 import { formatSelector, selects } from "../../kubernetes/selectors.ts";
-import { type Network, objectOf } from "./job_network.ts";
-import { isTrap } from "./peer_selectors.ts";
+
+/** A connection that a job needs. */
+export interface Needed {
+  /** The job. */
+  readonly job: SparkJob;
+  /** The pod that finding and fix are about: usually the one that opens the connection. */
+  readonly actor: Actor;
+  /** Who opens it, where that is not the actor's pod. */
+  readonly from?: Endpoint;
+  /** Who is asked. */
+  readonly to: readonly Endpoint[];
+  /** Whether each of these has to be reached, since any may be the one; else one of them will do. */
+  readonly every?: boolean;
+  /** What it speaks. */
+  readonly protocol: Protocol;
+  /** The destination's port. */
+  readonly port: number;
+  /** How the destination is told, with the port. */
+  readonly target: string;
+  /** Which rules could have been meant for it. */
+  readonly meant?: Meant;
+}
+
+/** The connections that are needed and not allowed, each with what keeps it from being so. */
+export function deniedOf(network: Network, needed: readonly Needed[]): Denied[] {
+  return needed.flatMap((each): Denied[] => {
+    const { job, actor, from = actor.pod, to, every, protocol, port, target, meant } = each;
+    const blames = to.map((end) => blameFor(network, { from, to: end, protocol, port }, meant));
+    const isEnough = every !== true && blames.includes(undefined);
+    const blame = isEnough ? undefined : blames.find((one) => one !== undefined);
+    return blame === undefined ? [] : [{ job, actor, target, blame }];
+  });
+}
+
+/** Judges denied connections; where namespace-labels tells the fault, it is not told twice. */
+export function outcomeOf(
+  network: Network,
+  denied: readonly Denied[],
+  examined: string,
+  advice: Advice,
+): Outcome {
+  const ours = denied.filter((each) => !isForNamespaceLabels(network, each));
+  if (denied.length > 0 && ours.length === 0) {
+    return { skip: "a rule selects a namespace by a label that none has (see namespace-labels)" };
+  }
+  return { examined, findings: findingsOf(network, ours, advice) };
+}
+
+/** The pods of jobs that run the jobs' code: all but those that only ask for a driver. */
+export function workers({ jobs }: Pick<Network, "jobs">): { job: SparkJob; actor: Actor }[] {
+  return jobs.flatMap((job) =>
+    job.actors.filter(({ role }) => role !== "submitter").map((actor) => ({ job, actor }))
+  );
+}
+
+/** How many of each there are, for `examined`: `pods of 2 jobs under 6 policies`. */
+export function lookedAt({ jobs, policies }: Network): string {
+  const many = (number: number, one: string, more: string) =>
+    `${number} ${number === 1 ? one : more}`;
+  return `pods of ${many(jobs.length, "job", "jobs")} under ${
+    many(policies.length, "policy", "policies")
+  }`;
+}
+
+/** A connection that some pods of a job need and do not have. */
+export interface Denied {
+  /** The job. */
+  readonly job: SparkJob;
+  /** Which of its pods. */
+  readonly actor: Actor;
+  /** What it cannot reach, as in `Postgres in namespace robson on TCP 5432`. */
+  readonly target: string;
+  /** What keeps it from that. */
+  readonly blame: Blame;
+}
+
+/** What a check adds to the findings about denied connections. */
+export interface Advice {
+  /** Why the connection matters. */
+  readonly why: string;
+  /** The remedy. */
+  readonly fix: (denied: Denied, all: readonly Denied[]) => string;
+}
+
+/** Whether it is a namespace's label that decides, which namespace-labels tells with its fix. */
+function isForNamespaceLabels(network: Network, { blame }: Denied): boolean {
+  return blame.kind === "peer" && blame.peer?.type === "pods" &&
+    selectsNoNamespace(network.cluster, blame.peer);
+}
+
+/** What denied connections come down to: one finding for each field that decides. */
+export function findingsOf(
+  network: Network,
+  denied: readonly Denied[],
+  { why, fix }: Advice,
+): Finding[] {
+  const groups = Map.groupBy(denied, keyOf);
+  return [...groups.values()].map((all): Finding => {
+    const first = all[0]!;
+    const { policy, path, problem } = first.blame;
+    const object = policy === undefined
+      ? first.job.object
+      : objectOf(network, "NetworkPolicy", policy.name, policy.namespace);
+    const field = path === "" ? labelsPath(first.job) : path;
+    const who = tellActors(all);
+    const what = naming([...new Set(all.map(({ target }) => target))]);
+    return {
+      severity: "fail",
+      object: policy === undefined ? first.job.told : policyId(policy),
+      field,
+      ...place(network, object, field),
+      problem: `${problem}; so ${who} cannot reach ${what}`,
+      why,
+      fix: fix(first, all),
+    };
+  });
+}
+
+/** Pods of jobs, those of one job together: `Job analytics-jobs/a and its executors`. */
+export function tellActors(all: readonly Pick<Denied, "job" | "actor">[]): string {
+  const byJob = Map.groupBy(all, ({ job }) => job.told);
+  return naming([...byJob].map(([job, each]) => {
+    const told = [...new Set(each.map(({ actor }) => actor.told))]
+      .sort((a, b) => Number(b === job) - Number(a === job));
+    if (told[0] !== job) return told.join(" and ");
+    return [job, ...told.slice(1).map((more) => more.replace(/^the (\w+) of .*$/, "its $1"))]
+      .join(" and ");
+  }));
+}
+
+function keyOf({ blame: { kind, policy, path, direction } }: Denied): string {
+  return [kind, policy?.namespace, policy?.name, path, policy === undefined ? direction : ""]
+    .join(" ");
+}
+
+/** Policies find a job's pods by these. */
+function labelsPath({ specPath }: SparkJob): string {
+  return specPath.replace(/spec$/, "metadata.labels");
+}
 
 /**
  * What keeps one end of a connection from allowing it, and would allow it if one field were another:
@@ -157,4 +308,10 @@ function inBothDirections(network: Network, policy: Policy): Policy {
 
 function selectorPath(peer: Peer): string {
   return peer.type === "pods" ? peer.namespaces?.path ?? peer.path : peer.path;
+}
+
+/** The `namespaceSelector: {}` trap: every pod of the cluster, and no address outside of it. */
+function isTrap(peer: Peer): boolean {
+  return peer.type === "pods" && peer.namespaces?.requirements.length === 0 &&
+    (peer.pods === undefined || peer.pods.requirements.length === 0);
 }
