@@ -5,6 +5,7 @@ import type { Image } from "../image/image.ts";
 import { ImageRefused, type ImageTrouble } from "../image/image_errors.ts";
 import { openLayerCache } from "../image/layer_files.ts";
 import { type Pulled, readFromRegistry } from "../image/registry.ts";
+import { type SparkJars, sparkJarsIn } from "../image/spark_jars.ts";
 
 export type { ImageTrouble } from "../image/image_errors.ts";
 
@@ -36,24 +37,8 @@ export interface ImageAsked {
   readonly loggedIn: boolean;
 }
 
-/** A jar in Spark's jars folder. */
-export interface Jar {
-  /** The file's name, as in `hadoop-aws-3.3.4.jar`. */
-  readonly file: string;
-  /** What of it comes before the version, as in `hadoop-aws`. */
-  readonly name: string;
-  /** The version in its name, as in `3.3.4`; undefined where it has none. */
-  readonly version: string | undefined;
-}
-
-/** A jar that a layer of the image brought to Spark's jars folder, and that a later one took away. */
-export interface DeletedJar extends Jar {
-  /** Which layer took it away, counted from 1. */
-  readonly layer: number;
-}
-
 /** An image that was looked into. */
-export interface ImageContents extends ImageAsked {
+export interface ImageContents extends ImageAsked, SparkJars {
   /** Tells it from a refusal. */
   readonly opened: true;
   /** The digest of the platform's manifest, as in `sha256:…`; of its configuration in an archive without one. */
@@ -64,14 +49,6 @@ export interface ImageContents extends ImageAsked {
   readonly platforms: readonly string[];
   /** Where its file list is from. A manifest that a tag names is asked of the registry all the same. */
   readonly source: "registry" | "archive" | "cache";
-  /** Spark's jars folder, as in `/opt/spark/jars`. */
-  readonly jarsFolder: string;
-  /** The jars in it, by name; undefined where there is no such folder. */
-  readonly jars: readonly Jar[] | undefined;
-  /** The jars that are there no more. */
-  readonly deletedJars: readonly DeletedJar[];
-  /** The Hadoop inside it, by its own jars; undefined where there is none. */
-  readonly hadoopVersion: string | undefined;
   /** Those of the requested files that it has. */
   readonly files: readonly string[];
 }
@@ -206,35 +183,13 @@ function contentsOf(
   { digest, platform, platforms, env, files, source }: Image,
   expected: readonly string[],
 ): Omit<ImageContents, keyof ImageAsked> {
-  const jarsFolder = `${(env.get("SPARK_HOME") || "/opt/spark").replace(/\/+$/, "")}/jars`;
-  const jars = files.filesIn(jarsFolder)?.filter(isJar).map(jarOf);
   return {
     opened: true,
-    ...{ digest, platform, platforms, source, jarsFolder, jars },
-    deletedJars: files.deletedFrom(jarsFolder).filter(({ name }) => isJar(name))
-      .map(({ name, layer }) => ({ ...jarOf(name), layer })),
-    hadoopVersion: hadoopIn(jars ?? []),
+    digest,
+    platform,
+    platforms,
+    source,
+    ...sparkJarsIn(env, files),
     files: expected.filter((path) => files.kindOf(path) === "file"),
   };
-}
-
-function isJar(file: string): boolean {
-  return file.endsWith(".jar");
-}
-
-/** Takes a jar's name apart, as in `netty-all-4.1.96.Final-linux-x86_64.jar`. */
-function jarOf(file: string): Jar {
-  const [, name, version, classifier = ""] =
-    /^(.+)-(\d[\w.]*)((?:-[a-z][\w.-]*)?)\.jar$/i.exec(file) ?? [];
-  return name === undefined
-    ? { file, name: file.slice(0, -".jar".length), version: undefined }
-    : { file, name: `${name}${classifier}`, version };
-}
-
-/** The jars that are Hadoop itself; Spark's images have the first two. */
-const HADOOP = ["hadoop-client-api", "hadoop-client-runtime", "hadoop-common"];
-
-function hadoopIn(jars: readonly Jar[]): string | undefined {
-  const found = HADOOP.map((name) => jars.find((jar) => jar.name === name)?.version);
-  return found.find((version) => version !== undefined);
 }

@@ -2,7 +2,7 @@ import { parseImage } from "../../image/reference.ts";
 import type { Finding } from "../../finding.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
 import { type Instruction, instructionsOf } from "../../source_code/dockerfile.ts";
-import { HADOOP_OF, howToAdd, JARS, POSTGRESQL, SDK_OF } from "./jar_versions.ts";
+import { HADOOP_OF, howToAdd, JARS, POSTGRESQL, SDK_OF } from "../../image/spark_jars.ts";
 
 type Jar = { readonly name: string; readonly version: string; readonly instruction: Instruction };
 

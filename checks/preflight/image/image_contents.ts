@@ -1,17 +1,17 @@
 import { plural } from "../../../pipeline/progress.ts";
+import type { ImageContents, ImageFact, ImageReading, ImageRefusal } from "../../facts/image.ts";
 import type { Finding, Outcome } from "../../finding.ts";
-import type {
-  ImageContents,
-  ImageFact,
-  ImageReading,
-  ImageRefusal,
-  Jar,
-} from "../../facts/image.ts";
 import { fits } from "../../image/image.ts";
-import { parseImage } from "../../image/reference.ts";
+import { type ImageReference, parseImage } from "../../image/reference.ts";
+import {
+  howToAdd,
+  type Jar,
+  JARS,
+  type JarVersion,
+  POSTGRESQL,
+  SDK_OF,
+} from "../../image/spark_jars.ts";
 import { type ImageUse, readingFor } from "./image_uses.ts";
-import { howToAdd, JARS, type JarVersion, POSTGRESQL, SDK_OF } from "./jar_versions.ts";
-import { isPlainSpark } from "./plain_spark.ts";
 
 /** What a finding about an image begins with. */
 type At = Pick<Finding, "object" | "file" | "line">;
@@ -188,4 +188,27 @@ function missingFiles({ reference, digest, files }: ImageContents, uses: readonl
 
 function files(jars: readonly Jar[]): string {
   return jars.map(({ file }) => file).join(", ");
+}
+
+/** The published images of plain Spark, without their registry. */
+const PLAIN = [
+  ...["spark", "library/spark", "apache/spark", "apache/spark-py", "apache/spark-r", "spark-py"],
+  ...["bitnami/spark", "bitnamilegacy/spark", "datamechanics/spark", "spark-operator/spark"],
+  ...["spark-operator/spark-py", "kubeflow/spark", "pyspark", "jupyter/pyspark-notebook"],
+];
+
+/** Whether a reference is plain Spark, as others publish it. */
+export function isPlainSpark({ repository }: ImageReference): boolean {
+  const [first = "", ...rest] = repository.split("/");
+  const hasRegistry = rest.length > 0 && /[.:]|^localhost$/.test(first);
+  return PLAIN.includes(hasRegistry ? rest.join("/") : repository);
+}
+
+/** Why nobody knows what an image will be on the day it is pulled; undefined where one does. */
+export function whyUnpinned({ tag, digest }: ImageReference): string | undefined {
+  if (digest !== undefined) {
+    return /^sha256:[0-9a-f]{64}$/.test(digest) ? undefined : "its digest is none";
+  }
+  if (tag === undefined) return "it has no tag, which means latest";
+  return tag === "latest" ? "its tag is latest" : undefined;
 }

@@ -1,4 +1,4 @@
-import { isPlainSpark, whyUnpinned } from "../../../../checks/preflight/image/plain_spark.ts";
+import { isPlainSpark, whyUnpinned } from "../../../../checks/preflight/image/image_contents.ts";
 import { parseImage } from "../../../../checks/image/reference.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { assertFound, change, FILES } from "../../prepared.ts";
