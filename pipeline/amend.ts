@@ -1,3 +1,4 @@
+import { type Difference, explainDifference } from "./compare.ts";
 import { isAcknowledged, publishAmendment, unacknowledged } from "./amendment.ts";
 import {
   beginWindow,
@@ -6,7 +7,6 @@ import {
   surveyWindow,
   type WindowOptions,
 } from "./bronze_window.ts";
-import type { Difference } from "./compare.ts";
 import { OUTBOX_TABLE } from "./contract/events.ts";
 import { type Day, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
@@ -130,20 +130,16 @@ function tellDifferences(found: BronzeDifferences, observer: Observer): void {
   const ids = (differences: readonly Difference[]) => differences.map(({ id }) => id);
   tell("late", "came late", late.size, ids(named.late));
   tell("lost", `that ${OUTBOX_TABLE} no longer has, and bronze keeps`, lost.size, ids(named.lost));
-  tell("altered", "with other values in the outbox", altered.size, named.altered.map(explain));
+  tell(
+    "altered",
+    "with other values in the outbox",
+    altered.size,
+    named.altered.map(explainDifference),
+  );
   const unfitTexts = unfit.slice(0, NAMED).map(describeUnfit);
   tell("quarantine", "for the quarantine", unfit.length, unfitTexts);
   const goneTexts = gone.slice(0, NAMED).map(describeUnfit);
   tell("gone", `in quarantine that ${OUTBOX_TABLE} no longer has`, gone.length, goneTexts);
-}
-
-/** A difference with both values, for people. */
-export function explain({ id, text, values }: Difference): string {
-  if (values.length === 0) return text;
-  const list = values.map(({ column, source, layer }) =>
-    `${column} is ${source} in the outbox and ${layer} in bronze`
-  );
-  return `event ${id}: ${list.join(", ")}`;
 }
 
 function neverPublished(day: Day): Failure {
@@ -162,7 +158,9 @@ function altered(day: Day, { altered, named }: BronzeDifferences): Failure {
     task: `amend ${day}`,
     problem: `${plural(altered.size, "event")} of bronze ${altered.size === 1 ? "has" : "have"} ` +
       "other values in the outbox: " +
-      `${named.altered.map(explain).join("; ")}${more > 0 ? `; and ${more} more` : ""}. ` +
+      `${named.altered.map(explainDifference).join("; ")}${
+        more > 0 ? `; and ${more} more` : ""
+      }. ` +
       "Nothing was changed",
     remedy: "If the outbox is wrong, correct it there and run again. To keep the values that " +
       `bronze has, and record that: deno task amend --date ${day} --keep-altered`,

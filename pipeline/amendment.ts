@@ -17,7 +17,7 @@ import {
   type StoredMarker,
 } from "./lake/marker.ts";
 import { cutParts, lineageOf, storeParts } from "./lake/parts.ts";
-import * as snapshot from "./outbox/snapshot.ts";
+import * as snapshot from "./outbox/window_rows.ts";
 import type { Survey } from "./outbox/survey.ts";
 import { NAMED, plural } from "./progress.ts";
 import { storeQuarantine } from "./quarantine.ts";

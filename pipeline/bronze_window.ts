@@ -1,5 +1,5 @@
 import type { DatabaseConfig } from "./config.ts";
-import { compareWindow, type Differences } from "./compare.ts";
+import { BRONZE, compareWindow, type Differences } from "./compare.ts";
 import {
   bronzeMarkerKey,
   bronzePrefix,
@@ -10,17 +10,16 @@ import {
 import type { RowGroup } from "./contract/column.ts";
 import { formatMicros, type Window } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
-import { startRun } from "./lake/ages.ts";
+import { startRun } from "./lake/lifetimes.ts";
 import type { Publication } from "./lake/commit.ts";
 import type { Lake } from "./lake/lake.ts";
 import { type BronzeCommit, type Part, readMarker, type StoredMarker } from "./lake/marker.ts";
 import { cutParts } from "./lake/parts.ts";
-import { BRONZE } from "./layers.ts";
 import type { ConnectOptions } from "./outbox/client.ts";
 import type { Connection } from "./outbox/connection.ts";
 import { type Fence, readFence } from "./outbox/fence.ts";
 import { type OutboxSchema, readSchema } from "./outbox/schema.ts";
-import * as snapshot from "./outbox/snapshot.ts";
+import * as snapshot from "./outbox/window_rows.ts";
 import { type Survey, survey, type UnfitEvent } from "./outbox/survey.ts";
 import { NAMED, type Observer, plural } from "./progress.ts";
 import { contractText, describeUnfit, quarantinedIds, readQuarantine } from "./quarantine.ts";

@@ -2,7 +2,7 @@ import { bronzeHistoryPrefix, bronzeMarkerKey, bronzePrefix } from "./contract/e
 import { SILVER_PREFIX, silverMarkerKey } from "./contract/executions.ts";
 import type { Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
-import { ABANDONED_AFTER } from "./lake/ages.ts";
+import { ABANDONED_AFTER } from "./lake/lifetimes.ts";
 import { isPart, listFolders } from "./lake/commit.ts";
 import type { Lake, ObjectEntry } from "./lake/lake.ts";
 import { readMarker } from "./lake/marker.ts";

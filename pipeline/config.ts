@@ -6,7 +6,7 @@ import {
   type NoCluster,
 } from "./cluster/locate_kubeconfig.ts";
 import { DEFAULTS, type Environment, PROCESS } from "./config/environment.ts";
-import { judged, type Rule } from "./config/judge.ts";
+import { type Rule, validated } from "./config/validate.ts";
 
 export {
   type DatabaseConfig,
@@ -59,7 +59,7 @@ const HIDDEN = [
  * @throws {Failure} configuration: `SEAL_GRACE_MINUTES` is no whole number of minutes
  */
 export function sealGrace(env: Environment = PROCESS): bigint {
-  const minutes = judged(env, "SEAL_GRACE_MINUTES", GRACE) ?? DEFAULT_GRACE_MINUTES;
+  const minutes = validated(env, "SEAL_GRACE_MINUTES", GRACE) ?? DEFAULT_GRACE_MINUTES;
   return BigInt(minutes) * 60_000_000n;
 }
 

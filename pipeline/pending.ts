@@ -3,7 +3,7 @@ import type { Day } from "./contract/window.ts";
 import { absentDay, isSettled, type LakeDay, readDays } from "./days.ts";
 import type { Lake } from "./lake/lake.ts";
 import type { Connection } from "./outbox/connection.ts";
-import { firstDay } from "./outbox/first_day.ts";
+import { firstDay } from "./outbox/day_counts.ts";
 
 /** A day that is over, and still has something to be done. */
 export interface PendingDay {

@@ -6,7 +6,7 @@ import { Failure } from "./errors.ts";
 import type { Lake } from "./lake/lake.ts";
 import { type Part, readMarker } from "./lake/marker.ts";
 import { damaged, readPart } from "./lake/parts.ts";
-import { BRONZE, SILVER } from "./layers.ts";
+import { BRONZE, SILVER } from "./compare.ts";
 import { type Quarantine, readQuarantine } from "./quarantine.ts";
 
 /** Whose rows are read. */

@@ -8,9 +8,9 @@ import {
 } from "./contract/executions.ts";
 import type { Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
-import { compareWindow, type Difference } from "./compare.ts";
+import { BRONZE, BRONZE_ORDER, compareWindow, type Difference, SILVER } from "./compare.ts";
 import { listAll, type Publication, publishWindow, removeBesideSealed } from "./lake/commit.ts";
-import { type RunStart, startRun } from "./lake/ages.ts";
+import { type RunStart, startRun } from "./lake/lifetimes.ts";
 import { wasOnce } from "./lake/history.ts";
 import type { Lake } from "./lake/lake.ts";
 import {
@@ -31,7 +31,6 @@ import {
   readPart,
   storeParts,
 } from "./lake/parts.ts";
-import { BRONZE, BRONZE_ORDER, SILVER } from "./layers.ts";
 import { openMerged } from "./merge.ts";
 import { NAMED, type Observer, plural } from "./progress.ts";
 import { type ClientExecutions, createReplay, type Replay, REPLAYED_COLUMNS } from "./replay.ts";

@@ -4,7 +4,8 @@ import { EXECUTION_COLUMNS, silverMarkerKey } from "../pipeline/contract/executi
 import { formatValue } from "../pipeline/contract/format.ts";
 import { type Day, parseDay } from "../pipeline/contract/window.ts";
 import { Failure } from "../pipeline/errors.ts";
-import { type Lake, openLake } from "../pipeline/lake/lake.ts";
+import type { Lake } from "../pipeline/lake/lake.ts";
+import { openLake } from "../pipeline/lake/open.ts";
 import { readMarker } from "../pipeline/lake/marker.ts";
 import { readPart } from "../pipeline/lake/parts.ts";
 import { logIn } from "../pipeline/outbox/client.ts";

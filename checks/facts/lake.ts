@@ -1,6 +1,6 @@
 import type { LakeConfig } from "../../pipeline/config.ts";
 import { type Kept, tryPromises } from "../../pipeline/lake/conformance.ts";
-import { openLake } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
 import { inScratch, type Scratch } from "../../pipeline/lake/scratch.ts";
 import { isRefusal, type Refusal, refusal } from "./refusal.ts";
 

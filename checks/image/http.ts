@@ -1,5 +1,4 @@
-import { Failure } from "../../pipeline/errors.ts";
-import { interruption } from "../../pipeline/interruption.ts";
+import { Failure, interruption } from "../../pipeline/errors.ts";
 
 /** How requests are sent. */
 export interface HttpOptions {

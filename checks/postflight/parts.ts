@@ -1,4 +1,4 @@
-import { ABANDONED_AFTER } from "../../pipeline/lake/ages.ts";
+import { ABANDONED_AFTER } from "../../pipeline/lake/lifetimes.ts";
 import type { ObjectEntry } from "../../pipeline/lake/lake.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { type Check, check } from "../check.ts";

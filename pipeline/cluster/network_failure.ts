@@ -1,5 +1,4 @@
-import { Failure } from "../errors.ts";
-import { interruption } from "../interruption.ts";
+import { Failure, interruption } from "../errors.ts";
 import type { Access } from "./access.ts";
 
 /** For people: where an API server is, and who says so. */

@@ -1,5 +1,5 @@
 import { type Defaulted, type Environment, marked, PROCESS } from "./environment.ts";
-import { type Fault, judged, judgedOrDefault, required, type Rule } from "./judge.ts";
+import { type Fault, required, type Rule, validated, validatedOrDefault } from "./validate.ts";
 import { type TlsConfig, tlsConfig } from "./tls.ts";
 
 /** Where the outbox is. */
@@ -58,10 +58,10 @@ const PASSWORD: Rule = {
  * @throws {Failure} configuration: no password, or a variable that cannot be used
  */
 export function databaseConfig(env: Environment = PROCESS): DatabaseConfig {
-  const host = judgedOrDefault(env, "DJANGO_DB_HOST", HOST);
-  const port = judged(env, "DJANGO_DB_PORT", PORT) ?? "5432";
-  const name = judgedOrDefault(env, "DJANGO_DB_NAME", NAME);
-  const user = judgedOrDefault(env, "DJANGO_DB_USER", USER);
+  const host = validatedOrDefault(env, "DJANGO_DB_HOST", HOST);
+  const port = validated(env, "DJANGO_DB_PORT", PORT) ?? "5432";
+  const name = validatedOrDefault(env, "DJANGO_DB_NAME", NAME);
+  const user = validatedOrDefault(env, "DJANGO_DB_USER", USER);
   const tls = tlsConfig(env);
   const password = required(
     env,

@@ -1,5 +1,5 @@
 import { type Defaulted, type Environment, marked, PROCESS } from "./environment.ts";
-import { type Fault, judged, judgedOrDefault, required, type Rule } from "./judge.ts";
+import { type Fault, required, type Rule, validated, validatedOrDefault } from "./validate.ts";
 
 /** A lake in a bucket. */
 export interface S3Config {
@@ -72,14 +72,14 @@ const KEY: Rule = {
  * @throws {Failure} configuration: a key is missing, or a variable that cannot be used
  */
 export function lakeConfig(env: Environment = PROCESS): LakeConfig {
-  const url = judged(env, "LAKE_URL", DIRECTORY);
+  const url = validated(env, "LAKE_URL", DIRECTORY);
   if (url !== undefined) return { kind: "directory", path: directoryOf(url)! };
-  const endpoint = judgedOrDefault(env, "S3_ENDPOINT", ENDPOINT);
-  const bucket = judgedOrDefault(env, "S3_BUCKET", BUCKET);
-  const region = judged(env, "AWS_REGION", REGION) ?? "us-east-1";
+  const endpoint = validatedOrDefault(env, "S3_ENDPOINT", ENDPOINT);
+  const bucket = validatedOrDefault(env, "S3_BUCKET", BUCKET);
+  const region = validated(env, "AWS_REGION", REGION) ?? "us-east-1";
   const key = (name: string) =>
     required(env, name, "the lake's key (or LAKE_URL for a local directory)", KEY);
-  const sessionToken = judged(env, "AWS_SESSION_TOKEN", KEY);
+  const sessionToken = validated(env, "AWS_SESSION_TOKEN", KEY);
   const defaults = (["S3_ENDPOINT", "S3_BUCKET"] as const).filter((name) => !env.get(name));
   return {
     ...{ kind: "s3", endpoint: new URL(endpoint).origin, region, bucket },

@@ -1,6 +1,6 @@
 import { Failure } from "../errors.ts";
 import { type Environment, PROCESS } from "./environment.ts";
-import { judged, type Rule } from "./judge.ts";
+import { type Rule, validated } from "./validate.ts";
 
 /** How a connection to Postgres is encrypted, in the words of libpq. */
 export type TlsMode = "disable" | "prefer" | "require" | "verify-ca" | "verify-full";
@@ -49,7 +49,7 @@ export function tlsConfig(
   read: (path: string) => string = Deno.readTextFileSync,
 ): TlsConfig | undefined {
   const modes = MODE_NAMES.flatMap((name) => {
-    const text = judged(env, name, MODE);
+    const text = validated(env, name, MODE);
     return text === undefined ? [] : [{ name, text, mode: modeOf(text)! }];
   });
   const [one, other] = modes;
@@ -61,7 +61,7 @@ export function tlsConfig(
       remedy: "Set one of them.",
     });
   }
-  const root = judged(env, "PGSSLROOTCERT", ROOT);
+  const root = validated(env, "PGSSLROOTCERT", ROOT);
   if (root === undefined) return one && { mode: one.mode, asked: true };
   const mode = one?.mode ?? "verify-full";
   if (root === "system") {

@@ -1,9 +1,8 @@
-import { equalBytes } from "../bytes.ts";
+import { equalBytes, type Lake, type ObjectEntry } from "./lake.ts";
 import { Failure } from "../errors.ts";
 import { inParallel } from "../parallel.ts";
 import { type Observer, plural } from "../progress.ts";
-import { isTooOld, LONGEST_RUN, type RunStart } from "./ages.ts";
-import type { Lake, ObjectEntry } from "./lake.ts";
+import { isTooOld, LONGEST_RUN, type RunStart } from "./lifetimes.ts";
 import { type BronzeCommit, renderMarker, type SilverCommit, type StoredMarker } from "./marker.ts";
 import { folderOf, LATE_STEM } from "./parts.ts";
 

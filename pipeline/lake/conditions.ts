@@ -1,5 +1,4 @@
-import { equalBytes } from "../bytes.ts";
-import type { Lake } from "./lake.ts";
+import { equalBytes, type Lake } from "./lake.ts";
 
 /** What about a bucket can make its store ignore conditions; undefined where it cannot be told. */
 export type BucketState = "object-locked" | "versioned" | undefined;

@@ -1,6 +1,5 @@
-import { equalBytes } from "../bytes.ts";
+import { equalBytes, type Lake } from "./lake.ts";
 import { Failure } from "../errors.ts";
-import type { Lake } from "./lake.ts";
 import type { S3Probe } from "./s3.ts";
 import type { Scratch } from "./scratch.ts";
 

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { DirectoryConfig } from "../config.ts";
-import { BadKey, directoryFailure, FolderInTheWay, isCode, LockHeld } from "./directory_failure.ts";
-import { interruption } from "../interruption.ts";
+import { BadKey, directoryFailure, FolderInTheWay, isCode, LockHeld } from "./directory_errors.ts";
+import { interruption } from "../errors.ts";
 import type { Condition, Lake, ObjectEntry } from "./lake.ts";
 
 /** Milliseconds after which a file that was never published has no writer any more. */

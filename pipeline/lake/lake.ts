@@ -1,7 +1,3 @@
-import type { LakeConfig } from "../config.ts";
-import { openDirectory } from "./directory.ts";
-import { openS3 } from "./s3.ts";
-
 /** One object's content, and the tag that changes whenever the content does. */
 export interface StoredObject {
   /** The whole content. */
@@ -61,16 +57,7 @@ export interface Lake {
   close(): void;
 }
 
-/**
- * Opens the lake that the configuration names. Nothing is contacted before the first operation.
- *
- * @param signal aborts whatever operation is under way, with the signal's reason
- * @param onWait hears, once per wait, what an operation has been waiting for since a second
- */
-export function openLake(
-  config: LakeConfig,
-  signal?: AbortSignal,
-  onWait?: (text: string) => void,
-): Lake {
-  return config.kind === "s3" ? openS3(config, signal) : openDirectory(config, signal, onWait);
+/** Whether two byte arrays have the same content. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

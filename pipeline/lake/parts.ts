@@ -1,6 +1,6 @@
 import type { Column, RowGroup } from "../contract/column.ts";
 import { Failure } from "../errors.ts";
-import { LONGEST_RUN } from "./ages.ts";
+import { LONGEST_RUN } from "./lifetimes.ts";
 import type { Lake, ObjectEntry } from "./lake.ts";
 import type { BronzeCommit, Part, SilverCommit, StoredMarker } from "./marker.ts";
 import { openPart, type PartReader } from "./parquet_reader.ts";

@@ -21,8 +21,8 @@ import {
   isConflict,
   isMissingKey,
   s3Failure,
-} from "./s3_failure.ts";
-import { newScratchFolder } from "./scratch_folder.ts";
+} from "./s3_errors.ts";
+import { newScratchFolder } from "./lifetimes.ts";
 
 /** How often a request is sent before its failure counts. */
 const ATTEMPTS = 4;

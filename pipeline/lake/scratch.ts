@@ -1,8 +1,9 @@
 import type { LakeConfig } from "../config.ts";
 import { inParallel } from "../parallel.ts";
-import { type Lake, openLake } from "./lake.ts";
+import type { Lake } from "./lake.ts";
+import { openLake } from "./open.ts";
 import { openS3Probe, type S3Probe } from "./s3.ts";
-import { isAbandoned, newScratchFolder, SCRATCH_PREFIX } from "./scratch_folder.ts";
+import { isAbandonedScratch, newScratchFolder, SCRATCH_PREFIX } from "./lifetimes.ts";
 
 /** Milliseconds that removing a scratch folder may take once its work is over or was aborted. */
 const CLEANING = 5_000;
@@ -79,6 +80,8 @@ async function clean(config: LakeConfig, keys: ReadonlySet<string>): Promise<voi
 }
 
 async function sweep(lake: Lake): Promise<void> {
-  const abandoned = (await lake.list(SCRATCH_PREFIX)).map(({ key }) => key).filter(isAbandoned);
+  const abandoned = (await lake.list(SCRATCH_PREFIX)).map(({ key }) => key).filter(
+    isAbandonedScratch,
+  );
   await inParallel(abandoned, (key) => lake.remove(key));
 }

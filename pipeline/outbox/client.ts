@@ -1,10 +1,9 @@
 import pg from "pg";
 import { type DatabaseConfig, databaseName } from "../config.ts";
-import { Failure } from "../errors.ts";
-import { interruption } from "../interruption.ts";
-import { explain, isAnswer, type PostgresError, silent } from "./answers.ts";
+import { Failure, interruption } from "../errors.ts";
+import { idleFailure, isAnswer, type PostgresError, postgresFailure } from "./postgres_errors.ts";
 import { type CopySource, createCopy } from "./copy_out.ts";
-import { type Patience, waitFor } from "./silence.ts";
+import { type Patience, waitFor } from "./idle_timeout.ts";
 import {
   cleartextRefused,
   type Encryption,
@@ -155,12 +154,12 @@ async function open(
     if (lastWords instanceof Failure) return lastWords;
     if (signal?.aborted) return interruption(task, signal);
     const told = isAnswer(error) ? error : lastWords ?? error;
-    return explain(told, { task, config, encryption });
+    return postgresFailure(told, { task, config, encryption });
   };
   const patience: Patience = {
     received: () => wire.stream.bytesRead,
     silence,
-    giveUp: () => wire.stream.destroy(silent(reading, silence)),
+    giveUp: () => wire.stream.destroy(idleFailure(reading, silence)),
     tell: () => onWait?.(WAITING),
   };
 

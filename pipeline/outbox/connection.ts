@@ -1,10 +1,9 @@
 import type { DatabaseConfig } from "../config.ts";
-import { formatMicros } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
-import type { PostgresError } from "./answers.ts";
+import type { PostgresError } from "./postgres_errors.ts";
 import { type ConnectOptions, logIn, type TextRow } from "./client.ts";
 import { EXCLUSIVE_LOCKS, lockNotFree } from "./locks.ts";
-import { begin, COMMIT, ROLLBACK } from "./transaction.ts";
+import { begin, COMMIT, ROLLBACK } from "./sql.ts";
 
 /**
  * One session with Postgres, which can read and cannot write. Everything runs in a transaction of
@@ -33,11 +32,6 @@ export interface Connection {
   endSnapshot(): Promise<void>;
   /** Ends the session, also in the middle of a copy. */
   close(): Promise<void>;
-}
-
-/** An instant, in microseconds since 1970, as an expression of SQL. */
-export function sqlInstant(micros: bigint): string {
-  return `timestamptz '${formatMicros(micros)}'`;
 }
 
 const LOCK_TIMEOUT_MS = 30_000;

@@ -1,7 +1,7 @@
 import { OUTBOX_TABLE } from "../contract/events.ts";
-import { type Day, type DayRange, windowOf } from "../contract/window.ts";
-import { type Connection, sqlInstant } from "./connection.ts";
-import { nowhere } from "./fit.ts";
+import { type Day, type DayRange, parseDay, windowOf } from "../contract/window.ts";
+import type { Connection } from "./connection.ts";
+import { onNoDay, sqlInstant } from "./sql.ts";
 
 /** How many events of the outbox fall on each day. */
 export interface DayCounts {
@@ -29,7 +29,7 @@ export async function countByDay(
   ];
   const rows = await connection.query(`
     SELECT to_char(day, 'YYYY-MM-DD') AS day, count
-    FROM (SELECT CASE WHEN NOT ${nowhere} THEN (occurred_at AT TIME ZONE 'UTC')::date END AS day,
+    FROM (SELECT CASE WHEN NOT ${onNoDay} THEN (occurred_at AT TIME ZONE 'UTC')::date END AS day,
                  count(*) AS count
           FROM ${OUTBOX_TABLE} ${bounds.length > 0 ? `WHERE ${bounds.join(" AND ")}` : ""}
           GROUP BY 1) AS days
@@ -41,4 +41,17 @@ export async function countByDay(
     else if (bounds.length === 0) strays = Number(count);
   }
   return { days, strays };
+}
+
+/**
+ * The day of the outbox's first event, of those that fall on a day at all.
+ *
+ * @returns undefined where there is none
+ */
+export async function firstDay(connection: Connection): Promise<Day | undefined> {
+  const [row] = await connection.query(`
+    SELECT to_char(min(occurred_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day
+    FROM ${OUTBOX_TABLE} WHERE occurred_at >= timestamptz '0001-01-01T00:00:00Z'
+      AND occurred_at < timestamptz '9999-12-31T00:00:00Z'`);
+  return row?.day == null ? undefined : parseDay(row.day);
 }

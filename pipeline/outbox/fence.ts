@@ -1,6 +1,6 @@
 import { formatMicros, type Window } from "../contract/window.ts";
-import { type Connection, sqlInstant } from "./connection.ts";
-import { RELATIVES } from "./family.ts";
+import type { Connection } from "./connection.ts";
+import { RELATIVES, sqlInstant } from "./sql.ts";
 
 /**
  * How much longer than other windows one stays open that a logical-replication subscription writes to,

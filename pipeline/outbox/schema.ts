@@ -5,10 +5,9 @@ import {
   UNEXPORTED_COLUMNS,
 } from "../contract/events.ts";
 import { Failure } from "../errors.ts";
-import { rowsHidden } from "./answers.ts";
+import { rowsHidden } from "./postgres_errors.ts";
 import type { Connection } from "./connection.ts";
-import { DESCENDANTS } from "./family.ts";
-import { identifier } from "./identifier.ts";
+import { DESCENDANTS, identifier } from "./sql.ts";
 
 /** The outbox as it is, where it fits the contract. */
 export interface OutboxSchema {

@@ -4,8 +4,8 @@ import { Failure } from "../errors.ts";
 import { NAMED, plural } from "../progress.ts";
 import type { TextRow } from "./client.ts";
 import type { Connection } from "./connection.ts";
-import { explainMisfit, misfits, nowhere, unfit, within } from "./fit.ts";
-import { identifier } from "./identifier.ts";
+import { explainMisfit, misfits, unfit } from "./column_limits.ts";
+import { identifier, onNoDay, within } from "./sql.ts";
 import type { OutboxSchema } from "./schema.ts";
 
 /** What a window holds, before its rows are read. */
@@ -106,7 +106,7 @@ async function readUnfit(
 async function findStrays(connection: Connection): Promise<Pick<Survey, "strays" | "strayCount">> {
   const strays = await connection.query(`
     SELECT coalesce(event_id::text, 'without an id') AS id, count(*) OVER () AS total
-    FROM ${OUTBOX_TABLE} WHERE ${nowhere} ORDER BY event_id LIMIT ${NAMED}`);
+    FROM ${OUTBOX_TABLE} WHERE ${onNoDay} ORDER BY event_id LIMIT ${NAMED}`);
   return { strays: strays.map(({ id }) => id!), strayCount: Number(strays[0]?.total ?? 0) };
 }
 

@@ -1,6 +1,6 @@
 import { findLeftovers, type Leftovers, removeLeftovers } from "../../pipeline/clean.ts";
 import { type Day, formatMillis } from "../../pipeline/contract/window.ts";
-import { storeClock } from "../../pipeline/lake/clock.ts";
+import { storeClock } from "../../pipeline/lake/lifetimes.ts";
 import type { Lake, ObjectEntry } from "../../pipeline/lake/lake.ts";
 import { type Observer, plural } from "../../pipeline/progress.ts";
 

@@ -11,7 +11,8 @@ import type { Report } from "../../checks/report/report.ts";
 import { exitCode, type Gatherers, runChecks } from "../../checks/runner.ts";
 import type { DatabaseConfig, LakeConfig } from "../../pipeline/config.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
-import { type Lake, openLake } from "../../pipeline/lake/lake.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
 import { clearStatus, colourWanted, print, showStatus } from "./terminal.ts";
 
 /** How checks can be reported. */

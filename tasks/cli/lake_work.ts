@@ -1,5 +1,6 @@
 import type { LakeConfig } from "../../pipeline/config.ts";
-import { type Lake, openLake } from "../../pipeline/lake/lake.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
 import { serve } from "./confined.ts";
 import { type Teller, tellFailure } from "./failure.ts";
 import { printing, waiting } from "./observer.ts";

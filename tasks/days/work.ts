@@ -1,7 +1,8 @@
 import { clockDecides, daysOf } from "../../pipeline/config.ts";
 import { type Day, dayOf } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
-import { type Lake, openLake } from "../../pipeline/lake/lake.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
 import { connect, type Connection } from "../../pipeline/outbox/connection.ts";
 import { databaseClock } from "../../pipeline/outbox/fence.ts";
 import { findPending } from "../../pipeline/pending.ts";

@@ -2,7 +2,7 @@ import { EVENT_CONTRACT } from "../../pipeline/contract/events.ts";
 import { EXECUTION_CONTRACT } from "../../pipeline/contract/executions.ts";
 import { type Day, formatMicros, windowOf } from "../../pipeline/contract/window.ts";
 import { isSettled, type LakeDay, type LayerDay } from "../../pipeline/days.ts";
-import { ABANDONED_AFTER } from "../../pipeline/lake/ages.ts";
+import { ABANDONED_AFTER } from "../../pipeline/lake/lifetimes.ts";
 import type { BronzeCommit, SilverCommit } from "../../pipeline/lake/marker.ts";
 import { plural } from "../../pipeline/progress.ts";
 

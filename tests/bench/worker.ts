@@ -2,7 +2,7 @@ import { runBronze } from "../../pipeline/bronze.ts";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
-import { openLake } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
 import { connect } from "../../pipeline/outbox/connection.ts";
 import { runSilver } from "../../pipeline/silver.ts";
 

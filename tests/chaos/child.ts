@@ -1,5 +1,5 @@
 import type { DatabaseConfig, LakeConfig } from "../../pipeline/config.ts";
-import { openLake } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
 import { type Outcome, perform, type Run } from "./runs.ts";
 import type { ProcessFate } from "./window_plan.ts";
 

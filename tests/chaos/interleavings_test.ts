@@ -1,5 +1,6 @@
 import { isPart } from "../../pipeline/lake/commit.ts";
-import { type Condition, openLake } from "../../pipeline/lake/lake.ts";
+import type { Condition } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
 import { type EmbeddedPostgres, startPostgres } from "../../tasks/demo/embedded_postgres.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
 import type { ObjectStore } from "../support/object_store.ts";

@@ -1,6 +1,6 @@
 import type { S3Config } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
-import { openLake } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
 import { connect } from "../../pipeline/outbox/connection.ts";
 import { type EmbeddedPostgres, startPostgres } from "../../tasks/demo/embedded_postgres.ts";
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";

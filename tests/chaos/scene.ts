@@ -1,4 +1,4 @@
-import { ABANDONED_AFTER } from "../../pipeline/lake/ages.ts";
+import { ABANDONED_AFTER } from "../../pipeline/lake/lifetimes.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { type Change, createHistory, type History, sqlOf } from "./history.ts";
 import { createJudge, type Judge } from "./judge.ts";

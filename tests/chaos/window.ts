@@ -1,6 +1,6 @@
 import type { LakeConfig } from "../../pipeline/config.ts";
 import { windowOf } from "../../pipeline/contract/window.ts";
-import { openLake } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
 import { startChild } from "./child.ts";
 import { disagreements } from "./disagreements.ts";
 import { diskFault, faultyLake } from "./faulty_lake.ts";

@@ -8,8 +8,7 @@ import {
 import { silverMarkerKey, silverPrefix } from "../../pipeline/contract/executions.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
-import { ABANDONED_AFTER } from "../../pipeline/lake/ages.ts";
-import { storeClock } from "../../pipeline/lake/clock.ts";
+import { ABANDONED_AFTER, storeClock } from "../../pipeline/lake/lifetimes.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { renderMarker } from "../../pipeline/lake/marker.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";

@@ -272,7 +272,7 @@ Deno.test("bucketName marks the defaults", () => {
   assertEquals(name(all), "s3://rbs at http://127.0.0.1:9000");
 });
 
-Deno.test("AWS_SESSION_TOKEN goes along with the keys, and its shape is judged as theirs", () => {
+Deno.test("AWS_SESSION_TOKEN goes along with the keys, and its shape is validated as theirs", () => {
   const token = "s3cr3t//token==";
   const config = lakeConfig(environment({ ...KEYS, AWS_SESSION_TOKEN: token })) as S3Config;
   assertEquals(config.sessionToken, token);

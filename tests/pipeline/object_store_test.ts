@@ -3,7 +3,7 @@ import { bronzeMarkerKey, EVENT_COLUMNS } from "../../pipeline/contract/events.t
 import { EXECUTION_COLUMNS, silverMarkerKey } from "../../pipeline/contract/executions.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
-import { openLake } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
 import { readMarker } from "../../pipeline/lake/marker.ts";
 import { runSilver } from "../../pipeline/silver.ts";
 import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";

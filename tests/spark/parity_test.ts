@@ -4,7 +4,8 @@ import { EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
 import { parseDay, windowOf } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { connect } from "../../pipeline/outbox/connection.ts";
-import { explainMisfit, nowhere, unfit, within } from "../../pipeline/outbox/fit.ts";
+import { explainMisfit, unfit } from "../../pipeline/outbox/column_limits.ts";
+import { onNoDay, within } from "../../pipeline/outbox/sql.ts";
 import { readFence } from "../../pipeline/outbox/fence.ts";
 import { readSchema } from "../../pipeline/outbox/schema.ts";
 import { survey } from "../../pipeline/outbox/survey.ts";
@@ -203,7 +204,7 @@ result = [
   const quantity = EVENT_COLUMNS.find(({ name }) => name === "quantity")!;
   assertEquals(found, [
     unfit(schema),
-    nowhere,
+    onNoDay,
     within(WINDOW),
     texts.map((text) => explainMisfit(quantity, text)),
   ]);

@@ -1,7 +1,8 @@
 import { runBronze } from "../../pipeline/bronze.ts";
 import type { DatabaseConfig, LakeConfig } from "../../pipeline/config.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
-import { type Lake, openLake } from "../../pipeline/lake/lake.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
 import { runSilver } from "../../pipeline/silver.ts";
 
 /** A run that kills itself. It comes as JSON on standard input. */

@@ -1,4 +1,5 @@
-import { type Lake, openLake } from "../../pipeline/lake/lake.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
 import { REQUIRED_PACKAGES, rgwInstalled, startRgw } from "./ceph_rgw.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { startStrictS3 } from "./strict_s3.ts";

@@ -1,5 +1,5 @@
 import type { Lake } from "../../pipeline/lake/lake.ts";
-import { openLake } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
 import type { Observer, Step } from "../../pipeline/progress.ts";
 
 /** A lake in a directory of its own, which goes at the end of the test's block. */

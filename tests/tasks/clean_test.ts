@@ -1,6 +1,6 @@
 import { bronzeMarkerKey, bronzePrefix } from "../../pipeline/contract/events.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
-import { ABANDONED_AFTER } from "../../pipeline/lake/ages.ts";
+import { ABANDONED_AFTER } from "../../pipeline/lake/lifetimes.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { type TemporaryLake, temporaryLake } from "../support/lakes.ts";
 import { partIn, publish } from "../support/published_days.ts";

@@ -1,7 +1,7 @@
 import { bronzePrefix } from "../../pipeline/contract/events.ts";
 import type { S3Config } from "../../pipeline/config.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
-import { openLake } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
 import { partIn, publish } from "../support/published_days.ts";

@@ -1,5 +1,5 @@
 import type { DatabaseConfig, S3Config } from "../../pipeline/config.ts";
-import { openLake } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
 import { BEFORE } from "../../checks/catalog.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { temporaryLake } from "../support/lakes.ts";

@@ -1,6 +1,5 @@
-import { explain } from "../../../pipeline/amend.ts";
+import { type Difference, explainDifference } from "../../../pipeline/compare.ts";
 import { unacknowledged } from "../../../pipeline/amendment.ts";
-import type { Difference } from "../../../pipeline/compare.ts";
 import { EVENT_CONTRACT } from "../../../pipeline/contract/events.ts";
 import type { BronzeCommit } from "../../../pipeline/lake/marker.ts";
 import { plural } from "../../../pipeline/progress.ts";
@@ -161,7 +160,7 @@ function changed(
 
 function listed(named: readonly Difference[], total: number): string {
   const more = total - named.length;
-  return named.map(explain).join("; ") + (more > 0 ? `; and ${more} more` : "");
+  return named.map(explainDifference).join("; ") + (more > 0 ? `; and ${more} more` : "");
 }
 
 function beyond(recorded: number): string {

@@ -1,6 +1,6 @@
 import { EVENT_COLUMNS, OUTBOX_TABLE } from "../../../pipeline/contract/events.ts";
-import { showAllRows } from "../../../pipeline/outbox/answers.ts";
-import { identifier } from "../../../pipeline/outbox/identifier.ts";
+import { showAllRows } from "../../../pipeline/outbox/postgres_errors.ts";
+import { identifier } from "../../../pipeline/outbox/sql.ts";
 import {
   departures,
   notATable,

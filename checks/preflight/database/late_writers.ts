@@ -1,5 +1,5 @@
 import type { Holder } from "../../../pipeline/outbox/fence.ts";
-import { identifier } from "../../../pipeline/outbox/identifier.ts";
+import { identifier } from "../../../pipeline/outbox/sql.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import type { DatabaseOpened } from "../../facts/database.ts";

@@ -1,7 +1,7 @@
 import { gatherLake, type LakeOpened } from "../../../checks/facts/lake.ts";
 import type { LakeConfig, S3Config } from "../../../pipeline/config.ts";
 import { Failure } from "../../../pipeline/errors.ts";
-import { openLake } from "../../../pipeline/lake/lake.ts";
+import { openLake } from "../../../pipeline/lake/open.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../../support/assert.ts";
 import { store, storeKinds } from "../../support/lake_places.ts";
 import { refusal, startStrictS3, type StrictS3Options } from "../../support/strict_s3.ts";

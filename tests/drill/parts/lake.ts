@@ -1,5 +1,6 @@
 import type { S3Config } from "../../../pipeline/config.ts";
-import { type Lake, openLake } from "../../../pipeline/lake/lake.ts";
+import type { Lake } from "../../../pipeline/lake/lake.ts";
+import { openLake } from "../../../pipeline/lake/open.ts";
 import { startRgw } from "../../support/ceph_rgw.ts";
 import type { Part } from "./part.ts";
 

@@ -132,11 +132,11 @@ Deno.test("an error before the first row is told by what to do", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const missing = await assertRejects(
-    () => digest(connection.copy("SELECT 1 FROM nowhere")),
+    () => digest(connection.copy("SELECT 1 FROM onNoDay")),
     Failure,
   );
   assertEquals(missing.kind, "configuration");
-  assertStringIncludes(missing.message, 'relation "nowhere" does not exist');
+  assertStringIncludes(missing.message, 'relation "onNoDay" does not exist');
   const syntax = await assertRejects(() => digest(connection.copy("SELEKT 1")), Failure);
   assertEquals(syntax.kind, "data");
   assertStringIncludes(syntax.message, "syntax error");

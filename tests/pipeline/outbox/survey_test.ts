@@ -7,7 +7,7 @@ import {
   countRows,
   endSnapshot,
   readEvents,
-} from "../../../pipeline/outbox/snapshot.ts";
+} from "../../../pipeline/outbox/window_rows.ts";
 import { type Survey, survey } from "../../../pipeline/outbox/survey.ts";
 import { CREATE_OUTBOX } from "../../../tasks/demo/events.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";

@@ -1,6 +1,6 @@
 import { parseDay, windowOf } from "../../../pipeline/contract/window.ts";
 import { absentDay, type LakeDay, type LayerDay } from "../../../pipeline/days.ts";
-import { ABANDONED_AFTER } from "../../../pipeline/lake/ages.ts";
+import { ABANDONED_AFTER } from "../../../pipeline/lake/lifetimes.ts";
 import {
   type BronzeCommit,
   renderMarker,

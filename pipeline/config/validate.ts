@@ -1,7 +1,7 @@
 import { Failure } from "../errors.ts";
 import { type Defaulted, DEFAULTS, type Environment } from "./environment.ts";
 
-// Every variable is judged here, by its shape. An operator sets them with shells, files and YAML, and
+// Every variable is validated here, by its shape. An operator sets them with shells, files and YAML, and
 // each of these leaves marks of its own.
 
 /** What is wrong with a value, as in `it ends with a line break`; undefined where nothing is. */
@@ -9,7 +9,7 @@ export type Fault = string | undefined;
 
 /** What a variable's value must be. */
 export interface Rule {
-  /** What is wrong with a value, apart from the marks that every value is judged for. */
+  /** What is wrong with a value, apart from the marks that every value is validated for. */
   readonly fault?: (value: string) => Fault;
   /** What to do, as a sentence: `Set it to the host's name, as in db.example.` */
   readonly remedy: string;
@@ -20,13 +20,13 @@ export interface Rule {
 }
 
 /**
- * A variable's value, judged.
+ * A variable's value, validated.
  *
  * @returns undefined where it is not set or empty
  * @throws {Failure} configuration: the value cannot be used; the message names the variable and the
  *   fault, and has no login, password or key in it
  */
-export function judged(env: Environment, name: string, rule: Rule): string | undefined {
+export function validated(env: Environment, name: string, rule: Rule): string | undefined {
   const value = env.get(name);
   if (!value) return undefined;
   const fault = marks(value, rule) ?? rule.fault?.(value);
@@ -41,19 +41,19 @@ export function judged(env: Environment, name: string, rule: Rule): string | und
   });
 }
 
-/** A variable's value, judged, or its default. */
-export function judgedOrDefault(env: Environment, name: Defaulted, rule: Rule): string {
-  return judged(env, name, rule) ?? DEFAULTS[name];
+/** A variable's value, validated, or its default. */
+export function validatedOrDefault(env: Environment, name: Defaulted, rule: Rule): string {
+  return validated(env, name, rule) ?? DEFAULTS[name];
 }
 
 /**
- * A variable that has no default, judged.
+ * A variable that has no default, validated.
  *
  * @param meaning what it is set to: `the password of DJANGO_DB_USER`
  * @throws {Failure} configuration: it is not set, or its value cannot be used
  */
 export function required(env: Environment, name: string, meaning: string, rule: Rule): string {
-  const value = judged(env, name, rule);
+  const value = validated(env, name, rule);
   if (value !== undefined) return value;
   const state = env.get(name) === "" ? "empty" : "not set";
   throw new Failure({

@@ -1,3 +1,42 @@
+import { formatMicros, type Window } from "../contract/window.ts";
+import { OUTBOX_TABLE } from "../contract/events.ts";
+
+/** A name as SQL may always have it: between double quotes. */
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** An instant, in microseconds since 1970, as an expression of SQL. */
+export function sqlInstant(micros: bigint): string {
+  return `timestamptz '${formatMicros(micros)}'`;
+}
+
+// The outbox may be a partitioned table, a partition, or a table that others inherit from.
+
+/** Selects the `oid` of the outbox and of what is below it, at any depth. */
+export const DESCENDANTS = `
+  WITH RECURSIVE below AS (
+    SELECT to_regclass('${OUTBOX_TABLE}')::oid AS oid
+    UNION SELECT inhrelid FROM pg_inherits JOIN below ON inhparent = below.oid)
+  SELECT oid FROM below`;
+
+/** The same, and what is above it. A row that is written to one of them may be the outbox's. */
+export const RELATIVES = `
+  WITH RECURSIVE above AS (
+    SELECT to_regclass('${OUTBOX_TABLE}')::oid AS oid
+    UNION SELECT inhparent FROM pg_inherits JOIN above ON inhrelid = above.oid)
+  SELECT oid FROM above UNION (${DESCENDANTS})`;
+
+/** The condition of SQL for the rows of a window. */
+export function within({ start, end }: Window): string {
+  return `occurred_at >= ${sqlInstant(start)} AND occurred_at < ${sqlInstant(end)}`;
+}
+
+/** The condition of SQL for rows that fall on no day: no time, or one that no day's name can tell. */
+export const onNoDay: string =
+  "(occurred_at IS NULL OR occurred_at < timestamptz '0001-01-01T00:00:00Z' OR " +
+  "occurred_at >= timestamptz '10000-01-01T00:00:00Z')";
+
 // Every statement of ours runs between these, and nothing we set outlives them: behind a pooler, the
 // session is somebody else's before and after. That goes for our name too, which pgbouncer would leave
 // on the session if we logged in with it.

@@ -1,20 +1,8 @@
 import { EVENT_COLUMNS, type EventColumn } from "../contract/events.ts";
-import type { Window } from "../contract/window.ts";
-import { sqlInstant } from "./connection.ts";
 import type { OutboxSchema } from "./schema.ts";
 
 // Which rows of the outbox belong to a window, and which of them Parquet can hold: the conditions
 // that every query about a window shares, so that all of them mean the same rows.
-
-/** The condition of SQL for the rows of a window. */
-export function within({ start, end }: Window): string {
-  return `occurred_at >= ${sqlInstant(start)} AND occurred_at < ${sqlInstant(end)}`;
-}
-
-/** The condition of SQL for rows that fall on no day: no time, or one that no day's name can tell. */
-export const nowhere: string =
-  "(occurred_at IS NULL OR occurred_at < timestamptz '0001-01-01T00:00:00Z' OR " +
-  "occurred_at >= timestamptz '10000-01-01T00:00:00Z')";
 
 /** The condition of SQL for rows that do not fit the contract. It is true or false, never null. */
 export function unfit(schema: OutboxSchema): string {

@@ -1,7 +1,7 @@
 import type { DatabaseConfig } from "../config.ts";
 import { OUTBOX_TABLE } from "../contract/events.ts";
 import { Failure, type FailureKind } from "../errors.ts";
-import { identifier } from "./identifier.ts";
+import { identifier } from "./sql.ts";
 import type { Encryption } from "./tls.ts";
 
 /** What `pg` throws: the server's answer, or what the network or the driver says. */
@@ -64,7 +64,7 @@ export function isAnswer({ code = "" }: PostgresError): boolean {
 }
 
 /** The server's answer, or what is known where there was none, as a failure with a next step. */
-export function explain(error: PostgresError, place: Place): Failure {
+export function postgresFailure(error: PostgresError, place: Place): Failure {
   const { task, config } = place;
   const { code = "", message, routine } = error;
   const failure = (kind: FailureKind, problem: string, remedy: string) =>
@@ -96,7 +96,7 @@ export function explain(error: PostgresError, place: Place): Failure {
 }
 
 /** The server was silent for too long, while we waited for it. */
-export function silent(task: string, milliseconds: number): Failure {
+export function idleFailure(task: string, milliseconds: number): Failure {
   return new Failure({
     kind: "unreachable",
     task,

@@ -1,0 +1,73 @@
+import { Failure } from "../errors.ts";
+import type { Lake } from "./lake.ts";
+
+/**
+ * Milliseconds after which a run no longer publishes what it has read. It is far more than any run takes;
+ * a process that was stopped and goes on much later must not publish parts that may have been cleaned up.
+ */
+export const LONGEST_RUN = 12 * 60 * 60 * 1000;
+
+/** When a run began, by both clocks: one may be set back, the other stands still while a machine sleeps. */
+export interface RunStart {
+  /** Milliseconds since 1970. */
+  readonly wall: number;
+  /** Milliseconds of this process. */
+  readonly monotonic: number;
+}
+
+/** A run that begins now. */
+export function startRun(): RunStart {
+  return { wall: Date.now(), monotonic: performance.now() };
+}
+
+/** Whether a run may no longer publish, see {@linkcode LONGEST_RUN}. */
+export function isTooOld({ wall, monotonic }: RunStart): boolean {
+  return Math.max(Date.now() - wall, performance.now() - monotonic) >= LONGEST_RUN;
+}
+
+/**
+ * Milliseconds after which a part that no marker names belongs to no run. It is well above
+ * {@linkcode LONGEST_RUN}, so that no run can still publish what is cleaned up.
+ */
+export const ABANDONED_AFTER = 24 * 60 * 60 * 1000;
+
+/**
+ * Asks a store for its clock, which no request tells: by a scratch object, which is removed again.
+ *
+ * @returns milliseconds since 1970
+ * @throws {Failure} unreachable: the store does not list what it has just stored; else as the lake
+ */
+export async function storeClock(lake: Lake): Promise<number> {
+  const key = `${newScratchFolder()}clock`;
+  await lake.put(key, new TextEncoder().encode("clock\n"));
+  try {
+    const entry = (await lake.list(key)).find((each) => each.key === key);
+    if (entry !== undefined) return entry.modified;
+  } finally {
+    await lake.remove(key);
+  }
+  throw new Failure({
+    kind: "unreachable",
+    task: `tell the clock of ${lake.name}`,
+    problem: `it does not list ${key}, which it had just stored`,
+    remedy: "Check the store with deno task preflight --facts lake, then run again.",
+  });
+}
+
+/** Where everything lies that is stored only to see whether it can be. Spark does not see it. */
+export const SCRATCH_PREFIX = "_preflight/";
+
+/** Milliseconds after which a scratch folder that is still there is left over. */
+const SCRATCH_ABANDONED_AFTER = 60 * 60 * 1000;
+
+/** The prefix of a scratch folder that no other process uses, ending with `/`. */
+export function newScratchFolder(): string {
+  return `${SCRATCH_PREFIX}${Date.now()}-${crypto.randomUUID()}/`;
+}
+
+/** Whether a key lies in a scratch folder that a killed process left behind over an hour ago. */
+export function isAbandonedScratch(key: string): boolean {
+  const [, began] = /^(\d{13})-/.exec(key.slice(SCRATCH_PREFIX.length)) ?? [];
+  return key.startsWith(SCRATCH_PREFIX) && began !== undefined &&
+    Date.now() - Number(began) > SCRATCH_ABANDONED_AFTER;
+}
