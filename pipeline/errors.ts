@@ -85,3 +85,21 @@ export function interruption(task: string, signal: AbortSignal): Failure {
     cause: reason,
   });
 }
+
+/**
+ * Waits for a promise until the signal aborts. The work behind the promise goes on.
+ *
+ * @throws the signal's reason
+ */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort);
+  work.catch(() => {});
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

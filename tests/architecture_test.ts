@@ -57,7 +57,7 @@ Deno.test("each client library is imported in one place", () => {
   assertEquals(importers(/^pg$/), ["pipeline/outbox/client.ts"]);
   assertEquals(importers(/^@aws-sdk\//), ["pipeline/lake/s3.ts"]);
   assertEquals(importers(/^hyparquet-writer$/), ["pipeline/lake/parquet_writer.ts"]);
-  assertEquals(importers(/^@kubernetes\//), ["pipeline/cluster/client_node.ts"]);
+  assertEquals(importers(/^@kubernetes\//), ["pipeline/cluster/login.ts"]);
   assertEquals(importers(/^@duckdb\//), []);
 });
 

@@ -130,7 +130,9 @@ export async function whoAmI(
     const info = isFields(status) && isFields(status.userInfo) ? status.userInfo : {};
     return typeof info.username === "string" ? info.username : undefined;
   } catch (error) {
-    if (!(error instanceof ApiError) || error.says.includes('"system:anonymous"')) throw error;
+    if (!(error instanceof ApiError) || error.serverMessage.includes('"system:anonymous"')) {
+      throw error;
+    }
     if (error.status !== 403 && error.status !== 404) throw error;
     return undefined;
   }

@@ -1,33 +1,39 @@
 import { Failure } from "../errors.ts";
-import type {
-  ApplyOptions,
-  Cluster,
-  Kind,
-  KubeObject,
-  RemoveOptions,
-  RequestOptions,
+import {
+  ApiError,
+  type ApplyOptions,
+  type Cluster,
+  isFields,
+  type Kind,
+  type KubeObject,
+  type RemoveOptions,
+  type RequestOptions,
 } from "./cluster.ts";
-import type { Answer, Connection, Request } from "./connection.ts";
+import type { Connection, Request } from "./connection.ts";
 import { discover, type Lookup, objectPath, type Resource, unknownKind } from "./discovery.ts";
-import { isFields } from "./kubeconfig.ts";
-import { listAll } from "./list.ts";
 import { forwardPort } from "./port_forward.ts";
-import { secretsOf } from "./redact.ts";
-import { answersNotFound, type Asked, objectIn, stranger } from "./refusal.ts";
+import {
+  type Answer,
+  type Answered,
+  isNotFound,
+  notAnApiServer,
+  parseObject,
+  secretValues,
+} from "./request_errors.ts";
 
-/** A server's API, as those see it who send requests. */
-export interface Api {
-  /** The way to it. */
+/** The API of one server. */
+interface Api {
+  /** The connection to the server. */
   readonly connection: Connection;
-  /** Which kinds it has. */
+  /** Looks up the kinds that the server has. */
   readonly lookUp: Lookup;
-  /** Where objects are that name no namespace. */
+  /** The namespace for objects that name none. */
   readonly namespace: string;
   /** How many objects a page of a list has. */
   readonly pageSize: number;
 }
 
-/** Makes a cluster of a connection. */
+/** Returns the cluster that a connection leads to. */
 export function clusterOf(
   connection: Connection,
   { namespace, pageSize }: { readonly namespace: string; readonly pageSize: number },
@@ -35,29 +41,31 @@ export function clusterOf(
   const api: Api = { connection, lookUp: discover(connection), namespace, pageSize };
   const { context, server } = connection.access;
   return {
-    ...{ context, server, namespace },
+    context,
+    server,
+    namespace,
     version: (options) => version(api, options),
     isNamespaced: async (kind, { signal } = {}) =>
       (await api.lookUp(kind, `look up the kind ${kind.kind}`, signal))?.namespaced,
-    list: (...how) => list(api, ...how),
-    get: (...how) => get(api, ...how),
+    list: (...args) => list(api, ...args),
+    get: (...args) => get(api, ...args),
     create: (object, options) => create(api, object, options),
     apply: (object, options) => apply(api, object, options),
-    remove: (...how) => remove(api, ...how),
-    forward: (...how) => forwardPort(connection, ...how),
+    remove: (...args) => remove(api, ...args),
+    forward: (...args) => forwardPort(connection, ...args),
     close: connection.close,
   };
 }
 
-/** Whose fields those are that are made or applied. */
+/** The field manager of objects that are created or applied. */
 const MANAGER = "deep-storage";
 
 async function version({ connection }: Api, { signal }: RequestOptions = {}): Promise<string> {
-  const request = { what: "ask for the version", method: "GET", path: "/version", signal };
-  const answer = await connection.send(request);
-  const asked = { what: request.what, access: connection.access };
-  const { gitVersion } = objectIn(answer, asked);
-  if (typeof gitVersion !== "string") throw stranger(answer, asked);
+  const task = "read the server's version";
+  const answer = await connection.send({ task, method: "GET", path: "/version", signal });
+  const answered = { task, access: connection.access };
+  const { gitVersion } = parseObject(answer, answered);
+  if (typeof gitVersion !== "string") throw notAnApiServer(answer, answered);
   return gitVersion;
 }
 
@@ -68,9 +76,44 @@ async function list(
   { signal }: RequestOptions = {},
 ): Promise<KubeObject[]> {
   const where = namespace === undefined ? "" : ` in the namespace ${namespace}`;
-  const what = `list ${kind.kind} objects${where}`;
-  const path = objectPath(kind, await known(api, kind, what, signal), namespace);
-  return await listAll(api.connection, { what, path, kind, signal }, api.pageSize);
+  const task = `list ${kind.kind} objects${where}`;
+  const path = objectPath(kind, await resourceOf(api, kind, task, signal), namespace);
+  const listing = { task, path, kind, signal };
+  try {
+    return await listPages(api, listing);
+  } catch (error) {
+    // The server forgets the moment of a list after some minutes. Begin again once.
+    if (error instanceof ApiError && error.status === 410) return await listPages(api, listing);
+    throw error;
+  }
+}
+
+interface Listing {
+  readonly task: string;
+  readonly path: string;
+  readonly kind: Kind;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Lists objects page by page, all as they were at the moment of the first page. */
+async function listPages(
+  { connection, pageSize }: Api,
+  { task, path, kind: { apiVersion, kind }, signal }: Listing,
+): Promise<KubeObject[]> {
+  const objects: KubeObject[] = [];
+  let next = "";
+  do {
+    const query = new URLSearchParams({ limit: String(pageSize), ...(next && { continue: next }) });
+    const answer = await connection.send({ task, method: "GET", path: `${path}?${query}`, signal });
+    const answered = { task, access: connection.access };
+    const { items, metadata } = parseObject(answer, answered);
+    if (!Array.isArray(items) || !items.every(isFields)) throw notAnApiServer(answer, answered);
+    // The items of a list have no apiVersion and kind of their own.
+    for (const item of items) objects.push({ apiVersion, kind, ...item } as KubeObject);
+    const token = isFields(metadata) ? metadata.continue : undefined;
+    next = typeof token === "string" ? token : "";
+  } while (next !== "");
+  return objects;
 }
 
 async function get(
@@ -80,11 +123,11 @@ async function get(
   namespace: string | undefined,
   { signal }: RequestOptions = {},
 ): Promise<KubeObject | undefined> {
-  const { what, path } = await locate(api, "read", { kind, name, namespace }, signal);
-  const answer = await api.connection.send({ what, method: "GET", path, signal });
-  return answersNotFound(answer)
+  const { task, path } = await locate(api, "read", { kind, name, namespace }, signal);
+  const answer = await api.connection.send({ task, method: "GET", path, signal });
+  return isNotFound(answer)
     ? undefined
-    : objectOf(answer, { what, access: api.connection.access });
+    : parseKubeObject(answer, { task, access: api.connection.access });
 }
 
 async function create(
@@ -93,11 +136,11 @@ async function create(
   { signal }: RequestOptions = {},
 ): Promise<KubeObject> {
   const { kind, namespace, name } = identify(object, "create");
-  const what = `create ${kind.kind} ${name ?? ""}`.trim();
-  const resource = await known(api, kind, what, signal);
+  const task = `create ${kind.kind} ${name ?? ""}`.trim();
+  const resource = await resourceOf(api, kind, task, signal);
   const query = new URLSearchParams({ fieldManager: MANAGER, fieldValidation: "Strict" });
   const path = `${objectPath(kind, resource, namespace ?? api.namespace)}?${query}`;
-  return await send(api, { what, method: "POST", path, body: object, signal });
+  return await send(api, { task, method: "POST", path, body: object, signal });
 }
 
 async function apply(
@@ -105,20 +148,24 @@ async function apply(
   object: object,
   { dryRun, force = false, signal }: ApplyOptions,
 ): Promise<KubeObject> {
-  const task = dryRun ? "try to apply" : "apply";
-  const { kind, namespace, name } = identify(object, task);
-  if (name === undefined) throw unusable(task, `the ${kind.kind} has no metadata.name`);
-  const { what, path } = await locate(api, task, { kind, name, namespace }, signal);
+  const verb = dryRun ? "try to apply" : "apply";
+  const { kind, namespace, name } = identify(object, verb);
+  if (name === undefined) throw incompleteObject(verb, `the ${kind.kind} has no metadata.name`);
+  const { task, path } = await locate(api, verb, { kind, name, namespace }, signal);
   const query = new URLSearchParams({
     fieldManager: MANAGER,
     fieldValidation: "Strict",
     force: String(force),
     ...(dryRun ? { dryRun: "All" } : {}),
   });
-  // JSON is YAML, too.
-  const contentType = "application/apply-patch+yaml";
-  const request = { what, method: "PATCH", path: `${path}?${query}`, contentType, signal };
-  return await send(api, { ...request, body: object });
+  return await send(api, {
+    task,
+    method: "PATCH",
+    path: `${path}?${query}`,
+    contentType: "application/apply-patch+yaml", // JSON is YAML
+    body: object,
+    signal,
+  });
 }
 
 async function remove(
@@ -128,64 +175,67 @@ async function remove(
   namespace: string | undefined,
   { resourceVersion, signal }: RemoveOptions = {},
 ): Promise<void> {
-  const { what, path } = await locate(api, "remove", { kind, name, namespace }, signal);
+  const { task, path } = await locate(api, "remove", { kind, name, namespace }, signal);
   const body = {
-    ...{ apiVersion: "v1", kind: "DeleteOptions" },
-    propagationPolicy: "Background", // else the pods of a Job would stay
+    apiVersion: "v1",
+    kind: "DeleteOptions",
+    propagationPolicy: "Background", // also deletes the pods of a Job
     ...(resourceVersion === undefined ? {} : { preconditions: { resourceVersion } }),
   };
-  const answer = await api.connection.send({ what, method: "DELETE", path, body, signal });
-  if (!answersNotFound(answer)) objectIn(answer, { what, access: api.connection.access });
+  const answer = await api.connection.send({ task, method: "DELETE", path, body, signal });
+  if (!isNotFound(answer)) parseObject(answer, { task, access: api.connection.access });
 }
 
-interface Named {
+interface ObjectName {
   readonly kind: Kind;
   readonly name: string;
   readonly namespace: string | undefined;
 }
 
-/** What a request for an object is called, and its path. */
+/** Returns the path of an object, and the task of a request for it, for messages. */
 async function locate(
   api: Api,
-  task: string,
-  { kind, name, namespace = api.namespace }: Named,
+  verb: string,
+  { kind, name, namespace = api.namespace }: ObjectName,
   signal: AbortSignal | undefined,
-): Promise<{ readonly what: string; readonly path: string }> {
-  const resource = await known(api, kind, `${task} ${kind.kind} ${name}`, signal);
-  const full = resource.namespaced ? `${namespace}/${name}` : name;
+): Promise<{ readonly task: string; readonly path: string }> {
+  const resource = await resourceOf(api, kind, `${verb} ${kind.kind} ${name}`, signal);
+  const fullName = resource.namespaced ? `${namespace}/${name}` : name;
   const path = objectPath(kind, resource, namespace, name);
-  return { what: `${task} ${kind.kind} ${full}`, path };
+  return { task: `${verb} ${kind.kind} ${fullName}`, path };
 }
 
-async function known(
+async function resourceOf(
   { lookUp }: Api,
   kind: Kind,
-  what: string,
+  task: string,
   signal: AbortSignal | undefined,
 ): Promise<Resource> {
-  const resource = await lookUp(kind, what, signal);
-  if (resource === undefined) throw unknownKind(kind, what);
+  const resource = await lookUp(kind, task, signal);
+  if (resource === undefined) throw unknownKind(kind, task);
   return resource;
 }
 
 async function send(api: Api, request: Request & { readonly body: object }): Promise<KubeObject> {
-  const { what, body } = request;
-  const asked = { what, access: api.connection.access, secrets: secretsOf({ ...body }) };
-  return objectOf(await api.connection.send(request), asked);
+  const { task, body } = request;
+  const secrets = secretValues({ ...body });
+  const answered = { task, access: api.connection.access, secrets };
+  return parseKubeObject(await api.connection.send(request), answered);
 }
 
-/** Objects of reviews have no name; who asks for one does not read it. */
-function objectOf(answer: Answer, asked: Asked): KubeObject {
-  const object = objectIn(answer, asked);
-  if (typeof object.kind !== "string" || !isFields(object.metadata)) throw stranger(answer, asked);
+/** Access reviews have no name, and their callers do not read it. */
+function parseKubeObject(answer: Answer, answered: Answered): KubeObject {
+  const object = parseObject(answer, answered);
+  const isKubeObject = typeof object.kind === "string" && isFields(object.metadata);
+  if (!isKubeObject) throw notAnApiServer(answer, answered);
   return object as KubeObject;
 }
 
-/** What an object that is sent says it is. */
-function identify(object: object, task: string) {
+/** Reads the kind and the name of an object to send. */
+function identify(object: object, verb: string) {
   const { apiVersion, kind, metadata } = object as Record<string, unknown>;
   if (typeof apiVersion !== "string" || typeof kind !== "string") {
-    throw unusable(task, "the object has no apiVersion and kind");
+    throw incompleteObject(verb, "the object has no apiVersion and kind");
   }
   const { name, namespace } = isFields(metadata) ? metadata : {};
   return {
@@ -195,11 +245,11 @@ function identify(object: object, task: string) {
   };
 }
 
-function unusable(task: string, why: string): Failure {
+function incompleteObject(verb: string, problem: string): Failure {
   return new Failure({
     kind: "configuration",
-    task: `${task} an object`,
-    problem: why,
-    remedy: "Mend its manifest.",
+    task: `${verb} an object`,
+    problem,
+    remedy: "Correct its manifest.",
   });
 }

@@ -1,121 +1,129 @@
 import { Failure, type FailureParts } from "../errors.ts";
 
-/** An object of Kubernetes as the API server says it, unread. */
+/** A mapping of JSON or YAML whose values are not checked yet. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Returns whether a value is a mapping. */
+export function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A Kubernetes object as the API server returned it. */
 export interface KubeObject {
-  /** As in `networking.k8s.io/v1`. */
+  /** For example `networking.k8s.io/v1`. */
   readonly apiVersion: string;
-  /** As in `NetworkPolicy`. */
+  /** For example `NetworkPolicy`. */
   readonly kind: string;
-  /** Name, namespace, labels and what the server adds. */
+  /** Name, namespace, labels, and the fields that the server adds. */
   readonly metadata: Readonly<Record<string, unknown>> & {
     readonly name: string;
     readonly namespace?: string;
   };
-  /** Whatever else its kind has. */
+  /** The other fields of the kind, such as `spec`. */
   readonly [field: string]: unknown;
 }
 
-/** A kind of objects. */
+/** An API version and a kind. */
 export interface Kind {
-  /** As in `networking.k8s.io/v1`. */
+  /** For example `networking.k8s.io/v1`. */
   readonly apiVersion: string;
-  /** As in `NetworkPolicy`. */
+  /** For example `NetworkPolicy`. */
   readonly kind: string;
 }
 
-/** What a request may be told. */
+/** Options of every request. */
 export interface RequestOptions {
-  /** Ends the request when it aborts. */
+  /** Cancels the request when it aborts. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How an object is applied. */
+/** Options for applying an object. */
 export interface ApplyOptions extends RequestOptions {
-  /** Whether the server only says what would become of it. */
+  /** Whether the server only returns the object as it would be, and stores nothing. */
   readonly dryRun: boolean;
-  /** Whether fields that another manager owns are taken over. */
+  /** Whether to take over fields that another field manager owns. */
   readonly force?: boolean;
 }
 
-/** How an object is removed. */
+/** Options for deleting an object. */
 export interface RemoveOptions extends RequestOptions {
-  /** The version that it has to have still, so that nothing is removed that has become another. */
+  /** Delete the object only if it still has this version. */
   readonly resourceVersion?: string | undefined;
 }
 
-/** A connection of this machine to a pod. It ends when it is closed. */
+/** A local port that is connected to a pod, until it is closed. */
 export interface PortForward {
-  /** The port on 127.0.0.1 that leads there. */
+  /** The port on 127.0.0.1. */
   readonly port: number;
-  /** What went wrong last with a connection, where something did: here it was only cut. */
+  /** The last failure of a connection. The local side only sees that the connection was closed. */
   problem(): Failure | undefined;
-  /** Ends it, and every connection through it. */
+  /** Closes the port and every connection through it. */
   close(): Promise<void>;
 }
 
 /**
- * An API server, as its kubeconfig's user sees it. Each method throws an {@linkcode ApiError} for what
- * the server refuses, and a Failure (unreachable) where it does not answer.
+ * An API server, as the kubeconfig's user sees it. Each method throws an {@linkcode ApiError} if the
+ * server refuses the request, and a Failure (unreachable) if the server does not answer.
  */
 export interface Cluster {
   /** The kubeconfig's context, or `in-cluster`. */
   readonly context: string;
   /** The API server's address. */
   readonly server: string;
-  /** Where objects are that name no namespace: `--namespace`, else the context's, else `default`. */
+  /** The namespace for objects that name none: `--namespace`, the context's, or `default`. */
   readonly namespace: string;
-  /** The server's version, as in `v1.34.2`. */
+  /** Returns the server's version, for example `v1.34.2`. */
   version(options?: RequestOptions): Promise<string>;
-  /** Whether a kind lives in namespaces; undefined where the server does not know the kind. */
+  /** Returns whether a kind is namespaced, or undefined if the server does not know the kind. */
   isNamespaced(kind: Kind, options?: RequestOptions): Promise<boolean | undefined>;
-  /** All objects of a kind, in a namespace or in all of them. */
+  /** Lists all objects of a kind, in one namespace or (undefined) in all namespaces. */
   list(kind: Kind, namespace: string | undefined, options?: RequestOptions): Promise<KubeObject[]>;
-  /** One object; undefined where it is not there. */
+  /** Reads an object. Returns undefined if the object does not exist. */
   get(
     kind: Kind,
     name: string,
     namespace: string | undefined,
     options?: RequestOptions,
   ): Promise<KubeObject | undefined>;
-  /** Makes an object, as in an access review, and returns the server's answer. */
+  /** Creates an object, such as an access review, and returns the server's answer. */
   create(object: object, options?: RequestOptions): Promise<KubeObject>;
-  /** Applies an object server-side, and returns what it is then, or would be. */
+  /** Applies an object server-side, and returns the result (or the result of the dry run). */
   apply(object: object, options: ApplyOptions): Promise<KubeObject>;
-  /** Removes an object; one that is not there is removed already. */
+  /** Deletes an object. An object that does not exist is not an error. */
   remove(
     kind: Kind,
     name: string,
     namespace: string | undefined,
     options?: RemoveOptions,
   ): Promise<void>;
-  /** Leads a free port of 127.0.0.1 to a port of a pod. */
+  /** Forwards a free port of 127.0.0.1 to a port of a pod. */
   forward(
     namespace: string,
     pod: string,
     port: number,
     options?: RequestOptions,
   ): Promise<PortForward>;
-  /** Ends all connections. */
+  /** Closes all connections, and cancels pending requests. */
   close(): void;
 }
 
-/** One thing that a server has against a request. */
+/** One reason why a server refuses a request. */
 export interface Cause {
-  /** The field that it is about, as in `.spec.replicas`; empty where it is about none. */
+  /** The field, for example `.spec.replicas`, or an empty string. */
   readonly field: string;
-  /** What is wrong with it, in the server's words. */
+  /** The reason, in the server's words. */
   readonly message: string;
 }
 
-/** What an API server refused. */
+/** A request that the API server refused. */
 export class ApiError extends Failure {
-  /** The HTTP status, such as 403. */
+  /** The HTTP status, for example 403. */
   readonly status: number;
-  /** The server's word for it, such as `Forbidden`; empty where it has none. */
+  /** The server's reason, for example `Forbidden`, or an empty string. */
   readonly reason: string;
-  /** The server's own sentence. It can quote fields of the object, but no values of a Secret. */
-  readonly says: string;
-  /** What it has against the request in detail. What holds for `says` holds for it too. */
+  /** The server's message. It can quote fields of the object, but no values of a Secret. */
+  readonly serverMessage: string;
+  /** The reasons in detail. They quote no values of a Secret. */
   readonly causes: readonly Cause[];
 
   /** A failure with the server's answer. */
@@ -124,14 +132,14 @@ export class ApiError extends Failure {
     refused: {
       readonly status: number;
       readonly reason: string;
-      readonly says: string;
+      readonly serverMessage: string;
       readonly causes?: readonly Cause[];
     },
   ) {
     super(parts);
     this.status = refused.status;
     this.reason = refused.reason;
-    this.says = refused.says;
+    this.serverMessage = refused.serverMessage;
     this.causes = refused.causes ?? [];
   }
 }

@@ -1,62 +1,50 @@
-import type { Access } from "./access.ts";
-import { networkFailure } from "./network_failure.ts";
-import { type HttpSession, openSession } from "./session.ts";
-import { shared, unlessAborted } from "./shared.ts";
+import { unlessAborted } from "../errors.ts";
+import { type Access, invalidKubeconfig } from "./kubeconfig.ts";
+import { type Login, logIn } from "./login.ts";
+import { type Answer, networkFailure } from "./request_errors.ts";
 
-/** What is asked of an API server. */
+/** A request to an API server. */
 export interface Request {
-  /** What it is for, as in `list Pod objects in the namespace robson`. */
-  readonly what: string;
-  /** Such as `GET`. */
+  /** What the request is for, to follow "Cannot": `list Pod objects in the namespace robson`. */
+  readonly task: string;
+  /** For example `GET`. */
   readonly method: string;
-  /** From the slash after the server's address on, with the query. */
+  /** The path with its query, to follow the server's address. */
   readonly path: string;
-  /** What is sent, as JSON. */
+  /** A value to send as JSON. */
   readonly body?: unknown;
-  /** What kind of JSON that is, if not the usual. */
+  /** The media type of the body, if it is not `application/json`. */
   readonly contentType?: string;
-  /** Ends the request when it aborts. */
+  /** Cancels the request when it aborts. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What came back, all of it. */
-export interface Answer {
-  /** The HTTP status. */
-  readonly status: number;
-  /** The headers. */
-  readonly headers: Headers;
-  /** The body. */
-  readonly text: string;
-  /** What the request was sent with. */
-  readonly session: HttpSession;
-}
-
-/** A way to an API server. */
+/** A connection to an API server. */
 export interface Connection {
-  /** Where it leads, and as whom. */
+  /** The server, and the user. */
   readonly access: Access;
-  /** Aborts when it is closed. */
+  /** Aborts when the connection is closed. */
   readonly closed: AbortSignal;
   /**
-   * Sends a request, and waits for the whole answer, whatever it says.
+   * Sends a request, and reads the complete response, whatever its status.
    *
-   * @throws {Failure} unreachable: there is no answer; configuration: nobody can log in
+   * @throws {Failure} unreachable: the server does not answer; configuration: the login fails
    */
   send(request: Request): Promise<Answer>;
-  /** What requests are sent with; it logs in where that was not done yet. */
+  /** Returns the current session, and logs in if there is none or it has expired. */
   session(signal: AbortSignal): Promise<HttpSession>;
-  /** Ends it, and all that is under way. */
+  /** Closes the connection, and cancels pending requests. */
   close(): void;
 }
 
 /** Milliseconds that a request may take. */
 const DEADLINE = 60_000;
-/** How often a request is sent that the server has no time for. */
+/** How many times a request is sent to a server that answers 429. */
 const ATTEMPTS = 3;
-/** The longest that a server may ask us to wait, in seconds. */
+/** The longest `retry-after` to wait for, in seconds. */
 const LONGEST_WAIT = 10;
 
-/** Makes a connection. Logging in is left to the first request. */
+/** Makes a connection. The first request logs in. */
 export function connect(access: Access): Connection {
   const closing = new AbortController();
   const clients: Deno.HttpClient[] = [];
@@ -76,12 +64,12 @@ export function connect(access: Access): Connection {
       try {
         for (let attempt = 1;; attempt++) {
           const answer = await fetchAll(access.server, request, await session(signal), signal);
-          const wait = answer.status === 429 ? secondsToWait(answer.headers) : undefined;
+          const wait = answer.status === 429 ? retryAfter(answer.headers) : undefined;
           if (wait === undefined || attempt === ATTEMPTS) return answer;
           await pause(wait * 1000, signal);
         }
       } catch (error) {
-        throw networkFailure(error, request.what, access, wanted);
+        throw networkFailure(error, request.task, access, wanted);
       }
     },
     close() {
@@ -97,23 +85,26 @@ async function fetchAll(
   session: HttpSession,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const { client, headers: login } = session;
+  const headers: [string, string][] = [
+    ...session.headers,
+    ["accept", "application/json"],
+    ["user-agent", "deep-storage"],
+  ];
+  if (body !== undefined) headers.push(["content-type", contentType]);
   const response = await fetch(server + path, {
-    ...{ method, signal, client },
-    headers: [
-      ...login,
-      ...[["accept", "application/json"], ["user-agent", "deep-storage"]],
-      ...(body === undefined ? [] : [["content-type", contentType]]),
-    ] as [string, string][],
+    method,
+    headers,
+    signal,
+    client: session.client,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    redirect: "manual", // what leads elsewhere is no API server, and gets no login of ours
+    redirect: "manual", // API servers do not redirect, and no other server may get the credentials
   });
-  const { status, headers } = response;
-  return { status, headers, text: await response.text(), session };
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, text, login: session };
 }
 
-/** How long a server that is busy asks us to wait; undefined where that is too long. */
-function secondsToWait(headers: Headers): number | undefined {
+/** Returns how many seconds the server asks to wait; undefined if that is too long. */
+function retryAfter(headers: Headers): number | undefined {
   const seconds = Number(headers.get("retry-after") ?? 1);
   return seconds <= LONGEST_WAIT ? Math.max(seconds, 0) : undefined;
 }
@@ -126,4 +117,105 @@ async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/**
+ * Makes a value once for all callers, also for callers that ask while it is being made. A caller that
+ * gives up does not cancel it for the others. The value is made again after a failure, and when it is
+ * stale.
+ *
+ * @param isFresh whether the value can still be used
+ */
+export function shared<T>(
+  make: () => Promise<T>,
+  isFresh: (value: T) => boolean = () => true,
+): (signal: AbortSignal) => Promise<T> {
+  let pending: Promise<T> | undefined;
+  let last: T | undefined;
+  const start = () => {
+    const making = make();
+    pending = making;
+    making.then((value) => last = value, () => {
+      if (pending === making) pending = undefined;
+    });
+    return making;
+  };
+  return (signal) => {
+    if (last !== undefined && !isFresh(last)) {
+      last = undefined;
+      pending = undefined;
+    }
+    return unlessAborted(pending ?? start(), signal);
+  };
+}
+
+/** A login, and an HTTP client with its certificates. */
+export interface HttpSession extends Login {
+  /** The client for `fetch`. */
+  readonly client: Deno.HttpClient;
+}
+
+/** Logs in, and makes the HTTP client. */
+async function openSession(access: Access, signal: AbortSignal): Promise<HttpSession> {
+  const proxy = proxyOf(access);
+  refuseUnverifiable(access);
+  const login = await logIn(access, signal);
+  const { ca, cert, key } = login;
+  try {
+    const client = Deno.createHttpClient({
+      ...(ca === undefined ? {} : { caCerts: [ca] }),
+      ...(cert === undefined || key === undefined ? {} : { cert, key }),
+      ...(proxy === undefined ? {} : { proxy }),
+    });
+    return { ...login, client };
+  } catch {
+    // The error's own message can quote the key.
+    const user = `the user ${JSON.stringify(access.userName)}`;
+    const problem = `client-certificate and client-key of ${user} do not match`;
+    throw invalidKubeconfig(access.file, problem);
+  }
+}
+
+/** Deno verifies every certificate, against the address of the server. */
+function refuseUnverifiable({ server, cluster, context, file }: Access): void {
+  const url = new URL(server);
+  if (url.protocol !== "https:") return;
+  const place = `the cluster of the context ${JSON.stringify(context)}`;
+  if (cluster["insecure-skip-tls-verify"]) {
+    throw invalidKubeconfig(
+      file,
+      `${place} has insecure-skip-tls-verify, and this command verifies every certificate`,
+      "Set certificate-authority to the CA that signed the server's certificate instead.",
+    );
+  }
+  const name = cluster["tls-server-name"];
+  if (name !== undefined && name !== url.hostname) {
+    throw invalidKubeconfig(
+      file,
+      `${place} has the tls-server-name ${JSON.stringify(name)}, and this command verifies ` +
+        "certificates against the server's address",
+      "Set server to that name, and make the name resolve to the server, for example in /etc/hosts.",
+    );
+  }
+}
+
+function proxyOf({ cluster, context, file }: Access): Deno.Proxy | undefined {
+  const text = cluster["proxy-url"];
+  if (text === undefined) return undefined;
+  const url = URL.parse(text);
+  const protocol = url?.protocol ?? "";
+  if (url === null || !["http:", "https:", "socks5:", "socks5h:"].includes(protocol)) {
+    throw invalidKubeconfig(
+      file,
+      `the proxy-url of the context ${JSON.stringify(context)} is not supported`,
+      "Write it as in http://squid.example:3128 or socks5://127.0.0.1:1080.",
+    );
+  }
+  const { username, password } = url;
+  if (protocol.startsWith("socks5")) return { transport: "socks5", url: url.href };
+  const basicAuth = {
+    username: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+  };
+  return { url: url.origin, ...(username === "" ? {} : { basicAuth }) };
 }

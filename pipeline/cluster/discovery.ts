@@ -1,60 +1,61 @@
 import { Failure } from "../errors.ts";
-import { ApiError, type Kind } from "./cluster.ts";
-import type { Connection } from "./connection.ts";
-import { type Fields, isFields } from "./kubeconfig.ts";
-import { networkFailure } from "./network_failure.ts";
-import { answersNotFound, objectIn, stranger } from "./refusal.ts";
-import { shared } from "./shared.ts";
+import { ApiError, type Fields, isFields, type Kind } from "./cluster.ts";
+import { type Connection, shared } from "./connection.ts";
+import { isNotFound, networkFailure, notAnApiServer, parseObject } from "./request_errors.ts";
 
-/** How the server calls a kind of objects in its paths. */
+/** A kind of objects, as the server's paths name it. */
 export interface Resource {
-  /** As in `networkpolicies`. */
+  /** For example `networkpolicies`. */
   readonly plural: string;
-  /** Whether its objects live in namespaces. */
+  /** Whether its objects are in namespaces. */
   readonly namespaced: boolean;
 }
 
-/** Looks a kind up; undefined where the server does not know it. */
-export type Lookup = (kind: Kind, what: string, signal?: AbortSignal) => Promise<
+/**
+ * Looks up a kind. Returns undefined if the server does not know the kind.
+ *
+ * @param task what the kind is needed for, to follow "Cannot"
+ */
+export type Lookup = (kind: Kind, task: string, signal?: AbortSignal) => Promise<
   Resource | undefined
 >;
 
-/** The kinds of a version of the API. */
+/** The resources of one API version, by kind. */
 export type Resources = ReadonlyMap<string, Resource>;
 
-/** Asks the server which kinds it has, once for each version of the API. */
+/** Asks the server for its kinds, once for each API version. */
 export function discover(connection: Connection): Lookup {
   const versions = new Map<string, (signal: AbortSignal) => Promise<Resources>>();
-  return async ({ apiVersion, kind }, what, signal = connection.closed) => {
+  return async ({ apiVersion, kind }, task, signal = connection.closed) => {
     const asked = versions.get(apiVersion) ??
-      shared(() => resourcesOf(apiVersion, connection, what));
+      shared(() => resourcesOf(apiVersion, connection, task));
     versions.set(apiVersion, asked);
     try {
       return (await asked(signal)).get(kind);
     } catch (error) {
-      throw networkFailure(error, what, connection.access, signal);
+      throw networkFailure(error, task, connection.access, signal);
     }
   };
 }
 
-/** What a request for a kind ends with that the server does not know. */
-export function unknownKind({ apiVersion, kind }: Kind, what: string): ApiError {
-  const says = `there is no kind ${JSON.stringify(kind)} in ${JSON.stringify(apiVersion)}`;
+/** The failure of a request for a kind that the server does not know. */
+export function unknownKind({ apiVersion, kind }: Kind, task: string): ApiError {
+  const serverMessage = `there is no kind ${JSON.stringify(kind)} in ${JSON.stringify(apiVersion)}`;
   return new ApiError({
     kind: "configuration",
-    task: what,
-    problem: `${says} on this server`,
-    remedy: "Correct the apiVersion, or install what brings the kind.",
-  }, { status: 404, reason: "NotFound", says });
+    task,
+    problem: `${serverMessage} on this server`,
+    remedy: "Correct the apiVersion, or install the CustomResourceDefinition.",
+  }, { status: 404, reason: "NotFound", serverMessage });
 }
 
-/** The path of a version of the API, such as `/api/v1` or `/apis/apps/v1`. */
+/** The path of an API version, for example `/api/v1` or `/apis/apps/v1`. */
 function apiPath(apiVersion: string): string {
   const parts = apiVersion.split("/").map(pathSegment).join("/");
   return parts.includes("/") ? `/apis/${parts}` : `/api/${parts}`;
 }
 
-/** The path of an object, or without a name that of all objects of its kind. */
+/** The path of an object, or without a name the path of all objects of the kind. */
 export function objectPath(
   { apiVersion }: Kind,
   { plural, namespaced }: Resource,
@@ -63,49 +64,44 @@ export function objectPath(
 ): string {
   const parts = [
     ...(namespaced && namespace !== undefined ? ["namespaces", namespace] : []),
-    ...[plural, ...(name === undefined ? [] : [name])],
+    plural,
+    ...(name === undefined ? [] : [name]),
   ];
   return `${apiPath(apiVersion)}/${parts.map(pathSegment).join("/")}`;
 }
 
-/** A name within a path. One that is empty, or dots, would make it the path of something else. */
+/** Encodes a name for a path. An empty name, "." or ".." would lead to another object. */
 export function pathSegment(name: string): string {
   if (!/^\.{0,2}$/.test(name)) return encodeURIComponent(name);
   throw new Failure({
     kind: "configuration",
-    task: `ask for an object called ${JSON.stringify(name)}`,
-    problem: "that is no name",
-    remedy: "Give it another one.",
+    task: `request an object with the name ${JSON.stringify(name)}`,
+    problem: "Kubernetes does not allow this name",
+    remedy: "Correct the name.",
   });
 }
 
 async function resourcesOf(
   apiVersion: string,
   connection: Connection,
-  what: string,
+  task: string,
 ): Promise<Resources> {
-  const { access } = connection;
-  const asked = { what, access };
-  const answer = await connection.send({ what, method: "GET", path: apiPath(apiVersion) });
-  if (answersNotFound(answer)) return new Map();
-  const resources = parseResources(objectIn(answer, asked));
-  if (resources === undefined) throw stranger(answer, asked);
+  const answered = { task, access: connection.access };
+  const answer = await connection.send({ task, method: "GET", path: apiPath(apiVersion) });
+  if (isNotFound(answer)) return new Map();
+  const resources = parseResources(parseObject(answer, answered));
+  if (resources === undefined) throw notAnApiServer(answer, answered);
   return resources;
 }
 
-/**
- * The kinds that a version of the API has.
- *
- * @param list what the server answers
- * @returns undefined where it is no such list
- */
+/** Parses an `APIResourceList`. Returns undefined for any other object. */
 export function parseResources(list: Fields): Resources | undefined {
   if (list.kind !== "APIResourceList" || !Array.isArray(list.resources)) return undefined;
   const resources = new Map<string, Resource>();
   for (const resource of list.resources) {
     if (!isFields(resource)) continue;
     const { kind, name, namespaced } = resource;
-    // What has a slash is a part of an object, such as its status.
+    // A name with a slash is a subresource, such as an object's status.
     if (typeof kind !== "string" || typeof name !== "string" || name.includes("/")) continue;
     resources.set(kind, { plural: name, namespaced: namespaced === true });
   }

@@ -1,31 +1,31 @@
 import { Failure, type FailureKind } from "../errors.ts";
-import type { Access, ExecFields } from "./access.ts";
-import { isFields } from "./kubeconfig.ts";
+import { isFields } from "./cluster.ts";
+import type { Access, ExecFields } from "./kubeconfig.ts";
 
-/** What a plugin logs in with. */
+/** The credential that a plugin prints. */
 export interface Credential {
   /** A bearer token. */
   readonly token: string | undefined;
-  /** A client certificate, PEM. */
+  /** A PEM client certificate. */
   readonly certificate: string | undefined;
-  /** Its key, PEM. */
+  /** The PEM key of the certificate. */
   readonly key: string | undefined;
-  /** When the plugin has to be asked again, in milliseconds since 1970. */
+  /** When to run the plugin again, in milliseconds since 1970. */
   readonly expires: number | undefined;
 }
 
-/** Milliseconds that a plugin may take. Some wait for a browser. */
+/** Milliseconds that a plugin may run. Some wait for a login in a browser. */
 const DEADLINE = 60_000;
-/** Bytes that a plugin may print. */
+/** How many bytes a plugin may print. */
 const LIMIT = 1_000_000;
 
 /**
- * Asks the plugin of a kubeconfig's user to log in. What it prints is never told, for it is a secret
- * or may hold one; and so may its arguments.
+ * Runs the exec plugin of a kubeconfig's user. No message quotes the plugin's output or arguments,
+ * since both can hold secrets.
  *
- * @param signal ends the plugin when it aborts
- * @throws {Failure} configuration: there is no such program, it fails, or prints no credential;
- *   unreachable: it does not end
+ * @param signal kills the plugin when it aborts
+ * @throws {Failure} configuration: the program does not exist, fails, or prints no credential;
+ *   unreachable: the program does not end
  * @see https://kubernetes.io/docs/reference/config-api/client-authentication.v1/
  */
 export async function runExecPlugin(
@@ -35,7 +35,7 @@ export async function runExecPlugin(
 ): Promise<Credential> {
   const failure = (
     problem: string,
-    remedy = `Run ${access.whoami} to see what it says.`,
+    remedy = `Run ${access.whoami} to see the plugin's own message.`,
     kind: FailureKind = "configuration",
   ) =>
     new Failure({
@@ -45,19 +45,22 @@ export async function runExecPlugin(
       remedy,
     });
   if (exec.interactive) {
-    throw failure("it asks at a terminal, and nobody is asked here", "Log in as another user.");
+    throw failure(
+      "it needs a terminal (interactiveMode: Always)",
+      "Choose another user or context.",
+    );
   }
   const ended = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE)]);
   const output = await outputOf(exec, await execInfo(exec, access), ended).catch((error) => {
     if (error instanceof Deno.errors.NotFound) {
       const remedy = exec.installHint?.trim().replace(/\s+/g, " ").slice(0, 300);
-      throw failure("there is no such program", remedy || "Install it, or log in as another user.");
+      throw failure("the program does not exist", remedy || "Install it, or choose another user.");
     }
     if (error instanceof Deno.errors.NotCapable) {
-      throw failure("Deno was not given the permission to run it", "Run it with --allow-run.");
+      throw failure("Deno has no permission to run it", "Run the command with --allow-run.");
     }
     if (error instanceof Deno.errors.PermissionDenied) {
-      throw failure("it is no program that this user may run", "Make it executable.");
+      throw failure("this user may not execute the program", "Make it executable.");
     }
     throw error;
   });
@@ -65,7 +68,7 @@ export async function runExecPlugin(
   if (ended.aborted) {
     throw failure(`it did not end within ${DEADLINE / 1000} s`, undefined, "unreachable");
   }
-  if (output.text === undefined) throw failure("it prints more than any credential has");
+  if (output.text === undefined) throw failure(`it printed more than ${LIMIT} bytes`);
   if (output.code !== 0) throw failure(`it ended with exit code ${output.code}`);
   const credential = parseCredential(output.text, exec.apiVersion);
   if (typeof credential === "string") throw failure(credential);
@@ -78,21 +81,21 @@ function titleOf({ command }: ExecFields, { userName, file }: Access): string {
   } in ${file}`;
 }
 
-/** What a plugin is told in `KUBERNETES_EXEC_INFO`. */
+/** Returns the value of `KUBERNETES_EXEC_INFO`. */
 async function execInfo(exec: ExecFields, { server, cluster }: Access): Promise<string> {
   const path = cluster["certificate-authority"];
   const ca = path === undefined
     ? cluster["certificate-authority-data"]
     : btoa(await Deno.readTextFile(path).catch(() => ""));
-  const told = { server, ...(ca ? { "certificate-authority-data": ca } : {}) };
+  const clusterInfo = { server, ...(ca ? { "certificate-authority-data": ca } : {}) };
   return JSON.stringify({
     apiVersion: exec.apiVersion,
     kind: "ExecCredential",
-    spec: { interactive: false, ...(exec.provideClusterInfo ? { cluster: told } : {}) },
+    spec: { interactive: false, ...(exec.provideClusterInfo ? { cluster: clusterInfo } : {}) },
   });
 }
 
-/** Runs the plugin; without text it printed too much. It is killed, with its children, at the signal. */
+/** Runs the plugin. Without `text`, it printed too much. The signal kills it and its children. */
 async function outputOf(exec: ExecFields, info: string, signal: AbortSignal) {
   const child = new Deno.Command(exec.command, {
     args: [...exec.args],
@@ -100,14 +103,14 @@ async function outputOf(exec: ExecFields, info: string, signal: AbortSignal) {
     stdin: "null",
     stdout: "piped",
     stderr: "null",
-    detached: true, // makes a group of it, that can be killed as one
+    detached: true, // a process group, which can be killed as a whole
   }).spawn();
   const reader = child.stdout.getReader();
   const stop = () => {
     try {
       Deno.kill(-child.pid, "SIGKILL");
     } catch {
-      // It has ended already.
+      // The plugin has already ended.
     }
     reader.cancel().catch(() => {});
   };
@@ -137,27 +140,27 @@ async function textFrom(
   }
 }
 
-/** Reads what a plugin printed, or says what is wrong with it without quoting it. */
+/** Parses the output of a plugin. Returns the problem, without quoting the output, if it is invalid. */
 export function parseCredential(text: string, apiVersion: string): Credential | string {
   const printed = json(text);
   if (!isFields(printed) || printed.kind !== "ExecCredential") {
-    return "what it prints is no ExecCredential";
+    return "it did not print an ExecCredential";
   }
-  if (printed.apiVersion !== apiVersion) return `it prints no credential of ${apiVersion}`;
+  if (printed.apiVersion !== apiVersion) return `it did not print a credential of ${apiVersion}`;
   const status = isFields(printed.status) ? printed.status : {};
   const field = (name: string) => typeof status[name] === "string" && status[name] || undefined;
   const token = field("token");
   const certificate = field("clientCertificateData");
   const key = field("clientKeyData");
   if ((certificate === undefined) !== (key === undefined)) {
-    return "it prints one of certificate and key without the other";
+    return "its credential has only one of certificate and key";
   }
   if (token === undefined && certificate === undefined) {
     return "its credential has neither a token nor a certificate";
   }
   const expires = field("expirationTimestamp");
   const at = expires === undefined ? undefined : Date.parse(expires);
-  if (Number.isNaN(at)) return "the expirationTimestamp of its credential is no time";
+  if (Number.isNaN(at)) return "the expirationTimestamp of its credential is not a time";
   return { token, certificate, key, expires: at };
 }
 

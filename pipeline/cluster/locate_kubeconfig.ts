@@ -2,60 +2,60 @@ import { join } from "node:path";
 import type { Environment } from "../config/environment.ts";
 import { Failure } from "../errors.ts";
 
-/** What an operator says about the cluster on the command line. */
+/** The flags that choose a cluster. */
 export interface ClusterFlags {
-  /** `--kubeconfig`: the file that counts instead of all others. */
+  /** `--kubeconfig`: the only kubeconfig to use. */
   readonly kubeconfig?: string | undefined;
-  /** `--context`: the context that counts instead of the current one. */
+  /** `--context`: the context to use instead of the current one. */
   readonly context?: string | undefined;
-  /** `--namespace`: the namespace that counts instead of the context's. */
+  /** `--namespace`: the namespace to use instead of the context's. */
   readonly namespace?: string | undefined;
 }
 
-/** Where kubeconfigs are, and what counts in them. */
+/** Kubeconfigs, and the context and the namespace to use. */
 export interface KubeconfigFiles {
-  /** Tells it from a pod's own login. */
+  /** The discriminator of {@linkcode ClusterConfig}. */
   readonly kind: "kubeconfig";
-  /** Paths, of which some may not be there; what comes first counts more. */
+  /** The paths, in order of precedence. Some files may be missing. */
   readonly files: readonly string[];
-  /** Who names the files, for people: `KUBECONFIG`. */
+  /** Where the paths come from, for messages: for example `KUBECONFIG`. */
   readonly by: string;
-  /** The context, if not the current one. */
+  /** The context, if it is not the current one. */
   readonly context?: string | undefined;
-  /** The namespace, if not the context's. */
+  /** The namespace, if it is not the context's. */
   readonly namespace?: string | undefined;
 }
 
-/** The login that a pod has by its service account. */
+/** The service account of the pod that this process runs in. */
 export interface InCluster {
-  /** Tells it from kubeconfigs. */
+  /** The discriminator of {@linkcode ClusterConfig}. */
   readonly kind: "in-cluster";
   /** The API server's address. */
   readonly server: string;
   /** The directory with `token`, `ca.crt` and `namespace`. */
   readonly serviceAccount: string;
-  /** The namespace, if not the pod's own. */
+  /** The namespace, if it is not the pod's own. */
   readonly namespace?: string | undefined;
 }
 
-/** Where a cluster is looked for. */
+/** How to find the API server and the credentials. */
 export type ClusterConfig = KubeconfigFiles | InCluster;
 
-/** Nothing leads to a cluster. */
+/** No cluster is configured. */
 export interface NoCluster {
-  /** Why, as in `there is no kubeconfig (KUBECONFIG is not set)`. */
+  /** Why, for example `there is no kubeconfig (KUBECONFIG is not set)`. */
   readonly absent: string;
 }
 
-/** Where a pod finds what its service account logs in with. */
+/** The directory with the credentials of a pod's service account. */
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /**
- * Looks for a cluster as kubectl does: `--kubeconfig`, else the files of `KUBECONFIG`, else
- * `~/.kube/config`, else, in a pod, its own cluster.
+ * Finds the cluster as kubectl does: by `--kubeconfig`, by `KUBECONFIG`, by `~/.kube/config`, and in a
+ * pod by its service account.
  *
- * @param serviceAccount the directory of a pod's service account
- * @throws {Failure} configuration: there is a `--context` and no kubeconfig
+ * @param serviceAccount the directory with the credentials of a pod's service account
+ * @throws {Failure} configuration: `--context` without a kubeconfig
  */
 export function findCluster(
   flags: ClusterFlags,
@@ -73,15 +73,14 @@ export function findCluster(
   if (listed.length > 0) return files(listed, "KUBECONFIG");
   if (own !== undefined && exists(own)) return files([own], "~/.kube/config");
   const missing = `there is no kubeconfig (KUBECONFIG is not set, and ${
-    own === undefined ? "neither is HOME" : "~/.kube/config is not there"
+    own === undefined ? "neither is HOME" : "~/.kube/config does not exist"
   })`;
   if (context !== undefined) {
-    const remedy = "Set KUBECONFIG, or give --kubeconfig.";
     throw new Failure({
       kind: "configuration",
       task: `use --context ${context}`,
       problem: missing,
-      remedy,
+      remedy: "Set KUBECONFIG, or use --kubeconfig.",
     });
   }
   const host = env.get("KUBERNETES_SERVICE_HOST");

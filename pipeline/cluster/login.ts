@@ -1,100 +1,197 @@
+import { Buffer } from "node:buffer";
 import { X509Certificate } from "node:crypto";
-import type { Access, UserFields } from "./access.ts";
-import { materialOf } from "./client_node.ts";
+import { isFields } from "./cluster.ts";
 import { runExecPlugin } from "./exec_plugin.ts";
-import { wrong } from "./kubeconfig.ts";
+import { type Access, formatTime, invalidKubeconfig, type UserFields } from "./kubeconfig.ts";
 
-/** What makes a connection the user's. */
+// Turns the fields of a kubeconfig into certificates and headers. docs/decisions/kubernetes-client.md
+// says which part of this is the library's.
+
+/** The credentials for a connection. */
 export interface Login {
-  /** What each request carries. */
+  /** The headers of each request. */
   readonly headers: readonly [name: string, value: string][];
-  /** PEM certificates that the server's is checked with, beside those that Deno knows. */
+  /** PEM certificates to verify the server with, in addition to those that Deno trusts. */
   readonly ca: string | undefined;
-  /** A PEM certificate. */
+  /** The PEM client certificate. */
   readonly cert: string | undefined;
-  /** Its key. */
+  /** The key of the client certificate. */
   readonly key: string | undefined;
   /** When to log in again, in milliseconds since 1970. */
   readonly renew: number;
-  /** When the credentials end, as far as they say so themselves, in milliseconds since 1970. */
-  readonly ends: number | undefined;
-  /** What must never be told. */
+  /** When the credentials expire, in milliseconds since 1970, if that is known. */
+  readonly expires: number | undefined;
+  /** Texts that no message may contain. */
   readonly secrets: readonly string[];
 }
 
-/** Milliseconds after which a file with a token is read again, since kubelets replace it. */
-const FILE_AGE = 60_000;
+/** Milliseconds until a token file is read again, since the kubelet replaces it. */
+const TOKEN_FILE_AGE = 60_000;
 
 /**
- * Turns what a kubeconfig says into what goes over the wire: certificates and headers.
+ * Reads the credentials of a kubeconfig's user, and runs the user's exec plugin.
  *
- * @param signal ends it when it aborts
- * @throws {Failure} configuration: a file is missing or holds something else, or a plugin does not log
- *   in; unreachable: the plugin hangs
+ * @param signal ends the plugin when it aborts
+ * @throws {Failure} configuration: a file is missing or invalid, or the plugin fails; unreachable: the
+ *   plugin does not end
  */
 export async function logIn(access: Access, signal: AbortSignal): Promise<Login> {
-  // As with kubectl, nobody logs in over a connection that others can read along.
-  if (!access.server.startsWith("https:")) return NOBODY;
+  // As kubectl, send no credentials over an unencrypted connection.
+  if (!access.server.startsWith("https:")) return ANONYMOUS;
   const { user, file, userName } = access;
+  const name = JSON.stringify(userName);
   const plugin = user.exec && await runExecPlugin(user.exec, access, signal);
-  const fromFile = user.tokenFile && await tokenIn(user.tokenFile, access);
-  const token = fromFile ?? user.token ?? plugin?.token;
-  const found = await materialOf(access, token);
-  const ca = certificate(found.ca, "certificate-authority", access);
-  const cert = certificate(plugin?.certificate ?? found.cert, "client-certificate", access);
+  const fromFile = user.tokenFile && await readToken(user.tokenFile, access);
+  const found = await readCredentials(access, fromFile ?? user.token ?? plugin?.token);
+  const ca = checkedCertificate(found.ca, "certificate-authority", access);
+  const cert = checkedCertificate(plugin?.certificate ?? found.cert, "client-certificate", access);
   const key = plugin?.key ?? found.key;
   if ((cert === undefined) !== (key === undefined)) {
-    const who = `the user ${JSON.stringify(userName)}`;
-    throw wrong(file, `${who} has one of client-certificate and client-key without the other`);
+    const problem = `the user ${name} has only one of client-certificate and client-key`;
+    throw invalidKubeconfig(file, problem);
   }
   const { authorization } = found;
-  const headers = impersonation(user);
+  const headers = impersonationHeaders(user);
   if (authorization !== undefined) headers.push(["authorization", authorization]);
-  for (const [name, value] of headers) {
+  for (const [header, value] of headers) {
     if (/^[\x20-\x7e]+$/.test(value)) continue;
-    const field = name === "authorization" ? "token" : name;
-    const whose = `the user ${JSON.stringify(userName)}`;
-    throw wrong(file, `the ${field} of ${whose} has characters that cannot be sent`);
+    const field = header === "authorization" ? "token" : header;
+    const problem = `the ${field} of the user ${name} has characters that HTTP does not allow`;
+    throw invalidKubeconfig(file, problem);
   }
   return {
     headers,
-    ...{ ca, cert, key },
-    renew: Math.min(plugin?.expires ?? Infinity, fromFile ? Date.now() + FILE_AGE : Infinity),
-    ends: endOf(cert, authorization),
-    secrets: [key, authorization?.replace(/^\w+ /, ""), user.password].filter(isText),
+    ca,
+    cert,
+    key,
+    renew: Math.min(plugin?.expires ?? Infinity, fromFile ? Date.now() + TOKEN_FILE_AGE : Infinity),
+    expires: expiryOf(cert, authorization),
+    secrets: [key, authorization?.replace(/^\w+ /, ""), user.password]
+      .filter((secret) => secret !== undefined),
   };
 }
 
-const NOBODY: Login = {
+const ANONYMOUS: Login = {
   headers: [],
-  ...{ ca: undefined, cert: undefined, key: undefined, renew: Infinity, ends: undefined },
+  ca: undefined,
+  cert: undefined,
+  key: undefined,
+  renew: Infinity,
+  expires: undefined,
   secrets: [],
 };
 
-async function tokenIn(path: string, { file }: Access): Promise<string> {
+async function readToken(path: string, { file }: Access): Promise<string> {
   const text = await Deno.readTextFile(path).catch(({ name }) => {
-    throw wrong(file, `its tokenFile ${path} cannot be read (${name})`);
+    throw invalidKubeconfig(file, `its tokenFile ${path} cannot be read (${name})`);
   });
-  if (text.trim() === "") throw wrong(file, `its tokenFile ${path} is empty`);
+  if (text.trim() === "") throw invalidKubeconfig(file, `its tokenFile ${path} is empty`);
   return text.trim();
 }
 
-/** @returns the PEM text, once it is seen that there is a certificate in it */
-function certificate(text: string | undefined, field: string, access: Access): string | undefined {
+/** What the library reads from a kubeconfig's fields and files. */
+interface Credentials {
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  /** The value of the header `authorization`. */
+  readonly authorization: string | undefined;
+}
+
+/** The library's options for `node:https`, as far as they are used here. */
+interface HttpsOptions {
+  readonly ca?: Uint8Array;
+  readonly cert?: Uint8Array;
+  readonly key?: Uint8Array;
+  readonly auth?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads certificates, keys and tokens with `@kubernetes/client-node`. The library takes half a second
+ * to load, so it is imported here, when a cluster is opened.
+ */
+async function readCredentials(access: Access, token: string | undefined): Promise<Credentials> {
+  const { KubeConfig } = await import("@kubernetes/client-node");
+  const { cluster, user, file, userName } = access;
+  refuseExpiredOidc(access);
+  const config = new KubeConfig();
+  config.loadFromOptions({
+    clusters: [{
+      name: "cluster",
+      server: access.server,
+      caFile: cluster["certificate-authority"],
+      caData: cluster["certificate-authority-data"],
+    }],
+    users: [{
+      name: "user",
+      token,
+      username: user.username,
+      password: user.password,
+      certFile: user["client-certificate"],
+      certData: user["client-certificate-data"],
+      keyFile: user["client-key"],
+      keyData: user["client-key-data"],
+      authProvider: user["auth-provider"],
+    }],
+    contexts: [{ name: "context", cluster: "cluster", user: "user" }],
+    currentContext: "context",
+  });
+  const options: HttpsOptions = {};
+  await config.applyToHTTPSOptions(options).catch((error) => {
+    const { code, path } = error as { code?: string; path?: string };
+    if (path !== undefined) {
+      throw invalidKubeconfig(file, `its file ${path} cannot be read (${code})`);
+    }
+    // The library's own message can hold a secret.
+    const provider = JSON.stringify(user["auth-provider"]?.name ?? "");
+    throw invalidKubeconfig(
+      file,
+      `auth provider ${provider} for user ${JSON.stringify(userName)} failed`,
+      "Log in again with the provider's own tool, or replace auth-provider by an exec plugin.",
+    );
+  });
+  const text = (bytes?: Uint8Array) => bytes && Buffer.from(bytes).toString();
+  const basic = options.auth && `Basic ${Buffer.from(options.auth).toString("base64")}`;
+  return {
+    ca: text(options.ca),
+    cert: text(options.cert),
+    key: text(options.key),
+    authorization: options.headers?.Authorization ?? basic,
+  };
+}
+
+/** The library cannot renew an OIDC token. kubectl renews the token and stores it in the kubeconfig. */
+function refuseExpiredOidc({ user, file, userName, whoami }: Access): void {
+  const { name, config } = user["auth-provider"] ?? {};
+  const token = name === "oidc" && isFields(config) ? config["id-token"] : undefined;
+  const expires = typeof token === "string" ? tokenExpiry(token) : undefined;
+  if (expires === undefined || expires > Date.now()) return;
+  throw invalidKubeconfig(
+    file,
+    `the id-token of user ${JSON.stringify(userName)} expired on ${formatTime(expires)}`,
+    `Run ${whoami} so that kubectl renews it, and run again.`,
+  );
+}
+
+/** Returns the PEM text, after checking that it begins with a certificate. */
+function checkedCertificate(
+  text: string | undefined,
+  field: string,
+  { file, context }: Access,
+): string | undefined {
   if (text === undefined) return undefined;
   try {
     new X509Certificate(text);
     return text;
   } catch {
-    const whose = `${field} of the context ${JSON.stringify(access.context)}`;
-    throw wrong(
-      access.file,
-      `the ${whose} is no certificate (PEM, and in base64 where it is data)`,
-    );
+    const place = `${field} of the context ${JSON.stringify(context)}`;
+    const problem = `the ${place} is not a certificate (PEM; for …-data, PEM encoded in base64)`;
+    throw invalidKubeconfig(file, problem);
   }
 }
 
-function impersonation(user: UserFields): [string, string][] {
+function impersonationHeaders(user: UserFields): [string, string][] {
   const headers: [string, string][] = [];
   if (user.as !== undefined) headers.push(["impersonate-user", user.as]);
   if (user["as-uid"] !== undefined) headers.push(["impersonate-uid", user["as-uid"]]);
@@ -102,19 +199,18 @@ function impersonation(user: UserFields): [string, string][] {
   return headers;
 }
 
-function endOf(cert: string | undefined, authorization: string | undefined): number | undefined {
-  if (authorization === undefined) {
-    return cert === undefined ? undefined : Date.parse(new X509Certificate(cert).validTo);
-  }
+function expiryOf(cert: string | undefined, authorization: string | undefined) {
+  if (authorization !== undefined) return tokenExpiry(authorization);
+  return cert === undefined ? undefined : Date.parse(new X509Certificate(cert).validTo);
+}
+
+/** Returns when a JWT expires, in milliseconds since 1970; undefined for any other token. */
+function tokenExpiry(token: string): number | undefined {
   try {
-    const claims = authorization.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/");
+    const claims = token.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/");
     const { exp } = JSON.parse(atob(claims));
     return typeof exp === "number" ? exp * 1000 : undefined;
   } catch {
-    return undefined; // not every token is a JWT
+    return undefined;
   }
-}
-
-function isText(value: string | undefined): value is string {
-  return value !== undefined && value !== "";
 }

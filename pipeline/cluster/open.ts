@@ -1,25 +1,30 @@
 import { join } from "node:path";
 import { Failure } from "../errors.ts";
-import { type Access, accessOf, inShell } from "./access.ts";
 import { clusterOf } from "./api.ts";
 import type { Cluster } from "./cluster.ts";
 import { connect } from "./connection.ts";
-import { mergeKubeconfigs, parseKubeconfig } from "./kubeconfig.ts";
+import {
+  type Access,
+  accessOf,
+  mergeKubeconfigs,
+  parseKubeconfig,
+  shellQuote,
+} from "./kubeconfig.ts";
 import type { ClusterConfig, InCluster, KubeconfigFiles } from "./locate_kubeconfig.ts";
 
-/** How a cluster is asked. */
+/** Options of a cluster. */
 export interface OpenOptions {
   /** How many objects a page of a list has. */
   readonly pageSize?: number;
 }
 
-/** As many as kubectl asks for. */
+/** The page size of kubectl. */
 const PAGE_SIZE = 500;
 
 /**
- * Opens a cluster. Its server is not asked for anything, and nobody logs in, before the first request.
+ * Opens a cluster. The first request connects and logs in.
  *
- * @throws {Failure} configuration: the kubeconfig is missing, broken, or has no such context
+ * @throws {Failure} configuration: the kubeconfig is missing or invalid, or has no such context
  */
 export async function openCluster(
   config: ClusterConfig,
@@ -41,31 +46,30 @@ async function byKubeconfig({ files, by, context }: KubeconfigFiles): Promise<Ac
   if (found.length > 0) {
     const access = accessOf(mergeKubeconfigs(found), context);
     if (by !== "--kubeconfig") return access;
-    return { ...access, whoami: `${access.whoami} --kubeconfig ${inShell(files.join(":"))}` };
+    return { ...access, whoami: `${access.whoami} --kubeconfig ${shellQuote(files.join(":"))}` };
   }
   throw new Failure({
     kind: "configuration",
     task: `use the kubeconfig of ${by}`,
     problem: `there is no ${files.join(" and no ")}`,
-    remedy: "Give the path of one that is there.",
+    remedy: "Correct the path.",
   });
 }
 
-/** A file; undefined where there is none. */
+/** Reads a file. Returns undefined if it does not exist. */
 async function read(file: string): Promise<string | undefined> {
   try {
     return await Deno.readTextFile(file);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    const why = error instanceof Deno.errors.NotCapable
-      ? "Deno was not given the permission to read it"
+    const problem = error instanceof Deno.errors.NotCapable
+      ? "Deno has no permission to read it"
       : `it cannot be read (${(error as Error).name})`;
-    const remedy = "Make it a file that this user may read.";
     throw new Failure({
       kind: "configuration",
       task: `use the kubeconfig ${file}`,
-      problem: why,
-      remedy,
+      problem,
+      remedy: "Allow this user to read the file.",
     });
   }
 }

@@ -1,21 +1,29 @@
 import { Failure } from "../errors.ts";
-import { ApiError, type PortForward, type RequestOptions } from "./cluster.ts";
-import type { Connection } from "./connection.ts";
+import {
+  ApiError,
+  type Cluster,
+  type Fields,
+  isFields,
+  type KubeObject,
+  type PortForward,
+  type RequestOptions,
+} from "./cluster.ts";
+import type { Connection, Request } from "./connection.ts";
 import { pathSegment } from "./discovery.ts";
-import { objectIn, sentence, stranger } from "./refusal.ts";
-import { tunnel } from "./tunnel.ts";
+import { notAnApiServer, oneLine, parseObject } from "./request_errors.ts";
 import { openWebSocket, type WebSocketConnection } from "./web_socket.ts";
 
-/** What an API server passes on to a pod's node: a channel for data, and one for errors. */
+/** The subprotocol: one channel for data, and one for errors. */
 const PROTOCOL = "v4.channel.k8s.io";
 
 /**
- * Leads a free port of 127.0.0.1 to a port of a pod. Each connection has a WebSocket of its own, and the
- * pod hears of none before somebody connects.
+ * Forwards a free port of 127.0.0.1 to a port of a pod. Each local connection opens a WebSocket of its
+ * own. Without a local connection, nothing is sent to the pod.
  *
- * @param options its signal ends the whole of it, whenever it aborts
- * @throws {ApiError} the server refuses, or there is no such pod
- * @throws {Failure} configuration: it cannot be done this way; unreachable: no answer
+ * @param options the signal closes the port forward, whenever it aborts
+ * @throws {ApiError} the server refuses the request, or the pod does not exist
+ * @throws {Failure} configuration: the cluster is behind a proxy; unreachable: the server does not
+ *   answer
  */
 export async function forwardPort(
   connection: Connection,
@@ -24,25 +32,25 @@ export async function forwardPort(
   port: number,
   { signal }: RequestOptions = {},
 ): Promise<PortForward> {
-  const what = `forward port ${port} of Pod ${namespace}/${pod}`;
+  const task = `forward port ${port} of Pod ${namespace}/${pod}`;
   const path = `/api/v1/namespaces/${pathSegment(namespace)}/pods/${pathSegment(pod)}` +
     `/portforward?ports=${port}`;
-  await mustBePossible(connection, { what, path, method: "GET", signal });
+  await requireForwarding(connection, { task, path, method: "GET", signal });
   const closing = new AbortController();
   const ended = AbortSignal.any([closing.signal, connection.closed, ...(signal ? [signal] : [])]);
   ended.throwIfAborted();
   let problem: Failure | undefined;
-  const tell = (says: string) => problem = broken(what, says);
+  const onError = (message: string) => problem = brokenForward(task, message);
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   ended.addEventListener("abort", () => listener.close());
   const tunnels = new Set<Promise<void>>();
   const accepting = (async () => {
     for await (const local of listener) {
-      const one = lead(local, () => dial(connection, path, ended), tell);
-      tunnels.add(one);
-      one.finally(() => tunnels.delete(one));
+      const tunnel = openTunnel(local, () => dial(connection, path, ended), onError);
+      tunnels.add(tunnel);
+      tunnel.finally(() => tunnels.delete(tunnel));
     }
-  })().catch(() => {}); // the listener ends with an error when it is closed
+  })().catch(() => {}); // closing the listener ends the loop with an error
   return {
     port: listener.addr.port,
     problem: () => problem,
@@ -54,16 +62,16 @@ export async function forwardPort(
   };
 }
 
-/** Leads one connection to the pod, and closes it in the end. Never rejects. */
-async function lead(
+/** Connects a local connection to the pod, and closes both at the end. Never rejects. */
+async function openTunnel(
   local: Deno.Conn,
   dial: () => Promise<WebSocketConnection>,
-  tell: (says: string) => void,
+  onError: (message: string) => void,
 ): Promise<void> {
   try {
-    await tunnel(local, await dial(), tell);
+    await tunnel(local, await dial(), onError);
   } catch (error) {
-    tell((error as Error).message);
+    onError((error as Error).message);
     local.close();
   }
 }
@@ -74,45 +82,206 @@ async function dial({ access, session }: Connection, path: string, signal: Abort
   return await openWebSocket({ url, headers, ca, cert, key, protocol: PROTOCOL }, signal);
 }
 
-/** Asks the server whether it would forward, without the upgrade to a WebSocket that begins it. */
-async function mustBePossible(
-  connection: Connection,
-  request: Parameters<Connection["send"]>[0],
-): Promise<void> {
+/** Checks that the server allows the port forward, by the same request without the WebSocket. */
+async function requireForwarding(connection: Connection, request: Request): Promise<void> {
   const { access } = connection;
-  const { what } = request;
+  const { task } = request;
   if (access.cluster["proxy-url"] !== undefined) {
     throw new Failure({
       kind: "configuration",
-      task: what,
-      problem: "the way to the API server leads through a proxy",
-      remedy: "Run kubectl port-forward yourself, and set the host and port that it says.",
+      task,
+      problem: "the API server is behind a proxy",
+      remedy:
+        "Run kubectl port-forward yourself, and set the database's host and port to its output.",
     });
   }
   const answer = await connection.send(request);
   if (answer.status === 400 && answer.text.includes("Upgrade request required")) return;
-  const asked = { what, access };
+  const answered = { task, access };
   try {
-    objectIn(answer, asked);
+    parseObject(answer, answered);
   } catch (error) {
-    // The server does not say which right is missing.
-    throw error instanceof ApiError && error.status === 403 ? forbidden(error, what) : error;
+    throw error instanceof ApiError && error.status === 403 ? forbiddenForward(error) : error;
   }
-  throw stranger(answer, asked);
+  throw notAnApiServer(answer, answered);
 }
 
-function forbidden(error: ApiError, what: string): ApiError {
-  const problem = "the user may not create pods/portforward";
-  const remedy = "Have an administrator allow it, or choose another --context.";
-  return new ApiError({ kind: "configuration", task: what, problem, remedy }, error);
+/** The server's own message does not name the missing permission. */
+function forbiddenForward(error: ApiError): ApiError {
+  return new ApiError({
+    kind: "configuration",
+    task: error.task,
+    problem: "the user may not create pods/portforward",
+    remedy: "Ask an administrator to allow it, or choose another --context.",
+  }, error);
 }
 
-function broken(what: string, says: string): Failure {
-  const remedy = "Look whether the pod is running and listens on that port.";
+function brokenForward(task: string, message: string): Failure {
   return new Failure({
     kind: "unreachable",
-    task: what,
-    problem: sentence(says),
-    remedy,
+    task,
+    problem: oneLine(message),
+    remedy: "Check that the pod is running and listens on that port.",
   });
+}
+
+/** The channels of a port forward. The first byte of each message is the channel. */
+const DATA = 0;
+const ERRORS = 1;
+/** How many bytes at the start of each channel are the port's number. */
+const PREAMBLE = 2;
+/**
+ * Milliseconds of silence after which a connection ends whose local side has sent everything. The
+ * protocol has no message for that, so the pod can be waiting for more.
+ */
+const LINGER = 10_000;
+
+/**
+ * Copies bytes both ways until either side ends, and then closes both sides. Neither direction reads
+ * faster than the other side accepts data.
+ *
+ * @param onError receives the error messages of the pod's node
+ */
+export async function tunnel(
+  local: Deno.Conn,
+  pod: WebSocketConnection,
+  onError: (message: string) => void,
+): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let hasEnded = false;
+  const linger = () => {
+    clearTimeout(timer);
+    if (hasEnded) timer = setTimeout(pod.close, LINGER);
+  };
+  const sent = upload(local, pod).then(() => hasEnded = true).then(linger, pod.close);
+  try {
+    await download(pod, local, onError, linger);
+  } catch {
+    // A broken connection has no error message to pass on. The other side sees that it is closed.
+  } finally {
+    hasEnded = false;
+    pod.close();
+    local.close();
+    await sent;
+    clearTimeout(timer);
+  }
+}
+
+async function upload(local: Deno.Conn, pod: WebSocketConnection): Promise<void> {
+  const buffer = new Uint8Array(1 + 32 * 1024);
+  buffer[0] = DATA;
+  for (;;) {
+    const length = await local.read(buffer.subarray(1));
+    if (length === null) return;
+    await pod.send(buffer.subarray(0, 1 + length));
+  }
+}
+
+async function download(
+  pod: WebSocketConnection,
+  local: Deno.Conn,
+  onError: (message: string) => void,
+  onMessage: () => void,
+): Promise<void> {
+  const skipped = new Map<number, number>([[DATA, 0], [ERRORS, 0]]);
+  for (;;) {
+    const message = await pod.receive();
+    if (message === undefined) return;
+    onMessage();
+    const channel = message[0] ?? NaN;
+    const before = skipped.get(channel);
+    if (before === undefined) continue;
+    const skip = Math.min(PREAMBLE - before, message.length - 1);
+    skipped.set(channel, before + skip);
+    const bytes = message.subarray(1 + skip);
+    if (bytes.length === 0) continue;
+    if (channel === ERRORS) onError(new TextDecoder().decode(bytes));
+    else for (let at = 0; at < bytes.length;) at += await local.write(bytes.subarray(at));
+  }
+}
+
+/** The namespace and the name of a Service. */
+export interface ServiceName {
+  /** Its namespace. */
+  readonly namespace: string;
+  /** Its name. */
+  readonly name: string;
+}
+
+/**
+ * Returns the Service that a host name of the cluster's DNS stands for, or undefined for any other
+ * host name.
+ *
+ * @param host for example `pgbouncer.robson.svc.cluster.local`
+ */
+export function serviceOfHost(host: string): ServiceName | undefined {
+  const [, name, namespace] = /^([a-z0-9-]+)\.([a-z0-9-]+)\.svc(\.[a-z0-9.-]+)?$/.exec(host) ?? [];
+  return name === undefined || namespace === undefined ? undefined : { name, namespace };
+}
+
+/**
+ * Forwards a free port of 127.0.0.1 to one of a Service's ready pods.
+ *
+ * @param port the Service's port, which can differ from the pod's
+ * @throws {Failure} unreachable: the Service or the port does not exist, or no pod is ready
+ */
+export async function forwardToService(
+  cluster: Cluster,
+  { name, namespace }: ServiceName,
+  port: number,
+  options: RequestOptions = {},
+): Promise<PortForward> {
+  const failure = (problem: string, remedy: string) =>
+    new Failure({
+      kind: "unreachable",
+      task: `forward a port to Service ${namespace}/${name}`,
+      problem,
+      remedy,
+    });
+  const [service, pods] = await Promise.all([
+    cluster.get({ apiVersion: "v1", kind: "Service" }, name, namespace, options),
+    cluster.list({ apiVersion: "v1", kind: "Pod" }, namespace, options),
+  ]);
+  if (service === undefined) {
+    throw failure("it does not exist", `Check with: kubectl -n ${namespace} get services`);
+  }
+  const { selector, ports } = fieldsOf(service.spec);
+  const labels = Object.entries(fieldsOf(selector));
+  const pod = pods.find((each) => labels.length > 0 && isReady(each) && hasLabels(each, labels));
+  if (pod === undefined) {
+    throw failure("none of its pods is ready", `Check with: kubectl -n ${namespace} get pods`);
+  }
+  const mapping = listOf(ports).find((each) => each.port === port);
+  const target = mapping && targetPort(pod, mapping.targetPort ?? port);
+  if (target === undefined) {
+    const remedy = `Check with: kubectl -n ${namespace} describe service ${name}`;
+    throw failure(`it has no port ${port}`, remedy);
+  }
+  return await cluster.forward(namespace, pod.metadata.name, target, options);
+}
+
+function hasLabels({ metadata }: KubeObject, wanted: readonly [string, unknown][]): boolean {
+  const labels = fieldsOf(metadata.labels);
+  return wanted.every(([key, value]) => labels[key] === value);
+}
+
+function isReady({ status }: KubeObject): boolean {
+  const conditions = listOf(fieldsOf(status).conditions);
+  return conditions.some(({ type, status }) => type === "Ready" && status === "True");
+}
+
+/** The `targetPort` of a Service can be the name of a container's port. */
+function targetPort({ spec }: KubeObject, target: unknown): number | undefined {
+  if (typeof target === "number") return target;
+  const ports = listOf(fieldsOf(spec).containers).flatMap((each) => listOf(each.ports));
+  const number = ports.find(({ name }) => name === target)?.containerPort;
+  return typeof number === "number" ? number : undefined;
+}
+
+function fieldsOf(value: unknown): Fields {
+  return isFields(value) ? value : {};
+}
+
+function listOf(value: unknown): Fields[] {
+  return Array.isArray(value) ? value.filter(isFields) : [];
 }

@@ -1,46 +1,39 @@
 import { createHash } from "node:crypto";
-import { unlessAborted } from "./shared.ts";
-import {
-  type Input,
-  inputOf,
-  LONGEST,
-  maskedFrame,
-  OPCODE,
-  readMessage,
-} from "./web_socket_frame.ts";
+import { unlessAborted } from "../errors.ts";
 
-/** Messages both ways over one connection. Each is only read when somebody wants it. */
+// The client side of a WebSocket (RFC 6455). docs/decisions/web-socket.md says why it is our own.
+
+/** A WebSocket. A message is read from the connection only when `receive` is called. */
 export interface WebSocketConnection {
-  /** Sends a message, once those before it are on their way. */
+  /** Sends a message after the messages before it. */
   send(message: Uint8Array): Promise<void>;
-  /** The next message; undefined where the other side has ended. */
+  /** Returns the next message, or undefined if the server has closed the WebSocket. */
   receive(): Promise<Uint8Array | undefined>;
-  /** Ends it at once. */
+  /** Closes the connection at once. */
   close(): void;
 }
 
-/** Whom to connect to, and with what. */
+/** The server, and the credentials. */
 export interface WebSocketTarget {
-  /** Begins with `https:` or `http:`. */
+  /** An address that begins with `https:` or `http:`. */
   readonly url: URL;
-  /** What the first request carries. */
+  /** The headers of the first request. */
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** The protocol that is spoken within. */
+  /** The subprotocol. */
   readonly protocol: string;
-  /** PEM certificates that the server's is checked with, beside those that Deno knows. */
+  /** PEM certificates to verify the server with, in addition to those that Deno trusts. */
   readonly ca: string | undefined;
-  /** Our PEM certificate. */
+  /** The PEM client certificate. */
   readonly cert: string | undefined;
-  /** Its key. */
+  /** The key of the client certificate. */
   readonly key: string | undefined;
 }
 
 /**
- * Opens a WebSocket (RFC 6455) that can be read as slowly as one likes. Deno's own takes in what the
- * other side sends as fast as it comes: a database that is read through it fills the memory.
+ * Opens a WebSocket.
  *
- * @param signal closes it when it aborts
- * @throws {Error} no connection, or an answer that is none to a WebSocket
+ * @param signal closes the WebSocket when it aborts
+ * @throws {Error} the server cannot be reached, or refuses the WebSocket
  */
 export async function openWebSocket(
   target: WebSocketTarget,
@@ -56,7 +49,7 @@ export async function openWebSocket(
     try {
       conn.close();
     } catch {
-      // It is closed already.
+      // The connection is already closed.
     }
   };
   signal.addEventListener("abort", close);
@@ -76,7 +69,8 @@ function dial({ url, ca, cert, key }: WebSocketTarget): Promise<Deno.Conn> {
   const hostname = url.hostname.replace(/^\[|\]$/g, "");
   if (url.protocol === "http:") return Deno.connect({ hostname, port: Number(url.port || 80) });
   return Deno.connectTls({
-    ...{ hostname, port: Number(url.port || 443) },
+    hostname,
+    port: Number(url.port || 443),
     ...(ca === undefined ? {} : { caCerts: [ca] }),
     ...(cert === undefined || key === undefined ? {} : { cert, key }),
   });
@@ -84,9 +78,13 @@ function dial({ url, ca, cert, key }: WebSocketTarget): Promise<Deno.Conn> {
 
 function request({ url, headers, protocol }: WebSocketTarget, nonce: string): string {
   const lines = [
-    ...[`GET ${url.pathname}${url.search} HTTP/1.1`, `host: ${url.host}`],
-    ...["connection: Upgrade", "upgrade: websocket", "sec-websocket-version: 13"],
-    ...[`sec-websocket-key: ${nonce}`, `sec-websocket-protocol: ${protocol}`],
+    `GET ${url.pathname}${url.search} HTTP/1.1`,
+    `host: ${url.host}`,
+    "connection: Upgrade",
+    "upgrade: websocket",
+    "sec-websocket-version: 13",
+    `sec-websocket-key: ${nonce}`,
+    `sec-websocket-protocol: ${protocol}`,
     ...headers.map(([name, value]) => `${name}: ${value}`),
   ];
   return `${lines.join("\r\n")}\r\n\r\n`;
@@ -102,24 +100,24 @@ async function checkAnswer(input: Input, protocol: string, nonce: string): Promi
   if (status !== "101") {
     const length = Math.min(Number(fields.get("content-length") ?? 0) || 0, LONGEST);
     const body = await input.exactly(length).catch(() => undefined);
-    throw new Error(`${status ?? "no HTTP"}: ${sentenceIn(body)}`);
+    throw new Error(`${status ?? "not HTTP"}: ${statusMessage(body)}`);
   }
   const proof = createHash("sha1").update(`${nonce}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`);
   if (fields.get("sec-websocket-accept") !== proof.digest("base64")) {
-    throw new Error("the answer was none to a WebSocket");
+    throw new Error("the server did not accept the WebSocket");
   }
   if (fields.get("sec-websocket-protocol") !== protocol) {
-    throw new Error(`the server does not speak ${protocol}`);
+    throw new Error(`the server does not support ${protocol}`);
   }
 }
 
-/** What an API server says in a Status; of what others say nothing is told. */
-function sentenceIn(body: Uint8Array | undefined): string {
+/** Returns the message of an API server's Status. The body of another server is not shown. */
+function statusMessage(body: Uint8Array | undefined): string {
   try {
     const { kind, message } = JSON.parse(new TextDecoder().decode(body));
     if (kind === "Status" && typeof message === "string") return message;
   } catch {
-    // It is no Status.
+    // The body is not a Status.
   }
   return "no connection to the pod";
 }
@@ -143,4 +141,133 @@ function overConnection(
 
 async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+}
+
+/** The longest head, body or message, in bytes. Messages of port forwards have some ten thousand. */
+const LONGEST = 16 * 1024 * 1024;
+
+/** The kinds of frames. */
+const OPCODE = { CONTINUATION: 0x0, BINARY: 0x2, CLOSE: 0x8, PING: 0x9, PONG: 0xa } as const;
+
+/**
+ * Reads a message, which can consist of several frames.
+ *
+ * @param onPing answers a ping of the server
+ * @returns undefined if the server has closed the WebSocket
+ * @throws {Error} the connection was closed within a message, or the message is too long
+ */
+export async function readMessage(
+  input: Input,
+  onPing: (payload: Uint8Array) => Promise<void>,
+): Promise<Uint8Array | undefined> {
+  let message = new Uint8Array(0);
+  for (;;) {
+    const frame = await readFrame(input);
+    if (frame === undefined || frame.opcode === OPCODE.CLOSE) return undefined;
+    const { isLast, opcode, payload } = frame;
+    if (opcode === OPCODE.PING) await onPing(payload);
+    if (opcode !== OPCODE.BINARY && opcode !== OPCODE.CONTINUATION) continue;
+    if (message.length + payload.length > LONGEST) throw tooLong();
+    message = joined(message, payload);
+    if (isLast) return message;
+  }
+}
+
+interface Frame {
+  readonly isLast: boolean;
+  readonly opcode: number;
+  readonly payload: Uint8Array;
+}
+
+/** Reads a frame. Servers do not mask frames. */
+async function readFrame(input: Input): Promise<Frame | undefined> {
+  const start = await input.exactly(2);
+  if (start === undefined) return undefined;
+  const [first, second] = [start[0]!, start[1]!];
+  const length = await lengthOf(second & 0x7f, input);
+  if (length > LONGEST) throw tooLong();
+  const payload = await input.exactly(length);
+  if (payload === undefined) throw cut();
+  return { isLast: (first & 0x80) !== 0, opcode: first & 0x0f, payload };
+}
+
+async function lengthOf(short: number, input: Input): Promise<number> {
+  if (short < 126) return short;
+  const bytes = await input.exactly(short === 126 ? 2 : 8);
+  if (bytes === undefined) throw cut();
+  return bytes.reduce((sum, byte) => sum * 256 + byte, 0);
+}
+
+/** Encodes a frame. Clients mask each frame with new random bytes. */
+function maskedFrame(opcode: number, payload: Uint8Array): Uint8Array {
+  const { length } = payload;
+  const long = length > 0xffff;
+  const head = length < 126 ? 2 : long ? 10 : 4;
+  const frame = new Uint8Array(head + 4 + length);
+  const view = new DataView(frame.buffer);
+  view.setUint8(0, 0x80 | opcode);
+  view.setUint8(1, 0x80 | (length < 126 ? length : long ? 127 : 126));
+  if (long) view.setBigUint64(2, BigInt(length));
+  else if (length >= 126) view.setUint16(2, length);
+  const mask = crypto.getRandomValues(frame.subarray(head, head + 4));
+  const rest = frame.subarray(head + 4);
+  for (let i = 0; i < length; i++) rest[i] = payload[i]! ^ mask[i & 3]!;
+  return frame;
+}
+
+/** Reads exact numbers of bytes from a connection. */
+export interface Input {
+  /** Reads `length` bytes. Returns undefined at the end, and throws if the end comes within them. */
+  exactly(length: number): Promise<Uint8Array | undefined>;
+  /** Reads the lines before the first empty line. */
+  head(): Promise<string>;
+}
+
+/** Returns a reader of a connection. */
+export function inputOf(conn: Deno.Conn): Input {
+  let rest = new Uint8Array(0);
+  const more = async (): Promise<boolean> => {
+    const chunk = new Uint8Array(64 * 1024);
+    const length = await conn.read(chunk);
+    if (length !== null) rest = joined(rest, chunk.subarray(0, length));
+    return length !== null;
+  };
+  const take = (length: number) => {
+    const taken = rest.subarray(0, length);
+    rest = rest.subarray(length);
+    return taken;
+  };
+  return {
+    async exactly(length) {
+      while (rest.length < length) {
+        if (await more()) continue;
+        if (rest.length === 0) return undefined;
+        throw cut();
+      }
+      return take(length);
+    },
+    async head() {
+      const text = () => new TextDecoder("latin1").decode(rest);
+      while (!text().includes("\r\n\r\n")) {
+        if (rest.length > LONGEST || !await more()) throw new Error("the answer is not HTTP");
+      }
+      const length = text().indexOf("\r\n\r\n");
+      return new TextDecoder("latin1").decode(take(length + 4)).trimEnd();
+    },
+  };
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(first.length + second.length);
+  whole.set(first);
+  whole.set(second, first.length);
+  return whole;
+}
+
+function cut(): Error {
+  return new Error("the connection was closed within a message");
+}
+
+function tooLong(): Error {
+  return new Error("a message is too long");
 }

@@ -15,7 +15,7 @@ import {
   databaseOfSecret,
   lakeOfSecret,
   type SecretTexts,
-} from "../../pipeline/cluster/credentials.ts";
+} from "../../pipeline/cluster/job_secrets.ts";
 import { openCluster } from "../../pipeline/cluster/open.ts";
 import type { ClusterConfig } from "../../pipeline/cluster/locate_kubeconfig.ts";
 import {

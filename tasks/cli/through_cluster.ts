@@ -1,6 +1,6 @@
 import type { Absent } from "../../checks/runner.ts";
 import { openCluster } from "../../pipeline/cluster/open.ts";
-import { forwardToService, serviceBehind } from "../../pipeline/cluster/service.ts";
+import { forwardToService, serviceOfHost } from "../../pipeline/cluster/port_forward.ts";
 import type { ClusterConfig } from "../../pipeline/cluster/locate_kubeconfig.ts";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
@@ -24,7 +24,7 @@ export async function throughCluster<T>(
   signal: AbortSignal | undefined,
   use: (config: DatabaseConfig) => Promise<T>,
 ): Promise<T> {
-  const service = serviceBehind(config.host);
+  const service = serviceOfHost(config.host);
   if (service === undefined) return await use(config);
   if (!portForward) return await use(config).catch((error) => Promise.reject(withWay(error)));
   if ("absent" in cluster) {

@@ -3,7 +3,7 @@ import {
   databaseOfSecret,
   lakeOfSecret,
   type SecretTexts,
-} from "../../pipeline/cluster/credentials.ts";
+} from "../../pipeline/cluster/job_secrets.ts";
 import type { FailureKind } from "../../pipeline/errors.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { connect } from "../../pipeline/outbox/connection.ts";

@@ -1,7 +1,7 @@
 import { observed, readOne } from "../../checks/facts/cluster/objects.ts";
 import { dataOf } from "../../checks/kubernetes/workloads.ts";
 import type { Cluster, Kind } from "../../pipeline/cluster/cluster.ts";
-import { DATABASE_KEYS, LAKE_KEYS, type SecretTexts } from "../../pipeline/cluster/credentials.ts";
+import { DATABASE_KEYS, LAKE_KEYS, type SecretTexts } from "../../pipeline/cluster/job_secrets.ts";
 import { DATABASE_SECRET, JOBS_NAMESPACE, LAKE_SECRET } from "../../pipeline/contract/cluster.ts";
 import { Failure } from "../../pipeline/errors.ts";
 

@@ -1,5 +1,5 @@
 import { naming } from "../../checks/list_names.ts";
-import type { SecretTexts } from "../../pipeline/cluster/credentials.ts";
+import type { SecretTexts } from "../../pipeline/cluster/job_secrets.ts";
 import { secretValues } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Prompt } from "../cli/prompt.ts";

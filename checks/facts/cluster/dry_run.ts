@@ -51,7 +51,7 @@ export async function tryOut(
   } catch (error) {
     const because = reasonOf(error, object);
     if (because === undefined) throw error;
-    const problem = (error as ApiError).says.replaceAll(ASIDE, "");
+    const problem = (error as ApiError).serverMessage.replaceAll(ASIDE, "");
     return { object, refused: { because, problem } };
   }
 }
@@ -65,11 +65,12 @@ function named({ value, namespace }: ManifestObject, name: string): object {
 function reasonOf(error: unknown, { kind }: ManifestObject): Refused["because"] | undefined {
   if (!(error instanceof ApiError) || error.kind !== "configuration") return undefined;
   if (error.status === 401) return undefined;
-  if (error.status === 404 && kind !== "Namespace" && /namespaces? "/.test(error.says)) {
+  if (error.status === 404 && kind !== "Namespace" && /namespaces? "/.test(error.serverMessage)) {
     return "no namespace";
   }
   // What a quota, a webhook or pod security refuses is forbidden too, and for the object's own sake.
-  const isRight = error.status === 403 && /cannot (patch|create|update) resource/.test(error.says);
+  const isRight = error.status === 403 &&
+    /cannot (patch|create|update) resource/.test(error.serverMessage);
   return isRight ? "forbidden" : "invalid";
 }
 

@@ -48,7 +48,7 @@ async function space(access: Access = controlPlane().admin, pageSize?: number) {
 }
 
 clusterTest(
-  "a cluster says which version it has, where it is, and whose context leads there",
+  "version: returns the server's version; the cluster has its context and address",
   async () => {
     const { admin } = controlPlane();
     await using opened = await open(kubeconfig(admin));
@@ -61,7 +61,7 @@ clusterTest(
   },
 );
 
-clusterTest("a kind lives in namespaces, or not, or is not known", async () => {
+clusterTest("isNamespaced: true, false, or undefined for an unknown kind", async () => {
   await using opened = await open(kubeconfig(controlPlane().admin));
   const { cluster } = opened;
   const kinds: [string, string, boolean | undefined][] = [
@@ -79,7 +79,7 @@ clusterTest("a kind lives in namespaces, or not, or is not known", async () => {
   }
 });
 
-clusterTest("a list has every object once, however many pages it has", async () => {
+clusterTest("list: has every object once, with any number of pages", async () => {
   await using own = await space(undefined, 3);
   const names = Array.from({ length: 10 }, (_, i) => `c-${i}`);
   for (const name of names) await own.cluster.create(configMap(name, { name }));
@@ -97,7 +97,7 @@ clusterTest("a list has every object once, however many pages it has", async () 
   assert(roles.length > 50);
 });
 
-clusterTest("an object is made, read and removed, in the namespace of the context", async () => {
+clusterTest("create, get, remove: use the namespace of the context", async () => {
   await using own = await space();
   const { cluster, namespace } = own;
   assertEquals(await cluster.get(CONFIG_MAP, "a", undefined), undefined);
@@ -112,21 +112,24 @@ clusterTest("an object is made, read and removed, in the namespace of the contex
   assertEquals(await cluster.get(CONFIG_MAP, "a", undefined), undefined);
 });
 
-clusterTest("an object's own namespace counts more, and a kind without one has none", async () => {
-  await using own = await space();
-  const { cluster, namespace } = own;
-  await using other = await space();
-  const elsewhere = configMap("a", {}, { metadata: { name: "a", namespace: other.namespace } });
-  assertEquals(
-    (await cluster.apply(elsewhere, { dryRun: false })).metadata.namespace,
-    other.namespace,
-  );
-  assertEquals(await cluster.get(CONFIG_MAP, "a", namespace), undefined);
-  const role = await cluster.get(ROLES, "cluster-admin", namespace);
-  assertEquals(role?.metadata.name, "cluster-admin");
-});
+clusterTest(
+  "create, get, remove: prefer the object's own namespace; cluster-scoped kinds have none",
+  async () => {
+    await using own = await space();
+    const { cluster, namespace } = own;
+    await using other = await space();
+    const elsewhere = configMap("a", {}, { metadata: { name: "a", namespace: other.namespace } });
+    assertEquals(
+      (await cluster.apply(elsewhere, { dryRun: false })).metadata.namespace,
+      other.namespace,
+    );
+    assertEquals(await cluster.get(CONFIG_MAP, "a", namespace), undefined);
+    const role = await cluster.get(ROLES, "cluster-admin", namespace);
+    assertEquals(role?.metadata.name, "cluster-admin");
+  },
+);
 
-clusterTest("nothing but a name is a name", async () => {
+clusterTest("get, remove: refuse names that would change the path", async () => {
   await using own = await space();
   const { cluster } = own;
   await cluster.create(configMap("stays", {}));
@@ -138,7 +141,7 @@ clusterTest("nothing but a name is a name", async () => {
     ];
     for (const attempt of attempts) {
       const failure = await assertRejects(attempt, Failure);
-      assertStringIncludes(failure.message, "that is no name");
+      assertStringIncludes(failure.message, "Kubernetes does not allow this name");
     }
   }
   assertEquals(await cluster.get(CONFIG_MAP, "stays/../kube-root-ca.crt", undefined), undefined);
@@ -146,7 +149,7 @@ clusterTest("nothing but a name is a name", async () => {
   assertEquals((await cluster.get(CONFIG_MAP, "stays", undefined))?.metadata.name, "stays");
 });
 
-clusterTest("a review is asked like any object", async () => {
+clusterTest("create: returns the answer to an access review", async () => {
   await using own = await space();
   const review = await own.cluster.create({
     ...{ apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectAccessReview" },
@@ -155,7 +158,7 @@ clusterTest("a review is asked like any object", async () => {
   assertEquals((review.status as { allowed: boolean }).allowed, true);
 });
 
-clusterTest("applying only in trial changes nothing", async () => {
+clusterTest("apply: a dry run changes nothing", async () => {
   await using own = await space();
   const { cluster } = own;
   const tried = await cluster.apply(configMap("a", { key: "new" }), { dryRun: true });
@@ -168,7 +171,7 @@ clusterTest("applying only in trial changes nothing", async () => {
   assertEquals(await cluster.get(CONFIG_MAP, "a", undefined), before);
 });
 
-clusterTest("applying twice is applying once", async () => {
+clusterTest("apply: the second time changes nothing", async () => {
   await using own = await space();
   const { cluster } = own;
   const object = configMap("a", { key: "value" }, { metadata: { name: "a", labels: { l: "1" } } });
@@ -179,7 +182,7 @@ clusterTest("applying twice is applying once", async () => {
   assertEquals([third.data, third.metadata.labels], [{ key: "another" }, undefined]);
 });
 
-clusterTest("a field that another manager owns is named, and so is he", async () => {
+clusterTest("apply: names the field and the manager of a conflict", async () => {
   await using own = await space();
   const { cluster, api, namespace } = own;
   const path = `/api/v1/namespaces/${namespace}/configmaps/a?fieldManager=kubectl-edit`;
@@ -198,7 +201,7 @@ clusterTest("a field that another manager owns is named, and so is he", async ()
   assertEquals(taken.data, { key: "ours", more: "ours" });
 });
 
-clusterTest("what an object must not be is said in full", async () => {
+clusterTest("apply: reports every invalid field", async () => {
   await using own = await space();
   const { cluster } = own;
   const service = {
@@ -212,29 +215,32 @@ clusterTest("what an object must not be is said in full", async () => {
       field === "spec.ports[0].port" && message.includes("must be between 1 and 65535")
     ),
   );
-  assertStringIncludes(error.says, "spec.ports[0].port: Invalid value: 99999");
+  assertStringIncludes(error.serverMessage, "spec.ports[0].port: Invalid value: 99999");
   assertStringIncludes(error.message, "Cannot try to apply Service ");
 });
 
-clusterTest("a field that there is not is no trouble of the server's", async () => {
+clusterTest("create, apply: an unknown field is a configuration error", async () => {
   await using own = await space();
   const { cluster } = own;
   const wrong = configMap("a", {}, { dta: { a: "1" } });
   for (const attempt of [apply(cluster), cluster.create]) {
     const error = await assertRejects(() => attempt(wrong), ApiError);
     assertEquals(error.kind, "configuration", error.message);
-    assertStringIncludes(error.says, "dta");
+    assertStringIncludes(error.serverMessage, "dta");
   }
 });
 
-clusterTest("what is not there, and what is there already", async () => {
+clusterTest("create, apply: a missing namespace, and an object that exists", async () => {
   await using own = await space();
   const { cluster } = own;
   const lost = configMap("a", {}, { metadata: { name: "a", namespace: "nowhere" } });
   for (const attempt of [apply(cluster), cluster.create]) {
     const error = await assertRejects(() => attempt(lost), ApiError);
     assertEquals([error.kind, error.status, error.reason], ["configuration", 404, "NotFound"]);
-    assertStringIncludes(error.message, 'namespaces "nowhere" not found. Create first');
+    assertStringIncludes(
+      error.message,
+      'namespaces "nowhere" not found. Create the missing object first.',
+    );
   }
   await cluster.create(configMap("a", {}));
   const error = await assertRejects(() => cluster.create(configMap("a", {})), ApiError);
@@ -244,7 +250,7 @@ clusterTest("what is not there, and what is there already", async () => {
   ]);
 });
 
-clusterTest("a kind that the server does not know", async () => {
+clusterTest("all requests: name a kind that the server does not know", async () => {
   await using own = await space();
   const { cluster } = own;
   const kind = { apiVersion: "sparkoperator.k8s.io/v1beta2", kind: "SparkApplication" };
@@ -266,7 +272,7 @@ clusterTest("a kind that the server does not know", async () => {
   }
 });
 
-clusterTest("an object that is none is not sent", async () => {
+clusterTest("create, apply: do not send an object without kind or name", async () => {
   await using own = await space();
   const { cluster } = own;
   for (const object of [{}, { kind: "Pod" }, { apiVersion: "v1", kind: 1 }, []]) {
@@ -280,7 +286,7 @@ clusterTest("an object that is none is not sent", async () => {
   }
 });
 
-clusterTest("a reader may read, and is told what else he may not", async () => {
+clusterTest("all requests: name the permission that a user lacks", async () => {
   const reader = await user(controlPlane().admin, "reader", [READS_ALL]);
   await using own = await space(reader);
   const { cluster, namespace } = own;
@@ -301,11 +307,11 @@ clusterTest("a reader may read, and is told what else he may not", async () => {
     assertEquals([error.kind, error.status, error.reason], ["configuration", 403, "Forbidden"]);
     assertStringIncludes(error.message, what);
     assertStringIncludes(
-      error.says,
+      error.serverMessage,
       `User "system:serviceaccount:default:reader" cannot ${verb} resource "configmaps" in API ` +
         `group "" in the namespace "${namespace}"`,
     );
-    assertStringIncludes(error.message, error.says);
+    assertStringIncludes(error.message, error.serverMessage);
   }
 });
 
@@ -327,7 +333,7 @@ const REFUSED: readonly (readonly [what: string, more: object, values: string[]]
   ]],
 ];
 
-clusterTest("no value of a Secret is told, whatever is wrong with it", async (t) => {
+clusterTest("create, apply: no error contains a value of a Secret", async (t) => {
   await using own = await space();
   for (const [what, more, values] of REFUSED) {
     await t.step(what, async () => {
@@ -343,7 +349,7 @@ clusterTest("no value of a Secret is told, whatever is wrong with it", async (t)
   }
 });
 
-clusterTest("a list that stops in the middle ends at the signal", async () => {
+clusterTest("list: the signal ends a list that stalls", async () => {
   const { admin, folder } = controlPlane();
   const byToken = await user(admin, "admin", [DOES_ALL]);
   for (const fault of [{ list: "configmaps", inTheMiddle: "stalls" }, "silence"] as const) {
@@ -360,7 +366,7 @@ clusterTest("a list that stops in the middle ends at the signal", async () => {
   }
 });
 
-clusterTest("a list whose connection drops fails, and others do not", async () => {
+clusterTest("list: fails if its connection drops, while other lists succeed", async () => {
   const { admin, folder } = controlPlane();
   const byToken = await user(admin, "admin", [DOES_ALL]);
   const fault = { list: "configmaps", inTheMiddle: "drops" } as const;
@@ -371,6 +377,6 @@ clusterTest("a list whose connection drops fails, and others do not", async () =
     Failure,
   );
   assertEquals(failure.kind, "unreachable");
-  assertStringIncludes(failure.message, `the connection was cut at ${proxy.access.server}`);
+  assertStringIncludes(failure.message, `the connection was closed at ${proxy.access.server}`);
   assert((await opened.cluster.list(ROLES, undefined)).length > 50);
 });

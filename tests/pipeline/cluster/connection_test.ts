@@ -77,30 +77,30 @@ async function versionOf(said: Said): Promise<string> {
   return await opened.cluster.version();
 }
 
-Deno.test("nothing listens", async () => {
+Deno.test("send: the connection is refused", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const server = `https://127.0.0.1:${listener.addr.port}`;
   listener.close();
   await assertFails(versionOf({ cluster: { server } }), "unreachable", [
-    `Cannot ask for the version: nothing accepts connections at ${server} (context "suite").`,
+    `Cannot read the server's version: the connection was refused at ${server} (context "suite").`,
     "Check that the cluster runs",
   ]);
 });
 
-Deno.test("a port that fetch does not ask", async () => {
+Deno.test("send: a port that fetch does not allow", async () => {
   await assertFails(versionOf({ cluster: { server: "https://127.0.0.1:9" } }), "unreachable", [
-    "the port is none that may be asked at https://127.0.0.1:9",
+    "Deno does not allow requests to the port at https://127.0.0.1:9",
   ]);
 });
 
-Deno.test("Deno was not given the permission to connect", async () => {
+Deno.test("send: Deno has no permission to connect", async () => {
   const cluster = { server: "https://192.0.2.1:6443" };
   await assertFails(versionOf({ cluster }), "configuration", [
-    "not given the permission to connect to https://192.0.2.1:6443. Run it with --allow-net",
+    "Deno has no permission to connect to https://192.0.2.1:6443. Run the command with --allow-net",
   ]);
 });
 
-Deno.test("a certificate that cannot be trusted", async (t) => {
+Deno.test("send: an invalid server certificate", async (t) => {
   await using pki = await authority();
   await using other = await authority();
   const cases = [
@@ -109,7 +109,7 @@ Deno.test("a certificate that cannot be trusted", async (t) => {
       other,
       "IP:127.0.0.1",
       2,
-      "nobody that the kubeconfig trusts has signed the certificate",
+      "the certificate is signed by an unknown CA",
     ],
     ["for another name", pki, "DNS:api.example", 2, "the certificate is for another name"],
     ["expired", pki, "IP:127.0.0.1", -1, "the certificate has expired"],
@@ -127,12 +127,12 @@ Deno.test("a certificate that cannot be trusted", async (t) => {
   }
 });
 
-Deno.test("something else listens", async () => {
+Deno.test("send: a server of another protocol", async () => {
   await using ssh = rawServer("SSH-2.0-OpenSSH_9.9\r\n");
   const tls = ssh.url.replace("http", "https");
   for (const server of [ssh.url, tls]) {
     await assertFails(versionOf({ cluster: { server } }), "unreachable", [
-      `something else answers at ${server}`,
+      `another kind of server answers at ${server}`,
       "Set the kubeconfig's server",
     ]);
   }
@@ -140,24 +140,24 @@ Deno.test("something else listens", async () => {
 
 const LENGTH = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n";
 
-Deno.test("a connection that drops", async () => {
+Deno.test("send: a connection that drops", async () => {
   for (const said of ["", "HTTP/1.1 200 OK\r\nconte", LENGTH, `${LENGTH}{"gitVersion":`]) {
     await using server = rawServer(said);
     await assertFails(versionOf({ cluster: { server: server.url } }), "unreachable", [
-      `the connection was cut at ${server.url}`,
+      `the connection was closed at ${server.url}`,
     ]);
   }
 });
 
-Deno.test("a connection that drops before it is encrypted", async () => {
+Deno.test("send: a connection that drops during the TLS handshake", async () => {
   await using raw = rawServer("");
   const server = raw.url.replace("http", "https");
   await assertFails(versionOf({ cluster: { server } }), "unreachable", [
-    `the connection was cut before it was encrypted at ${server}`,
+    `the connection was closed before it was encrypted at ${server}`,
   ]);
 });
 
-Deno.test("an answer that stops ends at the signal, and at the end of the cluster", async () => {
+Deno.test("send: the signal or close() ends an answer that stalls", async () => {
   for (const said of ["", LENGTH, `${LENGTH}{"gitVersion":`]) {
     await using server = rawServer(said, false);
     await using opened = await openSaid({ cluster: { server: server.url } });
@@ -186,15 +186,15 @@ const page = (status: number, headers: Record<string, string> = {}) => () =>
   });
 
 const STRANGERS: readonly (readonly [what: string, handler: Handler, words: string[]])[] = [
-  ["a page", page(200), ["answered 200 with text/html, as no API server does"]],
+  ["a page", page(200), ["answered 200 with text/html, which is not an answer of an API server"]],
   ["a login page", page(401), ["answered 401 with text/html"]],
   ["a page that forbids", page(403), ["answered 403 with text/html"]],
   ["a page that is not there", page(404), ["answered 404 with text/html"]],
-  ["a gateway", page(502), ["answered 502 with text/html", "whether the cluster is well"]],
+  ["a gateway", page(502), ["answered 502 with text/html", "Check the health of the cluster"]],
   ["a way elsewhere", page(302, { location: `https://sso.example/?t=${SECRET}` }), [
     "answered 302",
   ]],
-  ["nothing", () => new Response(""), ["answered 200 and nothing else"]],
+  ["nothing", () => new Response(""), ["answered 200 with an empty body"]],
   ["half of JSON", () => new Response('{"gitVersion": "v1'), ["answered 200"]],
   ["a list", () => Response.json([SECRET]), ["answered 200 with application/json"]],
   ["another object", () => Response.json({ hello: SECRET }), ["answered 200"]],
@@ -204,7 +204,7 @@ const STRANGERS: readonly (readonly [what: string, handler: Handler, words: stri
 ];
 
 for (const [what, handler, words] of STRANGERS) {
-  Deno.test(`no API server: ${what}`, async () => {
+  Deno.test(`all requests: report a server that is not an API server: ${what}`, async () => {
     await using server = await impostor(handler);
     const { cluster, url } = server;
     const config = { apiVersion: "v1", kind: "Pod", metadata: { name: "a" } };
@@ -225,7 +225,7 @@ for (const [what, handler, words] of STRANGERS) {
   });
 }
 
-Deno.test("an API server that answers a list with something else", async () => {
+Deno.test("list: refuses an answer that is not a list", async () => {
   for (const answer of [{}, { items: 1 }, { items: [1] }, { kind: "PodList", items: null }]) {
     await using server = await impostor(({ url }) =>
       Response.json(url.includes("/pods") ? answer : RESOURCES)
@@ -241,7 +241,7 @@ const status = (code: number, headers: HeadersInit = {}, fields: object = {}) =>
     ...fields,
   }, { status: code, headers });
 
-Deno.test("a server that is busy is asked again, as often as is polite", async () => {
+Deno.test("send: repeats a request after 429", async () => {
   let asked = 0;
   await using server = await impostor(() =>
     ++asked < 3 ? status(429, { "retry-after": "0" }) : Response.json({ gitVersion: "v1.36.3" })
@@ -250,17 +250,17 @@ Deno.test("a server that is busy is asked again, as often as is polite", async (
   assertEquals(asked, 3);
 });
 
-Deno.test("a server that stays busy is told so, in one line and without our token", async () => {
+Deno.test("send: gives up after three times 429; the message has one line and no token", async () => {
   let asked = 0;
   await using server = await impostor(() => (asked++, status(429, { "retry-after": "0" })));
   const failure = await assertFails(server.cluster.version(), "unreachable", [
-    "answered 429: no time; Come again, …; Later. Look whether the cluster is well",
+    "answered 429: no time; Come again, …; Later. Check the health of the cluster",
   ]);
   assertEquals(failure instanceof ApiError && failure.status, 429);
   assertEquals(asked, 3);
 });
 
-Deno.test("a server that wants us to wait for long is not waited for, nor without a signal", async () => {
+Deno.test("send: does not wait longer than 10 s, or after the signal", async () => {
   await using server = await impostor(() => status(429, { "retry-after": "3600" }));
   await assertFails(server.cluster.version(), "unreachable", ["answered 429"]);
   await using slower = await impostor(() => status(429, { "retry-after": "9" }));
@@ -268,7 +268,7 @@ Deno.test("a server that wants us to wait for long is not waited for, nor withou
   await assertFails(slower.cluster.version({ signal }), "unreachable", ["it was interrupted"]);
 });
 
-Deno.test("a server that is broken may be well again later", async () => {
+Deno.test("send: 500, 503 and 504 are unreachable", async () => {
   for (const code of [500, 503, 504]) {
     await using server = await impostor(() => status(code));
     await assertFails(server.cluster.version(), "unreachable", [`answered ${code}: no time`]);
@@ -293,7 +293,7 @@ async function namesIn(cluster: Cluster): Promise<string[]> {
   return (await cluster.list(PODS, undefined)).map(({ metadata }) => metadata.name);
 }
 
-Deno.test("a list whose moment the server forgets begins again, once", async () => {
+Deno.test("list: begins again after 410, once", async () => {
   await using forgetful = await impostor(pages(["a", "b", "c"], (asked) => asked === 3));
   assertEquals(await namesIn(forgetful.cluster), ["a", "b", "c"]);
   await using hopeless = await impostor(pages(["a", "b", "c"], (asked) => asked % 2 === 0));
@@ -301,7 +301,7 @@ Deno.test("a list whose moment the server forgets begins again, once", async () 
   assertEquals(failure instanceof ApiError && failure.status, 410);
 });
 
-Deno.test("kinds are asked for once, also by many at a time, and again after a failure", async () => {
+Deno.test("isNamespaced: asks once for many callers, and again after a failure", async () => {
   let asked = 0;
   await using server = await impostor(() => ++asked === 1 ? status(503) : Response.json(RESOURCES));
   const { cluster } = server;
@@ -313,7 +313,7 @@ Deno.test("kinds are asked for once, also by many at a time, and again after a f
   assertEquals(asked, 2);
 });
 
-Deno.test("who gives up on a kind does not end it for others", async () => {
+Deno.test("isNamespaced: a caller that gives up does not cancel it for others", async () => {
   const { promise: gate, resolve: open } = Promise.withResolvers<void>();
   await using server = await impostor(() => gate.then(() => Response.json(RESOURCES)));
   const impatient = server.cluster.isNamespaced(PODS, { signal: AbortSignal.timeout(50) });
@@ -355,7 +355,7 @@ async function proxy(password: string) {
   };
 }
 
-Deno.test("the way may lead through a proxy", async () => {
+Deno.test("send: uses the proxy of proxy-url; forward refuses it", async () => {
   await using pki = await authority();
   await using between = await proxy(SECRET);
   const options = { hostname: "127.0.0.1", port: 0, onListen() {} };
@@ -371,7 +371,7 @@ Deno.test("the way may lead through a proxy", async () => {
   await assertFails(versionOf({ cluster: cluster("") }), "unreachable", ["proxy"]);
   await using opened = await openSaid({ cluster: cluster(`me:${SECRET}@`) });
   await assertFails(opened.cluster.forward("default", "a", 5432), "configuration", [
-    "leads through a proxy. Run kubectl port-forward",
+    "is behind a proxy. Run kubectl port-forward",
   ]);
   await server.shutdown();
 });

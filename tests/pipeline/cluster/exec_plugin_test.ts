@@ -1,4 +1,4 @@
-import type { Access, ExecFields } from "../../../pipeline/cluster/access.ts";
+import type { Access, ExecFields } from "../../../pipeline/cluster/kubeconfig.ts";
 import { type Credential, runExecPlugin } from "../../../pipeline/cluster/exec_plugin.ts";
 import { Failure, type FailureKind } from "../../../pipeline/errors.ts";
 import { until } from "../../cluster/until.ts";
@@ -51,7 +51,7 @@ async function assertFails(
   assert(!Deno.inspect(failure, { depth: 10 }).includes(SECRET), failure.message);
 }
 
-Deno.test("a plugin gives a token", async () => {
+Deno.test("runExecPlugin: returns a token", async () => {
   const status = { token: SECRET, expirationTimestamp: "2026-12-24T18:00:00Z" };
   assertEquals(await run(`echo '${credential(status)}'`), {
     ...{ token: SECRET, certificate: undefined, key: undefined },
@@ -59,14 +59,14 @@ Deno.test("a plugin gives a token", async () => {
   });
 });
 
-Deno.test("a plugin gives a certificate", async () => {
+Deno.test("runExecPlugin: returns a certificate", async () => {
   const status = { clientCertificateData: "CERT", clientKeyData: "KEY" };
   assertEquals(await run(`echo '${credential(status)}'`), {
     ...{ token: undefined, certificate: "CERT", key: "KEY", expires: undefined },
   });
 });
 
-Deno.test("a plugin gets its arguments, its environment and ours, and what it is asked for", async () => {
+Deno.test("runExecPlugin: passes arguments, environment and KUBERNETES_EXEC_INFO", async () => {
   await using plugin = await program(`
 printf '%s\\n' "$1" "$ROLE" "$KUBERNETES_EXEC_INFO" > "$(dirname "$0")/said"
 [ -n "$PATH" ] && echo '${credential({ token: SECRET })}'`);
@@ -86,68 +86,84 @@ printf '%s\\n' "$1" "$ROLE" "$KUBERNETES_EXEC_INFO" > "$(dirname "$0")/said"
   ]);
 });
 
-Deno.test("a plugin that is not there", async () => {
+Deno.test("runExecPlugin: the program does not exist", async () => {
   await assertFails(run("", { command: "/nowhere/login" }), [
     '"/nowhere/login"',
-    "there is no such program. Install it",
+    "the program does not exist. Install it",
   ]);
   const hinted = { command: "no-such-login", installHint: "Get it\n from  your administrator." };
-  await assertFails(run("", hinted), ["no such program. Get it from your administrator."]);
+  await assertFails(run("", hinted), [
+    "the program does not exist. Get it from your administrator.",
+  ]);
 });
 
-Deno.test("a plugin that may not be run", async () => {
+Deno.test("runExecPlugin: the program is not executable", async () => {
   await using plugin = await program("exit 0", 0o600);
   const signal = new AbortController().signal;
   const attempt = runExecPlugin({ ...EXEC, command: plugin.path }, ACCESS, signal);
-  await assertFails(attempt, ["no program that this user may run. Make it executable."]);
+  await assertFails(attempt, ["this user may not execute the program. Make it executable."]);
 });
 
-Deno.test("a plugin that asks at a terminal", async () => {
-  await assertFails(run("", { interactive: true }), ["asks at a terminal"]);
+Deno.test("runExecPlugin: refuses interactiveMode Always", async () => {
+  await assertFails(run("", { interactive: true }), ["it needs a terminal"]);
 });
 
-Deno.test("a plugin that fails: nothing of what it says is told, nor its arguments", async () => {
+Deno.test("runExecPlugin: a failure quotes neither the output nor the arguments", async () => {
   const attempt = run(`echo ${SECRET}; echo ${SECRET} >&2; exit 3`, { args: [SECRET] });
   await assertFails(attempt, [
     "it ended with exit code 3.",
-    "Run kubectl --context here auth whoami to see what it says.",
+    "Run kubectl --context here auth whoami to see the plugin's own message.",
   ]);
 });
 
 const RUBBISH: readonly (readonly [what: string, printed: string, words: string])[] = [
-  ["nothing", "", "no ExecCredential"],
-  ["a bare token", SECRET, "no ExecCredential"],
-  ["half of it", credential({ token: SECRET }).slice(0, -3), "no ExecCredential"],
-  ["a list", `["${SECRET}"]`, "no ExecCredential"],
-  ["another object", credential({ token: SECRET }, { kind: "Secret" }), "no ExecCredential"],
+  ["nothing", "", "it did not print an ExecCredential"],
+  ["a bare token", SECRET, "it did not print an ExecCredential"],
+  ["half of it", credential({ token: SECRET }).slice(0, -3), "it did not print an ExecCredential"],
+  ["a list", `["${SECRET}"]`, "it did not print an ExecCredential"],
+  [
+    "another object",
+    credential({ token: SECRET }, { kind: "Secret" }),
+    "it did not print an ExecCredential",
+  ],
   [
     "another version",
     credential({ token: SECRET }, { apiVersion: "client.authentication.k8s.io/v1beta1" }),
-    `no credential of ${VERSION}`,
+    `it did not print a credential of ${VERSION}`,
   ],
   ["no status", credential(undefined), "neither a token nor a certificate"],
   ["an empty token", credential({ token: "" }), "neither a token nor a certificate"],
   ["a token that is none", credential({ token: [SECRET] }), "neither a token nor a certificate"],
-  ["a certificate alone", credential({ clientCertificateData: SECRET }), "one of certificate"],
-  ["a key alone", credential({ token: SECRET, clientKeyData: SECRET }), "one of certificate"],
+  [
+    "a certificate alone",
+    credential({ clientCertificateData: SECRET }),
+    "only one of certificate and key",
+  ],
+  [
+    "a key alone",
+    credential({ token: SECRET, clientKeyData: SECRET }),
+    "only one of certificate and key",
+  ],
   [
     "a time that is none",
     credential({ token: SECRET, expirationTimestamp: SECRET }),
-    "expirationTimestamp of its credential is no time",
+    "expirationTimestamp of its credential is not a time",
   ],
 ];
 
 for (const [what, printed, words] of RUBBISH) {
-  Deno.test(`a plugin that prints rubbish: ${what}`, async () => {
+  Deno.test(`runExecPlugin: refuses output without a valid credential: ${what}`, async () => {
     await assertFails(run(`cat <<'END'\n${printed}\nEND`), [words]);
   });
 }
 
-Deno.test("a plugin that prints without an end is ended", async () => {
-  await assertFails(run(`while :; do echo ${SECRET}; done`), ["more than any credential has"]);
+Deno.test("runExecPlugin: stops a plugin that prints too much", async () => {
+  await assertFails(run(`while :; do echo ${SECRET}; done`), [
+    "it printed more than 1000000 bytes",
+  ]);
 });
 
-Deno.test("a plugin that hangs ends with its signal, and so do its children", async () => {
+Deno.test("runExecPlugin: the signal kills the plugin and its children", async () => {
   await using plugin = await program(`
 sleep 1000 &
 echo $! > "$(dirname "$0")/child"

@@ -1,8 +1,14 @@
-import { mergeKubeconfigs, parseKubeconfig } from "../../../pipeline/cluster/kubeconfig.ts";
+import {
+  accessOf,
+  mergeKubeconfigs,
+  parseKubeconfig,
+  shellQuote,
+} from "../../../pipeline/cluster/kubeconfig.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../support/assert.ts";
 
 const SECRET = "s3cr3t-t0ken";
+const FILE = "/home/o/.kube/config";
 
 const CONFIG = `
 apiVersion: v1
@@ -19,16 +25,16 @@ users:
     user: { client-certificate: ../pki/me.crt, client-key: /etc/me.key, tokenFile: token }
 `;
 
-Deno.test("a kubeconfig says clusters, users and contexts", () => {
-  const { current, contexts, clusters, users } = parseKubeconfig(CONFIG, "/home/o/.kube/config");
+Deno.test("parseKubeconfig: reads clusters, users and contexts", () => {
+  const { current, contexts, clusters, users } = parseKubeconfig(CONFIG, FILE);
   assertEquals(current, "robson");
   assertEquals(contexts.map(({ name }) => name), ["robson"]);
   assertEquals(clusters.map(({ fields }) => fields.server), ["https://10.0.0.1:6443"]);
-  assertEquals(users.map(({ file }) => file), ["/home/o/.kube/config"]);
+  assertEquals(users.map(({ file }) => file), [FILE]);
 });
 
-Deno.test("paths in a kubeconfig begin at its folder", () => {
-  const { clusters, users } = parseKubeconfig(CONFIG, "/home/o/.kube/config");
+Deno.test("parseKubeconfig: paths are relative to the kubeconfig's directory", () => {
+  const { clusters, users } = parseKubeconfig(CONFIG, FILE);
   assertEquals(clusters[0]?.fields["certificate-authority"], "/home/o/.kube/ca.crt");
   assertEquals(users[0]?.fields, {
     "client-certificate": "/home/o/pki/me.crt",
@@ -37,24 +43,24 @@ Deno.test("paths in a kubeconfig begin at its folder", () => {
   });
 });
 
-Deno.test("so does a plugin's, unless it is a name to look up", () => {
+Deno.test("parseKubeconfig: a command with a slash is a path, any other is looked up", () => {
   const command = (text: string) => {
     const config = `users: [{ name: u, user: { exec: { command: ${text} } } }]`;
-    return parseKubeconfig(config, "/home/o/.kube/config").users[0]?.fields.exec;
+    return parseKubeconfig(config, FILE).users[0]?.fields.exec;
   };
   assertEquals(command("aws"), { command: "aws" });
   assertEquals(command("./bin/login"), { command: "/home/o/.kube/bin/login" });
   assertEquals(command("/usr/bin/login"), { command: "/usr/bin/login" });
 });
 
-Deno.test("an empty kubeconfig says nothing", () => {
+Deno.test("parseKubeconfig: an empty kubeconfig has no entries", () => {
   for (const text of ["", "\n", "# later\n", "{}", "users:\nclusters: null\n"]) {
     const { current, contexts, clusters, users } = parseKubeconfig(text, "config");
     assertEquals([current, contexts, clusters, users], [undefined, [], [], []]);
   }
 });
 
-Deno.test("of several kubeconfigs, whoever says something first says it", () => {
+Deno.test("mergeKubeconfigs: the first file that defines a name wins", () => {
   const merged = mergeKubeconfigs([
     parseKubeconfig(
       "clusters: [{ name: c, cluster: { server: 'https://a' } }]\n" +
@@ -91,29 +97,219 @@ Deno.test("of several kubeconfigs, whoever says something first says it", () => 
 });
 
 const BROKEN: readonly (readonly [what: string, text: string, words: string[]])[] = [
-  ["no YAML", `users:\n  - name: u\n   user: ${SECRET}\n`, ["line 3 is no valid YAML"]],
-  ["cut off", `users: [{ name: u, user: { token: "${SECRET}`, ["line 1 is no valid YAML"]],
-  ["with tabs", `users:\n\t- name: ${SECRET}\n`, ["line 2 is no valid YAML"]],
-  ["two documents", `users: []\n---\nusers: [${SECRET}]\n`, ["is no valid YAML"]],
-  ["an alias to nothing", `users: *${SECRET}\n`, ["is no valid YAML"]],
-  ["a text", SECRET, ["no mapping"]],
-  ["a list", `- ${SECRET}`, ["no mapping"]],
-  ["users that are no list", `users: { token: ${SECRET} }`, ["users are no list"]],
+  ["no YAML", `users:\n  - name: u\n   user: ${SECRET}\n`, ["line 3 is not valid YAML"]],
+  ["cut off", `users: [{ name: u, user: { token: "${SECRET}`, ["line 1 is not valid YAML"]],
+  ["with tabs", `users:\n\t- name: ${SECRET}\n`, ["line 2 is not valid YAML"]],
+  ["two documents", `users: []\n---\nusers: [${SECRET}]\n`, ["is not valid YAML"]],
+  ["an alias to nothing", `users: *${SECRET}\n`, ["is not valid YAML"]],
+  ["a text", SECRET, ["is not a mapping"]],
+  ["a list", `- ${SECRET}`, ["is not a mapping"]],
+  ["users that are no list", `users: { token: ${SECRET} }`, ["its users are not a list"]],
   ["a user that is a text", `users: [${SECRET}]`, ["users[0] has no name"]],
   ["a user without a name", `users: [{ user: { token: ${SECRET} } }]`, ["users[0] has no name"]],
   ["a name that is a number", `users: [{ name: 1 }]`, ["users[0] has no name"]],
-  ["a user twice", `users: [{ name: u }, { name: u }]`, ['users have the name "u" twice']],
-  ["a user's own text", `users: [{ name: u, user: ${SECRET} }]`, ['user "u" is no mapping']],
-  ["a context that is a list", `current-context: [${SECRET}]`, ["current-context is no text"]],
+  ["a user twice", `users: [{ name: u }, { name: u }]`, [
+    'users have two entries with the name "u"',
+  ]],
+  ["a user's own text", `users: [{ name: u, user: ${SECRET} }]`, ['user "u" is not a mapping']],
+  ["a context that is a list", `current-context: [${SECRET}]`, ["current-context is not a string"]],
 ];
 
 for (const [what, text, words] of BROKEN) {
-  Deno.test(`a broken kubeconfig is named, and not quoted: ${what}`, () => {
-    const failure = assertThrows(() => parseKubeconfig(text, "/home/o/.kube/config"), Failure);
+  Deno.test(`parseKubeconfig: names the problem and quotes no value: ${what}`, () => {
+    const failure = assertThrows(() => parseKubeconfig(text, FILE), Failure);
     assertEquals(failure.kind, "configuration");
-    for (const word of ["Cannot use the kubeconfig /home/o/.kube/config: ", ...words]) {
+    for (const word of [`Cannot use the kubeconfig ${FILE}: `, ...words]) {
       assertStringIncludes(failure.message, word);
     }
     assert(!Deno.inspect(failure, { depth: 10 }).includes(SECRET), failure.message);
   });
 }
+
+function access(text: string, chosen?: string) {
+  return accessOf(parseKubeconfig(text, FILE), chosen);
+}
+
+/** A kubeconfig with one context, and these fields in its cluster and its user. */
+function config({ cluster = "server: 'https://10.0.0.1:6443'", user = "" }) {
+  return `
+current-context: here
+clusters: [{ name: c, cluster: { ${cluster} } }]
+users: [{ name: u, user: { ${user} } }]
+contexts: [{ name: here, context: { cluster: c, user: u } }]`;
+}
+
+Deno.test("accessOf: reads server, user and namespace of the chosen context", () => {
+  const text = `
+current-context: a
+clusters: [{ name: c, cluster: { server: "https://k8s.example/clusters/1/" } }]
+users: [{ name: u, user: { token: t } }]
+contexts:
+  - { name: a, context: { cluster: c, user: u, namespace: robson } }
+  - { name: b, context: { cluster: c } }`;
+  const current = access(text);
+  assertEquals([current.context, current.userName, current.namespace], ["a", "u", "robson"]);
+  assertEquals(current.server, "https://k8s.example/clusters/1");
+  assertEquals(current.user.token, "t");
+  const chosen = access(text, "b");
+  assertEquals([chosen.context, chosen.userName, chosen.namespace], ["b", "", "default"]);
+  assertEquals(chosen.user.token, undefined);
+});
+
+Deno.test("accessOf: reads every field of cluster and user", () => {
+  const { cluster, user } = access(config({
+    cluster: "server: 'https://10.0.0.1:6443', certificate-authority: /ca.crt, " +
+      "certificate-authority-data: Q0E=, tls-server-name: api.example, " +
+      "proxy-url: 'http://squid.example:3128', insecure-skip-tls-verify: true",
+    user: "client-certificate: /me.crt, client-certificate-data: Q0VSVA==, client-key: /me.key, " +
+      "client-key-data: S0VZ, token: t, tokenFile: /token, username: me, password: secret, " +
+      "as: other, as-uid: '17', as-groups: [a, b], auth-provider: { name: oidc }",
+  }));
+  assertEquals(cluster, {
+    "certificate-authority": "/ca.crt",
+    "certificate-authority-data": "Q0E=",
+    "tls-server-name": "api.example",
+    "proxy-url": "http://squid.example:3128",
+    "insecure-skip-tls-verify": true,
+  });
+  assertEquals(user, {
+    "client-certificate": "/me.crt",
+    "client-certificate-data": "Q0VSVA==",
+    "client-key": "/me.key",
+    "client-key-data": "S0VZ",
+    ...{ token: "t", tokenFile: "/token", username: "me", password: "secret" },
+    ...{ as: "other", "as-uid": "17", "as-groups": ["a", "b"] },
+    exec: undefined,
+    "auth-provider": { name: "oidc" },
+  });
+});
+
+Deno.test("accessOf: reads every field of exec", () => {
+  const exec = "exec: { apiVersion: client.authentication.k8s.io/v1beta1, command: aws, " +
+    "args: [eks, get-token], env: [{ name: AWS_PROFILE, value: robson }], " +
+    "installHint: Install it., interactiveMode: Always, provideClusterInfo: true }";
+  assertEquals(access(config({ user: exec })).user.exec, {
+    command: "aws",
+    args: ["eks", "get-token"],
+    env: { AWS_PROFILE: "robson" },
+    apiVersion: "client.authentication.k8s.io/v1beta1",
+    installHint: "Install it.",
+    interactive: true,
+    provideClusterInfo: true,
+  });
+  const least = "exec: { command: aws, args: null, env: null, interactiveMode: IfAvailable }";
+  const { args, env, interactive } = access(config({ user: least })).user.exec!;
+  assertEquals([args, env, interactive], [[], {}, false]);
+});
+
+Deno.test("accessOf: an empty field is the same as no field", () => {
+  const { user } = access(config({ user: "token: '', tokenFile: '', username: ''" }));
+  assertEquals([user.token, user.tokenFile, user.username], [undefined, undefined, undefined]);
+});
+
+Deno.test("accessOf: an address without a scheme is HTTP, as for kubectl", () => {
+  const { server } = access(config({ cluster: "server: '127.0.0.1:8001'" }));
+  assertEquals(server, "http://127.0.0.1:8001");
+});
+
+const BROKEN_CONTEXTS: readonly (readonly [what: string, text: string, words: string[]])[] = [
+  ["no current context", "contexts: [{ name: a }, { name: b }]", [
+    "no current context",
+    "Choose one with --context: a, b.",
+  ]],
+  ["no context at all", "current-context: a", [
+    'no context "a"',
+    "--kubeconfig or KUBECONFIG",
+  ]],
+  ["a context without a cluster", "{ current-context: a, contexts: [{ name: a }] }", [
+    'context "a" names no cluster',
+  ]],
+  [
+    "a cluster that is not there",
+    "{ current-context: a, contexts: [{ name: a, context: { cluster: c } }] }",
+    ['names the cluster "c", which does not exist'],
+  ],
+  [
+    "a user that is not there",
+    "{ current-context: a, clusters: [{ name: c, cluster: { server: 'https://x' } }], " +
+    "contexts: [{ name: a, context: { cluster: c, user: u } }] }",
+    ['names the user "u", which does not exist'],
+  ],
+  ["no server", config({ cluster: "" }), ['cluster "c" has no server']],
+  ["a server that is a number", config({ cluster: "server: 6443" }), ['server of the cluster "c"']],
+  ["a server of another kind", config({ cluster: "server: 'ftp://x'" }), ["is not an address"]],
+  ["a server that is no URL", config({ cluster: "server: 'https://'" }), ["is not an address"]],
+  [
+    "a login in the server",
+    config({ cluster: `server: 'https://me:${SECRET}@10.0.0.1:6443'` }),
+    ["is not an address", "without a user"],
+  ],
+  [
+    "a user in the server",
+    config({ cluster: `server: 'https://${SECRET}@10.0.0.1:6443'` }),
+    ["is not an address"],
+  ],
+  [
+    "a password in the server",
+    config({ cluster: `server: 'https://:${SECRET}@10.0.0.1:6443'` }),
+    ["is not an address"],
+  ],
+  ["a token that is a list", config({ user: `token: [${SECRET}]` }), [
+    "token of the user",
+    "is not a string",
+  ]],
+  ["a token that is a number", config({ user: "token: 12345" }), [
+    "token of the user",
+    "is not a string",
+  ]],
+  ["groups that are a text", config({ user: `as-groups: ${SECRET}` }), ["as-groups of the user"]],
+  ["exec that is a text", config({ user: `exec: ${SECRET}` }), ["exec of the user", "mapping"]],
+  ["exec without a command", config({ user: "exec: { args: [] }" }), ["has no command"]],
+  [
+    "arguments that are no texts",
+    config({ user: `exec: { command: a, args: [{ p: ${SECRET} }] }` }),
+    ["args of the exec"],
+  ],
+  [
+    "an environment that is a mapping",
+    config({ user: `exec: { command: a, env: { A: ${SECRET} } }` }),
+    ["env of the exec"],
+  ],
+  [
+    "a variable without a value",
+    config({ user: `exec: { command: a, env: [{ name: ${SECRET} }] }` }),
+    ["env[0] of the exec", "a name and a value"],
+  ],
+  [
+    "skipping that is neither true nor false",
+    config({ cluster: "server: 'https://x', insecure-skip-tls-verify: maybe" }),
+    ["insecure-skip-tls-verify of the cluster"],
+  ],
+];
+
+for (const [what, text, words] of BROKEN_CONTEXTS) {
+  Deno.test(`accessOf: names the problem and quotes no value: ${what}`, () => {
+    const failure = assertThrows(() => access(text), Failure);
+    assertEquals(failure.kind, "configuration");
+    for (const word of [`Cannot use the kubeconfig ${FILE}: `, ...words]) {
+      assertStringIncludes(failure.message, word);
+    }
+    assert(!Deno.inspect(failure, { depth: 10 }).includes(SECRET), failure.message);
+  });
+}
+
+Deno.test("accessOf: the command in whoami is quoted for a shell", () => {
+  const whoami = (name: string) =>
+    access(
+      `
+clusters: [{ name: c, cluster: { server: "https://x" } }]
+contexts: [{ name: ${JSON.stringify(name)}, context: { cluster: c } }]`,
+      name,
+    ).whoami;
+  assertEquals(whoami("kind-kind"), "kubectl --context kind-kind auth whoami");
+  assertEquals(whoami("it's $(mine)"), `kubectl --context 'it'\\''s $(mine)' auth whoami`);
+  assertEquals(
+    shellQuote("arn:aws:eks:eu-central-1:1:cluster/a"),
+    "arn:aws:eks:eu-central-1:1:cluster/a",
+  );
+});

@@ -19,7 +19,7 @@ async function home() {
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
-Deno.test("--kubeconfig counts more than KUBECONFIG, and that more than ~/.kube/config", async () => {
+Deno.test("clusterConfig: prefers --kubeconfig, then KUBECONFIG, then ~/.kube/config", async () => {
   await using own = await home();
   const all = environment({ KUBECONFIG: "/a:/b", HOME: own.path });
   assertEquals(clusterConfig({ kubeconfig: "/c", context: "x", namespace: "n" }, all), {
@@ -36,30 +36,30 @@ Deno.test("--kubeconfig counts more than KUBECONFIG, and that more than ~/.kube/
   });
 });
 
-Deno.test("KUBECONFIG may have empty places, and name a file twice", () => {
+Deno.test("clusterConfig: KUBECONFIG can have empty and repeated paths", () => {
   assertEquals(clusterConfig({}, environment({ KUBECONFIG: ":/a::/b:/a:" })), {
     ...{ kind: "kubeconfig", files: ["/a", "/b"], by: "KUBECONFIG" },
     ...NO_FLAGS,
   });
 });
 
-Deno.test("where nothing leads to a cluster, it says why", async () => {
+Deno.test("clusterConfig: says why there is no cluster", async () => {
   await using own = await home();
   assertEquals(clusterConfig({}, environment({})), {
     absent: "there is no kubeconfig (KUBECONFIG is not set, and neither is HOME)",
   });
   assertEquals(clusterConfig({}, environment({ HOME: `${own.path}/account` })), {
-    absent: "there is no kubeconfig (KUBECONFIG is not set, and ~/.kube/config is not there)",
+    absent: "there is no kubeconfig (KUBECONFIG is not set, and ~/.kube/config does not exist)",
   });
 });
 
-Deno.test("--context without a kubeconfig is a mistake", () => {
+Deno.test("clusterConfig: refuses --context without a kubeconfig", () => {
   const failure = assertThrows(() => clusterConfig({ context: "x" }, environment({})), Failure);
   assertEquals(failure.kind, "configuration");
   assertStringIncludes(failure.message, "Cannot use --context x: there is no kubeconfig");
 });
 
-Deno.test("a pod without a kubeconfig finds its own cluster", async () => {
+Deno.test("findCluster: uses the service account in a pod without a kubeconfig", async () => {
   await using own = await home();
   const account = `${own.path}/account`;
   const pod = (host: string) =>
@@ -75,7 +75,7 @@ Deno.test("a pod without a kubeconfig finds its own cluster", async () => {
   });
 });
 
-Deno.test("variables without a service account make no pod", async () => {
+Deno.test("findCluster: needs the token of a service account", async () => {
   await using own = await home();
   const env = environment({
     KUBERNETES_SERVICE_HOST: "10.43.0.1",

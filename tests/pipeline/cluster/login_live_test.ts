@@ -31,18 +31,18 @@ function clusterOf({ server, ca }: Access) {
   return { server, "certificate-authority-data": btoa(ca) };
 }
 
-clusterTest("by a client certificate", async () => {
+clusterTest("logIn: with a client certificate", async () => {
   const { admin, kubeconfig: file } = controlPlane();
   assertEquals(await whoIs(kubeconfig(admin)), "kubernetes-admin");
   assertEquals(await whoIs(await Deno.readTextFile(file)), "kubernetes-admin");
 });
 
-clusterTest("by a token", async () => {
+clusterTest("logIn: with a token", async () => {
   const reader = await user(controlPlane().admin, "reader", [READS_ALL]);
   assertEquals(await whoIs(kubeconfig(reader)), "system:serviceaccount:default:reader");
 });
 
-clusterTest("by a plugin, which is asked once for many requests", async () => {
+clusterTest("logIn: runs an exec plugin once for many requests", async () => {
   const reader = await user(controlPlane().admin, "reader", [READS_ALL]);
   const folder = await Deno.makeTempDir({ prefix: "plugin-" });
   const apiVersion = "client.authentication.k8s.io/v1";
@@ -61,7 +61,7 @@ clusterTest("by a plugin, which is asked once for many requests", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
-clusterTest("by a plugin whose credential runs out, which is asked again", async () => {
+clusterTest("logIn: runs an exec plugin again when its credential expires", async () => {
   const reader = await user(controlPlane().admin, "reader", [READS_ALL]);
   const folder = await Deno.makeTempDir({ prefix: "plugin-" });
   const apiVersion = "client.authentication.k8s.io/v1";
@@ -82,7 +82,7 @@ clusterTest("by a plugin whose credential runs out, which is asked again", async
   await Deno.remove(folder, { recursive: true });
 });
 
-clusterTest("by several kubeconfigs, each with a part of it", async () => {
+clusterTest("openCluster: merges several kubeconfigs", async () => {
   const reader = await user(controlPlane().admin, "reader", [READS_ALL]);
   const folder = await Deno.makeTempDir({ prefix: "kubeconfigs-" });
   const parts: Record<string, object> = {
@@ -112,7 +112,7 @@ clusterTest("by several kubeconfigs, each with a part of it", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
-clusterTest("as a pod does", async () => {
+clusterTest("openCluster: with the service account of a pod", async () => {
   const { server, ca, login } = await user(controlPlane().admin, "reader", [READS_ALL]);
   const serviceAccount = await Deno.makeTempDir({ prefix: "service-account-" });
   const files = { "ca.crt": ca, token: "token" in login ? login.token : "", namespace: "robson\n" };
@@ -135,7 +135,7 @@ async function refusedAs(said: Parameters<typeof openSaid>[0]): Promise<[ApiErro
   return [await assertRejects(() => cluster.list(NAMESPACES, undefined), ApiError), file];
 }
 
-clusterTest("a token that has run out is told so, with the time", async () => {
+clusterTest("list: reports when an expired token expired", async () => {
   const { admin, folder } = controlPlane();
   await user(admin, "late", [READS_ALL]);
   const late = await tokenUntil(admin, folder, "late", new Date("2026-01-02T03:04:05Z"));
@@ -146,14 +146,14 @@ clusterTest("a token that has run out is told so, with the time", async () => {
   assertEquals([error.kind, error.status], ["configuration", 401]);
   assertEquals(
     error.message,
-    `Cannot list Namespace objects: ${late.server} (context "suite") does not accept the login of ` +
-      `someone in ${file}, which expired on 2026-01-02T03:04:05Z. Log in anew, and try it with ` +
-      `kubectl --context suite auth whoami --kubeconfig ${file}.`,
+    `Cannot list Namespace objects: ${late.server} (context "suite") does not accept the credentials of ` +
+      `someone in ${file}, which expired on 2026-01-02T03:04:05Z. Log in again, and check with: ` +
+      `kubectl --context suite auth whoami --kubeconfig ${file}`,
   );
   assert(!Deno.inspect(error, { depth: 10 }).includes(tokenOf(late)));
 });
 
-clusterTest("a token that nobody gave", async () => {
+clusterTest("list: reports a token that the server does not accept", async () => {
   const { admin } = controlPlane();
   const token = "not.a-token.of-this-cluster";
   const [error] = await refusedAs({ cluster: clusterOf(admin), user: { token } });
@@ -161,18 +161,18 @@ clusterTest("a token that nobody gave", async () => {
     ...["configuration", 401],
     "Unauthorized",
   ]);
-  assertStringIncludes(error.message, "does not accept the login of someone in");
+  assertStringIncludes(error.message, "does not accept the credentials of someone in");
   assert(!Deno.inspect(error, { depth: 10 }).includes(token));
 });
 
-clusterTest("no login at all", async () => {
+clusterTest("list: names the user without credentials", async () => {
   const { admin } = controlPlane();
   const [error, file] = await refusedAs({ cluster: clusterOf(admin) });
   assertEquals([error.kind, error.status], ["configuration", 403]);
   assertStringIncludes(error.message, `Give someone in ${file} a token or a certificate.`);
 });
 
-clusterTest("a kubeconfig that is not there", async () => {
+clusterTest("openCluster: the kubeconfig does not exist or cannot be read", async () => {
   const open = (...files: string[]) => openCluster({ kind: "kubeconfig", files, by: "KUBECONFIG" });
   const failure = await assertRejects(() => open("/nowhere/a", "/nowhere/b"), Failure);
   assertEquals(failure.kind, "configuration");

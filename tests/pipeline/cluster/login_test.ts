@@ -62,7 +62,7 @@ async function heardOf(user: Said["user"] = {}): Promise<string> {
 }
 
 for (const key of ["ec", "rsa", "rsa-pkcs1"] as const) {
-  Deno.test(`a user shows a client certificate: ${key}`, async () => {
+  Deno.test(`logIn: sends a client certificate: ${key}`, async () => {
     await using pki = await authority();
     await using server = await strictServer(pki);
     const own = await pki.issue({ key });
@@ -88,7 +88,7 @@ for (const key of ["ec", "rsa", "rsa-pkcs1"] as const) {
   });
 }
 
-Deno.test("a user shows a token, or a name and a password", async () => {
+Deno.test("logIn: sends a token, or a name and a password", async () => {
   assertEquals(await heardOf(), "|||");
   assertEquals(await heardOf({ token: SECRET }), `Bearer ${SECRET}|||`);
   assertEquals(
@@ -97,26 +97,40 @@ Deno.test("a user shows a token, or a name and a password", async () => {
   );
 });
 
-Deno.test("a token in a file counts more than one beside it, and loses its newline", async () => {
+Deno.test("logIn: prefers tokenFile over token, and removes its line break", async () => {
   const path = await Deno.makeTempFile();
   await Deno.writeTextFile(path, `${SECRET}\n`);
   assertEquals(await heardOf({ token: "old", tokenFile: path }), `Bearer ${SECRET}|||`);
   await Deno.remove(path);
 });
 
-Deno.test("a user acts as another one", async () => {
+Deno.test("logIn: sends the headers for impersonation", async () => {
   const user = { token: "t", as: "jane", "as-uid": "17", "as-groups": ["dev", "ops"] };
   assertEquals(await heardOf(user), "Bearer t|jane|17|dev, ops");
 });
 
-Deno.test("an auth-provider of older kubeconfigs logs in", async () => {
+Deno.test("logIn: uses the token of an auth provider", async () => {
   const provider = (config: object) => ({ "auth-provider": { name: "gcp", config } });
   assertEquals(await heardOf(provider({ "access-token": SECRET })), `Bearer ${SECRET}|||`);
   const expired = provider({ "access-token": SECRET, expiry: "2020-01-01T00:00:00Z" });
-  await assertRefused({ user: expired }, ['the auth-provider "gcp" of the user "someone" fails']);
+  await assertRefused({ user: expired }, ['auth provider "gcp" for user "someone" failed']);
 });
 
-Deno.test("nobody logs in over a connection that others can read along", async () => {
+Deno.test("logIn: uses a valid OIDC token, and has kubectl renew an expired one", async () => {
+  const claims = (exp: number) => btoa(JSON.stringify({ exp })).replaceAll("=", "");
+  const provider = (exp: number) => ({
+    "auth-provider": { name: "oidc", config: { "id-token": `e30.${claims(exp)}.${SECRET}` } },
+  });
+  const later = 4_102_444_800;
+  assertEquals(await heardOf(provider(later)), `Bearer e30.${claims(later)}.${SECRET}|||`);
+  await assertRefused({ user: provider(1_767_323_045) }, [
+    'the id-token of user "someone" expired on 2026-01-02T03:04:05Z. ',
+    "Run kubectl --context suite auth whoami --kubeconfig ",
+    " so that kubectl renews it, and run again.",
+  ]);
+});
+
+Deno.test("logIn: sends no credentials over HTTP", async () => {
   await using server = mirror(undefined);
   assertEquals(
     await versionOf({ cluster: { server: server.url }, user: { token: SECRET } }),
@@ -136,7 +150,7 @@ async function assertRefused(said: Partial<Said>, words: readonly string[]): Pro
   assert(!Deno.inspect(failure, { depth: 10 }).includes(SECRET), failure.message);
 }
 
-Deno.test("files that are not there are named", async () => {
+Deno.test("logIn: names a missing file", async () => {
   for (const field of ["client-certificate", "client-key"]) {
     await assertRefused({ user: { [field]: "/nowhere/me.pem" } }, [
       "its file /nowhere/me.pem cannot be read (ENOENT)",
@@ -149,26 +163,28 @@ Deno.test("files that are not there are named", async () => {
   ]);
 });
 
-Deno.test("an empty file with a token is named", async () => {
+Deno.test("logIn: names an empty tokenFile", async () => {
   const path = await Deno.makeTempFile();
   await Deno.writeTextFile(path, "\n");
   await assertRefused({ user: { tokenFile: path } }, [`its tokenFile ${path} is empty`]);
   await Deno.remove(path);
 });
 
-Deno.test("certificates and keys that are none are named, and not quoted", async () => {
+Deno.test("logIn: names invalid certificates and keys, and does not quote them", async () => {
   await using pki = await authority();
   const [own, other] = await Promise.all([pki.issue({}), pki.issue({})]);
   const pair = (cert: string, key: string) => (
     { "client-certificate-data": cert, "client-key-data": key }
   );
-  const noCertificate = 'the client-certificate of the context "suite" is no certificate';
-  const noPair = 'client-certificate and client-key of the user "someone" do not fit together';
-  const alone = 'the user "someone" has one of client-certificate and client-key without the other';
+  const noCertificate = 'the client-certificate of the context "suite" is not a certificate';
+  const noPair = 'client-certificate and client-key of the user "someone" do not match';
+  const alone = 'the user "someone" has only one of client-certificate and client-key';
   for (const rubbish of [SECRET, `!${SECRET}!`, btoa(SECRET), btoa(own.cert.slice(0, 99))]) {
     await assertRefused({ user: pair(rubbish, btoa(own.key)) }, [noCertificate]);
     const cluster = { ...CLUSTER, "certificate-authority-data": rubbish };
-    await assertRefused({ cluster }, ['certificate-authority of the context "suite" is no cert']);
+    await assertRefused({ cluster }, [
+      'certificate-authority of the context "suite" is not a cert',
+    ]);
   }
   for (const rubbish of [SECRET, btoa(SECRET), btoa(own.key.slice(0, 99)), btoa(other.key)]) {
     await assertRefused({ user: pair(btoa(own.cert), rubbish) }, [noPair]);
@@ -177,7 +193,7 @@ Deno.test("certificates and keys that are none are named, and not quoted", async
   await assertRefused({ user: { "client-key-data": btoa(own.key) } }, [alone]);
 });
 
-Deno.test("a token that cannot be sent is not quoted", async () => {
+Deno.test("logIn: does not quote a token that HTTP does not allow", async () => {
   for (const token of [`${SECRET}\nx`, `${SECRET}ü`, `${SECRET}\u0000`]) {
     await assertRefused({ user: { token } }, ['the token of the user "someone" has characters']);
     await assertRefused({ user: { as: token } }, [
@@ -186,14 +202,14 @@ Deno.test("a token that cannot be sent is not quoted", async () => {
   }
 });
 
-Deno.test("what Deno cannot do is said, with what to do instead", async () => {
+Deno.test("logIn: names fields that are not supported, and what to do instead", async () => {
   const cluster = (fields: object) => ({ cluster: { ...CLUSTER, ...fields } });
   await assertRefused(cluster({ "insecure-skip-tls-verify": true }), [
-    "certificates are always checked here. Set its certificate-authority",
+    "this command verifies every certificate. Set certificate-authority",
   ]);
   await assertRefused(cluster({ "tls-server-name": "api.example" }), [
     'the tls-server-name "api.example"',
-    "Set its server to that name",
+    "Set server to that name",
   ]);
   for (const proxy of ["ftp://127.0.0.1:9", `socks4://me:${SECRET}@127.0.0.1:9`, SECRET]) {
     await assertRefused(cluster({ "proxy-url": proxy }), ["proxy-url", "Write it as in http://"]);

@@ -31,13 +31,16 @@ function clusterOf({ server, ca }: Access) {
   return { server, "certificate-authority-data": btoa(ca) };
 }
 
-clusterTest("a client certificate needs the network, files and four variables", async () => {
-  const { admin, kubeconfig } = controlPlane();
-  assertMatch(await ask(await Deno.readTextFile(kubeconfig), LEAST), /^v\S+\n$/);
-  assertEquals(admin.server.startsWith("https:"), true);
-});
+clusterTest(
+  "openCluster: a client certificate needs the network, files and four variables",
+  async () => {
+    const { admin, kubeconfig } = controlPlane();
+    assertMatch(await ask(await Deno.readTextFile(kubeconfig), LEAST), /^v\S+\n$/);
+    assertEquals(admin.server.startsWith("https:"), true);
+  },
+);
 
-clusterTest("a plugin also needs to be run", async () => {
+clusterTest("openCluster: an exec plugin also needs --allow-run", async () => {
   const reader = await user(controlPlane().admin, "reader", [READS_ALL]);
   const token = "token" in reader.login ? reader.login.token : "";
   const folder = await Deno.makeTempDir({ prefix: "plugin-" });
@@ -47,12 +50,15 @@ clusterTest("a plugin also needs to be run", async () => {
   const exec = { apiVersion, command: `${folder}/plugin` };
   const config = kubeconfigText({ cluster: clusterOf(reader), user: { exec } });
   const refused = await ask(config, LEAST);
-  assertStringIncludes(refused, "not given the permission to run it. Run it with --allow-run.");
+  assertStringIncludes(
+    refused,
+    "Deno has no permission to run it. Run the command with --allow-run.",
+  );
   assertMatch(await ask(config, [...LEAST, "--allow-run"]), /^v\S+\n$/);
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("what a plugin says that fails is not even passed on", async () => {
+Deno.test("openCluster: does not pass on the output of an exec plugin that fails", async () => {
   const folder = await Deno.makeTempDir({ prefix: "plugin-" });
   const lines = "#!/bin/sh\necho s3cr3t; echo s3cr3t >&2; exit 1\n";
   await Deno.writeTextFile(`${folder}/plugin`, lines, { mode: 0o700 });
@@ -64,16 +70,19 @@ Deno.test("what a plugin says that fails is not even passed on", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("what is missing is named", async () => {
+Deno.test("openCluster: names a missing permission", async () => {
   const config = kubeconfigText({ cluster: { server: "https://127.0.0.1:6443" } });
   const without = (flag: string) => ask(config, LEAST.filter((each) => !each.startsWith(flag)));
-  assertStringIncludes(await without("--allow-net"), "Run it with --allow-net for that address.");
+  assertStringIncludes(
+    await without("--allow-net"),
+    "Run the command with --allow-net for that address.",
+  );
   assertStringIncludes(await without("--allow-env"), "there is no kubeconfig");
-  assertStringIncludes(await without("--allow-read"), "not given the permission to read it");
+  assertStringIncludes(await without("--allow-read"), "Deno has no permission to read it");
 });
 
-Deno.test("a host that nobody knows", async () => {
+Deno.test("openCluster: a host name that does not exist", async () => {
   const server = "https://no-such-host.invalid:6443";
   const said = await ask(kubeconfigText({ cluster: { server } }), LEAST);
-  assertStringIncludes(said, `the host name is not known at ${server} (context "suite").`);
+  assertStringIncludes(said, `the host name does not exist at ${server} (context "suite").`);
 });

@@ -70,7 +70,7 @@ async function untilEnd(conn: Deno.Conn): Promise<void> {
   }
 }
 
-clusterTest("Postgres in a pod answers at a local port", async () => {
+clusterTest("forward: Postgres in a pod answers at the local port", async () => {
   const config = serverConfig();
   await using pod = await forwardedPod({ 5432: config.port });
   await using opened = await admin();
@@ -91,7 +91,7 @@ clusterTest("Postgres in a pod answers at a local port", async () => {
   assertEquals(forward.problem(), undefined);
 });
 
-clusterTest("many connections at once each get their own bytes", async () => {
+clusterTest("forward: connections at the same time get their own bytes", async () => {
   await using target = server(echo);
   await using pod = await forwardedPod({ 80: target.port });
   await using opened = await admin();
@@ -106,7 +106,7 @@ clusterTest("many connections at once each get their own bytes", async () => {
   await forward.close();
 });
 
-clusterTest("no more is sent than is read", async () => {
+clusterTest("forward: the pod does not send faster than the local side reads", async () => {
   const all = 512 * 1024 * 1024;
   let sent = 0;
   await using target = server(async (conn) => {
@@ -132,7 +132,7 @@ clusterTest("no more is sent than is read", async () => {
   await forward.close();
 });
 
-clusterTest("what a node says went wrong is kept", async () => {
+clusterTest("forward: problem() has the error message of the node", async () => {
   const gone = server(echo);
   await gone[Symbol.asyncDispose]();
   await using pod = await forwardedPod({ 80: gone.port });
@@ -152,7 +152,7 @@ clusterTest("what a node says went wrong is kept", async () => {
   }
 });
 
-clusterTest("a node that is gone is told of, too", async () => {
+clusterTest("forward: problem() reports a pod that was removed", async () => {
   await using target = server(echo);
   await using opened = await admin();
   const pod = await forwardedPod({ 80: target.port });
@@ -165,7 +165,7 @@ clusterTest("a node that is gone is told of, too", async () => {
   assertStringIncludes(forward.problem()!.message, `pods "${pod.name}" not found`);
 });
 
-clusterTest("a forward ends, and its connections with it", async (t) => {
+clusterTest("forward: closing it closes its connections", async (t) => {
   await using target = server(echo);
   await using pod = await forwardedPod({ 80: target.port });
   const ways = ["by itself", "with its signal", "with its cluster"] as const;
@@ -190,7 +190,7 @@ clusterTest("a forward ends, and its connections with it", async (t) => {
   }
 });
 
-clusterTest("what cannot be forwarded is refused at once", async () => {
+clusterTest("forward: refuses a missing pod and a missing permission at once", async () => {
   await using opened = await admin();
   const missing = () => opened.cluster.forward("default", "nobody", 80);
   const error = await assertRejects(missing, ApiError);

@@ -1,4 +1,4 @@
-import { tunnel } from "../../../pipeline/cluster/tunnel.ts";
+import { tunnel } from "../../../pipeline/cluster/port_forward.ts";
 import { openWebSocket, type WebSocketConnection } from "../../../pipeline/cluster/web_socket.ts";
 import { until } from "../../cluster/until.ts";
 import { assert, assertEquals, assertRejects } from "../../support/assert.ts";
@@ -77,7 +77,7 @@ async function opened(port: number): Promise<WebSocketConnection & Disposable> {
   return { ...socket, [Symbol.dispose]: socket.close };
 }
 
-Deno.test("messages of every length arrive, both ways, in order", async () => {
+Deno.test("openWebSocket: messages of every length arrive in order, both ways", async () => {
   await using server = denoServer((socket) => socket.onmessage = ({ data }) => socket.send(data));
   using socket = await opened(server.port);
   const lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 1_000_003];
@@ -90,7 +90,7 @@ Deno.test("messages of every length arrive, both ways, in order", async () => {
   }
 });
 
-Deno.test("the login and the protocol are in the request", async () => {
+Deno.test("openWebSocket: sends the headers and the subprotocol", async () => {
   const { promise: asked, resolve } = Promise.withResolvers<Headers>();
   await using server = denoServer((socket, headers) => (resolve(headers), socket.close()));
   using socket = await opened(server.port);
@@ -101,7 +101,7 @@ Deno.test("the login and the protocol are in the request", async () => {
   assertEquals(await socket.receive(), undefined);
 });
 
-Deno.test("messages in pieces, pings between them, and what comes with the answer", async () => {
+Deno.test("openWebSocket: reads fragmented messages, pings, and frames that come with the answer", async () => {
   await using server = byHand(
     ...[SWITCH, bytes(0x02, 2, 1, 2, 0x89, 1, 9, 0x00, 1, 3), bytes(0x80, 1, 4)],
     ...[bytes(0x8a, 0), bytes(0x82, 1), bytes(5), bytes(0x88, 2, 3, 232)],
@@ -123,7 +123,7 @@ const CUT = [
   ["with a message that is longer than any", bytes(0x82, 127, 0, 0, 0, 1, 0, 0, 0, 0)],
 ] as const;
 for (const [where, frame] of CUT) {
-  Deno.test(`a connection that ends ${where} is no end of messages`, async () => {
+  Deno.test(`openWebSocket: an end ${where} is an error`, async () => {
     await using server = byHand(SWITCH, frame);
     using socket = await opened(server.port);
     await assertRejects(() => socket.receive(), Error);
@@ -132,8 +132,8 @@ for (const [where, frame] of CUT) {
 
 const STATUS = JSON.stringify({ kind: "Status", message: "error dialing backend: refused" });
 const ANSWERS: readonly (readonly [what: string, answer: string, words: string])[] = [
-  ["nothing", "", "none of HTTP"],
-  ["another protocol", "SSH-2.0-OpenSSH\r\n\r\n", "no HTTP"],
+  ["nothing", "", "the answer is not HTTP"],
+  ["another protocol", "SSH-2.0-OpenSSH\r\n\r\n", "not HTTP"],
   [
     "a refusal",
     `HTTP/1.1 502 No\r\ncontent-length: ${STATUS.length}\r\n\r\n${STATUS}`,
@@ -141,17 +141,17 @@ const ANSWERS: readonly (readonly [what: string, answer: string, words: string])
   ],
   ["a page", "HTTP/1.1 403 No\r\ncontent-length: 6\r\n\r\nsecret", "403: no connection to the pod"],
   ["half a refusal", "HTTP/1.1 500 No\r\ncontent-length: 99\r\n\r\n{", "500: no connection"],
-  ["a WebSocket of somebody else", SWITCH.replace("ACCEPT", "x"), "none to a WebSocket"],
-  ["a WebSocket of another kind", SWITCH.replace("v4.", "v9."), `does not speak ${PROTOCOL}`],
+  ["a WebSocket of somebody else", SWITCH.replace("ACCEPT", "x"), "did not accept the WebSocket"],
+  ["a WebSocket of another kind", SWITCH.replace("v4.", "v9."), `does not support ${PROTOCOL}`],
 ];
 for (const [what, answer, words] of ANSWERS) {
-  Deno.test(`no WebSocket: ${what}`, async () => {
+  Deno.test(`openWebSocket: refuses an answer that is not a WebSocket: ${what}`, async () => {
     await using server = byHand(answer);
     await assertRejects(() => openWebSocket(target(server.port), LONG), Error, words);
   });
 }
 
-Deno.test("a server that does not answer is left at the signal", async () => {
+Deno.test("openWebSocket: the signal ends waiting for a server", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const accepted = listener.accept();
   const attempt = openWebSocket(target(listener.addr.port), AbortSignal.timeout(100));
@@ -171,7 +171,7 @@ async function pair(): Promise<[Deno.TcpConn, Deno.TcpConn]> {
 
 const PREAMBLE = [bytes(0, 80, 0), bytes(1, 80, 0)];
 
-Deno.test("where the pod ends its side, so does the tunnel, once all has arrived", async () => {
+Deno.test("tunnel: ends after the last byte when the pod closes", async () => {
   await using server = denoServer((socket) => {
     for (const message of [...PREAMBLE, encode("\0Hello, "), encode("\0world")]) {
       socket.send(message as Uint8Array<ArrayBuffer>);
@@ -184,7 +184,7 @@ Deno.test("where the pod ends its side, so does the tunnel, once all has arrived
   await done;
 });
 
-Deno.test("what comes on the channel for errors is none of the data", async () => {
+Deno.test("tunnel: separates errors from data", async () => {
   await using server = denoServer((socket) => {
     const messages = [...PREAMBLE, bytes(1), encode("\x01connection refused"), encode("\x07?")];
     for (const message of messages) socket.send(message as Uint8Array<ArrayBuffer>);
@@ -199,7 +199,7 @@ Deno.test("what comes on the channel for errors is none of the data", async () =
   assertEquals(errors, ["connection refused"]);
 });
 
-Deno.test("where the local side has said all, the answer still arrives", async () => {
+Deno.test("tunnel: delivers the answer after the local side has sent everything", async () => {
   await using server = denoServer((socket) => {
     for (const message of PREAMBLE) socket.send(message);
     let heard = "";
@@ -218,7 +218,7 @@ Deno.test("where the local side has said all, the answer still arrives", async (
   await done;
 });
 
-Deno.test("where the local side breaks off, the pod hears of it", async () => {
+Deno.test("tunnel: closes the pod's side when the local side breaks off", async () => {
   let closed = false;
   await using server = denoServer((socket) => {
     for (const message of PREAMBLE) socket.send(message);

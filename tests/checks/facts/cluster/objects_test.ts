@@ -19,7 +19,7 @@ const refusing = (status: number, says: string) => () =>
   Promise.reject(
     new ApiError(
       { kind: "configuration", task: "list it", problem: says, remedy: "Allow it." },
-      { status, reason: "", says },
+      { status, reason: "", serverMessage: says },
     ),
   );
 

@@ -3,7 +3,7 @@ import {
   databaseOfSecret,
   LAKE_KEYS,
   lakeOfSecret,
-} from "../../../pipeline/cluster/credentials.ts";
+} from "../../../pipeline/cluster/job_secrets.ts";
 import type { Environment } from "../../../pipeline/config.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals, assertThrows } from "../../support/assert.ts";
@@ -38,7 +38,7 @@ function refusal(run: () => unknown, ...values: string[]): string {
   return failure.message;
 }
 
-Deno.test("the Secret's login is taken as it is, whatever a password holds", () => {
+Deno.test("databaseOfSecret, lakeOfSecret: take values as they are", () => {
   assertEquals(databaseOfSecret(DATABASE, NONE), {
     ...{ host: "db.example", port: 5432, name: "rbsdb", user: "robson", password: PASSWORD },
   });
@@ -52,7 +52,7 @@ Deno.test("the Secret's login is taken as it is, whatever a password holds", () 
   });
 });
 
-Deno.test("only the port and the region, which no Secret has, are the environment's", () => {
+Deno.test("databaseOfSecret, lakeOfSecret: only port and region come from the environment", () => {
   const mine = environment({
     DJANGO_DB_HOST: "mine",
     DJANGO_DB_PORT: "5433",
@@ -67,33 +67,33 @@ Deno.test("only the port and the region, which no Secret has, are the environmen
   assertEquals([kind, region, bucket], ["s3", "eu-2", "rbs"]);
 });
 
-Deno.test("a key that is missing or empty has no default: no job would start", () => {
+Deno.test("databaseOfSecret, lakeOfSecret: every key is required", () => {
   for (const key of DATABASE_KEYS) {
     const without = new Map([...DATABASE].filter(([name]) => name !== key));
     assertEquals(
       refusal(() => databaseOfSecret(without, NONE), PASSWORD),
       `Cannot log in with Secret analytics-jobs/django-db-credentials: it has no ${key}. ` +
-        "Make it with: deno task secrets",
+        "Create it with: deno task secrets",
     );
   }
   for (const key of LAKE_KEYS) {
     assertEquals(
       refusal(() => lakeOfSecret(new Map([...LAKE, [key, ""]]), NONE), "s3cr3t"),
       `Cannot log in with Secret analytics-jobs/contabo-s3-credentials: it has no ${key}. ` +
-        "Make it with: deno task secrets",
+        "Create it with: deno task secrets",
     );
   }
 });
 
-Deno.test("a Secret that is not there", () => {
+Deno.test("databaseOfSecret: the Secret does not exist", () => {
   assertEquals(
     refusal(() => databaseOfSecret(undefined, NONE)),
-    "Cannot log in with Secret analytics-jobs/django-db-credentials: it is not there. " +
-      "Make it with: deno task secrets",
+    "Cannot log in with Secret analytics-jobs/django-db-credentials: it does not exist. " +
+      "Create it with: deno task secrets",
   );
 });
 
-Deno.test("a value that cannot be used: the Secret and the key are named, the value is not", () => {
+Deno.test("lakeOfSecret: names the key of an invalid value, and does not quote the value", () => {
   const key = new Map([...LAKE, ["AWS_SECRET_ACCESS_KEY", "s3cr3t\n"]]);
   assertEquals(
     refusal(() => lakeOfSecret(key, NONE), "s3cr3t"),

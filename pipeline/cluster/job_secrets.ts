@@ -1,0 +1,79 @@
+import {
+  type DatabaseConfig,
+  databaseConfig,
+  type Environment,
+  lakeConfig,
+  type S3Config,
+  secretEnvironment,
+} from "../config.ts";
+import { DATABASE_SECRET, JOBS_NAMESPACE, LAKE_SECRET } from "../contract/cluster.ts";
+import { Failure } from "../errors.ts";
+
+/** The decoded values of a Secret, by key. */
+export type SecretTexts = ReadonlyMap<string, string>;
+
+/** The keys of the Secret with the credentials for the database. */
+export const DATABASE_KEYS = [
+  "DJANGO_DB_HOST",
+  "DJANGO_DB_NAME",
+  "DJANGO_DB_USER",
+  "DJANGO_DB_PASSWORD",
+] as const;
+
+/** The keys of the Secret with the credentials for the lake. */
+export const LAKE_KEYS = [
+  "AWS_ACCESS_KEY_ID",
+  "AWS_SECRET_ACCESS_KEY",
+  "S3_ENDPOINT",
+  "S3_BUCKET",
+] as const;
+
+/**
+ * Reads the database's address and credentials from the Secret of the jobs. The Secret has no port, so
+ * the port comes from the environment, or is the default of Postgres.
+ *
+ * @param texts the Secret's values, or undefined if the Secret does not exist
+ * @param env the environment with the port; the process's own by default
+ * @throws {Failure} configuration: the Secret or a key is missing; the message quotes no value
+ */
+export function databaseOfSecret(
+  texts: SecretTexts | undefined,
+  env?: Environment,
+): DatabaseConfig {
+  return databaseConfig(complete(DATABASE_SECRET, DATABASE_KEYS, texts, env));
+}
+
+/**
+ * Reads the lake's address and credentials from the Secret of the jobs. The Secret has no region, so
+ * the region comes from the environment, or is the default.
+ *
+ * @param texts the Secret's values, or undefined if the Secret does not exist
+ * @param env the environment with the region; the process's own by default
+ * @throws {Failure} configuration: the Secret or a key is missing or invalid; the message quotes no
+ *   value
+ */
+export function lakeOfSecret(texts: SecretTexts | undefined, env?: Environment): S3Config {
+  // Only the environment can name a lake in a directory.
+  return lakeConfig(complete(LAKE_SECRET, LAKE_KEYS, texts, env)) as S3Config;
+}
+
+/** Every key is required, as for the jobs, which do not start without one. */
+function complete(
+  name: string,
+  keys: readonly string[],
+  texts: SecretTexts | undefined,
+  env: Environment | undefined,
+): Environment {
+  const secret = `Secret ${JOBS_NAMESPACE}/${name}`;
+  const missing = keys.filter((key) => !texts?.get(key));
+  if (texts !== undefined && missing.length === 0) return secretEnvironment(secret, texts, env);
+  const problem = texts === undefined
+    ? "it does not exist"
+    : `it has no ${missing.join(" and no ")}`;
+  throw new Failure({
+    kind: "configuration",
+    task: `log in with ${secret}`,
+    problem,
+    remedy: "Create it with: deno task secrets",
+  });
+}
