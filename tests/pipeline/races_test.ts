@@ -55,19 +55,19 @@ for (const kind of lakeKinds()) {
     await silver(lake);
     const listing = Promise.withResolvers<void>();
     const stored = Promise.withResolvers<void>();
-    const listed = Promise.withResolvers<void>();
+    const removing = Promise.withResolvers<void>();
     const published = Promise.withResolvers<void>();
-    // The slow run has replayed the old bronze, and lists when the newer run has stored its part.
+    // The slow run has replayed the old bronze, and lists when the newer run has stored its part. The
+    // newer one goes on when the slow one has ended, or is about to remove what it listed.
     const slow: Lake = {
       ...lake,
       async list(prefix) {
         listing.resolve();
         await stored.promise;
-        const found = await lake.list(prefix);
-        listed.resolve();
-        return found;
+        return await lake.list(prefix);
       },
       async remove(key) {
+        removing.resolve();
         await published.promise;
         await lake.remove(key);
       },
@@ -81,7 +81,7 @@ for (const kind of lakeKinds()) {
       (operation, key) => operation === "put" && key.endsWith(".json"),
       () => {
         stored.resolve();
-        return listed.promise;
+        return Promise.race([removing.promise, slowRun]);
       },
     );
     await settle(silver(newer));
