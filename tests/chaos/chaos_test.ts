@@ -1,13 +1,26 @@
 import { type EmbeddedPostgres, startPostgres } from "../../tasks/demo/embedded_postgres.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
 import { rgwInstalled, startRgw } from "../support/ceph_rgw.ts";
-import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "../support/assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "../support/assert.ts";
 import type { ObjectStore } from "../support/object_store.ts";
 import { startStrictS3 } from "../support/strict_s3.ts";
 import { runTask } from "../support/task.ts";
 import { openArena } from "./arena.ts";
+import { createOutbox, eventOf, insertSql } from "./outbox.ts";
 import { createRandom } from "./random.ts";
+import { CENTURY, perform } from "./runs.ts";
+import { keyOf } from "./s3_faults.ts";
+import { startS3Proxy } from "./s3_proxy.ts";
 import { createTally, renderTally } from "./tally.ts";
-import { judgeUnderFire } from "./under_fire.ts";
+import { isMarker, judgePretences, judgeUnderFire } from "./under_fire.ts";
+import { Broken } from "./view.ts";
 import { playWindow } from "./window.ts";
 import { planWindow } from "./window_plan.ts";
 
@@ -81,6 +94,52 @@ Deno.test("chaos: how a run may end depends on what it met", () => {
   assertEquals(ends("data", "Run bronze first"), "Broken");
   assertEquals(ends("data", "Run bronze first", { bronzeBefore: false }), "right");
   assertEquals(ends("error", "TypeError", { faulty: true, storeLies: true }), "Broken");
+});
+
+Deno.test("chaos: a run that takes a store's word for its marker is found out", async () => {
+  const store = stores.get("a strict store")!;
+  await using database = await createOutbox(server.config);
+  await using proxy = await startS3Proxy(store.config.endpoint);
+  const direct = await store.createBucket(`liar-${crypto.randomUUID()}`);
+  const [lake, truth] = [openLake({ ...direct, endpoint: proxy.endpoint }), openLake(direct)];
+  const bronze = (through: Lake) =>
+    perform({ kind: "bronze", grace: CENTURY }, database.config, through);
+  await database.owner.query(insertSql([eventOf(1)]));
+  assertEquals((await bronze(lake)).end, "ok");
+
+  await database.owner.query(insertSql([eventOf(2)]));
+  const lie = () =>
+    proxy.plan((request) =>
+      request.method === "PUT" && isMarker(keyOf(request)) ? "no-effect" : undefined
+    );
+  lie();
+  assertEquals((await bronze(lake)).end, "unreachable");
+
+  // What it put is what it reads, as if it had not looked.
+  const put = new Map<string, Uint8Array<ArrayBuffer>>();
+  const trusting: Lake = {
+    ...lake,
+    get: (key) => {
+      const bytes = put.get(key);
+      return bytes ? Promise.resolve({ bytes, etag: "any" }) : lake.get(key);
+    },
+    put: (key, body, condition) => {
+      if (isMarker(key)) put.set(key, body);
+      return lake.put(key, body, condition);
+    },
+  };
+  lie();
+  assertEquals((await bronze(trusting)).end, "ok");
+  const pretences = proxy.pretences();
+  assertEquals(pretences.length, 1);
+  await assertRejects(() => judgePretences(truth, pretences), Broken, "never took its marker");
+
+  // Where another run has published since, nothing is known of the one before.
+  proxy.plan(() => undefined);
+  assertEquals((await bronze(lake)).end, "ok");
+  await judgePretences(truth, pretences);
+  lake.close();
+  truth.close();
 });
 
 Deno.test("chaos: the command prints the seed and the counts, and refuses a number that is none", async () => {

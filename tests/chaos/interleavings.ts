@@ -6,7 +6,7 @@ import { startStepped } from "./stepped.ts";
 import { converge, judgeOutcome } from "./verdict.ts";
 import { Broken } from "./view.ts";
 
-/** Two runs on one day, and what changes between them. */
+/** Two runs on one day, what changes between them, and what others do there meanwhile. */
 export interface Scenario {
   readonly start: StartName;
   /** The run that is stopped in its tracks. */
@@ -15,6 +15,8 @@ export interface Scenario {
   readonly between: readonly (keyof typeof CHANGES | Run)[];
   /** The run that goes on meanwhile. It is run again where it ends unreachable, as it says itself. */
   readonly b: Run;
+  /** What happens while both are stopped: changes of the outbox, and whole runs. */
+  readonly then?: Scenario["between"];
 }
 
 /**
@@ -50,29 +52,37 @@ const TRIES = 3;
 export async function play(
   stage: Stage,
   start: Start,
-  { a, b, between }: Scenario,
+  { a, b, between, then = [] }: Scenario,
   schedule: Schedule,
 ): Promise<Played> {
   const scene = await openScene(stage, start);
   const runA = startActor(scene, a, 1);
   await runA.advance(schedule.a);
   const aEnded = runA.ended();
-  for (const step of between) {
-    if (typeof step === "string") await scene.change(CHANGES[step](scene));
-    else await scene.run(step);
-  }
+  const others = await take(scene, between);
   const runB = startActor(scene, b, TRIES);
   await runB.advance(schedule.b);
   const bEnded = runB.ended();
+  others.push(...await take(scene, then));
   await runA.advance(schedule.more);
   const aEndedAgain = runA.ended();
   await runB.advance(Infinity);
   await runA.advance(Infinity);
   const outcomes = [...await runA.outcome, ...await runB.outcome];
   const bronzeMissing = start.states.at(-1)!.size === 0;
-  for (const outcome of outcomes) judgeOutcome(outcome, scene, bronzeMissing);
+  for (const outcome of [...outcomes, ...others]) judgeOutcome(outcome, scene, bronzeMissing);
   await converge(scene);
   return { aEnded, bEnded, aEndedAgain, outcomes };
+}
+
+/** Takes steps one after the other, and returns how the runs among them ended. */
+async function take(scene: Scene, steps: Scenario["between"]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const step of steps) {
+    if (typeof step === "string") await scene.change(CHANGES[step](scene));
+    else outcomes.push(await scene.run(step));
+  }
+  return outcomes;
 }
 
 /** Starts a run that looks at the lake after each of its operations. */

@@ -17,6 +17,7 @@ import {
   OLD_SILVER,
   SILVER_UNDER_AMENDMENT,
   TELLING,
+  THREE_RUNS,
 } from "./scenarios.ts";
 import { makeStart, type Stage } from "./scene.ts";
 import { resettable } from "./stages.ts";
@@ -68,6 +69,13 @@ for (const [pair, scenarios] of Object.entries(TELLING)) {
 for (const scenario of [OLD_SILVER, DELETED_ROW]) {
   Deno.test(`interleavings with both runs stopped, ${describe(scenario)}`, async () => {
     assertEquals(await play(memoryLake(), [scenario], 2), []);
+  });
+}
+
+for (const [runs, [first]] of Object.entries(THREE_RUNS)) {
+  Deno.test(`interleavings of ${runs}: two are stopped, and the third one ends meanwhile`, async () => {
+    // It has read its marker and what comes next, or all up to its listing, when the others begin.
+    assertEquals(await play(memoryLake(), [first!], 2, [2, 4]), []);
   });
 }
 

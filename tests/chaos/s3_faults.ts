@@ -77,6 +77,12 @@ export interface S3Request {
   readonly target: string;
 }
 
+/** The key that a request is about, in the bucket that its path begins with. */
+export function keyOf({ target }: S3Request): string {
+  const [, , ...key] = new URL(target, "http://store").pathname.split("/");
+  return decodeURIComponent(key.join("/"));
+}
+
 /** An answer that is not the store's own. */
 export function refusal(fault: S3Fault): Answer | undefined {
   switch (fault) {

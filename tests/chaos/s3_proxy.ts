@@ -11,6 +11,7 @@ import {
   alter,
   type Answer,
   type FaultPlan,
+  keyOf,
   pretended,
   refusal,
   type S3Fault,
@@ -25,6 +26,16 @@ export interface S3Proxy extends AsyncDisposable {
   plan(faults: FaultPlan): void;
   /** The faults that befell requests since the run began. */
   faults(): readonly S3Fault[];
+  /** The puts since then that were answered as done, and were not. */
+  pretences(): readonly Pretence[];
+}
+
+/** A put of which a store says that it did it, and did nothing. */
+export interface Pretence {
+  /** The key that was to be put. */
+  readonly key: string;
+  /** The ETag of the object that it was to replace; undefined where there was no such condition. */
+  readonly replaces: string | undefined;
 }
 
 /** Milliseconds of a stall, at most. */
@@ -40,6 +51,7 @@ export async function startS3Proxy(store: string): Promise<S3Proxy> {
   let plan: FaultPlan = () => undefined;
   let number = 0;
   let befallen: S3Fault[] = [];
+  let pretences: Pretence[] = [];
 
   async function forward(incoming: IncomingMessage, body: Uint8Array): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
@@ -84,6 +96,10 @@ export async function startS3Proxy(store: string): Promise<S3Proxy> {
         await serve();
         return reply(request, outgoing, refusal(fault) ?? await serve());
       case "no-effect":
+        if (request.method === "PUT") {
+          const replaces = incoming.headers["if-match"]?.replaceAll('"', "");
+          pretences.push({ key: keyOf(request), replaces });
+        }
         return reply(request, outgoing, pretended(request, body) ?? await serve());
       case "stale-list": {
         const before = isListing(request) ? listings.get(request.target) : undefined;
@@ -111,8 +127,10 @@ export async function startS3Proxy(store: string): Promise<S3Proxy> {
       plan = faults;
       number = 0;
       befallen = [];
+      pretences = [];
     },
     faults: () => befallen,
+    pretences: () => pretences,
     async [Symbol.asyncDispose]() {
       server.close();
       server.closeAllConnections();

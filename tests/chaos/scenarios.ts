@@ -45,6 +45,21 @@ export const CLEANED_UP: Scenario = scenario("open, left behind", OPEN, [], CLEA
 /** The same for an amendment. */
 export const AMENDMENT_CLEANED_UP: Scenario = scenario("late, left behind", AMEND, [], CLEAN);
 
+/** Three runs of a kind: two are stopped, and the third one comes to its end meanwhile. */
+export const THREE_RUNS: Readonly<Record<string, readonly Scenario[]>> = {
+  "three bronze runs": [
+    { ...BOTH_PUBLISH, then: ["update", OPEN] },
+    { ...DELETED_ROW, then: ["insert", SEAL] },
+  ],
+  "three silver runs": [
+    // Another run publishes what the stopped one is about to publish. Of the three events that come
+    // then, the last one is of its client.
+    scenario("open, silver behind", SILVER, [SILVER, "insert", "insert", "insert", OPEN], SILVER),
+    { ...OLD_SILVER, then: ["update", OPEN, SILVER] },
+  ],
+  "three amendments": [{ ...scenario("late", AMEND, ["insert"], AMEND), then: ["insert", AMEND] }],
+};
+
 /** The most telling scenarios of each pair of runs. The suite plays these. */
 export const TELLING: Readonly<Record<string, readonly Scenario[]>> = {
   "bronze and bronze": [
@@ -86,7 +101,7 @@ const CHANGED: readonly Between[] = [[], ["insert"], ["delete"], ["update"], ["d
 const REPUBLISHED: readonly Between[] = [[], ["insert", OPEN], ["insert", SEAL], ["update", OPEN]];
 const GROWN: readonly Between[] = [[], ["insert"]];
 
-/** Every pair of runs that may meet on a day, and what may change between them. */
+/** Every pair of runs that may meet on a day, what may change between them, and three at once. */
 export const ALL: Readonly<Record<string, readonly Scenario[]>> = {
   "bronze and bronze": [
     ...each(["empty", "open, behind"], [[OPEN, OPEN], [OPEN, SEAL], [SEAL, OPEN]], CHANGED),
@@ -128,12 +143,16 @@ export const ALL: Readonly<Record<string, readonly Scenario[]>> = {
     ...each(["late, left behind"], [[AMEND, CLEAN], [CLEAN, AMEND], [SEAL, CLEAN]], GROWN),
     ...each(["open, silver behind"], [[SILVER, CLEAN], [CLEAN, SILVER]], [[]]),
   ],
+  ...THREE_RUNS,
 };
 
 /** A scenario in words. */
-export function describe({ start, a, between, b }: Scenario): string {
+export function describe({ start, a, between, b, then = [] }: Scenario): string {
   const run = ({ kind, grace, keepAltered }: Run) =>
     kind + (grace === CENTURY ? " (open)" : "") + (keepAltered ? " --keep-altered" : "");
-  const steps = between.map((step) => typeof step === "string" ? step : run(step));
-  return `from ${start}: ${run(a)}, meanwhile ${[...steps, run(b)].join(", ")}`;
+  const steps = (taken: Between) =>
+    taken.map((step) => typeof step === "string" ? step : run(step));
+  const meanwhile = [...steps(between), run(b)].join(", ");
+  const last = then.length === 0 ? "" : `, and while both are stopped ${steps(then).join(", ")}`;
+  return `from ${start}: ${run(a)}, meanwhile ${meanwhile}${last}`;
 }

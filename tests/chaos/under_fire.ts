@@ -1,4 +1,6 @@
+import type { Lake } from "../../pipeline/lake/lake.ts";
 import type { Outcome, RunKind } from "./runs.ts";
+import type { Pretence } from "./s3_proxy.ts";
 import { Broken } from "./view.ts";
 
 /** What a run met whose end is to be judged. */
@@ -48,4 +50,25 @@ function isRight(
     case "error":
       return false;
   }
+}
+
+/**
+ * Holds a run that ended well against the markers that the store only pretended to take from it. A
+ * marker never comes back, so one that stands now as it stood before was never replaced in between.
+ *
+ * @throws {Broken} the run did not notice that it published nothing
+ */
+export async function judgePretences(
+  lake: Pick<Lake, "get">,
+  pretences: readonly Pretence[],
+): Promise<void> {
+  for (const { key, replaces } of pretences) {
+    if (!isMarker(key) || (await lake.get(key))?.etag !== replaces) continue;
+    throw new Broken(`a run ended ok, and the store never took its marker ${key}`);
+  }
+}
+
+/** Whether a key is a commit marker's, as either engine names one. */
+export function isMarker(key: string): boolean {
+  return /\/_commit\.json$|\/_commits\//.test(key);
 }

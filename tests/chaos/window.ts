@@ -1,5 +1,6 @@
 import type { LakeConfig } from "../../pipeline/config.ts";
 import { windowOf } from "../../pipeline/contract/window.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
 import { startChild } from "./child.ts";
 import { disagreements } from "./disagreements.ts";
@@ -10,10 +11,10 @@ import { DAY, type Event, eventOf, insertSql, type OutboxDatabase } from "./outb
 import { judgeByChecks } from "./postflight.ts";
 import type { PostgresProxy } from "./postgres_proxy.ts";
 import { type Outcome, perform, type Run } from "./runs.ts";
-import type { S3Request } from "./s3_faults.ts";
+import { keyOf, type S3Request } from "./s3_faults.ts";
 import type { S3Proxy } from "./s3_proxy.ts";
 import type { Tally } from "./tally.ts";
-import { judgeUnderFire } from "./under_fire.ts";
+import { isMarker, judgePretences, judgeUnderFire } from "./under_fire.ts";
 import { converge, judgeRemains } from "./verdict.ts";
 import type { PlannedRun, PlannedWrite, WindowPlan } from "./window_plan.ts";
 
@@ -45,6 +46,8 @@ export interface Arena {
 interface Playing extends Arena {
   readonly plan: WindowPlan;
   readonly place: Place;
+  /** The lake as it is, with no fault on the way to it. */
+  readonly lake: Lake;
   readonly history: History;
   readonly judge: Judge;
   /** Microseconds after the day's end until it may be sealed. */
@@ -70,7 +73,7 @@ export async function playWindow(arena: Arena, plan: WindowPlan): Promise<void> 
   const place = await arena.newPlace();
   const lake = openLake(place.config);
   try {
-    const playing = await begin(arena, plan, place);
+    const playing = await begin(arena, plan, place, lake);
     const { judge, history, grace } = playing;
     const sealable = pause(plan.sealAfter + 1);
     let over = false;
@@ -116,7 +119,12 @@ export async function playWindow(arena: Arena, plan: WindowPlan): Promise<void> 
   }
 }
 
-async function begin(arena: Arena, plan: WindowPlan, place: Place): Promise<Playing> {
+async function begin(
+  arena: Arena,
+  plan: WindowPlan,
+  place: Place,
+  lake: Lake,
+): Promise<Playing> {
   const { owner } = arena.database;
   const history = createHistory();
   const events = plan.begin.map((number) => eventOf(number));
@@ -134,7 +142,7 @@ async function begin(arena: Arena, plan: WindowPlan, place: Place): Promise<Play
     );
   const judge = createJudge({ history, required, seesAll: false });
   const grace = bound - windowOf(DAY).end;
-  return { ...arena, plan, place, history, judge, grace, doubtful };
+  return { ...arena, plan, place, lake, history, judge, grace, doubtful };
 }
 
 /** Does a writer's transactions, and tells the history of them. */
@@ -174,7 +182,7 @@ function changeOf(
 
 /** Does a runner's runs, and holds how each ended against what it met. */
 async function act(playing: Playing, runs: readonly PlannedRun[], ways: Ways): Promise<void> {
-  const { tally, judge, plan } = playing;
+  const { tally, judge, plan, lake } = playing;
   for (const planned of runs) {
     await pause(planned.wait);
     const bronzeBefore = judge.bronze() !== undefined;
@@ -188,6 +196,7 @@ async function act(playing: Playing, runs: readonly PlannedRun[], ways: Ways): P
       storeLies: plan.faults === "lies" && faults.length > 0,
       bronzeBefore,
     });
+    if (outcome.end === "ok") await judgePretences(lake, ways.store?.pretences() ?? []);
   }
 }
 
@@ -223,8 +232,8 @@ async function perpetrate(
   return { outcome, faults };
 }
 
-function isMarkerPut({ method, target }: S3Request): boolean {
-  return method === "PUT" && /\/_commit\.json|\/_commits\//.test(target);
+function isMarkerPut(request: S3Request): boolean {
+  return request.method === "PUT" && isMarker(keyOf(request));
 }
 
 function throughStore(config: LakeConfig, refused: boolean, store: S3Proxy | undefined) {
