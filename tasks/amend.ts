@@ -1,6 +1,6 @@
 import { databaseConfig, lakeConfig, sealGrace } from "../pipeline/config.ts";
 import { Failure } from "../pipeline/errors.ts";
-import type { AmendOrder } from "./amend/work.ts";
+import type { AmendOrder } from "./amend/worker.ts";
 import { main } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { dayFor, ENVIRONMENT_HELP } from "./cli/day.ts";
@@ -55,7 +55,7 @@ ${ENVIRONMENT_HELP}`,
       teller: tellerOf("amend"),
     };
     const { database, lake } = order;
-    const work = import.meta.resolve("./amend/work.ts");
+    const work = import.meta.resolve("./amend/worker.ts");
     return await runConfined(work, order, { database, lake, writes: true });
   },
 });

@@ -1,5 +1,5 @@
 import { lakeConfig } from "../pipeline/config.ts";
-import type { CleanOrder } from "./clean/work.ts";
+import type { CleanOrder } from "./clean/worker.ts";
 import { main } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { dayFor, ENVIRONMENT_HELP } from "./cli/day.ts";
@@ -42,6 +42,6 @@ ${ENVIRONMENT_HELP}`,
       teller: tellerOf("clean"),
     };
     const needs = { lake, writes: !order.dryRun };
-    return await runConfined(import.meta.resolve("./clean/work.ts"), order, needs);
+    return await runConfined(import.meta.resolve("./clean/worker.ts"), order, needs);
   },
 });

@@ -7,7 +7,7 @@ import { tellerOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { columnsAsked, conditionOf, DEFAULT_LIMIT, limitOf } from "./show/query.ts";
-import type { ShowOrder } from "./show/work.ts";
+import type { ShowOrder } from "./show/worker.ts";
 
 await main({
   name: "show",
@@ -47,7 +47,10 @@ ${ENVIRONMENT_HELP}`,
       day: await dayFor({ ...flags, operand: flags.operands[1] }),
       teller: tellerOf("show"),
     };
-    return await runConfined(import.meta.resolve("./show/work.ts"), order, { lake, writes: false });
+    return await runConfined(import.meta.resolve("./show/worker.ts"), order, {
+      lake,
+      writes: false,
+    });
   },
 });
 

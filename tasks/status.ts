@@ -16,7 +16,7 @@ import { CONNECTION_HELP } from "./cli/day.ts";
 import { tellerOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
-import type { StatusOrder } from "./status/work.ts";
+import type { StatusOrder } from "./status/worker.ts";
 
 await main({
   name: "status",
@@ -54,7 +54,7 @@ ${CONNECTION_HELP}`,
     };
     const { database, lake } = order;
     const needs = { database, lake, writes: false };
-    return await runConfined(import.meta.resolve("./status/work.ts"), order, needs);
+    return await runConfined(import.meta.resolve("./status/worker.ts"), order, needs);
   },
 });
 

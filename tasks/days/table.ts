@@ -1,6 +1,6 @@
 import { plural } from "../../pipeline/progress.ts";
 import { type Cell, renderTable, type TableColumn } from "../cli/table.ts";
-import type { DayCommand } from "./order.ts";
+import type { DayCommand } from "./command.ts";
 
 /** How a day went. */
 export interface DayResult {

@@ -1,7 +1,7 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import type { DayRange } from "../../pipeline/contract/window.ts";
 import { EXIT } from "../cli/failure.ts";
-import { type LakeOrder, serveOnLake } from "../cli/lake_work.ts";
+import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import type { OUTPUTS } from "../cli/observer.ts";
 import { colourWanted, print } from "../cli/terminal.ts";
 import { readStatus, type Status } from "./reading.ts";

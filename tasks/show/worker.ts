@@ -1,12 +1,11 @@
 import type { Day } from "../../pipeline/contract/window.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { findQuarantine, findRows, type RowLayer } from "../../pipeline/rows.ts";
-import { type LakeOrder, serveOnLake } from "../cli/lake_work.ts";
+import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import type { OUTPUTS } from "../cli/observer.ts";
 import { colourWanted, lineWidth, print } from "../cli/terminal.ts";
 import { columnsAsked, conditionOf } from "./query.ts";
-import { renderQuarantine } from "./quarantine.ts";
-import { renderCount, renderJsonRow, renderRows } from "./text.ts";
+import { renderCount, renderJsonRow, renderQuarantine, renderRows } from "./text.ts";
 
 /** What show is to do. */
 export interface ShowOrder extends LakeOrder {

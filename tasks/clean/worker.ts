@@ -1,8 +1,29 @@
-import { findLeftovers, type Leftovers, removeLeftovers } from "../../pipeline/clean.ts";
 import { type Day, formatMillis } from "../../pipeline/contract/window.ts";
+import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
+import { type OUTPUTS, printing } from "../cli/observer.ts";
+import { agreed } from "../cli/prompt.ts";
+import { findLeftovers, type Leftovers, removeLeftovers } from "../../pipeline/clean.ts";
 import { storeClock } from "../../pipeline/lake/lifetimes.ts";
 import type { Lake, ObjectEntry } from "../../pipeline/lake/lake.ts";
 import { type Observer, plural } from "../../pipeline/progress.ts";
+
+/** What clean is to do. */
+export interface CleanOrder extends LakeOrder {
+  readonly day: Day;
+  /** Only show what would be removed. */
+  readonly dryRun: boolean;
+  /** Whether the operator has agreed already. */
+  readonly yes: boolean;
+  readonly output: (typeof OUTPUTS)[number];
+}
+
+// It runs in a worker that may reach the lake, and nothing else. Ctrl-C ends it with its parent.
+
+serveOnLake(async ({ day, dryRun, yes, output }: CleanOrder, lake) => {
+  const never = new AbortController().signal;
+  const agree = (question: string) => yes ? Promise.resolve(true) : agreed(question, never);
+  return await clean({ lake, day, dryRun, observer: printing("clean", output), agree });
+});
 
 /** What is cleaned, and how. */
 export interface Cleaning {

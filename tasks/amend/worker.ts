@@ -4,7 +4,7 @@ import type { Day } from "../../pipeline/contract/window.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { deadline } from "../cli/deadline.ts";
 import { EXIT } from "../cli/failure.ts";
-import { type LakeOrder, serveOnLake } from "../cli/lake_work.ts";
+import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import { type OUTPUTS, printing, waiting } from "../cli/observer.ts";
 import { agreed } from "../cli/prompt.ts";
 import { print } from "../cli/terminal.ts";

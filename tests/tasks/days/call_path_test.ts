@@ -1,0 +1,26 @@
+import { ROOT } from "../../support/task.ts";
+import { assert, assertEquals } from "../../support/assert.ts";
+
+// The files that a day passes from `deno task bronze` to the PUT of its commit marker. A reader who
+// follows the calls opens these files and no others.
+
+/** Each file, with the call in it that leads to the next file. */
+const PATH: readonly (readonly [file: string, call: string])[] = [
+  ["tasks/bronze.ts", "main({"],
+  ["tasks/cli/command.ts", "command.run("],
+  ["tasks/days/command.ts", 'runConfined(import.meta.resolve("./worker.ts")'],
+  ["tasks/cli/confined.ts", "worker.postMessage(order)"],
+  ["tasks/days/worker.ts", "runBronze("],
+  ["pipeline/bronze.ts", "beginWindow("],
+  ["pipeline/bronze_window.ts", "return { connection, window, schema, previous, publication"],
+  ["pipeline/lake/commit.ts", "lake.put("],
+  ["pipeline/lake/s3.ts", "new PutObjectCommand("],
+];
+
+Deno.test("tasks/bronze.ts: a day passes at most 9 files to the PUT of its marker", async () => {
+  assert(PATH.length <= 9);
+  for (const [file, call] of PATH) {
+    const text = await Deno.readTextFile(new URL(file, ROOT));
+    assertEquals([file, text.includes(call)], [file, true]);
+  }
+});
