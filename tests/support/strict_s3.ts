@@ -32,8 +32,8 @@ const CLOCK_SKEW = 15 * 60 * 1000;
 
 /**
  * Starts an S3 server in memory that refuses what a real one refuses: signatures and digests that
- * are wrong, conditions that do not hold, uploads without a length. Unlike a real one it can be told
- * to fail.
+ * are wrong, conditions that do not hold, uploads without a length. Unlike a real one it also refuses
+ * an object without a Content-MD5, and can be told to fail.
  */
 export function startStrictS3({ pageSize = 1000, fault }: StrictS3Options = {}): ObjectStore {
   const buckets = new Map<string, Bucket>();
@@ -92,7 +92,9 @@ async function answer(
     case "HEAD":
       return object(bucket.get(key), request);
     case "PUT":
-      return put(bucket, key, body, request.headers);
+      return request.headers.has("content-md5")
+        ? put(bucket, key, body, request.headers)
+        : refusal(400, "InvalidRequest");
     case "DELETE":
       bucket.delete(key);
       return new Response(null, { status: 204 });

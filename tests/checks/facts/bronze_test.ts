@@ -114,6 +114,15 @@ Deno.test("a part with other bytes is not collected, though it can be read", asy
   assertEquals([part!.stored!.same, part!.footer!.rows, part!.collected], [false, 3, false]);
 });
 
+Deno.test("gatherBronze collects no row of a part whose size is not the marker's", async () => {
+  const lake = memoryLake();
+  const part = await bronzePart(EVENTS);
+  await publishBronze(lake, [{ ...part, bytes: part.bytes + 1 }]);
+  const [found] = (await gatherBronze(lake, DAY)).parts;
+  assertEquals(found!.stored, { bytes: part.bytes, same: true });
+  assertEquals([found!.footer!.rows, found!.collected], [7, false]);
+});
+
 Deno.test("a part whose pages are broken, and was published so", async () => {
   const lake = memoryLake();
   const good = await bronzePart(EVENTS);

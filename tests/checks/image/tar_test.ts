@@ -111,6 +111,26 @@ Deno.test("extended headers say path, link and size of the next entry, and of no
   assertEquals(await listed(tar), ["file a=b/c abc", "symlink link q", "file next"]);
 });
 
+Deno.test("tarEntries reads a size in base 256, which GNU tar writes from 8 GiB on", async () => {
+  const header = withField(tarHeader("large", "0", 0), 124, `\x80${"\0".repeat(9)}\x01\x02`);
+  const content = "x".repeat(258);
+  const tar = joined([
+    header,
+    new TextEncoder().encode(content.padEnd(512, "\0")),
+    tarHeader("next", "0", 0),
+  ]);
+  assertEquals(await listed(tar), [`file large ${content}`, "file next"]);
+  const gibibytes = withField(
+    tarHeader("huge", "0", 0),
+    124,
+    `\x80${"\0".repeat(6)}\x02${"\0".repeat(3)}\x01`,
+  );
+  for await (const { size } of tarEntries(bytesOf(inPieces(gibibytes, 512)))) {
+    assertEquals(size, 2 * 2 ** 32 + 1);
+    break;
+  }
+});
+
 Deno.test("a link has no bytes, whatever its size is said to be", async () => {
   const tar = joined([
     tarHeader("a", "2", 600, "b"),

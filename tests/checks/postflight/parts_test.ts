@@ -46,6 +46,19 @@ for (const { id, layer, fact } of LAYERS) {
     await assertOnly(id, given, [{ object, field: "bytes", problem: says }]);
   });
 
+  Deno.test(`${id} fails where the marker names another size for the same content`, async () => {
+    const stored = { bytes: bytes + 1, same: true };
+    const { findings: [finding] } = await assertOnly(id, broken(layer, { stored }, "footer"), [
+      { severity: "fail", object, field: "bytes" },
+    ]);
+    assertEquals(
+      finding!.problem,
+      `it has ${(bytes + 1).toLocaleString("en-US")} bytes, and the commit marker says ${
+        bytes.toLocaleString("en-US")
+      }`,
+    );
+  });
+
   Deno.test(`${id} fails where a part has another sha256`, async () => {
     const given = broken(layer, { stored: { bytes, same: false } }, "footer");
     const { others } = await assertOnly(id, given, [{ object, field: "sha256" }]);

@@ -41,3 +41,24 @@ Deno.test("a Job that only the cluster has counts until it has come to its end",
   assertEquals(imagesOf(RUNNING), ["rbs-spark:live"]);
   assertEquals(imagesOf(FINISHED), []);
 });
+
+const OWNER_UID = "0f0e0d0c-0000-4000-8000-000000000001";
+
+const owned = (uid: string) => `
+apiVersion: v1
+kind: Pod
+metadata:
+  name: bronze-x7k2p
+  namespace: analytics-jobs
+  ownerReferences: [{ kind: Job, name: bronze, uid: ${uid} }]
+spec: { containers: [{ name: driver, image: "rbs-spark:pod" }] }
+`;
+
+Deno.test("platformOf leaves an object out where its owner is in the cluster too", () => {
+  const owner = job("rbs-spark:live").replace("name: bronze,", `name: bronze, uid: ${OWNER_UID},`);
+  const kindsOf = (live: string) =>
+    platformOf(undefined, clusterWith(live, {}, "")).objects.map(({ kind }) => kind);
+  assertEquals(kindsOf(`${owner}\n---\n${owned(OWNER_UID)}`), ["Job"]);
+  assertEquals(kindsOf(`${owner}\n---\n${owned("another-uid")}`), ["Job", "Pod"]);
+  assertEquals(kindsOf(owned(OWNER_UID)), ["Pod"]);
+});

@@ -87,6 +87,16 @@ for (const { name } of storeKinds()) {
   });
 }
 
+Deno.test("startStrictS3 refuses an object without a Content-MD5", async () => {
+  const server = startStrictS3();
+  const config = await server.createBucket("rbs");
+  const url = new URL(`${config.endpoint}/${config.bucket}/a`);
+  const response = await signedFetch(config, "PUT", url, { body: BODY });
+  assertEquals(response.status, 400);
+  assertStringIncludes(await response.text(), "<Code>InvalidRequest</Code>");
+  await server.stop();
+});
+
 Deno.test("S3: nothing listens at the endpoint", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const endpoint = `http://127.0.0.1:${listener.addr.port}`;
