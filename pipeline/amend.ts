@@ -7,7 +7,7 @@ import {
   surveyWindow,
   type WindowOptions,
 } from "./bronze_window.ts";
-import { OUTBOX_TABLE } from "./contract/events.ts";
+import { OUTBOX_TABLE } from "./contract/tables.ts";
 import { type Day, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { whileMarkerStands } from "./lake/commit.ts";

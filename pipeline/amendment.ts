@@ -6,7 +6,8 @@ import {
   type WindowRun,
 } from "./bronze_window.ts";
 import type { RowGroup } from "./contract/column.ts";
-import { bronzePrefix, EVENT_COLUMNS, EVENT_CONTRACT, historyKey } from "./contract/events.ts";
+import { bronzePrefix, historyKey } from "./contract/keys.ts";
+import { EVENT_COLUMNS, EVENT_CONTRACT } from "./contract/tables.ts";
 import { Failure } from "./errors.ts";
 import { publishWindow } from "./lake/commit.ts";
 import {

@@ -9,7 +9,8 @@ import {
   type WindowOptions,
   type WindowRun,
 } from "./bronze_window.ts";
-import { bronzePrefix, EVENT_COLUMNS, EVENT_CONTRACT, OUTBOX_TABLE } from "./contract/events.ts";
+import { bronzePrefix } from "./contract/keys.ts";
+import { EVENT_COLUMNS, EVENT_CONTRACT, OUTBOX_TABLE } from "./contract/tables.ts";
 import { type Day, dayOf, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { publishWindow, removeBesideSealed, whileMarkerStands } from "./lake/commit.ts";

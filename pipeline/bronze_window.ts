@@ -1,13 +1,8 @@
 import type { DatabaseConfig } from "./config.ts";
 import { BRONZE, compareWindow, type Differences } from "./compare.ts";
-import {
-  bronzeMarkerKey,
-  bronzePrefix,
-  EVENT_COLUMNS,
-  KNOWN_EVENT_TYPES,
-  OUTBOX_TABLE,
-} from "./contract/events.ts";
 import type { RowGroup } from "./contract/column.ts";
+import { bronzeMarkerKey, bronzePrefix } from "./contract/keys.ts";
+import { EVENT_COLUMNS, KNOWN_EVENT_TYPES, OUTBOX_TABLE } from "./contract/tables.ts";
 import { formatMicros, type Window } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { startRun } from "./lake/lifetimes.ts";

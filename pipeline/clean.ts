@@ -1,16 +1,20 @@
-import { bronzeHistoryPrefix, bronzeMarkerKey, bronzePrefix } from "./contract/events.ts";
-import { SILVER_PREFIX, silverMarkerKey } from "./contract/executions.ts";
+import {
+  bronzeHistoryPrefix,
+  bronzeMarkerKey,
+  bronzePrefix,
+  isPart,
+  SILVER_PREFIX,
+  silverMarkerKey,
+  STAGING_PREFIXES,
+} from "./contract/keys.ts";
 import type { Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { ABANDONED_AFTER } from "./lake/lifetimes.ts";
-import { isPart, listFolders } from "./lake/commit.ts";
+import { listFolders } from "./lake/commit.ts";
 import type { Lake, ObjectEntry } from "./lake/lake.ts";
 import { readMarker } from "./lake/marker.ts";
 import { folderOf } from "./lake/parts.ts";
 import { inParallel } from "./parallel.ts";
-
-/** Where Spark writes before it publishes. Each run has a folder of its own in there. */
-const STAGING = ["bronze/_staging/", "silver/_staging/"];
 
 /** How many objects are removed after one look at the markers and at the objects themselves. */
 const AT_A_TIME = 16;
@@ -53,7 +57,7 @@ export async function findLeftovers(
   const layers = [await bronzeObjects(lake, day), await silverObjects(lake, day)];
   const marked = layers.filter(({ marker }) => marker !== undefined);
   const unnamed = marked.flatMap(({ named, parts }) => parts.filter(({ key }) => !named.has(key)));
-  const staged = (await inParallel(STAGING, (prefix) => lake.list(prefix))).flat();
+  const staged = (await inParallel(STAGING_PREFIXES, (prefix) => lake.list(prefix))).flat();
   const found = [...unnamed, ...staged];
   const now = found.length === 0 ? 0 : await clock();
   const youngest = youngestByFolder(staged);
@@ -135,7 +139,8 @@ function youngestByFolder(staged: readonly ObjectEntry[]): Map<string | undefine
 
 /** The folder of one run within a staging folder; undefined where a key lies in none. */
 function stagingFolder(key: string): string | undefined {
-  return /^(?:bronze|silver)\/_staging\/[^/]+/.exec(key)?.[0];
+  const prefix = STAGING_PREFIXES.find((each) => key.startsWith(each));
+  return prefix && prefix + key.slice(prefix.length).split("/")[0];
 }
 
 async function confirmMarker(

@@ -1,6 +1,13 @@
 import { equalBytes, type Lake } from "./lake/lake.ts";
 import type { Column, Value } from "./contract/column.ts";
-import { formatValue } from "./contract/format.ts";
+import {
+  EVENT_COLUMNS,
+  EVENT_CONTRACT,
+  EXECUTION_COLUMNS,
+  EXECUTION_CONTRACT,
+} from "./contract/tables.ts";
+import { formatValue } from "./contract/value_text.ts";
+import { CONTRACT } from "./contract/contract_file.ts";
 import { Failure } from "./errors.ts";
 import { listFolders } from "./lake/commit.ts";
 import type { BronzeCommit, Part, SilverCommit } from "./lake/marker.ts";
@@ -8,8 +15,6 @@ import { openPart } from "./lake/parquet_reader.ts";
 import { damaged, type NewPart, readPart } from "./lake/parts.ts";
 import { eachRow, type Order, type Row, storedRows } from "./merge.ts";
 import { NAMED } from "./progress.ts";
-import { EVENT_COLUMNS, EVENT_CONTRACT } from "./contract/events.ts";
-import { EXECUTION_COLUMNS, EXECUTION_CONTRACT } from "./contract/executions.ts";
 
 /** How the rows of a layer are told apart, and what its source is called. */
 export interface Layer {
@@ -204,7 +209,9 @@ function same(a: Value, b: Value): boolean {
   return a instanceof Uint8Array && b instanceof Uint8Array ? equalBytes(a, b) : a === b;
 }
 
-const [ID, SEQ] = [0, 1];
+const [SEQ, ID] = CONTRACT.bronze.order.map((column) =>
+  EVENT_COLUMNS.findIndex(({ name }) => name === column)
+) as [number, number];
 
 /** The columns by which bronze is ordered, at the beginning of a row. */
 export const BRONZE_ORDER: readonly string[] = EVENT_COLUMNS.slice(0, 2).map(({ name }) => name);

@@ -1,8 +1,13 @@
-import { BRONZE_PREFIX, bronzeMarkerKey, bronzePrefix } from "./contract/events.ts";
-import { SILVER_MARKERS_PREFIX, silverMarkerKey } from "./contract/executions.ts";
+import {
+  BRONZE_PREFIX,
+  bronzeMarkerKey,
+  bronzePrefix,
+  SILVER_MARKERS_PREFIX,
+  silverMarkerKey,
+} from "./contract/keys.ts";
 import { type Day, type DayRange, isWithin, parseDay } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
-import { isPart } from "./lake/commit.ts";
+import { isPart } from "./contract/keys.ts";
 import type { Lake, ObjectEntry } from "./lake/lake.ts";
 import { type BronzeCommit, readMarker, type SilverCommit } from "./lake/marker.ts";
 import { folderOf } from "./lake/parts.ts";

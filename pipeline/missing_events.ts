@@ -1,6 +1,7 @@
-import type { WindowRun } from "./bronze_window.ts";
 import type { RowGroup } from "./contract/column.ts";
-import { bronzePrefix, EVENT_COLUMNS, OUTBOX_TABLE } from "./contract/events.ts";
+import { bronzeHistoryPrefix, bronzePrefix, silverMarkerKey } from "./contract/keys.ts";
+import { EVENT_COLUMNS, OUTBOX_TABLE } from "./contract/tables.ts";
+import type { WindowRun } from "./bronze_window.ts";
 import type { Window } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import type { Lake } from "./lake/lake.ts";
@@ -20,8 +21,7 @@ import {
   readQuarantine,
   renderQuarantine,
 } from "./quarantine.ts";
-import { silverMarkerKey } from "./contract/executions.ts";
-import { isPart } from "./lake/commit.ts";
+import { isPart } from "./contract/keys.ts";
 import { openPart } from "./lake/parquet_reader.ts";
 import { NAMED, plural } from "./progress.ts";
 
@@ -179,7 +179,7 @@ async function wasPublished(
   { lake, listed }: WindowRun["publication"],
   day: string,
 ): Promise<boolean> {
-  if (listed.some(({ key }) => key.includes("/_history/"))) return true;
+  if (listed.some(({ key }) => key.startsWith(bronzeHistoryPrefix(day)))) return true;
   return await lake.get(silverMarkerKey(day)) !== undefined;
 }
 

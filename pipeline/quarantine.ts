@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
-import { EVENT_COLUMNS, quarantineKey } from "./contract/events.ts";
+import { quarantineKey } from "./contract/keys.ts";
+import { CONTRACT } from "./contract/contract_file.ts";
+import { EVENT_COLUMNS } from "./contract/tables.ts";
 import { type Day, parseDay } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import type { Lake } from "./lake/lake.ts";
-import type { QuarantineLink } from "./lake/marker.ts";
+import { parseJson, type QuarantineLink } from "./lake/marker.ts";
 import type { UnfitEvent } from "./outbox/survey.ts";
 
 /** The events of a day that the contract cannot hold, with their full text. */
@@ -14,7 +16,7 @@ export interface Quarantine {
   readonly events: readonly UnfitEvent[];
 }
 
-const FORMAT = "deep-storage-quarantine/1";
+const FORMAT = CONTRACT.marker.quarantineFormat;
 
 /** A quarantine as a document, and what a marker says of it. */
 export interface QuarantineDocument {
@@ -73,12 +75,7 @@ export async function readQuarantine(
  * @throws {Error} they are no quarantine
  */
 export function parseQuarantine(bytes: Uint8Array): Quarantine {
-  let json: { format?: unknown; date?: unknown; events?: unknown } | null;
-  try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    throw new Error("it is not JSON");
-  }
+  const json = parseJson(bytes) as { format?: unknown; date?: unknown; events?: unknown } | null;
   if (json?.format !== FORMAT) throw new Error(`its format is not ${FORMAT}`);
   const day = typeof json.date === "string" ? parseDay(json.date) : undefined;
   if (day === undefined) throw new Error("its date is not a day");

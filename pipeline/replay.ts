@@ -1,6 +1,5 @@
 import type { RowGroup, Value } from "./contract/column.ts";
-import { EXECUTION_COLUMNS } from "./contract/executions.ts";
-import { EXECUTION_STATUS } from "./contract/events.ts";
+import { EVENT_TIMES, EXECUTION_COLUMNS, EXECUTION_STATUS } from "./contract/tables.ts";
 import { bytesCells, int64Cells, rankCells, textCells } from "./typed_columns.ts";
 
 /** The columns of bronze that a replay reads, in the order in which {@linkcode Replay.add} takes them. */
@@ -23,13 +22,6 @@ export const REPLAYED_COLUMNS = [
 
 /** Where the columns begin of which a row of silver has the last value that was not null. */
 const FIRST_CARRIED = 7;
-
-/** Which event's time each of silver's three times is. */
-const TIMES: ReadonlyMap<string, string> = new Map([
-  ["STOP_TRIGGERED", "triggered_at"],
-  ["EXECUTION_SUBMITTED", "submitted_at"],
-  ["EXECUTED", "executed_at"],
-]);
 
 /** One client's executions. */
 export interface ClientExecutions {
@@ -114,7 +106,7 @@ export function createReplay(): Replay {
         last.source.set(index, values[6]![row] as string);
         last.status.set(index, status);
       }
-      const time = TIMES.get(type) as keyof typeof carried | undefined;
+      const time = EVENT_TIMES.get(type);
       if (time !== undefined) carry(time, index, values[4]![row]!, rank);
       for (let i = 0; i < carriedNames.length; i++) {
         carry(carriedNames[i]!, index, values[FIRST_CARRIED + i]![row]!, rank);

@@ -1,4 +1,5 @@
 import type { Value } from "./contract/column.ts";
+import { REPLAY_ORDER } from "./contract/tables.ts";
 import type { FileGroup, PartReader } from "./lake/parquet_reader.ts";
 
 // A replay folds events in the order (event_seq, occurred_at, event_id), those without an event_seq
@@ -21,7 +22,7 @@ export async function unsequencedRanks(last: AsyncIterable<PartReader>): Promise
     times = [];
     ids = [];
     let sequenced = false;
-    for await (const group of part.groups(["event_seq", "occurred_at", "event_id"])) {
+    for await (const group of part.groups(REPLAY_ORDER)) {
       sequenced = collect(group, times, ids) || sequenced;
     }
     for (let i = 0; i < before.ids.length; i++) {

@@ -1,6 +1,5 @@
 import type { Column, Value } from "./contract/column.ts";
-import { bronzeMarkerKey } from "./contract/events.ts";
-import { silverMarkerKey } from "./contract/executions.ts";
+import { bronzeMarkerKey, silverMarkerKey } from "./contract/keys.ts";
 import type { Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import type { Lake } from "./lake/lake.ts";

@@ -1,11 +1,6 @@
 import { createHash } from "node:crypto";
-import { bronzeMarkerKey } from "./contract/events.ts";
-import {
-  EXECUTION_COLUMNS,
-  EXECUTION_CONTRACT,
-  silverMarkerKey,
-  silverPrefix,
-} from "./contract/executions.ts";
+import { bronzeMarkerKey, silverMarkerKey, silverPrefix } from "./contract/keys.ts";
+import { EXECUTION_COLUMNS, EXECUTION_CONTRACT } from "./contract/tables.ts";
 import type { Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { BRONZE, BRONZE_ORDER, compareWindow, type Difference, SILVER } from "./compare.ts";

@@ -1,7 +1,8 @@
 import { runBronze } from "../pipeline/bronze.ts";
 import { type DatabaseConfig, sealGrace } from "../pipeline/config.ts";
-import { EXECUTION_COLUMNS, silverMarkerKey } from "../pipeline/contract/executions.ts";
-import { formatValue } from "../pipeline/contract/format.ts";
+import { silverMarkerKey } from "../pipeline/contract/keys.ts";
+import { EXECUTION_COLUMNS } from "../pipeline/contract/tables.ts";
+import { formatValue } from "../pipeline/contract/value_text.ts";
 import { type Day, parseDay } from "../pipeline/contract/window.ts";
 import { Failure } from "../pipeline/errors.ts";
 import type { Lake } from "../pipeline/lake/lake.ts";

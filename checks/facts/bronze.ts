@@ -1,9 +1,5 @@
-import {
-  bronzeMarkerKey,
-  bronzePrefix,
-  EVENT_COLUMNS,
-  EXECUTION_STATUS,
-} from "../../pipeline/contract/events.ts";
+import { bronzeMarkerKey, bronzePrefix } from "../../pipeline/contract/keys.ts";
+import { EVENT_COLUMNS, EXECUTION_STATUS } from "../../pipeline/contract/tables.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Column } from "../../pipeline/contract/column.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
-import { isPart } from "../../pipeline/lake/commit.ts";
+import { isPart } from "../../pipeline/contract/keys.ts";
 import type { Lake, ObjectEntry } from "../../pipeline/lake/lake.ts";
 import type { BronzeCommit, Part, SilverCommit, StoredMarker } from "../../pipeline/lake/marker.ts";
 import {

@@ -43,10 +43,11 @@ export async function gatherManifests(
   directory: string,
   signal?: AbortSignal,
 ): Promise<ManifestsFact> {
-  const readings: FileReading[] = [];
+  const files = new Map<string, FileReading>();
   try {
     for await (const { file, text, problem } of readTree(directory, isWanted, signal)) {
-      readings.push(
+      files.set(
+        file,
         text === undefined
           ? { objects: [], scripts: [], problems: [{ file, problem: problem ?? "is unread" }] }
           : readFile(file, text),
@@ -62,6 +63,9 @@ export async function gatherManifests(
       cause: error,
     });
   }
+  const readings = [...files].flatMap(([file, reading]) =>
+    isPackageData(file, files) ? [] : [reading]
+  );
   return {
     directory,
     files: readings.length,
@@ -86,6 +90,12 @@ export function readFile(file: string, text: string): FileReading {
     problems: [...problems, ...readings.flatMap((reading) => reading.problems)]
       .map((each) => ({ file, ...each })),
   };
+}
+
+/** Whether a file is JSON in a Python package, such as `jobs/helpers/units.json`. It is no manifest. */
+function isPackageData(file: string, files: ReadonlyMap<string, unknown>): boolean {
+  const folder = file.slice(0, file.lastIndexOf("/") + 1);
+  return file.endsWith(".json") && files.has(`${folder}__init__.py`);
 }
 
 function isWanted(name: string): boolean {

@@ -1,8 +1,5 @@
-import {
-  EXECUTION_COLUMNS,
-  SILVER_PREFIX,
-  silverMarkerKey,
-} from "../../pipeline/contract/executions.ts";
+import { SILVER_PREFIX, silverMarkerKey } from "../../pipeline/contract/keys.ts";
+import { EXECUTION_COLUMNS } from "../../pipeline/contract/tables.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { type Part, readMarker, type SilverCommit } from "../../pipeline/lake/marker.ts";

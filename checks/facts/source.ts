@@ -1,6 +1,7 @@
 import { type BronzeDifferences, compareBronze } from "../../pipeline/bronze_window.ts";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
-import { bronzeMarkerKey, OUTBOX_TABLE } from "../../pipeline/contract/events.ts";
+import { bronzeMarkerKey } from "../../pipeline/contract/keys.ts";
+import { OUTBOX_TABLE } from "../../pipeline/contract/tables.ts";
 import { type Day, windowOf } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";

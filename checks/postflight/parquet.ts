@@ -1,6 +1,5 @@
 import type { Column } from "../../pipeline/contract/column.ts";
-import { EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
-import { EXECUTION_COLUMNS } from "../../pipeline/contract/executions.ts";
+import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "../../pipeline/contract/tables.ts";
 import type { FileColumn } from "../../pipeline/lake/parquet_reader.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { type Check, check } from "../check.ts";

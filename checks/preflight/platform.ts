@@ -1,4 +1,4 @@
-import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster.ts";
+import { JOBS_NAMESPACE } from "../../pipeline/contract/platform.ts";
 import { type Check, check, type Facts } from "../check.ts";
 import type { Outcome } from "../finding.ts";
 import type { ClusterOpened, Unread } from "../facts/cluster.ts";

@@ -6,27 +6,17 @@ import {
   type S3Config,
   secretEnvironment,
 } from "../config.ts";
-import { DATABASE_SECRET, JOBS_NAMESPACE, LAKE_SECRET } from "../contract/cluster.ts";
+import {
+  DATABASE_KEYS,
+  DATABASE_SECRET,
+  JOBS_NAMESPACE,
+  LAKE_KEYS,
+  LAKE_SECRET,
+} from "../contract/platform.ts";
 import { Failure } from "../errors.ts";
 
 /** The decoded values of a Secret, by key. */
 export type SecretTexts = ReadonlyMap<string, string>;
-
-/** The keys of the Secret with the credentials for the database. */
-export const DATABASE_KEYS = [
-  "DJANGO_DB_HOST",
-  "DJANGO_DB_NAME",
-  "DJANGO_DB_USER",
-  "DJANGO_DB_PASSWORD",
-] as const;
-
-/** The keys of the Secret with the credentials for the lake. */
-export const LAKE_KEYS = [
-  "AWS_ACCESS_KEY_ID",
-  "AWS_SECRET_ACCESS_KEY",
-  "S3_ENDPOINT",
-  "S3_BUCKET",
-] as const;
 
 /**
  * Reads the database's address and credentials from the Secret of the jobs. The Secret has no port, so

@@ -31,6 +31,23 @@ export interface Column {
   readonly nullable: boolean;
 }
 
+/** The types that the outbox's columns have in Postgres, as `format_type` names them. */
+export type PostgresType =
+  | "uuid"
+  | "bigint"
+  | "integer"
+  | "timestamp with time zone"
+  | "character varying"
+  | "text"
+  | "numeric"
+  | "jsonb";
+
+/** A column of bronze, and where it comes from. */
+export interface EventColumn extends Column {
+  /** Its type in the outbox. */
+  readonly postgres: PostgresType;
+}
+
 /** A value as {@linkcode ColumnType} describes it; null where the column allows it. */
 export type Value = Uint8Array | string | bigint | number | null;
 

@@ -1,10 +1,11 @@
 import { equalBytes, type Lake, type ObjectEntry } from "./lake.ts";
+import { isPart, LATE_STEM } from "../contract/keys.ts";
 import { Failure } from "../errors.ts";
 import { inParallel } from "../parallel.ts";
 import { type Observer, plural } from "../progress.ts";
 import { isTooOld, LONGEST_RUN, type RunStart } from "./lifetimes.ts";
 import { type BronzeCommit, renderMarker, type SilverCommit, type StoredMarker } from "./marker.ts";
-import { folderOf, LATE_STEM } from "./parts.ts";
+import { folderOf } from "./parts.ts";
 
 /** What a run brings along to publish a window. */
 export interface Publication {
@@ -297,12 +298,6 @@ function tellLeftovers(commit: BronzeCommit | SilverCommit, publication: Publica
       `publish them; after a day, remove them with: deno task clean --date ${commit.day}`,
     data: { left: keys },
   });
-}
-
-/** Whether a key is a data file's. Markers and what Spark leaves beside its files are none. */
-export function isPart(key: string): boolean {
-  const name = nameOf(key);
-  return !/^[_.]/.test(name) && name.endsWith(".parquet");
 }
 
 function nameOf(key: string): string {

@@ -1,11 +1,14 @@
 import { Failure } from "../errors.ts";
 import type { Lake } from "./lake.ts";
+import { CONTRACT } from "../contract/contract_file.ts";
+
+const HOUR = 60 * 60 * 1000;
 
 /**
  * Milliseconds after which a run no longer publishes what it has read. It is far more than any run takes;
  * a process that was stopped and goes on much later must not publish parts that may have been cleaned up.
  */
-export const LONGEST_RUN = 12 * 60 * 60 * 1000;
+export const LONGEST_RUN: number = CONTRACT.ages.longestRunHours * HOUR;
 
 /** When a run began, by both clocks: one may be set back, the other stands still while a machine sleeps. */
 export interface RunStart {
@@ -29,7 +32,7 @@ export function isTooOld({ wall, monotonic }: RunStart): boolean {
  * Milliseconds after which a part that no marker names belongs to no run. It is well above
  * {@linkcode LONGEST_RUN}, so that no run can still publish what is cleaned up.
  */
-export const ABANDONED_AFTER = 24 * 60 * 60 * 1000;
+export const ABANDONED_AFTER: number = CONTRACT.ages.abandonedAfterHours * HOUR;
 
 /**
  * Asks a store for its clock, which no request tells: by a scratch object, which is removed again.

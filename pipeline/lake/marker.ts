@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { historyKey, quarantineKey } from "../contract/events.ts";
+import { CONTRACT, type FieldList, type LayerName } from "../contract/contract_file.ts";
+import { historyKey, partPattern, quarantineKey } from "../contract/keys.ts";
 import type { Day } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
 import type { Lake } from "./lake.ts";
@@ -102,7 +103,9 @@ export interface StoredMarker<C> {
 
 type Json = Record<string, unknown>;
 
-const FORMAT = "deep-storage-commit/1";
+const { format: FORMAT, fields: FIELDS, states: STATES, mostCount, mostLevels } = CONTRACT.marker;
+const DIGEST = new RegExp(`^(?:${CONTRACT.marker.digestPattern})$`);
+const INTEGER = new RegExp(`^(?:${CONTRACT.marker.integerPattern})$`);
 
 /**
  * A marker's bytes. They hold nothing of the run that made them, so equal content gives equal bytes.
@@ -110,23 +113,39 @@ const FORMAT = "deep-storage-commit/1";
  */
 export function renderMarker(commit: BronzeCommit | SilverCommit): Uint8Array<ArrayBuffer> {
   const { layer, day, state, rows, contract, parts } = commit;
-  const own = layer === "bronze"
-    ? { event_seq: { min: text(commit.minSeq), max: text(commit.maxSeq) } }
-    : { bronze: commit.bronze };
-  const { quarantine, amended } = commit.layer === "bronze" ? commit : {};
-  const document = {
+  const common = {
     format: FORMAT,
     layer,
     date: day,
     state,
     rows,
-    ...own,
     contract,
-    ...(quarantine && { quarantine }),
-    ...(amended && { amended }),
-    parts,
+    parts: parts.map((each) => ordered("part", each)),
   };
+  const own = layer === "bronze"
+    ? bronzeFields(commit)
+    : { bronze: ordered("link", commit.bronze) };
+  const document = ordered(layer, { ...common, ...own });
   return new TextEncoder().encode(JSON.stringify(document, null, 2) + "\n");
+}
+
+function bronzeFields({ minSeq, maxSeq, quarantine, amended }: BronzeCommit): Json {
+  return {
+    event_seq: ordered("event_seq", { min: text(minSeq), max: text(maxSeq) }),
+    quarantine: quarantine && ordered("quarantine", quarantine),
+    amended: amended && ordered("amended", {
+      version: amended.version,
+      previous: ordered("link", amended.previous),
+      lost: ordered("acknowledged", amended.lost),
+      altered: ordered("acknowledged", amended.altered),
+    }),
+  };
+}
+
+/** Values in the order that the contract gives the fields; JSON leaves out those that are undefined. */
+function ordered(list: FieldList, values: object): Json {
+  const all = values as Json;
+  return Object.fromEntries(FIELDS[list].map((field) => [field, all[field]]));
 }
 
 /**
@@ -187,19 +206,14 @@ export function parseMarker(
   layer: "bronze" | "silver",
   day: Day,
 ): BronzeCommit | SilverCommit {
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    throw new Error("it is not JSON");
-  }
-  const marker = object(json, "the marker");
+  const marker = object(parseJson(bytes), "the marker");
   expect(marker.format === FORMAT, `its format is not ${FORMAT}`);
   expect(marker.layer === layer, `its layer is not ${layer}`);
   expect(marker.date === day, `its date is not ${day}`);
   const { state } = marker;
-  if (state !== "open" && state !== "sealed") {
-    throw new Error('its state is not "open" or "sealed"');
+  const known = STATES.find((each) => each === state);
+  if (known === undefined) {
+    throw new Error(`its state is not ${STATES.map((each) => `"${each}"`).join(" or ")}`);
   }
   expect(Array.isArray(marker.parts), "its parts are not a list");
   const parts = (marker.parts as unknown[]).map((entry, i) =>
@@ -213,7 +227,7 @@ export function parseMarker(
   );
   const common = {
     day,
-    state,
+    state: known,
     rows,
     contract: string(marker.contract, "contract"),
     parts,
@@ -238,6 +252,28 @@ export function parseMarker(
   const bronze = object(marker.bronze, "bronze");
   const source = { key: string(bronze.key, "bronze.key"), sha256: digest(bronze.sha256, "bronze") };
   return { layer: "silver", ...common, bronze: source };
+}
+
+/**
+ * Reads JSON that both engines read alike.
+ *
+ * @throws {Error} the bytes are not JSON in UTF-8, or have too many levels of objects and lists
+ */
+export function parseJson(bytes: Uint8Array): unknown {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw new Error("it is not JSON");
+  }
+  confirmLevels(json, mostLevels);
+  return json;
+}
+
+function confirmLevels(value: unknown, levels: number): void {
+  if (typeof value !== "object" || value === null) return;
+  expect(levels > 0, `it has more than ${mostLevels} levels`);
+  for (const each of Object.values(value)) confirmLevels(each, levels - 1);
 }
 
 function quarantineLink(value: unknown, day: Day): QuarantineLink {
@@ -282,16 +318,10 @@ function acknowledged(value: unknown, place: string): Acknowledged {
   return { events: count(events, `${place}.events`), sha256: digest(sha256, place) };
 }
 
-function part(entry: unknown, place: string, layer: string, day: Day): Part {
+function part(entry: unknown, place: string, layer: LayerName, day: Day): Part {
   const { key, rows, bytes, sha256, amendment } = object(entry, place);
-  const folder = layer === "bronze"
-    ? `bronze/events/date=${day}/`
-    : `silver/stop_executions/client_id=-?\\d+/date=${day}/`;
   const name = string(key, `${place}.key`);
-  expect(
-    new RegExp(`^${folder}[^/_.][^/]*\\.parquet$`).test(name),
-    `${place} lies outside the window`,
-  );
+  expect(partPattern(layer, day).test(name), `${place} lies outside the window`);
   return {
     key: name,
     rows: count(rows, `${place}.rows`),
@@ -320,24 +350,26 @@ function object(value: unknown, place: string): Json {
 }
 
 function string(value: unknown, place: string): string {
-  expect(typeof value === "string" && value !== "", `${place} is no text`);
+  const isText = typeof value === "string" && value !== "" && value.isWellFormed();
+  expect(isText, `${place} is no text`);
   return value as string;
 }
 
 function count(value: unknown, place: string): number {
-  expect(Number.isSafeInteger(value) && value as number >= 0, `${place} is no count`);
+  const isCount = Number.isInteger(value) && value as number >= 0 && value as number <= mostCount;
+  expect(isCount, `${place} is no count`);
   return value as number;
 }
 
 function digest(value: unknown, place: string): string {
-  expect(typeof value === "string" && /^[0-9a-f]{64}$/.test(value), `${place}.sha256 is no digest`);
+  expect(typeof value === "string" && DIGEST.test(value), `${place}.sha256 is no digest`);
   return value as string;
 }
 
 function integer(value: unknown, place: string): bigint | null {
   if (value === null) return null;
   const problem = `${place} is no 64-bit integer in a string`;
-  if (typeof value !== "string" || !/^-?\d{1,19}$/.test(value)) throw new Error(problem);
+  if (typeof value !== "string" || !INTEGER.test(value)) throw new Error(problem);
   const number = BigInt(value);
   expect(BigInt.asIntN(64, number) === number, problem);
   return number;

@@ -1,4 +1,6 @@
 import type { Column, RowGroup } from "../contract/column.ts";
+import { CONTRACT } from "../contract/contract_file.ts";
+import { LATE_STEM, numberInKey, PART_STEM, partName } from "../contract/keys.ts";
 import { Failure } from "../errors.ts";
 import { LONGEST_RUN } from "./lifetimes.ts";
 import type { Lake, ObjectEntry } from "./lake.ts";
@@ -10,7 +12,7 @@ import { createHash } from "node:crypto";
 /** A part is ended at the row group with which it reaches this size, in bytes. */
 const TARGET_BYTES = 15 << 20;
 /** No part is larger, since a part is one request and lies in memory whole. */
-const MOST_BYTES = 64 << 20;
+const MOST_BYTES = CONTRACT.parts.mostBytes;
 
 /** A part and its bytes, before it is stored. */
 export interface NewPart extends Part {
@@ -27,8 +29,8 @@ export interface Lineage {
   readonly kept: ReadonlyMap<string, string>;
   /** What names begin with. Parts for a sealed window begin with `late-`: only clean removes these. */
   readonly stem: string;
-  /** What names end with: the digest of the marker that they are to replace. */
-  readonly suffix: string;
+  /** The digest of the marker that the parts replace, which names end with; undefined for none. */
+  readonly replaced: string | undefined;
   /** Keys that are not used again, for what lies there may be cleaned up at any time. */
   readonly avoided: ReadonlySet<string>;
   /** The number of the amendment that adds the parts, where one does. */
@@ -36,10 +38,12 @@ export interface Lineage {
 }
 
 /** Names for a window that has no marker yet. */
-const FIRST: Lineage = { kept: new Map(), stem: "part-", suffix: "", avoided: new Set() };
-
-/** Names beginning so belong to a run that replaces a sealed marker, see {@linkcode Lineage}. */
-export const LATE_STEM = "late-";
+const FIRST: Lineage = {
+  kept: new Map(),
+  stem: PART_STEM,
+  replaced: undefined,
+  avoided: new Set(),
+};
 
 /** What a run found when it began. */
 export interface Found {
@@ -57,14 +61,14 @@ export interface Found {
 export function lineageOf({ previous, listed }: Found, amendment?: number): Lineage {
   const avoided = new Set(abandoned(listed));
   if (previous === undefined) return { ...FIRST, avoided };
-  const suffix = `-${previous.sha256.slice(0, 16)}`;
+  const replaced = previous.sha256;
   if (amendment !== undefined) {
-    const stem = `${LATE_STEM}${String(amendment).padStart(5, "0")}-`;
-    return { kept: new Map(), stem, suffix, avoided, amendment };
+    const stem = `${LATE_STEM}${numberInKey(amendment)}-`;
+    return { kept: new Map(), stem, replaced, avoided, amendment };
   }
   const { state, parts } = previous.commit;
   const kept = new Map(parts.map((part) => [identity(folderOf(part), part.sha256), part.key]));
-  return { kept, stem: state === "sealed" ? LATE_STEM : FIRST.stem, suffix, avoided };
+  return { kept, stem: state === "sealed" ? LATE_STEM : PART_STEM, replaced, avoided };
 }
 
 /** What is so old that it may be old enough for clean before a run that begins now has published. */
@@ -110,10 +114,9 @@ function name(
   { rows, body, sha256 }: PartFile,
   prefix: string,
   index: number,
-  { kept, stem, suffix, avoided, amendment }: Lineage,
+  { kept, stem, replaced, avoided, amendment }: Lineage,
 ): NewPart {
-  const number = String(index).padStart(5, "0");
-  const fresh = `${prefix}${stem}${number}-${sha256.slice(0, 32)}${suffix}`;
+  const fresh = `${prefix}${partName(stem, index, sha256, replaced)}`;
   const key = kept.get(identity(prefix, sha256)) ?? unless(avoided, fresh);
   if (body.length > MOST_BYTES) {
     throw new Failure({
@@ -131,7 +134,7 @@ function name(
 /** The first of `name.parquet`, `name-2.parquet`, … that is not to be avoided. */
 function unless(avoided: ReadonlySet<string>, name: string): string {
   for (let number = 1;; number++) {
-    const key = `${name}${number === 1 ? "" : `-${number}`}.parquet`;
+    const key = `${name}${number === 1 ? "" : `-${number}`}${CONTRACT.parts.suffix}`;
     if (!avoided.has(key)) return key;
   }
 }

@@ -1,4 +1,5 @@
-import { EVENT_COLUMNS, type EventColumn } from "../contract/events.ts";
+import type { EventColumn } from "../contract/column.ts";
+import { EVENT_COLUMNS } from "../contract/tables.ts";
 import type { OutboxSchema } from "./schema.ts";
 
 // Which rows of the outbox belong to a window, and which of them Parquet can hold: the conditions

@@ -1,5 +1,4 @@
-import type { RowGroup, Value } from "../contract/column.ts";
-import type { EventColumn, PostgresType } from "../contract/events.ts";
+import type { EventColumn, PostgresType, RowGroup, Value } from "../contract/column.ts";
 import { Failure } from "../errors.ts";
 import { readDecimal10, writeDecimal20 } from "./numeric.ts";
 

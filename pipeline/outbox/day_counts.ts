@@ -1,4 +1,4 @@
-import { OUTBOX_TABLE } from "../contract/events.ts";
+import { OUTBOX_TABLE } from "../contract/tables.ts";
 import { type Day, type DayRange, parseDay, windowOf } from "../contract/window.ts";
 import type { Connection } from "./connection.ts";
 import { onNoDay, sqlInstant } from "./sql.ts";

@@ -1,4 +1,4 @@
-import { OUTBOX_TABLE } from "../contract/events.ts";
+import { OUTBOX_TABLE } from "../contract/tables.ts";
 import { Failure } from "../errors.ts";
 import type { TextRow } from "./client.ts";
 

@@ -1,5 +1,5 @@
 import type { DatabaseConfig } from "../config.ts";
-import { OUTBOX_TABLE } from "../contract/events.ts";
+import { OUTBOX_TABLE } from "../contract/tables.ts";
 import { Failure, type FailureKind } from "../errors.ts";
 import { identifier } from "./sql.ts";
 import type { Encryption } from "./tls.ts";

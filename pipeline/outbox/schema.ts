@@ -1,9 +1,5 @@
-import {
-  EVENT_COLUMNS,
-  type EventColumn,
-  OUTBOX_TABLE,
-  UNEXPORTED_COLUMNS,
-} from "../contract/events.ts";
+import type { EventColumn } from "../contract/column.ts";
+import { EVENT_COLUMNS, OUTBOX_TABLE, UNEXPORTED_COLUMNS } from "../contract/tables.ts";
 import { Failure } from "../errors.ts";
 import { rowsHidden } from "./postgres_errors.ts";
 import type { Connection } from "./connection.ts";

@@ -1,5 +1,5 @@
 import { formatMicros, type Window } from "../contract/window.ts";
-import { OUTBOX_TABLE } from "../contract/events.ts";
+import { OUTBOX_TABLE } from "../contract/tables.ts";
 
 /** A name as SQL may always have it: between double quotes. */
 export function identifier(name: string): string {

@@ -1,4 +1,4 @@
-import { OUTBOX_TABLE } from "../contract/events.ts";
+import { OUTBOX_TABLE } from "../contract/tables.ts";
 import type { Window } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
 import { NAMED, plural } from "../progress.ts";

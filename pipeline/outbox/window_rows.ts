@@ -1,5 +1,5 @@
 import type { RowGroup } from "../contract/column.ts";
-import { EVENT_COLUMNS, OUTBOX_TABLE } from "../contract/events.ts";
+import { EVENT_COLUMNS, OUTBOX_TABLE } from "../contract/tables.ts";
 import type { Window } from "../contract/window.ts";
 import type { Connection } from "./connection.ts";
 import { sqlInstant, within } from "./sql.ts";

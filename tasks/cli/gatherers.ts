@@ -28,7 +28,7 @@ import {
   unsetForDatabase,
   unsetForLake,
 } from "../../pipeline/config.ts";
-import { DATABASE_SECRET, JOBS_NAMESPACE, LAKE_SECRET } from "../../pipeline/contract/cluster.ts";
+import { DATABASE_SECRET, JOBS_NAMESPACE, LAKE_SECRET } from "../../pipeline/contract/platform.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { FactChoice } from "./before.ts";
 import { ownLogins, readCertificates } from "./registry_files.ts";

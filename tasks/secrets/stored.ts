@@ -1,8 +1,14 @@
 import { observed, readOne } from "../../checks/facts/cluster/objects.ts";
 import { dataOf } from "../../checks/kubernetes/workloads.ts";
 import type { Cluster, Kind } from "../../pipeline/cluster/cluster.ts";
-import { DATABASE_KEYS, LAKE_KEYS, type SecretTexts } from "../../pipeline/cluster/job_secrets.ts";
-import { DATABASE_SECRET, JOBS_NAMESPACE, LAKE_SECRET } from "../../pipeline/contract/cluster.ts";
+import type { SecretTexts } from "../../pipeline/cluster/job_secrets.ts";
+import {
+  DATABASE_KEYS,
+  DATABASE_SECRET,
+  JOBS_NAMESPACE,
+  LAKE_KEYS,
+  LAKE_SECRET,
+} from "../../pipeline/contract/platform.ts";
 import { Failure } from "../../pipeline/errors.ts";
 
 /** A Secret that the jobs read. */

@@ -1,5 +1,5 @@
 import type { Column } from "../../pipeline/contract/column.ts";
-import { parsePrinted } from "../../pipeline/contract/printed.ts";
+import { parsePrinted } from "../../pipeline/contract/value_text.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { columnsOf, type Condition, type RowLayer } from "../../pipeline/rows.ts";
 

@@ -1,6 +1,5 @@
 import type { Column, Value } from "../../pipeline/contract/column.ts";
-import { formatValue } from "../../pipeline/contract/format.ts";
-import { printValue } from "../../pipeline/contract/printed.ts";
+import { formatValue, printValue } from "../../pipeline/contract/value_text.ts";
 import { plural } from "../../pipeline/progress.ts";
 import type { RowQuery, RowsFound } from "../../pipeline/rows.ts";
 import { type Cell, renderTable, textOf, widthOf } from "../cli/table.ts";

@@ -1,6 +1,6 @@
 import { runBronze } from "../../pipeline/bronze.ts";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
-import { EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
+import { EVENT_COLUMNS } from "../../pipeline/contract/tables.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
 import { connect } from "../../pipeline/outbox/connection.ts";

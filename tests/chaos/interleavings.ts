@@ -1,4 +1,4 @@
-import { bronzePrefix } from "../../pipeline/contract/events.ts";
+import { bronzePrefix } from "../../pipeline/contract/keys.ts";
 import { DAY } from "./outbox.ts";
 import { type Outcome, perform, type Run } from "./runs.ts";
 import { CHANGES, openScene, type Scene, type Stage, type Start, type StartName } from "./scene.ts";

@@ -1,4 +1,4 @@
-import { isPart } from "../../pipeline/lake/commit.ts";
+import { isPart } from "../../pipeline/contract/keys.ts";
 import type { Condition } from "../../pipeline/lake/lake.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
 import { type EmbeddedPostgres, startPostgres } from "../../tasks/demo/embedded_postgres.ts";

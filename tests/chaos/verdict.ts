@@ -1,4 +1,4 @@
-import { isPart } from "../../pipeline/lake/commit.ts";
+import { isPart } from "../../pipeline/contract/keys.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { disagreements } from "./disagreements.ts";
 import type { History } from "./history.ts";

@@ -1,6 +1,5 @@
 import type { Value } from "../../pipeline/contract/column.ts";
-import { bronzeMarkerKey } from "../../pipeline/contract/events.ts";
-import { silverMarkerKey } from "../../pipeline/contract/executions.ts";
+import { bronzeMarkerKey, silverMarkerKey } from "../../pipeline/contract/keys.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import {
   type BronzeCommit,

@@ -7,7 +7,7 @@ import type { LakeOpened } from "../../checks/facts/lake.ts";
 import { gatherManifests } from "../../checks/facts/manifests.ts";
 import type { Refusal } from "../../checks/facts/refusal.ts";
 import { runChecks } from "../../checks/runner.ts";
-import { EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
+import { EVENT_COLUMNS } from "../../pipeline/contract/tables.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import type { Holder } from "../../pipeline/outbox/fence.ts";
 import type { OutboxTable } from "../../pipeline/outbox/schema.ts";

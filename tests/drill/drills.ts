@@ -1,4 +1,4 @@
-import { silverMarkerKey } from "../../pipeline/contract/executions.ts";
+import { silverMarkerKey } from "../../pipeline/contract/keys.ts";
 import { readMarker } from "../../pipeline/lake/marker.ts";
 import { standInImage } from "../support/stand_in_image.ts";
 import { publishUntyped } from "./untyped.ts";

@@ -1,4 +1,5 @@
-import { EXECUTION_COLUMNS, silverMarkerKey } from "../../pipeline/contract/executions.ts";
+import { silverMarkerKey } from "../../pipeline/contract/keys.ts";
+import { EXECUTION_COLUMNS } from "../../pipeline/contract/tables.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { readMarker, renderMarker } from "../../pipeline/lake/marker.ts";

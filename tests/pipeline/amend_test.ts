@@ -1,5 +1,5 @@
-import { historyKey } from "../../pipeline/contract/events.ts";
-import { EXECUTION_COLUMNS } from "../../pipeline/contract/executions.ts";
+import { historyKey } from "../../pipeline/contract/keys.ts";
+import { EXECUTION_COLUMNS } from "../../pipeline/contract/tables.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { identityDigest } from "../../pipeline/lake/marker.ts";

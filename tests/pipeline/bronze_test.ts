@@ -1,6 +1,6 @@
 import { runBronze } from "../../pipeline/bronze.ts";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
-import { bronzeMarkerKey } from "../../pipeline/contract/events.ts";
+import { bronzeMarkerKey } from "../../pipeline/contract/keys.ts";
 import { type Day, parseDay, windowOf } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";

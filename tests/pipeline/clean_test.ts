@@ -4,8 +4,9 @@ import {
   bronzePrefix,
   historyKey,
   quarantineKey,
-} from "../../pipeline/contract/events.ts";
-import { silverMarkerKey, silverPrefix } from "../../pipeline/contract/executions.ts";
+  silverMarkerKey,
+  silverPrefix,
+} from "../../pipeline/contract/keys.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { ABANDONED_AFTER, storeClock } from "../../pipeline/lake/lifetimes.ts";

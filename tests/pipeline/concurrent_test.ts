@@ -1,5 +1,5 @@
 import { runBronze } from "../../pipeline/bronze.ts";
-import { bronzeMarkerKey } from "../../pipeline/contract/events.ts";
+import { bronzeMarkerKey } from "../../pipeline/contract/keys.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";

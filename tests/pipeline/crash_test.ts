@@ -1,7 +1,6 @@
 import { runBronze } from "../../pipeline/bronze.ts";
 import type { LakeConfig } from "../../pipeline/config.ts";
-import { bronzeMarkerKey } from "../../pipeline/contract/events.ts";
-import { silverMarkerKey } from "../../pipeline/contract/executions.ts";
+import { bronzeMarkerKey, silverMarkerKey } from "../../pipeline/contract/keys.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { openLake } from "../../pipeline/lake/open.ts";

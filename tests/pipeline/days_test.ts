@@ -1,5 +1,4 @@
-import { bronzeMarkerKey, bronzePrefix } from "../../pipeline/contract/events.ts";
-import { silverMarkerKey } from "../../pipeline/contract/executions.ts";
+import { bronzeMarkerKey, bronzePrefix, silverMarkerKey } from "../../pipeline/contract/keys.ts";
 import { type Day, parseDay } from "../../pipeline/contract/window.ts";
 import { isSettled, readDays } from "../../pipeline/days.ts";
 import { Failure } from "../../pipeline/errors.ts";

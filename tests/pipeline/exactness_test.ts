@@ -1,6 +1,6 @@
 import { runBronze } from "../../pipeline/bronze.ts";
-import { bronzeMarkerKey, EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
-import { EXECUTION_COLUMNS, silverMarkerKey } from "../../pipeline/contract/executions.ts";
+import { bronzeMarkerKey, silverMarkerKey } from "../../pipeline/contract/keys.ts";
+import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "../../pipeline/contract/tables.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { readMarker } from "../../pipeline/lake/marker.ts";
 import { runSilver } from "../../pipeline/silver.ts";

@@ -1,4 +1,4 @@
-import { bronzeMarkerKey } from "../../pipeline/contract/events.ts";
+import { bronzeMarkerKey } from "../../pipeline/contract/keys.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { renderMarker } from "../../pipeline/lake/marker.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";

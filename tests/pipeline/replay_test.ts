@@ -1,6 +1,6 @@
 import type { Value } from "../../pipeline/contract/column.ts";
-import { EXECUTION_COLUMNS } from "../../pipeline/contract/executions.ts";
-import { formatValue } from "../../pipeline/contract/format.ts";
+import { EXECUTION_COLUMNS } from "../../pipeline/contract/tables.ts";
+import { formatValue } from "../../pipeline/contract/value_text.ts";
 import type { FileGroup, PartReader } from "../../pipeline/lake/parquet_reader.ts";
 import { createReplay, type Replay, REPLAYED_COLUMNS } from "../../pipeline/replay.ts";
 import { placer, unsequencedRanks } from "../../pipeline/replay_order.ts";

@@ -1,7 +1,7 @@
 import { runBronze } from "../../pipeline/bronze.ts";
-import { bronzeMarkerKey } from "../../pipeline/contract/events.ts";
+import { bronzeMarkerKey } from "../../pipeline/contract/keys.ts";
+import { parsePrinted } from "../../pipeline/contract/value_text.ts";
 import { formatMicros, parseDay } from "../../pipeline/contract/window.ts";
-import { parsePrinted } from "../../pipeline/contract/printed.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { readMarker, renderMarker } from "../../pipeline/lake/marker.ts";

@@ -1,6 +1,5 @@
 import { runBronze } from "../../pipeline/bronze.ts";
-import { bronzeMarkerKey } from "../../pipeline/contract/events.ts";
-import { silverMarkerKey } from "../../pipeline/contract/executions.ts";
+import { bronzeMarkerKey, silverMarkerKey } from "../../pipeline/contract/keys.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";

@@ -1,8 +1,8 @@
 import { runAmend } from "../../pipeline/amend.ts";
 import { runBronze } from "../../pipeline/bronze.ts";
 import type { S3Config } from "../../pipeline/config.ts";
-import { bronzeMarkerKey, EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
-import { EXECUTION_COLUMNS, silverMarkerKey } from "../../pipeline/contract/executions.ts";
+import { bronzeMarkerKey, silverMarkerKey } from "../../pipeline/contract/keys.ts";
+import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "../../pipeline/contract/tables.ts";
 import { type Day, parseDay } from "../../pipeline/contract/window.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { openLake } from "../../pipeline/lake/open.ts";

@@ -69,9 +69,13 @@ class Markers(unittest.TestCase):
                     marker_reader.parse(vector["text"].encode(), "bronze", DAY)
                 self.assertIn(vector["problem"], str(refused.exception))
 
-    def test_bytes_that_are_no_utf_8_and_a_deep_nesting_are_no_json(self):
-        for body in (b'{"rows": "\xff"}', b"[" * 100_000):
-            with self.assertRaisesRegex(ValueError, "it is not JSON"):
+    def test_bytes_that_are_not_utf_8_are_refused(self):
+        with self.assertRaisesRegex(ValueError, "it is not JSON"):
+            marker_reader.parse(b'{"rows": "\xff"}', "bronze", DAY)
+
+    def test_levels_beyond_the_recursion_limit_are_refused(self):
+        for body in (b"[" * 100_000, b"[" * 100_000 + b"]" * 100_000):
+            with self.assertRaisesRegex(ValueError, "it has more than 32 levels"):
                 marker_reader.parse(body, "bronze", DAY)
 
 

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { databaseConfig, lakeConfig, requestedDays, sealGrace } from "../../pipeline/config.ts";
-import { EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
+import { EVENT_COLUMNS } from "../../pipeline/contract/tables.ts";
 import { parseDay, windowOf } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { connect } from "../../pipeline/outbox/connection.ts";

@@ -1,7 +1,6 @@
 import { runAmend } from "../../pipeline/amend.ts";
 import { runBronze } from "../../pipeline/bronze.ts";
-import { bronzeMarkerKey } from "../../pipeline/contract/events.ts";
-import { silverMarkerKey } from "../../pipeline/contract/executions.ts";
+import { bronzeMarkerKey, silverMarkerKey } from "../../pipeline/contract/keys.ts";
 import { type Day, parseDay } from "../../pipeline/contract/window.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import {

@@ -1,5 +1,4 @@
-import { EVENT_COLUMNS } from "../../pipeline/contract/events.ts";
-import { EXECUTION_COLUMNS } from "../../pipeline/contract/executions.ts";
+import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "../../pipeline/contract/tables.ts";
 
 // What bronze and silver should hold, as Postgres itself says it. Times are microseconds since 1970,
 // everything else is Postgres's own text.

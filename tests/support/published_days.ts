@@ -2,15 +2,12 @@ import { createHash } from "node:crypto";
 import {
   bronzeMarkerKey,
   bronzePrefix,
-  EVENT_CONTRACT,
   historyKey,
   quarantineKey,
-} from "../../pipeline/contract/events.ts";
-import {
-  EXECUTION_CONTRACT,
   silverMarkerKey,
   silverPrefix,
-} from "../../pipeline/contract/executions.ts";
+} from "../../pipeline/contract/keys.ts";
+import { EVENT_CONTRACT, EXECUTION_CONTRACT } from "../../pipeline/contract/tables.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import {

@@ -1,4 +1,4 @@
-import { bronzeMarkerKey, bronzePrefix } from "../../pipeline/contract/events.ts";
+import { bronzeMarkerKey, bronzePrefix } from "../../pipeline/contract/keys.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { ABANDONED_AFTER } from "../../pipeline/lake/lifetimes.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";

@@ -1,4 +1,4 @@
-import { bronzePrefix } from "../../pipeline/contract/events.ts";
+import { bronzePrefix } from "../../pipeline/contract/keys.ts";
 import type { S3Config } from "../../pipeline/config.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { openLake } from "../../pipeline/lake/open.ts";

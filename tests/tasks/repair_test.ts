@@ -1,5 +1,9 @@
-import { bronzeMarkerKey, bronzePrefix } from "../../pipeline/contract/events.ts";
-import { silverMarkerKey, silverPrefix } from "../../pipeline/contract/executions.ts";
+import {
+  bronzeMarkerKey,
+  bronzePrefix,
+  silverMarkerKey,
+  silverPrefix,
+} from "../../pipeline/contract/keys.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import { renderMarker, type SilverCommit } from "../../pipeline/lake/marker.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";

@@ -1,5 +1,4 @@
-import { bronzeMarkerKey } from "../../pipeline/contract/events.ts";
-import { silverMarkerKey } from "../../pipeline/contract/executions.ts";
+import { bronzeMarkerKey, silverMarkerKey } from "../../pipeline/contract/keys.ts";
 import { daysBetween, parseDay } from "../../pipeline/contract/window.ts";
 import { renderMarker } from "../../pipeline/lake/marker.ts";
 import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";

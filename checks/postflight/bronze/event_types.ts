@@ -1,4 +1,5 @@
-import { bronzePrefix, KNOWN_EVENT_TYPES } from "../../../pipeline/contract/events.ts";
+import { bronzePrefix } from "../../../pipeline/contract/keys.ts";
+import { KNOWN_EVENT_TYPES } from "../../../pipeline/contract/tables.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
@@ -31,8 +32,8 @@ export const eventTypes: Check<"bronze"> = check({
       why: "silver follows only the types that it knows: if one of these ends or changes an " +
         "execution, silver does not show it",
       fix:
-        "Ask who writes it. If it belongs, add it to KNOWN_EVENT_TYPES, and to EXECUTION_STATUS " +
-        "if it changes an execution, in pipeline/contract/events.ts.",
+        "Ask who writes it. If it changes an execution, add it to silver.statuses in contract.json; " +
+        "if it belongs and changes none, add it to otherEventTypes there.",
     };
     return { examined, findings: [finding] };
   },

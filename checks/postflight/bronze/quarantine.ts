@@ -1,4 +1,4 @@
-import { OUTBOX_TABLE } from "../../../pipeline/contract/events.ts";
+import { OUTBOX_TABLE } from "../../../pipeline/contract/tables.ts";
 import type { Day } from "../../../pipeline/contract/window.ts";
 import type { UnfitEvent } from "../../../pipeline/outbox/survey.ts";
 import { plural } from "../../../pipeline/progress.ts";

@@ -1,4 +1,4 @@
-import { ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
+import { ROBSON_NAMESPACE } from "../../../pipeline/contract/platform.ts";
 
 /** A right that Spark uses. */
 export interface Need {

@@ -1,5 +1,4 @@
-import { EVENT_COLUMNS } from "../../../pipeline/contract/events.ts";
-import { EXECUTION_COLUMNS } from "../../../pipeline/contract/executions.ts";
+import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";

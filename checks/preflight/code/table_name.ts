@@ -1,4 +1,4 @@
-import { EVENT_COLUMNS, OUTBOX_TABLE } from "../../../pipeline/contract/events.ts";
+import { EVENT_COLUMNS, OUTBOX_TABLE } from "../../../pipeline/contract/tables.ts";
 import { showAllRows } from "../../../pipeline/outbox/postgres_errors.ts";
 import { identifier } from "../../../pipeline/outbox/sql.ts";
 import {
@@ -81,7 +81,7 @@ function inDatabase(database: DatabaseOpened): Side {
         ? `there is no such column; the contract has it as ${column.postgres}`
         : `it is of type ${actual}, and the contract says ${column.postgres}`,
       why: "bronze would stop before it publishes anything",
-      fix: "Undo the migration that changed it, or bring pipeline/contract/events.ts up to date.",
+      fix: "Undo the migration that changed it, or bring contract.json up to date.",
     })),
     ...(unknown.length === 0 ? [] : [unexported(object, unknown)]),
   ];
@@ -151,8 +151,7 @@ function unexported(object: string, columns: readonly string[]): Finding {
     field: columns.join(", "),
     problem: `the contract does not know ${naming(columns)}`,
     why: "bronze copies the columns of the contract and leaves out any other",
-    fix:
-      "If the lake should have it, add it to EVENT_COLUMNS in pipeline/contract/events.ts, else " +
-      "to UNEXPORTED_COLUMNS.",
+    fix: "If the lake should have it, add it to bronze.columns in contract.json, else to " +
+      "columnsNotExported.",
   };
 }

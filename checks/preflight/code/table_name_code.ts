@@ -1,4 +1,4 @@
-import { OUTBOX_TABLE } from "../../../pipeline/contract/events.ts";
+import { OUTBOX_TABLE } from "../../../pipeline/contract/tables.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
 import { placeIn } from "../../source_code/code.ts";

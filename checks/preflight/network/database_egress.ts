@@ -1,4 +1,4 @@
-import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
+import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/platform.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import {
   type Blame,

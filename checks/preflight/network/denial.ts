@@ -22,7 +22,7 @@ import {
   selectsNoNamespace,
   whyNot,
 } from "../../network_policy/evaluate.ts";
-import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
+import { JOBS_NAMESPACE } from "../../../pipeline/contract/platform.ts";
 import { readPolicy } from "../../network_policy/read_policy.ts";
 import { formatSelector, selects } from "../../kubernetes/selectors.ts";
 

@@ -1,4 +1,4 @@
-import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
+import { JOBS_NAMESPACE } from "../../../pipeline/contract/platform.ts";
 import type { Finding } from "../../finding.ts";
 import type { Unread } from "../../facts/cluster.ts";
 import { databaseEgress } from "./database_egress.ts";

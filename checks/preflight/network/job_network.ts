@@ -1,4 +1,4 @@
-import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
+import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/platform.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { lineOf, type ManifestObject } from "../../kubernetes/objects.ts";
 import { type ObjectProblem, readCluster } from "../../network_policy/cluster.ts";

@@ -1,4 +1,4 @@
-import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster.ts";
+import { JOBS_NAMESPACE } from "../../../pipeline/contract/platform.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
 import { placeIn } from "../../source_code/code.ts";

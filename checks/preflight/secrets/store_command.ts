@@ -2,7 +2,7 @@ import {
   DATABASE_SECRET,
   JOBS_NAMESPACE,
   LAKE_SECRET,
-} from "../../../pipeline/contract/cluster.ts";
+} from "../../../pipeline/contract/platform.ts";
 
 /** How values get into a Secret of the cluster without a shell that changes them. */
 export function storing(

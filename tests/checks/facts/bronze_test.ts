@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { follows, gatherBronze, type LastEvent } from "../../../checks/facts/bronze.ts";
-import { bronzeMarkerKey, bronzePrefix, EVENT_COLUMNS } from "../../../pipeline/contract/events.ts";
+import { bronzeMarkerKey, bronzePrefix } from "../../../pipeline/contract/keys.ts";
+import { EVENT_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { cutParts } from "../../../pipeline/lake/parts.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../../support/assert.ts";

@@ -135,6 +135,22 @@ Deno.test("a tree with everything that a tree can have", async () => {
   }
 });
 
+Deno.test("gatherManifests reads no JSON in a Python package as a manifest", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    for (const folder of ["jobs/package", "jobs/scripts"]) {
+      await Deno.mkdir(`${directory}/${folder}`, { recursive: true });
+      await Deno.writeTextFile(`${directory}/${folder}/units.json`, '{"a": 1}');
+    }
+    await Deno.writeTextFile(`${directory}/jobs/package/__init__.py`, "");
+    await Deno.writeTextFile(`${directory}/jobs/scripts/bronze.py`, "");
+    const { problems } = await gatherManifests(directory);
+    assertEquals(problems.map(({ file }) => file), ["jobs/scripts/units.json"]);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
 Deno.test("a directory that is not there is a wrong configuration", async () => {
   const failure = await assertRejects(() => gatherManifests("/nowhere/at/all"), Failure);
   assertEquals(failure.kind, "configuration");

@@ -2,12 +2,8 @@ import { createHash } from "node:crypto";
 import { parquetMetadata, type SchemaElement } from "hyparquet";
 import { ByteWriter, ParquetWriter } from "hyparquet-writer";
 import type { Column, RowGroup, Value } from "../../../pipeline/contract/column.ts";
-import {
-  bronzeMarkerKey,
-  bronzePrefix,
-  EVENT_COLUMNS,
-  EVENT_CONTRACT,
-} from "../../../pipeline/contract/events.ts";
+import { bronzeMarkerKey, bronzePrefix } from "../../../pipeline/contract/keys.ts";
+import { EVENT_COLUMNS, EVENT_CONTRACT } from "../../../pipeline/contract/tables.ts";
 import { parseDay, windowOf } from "../../../pipeline/contract/window.ts";
 import type { Lake, StoredObject } from "../../../pipeline/lake/lake.ts";
 import { type BronzeCommit, type Part, renderMarker } from "../../../pipeline/lake/marker.ts";

@@ -1,12 +1,8 @@
 import { type BronzeFact, gatherBronze } from "../../../checks/facts/bronze.ts";
 import { gatherSilver } from "../../../checks/facts/silver.ts";
 import type { SourceFact } from "../../../checks/facts/source.ts";
-import {
-  EXECUTION_COLUMNS,
-  EXECUTION_CONTRACT,
-  silverMarkerKey,
-  silverPrefix,
-} from "../../../pipeline/contract/executions.ts";
+import { silverMarkerKey, silverPrefix } from "../../../pipeline/contract/keys.ts";
+import { EXECUTION_COLUMNS, EXECUTION_CONTRACT } from "../../../pipeline/contract/tables.ts";
 import { renderMarker } from "../../../pipeline/lake/marker.ts";
 import { openPart } from "../../../pipeline/lake/parquet_reader.ts";
 import { assertEquals, assertMatch } from "../../support/assert.ts";

@@ -1,5 +1,5 @@
 import { gatherSource } from "../../../checks/facts/source.ts";
-import { bronzeMarkerKey } from "../../../pipeline/contract/events.ts";
+import { bronzeMarkerKey } from "../../../pipeline/contract/keys.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import type { Lake } from "../../../pipeline/lake/lake.ts";
 import { RUNBOOK_EVENTS } from "../../../tasks/demo/events.ts";

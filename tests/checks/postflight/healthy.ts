@@ -9,15 +9,15 @@ import type { Column } from "../../../pipeline/contract/column.ts";
 import {
   bronzeMarkerKey,
   bronzePrefix,
-  EVENT_COLUMNS,
-  EVENT_CONTRACT,
-} from "../../../pipeline/contract/events.ts";
-import {
-  EXECUTION_COLUMNS,
-  EXECUTION_CONTRACT,
   silverMarkerKey,
   silverPrefix,
-} from "../../../pipeline/contract/executions.ts";
+} from "../../../pipeline/contract/keys.ts";
+import {
+  EVENT_COLUMNS,
+  EVENT_CONTRACT,
+  EXECUTION_COLUMNS,
+  EXECUTION_CONTRACT,
+} from "../../../pipeline/contract/tables.ts";
 import { parseDay } from "../../../pipeline/contract/window.ts";
 import type { BronzeDifferences } from "../../../pipeline/bronze_window.ts";
 import type { Compared, SourceFact } from "../../../checks/facts/source.ts";

@@ -1,5 +1,5 @@
 import { compareColumns } from "../../../checks/postflight/parquet.ts";
-import { EVENT_COLUMNS } from "../../../pipeline/contract/events.ts";
+import { EVENT_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
 import { assertOnly, BRONZE, facts, HEALTHY, resultOf, SILVER, withColumns } from "./healthy.ts";
 

@@ -1,6 +1,10 @@
 import { type Column, fingerprint } from "../../../pipeline/contract/column.ts";
-import { EVENT_COLUMNS, EVENT_CONTRACT } from "../../../pipeline/contract/events.ts";
-import { EXECUTION_COLUMNS, EXECUTION_CONTRACT } from "../../../pipeline/contract/executions.ts";
+import {
+  EVENT_COLUMNS,
+  EVENT_CONTRACT,
+  EXECUTION_COLUMNS,
+  EXECUTION_CONTRACT,
+} from "../../../pipeline/contract/tables.ts";
 import { assertEquals, assertNotEquals } from "../../support/assert.ts";
 
 // Markers in the lake carry these fingerprints. Where this test fails, the contract has changed: what

@@ -1,5 +1,5 @@
 import type { ColumnType, Value } from "../../../pipeline/contract/column.ts";
-import { formatValue } from "../../../pipeline/contract/format.ts";
+import { formatValue } from "../../../pipeline/contract/value_text.ts";
 import { assertEquals } from "../../support/assert.ts";
 
 const TYPES: ColumnType[] = [

@@ -1,5 +1,5 @@
 import type { ColumnType, Value } from "../../../pipeline/contract/column.ts";
-import { parsePrinted, printValue } from "../../../pipeline/contract/printed.ts";
+import { parsePrinted, printValue } from "../../../pipeline/contract/value_text.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../support/assert.ts";
 
 /** The nine bytes of a DECIMAL(20,8). */

@@ -1,4 +1,4 @@
-import { bronzeMarkerKey } from "../../../pipeline/contract/events.ts";
+import { bronzeMarkerKey } from "../../../pipeline/contract/keys.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { startRun } from "../../../pipeline/lake/lifetimes.ts";
 import { publishWindow } from "../../../pipeline/lake/commit.ts";

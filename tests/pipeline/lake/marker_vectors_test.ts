@@ -1,4 +1,4 @@
-import { historyKey, quarantineKey } from "../../../pipeline/contract/events.ts";
+import { historyKey, quarantineKey } from "../../../pipeline/contract/keys.ts";
 import { parseDay } from "../../../pipeline/contract/window.ts";
 import { acknowledge, parseMarker, renderMarker } from "../../../pipeline/lake/marker.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "../../support/assert.ts";

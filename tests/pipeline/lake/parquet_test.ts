@@ -1,7 +1,6 @@
 import { ByteWriter, ParquetWriter } from "hyparquet-writer";
 import type { Column, RowGroup, Value } from "../../../pipeline/contract/column.ts";
-import { EVENT_COLUMNS } from "../../../pipeline/contract/events.ts";
-import { EXECUTION_COLUMNS } from "../../../pipeline/contract/executions.ts";
+import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { openPart } from "../../../pipeline/lake/parquet_reader.ts";
 import { createPart } from "../../../pipeline/lake/parquet_writer.ts";

@@ -1,6 +1,6 @@
-import type { RowGroup } from "../../../pipeline/contract/column.ts";
-import { EVENT_COLUMNS, type EventColumn } from "../../../pipeline/contract/events.ts";
-import { formatValue } from "../../../pipeline/contract/format.ts";
+import type { EventColumn, RowGroup } from "../../../pipeline/contract/column.ts";
+import { EVENT_COLUMNS } from "../../../pipeline/contract/tables.ts";
+import { formatValue } from "../../../pipeline/contract/value_text.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { decodeCopy } from "../../../pipeline/outbox/copy_binary.ts";
 import {

@@ -1,4 +1,4 @@
-import { formatValue } from "../../../pipeline/contract/format.ts";
+import { formatValue } from "../../../pipeline/contract/value_text.ts";
 import { readDecimal10, writeDecimal20 } from "../../../pipeline/outbox/numeric.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 import { outbox } from "../../support/postgres.ts";

@@ -1,108 +1,37 @@
-"""The columns of bronze and silver, and where a day of each lies in the lake."""
+"""The contract of both engines, as contract.json has it: columns, events, keys, limits.
+
+The toolkit's TypeScript reads the same file. Only the name of the table is a constant
+here, because the check `table-name` reads it in the code of the jobs.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
-
-OUTBOX_TABLE = "stop_events"
-UNEXPORTED_COLUMNS = ("request_payload_hash",)
+import json
+import pkgutil
+import re
+from typing import Any, NamedTuple
 
 
 class Column(NamedTuple):
-    """A column: its name, its type in Parquet, and whether a value may be absent."""
+    """A column: its name, its type in Parquet, and whether a value may be absent.
+
+    `postgres` is its type in the outbox; columns of silver have none.
+    """
 
     name: str
     type: str
-    nullable: bool = False
+    nullable: bool
     postgres: str = ""
 
 
-STRING = "STRING"
-INT32 = "INT32"
-INT64 = "INT64"
-TIMESTAMP = "TIMESTAMP(MICROS,UTC)"
-PRICE = "DECIMAL(20,8)"
-PERCENT = "DECIMAL(10,4)"
-
-# Those that Spark has under another name; STRING is the same in both.
-SPARK_TYPE = {INT32: "INT", INT64: "BIGINT", TIMESTAMP: "TIMESTAMP"}
-
-EVENTS = (
-    Column("event_id", STRING, False, "uuid"),
-    Column("event_seq", INT64, True, "bigint"),
-    Column("occurred_at", TIMESTAMP, False, "timestamp with time zone"),
-    Column("operation_id", INT64, False, "bigint"),
-    Column("client_id", INT64, False, "bigint"),
-    Column("symbol", STRING, False, "character varying"),
-    Column("event_type", STRING, False, "character varying"),
-    Column("trigger_price", PRICE, True, "numeric"),
-    Column("stop_price", PRICE, True, "numeric"),
-    Column("quantity", PRICE, True, "numeric"),
-    Column("side", STRING, True, "character varying"),
-    Column("execution_token", STRING, True, "character varying"),
-    Column("payload_json", STRING, True, "jsonb"),
-    Column("exchange_order_id", STRING, True, "character varying"),
-    Column("fill_price", PRICE, True, "numeric"),
-    Column("slippage_pct", PERCENT, True, "numeric"),
-    Column("source", STRING, False, "character varying"),
-    Column("error_message", STRING, True, "text"),
-    Column("retry_count", INT32, True, "integer"),
-)
-
-EXECUTIONS = (
-    Column("execution_id", STRING),
-    Column("operation_id", INT64),
-    Column("client_id", INT64),
-    Column("symbol", STRING),
-    Column("stop_price", PRICE, True),
-    Column("trigger_price", PRICE, True),
-    Column("quantity", PRICE, True),
-    Column("side", STRING, True),
-    Column("status", STRING),
-    Column("triggered_at", TIMESTAMP, True),
-    Column("submitted_at", TIMESTAMP, True),
-    Column("executed_at", TIMESTAMP, True),
-    Column("exchange_order_id", STRING, True),
-    Column("fill_price", PRICE, True),
-    Column("slippage_pct", PERCENT, True),
-    Column("source", STRING),
-)
-
-# The events that make up an execution, and the status that each leaves it in.
-EXECUTION_STATUS = {
-    "STOP_TRIGGERED": "PENDING",
-    "EXECUTION_SUBMITTED": "SUBMITTED",
-    "EXECUTED": "EXECUTED",
-    "FAILED": "FAILED",
-    "BLOCKED": "BLOCKED",
-}
-# Which event's time each of silver's three times is.
-EVENT_TIMES = {
-    "triggered_at": "STOP_TRIGGERED",
-    "submitted_at": "EXECUTION_SUBMITTED",
-    "executed_at": "EXECUTED",
-}
-KNOWN_EVENT_TYPES = frozenset(EXECUTION_STATUS) | {
-    "STALE_PRICE",
-    "KILL_SWITCH",
-    "SLIPPAGE_BREACH",
-    "CIRCUIT_BREAKER",
-}
-
-
-def spark_type(column: Column) -> str:
-    """A column's type in Spark's SQL."""
-    return SPARK_TYPE.get(column.type, column.type)
-
-
-def spark_schema(columns: tuple[Column, ...]) -> str:
-    """Columns as a schema for Spark's readers."""
-    return ", ".join(f"{column.name} {spark_type(column)}" for column in columns)
+def read_contract() -> dict[str, Any]:
+    """Reads contract.json, which lies beside this module."""
+    return dict(json.loads(pkgutil.get_data("deep_storage", "contract.json") or b""))
 
 
 def fingerprint(columns: tuple[Column, ...]) -> str:
-    """What markers carry, so that a change of contract is noticed."""
+    """A digest of the columns. Markers carry it, so that engines notice a change."""
     lines = (
         f"{column.name} {column.type}{'' if column.nullable else ' not null'}\n"
         for column in columns
@@ -110,35 +39,111 @@ def fingerprint(columns: tuple[Column, ...]) -> str:
     return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
 
 
+CONTRACT = read_contract()
+
+OUTBOX_TABLE = "stop_events"
+# Columns of the outbox that the contract knows, and that no run exports.
+UNEXPORTED_COLUMNS: tuple[str, ...] = tuple(CONTRACT["columnsNotExported"])
+
+EVENTS = tuple(Column(**each) for each in CONTRACT["bronze"]["columns"])
+EXECUTIONS = tuple(Column(**each) for each in CONTRACT["silver"]["columns"])
 EVENT_CONTRACT = fingerprint(EVENTS)
 EXECUTION_CONTRACT = fingerprint(EXECUTIONS)
+# Bronze is sorted by these columns, rows without a value last.
+BRONZE_ORDER: tuple[str, ...] = tuple(CONTRACT["bronze"]["order"])
+
+# The events that make up an execution, and the status that each leaves it in.
+EXECUTION_STATUS: dict[str, str] = CONTRACT["silver"]["statuses"]
+# Each time column of silver, and the event that sets it.
+EVENT_TIMES: dict[str, str] = CONTRACT["silver"]["times"]
+# A replay sorts events by these columns, rows without a value first.
+REPLAY_ORDER: tuple[str, ...] = tuple(CONTRACT["silver"]["replayOrder"])
+KNOWN_EVENT_TYPES = frozenset(EXECUTION_STATUS) | set(CONTRACT["otherEventTypes"])
+
+KEYS: dict[str, Any] = CONTRACT["keys"]
+PARTS: dict[str, Any] = CONTRACT["parts"]
+MARKER: dict[str, Any] = CONTRACT["marker"]
+LONGEST_RUN_HOURS: int = CONTRACT["ages"]["longestRunHours"]
+ABANDONED_AFTER_HOURS: int = CONTRACT["ages"]["abandonedAfterHours"]
+
+STRING = "STRING"
+TIMESTAMP = "TIMESTAMP(MICROS,UTC)"
+# Types that have another name in Spark's SQL. STRING and DECIMAL are the same there.
+SPARK_TYPES = {"INT32": "INT", "INT64": "BIGINT", TIMESTAMP: "TIMESTAMP"}
+
+
+def spark_type(column: Column) -> str:
+    """A column's type in Spark's SQL."""
+    return SPARK_TYPES.get(column.type, column.type)
+
+
+def spark_schema(columns: tuple[Column, ...]) -> str:
+    """Columns as a schema for Spark's readers."""
+    return ", ".join(f"{column.name} {spark_type(column)}" for column in columns)
+
+
+def key(name: str, **values: str) -> str:
+    """The key `name` of the contract, with `{day}` and the like replaced by values."""
+    template: str = KEYS[name]
+    return template.format(**values)
+
+
+def numbered(number: int) -> str:
+    """A number as keys have it, with zeros in front."""
+    return str(number).zfill(KEYS["numberDigits"])
+
+
+def shortened(sha256: str) -> str:
+    """The first digits of a digest, as keys have them."""
+    return sha256[: KEYS["digestDigits"]]
 
 
 def bronze_prefix(day: str) -> str:
     """The folder of a day's events."""
-    return f"bronze/events/date={day}/"
+    return key("bronzeFolder", day=day)
 
 
 def bronze_marker(day: str) -> str:
     """The commit marker of a day's bronze."""
-    return f"{bronze_prefix(day)}_commit.json"
+    return key("bronzeMarker", day=day)
+
+
+def history_prefix(day: str) -> str:
+    """The folder of the bronze markers that amendments replaced."""
+    return key("bronzeHistoryFolder", day=day)
 
 
 def history_key(day: str, version: int, sha256: str) -> str:
     """The copy of a bronze marker that an amendment replaced."""
-    return f"{bronze_prefix(day)}_history/{version:05}-{sha256[:32]}.json"
+    number, digest = numbered(version), shortened(sha256)
+    return key("bronzeHistory", day=day, number=number, digest=digest)
 
 
 def quarantine_key(day: str, sha256: str) -> str:
     """The document with the events of a day that the contract cannot hold."""
-    return f"{bronze_prefix(day)}_quarantine/{sha256[:32]}.json"
+    return key("bronzeQuarantine", day=day, digest=shortened(sha256))
 
 
 def silver_prefix(client: int, day: str) -> str:
     """The folder of one client's executions on one day."""
-    return f"silver/stop_executions/client_id={client}/date={day}/"
+    return key("silverFolder", client=str(client), day=day)
 
 
 def silver_marker(day: str) -> str:
-    """The commit marker of a day's silver, all clients together."""
-    return f"silver/stop_executions/_commits/date={day}.json"
+    """The commit marker of a day's silver, for all clients."""
+    return key("silverMarker", day=day)
+
+
+def staging_root(layer: str) -> str:
+    """The folder that Spark writes the files of a layer into before it publishes."""
+    return key(f"{layer}Staging")
+
+
+def part_pattern(layer: str, day: str) -> str:
+    """A regular expression for the keys that parts of a window may have."""
+    folder = re.escape(bronze_prefix(day))
+    if layer == "silver":
+        start, end = KEYS["silverFolder"].replace("{day}", day).split("{client}")
+        integer = MARKER["integerPattern"]
+        folder = f"{re.escape(start)}(?:{integer}){re.escape(end)}"
+    return folder + str(PARTS["namePattern"])

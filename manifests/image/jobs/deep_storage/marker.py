@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Iterable, NamedTuple
+from typing import Any, Iterable, NamedTuple
 
-FORMAT = "deep-storage-commit/1"
+from .contract import MARKER
+
+FORMAT: str = MARKER["format"]
+FIELDS: dict[str, list[str]] = MARKER["fields"]
 
 
 class Part(NamedTuple):
@@ -107,27 +110,37 @@ def render(commit: Commit) -> bytes:
 
     64-bit integers are strings, since many readers of JSON would round them.
     """
-    document: dict[str, object] = {
+    values: dict[str, object] = {
         "format": FORMAT,
         "layer": commit.layer,
         "date": commit.day,
         "state": commit.state,
         "rows": commit.rows,
+        "contract": commit.contract,
+        "parts": [ordered("part", part._asdict()) for part in commit.parts],
     }
     if commit.bronze is None:
         low, high = (None if end is None else str(end) for end in commit.seq)
-        document["event_seq"] = {"min": low, "max": high}
+        values["event_seq"] = dict(zip(FIELDS["event_seq"], (low, high)))
     else:
-        document["bronze"] = commit.bronze._asdict()
-    document["contract"] = commit.contract
+        values["bronze"] = ordered("link", commit.bronze._asdict())
     if commit.quarantine is not None:
-        document["quarantine"] = commit.quarantine._asdict()
+        values["quarantine"] = ordered("quarantine", commit.quarantine._asdict())
     if commit.amended is not None:
-        amended = commit.amended._asdict()
-        links = {k: v._asdict() for k, v in amended.items() if k != "version"}
-        document["amended"] = {**amended, **links}
-    document["parts"] = [
-        {k: v for k, v in part._asdict().items() if v is not None}
-        for part in commit.parts
-    ]
+        values["amended"] = ordered(
+            "amended",
+            {
+                "version": commit.amended.version,
+                "previous": ordered("link", commit.amended.previous._asdict()),
+                "lost": ordered("acknowledged", commit.amended.lost._asdict()),
+                "altered": ordered("acknowledged", commit.amended.altered._asdict()),
+            },
+        )
+    document = ordered(commit.layer, values)
     return f"{json.dumps(document, indent=2, ensure_ascii=False)}\n".encode()
+
+
+def ordered(name: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The values that are there, in the order that the contract gives the fields."""
+    there = {field: values.get(field) for field in FIELDS[name]}
+    return {field: value for field, value in there.items() if value is not None}

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from .contract import bronze_prefix, history_key, quarantine_key
+from .contract import MARKER, history_key, part_pattern, quarantine_key
 from .marker import (
     FORMAT,
     Acknowledged,
@@ -18,8 +18,17 @@ from .marker import (
     total,
 )
 
+STATES: list[str] = MARKER["states"]
 # Larger integers lose digits in many readers of JSON, JavaScript's among them.
-MOST = (1 << 53) - 1
+MOST: int = MARKER["mostCount"]
+LEVELS: int = MARKER["mostLevels"]
+DIGEST = re.compile(MARKER["digestPattern"])
+INTEGER = re.compile(MARKER["integerPattern"])
+# Half of a character outside the basic plane. JSON can name one on its own.
+SURROGATE = re.compile("[\ud800-\udfff]")
+TOO_DEEP = f"it has more than {LEVELS} levels"
+# More digits than any integer that is read exactly. Python refuses some thousands.
+LONG = 20
 
 
 def parse(body: bytes, layer: str, day: str) -> Commit:
@@ -29,8 +38,9 @@ def parse(body: bytes, layer: str, day: str) -> Commit:
     expect(marker.get("layer") == layer, f"its layer is not {layer}")
     expect(marker.get("date") == day, f"its date is not {day}")
     state = marker.get("state")
-    if not isinstance(state, str) or state not in ("open", "sealed"):
-        raise ValueError('its state is not "open" or "sealed"')
+    if not isinstance(state, str) or state not in STATES:
+        states = " or ".join(f'"{each}"' for each in STATES)
+        raise ValueError(f"its state is not {states}")
     entries = as_list(marker.get("parts"), "its parts are not a list")
     parts = tuple(
         parse_part(entry, f"parts[{i}]", layer, day) for i, entry in enumerate(entries)
@@ -59,9 +69,30 @@ def parse_json(body: bytes) -> object:
     try:
         # Python alone takes NaN and Infinity for JSON, and minds a byte order mark.
         text = body.decode("utf-8-sig")
-        return json.loads(text, parse_constant=refuse_constant)
-    except (ValueError, RecursionError):
+        document: object = json.loads(
+            text, parse_constant=refuse_constant, parse_int=parse_int
+        )
+    except ValueError:
         raise ValueError("it is not JSON") from None
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
+    confirm_levels(document, LEVELS)
+    return document
+
+
+def parse_int(text: str) -> int | float:
+    """Reads an integer of JSON, one that is too long as readers in JavaScript do."""
+    return int(text) if len(text) < LONG else float(text)
+
+
+def confirm_levels(value: object, levels: int) -> None:
+    """Raises ValueError where objects and lists are nested too deeply."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        expect(levels > 0, TOO_DEEP)
+        for each in value:
+            confirm_levels(each, levels - 1)
 
 
 def refuse_constant(name: str) -> object:
@@ -73,12 +104,7 @@ def parse_part(entry: object, place: str, layer: str, day: str) -> Part:
     """Reads one entry of a marker's parts."""
     part = as_object(entry, place)
     key = as_text(part.get("key"), f"{place}.key")
-    folder = (
-        bronze_prefix(day)
-        if layer == "bronze"
-        else f"silver/stop_executions/client_id=-?[0-9]+/date={day}/"
-    )
-    inside = re.fullmatch(rf"{folder}[^/_.][^/]*\.parquet", key)
+    inside = re.fullmatch(part_pattern(layer, day), key)
     expect(inside is not None, f"{place} lies outside the window")
     amendment = part.get("amendment")
     if "amendment" in part:
@@ -168,8 +194,8 @@ def as_list(value: object, problem: str) -> list[Any]:
 
 
 def as_text(value: object, place: str) -> str:
-    """A text that is not empty."""
-    if not isinstance(value, str) or not value:
+    """A text that is not empty, and that UTF-8 can encode."""
+    if not isinstance(value, str) or not value or SURROGATE.search(value):
         raise ValueError(f"{place} is no text")
     return value
 
@@ -186,7 +212,7 @@ def as_count(value: object, place: str) -> int:
 def digest(owner: dict[str, Any], place: str) -> str:
     """The `sha256` of an object of JSON."""
     value = owner.get("sha256")
-    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{64}", value):
+    if not isinstance(value, str) or not DIGEST.fullmatch(value):
         raise ValueError(f"{place}.sha256 is no digest")
     return value
 
@@ -195,7 +221,7 @@ def as_integer(value: object, place: str) -> int | None:
     """A 64-bit integer in a string, or null."""
     if value is None:
         return None
-    if isinstance(value, str) and re.fullmatch("-?[0-9]{1,19}", value):
+    if isinstance(value, str) and INTEGER.fullmatch(value):
         number = int(value)
         if -(1 << 63) <= number < 1 << 63:
             return number

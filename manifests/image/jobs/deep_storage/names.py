@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Iterable
 
+from .contract import LONGEST_RUN_HOURS, PARTS, numbered, shortened
 from .marker import Part, Stored
 
 if TYPE_CHECKING:
     from .lake import Entry
 
-# Far more than any run takes. A process that was stopped and goes on much later must
-# not publish parts that may have been cleaned up since.
-LONGEST_RUN_HOURS = 12
+LATE_STEM: str = PARTS["lateStem"]
+PART_NAME = re.compile(PARTS["namePattern"])
 
 
 class Namer:
@@ -33,16 +34,17 @@ class Namer:
         self.amendment = amendment
         self._avoided = {e.key for e in listed if e.age > LONGEST_RUN_HOURS * 3600 / 2}
         self._kept: dict[tuple[str, str], str] = {}
-        self._stem, self._suffix = "part-", ""
+        self._stem, self._suffix = str(PARTS["stem"]), ""
         if previous is None:
             return
-        self._suffix = f"-{previous.sha256[:16]}"
+        self._suffix = f"-{previous.sha256[: PARTS['replacedDigestDigits']]}"
         if amendment is not None:
-            self._stem = f"late-{amendment:05}-"
+            self._stem = f"{LATE_STEM}{numbered(amendment)}-"
             return
         parts = previous.commit.parts
         self._kept = {(folder_of(p.key), p.sha256): p.key for p in parts}
-        self._stem = "late-" if previous.commit.state == "sealed" else "part-"
+        if previous.commit.state == "sealed":
+            self._stem = LATE_STEM
 
     def kept(self, folder: str, sha256: str) -> str | None:
         """The key under which the previous marker has this content."""
@@ -50,11 +52,12 @@ class Namer:
 
     def name(self, folder: str, index: int, sha256: str) -> str:
         """The key of new content."""
-        name = f"{folder}{self._stem}{index:05}-{sha256[:32]}{self._suffix}"
-        number, key = 1, f"{name}.parquet"
+        content = f"{numbered(index)}-{shortened(sha256)}"
+        name = f"{folder}{self._stem}{content}{self._suffix}"
+        number, key = 1, f"{name}{PARTS['suffix']}"
         while key in self._avoided:
             number += 1
-            key = f"{name}-{number}.parquet"
+            key = f"{name}-{number}{PARTS['suffix']}"
         return key
 
 
@@ -70,10 +73,9 @@ def folders(parts: Iterable[Part]) -> set[str]:
 
 def is_part(key: str) -> bool:
     """Whether a key is a data file's."""
-    name = key.rpartition("/")[2]
-    return name.endswith(".parquet") and not name.startswith(("_", "."))
+    return PART_NAME.fullmatch(key.rpartition("/")[2]) is not None
 
 
 def is_late(key: str) -> bool:
     """Whether a key belongs to a run that replaces a sealed marker."""
-    return key.rpartition("/")[2].startswith("late-")
+    return key.rpartition("/")[2].startswith(LATE_STEM)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from .contract import EVENTS, OUTBOX_TABLE, TIMESTAMP, Column, spark_type
+from .contract import EVENTS, OUTBOX_TABLE, STRING, TIMESTAMP, Column, spark_type
 from .fit import unfit
 from .sql import within
 from .transaction import adopt, begin, connection_properties
@@ -141,4 +141,4 @@ def sql_value(column: Column) -> str:
         return f"(extract(epoch FROM {name}) * 1000000)::bigint AS {name}"
     if column.type.startswith("DECIMAL"):
         return f"{name}::{column.type.replace('DECIMAL', 'numeric')} AS {name}"
-    return f"{name}::text AS {name}" if column.type == "STRING" else name
+    return f"{name}::text AS {name}" if column.type == STRING else name

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from .contract import ABANDONED_AFTER_HOURS, PARTS, staging_root
 from .errors import Failure, plural
 from .footer import sort_encodings
 from .marker import Part, total
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
     from .lake import Lake
     from .names import Namer
 
-MOST_BYTES = 64 << 20
+MOST_BYTES: int = PARTS["mostBytes"]
 # Some 10 MiB. With few rows to a file, no part comes near what a part may have.
 ROWS_PER_FILE = 50_000
-STALE_SECONDS = 24 * 3600
+STALE_SECONDS = ABANDONED_AFTER_HOURS * 3600
 FOLDER = "_folder"
 
 
@@ -43,7 +44,7 @@ class Staged(NamedTuple):
 
 def staging_prefix(layer: str) -> str:
     """A staging folder that no other run has."""
-    return f"{layer}/_staging/{uuid.uuid4().hex}/"
+    return f"{staging_root(layer)}{uuid.uuid4().hex}/"
 
 
 def stage(
@@ -144,8 +145,8 @@ def store(
 
 def sweep(lake: Lake, prefix: str) -> None:
     """Removes a run's staging folder, and what runs that were killed left in theirs."""
-    everything = prefix[: prefix.index("_staging/") + len("_staging/")]
-    for entry in lake.list(everything):
+    root = prefix[: prefix.rstrip("/").rindex("/") + 1]
+    for entry in lake.list(root):
         if entry.key.startswith(prefix) or entry.age > STALE_SECONDS:
             lake.remove(entry.key)
 

@@ -6,10 +6,11 @@ import time
 from typing import TYPE_CHECKING, Callable, Iterable, NamedTuple
 
 from .conditions import confirm_conditions
+from .contract import LONGEST_RUN_HOURS
 from .errors import Failure, plural
 from .marker import Commit, Part, Quarantine, Stored, render
 from .marker_reader import parse
-from .names import LONGEST_RUN_HOURS, folder_of, is_late, is_part
+from .names import folder_of, is_late, is_part
 from .progress import say
 
 if TYPE_CHECKING:

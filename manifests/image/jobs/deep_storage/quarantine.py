@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .contract import EVENTS, quarantine_key
+from .contract import EVENTS, MARKER, quarantine_key
 from .errors import Failure
 from .marker import Quarantine
 from .marker_reader import as_list, as_object, expect, parse_json
@@ -14,7 +14,7 @@ from .marker_reader import as_list, as_object, expect, parse_json
 if TYPE_CHECKING:
     from .lake import Lake
 
-FORMAT = "deep-storage-quarantine/1"
+FORMAT: str = MARKER["quarantineFormat"]
 NO_EVENTS = "its events are not a list of events"
 
 

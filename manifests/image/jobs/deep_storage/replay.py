@@ -5,7 +5,13 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from .contract import EVENT_TIMES, EXECUTION_STATUS, EXECUTIONS, spark_type
+from .contract import (
+    EVENT_TIMES,
+    EXECUTION_STATUS,
+    EXECUTIONS,
+    REPLAY_ORDER,
+    spark_type,
+)
 
 # Every event has these, so they come from the operation's last one.
 OF_LAST_EVENT = ("client_id", "symbol", "source")
@@ -14,17 +20,15 @@ OF_LAST_EVENT = ("client_id", "symbol", "source")
 def replay(events: DataFrame) -> DataFrame:
     """Folds events into silver's columns.
 
-    Events fold by event_seq, then occurred_at, then event_id; those without an
-    event_seq come first.
+    Events fold in the replay order of the contract. Events without an event_seq come
+    first.
     """
     operation = Window.partitionBy("operation_id").orderBy(
-        F.col("event_seq").asc_nulls_first(), F.col("occurred_at"), F.col("event_id")
+        *(F.col(name).asc_nulls_first() for name in REPLAY_ORDER)
     )
     whole = operation.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     place = Window.partitionBy("operation_id").orderBy(
-        F.col("event_seq").desc_nulls_last(),
-        F.col("occurred_at").desc(),
-        F.col("event_id").desc(),
+        *(F.col(name).desc_nulls_last() for name in REPLAY_ORDER)
     )
     values = {
         "execution_id": F.col("event_id"),

@@ -10,10 +10,12 @@ from pyspark.sql import functions as F
 from . import parts, quarantine, survey
 from .compare import compare
 from .contract import (
+    BRONZE_ORDER,
     EVENTS,
     OUTBOX_TABLE,
     bronze_marker,
     bronze_prefix,
+    history_prefix,
     silver_marker,
     spark_schema,
 )
@@ -155,7 +157,7 @@ def store_events(
     lake, begun = run.lake, run.publication
     namer = Namer(begun.previous, amendment, begun.listed)
     staging = parts.staging_prefix("bronze")
-    order = [F.col("event_seq").asc_nulls_last(), F.col("event_id").asc()]
+    order = [F.col(name).asc_nulls_last() for name in BRONZE_ORDER]
     try:
         files = parts.stage(
             run.spark, lake, staging, events, order, lambda _: bronze_prefix(run.day)
@@ -270,7 +272,7 @@ def confirm_never_published(lake: Lake, day: str, listing: list[Entry]) -> None:
     """
     if not any(is_part(entry.key) for entry in listing):
         return
-    amended = any("/_history/" in entry.key for entry in listing)
+    amended = any(e.key.startswith(history_prefix(day)) for e in listing)
     if not amended and lake.get(silver_marker(day)) is None:
         return
     raise Failure(

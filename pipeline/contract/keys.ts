@@ -1,0 +1,104 @@
+import { CONTRACT, type KeyName, type LayerName } from "./contract_file.ts";
+
+const { keys, parts, marker } = CONTRACT;
+
+/** The folder of all of bronze. */
+export const BRONZE_PREFIX: string = keys.bronzeRoot;
+
+/** The folder of all of silver. */
+export const SILVER_PREFIX: string = keys.silverRoot;
+
+/** The folder of silver's commit markers. */
+export const SILVER_MARKERS_PREFIX: string = keys.silverMarkersFolder;
+
+/** The folders that Spark writes into before it publishes. Each run has a folder of its own in there. */
+export const STAGING_PREFIXES: readonly string[] = [keys.bronzeStaging, keys.silverStaging];
+
+/** The start of the name of a new part. */
+export const PART_STEM: string = parts.stem;
+
+/** The start of the name of a part that is added to a sealed window. Only clean removes these. */
+export const LATE_STEM: string = parts.lateStem;
+
+const PART_NAME = new RegExp(`^(?:${parts.namePattern})$`);
+
+/** A key of the contract, with `{day}` and the like replaced by values. */
+function fill(name: KeyName, values: Readonly<Record<string, string>>): string {
+  return keys[name].replace(/{(\w+)}/g, (_, placeholder) => values[placeholder]!);
+}
+
+/** A number as keys have it, with zeros in front. */
+export function numberInKey(number: number): string {
+  return String(number).padStart(keys.numberDigits, "0");
+}
+
+/** The first digits of a digest, as keys have them. */
+export function digestInKey(sha256: string): string {
+  return sha256.slice(0, keys.digestDigits);
+}
+
+/** The folder of a day's bronze files. */
+export function bronzePrefix(day: string): string {
+  return fill("bronzeFolder", { day });
+}
+
+/** The commit marker of a day's bronze. */
+export function bronzeMarkerKey(day: string): string {
+  return fill("bronzeMarker", { day });
+}
+
+/** The folder of the bronze markers that amendments replaced. */
+export function bronzeHistoryPrefix(day: string): string {
+  return fill("bronzeHistoryFolder", { day });
+}
+
+/** The copy of a bronze marker that an amendment replaced. */
+export function historyKey(day: string, version: number, sha256: string): string {
+  const [number, digest] = [numberInKey(version), digestInKey(sha256)];
+  return fill("bronzeHistory", { day, number, digest });
+}
+
+/** The document with the events of a day that the contract cannot hold. */
+export function quarantineKey(day: string, sha256: string): string {
+  return fill("bronzeQuarantine", { day, digest: digestInKey(sha256) });
+}
+
+/** The folder of one client's executions on one day. */
+export function silverPrefix(client: bigint, day: string): string {
+  return fill("silverFolder", { client: String(client), day });
+}
+
+/** The commit marker of a day's silver, for all clients. */
+export function silverMarkerKey(day: string): string {
+  return fill("silverMarker", { day });
+}
+
+/**
+ * The name of a new part, without `.parquet`.
+ *
+ * @param stem {@linkcode PART_STEM} or what follows {@linkcode LATE_STEM}
+ * @param replaced the digest of the marker that the part replaces, where there is one
+ */
+export function partName(
+  stem: string,
+  index: number,
+  sha256: string,
+  replaced: string | undefined,
+): string {
+  const suffix = replaced === undefined ? "" : `-${replaced.slice(0, parts.replacedDigestDigits)}`;
+  return `${stem}${numberInKey(index)}-${digestInKey(sha256)}${suffix}`;
+}
+
+/** Whether a key is that of a part: its name ends with `.parquet` and starts with neither `_` nor `.`. */
+export function isPart(key: string): boolean {
+  return PART_NAME.test(key.slice(key.lastIndexOf("/") + 1));
+}
+
+/** A regular expression for the keys that parts of a window may have. */
+export function partPattern(layer: LayerName, day: string): RegExp {
+  const folder = layer === "bronze"
+    ? RegExp.escape(bronzePrefix(day))
+    : fill("silverFolder", { client: "{client}", day }).split("{client}").map(RegExp.escape)
+      .join(`(?:${marker.integerPattern})`);
+  return new RegExp(`^${folder}(?:${parts.namePattern})$`);
+}

@@ -1,0 +1,41 @@
+import { type Column, type EventColumn, fingerprint } from "./column.ts";
+import { CONTRACT, type TimeColumn } from "./contract_file.ts";
+
+const { bronze, silver } = CONTRACT;
+
+/** The table that Robson writes its stop-loss events into. */
+export const OUTBOX_TABLE = "stop_events";
+
+/** Columns of the outbox that the contract knows and does not export. */
+export const UNEXPORTED_COLUMNS: readonly string[] = CONTRACT.columnsNotExported;
+
+/** Bronze: the columns of one stop event, in the order of the Parquet files. */
+export const EVENT_COLUMNS: readonly EventColumn[] = bronze.columns;
+
+/** The fingerprint that bronze's commit markers carry. */
+export const EVENT_CONTRACT: string = fingerprint(EVENT_COLUMNS);
+
+/** Silver: the columns of one stop execution, in the order of the Parquet files. */
+export const EXECUTION_COLUMNS: readonly Column[] = silver.columns;
+
+/** The fingerprint that silver's commit markers carry. */
+export const EXECUTION_CONTRACT: string = fingerprint(EXECUTION_COLUMNS);
+
+/** The event types that make up an execution, and the status that each leaves an operation in. */
+export const EXECUTION_STATUS: ReadonlyMap<string, string> = new Map(
+  Object.entries(silver.statuses),
+);
+
+/** The event types whose time a column of silver has. */
+export const EVENT_TIMES: ReadonlyMap<string, TimeColumn> = new Map(
+  Object.entries(silver.times).map(([column, type]) => [type, column as TimeColumn]),
+);
+
+/** The columns that a replay sorts events by. Events without a value come first. */
+export const REPLAY_ORDER: readonly string[] = silver.replayOrder;
+
+/** Every event type that Robson is known to write. A run copies others, and warns. */
+export const KNOWN_EVENT_TYPES: ReadonlySet<string> = new Set([
+  ...EXECUTION_STATUS.keys(),
+  ...CONTRACT.otherEventTypes,
+]);
