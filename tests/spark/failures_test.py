@@ -1,5 +1,7 @@
 """What Postgres and the store answer: which exit code it is, and what to do."""
 
+from __future__ import annotations
+
 import unittest
 
 from deep_storage.errors import EXIT
@@ -24,7 +26,7 @@ STORE = Store(
 )
 
 
-def database(host="db.example", tls=None):
+def database(host: str = "db.example", tls: Tls | None = None) -> Database:
     """A database somewhere."""
     return Database(
         host=host,
@@ -38,7 +40,7 @@ def database(host="db.example", tls=None):
 
 
 class OfTheStore(unittest.TestCase):
-    def test_what_may_be_over_with_the_next_run_is_3(self):
+    def test_what_may_be_over_with_the_next_run_is_3(self) -> None:
         for code, status in (
             ("ConditionalRequestConflict", 409),
             ("OperationAborted", 409),
@@ -57,7 +59,7 @@ class OfTheStore(unittest.TestCase):
                 failure = store_failure(code, status, STORE)
                 self.assertEqual(EXIT[failure.kind], 3, failure)
 
-    def test_what_an_operator_has_to_change_is_2_and_says_what(self):
+    def test_what_an_operator_has_to_change_is_2_and_says_what(self) -> None:
         for code, status, words in (
             ("ExpiredToken", 400, "the session token has expired (ExpiredToken)"),
             ("ExpiredToken", 403, "AWS_SESSION_TOKEN"),
@@ -78,28 +80,28 @@ class OfTheStore(unittest.TestCase):
                 self.assertEqual(EXIT[failure.kind], 2)
                 self.assertIn(words, str(failure))
 
-    def test_what_the_store_quotes_stays_out(self):
+    def test_what_the_store_quotes_stays_out(self) -> None:
         failure = store_failure("the key KEYID is unknown", 403, STORE)
         self.assertNotIn("KEYID", str(failure))
 
-    def test_no_answer_is_3(self):
+    def test_no_answer_is_3(self) -> None:
         self.assertEqual(EXIT[store_silent(STORE, "ConnectException").kind], 3)
 
 
 class OfPostgres(unittest.TestCase):
-    def test_what_may_be_over_with_the_next_run_is_3(self):
+    def test_what_may_be_over_with_the_next_run_is_3(self) -> None:
         for state in ("08006", "40001", "53300", "55P03", "57P01", "57014", "72000"):
             with self.subTest(state):
                 failure = database_failure(state, "ERROR: no", database())
                 self.assertEqual(EXIT[failure.kind], 3, failure)
         self.assertEqual(database_failure("", "", database()).kind, "unreachable")
 
-    def test_a_server_that_falls_silent_is_3_and_told_as_one(self):
+    def test_a_server_that_falls_silent_is_3_and_told_as_one(self) -> None:
         failure = database_failure("08006", "I/O error", database(), silent_for="300")
         self.assertEqual(failure.kind, "unreachable")
         self.assertIn("sent nothing for 300 s", str(failure))
 
-    def test_what_an_operator_has_to_change_is_2_and_says_what(self):
+    def test_what_an_operator_has_to_change_is_2_and_says_what(self) -> None:
         for state, message, words in (
             ("28P01", "password authentication failed", "DJANGO_DB_PASSWORD"),
             ("3D000", "no such database", "DJANGO_DB_NAME"),
@@ -124,13 +126,13 @@ class OfPostgres(unittest.TestCase):
                 self.assertEqual(EXIT[failure.kind], 2)
                 self.assertIn(words, str(failure))
 
-    def test_anything_else_is_wrong_data(self):
+    def test_anything_else_is_wrong_data(self) -> None:
         message = "ERROR: no column\n  Position: 8"
         failure = database_failure("42703", message, database())
         self.assertEqual(EXIT[failure.kind], 1)
         self.assertNotIn("Position", str(failure))
 
-    def test_a_certificate_that_does_not_count_is_2(self):
+    def test_a_certificate_that_does_not_count_is_2(self) -> None:
         for root, words in ((None, "PGSSLROOTCERT is not set"), ("/ca", "none of the")):
             failure = untrusted("E", database(tls=Tls("verify-full", root)))
             self.assertEqual(EXIT[failure.kind], 2)
@@ -138,7 +140,7 @@ class OfPostgres(unittest.TestCase):
 
 
 class Connections(unittest.TestCase):
-    def test_nothing_is_set_that_outlives_a_transaction(self):
+    def test_nothing_is_set_that_outlives_a_transaction(self) -> None:
         for text in (begin("REPEATABLE READ"), adopt("0-1-1")):
             first, *others = (each.strip() for each in text.split(";"))
             self.assertRegex(first, "^(BEGIN|SET TRANSACTION) .*READ ONLY")
@@ -150,7 +152,7 @@ class Connections(unittest.TestCase):
         self.assertEqual(properties["prepareThreshold"], "0")
         self.assertEqual(properties["assumeMinServerVersion"], "12")
 
-    def test_each_mode_of_tls_in_the_words_of_the_driver(self):
+    def test_each_mode_of_tls_in_the_words_of_the_driver(self) -> None:
         system = {"sslfactory": "org.postgresql.ssl.DefaultJavaSSLFactory"}
         for tls, expected in (
             (Tls(), {"sslmode": "prefer", "requireAuth": "!password"}),
@@ -165,7 +167,7 @@ class Connections(unittest.TestCase):
             self.assertEqual(driver_properties(tls, "db.example"), expected)
         self.assertEqual(driver_properties(Tls(), "127.0.0.1"), {"sslmode": "disable"})
 
-    def test_a_loopback_is_known_by_its_name_and_address(self):
+    def test_a_loopback_is_known_by_its_name_and_address(self) -> None:
         for host in ("localhost", "LOCALHOST.", "127.0.0.1", "127.3.2.1", "::1"):
             self.assertTrue(is_loopback(host), host)
         for host in ("localhost.example", "10.0.0.1", "fe80::1%eth0", "db"):

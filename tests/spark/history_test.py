@@ -1,5 +1,7 @@
 """The history of an amended marker, and the quarantine that a marker names."""
 
+from __future__ import annotations
+
 import hashlib
 import unittest
 
@@ -13,62 +15,70 @@ DAY = "2025-12-28"
 KEY = contract.bronze_marker(DAY)
 
 
-def stored(commit, key=KEY):
+def stored(commit: Commit, key: str = KEY) -> Stored:
     """A marker as it lies in a lake."""
     return Stored(key, commit, marker.render(commit), "etag")
 
 
-def amended(before, version):
+def amended(before: Stored, version: int) -> Stored:
     """A day with one amendment more."""
     link = Link(contract.history_key(DAY, version - 1, before.sha256), before.sha256)
     noted = Amended(version, link, acknowledge(()), acknowledge(()))
     return stored(before.commit._replace(amended=noted))
 
 
+def previous_key(after: Stored) -> str:
+    """The copy of the marker that an amendment replaced."""
+    assert after.commit.amended is not None
+    return after.commit.amended.previous.key
+
+
 class History(unittest.TestCase):
-    def setUp(self):
+    def setUp(self) -> None:
         self.lake = MemoryLake()
         first = stored(Commit("bronze", DAY, "sealed", 0, "sha256:c0ffee", ()))
         second = amended(first, 1)
         self.chain = [first, second, amended(second, 2)]
-        for before, after in zip(self.chain, self.chain[1:]):
-            self.lake.put(after.commit.amended.previous.key, before.body)
+        for before, after in ((first, second), (second, self.chain[2])):
+            self.lake.put(previous_key(after), before.body)
 
-    def test_each_marker_that_was_amended_is_known_by_its_digest(self):
+    def test_each_marker_that_was_amended_is_known_by_its_digest(self) -> None:
         first, second, third = self.chain
         for before in (first, second):
             self.assertTrue(was_once(self.lake, DAY, third, before.sha256))
         self.assertTrue(was_once(self.lake, DAY, second, first.sha256))
 
-    def test_any_other_marker_is_not(self):
+    def test_any_other_marker_is_not(self) -> None:
         first, second, third = self.chain
         self.assertFalse(was_once(self.lake, DAY, third, third.sha256))
         self.assertFalse(was_once(self.lake, DAY, first, second.sha256))
         self.assertFalse(was_once(self.lake, DAY, third, "a" * 64))
 
-    def test_a_copy_that_was_damaged_is_told(self):
+    def test_a_copy_that_was_damaged_is_told(self) -> None:
         third = self.chain[2]
-        self.lake.put(third.commit.amended.previous.key, b"{}")
+        self.lake.put(previous_key(third), b"{}")
         with self.assertRaisesRegex(Failure, "restore it from a backup"):
             was_once(self.lake, DAY, third, self.chain[0].sha256)
 
 
 class Quarantined(unittest.TestCase):
-    def setUp(self):
+    def setUp(self) -> None:
         self.lake = MemoryLake()
         self.events = [
             quarantine.UnfitEvent("a", [("symbol", "is null")], {"symbol": None})
         ]
-        self.named = quarantine.store(self.lake, DAY, self.events)
+        named = quarantine.store(self.lake, DAY, self.events)
+        assert named is not None
+        self.named = named
 
-    def test_what_was_stored_is_read(self):
+    def test_what_was_stored_is_read(self) -> None:
         self.assertEqual(quarantine.read(self.lake, self.named), self.events)
         self.assertEqual(quarantine.read(self.lake, None), [])
 
-    def test_no_events_are_no_document(self):
+    def test_no_events_are_no_document(self) -> None:
         self.assertIsNone(quarantine.store(MemoryLake(), DAY, []))
 
-    def test_a_document_that_is_missing_or_another_is_told(self):
+    def test_a_document_that_is_missing_or_another_is_told(self) -> None:
         for body in (None, b"{}"):
             self.lake.remove(self.named.key)
             if body is not None:
@@ -76,8 +86,8 @@ class Quarantined(unittest.TestCase):
             with self.assertRaisesRegex(Failure, "Restore it from a backup"):
                 quarantine.read(self.lake, self.named)
 
-    def test_what_is_no_quarantine_is_refused(self):
-        body = self.lake.get(self.named.key)[0]
+    def test_what_is_no_quarantine_is_refused(self) -> None:
+        body = self.lake.objects[self.named.key]
         for change in (
             (b"deep-storage-quarantine/1", b"deep-storage-quarantine/2"),
             (b'"is null"', b"3"),

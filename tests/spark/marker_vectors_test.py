@@ -1,13 +1,16 @@
 """Markers and keys: both engines take and refuse those of marker_vectors.json."""
 
+from __future__ import annotations
+
 import copy
 import json
 import pathlib
 import unittest
-from typing import NamedTuple
+from typing import Any
 
 from deep_storage import contract, marker, marker_reader
 from deep_storage.names import Namer
+from memory_lake import Entry
 
 VECTORS = json.loads(
     pathlib.Path(__file__).with_name("marker_vectors.json").read_text("utf-8")
@@ -15,12 +18,12 @@ VECTORS = json.loads(
 DAY = "2025-12-28"
 
 
-def changed(vector):
+def changed(vector: dict[str, Any]) -> dict[str, Any]:
     """A marker with values set, or removed, at their paths."""
-    document = copy.deepcopy(VECTORS["bases"][vector["base"]])
+    document: dict[str, Any] = copy.deepcopy(VECTORS["bases"][vector["base"]])
     for path, value in vector["set"].items():
         *way, last = path.split("/")
-        place = document
+        place: Any = document
         for step in way:
             place = place[int(step) if isinstance(place, list) else step]
         if value == {"remove": True}:
@@ -30,18 +33,18 @@ def changed(vector):
     return document
 
 
-def bytes_of(document):
+def bytes_of(document: object) -> bytes:
     """A marker as both engines write it."""
     return f"{json.dumps(document, indent=2, ensure_ascii=False)}\n".encode()
 
 
-def layer_of(vector):
+def layer_of(vector: dict[str, Any]) -> str:
     """The layer of a vector."""
     return "silver" if vector.get("base") == "silver" else "bronze"
 
 
 class Markers(unittest.TestCase):
-    def test_a_marker_that_is_one_is_read_and_written_as_it_was(self):
+    def test_a_marker_that_is_one_is_read_and_written_as_it_was(self) -> None:
         for vector in VECTORS["accepted"]:
             with self.subTest(vector["name"]):
                 document = changed(vector)
@@ -49,14 +52,14 @@ class Markers(unittest.TestCase):
                 document.pop("note", None)
                 self.assertEqual(marker.render(commit), bytes_of(document))
 
-    def test_a_text_that_every_reader_of_json_takes_is_taken(self):
+    def test_a_text_that_every_reader_of_json_takes_is_taken(self) -> None:
         body = bytes_of(VECTORS["bases"]["bronze"])
         for vector in VECTORS["acceptedTexts"]:
             with self.subTest(vector["name"]):
                 commit = marker_reader.parse(vector["text"].encode(), "bronze", DAY)
                 self.assertEqual(marker.render(commit), body)
 
-    def test_what_is_no_marker_is_refused_with_the_reason(self):
+    def test_what_is_no_marker_is_refused_with_the_reason(self) -> None:
         for vector in VECTORS["refused"]:
             with self.subTest(vector["name"]):
                 body = bytes_of(changed(vector))
@@ -69,18 +72,18 @@ class Markers(unittest.TestCase):
                     marker_reader.parse(vector["text"].encode(), "bronze", DAY)
                 self.assertIn(vector["problem"], str(refused.exception))
 
-    def test_bytes_that_are_not_utf_8_are_refused(self):
+    def test_bytes_that_are_not_utf_8_are_refused(self) -> None:
         with self.assertRaisesRegex(ValueError, "it is not JSON"):
             marker_reader.parse(b'{"rows": "\xff"}', "bronze", DAY)
 
-    def test_levels_beyond_the_recursion_limit_are_refused(self):
+    def test_levels_beyond_the_recursion_limit_are_refused(self) -> None:
         for body in (b"[" * 100_000, b"[" * 100_000 + b"]" * 100_000):
             with self.assertRaisesRegex(ValueError, "it has more than 32 levels"):
                 marker_reader.parse(body, "bronze", DAY)
 
 
 class Keys(unittest.TestCase):
-    def test_history_and_quarantine_lie_where_their_digest_says(self):
+    def test_history_and_quarantine_lie_where_their_digest_says(self) -> None:
         for each in VECTORS["keys"]["history"]:
             key = contract.history_key(each["day"], each["version"], each["sha256"])
             self.assertEqual(key, each["key"])
@@ -88,7 +91,7 @@ class Keys(unittest.TestCase):
             key = contract.quarantine_key(each["day"], each["sha256"])
             self.assertEqual(key, each["key"])
 
-    def test_a_part_is_named_by_its_content_and_the_marker_that_it_is_to_replace(self):
+    def test_a_part_is_named_by_its_content_and_by_the_replaced_marker(self) -> None:
         folder = contract.bronze_prefix(DAY)
         for each in VECTORS["keys"]["part"]:
             with self.subTest(each["name"]):
@@ -97,42 +100,36 @@ class Keys(unittest.TestCase):
                 named = namer.name(folder, each["index"], each["sha256"])
                 self.assertEqual(kept or named, each["key"])
 
-    def test_a_name_that_clean_may_be_about_to_remove_is_not_used_again(self):
+    def test_a_name_that_clean_may_be_about_to_remove_is_not_used_again(self) -> None:
         folder, digest = contract.bronze_prefix(DAY), "ab" * 32
         first = Namer(None).name(folder, 0, digest)
         second = first.replace(".parquet", "-2.parquet")
         for hours, expected in ((5, first), (7, second)):
-            listed = [Listed(first, hours * 3600)]
+            listed = [Entry(first, 1, hours * 3600)]
             namer = Namer(None, listed=listed)
             self.assertEqual(namer.name(folder, 0, digest), expected)
 
-    def test_events_are_acknowledged_by_their_sorted_identities(self):
+    def test_events_are_acknowledged_by_their_sorted_identities(self) -> None:
         for each in VECTORS["identities"]:
             expected = (len(each["events"]), each["sha256"])
             self.assertEqual(marker.acknowledge(each["events"]), expected)
 
 
-class Listed(NamedTuple):
-    """What a namer reads of a listing's line."""
+class Previous(marker.Stored):
+    """A stored marker whose bytes have the digest that is its ETag."""
 
-    key: str
-    age: float
+    @property
+    def sha256(self) -> str:
+        return self.etag
 
 
-def previous_of(vector):
+def previous_of(vector: dict[str, Any] | None) -> Previous | None:
     """A stored marker with this state and digest, and the parts of the base."""
     if vector is None:
         return None
-
-    class Previous:
-        sha256 = vector["sha256"]
-        commit = marker_reader.parse(
-            bytes_of({**VECTORS["bases"]["bronze"], "state": vector["state"]}),
-            "bronze",
-            DAY,
-        )
-
-    return Previous()
+    body = bytes_of({**VECTORS["bases"]["bronze"], "state": vector["state"]})
+    commit = marker_reader.parse(body, "bronze", DAY)
+    return Previous("", commit, body, vector["sha256"])
 
 
 if __name__ == "__main__":

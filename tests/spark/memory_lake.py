@@ -1,53 +1,73 @@
 """A lake in memory, with the faults that stores have."""
 
+from __future__ import annotations
+
 import hashlib
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
+
+if TYPE_CHECKING:
+    from deep_storage.lake import Entry, Lake
+else:
+    # The module needs py4j.
+    Lake = object
+
+    class Entry(NamedTuple):
+        """One line of a listing."""
+
+        key: str
+        bytes: int
+        age: float
 
 
-class Entry(NamedTuple):
-    """One line of a listing."""
-
-    key: str
-    bytes: int
-    age: float
+__all__ = ["Entry", "MemoryLake"]
 
 
-class MemoryLake:
-    """Objects by their keys. `before_put` hears of each put first."""
+class MemoryLake(Lake):
+    """Objects by their keys.
+
+    `before_put` hears of each put first. `answer` stores an object, or fails to.
+    """
 
     name = "s3://memory"
 
-    def __init__(self):
-        self.objects = {}
-        self.etags = {}
-        self.puts = []
-        self.removed = []
-        self.bucket_state = None
-        self.ignores = ()
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.etags: dict[str, str] = {}
+        self.puts: list[str] = []
+        self.removed: list[str] = []
+        self.bucket_state: str | None = None
+        self.ignores: tuple[str, ...] = ()
         self.stores_on_conflict = False
         self.refuses_if_match = False
-        self.before_put = lambda key: None
+        self.before_put: Callable[[str], None] = lambda key: None
         # False: the store says that it stored, and does nothing.
-        self.effect = lambda key: True
+        self.effect: Callable[[str], bool] = lambda key: True
+        self.answer: Callable[[str, bytes, dict[str, str]], bool] = self.store
 
-    def url(self, key):
+    def url(self, key: str) -> str:
         return f"{self.name}/{key}"
 
-    def get(self, key):
+    def get(self, key: str) -> tuple[bytes, str] | None:
         if key not in self.objects:
             return None
         return self.objects[key], self.etags[key]
 
-    def put(self, key, body, condition=None):
+    def put(
+        self, key: str, body: bytes, condition: dict[str, str] | None = None
+    ) -> bool:
+        return self.answer(key, body, condition or {})
+
+    def store(self, key: str, body: bytes, condition: dict[str, str]) -> bool:
+        """Stores an object if the conditions hold."""
         self.before_put(key)
         self.puts.append(key)
-        holds = self.holds(condition or {}, self.etags.get(key))
+        holds = self.holds(condition, self.etags.get(key))
         if (holds and self.effect(key)) or (not holds and self.stores_on_conflict):
             self.objects[key] = body
             self.etags[key] = hashlib.md5(body).hexdigest()
         return holds
 
-    def holds(self, condition, known):
+    def holds(self, condition: dict[str, str], known: str | None) -> bool:
         """Whether the conditions hold that the store does not ignore."""
         heeded = {k: v for k, v in condition.items() if k not in self.ignores}
         if "If-None-Match" in heeded and known is not None:
@@ -55,14 +75,14 @@ class MemoryLake:
         match = heeded.get("If-Match", known)
         return match == known and not ("If-Match" in heeded and self.refuses_if_match)
 
-    def list(self, prefix):
+    def list(self, prefix: str) -> list[Entry]:
         keys = sorted(key for key in self.objects if key.startswith(prefix))
         return [Entry(key, len(self.objects[key]), 0) for key in keys]
 
-    def remove(self, key):
+    def remove(self, key: str) -> None:
         self.removed.append(key)
         self.objects.pop(key, None)
         self.etags.pop(key, None)
 
-    def state(self):
+    def state(self) -> str | None:
         return self.bucket_state

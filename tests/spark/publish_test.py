@@ -1,5 +1,7 @@
 """Publishing: what a reader sees, and what is removed, whatever the store does."""
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import io
@@ -23,7 +25,9 @@ KEY = contract.bronze_marker(DAY)
 FOLDER = contract.bronze_prefix(DAY)
 
 
-def commit_of(*names, state="open", quarantine=None):
+def commit_of(
+    *names: str, state: str = "open", quarantine: Quarantine | None = None
+) -> Commit:
     """A day whose parts hold their own names."""
     parts = tuple(
         Part(FOLDER + name, 1, len(name), hashlib.sha256(name.encode()).hexdigest())
@@ -42,16 +46,16 @@ def commit_of(*names, state="open", quarantine=None):
 
 
 class Publishing(unittest.TestCase):
-    def setUp(self):
+    def setUp(self) -> None:
         self.lake = MemoryLake()
         self.said = ""
 
-    def store(self, *names):
+    def store(self, *names: str) -> None:
         """Stores parts that hold their own names."""
         for name in names:
             self.lake.put(FOLDER + name, name.encode())
 
-    def begun(self, hours=0.0):
+    def begun(self, hours: float = 0.0) -> Publication:
         """A run that begins now, or began some hours ago."""
         previous = read_marker(self.lake, "bronze", KEY, DAY)
         listed = self.lake.list(FOLDER)
@@ -59,34 +63,36 @@ class Publishing(unittest.TestCase):
             self.lake, KEY, previous, listed, time.monotonic() - hours * 3600
         )
 
-    def publish(self, commit, publication):
+    def publish(self, commit: Commit, publication: Publication) -> None:
         """Publishes, and keeps what is said."""
         with contextlib.redirect_stdout(io.StringIO()) as out:
             publish(commit, publication)
         self.said = out.getvalue()
 
-    def refused(self, kind, commit, publication):
+    def refused(self, kind: str, commit: Commit, publication: Publication) -> str:
         """Publishes in vain, and returns the message."""
         with self.assertRaises(Failure) as refused:
             self.publish(commit, publication)
         self.assertEqual(refused.exception.kind, kind)
         return str(refused.exception)
 
-    def standing(self):
+    def standing(self) -> Commit:
         """What the marker of the day says."""
-        return read_marker(self.lake, "bronze", KEY, DAY).commit
+        stored = read_marker(self.lake, "bronze", KEY, DAY)
+        assert stored is not None
+        return stored.commit
 
-    def publish_first(self, *names):
+    def publish_first(self, *names: str) -> None:
         """Publishes a day for the first time."""
         begun = self.begun()
         self.store(*names)
         self.publish(commit_of(*names), begun)
 
-    def test_an_empty_day_is_published(self):
+    def test_an_empty_day_is_published(self) -> None:
         self.publish(commit_of(state="sealed"), self.begun())
         self.assertEqual((self.standing().rows, self.standing().state), (0, "sealed"))
 
-    def test_what_the_marker_gave_up_is_removed_and_nothing_else(self):
+    def test_what_the_marker_gave_up_is_removed_and_nothing_else(self) -> None:
         self.publish_first("part-a.parquet", "part-b.parquet")
         self.store("part-killed.parquet")
         others = [f"{FOLDER}_history/0.json", f"{FOLDER}_quarantine/0.json"]
@@ -99,7 +105,7 @@ class Publishing(unittest.TestCase):
         kept = {KEY, *others, *(FOLDER + name for name in names)}
         self.assertEqual(set(self.lake.objects), kept)
 
-    def test_an_unchanged_marker_is_confirmed_and_nothing_is_removed(self):
+    def test_an_unchanged_marker_is_confirmed_and_nothing_is_removed(self) -> None:
         self.publish_first("part-a.parquet")
         self.store("part-other.parquet")
         self.lake.removed.clear()
@@ -107,7 +113,7 @@ class Publishing(unittest.TestCase):
         self.assertEqual(self.lake.removed, [])
         self.assertIn("deno task clean --date 2025-12-28", self.said)
 
-    def test_an_unchanged_marker_that_another_run_replaced_is_not_confirmed(self):
+    def test_an_unchanged_marker_that_another_run_replaced_is_refused(self) -> None:
         self.publish_first("part-a.parquet")
         begun = self.begun()
         self.store("part-b.parquet")
@@ -115,7 +121,7 @@ class Publishing(unittest.TestCase):
         text = self.refused("unreachable", commit_of("part-a.parquet"), begun)
         self.assertIn("another run published this day meanwhile", text)
 
-    def test_a_run_that_was_overtaken_removes_nothing(self):
+    def test_a_run_that_was_overtaken_removes_nothing(self) -> None:
         for first in ((), ("part-a.parquet",)):
             with self.subTest(first):
                 self.lake = MemoryLake()
@@ -131,22 +137,22 @@ class Publishing(unittest.TestCase):
                 kept = [k for k in self.lake.removed if not k.startswith("_preflight/")]
                 self.assertEqual(kept, [])
 
-    def test_a_lost_answer_is_no_conflict(self):
+    def test_a_lost_answer_is_no_conflict(self) -> None:
         begun = self.begun()
         self.store("part-a.parquet")
         commit = commit_of("part-a.parquet")
-        put = self.lake.put
+        put = self.lake.store
 
-        def twice(key, body, condition=None):
+        def twice(key: str, body: bytes, condition: dict[str, str]) -> bool:
             if key == KEY:
                 put(key, body, condition)
             return put(key, body, condition)
 
-        self.lake.put = twice
+        self.lake.answer = twice
         self.publish(commit, begun)
         self.assertEqual(self.standing(), commit)
 
-    def test_a_marker_that_an_equal_run_has_put_proves_nothing(self):
+    def test_a_marker_that_an_equal_run_has_put_proves_nothing(self) -> None:
         self.publish_first("part-a.parquet")
         begun = self.begun()
         self.store("part-b.parquet")
@@ -159,11 +165,11 @@ class Publishing(unittest.TestCase):
         self.assertIn(f"{FOLDER}part-next.parquet", self.lake.objects)
         self.assertIn("left 1 part that no marker names", self.said)
 
-    def test_what_is_amiss_counts_only_while_the_marker_stands(self):
+    def test_what_is_amiss_counts_only_while_the_marker_stands(self) -> None:
         self.publish_first("part-a.parquet")
         begun = self.begun()
 
-        def judge():
+        def judge() -> None:
             raise Failure("data", "a part is not there")
 
         with self.assertRaisesRegex(Failure, "a part is not there"):
@@ -174,7 +180,7 @@ class Publishing(unittest.TestCase):
             while_marker_stands(begun, judge)
         self.assertEqual(refused.exception.kind, "unreachable")
 
-    def test_a_store_that_says_stored_and_does_nothing_loses_no_part(self):
+    def test_a_store_that_says_stored_and_does_nothing_loses_no_part(self) -> None:
         self.publish_first("part-a.parquet")
         begun = self.begun()
         self.store("part-b.parquet")
@@ -183,24 +189,25 @@ class Publishing(unittest.TestCase):
         self.assertIn("still has the one from before", text)
         self.assertIn(f"{FOLDER}part-a.parquet", self.lake.objects)
 
-    def test_a_marker_that_was_replaced_right_afterwards_keeps_all_parts(self):
+    def test_a_marker_that_was_replaced_right_afterwards_keeps_all_parts(self) -> None:
         self.publish_first("part-a.parquet")
         begun = self.begun()
         self.store("part-b.parquet")
-        put = self.lake.put
+        put = self.lake.store
 
-        def and_another(key, body, condition=None):
+        def and_another(key: str, body: bytes, condition: dict[str, str]) -> bool:
             stored = put(key, body, condition)
             if key == KEY:
-                put(KEY, marker.render(commit_of("part-a.parquet", state="sealed")))
+                sealed = commit_of("part-a.parquet", state="sealed")
+                put(KEY, marker.render(sealed), {})
             return stored
 
-        self.lake.put = and_another
+        self.lake.answer = and_another
         self.publish(commit_of("part-b.parquet"), begun)
         self.assertIn("another run published", self.said)
         self.assertIn(f"{FOLDER}part-a.parquet", self.lake.objects)
 
-    def test_a_store_that_ignores_conditions_is_refused_before_the_marker(self):
+    def test_a_store_that_ignores_conditions_is_refused_before_the_marker(self) -> None:
         for state, words in (
             (None, "Set S3_ENDPOINT to the store itself"),
             ("versioned", "The bucket has versioning"),
@@ -215,7 +222,7 @@ class Publishing(unittest.TestCase):
             self.assertIn(words, text)
             self.assertEqual(self.lake.objects, {})
 
-    def test_a_store_that_breaks_one_condition_is_refused_before_the_marker(self):
+    def test_a_store_that_breaks_one_condition_puts_no_marker(self) -> None:
         begun = self.begun()
         self.lake.stores_on_conflict = True
         text = self.refused("configuration", commit_of(), begun)
@@ -226,7 +233,7 @@ class Publishing(unittest.TestCase):
         self.assertIn("an ETag from before overwrote an object", text)
         self.assertEqual(self.lake.objects, {})
 
-    def test_a_store_that_refuses_its_own_etag_is_told_as_one(self):
+    def test_a_store_that_refuses_its_own_etag_is_told_as_one(self) -> None:
         self.publish_first("part-a.parquet")
         self.lake.refuses_if_match = True
         text = self.refused("configuration", commit_of(), self.begun())
@@ -236,14 +243,14 @@ class Publishing(unittest.TestCase):
         self.lake.refuses_if_match = False
         begun = self.begun()
 
-        def refuse_from_the_marker_on(key):
+        def refuse_from_the_marker_on(key: str) -> None:
             self.lake.refuses_if_match = key == KEY
 
         self.lake.before_put = refuse_from_the_marker_on
         text = self.refused("configuration", commit_of(), begun)
         self.assertIn("its ETag is the one that was sent", text)
 
-    def test_a_part_that_vanished_is_not_named(self):
+    def test_a_part_that_vanished_is_not_named(self) -> None:
         begun = self.begun()
         text = self.refused("unreachable", commit_of("part-a.parquet"), begun)
         self.assertIn("is not there any more", text)
@@ -251,12 +258,12 @@ class Publishing(unittest.TestCase):
         text = self.refused("unreachable", commit_of(quarantine=link), begun)
         self.assertIn("_quarantine/", text)
 
-    def test_a_run_of_twelve_hours_publishes_no_more(self):
+    def test_a_run_of_twelve_hours_publishes_no_more(self) -> None:
         text = self.refused("unreachable", commit_of(), self.begun(hours=12.1))
         self.assertIn("began more than 12 hours ago", text)
         self.publish(commit_of(), self.begun(hours=11.9))
 
-    def test_beside_a_sealed_day_late_parts_stay_and_others_go(self):
+    def test_beside_a_sealed_day_late_parts_stay_and_others_go(self) -> None:
         self.publish_first("part-a.parquet")
         self.store("part-killed.parquet", "late-00001-0.parquet")
         begun = self.begun()
@@ -265,13 +272,13 @@ class Publishing(unittest.TestCase):
         self.assertNotIn(f"{FOLDER}part-killed.parquet", self.lake.objects)
         self.assertIn(f"{FOLDER}late-00001-0.parquet", self.lake.objects)
 
-    def test_beside_a_sealed_day_that_was_amended_meanwhile_all_stays(self):
+    def test_beside_a_sealed_day_that_was_amended_meanwhile_all_stays(self) -> None:
         self.publish_first("part-a.parquet")
         self.store("part-killed.parquet")
         begun = self.begun()
         self.lake.put(KEY, marker.render(commit_of("part-a.parquet", state="sealed")))
         with self.assertRaises(Failure):
-            remove_beside_sealed(begun.previous.commit, begun)
+            remove_beside_sealed(commit_of("part-a.parquet"), begun)
         self.assertIn(f"{FOLDER}part-killed.parquet", self.lake.objects)
 
 

@@ -151,15 +151,12 @@ def store(
     """Stores executions as parts, each client's in a folder of its own."""
     staging = parts.staging_prefix("silver")
     try:
-        files = parts.stage(
-            spark,
-            lake,
-            staging,
-            executions,
+        layout = parts.Layout(
             ["operation_id"],
             lambda client: contract.silver_prefix(int(client or 0), day),
             folder="client_id",
         )
+        files = parts.stage(spark, lake, staging, executions, layout)
         return parts.store(lake, files, namer, lambda _: None)
     finally:
         parts.sweep(lake, staging)

@@ -12,6 +12,10 @@ MAGIC = b"PAR1"
 STOP, TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(
     13
 )
+# This bit of a byte says that a number goes on in the next byte.
+CONTINUES = 0x80
+# A list's head holds its length, or this where the length follows.
+LONG_LIST = 0x0F
 # FileMetaData.row_groups[].columns[].meta_data.encodings, by their field numbers.
 ENCODINGS = (4, 1, 3, 2)
 
@@ -46,7 +50,7 @@ class Footer:
             byte = self.byte()
             value |= (byte & 0x7F) << shift
             shift += 7
-            if byte < 0x80:
+            if byte < CONTINUES:
                 return value
 
     def struct(self, path: tuple[int, ...] | None) -> None:
@@ -93,7 +97,7 @@ class Footer:
         """Walks a list, and sorts it where it is the one that the path leads to."""
         head = self.byte()
         kind, count = head & 0x0F, head >> 4
-        count = self.varint() if count == 15 else count
+        count = self.varint() if count == LONG_LIST else count
         begin = self.at
         for _ in range(count):
             self.element(kind, path)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple
 from urllib.parse import urlsplit
 
 from .errors import Failure
+
+LARGEST_PORT = 65535
 
 
 class Rule(NamedTuple):
@@ -21,7 +23,7 @@ class Rule(NamedTuple):
     """
 
     remedy: str
-    fault: Callable[[str], Optional[str]] = lambda _: None
+    fault: Callable[[str], str | None] = lambda _: None
     blanks: bool = False
     hidden: bool = False
 
@@ -113,7 +115,7 @@ def host_fault(host: str) -> str | None:
 def port_fault(port: str) -> str | None:
     """What is wrong with a port."""
     number = int(port) if re.fullmatch("[0-9]{1,5}", port) else 0
-    return None if 1 <= number <= 65535 else "it is no port"
+    return None if 1 <= number <= LARGEST_PORT else "it is no port"
 
 
 def url_fault(value: str) -> str | None:

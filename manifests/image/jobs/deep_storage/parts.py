@@ -42,6 +42,18 @@ class Staged(NamedTuple):
     folder: str
 
 
+class Layout(NamedTuple):
+    """How rows become files.
+
+    `order` sorts them. Each value of the column `folder` gets files of its own, and
+    `folder_of` is the folder of their parts; without `folder`, its argument is None.
+    """
+
+    order: list[Any]
+    folder_of: Callable[[str | None], str]
+    folder: str | None = None
+
+
 def staging_prefix(layer: str) -> str:
     """A staging folder that no other run has."""
     return f"{staging_root(layer)}{uuid.uuid4().hex}/"
@@ -52,15 +64,13 @@ def stage(
     lake: Lake,
     prefix: str,
     rows: DataFrame,
-    order: list[Any],
-    folder_of: Callable[[str | None], str],
-    folder: str | None = None,
+    layout: Layout,
 ) -> list[Staged]:
-    """Writes rows, in order, into a staging folder, see `staging_prefix`.
+    """Writes rows into a staging folder, see `staging_prefix`.
 
-    One task sorts and writes them all, so that equal rows give equal files. With
-    `folder`, a column, each of its values gets files of its own.
+    One task sorts and writes them all, so that equal rows give equal files.
     """
+    order, folder_of, folder = layout
     if folder is not None:
         rows = rows.withColumn(FOLDER, F.col(folder))
         order = [F.col(FOLDER), *order]

@@ -159,9 +159,8 @@ def store_events(
     staging = parts.staging_prefix("bronze")
     order = [F.col(name).asc_nulls_last() for name in BRONZE_ORDER]
     try:
-        files = parts.stage(
-            run.spark, lake, staging, events, order, lambda _: bronze_prefix(run.day)
-        )
+        layout = parts.Layout(order, lambda _: bronze_prefix(run.day))
+        files = parts.stage(run.spark, lake, staging, events, layout)
         stored = parts.store(lake, files, namer, tell_part)
     finally:
         parts.sweep(lake, staging)

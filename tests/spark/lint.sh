@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Lints and type-checks the Python of the jobs and of their tests. With --install, it only
+# installs the tools from PyPI into a cache folder, if they are not there yet.
+set -euo pipefail
+
+cd "$(dirname "$0")/../.."
+requirements=manifests/image/lint-requirements.txt
+config=manifests/image/pyproject.toml
+cache="${DEEP_STORAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/deep-storage}"
+# The name changes with the versions.
+tools="$cache/lint-$(cksum <$requirements | tr ' ' -)"
+
+if [ "${1:-}" = --install ]; then
+  [ ! -e "$tools/complete" ] || exit 0
+  rm -rf "$tools"
+  python3 -m venv "$tools"
+  "$tools/bin/python" -m pip install --quiet --disable-pip-version-check -r $requirements
+  touch "$tools/complete"
+  exit
+fi
+[ ! -e "$tools/complete" ] || PATH="$tools/bin:$PATH"
+
+for tool in ruff mypy; do
+  version=$(sed -n "s/^$tool==//p" $requirements)
+  if [[ "$($tool --version 2>/dev/null || true)" != "$tool $version"* ]]; then
+    echo "Cannot lint the Python of the jobs: $tool $version is not installed. Run" \
+      "tests/spark/lint.sh --install, or pip install -r $requirements in a virtual environment." >&2
+    exit 1
+  fi
+done
+
+ruff check --quiet --no-cache --config $config manifests/image/jobs tests/spark
+mypy --config-file $config --cache-dir "$cache/mypy" --no-error-summary \
+  manifests/image/jobs tests/spark
