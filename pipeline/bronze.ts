@@ -40,6 +40,17 @@ export interface BronzeOptions extends WindowOptions {
  *
  * @returns the day that was copied
  * @throws {Failure} nothing was published
+ *
+ * @example
+ * ```ts ignore It needs a Postgres server.
+ * import { runBronze } from "./bronze.ts";
+ * import { databaseConfig, lakeConfig, sealGrace } from "./config.ts";
+ * import { openLake } from "./lake/open.ts";
+ * const lake = openLake(lakeConfig());
+ * const observer = { step: ({ says }: { says: string }) => console.log(says), progress() {} };
+ * const day = await runBronze({ database: databaseConfig(), lake, grace: sealGrace(), observer });
+ * console.log(`${day} is in bronze`);
+ * ```
  */
 export async function runBronze(options: BronzeOptions): Promise<Day> {
   const connection = await connect(options.database, options.patience);

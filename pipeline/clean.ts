@@ -47,6 +47,21 @@ interface LayerObjects {
  *
  * @param clock tells the clock of the store, in milliseconds since 1970; asked only where it matters
  * @throws {Failure} data: a marker cannot be used, so that nothing tells what belongs to the day
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { findLeftovers } from "./clean.ts";
+ * import { parseDay } from "./contract/window.ts";
+ * import { openLake } from "./lake/open.ts";
+ * const path = await Deno.makeTempDir();
+ * const lake = openLake({ kind: "directory", path });
+ * const day = parseDay("2025-12-28")!;
+ * const { abandoned } = await findLeftovers(lake, day, () => Promise.resolve(Date.now()));
+ * assertEquals(abandoned, []);
+ * lake.close();
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function findLeftovers(
   lake: Lake,

@@ -57,6 +57,13 @@ const HIDDEN = [
  * How long after its end a window waits for slow writers before it is sealed, in microseconds.
  *
  * @throws {Failure} configuration: `SEAL_GRACE_MINUTES` is no whole number of minutes
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { sealGrace } from "./config.ts";
+ * assertEquals(sealGrace(new Map([["SEAL_GRACE_MINUTES", "1"]])), 60_000_000n); // microseconds
+ * ```
  */
 export function sealGrace(env: Environment = PROCESS): bigint {
   const minutes = validated(env, "SEAL_GRACE_MINUTES", GRACE) ?? DEFAULT_GRACE_MINUTES;

@@ -51,6 +51,18 @@ export interface LakeDay {
  * @returns the days that have a marker or a part of bronze, in order
  * @throws {Failure} the lake is out of reach, or refuses to list. A marker that cannot be used, or not
  *   be read, is what the day has
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readDays } from "./days.ts";
+ * import { openLake } from "./lake/open.ts";
+ * const path = await Deno.makeTempDir();
+ * const lake = openLake({ kind: "directory", path });
+ * assertEquals(await readDays(lake), []); // an empty lake has no days
+ * lake.close();
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function readDays(lake: Lake, range: DayRange = {}): Promise<LakeDay[]> {
   const common = commonPrefix(range);

@@ -27,6 +27,7 @@ export interface FailureParts {
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { Failure } from "./errors.ts";
  *
  * const failure = new Failure({
@@ -35,8 +36,9 @@ export interface FailureParts {
  *   problem: "a port is a number from 1 to 65535",
  *   remedy: "Set it to the port of Postgres, usually 5432.",
  * });
- * console.assert(
- *   failure.message === "Cannot use DJANGO_DB_PORT=x: a port is a number from 1 to 65535. " +
+ * assertEquals(
+ *   failure.message,
+ *   "Cannot use DJANGO_DB_PORT=x: a port is a number from 1 to 65535. " +
  *     "Set it to the port of Postgres, usually 5432.",
  * );
  * ```
@@ -73,6 +75,15 @@ export class Failure extends Error {
  * since somebody then chose its words, and else one that has it as its cause.
  *
  * @param task what was being done, as in `read <key> in <lake>`
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { interruption } from "./errors.ts";
+ * const { kind, message } = interruption("read the lake", AbortSignal.abort());
+ * assertEquals(kind, "unreachable");
+ * assertEquals(message, "Cannot read the lake: it was interrupted before it was done. Run again.");
+ * ```
  */
 export function interruption(task: string, signal: AbortSignal): Failure {
   const { reason } = signal;

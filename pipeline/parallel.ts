@@ -5,6 +5,13 @@ const PARALLEL = 4;
  * Maps with a few promises under way at once; results keep their order.
  *
  * @param atOnce how many
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { inParallel } from "./parallel.ts";
+ * assertEquals(await inParallel([1, 2, 3], (n) => Promise.resolve(n * n), 2), [1, 4, 9]);
+ * ```
  */
 export async function inParallel<T, R>(
   items: readonly T[],

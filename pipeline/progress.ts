@@ -28,7 +28,16 @@ export interface Observer {
   progress(progress: Progress): void;
 }
 
-/** `1 row`, `2 rows`. */
+/**
+ * `1 row`, `2 rows`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { plural } from "./progress.ts";
+ * assertEquals([plural(1, "row"), plural(2000, "row")], ["1 row", "2,000 rows"]);
+ * ```
+ */
 export function plural(count: number, noun: string): string {
   return `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -53,7 +53,16 @@ const LAYERS = {
 /** How often reading begins again because the day was published again meanwhile. */
 const ATTEMPTS = 3;
 
-/** The columns of a layer, in the order of its files. */
+/**
+ * The columns of a layer, in the order of its files.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { columnsOf } from "./rows.ts";
+ * assertEquals(columnsOf("bronze")[0]!.name, "event_id");
+ * ```
+ */
 export function columnsOf(layer: RowLayer): readonly Column[] {
   return LAYERS[layer].columns;
 }

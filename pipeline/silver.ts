@@ -58,6 +58,24 @@ const ATTEMPTS = 3;
  *
  * @throws {Failure} nothing was published; data: the day has no bronze, or a part of it is damaged;
  *   unreachable: bronze was published again and again meanwhile
+ *
+ * @example
+ * ```ts
+ * import { assertRejects } from "@std/assert";
+ * import { parseDay } from "./contract/window.ts";
+ * import { openLake } from "./lake/open.ts";
+ * import { runSilver } from "./silver.ts";
+ * const path = await Deno.makeTempDir();
+ * const lake = openLake({ kind: "directory", path });
+ * const observer = { step() {}, progress() {} };
+ * await assertRejects(
+ *   () => runSilver({ lake, day: parseDay("2025-12-28")!, observer }),
+ *   Error,
+ *   "Run bronze first",
+ * );
+ * lake.close();
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function runSilver(options: SilverOptions): Promise<void> {
   const { lake, day, observer } = options;

@@ -11,7 +11,18 @@ const CHUNK_BITS = 14;
 const CHUNK = 1 << CHUNK_BITS;
 const WITHIN = CHUNK - 1;
 
-/** 64-bit integers. */
+/**
+ * 64-bit integers.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { int64Cells } from "./typed_columns.ts";
+ * const cells = int64Cells();
+ * cells.set(100_000, -5n);
+ * assertEquals(cells.get(100_000), -5n);
+ * ```
+ */
 export function int64Cells(): Cells<bigint> {
   const chunks: BigInt64Array[] = [];
   return {

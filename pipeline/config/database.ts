@@ -56,6 +56,15 @@ const PASSWORD: Rule = {
  * Reads `DJANGO_DB_*`, with the defaults of the running system, and the variables of TLS.
  *
  * @throws {Failure} configuration: no password, or a variable that cannot be used
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { databaseConfig } from "./database.ts";
+ * const variables = new Map([["DJANGO_DB_PASSWORD", "s3cret"], ["DJANGO_DB_HOST", "localhost"]]);
+ * const { host, port, user } = databaseConfig(variables);
+ * assertEquals([host, port, user], ["localhost", 5432, "robson"]);
+ * ```
  */
 export function databaseConfig(env: Environment = PROCESS): DatabaseConfig {
   const host = validatedOrDefault(env, "DJANGO_DB_HOST", HOST);
@@ -80,6 +89,15 @@ export function databaseConfig(env: Environment = PROCESS): DatabaseConfig {
 
 /**
  * A database for people: `robson@db.example:5432/rbsdb`, with `(default)` behind what is one.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { databaseConfig, databaseName } from "./database.ts";
+ * const names = [["HOST", "db"], ["PORT", "5433"], ["NAME", "rbs"], ["USER", "me"], ["PASSWORD", "x"]];
+ * const env = new Map(names.map(([name, value]) => [`DJANGO_DB_${name}`, value!]));
+ * assertEquals(databaseName(databaseConfig(env)), "me@db:5433/rbs");
+ * ```
  */
 export function databaseName({ host, port, name, user, defaults = [] }: DatabaseConfig): string {
   const shown = (value: string, variable: Defaulted) => marked(value, defaults.includes(variable));

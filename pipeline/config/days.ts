@@ -33,6 +33,18 @@ export const MOST_DAYS = 3_660;
  * and `--to` (yesterday where it is not given), else the one of `JOB_DATE`, else today.
  *
  * @throws {Failure} configuration: a text is no day, or the flags contradict each other
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { requestedDays } from "./days.ts";
+ * const env = { get: () => undefined };
+ * assertEquals(requestedDays({ from: "2025-12-01", to: "2025-12-31" }, env), {
+ *   from: "2025-12-01",
+ *   to: "2025-12-31",
+ * });
+ * assertEquals(requestedDays({}, env), { from: "today", to: "today" });
+ * ```
  */
 export function requestedDays(flags: DayFlags, env: Environment = PROCESS): DaysAsked {
   const { operand, date, from, to } = flags;
@@ -76,7 +88,16 @@ export function requestedRange({ from, to }: DayFlags): Partial<DaysAsked> | und
   return range;
 }
 
-/** Whether it takes the clock to tell which days are meant. */
+/**
+ * Whether it takes the clock to tell which days are meant.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { clockDecides } from "./days.ts";
+ * assertEquals(clockDecides({ from: "today", to: "today" }), true);
+ * ```
+ */
 export function clockDecides({ from, to }: DaysAsked): boolean {
   return [from, to].some((day) => day === "today" || day === "yesterday");
 }
@@ -86,6 +107,15 @@ export function clockDecides({ from, to }: DaysAsked): boolean {
  *
  * @param today by the database's clock, in UTC
  * @throws {Failure} configuration: the end comes before the beginning, or the days are too many
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseDay } from "../contract/window.ts";
+ * import { daysOf } from "./days.ts";
+ * const today = parseDay("2026-01-02")!;
+ * assertEquals(daysOf({ from: "yesterday", to: "today" }, today), ["2026-01-01", "2026-01-02"]);
+ * ```
  */
 export function daysOf({ from, to }: DaysAsked, today: Day): Day[] {
   const [first, last] = [dayBy(from, today), dayBy(to, today)];
@@ -108,7 +138,17 @@ export function daysOf({ from, to }: DaysAsked, today: Day): Day[] {
   return [...daysBetween(first, last)];
 }
 
-/** A day itself, whatever it is called. */
+/**
+ * A day itself, whatever it is called.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseDay } from "../contract/window.ts";
+ * import { dayBy } from "./days.ts";
+ * assertEquals(dayBy("yesterday", parseDay("2026-01-01")!), "2025-12-31");
+ * ```
+ */
 export function dayBy(day: NamedDay, today: Day): Day {
   if (day === "today") return today;
   if (day !== "yesterday") return day;
@@ -138,6 +178,13 @@ function usage(task: string, problem: string, remedy: string): Failure {
  * The failure for a text that should be a day, and is not.
  *
  * @param name the source of the text, with what precedes it: `--date ` or `JOB_DATE=`
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { noSuchDay } from "./days.ts";
+ * assertEquals(noSuchDay("--date ", "2025-02-30").problem, "the calendar has no such day");
+ * ```
  */
 export function noSuchDay(name: string, text: string): Failure {
   return new Failure({

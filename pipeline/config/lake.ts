@@ -70,6 +70,16 @@ const KEY: Rule = {
  * Reads `LAKE_URL` (a directory), or else `S3_*` and `AWS_*` (a bucket).
  *
  * @throws {Failure} configuration: a key is missing, or a variable that cannot be used
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { lakeConfig } from "./lake.ts";
+ * assertEquals(lakeConfig(new Map([["LAKE_URL", "file:///data/lake"]])), {
+ *   kind: "directory",
+ *   path: "/data/lake",
+ * });
+ * ```
  */
 export function lakeConfig(env: Environment = PROCESS): LakeConfig {
   const url = validated(env, "LAKE_URL", DIRECTORY);

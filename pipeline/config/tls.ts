@@ -43,6 +43,13 @@ const ROOT: Rule = {
  * @returns undefined where none of them is set
  * @throws {Failure} configuration: a value cannot be used, they contradict each other, or the file
  *   has no certificate
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { tlsConfig } from "./tls.ts";
+ * assertEquals(tlsConfig(new Map([["PGSSLMODE", "require"]])), { mode: "require", asked: true });
+ * ```
  */
 export function tlsConfig(
   env: Environment = PROCESS,

@@ -25,6 +25,15 @@ export interface Rule {
  * @returns undefined where it is not set or empty
  * @throws {Failure} configuration: the value cannot be used; the message names the variable and the
  *   fault, and has no login, password or key in it
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { validated } from "./validate.ts";
+ * const rule = { remedy: "Set it to a host." };
+ * assertEquals(validated(new Map([["HOST", "db.example"]]), "HOST", rule), "db.example");
+ * assertEquals(validated(new Map(), "HOST", rule), undefined);
+ * ```
  */
 export function validated(env: Environment, name: string, rule: Rule): string | undefined {
   const value = env.get(name);

@@ -10,6 +10,18 @@ export type BucketState = "object-locked" | "versioned" | undefined;
  * @param key where the object may lie; the caller removes it
  * @returns what happened instead, where a condition was not honoured
  * @throws {Failure} the store refused an operation, or is out of reach
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { tryConditions } from "./conditions.ts";
+ * import { openLake } from "./open.ts";
+ * const path = await Deno.makeTempDir();
+ * const lake = openLake({ kind: "directory", path });
+ * assertEquals(await tryConditions(lake, "scratch/conditions"), undefined); // every condition holds
+ * lake.close();
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function tryConditions(
   lake: Pick<Lake, "get" | "put">,

@@ -57,7 +57,16 @@ export interface Lake {
   close(): void;
 }
 
-/** Whether two byte arrays have the same content. */
+/**
+ * Whether two byte arrays have the same content.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { equalBytes } from "./lake.ts";
+ * assertEquals(equalBytes(new Uint8Array([1, 2]), new Uint8Array([1, 2])), true);
+ * ```
+ */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -23,7 +23,17 @@ export function startRun(): RunStart {
   return { wall: Date.now(), monotonic: performance.now() };
 }
 
-/** Whether a run may no longer publish, see {@linkcode LONGEST_RUN}. */
+/**
+ * Whether a run may no longer publish, see {@linkcode LONGEST_RUN}.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { isTooOld, startRun } from "./lifetimes.ts";
+ * assertEquals(isTooOld(startRun()), false);
+ * assertEquals(isTooOld({ wall: 0, monotonic: 0 }), true);
+ * ```
+ */
 export function isTooOld({ wall, monotonic }: RunStart): boolean {
   return Math.max(Date.now() - wall, performance.now() - monotonic) >= LONGEST_RUN;
 }
@@ -39,6 +49,19 @@ export const ABANDONED_AFTER: number = CONTRACT.ages.abandonedAfterHours * HOUR;
  *
  * @returns milliseconds since 1970
  * @throws {Failure} unreachable: the store does not list what it has just stored; else as the lake
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { storeClock } from "./lifetimes.ts";
+ * import { openLake } from "./open.ts";
+ * const path = await Deno.makeTempDir();
+ * const lake = openLake({ kind: "directory", path });
+ * const clock = await storeClock(lake);
+ * assertEquals(Math.abs(clock - Date.now()) < 60_000, true);
+ * lake.close();
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function storeClock(lake: Lake): Promise<number> {
   const key = `${newScratchFolder()}clock`;
@@ -63,7 +86,17 @@ export const SCRATCH_PREFIX = "_preflight/";
 /** Milliseconds after which a scratch folder that is still there is left over. */
 const SCRATCH_ABANDONED_AFTER = 60 * 60 * 1000;
 
-/** The prefix of a scratch folder that no other process uses, ending with `/`. */
+/**
+ * The prefix of a scratch folder that no other process uses, ending with `/`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { isAbandonedScratch, newScratchFolder } from "./lifetimes.ts";
+ * assertEquals(isAbandonedScratch(`${newScratchFolder()}probe`), false);
+ * assertEquals(isAbandonedScratch("_preflight/1700000000000-a/probe"), true);
+ * ```
+ */
 export function newScratchFolder(): string {
   return `${SCRATCH_PREFIX}${Date.now()}-${crypto.randomUUID()}/`;
 }

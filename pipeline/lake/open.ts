@@ -8,6 +8,19 @@ import { openS3 } from "./s3.ts";
  *
  * @param signal aborts whatever operation is under way, with the signal's reason
  * @param onWait hears, once per wait, what an operation has been waiting for since a second
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { openLake } from "./open.ts";
+ * const path = await Deno.makeTempDir();
+ * const lake = openLake({ kind: "directory", path });
+ * await lake.put("a/b", new TextEncoder().encode("first"), "absent");
+ * assertEquals(await lake.put("a/b", new TextEncoder().encode("second"), "absent"), "conflict");
+ * assertEquals((await lake.list("a/")).map(({ key, bytes }) => [key, bytes]), [["a/b", 5]]);
+ * lake.close();
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export function openLake(
   config: LakeConfig,

@@ -28,6 +28,19 @@ export interface Scratch {
  *
  * @param signal aborts the work, not the removal
  * @throws {Failure} what the work throws, or that the lake cannot be listed or cleaned
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { inScratch } from "./scratch.ts";
+ * const path = await Deno.makeTempDir();
+ * const found = await inScratch({ kind: "directory", path }, undefined, async ({ lake, at }) => {
+ *   await lake.put(at("probe"), new Uint8Array([1]));
+ *   return (await lake.get(at("probe")))?.bytes;
+ * });
+ * assertEquals(found, new Uint8Array([1]));
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function inScratch<T>(
   config: LakeConfig,

@@ -28,6 +28,15 @@ export function misfits({ wider }: OutboxSchema): { column: EventColumn; test: s
  * What is wrong with a value that does not fit its column.
  *
  * @param text the value, as Postgres's own text
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { EVENT_COLUMNS } from "../contract/events.ts";
+ * import { explainMisfit } from "./column_limits.ts";
+ * const price = EVENT_COLUMNS.find(({ type }) => type.startsWith("DECIMAL"))!;
+ * assertEquals(explainMisfit(price, "NaN"), "is NaN");
+ * ```
  */
 export function explainMisfit(column: EventColumn, text: string | null): string {
   if (text === null) return "is null";

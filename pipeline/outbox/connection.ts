@@ -41,6 +41,15 @@ const LOCK_TIMEOUT_MS = 30_000;
  *
  * @throws {Failure} configuration: the server refuses the login, the encryption, or transactions;
  *   unreachable: there is no server
+ *
+ * @example
+ * ```ts ignore It needs a Postgres server.
+ * import { databaseConfig } from "../config.ts";
+ * import { connect } from "./connection.ts";
+ * const connection = await connect(databaseConfig());
+ * console.log(await connection.query("SELECT count(*) FROM stop_events"));
+ * await connection.close();
+ * ```
  */
 export async function connect(
   config: DatabaseConfig,

@@ -15,6 +15,14 @@ const TELL_AFTER_MS = 2000;
 /**
  * Waits for an answer as long as bytes come. Only time counts in which this process would have seen
  * them: a machine that was asleep does not take its own sleep for the other side's silence.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { waitFor } from "./idle_timeout.ts";
+ * const patience = { received: () => 0, silence: 1000, giveUp() {}, tell() {} };
+ * assertEquals(await waitFor(Promise.resolve("answer"), patience), "answer");
+ * ```
  */
 export async function waitFor<T>(answer: Promise<T>, patience: Patience): Promise<T> {
   const { silence } = patience;

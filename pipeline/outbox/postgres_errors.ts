@@ -58,7 +58,17 @@ const REMEDIES: Record<string, (place: Place) => string> = {
 // somebody else has (55006, 55P03). All of them may be over with the next run.
 const PASSING = /^(08|40|53|57|58|72)|^(25P03|25P04|55006|55P03)$/;
 
-/** Whether an error is an answer of the server's: the network's codes are words, such as EPIPE. */
+/**
+ * Whether an error is an answer of the server's: the network's codes are words, such as EPIPE.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { isAnswer } from "./postgres_errors.ts";
+ * const error = (code: string) => Object.assign(new Error("failed"), { code });
+ * assertEquals([isAnswer(error("42P01")), isAnswer(error("ECONNREFUSED"))], [true, false]);
+ * ```
+ */
 export function isAnswer({ code = "" }: PostgresError): boolean {
   return /^(?=.*\d)[0-9A-Z]{5}$/.test(code);
 }

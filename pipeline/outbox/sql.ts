@@ -1,7 +1,16 @@
 import { formatMicros, type Window } from "../contract/window.ts";
 import { OUTBOX_TABLE } from "../contract/tables.ts";
 
-/** A name as SQL may always have it: between double quotes. */
+/**
+ * A name as SQL may always have it: between double quotes.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { identifier } from "./sql.ts";
+ * assertEquals(identifier('a"b'), '"a""b"');
+ * ```
+ */
 export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
@@ -27,7 +36,21 @@ export const RELATIVES = `
     UNION SELECT inhparent FROM pg_inherits JOIN above ON inhrelid = above.oid)
   SELECT oid FROM above UNION (${DESCENDANTS})`;
 
-/** The condition of SQL for the rows of a window. */
+/**
+ * The condition of SQL for the rows of a window.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseDay, windowOf } from "../contract/window.ts";
+ * import { within } from "./sql.ts";
+ * assertEquals(
+ *   within(windowOf(parseDay("2025-12-28")!)),
+ *   "occurred_at >= timestamptz '2025-12-28T00:00:00Z' AND " +
+ *     "occurred_at < timestamptz '2025-12-29T00:00:00Z'",
+ * );
+ * ```
+ */
 export function within({ start, end }: Window): string {
   return `occurred_at >= ${sqlInstant(start)} AND occurred_at < ${sqlInstant(end)}`;
 }

@@ -14,6 +14,15 @@ export type Encryption = false | {
 /**
  * The encryptions to try, in this order. The modes mean what they mean to libpq. Where no mode is set,
  * it is `prefer`, and `disable` for a server on this machine.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { databaseConfig } from "../config.ts";
+ * import { encryptions } from "./tls.ts";
+ * const config = databaseConfig(new Map([["DJANGO_DB_PASSWORD", "x"], ["PGSSLMODE", "verify-full"]]));
+ * assertEquals(encryptions(config), [{ rejectUnauthorized: true }]);
+ * ```
  */
 export function encryptions({ host, tls }: DatabaseConfig): [Encryption, ...Encryption[]] {
   const { mode, ca } = { mode: isLoopback(host) ? "disable" : "prefer", ...tls };
