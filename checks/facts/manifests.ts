@@ -2,7 +2,7 @@ import { Failure } from "../../pipeline/errors.ts";
 import { parseDocuments } from "../kubernetes/yaml.ts";
 import { readTree } from "./manifest_files.ts";
 import { type ManifestObject, objectsOf } from "../kubernetes/objects.ts";
-import { embeddedScripts, languageOf, type Script } from "./scripts.ts";
+import { embeddedScripts, languageOf, type Script, scriptFile } from "./scripts.ts";
 
 /** A place in a file that cannot be understood. */
 export interface ManifestProblem {
@@ -79,7 +79,7 @@ export async function gatherManifests(
 export function readFile(file: string, text: string): FileReading {
   const language = languageOf(file);
   if (language !== undefined) {
-    return { objects: [], scripts: [{ file, line: 1, language, text }], problems: [] };
+    return { objects: [], scripts: [scriptFile(file, language, text)], problems: [] };
   }
   const { documents, problems } = parseDocuments(text);
   const readings = documents.map((document) => objectsOf(file, document));

@@ -1,6 +1,7 @@
 import { child, type Fields, isFields } from "../kubernetes/fields.ts";
 import { podTemplateOf } from "../kubernetes/workloads.ts";
 import { lineOf, type ManifestObject, objectId } from "../kubernetes/objects.ts";
+import { parsedOnce, type Python } from "../source_code/python.ts";
 
 /** What a script is written in; `text` is everything else, such as a configuration file. */
 export type ScriptLanguage = "python" | "sql" | "shell" | "dockerfile" | "text";
@@ -19,6 +20,17 @@ export interface Script {
   readonly language: ScriptLanguage;
   /** The code. */
   readonly text: string;
+  /** Parses Python code once, when a check first asks for the parsed form. Only with Python. */
+  readonly python?: () => Python;
+}
+
+/** A script that is a file of its own. */
+export function scriptFile(file: string, language: ScriptLanguage, text: string): Script {
+  return { file, line: 1, language, text, ...parsedForm(language, text) };
+}
+
+function parsedForm(language: ScriptLanguage, text: string): Pick<Script, "python"> {
+  return language === "python" ? { python: parsedOnce(text) } : {};
 }
 
 /**
@@ -85,7 +97,14 @@ function script(
   language: ScriptLanguage,
 ): Script {
   const place = { file: object.file, line: lineOf(object, path) };
-  return { ...place, object: objectId(object), path, language, text };
+  return {
+    ...place,
+    object: objectId(object),
+    path,
+    language,
+    text,
+    ...parsedForm(language, text),
+  };
 }
 
 function byInterpreter(words: readonly string[]): ScriptLanguage | undefined {

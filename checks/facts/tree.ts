@@ -1,7 +1,7 @@
 import { JOBS_NAMESPACE } from "../../pipeline/contract/platform.ts";
 import type { ManifestObject } from "../kubernetes/objects.ts";
 import type { Code } from "../source_code/code.ts";
-import { withHeredocs } from "../source_code/heredocs.ts";
+import { withHeredocs } from "../source_code/shell.ts";
 import type { ManifestsFact } from "./manifests.ts";
 
 /** What the checks of manifests and job code look at. */
@@ -29,13 +29,14 @@ function readTree({ directory, objects, scripts }: ManifestsFact): Tree {
     objects: objects.filter(isOurs).map((each) => (
       { ...each, file: pathOf(directory, each.file) }
     )),
-    code: scripts.map(({ file, line, object, path, language, text }): Code => ({
+    code: scripts.map(({ file, line, object, path, language, text, python }): Code => ({
       language: language === "text" ? "conf" : language,
       file: pathOf(directory, file),
       line: line + (object !== undefined && isBlock(file, text) ? 1 : 0),
       ...(object === undefined ? {} : { object }),
       ...(path === undefined ? {} : { field: path }),
       text,
+      ...(python === undefined ? {} : { python }),
     })).flatMap(withHeredocs),
   };
 }

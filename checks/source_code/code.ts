@@ -1,4 +1,5 @@
 import type { Place } from "../finding.ts";
+import type { Python } from "./python.ts";
 
 /** What a text is written in. `conf` is one of Spark's properties files. */
 export type Language = "python" | "sql" | "shell" | "dockerfile" | "conf";
@@ -17,6 +18,8 @@ export interface Code {
   readonly field?: string;
   /** The text itself. */
   readonly text: string;
+  /** Parses Python code once, when a check first asks for the parsed form. */
+  readonly python?: () => Python;
 }
 
 /** The line of the file that a place in the text is on. */

@@ -59,31 +59,15 @@ function withImports(entries: readonly Code[], all: readonly Code[]): Code[] {
   return [...found];
 }
 
-/** The paths, without their ending, that a module could be importing. */
+/** The paths, without the file extension, of the modules that Python code may import. */
 function importsOf(source: Code, roots: readonly string[]): string[] {
-  const { file } = source;
-  const { code } = pythonOf(source);
-  const from = /^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)/gm;
-  const named = [...code.matchAll(from)].flatMap(
-    ({ 1: dots = "", 2: module = "", 3: list = "" }) => {
-      const bases = dots === "" ? roots : [up(folderOf(file), dots.length - 1)];
-      const path = module.replaceAll(".", "/");
-      const members = list.replace(/[()]/g, "").split(",").map((each) =>
-        each.trim().split(/\s/)[0]!
-      );
-      return bases.flatMap((base) => {
-        const folder = path === "" ? base : `${base}${path}`;
-        return [folder, ...members.map((each) => `${folder.replace(/\/$/, "")}/${each}`)];
-      });
-    },
-  );
-  const whole = [...code.matchAll(/^[ \t]*import[ \t]+([\w., \t]+)/gm)].flatMap(([, list]) =>
-    list!.split(",").flatMap((each) => {
-      const path = each.trim().split(/\s/)[0]!.replaceAll(".", "/");
-      return roots.map((root) => `${root}${path}`);
-    })
-  );
-  return [...named, ...whole];
+  return pythonOf(source).imports.flatMap(({ dots, module, names }) => {
+    const bases = dots === 0 ? roots : [up(folderOf(source.file), dots - 1)];
+    return bases.flatMap((base) => {
+      const folder = `${base}${module.replaceAll(".", "/")}`;
+      return [folder, ...names.map(({ name }) => `${folder.replace(/\/$/, "")}/${name}`)];
+    });
+  });
 }
 
 function folderOf(file = ""): string {

@@ -1,117 +1,372 @@
-import { blank, type Code } from "./code.ts";
+import {
+  type DottedName,
+  dottedName,
+  isDocstring,
+  isError,
+  isString,
+  isWholeString,
+  type Node,
+  spacedText,
+  type Tree,
+  treeOf,
+} from "./python_tree.ts";
 
-/** A string of Python, or several that stand side by side and so are one. */
+// Python as the checks need it: strings, calls, assignments and imports. The parser's tree
+// stays in this file and in python_tree.ts.
+
+/** A string of Python, or several adjacent ones, which Python joins. */
 export interface PythonString {
-  /** Where it begins in the source. */
+  /** Where the string begins in the source. */
   readonly start: number;
-  /** Where it ends, exclusively. */
+  /** Where the string ends in the source, exclusively. */
   readonly end: number;
-  /** What it says, with prefixes, quotes and gaps as spaces: as long as the source it stands for. */
+  /** The content, with spaces for prefixes, quotes and gaps: as long as the source of the string. */
   readonly text: string;
+  /** The name that the string is assigned to, as in `TABLE = "x"`, `f(table="x")` and `self.table = "x"`. */
+  readonly assignedTo: string | undefined;
+  /** The key that the string belongs to, as in `{"table": "x"}`. */
+  readonly dictionaryKey: string | undefined;
 }
 
-/** A source of Python, taken apart so that searches are not misled by what only looks like code. */
-export interface Python {
-  /** The source without comments and without what strings say, each as long as before. */
+/** An argument of a call. */
+export interface Argument {
+  /** The keyword, as in `table` of `f(table="x")`. */
+  readonly keyword?: string;
+  /** Where the value begins in the source. */
+  readonly start: number;
+  /** The source of the value, with the content of strings blanked. */
   readonly code: string;
-  /** The strings, docstrings left out: they are comments. */
+  /** The content of the value, where the value is a string. */
+  readonly string?: string;
+}
+
+/** A call, as in `F.lit(None)`. */
+export interface Call {
+  /** The last name before the bracket, as in `lit`. */
+  readonly name: string;
+  /** The dotted name before the bracket, as in `F.lit`; after another call or an index only the rest. */
+  readonly callee: string;
+  /** Where the dotted name begins in the source. */
+  readonly start: number;
+  /** Where the call ends in the source, exclusively. */
+  readonly end: number;
+  /** The arguments, in their order. */
+  readonly args: readonly Argument[];
+  /** The methods that are called on the result, one after the other: `a` and `b` of `f().a().b()`. */
+  readonly chain: readonly Call[];
+  /** The call that this one is a method of: `f()` of `f().a()`. */
+  readonly receiver: Call | undefined;
+  /** What the call is directly in. */
+  readonly context: CallContext;
+}
+
+/** What a call is directly in. */
+export interface CallContext {
+  /** The call that has this one among its arguments. */
+  readonly argumentOf?: Call;
+  /** The methods that are called on the bracketed call, as `cast` in `(f()).cast("int")`. */
+  readonly bracketed?: readonly Call[];
+  /** The variable that the call is assigned to, as in `x = f()`, `x: str = f()` and `(x := f())`. */
+  readonly assignedTo?: string;
+  /** Whether `or` and another value follow, as in `f() or 1` and `g(f()) or 1`. */
+  readonly alternative: boolean;
+}
+
+/** An index with a constant text, as in `os.environ["A"]`. */
+export interface Subscript {
+  /** The dotted name before the bracket, as in `os.environ`. */
+  readonly owner: string;
+  /** The text between the brackets. */
+  readonly key: string;
+  /** Where the last part of the dotted name begins in the source. */
+  readonly start: number;
+  /** Whether a value is assigned to this place. */
+  readonly assigned: boolean;
+}
+
+/** An `in` comparison of a constant text, as in `"A" in os.environ`. */
+export interface Membership {
+  /** The text. */
+  readonly key: string;
+  /** The dotted name after `in`. */
+  readonly owner: string;
+}
+
+/** An import. */
+export interface Import {
+  /** How many dots precede the module: 0 for an absolute import. */
+  readonly dots: number;
+  /** The module, as in `a.b` of `import a.b` and `from a.b import c`; empty in `from . import c`. */
+  readonly module: string;
+  /** The imported names with their aliases, as in `c` of `from a.b import c`. */
+  readonly names: readonly { readonly name: string; readonly alias: string }[];
+}
+
+/** The parts of a Python source that the checks look at. */
+export interface Python {
+  /** The source with comments and the content of strings blanked, as long as the source. */
+  readonly code: string;
+  /** The strings without docstrings, which are comments. */
   readonly strings: readonly PythonString[];
-  /** Where each bracket that opens is closed. */
-  readonly brackets: ReadonlyMap<number, number>;
+  /** The calls, in the order of their names in the source. */
+  readonly calls: readonly Call[];
+  /** The indexes with a constant text. */
+  readonly subscripts: readonly Subscript[];
+  /** The `in` comparisons of a constant text. */
+  readonly memberships: readonly Membership[];
+  /** The imports. */
+  readonly imports: readonly Import[];
+  /** The first place that cannot be parsed. */
+  readonly error: { readonly offset: number; readonly problem: string } | undefined;
 }
 
-const TOKEN =
-  /#[^\n]*|([bBrRfFuU]{0,2})("""|'''|"|')|[([{]|[)\]}]|\\\r?\n|\n|[^\s#"'()[\]{}\\]|\\/gs;
-
-/** Several checks look at the same sources. */
-const known = new WeakMap<Code, Python>();
-
-/** A text of Python, taken apart once. */
-export function pythonOf(code: Code): Python {
-  const python = known.get(code) ?? readPython(code.text);
-  known.set(code, python);
-  return python;
+/** Code that may be Python, with its parsed form where the code was gathered. */
+export interface PythonSource {
+  /** The text. */
+  readonly text: string;
+  /** Parses the text once, when the parsed form is first needed. */
+  readonly python?: () => Python;
 }
 
-/** Takes a source apart. Broken source gives what can be told; it never throws. */
+/** A larger source is not parsed. In characters. */
+const MAX_SOURCE = 2 * 1024 * 1024;
+
+/** Code with more open brackets is not parsed. Python itself takes 200. */
+const MAX_DEPTH = 1000;
+
+/** Returns a function that parses a text once. */
+export function parsedOnce(text: string): () => Python {
+  let parsed: Python | undefined;
+  return () => parsed ??= readPython(text);
+}
+
+/** The parsed form of a source. */
+export function pythonOf({ text, python }: PythonSource): Python {
+  return python === undefined ? readPython(text) : python();
+}
+
+/** The calls of functions and methods with one of the names. */
+export function callsOf({ calls }: Python, names: readonly string[]): Call[] {
+  return calls.filter(({ name }) => names.includes(name));
+}
+
+/** Parses a source. Of a broken source the parts around the errors are read. Never throws. */
 export function readPython(source: string): Python {
-  const pieces: string[] = [];
-  const strings: PythonString[] = [];
-  let copied = 0;
+  if (source.length > MAX_SOURCE) return unread("this Python code has more than 2 MiB");
+  if (isDeep(source)) return unread(`this Python code nests more than ${MAX_DEPTH} brackets`);
+  let tree: Tree;
+  try {
+    tree = treeOf(source);
+  } catch {
+    // The parser overflows the stack, or breaks its own buffers, where other things nest too deeply.
+    return unread("this Python code could not be parsed");
+  }
+  return partsOf(tree);
+}
+
+/** Brackets are counted in strings and comments too, where they are usually closed. */
+function isDeep(source: string): boolean {
   let depth = 0;
-  let begins = true;
-  const replace = (start: number, end: number, by: string) => {
-    pieces.push(source.slice(copied, start), by);
-    copied = end;
+  for (const [bracket] of source.matchAll(/[()[\]{}]/g)) {
+    depth = "([{".includes(bracket) ? depth + 1 : Math.max(0, depth - 1);
+    if (depth > MAX_DEPTH) return true;
+  }
+  return false;
+}
+
+function unread(problem: string): Python {
+  return {
+    code: "",
+    strings: [],
+    calls: [],
+    subscripts: [],
+    memberships: [],
+    imports: [],
+    error: { offset: 0, problem },
   };
-  const token = new RegExp(TOKEN);
-  for (let found = token.exec(source); found !== null; found = token.exec(source)) {
-    const { 0: text, 1: prefix = "", 2: quote, index } = found;
-    if (text.startsWith("#")) replace(index, index + text.length, blank(text));
-    else if (quote !== undefined) {
-      const start = index + prefix.length + quote.length;
-      const close = closing(source, start, quote);
-      const end = Math.min(close + quote.length, source.length);
-      const said = source.slice(start, close);
-      replace(start, close, blank(said));
-      token.lastIndex = end;
-      const docstring = depth === 0 && begins && /^[ \t\r]*(;|#|\n|$)/.test(source.slice(end));
-      if (!docstring) {
-        strings.push({
-          start: index,
-          end,
-          text: spaced(source.slice(index, end), start - index, said),
-        });
-      }
-      begins = false;
-    } else if (text === "\n") begins = depth === 0 || begins;
-    else if (/^[([{]$/.test(text)) [depth, begins] = [depth + 1, false];
-    else if (/^[)\]}]$/.test(text)) [depth, begins] = [Math.max(0, depth - 1), false];
-    else if (!text.startsWith("\\")) begins = false;
-  }
-  pieces.push(source.slice(copied));
-  const code = pieces.join("");
-  return { code, strings: joined(strings, source), brackets: pairs(code) };
 }
 
-function pairs(code: string): Map<number, number> {
-  const brackets = new Map<number, number>();
-  const open: number[] = [];
-  for (const { 0: bracket, index } of code.matchAll(/[()[\]{}]/g)) {
-    if ("([{".includes(bracket)) open.push(index);
-    else {
-      const start = open.pop();
-      if (start !== undefined) brackets.set(start, index);
+function partsOf(tree: Tree): Python {
+  const error = tree.nodes.find(isError);
+  return {
+    code: tree.code,
+    strings: tree.nodes.filter((node) => isWholeString(node) && !isDocstring(node)).map(stringOf),
+    calls: tree.nodes.flatMap((node) => callOf(node) ?? [])
+      .sort((a, b) => a.nameStart - b.nameStart),
+    subscripts: tree.nodes.flatMap(subscriptOf),
+    memberships: tree.nodes.flatMap(membershipOf),
+    imports: tree.nodes.flatMap(importsOf),
+    error: error && { offset: error.start, problem: "this Python code could not be parsed" },
+  };
+}
+
+function stringOf(node: Node): PythonString {
+  return {
+    start: node.start,
+    end: node.end,
+    text: spacedText(node),
+    assignedTo: targetOf(node),
+    dictionaryKey: keyOf(node),
+  };
+}
+
+/** The name that a value is assigned to: of a variable, a keyword or a parameter. */
+function targetOf(value: Node): string | undefined {
+  let node = value;
+  while (node.index === 1 && /^(Parenthesized|Tuple)Expression$/.test(node.parent?.kind ?? "")) {
+    node = node.parent!;
+  }
+  if (node.sibling(-1)?.kind !== "AssignOp") return undefined;
+  const target = node.sibling(-2)?.kind === "TypeDef" ? node.sibling(-3) : node.sibling(-2);
+  return target && dottedName(target)?.last;
+}
+
+function keyOf(value: Node): string | undefined {
+  const key = value.sibling(-2);
+  const isKey = value.parent?.kind === "DictionaryExpression" && value.sibling(-1)?.kind === ":" &&
+    key !== undefined && isWholeString(key);
+  return isKey ? spacedText(key).trim() : undefined;
+}
+
+function callOf(node: Node): NodeCall | undefined {
+  if (node.kind !== "CallExpression") return undefined;
+  const [callee, list] = node.children;
+  const name = callee && dottedName(callee);
+  const isClosed = list?.kind === "ArgList" && list.children.at(-1)?.kind === ")";
+  return name === undefined || !isClosed ? undefined : new NodeCall(node, name);
+}
+
+class NodeCall implements Call {
+  readonly name: string;
+  readonly callee: string;
+  readonly start: number;
+  readonly nameStart: number;
+  readonly end: number;
+
+  constructor(private readonly node: Node, name: DottedName) {
+    this.name = name.last;
+    this.callee = name.text;
+    this.start = name.start;
+    this.nameStart = name.lastStart;
+    this.end = node.end;
+  }
+
+  get args(): readonly Argument[] {
+    const groups: Node[][] = [[]];
+    for (const child of this.node.children[1]!.children.slice(1, -1)) {
+      if (child.kind === ",") groups.push([]);
+      else groups.at(-1)!.push(child);
     }
+    return groups.filter((group) => group.length > 0).map((group) => this.argument(group));
   }
-  return brackets;
+
+  private argument(group: readonly Node[]): Argument {
+    const isKeyword = group.length > 2 && group[1]!.kind === "AssignOp";
+    const value = isKeyword ? group.slice(2) : group;
+    const [first, last] = [value[0]!, value.at(-1)!];
+    const isText = first === last && (first.kind === "ContinuedString" || isString(first));
+    return {
+      start: first.start,
+      code: this.node.tree.code.slice(first.start, last.end),
+      ...(isKeyword ? { keyword: group[0]!.text } : {}),
+      ...(isText ? { string: spacedText(first).trim() } : {}),
+    };
+  }
+
+  get chain(): readonly Call[] {
+    return chainOf(this.node);
+  }
+
+  get receiver(): Call | undefined {
+    const [callee] = this.node.children;
+    return callee?.kind === "MemberExpression" ? callOf(callee.children[0]!) : undefined;
+  }
+
+  get context(): CallContext {
+    const bracket = bracketAround(this.node);
+    const outer = bracket?.kind === "ArgList" ? callOf(bracket.parent!) : undefined;
+    const target = this.node.sibling(-2)?.kind === "TypeDef"
+      ? this.node.sibling(-3)
+      : this.node.sibling(-2);
+    const isAssigned = /^(Assign|Named)/.test(this.node.parent?.kind ?? "") &&
+      this.node.sibling(-1)?.kind === "AssignOp" && target?.kind === "VariableName";
+    return {
+      ...(outer === undefined ? {} : { argumentOf: outer }),
+      ...(bracket?.kind === "ParenthesizedExpression" ? { bracketed: chainOf(bracket) } : {}),
+      ...(isAssigned ? { assignedTo: target.text } : {}),
+      alternative: isFollowedByOr(this.node),
+    };
+  }
 }
 
-function closing(source: string, from: number, quote: string): number {
-  for (let at = from; at < source.length; at++) {
-    if (source[at] === "\\") at++;
-    else if (source.startsWith(quote, at)) return at;
-    // A string of one line that is not closed ends with it.
-    else if (source[at] === "\n" && quote.length === 1) return at;
+function chainOf(expression: Node): Call[] {
+  const chain: Call[] = [];
+  for (let node = expression;;) {
+    const member = node.index === 0 ? node.parent : undefined;
+    const outer = member?.kind === "MemberExpression" && member.index === 0
+      ? member.parent
+      : undefined;
+    const call = outer && callOf(outer);
+    if (outer === undefined || call === undefined) return chain;
+    chain.push(call);
+    node = outer;
   }
-  return source.length;
 }
 
-function spaced(whole: string, before: number, said: string): string {
-  const unescaped = said.replace(/\\n/g, "  ");
-  return " ".repeat(before) + unescaped + " ".repeat(whole.length - before - said.length);
+/** The innermost brackets around an expression. */
+function bracketAround(expression: Node): Node | undefined {
+  for (let node = expression;;) {
+    const { parent, index } = node;
+    if (parent === undefined || /Statement$|^(Body|Script)$/.test(parent.kind)) return undefined;
+    const first = parent.children[parent.kind === "MemberExpression" ? 1 : 0]!;
+    if (index > 0 && /^[([{]$/.test(first.kind)) return parent;
+    node = parent;
+  }
 }
 
-function joined(strings: readonly PythonString[], source: string): PythonString[] {
-  const all: PythonString[] = [];
-  for (const each of strings) {
-    const last = all.at(-1);
-    const gap = last === undefined ? "," : source.slice(last.end, each.start);
-    if (last === undefined || !/^(\s|\\\r?\n|#[^\n]*\n)*$/.test(gap)) all.push(each);
-    else {
-      const text = last.text + blank(gap) + each.text;
-      all[all.length - 1] = { start: last.start, end: each.end, text };
-    }
+/** Whether `or` follows an expression, or a call that the expression is the last argument of. */
+function isFollowedByOr(expression: Node): boolean {
+  for (let node: Node | undefined = expression; node !== undefined; node = node.parent) {
+    let next = node.sibling(1);
+    while (next?.kind === ")") next = next.sibling(1);
+    if (next !== undefined) return next.kind === "or";
   }
-  return all;
+  return false;
+}
+
+function subscriptOf(node: Node): Subscript[] {
+  if (node.kind !== "MemberExpression" || node.children.length !== 4) return [];
+  const [object, bracket, key] = node.children;
+  const owner = dottedName(object!);
+  const isText = bracket?.kind === "[" && (isString(key!) || key!.kind === "ContinuedString");
+  if (!isText || owner === undefined) return [];
+  const next = node.sibling(1)?.kind === "TypeDef" ? node.sibling(2) : node.sibling(1);
+  return [{
+    owner: owner.text,
+    key: spacedText(key!).trim(),
+    start: owner.lastStart,
+    assigned: next?.kind === "AssignOp",
+  }];
+}
+
+function membershipOf({ kind, children: [key, operator, object] }: Node): Membership[] {
+  if (kind !== "BinaryExpression" || operator?.kind !== "in") return [];
+  const owner = object && dottedName(object)?.text;
+  if (owner === undefined || !(isString(key!) || key!.kind === "ContinuedString")) return [];
+  return [{ key: spacedText(key!).trim(), owner }];
+}
+
+function importsOf(node: Node): Import[] {
+  if (node.kind !== "ImportStatement") return [];
+  const code = node.tree.code.slice(node.start, node.end).replace(/\\\r?\n/g, " ");
+  const [, from = "", list = ""] = /^(?:from\b(.*?))?\bimport\b(.*)$/s.exec(code) ?? [];
+  const [, dots = "", module = ""] = /^([.\s]*)(.*)$/s.exec(from)!;
+  const names = list.replace(/[()]/g, "").split(",").flatMap((each) => {
+    const [name = "", , alias = name] = each.trim().split(/\s+/);
+    return name === "" ? [] : [{ name, alias }];
+  });
+  if (!code.startsWith("from")) {
+    return names.map(({ name }) => ({ dots: 0, module: name, names: [] }));
+  }
+  return [{ dots: dots.replace(/\s/g, "").length, module: module.trim(), names }];
 }

@@ -1,8 +1,7 @@
 import type { Finding } from "../finding.ts";
 import { type ManifestObject, placeOf } from "../kubernetes/objects.ts";
-import { callsOf } from "../source_code/calls.ts";
 import { type Code, placeIn } from "../source_code/code.ts";
-import { pythonOf } from "../source_code/python.ts";
+import { callsOf, pythonOf } from "../source_code/python.ts";
 import type { Container, Workload } from "../kubernetes/workloads.ts";
 
 /** A setting of Spark, wherever it is made. */

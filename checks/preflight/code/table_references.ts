@@ -1,6 +1,5 @@
-import { callsOf } from "../../source_code/calls.ts";
 import type { Code } from "../../source_code/code.ts";
-import { type Python, pythonOf } from "../../source_code/python.ts";
+import { callsOf, type Python, pythonOf } from "../../source_code/python.ts";
 import { tablesOf } from "../../source_code/sql.ts";
 
 /** A place where code names a table. */
@@ -52,27 +51,26 @@ function arguments_(python: Python): TableName[] {
     ...callsOf(python, ["table"]).map(({ args }) => args[0]),
     ...callsOf(python, ["jdbc"]).map(({ args }) => args[1]),
   ];
-  const keywords = callsOf(python, ["\\w+"]).flatMap(({ args }) =>
+  const keywords = python.calls.flatMap(({ args }) =>
     args.filter(({ keyword }) => keyword !== undefined && KEYWORDS.includes(keyword))
   );
   return [...named, ...positional, ...keywords].flatMap((arg) =>
-    arg?.string === undefined || !/^[\w."$`]+$/.test(arg.string)
+    arg?.string === undefined || !isName(arg.string)
       ? []
       : [{ name: arg.string, offset: arg.start }]
   );
 }
 
-/** `OUTBOX_TABLE = "…"`, and the same in a dict. */
-function constants({ code, strings }: Python): TableName[] {
-  return strings.flatMap(({ start, text }, i) => {
-    const before = code.slice(Math.max(0, start - 80), start);
-    const assigned = /\b(\w*table\w*)\s*(?::\s*[\w.]+\s*)?=\s*\(?\s*$/i.exec(before);
-    const key = /["']\s*:\s*$/.test(before) ? strings[i - 1]?.text.trim() : undefined;
-    const isTable = assigned !== null && !/prefix|suffix|format|location/i.test(assigned[1]!) ||
-      key !== undefined && KEYWORDS.includes(key);
-    const name = text.trim();
-    return isTable && /^[\w."$`]+$/.test(name) ? [{ name, offset: start }] : [];
-  });
+/** Texts as in `OUTBOX_TABLE = "…"` and `{"dbtable": "…"}`. */
+function constants({ strings }: Python): TableName[] {
+  return strings.filter(({ assignedTo = "", dictionaryKey = "", text }) => {
+    const isTable = /table/i.test(assignedTo) && !/prefix|suffix|format|location/i.test(assignedTo);
+    return (isTable || KEYWORDS.includes(dictionaryKey)) && isName(text.trim());
+  }).map(({ start, text }) => ({ name: text.trim(), offset: start }));
+}
+
+function isName(text: string): boolean {
+  return /^[\w."$`]+$/.test(text);
 }
 
 function inShell(text: string): TableName[] {

@@ -6,7 +6,7 @@ import { placeIn } from "../../source_code/code.ts";
 import { variablesReadBy } from "../../source_code/environment.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { keysOf } from "../secrets/secret_references.ts";
-import { shellIn } from "./shell_expansion.ts";
+import { shellIn } from "../../source_code/shell.ts";
 import { type Container, type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";

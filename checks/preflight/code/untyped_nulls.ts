@@ -1,6 +1,11 @@
-import { type Call, callsOf, chainAfter, matching, opening } from "../../source_code/calls.ts";
 import type { Code } from "../../source_code/code.ts";
-import { type Python, pythonOf } from "../../source_code/python.ts";
+import {
+  type Argument,
+  type Call,
+  callsOf,
+  type Python,
+  pythonOf,
+} from "../../source_code/python.ts";
 import { untypedNulls } from "../../source_code/sql.ts";
 
 /** A null without a type that becomes a column. */
@@ -35,13 +40,16 @@ function queries({ strings }: Python): UntypedNull[] {
 }
 
 function literals(python: Python): UntypedNull[] {
-  const renamed = [...python.code.matchAll(/\blit\s+as\s+(\w+)/g)].map(([, name]) => name!);
-  return callsOf(python, ["lit", "expr", ...renamed])
-    .filter((call) => isNull(call) && !isTyped(python, call))
+  const aliases = python.imports.flatMap(({ names }) => names)
+    .filter(({ name }) => name === "lit").map(({ alias }) => alias);
+  const nulls = callsOf(python, ["lit", "expr", ...aliases]).filter(isNull);
+  const uses = nulls.length === 0 ? new Map() : usesIn(python.code);
+  return nulls
+    .filter((call) => !isTyped(call) && !isCastLater(python.code, call, uses))
     .map((call) => ({
       offset: call.start,
       written: call.name === "expr" ? 'expr("NULL")' : `${call.name}(None)`,
-      column: columnOf(python, call),
+      column: columnOf(call),
     }));
 }
 
@@ -53,12 +61,12 @@ function isNull({ name, args }: Call): boolean {
 
 const NAMING = ["alias", "name"];
 
-/** Whether the null gets a type: by a cast, or from the values that it stands beside. */
-function isTyped(python: Python, call: { readonly start: number; readonly end: number }): boolean {
-  const chain = chainAfter(python, call.end);
+/** Whether the null gets a type: from a cast, or from the values beside the null. */
+function isTyped(call: Call): boolean {
+  const { chain } = call;
   if (chain.some(casts)) return true;
   if (chain.some(({ name }) => !NAMING.includes(name) && !isCast(name))) return true;
-  return chain.length === 0 && (byNeighbours(python, call) || laterCast(python, call.start));
+  return chain.length === 0 && isTypedByContext(call);
 }
 
 function isCast(name: string): boolean {
@@ -72,56 +80,63 @@ function casts({ name, args }: Call): boolean {
 }
 
 /** Functions whose result has the type of those arguments that have one. */
-const MIXING = ["coalesce", "otherwise", "ifnull", "nvl", "greatest", "least", "eqNullSafe"];
+const MIXING = ["coalesce", "ifnull", "nvl", "greatest", "least", "eqNullSafe"];
 
-function byNeighbours(python: Python, { start }: { readonly start: number }): boolean {
-  const open = opening(python, start);
-  if (open < 0 || python.code[open] !== "(") return false;
-  const close = matching(python, open);
-  if (close < 0) return false;
-  const name = /(\w*)\s*$/.exec(python.code.slice(Math.max(0, open - 100), open))![1]!;
-  // Brackets around it, and a condition with it, are as good or bad as what follows them.
-  if (name === "") return chainAfter(python, close + 1).some(casts);
-  if (name === "when") {
-    const chain = chainAfter(python, close + 1);
-    return chain.some(casts) ||
-      chain.some(({ name, args }) =>
-        /^(when|otherwise)$/.test(name) && !onlyNull(args.at(-1)?.code)
+function isTypedByContext({ context: { argumentOf: outer, bracketed } }: Call): boolean {
+  // A cast after brackets, or after a condition, casts the null in them.
+  if (bracketed !== undefined) return bracketed.some(casts);
+  if (outer === undefined) return false;
+  if (outer.name === "when") {
+    return outer.chain.some(casts) ||
+      outer.chain.some(({ name, args }) =>
+        /^(when|otherwise)$/.test(name) && !isOnlyNull(args.at(-1))
       );
   }
-  if (!MIXING.includes(name)) return false;
-  const inner = python.code.slice(open + 1, close).split(",");
-  if (name !== "otherwise") {
-    return inner.some((each) => each.trim() !== "" && !onlyNull(each.trim()));
+  if (outer.name === "otherwise") {
+    return outer.receiver?.name !== "when" || hasTypedBranch(outer.receiver) ||
+      outer.chain.some(casts);
   }
-  const before = python.code.slice(Math.max(0, open - 2000), open);
-  const value = /\bwhen\s*\(([\s\S]*)\)\s*\.\s*otherwise\s*$/.exec(before)?.[1];
-  const typed = value === undefined || !onlyNull(value.slice(value.lastIndexOf(",") + 1).trim());
-  return typed || chainAfter(python, close + 1).some(casts);
+  return MIXING.includes(outer.name) && !outer.args.every(isOnlyNull);
 }
 
-function onlyNull(code: string | undefined): boolean {
-  return code === undefined || /^(?:\w+\s*\.\s*)*lit\s*\(\s*None\s*\)$/.test(code);
+/** Whether one of the values of `when(…).when(…)` has a type. */
+function hasTypedBranch(last: Call): boolean {
+  for (let call: Call | undefined = last; call?.name === "when"; call = call.receiver) {
+    if (!isOnlyNull(call.args.at(-1))) return true;
+  }
+  return false;
 }
 
-/** A name for the null, which gets its cast wherever it is used. */
-function laterCast({ code }: Python, start: number): boolean {
-  const name = /(?:^|\n)[ \t]*(\w+)[ \t]*=[ \t]*$/
-    .exec(code.slice(code.lastIndexOf("\n", start) + 1, start))?.[1];
-  if (name === undefined) return false;
-  const uses = [
-    ...code.slice(start).matchAll(new RegExp(`(?<![\\w.])${name}\\b(?!\\s*=[^=])`, "g")),
-  ];
-  return uses.length > 0 && uses.every(({ index }) => {
-    const rest = code.slice(start + index + name.length);
-    return /^\s*\.\s*(cast|astype)\s*\(/.test(rest);
-  });
+function isOnlyNull(argument: Argument | undefined): boolean {
+  return argument === undefined ||
+    /^(?:\w+\s*\.\s*)*lit\s*\(\s*None\s*\)$/.test(argument.code);
 }
 
-function columnOf(python: Python, call: Call): string | undefined {
-  const alias = chainAfter(python, call.end).find(({ name }) => NAMING.includes(name));
+/** Where code uses a name, in the order of the source: the offsets after the name. */
+type Uses = ReadonlyMap<string, readonly number[]>;
+
+function usesIn(code: string): Uses {
+  const uses = new Map<string, number[]>();
+  for (const { 0: name, index } of code.matchAll(/(?<![\w.])[A-Za-z_]\w*(?!\s*=[^=])\b/g)) {
+    const all = uses.get(name) ?? [];
+    all.push(index + name.length);
+    uses.set(name, all);
+  }
+  return uses;
+}
+
+/** Whether the null is assigned to a variable that is cast wherever it is used. */
+function isCastLater(code: string, { end, context: { assignedTo } }: Call, uses: Uses): boolean {
+  const later = uses.get(assignedTo ?? "")?.filter((offset) => offset > end) ?? [];
+  return later.length > 0 &&
+    later.every((offset) => /^\s*\.\s*(cast|astype)\s*\(/.test(code.slice(offset, offset + 200)));
+}
+
+function columnOf({ chain, context }: Call): string | undefined {
+  const alias = chain.find(({ name }) => NAMING.includes(name));
   if (alias !== undefined) return alias.args[0]?.string;
-  return callsOf(python, ["withColumn"])
-    .find(({ start, end, args }) => start < call.start && call.end < end && args.length === 2)
-    ?.args[0]?.string;
+  for (let outer = context.argumentOf; outer !== undefined; outer = outer.context.argumentOf) {
+    if (outer.name === "withColumn" && outer.args.length === 2) return outer.args[0]!.string;
+  }
+  return undefined;
 }

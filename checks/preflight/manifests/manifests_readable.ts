@@ -1,3 +1,6 @@
+import { treeOf } from "../../facts/tree.ts";
+import { pythonOf } from "../../source_code/python.ts";
+import { type Code, placeIn } from "../../source_code/code.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
@@ -23,6 +26,7 @@ export const manifestsReadable: Check<"manifests"> = check({
       findings: [
         ...problems.map((problem) => broken(manifests, problem)),
         ...objects.flatMap((each) => podless(manifests, each)),
+        ...treeOf(manifests).code.flatMap(unparseable),
       ],
     };
   },
@@ -60,5 +64,18 @@ function podless({ directory }: ManifestsFact, object: ManifestObject): Finding[
     problem: "there are no containers, so it makes no pod",
     why: "the API server refuses it",
     fix: "Look whether the lines below are indented as they should be, or add the containers.",
+  }];
+}
+
+/** Only a warning, since the parser does not know all of Python's syntax. */
+function unparseable(code: Code): Finding[] {
+  const error = code.language === "python" ? pythonOf(code).error : undefined;
+  if (error === undefined) return [];
+  return [{
+    severity: "warn",
+    ...placeIn(code, error.offset),
+    problem: error.problem,
+    why: "the checks of job code may overlook what is near this place",
+    fix: "Look whether Python reads the file: python3 -m py_compile <file>",
   }];
 }

@@ -1,0 +1,169 @@
+import { parser } from "@lezer/python";
+
+/** A node of the parser's tree. Comments are not among the nodes. */
+export class Node {
+  /** The children, in the order of the source. */
+  readonly children: Node[] = [];
+  /** The position among the parent's children. */
+  readonly index: number;
+  /** Whether the node is in a replacement field of a format string, as in `f"{x}"`. */
+  readonly isInFormat: boolean;
+
+  /**
+   * Makes a node without children.
+   *
+   * @param tree the tree that the node is of
+   * @param kind the parser's name, as in `CallExpression`; a keyword or a bracket is its own name
+   * @param start where the node begins in the source
+   * @param end where the node ends in the source, exclusively
+   * @param parent the node around this one
+   */
+  constructor(
+    readonly tree: Tree,
+    readonly kind: string,
+    readonly start: number,
+    readonly end: number,
+    readonly parent: Node | undefined,
+  ) {
+    this.index = parent?.children.length ?? 0;
+    this.isInFormat = parent !== undefined &&
+      (parent.isInFormat || parent.kind === "FormatReplacement");
+  }
+
+  /** The sibling that is some places away. */
+  sibling(distance: number): Node | undefined {
+    return this.parent?.children[this.index + distance];
+  }
+
+  /** The source of the node. */
+  get text(): string {
+    return this.tree.source.slice(this.start, this.end);
+  }
+}
+
+/** The tree of a source. */
+export interface Tree {
+  /** The source. */
+  readonly source: string;
+  /** The source with comments and the content of strings blanked. */
+  code: string;
+  /** The nodes, each before its children. */
+  readonly nodes: Node[];
+}
+
+/** Parses a source. Takes any text, and time in proportion to the length. */
+export function treeOf(source: string): Tree {
+  const tree: Tree = { source, code: "", nodes: [] };
+  const pieces: string[] = [];
+  let copied = 0;
+  const blankOut = (start: number, end: number) => {
+    pieces.push(source.slice(copied, start), blank(source.slice(start, end)));
+    copied = end;
+  };
+  let parent: Node | undefined;
+  parser.parse(source).iterate({
+    enter({ name, from, to }) {
+      if (name === "Comment") {
+        if (from >= copied) blankOut(from, to);
+        return false;
+      }
+      const node = new Node(tree, name, from, to, parent);
+      parent?.children.push(node);
+      tree.nodes.push(node);
+      parent = node;
+      if (isString(node) && !node.isInFormat) {
+        const { start, end } = contentOf(node);
+        blankOut(start, end);
+      }
+    },
+    leave() {
+      parent = parent?.parent;
+    },
+  });
+  pieces.push(source.slice(copied));
+  tree.code = pieces.join("");
+  return tree;
+}
+
+/** Whether the source is wrong at a node. The parser does not know a bare `yield`, which is right. */
+export function isError(node: Node): boolean {
+  return node.kind === "⚠" && !(node.start === node.end && node.sibling(-1)?.kind === "yield");
+}
+
+/** Whether a node is a string, or one of several adjacent ones. */
+export function isString({ kind }: Node): boolean {
+  return kind === "String" || kind === "FormatString";
+}
+
+/** Whether a node is a string, or several adjacent ones, outside of format strings. */
+export function isWholeString(node: Node): boolean {
+  if (node.isInFormat) return false;
+  return node.kind === "ContinuedString" ||
+    isString(node) && node.parent?.kind !== "ContinuedString";
+}
+
+/** Whether a string is a statement of its own. */
+export function isDocstring({ parent }: Node): boolean {
+  return parent?.kind === "ExpressionStatement" && parent.children.length === 1;
+}
+
+/** Where the content of a string begins and ends. A string without its end has no closing quote. */
+function contentOf(node: Node): { start: number; end: number } {
+  const [opening = "", quote = ""] = /^[A-Za-z]*("""|'''|"|')/.exec(node.text) ?? [];
+  const start = node.start + opening.length;
+  const isClosed = node.text.endsWith(quote) && node.end - quote.length >= start;
+  return { start, end: isClosed ? node.end - quote.length : node.end };
+}
+
+/** The content of a string, with spaces for prefixes, quotes and gaps: as long as its source. */
+export function spacedText(node: Node): string {
+  const { source } = node.tree;
+  const parts = node.kind === "ContinuedString" ? node.children : [node];
+  const pieces: string[] = [];
+  let copied = node.start;
+  for (const { start, end } of parts.map(contentOf)) {
+    // An escaped line break separates words.
+    const content = source.slice(start, end).replace(/\\n/g, "  ");
+    pieces.push(blank(source.slice(copied, start)), content);
+    copied = end;
+  }
+  return pieces.join("") + blank(source.slice(copied, node.end));
+}
+
+/** A name such as `a.b.c`. */
+export interface DottedName {
+  /** The name, without spaces. */
+  readonly text: string;
+  /** Where the name begins in the source. */
+  readonly start: number;
+  /** The last part, as in `c`. */
+  readonly last: string;
+  /** Where the last part begins in the source. */
+  readonly lastStart: number;
+}
+
+/** The name of `a.b.c`; of `f().b.c` and `a[0].b.c` it is `b.c`. */
+export function dottedName(node: Node): DottedName | undefined {
+  const names: Node[] = [];
+  let at: Node | undefined = node;
+  while (at?.kind === "MemberExpression") {
+    const property: Node | undefined = at.children[2];
+    if (property?.kind !== "PropertyName") break;
+    names.unshift(property);
+    at = at.children[0];
+  }
+  if (at?.kind === "VariableName") names.unshift(at);
+  const [first, last] = [names[0], names.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  return {
+    text: names.map(({ text }) => text).join("."),
+    start: first.start,
+    last: last.text,
+    lastStart: last.start,
+  };
+}
+
+/** Replaces everything but line breaks by spaces, so that offsets and lines stay. */
+function blank(text: string): string {
+  return text.replace(/[^\n]/g, " ");
+}

@@ -1,0 +1,126 @@
+import { blank, type Code, type Language, lineAt } from "./code.ts";
+import { parsedOnce } from "./python.ts";
+
+/** Which language a command reads from its standard input, or a file of that name is in. */
+const READERS: readonly (readonly [RegExp, Language])[] = [
+  [/\bpy(thon|spark)[\d.]*\b|\bspark-submit\b|\.py\b/, "python"],
+  [/\b(psql|spark-sql)\b|\.sql\b/, "sql"],
+];
+
+/** A text and, where the text is a shell script, the Python and SQL in its here-documents. */
+export function withHeredocs(code: Code): Code[] {
+  if (code.language !== "shell") return [code];
+  const heredoc = /^([^\n]*)<<-?[ \t]*(["']?)(\w+)\2([^\n]*)\n([\s\S]*?)\n[ \t]*\3[ \t]*$/gm;
+  const inner = [...code.text.matchAll(heredoc)].flatMap((found): Code[] => {
+    const [whole, before = "", quote, end = "", after = "", text = ""] = found;
+    const language = READERS.find(([reader]) => reader.test(before + after))?.[1];
+    if (language === undefined) return [];
+    const start = found.index + whole.lastIndexOf(text, whole.length - end.length - 1);
+    const line = lineAt(code, start);
+    if (language !== "python") return [{ ...code, language, text, line }];
+    // Without quotes around the delimiter the shell fills in its variables, which are no Python.
+    const filled = quote === "" ? text.replace(/\$(\w+|\{[^}\n]*\})/g, underlined) : text;
+    return [{ ...code, language, text, line, python: parsedOnce(filled) }];
+  });
+  return [code, ...inner];
+}
+
+function underlined(variable: string): string {
+  return "_".repeat(variable.length);
+}
+
+/** A place where code reads a variable of its environment. */
+export interface VariableRead {
+  /** The variable. */
+  readonly name: string;
+  /** Where in the text. */
+  readonly offset: number;
+  /** Whether the code goes on without the variable. */
+  readonly optional: boolean;
+}
+
+/** The variables that a shell script reads and does not set. */
+export function shellReads(text: string): VariableRead[] {
+  const plain = text
+    .replace(/(^|\s)#[^\n]*/g, blank)
+    .replace(/\\\$/g, "  ");
+  const expansion = /\$(?:(\w+)|\{(\w+)([^}]{0,500})\})/g;
+  const own = new Map<string, boolean>();
+  return [...plain.matchAll(expansion)].flatMap(({ 1: bare, 2: braced, 3: rest = "", index }) => {
+    const name = bare ?? braced!;
+    if (!/^[A-Z][A-Z0-9_]*$/.test(name) || isQuotedAt(plain, index)) {
+      return [];
+    }
+    const isSet = own.get(name) ?? isSetIn(plain, name);
+    own.set(name, isSet);
+    return isSet ? [] : [{ name, offset: index, optional: /^:?[-=+]/.test(rest) }];
+  });
+}
+
+/** Whether a place is between single quotes, where a shell expands nothing. */
+function isQuotedAt(text: string, offset: number): boolean {
+  const before = text.slice(Math.max(0, offset - 1000), offset);
+  const line = before.slice(before.lastIndexOf("\n") + 1);
+  const outside = line.replace(/"(?:[^"\\]|\\.)*("|$)/g, "");
+  return (outside.match(/'/g)?.length ?? 0) % 2 === 1;
+}
+
+function isSetIn(text: string, name: string): boolean {
+  return new RegExp(`(?:^|[\\s;&|(])${name}=|\\b(?:for|read(?:\\s+-\\w+)*)\\s+${name}\\b`, "m")
+    .test(text);
+}
+
+/** A piece of a value that only a shell would understand. */
+export interface ShellSyntax {
+  /** What kind of piece. */
+  readonly what: string;
+  /** The piece. */
+  readonly written: string;
+  /** More about it; empty or beginning with a comma. */
+  readonly detail: string;
+}
+
+/** The variables that a value may refer to. */
+export interface Known {
+  /** Those that are declared before. */
+  readonly declared: ReadonlySet<string>;
+  /** Those that are declared at all. */
+  readonly later: readonly string[];
+  /** Whether there can be more. */
+  readonly open: boolean;
+}
+
+/**
+ * Finds the first piece of shell syntax in a value of an environment. As Kubernetes has it, `$(NAME)`
+ * of a variable that is declared before is none, and `$$` stands for one `$`.
+ *
+ * @param known the variables that `$(NAME)` may name; without it nothing is expanded
+ */
+export function shellIn(value: string, known?: Known): ShellSyntax | undefined {
+  const pieces = /\$\$|\$\(([^)]{0,500})\)|\$\{[^}]{0,500}\}|\$[A-Za-z_]\w*|`[^`]{0,500}`/g;
+  for (const { 0: written, 1: name } of value.matchAll(pieces)) {
+    if (written === "$$") continue;
+    if (name === undefined) {
+      const what = written.startsWith("`") ? "a command of a shell," : "a variable of a shell,";
+      return { what, written, detail: "" };
+    }
+    if (known !== undefined && isVariable(name)) {
+      if (known.declared.has(name) || known.open || isOfService(name)) continue;
+      const detail = known.later.includes(name)
+        ? ", and that variable is declared only later"
+        : ", and no such variable is declared";
+      return { what: "the reference", written, detail };
+    }
+    return { what: "a command of a shell,", written, detail: "" };
+  }
+  return undefined;
+}
+
+function isVariable(name: string): boolean {
+  return /^[A-Za-z_.-][\w.-]*$/.test(name) && name !== "date";
+}
+
+/** Kubernetes declares these for the services of the namespace, before all others. */
+function isOfService(name: string): boolean {
+  return /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)$/.test(name);
+}

@@ -1,0 +1,112 @@
+import { pythonOf, readPython } from "../../../checks/source_code/python.ts";
+import { withHeredocs } from "../../../checks/source_code/shell.ts";
+import { readFile } from "../../../checks/facts/manifests.ts";
+import { assert, assertEquals } from "../../support/assert.ts";
+
+const errorOf = (text: string) => readPython(text).error;
+
+Deno.test("readPython blanks comments and strings, and keeps every offset", () => {
+  const source = 'x = "a, (b"  # c("d")\ny = f\'{x["k"]}\'\n';
+  const { code, strings } = readPython(source);
+  assertEquals(code, "x = \"     \"          \ny = f'        '\n");
+  assertEquals(strings.map(({ text }) => text), [" a, (b ", '  {x["k"]} ']);
+  assertEquals(strings.map(({ start, end }) => end - start), [7, 11]);
+});
+
+Deno.test("readPython joins adjacent strings, and leaves out docstrings", () => {
+  const { strings } = readPython('"""doc"""\ndef f():\n  "doc"\n  g("a "  # x\n    "b")\n');
+  assertEquals(strings.map(({ text }) => text.replace(/\s+/g, " ").trim()), ["a b"]);
+});
+
+Deno.test("readPython names what a string is assigned to", () => {
+  const targets = (text: string) =>
+    readPython(text).strings.map(({ assignedTo, dictionaryKey }) => assignedTo ?? dictionaryKey);
+  assertEquals(targets('x = "a"'), ["x"]);
+  assertEquals(targets('self.x: str = ("a")'), ["x"]);
+  assertEquals(targets('f(1, x="a", **y)'), ["x"]);
+  assertEquals(targets('def f(x="a"): pass'), ["x"]);
+  assertEquals(targets('{"x": "a"}'), [undefined, "x"]);
+  assertEquals(targets('x == "a"'), [undefined]);
+});
+
+Deno.test("readPython reads calls with arguments, receivers and what they are in", () => {
+  const [when, lit, otherwise, , cast] = readPython(
+    'y = F.when(a, F . lit(None)).otherwise(b, k="c d").cast("int")',
+  ).calls.toSpliced(3, 0, undefined!);
+  assertEquals([when!.callee, lit!.callee, otherwise!.callee], ["F.when", "F.lit", "otherwise"]);
+  assertEquals(when!.chain.map(({ name }) => name), ["otherwise", "cast"]);
+  assertEquals(lit!.context.argumentOf?.name, "when");
+  assertEquals(otherwise!.receiver?.name, "when");
+  assertEquals(otherwise!.args.map(({ code, keyword, string }) => [code, keyword, string]), [
+    ["b", undefined, undefined],
+    ['"   "', "k", "c d"],
+  ]);
+  assertEquals(cast!.context.assignedTo, "y");
+  const [bracketed] = readPython('(f()).cast("int")').calls;
+  assertEquals(bracketed!.context.bracketed?.map(({ name }) => name), ["cast"]);
+});
+
+Deno.test("readPython reads imports", () => {
+  const source = "import os, a.b as c\nfrom ..x.y import (d as e,  # f\n  g)\nfrom . import z\n";
+  assertEquals(
+    readPython(source).imports.map(({ dots, module, names }) =>
+      `${dots} ${module}: ${names.map(({ name, alias }) => `${name}=${alias}`).join(" ")}`
+    ),
+    ["0 os: ", "0 a.b: ", "2 x.y: d=e g=g", "1 : z=z"],
+  );
+});
+
+Deno.test("readPython takes the syntax of new versions of Python", () => {
+  for (
+    const source of [
+      'print(f"{d["k"]!r:>{w}}")',
+      "match x:\n  case [1, *_]: pass",
+      "type X = int",
+      "def f[T](x: T) -> T: ...",
+      "try:\n  a\nexcept* E: b",
+      "async def f():\n  async with a as b: yield",
+      "def f(a, /, b, *, c): yield\n",
+    ]
+  ) {
+    assertEquals(errorOf(source), undefined, source);
+  }
+});
+
+Deno.test("readPython says where source cannot be parsed, and reads the rest", () => {
+  const broken = 'os.getenv("A")\ndef f(:\n  pass\nos.getenv("B")\n';
+  const { error, calls } = readPython(broken);
+  assertEquals(error, { offset: 21, problem: "this Python code could not be parsed" });
+  assertEquals(calls.map(({ args }) => args[0]?.string), ["A", "B"]);
+});
+
+Deno.test("readPython ends in time for source that nobody would write", () => {
+  for (
+    const [source, problem] of [
+      ["f(".repeat(200_000), "this Python code nests more than 1000 brackets"],
+      ["a ".repeat(2_000_000), "this Python code has more than 2 MiB"],
+      ["a.".repeat(300_000), "this Python code could not be parsed"],
+      ["not ".repeat(50_000), "this Python code could not be parsed"],
+      [Array.from({ length: 1000 }, (_, i) => `${" ".repeat(i)}if a:`).join("\n"), undefined],
+      [`f(${'"a" '.repeat(50_000)})`, undefined],
+      [`x = {${'"a": "b", '.repeat(20_000)}}`, undefined],
+    ] as const
+  ) {
+    const started = performance.now();
+    const { error } = readPython(source);
+    if (problem !== undefined) assertEquals(error?.problem, problem, source.slice(0, 20));
+    assert(performance.now() - started < 10_000, source.slice(0, 20));
+  }
+});
+
+Deno.test("readFile lets the parsed form of a script be made once", () => {
+  const [script] = readFile("job.py", "import os\n").scripts;
+  assert(pythonOf(script!) === pythonOf(script!));
+});
+
+Deno.test("withHeredocs keeps the lines of Python in a shell script", () => {
+  const text = "#!/bin/sh\npython3 - <<EOF\nx = $X\nos.getenv('A')\nEOF\n";
+  const [, inner] = withHeredocs({ language: "shell", file: "run.sh", line: 5, text });
+  assertEquals([inner!.language, inner!.line], ["python", 7]);
+  const { error, calls } = pythonOf(inner!);
+  assertEquals([error, calls.map(({ start }) => start)], [undefined, [7]]);
+});
