@@ -2,15 +2,15 @@ import { blank, type Code } from "./code.ts";
 
 /** An instruction of a Dockerfile. */
 export interface Instruction {
-  /** As in `FROM`. */
+  /** The name in capitals, as in `FROM`. */
   readonly name: string;
-  /** The rest of it, continued lines joined by spaces, variables of `ARG` and `ENV` filled in. */
+  /** The arguments: continued lines joined by spaces, variables of `ARG` and `ENV` filled in. */
   readonly text: string;
-  /** Where it begins in the text. */
+  /** Where the instruction begins in the text. */
   readonly offset: number;
 }
 
-/** Reads a Dockerfile's instructions. */
+/** The instructions of a Dockerfile, in their order. */
 export function instructionsOf({ text }: Code): Instruction[] {
   const plain = text.replace(/^[ \t]*#[^\n]*/gm, blank);
   const variables = new Map<string, string>();
@@ -29,4 +29,11 @@ export function instructionsOf({ text }: Code): Instruction[] {
     }
     return { name: upper, text: filled, offset: index };
   });
+}
+
+/** The names of the variables that a Dockerfile sets with `ENV`; other code sets none of an image. */
+export function imageVariables(code: Code): string[] {
+  if (code.language !== "dockerfile") return [];
+  return instructionsOf(code).filter(({ name }) => name === "ENV")
+    .flatMap(({ text }) => [...text.matchAll(/(?:^|\s)(\w+)(?:=| )/g)].map(([, name]) => name!));
 }

@@ -1,5 +1,5 @@
 import { naming } from "../../checks/list_names.ts";
-import { isEncodedText, troubleIn } from "../../checks/preflight/secrets/secret_shape.ts";
+import { isEncodedText, troubleIn } from "../../checks/preflight/secrets/secret_values.ts";
 import type { SecretTexts } from "../../pipeline/cluster/job_secrets.ts";
 import { paint } from "../cli/terminal.ts";
 import type { SecretSpec } from "./stored.ts";

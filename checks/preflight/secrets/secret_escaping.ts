@@ -1,20 +1,21 @@
 import { JOBS_NAMESPACE } from "../../../pipeline/contract/platform.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
-import { placeIn } from "../../source_code/code.ts";
+import { type Code, placeIn } from "../../source_code/code.ts";
+import { imageVariables } from "../../source_code/dockerfile.ts";
 import { codeRunBy } from "../../source_code/job_source.ts";
 import { variablesReadBy } from "../../source_code/environment.ts";
 import { naming } from "../../list_names.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { judgeSecret, judgeStored } from "./secret_values.ts";
-import { judgeReads, missingSecrets, variablesOf } from "./secret_references.ts";
-import { givenTo, isSetByNobody } from "./job_variables.ts";
+import { judgeReads, keysOf, missingSecrets, variablesOf } from "./secret_references.ts";
 import { jobsOf, type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
-import { ofKind, placeOf } from "../../kubernetes/objects.ts";
+import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
+import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { type Tree, treeOf } from "../../facts/tree.ts";
 
-/** Secrets hold what was meant, and jobs get every key and variable that they read. */
+/** Secrets hold usable values, and jobs get every key and variable that they read. */
 export const secretEscaping: PlatformCheck = platformCheck({
   id: "secret-escaping",
   title: "secrets are as the jobs need them",
@@ -31,8 +32,8 @@ export const secretEscaping: PlatformCheck = platformCheck({
  * Judges the values of Secrets by their shape, and whether jobs get the keys and variables that they
  * read.
  *
- * @param isLive whether the Secrets of the jobs' namespace are all known, since a cluster was asked
- * @returns undefined where there is neither a Secret nor a workload
+ * @param isLive whether all Secrets of the jobs' namespace are known, because a cluster was read
+ * @returns undefined without any Secret and workload
  */
 export function judgeSecrets(tree: Tree, isLive = false): Judged | undefined {
   const { objects } = tree;
@@ -66,13 +67,13 @@ export function judgeSecrets(tree: Tree, isLive = false): Judged | undefined {
   };
 }
 
+/** Finds the variables that a job's code reads without a default, and that nothing sets. */
 function unsetVariables(job: Workload, { objects, code }: Tree): Finding[] {
-  const given = givenTo(job, objects, code);
+  const variables = variablesOfJob(job, objects, code);
   const missing = new Map<string, string>();
   for (const source of codeRunBy(job, code)) {
-    const reads = variablesReadBy(source);
-    for (const { name, offset, optional } of reads) {
-      if (optional || missing.has(name) || !isSetByNobody(name, given)) continue;
+    for (const { name, offset, optional } of variablesReadBy(source)) {
+      if (optional || missing.has(name) || !isUnset(name, variables)) continue;
       const { object, line } = placeIn(source, offset);
       missing.set(name, line === undefined ? object : `${object}, line ${line}`);
     }
@@ -82,7 +83,47 @@ function unsetVariables(job: Workload, { objects, code }: Tree): Finding[] {
     severity: "fail",
     ...placeOf(job.object, env),
     problem: `nothing sets ${name}, which the job's code reads without a default (${place})`,
-    why: "the job stops when it gets there",
+    why: "the job stops when its code reads the variable",
     fix: `Add: - {name: ${name}, valueFrom: {secretKeyRef: {name: <secret>, key: ${name}}}}`,
   }));
+}
+
+/** The variables of a job's containers. */
+interface JobVariables {
+  /** The names in the manifests and in Dockerfiles. */
+  readonly names: ReadonlySet<string>;
+  /** Whether there can be more, from an object that is not in the manifests. */
+  readonly open: boolean;
+}
+
+function variablesOfJob(
+  { object, containers }: Workload,
+  objects: readonly ManifestObject[],
+  code: readonly Code[],
+): JobVariables {
+  const names = new Set<string>(code.flatMap(imageVariables));
+  let open = false;
+  for (const { env, fields } of containers) {
+    for (const { name } of env) names.add(name);
+    for (const source of listOf(fields.envFrom)) {
+      const kind = isFields(source.secretRef) ? "Secret" : "ConfigMap";
+      const ref = kind === "Secret" ? source.secretRef : source.configMapRef;
+      const wanted = isFields(ref) ? textOf(ref.name) : undefined;
+      const found = ofKind(objects, kind, namespaceOf(object)).find(({ name }) => name === wanted);
+      if (found === undefined) open = true;
+      else for (const key of keysOf(found)) names.add(`${textOf(source.prefix) ?? ""}${key}`);
+    }
+  }
+  return { names, open };
+}
+
+/** Variables that shells, base images and Kubernetes set. */
+const PREDEFINED =
+  /^(HOME|PATH|PWD|OLDPWD|HOSTNAME|USER|SHELL|TMPDIR|LANG|LC_\w+|TERM|TZ|RANDOM|SECONDS|UID|EUID|PPID|IFS|OPTARG|OPTIND|LINENO|BASH\w*|FUNCNAME|PYTHON\w+|PYSPARK_\w+|JAVA_\w+|SPARK_\w+|HADOOP_\w+|KUBERNETES_\w+|\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT))$/;
+
+/** Whether nothing sets a variable. The check timestamp-env judges JOB_DATE. */
+function isUnset(name: string, { names, open }: JobVariables): boolean {
+  if (open || names.has(name) || name === "JOB_DATE") return false;
+  // DJANGO_DB_PORT only looks like a variable that Kubernetes sets for a service.
+  return !PREDEFINED.test(name) || /^(DJANGO|AWS|S3)_/.test(name);
 }

@@ -9,23 +9,23 @@ import {
 import { naming } from "../../list_names.ts";
 import type { Container, Workload } from "../../kubernetes/workloads.ts";
 import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
-import { storing } from "./store_command.ts";
+import { storing } from "./secret_values.ts";
 
 /** A key of a Secret that a workload reads. */
 export interface SecretRead {
   /** The Secret's name. */
   readonly secret: string;
-  /** The key; undefined where all of them are read. */
+  /** The key; undefined where all keys are read. */
   readonly key: string | undefined;
-  /** Where that stands in the workload. */
+  /** The field of the workload that names the key, as in `spec.volumes[0].secret.items[0]`. */
   readonly path: string;
   /** Whether the pods start without it. */
   readonly optional: boolean;
-  /** Whether it becomes a variable, and not a file. */
+  /** Whether the key becomes a variable, and not a file. */
   readonly variable: boolean;
 }
 
-/** What of Secrets a workload's pods read. */
+/** The keys of Secrets that a workload's pods read. */
 export function secretReadsOf({ spec, specPath, containers }: Workload): SecretRead[] {
   const volumes = listOf(spec.volumes).flatMap((volume, i) => {
     const path = `${specPath}.volumes[${i}]`;
@@ -86,19 +86,19 @@ export function variablesOf(secret: ManifestObject, workloads: readonly Workload
   return keysOf(secret).filter((own) => reads.some(({ key }) => key === undefined || key === own));
 }
 
-/** A Secret that a workload reads, and that is not there. */
+/** A Secret that a workload reads, and that does not exist. */
 export interface AbsentSecret {
-  /** Its name. */
+  /** The name of the Secret. */
   readonly name: string;
-  /** Its namespace. */
+  /** The namespace of the Secret. */
   readonly namespace: string;
-  /** The key that is read; undefined where all of them are. */
+  /** The key that is read; undefined where all keys are read. */
   readonly key: string | undefined;
-  /** The workload. */
+  /** The workload that reads the Secret. */
   readonly reader: ManifestObject;
 }
 
-/** Judges whether what a workload reads is in the Secrets that there are. */
+/** Judges whether the keys that a workload reads exist. */
 export function judgeReads(
   workload: Workload,
   objects: readonly ManifestObject[],
@@ -121,7 +121,7 @@ export function judgeReads(
   return { findings, absent };
 }
 
-/** One finding for each Secret that is not there, whoever reads it. */
+/** One finding for each Secret that does not exist, with all its readers. */
 export function missingSecrets(absent: readonly AbsentSecret[]): Finding[] {
   const groups = Map.groupBy(absent, ({ namespace, name }) => `${namespace}/${name}`);
   return [...groups].map(([id, all]): Finding => {
@@ -130,11 +130,11 @@ export function missingSecrets(absent: readonly AbsentSecret[]): Finding[] {
     return {
       severity: "fail",
       object: `Secret ${id}`,
-      problem: `there is no such Secret, and ${naming(readers)} ${
+      problem: `the Secret does not exist, and ${naming(readers)} ${
         readers.length === 1 ? "reads" : "read"
       } ${keys.length === 0 ? "all of it" : naming(keys)}`,
       why: "the pod stays in CreateContainerConfigError, or in ContainerCreating",
-      fix: `Store it ${storing(all[0]!, keys.length === 0 ? ["<key>"] : keys)}`,
+      fix: `Store the Secret ${storing(all[0]!, keys.length === 0 ? ["<key>"] : keys)}`,
     };
   });
 }
@@ -147,8 +147,8 @@ function elsewhere(
   return {
     severity: "fail",
     ...place,
-    problem: `${objectId(secret)} is in another namespace than the pods that read it`,
-    why: "a pod can read the Secrets of its own namespace only, and waits for ever",
+    problem: `${objectId(secret)} is in a different namespace than the pods that read it`,
+    why: "a pod can only read the Secrets of its own namespace, and waits for others forever",
     fix: `Set its namespace: metadata.namespace: ${namespace}`,
   };
 }
@@ -161,7 +161,7 @@ function noKey(place: ReturnType<typeof placeOf>, secret: ManifestObject, key: s
     problem: `${objectId(secret)} has no key ${key}; it has ${keys.join(", ") || "none"}`,
     why: "the pod stays in CreateContainerConfigError, or in ContainerCreating",
     fix: secret.file === undefined
-      ? `Read a key that is there, or store it ${storing(secret, [key])}`
-      : `Add ${key} to its stringData, or read a key that is there.`,
+      ? `Read an existing key, or store the key ${storing(secret, [key])}`
+      : `Add ${key} to stringData of the Secret, or read an existing key.`,
   };
 }

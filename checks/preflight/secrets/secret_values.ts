@@ -1,14 +1,17 @@
+import {
+  DATABASE_SECRET,
+  JOBS_NAMESPACE,
+  LAKE_SECRET,
+} from "../../../pipeline/contract/platform.ts";
 import type { Finding } from "../../finding.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
 import { decodeBase64, isFields, textOf } from "../../kubernetes/fields.ts";
-import { isEncodedText, type Trouble, troubleIn } from "./secret_shape.ts";
-import { storing } from "./store_command.ts";
 
 /**
- * Judges values of a Secret that only a cluster has: those that become variables of jobs. The others
- * are somebody else's, and files may well end with a newline.
+ * Judges those values of a Secret in a cluster that become variables of jobs. Other values belong to
+ * other programs, and files often end with a newline.
  *
- * @param keys whose values
+ * @param keys the keys whose values are judged
  */
 export function judgeStored(object: ManifestObject, keys: readonly string[]): Finding[] {
   return entriesOf(object.value.stringData).filter(([key]) => keys.includes(key))
@@ -16,21 +19,22 @@ export function judgeStored(object: ManifestObject, keys: readonly string[]): Fi
       const text = String(value);
       const problem = storedTrouble(text);
       if (problem === undefined) return [];
-      const anew = `tore it anew, ${storing(object, [key])}`;
-      const findings = found(object, `data.${key}`, { problem, fix: `S${anew}` });
-      if (!isPerhapsMeant(text)) return findings;
-      const fix = `If it is meant, --credentials cluster proves it. Else s${anew}`;
+      const again = `tore the value again, ${storing(object, [key])}`;
+      const findings = found(object, `data.${key}`, { problem, fix: `S${again}` });
+      if (!isPerhapsIntended(text)) return findings;
+      const fix =
+        `If this is intended, --credentials cluster proves the login. Otherwise s${again}`;
       return findings.map((finding): Finding => ({ ...finding, severity: "warn", fix }));
     });
 }
 
-/** A password can begin or end with a blank, and only a login can tell. Nobody means a line break. */
-function isPerhapsMeant(value: string): boolean {
+/** A password can begin or end with a blank, which only a login proves. A line break is a mistake. */
+function isPerhapsIntended(value: string): boolean {
   const inner = value.trim();
   return inner !== "" && !/[\r\n]/.test(value) && storedTrouble(inner) === undefined;
 }
 
-/** Judges the values of a Secret. Of a type that tools fill, only what jobs read of it matters. */
+/** Judges the values of a Secret in the manifests, unless a tool fills Secrets of its type. */
 export function judgeSecret(object: ManifestObject): Finding[] {
   const { data, stringData, type } = object.value;
   if (textOf(type) !== undefined && type !== "Opaque" && type !== "kubernetes.io/basic-auth") {
@@ -41,7 +45,9 @@ export function judgeSecret(object: ManifestObject): Finding[] {
       object,
       `stringData.${key}`,
       {
-        problem: value === null ? "is empty" : "is no text for YAML, so the API server refuses it",
+        problem: value === null
+          ? "is empty"
+          : "is not a text in YAML, so the API server refuses it",
         fix: "Put it in quotes.",
       },
     )
@@ -63,13 +69,15 @@ function plainTrouble(value: string): Trouble | undefined {
   const trouble = troubleIn(value);
   if (trouble !== undefined || !isEncodedText(value)) return trouble;
   return {
-    problem: "is base64, and stringData takes the text itself: it would be encoded twice",
+    problem: "is base64, but stringData takes plain text: the value would be encoded twice",
     fix: "Write the text, without encoding it.",
   };
 }
 
 function storedTrouble(value: string): string | undefined {
-  const twice = isEncodedText(value) ? "is encoded twice: decoded, it is base64 again" : undefined;
+  const twice = isEncodedText(value)
+    ? "is encoded twice: the decoded value is base64 again"
+    : undefined;
   return troubleIn(value)?.problem ?? twice;
 }
 
@@ -77,19 +85,19 @@ function encodedTrouble(value: unknown): Trouble | undefined {
   const text = typeof value === "string" ? decodeBase64(value.trim()) : undefined;
   if (text === undefined) {
     return {
-      problem: "is no base64, so the API server refuses it",
-      fix: "Move it to stringData, as it is.",
+      problem: "is not base64, so the API server refuses it",
+      fix: "Move the value to stringData, unchanged.",
     };
   }
   const trouble = troubleIn(text);
   if (trouble !== undefined) {
-    const fix = `Move it to stringData. ${trouble.fix}`;
-    return { problem: `${trouble.problem}, once it is decoded`, fix };
+    const fix = `Move the value to stringData. ${trouble.fix}`;
+    return { problem: `${trouble.problem}, after decoding`, fix };
   }
   if (!isEncodedText(text)) return undefined;
   return {
-    problem: "is encoded twice: decoded, it is base64 again",
-    fix: "Move it to stringData, as the text itself.",
+    problem: "is encoded twice: the decoded value is base64 again",
+    fix: "Move the value to stringData, as plain text.",
   };
 }
 
@@ -99,7 +107,7 @@ function found(object: ManifestObject, field: string, trouble: Trouble | undefin
     severity: "fail",
     ...placeOf(object, field),
     problem: `the value ${trouble.problem}`,
-    why: "a job gets the value exactly as it is here, and the login fails with it",
+    why: "a job gets exactly this value, and its login fails",
     fix: trouble.fix,
   }];
 }
@@ -110,8 +118,76 @@ function inData(object: ManifestObject, keys: readonly string[]): Finding {
     ...placeOf(object, "data"),
     problem: `${keys.join(", ")} ${keys.length === 1 ? "is" : "are"} in data, not in stringData`,
     why:
-      "whoever encodes a value by hand encodes its shell's escapes and line breaks as well, and " +
-      "nobody can see them",
+      "a value that is encoded by hand often includes escapes and line breaks of the shell, which " +
+      "are invisible in base64",
     fix: `Move them to stringData as plain text, or store them ${storing(object, keys)}`,
   };
+}
+
+/** What is wrong with the value of a Secret. The text describes the shape, and has no part of the value. */
+export interface Trouble {
+  /** What is wrong, as in `ends with a newline`. */
+  readonly problem: string;
+  /** How to correct the value. */
+  readonly fix: string;
+}
+
+/** Looks for traces of shells, editors and copying in a value. */
+export function troubleIn(value: string): Trouble | undefined {
+  if (value === "") return { problem: "is empty", fix: "Fill it in." };
+  if (isPlaceholder(value)) return { problem: "is still a placeholder", fix: "Fill it in." };
+  if (/\s$/.test(value)) {
+    const what = /\n$/.test(value) ? "a newline" : "white space";
+    return {
+      problem: `ends with ${what}`,
+      fix: 'Write the value on one line, in quotes; echo adds a newline, printf "%s" does not.',
+    };
+  }
+  if (/^\s/.test(value)) {
+    return { problem: "begins with white space", fix: "Write the value on one line, in quotes." };
+  }
+  if (/^(["'`]).*\1$/s.test(value) && value.length > 1) {
+    return {
+      problem: "is enclosed in quotes, which are part of the value",
+      fix: "Remove the inner quotes; the quotes of YAML are enough.",
+    };
+  }
+  // Only characters that people escape for shells: other backslashes can belong to a password.
+  const escaped = /\\([!$"'`&*()#;<>|?~])/.exec(value)?.[1];
+  if (escaped !== undefined) {
+    return {
+      problem: `has a backslash before ${JSON.stringify(escaped)}, like an escape of a shell`,
+      fix: "Remove the backslash. Single quotes in YAML leave other characters unchanged.",
+    };
+  }
+  return undefined;
+}
+
+/** Whether a value is base64 of printable text. */
+export function isEncodedText(value: string): boolean {
+  const decoded = decodeBase64(value);
+  return decoded !== undefined && decoded.length >= 6 && /^[\x20-\x7e]+\r?\n?$/.test(decoded);
+}
+
+function isPlaceholder(value: string): boolean {
+  return /^<.*>$|<[A-Za-z][A-Za-z _-]{2,}>|^\{\{.*\}\}$|^\$\{?\w+\}?$|^\.\.\.$|^…$/.test(value) ||
+    /^["']?(change[-_ ]?me|replace[-_ ]?(me|this)|fill[-_ ]?(me|this)?[-_ ]?in|todo|fixme|tbd|placeholder|x{3,}|your[-_ ].*|dummy)["']?$/i
+      .test(value.trim());
+}
+
+/** The second half of "Store the Secret …": how values get into a Secret without an escape of a shell. */
+export function storing(
+  { namespace = "default", name }: {
+    readonly namespace?: string | undefined;
+    readonly name: string;
+  },
+  keys: readonly string[],
+): string {
+  const isOurs = [DATABASE_SECRET, LAKE_SECRET].includes(name);
+  if (isOurs && namespace === JOBS_NAMESPACE) {
+    return "from the environment or a hidden prompt, with no shell in between: deno task secrets";
+  }
+  const files = keys.map((key) => `--from-file=${key}=<file>`).join(" ");
+  return `from a file that holds just the value: kubectl -n ${namespace} create secret generic ` +
+    `${name} ${files} --dry-run=client -o yaml | kubectl apply -f -`;
 }

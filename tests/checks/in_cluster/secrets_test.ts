@@ -25,12 +25,16 @@ function stored(key: string, value: string | undefined) {
 
 for (
   const [key, value, problem] of [
-    ["DJANGO_DB_PASSWORD", "Tr0ub4dor\\!x", 'has a backslash before "!", as a shell would want it'],
+    [
+      "DJANGO_DB_PASSWORD",
+      "Tr0ub4dor\\!x",
+      'has a backslash before "!", like an escape of a shell',
+    ],
     ["DJANGO_DB_HOST", "paradedb.robson.svc.cluster.local\n", "ends with a newline"],
-    ["DJANGO_DB_USER", "'robson'", "has quotes around it, which are part of it then"],
+    ["DJANGO_DB_USER", "'robson'", "is enclosed in quotes, which are part of the value"],
     ["AWS_ACCESS_KEY_ID", "", "is empty"],
     ["S3_ENDPOINT", "https://eu2.contabostorage.com\n", "ends with a newline"],
-    ["S3_BUCKET", btoa("rbs-bucket-1"), "is encoded twice: decoded, it is base64 again"],
+    ["S3_BUCKET", btoa("rbs-bucket-1"), "is encoded twice: the decoded value is base64 again"],
   ] as const
 ) {
   Deno.test(`a stored ${key} that ${problem} is one finding, with the task that stores it anew`, async () => {
@@ -61,7 +65,7 @@ Deno.test("a Secret that jobs read and that is nowhere is one finding, whoever r
     ], manifests);
     assertEquals(
       finding!.problem,
-      "there is no such Secret, and Job analytics-jobs/bronze-ingest-manual, Job " +
+      "the Secret does not exist, and Job analytics-jobs/bronze-ingest-manual, Job " +
         "analytics-jobs/silver-transform-manual read DJANGO_DB_HOST, DJANGO_DB_NAME, " +
         "DJANGO_DB_USER, DJANGO_DB_PASSWORD",
     );

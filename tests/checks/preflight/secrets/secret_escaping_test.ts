@@ -1,6 +1,6 @@
 import { variablesReadBy } from "../../../../checks/source_code/environment.ts";
 import type { Language } from "../../../../checks/source_code/code.ts";
-import { isEncodedText, troubleIn } from "../../../../checks/preflight/secrets/secret_shape.ts";
+import { isEncodedText, troubleIn } from "../../../../checks/preflight/secrets/secret_values.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { assertFound, change, FILES, PASSWORDS } from "../../prepared.ts";
 
@@ -12,11 +12,11 @@ const secret = (value: string) => change("secrets.yaml", `'${PASSWORD}'`, value)
 
 for (
   const [value, problem] of [
-    [`'${PASSWORD.replace("!", "\\!")}'`, 'has a backslash before "!", as a shell would want it'],
-    [`'${PASSWORD}\\$x'`, 'has a backslash before "$", as a shell would want it'],
-    [`'${PASSWORD}\\"x'`, 'has a backslash before "\\"", as a shell would want it'],
-    [`'"${PASSWORD}"'`, "has quotes around it, which are part of it then"],
-    [`"'${PASSWORD}'"`, "has quotes around it, which are part of it then"],
+    [`'${PASSWORD.replace("!", "\\!")}'`, 'has a backslash before "!", like an escape of a shell'],
+    [`'${PASSWORD}\\$x'`, 'has a backslash before "$", like an escape of a shell'],
+    [`'${PASSWORD}\\"x'`, 'has a backslash before "\\"", like an escape of a shell'],
+    [`'"${PASSWORD}"'`, "is enclosed in quotes, which are part of the value"],
+    [`"'${PASSWORD}'"`, "is enclosed in quotes, which are part of the value"],
     [`"${PASSWORD}\\n"`, "ends with a newline"],
     [`|\n    ${PASSWORD}`, "ends with a newline"],
     [`"${PASSWORD} "`, "ends with white space"],
@@ -26,8 +26,11 @@ for (
     ["change-me", "is still a placeholder"],
     ["'${DJANGO_DB_PASSWORD}'", "is still a placeholder"],
     ['""', "is empty"],
-    ["12345678", "is no text for YAML, so the API server refuses it"],
-    [btoa(PASSWORD), "is base64, and stringData takes the text itself: it would be encoded twice"],
+    ["12345678", "is not a text in YAML, so the API server refuses it"],
+    [
+      btoa(PASSWORD),
+      "is base64, but stringData takes plain text: the value would be encoded twice",
+    ],
   ] as const
 ) {
   Deno.test(`secret-escaping: a value that ${problem}: ${value.length} characters`, async () => {
@@ -57,13 +60,13 @@ Deno.test("secret-escaping fails for data, and says how to make it of variables"
 
 for (
   const [value, problem] of [
-    [btoa(btoa("robson-robson")), "is encoded twice: decoded, it is base64 again"],
-    [btoa(`${PASSWORD}\n`), "ends with a newline, once it is decoded"],
+    [btoa(btoa("robson-robson")), "is encoded twice: the decoded value is base64 again"],
+    [btoa(`${PASSWORD}\n`), "ends with a newline, after decoding"],
     [
       btoa("pass\\!word"),
-      'has a backslash before "!", as a shell would want it, once it is decoded',
+      'has a backslash before "!", like an escape of a shell, after decoding',
     ],
-    ["rob-son", "is no base64, so the API server refuses it"],
+    ["rob-son", "is not base64, so the API server refuses it"],
   ] as const
 ) {
   Deno.test(`secret-escaping: encoded, a value that ${problem}`, async () => {
@@ -112,8 +115,8 @@ Deno.test("secret-escaping fails for a key that a volume wants, and for another 
   await assertFound(
     ID,
     change("secrets.yaml", "namespace: analytics-jobs", "namespace: robson"),
-    { problem: "Secret robson/db is in another namespace than the pods that read it" },
-    { problem: "Secret robson/db is in another namespace than the pods that read it" },
+    { problem: "Secret robson/db is in a different namespace than the pods that read it" },
+    { problem: "Secret robson/db is in a different namespace than the pods that read it" },
   );
 });
 
