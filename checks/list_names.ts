@@ -1,10 +1,10 @@
-/** How many rows or objects a finding names before it only counts them. */
+/** The number of names that a finding shows. The finding counts the others. */
 const NAMED = 5;
 
 /**
- * The first few of many names, and how many more there are: `a, b and 3 more`.
+ * Lists the first names and counts the others: `a, b and 3 more`.
  *
- * @param total how many there are in all, where not all of them are at hand
+ * @param total the number of all names, where `names` is only a part
  */
 export function naming(names: readonly string[], total: number = names.length): string {
   const shown = names.slice(0, NAMED);

@@ -1,7 +1,7 @@
 import type { Outcome } from "./finding.ts";
 import type { Refusal } from "./facts/refusal.ts";
 
-/** The outcome of the check that tells why nobody was let in; all others then refer to it. */
+/** The outcome of a login check that fails. The other checks then refer to the login check. */
 export function refused({ name, failure }: Refusal, why: string): Outcome {
   return {
     examined: name,

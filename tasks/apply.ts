@@ -34,7 +34,7 @@ Examples:
   deno task apply
   deno task apply --context kind-analytics --yes
 
-Exit codes: 0 the cluster is as the manifests say; 1 somebody said no; 2 wrong usage,
+Exit codes: 0 the cluster matches the manifests; 1 somebody said no; 2 wrong usage,
 configuration or rights, or an object that the API server refuses; 3 out of reach, or it did not
 become so in time.
 `,

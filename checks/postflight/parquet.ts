@@ -9,10 +9,10 @@ import { whyNoFooter } from "../skip_reasons.ts";
 import { sparkType } from "../spark/spark_type.ts";
 import { repair } from "./remedy.ts";
 
-/** The columns of every part are those of the contract: names, order, types, and which may be null. */
+/** The columns of every part match the contract: names, order, types and nullability. */
 export const parquetSchema: Check<"bronze" | "silver"> = check({
   id: "parquet-schema",
-  title: "the Parquet columns are those of the contract",
+  title: "the Parquet columns match the contract",
   phase: "after",
   needs: ["bronze", "silver"],
   run: ({ bronze, silver }) =>
@@ -32,7 +32,7 @@ export interface Difference {
   readonly problem: string;
 }
 
-/** One finding per difference, however many parts have it. */
+/** One finding for each difference, however many parts have the difference. */
 function differences(fact: AnyLakeDay, contract: readonly Column[]): Finding[] {
   const seen = new Map<string, Difference & { keys: string[] }>();
   for (const { part, footer } of fact.parts) {
@@ -51,13 +51,13 @@ function differences(fact: AnyLakeDay, contract: readonly Column[]): Finding[] {
       object: keys[0]!,
       field,
       problem: `${problem}${others}`,
-      why: "a reader of several days at once gets an error, or wrong values, from this one",
+      why: "a reader of several days gets an error or wrong values from this day",
       fix: `Correct the job that wrote it. ${repair(fact, fact.markerKey)}`,
     };
   });
 }
 
-/** How a file's columns differ from a contract's; nothing where they do not. */
+/** The differences between a file's columns and a contract; empty where they match. */
 export function compareColumns(
   file: readonly FileColumn[],
   contract: readonly Column[],
@@ -80,18 +80,18 @@ export function compareColumns(
 function compareColumn(file: FileColumn | undefined, column: Column): Difference[] {
   const { name: field, type, nullable } = column;
   if (file === undefined) return [{ field, problem: `the column is missing (${type})` }];
-  // A column without a type is told by parquet-void, which knows where it comes from.
+  // The parquet-void check reports columns without a type, and names their origin.
   if (file.type !== type && file.type !== "VOID") {
-    return [{ field, problem: `its type is ${file.type}, and the contract says ${type}` }];
+    return [{ field, problem: `its type is ${file.type}, but the contract says ${type}` }];
   }
-  // Spark writes every column as nullable; what may never be null in the contract still is not.
+  // Spark marks every column as nullable, so a nullable mark alone is no difference.
   if (nullable && !file.nullable) {
-    return [{ field, problem: "it is marked not null, and the contract lets it be null" }];
+    return [{ field, problem: "the column is marked not null, but the contract allows nulls" }];
   }
   return [];
 }
 
-/** The first column that stands elsewhere, among those that both sides have. */
+/** The first column at another position, among the columns that both sides have. */
 function misplaced(
   file: readonly FileColumn[],
   contract: readonly Column[],
@@ -104,11 +104,11 @@ function misplaced(
   if (at === -1) return [];
   return [{
     field: actual[at]!,
-    problem: `it stands where the contract has ${expected[at]}`,
+    problem: `the column is at the position of ${expected[at]} in the contract`,
   }];
 }
 
-/** No column of either layer lacks a type. Before a run, `parquetVoidInCode` judges job code. */
+/** Every column of bronze and silver has a type. Before a run, `parquetVoidInCode` checks job code. */
 export const parquetVoid: Check<"bronze" | "silver"> = check({
   id: "parquet-void",
   title: "every Parquet column has a type",
@@ -138,25 +138,25 @@ function untyped(fact: AnyLakeDay, contract: readonly Column[]): Finding[] {
       problem: `the column has no type (VOID)${others}`,
       why:
         "a Spark job wrote lit(None) without a cast, aliased or not: most readers refuse such a " +
-        "file, or give the column another type on every day",
+        "file, or infer another type for the column on each day",
       fix: `In the Spark job write lit(None).cast("${sparkType(name, contract)}") for ${name}. ` +
         repair(fact, fact.markerKey),
     };
   });
 }
 
-/** The layers whose footers a check looks at. */
+/** The lake days whose footers a check reads. */
 export type LakeDays = readonly AnyLakeDay[];
 
-/** `3 parts`, those whose footers were read. */
+/** The number of parts whose footers were read, as in `3 parts`. */
 export function countFooters(layers: LakeDays): string {
   const parts = layers.flatMap(({ parts }) => parts);
   return plural(parts.filter(({ footer }) => footer !== undefined).length, "part");
 }
 
 /**
- * The outcome of a check of footers: a footer that is wrong is a finding, whatever the others are; one
- * that could not be read keeps the check from passing.
+ * The outcome of a check of footers. A wrong footer is a finding, whatever the other footers are. A
+ * footer that could not be read prevents a pass.
  */
 export function judgeFooters(
   layers: LakeDays,

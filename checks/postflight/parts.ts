@@ -2,16 +2,16 @@ import { ABANDONED_AFTER } from "../../pipeline/lake/lifetimes.ts";
 import type { ObjectEntry } from "../../pipeline/lake/lake.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { type Check, check } from "../check.ts";
-import type { AnyLakeDay, PartFact } from "../facts/lake_day.ts";
+import { type AnyLakeDay, asPublished, type PartFact } from "../facts/lake_day.ts";
 import type { Finding, Outcome } from "../finding.ts";
 import { naming } from "../list_names.ts";
 import { whyNoMarker } from "../skip_reasons.ts";
 import { cleanCommand, repair } from "./remedy.ts";
 
 /**
- * Compares every part that a marker names with what lies in the lake.
+ * Compares every part that a marker names with the object in the lake.
  *
- * @param empty what it means that the marker names no part
+ * @param empty the text for `examined` where the marker names no part
  */
 export function judgeParts(fact: AnyLakeDay, empty: string): Outcome {
   const skip = whyNoMarker(fact);
@@ -27,10 +27,15 @@ function damage(fact: AnyLakeDay, found: PartFact): Finding | undefined {
   const common = { severity: "fail", object: part.key } as const;
   const fix = repair(fact, part.key);
   if (stored === undefined) {
-    const why = "a reader that follows the marker stops here";
-    return { ...common, problem: "the commit marker names it, and it is not there", why, fix };
+    const why = "a reader that follows the marker fails at this part";
+    return {
+      ...common,
+      problem: "the commit marker names this part, but the part does not exist",
+      why,
+      fix,
+    };
   }
-  const why = "the object was changed after it was published, so its rows cannot be relied on";
+  const why = "the object changed after it was published, so its rows are not reliable";
   if (stored.bytes !== part.bytes) {
     const sizes = `it has ${plural(stored.bytes, "byte")}, and the commit marker says ${
       part.bytes.toLocaleString("en-US")
@@ -38,15 +43,31 @@ function damage(fact: AnyLakeDay, found: PartFact): Finding | undefined {
     return { ...common, field: "bytes", problem: sizes, why, fix };
   }
   if (!stored.same) {
-    const other = `its sha256 is not the one that the commit marker says (${part.sha256})`;
+    const other = `its sha256 differs from the one in the commit marker (${part.sha256})`;
     return { ...common, field: "sha256", problem: other, why, fix };
   }
   if (problem === undefined) return undefined;
-  const published = "it was published like this: the content is the one that the marker names";
+  const published = "the part was published like this: its sha256 is the one in the marker";
   return { ...common, problem: `it cannot be read: ${problem}`, why: published, fix };
 }
 
-/** Every part that the bronze marker names lies there, and is the one that was published. */
+/** The parts whose footer has another number of rows than the commit marker. */
+export function rowCountFindings({ parts }: AnyLakeDay, why: string, fix: string): Finding[] {
+  return parts.filter(asPublished).flatMap(({ part, footer }): Finding[] => {
+    if (footer === undefined || footer.rows === part.rows) return [];
+    return [{
+      severity: "fail",
+      object: part.key,
+      field: "rows",
+      problem: `its footer says ${plural(footer.rows, "row")}, but the commit marker says ` +
+        part.rows.toLocaleString("en-US"),
+      why,
+      fix,
+    }];
+  });
+}
+
+/** Every part that the bronze marker names exists and is unchanged. */
 export const bronzeParts: Check<"bronze"> = check({
   id: "bronze-parts",
   title: "every part of bronze is there, byte for byte",
@@ -56,7 +77,7 @@ export const bronzeParts: Check<"bronze"> = check({
     judgeParts(bronze, `${bronze.markerKey} names no part: no events on ${bronze.day}`),
 });
 
-/** Every part that the silver marker names lies there, and is the one that was published. */
+/** Every part that the silver marker names exists and is unchanged. */
 export const silverParts: Check<"silver"> = check({
   id: "silver-parts",
   title: "every part of silver is there, byte for byte",
@@ -66,10 +87,10 @@ export const silverParts: Check<"silver"> = check({
     judgeParts(silver, `${silver.markerKey} names no part: no executions on ${silver.day}`),
 });
 
-/** No part file lies in the day's folders that no marker names. */
+/** The day's folders hold no part file that the marker does not name. */
 export const orphanParts: Check<"bronze" | "silver"> = check({
   id: "orphan-parts",
-  title: "no part lies there that no marker names",
+  title: "no unreferenced files",
   phase: "after",
   needs: ["bronze", "silver"],
   run({ bronze, silver }) {
@@ -83,7 +104,7 @@ export const orphanParts: Check<"bronze" | "silver"> = check({
   },
 });
 
-/** At most two findings: what was abandoned, and what a run at work may still publish. */
+/** At most two findings: abandoned parts, and parts that a run may still publish. */
 function orphans({ day, marker, listed, listedAt }: AnyLakeDay): Finding[] {
   if (marker === undefined) return [];
   const named = new Set(marker.commit.parts.map(({ key }) => key));
@@ -93,15 +114,14 @@ function orphans({ day, marker, listed, listedAt }: AnyLakeDay): Finding[] {
   return [
     ...finding(unnamed.filter(isOld), {
       severity: "fail",
-      why:
-        "no run is at work for that long; a reader of the folder, instead of the marker, counts " +
+      why: "no run takes that long; a reader that lists the folder instead of the marker counts " +
         "their rows as well",
       fix: clean,
     }),
     ...finding(unnamed.filter((entry) => !isOld(entry)), {
       severity: "warn",
-      why: "a run may be at work and about to publish it; readers of the marker do not see it",
-      fix: `Let the runs of that day end. What is still there after a day: ${clean}`,
+      why: "a run may still be about to publish it; readers of the marker do not see it",
+      fix: `Wait for the runs of that day to end. To remove what is left after a day: ${clean}`,
     }),
   ];
 }

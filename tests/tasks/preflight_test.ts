@@ -271,7 +271,7 @@ Deno.test("explain: the page of a check, the list of all, and 2 for what there i
   assertEquals([page.code, page.stdout.split("\n")[0]], [0, "# late-writers"]);
   const list = await runTask("explain");
   assertEquals(list.code, 0);
-  assertMatch(list.stdout, /^row-counts +bronze has every event of the outbox, once$/m);
+  assertMatch(list.stdout, /^row-counts +bronze has every event of the outbox exactly once$/m);
   const none = await runTask("explain", ["late-writer"]);
   assertEquals([none.code, none.stdout], [2, ""]);
   assertStringIncludes(none.stderr, "late-writers, lake-login");

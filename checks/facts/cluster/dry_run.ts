@@ -40,7 +40,7 @@ export async function tryOut(
   signal: AbortSignal | undefined,
 ): Promise<Trial> {
   if (object.name === "") {
-    const problem = "it has no metadata.name, and nothing without one can be applied";
+    const problem = "the object has no metadata.name, so it cannot be applied";
     return { object, refused: { because: "invalid", problem } };
   }
   const isJob = object.kind === "Job";

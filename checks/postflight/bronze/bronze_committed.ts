@@ -5,7 +5,7 @@ import type { Finding } from "../../finding.ts";
 import type { BronzeFact } from "../../facts/bronze.ts";
 import { restore, runCommand } from "../remedy.ts";
 
-/** The window has a commit marker that can be read and is of the contract that we know. */
+/** The day has a readable commit marker of the current contract. */
 export const bronzeCommitted: Check<"bronze"> = check({
   id: "bronze-committed",
   title: "the day's bronze has a commit marker",
@@ -27,7 +27,7 @@ function unpublished(bronze: BronzeFact): Finding {
   const common = {
     severity: "fail",
     object: markerKey,
-    why: "only the marker tells which files make up the day, so readers see none of it",
+    why: "only the marker says which files belong to the day, so readers do not see the day",
   } as const;
   if (markerProblem !== undefined) {
     return {
@@ -47,7 +47,7 @@ function foreign(bronze: BronzeFact, contract: string): Finding {
     field: "contract",
     problem:
       `the day was published under another contract: ${contract}, and ours is ${EVENT_CONTRACT}`,
-    why: "its columns are not those that silver and the readers of today expect",
+    why: "its columns are not the columns that silver and current readers expect",
     fix: bronze.marker?.commit.state === "open"
       ? runCommand(bronze.day)
       : "Use the version of this toolkit that published it for this day.",

@@ -6,7 +6,7 @@ import type { Finding } from "../../finding.ts";
 import { naming } from "../../list_names.ts";
 import { whyNotCollected } from "../../skip_reasons.ts";
 
-/** Warns of events whose type the contract does not know. They are in bronze, and silver ignores them. */
+/** Warns about events of unknown types. Bronze keeps these events, and silver ignores them. */
 export const eventTypes: Check<"bronze"> = check({
   id: "event-types",
   title: "every event is of a known type",
@@ -31,9 +31,9 @@ export const eventTypes: Check<"bronze"> = check({
       problem: `the contract does not know ${naming(list)}`,
       why: "silver follows only the types that it knows: if one of these ends or changes an " +
         "execution, silver does not show it",
-      fix:
-        "Ask who writes it. If it changes an execution, add it to silver.statuses in contract.json; " +
-        "if it belongs and changes none, add it to otherEventTypes there.",
+      fix: "Find out which service writes it. If the type changes an execution, add it to " +
+        "silver.statuses in contract.json; if the type is valid and changes none, add it to " +
+        "otherEventTypes there.",
     };
     return { examined, findings: [finding] };
   },

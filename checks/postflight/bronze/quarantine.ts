@@ -11,10 +11,10 @@ import { naming } from "../../list_names.ts";
 import { amendCommand, restore, runCommand } from "../remedy.ts";
 import { whyNoMarker, whyNoSurvey } from "../../skip_reasons.ts";
 
-/** Every event of the day is in a part. What no part can hold is in quarantine until it is corrected. */
+/** No event of the day is in quarantine. An event that no part can hold stays there until it is corrected. */
 export const quarantine: Check<"bronze", "source"> = check({
   id: "quarantine",
-  title: "no event waits to be corrected",
+  title: "no event is in quarantine",
   phase: "after",
   needs: ["bronze"],
   wants: ["source"],
@@ -43,9 +43,9 @@ function strays({ name, survey }: SourceFact): Finding[] {
     severity: "fail",
     object: outboxIn(name),
     field: "occurred_at",
-    problem: `${plural(strayCount, "event")} on no day, for the time is null or infinite: ` +
+    problem: `${plural(strayCount, "event")} on no day, because occurred_at is null or infinite: ` +
       naming(strays, strayCount),
-    why: "no run copies them, whatever its day",
+    why: "no run copies them, because a run copies one day",
     fix: "Correct them in the outbox, each as in: " +
       `UPDATE ${OUTBOX_TABLE} SET occurred_at = '<time>' WHERE ${identity(strays[0]!)}; ` +
       "Then run the days that they fall on.",
@@ -59,12 +59,12 @@ function unusable({ marker, quarantineProblem }: BronzeFact): Finding[] {
     severity: "fail",
     object: link.key,
     problem: quarantineProblem,
-    why: "it keeps the full text of the events that no part can hold",
+    why: "the file keeps the full text of the events that no part can hold",
     fix: restore(link.key),
   }];
 }
 
-/** The events that no part has, by what has to be done about them. */
+/** The findings for quarantined events, grouped by what has to be done. */
 function waiting(bronze: BronzeFact, source: SourceFact | undefined): Finding[] {
   const { day, marker, markerKey, quarantine = [] } = bronze;
   const compared = source?.compared?.sha256 === marker!.sha256 ? source.compared : undefined;
@@ -85,30 +85,24 @@ function waiting(bronze: BronzeFact, source: SourceFact | undefined): Finding[] 
 
 function unfit(events: readonly UnfitEvent[], object: string, command: string): Finding[] {
   const [first] = events;
-  if (first === undefined) return [];
-  const column = first.problems[0]?.column ?? "<column>";
-  return [{
-    severity: "fail",
-    object,
-    problem: `${plural(events.length, "event")} that the contract cannot hold: ` +
-      naming(events.map(describeUnfit)),
+  const column = first?.problems[0]?.column ?? "<column>";
+  return eventsFinding(events, object, {
+    problem: "that the contract cannot hold",
     why: "no part has them, so readers of bronze and silver do not see them",
     fix: "Correct them in the outbox, each as in: " +
-      `UPDATE ${OUTBOX_TABLE} SET ${column} = <value> WHERE ${identity(first.event_id)}; ` +
+      `UPDATE ${OUTBOX_TABLE} SET ${column} = <value> WHERE ${
+        identity(first?.event_id ?? null)
+      }; ` +
       `Then run: ${command}`,
-  }];
+  });
 }
 
 function corrected(events: readonly UnfitEvent[], object: string, command: string): Finding[] {
-  if (events.length === 0) return [];
-  return [{
-    severity: "fail",
-    object,
-    problem: `${plural(events.length, "event")} that the outbox has corrected: ` +
-      naming(events.map(describeUnfit)),
+  return eventsFinding(events, object, {
+    problem: "that the outbox has corrected",
     why: "no part has them yet",
     fix: command,
-  }];
+  });
 }
 
 function gone(
@@ -117,19 +111,32 @@ function gone(
   day: Day,
   command: string,
 ): Finding[] {
+  return eventsFinding(events, object, {
+    problem: "that the outbox no longer has on this day",
+    why: "no part has them, and no run can add them",
+    fix: "Find out what removed them. Insert them again, corrected, from their full text: " +
+      `deno task show quarantine --date ${day} Then run: ${command}`,
+  });
+}
+
+/** One finding that names the events; none where there is no event. */
+function eventsFinding(
+  events: readonly UnfitEvent[],
+  object: string,
+  { problem, why, fix }: Record<"problem" | "why" | "fix", string>,
+): Finding[] {
   if (events.length === 0) return [];
+  const list = naming(events.map(describeUnfit));
   return [{
     severity: "fail",
     object,
-    problem: `${plural(events.length, "event")} that the outbox no longer has on this day: ` +
-      naming(events.map(describeUnfit)),
-    why: "no part has them, and no run can take them in",
-    fix: "Find out what removed them. Insert them again, corrected, from their full text: " +
-      `deno task show quarantine --date ${day} Then run: ${command}`,
+    problem: `${plural(events.length, "event")} ${problem}: ${list}`,
+    why,
+    fix,
   }];
 }
 
-/** The condition of SQL for an event. Identities are UUIDs, so that nothing in them needs a quote. */
+/** The SQL condition for an event. An event_id is a UUID, so the condition needs no escaping. */
 function identity(eventId: string | null): string {
   return eventId !== null && /^[0-9a-f-]{36}$/.test(eventId)
     ? `event_id = '${eventId}'`

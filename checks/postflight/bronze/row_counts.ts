@@ -7,16 +7,16 @@ import { quarantinedIds } from "../../../pipeline/quarantine.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import type { BronzeFact } from "../../facts/bronze.ts";
-import { asPublished } from "../../facts/lake_day.ts";
 import type { Compared, SourceFact } from "../../facts/source.ts";
 import { naming } from "../../list_names.ts";
+import { rowCountFindings } from "../parts.ts";
 import { amendCommand, repair, runCommand } from "../remedy.ts";
 import { whyNoMarker, whyNotCollected, whyNotCompared } from "../../skip_reasons.ts";
 
-/** Bronze has the outbox's events: the same ones, with the same values, each once. */
+/** Bronze has the same events as the outbox, with the same values, each exactly once. */
 export const rowCounts: Check<"source" | "bronze"> = check({
   id: "row-counts",
-  title: "bronze has every event of the outbox, once",
+  title: "bronze has every event of the outbox exactly once",
   phase: "after",
   needs: ["source", "bronze"],
   run({ source, bronze }) {
@@ -27,9 +27,9 @@ export const rowCounts: Check<"source" | "bronze"> = check({
     const unread = whyNotCollected(bronze);
     const twice = unread === undefined ? repeated(bronze) : [];
     const findings = [
-      ...footers(bronze),
+      ...rowCountFindings(bronze, OTHER_FILE, repair(bronze, bronze.markerKey)),
       ...twice,
-      // An event that bronze has twice would look like one that the outbox lost.
+      // An event that bronze has twice would look like an event that the outbox lost.
       ...(compared === undefined || twice.length > 0 ? [] : different(compared, bronze, commit)),
       ...(source.survey === undefined ? refused(source) : []),
     ];
@@ -39,7 +39,7 @@ export const rowCounts: Check<"source" | "bronze"> = check({
   },
 });
 
-/** Why there is no comparison, where nothing else is wrong. */
+/** The outcome where bronze was not compared and nothing else is wrong. */
 function notCompared(
   source: SourceFact,
   bronze: BronzeFact,
@@ -58,11 +58,11 @@ function notCompared(
   return { unknown: whyNotCompared };
 }
 
-/** What keeps the outbox from being compared. */
+/** The finding that the outbox could not be compared; none where it was. */
 function refused({ refusal }: SourceFact): Finding[] {
   if (refusal === undefined) return [];
   const { name: object, failure: { summary: problem, remedy: fix } } = refusal;
-  const why = "so it cannot be told whether every event has arrived";
+  const why = "without the comparison, missing events stay unnoticed";
   return [{ severity: "fail", object, problem, why, fix }];
 }
 
@@ -85,7 +85,10 @@ function examined({ differences }: Compared, { day, rows, amended }: BronzeCommi
 
 const NONE = { events: 0 };
 
-/** How bronze differs from the outbox, beyond what an amendment acknowledged. */
+const OTHER_FILE =
+  "the marker was not made from this file, so its other counts are not reliable either";
+
+/** The differences between bronze and the outbox that no amendment acknowledged. */
 function different(
   { differences }: Compared,
   bronze: BronzeFact,
@@ -95,14 +98,14 @@ function different(
   const { day, amended } = commit;
   const open = unacknowledged(differences, commit);
   const sealed = commit.state === "sealed";
-  // An open day is copied again, altered values included. What was amended is only added to.
+  // A run copies an open day again, with altered values. After an amendment a run only adds events.
   const recopied = !sealed && amended === undefined && !open.lost;
   const amends = sealed || open.lost || open.altered && !recopied;
   const common = {
     ...{ object: bronze.markerKey, field: "event_id" },
     fix: amends ? amendCommand(day) : runCommand(day),
   };
-  // What was quarantined and is corrected now is told by the check of the quarantine.
+  // The quarantine check reports quarantined events that were corrected.
   const came = late.difference(quarantinedIds({ events: bronze.quarantine ?? [] }));
   return [
     ...(came.size > 0 ? [{ ...common, ...since(came, sealed) }] : []),
@@ -121,13 +124,13 @@ function since(came: ReadonlySet<string>, sealed: boolean): Told {
     return {
       severity: "warn",
       problem: `${count} came since the last run: ${ids}`,
-      why: "the day is still open, so that is to be expected",
+      why: "the day is still open, so new events are expected",
     };
   }
   return {
     severity: "fail",
     problem: `${count} came after the day was sealed: ${ids}`,
-    why: "no run takes them in by itself, so readers never see them",
+    why: "only an amendment adds them, so until then readers do not see them",
   };
 }
 
@@ -137,7 +140,7 @@ function gone(lost: ReadonlySet<string>, recorded: number): Told {
     severity: "fail",
     problem: `the outbox no longer has ${plural(lost.size, "event")} of bronze: ` +
       naming([...lost]) + beyond(recorded),
-    why: "they were removed there, or this is another database; bronze keeps them",
+    why: "the events were removed there, or this is another database; bronze keeps them",
   };
 }
 
@@ -154,7 +157,7 @@ function changed(
       listed(named, altered.size) + beyond(recorded),
     why: recopied
       ? "the day is still open, so the next run copies them again"
-      : "bronze keeps the values that it has until it is decided which ones are right",
+      : "bronze keeps its values until somebody decides which values are right",
   };
 }
 
@@ -167,7 +170,7 @@ function beyond(recorded: number): string {
   return recorded > 0 ? `; the last amendment recorded ${recorded}` : "";
 }
 
-/** The outbox is again what bronze has, and the marker still says otherwise. */
+/** The outbox matches bronze again, but the marker still records a difference. */
 function restored(what: "events" | "values", recorded: number): Told {
   return {
     severity: "fail",
@@ -175,21 +178,6 @@ function restored(what: "events" | "values", recorded: number): Told {
       `${plural(recorded, "event")} as ${what === "events" ? "lost" : "altered"}`,
     why: "runs and checks compare the outbox with what the marker records",
   };
-}
-
-function footers(bronze: BronzeFact): Finding[] {
-  return bronze.parts.filter(asPublished).flatMap(({ part, footer }) => {
-    if (footer === undefined || footer.rows === part.rows) return [];
-    return [{
-      severity: "fail" as const,
-      object: part.key,
-      field: "rows",
-      problem: `its footer says ${plural(footer.rows, "row")}, and the commit marker says ` +
-        part.rows.toLocaleString("en-US"),
-      why: "the marker was not made from this file, so its other counts prove nothing either",
-      fix: repair(bronze, bronze.markerKey),
-    }];
-  });
 }
 
 function repeated(bronze: BronzeFact): Finding[] {
@@ -205,7 +193,7 @@ function repeated(bronze: BronzeFact): Finding[] {
     field: "event_id",
     problem: `its ${plural(rows, "row")} have ${events.toLocaleString("en-US")} different ` +
       `event_ids${list}`,
-    why: "a reader of bronze counts such an event twice",
+    why: "a reader of bronze counts such an event more than once",
     fix: repair(bronze, markerKey),
   }];
 }

@@ -4,10 +4,10 @@ import type { Finding } from "../../finding.ts";
 import { naming } from "../../list_names.ts";
 import { whyNotCollected } from "../../skip_reasons.ts";
 
-/** Warns of executions that are done and do not say at what price. */
+/** Warns about completed executions without a fill price. */
 export const fillPrice: Check<"silver"> = check({
   id: "fill-price",
-  title: "every execution that is done has a fill price",
+  title: "every completed execution has a fill price",
   phase: "after",
   needs: ["silver"],
   run({ silver }) {
@@ -28,9 +28,9 @@ export const fillPrice: Check<"silver"> = check({
       }`,
       why:
         "no event of the operation on this day names the price, so slippage and profit cannot be " +
-        "told from silver",
+        "computed from silver",
       fix:
-        "Look the order up at the exchange by its exchange_order_id, and let the backend write " +
+        "Look the order up at the exchange by its exchange_order_id, and have the backend write " +
         "the price with its EXECUTED event.",
     };
     return { examined, findings: [finding] };

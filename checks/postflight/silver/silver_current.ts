@@ -7,10 +7,10 @@ import type { SilverFact } from "../../facts/silver.ts";
 import { silverCommand } from "../remedy.ts";
 import { isCurrent, whyNoMarker } from "../../skip_reasons.ts";
 
-/** Silver is published, from the bronze that stands now, and as open or sealed as that. */
+/** Silver is published from the current bronze, and has the state of that bronze. */
 export const silverCurrent: Check<"bronze" | "silver"> = check({
   id: "silver-current",
-  title: "silver was made from the bronze that stands now",
+  title: "silver was made from the current bronze",
   phase: "after",
   needs: ["bronze", "silver"],
   run({ bronze, silver }) {
@@ -37,7 +37,7 @@ function unusable(silver: SilverFact, problem: string): Finding {
     severity: "fail",
     object: silver.markerKey,
     problem: `the commit marker cannot be used: ${problem}`,
-    why: "only the marker tells which files make up the day",
+    why: "only the marker says which files belong to the day",
     fix: silverCommand(silver),
   };
 }
@@ -47,7 +47,7 @@ function missing(silver: SilverFact): Finding {
     severity: "fail",
     object: silver.markerKey,
     problem: "there is no commit marker",
-    why: "bronze was published, and silver was not made from it",
+    why: "bronze was published, but silver was not made from it",
     fix: silverCommand(silver),
   };
 }
@@ -59,20 +59,20 @@ function foreign(silver: SilverFact, contract: string): Finding {
     field: "contract",
     problem: `the day was published under another contract: ${contract}, and ours is ` +
       EXECUTION_CONTRACT,
-    why: "its columns are not those that the readers of today expect",
+    why: "its columns are not the columns that current readers expect",
     fix: silverCommand(silver),
   };
 }
 
 function stale(silver: SilverFact, bronze: BronzeFact): Finding {
-  // A run replaces a sealed silver by itself only where amendments led from its bronze to this one.
+  // A run replaces a sealed silver only where amendments lead from silver's bronze to the current bronze.
   const follows = bronze.past.has(silver.marker!.commit.bronze.sha256);
   return {
     severity: "fail",
     object: silver.markerKey,
     field: "bronze.sha256",
     problem: `silver was made from another state of ${bronze.markerKey}`,
-    why: "bronze was published again since, so silver may lack its newest events",
+    why: "bronze was published again later, so silver may lack the newest events",
     fix: follows ? `deno task silver --date ${silver.day}` : silverCommand(silver),
   };
 }
@@ -82,8 +82,8 @@ function otherState(silver: SilverFact, actual: string, expected: string): Findi
     severity: "fail",
     object: silver.markerKey,
     field: "state",
-    problem: `silver is ${actual}, and the bronze that it was made from is ${expected}`,
-    why: "a state says whether the day can still change, and silver changes when bronze does",
+    problem: `silver is ${actual}, but the bronze that it was made from is ${expected}`,
+    why: "the state says whether the day can still change, and silver changes when bronze does",
     fix: silverCommand(silver),
   };
 }

@@ -2,16 +2,16 @@ import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import type { BronzeFact } from "../../facts/bronze.ts";
-import { asPublished } from "../../facts/lake_day.ts";
 import type { SilverFact, SilverRow } from "../../facts/silver.ts";
 import { naming } from "../../list_names.ts";
+import { rowCountFindings } from "../parts.ts";
 import { silverCommand } from "../remedy.ts";
 import { whyNotComparable } from "../../skip_reasons.ts";
 
-/** Silver has exactly one row per operation with an execution event, in its client's folder. */
+/** Silver has exactly one row for each operation with an execution event, in the client's folder. */
 export const silverRows: Check<"bronze" | "silver"> = check({
   id: "silver-rows",
-  title: "silver has one row per operation that executed",
+  title: "silver has one row for each operation that executed",
   phase: "after",
   needs: ["bronze", "silver"],
   run({ bronze, silver }) {
@@ -28,7 +28,7 @@ export const silverRows: Check<"bronze" | "silver"> = check({
     return {
       examined: `${plural(rows.length, "row")} of ${plural(operations.size, "operation")}`,
       findings: [
-        ...footers(silver, fix),
+        ...rowCountFindings(silver, "the marker was not made from this file", fix),
         ...missing([...operations.keys()].filter((id) => !times.has(id)), silver, fix),
         ...extra(rows.filter((row) => !operations.has(row.operation_id)), fix),
         ...twice(rows.filter(({ operation_id: id }) => times.get(id)! > 1), times, fix),
@@ -39,16 +39,6 @@ export const silverRows: Check<"bronze" | "silver"> = check({
   },
 });
 
-function footers(silver: SilverFact, fix: string): Finding[] {
-  return silver.parts.filter(asPublished).flatMap(({ part, footer }) => {
-    if (footer === undefined || footer.rows === part.rows) return [];
-    const problem = `its footer says ${plural(footer.rows, "row")}, and the commit marker says ` +
-      part.rows.toLocaleString("en-US");
-    const why = "the marker was not made from this file";
-    return [{ severity: "fail" as const, object: part.key, field: "rows", problem, why, fix }];
-  });
-}
-
 function missing(ids: readonly bigint[], { markerKey }: SilverFact, fix: string): Finding[] {
   if (ids.length === 0) return [];
   return [{
@@ -57,7 +47,7 @@ function missing(ids: readonly bigint[], { markerKey }: SilverFact, fix: string)
     field: "operation_id",
     problem: `no row for ${plural(ids.length, "operation")} with execution events: ` +
       naming(ids.map(String)),
-    why: "readers of silver do not know that these stops executed, or tried to",
+    why: "readers of silver do not see that these stops executed or failed",
     fix,
   }];
 }
@@ -67,7 +57,7 @@ function extra(rows: readonly SilverRow[], fix: string): Finding[] {
     problem: `${plural(rows.length, "row")} of operations without an execution event: ${
       naming(rows.map(({ operation_id }) => `${operation_id}`))
     }`,
-    why: "nothing in bronze says that these executions happened",
+    why: "bronze has no event for these executions",
     fix,
   });
 }
@@ -81,7 +71,7 @@ function twice(
   const names = ids.map((id) => `${id} (${times.get(id)} rows)`);
   return finding(rows, "operation_id", {
     problem: `${plural(ids.length, "operation")} with more than one row: ${naming(names)}`,
-    why: "silver promises one row per operation; these executions are counted more than once",
+    why: "silver has one row per operation, so readers count these executions more than once",
     fix,
   });
 }
@@ -92,7 +82,8 @@ function astray(all: readonly SilverRow[], fix: string): Finding[] {
     problem: `${plural(rows.length, "row")} in another client's folder: ${
       naming(rows.map((row) => `operation ${row.operation_id} of client ${row.client_id}`))
     }`,
-    why: "a reader of one client's folder sees another one's executions; Spark takes the client " +
+    why:
+      "a reader of one client's folder sees another client's executions; Spark takes the client " +
       "from the folder, and contradicts the column",
     fix,
   });
@@ -110,7 +101,7 @@ function otherClient(
   );
   return finding(rows, "client_id", {
     problem: `${plural(rows.length, "row")} of another client than the events: ${naming(names)}`,
-    why: "the execution is shown to, and counted for, somebody else",
+    why: "the execution is shown to, and counted for, the wrong client",
     fix,
   });
 }

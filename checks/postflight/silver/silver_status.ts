@@ -7,7 +7,7 @@ import { naming } from "../../list_names.ts";
 import { silverCommand } from "../remedy.ts";
 import { whyNotComparable } from "../../skip_reasons.ts";
 
-/** Each row's status and execution_id follow from its operation's last execution event. */
+/** Each row's status and execution_id match the last execution event of the row's operation. */
 export const silverStatus: Check<"bronze" | "silver"> = check({
   id: "silver-status",
   title: "each row of silver shows its operation's last event",
@@ -20,11 +20,11 @@ export const silverStatus: Check<"bronze" | "silver"> = check({
     if (rows.length === 0 && bronze.lastEvents.size === 0) {
       return { examined: `no execution events on ${silver.day}`, findings: [] };
     }
-    if (rows.length === 0) return { skip: "silver has no rows to look at (see silver-rows)" };
+    if (rows.length === 0) return { skip: "silver has no rows to check (see silver-rows)" };
     const events: Wrong[] = [];
     const statuses: Wrong[] = [];
     for (const row of rows) {
-      // A row without an event is told by silver-rows.
+      // The silver-rows check reports rows without an event.
       const last = bronze.lastEvents.get(row.operation_id);
       if (last === undefined) continue;
       if (row.execution_id !== last.event_id) {
@@ -60,7 +60,7 @@ function finding(wrong: readonly Wrong[], field: string, what: string, fix: stri
     object: wrong[0]!.row.part,
     field,
     problem: `${plural(wrong.length, "row")} with ${what}: ${naming(names)}`,
-    why: "events of these operations were folded in another order, or some of them were not",
+    why: "events of these operations were replayed in another order, or only in part",
     fix,
   }];
 }

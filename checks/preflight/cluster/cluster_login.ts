@@ -1,10 +1,10 @@
 import { type Check, check } from "../../check.ts";
 import { refused } from "../../login_refused.ts";
 
-/** The kubeconfig's user is let into the cluster that its context names. */
+/** The cluster of the kubeconfig's context accepts the kubeconfig's user. */
 export const clusterLogin: Check<"cluster"> = check({
   id: "cluster-login",
-  title: "the cluster lets us in",
+  title: "the cluster accepts the login",
   phase: "before",
   needs: ["cluster"],
   run({ cluster }) {
@@ -13,6 +13,6 @@ export const clusterLogin: Check<"cluster"> = check({
       const as = user === undefined ? "" : ` as ${user}`;
       return { examined: `${name}${as}, Kubernetes ${version}`, findings: [] };
     }
-    return refused(cluster, "all that is said of the cluster is read with exactly this login");
+    return refused(cluster, "all checks of the cluster use this login");
   },
 });

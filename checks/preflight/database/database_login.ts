@@ -1,16 +1,16 @@
 import { type Check, check } from "../../check.ts";
 import { refused } from "../../login_refused.ts";
 
-/** The credentials open a session with the database that the configuration names. */
+/** The configured database accepts the configured credentials. */
 export const databaseLogin: Check<"database"> = check({
   id: "database-login",
-  title: "the database lets the pipeline in",
+  title: "the database accepts the login",
   phase: "before",
   needs: ["database"],
   run({ database }) {
     if (database.opened) {
       return { examined: `${database.name}, Postgres ${database.version}`, findings: [] };
     }
-    return refused(database, "bronze reads the outbox with exactly these credentials");
+    return refused(database, "bronze reads the outbox with these credentials");
   },
 });

@@ -7,13 +7,13 @@ import { naming } from "../../list_names.ts";
 import { whyNoDatabase } from "../../skip_reasons.ts";
 
 /**
- * Nothing in the database would keep today's window from being sealed. A transaction that has been open
- * for longer than the grace that a run gives slow writers fails; a younger one is only a warning, for
- * most transactions end by themselves.
+ * Nothing in the database would prevent a run from sealing today's window. A transaction that has been
+ * open for longer than the grace period for slow writers is a failure. A younger transaction is only a
+ * warning, because most transactions end by themselves.
  */
 export const lateWriters: Check<"database"> = check({
   id: "late-writers",
-  title: "no transaction keeps a day from being sealed",
+  title: "no transaction prevents a day from being sealed",
   phase: "before",
   needs: ["database"],
   run({ database }) {
@@ -40,7 +40,7 @@ function judge(holder: Holder, { name, today, graceSeconds }: DatabaseOpened): F
         severity: overdue ? "fail" : "warn",
         field: `pid ${holder.pid}`,
         why:
-          `it could still commit rows of ${today}, or of a day before; as long as it is open, no ` +
+          `the transaction could still commit rows of ${today} or of an earlier day; while it is open, no ` +
           "day since it began is sealed",
         fix: `Let it commit, or end it: SELECT pg_terminate_backend(${holder.pid});`,
       }];
@@ -49,7 +49,8 @@ function judge(holder: Holder, { name, today, graceSeconds }: DatabaseOpened): F
         ...common,
         severity: overdue ? "fail" : "warn",
         field: `pid ${holder.pid}`,
-        why: "it may have a transaction open that could still commit rows, so it counts as one",
+        why:
+          "the session may have an open transaction that could still commit rows, so it counts as one",
         fix:
           "Turn track_activities on again where it was turned off (ALTER SYSTEM, ALTER DATABASE " +
           `or ALTER ROLE), then end the session: SELECT pg_terminate_backend(${holder.pid});`,
@@ -69,7 +70,8 @@ function judge(holder: Holder, { name, today, graceSeconds }: DatabaseOpened): F
         ...common,
         severity: overdue ? "fail" : "warn",
         field: `gid ${holder.gid}`,
-        why: "it survives every restart and may commit rows of any day, so no day is sealed",
+        why:
+          "the prepared transaction survives every restart and may commit rows of any day, so no day is sealed",
         fix: `Ask its owner, then: COMMIT PREPARED ${literal(holder.gid)}; or ` +
           `ROLLBACK PREPARED ${literal(holder.gid)};`,
       }];
@@ -77,23 +79,23 @@ function judge(holder: Holder, { name, today, graceSeconds }: DatabaseOpened): F
       return [{
         ...common,
         severity: "fail",
-        why: "a run would copy the day, and could never seal it",
+        why: "a run would copy the day, but could never seal it",
         fix: "Set DJANGO_DB_HOST and DJANGO_DB_PORT to the primary.",
       }];
     case "unreadable":
-      return []; // one grant helps against all of them
+      return []; // one finding covers all sessions of this kind
   }
 }
 
-/** Sessions that the user may not look into: each counts as a transaction since ever. */
+/** The finding for sessions whose queries the user may not see. Each counts as an open transaction. */
 function hidden(sessions: readonly Holder[], { name, user }: DatabaseOpened): Finding {
   const list = naming(sessions.map((each) => `pid ${each.pid} of ${each.user ?? "unknown"}`));
   return {
     severity: "fail",
     object: name,
     field: "pg_stat_activity",
-    problem: `${user} may not look into these sessions: ${list}`,
-    why: "any of them could be writing, so no day is sealed while they are there",
+    problem: `${user} may not see the queries of these sessions: ${list}`,
+    why: "any of these sessions could be writing, so no day is sealed while they are open",
     fix: `Let a superuser run: GRANT pg_read_all_stats TO ${identifier(user)};`,
   };
 }

@@ -4,10 +4,10 @@ import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import { whyNoLake } from "../../skip_reasons.ts";
 
-/** The lake's store keeps the promises that the publish protocol is built on. */
+/** The lake's store keeps the promises that the publish protocol relies on. */
 export const lakeConformance: Check<"lake"> = check({
   id: "lake-conformance",
-  title: "the lake's store keeps what publishing relies on",
+  title: "the lake's store behaves as publishing requires",
   phase: "before",
   needs: ["lake"],
   run({ lake }) {
@@ -19,26 +19,31 @@ export const lakeConformance: Check<"lake"> = check({
       const [{ problem }] = unknown as [Kept];
       return { nothing: `${unknown.map(({ promise }) => promise).join(", ")}: ${problem}` };
     }
-    if (promises.length === 0) return { nothing: `nothing was tried at ${name}` };
+    if (promises.length === 0) return { nothing: `no promise was tested at ${name}` };
     const names = promises.map(({ promise }) => promise).join(", ");
     return { examined: `${plural(promises.length, "promise")}: ${names}`, findings };
   },
 });
 
-/** What goes wrong where a promise is not kept. */
+/** The consequence of each promise that a store does not keep. */
 const CONSEQUENCES: Readonly<Record<PromiseName, string>> = {
-  "read-after-write": "a run would publish a day whose parts a reader does not find, or finds as " +
-    "they were before",
-  "conditional-create": "of two runs of one day, the second would overwrite what the first has " +
+  "read-after-write":
+    "a run would publish a day whose parts a reader does not find, or reads in an " +
+    "old version",
+  "conditional-create": "of two runs of one day, the second would overwrite what the first " +
     "published",
   "conditional-replace": "a run could overwrite a day that another run has published meanwhile, " +
     "also a sealed one",
-  "content-md5": "content that is damaged on its way would be stored, and its day sealed",
-  "listing": "a run could not tell whether its parts are there, and could not remove leftovers",
-  "range": "Spark reads the parts in ranges, and would read something else",
+  "content-md5":
+    "the store would accept content that was damaged in transit, and a run would seal the day",
+  "listing": "a run could not confirm its parts, and could not remove unreferenced files",
+  "range": "Spark reads the parts in ranges, and would read wrong bytes",
 };
 
-function broken(name: string, { promise, problem = "it is not kept" }: Kept): Finding {
+function broken(
+  name: string,
+  { promise, problem = "the store does not keep this promise" }: Kept,
+): Finding {
   return {
     severity: "fail",
     object: name,

@@ -12,12 +12,12 @@ import { outcomeOf } from "../outcome.ts";
 import { pathOf } from "../../facts/tree.ts";
 
 /**
- * The cluster is as the manifests say. The other checks judge what it would be once they are applied,
- * so where it differs a run now meets something else.
+ * The cluster matches the manifests. The other checks assume that the manifests are applied, so a run
+ * that starts before that uses other objects than the checks did.
  */
 export const manifestDrift: Check<"manifests" | "cluster"> = check({
   id: "manifest-drift",
-  title: "the cluster is as the manifests say",
+  title: "the cluster matches the manifests",
   phase: "before",
   needs: ["manifests", "cluster"],
   run({ manifests, cluster }) {
@@ -29,18 +29,18 @@ export const manifestDrift: Check<"manifests" | "cluster"> = check({
       ...(manifests.problems.length === 0 ? undeclared(plan, cluster) : []),
     ];
     const unknown = unreadIn(plan, cluster);
-    // What is known to be wrong is wrong whatever else there is.
+    // A known failure fails the check, whatever else is unknown.
     const fails = findings.some(({ severity }) => severity === "fail");
     if (unknown.length > 0 && !fails) return { unknown: naming(unknown) };
-    const rest = unknown.length === 0 ? "" : `; the rest is not known: ${naming(unknown)}`;
+    const rest = unknown.length === 0 ? "" : `; not checked: ${naming(unknown)}`;
     return { examined: `${plural(plan.length, "object")} on ${cluster.name}${rest}`, findings };
   },
 });
 
 const WHY =
-  "the other checks judge what applying makes of the cluster; a run now meets this instead";
+  "the other checks assume that the manifests are applied; a run that starts now uses this object instead";
 
-/** Objects that are not there, or not as they should be. */
+/** The findings for objects that are missing or differ. */
 function drifted(manifests: ManifestsFact, plan: readonly Planned[]): Finding[] {
   const fresh = plan.filter(({ action, object }) =>
     action === "create" && object.kind === "Namespace"
@@ -48,7 +48,7 @@ function drifted(manifests: ManifestsFact, plan: readonly Planned[]): Finding[] 
   return plan.flatMap((planned): Finding[] => {
     const { action, object, differences } = planned;
     if (!isChange(planned)) return [];
-    // Where a namespace is missing, all that belongs into it is told with it.
+    // The finding of a missing namespace covers the objects in it.
     if (object.namespace !== undefined && fresh.includes(object.namespace)) return [];
     const file = pathOf(manifests.directory, object.file);
     return [{
@@ -63,8 +63,8 @@ function drifted(manifests: ManifestsFact, plan: readonly Planned[]): Finding[] 
 
 const FIXES = {
   create: "Create it:",
-  change: "Make it what the manifest says:",
-  replace: "Remove it and make it anew, for a Job's pods cannot be changed:",
+  change: "Change it to match the manifest:",
+  replace: "Replace it, because a Job's pods cannot be changed:",
 };
 
 function problemOf({ action, object, differences }: Planned, plan: readonly Planned[]): string {
@@ -83,16 +83,17 @@ export function applyCommand({ directory }: Pick<ManifestsFact, "directory">): s
   return `deno task apply${directory === "manifests" ? "" : ` --manifests ${directory}`}`;
 }
 
-/** What decides about a run though no manifest has it, and why. */
+/** The kinds that affect a run even where no manifest has the object, and why. */
 const DECIDING: Readonly<Record<string, string>> = {
-  NetworkPolicy: "policies add up, so it allows what the others do not",
-  Role: "rights add up, so it gives whom it is bound to more than the manifests do",
-  RoleBinding: "rights add up, so it gives somebody more than the manifests do",
-  ResourceQuota: "every quota has to have room for the jobs' pods",
-  LimitRange: "it changes or refuses the jobs' pods",
+  NetworkPolicy:
+    "policies add up, so this policy allows connections that the manifests do not allow",
+  Role: "permissions add up, so its subjects have more permissions than the manifests grant",
+  RoleBinding: "permissions add up, so its subjects have more permissions than the manifests grant",
+  ResourceQuota: "the jobs' pods have to fit into every quota",
+  LimitRange: "a LimitRange can change or refuse the jobs' pods",
 };
 
-/** Objects of the jobs' namespace that no manifest has. Whoever made them may need them. */
+/** The findings for objects of the jobs' namespace that are not in the manifests. */
 function undeclared(plan: readonly Planned[], { objects }: ClusterOpened): Finding[] {
   const declared = new Set(plan.map(({ object }) => idOf(object)));
   return objects.flatMap((object): Finding[] => {
@@ -104,7 +105,7 @@ function undeclared(plan: readonly Planned[], { objects }: ClusterOpened): Findi
     return [{
       severity: "warn",
       object: objectId(object),
-      problem: "it is in the cluster, and in no manifest",
+      problem: "the object is in the cluster, but not in the manifests",
       why,
       fix: `Add it to the manifests, or remove it: kubectl -n ${namespace} delete ` +
         `${resourceOf(object)} ${name}`,
@@ -112,14 +113,14 @@ function undeclared(plan: readonly Planned[], { objects }: ClusterOpened): Findi
   });
 }
 
-/** As kubectl has it; of another API group, such as Calico's policies, by its full name. */
+/** The resource name for kubectl; with the API group where the kind is not of Kubernetes itself. */
 function resourceOf({ kind, apiVersion }: ManifestObject): string {
   const [group, version] = apiVersion.split("/");
   const isKnown = version === undefined || group!.endsWith(".k8s.io");
   return isKnown ? kind.toLowerCase() : `${kind.toLowerCase()}.${group}`;
 }
 
-/** Why something is not known. */
+/** The reasons why objects are not known. */
 function unreadIn(plan: readonly Planned[], { unread }: ClusterOpened): string[] {
   const deciding = unread.filter(({ kind, namespace }) =>
     DECIDING[kind] !== undefined && namespace === JOBS_NAMESPACE

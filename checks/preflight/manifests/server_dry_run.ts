@@ -10,7 +10,7 @@ import { outcomeOf } from "../outcome.ts";
 import { pathOf } from "../../facts/tree.ts";
 import { placeOf } from "../../kubernetes/objects.ts";
 
-/** The API server accepts the manifests: each was applied there, without being stored. */
+/** The API server accepts the manifests in a server-side dry run. */
 export const serverDryRun: Check<"manifests" | "cluster"> = check({
   id: "server-dry-run",
   title: "the API server accepts the manifests",
@@ -39,18 +39,18 @@ export const serverDryRun: Check<"manifests" | "cluster"> = check({
   },
 });
 
-const WITHOUT_IT = "Ask for the right to patch and create them, which a trial needs as well, or " +
+const WITHOUT_IT = "Ask for permission to patch and create them, which a dry run needs too, or " +
   'leave it out: --skip server-dry-run="this user may only read"';
 
-/** Why the API server refused a trial. */
+/** The reason why the API server refused a dry run. */
 export type Because = NonNullable<Trial["refused"]>["because"];
 
-/** The trials that were refused for one reason. */
+/** The dry runs that were refused for one reason. */
 export function refusedBecause(because: Because, trials: readonly Trial[]): readonly Trial[] {
   return trials.filter(({ refused }) => refused?.because === because);
 }
 
-/** What the API server refuses for the object's own sake. */
+/** The findings for objects that the API server refuses as invalid. */
 export function refusals(
   { directory }: Pick<ManifestsFact, "directory">,
   trials: readonly Trial[],
@@ -60,15 +60,15 @@ export function refusals(
     return {
       severity: "fail",
       ...placeOf({ ...object, file }, fieldNamedIn(refused!.problem, object.value)),
-      // What is of another type it quotes, in a way that only it understands.
+      // The API server quotes a value of another type as a Go structure.
       problem: `the API server refuses it: ${
-        refused!.problem.replace(/, got &value\.valueUnstructured\{.*\}$/, " and is something else")
+        refused!.problem.replace(/, got &value\.valueUnstructured\{.*\}$/, " and has another type")
       }`,
       why:
-        "it does so as well when the manifests are applied, and kubectl applies the rest without it",
+        "the API server also refuses the object when the manifests are applied, and kubectl applies the rest",
       fix: file === undefined
-        ? "Mend what it names."
-        : `Mend what it names, and try: kubectl apply --server-side --dry-run=server -f ${file}`,
+        ? "Correct the field that the message names."
+        : `Correct the field that the message names, and try: kubectl apply --server-side --dry-run=server -f ${file}`,
     };
   });
 }

@@ -20,7 +20,7 @@ Deno.test("parquet-schema passes, and says how many columns it compared", async 
 
 Deno.test("parquet-schema fails for a column of another type, in either layer", async () => {
   const change = (columns: Columns) => find(columns, "fill_price").type = "DOUBLE";
-  const problem = "its type is DOUBLE, and the contract says DECIMAL(20,8)";
+  const problem = "its type is DOUBLE, but the contract says DECIMAL(20,8)";
   const bronze = { parts: withColumns(BRONZE.parts, change) };
   await assertOnly(SCHEMA, facts({ bronze }), [{
     object: bronzeKey,
@@ -58,7 +58,7 @@ Deno.test("parquet-schema fails for columns in another order, once", async () =>
   await assertOnly(SCHEMA, facts({ bronze: { parts } }), [{
     object: bronzeKey,
     field: "occurred_at",
-    problem: "it stands where the contract has event_seq",
+    problem: "the column is at the position of event_seq in the contract",
   }]);
 });
 
@@ -74,7 +74,7 @@ Deno.test("parquet-schema fails for a column that may be null and is marked not 
   await assertOnly(SCHEMA, facts({ silver: { parts } }), [{
     object: silverKey,
     field: "side",
-    problem: "it is marked not null, and the contract lets it be null",
+    problem: "the column is marked not null, but the contract allows nulls",
   }]);
 });
 
@@ -89,7 +89,7 @@ Deno.test("parquet-schema tells one difference once, however many parts have it"
   }));
   await assertOnly(SCHEMA, facts({ bronze: { parts } }), [{
     ...{ object: bronzeKey, field: "side" },
-    problem: "its type is INT32, and the contract says STRING, as in 1 more of the day's parts",
+    problem: "its type is INT32, but the contract says STRING, as in 1 more of the day's parts",
   }]);
 });
 

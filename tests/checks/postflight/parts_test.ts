@@ -32,7 +32,11 @@ for (const { id, layer, fact } of LAYERS) {
 
   Deno.test(`${id} fails where a part is missing; checks of its rows are skipped`, async () => {
     const { others } = await assertOnly(id, broken(layer, {}), [
-      { severity: "fail", object, problem: "the commit marker names it, and it is not there" },
+      {
+        severity: "fail",
+        object,
+        problem: "the commit marker names this part, but the part does not exist",
+      },
     ]);
     assertEquals(new Set(Object.values(others)), new Set(["skip"] as const));
     assertEquals(others["silver-rows"], "skip");
@@ -121,7 +125,7 @@ Deno.test("orphan-parts only warns of a part that a run may be about to publish"
   const listed = [listedObject(object, 23), ...BRONZE.listed];
   await assertOnly(ID, facts({ bronze: { listed } }), [{
     ...{ severity: "warn", object, problem: "no commit marker names it" },
-    fix: `Let the runs of that day end. What is still there after a day: ${CLEAN}`,
+    fix: `Wait for the runs of that day to end. To remove what is left after a day: ${CLEAN}`,
   }]);
 });
 

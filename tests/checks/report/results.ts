@@ -15,7 +15,7 @@ export const REPORT: Report = {
     },
     {
       id: "row-counts",
-      title: "bronze has every event of the outbox, once",
+      title: "bronze has every event of the outbox exactly once",
       verdict: "fail",
       examined: "2 events, each compared with the outbox",
       findings: [
@@ -24,7 +24,7 @@ export const REPORT: Report = {
           object: "bronze/events/date=2025-12-28/_commit.json",
           field: "event_id",
           problem: "1 event came after the day was sealed: 018f6f1e-0000-7000-8000-000000000003",
-          why: "no run takes them in by itself, so readers never see them",
+          why: "only an amendment adds them, so until then readers do not see them",
           fix: "deno task amend --date 2025-12-28",
         },
         {
@@ -51,14 +51,14 @@ export const REPORT: Report = {
     },
     {
       id: "silver-rows",
-      title: "silver has one row per operation that executed",
+      title: "silver has one row for each operation that executed",
       verdict: "skip",
       reason: "silver has no commit marker (see silver-current)",
       findings: [],
     },
     {
       id: "fill-price",
-      title: "every execution that is done has a fill price",
+      title: "every completed execution has a fill price",
       verdict: "skip",
       reason: "prices come tomorrow",
       asked: true,
@@ -66,7 +66,7 @@ export const REPORT: Report = {
     },
     {
       id: "silver-current",
-      title: "silver was made from the bronze that stands now",
+      title: "silver was made from the current bronze",
       verdict: "error",
       reason: "Cannot gather the facts about silver: they took longer than 30 s. Allow more time.",
       findings: [],

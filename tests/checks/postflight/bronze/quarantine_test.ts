@@ -101,7 +101,7 @@ Deno.test("quarantine fails for events on no day, also where the day was not pub
     severity: "fail",
     object: "stop_events in reader@db:5432/rbsdb",
     field: "occurred_at",
-    problem: "7 events on no day, for the time is null or infinite: " +
+    problem: "7 events on no day, because occurred_at is null or infinite: " +
       `${unfit(9).event_id} and 6 more`,
     fix: "Correct them in the outbox, each as in: UPDATE stop_events SET occurred_at = '<time>' " +
       `WHERE event_id = '${unfit(9).event_id}'; Then run the days that they fall on.`,

@@ -176,7 +176,7 @@ Deno.test("row-counts fails where a footer has other rows than the marker", asyn
   const { findings } = await assertOnly(ID, facts({ bronze: { parts, events: 6 } }), [{
     object: part.key,
     field: "rows",
-    problem: "its footer says 3 rows, and the commit marker says 4",
+    problem: "its footer says 3 rows, but the commit marker says 4",
   }]);
   assertStringIncludes(findings[0]!.fix, `Restore ${object} from a backup`);
 });
@@ -216,7 +216,7 @@ Deno.test("row-counts is skipped where a part could not be read, and names the c
   ]);
   // Where no other check sees what is wrong, this one tells.
   await assertOnly(ID, { ...HEALTHY, source: { ...uncompared, refusal } }, [
-    { object, problem: "damaged", fix: "Restore it." },
+    { object, problem: "Cannot use the marker: damaged", fix: "Restore it." },
   ]);
 });
 

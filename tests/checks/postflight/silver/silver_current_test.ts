@@ -72,7 +72,7 @@ Deno.test("silver-current fails where silver is open, and its bronze sealed", as
   await assertOnly(ID, facts({ silver: recommit(SILVER, { state: "open" }) }), [{
     object,
     field: "state",
-    problem: "silver is open, and the bronze that it was made from is sealed",
+    problem: "silver is open, but the bronze that it was made from is sealed",
     fix: "deno task silver --date 2025-12-28",
   }]);
   const given = facts({ bronze: recommit(BRONZE, { state: "open" }) });

@@ -70,7 +70,7 @@ Deno.test("silver-rows fails where a footer has other rows than the marker", asy
   await assertOnly(ID, facts({ silver: { parts } }), [{
     object: part.key,
     field: "rows",
-    problem: "its footer says 5 rows, and the commit marker says 2",
+    problem: "its footer says 5 rows, but the commit marker says 2",
   }]);
 });
 

@@ -60,7 +60,7 @@ Deno.test("late-writers fails for sessions that cannot be looked into, with one 
     severity: "fail",
     object,
     field: "pg_stat_activity",
-    problem: "robson may not look into these sessions: pid 1 of app, pid 2 of app",
+    problem: "robson may not see the queries of these sessions: pid 1 of app, pid 2 of app",
     fix: 'Let a superuser run: GRANT pg_read_all_stats TO "robson";',
   }]);
 });

@@ -43,7 +43,7 @@ Deno.test("lake-conformance does not pass where a promise could not be tried, or
   const half = await resultOf(but(unknown));
   assertEquals([half.verdict, half.reason], ["error", "range: it hung"]);
   const none = await resultOf(withPromises([]));
-  assertEquals([none.verdict, none.reason], ["error", `nothing was tried at ${LAKE.name}`]);
+  assertEquals([none.verdict, none.reason], ["error", `no promise was tested at ${LAKE.name}`]);
 });
 
 Deno.test("lake-conformance fails for what is broken, whatever else could not be tried", async () => {

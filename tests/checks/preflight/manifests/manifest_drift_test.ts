@@ -40,7 +40,7 @@ Deno.test("an object that differs: its fields, its file and line, and what apply
     ...["manifests/a.yaml:9", 'it differs: spec.hard.requests.memory: "8G" -> "12G"'],
   ]]);
   assert("findings" in outcome);
-  assertEquals(outcome.findings[0]!.fix, "Make it what the manifest says: deno task apply");
+  assertEquals(outcome.findings[0]!.fix, "Change it to match the manifest: deno task apply");
 });
 
 Deno.test("of many fields only a few are named", () => {
@@ -82,14 +82,17 @@ Deno.test("a namespace that is missing is told once, with all that is in it", ()
 const JOB = "Job analytics-jobs/bronze";
 const OTHER_IMAGE = edited("rbs-spark:1", "rbs-spark:0");
 
-Deno.test("a Job that waits with another template is drift, and is made anew", () => {
+Deno.test("a Job that waits with another template is drift, and is replaced", () => {
   const outcome = judge(clusterWith(OTHER_IMAGE));
   assertEquals(found(outcome), [[
     ...["fail", JOB, "spec.template.spec.containers[0].image", "manifests/a.yaml:24"],
     'it differs: spec.template.spec.containers[0].image: "rbs-spark:0" -> "rbs-spark:1"',
   ]]);
   assert("findings" in outcome);
-  assertStringIncludes(outcome.findings[0]!.fix, "Remove it and make it anew");
+  assertStringIncludes(
+    outcome.findings[0]!.fix,
+    "Replace it, because a Job's pods cannot be changed",
+  );
 });
 
 for (
@@ -124,7 +127,7 @@ for (
     const outcome = judge(clusterWith(object("analytics-jobs")));
     assertEquals(found(outcome), [[
       ...["warn", `${kind} analytics-jobs/other`, undefined, undefined],
-      "it is in the cluster, and in no manifest",
+      "the object is in the cluster, but not in the manifests",
     ]]);
     assert("findings" in outcome);
     assertStringIncludes(
@@ -175,7 +178,7 @@ Deno.test("what may not be read is unknown, and what is known to differ fails al
   const outcome = judge(clusterWith(both, { unread: [UNREAD] }));
   assertEquals(found(outcome).map(([, object]) => object), ["NetworkPolicy analytics-jobs/deny"]);
   assert("examined" in outcome);
-  assertStringIncludes(outcome.examined, `; the rest is not known: ${UNREAD.failure.message}`);
+  assertStringIncludes(outcome.examined, `; not checked: ${UNREAD.failure.message}`);
   const elsewhere = { ...UNREAD, namespace: "robson" };
   assertEquals(found(judge(clusterWith(MANIFESTS, { unread: [elsewhere] }))), []);
 });
@@ -226,7 +229,7 @@ const BY_HAND: readonly (readonly [string, string, string, object | undefined, s
       { kind: "NetworkPolicy", metadata: { name: "other" }, spec: { podSelector: {} } },
       ...[
         "NetworkPolicy analytics-jobs/other",
-        "it is in the cluster, and in no manifest",
+        "the object is in the cluster, but not in the manifests",
       ] as const,
     ],
   ];

@@ -78,7 +78,7 @@ const REFUSALS: readonly (readonly [string, string, string | undefined, number, 
     "a number where a text belongs",
     job("{ name: a, image: b, env: [{ name: A, value: 5 }] }"),
     "spec.template.spec.containers[0].env[0].value",
-    ...[6, /expected string and is something else$/] as const,
+    ...[6, /expected string and has another type$/] as const,
   ],
   [
     "a quantity that is none",
