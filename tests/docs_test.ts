@@ -83,7 +83,7 @@ Deno.test("the template for a new check works as it stands", async () => {
   await Deno.writeTextFile(path, absolute);
   try {
     const { myCheck } = await import(new URL(`file://${path}`).href);
-    const { BRONZE } = await import("./checks/postflight/healthy.ts");
+    const { BRONZE } = await import("./checks/healthy/day.ts");
     assertEquals(myCheck.run({ bronze: BRONZE }), { examined: "7 events", findings: [] });
     const eventTypes = new Map([["EXECUTED", 1_000_001]]);
     const { findings } = myCheck.run({ bronze: { ...BRONZE, eventTypes } });

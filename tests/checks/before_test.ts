@@ -1,7 +1,7 @@
 import { BEFORE } from "../../checks/catalog.ts";
 import { exitCode, factsOf } from "../../checks/runner.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
-import { judgeReady, READY } from "./ready.ts";
+import { judgeReady, READY } from "./healthy/platform.ts";
 
 Deno.test("every id of the checks before a run is its own, short, and in kebab case", () => {
   const ids = BEFORE.map(({ id }) => id);

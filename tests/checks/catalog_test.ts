@@ -1,7 +1,7 @@
 import { AFTER } from "../../checks/catalog.ts";
 import { exitCode } from "../../checks/runner.ts";
-import { facts, HEALTHY, judge, recommit, unpublished } from "./postflight/healthy.ts";
-import { BRONZE, SILVER } from "./postflight/healthy.ts";
+import { facts, HEALTHY, judge, recommit, unpublished } from "./healthy/day.ts";
+import { BRONZE, SILVER } from "./healthy/day.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 
 Deno.test("every id of the catalog is its own, short, and in kebab case", () => {

@@ -1,5 +1,5 @@
 import { assertEquals } from "../support/assert.ts";
-import { FAMILY, FILES, judgeFiles } from "./prepared.ts";
+import { FAMILY, FILES, judgeFiles } from "./healthy/manifests.ts";
 
 Deno.test("manifests and job code as they should be pass every check of theirs", async () => {
   const results = await judgeFiles(FILES);

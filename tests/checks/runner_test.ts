@@ -4,7 +4,7 @@ import { check } from "../../checks/check.ts";
 import { type Absent, exitCode, type Gatherers, runChecks } from "../../checks/runner.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
-import { HEALTHY } from "./postflight/healthy.ts";
+import { HEALTHY } from "./healthy/day.ts";
 
 const base = { title: "it holds", phase: "after" } as const;
 const examined = "everything";

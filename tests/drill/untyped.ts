@@ -4,7 +4,7 @@ import type { Day } from "../../pipeline/contract/window.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { readMarker, renderMarker } from "../../pipeline/lake/marker.ts";
 import { openPart } from "../../pipeline/lake/parquet_reader.ts";
-import { voidPart } from "../checks/facts/published.ts";
+import { voidPart } from "../checks/healthy/published_day.ts";
 
 /**
  * Publishes a day of silver again with a column of nulls that has no type, and all else as it was, as

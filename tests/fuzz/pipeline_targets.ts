@@ -22,7 +22,13 @@ import { createPart } from "../../pipeline/lake/parquet_writer.ts";
 import { decodeCopy } from "../../pipeline/outbox/copy_binary.ts";
 import { readDecimal10, writeDecimal20 } from "../../pipeline/outbox/numeric.ts";
 import { readFlags } from "../../tasks/cli/flags.ts";
-import { DAY, EVENTS, memoryLake, publishedDay, rowGroup } from "../checks/facts/published.ts";
+import {
+  DAY,
+  EVENTS,
+  memoryLake,
+  publishedDay,
+  rowGroup,
+} from "../checks/healthy/published_day.ts";
 import { writeWithDuckdb } from "../support/duckdb.ts";
 import { dockerArchive, imageOf, ociArchive, tarOf } from "../support/images.ts";
 import type { Target } from "./target.ts";

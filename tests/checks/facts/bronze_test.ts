@@ -15,7 +15,7 @@ import {
   rowGroup,
   uuid,
   voidPart,
-} from "./published.ts";
+} from "../healthy/published_day.ts";
 
 const KEY = bronzeMarkerKey(DAY);
 

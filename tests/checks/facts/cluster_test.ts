@@ -12,7 +12,7 @@ import { until } from "../../cluster/until.ts";
 import { ASKS_FOR_OTHERS, READS_ALL, readsAllBut, tokenUntil, user } from "../../cluster/users.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { clusterTest, controlPlane } from "../../support/control_plane.ts";
-import { DATABASE, LAKE, MANIFESTS } from "../ready.ts";
+import { DATABASE, LAKE, MANIFESTS } from "../healthy/platform.ts";
 
 // The fact about a cluster, from a real API server.
 

@@ -6,8 +6,8 @@ import { EXECUTION_COLUMNS, EXECUTION_CONTRACT } from "../../../pipeline/contrac
 import { renderMarker } from "../../../pipeline/lake/marker.ts";
 import { openPart } from "../../../pipeline/lake/parquet_reader.ts";
 import { assertEquals, assertMatch } from "../../support/assert.ts";
-import { compared, judge, SOURCE } from "../postflight/healthy.ts";
-import { DAY, publishedDay, uuid, voidPart } from "./published.ts";
+import { compared, judge, SOURCE } from "../healthy/day.ts";
+import { DAY, publishedDay, uuid, voidPart } from "../healthy/published_day.ts";
 
 const KEY = silverMarkerKey(DAY);
 

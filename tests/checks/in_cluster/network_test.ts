@@ -9,7 +9,7 @@ import {
   NONE,
   plus,
   without,
-} from "../cluster_ready.ts";
+} from "../healthy/cluster.ts";
 
 // Connections, judged with the pods, Services and policies that are really there.
 

@@ -11,7 +11,7 @@ import {
   NONE,
   plus,
   without,
-} from "../cluster_ready.ts";
+} from "../healthy/cluster.ts";
 
 // The analytics pool as it is: analytics-1 with 4 cpu and 8Gi, and a pod of 50m on it.
 

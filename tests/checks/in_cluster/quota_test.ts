@@ -1,7 +1,7 @@
 import type { ClusterOpened } from "../../../checks/facts/cluster.ts";
 import type { Fields } from "../../../checks/kubernetes/fields.ts";
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
-import { assertOnlyIn, changed, judgeCluster, NONE, plus } from "../cluster_ready.ts";
+import { assertOnlyIn, changed, judgeCluster, NONE, plus } from "../healthy/cluster.ts";
 
 // A quota counts what is there. Of 6 cpu and 12G, 250m and 512Mi are used by somebody's pod.
 

@@ -1,7 +1,7 @@
-import { CLUSTER, forbidding, judgeCluster, NONE } from "../cluster_ready.ts";
-import { MANIFESTS, REFUSED } from "../ready.ts";
+import { CLUSTER, forbidding, judgeCluster, NONE } from "../healthy/cluster.ts";
+import { MANIFESTS, REFUSED } from "../healthy/platform.ts";
 import { assert, assertEquals, assertMatch } from "../../support/assert.ts";
-import { assertOnlyIn } from "../cluster_ready.ts";
+import { assertOnlyIn } from "../healthy/cluster.ts";
 
 /** The image is left out: it is judged elsewhere. */
 const OF_IMAGE = ["image-pull"];

@@ -9,7 +9,7 @@ import {
   NONE,
   plus,
   without,
-} from "../cluster_ready.ts";
+} from "../healthy/cluster.ts";
 
 // What the API server answers for the service account, and how that goes together with the roles.
 

@@ -8,7 +8,7 @@ import {
   NONE,
   plus,
   without,
-} from "../cluster_ready.ts";
+} from "../healthy/cluster.ts";
 
 // Secrets and variables, as they are in the cluster.
 

@@ -1,7 +1,15 @@
 import { compareColumns } from "../../../checks/postflight/parquet.ts";
 import { EVENT_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
-import { assertOnly, BRONZE, facts, HEALTHY, resultOf, SILVER, withColumns } from "./healthy.ts";
+import {
+  assertOnly,
+  BRONZE,
+  facts,
+  HEALTHY,
+  resultOf,
+  SILVER,
+  withColumns,
+} from "../healthy/day.ts";
 
 const SCHEMA = "parquet-schema";
 const bronzeKey = BRONZE.parts[0]!.part.key;

@@ -11,7 +11,7 @@ import {
   resultOf,
   SILVER,
   withFirst,
-} from "./healthy.ts";
+} from "../healthy/day.ts";
 
 // bronze-parts and silver-parts judge the same way.
 

@@ -8,7 +8,7 @@ import {
   EVENTS,
   memoryLake,
   publishBronze,
-} from "../../checks/facts/published.ts";
+} from "../../checks/healthy/published_day.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 
 Deno.test("publishWindow puts no marker over a part whose size is not the one of the commit", async () => {

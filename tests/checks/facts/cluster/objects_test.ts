@@ -4,7 +4,7 @@ import { accountsOf } from "../../../../checks/kubernetes/workloads.ts";
 import { ApiError, type Cluster, type KubeObject } from "../../../../pipeline/cluster/cluster.ts";
 import { Failure } from "../../../../pipeline/errors.ts";
 import { assertEquals, assertRejects } from "../../../support/assert.ts";
-import { liveObjects } from "../../cluster_ready.ts";
+import { liveObjects } from "../../healthy/cluster.ts";
 
 // What no healthy API server answers. The rest is tested with a real one.
 

@@ -1,5 +1,13 @@
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { assertOnly, BRONZE, facts, HEALTHY, recommit, resultOf, unpublished } from "../healthy.ts";
+import {
+  assertOnly,
+  BRONZE,
+  facts,
+  HEALTHY,
+  recommit,
+  resultOf,
+  unpublished,
+} from "../../healthy/day.ts";
 
 const ID = "bronze-committed";
 const object = "bronze/events/date=2025-12-28/_commit.json";

@@ -1,5 +1,5 @@
 import { assertEquals } from "../../../support/assert.ts";
-import { assertOnly, BRONZE, facts, HEALTHY, resultOf } from "../healthy.ts";
+import { assertOnly, BRONZE, facts, HEALTHY, resultOf } from "../../healthy/day.ts";
 
 const ID = "event-types";
 

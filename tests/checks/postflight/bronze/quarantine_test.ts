@@ -14,7 +14,7 @@ import {
   resultOf,
   SOURCE,
   unpublished,
-} from "../healthy.ts";
+} from "../../healthy/day.ts";
 
 const ID = "quarantine";
 const AMEND = "deno task amend --date 2025-12-28";

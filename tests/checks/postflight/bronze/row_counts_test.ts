@@ -17,7 +17,7 @@ import {
   SILVER,
   SOURCE,
   withFirst,
-} from "../healthy.ts";
+} from "../../healthy/day.ts";
 
 const ID = "row-counts";
 const object = "bronze/events/date=2025-12-28/_commit.json";

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "../../../support/assert.ts";
-import { assertOnly, BRONZE, facts, HEALTHY, recommit, resultOf } from "../healthy.ts";
-import { SILVER, unpublished } from "../healthy.ts";
+import { assertOnly, BRONZE, facts, HEALTHY, recommit, resultOf } from "../../healthy/day.ts";
+import { SILVER, unpublished } from "../../healthy/day.ts";
 
 const ID = "silver-current";
 const AMEND = "deno task amend --date 2025-12-28";

@@ -1,6 +1,14 @@
 import type { SilverFact, SilverRow } from "../../../../checks/facts/silver.ts";
 import { assertEquals } from "../../../support/assert.ts";
-import { assertOnly, BRONZE, facts, HEALTHY, resultOf, SILVER, withFirst } from "../healthy.ts";
+import {
+  assertOnly,
+  BRONZE,
+  facts,
+  HEALTHY,
+  resultOf,
+  SILVER,
+  withFirst,
+} from "../../healthy/day.ts";
 
 const ID = "silver-rows";
 const [first, second, third] = SILVER.rows as [SilverRow, SilverRow, SilverRow];

@@ -1,6 +1,6 @@
 import type { SilverRow } from "../../../../checks/facts/silver.ts";
 import { assertEquals } from "../../../support/assert.ts";
-import { assertOnly, facts, HEALTHY, resultOf, SILVER } from "../healthy.ts";
+import { assertOnly, facts, HEALTHY, resultOf, SILVER } from "../../healthy/day.ts";
 
 const ID = "silver-status";
 const [first, ...others] = SILVER.rows as [SilverRow, ...SilverRow[]];

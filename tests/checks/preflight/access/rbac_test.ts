@@ -1,5 +1,5 @@
 import { assertStringIncludes } from "../../../support/assert.ts";
-import { assertFound, change, FILES } from "../../prepared.ts";
+import { assertFound, change, FILES } from "../../healthy/manifests.ts";
 
 const ID = "rbac";
 const ROLE = "Role analytics-jobs/spark-jobs";

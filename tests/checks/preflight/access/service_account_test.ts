@@ -1,5 +1,5 @@
 import { assertEquals } from "../../../support/assert.ts";
-import { change, FILES, judgeFiles } from "../../prepared.ts";
+import { change, FILES, judgeFiles } from "../../healthy/manifests.ts";
 
 const ID = "service-account";
 

@@ -1,6 +1,6 @@
 import { tolerates } from "../../../../checks/preflight/capacity/analytics_nodes.ts";
 import { assertEquals } from "../../../support/assert.ts";
-import { assertFound, change } from "../../prepared.ts";
+import { assertFound, change } from "../../healthy/manifests.ts";
 
 const ID = "node-pool";
 const OBJECT = "Job analytics-jobs/bronze";

@@ -1,6 +1,6 @@
 import { formatQuantity, parseQuantity } from "../../../../checks/kubernetes/quantities.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { assertFound, change, FILES, judgeFiles } from "../../prepared.ts";
+import { assertFound, change, FILES, judgeFiles } from "../../healthy/manifests.ts";
 
 const ID = "quota-fit";
 const OBJECT = "Job analytics-jobs/bronze";

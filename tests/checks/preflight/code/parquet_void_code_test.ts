@@ -1,7 +1,7 @@
 import { untypedNullsIn } from "../../../../checks/preflight/code/untyped_nulls.ts";
 import type { Language } from "../../../../checks/source_code/code.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { assertFound, change, FILES } from "../../prepared.ts";
+import { assertFound, change, FILES } from "../../healthy/manifests.ts";
 
 const ID = "parquet-void";
 const written = (language: Language, text: string) =>

@@ -3,7 +3,7 @@ import { tableNamesIn } from "../../../../checks/preflight/code/table_references
 import { isNearMiss, judgeTableNames } from "../../../../checks/preflight/code/table_name_code.ts";
 import { treeOf } from "../../../../checks/facts/tree.ts";
 import { assertEquals } from "../../../support/assert.ts";
-import { assertFound, change, factOf, FILES } from "../../prepared.ts";
+import { assertFound, change, factOf, FILES } from "../../healthy/manifests.ts";
 
 const ID = "table-name";
 const misses = (language: Language, text: string) =>

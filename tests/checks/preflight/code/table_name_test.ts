@@ -8,7 +8,7 @@ import {
   type ReadyFacts,
   TABLE,
   withTable,
-} from "../../ready.ts";
+} from "../../healthy/platform.ts";
 
 const ID = "table-name";
 const name = "robson@db:5432/rbsdb";

@@ -1,4 +1,4 @@
-import { assertFound, change, FILES } from "../../prepared.ts";
+import { assertFound, change, FILES } from "../../healthy/manifests.ts";
 
 const ID = "timestamp-env";
 const OBJECT = "Job analytics-jobs/bronze";

@@ -1,5 +1,5 @@
 import { assertEquals } from "../../../support/assert.ts";
-import { assertOnlyBefore, judgeReady, READY, REFUSED } from "../../ready.ts";
+import { assertOnlyBefore, judgeReady, READY, REFUSED } from "../../healthy/platform.ts";
 
 Deno.test("database-login passes with who logged in where", async () => {
   const results = await judgeReady(READY);

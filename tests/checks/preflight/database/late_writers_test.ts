@@ -1,6 +1,6 @@
 import type { Holder } from "../../../../pipeline/outbox/fence.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { assertOnlyBefore, judgeReady, READY, withHolders } from "../../ready.ts";
+import { assertOnlyBefore, judgeReady, READY, withHolders } from "../../healthy/platform.ts";
 
 const ID = "late-writers";
 const object = "robson@db:5432/rbsdb";

@@ -4,8 +4,8 @@ import { imageDeps } from "../../../../checks/preflight/image/image_deps.ts";
 import { type Gatherers, runChecks } from "../../../../checks/runner.ts";
 import { Failure } from "../../../../pipeline/errors.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { change, factOf, FILES } from "../../prepared.ts";
-import { contents, DIGEST, jar, JARS, refusal } from "./facts.ts";
+import { change, factOf, FILES } from "../../healthy/manifests.ts";
+import { contents, DIGEST, jar, JARS, refusal } from "../../healthy/image.ts";
 
 const IMAGE = "ghcr.io/example/rbs-spark:3.5.8-1";
 const OBJECT = `${IMAGE}@${DIGEST}`;

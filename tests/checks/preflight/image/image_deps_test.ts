@@ -1,7 +1,7 @@
 import { isPlainSpark, whyUnpinned } from "../../../../checks/preflight/image/image_contents.ts";
 import { parseImage } from "../../../../checks/image/reference.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { assertFound, change, FILES } from "../../prepared.ts";
+import { assertFound, change, FILES } from "../../healthy/manifests.ts";
 
 const ID = "image-deps";
 const IMAGE = "ghcr.io/example/rbs-spark:3.5.8-1";

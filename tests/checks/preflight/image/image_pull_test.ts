@@ -10,8 +10,8 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "../../../support/assert.ts";
-import { factOf, FILES } from "../../prepared.ts";
-import { contents, refusal } from "./facts.ts";
+import { factOf, FILES } from "../../healthy/manifests.ts";
+import { contents, refusal } from "../../healthy/image.ts";
 
 const IMAGE = "ghcr.io/example/rbs-spark:3.5.8-1";
 const PASSWORD = "gh-t0ken-of-robot";

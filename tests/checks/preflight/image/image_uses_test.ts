@@ -6,8 +6,8 @@ import {
 } from "../../../../checks/preflight/image/image_uses.ts";
 import { treeOf } from "../../../../checks/facts/tree.ts";
 import { assertEquals } from "../../../support/assert.ts";
-import { contents } from "./facts.ts";
-import { change, factOf, FILES } from "../../prepared.ts";
+import { contents } from "../../healthy/image.ts";
+import { change, factOf, FILES } from "../../healthy/manifests.ts";
 
 const IMAGE = "ghcr.io/example/rbs-spark:3.5.8-1";
 const FIELD = "spec.template.spec.containers[0].image";

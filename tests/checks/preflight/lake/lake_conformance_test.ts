@@ -1,6 +1,12 @@
 import type { Kept } from "../../../../pipeline/lake/conformance.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { assertOnlyBefore, judgeReady, LAKE, READY, type ReadyFacts } from "../../ready.ts";
+import {
+  assertOnlyBefore,
+  judgeReady,
+  LAKE,
+  READY,
+  type ReadyFacts,
+} from "../../healthy/platform.ts";
 
 const ID = "lake-conformance";
 

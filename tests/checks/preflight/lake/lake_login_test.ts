@@ -1,5 +1,5 @@
 import { assertEquals } from "../../../support/assert.ts";
-import { assertOnlyBefore, judgeReady, READY, REFUSED } from "../../ready.ts";
+import { assertOnlyBefore, judgeReady, READY, REFUSED } from "../../healthy/platform.ts";
 
 Deno.test("lake-login passes with the lake's name", async () => {
   const results = await judgeReady(READY);

@@ -10,7 +10,7 @@ import { assert, assertEquals, assertStringIncludes } from "../../../support/ass
 import { clusterTest, controlPlane } from "../../../support/control_plane.ts";
 import { gatherOn } from "../on_cluster.ts";
 import { clusterWith, edited, MANIFESTS, manifestsFact, without } from "./tried.ts";
-import { MANIFESTS as OURS, REFUSED } from "../../ready.ts";
+import { MANIFESTS as OURS, REFUSED } from "../../healthy/platform.ts";
 
 function judge(cluster: ClusterFact, manifests: string = MANIFESTS): Outcome {
   return manifestDrift.run({ manifests: manifestsFact(manifests), cluster });

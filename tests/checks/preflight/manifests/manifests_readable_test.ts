@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "../../../support/assert.ts";
-import { FILES, judgeFiles } from "../../prepared.ts";
+import { FILES, judgeFiles } from "../../healthy/manifests.ts";
 
 const ID = "manifests-readable";
 const findings = async (files: Record<string, string>) => {

@@ -13,7 +13,7 @@ import {
 import { clusterTest, controlPlane } from "../../../support/control_plane.ts";
 import { gatherOn } from "../on_cluster.ts";
 import { clusterWith, manifestsFact } from "./tried.ts";
-import { MANIFESTS, REFUSED } from "../../ready.ts";
+import { MANIFESTS, REFUSED } from "../../healthy/platform.ts";
 
 // What a real API server says to manifests that it cannot take, and what an operator reads of it.
 

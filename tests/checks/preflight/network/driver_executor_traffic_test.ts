@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { edited, HEALTHY, judge, manifests, onlyFinding } from "./healthy.ts";
+import { edited, HEALTHY, judge, manifests, onlyFinding } from "../../healthy/connections.ts";
 
 const SPARK = "NetworkPolicy analytics-jobs/allow-spark";
 const JOB = "Job analytics-jobs/bronze-ingest-manual";

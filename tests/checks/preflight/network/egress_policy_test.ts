@@ -1,5 +1,12 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "../../../support/assert.ts";
-import { edited, HEALTHY, judge, manifests, onlyFinding, type Parts } from "./healthy.ts";
+import {
+  edited,
+  HEALTHY,
+  judge,
+  manifests,
+  onlyFinding,
+  type Parts,
+} from "../../healthy/connections.ts";
 
 const BLOCK = HEALTHY.store.slice(
   HEALTHY.store.indexOf("- ipBlock"),

@@ -1,6 +1,13 @@
 import { type ManifestsFact, readFile } from "../../../../checks/facts/manifests.ts";
 import { assertEquals } from "../../../support/assert.ts";
-import { edited, HEALTHY, judge, manifests, onlyFinding, type Parts } from "./healthy.ts";
+import {
+  edited,
+  HEALTHY,
+  judge,
+  manifests,
+  onlyFinding,
+  type Parts,
+} from "../../healthy/connections.ts";
 
 // What a finding says to paste is pasted here, into the manifests instead of a cluster: afterwards
 // that check has nothing to find any more.

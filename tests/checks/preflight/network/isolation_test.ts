@@ -1,5 +1,12 @@
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { edited, HEALTHY, judge, manifests, onlyFinding, policy } from "./healthy.ts";
+import {
+  edited,
+  HEALTHY,
+  judge,
+  manifests,
+  onlyFinding,
+  policy,
+} from "../../healthy/connections.ts";
 
 const STORE = "NetworkPolicy analytics-jobs/allow-s3";
 

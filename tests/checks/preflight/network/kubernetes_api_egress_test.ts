@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { edited, HEALTHY, judge, manifests, onlyFinding } from "./healthy.ts";
+import { edited, HEALTHY, judge, manifests, onlyFinding } from "../../healthy/connections.ts";
 
 const API = "NetworkPolicy analytics-jobs/allow-api";
 const BEHIND = "{ ipBlock: { cidr: 0.0.0.0/0, except: [10.42.0.0/16, 10.43.0.0/16] } }";

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { edited, judge, manifests, onlyFinding } from "./healthy.ts";
+import { edited, judge, manifests, onlyFinding } from "../../healthy/connections.ts";
 
 for (const [part, name] of [["robsonNamespace", "robson"], ["jobsNamespace", "analytics-jobs"]]) {
   const namespace = part as "robsonNamespace" | "jobsNamespace";

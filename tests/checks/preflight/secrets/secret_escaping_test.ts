@@ -2,7 +2,7 @@ import { variablesReadBy } from "../../../../checks/source_code/environment.ts";
 import type { Language } from "../../../../checks/source_code/code.ts";
 import { isEncodedText, troubleIn } from "../../../../checks/preflight/secrets/secret_values.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { assertFound, change, FILES, PASSWORDS } from "../../prepared.ts";
+import { assertFound, change, FILES, PASSWORDS } from "../../healthy/manifests.ts";
 
 const ID = "secret-escaping";
 const OBJECT = "Secret analytics-jobs/db";

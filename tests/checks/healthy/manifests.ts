@@ -1,8 +1,8 @@
-import { BEFORE } from "../../checks/catalog.ts";
-import type { Finding, Result } from "../../checks/finding.ts";
-import { type ManifestsFact, readFile } from "../../checks/facts/manifests.ts";
-import { runChecks } from "../../checks/runner.ts";
-import { assert, assertEquals } from "../support/assert.ts";
+import { BEFORE } from "../../../checks/catalog.ts";
+import type { Finding, Result } from "../../../checks/finding.ts";
+import { type ManifestsFact, readFile } from "../../../checks/facts/manifests.ts";
+import { runChecks } from "../../../checks/runner.ts";
+import { assert, assertEquals } from "../../support/assert.ts";
 
 // Manifests and job code as they should be. Tests break one thing of them at a time.
 

@@ -1,9 +1,9 @@
-import { observed } from "../../checks/facts/cluster/objects.ts";
-import type { Fields } from "../../checks/kubernetes/fields.ts";
-import type { ManifestObject } from "../../checks/kubernetes/objects.ts";
-import { readFile } from "../../checks/facts/manifests.ts";
-import type { KubeObject } from "../../pipeline/cluster/cluster.ts";
-import { assertEquals } from "../support/assert.ts";
+import { observed } from "../../../checks/facts/cluster/objects.ts";
+import type { Fields } from "../../../checks/kubernetes/fields.ts";
+import type { ManifestObject } from "../../../checks/kubernetes/objects.ts";
+import { readFile } from "../../../checks/facts/manifests.ts";
+import type { KubeObject } from "../../../pipeline/cluster/cluster.ts";
+import { assertEquals } from "../../support/assert.ts";
 
 // What a healthy cluster has beside our manifests, as its API server tells it.
 

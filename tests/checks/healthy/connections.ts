@@ -1,13 +1,13 @@
-import type { Finding, Outcome } from "../../../../checks/finding.ts";
-import { databaseEgress } from "../../../../checks/preflight/network/database_egress.ts";
-import { dnsEgress } from "../../../../checks/preflight/network/dns_egress.ts";
-import { driverExecutorTraffic } from "../../../../checks/preflight/network/driver_executor_traffic.ts";
-import { egressPolicy } from "../../../../checks/preflight/network/egress_policy.ts";
-import { type ManifestsFact, readFile } from "../../../../checks/facts/manifests.ts";
-import { isolation } from "../../../../checks/preflight/network/isolation.ts";
-import { kubernetesApiEgress } from "../../../../checks/preflight/network/kubernetes_api_egress.ts";
-import { namespaceLabels } from "../../../../checks/preflight/network/namespace_labels.ts";
-import { assert, assertEquals } from "../../../support/assert.ts";
+import type { Finding, Outcome } from "../../../checks/finding.ts";
+import { databaseEgress } from "../../../checks/preflight/network/database_egress.ts";
+import { dnsEgress } from "../../../checks/preflight/network/dns_egress.ts";
+import { driverExecutorTraffic } from "../../../checks/preflight/network/driver_executor_traffic.ts";
+import { egressPolicy } from "../../../checks/preflight/network/egress_policy.ts";
+import { type ManifestsFact, readFile } from "../../../checks/facts/manifests.ts";
+import { isolation } from "../../../checks/preflight/network/isolation.ts";
+import { kubernetesApiEgress } from "../../../checks/preflight/network/kubernetes_api_egress.ts";
+import { namespaceLabels } from "../../../checks/preflight/network/namespace_labels.ts";
+import { assert, assertEquals } from "../../support/assert.ts";
 
 /** All checks that judge connections. */
 export const FAMILY = [

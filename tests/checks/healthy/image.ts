@@ -1,5 +1,5 @@
-import type { Jar } from "../../../../checks/image/spark_jars.ts";
-import type { ImageContents, ImageRefusal, ImageTrouble } from "../../../../checks/facts/image.ts";
+import type { Jar } from "../../../checks/image/spark_jars.ts";
+import type { ImageContents, ImageRefusal, ImageTrouble } from "../../../checks/facts/image.ts";
 
 // What is known of images, as it should be. Tests change one thing of it at a time.
 

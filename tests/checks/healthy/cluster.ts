@@ -1,18 +1,18 @@
-import { Failure } from "../../pipeline/errors.ts";
-import { BEFORE } from "../../checks/catalog.ts";
-import type { Finding, Result } from "../../checks/finding.ts";
-import type { ClusterFact, ClusterOpened } from "../../checks/facts/cluster.ts";
-import { placedPods } from "../../checks/facts/cluster/objects.ts";
-import { deedsOf, type Right } from "../../checks/facts/cluster/permissions.ts";
-import type { Fields } from "../../checks/kubernetes/fields.ts";
-import { type ManifestObject, objectId } from "../../checks/kubernetes/objects.ts";
-import type { ManifestsFact } from "../../checks/facts/manifests.ts";
-import { CLUSTER_NEEDS } from "../../checks/preflight/access/required_permissions.ts";
-import { runChecks } from "../../checks/runner.ts";
-import { assert } from "../support/assert.ts";
+import { Failure } from "../../../pipeline/errors.ts";
+import { BEFORE } from "../../../checks/catalog.ts";
+import type { Finding, Result } from "../../../checks/finding.ts";
+import type { ClusterFact, ClusterOpened } from "../../../checks/facts/cluster.ts";
+import { placedPods } from "../../../checks/facts/cluster/objects.ts";
+import { deedsOf, type Right } from "../../../checks/facts/cluster/permissions.ts";
+import type { Fields } from "../../../checks/kubernetes/fields.ts";
+import { type ManifestObject, objectId } from "../../../checks/kubernetes/objects.ts";
+import type { ManifestsFact } from "../../../checks/facts/manifests.ts";
+import { CLUSTER_NEEDS } from "../../../checks/preflight/access/required_permissions.ts";
+import { runChecks } from "../../../checks/runner.ts";
+import { assert } from "../../support/assert.ts";
 import { applied, liveObjects, othersObjects, SECRETS } from "./cluster_objects.ts";
-import { onlyFindingsOf, type Told } from "./postflight/healthy.ts";
-import { DATABASE, LAKE, MANIFESTS } from "./ready.ts";
+import { onlyFindingsOf, type Told } from "./day.ts";
+import { DATABASE, LAKE, MANIFESTS } from "./platform.ts";
 
 export { liveObjects, SECRETS } from "./cluster_objects.ts";
 

@@ -1,17 +1,17 @@
-import { Failure } from "../../pipeline/errors.ts";
-import { BEFORE } from "../../checks/catalog.ts";
-import type { Facts } from "../../checks/check.ts";
-import type { Finding, Result } from "../../checks/finding.ts";
-import type { DatabaseOpened } from "../../checks/facts/database.ts";
-import type { LakeOpened } from "../../checks/facts/lake.ts";
-import { gatherManifests } from "../../checks/facts/manifests.ts";
-import type { Refusal } from "../../checks/facts/refusal.ts";
-import { runChecks } from "../../checks/runner.ts";
-import { EVENT_COLUMNS } from "../../pipeline/contract/tables.ts";
-import { parseDay } from "../../pipeline/contract/window.ts";
-import type { Holder } from "../../pipeline/outbox/fence.ts";
-import type { OutboxTable } from "../../pipeline/outbox/schema.ts";
-import { onlyFindingsOf, type Told } from "./postflight/healthy.ts";
+import { Failure } from "../../../pipeline/errors.ts";
+import { BEFORE } from "../../../checks/catalog.ts";
+import type { Facts } from "../../../checks/check.ts";
+import type { Finding, Result } from "../../../checks/finding.ts";
+import type { DatabaseOpened } from "../../../checks/facts/database.ts";
+import type { LakeOpened } from "../../../checks/facts/lake.ts";
+import { gatherManifests } from "../../../checks/facts/manifests.ts";
+import type { Refusal } from "../../../checks/facts/refusal.ts";
+import { runChecks } from "../../../checks/runner.ts";
+import { EVENT_COLUMNS } from "../../../pipeline/contract/tables.ts";
+import { parseDay } from "../../../pipeline/contract/window.ts";
+import type { Holder } from "../../../pipeline/outbox/fence.ts";
+import type { OutboxTable } from "../../../pipeline/outbox/schema.ts";
+import { onlyFindingsOf, type Told } from "./day.ts";
 
 // Everything is ready for a run. Tests break one thing of it at a time.
 
@@ -53,7 +53,7 @@ export const LAKE: LakeOpened = {
 
 /** Our own. */
 export const MANIFESTS = await gatherManifests(
-  new URL("../../manifests", import.meta.url).pathname,
+  new URL("../../../manifests", import.meta.url).pathname,
 );
 
 export const READY: ReadyFacts = { manifests: MANIFESTS, database: DATABASE, lake: LAKE };
