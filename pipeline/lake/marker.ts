@@ -232,6 +232,9 @@ export function parseMarker(
     contract: string(marker.contract, "contract"),
     parts,
   } as const;
+  if (layer === "silver" || marker.amended === undefined) {
+    expect(parts.every((each) => each.amendment === undefined), "a part has an amendment");
+  }
   if (layer === "bronze") {
     const seq = object(marker.event_seq, "event_seq");
     const [minSeq, maxSeq] = [integer(seq.min, "event_seq.min"), integer(seq.max, "event_seq.max")];
@@ -243,12 +246,8 @@ export function parseMarker(
     const amended = marker.amended === undefined
       ? {}
       : { amended: amendment(marker.amended, day, parts) };
-    if (marker.amended === undefined) {
-      expect(parts.every((each) => each.amendment === undefined), "a part has an amendment");
-    }
     return { layer, ...common, minSeq, maxSeq, ...quarantine, ...amended };
   }
-  expect(parts.every((each) => each.amendment === undefined), "a part has an amendment");
   const bronze = object(marker.bronze, "bronze");
   const source = { key: string(bronze.key, "bronze.key"), sha256: digest(bronze.sha256, "bronze") };
   return { layer: "silver", ...common, bronze: source };

@@ -9,7 +9,7 @@ import unittest
 from typing import Any
 
 from deep_storage import contract, marker, marker_reader
-from deep_storage.names import Namer
+from deep_storage.names import Namer, is_part
 from memory_lake import Entry
 
 VECTORS = json.loads(
@@ -82,7 +82,46 @@ class Markers(unittest.TestCase):
                 marker_reader.parse(body, "bronze", DAY)
 
 
+class Contract(unittest.TestCase):
+    def test_the_contract_says_what_the_vectors_say(self) -> None:
+        known = contract.KNOWN_EVENT_TYPES - set(contract.EXECUTION_STATUS)
+        self.assertEqual(
+            {
+                "statuses": contract.EXECUTION_STATUS,
+                "times": contract.EVENT_TIMES,
+                "otherEventTypes": sorted(known),
+                "bronzeOrder": list(contract.BRONZE_ORDER),
+                "replayOrder": list(contract.REPLAY_ORDER),
+                "notExported": list(contract.UNEXPORTED_COLUMNS),
+                "table": contract.OUTBOX_TABLE,
+                "longestRunHours": contract.LONGEST_RUN_HOURS,
+                "abandonedAfterHours": contract.ABANDONED_AFTER_HOURS,
+                "mostPartBytes": contract.PARTS["mostBytes"],
+            },
+            VECTORS["contract"],
+        )
+
+
 class Keys(unittest.TestCase):
+    def test_each_key_of_a_day(self) -> None:
+        made = {
+            "bronzeFolder": contract.bronze_prefix,
+            "bronzeMarker": contract.bronze_marker,
+            "bronzeHistoryFolder": contract.history_prefix,
+            "silverMarker": contract.silver_marker,
+        }
+        for each in VECTORS["keys"]["day"]:
+            self.assertEqual(made[each["name"]](DAY), each["key"])
+        for each in VECTORS["keys"]["client"]:
+            key = contract.silver_prefix(each["client"], DAY)
+            self.assertEqual(key, each["key"])
+        staging = [contract.staging_root(each) for each in ("bronze", "silver")]
+        self.assertEqual(staging, VECTORS["keys"]["staging"])
+
+    def test_a_part_is_known_by_its_name(self) -> None:
+        for each in VECTORS["keys"]["isPart"]:
+            self.assertEqual(is_part(each["key"]), each["is"], each["key"])
+
     def test_history_and_quarantine_lie_where_their_digest_says(self) -> None:
         for each in VECTORS["keys"]["history"]:
             key = contract.history_key(each["day"], each["version"], each["sha256"])

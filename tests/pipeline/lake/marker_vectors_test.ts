@@ -1,4 +1,26 @@
-import { historyKey, quarantineKey } from "../../../pipeline/contract/keys.ts";
+import { CONTRACT } from "../../../pipeline/contract/contract_file.ts";
+import {
+  bronzeHistoryPrefix,
+  bronzeMarkerKey,
+  bronzePrefix,
+  historyKey,
+  isPart,
+  partName,
+  quarantineKey,
+  silverMarkerKey,
+  silverPrefix,
+  STAGING_PREFIXES,
+} from "../../../pipeline/contract/keys.ts";
+import {
+  EVENT_TIMES,
+  EXECUTION_STATUS,
+  KNOWN_EVENT_TYPES,
+  OUTBOX_TABLE,
+  REPLAY_ORDER,
+  UNEXPORTED_COLUMNS,
+} from "../../../pipeline/contract/tables.ts";
+import { ABANDONED_AFTER, LONGEST_RUN } from "../../../pipeline/lake/lifetimes.ts";
+import { lineageOf } from "../../../pipeline/lake/parts.ts";
 import { parseDay } from "../../../pipeline/contract/window.ts";
 import { acknowledge, parseMarker, renderMarker } from "../../../pipeline/lake/marker.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "../../support/assert.ts";
@@ -66,6 +88,54 @@ Deno.test("history and quarantine lie where their digests say", () => {
   for (const { day, sha256, key } of vectors.keys.quarantine) {
     assertEquals(quarantineKey(day, sha256), key);
   }
+});
+
+Deno.test("keys.ts makes each key of a day", () => {
+  const made: Record<string, (day: string) => string> = {
+    bronzeFolder: bronzePrefix,
+    bronzeMarker: bronzeMarkerKey,
+    bronzeHistoryFolder: bronzeHistoryPrefix,
+    silverMarker: silverMarkerKey,
+  };
+  for (const { name, key } of vectors.keys.day) assertEquals(made[name]!(DAY), key);
+  for (const { client, key } of vectors.keys.client) {
+    assertEquals(silverPrefix(BigInt(client), DAY), key);
+  }
+  assertEquals(STAGING_PREFIXES, vectors.keys.staging);
+});
+
+Deno.test("isPart knows a part by its name", () => {
+  for (const { key, is } of vectors.keys.isPart) assertEquals(isPart(key), is, key);
+});
+
+Deno.test("lineageOf names a part by its content and by the replaced marker", () => {
+  for (const { name, index, sha256, previous, amendment, key } of vectors.keys.part as Json[]) {
+    const bytes = bytesOf({ ...vectors.bases.bronze, state: previous?.state ?? "open" });
+    const commit = parseMarker(bytes, "bronze", DAY);
+    const stored = previous && { key: "", commit, bytes, etag: "", sha256: previous.sha256 };
+    const { kept, stem, replaced } = lineageOf({ previous: stored, listed: [] }, amendment);
+    const folder = bronzePrefix(DAY);
+    const fresh = `${folder}${partName(stem, index, sha256, replaced)}.parquet`;
+    assertEquals(kept.get(`${folder} ${sha256}`) ?? fresh, key, name);
+  }
+});
+
+Deno.test("the contract says what the vectors say", () => {
+  assertEquals(
+    {
+      statuses: Object.fromEntries(EXECUTION_STATUS),
+      times: Object.fromEntries([...EVENT_TIMES].map(([type, column]) => [column, type])),
+      otherEventTypes: [...KNOWN_EVENT_TYPES].filter((type) => !EXECUTION_STATUS.has(type)).sort(),
+      bronzeOrder: [...CONTRACT.bronze.order] as string[],
+      replayOrder: [...REPLAY_ORDER],
+      notExported: [...UNEXPORTED_COLUMNS],
+      table: OUTBOX_TABLE,
+      longestRunHours: LONGEST_RUN / 3_600_000,
+      abandonedAfterHours: ABANDONED_AFTER / 3_600_000,
+      mostPartBytes: CONTRACT.parts.mostBytes,
+    },
+    vectors.contract,
+  );
 });
 
 Deno.test("events are acknowledged by their sorted identities", () => {

@@ -106,13 +106,13 @@ def parse_part(entry: object, place: str, layer: str, day: str) -> Part:
     key = as_text(part.get("key"), f"{place}.key")
     inside = re.fullmatch(part_pattern(layer, day), key)
     expect(inside is not None, f"{place} lies outside the window")
-    amendment = part.get("amendment")
+    rows = as_count(part.get("rows"), f"{place}.rows")
+    size = as_count(part.get("bytes"), f"{place}.bytes")
+    sha256, amendment = digest(part, place), part.get("amendment")
     if "amendment" in part:
         amendment = as_count(amendment, f"{place}.amendment")
         expect(amendment > 0, f"{place}.amendment is 0")
-    rows = as_count(part.get("rows"), f"{place}.rows")
-    size = as_count(part.get("bytes"), f"{place}.bytes")
-    return Part(key, rows, size, digest(part, place), amendment)
+    return Part(key, rows, size, sha256, amendment)
 
 
 def parse_seq(value: object) -> tuple[int | None, int | None]:
