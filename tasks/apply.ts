@@ -2,13 +2,17 @@ import { openCluster } from "../pipeline/cluster/open.ts";
 import { clusterConfig } from "../pipeline/config.ts";
 import { Failure } from "../pipeline/errors.ts";
 import { apply } from "./apply/apply.ts";
-import { readWhole } from "./apply/reading.ts";
-import { manifestsDirectory } from "./cli/before.ts";
-import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, clusterFlags } from "./cli/cluster.ts";
+import { readManifests } from "./apply/plan.ts";
 import { main } from "./cli/command.ts";
 import { seconds } from "./cli/flags.ts";
+import {
+  CLUSTER_FLAGS,
+  CLUSTER_FLAGS_HELP,
+  clusterFlags,
+  manifestsDirectory,
+} from "./cli/platform_options.ts";
 
-/** How long it may take to compare, and then to apply and wait, in seconds. */
+/** Seconds for comparing, and again for applying and waiting. */
 const DEFAULT_TIMEOUT = 60;
 
 await main({
@@ -16,39 +20,40 @@ await main({
   values: ["manifests", ...CLUSTER_FLAGS, "timeout"],
   switches: ["yes"],
   help: `
-Makes a cluster what the manifests say. It shows what that changes, asks, applies it server-side,
-and waits until it is so. Where nothing changes, nothing is sent.
+Applies the manifests to a cluster. Shows the changes, asks, applies them server-side, and waits
+until the cluster matches the manifests. If nothing differs, nothing is sent.
 
 Usage: deno task apply [--manifests DIR] [--kubeconfig FILE] [--context NAME] [--namespace NAME]
                        [--yes] [--timeout SECONDS]
 
-  --manifests DIR        Kubernetes YAML and JSON; manifests/ unless told
+  --manifests DIR        Kubernetes YAML and JSON; default: manifests/
 ${CLUSTER_FLAGS_HELP}
-  --yes                  do not ask
-  --timeout SECONDS      for comparing, and for applying; ${DEFAULT_TIMEOUT} unless told
+  --yes                  apply without a question
+  --timeout SECONDS      for comparing, and again for applying; default: ${DEFAULT_TIMEOUT}
 
-A Job that was started is never touched. One that waits with other pods is removed and made anew,
-for its pods cannot be changed. What no manifest has is never removed.
+A Job that was started is never changed. A Job that was not started, and whose pods differ, is
+deleted and created again, because pods of a Job cannot be changed. Objects without a manifest are
+never deleted.
 
 Examples:
   deno task apply
   deno task apply --context kind-analytics --yes
 
-Exit codes: 0 the cluster matches the manifests; 1 somebody said no; 2 wrong usage,
-configuration or rights, or an object that the API server refuses; 3 out of reach, or it did not
-become so in time.
+Exit codes: 0 the cluster matches the manifests; 1 the answer was no; 2 wrong usage, configuration
+or permissions, or the API server refuses an object; 3 the cluster is unreachable, or does not match
+the manifests in time.
 `,
   cleansUp: true,
   async run(flags, interrupted) {
     const timeout = seconds(flags, DEFAULT_TIMEOUT);
-    const manifests = await readWhole(await manifestsDirectory(flags), interrupted);
+    const manifests = await readManifests(await manifestsDirectory(flags), interrupted);
     const config = clusterConfig(clusterFlags(flags));
     if ("absent" in config) {
       throw new Failure({
         kind: "configuration",
         task: "apply the manifests",
         problem: config.absent,
-        remedy: "Name one with --kubeconfig.",
+        remedy: "Choose a cluster with --kubeconfig.",
       });
     }
     const cluster = await openCluster(config);

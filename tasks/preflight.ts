@@ -1,13 +1,18 @@
 import { BEFORE } from "../checks/catalog.ts";
 import { clusterConfig } from "../pipeline/config.ts";
-import { chosenFacts, FACTS, manifestsDirectory, skippedChecks } from "./cli/before.ts";
 import { FORMATS, runAndReport } from "./cli/checking.ts";
-import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, clusterFlags } from "./cli/cluster.ts";
 import { main } from "./cli/command.ts";
 import { giveUp } from "./cli/confined.ts";
 import { CONNECTION_HELP } from "./cli/day.ts";
 import { choice, seconds } from "./cli/flags.ts";
 import { gatherersBefore, type Sources, unneededPermissions } from "./cli/gatherers.ts";
+import {
+  CLUSTER_FLAGS,
+  CLUSTER_FLAGS_HELP,
+  clusterFlags,
+  manifestsDirectory,
+} from "./cli/platform_options.ts";
+import { chosenFacts, FACTS, skippedChecks } from "./cli/preflight_options.ts";
 
 /** How long each fact may take to gather, in seconds, unless told otherwise. */
 const DEFAULT_TIMEOUT = 10;

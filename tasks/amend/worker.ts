@@ -2,8 +2,8 @@ import { type AmendmentPlan, type AmendOutcome, runAmend } from "../../pipeline/
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import { plural } from "../../pipeline/progress.ts";
-import { deadline } from "../cli/deadline.ts";
-import { EXIT } from "../cli/failure.ts";
+import { deadline } from "../cli/command.ts";
+import { EXIT_CODES } from "../cli/exit_code.ts";
 import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import { type OUTPUTS, printing, waiting } from "../cli/observer.ts";
 import { agreed } from "../cli/prompt.ts";
@@ -39,7 +39,7 @@ serveOnLake(async (order: AmendOrder, lake) => {
     silverObserver: printing("silver", output),
   });
   tellOutcome(outcome, order);
-  return outcome === "declined" ? EXIT.data : 0;
+  return outcome === "declined" ? EXIT_CODES.data : 0;
 });
 
 async function ask(plan: AmendmentPlan): Promise<boolean> {

@@ -4,32 +4,31 @@ import { naming } from "../../checks/list_names.ts";
 import { isChange, type Planned } from "../../checks/kubernetes/apply_plan.ts";
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";
 import { plural } from "../../pipeline/progress.ts";
-import { type Deadline, deadline } from "../cli/deadline.ts";
+import { type Deadline, deadline } from "../cli/command.ts";
 import { agreed } from "../cli/prompt.ts";
 import { colourWanted, print, showStatus } from "../cli/terminal.ts";
-import { carryOut } from "./applying.ts";
-import { planFor } from "./planning.ts";
+import { carryOut, waitUntilApplied } from "./carry_out.ts";
+import { planFor } from "./plan.ts";
 import { questionOf, renderDone, renderPlan } from "./text.ts";
-import { untilSo } from "./waiting.ts";
 
-/** What is applied where, and how. */
+/** What to apply, where, and how. */
 export interface Task {
-  /** Where it is applied. It stays open. */
+  /** The cluster. It stays open. */
   readonly cluster: Cluster;
   readonly manifests: ManifestsFact;
-  /** How long comparing, and then applying, may take, in seconds. */
+  /** Seconds for comparing, and again for applying. */
   readonly timeout: number;
-  /** Ends it when it aborts; what was applied until then is printed. */
+  /** Ends the command when it aborts. The command then prints what was applied. */
   readonly interrupted: AbortSignal;
-  /** Whether the operator has agreed already. */
+  /** Whether to apply without a question. */
   readonly yes: boolean;
 }
 
 /**
- * Shows what applying manifests to a cluster changes, asks, applies them, and waits until it is so.
+ * Shows the changes, asks, applies the manifests, and waits until the cluster matches them.
  *
- * @returns the exit code: 0, or 1 where somebody said no
- * @throws {Failure} it cannot be done, or did not become so in time
+ * @returns the exit code: 0, or 1 if the answer was no
+ * @throws {Failure} the manifests cannot be applied, or the cluster does not match them in time
  */
 export async function apply(
   { cluster, manifests, timeout, interrupted, yes }: Task,
@@ -43,7 +42,7 @@ export async function apply(
   );
   print(renderPlan(plan, { what: `Applying ${directory} to ${name}`, colour: colourWanted() }));
   if (!plan.some(isChange)) {
-    print(`nothing to do: ${name} is as the manifests say`);
+    print(`nothing to do: ${name} matches the manifests`);
     return 0;
   }
   const changes: Changes = { done: [] };
@@ -58,7 +57,7 @@ export async function apply(
     print(soFar(changes, plan));
     throw error;
   }
-  print(`${plural(changes.done.length, "change")} applied: ${name} is as the manifests say`);
+  print(`${plural(changes.done.length, "change")} applied: ${name} matches the manifests`);
   return 0;
 }
 
@@ -72,10 +71,10 @@ async function compare(
   return await planFor(cluster, manifests, "nothing was applied", deadline.signal);
 }
 
-/** How far it is. */
+/** The changes so far. */
 interface Changes {
   readonly done: Planned[];
-  /** What was sent, and not answered yet. */
+  /** The change that was sent and not answered yet. */
   current?: Planned | undefined;
 }
 
@@ -94,7 +93,7 @@ interface Changing {
   readonly signal: AbortSignal;
 }
 
-/** In a namespace that is new nothing could be tried before; that is made up for once it is there. */
+/** A dry run needs the namespace. So new namespaces come first, and then the rest is planned again. */
 async function applyAll({ cluster, manifests, plan, changes, signal }: Changing): Promise<void> {
   const onDone = (planned: Planned) => {
     changes.current = undefined;
@@ -111,11 +110,11 @@ async function applyAll({ cluster, manifests, plan, changes, signal }: Changing)
   await carryOut(cluster, fresh, { onStart, onDone, signal });
   if (fresh.length > 0) {
     showStatus("waiting for the namespace …");
-    await untilSo(cluster, fresh.map(({ object }) => object), signal);
-    const so = `only ${naming(fresh.map(({ object }) => objectId(object)))} was applied`;
-    plan = await planFor(cluster, manifests, so, signal);
+    await waitUntilApplied(cluster, fresh.map(({ object }) => object), signal);
+    const progress = `only ${naming(fresh.map(({ object }) => objectId(object)))} was applied`;
+    plan = await planFor(cluster, manifests, progress, signal);
   }
   await carryOut(cluster, plan.filter(isChange), { onStart, onDone, signal });
-  showStatus("waiting until it is so …");
-  await untilSo(cluster, manifests.objects, signal);
+  showStatus("waiting until the cluster matches the manifests …");
+  await waitUntilApplied(cluster, manifests.objects, signal);
 }

@@ -20,15 +20,15 @@ const MARKS: Readonly<Record<"create" | "change" | "replace" | "leave", readonly
     leave: ["=", "dim"],
   };
 
-/** How a plan is shown. */
+/** Options of {@linkcode renderPlan}. */
 export interface PlanOptions {
-  /** For people: what is planned, as in `Applying manifests to kind`. */
+  /** The heading, for example `Applying manifests to kind`. */
   readonly what: string;
-  /** Whether to colour it, as terminals can show it. */
+  /** Whether to use colours. */
   readonly colour: boolean;
 }
 
-/** What applying does, for an operator to agree to: each object, and the fields that change. */
+/** Renders a plan: each object to change, and its fields. */
 export function renderPlan(plan: readonly Planned[], { what, colour }: PlanOptions): string {
   const lines = plan.flatMap((planned) => {
     const { action, object, differences } = planned;
@@ -47,17 +47,17 @@ export function renderPlan(plan: readonly Planned[], { what, colour }: PlanOptio
   return [`${what}: ${summary(plan)}`, ...lines].join("\n");
 }
 
-/** What is said beside an object. */
+/** The note beside an object. */
 function noteOf({ action, object: { name, namespace }, live, reason }: Planned): string {
   if (action === "create") return "new";
   if (action === "replace") {
-    return "is removed and made anew: it was not started yet, and a Job's pods cannot be changed";
+    return "is deleted and created again: the Job was not started yet, and its pods cannot be changed";
   }
   if (action !== "leave") return "";
   const again = live !== undefined && jobState(live) === "finished"
-    ? `. For another run: kubectl -n ${namespace} delete job ${name} && deno task apply`
+    ? `. To run the Job again: kubectl -n ${namespace} delete job ${name} && deno task apply`
     : "";
-  return `is left as it is: ${reason}${again}`;
+  return `is not changed: ${reason}${again}`;
 }
 
 function renderDifference({ path, line, before, after }: Difference, colour: boolean): string {
@@ -70,8 +70,8 @@ function renderDifference({ path, line, before, after }: Difference, colour: boo
 const WORDS: Readonly<Partial<Record<Action, string>>> = {
   create: "to create",
   change: "to change",
-  replace: "to make anew",
-  leave: "left alone",
+  replace: "to replace",
+  leave: "not changed",
   nothing: "unchanged",
 };
 
@@ -82,13 +82,13 @@ function summary(plan: readonly Planned[]): string {
   }).join(", ");
 }
 
-/** The question before applying. */
+/** Returns the question before applying. */
 export function questionOf(plan: readonly Planned[], name: string): string {
   return `Apply ${plural(plan.filter(isChange).length, "change")} to ${name}?`;
 }
 
-/** A line for an object that was applied. */
+/** Renders the line for an object that was applied. */
 export function renderDone({ action, object }: Planned): string {
-  const words: Partial<Record<Action, string>> = { create: "created", replace: "made anew" };
+  const words: Partial<Record<Action, string>> = { create: "created", replace: "replaced" };
   return `${(words[action] ?? "changed").padEnd(9)}  ${objectId(object)}`;
 }

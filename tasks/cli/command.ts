@@ -3,28 +3,27 @@ import { tellerOf, tellFailure } from "./failure.ts";
 import { type Flags, type FlagSpec, readFlags } from "./flags.ts";
 import { clearStatus, print, printError } from "./terminal.ts";
 
-/** A command of the toolkit. */
+/** A command. */
 export interface Command extends FlagSpec {
   readonly name: string;
-  /** What `--help` prints. */
+  /** The output of `--help`. */
   readonly help: string;
   /**
-   * Does it, and returns the exit code.
+   * Runs the command, and returns the exit code.
    *
-   * @param interrupted aborts at Ctrl-C, for a command that cleans up
+   * @param interrupted aborts at Ctrl-C, if the command cleans up
    */
   run(flags: Flags, interrupted: AbortSignal): Promise<number>;
-  /** Whether it gets a moment after Ctrl-C to clean up. Most leave nothing that needs it. */
+  /** Whether the command gets time to clean up after Ctrl-C. */
   readonly cleansUp?: boolean;
 }
 
-/** Milliseconds that a command gets to clean up after Ctrl-C. */
-const CLEANING = 1_500;
+/** Milliseconds to clean up after Ctrl-C. */
+const CLEANUP_TIME = 1_500;
 
 /**
- * Runs a command and ends the process with its exit code: 0 all well; 1 a check failed or the data is
- * wrong; 2 wrong usage or configuration; 3 could not tell, which an unexpected error means as well;
- * 130 after Ctrl-C.
+ * Runs a command and ends the process with the command's exit code (see `exit_code.ts`). An unexpected
+ * error is 3, and Ctrl-C is 130.
  */
 export async function main(command: Command): Promise<never> {
   const teller = tellerOf(command.name);
@@ -41,9 +40,9 @@ export async function main(command: Command): Promise<never> {
         remedy: "Run it again.",
       }),
     );
-    setTimeout(() => Deno.exit(130), CLEANING);
+    setTimeout(() => Deno.exit(130), CLEANUP_TIME);
   });
-  // Deno itself would end with 1, which means that data is wrong.
+  // Without these listeners, Deno would exit with 1, which means wrong data.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     Deno.exit(tellFailure(event.reason, teller));
@@ -63,4 +62,31 @@ export async function main(command: Command): Promise<never> {
   } catch (error) {
     Deno.exit(tellFailure(error, teller));
   }
+}
+
+/** A signal that aborts at Ctrl-C or at a deadline. */
+export interface Deadline extends Disposable {
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Starts a deadline, which ends with the block of its `using`.
+ *
+ * @param task to follow "Cannot": `compare the cluster with the manifests`
+ */
+export function deadline(task: string, seconds: number, interrupted: AbortSignal): Deadline {
+  const late = new AbortController();
+  const timer = setTimeout(() =>
+    late.abort(
+      new Failure({
+        kind: "unreachable",
+        task,
+        problem: `it took longer than ${seconds} s`,
+        remedy: "Find out what is slow or hangs, or allow more time with --timeout.",
+      }),
+    ), seconds * 1000);
+  return {
+    signal: AbortSignal.any([interrupted, late.signal]),
+    [Symbol.dispose]: () => clearTimeout(timer),
+  };
 }

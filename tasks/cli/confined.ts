@@ -2,27 +2,27 @@ import { dirname, join } from "node:path";
 import type { DatabaseConfig, LakeConfig } from "../../pipeline/config.ts";
 import type { Observer } from "../../pipeline/progress.ts";
 
-// A process can give a permission up, but not narrow it: it keeps the right to reach every host, or has
-// none. A worker can begin with less than its parent has. So the work is done in a worker, which gets
-// what the configuration names, and the parent then gives up all that it has.
+// A process can revoke a permission, but not narrow it: it may connect to every host or to none. A worker
+// can start with fewer permissions than its parent. So a worker does the work, with the permissions that
+// the configuration needs, and the parent revokes all of its own.
 
-/** What work needs of this machine and the network. */
+/** The servers and files that the work needs. */
 export interface Needs {
-  /** The database that it reads, where it reads one. */
+  /** The database to read, if any. */
   readonly database?: DatabaseConfig | undefined;
-  /** The lake that it reads. */
+  /** The lake to read. */
   readonly lake: LakeConfig;
-  /** Whether it writes to the lake. */
+  /** Whether the work writes to the lake. */
   readonly writes: boolean;
 }
 
-/** What work may do. */
+/** The permissions of the worker. */
 export interface Grants {
-  /** Hosts with their ports. */
+  /** Hosts with ports, for example `db.example:5432`. */
   readonly net: readonly string[];
-  /** Directories that it may read. */
+  /** Directories to read. */
   readonly read: readonly string[];
-  /** Directories that it may write to. */
+  /** Directories to write. */
   readonly write: readonly string[];
 }
 
@@ -30,7 +30,7 @@ const ALL = ["env", "ffi", "import", "net", "read", "run", "sys", "write"] as co
 
 type FromWorker = "ready" | { readonly exitCode: number } | { readonly error: unknown };
 
-/** What work may do, by what it needs. */
+/** Returns the permissions for the needs of the work. */
 export function grantsFor({ database, lake, writes }: Needs): Grants {
   const directories = lake.kind === "directory" ? bothNames(lake.path) : [];
   return {
@@ -44,18 +44,18 @@ export function grantsFor({ database, lake, writes }: Needs): Grants {
 }
 
 /**
- * Has a module do its work with as few permissions as it needs, and gives up all that this process
- * has. The module must call {@linkcode serve}.
+ * Runs a module in a worker with the permissions that it needs, and revokes all permissions of this
+ * process. The module must call {@linkcode serve}.
  *
- * @param module its URL
- * @param order what it is to do; it is copied
+ * @param module the module's URL
+ * @param order the input of the work, which is copied to the worker
  * @returns the exit code
  */
 export async function runConfined(module: string, order: unknown, needs: Needs): Promise<number> {
   const { net, read, write } = grantsFor(needs);
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  // The libraries look up variables while they load, which is over before the order comes. The
-  // permission for the machine's certificates cannot be named here, so it is passed on.
+  // The libraries read variables while they load, which ends before the order arrives. `sys` includes
+  // the permission to read the machine's CA certificates, which Deno cannot grant separately.
   const permissions: Deno.PermissionOptionsObject = {
     ...{ net: [...net], read: [...read], write: [...write], env: "inherit", sys: "inherit" },
     ...{ run: false, ffi: false, import: false },
@@ -76,13 +76,13 @@ export async function runConfined(module: string, order: unknown, needs: Needs):
 }
 
 /**
- * Does the work that a parent orders of this worker, once, and tells it the exit code.
+ * Receives one order from the parent, does the work, and sends the exit code back.
  *
- * @param work is called once this worker can do nothing but what it needs
+ * @param work called after this worker has revoked the permission for the environment
  */
 export function serve<O>(work: (order: O) => Promise<number>): void {
   const parent = self as unknown as Worker;
-  // Deno itself would print an error with all that it has on it.
+  // Without these listeners, Deno would print the error with all its properties.
   const tell = (event: Event, error: unknown) => {
     event.preventDefault();
     parent.postMessage({ error: copyOf(error) });
@@ -96,13 +96,13 @@ export function serve<O>(work: (order: O) => Promise<number>): void {
   parent.postMessage("ready");
 }
 
-/** Gives permissions up for good. */
+/** Revokes permissions of this process. */
 export async function giveUp(...names: readonly (Deno.PermissionName | "import")[]): Promise<void> {
-  // Deno's types leave out the import of remote modules.
+  // Deno's types lack the permission to import remote modules.
   for (const name of names) await Deno.permissions.revoke({ name } as Deno.PermissionDescriptor);
 }
 
-/** Tells what this worker may still do, as Deno itself sees it. */
+/** Reports the permissions that Deno grants to this worker. */
 export async function tellPermissions(needs: Needs, observer: Observer): Promise<void> {
   const granted = async (descriptor: Deno.PermissionDescriptor) =>
     (await Deno.permissions.query(descriptor)).state === "granted";
@@ -130,7 +130,7 @@ export async function tellPermissions(needs: Needs, observer: Observer): Promise
   observer.step({ step: "permissions", says: says.join("; "), data });
 }
 
-/** An error without what clients keep on it, which may be no message. */
+/** Copies an error without its further properties, which worker messages may not support. */
 function copyOf(error: unknown): unknown {
   if (!(error instanceof Error)) return String(error);
   const copy = new Error(error.message);
@@ -147,12 +147,12 @@ function storeOf(endpoint: string): string {
   return `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
 }
 
-/** A directory by its own name, and by the one that symbolic links lead to. */
+/** Returns a directory's path, and its path without symbolic links. */
 function bothNames(path: string): string[] {
   return [...new Set([path, realPath(path)])];
 }
 
-/** A path without symbolic links, also where its end is not there yet. */
+/** Resolves symbolic links, also in a path whose end does not exist yet. */
 function realPath(path: string): string {
   try {
     return Deno.realPathSync(path);

@@ -2,11 +2,12 @@ import { clockDecides, databaseConfig, dayBy, requestedDays } from "../../pipeli
 import { type Day, dayOf } from "../../pipeline/contract/window.ts";
 import { connect } from "../../pipeline/outbox/connection.ts";
 import { databaseClock } from "../../pipeline/outbox/fence.ts";
+import { EXIT_CODES_HELP } from "./exit_code.ts";
 import type { Flags } from "./flags.ts";
 
 /**
- * The day that a command is about: its argument, `--date`, else `JOB_DATE`, else today. Only for today
- * and yesterday is the database asked, for they are by its clock.
+ * Returns the day to work on: the argument, `--date`, `JOB_DATE`, or today. The database's clock decides
+ * which day is today or yesterday; for any other day the database is not needed.
  */
 export async function dayFor(flags: Flags): Promise<Day> {
   const asked = requestedDays({ operand: flags.operand, date: flags.value("date") });
@@ -32,15 +33,10 @@ Environment (or a file of it: deno task --env-file=.env …):
   LAKE_URL=file:///some/directory                  the lake, in a directory instead
 `;
 
-const EXIT_CODES = `
-Exit codes: 0 all well; 1 a check failed or the data is wrong; 2 wrong usage or configuration;
-3 could not tell, because something was out of reach.
-`;
+/** The end of a `--help`: the environment, and the exit codes. */
+export const CONNECTION_HELP = `${CONNECTIONS}${EXIT_CODES_HELP}`;
 
-/** The end of a `--help`: where database and lake come from, and what the exit codes mean. */
-export const CONNECTION_HELP = `${CONNECTIONS}${EXIT_CODES}`;
-
-/** The same for a command that is about a day. */
+/** The same for a command that works on days. */
 export const ENVIRONMENT_HELP =
-  `${CONNECTIONS}  JOB_DATE                                         the day, where no flag says it
-${EXIT_CODES}`;
+  `${CONNECTIONS}  JOB_DATE                                         the day, if no flag sets it
+${EXIT_CODES_HELP}`;

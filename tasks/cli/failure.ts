@@ -1,22 +1,8 @@
 import { secretsOf } from "../../pipeline/config.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
-import { Failure, type FailureKind } from "../../pipeline/errors.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import { EXIT_CODES } from "./exit_code.ts";
 import { paint, print, printError } from "./terminal.ts";
-
-/** What a command's process ends with. */
-export const EXIT: Readonly<Record<FailureKind, number>> = {
-  data: 1,
-  configuration: 2,
-  unreachable: 3,
-};
-
-/**
- * The exit code of several things that were done: what is known to be wrong counts more than what could
- * not be told.
- */
-export function worstOf(codes: readonly number[]): number {
-  return [2, 1, 3].find((code) => codes.includes(code)) ?? 0;
-}
 
 /** Who tells of a failure, and how. */
 export interface Teller {
@@ -49,7 +35,7 @@ export function tellFailure(error: unknown, teller: Teller, date?: Day): number 
     remedy: unexpected(error, !json, secrets),
   });
   const { kind, task, problem, remedy, message } = failure;
-  const exitCode = EXIT[kind];
+  const exitCode = EXIT_CODES[kind];
   if (json) {
     const day = date === undefined ? {} : { date };
     print(

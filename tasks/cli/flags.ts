@@ -1,29 +1,29 @@
 import { parseArgs as parse } from "@std/cli/parse-args";
 import { Failure } from "../../pipeline/errors.ts";
 
-/** The flags of a command: those that take a value, and those that do not. */
+/** The flags and arguments of a command. */
 export interface FlagSpec {
   readonly values: readonly string[];
   readonly switches: readonly string[];
-  /** Flags that take a value, and may be given more than once. */
+  /** Flags with a value that can be repeated. */
   readonly repeatable?: readonly string[];
-  /** What its one argument without a flag is called, where it takes one. */
+  /** The name of the argument, if the command takes one. */
   readonly operand?: string;
-  /** What its arguments without a flag are called, where it takes several, in their order. */
+  /** The names of the arguments in order, if the command takes several. */
   readonly operands?: readonly string[];
 }
 
-/** The flags that were given. */
+/** The flags and arguments on the command line. */
 export interface Flags {
-  /** The value of a flag; undefined where it was not given. */
+  /** Returns the value of a flag, or undefined. */
   value(name: string): string | undefined;
-  /** Whether a switch was given. */
+  /** Returns whether a switch is set. */
   on(name: string): boolean;
-  /** The values of a repeatable flag, as often as it was given. */
+  /** Returns all values of a repeatable flag. */
   all(name: string): readonly string[];
-  /** The argument without a flag; undefined where there is none. */
+  /** The argument, or undefined. */
   readonly operand: string | undefined;
-  /** All arguments without a flag, in their order. */
+  /** All arguments in order. */
   readonly operands: readonly string[];
 }
 
@@ -34,15 +34,15 @@ interface ParseOptions {
   readonly unknown: (argument: string, flag?: string) => boolean;
 }
 
-// The package brings no types of its own.
+// The package has no types.
 const parseArgs: (args: readonly string[], options: ParseOptions) => Record<string, unknown> =
   parse;
 
 /**
  * Reads the command line. Every command knows `--help`.
  *
- * @throws {Failure} configuration: an unknown flag or argument, one given twice, or a flag without
- *   its value
+ * @throws {Failure} configuration: an unknown flag or argument, a repeated flag, or a flag without its
+ *   value
  */
 export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
   const { values, switches, repeatable = [], operand } = spec;
@@ -68,7 +68,7 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
     collect: [...values, ...repeatable],
     unknown: take,
   });
-  // What stands behind "--" is not unknown to the parser, and would be ignored.
+  // The parser does not report arguments after "--" as unknown.
   (given._ as string[]).slice(operands.length).forEach((argument) => take(argument));
   const all = (name: string) => (given[name] ?? []) as readonly string[];
   for (const name of [...values, ...repeatable]) {
@@ -93,10 +93,10 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
 }
 
 /**
- * The number of seconds that a flag says.
+ * Reads a number of seconds.
  *
- * @param otherwise where it is not given
- * @throws {Failure} configuration: it is no whole number of them
+ * @param otherwise the default
+ * @throws {Failure} configuration: the value is not a whole number from 1 to 999999
  */
 export function seconds(flags: Flags, otherwise: number, name = "timeout"): number {
   const text = flags.value(name) ?? String(otherwise);
@@ -110,10 +110,9 @@ export function seconds(flags: Flags, otherwise: number, name = "timeout"): numb
 }
 
 /**
- * The value of a flag that takes one of a few words.
+ * Reads a flag that takes one of several words. The first word is the default.
  *
- * @returns the first word where the flag was not given
- * @throws {Failure} configuration: another word
+ * @throws {Failure} configuration: the value is another word
  */
 export function choice<T extends string>(flags: Flags, name: string, words: readonly T[]): T {
   const value = flags.value(name) ?? words[0]!;

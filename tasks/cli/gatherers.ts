@@ -1,6 +1,6 @@
 import { type ClusterFact, type ClusterOpened, gatherCluster } from "../../checks/facts/cluster.ts";
 import { type DatabaseFact, gatherDatabase } from "../../checks/facts/database.ts";
-import { gatherImages, type ImageFact } from "../../checks/facts/image.ts";
+import { type Credentials, gatherImages, type ImageFact } from "../../checks/facts/image.ts";
 import { gatherLake, type LakeFact } from "../../checks/facts/lake.ts";
 import { gatherManifests, type ManifestsFact } from "../../checks/facts/manifests.ts";
 import { isRefusal, type Refusal, refusal } from "../../checks/facts/refusal.ts";
@@ -22,6 +22,7 @@ import {
   cacheFolder,
   type DatabaseConfig,
   databaseConfig,
+  dockerConfigFile,
   isDirectoryLake,
   lakeConfig,
   sealGrace,
@@ -30,35 +31,34 @@ import {
 } from "../../pipeline/config.ts";
 import { DATABASE_SECRET, JOBS_NAMESPACE, LAKE_SECRET } from "../../pipeline/contract/platform.ts";
 import { Failure } from "../../pipeline/errors.ts";
-import type { FactChoice } from "./before.ts";
-import { ownLogins, readCertificates } from "./registry_files.ts";
+import type { FactChoice } from "./preflight_options.ts";
 import { throughCluster } from "./through_cluster.ts";
 
-/** Where the facts before a run are from. */
+/** The sources of the facts for preflight. */
 export interface Sources {
-  /** The facts that are wanted. */
+  /** The facts to gather. */
   readonly chosen: ReadonlySet<FactChoice>;
-  /** The directory of the manifests, where there is one. */
+  /** The directory of the manifests, if any. */
   readonly manifests: string | undefined;
-  /** How to open the cluster, or why it cannot be. */
+  /** How to open the cluster, or why there is no cluster. */
   readonly cluster: ClusterConfig | Absent;
-  /** Whose credentials open the database and the lake. */
+  /** Where the credentials for database and lake come from. */
   readonly credentials: "environment" | "cluster";
-  /** Whether the database is reached by way of the cluster. */
+  /** Whether to connect to the database through the cluster. */
   readonly portForward: boolean;
-  /** The archive of an image that stands in for registries. */
+  /** The path of an image archive to use instead of registries. */
   readonly archive: string | undefined;
-  /** A file of certificates that registries may be signed by. */
+  /** The path of a file with CA certificates for registries. */
   readonly registryCa: string | undefined;
 }
 
-/** What other facts are made from too. */
+/** The facts that other facts are also made from. */
 interface Platforms {
   readonly manifests: Gatherer<ManifestsFact> | Absent;
   readonly cluster: Gatherer<ClusterFact> | Absent;
 }
 
-/** How the chosen facts are gathered, and why the others are not. */
+/** Returns how to gather the chosen facts, and why the others are not gathered. */
 export function gatherersBefore(sources: Sources): Gatherers {
   const { chosen } = sources;
   const manifests = manifestsOf(sources);
@@ -75,9 +75,9 @@ export function gatherersBefore(sources: Sources): Gatherers {
 }
 
 /**
- * The permissions that no chosen fact is gathered with.
+ * Returns the permissions that no chosen fact needs.
  *
- * @param writesLake whether the lake is in a directory, in which preflight tries writing
+ * @param writesLake whether the lake is a directory, where preflight tries to write
  */
 export function unneededPermissions(
   sources: Sources,
@@ -115,8 +115,8 @@ function clusterOf(
 }
 
 /**
- * The images that jobs run, by manifests and cluster, are looked into as the cluster's nodes would pull
- * them. Without a cluster their login is unknown, and the operator's own one has to do.
+ * Reads the images of the jobs as the cluster's nodes would pull them. Without a cluster, the pull
+ * secrets are unknown, so the operator's own credentials are used.
  */
 function imageOf(
   sources: Sources,
@@ -127,7 +127,7 @@ function imageOf(
   const withManifests = typeof manifests === "function" &&
     (chosen.has("manifests") || !chosen.has("cluster"));
   if (!withCluster && !withManifests && archive === undefined) {
-    return { absent: "there are neither manifests nor a cluster to say which images jobs run" };
+    return { absent: "no manifests and no cluster name the images of the jobs" };
   }
   return async (signal) => {
     const [files, opened] = await Promise.all([
@@ -136,7 +136,7 @@ function imageOf(
     ]);
     const platform = opened === undefined ? files : platformOf(files, opened);
     const uses = platform === undefined ? [] : imagesOf(treeOf(platform));
-    const own = opened === undefined ? await ownLogins() : [];
+    const own = opened === undefined ? await ownCredentials() : [];
     const architecture = opened && poolPlatform(opened.objects);
     return await gatherImages(requestsFor(uses, own), {
       ...(architecture === undefined ? {} : { platform: architecture }),
@@ -184,7 +184,7 @@ function lakeOf({ credentials }: Sources, { cluster }: Platforms): Gatherer<Lake
   });
 }
 
-/** Logs in with what a Secret of the cluster says, so that the Secret itself is proven. */
+/** Logs in with a Secret of the cluster, which also checks the Secret. */
 function bySecret<T>(
   cluster: Gatherer<ClusterFact> | Absent,
   name: string,
@@ -208,7 +208,7 @@ function bySecret<T>(
   };
 }
 
-/** A cluster that refuses the login is no source of anything else. */
+/** A cluster that refuses the login has no other facts. */
 async function openedOf(
   cluster: Gatherer<ClusterFact>,
   signal: AbortSignal,
@@ -219,7 +219,7 @@ async function openedOf(
   throw new Failure({ kind: "unreachable", task, problem, remedy, cause: fact.failure });
 }
 
-/** Facts that are made from one another have the first one gathered once. */
+/** Gathers a fact once, also if other facts are made from it. */
 function shared<T>(gatherer: Gatherer<T>): Gatherer<T> {
   let once: Promise<T> | undefined;
   return (signal) => once ??= gatherer(signal);
@@ -230,8 +230,8 @@ function leftOut(name: FactChoice, chosen: ReadonlySet<FactChoice>): Absent {
 }
 
 /**
- * A variable that is not set is no fact at all. One that cannot be used is: it is what a run would
- * stumble over, and no reason to say nothing of all the rest.
+ * Without the variables there is no fact. An invalid variable is a fact, which a check reports: a run
+ * would fail because of it.
  */
 function unlessUnset<T>(
   unset: readonly string[],
@@ -246,4 +246,39 @@ function unlessUnset<T>(
     if (!isRefusal(error)) throw error;
     return () => Promise.resolve(refusal("the environment", error));
   }
+}
+
+/** Reads the operator's own credentials for registries. */
+async function ownCredentials(): Promise<Credentials[]> {
+  const file = dockerConfigFile();
+  if (file === undefined) return [];
+  const config = await Deno.readFile(file).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw unreadable("the credentials for registries", file, error);
+  });
+  return config === undefined ? [] : [{ from: file, config }];
+}
+
+/** Reads PEM certificates. */
+async function readCertificates(file: string): Promise<string> {
+  const text = await Deno.readTextFile(file).catch((error) => {
+    throw unreadable("--registry-ca", file, error);
+  });
+  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  throw new Failure({
+    kind: "configuration",
+    task: `use --registry-ca ${file}`,
+    problem: "it has no PEM certificate",
+    remedy: "Name a file with PEM certificates.",
+  });
+}
+
+function unreadable(what: string, file: string, error: Error): Failure {
+  const why = `${file} cannot be read (${error.name})`;
+  return new Failure({
+    kind: "configuration",
+    task: `use ${what}`,
+    problem: why,
+    remedy: "Allow this user to read the file, or name another one.",
+  });
 }

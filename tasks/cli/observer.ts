@@ -2,13 +2,13 @@ import type { Day } from "../../pipeline/contract/window.ts";
 import { type Observer, plural, type Progress, type Step } from "../../pipeline/progress.ts";
 import { colourWanted, paint, print, showStatus } from "./terminal.ts";
 
-/** How a pipeline command tells what it does. */
+/** The output formats of a pipeline command. */
 export const OUTPUTS = ["text", "json"] as const;
 
 /**
- * An observer that prints each step as a line, of text or of JSON.
+ * Returns an observer that prints each step as a line of text or JSON.
  *
- * @param date the day that the steps are about, for JSON
+ * @param date the day of the steps, for JSON
  */
 export function printing(
   command: string,
@@ -31,12 +31,12 @@ export function printing(
   };
 }
 
-/** Tells what a command has been waiting for. */
+/** Returns a function that reports what a command waits for. */
 export function waiting(observer: Observer): (what: string) => void {
   return (what) => observer.step({ step: "waiting", says: what, data: { for: what } });
 }
 
-/** A step as a line of text. */
+/** Renders a step as a line of text. */
 export function renderStep(
   command: string,
   { step, says, warning }: Step,
@@ -46,7 +46,7 @@ export function renderStep(
   return place + (warning ? `${paint("warning:", "yellow", colour)} ${says}` : says);
 }
 
-/** A step as a line of JSON. */
+/** Renders a step as a line of JSON. */
 export function renderJsonStep(
   command: string,
   { step, data, warning = false }: Step,
@@ -56,7 +56,7 @@ export function renderJsonStep(
   return JSON.stringify({ command, step, ...day, warning, ...data });
 }
 
-/** How far a run is, after so many seconds. */
+/** Renders the progress of a run. */
 export function renderProgress(
   command: string,
   { rows, of, parts }: Progress,

@@ -1,18 +1,18 @@
-import { Failure } from "../../pipeline/errors.ts";
+import { Failure, unlessAborted } from "../../pipeline/errors.ts";
 import { ask, clearStatus } from "./terminal.ts";
 
 /**
- * Asks somebody at a terminal. Each answer is undefined where the input has come to its end. With the
- * end of its block the terminal is as it was.
+ * Asks questions at a terminal. An answer is undefined at the end of the input. Disposing of the prompt
+ * restores the terminal.
  */
 export interface Prompt extends Disposable {
   /** Asks for a line. */
   line(question: string): Promise<string | undefined>;
-  /** Asks for a line that is not shown while it is typed. */
+  /** Asks for a line that the terminal does not show. */
   hidden(question: string): Promise<string | undefined>;
 }
 
-/** Whether there is somebody to ask. */
+/** Returns whether standard input is a terminal. */
 export function canAsk(): boolean {
   return Deno.stdin.isTerminal();
 }
@@ -20,7 +20,7 @@ export function canAsk(): boolean {
 /**
  * Opens the terminal for questions.
  *
- * @param signal ends a question when it aborts, which then throws
+ * @param signal ends a question with an error when it aborts
  */
 export function openPrompt(signal: AbortSignal): Prompt {
   const decoder = new TextDecoder();
@@ -30,7 +30,7 @@ export function openPrompt(signal: AbortSignal): Prompt {
     const count = await unlessAborted(Deno.stdin.read(bytes), signal);
     return count === null ? undefined : decoder.decode(bytes.subarray(0, count), { stream: true });
   };
-  /** What is typed behind the end of a line, as when several are pasted, belongs to the next one. */
+  /** Text after the end of a line, for example of pasted lines, belongs to the next line. */
   const lineOf = async (edit: (typed: string) => string): Promise<string | undefined> => {
     for (let typed = rest;;) {
       // deno-lint-ignore no-control-regex
@@ -47,7 +47,7 @@ export function openPrompt(signal: AbortSignal): Prompt {
   };
   let isHidden = false;
   const hide = (wanted: boolean) => {
-    // Ctrl-C still means what it always does.
+    // With `cbreak`, Ctrl-C still interrupts.
     if (wanted !== isHidden) Deno.stdin.setRaw(wanted, { cbreak: true });
     isHidden = wanted;
   };
@@ -58,8 +58,8 @@ export function openPrompt(signal: AbortSignal): Prompt {
       return await lineOf((typed) => typed);
     },
     async hidden(question) {
-      // First of all: a terminal shows what is typed before. For the same reason it stays so between
-      // two such questions.
+      // Hide before asking, and stay hidden between two such questions: the terminal shows what is
+      // typed before.
       hide(true);
       ask(question);
       const answer = await lineOf(edited);
@@ -71,9 +71,9 @@ export function openPrompt(signal: AbortSignal): Prompt {
 }
 
 /**
- * Asks whether to go on.
+ * Asks whether to continue.
  *
- * @param question as in `Apply 2 changes to kind?`
+ * @param question for example `Apply 2 changes to kind?`
  * @throws {Failure} configuration: there is no terminal
  */
 export async function agreed(question: string, signal: AbortSignal): Promise<boolean> {
@@ -82,7 +82,7 @@ export async function agreed(question: string, signal: AbortSignal): Promise<boo
       kind: "configuration",
       task: `ask ${JSON.stringify(question)}`,
       problem: "there is no terminal",
-      remedy: "Add --yes to go on without being asked.",
+      remedy: "Add --yes to continue without the question.",
     });
   }
   clearStatus();
@@ -92,8 +92,8 @@ export async function agreed(question: string, signal: AbortSignal): Promise<boo
 }
 
 /**
- * What a terminal would make of keys that it is not asked to look at: backspace takes away a character,
- * Ctrl-U all of them, and arrows and the like are none.
+ * Applies the editing keys in a hidden line: backspace removes a character, Ctrl-U removes all, and
+ * arrow keys and other escape sequences are ignored.
  */
 export function edited(typed: string): string {
   // deno-lint-ignore no-control-regex
@@ -105,16 +105,4 @@ export function edited(typed: string): string {
     else text.push(key);
   }
   return text.join("");
-}
-
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener("abort", abort);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

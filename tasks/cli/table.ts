@@ -1,19 +1,19 @@
 import { paint, type Style } from "./terminal.ts";
 
-/** A cell of a table: its text, and how it looks on a terminal. */
+/** A cell: a text, or a text with a style for terminals. */
 export type Cell = string | { readonly text: string; readonly style: Style };
 
 /** A column of a table. */
 export interface TableColumn {
   /** Its heading. */
   readonly title: string;
-  /** On which side its cells have blanks; numbers have them on the left. */
+  /** The alignment; `right` for numbers. */
   readonly align?: "left" | "right";
 }
 
 /**
- * A table as lines of text, a heading first. Each column is as wide as its widest cell, and blanks at
- * the end of a line are left out.
+ * Renders a table as lines of text, the heading first. Each column is as wide as its widest cell. Lines
+ * have no trailing blanks.
  */
 export function renderTable(
   columns: readonly TableColumn[],
@@ -37,12 +37,12 @@ export function renderTable(
   });
 }
 
-/** How many characters a text has, as a person counts them. */
+/** Returns the number of characters (code points) of a text. */
 export function widthOf(text: string): number {
   return [...text].length;
 }
 
-/** A cell's text; empty where there is no cell. */
+/** Returns the text of a cell, or an empty string for a missing cell. */
 export function textOf(cell: Cell | undefined): string {
   return typeof cell === "object" ? cell.text : cell ?? "";
 }

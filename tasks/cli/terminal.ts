@@ -1,45 +1,45 @@
-/** How text looks on a terminal. Elsewhere, and under NO_COLOR, it stays as it is. */
+/** A style for terminals. Without a terminal or with NO_COLOR, text has no style. */
 export type Style = "bold" | "dim" | "red" | "green" | "yellow";
 
 const CODES: Record<Style, number> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 };
 
-/** Whether standard output takes colour. */
+/** Returns whether to colour standard output. */
 export function colourWanted(): boolean {
   return Deno.stdout.isTerminal() && !Deno.noColor;
 }
 
-/** How many characters fit into a line of standard output; many where it is no terminal. */
+/** Returns the width of the terminal in characters, or 1000 if standard output is not a terminal. */
 export function lineWidth(): number {
   return Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 1_000;
 }
 
-/** Puts text into a style, where colour is wanted. */
+/** Applies a style to a text, if colour is wanted. */
 export function paint(text: string, style: Style, colour = colourWanted()): string {
   return colour ? `\x1b[${CODES[style]}m${text}\x1b[0m` : text;
 }
 
 const encoder = new TextEncoder();
 
-/** Writes a line to standard output, after taking away a status line. */
+/** Removes the status line, and writes a line to standard output. */
 export function print(line: string): void {
   clearStatus();
   writeAll(Deno.stdout, `${line}\n`);
 }
 
-/** Writes a line to standard error, after taking away a status line. */
+/** Removes the status line, and writes a line to standard error. */
 export function printError(line: string): void {
   clearStatus();
   writeAll(Deno.stderr, `${line}\n`);
 }
 
-/** Writes a question to standard error: who answers it also sees it where the output goes into a file. */
+/** Writes a question to standard error, so that it is visible if standard output is a file. */
 export function ask(question: string): void {
   writeAll(Deno.stderr, question);
 }
 
 let statusShown = false;
 
-/** Shows a line that the next one overwrites. Only on a terminal. */
+/** Shows a line that the next line overwrites. Only on a terminal. */
 export function showStatus(line: string): void {
   if (!Deno.stderr.isTerminal()) return;
   writeAll(Deno.stderr, `\r\x1b[2K${line}`);
@@ -47,24 +47,24 @@ export function showStatus(line: string): void {
 }
 
 /**
- * Takes the status line away.
+ * Removes the status line.
  *
- * @param shown whether there can be one; a worker may have written it
+ * @param shown whether there can be a status line, for example one that a worker has written
  */
 export function clearStatus(shown = statusShown): void {
   if (shown && Deno.stderr.isTerminal()) writeAll(Deno.stderr, "\r\x1b[2K");
   statusShown = false;
 }
 
-/** The streams whose reader has gone, as `head` does when it has enough. */
+/** Streams whose reader has closed the pipe, as `head` does. */
 const closed = new Set<unknown>();
 
-/** Whether standard output has no reader any more. A command that only prints may end then. */
+/** Returns whether the reader of standard output has closed the pipe. A command that only prints can end. */
 export function outputClosed(): boolean {
   return closed.has(Deno.stdout);
 }
 
-/** Milliseconds until a reader that is slow is tried again. */
+/** Milliseconds to wait for a slow reader. */
 const PAUSE = 10;
 
 function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
@@ -75,7 +75,7 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string
       sent += stream.writeSync(bytes.subarray(sent));
     } catch (error) {
       if (error instanceof Deno.errors.BrokenPipe) {
-        // What the command does counts, not who listens to it: it goes on to its true exit code.
+        // The command continues to its own exit code without a reader.
         closed.add(stream);
         return;
       }

@@ -5,18 +5,19 @@ import type { ClusterConfig } from "../../pipeline/cluster/locate_kubeconfig.ts"
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
 
-/** The way to a database. */
+/** How to reach a database. */
 export interface Way {
-  /** The cluster that it may be in. */
+  /** The cluster that the database can be in. */
   readonly cluster: ClusterConfig | Absent;
-  /** Whether a port of this machine is led to it, where its name is one of the cluster's own. */
+  /** Whether to forward a local port, if the database has a host name of the cluster. */
   readonly portForward: boolean;
 }
 
 /**
- * Uses a database whose name may be one that only the cluster knows.
+ * Uses a database, through a port forward if only the cluster knows the database's host name.
  *
- * @throws {Failure} what `use` throws, with the way that there is; or that the way leads nowhere
+ * @throws {Failure} the failure of `use` or of the port forward. Without `--port-forward`, the remedy
+ *   names that flag
  */
 export async function throughCluster<T>(
   { cluster, portForward }: Way,
@@ -26,9 +27,11 @@ export async function throughCluster<T>(
 ): Promise<T> {
   const service = serviceOfHost(config.host);
   if (service === undefined) return await use(config);
-  if (!portForward) return await use(config).catch((error) => Promise.reject(withWay(error)));
+  if (!portForward) {
+    return await use(config).catch((error) => Promise.reject(withPortForwardHint(error)));
+  }
   if ("absent" in cluster) {
-    const remedy = "Give --kubeconfig, or leave out --port-forward.";
+    const remedy = "Choose a cluster with --kubeconfig, or leave out --port-forward.";
     throw new Failure({
       kind: "configuration",
       task: "forward a port",
@@ -42,7 +45,7 @@ export async function throughCluster<T>(
     try {
       return await use({ ...config, host: "127.0.0.1", port: forward.port });
     } catch (error) {
-      // On this side it is only a connection that was cut.
+      // The local side only sees that the connection was closed.
       throw forward.problem() ?? error;
     } finally {
       await forward.close();
@@ -52,9 +55,9 @@ export async function throughCluster<T>(
   }
 }
 
-function withWay(error: unknown): unknown {
+function withPortForwardHint(error: unknown): unknown {
   if (!(error instanceof Failure) || error.kind !== "unreachable") return error;
   const { kind, task, problem } = error;
-  const remedy = `${error.remedy} From outside of the cluster, add --port-forward.`;
+  const remedy = `${error.remedy} From outside the cluster, add --port-forward.`;
   return new Failure({ kind, task, problem, remedy, cause: error });
 }

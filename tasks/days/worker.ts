@@ -8,7 +8,8 @@ import { databaseClock } from "../../pipeline/outbox/fence.ts";
 import { findPending } from "../../pipeline/pending.ts";
 import { type Observer, plural } from "../../pipeline/progress.ts";
 import { serve, tellPermissions } from "../cli/confined.ts";
-import { tellFailure, worstOf } from "../cli/failure.ts";
+import { worstExitCode } from "../cli/exit_code.ts";
+import { tellFailure } from "../cli/failure.ts";
 import { printing, waiting } from "../cli/observer.ts";
 import { needsOf, type Order } from "./command.ts";
 import { colourWanted, paint, print } from "../cli/terminal.ts";
@@ -123,7 +124,7 @@ export async function eachDay(
     }
     if (result.exitCode === 2 || (result.exitCode !== 0 && !keepGoing)) break;
   }
-  const exitCode = worstOf(results.map((result) => result.exitCode));
+  const exitCode = worstExitCode(results.map((result) => result.exitCode));
   if (!several) return exitCode;
   const notBegun = days.length - results.length;
   if (output === "json") {

@@ -3,46 +3,58 @@ import type { Cluster } from "../../pipeline/cluster/cluster.ts";
 import { JOBS_NAMESPACE } from "../../pipeline/contract/platform.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { plural } from "../../pipeline/progress.ts";
-import { deadline } from "../cli/deadline.ts";
-import { EXIT, worstOf } from "../cli/failure.ts";
+import { deadline } from "../cli/command.ts";
+import { EXIT_CODES, worstExitCode } from "../cli/exit_code.ts";
 import { agreed, openPrompt } from "../cli/prompt.ts";
 import { colourWanted, paint, print, printError, showStatus } from "../cli/terminal.ts";
 import type { Way } from "../cli/through_cluster.ts";
-import { type Proof, proofOf } from "./proof.ts";
-import { mustHaveNamespace, readSecret, type SecretSpec, storeSecret } from "./stored.ts";
-import { changedKeys, renderWanted, type Wanted, warningsOf } from "./text.ts";
-import { fromEnvironment, fromPrompt } from "./values.ts";
+import {
+  type LoginResult,
+  readSecret,
+  requireNamespace,
+  type SecretSpec,
+  storeSecret,
+  tryLogin,
+} from "./job_secrets.ts";
+import {
+  changedKeys,
+  fromEnvironment,
+  fromPrompt,
+  renderChange,
+  type SecretChange,
+  warningsOf,
+} from "./values.ts";
 
-/** Which Secrets are stored where, and how. */
+/** Which Secrets to store, where, and how. */
 export interface Task {
-  /** Where they are stored. It stays open. */
+  /** The cluster. It stays open. */
   readonly cluster: Cluster;
   /** The Secrets. */
   readonly specs: readonly SecretSpec[];
-  /** Where their values come from. */
+  /** Where the values come from. */
   readonly from: "env" | "prompt";
-  /** Whether the operator has agreed already. */
+  /** Whether to store without a question. */
   readonly yes: boolean;
-  /** The way to the database, for the login. */
+  /** How to reach the database for the login. */
   readonly way: Way;
-  /** How long looking, and then storing and logging in, may take, in seconds. */
+  /** Seconds for reading, and again for storing and logging in. */
   readonly timeout: number;
-  /** Ends it when it aborts; what was stored until then is printed. */
+  /** Ends the command when it aborts. The command then prints what was stored. */
   readonly interrupted: AbortSignal;
 }
 
 /**
- * Stores Secrets as they are to be, and logs in with what the API server has then.
+ * Stores Secrets, reads them back, and logs in with them.
  *
- * @returns the exit code: 0, or 1 where somebody said no, else that of the login that failed
- * @throws {Failure} values are missing, or the cluster refuses or is out of reach
+ * @returns the exit code: 0, or 1 if the answer was no, or the exit code of a failed login
+ * @throws {Failure} values are missing, or the cluster refuses them or is unreachable
  */
-export async function storeAndProve(task: Task): Promise<number> {
+export async function storeAndLogIn(task: Task): Promise<number> {
   const { cluster, interrupted, timeout, yes } = task;
   const name = `${cluster.context} at ${cluster.server}`;
-  const wanted = await wantedOf(task);
+  const wanted = await planChanges(task);
   print(`Secrets of ${JOBS_NAMESPACE} in ${name}:`);
-  for (const each of wanted) print(renderWanted(each, colourWanted()));
+  for (const each of wanted) print(renderChange(each, colourWanted()));
   for (const each of wanted.flatMap(warningsOf)) {
     print(`${paint("warning:", "yellow")} ${each}`);
   }
@@ -60,15 +72,15 @@ export async function storeAndProve(task: Task): Promise<number> {
       done.push(spec.name);
       print(`stored    Secret ${JOBS_NAMESPACE}/${spec.name}`);
     }
-    return await prove(task, wanted, storing.signal);
+    return await logInWithStored(task, wanted, storing.signal);
   } catch (error) {
     print(done.length === 0 ? "Nothing was stored." : `Only stored: ${naming(done)}.`);
     throw error;
   }
 }
 
-/** Nobody types anything before it is known that it can be stored. */
-async function wantedOf(task: Task): Promise<Wanted[]> {
+/** Reads the current Secrets before asking for values, so that a failure comes first. */
+async function planChanges(task: Task): Promise<SecretChange[]> {
   const { specs, from, interrupted } = task;
   const given = from === "env" ? specs.map(fromEnvironment) : undefined;
   const stored = await storedNow(task);
@@ -77,9 +89,9 @@ async function wantedOf(task: Task): Promise<Wanted[]> {
 }
 
 async function storedNow({ cluster, specs, timeout, interrupted }: Task) {
-  showStatus("looking at the cluster …");
-  using looking = deadline("look at the cluster's Secrets", timeout, interrupted);
-  await mustHaveNamespace(cluster, looking.signal);
+  showStatus("reading the Secrets of the cluster …");
+  using looking = deadline("read the Secrets of the cluster", timeout, interrupted);
+  await requireNamespace(cluster, looking.signal);
   return await Promise.all(specs.map((each) => readSecret(cluster, each, looking.signal)));
 }
 
@@ -90,33 +102,35 @@ async function askForAll(specs: readonly SecretSpec[], interrupted: AbortSignal)
   return values;
 }
 
-/** What is logged in with is read back, so that the Secret itself is proven. */
-async function prove(
+/** Logs in with the stored Secrets, read back from the cluster. */
+async function logInWithStored(
   { cluster, way }: Task,
-  wanted: readonly Wanted[],
+  wanted: readonly SecretChange[],
   signal: AbortSignal,
 ): Promise<number> {
-  const proofs: Proof[] = [];
+  const results: LoginResult[] = [];
   for (const { spec, values } of wanted) {
     showStatus(`logging in to the ${spec.opens} …`);
     const stored = await readSecret(cluster, spec, signal);
     const other = changedKeys({ values, stored });
     if (other.length > 0) {
-      const why = `the cluster has other values of ${naming(other)} than were stored`;
-      const remedy = "Look who else changes that Secret, and run it again.";
+      const why = `the cluster has other values of ${naming(other)} than those just stored`;
+      const remedy = "Find out who else changes the Secret, and run again.";
       throw new Failure({
         kind: "data",
-        task: `rely on Secret ${spec.name}`,
+        task: `use Secret ${spec.name}`,
         problem: why,
         remedy,
       });
     }
-    const proof = await proofOf(spec, stored, way, signal);
+    const result = await tryLogin(spec, stored, way, signal);
     signal.throwIfAborted();
-    const line = `${spec.opens.padEnd(9)} ${proof.says}`;
-    if (proof.trouble === undefined) print(line);
+    const line = `${spec.opens.padEnd(9)} ${result.message}`;
+    if (result.failure === undefined) print(line);
     else printError(paint(line, "red", Deno.stderr.isTerminal() && !Deno.noColor));
-    proofs.push(proof);
+    results.push(result);
   }
-  return worstOf(proofs.flatMap(({ trouble }) => trouble === undefined ? [] : [EXIT[trouble]]));
+  return worstExitCode(
+    results.flatMap(({ failure }) => failure === undefined ? [] : [EXIT_CODES[failure]]),
+  );
 }

@@ -1,18 +1,19 @@
 import { naming } from "../../checks/list_names.ts";
+import { isEncodedText, troubleIn } from "../../checks/preflight/secrets/secret_values.ts";
 import type { SecretTexts } from "../../pipeline/cluster/job_secrets.ts";
 import { secretValues } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Prompt } from "../cli/prompt.ts";
-import { printError } from "../cli/terminal.ts";
-import type { SecretSpec } from "./stored.ts";
+import { paint, printError } from "../cli/terminal.ts";
+import type { SecretSpec } from "./job_secrets.ts";
 
-/** What nobody may look at while it is typed. */
+/** The keys whose values the terminal does not show. */
 const HIDDEN = ["DJANGO_DB_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
 /**
- * The values of a Secret by the environment, exactly as they are there.
+ * Reads the values of a Secret from the environment.
  *
- * @throws {Failure} configuration: a variable is not set that has no default
+ * @throws {Failure} configuration: a variable without a default is not set
  */
 export function fromEnvironment({ opens, name, keys }: SecretSpec): SecretTexts {
   const values = secretValues(keys);
@@ -21,7 +22,7 @@ export function fromEnvironment({ opens, name, keys }: SecretSpec): SecretTexts 
   const other = opens === "database" ? "lake" : "database";
   throw new Failure({
     kind: "configuration",
-    task: `make Secret ${name} from the environment`,
+    task: `create Secret ${name} from the environment`,
     problem: `${naming(missing)} ${missing.length === 1 ? "is" : "are"} not set`,
     remedy: `Set ${missing.length === 1 ? "it" : "them"}, type the values with --from prompt, or ` +
       `leave the Secret out with --only ${other}.`,
@@ -29,10 +30,10 @@ export function fromEnvironment({ opens, name, keys }: SecretSpec): SecretTexts 
 }
 
 /**
- * Asks for the values of a Secret, each of which is taken exactly as it is typed. Where there is a
- * default, an empty line means it.
+ * Asks for the values of a Secret. Each value is used exactly as typed. An empty line selects the
+ * default, if there is one.
  *
- * @throws {Failure} configuration: the input ended before all were given
+ * @throws {Failure} configuration: the input ended before all values were given
  */
 export async function fromPrompt(
   { name, keys }: SecretSpec,
@@ -46,7 +47,7 @@ export async function fromPrompt(
     const question = usual === undefined ? `${key}: ` : `${key} [${usual}]: `;
     while (!values.has(key)) {
       const answer = isHidden ? await prompt.hidden(question) : await prompt.line(question);
-      if (answer === undefined) throw ended(name);
+      if (answer === undefined) throw inputEnded(name);
       const value = answer || usual;
       if (value) values.set(key, value);
       else printError(`${key} cannot be empty.`);
@@ -55,11 +56,50 @@ export async function fromPrompt(
   return values;
 }
 
-function ended(name: string): Failure {
+function inputEnded(name: string): Failure {
   return new Failure({
     kind: "configuration",
-    task: `make Secret ${name}`,
+    task: `create Secret ${name}`,
     problem: "the input ended before all values were given",
-    remedy: "Run it again.",
+    remedy: "Run the command again.",
+  });
+}
+
+/** A Secret with its new values and its current values. */
+export interface SecretChange {
+  /** The Secret. */
+  readonly spec: SecretSpec;
+  /** The new values. */
+  readonly values: SecretTexts;
+  /** The current values; undefined if the Secret does not exist. */
+  readonly stored: SecretTexts | undefined;
+}
+
+/** Returns the keys whose values differ. */
+export function changedKeys({ values, stored }: Omit<SecretChange, "spec">): string[] {
+  return [...values].filter(([key, value]) => stored?.get(key) !== value).map(([key]) => key);
+}
+
+/** Renders the changes of a Secret by its keys. Values are never shown. */
+export function renderChange(change: SecretChange, colour: boolean): string {
+  const { spec, values, stored } = change;
+  const changed = changedKeys(change);
+  const line = (mark: string, text: string) =>
+    `${mark} ${paint(`Secret ${spec.name}`, "bold", colour)}  ${text}`;
+  if (stored === undefined) {
+    return line(paint("+", "green", colour), `new: ${naming([...values.keys()])}`);
+  }
+  if (changed.length === 0) return line("=", "has these values already");
+  const others = [...stored.keys()].filter((key) => !values.has(key));
+  const rest = others.length === 0 ? "" : `; unchanged: ${naming(others)}`;
+  return line(paint("~", "yellow", colour), `changed: ${naming(changed)}${rest}`);
+}
+
+/** Returns warnings about values that look wrong by their shape. */
+export function warningsOf({ values }: Pick<SecretChange, "values">): string[] {
+  return [...values].flatMap(([key, value]) => {
+    const problem = troubleIn(value)?.problem ??
+      (isEncodedText(value) ? "looks like base64, and would be encoded twice" : undefined);
+    return problem === undefined ? [] : [`${key} ${problem}. The value is stored unchanged.`];
   });
 }

@@ -1,6 +1,6 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import type { DayRange } from "../../pipeline/contract/window.ts";
-import { EXIT } from "../cli/failure.ts";
+import { EXIT_CODES } from "../cli/exit_code.ts";
 import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import type { OUTPUTS } from "../cli/observer.ts";
 import { colourWanted, print } from "../cli/terminal.ts";
@@ -37,10 +37,12 @@ serveOnLake(async (order: StatusOrder, lake) => {
 
 /** A status that was told is a success, however the days stand; only `--check` asks about that. */
 function exitCodeOf({ days, outbox }: Status, check: boolean): number {
-  if (check && days.some(({ isOver, isSettled }) => isOver && !isSettled)) return EXIT.data;
+  if (check && days.some(({ isOver, isSettled }) => isOver && !isSettled)) return EXIT_CODES.data;
   if (outbox.state === "failed") {
-    return outbox.failure.kind === "configuration" ? EXIT.configuration : EXIT.unreachable;
+    return outbox.failure.kind === "configuration"
+      ? EXIT_CODES.configuration
+      : EXIT_CODES.unreachable;
   }
   const layers = days.flatMap(({ bronze, silver }) => [bronze, silver]);
-  return layers.some(({ state }) => state === "unreadable") ? EXIT.unreachable : 0;
+  return layers.some(({ state }) => state === "unreadable") ? EXIT_CODES.unreachable : 0;
 }

@@ -70,7 +70,7 @@ const POLICIES = "/apis/networking.k8s.io/v1/namespaces/analytics-jobs/networkpo
 const MERGE = "application/merge-patch+json";
 
 clusterTest(
-  "an empty cluster becomes what the manifests say, and a second apply changes nothing",
+  "apply: an empty cluster matches the manifests, and a second apply changes nothing",
   async () => {
     await bringTo(controlPlane(), []);
     using api = openApi(controlPlane().admin);
@@ -84,7 +84,7 @@ clusterTest(
     assertEquals(lines.filter((line) => line.startsWith("created ")).length, objects.length);
     assertMatch(
       first.stdout,
-      new RegExp(`${objects.length} changes applied: .* is as the manifests say`),
+      new RegExp(`${objects.length} changes applied: .* matches the manifests`),
     );
     const created = lines.filter((line) => line.startsWith("created ")).map((line) =>
       line.split(/ +/)[1]
@@ -99,7 +99,7 @@ clusterTest(
   },
 );
 
-clusterTest("only what differs is changed, and every field is shown before", async () => {
+clusterTest("apply: changes only what differs, and shows every field before", async () => {
   const objects = objectsIn(...OURS);
   await bringTo(controlPlane(), objects);
   using api = openApi(controlPlane().admin);
@@ -128,7 +128,7 @@ clusterTest("only what differs is changed, and every field is shown before", asy
   ]);
 });
 
-clusterTest("what the manifests lost stays, an object or a field of somebody else's", async () => {
+clusterTest("apply: keeps objects without a manifest, and fields of other managers", async () => {
   await bringTo(controlPlane(), objectsIn(...OURS));
   using api = openApi(controlPlane().admin);
   const spec = { podSelector: {} };
@@ -145,7 +145,7 @@ clusterTest("what the manifests lost stays, an object or a field of somebody els
   assertEquals((await api.get(`${POLICIES}/default-deny`)).metadata.labels, { by: "us" });
 });
 
-clusterTest("a field that the manifests had and lost is removed", async () => {
+clusterTest("apply: removes a field that was removed from the manifests", async () => {
   await bringTo(controlPlane(), []);
   const policy = (labels: string) => `
 apiVersion: networking.k8s.io/v1
@@ -161,7 +161,7 @@ spec: { podSelector: {} }
   assertStringIncludes(stdout, '    metadata.labels.c  "d" -> nothing\n');
 });
 
-clusterTest("without a terminal and without --yes it shows the changes and stops: 2", async () => {
+clusterTest("apply: without a terminal and --yes, shows the changes and exits with 2", async () => {
   await bringTo(controlPlane(), []);
   const { code, stdout, stderr } = await apply();
   assertEquals(code, 2);
@@ -190,40 +190,43 @@ metadata: { name: wrong, namespace: analytics-jobs }
 spec: { podSelector: {}, egress: [{ ports: [{ port: 70000 }] }] }
 `;
 
-clusterTest("nothing is applied where a part of it cannot be: 2", async (t) => {
-  await bringTo(controlPlane(), objectsIn(NAMESPACE));
-  using api = openApi(controlPlane().admin);
-  const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
-    [
-      "an object that the API server refuses",
-      [QUOTA, REFUSED],
-      /refuses 1 of 2 objects, and nothing/,
-    ],
-    ["a file that cannot be read", [QUOTA, "a: [b"], /1\.yaml:1: /],
-    [
-      "an object that is there twice",
-      [QUOTA, QUOTA],
-      /ResourceQuota .* is in .*0\.yaml:2 and in .*1/,
-    ],
-    [
-      "a namespace that nobody has",
-      [QUOTA.replace("-jobs }", "-jobz }")],
-      /no namespace analytics-jobz/,
-    ],
-    ["no object", [""], /no object of Kubernetes/],
-  ];
-  for (const [name, texts, says] of cases) {
-    await t.step(name, async () => {
-      await using directory = await directoryOf(...texts);
-      const { code, stdout, stderr } = await apply("--yes", "--manifests", directory.path);
-      assertEquals(code, 2, stdout);
-      assertMatch(stderr, says);
-      assertEquals((await api.get(`${IN_JOBS}/resourcequotas`)).items, []);
-    });
-  }
-});
+clusterTest(
+  "apply: applies nothing if one object cannot be applied, and exits with 2",
+  async (t) => {
+    await bringTo(controlPlane(), objectsIn(NAMESPACE));
+    using api = openApi(controlPlane().admin);
+    const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
+      [
+        "an object that the API server refuses",
+        [QUOTA, REFUSED],
+        /refuses 1 of 2 objects, and nothing/,
+      ],
+      ["a file that cannot be read", [QUOTA, "a: [b"], /1\.yaml:1: /],
+      [
+        "an object that is defined twice",
+        [QUOTA, QUOTA],
+        /ResourceQuota .* is defined in .*0\.yaml:2 and in .*1/,
+      ],
+      [
+        "a namespace that does not exist",
+        [QUOTA.replace("-jobs }", "-jobz }")],
+        /no namespace analytics-jobz/,
+      ],
+      ["no object", [""], /the directory has no Kubernetes object/],
+    ];
+    for (const [name, texts, says] of cases) {
+      await t.step(name, async () => {
+        await using directory = await directoryOf(...texts);
+        const { code, stdout, stderr } = await apply("--yes", "--manifests", directory.path);
+        assertEquals(code, 2, stdout);
+        assertMatch(stderr, says);
+        assertEquals((await api.get(`${IN_JOBS}/resourcequotas`)).items, []);
+      });
+    }
+  },
+);
 
-clusterTest("what is refused is shown as preflight shows it, with its file and field", async () => {
+clusterTest("apply: shows a refused object as preflight does, with file and field", async () => {
   await bringTo(controlPlane(), objectsIn(NAMESPACE));
   await using directory = await directoryOf(REFUSED);
   const { stdout } = await apply("--yes", "--manifests", directory.path);
@@ -235,7 +238,7 @@ clusterTest("what is refused is shown as preflight shows it, with its file and f
 });
 
 clusterTest(
-  "in a new namespace it is tried once that is there, and no half of it is applied",
+  "apply: creates a new namespace first, and then applies all or nothing in it",
   async () => {
     await bringTo(controlPlane(), []);
     await using directory = await directoryOf(NAMESPACE, QUOTA, REFUSED);
@@ -250,7 +253,7 @@ clusterTest(
   },
 );
 
-clusterTest("a user who may only read is told what is not allowed: 2", async () => {
+clusterTest("apply: names the permission that a user lacks, and exits with 2", async () => {
   await bringTo(controlPlane(), objectsIn(NAMESPACE));
   const reader = await user(controlPlane().admin, "reader", [READS_ALL]);
   const file = await Deno.makeTempFile();
@@ -264,7 +267,7 @@ clusterTest("a user who may only read is told what is not allowed: 2", async () 
   );
 });
 
-clusterTest("values of Secrets are not shown, old ones neither", async () => {
+clusterTest("apply: shows no values of Secrets", async () => {
   const secret = (value: string) => `
 apiVersion: v1
 kind: Secret
@@ -300,24 +303,27 @@ spec:
 const imageOf = ({ spec }: { spec: { template: { spec: { containers: { image: string }[] } } } }) =>
   spec.template.spec.containers[0]!.image;
 
-clusterTest("a Job that waits with other pods is made anew, and the plan says so", async () => {
-  await bringTo(controlPlane(), objectsIn(NAMESPACE, job("spark:1")));
-  using api = openApi(controlPlane().admin);
-  const before = await api.get(`${JOBS}/bronze`);
-  await using directory = await directoryOf(NAMESPACE, job("spark:2"));
-  const { code, stdout, stderr } = await apply("--yes", "--manifests", directory.path);
-  assertEquals([code, stderr], [0, ""]);
-  assertMatch(stdout, /^± Job analytics-jobs\/bronze {2}is removed and made anew: /m);
-  assertStringIncludes(
-    stdout,
-    '    spec.template.spec.containers[0].image  "spark:1" -> "spark:2"\n',
-  );
-  const after = await api.get(`${JOBS}/bronze`);
-  assertEquals([imageOf(after), after.spec.suspend], ["spark:2", true]);
-  assert(after.metadata.uid !== before.metadata.uid);
-});
+clusterTest(
+  "apply: replaces a Job that was not started and has other pods, and says so",
+  async () => {
+    await bringTo(controlPlane(), objectsIn(NAMESPACE, job("spark:1")));
+    using api = openApi(controlPlane().admin);
+    const before = await api.get(`${JOBS}/bronze`);
+    await using directory = await directoryOf(NAMESPACE, job("spark:2"));
+    const { code, stdout, stderr } = await apply("--yes", "--manifests", directory.path);
+    assertEquals([code, stderr], [0, ""]);
+    assertMatch(stdout, /^± Job analytics-jobs\/bronze {2}is deleted and created again: /m);
+    assertStringIncludes(
+      stdout,
+      '    spec.template.spec.containers[0].image  "spark:1" -> "spark:2"\n',
+    );
+    const after = await api.get(`${JOBS}/bronze`);
+    assertEquals([imageOf(after), after.spec.suspend], ["spark:2", true]);
+    assert(after.metadata.uid !== before.metadata.uid);
+  },
+);
 
-clusterTest("a Job that waits with more than the manifest has is made anew as well", async () => {
+clusterTest("apply: replaces a Job that was not started and has additional fields", async () => {
   const more = job("spark:1").replace("Never", "Never\n      nodeSelector: { pool: old }");
   await bringTo(controlPlane(), objectsIn(NAMESPACE, more));
   await using directory = await directoryOf(NAMESPACE, job("spark:1"));
@@ -328,7 +334,7 @@ clusterTest("a Job that waits with more than the manifest has is made anew as we
   assertMatch((await apply(...how)).stdout, /^nothing to do: /m);
 });
 
-clusterTest("what others have written on a Job that waits does not matter", async () => {
+clusterTest("apply: ignores fields of other managers on a Job that was not started", async () => {
   await bringTo(controlPlane(), objectsIn(NAMESPACE, job("spark:1", ", labels: { by: somebody }")));
   await using directory = await directoryOf(NAMESPACE, job("spark:1"));
   const { code, stdout } = await apply("--yes", "--manifests", directory.path);
@@ -350,41 +356,50 @@ async function applyToStarted(live: string, far: string, isSo: (status: object) 
   return stdout;
 }
 
-clusterTest("a Job that was started is left alone", async () => {
+clusterTest("apply: does not change a Job that was started", async () => {
   const live = job("spark:1").replace("Never", "Never\n      nodeSelector: { there-is: none }");
   const stdout = await applyToStarted(live, "runs", (status) => "active" in status);
   assertMatch(
     stdout,
-    /^= Job analytics-jobs\/bronze {2}is left as it is: it was started and is at work$/m,
+    /^= Job analytics-jobs\/bronze {2}is not changed: it was started and is at work$/m,
   );
 });
 
-clusterTest("a Job at its end is left alone, with how to run it again", async () => {
-  const isOver = (status: object) => "completionTime" in status;
-  const stdout = await applyToStarted(job("spark:1"), "is at its end", isOver);
-  assertStringIncludes(
-    stdout,
-    "it has run to its end. For another run: " +
-      "kubectl -n analytics-jobs delete job bronze && deno task apply\n",
-  );
-});
+clusterTest(
+  "apply: does not change a finished Job, and says how to run the Job again",
+  async () => {
+    const isOver = (status: object) => "completionTime" in status;
+    const stdout = await applyToStarted(job("spark:1"), "is at its end", isOver);
+    assertStringIncludes(
+      stdout,
+      "it has run to its end. To run the Job again: " +
+        "kubectl -n analytics-jobs delete job bronze && deno task apply\n",
+    );
+  },
+);
 
-clusterTest("out of reach: 3; no kubeconfig, no manifests: 2", async () => {
-  const gone = kubeconfig({ ...controlPlane().admin, server: "https://127.0.0.1:1" });
-  const file = await Deno.makeTempFile();
-  await Deno.writeTextFile(file, gone);
-  const { code, stderr } = await runTask("apply", ["--kubeconfig", file, "--yes"]);
-  assertEquals(code, 3);
-  assertStringIncludes(stderr, "https://127.0.0.1:1");
-  await Deno.remove(file);
-  const missing = await runTask("apply", ["--kubeconfig", file, "--yes"]);
-  assertEquals(missing.code, 2);
-  const nowhere = await runTask("apply", ["--yes"], { HOME: "/nonexistent", DENO_DIR: denoDir() });
-  assertEquals(nowhere.code, 2);
-  assertStringIncludes(nowhere.stderr, "there is no kubeconfig");
-  const empty = await apply("--manifests", "no/such/place");
-  assertEquals(empty.code, 2);
-});
+clusterTest(
+  "apply: exits with 3 if the cluster is unreachable, with 2 without kubeconfig or manifests",
+  async () => {
+    const gone = kubeconfig({ ...controlPlane().admin, server: "https://127.0.0.1:1" });
+    const file = await Deno.makeTempFile();
+    await Deno.writeTextFile(file, gone);
+    const { code, stderr } = await runTask("apply", ["--kubeconfig", file, "--yes"]);
+    assertEquals(code, 3);
+    assertStringIncludes(stderr, "https://127.0.0.1:1");
+    await Deno.remove(file);
+    const missing = await runTask("apply", ["--kubeconfig", file, "--yes"]);
+    assertEquals(missing.code, 2);
+    const nowhere = await runTask("apply", ["--yes"], {
+      HOME: "/nonexistent",
+      DENO_DIR: denoDir(),
+    });
+    assertEquals(nowhere.code, 2);
+    assertStringIncludes(nowhere.stderr, "there is no kubeconfig");
+    const empty = await apply("--manifests", "no/such/place");
+    assertEquals(empty.code, 2);
+  },
+);
 
 /** Where Deno's cache is, for a task whose home is another one. */
 function denoDir(): string {
@@ -400,7 +415,7 @@ async function letGo(api: Api): Promise<void> {
 }
 
 clusterTest(
-  "what does not become so in time: 3, with what was applied; later it goes on",
+  "apply: exits with 3 at the timeout, and lists what was applied; the next run continues",
   async () => {
     await bringTo(controlPlane(), objectsIn(NAMESPACE, job("spark:1", HOLD)));
     await using directory = await directoryOf(NAMESPACE, QUOTA, job("spark:2"));
@@ -412,7 +427,7 @@ clusterTest(
     assertMatch(stdout, /1 of 2 changes applied, and perhaps Job analytics-jobs\/bronze\.\n$/);
     const going = await apply(...how);
     assertEquals(going.code, 3);
-    assertStringIncludes(going.stderr, "Job analytics-jobs/bronze is just being removed");
+    assertStringIncludes(going.stderr, "Job analytics-jobs/bronze is being deleted");
     await letGo(api);
     assertEquals((await apply(...how)).code, 0);
     assertEquals(imageOf(await api.get(`${JOBS}/bronze`)), "spark:2");
@@ -420,7 +435,7 @@ clusterTest(
 );
 
 clusterTest(
-  "Ctrl-C in the middle: 130, it says what was applied, and another one finishes it",
+  "apply: exits with 130 at Ctrl-C, and lists what was applied; the next run continues",
   async () => {
     await bringTo(controlPlane(), objectsIn(NAMESPACE, job("spark:1", HOLD)));
     await using directory = await directoryOf(NAMESPACE, QUOTA, job("spark:2"));

@@ -97,25 +97,28 @@ const databaseOf = (env: Record<string, string>) =>
 const lakeOf = (env: Record<string, string>) =>
   pick(env, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_BUCKET", "S3_ENDPOINT");
 
-clusterTest("both are stored exactly as the environment has them, and log in", async () => {
-  await bringTo(controlPlane(), [NAMESPACE]);
-  await using db = await withPassword();
-  const env = variables(db.login);
-  const { code, stdout, stderr } = await secrets(["--yes"], env);
-  assertEquals([code, stderr], [0, ""]);
-  using api = openApi(controlPlane().admin);
-  assertEquals(await stored(api, DATABASE), databaseOf(env));
-  assertEquals(await stored(api, LAKE), lakeOf(env));
-  const { user, host, port, name } = db.login;
-  assertStringIncludes(stdout, `database  the login worked: ${user}@${host}:${port}/${name}\n`);
-  assertMatch(stdout, /^lake {6}the login worked: .*secrets/m);
-  assertStringIncludes(
-    stdout,
-    "warning: DJANGO_DB_PASSWORD ends with white space. It is stored exactly so.\n",
-  );
-});
+clusterTest(
+  "secrets: stores the values of the environment byte for byte, and logs in",
+  async () => {
+    await bringTo(controlPlane(), [NAMESPACE]);
+    await using db = await withPassword();
+    const env = variables(db.login);
+    const { code, stdout, stderr } = await secrets(["--yes"], env);
+    assertEquals([code, stderr], [0, ""]);
+    using api = openApi(controlPlane().admin);
+    assertEquals(await stored(api, DATABASE), databaseOf(env));
+    assertEquals(await stored(api, LAKE), lakeOf(env));
+    const { user, host, port, name } = db.login;
+    assertStringIncludes(stdout, `database  the login worked: ${user}@${host}:${port}/${name}\n`);
+    assertMatch(stdout, /^lake {6}the login worked: .*secrets/m);
+    assertStringIncludes(
+      stdout,
+      "warning: DJANGO_DB_PASSWORD ends with white space. The value is stored unchanged.\n",
+    );
+  },
+);
 
-clusterTest("a second run changes nothing, and logs in again", async () => {
+clusterTest("secrets: a second run changes nothing, and logs in again", async () => {
   await bringTo(controlPlane(), [NAMESPACE]);
   await using db = await withPassword();
   const env = variables(db.login);
@@ -132,7 +135,7 @@ clusterTest("a second run changes nothing, and logs in again", async () => {
   assertEquals(await versions(), before);
 });
 
-clusterTest("of a Secret that differs the keys are named, and other keys stay", async () => {
+clusterTest("secrets: names the changed keys, and keeps other keys", async () => {
   await using db = await withPassword();
   const env = variables(db.login);
   const old = { ...databaseOf(env), DJANGO_DB_PASSWORD: "an-0ld-one", EXTRA: "3xtra" };
@@ -142,27 +145,35 @@ clusterTest("of a Secret that differs the keys are named, and other keys stay", 
   assertEquals(code, 0);
   assertStringIncludes(
     stdout,
-    `~ Secret ${DATABASE}  other values: DJANGO_DB_PASSWORD; EXTRA stay as they are\n`,
+    `~ Secret ${DATABASE}  changed: DJANGO_DB_PASSWORD; unchanged: EXTRA\n`,
   );
   using api = openApi(controlPlane().admin);
   assertEquals(await stored(api, DATABASE), { ...databaseOf(env), EXTRA: "3xtra" });
   assertEquals(await stored(api, LAKE), undefined);
 });
 
-clusterTest("what is no ASCII, and a line break, are stored byte for byte", async () => {
-  await bringTo(controlPlane(), [NAMESPACE]);
-  const key = "pä😀ss\n";
-  values.add(key.trim());
-  const env = { ...variables({ host: "127.0.0.1", port: 1, name: "n", user: "u", password: key }) };
-  const { code, stdout } = await secrets(["--yes", "--only", "database"], env);
-  assertEquals(code, 2, "no login is tried with a line break in the password");
-  assertStringIncludes(stdout, "DJANGO_DB_PASSWORD ends with a newline. It is stored exactly so.");
-  using api = openApi(controlPlane().admin);
-  const bytes = (await stored(api, DATABASE))!.DJANGO_DB_PASSWORD!;
-  assertEquals(Uint8Array.from(bytes, (c) => c.charCodeAt(0)), new TextEncoder().encode(key));
-});
+clusterTest(
+  "secrets: stores other characters than ASCII and line breaks byte for byte",
+  async () => {
+    await bringTo(controlPlane(), [NAMESPACE]);
+    const key = "pä😀ss\n";
+    values.add(key.trim());
+    const env = {
+      ...variables({ host: "127.0.0.1", port: 1, name: "n", user: "u", password: key }),
+    };
+    const { code, stdout } = await secrets(["--yes", "--only", "database"], env);
+    assertEquals(code, 2, "no login is tried with a line break in the password");
+    assertStringIncludes(
+      stdout,
+      "DJANGO_DB_PASSWORD ends with a newline. The value is stored unchanged.",
+    );
+    using api = openApi(controlPlane().admin);
+    const bytes = (await stored(api, DATABASE))!.DJANGO_DB_PASSWORD!;
+    assertEquals(Uint8Array.from(bytes, (c) => c.charCodeAt(0)), new TextEncoder().encode(key));
+  },
+);
 
-clusterTest("a login that is refused: 2, for each is said whether it worked", async () => {
+clusterTest("secrets: exits with 2 if a login is refused, and reports each login", async () => {
   await bringTo(controlPlane(), [NAMESPACE]);
   await using db = await withPassword();
   const env = variables(db.login);
@@ -178,18 +189,21 @@ clusterTest("a login that is refused: 2, for each is said whether it worked", as
   assertMatch(key.stderr, /^lake {6}the login failed\. .*SignatureDoesNotMatch/);
 });
 
-clusterTest("a database that only the cluster can reach: 3, with the way to it", async () => {
-  await bringTo(controlPlane(), [NAMESPACE]);
-  const nowhere = { host: "paradedb.robson.svc.cluster.local", port: 5432, name: "n", user: "u" };
-  const env = variables({ ...nowhere, password: "unus3d" });
-  const { code, stdout, stderr } = await secrets(["--yes"], env);
-  assertEquals(code, 3);
-  assertMatch(stderr, /^database {2}the login failed\. .*paradedb\.robson\.svc\.cluster\.local/);
-  assertStringIncludes(stderr, "From outside of the cluster, add --port-forward.");
-  assertMatch(stdout, /^lake {6}the login worked: /m);
-});
+clusterTest(
+  "secrets: exits with 3 if only the cluster can reach the database, and names --port-forward",
+  async () => {
+    await bringTo(controlPlane(), [NAMESPACE]);
+    const nowhere = { host: "paradedb.robson.svc.cluster.local", port: 5432, name: "n", user: "u" };
+    const env = variables({ ...nowhere, password: "unus3d" });
+    const { code, stdout, stderr } = await secrets(["--yes"], env);
+    assertEquals(code, 3);
+    assertMatch(stderr, /^database {2}the login failed\. .*paradedb\.robson\.svc\.cluster\.local/);
+    assertStringIncludes(stderr, "From outside the cluster, add --port-forward.");
+    assertMatch(stdout, /^lake {6}the login worked: /m);
+  },
+);
 
-clusterTest("with --port-forward the same Secret logs in by way of the cluster", async () => {
+clusterTest("secrets: --port-forward logs in through the cluster", async () => {
   await bringTo(controlPlane(), [NAMESPACE]);
   await using db = await withPassword();
   await using pod = await forwardedPod({ 5432: db.login.port });
@@ -212,7 +226,7 @@ clusterTest("with --port-forward the same Secret logs in by way of the cluster",
   assertEquals((await stored(api, DATABASE))?.DJANGO_DB_HOST, host);
 });
 
-clusterTest("what cannot work is said before anything is stored: 2", async (t) => {
+clusterTest("secrets: reports wrong usage before storing anything, and exits with 2", async (t) => {
   await using db = await withPassword();
   const env = variables(db.login);
   const { DJANGO_DB_PASSWORD: _, ...without } = env;
@@ -250,7 +264,7 @@ clusterTest("what cannot work is said before anything is stored: 2", async (t) =
     assertEquals(code, 2);
     assertMatch(
       stderr,
-      /namespace analytics-jobs: it is not there\. Make it with: deno task apply/,
+      /namespace analytics-jobs: the namespace does not exist\. Create it with: deno task apply/,
     );
   });
 });
@@ -332,7 +346,7 @@ terminalTest("an answer of no: 1, and the input's end: 2; nothing is stored", as
   assertEquals([await stored(api, DATABASE), await stored(api, LAKE)], [undefined, undefined]);
 });
 
-clusterTest("no value was in any output", () => {
+clusterTest("secrets: no output contains a value", () => {
   assert(outputs.length > 20 && values.size > 5);
   for (const output of outputs) {
     for (const value of values) {

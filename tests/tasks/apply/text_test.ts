@@ -29,24 +29,24 @@ const PLAN: readonly Planned[] = [
   planned("nothing"),
 ];
 
-Deno.test("each object that changes, its fields, and what is left and why", () => {
+Deno.test("renderPlan: shows each change with its fields, and what is not changed and why", () => {
   assertEquals(
     renderPlan(PLAN, { what: "Applying manifests to kind", colour: false }),
     `
-Applying manifests to kind: 1 to create, 1 to change, 1 to make anew, 2 left alone, 1 unchanged
+Applying manifests to kind: 1 to create, 1 to change, 1 to replace, 2 not changed, 1 unchanged
 + Job jobs/create  new
 ~ Job jobs/change
     spec.a  "x" -> nothing
     data.b, line 3  nothing -> "y"
-± Job jobs/replace  is removed and made anew: it was not started yet, and a Job's pods cannot be changed
+± Job jobs/replace  is deleted and created again: the Job was not started yet, and its pods cannot be changed
     spec.a  "x" -> nothing
-= Job jobs/leave  is left as it is: it was started and is at work
-= Job jobs/leave  is left as it is: it has run to its end. For another run: kubectl -n jobs delete job leave && deno task apply
+= Job jobs/leave  is not changed: it was started and is at work
+= Job jobs/leave  is not changed: it has run to its end. To run the Job again: kubectl -n jobs delete job leave && deno task apply
 `.trim(),
   );
 });
 
-Deno.test("of very many fields the first are shown, and how many more there are", () => {
+Deno.test("renderPlan: shows the first 20 fields of an object, and the number of the others", () => {
   const differences = Array.from({ length: 25 }, (_, i) => ({ ...DIFFERENCE, path: `spec.a${i}` }));
   const lines = renderPlan([planned("change", { differences })], { what: "", colour: false })
     .split("\n");
@@ -55,7 +55,7 @@ Deno.test("of very many fields the first are shown, and how many more there are"
   ]);
 });
 
-Deno.test("old is red, new is green, where a terminal can show it", () => {
+Deno.test("renderPlan: colours the old value red and the new value green", () => {
   const change = planned("change", {
     differences: [{ path: "spec.a", before: "1", after: "2" }],
   });
@@ -65,11 +65,11 @@ Deno.test("old is red, new is green, where a terminal can show it", () => {
   ]);
 });
 
-Deno.test("the question counts what changes, and each change is told when it is done", () => {
+Deno.test("questionOf, renderDone: count the changes, and name each change", () => {
   assertEquals(questionOf(PLAN, "kind"), "Apply 3 changes to kind?");
   assertEquals(PLAN.slice(0, 3).map(renderDone), [
     "created    Job jobs/create",
     "changed    Job jobs/change",
-    "made anew  Job jobs/replace",
+    "replaced   Job jobs/replace",
   ]);
 });

@@ -1,4 +1,4 @@
-import type { FactChoice } from "../../../tasks/cli/before.ts";
+import type { FactChoice } from "../../../tasks/cli/preflight_options.ts";
 import { type Sources, unneededPermissions } from "../../../tasks/cli/gatherers.ts";
 import { assertEquals } from "../../support/assert.ts";
 

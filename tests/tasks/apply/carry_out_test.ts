@@ -5,7 +5,7 @@ import type { Planned } from "../../../checks/kubernetes/apply_plan.ts";
 import type { Cluster, KubeObject } from "../../../pipeline/cluster/cluster.ts";
 import { openCluster } from "../../../pipeline/cluster/open.ts";
 import { Failure } from "../../../pipeline/errors.ts";
-import { carryOut, inOrder } from "../../../tasks/apply/applying.ts";
+import { carryOut, inOrder } from "../../../tasks/apply/carry_out.ts";
 import { openApi } from "../../cluster/api.ts";
 import { bringTo } from "../../cluster/state.ts";
 import { assert, assertEquals, assertRejects } from "../../support/assert.ts";
@@ -16,7 +16,7 @@ function planned(kind: string, action: Planned["action"] = "create"): Planned {
   return { action, object: object.objects[0]!, differences: [] };
 }
 
-Deno.test("the order works on an empty cluster: namespaces first, what makes pods last", () => {
+Deno.test("inOrder: namespaces come first, and kinds that create pods last", () => {
   const kinds = ["Job", "ConfigMap", "Namespace", "CronJob", "Role", "CustomResourceDefinition"];
   assertEquals(inOrder(kinds.map((kind) => planned(kind))).map(({ object }) => object.kind), [
     ...["Namespace", "CustomResourceDefinition", "ConfigMap", "Role", "Job", "CronJob"],
@@ -69,7 +69,7 @@ for (
     ["between the last look and its removal", async () => {}, startIt],
   ] as const
 ) {
-  clusterTest(`a Job that somebody started ${when} goes on`, async () => {
+  clusterTest(`carryOut: does not delete a Job that was started ${when}`, async () => {
     const objects: KubeObject[] = parseAllDocuments(SETUP).map((each) => each.toJS());
     await bringTo(controlPlane(), objects);
     const job: ManifestObject = readFile("a.yaml", SETUP.replace("spark:1", "spark:2")).objects[1]!;
@@ -89,7 +89,10 @@ for (
     );
     cluster.close();
     assertEquals([failure.kind, done.length], ["unreachable", 0]);
-    assert(failure.message.includes("somebody started or changed it just now"), failure.message);
+    assert(
+      failure.message.includes("the Job was started or changed in the meantime"),
+      failure.message,
+    );
     const { metadata, spec } = await api.get(JOB);
     assertEquals([metadata.uid, metadata.deletionTimestamp, spec.suspend], [uid, undefined, false]);
   });

@@ -2,16 +2,16 @@ import { BEFORE } from "../../checks/catalog.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Flags } from "./flags.ts";
 
-/** The facts that checks before a run are made from, as `--facts` names them. */
+/** The facts that preflight gathers, as `--facts` names them. */
 export const FACTS = ["manifests", "cluster", "image", "database", "lake"] as const;
 
-/** One of them. */
+/** The name of one of these facts. */
 export type FactChoice = (typeof FACTS)[number];
 
 /**
- * The facts that `--facts` asks for.
+ * Returns the facts that `--facts` names, or all facts.
  *
- * @throws {Failure} configuration: a fact that there is not
+ * @throws {Failure} configuration: an unknown fact
  */
 export function chosenFacts(flags: Flags): ReadonlySet<FactChoice> {
   const text = flags.value("facts");
@@ -19,36 +19,16 @@ export function chosenFacts(flags: Flags): ReadonlySet<FactChoice> {
 }
 
 /**
- * The directory of the manifests: the one that `--manifests` names, else `manifests/`.
+ * Returns the checks that the flags leave out, each with the reason: by `--only` and `--skip`, and
+ * image-pull if no image is pulled.
  *
- * @returns undefined where it was not named and is not there
- * @throws {Failure} configuration: the one that was named is no directory
- */
-export async function manifestsDirectory(flags: Flags): Promise<string | undefined> {
-  const named = flags.value("manifests");
-  const path = named ?? "manifests";
-  const isDirectory = await Deno.stat(path).then((info) => info.isDirectory, () => false);
-  if (isDirectory) return path;
-  if (named === undefined) return undefined;
-  throw new Failure({
-    kind: "configuration",
-    task: `use --manifests ${JSON.stringify(named)}`,
-    problem: "there is no such directory",
-    remedy: "Name the one that holds the Kubernetes YAML.",
-  });
-}
-
-/**
- * The checks that the flags leave out, and why: `--only` and `--skip`, and image-pull where nothing is
- * pulled.
- *
- * @throws {Failure} configuration: a check that there is not, or a skip without a reason
+ * @throws {Failure} configuration: an unknown check, or a skip without a reason
  */
 export function skippedChecks(flags: Flags): ReadonlyMap<string, string> {
   const ids = BEFORE.map(({ id }) => id);
   const skip = new Map<string, string>();
-  const unpulled = whyNotPulled(flags);
-  if (unpulled !== undefined) skip.set("image-pull", unpulled);
+  const notPulled = reasonNotToPull(flags);
+  if (notPulled !== undefined) skip.set("image-pull", notPulled);
   const only = flags.value("only");
   if (only !== undefined) {
     const wanted = known("only", list(only), ids);
@@ -61,7 +41,7 @@ export function skippedChecks(flags: Flags): ReadonlyMap<string, string> {
       throw new Failure({
         kind: "configuration",
         task: `use --skip ${JSON.stringify(text)}`,
-        problem: "a skip says why, for the readers of the report",
+        problem: "a skip needs a reason, which the report shows",
         remedy: `Write --skip ${id}="the reason".`,
       });
     }
@@ -70,12 +50,12 @@ export function skippedChecks(flags: Flags): ReadonlyMap<string, string> {
   return skip;
 }
 
-function whyNotPulled(flags: Flags): string | undefined {
+function reasonNotToPull(flags: Flags): string | undefined {
   const archive = flags.value("image-archive");
-  if (archive !== undefined) return `--image-archive ${archive} stands in for the registries`;
+  if (archive !== undefined) return `--image-archive ${archive} replaces the registries`;
   const chosen = chosenFacts(flags);
   if (chosen.has("manifests") || chosen.has("cluster")) return undefined;
-  return `--facts ${[...chosen].join(",")} leaves out whoever pulls it`;
+  return `--facts ${[...chosen].join(",")} leaves out manifests and cluster`;
 }
 
 function list(text: string): string[] {
@@ -89,6 +69,6 @@ function known<T extends string>(flag: string, given: string[], words: readonly 
     kind: "configuration",
     task: `use --${flag} with ${JSON.stringify(unknown)}`,
     problem: `there is no such ${flag === "facts" ? "fact" : "check"}`,
-    remedy: `Known are ${words.join(", ")}.`,
+    remedy: `Choose from ${words.join(", ")}.`,
   });
 }

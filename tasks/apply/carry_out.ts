@@ -1,0 +1,139 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { readDeclared } from "../../checks/facts/cluster/dry_run.ts";
+import { observed } from "../../checks/facts/cluster/objects.ts";
+import {
+  isChange,
+  jobState,
+  type Planned,
+  planOf,
+  tell,
+} from "../../checks/kubernetes/apply_plan.ts";
+import { type ManifestObject, objectId } from "../../checks/kubernetes/objects.ts";
+import { naming } from "../../checks/list_names.ts";
+import { ApiError, type Cluster } from "../../pipeline/cluster/cluster.ts";
+import { Failure } from "../../pipeline/errors.ts";
+
+/** Milliseconds between two requests for the state of an object. */
+const POLL = 200;
+
+/** Callbacks for changes, and the signal that ends them. */
+export interface Applying {
+  /** Called before an object is applied. */
+  readonly onStart: (planned: Planned) => void;
+  /** Called after an object was applied. */
+  readonly onDone: (planned: Planned) => void;
+  /** Ends the changes when it aborts. */
+  readonly signal: AbortSignal;
+}
+
+/** Kinds that must exist before others, and kinds that need the others. */
+const FIRST = ["Namespace", "CustomResourceDefinition"];
+const LAST = [
+  "Pod",
+  "Job",
+  "CronJob",
+  "Deployment",
+  "StatefulSet",
+  "DaemonSet",
+  "ReplicaSet",
+];
+
+/** Sorts objects so that they can be applied to an empty cluster, and otherwise as in the files. */
+export function inOrder(plan: readonly Planned[]): Planned[] {
+  const rank = ({ object: { kind } }: Planned) =>
+    FIRST.includes(kind) ? 0 : LAST.includes(kind) ? 2 : 1;
+  return plan.toSorted((a, b) => rank(a) - rank(b));
+}
+
+/**
+ * Applies all objects of a plan, one after the other.
+ *
+ * @throws {Failure} the first object that could not be applied
+ */
+export async function carryOut(
+  cluster: Cluster,
+  plan: readonly Planned[],
+  { onStart, onDone, signal }: Applying,
+): Promise<void> {
+  for (const planned of inOrder(plan)) {
+    signal.throwIfAborted();
+    onStart(planned);
+    const { action, object } = planned;
+    if (action === "replace") await deletePendingJob(cluster, object, signal);
+    // The manifest wins over other field managers: half of it could be inconsistent.
+    await cluster.apply(object.value, { dryRun: false, force: true, signal });
+    onDone(planned);
+  }
+}
+
+/** Deletes a Job that was not started in the meantime, and waits until the Job is gone. */
+async function deletePendingJob(
+  cluster: Cluster,
+  object: ManifestObject,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name, namespace } = object;
+  const find = () => cluster.get(object, name, namespace, { signal });
+  const live = await find();
+  if (live !== undefined) {
+    if (jobState(observed(live)) !== "waiting") throw startedInMeantime(object);
+    // If the Job is started between the two requests, its version differs.
+    const { resourceVersion } = live.metadata;
+    await cluster.remove(object, name, namespace, {
+      resourceVersion: String(resourceVersion),
+      signal,
+    })
+      .catch((error) => {
+        throw error instanceof ApiError && error.status === 409 ? startedInMeantime(object) : error;
+      });
+  }
+  while (await find() !== undefined) await pause(POLL);
+}
+
+function startedInMeantime(object: ManifestObject): Failure {
+  return new Failure({
+    kind: "unreachable",
+    task: `replace ${objectId(object)}`,
+    problem: "the Job was started or changed in the meantime",
+    remedy: "Run again: a running Job is not changed.",
+  });
+}
+
+/**
+ * Waits until the cluster matches the manifests: each object exists as applied, and each namespace is
+ * active.
+ *
+ * @param signal ends the waiting when it aborts
+ * @throws {Failure} unreachable: the signal aborted first; the message names what is missing
+ */
+export async function waitUntilApplied(
+  cluster: Cluster,
+  manifests: readonly ManifestObject[],
+  signal: AbortSignal,
+): Promise<void> {
+  let missing: readonly string[] = [];
+  do {
+    try {
+      missing = planOf(await readDeclared(cluster, manifests, signal)).flatMap(missingIn);
+      if (missing.length === 0) return;
+      await pause(POLL, undefined, { signal });
+    } catch (error) {
+      if (!signal.aborted || missing.length === 0) throw error;
+    }
+  } while (!signal.aborted);
+  throw new Failure({
+    kind: "unreachable",
+    task: "confirm that everything is applied",
+    problem: naming(missing),
+    remedy: "Find out who else changes these objects, and run again.",
+  });
+}
+
+function missingIn(planned: Planned): string[] {
+  const { action, object, live, differences } = planned;
+  const id = objectId(object);
+  if (action === "going" || action === "create") return [`${id} does not exist`];
+  if (isChange(planned)) return [`${id} differs (${naming(differences.map(tell))})`];
+  const { phase } = (live?.value.status ?? {}) as { readonly phase?: unknown };
+  return object.kind === "Namespace" && phase !== "Active" ? [`${id} is not active`] : [];
+}

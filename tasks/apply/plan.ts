@@ -1,0 +1,161 @@
+import { readDeclared } from "../../checks/facts/cluster/dry_run.ts";
+import { gatherManifests, type ManifestsFact } from "../../checks/facts/manifests.ts";
+import { pathOf } from "../../checks/facts/tree.ts";
+import { type Action, type Planned, planOf } from "../../checks/kubernetes/apply_plan.ts";
+import { type ManifestObject, objectId } from "../../checks/kubernetes/objects.ts";
+import { naming } from "../../checks/list_names.ts";
+import {
+  refusals,
+  refusedBecause,
+  serverDryRun,
+  whyForbidden,
+} from "../../checks/preflight/manifests/server_dry_run.ts";
+import { renderResult } from "../../checks/report/text.ts";
+import type { Cluster } from "../../pipeline/cluster/cluster.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import { plural } from "../../pipeline/progress.ts";
+import { colourWanted, print } from "../cli/terminal.ts";
+
+/**
+ * Reads the manifests to apply.
+ *
+ * @param directory undefined if there is no directory
+ * @throws {Failure} configuration: there are no manifests, a file cannot be read, or two files define the
+ *   same object
+ */
+export async function readManifests(
+  directory: string | undefined,
+  signal: AbortSignal,
+): Promise<ManifestsFact> {
+  if (directory === undefined) {
+    const why = "there is no directory manifests/ here";
+    throw invalidManifests(
+      "the manifests",
+      why,
+      "Run the command in another directory, or use --manifests.",
+    );
+  }
+  const manifests = await gatherManifests(directory, signal);
+  const { objects, problems } = manifests;
+  if (problems.length > 0) {
+    const places = problems.map(({ file, line, problem }) =>
+      `${pathOf(directory, file)}${line === undefined ? "" : `:${line}`}: ${problem}`
+    );
+    throw invalidManifests(
+      directory,
+      naming(places),
+      "Correct these files first: manifests are applied as a whole.",
+    );
+  }
+  if (objects.length === 0) {
+    const why = "the directory has no Kubernetes object";
+    throw invalidManifests(directory, why, "Name another directory with --manifests.");
+  }
+  const twice = [...Map.groupBy(objects, objectId).values()].find(({ length }) => length > 1);
+  if (twice !== undefined) {
+    const places = twice.map((each) => placeOf(directory, each)).join(" and in ");
+    const why = `${objectId(twice[0]!)} is defined in ${places}`;
+    throw invalidManifests(directory, why, "Remove one of the two.");
+  }
+  return manifests;
+}
+
+function placeOf(directory: string, { file, line }: ManifestObject): string {
+  return `${pathOf(directory, file)}:${line}`;
+}
+
+function invalidManifests(what: string, why: string, remedy: string): Failure {
+  return new Failure({
+    kind: "configuration",
+    task: `apply ${what}`,
+    problem: why,
+    remedy,
+  });
+}
+
+/**
+ * Compares manifests with a cluster, and checks that all of them can be applied. Prints what the API
+ * server refuses.
+ *
+ * @param progress what was done so far, for example `nothing was applied`
+ * @throws {Failure} configuration: the server refuses an object, or the user may not apply it;
+ *   unreachable: an object is being deleted
+ */
+export async function planFor(
+  cluster: Cluster,
+  manifests: ManifestsFact,
+  progress: string,
+  signal: AbortSignal,
+): Promise<Planned[]> {
+  const reading = await readDeclared(cluster, manifests.objects, signal);
+  const { trials } = reading;
+  const findings = refusals(manifests, trials);
+  if (findings.length > 0) {
+    const { id, title } = serverDryRun;
+    const result = { id, title, verdict: "fail", findings } as const;
+    print(renderResult(result, { colour: colourWanted(), idWidth: id.length }).trimEnd());
+    const why = `the API server refuses ${findings.length} of ${plural(trials.length, "object")}`;
+    throw cannotApply(
+      "configuration",
+      `${why}, and ${progress}`,
+      "Correct what the server names, and run again.",
+    );
+  }
+  const forbidden = refusedBecause("forbidden", trials);
+  if (forbidden.length > 0) {
+    throw cannotApply(
+      "configuration",
+      `${whyForbidden(forbidden)}, and ${progress}`,
+      "Ask an administrator for the permission, or choose another --context.",
+    );
+  }
+  const plan = planOf(reading);
+  const unknown = planned(plan, "unknown");
+  if (unknown.length > 0) {
+    const why = naming([...new Set(unknown.map(({ reason }) => reason!))]);
+    throw cannotApply(
+      "configuration",
+      why,
+      "Ask an administrator for the permission to read, which comparing needs.",
+    );
+  }
+  const deleting = planned(plan, "going").map(({ object }) => objectId(object));
+  if (deleting.length > 0) {
+    const why = `${naming(deleting)} ${deleting.length === 1 ? "is" : "are"} being deleted`;
+    throw cannotApply(
+      "unreachable",
+      `${why}, and ${progress}`,
+      "Run again when the deletion is complete.",
+    );
+  }
+  const withoutNamespace = refusedBecause("no namespace", trials).map(({ object }) => object)
+    .filter(({ namespace }) => !manifests.objects.some(isNamespace(namespace)));
+  if (withoutNamespace.length > 0) {
+    const [{ namespace }] = withoutNamespace as [typeof withoutNamespace[number]];
+    const why = `there is no namespace ${namespace}, for ${naming(withoutNamespace.map(objectId))}`;
+    throw cannotApply(
+      "configuration",
+      `${why}, and ${progress}`,
+      "Add the namespace to the manifests, or create it first.",
+    );
+  }
+  return plan;
+}
+
+function planned(plan: readonly Planned[], wanted: Action): Planned[] {
+  return plan.filter(({ action }) => action === wanted);
+}
+
+function isNamespace(wanted: string | undefined) {
+  return ({ kind, name }: { readonly kind: string; readonly name: string }) =>
+    kind === "Namespace" && name === wanted;
+}
+
+function cannotApply(kind: "configuration" | "unreachable", why: string, remedy: string): Failure {
+  return new Failure({
+    kind,
+    task: "apply the manifests",
+    problem: why,
+    remedy,
+  });
+}

@@ -1,0 +1,39 @@
+import type { ClusterFlags } from "../../pipeline/cluster/locate_kubeconfig.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import type { Flags } from "./flags.ts";
+
+// The flags that choose the cluster and the manifests.
+
+/** The flags that choose a cluster. */
+export const CLUSTER_FLAGS = ["kubeconfig", "context", "namespace"] as const;
+
+/** Reads the flags that choose a cluster. */
+export function clusterFlags(flags: Flags): ClusterFlags {
+  return Object.fromEntries(CLUSTER_FLAGS.map((name) => [name, flags.value(name)]));
+}
+
+/** The lines of a `--help` about these flags. */
+export const CLUSTER_FLAGS_HELP = `
+  --kubeconfig FILE      instead of KUBECONFIG or ~/.kube/config
+  --context NAME         instead of the current context
+  --namespace NAME       the namespace for objects that name none`.slice(1);
+
+/**
+ * Returns the directory of the manifests: `--manifests`, or `manifests/`.
+ *
+ * @returns undefined if there is no `--manifests` and no `manifests/`
+ * @throws {Failure} configuration: `--manifests` is not a directory
+ */
+export async function manifestsDirectory(flags: Flags): Promise<string | undefined> {
+  const named = flags.value("manifests");
+  const path = named ?? "manifests";
+  const isDirectory = await Deno.stat(path).then((info) => info.isDirectory, () => false);
+  if (isDirectory) return path;
+  if (named === undefined) return undefined;
+  throw new Failure({
+    kind: "configuration",
+    task: `use --manifests ${JSON.stringify(named)}`,
+    problem: "there is no such directory",
+    remedy: "Name the directory with the Kubernetes YAML.",
+  });
+}
