@@ -1,14 +1,14 @@
 /** An IP address. */
 export interface Address {
-  /** IPv4 and IPv6 are different worlds: a block of one never holds an address of the other. */
+  /** The IP version. A block of one version never contains an address of the other. */
   readonly family: 4 | 6;
   /** The address as a number of 32 or 128 bits. */
   readonly value: bigint;
 }
 
-/** Addresses without a gap, both ends included. */
+/** A contiguous range of addresses, both ends included. */
 export interface AddressRange {
-  /** What both ends are. */
+  /** The IP version of both ends. */
   readonly family: 4 | 6;
   /** The lowest address. */
   readonly first: bigint;
@@ -16,7 +16,7 @@ export interface AddressRange {
   readonly last: bigint;
 }
 
-/** A block of addresses with exceptions, such as an `ipBlock` of a policy. */
+/** A block of addresses with exceptions, such as the `ipBlock` of a policy. */
 export interface Block {
   /** The addresses of the block. */
   readonly range: AddressRange;
@@ -30,12 +30,20 @@ export function everyAddress(family: 4 | 6): AddressRange {
 }
 
 /**
- * Reads an address in its usual form.
+ * Parses an IPv4 or IPv6 address.
  *
- * Refused are leading zeros (`010.0.0.1` is 10.0.0.1 to some and 8.0.0.1 to others), IPv6 zones, and
- * IPv4 written as IPv6 (`::ffff:10.0.0.1`), which some take for IPv4 and others do not.
+ * Rejects ambiguous forms: leading zeros (`010.0.0.1` is 10.0.0.1 to some programs and 8.0.0.1 to
+ * others), IPv6 zones, and IPv4-mapped IPv6 (`::ffff:10.0.0.1`).
  *
  * @returns undefined for any other text
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseAddress } from "./address.ts";
+ *
+ * assertEquals(parseAddress("10.0.0.1"), { family: 4, value: 0x0a000001n });
+ * assertEquals(parseAddress("010.0.0.1"), undefined);
+ * ```
  */
 export function parseAddress(text: string): Address | undefined {
   if (!text.includes(":")) {
@@ -48,10 +56,17 @@ export function parseAddress(text: string): Address | undefined {
 }
 
 /**
- * Reads a block such as `10.0.0.0/8`. Bits behind the prefix are ignored, as Kubernetes does: the API
- * server warns of `10.1.2.3/8` and every implementation means `10.0.0.0/8`.
+ * Parses a block such as `10.0.0.0/8`. Ignores the bits after the prefix, as Kubernetes does: the API
+ * server accepts `10.1.2.3/8` with a warning, and network plugins treat it as `10.0.0.0/8`.
  *
- * @returns undefined for text that is no block
+ * @returns undefined for any other text
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { formatRange, parseCidr } from "./address.ts";
+ *
+ * assertEquals(formatRange(parseCidr("10.1.2.3/8")!), "10.0.0.0/8");
+ * ```
  */
 export function parseCidr(text: string): AddressRange & { readonly bits: number } | undefined {
   const [, before, after] = /^([^/]+)\/(0|[1-9]\d{0,2})$/.exec(text) ?? [];
@@ -65,12 +80,12 @@ export function parseCidr(text: string): AddressRange & { readonly bits: number 
   return { family, first, last: first + (1n << free) - 1n, bits };
 }
 
-/** Whether an address lies in a range. */
+/** Whether a range contains an address. */
 export function holds(range: AddressRange, { family, value }: Address): boolean {
   return range.family === family && range.first <= value && value <= range.last;
 }
 
-/** Writes an address, IPv6 in the canonical form of RFC 5952. */
+/** Formats an address, IPv6 in the canonical form of RFC 5952. */
 export function formatAddress({ family, value }: Address): string {
   if (family === 4) {
     return [24n, 16n, 8n, 0n].map((shift) => String((value >> shift) & 0xffn)).join(".");
@@ -90,7 +105,7 @@ export function formatAddress({ family, value }: Address): string {
   return `${before}::${groups.slice(run.start + run.length).join(":")}`;
 }
 
-/** Writes a range: as a block where it is one, else as `first-last`. */
+/** Formats a range: as a block if it is one, otherwise as `first-last`. */
 export function formatRange({ family, first, last }: AddressRange): string {
   const start = formatAddress({ family, value: first });
   const size = last - first + 1n;
@@ -98,6 +113,55 @@ export function formatRange({ family, first, last }: AddressRange): string {
   if (!isBlock) return `${start}-${formatAddress({ family, value: last })}`;
   const free = size.toString(2).length - 1;
   return `${start}/${Number(width(family)) - free}`;
+}
+
+/** The private and link-local IPv4 blocks: clusters, their networks and metadata services use them. */
+export const PRIVATE_IPV4: readonly string[] = [
+  "10.0.0.0/8",
+  "172.16.0.0/12",
+  "192.168.0.0/16",
+  "169.254.0.0/16",
+];
+
+/** The private and link-local blocks of both families. */
+const PRIVATE: readonly string[] = [...PRIVATE_IPV4, "fc00::/7", "fe80::/10"];
+
+/** Blocks that no host on the internet uses: private, shared, loopback and multicast addresses. */
+const NOT_PUBLIC = [...PRIVATE, "0.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "224.0.0.0/3", "::/3"];
+
+/** The addresses of a block without its exceptions. */
+export function rangesOf({ range, except }: Block): AddressRange[] {
+  return subtract([range], except);
+}
+
+/** The public addresses in ranges. */
+export function publicPart(ranges: readonly AddressRange[]): AddressRange[] {
+  return subtract(ranges, NOT_PUBLIC.map((text) => parseCidr(text)!));
+}
+
+/** The private blocks of which ranges contain at least one address. */
+export function privateBlocksIn(ranges: readonly AddressRange[]): string[] {
+  return PRIVATE.filter((text) => overlaps(ranges, parseCidr(text)!));
+}
+
+/** Ranges without the addresses of other ranges. */
+function subtract(
+  ranges: readonly AddressRange[],
+  others: readonly AddressRange[],
+): AddressRange[] {
+  return others.reduce<AddressRange[]>((rest, other) =>
+    rest.flatMap((range): AddressRange[] => {
+      if (!overlaps([range], other)) return [range];
+      const pieces = [
+        { ...range, last: other.first - 1n },
+        { ...range, first: other.last + 1n },
+      ];
+      return pieces.filter(({ first, last }) => first <= last);
+    }), [...ranges]);
+}
+
+function overlaps(ranges: readonly AddressRange[], { family, first, last }: AddressRange): boolean {
+  return ranges.some((each) => each.family === family && each.first <= last && first <= each.last);
 }
 
 function width(family: 4 | 6): bigint {
@@ -126,7 +190,7 @@ function parseColons(text: string): bigint | undefined {
   return groups.reduce((value, group) => value << 16n | group, 0n);
 }
 
-/** The 16-bit groups of a part of an IPv6 address, whose last 32 bits may be written as IPv4. */
+/** Parses a part of an IPv6 address into 16-bit groups. The last 32 bits may be written as IPv4. */
 function groupsOf(text: string, last: boolean): bigint[] | undefined {
   if (text === "") return [];
   const groups: bigint[] = [];
@@ -141,56 +205,4 @@ function groupsOf(text: string, last: boolean): bigint[] | undefined {
     groups.push(dotted >> 16n, dotted & 0xffffn);
   }
   return groups;
-}
-
-/** The cluster's own addresses, and where clouds keep what every pod could read. */
-export const INNER_BLOCKS: readonly string[] = [
-  ...["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"],
-];
-
-/** Addresses that a cluster and its network use for themselves, with those of IPv6. */
-export const INNER: readonly string[] = [...INNER_BLOCKS, "fc00::/7", "fe80::/10"];
-
-/** What no host on the internet has: the inner addresses, shared ones, loopback and multicast. */
-const NOT_PUBLIC = [...INNER, "0.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "224.0.0.0/3", "::/3"];
-
-/** Ranges without what lies in others. */
-function without(
-  ranges: readonly AddressRange[],
-  others: readonly AddressRange[],
-): AddressRange[] {
-  return others.reduce<AddressRange[]>((left, other) =>
-    left.flatMap((range): AddressRange[] => {
-      const apart = range.family !== other.family ||
-        other.last < range.first || range.last < other.first;
-      if (apart) return [range];
-      const pieces = [
-        { ...range, last: other.first - 1n },
-        { ...range, first: other.last + 1n },
-      ];
-      return pieces.filter(({ first, last }) => first <= last);
-    }), [...ranges]);
-}
-
-/** The part of ranges that hosts on the internet can have. */
-export function publicPart(ranges: readonly AddressRange[]): AddressRange[] {
-  return without(ranges, NOT_PUBLIC.map((text) => parseCidr(text)!));
-}
-
-/** The addresses that a peer of addresses means. */
-export function rangesOf({ range, except }: Block): AddressRange[] {
-  return without([range], except);
-}
-
-/** Whether ranges hold any of the inner addresses. */
-export function opensInner(ranges: readonly AddressRange[]): boolean {
-  return INNER.some((text) => overlaps(ranges, parseCidr(text)!));
-}
-
-/** Whether any of the ranges shares an address with another range. */
-export function overlaps(
-  ranges: readonly AddressRange[],
-  { family, first, last }: AddressRange,
-): boolean {
-  return ranges.some((each) => each.family === family && each.first <= last && first <= each.last);
 }

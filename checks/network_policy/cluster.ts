@@ -24,41 +24,70 @@ import {
 } from "./model.ts";
 import { readPolicy, readProtocol } from "./read_policy.ts";
 
-/** An object of Kubernetes, from a file or from a cluster. */
+/** A Kubernetes object from a file or a cluster. */
 export interface Declared {
-  /** The object, unread. */
+  /** The object as parsed from YAML or JSON. */
   readonly value: unknown;
-  /** Where it was declared, for people, as in `policies.yaml:12`. */
+  /** The file and line of the declaration, as in `policies.yaml:12`. */
   readonly where?: string;
 }
 
-/** Something wrong with an object. */
+/** A problem that makes an object invalid. */
 export interface ObjectProblem extends Problem {
-  /** The object, as in `NetworkPolicy robson/allow-dns`. */
+  /** The object for people, as in `NetworkPolicy robson/allow-dns`. */
   readonly object: string;
-  /** Where it was declared, for people. */
+  /** The kind of the object, as in `NetworkPolicy`. */
+  readonly kind: string;
+  /** The namespace of the object; undefined for a Namespace. */
+  readonly namespace: string | undefined;
+  /** The name of the object; empty where it is missing. */
+  readonly name: string;
+  /** The file and line of the declaration, as in `policies.yaml:12`. */
   readonly where?: string;
 }
 
-/** What a set of objects says about connections. */
+/** The result of reading the objects of a cluster. */
 export interface ClusterReading {
-  /** What is valid. */
+  /** The valid objects. */
   readonly cluster: Cluster;
-  /** What is not. Where there is any problem, no verdict about this cluster can be relied on. */
+  /** The problems of invalid objects. With any problem, verdicts about the cluster are unreliable. */
   readonly problems: readonly ObjectProblem[];
-  /** Policies of other APIs, as in `CiliumNetworkPolicy robson/x`: they decide too, and are not read. */
+  /** Policies of other APIs, as in `CiliumNetworkPolicy robson/x`. They are not evaluated. */
   readonly foreign: readonly string[];
-  /** Namespaces that are used and not declared; only the label with their name is known. */
+  /** Namespaces that are used but not declared; only their name label is known. */
   readonly undeclared: readonly string[];
 }
 
+/** The kinds of policies of other APIs. */
 const FOREIGN = new Set([
-  ...["NetworkPolicy", "GlobalNetworkPolicy", "StagedNetworkPolicy", "ClusterNetworkPolicy"],
-  ...["AdminNetworkPolicy", "BaselineAdminNetworkPolicy"],
-  ...["CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"],
+  "NetworkPolicy",
+  "GlobalNetworkPolicy",
+  "StagedNetworkPolicy",
+  "ClusterNetworkPolicy",
+  "AdminNetworkPolicy",
+  "BaselineAdminNetworkPolicy",
+  "CiliumNetworkPolicy",
+  "CiliumClusterwideNetworkPolicy",
 ]);
 
-/** Reads pods, namespaces and policies out of a set of objects, and passes over all others. */
+/**
+ * Parses the pods, namespaces and policies in a set of objects, and ignores all other objects.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readCluster } from "./cluster.ts";
+ *
+ * const { cluster, problems } = readCluster([
+ *   { value: { apiVersion: "v1", kind: "Namespace", metadata: { name: "jobs" } } },
+ *   {
+ *     value: { apiVersion: "v1", kind: "Pod", metadata: { name: "a", namespace: "jobs" }, spec: {} },
+ *   },
+ * ]);
+ * assertEquals(problems, []);
+ * assertEquals(cluster.pods.map(({ namespace, name }) => `${namespace}/${name}`), ["jobs/a"]);
+ * ```
+ */
 export function readCluster(objects: readonly Declared[]): ClusterReading {
   const problems: ObjectProblem[] = [];
   const foreign: string[] = [];
@@ -68,11 +97,12 @@ export function readCluster(objects: readonly Declared[]): ClusterReading {
   const seen = new Map<string, { readonly text: string; readonly where: string | undefined }>();
   for (const { value, where } of objects) {
     if (!isFields(value)) continue;
-    const object = objectName(value);
+    const identity = identityOf(value);
+    const { object } = identity;
     let valid = true;
     const report: Report = (path, problem) => {
       valid = false;
-      problems.push({ object, ...(where === undefined ? {} : { where }), path, problem });
+      problems.push({ ...identity, ...(where === undefined ? {} : { where }), path, problem });
     };
     const read = readObject(value, where, report);
     if (read === undefined) {
@@ -81,12 +111,12 @@ export function readCluster(objects: readonly Declared[]): ClusterReading {
     }
     const key = `${value.kind} ${read.id}`;
     const text = JSON.stringify(value);
-    // With generateName, each of them gets a name of its own.
-    const before = read.id.endsWith("…") ? undefined : seen.get(key);
-    if (before !== undefined && before.text === text) continue;
-    if (before !== undefined) {
-      const place = before.where === undefined ? "" : ` in ${before.where}`;
-      report("", `is declared differently${place}; whichever is applied last would count`);
+    // With generateName, the server gives each object a different name.
+    const previous = read.id.endsWith("…") ? undefined : seen.get(key);
+    if (previous !== undefined && previous.text === text) continue;
+    if (previous !== undefined) {
+      const place = previous.where === undefined ? "" : ` in ${previous.where}`;
+      report("", `is declared differently${place}; the declaration that is applied last wins`);
     }
     seen.set(key, { text, where });
     if (!valid) continue;
@@ -120,44 +150,52 @@ function readObject(object: Fields, where: string | undefined, report: Report): 
   return pod === undefined ? undefined : { id: podId(pod), pod };
 }
 
-/** `extensions` had NetworkPolicy once; no API server takes it any more, which is told. */
+/** Includes the removed group `extensions`, so that its policies are reported as invalid. */
 function isPolicyGroup(group: string): boolean {
   return group === "networking.k8s.io" || group === "extensions" || group === "";
 }
 
-function objectName({ kind, metadata }: Fields): string {
-  const { name, namespace } = isFields(metadata) ? metadata : {};
+function identityOf(
+  { kind, metadata }: Fields,
+): Pick<ObjectProblem, "object" | "kind" | "namespace" | "name"> {
+  const given = isFields(metadata) ? metadata : {};
   const text = (each: unknown) => typeof each === "string" && each !== "" ? each : undefined;
-  const scope = kind === "Namespace" ? "" : `${text(namespace) ?? "default"}/`;
-  return `${String(kind)} ${scope}${text(name) ?? "(no name)"}`;
+  const namespace = kind === "Namespace" ? undefined : text(given.namespace) ?? "default";
+  const name = text(given.name) ?? "";
+  const scope = namespace === undefined ? "" : `${namespace}/`;
+  const object = `${String(kind)} ${scope}${name || "(no name)"}`;
+  return { object, kind: String(kind), namespace, name };
 }
 
 /**
- * The value of a label that a controller will set and nobody can know before. No label can have this
- * value, so selectors see that the key is there, and no value of theirs is equal to it.
+ * The value of a label that a controller sets and that the manifests do not contain. No valid label has
+ * this value, so `Exists` matches the label and `In` never does.
  */
-export const UNKNOWABLE = "?";
+export const UNKNOWN_VALUE = "?";
 
-/** The labels with such values that the controllers of each kind add. */
-const ADDED: Readonly<Record<string, readonly string[]>> = {
+/** The labels with unknown values that the controller of each kind adds. */
+const CONTROLLER_LABELS: Readonly<Record<string, readonly string[]>> = {
   Deployment: ["pod-template-hash"],
   StatefulSet: [
-    ...["controller-revision-hash", "statefulset.kubernetes.io/pod-name"],
+    "controller-revision-hash",
+    "statefulset.kubernetes.io/pod-name",
     "apps.kubernetes.io/pod-index",
   ],
   DaemonSet: ["controller-revision-hash", "pod-template-generation"],
   Job: ["controller-uid", "batch.kubernetes.io/controller-uid"],
   CronJob: [
-    ...["controller-uid", "batch.kubernetes.io/controller-uid"],
-    ...["job-name", "batch.kubernetes.io/job-name"],
+    "controller-uid",
+    "batch.kubernetes.io/controller-uid",
+    "job-name",
+    "batch.kubernetes.io/job-name",
   ],
 };
 
 /**
- * Reads the pods that a workload makes, as far as policies are concerned.
+ * Parses the pods that a workload creates.
  *
- * @param report hears of everything that is wrong; the pod is worth nothing then
- * @returns undefined for an object of a kind that makes no pods
+ * @param report is called for each problem; after a problem the result must not be used
+ * @returns undefined for an object of a kind that creates no pods
  */
 export function readWorkload(object: Fields, report: Report): Pod | undefined {
   const template = podTemplateOf(object);
@@ -167,7 +205,7 @@ export function readWorkload(object: Fields, report: Report): Pod | undefined {
   const metadata = readFields(template.metadata, template.metadataPath, report);
   const spec = readFields(template.spec, template.specPath, report);
   if (template.spec === undefined || template.spec === null) {
-    report(template.specPath, "is missing: it makes no pod");
+    report(template.specPath, "is missing, so the workload creates no pod");
   }
   const labels = readLabels(metadata?.labels, child(template.metadataPath, "labels"), report);
   const hostNetwork = child(template.specPath, "hostNetwork");
@@ -176,7 +214,7 @@ export function readWorkload(object: Fields, report: Report): Pod | undefined {
     namespace,
     kind,
     name,
-    labels: withControllersLabels(labels, object, name),
+    labels: withControllerLabels(labels, object, name),
     ports: readPorts(spec, template.specPath, report),
     hostNetwork: readBoolean(spec?.hostNetwork, hostNetwork, report) ?? false,
     addresses: kind === "Pod" ? readAddresses(object.status) : [],
@@ -184,30 +222,33 @@ export function readWorkload(object: Fields, report: Report): Pod | undefined {
   };
 }
 
-/** Adds what the workload's controller will add. */
-function withControllersLabels(labels: Map<string, string>, object: Fields, name: string) {
+/** Adds the labels that the controller of a workload adds. */
+function withControllerLabels(labels: Map<string, string>, object: Fields, name: string) {
   const kind = String(object.kind);
   if (kind === "Job") {
-    // With a selector of its own the Job gets no labels from anybody.
+    // With manualSelector, the controller adds no labels.
     if (isFields(object.spec) && object.spec.manualSelector === true) return labels;
     for (const key of ["job-name", "batch.kubernetes.io/job-name"]) {
       if (!labels.has(key)) labels.set(key, name);
     }
   }
-  for (const key of ADDED[kind] ?? []) {
-    if (!labels.has(key)) labels.set(key, UNKNOWABLE);
+  for (const key of CONTROLLER_LABELS[kind] ?? []) {
+    if (!labels.has(key)) labels.set(key, UNKNOWN_VALUE);
   }
   return labels;
 }
 
-/** The named ports of the containers that run as long as the pod: no others can be reached by name. */
+/**
+ * The named ports of the containers that run as long as the pod: containers and sidecars, which are
+ * init containers with `restartPolicy: Always`. Kubernetes resolves no names of other init containers.
+ */
 function readPorts(spec: Fields | undefined, path: string, report: Report): ContainerPort[] {
   return ["containers", "initContainers"].flatMap((list) => {
     const listPath = child(path, list);
     return readList(spec?.[list], listPath, report).flatMap((each, i) => {
       const container = readFields(each, `${listPath}[${i}]`, report) ?? {};
-      const passing = list === "initContainers" && container.restartPolicy !== "Always";
-      if (passing) return [];
+      const isSidecar = container.restartPolicy === "Always";
+      if (list === "initContainers" && !isSidecar) return [];
       const portsPath = child(`${listPath}[${i}]`, "ports");
       return readList(container.ports, portsPath, report)
         .flatMap((port, j) => readContainerPort(port, `${portsPath}[${j}]`, report));
@@ -229,7 +270,7 @@ function readContainerPort(value: unknown, path: string, report: Report): Contai
   return [{ name, protocol, port }];
 }
 
-/** The status comes from a cluster, which knows better than anybody who writes it by hand. */
+/** The addresses in the status of a running pod. The cluster writes the status, so it is not checked. */
 function readAddresses(status: unknown): Address[] {
   if (!isFields(status)) return [];
   const listed = Array.isArray(status.podIPs) ? status.podIPs : [];

@@ -17,58 +17,87 @@ import {
 } from "./model.ts";
 
 /**
- * What decided:
+ * The reason for a decision:
  *
- * - `outside`: this end is no pod, so no policy is asked
- * - `itself`: a pod always reaches itself
- * - `host-network`: the pod shares its node's network, where no policy applies
- * - `no-policy`: no policy isolates the pod in this direction, so everything is allowed
- * - `rule`: the pod is isolated, and at least one rule allows it
- * - `no-rule`: the pod is isolated, and no rule of any of these policies allows it
+ * - `outside`: this end is an outside address, where no policy applies
+ * - `itself`: a pod can always reach itself
+ * - `host-network`: the pod uses its node's network, where no policy applies
+ * - `no-policy`: no policy isolates the pod in this direction, so all connections are allowed
+ * - `rule`: policies isolate the pod, and at least one rule allows the connection
+ * - `no-rule`: policies isolate the pod, and no rule allows the connection
  */
 export type Reason = "outside" | "itself" | "host-network" | "no-policy" | "rule" | "no-rule";
 
 /** A rule that allows a connection. */
 export interface Allowing {
-  /** The policy that has the rule. */
+  /** The policy of the rule. */
   readonly policy: Policy;
   /** The rule. */
   readonly rule: Rule;
-  /** Its peer that means the other end; undefined where the rule means everybody. */
+  /** The peer that selects the other end; undefined if the rule has no peers. */
   readonly peer: Peer | undefined;
-  /** Its port that means the destination's; undefined where the rule means every port. */
+  /** The port that includes the destination's port; undefined if the rule has no ports. */
   readonly port: PolicyPort | undefined;
 }
 
-/** What one end of a connection says to it. */
+/** The decision of one end of a connection. */
 export interface Decision {
-  /** Which end: egress is the source's, ingress is the destination's. */
+  /** The end that decides: `egress` for the source, `ingress` for the destination. */
   readonly direction: Direction;
-  /** Whether this end allows it. */
+  /** Whether this end allows the connection. */
   readonly allowed: boolean;
-  /** What decided. */
+  /** The reason for the decision. */
   readonly reason: Reason;
   /** The policies that isolate this end in this direction. */
   readonly policies: readonly Policy[];
-  /** The rules of these policies that allow it, in their order. */
+  /** The rules of these policies that allow the connection, in order. */
   readonly rules: readonly Allowing[];
 }
 
-/** What both ends say to a connection. It needs both. */
+/** The decisions of both ends. A connection needs the permission of both. */
 export interface Verdict {
-  /** Whether both ends allow it. */
+  /** Whether both ends allow the connection. */
   readonly allowed: boolean;
-  /** What the source says. */
+  /** The decision of the source. */
   readonly egress: Decision;
-  /** What the destination says. */
+  /** The decision of the destination. */
   readonly ingress: Decision;
 }
 
 /**
- * Judges a connection under all policies of a cluster.
+ * Evaluates a connection under all policies of a cluster.
  *
- * Where both ends are the same workload, they are two different pods of it, such as two replicas. A
- * bare Pod has no other, and reaches itself.
+ * If both ends are the same workload, they are two different pods of the workload, such as two
+ * replicas. A bare Pod has no replicas and can always reach itself.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readCluster } from "./cluster.ts";
+ * import { evaluate } from "./evaluate.ts";
+ *
+ * const pod = (name: string) => ({
+ *   apiVersion: "v1",
+ *   kind: "Pod",
+ *   metadata: { name, namespace: "jobs", labels: { app: name } },
+ *   spec: { containers: [] },
+ * });
+ * const policy = {
+ *   apiVersion: "networking.k8s.io/v1",
+ *   kind: "NetworkPolicy",
+ *   metadata: { name: "to-db", namespace: "jobs" },
+ *   spec: {
+ *     podSelector: { matchLabels: { app: "job" } },
+ *     policyTypes: ["Egress"],
+ *     egress: [{ to: [{ podSelector: { matchLabels: { app: "db" } } }], ports: [{ port: 5432 }] }],
+ *   },
+ * };
+ * const { cluster } = readCluster([pod("job"), pod("db"), policy].map((value) => ({ value })));
+ * const [job, db] = cluster.pods;
+ * const flow = { from: job!, to: db!, protocol: "TCP" } as const;
+ * assertEquals(evaluate(cluster, { ...flow, port: 5432 }).allowed, true);
+ * assertEquals(evaluate(cluster, { ...flow, port: 22 }).egress.reason, "no-rule");
+ * ```
  */
 export function evaluate(cluster: Cluster, flow: Flow): Verdict {
   const egress = decide(cluster, flow, "egress");
@@ -76,7 +105,7 @@ export function evaluate(cluster: Cluster, flow: Flow): Verdict {
   return { allowed: egress.allowed && ingress.allowed, egress, ingress };
 }
 
-/** Judges one end of a connection. */
+/** Evaluates one end of a connection. */
 export function decide(cluster: Cluster, flow: Flow, direction: Direction): Decision {
   const [self, other] = ends(flow, direction);
   const open = (reason: Reason): Decision => (
@@ -94,12 +123,12 @@ export function decide(cluster: Cluster, flow: Flow, direction: Direction): Deci
   return { direction, allowed, reason: allowed ? "rule" : "no-rule", policies, rules };
 }
 
-/** The end that a direction is about, and the other one. */
+/** The two ends of a connection: first the end that decides in a direction, then the other end. */
 export function ends({ from, to }: Flow, direction: Direction): [Endpoint, Endpoint] {
   return direction === "egress" ? [from, to] : [to, from];
 }
 
-/** Whether two ends are one and the same pod. */
+/** Whether two ends are the same single pod. */
 export function isItself(one: Pod, other: Endpoint): boolean {
   return one === other && !one.several;
 }
@@ -111,14 +140,14 @@ function allowing(
   rule: Rule,
   other: Endpoint,
 ): Allowing[] {
-  const peers = meaningPeers(cluster, policy, rule, other);
+  const peers = matchingPeers(cluster, policy, rule, other);
   if (peers?.length === 0) return [];
-  const ports = meaningPorts(rule, to, protocol, port);
+  const ports = matchingPorts(rule, to, protocol, port);
   if (ports?.length === 0) return [];
   return [{ policy, rule, peer: peers?.[0], port: ports?.[0] }];
 }
 
-/** Ports without a gap, both ends included. */
+/** A contiguous range of ports, both ends included. */
 export interface PortRange {
   /** The lowest port. */
   readonly from: number;
@@ -130,9 +159,9 @@ export interface PortRange {
 export const EVERY_PORT: PortRange = { from: 1, to: 65535 };
 
 /**
- * The policies that isolate a pod in a direction: those of its namespace that select it. A pod on its
- * node's network is isolated by none, since what it sends is its node's, which most network plugins
- * cannot tell from any other traffic of the node.
+ * The policies that isolate a pod in a direction: those in the pod's namespace that select the pod. No
+ * policy isolates a pod on its node's network, because most network plugins cannot distinguish its
+ * traffic from other traffic of the node.
  */
 export function isolating(cluster: Cluster, pod: Pod, direction: Direction): Policy[] {
   if (pod.hostNetwork) return [];
@@ -143,42 +172,49 @@ export function isolating(cluster: Cluster, pod: Pod, direction: Direction): Pol
 }
 
 /**
- * Whether a peer of a policy means somebody.
+ * Whether a peer of a policy selects an end of a connection.
  *
- * A block means outside addresses, and a pod whose address is known and lies in it: network plugins
- * see addresses, and the conformance tests of Kubernetes expect it. A pod of a manifest has no address
- * yet, and no block means it. Selectors never mean a pod on its node's network.
+ * An `ipBlock` selects outside addresses, and pods with a known address in the block, as the
+ * conformance tests of Kubernetes expect. A pod in a manifest has no address yet, so no block selects
+ * it. Without a `namespaceSelector`, a peer selects pods of the policy's own namespace only. Selectors
+ * never select a pod on its node's network.
  */
-export function means(cluster: Cluster, policy: Policy, peer: Peer, who: Endpoint): boolean {
+export function selectsEndpoint(
+  cluster: Cluster,
+  policy: Policy,
+  peer: Peer,
+  end: Endpoint,
+): boolean {
   if (peer.type === "block") {
-    const addresses = who.type === "outside" ? [who.address] : who.addresses;
+    const addresses = end.type === "outside" ? [end.address] : end.addresses;
     return addresses.some((address) =>
       holds(peer.range, address) && !peer.except.some((range) => holds(range, address))
     );
   }
-  if (who.type === "outside" || who.hostNetwork) return false;
+  if (end.type === "outside" || end.hostNetwork) return false;
   const inNamespace = peer.namespaces === undefined
-    ? who.namespace === policy.namespace
-    : selects(peer.namespaces, namespaceOf(cluster, who.namespace).labels);
-  return inNamespace && (peer.pods === undefined || selects(peer.pods, who.labels));
+    ? end.namespace === policy.namespace
+    : selects(peer.namespaces, namespaceOf(cluster, end.namespace).labels);
+  return inNamespace && (peer.pods === undefined || selects(peer.pods, end.labels));
 }
 
-/** The peers of a rule that mean somebody; undefined where the rule means everybody. */
-export function meaningPeers(
+/** The peers of a rule that select an end of a connection; undefined if the rule has no peers. */
+export function matchingPeers(
   cluster: Cluster,
   policy: Policy,
   rule: Rule,
-  who: Endpoint,
+  end: Endpoint,
 ): readonly Peer[] | undefined {
   if (rule.peers.length === 0) return undefined;
-  return rule.peers.filter((peer) => means(cluster, policy, peer, who));
+  return rule.peers.filter((peer) => selectsEndpoint(cluster, policy, peer, end));
 }
 
 /**
- * The numbers that a port of a rule stands for, of its protocol. A name means what the destination's
- * containers declare by it; where they do not, or for an address, which has no names, it means none.
+ * The port numbers that a port of a rule allows. A name resolves to the numbers that the destination's
+ * containers declare under that name and protocol. A name that is not declared allows no port, and
+ * outside addresses declare no names.
  */
-export function numbers(port: PolicyPort, destination: Endpoint): readonly PortRange[] {
+export function portNumbers(port: PolicyPort, destination: Endpoint): readonly PortRange[] {
   if (port.port === undefined) return [EVERY_PORT];
   if (typeof port.port === "number") {
     return [{ from: port.port, to: port.endPort ?? port.port }];
@@ -189,8 +225,8 @@ export function numbers(port: PolicyPort, destination: Endpoint): readonly PortR
     .map(({ port: number }) => ({ from: number, to: number }));
 }
 
-/** The ports of a rule that a connection matches; undefined where the rule means every port. */
-export function meaningPorts(
+/** The ports of a rule that include the port of a connection; undefined if the rule has no ports. */
+export function matchingPorts(
   rule: Rule,
   destination: Endpoint,
   protocol: Protocol,
@@ -199,76 +235,75 @@ export function meaningPorts(
   if (rule.ports.length === 0) return undefined;
   return rule.ports.filter((each) =>
     each.protocol === protocol &&
-    numbers(each, destination).some(({ from, to }) => from <= port && port <= to)
+    portNumbers(each, destination).some(({ from, to }) => from <= port && port <= to)
   );
 }
 
-/** A rule of a policy that isolates one end of a connection, and why it does not allow it. */
+/** A rule that does not allow a connection, and why. */
 export interface Miss {
   /** The policy. */
   readonly policy: Policy;
   /** The rule. */
   readonly rule: Rule;
-  /** What does not fit, with field paths. */
+  /** What does not match, with the path of the field. */
   readonly why: readonly string[];
 }
 
-/** How an end of a connection is told. */
+/** An end of a connection for people: `namespace/Kind/name`, or an address. */
 export function formatEndpoint(end: Endpoint): string {
   return end.type === "pod" ? podId(end) : formatAddress(end.address);
 }
 
-/** How a policy is told: `NetworkPolicy namespace/name`. */
+/** A policy for people: `NetworkPolicy namespace/name`. */
 export function policyId({ namespace, name }: Policy): string {
   return `NetworkPolicy ${namespace}/${name}`;
 }
 
-/** In one sentence, why one end of a connection allows it or not. */
+/** Explains in one sentence why one end allows or denies a connection. */
 export function explainDecision(flow: Flow, decision: Decision): string {
   const { direction, reason, policies, rules } = decision;
   const self = formatEndpoint(ends(flow, direction)[0]);
   switch (reason) {
     case "outside":
-      return `${self} is outside of the cluster, where no policy applies`;
+      return `${self} is outside the cluster, where no policy applies`;
     case "itself":
-      return "a pod always reaches itself";
+      return "a pod can always reach itself";
     case "host-network":
-      return `${self} shares its node's network, where no policy applies`;
+      return `${self} uses its node's network, where no policy applies`;
     case "no-policy":
-      return `no policy isolates the ${direction} of ${self}`;
+      return `no policy isolates ${self} for ${direction}`;
     case "rule":
-      return `${isolatedBy(self, direction, policies)}, and ${count(rules.length, "rule")} of ` +
-        `${policies.length === 1 ? "it allows" : "these allows"} this`;
+      return `${isolatedBy(self, direction, policies)}, and ${count(rules.length, "rule")} ` +
+        `allow${rules.length === 1 ? "s" : ""} this connection`;
     case "no-rule":
-      return `${isolatedBy(self, direction, policies)}, and no rule of ` +
-        `${policies.length === 1 ? "it" : "these"} allows this`;
+      return `${isolatedBy(self, direction, policies)}, and no rule allows this connection`;
   }
 }
 
-/** Who a peer of a policy means, in words. */
+/** Describes a peer: `pods with app=db in namespaces with name=robson`. */
 export function formatPeer(peer: Peer): string {
   if (peer.type === "block") {
     const except = peer.except.length === 0
       ? ""
-      : `, with ${count(peer.except.length, "exception")}`;
-    return `the addresses of ${peer.cidr}${except}`;
+      : ` with ${count(peer.except.length, "exception")}`;
+    return `addresses in ${peer.cidr}${except}`;
   }
   const pods = peer.pods === undefined || peer.pods.requirements.length === 0
-    ? "every pod"
+    ? "all pods"
     : `pods with ${formatSelector(peer.pods)}`;
-  if (peer.namespaces === undefined) return `${pods} of the policy's own namespace`;
+  if (peer.namespaces === undefined) return `${pods} in the policy's namespace`;
   return peer.namespaces.requirements.length === 0
-    ? `${pods} of every namespace`
-    : `${pods} of namespaces with ${formatSelector(peer.namespaces)}`;
+    ? `${pods} in all namespaces`
+    : `${pods} in namespaces with ${formatSelector(peer.namespaces)}`;
 }
 
-/** Which ports a port of a policy means: `TCP 443`, `UDP 8000-8010`, `TCP https`, `TCP, every port`. */
+/** Describes a port of a policy: `TCP 443`, `UDP 8000-8010`, `TCP https`, `TCP, every port`. */
 export function formatPolicyPort({ protocol, port, endPort }: PolicyPort): string {
   if (port === undefined) return `${protocol}, every port`;
   return `${protocol} ${port}${endPort === undefined ? "" : `-${endPort}`}`;
 }
 
-/** Every rule of the policies that isolate one end of a denied connection, and why it does not fit. */
+/** The rules of the policies that isolate one end of a denied connection, and why each does not match. */
 export function missesOf(cluster: Cluster, flow: Flow, decision: Decision): Miss[] {
   const { direction, policies } = decision;
   const [, other] = ends(flow, direction);
@@ -281,66 +316,67 @@ export function missesOf(cluster: Cluster, flow: Flow, decision: Decision): Miss
   );
 }
 
-/** Why a peer does not mean somebody, in words that name the deciding label or block. */
-export function whyNot(cluster: Cluster, policy: Policy, peer: Peer, who: Endpoint): string {
-  const shown = formatEndpoint(who);
+/** Explains why a peer does not select an end of a connection, with the deciding label or block. */
+export function whyNot(cluster: Cluster, policy: Policy, peer: Peer, end: Endpoint): string {
+  const shown = formatEndpoint(end);
   if (peer.type === "block") {
-    if (who.type === "outside") return `${shown} is not among ${formatPeer(peer)}`;
-    return who.addresses.length === 0
-      ? `a block of addresses is for the outside, and ${shown} is in the cluster`
-      : `${who.addresses.map(formatAddress).join(" and ")} of ${shown} is not among ` +
-        formatPeer(peer);
+    if (end.type === "outside") return `${shown} is not among the ${formatPeer(peer)}`;
+    return end.addresses.length === 0
+      ? `ipBlock selects addresses outside the cluster, and ${shown} is a pod`
+      : `${end.addresses.map(formatAddress).join(" and ")} of ${shown} is not among ` +
+        `the ${formatPeer(peer)}`;
   }
-  if (who.type === "outside") {
-    return `selectors only ever mean pods of the cluster${
-      peer.namespaces?.requirements.length === 0 ? ", also the empty namespaceSelector" : ""
-    }, and ${shown} is outside`;
+  if (end.type === "outside") {
+    const selectors = peer.namespaces?.requirements.length === 0
+      ? "selectors, including an empty namespaceSelector,"
+      : "selectors";
+    return `${selectors} select only pods, and ${shown} is outside the cluster`;
   }
-  if (who.hostNetwork) return `${shown} shares its node's network, where no selector sees it`;
+  if (end.hostNetwork) return `${shown} uses its node's network, where no selector matches it`;
   if (peer.namespaces === undefined) {
-    if (who.namespace !== policy.namespace) {
-      return `without a namespaceSelector it means pods of ${policy.namespace} only`;
+    if (end.namespace !== policy.namespace) {
+      return `without a namespaceSelector the peer selects only pods in namespace ${policy.namespace}`;
     }
   } else {
-    const { labels } = namespaceOf(cluster, who.namespace);
+    const { labels } = namespaceOf(cluster, end.namespace);
     if (!selects(peer.namespaces, labels)) {
       const missing = unmet(peer.namespaces, labels).map(formatRequirement).join(" and ");
-      return `namespace ${who.namespace} does not fulfil ${missing}`;
+      return `namespace ${end.namespace} does not match ${missing}`;
     }
   }
-  const missing = peer.pods === undefined ? [] : unmet(peer.pods, who.labels);
-  return `${shown} does not fulfil ${missing.map(formatRequirement).join(" and ")}`;
+  const missing = peer.pods === undefined ? [] : unmet(peer.pods, end.labels);
+  return `${shown} does not match ${missing.map(formatRequirement).join(" and ")}`;
 }
 
 function missingPeer(cluster: Cluster, policy: Policy, rule: Rule, other: Endpoint): string[] {
   if (rule.peers.length === 0) return [];
-  if (rule.peers.some((peer) => means(cluster, policy, peer, other))) return [];
+  if (rule.peers.some((peer) => selectsEndpoint(cluster, policy, peer, other))) return [];
   return rule.peers.map((peer) => `${peer.path}: ${whyNot(cluster, policy, peer, other)}`);
 }
 
 function missingPort(rule: Rule, { to, protocol, port }: Flow): string[] {
-  if (meaningPorts(rule, to, protocol, port)?.length !== 0) return [];
+  if (matchingPorts(rule, to, protocol, port)?.length !== 0) return [];
   const listed = rule.ports.map((each) => {
     const named = typeof each.port === "string";
-    const nobody = to.type === "outside"
-      ? ", a name that only pods have"
-      : `, as ${podId(to)} declares it`;
-    return `${formatPolicyPort(each)}${named ? nobody : ""}`;
+    const source = to.type === "outside"
+      ? ", a name that only pods can declare"
+      : `, as ${podId(to)} declares the name`;
+    return `${formatPolicyPort(each)}${named ? source : ""}`;
   });
-  return [`${rule.path}.ports: only ${listed.join("; ")}; not ${protocol} ${port}`];
+  return [`${rule.path}.ports: allows only ${listed.join("; ")}, not ${protocol} ${port}`];
 }
 
 function isolatedBy(self: string, direction: Direction, policies: readonly Policy[]): string {
   return `${count(policies.length, "policy", "policies")} isolate${
     policies.length === 1 ? "s" : ""
-  } the ${direction} of ${self}`;
+  } ${self} for ${direction}`;
 }
 
 function count(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`;
 }
 
-/** Whether a selector of namespaces selects none that there is. */
+/** Whether the `namespaceSelector` of a peer selects no namespace of the cluster. */
 export function selectsNoNamespace(
   { namespaces: known }: Cluster,
   { namespaces }: PodPeer,

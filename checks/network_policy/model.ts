@@ -2,60 +2,60 @@ import type { Labels } from "../kubernetes/metadata.ts";
 import type { Selector } from "../kubernetes/selectors.ts";
 import type { Address, AddressRange } from "./address.ts";
 
-/** What a port can speak. NetworkPolicy says nothing about other protocols, such as ICMP. */
+/** A protocol with ports. NetworkPolicies do not cover other protocols, such as ICMP. */
 export type Protocol = "TCP" | "UDP" | "SCTP";
 
-/** All protocols, in the order in which they are told. */
+/** All protocols, in the order of the output. */
 export const PROTOCOLS: readonly Protocol[] = ["TCP", "UDP", "SCTP"];
 
-/** Which way traffic is judged: leaving its source, or entering its destination. */
+/** The direction of a rule: `egress` for the source of a connection, `ingress` for the destination. */
 export type Direction = "egress" | "ingress";
 
-/** A namespace and what selectors see of it. */
+/** A namespace with the labels that a `namespaceSelector` matches. */
 export interface Namespace {
-  /** Its name. */
+  /** The name, as in `robson`. */
   readonly name: string;
-  /** Its labels, always with `kubernetes.io/metadata.name`. */
+  /** The labels, always with `kubernetes.io/metadata.name`. */
   readonly labels: Labels;
 }
 
-/** A port that a container declares; only its name ever matters to a policy. */
+/** A named port of a container. Policies use container ports only to resolve names. */
 export interface ContainerPort {
-  /** The name that policies can refer to. */
+  /** The name, as in `web`. */
   readonly name: string;
-  /** What it speaks. */
+  /** The protocol. A name can have a different number for each protocol. */
   readonly protocol: Protocol;
-  /** The number behind the name. */
+  /** The number, 1 to 65535. */
   readonly port: number;
 }
 
-/** A pod, or what stands for all pods of one workload: they differ in nothing that policies see. */
+/** A pod, or all pods of one workload, which policies cannot distinguish. */
 export interface Pod {
-  /** Tells pods from outside addresses. */
+  /** Distinguishes pods from outside addresses. */
   readonly type: "pod";
-  /** The namespace that it runs in. */
+  /** The namespace of the pod. */
   readonly namespace: string;
-  /** The kind of the object that makes it, such as `Job`. */
+  /** The kind of the object that creates the pod, such as `Job`. */
   readonly kind: string;
-  /** The name of that object. */
+  /** The name of the object that creates the pod. */
   readonly name: string;
-  /** The labels that the pod will have. */
+  /** The labels of the pod, including those that its controller adds. */
   readonly labels: Labels;
-  /** The named ports of its containers. */
+  /** The named ports of the containers that run as long as the pod. */
   readonly ports: readonly ContainerPort[];
-  /** Whether it shares its node's network: no policy applies to it then, and no selector sees it. */
+  /** Whether the pod uses its node's network, where no policy applies and no selector matches. */
   readonly hostNetwork: boolean;
-  /** Its addresses, where they are known: only those of running pods are. */
+  /** The addresses of a running pod; empty for the pods of a workload. */
   readonly addresses: readonly Address[];
-  /** Whether there can be several of it at a time. Only a bare Pod is alone. */
+  /** Whether several pods can exist at the same time. False only for a bare Pod. */
   readonly several: boolean;
 }
 
-/** An address outside of the cluster. */
+/** An address outside the cluster. */
 export interface Outside {
-  /** Tells pods from outside addresses. */
+  /** Distinguishes outside addresses from pods. */
   readonly type: "outside";
-  /** Which address. */
+  /** The address. */
   readonly address: Address;
 }
 
@@ -63,111 +63,113 @@ export interface Outside {
 export type Endpoint = Pod | Outside;
 
 /**
- * A connection that somebody opens. Replies to it are always allowed, so it has only one direction.
- * The port is the destination pod's own, behind any Service.
+ * A connection from a source to a destination. Policies always allow the replies. The port is the port
+ * of the destination pod, not the port of a Service.
  */
 export interface Flow {
-  /** Who opens it. */
+  /** The source, which opens the connection. */
   readonly from: Endpoint;
-  /** Who is asked. */
+  /** The destination. */
   readonly to: Endpoint;
-  /** What it speaks. */
+  /** The protocol of the connection. */
   readonly protocol: Protocol;
   /** The destination's port, 1 to 65535. */
   readonly port: number;
 }
 
-/** Everything that decides about connections. */
+/** The objects of a cluster that decide about connections. */
 export interface Cluster {
   /** The declared namespaces, by name. */
   readonly namespaces: ReadonlyMap<string, Namespace>;
-  /** The workloads' pods, in the order in which they were declared. */
+  /** The pods, in the order of their declaration. */
   readonly pods: readonly Pod[];
-  /** The policies, in the order in which they were declared. */
+  /** The policies, in the order of their declaration. */
   readonly policies: readonly Policy[];
 }
 
-/** The label that every namespace has, with its name. */
+/** The label that Kubernetes sets on every namespace, with the namespace's name as value. */
 export const NAME_LABEL = "kubernetes.io/metadata.name";
 
-/** A namespace as declared; one that is not has the label with its name, and no other. */
+/** A declared namespace, or an undeclared namespace with only the label {@linkcode NAME_LABEL}. */
 export function namespaceOf({ namespaces }: Pick<Cluster, "namespaces">, name: string): Namespace {
   return namespaces.get(name) ?? { name, labels: new Map([[NAME_LABEL, name]]) };
 }
 
-/** How a workload is told, and addressed where its name alone is ambiguous: `namespace/Kind/name`. */
+/** The workload of a pod as `namespace/Kind/name`. */
 export function podId({ namespace, kind, name }: Pod): string {
   return `${namespace}/${kind}/${name}`;
 }
 
-/** A peer that is a block of addresses. */
+/** A peer with an `ipBlock`. */
 export interface BlockPeer {
-  /** Tells the two kinds of peer apart. */
+  /** Distinguishes the two kinds of peer. */
   readonly type: "block";
-  /** Where it stands in its policy, as in `spec.egress[0].to[1]`. */
+  /** The path in the policy, as in `spec.egress[0].to[1]`. */
   readonly path: string;
-  /** As it is written. */
+  /** The block as written in the policy, as in `10.0.0.0/8`. */
   readonly cidr: string;
   /** The addresses of `cidr`. */
   readonly range: AddressRange;
-  /** The addresses of `except`, which do not belong to it. */
+  /** The blocks in `except`. */
   readonly except: readonly AddressRange[];
 }
 
-/** A peer that is pods: those that both selectors select. */
+/** A peer with selectors: the pods that both selectors match. */
 export interface PodPeer {
-  /** Tells the two kinds of peer apart. */
+  /** Distinguishes the two kinds of peer. */
   readonly type: "pods";
-  /** Where it stands in its policy, as in `spec.egress[0].to[1]`. */
+  /** The path in the policy, as in `spec.egress[0].to[1]`. */
   readonly path: string;
-  /** In which namespaces; where it is absent, only in the policy's own. */
+  /** The `namespaceSelector`. If absent, the peer selects pods of the policy's own namespace. */
   readonly namespaces?: Selector;
-  /** Which pods; where it is absent, all of these namespaces. */
+  /** The `podSelector`. If absent, the peer selects all pods of the namespaces. */
   readonly pods?: Selector;
 }
 
-/** Who is at the other end. */
+/** The other end of the connections that a rule allows. */
 export type Peer = BlockPeer | PodPeer;
 
-/** Which ports. */
+/** A port, a range of ports or a named port of a rule. */
 export interface PolicyPort {
-  /** Where it stands in its policy, as in `spec.egress[0].ports[0]`. */
+  /** The path in the policy, as in `spec.egress[0].ports[0]`. */
   readonly path: string;
-  /** What they speak. */
+  /** The protocol. */
   readonly protocol: Protocol;
-  /** A number, a name that the destination's containers give meaning to, or absent: every port. */
+  /** A number, or a name that the destination's containers declare. If absent, every port. */
   readonly port?: number | string;
-  /** The last port of a range that begins with `port`. */
+  /** The last port of a range that starts at `port`. */
   readonly endPort?: number;
 }
 
-/** Something that a policy allows: any of its peers on any of its ports. */
+/** A rule: allows connections with any of the peers on any of the ports. */
 export interface Rule {
-  /** Where it stands in its policy, as in `spec.egress[0]`. */
+  /** The path in the policy, as in `spec.egress[0]`. */
   readonly path: string;
-  /** Without any, everybody is meant. */
+  /** The peers. An empty list allows all addresses and pods. */
   readonly peers: readonly Peer[];
-  /** Without any, every port of every protocol is meant. */
+  /** The ports. An empty list allows every port of every protocol. */
   readonly ports: readonly PolicyPort[];
 }
 
 /** A valid NetworkPolicy, with the defaults that the API server would set. */
 export interface Policy {
-  /** The namespace whose pods it isolates. */
+  /** The namespace of the policy and of the pods that the policy isolates. */
   readonly namespace: string;
-  /** Its name. */
+  /** The name, as in `allow-dns`. */
   readonly name: string;
-  /** Where it was declared, for people, as in `policies.yaml:12`. */
+  /** The file and line of the declaration, as in `policies.yaml:12`. */
   readonly where?: string;
-  /** The directions in which it isolates. */
+  /** The directions in which the policy isolates pods (`policyTypes`). */
   readonly directions: readonly Direction[];
-  /** The pods that it isolates. */
+  /** The pods that the policy isolates (`spec.podSelector`). */
   readonly pods: Selector;
-  /** What it then allows, in each direction. A direction in which it does not isolate has no rules. */
+  /** The rules in effect. Empty for a direction that is not in `directions`. */
   readonly rules: Readonly<Record<Direction, readonly Rule[]>>;
+  /** The rules as written, including those without effect. */
+  readonly declaredRules: Readonly<Record<Direction, readonly Rule[]>>;
 }
 
-/** Everybody that the rules of a policy name. */
+/** The peers of all rules of a policy. */
 export function peersOf({ rules }: Policy): Peer[] {
   return [...rules.ingress, ...rules.egress].flatMap(({ peers }) => peers);
 }

@@ -3,8 +3,8 @@ import {
   EVERY_PORT,
   isItself,
   isolating,
-  meaningPeers,
-  numbers,
+  matchingPeers,
+  portNumbers,
   type PortRange,
 } from "./evaluate.ts";
 import {
@@ -19,18 +19,18 @@ import {
   type Rule,
 } from "./model.ts";
 
-/** A set of ports: per protocol, ranges that rise and neither overlap nor touch. */
+/** A set of ports: for each protocol, ranges in ascending order that neither overlap nor touch. */
 export type PortSet = Readonly<Record<Protocol, readonly PortRange[]>>;
 
 /** Every port of every protocol. */
 export const EVERY: PortSet = { TCP: [EVERY_PORT], UDP: [EVERY_PORT], SCTP: [EVERY_PORT] };
 
-/** Whether a set has no port. */
+/** Whether a set of ports is empty. */
 export function isEmpty(set: PortSet): boolean {
   return PROTOCOLS.every((protocol) => set[protocol].length === 0);
 }
 
-/** Whether two sets have the same ports. */
+/** Whether two sets contain the same ports. */
 export function isSame(one: PortSet, other: PortSet): boolean {
   return PROTOCOLS.every((protocol) =>
     one[protocol].length === other[protocol].length &&
@@ -41,12 +41,12 @@ export function isSame(one: PortSet, other: PortSet): boolean {
   );
 }
 
-/** Whether a port is in a set. */
+/** Whether a set contains a port. */
 export function has(set: PortSet, protocol: Protocol, port: number): boolean {
   return set[protocol].some(({ from, to }) => from <= port && port <= to);
 }
 
-/** The ports that are in both sets. */
+/** The intersection of two sets. */
 export function common(one: PortSet, other: PortSet): PortSet {
   return perProtocol((protocol) =>
     one[protocol].flatMap((a) =>
@@ -59,10 +59,9 @@ export function common(one: PortSet, other: PortSet): PortSet {
 }
 
 /**
- * The ports on which one end of a connection allows it: egress is the source's end, ingress that of
- * the destination.
+ * The ports on which one end allows connections with the other end.
  *
- * @param policies those that isolate `self` in this direction
+ * @param policies the policies that isolate `self` in this direction
  */
 function portsUnder(
   cluster: Cluster,
@@ -76,7 +75,7 @@ function portsUnder(
   const open: Record<Protocol, PortRange[]> = { TCP: [], UDP: [], SCTP: [] };
   for (const policy of policies) {
     for (const rule of policy.rules[direction]) {
-      if (meaningPeers(cluster, policy, rule, other)?.length === 0) continue;
+      if (matchingPeers(cluster, policy, rule, other)?.length === 0) continue;
       const ports = portsOf(rule, destination);
       for (const protocol of PROTOCOLS) open[protocol].push(...ports[protocol]);
     }
@@ -88,7 +87,7 @@ function portsOf(rule: Rule, destination: Endpoint): PortSet {
   if (rule.ports.length === 0) return EVERY;
   return perProtocol((protocol) =>
     rule.ports.filter((port) => port.protocol === protocol)
-      .flatMap((port) => numbers(port, destination))
+      .flatMap((port) => portNumbers(port, destination))
   );
 }
 
@@ -106,31 +105,31 @@ function perProtocol(ranges: (protocol: Protocol) => PortRange[]): PortSet {
   return { TCP: ranges("TCP"), UDP: ranges("UDP"), SCTP: ranges("SCTP") };
 }
 
-/** Outside addresses that a pod may exchange the same traffic with. */
+/** A range of outside addresses with the same open ports. */
 export interface OutsideRange {
-  /** The addresses. */
+  /** The outside addresses. */
   readonly range: AddressRange;
-  /** The ports that are open between them and the pod. */
+  /** The open ports between the addresses and the pod. */
   readonly ports: PortSet;
 }
 
 /**
- * Which outside addresses a pod may reach (egress) or be reached from (ingress), and on which ports:
- * as few ranges as possible, rising, IPv4 before IPv6. Ranges with no open port are left out.
+ * The outside addresses that a pod can reach (egress) or that can reach the pod (ingress), and the open
+ * ports: as few ranges as possible, in ascending order, IPv4 before IPv6, without closed ranges.
  */
 function outsideRanges(cluster: Cluster, pod: Pod, direction: Direction): OutsideRange[] {
   const policies = isolating(cluster, pod, direction);
   const merged: OutsideRange[] = [];
-  for (const range of distinguished(policies, direction)) {
+  for (const range of splitAtBlocks(policies, direction)) {
     const outside: Outside = {
       type: "outside",
       address: { family: range.family, value: range.first },
     };
     const ports = portsUnder(cluster, policies, pod, outside, direction);
     const before = merged.at(-1);
-    const goesOn = before !== undefined && before.range.family === range.family &&
+    const continues = before !== undefined && before.range.family === range.family &&
       before.range.last + 1n === range.first && isSame(before.ports, ports);
-    if (goesOn) {
+    if (continues) {
       merged[merged.length - 1] = { ports, range: { ...before.range, last: range.last } };
     } else {
       merged.push({ range, ports });
@@ -139,8 +138,8 @@ function outsideRanges(cluster: Cluster, pod: Pod, direction: Direction): Outsid
   return merged.filter(({ ports }) => !isEmpty(ports));
 }
 
-/** All addresses, cut wherever a block of the policies begins or ends. */
-function distinguished(policies: readonly Policy[], direction: Direction): AddressRange[] {
+/** All addresses, split at each start and end of a block in the policies. */
+function splitAtBlocks(policies: readonly Policy[], direction: Direction): AddressRange[] {
   const blocks = policies
     .flatMap(({ rules }) => rules[direction])
     .flatMap(({ peers }) => peers)
@@ -153,39 +152,74 @@ function distinguished(policies: readonly Policy[], direction: Direction): Addre
       starts.add(block.first);
       if (block.last < last) starts.add(block.last + 1n);
     }
-    const rising = [...starts].sort((a, b) => a < b ? -1 : 1);
-    return rising.map((start, i) => (
-      { family, first: start, last: (rising[i + 1] ?? last + 1n) - 1n }
+    const ascending = [...starts].sort((a, b) => a < b ? -1 : 1);
+    return ascending.map((start, i) => (
+      { family, first: start, last: (ascending[i + 1] ?? last + 1n) - 1n }
     ));
   });
 }
 
 /**
- * What can be said about a host outside of the cluster of which only the name is known:
+ * Whether a pod can reach a host outside the cluster of which only the name is known:
  *
- * - `allowed`: every public address is open, over IPv4 or IPv6, so the host's are too
+ * - `allowed`: all public IPv4 addresses or all public IPv6 addresses are open
  * - `denied`: no outside address is open
- * - `depends`: some are open, and nobody knows whether the host's are among them
+ * - `depends`: some addresses are open, and the addresses of the host are unknown
  */
 export interface HostVerdict {
   /** The answer. */
   readonly answer: "allowed" | "denied" | "depends";
-  /** The addresses that are open on the port. */
+  /** The addresses that are open on the port, in ascending order. */
   readonly open: readonly AddressRange[];
 }
 
-/** What no host on the internet has: the IPv4 blocks that IANA keeps for special purposes. */
+/** Blocks that IANA reserves for special purposes: no host on the internet has such an address. */
 const SPECIAL = [
-  ...["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"],
-  ...["172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16"],
-  ...["198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"],
+  "0.0.0.0/8",
+  "10.0.0.0/8",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+  "172.16.0.0/12",
+  "192.0.0.0/24",
+  "192.0.2.0/24",
+  "192.88.99.0/24",
+  "192.168.0.0/16",
+  "198.18.0.0/15",
+  "198.51.100.0/24",
+  "203.0.113.0/24",
+  "224.0.0.0/4",
+  "240.0.0.0/4",
   "2001:db8::/32",
 ].map((text) => parseCidr(text)!);
 
-/** Where IANA gives out public addresses. */
+/** The blocks from which IANA assigns public addresses. */
 const PUBLIC = [everyAddress(4), parseCidr("2000::/3")!];
 
-/** Whether a workload's pods may open connections to a host that may have any outside address. */
+/**
+ * Evaluates connections from a pod to a host outside the cluster whose address is unknown.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readCluster } from "./cluster.ts";
+ * import { judgeHost } from "./open_ports.ts";
+ *
+ * const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "a" }, spec: { containers: [] } };
+ * const policy = {
+ *   apiVersion: "networking.k8s.io/v1",
+ *   kind: "NetworkPolicy",
+ *   metadata: { name: "to-store" },
+ *   spec: {
+ *     podSelector: {},
+ *     egress: [{ to: [{ ipBlock: { cidr: "0.0.0.0/0" } }], ports: [{ port: 443 }] }],
+ *   },
+ * };
+ * const { cluster } = readCluster([{ value: pod }, { value: policy }]);
+ * assertEquals(judgeHost(cluster, cluster.pods[0]!, "TCP", 443).answer, "allowed");
+ * assertEquals(judgeHost(cluster, cluster.pods[0]!, "TCP", 80).answer, "denied");
+ * ```
+ */
 export function judgeHost(
   cluster: Cluster,
   pod: Pod,
@@ -197,21 +231,21 @@ export function judgeHost(
     .map(({ range }) => range);
   if (open.length === 0) return { answer: "denied", open };
   const all = PUBLIC.some((space) => covers([...open, ...SPECIAL], space));
-  return { answer: all ? "allowed" : "depends", open: touching(open) };
+  return { answer: all ? "allowed" : "depends", open: mergeAdjacent(open) };
 }
 
-/** Whether ranges leave no gap in a space. */
+/** Whether ranges contain all addresses of another range. */
 function covers(ranges: readonly AddressRange[], { family, first, last }: AddressRange): boolean {
   let next = first;
-  for (const range of rising(ranges.filter((each) => each.family === family))) {
+  for (const range of ascending(ranges.filter((each) => each.family === family))) {
     if (range.first > next) break;
     if (range.last >= next) next = range.last + 1n;
   }
   return next > last;
 }
 
-/** Ranges that differ only in other ports are one. */
-function touching(ranges: readonly AddressRange[]): AddressRange[] {
+/** Merges adjacent ranges, which differ only in other ports. */
+function mergeAdjacent(ranges: readonly AddressRange[]): AddressRange[] {
   const joined: AddressRange[] = [];
   for (const range of ranges) {
     const before = joined.at(-1);
@@ -224,27 +258,27 @@ function touching(ranges: readonly AddressRange[]): AddressRange[] {
   return joined;
 }
 
-function rising(ranges: readonly AddressRange[]): AddressRange[] {
+function ascending(ranges: readonly AddressRange[]): AddressRange[] {
   return ranges.toSorted((a, b) => a.first < b.first ? -1 : 1);
 }
 
-/** What is open from one workload's pods to another's. */
+/** The open ports from one workload's pods to another's. */
 export interface PodConnection {
-  /** Who opens connections. */
+  /** The source. */
   readonly from: Pod;
-  /** Whom they reach. Where that is the same workload, another pod of it, or a bare Pod itself. */
+  /** The destination: another workload, another pod of the same workload, or a bare Pod itself. */
   readonly to: Pod;
-  /** The ports that both ends allow, at least one. */
+  /** The ports that both ends allow; never empty. */
   readonly ports: PortSet;
 }
 
-/** What is open between a workload's pods and the outside. */
+/** The open ports between a workload's pods and outside addresses. */
 export interface OutsideConnection extends OutsideRange {
-  /** The workload. */
+  /** The pods of the workload. */
   readonly pod: Pod;
 }
 
-/** Every connection that is allowed, and no other. */
+/** All allowed connections. */
 export interface Matrix {
   /** Between workloads. */
   readonly within: readonly PodConnection[];
@@ -254,9 +288,22 @@ export interface Matrix {
   readonly inward: readonly OutsideConnection[];
 }
 
-/** Lists every connection that the policies of a cluster allow, in the order of its workloads. */
+/**
+ * Lists all connections that the policies of a cluster allow, in the order of the pods.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readCluster } from "./cluster.ts";
+ * import { EVERY, matrixOf } from "./open_ports.ts";
+ *
+ * const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "a" }, spec: { containers: [] } };
+ * const { cluster } = readCluster([{ value: pod }]);
+ * assertEquals(matrixOf(cluster).outward.map(({ ports }) => ports), [EVERY, EVERY]);
+ * ```
+ */
 export function matrixOf(cluster: Cluster): Matrix {
-  // Asking for every pair which policies isolate its ends would take most of the time.
+  // Computed once per pod, because computing it for each pair of pods dominates the run time.
   const isolated = new Map(cluster.pods.map((pod) => [pod, {
     egress: isolating(cluster, pod, "egress"),
     ingress: isolating(cluster, pod, "ingress"),
@@ -275,7 +322,7 @@ export function matrixOf(cluster: Cluster): Matrix {
   return { within, outward: outside("egress"), inward: outside("ingress") };
 }
 
-/** The ports that are open from one workload's pods to another's. */
+/** The ports that both ends allow. */
 function between(
   cluster: Cluster,
   from: Pod,

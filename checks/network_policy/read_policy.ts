@@ -22,28 +22,46 @@ import {
   type Rule,
 } from "./model.ts";
 
-/** The API that this evaluator understands. */
+/** The only supported `apiVersion`. */
 const POLICY_API = "networking.k8s.io/v1";
 
 const SPEC = ["podSelector", "policyTypes", "ingress", "egress"];
 
-/** What a direction's peers are called. */
+/** The field with the peers of a rule, by direction. */
 const PEERS = { ingress: "from", egress: "to" } as const;
 
 const TYPES = { Ingress: "ingress", Egress: "egress" } as const;
 
 /**
- * Reads a NetworkPolicy as strictly as an API server does that knows no mercy for unknown fields, and
- * sets its defaults.
+ * Parses a NetworkPolicy with the strict validation of the API server, and sets the defaults.
  *
- * @param where where it was declared, for people
- * @param report hears of everything that is wrong; the policy is worth nothing then
+ * @param where the file and line of the declaration, as in `policies.yaml:12`
+ * @param report is called for each problem; after a problem the result must not be used
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readPolicy } from "./read_policy.ts";
+ *
+ * const problems: string[] = [];
+ * const policy = readPolicy(
+ *   {
+ *     apiVersion: "networking.k8s.io/v1",
+ *     kind: "NetworkPolicy",
+ *     metadata: { name: "allow-dns", namespace: "jobs" },
+ *     spec: { podSelector: {}, egress: [{ ports: [{ protocol: "UDP", port: 53 }] }] },
+ *   },
+ *   "policies.yaml:12",
+ *   (path, problem) => problems.push(`${path} ${problem}`),
+ * );
+ * assertEquals(problems, []);
+ * assertEquals(policy.directions, ["ingress", "egress"]);
+ * ```
  */
 export function readPolicy(value: unknown, where: string | undefined, report: Report): Policy {
   const known = ["apiVersion", "kind", "metadata", "spec", "status"];
   const object = readFields(value ?? {}, "", report, known) ?? {};
-  if (object.kind !== "NetworkPolicy") report("kind", "has to be NetworkPolicy");
-  if (object.apiVersion !== POLICY_API) report("apiVersion", `has to be ${POLICY_API}`);
+  if (object.kind !== "NetworkPolicy") report("kind", "must be NetworkPolicy");
+  if (object.apiVersion !== POLICY_API) report("apiVersion", `must be ${POLICY_API}`);
   const { name, namespace } = readMetadata(object.metadata, report);
   const spec = readFields(object.spec, "spec", report, SPEC) ?? {};
   const ingress = readRules(spec, "ingress", report);
@@ -59,10 +77,11 @@ export function readPolicy(value: unknown, where: string | undefined, report: Re
       ingress: directions.includes("ingress") ? ingress : [],
       egress: directions.includes("egress") ? egress : [],
     },
+    declaredRules: { ingress, egress },
   };
 }
 
-/** Without policyTypes a policy isolates ingress, and egress only if it has a rule for it. */
+/** Without `policyTypes` a policy isolates pods for ingress, and for egress if it has egress rules. */
 function readTypes(spec: Fields, report: Report): Direction[] {
   const path = "spec.policyTypes";
   const types = readList(spec.policyTypes, path, report);
@@ -71,7 +90,10 @@ function readTypes(spec: Fields, report: Report): Direction[] {
     const text = readText(each ?? "", `${path}[${i}]`, report);
     if (text === "Ingress" || text === "Egress") return [TYPES[text]];
     if (text !== undefined) {
-      report(`${path}[${i}]`, `${JSON.stringify(text)} is no type: it is Ingress or Egress`);
+      report(
+        `${path}[${i}]`,
+        `${JSON.stringify(text)} is not a policy type; use Ingress or Egress`,
+      );
     }
     return [];
   });
@@ -86,7 +108,7 @@ function readRules(spec: Fields, direction: Direction, report: Report): Rule[] {
     .map((each, i) => readRule(each ?? {}, `${path}[${i}]`, direction, report));
 }
 
-/** Absent or empty, peers and ports restrict nothing. */
+/** Absent or empty lists of peers and ports are unrestricted. */
 function readRule(value: unknown, path: string, direction: Direction, report: Report): Rule {
   const side = PEERS[direction];
   const fields = readFields(value, path, report, ["ports", side]) ?? {};
@@ -103,7 +125,7 @@ function readRule(value: unknown, path: string, direction: Direction, report: Re
 
 type Block = AddressRange & { readonly bits: number };
 
-/** Reads a peer: a block of addresses, or pods. */
+/** Parses a peer: an `ipBlock`, or one or two selectors. */
 function readPeer(value: unknown, path: string, report: Report): Peer | undefined {
   const known = ["podSelector", "namespaceSelector", "ipBlock"];
   const fields = readFields(value, path, report, known);
@@ -112,7 +134,7 @@ function readPeer(value: unknown, path: string, report: Report): Peer | undefine
     fields[name] !== undefined && fields[name] !== null
   );
   if (!hasPods && !hasNamespaces && !hasBlock) {
-    report(path, `names nobody: it needs one of ${known.join(", ")}`);
+    report(path, `selects nothing; add at least one of ${known.join(", ")}`);
     return undefined;
   }
   const pods = (name: "podSelector" | "namespaceSelector") =>
@@ -123,7 +145,7 @@ function readPeer(value: unknown, path: string, report: Report): Peer | undefine
   };
   if (!hasBlock) return { type: "pods", path, ...selectors };
   if (hasPods || hasNamespaces) {
-    report(path, "has ipBlock together with a selector, and no peer is both addresses and pods");
+    report(path, "has both ipBlock and a selector; use separate items for addresses and pods");
   }
   return readBlock(fields.ipBlock, path, report);
 }
@@ -145,7 +167,7 @@ function readBlock(value: unknown, path: string, report: Report): BlockPeer | un
     const left = readCidr(text, `${exceptPath}[${i}]`, report);
     if (left === undefined) return [];
     if (range !== undefined && !isStrictlyWithin(left, range)) {
-      const problem = `${JSON.stringify(text)} does not lie within ${cidr}, or is all of it`;
+      const problem = `${JSON.stringify(text)} is not a proper part of ${cidr}`;
       report(`${exceptPath}[${i}]`, problem);
     }
     return [left];
@@ -160,7 +182,7 @@ function readCidr(text: string, path: string, report: Report): Block | undefined
   if (block === undefined) {
     report(
       path,
-      `${JSON.stringify(text)} is no block of addresses, such as 10.0.0.0/8 or fd00::/8`,
+      `${JSON.stringify(text)} is not a block of addresses such as 10.0.0.0/8 or fd00::/8`,
     );
   }
   return block;
@@ -171,7 +193,7 @@ function isStrictlyWithin(inner: Block, outer: Block): boolean {
     outer.first <= inner.first && inner.last <= outer.last;
 }
 
-/** Reads a port of a rule: a number, a name or a range, of a protocol that is TCP unless told. */
+/** Parses a port of a rule: a number, a name or a range. The default protocol is TCP. */
 function readPort(value: unknown, path: string, report: Report): PolicyPort | undefined {
   const fields = readFields(value, path, report, ["protocol", "port", "endPort"]);
   if (fields === undefined) return undefined;
@@ -181,14 +203,14 @@ function readPort(value: unknown, path: string, report: Report): PolicyPort | un
   const endPort = readInteger(fields.endPort, endPath, report);
   if (endPort !== undefined) {
     if (typeof port === "string") {
-      report(endPath, "cannot stand with a named port: a range begins with a number");
+      report(endPath, "is not allowed with a named port; a range starts with a number");
     } else if (port === undefined && (fields.port === undefined || fields.port === null)) {
-      report(endPath, "cannot stand without port, where the range begins");
+      report(endPath, "is not allowed without port, the start of the range");
     } else {
       const wrong = wrongPort(endPort);
       if (wrong !== undefined) report(endPath, wrong);
       else if (port !== undefined && endPort < port) {
-        report(endPath, `${endPort} is smaller than port, which is ${port}`);
+        report(endPath, `${endPort} is less than port ${port}`);
       }
     }
   }
@@ -200,12 +222,12 @@ function readPort(value: unknown, path: string, report: Report): PolicyPort | un
   };
 }
 
-/** Reads a protocol, in capitals; absent, it is TCP. */
+/** Parses a protocol in upper case. The default is TCP. */
 export function readProtocol(value: unknown, path: string, report: Report): Protocol {
   const text = readText(value, path, report) ?? "TCP";
   const protocol = PROTOCOLS.find((each) => each === text);
   if (protocol !== undefined) return protocol;
-  report(path, `${JSON.stringify(text)} is no protocol: it is one of ${PROTOCOLS.join(", ")}`);
+  report(path, `${JSON.stringify(text)} is not a protocol; use one of ${PROTOCOLS.join(", ")}`);
   return "TCP";
 }
 
@@ -216,7 +238,7 @@ function readNumberOrName(
 ): number | string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== "number" && typeof value !== "string") {
-    report(path, `has to be a number or a port's name, and is ${kindOf(value)}`);
+    report(path, `must be a port number or a port name, but is ${kindOf(value)}`);
     return undefined;
   }
   const port = typeof value === "number" ? readInteger(value, path, report) : value;

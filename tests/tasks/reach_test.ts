@@ -120,8 +120,8 @@ Deno.test("a denied one is explained by what is missing at the end that denies i
   const args = ["--from", "jobs/bronze", "--to", "data/statefulset/postgres", "--port", "5432"];
   const { code, out } = await reach(MANIFESTS, ...args);
   assertEquals(code, 1);
-  assertStringIncludes(out, "egress   allows: 1 policy isolates the egress of jobs/Job/bronze");
-  assertStringIncludes(out, "spec.ingress[0].from[0]: namespace jobs does not fulfil name=jobs");
+  assertStringIncludes(out, "egress   allows: 1 policy isolates jobs/Job/bronze for egress");
+  assertStringIncludes(out, "spec.ingress[0].from[0]: namespace jobs does not match name=jobs");
 });
 
 Deno.test("the same as JSON, with field paths", async () => {

@@ -1,4 +1,18 @@
+import { JOBS_NAMESPACE } from "../../../pipeline/contract/platform.ts";
 import type { Finding, Outcome } from "../../finding.ts";
+import { formatSelector, selects } from "../../kubernetes/selectors.ts";
+import { naming } from "../../list_names.ts";
+import {
+  decide,
+  ends,
+  formatPeer,
+  formatPolicyPort,
+  matchingPeers,
+  matchingPorts,
+  policyId,
+  selectsNoNamespace,
+  whyNot,
+} from "../../network_policy/evaluate.ts";
 import type {
   Direction,
   Endpoint,
@@ -8,177 +22,55 @@ import type {
   Protocol,
   Rule,
 } from "../../network_policy/model.ts";
-import type { Actor, SparkJob } from "./job_pods.ts";
 import { type Network, objectOf, place } from "./job_network.ts";
-import { naming } from "../../list_names.ts";
-import {
-  decide,
-  ends,
-  formatPeer,
-  formatPolicyPort,
-  meaningPeers,
-  meaningPorts,
-  policyId,
-  selectsNoNamespace,
-  whyNot,
-} from "../../network_policy/evaluate.ts";
-import { JOBS_NAMESPACE } from "../../../pipeline/contract/platform.ts";
-import { readPolicy } from "../../network_policy/read_policy.ts";
-import { formatSelector, selects } from "../../kubernetes/selectors.ts";
+import type { Actor, SparkJob } from "./job_pods.ts";
+
+/** Decides which rules of a policy may have been written for a connection. */
+export type RuleFilter = (rule: Rule) => boolean;
 
 /** A connection that a job needs. */
-export interface Needed {
+export interface RequiredConnection {
   /** The job. */
   readonly job: SparkJob;
-  /** The pod that finding and fix are about: usually the one that opens the connection. */
+  /** The pod that a finding names: usually the one that opens the connection. */
   readonly actor: Actor;
-  /** Who opens it, where that is not the actor's pod. */
+  /** The source, where it is not the pod of `actor`. */
   readonly from?: Endpoint;
-  /** Who is asked. */
+  /** The possible destinations. */
   readonly to: readonly Endpoint[];
-  /** Whether each of these has to be reached, since any may be the one; else one of them will do. */
+  /** Whether the source must reach all destinations. Otherwise one of them is enough. */
   readonly every?: boolean;
-  /** What it speaks. */
+  /** The protocol of the connection. */
   readonly protocol: Protocol;
   /** The destination's port. */
   readonly port: number;
-  /** How the destination is told, with the port. */
-  readonly target: string;
-  /** Which rules could have been meant for it. */
-  readonly meant?: Meant;
+  /** The destination for people, without the port, as in `the cluster's DNS`. */
+  readonly destination: string;
+  /** The rules that may have been written for the connection; all rules where it is absent. */
+  readonly isCandidate?: RuleFilter;
 }
 
-/** The connections that are needed and not allowed, each with what keeps it from being so. */
-export function deniedOf(network: Network, needed: readonly Needed[]): Denied[] {
-  return needed.flatMap((each): Denied[] => {
-    const { job, actor, from = actor.pod, to, every, protocol, port, target, meant } = each;
-    const blames = to.map((end) => blameFor(network, { from, to: end, protocol, port }, meant));
-    const isEnough = every !== true && blames.includes(undefined);
-    const blame = isEnough ? undefined : blames.find((one) => one !== undefined);
-    return blame === undefined ? [] : [{ job, actor, target, blame }];
-  });
-}
-
-/** Judges denied connections; where namespace-labels tells the fault, it is not told twice. */
-export function outcomeOf(
-  network: Network,
-  denied: readonly Denied[],
-  examined: string,
-  advice: Advice,
-): Outcome {
-  const ours = denied.filter((each) => !isForNamespaceLabels(network, each));
-  if (denied.length > 0 && ours.length === 0) {
-    return { skip: "a rule selects a namespace by a label that none has (see namespace-labels)" };
-  }
-  return { examined, findings: findingsOf(network, ours, advice) };
-}
-
-/** The pods of jobs that run the jobs' code: all but those that only ask for a driver. */
-export function workers({ jobs }: Pick<Network, "jobs">): { job: SparkJob; actor: Actor }[] {
-  return jobs.flatMap((job) =>
-    job.actors.filter(({ role }) => role !== "submitter").map((actor) => ({ job, actor }))
-  );
-}
-
-/** How many of each there are, for `examined`: `pods of 2 jobs under 6 policies`. */
-export function lookedAt({ jobs, policies }: Network): string {
-  const many = (number: number, one: string, more: string) =>
-    `${number} ${number === 1 ? one : more}`;
-  return `pods of ${many(jobs.length, "job", "jobs")} under ${
-    many(policies.length, "policy", "policies")
-  }`;
-}
-
-/** A connection that some pods of a job need and do not have. */
-export interface Denied {
-  /** The job. */
-  readonly job: SparkJob;
-  /** Which of its pods. */
-  readonly actor: Actor;
-  /** What it cannot reach, as in `Postgres in namespace robson on TCP 5432`. */
-  readonly target: string;
-  /** What keeps it from that. */
-  readonly blame: Blame;
-}
-
-/** What a check adds to the findings about denied connections. */
-export interface Advice {
-  /** Why the connection matters. */
-  readonly why: string;
-  /** The remedy. */
-  readonly fix: (denied: Denied, all: readonly Denied[]) => string;
-}
-
-/** Whether it is a namespace's label that decides, which namespace-labels tells with its fix. */
-function isForNamespaceLabels(network: Network, { blame }: Denied): boolean {
-  return blame.kind === "peer" && blame.peer?.type === "pods" &&
-    selectsNoNamespace(network.cluster, blame.peer);
-}
-
-/** What denied connections come down to: one finding for each field that decides. */
-export function findingsOf(
-  network: Network,
-  denied: readonly Denied[],
-  { why, fix }: Advice,
-): Finding[] {
-  const groups = Map.groupBy(denied, keyOf);
-  return [...groups.values()].map((all): Finding => {
-    const first = all[0]!;
-    const { policy, path, problem } = first.blame;
-    const object = policy === undefined
-      ? first.job.object
-      : objectOf(network, "NetworkPolicy", policy.name, policy.namespace);
-    const field = path === "" ? labelsPath(first.job) : path;
-    const who = tellActors(all);
-    const what = naming([...new Set(all.map(({ target }) => target))]);
-    return {
-      severity: "fail",
-      object: policy === undefined ? first.job.told : policyId(policy),
-      field,
-      ...place(network, object, field),
-      problem: `${problem}; so ${who} cannot reach ${what}`,
-      why,
-      fix: fix(first, all),
-    };
-  });
-}
-
-/** Pods of jobs, those of one job together: `Job analytics-jobs/a and its executors`. */
-export function tellActors(all: readonly Pick<Denied, "job" | "actor">[]): string {
-  const byJob = Map.groupBy(all, ({ job }) => job.told);
-  return naming([...byJob].map(([job, each]) => {
-    const told = [...new Set(each.map(({ actor }) => actor.told))]
-      .sort((a, b) => Number(b === job) - Number(a === job));
-    if (told[0] !== job) return told.join(" and ");
-    return [job, ...told.slice(1).map((more) => more.replace(/^the (\w+) of .*$/, "its $1"))]
-      .join(" and ");
-  }));
-}
-
-function keyOf({ blame: { kind, policy, path, direction } }: Denied): string {
-  return [kind, policy?.namespace, policy?.name, path, policy === undefined ? direction : ""]
-    .join(" ");
-}
-
-/** Policies find a job's pods by these. */
-function labelsPath({ specPath }: SparkJob): string {
-  return specPath.replace(/spec$/, "metadata.labels");
+/** A connection that a job needs and that the policies deny. */
+export interface DeniedConnection
+  extends Pick<RequiredConnection, "job" | "actor" | "protocol" | "port" | "destination"> {
+  /** Why it is denied. */
+  readonly cause: DenialCause;
 }
 
 /**
- * What keeps one end of a connection from allowing it, and would allow it if one field were another:
+ * Why one end of a connection denies it, and the one field that would have to change:
  *
- * - `trap`: a rule for the port that means every pod of the cluster, where an address is asked for
- * - `peer`: a rule for the port that means somebody else
- * - `port`: a rule for the other end that means another port
- * - `pods`: a rule for all of it, of a policy that does not select the pod
- * - `types`: a rule for all of it, in a direction that the policy does not have
- * - `missing`: no rule comes close
+ * - `emptySelector`: a rule for the port selects every pod, and the destination is an address
+ * - `peer`: a rule for the port selects a different peer
+ * - `port`: a rule for the peer allows a different port
+ * - `podSelector`: a policy has the right rule, and does not select the pod
+ * - `policyTypes`: a policy has the right rule, and does not apply in this direction
+ * - `noRule`: no rule comes close
  */
-export interface Blame {
-  /** Which of these. */
-  readonly kind: "trap" | "peer" | "port" | "pods" | "types" | "missing";
-  /** Which end: egress is the source's, ingress is the destination's. */
+export interface DenialCause {
+  /** The kind of cause. */
+  readonly kind: "emptySelector" | "peer" | "port" | "podSelector" | "policyTypes" | "noRule";
+  /** The end that denies: egress is the source's, ingress is the destination's. */
   readonly direction: Direction;
   /** The namespace of this end. */
   readonly namespace: string;
@@ -186,132 +78,249 @@ export interface Blame {
   readonly policy?: Policy;
   /** The rule. */
   readonly rule?: Rule;
-  /** The peer, where it is about one. */
+  /** The peer, where it decides. */
   readonly peer?: Peer;
-  /** The field that decides. */
+  /** The path of the field that decides, as in `spec.egress[0].to[0]`. */
   readonly path: string;
-  /** What is wrong with it. */
+  /** What is wrong with the field. */
   readonly problem: string;
 }
 
-/** Which rules could have been meant for a connection at all. */
-export type Meant = (rule: Rule) => boolean;
+/** What a check adds to the findings about denied connections. */
+export interface Advice {
+  /** Why the connection matters. */
+  readonly why: string;
+  /** Composes the fix; `all` are the denied connections that share the cause of the first. */
+  readonly fix: (denied: DeniedConnection, all: readonly DeniedConnection[]) => string;
+}
 
-/** Finds what keeps a connection from being allowed, first at its source; undefined if nothing does. */
-export function blameFor(
+/** The required connections that the policies deny, each with the cause. */
+export function deniedConnections(
+  network: Network,
+  required: readonly RequiredConnection[],
+): DeniedConnection[] {
+  return required.flatMap((each): DeniedConnection[] => {
+    const { job, actor, from = actor.pod, to, every, protocol, port, destination } = each;
+    const causes = to.map((end) =>
+      causeOfDenial(network, { from, to: end, protocol, port }, each.isCandidate)
+    );
+    const isEnough = every !== true && causes.includes(undefined);
+    const cause = isEnough ? undefined : causes.find((one) => one !== undefined);
+    return cause === undefined ? [] : [{ job, actor, protocol, port, destination, cause }];
+  });
+}
+
+/** Judges denied connections. Leaves out what namespace-labels already reports. */
+export function judgeDenied(
+  network: Network,
+  denied: readonly DeniedConnection[],
+  examined: string,
+  advice: Advice,
+): Outcome {
+  const ours = denied.filter((each) => !isForNamespaceLabels(network, each));
+  if (denied.length > 0 && ours.length === 0) {
+    return { skip: "a rule selects no namespace (see namespace-labels)" };
+  }
+  return { examined, findings: denialFindings(network, ours, advice) };
+}
+
+/** One finding for each cause of denied connections. */
+export function denialFindings(
+  network: Network,
+  denied: readonly DeniedConnection[],
+  { why, fix }: Advice,
+): Finding[] {
+  const groups = Map.groupBy(denied, keyOf);
+  return [...groups.values()].map((all): Finding => {
+    const first = all[0]!;
+    const { policy, path, problem } = first.cause;
+    const object = policy === undefined
+      ? first.job.object
+      : objectOf(network, "NetworkPolicy", policy.name, policy.namespace);
+    const field = path === "" ? labelsPath(first.job) : path;
+    return {
+      severity: "fail",
+      object: policy === undefined ? first.job.told : policyId(policy),
+      field,
+      ...place(network, object, field),
+      problem: `${problem}, so ${listActors(all)} cannot reach ${destinationsOf(all)}`,
+      why,
+      fix: fix(first, all),
+    };
+  });
+}
+
+/** The ports of denied connections, each once, as a policy lists them. */
+export function portsOf(
+  denied: readonly DeniedConnection[],
+): { readonly protocol: Protocol; readonly port: number }[] {
+  const ports = new Map(
+    denied.map(({ protocol, port }) => [`${protocol} ${port}`, { protocol, port }]),
+  );
+  return [...ports.values()];
+}
+
+/** The pods of jobs, grouped by job: `Job analytics-jobs/a and its executors`. */
+export function listActors(all: readonly Pick<DeniedConnection, "job" | "actor">[]): string {
+  const byJob = Map.groupBy(all, ({ job }) => job.told);
+  return naming([...byJob].map(([job, each]) => {
+    const labels = [...new Set(each.map(({ actor }) => actor.told))]
+      .sort((a, b) => Number(b === job) - Number(a === job));
+    if (labels[0] !== job) return labels.join(" and ");
+    return [job, ...labels.slice(1).map((more) => more.replace(/^the (\w+) of .*$/, "its $1"))]
+      .join(" and ");
+  }));
+}
+
+/** The pods that run the code of jobs: all but those that only submit a driver. */
+export function codePods({ jobs }: Pick<Network, "jobs">): { job: SparkJob; actor: Actor }[] {
+  return jobs.flatMap((job) =>
+    job.actors.filter(({ role }) => role !== "submitter").map((actor) => ({ job, actor }))
+  );
+}
+
+/** What a check examined: `pods of 2 jobs under 6 policies`. */
+export function examinedPods({ jobs, policies }: Network): string {
+  const count = (number: number, one: string, many: string) =>
+    `${number} ${number === 1 ? one : many}`;
+  return `pods of ${count(jobs.length, "job", "jobs")} under ${
+    count(policies.length, "policy", "policies")
+  }`;
+}
+
+/** Finds why a connection is denied, first at its source; undefined where it is allowed. */
+export function causeOfDenial(
   network: Network,
   flow: Flow,
-  meant: Meant = () => true,
-): Blame | undefined {
+  isCandidate: RuleFilter = () => true,
+): DenialCause | undefined {
   for (const direction of ["egress", "ingress"] as const) {
-    const decision = decide(network.cluster, flow, direction);
-    if (!decision.allowed) return find(network, flow, direction, decision.policies, meant);
+    const { allowed, policies } = decide(network.cluster, flow, direction);
+    if (!allowed) return findCause(network, flow, direction, policies, isCandidate);
   }
   return undefined;
 }
 
-function find(
+function findCause(
   network: Network,
   flow: Flow,
   direction: Direction,
   policies: readonly Policy[],
-  meant: Meant,
-): Blame {
-  const found = [
-    ...policies.flatMap((policy) => nearRules(network, flow, direction, policy, meant)),
+  isCandidate: RuleFilter,
+): DenialCause {
+  const causes = [
+    ...policies.flatMap((policy) => nearRules(network, flow, direction, policy, isCandidate)),
     ...nearPolicies(network, flow, direction, policies),
   ];
-  for (const kind of ["trap", "peer", "port", "pods", "types"] as const) {
-    const blame = found.find((each) => each.kind === kind);
-    if (blame !== undefined) return blame;
+  for (const kind of ["emptySelector", "peer", "port", "podSelector", "policyTypes"] as const) {
+    const cause = causes.find((each) => each.kind === kind);
+    if (cause !== undefined) return cause;
   }
-  const count = policies.length;
-  const problem =
-    `${count === 1 ? "the policy that isolates" : `none of the ${count} policies that isolate`} ` +
-    `it has ${count === 1 ? "no" : "a"} rule for ${direction} on ${flow.protocol} ${flow.port}`;
+  const rule = `rule for ${direction} on ${flow.protocol} ${flow.port}`;
+  const problem = policies.length === 1
+    ? `the policy that isolates the pod has no ${rule}`
+    : `none of the ${policies.length} policies that isolate the pod has a ${rule}`;
   const namespace = policies[0]?.namespace ?? JOBS_NAMESPACE;
-  return { kind: "missing", direction, namespace, path: "", problem };
+  return { kind: "noRule", direction, namespace, path: "", problem };
 }
 
-/** Rules that fail by their peers alone, or by their ports alone. */
+/** Rules of an isolating policy that fail only by their peers, or only by their ports. */
 function nearRules(
   network: Network,
   flow: Flow,
   direction: Direction,
   policy: Policy,
-  meant: Meant,
-): Blame[] {
+  isCandidate: RuleFilter,
+): DenialCause[] {
   const [, other] = ends(flow, direction);
-  return policy.rules[direction].filter(meant).flatMap((rule): Blame[] => {
-    const fitting = meaningPeers(network.cluster, policy, rule, other)?.length !== 0;
-    const onPort = meaningPorts(rule, flow.to, flow.protocol, flow.port)?.length !== 0;
+  return policy.rules[direction].filter(isCandidate).flatMap((rule): DenialCause[] => {
+    const matchesPeer = matchingPeers(network.cluster, policy, rule, other)?.length !== 0;
+    const matchesPort = matchingPorts(rule, flow.to, flow.protocol, flow.port)?.length !== 0;
     const common = { direction, namespace: policy.namespace, policy, rule };
-    if (!fitting && onPort) {
-      const trap = other.type === "outside" ? rule.peers.find(isTrap) : undefined;
-      if (trap !== undefined) {
-        const problem = "namespaceSelector: {} means every pod of the cluster and no address " +
-          "outside of it";
-        return [{ ...common, kind: "trap", peer: trap, path: selectorPath(trap), problem }];
+    if (!matchesPeer && matchesPort) {
+      const empty = other.type === "outside" ? rule.peers.find(selectsAllPods) : undefined;
+      if (empty !== undefined) {
+        const problem = "namespaceSelector: {} selects every pod in the cluster and no address " +
+          "outside it";
+        const path = selectorPath(empty);
+        return [{ ...common, kind: "emptySelector", peer: empty, path, problem }];
       }
       const peer = rule.peers[0]!;
       const problem = rule.peers.map((each) =>
-        `it means ${formatPeer(each)}, and ${whyNot(network.cluster, policy, each, other)}`
+        `the rule is for ${formatPeer(each)}, but ${whyNot(network.cluster, policy, each, other)}`
       ).join("; ");
       return [{ ...common, kind: "peer", peer, path: peer.path, problem }];
     }
-    if (fitting && !onPort && rule.peers.length > 0) {
+    if (matchesPeer && !matchesPort && rule.peers.length > 0) {
       const listed = rule.ports.map(formatPolicyPort).join(", ");
-      const problem = `it allows ${listed} only, not ${flow.protocol} ${flow.port}`;
+      const problem = `the rule allows only ${listed}, not ${flow.protocol} ${flow.port}`;
       return [{ ...common, kind: "port", path: `${rule.path}.ports`, problem }];
     }
     return [];
   });
 }
 
-/** Policies that have the rule, and do not apply to the pod or in this direction. */
+/** Policies that have the right rule, and do not select the pod or do not apply in this direction. */
 function nearPolicies(
   network: Network,
   flow: Flow,
   direction: Direction,
   isolating: readonly Policy[],
-): Blame[] {
+): DenialCause[] {
   const [self, other] = ends(flow, direction);
   if (self.type === "outside") return [];
   const candidates = network.cluster.policies.filter((policy) =>
     policy.namespace === self.namespace && !isolating.includes(policy)
   );
-  return candidates.flatMap((declared): Blame[] => {
-    const policy = inBothDirections(network, declared);
-    const rule = policy.rules[direction].find((each) =>
-      meaningPeers(network.cluster, policy, each, other)?.length !== 0 &&
-      meaningPorts(each, flow.to, flow.protocol, flow.port)?.length !== 0
+  return candidates.flatMap((policy): DenialCause[] => {
+    const rule = policy.declaredRules[direction].find((each) =>
+      matchingPeers(network.cluster, policy, each, other)?.length !== 0 &&
+      matchingPorts(each, flow.to, flow.protocol, flow.port)?.length !== 0
     );
     if (rule === undefined) return [];
-    const common = { direction, namespace: self.namespace, policy: declared, rule };
-    if (!selects(declared.pods, self.labels)) {
-      const problem = `it is for pods with ${formatSelector(declared.pods)} only`;
-      return [{ ...common, kind: "pods", path: "spec.podSelector", problem }];
+    const common = { direction, namespace: self.namespace, policy, rule };
+    if (!selects(policy.pods, self.labels)) {
+      const problem = `the policy selects only pods with ${formatSelector(policy.pods)}`;
+      return [{ ...common, kind: "podSelector", path: "spec.podSelector", problem }];
     }
     const type = direction === "egress" ? "Egress" : "Ingress";
-    const problem = `it leaves out ${type}, so the policy's rules for it say nothing`;
-    return [{ ...common, kind: "types", path: "spec.policyTypes", problem }];
+    const problem =
+      `policyTypes does not include ${type}, so the policy's ${direction} rules have no effect`;
+    return [{ ...common, kind: "policyTypes", path: "spec.policyTypes", problem }];
   });
 }
 
-/** A direction that a policy does not have has no rules, whatever is written there: here it has. */
-function inBothDirections(network: Network, policy: Policy): Policy {
-  const value = objectOf(network, "NetworkPolicy", policy.name, policy.namespace)?.value;
-  const spec = typeof value?.spec === "object" ? value.spec : {};
-  const both = { ...value, spec: { ...spec, policyTypes: ["Ingress", "Egress"] } };
-  return value === undefined ? policy : readPolicy(both, policy.where, () => {});
+/** Whether namespace-labels reports the cause, with its fix. */
+function isForNamespaceLabels(network: Network, { cause }: DeniedConnection): boolean {
+  return cause.kind === "peer" && cause.peer?.type === "pods" &&
+    selectsNoNamespace(network.cluster, cause.peer);
+}
+
+/** Whether a peer is an empty `namespaceSelector`: every pod in the cluster, and no address. */
+function selectsAllPods(peer: Peer): boolean {
+  return peer.type === "pods" && peer.namespaces?.requirements.length === 0 &&
+    (peer.pods === undefined || peer.pods.requirements.length === 0);
 }
 
 function selectorPath(peer: Peer): string {
   return peer.type === "pods" ? peer.namespaces?.path ?? peer.path : peer.path;
 }
 
-/** The `namespaceSelector: {}` trap: every pod of the cluster, and no address outside of it. */
-function isTrap(peer: Peer): boolean {
-  return peer.type === "pods" && peer.namespaces?.requirements.length === 0 &&
-    (peer.pods === undefined || peer.pods.requirements.length === 0);
+/** The destinations of denied connections: `the driver on TCP 7078 and TCP 7079`. */
+function destinationsOf(denied: readonly DeniedConnection[]): string {
+  const byDestination = Map.groupBy(denied, ({ destination }) => destination);
+  return naming([...byDestination].map(([destination, each]) => {
+    const ports = portsOf(each).map(({ protocol, port }) => `${protocol} ${port}`);
+    return `${destination} on ${ports.join(" and ")}`;
+  }));
+}
+
+function keyOf({ cause: { kind, policy, path, direction } }: DeniedConnection): string {
+  return [kind, policy?.namespace, policy?.name, path, policy === undefined ? direction : ""]
+    .join(" ");
+}
+
+/** The labels by which policies select the pods of a job. */
+function labelsPath({ specPath }: SparkJob): string {
+  return specPath.replace(/spec$/, "metadata.labels");
 }

@@ -1,4 +1,11 @@
+import { type Selector, selects } from "../../kubernetes/selectors.ts";
 import { naming } from "../../list_names.ts";
+import {
+  type AddressRange,
+  privateBlocksIn,
+  publicPart,
+  rangesOf,
+} from "../../network_policy/address.ts";
 import { formatPeer, formatPolicyPort } from "../../network_policy/evaluate.ts";
 import type {
   BlockPeer,
@@ -9,171 +16,165 @@ import type {
   PolicyPort,
   Rule,
 } from "../../network_policy/model.ts";
-import { type Selector, selects } from "../../kubernetes/selectors.ts";
 import type { Network } from "./job_network.ts";
 import { OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
-import {
-  type AddressRange,
-  INNER,
-  overlaps,
-  parseCidr,
-  publicPart,
-  rangesOf,
-} from "../../network_policy/address.ts";
 
 /** A rule that allows more than the jobs need. */
-export interface TooMuch {
-  /** Whether it undoes the isolation, or is merely wide. */
+export interface ExcessRule {
+  /** `fail` for a rule that undoes the isolation, `warn` for a rule that is wider than necessary. */
   readonly severity: "fail" | "warn";
-  /** The field. */
+  /** The path of the field, as in `spec.egress[0].to[0]`. */
   readonly path: string;
-  /** What it opens. */
+  /** What the rule allows. */
   readonly problem: string;
-  /** The remedy. */
+  /** What to do. */
   readonly fix: string;
 }
 
-/** The one that matters most; undefined where there is none. */
-export function worst(all: readonly TooMuch[]): TooMuch | undefined {
+/** The most severe of some excess rules; undefined where there is none. */
+export function worst(all: readonly ExcessRule[]): ExcessRule | undefined {
   return all.find(({ severity }) => severity === "fail") ?? all[0];
 }
 
-/** What a rule opens that no job needs; of several things the worst. */
-export function tooMuch(
+/** What a rule allows beyond the jobs' needs: the most severe excess, or undefined. */
+export function excessOf(
   network: Network,
   policy: Policy,
   rule: Rule,
   direction: Direction,
-): TooMuch | undefined {
-  return everything(policy, rule, direction) ??
+): ExcessRule | undefined {
+  return everyPort(policy, rule, direction) ??
     (direction === "egress"
-      ? widerEgress(network, policy, rule)
-      : strangers(network, policy, rule));
+      ? excessEgress(network, policy, rule)
+      : excessIngress(network, policy, rule));
 }
 
-/** Everybody, every pod or a large part of the internet, on every port: as if there were no policy. */
-function everything(policy: Policy, rule: Rule, direction: Direction): TooMuch | undefined {
+/** A rule that allows every port to or from all peers, all pods or a large block of addresses. */
+function everyPort(policy: Policy, rule: Rule, direction: Direction): ExcessRule | undefined {
   if (!isEveryPort(rule)) return undefined;
-  const toFrom = direction === "egress" ? "to" : "from";
-  const fix = `Remove it, or say who and which ports are meant: ${removal(policy, rule)}`;
-  const found = (path: string, whom: string): TooMuch => (
-    {
-      severity: "fail",
-      path,
-      problem: `it allows ${direction} ${toFrom} ${whom} on every port`,
-      fix,
-    }
-  );
-  if (rule.peers.length === 0) return found(rule.path, "everywhere");
+  const preposition = direction === "egress" ? "to" : "from";
+  const fix = `Remove the rule, or list its peers and ports: ${removal(policy, rule)}`;
+  const excess = (path: string, peers: string): ExcessRule => {
+    const problem = `the rule allows ${direction} ${preposition} ${peers} on every port`;
+    return { severity: "fail", path, problem, fix };
+  };
+  if (rule.peers.length === 0) return excess(rule.path, "all addresses and pods");
   const broad = rule.peers.find((peer) => isEveryNamespace(peer) && isEveryPod(peer));
-  if (broad !== undefined) return found(broad.path, formatPeer(broad));
+  if (broad !== undefined) return excess(broad.path, formatPeer(broad));
   const blocks = rule.peers.filter(isBlock);
   if (!isWide(blocks.flatMap(rangesOf))) return undefined;
-  const wide = found(blocks[0]!.path, blocks.map(formatPeer).join(" and "));
+  const wide = excess(blocks[0]!.path, blocks.map(formatPeer).join(" and "));
   if (direction === "ingress") return wide;
   const value = [{ protocol: "TCP", port: 443 }];
   const ports = { op: "add", path: `${rule.path}.ports`, value } as const;
-  return {
-    ...wide,
-    fix: `If it is for the store, open its port only: ${patchPolicy(policy, ports)}`,
-  };
+  const patch = patchPolicy(policy, ports);
+  return { ...wide, fix: `If the rule is for the store, allow only the store's port: ${patch}` };
 }
 
-/** More destinations or ports than DNS, store, Postgres, API and Spark itself. */
-function widerEgress(network: Network, policy: Policy, rule: Rule): TooMuch | undefined {
+/** Destinations or ports other than those of DNS, the store, Postgres, the API and Spark. */
+function excessEgress(network: Network, policy: Policy, rule: Rule): ExcessRule | undefined {
   const ports = naming(rule.ports.map(formatPolicyPort));
   if (rule.peers.length === 0) {
     const to = { op: "add", path: `${rule.path}.to`, value: [OUTSIDE_PEER] } as const;
-    const problem = `it opens ${ports} everywhere, also to every pod of the cluster`;
+    const problem = `the rule allows ${ports} to every destination, including every pod in the ` +
+      "cluster";
     return { severity: "warn", path: rule.path, problem, fix: patchPolicy(policy, to) };
   }
   const broad = rule.peers.find((peer) => isEveryNamespace(peer) && isEveryPod(peer));
   if (broad !== undefined) {
     return {
-      ...{ severity: "warn", path: broad.path },
-      problem: `it opens ${ports} to ${formatPeer(broad)}`,
-      fix: `Name the pods that are meant, or remove the rule: ${removal(policy, rule)}`,
+      severity: "warn",
+      path: broad.path,
+      problem: `the rule allows ${ports} to ${formatPeer(broad)}`,
+      fix: `Select only the pods that the jobs need, or remove the rule: ${removal(policy, rule)}`,
     };
   }
-  return innerAddresses(policy, rule) ?? unneeded(network, policy, rule) ??
-    eitherOr(network, policy, rule);
+  return privateAddresses(policy, rule) ?? unneededPorts(network, policy, rule) ??
+    separateSelectors(network, policy, rule);
 }
 
-/** Both selectors in one item of the list are "and"; in two items, which is a dash more, "or". */
-function eitherOr(network: Network, policy: Policy, { peers, path }: Rule): TooMuch | undefined {
+/** Two selectors in separate items under `to` are ORed; in one item they are ANDed. */
+function separateSelectors(
+  network: Network,
+  policy: Policy,
+  { peers, path }: Rule,
+): ExcessRule | undefined {
   const [first, second, ...more] = peers.filter((peer) => peer.type === "pods");
   if (first?.pods !== undefined || first?.namespaces === undefined || more.length > 0) {
     return undefined;
   }
   if (second?.pods === undefined || second.namespaces !== undefined) return undefined;
-  if (isOwn(network, policy, first)) return undefined;
+  if (isOwnNamespace(network, policy, first)) return undefined;
   return {
-    ...{ severity: "warn", path: first.path },
-    problem: `it opens ${formatPeer(first)}, and beside that ${formatPeer(second)}: two items of ` +
-      "a list mean either, and only both selectors in one item mean both",
-    fix:
-      `Write podSelector into the item of namespaceSelector, without a dash of its own, at ${path}.to`,
+    severity: "warn",
+    path: first.path,
+    problem: `the rule allows ${formatPeer(first)}, and also ${formatPeer(second)}: ` +
+      "namespaceSelector and podSelector are separate items under `to`, so they are ORed",
+    fix: "To AND the selectors, move podSelector into the item of namespaceSelector (remove the " +
+      `dash before podSelector) at ${path}.to`,
   };
 }
 
-/** A block for the store that holds the cluster's own addresses as well. */
-function innerAddresses(policy: Policy, rule: Rule): TooMuch | undefined {
-  // Where the API server is nobody knows from YAML: it is a node, with whatever address.
+/** A block for addresses outside the cluster that also contains private addresses. */
+function privateAddresses(policy: Policy, rule: Rule): ExcessRule | undefined {
+  // The API server runs on a node, whose address the manifests do not contain.
   if (rule.ports.length > 0 && rule.ports.every(({ port }) => port === 6443)) return undefined;
   for (const peer of rule.peers.filter(isBlock)) {
-    const inner = openedInner(peer);
-    if (inner.length === 0 || publicPart(rangesOf(peer)).length === 0) continue;
+    const ranges = rangesOf(peer);
+    const blocks = privateBlocksIn(ranges);
+    if (blocks.length === 0 || publicPart(ranges).length === 0) continue;
     const except = `${peer.path}.ipBlock.except`;
-    const has = peer.except.length > 0;
-    const steps = has
-      ? inner.map((value) => ({ op: "add" as const, path: `${except}[-]`, value }))
-      : [{ op: "add" as const, path: except, value: inner }];
+    const hasExcept = peer.except.length > 0;
+    const steps = hasExcept
+      ? blocks.map((value) => ({ op: "add" as const, path: `${except}[-]`, value }))
+      : [{ op: "add" as const, path: except, value: blocks }];
     return {
-      ...{ severity: "warn", path: has ? except : `${peer.path}.ipBlock` },
-      problem: `it is for what is outside, and also opens ${inner.join(", ")}: the cluster's own ` +
-        "addresses, its network's, or the metadata service of the host",
+      severity: "warn",
+      path: hasExcept ? except : `${peer.path}.ipBlock`,
+      problem: "the rule is for addresses outside the cluster, and also allows " +
+        `${blocks.join(", ")}: addresses of the cluster, of its network, or of the host's ` +
+        "metadata service",
       fix: patchPolicy(policy, ...steps),
     };
   }
   return undefined;
 }
 
-/** Ports that no job needs, to others than the jobs' own pods. */
-function unneeded(network: Network, policy: Policy, rule: Rule): TooMuch | undefined {
-  const foreign = rule.peers.find((peer) => !isOwn(network, policy, peer));
+/** Ports that no job needs, to peers outside the jobs' namespace. */
+function unneededPorts(network: Network, policy: Policy, rule: Rule): ExcessRule | undefined {
+  const foreign = rule.peers.find((peer) => !isOwnNamespace(network, policy, peer));
   if (foreign === undefined) return undefined;
   const needed = neededPorts(network);
   const isNeeded = ({ protocol, port, endPort }: PolicyPort) =>
     typeof port === "string" ||
     port !== undefined && endPort === undefined && needed.has(`${protocol} ${port}`);
-  const more = rule.ports.filter((port) => !isNeeded(port));
-  if (rule.ports.length > 0 && more.length === 0) return undefined;
-  const opened = rule.ports.length === 0 ? "every port" : naming(more.map(formatPolicyPort));
+  const unneeded = rule.ports.filter((port) => !isNeeded(port));
+  if (rule.ports.length > 0 && unneeded.length === 0) return undefined;
+  const ports = rule.ports.length === 0 ? "every port" : naming(unneeded.map(formatPolicyPort));
+  const removesOnePort = unneeded.length === 1 && rule.ports.length > 1;
   return {
-    ...{ severity: "warn", path: more[0]?.path ?? rule.path },
-    problem: `it opens ${opened} to ${formatPeer(foreign)}, which no job needs`,
-    fix: `${REMOVE}${
-      more.length === 1 && rule.ports.length > 1
-        ? patchPolicy(policy, { op: "remove", path: more[0]!.path })
-        : removal(policy, rule)
-    }`,
+    severity: "warn",
+    path: unneeded[0]?.path ?? rule.path,
+    problem: `the rule allows ${ports} to ${formatPeer(foreign)}, which no job needs`,
+    fix: removesOnePort
+      ? `Remove the port: ${patchPolicy(policy, { op: "remove", path: unneeded[0]!.path })}`
+      : `Remove the rule: ${removal(policy, rule)}`,
   };
 }
 
-/** Jobs are called by nobody but each other. */
-function strangers(network: Network, policy: Policy, rule: Rule): TooMuch | undefined {
-  const stranger = rule.peers.find((peer) => !isOwn(network, policy, peer));
-  if (rule.peers.length > 0 && stranger === undefined) return undefined;
+/** A rule that lets peers outside the jobs' namespace connect to jobs. */
+function excessIngress(network: Network, policy: Policy, rule: Rule): ExcessRule | undefined {
+  const foreign = rule.peers.find((peer) => !isOwnNamespace(network, policy, peer));
+  if (rule.peers.length > 0 && foreign === undefined) return undefined;
   const ports = rule.ports.length === 0 ? "every port" : naming(rule.ports.map(formatPolicyPort));
-  const whom = stranger === undefined ? "everywhere" : formatPeer(stranger);
+  const peers = foreign === undefined ? "all addresses and pods" : formatPeer(foreign);
   return {
-    ...{ severity: "warn", path: stranger?.path ?? rule.path },
-    problem: `it lets in ${ports} from ${whom}, and nobody calls a job but its own pods`,
-    fix: `${REMOVE}${removal(policy, rule)}`,
+    severity: "warn",
+    path: foreign?.path ?? rule.path,
+    problem: `the rule allows ${ports} from ${peers}, but only the jobs' own pods connect to a job`,
+    fix: `Remove the rule: ${removal(policy, rule)}`,
   };
 }
-
-const REMOVE = "Remove it: ";
 
 function removal(policy: Policy, { path }: Rule): string {
   return patchPolicy(policy, { op: "remove", path });
@@ -190,8 +191,8 @@ function isEveryPort({ ports }: Rule): boolean {
     );
 }
 
-/** Whether a peer means pods of the jobs' namespace only, or nobody at all. */
-function isOwn({ cluster }: Network, policy: Policy, peer: Peer): boolean {
+/** Whether a peer selects pods of the policy's own namespace only, or no pods. */
+function isOwnNamespace({ cluster }: Network, policy: Policy, peer: Peer): boolean {
   if (peer.type === "block") return false;
   if (peer.namespaces === undefined) return true;
   const { namespaces } = peer;
@@ -200,7 +201,7 @@ function isOwn({ cluster }: Network, policy: Policy, peer: Peer): boolean {
   );
 }
 
-/** DNS, the API, and where the jobs' environment says that Postgres and the store are. */
+/** The ports of DNS, of the API, and of Postgres and the store in the jobs' environment. */
 function neededPorts({ jobs }: Network): ReadonlySet<string> {
   const ports = ["UDP 53", "TCP 53", "TCP 443", "TCP 6443", "TCP 5432"];
   for (const { environment, settings } of jobs) {
@@ -212,10 +213,7 @@ function neededPorts({ jobs }: Network): ReadonlySet<string> {
   return new Set(ports);
 }
 
-/**
- * Whether a peer means pods of practically every namespace: it has an empty `namespaceSelector`, or
- * one that only says what a namespace is not.
- */
+/** Whether the `namespaceSelector` of a peer is empty or only excludes some namespaces. */
 function isEveryNamespace(peer: Peer): peer is PodPeer & { namespaces: Selector } {
   return peer.type === "pods" && peer.namespaces !== undefined &&
     peer.namespaces.requirements.every(({ operator }) =>
@@ -223,18 +221,12 @@ function isEveryNamespace(peer: Peer): peer is PodPeer & { namespaces: Selector 
     );
 }
 
-/** Whether a peer means every pod, and not only some, of the namespaces that it means. */
+/** Whether a peer selects all pods of its namespaces. */
 function isEveryPod({ pods }: PodPeer): boolean {
   return pods === undefined || pods.requirements.length === 0;
 }
 
-/** Which of the inner blocks a peer of addresses opens, wholly or in part. */
-function openedInner(peer: BlockPeer): string[] {
-  const open = rangesOf(peer);
-  return INNER.filter((text) => overlaps(open, parseCidr(text)!));
-}
-
-/** Whether ranges hold at least one in 256 of a family's addresses: the size of 8.0.0.0/8. */
+/** Whether ranges contain at least 1/256 of all addresses of a family, such as 8.0.0.0/8. */
 function isWide(ranges: readonly AddressRange[]): boolean {
   return ([4, 6] as const).some((family) => {
     const size = ranges.filter((range) => range.family === family)

@@ -15,7 +15,7 @@ import {
   unreadable,
 } from "./job_network.ts";
 import { applyPolicy, patchPolicy } from "./policy_fix.ts";
-import { type TooMuch, tooMuch, worst } from "./excess_rules.ts";
+import { excessOf, type ExcessRule, worst } from "./excess_rules.ts";
 import { kubernetesApiEgress } from "./kubernetes_api_egress.ts";
 import { policyId } from "../../network_policy/evaluate.ts";
 import type { Direction, Policy } from "../../network_policy/model.ts";
@@ -23,41 +23,38 @@ import { CONNECTIONS, type Platform, type PlatformCheck, platformCheck } from ".
 import { plural } from "../../../pipeline/progress.ts";
 
 /**
- * Nothing is open that the jobs do not need. Policies only add up, so a single broad rule undoes every
- * narrow one, and no policy can block what another allows. What undoes the isolation fails; what is
- * merely wider than it has to be warns.
+ * The policies allow no connection that the jobs do not need. Policies are additive: one broad rule
+ * undoes every narrow one, and no policy can block what another policy allows. A rule that undoes the
+ * isolation fails the check; a rule that is only wider than necessary is a warning.
  */
 export const isolation: PlatformCheck = platformCheck({
   id: "isolation",
-  title: "nothing is open that jobs do not need",
+  title: "policies allow no connection that jobs do not need",
   reads: [...CONNECTIONS, "Secret"],
   judge(platform) {
     const network = readNetwork(platform);
     const { policies, jobs } = network;
-    // Without any job there are still policies to judge.
-    const not = jobs.length > 0 ? unjudged(network) : unreadable(network);
-    if (not !== undefined) return not;
+    // Policies are judged even if there is no job.
+    const notJudged = jobs.length > 0 ? unjudged(network) : unreadable(network);
+    if (notJudged !== undefined) return notJudged;
     if (policies.length === 0) return { nothing: noPolicy };
     const examined = `${policies.length === 1 ? "1 policy" : `${policies.length} policies`} of ` +
       `namespace ${JOBS_NAMESPACE}, ${plural(jobs.length, "job")}`;
-    const told = toldElsewhere(platform);
+    const reported = objectsOfOtherChecks(platform);
     const findings = [
       ...defaultDeny(network),
-      ...policies.flatMap((policy) => widths(network, policy))
-        .filter(({ severity, object }) => severity === "fail" || !told.has(object)),
+      ...policies.flatMap((policy) => excessFindings(network, policy))
+        .filter(({ severity, object }) => severity === "fail" || !reported.has(object)),
       ...onHostNetwork(network),
-      ...network.foreign.map(unjudgedKind),
-      ...(platform.cluster?.unread ?? []).filter(isForeign).map(unread),
+      ...network.foreign.map(otherApiFinding),
+      ...(platform.cluster?.unread ?? []).filter(isOtherApi).map(unreadFinding),
     ];
     return { examined, findings };
   },
 });
 
-/**
- * The policies that are not what a job needs: whoever mends one as another check says need not be
- * told that it also opens something else.
- */
-function toldElsewhere(manifests: Platform): ReadonlySet<string> {
+/** The objects that the other checks of connections report. One fix per policy at a time is enough. */
+function objectsOfOtherChecks(manifests: Platform): ReadonlySet<string> {
   const checks = [egressPolicy, dnsEgress, databaseEgress, kubernetesApiEgress];
   const outcomes = [...checks, driverExecutorTraffic].map(({ run }) => run({ manifests }));
   return new Set(
@@ -67,39 +64,44 @@ function toldElsewhere(manifests: Platform): ReadonlySet<string> {
 
 const TYPES: Readonly<Record<Direction, string>> = { ingress: "Ingress", egress: "Egress" };
 
-/** Every pod of the namespace, whatever its labels, is isolated, and not only by what allows. */
+/** A policy isolates every pod of the namespace in both directions and allows nothing. */
 function defaultDeny(network: Network): Finding[] {
-  const everyPod = network.policies.filter(({ pods }) => pods.requirements.length === 0);
+  const forAllPods = network.policies.filter(({ pods }) => pods.requirements.length === 0);
   const isolated = (direction: Direction) =>
-    everyPod.filter(({ directions }) => directions.includes(direction));
+    forAllPods.filter(({ directions }) => directions.includes(direction));
   const without = (["ingress", "egress"] as const).filter((direction) =>
     !isolated(direction).some(({ rules }) => rules[direction].length === 0)
   );
   if (without.length === 0) return [];
   const open = without.filter((direction) => isolated(direction).length === 0);
   const types = without.map((direction) => TYPES[direction]);
-  const nearly = network.policies.find(isDeny);
-  const name = objectOf(network, "Namespace", JOBS_NAMESPACE);
+  const denial = network.policies.find(allowsNothing);
+  const namespace = objectOf(network, "Namespace", JOBS_NAMESPACE);
   const common = {
     severity: open.length > 0 ? "fail" as const : "warn" as const,
-    why: "what no policy isolates may talk to everybody: a pod with other labels, or a policy " +
-      "that goes, opens the namespace",
+    why:
+      "a pod that no policy isolates can connect to any address: a pod with different labels, or " +
+      "the removal of another policy, opens the namespace",
   };
-  if (nearly !== undefined) {
-    const everywhere = nearly.pods.requirements.length === 0;
-    const field = everywhere ? "spec.policyTypes" : "spec.podSelector";
-    const object = objectOf(network, "NetworkPolicy", nearly.name, nearly.namespace);
+  if (denial !== undefined) {
+    const isForAllPods = denial.pods.requirements.length === 0;
+    const field = isForAllPods ? "spec.policyTypes" : "spec.podSelector";
+    const object = objectOf(network, "NetworkPolicy", denial.name, denial.namespace);
     return [{
       ...common,
-      object: policyId(nearly),
+      object: policyId(denial),
       field,
       ...place(network, object, field),
-      problem: everywhere
-        ? `it does not deny ${without.join(" and ")}, and no other policy does by default`
-        : `it denies ${without.join(" and ")} to some pods only, and no other policy does to all`,
+      problem: isForAllPods
+        ? `the policy does not deny ${
+          without.join(" and ")
+        }, and no other policy denies them by default`
+        : `the policy denies ${
+          without.join(" and ")
+        } to some pods only, and no other policy to all pods`,
       fix: patchPolicy(
-        nearly,
-        everywhere
+        denial,
+        isForAllPods
           ? { op: "replace", path: field, value: ["Ingress", "Egress"] }
           : { op: "replace", path: field, value: {} },
       ),
@@ -108,24 +110,24 @@ function defaultDeny(network: Network): Finding[] {
   return [{
     ...common,
     object: `Namespace ${JOBS_NAMESPACE}`,
-    ...place(network, name, ""),
-    problem: `no policy denies ${without.join(" and ")} of every pod by default` +
-      (open.length > 0 ? "" : "; policies that allow something happen to"),
+    ...place(network, namespace, ""),
+    problem: `no policy denies ${without.join(" and ")} to all pods by default` +
+      (open.length > 0 ? "" : "; the pods are isolated only by policies that also allow traffic"),
     fix: applyPolicy(JOBS_NAMESPACE, "default-deny", { podSelector: {}, policyTypes: types }),
   }];
 }
 
-/** A policy that allows nothing at all: it is only there to deny. */
-function isDeny({ rules }: Policy): boolean {
+/** Whether a policy has no rules, so that it only denies. */
+function allowsNothing({ rules }: Policy): boolean {
   return rules.ingress.length + rules.egress.length === 0;
 }
 
-/** A policy that is called a block and allows is one mistake, however many rules it has. */
-function widths(network: Network, policy: Policy): Finding[] {
+/** Rules that allow too much. A policy that is named as a block counts once, not once per rule. */
+function excessFindings(network: Network, policy: Policy): Finding[] {
   const all = (["egress", "ingress"] as const).flatMap((direction) =>
-    policy.rules[direction].flatMap((rule) => tooMuch(network, policy, rule, direction) ?? [])
+    policy.rules[direction].flatMap((rule) => excessOf(network, policy, rule, direction) ?? [])
   );
-  const finding = ({ severity, path, problem, fix }: TooMuch): Finding => ({
+  const finding = ({ severity, path, problem, fix }: ExcessRule): Finding => ({
     severity,
     object: policyId(policy),
     field: path,
@@ -134,23 +136,23 @@ function widths(network: Network, policy: Policy): Finding[] {
     why: WHY,
     fix,
   });
-  if (!isCalledBlock(network, policy)) return all.map(finding);
+  if (!isNamedBlock(network, policy)) return all.map(finding);
   const rule = [...policy.rules.egress, ...policy.rules.ingress][0];
   if (rule === undefined) return [];
   const most = worst(all);
   return [{
     ...finding(most ?? { severity: "warn", path: rule.path, problem: "", fix: "" }),
-    problem: "it is meant to block something, and no policy can: " +
-      (most === undefined ? "this rule only allows" : most.problem),
-    fix: `Remove it, since whatever no policy allows is blocked: kubectl -n ${policy.namespace} ` +
-      `delete networkpolicy ${policy.name}`,
+    problem: "the policy is meant to block traffic, but policies can only allow traffic: " +
+      (most === undefined ? "this rule allows traffic" : most.problem),
+    fix: "Remove the policy; traffic that no policy allows is already blocked: " +
+      `kubectl -n ${policy.namespace} delete networkpolicy ${policy.name}`,
   }];
 }
 
-const WHY = "policies add up: what one rule allows, no other policy takes back";
+const WHY = "policies are additive: no policy can block what this rule allows";
 
-/** Whether its name or an annotation says that it denies something. */
-function isCalledBlock(network: Network, { name, namespace }: Policy): boolean {
+/** Whether the name or an annotation of a policy says that the policy blocks traffic. */
+function isNamedBlock(network: Network, { name, namespace }: Policy): boolean {
   if (/(^|[-.])(block|deny|drop|forbid)([-.]|$)/.test(name)) return true;
   const metadata = objectOf(network, "NetworkPolicy", name, namespace)?.value.metadata;
   const annotations = (metadata as { annotations?: Readonly<Record<string, unknown>> } | undefined)
@@ -168,28 +170,29 @@ function onHostNetwork(network: Network): Finding[] {
       object: job.told,
       field,
       ...place(network, job.object, field),
-      problem: "its pod shares the node's network, where no policy applies",
-      why: "it may talk to everybody that its node may talk to, also to other nodes",
+      problem: "the pod uses its node's network, where no policy applies",
+      why: "the pod can connect to every address that its node can reach, including other nodes",
       fix: `Remove ${field}.`,
     };
   });
 }
 
-/** Kinds of others are told with their group. */
-function isForeign({ kind }: Unread): boolean {
+/** Whether a kind that the user may not read belongs to another API: its name includes the group. */
+function isOtherApi({ kind }: Unread): boolean {
   return kind.includes(".");
 }
 
-function unread({ kind, namespace = "", failure }: Unread): Finding {
-  return { ...unjudgedKind(`${kind} ${namespace}`.trim()), problem: failure.message };
+function unreadFinding({ kind, namespace = "", problem }: Unread): Finding {
+  return { ...otherApiFinding(`${kind} ${namespace}`.trim()), problem };
 }
 
-function unjudgedKind(object: string): Finding {
+function otherApiFinding(object: string): Finding {
   return {
     severity: "warn",
     object,
-    problem: "this kind of policy is not judged here, and decides about connections too",
-    why: "it may open what the policies of Kubernetes keep closed, or close what they open",
-    fix: "Say it with a NetworkPolicy of networking.k8s.io/v1, or look after it yourself.",
+    problem:
+      "this kind of policy also decides about connections, and the checks do not evaluate it",
+    why: "the policy may allow what NetworkPolicies deny, or deny what NetworkPolicies allow",
+    fix: "Replace the policy with a NetworkPolicy of networking.k8s.io/v1, or review it by hand.",
   };
 }

@@ -8,7 +8,7 @@ import {
   type Lookup,
   podTemplateOf,
 } from "../../kubernetes/workloads.ts";
-import { readWorkload, UNKNOWABLE } from "../../network_policy/cluster.ts";
+import { readWorkload, UNKNOWN_VALUE } from "../../network_policy/cluster.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import {
   runsOnKubernetes,
@@ -129,7 +129,7 @@ function made(
     labels: new Map([
       ...(template === undefined ? [] : mounted.flatMap((text) => labelsOf(text))),
       ...settingsBelow(settings, `spark.kubernetes.${role}.label.`),
-      ...ids.map((key): [string, string] => [key, UNKNOWABLE]),
+      ...ids.map((key): [string, string] => [key, UNKNOWN_VALUE]),
       [ROLE_LABEL, role],
     ]),
     ports: [],

@@ -1,28 +1,34 @@
 import type { Finding } from "../../finding.ts";
-import { type Behind, behind } from "./service_backends.ts";
-import { type Blame, blameFor, type Denied, findingsOf, lookedAt } from "./denial.ts";
-import type { Actor, SparkJob } from "./job_pods.ts";
-import { type Network, objectOf, readNetwork, unjudged } from "./job_network.ts";
-import { blockOf, patchPolicy, remedy } from "./policy_fix.ts";
+import { isFields } from "../../kubernetes/fields.ts";
+import { naming } from "../../list_names.ts";
 import {
   type Address,
-  opensInner,
   parseAddress,
+  privateBlocksIn,
   publicPart,
   rangesOf,
 } from "../../network_policy/address.ts";
-import { naming } from "../../list_names.ts";
 import { decide, formatEndpoint } from "../../network_policy/evaluate.ts";
-import { isFields } from "../../kubernetes/fields.ts";
-import { judgeHost } from "../../network_policy/open_ports.ts";
 import type { Endpoint, Rule } from "../../network_policy/model.ts";
+import { judgeHost } from "../../network_policy/open_ports.ts";
 import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "../platform.ts";
+import {
+  causeOfDenial,
+  type DenialCause,
+  denialFindings,
+  type DeniedConnection,
+  examinedPods,
+} from "./denial.ts";
+import { type Network, objectOf, readNetwork, unjudged } from "./job_network.ts";
+import type { Actor, SparkJob } from "./job_pods.ts";
+import { blockOf, fixDenial, patchPolicy } from "./policy_fix.ts";
+import { type Backends, backendsOf } from "./service_backends.ts";
 
 /**
- * Drivers that ask Kubernetes for executors reach its API. The API server is no pod: only addresses
- * mean it, never a selector. Its Service listens on 443, the server behind it on 6443 (k3s, kubeadm),
- * and most network plugins judge what is behind. Which address that is only a cluster says; from YAML
- * alone any open one will do.
+ * Drivers that request executors reach the Kubernetes API. The API server is not a pod, so only an
+ * `ipBlock` selects it. Its Service listens on 443 and the API server on 6443 (k3s, kubeadm). Most
+ * network plugins judge the address of the API server, which only a cluster reports. From manifests
+ * alone, one open address is enough.
  */
 export const kubernetesApiEgress: PlatformCheck = platformCheck({
   id: "kubernetes-api-egress",
@@ -30,53 +36,60 @@ export const kubernetesApiEgress: PlatformCheck = platformCheck({
   reads: [...CONNECTIONS, ...inNamespace("default", "Service", "EndpointSlice")],
   judge(platform) {
     const network = readNetwork(platform);
-    const not = unjudged(network);
-    if (not !== undefined) return not;
-    const asking = network.jobs.filter(({ onKubernetes }) => onKubernetes)
+    const notJudged = unjudged(network);
+    if (notJudged !== undefined) return notJudged;
+    const clients = network.jobs.filter(({ onKubernetes }) => onKubernetes)
       .flatMap((job) =>
         job.actors.filter(({ role }) => role !== "executor").map((actor) => ({ job, actor }))
       );
-    if (asking.length === 0) {
-      const examined = `${lookedAt(network)}: none asks Kubernetes for executors`;
+    if (clients.length === 0) {
+      const examined = `${examinedPods(network)}: no job requests executors from Kubernetes`;
       return { examined, findings: [] };
     }
     const api = apiOf(network);
-    const denied: Denied[] = [];
-    const half: Asking[] = [];
-    for (const each of asking) {
-      const answer = reaches(network, api, each);
-      if (answer === "service only") half.push(each);
-      if (typeof answer === "object") {
-        denied.push({ ...each, target: toldOf(api, each), blame: answer });
+    const denied: DeniedConnection[] = [];
+    const serviceOnly: ApiClient[] = [];
+    for (const client of clients) {
+      const access = accessOf(network, api, client);
+      if (access === "service only") serviceOnly.push(client);
+      if (typeof access === "object") {
+        const destination = destinationOf(api, client);
+        denied.push({ ...client, protocol: "TCP", destination, ...access });
       }
     }
-    const findings = findingsOf(network, denied, { why: WHY, fix: (each) => fix(api, each) });
+    const advice = { why: WHY, fix: (each: DeniedConnection) => fix(api, each) };
     return {
-      examined: lookedAt(network),
-      findings: [...findings, ...half.slice(0, 1).map((each) => halfOpen(network, api, each))],
+      examined: examinedPods(network),
+      findings: [
+        ...denialFindings(network, denied, advice),
+        ...serviceOnly.slice(0, 1).map((each) => serviceOnlyFinding(network, api, each)),
+      ],
     };
   },
 });
 
-interface Asking {
+/** A pod that calls the Kubernetes API. */
+interface ApiClient {
   readonly job: SparkJob;
   readonly actor: Actor;
 }
 
-const WHY = "the driver asks it for executors; it is no pod, so no selector ever means it";
+const WHY =
+  "the driver requests executors from the API server, which is not a pod, so no selector " +
+  "selects it";
 
-/** Where the API is. */
+/** The Kubernetes API. */
 interface Api {
-  /** The address of its Service. */
+  /** The address of the Service `kubernetes`. */
   readonly service: Address;
-  /** Where the server behind it listens, if a cluster says so. */
-  readonly server?: Behind;
+  /** The backends of the Service, if a cluster reports them. */
+  readonly server?: Backends;
 }
 
-/** The Service's usual first address: of k3s. For the blame alone, any other would do. */
+/** The address of the Service in k3s, to explain a denial. */
 const SERVICE = parseAddress("10.43.0.1")!;
 
-/** What the API server usually listens on behind its Service. */
+/** The usual port of the API server. */
 const API_PORT = 6443;
 
 const API_PEER = {
@@ -88,90 +101,103 @@ function apiOf(network: Network): Api {
   if (service === undefined) return { service: SERVICE };
   const { spec } = service.value;
   const clusterIP = isFields(spec) ? spec.clusterIP : undefined;
-  const server = behind(network, service, { protocol: "TCP", port: 443 });
+  const server = backendsOf(network, service, { protocol: "TCP", port: 443 });
   return {
     service: parseAddress(String(clusterIP)) ?? SERVICE,
     ...(server.to.length === 0 ? {} : { server }),
   };
 }
 
-function toldOf({ server }: Api, { job }: Asking): string {
-  if (server === undefined || masterOf(job).host !== undefined) return "the Kubernetes API";
-  return `the Kubernetes API at ${naming(server.to.map(formatEndpoint))} on TCP ${server.port}`;
+function destinationOf({ server }: Api, { job }: ApiClient): string {
+  return server === undefined || masterOf(job).host !== undefined
+    ? "the Kubernetes API"
+    : `the Kubernetes API at ${naming(server.to.map(formatEndpoint))}`;
 }
 
-/** Whether a driver reaches the API, and what keeps it from that. */
-function reaches(
+/** A port of the API, and why the policies deny it. */
+type ApiDenial = Pick<DeniedConnection, "port" | "cause">;
+
+/** Whether a pod reaches the API, or why not. */
+function accessOf(
   network: Network,
   api: Api,
-  { job, actor }: Asking,
-): "yes" | "service only" | Blame {
-  const open = (port: number) => judgeHost(network.cluster, actor.pod, "TCP", port).open;
-  const blame = (to: Endpoint, port: number) =>
-    blameFor(network, { from: actor.pod, to, protocol: "TCP", port }, isMeant);
+  { job, actor }: ApiClient,
+): "open" | "service only" | ApiDenial {
+  const openRanges = (port: number) => judgeHost(network.cluster, actor.pod, "TCP", port).open;
+  const denial = (to: Endpoint, port: number): ApiDenial | undefined => {
+    const flow = { from: actor.pod, to, protocol: "TCP", port } as const;
+    const cause = causeOfDenial(network, flow, isApiRule);
+    return cause && { port, cause };
+  };
   const service = outside(api.service);
   const { host, port } = masterOf(job);
   if (host !== undefined) {
     const address = parseAddress(host.replace(/^\[|\]$/g, ""));
-    if (address !== undefined) return blame(outside(address), port) ?? "yes";
-    if (open(port).length > 0) return "yes";
-    return blame(service, port) ?? "yes";
+    if (address !== undefined) return denial(outside(address), port) ?? "open";
+    if (openRanges(port).length > 0) return "open";
+    return denial(service, port) ?? "open";
   }
-  const before = blame(service, 443);
+  const toService = denial(service, 443);
   if (api.server !== undefined) {
     const { to, port } = api.server;
-    const behind = to.map((end) => blame(end, port)).find((one) => one !== undefined);
-    if (behind === undefined) return "yes";
-    return before === undefined ? "service only" : behind;
+    const toServer = to.map((end) => denial(end, port)).find((one) => one !== undefined);
+    if (toServer === undefined) return "open";
+    return toService === undefined ? "service only" : toServer;
   }
-  if (open(API_PORT).length > 0) return "yes";
-  if (opensInner(open(443))) return "service only";
-  const behind = blame(service, API_PORT);
-  const missing = behind?.kind === "missing" && before?.kind !== "missing";
-  return (missing ? before : behind) ?? "yes";
+  if (openRanges(API_PORT).length > 0) return "open";
+  if (privateBlocksIn(openRanges(443)).length > 0) return "service only";
+  const toServer = denial(service, API_PORT);
+  // A rule that is nearly right explains more than a rule that is missing.
+  const isServiceNearer = toServer?.cause.kind === "noRule" && toService?.cause.kind !== "noRule";
+  return (isServiceNearer ? toService : toServer) ?? "open";
 }
 
 function outside(address: Address): Endpoint {
   return { type: "outside", address };
 }
 
-/** Where the API is told to be; without a host it is the Service that every cluster has. */
+/** Host and port of `spark.master`; the host is undefined for the Service `kubernetes`. */
 function masterOf({ settings }: SparkJob): { host: string | undefined; port: number } {
   const text = (settings.master ?? "").replace(/^k8s:\/\//, "");
   const url = URL.parse(text.includes("://") ? text : `https://${text}`);
   const host = url?.hostname || undefined;
-  const service = host === undefined || /^kubernetes(\.default(\.svc(\..+)?)?)?$/.test(host);
-  return { host: service ? undefined : host, port: Number(url?.port || 443) };
+  const isService = host === undefined || /^kubernetes(\.default(\.svc(\..+)?)?)?$/.test(host);
+  return { host: isService ? undefined : host, port: Number(url?.port || 443) };
 }
 
-/** The rules that may be there for the API: not those for what is outside on 443. */
-function isMeant({ peers, ports }: Rule): boolean {
+/** Whether a rule may be for the API, and not for addresses outside the cluster on port 443. */
+function isApiRule({ peers, ports }: Rule): boolean {
   if (ports.some(({ port }) => port === API_PORT)) return true;
   return peers.length > 0 &&
     peers.every((peer) => peer.type === "pods" || publicPart(rangesOf(peer)).length === 0);
 }
 
-function fix(api: Api, { blame, job }: Denied): string {
-  if (blame.kind === "pods" || blame.kind === "types") return command(api, blame, job);
-  const which = api.server === undefined
-    ? 'Open the address that "kubectl get endpoints kubernetes" shows, or all'
-    : "Open it";
-  return `${which}: ${command(api, blame, job)}`;
+function fix(api: Api, { cause, job }: DeniedConnection): string {
+  const command = fixCommand(api, cause, job);
+  if (cause.kind === "podSelector" || cause.kind === "policyTypes") return command;
+  const instruction = api.server === undefined
+    ? 'Allow the address that "kubectl get endpoints kubernetes" prints, or allow all addresses'
+    : "Allow the address of the API server";
+  return `${instruction}: ${command}`;
 }
 
-function command(api: Api, blame: Blame, job: SparkJob): string {
+function fixCommand(api: Api, cause: DenialCause, job: SparkJob): string {
   const { host, port } = masterOf(job);
   const rule = ruleFor(api, host === undefined ? undefined : port);
-  const { policy, rule: wrong, kind } = blame;
-  return policy === undefined || wrong === undefined || kind === "pods" || kind === "types"
-    ? remedy(blame, {
-      ...{ name: "allow-kubernetes-api-egress", peer: rule.to[0], ports: rule.ports },
-      pods: { matchLabels: { "spark-role": "driver" } },
-    })
-    : patchPolicy(policy, { op: "replace", path: wrong.path, value: rule });
+  const { policy, rule: wrong, kind } = cause;
+  const isInRule = kind !== "podSelector" && kind !== "policyTypes";
+  if (policy !== undefined && wrong !== undefined && isInRule) {
+    return patchPolicy(policy, { op: "replace", path: wrong.path, value: rule });
+  }
+  return fixDenial(cause, {
+    name: "allow-kubernetes-api-egress",
+    pods: { matchLabels: { "spark-role": "driver" } },
+    peer: rule.to[0],
+    ports: rule.ports,
+  });
 }
 
-/** The rule that opens the API: of one server its address, else all that it may have. */
+/** The rule that allows the API: its address if there is exactly one, otherwise all addresses. */
 function ruleFor({ server }: Api, port: number | undefined) {
   const [only, ...others] = server?.to ?? [];
   const isOne = port === undefined && only?.type === "outside" && others.length === 0;
@@ -181,27 +207,28 @@ function ruleFor({ server }: Api, port: number | undefined) {
   };
 }
 
-/** Enough where policies are judged before the Service's address is translated, which is rare. */
-function halfOpen(network: Network, api: Api, asking: Asking): Finding {
+/** A warning: only the few plugins that judge the Service's address let the driver through. */
+function serviceOnlyFinding(network: Network, api: Api, client: ApiClient): Finding {
   const service = outside(api.service);
   const { to: [to = service], port } = api.server ?? { to: [], port: API_PORT };
-  const flow = { from: asking.actor.pod, to, protocol: "TCP", port } as const;
-  const blame = blameFor(network, flow, isMeant)!;
-  const target = api.server === undefined ? `any address on TCP ${API_PORT}` : toldOf(api, asking);
-  const { fix: remedied, ...finding } = findingsOf(network, [{ ...asking, target, blame }], {
-    why: WHY,
-    fix: (each) => fix(api, each),
-  })[0]!;
+  const flow = { from: client.actor.pod, to, protocol: "TCP", port } as const;
+  const cause = causeOfDenial(network, flow, isApiRule)!;
+  const destination = api.server === undefined ? "any address" : destinationOf(api, client);
+  const denied = { ...client, protocol: "TCP", port, destination, cause } as const;
+  const advice = { why: WHY, fix: (each: DeniedConnection) => fix(api, each) };
+  const finding = denialFindings(network, [denied], advice)[0]!;
   const opening = decide(network.cluster, { ...flow, to: service, port: 443 }, "egress").rules[0]
     ?.policy;
+  const value = ruleFor(api, undefined);
   return {
     ...finding,
     severity: "warn",
-    problem: `${finding.problem}, only the Service of the Kubernetes API on TCP 443`,
-    why: "k3s and most others judge a connection by the address behind the Service, and the API " +
-      `server listens on ${port} there`,
-    fix: blame.kind === "trap" || opening === undefined ? remedied : patchPolicy(opening, {
-      ...{ op: "add", path: "spec.egress[-]", value: ruleFor(api, undefined) },
-    }),
+    problem: `${finding.problem}, only the Service kubernetes on TCP 443`,
+    why:
+      "k3s and most other clusters judge the address of the API server, not the address of its " +
+      `Service, and the API server listens on port ${port}`,
+    fix: cause.kind === "emptySelector" || opening === undefined
+      ? finding.fix
+      : patchPolicy(opening, { op: "add", path: "spec.egress[-]", value }),
   };
 }

@@ -16,10 +16,10 @@ import { formatSelector, type Selector, selects } from "../../kubernetes/selecto
 import { type PlatformCheck, platformCheck } from "../platform.ts";
 
 /**
- * The namespaces have the labels that policies select them by. Kubernetes sets only
- * `kubernetes.io/metadata.name` by itself; `name` is there if somebody set it. Without a cluster, a
- * namespace that the manifests do not declare has labels that nobody knows: that is said, and not
- * judged. With one, a namespace that is in neither is not there at all.
+ * The namespaces have the labels by which policies select them. Kubernetes sets only
+ * `kubernetes.io/metadata.name`; the label `name` must be set by hand. Without a cluster, the labels of
+ * a namespace that the manifests do not declare are unknown, and the check says so instead of judging.
+ * With a cluster, a namespace that is neither in the cluster nor in the manifests does not exist.
  */
 export const namespaceLabels: PlatformCheck = platformCheck({
   id: "namespace-labels",
@@ -27,20 +27,20 @@ export const namespaceLabels: PlatformCheck = platformCheck({
   reads: ["Namespace", "NetworkPolicy"],
   judge(platform) {
     const network = readNetwork(platform);
-    const not = unreadable(network);
-    if (not !== undefined) return not;
+    const notJudged = unreadable(network);
+    if (notJudged !== undefined) return notJudged;
     const { declared, policies, cluster } = network;
     if (policies.length === 0 && declared.size === 0) {
-      return { nothing: "there is neither a Namespace nor a NetworkPolicy" };
+      return { nothing: "the manifests contain neither a Namespace nor a NetworkPolicy" };
     }
     const absent = REQUIRED.filter((name) => !declared.has(name));
     const isLive = platform.cluster !== undefined;
     const unknown = isLive ? [] : absent;
     const findings = [
-      ...(isLive ? absent.map(missing) : []),
-      ...REQUIRED.flatMap((name) => unlabelled(network, name)),
+      ...(isLive ? absent.map(missingNamespace) : []),
+      ...REQUIRED.flatMap((name) => missingLabel(network, name)),
       ...cluster.policies.filter((policy) => isJudged(network, policy))
-        .flatMap((policy) => selectors(network, policy)),
+        .flatMap((policy) => unmatchedSelectors(network, policy)),
     ];
     return { examined: examined(network, unknown), findings };
   },
@@ -48,21 +48,23 @@ export const namespaceLabels: PlatformCheck = platformCheck({
 
 const REQUIRED = [ROBSON_NAMESPACE, JOBS_NAMESPACE];
 
-/** The policies that others have in their namespaces are theirs to mend. */
+/** Policies of the jobs' namespace and of the manifests. Other policies belong to other teams. */
 function isJudged(network: Network, { name, namespace }: Policy): boolean {
   return namespace === JOBS_NAMESPACE ||
     objectOf(network, "NetworkPolicy", name, namespace)?.file !== undefined;
 }
 
-function missing(name: string): Finding {
+function missingNamespace(name: string): Finding {
   return {
     severity: "fail",
     object: `Namespace ${name}`,
-    problem: "there is no such namespace, neither in the cluster nor in the manifests",
-    why: name === JOBS_NAMESPACE ? "the jobs run in it" : "Postgres, which the jobs read, is in it",
+    problem: "the namespace exists neither in the cluster nor in the manifests",
+    why: name === JOBS_NAMESPACE
+      ? "the jobs run in this namespace"
+      : "the jobs read Postgres in this namespace",
     fix: name === JOBS_NAMESPACE
-      ? "Create it: kubectl apply -f manifests/00-namespace.yaml"
-      : "Look whether this is the right cluster: kubectl config current-context. If it is: " +
+      ? "Create the namespace: kubectl apply -f manifests/00-namespace.yaml"
+      : "Check that this is the right cluster: kubectl config current-context. If so: " +
         `kubectl create namespace ${name} && kubectl label namespace ${name} ` +
         `${REQUIRED_LABEL}=${name}`,
   };
@@ -73,47 +75,53 @@ function examined(network: Network, unknown: readonly string[]): string {
   const count = cluster.policies.filter((policy) => isJudged(network, policy)).flatMap(peersOf)
     .filter((peer) => peer.type === "pods" && peer.namespaces !== undefined).length;
   const names = [...declared.keys()].sort();
-  const looked = names.length === 0 ? "no namespace is declared" : `namespace ${naming(names)}`;
-  const selected = `${looked}, ${count} ${count === 1 ? "selector" : "selectors"} of namespaces`;
+  const looked = names.length === 0 ? "no declared namespace" : `namespace ${naming(names)}`;
+  const selected = `${looked}, ${count} ${
+    count === 1 ? "namespace selector" : "namespace selectors"
+  }`;
   if (unknown.length === 0) return selected;
-  return `${selected}; not judged: whether ${
-    unknown.map((name) => `${name} has ${REQUIRED_LABEL}=${name}`).join(" and ")
-  }, which only the cluster knows (kubectl get namespace ${unknown.join(" ")} --show-labels)`;
+  return `${selected}; not checked without a cluster: ${
+    unknown.map((name) => `whether ${name} has the label ${REQUIRED_LABEL}=${name}`).join(" and ")
+  } (kubectl get namespace ${unknown.join(" ")} --show-labels)`;
 }
 
-/** A declared namespace without the label of its own name. */
-function unlabelled(network: Network, name: string): Finding[] {
+/** A declared namespace without the label `name`, or with a different value. */
+function missingLabel(network: Network, name: string): Finding[] {
   const namespace = network.declared.get(name);
   const value = namespace?.labels.get(REQUIRED_LABEL);
   if (namespace === undefined || value === name) return [];
   const field = "metadata.labels";
   const object = objectOf(network, "Namespace", name);
   const command = `kubectl label namespace ${name} ${REQUIRED_LABEL}=${name} --overwrite`;
-  const near = [...namespace.labels].filter(([key, text]) => key !== NAME_LABEL && text === name);
-  const has = near.map(([key, text]) => `${key}=${text}`);
+  const similar = [...namespace.labels].filter(([key, text]) =>
+    key !== NAME_LABEL && text === name
+  );
+  const others = similar.map(([key, text]) => `${key}=${text}`);
   return [{
     severity: "fail",
     object: `Namespace ${name}`,
     field,
     ...place(network, object, field),
     problem: value === undefined
-      ? `it has no label ${REQUIRED_LABEL}=${name}${
-        has.length === 0 ? "" : `; it has ${naming(has)}`
+      ? `the namespace has no label ${REQUIRED_LABEL}=${name}${
+        others.length === 0 ? "" : `; it has ${naming(others)}`
       }`
-      : `its label ${REQUIRED_LABEL} is ${JSON.stringify(value)}, not ${JSON.stringify(name)}`,
-    why: "policies select the namespace by this label, which Kubernetes does not set by itself",
-    fix: object?.file === undefined ? command : `Add it to the manifest, or: ${command}`,
+      : `the label ${REQUIRED_LABEL} is ${JSON.stringify(value)}, not ${JSON.stringify(name)}`,
+    why: "policies select the namespace by this label, which Kubernetes does not set automatically",
+    fix: object?.file === undefined ? command : `Add the label to the manifest, or run: ${command}`,
   }];
 }
 
-/** Selectors that select no namespace, where it is not the label above that is missing. */
-function selectors(network: Network, policy: Policy): Finding[] {
+/** Selectors that select no namespace, unless the missing label above is the reason. */
+function unmatchedSelectors(network: Network, policy: Policy): Finding[] {
   return peersOf(policy).flatMap((peer): Finding[] => {
     if (peer.type !== "pods" || peer.namespaces === undefined) return [];
     if (!selectsNoNamespace(network.cluster, peer) || isRequired(peer.namespaces)) return [];
     const { path } = peer.namespaces;
-    const near = nearestLabel(peer.namespaces, [...network.cluster.namespaces.values()]);
-    const value = near === undefined ? undefined : { matchLabels: { [near.key]: near.value } };
+    const nearest = nearestLabel(peer.namespaces, [...network.cluster.namespaces.values()]);
+    const value = nearest === undefined
+      ? undefined
+      : { matchLabels: { [nearest.key]: nearest.value } };
     return [{
       severity: "fail",
       object: policyId(policy),
@@ -123,19 +131,21 @@ function selectors(network: Network, policy: Policy): Finding[] {
         objectOf(network, "NetworkPolicy", policy.name, policy.namespace),
         path,
       ),
-      problem: `it selects namespaces with ${formatSelector(peer.namespaces)}, and none is known ` +
-        `to have that${
-          near === undefined ? "" : `; ${near.namespace} has ${near.key}=${near.value}`
+      problem:
+        `the rule selects namespaces with ${formatSelector(peer.namespaces)}, and no known ` +
+        `namespace matches${
+          nearest === undefined ? "" : `; ${nearest.namespace} has ${nearest.key}=${nearest.value}`
         }`,
-      why: "a selector that selects nobody allows nothing, without a word",
+      why:
+        "a rule whose selector matches no namespace allows nothing, and Kubernetes reports no error",
       fix: value === undefined
-        ? `Declare the namespace with its labels, or select it by ${NAME_LABEL}.`
+        ? `Declare the namespace with its labels, or select the namespace by ${NAME_LABEL}.`
         : patchPolicy(policy, { op: "replace", path, value }),
     }];
   });
 }
 
-/** Whether a selector would select a namespace that had the label of its own name. */
+/** Whether a selector selects a required namespace once the namespace has the label `name`. */
 function isRequired(selector: Selector): boolean {
   return REQUIRED.some((name) =>
     selects(selector, new Map([[NAME_LABEL, name], [REQUIRED_LABEL, name]]))
@@ -152,40 +162,40 @@ interface NamespaceLabel {
   readonly value: string;
 }
 
-/** How many letters a name may differ from the one that was meant. */
-const NEAR = 2;
+/** The greatest edit distance between a misspelled name and the suggested name. */
+const MAX_DISTANCE = 2;
 
-/** The label that a selector of namespaces probably means; undefined where none comes close. */
+/** The namespace label that is most similar to a selector; undefined where none is similar. */
 function nearestLabel(
   { requirements }: Selector,
   namespaces: readonly Namespace[],
 ): NamespaceLabel | undefined {
-  let best: NamespaceLabel | undefined;
-  let least = NEAR + 1;
+  let nearest: NamespaceLabel | undefined;
+  let least = MAX_DISTANCE + 1;
   for (const { key, values } of requirements) {
-    for (const wanted of values) {
+    for (const selected of values) {
       for (const { name: namespace, labels } of namespaces) {
         for (const [own, value] of labels) {
-          // Of two labels that say the same, the one with the selector's own key is nearer.
-          const distance = distanceOf(value, wanted) + (own === key ? 0 : 0.5);
+          // Between equal values, prefer the label with the selector's own key.
+          const distance = distanceOf(value, selected) + (own === key ? 0 : 0.5);
           if (own !== key && own !== NAME_LABEL || distance >= least) continue;
           least = distance;
-          best = { namespace, key: own, value };
+          nearest = { namespace, key: own, value };
         }
       }
     }
   }
-  return best;
+  return nearest;
 }
 
-/** A name with something before or behind it, as in `robson-prod`, is near as well. */
+/** The edit distance, but small for a name with a prefix or suffix, as in `robson-prod`. */
 function distanceOf(one: string, other: string): number {
-  const within = one !== "" && other !== "" && (one.includes(other) || other.includes(one));
+  const contains = one !== "" && other !== "" && (one.includes(other) || other.includes(one));
   const distance = editDistance(one, other);
-  return within ? Math.min(distance, NEAR) : distance;
+  return contains ? Math.min(distance, MAX_DISTANCE) : distance;
 }
 
-/** How many letters have to be put in, left out or changed to make one word of another. */
+/** The number of letters to insert, delete or replace to turn one word into another. */
 function editDistance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, i) => i);
   for (let i = 1; i <= one.length; i++) {

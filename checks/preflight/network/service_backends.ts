@@ -1,29 +1,41 @@
-import { labelOf, type ManifestObject, objectId } from "../../kubernetes/objects.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
+import { labelOf, type ManifestObject, objectId } from "../../kubernetes/objects.ts";
+import { naming } from "../../list_names.ts";
 import { formatAddress, parseAddress } from "../../network_policy/address.ts";
 import type { Endpoint, Pod, Protocol } from "../../network_policy/model.ts";
 import type { Network } from "./job_network.ts";
-import { naming } from "../../list_names.ts";
 
-/** Where connections to a Service end. */
-export interface Behind {
-  /** The pods that it selects, or the addresses that stand behind it. */
+/** The backends of a Service: where connections to the Service end. */
+export interface Backends {
+  /** The pods that the Service selects, or the addresses of its EndpointSlices. */
   readonly to: readonly Endpoint[];
-  /** The port there, which is what policies see, and which need not be the Service's. */
+  /** The port of the backends, which policies judge and which may differ from the Service's. */
   readonly port: number;
 }
 
-/** Finds what is behind a port of a Service. */
-export function behind(
+/** Why a Service leads nowhere, whatever the policies allow. */
+export interface UnreachableService {
+  /** The Service, or the namespace that lacks the Service, as in `Service robson/paradedb`. */
+  readonly object: string;
+  /** The field that decides, as in `spec.selector`. */
+  readonly field?: string;
+  /** What is wrong with the field. */
+  readonly problem: string;
+  /** What to do. */
+  readonly fix: string;
+}
+
+/** Finds the backends of a port of a Service. */
+export function backendsOf(
   network: Network,
   service: ManifestObject,
   { protocol, port }: { readonly protocol: Protocol; readonly port: number },
-): Behind {
+): Backends {
   const spec = isFields(service.value.spec) ? service.value.spec : {};
   const mapped = listOf(spec.ports)
     .find((each) => each.port === port && (each.protocol ?? "TCP") === protocol) ?? {};
   const { selector } = spec;
-  if (!isFields(selector)) return addresses(network, service, mapped, port);
+  if (!isFields(selector)) return listedBackends(network, service, mapped, port);
   const pods = network.cluster.pods.filter(({ namespace, labels }) =>
     namespace === (service.namespace ?? "default") &&
     Object.entries(selector).every(([key, value]) => labels.get(key) === value)
@@ -31,32 +43,72 @@ export function behind(
   return { to: pods, port: targetPort(mapped.targetPort, port, pods) };
 }
 
-/** The ports of a Service. */
-export function portsOf({ value: { spec } }: ManifestObject): unknown[] {
+/**
+ * Explains why no connection can reach Postgres through its Service; undefined where one can.
+ *
+ * @param service the Service that DJANGO_DB_HOST names; the message does not repeat the host, which
+ *   may come from a Secret
+ */
+export function whyUnreachable(
+  { manifests: { objects } }: Network,
+  service: ManifestObject | undefined,
+  backends: Backends | undefined,
+  { namespace, port }: { readonly namespace: string; readonly port: number },
+): UnreachableService | undefined {
+  if (service === undefined || backends === undefined) {
+    const names = objects.filter((each) => each.kind === "Service" && each.namespace === namespace)
+      .map(({ name }) => name);
+    return {
+      object: `Namespace ${namespace}`,
+      problem: "the namespace has no Service with the name in DJANGO_DB_HOST; " +
+        (names.length === 0 ? "it has no Service" : `its Services are ${naming(names)}`),
+      fix: "Correct DJANGO_DB_HOST: deno task secrets",
+    };
+  }
+  const ports = servicePorts(service);
+  if (!ports.includes(port)) {
+    return {
+      object: objectId(service),
+      field: "spec.ports",
+      problem: `the Service has no port ${port}; ` +
+        (ports.length === 0 ? "it has no port" : `its ports are ${naming(ports.map(String))}`),
+      fix: `Set DJANGO_DB_PORT to a port of the Service, or add port ${port} to the Service.`,
+    };
+  }
+  if (backends.to.length > 0) return undefined;
+  return {
+    object: objectId(service),
+    field: "spec.selector",
+    problem: "the Service has no backend: it selects no pod and no EndpointSlice lists an address",
+    fix: `Start Postgres, or correct the selector: kubectl -n ${namespace} get pods --show-labels`,
+  };
+}
+
+function servicePorts({ value: { spec } }: ManifestObject): unknown[] {
   return listOf(isFields(spec) ? spec.ports : undefined).map(({ port }) => port);
 }
 
-/** A name stands for the port that the pods' containers have by it. */
+/** The port of the backends; a named `targetPort` is looked up in the pods' containers. */
 function targetPort(target: unknown, port: number, pods: readonly Pod[]): number {
   if (typeof target === "number") return target;
   return pods.flatMap(({ ports }) => ports).find(({ name }) => name === target)?.port ?? port;
 }
 
-/** A Service without a selector leads to the addresses that somebody wrote down for it. */
-function addresses(
+/** The backends of a Service without a selector: the addresses in its EndpointSlices. */
+function listedBackends(
   { manifests, cluster }: Network,
   { name, namespace }: ManifestObject,
   mapped: Fields,
   port: number,
-): Behind {
+): Backends {
   const slices = manifests.objects.filter((each) =>
     each.kind === "EndpointSlice" && each.namespace === namespace &&
     labelOf(each, "kubernetes.io/service-name") === name
   );
-  const endpoints = slices.flatMap(({ value }) => listOf(value.endpoints))
+  const addresses = slices.flatMap(({ value }) => listOf(value.endpoints))
     .filter(({ conditions }) => !isFields(conditions) || conditions.ready !== false)
     .flatMap((endpoint) => Array.isArray(endpoint.addresses) ? endpoint.addresses : []);
-  const found = [...new Set(endpoints.map(String))].flatMap((text): Endpoint[] => {
+  const to = [...new Set(addresses.map(String))].flatMap((text): Endpoint[] => {
     const address = parseAddress(text);
     if (address === undefined) return [];
     const pod = cluster.pods.find((each) =>
@@ -66,55 +118,5 @@ function addresses(
   });
   const ports = slices.flatMap(({ value }) => listOf(value.ports));
   const target = ports.find(({ name }) => (name ?? "") === (mapped.name ?? "")) ?? {};
-  return { to: found, port: typeof target.port === "number" ? target.port : port };
-}
-
-/** Why there is no Postgres to connect to, in a cluster that was looked into. */
-export interface Nowhere {
-  /** The Service, or what should have one. */
-  readonly object: string;
-  /** The field that decides. */
-  readonly field?: string;
-  /** What is wrong with it. */
-  readonly problem: string;
-  /** What to do about it. */
-  readonly fix: string;
-}
-
-/**
- * What keeps every connection to Postgres from arriving, whatever policies say.
- *
- * @param service the one that DJANGO_DB_HOST means; that name may come from a Secret, and is not told
- */
-export function whyNowhere(
-  { manifests: { objects } }: Network,
-  service: ManifestObject | undefined,
-  end: Behind | undefined,
-  { namespace, port }: { readonly namespace: string; readonly port: number },
-): Nowhere | undefined {
-  if (service === undefined || end === undefined) {
-    const others = objects.filter((each) => each.kind === "Service" && each.namespace === namespace)
-      .map(({ name }) => name);
-    return {
-      object: `Namespace ${namespace}`,
-      problem: "it has no Service by the name that DJANGO_DB_HOST says; " +
-        `it has ${naming(others) || "none"}`,
-      fix: "Correct DJANGO_DB_HOST: deno task secrets",
-    };
-  }
-  const common = { object: objectId(service) };
-  const ports = portsOf(service);
-  if (!ports.includes(port)) {
-    return {
-      ...{ ...common, field: "spec.ports" },
-      problem: `it has no port ${port}; it has ${naming(ports.map(String)) || "none"}`,
-      fix: `Set DJANGO_DB_PORT to a port that it has, or add ${port} to it.`,
-    };
-  }
-  if (end.to.length > 0) return undefined;
-  return {
-    ...{ ...common, field: "spec.selector" },
-    problem: "there is no pod behind it, nor any other address",
-    fix: `Start Postgres, or correct the selector: kubectl -n ${namespace} get pods --show-labels`,
-  };
+  return { to, port: typeof target.port === "number" ? target.port : port };
 }

@@ -9,13 +9,13 @@ import { kubernetesApiEgress } from "../../../checks/preflight/network/kubernete
 import { namespaceLabels } from "../../../checks/preflight/network/namespace_labels.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 
-/** All checks that judge connections. */
+/** The connection checks. */
 export const FAMILY = [
   ...[egressPolicy, namespaceLabels, dnsEgress, databaseEgress],
   ...[kubernetesApiEgress, driverExecutorTraffic, isolation],
 ];
 
-/** Manifests in which every check of the family finds nothing, one text per object. */
+/** Manifests in which the connection checks find nothing, one text per object. */
 export const HEALTHY = {
   jobsNamespace: `
 apiVersion: v1
@@ -127,24 +127,24 @@ ${metadata}spec:
 `;
 }
 
-/** The healthy manifests with parts exchanged; a part that is empty is left out. */
+/** The healthy manifests with some parts replaced; empty parts are left out. */
 export function manifests(changes: Parts = {}): ManifestsFact {
   const text = Object.values({ ...HEALTHY, ...changes }).filter((each) => each !== "").join("---");
   return { directory: "manifests/", files: 1, ...readFile("all.yaml", text) };
 }
 
-/** A part in which a text is exchanged, which has to be there. */
+/** A part in which a text is replaced; the part must contain the text. */
 export function edited(part: keyof typeof HEALTHY, from: string, to: string): Parts {
   assert(HEALTHY[part].includes(from), `${part} has no ${from}`);
   return { [part]: HEALTHY[part].replace(from, to) };
 }
 
-/** What each check of the family says, by id. */
+/** The outcome of each connection check, by id. */
 export function judge(fact: ManifestsFact): Map<string, Outcome> {
   return new Map(FAMILY.map(({ id, run }) => [id, run({ manifests: fact })]));
 }
 
-/** The only finding of the whole family. */
+/** The only finding of all connection checks. */
 export function onlyFinding(changes: Parts): { readonly id: string } & Finding {
   const found = [...judge(manifests(changes))].flatMap(([id, outcome]) =>
     "findings" in outcome ? outcome.findings.map((finding) => ({ id, ...finding })) : []

@@ -19,11 +19,11 @@ const SAME: readonly (readonly [string, string])[] = [
   ["0:0:0:0:0:0:0:0", "::"],
 ];
 
-Deno.test("addresses are read in any form, and written in the canonical one", () => {
+Deno.test("parseAddress accepts all forms, and formatAddress writes the canonical form", () => {
   for (const [text, canonical] of SAME) assertEquals(formatAddress(parseAddress(text)!), canonical);
 });
 
-Deno.test("what is no address, or not the same one to everybody, is none", () => {
+Deno.test("parseAddress rejects ambiguous addresses and other text", () => {
   const none = [
     "",
     "1.2.3",
@@ -50,7 +50,7 @@ Deno.test("what is no address, or not the same one to everybody, is none", () =>
   }
 });
 
-Deno.test("blocks: the bits behind the prefix do not count", () => {
+Deno.test("parseCidr ignores the bits after the prefix", () => {
   const range = (text: string) => {
     const block = parseCidr(text);
     return block === undefined ? undefined : formatRange(block);
@@ -66,7 +66,7 @@ Deno.test("blocks: the bits behind the prefix do not count", () => {
   }
 });
 
-Deno.test("a range that is no block is written by its ends", () => {
+Deno.test("formatRange writes both ends of a range that is not a block", () => {
   assertEquals(formatRange({ family: 4, first: 1n, last: 4n }), "0.0.0.1-0.0.0.4");
   assertEquals(formatRange({ family: 6, first: 0n, last: (1n << 128n) - 1n }), "::/0");
 });

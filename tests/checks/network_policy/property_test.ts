@@ -19,7 +19,7 @@ import { chooser, randomFlow, randomWorld, seeded } from "./worlds.ts";
 
 const NONE: PortSet = { TCP: [], UDP: [], SCTP: [] };
 
-Deno.test("100,000 random connections are judged as a slow and obvious implementation does", () => {
+Deno.test("evaluate agrees with a slow reference implementation on 100,000 random connections", () => {
   let allowed = 0;
   for (let seed = 0; seed < 1000; seed++) {
     const choose = chooser(seeded(seed));
@@ -36,11 +36,11 @@ Deno.test("100,000 random connections are judged as a slow and obvious implement
       if (judged.egress && judged.ingress) allowed++;
     }
   }
-  // Neither answer is rare, or the comparison would prove little.
+  // Both answers must be common, or the comparison proves little.
   assert(allowed > 20_000 && allowed < 80_000, `${allowed} of 100,000 were allowed`);
 });
 
-Deno.test("the matrix says the same as single questions, on both sides of every border", () => {
+Deno.test("matrixOf agrees with evaluate on both sides of the ends of each range", () => {
   let asked = 0;
   for (let seed = 5000; seed < 5060; seed++) {
     const cluster = clusterOf(randomWorld(chooser(seeded(seed))));
@@ -64,7 +64,7 @@ Deno.test("the matrix says the same as single questions, on both sides of every 
   assert(asked > 50_000, `only ${asked} questions were asked`);
 });
 
-Deno.test("the ranges of the matrix are minimal: neighbours always differ", () => {
+Deno.test("matrixOf merges adjacent ranges with the same ports", () => {
   for (let seed = 9000; seed < 9100; seed++) {
     const matrix = matrixOf(clusterOf(randomWorld(chooser(seeded(seed)))));
     for (const list of [matrix.outward, matrix.inward]) {
@@ -81,7 +81,7 @@ Deno.test("the ranges of the matrix are minimal: neighbours always differ", () =
   }
 });
 
-/** Asks about every port that is, or lies next to, the border of a range. */
+/** Evaluates each port at the ends of a range and next to them. */
 function compare(
   cluster: Cluster,
   from: Endpoint,

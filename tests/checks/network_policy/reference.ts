@@ -1,5 +1,5 @@
-// A second implementation, slow and obvious, only for the tests: it reads the objects as they are
-// written, for every question anew, and does its arithmetic on texts of bits.
+// A second, slow implementation for the tests: reads the raw objects for each question, and computes
+// with strings of bits.
 
 export interface RawPod {
   readonly namespace: string;
@@ -68,7 +68,7 @@ export interface RawFlow {
   readonly port: number;
 }
 
-/** What the source and what the destination say. */
+/** The decisions of the source and the destination. */
 export function slowly(world: World, flow: RawFlow): { egress: boolean; ingress: boolean } {
   if (typeof flow.from !== "string" && flow.from === flow.to && !flow.from.several) {
     return { egress: true, ingress: true };
@@ -164,7 +164,7 @@ function portIs({ protocol, port, endPort }: RawPort, flow: RawFlow): boolean {
   return flow.port >= port && flow.port <= (endPort ?? port);
 }
 
-/** Whether an address lies in a block: whether as many of their first bits are the same. */
+/** Whether a block contains an address: whether the bits of the prefix are equal. */
 function within(ip: string, cidr: string): boolean {
   const [base, bits] = cidr.split("/");
   const one = bitsOf(ip);

@@ -19,35 +19,35 @@ const CASES: readonly Case[] = [
     "ipBlock with a selector",
     egress(ALL, { ...ALL, ipBlock: { cidr: "10.0.0.0/8" } }),
     "spec.egress[0].to[1]",
-    "together",
+    "both ipBlock and a selector",
   ],
-  ["a peer that names nobody", egress({}), TO, "names nobody"],
-  ["a null peer", egress(null), TO, "names nobody"],
+  ["a peer without a selector", egress({}), TO, "selects nothing"],
+  ["a null peer", egress(null), TO, "selects nothing"],
   ["a peer that is a list", egress([]), TO, "object"],
   ["no cidr", egress({ ipBlock: {} }), `${TO}.ipBlock.cidr`, "missing"],
-  ["an address for a cidr", block("10.0.0.1"), `${TO}.ipBlock.cidr`, "no block"],
-  ["a prefix that is too long", block("10.0.0.0/33"), `${TO}.ipBlock.cidr`, "no block"],
-  ["an IPv6 prefix that is too long", block("::/129"), `${TO}.ipBlock.cidr`, "no block"],
-  ["leading zeros in a cidr", block("010.0.0.0/8"), `${TO}.ipBlock.cidr`, "no block"],
-  ["IPv4 in IPv6", block("::ffff:10.0.0.0/104"), `${TO}.ipBlock.cidr`, "no block"],
+  ["an address for a cidr", block("10.0.0.1"), `${TO}.ipBlock.cidr`, "not a block"],
+  ["a prefix that is too long", block("10.0.0.0/33"), `${TO}.ipBlock.cidr`, "not a block"],
+  ["an IPv6 prefix that is too long", block("::/129"), `${TO}.ipBlock.cidr`, "not a block"],
+  ["leading zeros in a cidr", block("010.0.0.0/8"), `${TO}.ipBlock.cidr`, "not a block"],
+  ["IPv4 in IPv6", block("::ffff:10.0.0.0/104"), `${TO}.ipBlock.cidr`, "not a block"],
   ["a number for a cidr", block(10), `${TO}.ipBlock.cidr`, "a text"],
   [
     "except outside of cidr",
     block("10.0.0.0/8", "10.1.0.0/16", "11.0.0.0/16"),
     `${TO}.ipBlock.except[1]`,
-    "within",
+    "proper part",
   ],
   [
     "except as large as cidr",
     block("10.0.0.0/8", "10.0.0.0/8"),
     `${TO}.ipBlock.except[0]`,
-    "within",
+    "proper part",
   ],
   [
     "except of the other family",
     block("0.0.0.0/0", "::1/128"),
     `${TO}.ipBlock.except[0]`,
-    "within",
+    "proper part",
   ],
   [
     "a text for except",
@@ -62,7 +62,7 @@ const CASES: readonly Case[] = [
     `${PORT}.endPort`,
     "named port",
   ],
-  ["endPort smaller than port", port({ port: 90, endPort: 80 }), `${PORT}.endPort`, "smaller"],
+  ["endPort smaller than port", port({ port: 90, endPort: 80 }), `${PORT}.endPort`, "less than"],
   ["endPort above all ports", port({ port: 90, endPort: 65536 }), `${PORT}.endPort`, "no port"],
   ["port 0", port({ port: 0 }), `${PORT}.port`, "no port"],
   ["port 65536", port({ port: 65536 }), `${PORT}.port`, "no port"],
@@ -70,10 +70,10 @@ const CASES: readonly Case[] = [
   ["a port that is true", port({ port: true }), `${PORT}.port`, "is true"],
   ["a number in quotes", port({ port: "80" }), `${PORT}.port`, "without quotes"],
   ["a long port name", port({ port: "a-very-long-name" }), `${PORT}.port`, "no port name"],
-  ["a protocol in lower case", port({ protocol: "tcp" }), `${PORT}.protocol`, "no protocol"],
-  ["a protocol of its own", port({ protocol: "ICMP" }), `${PORT}.protocol`, "no protocol"],
+  ["a protocol in lower case", port({ protocol: "tcp" }), `${PORT}.protocol`, "not a protocol"],
+  ["an unknown protocol", port({ protocol: "ICMP" }), `${PORT}.protocol`, "not a protocol"],
   [
-    "an operator of its own",
+    "an unknown operator",
     expression({ key: "a", operator: "Equals", values: ["b"] }),
     `${EXPRESSION}.operator`,
     "no operator",
@@ -127,7 +127,12 @@ const CASES: readonly Case[] = [
     "spec.podSelector.matchLabels",
     "in quotes",
   ],
-  ["a type of its own", { policyTypes: ["Ingress", "egress"] }, "spec.policyTypes[1]", "no type"],
+  [
+    "an unknown type",
+    { policyTypes: ["Ingress", "egress"] },
+    "spec.policyTypes[1]",
+    "not a policy type",
+  ],
   [
     "three types",
     { policyTypes: ["Ingress", "Egress", "Egress"] },
@@ -155,14 +160,14 @@ function problemsOf(spec: unknown, metadata: unknown = { name: "p" }): [string, 
 }
 
 for (const [what, spec, path, says] of CASES) {
-  Deno.test(`refused at ${path}: ${what}`, () => {
+  Deno.test(`readPolicy refuses ${what} at ${path}`, () => {
     const found = problemsOf(spec);
     assertEquals(found.map(([each]) => each), [path]);
     assertStringIncludes(found[0]![1], says);
   });
 }
 
-Deno.test("everything that is wrong is told at once", () => {
+Deno.test("readPolicy reports all problems at once", () => {
   const rule = { to: [{}], ports: [{ port: 0 }, { protocol: "x" }] };
   assertEquals(problemsOf({ egress: [rule], podSelector: [] }).map(([path]) => path), [
     ...["spec.egress[0].to[0]", "spec.egress[0].ports[0].port", "spec.egress[0].ports[1].protocol"],
@@ -170,7 +175,7 @@ Deno.test("everything that is wrong is told at once", () => {
   ]);
 });
 
-Deno.test("a name and a namespace are what Kubernetes takes for one", () => {
+Deno.test("readPolicy refuses names and namespaces that the API server refuses", () => {
   const paths = (metadata: unknown) => problemsOf({}, metadata).map(([path]) => path);
   assertEquals(paths({}), ["metadata.name"]);
   assertEquals(paths({ name: "A" }), ["metadata.name"]);
@@ -183,19 +188,24 @@ const valid = (spec: unknown, name = "p") => (
   { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: { name }, spec }
 );
 
-Deno.test("a problem names the object and its place; what is valid is still read", () => {
+Deno.test("readCluster reports the object and place of a problem, and reads the valid objects", () => {
   const { cluster, problems } = readCluster([
     { value: valid({}), where: "a.yaml:1" },
     { value: valid({ policyTypes: ["Both"] }, "q"), where: "a.yaml:9" },
   ]);
   assertEquals(cluster.policies.map(({ name, where }) => [name, where]), [["p", "a.yaml:1"]]);
   assertEquals(problems, [{
-    ...{ object: "NetworkPolicy default/q", where: "a.yaml:9", path: "spec.policyTypes[0]" },
-    problem: '"Both" is no type: it is Ingress or Egress',
+    object: "NetworkPolicy default/q",
+    kind: "NetworkPolicy",
+    namespace: "default",
+    name: "q",
+    where: "a.yaml:9",
+    path: "spec.policyTypes[0]",
+    problem: '"Both" is not a policy type; use Ingress or Egress',
   }]);
 });
 
-Deno.test("an object twice is one if it is the same, and refused if it differs", () => {
+Deno.test("readCluster accepts a repeated object, and refuses a repeated object that differs", () => {
   const twice = (second: unknown) =>
     readCluster([{ value: valid({}), where: "a:1" }, { value: valid(second), where: "b:1" }]);
   assertEquals(twice({}).problems, []);
@@ -204,7 +214,7 @@ Deno.test("an object twice is one if it is the same, and refused if it differs",
   assertStringIncludes(problem!.problem, "declared differently in a:1");
 });
 
-Deno.test("objects whose names the server makes are as many as there are", () => {
+Deno.test("readCluster keeps every object with a generateName", () => {
   const job = (app: string) => ({
     ...{ apiVersion: "batch/v1", kind: "Job", metadata: { generateName: "j-" } },
     spec: { template: { metadata: { labels: { app } }, spec: { containers: [] } } },
@@ -213,7 +223,7 @@ Deno.test("objects whose names the server makes are as many as there are", () =>
   assertEquals([cluster.pods.length, problems], [2, []]);
 });
 
-Deno.test("policies of other APIs are named, and those of APIs that are gone are refused", () => {
+Deno.test("readCluster lists policies of other APIs, and refuses policies of removed APIs", () => {
   const cilium = {
     apiVersion: "cilium.io/v2",
     kind: "CiliumNetworkPolicy",
@@ -230,7 +240,7 @@ Deno.test("policies of other APIs are named, and those of APIs that are gone are
   assertEquals(problems.map(({ path }) => path), ["apiVersion"]);
 });
 
-Deno.test("a workload without a pod, or with labels that are none, is refused", () => {
+Deno.test("readCluster refuses a workload without a pod or with invalid labels", () => {
   const job = { apiVersion: "batch/v1", kind: "Job", metadata: { name: "j" } };
   const cron = { apiVersion: "batch/v1", kind: "CronJob", metadata: { name: "c" }, spec: "x" };
   const template = { metadata: { labels: { n: 5 } }, spec: { hostNetwork: "yes", containers: {} } };

@@ -64,20 +64,20 @@ const such = (key: string, operator: string, ...values: string[]) => (
   { matchExpressions: [operator.endsWith("In") ? { key, operator, values } : { key, operator }] }
 );
 
-/** Everybody that `self` might reach. */
-const EVERYBODY = ["near", "far", "lost", "host", "live", "9.9.9.9", "2001:db8::9"];
+/** All destinations of the connections from `self`. */
+const DESTINATIONS = ["near", "far", "lost", "host", "live", "9.9.9.9", "2001:db8::9"];
 const PODS = ["near", "far", "lost", "live"];
 
-/** What `self` may reach on TCP 80 under a policy. */
+/** The destinations that `self` can reach on TCP 80 under a policy. */
 const REACHED: readonly (readonly [string, Spec, readonly string[]])[] = [
   ["no rules", { policyTypes: ["Egress"] }, []],
   ["an empty list of rules", { policyTypes: ["Egress"], egress: [] }, []],
-  ["an empty rule", { policyTypes: ["Egress"], egress: [{}] }, EVERYBODY],
-  ["a null rule is an empty one", { policyTypes: ["Egress"], egress: [null] }, EVERYBODY],
+  ["an empty rule", { policyTypes: ["Egress"], egress: [{}] }, DESTINATIONS],
+  ["a null rule is an empty one", { policyTypes: ["Egress"], egress: [null] }, DESTINATIONS],
   [
     "an empty list of peers",
     { policyTypes: ["Egress"], egress: [{ to: [], ports: [] }] },
-    EVERYBODY,
+    DESTINATIONS,
   ],
   ["an empty podSelector: its own namespace", peers({ podSelector: {} }), ["near"]],
   ["an empty namespaceSelector: pods, no addresses", peers({ namespaceSelector: {} }), PODS],
@@ -97,7 +97,7 @@ const REACHED: readonly (readonly [string, Spec, readonly string[]])[] = [
     peers({ namespaceSelector: match({ "kubernetes.io/metadata.name": "c" }) }),
     ["lost"],
   ],
-  ["a label name that nobody set", peers({ namespaceSelector: match({ name: "b" }) }), []],
+  ["a label `name` that is not set", peers({ namespaceSelector: match({ name: "b" }) }), []],
   ["In", peers({ namespaceSelector: {}, podSelector: such("app", "In", "x", "near") }), [
     "near",
     "far",
@@ -116,16 +116,16 @@ const REACHED: readonly (readonly [string, Spec, readonly string[]])[] = [
   ["an IPv4 block, and pods whose address is known", block("0.0.0.0/0"), ["live", "9.9.9.9"]],
   ["an IPv4 block with an exception", block("0.0.0.0/0", "10.0.0.0/8"), ["9.9.9.9"]],
   ["an IPv6 block", block("::/0", "fd00::/8"), ["2001:db8::9"]],
-  ["bits behind the prefix do not count", block("9.9.1.1/16"), ["9.9.9.9"]],
+  ["bits after the prefix are ignored", block("9.9.1.1/16"), ["9.9.9.9"]],
   ["a port of another protocol", ports({ protocol: "UDP", port: 80 }), []],
-  ["ports without a number: all of TCP", ports({}), EVERYBODY],
+  ["ports without a number: all of TCP", ports({}), DESTINATIONS],
   ["a named port, on the pod that has it", ports({ port: "web" }), []],
 ];
 
 for (const [what, spec, expected] of REACHED) {
-  Deno.test(`egress, ${what}`, () => {
+  Deno.test(`evaluate, peers of an egress rule: ${what}`, () => {
     const cluster = clusterWith(spec);
-    const reached = EVERYBODY.filter((to) =>
+    const reached = DESTINATIONS.filter((to) =>
       evaluate(cluster, flow(cluster, "self", to, "80")).allowed
     );
     assertEquals(reached, expected);
@@ -149,7 +149,7 @@ const PORTS: readonly (readonly [string, Spec, string, string, boolean])[] = [
 ];
 
 for (const [what, spec, to, port, expected] of PORTS) {
-  Deno.test(`ports, ${what}: ${to} on ${port} is ${expected ? "allowed" : "denied"}`, () => {
+  Deno.test(`evaluate, ports of a rule, ${what}: ${to} on ${port} is ${expected ? "allowed" : "denied"}`, () => {
     const cluster = clusterWith(spec);
     assertEquals(evaluate(cluster, flow(cluster, "self", to, port)).allowed, expected);
   });
@@ -175,14 +175,14 @@ const TYPES: readonly (readonly [string, Spec, boolean, boolean])[] = [
 ];
 
 for (const [what, spec, out, into] of TYPES) {
-  Deno.test(`policyTypes, ${what}`, () => {
+  Deno.test(`evaluate, policyTypes: ${what}`, () => {
     const cluster = clusterWith(spec);
     assertEquals(evaluate(cluster, flow(cluster, "self", "9.9.9.9", "80")).allowed, out);
     assertEquals(evaluate(cluster, flow(cluster, "9.9.9.9", "self", "80")).allowed, into);
   });
 }
 
-Deno.test("policies only add, and only in their own namespace", () => {
+Deno.test("evaluate adds up the policies of a namespace, and ignores those of others", () => {
   const cluster = clusterWith(
     { policyTypes: ["Egress"] },
     ports({ port: 443 }),
@@ -197,7 +197,7 @@ Deno.test("policies only add, and only in their own namespace", () => {
   assertEquals(evaluate(cluster, flow(cluster, "far", "lost", "443")).egress.reason, "no-policy");
 });
 
-Deno.test("both ends have to allow it, and a pod always reaches itself", () => {
+Deno.test("evaluate requires both ends, and always lets a pod reach itself", () => {
   const cluster = clusterWith({ policyTypes: ["Ingress", "Egress"] });
   const verdict = (from: string, to: string) => {
     const { egress, ingress } = evaluate(cluster, flow(cluster, from, to, "80"));
@@ -209,7 +209,7 @@ Deno.test("both ends have to allow it, and a pod always reaches itself", () => {
   assertEquals(verdict("9.9.9.9", "self"), ["outside", "no-rule"]);
 });
 
-Deno.test("no policy applies to a pod on its node's network", () => {
+Deno.test("evaluate applies no policy to a pod on its node's network", () => {
   const policy = {
     ...{ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: meta("p", "b") },
     spec: { policyTypes: ["Ingress", "Egress"] },
@@ -219,7 +219,7 @@ Deno.test("no policy applies to a pod on its node's network", () => {
   assertEquals([egress.allowed, egress.reason], [true, "host-network"]);
 });
 
-Deno.test("every workload becomes pods with its template's labels, and those of its controller", () => {
+Deno.test("readCluster gives pods the labels of their template and of their controller", () => {
   const template = { metadata: { labels: { app: "x" } }, spec: { containers: [] } };
   const made = (kind: string, apiVersion: string, spec: unknown) => {
     const metadata = meta("w", "a", { app: "not-the-pods" });
@@ -239,7 +239,7 @@ Deno.test("every workload becomes pods with its template's labels, and those of 
   ]);
 });
 
-Deno.test("a label whose value nobody can know is there, and equal to nothing", () => {
+Deno.test("evaluate matches a label with an unknown value by Exists, and never by In", () => {
   const job = {
     ...{ apiVersion: "batch/v1", kind: "CronJob", metadata: meta("nightly", "a") },
     spec: { jobTemplate: { spec: { template: { spec: { containers: [] } } } } },
@@ -255,19 +255,19 @@ Deno.test("a label whose value nobody can know is there, and equal to nothing", 
   assertEquals(reached(such("job-name", "NotIn", "nightly")), true);
 });
 
-Deno.test("a denial names what is missing, rule by rule", () => {
+Deno.test("missesOf explains for each rule why it does not allow a connection", () => {
   const cluster = clusterWith(
     { policyTypes: ["Egress"], egress: [{ to: [{ namespaceSelector: match({ name: "b" }) }] }] },
     ports({ port: 443 }),
   );
   const asked = flow(cluster, "self", "far", "80");
   assertEquals(missesOf(cluster, asked, evaluate(cluster, asked).egress).map(({ why }) => why), [
-    ["spec.egress[0].to[0]: namespace b does not fulfil name=b"],
-    ["spec.egress[0].ports: only TCP 443; not TCP 80"],
+    ["spec.egress[0].to[0]: namespace b does not match name=b"],
+    ["spec.egress[0].ports: allows only TCP 443, not TCP 80"],
   ]);
 });
 
-Deno.test("a host's name stands for any public address", () => {
+Deno.test("judgeHost evaluates a host name as any public address", () => {
   const answer = (spec: Spec) => {
     const cluster = clusterWith(spec);
     const self = end(cluster, "self");

@@ -10,7 +10,7 @@ import type {
   World,
 } from "./reference.ts";
 
-/** Numbers that look random and are the same in every run (mulberry32). */
+/** Pseudo-random numbers, the same in each run (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -51,7 +51,7 @@ const OUTSIDE = [
   "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 ];
 
-/** Choices, made with a source of random numbers. */
+/** Random choices, based on a source of random numbers. */
 export function chooser(random: () => number) {
   const under = (limit: number) => Math.floor(random() * limit);
   const one = <T>(from: readonly T[]): T => from[under(from.length)]!;
@@ -63,7 +63,7 @@ export function chooser(random: () => number) {
 
 type Chooser = ReturnType<typeof chooser>;
 
-/** A small cluster, with everything that a policy can say in it sooner or later. */
+/** A small random cluster that covers all fields of a policy. */
 export function randomWorld(choose: Chooser): World {
   const { one, chance, some } = choose;
   const labels = () => Object.fromEntries(some(3, () => [one(KEYS), one(VALUES)]));

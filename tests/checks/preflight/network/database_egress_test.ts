@@ -22,7 +22,7 @@ const faults = [
   ],
 ] as const;
 for (const [name, from, to, field] of faults) {
-  Deno.test(`Postgres cannot be reached with ${name}`, () => {
+  Deno.test(`database-egress fails with ${name}`, () => {
     const found = onlyFinding(edited("outbox", from, to));
     assertEquals([found.id, found.severity, found.object, found.field], [
       ...["database-egress", "fail", OUTBOX, field],
@@ -30,19 +30,19 @@ for (const [name, from, to, field] of faults) {
   });
 }
 
-Deno.test("the patch has the labels of the declared pods, and none that nobody can know", () => {
+Deno.test("database-egress patches with the declared labels of the pods, and no unknown label", () => {
   const { fix } = onlyFinding(edited("outbox", "app: rbs", "app: db"));
   assertStringIncludes(fix, '"podSelector":{"matchLabels":{"app":"rbs-paradedb"}}');
 });
 
-Deno.test("without any rule its policy is missing", () => {
+Deno.test("database-egress adds a policy where no rule is for Postgres", () => {
   const found = onlyFinding({ outbox: "" });
   assertEquals([found.id, found.object], [
     ...["database-egress", "Job analytics-jobs/bronze-ingest-manual"],
   ]);
 });
 
-Deno.test("the port is that of the job's DJANGO_DB_PORT, also out of a ConfigMap or Secret", () => {
+Deno.test("database-egress reads DJANGO_DB_PORT from the job, a ConfigMap or a Secret", () => {
   const ref = (kind: string) => `valueFrom: { ${kind}KeyRef: { name: db, key: port } }`;
   const source = (kind: string, data: string) =>
     `\napiVersion: v1\nkind: ${kind}\nmetadata: { name: db, namespace: analytics-jobs }\n${data}\n`;
@@ -64,7 +64,7 @@ Deno.test("the port is that of the job's DJANGO_DB_PORT, also out of a ConfigMap
   }
 });
 
-Deno.test("the Service decides which pods are Postgres, and on which port", () => {
+Deno.test("database-egress takes the pods and the port of Postgres from the Service", () => {
   const service = `
 apiVersion: v1
 kind: Service
@@ -77,7 +77,7 @@ spec: { selector: { app: rbs-paradedb }, ports: [{ port: 5432, targetPort: sql }
   assertStringIncludes(found.problem, "not TCP 5433");
 });
 
-Deno.test("policies of robson have to let the jobs in", () => {
+Deno.test("database-egress requires ingress policies in robson to allow the jobs", () => {
   const found = onlyFinding({ more: HEALTHY.deny.replace("analytics-jobs", "robson") });
   assertEquals(found.id, "database-egress");
   assertStringIncludes(found.problem, "ingress on TCP 5432");
@@ -93,9 +93,9 @@ Deno.test("policies of robson have to let the jobs in", () => {
   });
 });
 
-Deno.test("where Postgres is not declared only its namespace is judged, and that is said", () => {
+Deno.test("database-egress judges only the namespace of an undeclared Postgres, and says so", () => {
   const outcome = judge(manifests({ postgres: "" })).get("database-egress")!;
-  assertStringIncludes(JSON.stringify(outcome), "no Postgres is declared in robson");
+  assertStringIncludes(JSON.stringify(outcome), "the manifests declare no Postgres in robson");
   assertStringIncludes(JSON.stringify(outcome), '"findings":[]');
   const found = onlyFinding({
     ...{ postgres: "" },
@@ -104,15 +104,15 @@ Deno.test("where Postgres is not declared only its namespace is judged, and that
   assertEquals([found.id, found.object], ["database-egress", OUTBOX]);
 });
 
-Deno.test("a namespace's label that is missing is told by namespace-labels alone", () => {
+Deno.test("database-egress leaves a missing namespace label to namespace-labels", () => {
   const changes = edited("robsonNamespace", "{ name: robson } }", "{ app: robson } }");
   assertEquals(onlyFinding(changes).id, "namespace-labels");
   assertEquals("skip" in judge(manifests(changes)).get("database-egress")!, true);
 });
 
-Deno.test("jobs that have no variable of the database give nothing to judge", () => {
+Deno.test("database-egress has nothing to judge if no job has a DJANGO_DB_* variable", () => {
   const changes = edited("job", "DJANGO_DB_PORT", "S3_BUCKET");
   assertEquals(judge(manifests(changes)).get("database-egress"), {
-    nothing: "no job is given any of DJANGO_DB_*",
+    nothing: "no job has any of the variables DJANGO_DB_*",
   });
 });

@@ -16,7 +16,7 @@ const faults = [
   ],
 ] as const;
 for (const [name, from, to, field] of faults) {
-  Deno.test(`DNS cannot be asked with ${name}`, () => {
+  Deno.test(`dns-egress fails with ${name}`, () => {
     const found = onlyFinding(edited("dns", from, to));
     assertEquals([found.id, found.severity, found.object, found.field], [
       ...["dns-egress", "fail", DNS, field],
@@ -24,7 +24,7 @@ for (const [name, from, to, field] of faults) {
   });
 }
 
-Deno.test("without any rule both protocols are asked for in one policy", () => {
+Deno.test("dns-egress adds one policy for both protocols where no rule is for DNS", () => {
   const found = onlyFinding({ dns: "" });
   assertEquals(found.id, "dns-egress");
   assertStringIncludes(
@@ -33,7 +33,7 @@ Deno.test("without any rule both protocols are asked for in one policy", () => {
   );
 });
 
-Deno.test("the DNS pods are those that the manifests declare, where they do", () => {
+Deno.test("dns-egress judges the DNS pods that the manifests declare", () => {
   const coredns = `
 apiVersion: apps/v1
 kind: Deployment
@@ -45,13 +45,13 @@ spec:
 `;
   const found = onlyFinding({ more: coredns });
   assertEquals(found.id, "dns-egress");
-  assertStringIncludes(found.problem, "shares its node's network");
+  assertStringIncludes(found.problem, "uses its node's network");
 });
 
-Deno.test("a label that the namespace may not have is told by namespace-labels alone", () => {
+Deno.test("dns-egress leaves a selector without namespace to namespace-labels", () => {
   const changes = edited("dns", "kubernetes.io/metadata.name: kube", "name: kube");
   assertEquals(onlyFinding(changes).id, "namespace-labels");
   assertEquals(judge(manifests(changes)).get("dns-egress"), {
-    skip: "a rule selects a namespace by a label that none has (see namespace-labels)",
+    skip: "a rule selects no namespace (see namespace-labels)",
   });
 });

@@ -10,14 +10,14 @@ const half = (direction: "ingress" | "egress") =>
     ? HEALTHY.spark.slice(0, HEALTHY.spark.indexOf("  egress:"))
     : HEALTHY.spark.replace(/ {2}ingress:[^]*(?= {2}egress:)/, "");
 
-Deno.test("without any rule the executors cannot register, and one policy mends all", () => {
+Deno.test("driver-executor-traffic adds one policy where no rule is for Spark", () => {
   const found = onlyFinding({ spark: "" });
   assertEquals([found.id, found.severity, found.object], ["driver-executor-traffic", "fail", JOB]);
   assertStringIncludes(found.fix, '"ports":[{"protocol":"TCP","port":7078},');
 });
 
 for (const direction of ["ingress", "egress"] as const) {
-  Deno.test(`a rule for ${direction} alone is not enough where both ends are isolated`, () => {
+  Deno.test(`driver-executor-traffic fails with a rule for ${direction} alone`, () => {
     const left = direction === "ingress" ? half("egress") : half("ingress");
     const found = onlyFinding({ spark: left });
     assertEquals(found.id, "driver-executor-traffic");
@@ -25,7 +25,7 @@ for (const direction of ["ingress", "egress"] as const) {
   });
 }
 
-Deno.test("a policy for executors only leaves the driver unheard", () => {
+Deno.test("driver-executor-traffic fails with a policy for executors only", () => {
   const found = onlyFinding(edited(
     "spark",
     "podSelector: { matchExpressions: [{ key: spark-role, operator: Exists }] }",
@@ -36,7 +36,7 @@ Deno.test("a policy for executors only leaves the driver unheard", () => {
   ]);
 });
 
-Deno.test("a port of the policy that is not the job's", () => {
+Deno.test("driver-executor-traffic reports a port of the policy that the job does not use", () => {
   const found = onlyFinding({ spark: HEALTHY.spark.replaceAll("7079", "7080") });
   assertEquals([found.id, found.object, found.field], [
     ...["driver-executor-traffic", SPARK, "spec.egress[0].ports"],
@@ -44,13 +44,13 @@ Deno.test("a port of the policy that is not the job's", () => {
   assertStringIncludes(found.problem, "not TCP 7079");
 });
 
-Deno.test("a port of the job that is not the policy's", () => {
+Deno.test("driver-executor-traffic reports a port of the job that the policy does not allow", () => {
   const found = onlyFinding(edited("job", "driver.port=7078", "driver.port=4040"));
   assertEquals([found.id, found.field], ["driver-executor-traffic", "spec.egress[0].ports"]);
   assertStringIncludes(found.problem, "the driver on TCP 4040");
 });
 
-Deno.test("a driver without the label that policies select by is told once, with where it goes", () => {
+Deno.test("driver-executor-traffic alone reports a driver without the label spark-role", () => {
   for (const label of ["", ", spark-role: drvr"]) {
     const found = onlyFinding(edited("job", ", spark-role: driver", label));
     assertEquals([found.id, found.severity, found.object, found.field], [
@@ -61,7 +61,7 @@ Deno.test("a driver without the label that policies select by is told once, with
   }
 });
 
-Deno.test("ports that are not set are a warning, since the image may set them", () => {
+Deno.test("driver-executor-traffic warns of ports that are not set, because the image may set them", () => {
   const found = onlyFinding({ job: HEALTHY.job.replaceAll(/ +- --conf.*\n/g, "") });
   assertEquals([found.id, found.severity, found.object, found.field], [
     ...["driver-executor-traffic", "warn", JOB, "spec.template.spec.containers[0].args"],
@@ -69,7 +69,7 @@ Deno.test("ports that are not set are a warning, since the image may set them", 
   assertStringIncludes(found.fix, "--conf=spark.driver.port=7078");
 });
 
-Deno.test("settings are read out of scripts, and out of files that are mounted", () => {
+Deno.test("driver-executor-traffic reads settings from scripts and mounted files", () => {
   const start = HEALTHY.job.indexOf("          command:");
   const [head, env] = [HEALTHY.job.slice(0, start), HEALTHY.job.slice(HEALTHY.job.indexOf("env:"))];
   const script = `          command: [bash, -c]
@@ -96,7 +96,7 @@ data:
   assertEquals(judge(fact).get("driver-executor-traffic"), PASS);
 });
 
-Deno.test("in cluster mode Spark makes the driver, and labels it", () => {
+Deno.test("driver-executor-traffic expects the labels of Spark on the driver in cluster mode", () => {
   const job = HEALTHY.job.replace(
     "            - --conf",
     "            - --deploy-mode=cluster\n            - --conf",
@@ -105,11 +105,11 @@ Deno.test("in cluster mode Spark makes the driver, and labels it", () => {
   const outcomes = judge(manifests({ job }));
   assertEquals(outcomes.get("driver-executor-traffic"), PASS);
   assertEquals(outcomes.get("database-egress"), PASS);
-  // The Job's own pod then asks the API too, and has no label that lets it.
+  // The Job's own pod then also calls the API, and no policy selects the pod.
   assertStringIncludes(JSON.stringify(outcomes.get("kubernetes-api-egress")), "spec.podSelector");
 });
 
-Deno.test("labels that the job asks for its executors are seen", () => {
+Deno.test("driver-executor-traffic reads the executor labels in the job's settings", () => {
   const outbox = edited(
     "outbox",
     "podSelector: { matchExpressions: [{ key: spark-role, operator: Exists }] }",
@@ -121,7 +121,7 @@ Deno.test("labels that the job asks for its executors are seen", () => {
   assertEquals(judge(manifests({ ...outbox, job })).get("database-egress"), PASS);
 });
 
-Deno.test("so are those of a pod template that the job mounts", () => {
+Deno.test("driver-executor-traffic reads the executor labels in a mounted pod template", () => {
   const outbox = edited(
     "outbox",
     "podSelector: { matchExpressions: [{ key: spark-role, operator: Exists }] }",

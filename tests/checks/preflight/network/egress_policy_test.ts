@@ -14,7 +14,7 @@ const BLOCK = HEALTHY.store.slice(
 );
 const STORE = "NetworkPolicy analytics-jobs/allow-s3";
 
-Deno.test("healthy manifests have no finding about connections, and each check says what it saw", () => {
+Deno.test("the connection checks find nothing in healthy manifests, and say what they examined", () => {
   for (const [id, outcome] of judge(manifests())) {
     if (!("findings" in outcome)) throw new Error(`${id} did not judge`);
     assertEquals(outcome.findings, [], id);
@@ -22,7 +22,7 @@ Deno.test("healthy manifests have no finding about connections, and each check s
   }
 });
 
-Deno.test("the namespaceSelector: {} trap is named as such, with a patch", () => {
+Deno.test("egress-policy explains an empty namespaceSelector, with a patch", () => {
   const found = onlyFinding(edited("store", BLOCK, "- namespaceSelector: {}\n      "));
   assertEquals([found.id, found.severity, found.object, found.field, found.file], [
     ...["egress-policy", "fail", STORE, "spec.egress[0].to[0].namespaceSelector"],
@@ -30,7 +30,7 @@ Deno.test("the namespaceSelector: {} trap is named as such, with a patch", () =>
   ]);
   assertStringIncludes(
     found.problem,
-    "namespaceSelector: {} means every pod of the cluster and no address outside of it",
+    "namespaceSelector: {} selects every pod in the cluster and no address outside it",
   );
   assertStringIncludes(found.problem, "bronze-ingest-manual and its executors");
   assertStringIncludes(found.fix, "kubectl -n analytics-jobs patch networkpolicy allow-s3");
@@ -38,7 +38,7 @@ Deno.test("the namespaceSelector: {} trap is named as such, with a patch", () =>
   assertStringIncludes(found.fix, '"cidr":"0.0.0.0/0","except":["10.0.0.0/8"');
 });
 
-Deno.test("without a rule for the store its policy is missing, and given whole", () => {
+Deno.test("egress-policy adds a policy where no rule is for the store", () => {
   const found = onlyFinding({ store: "" });
   assertEquals([found.id, found.object, found.field], [
     ...["egress-policy", "Job analytics-jobs/bronze-ingest-manual"],
@@ -64,7 +64,7 @@ const faults = [
   ["UDP", "port: 443", "protocol: UDP, port: 443", "spec.egress[0].ports"],
 ] as const;
 for (const [name, from, to, field] of faults) {
-  Deno.test(`the store cannot be reached by ${name}`, () => {
+  Deno.test(`egress-policy fails with ${name}`, () => {
     const found = onlyFinding(edited("store", from, to));
     assertEquals([found.id, found.severity, found.object, found.field], [
       ...["egress-policy", "fail", STORE, field],
@@ -72,7 +72,7 @@ for (const [name, from, to, field] of faults) {
   });
 }
 
-Deno.test("a block of only a part of the internet is a warning", () => {
+Deno.test("egress-policy warns if a block contains only some public addresses", () => {
   const found = onlyFinding(edited("store", BLOCK, "- ipBlock: { cidr: 5.0.0.0/8 }\n      "));
   assertEquals([found.id, found.severity, found.object, found.field], [
     ...["egress-policy", "warn", STORE, "spec.egress[0].to[0]"],
@@ -80,28 +80,28 @@ Deno.test("a block of only a part of the internet is a warning", () => {
   assertStringIncludes(found.problem, "5.0.0.0/8");
 });
 
-Deno.test("only the cluster's own addresses are no way to the store", () => {
+Deno.test("egress-policy fails if a block contains only private addresses", () => {
   const found = onlyFinding(edited("store", BLOCK, "- ipBlock: { cidr: 10.0.0.0/8 }\n      "));
   assertEquals([found.id, found.severity], ["egress-policy", "fail"]);
 });
 
-Deno.test("policies add up: two halves of the internet are all of it", () => {
+Deno.test("egress-policy adds up blocks: two halves of all addresses pass", () => {
   const found = judge(manifests(edited("store", "0.0.0.0/0", "0.0.0.0/1"))).get("egress-policy");
-  assertMatch(JSON.stringify(found), /does not lie within/);
+  assertMatch(JSON.stringify(found), /is not a proper part of/);
   const halves = "- ipBlock: { cidr: 0.0.0.0/1 }\n        - ipBlock: { cidr: 128.0.0.0/1 }\n      ";
   assertEquals(judge(manifests(edited("store", BLOCK, halves))).get("egress-policy"), {
     ...{ examined: "pods of 1 job under 6 policies", findings: [] },
   });
 });
 
-Deno.test("the port is that of S3_ENDPOINT", () => {
+Deno.test("egress-policy judges the port of S3_ENDPOINT", () => {
   const env = 'value: "5432" }, { name: S3_ENDPOINT, value: "https://s3.example:9021" }';
   const found = onlyFinding(edited("job", 'value: "5432" }', env));
   assertEquals([found.id, found.field], ["egress-policy", "spec.egress[0].ports"]);
   assertStringIncludes(found.problem, "TCP 9021");
 });
 
-Deno.test("a policy that the API server refuses is told once, with its field", () => {
+Deno.test("egress-policy alone reports a policy that the API server rejects, with the field", () => {
   const found = onlyFinding(edited("dns", "port: 53 }]", "prot: 53 }]"));
   assertEquals([found.id, found.object, found.field], [
     ...["egress-policy", "NetworkPolicy analytics-jobs/allow-dns", "spec.egress[0].ports[1].prot"],
@@ -112,7 +112,7 @@ Deno.test("a policy that the API server refuses is told once, with its field", (
   }
 });
 
-Deno.test("a Job without a pod spec hides no other, and alone it is for manifests-readable", () => {
+Deno.test("egress-policy ignores a Job without a pod spec, and skips if there is no other", () => {
   const empty =
     "\napiVersion: batch/v1\nkind: Job\nmetadata: { name: x, namespace: analytics-jobs }\n";
   const told = (changes: Parts) => judge(manifests(changes)).get("egress-policy");
@@ -122,7 +122,7 @@ Deno.test("a Job without a pod spec hides no other, and alone it is for manifest
   assertEquals(told({ job: empty }), { skip: "no job makes a pod (see manifests-readable)" });
 });
 
-Deno.test("a job that the API server refuses is told, and the others are judged", () => {
+Deno.test("egress-policy reports a job that the API server rejects, and judges the others", () => {
   const labels = HEALTHY.job.replace("bronze-ingest-manual", "x").replace("driver }", "true }");
   const found = onlyFinding({ more: labels });
   assertEquals([found.id, found.object, found.field], [
@@ -130,13 +130,13 @@ Deno.test("a job that the API server refuses is told, and the others are judged"
   ]);
 });
 
-Deno.test("a file that is broken may hold what decides", () => {
+Deno.test("the connection checks skip if a file is broken", () => {
   for (const [id, outcome] of judge(manifests({ more: "\na: [" }))) {
     assertEquals(outcome, { skip: "not all files can be read (see manifests-readable)" }, id);
   }
 });
 
-Deno.test("without jobs or without policies nothing passes", () => {
+Deno.test("the connection checks have nothing to judge without jobs or policies", () => {
   const none = { deny: "", dns: "", store: "", outbox: "", api: "", spark: "" };
   for (const changes of [{ job: "" }, none]) {
     const outcomes = judge(manifests(changes));

@@ -9,8 +9,8 @@ import {
   type Parts,
 } from "../../healthy/connections.ts";
 
-// What a finding says to paste is pasted here, into the manifests instead of a cluster: afterwards
-// that check has nothing to find any more.
+// Each test applies the fix of a finding to the manifests instead of a cluster. The check must then
+// find nothing.
 
 interface Step {
   readonly op: "add" | "replace" | "remove";
@@ -88,10 +88,10 @@ const faults: Readonly<Record<string, Parts>> = {
 };
 
 for (const [name, changes] of Object.entries(faults)) {
-  Deno.test(`the fix, pasted, mends it: ${name}`, () => {
+  Deno.test(`the fix of a connection check removes the finding: ${name}`, () => {
     const { id, fix } = onlyFinding(changes);
     let fact = pasted(manifests(changes), fix);
-    // Where both ends deny a connection, the source is told first.
+    // Where both ends deny a connection, the first finding is about the source.
     const next = judge(fact).get(id)!;
     if ("findings" in next && next.findings.length > 0) fact = pasted(fact, next.findings[0]!.fix);
     const left = [...judge(fact)].flatMap(([, outcome]) =>

@@ -10,11 +10,11 @@ import {
 
 const STORE = "NetworkPolicy analytics-jobs/allow-s3";
 
-/** What a policy more would open. */
+/** The finding about one more policy. */
 const more = (spec: string, name = "debug", metadata = "") =>
   onlyFinding({ more: policy(name, spec, metadata) });
 
-Deno.test("without a default deny some pods are not isolated at all", () => {
+Deno.test("isolation fails without a default deny", () => {
   const found = onlyFinding({ deny: "" });
   assertEquals([found.id, found.severity, found.object], [
     ...["isolation", "fail", "Namespace analytics-jobs"],
@@ -25,7 +25,7 @@ Deno.test("without a default deny some pods are not isolated at all", () => {
 
 const denies = [
   ["one direction", "[Ingress, Egress]", "[Egress]", "fail", "spec.policyTypes"],
-  // Pods are isolated all the same, by policies that allow something.
+  // Policies that allow traffic also isolate the pods.
   ["the other", "[Ingress, Egress]", "[Ingress]", "warn", "spec.policyTypes"],
   [
     "some pods",
@@ -36,7 +36,7 @@ const denies = [
   ],
 ] as const;
 for (const [name, from, to, severity, field] of denies) {
-  Deno.test(`a default deny of only ${name}`, () => {
+  Deno.test(`isolation reports a default deny of only ${name}`, () => {
     const found = onlyFinding(edited("deny", from, to));
     assertEquals([found.id, found.severity, found.object, found.field], [
       ...["isolation", severity, "NetworkPolicy analytics-jobs/default-deny", field],
@@ -55,7 +55,7 @@ const broad = [
   ["ingress: [{ from: [{ ipBlock: { cidr: 8.0.0.0/8 } }] }]", "spec.ingress[0].from[0]"],
 ] as const;
 for (const [rule, field] of broad) {
-  Deno.test(`one broad rule undoes the isolation: ${rule}`, () => {
+  Deno.test(`isolation fails with one broad rule: ${rule}`, () => {
     const found = more(`podSelector: {}\n  ${rule}`);
     assertEquals([found.id, found.severity, found.object, found.field], [
       ...["isolation", "fail", "NetworkPolicy analytics-jobs/debug", field],
@@ -75,17 +75,17 @@ const block = `podSelector: {}
         - namespaceSelector:
             matchExpressions: [{ key: name, operator: NotIn, values: [staging] }]`;
 
-Deno.test("a policy that is called a block allows all that it does not name", () => {
+Deno.test("isolation fails with a policy that is named a block and allows traffic", () => {
   const found = more(block, "block-staging");
   assertEquals([found.id, found.severity, found.object], [
     ...["isolation", "fail", "NetworkPolicy analytics-jobs/block-staging"],
   ]);
-  assertStringIncludes(found.problem, "no policy can");
+  assertStringIncludes(found.problem, "policies can only allow traffic");
   assertStringIncludes(found.problem, "name notin (staging)");
   assertStringIncludes(found.fix, "delete networkpolicy block-staging");
 });
 
-Deno.test("so does one whose annotation says that it blocks", () => {
+Deno.test("isolation fails with a policy whose annotation says that it blocks", () => {
   const metadata = "  annotations: { description: Blocks the metadata service }\n";
   const outside =
     "podSelector: {}\n  egress: [{ to: [{ ipBlock: { cidr: 0.0.0.0/0, except: [169.254.169.254/32] } }] }]";
@@ -94,7 +94,7 @@ Deno.test("so does one whose annotation says that it blocks", () => {
   assertStringIncludes(found.problem, "meant to block");
 });
 
-Deno.test("a block that allows no more than others do is a warning", () => {
+Deno.test("isolation warns of a policy that is named a block and allows no excess", () => {
   const dns = HEALTHY.dns.slice(HEALTHY.dns.indexOf("spec:\n") + 8);
   const found = more(dns, "deny-all-but-dns");
   assertEquals([found.id, found.severity], ["isolation", "warn"]);
@@ -113,7 +113,7 @@ const wide = [
   ],
 ] as const;
 for (const [name, from, to, field, told] of wide) {
-  Deno.test(`merely wide is a warning: ${name}`, () => {
+  Deno.test(`isolation warns of ${name}`, () => {
     const found = onlyFinding({ store: HEALTHY.store.replace(from, to) });
     assertEquals([found.id, found.severity, found.object, found.field], [
       ...["isolation", "warn", STORE, field],
@@ -123,7 +123,7 @@ for (const [name, from, to, field, told] of wide) {
 }
 
 const unneeded = [
-  ["egress: [{ to: [{ namespaceSelector: {} }], ports: [{ port: 8080 }] }]", "every namespace"],
+  ["egress: [{ to: [{ namespaceSelector: {} }], ports: [{ port: 8080 }] }]", "all namespaces"],
   ["egress: [{ to: [{ namespaceSelector: { matchLabels: { name: robson } } }] }]", "every port"],
   [
     "egress: [{ to: [{ namespaceSelector: { matchLabels: { name: robson } } }], ports: [{ port: 6379 }] }]",
@@ -131,27 +131,27 @@ const unneeded = [
   ],
   [
     "ingress: [{ from: [{ namespaceSelector: { matchLabels: { name: robson } } }], ports: [{ port: 4040 }] }]",
-    "nobody calls a job",
+    "only the jobs' own pods connect",
   ],
-  ["ingress: [{ ports: [{ port: 4040 }] }]", "from everywhere"],
+  ["ingress: [{ ports: [{ port: 4040 }] }]", "from all addresses and pods"],
 ] as const;
 for (const [rule, told] of unneeded) {
-  Deno.test(`what no job needs is a warning: ${rule}`, () => {
+  Deno.test(`isolation warns of a rule that no job needs: ${rule}`, () => {
     const found = more(`podSelector: {}\n  ${rule}`);
     assertEquals([found.id, found.severity], ["isolation", "warn"]);
     assertStringIncludes(found.problem, told);
   });
 }
 
-Deno.test("two items of a list are an or", () => {
+Deno.test("isolation warns of selectors in separate items, which are ORed", () => {
   const found = onlyFinding(edited("outbox", "          podSelector", "        - podSelector"));
   assertEquals([found.id, found.severity, found.field], [
     ...["isolation", "warn", "spec.egress[0].to[0]"],
   ]);
-  assertStringIncludes(found.problem, "two items of a list mean either");
+  assertStringIncludes(found.problem, "are separate items under `to`, so they are ORed");
 });
 
-Deno.test("a pod on its node's network is beyond all policies", () => {
+Deno.test("isolation fails with a pod on its node's network", () => {
   const job = edited(
     "job",
     "    spec:\n      containers",
@@ -163,7 +163,7 @@ Deno.test("a pod on its node's network is beyond all policies", () => {
   ]);
 });
 
-Deno.test("a policy of another API is not judged, which is told", () => {
+Deno.test("isolation warns of a policy of another API", () => {
   const found = onlyFinding({
     more:
       "\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: { name: x, namespace: analytics-jobs }\n",
@@ -173,7 +173,7 @@ Deno.test("a policy of another API is not judged, which is told", () => {
   ]);
 });
 
-Deno.test("policies are judged without any job too", () => {
+Deno.test("isolation judges policies without any job", () => {
   assertEquals(judge(manifests({ job: "" })).get("isolation"), {
     ...{ examined: "6 policies of namespace analytics-jobs, 0 jobs", findings: [] },
   });

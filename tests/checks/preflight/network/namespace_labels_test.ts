@@ -3,7 +3,7 @@ import { edited, judge, manifests, onlyFinding } from "../../healthy/connections
 
 for (const [part, name] of [["robsonNamespace", "robson"], ["jobsNamespace", "analytics-jobs"]]) {
   const namespace = part as "robsonNamespace" | "jobsNamespace";
-  Deno.test(`${name} without its label, with another or a wrong one`, () => {
+  Deno.test(`namespace-labels reports ${name} without its label, with another or a wrong one`, () => {
     for (const labels of ["{}", `{ app: ${name} }`, "{ name: other }"]) {
       const found = onlyFinding(edited(namespace, `{ name: ${name} } }`, `${labels} }`));
       assertEquals([found.id, found.severity, found.object, found.field], [
@@ -18,14 +18,14 @@ for (const [part, name] of [["robsonNamespace", "robson"], ["jobsNamespace", "an
 const selectors = [
   ["a misspelt value", "outbox", "name: robson }", "name: robsn }", '{"name":"robson"}'],
   [
-    "a value with more to it",
+    "a value with a suffix",
     "outbox",
     "name: robson }",
     "name: robson-prod }",
     '{"name":"robson"}',
   ],
   [
-    "a label that only somebody could have set",
+    "a label that must be set by hand",
     ...["dns", "kubernetes.io/metadata.name: kube-system", "name: kube-system"],
     '{"kubernetes.io/metadata.name":"kube-system"}',
   ],
@@ -36,7 +36,7 @@ const selectors = [
   ],
 ] as const;
 for (const [name, part, from, to, patched] of selectors) {
-  Deno.test(`a selector that selects no namespace, for ${name}, with the nearest label`, () => {
+  Deno.test(`namespace-labels reports a selector with ${name}, and suggests the nearest label`, () => {
     const found = onlyFinding(edited(part, from, to));
     assertEquals([found.id, found.severity, found.field], [
       ...["namespace-labels", "fail", "spec.egress[0].to[0].namespaceSelector"],
@@ -45,26 +45,27 @@ for (const [name, part, from, to, patched] of selectors) {
   });
 }
 
-Deno.test("a selector that is like no label at all", () => {
+Deno.test("namespace-labels reports a selector that resembles no label", () => {
   const found = onlyFinding(edited("outbox", "name: robson }", "team: trading }"));
   assertEquals(found.id, "namespace-labels");
   assertStringIncludes(found.problem, "selects namespaces with team=trading");
 });
 
-Deno.test("what only the cluster knows is said, and not judged", () => {
+Deno.test("namespace-labels says which labels it does not check without a cluster", () => {
   const outcomes = judge(manifests({ robsonNamespace: "" }));
   assertEquals(outcomes.get("namespace-labels"), {
-    examined: "namespace analytics-jobs, 2 selectors of namespaces; not judged: whether robson " +
-      "has name=robson, which only the cluster knows (kubectl get namespace robson --show-labels)",
+    examined:
+      "namespace analytics-jobs, 2 namespace selectors; not checked without a cluster: whether " +
+      "robson has the label name=robson (kubectl get namespace robson --show-labels)",
     findings: [],
   });
-  // The others take it for granted, or one fault would be told twice.
+  // The other checks assume the label, so that one fault is reported once.
   assertEquals(outcomes.get("database-egress"), {
     ...{ examined: "pods of 1 job under 6 policies", findings: [] },
   });
 });
 
-Deno.test("without namespaces and policies there is nothing to judge", () => {
+Deno.test("namespace-labels has nothing to judge without namespaces and policies", () => {
   const none = { deny: "", dns: "", store: "", outbox: "", api: "", spark: "" };
   const outcome = judge(manifests({ ...none, jobsNamespace: "", robsonNamespace: "" }));
   assertEquals("nothing" in outcome.get("namespace-labels")!, true);
