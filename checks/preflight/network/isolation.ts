@@ -182,8 +182,8 @@ function isOtherApi({ kind }: Unread): boolean {
   return kind.includes(".");
 }
 
-function unreadFinding({ kind, namespace = "", problem }: Unread): Finding {
-  return { ...otherApiFinding(`${kind} ${namespace}`.trim()), problem };
+function unreadFinding({ kind, namespace = "", failure }: Unread): Finding {
+  return { ...otherApiFinding(`${kind} ${namespace}`.trim()), problem: failure.message };
 }
 
 function otherApiFinding(object: string): Finding {

@@ -281,3 +281,47 @@ Deno.test("judgeHost evaluates a host name as any public address", () => {
   assertEquals(answer(block("203.0.113.0/24")), "depends");
   assertEquals(answer(peers({ namespaceSelector: {} })), "denied");
 });
+
+Deno.test("evaluate resolves port names of sidecars, and not those of other init containers", () => {
+  const named = (name: string, containerPort: number) => ({ ports: [{ name, containerPort }] });
+  const sidecars = pod("sidecars", "a", { app: "sidecars" }, {
+    initContainers: [
+      { name: "proxy", restartPolicy: "Always", ...named("metrics", 9100) },
+      { name: "setup", ...named("setup", 9200) },
+      { name: "retry", restartPolicy: "OnFailure", ...named("retry", 9300) },
+    ],
+    containers: [{ name: "main", ...named("web", 8080) }],
+  });
+  const reached = (name: string, port: number) => {
+    const { cluster } = readCluster([{ value: sidecars }]);
+    const all = { ...clusterWith(ports({ port: name })), pods: cluster.pods };
+    const from = end(clusterWith(), "self");
+    return evaluate(all, { from, to: cluster.pods[0]!, protocol: "TCP", port }).allowed;
+  };
+  assertEquals(reached("metrics", 9100), true);
+  assertEquals(reached("web", 8080), true);
+  assertEquals(reached("setup", 9200), false);
+  assertEquals(reached("retry", 9300), false);
+});
+
+Deno.test("evaluate limits a podSelector without namespaceSelector to the policy's namespace", () => {
+  const rule = { podSelector: match({ app: "near" }) };
+  for (const direction of ["egress", "ingress"] as const) {
+    const cluster = clusterWith({
+      policyTypes: [direction === "egress" ? "Egress" : "Ingress"],
+      [direction]: [{ [direction === "egress" ? "to" : "from"]: [rule] }],
+    });
+    const asked = (other: string) =>
+      direction === "egress"
+        ? flow(cluster, "self", other, "80")
+        : flow(cluster, other, "self", "80");
+    assertEquals(evaluate(cluster, asked("near")).allowed, true, direction);
+    // The pod `far` has the same label, in a different namespace.
+    assertEquals(evaluate(cluster, asked("far")).allowed, false, direction);
+    const misses = missesOf(cluster, asked("far"), evaluate(cluster, asked("far"))[direction]);
+    assertEquals(misses.flatMap(({ why }) => why), [
+      `spec.${direction}[0].${direction === "egress" ? "to" : "from"}[0]: without a ` +
+      "namespaceSelector the peer selects only pods in namespace a",
+    ]);
+  }
+});

@@ -178,3 +178,17 @@ Deno.test("isolation judges policies without any job", () => {
     ...{ examined: "6 policies of namespace analytics-jobs, 0 jobs", findings: [] },
   });
 });
+
+Deno.test("isolation accepts rules for pods of the policy's own namespace", () => {
+  const own = ["podSelector: {}", "namespaceSelector: { matchLabels: { name: analytics-jobs } }"];
+  for (const peer of own) {
+    for (const [direction, side] of [["ingress", "from"], ["egress", "to"]]) {
+      const rule = `${direction}: [{ ${side}: [{ ${peer} }], ports: [{ port: 4040 }] }]`;
+      const added = policy("own", `podSelector: {}\n  ${rule}`);
+      assertEquals(judge(manifests({ more: added })).get("isolation"), {
+        examined: "7 policies of namespace analytics-jobs, 1 job",
+        findings: [],
+      }, rule);
+    }
+  }
+});
