@@ -1,29 +1,34 @@
+import { matrixOf } from "../checks/network_policy/open_ports.ts";
+import { Failure } from "../pipeline/errors.ts";
 import { main } from "./cli/command.ts";
-import { choice } from "./cli/flags.ts";
-import { explainFlow, printMatrix } from "./reach/answer.ts";
-import { readFlow } from "./reach/ends.ts";
-import { readManifests } from "./reach/reading.ts";
+import { choice, type Flags } from "./cli/flags.ts";
+import { colourWanted, print } from "./cli/terminal.ts";
+import { ANSWER_CODES, answerOf } from "./reach/answer.ts";
+import { type Question, readFlow } from "./reach/ends.ts";
+import { flowDocument, matrixDocument } from "./reach/json.ts";
+import { type Reading, readManifests } from "./reach/reading.ts";
+import { renderFlow, renderMatrix } from "./reach/text.ts";
 
 await main({
   name: "reach",
   values: ["manifests", "from", "to", "port", "protocol", "output"],
   switches: ["matrix"],
   help: `
-Explains which connections the NetworkPolicies of a directory allow, by what they mean together.
+Explains which connections the NetworkPolicies in a directory allow.
 
 Usage: deno task reach --manifests DIR --from END --to END --port PORT [--protocol UDP]
        deno task reach --manifests DIR --matrix
 
-  --manifests DIR        all YAML and JSON in it; manifests unless told
+  --manifests DIR        a directory of YAML and JSON files (default: manifests)
   --from, --to END       namespace/workload, or namespace/kind/workload where that is ambiguous;
-                         an address outside of the cluster; or, for --to, the name of a host there
-  --port PORT            1 to 65535: the pod's own port, not that of a Service before it
-  --protocol PROTOCOL    TCP unless told, UDP or SCTP
-  --matrix               lists every connection that is allowed, and no other
-  --output text|json     for people, or for programs
+                         an address outside the cluster; or, for --to, the name of a host outside
+  --port PORT            1 to 65535: the port of the pod, not of a Service
+  --protocol PROTOCOL    TCP (default), UDP or SCTP
+  --matrix               lists all allowed connections
+  --output text|json     text for people, json for programs
 
-The name of a host is not resolved: the answer is about any public address outside of the cluster.
-A workload at both ends means two different pods of it. Replies are always allowed.
+A host name is not resolved: the answer applies to any public address outside the cluster. If both
+ends are the same workload, the answer applies to two different pods. Replies are always allowed.
 
 Examples:
   deno task reach --from analytics-jobs/bronze-ingest-manual --to eu2.contabostorage.com --port 443
@@ -31,8 +36,8 @@ Examples:
   deno task reach --from 203.0.113.7 --to robson/paradedb --port 5432
   deno task reach --manifests manifests --matrix --output json
 
-Exit codes: 0 allowed, or the matrix was printed; 1 not allowed; 2 wrong usage, or an object that
-the API server would refuse; 3 could not tell, as with broken YAML.
+Exit codes: 0 allowed, or the matrix was printed; 1 denied; 2 wrong usage, or an object that the API
+server would reject; 3 unknown, for example because of broken YAML.
 `,
   async run(flags) {
     const output = choice(flags, "output", ["text", "json"]);
@@ -42,3 +47,35 @@ the API server would refuse; 3 could not tell, as with broken YAML.
     return explainFlow(reading, readFlow(reading.cluster, question), output);
   },
 });
+
+/** Evaluates one connection, prints the answer, and returns the exit code. */
+function explainFlow(reading: Reading, question: Question, output: "text" | "json"): number {
+  const answer = answerOf(reading, question);
+  const code = ANSWER_CODES[answer.answer];
+  print(
+    output === "json"
+      ? JSON.stringify(flowDocument(reading, answer, code), null, 2)
+      : renderFlow(reading, answer, colourWanted()).trimEnd(),
+  );
+  return code;
+}
+
+/** Prints all allowed connections. */
+function printMatrix(reading: Reading, output: "text" | "json", flags: Flags): number {
+  const given = ["from", "to", "port", "protocol"].find((name) => flags.value(name) !== undefined);
+  if (given !== undefined) {
+    throw new Failure({
+      kind: "configuration",
+      task: `use --${given} together with --matrix`,
+      problem: "--matrix lists all connections",
+      remedy: "Leave out one of them.",
+    });
+  }
+  const matrix = matrixOf(reading.cluster);
+  print(
+    output === "json"
+      ? JSON.stringify(matrixDocument(reading, matrix), null, 2)
+      : renderMatrix(reading, matrix).trimEnd(),
+  );
+  return 0;
+}

@@ -10,30 +10,30 @@ import {
 import { Failure } from "../../pipeline/errors.ts";
 import { choice, type Flags } from "../cli/flags.ts";
 
-/** The far end of a question: a host of which only the name is known. */
+/** A destination of which only the host name is known. */
 export interface Host {
-  /** Tells it from pods and addresses. */
+  /** Distinguishes host names from pods and addresses. */
   readonly type: "host";
-  /** Its name. */
+  /** The host name, as in `s3.example.com`. */
   readonly host: string;
 }
 
-/** What an operator asks. */
+/** The question of the operator, from the command line. */
 export interface Question {
-  /** Who would open the connection. */
+  /** The source of the connection. */
   readonly from: Endpoint;
-  /** To whom. */
+  /** The destination of the connection. */
   readonly to: Endpoint | Host;
-  /** What it would speak. */
+  /** The protocol of the connection. */
   readonly protocol: Protocol;
   /** The destination's port. */
   readonly port: number;
 }
 
 /**
- * Reads `--from`, `--to`, `--port` and `--protocol`.
+ * Parses `--from`, `--to`, `--port` and `--protocol`.
  *
- * @throws {Failure} configuration: one is missing, or means nothing
+ * @throws {Failure} configuration: a flag is missing or invalid
  */
 export function readFlow(cluster: Cluster, flags: Flags): Question {
   const from = readEnd(cluster, "from", required(flags, "from"));
@@ -41,14 +41,18 @@ export function readFlow(cluster: Cluster, flags: Flags): Question {
   const protocol = choice(flags, "protocol", PROTOCOLS);
   const port = readPortFlag(required(flags, "port"));
   if (from.type === "host") {
-    throw wrong("from", from.host, "it is no workload (namespace/name) and no address");
+    throw wrong(
+      "from",
+      from.host,
+      "the value is neither a workload (namespace/name) nor an address",
+    );
   }
   if (from.type !== "pod" && to.type !== "pod") {
     throw new Failure({
       kind: "configuration",
-      task: "judge a connection between two outside ends",
-      problem: "policies are about pods",
-      remedy: "Name a workload with --from or --to.",
+      task: "evaluate a connection between two outside addresses",
+      problem: "policies apply to pods",
+      remedy: "Give a workload with --from or --to.",
     });
   }
   return { from, to, protocol, port };
@@ -58,12 +62,20 @@ function readEnd(cluster: Cluster, flag: string, text: string): Endpoint | Host 
   const address = parseAddress(text);
   if (address !== undefined) return ofAddress(cluster, address);
   if (/^\d+(\.\d+)*$|:/.test(text)) {
-    throw wrong(flag, text, "it looks like an address, and is none in its usual form");
+    throw wrong(
+      flag,
+      text,
+      "the value looks like an address, but is not a valid IPv4 or IPv6 address",
+    );
   }
   if (text.includes("/")) return readPod(cluster, flag, text);
   const isInside = /(^|\.)svc(\.|$)|\.cluster\.local\.?$/.test(text);
   if (isInside) {
-    throw wrong(flag, text, "it is a Service of the cluster; give the workload behind it");
+    throw wrong(
+      flag,
+      text,
+      "the value is the name of a Service; give the workload of the Service instead",
+    );
   }
   if (
     !/^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)+\.?$/.test(
@@ -73,13 +85,13 @@ function readEnd(cluster: Cluster, flag: string, text: string): Endpoint | Host 
     throw wrong(
       flag,
       text,
-      "it is no workload (namespace/name), no address and no host's full name",
+      "the value is neither a workload (namespace/name) nor an address nor a full host name",
     );
   }
   return { type: "host", host: text };
 }
 
-/** A pod is asked for by its address as well, where manifests know it. */
+/** The pod with an address, if the manifests contain the address; otherwise an outside address. */
 function ofAddress(cluster: Cluster, address: { family: 4 | 6; value: bigint }): Endpoint {
   const pod = cluster.pods.find(({ addresses }) =>
     addresses.some(({ family, value }) => family === address.family && value === address.value)
@@ -99,10 +111,10 @@ function readPod({ pods }: Cluster, flag: string, text: string): Pod {
     );
   if (found.length === 1) return found[0]!;
   if (found.length > 1) {
-    throw wrong(flag, text, `it is one of ${found.map(podId).join(", ")}; say which`);
+    throw wrong(flag, text, `the name is ambiguous; use one of ${found.map(podId).join(", ")}`);
   }
   const alike = pods.filter((pod) => pod.name === name || pod.namespace === namespace).slice(0, 8);
-  const hint = alike.length === 0 ? "" : `; there are ${alike.map(podId).join(", ")}`;
+  const hint = alike.length === 0 ? "" : `; similar workloads are ${alike.map(podId).join(", ")}`;
   throw wrong(flag, text, `the manifests declare no such workload${hint}`);
 }
 
@@ -116,7 +128,7 @@ function required(flags: Flags, name: string): string {
   if (value !== undefined) return value;
   throw new Failure({
     kind: "configuration",
-    task: "judge a connection",
+    task: "evaluate a connection",
     problem: `--${name} is missing`,
     remedy: "Give --from, --to and --port, or --matrix for all connections; see --help.",
   });

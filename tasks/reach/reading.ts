@@ -1,27 +1,27 @@
 import { gatherManifests } from "../../checks/facts/manifests.ts";
-import { lineOf, objectId } from "../../checks/kubernetes/objects.ts";
+import { lineOf } from "../../checks/kubernetes/objects.ts";
 import { readCluster } from "../../checks/network_policy/cluster.ts";
 import type { Cluster } from "../../checks/network_policy/model.ts";
 import { Failure, type FailureKind } from "../../pipeline/errors.ts";
 
-/** What a directory says about connections, valid as a whole. */
+/** The valid objects of a directory. */
 export interface Reading {
-  /** The directory. */
+  /** The directory, as given on the command line. */
   readonly directory: string;
-  /** What decides about connections. */
+  /** The namespaces, pods and policies. */
   readonly cluster: Cluster;
-  /** What the reader of an answer should know about it. */
+  /** What limits the answers, for people. */
   readonly notes: readonly string[];
 }
 
-/** How many problems are told before they are only counted. */
-const TOLD = 10;
+/** The maximum number of problems to list. */
+const MAX_LISTED = 10;
 
 /**
- * Reads a directory.
+ * Parses all manifests in a directory.
  *
- * @throws {Failure} configuration: an object that the API server would refuse, or no object at all;
- *   unreachable: text that cannot be understood, so nobody knows which policies there are
+ * @throws {Failure} configuration: an object is invalid, or there is no workload; unreachable: a file cannot
+ *   be parsed, so the policies are unknown
  */
 export async function readManifests(directory: string): Promise<Reading> {
   const { objects, problems: broken } = await gatherManifests(directory);
@@ -29,27 +29,33 @@ export async function readManifests(directory: string): Promise<Reading> {
     objects.map((object) => ({ value: object.value, where: `${object.file}:${object.line}` })),
   );
   if (problems.length > 0) {
-    const lines = problems.map(({ object, where, path, problem }) => {
+    const lines = problems.map(({ object, kind, namespace, name, where, path, problem }) => {
       const declared = objects.find((each) =>
-        `${each.file}:${each.line}` === where && sameObject(objectId(each), object)
+        `${each.file}:${each.line}` === where && each.kind === kind && each.name === name &&
+        (namespace === undefined || (each.namespace ?? "default") === namespace)
       );
       const line = declared === undefined ? where : `${declared.file}:${lineOf(declared, path)}`;
       return `${line}  ${object}  ${path === "" ? "" : `${path}: `}${problem}`;
     });
-    throw faulty("configuration", directory, "these are refused", lines);
+    throw invalidManifests(
+      "configuration",
+      directory,
+      "the API server would reject these objects",
+      lines,
+    );
   }
   if (broken.length > 0) {
     const lines = broken.map(({ file, line, column, problem }) =>
       `${file}${line === undefined ? "" : `:${line}:${column ?? 1}`}  ${problem}`
     );
-    throw faulty("unreachable", directory, "these cannot be understood", lines);
+    throw invalidManifests("unreachable", directory, "these files cannot be parsed", lines);
   }
   if (cluster.pods.length === 0) {
     throw new Failure({
       kind: "configuration",
-      task: `tell anything from ${directory}`,
-      problem: "it has no workload, such as a Deployment or a Job",
-      remedy: "Give a directory that declares them with --manifests.",
+      task: `evaluate ${directory}`,
+      problem: "the directory has no workload, such as a Deployment or a Job",
+      remedy: "Give a directory that declares workloads with --manifests.",
     });
   }
   return {
@@ -57,30 +63,26 @@ export async function readManifests(directory: string): Promise<Reading> {
     cluster,
     notes: [
       ...foreign.map((each) =>
-        `${each} is of another API and is not judged; it may decide as well`
+        `${each} belongs to another API and is not evaluated; it may also decide about connections`
       ),
       ...undeclared.map((name) =>
-        `namespace ${name} is not declared here: only the label with its name is known`
+        `namespace ${name} is not declared; only its name label is known`
       ),
     ],
   };
 }
 
-function sameObject(id: string, object: string): boolean {
-  return object === id || object === id.replace(" ", " default/");
-}
-
-function faulty(
+function invalidManifests(
   kind: FailureKind,
   directory: string,
   problem: string,
   lines: readonly string[],
 ): Failure {
-  const more = lines.length - TOLD;
+  const more = lines.length - MAX_LISTED;
   const remedy = [
     "Correct them first.",
-    ...lines.slice(0, TOLD).map((line) => `  ${line}`),
+    ...lines.slice(0, MAX_LISTED).map((line) => `  ${line}`),
     ...(more > 0 ? [`  and ${more} more`] : []),
   ].join("\n");
-  return new Failure({ kind, task: `judge ${directory}`, problem, remedy });
+  return new Failure({ kind, task: `evaluate ${directory}`, problem, remedy });
 }

@@ -43,7 +43,7 @@ export function renderFlow({ cluster }: Reading, answer: Answer, colour: boolean
     for (const policy of decision.policies) {
       lines.push(`    ${named(policy)}`);
       const own = misses.filter((miss) => miss.policy === policy);
-      if (own.length === 0) lines.push(`      spec.${decision.direction}: has no rule at all`);
+      if (own.length === 0) lines.push(`      spec.${decision.direction}: has no rules`);
       for (const { rule, why } of own) {
         lines.push(`      ${rule.path}`, ...why.map((each) => `        ${each}`));
       }
@@ -52,7 +52,7 @@ export function renderFlow({ cluster }: Reading, answer: Answer, colour: boolean
   return [...lines, ...notes.map((note) => `  note     ${note}`)].join("\n");
 }
 
-/** Every allowed connection, one per line, for people. A bare Pod's way to itself is left out. */
+/** All allowed connections, one per line, for people, without those of a bare Pod to itself. */
 export function renderMatrix({ cluster, directory, notes }: Reading, matrix: Matrix): string {
   const within = matrix.within.filter(({ from, to }) => !isItself(from, to));
   const rows = [
@@ -71,14 +71,16 @@ export function renderMatrix({ cluster, directory, notes }: Reading, matrix: Mat
       `${from.padEnd(widths[0]!)}  ->  ${to.padEnd(widths[1]!)}  ${ports}`
     ),
     ...notes.map((note) => `note: ${note}`),
-    `reach ${directory}: ${count}, ${rows.length} connections allowed, and no other`,
+    `reach ${directory}: ${count}, ${rows.length} connections allowed, all others denied`,
   ].join("\n");
 }
 
 function allowingLines({ rules }: Decision): string[] {
   return rules.flatMap(({ policy, rule, peer, port }) => [
     `    ${named(policy)}`,
-    `      ${peer?.path ?? rule.path}: ${peer === undefined ? "everybody" : formatPeer(peer)}`,
+    `      ${peer?.path ?? rule.path}: ${
+      peer === undefined ? "all addresses and pods" : formatPeer(peer)
+    }`,
     `      ${port?.path ?? `${rule.path}.ports`}: ${
       port === undefined ? "absent, so every port" : formatPolicyPort(port)
     }`,

@@ -108,7 +108,7 @@ async function reach(manifests: string, ...args: string[]): Promise<Ran> {
 
 const TO_S3 = ["--from", "jobs/bronze", "--to", "s3.example.com", "--port", "443"];
 
-Deno.test("an allowed connection is explained by the deciding rule, exit 0", async () => {
+Deno.test("reach explains an allowed connection by the deciding rule, exit 0", async () => {
   const { code, out, err } = await reach(MANIFESTS, ...TO_S3);
   assertEquals([code, err], [0, ""]);
   assertMatch(out, /^ALLOWED {2}jobs\/Job\/bronze -> s3\.example\.com, TCP 443\n/);
@@ -116,7 +116,7 @@ Deno.test("an allowed connection is explained by the deciding rule, exit 0", asy
   assertStringIncludes(out, "s3.example.com is not resolved");
 });
 
-Deno.test("a denied one is explained by what is missing at the end that denies it, exit 1", async () => {
+Deno.test("reach explains a denied connection at the end that denies it, exit 1", async () => {
   const args = ["--from", "jobs/bronze", "--to", "data/statefulset/postgres", "--port", "5432"];
   const { code, out } = await reach(MANIFESTS, ...args);
   assertEquals(code, 1);
@@ -124,7 +124,7 @@ Deno.test("a denied one is explained by what is missing at the end that denies i
   assertStringIncludes(out, "spec.ingress[0].from[0]: namespace jobs does not match name=jobs");
 });
 
-Deno.test("the same as JSON, with field paths", async () => {
+Deno.test("reach --output json includes the paths of fields", async () => {
   const args = ["--from", "jobs/bronze", "--to", "10.1.2.3", "--port", "443", "--output", "json"];
   const { code, out } = await reach(MANIFESTS, ...args);
   const document = JSON.parse(out);
@@ -141,7 +141,7 @@ Deno.test("the same as JSON, with field paths", async () => {
   assertEquals(document.ingress.reason, "outside");
 });
 
-Deno.test("an outside address may ask as well", async () => {
+Deno.test("reach accepts an outside address as source", async () => {
   const { code } = await reach(
     MANIFESTS,
     "--from",
@@ -154,15 +154,15 @@ Deno.test("an outside address may ask as well", async () => {
   assertEquals(code, 0);
 });
 
-Deno.test("where only some addresses are open, a name is not enough, exit 3", async () => {
+Deno.test("reach exits 3 for a host name if only some addresses are open", async () => {
   const some = MANIFESTS.replace("10.0.0.0/8", "10.0.0.0/8, 93.184.0.0/16");
   const { code, out } = await reach(some, ...TO_S3);
   assertEquals(code, 3);
   assertStringIncludes(out, "CANNOT TELL");
-  assertStringIncludes(out, "ask again with an address of s3.example.com");
+  assertStringIncludes(out, "repeat the command with an address of s3.example.com");
 });
 
-Deno.test("the matrix lists every connection as ranges", async () => {
+Deno.test("reach --matrix lists all connections as ranges", async () => {
   const { code, out } = await reach(MANIFESTS, "--matrix", "--output", "json");
   const { connections, workloads } = JSON.parse(out);
   assertEquals([code, workloads.length], [0, 2]);
@@ -186,10 +186,10 @@ Deno.test("the matrix lists every connection as ranges", async () => {
   );
   const text = await reach(MANIFESTS, "--matrix");
   assertMatch(text.out, /jobs\/Job\/bronze +-> +11\.0\.0\.0-255\.255\.255\.255 +TCP 443\n/);
-  assertMatch(text.out, /2 workloads, 2 policies, 7 connections allowed, and no other\n$/);
+  assertMatch(text.out, /2 workloads, 2 policies, 7 connections allowed, all others denied\n$/);
 });
 
-Deno.test("an invalid policy is refused with the field's path and line, exit 2", async () => {
+Deno.test("reach reports an invalid policy with the path and line of the field, exit 2", async () => {
   const { code, err } = await reach(MANIFESTS.replace("10.0.0.0/8", "10.0.0.0/33"), ...TO_S3);
   assertEquals(code, 2);
   assertStringIncludes(
@@ -198,20 +198,26 @@ Deno.test("an invalid policy is refused with the field's path and line, exit 2",
   );
 });
 
-Deno.test("broken YAML: nobody can tell, exit 3, with its place", async () => {
+Deno.test("reach reports broken YAML with its line and column, exit 3", async () => {
   const { code, err } = await reach(`${MANIFESTS}---\nkind: [`, ...TO_S3);
   assertEquals(code, 3);
-  assertMatch(err, /these cannot be understood\. Correct them first\.\n {2}all\.yaml:\d+:\d+ {2}/);
+  assertMatch(
+    err,
+    /these files cannot be parsed\. Correct them first\.\n {2}all\.yaml:\d+:\d+ {2}/,
+  );
 });
 
-Deno.test("wrong usage says what would be right, exit 2", async () => {
+Deno.test("reach explains wrong usage, exit 2", async () => {
   const cases: readonly (readonly [string[], string])[] = [
     [["--from", "jobs/bronze"], "--to is missing"],
-    [["--from", "bronze", "--to", "data/postgres", "--port", "1"], "no workload (namespace/name)"],
+    [
+      ["--from", "bronze", "--to", "data/postgres", "--port", "1"],
+      "neither a workload (namespace/name)",
+    ],
     [["--from", "jobs/bronze", "--to", "data/mysql", "--port", "1"], "data/StatefulSet/postgres"],
     [["--from", "jobs/bronze", "--to", "1.2.3", "--port", "1"], "looks like an address"],
     [["--from", "jobs/bronze", "--to", "db.data.svc.cluster.local", "--port", "1"], "Service"],
-    [["--from", "1.2.3.4", "--to", "1.2.3.5", "--port", "1"], "two outside ends"],
+    [["--from", "1.2.3.4", "--to", "1.2.3.5", "--port", "1"], "two outside addresses"],
     [["--from", "jobs/bronze", "--to", "1.2.3.4", "--port", "0"], "1 to 65535"],
     [[...TO_S3, "--protocol", "udp"], "TCP, UDP, SCTP"],
     [["--matrix", ...TO_S3], "together with --matrix"],
@@ -223,7 +229,7 @@ Deno.test("wrong usage says what would be right, exit 2", async () => {
   }
 });
 
-Deno.test("--help has examples", async () => {
+Deno.test("reach --help has examples", async () => {
   const { code, out } = await reach(MANIFESTS, "--help");
   assertEquals(code, 0);
   assert(out.includes("Examples:") && out.includes("Exit codes:"));
