@@ -9,12 +9,24 @@
  */
 export type Verdict = "pass" | "warn" | "fail" | "skip" | "error";
 
+/** A reference to a Kubernetes object. */
+export interface ObjectRef {
+  /** The kind, as in `NetworkPolicy`. */
+  readonly kind: string;
+  /** The namespace; absent for an object without one. */
+  readonly namespace?: string;
+  /** The name, as in `allow-dns`. */
+  readonly name: string;
+}
+
 /** One violation. */
 export interface Finding {
   /** Whether it fails the check, or only wants to be looked at. */
   readonly severity: "fail" | "warn";
   /** The object or row that decides, such as the key of an object in the lake. */
   readonly object: string;
+  /** The same object as data, where the finding is about a Kubernetes object. */
+  readonly objectRef?: ObjectRef;
   /** The place within it, such as a column. */
   readonly field?: string;
   /** The file that it comes from, relative to the working directory, where there is one. */

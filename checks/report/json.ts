@@ -22,6 +22,6 @@ function result({ id, title, verdict, examined, reason, asked, findings }: Resul
   return { id, title, verdict, examined, reason, asked, findings: findings.map(finding) };
 }
 
-function finding({ severity, object, field, file, line, problem, why, fix }: Finding) {
-  return { severity, object, field, file, line, problem, why, fix };
+function finding({ severity, object, objectRef, field, file, line, problem, why, fix }: Finding) {
+  return { severity, object, objectRef, field, file, line, problem, why, fix };
 }

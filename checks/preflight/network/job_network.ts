@@ -129,14 +129,17 @@ export function unreadable(network: Network): Outcome | undefined {
 /** Why nothing about the policies can be said. */
 export const noPolicy = `there is no NetworkPolicy in namespace ${JOBS_NAMESPACE}`;
 
-/** The file and line of a field of an object, as a finding tells them. */
+/** The reference, file and line of an object's field, as a finding contains them. */
 export function place(
   network: Pick<Network, "manifests">,
   object: ManifestObject | undefined,
   path: string,
-): Pick<Finding, "file" | "line"> {
-  if (object?.file === undefined) return {};
-  return { file: fileOf(network, object.file), line: lineOf(object, path) };
+): Pick<Finding, "objectRef" | "file" | "line"> {
+  if (object === undefined) return {};
+  const { kind, namespace, name, file } = object;
+  const objectRef = { kind, ...(namespace === undefined ? {} : { namespace }), name };
+  if (file === undefined) return { objectRef };
+  return { objectRef, file: fileOf(network, file), line: lineOf(object, path) };
 }
 
 function fileOf({ manifests: { directory } }: Pick<Network, "manifests">, file: string): string {

@@ -145,3 +145,20 @@ Deno.test("the connection checks have nothing to judge without jobs or policies"
     }
   }
 });
+
+Deno.test("a finding of the connection checks carries its object as data", () => {
+  const policy = onlyFinding(edited("store", "port: 443", "port: 9000"));
+  assertEquals(policy.objectRef, {
+    kind: "NetworkPolicy",
+    namespace: "analytics-jobs",
+    name: "allow-s3",
+  });
+  const job = onlyFinding({ store: "" });
+  assertEquals(job.objectRef, {
+    kind: "Job",
+    namespace: "analytics-jobs",
+    name: "bronze-ingest-manual",
+  });
+  const invalid = onlyFinding(edited("dns", "port: 53 }]", "prot: 53 }]"));
+  assertEquals(invalid.objectRef?.name, "allow-dns");
+});
