@@ -18,7 +18,7 @@ export interface ClusterOpened {
   readonly name: string;
   /** The server's version, such as `v1.34.2`. */
   readonly version: string;
-  /** Who the server takes us for; undefined where it does not say. */
+  /** The name of the current user; undefined where the server does not report it. */
   readonly user?: string;
   /** Where objects are that name no namespace. */
   readonly namespace: string;
@@ -106,16 +106,16 @@ async function versionOf(cluster: Cluster, signal: AbortSignal | undefined): Pro
   try {
     return await cluster.version({ signal });
   } catch (error) {
-    if (isForbidden(error)) return "of a version that it does not tell";
+    if (isForbidden(error)) return "of an unknown version";
     throw error;
   }
 }
 
-/** Asks the server who it takes us for. */
+/** The review that returns the name of the current user. */
 const REVIEW = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
 
 /**
- * Who an API server takes the kubeconfig's user for.
+ * The name that an API server has for the kubeconfig's user.
  *
  * @returns undefined where it is too old to say, or does not want to
  * @throws {Failure} the login is none: without one everybody is `system:anonymous`, who may read the
@@ -138,15 +138,15 @@ export async function whoAmI(
   }
 }
 
-/** A cluster of which is known what is under way. */
+/** A cluster whose pending requests are known. */
 export interface Tracked {
   /** The cluster. */
   readonly cluster: Cluster;
-  /** Ends whatever is under way, and waits until nothing is. */
+  /** Closes the cluster, and waits until no request is pending. */
   end(): Promise<void>;
 }
 
-/** Keeps track of the requests to a cluster: where one fails, nobody waits for the others. */
+/** Tracks the requests to a cluster, so that none is left running after a failure. */
 export function tracked(cluster: Cluster): Tracked {
   const pending = new Set<Promise<unknown>>();
   const track = <A extends unknown[], R>(ask: (...args: A) => Promise<R>) => (...args: A) => {

@@ -33,11 +33,11 @@ export interface ImageAsked {
   readonly reference: string;
   /** Where the credentials are from that were at hand. */
   readonly credentials: readonly string[];
-  /** Whether somebody logged in to the registry for it, or tried to. */
+  /** Whether a login was sent to the registry. */
   readonly loggedIn: boolean;
 }
 
-/** An image that was looked into. */
+/** An image that was read. */
 export interface ImageContents extends ImageAsked, SparkJars {
   /** Tells it from a refusal. */
   readonly opened: true;
@@ -86,7 +86,7 @@ export interface ImageOptions {
   readonly platform?: string;
   /** The file of `docker save` or an OCI layout in a tar, which stands in for every registry. */
   readonly archive?: string;
-  /** Certificates in PEM that registries may be signed by, besides those that the system trusts. */
+  /** More CA certificates in PEM, besides the system's. */
   readonly caCertificates?: readonly string[];
   /** The folder of this user's cache, where layers that were read are remembered; nowhere without it. */
   readonly cache?: string | undefined;

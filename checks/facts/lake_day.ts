@@ -170,7 +170,7 @@ export async function gatherPart(
   return { ...fact, collected: true };
 }
 
-/** Whether the object under a part's key is, byte for byte, the one that the marker names. */
+/** Whether a part has the size and the sha256 that the marker names. */
 export function asPublished({ part, stored }: Pick<PartFact, "part" | "stored">): boolean {
   return stored !== undefined && stored.same && stored.bytes === part.bytes;
 }

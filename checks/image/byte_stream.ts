@@ -5,11 +5,11 @@ import { Malformed, Unsupported } from "./image_errors.ts";
 
 /** Bytes that are read in order, once, a few at a time. */
 export interface Bytes {
-  /** The next bytes: at most so many, perhaps fewer, and none only at the end. */
+  /** The next bytes: at most `most`, and none only at the end. */
   next(most: number): Promise<Uint8Array>;
-  /** Leaves bytes out, and says how many: fewer than asked for only at the end. */
+  /** Skips bytes, and returns how many: fewer than `count` only at the end. */
   skip(count: number): Promise<number>;
-  /** Lets go of where they come from, before their end. */
+  /** Closes the source before its end. */
   close(): Promise<void>;
 }
 
@@ -67,7 +67,7 @@ export async function bytesOfFile(file: Deno.FsFile): Promise<Bytes> {
   };
 }
 
-/** So many bytes in one array; fewer where they end before. */
+/** The next `count` bytes in one array; fewer where the source ends. */
 export async function take(bytes: Bytes, count: number): Promise<Uint8Array> {
   const first = await bytes.next(count);
   if (first.length === count || first.length === 0) return first;
@@ -83,7 +83,7 @@ export async function take(bytes: Bytes, count: number): Promise<Uint8Array> {
   return whole;
 }
 
-/** The next so many bytes as they come; fewer where they end before. */
+/** The next `count` bytes as a stream; fewer where the source ends. */
 export async function* chunksOf(bytes: Bytes, count: number): AsyncGenerator<Uint8Array> {
   for (let left = count; left > 0;) {
     const part = await bytes.next(left);
@@ -112,7 +112,7 @@ export async function whole(
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-/** Bytes that a layer may unpack to; no image that runs anywhere has as many. */
+/** The largest accepted size of an unpacked layer, in bytes. */
 const MOST_UNPACKED = 64 * 2 ** 30;
 /** Bytes that are unpacked at a time. */
 const UNPACKED_CHUNK = 262_144;
@@ -237,7 +237,7 @@ function hashing(source: AsyncIterable<Uint8Array>, size = Infinity) {
     return { value, done: false };
   }
   async function next() {
-    // A connection that was cut stays cut, also for whoever asks again.
+    // After a failure every later call fails in the same way.
     if (failed !== undefined) throw failed.error;
     return await read().catch((error) => {
       failed = { error };
@@ -245,7 +245,7 @@ function hashing(source: AsyncIterable<Uint8Array>, size = Infinity) {
     });
   }
   return {
-    // Whoever stops early does not end the source: its end has to be reached.
+    // A reader that stops early does not close the source, which has to be hashed to its end.
     chunks: { [Symbol.asyncIterator]: () => ({ next }) },
     async finish(expected: string) {
       while (!(await next()).done);

@@ -41,8 +41,8 @@ function entriesOf(config: Uint8Array): [string, unknown][] {
   throw new Failure({
     kind: "configuration",
     task: "use a Docker configuration",
-    problem: "it is no JSON with an object `auths`",
-    remedy: "Make it anew with docker login, or with kubectl create secret docker-registry.",
+    problem: "it is not a JSON object with the field `auths`",
+    remedy: "Create it again with docker login or kubectl create secret docker-registry.",
   });
 }
 

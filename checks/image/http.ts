@@ -4,17 +4,17 @@ import { Failure, interruption } from "../../pipeline/errors.ts";
 export interface HttpOptions {
   /** What is being done, as in `look into ghcr.io/ldamasio/rbs-spark:3.5.8`. */
   readonly task: string;
-  /** Certificates in PEM that servers may be signed by, besides those that the system trusts. */
+  /** More CA certificates in PEM, besides the system's. */
   readonly caCertificates: readonly string[];
   /** Whether plain HTTP is allowed, to this machine alone. */
   readonly plain: boolean;
-  /** Ends whatever is under way when it aborts. */
+  /** Aborts all requests. */
   readonly signal: AbortSignal | undefined;
   /** How long a server may say nothing before it is given up, in milliseconds. */
   readonly silence?: number;
 }
 
-/** A layer may take minutes, but not to begin with, and not without a word. */
+/** The default for {@linkcode HttpOptions.silence}. A layer may take minutes, but not without any bytes. */
 const SILENCE = 20_000;
 
 /** Sends requests that read. */
@@ -44,7 +44,7 @@ export function openHttp(options: HttpOptions): Http {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const given = new Promise<never>((_, reject) => {
       const seconds = silence / 1000;
-      const problem = `${host} has said nothing for ${seconds} s`;
+      const problem = `${host} sent nothing for ${seconds} s`;
       timer = setTimeout(() => reject(unreachable(task, problem)), silence);
     });
     try {
@@ -78,14 +78,14 @@ export function openHttp(options: HttpOptions): Http {
         if (location === null || !/^30[12378]$/.test(String(response.status))) return response;
         await response.body?.cancel();
         const next = URL.parse(location, at);
-        if (next === null) throw unreachable(task, `${at.host} leads to an address that is none`);
+        if (next === null) throw unreachable(task, `${at.host} redirects to an invalid address`);
         if (next.origin !== at.origin) {
           const { authorization: _, ...others } = told;
           told = others;
         }
         at = next;
       }
-      throw unreachable(task, `${url.host} leads from one address to the next, and nowhere`);
+      throw unreachable(task, `${url.host} redirects too often`);
     },
     async *body(response) {
       if (response.body === null) return;
@@ -107,7 +107,7 @@ export function openHttp(options: HttpOptions): Http {
   };
 }
 
-/** Whether a host is this machine: nobody listens on the way there. */
+/** Whether a host is this machine, which needs no TLS. */
 export function isLoopback(host: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(host);
 }
@@ -121,7 +121,7 @@ const PLAIN = "no TLS";
 
 function requireSafe({ protocol, host }: URL, { task, plain }: HttpOptions): void {
   if (protocol === "https:" || protocol === "http:" && plain && isLoopback(host)) return;
-  throw unreachable(task, `it leads to ${host} without TLS, where anybody could answer`);
+  throw unreachable(task, `it refers to ${host} without TLS, which is not safe`);
 }
 
 function networkFailure(error: unknown, { host }: URL, { task, signal }: HttpOptions): unknown {
@@ -142,8 +142,8 @@ function networkFailure(error: unknown, { host }: URL, { task, signal }: HttpOpt
     return new Failure({
       kind: "unreachable",
       task,
-      problem: `the certificate of ${host} cannot be trusted (${certificate[1]})`,
-      remedy: "Give the certificate of whoever signed it with --registry-ca.",
+      problem: `the certificate of ${host} is not trusted (${certificate[1]})`,
+      remedy: "Give the CA's certificate with --registry-ca.",
     });
   }
   if (/corrupt message/.test(words)) {

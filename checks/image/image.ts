@@ -3,7 +3,7 @@ import { broken, ImageRefused, Malformed, Unsupported } from "./image_errors.ts"
 import { type ImageFiles, type LayerChange, layered } from "./layer_files.ts";
 import { isDigest } from "./reference.ts";
 
-/** An image that was looked into. */
+/** An image that was read. */
 export interface Image {
   /** The digest of its manifest; of its configuration where there is no manifest. */
   readonly digest: string;
@@ -78,7 +78,7 @@ async function readManifest(
   return { digest, platform, platforms: [platform], env, files: layered(changes), source };
 }
 
-/** Tells what is not of its form as the image's fault. */
+/** Turns malformed content into a failure that names the image. */
 export async function refusing<T>(name: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -88,7 +88,7 @@ export async function refusing<T>(name: string, work: () => Promise<T>): Promise
   }
 }
 
-/** Says of which layer something is wrong. */
+/** Adds the layer's number and digest to the error of malformed content. */
 export async function ofLayer<T>(
   number: number,
   { digest }: Pick<Descriptor, "digest">,
@@ -103,7 +103,7 @@ export async function ofLayer<T>(
   }
 }
 
-/** Nodes can run it, so it is not broken; and what is in it is not known. */
+/** The failure for an image that nodes can run, but this toolkit cannot read. */
 function unsupported(name: string, { message }: Unsupported): Failure {
   return new Failure({
     kind: "unreachable",

@@ -1,31 +1,31 @@
 import { Failure, type FailureParts } from "../../pipeline/errors.ts";
 
 /**
- * What is wrong with content that is not of the form that it should be, in a few words that go on
- * from `layer 3 cannot be read:`.
+ * Malformed content. The message says in a few words what is wrong, as the end of a sentence such as
+ * `layer 3 cannot be read: …`.
  */
 export class Malformed extends Error {
   /** What a stack trace calls it. */
   override readonly name: string = "Malformed";
 }
 
-/** Content of a form that others can read and this toolkit cannot, in the same words. */
+/** Valid content in a form that this toolkit does not support, in the same words. */
 export class Unsupported extends Malformed {
   /** What a stack trace calls it. */
   override readonly name = "Unsupported";
 }
 
 /**
- * Why an image cannot be looked into:
+ * The reason why an image cannot be read:
  *
- * - `denied`: the registry wants a login, or another one
- * - `unknown`: there is no such repository, tag or digest; or the reference is none
- * - `platform`: it is there, but not for the platform that was asked for
- * - `broken`: what is there is no image, or not what its digests say
+ * - `denied`: the registry requires a login, or a different login
+ * - `unknown`: the repository, tag or digest does not exist, or the reference is invalid
+ * - `platform`: the image exists, but not for the requested platform
+ * - `broken`: the content is not an image, or does not match its digests
  */
 export type ImageTrouble = "denied" | "unknown" | "platform" | "broken";
 
-/** An image that cannot be looked into, for a reason that a node would meet too. */
+/** An image that cannot be read, for a reason that also prevents a node from pulling it. */
 export class ImageRefused extends Failure {
   /** The reason in one word. */
   readonly trouble: ImageTrouble;
@@ -44,7 +44,7 @@ export class ImageRefused extends Failure {
   }
 }
 
-/** That an image is no image, or none that is whole. */
+/** The failure that an image is invalid or incomplete. */
 export function broken(image: string, why: string): ImageRefused {
   return new ImageRefused("broken", {
     task: `look into ${image}`,

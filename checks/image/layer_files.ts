@@ -4,7 +4,7 @@ import { Malformed } from "./image_errors.ts";
 import { isDigest } from "./reference.ts";
 import { cleaned, tarEntries, type TarEntry } from "./tar.ts";
 
-/** The files of an image as a container of it would see them. */
+/** The files of an image, as a container sees them. */
 export interface ImageFiles {
   /** What is at a path in the end, links followed; undefined where there is nothing. */
   kindOf(path: string): "file" | "folder" | undefined;
@@ -192,9 +192,9 @@ export type LayerChange =
     readonly target: string;
   };
 
-/** So many entries no layer of an image has that anybody runs. */
+/** The largest accepted number of entries in a layer. */
 const MOST_ENTRIES = 1_000_000;
-/** Bytes of all their names; also what a layer takes in memory while it is read. */
+/** The largest accepted size of all names in a layer. It bounds the memory for reading a layer. */
 const MOST_NAMES = 2 ** 27;
 
 /**
@@ -258,13 +258,13 @@ export interface LayerCache {
   put(digest: string, changes: readonly LayerChange[]): Promise<void>;
 }
 
-/** Without a folder nothing is remembered. */
+/** The cache that stores nothing. */
 const FORGETFUL: LayerCache = {
   get: () => Promise.resolve(undefined),
   put: () => Promise.resolve(),
 };
 
-/** Another form of the files gets another number, so that old ones are read anew. */
+/** The version of the cache's file format. A new version invalidates old files. */
 const FORM = 1;
 
 /** The letters that stand for the kinds of changes in a file. */
@@ -278,8 +278,8 @@ const LETTERS = {
 } as const;
 
 /**
- * Opens the cache in a folder. It is only ever a help: what cannot be read is as good as not there, and
- * what cannot be written is forgotten.
+ * Opens the cache in a folder. The cache is best effort: a file that cannot be read counts as missing,
+ * and an error while writing is ignored.
  *
  * @param folder where the files are, one per layer; undefined for a cache that remembers nothing
  */
@@ -294,7 +294,7 @@ export function openLayerCache(folder: string | undefined): LayerCache {
     async put(digest, changes) {
       const temporary = join(folder, `.${crypto.randomUUID()}`);
       try {
-        // Who may read the registry is nobody else's business on this machine.
+        // Other users of this machine may lack access to the registry.
         await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
         await Deno.writeTextFile(temporary, encodeLayer(digest, changes), { mode: 0o600 });
         await Deno.rename(temporary, pathOf(digest));

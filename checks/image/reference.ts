@@ -1,6 +1,6 @@
 import { ImageRefused } from "./image_errors.ts";
 
-/** An image reference, taken apart. */
+/** The parts of an image reference. */
 export interface ImageReference {
   /** Registry and repository, as in `ghcr.io/ldamasio/rbs-spark`. */
   readonly repository: string;
@@ -10,20 +10,20 @@ export interface ImageReference {
   readonly digest: string | undefined;
 }
 
-/** Takes an image reference apart: `[registry[:port]/]repository[:tag][@digest]`. */
+/** Parses an image reference: `[registry[:port]/]repository[:tag][@digest]`. */
 export function parseImage(image: string): ImageReference {
   const [name = "", digest] = image.split("@");
   const [, repository = name, tag] = /^(.*?)(?::([^:/]+))?$/s.exec(name) ?? [];
   return { repository, tag, digest };
 }
 
-/** Where an image is, with all that a reference may leave out. */
+/** The address of an image, with defaults for what its reference leaves out. */
 export interface ImageAddress {
   /** The registry as people call it, as in `docker.io` or `registry:5000`. */
   readonly registry: string;
   /** The repository within it, as in `library/spark`. */
   readonly path: string;
-  /** The tag; `latest` unless it is named. Where there is a digest, that decides. */
+  /** The tag; `latest` by default. Where there is a digest, the tag is ignored. */
   readonly tag: string;
   /** The digest, as in `sha256:…`. */
   readonly digest: string | undefined;
@@ -35,10 +35,10 @@ const HOST =
 const PATH = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 
 /**
- * Finds out where an image is, by the rules of container runtimes: what comes before the first slash is
- * a registry if it has a dot or a port or is `localhost`, and else all of it is on Docker Hub.
+ * Resolves an image reference by the rules of container runtimes. The text before the first slash is
+ * a registry if it has a dot or a port, or is `localhost`. Otherwise the image is on Docker Hub.
  *
- * @throws {ImageRefused} unknown: no runtime takes the text for a reference
+ * @throws {ImageRefused} unknown: the text is not a valid reference
  */
 export function addressOf(image: string): ImageAddress {
   const { repository, tag = "latest", digest } = parseImage(image);
@@ -59,7 +59,7 @@ export function addressOf(image: string): ImageAddress {
   });
 }
 
-/** Whether a text is a digest that this toolkit can verify. */
+/** Whether a value is a sha256 digest. */
 export function isDigest(text: unknown): text is string {
   return typeof text === "string" && /^sha256:[0-9a-f]{64}$/.test(text);
 }

@@ -19,13 +19,13 @@ import { broken, ImageRefused, Malformed } from "./image_errors.ts";
 import { type LayerCache, type LayerChange, readLayer } from "./layer_files.ts";
 import { addressOf, type ImageAddress } from "./reference.ts";
 
-/** How an image is looked for in its registry. */
+/** The options for reading an image from its registry. */
 export interface PullOptions {
   /** The platform, as in `linux/amd64`. */
   readonly platform: string;
   /** The bytes of Docker configurations that may have a login. */
   readonly logins: readonly Uint8Array[];
-  /** Certificates in PEM that the registry may be signed by, besides those that the system trusts. */
+  /** More CA certificates in PEM, besides the system's. */
   readonly caCertificates: readonly string[];
   /** What is remembered of layers. */
   readonly cache: LayerCache;
@@ -33,11 +33,11 @@ export interface PullOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** What became of an image that was looked for in its registry. */
+/** The result of reading an image from its registry. */
 export interface Pulled {
   /** The image, or why there is none for us. */
   readonly found: Image | ImageRefused;
-  /** Whether somebody logged in for it, or tried to. */
+  /** Whether a login was sent. */
   readonly loggedIn: boolean;
 }
 
@@ -112,22 +112,22 @@ function partsOf(registry: Registry, cache: LayerCache, stop: AbortController): 
 export interface RegistryOptions {
   /** The reference, for errors. */
   readonly reference: string;
-  /** The logins that may open it, tried in turn as kubelet does; without any, nobody logs in. */
+  /** The logins to try in turn, as kubelet does. Without a login, access is anonymous. */
   readonly logins: readonly Login[];
-  /** Certificates in PEM that it may be signed by, besides those that the system trusts. */
+  /** More CA certificates in PEM, besides the system's. */
   readonly caCertificates: readonly string[];
-  /** Ends whatever is under way when it aborts. */
+  /** Aborts all requests. */
   readonly signal: AbortSignal | undefined;
 }
 
 /** One repository of a registry, opened for reading. */
 export interface Registry {
-  /** Whether somebody logged in, or tried to. */
+  /** Whether a login was sent. */
   loggedIn(): boolean;
   /**
    * The manifest or index that a tag or a digest names, unverified.
    *
-   * @throws {ImageRefused} the registry lets nobody in, or has no such thing
+   * @throws {ImageRefused} denied or unknown
    * @throws {Failure} unreachable: no answer, or none of a registry
    */
   manifest(reference: string): Promise<Uint8Array>;
@@ -137,10 +137,10 @@ export interface Registry {
   close(): void;
 }
 
-/** The API of Docker Hub is not where its images seem to be. */
+/** The hosts of registry APIs that differ from the name in image references. */
 const HOSTS: Readonly<Record<string, string>> = { "docker.io": "registry-1.docker.io" };
 
-/** Opens a repository. Nothing is asked before something is wanted of it. */
+/** Opens a repository. The first request is sent when the caller reads something. */
 export function openRegistry(address: ImageAddress, options: RegistryOptions): Registry {
   const { reference, logins } = options;
   const task = `look into ${reference}`;
@@ -155,7 +155,7 @@ export function openRegistry(address: ImageAddress, options: RegistryOptions): R
     const send = () => http.get(url, { accept, ...(authorization && { authorization }) });
     const asked = (): Asked => ({ task, address, loggedIn });
     const first = await send();
-    // Another host that it leads to has no say in who we are.
+    // Only the registry itself, and no host that it redirects to, may ask for a login.
     const isOurs = new URL(first.url).origin === url.origin;
     if (first.status !== 401 || !isOurs) return await accepted(first, asked(), http);
     await first.body?.cancel();
@@ -190,7 +190,7 @@ export function openRegistry(address: ImageAddress, options: RegistryOptions): R
   };
 }
 
-/** Where a repository's API is. Only on this machine a registry can be one without TLS. */
+/** The base URL of a repository's API. Only a registry on this machine may be without TLS. */
 async function baseOf({ registry, path }: ImageAddress, http: Http): Promise<URL> {
   const host = HOSTS[registry] ?? registry;
   const base = new URL(`https://${host}/v2/${path}/`);
@@ -204,18 +204,18 @@ async function baseOf({ registry, path }: ImageAddress, http: Http): Promise<URL
   return base;
 }
 
-/** What a registry was asked for, and how. */
+/** The context of a request, for errors. */
 export interface Asked {
   /** What is being done, as in `look into ghcr.io/ldamasio/rbs-spark:3.5.8`. */
   readonly task: string;
   /** The image. */
   readonly address: ImageAddress;
-  /** Whether somebody logged in for it, or tried to. */
+  /** Whether a login was sent. */
   readonly loggedIn: boolean;
 }
 
 /**
- * Takes an answer that has what was asked for.
+ * Returns a response that is a success, and throws for any other.
  *
  * @throws {ImageRefused} denied or unknown
  * @throws {Failure} unreachable: the answer is none of a registry, or that of one in trouble
@@ -230,14 +230,14 @@ export async function accepted(response: Response, asked: Asked, http: Http): Pr
   throw noRegistry(`it answered ${status}${code === undefined ? "" : ` ${code}`}`, asked);
 }
 
-/** That a registry does not let somebody read. */
+/** The failure that a registry denies access. */
 export function denied(status: number, { task, address, loggedIn }: Asked): ImageRefused {
   const { registry, path } = address;
   const refused = status === 403
-    ? `does not let ${loggedIn ? "its login" : "just anybody"} read ${path} (403)`
+    ? `does not allow ${loggedIn ? "this login" : "anonymous access"} to read ${path} (403)`
     : loggedIn
-    ? "does not take the login that it was given (401)"
-    : "wants a login (401), and there is none for it";
+    ? "does not accept the login (401)"
+    : "requires a login (401), and no login is configured for it";
   return new ImageRefused("denied", {
     task,
     problem: `${registry} ${refused}`,
@@ -246,12 +246,12 @@ export function denied(status: number, { task, address, loggedIn }: Asked): Imag
   });
 }
 
-/** That what answers is no registry, or in no state to be one. */
+/** The failure that a host does not respond like a registry. */
 export function noRegistry(problem: string, { task, address: { registry } }: Asked): Failure {
   return new Failure({
     kind: "unreachable",
     task,
-    problem: `${registry} does not answer as a registry: ${problem}`,
+    problem: `${registry} does not respond like a registry: ${problem}`,
     remedy: "Check the image's name, or run again later.",
   });
 }
@@ -267,11 +267,11 @@ function unknown(code: string | undefined, { task, address }: Asked): ImageRefus
   return new ImageRefused("unknown", {
     task,
     problem: `${missing} (404${code === undefined ? "" : ` ${code}`})`,
-    remedy: "Push it, or name one that is there.",
+    remedy: "Push it, or name an image that exists.",
   });
 }
 
-/** The registry's own word for what is wrong. Anything that does not look like one stays out. */
+/** The error code in a registry's response; undefined where there is no code in the expected form. */
 function codeIn(body: Uint8Array | undefined): string | undefined {
   return /"code"\s*:\s*"([A-Z_]{1,40})"/.exec(new TextDecoder().decode(body))?.[1];
 }
@@ -303,14 +303,14 @@ async function token(
   http: Http,
 ): Promise<string> {
   const url = URL.parse(realm);
-  if (url === null) throw noRegistry("it names no place to get a token from", asked);
+  if (url === null) throw noRegistry("its challenge names no token server", asked);
   if (service !== undefined) url.searchParams.set("service", service);
   const scopes = scope ?? `repository:${asked.address.path}:pull`;
   for (const each of scopes.split(" ")) url.searchParams.append("scope", each);
   const headers = login === undefined ? {} : { authorization: basic(login) };
   const response = await accepted(await http.get(url, headers), asked, http);
   const found = tokenIn(await whole(http.body(response), MOST_DOCUMENT));
-  if (found === undefined) throw noRegistry(`${url.host} gives out no token`, asked);
+  if (found === undefined) throw noRegistry(`${url.host} returned no token`, asked);
   return found;
 }
 
@@ -329,23 +329,23 @@ function tokenIn(body: Uint8Array): string | undefined {
   }
 }
 
-/** What a registry wants to see before it answers. */
+/** The authentication that a registry requires. */
 export type Challenge =
   | { readonly scheme: "basic" }
   | {
     readonly scheme: "bearer";
-    /** Where tokens are to be had. */
+    /** The URL of the token server. */
     readonly realm: string;
-    /** Whom the token is for. */
+    /** The service that the token is for. */
     readonly service: string | undefined;
-    /** What it lets do, as in `repository:library/spark:pull`. */
+    /** The permissions of the token, as in `repository:library/spark:pull`. */
     readonly scope: string | undefined;
   };
 
 /**
- * Reads a `WWW-Authenticate` header, which may hold several challenges. A token is the better one.
+ * Reads a `WWW-Authenticate` header, which may hold several challenges, and prefers a bearer token.
  *
- * @returns undefined where there is none that this toolkit can meet
+ * @returns undefined where the header has no supported challenge
  */
 export function parseChallenge(header: string): Challenge | undefined {
   const found = [...header.matchAll(TOKEN)];

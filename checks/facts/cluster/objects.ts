@@ -151,7 +151,7 @@ export function placedPods(pods: readonly ManifestObject[]): ManifestObject[] {
   return pods.filter(takesRoom).map((pod) => ({ ...pod, value: cutDown(pod.value) }));
 }
 
-/** Whether a pod has a node, and has not come to its end there. */
+/** Whether a pod is scheduled and has not terminated. */
 export function takesRoom({ value: { spec, status } }: ManifestObject): boolean {
   const node = isFields(spec) ? spec.nodeName : undefined;
   const phase = isFields(status) ? status.phase : undefined;

@@ -37,7 +37,7 @@ function unpinned(code: Code, from: Instruction, line: string | undefined): Find
   return [{
     severity: "fail",
     ...placeIn(code, from.offset),
-    problem: `nobody can tell which Spark is the base: FROM ${from.text}`,
+    problem: `the base image's tag names no Spark release: FROM ${from.text}`,
     why: "the versions of hadoop-aws and the AWS SDK have to fit the Hadoop that Spark comes with",
     fix: "Name a release in the tag, as in FROM apache/spark:3.5.8-scala2.12-java17-python3-ubuntu",
   }];

@@ -34,8 +34,8 @@ export function judgeContents(fact: ImageFact, uses: readonly ImageUse[]): Outco
   ));
   const known = images.filter(({ reading }) => !isOfPull(reading));
   const lost = uses.find((use) => readingFor(use, fact.images) === undefined);
-  if (lost !== undefined) return { unknown: `nobody looked into ${lost.reference}` };
-  if (images.length === 0) return { nothing: "nobody looked into any image" };
+  if (lost !== undefined) return { unknown: `${lost.reference} was not read` };
+  if (images.length === 0) return { nothing: "no image was read" };
   const findings = known.filter((image) => !isNamed(image))
     .flatMap((image) => judgeImage(image, fact.platform));
   if (known.length === 0) return { skip: "no image could be opened (see image-pull)" };
@@ -82,7 +82,7 @@ function atImage(reading: ImageReading, [use]: readonly ImageUse[]): At {
 function refused({ problem, fix, trouble }: ImageRefusal, at: At): Finding {
   const why = trouble === "platform"
     ? "a node of another platform cannot pull it, and the pod stays in ImagePullBackOff"
-    : "a node that pulls it stumbles over the same, and the pod stays in ImagePullBackOff";
+    : "a node fails to pull it for the same reason, and the pod stays in ImagePullBackOff";
   return { severity: "fail", ...at, problem, why, fix };
 }
 
@@ -91,7 +91,7 @@ function ofPlatform({ platform }: ImageContents, wanted: string, at: At): Findin
     severity: "fail",
     ...at,
     problem: `it is for ${platform}, and the nodes are ${wanted}`,
-    why: "its programs end with exec format error before they begin",
+    why: "its programs fail with exec format error when they start",
     fix: `Build it for them: docker build --platform ${wanted} manifests/image`,
   }];
 }
@@ -160,7 +160,7 @@ function twice({ jars = [] }: ImageContents, at: At): Finding[] {
   return [...groups.values()].filter((same) => same.length > 1).map((same): Finding => ({
     ...{ severity: "fail", ...at, field: same[0]!.file },
     problem: `there are ${same.length} versions of one jar: ${files(same)}`,
-    why: "which of them a class is from is a matter of chance",
+    why: "the JVM loads a class from either version, in no defined order",
     fix: `Leave one of them, and remove the others in the layer that adds them.`,
   }));
 }
@@ -168,7 +168,7 @@ function twice({ jars = [] }: ImageContents, at: At): Finding[] {
 function unheardOf({ hadoopVersion }: ImageContents, at: At): Finding {
   return {
     ...{ severity: "warn", ...at, field: "hadoop-aws" },
-    problem: `nobody here knows which AWS SDK fits Hadoop ${hadoopVersion}`,
+    problem: `this check does not know which AWS SDK fits Hadoop ${hadoopVersion}`,
     why: "one that does not fit fails with NoSuchMethodError, and only when a job runs",
     fix: `Look it up in the pom of org.apache.hadoop:hadoop-project:${hadoopVersion} ` +
       "(aws-java-sdk.version, or aws-java-sdk-v2.version).",
@@ -180,7 +180,7 @@ function missingFiles({ reference, digest, files }: ImageContents, uses: readonl
   return missing.map(({ path, place }): Finding => ({
     ...{ severity: "fail", ...place },
     problem: `${path} is not in the image ${reference} (${digest})`,
-    why: "the job ends as soon as it begins, with no such file",
+    why: "the job fails at once with no such file",
     fix: "Copy it there in the Dockerfile, as in COPY jobs /opt/deep-storage/jobs; or name the " +
       "file that is there.",
   }));

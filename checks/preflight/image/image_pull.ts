@@ -19,7 +19,7 @@ export const imagePull: Check<"image", "manifests" | "cluster"> = check({
   wants: PLATFORM,
   run: ({ image, ...facts }) => {
     if (facts.manifests === undefined && facts.cluster === undefined) {
-      return { nothing: "there is no job at hand, only an image" };
+      return { nothing: "no job was given, only an image" };
     }
     return onPlatform(
       facts,
@@ -48,7 +48,7 @@ export function judgePulls(
   const pulls = uses.map((use) => ({ use, reading: readingFor(use, fact.images) }));
   if (pulls.length === 0) return { nothing: "there is no job with an image" };
   const unknown = pulls.find(({ reading }) => reading === undefined);
-  if (unknown !== undefined) return { unknown: `nobody asked for ${unknown.use.reference}` };
+  if (unknown !== undefined) return { unknown: `${unknown.use.reference} was not looked up` };
   const findings = once(pulls.flatMap(({ use, reading }) => judgePull(use, reading!, isCluster)));
   const denied = pulls.map(({ reading }) => reading).find(isDenied);
   if (!isCluster && denied !== undefined && findings.length === 0) {
@@ -111,7 +111,7 @@ function refused({ reference, secrets, place }: ImageUse, registry: string): Fin
   const names = (all: readonly PullSecret[]) =>
     all.map(({ secret }) => objectId(secret!)).join(", ");
   const problem = fitting.length > 0
-    ? `${registry} does not let in the login of ${names(fitting)} for ${reference}`
+    ? `${registry} does not accept the login of ${names(fitting)} for ${reference}`
     : `${names(secrets)} has no login for ${registry}`;
   const fix = howToMake(name, namespace, registry);
   return { severity: "fail", ...place, problem, why: WHY, fix };
@@ -125,7 +125,7 @@ function withoutSecret({ reference, place, namespace, bySpark }: ImageUse, regis
   return {
     severity: "fail",
     ...place,
-    problem: `${registry} lets nobody read ${reference} without a login, and the pod has no pull ` +
+    problem: `${registry} requires a login to read ${reference}, and the pod has no pull ` +
       "secret",
     why: WHY,
     fix: `${howToMake(name, namespace, registry)} Then name it where the image stands: ${setting}`,

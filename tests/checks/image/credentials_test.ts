@@ -83,7 +83,7 @@ for (const broken of ["", "{", "[]", "null", "1", '{"auths": []}', '{"auths": "s
     const error = assertThrows(
       () => loginsFor(bytes(broken), addressOf("ghcr.io/a/b")),
       Failure,
-      "no JSON with an object `auths`",
+      "not a JSON object with the field `auths`",
     );
     assertEquals(error.kind, "configuration");
     assert(!Deno.inspect(error).includes("s3cret"));

@@ -33,7 +33,7 @@ Deno.test("a server that does not begin to answer is given up, and so is one tha
   await using never = silentAfter();
   await using halfway = silentAfter("half");
   const http = openHttp(OPTIONS);
-  const silent = /Cannot look into it: 127\.0\.0\.1:\d+ has said nothing for 0\.2 s\. Check/;
+  const silent = /Cannot look into it: 127\.0\.0\.1:\d+ sent nothing for 0\.2 s\. Check/;
   const first = await assertRejects(() => http.get(never.url, {}), Failure);
   const response = await http.get(halfway.url, {});
   const heard: string[] = [];

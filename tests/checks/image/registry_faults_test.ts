@@ -179,23 +179,23 @@ for (
       "500 UNKNOWN",
     ],
     ["a page", () => new Response("<html>", { status: 418 }), "it answered 418"],
-    ["redirects without end", () => redirect("/v2/team/spark/manifests/1"), "and nowhere"],
-    ["a redirect to no address", () => redirect("http://"), "leads to an address that is none"],
+    ["redirects without end", () => redirect("/v2/team/spark/manifests/1"), "redirects too often"],
+    ["a redirect to no address", () => redirect("http://"), "redirects to an invalid address"],
     [
       "a redirect to a host without TLS",
       () => redirect("http://images.example.com/x"),
-      "leads to images.example.com without TLS",
+      "refers to images.example.com without TLS",
     ],
     ["a redirect to a file", () => redirect("file:///etc/passwd"), "without TLS"],
     [
       "a token server without TLS",
       () => challenge('Bearer realm="http://auth.example.com/token"'),
-      "leads to auth.example.com without TLS",
+      "refers to auth.example.com without TLS",
     ],
     [
       "a token server that is none",
       () => challenge('Bearer realm="tokens"'),
-      "to get a token from",
+      "its challenge names no token server",
     ],
   ] as const
 ) {
@@ -222,7 +222,7 @@ Deno.test("a token server can give out what is no token", async () => {
         : undefined;
     };
     await withFake(answer, async (fake) => {
-      await assertRejects(() => pull(fake), Failure, "gives out no token");
+      await assertRejects(() => pull(fake), Failure, "returned no token");
     });
   }
 });
@@ -356,7 +356,7 @@ Deno.test("who may come in may still not be allowed to read", async () => {
   await withFake(closed(forbidden), async (fake) => {
     const { found } = await pull(fake, { passwords: [PASSWORD] });
     assertInstanceOf(found, ImageRefused);
-    assertStringIncludes(found.message, "does not let its login read team/spark (403)");
+    assertStringIncludes(found.message, "does not allow this login to read team/spark (403)");
   });
 });
 

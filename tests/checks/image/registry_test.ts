@@ -172,9 +172,12 @@ Deno.test({
     assertEquals([found instanceof ImageRefused, loggedIn], [false, true]);
     const without = await refused(basic, "team/spark:1");
     assertEquals(without.trouble, "denied");
-    assert(without.message.includes("wants a login (401), and there is none"), without.message);
+    assert(
+      without.message.includes("requires a login (401), and no login is configured"),
+      without.message,
+    );
     const wrong = await refused(basic, "team/spark:1", { password: "wrong" });
-    assert(wrong.message.includes("does not take the login that it was given (401)"));
+    assert(wrong.message.includes("does not accept the login (401)"));
     assertEquals((await refused(basic, "team/spark:2", { password })).trouble, "unknown");
   },
 });
@@ -189,9 +192,9 @@ Deno.test({
     assertEquals([known.found instanceof ImageRefused, known.loggedIn], [false, true]);
     for (
       const [name, given, words] of [
-        ["team/spark:1", undefined, "wants a login (401), and there is none for it"],
-        ["secret/spark:1", password, "does not take the login that it was given (401)"],
-        ["team/spark:1", "wrong", "does not take the login that it was given (401)"],
+        ["team/spark:1", undefined, "requires a login (401), and no login is configured for it"],
+        ["secret/spark:1", password, "does not accept the login (401)"],
+        ["team/spark:1", "wrong", "does not accept the login (401)"],
       ] as const
     ) {
       const error = await refused(tokens, name, given === undefined ? {} : { password: given });
@@ -208,7 +211,7 @@ Deno.test({
     const error = await assertRejects(
       () => pull(basic, "team/spark:1", { password, trust: false }),
       Failure,
-      "cannot be trusted (UnknownIssuer)",
+      "is not trusted (UnknownIssuer)",
     );
     assertEquals(error.kind, "unreachable");
   },

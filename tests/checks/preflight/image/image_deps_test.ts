@@ -160,7 +160,7 @@ Deno.test("image-deps fails for a download without a checksum, and for a base wi
     ...{ line: 9, problem: "postgresql is downloaded without a checksum" },
   });
   await assertFound(ID, dockerfile("spark:3.5.8-python3", "spark:latest"), {
-    problem: "nobody can tell which Spark is the base: FROM apache/spark:latest",
+    problem: "the base image's tag names no Spark release: FROM apache/spark:latest",
   });
 });
 

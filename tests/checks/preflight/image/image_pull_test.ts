@@ -88,7 +88,7 @@ for (
       closed,
       objects([], ""),
       "Job analytics-jobs/bronze",
-      `ghcr.io lets nobody read ${IMAGE} without a login, and the pod has no pull secret`,
+      `ghcr.io requires a login to read ${IMAGE}, and the pod has no pull secret`,
     ],
     [
       "a pull secret that is not there",
@@ -131,7 +131,7 @@ for (
       denied,
       objects(["registry"], secret("https://ghcr.io/v1/")),
       "Job analytics-jobs/bronze",
-      `ghcr.io does not let in the login of Secret analytics-jobs/registry for ${IMAGE}`,
+      `ghcr.io does not accept the login of Secret analytics-jobs/registry for ${IMAGE}`,
     ],
   ] as const
 ) {
@@ -190,5 +190,5 @@ Deno.test("an archive is not pulled, and an image that nobody asked for is not k
     ...["skip", "the archive image.tar stands in for the registries"],
   ]);
   const lost = await judge([contents("other:1")], objects([], ""));
-  assertEquals([lost.verdict, lost.reason], ["error", `nobody asked for ${IMAGE}`]);
+  assertEquals([lost.verdict, lost.reason], ["error", `${IMAGE} was not looked up`]);
 });
