@@ -4,6 +4,7 @@ import {
   bronzePrefix,
   isPart,
   SILVER_PREFIX,
+  silverFolderPattern,
   silverMarkerKey,
   STAGING_PREFIXES,
 } from "./contract/keys.ts";
@@ -133,7 +134,7 @@ async function bronzeObjects(lake: Lake, day: Day): Promise<LayerObjects> {
 async function silverObjects(lake: Lake, day: Day): Promise<LayerObjects> {
   const marker = await readMarker(lake, "silver", silverMarkerKey(day), day);
   const listed = await lake.list(SILVER_PREFIX);
-  const ofDay = new RegExp(`^${SILVER_PREFIX}client_id=-?\\d+/date=${day}/$`);
+  const ofDay = silverFolderPattern(day);
   return {
     layer: "silver",
     marker,

@@ -1,8 +1,8 @@
 import {
-  BRONZE_PREFIX,
   bronzeMarkerKey,
   bronzePrefix,
-  SILVER_MARKERS_PREFIX,
+  dayInKey,
+  daysPrefix,
   silverMarkerKey,
 } from "./contract/keys.ts";
 import { type Day, type DayRange, isWithin, parseDay } from "./contract/window.ts";
@@ -67,8 +67,8 @@ export interface LakeDay {
 export async function readDays(lake: Lake, range: DayRange = {}): Promise<LakeDay[]> {
   const common = commonPrefix(range);
   const [bronze, silver] = await Promise.all([
-    lake.list(`${BRONZE_PREFIX}date=${common}`),
-    lake.list(`${SILVER_MARKERS_PREFIX}date=${common}`),
+    lake.list(daysPrefix("bronze", common)),
+    lake.list(daysPrefix("silver", common)),
   ]);
   const objects = Map.groupBy([...bronze, ...silver], ({ key }) => dayOfKey(key));
   const days = [...objects.keys()]
@@ -132,7 +132,7 @@ async function readLayer<C>(
 }
 
 function dayOfKey(key: string): Day | undefined {
-  const [, text] = /\/date=(\d{4}-\d{2}-\d{2})(?:\/|\.json$)/.exec(key) ?? [];
+  const text = dayInKey(key);
   return text === undefined ? undefined : parseDay(text);
 }
 

@@ -73,6 +73,29 @@ export function silverMarkerKey(day: string): string {
   return fill("silverMarker", { day });
 }
 
+/** The beginning of the keys of a layer's days, up to the first characters of the day. */
+export function daysPrefix(layer: LayerName, start: string): string {
+  return keys[layer === "bronze" ? "bronzeFolder" : "silverMarker"].split("{day}")[0] + start;
+}
+
+const DAY_SEGMENT = keys.bronzeFolder.split("{day}")[0]!.split("/").at(-1)!;
+const DAY_IN_KEY = new RegExp(`/${RegExp.escape(DAY_SEGMENT)}(\\d{4}-\\d{2}-\\d{2})(?:/|\\.json$)`);
+
+/** The day that a key names, as text; undefined if the key names no day. */
+export function dayInKey(key: string): string | undefined {
+  return DAY_IN_KEY.exec(key)?.[1];
+}
+
+/** A regular expression for the folders of all clients' executions on one day. */
+export function silverFolderPattern(day: string): RegExp {
+  return new RegExp(`^${silverFolder(day)}$`);
+}
+
+function silverFolder(day: string): string {
+  return fill("silverFolder", { client: "{client}", day }).split("{client}").map(RegExp.escape)
+    .join(`(?:${marker.integerPattern})`);
+}
+
 /**
  * The name of a new part, without `.parquet`.
  *
@@ -96,9 +119,6 @@ export function isPart(key: string): boolean {
 
 /** A regular expression for the keys that parts of a window may have. */
 export function partPattern(layer: LayerName, day: string): RegExp {
-  const folder = layer === "bronze"
-    ? RegExp.escape(bronzePrefix(day))
-    : fill("silverFolder", { client: "{client}", day }).split("{client}").map(RegExp.escape)
-      .join(`(?:${marker.integerPattern})`);
+  const folder = layer === "bronze" ? RegExp.escape(bronzePrefix(day)) : silverFolder(day);
   return new RegExp(`^${folder}(?:${parts.namePattern})$`);
 }

@@ -1,6 +1,13 @@
 import type { Column, RowGroup } from "../contract/column.ts";
 import { CONTRACT } from "../contract/contract_file.ts";
-import { LATE_STEM, numberInKey, PART_STEM, partName } from "../contract/keys.ts";
+import {
+  dayInKey,
+  LATE_STEM,
+  numberInKey,
+  PART_STEM,
+  partName,
+  SILVER_PREFIX,
+} from "../contract/keys.ts";
 import { Failure } from "../errors.ts";
 import { LONGEST_RUN } from "./lifetimes.ts";
 import type { Lake, ObjectEntry } from "./lake.ts";
@@ -207,7 +214,7 @@ export function difference(part: Part, body: Uint8Array): string | undefined {
 
 /** The failure that a part is not what its marker says. */
 export function damaged(lake: Lake, { key }: Part, problem: string): Failure {
-  const [, day] = /^silver\/.*\/date=([^/]+)\//.exec(key) ?? [];
+  const day = key.startsWith(SILVER_PREFIX) ? dayInKey(key) : undefined;
   const remedy = day === undefined
     ? "Restore it from a backup."
     : `Make silver again from bronze: deno task amend --date ${day}`;

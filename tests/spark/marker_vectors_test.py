@@ -118,6 +118,11 @@ class Keys(unittest.TestCase):
         staging = [contract.staging_root(each) for each in ("bronze", "silver")]
         self.assertEqual(staging, VECTORS["keys"]["staging"])
 
+    def test_the_day_of_a_silver_part_is_in_its_key(self) -> None:
+        part = contract.silver_prefix(-7, DAY) + "part-0.parquet"
+        self.assertEqual(contract.silver_day(part), DAY)
+        self.assertIsNone(contract.silver_day(contract.bronze_prefix(DAY) + "part"))
+
     def test_a_part_is_known_by_its_name(self) -> None:
         for each in VECTORS["keys"]["isPart"]:
             self.assertEqual(is_part(each["key"]), each["is"], each["key"])

@@ -139,6 +139,14 @@ def staging_root(layer: str) -> str:
     return key(f"{layer}Staging")
 
 
+def silver_day(key: str) -> str | None:
+    """The day of a silver part, by its key; None for a part of bronze."""
+    start, end = KEYS["silverFolder"].split("{day}")
+    folder = re.escape(start).replace(re.escape("{client}"), "[^/]+")
+    found = re.match(f"{folder}([^/]+){re.escape(end)}", key)
+    return found[1] if found else None
+
+
 def part_pattern(layer: str, day: str) -> str:
     """A regular expression for the keys that parts of a window may have."""
     folder = re.escape(bronze_prefix(day))

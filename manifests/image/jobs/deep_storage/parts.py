@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from .contract import ABANDONED_AFTER_HOURS, PARTS, staging_root
+from .contract import ABANDONED_AFTER_HOURS, PARTS, silver_day, staging_root
 from .errors import Failure, plural
 from .footer import sort_encodings
 from .marker import Part, total
@@ -89,7 +89,7 @@ def staged_files(
     folder_of: Callable[[str | None], str],
 ) -> list[Staged]:
     """The files of a staging folder in the order of their rows."""
-    keys = [e.key for e in lake.list(prefix) if e.key.endswith(".parquet")]
+    keys = [e.key for e in lake.list(prefix) if e.key.endswith(PARTS["suffix"])]
     if not keys:
         return []
     counted = (
@@ -206,9 +206,9 @@ def read(
 
 def damaged(lake: Lake, part: Part, problem: str) -> Failure:
     """The failure that a part is not what its marker says."""
-    day = re.match(r"silver/.*/date=([^/]+)/", part.key)
+    day = silver_day(part.key)
     remedy = (
-        f"Make silver again from bronze: deno task amend --date {day[1]}"
+        f"Make silver again from bronze: deno task amend --date {day}"
         if day
         else "Restore it from a backup."
     )
