@@ -25,7 +25,7 @@ export interface AmendOptions extends WindowOptions {
   readonly keepAltered?: boolean;
   /** Asks whether to go on. It is called only if bronze would change. */
   readonly agree: (plan: AmendmentPlan) => Promise<boolean>;
-  /** Hears what silver does; the observer of bronze where it is absent. */
+  /** Receives the steps of silver. The default is the observer of bronze. */
   readonly silverObserver?: Observer;
 }
 
@@ -37,7 +37,7 @@ export interface AmendmentPlan {
   readonly late: number;
   /** Events that the outbox has no longer, and that bronze keeps. */
   readonly lost: number;
-  /** Events that have other values in the outbox, and of which bronze keeps the values it has. */
+  /** Events with other values in the outbox. Bronze keeps its own values. */
   readonly altered: number;
   /** Events that cannot be held by the contract, and stay in the quarantine. */
   readonly quarantined: number;

@@ -58,7 +58,7 @@ export function unacknowledged(
   };
 }
 
-/** Whether a window is what its marker says, as far as the outbox can tell. */
+/** Whether the window equals the outbox, apart from the differences that the marker records. */
 export function isAcknowledged(differences: BronzeDifferences, commit: BronzeCommit): boolean {
   return !Object.values(unacknowledged(differences, commit)).includes(true);
 }

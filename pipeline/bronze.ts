@@ -24,9 +24,9 @@ import type { Survey } from "./outbox/survey.ts";
 import { NAMED, plural } from "./progress.ts";
 import { storeQuarantine } from "./quarantine.ts";
 
-/** What a bronze run needs. */
+/** The options of a bronze run. */
 export interface BronzeOptions extends WindowOptions {
-  /** Today by the database's clock, in UTC, where it is absent. */
+  /** The day. The default is today by the database's clock, in UTC. */
   readonly day?: Day | undefined;
 }
 
@@ -65,7 +65,7 @@ export async function runBronze(options: BronzeOptions): Promise<Day> {
   }
 }
 
-/** Does what the state of bronze asks for. */
+/** Publishes, refreshes or verifies the window, depending on the state of bronze. */
 async function bringWindow(run: WindowRun, survey: Survey): Promise<void> {
   const { previous } = run;
   if (previous === undefined) await publishFirst(run, survey);

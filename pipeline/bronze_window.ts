@@ -19,19 +19,19 @@ import { type Survey, survey, type UnfitEvent } from "./outbox/survey.ts";
 import { NAMED, type Observer, plural } from "./progress.ts";
 import { contractText, describeUnfit, quarantinedIds, readQuarantine } from "./quarantine.ts";
 
-/** How a window of the outbox is brought into bronze. */
+/** The options of a run for one window. */
 export interface WindowOptions {
   /** The outbox's database. */
   readonly database: DatabaseConfig;
   /** How the database is waited for. */
   readonly patience?: Pick<ConnectOptions, "silence" | "onWait">;
-  /** Where bronze is. */
+  /** The lake that contains bronze. */
   readonly lake: Lake;
   /** Microseconds that a window waits for slow writers after its end. */
   readonly grace: bigint;
   /** Do everything except storing and removing objects. */
   readonly dryRun?: boolean;
-  /** Hears what the run does. */
+  /** Receives the steps and the progress of the run. */
   readonly observer: Observer;
 }
 
@@ -45,13 +45,13 @@ export interface WindowRun {
   readonly schema: OutboxSchema;
   /** Bronze as it was when the run began. */
   readonly previous: StoredMarker<BronzeCommit> | undefined;
-  /** What publishing needs. */
+  /** The state that publishing needs. */
   readonly publication: Publication;
   /** Whether the window can still grow. */
   readonly fence: Fence;
   /** As in {@linkcode WindowOptions}. */
   readonly grace: bigint;
-  /** Hears what the run does. */
+  /** Receives the steps and the progress of the run. */
   readonly observer: Observer;
 }
 
@@ -184,7 +184,7 @@ function changedMeanwhile(more: number): string {
 export interface Watched {
   /** The rows, as they come. */
   readonly groups: AsyncGenerator<RowGroup>;
-  /** Tells of a part that is on its way to the lake. */
+  /** Reports a part that is being stored. */
   part(part: Part): void;
   /** Rows per event type, of those that went by. */
   eventTypes(): Map<string, number>;

@@ -22,13 +22,13 @@ const AT_A_TIME = 16;
 
 /** What lies in the lake, and belongs to no state of a day. */
 export interface Leftovers {
-  /** Which day. */
+  /** The day. */
   readonly day: Day;
   /** Objects that no run can publish any more. */
   readonly abandoned: readonly ObjectEntry[];
   /** Objects that a run may be about to publish, and when none can any more. */
   readonly young: readonly { readonly entry: ObjectEntry; readonly until: number }[];
-  /** Layers with parts and without a marker. Nothing tells which parts belong to the day. */
+  /** Layers with parts but no marker, so it is unknown which parts belong to the day. */
   readonly unmarked: readonly { readonly layer: "bronze" | "silver"; readonly parts: number }[];
   /** The markers that this was judged by. */
   readonly markers: readonly { readonly key: string; readonly etag: string }[];

@@ -16,7 +16,7 @@ import { damaged, type NewPart, readPart } from "./lake/parts.ts";
 import { eachRow, type Order, type Row, storedRows } from "./merge.ts";
 import { NAMED } from "./progress.ts";
 
-/** How the rows of a layer are told apart, and what its source is called. */
+/** Bronze or silver: its columns, its order and the identity of its rows. */
 export interface Layer {
   /** The layer's columns, in order. */
   readonly columns: readonly Column[];
@@ -24,7 +24,7 @@ export interface Layer {
   readonly contract: string;
   /** Orders rows as the layer does; 0 for the same event or operation. */
   readonly compare: Order;
-  /** What tells a row from all others, whatever its place in the order. */
+  /** The identity of a row: an event_id or an operation_id. */
   identify(row: Row): string;
   /** A row's name for people, such as `event 018f…`. */
   describe(row: Row): string;
@@ -48,11 +48,11 @@ export interface Difference {
 
 /** How a published window differs from its source. */
 export interface Differences {
-  /** What is in the source alone, by identity. */
+  /** Identities of the rows that only the source has. */
   readonly late: ReadonlySet<string>;
-  /** What is in the layer alone, by identity. */
+  /** Identities of the rows that only the layer has. */
   readonly lost: ReadonlySet<string>;
-  /** What has other values in the source, by identity. */
+  /** Identities of the rows whose values differ. */
   readonly altered: ReadonlySet<string>;
   /** The first differences of each kind, at most {@linkcode NAMED} of each. */
   readonly named: {

@@ -70,7 +70,7 @@ export function sealGrace(env: Environment = PROCESS): bigint {
   return BigInt(minutes) * 60_000_000n;
 }
 
-/** The passwords and keys of the environment, so that they can be kept out of what is printed. */
+/** The passwords and keys in the environment, which must not be printed. */
 export function secretsOf(env: Environment = PROCESS): string[] {
   return HIDDEN.flatMap((name) => env.get(name) || []);
 }

@@ -34,7 +34,7 @@ export type LayerDay<C> =
 
 /** What the lake has of one day. */
 export interface LakeDay {
-  /** Which day. */
+  /** The day. */
   readonly day: Day;
   /** Its bronze. */
   readonly bronze: LayerDay<BronzeCommit>;

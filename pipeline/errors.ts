@@ -71,8 +71,8 @@ export class Failure extends Error {
 }
 
 /**
- * What an operation throws after its signal was aborted: the signal's reason if that is a Failure,
- * since somebody then chose its words, and else one that has it as its cause.
+ * The failure of an operation whose signal was aborted: the signal's reason if that is a Failure,
+ * and otherwise a new failure with that reason as its cause.
  *
  * @param task what was being done, as in `read <key> in <lake>`
  *

@@ -1,4 +1,4 @@
-/** How many requests a run has under way at once. */
+/** Number of requests that a run has in flight at the same time. */
 const PARALLEL = 4;
 
 /**

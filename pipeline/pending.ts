@@ -7,9 +7,9 @@ import { firstDay } from "./outbox/day_counts.ts";
 
 /** A day that is over, and still has something to be done. */
 export interface PendingDay {
-  /** Which day. */
+  /** The day. */
   readonly day: Day;
-  /** For people: what is missing, as in `no bronze`. */
+  /** What is missing: `no bronze`. */
   readonly reason: string;
 }
 

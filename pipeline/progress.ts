@@ -1,4 +1,4 @@
-/** Something that a run found or did: a word, a sentence for people, and the same as data. */
+/** Something that a run found or did, as a sentence and as data. */
 export interface Step {
   /** A stable word, such as `fence`. */
   readonly step: string;
@@ -6,11 +6,11 @@ export interface Step {
   readonly says: string;
   /** What programs read; the names are stable. */
   readonly data: Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
-  /** Whether the operator should look at it, though the run goes on. */
+  /** Whether the step is a warning. The run continues. */
   readonly warning?: boolean;
 }
 
-/** How far a run is. */
+/** The progress of a run. */
 export interface Progress {
   /** Rows so far. */
   readonly rows: number;
@@ -20,11 +20,11 @@ export interface Progress {
   readonly parts: number;
 }
 
-/** Hears what a run does while it does it. */
+/** Receives the steps and the progress of a run. */
 export interface Observer {
   /** A step is done. */
   step(step: Step): void;
-  /** A run got on. */
+  /** The run has progressed. */
   progress(progress: Progress): void;
 }
 
@@ -42,5 +42,5 @@ export function plural(count: number, noun: string): string {
   return `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** How many events or rows a message names before it only counts them. */
+/** Number of events or rows that a message names; it only counts the rest. */
 export const NAMED = 5;

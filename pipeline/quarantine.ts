@@ -10,7 +10,7 @@ import type { UnfitEvent } from "./outbox/survey.ts";
 
 /** The events of a day that the contract cannot hold, with their full text. */
 export interface Quarantine {
-  /** Which day. */
+  /** The day. */
   readonly day: Day;
   /** By event_id; those without one last. */
   readonly events: readonly UnfitEvent[];
@@ -18,7 +18,7 @@ export interface Quarantine {
 
 const FORMAT = CONTRACT.marker.quarantineFormat;
 
-/** A quarantine as a document, and what a marker says of it. */
+/** A quarantine document, and the link to it in the marker. */
 export interface QuarantineDocument {
   /** What the day's marker names. */
   readonly link: QuarantineLink;
@@ -95,7 +95,7 @@ export function contractText({ row }: Pick<UnfitEvent, "row">): string {
   return JSON.stringify(EVENT_COLUMNS.map(({ name }) => row[name] ?? null));
 }
 
-/** What is wrong with an event, for people: `018f… (fill_price NaN)`. */
+/** The id and the problems of an event: `018f… (fill_price NaN)`. */
 export function describeUnfit({ event_id, problems }: UnfitEvent): string {
   const list = problems.map(({ column, problem }) => `${column} ${problem}`).join(", ");
   return `${event_id ?? "an event without event_id"} (${list})`;

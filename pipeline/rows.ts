@@ -23,7 +23,7 @@ export interface Condition {
 export interface RowQuery {
   /** Whose. */
   readonly layer: RowLayer;
-  /** Of which day. */
+  /** The day. */
   readonly day: Day;
   /** The columns that are returned, in this order. */
   readonly columns: readonly Column[];

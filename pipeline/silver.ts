@@ -44,7 +44,7 @@ export interface SilverOptions {
   readonly follow?: boolean;
   /** Do everything except storing and removing objects. */
   readonly dryRun?: boolean;
-  /** Hears what the run does. */
+  /** Receives the steps and the progress of the run. */
   readonly observer: Observer;
 }
 
@@ -124,7 +124,7 @@ async function readPrevious(
   }
 }
 
-/** What a marker that cannot be used tells. */
+/** The message of a failure to read the marker. */
 const NAMES_NOTHING = {
   layer: "silver",
   state: "sealed",
@@ -244,7 +244,7 @@ async function replayParts(
   return replay;
 }
 
-/** Opens parts one after the other; what goes wrong inside of one is told as its damage. */
+/** Opens parts one after the other. An error inside a part becomes a failure that names the part. */
 async function* readers(lake: Lake, parts: readonly Part[]): AsyncGenerator<PartReader> {
   for (const part of parts) {
     const reader = await readPart(lake, part);

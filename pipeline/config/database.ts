@@ -88,7 +88,7 @@ export function databaseConfig(env: Environment = PROCESS): DatabaseConfig {
 }
 
 /**
- * A database for people: `robson@db.example:5432/rbsdb`, with `(default)` behind what is one.
+ * The name of a database: `robson@db.example:5432/rbsdb`. Default values are followed by `(default)`.
  *
  * @example
  * ```ts

@@ -2,7 +2,7 @@ import { type Day, daysBetween, parseDay } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
 import { type Environment, PROCESS } from "./environment.ts";
 
-/** A day, or one that depends on when it is asked for. */
+/** A day, or a name that depends on the current date. */
 export type NamedDay = Day | "today" | "yesterday";
 
 /** The days that an operator asked for, both ends included. */
@@ -71,7 +71,7 @@ export function requestedDays(flags: DayFlags, env: Environment = PROCESS): Days
 }
 
 /**
- * What `--from` and `--to` say by themselves.
+ * The range of `--from` and `--to`.
  *
  * @returns undefined where neither is given
  * @throws {Failure} configuration: a text is no day, or the end comes before the beginning
@@ -89,7 +89,7 @@ export function requestedRange({ from, to }: DayFlags): Partial<DaysAsked> | und
 }
 
 /**
- * Whether it takes the clock to tell which days are meant.
+ * Whether the days depend on today's date.
  *
  * @example
  * ```ts
@@ -139,7 +139,7 @@ export function daysOf({ from, to }: DaysAsked, today: Day): Day[] {
 }
 
 /**
- * A day itself, whatever it is called.
+ * Resolves `today` and `yesterday` to a day.
  *
  * @example
  * ```ts

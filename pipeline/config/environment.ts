@@ -2,14 +2,14 @@
 export interface Environment {
   /** The value of a variable; undefined where it is not set. */
   get(name: string): string | undefined;
-  /** The Secret that the variables come from, where they do. Its values are then in no error. */
+  /** The Secret that holds the variables, if any. Errors then contain none of its values. */
   readonly secret?: string;
 }
 
-/** What this process was started with. Nothing else of the toolkit reads it. */
+/** The environment of this process. No other module of the toolkit reads it. */
 export const PROCESS: Environment = Deno.env;
 
-/** What the running system has, where nothing else is said. */
+/** The values of the production system. */
 export const DEFAULTS = {
   DJANGO_DB_HOST: "paradedb.robson.svc.cluster.local",
   DJANGO_DB_NAME: "rbsdb",
@@ -21,7 +21,7 @@ export const DEFAULTS = {
 /** A variable that has a default. */
 export type Defaulted = keyof typeof DEFAULTS;
 
-/** A value for people, with `(default)` behind it where it is one. */
+/** A value to print. A default value is followed by `(default)`. */
 export function marked(value: string, isDefault: boolean): string {
   return isDefault ? `${value} (default)` : value;
 }

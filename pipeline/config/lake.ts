@@ -3,7 +3,7 @@ import { type Fault, required, type Rule, validated, validatedOrDefault } from "
 
 /** A lake in a bucket. */
 export interface S3Config {
-  /** Tells the two kinds of lake apart. */
+  /** The kind of lake. */
   readonly kind: "s3";
   /** Scheme, host and port, with nothing behind them. */
   readonly endpoint: string;
@@ -23,7 +23,7 @@ export interface S3Config {
 
 /** A lake in a local directory. */
 export interface DirectoryConfig {
-  /** Tells the two kinds of lake apart. */
+  /** The kind of lake. */
   readonly kind: "directory";
   /** Absolute path; it is created with the first object. */
   readonly path: string;
@@ -100,13 +100,13 @@ export function lakeConfig(env: Environment = PROCESS): LakeConfig {
   };
 }
 
-/** A bucket for people: `s3://rbs at https://…`, with `(default)` behind what is one. */
+/** The name of a bucket: `s3://rbs at https://…`. Default values are followed by `(default)`. */
 export function bucketName({ bucket, endpoint, defaults = [] }: S3Config): string {
   const shown = (value: string, variable: Defaulted) => marked(value, defaults.includes(variable));
   return `${shown(`s3://${bucket}`, "S3_BUCKET")} at ${shown(endpoint, "S3_ENDPOINT")}`;
 }
 
-/** Whether the lake is to be a directory, right or wrong. */
+/** Whether LAKE_URL is set, so that the lake is a directory. */
 export function isDirectoryLake(env: Environment = PROCESS): boolean {
   return Boolean(env.get("LAKE_URL"));
 }

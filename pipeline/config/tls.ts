@@ -17,7 +17,7 @@ export interface TlsConfig {
    * - `verify-full`: the same, and it is the host's own
    */
   readonly mode: TlsMode;
-  /** Whether somebody chose the mode. */
+  /** Whether a variable sets the mode. */
   readonly asked: boolean;
   /** The authorities that count instead of the system's, in PEM. */
   readonly ca?: string;

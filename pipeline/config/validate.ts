@@ -1,26 +1,26 @@
 import { Failure } from "../errors.ts";
 import { type Defaulted, DEFAULTS, type Environment } from "./environment.ts";
 
-// Every variable is validated here, by its shape. An operator sets them with shells, files and YAML, and
-// each of these leaves marks of its own.
+// Every variable is validated here by its shape. Operators set variables with shells, files and YAML,
+// each of which leaves its own faults in a value.
 
-/** What is wrong with a value, as in `it ends with a line break`; undefined where nothing is. */
+/** The fault of a value, such as `it ends with a line break`; undefined for a valid value. */
 export type Fault = string | undefined;
 
-/** What a variable's value must be. */
+/** The rule that a variable's value must satisfy. */
 export interface Rule {
-  /** What is wrong with a value, apart from the marks that every value is validated for. */
+  /** The fault of a value, apart from the faults that are checked for every variable. */
   readonly fault?: (value: string) => Fault;
   /** What to do, as a sentence: `Set it to the host's name, as in db.example.` */
   readonly remedy: string;
-  /** Whether blanks may stand within the value. */
+  /** Whether the value may contain blanks. */
   readonly blanks?: boolean;
-  /** Whether the value is a secret, of which only the shape may be told. */
+  /** Whether the value is a secret. Messages then describe only its shape. */
   readonly hidden?: boolean;
 }
 
 /**
- * A variable's value, validated.
+ * Returns a variable's value if it is valid.
  *
  * @returns undefined where it is not set or empty
  * @throws {Failure} configuration: the value cannot be used; the message names the variable and the
@@ -50,13 +50,13 @@ export function validated(env: Environment, name: string, rule: Rule): string | 
   });
 }
 
-/** A variable's value, validated, or its default. */
+/** Returns a variable's value if it is valid, or its default if it is not set. */
 export function validatedOrDefault(env: Environment, name: Defaulted, rule: Rule): string {
   return validated(env, name, rule) ?? DEFAULTS[name];
 }
 
 /**
- * A variable that has no default, validated.
+ * Returns the valid value of a variable that has no default.
  *
  * @param meaning what it is set to: `the password of DJANGO_DB_USER`
  * @throws {Failure} configuration: it is not set, or its value cannot be used
@@ -73,7 +73,7 @@ export function required(env: Environment, name: string, meaning: string, rule: 
   });
 }
 
-/** The marks of shells, files and copying, which no value has. */
+/** Faults that shells, files and copying leave in a value. */
 function marks(value: string, { blanks = false, hidden = false }: Rule): Fault {
   const what = hidden ? "its value" : "it";
   if (/[\r\n]$/.test(value)) return `${what} ends with a line break`;

@@ -1,6 +1,6 @@
 import { equalBytes, type Lake } from "./lake.ts";
 
-/** What about a bucket can make its store ignore conditions; undefined where it cannot be told. */
+/** A state of the bucket in which stores ignore conditions; undefined if the state is unknown. */
 export type BucketState = "object-locked" | "versioned" | undefined;
 
 /**

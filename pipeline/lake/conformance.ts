@@ -16,16 +16,16 @@ export type PromiseName =
 export interface Kept {
   /** Which promise. */
   readonly promise: PromiseName;
-  /** Whether the store kept it; undefined where that cannot be told. */
+  /** Whether the store kept the promise; undefined if unknown. */
   readonly kept: boolean | undefined;
-  /** What happened, where it was not kept or cannot be told. */
+  /** What happened instead, if the promise was not kept or the result is unknown. */
   readonly problem?: string;
 }
 
-/** Tries one promise, and says what happened where it is not kept. */
+/** Tries one promise, and returns what happened if the store did not keep it. */
 type Trial = (scratch: Scratch) => Promise<string | undefined>;
 
-/** So many writers race to create the same object. */
+/** Number of writers that race to create the same object. */
 const RACERS = 4;
 
 /**
@@ -84,7 +84,7 @@ const createsOnce: Trial = async ({ lake, at }) => {
     return `${stored.length} of ${RACERS} writers were told that they had created the same object: ` +
       "If-None-Match: * is ignored";
   }
-  // A winner whose answer got lost was told of a conflict with itself, so none may be no winner.
+  // A writer whose response was lost gets a conflict on its retry, so zero winners is possible.
   const candidates = stored.length === 1 ? stored : bodies;
   if (winner === undefined || !candidates.some((body) => equalBytes(body, winner))) {
     return "a put with If-None-Match: * created nothing, or not what was put";

@@ -237,7 +237,7 @@ function md5(bytes: Uint8Array): string {
   return createHash("md5").update(bytes).digest("hex");
 }
 
-/** A folder is no object, so a reader that asks for one finds nothing. */
+/** A folder is not an object, so a read of its path finds nothing. */
 async function unlessMissing<T>(result: Promise<T>): Promise<T | undefined> {
   try {
     return await result;

@@ -10,7 +10,7 @@ export class BadKey extends Error {
 export class FolderInTheWay extends Error {
   /** What a stack trace calls it. */
   override readonly name = "FolderInTheWay";
-  /** Where it lies. */
+  /** Its path. */
   readonly path: string;
 
   /**
@@ -49,7 +49,7 @@ export function isCode(error: unknown, code: string): boolean {
 }
 
 /**
- * Tells an error of the file system as a {@linkcode Failure}.
+ * Converts an error of the file system to a {@linkcode Failure}.
  *
  * @param task what was being done, as in `read <key> in <lake>`
  * @returns the error itself where it is none of the file system

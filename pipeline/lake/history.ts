@@ -21,7 +21,7 @@ export async function* pastMarkers(
 }
 
 /**
- * Whether a bronze marker was once what a digest says, before amendments.
+ * Whether an earlier version of a bronze marker, from before an amendment, has this digest.
  *
  * @param current the marker that stands
  * @param sha256 hexadecimal digest of a marker's bytes

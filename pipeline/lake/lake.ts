@@ -6,7 +6,7 @@ export interface StoredObject {
   readonly etag: string;
 }
 
-/** One line of a listing. */
+/** One object in a listing. */
 export interface ObjectEntry {
   /** The object's key. */
   readonly key: string;
@@ -16,7 +16,7 @@ export interface ObjectEntry {
   readonly modified: number;
 }
 
-/** When a put may happen: only if there is no such object, or only if it still has that tag. */
+/** The condition of a put: the object does not exist, or still has this tag. */
 export type Condition = "absent" | { readonly etag: string };
 
 /**
@@ -24,9 +24,9 @@ export type Condition = "absent" | { readonly etag: string };
  * parts. Every method throws a {@linkcode Failure} that names the lake and the key.
  */
 export interface Lake {
-  /** For people: `s3://rbs at https://…` or `file:///…`. Never holds a secret. */
+  /** The name in messages: `s3://rbs at https://…` or `file:///…`. It contains no secret. */
   readonly name: string;
-  /** Where a reader finds a key: `s3://rbs/bronze/…` or `file:///…/bronze/…`. */
+  /** The URL of a key: `s3://rbs/bronze/…` or `file:///…/bronze/…`. */
   url(key: string): string;
   /** The whole object, or undefined where there is none. */
   get(key: string): Promise<StoredObject | undefined>;
@@ -43,7 +43,7 @@ export interface Lake {
   ): Promise<"stored" | "conflict">;
   /** All objects whose key begins with the prefix, sorted by key. */
   list(prefix: string): Promise<ObjectEntry[]>;
-  /** Removes an object; one that is not there is no error. */
+  /** Removes an object. A missing object is not an error. */
   remove(key: string): Promise<void>;
   /**
    * Confirms that conditions are honoured, which nothing may be published without. It tries that
@@ -53,7 +53,7 @@ export interface Lake {
    *   and the next call tries again
    */
   confirmConditions(): Promise<void>;
-  /** Lets go of the connections. */
+  /** Closes the connections. */
   close(): void;
 }
 

@@ -45,7 +45,7 @@ export function isTooOld({ wall, monotonic }: RunStart): boolean {
 export const ABANDONED_AFTER: number = CONTRACT.ages.abandonedAfterHours * HOUR;
 
 /**
- * Asks a store for its clock, which no request tells: by a scratch object, which is removed again.
+ * Reads the clock of a store from the time of a scratch object, which is removed again.
  *
  * @returns milliseconds since 1970
  * @throws {Failure} unreachable: the store does not list what it has just stored; else as the lake

@@ -7,7 +7,7 @@ import { readStruct, structIn, structsIn } from "./thrift.ts";
 export interface FileColumn {
   /** The column's name. */
   readonly name: string;
-  /** In the words of {@linkcode ColumnType} where it is one of them, else as the footer says it. */
+  /** A {@linkcode ColumnType}, or the footer's own name for any other type. */
   readonly type: string;
   /** Whether the file allows absent values. */
   readonly nullable: boolean;
@@ -42,7 +42,7 @@ const MOST_FOOTER = 2 << 20;
 const MOST_ROWS_OF_SMALL_FILES = 1 << 16;
 /** Bytes that all pages of a file together may have once they are decompressed. */
 const MOST_DECOMPRESSED = 2 ** 31;
-/** Bytes of a minimum or maximum. The writers leave out what is longer. */
+/** Largest size of a minimum or maximum in bytes. Writers omit longer values. */
 const MOST_STATISTICS = 4096;
 /** The same where all values of a column have the same size. */
 const MOST_FIXED_STATISTICS = 32;

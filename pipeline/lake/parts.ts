@@ -78,7 +78,7 @@ export function lineageOf({ previous, listed }: Found, amendment?: number): Line
   return { kept, stem: state === "sealed" ? LATE_STEM : PART_STEM, replaced, avoided };
 }
 
-/** What is so old that it may be old enough for clean before a run that begins now has published. */
+/** Age in milliseconds after which a run stores a kept part again, so that clean cannot remove it first. */
 function abandoned(listed: readonly ObjectEntry[]): string[] {
   const newest = Date.now() - LONGEST_RUN / 2;
   return listed.filter(({ modified }) => modified < newest).map(({ key }) => key);
@@ -203,7 +203,7 @@ export async function readPart(lake: Lake, part: Part): Promise<PartReader> {
   throw damaged(lake, part, `its footer says other rows than the commit marker (${part.rows})`);
 }
 
-/** How bytes differ from what a marker says of a part; undefined where they do not. */
+/** How bytes differ from the part in the marker; undefined if they are equal. */
 export function difference(part: Part, body: Uint8Array): string | undefined {
   if (body.length !== part.bytes) {
     return `it has ${body.length} bytes, and the commit marker says ${part.bytes}`;
@@ -212,7 +212,7 @@ export function difference(part: Part, body: Uint8Array): string | undefined {
   return sha256 === part.sha256 ? undefined : "its sha256 is not the one in the commit marker";
 }
 
-/** The failure that a part is not what its marker says. */
+/** The failure for a part that does not match its marker. */
 export function damaged(lake: Lake, { key }: Part, problem: string): Failure {
   const day = key.startsWith(SILVER_PREFIX) ? dayInKey(key) : undefined;
   const remedy = day === undefined

@@ -56,7 +56,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
   const failure = (task: string, error: unknown, conditional = false) =>
     s3Failure(error, { task: `${task} in ${name}`, config, signal, conditional });
 
-  /** What the bucket says about itself, where this key may ask. */
+  /** The versioning and object lock of the bucket, if the key may read them. */
   async function bucketState(): Promise<BucketState> {
     const soon = () => ({ abortSignal: AbortSignal.timeout(AFTERWARDS) });
     const [lock, versioning] = await Promise.allSettled([
@@ -204,7 +204,7 @@ export interface S3Probe {
   putDamaged(key: string, body: Uint8Array<ArrayBuffer>): Promise<"refused" | "stored">;
   /** Reads the bytes of an object from the one at `first` to the one at `last`. */
   range(key: string, first: number, last: number): Promise<Uint8Array>;
-  /** Lets go of the connections. */
+  /** Closes the connections. */
   close(): void;
 }
 

@@ -5,7 +5,7 @@ import { Failure, type FailureKind, interruption } from "../errors.ts";
 export class IncompleteAnswer extends Error {
   /** What a stack trace calls it. */
   override readonly name = "IncompleteAnswer";
-  /** Tells the client to send the request again. */
+  /** Makes the client retry the request. */
   readonly $retryable: { readonly throttling?: boolean } = {};
 }
 
@@ -32,7 +32,7 @@ interface S3Error {
 const CHECK_ENDPOINT = "Check S3_ENDPOINT: it is the address of an S3 store";
 
 /**
- * Tells an error of the S3 client as a {@linkcode Failure}. It never repeats what the store said
+ * Converts an error of the S3 client to a {@linkcode Failure}. It never repeats the store's answer
  * beyond the error's code, since stores like to quote the request, key id included.
  *
  * @returns the error itself where it is none of S3 or of the network
@@ -55,24 +55,24 @@ export function s3Failure(error: unknown, attempt: Attempt): unknown {
   });
 }
 
-/** Whether the store said that there is no such object. Any other 404 is no answer to that. */
+/** Whether the store answered that the object does not exist. No other 404 means that. */
 export function isMissingKey(error: unknown): boolean {
   return error instanceof Error && error.name === "NoSuchKey";
 }
 
-/** Whether the store said that a put's condition does not hold. */
+/** Whether the store answered that the condition of a put does not hold. */
 export function isConflict(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return isMissingKey(error) || // there is nothing that could have the tag
     status(error) === 412;
 }
 
-/** Whether the store said that another request for the same object was under way. */
+/** Whether the store answered that another request for the same object was in progress. */
 export function isBusy(error: unknown): boolean {
   return error instanceof Error && error.name === "ConditionalRequestConflict";
 }
 
-/** Whether the store said that a put's content is not what its Content-MD5 says. */
+/** Whether the store answered that the content of a put does not match its Content-MD5. */
 export function isBadDigest(error: unknown): boolean {
   return error instanceof Error && (error.name === "BadDigest" || status(error) === 422);
 }
@@ -123,7 +123,7 @@ function byStatus(code: number, answer: string, attempt: Attempt): Diagnosis {
   return ["configuration", answer, CHECK_ENDPOINT];
 }
 
-/** What a store, or what is in front of it, answers when another time may be better. */
+/** Statuses of a store or a proxy that may succeed on a later run. */
 const PASSING = new Set([302, 303, 307, 408, 409, 423, 425, 429]);
 
 /** Errors of sockets and of TLS have a code, or are the client's own timeouts. */
@@ -150,7 +150,7 @@ function networkTrouble(error: S3Error): Diagnosis | undefined {
   return ["unreachable", `${problem} (${code})`, CHECK_NETWORK];
 }
 
-/** What is wrong with a certificate, by the code that TLS gives it. */
+/** Problems of certificates, by the error code of TLS. */
 const CERTIFICATE: readonly (readonly [code: RegExp, problem: string, remedy: string])[] = [
   [
     /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_SELF_SIGNED)/,
@@ -178,7 +178,7 @@ function word(name: string): string {
   return /^[A-Za-z]{1,60}$/.test(name) ? name : "";
 }
 
-/** What is wrong, and the next step. */
+/** The kind of failure, the problem and the remedy. */
 export type Diagnosis = readonly [kind: FailureKind, problem: string, remedy: string];
 
 /** The next step where a store was not reached, or is in trouble itself. */
@@ -288,7 +288,7 @@ const BY_CODE = new Map(
   MEANINGS.flatMap(([codes, told]) => codes.map((code): [string, Told] => [code, told])),
 );
 
-/** What an error code of S3 means; undefined where it says less than its status does. */
+/** The meaning of an S3 error code; undefined if the HTTP status says more. */
 export function diagnoseCode(code: string, bucket: string): Diagnosis | undefined {
   const told = BY_CODE.get(code);
   if (told === undefined) return undefined;

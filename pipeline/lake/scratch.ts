@@ -18,7 +18,7 @@ export interface Scratch {
   readonly probe: S3Probe | undefined;
   /** The folder's own prefix, ending with `/`. */
   readonly prefix: string;
-  /** The key of a name within the folder. What is stored under it is removed in the end. */
+  /** Returns the key of a name in the folder. The object is removed at the end. */
   at(name: string): string;
 }
 
@@ -70,7 +70,7 @@ export async function inScratch<T>(
   return result;
 }
 
-/** Never rejects: the first trouble is the one to tell. */
+/** Cleans up and never rejects, so that the first error is the one that is thrown. */
 async function cleanAfterFailure(
   config: LakeConfig,
   keys: ReadonlySet<string>,

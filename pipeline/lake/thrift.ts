@@ -1,4 +1,4 @@
-/** A value of Thrift's compact protocol. Numbers of 64 bits that are no safe integers are refused. */
+/** A value of Thrift's compact protocol. Integers beyond 2^53 are refused. */
 export type ThriftValue = boolean | number | Uint8Array | readonly ThriftValue[] | ThriftStruct;
 
 /** A struct: its values by the numbers of their fields. */

@@ -20,11 +20,11 @@ export type TextRow = Readonly<Record<string, string | null>>;
 export interface ConnectOptions {
   /** Closes the connection when it aborts; what was under way then fails. */
   readonly signal?: AbortSignal | undefined;
-  /** How long the server may send nothing while we wait for it, in milliseconds: 300,000 unless told. */
+  /** Milliseconds that the server may send nothing while a response is pending. The default is 300,000. */
   readonly silence?: number | undefined;
-  /** How long to wait for a lock, in milliseconds: 30,000 unless told. */
+  /** Milliseconds to wait for a lock. The default is 30,000. */
   readonly lockTimeout?: number | undefined;
-  /** Hears, for a person to read, what we have been waiting for. */
+  /** Receives a message that says what the connection is waiting for. */
   readonly onWait?: ((text: string) => void) | undefined;
 }
 
@@ -33,13 +33,13 @@ export interface ConnectOptions {
  * goes wrong is told as a {@linkcode Failure}.
  */
 export interface Client {
-  /** For people: `robson@paradedb.robson.svc.cluster.local:5432/rbsdb`. */
+  /** The name in messages: `robson@paradedb.robson.svc.cluster.local:5432/rbsdb`. */
   readonly name: string;
   /** The server's major version. */
   readonly version: number;
   /** Sends statements in one message, and returns the rows of each. */
   send(statements: string): Promise<TextRow[][]>;
-  /** Sends statements in one message, one of which is a COPY TO STDOUT, and streams its bytes. */
+  /** Sends statements in one message and streams the bytes of the COPY TO STDOUT among them. */
   copy(statements: string): AsyncGenerator<Uint8Array>;
   /** Ends the session, in the middle of a copy at once. */
   end(): Promise<void>;
@@ -103,7 +103,7 @@ export async function logIn(config: DatabaseConfig, options: ConnectOptions = {}
   throw second.without;
 }
 
-/** Why there is no session, where it may be for the encryption that was tried. */
+/** A login that failed, perhaps because of the encryption. */
 interface WithoutTls {
   readonly without: Failure;
 }

@@ -5,12 +5,12 @@ import type { OutboxSchema } from "./schema.ts";
 // Which rows of the outbox belong to a window, and which of them Parquet can hold: the conditions
 // that every query about a window shares, so that all of them mean the same rows.
 
-/** The condition of SQL for rows that do not fit the contract. It is true or false, never null. */
+/** SQL condition for rows that do not fit the contract. It is never null. */
 export function unfit(schema: OutboxSchema): string {
   return `((${misfits(schema).map(({ test }) => test).join(" OR ")}) IS TRUE)`;
 }
 
-/** For every column of the contract, the condition of SQL for values that Parquet cannot hold. */
+/** For each column of the contract, the SQL condition for values that Parquet cannot hold. */
 export function misfits({ wider }: OutboxSchema): { column: EventColumn; test: string }[] {
   return EVENT_COLUMNS.flatMap((column) => {
     const { name, nullable } = column;
@@ -25,7 +25,7 @@ export function misfits({ wider }: OutboxSchema): { column: EventColumn; test: s
 }
 
 /**
- * What is wrong with a value that does not fit its column.
+ * The problem of a value that does not fit its column.
  *
  * @param text the value, as Postgres's own text
  *
@@ -49,7 +49,7 @@ export function explainMisfit(column: EventColumn, text: string | null): string 
     : `has more than ${after} decimals`;
 }
 
-/** How many digits a decimal column holds before and after the point. */
+/** Number of digits of a decimal column before and after the point. */
 function digits({ type }: EventColumn): { before: number; after: number } | undefined {
   const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(type) ?? [];
   if (precision === undefined) return undefined;

@@ -10,7 +10,7 @@ import { begin, COMMIT, ROLLBACK } from "./sql.ts";
  * ours, and no setting outlives it: behind a pooler, the session is somebody else's afterwards.
  */
 export interface Connection {
-  /** For people: `robson@paradedb.robson.svc.cluster.local:5432/rbsdb`. */
+  /** The name in messages: `robson@paradedb.robson.svc.cluster.local:5432/rbsdb`. */
   readonly name: string;
   /**
    * Runs a statement and returns its rows: in the snapshot where there is one, else in a transaction

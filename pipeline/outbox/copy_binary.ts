@@ -2,7 +2,7 @@ import type { EventColumn, PostgresType, RowGroup, Value } from "../contract/col
 import { Failure } from "../errors.ts";
 import { readDecimal10, writeDecimal20 } from "./numeric.ts";
 
-/** Row groups are cut at so many rows, or at so many bytes of COPY, whichever comes first. */
+/** A row group ends at this number of rows or of COPY bytes, whichever comes first. */
 const GROUP_ROWS = 10_000;
 const GROUP_BYTES = 8 << 20;
 

@@ -3,7 +3,7 @@ import { type Day, type DayRange, parseDay, windowOf } from "../contract/window.
 import type { Connection } from "./connection.ts";
 import { onNoDay, sqlInstant } from "./sql.ts";
 
-/** How many events of the outbox fall on each day. */
+/** Number of events of the outbox per day. */
 export interface DayCounts {
   /** Events per day, for the days that have any. */
   readonly days: ReadonlyMap<Day, number>;

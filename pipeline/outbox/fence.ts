@@ -43,7 +43,7 @@ export interface Holder {
     | "subscription";
   /** For people: who it is, and since when. */
   readonly reason: string;
-  /** The role of the session or transaction, where it is known. */
+  /** The role of the session or transaction, if known. */
   readonly user?: string;
   /** The session's process on the server. */
   readonly pid?: number;

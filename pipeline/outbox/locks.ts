@@ -2,7 +2,7 @@ import { OUTBOX_TABLE } from "../contract/tables.ts";
 import { Failure } from "../errors.ts";
 import type { TextRow } from "./client.ts";
 
-/** The sessions that have or want the table for themselves alone, so that no other session can read it. */
+/** Selects the sessions that hold or request an exclusive lock on the outbox. */
 export const EXCLUSIVE_LOCKS = `
   SELECT pid, coalesce(usename, 'unknown') AS user,
          coalesce(', ' || nullif(application_name, ''), '') AS application,
@@ -16,9 +16,9 @@ export const EXCLUSIVE_LOCKS = `
 export interface LockNotFree {
   /** What was being done: `read from robson@db:5432/rbsdb`. */
   readonly task: string;
-  /** How long we waited, in milliseconds. */
+  /** Milliseconds that the connection waited. */
   readonly lockTimeout: number;
-  /** What {@linkcode EXCLUSIVE_LOCKS} gave. */
+  /** The rows of {@linkcode EXCLUSIVE_LOCKS}. */
   readonly holders: readonly TextRow[];
   /** The server's answer. */
   readonly cause: Failure;

@@ -4,7 +4,7 @@ import { Failure, type FailureKind } from "../errors.ts";
 import { identifier } from "./sql.ts";
 import type { Encryption } from "./tls.ts";
 
-/** What `pg` throws: the server's answer, or what the network or the driver says. */
+/** An error of `pg`: the server's answer, or an error of the network or of the driver. */
 export interface PostgresError extends Error {
   /** The SQLSTATE of an answer, or a word of the network's such as ECONNREFUSED. */
   readonly code?: string;
@@ -22,7 +22,7 @@ export interface Place {
   readonly encryption: Encryption;
 }
 
-/** Row-level security would hide rows from this role. */
+/** The failure for row-level security that would hide rows from this role. */
 export function rowsHidden(task: string, user: string): Failure {
   return new Failure({
     kind: "configuration",
@@ -33,7 +33,7 @@ export function rowsHidden(task: string, user: string): Failure {
   });
 }
 
-/** How a role is exempted from row-level security. */
+/** The statement that exempts a role from row-level security. */
 export function showAllRows(user: string): string {
   return `Let a superuser run: ALTER ROLE ${identifier(user)} BYPASSRLS;`;
 }
@@ -43,7 +43,7 @@ const otherLogin = ({ encryption }: Place) => {
   return encryption ? `${login}.` : `${login}, or PGSSLMODE=require if the server wants TLS.`;
 };
 
-/** What to do about the answers that an operator can do something about, by SQLSTATE. */
+/** Remedies of the errors that an operator can correct, by SQLSTATE. */
 const REMEDIES: Record<string, (place: Place) => string> = {
   "28P01": () => "Set DJANGO_DB_USER and DJANGO_DB_PASSWORD to a login of this database.",
   "28000": otherLogin,
@@ -73,7 +73,7 @@ export function isAnswer({ code = "" }: PostgresError): boolean {
   return /^(?=.*\d)[0-9A-Z]{5}$/.test(code);
 }
 
-/** The server's answer, or what is known where there was none, as a failure with a next step. */
+/** Converts an error of `pg` to a failure with a remedy. */
 export function postgresFailure(error: PostgresError, place: Place): Failure {
   const { task, config } = place;
   const { code = "", message, routine } = error;
@@ -105,7 +105,7 @@ export function postgresFailure(error: PostgresError, place: Place): Failure {
   );
 }
 
-/** The server was silent for too long, while we waited for it. */
+/** The failure of a server that sent nothing for too long. */
 export function idleFailure(task: string, milliseconds: number): Failure {
   return new Failure({
     kind: "unreachable",

@@ -5,7 +5,7 @@ import { rowsHidden } from "./postgres_errors.ts";
 import type { Connection } from "./connection.ts";
 import { DESCENDANTS, identifier } from "./sql.ts";
 
-/** The outbox as it is, where it fits the contract. */
+/** The schema of an outbox that matches the contract. */
 export interface OutboxSchema {
   /** Columns whose Postgres type can hold values that Parquet's cannot. */
   readonly wider: ReadonlySet<string>;
@@ -13,7 +13,7 @@ export interface OutboxSchema {
   readonly unknown: readonly string[];
   /** Every column of the table, in its order. */
   readonly columns: readonly string[];
-  /** Columns of which Postgres itself keeps every value unique. */
+  /** Columns with a unique constraint in Postgres. */
   readonly unique: ReadonlySet<string>;
   /** Whether the table is partitioned. */
   readonly partitioned: boolean;
@@ -142,7 +142,7 @@ export function notATable({ kind, temporary, foreign }: OutboxTable): string | u
   return undefined;
 }
 
-/** Tables and views whose names look like the outbox's, for where it is missing. */
+/** Tables and views with a name like the outbox's, for the message that the outbox is missing. */
 export async function nearMisses(connection: Connection): Promise<string[]> {
   return (await connection.query(NEAR_MISSES)).map(({ name }) => name!);
 }

@@ -2,7 +2,7 @@ import { formatMicros, type Window } from "../contract/window.ts";
 import { OUTBOX_TABLE } from "../contract/tables.ts";
 
 /**
- * A name as SQL may always have it: between double quotes.
+ * Quotes an identifier for SQL.
  *
  * @example
  * ```ts
@@ -15,21 +15,21 @@ export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** An instant, in microseconds since 1970, as an expression of SQL. */
+/** SQL expression for an instant in microseconds since 1970. */
 export function sqlInstant(micros: bigint): string {
   return `timestamptz '${formatMicros(micros)}'`;
 }
 
 // The outbox may be a partitioned table, a partition, or a table that others inherit from.
 
-/** Selects the `oid` of the outbox and of what is below it, at any depth. */
+/** Selects the `oid` of the outbox and of its partitions and children, at any depth. */
 export const DESCENDANTS = `
   WITH RECURSIVE below AS (
     SELECT to_regclass('${OUTBOX_TABLE}')::oid AS oid
     UNION SELECT inhrelid FROM pg_inherits JOIN below ON inhparent = below.oid)
   SELECT oid FROM below`;
 
-/** The same, and what is above it. A row that is written to one of them may be the outbox's. */
+/** Selects the same and its parents. A row written to any of these tables may be in the outbox. */
 export const RELATIVES = `
   WITH RECURSIVE above AS (
     SELECT to_regclass('${OUTBOX_TABLE}')::oid AS oid
@@ -37,7 +37,7 @@ export const RELATIVES = `
   SELECT oid FROM above UNION (${DESCENDANTS})`;
 
 /**
- * The condition of SQL for the rows of a window.
+ * SQL condition for the rows of a window.
  *
  * @example
  * ```ts
@@ -55,7 +55,7 @@ export function within({ start, end }: Window): string {
   return `occurred_at >= ${sqlInstant(start)} AND occurred_at < ${sqlInstant(end)}`;
 }
 
-/** The condition of SQL for rows that fall on no day: no time, or one that no day's name can tell. */
+/** SQL condition for rows without a day: `occurred_at` is null or outside the years 1 to 9999. */
 export const onNoDay: string =
   "(occurred_at IS NULL OR occurred_at < timestamptz '0001-01-01T00:00:00Z' OR " +
   "occurred_at >= timestamptz '10000-01-01T00:00:00Z')";

@@ -26,7 +26,7 @@ export interface Survey {
 
 /** An event with a value that its column in Parquet cannot hold. */
 export interface UnfitEvent {
-  /** Which event; null where it has no id. */
+  /** The event_id; null if the event has none. */
   readonly event_id: string | null;
   /** What does not fit, in the contract's order. */
   readonly problems: readonly Misfit[];
@@ -38,11 +38,11 @@ export interface UnfitEvent {
 export interface Misfit {
   /** The contract's column. */
   readonly column: string;
-  /** What is wrong with its value, as in `is NaN`. */
+  /** The problem of its value: `is NaN`. */
   readonly problem: string;
 }
 
-/** More unfit events than this are no events to correct: the table or the contract is wrong. */
+/** The most unfit events that a day may have. With more, the table or the contract is wrong. */
 const MOST_UNFIT = 10_000;
 /** They are kept in memory, and in one object of the lake. */
 const MOST_UNFIT_BYTES = 64 << 20;

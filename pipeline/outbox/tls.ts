@@ -1,7 +1,7 @@
 import type { DatabaseConfig } from "../config.ts";
 import { Failure, type FailureKind } from "../errors.ts";
 
-/** How a connection is encrypted, as `node:tls` takes it; false where it is not. */
+/** The encryption of a connection, as options of `node:tls`; false without encryption. */
 export type Encryption = false | {
   /** Whether the certificate has to be signed by a CA that we trust. */
   readonly rejectUnauthorized: boolean;
@@ -43,12 +43,12 @@ export function encryptions({ host, tls }: DatabaseConfig): [Encryption, ...Encr
   }
 }
 
-/** Whether a password may go to the server as it is, if the server asks for that. */
+/** Whether the password may be sent in clear text if the server asks for it. */
 export function mayShowPassword({ host, tls }: DatabaseConfig, encryption: Encryption): boolean {
   return encryption !== false || isLoopback(host) || tls?.mode === "disable" && tls.asked;
 }
 
-/** Why the server gets no password. */
+/** The failure of a server that asks for the password in clear text without TLS. */
 export function cleartextRefused(task: string, { host }: DatabaseConfig): Failure {
   return new Failure({
     kind: "configuration",
@@ -60,7 +60,7 @@ export function cleartextRefused(task: string, { host }: DatabaseConfig): Failur
   });
 }
 
-/** Why a server without TLS is refused. */
+/** The failure of a server without TLS where the configuration requires it. */
 export function noTls(task: string, { tls }: DatabaseConfig): Failure {
   return new Failure({
     kind: "configuration",
@@ -71,7 +71,7 @@ export function noTls(task: string, { tls }: DatabaseConfig): Failure {
 }
 
 /**
- * Explains why the TLS handshake failed.
+ * Converts an error of the TLS handshake to a failure.
  *
  * @param error from `node:tls`
  */

@@ -25,7 +25,7 @@ export async function countRows(connection: Connection, window: Window): Promise
   return Number(row!.rows);
 }
 
-/** The days with events nearest to a window, for the message that it is empty. */
+/** The nearest days with events, for the message that a window is empty. */
 export async function neighbours(connection: Connection, window: Window): Promise<string[]> {
   const [row] = await connection.query(`
     SELECT (SELECT to_char(max(occurred_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD')
@@ -53,7 +53,7 @@ export function readEvents(
   return decodeCopy(connection.copy(select), EVENT_COLUMNS);
 }
 
-/** How many identities one statement asks for. */
+/** Number of identities in one statement. */
 const BATCH = 1000;
 
 /**

@@ -9,7 +9,7 @@ import { type OUTPUTS, printing, waiting } from "../cli/observer.ts";
 import { agreed } from "../cli/prompt.ts";
 import { print } from "../cli/terminal.ts";
 
-// What amend does. It runs in a worker that may reach the database and the lake, and nothing else.
+// The worker of amend. Its permissions are limited to the database and the lake.
 
 /** What an amendment is to do. It is plain data, since it goes to a worker. */
 export interface AmendOrder extends LakeOrder {
@@ -21,7 +21,7 @@ export interface AmendOrder extends LakeOrder {
   readonly keepAltered: boolean;
   /** Whether to go on without asking. */
   readonly yes: boolean;
-  /** How long the database may send nothing while it is waited for, in milliseconds. */
+  /** Milliseconds that the database may send nothing while a response is pending. */
   readonly silence: number | undefined;
   readonly output: (typeof OUTPUTS)[number];
 }

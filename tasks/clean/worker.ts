@@ -7,7 +7,7 @@ import { storeClock } from "../../pipeline/lake/lifetimes.ts";
 import type { Lake, ObjectEntry } from "../../pipeline/lake/lake.ts";
 import { type Observer, plural } from "../../pipeline/progress.ts";
 
-/** What clean is to do. */
+/** The job of the worker. */
 export interface CleanOrder extends LakeOrder {
   readonly day: Day;
   /** Only show what would be removed. */
@@ -17,7 +17,7 @@ export interface CleanOrder extends LakeOrder {
   readonly output: (typeof OUTPUTS)[number];
 }
 
-// It runs in a worker that may reach the lake, and nothing else. Ctrl-C ends it with its parent.
+// This is a worker. Its permissions are limited to the lake. Ctrl-C ends it with its parent.
 
 serveOnLake(async ({ day, dryRun, yes, output }: CleanOrder, lake) => {
   const never = new AbortController().signal;
@@ -25,7 +25,7 @@ serveOnLake(async ({ day, dryRun, yes, output }: CleanOrder, lake) => {
   return await clean({ lake, day, dryRun, observer: printing("clean", output), agree });
 });
 
-/** What is cleaned, and how. */
+/** The options of clean. */
 export interface Cleaning {
   readonly lake: Lake;
   readonly day: Day;

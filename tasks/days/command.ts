@@ -15,7 +15,7 @@ import { type Teller, tellerOf } from "../cli/failure.ts";
 import { choice, type Flags, seconds } from "../cli/flags.ts";
 import type { FORMATS } from "../cli/checking.ts";
 
-/** The flags that every command about days has. */
+/** The flags of every command that processes days. */
 export const DAY_FLAGS = {
   values: ["date", "from", "to", "output"],
   switches: ["keep-going", "verbose"],
@@ -34,12 +34,12 @@ export const DAY_FLAGS_HELP = `
 export const SILENCE_HELP =
   "  --silence SECONDS     how long Postgres may send nothing while it is waited for; 300 unless told";
 
-/** What `--silence` says, in milliseconds; undefined where it was not given. */
+/** The value of `--silence` in milliseconds; undefined if it was not given. */
 export function silenceOf(flags: Flags): number | undefined {
   return flags.value("silence") === undefined ? undefined : 1000 * seconds(flags, 0, "silence");
 }
 
-/** How long each fact of the checks may take to gather, in seconds, unless told otherwise. */
+/** The default time limit for gathering one fact, in seconds. */
 export const DEFAULT_TIMEOUT = 300;
 
 /**
@@ -99,14 +99,14 @@ function usage(what: string, beside: string, why: string): Failure {
 /** A command that works through days. */
 export type DayCommand = "bronze" | "silver" | "run" | "postflight";
 
-/** What such a command is to do. It is plain data, since it goes to a worker. */
+/** The job of the worker. It is plain data, so that it can be posted to a worker. */
 export interface Order {
   readonly command: DayCommand;
-  /** Which days; for `pending` only the bounds within which they are looked for. */
+  /** The days; for `--pending`, the bounds of the search. */
   readonly days: DaysAsked | { readonly pending: Partial<DaysAsked> };
-  /** Whether the days are told apart, and summed up at the end. */
+  /** Whether the output has a heading for each day and a summary. */
   readonly several: boolean;
-  /** Whether the next day follows after one that failed. */
+  /** Whether to continue with the next day after a failure. */
   readonly keepGoing: boolean;
   /** Whether nothing is stored or removed. */
   readonly dryRun: boolean;
@@ -115,19 +115,19 @@ export interface Order {
   readonly lake: LakeConfig;
   /** Microseconds that a window waits for slow writers after its end. */
   readonly grace: bigint;
-  /** How long the database may send nothing while it is waited for, in milliseconds. */
+  /** Milliseconds that the database may send nothing while a response is pending. */
   readonly silence: number | undefined;
   readonly output: (typeof FORMATS)[number];
-  /** How long each fact of the checks may take to gather, in seconds. */
+  /** The time limit for gathering one fact, in seconds. */
   readonly timeout: number;
   /** Whether warnings fail. */
   readonly strict: boolean;
-  /** Whether to tell what the process may do. */
+  /** Whether to print the permissions of the process. */
   readonly verbose: boolean;
   readonly teller: Teller;
 }
 
-/** What the work needs of this machine and the network. */
+/** The permissions that the worker needs. */
 export function needsOf({ command, database, lake }: Order): Needs {
   return { database, lake, writes: command !== "postflight" };
 }

@@ -2,21 +2,21 @@ import { plural } from "../../pipeline/progress.ts";
 import { type Cell, renderTable, type TableColumn } from "../cli/table.ts";
 import type { DayCommand } from "./command.ts";
 
-/** How a day went. */
+/** The result of a day. */
 export interface DayResult {
   readonly date: string;
-  /** What its bronze is now, or why there is none: `sealed`, `open`, `failed`. */
+  /** The state of bronze: `sealed`, `open` or `failed`. */
   bronze?: string;
   /** The same for silver. */
   silver?: string;
-  /** What the checks said: `12 pass`, `1 fail`. */
+  /** The verdicts of the checks: `12 pass`, `1 fail`. */
   postflight?: string;
-  /** Rows of the layer that the command is about; events where it is about all. */
+  /** Number of rows of the layer; for `run`, number of events. */
   rows?: number;
   exitCode: number;
 }
 
-/** The columns that a command has something to say in. */
+/** The columns that each command prints. */
 const COLUMNS: Readonly<Record<DayCommand, readonly (keyof DayResult)[]>> = {
   bronze: ["bronze", "rows"],
   silver: ["silver", "rows"],
@@ -24,7 +24,7 @@ const COLUMNS: Readonly<Record<DayCommand, readonly (keyof DayResult)[]>> = {
   run: ["bronze", "silver", "postflight", "rows"],
 };
 
-/** The days as a table, with a line that sums them up. */
+/** Renders the days as a table with a summary line. */
 export function renderDays(
   command: DayCommand,
   results: readonly DayResult[],

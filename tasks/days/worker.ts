@@ -89,13 +89,13 @@ async function withConnection<T>(
   }
 }
 
-/** A day that is to be worked on, and why, where that is not plain. */
+/** A day to process. With `--pending`, also the reason. */
 export interface DayToDo {
   readonly day: Day;
   readonly reason?: string;
 }
 
-/** Works on one day, and notes how it goes. It returns the exit code, or throws. */
+/** Processes one day and records the result. Returns the exit code, or throws. */
 export type DayWork = (day: Day, result: DayResult) => Promise<number>;
 
 /**
@@ -145,7 +145,7 @@ function heading(day: Day, number: number, of: number, reason?: string): string 
 /** A layer of the lake. */
 type LayerName = "bronze" | "silver";
 
-/** What the command does with one day. */
+/** Returns the function that processes one day. */
 export function workOn(order: Order, lake: Lake): DayWork {
   const steps: Record<Order["command"], DayWork> = {
     bronze: (day, result) => makeBronze(day, order, lake, result),
@@ -160,7 +160,7 @@ export function workOn(order: Order, lake: Lake): DayWork {
   return steps[order.command];
 }
 
-/** Prints what a step of the command does. */
+/** Prints the steps of a command. */
 export function observerOf({ output }: Order, step: string, date?: Day): Observer {
   return printing(step, output === "json" ? "json" : "text", date);
 }
@@ -181,7 +181,7 @@ async function makeSilver(day: Day, order: Order, lake: Lake, result: DayResult)
   return 0;
 }
 
-/** What silver would be can be told only where bronze stays as it is. */
+/** Tries bronze, and silver only if bronze is unchanged: otherwise its input does not exist yet. */
 async function tryAll(day: Day, order: Order, lake: Lake, result: DayResult): Promise<number> {
   await makeBronze(day, order, lake, result);
   if (result.bronze === "sealed as it was") return await makeSilver(day, order, lake, result);
@@ -193,7 +193,7 @@ async function tryAll(day: Day, order: Order, lake: Lake, result: DayResult): Pr
   return 0;
 }
 
-/** Notes what becomes of a layer: the last state that the run tells of, or that it failed. */
+/** Records the result of a layer: its last reported state, or `failed`. */
 async function noting(
   layer: LayerName,
   day: Day,

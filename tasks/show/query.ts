@@ -3,11 +3,11 @@ import { parsePrinted } from "../../pipeline/contract/value_text.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { columnsOf, type Condition, type RowLayer } from "../../pipeline/rows.ts";
 
-/** How many rows are shown unless told otherwise. */
+/** The default number of rows. */
 export const DEFAULT_LIMIT = 20;
 
 /**
- * What `--columns` says.
+ * Parses `--columns`.
  *
  * @returns all columns of the layer where it is not given
  * @throws {Failure} configuration: a column that the layer does not have, or one twice
@@ -23,7 +23,7 @@ export function columnsAsked(layer: RowLayer, text: string | undefined): readonl
 }
 
 /**
- * What one `--where` says, `column=value` with the value as it is printed.
+ * Parses one `--where`: `column=value`, with the value as it is printed.
  *
  * @throws {Failure} configuration: a column that the layer does not have, or no value of its type
  */
@@ -40,7 +40,7 @@ export function conditionOf(layer: RowLayer, text: string): Condition {
 }
 
 /**
- * What `--limit` says.
+ * Parses `--limit`.
  *
  * @throws {Failure} configuration: it is no number of rows
  */

@@ -15,7 +15,7 @@ export interface RowsOptions {
   readonly width: number;
 }
 
-/** Rows for people: a table, or each row column by column where it is alone or too wide for one. */
+/** Renders rows as a table, or column by column for a single row or a narrow terminal. */
 export function renderRows(
   { rows }: RowsFound,
   { columns }: Pick<RowQuery, "columns">,

@@ -7,20 +7,20 @@ import { colourWanted, lineWidth, print } from "../cli/terminal.ts";
 import { columnsAsked, conditionOf } from "./query.ts";
 import { renderCount, renderJsonRow, renderQuarantine, renderRows } from "./text.ts";
 
-/** What show is to do. */
+/** The job of the worker. */
 export interface ShowOrder extends LakeOrder {
   readonly what: RowLayer | "quarantine";
   readonly day: Day;
-  /** What `--columns` says. */
+  /** The value of `--columns`. */
   readonly columns: string | undefined;
-  /** What each `--where` says. */
+  /** The values of `--where`. */
   readonly where: readonly string[];
-  /** How many rows at most. */
+  /** The largest number of rows. */
   readonly limit: number;
   readonly output: (typeof OUTPUTS)[number];
 }
 
-// It runs in a worker that may read the lake, and nothing else.
+// This is a worker. Its permissions are limited to reading the lake.
 
 serveOnLake(async (order: ShowOrder, lake) => {
   const { what } = order;

@@ -12,7 +12,7 @@ export interface LayerStatus {
    * - `stale`: silver was made from another bronze than the one that stands
    * - `missing`: it has no marker
    * - `unusable`: its marker cannot be used
-   * - `unreadable`: its marker could not be read, so that nothing can be told
+   * - `unreadable`: its marker could not be read
    */
   readonly state: "sealed" | "open" | "stale" | "missing" | "unusable" | "unreadable";
   /** Rows that its marker names. */
@@ -27,7 +27,7 @@ export interface LayerStatus {
 
 /** How a day stands. */
 export interface DayStatus {
-  /** Which day. */
+  /** The day. */
   readonly day: Day;
   /** Whether the day and the grace for slow writers are over. */
   readonly isOver: boolean;
@@ -46,7 +46,7 @@ export interface DayStatus {
     /** Events whose values differed in the outbox. */
     readonly altered: number;
   };
-  /** What the outbox holds, where it was asked. */
+  /** The events of the outbox, if it was read. */
   readonly outbox?: {
     readonly events: number;
     /** By how many it exceeds what bronze accounts for; absent where bronze has no usable marker. */
@@ -62,7 +62,7 @@ export interface DayStatus {
 export interface DayFacts {
   /** What the lake has of it. */
   readonly lake: LakeDay;
-  /** How many events the outbox has of it, where it was asked. */
+  /** Number of events in the outbox for that day, if it was read. */
   readonly events?: number | undefined;
   /** Why it cannot be sealed though it is over, where the database was asked. */
   readonly heldBy?: readonly string[] | undefined;
@@ -157,7 +157,7 @@ function times(count: number): string {
   return count === 1 ? "once" : `${count} times`;
 }
 
-/** The one command to run first. What is wrong with bronze comes before what follows from it. */
+/** The command to run first. A problem of bronze comes before a problem of silver. */
 function nextVerb(
   { bronze, silver, outbox, isOver, isSettled, quarantined }: Omit<DayStatus, "notes" | "next">,
   abandoned: number,

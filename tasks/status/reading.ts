@@ -18,7 +18,7 @@ import { type DayStatus, judgeDay } from "./judge.ts";
 /** What a status is read from. */
 export interface StatusSources {
   readonly lake: Lake;
-  /** Undefined where no database is at hand. */
+  /** Undefined without the credentials of a database. */
   readonly database: DatabaseConfig | undefined;
   /** The days to tell; those without bounds reach from the first day with anything to today. */
   readonly range: DayRange;
@@ -79,7 +79,7 @@ function listDays(known: readonly Day[], { from, to }: DayRange, today: Day): Da
   return [...found].sort();
 }
 
-/** What the database says. */
+/** The events of the outbox by day. */
 interface Source {
   readonly name: string;
   /** Its clock, in microseconds since 1970. */
@@ -95,7 +95,7 @@ interface Asking {
   readonly grace: bigint;
 }
 
-/** A database that fails is told beside what the lake has. */
+/** Reads the database. A failure is reported beside the state of the lake. */
 async function askDatabase(config: DatabaseConfig, asking: Asking): Promise<Source | Failure> {
   try {
     const connection = await connect(config);

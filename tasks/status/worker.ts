@@ -7,11 +7,11 @@ import { colourWanted, print } from "../cli/terminal.ts";
 import { readStatus, type Status } from "./reading.ts";
 import { renderJsonDay, renderJsonTotal, renderStatus } from "./text.ts";
 
-/** What status is to do. */
+/** The job of the worker. */
 export interface StatusOrder extends LakeOrder {
-  /** The days; all where it has no bounds. */
+  /** The days; all days if the range has no bounds. */
   readonly range: DayRange;
-  /** Undefined where no database is at hand. */
+  /** Undefined without the credentials of a database. */
   readonly database: DatabaseConfig | undefined;
   /** How long a day waits for slow writers after its end, in microseconds. */
   readonly grace: bigint;
@@ -20,7 +20,7 @@ export interface StatusOrder extends LakeOrder {
   readonly output: (typeof OUTPUTS)[number];
 }
 
-// It runs in a worker that may reach the database, read the lake, and nothing else.
+// This is a worker. Its permissions are limited to the database and to reading the lake.
 
 serveOnLake(async (order: StatusOrder, lake) => {
   const { database, range, grace, check, output } = order;
@@ -35,7 +35,7 @@ serveOnLake(async (order: StatusOrder, lake) => {
   return exitCode;
 });
 
-/** A status that was told is a success, however the days stand; only `--check` asks about that. */
+/** The exit code: 0 unless `--check` is given and a day is not sealed. */
 function exitCodeOf({ days, outbox }: Status, check: boolean): number {
   if (check && days.some(({ isOver, isSettled }) => isOver && !isSettled)) return EXIT_CODES.data;
   if (outbox.state === "failed") {
