@@ -78,7 +78,7 @@ export function lineageOf({ previous, listed }: Found, amendment?: number): Line
   return { kept, stem: state === "sealed" ? LATE_STEM : PART_STEM, replaced, avoided };
 }
 
-/** Age in milliseconds after which a run stores a kept part again, so that clean cannot remove it first. */
+/** Keys of listed parts so old that clean could remove them before this run publishes. */
 function abandoned(listed: readonly ObjectEntry[]): string[] {
   const newest = Date.now() - LONGEST_RUN / 2;
   return listed.filter(({ modified }) => modified < newest).map(({ key }) => key);
