@@ -1,23 +1,24 @@
 /** A file that was found under a directory. */
 export interface FoundFile {
-  /** Its path relative to that directory, with `/`. */
+  /** The path relative to that directory, with `/`. */
   readonly file: string;
-  /** Its text; undefined where it cannot be had. */
+  /** The text; undefined where the file cannot be read. */
   readonly text?: string;
-  /** Why it cannot. Also told of folders. */
+  /** Why the file or folder cannot be read. */
   readonly problem?: string;
 }
 
-/** No file that is written for kubectl comes near this. */
+/** The largest file that is read, in bytes. Files for kubectl are much smaller. */
 const MAX_FILE = 32 * 1024 * 1024;
 
-/** A directory with more than this is not one of manifests: `/`, say, by accident. */
+/** The most files that are read. A directory with more is hardly one of manifests. */
 const MAX_FILES = 10_000;
 
 /**
- * Reads every wanted file under a directory, in the order of their names. Links are followed, but not in
- * circles; folders whose names begin with a dot, and `node_modules`, are passed over.
+ * Reads every wanted file under a directory, in the order of their names. Follows links, but not in
+ * circles. Skips `node_modules` and folders whose names begin with a dot.
  *
+ * @param wanted whether to read a file, by its name
  * @throws the directory itself cannot be read
  */
 export async function* readTree(
@@ -31,7 +32,7 @@ export async function* readTree(
     if (++files > MAX_FILES) {
       yield {
         file: found.file,
-        problem: `there are more than ${MAX_FILES} files; the rest is unread`,
+        problem: `more than ${MAX_FILES} files; the rest was not read`,
       };
       return;
     }
@@ -53,23 +54,23 @@ async function* walk(
     entries = await Array.fromAsync(Deno.readDir(path));
   } catch (error) {
     if (folder === "") throw error;
-    yield { file: folder, problem: `this folder cannot be read: ${reason(error)}` };
+    yield { file: folder, problem: `the folder cannot be read: ${reason(error)}` };
     return;
   }
   if (above.includes(real)) {
-    yield { file: folder, problem: "this link leads back to a folder around it" };
+    yield { file: folder, problem: "the link leads back to a folder that contains it" };
     return;
   }
   for (const entry of entries.sort((a, b) => a.name < b.name ? -1 : 1)) {
     const file = folder === "" ? entry.name : `${folder}/${entry.name}`;
     const kind = entry.isSymlink ? await target(`${directory}/${file}`) : entry;
     if (kind === undefined) {
-      if (wanted(entry.name)) yield { file, problem: "this link leads nowhere" };
+      if (wanted(entry.name)) yield { file, problem: "the target of the link does not exist" };
     } else if (kind.isDirectory) {
       if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
       yield* walk(directory, file, [...above, real], wanted);
     } else if (wanted(entry.name)) {
-      yield kind.isFile ? { file } : { file, problem: "this is no file, but a device or a pipe" };
+      yield kind.isFile ? { file } : { file, problem: "not a file, but a device or a pipe" };
     }
   }
 }
@@ -87,26 +88,26 @@ async function readOne(directory: string, file: string): Promise<FoundFile> {
     const path = `${directory}/${file}`;
     const { size } = await Deno.stat(path);
     if (size > MAX_FILE) {
-      return { file, problem: "this file is larger than 32 MiB, and is not read" };
+      return { file, problem: "the file is larger than 32 MiB, so it was not read" };
     }
     return { file, ...decode(await Deno.readFile(path)) };
   } catch (error) {
-    return { file, problem: `this file cannot be read: ${reason(error)}` };
+    return { file, problem: `the file cannot be read: ${reason(error)}` };
   }
 }
 
 /** Text is UTF-8, without a NUL. */
 function decode(bytes: Uint8Array): { text: string } | { problem: string } {
-  if (bytes.includes(0)) return { problem: "this file is binary, or text that is not UTF-8" };
+  if (bytes.includes(0)) return { problem: "the file is not text in UTF-8" };
   try {
     return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
   } catch {
-    return { problem: "this file is binary, or text that is not UTF-8" };
+    return { problem: "the file is not text in UTF-8" };
   }
 }
 
 function reason(error: unknown): string {
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  if (error instanceof Deno.errors.NotFound) return "it is not there";
+  if (error instanceof Deno.errors.NotFound) return "it does not exist";
   return error instanceof Error ? error.message : String(error);
 }

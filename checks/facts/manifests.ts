@@ -4,29 +4,29 @@ import { readTree } from "./manifest_files.ts";
 import { type ManifestObject, objectsOf } from "../kubernetes/objects.ts";
 import { embeddedScripts, languageOf, type Script, scriptFile } from "./scripts.ts";
 
-/** A place in a file that cannot be understood. */
+/** A file, or a place in a file, that cannot be read. */
 export interface ManifestProblem {
   /** The file or folder, relative to the directory that was read. */
   readonly file: string;
-  /** The line, counted from 1; absent where the file as a whole is meant. */
+  /** The line, counted from 1; absent for a problem of the whole file. */
   readonly line?: number;
   /** The column, counted from 1. */
   readonly column?: number;
-  /** What is wrong. */
+  /** What is wrong, as in `duplicate field "a"`. */
   readonly problem: string;
 }
 
-/** What a directory says that the cluster must look like. */
+/** The objects and scripts in a directory of manifests. */
 export interface ManifestsFact {
-  /** The directory, as it was asked for. */
+  /** The directory, as the operator gave it. */
   readonly directory: string;
-  /** How many files were looked at. */
+  /** The number of files that were read. */
   readonly files: number;
   /** Every object of Kubernetes in it, lists flattened, in the order of files and documents. */
   readonly objects: readonly ManifestObject[];
   /** Every script: files of their own, and those embedded in objects. */
   readonly scripts: readonly Script[];
-  /** What could not be understood. With any, what is not there cannot be known either. */
+  /** What could not be read. With any problem, a missing object may be in that file. */
   readonly problems: readonly ManifestProblem[];
 }
 
@@ -34,8 +34,8 @@ export interface ManifestsFact {
 export type FileReading = Pick<ManifestsFact, "objects" | "scripts" | "problems">;
 
 /**
- * Reads all YAML, JSON, PySpark, SQL and shell files and Dockerfiles under a directory. Whatever is
- * broken is part of the fact.
+ * Reads all YAML, JSON, PySpark, SQL and shell files and Dockerfiles under a directory. Broken files
+ * are part of the fact.
  *
  * @throws {Failure} configuration: there is no such directory, or it cannot be read
  */
@@ -49,7 +49,11 @@ export async function gatherManifests(
       files.set(
         file,
         text === undefined
-          ? { objects: [], scripts: [], problems: [{ file, problem: problem ?? "is unread" }] }
+          ? {
+            objects: [],
+            scripts: [],
+            problems: [{ file, problem: problem ?? "the file was not read" }],
+          }
           : readFile(file, text),
       );
     }
@@ -75,7 +79,7 @@ export async function gatherManifests(
   };
 }
 
-/** What a file's text says. Never throws. */
+/** Reads the objects and scripts in the text of a file. Never throws. */
 export function readFile(file: string, text: string): FileReading {
   const language = languageOf(file);
   if (language !== undefined) {

@@ -3,20 +3,20 @@ import { podTemplateOf } from "../kubernetes/workloads.ts";
 import { lineOf, type ManifestObject, objectId } from "../kubernetes/objects.ts";
 import { parsedOnce, type Python } from "../source_code/python.ts";
 
-/** What a script is written in; `text` is everything else, such as a configuration file. */
+/** The language of a script; `text` is anything else, such as a configuration file. */
 export type ScriptLanguage = "python" | "sql" | "shell" | "dockerfile" | "text";
 
-/** Code that jobs run, or that makes what they run. */
+/** Code that jobs run, or that builds their image. */
 export interface Script {
-  /** The file that it is, or that it is embedded in; undefined in an object that has none. */
+  /** The file of the script or of the object around it; undefined for an object of a cluster. */
   readonly file: string | undefined;
-  /** The line of that file on which it begins, counted from 1; 0 without one. */
+  /** The line of that file on which the script begins, counted from 1; 0 without a file. */
   readonly line: number;
-  /** The object that it is embedded in, as in `Job analytics-jobs/x`; absent for a file of its own. */
+  /** The object around the script, as in `Job analytics-jobs/x`; absent for a file of its own. */
   readonly object?: string;
-  /** Where it stands in that object, as in `spec.template.spec.containers[0].args[1]`. */
+  /** The field of that object, as in `spec.template.spec.containers[0].args[1]`. */
   readonly path?: string;
-  /** What it is written in, by its file's name or by what runs it. */
+  /** The language, by the name of the file or by the program that runs the script. */
   readonly language: ScriptLanguage;
   /** The code. */
   readonly text: string;

@@ -42,7 +42,7 @@ export function lineOf({ lines, line }: ManifestObject, path: string): number {
   return line;
 }
 
-/** How an object is told: `Job analytics-jobs/x`. */
+/** The kind, namespace and name of an object, as in `Job analytics-jobs/x`. */
 export function objectId({ kind, namespace, name }: ManifestObject): string {
   return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
 }
@@ -103,19 +103,25 @@ function read({ file, document, value: given, lines, assumed }: Item): ObjectRea
   const trouble = (problem: string): ObjectReading => (
     { objects: [], problems: [{ line, column: 1, problem }] }
   );
-  if (!isFields(given)) return trouble(`this is no object of Kubernetes, but ${kindOf(given)}`);
+  if (!isFields(given)) return trouble(`not a Kubernetes object, but ${kindOf(given)}`);
   const value = assumed === undefined || "kind" in given ? given : { ...assumed, ...given };
   const { apiVersion, kind, metadata } = value;
-  if (typeof kind !== "string" || kind === "") return trouble("this object has no kind");
+  if (typeof kind !== "string" || kind === "") return trouble("the object has no kind");
   if (typeof apiVersion !== "string" || apiVersion === "") {
-    return trouble(`this ${kind} has no apiVersion`);
+    return trouble(`the ${kind} has no apiVersion`);
   }
   if (kind.endsWith("List") && Array.isArray(value.items)) {
     return flatten({ file, document, value, lines }, kind, apiVersion, value.items);
   }
   const { name, namespace } = isFields(metadata) ? metadata : {};
   const object: ManifestObject = {
-    ...{ file, document, line, apiVersion, kind, value, lines },
+    file,
+    document,
+    line,
+    apiVersion,
+    kind,
+    value,
+    lines,
     name: typeof name === "string" ? name : "",
     namespace: typeof namespace === "string" && namespace !== "" ? namespace : undefined,
   };

@@ -1,22 +1,22 @@
 import type { Place } from "../finding.ts";
 import type { Python } from "./python.ts";
 
-/** What a text is written in. `conf` is one of Spark's properties files. */
+/** The language of a text. `conf` is a properties file of Spark. */
 export type Language = "python" | "sql" | "shell" | "dockerfile" | "conf";
 
-/** A text that a job runs or is configured by. */
+/** Source code or configuration of a job. */
 export interface Code {
-  /** What it is written in. */
+  /** The language. */
   readonly language: Language;
-  /** The file that it stands in, relative to the working directory; undefined in a live object. */
+  /** The file, relative to the working directory; undefined in an object of a cluster. */
   readonly file: string | undefined;
-  /** The line of that file on which it begins, from 1 on; without a file, that of the text. */
+  /** The line of that file on which the text begins, from 1 on; 1 without a file. */
   readonly line: number;
-  /** The object of Kubernetes that it is part of, as in `ConfigMap analytics-jobs/scripts`. */
+  /** The Kubernetes object around the text, as in `ConfigMap analytics-jobs/scripts`. */
   readonly object?: string;
   /** The field of that object, as in `data["job.py"]`. */
   readonly field?: string;
-  /** The text itself. */
+  /** The text. */
   readonly text: string;
   /** Parses Python code once, when a check first asks for the parsed form. */
   readonly python?: () => Python;

@@ -5,8 +5,8 @@ import type { Code } from "./code.ts";
 import { pythonOf } from "./python.ts";
 
 /**
- * The texts that a workload's pods run: those in its own object, those in ConfigMaps that it mounts,
- * the files that its command names, and the modules that they import.
+ * The code that a workload's pods run: in the workload itself, in ConfigMaps that it mounts, in files
+ * that its command names, and in the modules that this code imports.
  */
 export function codeRunBy(workload: Workload, code: readonly Code[]): Code[] {
   const { object, containers } = workload;

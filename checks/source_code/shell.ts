@@ -1,7 +1,7 @@
 import { blank, type Code, type Language, lineAt } from "./code.ts";
 import { parsedOnce } from "./python.ts";
 
-/** Which language a command reads from its standard input, or a file of that name is in. */
+/** The language that a command reads from standard input, or that a file has, by the name. */
 const READERS: readonly (readonly [RegExp, Language])[] = [
   [/\bpy(thon|spark)[\d.]*\b|\bspark-submit\b|\.py\b/, "python"],
   [/\b(psql|spark-sql)\b|\.sql\b/, "sql"],
@@ -33,7 +33,7 @@ function underlined(variable: string): string {
 export interface VariableRead {
   /** The variable. */
   readonly name: string;
-  /** Where in the text. */
+  /** Where the code reads the variable, in characters from the beginning of the text. */
   readonly offset: number;
   /** Whether the code goes on without the variable. */
   readonly optional: boolean;
@@ -70,48 +70,48 @@ function isSetIn(text: string, name: string): boolean {
     .test(text);
 }
 
-/** A piece of a value that only a shell would understand. */
+/** A part of a value that has a meaning only for a shell. */
 export interface ShellSyntax {
-  /** What kind of piece. */
+  /** The kind, as in `a shell command,`. */
   readonly what: string;
-  /** The piece. */
+  /** The source, as in `$(date)`. */
   readonly written: string;
-  /** More about it; empty or beginning with a comma. */
+  /** A detail that begins with a comma, or an empty text. */
   readonly detail: string;
 }
 
 /** The variables that a value may refer to. */
 export interface Known {
-  /** Those that are declared before. */
+  /** The variables that are declared before. */
   readonly declared: ReadonlySet<string>;
-  /** Those that are declared at all. */
+  /** All variables that are declared. */
   readonly later: readonly string[];
-  /** Whether there can be more. */
+  /** Whether there can be more variables. */
   readonly open: boolean;
 }
 
 /**
- * Finds the first piece of shell syntax in a value of an environment. As Kubernetes has it, `$(NAME)`
- * of a variable that is declared before is none, and `$$` stands for one `$`.
+ * Finds the first shell syntax in the value of a variable. For Kubernetes, `$(NAME)` of a variable that
+ * is declared before is a reference, and `$$` stands for one `$`.
  *
- * @param known the variables that `$(NAME)` may name; without it nothing is expanded
+ * @param known the variables that `$(NAME)` may name; without them every `$(…)` is shell syntax
  */
 export function shellIn(value: string, known?: Known): ShellSyntax | undefined {
   const pieces = /\$\$|\$\(([^)]{0,500})\)|\$\{[^}]{0,500}\}|\$[A-Za-z_]\w*|`[^`]{0,500}`/g;
   for (const { 0: written, 1: name } of value.matchAll(pieces)) {
     if (written === "$$") continue;
     if (name === undefined) {
-      const what = written.startsWith("`") ? "a command of a shell," : "a variable of a shell,";
+      const what = written.startsWith("`") ? "a shell command," : "a shell variable,";
       return { what, written, detail: "" };
     }
     if (known !== undefined && isVariable(name)) {
       if (known.declared.has(name) || known.open || isOfService(name)) continue;
       const detail = known.later.includes(name)
-        ? ", and that variable is declared only later"
-        : ", and no such variable is declared";
+        ? ", but that variable is declared later"
+        : ", but no such variable is declared";
       return { what: "the reference", written, detail };
     }
-    return { what: "a command of a shell,", written, detail: "" };
+    return { what: "a shell command,", written, detail: "" };
   }
   return undefined;
 }

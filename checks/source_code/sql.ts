@@ -1,6 +1,6 @@
 import { blank } from "./code.ts";
 
-/** SQL without its comments and without what its strings say, as long as before. */
+/** SQL with comments and the content of strings blanked, as long as before. */
 export function readSql(text: string): string {
   return text.replace(
     /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|'(?:[^'\\]|''|\\.)*'/g,
@@ -10,16 +10,16 @@ export function readSql(text: string): string {
 
 /** A name that follows a keyword such as FROM. */
 export interface TableMention {
-  /** Where it begins in the text. */
+  /** Where the name begins in the text. */
   readonly offset: number;
-  /** The name as it stands there, quotes and schema included. */
+  /** The name as written, with quotes and schema. */
   readonly text: string;
 }
 
 const TABLE =
   /\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+((?:["`]?[\w$]+["`]?\s*\.\s*)*["`]?[\w$]+["`]?)/gi;
 
-/** The tables that a statement reads or writes, those that it makes itself left out. */
+/** The tables that a statement reads or writes, without those of its own WITH clause. */
 export function tablesOf(text: string): TableMention[] {
   const sql = readSql(text);
   const own = new Set(
@@ -32,14 +32,15 @@ export function tablesOf(text: string): TableMention[] {
     .filter(({ text }) => !own.has(text));
 }
 
-/** Words that can stand after NULL without being the name of a column. */
-const NO_NAME = new Set([
-  ...["and", "or", "from", "end", "then", "when", "else", "is", "in", "union", "limit", "order"],
-  ...["where", "group", "having", "not", "on", "using", "nulls", "except", "intersect", "for"],
-  ...["default", "primary", "unique", "references", "check", "comment", "like", "between"],
-]);
+/** Words that can follow NULL and are not the name of a column. */
+const NO_NAME = new Set(
+  (
+    "and or from end then when else is in union limit order where group having not on using " +
+    "nulls except intersect for default primary unique references check comment like between"
+  ).split(" "),
+);
 
-/** Where SQL makes a column of a NULL that has no type. */
+/** The places where SQL creates a column from a NULL without a type. */
 export function untypedNulls(text: string): { offset: number; name: string | undefined }[] {
   const sql = readSql(text);
   const named =
@@ -59,7 +60,7 @@ export function untypedNulls(text: string): { offset: number; name: string | und
   ].sort((a, b) => a.offset - b.offset);
 }
 
-/** Prose has `, null as …` too. */
+/** Whether a text is a query and not prose, which can contain `, null as …` too. */
 function selects(sql: string, before: string): boolean {
   return before === "" || /\bSELECT\b/i.test(sql) || /^\s*NULL\b/i.test(sql);
 }

@@ -8,7 +8,7 @@ import { sparkType } from "../../spark/spark_type.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
 import { type Tree, treeOf } from "../../facts/tree.ts";
 
-/** The half of parquet-void that can be told before a run: from job code. */
+/** The part of parquet-void that judges job code, before a run. */
 export const parquetVoidInCode: Check<"manifests"> = check({
   id: "parquet-void",
   title: "every null in job code has a type",
@@ -18,20 +18,20 @@ export const parquetVoidInCode: Check<"manifests"> = check({
     outcomeOf(
       manifests,
       judgeNulls(treeOf(manifests)),
-      "there is no Python and no SQL among the manifests",
+      "no Python or SQL code in the manifests",
     ),
 });
 
 /**
  * Judges whether every null in job code has a type.
  *
- * @returns undefined where there is no Python and no SQL
+ * @returns undefined without any Python and SQL
  */
 export function judgeNulls({ code }: Pick<Tree, "code">): Judged | undefined {
   const sources = code.filter(({ language }) => language === "python" || language === "sql");
   if (sources.length === 0) return undefined;
   return {
-    examined: `the nulls in ${plural(sources.length, "text")} of job code`,
+    examined: `checked ${plural(sources.length, "job source file")} for untyped nulls`,
     findings: sources.flatMap(untyped),
   };
 }
@@ -43,11 +43,11 @@ function untyped(code: Code): Finding[] {
     return {
       severity: "fail",
       ...placeIn(code, offset),
-      problem: `${written} makes a column without a type (VOID)`,
-      why: "Spark refuses to write it, or writes a file that most readers refuse",
+      problem: `${written} creates a column without a type (VOID)`,
+      why: "Spark refuses to write the column, or writes a file that most readers refuse",
       fix: /NULL/.test(written) && !/expr/.test(written)
-        ? `Give it a type: CAST(NULL AS ${type}) AS ${name}`
-        : `Give it a type: lit(None).cast("${type}").alias("${name}")`,
+        ? `Add a type: CAST(NULL AS ${type}) AS ${name}`
+        : `Add a type: lit(None).cast("${type}").alias("${name}")`,
     };
   });
 }

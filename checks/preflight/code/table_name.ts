@@ -48,7 +48,7 @@ export const tableName: Check<never, "manifests" | "cluster" | "database"> = che
 });
 
 function judgeCode({ manifests, cluster }: PlatformFacts): Outcome {
-  const nothing = { nothing: "there is no job code that could name a table" };
+  const nothing = { nothing: "no job code that names tables" };
   if (manifests === undefined && cluster === undefined) return nothing;
   const judge = (platform: Platform) => judgeTableNames(treeOf(platform)) ?? nothing;
   return onPlatform({ manifests, cluster }, JOBS, judge);

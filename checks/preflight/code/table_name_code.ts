@@ -10,9 +10,9 @@ import { ofKind, placeOf } from "../../kubernetes/objects.ts";
 import type { Tree } from "../../facts/tree.ts";
 
 /**
- * Judges whether job code, SQL and configuration call the outbox by its name.
+ * Judges whether job code, SQL and configuration use the right name of the outbox table.
  *
- * @returns undefined where there is neither code nor a workload
+ * @returns undefined without any code and workload
  */
 export function judgeTableNames({ objects, code }: Tree): Judged | undefined {
   const sources = code.filter(({ language }) => language !== "dockerfile" && language !== "conf");
@@ -27,7 +27,7 @@ export function judgeTableNames({ objects, code }: Tree): Judged | undefined {
     .map(({ value, place }) => nearMiss(place, value));
   return {
     examined: sources.length > 0
-      ? `${plural(sources.length, "text")} of job code`
+      ? plural(sources.length, "job source file")
       : `the variables and arguments of ${plural(workloads.length, "workload")}`,
     findings: [...inCode, ...inObjects],
   };
@@ -35,7 +35,7 @@ export function judgeTableNames({ objects, code }: Tree): Judged | undefined {
 
 type Place = ReturnType<typeof placeOf>;
 
-/** Variables and configuration that name a table. */
+/** The values of variables, keys of ConfigMaps and options that name a table. */
 function settingsOf({ objects }: Tree): { value: string; place: Place }[] {
   const env = workloadsOf(objects).flatMap(({ object, containers }) =>
     containers.flatMap(({ env }) =>
@@ -67,7 +67,7 @@ function isTableKey(key: string): boolean {
   return /(^|[_.-])(db)?table(name)?($|[_.-])/i.test(key) && !/dynamo|lock/i.test(key);
 }
 
-/** Whether a name is meant to be the outbox's, and is not. */
+/** Whether a name looks like the name of the outbox table, but is another one. */
 export function isNearMiss(name: string): boolean {
   const table = name.trim().replace(/^.*\./s, "");
   // Postgres folds a name without quotes to lower case.
@@ -81,14 +81,14 @@ function nearMiss(place: Place, name: string): Finding {
   return {
     severity: "fail",
     ...place,
-    problem: `the outbox is called ${name.trim()} here`,
-    why: `there is no such table, or not with the events in it: Django's model has another name ` +
-      `than its table, ${OUTBOX_TABLE}`,
+    problem: `the code names the table ${name.trim()}`,
+    why: "that table does not exist or has no events: the name of Django's model is not the name " +
+      `of its table, ${OUTBOX_TABLE}`,
     fix: `Write ${OUTBOX_TABLE}.`,
   };
 }
 
-/** How many letters have to be changed, added or removed; neighbours that swapped count as one. */
+/** The number of letters to change, add or remove; a swap of two neighbours counts as one. */
 function distance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 2) return 3;
   const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];

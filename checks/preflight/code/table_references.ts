@@ -4,13 +4,13 @@ import { tablesOf } from "../../source_code/sql.ts";
 
 /** A place where code names a table. */
 export interface TableName {
-  /** The name as it stands there. */
+  /** The name as written, with quotes and schema. */
   readonly name: string;
-  /** Where in the text. */
+  /** Where the name begins in the text. */
   readonly offset: number;
 }
 
-/** Finds the tables that code names: in SQL, to JDBC, to Spark's catalog, and in constants. */
+/** Finds the names of tables in code: in SQL, JDBC options, calls of Spark's catalog and constants. */
 export function tableNamesIn(code: Code): TableName[] {
   const { language, text } = code;
   if (language === "sql") return inSql(text, 0);
@@ -34,7 +34,7 @@ function inPython(python: Python): TableName[] {
     .filter(({ name }) => !views.has(name));
 }
 
-/** Prose can say `from` as well. */
+/** Whether a text is SQL and not prose, which can contain `from` too. */
 function isQuery(text: string): boolean {
   return /\b(select|insert|delete|update|truncate|with|copy)\b/i.test(text) ||
     /\b(FROM|JOIN)\b/.test(text) || /^\s*(from|join)\b/.test(text);

@@ -12,7 +12,7 @@ import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
 import { type Tree, treeOf } from "../../facts/tree.ts";
 
-/** No variable waits for a shell that does not come, and a job without a day runs for today. */
+/** Variables have no shell syntax, which Kubernetes ignores, and code runs without JOB_DATE. */
 export const timestampEnv: PlatformCheck = platformCheck({
   id: "timestamp-env",
   title: "variables hold values, not shell expressions",
@@ -21,14 +21,14 @@ export const timestampEnv: PlatformCheck = platformCheck({
     outcomeOf(
       platform,
       judgeEnvironments(treeOf(platform)),
-      "there is neither a workload nor job code",
+      "no workloads and no job code",
     ),
 });
 
 /**
- * Judges whether variables hold values instead of shell expressions, and the day a real one.
+ * Judges whether variables hold values instead of shell expressions, and whether JOB_DATE is a date.
  *
- * @returns undefined where there is neither a workload nor job code
+ * @returns undefined where no workloads and no job code
  */
 export function judgeEnvironments({ objects, code }: Tree): Judged | undefined {
   const workloads = workloadsOf(objects);
@@ -43,8 +43,8 @@ export function judgeEnvironments({ objects, code }: Tree): Judged | undefined {
   const variables = containers.flatMap(({ container }) => container.env).length;
   return {
     examined: `${plural(variables, "variable")} of ${plural(containers.length, "container")}, ${
-      plural(sources.length, "text")
-    } of job code`,
+      plural(sources.length, "job source file")
+    }`,
     findings: [
       ...containers.flatMap(({ workload, container }) => ofContainer(workload, container, objects)),
       ...used.flatMap(ofConfigMap),
@@ -53,8 +53,8 @@ export function judgeEnvironments({ objects, code }: Tree): Judged | undefined {
           .map(({ offset }): Finding => ({
             severity: "fail",
             ...placeIn(source, offset),
-            problem: "JOB_DATE has no fallback here",
-            why: "without JOB_DATE, which is how it runs for today, the job stops here",
+            problem: "JOB_DATE is read without a default",
+            why: "a run for today has no JOB_DATE, so the job stops here",
             fix: source.language === "shell"
               ? "Write ${JOB_DATE:-$(date -u +%F)}"
               : 'Write os.environ.get("JOB_DATE") or datetime.now(timezone.utc).strftime("%Y-%m-%d")',
@@ -74,7 +74,7 @@ function ofContainer(
   );
   const inherited = ofKind(objects, "ConfigMap", namespaceOf(object))
     .filter(({ name }) => maps.includes(name)).flatMap(keysOf);
-  // What comes from objects that are not in the manifests can have any name.
+  // Variables from objects that are not in the manifests can have any name.
   const open = maps.some((map) =>
     map !== undefined &&
     !ofKind(objects, "ConfigMap", namespaceOf(object)).some(({ name }) => name === map)
@@ -93,7 +93,7 @@ function ofContainer(
 function ofConfigMap(object: ManifestObject): Finding[] {
   const data = isFields(object.value.data) ? object.value.data : {};
   return Object.entries(data).flatMap(([name, value]) => {
-    // A key that is no name of a variable is a file.
+    // A key that cannot name a variable names a file.
     if (!/^[A-Za-z_]\w*$/.test(name)) return [];
     return judgeValue(object, `data.${name}`, name, textOf(value) ?? "");
   });
@@ -123,14 +123,13 @@ function judgeValue(
     return [{
       severity: "fail",
       ...place,
-      problem: `the value of ${name} has ${shell.what}${said}${shell.detail}`,
-      why:
-        "Kubernetes runs no shell over env: it replaces $(NAME) of variables that are declared " +
-        "before, and leaves everything else as it is",
+      problem: `the value of ${name} contains ${shell.what}${said}${shell.detail}`,
+      why: "Kubernetes does not run a shell for env: it replaces $(NAME) of variables that are " +
+        "declared before, and leaves everything else unchanged",
       fix: name === "JOB_DATE"
         ? 'Remove JOB_DATE: the job then runs for today in UTC. Or set a day such as "2025-12-28".'
-        : `Write the value itself, or compute it in the job's code. If it is meant as it is, ` +
-          "write $$ for each $.",
+        : `Write the value itself, or compute it in the job's code. If the ` +
+          "text is intended, write $$ for each $.",
     }];
   }
   const isDay = value === "today" || value === "yesterday" || parseDay(value) !== undefined;
@@ -138,8 +137,8 @@ function judgeValue(
   return [{
     severity: "fail",
     ...place,
-    problem: `JOB_DATE is ${JSON.stringify(value)}, which is no day`,
-    why: "the job stops, or works on a day that nobody meant",
-    fix: 'Remove it, and the job runs for today in UTC. Or set a day as in value: "2025-12-28"',
+    problem: `JOB_DATE is ${JSON.stringify(value)}, which is not a date`,
+    why: "the job stops, or works on the wrong day",
+    fix: 'Remove JOB_DATE: the job then runs for today in UTC. Or set a day: value: "2025-12-28"',
   }];
 }

@@ -8,17 +8,17 @@ import {
 } from "../../source_code/python.ts";
 import { untypedNulls } from "../../source_code/sql.ts";
 
-/** A null without a type that becomes a column. */
+/** A null without a type that becomes a column of a table. */
 export interface UntypedNull {
-  /** Where it is in the text. */
+  /** Where the null is in the text. */
   readonly offset: number;
-  /** What is written there, as in `lit(None)`. */
+  /** The source, as in `lit(None)`. */
   readonly written: string;
-  /** The column's name, where it can be told. */
+  /** The name of the column, where the code names one. */
   readonly column: string | undefined;
 }
 
-/** Finds the nulls without a type in job code. */
+/** Finds the nulls without a type in Python or SQL. */
 export function untypedNullsIn(code: Code): UntypedNull[] {
   const { language, text } = code;
   if (language === "sql") return untypedNulls(text).map((each) => inSql(each, 0));

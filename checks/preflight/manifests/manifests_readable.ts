@@ -10,7 +10,7 @@ import { isFields } from "../../kubernetes/fields.ts";
 import { podTemplateOf } from "../../kubernetes/workloads.ts";
 import { pathOf } from "../../facts/tree.ts";
 
-/** Every file of the manifests can be understood, and every workload in them makes pods. */
+/** Every file of the manifests can be read, and every workload in them has containers. */
 export const manifestsReadable: Check<"manifests"> = check({
   id: "manifests-readable",
   title: "the manifests can be read",
@@ -19,7 +19,7 @@ export const manifestsReadable: Check<"manifests"> = check({
   run({ manifests }) {
     const { directory, files, objects, problems } = manifests;
     if (objects.length + problems.length === 0) {
-      return { nothing: `${directory} has no object of Kubernetes in it` };
+      return { nothing: `${directory} contains no Kubernetes objects` };
     }
     return {
       examined: `${plural(objects.length, "object")} in ${plural(files, "file")}`,
@@ -46,8 +46,9 @@ function broken(
     file: path,
     ...(line === undefined ? {} : { line }),
     problem,
-    why: "kubectl refuses it, and what is in it is not judged here",
-    fix: "Mend it, or move it out of the directory if it is no manifest. kubectl says more: " +
+    why: "kubectl refuses the file, and the checks do not judge its objects",
+    fix:
+      "Correct the file, or move it out of the directory if it is not a manifest. For details: " +
       `kubectl apply --dry-run=client -f ${path}`,
   };
 }
@@ -61,9 +62,9 @@ function podless({ directory }: ManifestsFact, object: ManifestObject): Finding[
   return [{
     severity: "fail",
     ...placeOf({ ...object, file: pathOf(directory, object.file) }, `${specPath}.containers`),
-    problem: "there are no containers, so it makes no pod",
-    why: "the API server refuses it",
-    fix: "Look whether the lines below are indented as they should be, or add the containers.",
+    problem: "no containers, so no pod can be created",
+    why: "the API server refuses the workload",
+    fix: "Check the indentation of the lines below, or add the containers.",
   }];
 }
 
@@ -76,6 +77,6 @@ function unparseable(code: Code): Finding[] {
     ...placeIn(code, error.offset),
     problem: error.problem,
     why: "the checks of job code may overlook what is near this place",
-    fix: "Look whether Python reads the file: python3 -m py_compile <file>",
+    fix: "Check the syntax with Python: python3 -m py_compile <file>",
   }];
 }

@@ -24,7 +24,7 @@ export const secretEscaping: PlatformCheck = platformCheck({
     outcomeOf(
       platform,
       judgeSecrets(treeOf(platform), platform.cluster !== undefined),
-      "there is neither a Secret nor a workload",
+      "no Secrets and no workloads",
     ),
 });
 

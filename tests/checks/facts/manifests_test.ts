@@ -54,11 +54,11 @@ Deno.test("broken YAML is located, and does not spoil the other documents", () =
 Deno.test("what cannot be an object is a problem at its place", () => {
   assertEquals(problems("a: 1\nb: 2\na: 3\n"), ['3:1 duplicate field "a"']);
   assertEquals(problems("just a text"), [
-    '1:1 this is no object of Kubernetes, but the text "just a text"',
+    '1:1 not a Kubernetes object, but the text "just a text"',
   ]);
-  assertEquals(problems("- a\n- b\n"), ["1:1 this is no object of Kubernetes, but a list"]);
-  assertEquals(problems("metadata: {name: a}\n"), ["1:1 this object has no kind"]);
-  assertEquals(problems("kind: Pod\n"), ["1:1 this Pod has no apiVersion"]);
+  assertEquals(problems("- a\n- b\n"), ["1:1 not a Kubernetes object, but a list"]);
+  assertEquals(problems("metadata: {name: a}\n"), ["1:1 the object has no kind"]);
+  assertEquals(problems("kind: Pod\n"), ["1:1 the Pod has no apiVersion"]);
   assertEquals(problems("a: *nobody\n"), ["1:4 no anchor &nobody precedes the alias *nobody"]);
   assertEquals(problems("<<: 5\n"), [
     "1:5 the value of << is neither an object nor a list of objects",
@@ -125,10 +125,10 @@ Deno.test("a tree with everything that a tree can have", async () => {
     assertEquals(fact.objects.map(({ file }) => file), ["b/pod.yml", "linked.yaml"]);
     assertEquals(fact.scripts.map(({ file }) => file), ["jobs/bronze.py"]);
     assertEquals(fact.problems, [
-      { file: "b/round", problem: "this link leads back to a folder around it" },
-      { file: "binary.yaml", problem: "this file is binary, or text that is not UTF-8" },
-      { file: "dangling.yaml", problem: "this link leads nowhere" },
-      { file: "latin.yaml", problem: "this file is binary, or text that is not UTF-8" },
+      { file: "b/round", problem: "the link leads back to a folder that contains it" },
+      { file: "binary.yaml", problem: "the file is not text in UTF-8" },
+      { file: "dangling.yaml", problem: "the target of the link does not exist" },
+      { file: "latin.yaml", problem: "the file is not text in UTF-8" },
     ]);
   } finally {
     await Deno.remove(directory, { recursive: true });

@@ -151,6 +151,6 @@ for (const kind of ["Job", "CronJob"] as const) {
     const { findings: [finding] } = await assertOnlyIn("timestamp-env", plus(job), [
       { severity: "fail", object: `${kind} analytics-jobs/nightly` },
     ], NONE);
-    assertStringIncludes(finding!.problem, "a command of a shell, $(date +%F)");
+    assertStringIncludes(finding!.problem, "a shell command, $(date +%F)");
   });
 }

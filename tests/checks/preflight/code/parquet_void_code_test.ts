@@ -73,7 +73,7 @@ Deno.test("parquet-void names file, line and the type that the contract has", as
     change("image/jobs/bronze.py", 'print("copied', `frame.select(${code})\n    print("copied`),
     {
       ...{ severity: "fail", file: "manifests/image/jobs/bronze.py", line: 30 },
-      problem: "lit(None) makes a column without a type (VOID)",
+      problem: "lit(None) creates a column without a type (VOID)",
     },
   );
   assertStringIncludes(finding!.fix, 'lit(None).cast("timestamp").alias("submitted_at")');
@@ -86,7 +86,7 @@ Deno.test("parquet-void looks into SQL files", async () => {
     {
       object: "manifests/replay.sql",
       line: 3,
-      problem: "NULL AS slippage_pct makes a column without a type (VOID)",
+      problem: "NULL AS slippage_pct creates a column without a type (VOID)",
     },
   );
   assertStringIncludes(finding!.fix, "CAST(NULL AS decimal(10,4)) AS slippage_pct");

@@ -88,11 +88,11 @@ Deno.test("table-name names file and line of a near miss, and the right name", a
     change("image/jobs/bronze.py", '"dbtable", "stop_events"', '"dbtable", "api_stopevent"'),
     {
       ...{ severity: "fail", object: "manifests/image/jobs/bronze.py", line: 19 },
-      ...{ problem: "the outbox is called api_stopevent here", fix: "Write stop_events." },
+      ...{ problem: "the code names the table api_stopevent", fix: "Write stop_events." },
     },
   );
   await assertFound(ID, change("replay.sql", "FROM stop_events", "FROM stopevents"), {
-    ...{ object: "manifests/replay.sql", line: 2, problem: "the outbox is called stopevents here" },
+    ...{ object: "manifests/replay.sql", line: 2, problem: "the code names the table stopevents" },
   });
 });
 

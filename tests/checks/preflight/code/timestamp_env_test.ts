@@ -14,15 +14,15 @@ const jobDate = (text: string) =>
 
 for (
   const [text, problem] of [
-    ["$(date +%F)", "has a command of a shell, $(date +%F)"],
-    ["$(date)", "has a command of a shell, $(date)"],
-    ["'`date +%F`'", "has a command of a shell, `date +%F`"],
-    ["${DAY}", "has a variable of a shell, ${DAY}"],
-    ["${DAY:-today}", "has a variable of a shell, ${DAY:-today}"],
-    ["a $HOME", "has a variable of a shell, $HOME"],
+    ["$(date +%F)", "contains a shell command, $(date +%F)"],
+    ["$(date)", "contains a shell command, $(date)"],
+    ["'`date +%F`'", "contains a shell command, `date +%F`"],
+    ["${DAY}", "contains a shell variable, ${DAY}"],
+    ["${DAY:-today}", "contains a shell variable, ${DAY:-today}"],
+    ["a $HOME", "contains a shell variable, $HOME"],
     [
       "$(DJANGO_DB_PASSWORD)",
-      "has the reference $(DJANGO_DB_PASSWORD), and that variable is declared only later",
+      "contains the reference $(DJANGO_DB_PASSWORD), but that variable is declared later",
     ],
   ] as const
 ) {
@@ -54,16 +54,16 @@ Deno.test("timestamp-env does not show the value of what sounds like a secret", 
     `name: GREETING\n              value: ${GREETING}`,
     "name: API_TOKEN\n              value: Tr0ub4dor!x$abc",
   );
-  await assertFound(ID, files, { problem: "the value of API_TOKEN has a variable of a shell," });
+  await assertFound(ID, files, { problem: "the value of API_TOKEN contains a shell variable," });
 });
 
 for (
   const [text, problem] of [
-    ["2025-02-30", 'JOB_DATE is "2025-02-30", which is no day'],
-    ["tomorrow", 'JOB_DATE is "tomorrow", which is no day'],
-    ['""', 'JOB_DATE is "", which is no day'],
-    ["28.12.2025", 'JOB_DATE is "28.12.2025", which is no day'],
-    ["$(date +%F)", "the value of JOB_DATE has a command of a shell, $(date +%F)"],
+    ["2025-02-30", 'JOB_DATE is "2025-02-30", which is not a date'],
+    ["tomorrow", 'JOB_DATE is "tomorrow", which is not a date'],
+    ['""', 'JOB_DATE is "", which is not a date'],
+    ["28.12.2025", 'JOB_DATE is "28.12.2025", which is not a date'],
+    ["$(date +%F)", "the value of JOB_DATE contains a shell command, $(date +%F)"],
   ] as const
 ) {
   Deno.test(`timestamp-env fails for the day ${text}`, async () => {
@@ -128,7 +128,7 @@ for (
       ...{
         file: "manifests/image/jobs/bronze.py",
         line: 14,
-        problem: "JOB_DATE has no fallback here",
+        problem: "JOB_DATE is read without a default",
       },
     });
   });

@@ -17,7 +17,7 @@ Deno.test("manifests-readable tells file and line of broken YAML, and judges the
 
 Deno.test("manifests-readable fails for what is no object, and for an alias without an anchor", async () => {
   const [scalar] = await findings({ ...FILES, "x.yaml": "just a text\n" });
-  assertMatch(scalar!.problem, /no object of Kubernetes/);
+  assertMatch(scalar!.problem, /not a Kubernetes object/);
   const [alias] = await findings({ ...FILES, "x.yaml": "kind: *nobody\n" });
   assertEquals(alias!.object, "manifests/x.yaml");
 });
@@ -36,7 +36,7 @@ for (
       {
         object: "Job x",
         line: spec === "spec: 5" ? 4 : 4,
-        problem: "there are no containers, so it makes no pod",
+        problem: "no containers, so no pod can be created",
       },
     ]);
   });
