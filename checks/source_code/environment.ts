@@ -4,7 +4,9 @@ import { shellReads, type VariableRead } from "./shell.ts";
 
 /** The variables that Python or shell code reads. Names that the code computes are not known. */
 export function variablesReadBy(code: Code): VariableRead[] {
-  if (code.language === "python") return pythonReads(pythonOf(code));
+  if (code.language === "python") {
+    return /environ|getenv/.test(code.text) ? pythonReads(pythonOf(code)) : [];
+  }
   return code.language === "shell" ? shellReads(code.text) : [];
 }
 

@@ -136,8 +136,7 @@ const MAX_DEPTH = 1000;
 
 /** Returns a function that parses a text once. */
 export function parsedOnce(text: string): () => Python {
-  let parsed: Python | undefined;
-  return () => parsed ??= readPython(text);
+  return once(() => readPython(text));
 }
 
 /** The parsed form of a source. */
@@ -186,18 +185,43 @@ function unread(problem: string): Python {
   };
 }
 
+/** The parts of a tree, each found when a check first asks for it. */
 function partsOf(tree: Tree): Python {
-  const error = tree.nodes.find(isError);
+  const { code, nodes } = tree;
+  const error = nodes.find(isError);
+  const strings = once(() =>
+    nodes.filter((node) => isWholeString(node) && !isDocstring(node)).map(stringOf)
+  );
+  const calls = once(() =>
+    nodes.flatMap((node) => callOf(node) ?? []).sort((a, b) => a.nameStart - b.nameStart)
+  );
+  const subscripts = once(() => nodes.flatMap(subscriptOf));
+  const memberships = once(() => nodes.flatMap(membershipOf));
+  const imports = once(() => nodes.flatMap(importsOf));
   return {
-    code: tree.code,
-    strings: tree.nodes.filter((node) => isWholeString(node) && !isDocstring(node)).map(stringOf),
-    calls: tree.nodes.flatMap((node) => callOf(node) ?? [])
-      .sort((a, b) => a.nameStart - b.nameStart),
-    subscripts: tree.nodes.flatMap(subscriptOf),
-    memberships: tree.nodes.flatMap(membershipOf),
-    imports: tree.nodes.flatMap(importsOf),
+    code,
+    get strings() {
+      return strings();
+    },
+    get calls() {
+      return calls();
+    },
+    get subscripts() {
+      return subscripts();
+    },
+    get memberships() {
+      return memberships();
+    },
+    get imports() {
+      return imports();
+    },
     error: error && { offset: error.start, problem: "this Python code could not be parsed" },
   };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => made ??= make();
 }
 
 function stringOf(node: Node): PythonString {

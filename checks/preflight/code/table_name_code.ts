@@ -19,7 +19,8 @@ export function judgeTableNames({ objects, code }: Tree): Judged | undefined {
   const variables = settingsOf({ objects, code });
   const workloads = workloadsOf(objects);
   if (sources.length + workloads.length === 0) return undefined;
-  const inCode = sources.flatMap((source) =>
+  // Most code has no such word, and does not have to be parsed.
+  const inCode = sources.filter(({ text }) => hasNearMiss(text)).flatMap((source) =>
     tableNamesIn(source).filter(({ name }) => isNearMiss(name))
       .map(({ name, offset }) => nearMiss(placeIn(source, offset), name))
   );
@@ -75,6 +76,10 @@ export function isNearMiss(name: string): boolean {
   if (plain === OUTBOX_TABLE) return false;
   const letters = plain.toLowerCase().replace(/[^a-z0-9]/g, "");
   return /stopevents?$/.test(letters) || distance(plain.toLowerCase(), OUTBOX_TABLE) <= 2;
+}
+
+function hasNearMiss(text: string): boolean {
+  return [...new Set(text.match(/[\w$]+/g))].some(isNearMiss);
 }
 
 function nearMiss(place: Place, name: string): Finding {

@@ -22,7 +22,7 @@ export interface UntypedNull {
 export function untypedNullsIn(code: Code): UntypedNull[] {
   const { language, text } = code;
   if (language === "sql") return untypedNulls(text).map((each) => inSql(each, 0));
-  if (language !== "python") return [];
+  if (language !== "python" || !/\b(lit|expr|null)\b/i.test(text)) return [];
   const python = pythonOf(code);
   return [...literals(python), ...queries(python)].sort((a, b) => a.offset - b.offset);
 }
