@@ -198,6 +198,6 @@ export function differs(
     kind: "data",
     task: `confirm bronze of ${day}, which is ${state}`,
     problem: `${difference}. Nothing was changed`,
-    remedy: `To take in what came late and keep what bronze has: deno task amend --date ${day}`,
+    remedy: `To add the late events and keep the events of bronze: deno task amend --date ${day}`,
   });
 }

@@ -184,7 +184,7 @@ function lostSince({ day }: BronzeCommit, lost: ReadonlySet<string>): Failure {
   return new Failure({
     kind: "data",
     task: `export ${day}`,
-    problem: `bronze has ${plural(lost.size, "event")} that ${OUTBOX_TABLE} has no longer: ` +
+    problem: `bronze has ${plural(lost.size, "event")} that ${OUTBOX_TABLE} no longer has: ` +
       `${named}${more}. Nothing was changed, so bronze keeps them`,
     remedy: "Find out who removed them, or whether this is the wrong database. To keep them and " +
       `take in the rest: deno task amend --date ${day}`,

@@ -239,7 +239,7 @@ export function warnOfUnknownTypes(counts: ReadonlyMap<string, number>, observer
   );
   observer.step({
     step: "event-types",
-    says: `copied, though the contract does not know them: ${list.join(", ")}`,
+    says: `copied, although the contract does not list them: ${list.join(", ")}`,
     data: { unknown },
     warning: true,
   });
@@ -254,7 +254,7 @@ function tellSchema(connection: Connection, { unknown }: OutboxSchema, observer:
   if (unknown.length === 0) return;
   observer.step({
     step: "columns",
-    says: `not exported, for the contract does not know them: ${unknown.join(", ")}`,
+    says: `not exported, because the contract does not contain them: ${unknown.join(", ")}`,
     data: { unknown },
     warning: true,
   });
@@ -330,6 +330,6 @@ function notBegun(window: Window, now: bigint): Failure {
     kind: "configuration",
     task: `export ${window.day}`,
     problem: `that day has not begun; the database's clock says ${formatMicros(now)}`,
-    remedy: "Give a day that has, or none for today.",
+    remedy: "Give an earlier day, or no day for today.",
   });
 }

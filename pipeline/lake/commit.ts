@@ -223,7 +223,7 @@ async function readBack(
   throw new Failure({
     kind: "unreachable",
     task: `confirm ${lake.url(key)}`,
-    problem: "the store said that it stored the commit marker, and still has " +
+    problem: "the store confirmed the commit marker, but still has " +
       `${now === undefined ? "none" : "the one from before"}. No part was removed, so that ` +
       "marker is still whole",
     remedy: "Check the store and what lies between here and it, then run again.",
@@ -234,7 +234,7 @@ function anotherRun(lake: Lake, key: string): Failure {
   return new Failure({
     kind: "unreachable",
     task: `publish ${lake.url(key)}`,
-    problem: "another run published this day meanwhile. Its result stands and is whole",
+    problem: "another run published this day meanwhile. Its result is complete",
     remedy: "Run again to bring it up to date.",
   });
 }

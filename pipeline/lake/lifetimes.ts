@@ -74,7 +74,7 @@ export async function storeClock(lake: Lake): Promise<number> {
   }
   throw new Failure({
     kind: "unreachable",
-    task: `tell the clock of ${lake.name}`,
+    task: `read the clock of ${lake.name}`,
     problem: `it does not list ${key}, which it had just stored`,
     remedy: "Check the store with deno task preflight --facts lake, then run again.",
   });

@@ -198,7 +198,7 @@ export async function readPart(lake: Lake, part: Part): Promise<PartReader> {
     const reader = openPart(stored.bytes);
     if (reader.rows === part.rows) return reader;
   } catch (error) {
-    throw damaged(lake, part, `it is no readable Parquet file (${(error as Error).message})`);
+    throw damaged(lake, part, `it is not a readable Parquet file (${(error as Error).message})`);
   }
   throw damaged(lake, part, `its footer says other rows than the commit marker (${part.rows})`);
 }

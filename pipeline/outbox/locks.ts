@@ -33,7 +33,8 @@ export function lockNotFree({ task, lockTimeout, holders, cause }: LockNotFree):
     return new Failure({
       kind: "unreachable",
       task,
-      problem: `${problem}. Somebody may have had ${OUTBOX_TABLE} exclusively, as ${like}`,
+      problem:
+        `${problem}. Another session may have held an exclusive lock on ${OUTBOX_TABLE}, as ${like}`,
       remedy: "Run again.",
       cause,
     });
@@ -44,7 +45,7 @@ export function lockNotFree({ task, lockTimeout, holders, cause }: LockNotFree):
   return new Failure({
     kind: "unreachable",
     task,
-    problem: `${problem}: ${OUTBOX_TABLE} is, or is about to be, exclusively for ` +
+    problem: `${problem}: an exclusive lock on ${OUTBOX_TABLE} is held or requested by ` +
       `${list.join(", ")}, as ${like}`,
     remedy: `Let it finish, or end it: SELECT pg_terminate_backend(${first.pid}); then run again.`,
     cause,

@@ -176,9 +176,7 @@ export async function readSchema(connection: Connection): Promise<OutboxSchema> 
     throw new Failure({
       kind: "configuration",
       task: `export ${table.name} in ${connection.name}`,
-      problem:
-        `${otherKind}. Only of a table can a run know that it has every row, and who still ` +
-        "writes to it",
+      problem: `${otherKind}. A run can find every row and every open writer only of a table`,
       remedy: "Set DJANGO_DB_NAME and the role's search_path to where Robson's backend writes.",
     });
   }

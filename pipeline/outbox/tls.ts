@@ -54,7 +54,7 @@ export function cleartextRefused(task: string, { host }: DatabaseConfig): Failur
     kind: "configuration",
     task,
     problem: `${host} asks for the password in clear text, and the connection has no TLS, so ` +
-      "anybody on the way could read it",
+      "anyone on the network path could read it",
     remedy: "Set PGSSLMODE=verify-full (and PGSSLROOTCERT), or let the server ask for " +
       "scram-sha-256. On a network that you trust, set PGSSLMODE=disable.",
   });

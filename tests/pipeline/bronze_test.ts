@@ -230,7 +230,7 @@ Deno.test("an open day that lost rows in the outbox keeps them in bronze", async
   await db.query("DELETE FROM stop_events WHERE event_seq = 2");
   const { kind, message } = await failure(() => bronze(db.config, lake, day));
   assertEquals(kind, "data");
-  assertStringIncludes(message, "bronze has 1 event that stop_events has no longer");
+  assertStringIncludes(message, "bronze has 1 event that stop_events no longer has");
   assertStringIncludes(message, "00000000-0000-0000-0000-000000000002");
   assertStringIncludes(message, `deno task amend --date ${day}`);
   assertEquals(await lake.contents(), before);
@@ -248,7 +248,7 @@ Deno.test("an open day that lost events and gained more is refused all the same"
   for (const number of [4, 5, 6]) await db.query(event(number, `${day}T00:00:00Z`));
   const { kind, message } = await failure(() => bronze(db.config, lake, day));
   assertEquals(kind, "data");
-  assertStringIncludes(message, "bronze has 2 events that stop_events has no longer");
+  assertStringIncludes(message, "bronze has 2 events that stop_events no longer has");
   assertEquals(await lake.contents(), before);
 });
 

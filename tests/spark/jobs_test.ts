@@ -278,7 +278,7 @@ sparkTest(
       assertEquals(refused.code, 1, refused.said);
       assertStringIncludes(
         refused.said,
-        `bronze has 1 event that stop_events has no longer: ${eventId(2)}`,
+        `bronze has 1 event that stop_events no longer has: ${eventId(2)}`,
       );
       assertEquals(await contents(lake), before);
 

@@ -132,7 +132,7 @@ def lost_since(commit: Commit, lost: list[str]) -> Failure:
     return Failure(
         "data",
         f"Cannot export {commit.day}: bronze has {plural(len(lost), 'event')} that "
-        f"{contract.OUTBOX_TABLE} has no longer: {', '.join(lost[:NAMED])}{more}. "
+        f"{contract.OUTBOX_TABLE} no longer has: {', '.join(lost[:NAMED])}{more}. "
         "Nothing was changed, so bronze keeps them. Find out who removed them, or "
         "whether this is the wrong database. To keep them and take in the rest: deno "
         f"task amend --date {commit.day}",

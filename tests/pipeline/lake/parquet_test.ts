@@ -399,7 +399,7 @@ Deno.test("a part that is what its marker says and no Parquet file is refused", 
   await lake.put(part.key, body);
   const failure = await assertRejects(() => readPart(lake, part), Failure);
   assertEquals(failure.kind, "data");
-  assertStringIncludes(failure.message, "no readable Parquet file");
+  assertStringIncludes(failure.message, "it is not a readable Parquet file");
 });
 
 Deno.test("a part with other rows than its marker says is refused", async () => {

@@ -109,7 +109,7 @@ def differs(found: Differences, commit: Commit) -> Failure:
     return Failure(
         "data",
         f"Cannot confirm bronze of {commit.day}, which is {commit.state}: {difference}"
-        ". Nothing was changed. To take in what came late and keep what bronze has: "
+        ". Nothing was changed. To add the late events and keep the events of bronze: "
         f"deno task amend --date {commit.day}",
     )
 

@@ -152,8 +152,8 @@ def refused_login(
     elif "requireAuth" in message or "require_auth" in message:
         text = (
             f"{what}: {database.host} asks for the password in clear text, and the "
-            "connection may have no TLS, so anybody on the way could read it. Set "
-            "PGSSLMODE=verify-full (and PGSSLROOTCERT), or let the server ask for "
+            "connection may have no TLS, so anyone on the network path could read it. "
+            "Set PGSSLMODE=verify-full (and PGSSLROOTCERT), or let the server ask for "
             "scram-sha-256. On a network that you trust, set PGSSLMODE=disable."
         )
     elif "hostnameverifier" in message.lower():

@@ -195,7 +195,7 @@ def another_run(lake: Lake, key: str) -> Failure:
     return Failure(
         "unreachable",
         f"Cannot publish {lake.url(key)}: another run published this day meanwhile. "
-        "Its result stands and is whole; run again to bring it up to date.",
+        "Its result is complete. Run again to bring it up to date.",
     )
 
 

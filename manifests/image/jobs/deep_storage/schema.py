@@ -87,9 +87,9 @@ def read_schema(query: Query) -> Schema:
     if problem is not None:
         raise Failure(
             "configuration",
-            f"Cannot export {name}: {problem}. Only of a table can a run know that it "
-            "has every row, and who still writes to it. Set DJANGO_DB_NAME and the "
-            "role's search_path to where Robson's backend writes.",
+            f"Cannot export {name}: {problem}. A run can find every row "
+            "and every open writer only of a table. Set DJANGO_DB_NAME and the role's "
+            "search_path to where Robson's backend writes.",
         )
     if readable != "t":
         raise Failure(

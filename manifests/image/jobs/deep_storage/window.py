@@ -73,7 +73,7 @@ def begin(spark: SparkSession, outbox: Outbox, lake: Lake, day: str, grace: int)
     schema = read_schema(outbox.query)
     if schema.unknown:
         unknown = ", ".join(schema.unknown)
-        text = f"not exported, for the contract does not know them: {unknown}"
+        text = f"not exported, because the contract does not contain them: {unknown}"
         say("bronze", "columns", text, warning=True)
     key = bronze_marker(day)
     previous = read_marker(lake, "bronze", key, day)
@@ -211,7 +211,7 @@ def tell_survey(found: Survey, outbox: Outbox, window: tuple[int, int]) -> None:
     say("bronze", "snapshot", text)
     if found.unknown_types:
         types = ", ".join(found.unknown_types)
-        text = f"copied, though the contract does not know them: {types}"
+        text = f"copied, although the contract does not list them: {types}"
         say("bronze", "event-types", text, warning=True)
 
 
@@ -259,7 +259,7 @@ def not_begun(day: str, now: int) -> Failure:
     return Failure(
         "configuration",
         f"Cannot export {day}: that day has not begun; the database's clock says "
-        f"{iso(now)}. Give a day that has, or none for today.",
+        f"{iso(now)}. Give an earlier day, or no day for today.",
     )
 
 
