@@ -51,7 +51,7 @@ async function files(folder: URL, path: string): Promise<Files> {
   const found = await Promise.all(
     entries.toSorted((a, b) => a.name < b.name ? -1 : 1).map(async ({ name, isDirectory }) => {
       if (isDirectory) return await files(new URL(`${name}/`, folder), `${path}${name}/`);
-      if (!name.endsWith(".py")) return {};
+      if (!/\.(py|json)$/.test(name)) return {};
       return { [`${path}${name}`]: await Deno.readFile(new URL(name, folder)) };
     }),
   );
