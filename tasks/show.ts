@@ -41,7 +41,10 @@ ${ENVIRONMENT_HELP}`,
     confirmQuery(what, columns, where);
     const lake = lakeConfig();
     const order: ShowOrder = {
-      ...{ what, columns, where, lake },
+      what,
+      columns,
+      where,
+      lake,
       output: choice(flags, "output", OUTPUTS),
       limit: limitOf(flags.value("limit")),
       day: await dayFor({ ...flags, operand: flags.operands[1] }),

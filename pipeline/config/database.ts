@@ -81,7 +81,11 @@ export function databaseConfig(env: Environment = PROCESS): DatabaseConfig {
   const defaults = (["DJANGO_DB_HOST", "DJANGO_DB_NAME", "DJANGO_DB_USER"] as const)
     .filter((variable) => !env.get(variable));
   return {
-    ...{ host, port: Number(port), name, user, password },
+    host,
+    port: Number(port),
+    name,
+    user,
+    password,
     ...(tls === undefined ? {} : { tls }),
     ...(defaults.length === 0 ? {} : { defaults }),
   };

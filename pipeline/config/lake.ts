@@ -92,7 +92,10 @@ export function lakeConfig(env: Environment = PROCESS): LakeConfig {
   const sessionToken = validated(env, "AWS_SESSION_TOKEN", KEY);
   const defaults = (["S3_ENDPOINT", "S3_BUCKET"] as const).filter((name) => !env.get(name));
   return {
-    ...{ kind: "s3", endpoint: new URL(endpoint).origin, region, bucket },
+    kind: "s3",
+    endpoint: new URL(endpoint).origin,
+    region,
+    bucket,
     accessKeyId: key("AWS_ACCESS_KEY_ID"),
     secretAccessKey: key("AWS_SECRET_ACCESS_KEY"),
     ...(sessionToken === undefined ? {} : { sessionToken }),

@@ -170,8 +170,13 @@ async function readColumn(
         columns: [{
           file_offset: 0n,
           meta_data: {
-            ...{ type, encodings: [], path_in_schema: [name], codec: "ZSTD", num_values: num_rows },
-            ...{ total_uncompressed_size: 0n, total_compressed_size: BigInt(bytes.length) },
+            type,
+            encodings: [],
+            path_in_schema: [name],
+            codec: "ZSTD",
+            num_values: num_rows,
+            total_uncompressed_size: 0n,
+            total_compressed_size: BigInt(bytes.length),
             data_page_offset: 0n,
           },
         }],

@@ -220,7 +220,9 @@ export function openS3Probe(config: S3Config, signal?: AbortSignal): S3Probe {
   const failure = (task: string, error: unknown) =>
     s3Failure(error, {
       task: `${task} in ${bucketName(config)}`,
-      ...{ config, signal, conditional: false },
+      config,
+      signal,
+      conditional: false,
     });
   return {
     async putDamaged(key, body) {

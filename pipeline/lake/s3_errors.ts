@@ -298,8 +298,22 @@ export function diagnoseCode(code: string, bucket: string): Diagnosis | undefine
 
 /** Codes of a store that cannot answer just now. Most have a status that says as much. */
 export const PASSING_CODES: ReadonlySet<string> = new Set([
-  ...["InternalError", "ServiceUnavailable", "SlowDown", "SlowDownRead", "SlowDownWrite", "Busy"],
-  ...["RequestTimeout", "RequestTimeoutException", "OperationAborted", "Throttling", "Locked"],
-  ...["ConditionalRequestConflict", "TemporaryRedirect", "Redirect", "TooManyRequests"],
-  ...["RequestThrottled", "BandwidthLimitExceeded", "XMinioServerNotInitialized"],
+  "InternalError",
+  "ServiceUnavailable",
+  "SlowDown",
+  "SlowDownRead",
+  "SlowDownWrite",
+  "Busy",
+  "RequestTimeout",
+  "RequestTimeoutException",
+  "OperationAborted",
+  "Throttling",
+  "Locked",
+  "ConditionalRequestConflict",
+  "TemporaryRedirect",
+  "Redirect",
+  "TooManyRequests",
+  "RequestThrottled",
+  "BandwidthLimitExceeded",
+  "XMinioServerNotInitialized",
 ]);

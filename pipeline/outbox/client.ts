@@ -119,7 +119,11 @@ async function open(
   const connecting = `connect to Postgres as ${name}`;
   const reading = `read from ${name}`;
   const client: PgClient = new pg.Client({
-    ...{ host, port, database, user, password },
+    host,
+    port,
+    database,
+    user,
+    password,
     connectionTimeoutMillis: CONNECT_WITHIN_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_AFTER_MS,

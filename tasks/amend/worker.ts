@@ -33,7 +33,13 @@ serveOnLake(async (order: AmendOrder, lake) => {
   const { database, day, grace, dryRun, keepAltered, yes, silence, output } = order;
   const observer = printing("amend", output);
   const outcome = await runAmend({
-    ...{ database, lake, day, grace, dryRun, keepAltered, observer },
+    database,
+    lake,
+    day,
+    grace,
+    dryRun,
+    keepAltered,
+    observer,
     patience: { silence, onWait: waiting(observer) },
     agree: (plan) => yes ? Promise.resolve(true) : ask(plan),
     silverObserver: printing("silver", output),

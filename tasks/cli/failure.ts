@@ -65,7 +65,9 @@ function unexpected(error: unknown, withStack: boolean, secrets: readonly string
 /** Takes secrets out of a text, also as URLs and JSON write them. */
 function redact(text: string, secrets: readonly string[]): string {
   const spellings = secrets.flatMap((secret) => [
-    ...[secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)],
+    secret,
+    encodeURIComponent(secret),
+    JSON.stringify(secret).slice(1, -1),
   ]);
   return spellings.reduce((rest, spelling) => rest.replaceAll(spelling, "…"), text);
 }

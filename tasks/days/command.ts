@@ -61,7 +61,10 @@ export function workThroughDays(
   const days = daysOf(flags, pending);
   const needsDatabase = command !== "silver" || ("from" in days && clockDecides(days));
   const order: Order = {
-    ...{ command, days, several, output },
+    command,
+    days,
+    several,
+    output,
     keepGoing: flags.on("keep-going"),
     dryRun: flags.on("dry-run"),
     database: needsDatabase ? databaseConfig() : undefined,

@@ -222,7 +222,12 @@ async function check(day: Day, order: Order, result: DayResult): Promise<number>
   const amongLines = output === "json" && (several || command === "run");
   result.postflight = "error";
   const report = await checkAfter({
-    ...{ database: database!, lake, day, timeout, strict, silence },
+    database: database!,
+    lake,
+    day,
+    timeout,
+    strict,
+    silence,
     output: amongLines ? "json-line" : output,
   });
   const count = (verdict: string) =>

@@ -111,8 +111,14 @@ function aboutOutbox(outbox: Status["outbox"], colour: boolean): string[] {
 export function renderJsonDay(status: DayStatus): string {
   const { day, isOver, isSettled, bronze, silver, quarantined, amended } = status;
   return JSON.stringify({
-    ...{ command: "status", step: "day", date: day, over: isOver, settled: isSettled },
-    ...{ bronze: jsonLayer(bronze), silver: jsonLayer(silver), quarantined },
+    command: "status",
+    step: "day",
+    date: day,
+    over: isOver,
+    settled: isSettled,
+    bronze: jsonLayer(bronze),
+    silver: jsonLayer(silver),
+    quarantined,
     amended: amended ?? null,
     outbox: status.outbox === undefined
       ? null
@@ -126,7 +132,10 @@ export function renderJsonDay(status: DayStatus): string {
 export function renderJsonTotal({ days, outbox }: Status, exitCode: number): string {
   const settled = days.filter(({ isSettled }) => isSettled).length;
   return JSON.stringify({
-    ...{ command: "status", step: "total", days: days.length, settled },
+    command: "status",
+    step: "total",
+    days: days.length,
+    settled,
     outbox: outbox.state,
     ...(outbox.state === "asked" ? { strays: outbox.strays } : {}),
     ...(outbox.state === "failed" ? { message: outbox.failure.message } : {}),
