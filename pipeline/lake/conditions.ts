@@ -15,9 +15,9 @@ export type BucketState = "object-locked" | "versioned" | undefined;
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import { tryConditions } from "./conditions.ts";
- * import { openLake } from "./open.ts";
+ * import { openDirectory } from "./directory.ts";
  * const path = await Deno.makeTempDir();
- * const lake = openLake({ kind: "directory", path });
+ * const lake = openDirectory({ kind: "directory", path });
  * assertEquals(await tryConditions(lake, "scratch/conditions"), undefined); // every condition holds
  * lake.close();
  * await Deno.remove(path, { recursive: true });

@@ -54,9 +54,9 @@ export const ABANDONED_AFTER: number = CONTRACT.ages.abandonedAfterHours * HOUR;
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import { storeClock } from "./lifetimes.ts";
- * import { openLake } from "./open.ts";
+ * import { openDirectory } from "./directory.ts";
  * const path = await Deno.makeTempDir();
- * const lake = openLake({ kind: "directory", path });
+ * const lake = openDirectory({ kind: "directory", path });
  * const clock = await storeClock(lake);
  * assertEquals(Math.abs(clock - Date.now()) < 60_000, true);
  * lake.close();
