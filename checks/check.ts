@@ -47,8 +47,20 @@ export interface Check<N extends FactName = FactName, W extends FactName = never
    * operator left the fact out.
    */
   readonly wants?: readonly W[];
-  /** Judges. Where it throws, the verdict is `error`. */
-  readonly run: (facts: Pick<Facts, N> & Partial<Pick<Facts, W>>) => Outcome;
+  /**
+   * Judges. Where it throws, the verdict is `error`.
+   *
+   * @param share computes what several checks derive from the same facts, such as the jobs, only once
+   */
+  readonly run: (facts: Pick<Facts, N> & Partial<Pick<Facts, W>>, share?: Share) => Outcome;
+}
+
+/** Returns what was computed before in the same run under a name, or computes it. */
+export type Share = <T>(name: string, compute: () => T) => T;
+
+/** Computes each time: for a check that runs by itself. */
+export function computeAgain<T>(_name: string, compute: () => T): T {
+  return compute();
 }
 
 /** A check, whatever facts it reads. */

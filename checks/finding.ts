@@ -1,13 +1,15 @@
 /**
- * What a check says in the end:
+ * What a check decides:
  *
- * - `pass`: it holds
- * - `warn`: it holds, and somebody should look at it
- * - `fail`: it does not hold
- * - `skip`: it was not judged, for a reason that another check or the operator answers for
- * - `error`: nobody can tell, since a fact could not be gathered or there was nothing to look at
+ * - `pass`: the condition holds
+ * - `warn`: the condition holds, and a person should look at something
+ * - `fail`: the condition does not hold
+ * - `skip`: the check did not judge, because another check fails for the same reason, or because the
+ *   operator asked for it
+ * - `error`: the check could not decide, because a fact or an object is missing that should be there
+ * - `not-applicable`: there is nothing that the condition could apply to, and there need not be
  */
-export type Verdict = "pass" | "warn" | "fail" | "skip" | "error";
+export type Verdict = "pass" | "warn" | "fail" | "skip" | "error" | "not-applicable";
 
 /** A reference to a Kubernetes object. */
 export interface ObjectRef {
@@ -47,15 +49,16 @@ export type Place = Pick<Finding, "object" | "field" | "file" | "line">;
 /**
  * What a check found:
  *
- * - with `examined`, it judged; without findings, the condition holds for all that `examined` names
- * - with `skip`, it could not judge, and another check fails for the same reason
- * - with `nothing`, there was nothing to judge. Nobody knows then, and unknown is not pass
- * - with `unknown`, it may not look at what it would have to judge
+ * - `examined`: the check judged; without findings, the condition holds for all that `examined` names
+ * - `skip`: the check could not judge, and another check fails for the same reason
+ * - `notApplicable`: there is nothing to judge, and there need not be
+ * - `unknown`: the check may not read what it has to judge, or something that should be there is
+ *   missing; the verdict is `error`
  */
 export type Outcome =
   | { readonly examined: string; readonly findings: readonly Finding[] }
   | { readonly skip: string }
-  | { readonly nothing: string }
+  | { readonly notApplicable: string }
   | { readonly unknown: string };
 
 /** A check's verdict and what it rests on, as plain data. */
@@ -68,7 +71,7 @@ export interface Result {
   readonly verdict: Verdict;
   /** What was looked at. Only with pass, warn and fail. */
   readonly examined?: string;
-  /** Why there is no judgement, or only half of one. Only with skip and error. */
+  /** Why there is no judgement, or only half of one. Only with skip, error and not-applicable. */
   readonly reason?: string;
   /** Whether the operator asked for the skip. */
   readonly asked?: true;

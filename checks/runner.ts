@@ -1,4 +1,4 @@
-import type { AnyCheck, FactName, Facts } from "./check.ts";
+import type { AnyCheck, FactName, Facts, Share } from "./check.ts";
 import type { Finding, Result, Verdict } from "./finding.ts";
 import {
   type Absent,
@@ -44,9 +44,10 @@ export async function runChecks(
     const limits = { timeoutMs: longerMs[name] ?? timeoutMs, late, signal };
     facts.set(name, gather(name, gatherers[name], limits));
   }
+  const share = shareWithinRun();
   const pending = checks.map((check) => {
     const reason = skip.get(check.id);
-    return reason === undefined ? judge(check, facts) : skipped(check, reason);
+    return reason === undefined ? judge(check, facts, share) : skipped(check, reason);
   });
   const results: Result[] = [];
   for (const each of pending) {
@@ -59,9 +60,9 @@ export async function runChecks(
 }
 
 /**
- * The exit code that results add up to: 1 where a check failed (or, if strict, warned), else 3 where
- * one could not tell or was skipped without the operator asking for it, else 0. Where nothing at all
- * was judged it is 3.
+ * The exit code of all results: 1 where a check failed (or, if strict, warned), else 3 where a check
+ * could not decide or was skipped without the operator asking for it, else 0. A check that is not
+ * applicable counts neither way; where no check judged anything, the exit code is 3.
  */
 export function exitCode(
   results: readonly Result[],
@@ -71,8 +72,16 @@ export function exitCode(
   if (results.some(bad)) return 1;
   const unknown = ({ verdict, asked }: Result) =>
     verdict === "error" || verdict === "skip" && asked !== true;
-  const judged = results.some(({ verdict }) => verdict !== "skip");
+  const judged = results.some(({ verdict }) => verdict !== "skip" && verdict !== "not-applicable");
   return !judged || results.some(unknown) ? 3 : 0;
+}
+
+function shareWithinRun(): Share {
+  const values = new Map<string, unknown>();
+  return <T>(name: string, compute: () => T): T => {
+    if (!values.has(name)) values.set(name, compute());
+    return values.get(name) as T;
+  };
 }
 
 /** The facts that a check reads, or would. */
@@ -93,6 +102,7 @@ interface Given {
 async function judge(
   check: AnyCheck,
   facts: ReadonlyMap<FactName, Promise<Gathered>>,
+  share: Share,
 ): Promise<Result> {
   const { needs, wants = [] } = check;
   const needed = await take(needs, facts);
@@ -103,7 +113,7 @@ async function judge(
   const missing = withheld(check, needed, needed.absent.some(({ asked }) => asked)) ??
     (Object.keys(values).length === 0 ? withheld(check, wanted, everyAsked(wanted)) : undefined);
   if (missing !== undefined) return missing;
-  return halved(verdict(check, values as Facts), check, wanted);
+  return halved(verdict(check, values as Facts, share), check, wanted);
 }
 
 async function take(
@@ -142,6 +152,11 @@ function withheld(
  */
 function halved(result: Result, check: AnyCheck, { problems, absent }: Given): Result {
   const { verdict, examined, ...rest } = result;
+  // A fact that is missing could have what the others have not.
+  if (verdict === "not-applicable") {
+    const unasked = absent.filter(({ asked }) => !asked);
+    return withheld(check, { values: {}, problems, absent: unasked }, false) ?? result;
+  }
   if (examined === undefined) return result;
   const unasked = absent.filter(({ asked }) => !asked);
   if (verdict !== "fail" && problems.length + unasked.length > 0) {
@@ -160,16 +175,19 @@ function reasons(absent: readonly Absent[]): string {
   return [...new Set(absent.map((each) => each.absent))].join("; ");
 }
 
-function verdict(check: AnyCheck, facts: Facts): Result {
+function verdict(check: AnyCheck, facts: Facts, share: Share): Result {
   const { id, title } = check;
   try {
-    const outcome = check.run(facts);
+    const outcome = check.run(facts, share);
     if ("skip" in outcome) {
       return { id, title, verdict: "skip", reason: outcome.skip, findings: [] };
     }
-    if ("nothing" in outcome || "unknown" in outcome) {
-      const reason = "nothing" in outcome ? outcome.nothing : outcome.unknown;
-      return { id, title, verdict: "error", reason, findings: [] };
+    if ("notApplicable" in outcome) {
+      const reason = outcome.notApplicable;
+      return { id, title, verdict: "not-applicable", reason, findings: [] };
+    }
+    if ("unknown" in outcome) {
+      return { id, title, verdict: "error", reason: outcome.unknown, findings: [] };
     }
     const { examined, findings } = outcome;
     return { id, title, verdict: verdictOf(findings), examined, findings };

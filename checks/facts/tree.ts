@@ -2,33 +2,33 @@ import { JOBS_NAMESPACE } from "../../pipeline/contract/platform.ts";
 import type { ManifestObject } from "../kubernetes/objects.ts";
 import type { Code } from "../source_code/code.ts";
 import { withHeredocs } from "../source_code/shell.ts";
+import { type SparkJob, sparkJobsOf } from "../spark/spark_job.ts";
 import type { ManifestsFact } from "./manifests.ts";
 
 /** What the checks of manifests and job code look at. */
 export interface Tree {
-  /** The objects, with their files relative to the working directory. */
+  /** The objects that belong to the jobs, with their files relative to the working directory. */
   readonly objects: readonly ManifestObject[];
   /** The texts that jobs run or are configured by. */
   readonly code: readonly Code[];
+  /** All objects, also those of others that only the cluster has, with files in the same way. */
+  readonly all: readonly ManifestObject[];
+  /** The jobs and how they run Spark, read once. */
+  readonly jobs: readonly SparkJob[];
 }
-
-const known = new WeakMap<ManifestsFact, Tree>();
 
 /**
  * A fact about manifests as a tree: files relative to the working directory, and every script with
  * the line that its first line is on.
  */
-export function treeOf(fact: ManifestsFact): Tree {
-  const tree = known.get(fact) ?? readTree(fact);
-  known.set(fact, tree);
-  return tree;
-}
-
-function readTree({ directory, objects, scripts }: ManifestsFact): Tree {
-  return {
-    objects: objects.filter(isOurs).map((each) => (
-      { ...each, file: pathOf(directory, each.file) }
-    )),
+export function treeOf(
+  { directory, objects, scripts }: Pick<ManifestsFact, "directory" | "objects" | "scripts">,
+): Tree {
+  const all = objects.map((each) =>
+    each.file === undefined ? each : { ...each, file: pathOf(directory, each.file) }
+  );
+  const source = {
+    objects: all.filter(isOurs),
     code: scripts.map(({ file, line, object, path, language, text, python }): Code => ({
       language: language === "text" ? "conf" : language,
       file: pathOf(directory, file),
@@ -38,6 +38,14 @@ function readTree({ directory, objects, scripts }: ManifestsFact): Tree {
       text,
       ...(python === undefined ? {} : { python }),
     })).flatMap(withHeredocs),
+  };
+  let jobs: readonly SparkJob[] | undefined;
+  return {
+    ...source,
+    all,
+    get jobs() {
+      return jobs ??= sparkJobsOf(source);
+    },
   };
 }
 
@@ -57,5 +65,7 @@ function isBlock(file: string | undefined, text: string): boolean {
 
 /** Where a file of a directory is, seen from the working directory. */
 export function pathOf<F extends string | undefined>(directory: string, file: F): F | string {
-  return file === undefined ? file : `${directory.replace(/\/+$/, "")}/${file}`;
+  return file === undefined || directory === "."
+    ? file
+    : `${directory.replace(/\/+$/, "")}/${file}`;
 }

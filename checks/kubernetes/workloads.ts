@@ -1,3 +1,4 @@
+import { JOBS_NAMESPACE } from "../../pipeline/contract/platform.ts";
 import { decodeBase64, type Fields, isFields, listOf, textOf } from "./fields.ts";
 import { type ManifestObject, namespaceOf } from "./objects.ts";
 
@@ -111,10 +112,14 @@ export function workloadsOf(objects: readonly ManifestObject[]): Workload[] {
   });
 }
 
-/** The workloads that run to an end, as the pipeline's jobs do. */
+/**
+ * The jobs of the pipeline: Jobs and CronJobs, and the Pods that the manifests declare in the jobs'
+ * namespace. A Pod that only the cluster has was made by something else, or runs only once.
+ */
 export function jobsOf(objects: readonly ManifestObject[]): Workload[] {
-  return workloadsOf(objects).filter(({ object: { kind } }) =>
-    kind === "Job" || kind === "CronJob"
+  return workloadsOf(objects).filter(({ object: { kind, file, namespace } }) =>
+    kind === "Job" || kind === "CronJob" ||
+    kind === "Pod" && file !== undefined && namespace === JOBS_NAMESPACE
   );
 }
 
@@ -169,15 +174,27 @@ export function accountId({ namespace, name }: Account): string {
 /** Looks for an object by kind, namespace and name. */
 export type Lookup = (kind: string, namespace: string, name: string) => Fields | undefined;
 
+/** A variable of a pod, and its value as far as the manifests have it. */
+export interface VariableValue {
+  /** The value; undefined where the manifests do not have it. */
+  readonly value: string | undefined;
+  /** Why the value is not known, as in `it comes from Secret jobs/s3, which is not there`. */
+  readonly unknown?: string;
+  /** Whether a Secret holds the value, so that nothing may print it. */
+  readonly isSecret: boolean;
+}
+
 /** The variables that a pod's containers declare, and their values where the manifests have them. */
 export interface Environment {
   /** The variables' names. */
   readonly names: ReadonlySet<string>;
   /**
-   * What the manifests say a variable is. It may come from a Secret: use it to find out where
-   * something is, and never print it.
+   * The value of a variable, where the manifests have it. A Secret may hold it: use it to find out
+   * where something is, and never print it.
    */
   readonly value: (name: string) => string | undefined;
+  /** A variable and where its value comes from; undefined where no container declares it. */
+  readonly variable: (name: string) => VariableValue | undefined;
 }
 
 /** Reads the environment of a pod's containers; of several values of one name the last wins. */
@@ -186,7 +203,7 @@ export function environmentOf(
   namespace: string,
   lookup: Lookup,
 ): Environment {
-  const values = new Map<string, string | undefined>();
+  const variables = new Map<string, VariableValue>();
   for (const { env, envFrom } of containers) {
     for (const each of listOf(envFrom)) {
       const prefix = typeof each.prefix === "string" ? each.prefix : "";
@@ -194,15 +211,20 @@ export function environmentOf(
         const source = each[`${ref}Ref`];
         if (!isFields(source)) continue;
         for (const [key, value] of dataOf(lookup(kind, namespace, String(source.name)))) {
-          values.set(prefix + key, value);
+          variables.set(prefix + key, { value, isSecret: kind === "Secret" });
         }
       }
     }
     for (const each of listOf(env)) {
-      if (typeof each.name === "string") values.set(each.name, valueOf(each, namespace, lookup));
+      if (typeof each.name !== "string") continue;
+      variables.set(each.name, valueOf(each, namespace, lookup, variables));
     }
   }
-  return { names: new Set(values.keys()), value: (name) => values.get(name) };
+  return {
+    names: new Set(variables.keys()),
+    value: (name) => variables.get(name)?.value,
+    variable: (name) => variables.get(name),
+  };
 }
 
 /** What a ConfigMap or a Secret holds, decoded. */
@@ -222,13 +244,33 @@ export function dataOf(object: Fields | undefined): Map<string, string> {
 
 const SOURCES = [["configMap", "ConfigMap"], ["secret", "Secret"]] as const;
 
-function valueOf(variable: Fields, namespace: string, lookup: Lookup): string | undefined {
-  if (typeof variable.value === "string") return variable.value;
-  const from = isFields(variable.valueFrom) ? variable.valueFrom : {};
+function valueOf(
+  { value, valueFrom }: Fields,
+  namespace: string,
+  lookup: Lookup,
+  before: ReadonlyMap<string, VariableValue>,
+): VariableValue {
+  const text = textOf(value);
+  if (text !== undefined) {
+    // Kubernetes expands the variables that stand before this one.
+    const used = [...text.matchAll(/\$\((\w+)\)/g)].map(([, name]) => before.get(name!));
+    const expanded = text.replace(/\$\((\w+)\)/g, (all, name) => before.get(name)?.value ?? all);
+    return { value: expanded, isSecret: used.some((each) => each?.isSecret === true) };
+  }
+  const from = isFields(valueFrom) ? valueFrom : {};
   for (const [ref, kind] of SOURCES) {
     const source = from[`${ref}KeyRef`];
     if (!isFields(source)) continue;
-    return dataOf(lookup(kind, namespace, String(source.name))).get(String(source.key));
+    const [name, key] = [String(source.name), String(source.key)];
+    const object = lookup(kind, namespace, name);
+    const found = dataOf(object).get(key);
+    const isSecret = kind === "Secret";
+    if (found !== undefined) return { value: found, isSecret };
+    const unknown = object === undefined
+      ? `it comes from ${kind} ${namespace}/${name}, which the manifests do not have`
+      : `${kind} ${namespace}/${name} has no key ${key}`;
+    return { value: undefined, unknown, isSecret };
   }
-  return undefined;
+  const [source = "nothing"] = Object.keys(from);
+  return { value: undefined, unknown: `its value comes from ${source}`, isSecret: false };
 }

@@ -1,5 +1,5 @@
 import { JOBS_NAMESPACE } from "../../pipeline/contract/platform.ts";
-import { type Check, check, type Facts } from "../check.ts";
+import { type Check, check, computeAgain, type Facts, type Share } from "../check.ts";
 import type { Outcome } from "../finding.ts";
 import type { ClusterOpened, Unread } from "../facts/cluster.ts";
 import type { ManifestObject } from "../kubernetes/objects.ts";
@@ -8,16 +8,25 @@ import { embeddedScripts } from "../facts/scripts.ts";
 import { idOf, jobState, merged } from "../kubernetes/apply_plan.ts";
 import { naming } from "../list_names.ts";
 import { whyNoCluster } from "../skip_reasons.ts";
-import { isOurs } from "../facts/tree.ts";
+import { isOurs, type Tree, treeOf } from "../facts/tree.ts";
+import { type Network, readNetwork } from "./network/job_network.ts";
+import { hasFailure } from "./outcome.ts";
 
 /** What a run will find: manifests, a cluster, or the cluster as it is once they are applied to it. */
 export interface Platform extends ManifestsFact {
   /** The cluster, where one was looked at. */
   readonly cluster?: ClusterOpened;
+  /** The objects and the code of the jobs, read when a check first asks for them. */
+  readonly tree: Tree;
+  /** What decides about the connections of the jobs, read when a check first asks for it. */
+  readonly network: Network;
 }
 
 /** A check of manifests and cluster together. It takes what is there of them. */
-export type PlatformCheck = Check<never, "manifests" | "cluster">;
+export interface PlatformCheck extends Check<never, "manifests" | "cluster"> {
+  /** Judges a platform. */
+  readonly judge: (platform: Platform) => Outcome;
+}
 
 /** What a check of the platform says of itself. */
 export interface PlatformCondition extends Pick<PlatformCheck, "id" | "title"> {
@@ -51,55 +60,68 @@ export function inNamespace(namespace: string, ...kinds: readonly string[]): str
 
 /** Declares a check of manifests and cluster together, before a run. */
 export function platformCheck({ id, title, reads, judge }: PlatformCondition): PlatformCheck {
-  const run: PlatformCheck["run"] = (facts) => onPlatform(facts, reads, judge);
-  return check({ id, title, phase: "before", needs: [], wants: PLATFORM, run });
+  const run: PlatformCheck["run"] = (facts, share) => onPlatform(facts, share, reads, judge);
+  return { ...check({ id, title, phase: "before", needs: [], wants: PLATFORM, run }), judge };
 }
 
 /** Judges manifests and cluster together, as {@linkcode platformCheck} has it. */
 export function onPlatform(
   { manifests, cluster }: PlatformFacts,
+  share: Share = computeAgain,
   reads: readonly string[],
   judge: (platform: Platform) => Outcome,
 ): Outcome {
-  if (cluster === undefined) return judge(manifests!);
+  const opened = cluster?.opened ? cluster : undefined;
+  const platform = () => share("platform", () => platformOf(manifests, opened));
+  if (cluster === undefined) return judge(platform());
   if (!cluster.opened) {
-    const half = manifests && judge(manifests);
-    const isBad = half !== undefined && "findings" in half &&
-      half.findings.some(({ severity }) => severity === "fail");
-    return isBad ? half : { skip: whyNoCluster };
+    const half = manifests && judge(platform());
+    return half !== undefined && hasFailure(half) ? half : { skip: whyNoCluster };
   }
   const unread = cluster.unread.filter((each) => reads.includes(told(each)));
   if (unread.length > 0) {
     return { unknown: naming([...new Set(unread.map(({ failure }) => failure.message))]) };
   }
-  return judge(platformOf(manifests, cluster));
+  return judge(platform());
 }
 
 function told({ kind, namespace = JOBS_NAMESPACE }: Unread): string {
   return namespace === JOBS_NAMESPACE ? kind : `${namespace}/${kind}`;
 }
 
-/** All checks of one run read the same facts. */
-const KNOWN = new WeakMap<ClusterOpened, Platform>();
-
-/** A cluster as it would be once manifests are applied to it. */
+/** Manifests as they are, or the cluster as it will be once they are applied to it. */
 export function platformOf(
   manifests: ManifestsFact | undefined,
-  cluster: ClusterOpened,
+  cluster: ClusterOpened | undefined,
 ): Platform {
-  const known = KNOWN.get(cluster);
-  if (known !== undefined) return known;
   const { directory = "", files = 0, problems = [], scripts = [], objects = [] } = manifests ?? {};
+  if (cluster === undefined) return withReadings({ directory, files, problems, scripts, objects });
   const after = objectsAfter(objects, cluster);
-  const platform: Platform = {
-    ...{ directory, files, problems, cluster, objects: after },
+  return withReadings({
+    directory,
+    files,
+    problems,
+    objects: after,
     scripts: [
       ...scripts.filter(({ object }) => object === undefined),
       ...after.filter(isOurs).flatMap(embeddedScripts),
     ],
+  }, cluster);
+}
+
+function withReadings(fact: ManifestsFact, cluster?: ClusterOpened): Platform {
+  let tree: Tree | undefined;
+  let network: Network | undefined;
+  return {
+    ...fact,
+    ...(cluster === undefined ? {} : { cluster }),
+    get tree() {
+      return tree ??= treeOf(fact);
+    },
+    get network() {
+      return network ??= readNetwork(this.tree, fact.problems, cluster !== undefined);
+    },
   };
-  KNOWN.set(cluster, platform);
-  return platform;
 }
 
 function objectsAfter(

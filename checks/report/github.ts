@@ -22,6 +22,11 @@ export function renderCommands(result: Result): string {
     const word = asked ? "notice" : "warning";
     lines.push(command(word, { title: `${id}: skipped` }, `${reason}\nnot judged: ${title}`));
   }
+  if (verdict === "not-applicable") {
+    lines.push(
+      command("notice", { title: `${id}: not applicable` }, `${reason}\nnot judged: ${title}`),
+    );
+  }
   return lines.map((line) => `${line}\n`).join("");
 }
 

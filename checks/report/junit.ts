@@ -11,7 +11,7 @@ export function renderJunit({ command, date, results }: Omit<Report, "exitCode">
     tests: results.length,
     failures: count("fail"),
     errors: count("error"),
-    skipped: count("skip"),
+    skipped: count("skip") + count("not-applicable"),
   });
   const lines = [
     '<?xml version="1.0" encoding="UTF-8"?>',
@@ -40,13 +40,16 @@ function testCase(command: string, result: Result): string[] {
   return [`${open}>`, element, "    </testcase>"];
 }
 
-/** The element that tells a verdict, and its attributes; undefined for a check that passed. */
+/** The element for a verdict, and its attributes; undefined for a check that passed. */
 function content({ verdict, reason, findings }: Result): [string, string] | undefined {
   if (verdict === "pass") return undefined;
   if (verdict === "warn") return ["system-out", ""];
   if (verdict === "fail") {
     const worst = findings.find(({ severity }) => severity === "fail");
     return ["failure", attributes({ message: worst?.problem ?? "" })];
+  }
+  if (verdict === "not-applicable") {
+    return ["skipped", attributes({ message: `not applicable: ${reason ?? ""}` })];
   }
   return [verdict === "skip" ? "skipped" : "error", attributes({ message: reason ?? "" })];
 }

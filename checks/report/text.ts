@@ -15,7 +15,11 @@ const COLOURS: Readonly<Record<Verdict, number>> = {
   fail: 31,
   skip: 36,
   error: 35,
+  "not-applicable": 90,
 };
+
+/** The word for a verdict in the first column, which is five characters wide. */
+const WORDS: Readonly<Partial<Record<Verdict, string>>> = { "not-applicable": "N/A" };
 
 const VERDICTS = Object.keys(COLOURS) as Verdict[];
 
@@ -32,7 +36,7 @@ export function renderResult(
   { colour = false, idWidth = ID_WIDTH }: TextOptions = {},
 ): string {
   const { id, verdict, findings } = result;
-  const word = verdict.toUpperCase().padEnd(5);
+  const word = (WORDS[verdict] ?? verdict.toUpperCase()).padEnd(5);
   const shown = colour ? `\x1b[${COLOURS[verdict]}m${word}\x1b[0m` : word;
   const lines = [`${shown}  ${id.padEnd(idWidth)}  ${says(result)}`];
   for (const finding of findings) lines.push(...renderFinding(finding));
@@ -45,9 +49,10 @@ export function renderSummary(
   { command, date, results }: Omit<Report, "exitCode">,
   { colour = false }: TextOptions = {},
 ): string {
-  const counts = VERDICTS.map((verdict) => {
+  const counts = VERDICTS.flatMap((verdict) => {
     const count = results.filter((result) => result.verdict === verdict).length;
-    const text = `${count} ${verdict}`;
+    if (count === 0 && verdict === "not-applicable") return [];
+    const text = `${count} ${verdict.replace("-", " ")}`;
     return colour && count > 0 ? `\x1b[${COLOURS[verdict]}m${text}\x1b[0m` : text;
   });
   const subject = date === undefined ? command : `${command} ${date}`;

@@ -10,7 +10,6 @@ import { poolPlatform } from "../../checks/preflight/capacity/analytics_nodes.ts
 import { platformOf } from "../../checks/preflight/platform.ts";
 import type { Absent, Gatherer, Gatherers } from "../../checks/runner.ts";
 import { ofKind } from "../../checks/kubernetes/objects.ts";
-import { treeOf } from "../../checks/facts/tree.ts";
 import {
   databaseOfSecret,
   lakeOfSecret,
@@ -134,8 +133,8 @@ function imageOf(
       withManifests ? manifests(signal) : undefined,
       withCluster ? openedOf(cluster, signal) : undefined,
     ]);
-    const platform = opened === undefined ? files : platformOf(files, opened);
-    const uses = platform === undefined ? [] : imagesOf(treeOf(platform));
+    const isRead = files !== undefined || opened !== undefined;
+    const uses = isRead ? imagesOf(platformOf(files, opened).tree) : [];
     const own = opened === undefined ? await ownCredentials() : [];
     const architecture = opened && poolPlatform(opened.objects);
     return await gatherImages(requestsFor(uses, own), {

@@ -61,7 +61,8 @@ Deno.test("the outcome decides the verdict", async () => {
     ["warn", { examined, findings: [warn] }],
     ["fail", { examined, findings: [warn, fail] }],
     ["skip", { skip: "another check tells" }],
-    ["error", { nothing: "there was nothing" }],
+    ["error", { unknown: "it may not be read" }],
+    ["not-applicable", { notApplicable: "there was nothing" }],
   ];
   const checks = outcomes.map(([id, outcome]): Check => ({
     ...{ ...base, id, needs: ["source"], run: () => outcome },
@@ -70,6 +71,7 @@ Deno.test("the outcome decides the verdict", async () => {
   assertEquals(results.map(({ verdict }) => verdict), outcomes.map(([verdict]) => verdict));
   assertEquals(results.slice(3).map(({ reason }) => reason), [
     "another check tells",
+    "it may not be read",
     "there was nothing",
   ]);
 });

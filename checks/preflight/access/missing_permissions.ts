@@ -11,7 +11,7 @@ import { type Binding, may } from "./role_rules.ts";
  * @param needs all that they do
  * @param place one of the jobs
  */
-export function missing(
+export function missingRights(
   known: Known,
   needs: readonly Need[],
   place: ReturnType<typeof placeOf>,

@@ -1,17 +1,16 @@
+import type { Tree } from "../../facts/tree.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
-import { effectiveSettings, modeOf } from "../../spark/spark_pods.ts";
 import { forbiddenDeeds, knownOf } from "./access_reviews.ts";
 import { tooMuch } from "./excess_permissions.ts";
-import { missing } from "./missing_permissions.ts";
+import { missingRights } from "./missing_permissions.ts";
 import { CLIENT_NEEDS, CLUSTER_NEEDS, type Need } from "./required_permissions.ts";
 import { bindingsOf } from "./role_rules.ts";
-import { type Account, accountId, accountOf, jobsOf } from "../../kubernetes/workloads.ts";
-import { type Judged, outcomeOfWhole } from "../outcome.ts";
+import { type Account, accountId } from "../../kubernetes/workloads.ts";
+import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
 import { namespaceOf, placeOf } from "../../kubernetes/objects.ts";
-import { type Tree, treeOf } from "../../facts/tree.ts";
 
 /**
  * The service accounts of jobs may do what Spark does in its namespace, and nothing else: by the roles
@@ -22,7 +21,10 @@ export const rbac: PlatformCheck = platformCheck({
   title: "service accounts may do what Spark does, and no more",
   reads: [...JOBS, "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"],
   judge: (platform) =>
-    outcomeOfWhole(platform, judgeRights(treeOf(platform), platform.cluster), "there is no job"),
+    unlessUnknown(
+      platform.tree.jobs,
+      outcomeOfWhole(platform, judgeRights(platform.tree, platform.cluster), "there is no job"),
+    ),
 });
 
 /** Somebody that jobs run as. */
@@ -48,7 +50,7 @@ export function judgeRights(tree: Tree, cluster?: ClusterOpened): Judged | undef
       const bindings = bindingsOf(tree.objects, account);
       const known = knownOf(account, bindings, cluster);
       return [
-        ...missing(known, needs, place),
+        ...missingRights(known, needs, place),
         ...bindings.flatMap(tooMuch),
         ...forbiddenDeeds(known),
       ];
@@ -64,16 +66,15 @@ function askedOf(cluster: ClusterOpened | undefined): string {
     : ", as the API server answers for them";
 }
 
-function accountsOf({ objects, code }: Tree): Needing[] {
+function accountsOf({ jobs }: Tree): Needing[] {
   const accounts = new Map<string, Needing>();
-  for (const job of jobsOf(objects)) {
-    const account = { name: accountOf(job) ?? "default", namespace: namespaceOf(job.object) };
+  for (const { workload: { object, specPath }, mode, account: name = "default" } of jobs) {
+    const account = { name, namespace: namespaceOf(object) };
     const id = accountId(account);
-    const mode = modeOf(effectiveSettings(job, code));
-    const needs = { local: [], client: CLIENT_NEEDS, cluster: CLUSTER_NEEDS }[mode];
+    const needs = { local: [], unknown: [], client: CLIENT_NEEDS, cluster: CLUSTER_NEEDS }[mode];
     const before = accounts.get(id);
     if (before !== undefined && before.needs.length >= needs.length && mode !== "cluster") continue;
-    const place = placeOf(job.object, `${job.specPath}.serviceAccountName`);
+    const place = placeOf(object, `${specPath}.serviceAccountName`);
     accounts.set(id, { account, needs, place });
   }
   return [...accounts.values()];

@@ -1,18 +1,21 @@
+import type { Tree } from "../../facts/tree.ts";
+import type { SparkJob } from "../../spark/spark_job.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
-import { effectiveSettings, modeOf } from "../../spark/spark_pods.ts";
-import { accountOf, jobsOf, type Workload } from "../../kubernetes/workloads.ts";
-import { type Judged, outcomeOfWhole } from "../outcome.ts";
-import { type Tree, treeOf } from "../../facts/tree.ts";
+import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
 
 /** Jobs run as a service account that is there, once the manifests are applied. */
 export const serviceAccount: PlatformCheck = platformCheck({
   id: "service-account",
   title: "jobs run as a service account that is there",
   reads: [...JOBS, "ServiceAccount"],
-  judge: (platform) => outcomeOfWhole(platform, judgeAccounts(treeOf(platform)), "there is no job"),
+  judge: (platform) =>
+    unlessUnknown(
+      platform.tree.jobs,
+      outcomeOfWhole(platform, judgeAccounts(platform.tree), "there is no job"),
+    ),
 });
 
 /**
@@ -21,7 +24,7 @@ export const serviceAccount: PlatformCheck = platformCheck({
  * @returns undefined where there are no jobs
  */
 export function judgeAccounts(tree: Tree): Judged | undefined {
-  const jobs = jobsOf(tree.objects);
+  const { jobs } = tree;
   if (jobs.length === 0) return undefined;
   return {
     examined: `the service accounts of ${plural(jobs.length, "job")}`,
@@ -29,10 +32,9 @@ export function judgeAccounts(tree: Tree): Judged | undefined {
   };
 }
 
-function judgeJob(job: Workload, { objects, code }: Tree): Finding[] {
-  const { object, specPath, spec } = job;
+function judgeJob(job: SparkJob, { objects }: Tree): Finding[] {
+  const { workload: { object, specPath, spec }, account: name, mode } = job;
   const namespace = namespaceOf(object);
-  const name = accountOf(job);
   const place = placeOf(object, `${specPath}.serviceAccountName`);
   if (name === undefined || name === "default") {
     return [{
@@ -48,7 +50,7 @@ function judgeJob(job: Workload, { objects, code }: Tree): Finding[] {
     return [unknown(place, name, namespace, accounts.filter((each) => each.name === name))];
   }
   const mounted = spec.automountServiceAccountToken ?? account.value.automountServiceAccountToken;
-  if (mounted !== false || modeOf(effectiveSettings(job, code)) === "local") return [];
+  if (mounted !== false || mode === "local" || mode === "unknown") return [];
   const hasOwn = JSON.stringify(spec.volumes ?? []).includes('"serviceAccountToken"');
   return hasOwn ? [] : [{
     severity: "fail",

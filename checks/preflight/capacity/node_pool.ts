@@ -1,3 +1,6 @@
+import type { Tree } from "../../facts/tree.ts";
+import type { SparkJob } from "../../spark/spark_job.ts";
+import type { SparkSettings } from "../../spark/settings.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
@@ -5,13 +8,9 @@ import { type ComingJob, judgeNodes } from "./node_fit.ts";
 import { formatTaint, LABEL, TAINT, tolerates } from "./analytics_nodes.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { jobPods } from "./job_pods.ts";
-import type { effectiveSettings } from "../../spark/spark_pods.ts";
-import { jobsOf, type Workload } from "../../kubernetes/workloads.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
-import { executorTemplate } from "../../spark/executor_template.ts";
-import { type Judged, outcomeOf } from "../outcome.ts";
+import { type Judged, outcomeOf, unlessUnknown } from "../outcome.ts";
 import { ofKind, placeOf } from "../../kubernetes/objects.ts";
-import { type Tree, treeOf } from "../../facts/tree.ts";
 
 export { poolPlatform } from "./analytics_nodes.ts";
 
@@ -25,7 +24,11 @@ export const nodePool: PlatformCheck = platformCheck({
   reads: [...JOBS, "Node"],
   judge(platform) {
     const { cluster } = platform;
-    const outcome = outcomeOf(platform, judgePools(treeOf(platform), cluster), "there is no job");
+    const { tree } = platform;
+    const outcome = unlessUnknown(
+      tree.jobs,
+      outcomeOf(platform, judgePools(tree, cluster), "there is no job"),
+    );
     const isGood = "findings" in outcome &&
       outcome.findings.every(({ severity }) => severity !== "fail");
     // Who cannot see all pods cannot tell that there is room.
@@ -45,7 +48,7 @@ const UNSEEN: Outcome = {
  * @returns undefined where there are no jobs
  */
 export function judgePools(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
-  const jobs = jobsOf(tree.objects);
+  const { jobs } = tree;
   if (jobs.length === 0) return undefined;
   const judged = jobs.map((job) => judgeJob(job, tree));
   const nodes = cluster === undefined ? undefined : ofKind(cluster.objects, "Node").length;
@@ -64,20 +67,21 @@ const UNSEEN_SPEC: Fields = { tolerations: [{ operator: "Exists" }] };
 
 /** Whether a job's pods ask for the pool, and what they ask of it. */
 function judgeJob(
-  job: Workload,
+  job: SparkJob,
   tree: Tree,
 ): ComingJob & { readonly findings: readonly Finding[] } {
-  const { object, spec, specPath } = job;
+  const { workload: { object, spec, specPath }, settings, executor } = job;
   const place = (field: string) => placeOf(object, `${specPath}.${field}`);
-  const { mode, settings, own, made } = jobPods(job, tree);
+  const { own, made } = jobPods(job, tree);
   const findings = judgePod("the job", spec, {
     selector: place("nodeSelector"),
     tolerations: place("tolerations"),
   });
   const itself = { spec, pods: own };
-  if (mode === "local") return { object, coming: [itself], findings };
-  const template = executorTemplate(job, settings, tree.objects);
-  const pod = template === "unknown" ? {} : template?.spec ?? {};
+  if (executor === undefined) return { object, coming: [itself], findings };
+  const { template } = executor;
+  const isUnseen = template !== undefined && template.spec === undefined;
+  const pod = template?.spec ?? {};
   const selector = {
     ...(isFields(pod.nodeSelector) ? pod.nodeSelector : {}),
     ...selectedBy(settings),
@@ -87,11 +91,11 @@ function judgeJob(
     itself,
     ...made.map((pods) => ({
       pods,
-      spec: template === "unknown" || pods.role !== "executor" ? UNSEEN_SPEC : executors,
+      spec: isUnseen || pods.role !== "executor" ? UNSEEN_SPEC : executors,
     })),
   ];
   // It is baked into the image, or comes from an object that is not there.
-  if (template === "unknown") return { object, coming, findings };
+  if (isUnseen) return { object, coming, findings };
   const at = template?.place ?? settings.get("spark.executor.instances")?.place ??
     place("containers");
   const ofExecutors = judgePod("the executors", executors, { selector: at, tolerations: at });
@@ -99,7 +103,7 @@ function judgeJob(
 }
 
 /** What Spark's own settings select nodes by. */
-function selectedBy(settings: ReturnType<typeof effectiveSettings>): Fields {
+function selectedBy(settings: SparkSettings): Fields {
   return Object.fromEntries([...settings.values()].flatMap(({ key, value }) => {
     const label = /^spark\.kubernetes\.(?:executor\.)?node\.selector\.(.+)$/.exec(key)?.[1];
     return label === undefined ? [] : [[label, value]];

@@ -1,7 +1,7 @@
 import { type Fields, isFields } from "../../kubernetes/fields.ts";
 import { parseQuantity } from "../../kubernetes/quantities.ts";
 import type { Workload } from "../../kubernetes/workloads.ts";
-import type { SparkPod } from "../../spark/spark_pods.ts";
+import type { SparkPod } from "../../spark/pods.ts";
 
 /** What quotas count, for cpu and memory. */
 export const COUNTED = ["requests.cpu", "requests.memory", "limits.cpu", "limits.memory"] as const;

@@ -1,3 +1,6 @@
+import type { Tree } from "../../facts/tree.ts";
+import { memoryOf } from "../../spark/pods.ts";
+import type { SparkJob } from "../../spark/spark_job.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
@@ -14,12 +17,10 @@ import { ofPod, ownPods, type Pods, unreadable } from "./pod_requests.ts";
 import { jobPods } from "./job_pods.ts";
 import { judgeLimits, judgeQuotas } from "./quota_rules.ts";
 import { limitsOf, withDefaults } from "./limit_range.ts";
-import { memoryOf } from "../../spark/spark_pods.ts";
 import { isThere, usedBeside } from "./quota_usage.ts";
-import { jobsOf, type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
+import { workloadsOf } from "../../kubernetes/workloads.ts";
 import { formatQuantity, mebibytes } from "../../kubernetes/quantities.ts";
-import { type Judged, outcomeOf } from "../outcome.ts";
-import { type Tree, treeOf } from "../../facts/tree.ts";
+import { type Judged, outcomeOf, unlessUnknown } from "../outcome.ts";
 
 /** Each job's pods, executors included, fit into the quotas and limits of their namespace. */
 export const quotaFit: PlatformCheck = platformCheck({
@@ -27,10 +28,13 @@ export const quotaFit: PlatformCheck = platformCheck({
   title: "jobs fit into quota and limits",
   reads: [...JOBS, "Pod", "ResourceQuota", "LimitRange"],
   judge: (platform) =>
-    outcomeOf(
-      platform,
-      judgeDemands(treeOf(platform), platform.cluster),
-      "there is no job, or neither a ResourceQuota nor a LimitRange in its namespace",
+    unlessUnknown(
+      platform.tree.jobs,
+      outcomeOf(
+        platform,
+        judgeDemands(platform.tree, platform.cluster),
+        "there is no job, or neither a ResourceQuota nor a LimitRange in its namespace",
+      ),
     ),
 });
 
@@ -45,9 +49,8 @@ const STEADY = ["Pod", "Deployment", "StatefulSet", "ReplicaSet", "ReplicationCo
  * @returns undefined where there are no jobs, or nothing that limits them
  */
 export function judgeDemands(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
-  const { objects } = tree;
-  const jobs = jobsOf(objects);
-  const bounds = jobs.flatMap(({ object }) => boundsOf(objects, namespaceOf(object)));
+  const { objects, jobs } = tree;
+  const bounds = jobs.flatMap(({ workload: { object } }) => boundsOf(objects, namespaceOf(object)));
   const findings = jobs.flatMap((job) => judgeJob(job, tree, cluster));
   if (bounds.length + findings.length === 0) return undefined;
   const beside = cluster === undefined ? "" : ", beside what is used now";
@@ -64,20 +67,21 @@ function boundsOf(objects: readonly ManifestObject[], namespace: string): Manife
 }
 
 function judgeJob(
-  job: Workload,
+  job: SparkJob,
   tree: Tree,
   cluster: ClusterOpened | undefined,
 ): Finding[] {
-  const { object } = job;
+  const { mode, settings, workload } = job;
+  const { object } = workload;
   const { objects } = tree;
   const namespace = namespaceOf(object);
-  const wrong = unreadable(job);
+  const wrong = unreadable(workload);
   if (wrong.length > 0) return wrong.map(({ path, value }) => noQuantity(object, path, value));
-  const { mode, settings, own, made } = jobPods(job, tree);
+  const { own, made } = jobPods(job, tree);
   const limits = limitsOf(ofKind(objects, "LimitRange", namespace));
   const steady = workloadsOf(objects)
     .filter((each) => STEADY.includes(each.object.kind) && namespaceOf(each.object) === namespace)
-    .filter((each) => !isThere(cluster, each.object))
+    .filter((each) => each.object !== object && !isThere(cluster, each.object))
     .map((each) => withDefaults(ownPods(each, each.object.name), limits));
   return [
     ...[own, ...made].flatMap((each) => judgeLimits(object, each, limits)),

@@ -1,6 +1,6 @@
 import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import { type Check, check } from "../../check.ts";
+import { type Check, check, computeAgain } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
 import { untypedNullsIn } from "./untyped_nulls.ts";
@@ -14,10 +14,10 @@ export const parquetVoidInCode: Check<"manifests"> = check({
   title: "every null in job code has a type",
   phase: "before",
   needs: ["manifests"],
-  run: ({ manifests }) =>
+  run: ({ manifests }, share = computeAgain) =>
     outcomeOf(
       manifests,
-      judgeNulls(treeOf(manifests)),
+      judgeNulls(share("manifests", () => treeOf(manifests))),
       "no Python or SQL code in the manifests",
     ),
 });

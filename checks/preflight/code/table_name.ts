@@ -8,14 +8,13 @@ import {
   unknownColumns,
 } from "../../../pipeline/outbox/schema.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import { type Check, check } from "../../check.ts";
+import { type Check, check, type Share } from "../../check.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import type { DatabaseFact, DatabaseOpened } from "../../facts/database.ts";
 import { naming } from "../../list_names.ts";
-import { JOBS, onPlatform, PLATFORM, type Platform, type PlatformFacts } from "../platform.ts";
+import { JOBS, onPlatform, PLATFORM, type PlatformFacts } from "../platform.ts";
 import { judgeTableNames } from "./table_name_code.ts";
 import { whyNoDatabase } from "../../skip_reasons.ts";
-import { treeOf } from "../../facts/tree.ts";
 
 /** What one side of the condition looked at, and found. */
 interface Side {
@@ -33,9 +32,9 @@ export const tableName: Check<never, "manifests" | "cluster" | "database"> = che
   phase: "before",
   needs: [],
   wants: [...PLATFORM, "database"],
-  run({ database, ...facts }) {
+  run({ database, ...facts }, share) {
     const sides: Side[] = [];
-    const inCode = judgeCode(facts);
+    const inCode = judgeCode(facts, share);
     if ("examined" in inCode) sides.push(inCode);
     if (database?.opened) sides.push(inDatabase(database));
     const findings = sides.flatMap((side) => side.findings);
@@ -47,11 +46,15 @@ export const tableName: Check<never, "manifests" | "cluster" | "database"> = che
   },
 });
 
-function judgeCode({ manifests, cluster }: PlatformFacts): Outcome {
-  const nothing = { nothing: "no job code that names tables" };
-  if (manifests === undefined && cluster === undefined) return nothing;
-  const judge = (platform: Platform) => judgeTableNames(treeOf(platform)) ?? nothing;
-  return onPlatform({ manifests, cluster }, JOBS, judge);
+function judgeCode({ manifests, cluster }: PlatformFacts, share: Share | undefined): Outcome {
+  const absent = "no job code that names tables";
+  if (manifests === undefined && cluster === undefined) return { notApplicable: absent };
+  return onPlatform(
+    { manifests, cluster },
+    share,
+    JOBS,
+    (platform) => judgeTableNames(platform.tree) ?? { notApplicable: absent },
+  );
 }
 
 function refused(database: DatabaseFact | undefined): boolean {

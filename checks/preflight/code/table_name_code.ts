@@ -14,9 +14,11 @@ import type { Tree } from "../../facts/tree.ts";
  *
  * @returns undefined without any code and workload
  */
-export function judgeTableNames({ objects, code }: Tree): Judged | undefined {
+export function judgeTableNames(
+  { objects, code }: Pick<Tree, "objects" | "code">,
+): Judged | undefined {
   const sources = code.filter(({ language }) => language !== "dockerfile" && language !== "conf");
-  const variables = settingsOf({ objects, code });
+  const variables = settingsOf({ objects });
   const workloads = workloadsOf(objects);
   if (sources.length + workloads.length === 0) return undefined;
   // Most code has no such word, and does not have to be parsed.
@@ -37,7 +39,7 @@ export function judgeTableNames({ objects, code }: Tree): Judged | undefined {
 type Place = ReturnType<typeof placeOf>;
 
 /** The values of variables, keys of ConfigMaps and options that name a table. */
-function settingsOf({ objects }: Tree): { value: string; place: Place }[] {
+function settingsOf({ objects }: Pick<Tree, "objects">): { value: string; place: Place }[] {
   const env = workloadsOf(objects).flatMap(({ object, containers }) =>
     containers.flatMap(({ env }) =>
       env.filter(({ name }) => isTableKey(name)).map(({ value = "", path }) => (

@@ -10,7 +10,7 @@ import { shellIn } from "../../source_code/shell.ts";
 import { type Container, type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
-import { type Tree, treeOf } from "../../facts/tree.ts";
+import type { Tree } from "../../facts/tree.ts";
 
 /** Variables have no shell syntax, which Kubernetes ignores, and code runs without JOB_DATE. */
 export const timestampEnv: PlatformCheck = platformCheck({
@@ -20,7 +20,7 @@ export const timestampEnv: PlatformCheck = platformCheck({
   judge: (platform) =>
     outcomeOf(
       platform,
-      judgeEnvironments(treeOf(platform)),
+      judgeEnvironments(platform.tree),
       "no workloads and no job code",
     ),
 });

@@ -35,7 +35,7 @@ export function judgeContents(fact: ImageFact, uses: readonly ImageUse[]): Outco
   const known = images.filter(({ reading }) => !isOfPull(reading));
   const lost = uses.find((use) => readingFor(use, fact.images) === undefined);
   if (lost !== undefined) return { unknown: `${lost.reference} was not read` };
-  if (images.length === 0) return { nothing: "no image was read" };
+  if (images.length === 0) return { unknown: "no image was read" };
   const findings = known.filter((image) => !isNamed(image))
     .flatMap((image) => judgeImage(image, fact.platform));
   if (known.length === 0) return { skip: "no image could be opened (see image-pull)" };

@@ -1,3 +1,5 @@
+import type { Tree } from "../../facts/tree.ts";
+import { printedValue, settingsIn, type SparkSetting } from "../../spark/settings.ts";
 import { parseImage } from "../../image/reference.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
@@ -6,11 +8,9 @@ import { isPlainSpark, judgeContents, whyUnpinned } from "./image_contents.ts";
 import { judgeDockerfile } from "./dockerfile_jars.ts";
 import { imagesOf } from "./image_uses.ts";
 import { JOBS, onPlatform, PLATFORM } from "../platform.ts";
-import { jobsOf, type Workload } from "../../kubernetes/workloads.ts";
-import { settingsIn, settingsOf, type SparkSetting } from "../../spark/spark_settings.ts";
+import { type Workload } from "../../kubernetes/workloads.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
 import { placeOf } from "../../kubernetes/objects.ts";
-import { type Tree, treeOf } from "../../facts/tree.ts";
 
 /** Jobs run on an image of ours that is pinned and has every jar in it: nothing is downloaded. */
 export const imageDeps: Check<never, "manifests" | "cluster" | "image"> = check({
@@ -19,15 +19,16 @@ export const imageDeps: Check<never, "manifests" | "cluster" | "image"> = check(
   phase: "before",
   needs: [],
   wants: [...PLATFORM, "image"],
-  run({ image, ...facts }) {
+  run({ image, ...facts }, share) {
     if (facts.manifests === undefined && facts.cluster === undefined) {
       return judgeContents(image!, []);
     }
-    return onPlatform(facts, JOBS, (platform) => {
-      const tree = treeOf(platform);
-      const nothing = "there is neither a job nor a Dockerfile of Spark";
-      const named = outcomeOf(platform, judgeImages(tree), nothing);
-      return image === undefined ? named : both(named, judgeContents(image, imagesOf(tree)));
+    return onPlatform(facts, share, JOBS, (platform) => {
+      const { tree } = platform;
+      const absent = "there is neither a job nor a Dockerfile of Spark";
+      const named = outcomeOf(platform, judgeImages(tree), absent);
+      const isRead = image !== undefined && (image.images.length > 0 || "findings" in named);
+      return isRead ? both(named, judgeContents(image, imagesOf(tree))) : named;
     });
   },
 });
@@ -43,7 +44,8 @@ function both(a: Outcome, b: Outcome): Outcome {
   const bad = [a, b].find((each) =>
     "findings" in each && each.findings.some(({ severity }) => severity === "fail")
   );
-  return bad ?? ("findings" in a ? b : a);
+  if (bad !== undefined) return bad;
+  return "findings" in a || "notApplicable" in a ? b : a;
 }
 
 const IMAGE = "ghcr.io/ldamasio/rbs-spark:3.5.8-phase1";
@@ -53,21 +55,23 @@ const IMAGE = "ghcr.io/ldamasio/rbs-spark:3.5.8-phase1";
  *
  * @returns undefined where there is neither a job nor a Dockerfile of Spark
  */
-export function judgeImages({ objects, code }: Tree): Judged | undefined {
-  const jobs = jobsOf(objects);
+export function judgeImages({ jobs, code }: Tree): Judged | undefined {
   const dockerfiles = code.filter(({ language }) => language === "dockerfile")
     .flatMap((each) => {
       const findings = judgeDockerfile(each);
       return findings === undefined ? [] : [findings];
     });
   if (jobs.length + dockerfiles.length === 0) return undefined;
-  const settings = [...jobs.flatMap(settingsOf), ...code.flatMap(settingsIn)];
+  const settings = [
+    ...jobs.flatMap((job) => job.given),
+    ...code.flatMap((each) => settingsIn(each)),
+  ];
   return {
     examined: `the images of ${plural(jobs.length, "job")}, ${
       plural(dockerfiles.length, "Dockerfile")
     }, ${plural(settings.length, "setting")} of Spark`,
     findings: [
-      ...jobs.flatMap(images),
+      ...jobs.flatMap(({ workload }) => images(workload)),
       ...once(settings.flatMap((each) => [...sparkImages(each), ...downloads(each)])),
       ...dockerfiles.flat(),
     ],
@@ -89,9 +93,10 @@ function images({ object, containers }: Workload): Finding[] {
 }
 
 /** The images of the pods that Spark makes itself. */
-function sparkImages({ key, value, place }: SparkSetting): Finding[] {
+function sparkImages(setting: SparkSetting): Finding[] {
+  const { key, place } = setting;
   return /^spark\.kubernetes\.((driver|executor)\.)?container\.image$/.test(key)
-    ? judgeImage(value, place, `--conf=${key}=`)
+    ? judgeImage(printedValue(setting), place, `--conf=${key}=`)
     : [];
 }
 
@@ -120,14 +125,15 @@ function judgeImage(image: string, place: SparkSetting["place"], written: string
 /** Settings with which Spark resolves jars from a repository while a job starts. */
 const RESOLVING = ["spark.jars.packages", "spark.jars.ivy", "spark.jars.ivySettings"];
 
-function downloads({ key, value, place }: SparkSetting): Finding[] {
+function downloads(setting: SparkSetting): Finding[] {
+  const { key, value, place } = setting;
   const remote = /^(https?|ftp|ivy):/.test(value) && /^spark\.(jars|files|archives)$/.test(key);
   const resolves = RESOLVING.includes(key) || key === "spark.jars.repositories";
   if (!remote && !resolves || value === "") return [];
   return [{
     severity: "fail",
     ...place,
-    problem: `${key} makes the job download jars when it starts (${value})`,
+    problem: `${key} makes the job download jars when it starts (${printedValue(setting)})`,
     why: "the job's pod may talk to DNS, Postgres, the Kubernetes API and the lake only, so the " +
       "download hangs until it is given up",
     fix: "Remove it, and bake the jars into the image: manifests/image/Dockerfile",

@@ -5,7 +5,6 @@ import { objectId } from "../../kubernetes/objects.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { loginsFor } from "../../image/credentials.ts";
 import { addressOf } from "../../image/reference.ts";
-import { treeOf } from "../../facts/tree.ts";
 import { JOBS, onPlatform, PLATFORM } from "../platform.ts";
 import { imagesOf, type ImageUse, readingFor } from "./image_uses.ts";
 import { credentialsIn, type PullSecret } from "./pull_secrets.ts";
@@ -17,14 +16,15 @@ export const imagePull: Check<"image", "manifests" | "cluster"> = check({
   phase: "before",
   needs: ["image"],
   wants: PLATFORM,
-  run: ({ image, ...facts }) => {
+  run: ({ image, ...facts }, share) => {
     if (facts.manifests === undefined && facts.cluster === undefined) {
-      return { nothing: "no job was given, only an image" };
+      return { notApplicable: "no job was given, only an image" };
     }
     return onPlatform(
       facts,
+      share,
       [...JOBS, "Secret", "ServiceAccount"],
-      (platform) => judgePulls(image, imagesOf(treeOf(platform)), platform.cluster !== undefined),
+      (platform) => judgePulls(image, imagesOf(platform.tree), platform.cluster !== undefined),
     );
   },
 });
@@ -46,7 +46,7 @@ export function judgePulls(
     return { skip: `the archive ${fact.archive} stands in for the registries` };
   }
   const pulls = uses.map((use) => ({ use, reading: readingFor(use, fact.images) }));
-  if (pulls.length === 0) return { nothing: "there is no job with an image" };
+  if (pulls.length === 0) return { notApplicable: "there is no job with an image" };
   const unknown = pulls.find(({ reading }) => reading === undefined);
   if (unknown !== undefined) return { unknown: `${unknown.use.reference} was not looked up` };
   const findings = once(pulls.flatMap(({ use, reading }) => judgePull(use, reading!, isCluster)));

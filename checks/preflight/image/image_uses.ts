@@ -1,16 +1,16 @@
+import type { Place } from "../../finding.ts";
+import { printedValue } from "../../spark/settings.ts";
+import type { SparkJob } from "../../spark/spark_job.ts";
 import type { Credentials, ImageReading, ImageRequest } from "../../facts/image.ts";
-import { effectiveSettings, modeOf } from "../../spark/spark_pods.ts";
-import { type Container, jobsOf, type Workload } from "../../kubernetes/workloads.ts";
+import { type Container, type Workload } from "../../kubernetes/workloads.ts";
 import { listOf, textOf } from "../../kubernetes/fields.ts";
-import { namespaceOf, placeOf } from "../../kubernetes/objects.ts";
+import { type ManifestObject, namespaceOf, placeOf } from "../../kubernetes/objects.ts";
 import type { Tree } from "../../facts/tree.ts";
 import {
   credentialsIn,
-  type Place,
   type PullSecret,
   secretsOfExecutors,
   secretsOfPod,
-  sparkNamespace,
 } from "./pull_secrets.ts";
 
 /** That a job runs an image. */
@@ -32,52 +32,42 @@ export interface ImageUse {
 }
 
 /** Finds the images that jobs run: those of their containers, and of the pods that Spark makes. */
-export function imagesOf({ objects, code }: Tree): ImageUse[] {
-  return jobsOf(objects).flatMap((job) => {
-    const secrets = secretsOfPod(job, objects);
-    const namespace = namespaceOf(job.object);
-    const own = job.containers.filter(({ image }) => image !== "").map((container): ImageUse => ({
+export function imagesOf({ jobs, objects }: Pick<Tree, "jobs" | "objects">): ImageUse[] {
+  return jobs.flatMap((job) => {
+    const { workload } = job;
+    const secrets = secretsOfPod(workload, objects);
+    const namespace = namespaceOf(workload.object);
+    const images = workload.containers.filter(({ image }) => image !== "");
+    const own = images.map((container): ImageUse => ({
       reference: container.image,
-      place: placeOf(job.object, `${container.path}.image`),
+      place: placeOf(workload.object, `${container.path}.image`),
       isSpark: runsSpark(container),
-      files: filesOf(job, container),
-      ...{ namespace, secrets, bySpark: false },
+      files: filesOf(workload, container),
+      namespace,
+      secrets,
+      bySpark: false,
     }));
-    return [...own, ...madeBySpark(job, { objects, code })];
+    return [...own, ...madeBySpark(job, objects)];
   });
 }
 
 /** The pods that Spark makes: executors, and in cluster mode the driver. */
-function madeBySpark(job: Workload, { objects, code }: Tree): ImageUse[] {
-  const settings = effectiveSettings(job, code);
-  const mode = modeOf(settings);
-  if (mode === "local") return [];
-  const pods = {
-    namespace: sparkNamespace(job, settings),
-    secrets: secretsOfExecutors(job, settings, objects),
+function madeBySpark(job: SparkJob, objects: readonly ManifestObject[]): ImageUse[] {
+  const secrets = secretsOfExecutors(job, objects);
+  return job.images.map((image): ImageUse => ({
+    reference: printedValue(image),
+    place: image.place,
+    isSpark: true,
+    files: [],
+    namespace: job.namespace,
+    secrets,
     bySpark: true,
-  };
-  const roles = mode === "cluster" ? ["driver", "executor"] : ["executor"];
-  const found = roles.flatMap((role) =>
-    settings.get(`spark.kubernetes.${role}.container.image`) ??
-      settings.get("spark.kubernetes.container.image") ?? []
-  );
-  return [...new Set(found)].map(({ value, place }): ImageUse => (
-    { reference: expanded(value, job), place, isSpark: true, files: [], ...pods }
-  ));
+  }));
 }
 
 function runsSpark({ words, env }: Container): boolean {
   return [...words.map(({ text }) => text), ...env.map(({ value = "" }) => value)]
     .some((text) => /spark-submit|pyspark|spark-class|\bspark\.[a-z]|local:\/\/\//.test(text));
-}
-
-/** Kubernetes fills in the variables of a container's arguments. */
-function expanded(text: string, { containers }: Workload): string {
-  const values = new Map(
-    containers.flatMap(({ env }) => env.map(({ name, value }) => [name, value])),
-  );
-  return text.replace(/\$\((\w+)\)/g, (found, name) => values.get(name) ?? found);
 }
 
 const FILE =

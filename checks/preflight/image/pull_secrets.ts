@@ -1,5 +1,6 @@
+import type { SparkJob } from "../../spark/spark_job.ts";
 import { isDockerConfig } from "../../image/credentials.ts";
-import type { Finding } from "../../finding.ts";
+import type { Place } from "../../finding.ts";
 import type { Credentials } from "../../facts/image.ts";
 import {
   type ManifestObject,
@@ -10,11 +11,6 @@ import {
 } from "../../kubernetes/objects.ts";
 import { accountOf, dataOf, type Workload } from "../../kubernetes/workloads.ts";
 import { type Fields, listOf, textOf } from "../../kubernetes/fields.ts";
-import { executorTemplate } from "../../spark/executor_template.ts";
-import type { SparkSetting } from "../../spark/spark_settings.ts";
-
-/** Where something stands, as a finding says it. */
-export type Place = Pick<Finding, "object" | "field" | "file" | "line">;
 
 /** A Secret that a pod's images are pulled with. */
 export interface PullSecret {
@@ -36,34 +32,21 @@ export function secretsOfPod(workload: Workload, objects: readonly ManifestObjec
   return resolved(named, account, namespaceOf(object), objects);
 }
 
-/**
- * The pull secrets of a job's executors: those of Spark's setting and those of their pod's template.
- * Their account is found as Spark 3.5 does (ExecutorKubernetesCredentialsFeatureStep).
- */
+/** The pull secrets of a job's executors: those of Spark's setting and those of their pod's template. */
 export function secretsOfExecutors(
-  job: Workload,
-  settings: ReadonlyMap<string, SparkSetting>,
+  { settings, executor, namespace }: SparkJob,
   objects: readonly ManifestObject[],
 ): PullSecret[] {
+  if (executor === undefined) return [];
   const setting = settings.get("spark.kubernetes.container.image.pullSecrets");
   const bySetting = (setting?.value ?? "").split(",").map((name) => name.trim())
     .filter((name) => name !== "")
     .map((name) => ({ name, place: setting!.place }));
-  const template = executorTemplate(job, settings, objects);
-  const { spec = {}, place } = template === "unknown" || template === undefined ? {} : template;
-  const byTemplate = place === undefined ? [] : secretsIn(spec, () => place);
-  const account = textOf(spec.serviceAccountName) ??
-    settings.get("spark.kubernetes.authenticate.executor.serviceAccountName")?.value ??
-    settings.get("spark.kubernetes.authenticate.driver.serviceAccountName")?.value ?? "default";
-  return resolved([...bySetting, ...byTemplate], account, sparkNamespace(job, settings), objects);
-}
-
-/** The namespace that Spark makes pods in. */
-export function sparkNamespace(
-  { object }: Workload,
-  settings: ReadonlyMap<string, SparkSetting>,
-): string {
-  return settings.get("spark.kubernetes.namespace")?.value ?? namespaceOf(object);
+  const { account, template } = executor;
+  const byTemplate = template?.spec === undefined
+    ? []
+    : secretsIn(template.spec, () => template.place);
+  return resolved([...bySetting, ...byTemplate], account, namespace, objects);
 }
 
 type Named = Pick<PullSecret, "name" | "place">;

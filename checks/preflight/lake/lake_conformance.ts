@@ -17,9 +17,9 @@ export const lakeConformance: Check<"lake"> = check({
     const unknown = promises.filter(({ kept }) => kept === undefined);
     if (findings.length === 0 && unknown.length > 0) {
       const [{ problem }] = unknown as [Kept];
-      return { nothing: `${unknown.map(({ promise }) => promise).join(", ")}: ${problem}` };
+      return { unknown: `${unknown.map(({ promise }) => promise).join(", ")}: ${problem}` };
     }
-    if (promises.length === 0) return { nothing: `no promise was tested at ${name}` };
+    if (promises.length === 0) return { unknown: `no promise was tested at ${name}` };
     const names = promises.map(({ promise }) => promise).join(", ");
     return { examined: `${plural(promises.length, "promise")}: ${names}`, findings };
   },

@@ -19,7 +19,7 @@ export const manifestsReadable: Check<"manifests"> = check({
   run({ manifests }) {
     const { directory, files, objects, problems } = manifests;
     if (objects.length + problems.length === 0) {
-      return { nothing: `${directory} contains no Kubernetes objects` };
+      return { unknown: `${directory} contains no Kubernetes objects` };
     }
     return {
       examined: `${plural(objects.length, "object")} in ${plural(files, "file")}`,

@@ -18,8 +18,8 @@ import {
   type RequiredConnection,
   type RuleFilter,
 } from "./denial.ts";
-import { type Network, objectOf, readNetwork, unjudged } from "./job_network.ts";
-import type { Actor, SparkJob } from "./job_pods.ts";
+import { type Network, objectOf, unjudged } from "./job_network.ts";
+import type { Actor, JobWithPods } from "./job_pods.ts";
 import { blockOf, fixDenial, OUTSIDE_PEER } from "./policy_fix.ts";
 import { backendsOf, type UnreachableService, whyUnreachable } from "./service_backends.ts";
 
@@ -37,14 +37,16 @@ export const databaseEgress: PlatformCheck = platformCheck({
     ...inNamespace(ROBSON_NAMESPACE, "Pod", "Service", "EndpointSlice", "NetworkPolicy"),
   ],
   judge(platform) {
-    const network = readNetwork(platform);
+    const network = platform.network;
     const notJudged = unjudged(network);
     if (notJudged !== undefined) return notJudged;
     if (network.isLive && !network.declared.has(ROBSON_NAMESPACE)) {
       return { skip: `namespace ${ROBSON_NAMESPACE} does not exist (see namespace-labels)` };
     }
     const readers = codePods(network).filter(({ job }) => readsDatabase(job));
-    if (readers.length === 0) return { nothing: "no job has any of the variables DJANGO_DB_*" };
+    if (readers.length === 0) {
+      return { notApplicable: "no job has any of the variables DJANGO_DB_*" };
+    }
     const databases = new Map<RequiredConnection, Database>();
     const unreachable = new Map<string, Finding>();
     for (const { job, actor } of readers) {
@@ -139,12 +141,16 @@ interface Database {
 }
 
 /** Whether a job has the address of Postgres or its credentials in the environment. */
-function readsDatabase({ environment }: SparkJob): boolean {
+function readsDatabase({ environment }: JobWithPods): boolean {
   return [...environment.names].some((name) => name.startsWith("DJANGO_DB_"));
 }
 
 /** Finds the Postgres that a job reads, or why the job cannot connect to any. */
-function databaseOf(network: Network, job: SparkJob, actor: Actor): Database | UnreachableService {
+function databaseOf(
+  network: Network,
+  job: JobWithPods,
+  actor: Actor,
+): Database | UnreachableService {
   const given = Number(job.environment.value("DJANGO_DB_PORT"));
   const port = Number.isInteger(given) && given > 0 && given < 65536 ? given : DEFAULT_PORT;
   const host = job.environment.value("DJANGO_DB_HOST") ?? "";
@@ -197,7 +203,7 @@ function knownLabels({ labels }: Pod): Labels {
 }
 
 /** The Service that a host name refers to. The name may begin with a pod's name. */
-function serviceOf(host: string, { cluster }: Network, { object }: SparkJob) {
+function serviceOf(host: string, { cluster }: Network, { object }: JobWithPods) {
   const inCluster = /\.svc(\.cluster\.local)?\.?$/;
   const isInside = inCluster.test(host);
   const names = host.replace(inCluster, "").split(".");
@@ -208,7 +214,7 @@ function serviceOf(host: string, { cluster }: Network, { object }: SparkJob) {
 }
 
 /** A database outside the cluster: its address, or any public address if only the name is known. */
-function outside(host: string, port: number, { object }: SparkJob): Database {
+function outside(host: string, port: number, { object }: JobWithPods): Database {
   const literal = parseAddress(host);
   return {
     to: [{ type: "outside", address: literal ?? parseAddress("198.41.0.4")! }],

@@ -23,7 +23,7 @@ import type {
   Rule,
 } from "../../network_policy/model.ts";
 import { type Network, objectOf, place } from "./job_network.ts";
-import type { Actor, SparkJob } from "./job_pods.ts";
+import type { Actor, JobWithPods } from "./job_pods.ts";
 
 /** Decides which rules of a policy may have been written for a connection. */
 export type RuleFilter = (rule: Rule) => boolean;
@@ -31,7 +31,7 @@ export type RuleFilter = (rule: Rule) => boolean;
 /** A connection that a job needs. */
 export interface RequiredConnection {
   /** The job. */
-  readonly job: SparkJob;
+  readonly job: JobWithPods;
   /** The pod that a finding names: usually the one that opens the connection. */
   readonly actor: Actor;
   /** The source, where it is not the pod of `actor`. */
@@ -142,7 +142,7 @@ export function denialFindings(
       severity: "fail",
       object: policy === undefined ? first.job.told : policyId(policy),
       field,
-      ...place(network, object, field),
+      ...place(object, field),
       problem: `${problem}, so ${listActors(all)} cannot reach ${destinationsOf(all)}`,
       why,
       fix: fix(first, all),
@@ -173,7 +173,7 @@ export function listActors(all: readonly Pick<DeniedConnection, "job" | "actor">
 }
 
 /** The pods that run the code of jobs: all but those that only submit a driver. */
-export function codePods({ jobs }: Pick<Network, "jobs">): { job: SparkJob; actor: Actor }[] {
+export function codePods({ jobs }: Pick<Network, "jobs">): { job: JobWithPods; actor: Actor }[] {
   return jobs.flatMap((job) =>
     job.actors.filter(({ role }) => role !== "submitter").map((actor) => ({ job, actor }))
   );
@@ -321,6 +321,6 @@ function keyOf({ cause: { kind, policy, path, direction } }: DeniedConnection): 
 }
 
 /** The labels by which policies select the pods of a job. */
-function labelsPath({ specPath }: SparkJob): string {
+function labelsPath({ specPath }: JobWithPods): string {
   return specPath.replace(/spec$/, "metadata.labels");
 }

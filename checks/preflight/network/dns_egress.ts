@@ -8,7 +8,7 @@ import {
   portsOf,
   type RequiredConnection,
 } from "./denial.ts";
-import { type Network, readNetwork, unjudged } from "./job_network.ts";
+import { type Network, unjudged } from "./job_network.ts";
 import { fixDenial } from "./policy_fix.ts";
 import { backendsOf } from "./service_backends.ts";
 
@@ -18,7 +18,7 @@ export const dnsEgress: PlatformCheck = platformCheck({
   title: "jobs reach the cluster's DNS",
   reads: [...CONNECTIONS, ...inNamespace("kube-system", "Pod", "Service", "NetworkPolicy")],
   judge(platform) {
-    const network = readNetwork(platform);
+    const network = platform.network;
     const notJudged = unjudged(network);
     if (notJudged !== undefined) return notJudged;
     const required = (["UDP", "TCP"] as const).flatMap((protocol) => {

@@ -1,3 +1,5 @@
+import { noExecutors, unknownModes } from "./job_network.ts";
+import { hasFailure } from "../outcome.ts";
 import type { Finding } from "../../finding.ts";
 import { CONNECTIONS, type PlatformCheck, platformCheck } from "../platform.ts";
 import {
@@ -7,8 +9,9 @@ import {
   portsOf,
   type RequiredConnection,
 } from "./denial.ts";
-import { type Network, place, readNetwork, unjudged } from "./job_network.ts";
-import { type Actor, ROLE_LABEL, type SparkJob } from "./job_pods.ts";
+import { place, unjudged } from "./job_network.ts";
+import { ROLE_LABEL } from "../../spark/pods.ts";
+import type { Actor, JobWithPods } from "./job_pods.ts";
 import { fixDenial } from "./policy_fix.ts";
 
 /**
@@ -20,7 +23,7 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
   title: "driver and executors reach each other",
   reads: CONNECTIONS,
   judge(platform) {
-    const network = readNetwork(platform);
+    const network = platform.network;
     const notJudged = unjudged(network);
     if (notJudged !== undefined) return notJudged;
     const sparkJobs = network.jobs.filter(({ onKubernetes }) => onKubernetes);
@@ -28,9 +31,10 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
     if (sparkJobs.length > 0 && jobs.length === 0) {
       return { skip: "the driver uses its node's network (see isolation)" };
     }
-    const examined = jobs.length === 0
-      ? `${examinedPods(network)}: no job requests executors from Kubernetes`
-      : examinedPods(network);
+    if (jobs.length === 0) {
+      return unknownModes(network) ?? { notApplicable: noExecutors(network) };
+    }
+    const examined = examinedPods(network);
     const denied = deniedConnections(network, jobs.flatMap(connectionsOf));
     const outcome = judgeDenied(network, denied, examined, {
       why:
@@ -46,12 +50,11 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
     });
     if (!("findings" in outcome)) return outcome;
     const settings = [
-      ...network.jobs.filter(({ unlabelled }) => unlabelled).map((job) =>
-        missingLabel(network, job)
-      ),
-      ...jobs.flatMap((job) => missingPorts(network, job)),
+      ...network.jobs.filter(({ unlabelled }) => unlabelled).map((job) => missingLabel(job)),
+      ...jobs.flatMap((job) => missingPorts(job)),
     ];
-    return { examined, findings: [...outcome.findings, ...settings] };
+    const judged = { examined, findings: [...outcome.findings, ...settings] };
+    return hasFailure(judged) ? judged : unknownModes(network) ?? judged;
   },
 });
 
@@ -72,7 +75,7 @@ const DEFAULTS: Readonly<Record<string, number>> = {
 };
 
 /** The connections between the driver and the executors of a job. */
-function connectionsOf(job: SparkJob): RequiredConnection[] {
+function connectionsOf(job: JobWithPods): RequiredConnection[] {
   const driver = job.actors.find(({ role }) => role === "driver");
   const executor = job.actors.find(({ role }) => role === "executor");
   if (driver === undefined || executor === undefined) return [];
@@ -92,22 +95,22 @@ function connectionsOf(job: SparkJob): RequiredConnection[] {
   ];
 }
 
-function portOf({ settings: { conf } }: SparkJob, key: string): number {
-  const given = conf.get(key) ?? (key === DRIVER_BLOCKS ? conf.get(BLOCKS) : undefined);
-  const port = Number(given);
+function portOf({ settings }: JobWithPods, key: string): number {
+  const given = settings.get(key) ?? (key === DRIVER_BLOCKS ? settings.get(BLOCKS) : undefined);
+  const port = Number(given?.value);
   return Number.isInteger(port) && port > 0 && port < 65536 ? port : DEFAULTS[key]!;
 }
 
 /** A driver without the label by which policies select drivers. */
-function missingLabel(network: Network, job: SparkJob): Finding {
+function missingLabel(job: JobWithPods): Finding {
   const field = job.specPath.replace(/spec$/, "metadata.labels");
-  const { file } = place(network, job.object, field);
+  const { file } = place(job.object, field);
   const remove = `kubectl -n ${job.object.namespace} delete job ${job.object.name}`;
   return {
     severity: "fail",
     object: job.told,
     field,
-    ...place(network, job.object, field),
+    ...place(job.object, field),
     problem: `the job's pod is a driver and has no label ${ROLE_LABEL}=driver`,
     why:
       "policies select drivers by this label, and Spark sets the label only on pods that Spark " +
@@ -122,10 +125,10 @@ function missingLabel(network: Network, job: SparkJob): Finding {
  * Ports that the job does not set. Spark then uses a random free port: for the driver in client mode,
  * for executors in both modes. The image may set the ports, so the check only warns.
  */
-function missingPorts(network: Network, job: SparkJob): Finding[] {
-  const { settings, specPath } = job;
-  const isSet = (key: string) => Number(settings.conf.get(key)) > 0;
-  const keys = settings.mode === "client" ? [DRIVER_PORT, DRIVER_BLOCKS, BLOCKS] : [BLOCKS];
+function missingPorts(job: JobWithPods): Finding[] {
+  const { mode, settings, specPath } = job;
+  const isSet = (key: string) => Number(settings.get(key)?.value) > 0;
+  const keys = mode === "client" ? [DRIVER_PORT, DRIVER_BLOCKS, BLOCKS] : [BLOCKS];
   const missing = keys.filter((key) => !isSet(key) && !(key === DRIVER_BLOCKS && isSet(BLOCKS)));
   if (missing.length === 0) return [];
   const field = `${specPath}.containers[0].args`;
@@ -133,7 +136,7 @@ function missingPorts(network: Network, job: SparkJob): Finding[] {
     severity: "warn",
     object: job.told,
     field,
-    ...place(network, job.object, field),
+    ...place(job.object, field),
     problem: `the job does not set ${missing.join(", ")}`,
     why: "Spark then uses a random free port, which a policy that lists ports does not allow",
     fix: `Add to the arguments of spark-submit: ${

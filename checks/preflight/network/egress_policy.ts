@@ -20,8 +20,8 @@ import {
   examinedPods,
   listActors,
 } from "./denial.ts";
-import { type Network, objectOf, place, readNetwork, unjudged } from "./job_network.ts";
-import type { Actor, SparkJob } from "./job_pods.ts";
+import { type Network, objectOf, place, unjudged } from "./job_network.ts";
+import type { Actor, JobWithPods } from "./job_pods.ts";
 import { fixDenial, OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
 
 /**
@@ -36,7 +36,7 @@ export const egressPolicy: PlatformCheck = platformCheck({
   title: "jobs reach the object store outside the cluster",
   reads: [...CONNECTIONS, "Secret"],
   judge(platform) {
-    const network = readNetwork(platform);
+    const network = platform.network;
     const { broken, brokenJobs } = network;
     const invalid = [...broken, ...brokenJobs].map((problem) => invalidObject(network, problem));
     const notJudged = unjudged(network);
@@ -87,7 +87,7 @@ function isStoreRule({ peers, ports }: Rule): boolean {
 }
 
 /** The port of S3_ENDPOINT, if the manifests contain the URL. */
-function storePort({ environment }: SparkJob): number {
+function storePort({ environment }: JobWithPods): number {
   const text = environment.value("S3_ENDPOINT") ?? "";
   const url = URL.parse(text.includes("://") ? text : `https://${text}`);
   if (url?.port) return Number(url.port);
@@ -108,7 +108,7 @@ function fix({ cause, protocol, port }: DeniedConnection): string {
 
 /** A pod that can reach only some public addresses. */
 interface PartialAccess {
-  readonly job: SparkJob;
+  readonly job: JobWithPods;
   readonly actor: Actor;
   readonly port: number;
   readonly open: readonly AddressRange[];
@@ -130,7 +130,7 @@ function partialFindings(network: Network, partial: readonly PartialAccess[]): F
       severity: "warn",
       object: policy === undefined ? job.told : policyId(policy),
       field,
-      ...place(network, object ?? job.object, field),
+      ...place(object ?? job.object, field),
       problem: `${listActors(all)} can reach only some public IPv4 addresses on TCP ${port}: ` +
         naming(open.map(formatRange)),
       why: "S3_ENDPOINT is a name, and the manifests do not say to which addresses it resolves",
@@ -146,7 +146,7 @@ function partialFindings(network: Network, partial: readonly PartialAccess[]): F
 function invalidObject(network: Network, invalid: ObjectProblem): Finding {
   const { object, kind, namespace, name, path, problem } = invalid;
   const declared = objectOf(network, kind, name, namespace);
-  const location = place(network, declared, path);
+  const location = place(declared, path);
   return {
     severity: "fail",
     object,

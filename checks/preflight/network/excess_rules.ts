@@ -204,9 +204,9 @@ function isOwnNamespace({ cluster }: Network, policy: Policy, peer: Peer): boole
 /** The ports of DNS, of the API, and of Postgres and the store in the jobs' environment. */
 function neededPorts({ jobs }: Network): ReadonlySet<string> {
   const ports = ["UDP 53", "TCP 53", "TCP 443", "TCP 6443", "TCP 5432"];
-  for (const { environment, settings } of jobs) {
+  for (const { environment, master } of jobs) {
     ports.push(`TCP ${environment.value("DJANGO_DB_PORT")}`);
-    for (const url of [environment.value("S3_ENDPOINT"), settings.master?.slice("k8s://".length)]) {
+    for (const url of [environment.value("S3_ENDPOINT"), master?.value.slice("k8s://".length)]) {
       ports.push(`TCP ${URL.parse(url ?? "")?.port}`);
     }
   }

@@ -1,3 +1,4 @@
+import { absence } from "../outcome.ts";
 import { JOBS_NAMESPACE } from "../../../pipeline/contract/platform.ts";
 import type { Finding } from "../../finding.ts";
 import type { Unread } from "../../facts/cluster.ts";
@@ -5,15 +6,7 @@ import { databaseEgress } from "./database_egress.ts";
 import { dnsEgress } from "./dns_egress.ts";
 import { driverExecutorTraffic } from "./driver_executor_traffic.ts";
 import { egressPolicy } from "./egress_policy.ts";
-import {
-  type Network,
-  noPolicy,
-  objectOf,
-  place,
-  readNetwork,
-  unjudged,
-  unreadable,
-} from "./job_network.ts";
+import { type Network, noPolicy, objectOf, place, unjudged, unreadable } from "./job_network.ts";
 import { applyPolicy, patchPolicy } from "./policy_fix.ts";
 import { excessOf, type ExcessRule, worst } from "./excess_rules.ts";
 import { kubernetesApiEgress } from "./kubernetes_api_egress.ts";
@@ -32,12 +25,14 @@ export const isolation: PlatformCheck = platformCheck({
   title: "policies allow no connection that jobs do not need",
   reads: [...CONNECTIONS, "Secret"],
   judge(platform) {
-    const network = readNetwork(platform);
+    const network = platform.network;
     const { policies, jobs } = network;
     // Policies are judged even if there is no job.
     const notJudged = jobs.length > 0 ? unjudged(network) : unreadable(network);
     if (notJudged !== undefined) return notJudged;
-    if (policies.length === 0) return { nothing: noPolicy };
+    if (policies.length === 0) {
+      return jobs.length > 0 ? { unknown: noPolicy } : absence(network.manifests, noPolicy);
+    }
     const examined = `${policies.length === 1 ? "1 policy" : `${policies.length} policies`} of ` +
       `namespace ${JOBS_NAMESPACE}, ${plural(jobs.length, "job")}`;
     const reported = objectsOfOtherChecks(platform);
@@ -54,9 +49,9 @@ export const isolation: PlatformCheck = platformCheck({
 });
 
 /** The objects that the other checks of connections report. One fix per policy at a time is enough. */
-function objectsOfOtherChecks(manifests: Platform): ReadonlySet<string> {
+function objectsOfOtherChecks(platform: Platform): ReadonlySet<string> {
   const checks = [egressPolicy, dnsEgress, databaseEgress, kubernetesApiEgress];
-  const outcomes = [...checks, driverExecutorTraffic].map(({ run }) => run({ manifests }));
+  const outcomes = [...checks, driverExecutorTraffic].map(({ judge }) => judge(platform));
   return new Set(
     outcomes.flatMap((each) => "findings" in each ? each.findings : []).map(({ object }) => object),
   );
@@ -91,7 +86,7 @@ function defaultDeny(network: Network): Finding[] {
       ...common,
       object: policyId(denial),
       field,
-      ...place(network, object, field),
+      ...place(object, field),
       problem: isForAllPods
         ? `the policy does not deny ${
           without.join(" and ")
@@ -110,7 +105,7 @@ function defaultDeny(network: Network): Finding[] {
   return [{
     ...common,
     object: `Namespace ${JOBS_NAMESPACE}`,
-    ...place(network, namespace, ""),
+    ...place(namespace, ""),
     problem: `no policy denies ${without.join(" and ")} to all pods by default` +
       (open.length > 0 ? "" : "; the pods are isolated only by policies that also allow traffic"),
     fix: applyPolicy(JOBS_NAMESPACE, "default-deny", { podSelector: {}, policyTypes: types }),
@@ -131,7 +126,7 @@ function excessFindings(network: Network, policy: Policy): Finding[] {
     severity,
     object: policyId(policy),
     field: path,
-    ...place(network, objectOf(network, "NetworkPolicy", policy.name, policy.namespace), path),
+    ...place(objectOf(network, "NetworkPolicy", policy.name, policy.namespace), path),
     problem,
     why: WHY,
     fix,
@@ -169,7 +164,7 @@ function onHostNetwork(network: Network): Finding[] {
       severity: "fail",
       object: job.told,
       field,
-      ...place(network, job.object, field),
+      ...place(job.object, field),
       problem: "the pod uses its node's network, where no policy applies",
       why: "the pod can connect to every address that its node can reach, including other nodes",
       fix: `Remove ${field}.`,

@@ -1,3 +1,5 @@
+import { plural } from "../../../pipeline/progress.ts";
+import { absence } from "../outcome.ts";
 import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/platform.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { lineOf, type ManifestObject } from "../../kubernetes/objects.ts";
@@ -9,10 +11,11 @@ import {
   peersOf,
   type Policy,
 } from "../../network_policy/model.ts";
-import type { Platform } from "../platform.ts";
-import { isOurs } from "../../facts/tree.ts";
-import type { Lookup } from "../../kubernetes/workloads.ts";
-import { labelled, readJob, ROLE_LABEL, type SparkJob } from "./job_pods.ts";
+import type { ManifestProblem } from "../../facts/manifests.ts";
+import type { Tree } from "../../facts/tree.ts";
+import { ROLE_LABEL } from "../../spark/pods.ts";
+import { unknownJobs } from "../../spark/spark_job.ts";
+import { type JobWithPods, labelled, withPods } from "./job_pods.ts";
 
 /** The label that each of both has to have, with its own name. */
 export const REQUIRED_LABEL = "name";
@@ -20,13 +23,18 @@ export const REQUIRED_LABEL = "name";
 /** What every cluster has, whether or not manifests say so. */
 const BUILT_IN = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
-/** The manifests, as far as connections are concerned, and the cluster that they are for. */
-export type ManifestSet = Pick<Platform, "directory" | "objects" | "problems" | "cluster">;
+/** The objects that a network is read from, and what could not be read. */
+export interface NetworkSource {
+  /** All objects, with their files relative to the working directory. */
+  readonly objects: readonly ManifestObject[];
+  /** The files that could not be read, or not as a whole. */
+  readonly problems: readonly ManifestProblem[];
+}
 
 /** What the manifests, or what a cluster is once they are applied, say about connections of the jobs. */
 export interface Network {
   /** What it was read from. */
-  readonly manifests: ManifestSet;
+  readonly manifests: NetworkSource;
   /** Whether a cluster was looked at: what it has not is not there then. */
   readonly isLive: boolean;
   /** Everything that decides about connections, with the namespaces that every cluster has. */
@@ -36,7 +44,7 @@ export interface Network {
   /** The policies of the jobs' namespace. */
   readonly policies: readonly Policy[];
   /** The jobs that can be read. */
-  readonly jobs: readonly SparkJob[];
+  readonly jobs: readonly JobWithPods[];
   /** Jobs that cannot be read. */
   readonly brokenJobs: readonly ObjectProblem[];
   /** Whatever else cannot be read: nobody can tell then which connections are open. */
@@ -47,18 +55,16 @@ export interface Network {
   readonly foreign: readonly string[];
 }
 
-/** All checks of one run read the same manifests. */
-const READ = new WeakMap<ManifestSet, Network>();
-
-/** Reads the network of the jobs out of manifests. */
-export function readNetwork(manifests: ManifestSet): Network {
-  const network = READ.get(manifests) ?? read(manifests);
-  READ.set(manifests, network);
-  return network;
-}
-
-function read(manifests: ManifestSet): Network {
-  const { objects } = manifests;
+/**
+ * Reads the network of the jobs out of manifests, or of the cluster that they are applied to.
+ *
+ * @param isLive whether a cluster was looked at
+ */
+export function readNetwork(
+  { all: objects, jobs: all }: Pick<Tree, "all" | "jobs">,
+  sourceProblems: readonly ManifestProblem[],
+  isLive: boolean,
+): Network {
   const reading = readCluster(
     objects.map(({ value, file, line }) => (
       file === undefined ? { value } : { value, where: `${file}:${line}` }
@@ -66,16 +72,8 @@ function read(manifests: ManifestSet): Network {
   );
   const isJob = ({ object }: ObjectProblem) =>
     new RegExp(`^(Job|CronJob|Pod) ${JOBS_NAMESPACE}/`).test(object);
-  const lookup: Lookup = (kind, namespace, name) =>
-    objects.find((each) =>
-      each.kind === kind && (each.namespace ?? "default") === namespace && each.name === name
-    )?.value;
-  const jobs = objects
-    .filter((object) =>
-      object.namespace === JOBS_NAMESPACE && isOurs(object) &&
-      ["Job", "CronJob", "Pod"].includes(object.kind)
-    )
-    .map((object) => readJob(object, lookup))
+  const jobs = all.filter(({ workload: { object } }) => object.namespace === JOBS_NAMESPACE)
+    .map(withPods)
     .filter((job) => job !== undefined);
   const { cluster, foreign } = reading;
   const isPodless = ({ path, problem }: ObjectProblem) =>
@@ -83,8 +81,8 @@ function read(manifests: ManifestSet): Network {
   const problems = reading.problems.filter((problem) => !isPodless(problem));
   const policies = cluster.policies.filter(({ namespace }) => namespace === JOBS_NAMESPACE);
   return {
-    manifests,
-    isLive: manifests.cluster !== undefined,
+    manifests: { objects, problems: sourceProblems },
+    isLive,
     cluster: { ...cluster, namespaces: withBuiltIn(cluster) },
     declared: cluster.namespaces,
     policies,
@@ -109,11 +107,11 @@ export function unjudged(network: Network): Outcome | undefined {
   const { policies, jobs, brokenJobs, podless } = network;
   const not = unreadable(network);
   if (not !== undefined) return not;
-  if (policies.length === 0) return { nothing: noPolicy };
+  if (policies.length === 0 && jobs.length + brokenJobs.length > 0) return { unknown: noPolicy };
   if (jobs.length > 0) return undefined;
   if (brokenJobs.length > 0) return { skip: "no job can be understood (see egress-policy)" };
   if (podless) return { skip: "no job makes a pod (see manifests-readable)" };
-  return { nothing: `there is no Job, CronJob or Pod in namespace ${JOBS_NAMESPACE}` };
+  return absence(network.manifests, noJob);
 }
 
 /** Why no check can rely on the manifests; undefined where all can. */
@@ -126,12 +124,28 @@ export function unreadable(network: Network): Outcome | undefined {
   return isBroken ? { skip: "not all files can be read (see manifests-readable)" } : undefined;
 }
 
+/** Why no connection of a job has to be judged. */
+export const noJob = `there is no Job, CronJob or Pod in namespace ${JOBS_NAMESPACE}`;
+
+/** Why the connections of executors do not have to be judged. */
+export function noExecutors({ jobs }: Pick<Network, "jobs">): string {
+  return `no job requests executors from Kubernetes (${plural(jobs.length, "job")} read)`;
+}
+
+/**
+ * Why a check of the connections to executors or the Kubernetes API cannot judge: a job may ask for
+ * executors, and the manifests do not say that; undefined where all jobs are known.
+ */
+export function unknownModes({ jobs }: Pick<Network, "jobs">): Outcome | undefined {
+  const unknown = unknownJobs(jobs.map(({ told, ...job }) => ({ ...job, label: told })));
+  return unknown === undefined ? undefined : { unknown };
+}
+
 /** Why nothing about the policies can be said. */
 export const noPolicy = `there is no NetworkPolicy in namespace ${JOBS_NAMESPACE}`;
 
 /** The reference, file and line of an object's field, as a finding contains them. */
 export function place(
-  network: Pick<Network, "manifests">,
   object: ManifestObject | undefined,
   path: string,
 ): Pick<Finding, "objectRef" | "file" | "line"> {
@@ -139,11 +153,7 @@ export function place(
   const { kind, namespace, name, file } = object;
   const objectRef = { kind, ...(namespace === undefined ? {} : { namespace }), name };
   if (file === undefined) return { objectRef };
-  return { objectRef, file: fileOf(network, file), line: lineOf(object, path) };
-}
-
-function fileOf({ manifests: { directory } }: Pick<Network, "manifests">, file: string): string {
-  return directory === "." ? file : `${directory.replace(/\/+$/, "")}/${file}`;
+  return { objectRef, file, line: lineOf(object, path) };
 }
 
 /** The object that a policy was read from. */

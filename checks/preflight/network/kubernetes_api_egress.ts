@@ -1,3 +1,5 @@
+import { noExecutors, unknownModes } from "./job_network.ts";
+import { hasFailure } from "../outcome.ts";
 import type { Finding } from "../../finding.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { naming } from "../../list_names.ts";
@@ -19,8 +21,8 @@ import {
   type DeniedConnection,
   examinedPods,
 } from "./denial.ts";
-import { type Network, objectOf, readNetwork, unjudged } from "./job_network.ts";
-import type { Actor, SparkJob } from "./job_pods.ts";
+import { type Network, objectOf, unjudged } from "./job_network.ts";
+import type { Actor, JobWithPods } from "./job_pods.ts";
 import { blockOf, fixDenial, patchPolicy } from "./policy_fix.ts";
 import { type Backends, backendsOf } from "./service_backends.ts";
 
@@ -35,7 +37,7 @@ export const kubernetesApiEgress: PlatformCheck = platformCheck({
   title: "drivers reach the Kubernetes API",
   reads: [...CONNECTIONS, ...inNamespace("default", "Service", "EndpointSlice")],
   judge(platform) {
-    const network = readNetwork(platform);
+    const network = platform.network;
     const notJudged = unjudged(network);
     if (notJudged !== undefined) return notJudged;
     const clients = network.jobs.filter(({ onKubernetes }) => onKubernetes)
@@ -43,8 +45,7 @@ export const kubernetesApiEgress: PlatformCheck = platformCheck({
         job.actors.filter(({ role }) => role !== "executor").map((actor) => ({ job, actor }))
       );
     if (clients.length === 0) {
-      const examined = `${examinedPods(network)}: no job requests executors from Kubernetes`;
-      return { examined, findings: [] };
+      return unknownModes(network) ?? { notApplicable: noExecutors(network) };
     }
     const api = apiOf(network);
     const denied: DeniedConnection[] = [];
@@ -58,19 +59,20 @@ export const kubernetesApiEgress: PlatformCheck = platformCheck({
       }
     }
     const advice = { why: WHY, fix: (each: DeniedConnection) => fix(api, each) };
-    return {
+    const judged = {
       examined: examinedPods(network),
       findings: [
         ...denialFindings(network, denied, advice),
         ...serviceOnly.slice(0, 1).map((each) => serviceOnlyFinding(network, api, each)),
       ],
     };
+    return hasFailure(judged) ? judged : unknownModes(network) ?? judged;
   },
 });
 
 /** A pod that calls the Kubernetes API. */
 interface ApiClient {
-  readonly job: SparkJob;
+  readonly job: JobWithPods;
   readonly actor: Actor;
 }
 
@@ -157,8 +159,8 @@ function outside(address: Address): Endpoint {
 }
 
 /** Host and port of `spark.master`; the host is undefined for the Service `kubernetes`. */
-function masterOf({ settings }: SparkJob): { host: string | undefined; port: number } {
-  const text = (settings.master ?? "").replace(/^k8s:\/\//, "");
+function masterOf({ master }: JobWithPods): { host: string | undefined; port: number } {
+  const text = (master?.value ?? "").replace(/^k8s:\/\//, "");
   const url = URL.parse(text.includes("://") ? text : `https://${text}`);
   const host = url?.hostname || undefined;
   const isService = host === undefined || /^kubernetes(\.default(\.svc(\..+)?)?)?$/.test(host);
@@ -181,7 +183,7 @@ function fix(api: Api, { cause, job }: DeniedConnection): string {
   return `${instruction}: ${command}`;
 }
 
-function fixCommand(api: Api, cause: DenialCause, job: SparkJob): string {
+function fixCommand(api: Api, cause: DenialCause, job: JobWithPods): string {
   const { host, port } = masterOf(job);
   const rule = ruleFor(api, host === undefined ? undefined : port);
   const { policy, rule: wrong, kind } = cause;

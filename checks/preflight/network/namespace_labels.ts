@@ -1,13 +1,7 @@
+import { absence } from "../outcome.ts";
 import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/platform.ts";
 import type { Finding } from "../../finding.ts";
-import {
-  type Network,
-  objectOf,
-  place,
-  readNetwork,
-  REQUIRED_LABEL,
-  unreadable,
-} from "./job_network.ts";
+import { type Network, objectOf, place, REQUIRED_LABEL, unreadable } from "./job_network.ts";
 import { patchPolicy } from "./policy_fix.ts";
 import { NAME_LABEL, type Namespace, peersOf, type Policy } from "../../network_policy/model.ts";
 import { policyId, selectsNoNamespace } from "../../network_policy/evaluate.ts";
@@ -26,12 +20,15 @@ export const namespaceLabels: PlatformCheck = platformCheck({
   title: "namespaces have the labels that policies select",
   reads: ["Namespace", "NetworkPolicy"],
   judge(platform) {
-    const network = readNetwork(platform);
+    const network = platform.network;
     const notJudged = unreadable(network);
     if (notJudged !== undefined) return notJudged;
     const { declared, policies, cluster } = network;
     if (policies.length === 0 && declared.size === 0) {
-      return { nothing: "the manifests contain neither a Namespace nor a NetworkPolicy" };
+      return absence(
+        network.manifests,
+        "the manifests contain neither a Namespace nor a NetworkPolicy",
+      );
     }
     const absent = REQUIRED.filter((name) => !declared.has(name));
     const isLive = platform.cluster !== undefined;
@@ -101,7 +98,7 @@ function missingLabel(network: Network, name: string): Finding[] {
     severity: "fail",
     object: `Namespace ${name}`,
     field,
-    ...place(network, object, field),
+    ...place(object, field),
     problem: value === undefined
       ? `the namespace has no label ${REQUIRED_LABEL}=${name}${
         others.length === 0 ? "" : `; it has ${naming(others)}`
@@ -126,11 +123,7 @@ function unmatchedSelectors(network: Network, policy: Policy): Finding[] {
       severity: "fail",
       object: policyId(policy),
       field: path,
-      ...place(
-        network,
-        objectOf(network, "NetworkPolicy", policy.name, policy.namespace),
-        path,
-      ),
+      ...place(objectOf(network, "NetworkPolicy", policy.name, policy.namespace), path),
       problem:
         `the rule selects namespaces with ${formatSelector(peer.namespaces)}, and no known ` +
         `namespace matches${

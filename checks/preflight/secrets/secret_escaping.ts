@@ -13,7 +13,7 @@ import { jobsOf, type Workload, workloadsOf } from "../../kubernetes/workloads.t
 import { type Judged, outcomeOf } from "../outcome.ts";
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
-import { type Tree, treeOf } from "../../facts/tree.ts";
+import type { Tree } from "../../facts/tree.ts";
 
 /** Secrets hold usable values, and jobs get every key and variable that they read. */
 export const secretEscaping: PlatformCheck = platformCheck({
@@ -23,7 +23,7 @@ export const secretEscaping: PlatformCheck = platformCheck({
   judge: (platform) =>
     outcomeOf(
       platform,
-      judgeSecrets(treeOf(platform), platform.cluster !== undefined),
+      judgeSecrets(platform.tree, platform.cluster !== undefined),
       "no Secrets and no workloads",
     ),
 });

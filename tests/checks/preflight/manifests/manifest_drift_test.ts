@@ -192,7 +192,7 @@ Deno.test("what is being removed is unknown until it is gone", () => {
 
 Deno.test("a cluster that lets nobody in is told by cluster-login; nothing to compare is nothing", () => {
   assertEquals(judge(REFUSED), { skip: "the cluster lets nobody in (see cluster-login)" });
-  assertEquals(judge(clusterWith("", {}, ""), ""), { nothing: "the manifests have no object" });
+  assertEquals(judge(clusterWith("", {}, ""), ""), { unknown: "the manifests have no object" });
 });
 
 const IN_JOBS = "namespaces/analytics-jobs";

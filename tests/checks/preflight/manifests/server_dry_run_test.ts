@@ -212,7 +212,7 @@ Deno.test("a cluster that lets nobody in, and manifests without an object", () =
   assertEquals(
     serverDryRun.run({ manifests: manifestsFact(""), cluster: clusterWith("", {}, "") }),
     {
-      nothing: "the manifests have no object",
+      unknown: "the manifests have no object",
     },
   );
 });

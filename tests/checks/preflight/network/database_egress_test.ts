@@ -110,9 +110,9 @@ Deno.test("database-egress leaves a missing namespace label to namespace-labels"
   assertEquals("skip" in judge(manifests(changes)).get("database-egress")!, true);
 });
 
-Deno.test("database-egress has nothing to judge if no job has a DJANGO_DB_* variable", () => {
+Deno.test("database-egress is not applicable if no job has a DJANGO_DB_* variable", () => {
   const changes = edited("job", "DJANGO_DB_PORT", "S3_BUCKET");
   assertEquals(judge(manifests(changes)).get("database-egress"), {
-    nothing: "no job has any of the variables DJANGO_DB_*",
+    notApplicable: "no job has any of the variables DJANGO_DB_*",
   });
 });

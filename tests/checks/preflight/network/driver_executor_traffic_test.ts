@@ -139,6 +139,7 @@ data:
 `;
   const template = "- --conf=spark.kubernetes.executor.podTemplateFile=/t/pod.yaml\n            ";
   const job = HEALTHY.job.replace("- --conf", `${template}- --conf`) +
+    "          volumeMounts: [{ name: pod, mountPath: /t }]\n" +
     "      volumes: [{ name: pod, configMap: { name: pod } }]\n";
   assertEquals(judge(manifests({ ...outbox, job, more })).get("database-egress"), PASS);
 });

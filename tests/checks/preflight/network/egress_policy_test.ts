@@ -136,12 +136,12 @@ Deno.test("the connection checks skip if a file is broken", () => {
   }
 });
 
-Deno.test("the connection checks have nothing to judge without jobs or policies", () => {
+Deno.test("the connection checks are not applicable without jobs, and unknown without policies", () => {
   const none = { deny: "", dns: "", store: "", outbox: "", api: "", spark: "" };
-  for (const changes of [{ job: "" }, none]) {
+  for (const [changes, kind] of [[{ job: "" }, "notApplicable"], [none, "unknown"]] as const) {
     const outcomes = judge(manifests(changes));
     for (const id of ["egress-policy", "dns-egress", "database-egress", "kubernetes-api-egress"]) {
-      assertEquals("nothing" in outcomes.get(id)!, true, id);
+      assertEquals(Object.keys(outcomes.get(id)!), [kind], id);
     }
   }
 });

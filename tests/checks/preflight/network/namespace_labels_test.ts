@@ -65,8 +65,8 @@ Deno.test("namespace-labels says which labels it does not check without a cluste
   });
 });
 
-Deno.test("namespace-labels has nothing to judge without namespaces and policies", () => {
+Deno.test("namespace-labels is not applicable without namespaces and policies", () => {
   const none = { deny: "", dns: "", store: "", outbox: "", api: "", spark: "" };
   const outcome = judge(manifests({ ...none, jobsNamespace: "", robsonNamespace: "" }));
-  assertEquals("nothing" in outcome.get("namespace-labels")!, true);
+  assertEquals(Object.keys(outcome.get("namespace-labels")!), ["notApplicable"]);
 });

@@ -1,0 +1,205 @@
+import type { Place } from "../finding.ts";
+import { type Fields, isFields, listOf, textOf } from "../kubernetes/fields.ts";
+import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../kubernetes/objects.ts";
+import { mebibytes } from "../kubernetes/quantities.ts";
+import type { Workload } from "../kubernetes/workloads.ts";
+import { parseDocuments } from "../kubernetes/yaml.ts";
+import type { SparkSettings } from "./settings.ts";
+
+/** The two kinds of pods that Spark makes. */
+export type Role = "driver" | "executor";
+
+/** The label that Spark gives to the pods that it makes, with their role. */
+export const ROLE_LABEL = "spark-role";
+
+/** A pod that Spark makes. */
+export interface SparkPod {
+  /** What the pod does. */
+  readonly role: Role;
+  /** The number of these pods. */
+  readonly count: number;
+  /** The quantities of cpu that the pod requests, and that it is limited to, if it is. */
+  readonly cpu: { readonly request: string; readonly limit: string | undefined };
+  /** The pod's memory in bytes times 10^9, overhead included; request and limit are the same. */
+  readonly memory: bigint;
+  /** The labels that settings and template give to the pod, and Spark's own label for its role. */
+  readonly labels: ReadonlyMap<string, string>;
+  /** The template that Spark makes the pod from, where one is set. */
+  readonly template: PodTemplateFile | undefined;
+  /** The service account that the pod runs as. */
+  readonly account: string;
+}
+
+/** The file with the template that Spark makes pods from. */
+export interface PodTemplateFile {
+  /** The spec of the pod, unread; undefined where the manifests do not have the file. */
+  readonly spec: Fields | undefined;
+  /** The labels of the pod. */
+  readonly labels: ReadonlyMap<string, string>;
+  /** The setting that names the file, or the field of the ConfigMap that holds the file. */
+  readonly place: Place;
+}
+
+/** The pods of a role that Spark makes. An amount that cannot be read counts as the default. */
+export function sparkPod(
+  role: Role,
+  job: Workload,
+  settings: SparkSettings,
+  objects: readonly ManifestObject[],
+): SparkPod {
+  const text = (key: string) => settings.get(key)?.value;
+  const template = templateOf(role, job, settings, objects);
+  return {
+    role,
+    count: role === "driver" ? 1 : executorCount(text),
+    cpu: {
+      request: text(`spark.kubernetes.${role}.request.cores`) ?? text(`spark.${role}.cores`) ?? "1",
+      limit: text(`spark.kubernetes.${role}.limit.cores`),
+    },
+    memory: mebibytes(memoryOf(role, settings)),
+    labels: new Map([
+      ...template?.labels ?? [],
+      ...settingsBelow(settings, `spark.kubernetes.${role}.label.`),
+      [ROLE_LABEL, role],
+    ]),
+    template,
+    account: accountOfPod(role, settings, template),
+  };
+}
+
+/** The values of the settings below a prefix, by the rest of their key, such as the labels of executors. */
+export function settingsBelow(settings: SparkSettings, prefix: string): Map<string, string> {
+  const below = [...settings.values()].filter(({ key }) => key.startsWith(prefix));
+  return new Map(below.map(({ key, value }) => [key.slice(prefix.length), value]));
+}
+
+/** The account of an executor is found as Spark 3.5 does (ExecutorKubernetesCredentialsFeatureStep). */
+function accountOfPod(
+  role: Role,
+  settings: SparkSettings,
+  template: PodTemplateFile | undefined,
+): string {
+  const ofRole = (each: Role) =>
+    settings.get(`spark.kubernetes.authenticate.${each}.serviceAccountName`)?.value;
+  const ofTemplate = textOf(template?.spec?.serviceAccountName);
+  if (role === "driver") return ofRole("driver") ?? ofTemplate ?? "default";
+  return ofTemplate ?? ofRole("executor") ?? ofRole("driver") ?? "default";
+}
+
+/** Finds the pod template of a role in the ConfigMap that the job mounts. */
+function templateOf(
+  role: Role,
+  job: Workload,
+  settings: SparkSettings,
+  objects: readonly ManifestObject[],
+): PodTemplateFile | undefined {
+  const setting = settings.get(`spark.kubernetes.${role}.podTemplateFile`);
+  if (setting === undefined) return undefined;
+  const path = setting.value.replace(/^(local|file):\/\//, "");
+  const file = mountedFiles(job, objects).find((each) => each.path === path);
+  if (file === undefined) return { spec: undefined, labels: new Map(), place: setting.place };
+  const pod = parseDocuments(file.text).documents[0]?.value;
+  const { spec, metadata } = isFields(pod) ? pod : {};
+  const labels = isFields(metadata) && isFields(metadata.labels) ? metadata.labels : {};
+  return {
+    spec: isFields(spec) ? spec : {},
+    labels: new Map(Object.entries(labels).map(([key, value]) => [key, String(value)])),
+    place: placeOf(file.map, `data.${file.key}`),
+  };
+}
+
+/** A file that a pod mounts from a ConfigMap. */
+export interface MountedFile {
+  /** The absolute path in the container. */
+  readonly path: string;
+  /** The ConfigMap. */
+  readonly map: ManifestObject;
+  /** The key in the ConfigMap. */
+  readonly key: string;
+  /** The content. */
+  readonly text: string;
+}
+
+/** The files that the containers of a workload mount from ConfigMaps. */
+export function mountedFiles(
+  { object, spec, containers }: Workload,
+  objects: readonly ManifestObject[],
+): MountedFile[] {
+  const volumes = new Map(
+    listOf(spec.volumes).map((volume) => {
+      const projected = isFields(volume.projected) ? listOf(volume.projected.sources) : [];
+      const sources = [volume, ...projected].map(({ configMap }) => configMap).filter(isFields);
+      return [volume.name, sources.flatMap((source) => filesOf(source, object, objects))];
+    }),
+  );
+  return containers.flatMap(({ fields }) =>
+    listOf(fields.volumeMounts).flatMap(({ name, mountPath, subPath }) => {
+      const folder = textOf(mountPath)?.replace(/\/+$/, "");
+      if (folder === undefined) return [];
+      const files = volumes.get(name) ?? [];
+      const only = textOf(subPath);
+      return only === undefined
+        ? files.map((file) => ({ ...file, path: `${folder}/${file.path}` }))
+        : files.filter(({ path }) => path === only).map((file) => ({ ...file, path: folder }));
+    })
+  );
+}
+
+/** The files of a volume's ConfigMap, by their path within the volume. */
+function filesOf(
+  source: Fields,
+  job: ManifestObject,
+  objects: readonly ManifestObject[],
+): MountedFile[] {
+  const map = ofKind(objects, "ConfigMap", namespaceOf(job))
+    .find(({ name }) => name === textOf(source.name));
+  const data = isFields(map?.value.data) ? map.value.data : {};
+  const items = listOf(source.items);
+  return Object.entries(data).flatMap(([key, value]): MountedFile[] => {
+    const text = textOf(value);
+    const item = items.find((each) => each.key === key);
+    if (map === undefined || text === undefined || items.length > 0 && item === undefined) {
+      return [];
+    }
+    return [{ path: textOf(item?.path) ?? key, map, key, text }];
+  });
+}
+
+function executorCount(text: (key: string) => string | undefined): number {
+  const isDynamic = text("spark.dynamicAllocation.enabled") === "true";
+  const most = isDynamic ? text("spark.dynamicAllocation.maxExecutors") : undefined;
+  return Number(/^\d+$/.exec(most ?? text("spark.executor.instances") ?? "")?.[0] ?? 2);
+}
+
+/** From BasicDriverFeatureStep and BasicExecutorFeatureStep of Spark 3.5: at least this overhead. */
+const LEAST_OVERHEAD = 384n;
+
+/** What a role's pod needs in MiB: the heap, Spark's overhead, and Python's share if it is set. */
+export function memoryOf(role: Role, settings: SparkSettings): bigint {
+  const text = (key: string) => settings.get(key)?.value;
+  const heap = sparkMemory(text(`spark.${role}.memory`)) ?? 1024n;
+  const asked = sparkMemory(text(`spark.${role}.memoryOverhead`));
+  // In cluster mode Spark knows that the job is Python's, and allows for it.
+  const usual = text("spark.submit.deployMode") === "cluster" ? "0.4" : "0.1";
+  const factor = Number(
+    text(`spark.${role}.memoryOverheadFactor`) ?? text("spark.kubernetes.memoryOverheadFactor") ??
+      usual,
+  );
+  const share = BigInt(Math.floor(Number(heap) * (Number.isFinite(factor) ? factor : 0.1)));
+  const overhead = asked ?? (share > LEAST_OVERHEAD ? share : LEAST_OVERHEAD);
+  const python = role === "executor"
+    ? sparkMemory(text("spark.executor.pyspark.memory"))
+    : undefined;
+  const isOffHeap = role === "executor" && text("spark.memory.offHeap.enabled") === "true";
+  const offHeap = isOffHeap ? sparkMemory(text("spark.memory.offHeap.size"), "b") : undefined;
+  return heap + overhead + (python ?? 0n) + (offHeap ?? 0n);
+}
+
+/** A size as Spark reads it, in MiB: `2g`, `512m`, or a number of mebibytes. */
+function sparkMemory(text: string | undefined, unit = "m"): bigint | undefined {
+  const found = /^(\d+)\s*([bkmgtp]?)(?:i?b)?$/i.exec(text ?? "");
+  if (found === null) return undefined;
+  const shift = { b: -20, k: -10, m: 0, g: 10, t: 20, p: 30 }[(found[2] || unit).toLowerCase()] ??
+    0;
+  return shift < 0 ? BigInt(found[1]!) >> BigInt(-shift) : BigInt(found[1]!) << BigInt(shift);
+}

@@ -1,0 +1,350 @@
+import type { Place } from "../finding.ts";
+import { placeOf } from "../kubernetes/objects.ts";
+import type { Container, Environment, Workload } from "../kubernetes/workloads.ts";
+import { type Code, placeIn } from "../source_code/code.ts";
+import { type Argument, callsOf, type Python, pythonOf } from "../source_code/python.ts";
+
+/**
+ * Where a setting is made, the strongest last, as Spark 3.5 decides between them:
+ *
+ * - `fallback`: a variable that Spark falls back on, such as `MASTER`, or `setIfMissing` in code
+ * - `java`: a system property of the JVM, as in `-Dspark.executor.cores=2`
+ * - `defaults`: `spark-defaults.conf`, or the file of `--properties-file`
+ * - `conf`: `--conf` of spark-submit
+ * - `flag`: a flag of spark-submit that means a setting, such as `--master`
+ * - `code`: the SparkConf or the session's builder in the job's code
+ */
+export const SOURCES = ["fallback", "java", "defaults", "conf", "flag", "code"] as const;
+
+/** One of the places that settings are made in. */
+export type Source = typeof SOURCES[number];
+
+/** A setting of Spark. */
+export interface SparkSetting {
+  /** The name, as in `spark.executor.memory`. */
+  readonly key: string;
+  /** The value, with variables replaced as far as they are known. */
+  readonly value: string;
+  /** Why the value is not known, as in `no container declares the variable MASTER`. */
+  readonly unknown?: string;
+  /** Whether part of the value comes from a Secret, so that nothing may print it. */
+  readonly isSecret?: true;
+  /** The object or file that makes the setting, with field and line. */
+  readonly place: Place;
+  /** How the setting is made, which decides between several of the same key. */
+  readonly source: Source;
+}
+
+/** The settings that Spark ends up with, by key. */
+export type SparkSettings = ReadonlyMap<string, SparkSetting>;
+
+/** The settings that win: the strongest source, and within a source the last one. */
+export function winning(settings: readonly SparkSetting[]): SparkSettings {
+  const sorted = settings.toSorted((a, b) => SOURCES.indexOf(a.source) - SOURCES.indexOf(b.source));
+  return new Map(sorted.map((each) => [each.key, each]));
+}
+
+/** The value of a setting as a message may show it. */
+export function printedValue({ value, isSecret }: SparkSetting): string {
+  return isSecret === true ? "a value from a Secret" : value;
+}
+
+/** The flags of spark-submit that mean a setting. */
+const FLAGS: Readonly<Record<string, string>> = {
+  "--packages": "spark.jars.packages",
+  "--repositories": "spark.jars.repositories",
+  "--exclude-packages": "spark.jars.excludes",
+  "--jars": "spark.jars",
+  "--master": "spark.master",
+  "--deploy-mode": "spark.submit.deployMode",
+  "--driver-memory": "spark.driver.memory",
+  "--driver-cores": "spark.driver.cores",
+  "--driver-java-options": "spark.driver.extraJavaOptions",
+  "--executor-memory": "spark.executor.memory",
+  "--executor-cores": "spark.executor.cores",
+  "--num-executors": "spark.executor.instances",
+  "--name": "spark.app.name",
+};
+
+/** The variables that spark-submit falls back on. */
+const VARIABLES: Readonly<Record<string, string>> = {
+  MASTER: "spark.master",
+  DEPLOY_MODE: "spark.submit.deployMode",
+  SPARK_DRIVER_MEMORY: "spark.driver.memory",
+  SPARK_EXECUTOR_MEMORY: "spark.executor.memory",
+  SPARK_EXECUTOR_CORES: "spark.executor.cores",
+};
+
+/** The variables with options of the JVM. */
+const JAVA_VARIABLES = ["SPARK_SUBMIT_OPTS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"];
+
+/** A word of a command line. */
+interface Token {
+  readonly text: string;
+  readonly place: Place;
+  readonly unknown?: string;
+  readonly isSecret?: true;
+}
+
+/** How a job starts, which decides whether `PYSPARK_SUBMIT_ARGS` means anything. */
+export interface Start {
+  /** The environment that variables on the command line and in code are looked up in. */
+  readonly environment: Environment | undefined;
+  /** Whether spark-submit starts the job: it never reads `PYSPARK_SUBMIT_ARGS`. */
+  readonly bySubmit: boolean;
+}
+
+/** Whether a workload's command, or a shell script that it runs, is spark-submit's. */
+export function startsBySubmit({ containers }: Workload, code: readonly Code[]): boolean {
+  const texts = containers.flatMap(({ words }) => words.map(({ text }) => text));
+  const scripts = code.filter(({ language }) => language === "shell").map(({ text }) => text);
+  return [...texts, ...scripts].some((text) => /(^|[\s/;&|"'])spark-submit(["'\s;]|$)/m.test(text));
+}
+
+/** The settings on the command line and in the environment of one container. */
+export function settingsOfContainer(
+  { object }: Workload,
+  container: Container,
+  { environment, bySubmit }: Start & { readonly environment: Environment },
+): SparkSetting[] {
+  const tokens = container.words.flatMap(({ path, text }): Token[] => {
+    const place = placeOf(object, path);
+    // An argument with white space is a whole command line for a shell.
+    if (!/\s/.test(text) || /^spark\.\S+=/.test(text)) {
+      return [{ place, ...resolved(text, environment) }];
+    }
+    return splitScript(text, environment).map((token) => ({ place, ...token }));
+  });
+  const variables = [...environment.names].flatMap((name) => {
+    const { value, isSecret } = environment.variable(name) ?? {};
+    const declared = container.env.find((each) => each.name === name);
+    if (value === undefined) return [];
+    const place = placeOf(
+      object,
+      declared === undefined ? `${container.path}.envFrom` : `${declared.path}.value`,
+    );
+    const secret = isSecret === true ? { isSecret: true as const } : {};
+    return ofVariable(name, { text: value, place, ...secret }, bySubmit);
+  });
+  return [...ofTokens(tokens, bySubmit), ...variables];
+}
+
+/** The settings that a variable of the environment makes. */
+function ofVariable(name: string, { text, ...rest }: Token, bySubmit: boolean): SparkSetting[] {
+  const { place } = rest;
+  const tokens = split(text).map((each) => ({ ...rest, text: each }));
+  if (name === "PYSPARK_SUBMIT_ARGS") return bySubmit ? [] : ofTokens(tokens, bySubmit);
+  if (JAVA_VARIABLES.includes(name)) return ofTokens(tokens, bySubmit, "java");
+  const key = VARIABLES[name];
+  if (key !== undefined) return [{ ...rest, key, value: text, place, source: "fallback" }];
+  // The image may hand any other variable to Spark.
+  return ofTokens(tokens, bySubmit).map((each) => ({ ...each, source: "fallback" }));
+}
+
+/**
+ * The settings that a text makes: options of a command line, properties, or calls of PySpark.
+ *
+ * @param start how the job starts that runs the text; absent, the text is read for itself
+ */
+export function settingsIn(
+  code: Code,
+  start: Start = { environment: undefined, bySubmit: false },
+): SparkSetting[] {
+  if (code.language === "conf") return properties(code);
+  if (code.language === "python") return ofPython(code, start);
+  if (code.language === "sql") return [];
+  const text = code.text.replace(/(^|\s)#[^\n]*/g, (found) => found.replace(/[^\n]/g, " "));
+  const tokens = [...text.matchAll(TOKEN)].map(({ 0: token, index }): Token => (
+    { place: placeIn(code, index), ...resolved(unquoted(token), start.environment, true) }
+  ));
+  return ofTokens(tokens, start.bySubmit);
+}
+
+const TOKEN = /(?:[^\s"'\\]|\\[^\n]|"[^"]*"|'[^']*')+/g;
+
+function split(line: string): string[] {
+  return [...line.matchAll(TOKEN)].map(([token]) => unquoted(token));
+}
+
+/** The words of a shell script; a variable that is known can be several of them. */
+function splitScript(text: string, environment: Environment): Omit<Token, "place">[] {
+  return [...text.matchAll(TOKEN)].flatMap(([token]) => {
+    const [, only] = /^\$(?:\{(\w+)\}|\((\w+)\)|(\w+))$/.exec(token) === null
+      ? []
+      : [token, token.replace(/[${}()]/g, "")];
+    const variable = only === undefined ? undefined : environment.variable(only);
+    if (variable?.value !== undefined && !variable.isSecret) {
+      return split(variable.value).map((each) => ({ text: each }));
+    }
+    return [resolved(unquoted(token), environment, true)];
+  });
+}
+
+function unquoted(token: string): string {
+  return token.replace(/["']/g, "");
+}
+
+/**
+ * Replaces the variables of a word. Kubernetes replaces `$(NAME)`; in a script, the shell also
+ * replaces `$NAME` and `${NAME}`.
+ */
+function resolved(
+  text: string,
+  environment: Environment | undefined,
+  isScript = false,
+): Omit<Token, "place"> {
+  if (environment === undefined) return { text };
+  const pattern = isScript ? /\$\((\w+)\)|\$\{(\w+)\}|\$(\w+)/g : /\$\((\w+)\)/g;
+  let unknown: string | undefined;
+  let isSecret = false;
+  const value = text.replace(pattern, (all, ...names: (string | undefined)[]) => {
+    const name = names.slice(0, isScript ? 3 : 1).find((each) => each !== undefined)!;
+    const variable = environment.variable(name);
+    if (variable?.value === undefined) {
+      unknown ??= variable === undefined
+        ? `no container declares the variable ${name}`
+        : `the variable ${name} has no known value: ${variable.unknown}`;
+      return all;
+    }
+    isSecret ||= variable.isSecret;
+    return variable.value;
+  });
+  return {
+    text: value,
+    ...(unknown === undefined ? {} : { unknown }),
+    ...(isSecret ? { isSecret: true } : {}),
+  };
+}
+
+function ofTokens(
+  tokens: readonly Token[],
+  bySubmit: boolean,
+  only?: Source,
+): SparkSetting[] {
+  return tokens.flatMap((token, i): SparkSetting[] => {
+    const { text } = token;
+    // The container's entry point or a shell can pass -D on.
+    const defined = /^-D(spark\..*)$/s.exec(text)?.[1];
+    if (defined !== undefined) return pair({ ...token, text: defined }, "java");
+    if (only === "java") return [];
+    const [, name, assigned] = /^([A-Z_]+)=(.*)$/s.exec(text) ?? [];
+    if (
+      name !== undefined && (name in VARIABLES || /^(PYSPARK_SUBMIT_ARGS|.*_OPT.*)$/.test(name))
+    ) {
+      return ofVariable(name, { ...token, text: assigned! }, bySubmit);
+    }
+    const [, option, given] = /^(--?[a-z][a-z-]*)(?:=(.*))?$/s.exec(text) ?? [];
+    if (option === undefined) return [];
+    const next = tokens[i + 1] ?? { ...token, text: "" };
+    const value: Token = given === undefined
+      ? { ...next, place: token.place }
+      : { ...token, text: given };
+    if (option === "--conf" || option === "-c") return withJavaOptions(pair(value, "conf"));
+    const key = FLAGS[option];
+    if (key === undefined) return [];
+    const { text: said, ...rest } = value;
+    return withJavaOptions([{ ...rest, key, value: said, source: "flag" }]);
+  });
+}
+
+/** The system properties in the driver's Java options are settings, too. */
+function withJavaOptions(settings: readonly SparkSetting[]): SparkSetting[] {
+  return settings.flatMap((each) => {
+    if (!/^spark\.driver\.(extra|default)JavaOptions$/.test(each.key)) return [each];
+    const tokens = split(each.value).map((text): Token => ({ text, place: each.place }));
+    return [each, ...ofTokens(tokens, true, "java")];
+  });
+}
+
+function pair({ text, ...rest }: Token, source: Source): SparkSetting[] {
+  const at = text.indexOf("=");
+  if (at < 0) return [];
+  return [{ ...rest, key: text.slice(0, at).trim(), value: text.slice(at + 1).trim(), source }];
+}
+
+function properties(code: Code): SparkSetting[] {
+  const lines = code.text.matchAll(/^[ \t]*(spark\.[\w./-]+)[ \t]*[\s=:][ \t]*([^\n]*)$/gm);
+  return withJavaOptions([...lines].map(({ 1: key, 2: value, index }) => (
+    { key: key!, value: value!.trim(), place: placeIn(code, index), source: "defaults" }
+  )));
+}
+
+function ofPython(code: Code, { environment, bySubmit }: Start): SparkSetting[] {
+  const python = pythonOf(code);
+  const calls = callsOf(python, ["config", "set", "setIfMissing"]).flatMap(
+    ({ name, start, args }): SparkSetting[] => {
+      const key = args.find(({ keyword }) => keyword === undefined || keyword === "key")?.string;
+      const value = args[1];
+      if (args.length !== 2 || !key?.startsWith("spark.")) return [];
+      const source = name === "setIfMissing" ? "fallback" : "code";
+      const place = placeIn(code, start);
+      return [{ key, ...valueOf(value!, python, environment), place, source }];
+    },
+  );
+  const masters = callsOf(python, ["master", "setMaster"]).flatMap(
+    ({ start, args }): SparkSetting[] => {
+      const [value] = args;
+      if (args.length !== 1 || value === undefined) return [];
+      const place = placeIn(code, start);
+      return [{
+        key: "spark.master",
+        ...valueOf(value, python, environment),
+        place,
+        source: "code",
+      }];
+    },
+  );
+  // As in {"spark.jars.packages": "…"} and ("spark.jars.packages", "…") of setAll.
+  const pairs = python.strings.flatMap((each, i): SparkSetting[] => {
+    const key = each.text.trim();
+    const next = python.strings[i + 1];
+    if (!/^spark\.[\w./-]+$/.test(key) || next === undefined) return [];
+    const between = python.code.slice(each.end, next.start);
+    const known = calls.some((call) => call.key === key);
+    if (known || !/^\s*[:,]\s*$/.test(between)) return [];
+    return [{ key, value: next.text.trim(), place: placeIn(code, each.start), source: "code" }];
+  });
+  const submitted = bySubmit ? [] : python.strings.flatMap(({ start, text }) => {
+    if (!/--(packages|repositories|conf|master|deploy-mode|num-executors)\b/.test(text)) return [];
+    return ofTokens(
+      split(text).map((each) => ({ place: placeIn(code, start), text: each })),
+      false,
+    );
+  });
+  return [...calls, ...masters, ...pairs, ...submitted];
+}
+
+/** What an argument of Python says: a string, a variable of the environment, or a constant's string. */
+function valueOf(
+  { start, code, string }: Argument,
+  python: Python,
+  environment: Environment | undefined,
+): Pick<SparkSetting, "value" | "unknown" | "isSecret"> {
+  if (string !== undefined) return { value: string };
+  const text = code.trim();
+  const inside = python.strings.filter((each) =>
+    each.start >= start && each.end <= start + code.length
+  );
+  if (/^(\w+\.)?(environ\s*\[|environ\s*\.\s*get\s*\(|getenv\s*\()/.test(text)) {
+    const [name, fallback] = inside.map((each) => each.text.trim());
+    const variable = name === undefined ? undefined : environment?.variable(name);
+    if (variable?.value !== undefined) {
+      return { value: variable.value, ...(variable.isSecret ? { isSecret: true } : {}) };
+    }
+    if (variable === undefined && fallback !== undefined) return { value: fallback };
+    return {
+      value: text,
+      unknown: `the code reads the variable ${name}, whose value is not known`,
+    };
+  }
+  if (/^\w+$/.test(text)) {
+    const constant = python.strings.find((each) =>
+      new RegExp(`(^|\\n)[ \\t]*${text}\\s*=\\s*$`).test(
+        python.code.slice(Math.max(0, each.start - 200), each.start),
+      )
+    );
+    if (constant !== undefined) return { value: constant.text.trim() };
+    if (/^\d+$|^True$|^False$/.test(text)) return { value: text.toLowerCase() };
+  }
+  return { value: text, unknown: `the code computes it (${text})` };
+}
