@@ -1,14 +1,16 @@
 import { assertEquals } from "../support/assert.ts";
-import { FAMILY, FILES, judgeFiles } from "./healthy/manifests.ts";
+import { ALL_FILES, FAMILY, FILES, judgeFiles } from "./healthy/manifests.ts";
 
-Deno.test("manifests and job code as they should be pass every check of theirs", async () => {
-  const results = await judgeFiles(FILES);
-  assertEquals(results.map(({ id }) => id), FAMILY);
-  for (const { id, verdict, findings } of results) {
-    assertEquals([id, verdict, findings], [id, "pass", []]);
-  }
-});
+for (const [name, files] of [["both Jobs", ALL_FILES], ["one Job", FILES]] as const) {
+  Deno.test(`the checks of manifests and job code pass the healthy files with ${name}`, async () => {
+    const results = await judgeFiles(files);
+    assertEquals(results.map(({ id }) => id), FAMILY);
+    for (const { id, verdict, findings } of results) {
+      assertEquals([id, verdict, findings], [id, "pass", []]);
+    }
+  });
+}
 
-Deno.test("with no manifests at all, no check passes", async () => {
+Deno.test("the checks of manifests and job code do not pass without manifests", async () => {
   for (const { id, verdict } of await judgeFiles({})) assertEquals([id, verdict], [id, "error"]);
 });

@@ -10,16 +10,20 @@ import type { ManifestsFact } from "../../../checks/facts/manifests.ts";
 import { CLUSTER_NEEDS } from "../../../checks/preflight/access/required_permissions.ts";
 import { runChecks } from "../../../checks/runner.ts";
 import { assert } from "../../support/assert.ts";
-import { applied, liveObjects, othersObjects, SECRETS } from "./cluster_objects.ts";
+import { applied, liveObjects, othersObjects } from "./cluster_objects.ts";
+import { ALL_FILES, factOf, SECRETS } from "./manifests.ts";
 import { onlyFindingsOf, type Told } from "./day.ts";
 import { DATABASE, LAKE, MANIFESTS } from "./platform.ts";
 
-export { liveObjects, SECRETS } from "./cluster_objects.ts";
+export { liveObjects } from "./cluster_objects.ts";
+export { SECRETS } from "./manifests.ts";
 
-// A cluster that has our manifests and all that they rest on. Tests break one thing of it at a time.
+// A cluster that has the manifests and everything that they depend on. Tests break one thing at a time.
 
 const OBJECTS: readonly ManifestObject[] = [
-  ...MANIFESTS.objects.map((object) => applied(object)),
+  // The StatefulSet is not read from a cluster: its pods are.
+  ...factOf(ALL_FILES).objects.filter(({ kind }) => kind !== "StatefulSet")
+    .map((object) => applied(object)),
   ...othersObjects(),
 ];
 

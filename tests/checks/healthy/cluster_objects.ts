@@ -5,16 +5,9 @@ import { readFile } from "../../../checks/facts/manifests.ts";
 import type { KubeObject } from "../../../pipeline/cluster/cluster.ts";
 import { assertEquals } from "../../support/assert.ts";
 
-// What a healthy cluster has beside our manifests, as its API server tells it.
-
-/** Values that no finding may ever show. */
-export const SECRETS = { password: "Tr0ub4dor!x", key: "kP9-secret-key", id: "AKIAEXAMPLE7" };
+// What a healthy cluster has besides the manifests, as its API server returns it.
 
 const NETWORK = `
-apiVersion: v1
-kind: Namespace
-metadata: { name: robson, labels: { name: robson, kubernetes.io/metadata.name: robson } }
----
 apiVersion: v1
 kind: Namespace
 metadata: { name: kube-system, labels: { kubernetes.io/metadata.name: kube-system } }
@@ -180,26 +173,6 @@ subjects: [{ apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:mas
 const OF_JOBS = `
 apiVersion: v1
 kind: Secret
-metadata: { name: django-db-credentials, namespace: analytics-jobs }
-type: Opaque
-data:
-  DJANGO_DB_HOST: ${btoa("paradedb.robson.svc.cluster.local")}
-  DJANGO_DB_NAME: ${btoa("rbsdb")}
-  DJANGO_DB_USER: ${btoa("robson")}
-  DJANGO_DB_PASSWORD: ${btoa(SECRETS.password)}
----
-apiVersion: v1
-kind: Secret
-metadata: { name: contabo-s3-credentials, namespace: analytics-jobs }
-type: Opaque
-data:
-  AWS_ACCESS_KEY_ID: ${btoa(SECRETS.id)}
-  AWS_SECRET_ACCESS_KEY: ${btoa(SECRETS.key)}
-  S3_ENDPOINT: ${btoa("https://eu2.contabostorage.com")}
-  S3_BUCKET: ${btoa("rbs")}
----
-apiVersion: v1
-kind: Secret
 metadata: { name: sh.helm.release.v1.agent.v1, namespace: analytics-jobs }
 type: helm.sh/release.v1
 data: { release: ${btoa(btoa("H4sIAAAAAAAA/6xW"))} }
@@ -254,18 +227,34 @@ function liveObject(value: Fields, declared?: ManifestObject): ManifestObject {
   return observed({ ...value as KubeObject, metadata: { ...added, ...metadata } }, declared);
 }
 
-/** An object of our manifests as the API server has it. */
+/** An object of the manifests as the API server has it. */
 export function applied(object: ManifestObject, declared?: ManifestObject): ManifestObject {
-  const { value } = object;
-  const more = object.kind === "ResourceQuota"
-    ? { status: { hard: (value.spec as Fields).hard, used: USED } }
-    : object.kind === "Job"
-    ? { status: {} }
-    : {};
-  return liveObject({ ...value, ...more }, declared);
+  return liveObject({ ...object.value, ...serverFields(object) }, declared);
 }
 
-/** All that others have, and what was made by hand. */
+/** What the API server adds to an object, or stores in another way. */
+function serverFields({ kind, name, value }: ManifestObject): Fields {
+  switch (kind) {
+    case "ResourceQuota":
+      return { status: { hard: (value.spec as Fields).hard, used: USED } };
+    case "Job":
+      return { status: {} };
+    case "Secret": {
+      const texts = Object.entries(value.stringData as Record<string, string>);
+      const data = Object.fromEntries(texts.map(([key, text]) => [key, btoa(text)]));
+      return { data, stringData: undefined };
+    }
+    case "Namespace": {
+      const metadata = value.metadata as Fields;
+      const labels = { ...metadata.labels as Fields, "kubernetes.io/metadata.name": name };
+      return { metadata: { ...metadata, labels } };
+    }
+    default:
+      return {};
+  }
+}
+
+/** What other teams run in the cluster, and what an operator created by hand. */
 export function othersObjects(): ManifestObject[] {
   return [NETWORK, NODES, RIGHTS, OF_JOBS].flatMap(liveObjects);
 }

@@ -25,7 +25,7 @@ export function contents(reference: string, changes: Partial<ImageContents> = {}
     ...{ opened: true, reference, credentials: [], loggedIn: false, digest: DIGEST },
     ...{ platform: "linux/amd64", platforms: ["linux/amd64"], source: "registry" },
     ...{ jarsFolder: "/opt/spark/jars", jars: JARS, deletedJars: [], hadoopVersion: "3.3.4" },
-    files: ["/opt/jobs/bronze.py"],
+    files: ["/opt/deep-storage/jobs/bronze_ingest.py"],
     ...changes,
   };
 }

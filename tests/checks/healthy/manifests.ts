@@ -4,135 +4,74 @@ import { type ManifestsFact, readFile } from "../../../checks/facts/manifests.ts
 import { runChecks } from "../../../checks/runner.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 
-// Manifests and job code as they should be. Tests break one thing of them at a time.
+// The manifests of a healthy platform: ours, what the namespace of the database declares, the Secrets with
+// their values, and code that looks faulty and is not. Tests break one thing at a time.
 
 /** Values that no finding may ever show. */
-export const PASSWORDS = ["Tr0ub4dor!x", "kP9-secret-key", "AKIAEXAMPLE7"];
+export const SECRETS = { password: "Tr0ub4dor!x", key: "kP9-secret-key", id: "AKIAEXAMPLE7" };
 
-const SECRETS = `
-apiVersion: v1
-kind: Secret
-metadata: {name: db, namespace: analytics-jobs}
-stringData:
-  DJANGO_DB_PASSWORD: '${PASSWORDS[0]}'
-  AWS_SECRET_ACCESS_KEY: ${PASSWORDS[1]}
-  AWS_ACCESS_KEY_ID: ${PASSWORDS[2]}
-`;
+/** The file of the Job that most tests break. */
+export const JOB = "50-bronze-ingest.yaml";
 
-const QUOTA = `
+/** The file of the template of the executors' pods. */
+export const EXECUTORS = "40-executor-pod.yaml";
+
+/** The file of the Jobs' service account and of what it may do. */
+export const ACCESS = "30-service-account.yaml";
+
+/** The code of that Job. */
+export const CODE = "image/jobs/bronze_ingest.py";
+
+/** Code that looks faulty and is not. */
+export const LOOKALIKE = "image/jobs/lookalikes.py";
+
+/** The image of the Jobs. */
+export const IMAGE = "ghcr.io/ldamasio/rbs-spark:3.5.8-phase1";
+
+/** That Job, as findings name it. */
+export const JOB_ID = "Job analytics-jobs/bronze-ingest-manual";
+
+const SILVER_JOB = "60-silver-transform.yaml";
+
+const ROBSON = `
 apiVersion: v1
-kind: ResourceQuota
-metadata: {name: quota, namespace: analytics-jobs}
-spec:
-  hard: {requests.cpu: "4", requests.memory: 6Gi, limits.cpu: "4", limits.memory: 6Gi, pods: "5"}
+kind: Namespace
+metadata: { name: robson, labels: { name: robson } }
 ---
-apiVersion: v1
-kind: LimitRange
-metadata: {name: limits, namespace: analytics-jobs}
-spec:
-  limits:
-    - type: Container
-      defaultRequest: {cpu: 250m, memory: 512Mi}
-      max: {cpu: "3", memory: 4Gi}
-`;
-
-const ACCESS = `
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: spark-jobs, namespace: analytics-jobs}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: spark-jobs, namespace: analytics-jobs}
-rules:
-  - apiGroups: [""]
-    resources: [pods]
-    verbs: [create, get, list, watch, delete, deletecollection]
-  - apiGroups: [""]
-    resources: [configmaps, services, persistentvolumeclaims]
-    verbs: [create, get, list, delete, deletecollection]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: spark-jobs, namespace: analytics-jobs}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: spark-jobs}
-subjects:
-  - {kind: ServiceAccount, name: spark-jobs, namespace: analytics-jobs}
-`;
-
-const EXECUTORS = `
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: executor, namespace: analytics-jobs}
-data:
-  pod.yaml: |
-    apiVersion: v1
-    kind: Pod
-    spec:
-      nodeSelector: {robson.io/pool: analytics}
-      tolerations: [{key: robson.io/dedicated, operator: Exists}]
-`;
-
-const JOB = `
-apiVersion: batch/v1
-kind: Job
-metadata: {name: bronze, namespace: analytics-jobs}
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: rbs-paradedb, namespace: robson }
 spec:
   template:
+    metadata: { labels: { app: rbs-paradedb } }
     spec:
-      restartPolicy: Never
-      serviceAccountName: spark-jobs
-      nodeSelector:
-        robson.io/pool: analytics
-      tolerations:
-        - {key: robson.io/dedicated, operator: Equal, value: analytics, effect: NoSchedule}
       containers:
-        - name: spark
-          image: ghcr.io/example/rbs-spark:3.5.8-1
-          command: [/opt/spark/bin/spark-submit]
-          args:
-            - --master=k8s://https://kubernetes.default.svc
-            - --driver-memory=1g
-            - --conf
-            - spark.executor.instances=1
-            - --conf=spark.executor.memory=2g
-            - --conf=spark.executor.cores=2
-            - --conf=spark.kubernetes.executor.limit.cores=2
-            - --conf=spark.kubernetes.executor.podTemplateFile=/templates/pod.yaml
-            - --conf=spark.driver.host=$(POD_IP)
-            - local:///opt/jobs/bronze.py
-          env:
-            - name: POD_IP
-              valueFrom: {fieldRef: {fieldPath: status.podIP}}
-            - name: GREETING
-              value: "$(POD_IP) costs $$5"
-            - name: DJANGO_DB_PASSWORD
-              valueFrom: {secretKeyRef: {name: db, key: DJANGO_DB_PASSWORD}}
-          envFrom:
-            - secretRef: {name: db}
-          resources:
-            requests: {cpu: 500m, memory: 2Gi}
-            limits: {cpu: "1", memory: 2Gi}
-          volumeMounts:
-            - {name: templates, mountPath: /templates}
-      volumes:
-        - name: templates
-          configMap: {name: executor}
+        - { name: paradedb, image: paradedb/paradedb, ports: [{ name: sql, containerPort: 5432 }] }
 `;
 
-const DOCKERFILE = `
-# FROM apache/spark:latest and --packages are for a try at home
-FROM apache/spark:3.5.8-python3
-ARG HADOOP=3.3.4
-ADD --checksum=sha256:${"1".repeat(64)} \\
-    https://repo/hadoop-aws-\${HADOOP}.jar /opt/spark/jars/
-ADD --checksum=sha256:${"2".repeat(64)} \\
-    https://repo/aws-java-sdk-bundle-1.12.262.jar /opt/spark/jars/
-ADD --checksum=sha256:${"3".repeat(64)} \\
-    https://repo/postgresql-42.7.4.jar /opt/spark/jars/
+const SECRETS_FILE = `
+apiVersion: v1
+kind: Secret
+metadata: { name: django-db-credentials, namespace: analytics-jobs }
+type: Opaque
+stringData:
+  DJANGO_DB_HOST: paradedb.robson.svc.cluster.local
+  DJANGO_DB_NAME: rbsdb
+  DJANGO_DB_USER: robson
+  DJANGO_DB_PASSWORD: '${SECRETS.password}'
+---
+apiVersion: v1
+kind: Secret
+metadata: { name: contabo-s3-credentials, namespace: analytics-jobs }
+type: Opaque
+stringData:
+  AWS_ACCESS_KEY_ID: ${SECRETS.id}
+  AWS_SECRET_ACCESS_KEY: ${SECRETS.key}
+  S3_ENDPOINT: https://eu2.contabostorage.com
+  S3_BUCKET: rbs
 `;
 
-const PYTHON =
+const LOOKALIKES =
   `"""Copies StopEvent rows FROM api_stopevent, with lit(None) and NULL AS x in a docstring."""
 import os
 from pyspark.sql import functions as F
@@ -179,18 +118,34 @@ SELECT operation_id, CAST(NULL AS timestamp) AS executed_at, 'NULL AS x, NULL AS
 FROM stop_event WHERE side IS NOT NULL;
 `;
 
-/** The files, by their names. */
-export const FILES: Readonly<Record<string, string>> = {
-  "access.yaml": ACCESS,
-  "executors.yaml": EXECUTORS,
-  "image/Dockerfile": DOCKERFILE,
-  "image/jobs/bronze.py": PYTHON,
+/** The files of a folder, by their paths below `manifests/`. */
+function* readFiles(folder = ""): Generator<[string, string]> {
+  const root = new URL("../../../manifests/", import.meta.url);
+  for (const { name, isDirectory } of Deno.readDirSync(new URL(folder, root))) {
+    const path = `${folder}${name}`;
+    if (isDirectory) yield* readFiles(`${path}/`);
+    else if (/\.(yaml|py)$|^Dockerfile$/.test(name)) {
+      yield [path, Deno.readTextFileSync(new URL(path, root))];
+    }
+  }
+}
+
+/** All files, by their paths below `manifests/`. */
+export const ALL_FILES: Readonly<Record<string, string>> = {
+  ...Object.fromEntries([...readFiles()].sort()),
   "image/jobs/helpers/days.py": HELPER,
-  "job.yaml": JOB,
-  "quota.yaml": QUOTA,
+  "image/jobs/lookalikes.py": LOOKALIKES,
   "replay.sql": SQL,
-  "secrets.yaml": SECRETS,
+  "robson.yaml": ROBSON,
+  "secrets.yaml": SECRETS_FILE,
 };
+
+/** The files without the second Job and the modules of both: a fault is found once, and fast. */
+export const FILES: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(ALL_FILES).filter(([path]) =>
+    path !== SILVER_JOB && !path.startsWith("image/jobs/deep_storage/")
+  ),
+);
 
 /** The checks of manifests and job code, without those of the network. */
 export const FAMILY = [
@@ -210,11 +165,23 @@ export function factOf(files: Readonly<Record<string, string>>): ManifestsFact {
   };
 }
 
-/** The files with a piece of one replaced, which has to be there. */
-export function change(file: string, from: string, to: string): Record<string, string> {
-  const text = FILES[file]!;
+/** The files with a text of one replaced, which the file must contain. */
+export function change(
+  file: string,
+  from: string,
+  to: string,
+  files: Readonly<Record<string, string>> = FILES,
+): Record<string, string> {
+  const text = files[file]!;
   assert(text.includes(from), `${file} has no ${from}`);
-  return { ...FILES, [file]: text.replace(from, () => to) };
+  return { ...files, [file]: text.replace(from, () => to) };
+}
+
+/** The 1-based line of a file on which a text stands that it has once. */
+export function lineOf(file: string, text: string): number {
+  const [before, after, more] = FILES[file]!.split(text);
+  assert(after !== undefined && more === undefined, `${file} does not have ${text} once`);
+  return before!.split("\n").length;
 }
 
 /** Runs the family over files. */
@@ -230,7 +197,7 @@ export async function judgeFiles(files: Readonly<Record<string, string>>): Promi
     { timeoutMs: 10_000 },
   );
   const told = JSON.stringify(results);
-  for (const secret of PASSWORDS) assert(!told.includes(secret), "a secret was told");
+  for (const secret of Object.values(SECRETS)) assert(!told.includes(secret), "a secret was told");
   return results;
 }
 
@@ -253,3 +220,10 @@ export async function assertFound(
   }
   return findings;
 }
+
+/** The files with a Job that does not set the executors' image, so that one image is used once. */
+export const ONE_IMAGE = change(
+  JOB,
+  `            - --conf=spark.kubernetes.executor.container.image=${IMAGE}\n`,
+  "",
+);

@@ -1,9 +1,9 @@
 import { assertEquals } from "../../../support/assert.ts";
-import { change, FILES, judgeFiles } from "../../healthy/manifests.ts";
+import { ACCESS, change, FILES, JOB, JOB_ID, judgeFiles } from "../../healthy/manifests.ts";
 
 const ID = "service-account";
 
-/** Without an account there are no rights either, so rbac finds something too. */
+/** The findings of the check; rbac may have some as well, since an account that is missing has no permissions. */
 async function only(files: Record<string, string>): Promise<(string | undefined)[][]> {
   const results = await judgeFiles(files);
   const others = results.filter(({ findings }) => findings.length > 0).map(({ id }) => id)
@@ -14,19 +14,19 @@ async function only(files: Record<string, string>): Promise<(string | undefined)
   ) => [object, field, problem]);
 }
 
-const OBJECT = "Job analytics-jobs/bronze";
 const FIELD = "spec.template.spec.serviceAccountName";
 
-Deno.test("service-account fails for an account that is not there, or elsewhere", async () => {
-  assertEquals(await only(change("job.yaml", "Name: spark-jobs", "Name: spark")), [
-    [OBJECT, FIELD, "there is no service account spark in the namespace analytics-jobs"],
+Deno.test("service-account fails for an account that does not exist or is in another namespace", async () => {
+  assertEquals(await only(change(JOB, "Name: spark-jobs", "Name: spark")), [
+    [JOB_ID, FIELD, "there is no service account spark in the namespace analytics-jobs"],
   ]);
-  const elsewhere = "kind: ServiceAccount\nmetadata: {name: spark-jobs, namespace: ";
+  const inNamespace = (namespace: string) =>
+    `kind: ServiceAccount\nmetadata:\n  name: spark-jobs\n  namespace: ${namespace}`;
   assertEquals(
-    await only(change("access.yaml", `${elsewhere}analytics-jobs`, `${elsewhere}robson`)),
+    await only(change(ACCESS, inNamespace("analytics-jobs"), inNamespace("robson"))),
     [
       [
-        OBJECT,
+        JOB_ID,
         FIELD,
         "the service account spark-jobs is in the namespace robson, not in analytics-jobs",
       ],
@@ -36,22 +36,20 @@ Deno.test("service-account fails for an account that is not there, or elsewhere"
 
 Deno.test("service-account fails for the default account", async () => {
   const problem = "the job runs as the namespace's default service account";
-  assertEquals(await only(change("job.yaml", "      serviceAccountName: spark-jobs\n", "")), [
-    [OBJECT, FIELD, problem],
+  assertEquals(await only(change(JOB, "      serviceAccountName: spark-jobs\n", "")), [
+    [JOB_ID, FIELD, problem],
   ]);
 });
 
 Deno.test("service-account fails where the driver gets no token", async () => {
-  const account = "kind: ServiceAccount\n";
-  const silent = change("access.yaml", account, `${account}automountServiceAccountToken: false\n`);
+  const automount = "automountServiceAccountToken: true\n";
+  const silent = change(JOB, `      ${automount}`, "");
   assertEquals(await only(silent), [[
-    OBJECT,
+    JOB_ID,
     "spec.template.spec.automountServiceAccountToken",
     "the driver gets no token of its service account",
   ]]);
-  const asked = FILES["job.yaml"]!.replace(
-    "serviceAccountName",
-    "automountServiceAccountToken: true\n      serviceAccountName",
-  );
-  assertEquals(await only({ ...silent, "job.yaml": asked }), []);
+  const mounting = FILES[ACCESS]!.replace("automountServiceAccountToken: false\n", automount);
+  assertEquals(await only({ ...silent, [ACCESS]: mounting }), []);
+  assertEquals(await only(FILES), []);
 });

@@ -1,60 +1,66 @@
 import { tolerates } from "../../../../checks/preflight/capacity/analytics_nodes.ts";
 import { assertEquals } from "../../../support/assert.ts";
-import { assertFound, change } from "../../healthy/manifests.ts";
+import { assertFound, change, EXECUTORS, JOB, JOB_ID, lineOf } from "../../healthy/manifests.ts";
 
 const ID = "node-pool";
-const OBJECT = "Job analytics-jobs/bronze";
 const TAINT = "robson.io/dedicated=analytics:NoSchedule";
 
 Deno.test("node-pool fails for a job without the selector, or with another", async () => {
   const place = {
     severity: "fail",
-    object: OBJECT,
+    object: JOB_ID,
     field: "spec.template.spec.nodeSelector",
   } as const;
   const selector = "      nodeSelector:\n        robson.io/pool: analytics\n";
-  await assertFound(ID, change("job.yaml", selector, ""), {
+  await assertFound(ID, change(JOB, selector, ""), {
     ...{ ...place, problem: "the job can run on any node" },
   });
-  await assertFound(ID, change("job.yaml", selector, selector.replace("analytics", "web")), {
+  await assertFound(ID, change(JOB, selector, selector.replace("analytics", "web")), {
     ...{ ...place, problem: "the job can run on any node, or none: robson.io/pool has to be web" },
   });
 });
 
-Deno.test("node-pool takes node affinity that must hold for a selector", async () => {
+Deno.test("node-pool accepts required node affinity instead of a selector", async () => {
   const selector = "nodeSelector:\n        robson.io/pool: analytics\n";
   const affinity = "affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: " +
     "{nodeSelectorTerms: [{matchExpressions: [{key: robson.io/pool, operator: In, values: [analytics]}]}]}}}\n";
-  await assertFound(ID, change("job.yaml", selector, affinity));
+  await assertFound(ID, change(JOB, selector, affinity));
 });
 
 Deno.test("node-pool fails for a job that does not tolerate the taint", async () => {
-  await assertFound(ID, change("job.yaml", "effect: NoSchedule", "effect: NoExecute"), {
-    ...{ object: OBJECT, field: "spec.template.spec.tolerations", line: 12 },
+  await assertFound(ID, change(JOB, "effect: NoSchedule", "effect: NoExecute"), {
+    ...{
+      object: JOB_ID,
+      field: "spec.template.spec.tolerations",
+      line: lineOf(JOB, "tolerations:"),
+    },
     problem: `the job may not run on nodes with the taint ${TAINT}`,
   });
 });
 
-Deno.test("node-pool fails for executors that go elsewhere, or nowhere", async () => {
-  const place = { object: "ConfigMap analytics-jobs/executor", field: "data.pod.yaml" } as const;
-  await assertFound(ID, change("executors.yaml", "{robson.io/pool: analytics}", "{}"), {
+Deno.test("node-pool fails for executors without the selector or the toleration", async () => {
+  const place = {
+    object: "ConfigMap analytics-jobs/spark-executor-pod",
+    field: "data.pod.yaml",
+  } as const;
+  await assertFound(ID, change(EXECUTORS, "\n        robson.io/pool: analytics", " {}"), {
     ...{ ...place, problem: "the executors can run on any node" },
   });
-  await assertFound(ID, change("executors.yaml", "operator: Exists", "operator: Equal"), {
+  await assertFound(ID, change(EXECUTORS, "          value: analytics\n", ""), {
     ...{ ...place, problem: `the executors may not run on nodes with the taint ${TAINT}` },
   });
   await assertFound(
     ID,
     change(
-      "job.yaml",
-      "podTemplateFile=/templates/pod.yaml",
+      JOB,
+      "podTemplateFile=/opt/deep-storage/executor/pod.yaml",
       "node.selector.robson.io/pool=analytics",
     ),
-    { object: OBJECT, problem: `the executors may not run on nodes with the taint ${TAINT}` },
+    { object: JOB_ID, problem: `the executors may not run on nodes with the taint ${TAINT}` },
   );
 });
 
-Deno.test("tolerations mean what they mean to the scheduler", () => {
+Deno.test("tolerates agrees with the scheduler", () => {
   const key = "robson.io/dedicated";
   const cases: [Record<string, unknown>, boolean][] = [
     [{ key, value: "analytics" }, true],

@@ -1,29 +1,37 @@
 import { formatQuantity, parseQuantity } from "../../../../checks/kubernetes/quantities.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { assertFound, change, FILES, judgeFiles } from "../../healthy/manifests.ts";
+import {
+  assertFound,
+  change,
+  CODE,
+  FILES,
+  JOB,
+  JOB_ID,
+  judgeFiles,
+} from "../../healthy/manifests.ts";
 
 const ID = "quota-fit";
-const OBJECT = "Job analytics-jobs/bronze";
-const job = (from: string, to: string) => change("job.yaml", from, to);
-const quota = (from: string, to: string) => change("quota.yaml", from, to);
-const QUOTA = "ResourceQuota analytics-jobs/quota allows";
+const QUOTAS = "10-quota.yaml";
+const job = (from: string, to: string) => change(JOB, from, to);
+const quota = (from: string, to: string) => change(QUOTAS, from, to);
+const QUOTA = "ResourceQuota analytics-jobs/analytics-jobs allows";
 
 Deno.test("quota-fit shows the sum that is over the quota, and the patch", async () => {
   const [finding] = await assertFound(
     ID,
-    job("executor.instances=1", "executor.instances=2"),
+    job("executor.instances=1", "executor.instances=4"),
     {
-      ...{ severity: "fail", object: OBJECT, field: "spec.template.spec.containers[0].args[2]" },
-      problem: `requests.cpu: driver 500m + 2 × executor 2 = 4500m, and ${QUOTA} 4`,
+      ...{ severity: "fail", object: JOB_ID, field: "spec.template.spec.containers[0].args[12]" },
+      problem: `requests.cpu: driver 1 + 4 × executor 2 = 9, and ${QUOTA} 6`,
     },
-    { problem: `requests.memory: driver 2Gi + 2 × executor 2432Mi = 6912Mi, and ${QUOTA} 6Gi` },
-    { problem: `limits.cpu: driver 1 + 2 × executor 2 = 5, and ${QUOTA} 4` },
-    { problem: `limits.memory: driver 2Gi + 2 × executor 2432Mi = 6912Mi, and ${QUOTA} 6Gi` },
+    { problem: `requests.memory: driver 2Gi + 4 × executor 2560Mi = 12Gi, and ${QUOTA} 12G` },
+    { problem: `limits.cpu: driver 1 + 4 × executor 2 = 9, and ${QUOTA} 6` },
+    { problem: `limits.memory: driver 2Gi + 4 × executor 2560Mi = 12Gi, and ${QUOTA} 12G` },
   );
   assertStringIncludes(
     finding!.fix,
-    "kubectl -n analytics-jobs patch resourcequota quota --type merge -p " +
-      `'{"spec":{"hard":{"requests.cpu":"4500m"}}}'`,
+    "kubectl -n analytics-jobs patch resourcequota analytics-jobs --type merge -p " +
+      `'{"spec":{"hard":{"requests.cpu":"9"}}}'`,
   );
 });
 
@@ -37,17 +45,14 @@ for (
   ] as const
 ) {
   Deno.test(`quota-fit counts an executor's memory with ${name}`, async () => {
-    const small = { ...FILES, "quota.yaml": FILES["quota.yaml"]!.replaceAll("6Gi", "6100Mi") };
-    const text = FILES["job.yaml"]!.replace("spark.executor.cores=2", setting)
-      .replace(
-        "- --conf=spark.executor.memory=2g",
-        setting.startsWith("spark.executor.memory=") ? "" : "- --conf=spark.executor.memory=2g",
-      );
+    const overhead = "--conf=spark.executor.memoryOverhead=512m";
+    const memory = "            - --conf=spark.executor.memory=2g\n";
+    const text = FILES[JOB]!.replace(overhead, `--conf=${setting}`)
+      .replace(memory, setting.startsWith("spark.executor.memory=") ? "" : memory);
     const files = {
-      ...small,
-      "job.yaml": text,
-      "limits.yaml": "",
-      "quota.yaml": small["quota.yaml"].replace("memory: 4Gi", "memory: 8Gi"),
+      ...FILES,
+      [JOB]: text,
+      [QUOTAS]: FILES[QUOTAS]!.replaceAll("12G", "6100Mi"),
     };
     const requests = `requests.memory: driver ${sum}, and ${QUOTA} 6100Mi`;
     await assertFound(ID, files, { problem: requests }, {
@@ -56,23 +61,23 @@ for (
   });
 }
 
-Deno.test("quota-fit takes what PySpark sets for more than what the command line does", async () => {
-  const call = '\n\nbuilder.config("spark.executor.instances", "2")\nclass';
-  const results = await judgeFiles(change("image/jobs/bronze.py", "\n\nclass", call));
+Deno.test("quota-fit prefers what PySpark sets to the command line", async () => {
+  const call = '\n\nbuilder.config("spark.executor.instances", "4")\n\ndef run';
+  const results = await judgeFiles(change(CODE, "\n\n\ndef run", call));
   assertEquals(results.find(({ id }) => id === ID)!.verdict, "fail");
 });
 
-Deno.test("quota-fit counts decimals and binaries apart, exactly", async () => {
-  await assertFound(ID, quota("requests.memory: 6Gi", "requests.memory: 4480Mi"));
-  await assertFound(ID, quota("requests.memory: 6Gi", "requests.memory: 4697620479"), {
-    problem: `requests.memory: driver 2Gi + executor 2432Mi = 4480Mi, and ${QUOTA} 4697620479`,
+Deno.test("quota-fit compares decimal and binary units exactly", async () => {
+  await assertFound(ID, quota("requests.memory: 12G", "requests.memory: 4608Mi"));
+  await assertFound(ID, quota("requests.memory: 12G", "requests.memory: 4831838207"), {
+    problem: `requests.memory: driver 2Gi + executor 2560Mi = 4608Mi, and ${QUOTA} 4831838207`,
   });
-  await assertFound(ID, quota("requests.memory: 6Gi", "memory: 4480M"), {
-    problem: `memory: driver 2Gi + executor 2432Mi = 4480Mi, and ${QUOTA} 4480M`,
+  await assertFound(ID, quota("requests.memory: 12G", "memory: 4608M"), {
+    problem: `memory: driver 2Gi + executor 2560Mi = 4608Mi, and ${QUOTA} 4608M`,
   });
 });
 
-Deno.test("quota-fit counts what is always there, and the pods", async () => {
+Deno.test("quota-fit counts other workloads, and the number of pods", async () => {
   const deployment = `apiVersion: apps/v1
 kind: Deployment
 metadata: {name: proxy, namespace: analytics-jobs}
@@ -80,47 +85,67 @@ spec:
   replicas: 2
   template:
     spec:
-      containers: [{name: a, image: "a:1", resources: {limits: {cpu: 750m, memory: 64Mi}}}]
+      containers: [{name: a, image: "a:1", resources: {limits: {cpu: 1750m, memory: 64Mi}}}]
 `;
-  const sum = `2 × proxy 750m + driver 1 + executor 2 = 4500m, and ${QUOTA} 4`;
-  await assertFound(ID, { ...FILES, "proxy.yaml": deployment }, { problem: `limits.cpu: ${sum}` });
-  await assertFound(ID, quota('pods: "5"', 'pods: "1"'), {
+  const sum = `2 × proxy 1750m + driver 1 + executor 2 = 6500m, and ${QUOTA} 6`;
+  await assertFound(
+    ID,
+    { ...FILES, "proxy.yaml": deployment },
+    { problem: `requests.cpu: ${sum}` },
+    { problem: `limits.cpu: ${sum}` },
+  );
+  await assertFound(ID, quota('pods: "10"', 'pods: "1"'), {
     problem: `pods: it has 2 pods, and ${QUOTA} 1`,
   });
 });
 
-Deno.test("quota-fit fails for what a quota counts and nobody says", async () => {
+Deno.test("quota-fit fails where a pod does not set what the quota counts", async () => {
   await assertFound(
     ID,
     {
-      ...change("quota.yaml", 'max: {cpu: "3", memory: 4Gi}', "max: {memory: 4Gi}"),
-      "job.yaml": FILES["job.yaml"]!.replace("kubernetes.executor.limit.cores", "other"),
+      ...FILES,
+      [QUOTAS]: FILES[QUOTAS]!.replace('        cpu: "1"\n', "").replace('        cpu: "4"\n', ""),
+      JOB: FILES[JOB]!.replace("kubernetes.executor.limit.cores", "other"),
     },
-    { problem: "the executor has no limits.cpu, and ResourceQuota analytics-jobs/quota counts it" },
+    {
+      problem:
+        "the executor has no limits.cpu, and ResourceQuota analytics-jobs/analytics-jobs counts it",
+    },
   );
 });
 
 Deno.test("quota-fit fills in the defaults of a LimitRange", async () => {
-  const silent = job('limits: {cpu: "1", memory: 2Gi}', "limits: {memory: 2Gi}");
+  const silent = job('limits:\n              cpu: "1"\n', "limits:\n");
+  const tight = FILES[QUOTAS]!.replace('limits.cpu: "6"', 'limits.cpu: "5"');
+  const given = tight.replace('default:\n        cpu: "1"', "default:\n        cpu: 3500m");
+  await assertFound(ID, { ...silent, [QUOTAS]: given }, {
+    problem: `limits.cpu: driver 3500m + executor 2 = 5500m, and ${QUOTA} 5`,
+  });
   // The default of a limit is its max.
-  await assertFound(ID, silent, {
-    problem: `limits.cpu: driver 3 + executor 2 = 5, and ${QUOTA} 4`,
+  const none = tight.replace('default:\n        cpu: "1"', "default:");
+  await assertFound(ID, { ...silent, [QUOTAS]: none }, {
+    problem: `limits.cpu: driver 4 + executor 2 = 6, and ${QUOTA} 5`,
   });
 });
 
 Deno.test("quota-fit fails for what a LimitRange or the API server refuses", async () => {
-  await assertFound(ID, quota('max: {cpu: "3"', "max: {cpu: 1500m"), {
-    problem: "the executor is limited to 2 of cpu, and LimitRange analytics-jobs/limits allows a " +
+  await assertFound(ID, quota('cpu: "4"', "cpu: 1500m"), {
+    problem:
+      "the executor is limited to 2 of cpu, and LimitRange analytics-jobs/analytics-jobs allows a " +
       "Container 1500m at most",
   });
-  await assertFound(ID, quota("max:", "min: {cpu: 600m}\n      max:"), {
+  await assertFound(ID, quota("max:", "min: {cpu: 1100m}\n      max:"), {
     problem:
-      "the driver requests 500m of cpu, and LimitRange analytics-jobs/limits wants at least 600m",
+      "the driver requests 1 of cpu, and LimitRange analytics-jobs/analytics-jobs wants at least 1100m",
   });
-  await assertFound(ID, job("requests: {cpu: 500m", "requests: {cpu: 1100m"), {
-    problem: "the driver requests 1100m of cpu, and its limit is 1",
-  });
-  await assertFound(ID, job("cpu: 500m", "cpu: 500 m"), { problem: '"500 m" is no quantity' });
+  await assertFound(
+    ID,
+    job('requests:\n              cpu: "1"', "requests:\n              cpu: 1100m"),
+    {
+      problem: "the driver requests 1100m of cpu, and its limit is 1",
+    },
+  );
+  await assertFound(ID, job('cpu: "1"', "cpu: 500 m"), { problem: '"500 m" is no quantity' });
 });
 
 Deno.test("quota-fit fails for a driver whose heap and overhead do not fit", async () => {
@@ -131,10 +156,10 @@ Deno.test("quota-fit fails for a driver whose heap and overhead do not fit", asy
 
 Deno.test("quota-fit counts no executors without a Kubernetes master, and is not applicable without a quota", async () => {
   const local = job("--master=k8s://https://kubernetes.default.svc", "--master=local[2]");
-  local["job.yaml"] = local["job.yaml"]!.replace("instances=1", "instances=9");
+  local[JOB] = local[JOB]!.replace("instances=1", "instances=9");
   await assertFound(ID, local);
   const none: Record<string, string> = { ...FILES };
-  delete none["quota.yaml"];
+  delete none[QUOTAS];
   const result = (await judgeFiles(none)).find(({ id }) => id === ID)!;
   assertEquals(result.verdict, "not-applicable");
 });
@@ -163,12 +188,12 @@ for (
     [null, undefined],
   ] as const
 ) {
-  Deno.test(`the quantity ${JSON.stringify(text)} is read exactly`, () => {
+  Deno.test(`parseQuantity reads ${JSON.stringify(text)} exactly`, () => {
     assertEquals(parseQuantity(text), billionths);
   });
 }
 
-Deno.test("quantities are written as people do", () => {
+Deno.test("formatQuantity prefers whole units", () => {
   assertEquals(formatQuantity(parseQuantity("2048Mi")!, "memory"), "2Gi");
   assertEquals(formatQuantity(parseQuantity("2500m")!, "cpu"), "2500m");
   assertEquals(formatQuantity(0n, "memory"), "0");

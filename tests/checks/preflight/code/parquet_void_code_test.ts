@@ -1,7 +1,15 @@
 import { untypedNullsIn } from "../../../../checks/preflight/code/untyped_nulls.ts";
 import type { Language } from "../../../../checks/source_code/code.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { assertFound, change, FILES } from "../../healthy/manifests.ts";
+import {
+  assertFound,
+  change,
+  EXECUTORS,
+  FILES,
+  JOB,
+  lineOf,
+  LOOKALIKE,
+} from "../../healthy/manifests.ts";
 
 const ID = "parquet-void";
 const written = (language: Language, text: string) =>
@@ -70,16 +78,16 @@ Deno.test("parquet-void names file, line and the type that the contract has", as
   const code = 'F.lit(None).alias("submitted_at")';
   const [finding] = await assertFound(
     ID,
-    change("image/jobs/bronze.py", 'print("copied', `frame.select(${code})\n    print("copied`),
+    change(LOOKALIKE, 'print("copied', `frame.select(${code})\n    print("copied`),
     {
-      ...{ severity: "fail", file: "manifests/image/jobs/bronze.py", line: 30 },
+      ...{ severity: "fail", file: `manifests/${LOOKALIKE}`, line: 30 },
       problem: "lit(None) creates a column without a type (VOID)",
     },
   );
   assertStringIncludes(finding!.fix, 'lit(None).cast("timestamp").alias("submitted_at")');
 });
 
-Deno.test("parquet-void looks into SQL files", async () => {
+Deno.test("parquet-void reads SQL files", async () => {
   const [finding] = await assertFound(
     ID,
     change("replay.sql", "CAST(NULL AS timestamp) AS executed_at", "NULL AS slippage_pct"),
@@ -92,27 +100,27 @@ Deno.test("parquet-void looks into SQL files", async () => {
   assertStringIncludes(finding!.fix, "CAST(NULL AS decimal(10,4)) AS slippage_pct");
 });
 
-Deno.test("parquet-void looks into scripts of ConfigMaps and Jobs", async () => {
+Deno.test("parquet-void reads scripts of ConfigMaps and Jobs", async () => {
   const script = "data:\n  job.py: |\n    import x\n    y = F.lit(None).alias('z')\n";
-  await assertFound(ID, change("executors.yaml", "data:\n", script), {
-    ...{ object: "ConfigMap analytics-jobs/executor", field: "data.job.py" },
-    ...{ file: "manifests/executors.yaml", line: 8 },
+  await assertFound(ID, change(EXECUTORS, "\ndata:\n", `\n${script}`), {
+    ...{ object: "ConfigMap analytics-jobs/spark-executor-pod", field: "data.job.py" },
+    ...{ file: `manifests/${EXECUTORS}`, line: lineOf(EXECUTORS, "\ndata:") + 4 },
   });
   const inline = "command: [python3, -c, \"import x; x.lit(None).alias('z')\"]";
   await assertFound(ID, {
     ...FILES,
-    "other.yaml": FILES["job.yaml"]!.replace("name: bronze,", "name: other,")
+    "other.yaml": FILES[JOB]!.replace("name: bronze-ingest-manual", "name: other")
       .replace("command: [/opt/spark/bin/spark-submit]", inline),
   }, { object: "Job analytics-jobs/other", field: "spec.template.spec.containers[0].command[2]" });
 });
 
-Deno.test("parquet-void looks into here-documents of shell scripts", async () => {
+Deno.test("parquet-void reads here-documents of shell scripts", async () => {
   const script =
     "#!/bin/sh\nset -e\npython3 - <<'EOF'\nimport x\ny = F.lit(None).alias('z')\nEOF\necho\n";
   await assertFound(ID, { ...FILES, "run.sh": script }, { object: "manifests/run.sh", line: 5 });
 });
 
-Deno.test("parquet-void is done with code that nobody would write", () => {
+Deno.test("parquet-void is fast for deeply nested and very long code", () => {
   for (const code of ["f(".repeat(200_000), `${"f(".repeat(50_000)}${")".repeat(50_000)}`]) {
     assertEquals(written("python", code), []);
   }

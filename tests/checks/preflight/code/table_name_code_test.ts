@@ -3,7 +3,15 @@ import { tableNamesIn } from "../../../../checks/preflight/code/table_references
 import { isNearMiss, judgeTableNames } from "../../../../checks/preflight/code/table_name_code.ts";
 import { treeOf } from "../../../../checks/facts/tree.ts";
 import { assertEquals } from "../../../support/assert.ts";
-import { assertFound, change, factOf, FILES } from "../../healthy/manifests.ts";
+import {
+  assertFound,
+  change,
+  EXECUTORS,
+  factOf,
+  FILES,
+  JOB,
+  LOOKALIKE,
+} from "../../healthy/manifests.ts";
 
 const ID = "table-name";
 const misses = (language: Language, text: string) =>
@@ -85,9 +93,9 @@ for (
 Deno.test("table-name names file and line of a near miss, and the right name", async () => {
   await assertFound(
     ID,
-    change("image/jobs/bronze.py", '"dbtable", "stop_events"', '"dbtable", "api_stopevent"'),
+    change(LOOKALIKE, '"dbtable", "stop_events"', '"dbtable", "api_stopevent"'),
     {
-      ...{ severity: "fail", object: "manifests/image/jobs/bronze.py", line: 19 },
+      ...{ severity: "fail", object: `manifests/${LOOKALIKE}`, line: 19 },
       ...{ problem: "the code names the table api_stopevent", fix: "Write stop_events." },
     },
   );
@@ -96,37 +104,40 @@ Deno.test("table-name names file and line of a near miss, and the right name", a
   });
 });
 
-Deno.test("table-name looks into variables, arguments and ConfigMaps", async () => {
+Deno.test("table-name reads variables, arguments and ConfigMaps", async () => {
   await assertFound(
     ID,
     change(
-      "job.yaml",
-      'name: GREETING\n              value: "$(POD_IP) costs $$5"',
+      JOB,
+      'name: PYTHONDONTWRITEBYTECODE\n              value: "1"',
       "name: OUTBOX_TABLE\n              value: api_stopevent",
     ),
     {
-      field: "spec.template.spec.containers[0].env[1].value",
+      field: "spec.template.spec.containers[0].env[13].value",
     },
   );
   await assertFound(
     ID,
     change(
-      "job.yaml",
-      "local:///opt/jobs/bronze.py",
-      "local:///opt/jobs/bronze.py\n            - --table=api_stopevent",
+      JOB,
+      "local:///opt/deep-storage/jobs/bronze_ingest.py",
+      "local:///opt/deep-storage/jobs/bronze_ingest.py\n            - --table=api_stopevent",
     ),
     {
-      field: "spec.template.spec.containers[0].args[10]",
+      field: "spec.template.spec.containers[0].args[22]",
     },
   );
-  await assertFound(ID, change("executors.yaml", "data:\n", "data:\n  table: api_stopevent\n"), {
-    ...{ object: "ConfigMap analytics-jobs/executor", field: "data.table" },
+  await assertFound(ID, change(EXECUTORS, "\ndata:\n", "\ndata:\n  table: api_stopevent\n"), {
+    ...{ object: "ConfigMap analytics-jobs/spark-executor-pod", field: "data.table" },
   });
 });
 
-Deno.test("without any code, variables and arguments of a job are looked at", () => {
-  const job = factOf({ "job.yaml": FILES["job.yaml"]! });
+Deno.test("judgeTableNames reads variables and arguments of a job without code", () => {
+  const job = factOf({ [JOB]: FILES[JOB]! });
   const examined = "the variables and arguments of 1 workload";
   assertEquals(judgeTableNames(treeOf(job)), { examined, findings: [] });
-  assertEquals(judgeTableNames(treeOf(factOf({ "quota.yaml": FILES["quota.yaml"]! }))), undefined);
+  assertEquals(
+    judgeTableNames(treeOf(factOf({ "10-quota.yaml": FILES["10-quota.yaml"]! }))),
+    undefined,
+  );
 });

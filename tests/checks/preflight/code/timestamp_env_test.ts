@@ -1,14 +1,22 @@
-import { assertFound, change, FILES } from "../../healthy/manifests.ts";
+import {
+  assertFound,
+  change,
+  FILES,
+  JOB,
+  JOB_ID,
+  lineOf,
+  LOOKALIKE,
+} from "../../healthy/manifests.ts";
 
 const ID = "timestamp-env";
-const OBJECT = "Job analytics-jobs/bronze";
-const GREETING = '"$(POD_IP) costs $$5"';
-const field = "spec.template.spec.containers[0].env[1].value";
-const value = (text: string) => change("job.yaml", GREETING, text);
+const PORT = 'name: DJANGO_DB_PORT\n              value: "5432"';
+const field = "spec.template.spec.containers[0].env[3].value";
+const value = (text: string) =>
+  change(JOB, PORT, `name: DJANGO_DB_PORT\n              value: ${text}`);
 const jobDate = (text: string) =>
   change(
-    "job.yaml",
-    `name: GREETING\n              value: ${GREETING}`,
+    JOB,
+    PORT,
     `name: JOB_DATE\n              value: ${text}`,
   );
 
@@ -26,21 +34,19 @@ for (
     ],
   ] as const
 ) {
-  // The Secret that envFrom names could have any key, so there it is taken away.
   Deno.test(`timestamp-env fails for a value with ${text}`, async () => {
-    const files = value(text);
-    const job = files["job.yaml"]!.replace(
-      "envFrom:\n            - secretRef: {name: db}",
-      "envFrom: []",
-    );
-    await assertFound(ID, { ...files, "job.yaml": job }, {
-      ...{ severity: "fail", object: OBJECT, field, file: "manifests/job.yaml", line: 33 },
-      problem: `the value of GREETING ${problem}`,
+    await assertFound(ID, value(text), {
+      severity: "fail",
+      object: JOB_ID,
+      field,
+      file: `manifests/${JOB}`,
+      line: lineOf(JOB, 'value: "5432"'),
+      problem: `the value of DJANGO_DB_PORT ${problem}`,
     });
   });
 }
 
-Deno.test("timestamp-env takes escapes, and dollars that no shell would expand", async () => {
+Deno.test("timestamp-env accepts escapes, and dollar signs that no shell expands", async () => {
   for (
     const text of ["$$(date +%F)", "costs $5", "5$", "'$$$$HOME'", "$(KUBERNETES_SERVICE_HOST)"]
   ) {
@@ -50,8 +56,8 @@ Deno.test("timestamp-env takes escapes, and dollars that no shell would expand",
 
 Deno.test("timestamp-env does not show the value of what sounds like a secret", async () => {
   const files = change(
-    "job.yaml",
-    `name: GREETING\n              value: ${GREETING}`,
+    JOB,
+    PORT,
     "name: API_TOKEN\n              value: Tr0ub4dor!x$abc",
   );
   await assertFound(ID, files, { problem: "the value of API_TOKEN contains a shell variable," });
@@ -67,7 +73,7 @@ for (
   ] as const
 ) {
   Deno.test(`timestamp-env fails for the day ${text}`, async () => {
-    await assertFound(ID, jobDate(text), { object: OBJECT, field, problem });
+    await assertFound(ID, jobDate(text), { object: JOB_ID, field, problem });
   });
 }
 
@@ -76,36 +82,40 @@ Deno.test("timestamp-env takes a real day, with quotes or without", async () => 
   await assertFound(ID, jobDate('"2024-02-29"'));
 });
 
-Deno.test("timestamp-env looks into init containers and CronJobs", async () => {
+Deno.test("timestamp-env reads init containers and CronJobs", async () => {
   const init = `initContainers:
         - name: wait
           image: busybox:1.36
           env: [{name: DAY, value: $(date)}]
           resources: {limits: {cpu: 1m, memory: 1Mi}}
       containers:`;
-  await assertFound(ID, change("job.yaml", "containers:", init), {
+  await assertFound(ID, change(JOB, "containers:", init), {
     field: "spec.template.spec.initContainers[0].env[0].value",
   });
-  const cron = jobDate("$(date)")["job.yaml"]!.replace("kind: Job", "kind: CronJob")
-    .replace("spec:\n  template:", "spec:\n  schedule: 0 1 * * *\n  jobTemplate: {spec: {template:")
-    .replace(/template:\n {4}spec:[\s\S]*$/, (text) => text);
-  const indented = cron.replace(
-    /jobTemplate: \{spec: \{template:\n([\s\S]*)$/,
-    (_, rest: string) => `jobTemplate:\n    spec:\n      template:\n${rest.replace(/^/gm, "    ")}`,
-  );
-  await assertFound(ID, { ...FILES, "job.yaml": indented }, {
-    object: "CronJob analytics-jobs/bronze",
-    field: "spec.jobTemplate.spec.template.spec.containers[0].env[1].value",
+  const [head, spec] = jobDate("$(date)")[JOB]!.split("\nspec:\n") as [string, string];
+  const cron = `${head.replace("kind: Job", "kind: CronJob")}
+spec:
+  schedule: 0 1 * * *
+  jobTemplate:
+    spec:
+${spec.replace(/^/gm, "    ")}`;
+  await assertFound(ID, { ...FILES, [JOB]: cron }, {
+    object: "CronJob analytics-jobs/bronze-ingest-manual",
+    field: "spec.jobTemplate.spec.template.spec.containers[0].env[3].value",
   });
 });
 
-Deno.test("timestamp-env looks into ConfigMaps that are environments", async () => {
+Deno.test("timestamp-env reads ConfigMaps that are environments", async () => {
   const map = `apiVersion: v1
 kind: ConfigMap
 metadata: {name: settings, namespace: analytics-jobs}
 data: {JOB_DATE: $(date +%F), script.sh: echo $(date)}
 `;
-  const files = change("job.yaml", "- secretRef: {name: db}", "- configMapRef: {name: settings}");
+  const files = change(
+    JOB,
+    "          env:\n",
+    "          envFrom: [{configMapRef: {name: settings}}]\n          env:\n",
+  );
   await assertFound(ID, { ...files, "settings.yaml": map }, {
     ...{ object: "ConfigMap analytics-jobs/settings", field: "data.JOB_DATE" },
   });
@@ -120,13 +130,13 @@ for (
 ) {
   Deno.test(`timestamp-env fails for a day without a fallback: ${JSON.stringify(code)}`, async () => {
     const files = change(
-      "image/jobs/bronze.py",
+      LOOKALIKE,
       'day = os.environ.get("JOB_DATE") or today()',
       code,
     );
     await assertFound(ID, files, {
       ...{
-        file: "manifests/image/jobs/bronze.py",
+        file: `manifests/${LOOKALIKE}`,
         line: 14,
         problem: "JOB_DATE is read without a default",
       },
@@ -145,7 +155,7 @@ for (
   Deno.test(`timestamp-env takes the fallback of ${JSON.stringify(code)}`, async () => {
     await assertFound(
       ID,
-      change("image/jobs/bronze.py", 'day = os.environ.get("JOB_DATE") or today()', code),
+      change(LOOKALIKE, 'day = os.environ.get("JOB_DATE") or today()', code),
     );
   });
 }

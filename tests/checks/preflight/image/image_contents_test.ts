@@ -4,10 +4,9 @@ import { imageDeps } from "../../../../checks/preflight/image/image_deps.ts";
 import { type Gatherers, runChecks } from "../../../../checks/runner.ts";
 import { Failure } from "../../../../pipeline/errors.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { change, factOf, FILES } from "../../healthy/manifests.ts";
+import { change, factOf, IMAGE, JOB, JOB_ID, lineOf, ONE_IMAGE } from "../../healthy/manifests.ts";
 import { contents, DIGEST, jar, JARS, refusal } from "../../healthy/image.ts";
 
-const IMAGE = "ghcr.io/example/rbs-spark:3.5.8-1";
 const OBJECT = `${IMAGE}@${DIGEST}`;
 
 const factWith = (...images: readonly ImageReading[]): ImageFact => (
@@ -17,7 +16,7 @@ const factWith = (...images: readonly ImageReading[]): ImageFact => (
 /** The verdict of image-deps over files, or without them, and what is known of their image. */
 async function judge(
   image: ImageFact | Gatherers["image"],
-  files: Readonly<Record<string, string>> | "none" = FILES,
+  files: Readonly<Record<string, string>> | "none" = ONE_IMAGE,
 ): Promise<Result> {
   const left = { absent: "left out", asked: true } as const;
   const isFact = image !== undefined && "images" in image;
@@ -58,8 +57,11 @@ for (
 ) {
   Deno.test(`a missing ${name} is told with the image's digest, and how to get it`, async () => {
     const [finding] = await found(factWith(contents(IMAGE, { jars: without(name) })), {
-      ...{ severity: "fail", object: OBJECT, field: "/opt/spark/jars", file: "manifests/job.yaml" },
-      ...{ line: 16, problem: `there is no ${name} jar in /opt/spark/jars` },
+      ...{ severity: "fail", object: OBJECT, field: "/opt/spark/jars", file: `manifests/${JOB}` },
+      ...{
+        line: lineOf(JOB, `image: ${IMAGE}`),
+        problem: `there is no ${name} jar in /opt/spark/jars`,
+      },
     });
     assertStringIncludes(finding!.fix, add);
   });
@@ -131,8 +133,8 @@ Deno.test("an image without a jars folder, or without Hadoop in it, is not Spark
 
 Deno.test("code that the job names and the image lacks is told where the job names it", async () => {
   await found(factWith(contents(IMAGE, { files: [] })), {
-    ...{ object: "Job analytics-jobs/bronze", field: "spec.template.spec.containers[0].args[9]" },
-    problem: `/opt/jobs/bronze.py is not in the image ${IMAGE} (${DIGEST})`,
+    ...{ object: JOB_ID, field: "spec.template.spec.containers[0].args[20]" },
+    problem: `/opt/deep-storage/jobs/bronze_ingest.py is not in the image ${IMAGE} (${DIGEST})`,
   });
 });
 
@@ -158,7 +160,7 @@ Deno.test("a broken image is a failure of this check; one that cannot be pulled 
 Deno.test("an image that is not Spark's needs no jars", async () => {
   const init =
     "initContainers:\n        - {name: wait, image: busybox:1, resources: {limits: {cpu: 1m, memory: 1Mi}}}\n      containers:";
-  const files = change("job.yaml", "containers:", init);
+  const files = change(JOB, "containers:", init, ONE_IMAGE);
   const busybox = contents("busybox:1", { jars: undefined, hadoopVersion: undefined });
   const { verdict } = await judge(factWith(contents(IMAGE), busybox), files);
   assertEquals(verdict, "pass");
@@ -168,13 +170,13 @@ Deno.test("without the image, YAML and Dockerfile are judged as ever", async () 
   const { verdict, examined } = await judge(undefined);
   assertEquals(verdict, "pass");
   assertStringIncludes(examined ?? "", "1 Dockerfile");
-  const plain = await judge(undefined, change("job.yaml", IMAGE, "apache/spark:3.5.8"));
+  const plain = await judge(undefined, change(JOB, IMAGE, "apache/spark:3.5.8", ONE_IMAGE));
   assertEquals(plain.verdict, "fail");
 });
 
 Deno.test("what plain Spark lacks is told by its name alone", async () => {
   const plain = "apache/spark:3.5.8";
-  const files = change("job.yaml", IMAGE, plain);
+  const files = change(JOB, IMAGE, plain, ONE_IMAGE);
   const lacking = contents(plain, { jars: without("postgresql") });
   const { findings } = await judge(factWith(lacking), files);
   assertEquals(findings.map(({ problem }) => problem), [`${plain} is plain Spark`]);
@@ -205,7 +207,7 @@ Deno.test("an image that could not be gathered is an error, unless something fai
   const { verdict, reason } = await judge(gone);
   assertEquals(verdict, "error");
   assertStringIncludes(reason ?? "", "Cannot look: it is gone");
-  const failed = await judge(gone, change("job.yaml", IMAGE, "apache/spark:3.5.8"));
+  const failed = await judge(gone, change(JOB, IMAGE, "apache/spark:3.5.8", ONE_IMAGE));
   assertEquals(failed.verdict, "fail");
 });
 
@@ -215,16 +217,16 @@ Deno.test("an image that a job runs and nobody looked into is an error", async (
 });
 
 Deno.test("both halves are told together", async () => {
-  const files = change("job.yaml", "- --driver-memory=1g", "- --packages=a:b:1");
+  const files = change(JOB, "- --driver-memory=1g", "- --packages=a:b:1", ONE_IMAGE);
   const { findings } = await judge(
     factWith(contents(IMAGE, { jars: without("postgresql") })),
     files,
   );
-  assertEquals(findings.map(({ object }) => object), ["Job analytics-jobs/bronze", OBJECT]);
+  assertEquals(findings.map(({ object }) => object), [JOB_ID, OBJECT]);
 });
 
 Deno.test("one half fails whatever becomes of the other", async () => {
-  const plain = change("job.yaml", IMAGE, "apache/spark:3.5.8");
+  const plain = change(JOB, IMAGE, "apache/spark:3.5.8", ONE_IMAGE);
   const denied = await judge(factWith(refusal("apache/spark:3.5.8", "denied")), plain);
   assertEquals([denied.verdict, denied.findings.length], ["fail", 1]);
   const bad = factWith(contents("x", { jars: without("postgresql") }));

@@ -1,12 +1,20 @@
 import { isPlainSpark, whyUnpinned } from "../../../../checks/preflight/image/image_contents.ts";
 import { parseImage } from "../../../../checks/image/reference.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { assertFound, change, FILES } from "../../healthy/manifests.ts";
+import {
+  assertFound,
+  change,
+  CODE,
+  EXECUTORS,
+  FILES,
+  IMAGE,
+  JOB,
+  JOB_ID,
+  lineOf,
+} from "../../healthy/manifests.ts";
 
 const ID = "image-deps";
-const IMAGE = "ghcr.io/example/rbs-spark:3.5.8-1";
 const FIELD = "spec.template.spec.containers[0].image";
-const OBJECT = "Job analytics-jobs/bronze";
 
 for (
   const image of [
@@ -15,8 +23,14 @@ for (
   ]
 ) {
   Deno.test(`image-deps fails for plain Spark: ${image}`, async () => {
-    await assertFound(ID, change("job.yaml", IMAGE, image), {
-      ...{ severity: "fail", object: OBJECT, field: FIELD, file: "manifests/job.yaml", line: 16 },
+    await assertFound(ID, change(JOB, IMAGE, image), {
+      ...{
+        severity: "fail",
+        object: JOB_ID,
+        field: FIELD,
+        file: `manifests/${JOB}`,
+        line: lineOf(JOB, `image: ${IMAGE}`),
+      },
       problem: `${image} is plain Spark`,
     });
   });
@@ -32,28 +46,28 @@ for (
 ) {
   Deno.test(`image-deps fails for an image that is not pinned: ${image}`, async () => {
     const problem = `nobody knows what ${image} will be: ${why}`;
-    await assertFound(ID, change("job.yaml", IMAGE, image), { field: FIELD, problem });
+    await assertFound(ID, change(JOB, IMAGE, image), { field: FIELD, problem });
   });
 }
 
 Deno.test("image-deps takes a digest, and an init container's image as well", async () => {
   const digest = `ghcr.io/example/rbs-spark@sha256:${"a".repeat(64)}`;
-  await assertFound(ID, change("job.yaml", IMAGE, digest));
+  await assertFound(ID, change(JOB, IMAGE, digest));
   const init = `initContainers:
         - name: wait
           image: busybox
           resources: {limits: {cpu: 1m, memory: 1Mi}}
       containers:`;
-  await assertFound(ID, change("job.yaml", "containers:", init), {
+  await assertFound(ID, change(JOB, "containers:", init), {
     field: "spec.template.spec.initContainers[0].image",
     problem: "nobody knows what busybox will be: it has no tag, which means latest",
   });
 });
 
 Deno.test("image-deps judges the executors' image too", async () => {
-  const image = "--conf=spark.kubernetes.executor.container.image=apache/spark:3.5.8";
-  await assertFound(ID, change("job.yaml", "--driver-memory=1g", image), {
-    ...{ object: OBJECT, field: "spec.template.spec.containers[0].args[1]" },
+  const setting = "--conf=spark.kubernetes.executor.container.image=";
+  await assertFound(ID, change(JOB, `${setting}${IMAGE}`, `${setting}apache/spark:3.5.8`), {
+    ...{ object: JOB_ID, field: "spec.template.spec.containers[0].args[18]" },
     problem: "apache/spark:3.5.8 is plain Spark",
   });
 });
@@ -65,28 +79,28 @@ const downloads = (key: string, value: string) =>
 
 for (
   const [name, lines, field, key] of [
-    ["one argument", "- --packages=a:b:1", `${ARGS}[1]`, "spark.jars.packages"],
-    ["two arguments", "- --packages\n            - a:b:1", `${ARGS}[1]`, "spark.jars.packages"],
-    ["--conf", "- --conf=spark.jars.packages=a:b:1", `${ARGS}[1]`, "spark.jars.packages"],
+    ["one argument", "- --packages=a:b:1", `${ARGS}[3]`, "spark.jars.packages"],
+    ["two arguments", "- --packages\n            - a:b:1", `${ARGS}[3]`, "spark.jars.packages"],
+    ["--conf", "- --conf=spark.jars.packages=a:b:1", `${ARGS}[3]`, "spark.jars.packages"],
     [
       "--conf and its value",
       "- --conf\n            - spark.jars.packages=a:b:1",
-      `${ARGS}[1]`,
+      `${ARGS}[3]`,
       "spark.jars.packages",
     ],
-    ["a repository", "- --repositories=a:b:1", `${ARGS}[1]`, "spark.jars.repositories"],
-    ["ivy", "- --conf=spark.jars.ivy=a:b:1", `${ARGS}[1]`, "spark.jars.ivy"],
+    ["a repository", "- --repositories=a:b:1", `${ARGS}[3]`, "spark.jars.repositories"],
+    ["ivy", "- --conf=spark.jars.ivy=a:b:1", `${ARGS}[3]`, "spark.jars.ivy"],
     [
       "a whole command line",
       "- spark-submit --packages a:b:1 x.py",
-      `${ARGS}[1]`,
+      `${ARGS}[3]`,
       "spark.jars.packages",
     ],
   ] as const
 ) {
   Deno.test(`image-deps fails for downloads by ${name}`, async () => {
-    await assertFound(ID, change("job.yaml", DRIVER, lines), {
-      ...{ object: OBJECT, field, problem: downloads(key, "a:b:1") },
+    await assertFound(ID, change(JOB, DRIVER, lines), {
+      ...{ object: JOB_ID, field, problem: downloads(key, "a:b:1") },
     });
   });
 }
@@ -95,8 +109,8 @@ Deno.test("image-deps fails for downloads by a variable", async () => {
   const variable =
     'name: PYSPARK_SUBMIT_ARGS\n              value: "--packages a:b:1 pyspark-shell"';
   const files = change(
-    "job.yaml",
-    'name: GREETING\n              value: "$(POD_IP) costs $$5"',
+    JOB,
+    'name: PYTHONDONTWRITEBYTECODE\n              value: "1"',
     variable,
   );
   await assertFound(ID, files, { problem: downloads("spark.jars.packages", "a:b:1") });
@@ -105,8 +119,10 @@ Deno.test("image-deps fails for downloads by a variable", async () => {
 Deno.test("image-deps fails for downloads by spark-defaults.conf", async () => {
   const data =
     "data:\n  spark-defaults.conf: |\n    # spark.jars.ivy /tmp\n    spark.jars.packages  a:b:1\n";
-  await assertFound(ID, change("executors.yaml", "data:\n", data), {
-    ...{ object: "ConfigMap analytics-jobs/executor", field: "data.spark-defaults.conf", line: 8 },
+  await assertFound(ID, change(EXECUTORS, "\ndata:\n", `\n${data}`), {
+    object: "ConfigMap analytics-jobs/spark-executor-pod",
+    field: "data.spark-defaults.conf",
+    line: lineOf(EXECUTORS, "\ndata:") + 4,
     problem: downloads("spark.jars.packages", "a:b:1"),
   });
 });
@@ -123,18 +139,36 @@ for (
   ] as const
 ) {
   Deno.test(`image-deps fails for downloads by PySpark: ${name}`, async () => {
-    await assertFound(ID, change("image/jobs/bronze.py", "\n\nclass", `\n\n${code}\nclass`), {
+    await assertFound(ID, change(CODE, "\n\n\ndef run", `\n\n\n${code}\n\n\ndef run`), {
       ...{
-        object: "manifests/image/jobs/bronze.py",
-        file: "manifests/image/jobs/bronze.py",
-        line: 9,
+        object: `manifests/${CODE}`,
+        file: `manifests/${CODE}`,
+        line: lineOf(CODE, "def run()"),
       },
       problem: downloads("spark.jars.packages", "a:b:1"),
     });
   });
 }
 
-const dockerfile = (from: string, to: string) => change("image/Dockerfile", from, to);
+/** A Dockerfile that downloads with ADD; ours copies from a stage that runs Maven. */
+const DOCKERFILE = `
+# FROM apache/spark:latest and --packages are for a try at home
+FROM apache/spark:3.5.8-python3
+ARG HADOOP=3.3.4
+ADD --checksum=sha256:${"1".repeat(64)} \\
+    https://repo/hadoop-aws-\${HADOOP}.jar /opt/spark/jars/
+ADD --checksum=sha256:${"2".repeat(64)} \\
+    https://repo/aws-java-sdk-bundle-1.12.262.jar /opt/spark/jars/
+ADD --checksum=sha256:${"3".repeat(64)} \\
+    https://repo/postgresql-42.7.4.jar /opt/spark/jars/
+`;
+
+const ADDING = { ...FILES, "image/Dockerfile": DOCKERFILE };
+const dockerfile = (from: string, to: string) => change("image/Dockerfile", from, to, ADDING);
+
+Deno.test("image-deps passes for jars that ADD downloads with a checksum", async () => {
+  await assertFound(ID, ADDING);
+});
 
 Deno.test("image-deps fails for a jar that the image lacks, with the command that fetches it", async () => {
   const [finding] = await assertFound(
@@ -165,7 +199,7 @@ Deno.test("image-deps fails for a download without a checksum, and for a base wi
 });
 
 Deno.test("image-deps takes jars of the build context, and by curl with sha256sum", async () => {
-  const copied = FILES["image/Dockerfile"]!.replace(/ADD[^\n]*\n\s*https:\/\/repo\//g, "COPY ");
+  const copied = DOCKERFILE.replace(/ADD[^\n]*\n\s*https:\/\/repo\//g, "COPY ");
   await assertFound(ID, { ...FILES, "image/Dockerfile": copied });
   const curl = (name: string) =>
     `RUN curl -fO https://repo/${name} && \\\n  # why\n  echo "1  ${name}" | sha256sum -c\n`;

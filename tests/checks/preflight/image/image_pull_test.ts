@@ -10,10 +10,9 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "../../../support/assert.ts";
-import { factOf, FILES } from "../../healthy/manifests.ts";
+import { ACCESS, factOf, IMAGE, JOB, JOB_ID, lineOf, ONE_IMAGE } from "../../healthy/manifests.ts";
 import { contents, refusal } from "../../healthy/image.ts";
 
-const IMAGE = "ghcr.io/example/rbs-spark:3.5.8-1";
 const PASSWORD = "gh-t0ken-of-robot";
 
 /** What the cluster has besides what the manifests say: a service account, and Secrets. */
@@ -50,7 +49,7 @@ async function judge(
 ): Promise<Result> {
   const fact: ImageFact = "images" in images ? images : { platform: "linux/amd64", images };
   const left = { absent: "left out", asked: true } as const;
-  const files = { ...FILES, "access.yaml": FILES["access.yaml"]!.replace(/^[^]*?---/, "") };
+  const files = { ...ONE_IMAGE, [ACCESS]: ONE_IMAGE[ACCESS]!.replace(/^[^]*?---/, "") };
   const cluster: Pick<ClusterOpened, "opened" | "objects" | "unread" | "trials" | "namespace"> = {
     opened: true,
     objects: live ?? [],
@@ -87,7 +86,7 @@ for (
       "a closed registry without a pull secret",
       closed,
       objects([], ""),
-      "Job analytics-jobs/bronze",
+      JOB_ID,
       `ghcr.io requires a login to read ${IMAGE}, and the pod has no pull secret`,
     ],
     [
@@ -123,14 +122,14 @@ for (
       "a pull secret for another registry",
       refusal(IMAGE, "denied", { credentials: CREDENTIALS }),
       objects(["registry"], secret("quay.io")),
-      "Job analytics-jobs/bronze",
+      JOB_ID,
       "Secret analytics-jobs/registry has no login for ghcr.io",
     ],
     [
       "a login that the registry refuses",
       denied,
       objects(["registry"], secret("https://ghcr.io/v1/")),
-      "Job analytics-jobs/bronze",
+      JOB_ID,
       `ghcr.io does not accept the login of Secret analytics-jobs/registry for ${IMAGE}`,
     ],
   ] as const
@@ -164,7 +163,9 @@ Deno.test("a tag that is not there is told where the job names it, with a cluste
     assertEquals([verdict, findings.length], ["fail", 1]);
     const { object, field, line, problem, fix } = findings[0]!;
     assertEquals([object, field, line], [
-      ...["Job analytics-jobs/bronze", "spec.template.spec.containers[0].image", 16],
+      JOB_ID,
+      "spec.template.spec.containers[0].image",
+      lineOf(JOB, `image: ${IMAGE}`),
     ]);
     assertEquals([problem, fix], [`Cannot look into ${IMAGE}: it is unknown`, "Mend the image."]);
   }

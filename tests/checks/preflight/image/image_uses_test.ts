@@ -7,9 +7,18 @@ import {
 import { treeOf } from "../../../../checks/facts/tree.ts";
 import { assertEquals } from "../../../support/assert.ts";
 import { contents } from "../../healthy/image.ts";
-import { change, factOf, FILES } from "../../healthy/manifests.ts";
+import {
+  ACCESS,
+  change,
+  EXECUTORS,
+  factOf,
+  IMAGE,
+  JOB,
+  JOB_ID,
+  lineOf,
+  ONE_IMAGE,
+} from "../../healthy/manifests.ts";
 
-const IMAGE = "ghcr.io/example/rbs-spark:3.5.8-1";
 const FIELD = "spec.template.spec.containers[0].image";
 
 function usesIn(files: Readonly<Record<string, string>>): ImageUse[] {
@@ -19,21 +28,26 @@ function usesIn(files: Readonly<Record<string, string>>): ImageUse[] {
 /** The healthy job with one more argument for Spark. */
 const withArgument = (...args: string[]) =>
   change(
-    "job.yaml",
+    JOB,
     "- --driver-memory=1g",
     args.map((each) => `- ${each}`).join("\n            "),
+    ONE_IMAGE,
   );
 
 const EXECUTOR = "spark.kubernetes.executor.container.image";
 
 Deno.test("a job's image is used where its container says so, with the files that it names", () => {
-  const [use, ...others] = usesIn(FILES);
+  const [use, ...others] = usesIn(ONE_IMAGE);
   assertEquals(others, []);
   const { place, reference, isSpark, bySpark, files, namespace, secrets } = use!;
   assertEquals([reference, isSpark, bySpark, namespace], [IMAGE, true, false, "analytics-jobs"]);
-  assertEquals([place.object, place.field, place.line], ["Job analytics-jobs/bronze", FIELD, 16]);
-  assertEquals(files.map(({ path }) => path), ["/opt/jobs/bronze.py"]);
-  assertEquals(files[0]!.place.field, "spec.template.spec.containers[0].args[9]");
+  assertEquals([place.object, place.field, place.line], [
+    JOB_ID,
+    FIELD,
+    lineOf(JOB, `image: ${IMAGE}`),
+  ]);
+  assertEquals(files.map(({ path }) => path), ["/opt/deep-storage/jobs/bronze_ingest.py"]);
+  assertEquals(files[0]!.place.field, "spec.template.spec.containers[0].args[20]");
   assertEquals(secrets, []);
 });
 
@@ -42,7 +56,7 @@ Deno.test("the executors' image is one too, where Spark's setting says so", () =
     const [, use, ...others] = usesIn(withArgument(`--conf=${key}=ghcr.io/example/other:1`));
     assertEquals(others, []);
     assertEquals([use?.reference, use?.bySpark], ["ghcr.io/example/other:1", true]);
-    assertEquals(use?.place.field, "spec.template.spec.containers[0].args[1]");
+    assertEquals(use?.place.field, "spec.template.spec.containers[0].args[3]");
   }
   const both = withArgument(
     `--conf=spark.kubernetes.container.image=a:1`,
@@ -64,9 +78,9 @@ Deno.test("a variable in an argument is filled in, as Kubernetes does", () => {
   const files = withArgument(`--conf=${EXECUTOR}=ghcr.io/$(TEAM)/$(NONE):1`);
   const named = {
     ...files,
-    "job.yaml": files["job.yaml"]!.replace(
-      "name: GREETING",
-      'name: TEAM\n              value: "x"\n            - name: GREETING',
+    [JOB]: files[JOB]!.replace(
+      "name: HOME",
+      'name: TEAM\n              value: "x"\n            - name: HOME',
     ),
   };
   assertEquals(usesIn(named)[1]?.reference, "ghcr.io/x/$(NONE):1");
@@ -74,15 +88,16 @@ Deno.test("a variable in an argument is filled in, as Kubernetes does", () => {
 
 Deno.test("an init container's image is used, and need not be Spark's", () => {
   const init = "initContainers:\n        - {name: wait, image: busybox:1}\n      containers:";
-  const [first] = usesIn(change("job.yaml", "containers:", init));
+  const [first] = usesIn(change(JOB, "containers:", init, ONE_IMAGE));
   assertEquals([first?.reference, first?.isSpark, first?.files], ["busybox:1", false, []]);
 });
 
 Deno.test("files that a volume brings are not expected in the image, and others are", () => {
   const files = (text: string) =>
-    usesIn(change("job.yaml", "- local:///opt/jobs/bronze.py", text))[0]?.files
+    usesIn(change(JOB, "- local:///opt/deep-storage/jobs/bronze_ingest.py", text, ONE_IMAGE))[0]
+      ?.files
       .map(({ path }) => path);
-  assertEquals(files("- local:///templates/bronze.py"), []);
+  assertEquals(files("- local:///opt/deep-storage/executor/bronze.py"), []);
   assertEquals(files("- /opt/jobs/bronze.py"), ["/opt/jobs/bronze.py"]);
   assertEquals(files("- --py-files=local:///a/b.zip,local:///a/c.py"), ["/a/b.zip", "/a/c.py"]);
   assertEquals(files("- --conf=spark.jars=local:///a/x-1.0.jar"), ["/a/x-1.0.jar"]);
@@ -98,18 +113,18 @@ type: kubernetes.io/dockerconfigjson
 stringData:
   .dockerconfigjson: '{"auths": {"ghcr.io": {"username": "robot", "password": "p-${name}"}}}'
 `;
-const ACCOUNT = "metadata: {name: spark-jobs, namespace: analytics-jobs}\n---";
+const ACCOUNT = "automountServiceAccountToken: false\n";
 const withAccount = (files: Readonly<Record<string, string>>, ...names: string[]) => ({
   ...files,
-  "access.yaml": files["access.yaml"]!.replace(
+  [ACCESS]: files[ACCESS]!.replace(
     ACCOUNT,
-    ACCOUNT.replace("\n", `\nimagePullSecrets: [${names.map((name) => `{name: ${name}}`)}]\n`),
+    `${ACCOUNT}imagePullSecrets: [${names.map((name) => `{name: ${name}}`)}]\n`,
   ),
   "pull.yaml": names.map((name) => SECRET(name)).join("---"),
 });
 const withPod = (files: Readonly<Record<string, string>>, ...names: string[]) => ({
   ...files,
-  "job.yaml": files["job.yaml"]!.replace(
+  [JOB]: files[JOB]!.replace(
     "      restartPolicy: Never",
     `      imagePullSecrets: [${
       names.map((name) => `{name: ${name}}`)
@@ -123,12 +138,12 @@ const secretsOf = (use: ImageUse | undefined) =>
   ));
 
 Deno.test("a pod's pull secrets are its own, and its service account's where it has none", () => {
-  const account = withAccount(FILES, "a", "b");
+  const account = withAccount(ONE_IMAGE, "a", "b");
   assertEquals(secretsOf(usesIn(account)[0]), ["analytics-jobs/a", "analytics-jobs/b"]);
   const [use] = usesIn(withPod(account, "c"));
   assertEquals(secretsOf(use), ["analytics-jobs/c missing"]);
   assertEquals(use?.secrets[0]?.place.field, "spec.template.spec.imagePullSecrets[0]");
-  const elsewhere = { ...withPod(FILES, "c"), "pull.yaml": SECRET("c", "robson") };
+  const elsewhere = { ...withPod(ONE_IMAGE, "c"), "pull.yaml": SECRET("c", "robson") };
   assertEquals(secretsOf(usesIn(elsewhere)[0]), ["analytics-jobs/c missing"]);
 });
 
@@ -146,7 +161,7 @@ Deno.test("executors have the pull secrets of Spark's setting, their template an
   }
   const template = {
     ...withArgument(image),
-    "executors.yaml": FILES["executors.yaml"]!.replace(
+    [EXECUTORS]: ONE_IMAGE[EXECUTORS]!.replace(
       "    spec:\n",
       "    spec:\n      imagePullSecrets: [{name: t}]\n",
     ),
@@ -157,8 +172,8 @@ Deno.test("executors have the pull secrets of Spark's setting, their template an
 const own = [{ from: "config.json", config: new Uint8Array(0) }];
 
 Deno.test("each pair of image and credentials is asked for once, with all files", () => {
-  const second = FILES["job.yaml"]!.replace("name: bronze", "name: silver")
-    .replace("/opt/jobs/bronze.py", "/opt/jobs/silver.py");
+  const second = ONE_IMAGE[JOB]!.replace("name: bronze-ingest-manual", "name: silver")
+    .replace("/jobs/bronze_ingest.py", "/jobs/silver.py");
   const files = {
     ...withAccount(withArgument(`--conf=${EXECUTOR}=${IMAGE}`), "a"),
     "z.yaml": second,
@@ -169,7 +184,12 @@ Deno.test("each pair of image and credentials is asked for once, with all files"
       { reference, files, credentials },
     ) => [reference, ...files, ...credentials.map(({ from }) => from)]),
     [
-      [IMAGE, "/opt/jobs/bronze.py", "/opt/jobs/silver.py", "Secret analytics-jobs/a"],
+      [
+        IMAGE,
+        "/opt/deep-storage/jobs/bronze_ingest.py",
+        "/opt/deep-storage/jobs/silver.py",
+        "Secret analytics-jobs/a",
+      ],
       [IMAGE],
     ],
   );
@@ -180,10 +200,10 @@ Deno.test("the operator's own credentials are for pods whose pull secrets are no
     requestsFor(usesIn(files), own).flatMap(({ credentials }) =>
       credentials.map(({ from }) => from)
     );
-  assertEquals(from(FILES), ["config.json"]);
-  assertEquals(from(withPod(FILES, "missing")), ["config.json"]);
-  assertEquals(from(withAccount(FILES, "a")), ["Secret analytics-jobs/a"]);
-  const broken = { ...withPod(FILES, "a"), "pull.yaml": SECRET("a").replace("'{", "'") };
+  assertEquals(from(ONE_IMAGE), ["config.json"]);
+  assertEquals(from(withPod(ONE_IMAGE, "missing")), ["config.json"]);
+  assertEquals(from(withAccount(ONE_IMAGE, "a")), ["Secret analytics-jobs/a"]);
+  const broken = { ...withPod(ONE_IMAGE, "a"), "pull.yaml": SECRET("a").replace("'{", "'") };
   assertEquals(from(broken), ["config.json"]);
 });
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "../../../support/assert.ts";
-import { FILES, judgeFiles } from "../../healthy/manifests.ts";
+import { ACCESS, FILES, judgeFiles } from "../../healthy/manifests.ts";
 
 const ID = "manifests-readable";
 const findings = async (files: Record<string, string>) => {
@@ -43,7 +43,7 @@ for (
 }
 
 Deno.test("with a broken file, nobody says that what may be in it is missing", async () => {
-  const results = await judgeFiles({ ...FILES, "access.yaml": "kind: [\n" });
+  const results = await judgeFiles({ ...FILES, [ACCESS]: "kind: [\n" });
   const told = results.filter(({ verdict }) => verdict !== "pass");
   assertEquals(told.map(({ id, verdict }) => [id, verdict]), [
     [ID, "fail"],

@@ -2,11 +2,20 @@ import { variablesReadBy } from "../../../../checks/source_code/environment.ts";
 import type { Language } from "../../../../checks/source_code/code.ts";
 import { isEncodedText, troubleIn } from "../../../../checks/preflight/secrets/secret_values.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { assertFound, change, FILES, PASSWORDS } from "../../healthy/manifests.ts";
+import {
+  assertFound,
+  change,
+  CODE,
+  FILES,
+  JOB,
+  JOB_ID,
+  lineOf,
+  SECRETS,
+} from "../../healthy/manifests.ts";
 
 const ID = "secret-escaping";
-const OBJECT = "Secret analytics-jobs/db";
-const [PASSWORD] = PASSWORDS as [string];
+const OBJECT = "Secret analytics-jobs/django-db-credentials";
+const PASSWORD = SECRETS.password;
 const FIELD = "stringData.DJANGO_DB_PASSWORD";
 const secret = (value: string) => change("secrets.yaml", `'${PASSWORD}'`, value);
 
@@ -40,7 +49,7 @@ for (
         object: OBJECT,
         field: FIELD,
         file: "manifests/secrets.yaml",
-        line: 6,
+        line: lineOf("secrets.yaml", "DJANGO_DB_PASSWORD:"),
       },
       problem: `the value ${problem}`,
     });
@@ -48,14 +57,26 @@ for (
 }
 
 const inData = (value: string) =>
-  change("secrets.yaml", "stringData:", `data:\n  DJANGO_DB_USER: ${value}\nstringData:`);
+  change("secrets.yaml", "stringData:", `data:\n  DJANGO_DB_ROLE: ${value}\nstringData:`);
 
 Deno.test("secret-escaping fails for data, and says how to make it of variables", async () => {
   const [finding] = await assertFound(ID, inData(btoa("robson")), {
-    ...{ object: OBJECT, field: "data", line: 5 },
+    ...{ object: OBJECT, field: "data", line: lineOf("secrets.yaml", "DJANGO_DB_HOST:") - 1 },
+    problem: "DJANGO_DB_ROLE is in data, not in stringData",
+  });
+  assertStringIncludes(finding!.fix, "deno task secrets");
+  const other = `apiVersion: v1
+kind: Secret
+metadata: {name: db, namespace: analytics-jobs}
+data: {DJANGO_DB_USER: ${btoa("robson")}}
+`;
+  const [unknown] = await assertFound(ID, { ...FILES, "other.yaml": other }, {
+    object: "Secret analytics-jobs/db",
+    field: "data",
+    line: 4,
     problem: "DJANGO_DB_USER is in data, not in stringData",
   });
-  assertStringIncludes(finding!.fix, "--from-file=DJANGO_DB_USER=<file>");
+  assertStringIncludes(unknown!.fix, "--from-file=DJANGO_DB_USER=<file>");
 });
 
 for (
@@ -71,7 +92,7 @@ for (
 ) {
   Deno.test(`secret-escaping: encoded, a value that ${problem}`, async () => {
     await assertFound(ID, inData(value), {
-      ...{ field: "data.DJANGO_DB_USER", problem: `the value ${problem}` },
+      ...{ field: "data.DJANGO_DB_ROLE", problem: `the value ${problem}` },
     });
   });
 }
@@ -93,41 +114,45 @@ data: {.dockerconfigjson: e30=}
 });
 
 Deno.test("secret-escaping fails for a key that the secret has not", async () => {
-  const files = change("job.yaml", "key: DJANGO_DB_PASSWORD", "key: PASSWORD");
+  const files = change(JOB, "key: DJANGO_DB_PASSWORD", "key: PASSWORD");
   await assertFound(ID, files, {
-    object: "Job analytics-jobs/bronze",
-    field: "spec.template.spec.containers[0].env[2].valueFrom.secretKeyRef",
-    problem: `${OBJECT} has no key PASSWORD; it has DJANGO_DB_PASSWORD, AWS_SECRET_ACCESS_KEY, ` +
-      "AWS_ACCESS_KEY_ID",
+    object: JOB_ID,
+    field: "spec.template.spec.containers[0].env[6].valueFrom.secretKeyRef",
+    problem: `${OBJECT} has no key PASSWORD; it has DJANGO_DB_HOST, DJANGO_DB_NAME, ` +
+      "DJANGO_DB_USER, DJANGO_DB_PASSWORD",
   });
   await assertFound(
     ID,
-    change("job.yaml", "key: DJANGO_DB_PASSWORD", "key: PASSWORD, optional: true"),
+    change(JOB, "key: DJANGO_DB_PASSWORD", "key: PASSWORD\n                  optional: true"),
   );
 });
 
 Deno.test("secret-escaping fails for a key that a volume wants, and for another namespace", async () => {
   const volume =
-    "volumes:\n        - {name: s, secret: {secretName: db, items: [{key: tls.key, path: a}]}}";
-  await assertFound(ID, change("job.yaml", "volumes:", volume), {
+    "volumes:\n        - {name: s, secret: {secretName: django-db-credentials, items: [{key: tls.key, path: a}]}}";
+  await assertFound(ID, change(JOB, "volumes:", volume), {
     field: "spec.template.spec.volumes[0].secret.items[0]",
   });
   await assertFound(
     ID,
     change("secrets.yaml", "namespace: analytics-jobs", "namespace: robson"),
-    { problem: "Secret robson/db is in a different namespace than the pods that read it" },
-    { problem: "Secret robson/db is in a different namespace than the pods that read it" },
+    ...Array(4).fill({
+      problem: "Secret robson/django-db-credentials is in a different namespace than the pods " +
+        "that read it",
+    }),
   );
 });
 
 Deno.test("secret-escaping fails for a variable that nothing sets", async () => {
-  const files = change(
-    "image/jobs/helpers/days.py",
-    "def today",
-    'X = os.environ["S3_BUCKET"]\ndef today',
-  );
+  const unset = FILES[JOB]!.replace(/ +- name: S3_BUCKET\n[^]*?key: S3_BUCKET\n/, "");
+  const calling = change(CODE, "\n\n\ndef run", "\nfrom helpers.days import today\n\n\ndef run", {
+    ...FILES,
+    [JOB]: unset,
+  });
+  const reading = 'X = os.environ["S3_BUCKET"]\ndef today';
+  const files = change("image/jobs/helpers/days.py", "def today", reading, calling);
   const [finding] = await assertFound(ID, files, {
-    ...{ object: "Job analytics-jobs/bronze", field: "spec.template.spec.containers[0].env" },
+    ...{ object: JOB_ID, field: "spec.template.spec.containers[0].env" },
     problem: "nothing sets S3_BUCKET, which the job's code reads without a default " +
       "(manifests/image/jobs/helpers/days.py, line 4)",
   });
@@ -136,11 +161,19 @@ Deno.test("secret-escaping fails for a variable that nothing sets", async () => 
 
 Deno.test("secret-escaping cannot judge variables where a Secret is not in the manifests", async () => {
   const files: Record<string, string> = {
-    ...change("image/jobs/bronze.py", 'environ["DJANGO_DB_PASSWORD"]', 'environ["OTHER"]'),
+    ...change(CODE, "\n\n\ndef run", '\n\nOTHER = os.environ["OTHER"]\n\n\ndef run'),
+    [JOB]: FILES[JOB]!.replace("          env:\n", `          ${ALL_KEYS}\n          env:\n`),
   };
   delete files["secrets.yaml"];
   await assertFound(ID, files);
+  await assertFound(ID, { ...files, "secrets.yaml": FILES["secrets.yaml"]! }, {
+    problem: "nothing sets OTHER, which the job's code reads without a default " +
+      `(manifests/${CODE}, line ${lineOf(CODE, "def run()") - 1})`,
+  });
 });
+
+/** What gives a container all keys of a Secret. */
+const ALL_KEYS = "envFrom: [{secretRef: {name: django-db-credentials}}]";
 
 const reads = (language: Language, text: string) =>
   variablesReadBy({ language, file: "job", line: 1, text })
