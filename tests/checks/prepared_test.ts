@@ -12,5 +12,7 @@ for (const [name, files] of [["both Jobs", ALL_FILES], ["one Job", FILES]] as co
 }
 
 Deno.test("the checks of manifests and job code do not pass without manifests", async () => {
-  for (const { id, verdict } of await judgeFiles({})) assertEquals([id, verdict], [id, "error"]);
+  for (const { id, verdict } of await judgeFiles({})) {
+    assertEquals([id, verdict], [id, id === "table-name" ? "not-applicable" : "error"]);
+  }
 });

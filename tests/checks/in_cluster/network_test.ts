@@ -76,7 +76,7 @@ Deno.test("Calico's policy of the same name hides none of Kubernetes", async () 
 Deno.test("a namespace that is nowhere is a finding, and what would be in it is skipped", async () => {
   const { others } = await assertOnlyIn("namespace-labels", without("Namespace robson"), [{
     ...{ severity: "fail", object: "Namespace robson" },
-    problem: "there is no such namespace, neither in the cluster nor in the manifests",
+    problem: "the namespace exists neither in the cluster nor in the manifests",
   }]);
   assertEquals(others["database-egress"], "skip");
 });
@@ -186,23 +186,26 @@ ports: [{ name: sql, protocol: TCP, port: 6432 }]
   const pod = plus(slice("10.42.0.7"), bare);
   assertStringIncludes(
     (await found("database-egress", pod)).findings[0]!.problem,
-    "TCP 5432 only, not TCP 6432",
+    "allows only TCP 5432, not TCP 6432",
   );
 });
 
 Deno.test("no Service, no pod behind it, or no such port: nobody is there to be reached", async () => {
   await assertOnlyIn("database-egress", without("Service robson/paradedb"), [{
     object: "Namespace robson",
-    problem: "it has no Service by the name that DJANGO_DB_HOST says; it has none",
+    problem: "the namespace has no Service with the name in DJANGO_DB_HOST; it has no Service",
   }]);
   await assertOnlyIn("database-egress", without("Pod robson/rbs-paradedb-0"), [{
     ...{ object: "Service robson/paradedb", field: "spec.selector" },
-    problem: "there is no pod behind it, nor any other address",
+    problem: "the Service has no backend: it selects no pod and no EndpointSlice lists an address",
   }]);
   await assertOnlyIn(
     "database-egress",
     changed("Service robson/paradedb", spec({ ports: [{ port: 5433, targetPort: 5432 }] })),
-    [{ object: "Service robson/paradedb", problem: "it has no port 5432; it has 5433" }],
+    [{
+      object: "Service robson/paradedb",
+      problem: "the Service has no port 5432; its ports are 5433",
+    }],
   );
 });
 
@@ -216,7 +219,7 @@ Deno.test("DNS is what the cluster's Service selects, on the port of its pods", 
   assertStringIncludes(finding!.fix, '"value":{"protocol":"UDP","port":5353}');
   const host = changed("Pod kube-system/coredns-6799", spec({ hostNetwork: true }));
   const { findings: [onHost] } = await assertOnlyIn("dns-egress", host, [{}]);
-  assertStringIncludes(onHost!.problem, "shares its node's network");
+  assertStringIncludes(onHost!.problem, "uses its node's network");
 });
 
 Deno.test("the API server is judged at exactly its own address", async () => {
