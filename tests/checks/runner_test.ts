@@ -381,3 +381,30 @@ Deno.test("an interruption ends the gathering at once, and gatherers hear of it"
   assertEquals(await heard.promise, reason);
   assertEquals((await running).map((result) => result.reason), [reason.message]);
 });
+
+Deno.test("exitCode counts a check that is not applicable neither way, and alone it proves nothing", () => {
+  const result = (verdict: Result["verdict"]): Result => (
+    { id: verdict, title: "", verdict, findings: [] }
+  );
+  const absent = result("not-applicable");
+  assertEquals(exitCode([result("pass"), absent]), 0);
+  assertEquals(exitCode([result("pass"), absent], { strict: true }), 0);
+  assertEquals(exitCode([result("fail"), absent]), 1);
+  assertEquals(exitCode([absent]), 3);
+  assertEquals(exitCode([absent, { ...result("skip"), asked: true }]), 3);
+});
+
+Deno.test("runChecks does not call a check not applicable while a fact is missing that could have it", async () => {
+  const check: Check<never, "source" | "bronze"> = {
+    ...base,
+    id: "a",
+    needs: [],
+    wants: ["source", "bronze"],
+    run: () => ({ notApplicable: "there was nothing" }),
+  };
+  const lost = () => Promise.reject(new Error("out of reach"));
+  const [half] = await runChecks([check], gatherers({ bronze: lost }), patient);
+  assertEquals([half!.verdict, half!.reason], ["error", "out of reach"]);
+  const [whole] = await runChecks([check], gatherers({}), patient);
+  assertEquals(whole!.verdict, "not-applicable");
+});

@@ -41,8 +41,14 @@ export const tableName: Check<never, "manifests" | "cluster" | "database"> = che
     if (findings.length === 0 && ("skip" in inCode || "unknown" in inCode)) return inCode;
     // What the database would say is not known then, and database-login says why.
     if (findings.length === 0 && refused(database)) return { skip: whyNoDatabase };
-    if (sides.length === 0) return inCode;
-    return { examined: sides.map(({ examined }) => examined).join("; "), findings };
+    if (sides.length > 0) {
+      return { examined: sides.map(({ examined }) => examined).join("; "), findings };
+    }
+    // A file that could not be read may contain the code.
+    const { problems = [], objects = [] } = facts.manifests ?? {};
+    const isIncomplete = facts.manifests !== undefined &&
+      (problems.length > 0 || objects.length === 0);
+    return "notApplicable" in inCode && isIncomplete ? { unknown: inCode.notApplicable } : inCode;
   },
 });
 

@@ -7,8 +7,8 @@ Deno.test("junit: one test case per check", async () => {
   await assertGolden("report.xml", renderJunit(REPORT));
 });
 
-Deno.test("junit: failures, errors and skipped are counted, a warning is a pass", () => {
-  assertStringIncludes(renderJunit(REPORT), 'tests="6" failures="1" errors="1" skipped="2"');
+Deno.test("junit: failures, errors and skipped are counted, a warning is a pass, and not applicable is skipped", () => {
+  assertStringIncludes(renderJunit(REPORT), 'tests="7" failures="1" errors="1" skipped="3"');
 });
 
 Deno.test("junit: no character that XML cannot hold, and every one with a meaning is escaped", () => {

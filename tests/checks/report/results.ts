@@ -71,5 +71,12 @@ export const REPORT: Report = {
       reason: "Cannot gather the facts about silver: they took longer than 30 s. Allow more time.",
       findings: [],
     },
+    {
+      id: "quarantine",
+      title: "no event of the day is in quarantine",
+      verdict: "not-applicable",
+      reason: "there is no quarantine",
+      findings: [],
+    },
   ],
 };

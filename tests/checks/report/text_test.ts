@@ -27,7 +27,7 @@ Deno.test("text: nothing from outside reaches the terminal as a control characte
 Deno.test("text: the summary counts every verdict", () => {
   assertEquals(
     renderSummary(REPORT),
-    "postflight 2025-12-28: 6 checks: 1 pass, 1 warn, 1 fail, 2 skip, 1 error\n",
+    "postflight 2025-12-28: 7 checks: 1 pass, 1 warn, 1 fail, 2 skip, 1 error, 1 not applicable\n",
   );
   assertEquals(
     renderSummary({ command: "preflight", results: REPORT.results.slice(0, 1) }),
