@@ -149,5 +149,5 @@ Deno.test("chaos: the command prints the seed and the counts, and refuses a numb
   assertStringIncludes(stdout, "0 broken");
   const wrong = await runTask("chaos", ["--windows", "many"]);
   assertEquals(wrong.code, 2);
-  assertStringIncludes(wrong.stderr, 'Cannot use --windows "many": it is a whole number.');
+  assertStringIncludes(wrong.stderr, 'Cannot use --windows "many": it is not a whole number.');
 });
