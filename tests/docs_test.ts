@@ -22,7 +22,7 @@ Deno.test("README fits on 150 lines", () => {
 
 Deno.test("README lists every command that deno.json has, except the parts of `ok`", () => {
   const tasks = Object.keys(JSON.parse(read("deno.json")).tasks);
-  const parts = ["gate", "doc-lint", "cluster:down"];
+  const parts = ["gate", "doc-lint", "lint:python", "cluster:down"];
   const listed = new Set(
     [...read("README.md").matchAll(/task ([a-z][a-z:-]*)/g)].map((m) => m[1]!),
   );
@@ -90,5 +90,16 @@ Deno.test("the template for a new check works as it stands", async () => {
     assertEquals(findings[0].problem, "the day has 1000001 events");
   } finally {
     await Deno.remove(path);
+  }
+});
+
+Deno.test("docs/architecture.md follows each thing through no more files than it says", () => {
+  const paths = [
+    ...read("docs/architecture.md").matchAll(/\(at most (\d+) files\):([^]*?)\.\n(?:\n|$)/g),
+  ];
+  assertEquals(paths.map(([, limit]) => limit), ["9", "15", "10", "12"]);
+  for (const [, limit, list] of paths) {
+    const files = list!.match(/`[^`]+`/g)!;
+    assert(files.length <= Number(limit), `${files.length} files instead of ${limit}`);
   }
 });
