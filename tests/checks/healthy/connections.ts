@@ -8,6 +8,7 @@ import { isolation } from "../../../checks/preflight/network/isolation.ts";
 import { kubernetesApiEgress } from "../../../checks/preflight/network/kubernetes_api_egress.ts";
 import { namespaceLabels } from "../../../checks/preflight/network/namespace_labels.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
+import { EXECUTORS, FILES, JOB } from "./manifests.ts";
 
 /** The connection checks. */
 export const FAMILY = [
@@ -15,101 +16,36 @@ export const FAMILY = [
   ...[kubernetesApiEgress, driverExecutorTraffic, isolation],
 ];
 
-/** Manifests in which the connection checks find nothing, one text per object. */
+/** The documents of a YAML file, without comments. */
+function documentsOf(file: string): string[] {
+  const text = FILES[file]!.replace(/^ *#.*\n/gm, "").replace(/ +# .*$/gm, "");
+  return text.trim().split("\n---\n").map((document) => `\n${document.trim()}\n`);
+}
+
+const [deny, dns, store, outbox, api, spark] = documentsOf("20-network-policies.yaml");
+const [robsonNamespace, postgres] = documentsOf("robson.yaml");
+
+/** The healthy manifests that the connection checks read, one text per object. */
 export const HEALTHY = {
-  jobsNamespace: `
-apiVersion: v1
-kind: Namespace
-metadata: { name: analytics-jobs, labels: { name: analytics-jobs } }
-`,
-  robsonNamespace: `
-apiVersion: v1
-kind: Namespace
-metadata: { name: robson, labels: { name: robson } }
-`,
-  postgres: `
-apiVersion: apps/v1
-kind: StatefulSet
-metadata: { name: rbs-paradedb, namespace: robson }
-spec:
-  template:
-    metadata: { labels: { app: rbs-paradedb } }
-    spec:
-      containers:
-        - { name: paradedb, image: paradedb/paradedb, ports: [{ name: sql, containerPort: 5432 }] }
-`,
-  deny: policy("default-deny", "podSelector: {}\n  policyTypes: [Ingress, Egress]"),
-  dns: policy(
-    "allow-dns",
-    `podSelector: {}
-  policyTypes: [Egress]
-  egress:
-    - to:
-        - namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: kube-system } }
-          podSelector: { matchLabels: { k8s-app: kube-dns } }
-      ports: [{ protocol: UDP, port: 53 }, { protocol: TCP, port: 53 }]`,
-  ),
-  store: policy(
-    "allow-s3",
-    `podSelector: {}
-  policyTypes: [Egress]
-  egress:
-    - to:
-        - ipBlock:
-            cidr: 0.0.0.0/0
-            except: [10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16]
-      ports: [{ port: 443 }]`,
-  ),
-  outbox: policy(
-    "allow-outbox",
-    `podSelector: { matchExpressions: [{ key: spark-role, operator: Exists }] }
-  policyTypes: [Egress]
-  egress:
-    - to:
-        - namespaceSelector: { matchLabels: { name: robson } }
-          podSelector: { matchLabels: { app: rbs-paradedb } }
-      ports: [{ port: 5432 }]`,
-  ),
-  api: policy(
-    "allow-api",
-    `podSelector: { matchLabels: { spark-role: driver } }
-  policyTypes: [Egress]
-  egress:
-    - to: [{ ipBlock: { cidr: 10.43.0.1/32 } }]
-      ports: [{ port: 443 }]
-    - to: [{ ipBlock: { cidr: 0.0.0.0/0, except: [10.42.0.0/16, 10.43.0.0/16] } }]
-      ports: [{ port: 6443 }]`,
-  ),
-  spark: policy(
-    "allow-spark",
-    `podSelector: { matchExpressions: [{ key: spark-role, operator: Exists }] }
-  policyTypes: [Ingress, Egress]
-  ingress:
-    - from: [{ podSelector: { matchExpressions: [{ key: spark-role, operator: Exists }] } }]
-      ports: [{ port: 7078 }, { port: 7079 }]
-  egress:
-    - to: [{ podSelector: { matchExpressions: [{ key: spark-role, operator: Exists }] } }]
-      ports: [{ port: 7078 }, { port: 7079 }]`,
-  ),
-  job: `
-apiVersion: batch/v1
-kind: Job
-metadata: { name: bronze-ingest-manual, namespace: analytics-jobs }
-spec:
-  template:
-    metadata: { labels: { app: bronze-ingest, spark-role: driver } }
-    spec:
-      containers:
-        - name: driver
-          command: [spark-submit]
-          args:
-            - --master=k8s://https://kubernetes.default.svc
-            - --conf=spark.driver.port=7078
-            - --conf=spark.driver.blockManager.port=7079
-            - --conf=spark.blockManager.port=7079
-          env: [{ name: DJANGO_DB_PORT, value: "5432" }]
-`,
+  jobsNamespace: documentsOf("00-namespace.yaml")[0]!,
+  robsonNamespace: robsonNamespace!,
+  postgres: postgres!,
+  deny: deny!,
+  dns: dns!,
+  store: store!,
+  outbox: outbox!,
+  api: api!,
+  spark: spark!,
+  template: documentsOf(EXECUTORS)[0]!,
+  job: documentsOf(JOB)[0]!,
 } as const;
+
+/** How policies select the pods of Spark. */
+export const SPARK_PODS = `podSelector:
+    matchExpressions:
+      - key: spark-role
+        operator: In
+        values: [driver, executor]`;
 
 /** The parts that the manifests are made of. */
 export type Parts = Partial<Record<keyof typeof HEALTHY | "more", string>>;
@@ -136,7 +72,7 @@ export function manifests(changes: Parts = {}): ManifestsFact {
 /** A part in which a text is replaced; the part must contain the text. */
 export function edited(part: keyof typeof HEALTHY, from: string, to: string): Parts {
   assert(HEALTHY[part].includes(from), `${part} has no ${from}`);
-  return { [part]: HEALTHY[part].replace(from, to) };
+  return { [part]: HEALTHY[part].replace(from, () => to) };
 }
 
 /** The outcome of each connection check, by id. */

@@ -6,9 +6,10 @@ import {
   manifests,
   onlyFinding,
   policy,
+  SPARK_PODS,
 } from "../../healthy/connections.ts";
 
-const OUTBOX = "NetworkPolicy analytics-jobs/allow-outbox";
+const OUTBOX = "NetworkPolicy analytics-jobs/allow-outbox-egress";
 
 const faults = [
   ["another port", "port: 5432", "port: 5433", "spec.egress[0].ports"],
@@ -16,8 +17,8 @@ const faults = [
   ["another namespace", "name: robson", "name: analytics-jobs", "spec.egress[0].to[0]"],
   [
     "a policy for drivers only",
-    "{ matchExpressions: [{ key: spark-role, operator: Exists }] }",
-    "{ matchLabels: { spark-role: driver } }",
+    SPARK_PODS,
+    "podSelector: { matchLabels: { spark-role: driver } }",
     "spec.podSelector",
   ],
 ] as const;
@@ -111,7 +112,7 @@ Deno.test("database-egress leaves a missing namespace label to namespace-labels"
 });
 
 Deno.test("database-egress is not applicable if no job has a DJANGO_DB_* variable", () => {
-  const changes = edited("job", "DJANGO_DB_PORT", "S3_BUCKET");
+  const changes = { job: HEALTHY.job.replaceAll("DJANGO_DB_", "OTHER_DB_") };
   assertEquals(judge(manifests(changes)).get("database-egress"), {
     notApplicable: "no job has any of the variables DJANGO_DB_*",
   });

@@ -1,17 +1,17 @@
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { edited, judge, manifests, onlyFinding } from "../../healthy/connections.ts";
 
-const DNS = "NetworkPolicy analytics-jobs/allow-dns";
+const DNS = "NetworkPolicy analytics-jobs/allow-dns-egress";
 
 const faults = [
-  ["UDP only", ", { protocol: TCP, port: 53 }", "", "spec.egress[0].ports"],
-  ["TCP only", "{ protocol: UDP, port: 53 }, ", "", "spec.egress[0].ports"],
+  ["UDP only", "        - protocol: TCP\n          port: 53\n", "", "spec.egress[0].ports"],
+  ["TCP only", "        - protocol: UDP\n          port: 53\n", "", "spec.egress[0].ports"],
   ["other pods", "k8s-app: kube-dns", "k8s-app: coredns", "spec.egress[0].to[0]"],
   ["another namespace", "name: kube-system", "name: default", "spec.egress[0].to[0]"],
   [
     "a policy for the Job's pod only",
     "podSelector: {}",
-    "podSelector: { matchLabels: { app: bronze-ingest } }",
+    "podSelector: { matchLabels: { spark-role: driver } }",
     "spec.podSelector",
   ],
 ] as const;

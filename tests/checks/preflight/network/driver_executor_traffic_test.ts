@@ -1,9 +1,19 @@
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { edited, HEALTHY, judge, manifests, onlyFinding } from "../../healthy/connections.ts";
+import {
+  edited,
+  HEALTHY,
+  judge,
+  manifests,
+  onlyFinding,
+  SPARK_PODS,
+} from "../../healthy/connections.ts";
 
-const SPARK = "NetworkPolicy analytics-jobs/allow-spark";
+const SPARK = "NetworkPolicy analytics-jobs/allow-driver-executor-traffic";
 const JOB = "Job analytics-jobs/bronze-ingest-manual";
 const PASS = { examined: "pods of 1 job under 6 policies", findings: [] };
+
+/** The setting that labels the executors like their job. */
+const LABEL = "            - --conf=spark.kubernetes.executor.label.app=bronze-ingest\n";
 
 const half = (direction: "ingress" | "egress") =>
   direction === "egress"
@@ -28,7 +38,7 @@ for (const direction of ["ingress", "egress"] as const) {
 Deno.test("driver-executor-traffic fails with a policy for executors only", () => {
   const found = onlyFinding(edited(
     "spark",
-    "podSelector: { matchExpressions: [{ key: spark-role, operator: Exists }] }",
+    SPARK_PODS,
     "podSelector: { matchLabels: { spark-role: executor } }",
   ));
   assertEquals([found.id, found.object, found.field], [
@@ -51,8 +61,8 @@ Deno.test("driver-executor-traffic reports a port of the job that the policy doe
 });
 
 Deno.test("driver-executor-traffic alone reports a driver without the label spark-role", () => {
-  for (const label of ["", ", spark-role: drvr"]) {
-    const found = onlyFinding(edited("job", ", spark-role: driver", label));
+  for (const label of ["", "        spark-role: drvr\n"]) {
+    const found = onlyFinding(edited("job", "        spark-role: driver\n", label));
     assertEquals([found.id, found.severity, found.object, found.field], [
       ...["driver-executor-traffic", "fail", JOB, "spec.template.metadata.labels"],
     ]);
@@ -90,18 +100,15 @@ data:
     spark.blockManager.port = 7079
 `;
   const mounted = `          command: [spark-submit]
-          ${env}      volumes: [{ name: conf, configMap: { name: spark } }]
+          ${env}        - { name: conf, configMap: { name: spark } }
 `;
   const fact = manifests({ job: head + mounted, more: properties });
   assertEquals(judge(fact).get("driver-executor-traffic"), PASS);
 });
 
 Deno.test("driver-executor-traffic expects the labels of Spark on the driver in cluster mode", () => {
-  const job = HEALTHY.job.replace(
-    "            - --conf",
-    "            - --deploy-mode=cluster\n            - --conf",
-  )
-    .replace(", spark-role: driver", "");
+  const job = HEALTHY.job.replace("--deploy-mode=client", "--deploy-mode=cluster")
+    .replace("        spark-role: driver\n", "");
   const outcomes = judge(manifests({ job }));
   assertEquals(outcomes.get("driver-executor-traffic"), PASS);
   assertEquals(outcomes.get("database-egress"), PASS);
@@ -112,34 +119,23 @@ Deno.test("driver-executor-traffic expects the labels of Spark on the driver in 
 Deno.test("driver-executor-traffic reads the executor labels in the job's settings", () => {
   const outbox = edited(
     "outbox",
-    "podSelector: { matchExpressions: [{ key: spark-role, operator: Exists }] }",
+    SPARK_PODS,
     "podSelector: { matchLabels: { app: bronze-ingest } }",
   );
-  assertEquals(onlyFinding(outbox).field, "spec.podSelector");
-  const label = "- --conf=spark.kubernetes.executor.label.app=bronze-ingest\n            - --conf";
-  const job = HEALTHY.job.replace("- --conf", label);
-  assertEquals(judge(manifests({ ...outbox, job })).get("database-egress"), PASS);
+  assertEquals(judge(manifests(outbox)).get("database-egress"), PASS);
+  const job = HEALTHY.job.replace(LABEL, "");
+  assertEquals(onlyFinding({ ...outbox, job }).field, "spec.podSelector");
 });
 
 Deno.test("driver-executor-traffic reads the executor labels in a mounted pod template", () => {
   const outbox = edited(
     "outbox",
-    "podSelector: { matchExpressions: [{ key: spark-role, operator: Exists }] }",
+    SPARK_PODS,
     "podSelector: { matchLabels: { app: bronze-ingest } }",
   );
-  const more = `
-apiVersion: v1
-kind: ConfigMap
-metadata: { name: pod, namespace: analytics-jobs }
-data:
-  pod.yaml: |
-    apiVersion: v1
-    kind: Pod
-    metadata: { labels: { app: bronze-ingest } }
-`;
-  const template = "- --conf=spark.kubernetes.executor.podTemplateFile=/t/pod.yaml\n            ";
-  const job = HEALTHY.job.replace("- --conf", `${template}- --conf`) +
-    "          volumeMounts: [{ name: pod, mountPath: /t }]\n" +
-    "      volumes: [{ name: pod, configMap: { name: pod } }]\n";
-  assertEquals(judge(manifests({ ...outbox, job, more })).get("database-egress"), PASS);
+  const job = HEALTHY.job.replace(LABEL, "");
+  const labels = "    kind: Pod\n    metadata: { labels: { app: bronze-ingest } }\n";
+  const { template } = edited("template", "    kind: Pod\n", labels);
+  const changes = { ...outbox, job, template: template! };
+  assertEquals(judge(manifests(changes)).get("database-egress"), PASS);
 });

@@ -6,13 +6,14 @@ import {
   manifests,
   onlyFinding,
   type Parts,
+  SPARK_PODS,
 } from "../../healthy/connections.ts";
 
 const BLOCK = HEALTHY.store.slice(
   HEALTHY.store.indexOf("- ipBlock"),
   HEALTHY.store.indexOf("ports:"),
 );
-const STORE = "NetworkPolicy analytics-jobs/allow-s3";
+const STORE = "NetworkPolicy analytics-jobs/allow-s3-egress";
 
 Deno.test("the connection checks find nothing in healthy manifests, and say what they examined", () => {
   for (const [id, outcome] of judge(manifests())) {
@@ -56,12 +57,12 @@ const faults = [
   ["a port that is not the store's", "port: 443", "port: 9000", "spec.egress[0].ports"],
   [
     "a policy that is for drivers only",
-    "podSelector: {}",
+    SPARK_PODS,
     "podSelector: { matchLabels: { spark-role: driver } }",
     "spec.podSelector",
   ],
   ["a policy without the direction", "[Egress]", "[Ingress]", "spec.policyTypes"],
-  ["UDP", "port: 443", "protocol: UDP, port: 443", "spec.egress[0].ports"],
+  ["UDP", "protocol: TCP", "protocol: UDP", "spec.egress[0].ports"],
 ] as const;
 for (const [name, from, to, field] of faults) {
   Deno.test(`egress-policy fails with ${name}`, () => {
@@ -95,18 +96,25 @@ Deno.test("egress-policy adds up blocks: two halves of all addresses pass", () =
 });
 
 Deno.test("egress-policy judges the port of S3_ENDPOINT", () => {
-  const env = 'value: "5432" }, { name: S3_ENDPOINT, value: "https://s3.example:9021" }';
-  const found = onlyFinding(edited("job", 'value: "5432" }', env));
+  const secret = /name: S3_ENDPOINT\n[^]*?key: S3_ENDPOINT/;
+  const value = 'name: S3_ENDPOINT\n              value: "https://s3.example:9021"';
+  const found = onlyFinding({ job: HEALTHY.job.replace(secret, value) });
   assertEquals([found.id, found.field], ["egress-policy", "spec.egress[0].ports"]);
   assertStringIncludes(found.problem, "TCP 9021");
 });
 
 Deno.test("egress-policy alone reports a policy that the API server rejects, with the field", () => {
-  const found = onlyFinding(edited("dns", "port: 53 }]", "prot: 53 }]"));
+  const found = onlyFinding(edited("dns", "TCP\n          port: 53", "TCP\n          prot: 53"));
   assertEquals([found.id, found.object, found.field], [
-    ...["egress-policy", "NetworkPolicy analytics-jobs/allow-dns", "spec.egress[0].ports[1].prot"],
+    ...[
+      "egress-policy",
+      "NetworkPolicy analytics-jobs/allow-dns-egress",
+      "spec.egress[0].ports[1].prot",
+    ],
   ]);
-  const outcomes = judge(manifests(edited("dns", "port: 53 }]", "prot: 53 }]")));
+  const outcomes = judge(
+    manifests(edited("dns", "TCP\n          port: 53", "TCP\n          prot: 53")),
+  );
   for (const [id, outcome] of outcomes) {
     assertEquals("skip" in outcome, id !== "egress-policy", id);
   }
@@ -123,7 +131,10 @@ Deno.test("egress-policy ignores a Job without a pod spec, and skips if there is
 });
 
 Deno.test("egress-policy reports a job that the API server rejects, and judges the others", () => {
-  const labels = HEALTHY.job.replace("bronze-ingest-manual", "x").replace("driver }", "true }");
+  const labels = HEALTHY.job.replace("bronze-ingest-manual", "x").replace(
+    "spark-role: driver",
+    "spark-role: true",
+  );
   const found = onlyFinding({ more: labels });
   assertEquals([found.id, found.object, found.field], [
     ...["egress-policy", "Job analytics-jobs/x", "spec.template.metadata.labels"],
@@ -151,7 +162,7 @@ Deno.test("a finding of the connection checks carries its object as data", () =>
   assertEquals(policy.objectRef, {
     kind: "NetworkPolicy",
     namespace: "analytics-jobs",
-    name: "allow-s3",
+    name: "allow-s3-egress",
   });
   const job = onlyFinding({ store: "" });
   assertEquals(job.objectRef, {
@@ -159,6 +170,6 @@ Deno.test("a finding of the connection checks carries its object as data", () =>
     namespace: "analytics-jobs",
     name: "bronze-ingest-manual",
   });
-  const invalid = onlyFinding(edited("dns", "port: 53 }]", "prot: 53 }]"));
-  assertEquals(invalid.objectRef?.name, "allow-dns");
+  const invalid = onlyFinding(edited("dns", "TCP\n          port: 53", "TCP\n          prot: 53"));
+  assertEquals(invalid.objectRef?.name, "allow-dns-egress");
 });

@@ -7,6 +7,7 @@ import {
   manifests,
   onlyFinding,
   type Parts,
+  SPARK_PODS,
 } from "../../healthy/connections.ts";
 
 // Each test applies the fix of a finding to the manifests instead of a cluster. The check must then
@@ -60,7 +61,7 @@ const faults: Readonly<Record<string, Parts>> = {
   },
   "another port": edited("store", "port: 443", "port: 9000"),
   "no direction": edited("store", "[Egress]", "[Ingress]"),
-  "another selector": edited("store", "podSelector: {}", "podSelector: { matchLabels: { a: b } }"),
+  "another selector": edited("store", SPARK_PODS, "podSelector: { matchLabels: { a: b } }"),
   "a part of the internet": {
     store: HEALTHY.store.replace(
       /- ipBlock:[^]*(?=ports)/,
@@ -68,13 +69,15 @@ const faults: Readonly<Record<string, Parts>> = {
     ),
   },
   "no rule for DNS": { dns: "" },
-  "DNS over UDP": edited("dns", ", { protocol: TCP, port: 53 }", ""),
+  "DNS over UDP": edited("dns", "        - protocol: TCP\n          port: 53\n", ""),
   "a label of kube-system": edited("dns", "kubernetes.io/metadata.name: kube", "name: kube"),
   "no rule for Postgres": { outbox: "" },
   "labels of Postgres": edited("outbox", "app: rbs", "app: db"),
   "ingress of robson": { more: HEALTHY.deny.replace("analytics-jobs", "robson") },
   "no rule for the API": { api: "" },
-  "the Service only": { api: HEALTHY.api.split("    - to: [{ ipBlock: { cidr: 0.0.0.0/0")[0]! },
+  "the Service only": {
+    api: HEALTHY.api.split("    - to:\n        - ipBlock:\n            cidr: 0.0.0.0/0")[0]!,
+  },
   "no rule for Spark": { spark: "" },
   "a port of Spark": { spark: HEALTHY.spark.replaceAll("7079", "7080") },
   "no default deny": { deny: "" },
@@ -82,9 +85,9 @@ const faults: Readonly<Record<string, Parts>> = {
   "a block": { more: HEALTHY.deny.replace("default-deny", "block-x") + "  egress: [{}]\n" },
   "an open rule": { more: HEALTHY.deny.replace("default-deny", "debug") + "  ingress: [{}]\n" },
   "the store everywhere": { store: HEALTHY.store.replace(/- to:[^]*(?=ports)/, "- ") },
-  "the store on every port": { store: HEALTHY.store.replace(/ports: .*/, "") },
-  "inner addresses": edited("store", ", 169.254.0.0/16", ""),
-  "one port more": edited("store", "{ port: 443 }", "{ port: 443 }, { port: 22 }"),
+  "the store on every port": { store: HEALTHY.store.replace(/ports:[^]*/, "\n") },
+  "inner addresses": edited("store", "              - 169.254.0.0/16\n", ""),
+  "one port more": edited("store", "port: 443", "port: 443\n        - port: 22"),
 };
 
 for (const [name, changes] of Object.entries(faults)) {

@@ -1,9 +1,19 @@
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { edited, HEALTHY, judge, manifests, onlyFinding } from "../../healthy/connections.ts";
 
-const API = "NetworkPolicy analytics-jobs/allow-api";
-const SERVER = "{ ipBlock: { cidr: 0.0.0.0/0, except: [10.42.0.0/16, 10.43.0.0/16] } }";
-const SERVICE = `    - to: [{ ipBlock: { cidr: 10.43.0.1/32 } }]\n      ports: [{ port: 443 }]\n`;
+const API = "NetworkPolicy analytics-jobs/allow-kubernetes-api-egress";
+const SERVER = `- ipBlock:
+            cidr: 0.0.0.0/0
+            except:
+              - 10.42.0.0/16
+              - 10.43.0.0/16`;
+const SERVICE = `    - to:
+        - ipBlock:
+            cidr: 10.43.0.1/32
+      ports:
+        - protocol: TCP
+          port: 443
+`;
 
 Deno.test("kubernetes-api-egress adds a policy where no rule is for the API", () => {
   const found = onlyFinding({ api: "" });
@@ -14,7 +24,7 @@ Deno.test("kubernetes-api-egress adds a policy where no rule is for the API", ()
 });
 
 Deno.test("kubernetes-api-egress explains that no selector selects the API server", () => {
-  const text = HEALTHY.api.replace(SERVICE, "").replace(SERVER, "{ namespaceSelector: {} }");
+  const text = HEALTHY.api.replace(SERVICE, "").replace(SERVER, "- namespaceSelector: {}");
   const found = onlyFinding({ api: text });
   assertEquals([found.id, found.severity, found.object, found.field], [
     ...["kubernetes-api-egress", "fail", API, "spec.egress[0].to[0].namespaceSelector"],
@@ -30,7 +40,7 @@ Deno.test("kubernetes-api-egress reports a policy that does not select the drive
 });
 
 Deno.test("kubernetes-api-egress warns if only the address of the Service is open", () => {
-  const [service] = HEALTHY.api.split(`    - to: [${SERVER}`);
+  const [service] = HEALTHY.api.split(`    - to:\n        ${SERVER}`);
   const found = onlyFinding({ api: service! });
   assertEquals([found.id, found.severity], ["kubernetes-api-egress", "warn"]);
   assertStringIncludes(found.fix, '"path":"/spec/egress/-"');

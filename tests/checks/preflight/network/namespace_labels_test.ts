@@ -1,27 +1,35 @@
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { edited, judge, manifests, onlyFinding } from "../../healthy/connections.ts";
 
-for (const [part, name] of [["robsonNamespace", "robson"], ["jobsNamespace", "analytics-jobs"]]) {
-  const namespace = part as "robsonNamespace" | "jobsNamespace";
+const namespaces = [
+  ["robsonNamespace", "robson", "{ name: robson } }", (label: string) => `{ ${label} } }`],
+  [
+    "jobsNamespace",
+    "analytics-jobs",
+    "\n    name: analytics-jobs\n",
+    (label: string) => `\n    ${label}\n`,
+  ],
+] as const;
+for (const [part, name, from, to] of namespaces) {
   Deno.test(`namespace-labels reports ${name} without its label, with another or a wrong one`, () => {
-    for (const labels of ["{}", `{ app: ${name} }`, "{ name: other }"]) {
-      const found = onlyFinding(edited(namespace, `{ name: ${name} } }`, `${labels} }`));
+    for (const label of ["", `app: ${name}`, "name: other"]) {
+      const found = onlyFinding(edited(part, from, to(label)));
       assertEquals([found.id, found.severity, found.object, found.field], [
         ...["namespace-labels", "fail", `Namespace ${name}`, "metadata.labels"],
       ]);
       assertStringIncludes(found.fix, `kubectl label namespace ${name} name=${name} --overwrite`);
-      if (labels.includes("app")) assertStringIncludes(found.problem, `it has app=${name}`);
+      if (label.includes("app")) assertStringIncludes(found.problem, `it has app=${name}`);
     }
   });
 }
 
 const selectors = [
-  ["a misspelt value", "outbox", "name: robson }", "name: robsn }", '{"name":"robson"}'],
+  ["a misspelt value", "outbox", "name: robson\n", "name: robsn\n", '{"name":"robson"}'],
   [
     "a value with a suffix",
     "outbox",
-    "name: robson }",
-    "name: robson-prod }",
+    "name: robson\n",
+    "name: robson-prod\n",
     '{"name":"robson"}',
   ],
   [
@@ -46,7 +54,7 @@ for (const [name, part, from, to, patched] of selectors) {
 }
 
 Deno.test("namespace-labels reports a selector that resembles no label", () => {
-  const found = onlyFinding(edited("outbox", "name: robson }", "team: trading }"));
+  const found = onlyFinding(edited("outbox", "name: robson\n", "team: trading\n"));
   assertEquals(found.id, "namespace-labels");
   assertStringIncludes(found.problem, "selects namespaces with team=trading");
 });
