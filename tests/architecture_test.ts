@@ -49,12 +49,12 @@ Deno.test("imports run one way: tasks -> checks -> pipeline, and nothing imports
   assertEquals(wrong, []);
 });
 
-Deno.test("the reader of imports sees them", () => {
+Deno.test("imports: the reader of imports sees them", () => {
   assertEquals(all.length > 50, true);
   assertEquals(importers(/config\.ts$/).includes("tasks/days/command.ts"), true);
 });
 
-Deno.test("each client library is imported in one place", () => {
+Deno.test("imports: each client library is imported in one place", () => {
   assertEquals(importers(/^pg$/), ["pipeline/outbox/client.ts"]);
   assertEquals(importers(/^@aws-sdk\//), ["pipeline/lake/s3.ts"]);
   assertEquals(importers(/^hyparquet-writer$/), ["pipeline/lake/parquet_writer.ts"]);
@@ -67,11 +67,11 @@ function users(of: RegExp, rooms: readonly string[] = ROOMS): string[] {
     .filter((file) => of.test(Deno.readTextFileSync(new URL(file, ROOT))));
 }
 
-Deno.test("only one module reads the environment", () => {
+Deno.test("imports: only one module reads the environment", () => {
   assertEquals(users(/Deno\.env|process\.env/), ["pipeline/config/environment.ts"]);
 });
 
-Deno.test("pipeline and checks run no program but the plugin that a kubeconfig logs in with", () => {
+Deno.test("imports: pipeline and checks run no program but the plugin that a kubeconfig logs in with", () => {
   const runners = users(/Deno\.Command|child_process/, ["pipeline", "checks"]);
   assertEquals(runners, ["pipeline/cluster/exec_plugin.ts"]);
 });
@@ -95,13 +95,13 @@ function targetsOf(edges: readonly Import[]): Map<string, string[]> {
   return targets;
 }
 
-Deno.test("no file imports itself through others, not even for a type", () => {
+Deno.test("imports: no file imports itself through others, not even for a type", () => {
   const targets = targetsOf(all);
   const cyclic = [...targets.keys()].filter((file) => reachable(file, targets).has(file));
   assertEquals(cyclic, []);
 });
 
-Deno.test("the search for import cycles finds one", () => {
+Deno.test("imports: the search for import cycles finds one", () => {
   const targets = targetsOf([
     { file: "a.ts", target: "b.ts" },
     { file: "b.ts", target: "c.ts" },
@@ -111,7 +111,7 @@ Deno.test("the search for import cycles finds one", () => {
   assertEquals(reachable("a.ts", targets).has("a.ts"), false);
 });
 
-Deno.test("no module of pipeline and checks keeps state between calls", () => {
+Deno.test("imports: no module of pipeline and checks keeps state between calls", () => {
   const state = /^(export )?(let |(const|var) .*= new (WeakMap|WeakSet|(Map|Set)(<.*>)?\(\)))/m;
   assertEquals(users(state, ["pipeline", "checks"]), []);
 });

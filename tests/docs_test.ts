@@ -41,7 +41,7 @@ Deno.test("docs/database.md shows the table that the demo creates", () => {
   assertStringIncludes(read("docs/database.md"), CREATE_OUTBOX.trim());
 });
 
-Deno.test("every relative link in the documentation leads to a file", () => {
+Deno.test("docs: every relative link in the documentation leads to a file", () => {
   const broken: string[] = [];
   for (const page of pages()) {
     const text = read(page).replaceAll(/```[\s\S]*?```/g, "");
@@ -56,7 +56,7 @@ Deno.test("every relative link in the documentation leads to a file", () => {
   assertEquals(broken, []);
 });
 
-Deno.test("every path of the repository that the documentation names exists", () => {
+Deno.test("docs: every path of the repository that the documentation names exists", () => {
   const missing: string[] = [];
   const folders = /`((?:checks|pipeline|tasks|tests|manifests|runbook|docs)\/[\w./-]*)`/g;
   for (const page of pages().filter((path) => path !== "CHANGELOG.md")) {
@@ -72,7 +72,7 @@ Deno.test("every path of the repository that the documentation names exists", ()
   assertEquals(missing, []);
 });
 
-Deno.test("the template for a new check works as it stands", async () => {
+Deno.test("docs: the template for a new check works as it stands", async () => {
   const folder = new URL("checks/postflight/bronze/", ROOT);
   const [code] = [...read("docs/new-check.md").matchAll(/```ts\n([\s\S]*?)```/g)].map((m) => m[1]!);
   const path = await Deno.makeTempFile({ suffix: ".ts" });

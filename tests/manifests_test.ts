@@ -49,7 +49,7 @@ function setting(job: Manifest, key: string): string | undefined {
   return container(job).args.find((arg: string) => arg.startsWith(prefix))?.slice(prefix.length);
 }
 
-Deno.test("the objects are those of the design, the namespace first, the rest inside it", () => {
+Deno.test("manifests: the objects are those of the design, the namespace first, the rest inside it", () => {
   const names = (kind: string) => ofKind(kind).map(({ metadata }) => metadata.name);
   assertEquals(applied[0]!.kind, "Namespace");
   assertEquals(named("Namespace", "analytics-jobs").metadata.labels.name, "analytics-jobs");
@@ -65,7 +65,7 @@ Deno.test("applying everything starts nothing", () => {
   for (const { spec } of jobs) assertEquals(spec.suspend, true);
 });
 
-Deno.test("every key that a job reads is in the template of the secret that it names", () => {
+Deno.test("manifests: every key that a job reads is in the template of the secret that it names", () => {
   const keys = new Map(templates.map(({ metadata, stringData }) => [metadata.name, stringData]));
   assertEquals([...keys.keys()], ["django-db-credentials", "contabo-s3-credentials"]);
   for (const job of jobs) {
@@ -77,7 +77,7 @@ Deno.test("every key that a job reads is in the template of the secret that it n
   }
 });
 
-Deno.test("no env value and no argument wants a shell, and JOB_DATE is left to the job", () => {
+Deno.test("manifests: no env value and no argument wants a shell, and JOB_DATE is left to the job", () => {
   for (const job of jobs) {
     const { command, args, env } = container(job);
     const declared = new Set<string>(env.map(({ name }: Manifest) => name));
@@ -93,7 +93,7 @@ Deno.test("no env value and no argument wants a shell, and JOB_DATE is left to t
   }
 });
 
-Deno.test("each variable that the jobs' code reads is set, or has a fallback", () => {
+Deno.test("manifests: each variable that the jobs' code reads is set, or has a fallback", () => {
   const code = Deno.readTextFileSync(new URL("deep_storage/settings.py", JOBS));
   const read = [...code.matchAll(/os\.environ\.get\(\s*"(\w+)"/g)].map(([, name]) => name!);
   assert(read.length >= 12, read.join());
@@ -115,7 +115,7 @@ Deno.test("driver and executors run one image, of the Dockerfile's Spark", () =>
   assertStringIncludes(dockerfile, `-t ghcr.io/ldamasio/rbs-spark:${spark}-phase1`);
 });
 
-Deno.test("the image has the three jars, checked, in versions that fit Hadoop 3.3.4", () => {
+Deno.test("manifests: the image has the three jars, checked, in versions that fit Hadoop 3.3.4", () => {
   const copied = [...dockerfile.matchAll(/-Dartifact=[\w.]+:([\w-]+):([\w.]+)/g)];
   const jars = copied.map(([, artifact, version]) => `${artifact}-${version}.jar`);
   assertEquals(jars.slice(0, 2), ["hadoop-aws-3.3.4.jar", "aws-java-sdk-bundle-1.12.262.jar"]);
@@ -151,7 +151,7 @@ Deno.test("driver and executor pods satisfy the namespace's restricted security 
   }
 });
 
-Deno.test("both jobs with their executors fit the quota together", () => {
+Deno.test("manifests: both jobs with their executors fit the quota together", () => {
   const { hard } = named("ResourceQuota", "analytics-jobs").spec;
   let cpu = 0;
   let memory = 0;
@@ -176,7 +176,7 @@ function bytes(quantity: string): number {
     ({ G: 1e9, Gi: 2 ** 30, Mi: 2 ** 20 })[unit!]!);
 }
 
-Deno.test("the ports that Spark is told are those that the policy opens, in both directions", () => {
+Deno.test("manifests: the ports that Spark is reported are those that the policy opens, in both directions", () => {
   const { podSelector, ingress, egress } =
     named("NetworkPolicy", "allow-driver-executor-traffic").spec;
   const open = [7078, 7079];
@@ -206,7 +206,7 @@ async function python(program: string, env: Record<string, string> = {}): Promis
 const DAY = parseDay("2025-12-28")!;
 const SHA = "0123456789abcdef".repeat(4);
 
-Deno.test("every source of the jobs compiles, as the oldest Python that Spark 3.5 runs on", async () => {
+Deno.test("manifests: every source of the jobs compiles, as the oldest Python that Spark 3.5 runs on", async () => {
   const found = await python(`
 import ast, json, pathlib
 for path in pathlib.Path("${JOBS.pathname}").rglob("*.py"):
@@ -219,13 +219,13 @@ print(json.dumps(sorted(p.name for p in pathlib.Path("${JOBS.pathname}").glob("*
   assertEquals(found, ["bronze_ingest.py", "silver_transform.py"]);
 });
 
-Deno.test("both engines have one contract", async () => {
+Deno.test("manifests: both engines have one contract", async () => {
   const program = "import json; from deep_storage import contract as c; " +
     "print(json.dumps([c.EVENT_CONTRACT, c.EXECUTION_CONTRACT]))";
   assertEquals(await python(program), [EVENT_CONTRACT, EXECUTION_CONTRACT]);
 });
 
-Deno.test("both engines render a commit to the same bytes, and read it", async () => {
+Deno.test("manifests: both engines render a commit to the same bytes, and read it", async () => {
   const part = (folder: string) => ({
     key: `${folder}/date=${DAY}/part-00000-0.parquet`,
     rows: 3,
@@ -254,7 +254,7 @@ print(json.dumps(marker.render(marker_reader.parse(body, "${commit.layer}", "${D
   }
 });
 
-Deno.test("both engines read a day alike", async () => {
+Deno.test("manifests: both engines read a day alike", async () => {
   const texts = ["2025-12-28", "2024-02-29", "2025-02-29", "0001-01-01", "0000-01-01"];
   const odd = ["2025-1-1", " 2025-12-28", "2025-12-28\n", "$(date +%F)", "", "２０２５-12-28"];
   const days = await python(
@@ -272,7 +272,7 @@ print(json.dumps([settings.parse_day(text) is not None for text in texts]))`,
   assertEquals(window.map(BigInt), [windowOf(DAY).start, windowOf(DAY).end]);
 });
 
-Deno.test("a JOB_DATE that is none is refused, and a shell expression is told as one", async () => {
+Deno.test("manifests: a JOB_DATE that is none is refused, and a shell expression is reported as one", async () => {
   for (
     const [text, words] of [
       ["$(date +%F)", "Kubernetes runs no shell"],
@@ -295,7 +295,7 @@ except errors.Failure as failure:
   }
 });
 
-Deno.test("what an operator sees holds no key", async () => {
+Deno.test("manifests: what an operator sees holds no key", async () => {
   const shown = await python(
     `
 import json

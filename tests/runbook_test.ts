@@ -15,7 +15,7 @@ const ids = [...commands.keys()].sort();
 /** The tasks that deno.json has. */
 const TASKS = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url))).tasks;
 
-Deno.test("every page in the runbook is about a check or a command, and each of them has one", () => {
+Deno.test("runbook: every page in the runbook is about a check or a command, and each of them has one", () => {
   const pages = [...Deno.readDirSync(RUNBOOK)].map(({ name }) => name)
     .filter((name) => name !== "README.md")
     .sort();
@@ -23,7 +23,7 @@ Deno.test("every page in the runbook is about a check or a command, and each of 
 });
 
 for (const id of ids) {
-  Deno.test(`the page of ${id} tells symptom, cause, fix and how to verify`, async () => {
+  Deno.test(`runbook: the page of ${id} tells symptom, cause, fix and how to verify`, async () => {
     const page = await Deno.readTextFile(new URL(`${id}.md`, RUNBOOK));
     const headings = page.split("\n").filter((line) => line.startsWith("#"));
     assertEquals(headings, [
@@ -37,7 +37,7 @@ for (const id of ids) {
 }
 
 for (const name of COMMAND_PAGES.keys()) {
-  Deno.test(`the page of the command ${name} tells when to use it, what it does, and what comes next`, async () => {
+  Deno.test(`runbook: the page of the command ${name} tells when to use it, what it does, and what comes next`, async () => {
     assert(name in TASKS, `deno.json has no task ${name}`);
     const page = await Deno.readTextFile(new URL(`${name}.md`, RUNBOOK));
     const headings = page.split("\n").filter((line) => /^##? /.test(line));

@@ -61,12 +61,12 @@ const PUTS: readonly [S3Fault, string, boolean][] = [
 ];
 
 for (const [fault, ending, effect] of PUTS) {
-  Deno.test(`the S3 proxy, ${fault}: a put ends ${ending}, with${effect ? "" : "out"} effect`, async () => {
+  Deno.test(`proxies: the S3 proxy, ${fault}: a put ends ${ending}, with${effect ? "" : "out"} effect`, async () => {
     assertEquals(await putWith(fault), [ending, effect]);
   });
 }
 
-Deno.test("the S3 proxy: reads are altered as told, and a listing can be the one before", async () => {
+Deno.test("proxies: the S3 proxy: reads are altered as requested, and a listing can be the one before", async () => {
   await lakes(async (config, direct, proxy) => {
     const [lake, truth] = [openLake(config), openLake(direct)];
     await truth.put("a", BODY);
@@ -101,7 +101,7 @@ const CONNECTIONS: readonly [PostgresFault, ending: "unreachable" | "ok"][] = [
 ];
 
 for (const [fault, ending] of CONNECTIONS) {
-  Deno.test(`the Postgres proxy, ${fault.kind}: a session ends ${ending}, and the next one well`, async () => {
+  Deno.test(`proxies: the Postgres proxy, ${fault.kind}: a session ends ${ending}, and the next one well`, async () => {
     await using proxy = await startPostgresProxy(server.config);
     const config = proxy.through(server.config);
     const ask = async () => {

@@ -3,20 +3,20 @@ import { exitCode, factsOf } from "../../checks/runner.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { judgeReady, READY } from "./healthy/platform.ts";
 
-Deno.test("every id of the checks before a run is its own, short, and in kebab case", () => {
+Deno.test("checks before a run: every id of the checks before a run is its own, short, and in kebab case", () => {
   const ids = BEFORE.map(({ id }) => id);
   assertEquals(new Set(ids).size, ids.length);
   for (const id of ids) assertMatch(id, /^(?=.{1,24}$)[a-z0-9]+(-[a-z0-9]+)*$/);
 });
 
-Deno.test("every check before a run has that phase, and facts that it reads", () => {
+Deno.test("checks before a run: every check before a run has that phase, and facts that it reads", () => {
   for (const check of BEFORE) {
     assert(check.phase === "before" || check.phase === "both", check.id);
     assert(factsOf(check).length > 0, check.id);
   }
 });
 
-Deno.test("where all is ready every check passes, and says what it looked at", async () => {
+Deno.test("checks before a run: where all is ready every check passes, and says what it looked at", async () => {
   const results = await judgeReady(READY);
   for (const [i, { id, verdict, asked, examined, reason }] of results.entries()) {
     const { needs } = BEFORE[i]!;

@@ -4,31 +4,31 @@ import { facts, HEALTHY, judge, recommit, unpublished } from "./healthy/day.ts";
 import { BRONZE, SILVER } from "./healthy/day.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 
-Deno.test("every id of the catalog is its own, short, and in kebab case", () => {
+Deno.test("checks after a run: every id of the catalog is its own, short, and in kebab case", () => {
   const ids = AFTER.map(({ id }) => id);
   assertEquals(new Set(ids).size, ids.length);
   for (const id of ids) assertMatch(id, /^[a-z]+(-[a-z]+)*$/);
 });
 
-Deno.test("the id of a check fits the column that the text report keeps for it", () => {
+Deno.test("checks after a run: the id of a check fits the column that the text report keeps for it", () => {
   for (const { id } of AFTER) assert(id.length <= 16, id);
 });
 
-Deno.test("every check after a run has that phase, and facts that it needs", () => {
+Deno.test("checks after a run: every check after a run has that phase, and facts that it needs", () => {
   for (const { id, phase, needs } of AFTER) {
     assert(phase === "after" || phase === "both", id);
     assert(needs.length > 0, id);
   }
 });
 
-Deno.test("a healthy day passes every check, and each says what it looked at", async () => {
+Deno.test("checks after a run: a healthy day passes every check, and each says what it looked at", async () => {
   const results = await judge(HEALTHY);
   assertEquals(results.map(({ verdict }) => verdict), AFTER.map(() => "pass"));
   for (const { id, examined } of results) assert(examined, id);
   assertEquals(exitCode(results, { strict: true }), 0);
 });
 
-Deno.test("an open day without anything new passes as well", async () => {
+Deno.test("checks after a run: an open day without anything new passes as well", async () => {
   const results = await judge(facts({
     bronze: recommit(BRONZE, { state: "open" }),
     silver: recommit(SILVER, { state: "open" }),
@@ -36,7 +36,7 @@ Deno.test("an open day without anything new passes as well", async () => {
   assertEquals(exitCode(results, { strict: true }), 0);
 });
 
-Deno.test("a day without execution events passes, with a silver that has no parts", async () => {
+Deno.test("checks after a run: a day without execution events passes, with a silver that has no parts", async () => {
   const eventTypes = new Map([["STALE_PRICE", 7]]);
   const empty = { parts: [], listed: [], rows: [] };
   const results = await judge(facts({
@@ -50,7 +50,7 @@ Deno.test("a day without execution events passes, with a silver that has no part
   }
 });
 
-Deno.test("a day of which nothing was published passes no check at all", async () => {
+Deno.test("checks after a run: a day without published data passes no check at all", async () => {
   const results = await judge({
     source: HEALTHY.source,
     bronze: unpublished(BRONZE),
@@ -62,7 +62,7 @@ Deno.test("a day of which nothing was published passes no check at all", async (
   ]);
 });
 
-Deno.test("an empty day that was published passes every check, and each says that it is empty", async () => {
+Deno.test("checks after a run: an empty day that was published passes every check, and each says that it is empty", async () => {
   const nothing = { parts: [], listed: [] };
   const results = await judge(facts({
     source: { survey: { rows: 0, unfit: [], strays: [], strayCount: 0 } },

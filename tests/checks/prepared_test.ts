@@ -2,7 +2,7 @@ import { assertEquals } from "../support/assert.ts";
 import { ALL_FILES, FAMILY, FILES, judgeFiles } from "./healthy/manifests.ts";
 
 for (const [name, files] of [["both Jobs", ALL_FILES], ["one Job", FILES]] as const) {
-  Deno.test(`the checks of manifests and job code pass the healthy files with ${name}`, async () => {
+  Deno.test(`manifest checks: the checks of manifests and job code pass the healthy files with ${name}`, async () => {
     const results = await judgeFiles(files);
     assertEquals(results.map(({ id }) => id), FAMILY);
     for (const { id, verdict, findings } of results) {
@@ -11,7 +11,7 @@ for (const [name, files] of [["both Jobs", ALL_FILES], ["one Job", FILES]] as co
   });
 }
 
-Deno.test("the checks of manifests and job code do not pass without manifests", async () => {
+Deno.test("manifest checks: the checks of manifests and job code do not pass without manifests", async () => {
   for (const { id, verdict } of await judgeFiles({})) {
     assertEquals([id, verdict], [id, id === "table-name" ? "not-applicable" : "error"]);
   }

@@ -25,7 +25,7 @@ function gatherers(changes: Partial<Gatherers> = {}): Gatherers {
 const never = () => new Promise<never>(() => {});
 const patient = { timeoutMs: 10_000 };
 
-Deno.test("a check gets the facts that it needs, and no others", async () => {
+Deno.test("runChecks: a check gets the facts that it needs, and no others", async () => {
   const seen: string[][] = [];
   const nosy = check({
     ...{ ...base, id: "nosy", needs: ["source", "silver"] },
@@ -42,7 +42,7 @@ Deno.test("a check gets the facts that it needs, and no others", async () => {
   });
 });
 
-Deno.test("a fact is gathered once, and only if a check needs it", async () => {
+Deno.test("runChecks: a fact is gathered once, and only if a check needs it", async () => {
   const asked: string[] = [];
   const counting = gatherers({
     source: () => (asked.push("source"), Promise.resolve(HEALTHY.source)),
@@ -53,7 +53,7 @@ Deno.test("a fact is gathered once, and only if a check needs it", async () => {
   assertEquals(asked, ["bronze", "source"]);
 });
 
-Deno.test("the outcome decides the verdict", async () => {
+Deno.test("runChecks: the outcome decides the verdict", async () => {
   const fail = { severity: "fail", object: "o", problem: "p", fix: "f" } as const;
   const warn = { ...fail, severity: "warn" } as const;
   const outcomes: [Verdict, ReturnType<Check["run"]>][] = [
@@ -89,7 +89,7 @@ Deno.test("facts are gathered at the same time", async () => {
   assertEquals(results[0]!.verdict, "pass");
 });
 
-Deno.test("a fact that cannot be gathered makes its checks error, and no others", async () => {
+Deno.test("runChecks: a fact that cannot be gathered makes its checks error, and no others", async () => {
   const failure = new Failure({
     kind: "unreachable",
     task: "reach the database",
@@ -105,7 +105,7 @@ Deno.test("a fact that cannot be gathered makes its checks error, and no others"
   assertEquals(results[2]!.reason, failure.message);
 });
 
-Deno.test("an unexpected error of a gatherer is told, also where it is thrown at once", async () => {
+Deno.test("runChecks: an unexpected error of a gatherer is reported, also where it is thrown at once", async () => {
   const broken = gatherers({
     source: () => {
       throw new TypeError("x is undefined");
@@ -115,7 +115,7 @@ Deno.test("an unexpected error of a gatherer is told, also where it is thrown at
   assertEquals([result!.verdict, result!.reason], ["error", "x is undefined"]);
 });
 
-Deno.test("two facts with the same trouble tell it once", async () => {
+Deno.test("runChecks: two facts with the same trouble tell it once", async () => {
   const refuse = () =>
     Promise.reject(
       new Failure({
@@ -130,7 +130,7 @@ Deno.test("two facts with the same trouble tell it once", async () => {
   assertEquals(result!.reason, "Cannot reach the lake: no answer. Run again.");
 });
 
-Deno.test("a gatherer that hangs and ignores its signal is given up on at the deadline", async () => {
+Deno.test("runChecks: a gatherer that hangs and ignores its signal is given up on at the deadline", async () => {
   const started = performance.now();
   const results = await runChecks(
     [passing("a", "source"), passing("b", "bronze")],
@@ -142,7 +142,7 @@ Deno.test("a gatherer that hangs and ignores its signal is given up on at the de
   assertMatch(results[0]!.reason!, /^Cannot gather the facts about source: .* 0\.05 s\. /);
 });
 
-Deno.test("a fact that takes longer than others has a deadline of its own", async () => {
+Deno.test("runChecks: a fact that takes longer than others has a deadline of its own", async () => {
   const results = await runChecks(
     [passing("a", "source"), passing("b", "bronze")],
     gatherers({ source: never, bronze: never }),
@@ -152,7 +152,7 @@ Deno.test("a fact that takes longer than others has a deadline of its own", asyn
   assertMatch(results[1]!.reason!, / 0\.12 s\. /);
 });
 
-Deno.test("a gatherer that heeds its signal is told of the deadline, each by its own", async () => {
+Deno.test("runChecks: a gatherer that heeds its signal is reported of the deadline, each by its own", async () => {
   const signals: AbortSignal[] = [];
   const results = await runChecks(
     [passing("a", "source"), passing("b", "bronze")],
@@ -172,14 +172,14 @@ Deno.test("a gatherer that heeds its signal is told of the deadline, each by its
   assertStringIncludes(results[0]!.reason!, "longer than 0.05 s");
 });
 
-Deno.test("a gatherer that fails long after its deadline does no harm", async () => {
+Deno.test("runChecks: a gatherer that fails long after its deadline does no harm", async () => {
   const { promise, reject } = Promise.withResolvers<never>();
   await runChecks([passing("a", "source")], gatherers({ source: () => promise }), { timeoutMs: 5 });
   reject(new Error("late"));
   await new Promise((resolve) => setTimeout(resolve, 5));
 });
 
-Deno.test("a check that throws is an error, and the others go on", async () => {
+Deno.test("runChecks: a check that throws is an error, and the others go on", async () => {
   const broken: Check = {
     ...{ ...base, id: "broken", needs: ["source"] },
     run() {
@@ -194,7 +194,7 @@ Deno.test("a check that throws is an error, and the others go on", async () => {
   );
 });
 
-Deno.test("results are told in the order of the checks, as soon as they are known", async () => {
+Deno.test("results are reported in the order of the checks, as soon as they are known", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const told: string[] = [];
   const running = runChecks(
@@ -210,7 +210,7 @@ Deno.test("results are told in the order of the checks, as soon as they are know
   assertEquals(results.map(({ id }) => id), told);
 });
 
-Deno.test("what the operator skips is told as such, and its facts are not gathered", async () => {
+Deno.test("runChecks: what the operator skips is reported as such, and its facts are not gathered", async () => {
   const [skipped, judged] = await runChecks(
     [passing("a", "source"), passing("b", "bronze")],
     gatherers({ source: never }),
@@ -223,7 +223,7 @@ Deno.test("what the operator skips is told as such, and its facts are not gather
   assertEquals(exitCode([skipped!, judged!]), 0);
 });
 
-Deno.test("the exit code: a failure, then not knowing, then all well", () => {
+Deno.test("runChecks: the exit code: a failure, then not knowing, then all well", () => {
   const code = (verdicts: readonly Verdict[], strict = false) =>
     exitCode(
       verdicts.map((verdict): Result => ({ id: verdict, title: "", verdict, findings: [] })),
@@ -242,7 +242,7 @@ Deno.test("the exit code: a failure, then not knowing, then all well", () => {
 const left: Absent = { absent: "--facts leaves it out", asked: true };
 const unset: Absent = { absent: "the password is not set" };
 
-Deno.test("a fact that is not configured, or not asked for, makes its checks skip, and says why", async () => {
+Deno.test("runChecks: a fact that is not configured, or not asked for, makes its checks skip, and says why", async () => {
   const results = await runChecks(
     [passing("a", "source"), passing("b", "bronze"), passing("c", "source", "bronze")],
     gatherers({ source: unset, bronze: left }),
@@ -255,7 +255,7 @@ Deno.test("a fact that is not configured, or not asked for, makes its checks ski
   ]);
 });
 
-Deno.test("a fact that could not be gathered outranks one that nobody asked for", async () => {
+Deno.test("runChecks: a fact that could not be gathered outranks one that nobody asked for", async () => {
   const refuse = () =>
     Promise.reject(
       new Failure({
@@ -288,7 +288,7 @@ async function halfJudged(changes: Partial<Gatherers>, findings?: Finding[]): Pr
   return (await runChecks([modest(findings)], gatherers(changes), patient))[0]!;
 }
 
-Deno.test("a check judges what it wants as far as it is there, and only a whole judgement passes", async () => {
+Deno.test("runChecks: a check judges what it wants as far as it is there, and only a whole judgement passes", async () => {
   const refuse = () =>
     Promise.reject(
       new Failure({
@@ -324,7 +324,7 @@ Deno.test("a check judges what it wants as far as it is there, and only a whole 
   ]);
 });
 
-Deno.test("what half a judgement found is told: a failure as such, a warning beside the skip", async () => {
+Deno.test("runChecks: what half a judgement found is reported: a failure as such, a warning beside the skip", async () => {
   const fail = { severity: "fail", object: "o", problem: "p", fix: "f" } as const;
   const warn = { ...fail, severity: "warn" } as const;
   const failed = await halfJudged({ bronze: unset }, [fail]);
@@ -333,12 +333,12 @@ Deno.test("what half a judgement found is told: a failure as such, a warning bes
   assertEquals([warned.verdict, warned.findings], ["skip", [warn]]);
 });
 
-Deno.test("the exit code where the operator skipped everything is 3: nothing was judged", async () => {
+Deno.test("runChecks: the exit code where the operator skipped everything is 3: nothing was judged", async () => {
   const results = await runChecks([passing("a", "source")], gatherers({ source: left }), patient);
   assertEquals(exitCode(results), 3);
 });
 
-Deno.test("a gatherer that cleans up after its deadline is waited for, once all is told", async () => {
+Deno.test("runChecks: a gatherer that cleans up after its deadline is waited for, once all is reported", async () => {
   const order: string[] = [];
   await runChecks(
     [passing("a", "source")],
@@ -355,7 +355,7 @@ Deno.test("a gatherer that cleans up after its deadline is waited for, once all 
   assertEquals(order, ["error", "cleaned"]);
 });
 
-Deno.test("an interruption ends the gathering at once, and gatherers hear of it", async () => {
+Deno.test("runChecks: an interruption ends the gathering at once, and gatherers hear of it", async () => {
   const controller = new AbortController();
   const heard = Promise.withResolvers<unknown>();
   const running = runChecks(

@@ -26,22 +26,25 @@ async function listRoles({ server, ca, login }: Access): Promise<{ text: string;
 }
 
 for (const by of ["certificate", "token"]) {
-  clusterTest(`one list stops in the middle, for a user by ${by}, and nothing else`, async () => {
-    const { admin, folder } = controlPlane();
-    const access = by === "token" ? await user(admin, "admin", [DOES_ALL]) : admin;
-    const fault = { list: "clusterroles", inTheMiddle: "stalls" } as const;
-    await using proxy = await faultyProxy({ folder }, access, fault);
-    using api = openApi(proxy.access);
-    assertEquals((await api.get(SECRETS)).kind, "SecretList");
-    const made = await api.call("POST", "/api/v1/namespaces", { metadata: { name: `by-${by}` } });
-    assertEquals(made.metadata.name, `by-${by}`);
-    const { text, end } = await listRoles(proxy.access);
-    assertEquals(end, "TimeoutError");
-    assert(text.startsWith(`{"kind":"ClusterRoleList"`), text);
-  });
+  clusterTest(
+    `faulty_proxy: one list stops in the middle, for a user by ${by}, and nothing else`,
+    async () => {
+      const { admin, folder } = controlPlane();
+      const access = by === "token" ? await user(admin, "admin", [DOES_ALL]) : admin;
+      const fault = { list: "clusterroles", inTheMiddle: "stalls" } as const;
+      await using proxy = await faultyProxy({ folder }, access, fault);
+      using api = openApi(proxy.access);
+      assertEquals((await api.get(SECRETS)).kind, "SecretList");
+      const made = await api.call("POST", "/api/v1/namespaces", { metadata: { name: `by-${by}` } });
+      assertEquals(made.metadata.name, `by-${by}`);
+      const { text, end } = await listRoles(proxy.access);
+      assertEquals(end, "TimeoutError");
+      assert(text.startsWith(`{"kind":"ClusterRoleList"`), text);
+    },
+  );
 }
 
-clusterTest("one list ends in the middle with its connection", async () => {
+clusterTest("faulty_proxy: one list ends in the middle with its connection", async () => {
   const { admin, folder } = controlPlane();
   const fault = { list: "clusterroles", inTheMiddle: "drops" } as const;
   await using proxy = await faultyProxy({ folder }, admin, fault);
@@ -52,7 +55,7 @@ clusterTest("one list ends in the middle with its connection", async () => {
   assertEquals((await api.get(SECRETS)).kind, "SecretList");
 });
 
-clusterTest("a silent server accepts, and says nothing", async () => {
+clusterTest("faulty_proxy: a silent server accepts, and says nothing", async () => {
   const { admin, folder } = controlPlane();
   await using proxy = await faultyProxy({ folder }, admin, "silence");
   // An address where nobody listens would refuse at once.

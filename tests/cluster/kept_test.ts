@@ -63,7 +63,7 @@ async function nothingIsLeft({ folder }: Kept): Promise<void> {
 }
 
 clusterTest(
-  "a control plane ends with the process that it is for, also when that is killed",
+  "kept: a control plane ends with the process that it is for, also when that is killed",
   async () => {
     const name = `killed-${Deno.pid}`;
     await using starting = await starter(name);
@@ -84,17 +84,20 @@ clusterTest(
   },
 );
 
-clusterTest("nothing is left when its keeper is killed, and another one comes up", async () => {
-  const name = `orphan-${Deno.pid}`;
-  await using first = await starter(name);
-  Deno.kill(first.said.pid, "SIGKILL");
-  await nothingIsLeft(first.said);
-  assertEquals(await findKept(name), undefined);
-  await using second = await starter(name);
-  assert(second.said.folder !== first.said.folder);
-});
+clusterTest(
+  "kept: nothing is left when its keeper is killed, and another one comes up",
+  async () => {
+    const name = `orphan-${Deno.pid}`;
+    await using first = await starter(name);
+    Deno.kill(first.said.pid, "SIGKILL");
+    await nothingIsLeft(first.said);
+    assertEquals(await findKept(name), undefined);
+    await using second = await starter(name);
+    assert(second.said.folder !== first.said.folder);
+  },
+);
 
-clusterTest("two that ask at the same time get the same one", async () => {
+clusterTest("kept: two that ask at the same time get the same one", async () => {
   const name = `shared-${Deno.pid}`;
   const both = await Promise.all([starter(name), starter(name)]);
   try {
@@ -107,7 +110,7 @@ clusterTest("two that ask at the same time get the same one", async () => {
   }
 });
 
-clusterTest("a control plane that loses a part is taken down whole", async () => {
+clusterTest("kept: a control plane that loses a part is taken down whole", async () => {
   await using starting = await starter(`broken-${Deno.pid}`);
   const { said } = starting;
   const running = await processesWith(said.folder);
@@ -117,7 +120,7 @@ clusterTest("a control plane that loses a part is taken down whole", async () =>
   await nothingIsLeft(said);
 });
 
-clusterTest("what cannot start says why, and leaves nothing", async () => {
+clusterTest("kept: what cannot start says why, and leaves nothing", async () => {
   const cache = await Deno.makeTempDir();
   const tmp = await Deno.makeTempDir();
   const binary = `${cache}/${(await binaryPath()).split("/").at(-1)}`;

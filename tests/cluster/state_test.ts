@@ -32,39 +32,44 @@ function isComplete(job: any): boolean {
   return job.status.conditions?.some(({ type }: any) => type === "Complete") ?? false;
 }
 
-clusterTest("the healthy cluster has its nodes, its policies and what runs on it", async () => {
-  await bringTo(controlPlane(), await theWholeSetup());
-  using api = openApi(controlPlane().admin);
-  const { items: nodes } = await api.get("/api/v1/nodes");
-  // deno-lint-ignore no-explicit-any
-  const facts = nodes.map(({ metadata, spec, status }: any) => ({
-    name: metadata.name,
-    pool: metadata.labels["robson.io/pool"],
-    taints: spec.taints,
-    ready: status.conditions[0].status,
-    platform: `${status.nodeInfo.operatingSystem}/${status.nodeInfo.architecture}`,
-    room: [status.allocatable.cpu, status.allocatable.memory],
-  }));
-  const taint = { key: "robson.io/dedicated", value: "analytics", effect: "NoSchedule" };
-  const both = { ready: "True", platform: "linux/amd64", room: ["8", "24Gi"] };
-  assertEquals(facts, [
-    { name: "analytics-1", pool: "analytics", taints: [taint], ...both },
-    { name: "general-1", pool: undefined, taints: undefined, ...both },
-  ]);
-  const policy = await api.get(`${POLICIES}/default-deny`);
-  assertEquals(policy.spec, { podSelector: {}, policyTypes: ["Ingress", "Egress"] });
-  const service = await api.get("/api/v1/namespaces/default/services/kubernetes");
-  assertEquals(service.spec.clusterIP, "10.43.0.1");
-  for (const [namespace, label] of [["robson", "app"], ["kube-system", "k8s-app"]]) {
-    const { items } = await api.get(`/api/v1/namespaces/${namespace}/pods?labelSelector=${label}`);
-    assertEquals(items.length, 1, namespace);
-    assertEquals(items[0].spec.nodeName, "general-1");
-    assertEquals(items[0].status.phase, "Running");
-    assert(items[0].status.podIP.startsWith("10.42.0."), items[0].status.podIP);
-  }
-});
+clusterTest(
+  "state: the healthy cluster has its nodes, its policies and what runs on it",
+  async () => {
+    await bringTo(controlPlane(), await theWholeSetup());
+    using api = openApi(controlPlane().admin);
+    const { items: nodes } = await api.get("/api/v1/nodes");
+    // deno-lint-ignore no-explicit-any
+    const facts = nodes.map(({ metadata, spec, status }: any) => ({
+      name: metadata.name,
+      pool: metadata.labels["robson.io/pool"],
+      taints: spec.taints,
+      ready: status.conditions[0].status,
+      platform: `${status.nodeInfo.operatingSystem}/${status.nodeInfo.architecture}`,
+      room: [status.allocatable.cpu, status.allocatable.memory],
+    }));
+    const taint = { key: "robson.io/dedicated", value: "analytics", effect: "NoSchedule" };
+    const both = { ready: "True", platform: "linux/amd64", room: ["8", "24Gi"] };
+    assertEquals(facts, [
+      { name: "analytics-1", pool: "analytics", taints: [taint], ...both },
+      { name: "general-1", pool: undefined, taints: undefined, ...both },
+    ]);
+    const policy = await api.get(`${POLICIES}/default-deny`);
+    assertEquals(policy.spec, { podSelector: {}, policyTypes: ["Ingress", "Egress"] });
+    const service = await api.get("/api/v1/namespaces/default/services/kubernetes");
+    assertEquals(service.spec.clusterIP, "10.43.0.1");
+    for (const [namespace, label] of [["robson", "app"], ["kube-system", "k8s-app"]]) {
+      const { items } = await api.get(
+        `/api/v1/namespaces/${namespace}/pods?labelSelector=${label}`,
+      );
+      assertEquals(items.length, 1, namespace);
+      assertEquals(items[0].spec.nodeName, "general-1");
+      assertEquals(items[0].status.phase, "Running");
+      assert(items[0].status.podIP.startsWith("10.42.0."), items[0].status.podIP);
+    }
+  },
+);
 
-clusterTest("a Job that is unsuspended runs on the jobs' node, and completes", async () => {
+clusterTest("state: a Job that is unsuspended runs on the jobs' node, and completes", async () => {
   await bringTo(controlPlane(), await theWholeSetup());
   using api = openApi(controlPlane().admin);
   const path = `${JOBS}/bronze-ingest-manual`;
@@ -95,7 +100,7 @@ clusterTest("secrets have the values that are given, and the account the pull se
   assertEquals(auths["127.0.0.1:5000"].auth, btoa("u:p"));
 });
 
-clusterTest("whatever a test did to a cluster, it comes back, and users stay", async (t) => {
+clusterTest("state: whatever a test did to a cluster, it comes back, and users stay", async (t) => {
   const setup = await theWholeSetup();
   const plane = controlPlane();
   await bringTo(plane, setup);

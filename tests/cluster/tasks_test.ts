@@ -78,7 +78,7 @@ clusterTest("up, up again, down, and down again", async (t) => {
   }
 });
 
-Deno.test("both teach by example", async () => {
+Deno.test("tasks: both teach by example", async () => {
   for (const task of ["up", "down"] as const) {
     const { code, stdout } = await cluster(task, "--help");
     assertEquals(code, 0);
@@ -86,7 +86,7 @@ Deno.test("both teach by example", async () => {
   }
 });
 
-Deno.test("a name that cannot be one is wrong usage", async () => {
+Deno.test("tasks: a name that cannot be one is wrong usage", async () => {
   for (const task of ["up", "down"] as const) {
     const { code, stderr } = await cluster(task, "--name", "../x");
     assertEquals(code, 2);
@@ -94,7 +94,7 @@ Deno.test("a name that cannot be one is wrong usage", async () => {
   }
 });
 
-Deno.test("a Go that does not do is told apart from a build that fails", async () => {
+Deno.test("tasks: a Go that does not do is reported apart from a build that fails", async () => {
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${folder}/go`, "#!/bin/sh\nexit 1\n", { mode: 0o755 });

@@ -20,7 +20,7 @@ const review = (kind: string, spec: object) => ({
   spec: { resourceAttributes: { verb: "get", resource: "pods" }, ...spec },
 });
 
-clusterTest("an administrator gets in by a certificate, and by a token", async () => {
+clusterTest("users: an administrator gets in by a certificate, and by a token", async () => {
   const { admin } = controlPlane();
   const byToken = await user(admin, "admin", [DOES_ALL]);
   for (const access of [admin, byToken]) {
@@ -28,7 +28,7 @@ clusterTest("an administrator gets in by a certificate, and by a token", async (
   }
 });
 
-clusterTest("a token that has run out is refused, for no other reason", async () => {
+clusterTest("users: a token that has run out is refused, for no other reason", async () => {
   const { admin, folder } = controlPlane();
   await user(admin, "late", [READS_ALL]);
   const at = (seconds: number) =>
@@ -37,7 +37,7 @@ clusterTest("a token that has run out is refused, for no other reason", async ()
   assertEquals(await statusOf(await at(-3600), "GET", SECRETS), 401);
 });
 
-clusterTest("a reader reads, and may neither create nor patch", async () => {
+clusterTest("users: a reader reads, and may neither create nor patch", async () => {
   const reader = await user(controlPlane().admin, "reader", [READS_ALL]);
   assertEquals(await statusOf(reader, "GET", SECRETS), 200);
   const own = review("SelfSubjectAccessReview", {});
@@ -49,7 +49,7 @@ clusterTest("a reader reads, and may neither create nor patch", async () => {
   assertEquals(await statusOf(reader, "PATCH", `${path}/kube-root-ca.crt`, {}), 403);
 });
 
-clusterTest("a user may lack what is named, and nothing else", async () => {
+clusterTest("users: a user may lack what is named, and nothing else", async () => {
   const { admin } = controlPlane();
   const rules = await readsAllBut(admin, "secrets", "networkpolicies");
   const blind = await user(admin, "blind", rules);
@@ -59,13 +59,13 @@ clusterTest("a user may lack what is named, and nothing else", async () => {
   assertEquals(await statusOf(blind, "GET", "/apis/networking.k8s.io/v1/ingresses"), 200);
 });
 
-clusterTest("an operator may ask what others may do", async () => {
+clusterTest("users: an operator may ask what others may do", async () => {
   const operator = await user(controlPlane().admin, "operator", [READS_ALL, ASKS_FOR_OTHERS]);
   const others = review("SubjectAccessReview", { user: "somebody" });
   assertEquals(await statusOf(operator, "POST", `${REVIEWS}/subjectaccessreviews`, others), 201);
 });
 
-clusterTest("a user's rights can be taken back", async () => {
+clusterTest("users: a user's rights can be taken back", async () => {
   const { admin } = controlPlane();
   await user(admin, "fickle", [READS_ALL]);
   const now = await user(admin, "fickle", []);

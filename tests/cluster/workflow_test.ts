@@ -20,14 +20,14 @@ const workflow = await yaml(".github/workflows/preflight.yml");
 const steps: Step[] = workflow.jobs.kind.steps;
 const commands = steps.flatMap(({ run }) => run === undefined ? [] : [run]).join("\n");
 
-Deno.test("the workflow may read the sources, and nothing else", () => {
+Deno.test("workflow: the workflow may read the sources, and nothing else", () => {
   assertEquals(workflow.permissions, { contents: "read" });
   assertEquals(Object.keys(workflow.jobs), ["kind"]);
   assertEquals(workflow.jobs.kind.permissions, undefined);
   assertEquals(steps[0], { ...steps[0], with: { "persist-credentials": false } } as Step);
 });
 
-Deno.test("actions, kind, Deno and the nodes' image are pinned", async () => {
+Deno.test("workflow: actions, kind, Deno and the nodes' image are pinned", async () => {
   const actions = steps.flatMap(({ uses }) => uses === undefined ? [] : [uses]);
   assert(actions.length > 0);
   for (const action of actions) assertMatch(action, /^actions\/[a-z-]+@[0-9a-f]{40}$/);
@@ -42,7 +42,7 @@ Deno.test("actions, kind, Deno and the nodes' image are pinned", async () => {
   }
 });
 
-Deno.test("what the workflow calls is here", async () => {
+Deno.test("workflow: what the workflow calls is here", async () => {
   const files = [...commands.matchAll(/\btests\/[\w/.-]+/g)].map(([path]) => path);
   assertEquals(files, [
     "tests/cluster/kind.yaml",

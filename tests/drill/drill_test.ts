@@ -13,7 +13,7 @@ const PRECONDITIONS = [
   ...["parquet-void", "timestamp-env"],
 ];
 
-Deno.test("there is a drill for each precondition of the runbook, and each check is one", () => {
+Deno.test("drill: there is a drill for each precondition of the runbook, and each check is one", () => {
   const watched = new Set(DRILLS.map(({ caughtBy }) => caughtBy));
   assertEquals(PRECONDITIONS.filter((id) => !watched.has(id)), []);
   for (const { id, caughtBy, when } of DRILLS) {
@@ -23,7 +23,7 @@ Deno.test("there is a drill for each precondition of the runbook, and each check
 });
 
 partsTest(
-  "each fault is caught by its check and by no other, and health gives no finding",
+  "drill: each fault is caught by its check and by no other, and health gives no finding",
   async () => {
     const { code, stdout, stderr } = await runTask("drill", ["--output", "json"]);
     assertEquals(stderr, "");
@@ -41,7 +41,7 @@ partsTest(
   },
 );
 
-partsTest("Ctrl-C ends it at once, and nothing is left of what it started", async () => {
+partsTest("drill: Ctrl-C ends it at once, and nothing is left of what it started", async () => {
   const folder = await Deno.makeTempDir();
   const task = startTask("drill", ["--only", "selector-trap"], { TMPDIR: folder });
   await until("servers run", async () => {
@@ -61,7 +61,7 @@ async function namesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
 }
 
-Deno.test("--help has examples and the list, and a drill that there is not is refused", async () => {
+Deno.test("drill: --help has examples and the list, and a drill that there is not is refused", async () => {
   const help = await runTask("drill", ["--help"]);
   assertEquals(help.code, 0);
   assertStringIncludes(help.stdout, "deno task drill --only selector-trap,missing-label");

@@ -31,7 +31,7 @@ Deno.test("fuzz: a sound parser and a documented error are no trouble", async ()
   assertEquals(await brokenOf("documented"), []);
 });
 
-Deno.test("fuzz: an error that no parser documents is told with its input, which repeats it", async () => {
+Deno.test("fuzz: an error that no parser documents is reported with its input, which repeats it", async () => {
   const [first] = await brokenOf("undocumented");
   assert(first !== undefined && first.input > 0);
   assertMatch(first.problem, /^TypeError: not documented\n +at /);

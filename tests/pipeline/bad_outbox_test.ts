@@ -47,7 +47,7 @@ const BROKEN: [string, string, "data" | "configuration", string[]][] = [
 ];
 
 for (const [what, sql, kind, words] of BROKEN) {
-  Deno.test(`${what}: refused, and nothing is published`, async () => {
+  Deno.test(`bronze: ${what}: refused, and nothing is published`, async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS, sql] });
     const failure = await refused(db.config);
     assertEquals(failure.kind, kind);
@@ -55,28 +55,28 @@ for (const [what, sql, kind, words] of BROKEN) {
   });
 }
 
-Deno.test("a day that has not begun", async () => {
+Deno.test("bronze: a day that has not begun", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   const { kind, message } = await refused(db.config, parseDay("2999-01-01")!);
   assertEquals(kind, "configuration");
   assertStringIncludes(message, "that day has not begun");
 });
 
-Deno.test("a wrong password", async () => {
+Deno.test("bronze: a wrong password", async () => {
   await using db = await outbox();
   const { kind, message } = await refused({ ...db.config, password: "wr0ng-pässword" });
   assertEquals(kind, "configuration");
   assertStringIncludes(message, "DJANGO_DB_PASSWORD");
 });
 
-Deno.test("a database that does not exist", async () => {
+Deno.test("bronze: a database that does not exist", async () => {
   await using db = await outbox();
   const { kind, message } = await refused({ ...db.config, name: "nothing_here" });
   assertEquals(kind, "configuration");
   assertStringIncludes(message, "DJANGO_DB_NAME");
 });
 
-Deno.test("a user who may not read the table", async () => {
+Deno.test("bronze: a user who may not read the table", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   const stranger = await db.role(`stranger_${Date.now()}`, "SELECT 1");
   const { kind, message } = await refused(stranger);
@@ -84,7 +84,7 @@ Deno.test("a user who may not read the table", async () => {
   assertStringIncludes(message, `GRANT SELECT ON stop_events TO "${stranger.user}"`);
 });
 
-Deno.test("a server that is not there", async () => {
+Deno.test("bronze: a server that is not there", async () => {
   await using db = await outbox();
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
@@ -94,7 +94,7 @@ Deno.test("a server that is not there", async () => {
   assertStringIncludes(message, "DJANGO_DB_HOST");
 });
 
-Deno.test("a database whose texts are in no known encoding", async () => {
+Deno.test("bronze: a database whose texts are in no known encoding", async () => {
   await using _ = await outbox();
   const name = `ascii_${Date.now()}`;
   const owner = await session(serverConfig());

@@ -56,7 +56,7 @@ function today(): Day {
   return parseDay(new Date().toISOString().slice(0, 10))!;
 }
 
-Deno.test("a day that is over, with no writer left, is sealed", async () => {
+Deno.test("bronze: a day that is over, with no writer left, is sealed", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const steps = await bronze(db.config, lake);
@@ -68,7 +68,7 @@ Deno.test("a day that is over, with no writer left, is sealed", async () => {
   );
 });
 
-Deno.test("a day takes in its first microsecond and not the next day's", async () => {
+Deno.test("bronze: a day takes in its first microsecond and not the next day's", async () => {
   await using db = await outbox({
     events: [
       event(1, "2025-12-27T23:59:59.999999Z"),
@@ -83,7 +83,7 @@ Deno.test("a day takes in its first microsecond and not the next day's", async (
   assertEquals([minSeq, maxSeq, rows], [2n, 3n, 2]);
 });
 
-Deno.test("today stays open, and grows with the next run", async () => {
+Deno.test("bronze: today stays open, and grows with the next run", async () => {
   const day = today();
   await using db = await outbox({ events: [event(1, `${day}T00:00:00Z`)] });
   await using lake = await temporaryLake();
@@ -103,7 +103,7 @@ Deno.test("today stays open, and grows with the next run", async () => {
   assertEquals(parts, second.parts.map(({ key }) => key));
 });
 
-Deno.test("the grace after a day's end keeps its window open", async () => {
+Deno.test("bronze: the grace after a day's end keeps its window open", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const tenYears = 10n * 366n * 24n * 60n * MINUTES;
@@ -112,7 +112,7 @@ Deno.test("the grace after a day's end keeps its window open", async () => {
   assertEquals((await commitOf(lake))!.state, "open");
 });
 
-Deno.test("a transaction that began before the end keeps the window open until it has committed", async () => {
+Deno.test("bronze: a transaction that began before the end keeps the window open until it has committed", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   // Today's window, with a grace below zero, is one that a transaction can have begun before.
@@ -141,7 +141,7 @@ Deno.test("a transaction that began before the end keeps the window open until i
   assertEquals([sealed.state, sealed.rows, sealed.maxSeq], ["sealed", 2, 11n]);
 });
 
-Deno.test("a prepared transaction keeps the window open", async () => {
+Deno.test("bronze: a prepared transaction keeps the window open", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const writer = await db.connect();
@@ -158,7 +158,7 @@ Deno.test("a prepared transaction keeps the window open", async () => {
   assertEquals([state, rows], ["sealed", 3]);
 });
 
-Deno.test("a session that the user may not look into counts as open", async () => {
+Deno.test("bronze: a session that the user may not look into counts as open", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const reader = await db.role(`reader_${Date.now()}`, "GRANT SELECT ON stop_events TO PUBLIC");
@@ -173,7 +173,7 @@ Deno.test("a session that the user may not look into counts as open", async () =
   assertEquals((await commitOf(lake))!.state, "sealed");
 });
 
-Deno.test("running a sealed day again changes no object", async () => {
+Deno.test("bronze: running a sealed day again changes no object", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(500)] });
   await using lake = await temporaryLake();
   await bronze(db.config, lake);
@@ -206,7 +206,7 @@ const BEHIND_ITS_BACK: [string, string, RegExp][] = [
 ];
 
 for (const [what, sql, message] of BEHIND_ITS_BACK) {
-  Deno.test(`a row ${what} behind a sealed day's back is named, and nothing is changed`, async () => {
+  Deno.test(`bronze: a row ${what} behind a sealed day's back is named, and nothing is changed`, async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS] });
     await using lake = await temporaryLake();
     await bronze(db.config, lake);
@@ -219,7 +219,7 @@ for (const [what, sql, message] of BEHIND_ITS_BACK) {
   });
 }
 
-Deno.test("an open day that lost rows in the outbox keeps them in bronze", async () => {
+Deno.test("bronze: an open day that lost rows in the outbox keeps them in bronze", async () => {
   const day = today();
   await using db = await outbox({
     events: [event(1, `${day}T00:00:00Z`), event(2, `${day}T00:00:00Z`)],
@@ -236,7 +236,7 @@ Deno.test("an open day that lost rows in the outbox keeps them in bronze", async
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("an open day that lost events and gained more is refused all the same", async () => {
+Deno.test("bronze: an open day that lost events and gained more is refused all the same", async () => {
   const day = today();
   await using db = await outbox({
     events: [1, 2, 3].map((number) => event(number, `${day}T00:00:00Z`)),
@@ -252,7 +252,7 @@ Deno.test("an open day that lost events and gained more is refused all the same"
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("an open day whose events changed their event_seq has lost none", async () => {
+Deno.test("bronze: an open day whose events changed their event_seq has lost none", async () => {
   const day = today();
   await using db = await outbox({
     events: [event(1, `${day}T00:00:00Z`), event(2, `${day}T00:00:00Z`)],
@@ -265,7 +265,7 @@ Deno.test("an open day whose events changed their event_seq has lost none", asyn
   assertEquals([rows, minSeq, maxSeq], [2, 2n, 30n]);
 });
 
-Deno.test("an unknown event type and an unknown column are copied and not copied, and warned of", async () => {
+Deno.test("bronze: an unknown event type and an unknown column are copied and not copied, and warned of", async () => {
   await using db = await outbox({
     events: [
       "ALTER TABLE stop_events ADD COLUMN venue text",
@@ -280,7 +280,7 @@ Deno.test("an unknown event type and an unknown column are copied and not copied
   assertEquals((await commitOf(lake))!.rows, 1);
 });
 
-Deno.test("a dry run stores nothing and says what it would publish", async () => {
+Deno.test("bronze: a dry run stores nothing and says what it would publish", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const observer = recorder();
@@ -290,7 +290,7 @@ Deno.test("a dry run stores nothing and says what it would publish", async () =>
   assertEquals(await lake.list(""), []);
 });
 
-Deno.test("what an interrupted run left behind goes with the next run", async () => {
+Deno.test("bronze: what an interrupted run left behind goes with the next run", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const orphan = `bronze/events/date=${DAY}/part-00000-0123456789abcdef.parquet`;

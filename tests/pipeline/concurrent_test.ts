@@ -50,7 +50,7 @@ function event(number: number): string {
                   'cron')`;
 }
 
-Deno.test("an event that comes while the run is on keeps the day open, and the next run has it", async () => {
+Deno.test("bronze and silver: an event that comes while the run is on keeps the day open, and the next run has it", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const steps = await bronze(db, interrupted(lake, "part", () => db.query(event(3))));
@@ -66,7 +66,7 @@ Deno.test("an event that comes while the run is on keeps the day open, and the n
 });
 
 for (const published of ["for the first time", "again"]) {
-  Deno.test(`a newer state that another run publishes ${published} meanwhile is not overwritten`, async () => {
+  Deno.test(`bronze and silver: a newer state that another run publishes ${published} meanwhile is not overwritten`, async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS] });
     await using lake = await temporaryLake();
     if (published === "again") await bronze(db, lake, CENTURY);
@@ -87,7 +87,7 @@ for (const published of ["for the first time", "again"]) {
   });
 }
 
-Deno.test("a part that is gone again before the marker is written: nothing is published", async () => {
+Deno.test("bronze and silver: a part that is gone again before the marker is written: nothing is published", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const losing = interrupted(lake, "part", async () => {
@@ -99,7 +99,7 @@ Deno.test("a part that is gone again before the marker is written: nothing is pu
   assertEquals(await lake.list(""), []);
 });
 
-Deno.test("a marker whose answer got lost is found to be our own", async () => {
+Deno.test("bronze and silver: a marker whose answer got lost is found to be our own", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const forgetful: Lake = {

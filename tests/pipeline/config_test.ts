@@ -14,7 +14,7 @@ import { environment, refused } from "./config/environments.ts";
 const PASSWORD = "p4ss!word";
 const KEYS = { AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY: "s3cr3t/Key+With=Signs" };
 
-Deno.test("the database has the running system's defaults", () => {
+Deno.test("config: the database has the running system's defaults", () => {
   assertEquals(databaseConfig(environment({ DJANGO_DB_PASSWORD: PASSWORD })), {
     host: "paradedb.robson.svc.cluster.local",
     port: 5432,
@@ -25,7 +25,7 @@ Deno.test("the database has the running system's defaults", () => {
   });
 });
 
-Deno.test("an empty variable of the database means its default", () => {
+Deno.test("config: an empty variable of the database means its default", () => {
   const empty = { DJANGO_DB_HOST: "", DJANGO_DB_PORT: "", DJANGO_DB_NAME: "", DJANGO_DB_USER: "" };
   assertEquals(
     databaseConfig(environment({ ...empty, DJANGO_DB_PASSWORD: PASSWORD })),
@@ -33,7 +33,7 @@ Deno.test("an empty variable of the database means its default", () => {
   );
 });
 
-Deno.test("every variable of the database is read", () => {
+Deno.test("config: every variable of the database is read", () => {
   const env = environment({
     DJANGO_DB_HOST: "127.0.0.1",
     DJANGO_DB_PORT: "65535",
@@ -50,7 +50,7 @@ Deno.test("every variable of the database is read", () => {
   });
 });
 
-Deno.test("a password that is missing or empty is named", () => {
+Deno.test("config: a password that is missing or empty is named", () => {
   refused(() => databaseConfig(environment({})), ["DJANGO_DB_PASSWORD is not set"]);
   refused(
     () => databaseConfig(environment({ DJANGO_DB_PASSWORD: "" })),
@@ -63,7 +63,7 @@ const NO_PORTS = [
   ...["postgres", " 5432", "5432 ", "5432\n", "tcp://10.0.0.1:5432", "５４３２", "Infinity"],
 ];
 for (const port of NO_PORTS) {
-  Deno.test(`${JSON.stringify(port)} is no port`, () => {
+  Deno.test(`config: ${JSON.stringify(port)} is no port`, () => {
     const env = environment({ DJANGO_DB_PORT: port, DJANGO_DB_PASSWORD: PASSWORD });
     refused(
       () => databaseConfig(env),
@@ -73,7 +73,7 @@ for (const port of NO_PORTS) {
   });
 }
 
-Deno.test("the lake has the running system's defaults", () => {
+Deno.test("config: the lake has the running system's defaults", () => {
   assertEquals(lakeConfig(environment(KEYS)), {
     kind: "s3",
     endpoint: "https://eu2.contabostorage.com",
@@ -85,12 +85,12 @@ Deno.test("the lake has the running system's defaults", () => {
   });
 });
 
-Deno.test("an empty variable of the lake means its default", () => {
+Deno.test("config: an empty variable of the lake means its default", () => {
   const empty = { LAKE_URL: "", S3_ENDPOINT: "", S3_BUCKET: "", AWS_REGION: "" };
   assertEquals(lakeConfig(environment({ ...KEYS, ...empty })), lakeConfig(environment(KEYS)));
 });
 
-Deno.test("every variable of the lake is read", () => {
+Deno.test("config: every variable of the lake is read", () => {
   const env = environment({
     ...KEYS,
     S3_ENDPOINT: "http://127.0.0.1:9000/",
@@ -108,7 +108,7 @@ Deno.test("every variable of the lake is read", () => {
 });
 
 for (const name of Object.keys(KEYS)) {
-  Deno.test(`${name} missing or empty is named, and what can stand for it`, () => {
+  Deno.test(`config: ${name} missing or empty is named, and what can stand for it`, () => {
     const { [name]: _, ...others } = KEYS as Record<string, string>;
     const secrets = Object.values(others);
     refused(() => lakeConfig(environment(others)), [`${name} is not set`, "LAKE_URL"], secrets);
@@ -128,14 +128,14 @@ for (const name of Object.keys(KEYS)) {
     ["only a newline", "\n", "ends with a line break"],
   ];
   for (const [what, value, shape] of SHAPES) {
-    Deno.test(`${name} with ${what}: the message tells the shape, never the value`, () => {
+    Deno.test(`config: ${name} with ${what}: the message tells the shape, never the value`, () => {
       const env = environment({ ...KEYS, [name]: value });
       refused(() => lakeConfig(env), [name, shape], ["s3cr3t", KEYS.AWS_SECRET_ACCESS_KEY]);
     });
   }
 }
 
-Deno.test("LAKE_URL is a directory, and then no key is needed", () => {
+Deno.test("config: LAKE_URL is a directory, and then no key is needed", () => {
   const paths: [string, string][] = [
     ["file:///var/lib/lake", "/var/lib/lake"],
     ["file:///var/lib/lake/", "/var/lib/lake"],
@@ -150,7 +150,7 @@ Deno.test("LAKE_URL is a directory, and then no key is needed", () => {
   }
 });
 
-Deno.test("LAKE_URL goes before the bucket", () => {
+Deno.test("config: LAKE_URL goes before the bucket", () => {
   const env = environment({ ...KEYS, S3_ENDPOINT: "nonsense", LAKE_URL: "file:///lake" });
   assertEquals(lakeConfig(env), { kind: "directory", path: "/lake" });
 });
@@ -173,7 +173,7 @@ const NO_DIRECTORIES: [string, string][] = [
   ["a zero byte", "file:///lake%00"],
 ];
 for (const [what, url] of NO_DIRECTORIES) {
-  Deno.test(`LAKE_URL with ${what} is refused: ${url}`, () => {
+  Deno.test(`config: LAKE_URL with ${what} is refused: ${url}`, () => {
     refused(() => lakeConfig(environment({ LAKE_URL: url })), [
       `LAKE_URL=${JSON.stringify(url)}`,
       "file:///var/lib/lake",
@@ -195,7 +195,7 @@ const NO_ENDPOINTS: [string, string][] = [
   ["a shell expression", "$(S3_ENDPOINT)"],
 ];
 for (const [what, url] of NO_ENDPOINTS) {
-  Deno.test(`S3_ENDPOINT with ${what} is refused: ${url}`, () => {
+  Deno.test(`config: S3_ENDPOINT with ${what} is refused: ${url}`, () => {
     const env = environment({ ...KEYS, S3_ENDPOINT: url });
     refused(() => lakeConfig(env), [`S3_ENDPOINT=${JSON.stringify(url)}`, "S3_BUCKET"]);
   });
@@ -213,18 +213,18 @@ const LOGINS: [string, string][] = [
 ];
 for (const [what, url] of LOGINS) {
   for (const name of ["S3_ENDPOINT", "LAKE_URL"]) {
-    Deno.test(`${name} with ${what} is refused, and the login not shown`, () => {
+    Deno.test(`config: ${name} with ${what} is refused, and the login not shown`, () => {
       refused(() => lakeConfig(environment({ ...KEYS, [name]: url })), [name], ["hunter2"]);
     });
   }
 }
 
-Deno.test("LAKE_URL of a directory with a login is refused, and the login not shown", () => {
+Deno.test("config: LAKE_URL of a directory with a login is refused, and the login not shown", () => {
   const env = environment({ LAKE_URL: "file://someone:hunter2@server/lake" });
   refused(() => lakeConfig(env), ["LAKE_URL"], ["hunter2"]);
 });
 
-Deno.test("the grace is a quarter of an hour unless SEAL_GRACE_MINUTES says otherwise", () => {
+Deno.test("config: the grace is a quarter of an hour unless SEAL_GRACE_MINUTES says otherwise", () => {
   assertEquals(sealGrace(environment({})), 900_000_000n);
   assertEquals(sealGrace(environment({ SEAL_GRACE_MINUTES: "" })), 900_000_000n);
   assertEquals(sealGrace(environment({ SEAL_GRACE_MINUTES: "0" })), 0n);
@@ -233,7 +233,7 @@ Deno.test("the grace is a quarter of an hour unless SEAL_GRACE_MINUTES says othe
 });
 
 for (const minutes of ["-1", "1.5", "15m", "1e3", " 15", "15\n", "PT15M", "1000000", "０", "NaN"]) {
-  Deno.test(`SEAL_GRACE_MINUTES=${JSON.stringify(minutes)} is refused`, () => {
+  Deno.test(`config: SEAL_GRACE_MINUTES=${JSON.stringify(minutes)} is refused`, () => {
     refused(() => sealGrace(environment({ SEAL_GRACE_MINUTES: minutes })), [
       `SEAL_GRACE_MINUTES=${JSON.stringify(minutes)}`,
       "a whole number of minutes",
@@ -241,7 +241,7 @@ for (const minutes of ["-1", "1.5", "15m", "1e3", " 15", "15\n", "PT15M", "10000
   });
 }
 
-Deno.test("the cache is where XDG_CACHE_HOME says, else under HOME, else nowhere", () => {
+Deno.test("config: the cache is where XDG_CACHE_HOME says, else under HOME, else nowhere", () => {
   const folder = (variables: Record<string, string>) => cacheFolder(environment(variables));
   assertEquals(
     folder({ XDG_CACHE_HOME: "/var/cache/me", HOME: "/home/me" }),
@@ -272,7 +272,7 @@ Deno.test("bucketName marks the defaults", () => {
   assertEquals(name(all), "s3://rbs at http://127.0.0.1:9000");
 });
 
-Deno.test("AWS_SESSION_TOKEN goes along with the keys, and its shape is validated as theirs", () => {
+Deno.test("config: AWS_SESSION_TOKEN goes along with the keys, and its shape is validated as theirs", () => {
   const token = "s3cr3t//token==";
   const config = lakeConfig(environment({ ...KEYS, AWS_SESSION_TOKEN: token })) as S3Config;
   assertEquals(config.sessionToken, token);
@@ -282,7 +282,7 @@ Deno.test("AWS_SESSION_TOKEN goes along with the keys, and its shape is validate
   ]);
 });
 
-Deno.test("a password with a line break is refused by its shape, and blanks are its own affair", () => {
+Deno.test("config: a password with a line break is refused by its shape, and blanks are its own affair", () => {
   for (const password of ["hunter2\n", "hun\nter2", "hunter2\r\n"]) {
     const env = environment({ DJANGO_DB_PASSWORD: password });
     refused(() => databaseConfig(env), ["DJANGO_DB_PASSWORD: its value", "line break"], ["hun"]);
@@ -336,14 +336,14 @@ const FAULTS: [string, string, string, string?][] = [
   ["SEAL_GRACE_MINUTES", "15 ", "it ends with a blank"],
 ];
 for (const [name, value, fault, secret] of FAULTS) {
-  Deno.test(`${name}=${JSON.stringify(value)} is refused: ${fault}`, () => {
+  Deno.test(`config: ${name}=${JSON.stringify(value)} is refused: ${fault}`, () => {
     const env = environment({ ...KEYS, DJANGO_DB_PASSWORD: PASSWORD, [name]: value });
     const read = () => [databaseConfig(env), lakeConfig(env), sealGrace(env)];
     refused(read, [`Cannot use ${name}=`, fault], secret === undefined ? [] : [secret]);
   });
 }
 
-Deno.test("hosts that are names or addresses are taken as they are", () => {
+Deno.test("config: hosts that are names or addresses are taken as they are", () => {
   const hosts = ["localhost", "db_1.example.", "10.0.0.1", "::1", "DB.example"];
   for (const host of hosts) {
     const env = environment({ DJANGO_DB_HOST: host, DJANGO_DB_PASSWORD: PASSWORD });

@@ -134,7 +134,7 @@ async function crashEverywhere(
 }
 
 for (const layer of ["bronze", "silver"] as const) {
-  Deno.test(`${layer} killed at every step, in a directory: old or new, and then as undisturbed`, async () => {
+  Deno.test(`bronze and silver: ${layer} killed at every step, in a directory: old or new, and then as undisturbed`, async () => {
     const folders: string[] = [];
     try {
       await crashEverywhere(layer, async () => {
@@ -147,7 +147,7 @@ for (const layer of ["bronze", "silver"] as const) {
     }
   });
 
-  Deno.test(`${layer} killed at every step, in a bucket: old or new, and then as undisturbed`, async () => {
+  Deno.test(`bronze and silver: ${layer} killed at every step, in a bucket: old or new, and then as undisturbed`, async () => {
     let buckets = 0;
     await crashEverywhere(layer, () => store!.createBucket(`crash-${layer}-${++buckets}`));
   });

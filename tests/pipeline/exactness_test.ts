@@ -23,7 +23,7 @@ function assertSameRows(actual: readonly DuckRow[], expected: readonly DuckRow[]
   }
 }
 
-Deno.test("100,000 events: bronze equals Postgres and silver equals a replay in SQL, as DuckDB reads them", async () => {
+Deno.test("bronze: 100,000 events: bronze equals Postgres and silver equals a replay in SQL, as DuckDB reads them", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(100_000)] });
   await using lake = await temporaryLake();
   await runBronze({ database: db.config, lake, day: DAY, grace: GRACE, observer: recorder() });
@@ -46,7 +46,7 @@ Deno.test("100,000 events: bronze equals Postgres and silver equals a replay in 
   assert(silver.rows > 20_000);
 });
 
-Deno.test("another vendor's reader sees the contract's types", async () => {
+Deno.test("bronze: another vendor's reader sees the contract's types", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   await runBronze({ database: db.config, lake, day: DAY, grace: GRACE, observer: recorder() });

@@ -66,7 +66,7 @@ Deno.test("bronze and silver in a bucket equal Postgres, and running again chang
   }
 });
 
-Deno.test("eight runs of one day at the same time: one result, whole, and no run breaks another", async () => {
+Deno.test("bronze and silver: eight runs of one day at the same time: one result, whole, and no run breaks another", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(200)] });
   const config = await store.createBucket("eight-runs");
   const lake = openLake(config);
@@ -90,7 +90,7 @@ Deno.test("eight runs of one day at the same time: one result, whole, and no run
   }
 });
 
-Deno.test("a bucket that does not exist and a wrong secret: refused, and the variable is named", async () => {
+Deno.test("bronze and silver: a bucket that does not exist and a wrong secret: refused, and the variable is named", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   const bucket = await store.createBucket("refusals");
   for (

@@ -67,7 +67,7 @@ for (const [what, set, column, problem, value] of UNFIT) {
   });
 }
 
-Deno.test("a quarantined event that is corrected on an open day comes in with the next run", async () => {
+Deno.test("quarantine: a quarantined event that is corrected on an open day comes in with the next run", async () => {
   await using db = await outbox({ events: [event(1), event(2, { fill_price: "'NaN'" })] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
@@ -77,7 +77,7 @@ Deno.test("a quarantined event that is corrected on an open day comes in with th
   assertEquals([rows, quarantine], [2, undefined]);
 });
 
-Deno.test("a quarantined event that is corrected on a sealed day comes in by amending", async () => {
+Deno.test("quarantine: a quarantined event that is corrected on a sealed day comes in by amending", async () => {
   await using db = await outbox({ events: [event(1), event(2, { fill_price: "'NaN'" })] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -94,7 +94,7 @@ Deno.test("a quarantined event that is corrected on a sealed day comes in by ame
 
 for (const amended of [false, true]) {
   const day = amended ? "an open day that was amended" : "an open day";
-  Deno.test(`a quarantined event that the outbox lost, on ${day}: no run forgets it, and amending settles it`, async () => {
+  Deno.test(`quarantine: a quarantined event that the outbox lost, on ${day}: no run forgets it, and amending settles it`, async () => {
     await using db = await outbox({ events: [event(1), event(2, { fill_price: "'NaN'" })] });
     await using lake = await temporaryLake();
     await bronze(db, lake, CENTURY);
@@ -120,7 +120,7 @@ for (const amended of [false, true]) {
   });
 }
 
-Deno.test("an unfit event that comes late is refused by name, and amending puts it into the quarantine", async () => {
+Deno.test("quarantine: an unfit event that comes late is refused by name, and amending puts it into the quarantine", async () => {
   await using db = await outbox({ events: [event(1)] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -166,7 +166,7 @@ Deno.test("readQuarantine refuses a document that is gone, and one with other by
   );
 });
 
-Deno.test("a quarantined event without event_id is not forgotten when the outbox loses it", async () => {
+Deno.test("quarantine: a quarantined event without event_id is not forgotten when the outbox loses it", async () => {
   for (const grace of [CENTURY, 0n]) {
     await using db = await outbox({
       events: [
@@ -185,7 +185,7 @@ Deno.test("a quarantined event without event_id is not forgotten when the outbox
   }
 });
 
-Deno.test("a column that the table gains later makes no other event of a quarantined one", async () => {
+Deno.test("quarantine: a column that the table gains later makes no other event of a quarantined one", async () => {
   await using db = await outbox({ events: [event(1), event(2, { fill_price: "'NaN'" })] });
   await using lake = await temporaryLake();
   await bronze(db, lake);

@@ -47,7 +47,7 @@ async function settle(run: Promise<unknown>): Promise<void> {
 }
 
 for (const kind of lakeKinds()) {
-  Deno.test(`two silver runs, ${kind.name}: one that finds its day as it was removes no part of the other's newer run`, async () => {
+  Deno.test(`races of runs: two silver runs, ${kind.name}: one that finds its day as it was removes no part of the other's newer run`, async () => {
     await using db = await outbox({ events: [event(1), event(2)] });
     await using place = await kind.place();
     const lake = place.open();
@@ -92,7 +92,7 @@ for (const kind of lakeKinds()) {
     assertEquals((await visible(lake, "silver")).length, 3);
   });
 
-  Deno.test(`two bronze runs, ${kind.name}: one that finds its day as it was removes no part that the other publishes`, async () => {
+  Deno.test(`races of runs: two bronze runs, ${kind.name}: one that finds its day as it was removes no part that the other publishes`, async () => {
     await using db = await outbox({ events: [event(1), event(2)] });
     await using place = await kind.place();
     const lake = place.open();
@@ -115,7 +115,7 @@ for (const kind of lakeKinds()) {
     assertEquals((await visible(lake, "bronze")).toSorted(), [1, 2, 3].map(eventId));
   });
 
-  Deno.test(`three silver runs, ${kind.name}: one whose marker another run has put removes no part of the next`, async () => {
+  Deno.test(`races of runs: three silver runs, ${kind.name}: one whose marker another run has put removes no part of the next`, async () => {
     await using db = await outbox({ events: [event(1), event(2)] });
     await using place = await kind.place();
     const lake = place.open();
@@ -146,7 +146,7 @@ for (const kind of lakeKinds()) {
     assertEquals((await visible(lake, "silver")).length, 3);
   });
 
-  Deno.test(`a run that verifies a sealed day, ${kind.name}: it removes no part of an amendment at work`, async () => {
+  Deno.test(`races of runs: a run that verifies a sealed day, ${kind.name}: it removes no part of an amendment at work`, async () => {
     await using db = await outbox({ events: [event(1), event(2)] });
     await using place = await kind.place();
     const lake = place.open();
@@ -169,7 +169,7 @@ for (const kind of lakeKinds()) {
   });
 }
 
-Deno.test("a removal that is delayed until later runs have published hits none of their parts", async () => {
+Deno.test("races of runs: a removal that is delayed until later runs have published hits none of their parts", async () => {
   await using db = await outbox({ events: [event(1)] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
@@ -184,7 +184,7 @@ Deno.test("a removal that is delayed until later runs have published hits none o
   assertEquals(await visible(lake, "bronze", "fill_price"), [null]);
 });
 
-Deno.test("a marker that recurs is no excuse: a run that began before both changes is refused", async () => {
+Deno.test("races of runs: a marker that recurs is no excuse: a run that began before both changes is refused", async () => {
   await using db = await outbox({ events: [event(1)] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
@@ -205,7 +205,7 @@ Deno.test("a marker that recurs is no excuse: a run that began before both chang
   assertEquals(await visible(lake, "bronze", "fill_price"), [null]);
 });
 
-Deno.test("a store that says it stored the marker, and did not: no part is removed", async () => {
+Deno.test("races of runs: a store that says it stored the marker, and did not: no part is removed", async () => {
   await using db = await outbox({ events: [event(1)] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
@@ -225,7 +225,7 @@ for (const published of [false, true]) {
   const what = published
     ? "If-Match with the object's own ETag"
     : "If-None-Match where there is none";
-  Deno.test(`a store that refuses ${what}: told as the store's fault, not as another run`, async () => {
+  Deno.test(`races of runs: a store that refuses ${what}: told as the store's fault, not as another run`, async () => {
     await using db = await outbox({ events: [event(1)] });
     await using lake = await temporaryLake();
     if (published) await bronze(db, lake, CENTURY);
@@ -241,7 +241,7 @@ for (const published of [false, true]) {
   });
 }
 
-Deno.test("a run that finds its day as it was says which parts it left, and removes none", async () => {
+Deno.test("races of runs: a run that finds its day as it was says which parts it left, and removes none", async () => {
   await using db = await outbox({ events: [event(1)] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
@@ -261,7 +261,7 @@ for (const [hours, again] of [[5, true], [7, false]] as const) {
   const what = again
     ? "uses the name again"
     : "uses another name, for clean may remove the old part";
-  Deno.test(`a run that finds its own part, stored ${hours} hours ago by a run that was killed, ${what}`, async () => {
+  Deno.test(`races of runs: a run that finds its own part, stored ${hours} hours ago by a run that was killed, ${what}`, async () => {
     await using db = await outbox({ events: [event(1)] });
     await using lake = await temporaryLake();
     const killed: Lake = {

@@ -79,12 +79,12 @@ function mulberry(seed: number): (below: number) => number {
   };
 }
 
-Deno.test("no events make no executions", () => {
+Deno.test("replay: no events make no executions", () => {
   assertEquals(replay([]).operations, 0);
   assertEquals(replay([]).clients(), []);
 });
 
-Deno.test("an execution is what its events left it in", () => {
+Deno.test("replay: an execution is what its events left it in", () => {
   const execution = one([
     event({ stop_price: price(8750000000000n), side: "SELL", quantity: price(1500000n) }),
     event({
@@ -139,7 +139,7 @@ for (const [type, status] of STATUS) {
   });
 }
 
-Deno.test("other events change nothing, not even the client or a price", () => {
+Deno.test("replay: other events change nothing, not even the client or a price", () => {
   for (
     const event_type of [
       ...["STALE_PRICE", "KILL_SWITCH", "SLIPPAGE_BREACH", "CIRCUIT_BREAKER", "MOON_LANDING", ""],
@@ -158,7 +158,7 @@ Deno.test("other events change nothing, not even the client or a price", () => {
   }
 });
 
-Deno.test("the last value that is not null wins, column by column", () => {
+Deno.test("replay: the last value that is not null wins, column by column", () => {
   const values: [Name, Value, Value, string][] = [
     ["stop_price", price(1n), price(-2n), "-0.00000002"],
     ["trigger_price", price(1n), price(0n), "0.00000000"],
@@ -175,7 +175,7 @@ Deno.test("the last value that is not null wins, column by column", () => {
   }
 });
 
-Deno.test("each of the three times is its own event's latest", () => {
+Deno.test("replay: each of the three times is its own event's latest", () => {
   const at = (event_type: string, occurred_at: bigint) => event({ event_type, occurred_at });
   const execution = one([
     at("EXECUTED", 9n),
@@ -189,14 +189,14 @@ Deno.test("each of the three times is its own event's latest", () => {
   assertEquals(execution.executed_at, "1970-01-01T00:00:00.000003Z");
 });
 
-Deno.test("an operation whose client changes belongs to the last one alone", () => {
+Deno.test("replay: an operation whose client changes belongs to the last one alone", () => {
   const state = replay([event({ client_id: 1n }), event({ client_id: 2n })]);
   assertEquals(state.clients().map(({ client, rows }) => [client, rows]), [[2n, 1]]);
   const back = replay([event({ client_id: 1n }), event({ client_id: 2n })], [2, 1]);
   assertEquals(back.clients().map(({ client }) => client), [1n]);
 });
 
-Deno.test("clients and operations are sorted as numbers, negative ones first", () => {
+Deno.test("replay: clients and operations are sorted as numbers, negative ones first", () => {
   const ids = [10n, 9n, -1n, 0n, 9223372036854775807n, -9223372036854775808n, -10n];
   const sorted = ids.toSorted((a, b) => (a < b ? -1 : 1));
   const events = ids.flatMap((client_id, c) =>
@@ -247,7 +247,7 @@ Deno.test("events added in any order give the executions of the right order", ()
   }
 });
 
-Deno.test("operations beyond one chunk of memory keep their own values", () => {
+Deno.test("replay: operations beyond one chunk of memory keep their own values", () => {
   const count = 16384 * 2 + 5;
   const events = Array.from({ length: count }, (_, i) => {
     return event({
@@ -275,7 +275,7 @@ Deno.test("operations beyond one chunk of memory keep their own values", () => {
   assertEquals(groups.map(({ rows }) => rows), [10_000, 10_000, 10_000, count - 30_000]);
 });
 
-Deno.test("a value that was folded in stays as it was when its buffer is used again", () => {
+Deno.test("replay: a value that was folded in stays as it was when its buffer is used again", () => {
   const buffer = price(5n);
   const state = replay([event({ stop_price: buffer })]);
   buffer.fill(0xff);
@@ -334,12 +334,12 @@ Deno.test("events without an event_seq fold first, by occurred_at and then by ev
   assertEquals(bronze.map(([seq, , id]) => place(seq, id)), [5, 6, 4, 1, 3, 2]);
 });
 
-Deno.test("of events at one time, the smaller event_id is first", async () => {
+Deno.test("replay: of events at one time, the smaller event_id is first", async () => {
   const ids = ["00", "0f", "10", "a0", "f0", "ff"];
   assertEquals(await ranksOf([ids.map((id): Placed => [null, 7n, id])]), [1, 2, 3, 4, 5, 6]);
 });
 
-Deno.test("a day without event_seq is in order of time", async () => {
+Deno.test("replay: a day without event_seq is in order of time", async () => {
   const bronze: Placed[] = [[null, 3n, "a"], [null, -2n, "b"], [null, 1n, "c"]];
   assertEquals(await ranksOf([bronze]), [3, 1, 2]);
   assertEquals(await ranksOf(), []);
@@ -360,7 +360,7 @@ Deno.test("parts before the last event_seq are not opened", async () => {
   assertEquals(opened.parts, 1);
 });
 
-Deno.test("places follow event_seq, gaps and negative ones too", () => {
+Deno.test("replay: places follow event_seq, gaps and negative ones too", () => {
   const place = placer(new Uint32Array());
   const seqs = [-9223372036854775808n, -5n, 0n, 1n, 1000n, 9223372036854775807n];
   assertEquals(seqs.map((seq) => place(seq, "x")), [1, 2, 3, 4, 5, 6]);
@@ -374,7 +374,7 @@ const OUT_OF_ORDER: [string, (bigint | null)[], number[]][] = [
   ["more events without an event_seq than there were before", [1n, null, null], [1]],
 ];
 for (const [what, seqs, ranks] of OUT_OF_ORDER) {
-  Deno.test(`${what}: bronze is not in its order, and the event is named`, () => {
+  Deno.test(`replay: ${what}: bronze is not in its order, and the event is named`, () => {
     const place = placer(Uint32Array.from(ranks));
     const error = assertThrows(() => seqs.forEach((seq, i) => place(seq, `event-${i}`)), Error);
     assertStringIncludes(error.message, `event-${seqs.length - 1}`);

@@ -36,7 +36,7 @@ async function firstPart(lake: Lake): Promise<string> {
   return (await readMarker(lake, "bronze", bronzeMarkerKey(DAY), DAY))!.commit.parts[0]!.key;
 }
 
-Deno.test("two events become one execution, with both times filled by the replay", async () => {
+Deno.test("silver: two events become one execution, with both times filled by the replay", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -62,7 +62,7 @@ Deno.test("silver names the bronze marker that it was made from, and is open whi
   }
 });
 
-Deno.test("a client who has no execution any more leaves no part behind", async () => {
+Deno.test("silver: a client who has no execution any more leaves no part behind", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
@@ -79,7 +79,7 @@ Deno.test("a client who has no execution any more leaves no part behind", async 
   assert(parts.length === 1 && parts[0]!.includes("/client_id=2/"), parts.join());
 });
 
-Deno.test("a day without execution events has a silver without parts", async () => {
+Deno.test("silver: a day without execution events has a silver without parts", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await db.query("UPDATE stop_events SET event_type = 'KILL_SWITCH'");
   await using lake = await temporaryLake();
@@ -89,7 +89,7 @@ Deno.test("a day without execution events has a silver without parts", async () 
   assertEquals([commit.rows, commit.parts.length], [0, 0]);
 });
 
-Deno.test("no bronze: refused, with the command that makes it", async () => {
+Deno.test("silver: no bronze: refused, with the command that makes it", async () => {
   await using lake = await temporaryLake();
   const { kind, message } = await refused(lake);
   assertEquals(kind, "data");
@@ -126,7 +126,7 @@ const DAMAGE: [string, (lake: TemporaryLake) => Promise<unknown>, string][] = [
 ];
 
 for (const [what, damage, words] of DAMAGE) {
-  Deno.test(`${what}: refused, and nothing is published`, async () => {
+  Deno.test(`silver: ${what}: refused, and nothing is published`, async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(100)] });
     await using lake = await temporaryLake();
     await bronze(db, lake);
@@ -161,7 +161,7 @@ Deno.test("bronze published again while silver runs: silver starts over, from th
   assertEquals(commit.bronze.sha256, bronzeMarker.sha256);
 });
 
-Deno.test("a sealed silver that somebody changed: the operations are named, and nothing is written", async () => {
+Deno.test("silver: a sealed silver that someone changed: the operations are named, and nothing is written", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   await bronze(db, lake);

@@ -87,7 +87,7 @@ spark.stop()
 `;
 
 sparkTest(
-  "the role covers what a driver asks for, and its executors keep to the manifests",
+  "driver: the role covers what a driver asks for, and its executors keep to the manifests",
   await missingSpark(),
   async () => {
     const [job] = manifest("50-bronze-ingest.yaml");

@@ -156,7 +156,7 @@ function event(number: number, day: Day, columns: Record<string, string> = {}): 
 }
 
 sparkTest(
-  "what differs from a sealed day is named, and amended by Deno it is Spark's to verify and to follow",
+  "jobs: what differs from a sealed day is named, and amended by Deno it is Spark's to verify and to follow",
   missing,
   async () => {
     const DAY = RUNBOOK_DAY;
@@ -231,7 +231,7 @@ async function silverRows(lake: Lake, day: Day): Promise<unknown> {
 }
 
 sparkTest(
-  "an open day quarantines what does not fit, keeps what the outbox loses, and grows once amended",
+  "jobs: an open day quarantines what does not fit, keeps what the outbox loses, and grows once amended",
   missing,
   async () => {
     const DAY = YESTERDAY;
@@ -298,7 +298,7 @@ sparkTest(
 );
 
 sparkTest(
-  "without JOB_DATE it is today by the database's clock, empty or not; a wrong secret is told as one",
+  "without JOB_DATE it is today by the database's clock, empty or not; a wrong secret is reported as one",
   missing,
   async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS] });

@@ -51,17 +51,20 @@ finally:
   return await python(body, { given, ...await sparkPython() });
 }
 
-sparkTest("the jobs try conditions first, and know a bucket that has none", missing, async () => {
-  const plain = await store!.createBucket("conditions");
-  const versioned = await store!.createBucket("versioned");
-  const url = new URL(`${versioned.endpoint}/${versioned.bucket}?versioning=`);
-  const body = new TextEncoder().encode(
-    "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
-  );
-  const answer = await signedFetch(versioned, "PUT", url, { body });
-  await answer.body?.cancel();
-  const [kept, refused, left, denied, unknown] = await withLakes(
-    `
+sparkTest(
+  "Spark lake: the jobs try conditions first, and know a bucket that has none",
+  missing,
+  async () => {
+    const plain = await store!.createBucket("conditions");
+    const versioned = await store!.createBucket("versioned");
+    const url = new URL(`${versioned.endpoint}/${versioned.bucket}?versioning=`);
+    const body = new TextEncoder().encode(
+      "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+    );
+    const answer = await signedFetch(versioned, "PUT", url, { body });
+    await answer.body?.cancel();
+    const [kept, refused, left, denied, unknown] = await withLakes(
+      `
 result = [
     told(lambda: conditions.confirm_conditions(lakes[0]), stores[0]),
     told(lambda: conditions.confirm_conditions(lakes[1]), stores[1]),
@@ -69,23 +72,24 @@ result = [
     told(lambda: lakes[2].get("a"), stores[2]),
     told(lambda: lakes[3].get("a"), stores[3]),
 ]`,
-    [
-      plain,
-      versioned,
-      { ...plain, secretAccessKey: "wr0ng" },
-      { ...plain, bucket: "none" },
-    ],
-  );
-  assertEquals(kept, null);
-  assertEquals(refused[0], "configuration");
-  assertStringIncludes(refused[1], "The bucket has versioning");
-  assertStringIncludes(refused[1], "runbook/lake-conformance.md");
-  assertEquals(left, [0, 0]);
-  assertEquals(denied[0], "configuration");
-  assertStringIncludes(denied[1], "Set AWS_SECRET_ACCESS_KEY");
-  assertEquals(unknown[0], "configuration");
-  assertStringIncludes(unknown[1], "no bucket none (NoSuchBucket)");
-});
+      [
+        plain,
+        versioned,
+        { ...plain, secretAccessKey: "wr0ng" },
+        { ...plain, bucket: "none" },
+      ],
+    );
+    assertEquals(kept, null);
+    assertEquals(refused[0], "configuration");
+    assertStringIncludes(refused[1], "The bucket has versioning");
+    assertStringIncludes(refused[1], "runbook/lake-conformance.md");
+    assertEquals(left, [0, 0]);
+    assertEquals(denied[0], "configuration");
+    assertStringIncludes(denied[1], "Set AWS_SECRET_ACCESS_KEY");
+    assertEquals(unknown[0], "configuration");
+    assertStringIncludes(unknown[1], "no bucket none (NoSuchBucket)");
+  },
+);
 
 /** A store that answers everything in one way. */
 function answering(status: number, code: string) {
@@ -96,7 +100,7 @@ function answering(status: number, code: string) {
 }
 
 sparkTest(
-  "what a store answers decides the exit code, with the image's client",
+  "Spark lake: what a store answers decides the exit code, with the image's client",
   missing,
   async () => {
     const cases: [number, string, string, string][] = [
@@ -131,7 +135,7 @@ for lake, store in zip(lakes, stores):
 );
 
 sparkTest(
-  "a put that meets another one of the same key is no conflict, with the image's client",
+  "Spark lake: a put that meets another one of the same key is no conflict, with the image's client",
   missing,
   async () => {
     const cases = [[409, "ConditionalRequestConflict"], [409, "OperationAborted"]] as const;

@@ -115,7 +115,7 @@ function outcome({ layer, bytes }: Input): string {
   }
 }
 
-Deno.test("both readers of markers give one answer to markers that were changed at random", async () => {
+Deno.test("marker_fuzz: both readers of markers give one answer to markers that were changed at random", async () => {
   const all = inputs();
   const theirs: string[] = await python(
     `
@@ -153,7 +153,7 @@ for layer, text in given["inputs"]:
   assert(taken > INPUTS / 20 && taken < INPUTS / 2, `${taken} of ${INPUTS} were accepted`);
 });
 
-Deno.test("both engines know a part by the same names", async () => {
+Deno.test("marker_fuzz: both engines know a part by the same names", async () => {
   const alphabet = ["a", "_", ".", "/", "-", ".parquet", "part", "\n", " ", "é", "\u{1f600}", "0"];
   const keys = Array.from({ length: 2000 }, (_, i) => {
     const random = randomOf("keys", SEED, i);

@@ -47,30 +47,33 @@ const SETTINGS = [
   ...["row_security", "client_encoding", "bytea_output", "intervalstyle"],
 ];
 
-sparkTest("behind pgbouncer, the bot writes before, during and after a job", missing, async () => {
-  await using db = await outbox({ events: [insertEvent(1)] });
-  await using pooler = await startPgbouncer(db.config, {
-    ...{ pooling: "transaction", sessions: 3, ignored: "extra_float_digits" },
-  });
-  const bots = await Promise.all([1, 2, 3].map(() => session(pooler.config)));
-  let number = 100;
-  /** The bots write, as many at once as there are sessions that no other transaction has. */
-  const write = async (count: number) => {
-    const found: string[] = [];
-    for (const bot of bots.slice(0, count)) {
-      await bot.query("BEGIN");
-      await bot.query(insertEvent(number++, { occurred_at: "'2025-12-30T10:00:00Z'" }));
-      const settings = SETTINGS.map((name) => `current_setting('${name}')`).join(" || ' ' || ");
-      found.push((await bot.query(`SELECT ${settings} AS found`)).rows[0]!.found!);
-    }
-    for (const bot of bots.slice(0, count)) await bot.query("COMMIT");
-    return found;
-  };
-  try {
-    const before = await write(3);
-    const during: string[][] = [];
-    const found = await withDriver(
-      `
+sparkTest(
+  "Spark outbox: behind pgbouncer, the bot writes before, during and after a job",
+  missing,
+  async () => {
+    await using db = await outbox({ events: [insertEvent(1)] });
+    await using pooler = await startPgbouncer(db.config, {
+      ...{ pooling: "transaction", sessions: 3, ignored: "extra_float_digits" },
+    });
+    const bots = await Promise.all([1, 2, 3].map(() => session(pooler.config)));
+    let number = 100;
+    /** The bots write, as many at once as there are sessions that no other transaction has. */
+    const write = async (count: number) => {
+      const found: string[] = [];
+      for (const bot of bots.slice(0, count)) {
+        await bot.query("BEGIN");
+        await bot.query(insertEvent(number++, { occurred_at: "'2025-12-30T10:00:00Z'" }));
+        const settings = SETTINGS.map((name) => `current_setting('${name}')`).join(" || ' ' || ");
+        found.push((await bot.query(`SELECT ${settings} AS found`)).rows[0]!.found!);
+      }
+      for (const bot of bots.slice(0, count)) await bot.query("COMMIT");
+      return found;
+    };
+    try {
+      const before = await write(3);
+      const during: string[][] = [];
+      const found = await withDriver(
+        `
 outbox = Outbox(Spark, database)
 fence.clock(outbox.query)
 query("between transactions 3")
@@ -95,22 +98,23 @@ outbox.end_snapshot()
 result = [seen, fence.count(outbox.query, settings.window_of("2025-12-30"))]
 query("afterwards 3")
 outbox.close()`,
-      pooler.config,
-      {},
-      async (what) => {
-        during.push(await write(Number(what.slice(-1))));
-        return [];
-      },
-    );
-    // The events of the snapshot's time, and all that were written since.
-    assertEquals(found[0].length, 7, JSON.stringify(found));
-    assert(found[1] > 6, JSON.stringify(found));
-    during.push(await write(3));
-    for (const settings of during.flat()) assertEquals(settings, before[0]);
-  } finally {
-    for (const bot of bots) await bot.end();
-  }
-});
+        pooler.config,
+        {},
+        async (what) => {
+          during.push(await write(Number(what.slice(-1))));
+          return [];
+        },
+      );
+      // The events of the snapshot's time, and all that were written since.
+      assertEquals(found[0].length, 7, JSON.stringify(found));
+      assert(found[1] > 6, JSON.stringify(found));
+      during.push(await write(3));
+      for (const settings of during.flat()) assertEquals(settings, before[0]);
+    } finally {
+      for (const bot of bots) await bot.end();
+    }
+  },
+);
 
 /** A CA with a certificate for 127.0.0.1, and another CA. */
 async function certificates(folder: string): Promise<void> {
@@ -156,22 +160,25 @@ async function demandTls(postgres: EmbeddedPostgres, folder: string): Promise<vo
   }
 }
 
-sparkTest("a Postgres that wants TLS is verified as PGSSLMODE says", missing, async () => {
-  const folder = await Deno.makeTempDir({ prefix: "certificates-" });
-  const postgres = await startPostgres();
-  try {
-    await certificates(folder);
-    await demandTls(postgres, folder);
-    const cases: [Record<string, string>, string][] = [
-      [{ PGSSLMODE: "verify-full", PGSSLROOTCERT: `${folder}/ca.pem` }, "true"],
-      [{ PGSSLROOTCERT: `${folder}/ca.pem`, DJANGO_DB_HOST: "localhost" }, "configuration"],
-      [{ PGSSLMODE: "verify-ca", PGSSLROOTCERT: `${folder}/other.pem` }, "configuration"],
-      [{ PGSSLMODE: "verify-full" }, "configuration"],
-      [{ DJANGO_DB_SSLMODE: "require" }, "true"],
-      [{ PGSSLMODE: "disable" }, "configuration"],
-    ];
-    const tried = await withDriver(
-      `
+sparkTest(
+  "Spark outbox: a Postgres that wants TLS is verified as PGSSLMODE says",
+  missing,
+  async () => {
+    const folder = await Deno.makeTempDir({ prefix: "certificates-" });
+    const postgres = await startPostgres();
+    try {
+      await certificates(folder);
+      await demandTls(postgres, folder);
+      const cases: [Record<string, string>, string][] = [
+        [{ PGSSLMODE: "verify-full", PGSSLROOTCERT: `${folder}/ca.pem` }, "true"],
+        [{ PGSSLROOTCERT: `${folder}/ca.pem`, DJANGO_DB_HOST: "localhost" }, "configuration"],
+        [{ PGSSLMODE: "verify-ca", PGSSLROOTCERT: `${folder}/other.pem` }, "configuration"],
+        [{ PGSSLMODE: "verify-full" }, "configuration"],
+        [{ DJANGO_DB_SSLMODE: "require" }, "true"],
+        [{ PGSSLMODE: "disable" }, "configuration"],
+      ];
+      const tried = await withDriver(
+        `
 import json
 result = []
 for case, _ in json.loads(given["CASES"]):
@@ -187,23 +194,24 @@ for case, _ in json.loads(given["CASES"]):
     except Py4JJavaError as error:
         failure = java_failure.explain(error, database, None)
         result.append([failure.kind, str(failure)])`,
-      postgres.config,
-      { CASES: JSON.stringify(cases) },
-    );
-    cases.forEach(([given, expected], i) => {
-      assertEquals(tried[i][0], expected, `${JSON.stringify(given)}: ${tried[i][1]}`);
-    });
-    assertStringIncludes(tried[1][1], "certificate is not for localhost");
-    for (const i of [2, 3]) assertStringIncludes(tried[i][1], "Set PGSSLROOTCERT");
-    assertStringIncludes(tried[5][1], "PGSSLMODE=require");
-  } finally {
-    await postgres.stop();
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+        postgres.config,
+        { CASES: JSON.stringify(cases) },
+      );
+      cases.forEach(([given, expected], i) => {
+        assertEquals(tried[i][0], expected, `${JSON.stringify(given)}: ${tried[i][1]}`);
+      });
+      assertStringIncludes(tried[1][1], "certificate is not for localhost");
+      for (const i of [2, 3]) assertStringIncludes(tried[i][1], "Set PGSSLROOTCERT");
+      assertStringIncludes(tried[5][1], "PGSSLMODE=require");
+    } finally {
+      await postgres.stop();
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
 
 sparkTest(
-  "a password in clear text goes to this machine alone, unless TLS is off on purpose",
+  "Spark outbox: a password in clear text goes to this machine alone, unless TLS is off on purpose",
   missing,
   async () => {
     const postgres = await startPostgres();

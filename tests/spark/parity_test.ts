@@ -21,7 +21,7 @@ import { python, PYTHON_ENV } from "./python.ts";
 const DAY = parseDay("2025-12-28")!;
 const WINDOW = windowOf(DAY);
 
-Deno.test("the jobs' own tests pass with the Python of this machine", async () => {
+Deno.test("Spark parity: the jobs' own tests pass with the Python of this machine", async () => {
   const { success, stderr } = await new Deno.Command("python3", {
     args: ["-m", "unittest", "discover", "-s", import.meta.dirname!, "-p", "*_test.py"],
     env: PYTHON_ENV,
@@ -101,7 +101,7 @@ function outcome(read: () => unknown): string {
   }
 }
 
-Deno.test("each variable is judged alike, in the same words", async () => {
+Deno.test("Spark parity: each variable is judged alike, in the same words", async () => {
   const cases = Object.entries(VALUES).flatMap(([name, values]) =>
     values.map((value) => ({ ...PASSWORD, ...KEYS, [name]: value }))
   );
@@ -144,7 +144,7 @@ for case in given:
   });
 });
 
-Deno.test("JOB_DATE is read alike, in the same words", async () => {
+Deno.test("Spark parity: JOB_DATE is read alike, in the same words", async () => {
   const texts = [
     ...[
       "2025-12-28",
@@ -187,7 +187,7 @@ result += [settings.day_at("today", noon // 86400000000 * 86400000000 - 1)]`,
 
 // ---- which events fit
 
-Deno.test("both engines have the same conditions for events that do not fit", async () => {
+Deno.test("Spark parity: both engines have the same conditions for events that do not fit", async () => {
   const wider = ["quantity", "slippage_pct"];
   const texts = [null, "NaN", "Infinity", "-Infinity", "1000000000000", "0.1234567891", "-000.5"];
   const found = await python(
@@ -267,7 +267,7 @@ const OUTBOXES: [string, string[]][] = [
 ];
 
 for (const [what, events] of OUTBOXES) {
-  Deno.test(`both engines survey alike: ${what}`, async () => {
+  Deno.test(`Spark parity: both engines survey alike: ${what}`, async () => {
     await using db = await outbox({ events });
     await using asked = await asking(db);
     const theirs = await python(
@@ -342,7 +342,7 @@ async function refusals(db: Outbox): Promise<{ theirs: unknown; ours: unknown }>
 }
 
 for (const [what, sql] of REFUSED) {
-  Deno.test(`both engines refuse ${what}, in the same words`, async () => {
+  Deno.test(`Spark parity: both engines refuse ${what}, in the same words`, async () => {
     await using db = await outbox({ events: [sql] });
     const { theirs, ours } = await refusals(db);
     assertEquals(theirs, ours);
@@ -350,7 +350,7 @@ for (const [what, sql] of REFUSED) {
   });
 }
 
-Deno.test("both engines refuse a table that hides rows, in the same words", async () => {
+Deno.test("Spark parity: both engines refuse a table that hides rows, in the same words", async () => {
   await using db = await outbox();
   const reader = await db.role(
     `reader_${Date.now()}`,
@@ -388,7 +388,7 @@ result = fence.read_fence(query, given["day"], window, int(given["grace"]))`,
   }
 }
 
-Deno.test("both engines see the same holders of a day, in the same words", async () => {
+Deno.test("Spark parity: both engines see the same holders of a day, in the same words", async () => {
   await using db = await outbox();
   assertEquals(await fences(db, 0n), { theirs: [], ours: [] });
   const far = 1n << 52n;
@@ -432,7 +432,7 @@ Deno.test("both engines see the same holders of a day, in the same words", async
 
 // ---- the quarantine
 
-Deno.test("both engines write a quarantine to the same bytes, and read it", async () => {
+Deno.test("Spark parity: both engines write a quarantine to the same bytes, and read it", async () => {
   const unfitEvent = (event_id: string | null, row: Record<string, string | null>) => ({
     ...{ event_id, row, problems: [{ column: "fill_price", problem: "is NaN" }] },
   });

@@ -47,7 +47,7 @@ Deno.test("amend asks for a day, and does not guess one", async () => {
 const terminalTest = atTerminal((name, run) => Deno.test(name, run));
 
 for (const [answer, code, rows] of [["n", 1, 1], ["y", 0, 2]] as const) {
-  terminalTest(`amend asks at a terminal, and does as told: ${answer}`, async () => {
+  terminalTest(`amend asks at a terminal, and does as requested: ${answer}`, async () => {
     await using db = await outbox({ events: [event(1)] });
     await using lake = await temporaryLake();
     await bronze(db, lake);

@@ -478,7 +478,9 @@ for (
   ] as const
 ) {
   terminalTest(
-    `at a terminal it asks, and ${JSON.stringify(answer)} means ${applied ? "yes" : "no"}`,
+    `deno task apply: at a terminal it asks, and ${JSON.stringify(answer)} means ${
+      applied ? "yes" : "no"
+    }`,
     async () => {
       await bringTo(controlPlane(), objectsIn(NAMESPACE));
       await using directory = await directoryOf(NAMESPACE, QUOTA);
@@ -497,7 +499,7 @@ for (
   );
 }
 
-terminalTest("NO_COLOR takes the colour away", async () => {
+terminalTest("deno task apply: NO_COLOR takes the colour away", async () => {
   await bringTo(controlPlane(), objectsIn(NAMESPACE));
   await using directory = await directoryOf(NAMESPACE, QUOTA);
   const args = ["--kubeconfig", controlPlane().kubeconfig, "--manifests", directory.path, "--yes"];

@@ -105,7 +105,7 @@ Deno.test("bronze, silver and the demo are among the commands", () => {
 });
 
 for (const task of COMMANDS) {
-  Deno.test(`${task} --help tells its usage, with examples, and needs no environment`, async () => {
+  Deno.test(`command line: ${task} --help tells its usage, with examples, and needs no environment`, async () => {
     const { code, stdout, stderr } = await run(task, ["--help"]);
     assertEquals([code, stderr], [0, ""]);
     assertStringIncludes(stdout, `Usage: deno task ${task}`);
@@ -136,7 +136,7 @@ const WRONG_USAGE: [string, string[], string[]][] = [
 
 for (const task of ["bronze", "silver"]) {
   for (const [what, args, words] of WRONG_USAGE) {
-    Deno.test(`${task} with ${what} ends with 2 and names it`, async () => {
+    Deno.test(`command line: ${task} with ${what} ends with 2 and names it`, async () => {
       const { code, stdout, stderr } = await run(task, args, NOWHERE);
       assertEquals([code, stdout], [2, ""], stderr);
       for (const word of words) assertStringIncludes(stderr, word);
@@ -144,7 +144,7 @@ for (const task of ["bronze", "silver"]) {
     });
   }
 
-  Deno.test(`${task} with a shell expression for JOB_DATE ends with 2 and says why`, async () => {
+  Deno.test(`command line: ${task} with a shell expression for JOB_DATE ends with 2 and says why`, async () => {
     const env = { ...NOWHERE, JOB_DATE: "$(date +%Y-%m-%d)" };
     const { code, stdout, stderr } = await run(task, [], env);
     assertEquals([code, stdout], [2, ""]);
@@ -152,14 +152,14 @@ for (const task of ["bronze", "silver"]) {
     assertStringIncludes(stderr, "Kubernetes runs no shell");
   });
 
-  Deno.test(`${task} without a lake's keys ends with 2 and names them`, async () => {
+  Deno.test(`command line: ${task} without a lake's keys ends with 2 and names them`, async () => {
     const { LAKE_URL: _, ...env } = NOWHERE;
     const { code, stderr } = await run(task, ["--date", "2025-12-28"], env);
     assertEquals(code, 2);
     assertStringIncludes(stderr, "AWS_ACCESS_KEY_ID is not set");
   });
 
-  Deno.test(`${task}, where it needs a database that is down, ends with 3`, async () => {
+  Deno.test(`command line: ${task}, where it needs a database that is down, ends with 3`, async () => {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = listener.addr as Deno.NetAddr;
     listener.close();
@@ -211,7 +211,7 @@ Deno.test("silver from a bucket that is out of reach ends with 3, and shows no k
   assertStringIncludes(stderr, "127.0.0.1:1");
 });
 
-Deno.test("a failure with --output json is one line of JSON with the exit code", async () => {
+Deno.test("command line: a failure with --output json is one line of JSON with the exit code", async () => {
   const failures: [string, string[], Environment, number][] = [
     ["bronze", ["--date", "2025-12-28"], NOWHERE, 3],
     ["bronze", [], { ...NOWHERE, JOB_DATE: "tomorrow" }, 2],
@@ -272,7 +272,7 @@ Deno.test("bronze and silver in words: a line per step, without colour where the
   }
 });
 
-Deno.test("--dry-run tells what a run would do, and stores nothing", async () => {
+Deno.test("command line: --dry-run tells what a run would do, and stores nothing", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = { ...database(db.config), LAKE_URL: lake.name };
@@ -290,7 +290,7 @@ Deno.test("--dry-run tells what a run would do, and stores nothing", async () =>
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("Ctrl-C ends a run that waits, with 130, and stores nothing", async () => {
+Deno.test("command line: Ctrl-C ends a run that waits, with 130, and stores nothing", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const other = await db.connect();
@@ -343,7 +343,7 @@ function runOnTerminal(task: string, args: readonly string[], env: Environment):
 }
 
 Deno.test({
-  name: "on a terminal there is colour, and under NO_COLOR there is none",
+  name: "command line: on a terminal there is colour, and under NO_COLOR there is none",
   ignore: !terminal,
   async fn() {
     await using lake = await temporaryLake();

@@ -36,13 +36,13 @@ async function unheard(
 }
 
 for (const task of COMMANDS) {
-  Deno.test(`${task} --help into a closed pipe ends quietly`, async () => {
+  Deno.test(`closed_pipe: ${task} --help into a closed pipe ends quietly`, async () => {
     const { code, signal, stderr } = await unheard(task, ["--help"], {});
     assertEquals([code, signal, stderr], [0, null, ""]);
   });
 }
 
-Deno.test("run into a closed pipe goes on to its end", async () => {
+Deno.test("closed_pipe: run into a closed pipe goes on to its end", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -53,7 +53,7 @@ Deno.test("run into a closed pipe goes on to its end", async () => {
   }
 });
 
-Deno.test("a command that fails into closed pipes ends with the failure's code", async () => {
+Deno.test("closed_pipe: a command that fails into closed pipes ends with the failure's code", async () => {
   await using lake = await temporaryLake();
   const env = { LAKE_URL: `file://${lake.path}` };
   const failed = await unheard("silver", ["2025-12-28"], env, true);

@@ -54,7 +54,7 @@ Deno.test("status, show and clean work on a bucket, and show no key", async () =
   lake.close();
 });
 
-Deno.test("status: a marker that the store refuses to hand out is 3, and all other days are told", async () => {
+Deno.test("status: a marker that the store refuses to hand out is 3, and all other days are reported", async () => {
   let refuses = false;
   const strict = startStrictS3({
     fault(request) {

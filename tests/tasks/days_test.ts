@@ -16,7 +16,7 @@ const NEXT_DAY = generatedEvents(7, { day: "2025-12-29" });
 
 const json = (text: string) => text.trim().split("\n").map((line) => JSON.parse(line));
 
-Deno.test("a day as argument is the same as --date", async () => {
+Deno.test("days: a day as argument is the same as --date", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -29,7 +29,7 @@ Deno.test("a day as argument is the same as --date", async () => {
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("today and yesterday are by the database's clock, in flags and in JOB_DATE", async () => {
+Deno.test("days: today and yesterday are by the database's clock, in flags and in JOB_DATE", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -50,7 +50,7 @@ Deno.test("today and yesterday are by the database's clock, in flags and in JOB_
   }
 });
 
-Deno.test("--from and --to: oldest first, each under its heading, and a table", async () => {
+Deno.test("days: --from and --to: oldest first, each under its heading, and a table", async () => {
   const days = ["2025-12-27", "2025-12-28", "2025-12-29"];
   const events = days.map((day, seed) => generatedEvents(20 + seed, { day, seed }));
   await using db = await outbox({ events });
@@ -71,7 +71,7 @@ Deno.test("--from and --to: oldest first, each under its heading, and a table", 
   assertEquals(table[4], "run: 3 days: 3 well, 0 failed; exit 0");
 });
 
-Deno.test("several days in JSON: each line has its date, and the last one sums up", async () => {
+Deno.test("days: several days in JSON: each line has its date, and the last one sums up", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, NEXT_DAY] });
   await using lake = await temporaryLake();
   const { code, stdout } = await runTask(
@@ -92,7 +92,7 @@ Deno.test("several days in JSON: each line has its date, and the last one sums u
   );
 });
 
-Deno.test("a failed day ends it, or with --keep-going only its own part of it", async () => {
+Deno.test("days: a failed day ends it, or with --keep-going only its own part of it", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, NEXT_DAY] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -112,7 +112,7 @@ Deno.test("a failed day ends it, or with --keep-going only its own part of it", 
   assertStringIncludes(went.stdout, "run: 2 days: 1 well, 1 failed; exit 1");
 });
 
-Deno.test("wrong configuration ends several days at once, and nothing is written", async () => {
+Deno.test("days: wrong configuration ends several days at once, and nothing is written", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -126,7 +126,7 @@ Deno.test("wrong configuration ends several days at once, and nothing is written
   assertEquals([...await lake.contents()], []);
 });
 
-Deno.test("a day that has not begun is refused before any day is written", async () => {
+Deno.test("days: a day that has not begun is refused before any day is written", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const [row] = await db.query(`
@@ -149,7 +149,7 @@ Deno.test("postflight of several days has no JUnit, and says so", async () => {
   assertStringIncludes(stderr, "--output junit");
 });
 
-Deno.test("run --dry-run says what would be done, and changes nothing", async () => {
+Deno.test("days: run --dry-run says what would be done, and changes nothing", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -168,7 +168,7 @@ Deno.test("run --dry-run says what would be done, and changes nothing", async ()
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("--silence bounds how long Postgres may say nothing", async () => {
+Deno.test("days: --silence bounds how long Postgres may say nothing", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const other = await db.connect();

@@ -7,7 +7,7 @@ import { environment, environmentOf, ROOT, runTask } from "../support/task.ts";
 
 // Where settings and certificates come from, with the permissions that deno.json gives.
 
-Deno.test(".env is read by Deno itself, before the task's name", async () => {
+Deno.test("environment: .env is read by Deno itself, before the task's name", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const file = await Deno.makeTempFile({ suffix: ".env" });
@@ -56,7 +56,7 @@ async function storeWithTls(by: Authority) {
 }
 
 for (const name of ["DENO_CERT", "NODE_EXTRA_CA_CERTS"]) {
-  Deno.test(`${name} makes the store's authority known`, async () => {
+  Deno.test(`environment: ${name} makes the store's authority known`, async () => {
     await using by = await authority();
     const store = await storeWithTls(by);
     const file = `${by.folder}/known.pem`;

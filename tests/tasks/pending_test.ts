@@ -31,7 +31,7 @@ function summary(stdout: string): Summary {
   return JSON.parse(stdout.trim().split("\n").at(-1)!);
 }
 
-Deno.test("run --pending over 60 days: an empty, an open and a broken one among them", async () => {
+Deno.test("pending: run --pending over 60 days: an empty, an open and a broken one among them", async () => {
   const [empty, broken, open] = [30, 20, 10];
   await using db = await outbox({ events: [eventsOf(60, empty)] });
   await using lake = await temporaryLake();
@@ -80,7 +80,7 @@ Deno.test("run --pending over 60 days: an empty, an open and a broken one among 
   assertStringIncludes(again.stdout, "run: 1 day: 0 well, 1 failed; exit 1");
 });
 
-Deno.test("run --pending: the reasons, the bounds, and nothing where all is sealed", async () => {
+Deno.test("pending: run --pending: the reasons, the bounds, and nothing where all is sealed", async () => {
   await using db = await outbox({ events: [eventsOf(4, 0)] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -99,7 +99,7 @@ Deno.test("run --pending: the reasons, the bounds, and nothing where all is seal
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("run --pending: a day that may still grow stays open, exits 0, and stays pending", async () => {
+Deno.test("pending: run --pending: a day that may still grow stays open, exits 0, and stays pending", async () => {
   await using db = await outbox({ events: [eventsOf(2, 0)] });
   await using lake = await temporaryLake();
   const env = { ...environment(db.config, lake.path), SEAL_GRACE_MINUTES: "2880" };
@@ -111,7 +111,7 @@ Deno.test("run --pending: a day that may still grow stays open, exits 0, and sta
   }
 });
 
-Deno.test("run --pending with a day is a contradiction", async () => {
+Deno.test("pending: run --pending with a day is a contradiction", async () => {
   const env = { LAKE_URL: "file:///nowhere/at/all", DJANGO_DB_PASSWORD: "p" };
   for (const day of [["yesterday"], ["--date", "2025-12-28"]]) {
     const { code, stderr } = await runTask("run", ["--pending", ...day], env);

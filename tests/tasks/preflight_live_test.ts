@@ -70,52 +70,61 @@ function unusedPort(): string {
   return String(listener.addr.port);
 }
 
-partsTest("all is well: every check passes, and the exit code is 0", async () => {
+partsTest("preflight: all is well: every check passes, and the exit code is 0", async () => {
   const { code, stdout, stderr } = await preflight({ args: ["--strict"] });
   assertEquals([notPassed(stdout), stderr, code], [[], "", 0]);
 });
 
-partsTest("a user who may only read: all is judged but what only trying shows, and 3", async () => {
-  const access = await user(world.cluster.plane.admin, "operator", [READS_ALL]);
-  const { code, stdout } = await preflight({ access });
-  assertEquals([notPassed(stdout), code], [["ERROR server-dry-run"], 3]);
-  assertMatch(stdout, /server-dry-run .*cannot patch resources .*"networkpolicies"/);
-  const skip = ["--skip", "server-dry-run=this user may only read"];
-  const skipped = await preflight({ access, args: skip });
-  assertEquals([notPassed(skipped.stdout), skipped.code], [["SKIP server-dry-run"], 0]);
-});
+partsTest(
+  "preflight: a user who may only read: all is judged but what only trying shows, and 3",
+  async () => {
+    const access = await user(world.cluster.plane.admin, "operator", [READS_ALL]);
+    const { code, stdout } = await preflight({ access });
+    assertEquals([notPassed(stdout), code], [["ERROR server-dry-run"], 3]);
+    assertMatch(stdout, /server-dry-run .*cannot patch resources .*"networkpolicies"/);
+    const skip = ["--skip", "server-dry-run=this user may only read"];
+    const skipped = await preflight({ access, args: skip });
+    assertEquals([notPassed(skipped.stdout), skipped.code], [["SKIP server-dry-run"], 0]);
+  },
+);
 
-partsTest("the API server stops in the middle of a list: 3 at the deadline", async () => {
-  const fault = { list: "networkpolicies", inTheMiddle: "stalls" } as const;
-  const { plane } = world.cluster;
-  await using proxy = await faultyProxy(plane, plane.admin, fault);
-  const { code, stdout } = await preflight({ access: proxy.access, timeout: 10 });
-  const all = verdicts(stdout);
-  assertEquals([all["cluster-login"], all["egress-policy"], code], ["ERROR", "ERROR", 3]);
-  assertStringIncludes(stdout, "they took longer than 10 s");
-  // What needs no cluster is told all the same.
-  const others = ["manifests-readable", "parquet-void", "database-login", "lake-conformance"];
-  assertEquals(others.map((id) => all[id]), others.map(() => "PASS"));
-});
+partsTest(
+  "preflight: the API server stops in the middle of a list: 3 at the deadline",
+  async () => {
+    const fault = { list: "networkpolicies", inTheMiddle: "stalls" } as const;
+    const { plane } = world.cluster;
+    await using proxy = await faultyProxy(plane, plane.admin, fault);
+    const { code, stdout } = await preflight({ access: proxy.access, timeout: 10 });
+    const all = verdicts(stdout);
+    assertEquals([all["cluster-login"], all["egress-policy"], code], ["ERROR", "ERROR", 3]);
+    assertStringIncludes(stdout, "they took longer than 10 s");
+    // What needs no cluster is told all the same.
+    const others = ["manifests-readable", "parquet-void", "database-login", "lake-conformance"];
+    assertEquals(others.map((id) => all[id]), others.map(() => "PASS"));
+  },
+);
 
-partsTest("a server stopped, whichever it is: 3, and every other check is reported", async () => {
-  const dead = { ...world.cluster.plane.admin, server: `https://127.0.0.1:${unusedPort()}` };
-  const { images, cluster, database, lake } = {
-    cluster: await preflight({ access: dead }),
-    database: await preflight({ env: { DJANGO_DB_PORT: unusedPort() } }),
-    lake: await preflight({ env: { S3_ENDPOINT: `http://127.0.0.1:${unusedPort()}` } }),
-    images: await withoutRegistry(),
-  };
-  const errors = ["table-name", "database-login", "late-writers"];
-  assertEquals(notPassed(database.stdout), errors.map((id) => `ERROR ${id}`));
-  assertEquals(notPassed(lake.stdout), ["ERROR lake-login", "ERROR lake-conformance"]);
-  assertEquals(notPassed(images.stdout), ["ERROR image-deps", "ERROR image-pull"]);
-  assertEquals([cluster, database, lake, images].map(({ code }) => code), [3, 3, 3, 3]);
-  const all = verdicts(cluster.stdout);
-  assertEquals([all["cluster-login"], all["image-pull"]], ["ERROR", "ERROR"]);
-  const told = ["manifests-readable", "parquet-void", "late-writers", "lake-login"];
-  assertEquals(told.map((id) => all[id]), told.map(() => "PASS"));
-});
+partsTest(
+  "preflight: a server stopped, whichever it is: 3, and every other check is reported",
+  async () => {
+    const dead = { ...world.cluster.plane.admin, server: `https://127.0.0.1:${unusedPort()}` };
+    const { images, cluster, database, lake } = {
+      cluster: await preflight({ access: dead }),
+      database: await preflight({ env: { DJANGO_DB_PORT: unusedPort() } }),
+      lake: await preflight({ env: { S3_ENDPOINT: `http://127.0.0.1:${unusedPort()}` } }),
+      images: await withoutRegistry(),
+    };
+    const errors = ["table-name", "database-login", "late-writers"];
+    assertEquals(notPassed(database.stdout), errors.map((id) => `ERROR ${id}`));
+    assertEquals(notPassed(lake.stdout), ["ERROR lake-login", "ERROR lake-conformance"]);
+    assertEquals(notPassed(images.stdout), ["ERROR image-deps", "ERROR image-pull"]);
+    assertEquals([cluster, database, lake, images].map(({ code }) => code), [3, 3, 3, 3]);
+    const all = verdicts(cluster.stdout);
+    assertEquals([all["cluster-login"], all["image-pull"]], ["ERROR", "ERROR"]);
+    const told = ["manifests-readable", "parquet-void", "late-writers", "lake-login"];
+    assertEquals(told.map((id) => all[id]), told.map(() => "PASS"));
+  },
+);
 
 /** The manifests as they are, but with an image of a registry that is not there. */
 async function withoutRegistry(): Promise<TaskOutcome> {
@@ -135,7 +144,7 @@ async function withoutRegistry(): Promise<TaskOutcome> {
 }
 
 partsTest(
-  "--credentials cluster: the Secrets themselves are proven, and a wrong one fails",
+  "preflight: --credentials cluster: the Secrets themselves are proven, and a wrong one fails",
   async () => {
     const look = { args: ["--credentials", "cluster", "--only", "database-login,lake-login"] };
     const env = { DJANGO_DB_PASSWORD: "", AWS_SECRET_ACCESS_KEY: "" };
@@ -164,7 +173,7 @@ partsTest(
   },
 );
 
-partsTest("Ctrl-C ends it at once, though the API server never answers", async () => {
+partsTest("preflight: Ctrl-C ends it at once, though the API server never answers", async () => {
   const { plane } = world.cluster;
   await using proxy = await faultyProxy(plane, plane.admin, "silence");
   const how = await howToLook({ access: proxy.access, timeout: 600 });
@@ -178,29 +187,32 @@ partsTest("Ctrl-C ends it at once, though the API server never answers", async (
   assertMatch(stderr, /^Interrupted\. /);
 });
 
-partsTest("no secret is in any output, in any cache, or among a process's arguments", async () => {
-  const secrets = [
-    ...[world.database.config.password, world.lake.config.secretAccessKey, "drill/secret+key"],
-    ...["pass!word", world.image.pull.password, btoa(world.image.pull.password)],
-  ];
-  const running = startTask(
-    ...await howToLook({ args: ["--credentials", "cluster", "--output", "junit"] }),
-  );
-  const lines: string[] = [];
-  let over = false;
-  const outcome = running.outcome.finally(() => over = true);
-  while (!over) lines.push(...await argumentsOfAll());
-  const { stdout, stderr } = await outcome;
-  const texts = [...outputs, stdout, stderr, ...lines, ...await textsIn(home)];
-  assert(outputs.length > 20 && lines.length > 20);
-  assert(texts.some((text) => text.includes("hadoop-aws")), "the cache holds nothing");
-  for (const secret of secrets) {
-    assert(secret.length > 3);
-    for (const text of texts) {
-      assert(!text.includes(secret), `a secret is in ${text.slice(0, 200)}`);
+partsTest(
+  "preflight: no secret is in any output, in any cache, or among a process's arguments",
+  async () => {
+    const secrets = [
+      ...[world.database.config.password, world.lake.config.secretAccessKey, "drill/secret+key"],
+      ...["pass!word", world.image.pull.password, btoa(world.image.pull.password)],
+    ];
+    const running = startTask(
+      ...await howToLook({ args: ["--credentials", "cluster", "--output", "junit"] }),
+    );
+    const lines: string[] = [];
+    let over = false;
+    const outcome = running.outcome.finally(() => over = true);
+    while (!over) lines.push(...await argumentsOfAll());
+    const { stdout, stderr } = await outcome;
+    const texts = [...outputs, stdout, stderr, ...lines, ...await textsIn(home)];
+    assert(outputs.length > 20 && lines.length > 20);
+    assert(texts.some((text) => text.includes("hadoop-aws")), "the cache holds nothing");
+    for (const secret of secrets) {
+      assert(secret.length > 3);
+      for (const text of texts) {
+        assert(!text.includes(secret), `a secret is in ${text.slice(0, 200)}`);
+      }
     }
-  }
-});
+  },
+);
 
 async function argumentsOfAll(): Promise<string[]> {
   const { stdout } = await new Deno.Command("ps", { args: ["-ww", "-eo", "args"] }).output();

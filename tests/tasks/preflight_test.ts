@@ -92,7 +92,7 @@ Deno.test("healthy, with a bucket: exit 0 in every format, nothing is left behin
   lake.close();
 });
 
-Deno.test("the database stopped: 3, and the lake's checks are reported", async () => {
+Deno.test("preflight: the database stopped: 3, and the lake's checks are reported", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const env = { ...environment(db.config, lake.path), DJANGO_DB_PORT: unusedPort() };
@@ -102,7 +102,7 @@ Deno.test("the database stopped: 3, and the lake's checks are reported", async (
   assertEquals(verdictsOf(stdout, ...LAKE_CHECKS), ["PASS", "PASS"]);
 });
 
-Deno.test("the store stopped: 3 within the deadline, and the database's checks are reported", async () => {
+Deno.test("preflight: the store stopped: 3 within the deadline, and the database's checks are reported", async () => {
   await using db = await outbox();
   const lake = await store.createBucket(`stopped-${crypto.randomUUID()}`);
   const env = withBucket(db.config, { ...lake, endpoint: `http://127.0.0.1:${unusedPort()}` });
@@ -114,7 +114,7 @@ Deno.test("the store stopped: 3 within the deadline, and the database's checks a
   assertEquals(verdictsOf(stdout, ...LAKE_CHECKS), ["ERROR", "ERROR"]);
 });
 
-Deno.test("servers that accept and never answer: 3 at the deadline, with the seconds", async () => {
+Deno.test("preflight: servers that accept and never answer: 3 at the deadline, with the seconds", async () => {
   await using db = await outbox();
   const lake = await store.createBucket(`silent-${crypto.randomUUID()}`);
   const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -140,7 +140,7 @@ Deno.test("servers that accept and never answer: 3 at the deadline, with the sec
   assertStringIncludes(stdout, "they took longer than 2 s");
 });
 
-Deno.test("Ctrl-C in the middle of it: 130, and nothing is left behind in the lake", async () => {
+Deno.test("preflight: Ctrl-C in the middle of it: 130, and nothing is left behind in the lake", async () => {
   const { promise: busy, resolve } = Promise.withResolvers<void>();
   let puts = 0;
   const slow = startStrictS3({
@@ -166,7 +166,7 @@ Deno.test("Ctrl-C in the middle of it: 130, and nothing is left behind in the la
   await slow.stop();
 });
 
-Deno.test("nothing configured: 3, every check says why it was skipped, no stack trace", async () => {
+Deno.test("preflight: nothing configured: 3, every check says why it was skipped, no stack trace", async () => {
   const { code, stdout, stderr } = await preflight(LIVE);
   assertEquals([code, stderr], [3, ""]);
   const ids = BEFORE.map(({ id }) => id);
@@ -177,7 +177,7 @@ Deno.test("nothing configured: 3, every check says why it was skipped, no stack 
   assert(!/^ +at /m.test(stdout), "a stack trace");
 });
 
-Deno.test("a wrong password, and a key with a line break: 1, and the rest is still judged", async () => {
+Deno.test("preflight: a wrong password, and a key with a line break: 1, and the rest is still judged", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const wrong = { ...environment(db.config, lake.path), DJANGO_DB_PASSWORD: WRONG };
@@ -198,7 +198,7 @@ Deno.test("a wrong password, and a key with a line break: 1, and the rest is sti
   secrets.add("abc/d3f+g");
 });
 
-Deno.test("an open transaction is a warning: 0, and 1 with --strict", async () => {
+Deno.test("preflight: an open transaction is a warning: 0, and 1 with --strict", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const writer = await db.connect();
@@ -215,7 +215,7 @@ Deno.test("an open transaction is a warning: 0, and 1 with --strict", async () =
   await writer.query("ROLLBACK");
 });
 
-Deno.test("a check and a fact that the operator leaves out: 0, and the facts are not gathered", async () => {
+Deno.test("preflight: a check and a fact that the operator leaves out: 0, and the facts are not gathered", async () => {
   await using lake = await temporaryLake();
   const env = {
     LAKE_URL: `file://${lake.path}`,
@@ -229,7 +229,7 @@ Deno.test("a check and a fact that the operator leaves out: 0, and the facts are
   assertEquals([only.code, ...verdictsOf(only.stdout, ...LAKE_CHECKS)], [0, "PASS", "SKIP"]);
 });
 
-Deno.test("an archive stands in for the registries, and what they would say is left out", async () => {
+Deno.test("preflight: an archive stands in for the registries, and what they would say is left out", async () => {
   const archive = await Deno.makeTempFile({ suffix: ".tar" });
   await saveStandIn(archive);
   const args = ["--facts", "manifests,image", "--image-archive", archive];
@@ -240,7 +240,7 @@ Deno.test("an archive stands in for the registries, and what they would say is l
   await Deno.remove(archive);
 });
 
-Deno.test("what there is not is refused, with what there is: 2", async () => {
+Deno.test("preflight: what there is not is refused, with what there is: 2", async () => {
   const refused: [string[], string][] = [
     [["--facts", "lake,moon"], "Known are manifests, cluster, image, database, lake."],
     [["--only", "lake-logon"], "lake-login, lake-conformance"],
@@ -260,7 +260,7 @@ Deno.test("what there is not is refused, with what there is: 2", async () => {
   }
 });
 
-Deno.test("--help has examples, and needs nothing", async () => {
+Deno.test("preflight: --help has examples, and needs nothing", async () => {
   const { code, stdout } = await preflight(["--help"]);
   assertEquals(code, 0);
   assertStringIncludes(stdout, "deno task preflight --facts manifests");
@@ -283,7 +283,7 @@ Deno.test("explain may read the runbook alone, and Deno itself holds it to that"
   assertEquals(config.permissions.explain, { read: ["runbook"], env });
 });
 
-Deno.test("no secret is in any output of these runs", () => {
+Deno.test("preflight: no secret is in any output of these runs", () => {
   assert(outputs.length > 40 && secrets.size > 5);
   for (const secret of secrets) {
     for (const output of outputs) assert(!output.includes(secret));

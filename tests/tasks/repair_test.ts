@@ -101,7 +101,7 @@ const LOST = "DELETE FROM stop_events WHERE event_seq IN (1, 2)";
 const ALTERED = "UPDATE stop_events SET fill_price = 9 WHERE event_seq = 3";
 
 for (const [what, statements] of [["late", [LATE]], ["lost", [LOST]]] as const) {
-  Deno.test(`${what} events of a sealed day: status, postflight and one amend`, async () => {
+  Deno.test(`repair: ${what} events of a sealed day: status, postflight and one amend`, async () => {
     await atWork(async (operator) => {
       await healthy(operator);
       const before = await visible(operator.lake, "bronze");
@@ -123,7 +123,7 @@ for (
     ["late, lost and altered events together", [LATE, filled(11), LOST, ALTERED]],
   ] as const
 ) {
-  Deno.test(`${what} of a sealed day: amend shows them, and prints how to keep them`, async () => {
+  Deno.test(`repair: ${what} of a sealed day: amend shows them, and prints how to keep them`, async () => {
     await atWork(async (operator) => {
       await healthy(operator);
       const before = await visible(operator.lake, "bronze");
@@ -145,7 +145,7 @@ for (
   });
 }
 
-Deno.test("an open day takes in late and altered events with the run that is printed", async () => {
+Deno.test("repair: an open day takes in late and altered events with the run that is printed", async () => {
   await atWork(async (operator) => {
     await healthy(operator);
     for (const statement of [filled(10, OPEN), ALTERED]) await operator.db.query(statement);
@@ -156,7 +156,7 @@ Deno.test("an open day takes in late and altered events with the run that is pri
   }, OPEN);
 });
 
-Deno.test("an open day that lost events keeps them with the amend that is printed", async () => {
+Deno.test("repair: an open day that lost events keeps them with the amend that is printed", async () => {
   await atWork(async (operator) => {
     await healthy(operator);
     for (const statement of [filled(10, OPEN), LOST]) await operator.db.query(statement);
@@ -168,7 +168,7 @@ Deno.test("an open day that lost events keeps them with the amend that is printe
 });
 
 for (const [name, state, verb] of [["open", OPEN, "run"], ["sealed", SEALED, "amend"]] as const) {
-  Deno.test(`an event with NaN on a day that is ${name} is corrected, and taken in`, async () => {
+  Deno.test(`repair: an event with NaN on a day that is ${name} is corrected, and taken in`, async () => {
     await atWork(
       async (operator) => {
         const { day, task, db } = operator;
@@ -192,7 +192,7 @@ for (const [name, state, verb] of [["open", OPEN, "run"], ["sealed", SEALED, "am
   });
 }
 
-Deno.test("an event on no day is corrected with the statement that is printed", async () => {
+Deno.test("repair: an event on no day is corrected with the statement that is printed", async () => {
   await atWork(
     async (operator) => {
       await operator.task("run", "--date", DAY);
@@ -206,7 +206,7 @@ Deno.test("an event on no day is corrected with the statement that is printed", 
   );
 });
 
-Deno.test("an empty day passes every check, and one that was never run fails with the run to do", async () => {
+Deno.test("repair: an empty day passes every check, and one that was never run fails with the run to do", async () => {
   await atWork(async (operator) => {
     await operator.db.query("DELETE FROM stop_events");
     assertEquals([...(await operator.found()).keys()], ["bronze-committed"]);
@@ -254,7 +254,7 @@ async function remark(
   await lake.put(key, renderMarker({ ...commit, ...changes }));
 }
 
-Deno.test("a sealed silver is made again by the command that is printed", async (t) => {
+Deno.test("repair: a sealed silver is made again by the command that is printed", async (t) => {
   await atWork(async (operator) => {
     await healthy(operator);
     const before = await visible(operator.lake, "silver");
@@ -270,7 +270,7 @@ Deno.test("a sealed silver is made again by the command that is printed", async 
   });
 });
 
-Deno.test("a silver that is sealed though its bronze is open is made again", async () => {
+Deno.test("repair: a silver that is sealed though its bronze is open is made again", async () => {
   await atWork(async (operator) => {
     await healthy(operator);
     await remark(operator.lake, { state: "sealed" }, operator.day);
@@ -279,7 +279,7 @@ Deno.test("a silver that is sealed though its bronze is open is made again", asy
   }, OPEN);
 });
 
-Deno.test("a silver that an interrupted amendment left behind follows by itself", async () => {
+Deno.test("repair: a silver that an interrupted amendment left behind follows by itself", async () => {
   await atWork(async (operator) => {
     await healthy(operator);
     const silver = await operator.lake.get(silverMarkerKey(DAY));
@@ -296,7 +296,7 @@ Deno.test("a silver that an interrupted amendment left behind follows by itself"
   });
 });
 
-Deno.test("a part of a sealed bronze that is missing is restored from a backup, and nothing else", async () => {
+Deno.test("repair: a part of a sealed bronze that is missing is restored from a backup, and nothing else", async () => {
   await atWork(async (operator) => {
     await healthy(operator);
     const [part] = (await markerOf(operator.lake, "bronze")).commit.parts;
@@ -316,7 +316,7 @@ Deno.test("a part of a sealed bronze that is missing is restored from a backup, 
   });
 });
 
-Deno.test("a part of an open bronze that is missing is stored again by the run that is printed", async () => {
+Deno.test("repair: a part of an open bronze that is missing is stored again by the run that is printed", async () => {
   await atWork(async (operator) => {
     await healthy(operator);
     const before = await visible(operator.lake, "bronze", "event_id", operator.day);

@@ -14,7 +14,7 @@ const LATE_EVENT = `
   VALUES ('99999999-9999-4999-8999-999999999999', 99, '2025-12-28T15:00:00Z', 9, 1, 'BTCUSDC',
           'EXECUTED', 'manual')`;
 
-Deno.test("run: bronze, silver and thirteen checks that pass, exit 0, and the same again", async () => {
+Deno.test("deno task run: run: bronze, silver and thirteen checks that pass, exit 0, and the same again", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(300)] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -29,7 +29,7 @@ Deno.test("run: bronze, silver and thirteen checks that pass, exit 0, and the sa
   assert(!again.stdout.includes("\x1b"), "colour without a terminal");
 });
 
-Deno.test("run --output json: every line is JSON, the last one the report of the checks", async () => {
+Deno.test("deno task run: run --output json: every line is JSON, the last one the report of the checks", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const { code, stdout } = await runTask(
@@ -51,7 +51,7 @@ Deno.test("run --output json: every line is JSON, the last one the report of the
   assertEquals(report.results.length, 13);
 });
 
-Deno.test("a row that slipped into a sealed day: bronze names it, postflight counts it, run stops", async () => {
+Deno.test("deno task run: a row that slipped into a sealed day: bronze names it, postflight counts it, run stops", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -79,7 +79,7 @@ Deno.test("a row that slipped into a sealed day: bronze names it, postflight cou
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("postflight with the database down: 3, and what the lake tells is told", async () => {
+Deno.test("postflight with the database down: 3, and what the lake tells is reported", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -110,7 +110,7 @@ Deno.test("postflight may not write: Deno itself holds it to that", async () => 
   assertEquals(Object.keys(config.permissions.postflight).sort(), ["env", "net", "read", "sys"]);
 });
 
-Deno.test("no secret is in any output, whatever goes wrong", async () => {
+Deno.test("deno task run: no secret is in any output, whatever goes wrong", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);

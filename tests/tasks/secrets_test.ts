@@ -271,48 +271,55 @@ clusterTest("secrets: reports wrong usage before storing anything, and exits wit
 
 const terminalTest = atTerminal(clusterTest);
 
-terminalTest("at a terminal passwords and keys are typed unseen, and stored exactly", async () => {
-  await bringTo(controlPlane(), [NAMESPACE]);
-  await using db = await withPassword();
-  const env = variables(db.login);
-  const own = pick(env, "DJANGO_DB_PORT", "AWS_REGION", "S3_ENDPOINT", "S3_BUCKET");
-  const args = ["--kubeconfig", controlPlane().kubeconfig, "--from", "prompt"];
-  const task = startOnTerminal("secrets", args, own);
-  await task.until("DJANGO_DB_HOST [paradedb.robson.svc.cluster.local]: ");
-  await task.type(`${env.DJANGO_DB_HOST}\r`);
-  await task.until("DJANGO_DB_NAME [rbsdb]: ");
-  await task.type(`${env.DJANGO_DB_NAME}\r`);
-  await task.until("DJANGO_DB_USER [robson]: ");
-  await task.type(`${env.DJANGO_DB_USER}\r`);
-  await task.until("DJANGO_DB_PASSWORD: ");
-  await task.type("\r");
-  await task.until("DJANGO_DB_PASSWORD cannot be empty.");
-  await task.until("DJANGO_DB_PASSWORD: ");
-  await task.type(`${PASSWORD}x\x7f\r`);
-  await task.until("AWS_ACCESS_KEY_ID: ");
-  // Pasted in one go, the second line is the answer to the next question.
-  await task.type(`${env.AWS_ACCESS_KEY_ID}\r${env.AWS_SECRET_ACCESS_KEY}\r`);
-  await task.until(`S3_ENDPOINT [${env.S3_ENDPOINT}]: `);
-  await task.type("\r");
-  await task.until(`S3_BUCKET [${env.S3_BUCKET}]: `);
-  await task.type("\r");
-  await task.until("Store 2 Secrets in ");
-  const lines = await task.commandLines();
-  assertEquals(lines.filter((line) => line.includes("tasks/secrets.ts")).length, 3, "all of them");
-  for (const value of values) {
-    for (const line of lines) assert(!line.includes(value), "a value is on a command line");
-  }
-  await task.type("y\r");
-  assertEquals(await task.outcome, { code: 0, restored: true });
-  outputs.push(task.shown());
-  assertEquals(task.shown().match(/the login worked/g)?.length, 2);
-  using api = openApi(controlPlane().admin);
-  assertEquals(await stored(api, DATABASE), databaseOf(env));
-  assertEquals(await stored(api, LAKE), lakeOf(env));
-});
+terminalTest(
+  "secrets: at a terminal passwords and keys are typed unseen, and stored exactly",
+  async () => {
+    await bringTo(controlPlane(), [NAMESPACE]);
+    await using db = await withPassword();
+    const env = variables(db.login);
+    const own = pick(env, "DJANGO_DB_PORT", "AWS_REGION", "S3_ENDPOINT", "S3_BUCKET");
+    const args = ["--kubeconfig", controlPlane().kubeconfig, "--from", "prompt"];
+    const task = startOnTerminal("secrets", args, own);
+    await task.until("DJANGO_DB_HOST [paradedb.robson.svc.cluster.local]: ");
+    await task.type(`${env.DJANGO_DB_HOST}\r`);
+    await task.until("DJANGO_DB_NAME [rbsdb]: ");
+    await task.type(`${env.DJANGO_DB_NAME}\r`);
+    await task.until("DJANGO_DB_USER [robson]: ");
+    await task.type(`${env.DJANGO_DB_USER}\r`);
+    await task.until("DJANGO_DB_PASSWORD: ");
+    await task.type("\r");
+    await task.until("DJANGO_DB_PASSWORD cannot be empty.");
+    await task.until("DJANGO_DB_PASSWORD: ");
+    await task.type(`${PASSWORD}x\x7f\r`);
+    await task.until("AWS_ACCESS_KEY_ID: ");
+    // Pasted in one go, the second line is the answer to the next question.
+    await task.type(`${env.AWS_ACCESS_KEY_ID}\r${env.AWS_SECRET_ACCESS_KEY}\r`);
+    await task.until(`S3_ENDPOINT [${env.S3_ENDPOINT}]: `);
+    await task.type("\r");
+    await task.until(`S3_BUCKET [${env.S3_BUCKET}]: `);
+    await task.type("\r");
+    await task.until("Store 2 Secrets in ");
+    const lines = await task.commandLines();
+    assertEquals(
+      lines.filter((line) => line.includes("tasks/secrets.ts")).length,
+      3,
+      "all of them",
+    );
+    for (const value of values) {
+      for (const line of lines) assert(!line.includes(value), "a value is on a command line");
+    }
+    await task.type("y\r");
+    assertEquals(await task.outcome, { code: 0, restored: true });
+    outputs.push(task.shown());
+    assertEquals(task.shown().match(/the login worked/g)?.length, 2);
+    using api = openApi(controlPlane().admin);
+    assertEquals(await stored(api, DATABASE), databaseOf(env));
+    assertEquals(await stored(api, LAKE), lakeOf(env));
+  },
+);
 
 terminalTest(
-  "Ctrl-C while a password is typed: 130, nothing stored, the terminal as it was",
+  "secrets: Ctrl-C while a password is typed: 130, nothing stored, the terminal as it was",
   async () => {
     await bringTo(controlPlane(), [NAMESPACE]);
     const args = ["--kubeconfig", controlPlane().kubeconfig, "--from", "prompt", "--only", "lake"];
@@ -328,7 +335,7 @@ terminalTest(
   },
 );
 
-terminalTest("an answer of no: 1, and the input's end: 2; nothing is stored", async () => {
+terminalTest("secrets: an answer of no: 1, and the input's end: 2; nothing is stored", async () => {
   await bringTo(controlPlane(), [NAMESPACE]);
   await using db = await withPassword();
   const args = ["--kubeconfig", controlPlane().kubeconfig];

@@ -132,7 +132,7 @@ Deno.test("status --check: 1 while a day that is over is not sealed, else 0", as
   assertEquals((await runTask("status", [DAY, "--check"], env)).code, 0);
 });
 
-Deno.test("status: without a password the lake is told alone, and it says so", async () => {
+Deno.test("status: without a password the lake is reported alone, and it says so", async () => {
   await using lake = await temporaryLake();
   await publish(lake, DAY, 2);
   const status = await runTask("status", [DAY], { LAKE_URL: `file://${lake.path}` });
@@ -141,7 +141,7 @@ Deno.test("status: without a password the lake is told alone, and it says so", a
   assertMatch(lineOf(status, DAY), /^2025-12-28 +sealed +2 +sealed +1 /);
 });
 
-Deno.test("status: a database out of reach is 3, one that refuses the login 2, and the lake is told", async () => {
+Deno.test("status: a database out of reach is 3, one that refuses the login 2, and the lake is reported", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   await publish(lake, DAY, 2);

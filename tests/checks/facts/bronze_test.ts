@@ -19,7 +19,7 @@ import {
 
 const KEY = bronzeMarkerKey(DAY);
 
-Deno.test("a bronze that is as it should be", async () => {
+Deno.test("gatherBronze: a bronze that is without faults", async () => {
   const bronze = await gatherBronze(await publishedDay(), DAY);
   assertEquals(bronze.marker?.commit.rows, 7);
   assertMatch(bronze.marker!.sha256, /^[0-9a-f]{64}$/);
@@ -39,7 +39,7 @@ Deno.test("a bronze that is as it should be", async () => {
   });
 });
 
-Deno.test("the last execution event is that of a replay, whatever order the rows have", async () => {
+Deno.test("gatherBronze: the last execution event is that of a replay, whatever order the rows have", async () => {
   for (const events of [EVENTS, EVENTS.toReversed()]) {
     const lake = memoryLake();
     await publishBronze(lake, [await bronzePart(events)]);
@@ -72,7 +72,7 @@ Deno.test("events follow each other by event_seq, then time, then id; nulls come
   ordered.forEach((a, i) => ordered.forEach((b, j) => assertEquals(follows(a, b), i > j)));
 });
 
-Deno.test("no marker, and what lies there without one", async () => {
+Deno.test("gatherBronze: no marker, and what lies there without one", async () => {
   const lake = await publishedDay();
   lake.objects.delete(KEY);
   const bronze = await gatherBronze(lake, DAY);
@@ -80,14 +80,14 @@ Deno.test("no marker, and what lies there without one", async () => {
   assertEquals([bronze.listed.length, bronze.parts.length], [2, 0]);
 });
 
-Deno.test("a marker that is not JSON is a fact, in few words", async () => {
+Deno.test("gatherBronze: a marker that is not JSON is a fact, in few words", async () => {
   const lake = await publishedDay();
   lake.objects.set(KEY, new TextEncoder().encode("<html>"));
   const bronze = await gatherBronze(lake, DAY);
   assertEquals([bronze.marker, bronze.markerProblem], [undefined, "it is not JSON"]);
 });
 
-Deno.test("a part that is missing", async () => {
+Deno.test("gatherBronze: a part that is missing", async () => {
   const lake = await publishedDay();
   const [first] = (await gatherBronze(lake, DAY)).parts;
   lake.objects.delete(first!.part.key);
@@ -97,7 +97,7 @@ Deno.test("a part that is missing", async () => {
   assertEquals(listed.length, 1);
 });
 
-Deno.test("a part that was cut off after it was published", async () => {
+Deno.test("gatherBronze: a part that was cut off after it was published", async () => {
   const lake = await publishedDay();
   const { key } = (await gatherBronze(lake, DAY)).parts[0]!.part;
   lake.objects.set(key, lake.objects.get(key)!.slice(0, -20));
@@ -107,7 +107,7 @@ Deno.test("a part that was cut off after it was published", async () => {
   assertEquals([part!.footer, part!.collected], [undefined, false]);
 });
 
-Deno.test("a part with other bytes is not collected, though it can be read", async () => {
+Deno.test("gatherBronze: a part with other bytes is not collected, though it can be read", async () => {
   const lake = await publishedDay();
   const { key } = (await gatherBronze(lake, DAY)).parts[0]!.part;
   lake.objects.set(key, (await bronzePart(EVENTS.slice(0, 3))).body);
@@ -124,7 +124,7 @@ Deno.test("gatherBronze collects no row of a part whose size is not the marker's
   assertEquals([found!.footer!.rows, found!.collected], [7, false]);
 });
 
-Deno.test("a part whose pages are broken, and was published so", async () => {
+Deno.test("gatherBronze: a part whose pages are broken, and was published so", async () => {
   const lake = memoryLake();
   const good = await bronzePart(EVENTS);
   const body = good.body.slice();
@@ -143,7 +143,7 @@ Deno.test("events that are there twice are counted, and named", async () => {
   assertEquals([bronze.events, bronze.repeated], [7, [uuid(1)]]);
 });
 
-Deno.test("a column without a type is named so, and its rows are read", async () => {
+Deno.test("gatherBronze: a column without a type is named so, and its rows are read", async () => {
   const lake = memoryLake();
   const key = `${bronzePrefix(DAY)}part-00000-void.parquet`;
   await publishBronze(lake, [voidPart(EVENT_COLUMNS, rowGroup(EVENTS), "event_seq", key)]);
@@ -153,7 +153,7 @@ Deno.test("a column without a type is named so, and its rows are read", async ()
   assertEquals([bronze.parts[0]!.collected, bronze.events], [true, 7]);
 });
 
-Deno.test("a null where the contract allows none is a problem of the part", async () => {
+Deno.test("gatherBronze: a null where the contract allows none is a problem of the part", async () => {
   const lake = memoryLake();
   const nullable = EVENT_COLUMNS.map((column) => ({ ...column, nullable: true })); // as Spark does
   const group = rowGroup([{ ...EVENTS[0]!, operation: null as unknown as bigint }]);
@@ -163,7 +163,7 @@ Deno.test("a null where the contract allows none is a problem of the part", asyn
   assertEquals([part!.problem, part!.collected], ["a null in column operation_id", false]);
 });
 
-Deno.test("what lies beside the marker's parts is listed, but no marker and no hidden file", async () => {
+Deno.test("gatherBronze: what lies beside the marker's parts is listed, but no marker and no hidden file", async () => {
   const lake = await publishedDay();
   const orphan = `${bronzePrefix(DAY)}part-00000-orphan.parquet`;
   for (const key of [orphan, `${bronzePrefix(DAY)}_SUCCESS`, `${bronzePrefix(DAY)}.tmp.parquet`]) {
@@ -174,7 +174,7 @@ Deno.test("what lies beside the marker's parts is listed, but no marker and no h
   assert(listed.some(({ key }) => key === orphan));
 });
 
-Deno.test("a day that is published anew while it is read is read anew", async () => {
+Deno.test("gatherBronze: a day that is published again while it is read is read again", async () => {
   const lake = await publishedDay();
   const [first] = (await gatherBronze(lake, DAY)).parts;
   const newer = [await bronzePart(EVENTS)];
@@ -192,7 +192,7 @@ Deno.test("a day that is published anew while it is read is read anew", async ()
   assertEquals([bronze.events, bronze.repeated], [7, []]);
 });
 
-Deno.test("one part is in hand at a time", async () => {
+Deno.test("gatherBronze: one part is in hand at a time", async () => {
   const lake = await publishedDay();
   const { get } = lake;
   let underWay = 0;
@@ -207,7 +207,7 @@ Deno.test("one part is in hand at a time", async () => {
   assertEquals(most, 1);
 });
 
-Deno.test("a lake that is out of reach is no fact", async () => {
+Deno.test("gatherBronze: a lake that is out of reach is no fact", async () => {
   for (const kind of ["unreachable", "configuration"] as const) {
     const lake = await publishedDay();
     const failure = new Failure({

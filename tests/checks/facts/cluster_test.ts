@@ -68,7 +68,7 @@ function idsOf(results: readonly Result[], ...verdicts: Result["verdict"][]): st
 
 const BAD = ["fail", "warn", "error"] as const;
 
-clusterTest("on the healthy cluster every check passes", async () => {
+clusterTest("gatherCluster: on the healthy cluster every check passes", async () => {
   const results = await judgeAs(await healthy());
   for (const { id, verdict, findings, reason } of results) {
     assertEquals([id, verdict, findings, reason], [
@@ -78,49 +78,55 @@ clusterTest("on the healthy cluster every check passes", async () => {
   }
 });
 
-clusterTest("it says who looks, and has what is there with Secrets as they are", async () => {
-  const fact = await factFor(await healthy());
-  assert(fact.opened);
-  assertEquals([fact.user, fact.namespace, fact.unread], ["kubernetes-admin", "default", []]);
-  assertMatch(fact.version, /^v1\.\d+\.\d+/);
-  const secret = fact.objects.find(({ name }) => name === "django-db-credentials")!;
-  const { stringData, data, metadata } = secret.value as Record<string, Record<string, unknown>>;
-  assertEquals([stringData!.DJANGO_DB_PASSWORD, data], [SECRETS.DJANGO_DB_PASSWORD, undefined]);
-  assertEquals([secret.file, metadata!.managedFields], [undefined, undefined]);
-  assertEquals(fact.trials.filter(({ refused }) => refused !== undefined), []);
-  const nodes = fact.placed!.map(({ value }) => (value.spec as { nodeName: string }).nodeName);
-  assert(nodes.length > 0 && nodes.every((name) => name === "general-1"), nodes.join());
-});
+clusterTest(
+  "gatherCluster: it says who looks, and has what is there with Secrets as they are",
+  async () => {
+    const fact = await factFor(await healthy());
+    assert(fact.opened);
+    assertEquals([fact.user, fact.namespace, fact.unread], ["kubernetes-admin", "default", []]);
+    assertMatch(fact.version, /^v1\.\d+\.\d+/);
+    const secret = fact.objects.find(({ name }) => name === "django-db-credentials")!;
+    const { stringData, data, metadata } = secret.value as Record<string, Record<string, unknown>>;
+    assertEquals([stringData!.DJANGO_DB_PASSWORD, data], [SECRETS.DJANGO_DB_PASSWORD, undefined]);
+    assertEquals([secret.file, metadata!.managedFields], [undefined, undefined]);
+    assertEquals(fact.trials.filter(({ refused }) => refused !== undefined), []);
+    const nodes = fact.placed!.map(({ value }) => (value.spec as { nodeName: string }).nodeName);
+    assert(nodes.length > 0 && nodes.every((name) => name === "general-1"), nodes.join());
+  },
+);
 
-clusterTest("the API server's answer about the account names the binding", async () => {
-  const fact = await factFor(await healthy());
-  assert(fact.opened);
-  const rights = fact.rights!.filter(({ account }) => account === "analytics-jobs/spark-jobs");
-  const may = (verb: string, resource: string, namespace: string) =>
-    rights.find((each) =>
-      each.verb === verb && each.resource === resource && each.namespace === namespace
-    )!;
-  assertEquals(may("create", "pods", "analytics-jobs").allowed, true);
-  assertStringIncludes(
-    may("create", "pods", "analytics-jobs").reason,
-    'RoleBinding "spark-jobs/analytics-jobs"',
-  );
-  for (
-    const [verb, resource, namespace] of [
-      ["get", "secrets", "analytics-jobs"],
-      ["create", "pods", "robson"],
-      ["*", "*", "kube-system"],
-    ] as const
-  ) {
-    assertEquals([verb, namespace, may(verb, resource, namespace).allowed], [
-      verb,
-      namespace,
-      false,
-    ]);
-  }
-});
+clusterTest(
+  "gatherCluster: the API server's answer about the account names the binding",
+  async () => {
+    const fact = await factFor(await healthy());
+    assert(fact.opened);
+    const rights = fact.rights!.filter(({ account }) => account === "analytics-jobs/spark-jobs");
+    const may = (verb: string, resource: string, namespace: string) =>
+      rights.find((each) =>
+        each.verb === verb && each.resource === resource && each.namespace === namespace
+      )!;
+    assertEquals(may("create", "pods", "analytics-jobs").allowed, true);
+    assertStringIncludes(
+      may("create", "pods", "analytics-jobs").reason,
+      'RoleBinding "spark-jobs/analytics-jobs"',
+    );
+    for (
+      const [verb, resource, namespace] of [
+        ["get", "secrets", "analytics-jobs"],
+        ["create", "pods", "robson"],
+        ["*", "*", "kube-system"],
+      ] as const
+    ) {
+      assertEquals([verb, namespace, may(verb, resource, namespace).allowed], [
+        verb,
+        namespace,
+        false,
+      ]);
+    }
+  },
+);
 
-clusterTest("a right that a binding of robson's gives is found there", async () => {
+clusterTest("gatherCluster: a right that a binding of robson's gives is found there", async () => {
   const admin = await healthy();
   using api = openApi(admin);
   const path = "/apis/rbac.authorization.k8s.io/v1/namespaces/robson/rolebindings";
@@ -152,19 +158,25 @@ clusterTest("a right that a binding of robson's gives is found there", async () 
 /** Server-side, only those who may apply can try. */
 const TRYING = "server-dry-run";
 
-clusterTest("who may only read judges everything but what has to be tried", async () => {
-  const reader = await user(await healthy(), "reader", [READS_ALL]);
-  const results = await judgeAs(reader);
-  assertEquals(idsOf(results, ...BAD), [TRYING]);
-  const { examined } = results.find(({ id }) => id === "rbac")!;
-  assertStringIncludes(examined!, "by the roles as they are stored");
-});
+clusterTest(
+  "gatherCluster: who may only read judges everything but what has to be tried",
+  async () => {
+    const reader = await user(await healthy(), "reader", [READS_ALL]);
+    const results = await judgeAs(reader);
+    assertEquals(idsOf(results, ...BAD), [TRYING]);
+    const { examined } = results.find(({ id }) => id === "rbac")!;
+    assertStringIncludes(examined!, "by the roles as they are stored");
+  },
+);
 
-clusterTest("who may ask for others too judges the account by the server's answers", async () => {
-  const asker = await user(await healthy(), "asker", [READS_ALL, ASKS_FOR_OTHERS]);
-  const { examined } = (await judgeAs(asker)).find(({ id }) => id === "rbac")!;
-  assertStringIncludes(examined!, "as the API server answers");
-});
+clusterTest(
+  "gatherCluster: who may ask for others too judges the account by the server's answers",
+  async () => {
+    const asker = await user(await healthy(), "asker", [READS_ALL, ASKS_FOR_OTHERS]);
+    const { examined } = (await judgeAs(asker)).find(({ id }) => id === "rbac")!;
+    assertStringIncludes(examined!, "as the API server answers");
+  },
+);
 
 /** The checks that cannot tell anything where a resource may not be read. */
 const READERS: Readonly<Record<string, string[]>> = {
@@ -208,7 +220,7 @@ for (const [resource, expected] of Object.entries(READERS)) {
 }
 
 clusterTest(
-  "who sees pods only where they matter judges connections, and not the room on nodes",
+  "gatherCluster: who sees pods only where they matter judges connections, and not the room on nodes",
   async () => {
     const admin = await healthy();
     const rules = await readsAllBut(admin, "pods");
@@ -239,7 +251,7 @@ clusterTest(
 );
 
 clusterTest(
-  "a login that has run out, or none at all, is a finding of cluster-login alone",
+  "gatherCluster: a login that has run out, or none at all, is a finding of cluster-login alone",
   async () => {
     const admin = await healthy();
     await user(admin, "late", [READS_ALL]);
@@ -256,7 +268,7 @@ clusterTest(
 );
 
 clusterTest(
-  "an API server that stops in the middle of a list fails the fact at its deadline",
+  "gatherCluster: an API server that stops in the middle of a list fails the fact at its deadline",
   async () => {
     const admin = await healthy();
     await using proxy = await faultyProxy(controlPlane(), admin, {
@@ -273,12 +285,15 @@ clusterTest(
   },
 );
 
-clusterTest("a connection that breaks off in the middle of a list is no answer", async () => {
-  const admin = await healthy();
-  await using proxy = await faultyProxy(controlPlane(), admin, {
-    ...{ list: "secrets", inTheMiddle: "drops" },
-  });
-  const results = await judgeAs(proxy.access);
-  assertEquals(results.find(({ id }) => id === "cluster-login")!.verdict, "error");
-  assertEquals(results.find(({ id }) => id === "database-login")!.verdict, "pass");
-});
+clusterTest(
+  "gatherCluster: a connection that breaks off in the middle of a list is no answer",
+  async () => {
+    const admin = await healthy();
+    await using proxy = await faultyProxy(controlPlane(), admin, {
+      ...{ list: "secrets", inTheMiddle: "drops" },
+    });
+    const results = await judgeAs(proxy.access);
+    assertEquals(results.find(({ id }) => id === "cluster-login")!.verdict, "error");
+    assertEquals(results.find(({ id }) => id === "database-login")!.verdict, "pass");
+  },
+);

@@ -22,7 +22,7 @@ async function refused(config: DatabaseConfig): Promise<Refusal> {
   return fact;
 }
 
-Deno.test("an outbox that is as it should be", async () => {
+Deno.test("gatherDatabase: an outbox that is without faults", async () => {
   await using db = await outbox();
   const { name, user, version, table, nearMisses, today, holders, graceSeconds } = await opened(
     db.config,
@@ -37,7 +37,7 @@ Deno.test("an outbox that is as it should be", async () => {
   assertEquals([price.type, price.declared], ["numeric", "numeric(20,8)"]);
 });
 
-Deno.test("a login that the server refuses is a fact, with the variables to set", async () => {
+Deno.test("gatherDatabase: a login that the server refuses is a fact, with the variables to set", async () => {
   await using db = await outbox();
   const wrong = await refused({ ...db.config, password: "wr0ng p4ss" });
   assertMatch(wrong.failure.problem, /password authentication failed/);
@@ -47,7 +47,7 @@ Deno.test("a login that the server refuses is a fact, with the variables to set"
   assertMatch(nowhere.failure.remedy, /^Set DJANGO_DB_NAME/);
 });
 
-Deno.test("a server that is not there is no fact", async () => {
+Deno.test("gatherDatabase: a server that is not there is no fact", async () => {
   await using db = await outbox();
   const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = gone.addr;
@@ -59,7 +59,7 @@ Deno.test("a server that is not there is no fact", async () => {
   assertEquals(failure.kind, "unreachable");
 });
 
-Deno.test("a server that accepts and never answers is let go of at the signal", async () => {
+Deno.test("gatherDatabase: a server that accepts and never answers is let go of at the signal", async () => {
   await using db = await outbox();
   using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const accepted = silent.accept();
@@ -82,7 +82,7 @@ Deno.test("a server that accepts and never answers is let go of at the signal", 
   connection.close();
 });
 
-Deno.test("a table by another name is a near miss, and what is like neither is none", async () => {
+Deno.test("gatherDatabase: a table by another name is a near miss, and what is like neither is none", async () => {
   await using db = await outbox({
     events: [
       "ALTER TABLE stop_events RENAME TO api_stopevent",
@@ -95,7 +95,7 @@ Deno.test("a table by another name is a near miss, and what is like neither is n
   assertEquals(nearMisses, ["api_stopevent", "stop_loss_events"]);
 });
 
-Deno.test("a role that may not read the table, and sees its columns all the same", async () => {
+Deno.test("gatherDatabase: a role that may not read the table, and sees its columns all the same", async () => {
   await using db = await outbox();
   const reader = await db.role(
     `reader_${Date.now()}`,
@@ -106,7 +106,7 @@ Deno.test("a role that may not read the table, and sees its columns all the same
   assert(table!.columns.length > 15);
 });
 
-Deno.test("who keeps today from being sealed: open and prepared transactions, with pid, gid and age", async () => {
+Deno.test("gatherDatabase: who keeps today from being sealed: open and prepared transactions, with pid, gid and age", async () => {
   await using db = await outbox();
   const writer = await db.connect();
   await writer.query(
@@ -128,7 +128,7 @@ Deno.test("who keeps today from being sealed: open and prepared transactions, wi
   await writer.query("ROLLBACK");
 });
 
-Deno.test("sessions of others are unreadable until the role may see them", async () => {
+Deno.test("gatherDatabase: sessions of others are unreadable until the role may see them", async () => {
   await using db = await outbox();
   const reader = await db.role(`reader_${Date.now()}`, "GRANT SELECT ON stop_events TO PUBLIC");
   const { holders } = await opened(reader);

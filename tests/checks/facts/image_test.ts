@@ -57,7 +57,8 @@ function contents(reading: ImageReading | undefined): ImageContents {
 }
 
 Deno.test({
-  name: "an image in a registry is told by its jars, its Hadoop, and the files that are asked for",
+  name:
+    "gatherImage: an image in a registry is told by its jars, its Hadoop, and the files that are asked for",
   ignore,
   async fn() {
     const files = ["/opt/deep-storage/jobs/bronze.py", "/opt/deep-storage/jobs/silver.py", "/opt"];
@@ -86,7 +87,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what a registry refuses is part of the fact, with the fix, and without a secret",
+  name:
+    "gatherImage: what a registry refuses is part of the fact, with the fix, and without a secret",
   ignore,
   async fn() {
     const requests = [
@@ -146,7 +148,7 @@ Deno.test({
   },
 });
 
-Deno.test("each image is asked for once, however many jobs run it, and with which files", async () => {
+Deno.test("gatherImage: each image is asked for once, however many jobs run it, and with which files", async () => {
   const fake = startFakeRegistry(IMAGE);
   try {
     const reference = `${fake.host}/team/spark:1`;
@@ -162,7 +164,7 @@ Deno.test("each image is asked for once, however many jobs run it, and with whic
   }
 });
 
-Deno.test("a registry out of reach is no fact at all, and ends what else is under way", async () => {
+Deno.test("gatherImage: a registry out of reach is no fact at all, and ends what else is under way", async () => {
   const body = () => new ReadableStream({ start() {} });
   const silent = startFakeRegistry(
     IMAGE,
@@ -181,7 +183,7 @@ Deno.test("a registry out of reach is no fact at all, and ends what else is unde
   }
 });
 
-Deno.test("an image without a folder of jars has none, and one of another home has them there", async () => {
+Deno.test("gatherImage: an image without a folder of jars has none, and one of another home has them there", async () => {
   const [plain, other] = [
     imageOf({ layers: [{ "bin/sh": "" }] }),
     imageOf({ layers: [{ "srv/jars/hadoop-common-3.3.6.jar": "" }], env: ["SPARK_HOME=/srv"] }),
@@ -202,7 +204,7 @@ Deno.test("an image without a folder of jars has none, and one of another home h
   }
 });
 
-Deno.test("an archive stands in for the registry: of the images that jobs run, or with all of its own", async () => {
+Deno.test("gatherImage: an archive stands in for the registry: of the images that jobs run, or with all of its own", async () => {
   const archive = await Deno.makeTempFile({ suffix: ".tar" });
   try {
     await Deno.writeFile(archive, dockerArchive(IMAGE, ["ghcr.io/team/spark:1", "spark:dev"]));

@@ -26,7 +26,7 @@ async function objects(config: LakeConfig): Promise<string[]> {
 const OF_ALL = ["read-after-write", "conditional-create", "conditional-replace", "listing"];
 
 for (const { name } of storeKinds()) {
-  Deno.test(`${name}: keeps every promise, and is left as it was`, async () => {
+  Deno.test(`gatherLake: ${name}: keeps every promise, and is left as it was`, async () => {
     const config = await store(name).createBucket(`ready-${crypto.randomUUID()}`);
     const { promises } = await opened(config);
     assertEquals(promises.filter(({ kept }) => !kept), []);
@@ -34,7 +34,7 @@ for (const { name } of storeKinds()) {
     assertEquals(await objects(config), []);
   });
 
-  Deno.test(`${name}: a key, a secret or a bucket that is wrong is a fact, with the variable to set`, async () => {
+  Deno.test(`gatherLake: ${name}: a key, a secret or a bucket that is wrong is a fact, with the variable to set`, async () => {
     const config = await store(name).createBucket(`refused-${crypto.randomUUID()}`);
     const wrong: [Partial<S3Config>, RegExp][] = [
       [{ accessKeyId: "NOBODY" }, /AWS_ACCESS_KEY_ID/],
@@ -105,21 +105,21 @@ function deaf(...headers: string[]): StrictS3Options["fault"] {
   };
 }
 
-Deno.test("a store that ignores If-None-Match lets everybody create", async () => {
+Deno.test("gatherLake: a store that ignores If-None-Match lets everyone create", async () => {
   assertEquals(await broken(deaf("if-none-match")), {
     "conditional-create":
       "4 of 4 writers were told that they had created the same object: If-None-Match: * is ignored",
   });
 });
 
-Deno.test("a store that ignores If-Match lets everybody overwrite", async () => {
+Deno.test("gatherLake: a store that ignores If-Match lets everyone overwrite", async () => {
   assertEquals(await broken(deaf("if-match")), {
     "conditional-replace": "a put with If-Match and an ETag from before overwrote an object: " +
       "If-Match is ignored",
   });
 });
 
-Deno.test("a store that cannot do conditional puts at all says so", async () => {
+Deno.test("gatherLake: a store that cannot do conditional puts at all says so", async () => {
   const problems = await broken(({ method, headers }, serve) =>
     method === "PUT" && (headers.has("if-match") || headers.has("if-none-match"))
       ? refusal(501, "NotImplemented")
@@ -131,7 +131,7 @@ Deno.test("a store that cannot do conditional puts at all says so", async () => 
   }
 });
 
-Deno.test("a store that refuses even the current ETag", async () => {
+Deno.test("gatherLake: a store that refuses even the current ETag", async () => {
   assertEquals(
     await broken(({ method, headers }, serve) =>
       method === "PUT" && headers.has("if-match") ? refusal(412, "PreconditionFailed") : serve()
@@ -140,7 +140,7 @@ Deno.test("a store that refuses even the current ETag", async () => {
   );
 });
 
-Deno.test("a store that accepts damaged content", async () => {
+Deno.test("gatherLake: a store that accepts damaged content", async () => {
   const fault: StrictS3Options["fault"] = ({ method, url }, serve) =>
     method === "PUT" && url.includes("/content-md5")
       ? new Response(null, { headers: { etag: '"damaged"' } })
@@ -150,7 +150,7 @@ Deno.test("a store that accepts damaged content", async () => {
   });
 });
 
-Deno.test("a store whose listings lag behind", async () => {
+Deno.test("gatherLake: a store whose listings lag behind", async () => {
   const { listing, ...others } = await broken(({ method, url }, serve) =>
     method === "GET" && decodeURIComponent(url).includes("/listing/")
       ? new Response(
@@ -162,7 +162,7 @@ Deno.test("a store whose listings lag behind", async () => {
   assertEquals([listing, others], ["a listing right after 3 puts shows: nothing", {}]);
 });
 
-Deno.test("a store that ignores ranges", async () => {
+Deno.test("gatherLake: a store that ignores ranges", async () => {
   const fault: StrictS3Options["fault"] = (request, serve) => {
     if (!request.headers.has("range")) return serve();
     return new Response("0123456789", { headers: { etag: '"all"' } });
@@ -172,7 +172,7 @@ Deno.test("a store that ignores ranges", async () => {
   });
 });
 
-Deno.test("a store that may be read only is refused, and so is one that may not be cleaned", async () => {
+Deno.test("gatherLake: a store that may be read only is refused, and so is one that may not be cleaned", async () => {
   for (const forbidden of ["PUT", "DELETE"]) {
     const server = startStrictS3({
       fault: ({ method, url }, serve) =>
@@ -188,7 +188,7 @@ Deno.test("a store that may be read only is refused, and so is one that may not 
   }
 });
 
-Deno.test("an aborted trial leaves nothing behind", async () => {
+Deno.test("gatherLake: an aborted trial leaves nothing behind", async () => {
   const controller = new AbortController();
   const late = new Failure({
     kind: "unreachable",
@@ -211,7 +211,7 @@ Deno.test("an aborted trial leaves nothing behind", async () => {
   await server.stop();
 });
 
-Deno.test("what a killed trial left behind goes after an hour, and nothing else", async () => {
+Deno.test("gatherLake: what a killed trial left behind goes after an hour, and nothing else", async () => {
   const config = await store("strict S3").createBucket("leftovers");
   const lake = openLake(config);
   const old = `_preflight/${Date.now() - 2 * 3_600_000}-x/range`;

@@ -11,7 +11,7 @@ function problems(text: string): string[] {
     .map(({ line, column, problem }) => `${line}:${column} ${problem}`);
 }
 
-Deno.test("every object knows its file, its document and its line", () => {
+Deno.test("gatherManifests: every object knows its file, its document and its line", () => {
   const text = `# a comment\n---\n---\n${POD}---\n${
     POD.replace("Pod", "Job")
   }spec:\n  a: [1, {b: 2}]\n`;
@@ -28,7 +28,7 @@ Deno.test("every object knows its file, its document and its line", () => {
   assertEquals(lineOf(objects[1]!, "elsewhere"), 8);
 });
 
-Deno.test("lists are flattened, with the lines of their items", () => {
+Deno.test("gatherManifests: lists are flattened, with the lines of their items", () => {
   const list =
     "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: one\n";
   const [one] = readFile("x.yaml", list).objects;
@@ -38,7 +38,7 @@ Deno.test("lists are flattened, with the lines of their items", () => {
   assertEquals([two!.apiVersion, two!.kind, two!.name], ["v1", "Pod", "two"]);
 });
 
-Deno.test("unknown kinds are objects like others, and JSON is YAML", () => {
+Deno.test("gatherManifests: unknown kinds are objects like others, and JSON is YAML", () => {
   const text = '{"apiVersion": "example.com/v1", "kind": "Whatever", "metadata": {"name": "a"}}';
   const { objects, problems } = readFile("x.json", text);
   assertEquals([objects[0]!.kind, objects[0]!.namespace, problems], ["Whatever", undefined, []]);
@@ -51,7 +51,7 @@ Deno.test("broken YAML is located, and does not spoil the other documents", () =
   assertEquals(problems.map(({ file, line }) => [file, line]), [["x.yaml", 5]]);
 });
 
-Deno.test("what cannot be an object is a problem at its place", () => {
+Deno.test("gatherManifests: what cannot be an object is a problem at its place", () => {
   assertEquals(problems("a: 1\nb: 2\na: 3\n"), ['3:1 duplicate field "a"']);
   assertEquals(problems("just a text"), [
     '1:1 not a Kubernetes object, but the text "just a text"',
@@ -106,7 +106,7 @@ data:
   ]);
 });
 
-Deno.test("a tree with everything that a tree can have", async () => {
+Deno.test("gatherManifests: a tree with everything that a tree can have", async () => {
   const directory = await Deno.makeTempDir();
   try {
     const at = (name: string) => `${directory}/${name}`;
@@ -151,7 +151,7 @@ Deno.test("gatherManifests reads no JSON in a Python package as a manifest", asy
   }
 });
 
-Deno.test("a directory that is not there is a wrong configuration", async () => {
+Deno.test("gatherManifests: a directory that is not there is a wrong configuration", async () => {
   const failure = await assertRejects(() => gatherManifests("/nowhere/at/all"), Failure);
   assertEquals(failure.kind, "configuration");
   assertStringIncludes(failure.message, "there is no such directory");

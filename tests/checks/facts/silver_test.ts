@@ -16,7 +16,7 @@ function sourceOf({ marker }: BronzeFact): SourceFact {
   return { ...SOURCE, compared: { ...compared(), sha256: marker!.sha256 } };
 }
 
-Deno.test("a silver that is as it should be", async () => {
+Deno.test("gatherSilver: a silver that is without faults", async () => {
   const silver = await gatherSilver(await publishedDay(), DAY);
   assertEquals(silver.marker?.commit.rows, 3);
   assertEquals(silver.listed.map(({ key }) => key), silver.parts.map(({ part }) => part.key));
@@ -38,7 +38,7 @@ Deno.test("a silver that is as it should be", async () => {
   ]);
 });
 
-Deno.test("the checks find no fault in what the pipeline published", async () => {
+Deno.test("gatherSilver: the checks find no fault in what the pipeline published", async () => {
   const lake = await publishedDay();
   const [bronze, silver] = [await gatherBronze(lake, DAY), await gatherSilver(lake, DAY)];
   const results = await judge({ source: sourceOf(bronze), bronze, silver });
@@ -57,7 +57,7 @@ Deno.test("parts of every client are listed, and of no other day", async () => {
   assertEquals(listed.map(({ key }) => key), keys);
 });
 
-Deno.test("no marker, and a marker that is none", async () => {
+Deno.test("gatherSilver: no marker, and a marker that is none", async () => {
   const lake = await publishedDay();
   lake.objects.set(KEY, new TextEncoder().encode("[]"));
   assertEquals((await gatherSilver(lake, DAY)).markerProblem, "the marker is no object");
@@ -66,7 +66,7 @@ Deno.test("no marker, and a marker that is none", async () => {
   assertEquals([marker, markerProblem, rows, parts], [undefined, undefined, [], []]);
 });
 
-Deno.test("a part that was cut off does not hide the others", async () => {
+Deno.test("gatherSilver: a part that was cut off does not hide the others", async () => {
   const lake = await publishedDay();
   const { key } = (await gatherSilver(lake, DAY)).parts[0]!.part;
   lake.objects.set(key, lake.objects.get(key)!.slice(0, 50));
@@ -76,7 +76,7 @@ Deno.test("a part that was cut off does not hide the others", async () => {
   assertEquals(rows.map(({ operation_id }) => operation_id), [13n]);
 });
 
-Deno.test("a part with a column without a type, as Spark's lit(None) makes it", async () => {
+Deno.test("gatherSilver: a part with a column without a type, as Spark's lit(None) makes it", async () => {
   const lake = await publishedDay();
   const before = await gatherSilver(lake, DAY);
   const { commit } = before.marker!;

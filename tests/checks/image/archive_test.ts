@@ -59,7 +59,7 @@ for (
     ],
   ] as readonly (readonly [string, Uint8Array, Blob])[]
 ) {
-  Deno.test(`an image is found in ${name}`, async () => {
+  Deno.test(`archive: an image is found in ${name}`, async () => {
     await withFile(bytes, async (path) => {
       const image = await findArchived(await openArchive(path, undefined), NAME)
         .read(NAME, PLATFORM);
@@ -70,7 +70,7 @@ for (
   });
 }
 
-Deno.test("of several platforms the wanted one is taken, also where index.json lists them itself", async () => {
+Deno.test("archive: of several platforms the wanted one is taken, also where index.json lists them itself", async () => {
   const nested = ociArchive(indexOf([ARM, IMAGE]), [ARM, IMAGE]);
   const flat = tarOf({
     ...Object.fromEntries(
@@ -94,7 +94,7 @@ Deno.test("of several platforms the wanted one is taken, also where index.json l
   }
 });
 
-Deno.test("equal layers are in an archive once, or links to each other", async () => {
+Deno.test("archive: equal layers are in an archive once, or links to each other", async () => {
   const twice = imageOf({ layers: [LAYERS[0]!, LAYERS[1]!, LAYERS[0]!] });
   const { descriptor } = twice.config;
   const config = `${descriptor.digest.slice("sha256:".length)}.json`;
@@ -117,7 +117,7 @@ Deno.test("equal layers are in an archive once, or links to each other", async (
   }
 });
 
-Deno.test("an image goes by its name, a tag, or its digest; one alone without any by every name", async () => {
+Deno.test("archive: an image goes by its name, a tag, or its digest; one alone without any by every name", async () => {
   const found = async (bytes: Uint8Array, reference: string) => {
     let problem = "";
     await withFile(bytes, async (path) => {
@@ -155,7 +155,7 @@ Deno.test("an image goes by its name, a tag, or its digest; one alone without an
   assertEquals(await found(index, `ghcr.io/team/spark@${digest}`), "");
 });
 
-Deno.test("no reference is found nowhere", () => {
+Deno.test("archive: no reference is found nowhere", () => {
   assertThrows(() => findArchived([], "$(IMAGE)"), ImageRefused, "no reference to an image");
 });
 
@@ -176,7 +176,7 @@ for (
     ["a manifest.json that is cut", tarOf({ "manifest.json": "[{" }), "not that of docker save"],
   ] as const
 ) {
-  Deno.test(`no archive is ${name}`, async () => {
+  Deno.test(`archive: no archive is ${name}`, async () => {
     await withFile(bytes, async (path) => {
       const error = await assertRejects(() => openArchive(path, undefined), Failure, words);
       assertEquals(error.kind, "configuration");
@@ -185,7 +185,7 @@ for (
   });
 }
 
-Deno.test("a file that is not there, and a folder, are no archives", async () => {
+Deno.test("archive: a file that is not there, and a folder, are no archives", async () => {
   await assertRejects(() => openArchive("/no/such/file", undefined), Failure, "no such file");
   await assertRejects(() => openArchive("/", undefined), Failure, "it is a directory");
 });
@@ -240,7 +240,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`an archived image is broken by ${name}`, async () => {
+  Deno.test(`archive: an archived image is broken by ${name}`, async () => {
     await withFile(bytes, async (path) => {
       const [image] = await openArchive(path, undefined);
       const error = await assertRejects(() => image!.read("x", PLATFORM), ImageRefused, words);

@@ -29,7 +29,7 @@ for (
     ["docker.io", "docker.io/apache/spark"],
   ] as const
 ) {
-  Deno.test(`the login of ${entry} is for ${reference}`, () => {
+  Deno.test(`credentials: the login of ${entry} is for ${reference}`, () => {
     assertEquals(usersFor(reference, entry), [entry]);
   });
 }
@@ -47,17 +47,17 @@ for (
     ["https://index.docker.io/v1/", "ghcr.io/apache/spark"],
   ] as const
 ) {
-  Deno.test(`the login of ${entry} is not for ${reference}`, () => {
+  Deno.test(`credentials: the login of ${entry} is not for ${reference}`, () => {
     assertEquals(usersFor(reference, entry), []);
   });
 }
 
-Deno.test("of several logins the one with the longer path comes first", () => {
+Deno.test("credentials: of several logins the one with the longer path comes first", () => {
   const all = usersFor("ghcr.io/a/b", "ghcr.io", "https://ghcr.io/a/b", "ghcr.io/a");
   assertEquals(all, ["https://ghcr.io/a/b", "ghcr.io/a", "ghcr.io"]);
 });
 
-Deno.test("a login is `auth`, or a name and a password, and anything else is none", () => {
+Deno.test("credentials: a login is `auth`, or a name and a password, and anything else is none", () => {
   const one = (entry: unknown) =>
     loginsFor(bytes({ auths: { "ghcr.io": entry } }), addressOf("ghcr.io/a/b"));
   assertEquals(one({ auth: btoa("me:a:b c") }), [{ user: "me", password: "a:b c" }]);
@@ -72,13 +72,13 @@ Deno.test("a login is `auth`, or a name and a password, and anything else is non
   }
 });
 
-Deno.test("the old form of the file has no `auths` around its entries", () => {
+Deno.test("credentials: the old form of the file has no `auths` around its entries", () => {
   const config = bytes({ "ghcr.io": { username: "me", password: "x" } });
   assertEquals(loginsFor(config, addressOf("ghcr.io/a/b")).length, 1);
 });
 
 for (const broken of ["", "{", "[]", "null", "1", '{"auths": []}', '{"auths": "s3cret"}']) {
-  Deno.test(`no Docker configuration is ${broken || "an empty file"}, and none of it is told`, () => {
+  Deno.test(`credentials: no Docker configuration is ${broken || "an empty file"}, and none of it is reported`, () => {
     assertEquals(isDockerConfig(bytes(broken)), false);
     const error = assertThrows(
       () => loginsFor(bytes(broken), addressOf("ghcr.io/a/b")),
@@ -90,7 +90,7 @@ for (const broken of ["", "{", "[]", "null", "1", '{"auths": []}', '{"auths": "s
   });
 }
 
-Deno.test("a configuration that a credential helper keeps has no login in it", () => {
+Deno.test("credentials: a configuration that a credential helper keeps has no login in it", () => {
   const config = bytes({ auths: { "ghcr.io": {} }, credsStore: "desktop" });
   assert(isDockerConfig(config));
   assertEquals(loginsFor(config, addressOf("ghcr.io/a/b")), []);

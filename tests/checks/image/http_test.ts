@@ -29,7 +29,7 @@ function silentAfter(piece?: string) {
   };
 }
 
-Deno.test("a server that does not begin to answer is given up, and so is one that stops", async () => {
+Deno.test("http: a server that does not begin to answer is given up, and so is one that stops", async () => {
   await using never = silentAfter();
   await using halfway = silentAfter("half");
   const http = openHttp(OPTIONS);

@@ -28,7 +28,7 @@ Deno.test("manifests of OCI and of Docker are read", () => {
   }
 });
 
-Deno.test("an index offers platforms; what it has besides is none", () => {
+Deno.test("image: an index offers platforms; what it has besides is none", () => {
   const images = ["linux/amd64", "linux/arm64/v8", "linux/arm/v7", "linux/arm/v6"]
     .map((platform) => imageOf({ layers: [{ [platform]: "" }], platform }));
   const attestation = imageOf({ layers: [{ x: "" }], platform: "unknown/unknown" });
@@ -49,7 +49,7 @@ Deno.test("an index offers platforms; what it has besides is none", () => {
   }
 });
 
-Deno.test("an image fits the platform of its architecture, and of its variant where that is asked", () => {
+Deno.test("image: an image fits the platform of its architecture, and of its variant where that is asked", () => {
   assertEquals(fits("linux/arm64/v8", "linux/arm64"), true);
   assertEquals(fits("linux/arm64", "linux/arm64/v8"), true);
   assertEquals(fits("linux/arm/v7", "linux/arm"), true);
@@ -73,12 +73,12 @@ for (
     ["an index of nothing", { manifests: [null] }, "without a sha256 digest"],
   ] as const
 ) {
-  Deno.test(`no manifest is ${name}`, () => {
+  Deno.test(`image: no manifest is ${name}`, () => {
     assertThrows(() => parseManifest(bytes(value)), Malformed, words);
   });
 }
 
-Deno.test("a configuration says platform, environment and the unpacked layers' digests", () => {
+Deno.test("image: a configuration says platform, environment and the unpacked layers' digests", () => {
   const { config, layers } = imageOf({
     ...{ layers: [{ a: "" }], platform: "linux/arm64/v8", env: ["A=b=c", "EMPTY="] },
   });

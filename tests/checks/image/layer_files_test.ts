@@ -36,7 +36,7 @@ Deno.test("layers add up", async () => {
   ]);
 });
 
-Deno.test("a deletion hides what is below it, and nothing of its own layer or above", async () => {
+Deno.test("layer_files: a deletion hides what is below it, and nothing of its own layer or above", async () => {
   const gone = { [`${JARS}/.wh.a.jar`]: "" };
   assertEquals(await jarsAfter(gone), ["b.jar"]);
   assertEquals(await jarsAfter(gone, { [`${JARS}/a.jar`]: "" }), ["a.jar", "b.jar"]);
@@ -46,19 +46,19 @@ Deno.test("a deletion hides what is below it, and nothing of its own layer or ab
   ]);
 });
 
-Deno.test("a deleted folder takes all that is in it along", async () => {
+Deno.test("layer_files: a deleted folder takes all that is in it along", async () => {
   assertEquals(await jarsAfter({ "opt/.wh.spark": "" }), undefined);
   assertEquals(await jarsAfter({ "opt/.wh.spark": "", [`${JARS}/c.jar`]: "" }), ["c.jar"]);
   assertEquals(await jarsAfter({ [`${JARS}/.wh..wh.plnk`]: "" }), ["a.jar", "b.jar"]);
 });
 
-Deno.test("an opaque folder hides what is below it, wherever in its layer that is said", async () => {
+Deno.test("layer_files: an opaque folder hides what is below it, wherever in its layer that is said", async () => {
   assertEquals(await jarsAfter({ [`${JARS}/.wh..wh..opq`]: "", [`${JARS}/c.jar`]: "" }), ["c.jar"]);
   assertEquals(await jarsAfter({ [`${JARS}/c.jar`]: "", [`${JARS}/.wh..wh..opq`]: "" }), ["c.jar"]);
   assertEquals(await jarsAfter({ ".wh..wh..opq": "" }), undefined);
 });
 
-Deno.test("it is known which layer deleted a file, if it is not there again", async () => {
+Deno.test("layer_files: it is known which layer deleted a file, if it is not there again", async () => {
   const image = await imageOf(
     SPARK,
     { [`${JARS}/.wh.a.jar`]: "", "tmp/x": "" },
@@ -71,13 +71,13 @@ Deno.test("it is known which layer deleted a file, if it is not there again", as
   ]);
 });
 
-Deno.test("what replaces a folder hides what was in it", async () => {
+Deno.test("layer_files: what replaces a folder hides what was in it", async () => {
   assertEquals(await jarsAfter({ [JARS]: "a file" }), undefined);
   assertEquals(await jarsAfter({ "opt/spark": { symlink: "nowhere" } }), undefined);
   assertEquals(await jarsAfter({ "opt/spark": "a file" }, { [`${JARS}/c.jar`]: "" }), ["c.jar"]);
 });
 
-Deno.test("folders that are links are followed, however they are written", async () => {
+Deno.test("layer_files: folders that are links are followed, however they are written", async () => {
   const real = { "opt/spark-3.5/jars/a.jar": "" };
   for (
     const symlink of [
@@ -94,7 +94,7 @@ Deno.test("folders that are links are followed, however they are written", async
   }
 });
 
-Deno.test("what a later layer changes below a link is changed where that leads", async () => {
+Deno.test("layer_files: what a later layer changes below a link is changed where that leads", async () => {
   const linked = [{ "opt/spark-3.5/jars/a.jar": "" }, { "opt/spark": { symlink: "spark-3.5" } }];
   const added = await imageOf(...linked, { [`${JARS}/b.jar`]: "" });
   assertEquals(added.filesIn("opt/spark-3.5/jars"), ["a.jar", "b.jar"]);
@@ -105,7 +105,7 @@ Deno.test("what a later layer changes below a link is changed where that leads",
   assertEquals(replaced.filesIn(JARS), ["c.jar"]);
 });
 
-Deno.test("a link to a file is a file, and one that leads nowhere is nothing", async () => {
+Deno.test("layer_files: a link to a file is a file, and one that leads nowhere is nothing", async () => {
   const image = await imageOf({
     "lib/x.jar": "",
     [`${JARS}/x.jar`]: { symlink: "/lib/x.jar" },
@@ -121,7 +121,7 @@ Deno.test("a link to a file is a file, and one that leads nowhere is nothing", a
   assertEquals(image.kindOf("/"), "folder");
 });
 
-Deno.test("a hard link is what it leads to, in its layer or below, also when that is deleted", async () => {
+Deno.test("layer_files: a hard link is what it leads to, in its layer or below, also when that is deleted", async () => {
   const image = await imageOf(
     { "lib/x.jar": "", "lib/s": { symlink: "x.jar" } },
     { [`${JARS}/x.jar`]: { hardlink: "lib/x.jar" }, [`lib/t`]: { hardlink: "/lib/s" } },
@@ -161,7 +161,7 @@ async function inFolder(work: (folder: string) => Promise<void>): Promise<void> 
   }
 }
 
-Deno.test("a layer is remembered by its digest, for this user alone", async () => {
+Deno.test("layer_files: a layer is remembered by its digest, for this user alone", async () => {
   await inFolder(async (folder) => {
     await openLayerCache(folder).put(DIGEST, CHANGES);
     assertEquals(await openLayerCache(folder).get(DIGEST), CHANGES);
@@ -186,7 +186,7 @@ for (
     ["has a file that leads on", JSON.stringify({ form: 1, digest: DIGEST, changes: ["fa\0b"] })],
   ] as const
 ) {
-  Deno.test(`a file that ${name} is as good as none, and written anew`, async () => {
+  Deno.test(`layer_files: a file that ${name} is as good as none, and written again`, async () => {
     await inFolder(async (folder) => {
       await Deno.mkdir(folder, { recursive: true });
       await Deno.writeTextFile(`${folder}/${DIGEST.replace(":", "-")}.json`, text);
@@ -198,7 +198,7 @@ for (
   });
 }
 
-Deno.test("where nothing can be written, nothing is remembered, and nothing fails", async () => {
+Deno.test("layer_files: where nothing can be written, nothing is remembered, and nothing fails", async () => {
   await inFolder(async (folder) => {
     await Deno.mkdir(folder, { recursive: true });
     await Deno.writeTextFile(`${folder}/file`, "");

@@ -32,7 +32,7 @@ async function growth(work: (look: () => void) => Promise<void>): Promise<number
   return most - before;
 }
 
-Deno.test("a layer of 600 MB takes no memory, packed into a few hundred kB", async () => {
+Deno.test("memory: a layer of 600 MB takes no memory, packed into a few hundred kB", async () => {
   const packed: Uint8Array[] = [];
   const gzip = createGzip({ level: 1 });
   gzip.on("data", (chunk) => packed.push(chunk));
@@ -55,7 +55,7 @@ Deno.test("a layer of 600 MB takes no memory, packed into a few hundred kB", asy
   assert(grown < BOUND, `it took ${grown} bytes`);
 });
 
-Deno.test("a layer of 600 MB takes no memory, as it is, while it is verified", async () => {
+Deno.test("memory: a layer of 600 MB takes no memory, as it is, while it is verified", async () => {
   const hash = createHash("sha256");
   for await (const chunk of layer(() => zeros)) hash.update(chunk);
   const digest = `sha256:${hash.digest("hex")}`;

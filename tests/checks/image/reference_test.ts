@@ -20,7 +20,7 @@ for (
     [`ghcr.io/a/b:1@${DIGEST}`, "ghcr.io", "a/b", "1", DIGEST],
   ] as const
 ) {
-  Deno.test(`${reference} is ${path} of ${registry}`, () => {
+  Deno.test(`reference: ${reference} is ${path} of ${registry}`, () => {
     assertEquals(addressOf(reference), { registry, path, tag, digest });
   });
 }
@@ -33,7 +33,7 @@ for (
     ...["-a.io/b:1", `spark:${"1".repeat(129)}`, `a/${"b".repeat(256)}`, "user:pass@ghcr.io/a/b"],
   ]
 ) {
-  Deno.test(`no reference is ${JSON.stringify(reference.slice(0, 40))}`, () => {
+  Deno.test(`reference: no reference is ${JSON.stringify(reference.slice(0, 40))}`, () => {
     const error = assertThrows(
       () => addressOf(reference),
       ImageRefused,

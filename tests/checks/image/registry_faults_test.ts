@@ -59,7 +59,7 @@ const at = (path: string, response: (request: Request) => Response): Answer => (
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-Deno.test("the fake serves an image as a registry does", async () => {
+Deno.test("registry_faults: the fake serves an image as a registry does", async () => {
   await withFake(undefined, async (fake) => {
     const { found } = await pull(fake);
     assert(!(found instanceof ImageRefused));
@@ -67,7 +67,7 @@ Deno.test("the fake serves an image as a registry does", async () => {
   });
 });
 
-Deno.test("what a store says of a layer's encoding does not change the layer", async () => {
+Deno.test("registry_faults: what a store says of a layer's encoding does not change the layer", async () => {
   const headers = { "content-encoding": "gzip" };
   const answer = at(blobPath(TOP), (request) => {
     assertEquals(request.headers.get("accept-encoding"), "identity");
@@ -141,7 +141,7 @@ for (
     ],
   ] as readonly (readonly [string, Answer, string, Asking?])[]
 ) {
-  Deno.test(`an image is broken by ${name}`, async () => {
+  Deno.test(`registry_faults: an image is broken by ${name}`, async () => {
     await withFake(answer, async (fake) => {
       const { found } = await pull(fake, asking);
       assertInstanceOf(found, ImageRefused);
@@ -151,7 +151,7 @@ for (
   });
 }
 
-Deno.test("an image is broken by an index that leads to another one, or to other content", async () => {
+Deno.test("registry_faults: an image is broken by an index that leads to another one, or to other content", async () => {
   const inner = indexOf([IMAGE]);
   const outer = indexOf([{ ...IMAGE, manifest: inner }]);
   const path = (digest: string) => `/v2/team/spark/manifests/${digest}`;
@@ -199,7 +199,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`nobody can tell what an image is after ${name}`, async () => {
+  Deno.test(`registry_faults: nobody can tell what an image is after ${name}`, async () => {
     await withFake(at("/v2/team/spark/manifests/1", response), async (fake) => {
       const error = await assertRejects(
         () => pull(fake, { passwords: [PASSWORD] }),
@@ -212,7 +212,7 @@ for (
   });
 }
 
-Deno.test("a token server can give out what is no token", async () => {
+Deno.test("registry_faults: a token server can give out what is no token", async () => {
   for (const body of ["", "[]", '{"token": ""}', '{"token": "a\\nb"}', '{"token": 1}']) {
     const answer: Answer = (path, request) => {
       if (path === "/token") return new Response(body);
@@ -227,7 +227,7 @@ Deno.test("a token server can give out what is no token", async () => {
   }
 });
 
-Deno.test("a connection that is cut is no answer, and no broken image", async () => {
+Deno.test("registry_faults: a connection that is cut is no answer, and no broken image", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const cutting = (async () => {
     using connection = await listener.accept();
@@ -242,7 +242,7 @@ Deno.test("a connection that is cut is no answer, and no broken image", async ()
   });
 });
 
-Deno.test("a registry that falls silent is waited for no longer than its signal says", async () => {
+Deno.test("registry_faults: a registry that falls silent is waited for no longer than its signal says", async () => {
   const { promise: reached, resolve } = Promise.withResolvers<void>();
   const silent = at(blobPath(TOP), () => {
     resolve();
@@ -264,7 +264,7 @@ Deno.test("a registry that falls silent is waited for no longer than its signal 
   });
 });
 
-Deno.test("a fault in one layer ends the others, however long they would take", async () => {
+Deno.test("registry_faults: a fault in one layer ends the others, however long they would take", async () => {
   const answer: Answer = (path) => {
     if (path === blobPath(BASE)) {
       return new Response(silence(IMAGE.layers[0]!.bytes.subarray(0, 40)));
@@ -276,7 +276,7 @@ Deno.test("a fault in one layer ends the others, however long they would take", 
   });
 });
 
-Deno.test("where nothing listens, that is said", async () => {
+Deno.test("registry_faults: where nothing listens, that is said", async () => {
   const fake = startFakeRegistry(IMAGE);
   await fake.stop();
   const error = await assertRejects(() => pull(fake), Failure);
@@ -290,7 +290,7 @@ const closed = (then: Answer = () => undefined): Answer => (path, request) =>
     ? then(path, request)
     : challenge('Basic realm="suite"');
 
-Deno.test("a redirect to another host does not take the login along, one to the same host does", async () => {
+Deno.test("registry_faults: a redirect to another host does not take the login along, one to the same host does", async () => {
   const store = startFakeRegistry(
     IMAGE,
     (path) => path === "/blob" ? new Response(IMAGE.layers[1]!.bytes as BodyInit) : undefined,
@@ -312,7 +312,7 @@ Deno.test("a redirect to another host does not take the login along, one to the 
   }
 });
 
-Deno.test("another host that a registry leads to gets no login, even if it asks for one", async () => {
+Deno.test("registry_faults: another host that a registry leads to gets no login, even if it asks for one", async () => {
   const nosy = startFakeRegistry(IMAGE, () => challenge('Basic realm="mine"'));
   const answer = closed((path) =>
     path === blobPath(TOP) ? redirect(`http://${nosy.host}/blob`) : undefined
@@ -328,7 +328,7 @@ Deno.test("another host that a registry leads to gets no login, even if it asks 
   }
 });
 
-Deno.test("of several logins each has its turn", async () => {
+Deno.test("registry_faults: of several logins each has its turn", async () => {
   await withFake(closed(), async (fake) => {
     const { found } = await pull(fake, { passwords: ["old", "older", PASSWORD] });
     assert(!(found instanceof ImageRefused));
@@ -338,7 +338,7 @@ Deno.test("of several logins each has its turn", async () => {
   });
 });
 
-Deno.test("a login that may come in and not read does not stand in the way of the next one", async () => {
+Deno.test("registry_faults: a login that may come in and not read does not stand in the way of the next one", async () => {
   const answer = closed();
   const old = `Basic ${btoa("robot:old")}`;
   const half: Answer = (path, request) =>
@@ -351,7 +351,7 @@ Deno.test("a login that may come in and not read does not stand in the way of th
   });
 });
 
-Deno.test("who may come in may still not be allowed to read", async () => {
+Deno.test("registry_faults: who may come in may still not be allowed to read", async () => {
   const forbidden = at("/v2/team/spark/manifests/1", () => new Response("", { status: 403 }));
   await withFake(closed(forbidden), async (fake) => {
     const { found } = await pull(fake, { passwords: [PASSWORD] });

@@ -84,7 +84,8 @@ async function refused(...asked: Parameters<typeof pull>): Promise<ImageRefused>
 const { password } = REGISTRY_USER;
 
 Deno.test({
-  name: "a registry without TLS on this machine is read: layers, links, deletions, environment",
+  name:
+    "registry: a registry without TLS on this machine is read: layers, links, deletions, environment",
   ignore,
   async fn() {
     const image = await found(open, "team/spark:1");
@@ -108,7 +109,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a layer packed with zstd is not known, and that is said of it",
+  name: "registry: a layer packed with zstd is not known, and that is said of it",
   ignore,
   async fn() {
     const zstd = imageOf({ layers: [{ a: "" }, { "x.jar": "" }], packing: "zstd" });
@@ -119,7 +120,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "of an index the wanted platform is taken, and the others are told",
+  name: "registry: of an index the wanted platform is taken, and the others are reported",
   ignore,
   async fn() {
     const amd = await found(open, "team/spark:all");
@@ -134,7 +135,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "an image is found by its digest, of an index too, whatever tag is written beside it",
+  name:
+    "registry: an image is found by its digest, of an index too, whatever tag is written beside it",
   ignore,
   async fn() {
     const { digest } = IMAGE.manifest.descriptor;
@@ -154,7 +156,7 @@ for (
   ] as const
 ) {
   Deno.test({
-    name: `it is told that there is no ${name}`,
+    name: `registry: it is reported that there is no ${name}`,
     ignore,
     async fn() {
       const error = await refused(open, name);
@@ -165,7 +167,8 @@ for (
 }
 
 Deno.test({
-  name: "a login opens a registry of basic auth; without it, or with a wrong one, it stays closed",
+  name:
+    "registry: a login opens a registry of basic auth; without it, or with a wrong one, it stays closed",
   ignore,
   async fn() {
     const { found, loggedIn } = await pull(basic, "team/spark:1", { password });
@@ -183,7 +186,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "tokens are fetched, with a login and without, and nobody gets more than they may",
+  name:
+    "registry: tokens are fetched, with a login and without, and nobody gets more than they may",
   ignore,
   async fn() {
     const anybody = await pull(tokens, "public/spark:1");
@@ -205,7 +209,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a certificate that nobody signed has to be given, or nobody can tell",
+  name: "registry: a certificate that nobody signed has to be given, or nobody can tell",
   ignore,
   async fn() {
     const error = await assertRejects(
@@ -245,7 +249,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what is no image, and what is broken in one, is told",
+  name: "registry: what is no image, and what is broken in one, is reported",
   ignore,
   async fn() {
     const noTar = new TextEncoder().encode("no tar ".repeat(100));
@@ -301,7 +305,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`a challenge is read: ${header}`, () => {
+  Deno.test(`registry: a challenge is read: ${header}`, () => {
     assertEquals<unknown>(parseChallenge(header), challenge);
   });
 }
@@ -309,11 +313,11 @@ for (
 for (
   const header of ["", "Negotiate", "Bearer", 'Bearer service="reg"', 'realm="x"', "=,=,", '"']
 ) {
-  Deno.test(`nobody can meet the challenge ${header || "that is empty"}`, () => {
+  Deno.test(`registry: nobody can meet the challenge ${header || "that is empty"}`, () => {
     assertEquals(parseChallenge(header), undefined);
   });
 }
 
-Deno.test("a header without end is read in no time", () => {
+Deno.test("registry: a header without end is read in no time", () => {
   assertEquals(parseChallenge('Basic realm="'.repeat(100_000)), { scheme: "basic" });
 });

@@ -43,7 +43,7 @@ async function someFiles(): Promise<string> {
 }
 
 for (const form of ["gnu", "posix"]) {
-  Deno.test(`the tar program's ${form} form is read, with long names, links and holes`, async () => {
+  Deno.test(`tar: the tar program's ${form} form is read, with long names, links and holes`, async () => {
     const dir = await someFiles();
     try {
       const args = ["--sort=name", `--format=${form}`, "--sparse", "-C", "root"];
@@ -66,7 +66,7 @@ for (const form of ["gnu", "posix"]) {
 }
 
 for (const form of ["ustar", "v7", "oldgnu"]) {
-  Deno.test(`the tar program's ${form} form is read`, async () => {
+  Deno.test(`tar: the tar program's ${form} form is read`, async () => {
     const dir = await Deno.makeTempDir({ prefix: "tar-" });
     try {
       const long = form === "v7" ? "short" : `${"folder/".repeat(12)}and/then`;
@@ -82,7 +82,7 @@ for (const form of ["ustar", "v7", "oldgnu"]) {
   });
 }
 
-Deno.test("bodies are passed over where nobody reads them", async () => {
+Deno.test("tar: bodies are passed over where nobody reads them", async () => {
   const tar = tarOf({ a: "1".repeat(5000), "b/": "", c: "2" });
   const names: string[] = [];
   for await (const { path, size } of tarEntries(bytesOf(inPieces(tar, 300)))) {
@@ -97,7 +97,7 @@ function extended(records: string): Uint8Array {
   return joined([tarHeader("x", "x", body.length), body, new Uint8Array(-body.length & 511)]);
 }
 
-Deno.test("extended headers say path, link and size of the next entry, and of no other", async () => {
+Deno.test("tar: extended headers say path, link and size of the next entry, and of no other", async () => {
   const tar = joined([
     extended("14 path=a=b/c\n15 comment=no\n\n"),
     extended("9 size=3\n"),
@@ -131,7 +131,7 @@ Deno.test("tarEntries reads a size in base 256, which GNU tar writes from 8 GiB 
   }
 });
 
-Deno.test("a link has no bytes, whatever its size is said to be", async () => {
+Deno.test("tar: a link has no bytes, whatever its size is said to be", async () => {
   const tar = joined([
     tarHeader("a", "2", 600, "b"),
     tarHeader("c/", "5", 9),
@@ -140,7 +140,7 @@ Deno.test("a link has no bytes, whatever its size is said to be", async () => {
   assertEquals(await listed(tar), ["symlink a b", "folder c", "file d"]);
 });
 
-Deno.test("a long path begins in the prefix of ustar, where GNU has times", async () => {
+Deno.test("tar: a long path begins in the prefix of ustar, where GNU has times", async () => {
   const posix = withField(tarHeader("a.jar", "0", 0), 345, "opt/spark/jars");
   const gnu = withField(
     withField(tarHeader("b.jar", "0", 0), 257, "ustar  \0"),
@@ -150,7 +150,7 @@ Deno.test("a long path begins in the prefix of ustar, where GNU has times", asyn
   assertEquals(await listed(joined([posix, gnu])), ["file opt/spark/jars/a.jar", "file b.jar"]);
 });
 
-Deno.test("no path leads out of the root", () => {
+Deno.test("tar: no path leads out of the root", () => {
   assertEquals(cleaned("./a//b/./c/"), "a/b/c");
   assertEquals(cleaned("/etc/passwd"), "etc/passwd");
   assertEquals(cleaned("../../a/../../b"), "b");
@@ -181,12 +181,12 @@ for (
     ["a path without end", joined([longName(5000), tarHeader("a", "0", 0)]), "a path of more than"],
   ] as const
 ) {
-  Deno.test(`it is told what is wrong with a tar: ${name}`, async () => {
+  Deno.test(`tar: it is reported what is wrong with a tar: ${name}`, async () => {
     await assertRejects(() => listed(tar), Malformed, words);
   });
 }
 
-Deno.test("what a tar ends with may be missing, and nothing at all is an empty one", async () => {
+Deno.test("tar: what a tar ends with may be missing, and nothing at all is an empty one", async () => {
   assertEquals(await listed(FILE.subarray(0, -1024)), [`file opt/a.jar ${"x".repeat(600)}`]);
   assertEquals(await listed(new Uint8Array(0)), []);
 });

@@ -32,7 +32,7 @@ spec: ${rules}
 const found = async (id: string, cluster: typeof CLUSTER) =>
   (await judgeCluster(cluster, NONE)).find((result) => result.id === id)!;
 
-Deno.test("a policy that is only in the cluster and undoes the narrow ones is found, without a file", async () => {
+Deno.test("connection checks: a policy that is only in the cluster and undoes the narrow ones is found, without a file", async () => {
   const { findings: [finding] } = await assertOnlyIn(
     "isolation",
     plus(policy("debug", "{ podSelector: {}, egress: [{}], policyTypes: [Egress] }")),
@@ -43,7 +43,7 @@ Deno.test("a policy that is only in the cluster and undoes the narrow ones is fo
   assertStringIncludes(finding!.fix, "kubectl -n analytics-jobs patch networkpolicy debug");
 });
 
-Deno.test("a policy of others that may not be read, or is of another kind, is a warning", async () => {
+Deno.test("connection checks: a policy of others that may not be read, or is of another kind, is a warning", async () => {
   const cilium = `
 apiVersion: cilium.io/v2
 kind: CiliumNetworkPolicy
@@ -66,14 +66,14 @@ spec: {}
   ]);
 });
 
-Deno.test("Calico's policy of the same name hides none of Kubernetes", async () => {
+Deno.test("connection checks: Calico's policy of the same name hides none of Kubernetes", async () => {
   const calico = policy("default-deny", "{ selector: all() }")
     .replace("networking.k8s.io/v1", "crd.projectcalico.org/v1");
   const object = "NetworkPolicy analytics-jobs/default-deny";
   await assertOnlyIn("isolation", plus(calico), [{ severity: "warn", object }], NONE);
 });
 
-Deno.test("a namespace that is nowhere is a finding, and what would be in it is skipped", async () => {
+Deno.test("connection checks: a namespace that is nowhere is a finding, and what would be in it is skipped", async () => {
   const { others } = await assertOnlyIn("namespace-labels", without("Namespace robson"), [{
     ...{ severity: "fail", object: "Namespace robson" },
     problem: "the namespace exists neither in the cluster nor in the manifests",
@@ -81,7 +81,7 @@ Deno.test("a namespace that is nowhere is a finding, and what would be in it is 
   assertEquals(others["database-egress"], "skip");
 });
 
-Deno.test("a namespace without its label is one finding, with the command", async () => {
+Deno.test("connection checks: a namespace without its label is one finding, with the command", async () => {
   const cluster = changed("Namespace robson", labels({ "kubernetes.io/metadata.name": "robson" }));
   const { findings: [finding] } = await assertOnlyIn("namespace-labels", cluster, [
     { severity: "fail", object: "Namespace robson", field: "metadata.labels" },
@@ -126,7 +126,7 @@ Deno.test("Postgres is what its Service selects, on the port that the pods have 
   assertStringIncludes(onPort!.problem, "not TCP 5433");
 });
 
-Deno.test("every pod that the Service leads to has to be reached", async () => {
+Deno.test("connection checks: every pod that the Service leads to has to be reached", async () => {
   const second = `
 apiVersion: v1
 kind: Pod
@@ -149,7 +149,7 @@ status: { phase: Running, podIP: 10.42.0.17 }
   assertEquals(findings.map(({ object }) => object), ["NetworkPolicy robson/allow-paradedb"]);
 });
 
-Deno.test("what robson's own policies let in decides too", async () => {
+Deno.test("connection checks: what robson's own policies let in decides too", async () => {
   const cluster = changed(
     "NetworkPolicy robson/allow-paradedb",
     spec({
@@ -162,7 +162,7 @@ Deno.test("what robson's own policies let in decides too", async () => {
   assertStringIncludes(finding!.fix, "kubectl -n robson patch networkpolicy allow-paradedb");
 });
 
-Deno.test("a Service without a selector leads to its endpoints", async () => {
+Deno.test("connection checks: a Service without a selector leads to its endpoints", async () => {
   const slice = (address: string) => `
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
@@ -190,7 +190,7 @@ ports: [{ name: sql, protocol: TCP, port: 6432 }]
   );
 });
 
-Deno.test("no Service, no pod behind it, or no such port: nobody is there to be reached", async () => {
+Deno.test("connection checks: no Service, no pod behind it, or no such port: nobody is there to be reached", async () => {
   await assertOnlyIn("database-egress", without("Service robson/paradedb"), [{
     object: "Namespace robson",
     problem: "the namespace has no Service with the name in DJANGO_DB_HOST; it has no Service",
@@ -209,7 +209,7 @@ Deno.test("no Service, no pod behind it, or no such port: nobody is there to be 
   );
 });
 
-Deno.test("DNS is what the cluster's Service selects, on the port of its pods", async () => {
+Deno.test("connection checks: DNS is what the cluster's Service selects, on the port of its pods", async () => {
   const ports = ["UDP", "TCP"].map((protocol) => ({ protocol, port: 53, targetPort: 5353 }));
   const { findings: [finding] } = await assertOnlyIn(
     "dns-egress",
@@ -222,7 +222,7 @@ Deno.test("DNS is what the cluster's Service selects, on the port of its pods", 
   assertStringIncludes(onHost!.problem, "uses its node's network");
 });
 
-Deno.test("the API server is judged at exactly its own address", async () => {
+Deno.test("connection checks: the API server is judged at exactly its own address", async () => {
   const API = "NetworkPolicy analytics-jobs/allow-kubernetes-api-egress";
   const narrow = (cidr: string) =>
     changed(
@@ -246,7 +246,7 @@ Deno.test("the API server is judged at exactly its own address", async () => {
   assertStringIncludes(fail.findings[0]!.fix, '"ipBlock":{"cidr":"192.168.1.10/32"}');
 });
 
-Deno.test("each of several API servers has to be open", async () => {
+Deno.test("connection checks: each of several API servers has to be open", async () => {
   const two = changed("EndpointSlice default/kubernetes", (value) => ({
     ...value,
     endpoints: [{ addresses: ["192.168.1.10"] }, { addresses: ["192.168.1.11"] }],

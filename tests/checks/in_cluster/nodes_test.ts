@@ -46,7 +46,7 @@ Deno.test("without the label there is no pool: the node that was meant has its t
   }]);
 });
 
-Deno.test("a node that is not ready, or cordoned, takes no pods", async () => {
+Deno.test("node-pool: a node that is not ready, or cordoned, takes no pods", async () => {
   await assertOnlyIn(
     "node-pool",
     status({
@@ -63,7 +63,7 @@ Deno.test("a node that is not ready, or cordoned, takes no pods", async () => {
   }]);
 });
 
-Deno.test("a missing taint is a warning, with the command", async () => {
+Deno.test("node-pool: a missing taint is a warning, with the command", async () => {
   for (const taints of [undefined, [{ ...POOL_TAINT, effect: "PreferNoSchedule" }]]) {
     await assertOnlyIn("node-pool", spec({ taints }), [{
       ...{ severity: "warn", object: NODE, field: "spec.taints" },
@@ -72,7 +72,7 @@ Deno.test("a missing taint is a warning, with the command", async () => {
   }
 });
 
-Deno.test("a taint that jobs do not tolerate is one finding, for drivers and executors together", async () => {
+Deno.test("node-pool: a taint that jobs do not tolerate is one finding, for drivers and executors together", async () => {
   const other = { key: "gpu", value: "yes", effect: "NoExecute" };
   await assertOnlyIn("node-pool", spec({ taints: [POOL_TAINT, other] }), [{
     ...{ severity: "fail", object: NODE, field: "spec.taints" },
@@ -88,7 +88,7 @@ Deno.test("a taint that jobs do not tolerate is one finding, for drivers and exe
   assertEquals(full!.fix, "Find out what is wrong with it: kubectl describe node analytics-1");
 });
 
-Deno.test("another node of the pool that takes pods is enough", async () => {
+Deno.test("node-pool: another node of the pool that takes pods is enough", async () => {
   const second = `
 apiVersion: v1
 kind: Node
@@ -123,7 +123,7 @@ status:
   ]);
 });
 
-Deno.test("the pods that are on the node leave too little room, whosever they are", async () => {
+Deno.test("node-pool: the pods that are on the node leave too little room, whosever they are", async () => {
   const { findings: [finding] } = await assertOnlyIn(
     "node-pool",
     plus(pod("batch", { cpu: "1", memory: "1Gi" })),
@@ -141,7 +141,7 @@ Deno.test("the pods that are on the node leave too little room, whosever they ar
   assertEquals((await result(full)).verdict, "fail");
 });
 
-Deno.test("overhead, sidecars and resources of a pod as a whole take room too", async () => {
+Deno.test("node-pool: overhead, sidecars and resources of a pod as a whole take room too", async () => {
   const [object] = liveObjects(pod("x", { cpu: "100m" }));
   const value = {
     ...object!.value,
@@ -157,7 +157,7 @@ Deno.test("overhead, sidecars and resources of a pod as a whole take room too", 
   assertEquals((await result(plus(JSON.stringify({ ...value, spec: sidecar })))).verdict, "fail");
 });
 
-Deno.test("what has come to its end takes no room, and neither does the job that runs already", async () => {
+Deno.test("node-pool: what has come to its end takes no room, and neither does the job that runs already", async () => {
   const over = pod("over", { cpu: "4" }).replace("Running", "Succeeded");
   assertEquals((await result(plus(over))).verdict, "pass");
   const started = changed("Job analytics-jobs/bronze-ingest-manual", (value) => ({
@@ -177,7 +177,7 @@ Deno.test("what has come to its end takes no room, and neither does the job that
   ]);
 });
 
-Deno.test("who may not see all pods cannot tell that there is room, only that there is none", async () => {
+Deno.test("node-pool: who may not see all pods cannot tell that there is room, only that there is none", async () => {
   const { placed: _, ...blind } = CLUSTER;
   const { verdict, reason } = await result(blind);
   assertEquals(verdict, "error");
@@ -188,7 +188,7 @@ Deno.test("who may not see all pods cannot tell that there is room, only that th
   );
 });
 
-Deno.test("the platform of the pool is that of its ready nodes", () => {
+Deno.test("node-pool: the platform of the pool is that of its ready nodes", () => {
   assertEquals(poolPlatform(CLUSTER.objects), "linux/amd64");
   const arm = { nodeInfo: { operatingSystem: "linux", architecture: "arm64" } };
   assertEquals(poolPlatform(status({ ...arm, conditions: [] }).objects), "linux/arm64");

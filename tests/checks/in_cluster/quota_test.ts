@@ -16,7 +16,7 @@ const using = (used: Fields, cluster?: ClusterOpened) =>
 const result = async (cluster: ClusterOpened) =>
   (await judgeCluster(cluster, NONE)).find(({ id }) => id === "quota-fit")!;
 
-Deno.test("a job has to fit beside what is used now, and the sum is shown", async () => {
+Deno.test("quota-fit: a job has to fit beside what is used now, and the sum is shown", async () => {
   const { findings: [finding] } = await assertOnlyIn(
     "quota-fit",
     using({ "requests.cpu": "3500m" }),
@@ -58,7 +58,7 @@ function running(): ClusterOpened {
   }), plus(pods.join("\n---\n")));
 }
 
-Deno.test("what a running job's own pods take is not counted twice", async () => {
+Deno.test("quota-fit: what a running job's own pods take is not counted twice", async () => {
   // All of it: somebody's 3, and the job's 3.
   const cluster = using({ "requests.cpu": "6", "limits.cpu": "6" }, running());
   const { findings } = await result(cluster);
@@ -67,7 +67,7 @@ Deno.test("what a running job's own pods take is not counted twice", async () =>
   assertStringIncludes(findings[0]!.problem, "used 6 + driver 1 + executor 2 = 9");
 });
 
-Deno.test("a quota that was not applied yet will count the pods that are there", async () => {
+Deno.test("quota-fit: a quota that was not applied yet will count the pods that are there", async () => {
   const fresh = changed(QUOTA, ({ status: _, ...value }) => ({
     ...value,
     spec: { hard: { "requests.cpu": "3200m" } },
@@ -76,7 +76,7 @@ Deno.test("a quota that was not applied yet will count the pods that are there",
   assertStringIncludes(finding!.problem, "used 250m + driver 1 + executor 2 = 3250m");
 });
 
-Deno.test("the pods of a Deployment that is there are among those that are used", async () => {
+Deno.test("quota-fit: the pods of a Deployment that is there are among those that are used", async () => {
   const resources = { requests: { cpu: "1" }, limits: { cpu: "1" } };
   const deployment = {
     ...{ apiVersion: "apps/v1", kind: "Deployment" },

@@ -6,7 +6,7 @@ import { assertOnlyIn } from "../healthy/cluster.ts";
 /** The image is left out: it is judged elsewhere. */
 const OF_IMAGE = ["image-pull"];
 
-Deno.test("where all is ready in manifests and cluster, every check passes and says what it looked at", async () => {
+Deno.test("checks of a cluster: where all is ready in manifests and cluster, every check passes and says what it looked at", async () => {
   for (const { id, verdict, examined, reason } of await judgeCluster({ ...CLUSTER })) {
     if (OF_IMAGE.includes(id)) continue;
     assertEquals([id, verdict, reason], [id, "pass", undefined]);
@@ -14,7 +14,7 @@ Deno.test("where all is ready in manifests and cluster, every check passes and s
   }
 });
 
-Deno.test("the cluster alone is judged as it is, without manifests", async () => {
+Deno.test("checks of a cluster: the cluster alone is judged as it is, without manifests", async () => {
   const results = await judgeCluster({ ...CLUSTER }, NONE);
   const left = ["manifests-readable", "manifest-drift", "server-dry-run", "parquet-void"];
   for (const { id, verdict } of results) {
@@ -23,7 +23,7 @@ Deno.test("the cluster alone is judged as it is, without manifests", async () =>
   }
 });
 
-Deno.test("a manifest that was not applied yet counts as applied", async () => {
+Deno.test("checks of a cluster: a manifest that was not applied yet counts as applied", async () => {
   const trials = MANIFESTS.objects.map((object) => ({ object }));
   const isOurs = ({ namespace, name, kind }: typeof CLUSTER.objects[number]) =>
     MANIFESTS.objects.some((each) =>
@@ -36,7 +36,7 @@ Deno.test("a manifest that was not applied yet counts as applied", async () => {
   assertEquals(bad, ["manifest-drift"]);
 });
 
-Deno.test("who is let in is told the context, the server, its version and the user", async () => {
+Deno.test("checks of a cluster: who is let in is reported the context, the server, its version and the user", async () => {
   const [login] = (await judgeCluster({ ...CLUSTER })).filter(({ id }) => id === "cluster-login");
   assertEquals(
     login!.examined,
@@ -44,7 +44,7 @@ Deno.test("who is let in is told the context, the server, its version and the us
   );
 });
 
-Deno.test("a cluster that lets nobody in is one finding, with its fix; the rest is skipped or as in the manifests", async () => {
+Deno.test("checks of a cluster: a cluster that refuses the login is one finding, with its fix; the rest is skipped or as in the manifests", async () => {
   const { findings, others } = await assertOnlyIn("cluster-login", REFUSED, [
     {
       severity: "fail",
@@ -80,7 +80,7 @@ const READERS: Readonly<Record<string, string[]>> = {
   ],
 };
 for (const [what, expected] of Object.entries(READERS)) {
-  Deno.test(`where ${what} may not be read, exactly the checks that read it are in error`, async () => {
+  Deno.test(`checks of a cluster: where ${what} may not be read, exactly the checks that read it are in error`, async () => {
     const [kind, namespace] = what.split(" ");
     const results = await judgeCluster(forbidding(kind!, namespace), NONE);
     const errors = results.filter(({ verdict }) => verdict === "error");

@@ -23,7 +23,7 @@ function answering(change: (right: Right) => Partial<Right>): ClusterOpened {
 const result = async (cluster: ClusterOpened, manifests = NONE) =>
   (await judgeCluster(cluster, manifests)).find(({ id }) => id === "rbac")!;
 
-Deno.test("what the account may do elsewhere is found, with the binding that allows it", async () => {
+Deno.test("rbac: what the account may do elsewhere is found, with the binding that allows it", async () => {
   const cluster = answering(({ namespace, verb }) =>
     namespace === "robson" && verb !== "*" ? { allowed: true, reason: BY_ROBSON } : {}
   );
@@ -36,7 +36,7 @@ Deno.test("what the account may do elsewhere is found, with the binding that all
   }]);
 });
 
-Deno.test("what something else than roles allows is told in the server's words", async () => {
+Deno.test("rbac: what something else than roles allows is reported in the server's words", async () => {
   const cluster = answering(({ resource }) =>
     resource === "secrets" ? { allowed: true, reason: "webhook says so" } : {}
   );
@@ -47,7 +47,7 @@ Deno.test("what something else than roles allows is told in the server's words",
   assertStringIncludes(finding!.problem, ": webhook says so");
 });
 
-Deno.test("a right that the server denies in spite of the roles is missing", async () => {
+Deno.test("rbac: a right that the server denies in spite of the roles is missing", async () => {
   const cluster = answering(({ resource, verb }) =>
     resource === "pods" && verb === "watch" ? { allowed: false, reason: "" } : {}
   );
@@ -58,7 +58,7 @@ Deno.test("a right that the server denies in spite of the roles is missing", asy
   }]);
 });
 
-Deno.test("a right that no role gives is there if the server says so", async () => {
+Deno.test("rbac: a right that no role gives is there if the server says so", async () => {
   const unbound = without("RoleBinding analytics-jobs/spark-jobs");
   assertEquals((await result(unbound)).verdict, "pass");
   const silent = {
@@ -68,7 +68,7 @@ Deno.test("a right that no role gives is there if the server says so", async () 
   assertStringIncludes((await result(silent)).findings[0]!.problem, "nothing gives the service");
 });
 
-Deno.test("what the manifests change is judged by the roles, which the server does not have yet", async () => {
+Deno.test("rbac: what the manifests change is judged by the roles, which the server does not have yet", async () => {
   const ROLE = "Role analytics-jobs/spark-jobs";
   const rules = [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }];
   const narrow = (objects: ClusterOpened["objects"]) =>
@@ -89,7 +89,7 @@ Deno.test("what the manifests change is judged by the roles, which the server do
   assertEquals([broken.verdict, broken.findings.length], ["fail", 4]);
 });
 
-Deno.test("who may not ask the server judges by the roles, and says so", async () => {
+Deno.test("rbac: who may not ask the server judges by the roles, and says so", async () => {
   const { rights: _, ...silent } = CLUSTER;
   const { verdict, examined } = await result(silent);
   assertEquals(verdict, "pass");
@@ -106,7 +106,7 @@ roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: ${role}
 subjects: [{ kind: ServiceAccount, name: spark-jobs, namespace: analytics-jobs }${more}]
 `;
 
-Deno.test("a role of the cluster that was bound is one finding, at the binding", async () => {
+Deno.test("rbac: a role of the cluster that was bound is one finding, at the binding", async () => {
   const { findings: [finding] } = await assertOnlyIn("rbac", plus(binding("RoleBinding", "view")), [
     { severity: "fail", object: "RoleBinding analytics-jobs/extra", field: "roleRef" },
   ], NONE);
@@ -134,7 +134,7 @@ Deno.test("rights in the whole cluster are one finding, whatever the server says
   assertStringIncludes(other!.fix, "kubectl edit clusterrolebinding extra");
 });
 
-Deno.test("the account that jobs run as has to be there", async () => {
+Deno.test("rbac: the account that jobs run as has to be there", async () => {
   await assertOnlyIn("service-account", without("ServiceAccount analytics-jobs/spark-jobs"), [
     { problem: "there is no service account spark-jobs in the namespace analytics-jobs" },
     { object: "Job analytics-jobs/silver-transform-manual" },

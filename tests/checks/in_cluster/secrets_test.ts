@@ -37,7 +37,7 @@ for (
     ["S3_BUCKET", btoa("rbs-bucket-1"), "is encoded twice: the decoded value is base64 again"],
   ] as const
 ) {
-  Deno.test(`a stored ${key} that ${problem} is one finding, with the task that stores it anew`, async () => {
+  Deno.test(`secret-escaping: a stored ${key} that ${problem} is one finding, with the task that stores it again`, async () => {
     const { findings: [finding] } = await assertOnlyIn("secret-escaping", stored(key, value), [{
       ...{ severity: "fail", field: `data.${key}`, problem: `the value ${problem}` },
     }]);
@@ -49,7 +49,7 @@ for (
   });
 }
 
-Deno.test("a blank at an end may be meant, and is a warning; with anything else it is none", async () => {
+Deno.test("secret-escaping: a blank at an end may be meant, and is a warning; with anything else it is none", async () => {
   await assertOnlyIn("secret-escaping", stored("DJANGO_DB_PASSWORD", "p\\a!s$s'w\"o#rd "), [
     { severity: "warn", problem: "the value ends with white space" },
   ]);
@@ -58,7 +58,7 @@ Deno.test("a blank at an end may be meant, and is a warning; with anything else 
   ]);
 });
 
-Deno.test("a Secret that jobs read and that is nowhere is one finding, whoever reads it", async () => {
+Deno.test("secret-escaping: a Secret that jobs read and that is nowhere is one finding, whoever reads it", async () => {
   for (const manifests of [undefined, NONE]) {
     const { findings: [finding] } = await assertOnlyIn("secret-escaping", without(DB), [
       { severity: "fail", object: DB },
@@ -73,7 +73,7 @@ Deno.test("a Secret that jobs read and that is nowhere is one finding, whoever r
   }
 });
 
-Deno.test("a key that a stored Secret has not is told for each job that reads it", async () => {
+Deno.test("secret-escaping: a key that a stored Secret has not is reported for each job that reads it", async () => {
   const { findings: [finding] } = await assertOnlyIn(
     "secret-escaping",
     stored("S3_BUCKET", undefined),
@@ -108,7 +108,7 @@ function stranger(kind: "Job" | "CronJob", container: Fields): string {
   });
 }
 
-Deno.test("a Secret of another name is stored anew from a file, and not by our task", async () => {
+Deno.test("secret-escaping: a Secret of another name is stored again from a file, and not by our task", async () => {
   const other = {
     ...{
       apiVersion: "v1",
@@ -136,7 +136,7 @@ Deno.test("Secrets of others, and what becomes a file, are left alone", async ()
   assertStringIncludes(result!.examined!, "2 Secrets, ");
 });
 
-Deno.test("a file of a Secret may end with a newline", async () => {
+Deno.test("secret-escaping: a file of a Secret may end with a newline", async () => {
   const job = JSON.parse(stranger("CronJob", {}));
   job.spec.jobTemplate.spec.template.spec.volumes = [
     { name: "s", secret: { secretName: "somebody-else" } },
@@ -146,7 +146,7 @@ Deno.test("a file of a Secret may end with a newline", async () => {
 });
 
 for (const kind of ["Job", "CronJob"] as const) {
-  Deno.test(`a shell expression in a live ${kind} is found`, async () => {
+  Deno.test(`secret-escaping: a shell expression in a live ${kind} is found`, async () => {
     const job = stranger(kind, { env: [{ name: "JOB_DATE", value: "$(date +%F)" }] });
     const { findings: [finding] } = await assertOnlyIn("timestamp-env", plus(job), [
       { severity: "fail", object: `${kind} analytics-jobs/nightly` },

@@ -31,12 +31,12 @@ function edited(yaml: string, from: string, to: string): string[] {
   return told(yaml, yaml.replace(from, to));
 }
 
-Deno.test("equal objects do not differ", () => {
+Deno.test("apply_plan: equal objects do not differ", () => {
   assertEquals(told(POLICY, POLICY), []);
   assertEquals(told(POLICY, POLICY, false), []);
 });
 
-Deno.test("a value, by its path", () => {
+Deno.test("apply_plan: a value, by its path", () => {
   assertEquals(edited(POLICY, "UDP, port: 53", "UDP, port: 5353"), [
     "spec.egress[0].ports[0].port: 53 -> 5353",
   ]);
@@ -45,7 +45,7 @@ Deno.test("a value, by its path", () => {
   ]);
 });
 
-Deno.test("a field or an item that is only on one side", () => {
+Deno.test("apply_plan: a field or an item that is only on one side", () => {
   assertEquals(edited(POLICY, "protocol: UDP, port: 53", "protocol: UDP"), [
     "spec.egress[0].ports[0].port: 53 -> nothing",
   ]);
@@ -57,7 +57,7 @@ Deno.test("a field or an item that is only on one side", () => {
   ]);
 });
 
-Deno.test("an item in the middle of a list does not make all behind it differ", () => {
+Deno.test("apply_plan: an item in the middle of a list does not make all behind it differ", () => {
   const list = (names: string) => `
 apiVersion: batch/v1
 kind: CronJob
@@ -71,7 +71,7 @@ spec: { containers: [${names}] }
   assertEquals(told(list("a, b"), list("")).length, 2);
 });
 
-Deno.test("a text of several lines, by its lines", () => {
+Deno.test("apply_plan: a text of several lines, by its lines", () => {
   const map = (text: string) => `
 apiVersion: v1
 kind: ConfigMap
@@ -90,7 +90,7 @@ data:
   ]);
 });
 
-Deno.test("what the server keeps for itself is no difference", () => {
+Deno.test("apply_plan: what the server keeps for itself is no difference", () => {
   const live = object(POLICY);
   const kept = {
     ...{ uid: "1", resourceVersion: "2", generation: 3, creationTimestamp: "2025-12-28T00:00:00Z" },
@@ -101,7 +101,7 @@ Deno.test("what the server keeps for itself is no difference", () => {
   assertEquals(differences(observed, live, { whole: true }), []);
 });
 
-Deno.test("where the server may not be asked, only the manifest's own fields count", () => {
+Deno.test("apply_plan: where the server may not be asked, only the manifest's own fields count", () => {
   const live = POLICY.replace("namespace: analytics-jobs }", "labels: { by: somebody } }")
     .replace("spec:", "spec:\n  filledIn: by the server");
   const manifest = POLICY.replace(", namespace: analytics-jobs", "");
@@ -109,7 +109,7 @@ Deno.test("where the server may not be asked, only the manifest's own fields cou
   assertEquals(told(live, manifest).length, 2, "and with it, all of them");
 });
 
-Deno.test("the server's own spelling of quantities is no difference, and of nothing else", () => {
+Deno.test("apply_plan: the server's own spelling of quantities is no difference, and of nothing else", () => {
   const quota = (memory: string, pods: string) => `
 apiVersion: v1
 kind: ResourceQuota
@@ -124,7 +124,7 @@ spec: { hard: { requests.memory: ${memory}, requests.cpu: "6", pods: ${pods} } }
   assertEquals(told(label('"1000m"'), label('"1"'), false).length, 1);
 });
 
-Deno.test("what is empty can be left out, but an empty selector selects all", () => {
+Deno.test("apply_plan: what is empty can be left out, but an empty selector selects all", () => {
   const with_ = (field: string) => POLICY.replace("podSelector: {}", `podSelector: {}\n  ${field}`);
   for (const field of ["ingress: []", "ingress: null", "annotations: {}"]) {
     assertEquals(told(POLICY, with_(field), false), [], field);
@@ -146,7 +146,7 @@ function hides(found: readonly Difference[]): void {
   for (const secret of [OLD, NEW, btoa(OLD), btoa(NEW)]) assert(!text.includes(secret), text);
 }
 
-Deno.test("of a Secret it is only told which values differ", () => {
+Deno.test("apply_plan: of a Secret it is only told which values differ", () => {
   const secret = (password: string, rest = "") => `
 apiVersion: v1
 kind: Secret
@@ -165,7 +165,7 @@ stringData: { DJANGO_DB_PASSWORD: "${password}"${rest} }
   }
 });
 
-Deno.test("a password that somebody wrote into a Job is not shown either", () => {
+Deno.test("apply_plan: a password that someone wrote into a Job is not shown either", () => {
   const job = (env: string) => `
 apiVersion: batch/v1
 kind: Job
@@ -184,7 +184,7 @@ spec: { template: { spec: { containers: [{ name: b${env} }] } } }
   hides(differences(object(one(OLD)), object(job(", env: [{ name: A }]")), { whole: true }));
 });
 
-Deno.test("a long value is cut", () => {
+Deno.test("apply_plan: a long value is cut", () => {
   const long = POLICY.replace("[Egress]", `["${"x".repeat(1000)}"]`);
   assert(told(POLICY, long)[0]!.length < 200);
 });

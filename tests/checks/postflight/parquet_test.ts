@@ -101,7 +101,7 @@ Deno.test("parquet-schema tells one difference once, however many parts have it"
   }]);
 });
 
-Deno.test("a column that is there twice is a difference", () => {
+Deno.test("parquet: a column that is there twice is a difference", () => {
   const columns = [...EVENT_COLUMNS, EVENT_COLUMNS[3]!];
   assertEquals(compareColumns(columns, EVENT_COLUMNS).map(({ field }) => field), ["operation_id"]);
 });

@@ -30,7 +30,7 @@ function broken(layer: "bronze" | "silver", changes: Partial<PartFact>, keep?: "
 for (const { id, layer, fact } of LAYERS) {
   const { key: object, bytes } = fact.parts[0]!.part;
 
-  Deno.test(`${id} fails where a part is missing; checks of its rows are skipped`, async () => {
+  Deno.test(`parts: ${id} fails where a part is missing; checks of its rows are skipped`, async () => {
     const { others } = await assertOnly(id, broken(layer, {}), [
       {
         severity: "fail",
@@ -43,14 +43,14 @@ for (const { id, layer, fact } of LAYERS) {
     assertEquals(others["parquet-schema"], "skip");
   });
 
-  Deno.test(`${id} fails where a part has other bytes`, async () => {
+  Deno.test(`parts: ${id} fails where a part has other bytes`, async () => {
     const problem = "no Parquet file: it is cut off";
     const given = broken(layer, { stored: { bytes: 12, same: false }, problem });
     const says = `it has 12 bytes, and the commit marker says ${bytes.toLocaleString("en-US")}`;
     await assertOnly(id, given, [{ object, field: "bytes", problem: says }]);
   });
 
-  Deno.test(`${id} fails where the marker names another size for the same content`, async () => {
+  Deno.test(`parts: ${id} fails where the marker names another size for the same content`, async () => {
     const stored = { bytes: bytes + 1, same: true };
     const { findings: [finding] } = await assertOnly(id, broken(layer, { stored }, "footer"), [
       { severity: "fail", object, field: "bytes" },
@@ -63,19 +63,19 @@ for (const { id, layer, fact } of LAYERS) {
     );
   });
 
-  Deno.test(`${id} fails where a part has another sha256`, async () => {
+  Deno.test(`parts: ${id} fails where a part has another sha256`, async () => {
     const given = broken(layer, { stored: { bytes, same: false } }, "footer");
     const { others } = await assertOnly(id, given, [{ object, field: "sha256" }]);
     assertEquals(others["silver-status"], "skip");
   });
 
-  Deno.test(`${id} fails where a part cannot be read, though it is as it was published`, async () => {
+  Deno.test(`parts: ${id} fails where a part cannot be read, though it is as it was published`, async () => {
     const problem = "a null in column operation_id";
     const given = broken(layer, { stored: { bytes, same: true }, problem }, "footer");
     await assertOnly(id, given, [{ object, problem: `it cannot be read: ${problem}` }]);
   });
 
-  Deno.test(`${id} has a run repair an open day, and an operator a sealed one`, async () => {
+  Deno.test(`parts: ${id} has a run repair an open day, and an operator a sealed one`, async () => {
     const damage = { stored: { bytes: 12, same: false }, collected: false };
     const { findings: [sealed] } = await assertOnly(
       id,

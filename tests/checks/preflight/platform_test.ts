@@ -29,14 +29,14 @@ function imagesOf(status: Fields, yaml?: string): string[] {
   return objects.map(({ value }) => /rbs-spark:\w+/.exec(JSON.stringify(value))![0]);
 }
 
-Deno.test("a Job that runs goes on as it began; any other is what the manifests say", () => {
+Deno.test("platformOf: a Job that runs goes on as it began; any other is what the manifests say", () => {
   const manifest = job("rbs-spark:ours");
   assertEquals(imagesOf(SUSPENDED, manifest), ["rbs-spark:ours"]);
   assertEquals(imagesOf(RUNNING, manifest), ["rbs-spark:live"]);
   assertEquals(imagesOf(FINISHED, manifest), ["rbs-spark:ours"]);
 });
 
-Deno.test("a Job that only the cluster has counts until it has come to its end", () => {
+Deno.test("platformOf: a Job that only the cluster has counts until it has come to its end", () => {
   assertEquals(imagesOf(SUSPENDED), ["rbs-spark:live"]);
   assertEquals(imagesOf(RUNNING), ["rbs-spark:live"]);
   assertEquals(imagesOf(FINISHED), []);

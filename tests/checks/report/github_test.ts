@@ -27,7 +27,7 @@ Deno.test("github: a finding with a file is shown on its line", () => {
   );
 });
 
-Deno.test("github: nothing that is told can begin a command of its own", () => {
+Deno.test("github: nothing that is reported can begin a command of its own", () => {
   const finding: Finding = {
     ...{ severity: "warn", object: "o\r\n::set-env name=PATH::/evil", problem: "100%\n::error::" },
     fix: "f\r::stop-commands::x",

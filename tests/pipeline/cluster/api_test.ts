@@ -48,7 +48,7 @@ async function space(access: Access = controlPlane().admin, pageSize?: number) {
 }
 
 clusterTest(
-  "version: returns the server's version; the cluster has its context and address",
+  "api: version: returns the server's version; the cluster has its context and address",
   async () => {
     const { admin } = controlPlane();
     await using opened = await open(kubeconfig(admin));
@@ -61,7 +61,7 @@ clusterTest(
   },
 );
 
-clusterTest("isNamespaced: true, false, or undefined for an unknown kind", async () => {
+clusterTest("api: isNamespaced: true, false, or undefined for an unknown kind", async () => {
   await using opened = await open(kubeconfig(controlPlane().admin));
   const { cluster } = opened;
   const kinds: [string, string, boolean | undefined][] = [
@@ -79,7 +79,7 @@ clusterTest("isNamespaced: true, false, or undefined for an unknown kind", async
   }
 });
 
-clusterTest("list: has every object once, with any number of pages", async () => {
+clusterTest("api: list: has every object once, with any number of pages", async () => {
   await using own = await space(undefined, 3);
   const names = Array.from({ length: 10 }, (_, i) => `c-${i}`);
   for (const name of names) await own.cluster.create(configMap(name, { name }));
@@ -97,7 +97,7 @@ clusterTest("list: has every object once, with any number of pages", async () =>
   assert(roles.length > 50);
 });
 
-clusterTest("create, get, remove: use the namespace of the context", async () => {
+clusterTest("api: create, get, remove: use the namespace of the context", async () => {
   await using own = await space();
   const { cluster, namespace } = own;
   assertEquals(await cluster.get(CONFIG_MAP, "a", undefined), undefined);
@@ -113,7 +113,7 @@ clusterTest("create, get, remove: use the namespace of the context", async () =>
 });
 
 clusterTest(
-  "create, get, remove: prefer the object's own namespace; cluster-scoped kinds have none",
+  "api: create, get, remove: prefer the object's own namespace; cluster-scoped kinds have none",
   async () => {
     await using own = await space();
     const { cluster, namespace } = own;
@@ -129,7 +129,7 @@ clusterTest(
   },
 );
 
-clusterTest("get, remove: refuse names that would change the path", async () => {
+clusterTest("api: get, remove: refuse names that would change the path", async () => {
   await using own = await space();
   const { cluster } = own;
   await cluster.create(configMap("stays", {}));
@@ -149,7 +149,7 @@ clusterTest("get, remove: refuse names that would change the path", async () => 
   assertEquals((await cluster.get(CONFIG_MAP, "stays", undefined))?.metadata.name, "stays");
 });
 
-clusterTest("create: returns the answer to an access review", async () => {
+clusterTest("api: create: returns the answer to an access review", async () => {
   await using own = await space();
   const review = await own.cluster.create({
     ...{ apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectAccessReview" },
@@ -219,7 +219,7 @@ clusterTest("apply: reports every invalid field", async () => {
   assertStringIncludes(error.message, "Cannot try to apply Service ");
 });
 
-clusterTest("create, apply: an unknown field is a configuration error", async () => {
+clusterTest("api: create, apply: an unknown field is a configuration error", async () => {
   await using own = await space();
   const { cluster } = own;
   const wrong = configMap("a", {}, { dta: { a: "1" } });
@@ -230,7 +230,7 @@ clusterTest("create, apply: an unknown field is a configuration error", async ()
   }
 });
 
-clusterTest("create, apply: a missing namespace, and an object that exists", async () => {
+clusterTest("api: create, apply: a missing namespace, and an object that exists", async () => {
   await using own = await space();
   const { cluster } = own;
   const lost = configMap("a", {}, { metadata: { name: "a", namespace: "nowhere" } });
@@ -250,7 +250,7 @@ clusterTest("create, apply: a missing namespace, and an object that exists", asy
   ]);
 });
 
-clusterTest("all requests: name a kind that the server does not know", async () => {
+clusterTest("api: all requests: name a kind that the server does not know", async () => {
   await using own = await space();
   const { cluster } = own;
   const kind = { apiVersion: "sparkoperator.k8s.io/v1beta2", kind: "SparkApplication" };
@@ -272,7 +272,7 @@ clusterTest("all requests: name a kind that the server does not know", async () 
   }
 });
 
-clusterTest("create, apply: do not send an object without kind or name", async () => {
+clusterTest("api: create, apply: do not send an object without kind or name", async () => {
   await using own = await space();
   const { cluster } = own;
   for (const object of [{}, { kind: "Pod" }, { apiVersion: "v1", kind: 1 }, []]) {
@@ -286,7 +286,7 @@ clusterTest("create, apply: do not send an object without kind or name", async (
   }
 });
 
-clusterTest("all requests: name the permission that a user lacks", async () => {
+clusterTest("api: all requests: name the permission that a user lacks", async () => {
   const reader = await user(controlPlane().admin, "reader", [READS_ALL]);
   await using own = await space(reader);
   const { cluster, namespace } = own;
@@ -333,7 +333,7 @@ const REFUSED: readonly (readonly [what: string, more: object, values: string[]]
   ]],
 ];
 
-clusterTest("create, apply: no error contains a value of a Secret", async (t) => {
+clusterTest("api: create, apply: no error contains a value of a Secret", async (t) => {
   await using own = await space();
   for (const [what, more, values] of REFUSED) {
     await t.step(what, async () => {
@@ -349,7 +349,7 @@ clusterTest("create, apply: no error contains a value of a Secret", async (t) =>
   }
 });
 
-clusterTest("list: the signal ends a list that stalls", async () => {
+clusterTest("api: list: the signal ends a list that stalls", async () => {
   const { admin, folder } = controlPlane();
   const byToken = await user(admin, "admin", [DOES_ALL]);
   for (const fault of [{ list: "configmaps", inTheMiddle: "stalls" }, "silence"] as const) {
@@ -366,7 +366,7 @@ clusterTest("list: the signal ends a list that stalls", async () => {
   }
 });
 
-clusterTest("list: fails if its connection drops, while other lists succeed", async () => {
+clusterTest("api: list: fails if its connection drops, while other lists succeed", async () => {
   const { admin, folder } = controlPlane();
   const byToken = await user(admin, "admin", [DOES_ALL]);
   const fault = { list: "configmaps", inTheMiddle: "drops" } as const;

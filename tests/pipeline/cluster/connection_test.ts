@@ -77,7 +77,7 @@ async function versionOf(said: Said): Promise<string> {
   return await opened.cluster.version();
 }
 
-Deno.test("send: the connection is refused", async () => {
+Deno.test("connection: send: the connection is refused", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const server = `https://127.0.0.1:${listener.addr.port}`;
   listener.close();
@@ -87,20 +87,20 @@ Deno.test("send: the connection is refused", async () => {
   ]);
 });
 
-Deno.test("send: a port that fetch does not allow", async () => {
+Deno.test("connection: send: a port that fetch does not allow", async () => {
   await assertFails(versionOf({ cluster: { server: "https://127.0.0.1:9" } }), "unreachable", [
     "Deno does not allow requests to the port at https://127.0.0.1:9",
   ]);
 });
 
-Deno.test("send: Deno has no permission to connect", async () => {
+Deno.test("connection: send: Deno has no permission to connect", async () => {
   const cluster = { server: "https://192.0.2.1:6443" };
   await assertFails(versionOf({ cluster }), "configuration", [
     "Deno has no permission to connect to https://192.0.2.1:6443. Run the command with --allow-net",
   ]);
 });
 
-Deno.test("send: an invalid server certificate", async (t) => {
+Deno.test("connection: send: an invalid server certificate", async (t) => {
   await using pki = await authority();
   await using other = await authority();
   const cases = [
@@ -127,7 +127,7 @@ Deno.test("send: an invalid server certificate", async (t) => {
   }
 });
 
-Deno.test("send: a server of another protocol", async () => {
+Deno.test("connection: send: a server of another protocol", async () => {
   await using ssh = rawServer("SSH-2.0-OpenSSH_9.9\r\n");
   const tls = ssh.url.replace("http", "https");
   for (const server of [ssh.url, tls]) {
@@ -140,7 +140,7 @@ Deno.test("send: a server of another protocol", async () => {
 
 const LENGTH = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n";
 
-Deno.test("send: a connection that drops", async () => {
+Deno.test("connection: send: a connection that drops", async () => {
   for (const said of ["", "HTTP/1.1 200 OK\r\nconte", LENGTH, `${LENGTH}{"gitVersion":`]) {
     await using server = rawServer(said);
     await assertFails(versionOf({ cluster: { server: server.url } }), "unreachable", [
@@ -149,7 +149,7 @@ Deno.test("send: a connection that drops", async () => {
   }
 });
 
-Deno.test("send: a connection that drops during the TLS handshake", async () => {
+Deno.test("connection: send: a connection that drops during the TLS handshake", async () => {
   await using raw = rawServer("");
   const server = raw.url.replace("http", "https");
   await assertFails(versionOf({ cluster: { server } }), "unreachable", [
@@ -157,7 +157,7 @@ Deno.test("send: a connection that drops during the TLS handshake", async () => 
   ]);
 });
 
-Deno.test("send: the signal or close() ends an answer that stalls", async () => {
+Deno.test("connection: send: the signal or close() ends an answer that stalls", async () => {
   for (const said of ["", LENGTH, `${LENGTH}{"gitVersion":`]) {
     await using server = rawServer(said, false);
     await using opened = await openSaid({ cluster: { server: server.url } });
@@ -204,7 +204,7 @@ const STRANGERS: readonly (readonly [what: string, handler: Handler, words: stri
 ];
 
 for (const [what, handler, words] of STRANGERS) {
-  Deno.test(`all requests: report a server that is not an API server: ${what}`, async () => {
+  Deno.test(`connection: all requests: report a server that is not an API server: ${what}`, async () => {
     await using server = await impostor(handler);
     const { cluster, url } = server;
     const config = { apiVersion: "v1", kind: "Pod", metadata: { name: "a" } };
@@ -225,7 +225,7 @@ for (const [what, handler, words] of STRANGERS) {
   });
 }
 
-Deno.test("list: refuses an answer that is not a list", async () => {
+Deno.test("connection: list: refuses an answer that is not a list", async () => {
   for (const answer of [{}, { items: 1 }, { items: [1] }, { kind: "PodList", items: null }]) {
     await using server = await impostor(({ url }) =>
       Response.json(url.includes("/pods") ? answer : RESOURCES)
@@ -241,7 +241,7 @@ const status = (code: number, headers: HeadersInit = {}, fields: object = {}) =>
     ...fields,
   }, { status: code, headers });
 
-Deno.test("send: repeats a request after 429", async () => {
+Deno.test("connection: send: repeats a request after 429", async () => {
   let asked = 0;
   await using server = await impostor(() =>
     ++asked < 3 ? status(429, { "retry-after": "0" }) : Response.json({ gitVersion: "v1.36.3" })
@@ -250,7 +250,7 @@ Deno.test("send: repeats a request after 429", async () => {
   assertEquals(asked, 3);
 });
 
-Deno.test("send: gives up after three times 429; the message has one line and no token", async () => {
+Deno.test("connection: send: gives up after three times 429; the message has one line and no token", async () => {
   let asked = 0;
   await using server = await impostor(() => (asked++, status(429, { "retry-after": "0" })));
   const failure = await assertFails(server.cluster.version(), "unreachable", [
@@ -260,7 +260,7 @@ Deno.test("send: gives up after three times 429; the message has one line and no
   assertEquals(asked, 3);
 });
 
-Deno.test("send: does not wait longer than 10 s, or after the signal", async () => {
+Deno.test("connection: send: does not wait longer than 10 s, or after the signal", async () => {
   await using server = await impostor(() => status(429, { "retry-after": "3600" }));
   await assertFails(server.cluster.version(), "unreachable", ["answered 429"]);
   await using slower = await impostor(() => status(429, { "retry-after": "9" }));
@@ -268,7 +268,7 @@ Deno.test("send: does not wait longer than 10 s, or after the signal", async () 
   await assertFails(slower.cluster.version({ signal }), "unreachable", ["it was interrupted"]);
 });
 
-Deno.test("send: 500, 503 and 504 are unreachable", async () => {
+Deno.test("connection: send: 500, 503 and 504 are unreachable", async () => {
   for (const code of [500, 503, 504]) {
     await using server = await impostor(() => status(code));
     await assertFails(server.cluster.version(), "unreachable", [`answered ${code}: no time`]);
@@ -293,7 +293,7 @@ async function namesIn(cluster: Cluster): Promise<string[]> {
   return (await cluster.list(PODS, undefined)).map(({ metadata }) => metadata.name);
 }
 
-Deno.test("list: begins again after 410, once", async () => {
+Deno.test("connection: list: begins again after 410, once", async () => {
   await using forgetful = await impostor(pages(["a", "b", "c"], (asked) => asked === 3));
   assertEquals(await namesIn(forgetful.cluster), ["a", "b", "c"]);
   await using hopeless = await impostor(pages(["a", "b", "c"], (asked) => asked % 2 === 0));
@@ -301,7 +301,7 @@ Deno.test("list: begins again after 410, once", async () => {
   assertEquals(failure instanceof ApiError && failure.status, 410);
 });
 
-Deno.test("isNamespaced: asks once for many callers, and again after a failure", async () => {
+Deno.test("connection: isNamespaced: asks once for many callers, and again after a failure", async () => {
   let asked = 0;
   await using server = await impostor(() => ++asked === 1 ? status(503) : Response.json(RESOURCES));
   const { cluster } = server;
@@ -313,7 +313,7 @@ Deno.test("isNamespaced: asks once for many callers, and again after a failure",
   assertEquals(asked, 2);
 });
 
-Deno.test("isNamespaced: a caller that gives up does not cancel it for others", async () => {
+Deno.test("connection: isNamespaced: a caller that gives up does not cancel it for others", async () => {
   const { promise: gate, resolve: open } = Promise.withResolvers<void>();
   await using server = await impostor(() => gate.then(() => Response.json(RESOURCES)));
   const impatient = server.cluster.isNamespaced(PODS, { signal: AbortSignal.timeout(50) });
@@ -355,7 +355,7 @@ async function proxy(password: string) {
   };
 }
 
-Deno.test("send: uses the proxy of proxy-url; forward refuses it", async () => {
+Deno.test("connection: send: uses the proxy of proxy-url; forward refuses it", async () => {
   await using pki = await authority();
   await using between = await proxy(SECRET);
   const options = { hostname: "127.0.0.1", port: 0, onListen() {} };

@@ -135,7 +135,7 @@ async function refusedAs(said: Parameters<typeof openSaid>[0]): Promise<[ApiErro
   return [await assertRejects(() => cluster.list(NAMESPACES, undefined), ApiError), file];
 }
 
-clusterTest("list: reports when an expired token expired", async () => {
+clusterTest("login_live: list: reports when an expired token expired", async () => {
   const { admin, folder } = controlPlane();
   await user(admin, "late", [READS_ALL]);
   const late = await tokenUntil(admin, folder, "late", new Date("2026-01-02T03:04:05Z"));
@@ -153,7 +153,7 @@ clusterTest("list: reports when an expired token expired", async () => {
   assert(!Deno.inspect(error, { depth: 10 }).includes(tokenOf(late)));
 });
 
-clusterTest("list: reports a token that the server does not accept", async () => {
+clusterTest("login_live: list: reports a token that the server does not accept", async () => {
   const { admin } = controlPlane();
   const token = "not.a-token.of-this-cluster";
   const [error] = await refusedAs({ cluster: clusterOf(admin), user: { token } });
@@ -165,7 +165,7 @@ clusterTest("list: reports a token that the server does not accept", async () =>
   assert(!Deno.inspect(error, { depth: 10 }).includes(token));
 });
 
-clusterTest("list: names the user without credentials", async () => {
+clusterTest("login_live: list: names the user without credentials", async () => {
   const { admin } = controlPlane();
   const [error, file] = await refusedAs({ cluster: clusterOf(admin) });
   assertEquals([error.kind, error.status], ["configuration", 403]);

@@ -70,7 +70,7 @@ async function untilEnd(conn: Deno.Conn): Promise<void> {
   }
 }
 
-clusterTest("forward: Postgres in a pod answers at the local port", async () => {
+clusterTest("port_forward: forward: Postgres in a pod answers at the local port", async () => {
   const config = serverConfig();
   await using pod = await forwardedPod({ 5432: config.port });
   await using opened = await admin();
@@ -91,7 +91,7 @@ clusterTest("forward: Postgres in a pod answers at the local port", async () => 
   assertEquals(forward.problem(), undefined);
 });
 
-clusterTest("forward: connections at the same time get their own bytes", async () => {
+clusterTest("port_forward: forward: connections at the same time get their own bytes", async () => {
   await using target = server(echo);
   await using pod = await forwardedPod({ 80: target.port });
   await using opened = await admin();
@@ -106,33 +106,36 @@ clusterTest("forward: connections at the same time get their own bytes", async (
   await forward.close();
 });
 
-clusterTest("forward: the pod does not send faster than the local side reads", async () => {
-  const all = 512 * 1024 * 1024;
-  let sent = 0;
-  await using target = server(async (conn) => {
-    const block = new Uint8Array(1024 * 1024);
-    while (sent < all) {
-      await write(conn, block);
-      sent += block.length;
-    }
-  });
-  await using pod = await forwardedPod({ 80: target.port });
-  await using opened = await admin();
-  const forward = await opened.cluster.forward(pod.namespace, pod.name, 80);
-  const conn = await local(forward.port);
-  await read(conn, 1);
-  let before = -1;
-  await until("the server has to wait", async () => {
-    before = sent;
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    return sent === before;
-  });
-  assert(sent < all / 2, `${sent} bytes were sent, and none of them read`);
-  conn.close();
-  await forward.close();
-});
+clusterTest(
+  "port_forward: forward: the pod does not send faster than the local side reads",
+  async () => {
+    const all = 512 * 1024 * 1024;
+    let sent = 0;
+    await using target = server(async (conn) => {
+      const block = new Uint8Array(1024 * 1024);
+      while (sent < all) {
+        await write(conn, block);
+        sent += block.length;
+      }
+    });
+    await using pod = await forwardedPod({ 80: target.port });
+    await using opened = await admin();
+    const forward = await opened.cluster.forward(pod.namespace, pod.name, 80);
+    const conn = await local(forward.port);
+    await read(conn, 1);
+    let before = -1;
+    await until("the server has to wait", async () => {
+      before = sent;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return sent === before;
+    });
+    assert(sent < all / 2, `${sent} bytes were sent, and none of them read`);
+    conn.close();
+    await forward.close();
+  },
+);
 
-clusterTest("forward: problem() has the error message of the node", async () => {
+clusterTest("port_forward: forward: problem() has the error message of the node", async () => {
   const gone = server(echo);
   await gone[Symbol.asyncDispose]();
   await using pod = await forwardedPod({ 80: gone.port });
@@ -152,7 +155,7 @@ clusterTest("forward: problem() has the error message of the node", async () => 
   }
 });
 
-clusterTest("forward: problem() reports a pod that was removed", async () => {
+clusterTest("port_forward: forward: problem() reports a pod that was removed", async () => {
   await using target = server(echo);
   await using opened = await admin();
   const pod = await forwardedPod({ 80: target.port });
@@ -165,7 +168,7 @@ clusterTest("forward: problem() reports a pod that was removed", async () => {
   assertStringIncludes(forward.problem()!.message, `pods "${pod.name}" not found`);
 });
 
-clusterTest("forward: closing it closes its connections", async (t) => {
+clusterTest("port_forward: forward: closing it closes its connections", async (t) => {
   await using target = server(echo);
   await using pod = await forwardedPod({ 80: target.port });
   const ways = ["by itself", "with its signal", "with its cluster"] as const;
@@ -190,17 +193,20 @@ clusterTest("forward: closing it closes its connections", async (t) => {
   }
 });
 
-clusterTest("forward: refuses a missing pod and a missing permission at once", async () => {
-  await using opened = await admin();
-  const missing = () => opened.cluster.forward("default", "nobody", 80);
-  const error = await assertRejects(missing, ApiError);
-  assertEquals([error.kind, error.status], ["configuration", 404]);
-  assertStringIncludes(error.message, "Cannot forward port 80 of Pod default/nobody: ");
-  const reader = await user(controlPlane().admin, "reader", [READS_ALL]);
-  await using pod = await forwardedPod({});
-  await using limited = await open(kubeconfig(reader));
-  const forbidden = () => limited.cluster.forward(pod.namespace, pod.name, 80);
-  const refusal = await assertRejects(forbidden, ApiError);
-  assertEquals([refusal.kind, refusal.status], ["configuration", 403]);
-  assertStringIncludes(refusal.message, "the user may not create pods/portforward.");
-});
+clusterTest(
+  "port_forward: forward: refuses a missing pod and a missing permission at once",
+  async () => {
+    await using opened = await admin();
+    const missing = () => opened.cluster.forward("default", "nobody", 80);
+    const error = await assertRejects(missing, ApiError);
+    assertEquals([error.kind, error.status], ["configuration", 404]);
+    assertStringIncludes(error.message, "Cannot forward port 80 of Pod default/nobody: ");
+    const reader = await user(controlPlane().admin, "reader", [READS_ALL]);
+    await using pod = await forwardedPod({});
+    await using limited = await open(kubeconfig(reader));
+    const forbidden = () => limited.cluster.forward(pod.namespace, pod.name, 80);
+    const refusal = await assertRejects(forbidden, ApiError);
+    assertEquals([refusal.kind, refusal.status], ["configuration", 403]);
+    assertStringIncludes(refusal.message, "the user may not create pods/portforward.");
+  },
+);

@@ -69,7 +69,7 @@ Deno.test("silver has its 16 columns, in their order", () => {
   assertEquals(described(EXECUTION_COLUMNS), lines(SILVER));
 });
 
-Deno.test("the contracts have the fingerprints that markers in the lake carry", () => {
+Deno.test("column: the contracts have the fingerprints that markers in the lake carry", () => {
   assertEquals(
     EVENT_CONTRACT,
     "sha256:97d103e63939524b796960272bae9b97b2add0826e68f4c60d3edd5ef8ae4fc6",
@@ -80,7 +80,7 @@ Deno.test("the contracts have the fingerprints that markers in the lake carry", 
   );
 });
 
-Deno.test("a fingerprint is the sha256 of a line per column", () => {
+Deno.test("column: a fingerprint is the sha256 of a line per column", () => {
   // printf 'event_id STRING not null\n' | sha256sum
   assertEquals(
     fingerprint([{ name: "event_id", type: "STRING", nullable: false }]),
@@ -99,7 +99,7 @@ const CHANGES: [string, Column[]][] = [
 ];
 
 for (const [what, columns] of CHANGES) {
-  Deno.test(`${what} changes the fingerprint`, () => {
+  Deno.test(`column: ${what} changes the fingerprint`, () => {
     assertNotEquals(fingerprint(columns), fingerprint([FIRST, SECOND]));
   });
 }

@@ -45,18 +45,18 @@ const WRITTEN: [ColumnType, Value, string][] = [
 ];
 
 for (const [type, value, text] of WRITTEN) {
-  Deno.test(`${type} in words: ${JSON.stringify(text)}`, () => {
+  Deno.test(`format_value: ${type} in words: ${JSON.stringify(text)}`, () => {
     assertEquals(formatValue(value, type), text);
   });
 }
 
 for (const type of TYPES) {
-  Deno.test(`an absent ${type} is the word null`, () => {
+  Deno.test(`format_value: an absent ${type} is the word null`, () => {
     assertEquals(formatValue(null, type), "null");
   });
 }
 
-Deno.test("a decimal that is a view into a larger buffer is read from its own bytes", () => {
+Deno.test("format_value: a decimal that is a view into a larger buffer is read from its own bytes", () => {
   const buffer = bytes("aabb056bc75e2d630fffffcc");
   assertEquals(formatValue(buffer.subarray(2, 11), "DECIMAL(20,8)"), "999999999999.99999999");
 });

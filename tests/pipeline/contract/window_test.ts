@@ -18,7 +18,7 @@ const REAL_DAYS = [
 ];
 
 for (const day of REAL_DAYS) {
-  Deno.test(`${day} is a day`, () => assertEquals(parseDay(day) as string, day));
+  Deno.test(`window: ${day} is a day`, () => assertEquals(parseDay(day) as string, day));
 }
 
 const NO_DAYS: [string, string][] = [
@@ -54,17 +54,17 @@ const NO_DAYS: [string, string][] = [
 ];
 
 for (const [what, text] of NO_DAYS) {
-  Deno.test(`${what} is no day: ${JSON.stringify(text)}`, () => {
+  Deno.test(`window: ${what} is no day: ${JSON.stringify(text)}`, () => {
     assertEquals(parseDay(text), undefined);
   });
 }
 
-Deno.test("a window begins at midnight in UTC and ends at the next, in microseconds", () => {
+Deno.test("window: a window begins at midnight in UTC and ends at the next, in microseconds", () => {
   const day = parseDay("2025-12-28")!;
   assertEquals(windowOf(day), { day, start: 1766880000_000000n, end: 1766966400_000000n });
 });
 
-Deno.test("a window is 24 hours also where a country changes its clocks", () => {
+Deno.test("window: a window is 24 hours also where a country changes its clocks", () => {
   for (const day of ["2025-03-30", "2025-10-26", "2025-03-09", "2016-12-31"]) {
     const { start, end } = windowOf(parseDay(day)!);
     assertEquals(end - start, 86_400_000_000n, day);
@@ -84,7 +84,7 @@ Deno.test("windows lie side by side, from the year 1 to the year 9999", () => {
   );
 });
 
-Deno.test("an instant falls on the day whose window holds it, to the microsecond", () => {
+Deno.test("window: an instant falls on the day whose window holds it, to the microsecond", () => {
   for (const text of ["0001-01-01", "1969-12-31", "1970-01-01", "2025-12-28", "9999-12-31"]) {
     const { day, start, end } = windowOf(parseDay(text)!);
     assertEquals(dayOf(start), day);
@@ -95,7 +95,7 @@ Deno.test("an instant falls on the day whose window holds it, to the microsecond
   assertEquals(dayOf(windowOf(parseDay("2025-12-28")!).end) as string, "2025-12-29");
 });
 
-Deno.test("an instant is written exactly, before 1970 too", () => {
+Deno.test("window: an instant is written exactly, before 1970 too", () => {
   const instants: [bigint, string][] = [
     [0n, "1970-01-01T00:00:00Z"],
     [1n, "1970-01-01T00:00:00.000001Z"],
@@ -108,7 +108,7 @@ Deno.test("an instant is written exactly, before 1970 too", () => {
   for (const [micros, text] of instants) assertEquals(formatMicros(micros), text);
 });
 
-Deno.test("days between two days: both included, across the ends of months and of the calendar", () => {
+Deno.test("window: days between two days: both included, across the ends of months and of the calendar", () => {
   const between = (first: string, last: string) =>
     [...daysBetween(parseDay(first)!, parseDay(last)!)] as string[];
   assertEquals(between("2024-02-28", "2024-03-01"), ["2024-02-28", "2024-02-29", "2024-03-01"]);

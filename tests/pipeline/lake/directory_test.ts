@@ -166,7 +166,7 @@ Deno.test("directory: a writer gives up on a lock, names it, and leaves nothing"
   assertEquals((await lake.list("")).map(({ key }) => key), ["day/a"]);
 });
 
-Deno.test("directory: a writer that waits stops when it is told to", async () => {
+Deno.test("directory: a writer that waits stops when it is reported to", async () => {
   await using lake = await temporaryLake();
   using _ = await holdLock(lake.path);
   const stop = new AbortController();

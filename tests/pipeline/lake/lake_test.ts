@@ -9,7 +9,7 @@ const kinds = lakeKinds();
 
 function everyLake(name: string, test: (lake: Lake, place: Place) => Promise<void>): void {
   for (const kind of kinds) {
-    Deno.test(`${kind.name}: ${name}`, async () => {
+    Deno.test(`lake: ${kind.name}: ${name}`, async () => {
       await using place = await kind.place();
       await test(place.open(), place);
     });

@@ -124,12 +124,12 @@ async function refused(layer: Layer, bytes: Uint8Array<ArrayBuffer>, problem: st
   assert(failure.message.length < 1000, "the message is not the marker");
 }
 
-Deno.test("a marker's bytes are stable, for they are what equal content means", () => {
+Deno.test("marker: a marker's bytes are stable, for they are what equal content means", () => {
   assertEquals(new TextDecoder().decode(renderMarker(BRONZE)), BRONZE_BYTES);
   assertEquals(new TextDecoder().decode(renderMarker(SILVER)), SILVER_BYTES);
 });
 
-Deno.test("a marker that was written is read as it was", async () => {
+Deno.test("marker: a marker that was written is read as it was", async () => {
   const bronze = await read("bronze", renderMarker(BRONZE));
   assertEquals(bronze.commit, BRONZE);
   assertEquals(bronze.bytes, utf8(BRONZE_BYTES));
@@ -137,32 +137,32 @@ Deno.test("a marker that was written is read as it was", async () => {
   assertEquals((await read("silver", renderMarker(SILVER))).commit, SILVER);
 });
 
-Deno.test("a marker is known by the sha256 of its bytes", async () => {
+Deno.test("marker: a marker is known by the sha256 of its bytes", async () => {
   const bytes = renderMarker(BRONZE);
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   assertEquals((await read("bronze", bytes)).sha256, digest.toHex());
 });
 
-Deno.test("a window of events without an event_seq has none in its marker", async () => {
+Deno.test("marker: a window of events without an event_seq has none in its marker", async () => {
   const commit = { ...BRONZE, minSeq: null, maxSeq: null };
   const { commit: back } = await read("bronze", renderMarker(commit));
   assertEquals(back, commit);
   assertStringIncludes(new TextDecoder().decode(renderMarker(commit)), '"min": null');
 });
 
-Deno.test("a silver marker without rows names no part", async () => {
+Deno.test("marker: a silver marker without rows names no part", async () => {
   const commit = { ...SILVER, rows: 0, parts: [] };
   assertEquals((await read("silver", renderMarker(commit))).commit, commit);
 });
 
-Deno.test("a silver marker names parts of several clients, negative ones too", async () => {
+Deno.test("marker: a silver marker names parts of several clients, negative ones too", async () => {
   const [part] = SILVER.parts;
   const key = part!.key.replace("client_id=7", "client_id=-9223372036854775808");
   const commit = { ...SILVER, rows: 2, parts: [part!, { ...part!, key }] };
   assertEquals((await read("silver", renderMarker(commit))).commit, commit);
 });
 
-Deno.test("a window without a marker is told by undefined", async () => {
+Deno.test("marker: a window without a marker is reported by undefined", async () => {
   await using lake = await temporaryLake();
   assertStrictEquals(await readMarker(lake, "bronze", KEY.bronze, DAY), undefined);
 });
@@ -180,11 +180,11 @@ const NOT_JSON: [string, Uint8Array<ArrayBuffer>][] = [
   ],
 ];
 for (const [what, bytes] of NOT_JSON) {
-  Deno.test(`${what} is no marker`, () => refused("bronze", bytes, "it is not JSON"));
+  Deno.test(`marker: ${what} is no marker`, () => refused("bronze", bytes, "it is not JSON"));
 }
 
 for (const text of ["[]", "null", "3", '"sealed"', "true", `[${BRONZE_BYTES}]`]) {
-  Deno.test(`${text.slice(0, 20)} is JSON and no marker`, () => {
+  Deno.test(`marker: ${text.slice(0, 20)} is JSON and no marker`, () => {
     return refused("bronze", utf8(text), "the marker is no object");
   });
 }
@@ -229,12 +229,12 @@ function seq(min: unknown, max: unknown): Change {
 }
 
 for (const [what, change, problem] of WRONG_BRONZE) {
-  Deno.test(`a bronze marker with ${what} is refused`, () => {
+  Deno.test(`marker: a bronze marker with ${what} is refused`, () => {
     return refused("bronze", changed(BRONZE_BYTES, change), problem);
   });
 }
 
-Deno.test("a marker without a format is refused", () => {
+Deno.test("marker: a marker without a format is refused", () => {
   return refused("bronze", utf8(JSON.stringify(WITHOUT_FORMAT)), "format");
 });
 
@@ -247,7 +247,7 @@ const WRONG_SILVER: [string, Change, string][] = [
   ["no digest of bronze", { bronze: { key: KEY.bronze } }, "bronze.sha256"],
 ];
 for (const [what, change, problem] of WRONG_SILVER) {
-  Deno.test(`a silver marker with ${what} is refused`, () => {
+  Deno.test(`marker: a silver marker with ${what} is refused`, () => {
     return refused("silver", changed(SILVER_BYTES, change), problem);
   });
 }
@@ -289,17 +289,17 @@ function at(key: string): unknown {
 }
 
 for (const [what, part, problem] of WRONG_PARTS) {
-  Deno.test(`a marker whose part ${what} is refused`, () => {
+  Deno.test(`marker: a marker whose part ${what} is refused`, () => {
     return refused("bronze", changed(BRONZE_BYTES, { parts: [part] }), problem);
   });
 }
 
-Deno.test("a marker that names a part twice is refused", () => {
+Deno.test("marker: a marker that names a part twice is refused", () => {
   const parts = [{ ...PART, rows: 1 }, { ...PART, rows: 2 }];
   return refused("bronze", changed(BRONZE_BYTES, { parts }), "a part twice");
 });
 
-Deno.test("the part that is wrong is the one that is named", () => {
+Deno.test("marker: the part that is wrong is the one that is named", () => {
   const other = { ...PART, key: `${FOLDER.bronze}/b.parquet`, rows: 0, sha256: "no" };
   return refused("bronze", changed(BRONZE_BYTES, { parts: [PART, other] }), "parts[1].sha256");
 });
@@ -313,7 +313,7 @@ for (
     "other=7",
   ]
 ) {
-  Deno.test(`a silver part under ${client} is refused`, () => {
+  Deno.test(`marker: a silver part under ${client} is refused`, () => {
     const key = `silver/stop_executions/${client}/date=${DAY}/a.parquet`;
     return refused(
       "silver",

@@ -53,7 +53,7 @@ function layerOf({ base }: { base: string }): "bronze" | "silver" {
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const bytesOf = (document: Json) => utf8(`${JSON.stringify(document, null, 2)}\n`);
 
-Deno.test("a marker that is one is read, and written as it was", () => {
+Deno.test("marker_vectors: a marker that is one is read, and written as it was", () => {
   for (const vector of vectors.accepted) {
     const document = changed(vector);
     const commit = parseMarker(bytesOf(document), layerOf(vector), DAY);
@@ -62,14 +62,14 @@ Deno.test("a marker that is one is read, and written as it was", () => {
   }
 });
 
-Deno.test("a text that every reader of JSON takes is taken", () => {
+Deno.test("marker_vectors: a text that every reader of JSON takes is taken", () => {
   for (const { name, text } of vectors.acceptedTexts) {
     const commit = parseMarker(utf8(text), "bronze", DAY);
     assertEquals(renderMarker(commit), bytesOf(vectors.bases.bronze), name);
   }
 });
 
-Deno.test("what is no marker is refused, with the reason", () => {
+Deno.test("marker_vectors: what is no marker is refused, with the reason", () => {
   for (const vector of vectors.refused) {
     const read = () => parseMarker(bytesOf(changed(vector)), layerOf(vector), DAY);
     const { message } = assertThrows(read, Error, undefined, vector.name);
@@ -120,7 +120,7 @@ Deno.test("lineageOf names a part by its content and by the replaced marker", ()
   }
 });
 
-Deno.test("the contract says what the vectors say", () => {
+Deno.test("marker_vectors: the contract says what the vectors say", () => {
   assertEquals(
     {
       statuses: Object.fromEntries(EXECUTION_STATUS),

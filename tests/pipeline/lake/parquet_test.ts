@@ -75,13 +75,13 @@ function comparable(rows: readonly (readonly Value[])[]): unknown[][] {
   return rows.map((row) => row.map((value) => value instanceof Uint8Array ? [...value] : value));
 }
 
-Deno.test("every type's values come back exactly, nulls and extremes too", async () => {
+Deno.test("parquet: every type's values come back exactly, nulls and extremes too", async () => {
   const { body, rows } = write([group(EXTREMES)]);
   assertEquals(rows, 5);
   assertEquals(comparable(await read(body)), comparable(EXTREMES));
 });
 
-Deno.test("a file of several row groups gives them one by one, in order", async () => {
+Deno.test("parquet: a file of several row groups gives them one by one, in order", async () => {
   const { body, rows } = write([group(EXTREMES), group(EXTREMES.toReversed()), group(EXTREMES)]);
   assertEquals(rows, 15);
   const counts: number[] = [];
@@ -91,7 +91,7 @@ Deno.test("a file of several row groups gives them one by one, in order", async 
   assertEquals(comparable(await read(body)), comparable(expected));
 });
 
-Deno.test("a column of nulls keeps its type, whatever the type is", async () => {
+Deno.test("parquet: a column of nulls keeps its type, whatever the type is", async () => {
   const nulls = COLUMNS.map(({ nullable, type }) => nullable ? null : type === "STRING" ? "x" : 0n);
   const { body } = write([group([nulls, nulls])]);
   assertEquals(
@@ -105,7 +105,7 @@ Deno.test("a column of nulls keeps its type, whatever the type is", async () => 
   assertEquals(await read(body), [nulls, nulls]);
 });
 
-Deno.test("nulls and values in long turns come back in their places", async () => {
+Deno.test("parquet: nulls and values in long turns come back in their places", async () => {
   const rows = Array.from({ length: 10_000 }, (_, i): Value[] => {
     const there = Math.floor(i / 37) % 3 !== 0;
     const price = new Uint8Array(9).fill(i % 251);
@@ -127,7 +127,7 @@ Deno.test("nulls and values in long turns come back in their places", async () =
 for (
   const [layer, columns] of [["bronze", EVENT_COLUMNS], ["silver", EXECUTION_COLUMNS]] as const
 ) {
-  Deno.test(`${layer}'s footer says the contract's names, types and nulls`, () => {
+  Deno.test(`parquet: ${layer}'s footer says the contract's names, types and nulls`, () => {
     const { body } = write([{ rows: 0, columns: columns.map(() => []) }], columns);
     assertEquals(
       openPart(body).columns,
@@ -136,14 +136,14 @@ for (
   });
 }
 
-Deno.test("strings may be written as bytes, and come back as the same strings", async () => {
+Deno.test("parquet: strings may be written as bytes, and come back as the same strings", async () => {
   const asBytes = EXTREMES.map((row) =>
     row.map((value) => typeof value === "string" ? utf8(value) : value)
   );
   assertEquals(comparable(await read(write([group(asBytes)]).body)), comparable(EXTREMES));
 });
 
-Deno.test("equal rows give equal bytes, and another value gives others", () => {
+Deno.test("parquet: equal rows give equal bytes, and another value gives others", () => {
   const { body, sha256 } = write([group(EXTREMES)]);
   const again = write([group(EXTREMES)]);
   assertEquals([again.body, again.sha256], [body, sha256]);
@@ -151,24 +151,24 @@ Deno.test("equal rows give equal bytes, and another value gives others", () => {
   assertNotEquals(other.sha256, sha256);
 });
 
-Deno.test("the named columns are read, in the order that was asked for", async () => {
+Deno.test("parquet: the named columns are read, in the order that was asked for", async () => {
   const { body } = write([group(EXTREMES)]);
   assertEquals(await read(body, ["large", "id"]), EXTREMES.map((row) => [row[5]!, row[0]!]));
 });
 
-Deno.test("a file with its columns in another order is read by their names", async () => {
+Deno.test("parquet: a file with its columns in another order is read by their names", async () => {
   const part = createPart(COLUMNS.toReversed());
   const { rows, columns } = group(EXTREMES);
   part.write({ rows, columns: columns.toReversed() });
   assertEquals(comparable(await read(part.finish().body)), comparable(EXTREMES));
 });
 
-Deno.test("a column that is missing is named", async () => {
+Deno.test("parquet: a column that is missing is named", async () => {
   const { body } = write([group(EXTREMES)]);
   await assertRejects(() => read(body, ["id", "fill_price"]), Error, "no column fill_price");
 });
 
-Deno.test("a file that lies within a larger buffer is read from its own bytes", async () => {
+Deno.test("parquet: a file that lies within a larger buffer is read from its own bytes", async () => {
   const { body } = write([group(EXTREMES)]);
   const buffer = new Uint8Array(body.length + 200).fill(0x50);
   buffer.set(body, 100);
@@ -176,14 +176,14 @@ Deno.test("a file that lies within a larger buffer is read from its own bytes", 
   assertEquals(comparable(await read(view)), comparable(EXTREMES));
 });
 
-Deno.test("a file cut off at any length is an error", () => {
+Deno.test("parquet: a file cut off at any length is an error", () => {
   const { body } = write([group(EXTREMES.slice(0, 4))]);
   for (let length = 0; length < body.length; length++) {
     assertThrows(() => openPart(body.slice(0, length)), Error, "", `${length} of ${body.length}`);
   }
 });
 
-Deno.test("a file that lost its beginning is an error, not other values", async () => {
+Deno.test("parquet: a file that lost its beginning is an error, not other values", async () => {
   const { body } = write([group(EXTREMES)]);
   for (const from of [1, 4, 5, 50, body.length - 100, body.length - 8]) {
     await assertRejects(() => read(body.slice(from)), Error, "", `from ${from}`);
@@ -203,18 +203,18 @@ const NO_FILES: [string, Uint8Array<ArrayBuffer>][] = [
   ["an encrypted footer", join(utf8("PARE"), new Uint8Array(40), utf8("PARE"))],
 ];
 for (const [what, body] of NO_FILES) {
-  Deno.test(`${what}: no Parquet file`, () => {
+  Deno.test(`parquet: ${what}: no Parquet file`, () => {
     assertThrows(() => openPart(body), Error);
   });
 }
 
-Deno.test("text that is no UTF-8 is an error", async () => {
+Deno.test("parquet: text that is no UTF-8 is an error", async () => {
   const broken = EXTREMES.with(0, EXTREMES[0]!.with(1, bytes("41ff42")));
   const { body } = write([group(broken)]);
   await assertRejects(() => read(body), Error);
 });
 
-Deno.test("a file of another writer is read, with pages of the first version", async () => {
+Deno.test("parquet: a file of another writer is read, with pages of the first version", async () => {
   const file = await Deno.makeTempFile({ suffix: ".parquet" });
   const rows = `SELECT 'id-' || i AS id, 'BTC' || i % 3 AS symbol, i::BIGINT AS seq,
     CASE WHEN i % 2 = 0 THEN (i * 7)::INTEGER END AS retries FROM range(3000) AS t(i)`;
@@ -234,7 +234,7 @@ Deno.test("a file of another writer is read, with pages of the first version", a
   await Deno.remove(file);
 });
 
-Deno.test("a column without a type is reported as VOID", () => {
+Deno.test("parquet: a column without a type is reported as VOID", () => {
   const writer = new ByteWriter();
   const file = new ParquetWriter({
     writer,
@@ -291,9 +291,9 @@ const cut = (sizes: readonly number[]) =>
 
 const MEBIBYTE = 1 << 20;
 
-Deno.test("no rows make no part", async () => assertEquals(await cut([]), []));
+Deno.test("parquet: no rows make no part", async () => assertEquals(await cut([]), []));
 
-Deno.test("a part's name holds its place and its digest", async () => {
+Deno.test("parquet: a part's name holds its place and its digest", async () => {
   const parts = await cut(Array(34).fill(MEBIBYTE));
   assertEquals(parts.map(({ rows }) => rows), [15, 15, 4]);
   for (const [i, { key, sha256, body, bytes }] of parts.entries()) {
@@ -308,14 +308,14 @@ Deno.test("a part's name holds its place and its digest", async () => {
   }
 });
 
-Deno.test("a part ends with the row group that takes it to 15 MiB", async () => {
+Deno.test("parquet: a part ends with the row group that takes it to 15 MiB", async () => {
   const parts = await cut([...Array(5).fill(4 * MEBIBYTE), 20 * MEBIBYTE, 1000]);
   assertEquals(parts.map(({ rows }) => rows), [4, 2, 1]);
   for (const { bytes } of parts.slice(0, -1)) assertGreaterOrEqual(bytes, TARGET);
   assertLessOrEqual(parts.at(-1)!.bytes, 10_000);
 });
 
-Deno.test("the parts together are the rows, in order", async () => {
+Deno.test("parquet: the parts together are the rows, in order", async () => {
   const parts = await cut(Array(40).fill(MEBIBYTE));
   const ids: Value[] = [];
   for (const { body } of parts) {
@@ -324,14 +324,14 @@ Deno.test("the parts together are the rows, in order", async () => {
   assertEquals(ids, Array.from({ length: 40 }, (_, i) => BigInt(i)));
 });
 
-Deno.test("equal rows give equal parts under equal names", async () => {
+Deno.test("parquet: equal rows give equal parts under equal names", async () => {
   const sizes = Array(17).fill(MEBIBYTE);
   const [first, second] = [await cut(sizes), await cut(sizes)];
   assertEquals(first.map(({ key }) => key), second.map(({ key }) => key));
   assert(first.every(({ body }, i) => body.every((byte, at) => byte === second[i]!.body[at])));
 });
 
-Deno.test("a part of 64 MiB or more is refused, and one below is not", async () => {
+Deno.test("parquet: a part of 64 MiB or more is refused, and one below is not", async () => {
   const [large] = await cut([63 * MEBIBYTE]);
   assertLessOrEqual(large!.bytes, 64 * MEBIBYTE);
   const failure = await assertRejects(() => cut([65 * MEBIBYTE]), Failure);
@@ -347,7 +347,7 @@ async function onePart(): Promise<NewPart> {
   return part!;
 }
 
-Deno.test("a part is read as it was stored", async () => {
+Deno.test("parquet: a part is read as it was stored", async () => {
   await using lake = await temporaryLake();
   const part = await onePart();
   await lake.put(part.key, part.body);
@@ -379,7 +379,7 @@ function flipped(at: number) {
 }
 
 for (const [what, damage, problem] of DAMAGES) {
-  Deno.test(`a part that ${what} is refused by its place`, async () => {
+  Deno.test(`parquet: a part that ${what} is refused by its place`, async () => {
     await using lake = await temporaryLake();
     const part = await onePart();
     const body = damage(part);
@@ -391,7 +391,7 @@ for (const [what, damage, problem] of DAMAGES) {
   });
 }
 
-Deno.test("a part that is what its marker says and no Parquet file is refused", async () => {
+Deno.test("parquet: a part that is what its marker says and no Parquet file is refused", async () => {
   await using lake = await temporaryLake();
   const body = utf8("this is not Parquet at all, and long enough to be taken for it");
   const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", body)).toHex();
@@ -402,7 +402,7 @@ Deno.test("a part that is what its marker says and no Parquet file is refused", 
   assertStringIncludes(failure.message, "it is not a readable Parquet file");
 });
 
-Deno.test("a part with other rows than its marker says is refused", async () => {
+Deno.test("parquet: a part with other rows than its marker says is refused", async () => {
   await using lake = await temporaryLake();
   const part = await onePart();
   await lake.put(part.key, part.body);

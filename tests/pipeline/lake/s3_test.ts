@@ -59,22 +59,22 @@ async function faulty(fault: NonNullable<StrictS3Options["fault"]>) {
 for (const { name } of storeKinds()) {
   const bucket = () => store(name).createBucket(`t-${crypto.randomUUID()}`);
 
-  Deno.test(`${name}: an access key that it does not know`, async () => {
+  Deno.test(`s3: ${name}: an access key that it does not know`, async () => {
     const config = { ...await bucket(), accessKeyId: "NOBODYSKEY" };
     await assertFails(config, "configuration", ["InvalidAccessKeyId", "Set AWS_ACCESS_KEY_ID"]);
   });
 
-  Deno.test(`${name}: a secret that is not the key's`, async () => {
+  Deno.test(`s3: ${name}: a secret that is not the key's`, async () => {
     const config = { ...await bucket(), secretAccessKey: "not+the+secret" };
     await assertFails(config, "configuration", ["SignatureDoesNotMatch", "AWS_SECRET_ACCESS_KEY"]);
   });
 
-  Deno.test(`${name}: a bucket that is not there`, async () => {
+  Deno.test(`s3: ${name}: a bucket that is not there`, async () => {
     const config: S3Config = { kind: "s3", ...store(name).config, bucket: "nowhere" };
     await assertFails(config, "configuration", ["NoSuchBucket", '"nowhere"', "Set S3_BUCKET"]);
   });
 
-  Deno.test(`${name}: refuses content that does not have its Content-MD5`, async () => {
+  Deno.test(`s3: ${name}: refuses content that does not have its Content-MD5`, async () => {
     const config = await bucket();
     const url = new URL(`${config.endpoint}/${config.bucket}/a`);
     const headers = { "content-md5": "AAAAAAAAAAAAAAAAAAAAAA==" };
@@ -208,7 +208,7 @@ const REFUSALS: readonly [number, string, string, ...string[]][] = [
   [400, "InvalidArgument", "configuration", "400 InvalidArgument", "S3_ENDPOINT"],
 ];
 for (const [status, code, kind, ...saying] of REFUSALS) {
-  Deno.test(`S3: ${code} is told as ${kind} trouble`, async () => {
+  Deno.test(`S3: ${code} is reported as ${kind} trouble`, async () => {
     await using store = await faulty(({ headers }) =>
       refusal(status, code, /Credential=(\w+)/.exec(headers.get("authorization")!)![1])
     );

@@ -69,7 +69,7 @@ Deno.test("connection: a server that sends a little now and then is not silent",
   assertEquals(await count(connection.copy(slowly)) > 100_000, true);
 });
 
-Deno.test("connection: after two seconds without an answer, the operator is told once", async () => {
+Deno.test("connection: after two seconds without an answer, the operator is reported once", async () => {
   await using db = await outbox();
   const told: string[] = [];
   await using connection = await open(db.config, { onWait: (text) => told.push(text) });
@@ -168,7 +168,7 @@ async function lastAnswer(connection: Connection): Promise<Failure> {
   }
 }
 
-Deno.test("connection: the server's reason is told, when a session was ended between two queries", async () => {
+Deno.test("connection: the server's reason is reported, when a session was ended between two queries", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const server = await processId(connection);
@@ -179,7 +179,7 @@ Deno.test("connection: the server's reason is told, when a session was ended bet
   await unreachable(() => count(connection.copy("SELECT 1")), reason);
 });
 
-Deno.test("connection: the server's reason is told, when a session was ended during a query", async () => {
+Deno.test("connection: the server's reason is reported, when a session was ended during a query", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const server = await processId(connection);
@@ -190,7 +190,7 @@ Deno.test("connection: the server's reason is told, when a session was ended dur
   );
 });
 
-Deno.test("connection: a query that an administrator cancels is out of reach, and the reason is told", async () => {
+Deno.test("connection: a query that an administrator cancels is out of reach, and the reason is reported", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const server = await processId(connection);
@@ -219,7 +219,7 @@ const ENDS: [string, Deno.Signal, string][] = [
 ];
 
 for (const [what, signal, reason] of ENDS) {
-  Deno.test(`connection: after ${what} of the server, its reason is told`, async () => {
+  Deno.test(`connection: after ${what} of the server, its reason is reported`, async () => {
     const postgres = await startPostgres();
     try {
       await using connection = await open(postgres.config);
@@ -233,7 +233,7 @@ for (const [what, signal, reason] of ENDS) {
   });
 }
 
-Deno.test("connection: after a crash of another process of the server, its reason is told", async () => {
+Deno.test("connection: after a crash of another process of the server, its reason is reported", async () => {
   const postgres = await startPostgres();
   try {
     await using connection = await open(postgres.config);
@@ -252,7 +252,7 @@ Deno.test("connection: after a crash of another process of the server, its reaso
   }
 });
 
-Deno.test("connection: an abort during a query is told as one", async () => {
+Deno.test("connection: an abort during a query is reported as one", async () => {
   await using db = await outbox();
   const stop = new AbortController();
   await using connection = await open(db.config, { signal: stop.signal });

@@ -149,39 +149,39 @@ function oneRow(changes: Record<string, Field>): Uint8Array {
   return join(header(), row(fields), TRAILER);
 }
 
-Deno.test("a whole stream gives every value exactly", async () => {
+Deno.test("copy_binary: a whole stream gives every value exactly", async () => {
   assertEquals(inWords(await decode([STREAM])), DECODED);
 });
 
-Deno.test("a stream cut in two at any byte gives the same", async () => {
+Deno.test("copy_binary: a stream cut in two at any byte gives the same", async () => {
   for (let at = 0; at <= STREAM.length; at++) {
     const blocks = [STREAM.slice(0, at), STREAM.slice(at)];
     assertEquals(inWords(await decode(blocks)), DECODED, `cut at ${at}`);
   }
 });
 
-Deno.test("a stream that comes byte by byte gives the same", async () => {
+Deno.test("copy_binary: a stream that comes byte by byte gives the same", async () => {
   assertEquals(inWords(await decode(Array.from(STREAM, (byte) => Uint8Array.of(byte)))), DECODED);
 });
 
-Deno.test("blocks may be views into larger buffers, at odd places", async () => {
+Deno.test("copy_binary: blocks may be views into larger buffers, at odd places", async () => {
   const buffer = join(hex("abcdef"), STREAM, hex("abcdef"));
   const blocks = [buffer.subarray(3, 104), buffer.subarray(104, buffer.length - 3)];
   assertEquals(inWords(await decode(blocks)), DECODED);
 });
 
-Deno.test("a stream without rows gives no group", async () => {
+Deno.test("copy_binary: a stream without rows gives no group", async () => {
   assertEquals(await decode([join(header(), TRAILER)]), []);
 });
 
-Deno.test("an extension area in the header is passed over, wherever it is cut", async () => {
+Deno.test("copy_binary: an extension area in the header is passed over, wherever it is cut", async () => {
   const stream = join(header(utf8("an extension")), ...ROWS.map(row), TRAILER);
   for (let at = 0; at < 40; at++) {
     assertEquals(inWords(await decode([stream.slice(0, at), stream.slice(at)])), DECODED);
   }
 });
 
-Deno.test("a stream cut off at any byte is an error", async () => {
+Deno.test("copy_binary: a stream cut off at any byte is an error", async () => {
   for (let length = 0; length < STREAM.length; length++) {
     await assertRejects(
       () => decode([STREAM.slice(0, length)]),
@@ -192,7 +192,7 @@ Deno.test("a stream cut off at any byte is an error", async () => {
   }
 });
 
-Deno.test("another signature is an error", async () => {
+Deno.test("copy_binary: another signature is an error", async () => {
   for (let i = 0; i < SIGNATURE.length; i++) {
     const stream = STREAM.slice();
     stream[i]! ^= 1;
@@ -201,7 +201,7 @@ Deno.test("another signature is an error", async () => {
   await assertRejects(() => decode([utf8("1\tBTCUSDC\t\\N\n".repeat(9))]), Error, "no binary COPY");
 });
 
-Deno.test("a row of another number of fields is an error", async () => {
+Deno.test("copy_binary: a row of another number of fields is an error", async () => {
   const more = join(header(), row([...ROWS[0]!, null]), TRAILER);
   await assertRejects(() => decode([more]), Error, "has 9 fields instead of 8");
   const fewer = join(header(), row(ROWS[0]!.slice(1)), TRAILER);
@@ -227,7 +227,7 @@ const UNFIT: [string, Record<string, Field>, string][] = [
 ];
 
 for (const [what, changes, problem] of UNFIT) {
-  Deno.test(`${what} stops the copy and names the event`, async () => {
+  Deno.test(`copy_binary: ${what} stops the copy and names the event`, async () => {
     const failure = await assertRejects(() => decode([oneRow(changes)]), Failure);
     assertEquals(failure.kind, "data");
     assertStringIncludes(failure.message, "event 6f1d2c7e-0a54-4c1b-9f38-2b7d51e0a001");
@@ -235,12 +235,12 @@ for (const [what, changes, problem] of UNFIT) {
   });
 }
 
-Deno.test("an event whose id is null is told as one without an id", async () => {
+Deno.test("copy_binary: an event whose id is null is reported as one without an id", async () => {
   const failure = await assertRejects(() => decode([oneRow({ event_id: null })]), Failure);
   assertStringIncludes(failure.message, "event without an id: its event_id is null");
 });
 
-Deno.test("of many rows, the one that does not fit is named", async () => {
+Deno.test("copy_binary: of many rows, the one that does not fit is named", async () => {
   const bad = ROWS[2]!.with(3, null);
   const stream = join(header(), row(ROWS[0]!), row(ROWS[1]!), row(bad), TRAILER);
   const failure = await assertRejects(() => decode([stream]), Failure);
@@ -267,7 +267,7 @@ function blocksOf(stream: Uint8Array, size: number): Uint8Array[] {
   );
 }
 
-Deno.test("row groups are cut at 10,000 rows, whatever the blocks are", async () => {
+Deno.test("copy_binary: row groups are cut at 10,000 rows, whatever the blocks are", async () => {
   const stream = manyRows(20_001);
   for (const size of [stream.length, 1 << 20, 65_521]) {
     const groups = await decode(blocksOf(stream, size));
@@ -281,7 +281,7 @@ Deno.test("row groups are cut at 10,000 rows, whatever the blocks are", async ()
   assertEquals((await decode([manyRows(10_000)])).map(({ rows }) => rows), [10_000]);
 });
 
-Deno.test("row groups of large rows are cut at 8 MiB", async () => {
+Deno.test("copy_binary: row groups of large rows are cut at 8 MiB", async () => {
   const payload_json = jsonb(`"${"x".repeat(1 << 20)}"`);
   const groups = await decode(blocksOf(manyRows(20, { payload_json }), 1 << 20));
   assertEquals(groups.map(({ rows }) => rows), [8, 8, 4]);
@@ -301,7 +301,7 @@ Deno.test("rows decoded before stay as they were while more are decoded", async 
   assertEquals(after, before);
 });
 
-Deno.test("equal texts whose hashes meet are still told apart", async () => {
+Deno.test("copy_binary: equal texts whose hashes meet are still told apart", async () => {
   // "Aa" and "BB" have one hash under the multiplier 31, and so have all texts made of them.
   const texts = Array.from(
     { length: 64 },
@@ -312,7 +312,7 @@ Deno.test("equal texts whose hashes meet are still told apart", async () => {
   assertEquals(inWords(groups).map((each) => each[3]!), [...texts, ...texts]);
 });
 
-Deno.test("an error of the source comes through as it is", async () => {
+Deno.test("copy_binary: an error of the source comes through as it is", async () => {
   const reason = new Error("the line went dead");
   async function* source() {
     yield STREAM.slice(0, 40);
@@ -324,13 +324,13 @@ Deno.test("an error of the source comes through as it is", async () => {
   assertEquals(error, reason);
 });
 
-Deno.test("a field whose length cannot be is an error", async () => {
+Deno.test("copy_binary: a field whose length cannot be is an error", async () => {
   const stream = oneRow({});
   new DataView(stream.buffer).setInt32(19 + 2, -2);
   await assertRejects(() => decode([stream]), Error);
 });
 
-Deno.test("a field of another width than its type's is an error, not another value", async () => {
+Deno.test("copy_binary: a field of another width than its type's is an error, not another value", async () => {
   const widths: Record<string, Field>[] = [
     { event_id: hex("00") },
     { event_seq: int(32, 1) },

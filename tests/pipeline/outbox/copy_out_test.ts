@@ -54,7 +54,7 @@ async function processId(connection: Connection): Promise<string> {
   return row!.pid!;
 }
 
-Deno.test("several copies and queries follow each other on one connection", async () => {
+Deno.test("copy_out: several copies and queries follow each other on one connection", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const first = await digest(connection.copy(rows(1000)));
@@ -66,7 +66,7 @@ Deno.test("several copies and queries follow each other on one connection", asyn
   assertEquals(empty.bytes, 19 + 2);
 });
 
-Deno.test("a slow consumer gets every byte that a fast one gets", async () => {
+Deno.test("copy_out: a slow consumer gets every byte that a fast one gets", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const select = rows(200_000);
@@ -78,7 +78,7 @@ Deno.test("a slow consumer gets every byte that a fast one gets", async () => {
   assertEquals([starting.sha256, starting.bytes], [fast.sha256, fast.bytes]);
 });
 
-Deno.test("a consumer that takes nothing holds the server back", async () => {
+Deno.test("copy_out: a consumer that takes nothing holds the server back", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const server = await processId(connection);
@@ -93,7 +93,7 @@ Deno.test("a consumer that takes nothing holds the server back", async () => {
   await copying.return?.();
 });
 
-Deno.test("a row larger than a block comes whole", async () => {
+Deno.test("copy_out: a row larger than a block comes whole", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const large = await digest(connection.copy(`
@@ -112,7 +112,7 @@ Deno.test("rows that fill a block exactly come whole", async () => {
   }
 });
 
-Deno.test("an error in the middle comes after the rows before it, and the connection goes on", async () => {
+Deno.test("copy_out: an error in the middle comes after the rows before it, and the connection goes on", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const broken = "SELECT 1 / (n - 50000), repeat('x', 100) FROM generate_series(1, 100000) n";
@@ -128,7 +128,7 @@ Deno.test("an error in the middle comes after the rows before it, and the connec
   assert(next.bytes > 0);
 });
 
-Deno.test("an error before the first row is told by what to do", async () => {
+Deno.test("copy_out: an error before the first row is reported by what to do", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const missing = await assertRejects(
@@ -142,7 +142,7 @@ Deno.test("an error before the first row is told by what to do", async () => {
   assertStringIncludes(syntax.message, "syntax error");
 });
 
-Deno.test("a copy cannot write", async () => {
+Deno.test("copy_out: a copy cannot write", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const writing = "SELECT lo_create(0)";
@@ -160,14 +160,14 @@ Deno.test("after a consumer that stops early, close returns at once", async () =
   await within(5000, gone(db, server));
 });
 
-Deno.test("a copy that is never read does not keep close waiting", async () => {
+Deno.test("copy_out: a copy that is never read does not keep close waiting", async () => {
   await using db = await outbox();
   const connection = await connect(db.config);
   connection.copy(rows(2_000_000));
   await within(2000, connection.close());
 });
 
-Deno.test("a server process that is ended in the middle is out of reach", async () => {
+Deno.test("copy_out: a server process that is ended in the middle is out of reach", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const server = await processId(connection);
@@ -182,7 +182,7 @@ Deno.test("a server process that is ended in the middle is out of reach", async 
   assert(failure.cause instanceof Error);
 });
 
-Deno.test("a signal ends a copy in the middle", async () => {
+Deno.test("copy_out: a signal ends a copy in the middle", async () => {
   await using db = await outbox();
   const stop = new AbortController();
   await using connection = await open(db.config, stop.signal);
@@ -198,7 +198,7 @@ Deno.test("a signal ends a copy in the middle", async () => {
   await within(5000, gone(db, server));
 });
 
-Deno.test("a signal ends a copy that waits for the server", async () => {
+Deno.test("copy_out: a signal ends a copy that waits for the server", async () => {
   await using db = await outbox();
   const stop = new AbortController();
   await using connection = await open(db.config, stop.signal);
@@ -208,7 +208,7 @@ Deno.test("a signal ends a copy that waits for the server", async () => {
   assertEquals(failure.kind, "unreachable");
 });
 
-Deno.test("a signal that was given before keeps from connecting", async () => {
+Deno.test("copy_out: a signal that was given before keeps from connecting", async () => {
   await using db = await outbox();
   const failure = await assertRejects(
     () => connect(db.config, { signal: AbortSignal.abort() }),
@@ -217,7 +217,7 @@ Deno.test("a signal that was given before keeps from connecting", async () => {
   assertEquals(failure.kind, "unreachable");
 });
 
-Deno.test("a copy waits for what the connection is still at", async () => {
+Deno.test("copy_out: a copy waits for what the connection is still at", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const [, copy] = await Promise.all([
@@ -227,7 +227,7 @@ Deno.test("a copy waits for what the connection is still at", async () => {
   assertEquals(await digest(connection.copy(rows(1000))), copy);
 });
 
-Deno.test("on a connection that has ended, a query and a copy are out of reach, and close returns", async () => {
+Deno.test("copy_out: on a connection that has ended, a query and a copy are out of reach, and close returns", async () => {
   await using db = await outbox();
   const connection = await connect(db.config);
   const server = await processId(connection);

@@ -69,7 +69,7 @@ Deno.test("fence: a writer whose session does not report what it does counts as 
   assertEquals((await look(db)).fence.sealable, true);
 });
 
-Deno.test("fence: a session that does not report counts as open without a transaction too, since it cannot be told apart", async () => {
+Deno.test("fence: a session that does not report counts as open without a transaction too, since it cannot be reported apart", async () => {
   await using db = await outbox();
   const idle = await db.connect();
   await idle.query("SET track_activities = off");

@@ -74,7 +74,7 @@ function mulberry(seed: number): () => number {
   };
 }
 
-Deno.test("20,000 random numerics become exactly the integers that arithmetic says", () => {
+Deno.test("numeric: 20,000 random numerics become exactly the integers that arithmetic says", () => {
   const random = mulberry(20251228);
   let fitting20 = 0;
   let fitting10 = 0;
@@ -102,7 +102,7 @@ Deno.test("20,000 random numerics become exactly the integers that arithmetic sa
   assert(fitting10 > 2_000 && fitting10 < 15_000, `${fitting10}`);
 });
 
-Deno.test("powers of ten and of two, and their neighbours, of both signs", () => {
+Deno.test("numeric: powers of ten and of two, and their neighbours, of both signs", () => {
   const edges = new Set([0n]);
   for (let exponent = 0n; exponent <= 24n; exponent++) edges.add(10n ** exponent);
   for (let exponent = 0n; exponent <= 80n; exponent++) edges.add(2n ** exponent);
@@ -120,7 +120,7 @@ Deno.test("powers of ten and of two, and their neighbours, of both signs", () =>
   }
 });
 
-Deno.test("the largest and smallest values fit, and the next ones do not", () => {
+Deno.test("numeric: the largest and smallest values fit, and the next ones do not", () => {
   const most20 = 10n ** 20n - 1n;
   for (const value of [most20, -most20, 1n, -1n, 0n]) {
     assertEquals(decimal20(encode(value, 8)), value);
@@ -135,7 +135,7 @@ Deno.test("the largest and smallest values fit, and the next ones do not", () =>
   assertEquals(decimal10(encode(-most10 - 1n, 4)), undefined);
 });
 
-Deno.test("one decimal more than the type has does not fit, unless it is zero", () => {
+Deno.test("numeric: one decimal more than the type has does not fit, unless it is zero", () => {
   assertEquals(decimal20(encode(1_234_567_891n, 9)), undefined);
   assertEquals(decimal20(encode(1n, 12)), undefined);
   assertEquals(decimal20(encode(1_234_567_890n, 9)), 123_456_789n);
@@ -143,7 +143,7 @@ Deno.test("one decimal more than the type has does not fit, unless it is zero", 
   assertEquals(decimal10(encode(12_340n, 5)), 1234n);
 });
 
-Deno.test("a display scale says how a number is shown, and nothing about its value", () => {
+Deno.test("numeric: a display scale says how a number is shown, and nothing about its value", () => {
   for (const scale of [0, 2, 8, 30, 16383]) {
     assertEquals(decimal20(send([1, 5000], 0, POSITIVE, scale)), 150_000_000n);
     assertEquals(decimal10(send([1, 5000], 0, POSITIVE, scale)), 15_000n);
@@ -158,7 +158,7 @@ const NOT_NUMBERS: [string, number][] = [
   ["another", 0x0001],
 ];
 for (const [what, sign] of NOT_NUMBERS) {
-  Deno.test(`${what} does not fit`, () => {
+  Deno.test(`numeric: ${what} does not fit`, () => {
     for (const digits of [[], [1], [0, 0]]) {
       assertEquals(decimal20(send(digits, 0, sign)), undefined);
       assertEquals(decimal10(send(digits, 0, sign)), undefined);
@@ -166,7 +166,7 @@ for (const [what, sign] of NOT_NUMBERS) {
   });
 }
 
-Deno.test("a zero is a zero, whatever sign, weight and digits it comes with", () => {
+Deno.test("numeric: a zero is a zero, whatever sign, weight and digits it comes with", () => {
   for (const sign of [POSITIVE, NEGATIVE]) {
     for (const weight of [-30, -3, -2, 0, 2, 3, 30]) {
       for (const digits of [[], [0], [0, 0, 0, 0, 0, 0]]) {
@@ -177,19 +177,19 @@ Deno.test("a zero is a zero, whatever sign, weight and digits it comes with", ()
   }
 });
 
-Deno.test("zero digits at the ends change nothing, also beyond what the type has", () => {
+Deno.test("numeric: zero digits at the ends change nothing, also beyond what the type has", () => {
   assertEquals(decimal20(send([0, 0, 0, 0, 12, 3400, 0, 0, 0, 0], 4, POSITIVE)), 1_234_000_000n);
   assertEquals(decimal10(send([0, 0, 0, 0, 12, 3400, 0, 0, 0, 0], 4, NEGATIVE)), -123_400n);
 });
 
-Deno.test("a value read before leaves nothing behind in the next", () => {
+Deno.test("numeric: a value read before leaves nothing behind in the next", () => {
   assertEquals(decimal20(encode(-(10n ** 20n - 1n), 8)), -(10n ** 20n - 1n));
   assertEquals(decimal20(encode(1n, 8)), 1n);
   assertEquals(decimal10(encode(10n ** 11n, 4)), undefined);
   assertEquals(decimal10(encode(1n, 4)), 1n);
 });
 
-Deno.test("what Postgres sends is what Postgres says", async () => {
+Deno.test("numeric: what Postgres sends is what Postgres says", async () => {
   await using db = await outbox();
   const random = mulberry(7);
   const literals = [
@@ -220,7 +220,7 @@ Deno.test("what Postgres sends is what Postgres says", async () => {
   }
 });
 
-Deno.test("what Postgres holds and the type does not is refused", async () => {
+Deno.test("numeric: what Postgres holds and the type does not is refused", async () => {
   await using db = await outbox();
   const literals = [
     ...["NaN", "Infinity", "-Infinity", "1e12", "-1e12", "999999999999.999999999", "1e-9"],

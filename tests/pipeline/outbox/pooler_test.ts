@@ -56,7 +56,7 @@ class Bot implements AsyncDisposable {
 }
 
 pgbouncerTest(
-  "behind pgbouncer, the bot writes before, during and after a run, and finds no setting changed",
+  "pooler: behind pgbouncer, the bot writes before, during and after a run, and finds no setting changed",
   async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS] });
     await using pooler = await startPgbouncer(db.config, { pooling: "transaction", sessions: 2 });
@@ -87,7 +87,7 @@ pgbouncerTest(
 );
 
 pgbouncerTest(
-  "behind pgbouncer, the bot finds no setting changed after an error, or after a run that gave up",
+  "pooler: behind pgbouncer, the bot finds no setting changed after an error, or after a run that gave up",
   async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS] });
     await using pooler = await startPgbouncer(db.config, { pooling: "transaction", sessions: 1 });
@@ -113,7 +113,7 @@ pgbouncerTest(
   },
 );
 
-pgbouncerTest("behind pgbouncer, a writer of the bot's keeps the day open", async () => {
+pgbouncerTest("pooler: behind pgbouncer, a writer of the bot's keeps the day open", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using pooler = await startPgbouncer(db.config, { pooling: "transaction", sessions: 3 });
   await using bot = new Bot([await session(pooler.config)]);
@@ -127,7 +127,7 @@ pgbouncerTest("behind pgbouncer, a writer of the bot's keeps the day open", asyn
 });
 
 pgbouncerTest(
-  "behind pgbouncer, a temporary table that the bot left under the outbox's name is refused",
+  "pooler: behind pgbouncer, a temporary table that the bot left under the outbox's name is refused",
   async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS] });
     await using pooler = await startPgbouncer(db.config, { pooling: "transaction", sessions: 1 });

@@ -107,7 +107,7 @@ Deno.test("tls: prefer goes without it where the server wants that, and require 
   assertRefused(await logIn(await configured(PLAIN_ONLY, { mode: "require" })), "pg_hba.conf");
 });
 
-Deno.test("tls: a server that wants it is told apart where it was not tried", async () => {
+Deno.test("tls: a server that wants it is reported apart where it was not tried", async () => {
   for (
     const config of [await configured(TLS_ONLY, { mode: "disable" }), await configured(TLS_ONLY)]
   ) {
@@ -125,7 +125,7 @@ Deno.test("tls: a server that has none is refused where it is required, and take
   assertEquals(preferred, { encrypted: false });
 });
 
-Deno.test("tls: a wrong password is told at once, without another try", async () => {
+Deno.test("tls: a wrong password is reported at once, without another try", async () => {
   const config = await configured("host all all all scram-sha-256", { mode: "prefer" });
   assertRefused(await logIn({ ...config, password: "wr0ng" }), "password authentication failed");
 });

@@ -109,7 +109,7 @@ Deno.test("runs on a bucket end with two hosts and no file, as --verbose tells",
   await store.stop();
 });
 
-Deno.test("a run on a directory ends with that directory and one host", async () => {
+Deno.test("permissions: a run on a directory ends with that directory and one host", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const args = ["2025-12-28", "--verbose", "--output", "json"];

@@ -14,5 +14,6 @@ const KEYS: readonly (readonly [string, string, string])[] = [
 ];
 
 for (const [name, typed, text] of KEYS) {
-  Deno.test(`typed where it is not shown: ${name}`, () => assertEquals(edited(typed), text));
+  Deno.test(`prompt: typed where it is not shown: ${name}`, () =>
+    assertEquals(edited(typed), text));
 }

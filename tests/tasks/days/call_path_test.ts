@@ -17,7 +17,7 @@ const PATH: readonly (readonly [file: string, call: string])[] = [
   ["pipeline/lake/s3.ts", "new PutObjectCommand("],
 ];
 
-Deno.test("tasks/bronze.ts: a day passes at most 9 files to the PUT of its marker", async () => {
+Deno.test("call_path: tasks/bronze.ts: a day passes at most 9 files to the PUT of its marker", async () => {
   assert(PATH.length <= 9);
   for (const [file, call] of PATH) {
     const text = await Deno.readTextFile(new URL(file, ROOT));

@@ -46,7 +46,7 @@ async function eventually(condition: () => Promise<boolean>, withinMs = 20_000):
   return true;
 }
 
-Deno.test("it is a real Postgres with an empty rbsdb, and its end leaves nothing", async () => {
+Deno.test("embedded_postgres: it is a real Postgres with an empty rbsdb, and its end leaves nothing", async () => {
   const server = await startPostgres();
   try {
     assertMatch(server.version, /^18\.\d+$/);
@@ -68,7 +68,7 @@ Deno.test("it is a real Postgres with an empty rbsdb, and its end leaves nothing
   assert(!await isRunning(server.pid), "the process stays");
 });
 
-Deno.test("it asks for its password", async () => {
+Deno.test("embedded_postgres: it asks for its password", async () => {
   const server = await startPostgres();
   try {
     await assertRejects(
@@ -81,7 +81,7 @@ Deno.test("it asks for its password", async () => {
   }
 });
 
-Deno.test("it takes settings, and ends although a client is connected", async () => {
+Deno.test("embedded_postgres: it takes settings, and ends although a client is connected", async () => {
   const server = await startPostgres({ settings: { statement_timeout: "7s" } });
   const client = await session(server.config);
   try {
@@ -96,7 +96,7 @@ Deno.test("it takes settings, and ends although a client is connected", async ()
   assert(!await exists(server.folder));
 });
 
-Deno.test("two run side by side", async () => {
+Deno.test("embedded_postgres: two run side by side", async () => {
   const [one, two] = await Promise.all([startPostgres(), startPostgres()]);
   try {
     assert(one.config.port !== two.config.port);
@@ -109,13 +109,13 @@ Deno.test("two run side by side", async () => {
   }
 });
 
-Deno.test("a server that cannot start says why, and leaves nothing", async () => {
+Deno.test("embedded_postgres: a server that cannot start says why, and leaves nothing", async () => {
   const error = await assertRejects(() => startPostgres({ settings: { shared_buffers: "many" } }));
   assert(error instanceof Error);
   assertMatch(error.message, /^Cannot start the embedded Postgres: it ended\. .*\n.*"many"/);
 });
 
-Deno.test("when the process that started it is killed, it ends and leaves nothing", async () => {
+Deno.test("embedded_postgres: when the process that started it is killed, it ends and leaves nothing", async () => {
   const module = import.meta.resolve("../../../tasks/demo/embedded_postgres.ts");
   const child = new Deno.Command(Deno.execPath(), {
     args: [
@@ -148,7 +148,7 @@ Deno.test("when the process that started it is killed, it ends and leaves nothin
   assert(!await portIsOpen(port), "the port stays open");
 });
 
-Deno.test("binaries that the server's user cannot run are copied to where it can", async (t) => {
+Deno.test("embedded_postgres: binaries that the server's user cannot run are copied to where it can", async (t) => {
   const home = await Deno.makeTempDir(); // only for us, as a home is
   const native = `${home}/native`;
   const user = await serverAccount();

@@ -12,7 +12,7 @@ const TYPES = [
   ...["SLIPPAGE_BREACH", "STALE_PRICE", "STOP_TRIGGERED"],
 ];
 
-Deno.test("the runbook's day has two events of one operation", async () => {
+Deno.test("events: the runbook's day has two events of one operation", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   const rows = await db.query(
     `SELECT event_type, operation_id, client_id, symbol, side, exchange_order_id IS NULL AS waiting
@@ -26,7 +26,7 @@ Deno.test("the runbook's day has two events of one operation", async () => {
   ]);
 });
 
-Deno.test("the table is an outbox: ids and sequence numbers are unique, times are instants", async () => {
+Deno.test("events: the table is an outbox: ids and sequence numbers are unique, times are instants", async () => {
   await using db = await outbox();
   const columns = await db.query(
     `SELECT column_name AS name FROM information_schema.columns
@@ -44,7 +44,7 @@ Deno.test("the table is an outbox: ids and sequence numbers are unique, times ar
   ]);
 });
 
-Deno.test("2,000 generated events are like a day's, with what is rare in them", async (t) => {
+Deno.test("events: 2,000 generated events are like a day's, with what is rare in them", async (t) => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(2000)] });
   const one = async (sql: string) => Object.values((await db.query(sql))[0] ?? {});
   const where = async (condition: string) =>
@@ -136,7 +136,7 @@ Deno.test("2,000 generated events are like a day's, with what is rare in them", 
   });
 });
 
-Deno.test("the same call makes the same rows, another seed or number makes others", async () => {
+Deno.test("events: the same call makes the same rows, another seed or number makes others", async () => {
   assertEquals(generatedEvents(100), generatedEvents(100));
   const digest = async (events: string[]) => {
     await using db = await outbox({ events });
@@ -157,7 +157,7 @@ Deno.test("the same call makes the same rows, another seed or number makes other
   assertEquals(together?.count, "402");
 });
 
-Deno.test("few events work too, and nine have all nine types", async () => {
+Deno.test("events: few events work too, and nine have all nine types", async () => {
   for (const [count, types] of [[0, 0], [1, 1], [2, 2], [9, 9], [10, 9]] as const) {
     await using db = await outbox({ events: [generatedEvents(count)] });
     assertEquals(
@@ -167,7 +167,7 @@ Deno.test("few events work too, and nine have all nine types", async () => {
   }
 });
 
-Deno.test("what cannot be generated is refused", () => {
+Deno.test("events: what cannot be generated is refused", () => {
   assertThrows(() => generatedEvents(1.5), RangeError, "1.5");
   assertThrows(() => generatedEvents(1, { seed: -1 }), RangeError, "-1");
   assertThrows(() => generatedEvents(1, { day: "yesterday" }), RangeError, "yesterday");

@@ -23,7 +23,7 @@ const refusing = (status: number, says: string) => () =>
     ),
   );
 
-Deno.test("what may not be read is told with its kind and namespace, in the server's words", async () => {
+Deno.test("readObjects: what may not be read is reported with its kind and namespace, in the server's words", async () => {
   const cluster = answering("list", refusing(403, "pods is forbidden"));
   const reading = await readKind(cluster, POD, "robson", undefined);
   assertEquals(
@@ -39,7 +39,7 @@ Deno.test("what may not be read is told with its kind and namespace, in the serv
   assertEquals(Object.keys(unread[0]!), ["kind", "failure"]);
 });
 
-Deno.test("of a kind that the server does not know there are no objects", async () => {
+Deno.test("readObjects: of a kind that the server does not know there are no objects", async () => {
   for (const method of ["list", "get"] as const) {
     const cluster = answering(method, refusing(404, "there is no kind"));
     const reading = method === "list"
@@ -49,7 +49,7 @@ Deno.test("of a kind that the server does not know there are no objects", async 
   }
 });
 
-Deno.test("anything else ends the gathering", async () => {
+Deno.test("readObjects: anything else ends the gathering", async () => {
   const cluster = answering("list", refusing(401, "Unauthorized"));
   await assertRejects(() => readKind(cluster, POD, "robson", undefined), ApiError);
   const cut = answering("list", () =>
@@ -72,7 +72,7 @@ Deno.test("objects that have no name are left out", async () => {
   assertEquals(objects.map(({ name }) => name), ["a"]);
 });
 
-Deno.test("a server that does not say who we are is no trouble, one that takes us for nobody is", async () => {
+Deno.test("readObjects: a server that does not say who we are is no trouble, one that takes us for nobody is", async () => {
   for (const status of [403, 404]) {
     assertEquals(await whoAmI(answering("create", refusing(status, "no")), undefined), undefined);
   }
@@ -80,7 +80,7 @@ Deno.test("a server that does not say who we are is no trouble, one that takes u
   await assertRejects(() => whoAmI(answering("create", nobody), undefined), ApiError);
 });
 
-Deno.test("when it ends, what is under way is ended and waited for", async () => {
+Deno.test("readObjects: when it ends, what is under way is ended and waited for", async () => {
   const { promise, reject } = Promise.withResolvers<never>();
   const requests = tracked({ list: () => promise, close: () => reject("closed") } as never);
   const listing = requests.cluster.list(POD, undefined);
@@ -90,7 +90,7 @@ Deno.test("when it ends, what is under way is ended and waited for", async () =>
   assertEquals(ended, ["list"]);
 });
 
-Deno.test("of pods on nodes stays what says how much room they take, and who made them", () => {
+Deno.test("readObjects: of pods on nodes stays what says how much room they take, and who made them", () => {
   const pods = liveObjects(`
 apiVersion: v1
 kind: Pod
@@ -119,7 +119,7 @@ status: { phase: Failed }
   });
 });
 
-Deno.test("accounts are those of jobs, each once, by the old name of the field too", () => {
+Deno.test("readObjects: accounts are those of jobs, each once, by the old name of the field too", () => {
   const job = (name: string, spec: string, kind = "Job") => `
 apiVersion: batch/v1
 kind: ${kind}

@@ -42,7 +42,7 @@ async function found(
 
 const without = (name: string) => JARS.filter((each) => each.name !== name);
 
-Deno.test("an image with the right jars, and the code that the job names, is well", async () => {
+Deno.test("image-deps: an image with the right jars, and the code that the job names, is well", async () => {
   await found(factWith(contents(IMAGE)));
   const { examined } = await judge(factWith(contents(IMAGE)));
   assertStringIncludes(examined ?? "", "the inside of 1 image");
@@ -55,7 +55,7 @@ for (
     ["postgresql", "-Dartifact=org.postgresql:postgresql:42.7.14"],
   ] as const
 ) {
-  Deno.test(`a missing ${name} is told with the image's digest, and how to get it`, async () => {
+  Deno.test(`image-deps: a missing ${name} is reported with the image's digest, and how to get it`, async () => {
     const [finding] = await found(factWith(contents(IMAGE, { jars: without(name) })), {
       ...{ severity: "fail", object: OBJECT, field: "/opt/spark/jars", file: `manifests/${JOB}` },
       ...{
@@ -67,7 +67,7 @@ for (
   });
 }
 
-Deno.test("a jar that a layer deletes is told with that layer", async () => {
+Deno.test("image-deps: a jar that a layer deletes is reported with that layer", async () => {
   const deletedJars = [{ ...jar("postgresql", "42.7.14"), layer: 7 }];
   const [finding] = await found(
     factWith(contents(IMAGE, { jars: without("postgresql"), deletedJars })),
@@ -81,7 +81,7 @@ Deno.test("a jar that a layer deletes is told with that layer", async () => {
 
 const replaced = (name: string, version: string) => [...without(name), jar(name, version)];
 
-Deno.test("versions have to fit the image's own Hadoop, whatever its Spark usually has", async () => {
+Deno.test("image-deps: versions have to fit the image's own Hadoop, whatever its Spark usually has", async () => {
   const aws = contents(IMAGE, { jars: replaced("hadoop-aws", "3.4.1") });
   const [finding] = await found(factWith(aws), {
     ...{ field: "hadoop-aws-3.4.1.jar", severity: "fail", object: OBJECT },
@@ -97,7 +97,7 @@ Deno.test("versions have to fit the image's own Hadoop, whatever its Spark usual
   await found(factWith(contents(IMAGE, { jars: newer, hadoopVersion: "3.3.6" })));
 });
 
-Deno.test("since Hadoop 3.4 the SDK is another jar", async () => {
+Deno.test("image-deps: since Hadoop 3.4 the SDK is another jar", async () => {
   const jars = [jar("hadoop-aws", "3.4.1"), jar("postgresql", "42.7.14"), jar("bundle", "2.24.6")];
   await found(factWith(contents(IMAGE, { jars, hadoopVersion: "3.4.1" })));
   await found(factWith(contents(IMAGE, { jars: jars.slice(0, 2), hadoopVersion: "3.4.1" })), {
@@ -105,14 +105,14 @@ Deno.test("since Hadoop 3.4 the SDK is another jar", async () => {
   });
 });
 
-Deno.test("of a Hadoop that nobody knows, what does not depend on it is judged all the same", async () => {
+Deno.test("image-deps: of a Hadoop that nobody knows, what does not depend on it is judged all the same", async () => {
   const jars = replaced("hadoop-aws", "9.9.9");
   await found(factWith(contents(IMAGE, { jars, hadoopVersion: "9.9.9" })), {
     ...{ severity: "warn", problem: "this check does not know which AWS SDK fits Hadoop 9.9.9" },
   });
 });
 
-Deno.test("two versions of a jar are one too many; jars for two machines are not two versions", async () => {
+Deno.test("image-deps: two versions of a jar are one too many; jars for two machines are not two versions", async () => {
   const jars = [...JARS, jar("postgresql", "42.5.0")];
   await found(factWith(contents(IMAGE, { jars })), {
     field: "postgresql-42.7.14.jar",
@@ -122,7 +122,7 @@ Deno.test("two versions of a jar are one too many; jars for two machines are not
   await found(factWith(contents(IMAGE, { jars: [...JARS, ...both] })));
 });
 
-Deno.test("an image without a jars folder, or without Hadoop in it, is not Spark's", async () => {
+Deno.test("image-deps: an image without a jars folder, or without Hadoop in it, is not Spark's", async () => {
   await found(factWith(contents(IMAGE, { jars: undefined, hadoopVersion: undefined })), {
     problem: "it has no folder /opt/spark/jars",
   });
@@ -131,14 +131,14 @@ Deno.test("an image without a jars folder, or without Hadoop in it, is not Spark
   });
 });
 
-Deno.test("code that the job names and the image lacks is told where the job names it", async () => {
+Deno.test("code that the job names and the image lacks is reported where the job names it", async () => {
   await found(factWith(contents(IMAGE, { files: [] })), {
     ...{ object: JOB_ID, field: "spec.template.spec.containers[0].args[20]" },
     problem: `/opt/deep-storage/jobs/bronze_ingest.py is not in the image ${IMAGE} (${DIGEST})`,
   });
 });
 
-Deno.test("the image is for the nodes' platform", async () => {
+Deno.test("image-deps: the image is for the nodes' platform", async () => {
   const arm = contents(IMAGE, { platform: "linux/arm64/v8" });
   const [finding] = await found(factWith(arm), {
     problem: "it is for linux/arm64/v8, and the nodes are linux/amd64",
@@ -148,7 +148,7 @@ Deno.test("the image is for the nodes' platform", async () => {
   await found(factWith(refusal(IMAGE, "platform")), { object: IMAGE, fix: "Mend the image." });
 });
 
-Deno.test("a broken image is a failure of this check; one that cannot be pulled is one of image-pull", async () => {
+Deno.test("image-deps: a broken image is a failure of this check; one that cannot be pulled is one of image-pull", async () => {
   await found(factWith(refusal(IMAGE, "broken")), { object: IMAGE, fix: "Mend the image." });
   for (const trouble of ["denied", "unknown"] as const) {
     const { verdict, reason, findings } = await judge(factWith(refusal(IMAGE, trouble)));
@@ -157,7 +157,7 @@ Deno.test("a broken image is a failure of this check; one that cannot be pulled 
   }
 });
 
-Deno.test("an image that is not Spark's needs no jars", async () => {
+Deno.test("image-deps: an image that is not Spark's needs no jars", async () => {
   const init =
     "initContainers:\n        - {name: wait, image: busybox:1, resources: {limits: {cpu: 1m, memory: 1Mi}}}\n      containers:";
   const files = change(JOB, "containers:", init, ONE_IMAGE);
@@ -174,7 +174,7 @@ Deno.test("without the image, YAML and Dockerfile are judged as ever", async () 
   assertEquals(plain.verdict, "fail");
 });
 
-Deno.test("what plain Spark lacks is told by its name alone", async () => {
+Deno.test("image-deps: what plain Spark lacks is reported by its name alone", async () => {
   const plain = "apache/spark:3.5.8";
   const files = change(JOB, IMAGE, plain, ONE_IMAGE);
   const lacking = contents(plain, { jars: without("postgresql") });
@@ -182,7 +182,7 @@ Deno.test("what plain Spark lacks is told by its name alone", async () => {
   assertEquals(findings.map(({ problem }) => problem), [`${plain} is plain Spark`]);
 });
 
-Deno.test("the image of an archive alone is judged, as Spark's", async () => {
+Deno.test("image-deps: the image of an archive alone is judged, as Spark's", async () => {
   const alone = (...images: readonly ImageReading[]) => judge(factWith(...images), "none");
   assertEquals((await alone(contents("x"))).verdict, "pass");
   const { verdict, findings } = await alone(contents("x", { jars: without("postgresql") }));
@@ -194,7 +194,7 @@ Deno.test("the image of an archive alone is judged, as Spark's", async () => {
   assertEquals((await alone()).verdict, "error");
 });
 
-Deno.test("an image that could not be gathered is an error, unless something failed anyway", async () => {
+Deno.test("image-deps: an image that could not be gathered is an error, unless something failed anyway", async () => {
   const gone = () =>
     Promise.reject(
       new Failure({
@@ -211,12 +211,12 @@ Deno.test("an image that could not be gathered is an error, unless something fai
   assertEquals(failed.verdict, "fail");
 });
 
-Deno.test("an image that a job runs and nobody looked into is an error", async () => {
+Deno.test("image-deps: an image that a job runs and nobody looked into is an error", async () => {
   const { verdict, reason } = await judge(factWith(contents("other:1")));
   assertEquals([verdict, reason], ["error", `${IMAGE} was not read`]);
 });
 
-Deno.test("both halves are told together", async () => {
+Deno.test("image-deps: both halves are reported together", async () => {
   const files = change(JOB, "- --driver-memory=1g", "- --packages=a:b:1", ONE_IMAGE);
   const { findings } = await judge(
     factWith(contents(IMAGE, { jars: without("postgresql") })),
@@ -225,7 +225,7 @@ Deno.test("both halves are told together", async () => {
   assertEquals(findings.map(({ object }) => object), [JOB_ID, OBJECT]);
 });
 
-Deno.test("one half fails whatever becomes of the other", async () => {
+Deno.test("image-deps: one half fails whatever becomes of the other", async () => {
   const plain = change(JOB, IMAGE, "apache/spark:3.5.8", ONE_IMAGE);
   const denied = await judge(factWith(refusal("apache/spark:3.5.8", "denied")), plain);
   assertEquals([denied.verdict, denied.findings.length], ["fail", 1]);

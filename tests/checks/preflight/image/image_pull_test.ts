@@ -72,7 +72,7 @@ const denied = refusal(IMAGE, "denied", { credentials: CREDENTIALS, loggedIn: tr
 const anonymous = contents(IMAGE);
 const closed = refusal(IMAGE, "denied");
 
-Deno.test("a pull secret that opens the registry is well, and so is a registry that needs none", async () => {
+Deno.test("image-pull: a pull secret that opens the registry is well, and so is a registry that needs none", async () => {
   const { verdict, examined } = await judge([opened], objects(["registry"], secret("ghcr.io")));
   assertEquals([verdict, examined], ["pass", "1 image, 1 pull secret"]);
   assertEquals((await judge([anonymous], objects([], ""))).verdict, "pass");
@@ -150,14 +150,14 @@ for (
   });
 }
 
-Deno.test("a registry that opens without it makes a bad pull secret a warning", async () => {
+Deno.test("image-pull: a registry that opens without it makes a bad pull secret a warning", async () => {
   const { verdict, findings } = await judge([anonymous], objects(["registry"], ""));
   assertEquals([verdict, findings.length], ["warn", 1]);
   const other = contents(IMAGE, { credentials: CREDENTIALS });
   assertEquals((await judge([other], objects(["registry"], secret("quay.io")))).verdict, "pass");
 });
 
-Deno.test("a tag that is not there is told where the job names it, with a cluster and without", async () => {
+Deno.test("image-pull: a tag that is not there is reported where the job names it, with a cluster and without", async () => {
   for (const live of [objects([], ""), undefined]) {
     const { verdict, findings } = await judge([refusal(IMAGE, "unknown")], live);
     assertEquals([verdict, findings.length], ["fail", 1]);
@@ -171,7 +171,7 @@ Deno.test("a tag that is not there is told where the job names it, with a cluste
   }
 });
 
-Deno.test("what is wrong inside an image keeps nobody from pulling it", async () => {
+Deno.test("image-pull: what is wrong inside an image does not prevent pulling it", async () => {
   for (const trouble of ["platform", "broken"] as const) {
     assertEquals((await judge([refusal(IMAGE, trouble)], objects([], ""))).verdict, "pass");
   }
@@ -184,7 +184,7 @@ Deno.test("without the cluster nobody knows with what it pulls", async () => {
   assertEquals((await judge([opened], undefined)).verdict, "pass");
 });
 
-Deno.test("an archive is not pulled, and an image that nobody asked for is not known", async () => {
+Deno.test("image-pull: an archive is not pulled, and an image that nobody asked for is not known", async () => {
   const archive: ImageFact = { platform: "linux/amd64", archive: "image.tar", images: [anonymous] };
   const skipped = await judge(archive, objects([], ""));
   assertEquals([skipped.verdict, skipped.reason], [

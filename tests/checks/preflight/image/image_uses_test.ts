@@ -36,7 +36,7 @@ const withArgument = (...args: string[]) =>
 
 const EXECUTOR = "spark.kubernetes.executor.container.image";
 
-Deno.test("a job's image is used where its container says so, with the files that it names", () => {
+Deno.test("image_uses: a job's image is used where its container says so, with the files that it names", () => {
   const [use, ...others] = usesIn(ONE_IMAGE);
   assertEquals(others, []);
   const { place, reference, isSpark, bySpark, files, namespace, secrets } = use!;
@@ -51,7 +51,7 @@ Deno.test("a job's image is used where its container says so, with the files tha
   assertEquals(secrets, []);
 });
 
-Deno.test("the executors' image is one too, where Spark's setting says so", () => {
+Deno.test("image_uses: the executors' image is one too, where Spark's setting says so", () => {
   for (const key of [EXECUTOR, "spark.kubernetes.container.image"]) {
     const [, use, ...others] = usesIn(withArgument(`--conf=${key}=ghcr.io/example/other:1`));
     assertEquals(others, []);
@@ -65,7 +65,7 @@ Deno.test("the executors' image is one too, where Spark's setting says so", () =
   assertEquals(usesIn(both).map(({ reference }) => reference), [IMAGE, "b:1"]);
 });
 
-Deno.test("in cluster mode the driver's image is another one", () => {
+Deno.test("image_uses: in cluster mode the driver's image is another one", () => {
   const files = withArgument(
     "--deploy-mode=cluster",
     "--conf=spark.kubernetes.container.image=a:1",
@@ -74,7 +74,7 @@ Deno.test("in cluster mode the driver's image is another one", () => {
   assertEquals(usesIn(files).map(({ reference }) => reference), [IMAGE, "b:1", "a:1"]);
 });
 
-Deno.test("a variable in an argument is filled in, as Kubernetes does", () => {
+Deno.test("image_uses: a variable in an argument is filled in, as Kubernetes does", () => {
   const files = withArgument(`--conf=${EXECUTOR}=ghcr.io/$(TEAM)/$(NONE):1`);
   const named = {
     ...files,
@@ -86,7 +86,7 @@ Deno.test("a variable in an argument is filled in, as Kubernetes does", () => {
   assertEquals(usesIn(named)[1]?.reference, "ghcr.io/x/$(NONE):1");
 });
 
-Deno.test("an init container's image is used, and need not be Spark's", () => {
+Deno.test("image_uses: an init container's image is used, and need not be Spark's", () => {
   const init = "initContainers:\n        - {name: wait, image: busybox:1}\n      containers:";
   const [first] = usesIn(change(JOB, "containers:", init, ONE_IMAGE));
   assertEquals([first?.reference, first?.isSpark, first?.files], ["busybox:1", false, []]);
@@ -137,7 +137,7 @@ const secretsOf = (use: ImageUse | undefined) =>
     `${namespace}/${name}${secret === undefined ? " missing" : ""}`
   ));
 
-Deno.test("a pod's pull secrets are its own, and its service account's where it has none", () => {
+Deno.test("image_uses: a pod's pull secrets are its own, and its service account's where it has none", () => {
   const account = withAccount(ONE_IMAGE, "a", "b");
   assertEquals(secretsOf(usesIn(account)[0]), ["analytics-jobs/a", "analytics-jobs/b"]);
   const [use] = usesIn(withPod(account, "c"));
@@ -171,7 +171,7 @@ Deno.test("executors have the pull secrets of Spark's setting, their template an
 
 const own = [{ from: "config.json", config: new Uint8Array(0) }];
 
-Deno.test("each pair of image and credentials is asked for once, with all files", () => {
+Deno.test("image_uses: each pair of image and credentials is asked for once, with all files", () => {
   const second = ONE_IMAGE[JOB]!.replace("name: bronze-ingest-manual", "name: silver")
     .replace("/jobs/bronze_ingest.py", "/jobs/silver.py");
   const files = {
@@ -195,7 +195,7 @@ Deno.test("each pair of image and credentials is asked for once, with all files"
   );
 });
 
-Deno.test("the operator's own credentials are for pods whose pull secrets are not at hand", () => {
+Deno.test("image_uses: the operator's own credentials are for pods whose pull secrets are not at hand", () => {
   const from = (files: Readonly<Record<string, string>>) =>
     requestsFor(usesIn(files), own).flatMap(({ credentials }) =>
       credentials.map(({ from }) => from)
@@ -207,7 +207,7 @@ Deno.test("the operator's own credentials are for pods whose pull secrets are no
   assertEquals(from(broken), ["config.json"]);
 });
 
-Deno.test("a use finds the reading that was made with its own credentials", () => {
+Deno.test("image_uses: a use finds the reading that was made with its own credentials", () => {
   const files = withAccount(withArgument(`--conf=${EXECUTOR}=${IMAGE}`), "a");
   const [driver, executor] = usesIn(files);
   const readings = [

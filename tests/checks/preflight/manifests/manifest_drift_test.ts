@@ -24,7 +24,7 @@ function found(outcome: Outcome) {
   ) => [severity, object, field, file === undefined ? undefined : `${file}:${line}`, problem]);
 }
 
-Deno.test("a cluster that is as the manifests say passes", () => {
+Deno.test("manifest-drift: a cluster that is as the manifests say passes", () => {
   const outcome = judge(clusterWith(MANIFESTS));
   assertEquals(outcome, {
     examined: "4 objects on kind at https://127.0.0.1:6443",
@@ -32,7 +32,7 @@ Deno.test("a cluster that is as the manifests say passes", () => {
   });
 });
 
-Deno.test("an object that differs: its fields, its file and line, and what applying does", () => {
+Deno.test("manifest-drift: an object that differs: its fields, its file and line, and what applying does", () => {
   const live = edited("requests.memory: 12G", "requests.memory: 8G");
   const outcome = judge(clusterWith(live));
   assertEquals(found(outcome), [[
@@ -43,7 +43,7 @@ Deno.test("an object that differs: its fields, its file and line, and what apply
   assertEquals(outcome.findings[0]!.fix, "Change it to match the manifest: deno task apply");
 });
 
-Deno.test("of many fields only a few are named", () => {
+Deno.test("manifest-drift: of many fields only a few are named", () => {
   const quota = (amount: number) =>
     edited(
       "hard: {",
@@ -54,7 +54,7 @@ Deno.test("of many fields only a few are named", () => {
   assertStringIncludes(finding![4]!, 'spec.hard.count/e: "1" -> "2" and 2 more');
 });
 
-Deno.test("where the server said what it would be, that is compared, and not only the manifest", () => {
+Deno.test("manifest-drift: where the server said what it would be, that is compared, and not only the manifest", () => {
   const base = clusterWith(
     edited("metadata: { name: deny,", "metadata: { labels: { a: b }, name: deny,"),
   );
@@ -65,14 +65,14 @@ Deno.test("where the server said what it would be, that is compared, and not onl
   ]);
 });
 
-Deno.test("an object that is missing", () => {
+Deno.test("manifest-drift: an object that is missing", () => {
   assertEquals(found(judge(clusterWith(without("NetworkPolicy analytics-jobs/deny")))), [[
     ...["fail", "NetworkPolicy analytics-jobs/deny", undefined, "manifests/a.yaml:11"],
     "it is not in the cluster",
   ]]);
 });
 
-Deno.test("a namespace that is missing is told once, with all that is in it", () => {
+Deno.test("manifest-drift: a namespace that is missing is reported once, with all that is in it", () => {
   assertEquals(found(judge(clusterWith(""))), [[
     ...["fail", "Namespace analytics-jobs", undefined, "manifests/a.yaml:2"],
     "it is not in the cluster, so neither are the 3 objects in it",
@@ -82,7 +82,7 @@ Deno.test("a namespace that is missing is told once, with all that is in it", ()
 const JOB = "Job analytics-jobs/bronze";
 const OTHER_IMAGE = edited("rbs-spark:1", "rbs-spark:0");
 
-Deno.test("a Job that waits with another template is drift, and is replaced", () => {
+Deno.test("manifest-drift: a Job that waits with another template is drift, and is replaced", () => {
   const outcome = judge(clusterWith(OTHER_IMAGE));
   assertEquals(found(outcome), [[
     ...["fail", JOB, "spec.template.spec.containers[0].image", "manifests/a.yaml:24"],
@@ -101,7 +101,7 @@ for (
     ["has run to its end", '{ conditions: [{ type: Complete, status: "True" }] }'],
   ] as const
 ) {
-  Deno.test(`a Job that ${name} is no drift, whatever it is like`, () => {
+  Deno.test(`manifest-drift: a Job that ${name} is no drift, whatever it is like`, () => {
     const started = OTHER_IMAGE.replace("suspend: true", "suspend: false") + `status: ${status}\n`;
     assertEquals(found(judge(clusterWith(started))), []);
   });
@@ -118,7 +118,7 @@ for (
     ["LimitRange", "v1", "limitrange"],
   ] as const
 ) {
-  Deno.test(`a ${kind} of the jobs' namespace that no manifest has is a warning`, () => {
+  Deno.test(`manifest-drift: a ${kind} of the jobs' namespace that no manifest has is a warning`, () => {
     const object = (namespace: string) =>
       more(
         `{ apiVersion: ${apiVersion}, kind: ${kind}, ` +
@@ -138,7 +138,7 @@ for (
   });
 }
 
-Deno.test("what Kubernetes makes by itself, and Secrets, are no warning", () => {
+Deno.test("manifest-drift: what Kubernetes makes by itself, and Secrets, are no warning", () => {
   const own = `
 apiVersion: v1
 kind: List
@@ -150,7 +150,7 @@ items:
   assertEquals(found(judge(clusterWith(more(own)))), []);
 });
 
-Deno.test("of a file that cannot be read nobody knows what it declares", () => {
+Deno.test("manifest-drift: of a file that cannot be read nobody knows what it declares", () => {
   const other = more(
     "{ apiVersion: v1, kind: LimitRange, metadata: { name: other, namespace: analytics-jobs } }",
   );
@@ -169,7 +169,7 @@ const UNREAD = {
   }),
 };
 
-Deno.test("what may not be read is unknown, and what is known to differ fails all the same", () => {
+Deno.test("manifest-drift: what may not be read is unknown, and what is known to differ fails all the same", () => {
   const blind = without("ResourceQuota analytics-jobs/jobs");
   assertEquals(judge(clusterWith(blind, { unread: [UNREAD] })), {
     unknown: UNREAD.failure.message,
@@ -183,14 +183,14 @@ Deno.test("what may not be read is unknown, and what is known to differ fails al
   assertEquals(found(judge(clusterWith(MANIFESTS, { unread: [elsewhere] }))), []);
 });
 
-Deno.test("what is being removed is unknown until it is gone", () => {
+Deno.test("manifest-drift: what is being removed is unknown until it is gone", () => {
   const going = edited("labels: {", 'deletionTimestamp: "2025-12-28T00:00:00Z", labels: {');
   assertEquals(judge(clusterWith(going)), {
     unknown: "Namespace analytics-jobs: it is being removed",
   });
 });
 
-Deno.test("a cluster that lets nobody in is told by cluster-login; nothing to compare is nothing", () => {
+Deno.test("manifest-drift: a cluster that refuses the login is reported by cluster-login; nothing to compare is nothing", () => {
   assertEquals(judge(REFUSED), { skip: "the cluster lets nobody in (see cluster-login)" });
   assertEquals(judge(clusterWith("", {}, ""), ""), { unknown: "the manifests have no object" });
 });
@@ -235,7 +235,7 @@ const BY_HAND: readonly (readonly [string, string, string, object | undefined, s
   ];
 
 clusterTest(
-  "on a cluster: what was done by hand is told, to whoever may only read as well",
+  "manifest-drift: on a cluster: what was done by hand is reported, to whoever may only read as well",
   async (t) => {
     const objects = OURS.objects.map(({ value }) => value as unknown as KubeObject);
     const { admin } = controlPlane();

@@ -42,7 +42,7 @@ for (
   });
 }
 
-Deno.test("with a broken file, nobody says that what may be in it is missing", async () => {
+Deno.test("manifests-readable: with a broken file, nobody says that what may be in it is missing", async () => {
   const results = await judgeFiles({ ...FILES, [ACCESS]: "kind: [\n" });
   const told = results.filter(({ verdict }) => verdict !== "pass");
   assertEquals(told.map(({ id, verdict }) => [id, verdict]), [

@@ -60,7 +60,7 @@ const SAID: readonly (readonly [problem: string, field: string])[] = [
 ];
 
 for (const [problem, field] of SAID) {
-  Deno.test(`${field || "no field"} is named in: ${problem.slice(0, 90)}`, () => {
+  Deno.test(`refused_field: ${field || "no field"} is named in: ${problem.slice(0, 90)}`, () => {
     assertEquals(fieldNamedIn(problem, JOB), field);
   });
 }

@@ -108,7 +108,7 @@ const REFUSALS: readonly (readonly [string, string, string | undefined, number, 
 ];
 
 clusterTest(
-  "what the API server refuses is a finding, with its words, file and line",
+  "server-dry-run: what the API server refuses is a finding, with its words, file and line",
   async (t) => {
     await bringTo(controlPlane(), [NAMESPACE, QUOTA]);
     for (const [name, yaml, field, line, words] of REFUSALS) {
@@ -127,7 +127,7 @@ clusterTest(
   },
 );
 
-clusterTest("of a Secret that is refused no value is told", async () => {
+clusterTest("server-dry-run: of a Secret that is refused no value is reported", async () => {
   await bringTo(controlPlane(), [NAMESPACE]);
   for (const values of ["stringData: { PASSWORD: 48151623 }", 'data: { PASSWORD: "48151623!" }']) {
     const outcome = await judge(manifestsFact(object("Secret", "v1", values)));
@@ -136,16 +136,19 @@ clusterTest("of a Secret that is refused no value is told", async () => {
   }
 });
 
-clusterTest("our own manifests are accepted, and nothing of them is stored", async () => {
-  await bringTo(controlPlane(), [NAMESPACE]);
-  const gathered = await gatherOn(controlPlane().admin, MANIFESTS);
-  const outcome = serverDryRun.run(gathered);
-  assert("findings" in outcome, JSON.stringify(outcome));
-  assertEquals(outcome.findings, []);
-  assertMatch(outcome.examined, /^15 objects on /);
-  const stored = (await gatherOn(controlPlane().admin, MANIFESTS)).cluster.objects;
-  assertEquals(stored.filter(({ kind }) => ["Job", "NetworkPolicy"].includes(kind)), []);
-});
+clusterTest(
+  "server-dry-run: our own manifests are accepted, and nothing of them is stored",
+  async () => {
+    await bringTo(controlPlane(), [NAMESPACE]);
+    const gathered = await gatherOn(controlPlane().admin, MANIFESTS);
+    const outcome = serverDryRun.run(gathered);
+    assert("findings" in outcome, JSON.stringify(outcome));
+    assertEquals(outcome.findings, []);
+    assertMatch(outcome.examined, /^15 objects on /);
+    const stored = (await gatherOn(controlPlane().admin, MANIFESTS)).cluster.objects;
+    assertEquals(stored.filter(({ kind }) => ["Job", "NetworkPolicy"].includes(kind)), []);
+  },
+);
 
 clusterTest("without the namespace it is skipped, for manifest-drift fails for it", async () => {
   await bringTo(controlPlane(), []);
@@ -155,7 +158,7 @@ clusterTest("without the namespace it is skipped, for manifest-drift fails for i
 });
 
 clusterTest(
-  "a user who may only read: what is not allowed, what to ask for, how to go without",
+  "server-dry-run: a user who may only read: what is not allowed, what to ask for, how to go without",
   async () => {
     await bringTo(controlPlane(), [NAMESPACE]);
     const reader = await user(controlPlane().admin, "reader", [READS_ALL]);
@@ -169,7 +172,7 @@ clusterTest(
   },
 );
 
-Deno.test("what is known to be refused fails, though other objects could not be tried", () => {
+Deno.test("server-dry-run: what is known to be refused fails, though other objects could not be tried", () => {
   const problem =
     'networkpolicies "deny" is forbidden: User "a" cannot patch resource "networkpolicies"';
   const cluster = clusterWith("");
@@ -187,7 +190,7 @@ Deno.test("what is known to be refused fails, though other objects could not be 
   assertMatch(outcome.examined, /^1 object on .*; 3 objects could not be tried$/);
 });
 
-Deno.test("one kind that may not be patched is named alone", () => {
+Deno.test("server-dry-run: one kind that may not be patched is named alone", () => {
   const cluster = clusterWith("");
   const trials = cluster.trials.map(({ object }) => ({
     object,
@@ -204,7 +207,7 @@ Deno.test("one kind that may not be patched is named alone", () => {
   assertMatch(outcome.unknown, /^User "a" cannot patch resource "jobs", so 1 object could not/);
 });
 
-Deno.test("a cluster that lets nobody in, and manifests without an object", () => {
+Deno.test("server-dry-run: a cluster that refuses the login, and manifests without an object", () => {
   const manifests = manifestsFact();
   assertEquals(serverDryRun.run({ manifests, cluster: REFUSED }), {
     skip: "the cluster lets nobody in (see cluster-login)",

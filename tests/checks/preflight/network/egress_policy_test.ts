@@ -15,7 +15,7 @@ const BLOCK = HEALTHY.store.slice(
 );
 const STORE = "NetworkPolicy analytics-jobs/allow-s3-egress";
 
-Deno.test("the connection checks find nothing in healthy manifests, and say what they examined", () => {
+Deno.test("egress-policy: the connection checks find nothing in healthy manifests, and say what they examined", () => {
   for (const [id, outcome] of judge(manifests())) {
     if (!("findings" in outcome)) throw new Error(`${id} did not judge`);
     assertEquals(outcome.findings, [], id);
@@ -141,13 +141,13 @@ Deno.test("egress-policy reports a job that the API server rejects, and judges t
   ]);
 });
 
-Deno.test("the connection checks skip if a file is broken", () => {
+Deno.test("egress-policy: the connection checks skip if a file is broken", () => {
   for (const [id, outcome] of judge(manifests({ more: "\na: [" }))) {
     assertEquals(outcome, { skip: "not all files can be read (see manifests-readable)" }, id);
   }
 });
 
-Deno.test("the connection checks are not applicable without jobs, and unknown without policies", () => {
+Deno.test("egress-policy: the connection checks are not applicable without jobs, and unknown without policies", () => {
   const none = { deny: "", dns: "", store: "", outbox: "", api: "", spark: "" };
   for (const [changes, kind] of [[{ job: "" }, "notApplicable"], [none, "unknown"]] as const) {
     const outcomes = judge(manifests(changes));
@@ -157,7 +157,7 @@ Deno.test("the connection checks are not applicable without jobs, and unknown wi
   }
 });
 
-Deno.test("a finding of the connection checks carries its object as data", () => {
+Deno.test("egress-policy: a finding of the connection checks carries its object as data", () => {
   const policy = onlyFinding(edited("store", "port: 443", "port: 9000"));
   assertEquals(policy.objectRef, {
     kind: "NetworkPolicy",

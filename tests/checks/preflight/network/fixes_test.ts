@@ -91,7 +91,7 @@ const faults: Readonly<Record<string, Parts>> = {
 };
 
 for (const [name, changes] of Object.entries(faults)) {
-  Deno.test(`the fix of a connection check removes the finding: ${name}`, () => {
+  Deno.test(`connection checks: the fix of a connection check removes the finding: ${name}`, () => {
     const { id, fix } = onlyFinding(changes);
     let fact = pasted(manifests(changes), fix);
     // Where both ends deny a connection, the first finding is about the source.

@@ -198,7 +198,7 @@ for (
     ['d.get("A")', []],
   ] as const
 ) {
-  Deno.test(`the variables of Python: ${JSON.stringify(code)}`, () => {
+  Deno.test(`secret-escaping: the variables of Python: ${JSON.stringify(code)}`, () => {
     assertEquals(reads("python", code), [...expected]);
   });
 }
@@ -211,7 +211,7 @@ for (
     ["echo '$A' \\$B # $C", []],
   ] as const
 ) {
-  Deno.test(`the variables of a shell: ${JSON.stringify(code)}`, () => {
+  Deno.test(`secret-escaping: the variables of a shell: ${JSON.stringify(code)}`, () => {
     assertEquals(reads("shell", code), [...expected]);
   });
 }
