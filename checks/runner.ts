@@ -59,23 +59,6 @@ export async function runChecks(
   return results;
 }
 
-/**
- * The exit code of all results: 1 where a check failed (or, if strict, warned), else 3 where a check
- * could not decide or was skipped without the operator asking for it, else 0. A check that is not
- * applicable counts neither way; where no check judged anything, the exit code is 3.
- */
-export function exitCode(
-  results: readonly Result[],
-  { strict = false }: { readonly strict?: boolean } = {},
-): 0 | 1 | 3 {
-  const bad = ({ verdict }: Result) => verdict === "fail" || strict && verdict === "warn";
-  if (results.some(bad)) return 1;
-  const unknown = ({ verdict, asked }: Result) =>
-    verdict === "error" || verdict === "skip" && asked !== true;
-  const judged = results.some(({ verdict }) => verdict !== "skip" && verdict !== "not-applicable");
-  return !judged || results.some(unknown) ? 3 : 0;
-}
-
 function shareWithinRun(): Share {
   const values = new Map<string, unknown>();
   return <T>(name: string, compute: () => T): T => {

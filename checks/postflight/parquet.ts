@@ -1,4 +1,4 @@
-import type { Column } from "../../pipeline/contract/column.ts";
+import { type Column, sparkType } from "../../pipeline/contract/column.ts";
 import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "../../pipeline/contract/tables.ts";
 import type { FileColumn } from "../../pipeline/lake/parquet_reader.ts";
 import { plural } from "../../pipeline/progress.ts";
@@ -6,7 +6,6 @@ import { type Check, check } from "../check.ts";
 import type { AnyLakeDay } from "../facts/lake_day.ts";
 import type { Finding, Outcome } from "../finding.ts";
 import { whyNoFooter } from "../skip_reasons.ts";
-import { sparkType } from "../spark/spark_type.ts";
 import { repair } from "./remedy.ts";
 
 /** The columns of every part match the contract: names, order, types and nullability. */

@@ -251,7 +251,7 @@ export async function forwardToService(
   if (pod === undefined) {
     throw failure("none of its pods is ready", `Check with: kubectl -n ${namespace} get pods`);
   }
-  const mapping = listOf(ports).find((each) => each.port === port);
+  const mapping = objectsIn(ports).find((each) => each.port === port);
   const target = mapping && targetPort(pod, mapping.targetPort ?? port);
   if (target === undefined) {
     const remedy = `Check with: kubectl -n ${namespace} describe service ${name}`;
@@ -266,14 +266,14 @@ function hasLabels({ metadata }: KubeObject, wanted: readonly [string, unknown][
 }
 
 function isReady({ status }: KubeObject): boolean {
-  const conditions = listOf(fieldsOf(status).conditions);
+  const conditions = objectsIn(fieldsOf(status).conditions);
   return conditions.some(({ type, status }) => type === "Ready" && status === "True");
 }
 
 /** The `targetPort` of a Service can be the name of a container's port. */
 function targetPort({ spec }: KubeObject, target: unknown): number | undefined {
   if (typeof target === "number") return target;
-  const ports = listOf(fieldsOf(spec).containers).flatMap((each) => listOf(each.ports));
+  const ports = objectsIn(fieldsOf(spec).containers).flatMap((each) => objectsIn(each.ports));
   const number = ports.find(({ name }) => name === target)?.containerPort;
   return typeof number === "number" ? number : undefined;
 }
@@ -282,6 +282,6 @@ function fieldsOf(value: unknown): Fields {
   return isFields(value) ? value : {};
 }
 
-function listOf(value: unknown): Fields[] {
+function objectsIn(value: unknown): Fields[] {
   return Array.isArray(value) ? value.filter(isFields) : [];
 }

@@ -59,6 +59,21 @@ export interface RowGroup {
   readonly columns: readonly ArrayLike<Value>[];
 }
 
+const SPARK_TYPES: Readonly<Record<ColumnType, string>> = {
+  "STRING": "string",
+  "INT32": "int",
+  "INT64": "bigint",
+  "TIMESTAMP(MICROS,UTC)": "timestamp",
+  "DECIMAL(20,8)": "decimal(20,8)",
+  "DECIMAL(10,4)": "decimal(10,4)",
+};
+
+/** The type of a column in Spark SQL, such as `decimal(20,8)`; `string` if no column has that name. */
+export function sparkType(name: string, columns: readonly Column[]): string {
+  const column = columns.find((each) => each.name === name);
+  return SPARK_TYPES[column?.type ?? "STRING"];
+}
+
 /**
  * A fingerprint of a contract: `sha256:` and the digest of one line per column, `name type` and
  * ` not null` where that holds. Commit markers carry it, so that a change of contract is noticed.

@@ -1,6 +1,7 @@
+import type { Result } from "../../checks/finding.ts";
 import type { FailureKind } from "../../pipeline/errors.ts";
 
-// The exit codes of commands. checks/runner.ts decides whether check results are 0, 1 or 3.
+// The exit codes of all commands are decided here.
 
 /** The exit code of each kind of failure. 0 is success, and 130 is an interruption with Ctrl-C. */
 export const EXIT_CODES: Readonly<Record<FailureKind, number>> = {
@@ -18,4 +19,24 @@ Exit codes: 0 success; 1 a check failed or the data is wrong; 2 wrong usage or c
 /** Returns the worst of several exit codes. A known failure (2, then 1) is worse than unknown (3). */
 export function worstExitCode(codes: readonly number[]): number {
   return [2, 1, 3].find((code) => codes.includes(code)) ?? 0;
+}
+
+/**
+ * Returns the exit code for the results of checks:
+ *
+ * - 1 if a check failed, or warned and `strict` is set
+ * - 3 if a check is an error or was skipped, unless the operator requested the skip
+ * - 3 if no check judged anything
+ * - 0 otherwise
+ */
+export function exitCode(
+  results: readonly Result[],
+  { strict = false }: { readonly strict?: boolean } = {},
+): 0 | 1 | 3 {
+  const bad = ({ verdict }: Result) => verdict === "fail" || strict && verdict === "warn";
+  if (results.some(bad)) return 1;
+  const unknown = ({ verdict, asked }: Result) =>
+    verdict === "error" || verdict === "skip" && asked !== true;
+  const judged = results.some(({ verdict }) => verdict !== "skip" && verdict !== "not-applicable");
+  return !judged || results.some(unknown) ? 3 : 0;
 }

@@ -61,11 +61,11 @@ export async function readStatus(
         grace,
       })
     ),
-    outbox: outcomeOf(asked),
+    outbox: outboxState(asked),
   };
 }
 
-function outcomeOf(asked: Source | Failure | undefined): Status["outbox"] {
+function outboxState(asked: Source | Failure | undefined): Status["outbox"] {
   if (asked === undefined) return { state: "absent" };
   if (asked instanceof Failure) return { state: "failed", failure: asked };
   return { state: "asked", name: asked.name, strays: asked.counts.strays };

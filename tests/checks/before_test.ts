@@ -1,5 +1,6 @@
 import { BEFORE } from "../../checks/catalog.ts";
-import { exitCode, factsOf } from "../../checks/runner.ts";
+import { factsOf } from "../../checks/runner.ts";
+import { exitCode } from "../../tasks/cli/exit_code.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { judgeReady, READY } from "./healthy/platform.ts";
 

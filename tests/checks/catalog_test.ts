@@ -1,5 +1,5 @@
 import { AFTER } from "../../checks/catalog.ts";
-import { exitCode } from "../../checks/runner.ts";
+import { exitCode } from "../../tasks/cli/exit_code.ts";
 import { facts, HEALTHY, judge, recommit, unpublished } from "./healthy/day.ts";
 import { BRONZE, SILVER } from "./healthy/day.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";

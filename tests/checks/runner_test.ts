@@ -1,7 +1,8 @@
 import type { AnyCheck, Check } from "../../checks/check.ts";
 import type { Finding, Result, Verdict } from "../../checks/finding.ts";
 import { check } from "../../checks/check.ts";
-import { type Absent, exitCode, type Gatherers, runChecks } from "../../checks/runner.ts";
+import { type Absent, type Gatherers, runChecks } from "../../checks/runner.ts";
+import { exitCode } from "../../tasks/cli/exit_code.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { HEALTHY } from "./healthy/day.ts";
@@ -223,22 +224,6 @@ Deno.test("runChecks: what the operator skips is reported as such, and its facts
   assertEquals(exitCode([skipped!, judged!]), 0);
 });
 
-Deno.test("runChecks: the exit code: a failure, then not knowing, then all well", () => {
-  const code = (verdicts: readonly Verdict[], strict = false) =>
-    exitCode(
-      verdicts.map((verdict): Result => ({ id: verdict, title: "", verdict, findings: [] })),
-      { strict },
-    );
-  assertEquals(code(["pass"]), 0);
-  assertEquals(code(["pass", "warn"]), 0);
-  assertEquals(code(["pass", "warn"], true), 1);
-  assertEquals(code(["pass", "fail", "error", "skip"]), 1);
-  assertEquals(code(["pass", "error"]), 3);
-  assertEquals(code(["pass", "skip"]), 3);
-  assertEquals(code(["warn", "error"], true), 1);
-  assertEquals(code([]), 3);
-});
-
 const left: Absent = { absent: "--facts leaves it out", asked: true };
 const unset: Absent = { absent: "the password is not set" };
 
@@ -380,18 +365,6 @@ Deno.test("runChecks: an interruption ends the gathering at once, and gatherers 
   controller.abort(reason);
   assertEquals(await heard.promise, reason);
   assertEquals((await running).map((result) => result.reason), [reason.message]);
-});
-
-Deno.test("exitCode counts a check that is not applicable neither way, and alone it proves nothing", () => {
-  const result = (verdict: Result["verdict"]): Result => (
-    { id: verdict, title: "", verdict, findings: [] }
-  );
-  const absent = result("not-applicable");
-  assertEquals(exitCode([result("pass"), absent]), 0);
-  assertEquals(exitCode([result("pass"), absent], { strict: true }), 0);
-  assertEquals(exitCode([result("fail"), absent]), 1);
-  assertEquals(exitCode([absent]), 3);
-  assertEquals(exitCode([absent, { ...result("skip"), asked: true }]), 3);
 });
 
 Deno.test("runChecks does not call a check not applicable while a fact is missing that could have it", async () => {

@@ -20,7 +20,7 @@ export const silverCurrent: Check<"bronze" | "silver"> = check({
     }
     const skip = whyNoMarker(bronze);
     if (skip !== undefined) return { skip };
-    if (silver.marker === undefined) return { examined, findings: [missing(silver)] };
+    if (silver.marker === undefined) return { examined, findings: [missingMarker(silver)] };
     const { commit } = silver.marker;
     const { state } = bronze.marker!.commit;
     const findings: Finding[] = [];
@@ -42,7 +42,7 @@ function unusable(silver: SilverFact, problem: string): Finding {
   };
 }
 
-function missing(silver: SilverFact): Finding {
+function missingMarker(silver: SilverFact): Finding {
   return {
     severity: "fail",
     object: silver.markerKey,

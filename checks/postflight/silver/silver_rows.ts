@@ -29,7 +29,7 @@ export const silverRows: Check<"bronze" | "silver"> = check({
       examined: `${plural(rows.length, "row")} of ${plural(operations.size, "operation")}`,
       findings: [
         ...rowCountFindings(silver, "the marker was not made from this file", fix),
-        ...missing([...operations.keys()].filter((id) => !times.has(id)), silver, fix),
+        ...missingRows([...operations.keys()].filter((id) => !times.has(id)), silver, fix),
         ...extra(rows.filter((row) => !operations.has(row.operation_id)), fix),
         ...twice(rows.filter(({ operation_id: id }) => times.get(id)! > 1), times, fix),
         ...astray(rows, fix),
@@ -39,7 +39,7 @@ export const silverRows: Check<"bronze" | "silver"> = check({
   },
 });
 
-function missing(ids: readonly bigint[], { markerKey }: SilverFact, fix: string): Finding[] {
+function missingRows(ids: readonly bigint[], { markerKey }: SilverFact, fix: string): Finding[] {
   if (ids.length === 0) return [];
   return [{
     severity: "fail",

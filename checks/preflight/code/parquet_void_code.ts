@@ -4,7 +4,7 @@ import { type Check, check, computeAgain } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
 import { untypedNullsIn } from "./untyped_nulls.ts";
-import { sparkType } from "../../spark/spark_type.ts";
+import { sparkType } from "../../../pipeline/contract/column.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
 import { type Tree, treeOf } from "../../facts/tree.ts";
 

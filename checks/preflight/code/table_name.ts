@@ -70,7 +70,7 @@ function refused(database: DatabaseFact | undefined): boolean {
 /** What the database has under the outbox's name. */
 function inDatabase(database: DatabaseOpened): Side {
   const { name, table } = database;
-  if (table === undefined) return { examined: name, findings: [missing(database)] };
+  if (table === undefined) return { examined: name, findings: [missingTable(database)] };
   const { columns } = table;
   const unknown = unknownColumns(columns);
   const object = `${table.name} in ${name}`;
@@ -97,7 +97,7 @@ function inDatabase(database: DatabaseOpened): Side {
   return { examined: `${object}: ${plural(EVENT_COLUMNS.length, "column")}`, findings };
 }
 
-function missing({ name, nearMisses }: DatabaseOpened): Finding {
+function missingTable({ name, nearMisses }: DatabaseOpened): Finding {
   const near = nearMisses.length === 0 ? "" : `; there is ${naming(nearMisses)}`;
   return {
     severity: "fail",

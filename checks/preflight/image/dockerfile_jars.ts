@@ -18,7 +18,7 @@ export function judgeDockerfile(code: Code): Finding[] | undefined {
   const line = /^v?(\d+\.\d+)/.exec(base.image.tag ?? "")?.[1];
   return [
     ...unpinned(code, base.from, line),
-    ...JARS.flatMap((name) => missing(code, base.from, name, { jars, line })),
+    ...JARS.flatMap((name) => missingJar(code, base.from, name, { jars, line })),
     ...jars.flatMap((jar) => unfit(code, jar, line)),
     ...unchecked(code, jars),
   ];
@@ -49,7 +49,7 @@ function versionOf(name: string, line: string | undefined): string {
   return name === "hadoop-aws" ? hadoop : SDK_OF[hadoop]!.version;
 }
 
-function missing(
+function missingJar(
   code: Code,
   from: Instruction,
   name: string,

@@ -1,7 +1,7 @@
 import { Failure } from "../../../../pipeline/errors.ts";
 import type { Finding } from "../../../../checks/finding.ts";
 import type { Refusal } from "../../../../checks/facts/refusal.ts";
-import { exitCode } from "../../../../checks/runner.ts";
+import { exitCode } from "../../../../tasks/cli/exit_code.ts";
 import { acknowledge } from "../../../../pipeline/lake/marker.ts";
 import type { BronzeDifferences } from "../../../../pipeline/bronze_window.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
