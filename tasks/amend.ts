@@ -4,7 +4,7 @@ import type { AmendOrder } from "./amend/worker.ts";
 import { main } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { dayFor, ENVIRONMENT_HELP } from "./cli/day.ts";
-import { tellerOf } from "./cli/failure.ts";
+import { failureReporterOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { SILENCE_HELP, silenceOf } from "./days/command.ts";
@@ -52,7 +52,7 @@ ${ENVIRONMENT_HELP}`,
       yes: flags.on("yes"),
       silence: silenceOf(flags),
       output,
-      teller: tellerOf("amend"),
+      reporter: failureReporterOf("amend"),
     };
     const { database, lake } = order;
     const work = import.meta.resolve("./amend/worker.ts");

@@ -3,7 +3,7 @@ import type { CleanOrder } from "./clean/worker.ts";
 import { main } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { dayFor, ENVIRONMENT_HELP } from "./cli/day.ts";
-import { tellerOf } from "./cli/failure.ts";
+import { failureReporterOf } from "./cli/failure.ts";
 import { choice } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 
@@ -39,7 +39,7 @@ ${ENVIRONMENT_HELP}`,
       dryRun: flags.on("dry-run"),
       yes: flags.on("yes"),
       day: await dayFor(flags),
-      teller: tellerOf("clean"),
+      reporter: failureReporterOf("clean"),
     };
     const needs = { lake, writes: !order.dryRun };
     return await runConfined(import.meta.resolve("./clean/worker.ts"), order, needs);

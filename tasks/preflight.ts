@@ -43,7 +43,7 @@ Usage: deno task preflight [--manifests DIR] [--kubeconfig FILE] [--context NAME
 ${CLUSTER_FLAGS_HELP}
   --credentials cluster  log in to database and lake with what the cluster's Secrets say
   --port-forward         reach a database whose name only the cluster knows
-  --image-archive FILE   look into this (docker save, or an OCI layout) instead of a registry
+  --image-archive FILE   read this archive (docker save, or an OCI layout) instead of registries
   --registry-ca FILE     certificates that registries may be signed by
   --facts FACT,…         look at these only: ${FACTS.join(", ")}
   --only ID,…            judge these checks only

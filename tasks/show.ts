@@ -3,7 +3,7 @@ import { Failure } from "../pipeline/errors.ts";
 import { main } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { dayFor, ENVIRONMENT_HELP } from "./cli/day.ts";
-import { tellerOf } from "./cli/failure.ts";
+import { failureReporterOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { columnsAsked, conditionOf, DEFAULT_LIMIT, limitOf } from "./show/query.ts";
@@ -48,7 +48,7 @@ ${ENVIRONMENT_HELP}`,
       output: choice(flags, "output", OUTPUTS),
       limit: limitOf(flags.value("limit")),
       day: await dayFor({ ...flags, operand: flags.operands[1] }),
-      teller: tellerOf("show"),
+      reporter: failureReporterOf("show"),
     };
     return await runConfined(import.meta.resolve("./show/worker.ts"), order, {
       lake,

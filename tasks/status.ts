@@ -13,7 +13,7 @@ import { dayOf, type DayRange } from "../pipeline/contract/window.ts";
 import { main } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { CONNECTION_HELP } from "./cli/day.ts";
-import { tellerOf } from "./cli/failure.ts";
+import { failureReporterOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import type { StatusOrder } from "./status/worker.ts";
@@ -50,7 +50,7 @@ ${CONNECTION_HELP}`,
       grace: sealGrace(),
       check: flags.on("check"),
       lake: lakeConfig(),
-      teller: tellerOf("status"),
+      reporter: failureReporterOf("status"),
     };
     const { database, lake } = order;
     const needs = { database, lake, writes: false };

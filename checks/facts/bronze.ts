@@ -9,35 +9,40 @@ import type { FileGroup } from "../../pipeline/lake/parquet_reader.ts";
 import { type Quarantine, readQuarantine } from "../../pipeline/quarantine.ts";
 import { gatherLakeDay, type LakeDay } from "./lake_day.ts";
 
-/** The event that comes last in the order of a replay. */
+/** The last execution event of an operation, in replay order. */
 export interface LastEvent {
-  /** The outbox's own number of it. */
+  /** The event's sequence number in the outbox, or null. */
   readonly event_seq: bigint | null;
-  /** Microseconds since 1970. */
+  /** The time of the event, in microseconds since 1970. */
   readonly occurred_at: bigint;
-  /** Its UUID. */
+  /** The event's UUID. */
   readonly event_id: string;
-  /** One of the execution types. */
+  /** The event's type, one of the execution types. */
   readonly event_type: string;
-  /** Whose operation it is. */
+  /** The client of the operation. */
   readonly client_id: bigint;
 }
 
-/** What bronze has of a day. What comes from the rows is whole only if all parts were collected. */
+/**
+ * One day of bronze. Fields that are computed from rows are complete only if every part was
+ * collected.
+ */
 export interface BronzeFact extends LakeDay<BronzeCommit> {
-  /** How many different event_ids the rows have. */
+  /** The number of different event_ids in the rows. */
   readonly events: number;
-  /** Some event_ids that occur more than once, at most five. */
+  /** Examples of event_ids that occur more than once, at most five. */
   readonly repeated: readonly string[];
-  /** Rows per event type. */
+  /** The number of rows per event type. */
   readonly eventTypes: ReadonlyMap<string, number>;
-  /** The last execution event of every operation that has one. */
+  /** The last execution event of each operation, by operation_id. */
   readonly lastEvents: ReadonlyMap<bigint, LastEvent>;
-  /** The events that the marker says are in quarantine; undefined where they cannot be read. */
+  /**
+   * The events in the quarantine that the marker names; undefined if the quarantine cannot be read.
+   */
   readonly quarantine?: Quarantine["events"];
-  /** Why they cannot be read. */
+  /** Why the quarantine cannot be read. */
   readonly quarantineProblem?: string;
-  /** Hexadecimal digests of the markers that amendments replaced, as far as the history tells. */
+  /** The sha256 digests, in hexadecimal, of the markers in the history that amendments replaced. */
   readonly past: ReadonlySet<string>;
 }
 
@@ -51,13 +56,15 @@ const NAMES = [
 ];
 const COLUMNS = NAMES.map((name) => EVENT_COLUMNS.find((column) => column.name === name)!);
 
-/** How many event_ids are kept as examples of those that repeat. */
+/** The number of repeated event_ids to keep as examples. */
 const REPEATED = 5;
 
 /**
- * Reads a day of bronze: its marker, what is listed, and every part and quarantine that the marker names.
+ * Reads a day of bronze: the marker, the list of part files, and every part and quarantine that the
+ * marker names.
  *
- * @throws {Failure} the lake is out of reach or refuses; what is damaged is part of the fact
+ * @throws {Failure} the lake is unreachable or refuses a request; damaged objects are part of the
+ *   fact
  */
 export async function gatherBronze(lake: Lake, day: Day): Promise<BronzeFact> {
   const markerKey = bronzeMarkerKey(day);
@@ -68,7 +75,7 @@ export async function gatherBronze(lake: Lake, day: Day): Promise<BronzeFact> {
   const past = new Set<string>();
   if (fact.marker === undefined) return { ...fact, past };
   const { commit } = fact.marker;
-  // What the history and the quarantine hold is never removed, so that it can be read later than the rest.
+  // The history and the quarantine are never removed, so they can be read after the parts.
   await orProblem(async () => {
     for await (const sha256 of pastMarkers(lake, day, commit)) past.add(sha256);
   });
@@ -78,7 +85,7 @@ export async function gatherBronze(lake: Lake, day: Day): Promise<BronzeFact> {
     : { ...fact, past, quarantine: quarantine.events };
 }
 
-/** What a reading returns, or what is wrong with the data that it reads. */
+/** Returns the result of a read, or the message of a failure of kind `data`. */
 async function orProblem<T>(read: () => Promise<T>): Promise<T | string> {
   try {
     return await read();
@@ -129,9 +136,9 @@ function begin() {
 }
 
 /**
- * Whether an event comes after another one in the order of a replay: by event_seq, those without one
- * first, then occurred_at, then event_id. Silver's own code ranks events by their place in bronze;
- * this compares their keys, so that neither repeats a mistake of the other.
+ * Returns whether event `a` comes after event `b` in replay order: by event_seq (null first), then
+ * occurred_at, then event_id. The code that makes silver ranks events by their position in bronze.
+ * This function compares the keys instead, so the two do not share a mistake.
  */
 export function follows(a: LastEvent, b: LastEvent): boolean {
   if (a.event_seq !== b.event_seq) {

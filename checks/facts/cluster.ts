@@ -2,54 +2,57 @@ import { ApiError, type Cluster } from "../../pipeline/cluster/cluster.ts";
 import { isFields } from "../kubernetes/fields.ts";
 import { inNamespace, type Trial, tryOut } from "./cluster/dry_run.ts";
 import { isForbidden, readObjects, type Unread } from "./cluster/objects.ts";
-import { askRights, type Right } from "./cluster/permissions.ts";
+import { reviewAccess, type Right } from "./cluster/permissions.ts";
 import type { ManifestObject } from "../kubernetes/objects.ts";
 import { isRefusal, type Refusal, refusal } from "./refusal.ts";
 
 export type { Unread } from "./cluster/objects.ts";
-export type { Deed, Right } from "./cluster/permissions.ts";
+export type { AccountAction, Right } from "./cluster/permissions.ts";
 export type { Refused, Trial } from "./cluster/dry_run.ts";
 
-/** What is in a cluster. */
+/** The state of a cluster, as far as it affects a run. */
 export interface ClusterOpened {
-  /** Tells it from a refusal. */
+  /** Distinguishes this fact from a refusal. */
   readonly opened: true;
-  /** For people: the context and the server. */
+  /** The context and the server, for messages. */
   readonly name: string;
   /** The server's version, such as `v1.34.2`. */
   readonly version: string;
-  /** The name of the current user; undefined where the server does not report it. */
+  /** The name of the current user; undefined if the server does not report the name. */
   readonly user?: string;
-  /** Where objects are that name no namespace. */
+  /** The namespace of objects that do not set one. */
   readonly namespace: string;
   /**
-   * The objects that decide about a run, and those of the manifests. Values of Secrets stand in
-   * `stringData` as they are: never print one.
+   * The objects that affect a run, and the objects of the manifests. The decoded values of Secrets
+   * are in `stringData`. Never print them.
    */
   readonly objects: readonly ManifestObject[];
   /**
-   * The pods of all namespaces that take room on nodes, with what says how much, and nothing else;
-   * undefined where the user may not read them all.
+   * The scheduled pods of all namespaces, reduced to their resource requests; undefined if the user
+   * has no permission to list all pods.
    */
-  readonly placed?: readonly ManifestObject[];
-  /** What may not be read. */
+  readonly scheduledPods?: readonly ManifestObject[];
+  /** The objects that the user has no permission to read. */
   readonly unread: readonly Unread[];
-  /** What those may do that jobs run as; undefined where the user may not ask that. */
+  /**
+   * The permissions of the jobs' service accounts; undefined if the user has no permission to
+   * review them.
+   */
   readonly rights?: readonly Right[];
-  /** What became of each object of the manifests when it was tried. */
+  /** The results of the dry runs, one for each object of the manifests. */
   readonly trials: readonly Trial[];
 }
 
-/** What a run finds when it turns to the cluster. */
+/** The state of the cluster, or the reason that it could not be read. */
 export type ClusterFact = ClusterOpened | Refusal;
 
 /**
- * Reads what decides about a run, all at the same time, and tries the manifests on the API server
- * without storing anything. What the user may not read, or try, is part of the fact.
+ * Reads the objects that affect a run, in parallel, and applies the manifests as a server-side dry
+ * run. Missing permissions are part of the fact.
  *
- * @param open opens the cluster, which is closed again
+ * @param open opens the cluster; this function closes it
  * @param manifests the objects that would be applied
- * @throws {Failure} the cluster is out of reach
+ * @throws {Failure} the cluster is unreachable
  */
 export async function gatherCluster(
   open: () => Promise<Cluster>,
@@ -85,23 +88,26 @@ async function read(
     manifests.map((object) => inNamespace(cluster, object, signal)),
   );
   const reading = readObjects(cluster, declared, signal);
-  const [version, user, { objects, placed, unread }, rights, trials] = await Promise.all([
+  const [version, user, { objects, scheduledPods, unread }, rights, trials] = await Promise.all([
     versionOf(cluster, signal),
     whoAmI(cluster, signal),
     reading,
-    reading.then(({ objects }) => askRights(cluster, [...declared, ...objects], signal)),
+    reading.then(({ objects }) => reviewAccess(cluster, [...declared, ...objects], signal)),
     Promise.all(declared.map((object) => tryOut(cluster, object, signal))),
   ]);
   return {
     ...{ opened: true, name, version, namespace: cluster.namespace },
     ...{ objects, unread, trials },
     ...(user === undefined ? {} : { user }),
-    ...(placed === undefined ? {} : { placed }),
+    ...(scheduledPods === undefined ? {} : { scheduledPods }),
     ...(rights === undefined ? {} : { rights }),
   };
 }
 
-/** Everybody may ask for the version, unless somebody took that right away. */
+/**
+ * Returns the server's version. By default every user may read it, but an administrator can remove
+ * the permission.
+ */
 async function versionOf(cluster: Cluster, signal: AbortSignal | undefined): Promise<string> {
   try {
     return await cluster.version({ signal });
@@ -115,11 +121,11 @@ async function versionOf(cluster: Cluster, signal: AbortSignal | undefined): Pro
 const REVIEW = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
 
 /**
- * The name that an API server has for the kubeconfig's user.
+ * Returns the name of the kubeconfig's user according to the API server.
  *
- * @returns undefined where it is too old to say, or does not want to
- * @throws {Failure} the login is none: without one everybody is `system:anonymous`, who may read the
- *   server's version and little more
+ * @returns undefined if the server does not support the review, or forbids it
+ * @throws {Failure} the request was not authenticated: the user is `system:anonymous`, who may read
+ *   little more than the server's version
  */
 export async function whoAmI(
   cluster: Cluster,
@@ -138,7 +144,7 @@ export async function whoAmI(
   }
 }
 
-/** A cluster whose pending requests are known. */
+/** A cluster with a record of its pending requests. */
 export interface Tracked {
   /** The cluster. */
   readonly cluster: Cluster;
@@ -146,7 +152,7 @@ export interface Tracked {
   end(): Promise<void>;
 }
 
-/** Tracks the requests to a cluster, so that none is left running after a failure. */
+/** Tracks the requests to a cluster, so that no request is left running after a failure. */
 export function tracked(cluster: Cluster): Tracked {
   const pending = new Set<Promise<unknown>>();
   const track = <A extends unknown[], R>(ask: (...args: A) => Promise<R>) => (...args: A) => {

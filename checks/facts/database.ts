@@ -5,41 +5,41 @@ import { databaseClock, type Holder, readHolders } from "../../pipeline/outbox/f
 import { findTable, nearMisses, type OutboxTable } from "../../pipeline/outbox/schema.ts";
 import { isRefusal, type Refusal, refusal } from "./refusal.ts";
 
-/** What a look into the database found. */
+/** The state of the database. */
 export interface DatabaseOpened {
-  /** Tells it from a refusal. */
+  /** Distinguishes this fact from a refusal. */
   readonly opened: true;
-  /** For people: the user, the server and the database. */
+  /** The user, the server and the database, for messages. */
   readonly name: string;
-  /** The role that the session has. */
+  /** The role of the session. */
   readonly user: string;
   /** The server's version, such as `18.4`. */
   readonly version: string;
-  /** The outbox; undefined where the user finds no table of that name. */
+  /** The outbox; undefined if no table of that name is visible to the user. */
   readonly table: OutboxTable | undefined;
-  /** Tables and views with names like the outbox's. Only looked for where it is missing. */
+  /** Tables and views with names similar to the outbox. Empty unless the outbox is missing. */
   readonly nearMisses: readonly string[];
   /** Today in UTC, by the database's clock. */
   readonly today: Day;
-  /** Who would keep today's window from being sealed, if it were to stay. */
+  /** The sessions that would prevent today's window from being sealed if they stayed open. */
   readonly holders: readonly Holder[];
-  /** How long a writer may take after the end of a window, in seconds. */
+  /** The seconds that a writer may take after the end of a window. */
   readonly graceSeconds: number;
 }
 
-/** What a run finds when it turns to the database. */
+/** The state of the database, or the reason that the login failed. */
 export type DatabaseFact = DatabaseOpened | Refusal;
 
 const SERVER = `
   SELECT current_user AS user, split_part(current_setting('server_version'), ' ', 1) AS version`;
 
 /**
- * Looks the database over, in one short session that can change nothing. A login that the server
- * refuses is a fact.
+ * Reads the state of the database in one short read-only session. A login that the server refuses
+ * is part of the fact.
  *
  * @param grace microseconds that a writer may take after the end of a window
  * @param signal ends the session when it aborts
- * @throws {Failure} the database is out of reach
+ * @throws {Failure} the database is unreachable
  */
 export async function gatherDatabase(
   config: DatabaseConfig,

@@ -9,98 +9,113 @@ import { type SparkJars, sparkJarsIn } from "../image/spark_jars.ts";
 
 export type { ImageTrouble } from "../image/image_errors.ts";
 
-/** A Docker configuration that may hold the login to a registry. */
+/** A Docker configuration that may contain a login to a registry. */
 export interface Credentials {
-  /** Where it is from, as in `Secret analytics-jobs/registry` or a file. */
+  /** The source: a Secret, as in `Secret analytics-jobs/registry`, or a file. */
   readonly from: string;
   /** The bytes of a `.dockerconfigjson` or a `config.json`. Never print them. */
   readonly config: Uint8Array;
 }
 
-/** An image that is to be looked into. */
+/** A request to read an image. */
 export interface ImageRequest {
-  /** As in `ghcr.io/ldamasio/rbs-spark:3.5.8-phase1`. */
+  /** The reference, as in `ghcr.io/ldamasio/rbs-spark:3.5.8-phase1`. */
   readonly reference: string;
-  /** Absolute paths of files that jobs expect in it, such as `/opt/deep-storage/jobs/bronze.py`. */
+  /**
+   * The absolute paths of files that jobs expect in the image, such as
+   * `/opt/deep-storage/jobs/bronze.py`.
+   */
   readonly files: readonly string[];
-  /** What its registry may be opened with, tried in turn; nobody logs in where none is for it. */
+  /** The credentials to try in order. If none has a login to the registry, access is anonymous. */
   readonly credentials: readonly Credentials[];
 }
 
-/** What there is to say of an image in any case. */
+/** The fields of every result of reading an image. */
 export interface ImageAsked {
-  /** The reference that was asked for; where none was, what the archive calls the image, or its file. */
+  /**
+   * The requested reference. Without a request: the image's name in the archive, or the path of the
+   * archive.
+   */
   readonly reference: string;
-  /** Where the credentials are from that were at hand. */
+  /** The sources of the available credentials. */
   readonly credentials: readonly string[];
   /** Whether a login was sent to the registry. */
   readonly loggedIn: boolean;
 }
 
-/** An image that was read. */
+/** An image that was read successfully. */
 export interface ImageContents extends ImageAsked, SparkJars {
-  /** Tells it from a refusal. */
+  /** Distinguishes an image from a refusal. */
   readonly opened: true;
-  /** The digest of the platform's manifest, as in `sha256:…`; of its configuration in an archive without one. */
+  /**
+   * The digest of the platform's manifest, as in `sha256:…`, or of the configuration if an archive
+   * has no manifest.
+   */
   readonly digest: string;
   /** The platform of the image that was read, as in `linux/amd64`. */
   readonly platform: string;
   /** All platforms that the reference offers. */
   readonly platforms: readonly string[];
-  /** Where its file list is from. A manifest that a tag names is asked of the registry all the same. */
+  /** The source of the file list. The manifest of a tag always comes from the registry. */
   readonly source: "registry" | "archive" | "cache";
-  /** Those of the requested files that it has. */
+  /** The requested files that exist in the image. */
   readonly files: readonly string[];
 }
 
-/** An image that could not be looked into, for a reason that nodes would meet too. */
+/** An image that could not be read, for a reason that also affects nodes. */
 export interface ImageRefusal extends ImageAsked {
-  /** Tells it from an image that was looked into. */
+  /** Distinguishes a refusal from an image. */
   readonly opened: false;
-  /** In one word. */
+  /** The reason as a keyword. */
   readonly trouble: ImageTrouble;
-  /** Why it could not be looked into. */
+  /** The reason in words, as in `Cannot read the image …`. */
   readonly problem: string;
-  /** What to do about it. */
+  /** What to do. */
   readonly fix: string;
-  /** The platforms that there are instead, where `trouble` is `platform`. */
+  /** For `platform`: the platforms that the reference offers. Otherwise empty. */
   readonly platforms: readonly string[];
 }
 
-/** What became of an image that was asked for. */
+/** The result of reading an image. */
 export type ImageReading = ImageContents | ImageRefusal;
 
-/** What is inside the images that jobs run. */
+/** The contents of the images that jobs run. */
 export interface ImageFact {
-  /** The platform that was asked for: the nodes', as in `linux/amd64`. */
+  /** The platform of the nodes, as in `linux/amd64`. */
   readonly platform: string;
-  /** The archive that stood in for the registries, where one did. */
+  /** The path of the archive that was read instead of registries, if any. */
   readonly archive?: string;
-  /** One for each request, in their order; without requests all images of the archive. */
+  /**
+   * One result for each request, in the same order. Without requests: all images of the archive.
+   */
   readonly images: readonly ImageReading[];
 }
 
-/** Where and how images are looked for. */
+/** Options for reading images. */
 export interface ImageOptions {
-  /** The nodes' platform, `linux/amd64` unless given. */
+  /** The platform of the nodes; `linux/amd64` by default. */
   readonly platform?: string;
-  /** The file of `docker save` or an OCI layout in a tar, which stands in for every registry. */
+  /**
+   * The path of an archive to read instead of registries: the output of `docker save`, or an OCI
+   * layout in a tar file.
+   */
   readonly archive?: string;
-  /** More CA certificates in PEM, besides the system's. */
+  /** CA certificates in PEM, in addition to those of the system. */
   readonly caCertificates?: readonly string[];
-  /** The folder of this user's cache, where layers that were read are remembered; nowhere without it. */
+  /** The folder for the cache of layers. Without a folder, layers are not cached. */
   readonly cache?: string | undefined;
-  /** Ends the gathering when it aborts. */
+  /** Cancels the reading when it aborts. */
   readonly signal?: AbortSignal;
 }
 
 const DEFAULT_PLATFORM = "linux/amd64";
 
 /**
- * Looks into images, all at the same time, each one once. What a registry refuses is part of the fact.
+ * Reads images in parallel, each image once. Refusals of a registry are part of the fact.
  *
- * @param requests without any, and with an archive, all images of the archive are looked into
- * @throws {Failure} a registry is out of reach, or the archive or a login cannot be read
+ * @param requests the images to read; if empty, all images of the archive
+ * @throws {Failure} a registry is unreachable, or the archive or a Docker configuration cannot be
+ *   read
  */
 export async function gatherImages(
   requests: readonly ImageRequest[],

@@ -4,27 +4,27 @@ import { openLake } from "../../pipeline/lake/open.ts";
 import { inScratch, type Scratch } from "../../pipeline/lake/scratch.ts";
 import { isRefusal, type Refusal, refusal } from "./refusal.ts";
 
-/** What the lake's store did when it was tried. */
+/** The behaviour of the lake's store in a test. */
 export interface LakeOpened {
-  /** Tells it from a refusal. */
+  /** Distinguishes this fact from a refusal. */
   readonly opened: true;
-  /** For people: the bucket and the store, or the directory. */
+  /** The bucket and the store, or the directory, for messages. */
   readonly name: string;
-  /** The promises that publishing and reading rely on, and what became of each. */
+  /** The guarantees that publishing and reading rely on, each with the result of its test. */
   readonly promises: readonly Kept[];
 }
 
-/** What a run finds when it turns to the lake. */
+/** The behaviour of the lake, or the reason that it could not be used. */
 export type LakeFact = LakeOpened | Refusal;
 
 /**
- * Tries the lake's store in a scratch folder that is removed again. That is the one thing a check's
- * fact stores anywhere: what a store does with a condition is only known from asking it to.
+ * Tests the lake's store in a scratch folder, and removes the folder. No other fact writes
+ * anything. This one must: only a conditional write shows whether the store honours conditions.
  *
- * A store that refuses to list, store, read or remove is a fact.
+ * If the store refuses to list, write, read or remove objects, the refusal is the fact.
  *
- * @param signal stops the trial when it aborts; the folder is removed all the same
- * @throws {Failure} the lake is out of reach
+ * @param signal cancels the test when it aborts; the folder is still removed
+ * @throws {Failure} the lake is unreachable
  */
 export async function gatherLake(config: LakeConfig, signal?: AbortSignal): Promise<LakeFact> {
   const name = nameOf(config);
@@ -39,7 +39,7 @@ export async function gatherLake(config: LakeConfig, signal?: AbortSignal): Prom
   }
 }
 
-/** All that a run needs to be allowed, once each and unconditionally. */
+/** Makes one request of each kind that a run makes, without conditions. */
 async function useAsARunDoes({ lake, prefix, at }: Scratch): Promise<void> {
   await lake.put(at("login"), new TextEncoder().encode("May we?"));
   await lake.list(prefix);

@@ -12,56 +12,56 @@ import {
   type PartReader,
 } from "../../pipeline/lake/parquet_reader.ts";
 
-/** One day of bronze or silver as it lies in the lake. */
+/** One day of bronze or silver in the lake. */
 export interface LakeDay<C extends BronzeCommit | SilverCommit> {
-  /** Which of the two it is. */
+  /** The layer: `bronze` or `silver`. */
   readonly layer: C["layer"];
-  /** Which day. */
+  /** The day, as in `2025-12-28`. */
   readonly day: Day;
-  /** Where the commit marker lies, or would. */
+  /** The key of the commit marker, which may not exist. */
   readonly markerKey: string;
-  /** The commit marker; undefined where there is none, or none that can be used. */
+  /** The commit marker; undefined if it is missing or invalid. */
   readonly marker?: { readonly commit: C; readonly sha256: string };
-  /** Why the marker that is there cannot be used. */
+  /** Why the commit marker is invalid. */
   readonly markerProblem?: string;
-  /** The day's part files, whether the marker names them or not. */
+  /** All part files in the day's folders, including those that the marker does not name. */
   readonly listed: readonly ObjectEntry[];
-  /** When they were listed, in milliseconds since 1970. */
+  /** The time of the listing, in milliseconds since 1970. */
   readonly listedAt: number;
-  /** The parts that the marker names, in its order. */
+  /** The parts that the marker names, in the order of the marker. */
   readonly parts: readonly PartFact[];
 }
 
 /** A day of either layer. */
 export type AnyLakeDay = LakeDay<BronzeCommit> | LakeDay<SilverCommit>;
 
-/** Where a layer's day lies, and what is collected from its rows. */
+/** The location of one day of a layer, and the columns to collect. */
 export interface LakeDaySource<C> {
-  /** Which day. */
+  /** The day, as in `2025-12-28`. */
   readonly day: Day;
-  /** Where the commit marker lies. */
+  /** The key of the commit marker. */
   readonly markerKey: string;
   /** Reads the commit marker. */
   readonly read: () => Promise<StoredMarker<C> | undefined>;
-  /** How the keys of the day's objects begin, perhaps among others'. */
+  /** The key prefix of the day's objects. Objects of other days may share the prefix. */
   readonly prefix: string;
-  /** Whether a key that begins so is of the day. */
+  /** Returns whether a key with this prefix belongs to the day. */
   readonly ofDay: (key: string) => boolean;
-  /** The columns that the collector takes. */
+  /** The columns to collect, in order. */
   readonly columns: readonly Column[];
 }
 
 /**
- * How often a day is read that is published again meanwhile: such a run removes the parts that are being
- * read. No day is published again for ever.
+ * The number of attempts to read a day. A run that publishes the day again removes parts while they
+ * are being read.
  */
 export const ATTEMPTS = 3;
 
 /**
- * Reads a layer's marker, listing and parts, with one part in memory at a time.
+ * Reads the marker, the listing and the parts of a day, with one part in memory at a time.
  *
- * @param begin begins a collection, once more where the day is published again meanwhile
- * @throws {Failure} the lake is out of reach or refuses
+ * @param begin starts a collection; called again for each attempt
+ * @throws {Failure} the lake is unreachable or refuses a request
  */
 export async function gatherLakeDay<C extends BronzeCommit | SilverCommit, T>(
   lake: Lake,
@@ -80,7 +80,8 @@ export async function gatherLakeDay<C extends BronzeCommit | SilverCommit, T>(
     const listed = (await lake.list(source.prefix))
       .filter(({ key }) => isPart(key) && source.ofDay(key));
     const listedAt = Date.now();
-    // Parts are listed after the marker was read: those of a newer state would look like orphans.
+    // The listing is newer than the marker, so parts of a newer marker would look like orphans. If
+    // the marker changed, read again.
     const now = await readStored(source.read);
     if (now.marker?.sha256 !== marker?.sha256 && attempt < ATTEMPTS) continue;
     return {
@@ -93,9 +94,9 @@ export async function gatherLakeDay<C extends BronzeCommit | SilverCommit, T>(
 }
 
 /**
- * Reads a marker. One that is there and cannot be used is a problem, and no failure.
+ * Reads a marker. An invalid marker is returned as a problem, not thrown.
  *
- * @throws {Failure} the lake is out of reach or refuses
+ * @throws {Failure} the lake is unreachable or refuses a request
  */
 export async function readStored<C>(
   read: () => Promise<StoredMarker<C> | undefined>,
@@ -105,40 +106,41 @@ export async function readStored<C>(
     return marker === undefined ? {} : { marker };
   } catch (error) {
     if (!(error instanceof Failure && error.kind === "data")) throw error;
-    // The cause is the bare problem; the message around it is the pipeline's, with its own remedy.
+    // The cause has only the problem. The message also has the remedy of the pipeline.
     return { problem: error.cause instanceof Error ? error.cause.message : error.message };
   }
 }
 
-/** A part that a marker names, and what lies in the lake under its key. */
+/** A part that a marker names, and the object in the lake with the part's key. */
 export interface PartFact {
-  /** What the marker says of it. */
+  /** The part as named in the marker. */
   readonly part: Part;
-  /** The object under that key; undefined where there is none. */
+  /** The object with the part's key; undefined if it does not exist. */
   readonly stored?: {
     readonly bytes: number;
-    /** Whether its sha256 is the one that the marker says. */
+    /** Whether the object's sha256 equals the one in the marker. */
     readonly same: boolean;
   };
-  /** Its footer, where it has one that can be read. */
+  /** The footer of the Parquet file, if it can be read. */
   readonly footer?: { readonly rows: number; readonly columns: readonly FileColumn[] };
-  /** Why its footer or its rows cannot be read, though the object is there. */
+  /** Why the footer or the rows of an existing object cannot be read. */
   readonly problem?: string;
   /**
-   * Whether all of its rows were read, as what the marker names and in the contract's types. Where
-   * this is false, what was collected from the rows says nothing.
+   * Whether the object is the one that the marker names, and all rows were collected with the types
+   * of the contract. If false, the collected values are incomplete.
    */
   readonly collected: boolean;
 }
 
-/** Takes in the rows of a part, the columns that were asked for in their order. */
+/** Receives the rows of a part: the requested columns, in the requested order. */
 export type Collect = (group: FileGroup, part: Part) => void;
 
 /**
- * Reads a part and gives its rows to a collector. A part that is damaged is a fact, not an error.
+ * Reads a part and passes the rows to a collector. A damaged part is part of the fact, not an
+ * error.
  *
- * @param columns the columns that are collected
- * @throws {Failure} the lake is out of reach or refuses
+ * @param columns the columns to collect
+ * @throws {Failure} the lake is unreachable or refuses a request
  */
 export async function gatherPart(
   lake: Lake,
@@ -154,7 +156,12 @@ export async function gatherPart(
   try {
     reader = openPart(object.bytes);
   } catch (error) {
-    return { part, stored, problem: `no Parquet file: ${reason(error)}`, collected: false };
+    return {
+      part,
+      stored,
+      problem: `it is not a Parquet file: ${reason(error)}`,
+      collected: false,
+    };
   }
   const fact = { part, stored, footer: { rows: reader.rows, columns: reader.columns } };
   const typed = columns.every((column) => readable(column, reader.columns));
@@ -170,21 +177,27 @@ export async function gatherPart(
   return { ...fact, collected: true };
 }
 
-/** Whether a part has the size and the sha256 that the marker names. */
+/** Returns whether a part has the size and the sha256 in the marker. */
 export function asPublished({ part, stored }: Pick<PartFact, "part" | "stored">): boolean {
   return stored !== undefined && stored.same && stored.bytes === part.bytes;
 }
 
-/** A column without a type holds nulls only, which is no other than a column of nulls with one. */
+/**
+ * Returns whether a column can be read as the contract's type. A VOID column contains only nulls,
+ * so it can be read as any nullable type.
+ */
 function readable({ name, type, nullable }: Column, columns: readonly FileColumn[]): boolean {
   const found = columns.find((column) => column.name === name);
   return found?.type === type || nullable && found?.type === "VOID";
 }
 
-/** Spark marks every column as nullable, so its files need a look for the nulls that may not be. */
+/**
+ * Throws if a required column contains a null. Spark marks every column as nullable, so the schema
+ * does not show this.
+ */
 function confirmValues(columns: readonly Column[], { columns: values }: FileGroup): void {
   columns.forEach(({ name, nullable }, i) => {
-    if (!nullable && values[i]!.includes(null)) throw new Error(`a null in column ${name}`);
+    if (!nullable && values[i]!.includes(null)) throw new Error(`column ${name} contains a null`);
   });
 }
 

@@ -1,25 +1,30 @@
 import { Failure } from "../../pipeline/errors.ts";
 
-/** A database, a lake or a cluster that refused to be opened, or a configuration that is wrong. */
+/**
+ * A database, lake or cluster that could not be opened, because it refused access or its
+ * configuration is invalid.
+ */
 export interface Refusal {
-  /** Discriminates from the fact about one that was opened. */
+  /** Distinguishes a refusal from the fact about an opened resource. */
   readonly opened: false;
-  /** What was to be opened: `robson@db:5432/rbsdb`. */
+  /** The resource, for messages, as in `robson@db:5432/rbsdb`. */
   readonly name: string;
-  /** Why it was not opened, and what to do. */
+  /** Why the resource could not be opened, and what to do. */
   readonly failure: Failure;
 }
 
 /**
- * A failure as a fact.
+ * Turns a failure into a fact.
  *
- * @param name what was to be opened: `robson@db:5432/rbsdb`
+ * @param name the resource, as in `robson@db:5432/rbsdb`
  */
 export function refusal(name: string, failure: Failure): Refusal {
   return { opened: false, name, failure };
 }
 
-/** Whether an error says that something was refused, and not that it was out of reach. */
+/**
+ * Returns whether an error is a refusal or an invalid configuration, and not an unreachable server.
+ */
 export function isRefusal(error: unknown): error is Failure {
   return error instanceof Failure && error.kind === "configuration";
 }

@@ -6,25 +6,25 @@ import { type Part, readMarker, type SilverCommit } from "../../pipeline/lake/ma
 import type { FileGroup } from "../../pipeline/lake/parquet_reader.ts";
 import { gatherLakeDay, type LakeDay } from "./lake_day.ts";
 
-/** What checks look at in a row of silver. */
+/** The fields of a row of silver that checks use. */
 export interface SilverRow {
-  /** The key of the part that it lies in. */
+  /** The key of the part that contains the row. */
   readonly part: string;
-  /** The operation that the row is about. */
+  /** The operation of the row. */
   readonly operation_id: bigint;
-  /** Whose operation the row says it is. */
+  /** The client of the operation, according to the row. */
   readonly client_id: bigint;
-  /** Where the operation stands. */
+  /** The status of the operation. */
   readonly status: string;
-  /** The event that the row says came last. */
+  /** The last event of the operation, according to the row. */
   readonly execution_id: string;
-  /** Whether it has a fill_price. */
+  /** Whether the row has a fill_price. */
   readonly filled: boolean;
 }
 
-/** What silver has of a day, all clients together. */
+/** One day of silver, for all clients. */
 export interface SilverFact extends LakeDay<SilverCommit> {
-  /** Whole only if all parts were collected. */
+  /** The rows, complete only if every part was collected. */
   readonly rows: readonly SilverRow[];
 }
 
@@ -32,10 +32,11 @@ const NAMES = ["operation_id", "client_id", "status", "execution_id", "fill_pric
 const COLUMNS = NAMES.map((name) => EXECUTION_COLUMNS.find((column) => column.name === name)!);
 
 /**
- * Reads a day of silver: its marker, what is listed under any client, and every part that the marker
- * names.
+ * Reads a day of silver: the marker, the list of part files of all clients, and every part that the
+ * marker names.
  *
- * @throws {Failure} the lake is out of reach or refuses; what is damaged is part of the fact
+ * @throws {Failure} the lake is unreachable or refuses a request; damaged objects are part of the
+ *   fact
  */
 export function gatherSilver(lake: Lake, day: Day): Promise<SilverFact> {
   const markerKey = silverMarkerKey(day);
@@ -47,7 +48,7 @@ export function gatherSilver(lake: Lake, day: Day): Promise<SilverFact> {
 
 function begin() {
   const rows: SilverRow[] = [];
-  // There are few statuses, and as many texts of each as rows.
+  // Share one string per status, because the reader creates a new string for each row.
   const statuses = new Map<string, string>();
   function collect(group: FileGroup, { key }: Part): void {
     const [operations, clients, texts, executions, fills] = group.columns as [

@@ -12,40 +12,39 @@ import { type Survey, survey } from "../../pipeline/outbox/survey.ts";
 import { ATTEMPTS, readStored } from "./lake_day.ts";
 import { type Refusal, refusal } from "./refusal.ts";
 
-/** What the outbox has of a day, and how that differs from what bronze has. */
+/** One day of the outbox, and the differences between the outbox and bronze. */
 export interface SourceFact {
-  /** Which day. */
+  /** The day, as in `2025-12-28`. */
   readonly day: Day;
-  /** For people: the user, the server and the database. */
+  /** The user, the server and the database, for messages. */
   readonly name: string;
-  /** What falls on the day; undefined where the table is not what a run can copy. */
+  /** The events of the day; undefined if the table does not match the contract. */
   readonly survey?: Pick<Survey, "rows" | "unfit" | "strays" | "strayCount">;
-  /** How bronze differs; undefined where it has no marker that can be used, or was not comparable. */
+  /** The differences; undefined if bronze has no valid marker or could not be compared. */
   readonly compared?: Compared;
-  /** Why the table cannot be surveyed, or why bronze cannot be compared with it. */
+  /** Why the table could not be surveyed, or bronze could not be compared. */
   readonly refusal?: Refusal;
 }
 
 /** A comparison of the outbox with one state of bronze. */
 export interface Compared {
-  /** Hexadecimal digest of the marker that was compared. */
+  /** The sha256 of the compared marker, in hexadecimal. */
   readonly sha256: string;
-  /** What differs. */
+  /** The differences between the outbox and bronze. */
   readonly differences: BronzeDifferences;
 }
 
-/** Where the events are, for people. */
+/** Describes the location of the events, as in `stop_events in robson@db:5432/rbsdb`. */
 export function outboxIn(name: string): string {
   return `${OUTBOX_TABLE} in ${name}`;
 }
 
 /**
- * Surveys a day of the outbox and compares it with bronze, event by event, in one snapshot that can
- * change nothing.
+ * Surveys a day of the outbox and compares each event with bronze, in one read-only snapshot.
  *
  * @param signal ends the session when it aborts
- * @param silence milliseconds that the server may send nothing
- * @throws {Failure} the database or the lake is out of reach, or refuses. What is wrong with the data is
+ * @param silence milliseconds without any data after which the session fails
+ * @throws {Failure} the database or the lake is unreachable or refuses a request; invalid data is
  *   part of the fact
  */
 export async function gatherSource(
@@ -58,7 +57,8 @@ export async function gatherSource(
   const read = async () =>
     (await readStored(() => readMarker(lake, "bronze", bronzeMarkerKey(day), day))).marker;
   for (let attempt = 1;; attempt++) {
-    // The marker comes before the snapshot: what bronze has was in the outbox before it was published.
+    // Read the marker before the snapshot: events in bronze were in the outbox before bronze was
+    // published.
     const marker = await read();
     const connection = await connect(config, { signal, silence });
     const fact = await compare(connection, lake, day, marker);
@@ -66,7 +66,7 @@ export async function gatherSource(
   }
 }
 
-/** Looks at the day, and ends the session. */
+/** Surveys and compares the day, and closes the session. */
 async function compare(
   connection: Connection,
   lake: Lake,
@@ -76,12 +76,12 @@ async function compare(
   const { name } = connection;
   const common = { day, name };
   try {
-    const found = await told(outboxIn(name), () => surveyDay(connection, day));
+    const found = await orRefusal(outboxIn(name), () => surveyDay(connection, day));
     if ("opened" in found) return { ...common, refusal: found };
     if (marker === undefined) return { ...common, survey: found.survey };
     const { key, commit, sha256 } = marker;
     const run = { connection, window: windowOf(day), schema: found.schema, observer: SILENT };
-    const differences = await told(key, () => compareBronze(run, lake, found.survey, commit));
+    const differences = await orRefusal(key, () => compareBronze(run, lake, found.survey, commit));
     if ("opened" in differences) return { ...common, survey: found.survey, refusal: differences };
     return { ...common, survey: found.survey, compared: { sha256, differences } };
   } finally {
@@ -97,8 +97,8 @@ async function surveyDay(connection: Connection, day: Day) {
   return { schema, survey: await survey(connection, windowOf(day), schema) };
 }
 
-/** What was found, or why the data does not let anybody find it. */
-async function told<T>(name: string, find: () => Promise<T>): Promise<T | Refusal> {
+/** Returns the result of a query, or a refusal if the data is invalid. */
+async function orRefusal<T>(name: string, find: () => Promise<T>): Promise<T | Refusal> {
   try {
     return await find();
   } catch (error) {

@@ -28,20 +28,21 @@ import { type LayerChange, readLayer, readUnpackedLayer } from "./layer_files.ts
 import { addressOf } from "./reference.ts";
 import { tarEntries, type TarEntry } from "./tar.ts";
 
-/** An image of an archive. */
+/** One image in an archive. */
 export interface ArchivedImage {
-  /** What the archive calls it: whole names, or tags alone; perhaps nothing. */
+  /** The names of the image in the archive: full names or only tags. May be empty. */
   readonly names: readonly string[];
-  /** The digests that stand for it. */
+  /** The digests that identify the image. */
   readonly digests: readonly string[];
-  /** Looks into it, see {@linkcode readImage}. */
+  /** Reads the image, as {@linkcode readImage} does. */
   read(name: string, platform: string): Promise<Image>;
 }
 
 /**
- * Finds the images of an archive: an OCI layout in a tar, or what `docker save` writes, packed or not.
+ * Lists the images in an archive: an OCI layout in a tar file, or the output of `docker save`. The
+ * archive may be compressed with gzip.
  *
- * @throws {Failure} configuration: the file cannot be read, or is no such archive
+ * @throws {Failure} configuration: the file cannot be read, or is not an image archive
  */
 export async function openArchive(
   path: string,
@@ -55,23 +56,23 @@ export async function openArchive(
       ? dockerImages(archive)
       : [];
     if (images.length > 0) return images;
-    throw new Malformed("there is no image in it");
+    throw new Malformed("the archive contains no image");
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
     throw new Failure({
       kind: "configuration",
-      task: `look into the archive ${path}`,
+      task: `read the archive ${path}`,
       problem: error.message,
-      remedy: "Give a file that docker save or a build of an OCI image wrote.",
+      remedy: "Use a file from docker save or from a build with an OCI output.",
     });
   }
 }
 
 /**
- * The image of an archive that a reference means: by its digest, or by its name. One that has no name
- * and is alone is whatever is asked for.
+ * Finds the image that a reference names, by digest or by name. If the archive has a single image
+ * without a name, any reference matches that image.
  *
- * @throws {ImageRefused} unknown: there is no such image in it
+ * @throws {ImageRefused} unknown: the archive has no such image
  */
 export function findArchived(images: readonly ArchivedImage[], reference: string): ArchivedImage {
   const { registry, path, tag, digest } = addressOf(reference);
@@ -84,9 +85,9 @@ export function findArchived(images: readonly ArchivedImage[], reference: string
   if (found !== undefined) return found;
   const all = images.flatMap(({ names, digests }) => names.length > 0 ? names : digests);
   throw new ImageRefused("unknown", {
-    task: `look into ${reference}`,
+    task: `read the image ${reference}`,
     problem: `the archive has ${all.join(", ")} instead`,
-    remedy: "Save the image that the jobs name, or name the one that was saved.",
+    remedy: "Save the image that the jobs name, or change the jobs to name the saved image.",
   });
 }
 
@@ -105,19 +106,20 @@ function isSame(name: string, wanted: { registry: string; path: string; tag: str
 
 /** An entry of `manifest.json`. */
 interface Saved {
-  /** The path of the configuration. */
+  /** The path of the image's configuration. */
   readonly config: string;
-  /** The names that the image has. */
+  /** The image's names, as in `ghcr.io/ldamasio/rbs-spark:3.5.8`. */
   readonly tags: readonly string[];
-  /** The paths of the layers, the lowest first. */
+  /** The paths of the layers, lowest first. */
   readonly layers: readonly string[];
 }
 
 /**
- * The images that `docker save` and its likes write. There is no manifest with a digest in it: the
- * image goes by the digest of its configuration, and layers by those of their unpacked bytes.
+ * Lists the images in the output of `docker save`. This format has no manifest digest. The digest
+ * of the configuration identifies the image, and the digests of the uncompressed bytes identify the
+ * layers.
  *
- * @throws {Malformed} its `manifest.json` is none
+ * @throws {Malformed} `manifest.json` is not in the format of `docker save`
  */
 export function dockerImages(archive: Archive): ArchivedImage[] {
   return savedIn(archive.documents.get("manifest.json")!).map((saved): ArchivedImage => {
@@ -140,10 +142,10 @@ export function dockerImages(archive: Archive): ArchivedImage[] {
 // deno-lint-ignore require-await
 async function configOf({ documents }: Archive, { config }: Saved, named: string | undefined) {
   const bytes = documents.get(config);
-  if (bytes === undefined) throw new Malformed("the archive lacks its configuration");
+  if (bytes === undefined) throw new Malformed("the configuration is missing from the archive");
   const digest = digestOf(bytes);
   if (named !== undefined && digest !== `sha256:${named}`) {
-    throw new Malformed(`its configuration's digest is ${digest}, and it should be ${named}`);
+    throw new Malformed(`the digest of the configuration is ${digest}, but should be ${named}`);
   }
   const descriptor = { digest, size: bytes.length, mediaType: "", platform: undefined };
   return { bytes, parsed: parseConfig(bytes), descriptor: { ...descriptor, annotations: {} } };
@@ -155,9 +157,11 @@ async function layersOf(
   { diffIds }: ImageConfig,
 ): Promise<Layers> {
   if (layers.length !== diffIds.length) {
-    throw new Malformed(`it has ${layers.length} layers, and ${diffIds.length} digests of layers`);
+    throw new Malformed(
+      `the image has ${layers.length} layers, but ${diffIds.length} layer digests`,
+    );
   }
-  // Equal layers are written once; the others are links to them.
+  // Docker writes identical layers once, and links the other paths to the first.
   const paths = layers.map((path) => links.get(path) ?? path);
   const readers = paths.map((path, i): [string, LayerReader] => {
     const digest = diffIds[i]!;
@@ -174,7 +178,9 @@ async function layersOf(
   const found = await readLayers(new Map(readers));
   const changes = paths.map((path, i) => {
     const layer = found.get(path);
-    if (layer === undefined) throw new Malformed(`the archive lacks its layer ${diffIds[i]}`);
+    if (layer === undefined) {
+      throw new Malformed(`the layer ${diffIds[i]} is missing from the archive`);
+    }
     return layer;
   });
   return { changes, source: "archive" };
@@ -184,7 +190,7 @@ function savedIn(bytes: Uint8Array): Saved[] {
   const list = parsed(bytes);
   const saved = Array.isArray(list) ? list.map(savedOf) : [undefined];
   if (saved.some((each) => each === undefined)) {
-    throw new Malformed("its manifest.json is not that of docker save");
+    throw new Malformed("manifest.json is not in the format of docker save");
   }
   return saved as Saved[];
 }
@@ -206,15 +212,15 @@ function parsed(bytes: Uint8Array): unknown {
 }
 
 /**
- * The images of an OCI layout: those that its `index.json` lists, by their names. One name can stand
- * for several manifests, each for a platform, also without an index of their own.
+ * Lists the images of an OCI layout by the names in `index.json`. Several manifests can have the
+ * same name, one for each platform, without a separate index.
  *
- * @throws {Malformed} its index is none
+ * @throws {Malformed} `index.json` is not an index
  */
 export function ociImages(archive: Archive): ArchivedImage[] {
   const bytes = archive.documents.get("index.json")!;
   const index = parseManifest(bytes);
-  if (index.kind !== "index") throw new Malformed("its index.json is no index");
+  if (index.kind !== "index") throw new Malformed("index.json is not an index");
   const groups = Map.groupBy(index.manifests, nameOf);
   const parts = partsOf(archive);
   return [...groups].map(([name, manifests]): ArchivedImage => ({
@@ -227,7 +233,10 @@ export function ociImages(archive: Archive): ArchivedImage[] {
   }));
 }
 
-/** By containerd's name, which is whole, or that of the specification, which is often a tag. */
+/**
+ * Returns the name that containerd writes (a full name), otherwise the name of the OCI
+ * specification (often only a tag). Returns an empty string if both are missing.
+ */
 function nameOf({ annotations }: Descriptor): string {
   const names = ["io.containerd.image.name", "org.opencontainers.image.ref.name"];
   const found = names.map((name) => annotations[name]).find((each) => typeof each === "string");
@@ -249,7 +258,7 @@ function digestsBelow({ documents }: Archive, { digest }: Descriptor): string[] 
     const inner = parseManifest(documents.get(pathOf(digest)) ?? new Uint8Array(0));
     return inner.kind === "index" ? inner.manifests.map((each) => each.digest) : [];
   } catch {
-    return []; // what is wrong with it is told when it is read
+    return []; // read() reports the problem
   }
 }
 
@@ -258,10 +267,12 @@ function partsOf({ documents, readLayers }: Archive): Parts {
     // deno-lint-ignore require-await
     async document({ digest }) {
       const bytes = documents.get(pathOf(digest));
-      if (bytes === undefined) throw new Malformed(`the archive lacks its content ${digest}`);
+      if (bytes === undefined) {
+        throw new Malformed(`the content ${digest} is missing from the archive`);
+      }
       const found = digestOf(bytes);
       if (found === digest) return bytes;
-      throw new Malformed(`its digest is ${found}, and it should be ${digest}`);
+      throw new Malformed(`the digest is ${found}, but should be ${digest}`);
     },
     async layers(descriptors) {
       const readers = descriptors.map((descriptor, i): [string, LayerReader] => [
@@ -271,7 +282,9 @@ function partsOf({ documents, readLayers }: Archive): Parts {
       const found = await readLayers(new Map(readers));
       const changes = descriptors.map(({ digest }) => {
         const layer = found.get(pathOf(digest));
-        if (layer === undefined) throw new Malformed(`the archive lacks its layer ${digest}`);
+        if (layer === undefined) {
+          throw new Malformed(`the layer ${digest} is missing from the archive`);
+        }
         return layer;
       });
       return { changes, source: "archive" };
@@ -283,29 +296,32 @@ function pathOf(digest: string): string {
   return `blobs/${digest.replace(":", "/")}`;
 }
 
-/** Reads a layer from its bytes as they are in an archive. */
+/** Reads the changes of a layer from the layer's bytes in an archive. */
 export type LayerReader = (chunks: AsyncIterable<Uint8Array>) => Promise<LayerChange[]>;
 
-/** An archive in a file, of which the documents are known. */
+/** An archive file. Its JSON documents are in memory, and its layers are read on request. */
 export interface Archive {
-  /** The JSON files in it, by their paths. */
+  /** The JSON files in the archive, by path. */
   readonly documents: ReadonlyMap<string, Uint8Array>;
-  /** Where its links lead, by their paths. */
+  /** The targets of the links in the archive, by the path of the link. */
   readonly links: ReadonlyMap<string, string>;
   /**
-   * Reads layers, each at its path, in one more go through the file. Layers that are not there are
-   * missing in what it returns.
+   * Reads the layers at the given paths in one pass through the file. The result has no entry for a
+   * missing layer.
    */
   readLayers(readers: ReadonlyMap<string, LayerReader>): Promise<Map<string, LayerChange[]>>;
 }
 
-/** Bytes of all documents together; an archive has a few of them for each image. */
+/**
+ * The largest accepted total size of the documents, in bytes. An archive has a few documents per
+ * image.
+ */
 const MOST_DOCUMENTS = 64 * 2 ** 20;
 
 /**
- * Goes through an archive once, and keeps its documents.
+ * Reads an archive once, and keeps its documents in memory.
  *
- * @throws {Failure} configuration: the file cannot be read, or is no tar
+ * @throws {Failure} configuration: the file cannot be read, or is not a tar file
  */
 export async function survey(path: string, signal: AbortSignal | undefined): Promise<Archive> {
   const documents = new Map<string, Uint8Array>();
@@ -316,9 +332,11 @@ export async function survey(path: string, signal: AbortSignal | undefined): Pro
     if (entry.type === "symlink") links.set(entry.path, besides(entry.path, entry.target));
     if (entry.type !== "file" || entry.size > MOST_DOCUMENT) return;
     const bytes = await whole(entry.chunks(), MOST_DOCUMENT);
-    if (bytes[0] !== 0x7b && bytes[0] !== 0x5b) return; // what begins with { or [ is JSON
+    if (bytes[0] !== 0x7b && bytes[0] !== 0x5b) return; // not JSON: JSON documents begin with { or [
     count += bytes.length;
-    if (count > MOST_DOCUMENTS) throw new Malformed("it has more documents than any archive");
+    if (count > MOST_DOCUMENTS) {
+      throw new Malformed("the archive has more than 64 MiB of JSON documents");
+    }
     documents.set(entry.path, bytes);
   });
   return {
@@ -337,7 +355,7 @@ async function readLayers(
   await goThrough(path, signal, async (entry) => {
     const read = entry.type === "file" ? readers.get(entry.path) : undefined;
     if (read === undefined) return;
-    // Where the archive itself ends too early, that is to be told instead.
+    // Continue after a failure: if the archive is truncated, that error is reported instead.
     await read(entry.chunks()).then(
       (changes) => found.set(entry.path, changes),
       (error) => failed ??= { error },
@@ -347,13 +365,16 @@ async function readLayers(
   return found;
 }
 
-/** Shows each entry of a tar in a file. What is not read of a plain tar is not fetched from the disk. */
+/**
+ * Calls a function for each entry of a tar file. Skipped parts of an uncompressed file are not read
+ * from disk.
+ */
 async function goThrough(
   path: string,
   signal: AbortSignal | undefined,
   see: (entry: TarEntry) => Promise<void>,
 ): Promise<void> {
-  const task = `look into the archive ${path}`;
+  const task = `read the archive ${path}`;
   try {
     using file = await Deno.open(path);
     const bytes = await bytesIn(file);
@@ -373,7 +394,7 @@ async function goThrough(
       kind: "configuration",
       task,
       problem,
-      remedy: "Give a file that docker save or a build of an OCI image wrote.",
+      remedy: "Use a file from docker save or from a build with an OCI output.",
     });
   }
 }
@@ -400,8 +421,10 @@ function besides(path: string, target: string): string {
 }
 
 function fileProblem(error: unknown): string | undefined {
-  if (error instanceof Deno.errors.NotFound) return "there is no such file";
+  if (error instanceof Deno.errors.NotFound) return "the file does not exist";
   if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
-  if (error instanceof Deno.errors.PermissionDenied) return "this user may not read it";
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "this user has no permission to read the file";
+  }
   return undefined;
 }

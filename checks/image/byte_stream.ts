@@ -3,20 +3,22 @@ import { once } from "node:events";
 import { createGunzip, type Gunzip } from "node:zlib";
 import { Malformed, Unsupported } from "./image_errors.ts";
 
-/** Bytes that are read in order, once, a few at a time. */
+/** A source of bytes that is read once, in order. */
 export interface Bytes {
-  /** The next bytes: at most `most`, and none only at the end. */
+  /** Returns the next bytes, at most `most`. Returns an empty array only at the end. */
   next(most: number): Promise<Uint8Array>;
-  /** Skips bytes, and returns how many: fewer than `count` only at the end. */
+  /**
+   * Skips `count` bytes, and returns the number of skipped bytes, which is smaller only at the end.
+   */
   skip(count: number): Promise<number>;
-  /** Closes the source before its end. */
+  /** Closes the source, even before its end. */
   close(): Promise<void>;
 }
 
 const NONE: Uint8Array = new Uint8Array(0);
 const CHUNK = 65_536;
 
-/** The bytes of a stream. */
+/** Reads from a stream. */
 export function bytesOf(chunks: AsyncIterable<Uint8Array>): Bytes {
   const iterator = chunks[Symbol.asyncIterator]();
   let rest = NONE;
@@ -47,7 +49,10 @@ export function bytesOf(chunks: AsyncIterable<Uint8Array>): Bytes {
   };
 }
 
-/** The bytes of a file from its current position on; what is skipped is not read. It stays open. */
+/**
+ * Reads from a file, from the current position. Skipping seeks without reading. `close` leaves the
+ * file open.
+ */
 export async function bytesOfFile(file: Deno.FsFile): Promise<Bytes> {
   const { size } = await file.stat();
   let at = await file.seek(0, Deno.SeekMode.Current);
@@ -67,7 +72,7 @@ export async function bytesOfFile(file: Deno.FsFile): Promise<Bytes> {
   };
 }
 
-/** The next `count` bytes in one array; fewer where the source ends. */
+/** Returns the next `count` bytes in one array, or fewer at the end of the source. */
 export async function take(bytes: Bytes, count: number): Promise<Uint8Array> {
   const first = await bytes.next(count);
   if (first.length === count || first.length === 0) return first;
@@ -83,7 +88,7 @@ export async function take(bytes: Bytes, count: number): Promise<Uint8Array> {
   return whole;
 }
 
-/** The next `count` bytes as a stream; fewer where the source ends. */
+/** Returns the next `count` bytes as a stream, or fewer at the end of the source. */
 export async function* chunksOf(bytes: Bytes, count: number): AsyncGenerator<Uint8Array> {
   for (let left = count; left > 0;) {
     const part = await bytes.next(left);
@@ -94,9 +99,9 @@ export async function* chunksOf(bytes: Bytes, count: number): AsyncGenerator<Uin
 }
 
 /**
- * All of a stream that is no more than a document.
+ * Reads a whole stream into memory.
  *
- * @throws {Malformed} it is longer
+ * @throws {Malformed} the stream has more than `most` bytes
  */
 export async function whole(
   chunks: AsyncIterable<Uint8Array>,
@@ -106,7 +111,7 @@ export async function whole(
   let count = 0;
   for await (const chunk of chunks) {
     count += chunk.length;
-    if (count > most) throw new Malformed(`it has more than ${most} bytes`);
+    if (count > most) throw new Malformed(`the document has more than ${most} bytes`);
     parts.push(chunk.slice());
   }
   return new Uint8Array(await new Blob(parts).arrayBuffer());
@@ -114,15 +119,16 @@ export async function whole(
 
 /** The largest accepted size of an unpacked layer, in bytes. */
 const MOST_UNPACKED = 64 * 2 ** 30;
-/** Bytes that are unpacked at a time. */
+/** The number of bytes to decompress at a time. */
 const UNPACKED_CHUNK = 262_144;
 
 /**
- * Unpacks gzip, also in several members as tools write it that work in parallel; leaves anything else
- * as it is. What is packed is told by its first bytes: media types are often wrong.
+ * Decompresses gzip, including files with several members, which parallel compressors write. Passes
+ * other content through unchanged. The first bytes decide, because media types are often wrong.
  *
- * @throws {Malformed} it is damaged, ends too early, or unpacks to far more than a layer has
- * @throws {Unsupported} it is packed with zstd: Deno 2.9 loses what comes after its first frame
+ * @throws {Malformed} the gzip stream is damaged or truncated, or has more than `most` bytes
+ * @throws {Unsupported} the content is compressed with zstd: Deno 2.9 drops everything after the
+ *   first frame
  */
 export async function* unpacked(
   chunks: AsyncIterable<Uint8Array>,
@@ -131,14 +137,14 @@ export async function* unpacked(
   const bytes = bytesOf(chunks);
   const first = await take(bytes, 4);
   const all = joined(first, chunksOf(bytes, Infinity));
-  if (first.toHex() === "28b52ffd") throw new Unsupported("it is packed with zstd");
+  if (first.toHex() === "28b52ffd") throw new Unsupported("the content is compressed with zstd");
   const isGzip = first[0] === 0x1f && first[1] === 0x8b;
   let count = 0;
   for await (
     const chunk of isGzip ? through(createGunzip({ chunkSize: UNPACKED_CHUNK }), all) : all
   ) {
     count += chunk.length;
-    if (count > most) throw new Malformed(`it unpacks to more than ${most} bytes`);
+    if (count > most) throw new Malformed(`the uncompressed content has more than ${most} bytes`);
     yield chunk;
   }
 }
@@ -185,24 +191,24 @@ async function feed(
 function damage(error: unknown): unknown {
   const code = (error as { code?: unknown } | null)?.code;
   if (typeof code !== "string" || !code.startsWith("Z_")) return error;
-  const what = code === "Z_BUF_ERROR" ? "ends too early" : "is damaged";
-  return new Malformed(`what it is packed in ${what} (${code})`);
+  const what = code === "Z_BUF_ERROR" ? "is truncated" : "is damaged";
+  return new Malformed(`the gzip stream ${what} (${code})`);
 }
 
-/** The digest of content, as in `sha256:…`. */
+/** Returns the digest of bytes, as in `sha256:…`. */
 export function digestOf(bytes: Uint8Array): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
 /**
- * Reads content while it is held against its descriptor.
+ * Reads content, and verifies the size and the digest.
  *
- * What reads it can fail because the content is not the one that was meant. So the content is always
- * taken to its end first, and a wrong digest is told before whatever followed from it.
+ * `read` may fail because the content is wrong. The content is therefore always read to the end,
+ * and a wrong digest is reported instead of the error that the wrong content caused.
  *
- * @param read reads the content, or fails; it need not come to the end
- * @throws {Malformed} it is not what its digest says
- * @throws {unknown} what `read` or the stream throws
+ * @param read parses the content; may stop before the end
+ * @throws {Malformed} the size or the digest differs
+ * @throws {unknown} an error of `read` or of the stream
  */
 export async function verified<T>(
   chunks: AsyncIterable<Uint8Array>,
@@ -213,7 +219,7 @@ export async function verified<T>(
   try {
     const [outcome] = await Promise.allSettled([read(hashed.chunks)]);
     const failed = outcome.status === "rejected" ? outcome.reason : undefined;
-    if (failed instanceof Unsupported) throw failed; // whether it is the right one is all the same
+    if (failed instanceof Unsupported) throw failed; // unreadable whether or not the digest matches
     await hashed.finish(expected.digest);
     if (outcome.status === "rejected") throw failed;
     return outcome.value;
@@ -232,12 +238,12 @@ function hashing(source: AsyncIterable<Uint8Array>, size = Infinity) {
     const { value, done } = await iterator.next();
     if (done) return { value: undefined, done };
     count += value.length;
-    if (count > size) throw new Malformed(`there are more than the ${size} bytes that are named`);
+    if (count > size) throw new Malformed(`the content has more than the expected ${size} bytes`);
     hash.update(value);
     return { value, done: false };
   }
   async function next() {
-    // After a failure every later call fails in the same way.
+    // After a failure, every later call throws the same error.
     if (failed !== undefined) throw failed.error;
     return await read().catch((error) => {
       failed = { error };
@@ -245,13 +251,14 @@ function hashing(source: AsyncIterable<Uint8Array>, size = Infinity) {
     });
   }
   return {
-    // A reader that stops early does not close the source, which has to be hashed to its end.
+    // No return(): a reader that stops early must not close the source, because finish() hashes the
+    // rest.
     chunks: { [Symbol.asyncIterator]: () => ({ next }) },
     async finish(expected: string) {
       while (!(await next()).done);
       const found = `sha256:${hash.digest("hex")}`;
       if (found === expected) return;
-      throw new Malformed(`its digest is ${found}, and it should be ${expected}`);
+      throw new Malformed(`the digest is ${found}, but should be ${expected}`);
     },
     async close() {
       await iterator.return?.();

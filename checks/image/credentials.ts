@@ -10,13 +10,13 @@ export interface Login {
 }
 
 /**
- * The logins that a Docker configuration has for an image, the most specific first. An entry's name is
- * matched as kubelet does (`pkg/credentialprovider/keyring.go`): scheme, `/v1/` and `/v2/` do not
- * count, a port has to be the same, `*` stands for a part of a host name, a path for all that begin
- * so. Entries without a password, as credential helpers leave them, are none.
+ * Returns the logins in a Docker configuration for an image, the most specific first. Entries match
+ * as in the kubelet (`pkg/credentialprovider/keyring.go`): the scheme, `/v1/` and `/v2/` are
+ * ignored, the port must be equal, `*` matches a part of a host name, and a path matches as a
+ * prefix. Entries without a password, such as those of credential helpers, are ignored.
  *
  * @param config the bytes of a `.dockerconfigjson`, `.dockercfg` or `config.json`
- * @throws {Failure} configuration: it is no such file
+ * @throws {Failure} configuration: the bytes are not a Docker configuration
  */
 export function loginsFor(config: Uint8Array, { registry, path }: ImageAddress): Login[] {
   const entries = entriesOf(config)
@@ -29,7 +29,7 @@ export function loginsFor(config: Uint8Array, { registry, path }: ImageAddress):
   return all.flatMap(({ login }) => login ?? []);
 }
 
-/** Whether bytes are a Docker configuration. */
+/** Returns whether bytes are a Docker configuration. */
 export function isDockerConfig(config: Uint8Array): boolean {
   return authsIn(config) !== undefined;
 }
@@ -37,7 +37,7 @@ export function isDockerConfig(config: Uint8Array): boolean {
 function entriesOf(config: Uint8Array): [string, unknown][] {
   const auths = authsIn(config);
   if (auths !== undefined) return Object.entries(auths).filter(([, entry]) => isObject(entry));
-  // What a parser says of it would quote it.
+  // No cause: the parser's message would quote the file.
   throw new Failure({
     kind: "configuration",
     task: "use a Docker configuration",
@@ -46,7 +46,7 @@ function entriesOf(config: Uint8Array): [string, unknown][] {
   });
 }
 
-/** The entries by their names; in the old form of the file there is nothing around them. */
+/** Returns the entries by name. The old format has no `auths` field around the entries. */
 function authsIn(config: Uint8Array): Record<string, unknown> | undefined {
   const value = parsed(new TextDecoder().decode(config));
   if (!isObject(value)) return undefined;
@@ -62,7 +62,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The host and the beginning of the path that an entry is for. */
+/** Returns the host and the path prefix of an entry. */
 function placeOf(name: string): { readonly host: string; readonly path: string } {
   const [, host = "", rest = ""] = /^(?:https?:\/\/)?([^/]*)(.*)$/s.exec(name) ?? [];
   const path = rest.replace(/^\/v[12](?=\/)/, "");

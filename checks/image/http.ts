@@ -1,34 +1,37 @@
 import { Failure, interruption } from "../../pipeline/errors.ts";
 
-/** How requests are sent. */
+/** Options for HTTP requests. */
 export interface HttpOptions {
-  /** What is being done, as in `look into ghcr.io/ldamasio/rbs-spark:3.5.8`. */
+  /** The task for error messages, as in `read the image ghcr.io/ldamasio/rbs-spark:3.5.8`. */
   readonly task: string;
-  /** More CA certificates in PEM, besides the system's. */
+  /** CA certificates in PEM, in addition to those of the system. */
   readonly caCertificates: readonly string[];
-  /** Whether plain HTTP is allowed, to this machine alone. */
+  /** Whether unencrypted HTTP to this machine is allowed. */
   readonly plain: boolean;
   /** Aborts all requests. */
   readonly signal: AbortSignal | undefined;
-  /** How long a server may say nothing before it is given up, in milliseconds. */
+  /** Milliseconds without any data after which a request fails. */
   readonly silence?: number;
 }
 
-/** The default for {@linkcode HttpOptions.silence}. A layer may take minutes, but not without any bytes. */
+/**
+ * The default of {@linkcode HttpOptions.silence}. A layer may take minutes, but bytes must keep
+ * coming.
+ */
 const SILENCE = 20_000;
 
-/** Sends requests that read. */
+/** An HTTP client for GET requests. */
 export interface Http {
   /**
-   * Asks for a URL, through redirects. What an `authorization` says is told to the origin of the URL
-   * and to no other.
+   * Requests a URL, and follows redirects. The header `authorization` is sent only to the origin of
+   * the URL.
    *
-   * @throws {Failure} unreachable: no answer
+   * @throws {Failure} unreachable: the server does not respond
    */
   get(url: URL, headers: Readonly<Record<string, string>>): Promise<Response>;
-  /** The body of an answer, as it comes. */
+  /** Streams the body of a response. */
   body(response: Response): AsyncGenerator<Uint8Array>;
-  /** Ends all connections. */
+  /** Closes all connections. */
   close(): void;
 }
 
@@ -39,7 +42,7 @@ export function openHttp(options: HttpOptions): Http {
   const { task, caCertificates, signal, silence = SILENCE } = options;
   const client = Deno.createHttpClient({ caCerts: [...caCertificates] });
 
-  /** What a server says next. */
+  /** Waits for a server, at most `silence` milliseconds. */
   async function heard<T>(saying: Promise<T>, { host }: URL): Promise<T> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const given = new Promise<never>((_, reject) => {
@@ -69,7 +72,7 @@ export function openHttp(options: HttpOptions): Http {
   return {
     async get(url, headers) {
       let at = url;
-      // Digests are of the bytes as they are stored, so nothing may be packed on the way.
+      // Digests are of the stored bytes, so the server must not compress them for the transfer.
       let told: Record<string, string> = { ...headers, "accept-encoding": "identity" };
       for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
         requireSafe(at, options);
@@ -107,12 +110,12 @@ export function openHttp(options: HttpOptions): Http {
   };
 }
 
-/** Whether a host is this machine, which needs no TLS. */
+/** Returns whether a host is this machine, where TLS is not required. */
 export function isLoopback(host: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(host);
 }
 
-/** Whether an error says that a server was asked for TLS and does not speak it. */
+/** Returns whether a request failed because the server does not use TLS. */
 export function speaksPlain(error: unknown): boolean {
   return error instanceof Failure && error.cause === PLAIN;
 }
@@ -121,7 +124,7 @@ const PLAIN = "no TLS";
 
 function requireSafe({ protocol, host }: URL, { task, plain }: HttpOptions): void {
   if (protocol === "https:" || protocol === "http:" && plain && isLoopback(host)) return;
-  throw unreachable(task, `it refers to ${host} without TLS, which is not safe`);
+  throw unreachable(task, `the registry refers to ${host} without TLS`);
 }
 
 function networkFailure(error: unknown, { host }: URL, { task, signal }: HttpOptions): unknown {
@@ -130,12 +133,13 @@ function networkFailure(error: unknown, { host }: URL, { task, signal }: HttpOpt
     return new Failure({
       kind: "configuration",
       task,
-      problem: "Deno was not given the permission",
-      remedy: `Run it with --allow-net=${host}.`,
+      problem: "Deno has no permission to connect",
+      remedy: `Run the command with --allow-net=${host}.`,
     });
   }
   if (!(error instanceof TypeError)) return error;
-  // The words around it name the URL, and that of a blob can have a signature in it.
+  // The error itself is not shown: it quotes the URL, and the URL of a blob can contain a
+  // signature.
   const words = `${error.message} ${(error.cause as Error | undefined)?.message ?? ""}`;
   const certificate = /invalid peer certificate: (\w+)/.exec(words);
   if (certificate !== null) {
@@ -143,19 +147,19 @@ function networkFailure(error: unknown, { host }: URL, { task, signal }: HttpOpt
       kind: "unreachable",
       task,
       problem: `the certificate of ${host} is not trusted (${certificate[1]})`,
-      remedy: "Give the CA's certificate with --registry-ca.",
+      remedy: "Pass the CA's certificate with --registry-ca.",
     });
   }
   if (/corrupt message/.test(words)) {
     return unreachable(task, `${host} does not speak TLS`, { cause: PLAIN });
   }
   const known = ([
-    [/connection refused/i, `nothing accepts connections at ${host}`],
-    [/dns error|lookup address/i, `the host name of ${host} is not known`],
+    [/connection refused/i, `${host} refused the connection`],
+    [/dns error|lookup address/i, `the host name of ${host} does not exist`],
     [/timed out/i, `${host} did not answer in time`],
-    [/unreachable/i, `there is no way to ${host}`],
+    [/unreachable/i, `there is no route to ${host}`],
   ] as const).find(([pattern]) => pattern.test(words));
-  return unreachable(task, known?.[1] ?? `the connection to ${host} was cut`);
+  return unreachable(task, known?.[1] ?? `the connection to ${host} was closed`);
 }
 
 function unreachable(task: string, problem: string, options?: ErrorOptions): Failure {

@@ -3,52 +3,52 @@ import { broken, ImageRefused, Malformed, Unsupported } from "./image_errors.ts"
 import { type ImageFiles, type LayerChange, layered } from "./layer_files.ts";
 import { isDigest } from "./reference.ts";
 
-/** An image that was read. */
+/** The contents of an image. */
 export interface Image {
-  /** The digest of its manifest; of its configuration where there is no manifest. */
+  /** The digest of the manifest, or of the configuration if there is no manifest. */
   readonly digest: string;
-  /** The platform that it runs on, as in `linux/amd64`. */
+  /** The platform, as in `linux/amd64`. */
   readonly platform: string;
-  /** All platforms that there are under its name. */
+  /** All platforms that the reference offers. */
   readonly platforms: readonly string[];
-  /** The environment that its containers begin with. */
+  /** The environment variables of the image. */
   readonly env: ReadonlyMap<string, string>;
-  /** Its files. */
+  /** The files of the image. */
   readonly files: ImageFiles;
-  /** Where its layers' lists are from. */
+  /** The source of the file lists of the layers. */
   readonly source: "registry" | "archive" | "cache";
 }
 
-/** A manifest or an index with its digest. */
+/** The manifest or index of an image, and its digest. */
 export interface Root {
   /** As in `sha256:…`. */
   readonly digest: string;
-  /** What it says. */
+  /** The parsed manifest or index. */
   readonly manifest: ImageManifest | ImageIndex;
 }
 
-/** What the layers of an image change, the lowest first. */
+/** The changes of an image's layers, lowest layer first. */
 export interface Layers {
-  /** For each layer, what it changes. */
+  /** The changes of each layer. */
   readonly changes: readonly (readonly LayerChange[])[];
-  /** Where that is from. */
+  /** The source of the changes. */
   readonly source: Image["source"];
 }
 
-/** Where the parts of an image come from. Whatever they give is verified. */
+/** Reads the parts of an image, and verifies their digests. */
 export interface Parts {
-  /** A manifest or a configuration. */
+  /** Reads a manifest or a configuration. */
   document(descriptor: Descriptor, isManifest: boolean): Promise<Uint8Array>;
-  /** What layers change. */
+  /** Reads the changes of layers. */
   layers(descriptors: readonly Descriptor[], config: ImageConfig): Promise<Layers>;
 }
 
 /**
- * Looks into an image, from its manifest or the index above it.
+ * Reads an image from its manifest or its index.
  *
- * @param name for people, and for errors
+ * @param name the image's name for error messages
  * @param wanted the platform, as in `linux/amd64`
- * @throws {ImageRefused} platform, or broken
+ * @throws {ImageRefused} platform or broken
  */
 export async function readImage(
   name: string,
@@ -62,7 +62,7 @@ export async function readImage(
     const chosen = choose(manifest, wanted);
     if (chosen === undefined) throw noPlatform(name, wanted, platforms);
     const inner = parseManifest(await parts.document(chosen, true));
-    if (inner.kind === "index") throw new Malformed("its index leads to another index");
+    if (inner.kind === "index") throw new Malformed("the index refers to another index");
     return { ...await readManifest(chosen.digest, inner, parts), platforms };
   });
 }
@@ -78,7 +78,7 @@ async function readManifest(
   return { digest, platform, platforms: [platform], env, files: layered(changes), source };
 }
 
-/** Turns malformed content into a failure that names the image. */
+/** Turns an error about malformed content into a failure that names the image. */
 export async function refusing<T>(name: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -88,7 +88,7 @@ export async function refusing<T>(name: string, work: () => Promise<T>): Promise
   }
 }
 
-/** Adds the layer's number and digest to the error of malformed content. */
+/** Adds the layer's number and digest to an error about malformed content. */
 export async function ofLayer<T>(
   number: number,
   { digest }: Pick<Descriptor, "digest">,
@@ -98,76 +98,76 @@ export async function ofLayer<T>(
     return await work();
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
-    const problem = `its layer ${number} (${digest}) cannot be read: ${error.message}`;
+    const problem = `layer ${number} (${digest}) cannot be read: ${error.message}`;
     throw error instanceof Unsupported ? new Unsupported(problem) : new Malformed(problem);
   }
 }
 
-/** The failure for an image that nodes can run, but this toolkit cannot read. */
+/** Returns the failure for an image that nodes can run, but this toolkit cannot read. */
 function unsupported(name: string, { message }: Unsupported): Failure {
   return new Failure({
     kind: "unreachable",
-    task: `look into ${name}`,
-    problem: `${message}, which this toolkit does not read`,
-    remedy: "Push it with compression=gzip,force-compression=true in docker buildx build " +
-      "--output, or save it with docker save and give that.",
+    task: `read the image ${name}`,
+    problem: `${message}, which this toolkit does not support`,
+    remedy: "Push the image with compression=gzip,force-compression=true in docker buildx build " +
+      "--output, or save the image with docker save and use --image-archive.",
   });
 }
 
 function noPlatform(name: string, wanted: string, platforms: readonly string[]): ImageRefused {
   const parts = {
-    task: `look into ${name}`,
-    problem: `there is none for ${wanted}, only for ${
+    task: `read the image ${name}`,
+    problem: `the image does not exist for ${wanted}, only for ${
       platforms.join(", ") || "no platform at all"
     }`,
-    remedy: `Build and push it for ${wanted} too.`,
+    remedy: `Also build and push the image for ${wanted}.`,
   };
   return new ImageRefused("platform", parts, platforms);
 }
 
-/** A piece of an image, named by its content. */
+/** A reference to a part of an image, by digest. */
 export interface Descriptor {
   /** As in `sha256:…`. */
   readonly digest: string;
-  /** Its size in bytes. */
+  /** The size in bytes. */
   readonly size: number;
-  /** What it is. */
+  /** The media type, as in `application/vnd.oci.image.layer.v1.tar+gzip`. */
   readonly mediaType: string;
-  /** The platform that it is for, as in `linux/arm64/v8`, where an index says so. */
+  /** The platform, as in `linux/arm64/v8`, if an index names one. */
   readonly platform: string | undefined;
-  /** What else is said about it. */
+  /** The annotations, by key. */
   readonly annotations: Readonly<Record<string, unknown>>;
 }
 
 /** The manifest of one image for one platform. */
 export interface ImageManifest {
-  /** Tells it from an index. */
+  /** Distinguishes a manifest from an index. */
   readonly kind: "image";
-  /** Its configuration. */
+  /** The configuration. */
   readonly config: Descriptor;
-  /** Its layers, the lowest first. */
+  /** The layers, lowest first. */
   readonly layers: readonly Descriptor[];
 }
 
 /** A list of manifests, one for each platform. */
 export interface ImageIndex {
-  /** Tells it from a manifest. */
+  /** Distinguishes an index from a manifest. */
   readonly kind: "index";
   /** The manifests. */
   readonly manifests: readonly Descriptor[];
 }
 
-/** What an image's configuration says. */
+/** The configuration of an image. */
 export interface ImageConfig {
-  /** The platform that it runs on, as in `linux/amd64`. */
+  /** The platform, as in `linux/amd64`. */
   readonly platform: string;
-  /** Its environment. */
+  /** The environment variables. */
   readonly env: ReadonlyMap<string, string>;
-  /** The digests of the unpacked layers, the lowest first. */
+  /** The digests of the uncompressed layers, lowest first. */
   readonly diffIds: readonly string[];
 }
 
-/** What a registry is asked for; the media types of OCI and of Docker. */
+/** The accepted media types of manifests and indexes, of OCI and of Docker. */
 export const MANIFEST_TYPES: readonly string[] = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -175,15 +175,17 @@ export const MANIFEST_TYPES: readonly string[] = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ];
 
-/** Bytes that a manifest or a configuration may have, as with most registries. */
+/**
+ * The largest accepted manifest or configuration, in bytes. Most registries have the same limit.
+ */
 export const MOST_DOCUMENT = 4 * 2 ** 20;
-/** No file system has more layers on top of each other. */
+/** The largest accepted number of layers. No union file system supports more. */
 const MOST_LAYERS = 500;
 
 /**
- * Reads a manifest or an index, of OCI or of Docker.
+ * Parses a manifest or an index, of OCI or of Docker.
  *
- * @throws {Malformed} it is neither
+ * @throws {Malformed} the bytes are neither
  */
 export function parseManifest(bytes: Uint8Array): ImageManifest | ImageIndex {
   const value = objectIn(bytes, "the manifest");
@@ -191,25 +193,31 @@ export function parseManifest(bytes: Uint8Array): ImageManifest | ImageIndex {
     return { kind: "index", manifests: value.manifests.map(descriptor) };
   }
   if (value.schemaVersion === 1) {
-    throw new Malformed("its manifest is of Docker's first form, which nodes take no more");
+    throw new Malformed(
+      "the manifest has Docker's schema version 1, which nodes no longer support",
+    );
   }
-  if (!Array.isArray(value.layers)) throw new Malformed("its manifest has no layers");
+  if (!Array.isArray(value.layers)) throw new Malformed("the manifest has no layers");
   const layers = value.layers.map(descriptor);
-  if (layers.length > MOST_LAYERS) throw new Malformed(`its manifest has ${layers.length} layers`);
+  if (layers.length > MOST_LAYERS) {
+    throw new Malformed(`the manifest has ${layers.length} layers, more than ${MOST_LAYERS}`);
+  }
   const other = layers.find(({ mediaType }) => !/[./]tar([.+](gzip|zstd))?$/.test(mediaType));
-  if (other !== undefined) throw new Malformed(`it has a layer that is no tar: ${word(other)}`);
+  if (other !== undefined) {
+    throw new Malformed(`a layer has the media type ${word(other)}, which is not a tar file`);
+  }
   return { kind: "image", config: descriptor(value.config), layers };
 }
 
 /**
- * Reads an image's configuration.
+ * Parses an image's configuration.
  *
- * @throws {Malformed} it is none
+ * @throws {Malformed} the bytes are not a configuration
  */
 export function parseConfig(bytes: Uint8Array): ImageConfig {
   const value = objectIn(bytes, "the configuration");
   const platform = platformOf(value);
-  if (platform === undefined) throw new Malformed("its configuration names no platform");
+  if (platform === undefined) throw new Malformed("the configuration names no platform");
   const inner = isObject(value.config) ? value.config : {};
   const rootfs = isObject(value.rootfs) ? value.rootfs : {};
   const env = texts(inner.Env).map((each): [string, string] => {
@@ -220,7 +228,8 @@ export function parseConfig(bytes: Uint8Array): ImageConfig {
 }
 
 /**
- * The manifest for a platform. Without a variant it is the first one of the architecture.
+ * Chooses the manifest for a platform. If `wanted` has no variant, the first manifest for the
+ * architecture matches.
  *
  * @param wanted as in `linux/amd64` or `linux/arm64/v8`
  */
@@ -230,27 +239,29 @@ export function choose({ manifests }: ImageIndex, wanted: string): Descriptor | 
     named.find(({ platform }) => fits(platform!, wanted));
 }
 
-/** Whether an image for one platform runs on another. */
+/** Returns whether an image for the platform `offered` runs on the platform `wanted`. */
 export function fits(offered: string, wanted: string): boolean {
   return usual(offered) === usual(wanted) || offered.split("/").slice(0, 2).join("/") === wanted;
 }
 
-/** The platforms of an index; what describes other entries, such as attestations, is no image. */
+/** Returns the platforms of an index, without entries that are not images, such as attestations. */
 export function platformsOf({ manifests }: ImageIndex): string[] {
   const named = manifests.flatMap(({ platform }) => platform ?? []);
   return [...new Set(named)].filter((each) => !each.startsWith("unknown/"));
 }
 
-/** The eighth version is what a 64-bit ARM means without a version. */
+/** Removes the variant `v8`, which is the default of arm64. */
 function usual(platform: string): string {
   return platform.replace(/^([^/]+\/arm64)\/v8$/, "$1");
 }
 
 function descriptor(value: unknown): Descriptor {
   const { digest, size, mediaType, platform, annotations } = isObject(value) ? value : {};
-  if (!isDigest(digest)) throw new Malformed("its manifest names content without a sha256 digest");
+  if (!isDigest(digest)) {
+    throw new Malformed("the manifest refers to content without a sha256 digest");
+  }
   if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
-    throw new Malformed(`its manifest names no size for ${digest}`);
+    throw new Malformed(`the manifest has no size for ${digest}`);
   }
   return {
     ...{ digest, size, mediaType: typeof mediaType === "string" ? mediaType : "" },
@@ -270,9 +281,9 @@ function objectIn(bytes: Uint8Array, what: string): Record<string, unknown> {
     const value = JSON.parse(new TextDecoder().decode(bytes));
     if (isObject(value)) return value;
   } catch {
-    // Said below; a parser's words would quote the document.
+    // The error below has no cause: the parser's message would quote the document.
   }
-  throw new Malformed(`${what} is no JSON object`);
+  throw new Malformed(`${what} is not a JSON object`);
 }
 
 function texts(value: unknown): string[] {

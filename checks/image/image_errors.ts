@@ -1,22 +1,22 @@
 import { Failure, type FailureParts } from "../../pipeline/errors.ts";
 
 /**
- * Malformed content. The message says in a few words what is wrong, as the end of a sentence such as
- * `layer 3 cannot be read: …`.
+ * An error about malformed content. The message is a clause that can follow `layer 3 cannot be
+ * read: `.
  */
 export class Malformed extends Error {
-  /** What a stack trace calls it. */
+  /** The name in stack traces. */
   override readonly name: string = "Malformed";
 }
 
-/** Valid content in a form that this toolkit does not support, in the same words. */
+/** An error about valid content in a format that this toolkit does not support. */
 export class Unsupported extends Malformed {
-  /** What a stack trace calls it. */
+  /** The name in stack traces. */
   override readonly name = "Unsupported";
 }
 
 /**
- * The reason why an image cannot be read:
+ * The reason that an image cannot be read:
  *
  * - `denied`: the registry requires a login, or a different login
  * - `unknown`: the repository, tag or digest does not exist, or the reference is invalid
@@ -27,12 +27,12 @@ export type ImageTrouble = "denied" | "unknown" | "platform" | "broken";
 
 /** An image that cannot be read, for a reason that also prevents a node from pulling it. */
 export class ImageRefused extends Failure {
-  /** The reason in one word. */
+  /** The reason. */
   readonly trouble: ImageTrouble;
-  /** The platforms that there are instead, where the one that was asked for is missing. */
+  /** For `platform`: the platforms that the reference offers. Otherwise empty. */
   readonly platforms: readonly string[];
 
-  /** A failure of kind `data` for a broken image, and of kind `configuration` otherwise. */
+  /** Creates a failure of kind `data` for a broken image, and of kind `configuration` otherwise. */
   constructor(
     trouble: ImageTrouble,
     parts: Omit<FailureParts, "kind">,
@@ -44,11 +44,11 @@ export class ImageRefused extends Failure {
   }
 }
 
-/** The failure that an image is invalid or incomplete. */
+/** Returns the failure for an image that is invalid or incomplete. */
 export function broken(image: string, why: string): ImageRefused {
   return new ImageRefused("broken", {
-    task: `look into ${image}`,
+    task: `read the image ${image}`,
     problem: why,
-    remedy: "Build and push it again; no node can run this one.",
+    remedy: "Build and push the image again; no node can run it.",
   });
 }

@@ -4,13 +4,22 @@ import { Malformed } from "./image_errors.ts";
 import { isDigest } from "./reference.ts";
 import { cleaned, tarEntries, type TarEntry } from "./tar.ts";
 
-/** The files of an image, as a container sees them. */
+/** The file system of an image, as a container sees it. */
 export interface ImageFiles {
-  /** What is at a path in the end, links followed; undefined where there is nothing. */
+  /**
+   * Returns the kind of a path, after following links. Returns undefined if the path does not
+   * exist.
+   */
   kindOf(path: string): "file" | "folder" | undefined;
-  /** The names of the files in a folder, links to files among them; undefined where there is no such folder. */
+  /**
+   * Returns the names of the files in a folder, including links to files. Returns undefined if the
+   * folder does not exist.
+   */
   filesIn(folder: string): string[] | undefined;
-  /** Files that a layer put into a folder and a later one deleted, with that layer's number from 1 on. */
+  /**
+   * Returns the files in a folder that a later layer deleted, with the number of that layer,
+   * counted from 1.
+   */
   deletedFrom(folder: string): { readonly name: string; readonly layer: number }[];
 }
 
@@ -18,20 +27,20 @@ type Node = Folder | { readonly kind: "file" } | Link;
 type Folder = { readonly kind: "folder"; readonly children: Map<string, Node> };
 type Link = { readonly kind: "symlink"; readonly target: string };
 
-/** How many links Linux follows before it gives up. */
+/** The number of links that Linux follows in one path. */
 const MOST_LINKS = 40;
 
 /**
- * Lays layers on top of each other, the lowest first. As when a node unpacks them, what is under a
- * folder that is a link goes where the link leads.
+ * Applies layers in order, lowest first. As on a node, a path below a linked folder is resolved
+ * through the link.
  *
- * @throws {Malformed} a hard link leads nowhere
+ * @throws {Malformed} the target of a hard link is missing
  */
 export function layered(layers: readonly (readonly LayerChange[])[]): ImageFiles {
   const root: Folder = { kind: "folder", children: new Map() };
   const deleted = new Map<string, number>();
   layers.forEach((changes, i) => {
-    // A layer's deletions are about those below it, wherever in the layer they stand.
+    // Deletions apply to the lower layers, whatever their position in the layer.
     for (const change of changes) {
       const note = (path: string) => deleted.set(path, i + 1);
       if (change.kind === "deleted") remove(root, change.path, note);
@@ -70,7 +79,7 @@ function add(root: Folder, change: LayerChange): void {
       return;
     case "folder": {
       const { children } = folderAt(root, parent);
-      // A folder that is there already keeps what is in it.
+      // An existing folder keeps its files.
       if (children.get(name)?.kind !== "folder") {
         children.set(name, { kind: "folder", children: new Map() });
       }
@@ -86,14 +95,16 @@ function add(root: Folder, change: LayerChange): void {
       const [folder, base] = split(change.target);
       const same = folderAt(root, folder).children.get(base);
       if (same === undefined || same.kind === "folder") {
-        throw new Malformed(`${change.path} is a hard link to ${change.target}, which is no file`);
+        throw new Malformed(
+          `${change.path} is a hard link to ${change.target}, which is not a file`,
+        );
       }
       folderAt(root, parent).children.set(name, same);
     }
   }
 }
 
-/** A folder that something goes into; what is missing on the way there is made. */
+/** Returns the folder at a path, and creates missing folders. */
 function folderAt(root: Folder, path: string): Folder {
   let at = root;
   const walked: string[] = [];
@@ -136,7 +147,7 @@ function noteAll(node: Node, path: string, note: (path: string) => void): void {
   else for (const [name, child] of node.children) noteAll(child, `${path}/${name}`, note);
 }
 
-/** What is at a path and where that really is, links followed. */
+/** Returns the node at a path and its real path, after following links. */
 function find(
   root: Folder,
   path: string,
@@ -175,14 +186,14 @@ function split(path: string): [folder: string, name: string] {
 }
 
 /**
- * One change that a layer makes to the files of those below it. Paths are seen from the root, without
- * a slash in front.
+ * One change that a layer makes to the files of the lower layers. Paths are relative to the root,
+ * without a leading slash.
  *
- * - `file`, `folder`: it is there now; a device or a pipe counts as a file
- * - `symlink`: it is a symbolic link to `target`, as that is written
- * - `hardlink`: it is the same as the path `target`
- * - `deleted`: what the layers below have there is gone
- * - `emptied`: what the layers below have in that folder is gone
+ * - `file`, `folder`: the layer adds the path; a device or a pipe counts as a file
+ * - `symlink`: the layer adds a symbolic link to `target`, exactly as written
+ * - `hardlink`: the layer adds another name for the file at the path `target`
+ * - `deleted`: the layer deletes the path of the lower layers
+ * - `emptied`: the layer deletes everything in the folder of the lower layers
  */
 export type LayerChange =
   | { readonly kind: "file" | "folder" | "deleted" | "emptied"; readonly path: string }
@@ -198,18 +209,18 @@ const MOST_ENTRIES = 1_000_000;
 const MOST_NAMES = 2 ** 27;
 
 /**
- * Reads what a layer changes, from its packed bytes. Names are all that is kept of it: bodies of
- * files are passed over as they come.
+ * Reads the changes of a layer from its compressed bytes. Skips the contents of files and keeps
+ * only their names.
  *
- * Whatever stands in a layer is listed, wherever it lies, since a link elsewhere can lead there.
+ * Lists every path in the layer, because a link in another layer can point to any of them.
  *
- * @throws {Malformed} it is damaged, ends too early, or is larger than layers are
+ * @throws {Malformed} the layer is damaged, truncated or too large
  */
 export async function readLayer(chunks: AsyncIterable<Uint8Array>): Promise<LayerChange[]> {
   return await readUnpackedLayer(unpacked(chunks));
 }
 
-/** The same for a layer that is unpacked already. */
+/** Reads the changes of a layer from its uncompressed bytes. */
 export async function readUnpackedLayer(
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<LayerChange[]> {
@@ -229,15 +240,18 @@ async function changesIn(bytes: Bytes): Promise<LayerChange[]> {
     if (change === undefined) continue;
     names += entry.path.length + entry.target.length;
     if (changes.push(change) > MOST_ENTRIES || names > MOST_NAMES) {
-      throw new Malformed("it has more files than any image");
+      throw new Malformed("the layer has too many files");
     }
   }
-  // What follows the tar's end belongs to the layer too, and to its digest.
+  // Bytes after the end of the tar file also count for the digest of the layer.
   await bytes.skip(Infinity);
   return changes;
 }
 
-/** The form of deletions is that of the OCI image specification, `layer.md`, "Whiteouts". */
+/**
+ * Converts a tar entry to a change. For deletions, see "Whiteouts" in `layer.md` of the OCI image
+ * specification.
+ */
 function changeOf({ path, type, target }: TarEntry): LayerChange | undefined {
   if (path === "") return undefined;
   const slash = path.lastIndexOf("/") + 1;
@@ -250,15 +264,15 @@ function changeOf({ path, type, target }: TarEntry): LayerChange | undefined {
   return { kind: type === "folder" ? "folder" : "file", path };
 }
 
-/** What layers change, remembered by their digests: that cannot change. */
+/** A cache of the changes of layers, by digest. The content of a digest never changes. */
 export interface LayerCache {
-  /** What a layer changes; undefined where that is not remembered. */
+  /** Returns the changes of a layer, or undefined if the cache does not have them. */
   get(digest: string): Promise<LayerChange[] | undefined>;
-  /** Remembers what a layer changes. */
+  /** Stores the changes of a layer. */
   put(digest: string, changes: readonly LayerChange[]): Promise<void>;
 }
 
-/** The cache that stores nothing. */
+/** A cache that stores nothing. */
 const FORGETFUL: LayerCache = {
   get: () => Promise.resolve(undefined),
   put: () => Promise.resolve(),
@@ -267,7 +281,7 @@ const FORGETFUL: LayerCache = {
 /** The version of the cache's file format. A new version invalidates old files. */
 const FORM = 1;
 
-/** The letters that stand for the kinds of changes in a file. */
+/** The letter for each kind of change in the cache files. */
 const LETTERS = {
   file: "f",
   folder: "d",
@@ -278,10 +292,10 @@ const LETTERS = {
 } as const;
 
 /**
- * Opens the cache in a folder. The cache is best effort: a file that cannot be read counts as missing,
- * and an error while writing is ignored.
+ * Opens the cache in a folder. The cache is best effort: a file that cannot be read counts as
+ * missing, and an error while writing is ignored.
  *
- * @param folder where the files are, one per layer; undefined for a cache that remembers nothing
+ * @param folder the folder with one file per layer; undefined for a cache that stores nothing
  */
 export function openLayerCache(folder: string | undefined): LayerCache {
   if (folder === undefined) return FORGETFUL;

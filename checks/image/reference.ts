@@ -4,9 +4,9 @@ import { ImageRefused } from "./image_errors.ts";
 export interface ImageReference {
   /** Registry and repository, as in `ghcr.io/ldamasio/rbs-spark`. */
   readonly repository: string;
-  /** Its tag. */
+  /** The tag, as in `3.5.8-phase1`. */
   readonly tag: string | undefined;
-  /** Its digest. */
+  /** The digest, as in `sha256:…`. */
   readonly digest: string | undefined;
 }
 
@@ -19,11 +19,11 @@ export function parseImage(image: string): ImageReference {
 
 /** The address of an image, with defaults for what its reference leaves out. */
 export interface ImageAddress {
-  /** The registry as people call it, as in `docker.io` or `registry:5000`. */
+  /** The registry, as in `docker.io` or `registry:5000`. */
   readonly registry: string;
-  /** The repository within it, as in `library/spark`. */
+  /** The repository within the registry, as in `library/spark`. */
   readonly path: string;
-  /** The tag; `latest` by default. Where there is a digest, the tag is ignored. */
+  /** The tag; `latest` by default. Ignored if there is a digest. */
   readonly tag: string;
   /** The digest, as in `sha256:…`. */
   readonly digest: string | undefined;
@@ -53,13 +53,13 @@ export function addressOf(image: string): ImageAddress {
     image.split("@").length <= 2;
   if (isOne) return { registry, path, tag, digest };
   throw new ImageRefused("unknown", {
-    task: `look into the image ${JSON.stringify(image.slice(0, 300))}`,
-    problem: "that is no reference to an image",
-    remedy: "Write it as in ghcr.io/ldamasio/rbs-spark:3.5.8-phase1.",
+    task: `read the image ${JSON.stringify(image.slice(0, 300))}`,
+    problem: "the text is not an image reference",
+    remedy: "Write a reference such as ghcr.io/ldamasio/rbs-spark:3.5.8-phase1.",
   });
 }
 
-/** Whether a value is a sha256 digest. */
+/** Returns whether a value is a sha256 digest, as in `sha256:…`. */
 export function isDigest(text: unknown): text is string {
   return typeof text === "string" && /^sha256:[0-9a-f]{64}$/.test(text);
 }

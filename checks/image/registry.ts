@@ -23,29 +23,30 @@ import { addressOf, type ImageAddress } from "./reference.ts";
 export interface PullOptions {
   /** The platform, as in `linux/amd64`. */
   readonly platform: string;
-  /** The bytes of Docker configurations that may have a login. */
+  /** The bytes of Docker configurations that may contain a login. */
   readonly logins: readonly Uint8Array[];
-  /** More CA certificates in PEM, besides the system's. */
+  /** CA certificates in PEM, in addition to those of the system. */
   readonly caCertificates: readonly string[];
-  /** What is remembered of layers. */
+  /** The cache of layers that were read before. */
   readonly cache: LayerCache;
-  /** Ends it when it aborts. */
+  /** Cancels the reading when it aborts. */
   readonly signal: AbortSignal | undefined;
 }
 
 /** The result of reading an image from its registry. */
 export interface Pulled {
-  /** The image, or why there is none for us. */
+  /** The image, or the reason that it cannot be read. */
   readonly found: Image | ImageRefused;
   /** Whether a login was sent. */
   readonly loggedIn: boolean;
 }
 
 /**
- * Looks into an image of a registry. Its manifest is always asked for, since a tag can move; of its
- * layers only those are read that are not remembered.
+ * Reads an image from its registry. Always requests the manifest, because a tag can move, and
+ * downloads only layers that are not in the cache.
  *
- * @throws {Failure} unreachable: the registry does not answer; configuration: a login is no login
+ * @throws {Failure} unreachable: the registry does not respond; configuration: a Docker
+ *   configuration is invalid
  */
 export async function readFromRegistry(reference: string, options: PullOptions): Promise<Pulled> {
   const { platform, logins, caCertificates, cache } = options;
@@ -74,7 +75,7 @@ async function rootOf(registry: Registry, { tag, digest }: ImageAddress) {
   const bytes = await registry.manifest(digest ?? tag);
   const found = digestOf(bytes);
   if (digest !== undefined && digest !== found) {
-    throw new Malformed(`its manifest's digest is ${found}, and it should be ${digest}`);
+    throw new Malformed(`the digest of the manifest is ${found}, but should be ${digest}`);
   }
   return { digest: found, manifest: parseManifest(bytes) };
 }
@@ -108,13 +109,15 @@ function partsOf(registry: Registry, cache: LayerCache, stop: AbortController): 
   };
 }
 
-/** How a registry is asked for an image. */
+/** Options for reading from a registry. */
 export interface RegistryOptions {
-  /** The reference, for errors. */
+  /** The reference, for error messages. */
   readonly reference: string;
-  /** The logins to try in turn, as kubelet does. Without a login, access is anonymous. */
+  /**
+   * The logins, which are tried in order as in the kubelet. Without a login, access is anonymous.
+   */
   readonly logins: readonly Login[];
-  /** More CA certificates in PEM, besides the system's. */
+  /** CA certificates in PEM, in addition to those of the system. */
   readonly caCertificates: readonly string[];
   /** Aborts all requests. */
   readonly signal: AbortSignal | undefined;
@@ -125,15 +128,18 @@ export interface Registry {
   /** Whether a login was sent. */
   loggedIn(): boolean;
   /**
-   * The manifest or index that a tag or a digest names, unverified.
+   * Reads the manifest or index with a tag or a digest, without verifying the digest.
    *
    * @throws {ImageRefused} denied or unknown
-   * @throws {Failure} unreachable: no answer, or none of a registry
+   * @throws {Failure} unreachable: the server does not respond, or is not a registry
    */
   manifest(reference: string): Promise<Uint8Array>;
-  /** The content that a descriptor names, unverified; it throws as {@linkcode Registry.manifest}. */
+  /**
+   * Reads the content of a descriptor, without verifying the digest. Throws as {@linkcode
+   * Registry.manifest} does.
+   */
   blob(descriptor: Descriptor): AsyncGenerator<Uint8Array>;
-  /** Ends all connections. */
+  /** Closes all connections. */
   close(): void;
 }
 
@@ -143,7 +149,7 @@ const HOSTS: Readonly<Record<string, string>> = { "docker.io": "registry-1.docke
 /** Opens a repository. The first request is sent when the caller reads something. */
 export function openRegistry(address: ImageAddress, options: RegistryOptions): Registry {
   const { reference, logins } = options;
-  const task = `look into ${reference}`;
+  const task = `read the image ${reference}`;
   const http = openHttp({ ...options, task, plain: isLoopback(address.registry) });
   let login = logins[0];
   let authorization: string | undefined;
@@ -155,7 +161,7 @@ export function openRegistry(address: ImageAddress, options: RegistryOptions): R
     const send = () => http.get(url, { accept, ...(authorization && { authorization }) });
     const asked = (): Asked => ({ task, address, loggedIn });
     const first = await send();
-    // Only the registry itself, and no host that it redirects to, may ask for a login.
+    // Answer only a challenge of the registry itself, not of a host that the registry redirects to.
     const isOurs = new URL(first.url).origin === url.origin;
     if (first.status !== 401 || !isOurs) return await accepted(first, asked(), http);
     await first.body?.cancel();
@@ -182,7 +188,9 @@ export function openRegistry(address: ImageAddress, options: RegistryOptions): R
     async *blob({ digest }) {
       const response = await ask(`blobs/${digest}`, "*/*").catch((error) => {
         const isGone = error instanceof ImageRefused && error.trouble === "unknown";
-        throw isGone ? broken(reference, `its registry lacks its content ${digest}`) : error;
+        throw isGone
+          ? broken(reference, `the registry does not have the content ${digest}`)
+          : error;
       });
       yield* http.body(response);
     },
@@ -190,7 +198,9 @@ export function openRegistry(address: ImageAddress, options: RegistryOptions): R
   };
 }
 
-/** The base URL of a repository's API. Only a registry on this machine may be without TLS. */
+/**
+ * Returns the base URL of a repository's API. Only a registry on this machine may work without TLS.
+ */
 async function baseOf({ registry, path }: ImageAddress, http: Http): Promise<URL> {
   const host = HOSTS[registry] ?? registry;
   const base = new URL(`https://${host}/v2/${path}/`);
@@ -204,9 +214,9 @@ async function baseOf({ registry, path }: ImageAddress, http: Http): Promise<URL
   return base;
 }
 
-/** The context of a request, for errors. */
+/** The context of a request, for error messages. */
 export interface Asked {
-  /** What is being done, as in `look into ghcr.io/ldamasio/rbs-spark:3.5.8`. */
+  /** The task, as in `read the image ghcr.io/ldamasio/rbs-spark:3.5.8`. */
   readonly task: string;
   /** The image. */
   readonly address: ImageAddress;
@@ -215,10 +225,11 @@ export interface Asked {
 }
 
 /**
- * Returns a response that is a success, and throws for any other.
+ * Returns a response with status 200, and throws for any other response.
  *
  * @throws {ImageRefused} denied or unknown
- * @throws {Failure} unreachable: the answer is none of a registry, or that of one in trouble
+ * @throws {Failure} unreachable: the response is not from a registry, or the registry is overloaded
+ *   or broken
  */
 export async function accepted(response: Response, asked: Asked, http: Http): Promise<Response> {
   const { status } = response;
@@ -227,10 +238,10 @@ export async function accepted(response: Response, asked: Asked, http: Http): Pr
   const code = codeIn(body);
   if (status === 401 || status === 403) throw denied(status, asked);
   if (status === 404) throw unknown(code, asked);
-  throw noRegistry(`it answered ${status}${code === undefined ? "" : ` ${code}`}`, asked);
+  throw noRegistry(`the status is ${status}${code === undefined ? "" : ` ${code}`}`, asked);
 }
 
-/** The failure that a registry denies access. */
+/** Returns the failure for a registry that denies access. */
 export function denied(status: number, { task, address, loggedIn }: Asked): ImageRefused {
   const { registry, path } = address;
   const refused = status === 403
@@ -241,12 +252,12 @@ export function denied(status: number, { task, address, loggedIn }: Asked): Imag
   return new ImageRefused("denied", {
     task,
     problem: `${registry} ${refused}`,
-    remedy: `Give a pull secret or a Docker configuration with a login to ${registry} that may ` +
+    remedy: `Use a pull secret or a Docker configuration with a login to ${registry} that may ` +
       `read ${path}.`,
   });
 }
 
-/** The failure that a host does not respond like a registry. */
+/** Returns the failure for a host that does not respond like a registry. */
 export function noRegistry(problem: string, { task, address: { registry } }: Asked): Failure {
   return new Failure({
     kind: "unreachable",
@@ -267,22 +278,25 @@ function unknown(code: string | undefined, { task, address }: Asked): ImageRefus
   return new ImageRefused("unknown", {
     task,
     problem: `${missing} (404${code === undefined ? "" : ` ${code}`})`,
-    remedy: "Push it, or name an image that exists.",
+    remedy: "Push the image, or name an existing image.",
   });
 }
 
-/** The error code in a registry's response; undefined where there is no code in the expected form. */
+/**
+ * Returns the error code in a registry's response, as in `NAME_UNKNOWN`, or undefined if there is
+ * none.
+ */
 function codeIn(body: Uint8Array | undefined): string | undefined {
   return /"code"\s*:\s*"([A-Z_]{1,40})"/.exec(new TextDecoder().decode(body))?.[1];
 }
 
 /**
- * Meets the challenge of an answer 401, with a token of the realm that it names or with the login
- * itself.
+ * Answers the challenge of a 401 response: requests a token from the token server, or uses the
+ * login itself.
  *
- * @returns the `authorization` of the next request
- * @throws {ImageRefused} denied: it takes a login, or another one
- * @throws {Failure} unreachable: there is no token to be had
+ * @returns the header `authorization` for the next request
+ * @throws {ImageRefused} denied: the registry requires a login, or a different login
+ * @throws {Failure} unreachable: the token server returns no token
  */
 export async function authorizationFor(
   { headers }: Response,
@@ -303,7 +317,7 @@ async function token(
   http: Http,
 ): Promise<string> {
   const url = URL.parse(realm);
-  if (url === null) throw noRegistry("its challenge names no token server", asked);
+  if (url === null) throw noRegistry("the challenge names no token server", asked);
   if (service !== undefined) url.searchParams.set("service", service);
   const scopes = scope ?? `repository:${asked.address.path}:pull`;
   for (const each of scopes.split(" ")) url.searchParams.append("scope", each);
@@ -343,9 +357,10 @@ export type Challenge =
   };
 
 /**
- * Reads a `WWW-Authenticate` header, which may hold several challenges, and prefers a bearer token.
+ * Parses a `WWW-Authenticate` header. If the header has several challenges, a bearer token is
+ * preferred.
  *
- * @returns undefined where the header has no supported challenge
+ * @returns undefined if the header has no supported challenge
  */
 export function parseChallenge(header: string): Challenge | undefined {
   const found = [...header.matchAll(TOKEN)];
@@ -368,5 +383,5 @@ export function parseChallenge(header: string): Challenge | undefined {
   return challenges.some(({ scheme }) => scheme === "basic") ? { scheme: "basic" } : undefined;
 }
 
-/** A scheme, or a parameter with its value. */
+/** Matches a scheme, or a parameter with its value. */
 const TOKEN = /(?<name>[\w-]+)(?:\s*=\s*(?:"(?<quoted>(?:[^"\\]|\\.)*)"|(?<plain>[^\s,"]+)))?/g;

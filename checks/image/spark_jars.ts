@@ -6,32 +6,32 @@ export interface Jar {
   readonly file: string;
   /** The part of the file's name before the version, as in `hadoop-aws`. */
   readonly name: string;
-  /** The version in the file's name, as in `3.3.4`; undefined where the name has no version. */
+  /** The version in the file's name, as in `3.3.4`; undefined if the name has no version. */
   readonly version: string | undefined;
 }
 
-/** A jar that one layer of the image adds to Spark's jars folder, and a later layer deletes. */
+/** A jar in Spark's jars folder that a later layer of the image deletes. */
 export interface DeletedJar extends Jar {
   /** The number of the layer that deletes the jar, counted from 1. */
   readonly layer: number;
 }
 
-/** The jars that an image has for Spark. */
+/** The jars of Spark in an image. */
 export interface SparkJars {
   /** Spark's jars folder, as in `/opt/spark/jars`. */
   readonly jarsFolder: string;
-  /** The jars in the folder, by name; undefined where the folder does not exist. */
+  /** The jars in the folder, sorted by name; undefined if the folder does not exist. */
   readonly jars: readonly Jar[] | undefined;
   /** The jars that a later layer deletes. */
   readonly deletedJars: readonly DeletedJar[];
-  /** The version of Hadoop, by Hadoop's own jars; undefined where there is no such jar. */
+  /** The version of Hadoop, from the names of Hadoop's jars; undefined if there are none. */
   readonly hadoopVersion: string | undefined;
 }
 
 /**
- * Reads which jars the layers of an image leave in Spark's folder.
+ * Lists the jars in Spark's jars folder of an image.
  *
- * @param env the image's environment; `SPARK_HOME` decides where the folder is
+ * @param env the environment variables of the image; `SPARK_HOME` determines the folder
  */
 export function sparkJarsIn(env: ReadonlyMap<string, string>, files: ImageFiles): SparkJars {
   const jarsFolder = `${(env.get("SPARK_HOME") || "/opt/spark").replace(/\/+$/, "")}/jars`;
@@ -46,7 +46,7 @@ function isJar(file: string): boolean {
   return file.endsWith(".jar");
 }
 
-/** Takes a jar's name apart, as in `netty-all-4.1.96.Final-linux-x86_64.jar`. */
+/** Splits a file name such as `netty-all-4.1.96.Final-linux-x86_64.jar` into name and version. */
 function jarOf(file: string): Jar {
   const [, name, version, classifier = ""] =
     /^(.+)-(\d[\w.]*)((?:-[a-z][\w.-]*)?)\.jar$/i.exec(file) ?? [];
@@ -55,7 +55,7 @@ function jarOf(file: string): Jar {
     : { file, name: `${name}${classifier}`, version };
 }
 
-/** The jars that are Hadoop itself; Spark's images have the first two. */
+/** The jars that have Hadoop's version in their names. Spark's images have the first two. */
 const HADOOP = ["hadoop-client-api", "hadoop-client-runtime", "hadoop-common"];
 
 function hadoopIn(jars: readonly Jar[]): string | undefined {
@@ -63,12 +63,12 @@ function hadoopIn(jars: readonly Jar[]): string | undefined {
   return found.find((version) => version !== undefined);
 }
 
-/** What every image of the jobs needs beside Spark itself, by the names of their jars. */
+/** The names of the jars that the jobs need in addition to Spark. */
 export const JARS = ["hadoop-aws", "aws-java-sdk-bundle", "postgresql"] as const;
 
 /**
- * The Hadoop that images of a release line of Spark come with, and so the version of hadoop-aws. From
- * the poms of spark-parent (`hadoop.version`).
+ * The version of Hadoop in Spark's images, by release line of Spark. The version of hadoop-aws must
+ * be the same. Source: `hadoop.version` in the POMs of spark-parent.
  */
 export const HADOOP_OF: Readonly<Record<string, string>> = {
   "3.3": "3.3.2",
@@ -76,11 +76,11 @@ export const HADOOP_OF: Readonly<Record<string, string>> = {
   "3.5": "3.3.4",
 };
 
-/** A jar by its name and version. */
+/** The name and version of a jar. */
 export interface JarVersion {
-  /** As in `aws-java-sdk-bundle`. */
+  /** The name, as in `aws-java-sdk-bundle`. */
   readonly name: string;
-  /** As in `1.12.262`. */
+  /** The version, as in `1.12.262`. */
   readonly version: string;
 }
 
@@ -88,8 +88,9 @@ const first = (version: string): JarVersion => ({ name: "aws-java-sdk-bundle", v
 const second = (version: string): JarVersion => ({ name: "bundle", version });
 
 /**
- * The AWS SDK that the hadoop-aws of a version was built with; since 3.4 it is the second one. From
- * the poms of hadoop-project (`aws-java-sdk.version`, `aws-java-sdk-v2.version`).
+ * The AWS SDK for each version of hadoop-aws: version 1 of the SDK before 3.4.0, and version 2 from
+ * 3.4.0. Source: `aws-java-sdk.version` and `aws-java-sdk-v2.version` in the POMs of
+ * hadoop-project.
  */
 export const SDK_OF: Readonly<Record<string, JarVersion>> = {
   "3.3.1": first("1.11.901"),
@@ -102,7 +103,7 @@ export const SDK_OF: Readonly<Record<string, JarVersion>> = {
   "3.4.1": second("2.24.6"),
 };
 
-/** The driver of PostgreSQL fits every Spark; this one was tested. */
+/** The tested version of the PostgreSQL driver. The driver works with every version of Spark. */
 export const POSTGRESQL: JarVersion = { name: "postgresql", version: "42.7.14" };
 
 const GROUPS: Readonly<Record<string, string>> = {
@@ -112,8 +113,8 @@ const GROUPS: Readonly<Record<string, string>> = {
   "postgresql": "org.postgresql",
 };
 
-/** How to get a jar into an image. */
+/** Returns instructions for adding a jar to an image. */
 export function howToAdd({ name, version }: JarVersion, folder = "/opt/spark/jars"): string {
-  return `Copy ${name}-${version}.jar into ${folder}, after sha256sum --check. To fetch it: ` +
+  return `Verify ${name}-${version}.jar with sha256sum --check, and copy it into ${folder}. To download it: ` +
     `mvn dependency:copy -Dartifact=${GROUPS[name]}:${name}:${version} -DoutputDirectory=.`;
 }

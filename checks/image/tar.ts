@@ -1,27 +1,32 @@
 import { type Bytes, take } from "./byte_stream.ts";
 import { Malformed } from "./image_errors.ts";
 
-/** An entry of a tar. */
+/** An entry of a tar file. */
 export interface TarEntry {
-  /** Its path from the root, without a slash at either end; empty for the root itself. */
+  /**
+   * The path relative to the root, without a leading or trailing slash; empty for the root itself.
+   */
   readonly path: string;
-  /** What it is; `other` is a device or a pipe. */
+  /** The type; `other` is a device or a pipe. */
   readonly type: "file" | "folder" | "symlink" | "hardlink" | "other";
-  /** Where a link leads: for a hard link another path from the root, else as it stands there. */
+  /**
+   * The target of a link: for a hard link relative to the root, for a symbolic link exactly as
+   * written.
+   */
   readonly target: string;
-  /** How many bytes it has. */
+  /** The size in bytes; 0 for anything but a file. */
   readonly size: number;
-  /** Its bytes as they come. What is not read of them is passed over. */
+  /** Streams the content. Content that is not read is skipped. */
   chunks(): AsyncGenerator<Uint8Array>;
 }
 
 const BLOCK = 512;
-/** What Linux takes for a path, in bytes. */
+/** The longest path that Linux accepts, in bytes. */
 const MOST_PATH = 4096;
-/** Extended headers have a few paths, and attributes besides. */
+/** The largest accepted extended header, in bytes. A header has a few paths and attributes. */
 const MOST_HEADER = 2 ** 20;
 
-/** What extended headers say of the entry behind them. */
+/** Fields in extended headers, which override those of the next entry. */
 interface Extended {
   readonly path?: string | undefined;
   readonly target?: string | undefined;
@@ -29,16 +34,16 @@ interface Extended {
 }
 
 /**
- * Reads the entries of a tar: ustar, with the long names of GNU and the extended headers of POSIX. An
- * entry can be read until the next one is asked for.
+ * Reads the entries of a tar file in the ustar format, with long names of GNU and extended headers
+ * of POSIX. The content of an entry can be read until the next entry is requested.
  *
- * @throws {Malformed} it is no tar, or ends too early
+ * @throws {Malformed} the bytes are not a tar file, or the file is truncated
  */
 export async function* tarEntries(bytes: Bytes): AsyncGenerator<TarEntry> {
   for (let extended: Extended = {};;) {
     const header = await take(bytes, BLOCK);
     if (header.length === 0 || isEmpty(header)) return;
-    if (header.length < BLOCK) throw new Malformed("the tar ends in the middle of a header");
+    if (header.length < BLOCK) throw new Malformed("the tar file ends in the middle of a header");
     verifyChecksum(header);
     const type = String.fromCharCode(header[156]!);
     const size = sizeIn(header);
@@ -48,7 +53,7 @@ export async function* tarEntries(bytes: Bytes): AsyncGenerator<TarEntry> {
       continue;
     }
     if (type === "S") await passSparseHeaders(bytes, header);
-    // A global header is about all entries, and none of what it may say is of interest here.
+    // A global header applies to all entries. Skip it: it has no fields that are needed here.
     if (type !== "g") yield* entry(bytes, header, { size, ...extended });
     else await pass(bytes, padded(size));
     if (type !== "g") extended = {};
@@ -62,12 +67,12 @@ async function* entry(
 ): AsyncGenerator<TarEntry> {
   const written = path ?? nameIn(header);
   const type = typeOf(String.fromCharCode(header[156]!), written);
-  // The size of a link or folder is about something else: there are no bytes.
+  // The size field of a link or folder does not count content bytes.
   const length = type === "file" ? size : 0;
   let left = length;
   const link = target ?? textAt(header, 157, 100);
   if (Math.max(written.length, link.length) > MOST_PATH) {
-    throw new Malformed(`the tar has a path of more than ${MOST_PATH} characters`);
+    throw new Malformed(`the tar file has a path of more than ${MOST_PATH} characters`);
   }
   yield {
     path: cleaned(written),
@@ -77,7 +82,7 @@ async function* entry(
     async *chunks() {
       while (left > 0) {
         const part = await bytes.next(left);
-        if (part.length === 0) throw new Malformed("the tar ends in the middle of a file");
+        if (part.length === 0) throw new Malformed("the tar file ends in the middle of a file");
         left -= part.length;
         yield part;
       }
@@ -99,11 +104,11 @@ function typeOf(flag: string, path: string): TarEntry["type"] {
     case "5":
       return "folder";
   }
-  // Tars older than ustar mark a folder by a slash.
+  // Formats older than ustar mark a folder with a trailing slash.
   return path.endsWith("/") ? "folder" : "file";
 }
 
-/** A path as a container's root sees it: nothing leads out of it. */
+/** Normalizes a path relative to the root: `..` never leaves the root. */
 export function cleaned(path: string): string {
   const parts: string[] = [];
   for (const part of path.split("/")) {
@@ -117,17 +122,19 @@ function verifyChecksum(header: Uint8Array): void {
   const spaces = 8 * 0x20;
   let sum = spaces;
   for (let i = 0; i < BLOCK; i++) if (i < 148 || i >= 156) sum += header[i]!;
-  if (sum !== octalAt(header, 148, 8)) throw new Malformed("it is no tar, or a damaged one");
+  if (sum !== octalAt(header, 148, 8)) {
+    throw new Malformed("the file is not a tar file, or is damaged");
+  }
 }
 
 function sizeIn(header: Uint8Array): number {
-  // What does not fit into octal digits is written in base 256.
+  // Sizes that do not fit into octal digits are written in base 256.
   const isBinary = (header[124]! & 0x80) !== 0;
   const size = isBinary
     ? header.subarray(125, 136).reduce((sum, byte) => sum * 256 + byte, 0)
     : octalAt(header, 124, 12);
   if (Number.isSafeInteger(size)) return size;
-  throw new Malformed("the tar has a file whose size is none");
+  throw new Malformed("the tar file has an entry with an invalid size");
 }
 
 function octalAt(header: Uint8Array, start: number, length: number): number {
@@ -137,16 +144,18 @@ function octalAt(header: Uint8Array, start: number, length: number): number {
 
 function nameIn(header: Uint8Array): string {
   const name = textAt(header, 0, 100);
-  // GNU's own format has other things where ustar has the beginning of a long path.
+  // GNU's own format uses the prefix field of ustar for other data.
   const isUstar = textAt(header, 257, 8) === "ustar" && header[263] === 0x30;
   const prefix = isUstar ? textAt(header, 345, 155) : "";
   return prefix === "" ? name : `${prefix}/${name}`;
 }
 
 async function extendedHeader(bytes: Bytes, size: number): Promise<Uint8Array> {
-  if (size > MOST_HEADER) throw new Malformed(`the tar has a header of ${size} bytes`);
+  if (size > MOST_HEADER) {
+    throw new Malformed(`the tar file has an extended header of ${size} bytes`);
+  }
   const body = await take(bytes, padded(size));
-  if (body.length < size) throw new Malformed("the tar ends in the middle of a header");
+  if (body.length < size) throw new Malformed("the tar file ends in the middle of a header");
   return body.subarray(0, size);
 }
 
@@ -155,14 +164,14 @@ function longName(type: "L" | "K", body: Uint8Array): Extended {
   return type === "L" ? { path: text } : { target: text };
 }
 
-/** The records of a POSIX header, each `<length> <key>=<value>\n`. */
+/** Parses the records of a POSIX header, each `<length> <key>=<value>` and a line feed. */
 function records(body: Uint8Array): Extended {
   const found = new Map<string, string>();
   for (let at = 0; at < body.length;) {
     const space = body.indexOf(0x20, at);
     const length = Number(space < 0 ? NaN : decode(body.subarray(at, space)));
     const isOne = Number.isInteger(length) && length > space - at + 1 && at + length <= body.length;
-    if (!isOne) throw new Malformed("the tar has a damaged extended header");
+    if (!isOne) throw new Malformed("the tar file has a damaged extended header");
     const record = decode(body.subarray(space + 1, at + length - 1));
     const equals = record.indexOf("=");
     found.set(record.slice(0, equals), record.slice(equals + 1));
@@ -170,7 +179,7 @@ function records(body: Uint8Array): Extended {
   }
   const size = found.get("size");
   if (size !== undefined && !/^\d{1,15}$/.test(size)) {
-    throw new Malformed("the tar has a file whose size is none");
+    throw new Malformed("the tar file has an entry with an invalid size");
   }
   const path = found.get("GNU.sparse.name") ?? found.get("path");
   const target = found.get("linkpath");
@@ -181,17 +190,22 @@ function records(body: Uint8Array): Extended {
   };
 }
 
-/** GNU's older sparse files have more headers, as long as each says so. */
+/**
+ * Skips the additional headers of GNU's old sparse format. Each header has a flag that another one
+ * follows.
+ */
 async function passSparseHeaders(bytes: Bytes, header: Uint8Array): Promise<void> {
   for (let more = header[482]; more !== 0;) {
     const block = await take(bytes, BLOCK);
-    if (block.length < BLOCK) throw new Malformed("the tar ends in the middle of a header");
+    if (block.length < BLOCK) throw new Malformed("the tar file ends in the middle of a header");
     more = block[504];
   }
 }
 
 async function pass(bytes: Bytes, count: number): Promise<void> {
-  if (await bytes.skip(count) < count) throw new Malformed("the tar ends in the middle of a file");
+  if (await bytes.skip(count) < count) {
+    throw new Malformed("the tar file ends in the middle of a file");
+  }
 }
 
 function padded(size: number): number {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { readDeclared } from "../../checks/facts/cluster/dry_run.ts";
-import { observed } from "../../checks/facts/cluster/objects.ts";
+import { toManifestObject } from "../../checks/facts/cluster/objects.ts";
 import {
   isChange,
   jobState,
@@ -76,7 +76,7 @@ async function deletePendingJob(
   const find = () => cluster.get(object, name, namespace, { signal });
   const live = await find();
   if (live !== undefined) {
-    if (jobState(observed(live)) !== "waiting") throw startedInMeantime(object);
+    if (jobState(toManifestObject(live)) !== "waiting") throw startedInMeantime(object);
     // If the Job is started between the two requests, its version differs.
     const { resourceVersion } = live.metadata;
     await cluster.remove(object, name, namespace, {

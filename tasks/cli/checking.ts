@@ -16,33 +16,33 @@ import type { Lake } from "../../pipeline/lake/lake.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
 import { clearStatus, colourWanted, print, showStatus } from "./terminal.ts";
 
-/** How checks can be reported. */
+/** The output formats of a report. */
 export const FORMATS = ["text", "json", "junit", "github"] as const;
 
-/** One of them; `json-line` is for a report among other lines of JSON. */
+/** An output format. `json-line` is for a report among other lines of JSON. */
 export type ReportFormat = (typeof FORMATS)[number] | "json-line";
 
-/** How checks are run and reported. */
+/** Options for running and reporting checks. */
 export interface CheckingOptions {
   readonly output: ReportFormat;
-  /** How long each fact may take to gather, in seconds. */
+  /** Seconds to gather each fact. */
   readonly timeout: number;
-  /** How long an image may take that is read for the first time, in seconds; else as all facts. */
+  /** Seconds to read images, which takes longer the first time; `timeout` by default. */
   readonly imageTimeout?: number;
-  /** Whether warnings fail. */
+  /** Whether warnings count as failures. */
   readonly strict?: boolean;
-  /** Checks that the operator does not want, by id, with the reason. */
+  /** The checks to skip, by id, with the reason. */
   readonly skip?: ReadonlyMap<string, string>;
-  /** Ends it all when it aborts; nothing is printed from then on. */
+  /** Stops the checks when it aborts. Nothing is printed afterwards. */
   readonly signal?: AbortSignal;
 }
 
-/** What is checked, by which command. */
+/** The checks of a command, and their inputs. */
 export interface Subject {
   readonly command: string;
-  /** The day that is looked at, where there is one. */
+  /** The day to check, if any. */
   readonly date?: string;
-  /** What the command says while it waits. */
+  /** The status line while the checks run. */
   readonly status: string;
   readonly checks: readonly AnyCheck[];
   readonly gatherers: Gatherers;
@@ -87,12 +87,12 @@ function printIfAny(lines: string): void {
   if (lines !== "") print(lines.trimEnd());
 }
 
-/** What the checks after a run look at, and how they are reported. */
+/** Options for the checks after a run. */
 export interface AfterOptions extends CheckingOptions {
   readonly database: DatabaseConfig;
   readonly lake: LakeConfig;
   readonly day: Day;
-  /** How long the database may send nothing while it is waited for, in milliseconds. */
+  /** Milliseconds without any data after which the database session fails. */
   readonly silence?: number | undefined;
 }
 
@@ -106,7 +106,7 @@ export function checkAfter(
     bronze: (signal) => withLake(lake, signal, (opened) => gatherBronze(opened, day)),
     silver: (signal) => withLake(lake, signal, (opened) => gatherSilver(opened, day)),
   };
-  const status = `reading what ${day} has in the outbox and in the lake …`;
+  const status = `reading ${day} from the outbox and the lake …`;
   const subject = { command: "postflight", date: day, status, checks: AFTER, gatherers };
   return runAndReport(subject, options);
 }

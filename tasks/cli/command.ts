@@ -1,9 +1,9 @@
 import { Failure } from "../../pipeline/errors.ts";
-import { tellerOf, tellFailure } from "./failure.ts";
+import { failureReporterOf, reportFailure } from "./failure.ts";
 import { type Flags, type FlagSpec, readFlags } from "./flags.ts";
 import { clearStatus, print, printError } from "./terminal.ts";
 
-/** A command. */
+/** A command of the toolkit. */
 export interface Command extends FlagSpec {
   readonly name: string;
   /** The output of `--help`. */
@@ -26,7 +26,7 @@ const CLEANUP_TIME = 1_500;
  * error is 3, and Ctrl-C is 130.
  */
 export async function main(command: Command): Promise<never> {
-  const teller = tellerOf(command.name);
+  const reporter = failureReporterOf(command.name);
   const interrupted = new AbortController();
   Deno.addSignalListener("SIGINT", () => {
     clearStatus(true);
@@ -45,11 +45,11 @@ export async function main(command: Command): Promise<never> {
   // Without these listeners, Deno would exit with 1, which means wrong data.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    Deno.exit(tellFailure(event.reason, teller));
+    Deno.exit(reportFailure(event.reason, reporter));
   });
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
-    Deno.exit(tellFailure(event.error ?? event.message, teller));
+    Deno.exit(reportFailure(event.error ?? event.message, reporter));
   });
   try {
     const flags = readFlags(Deno.args, command);
@@ -60,17 +60,17 @@ export async function main(command: Command): Promise<never> {
     const exitCode = await command.run(flags, interrupted.signal);
     Deno.exit(interrupted.signal.aborted ? 130 : exitCode);
   } catch (error) {
-    Deno.exit(tellFailure(error, teller));
+    Deno.exit(reportFailure(error, reporter));
   }
 }
 
-/** A signal that aborts at Ctrl-C or at a deadline. */
+/** A signal that aborts at Ctrl-C or at the deadline. */
 export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
 }
 
 /**
- * Starts a deadline, which ends with the block of its `using`.
+ * Starts a deadline. The end of the block with `using` cancels it.
  *
  * @param task to follow "Cannot": `compare the cluster with the manifests`
  */
@@ -82,7 +82,7 @@ export function deadline(task: string, seconds: number, interrupted: AbortSignal
         kind: "unreachable",
         task,
         problem: `it took longer than ${seconds} s`,
-        remedy: "Find out what is slow or hangs, or allow more time with --timeout.",
+        remedy: "Find out what is slow, or increase the limit with --timeout.",
       }),
     ), seconds * 1000);
   return {

@@ -2,9 +2,10 @@ import { dirname, join } from "node:path";
 import type { DatabaseConfig, LakeConfig } from "../../pipeline/config.ts";
 import type { Observer } from "../../pipeline/progress.ts";
 
-// A process can revoke a permission, but not narrow it: it may connect to every host or to none. A worker
-// can start with fewer permissions than its parent. So a worker does the work, with the permissions that
-// the configuration needs, and the parent revokes all of its own.
+// A process can revoke a permission, but cannot narrow one: it may connect to all hosts or to none.
+// A worker can start with fewer permissions than its parent. Therefore a worker does the work with
+// only the permissions that the configuration requires, and the parent revokes all of its own
+// permissions.
 
 /** The servers and files that the work needs. */
 export interface Needs {
@@ -54,8 +55,9 @@ export function grantsFor({ database, lake, writes }: Needs): Grants {
 export async function runConfined(module: string, order: unknown, needs: Needs): Promise<number> {
   const { net, read, write } = grantsFor(needs);
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  // The libraries read variables while they load, which ends before the order arrives. `sys` includes
-  // the permission to read the machine's CA certificates, which Deno cannot grant separately.
+  // The libraries read environment variables only while they load, before the order arrives. `sys`
+  // includes the permission to read the machine's CA certificates, which Deno cannot grant
+  // separately.
   const permissions: Deno.PermissionOptionsObject = {
     ...{ net: [...net], read: [...read], write: [...write], env: "inherit", sys: "inherit" },
     ...{ run: false, ffi: false, import: false },
@@ -130,7 +132,10 @@ export async function tellPermissions(needs: Needs, observer: Observer): Promise
   observer.step({ step: "permissions", says: says.join("; "), data });
 }
 
-/** Copies an error without its further properties, which worker messages may not support. */
+/**
+ * Copies an error without additional properties, because not all values can be sent to another
+ * thread.
+ */
 function copyOf(error: unknown): unknown {
   if (!(error instanceof Error)) return String(error);
   const copy = new Error(error.message);
@@ -152,7 +157,7 @@ function bothNames(path: string): string[] {
   return [...new Set([path, realPath(path)])];
 }
 
-/** Resolves symbolic links, also in a path whose end does not exist yet. */
+/** Resolves symbolic links in a path. The last components of the path need not exist. */
 function realPath(path: string): string {
   try {
     return Deno.realPathSync(path);

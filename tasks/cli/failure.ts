@@ -4,29 +4,29 @@ import { Failure } from "../../pipeline/errors.ts";
 import { EXIT_CODES } from "./exit_code.ts";
 import { paint, print, printError } from "./terminal.ts";
 
-/** Who tells of a failure, and how. */
-export interface Teller {
+/** How a command reports failures. */
+export interface FailureReporter {
   readonly command: string;
-  /** Whether a program reads it. */
+  /** Whether the output is JSON. */
   readonly json: boolean;
-  /** What may be in no message. */
+  /** Texts that no message may contain. */
   readonly secrets: readonly string[];
 }
 
-/** Who tells of this process's failures. */
-export function tellerOf(command: string): Teller {
-  // Asked of the raw words, so that a program also hears of flags that cannot be read.
+/** Returns how this process reports failures. */
+export function failureReporterOf(command: string): FailureReporter {
+  // Search the raw arguments, because the flags may be invalid.
   const json = /(^| )--output[= ]json( |$)/.test(Deno.args.join(" "));
   return { command, json, secrets: secretsOf() };
 }
 
 /**
- * Prints why a command, or one of its days, failed.
+ * Prints why a command or one of its days failed.
  *
- * @returns the exit code; an unexpected error is one that nothing can be concluded from
+ * @returns the exit code; 3 for an unexpected error
  */
-export function tellFailure(error: unknown, teller: Teller, date?: Day): number {
-  const { command, json, secrets } = teller;
+export function reportFailure(error: unknown, reporter: FailureReporter, date?: Day): number {
+  const { command, json, secrets } = reporter;
   const expected = error instanceof Failure;
   const failure = expected ? error : new Failure({
     kind: "unreachable",
@@ -49,8 +49,8 @@ export function tellFailure(error: unknown, teller: Teller, date?: Day): number 
 }
 
 /**
- * What went wrong, and where in the code. Of an error's further properties none is shown: clients keep
- * requests and logins there.
+ * Formats an unexpected error with its stack trace. Other properties are not shown, because clients
+ * store requests and logins there.
  */
 function unexpected(error: unknown, withStack: boolean, secrets: readonly string[]): string {
   const lines: string[] = [];
@@ -62,7 +62,7 @@ function unexpected(error: unknown, withStack: boolean, secrets: readonly string
   return redact(lines.join(withStack ? "\n" : ". "), secrets);
 }
 
-/** Takes secrets out of a text, also as URLs and JSON write them. */
+/** Masks secrets in a text, also in the encodings of URLs and JSON. */
 function redact(text: string, secrets: readonly string[]): string {
   const spellings = secrets.flatMap((secret) => [
     secret,

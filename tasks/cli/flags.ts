@@ -54,7 +54,7 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
     const problem = isOperand ? `takes one ${names.join(" and one ")}` : "has no such flag";
     const remedy = /^--env-file(=|$)/.test(argument)
       ? "It belongs to Deno: write it before the command, as in deno task --env-file=.env run."
-      : "See what it has with --help.";
+      : "List the flags with --help.";
     throw new Failure({
       kind: "configuration",
       task: `understand ${JSON.stringify(argument)}`,
@@ -105,7 +105,7 @@ export function seconds(flags: Flags, otherwise: number, name = "timeout"): numb
     kind: "configuration",
     task: `use --${name} ${JSON.stringify(text)}`,
     problem: "it is not a whole number of seconds from 1 to 999999",
-    remedy: `Give one, such as --${name} ${otherwise}.`,
+    remedy: `Use a number of seconds, such as --${name} ${otherwise}.`,
   });
 }
 
@@ -120,7 +120,7 @@ export function choice<T extends string>(flags: Flags, name: string, words: read
   throw new Failure({
     kind: "configuration",
     task: `use --${name} ${JSON.stringify(value)}`,
-    problem: "the flag has no such value",
-    remedy: `Give one of ${words.join(", ")}.`,
+    problem: "the value is not supported",
+    remedy: `Use one of ${words.join(", ")}.`,
   });
 }

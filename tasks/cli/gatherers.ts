@@ -41,7 +41,9 @@ export interface Sources {
   readonly manifests: string | undefined;
   /** How to open the cluster, or why there is no cluster. */
   readonly cluster: ClusterConfig | Absent;
-  /** Where the credentials for database and lake come from. */
+  /**
+   * The source of the credentials for database and lake: the environment or the cluster's Secrets.
+   */
   readonly credentials: "environment" | "cluster";
   /** Whether to connect to the database through the cluster. */
   readonly portForward: boolean;
@@ -51,13 +53,13 @@ export interface Sources {
   readonly registryCa: string | undefined;
 }
 
-/** The facts that other facts are also made from. */
+/** Facts that are also inputs of other facts. */
 interface Platforms {
   readonly manifests: Gatherer<ManifestsFact> | Absent;
   readonly cluster: Gatherer<ClusterFact> | Absent;
 }
 
-/** Returns how to gather the chosen facts, and why the others are not gathered. */
+/** Returns a gatherer for each chosen fact, and a reason for each other fact. */
 export function gatherersBefore(sources: Sources): Gatherers {
   const { chosen } = sources;
   const manifests = manifestsOf(sources);
@@ -76,7 +78,7 @@ export function gatherersBefore(sources: Sources): Gatherers {
 /**
  * Returns the permissions that no chosen fact needs.
  *
- * @param writesLake whether the lake is a directory, where preflight tries to write
+ * @param writesLake whether the lake is a directory, which preflight writes to
  */
 export function unneededPermissions(
   sources: Sources,
@@ -87,7 +89,7 @@ export function unneededPermissions(
     (chosen.has("cluster") || credentials === "cluster" || portForward);
   const isNeeded = {
     net: asksCluster || chosen.has("image") || chosen.has("database") || chosen.has("lake"),
-    run: asksCluster, // a kubeconfig can name a program that logs in
+    run: asksCluster, // a kubeconfig can name an exec plugin
     write: chosen.has("image") || (chosen.has("lake") && writesLake),
   };
   return (["net", "run", "write"] as const).filter((name) => !isNeeded[name]);
@@ -207,7 +209,7 @@ function bySecret<T>(
   };
 }
 
-/** A cluster that refuses the login has no other facts. */
+/** Throws if the cluster refused the login, because no other facts can be gathered. */
 async function openedOf(
   cluster: Gatherer<ClusterFact>,
   signal: AbortSignal,
@@ -218,7 +220,7 @@ async function openedOf(
   throw new Failure({ kind: "unreachable", task, problem, remedy, cause: fact.failure });
 }
 
-/** Gathers a fact once, also if other facts are made from it. */
+/** Gathers a fact only once, even if other facts depend on it. */
 function shared<T>(gatherer: Gatherer<T>): Gatherer<T> {
   let once: Promise<T> | undefined;
   return (signal) => once ??= gatherer(signal);
@@ -229,8 +231,8 @@ function leftOut(name: FactChoice, chosen: ReadonlySet<FactChoice>): Absent {
 }
 
 /**
- * Without the variables there is no fact. An invalid variable is a fact, which a check reports: a run
- * would fail because of it.
+ * Returns no gatherer if the variables are not set. An invalid variable becomes part of the fact,
+ * so that a check reports the variable.
  */
 function unlessUnset<T>(
   unset: readonly string[],
@@ -268,7 +270,7 @@ async function readCertificates(file: string): Promise<string> {
     kind: "configuration",
     task: `use --registry-ca ${file}`,
     problem: "it has no PEM certificate",
-    remedy: "Name a file with PEM certificates.",
+    remedy: "Use a file with PEM certificates.",
   });
 }
 
@@ -278,6 +280,6 @@ function unreadable(what: string, file: string, error: Error): Failure {
     kind: "configuration",
     task: `use ${what}`,
     problem: why,
-    remedy: "Allow this user to read the file, or name another one.",
+    remedy: "Allow this user to read the file, or use another file.",
   });
 }

@@ -2,17 +2,17 @@ import type { LakeConfig } from "../../pipeline/config.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
 import { serve } from "./confined.ts";
-import { type Teller, tellFailure } from "./failure.ts";
+import { type FailureReporter, reportFailure } from "./failure.ts";
 import { printing, waiting } from "./observer.ts";
 
-/** What every order to work on a lake says. It is plain data, since it goes to a worker. */
+/** The input of every worker that uses the lake. Plain data, because it is copied to the worker. */
 export interface LakeOrder {
   readonly lake: LakeConfig;
-  readonly teller: Teller;
+  readonly reporter: FailureReporter;
 }
 
 /**
- * Does the work that a parent orders of this worker: opens the lake, tells a failure, and closes it.
+ * Runs work in this worker with the lake that the parent process names, and reports a failure.
  *
  * @param work returns the exit code
  */
@@ -20,13 +20,13 @@ export function serveOnLake<O extends LakeOrder>(
   work: (order: O, lake: Lake) => Promise<number>,
 ): void {
   serve(async (order: O) => {
-    const { command, json } = order.teller;
+    const { command, json } = order.reporter;
     const wait = waiting(printing(command, json ? "json" : "text"));
     const lake = openLake(order.lake, undefined, wait);
     try {
       return await work(order, lake);
     } catch (error) {
-      return tellFailure(error, order.teller);
+      return reportFailure(error, order.reporter);
     } finally {
       lake.close();
     }

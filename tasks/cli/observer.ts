@@ -31,7 +31,7 @@ export function printing(
   };
 }
 
-/** Returns a function that reports what a command waits for. */
+/** Returns a function that prints what a command is waiting for. */
 export function waiting(observer: Observer): (what: string) => void {
   return (what) => observer.step({ step: "waiting", says: what, data: { for: what } });
 }

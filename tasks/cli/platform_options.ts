@@ -16,7 +16,7 @@ export function clusterFlags(flags: Flags): ClusterFlags {
 export const CLUSTER_FLAGS_HELP = `
   --kubeconfig FILE      instead of KUBECONFIG or ~/.kube/config
   --context NAME         instead of the current context
-  --namespace NAME       the namespace for objects that name none`.slice(1);
+  --namespace NAME       the namespace of objects that do not set one`.slice(1);
 
 /**
  * Returns the directory of the manifests: `--manifests`, or `manifests/`.
@@ -34,6 +34,6 @@ export async function manifestsDirectory(flags: Flags): Promise<string | undefin
     kind: "configuration",
     task: `use --manifests ${JSON.stringify(named)}`,
     problem: "there is no such directory",
-    remedy: "Name the directory with the Kubernetes YAML.",
+    remedy: "Use the directory with the Kubernetes manifests.",
   });
 }

@@ -5,7 +5,7 @@ import type { Flags } from "./flags.ts";
 /** The facts that preflight gathers, as `--facts` names them. */
 export const FACTS = ["manifests", "cluster", "image", "database", "lake"] as const;
 
-/** The name of one of these facts. */
+/** The name of a fact, as in `database`. */
 export type FactChoice = (typeof FACTS)[number];
 
 /**
@@ -19,8 +19,8 @@ export function chosenFacts(flags: Flags): ReadonlySet<FactChoice> {
 }
 
 /**
- * Returns the checks that the flags leave out, each with the reason: by `--only` and `--skip`, and
- * image-pull if no image is pulled.
+ * Returns the checks to skip, each with the reason: because of `--only` or `--skip`, and image-pull
+ * if no registry is used.
  *
  * @throws {Failure} configuration: an unknown check, or a skip without a reason
  */
@@ -52,7 +52,7 @@ export function skippedChecks(flags: Flags): ReadonlyMap<string, string> {
 
 function reasonNotToPull(flags: Flags): string | undefined {
   const archive = flags.value("image-archive");
-  if (archive !== undefined) return `--image-archive ${archive} replaces the registries`;
+  if (archive !== undefined) return `images are read from --image-archive ${archive}`;
   const chosen = chosenFacts(flags);
   if (chosen.has("manifests") || chosen.has("cluster")) return undefined;
   return `--facts ${[...chosen].join(",")} leaves out manifests and cluster`;

@@ -8,7 +8,7 @@ import { ask, clearStatus } from "./terminal.ts";
 export interface Prompt extends Disposable {
   /** Asks for a line. */
   line(question: string): Promise<string | undefined>;
-  /** Asks for a line that the terminal does not show. */
+  /** Asks for a line without echo, for example for a password. */
   hidden(question: string): Promise<string | undefined>;
 }
 
@@ -30,7 +30,7 @@ export function openPrompt(signal: AbortSignal): Prompt {
     const count = await unlessAborted(Deno.stdin.read(bytes), signal);
     return count === null ? undefined : decoder.decode(bytes.subarray(0, count), { stream: true });
   };
-  /** Text after the end of a line, for example of pasted lines, belongs to the next line. */
+  /** Input after the end of a line, for example from pasted text, is kept for the next question. */
   const lineOf = async (edit: (typed: string) => string): Promise<string | undefined> => {
     for (let typed = rest;;) {
       // deno-lint-ignore no-control-regex
@@ -58,8 +58,8 @@ export function openPrompt(signal: AbortSignal): Prompt {
       return await lineOf((typed) => typed);
     },
     async hidden(question) {
-      // Hide before asking, and stay hidden between two such questions: the terminal shows what is
-      // typed before.
+      // Turn echo off before the question, and keep it off between hidden questions: the terminal
+      // echoes early input.
       hide(true);
       ask(question);
       const answer = await lineOf(edited);

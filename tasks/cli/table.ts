@@ -5,7 +5,7 @@ export type Cell = string | { readonly text: string; readonly style: Style };
 
 /** A column of a table. */
 export interface TableColumn {
-  /** Its heading. */
+  /** The heading of the column. */
   readonly title: string;
   /** The alignment; `right` for numbers. */
   readonly align?: "left" | "right";

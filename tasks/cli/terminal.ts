@@ -39,7 +39,7 @@ export function ask(question: string): void {
 
 let statusShown = false;
 
-/** Shows a line that the next line overwrites. Only on a terminal. */
+/** Shows a status line, which the next line overwrites. Does nothing without a terminal. */
 export function showStatus(line: string): void {
   if (!Deno.stderr.isTerminal()) return;
   writeAll(Deno.stderr, `\r\x1b[2K${line}`);
@@ -56,7 +56,7 @@ export function clearStatus(shown = statusShown): void {
   statusShown = false;
 }
 
-/** Streams whose reader has closed the pipe, as `head` does. */
+/** The streams whose pipe was closed by the reader, as `head` does. */
 const closed = new Set<unknown>();
 
 /** Returns whether the reader of standard output has closed the pipe. A command that only prints can end. */

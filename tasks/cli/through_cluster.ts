@@ -5,19 +5,19 @@ import type { ClusterConfig } from "../../pipeline/cluster/locate_kubeconfig.ts"
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
 
-/** How to reach a database. */
+/** Options for connecting to a database. */
 export interface Way {
   /** The cluster that the database can be in. */
   readonly cluster: ClusterConfig | Absent;
-  /** Whether to forward a local port, if the database has a host name of the cluster. */
+  /** Whether to forward a local port if the database's host name is internal to the cluster. */
   readonly portForward: boolean;
 }
 
 /**
- * Uses a database, through a port forward if only the cluster knows the database's host name.
+ * Runs `use` with a database, through a port forward if the host name is internal to the cluster.
  *
- * @throws {Failure} the failure of `use` or of the port forward. Without `--port-forward`, the remedy
- *   names that flag
+ * @throws {Failure} the failure of `use` or of the port forward. Without `--port-forward`, the
+ *   remedy names that flag
  */
 export async function throughCluster<T>(
   { cluster, portForward }: Way,

@@ -11,7 +11,7 @@ import {
 } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { type Needs, runConfined } from "../cli/confined.ts";
-import { type Teller, tellerOf } from "../cli/failure.ts";
+import { type FailureReporter, failureReporterOf } from "../cli/failure.ts";
 import { choice, type Flags, seconds } from "../cli/flags.ts";
 import type { FORMATS } from "../cli/checking.ts";
 
@@ -74,7 +74,7 @@ export function workThroughDays(
     timeout: seconds(flags, DEFAULT_TIMEOUT),
     strict: flags.on("strict"),
     verbose: flags.on("verbose"),
-    teller: tellerOf(command),
+    reporter: failureReporterOf(command),
   };
   return runConfined(import.meta.resolve("./worker.ts"), order, needsOf(order));
 }
@@ -127,7 +127,7 @@ export interface Order {
   readonly strict: boolean;
   /** Whether to print the permissions of the process. */
   readonly verbose: boolean;
-  readonly teller: Teller;
+  readonly reporter: FailureReporter;
 }
 
 /** The permissions that the worker needs. */

@@ -9,7 +9,7 @@ import { findPending } from "../../pipeline/pending.ts";
 import { type Observer, plural } from "../../pipeline/progress.ts";
 import { serve, tellPermissions } from "../cli/confined.ts";
 import { worstExitCode } from "../cli/exit_code.ts";
-import { tellFailure } from "../cli/failure.ts";
+import { reportFailure } from "../cli/failure.ts";
 import { printing, waiting } from "../cli/observer.ts";
 import { needsOf, type Order } from "./command.ts";
 import { colourWanted, paint, print } from "../cli/terminal.ts";
@@ -29,7 +29,7 @@ serve(async (order: Order) => {
     if (order.verbose) await tellPermissions(needsOf(order), observerOf(order, order.command));
     return exitCode;
   } catch (error) {
-    return tellFailure(error, order.teller);
+    return reportFailure(error, order.reporter);
   } finally {
     lake.close();
   }
@@ -109,7 +109,7 @@ export async function eachDay(
   order: Order,
   work: DayWork,
 ): Promise<number> {
-  const { command, keepGoing, several, output, teller } = order;
+  const { command, keepGoing, several, output, reporter } = order;
   const results: DayResult[] = [];
   for (const { day, reason } of days) {
     if (several && output !== "json") {
@@ -120,7 +120,7 @@ export async function eachDay(
     try {
       result.exitCode = await work(day, result);
     } catch (error) {
-      result.exitCode = tellFailure(error, teller, day);
+      result.exitCode = reportFailure(error, reporter, day);
     }
     if (result.exitCode === 2 || (result.exitCode !== 0 && !keepGoing)) break;
   }

@@ -1,4 +1,4 @@
-import { observed, readOne } from "../../checks/facts/cluster/objects.ts";
+import { readOne, toManifestObject } from "../../checks/facts/cluster/objects.ts";
 import { gatherLake } from "../../checks/facts/lake.ts";
 import { dataOf } from "../../checks/kubernetes/workloads.ts";
 import type { Cluster, Kind } from "../../pipeline/cluster/cluster.ts";
@@ -49,7 +49,7 @@ export async function readSecret(
   signal: AbortSignal,
 ): Promise<SecretTexts | undefined> {
   const found = await cluster.get(SECRET, name, JOBS_NAMESPACE, { signal });
-  return found && dataOf(observed(found).value);
+  return found && dataOf(toManifestObject(found).value);
 }
 
 /**

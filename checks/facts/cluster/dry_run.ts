@@ -1,38 +1,39 @@
 import { ApiError, type Cluster, type KubeObject } from "../../../pipeline/cluster/cluster.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import type { ManifestObject } from "../../kubernetes/objects.ts";
-import { joined, observed, type Reading, readOne } from "./objects.ts";
+import { joined, type Reading, readOne, toManifestObject } from "./objects.ts";
 
-/** What the API server made of an object of the manifests, without storing it. */
+/** The result of a server-side dry run for an object of the manifests. */
 export interface Trial {
-  /** The object, in the namespace that it would be in. */
+  /** The object, with the namespace that it would be applied to. */
   readonly object: ManifestObject;
   /**
-   * What it would be once applied; undefined where it was refused. Of a Job it is what one would be that
-   * is made anew, under a name of its own.
+   * The object as the server would store it; undefined if the server refuses the object. A Job is
+   * created under a temporary name in the dry run.
    */
   readonly applied?: ManifestObject;
-  /** Why it was refused. */
+  /** Why the server refuses the object. */
   readonly refused?: Refused;
 }
 
-/** Why an object was refused: for itself, for want of a right, or of the namespace that it is for. */
+/** Why the API server refuses an object. */
 export interface Refused {
-  /** Which of these. */
+  /**
+   * The cause: the object is invalid, the user lacks a permission, or the namespace does not exist.
+   */
   readonly because: "invalid" | "forbidden" | "no namespace";
-  /** The API server's own words. */
+  /** The API server's message. */
   readonly problem: string;
 }
 
-/** What is added to a Job's name for its trial. */
+/** The suffix of a Job's temporary name in the dry run. */
 const ASIDE = "-preflight-trial";
 
 /**
- * Asks the API server what would become of an object, server-side and dry. A Job is tried under another
- * name: one that is there cannot be changed any more, and what is to be known is whether it could be
- * made anew.
+ * Applies an object as a server-side dry run. A Job gets a temporary name: an existing Job is
+ * immutable, and the question is whether the server would accept a new Job.
  *
- * @throws {Failure} the cluster is out of reach
+ * @throws {Failure} the cluster is unreachable
  */
 export async function tryOut(
   cluster: Cluster,
@@ -47,7 +48,7 @@ export async function tryOut(
   try {
     const body = isJob ? named(object, `${object.name}${ASIDE}`) : named(object, object.name);
     const applied = await cluster.apply(body, { dryRun: true, force: true, signal });
-    return { object, applied: observed(applied, object) };
+    return { object, applied: toManifestObject(applied, object) };
   } catch (error) {
     const because = reasonOf(error, object);
     if (because === undefined) throw error;
@@ -68,41 +69,44 @@ function reasonOf(error: unknown, { kind }: ManifestObject): Refused["because"] 
   if (error.status === 404 && kind !== "Namespace" && /namespaces? "/.test(error.serverMessage)) {
     return "no namespace";
   }
-  // What a quota, a webhook or pod security refuses is forbidden too, and for the object's own sake.
+  // Refusals by a quota, a webhook or pod security are also 403, but concern the object.
   const isRight = error.status === 403 &&
     /cannot (patch|create|update) resource/.test(error.serverMessage);
   return isRight ? "forbidden" : "invalid";
 }
 
-/** What a cluster has of the manifests' objects, and what became of each when it was tried. */
+/** The manifests' objects in a cluster, and the results of the dry runs. */
 export interface DeclaredReading extends Reading {
-  /** In the order of the manifests. */
+  /** The results of the dry runs, in the order of the manifests. */
   readonly trials: readonly Trial[];
 }
 
 /**
- * Reads of a cluster what the manifests have, and nothing else, and tries them there without storing
- * anything.
+ * Reads only the manifests' objects from a cluster, and applies the manifests as a server-side dry
+ * run.
  *
- * @throws {Failure} the cluster is out of reach, or lets nobody in
+ * @throws {Failure} the cluster is unreachable or refuses the login
  */
 export async function readDeclared(
   cluster: Cluster,
   manifests: readonly ManifestObject[],
   signal?: AbortSignal,
 ): Promise<DeclaredReading> {
-  const placed = await Promise.all(manifests.map((each) => inNamespace(cluster, each, signal)));
+  const objects = await Promise.all(manifests.map((each) => inNamespace(cluster, each, signal)));
   const [readings, trials] = await Promise.all([
     Promise.all(
-      placed.filter(({ name }) => name !== "")
+      objects.filter(({ name }) => name !== "")
         .map((object) => readOne(cluster, object, object, signal)),
     ),
-    Promise.all(placed.map((object) => tryOut(cluster, object, signal))),
+    Promise.all(objects.map((object) => tryOut(cluster, object, signal))),
   ]);
   return { ...joined(readings), trials };
 }
 
-/** An object as the API server would take it: without a namespace it goes to the user's. */
+/**
+ * Returns a namespaced object with its namespace: its own, or the namespace of the kubeconfig's
+ * context.
+ */
 export async function inNamespace(
   cluster: Cluster,
   object: ManifestObject,

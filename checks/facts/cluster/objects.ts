@@ -9,23 +9,23 @@ import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/pla
 import { decodeBase64, type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 
-// What of a cluster is read, whatever the manifests have.
+// The objects that are read from a cluster, in addition to those of the manifests.
 
 const core = (kind: string): Kind => ({ apiVersion: "v1", kind });
 const rbac = (kind: string): Kind => ({ apiVersion: "rbac.authorization.k8s.io/v1", kind });
 const batch = (kind: string): Kind => ({ apiVersion: "batch/v1", kind });
 const SLICE: Kind = { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice" };
 
-/** What is running, and where. */
+/** The kind of pods. */
 export const POD: Kind = core("Pod");
 
-/** What belongs to no namespace. */
+/** The cluster-scoped kinds. */
 export const GLOBAL: readonly Kind[] = [
   ...["Namespace", "Node"].map(core),
   ...["ClusterRole", "ClusterRoleBinding"].map(rbac),
 ];
 
-/** The namespaces whose pods are known: of the jobs, and of those that they talk to. */
+/** The namespaces of the jobs and of the pods that jobs connect to. */
 export const PEERS: readonly string[] = [JOBS_NAMESPACE, ROBSON_NAMESPACE, "kube-system"];
 
 const OF_PEERS: readonly Kind[] = [
@@ -33,7 +33,7 @@ const OF_PEERS: readonly Kind[] = [
   { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" },
 ];
 
-/** What is read in each namespace, besides pods. */
+/** The kinds that are read in each namespace, in addition to pods. */
 export const IN_NAMESPACE: Readonly<Record<string, readonly Kind[]>> = {
   [JOBS_NAMESPACE]: [
     ...OF_PEERS,
@@ -41,18 +41,21 @@ export const IN_NAMESPACE: Readonly<Record<string, readonly Kind[]>> = {
     ...["Job", "CronJob"].map(batch),
     ...["Role", "RoleBinding"].map(rbac),
   ],
-  // A Service of Postgres may have no selector, and addresses instead.
+  // A Service of Postgres may have EndpointSlices instead of a selector.
   [ROBSON_NAMESPACE]: [...OF_PEERS, SLICE],
   "kube-system": OF_PEERS,
 };
 
-/** The API server as pods see it. What is behind its Service has the Service's name. */
+/** The Service of the API server. Its EndpointSlice has the same name. */
 export const API_SERVER = {
   ...{ namespace: "default", name: "kubernetes" },
   kinds: [core("Service"), SLICE],
 } as const;
 
-/** Policies of others, which decide too: that they are there is all that is known of them. */
+/**
+ * Policies of other APIs, which also decide about connections. The checks report them without
+ * evaluating them.
+ */
 export const FOREIGN: readonly Kind[] = [
   ...["AdminNetworkPolicy", "BaselineAdminNetworkPolicy"].map((kind) => (
     { apiVersion: "policy.networking.k8s.io/v1alpha1", kind }
@@ -66,7 +69,7 @@ export const FOREIGN: readonly Kind[] = [
   )),
 ];
 
-/** Whether an object is in one of the lists that are read anyway. */
+/** Returns whether an object is in one of the lists that are always read. */
 export function isListed({ apiVersion, kind, namespace }: ManifestObject): boolean {
   const kinds = namespace === undefined
     ? GLOBAL
@@ -74,16 +77,16 @@ export function isListed({ apiVersion, kind, namespace }: ManifestObject): boole
   return kinds.some((each) => each.apiVersion === apiVersion && each.kind === kind);
 }
 
-/** What is in a cluster, as far as it decides about a run. */
+/** The objects in a cluster that affect a run. */
 export interface ObjectsReading extends Reading {
-  /** The pods that take room on nodes; undefined where the user may not read them all. */
-  readonly placed?: readonly ManifestObject[];
+  /** The scheduled pods; undefined if the user has no permission to list all pods. */
+  readonly scheduledPods?: readonly ManifestObject[];
 }
 
 /**
- * Reads what decides about a run, and what the manifests have, all at the same time.
+ * Reads the objects that affect a run and the objects of the manifests, in parallel.
  *
- * @param declared the objects of the manifests, in the namespaces that they would be in
+ * @param declared the objects of the manifests, with their namespaces
  */
 export async function readObjects(
   cluster: Cluster,
@@ -103,19 +106,24 @@ export async function readObjects(
     ...FOREIGN.map((each) => readForeign(cluster, each, signal)),
     ...others.map((object) => readOne(cluster, object, object, signal)),
   ]);
-  const { placed } = pods;
-  return { ...joined([pods, ...rest]), ...(placed === undefined ? {} : { placed }) };
+  const { scheduledPods } = pods;
+  return { ...joined([pods, ...rest]), ...(scheduledPods === undefined ? {} : { scheduledPods }) };
 }
 
-/** All pods in one list; where that is too much to ask, those of each namespace that matters. */
+/**
+ * Lists all pods in one request. If the user has no permission for that, lists the pods of each
+ * namespace in PEERS.
+ */
 async function readPods(
   cluster: Cluster,
   signal: AbortSignal | undefined,
 ): Promise<ObjectsReading> {
   try {
-    const all = (await cluster.list(POD, undefined, { signal })).map((each) => observed(each));
+    const all = (await cluster.list(POD, undefined, { signal })).map((each) =>
+      toManifestObject(each)
+    );
     const objects = all.filter(({ namespace }) => PEERS.includes(namespace ?? ""));
-    return { objects, unread: [], placed: placedPods(all) };
+    return { objects, unread: [], scheduledPods: scheduledPodsOf(all) };
   } catch (error) {
     if (!isForbidden(error)) throw error;
     return joined(
@@ -124,7 +132,7 @@ async function readPods(
   }
 }
 
-/** Policies of others, where the server knows their kind. */
+/** Reads policies of another API, if the server knows their kind. */
 async function readForeign(
   cluster: Cluster,
   kind: Kind,
@@ -144,15 +152,15 @@ async function readForeign(
 }
 
 /**
- * The pods that take room on a node, with what says how much, and who made them. A cluster has many,
- * and what else is in them is nobody's business here.
+ * Returns the scheduled pods, reduced to owners, nodes and resource requests. A cluster can have
+ * many pods, and checks need no other fields.
  */
-export function placedPods(pods: readonly ManifestObject[]): ManifestObject[] {
-  return pods.filter(takesRoom).map((pod) => ({ ...pod, value: cutDown(pod.value) }));
+export function scheduledPodsOf(pods: readonly ManifestObject[]): ManifestObject[] {
+  return pods.filter(isScheduled).map((pod) => ({ ...pod, value: cutDown(pod.value) }));
 }
 
-/** Whether a pod is scheduled and has not terminated. */
-export function takesRoom({ value: { spec, status } }: ManifestObject): boolean {
+/** Returns whether a pod is scheduled and has not terminated. */
+export function isScheduled({ value: { spec, status } }: ManifestObject): boolean {
   const node = isFields(spec) ? spec.nodeName : undefined;
   const phase = isFields(status) ? status.phase : undefined;
   return typeof node === "string" && node !== "" && phase !== "Succeeded" && phase !== "Failed";
@@ -176,13 +184,12 @@ function asked({ name, restartPolicy, resources }: Fields): Fields {
 }
 
 /**
- * An object of the API server's as checks read it: without the server's notes on who set which field,
- * and with a Secret's values in `stringData` as they are, since how they are encoded is the server's
- * business.
+ * Converts an object of the API server for checks: removes `managedFields`, and decodes a Secret's
+ * values into `stringData`.
  *
- * @param declared the object of the manifests that it comes from; findings then name its file
+ * @param declared the manifest of the object, if any; findings then name the manifest's file
  */
-export function observed(object: KubeObject, declared?: ManifestObject): ManifestObject {
+export function toManifestObject(object: KubeObject, declared?: ManifestObject): ManifestObject {
   const { apiVersion, kind, metadata } = object;
   const { managedFields: _, ...plain } = metadata;
   return {
@@ -202,25 +209,25 @@ function decoded(value: Fields): Fields {
   return { ...rest, stringData: Object.fromEntries(texts) };
 }
 
-/** Objects that may not be read. */
+/** Objects that the user has no permission to read. */
 export interface Unread {
-  /** Their kind; one that is not of Kubernetes itself with its group, as in `X.example.com`. */
+  /** The kind. Kinds of other APIs have their group, as in `X.example.com`. */
   readonly kind: string;
-  /** Their namespace, where they have one. */
+  /** The namespace; undefined for cluster-scoped kinds. */
   readonly namespace?: string;
-  /** The API server's refusal. */
+  /** The API server's error. */
   readonly failure: Failure;
 }
 
-/** What could be read, and what not. */
+/** The objects that were read, and those that the user has no permission to read. */
 export interface Reading {
-  /** What is there. */
+  /** The objects that were read. */
   readonly objects: readonly ManifestObject[];
-  /** What may not be read. */
+  /** The objects that the user has no permission to read. */
   readonly unread: readonly Unread[];
 }
 
-/** Reads all objects of a kind, in a namespace or in all of them. */
+/** Reads all objects of a kind, in one namespace or (undefined) in all namespaces. */
 export function readKind(
   cluster: Cluster,
   kind: Kind,
@@ -230,7 +237,7 @@ export function readKind(
   return allowed(kind.kind, namespace, () => cluster.list(kind, namespace, { signal }));
 }
 
-/** Reads one object, which need not be there. */
+/** Reads one object, if it exists. */
 export function readOne(
   cluster: Cluster,
   kind: Kind,
@@ -243,7 +250,7 @@ export function readOne(
   });
 }
 
-/** Readings as one. */
+/** Merges readings. */
 export function joined(readings: readonly Reading[]): Reading {
   return {
     objects: readings.flatMap(({ objects }) => objects),
@@ -251,7 +258,7 @@ export function joined(readings: readonly Reading[]): Reading {
   };
 }
 
-/** Whether the user has no right to something. Anything else that goes wrong ends the gathering. */
+/** Returns whether an error is a missing permission. Any other error ends the gathering. */
 export function isForbidden(error: unknown): error is ApiError {
   return error instanceof ApiError && error.status === 403;
 }
@@ -262,9 +269,12 @@ async function allowed(
   read: () => Promise<readonly KubeObject[]>,
 ): Promise<Reading> {
   try {
-    return { objects: (await read()).filter(isNamed).map((each) => observed(each)), unread: [] };
+    return {
+      objects: (await read()).filter(isNamed).map((each) => toManifestObject(each)),
+      unread: [],
+    };
   } catch (error) {
-    // Of a kind that the server does not know there are none.
+    // The server does not know the kind, so there are no objects.
     if (error instanceof ApiError && error.status === 404) return { objects: [], unread: [] };
     if (!isForbidden(error)) throw error;
     const place = namespace === undefined ? {} : { namespace };
@@ -272,7 +282,7 @@ async function allowed(
   }
 }
 
-/** What an extension serves is whatever its author made it. */
+/** Returns whether an object has a name. An extension API server may return objects without one. */
 function isNamed({ metadata }: Partial<KubeObject>): boolean {
   return typeof metadata?.name === "string";
 }

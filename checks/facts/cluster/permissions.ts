@@ -5,55 +5,63 @@ import { type Account, accountId, accountsOf } from "../../kubernetes/workloads.
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { isForbidden } from "./objects.ts";
 
-/** Something that a service account would do. */
-export interface Deed {
+/** An action of a service account. */
+export interface AccountAction {
   /** The account, as in `analytics-jobs/spark-jobs`. */
   readonly account: string;
-  /** What it would do, as in `create`; `*` is everything. */
+  /** The verb, as in `create`; `*` is every verb. */
   readonly verb: string;
-  /** What on, as in `pods`; `*` is everything, in every API group. */
+  /** The resource, as in `pods`; `*` is every resource of every API group. */
   readonly resource: string;
-  /** Where; undefined where all namespaces are meant. */
+  /** The namespace; undefined for all namespaces. */
   readonly namespace: string | undefined;
 }
 
-/** What an API server answers to a service account that would do something. */
-export interface Right extends Deed {
-  /** Whether it may. */
+/** The API server's answer to an access review of a service account. */
+export interface Right extends AccountAction {
+  /** Whether the service account may perform the action. */
   readonly allowed: boolean;
-  /** Why, in the server's words, which name the binding; empty where it does not say. */
+  /** The server's reason, which names the binding, or an empty string. */
   readonly reason: string;
 }
 
 /**
- * Asks the API server what those may do that jobs run as: all that Spark does, and what they must not
- * be able to do.
+ * Reviews the access of the jobs' service accounts: the actions that Spark performs, and the
+ * actions that no job may perform.
  *
- * @param objects the jobs, of manifests and cluster
- * @returns undefined where the user may not ask that
+ * @param objects the objects with the jobs, from manifests and cluster
+ * @returns undefined if the user has no permission to review access
  */
-export async function askRights(
+export async function reviewAccess(
   cluster: Cluster,
   objects: readonly ManifestObject[],
   signal: AbortSignal | undefined,
 ): Promise<readonly Right[] | undefined> {
-  const deeds = accountsOf(objects).flatMap(deedsOf);
+  const actions = accountsOf(objects).flatMap(actionsToReview);
   try {
-    return await Promise.all(deeds.map((deed) => ask(cluster, deed, signal)));
+    return await Promise.all(actions.map((action) => ask(cluster, action, signal)));
   } catch (error) {
     if (isForbidden(error)) return undefined;
     throw error;
   }
 }
 
-/** What is asked of an account: all that Spark does, and what no job may do. */
-export function deedsOf(account: Account): Deed[] {
+/**
+ * Returns the actions to review for an account: those that Spark performs, and those that no job
+ * may perform.
+ */
+export function actionsToReview(account: Account): AccountAction[] {
   const id = accountId(account);
   return [
     ...CLUSTER_NEEDS.flatMap(({ resource, verbs }) =>
-      verbs.map((verb): Deed => ({ account: id, verb, resource, namespace: account.namespace }))
+      verbs.map((verb): AccountAction => ({
+        account: id,
+        verb,
+        resource,
+        namespace: account.namespace,
+      }))
     ),
-    ...FORBIDDEN.map(({ verb, resource, where }): Deed => ({
+    ...FORBIDDEN.map(({ verb, resource, where }): AccountAction => ({
       ...{ account: id, verb, resource, namespace: whereIs(where, account) },
     })),
   ];
@@ -61,16 +69,16 @@ export function deedsOf(account: Account): Deed[] {
 
 async function ask(
   cluster: Cluster,
-  deed: Deed,
+  action: AccountAction,
   signal: AbortSignal | undefined,
 ): Promise<Right> {
-  const { status } = await cluster.create(reviewOf(deed), { signal });
+  const { status } = await cluster.create(reviewOf(action), { signal });
   const { allowed, reason } = isFields(status) ? status : {};
-  return { ...deed, allowed: allowed === true, reason: typeof reason === "string" ? reason : "" };
+  return { ...action, allowed: allowed === true, reason: typeof reason === "string" ? reason : "" };
 }
 
-/** The account's groups are those that its token would have. */
-function reviewOf({ account, verb, resource, namespace }: Deed): object {
+/** Returns the review of an action, with the groups that the account's token would have. */
+function reviewOf({ account, verb, resource, namespace }: AccountAction): object {
   const [home = "", name = ""] = account.split("/");
   return {
     apiVersion: "authorization.k8s.io/v1",

@@ -1,5 +1,5 @@
 import type { ClusterOpened, Right } from "../../facts/cluster.ts";
-import type { Deed } from "../../facts/cluster/permissions.ts";
+import type { AccountAction } from "../../facts/cluster/permissions.ts";
 import type { Finding } from "../../finding.ts";
 import { type Account, accountId } from "../../kubernetes/workloads.ts";
 import { FORBIDDEN, whereIs } from "./required_permissions.ts";
@@ -32,7 +32,7 @@ export function knownOf(
  * What the API server says of a deed, where that will be so after the manifests are applied too: what
  * they change the server does not know yet, and the roles tell it.
  */
-export function answerTo({ bindings, now, rights }: Known, deed: Deed): Right | undefined {
+export function answerTo({ bindings, now, rights }: Known, deed: AccountAction): Right | undefined {
   if (now === undefined || may(bindings, deed) !== may(now, deed)) return undefined;
   return rights?.find(({ verb, resource, namespace }) =>
     verb === deed.verb && resource === deed.resource && namespace === deed.namespace
@@ -40,7 +40,7 @@ export function answerTo({ bindings, now, rights }: Known, deed: Deed): Right | 
 }
 
 /** Whether a deed will be allowed. */
-export function isAllowed(known: Known, deed: Deed): boolean {
+export function isAllowed(known: Known, deed: AccountAction): boolean {
   return answerTo(known, deed)?.allowed ?? may(known.bindings, deed);
 }
 

@@ -1,6 +1,6 @@
 import { labelOf, type ManifestObject, namespaceOf, ofKind } from "../../kubernetes/objects.ts";
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
-import type { Deed } from "../../facts/cluster/permissions.ts";
+import type { AccountAction } from "../../facts/cluster/permissions.ts";
 import type { Account } from "../../kubernetes/workloads.ts";
 
 /** A rule that applies to a service account. */
@@ -87,7 +87,7 @@ function texts(value: unknown): string[] {
 /** Whether bindings of an account allow a deed. */
 export function may(
   bindings: readonly Binding[],
-  { resource, verb, namespace }: Pick<Deed, "resource" | "verb" | "namespace">,
+  { resource, verb, namespace }: Pick<AccountAction, "resource" | "verb" | "namespace">,
 ): boolean {
   return bindings.some(({ object, rules = [] }) =>
     (object.kind === "ClusterRoleBinding" || namespaceOf(object) === namespace) &&

@@ -1,6 +1,6 @@
 import type { Finding } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
-import { takesRoom } from "../../facts/cluster/objects.ts";
+import { isScheduled } from "../../facts/cluster/objects.ts";
 import { type ManifestObject, objectId, ofKind } from "../../kubernetes/objects.ts";
 import { naming } from "../../list_names.ts";
 import type { Fields } from "../../kubernetes/fields.ts";
@@ -39,8 +39,8 @@ export function judgeNodes(jobs: readonly ComingJob[], cluster: ClusterOpened): 
 }
 
 /** The pods that take room on nodes, as far as the user may see them. */
-function knownPods({ placed, objects }: ClusterOpened): readonly ManifestObject[] {
-  return placed ?? ofKind(objects, "Pod").filter(takesRoom);
+function knownPods({ scheduledPods, objects }: ClusterOpened): readonly ManifestObject[] {
+  return scheduledPods ?? ofKind(objects, "Pod").filter(isScheduled);
 }
 
 function judgeJob(

@@ -32,7 +32,9 @@ export const nodePool: PlatformCheck = platformCheck({
     const isGood = "findings" in outcome &&
       outcome.findings.every(({ severity }) => severity !== "fail");
     // Who cannot see all pods cannot tell that there is room.
-    return isGood && cluster !== undefined && cluster.placed === undefined ? UNSEEN : outcome;
+    return isGood && cluster !== undefined && cluster.scheduledPods === undefined
+      ? UNSEEN
+      : outcome;
   },
 });
 

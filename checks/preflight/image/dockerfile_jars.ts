@@ -6,7 +6,7 @@ import { HADOOP_OF, howToAdd, JARS, POSTGRESQL, SDK_OF } from "../../image/spark
 
 type Jar = { readonly name: string; readonly version: string; readonly instruction: Instruction };
 
-/** Judges the image that a Dockerfile makes; one that is not on Spark is none of our business. */
+/** Checks the jars in a Dockerfile. Returns undefined if the base image is not a Spark image. */
 export function judgeDockerfile(code: Code): Finding[] | undefined {
   const instructions = instructionsOf(code);
   const base = instructions.filter(({ name }) => name === "FROM").map((from) => ({
@@ -37,9 +37,10 @@ function unpinned(code: Code, from: Instruction, line: string | undefined): Find
   return [{
     severity: "fail",
     ...placeIn(code, from.offset),
-    problem: `the base image's tag names no Spark release: FROM ${from.text}`,
-    why: "the versions of hadoop-aws and the AWS SDK have to fit the Hadoop that Spark comes with",
-    fix: "Name a release in the tag, as in FROM apache/spark:3.5.8-scala2.12-java17-python3-ubuntu",
+    problem: `the tag of the base image does not name a Spark release: FROM ${from.text}`,
+    why:
+      "the versions of hadoop-aws and the AWS SDK must match the version of Hadoop in Spark's image",
+    fix: "Use a tag with a release, as in FROM apache/spark:3.5.8-scala2.12-java17-python3-ubuntu",
   }];
 }
 
@@ -60,8 +61,8 @@ function missingJar(
   return [{
     severity: "fail",
     ...placeIn(code, from.offset),
-    problem: `the image gets no ${name} jar`,
-    why: "Spark's image lacks it, and a job's pod may not download anything",
+    problem: `the Dockerfile does not add the ${name} jar`,
+    why: "Spark's image does not contain the jar, and network policies block downloads by jobs",
     fix: howToAdd({ name, version }),
   }];
 }
@@ -78,16 +79,16 @@ function unfit(
   return [{
     severity: "fail",
     ...placeIn(code, instruction.offset),
-    problem: `${name} ${version} does not fit Spark ${line}, which comes with Hadoop ` +
+    problem: `${name} ${version} does not match Spark ${line}, which includes Hadoop ` +
       hadoop,
-    why: "versions that do not fit fail with NoSuchMethodError or ClassNotFoundException, and " +
+    why: "mismatched versions cause NoSuchMethodError or ClassNotFoundException, but " +
       "only when a job runs",
-    fix: `Take ${name} ${wanted}, and its checksum.`,
+    fix: `Use ${name} ${wanted} and its checksum.`,
   }];
 }
 
 function unchecked(code: Code, jars: readonly Jar[]): Finding[] {
-  // A file of the build context was looked at by whoever put it there.
+  // Only downloads need a checksum: files of the build context are under version control.
   const remote = jars.filter(({ instruction: { name, text } }) =>
     /https?:\/\//.test(text) && (name === "ADD" || name === "RUN") &&
     !/--checksum=sha(256|512):|sha(1|256|512)sum\b.*(-c|--check)\b/.test(text)
@@ -96,7 +97,8 @@ function unchecked(code: Code, jars: readonly Jar[]): Finding[] {
     severity: "fail",
     ...placeIn(code, instruction.offset),
     problem: `${name} is downloaded without a checksum`,
-    why: "whatever the server sends goes into the image, and handles prices and credentials",
-    fix: "Verify it: ADD --checksum=sha256:<digest> …, or pipe it through sha256sum --check",
+    why:
+      "any file from the server becomes part of the image, which processes prices and credentials",
+    fix: "Verify the download: use ADD --checksum=sha256:<digest> …, or run sha256sum --check",
   }));
 }

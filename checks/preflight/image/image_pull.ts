@@ -9,7 +9,7 @@ import { JOBS, onPlatform, PLATFORM } from "../platform.ts";
 import { imagesOf, type ImageUse, readingFor } from "./image_uses.ts";
 import { credentialsIn, type PullSecret } from "./pull_secrets.ts";
 
-/** The pods' pull secrets open the registry of the image that the jobs run. */
+/** The cluster can pull the image that the jobs run, with the pull secrets of the pods. */
 export const imagePull: Check<"image", "manifests" | "cluster"> = check({
   id: "image-pull",
   title: "the cluster can pull the jobs' image",
@@ -18,7 +18,7 @@ export const imagePull: Check<"image", "manifests" | "cluster"> = check({
   wants: PLATFORM,
   run: ({ image, ...facts }, share) => {
     if (facts.manifests === undefined && facts.cluster === undefined) {
-      return { notApplicable: "no job was given, only an image" };
+      return { notApplicable: "no manifests and no cluster name a job" };
     }
     return onPlatform(
       facts,
@@ -32,10 +32,11 @@ export const imagePull: Check<"image", "manifests" | "cluster"> = check({
 const WHY = "nodes cannot pull the image, and the pod stays in ImagePullBackOff";
 
 /**
- * Judges whether the cluster can pull the images that jobs run: with the pull secrets of their pods,
- * or without where there are none.
+ * Checks whether the cluster can pull the images that jobs run, with the pull secrets of the pods
+ * if there are any.
  *
- * @param isCluster whether the cluster was read: only then what is not at hand is not there
+ * @param isCluster whether the cluster was read; only then a Secret that was not found does not
+ *   exist
  */
 export function judgePulls(
   fact: ImageFact,
@@ -43,16 +44,16 @@ export function judgePulls(
   isCluster: boolean,
 ): Outcome {
   if (fact.archive !== undefined) {
-    return { skip: `the archive ${fact.archive} stands in for the registries` };
+    return { skip: `images were read from the archive ${fact.archive}, not from a registry` };
   }
   const pulls = uses.map((use) => ({ use, reading: readingFor(use, fact.images) }));
-  if (pulls.length === 0) return { notApplicable: "there is no job with an image" };
+  if (pulls.length === 0) return { notApplicable: "no job has an image" };
   const unknown = pulls.find(({ reading }) => reading === undefined);
-  if (unknown !== undefined) return { unknown: `${unknown.use.reference} was not looked up` };
+  if (unknown !== undefined) return { unknown: `${unknown.use.reference} was not read` };
   const findings = once(pulls.flatMap(({ use, reading }) => judgePull(use, reading!, isCluster)));
   const denied = pulls.map(({ reading }) => reading).find(isDenied);
   if (!isCluster && denied !== undefined && findings.length === 0) {
-    return { unknown: `${denied.problem}. What the cluster may pull is not known without it` };
+    return { unknown: `${denied.problem}. The pull secrets of the cluster are unknown` };
   }
   const secrets = new Set(uses.flatMap((use) => use.secrets.map(({ name }) => name)));
   return {
@@ -68,7 +69,7 @@ function judgePull(use: ImageUse, reading: ImageReading, isCluster: boolean): Fi
   }
   if (!isCluster) return [];
   const { registry } = addressOf(use.reference);
-  // A registry that opens without them, or with another one, makes a bad pull secret no failure yet.
+  // An invalid pull secret is only a warning if the image can be read without it.
   const severity = isDenied(reading) ? "fail" : "warn";
   const bad = use.secrets.flatMap((secret) => judgeSecret(secret, registry, severity));
   if (bad.length > 0 || !isDenied(reading)) return bad;
@@ -88,20 +89,22 @@ function judgeSecret(
   const found = (problem: string): Finding[] => [
     { severity, ...place, problem, why: WHY, fix: howToMake(name, namespace, registry) },
   ];
-  if (secret === undefined) return found(`there is no Secret ${namespace}/${name}`);
+  if (secret === undefined) return found(`Secret ${namespace}/${name} does not exist`);
   const { type } = secret.value;
   if (type !== "kubernetes.io/dockerconfigjson" && type !== "kubernetes.io/dockercfg") {
     return found(
-      `${objectId(secret)} is of the type ${String(type ?? "Opaque")}, and a pull secret is of ` +
+      `${objectId(secret)} has the type ${
+        String(type ?? "Opaque")
+      }, but a pull secret has the type ` +
         "kubernetes.io/dockerconfigjson",
     );
   }
   return credentialsIn(pull) === undefined
-    ? found(`what ${objectId(secret)} holds is no Docker configuration`)
+    ? found(`the value of ${objectId(secret)} is not a Docker configuration`)
     : [];
 }
 
-/** That a registry does not open with the pull secrets that there are. */
+/** Reports that a registry denies access with the pod's pull secrets. */
 function refused({ reference, secrets, place }: ImageUse, registry: string): Finding {
   const address = addressOf(reference);
   const fitting = secrets.filter((secret) =>
@@ -128,19 +131,21 @@ function withoutSecret({ reference, place, namespace, bySpark }: ImageUse, regis
     problem: `${registry} requires a login to read ${reference}, and the pod has no pull ` +
       "secret",
     why: WHY,
-    fix: `${howToMake(name, namespace, registry)} Then name it where the image stands: ${setting}`,
+    fix: `${howToMake(name, namespace, registry)} Then add to the pod: ${setting}`,
   } as const;
 }
 
-/** Makes a pull secret with the password in no command. */
+/** Returns commands that create a pull secret. No command contains the password. */
 function howToMake(name: string, namespace: string, registry: string): string {
   const secret = `kubectl -n ${namespace} create secret docker-registry ${name}`;
-  return `Log in, which asks for the password: docker --config ./login login ${registry} && ` +
+  return `Log in and enter the password when prompted: docker --config ./login login ${registry} && ` +
     `kubectl -n ${namespace} delete secret ${name} --ignore-not-found && ` +
     `${secret} --from-file=.dockerconfigjson=./login/config.json && rm -r ./login`;
 }
 
-/** Pods of one job, and jobs of one account, share what is wrong. */
+/**
+ * Removes repeated findings: pods of one job and jobs of one service account share pull secrets.
+ */
 function once(findings: readonly Finding[]): Finding[] {
   const key = ({ object, field, problem }: Finding) => [object, field, problem].join("\n");
   return [...new Map(findings.map((each) => [key(each), each])).values()];

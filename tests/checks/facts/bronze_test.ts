@@ -103,7 +103,7 @@ Deno.test("gatherBronze: a part that was cut off after it was published", async 
   lake.objects.set(key, lake.objects.get(key)!.slice(0, -20));
   const [part] = (await gatherBronze(lake, DAY)).parts;
   assertEquals([part!.stored!.bytes, part!.stored!.same], [part!.part.bytes - 20, false]);
-  assertMatch(part!.problem!, /^no Parquet file: /);
+  assertMatch(part!.problem!, /^it is not a Parquet file: /);
   assertEquals([part!.footer, part!.collected], [undefined, false]);
 });
 
@@ -160,7 +160,7 @@ Deno.test("gatherBronze: a null where the contract allows none is a problem of t
   const parts = await Array.fromAsync(cutParts([group], nullable, bronzePrefix(DAY)));
   await publishBronze(lake, parts);
   const [part] = (await gatherBronze(lake, DAY)).parts;
-  assertEquals([part!.problem, part!.collected], ["a null in column operation_id", false]);
+  assertEquals([part!.problem, part!.collected], ["column operation_id contains a null", false]);
 });
 
 Deno.test("gatherBronze: what lies beside the marker's parts is listed, but no marker and no hidden file", async () => {

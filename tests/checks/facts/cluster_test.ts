@@ -90,7 +90,9 @@ clusterTest(
     assertEquals([stringData!.DJANGO_DB_PASSWORD, data], [SECRETS.DJANGO_DB_PASSWORD, undefined]);
     assertEquals([secret.file, metadata!.managedFields], [undefined, undefined]);
     assertEquals(fact.trials.filter(({ refused }) => refused !== undefined), []);
-    const nodes = fact.placed!.map(({ value }) => (value.spec as { nodeName: string }).nodeName);
+    const nodes = fact.scheduledPods!.map(({ value }) =>
+      (value.spec as { nodeName: string }).nodeName
+    );
     assert(nodes.length > 0 && nodes.every((name) => name === "general-1"), nodes.join());
   },
 );

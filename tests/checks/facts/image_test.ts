@@ -104,7 +104,9 @@ Deno.test({
       ...["denied false", "denied true", "unknown true", "platform true", "unknown false"],
     ]);
     for (const each of fact.images) {
-      assert(!each.opened && each.fix.length > 10 && each.problem.startsWith("Cannot look into"));
+      assert(
+        !each.opened && each.fix.length > 10 && each.problem.startsWith("Cannot read the image"),
+      );
     }
     const text = JSON.stringify(fact);
     for (const secret of [password, JSON.stringify(password), "wr0ng!", btoa(password)]) {

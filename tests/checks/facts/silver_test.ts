@@ -72,7 +72,7 @@ Deno.test("gatherSilver: a part that was cut off does not hide the others", asyn
   lake.objects.set(key, lake.objects.get(key)!.slice(0, 50));
   const { parts, rows } = await gatherSilver(lake, DAY);
   assertEquals(parts.map(({ collected }) => collected), [false, true]);
-  assertMatch(parts[0]!.problem!, /^no Parquet file/);
+  assertMatch(parts[0]!.problem!, /^it is not a Parquet file/);
   assertEquals(rows.map(({ operation_id }) => operation_id), [13n]);
 });
 

@@ -2,8 +2,8 @@ import { Failure } from "../../../pipeline/errors.ts";
 import { BEFORE } from "../../../checks/catalog.ts";
 import type { Finding, Result } from "../../../checks/finding.ts";
 import type { ClusterFact, ClusterOpened } from "../../../checks/facts/cluster.ts";
-import { placedPods } from "../../../checks/facts/cluster/objects.ts";
-import { deedsOf, type Right } from "../../../checks/facts/cluster/permissions.ts";
+import { scheduledPodsOf } from "../../../checks/facts/cluster/objects.ts";
+import { actionsToReview, type Right } from "../../../checks/facts/cluster/permissions.ts";
 import type { Fields } from "../../../checks/kubernetes/fields.ts";
 import { type ManifestObject, objectId } from "../../../checks/kubernetes/objects.ts";
 import type { ManifestsFact } from "../../../checks/facts/manifests.ts";
@@ -28,7 +28,10 @@ const OBJECTS: readonly ManifestObject[] = [
 ];
 
 /** What the API server answers where exactly the rights that Spark needs are there. */
-const ANSWERS: readonly Right[] = deedsOf({ namespace: "analytics-jobs", name: "spark-jobs" })
+const ANSWERS: readonly Right[] = actionsToReview({
+  namespace: "analytics-jobs",
+  name: "spark-jobs",
+})
   .map((deed) => {
     const rule = CLUSTER_NEEDS.find(({ resource }) => resource === deed.resource);
     const isNeeded = deed.namespace === "analytics-jobs" && rule?.verbs.includes(deed.verb);
@@ -43,7 +46,7 @@ export const CLUSTER: ClusterOpened = {
   ...{ opened: true, name: "robson at https://192.168.1.10:6443", version: "v1.34.2+k3s1" },
   ...{ user: "operator", namespace: "default" },
   objects: OBJECTS,
-  placed: placedPods(OBJECTS.filter(({ kind }) => kind === "Pod")),
+  scheduledPods: scheduledPodsOf(OBJECTS.filter(({ kind }) => kind === "Pod")),
   unread: [],
   rights: ANSWERS,
   trials: MANIFESTS.objects.map((object) => (
@@ -81,8 +84,12 @@ export function plus(yaml: string, cluster: ClusterOpened = CLUSTER): ClusterOpe
 }
 
 function withObjects(objects: readonly ManifestObject[], cluster: ClusterOpened): ClusterOpened {
-  const pods = placedPods(objects.filter(({ kind }) => kind === "Pod"));
-  return { ...cluster, objects, ...(cluster.placed === undefined ? {} : { placed: pods }) };
+  const pods = scheduledPodsOf(objects.filter(({ kind }) => kind === "Pod"));
+  return {
+    ...cluster,
+    objects,
+    ...(cluster.scheduledPods === undefined ? {} : { scheduledPods: pods }),
+  };
 }
 
 /** The cluster as a user sees it who may not read a kind; in all namespaces unless one is given. */
@@ -90,10 +97,10 @@ export function forbidding(kind: string, namespace?: string): ClusterOpened {
   const isHidden = (object: ManifestObject) =>
     object.kind === kind && (namespace === undefined || object.namespace === namespace);
   const hidden = CLUSTER.objects.filter(isHidden);
-  const { placed, ...rest } = CLUSTER;
+  const { scheduledPods, ...rest } = CLUSTER;
   return {
     ...rest,
-    ...(kind === "Pod" ? {} : { placed: placed! }),
+    ...(kind === "Pod" ? {} : { scheduledPods: scheduledPods! }),
     objects: CLUSTER.objects.filter((object) => !isHidden(object)),
     unread: [...new Set(hidden.map((each) => each.namespace))].map((namespace) => ({
       kind,

@@ -1,4 +1,4 @@
-import { observed } from "../../../checks/facts/cluster/objects.ts";
+import { toManifestObject } from "../../../checks/facts/cluster/objects.ts";
 import type { Fields } from "../../../checks/kubernetes/fields.ts";
 import type { ManifestObject } from "../../../checks/kubernetes/objects.ts";
 import { readFile } from "../../../checks/facts/manifests.ts";
@@ -224,7 +224,10 @@ export function liveObjects(yaml: string): ManifestObject[] {
 function liveObject(value: Fields, declared?: ManifestObject): ManifestObject {
   const added = { uid: `uid-${++uids}`, resourceVersion: "1", managedFields: [{ manager: "x" }] };
   const { metadata } = value as KubeObject;
-  return observed({ ...value as KubeObject, metadata: { ...added, ...metadata } }, declared);
+  return toManifestObject(
+    { ...value as KubeObject, metadata: { ...added, ...metadata } },
+    declared,
+  );
 }
 
 /** An object of the manifests as the API server has it. */

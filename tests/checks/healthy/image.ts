@@ -30,7 +30,7 @@ export function contents(reference: string, changes: Partial<ImageContents> = {}
   };
 }
 
-/** An image that could not be looked into. */
+/** An image that could not be read. */
 export function refusal(
   reference: string,
   trouble: ImageTrouble,
@@ -38,7 +38,7 @@ export function refusal(
 ): ImageRefusal {
   return {
     ...{ opened: false, reference, credentials: [], loggedIn: false, trouble, platforms: [] },
-    ...{ problem: `Cannot look into ${reference}: it is ${trouble}`, fix: "Mend the image." },
+    ...{ problem: `Cannot read the image ${reference}: it is ${trouble}`, fix: "Mend the image." },
     ...changes,
   };
 }

@@ -156,7 +156,7 @@ Deno.test("archive: an image goes by its name, a tag, or its digest; one alone w
 });
 
 Deno.test("archive: no reference is found nowhere", () => {
-  assertThrows(() => findArchived([], "$(IMAGE)"), ImageRefused, "no reference to an image");
+  assertThrows(() => findArchived([], "$(IMAGE)"), ImageRefused, "not an image reference");
 });
 
 const json = (value: unknown) => JSON.stringify(value);
@@ -164,16 +164,28 @@ const whole = dockerArchive(IMAGE, [NAME]);
 
 for (
   const [name, bytes, words] of [
-    ["no tar", new TextEncoder().encode("hello ".repeat(200)), "no tar, or a damaged one"],
-    ["nothing", new Uint8Array(0), "there is no image in it"],
-    ["an archive that is cut", whole.subarray(0, 2000), "the tar ends in the middle of a file"],
-    ["a packed one that is cut", gzipSync(whole).subarray(0, 300), "ends too early (Z_BUF_ERROR)"],
-    ["a tar of something else", tarOf({ "a.txt": "a" }), "there is no image in it"],
-    ["an index of nothing", tarOf({ "index.json": json({ manifests: [] }) }), "no image in it"],
-    ["an index that is none", tarOf({ "index.json": "{]" }), "no JSON object"],
+    ["no tar", new TextEncoder().encode("hello ".repeat(200)), "not a tar file, or is damaged"],
+    ["nothing", new Uint8Array(0), "the archive contains no image"],
+    [
+      "an archive that is cut",
+      whole.subarray(0, 2000),
+      "the tar file ends in the middle of a file",
+    ],
+    ["a packed one that is cut", gzipSync(whole).subarray(0, 300), "is truncated (Z_BUF_ERROR)"],
+    ["a tar of something else", tarOf({ "a.txt": "a" }), "the archive contains no image"],
+    ["an index of nothing", tarOf({ "index.json": json({ manifests: [] }) }), "contains no image"],
+    ["an index that is none", tarOf({ "index.json": "{]" }), "not a JSON object"],
     ["a manifest for an index", tarOf({ "index.json": json({ layers: [] }) }), "sha256 digest"],
-    ["a manifest.json that is none", tarOf({ "manifest.json": "[1]" }), "not that of docker save"],
-    ["a manifest.json that is cut", tarOf({ "manifest.json": "[{" }), "not that of docker save"],
+    [
+      "a manifest.json that is none",
+      tarOf({ "manifest.json": "[1]" }),
+      "not in the format of docker save",
+    ],
+    [
+      "a manifest.json that is cut",
+      tarOf({ "manifest.json": "[{" }),
+      "not in the format of docker save",
+    ],
   ] as const
 ) {
   Deno.test(`archive: no archive is ${name}`, async () => {
@@ -186,7 +198,11 @@ for (
 }
 
 Deno.test("archive: a file that is not there, and a folder, are no archives", async () => {
-  await assertRejects(() => openArchive("/no/such/file", undefined), Failure, "no such file");
+  await assertRejects(
+    () => openArchive("/no/such/file", undefined),
+    Failure,
+    "the file does not exist",
+  );
   await assertRejects(() => openArchive("/", undefined), Failure, "it is a directory");
 });
 
@@ -201,22 +217,22 @@ for (
       unnamed(swapped(IMAGE, {
         layers: [{ ...IMAGE.layers[0]!, bytes: other.layers[0]!.bytes }, IMAGE.layers[1]!],
       })),
-      `its layer 1 (${IMAGE.layers[0]!.descriptor.digest}) cannot be read`,
+      `layer 1 (${IMAGE.layers[0]!.descriptor.digest}) cannot be read`,
     ],
     [
       "no such layer",
       unnamed(swapped(IMAGE, { layers: [IMAGE.layers[0]!] })),
-      `the archive lacks its layer ${IMAGE.layers[1]!.descriptor.digest}`,
+      `the layer ${IMAGE.layers[1]!.descriptor.digest} is missing from the archive`,
     ],
     [
       "a configuration with other content",
       unnamed(swapped(IMAGE, { config: blob(other.config.bytes, IMAGE.config) })),
-      `and it should be ${IMAGE.config.descriptor.digest}`,
+      `but should be ${IMAGE.config.descriptor.digest}`,
     ],
     [
       "no manifest",
       ociArchive({ ...IMAGE.manifest, bytes: new Uint8Array(0) }, []),
-      `the archive lacks its content ${IMAGE.manifest.descriptor.digest}`,
+      `the content ${IMAGE.manifest.descriptor.digest} is missing from the archive`,
     ],
     [
       "a saved layer with other content",
@@ -226,17 +242,17 @@ for (
         }),
         [],
       ),
-      "its layer 2 (sha256:",
+      "layer 2 (sha256:",
     ],
     [
       "fewer saved layers than digests",
       dockerArchive(swapped(IMAGE, { layers: [IMAGE.layers[0]!] }), []),
-      "it has 1 layers, and 2 digests of layers",
+      "the image has 1 layers, but 2 layer digests",
     ],
     [
       "a saved configuration with other content",
       dockerArchive(swapped(IMAGE, { config: blob(other.config.bytes, IMAGE.config) }), []),
-      "its configuration's digest is sha256:",
+      "the digest of the configuration is sha256:",
     ],
   ] as const
 ) {

@@ -3,7 +3,7 @@ import { openHttp } from "../../../checks/image/http.ts";
 import { assertEquals, assertRejects } from "../../support/assert.ts";
 
 const OPTIONS = {
-  ...{ task: "look into it", caCertificates: [], plain: true, signal: undefined, silence: 200 },
+  ...{ task: "read it", caCertificates: [], plain: true, signal: undefined, silence: 200 },
 };
 
 /** A server that begins to answer with a piece, if it has one, and says nothing after it. */
@@ -33,7 +33,7 @@ Deno.test("http: a server that does not begin to answer is given up, and so is o
   await using never = silentAfter();
   await using halfway = silentAfter("half");
   const http = openHttp(OPTIONS);
-  const silent = /Cannot look into it: 127\.0\.0\.1:\d+ sent nothing for 0\.2 s\. Check/;
+  const silent = /Cannot read it: 127\.0\.0\.1:\d+ sent nothing for 0\.2 s\. Check/;
   const first = await assertRejects(() => http.get(never.url, {}), Failure);
   const response = await http.get(halfway.url, {});
   const heard: string[] = [];

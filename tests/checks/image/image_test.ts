@@ -59,15 +59,23 @@ Deno.test("image: an image fits the platform of its architecture, and of its var
 
 for (
   const [name, value, words] of [
-    ["nothing", "", "no JSON object"],
-    ["a cut one", '{"schemaVersion": 2, "layers', "no JSON object"],
-    ["a list", "[]", "no JSON object"],
-    ["one of Docker's first form", { schemaVersion: 1, fsLayers: [] }, "Docker's first form"],
+    ["nothing", "", "not a JSON object"],
+    ["a cut one", '{"schemaVersion": 2, "layers', "not a JSON object"],
+    ["a list", "[]", "not a JSON object"],
+    ["one of Docker's first form", { schemaVersion: 1, fsLayers: [] }, "Docker's schema version 1"],
     ["one without layers", { schemaVersion: 2, config: PIECE }, "has no layers"],
     ["one without a configuration", { layers: [] }, "without a sha256 digest"],
     ["one with another digest", { config: { ...PIECE, digest: "sha512:1" }, layers: [] }, "sha256"],
-    ["one without a size", { config: { ...PIECE, size: "1" }, layers: [] }, "names no size"],
-    ["one with a negative size", { config: { ...PIECE, size: -1 }, layers: [] }, "names no size"],
+    [
+      "one without a size",
+      { config: { ...PIECE, size: "1" }, layers: [] },
+      "the manifest has no size for",
+    ],
+    [
+      "one with a negative size",
+      { config: { ...PIECE, size: -1 }, layers: [] },
+      "the manifest has no size for",
+    ],
     ["one of a chart", { config: PIECE, layers: [{ ...PIECE, mediaType: "helm" }] }, '"helm"'],
     ["one of 501 layers", { config: PIECE, layers: Array(501).fill(PIECE) }, "501 layers"],
     ["an index of nothing", { manifests: [null] }, "without a sha256 digest"],

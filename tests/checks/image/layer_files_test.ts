@@ -137,7 +137,7 @@ Deno.test("layer_files: a hard link is what it leads to, in its layer or below, 
   await assertRejects(
     () => imageOf({ "b/": "", a: { hardlink: "b" } }),
     Malformed,
-    "which is no file",
+    "which is not a file",
   );
 });
 

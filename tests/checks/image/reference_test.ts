@@ -37,7 +37,7 @@ for (
     const error = assertThrows(
       () => addressOf(reference),
       ImageRefused,
-      "no reference to an image",
+      "not an image reference",
     );
     assertEquals(error.trouble, "unknown");
   });

@@ -86,7 +86,7 @@ for (
     [
       "a layer with other content",
       at(blobPath(TOP), () => new Response(other.layers[0]!.bytes as BodyInit)),
-      `its layer 2 (${TOP}) cannot be read: `,
+      `layer 2 (${TOP}) cannot be read: `,
     ],
     [
       "a layer with the right size and other content",
@@ -95,22 +95,22 @@ for (
         changed[20]! ^= 1;
         return new Response(changed);
       }),
-      `its layer 1 (${BASE}) cannot be read: its digest is sha256:`,
+      `layer 1 (${BASE}) cannot be read: the digest is sha256:`,
     ],
     [
       "a layer that ends too early, and says that it is whole",
       at(blobPath(BASE), () => new Response(IMAGE.layers[0]!.bytes.subarray(0, 30) as BodyInit)),
-      `and it should be ${BASE}`,
+      `but should be ${BASE}`,
     ],
     [
       "a layer without end",
       at(blobPath(BASE), () => new Response(endless())),
-      `there are more than the ${IMAGE.layers[0]!.bytes.length} bytes`,
+      `the content has more than the expected ${IMAGE.layers[0]!.bytes.length} bytes`,
     ],
     [
       "a configuration with other content",
       at(blobPath(IMAGE.config.descriptor.digest), () => Response.json({ os: "linux" })),
-      `and it should be ${IMAGE.config.descriptor.digest}`,
+      `but should be ${IMAGE.config.descriptor.digest}`,
     ],
     [
       "a manifest that is not the one of its digest",
@@ -118,18 +118,18 @@ for (
         `/v2/team/spark/manifests/${digest}`,
         () => new Response(other.manifest.bytes as BodyInit),
       ),
-      `its manifest's digest is ${other.manifest.descriptor.digest}, and it should be ${digest}`,
+      `the digest of the manifest is ${other.manifest.descriptor.digest}, but should be ${digest}`,
       { name: `team/spark@${digest}` },
     ],
     [
       "a manifest without end",
       at("/v2/team/spark/manifests/1", () => new Response(endless())),
-      "it has more than 4194304 bytes",
+      "the document has more than 4194304 bytes",
     ],
     [
       "a manifest that is none",
       at("/v2/team/spark/manifests/1", () => new Response("hm")),
-      "no JSON",
+      "not a JSON object",
     ],
     [
       "a layer that the registry has lost",
@@ -137,7 +137,7 @@ for (
         blobPath(TOP),
         () => Response.json({ errors: [{ code: "BLOB_UNKNOWN" }] }, { status: 404 }),
       ),
-      `its registry lacks its content ${TOP}`,
+      `the registry does not have the content ${TOP}`,
     ],
   ] as readonly (readonly [string, Answer, string, Asking?])[]
 ) {
@@ -157,8 +157,8 @@ Deno.test("registry_faults: an image is broken by an index that leads to another
   const path = (digest: string) => `/v2/team/spark/manifests/${digest}`;
   for (
     const [body, words] of [
-      [inner.bytes, "its index leads to another index"],
-      [inner.bytes.toReversed(), `and it should be ${inner.descriptor.digest}`],
+      [inner.bytes, "the index refers to another index"],
+      [inner.bytes.toReversed(), `but should be ${inner.descriptor.digest}`],
     ] as const
   ) {
     const answer = at(path(inner.descriptor.digest), () => new Response(body as BodyInit));
@@ -172,13 +172,13 @@ Deno.test("registry_faults: an image is broken by an index that leads to another
 
 for (
   const [name, response, words] of [
-    ["429", () => new Response("", { status: 429 }), "it answered 429"],
+    ["429", () => new Response("", { status: 429 }), "the status is 429"],
     [
       "a crash",
       () => Response.json({ errors: [{ code: "UNKNOWN" }] }, { status: 500 }),
       "500 UNKNOWN",
     ],
-    ["a page", () => new Response("<html>", { status: 418 }), "it answered 418"],
+    ["a page", () => new Response("<html>", { status: 418 }), "the status is 418"],
     ["redirects without end", () => redirect("/v2/team/spark/manifests/1"), "redirects too often"],
     ["a redirect to no address", () => redirect("http://"), "redirects to an invalid address"],
     [
@@ -195,7 +195,7 @@ for (
     [
       "a token server that is none",
       () => challenge('Bearer realm="tokens"'),
-      "its challenge names no token server",
+      "the challenge names no token server",
     ],
   ] as const
 ) {
@@ -236,7 +236,7 @@ Deno.test("registry_faults: a connection that is cut is no answer, and no broken
   })();
   const there = `http://127.0.0.1:${listener.addr.port}/blob`;
   await withFake(at(blobPath(TOP), () => redirect(there)), async (fake) => {
-    const error = await assertRejects(() => pull(fake), Failure, "was cut");
+    const error = await assertRejects(() => pull(fake), Failure, "was closed");
     assertEquals(error.kind, "unreachable");
     await cutting;
   });
@@ -272,7 +272,7 @@ Deno.test("registry_faults: a fault in one layer ends the others, however long t
     return path === blobPath(TOP) ? new Response("", { status: 503 }) : undefined;
   };
   await withFake(answer, async (fake) => {
-    await assertRejects(() => pull(fake), Failure, "it answered 503");
+    await assertRejects(() => pull(fake), Failure, "the status is 503");
   });
 });
 
@@ -281,7 +281,7 @@ Deno.test("registry_faults: where nothing listens, that is said", async () => {
   await fake.stop();
   const error = await assertRejects(() => pull(fake), Failure);
   assertEquals(error.kind, "unreachable");
-  assertStringIncludes(error.message, `nothing accepts connections at ${fake.host}`);
+  assertStringIncludes(error.message, `${fake.host} refused the connection`);
 });
 
 /** A registry that wants a login for everything. */

@@ -130,7 +130,9 @@ Deno.test({
     assertEquals([arm.platform, arm.files.filesIn("/")], ["linux/arm64/v8", ["arm.jar"]]);
     const none = await refused(open, "team/spark:all", { platform: "linux/s390x" });
     assertEquals([none.trouble, none.platforms], ["platform", ["linux/arm64/v8", "linux/amd64"]]);
-    assert(none.message.includes("none for linux/s390x, only for linux/arm64/v8, linux/amd64"));
+    assert(
+      none.message.includes("does not exist for linux/s390x, only for linux/arm64/v8, linux/amd64"),
+    );
   },
 });
 
@@ -152,11 +154,11 @@ for (
     ["team/spark:2", "there is no tag 2 of 127.0.0.1"],
     ["team/none:1", "there is no tag 1 of 127.0.0.1"],
     [`team/spark@sha256:${"0".repeat(64)}`, `there is no image sha256:${"0".repeat(64)} in`],
-    ["Team/spark:1", "no reference to an image"],
+    ["Team/spark:1", "not an image reference"],
   ] as const
 ) {
   Deno.test({
-    name: `registry: it is reported that there is no ${name}`,
+    name: `readFromRegistry: reports that there is no ${name}`,
     ignore,
     async fn() {
       const error = await refused(open, name);
@@ -258,9 +260,13 @@ Deno.test({
     const cut = bytes.subarray(0, -1);
     for (
       const [tag, layer, words] of [
-        ["no-tar", blobOf("application/vnd.oci.image.layer.v1.tar", noTar), "no tar, or a damaged"],
-        ["cut", blobOf("application/vnd.oci.image.layer.v1.tar+gzip", cut), "ends too early"],
-        ["chart", blobOf("application/vnd.cncf.helm.chart", noTar), "a layer that is no tar"],
+        [
+          "no-tar",
+          blobOf("application/vnd.oci.image.layer.v1.tar", noTar),
+          "not a tar file, or is damaged",
+        ],
+        ["cut", blobOf("application/vnd.oci.image.layer.v1.tar+gzip", cut), "is truncated"],
+        ["chart", blobOf("application/vnd.cncf.helm.chart", noTar), "which is not a tar file"],
       ] as const
     ) {
       const [base] = IMAGE.layers;
@@ -275,7 +281,7 @@ Deno.test({
       assertEquals([error.trouble, error.kind], ["broken", "data"]);
       assert(error.message.includes(words), error.message);
       if (tag !== "chart") {
-        assert(error.message.includes(`its layer 2 (${layer.descriptor.digest})`));
+        assert(error.message.includes(`layer 2 (${layer.descriptor.digest})`));
       }
     }
   },

@@ -166,18 +166,22 @@ const changed = (at: number, ...values: number[]) => {
 
 for (
   const [name, tar, words] of [
-    ["text", new TextEncoder().encode("no tar ".repeat(100)), "no tar, or a damaged one"],
+    ["text", new TextEncoder().encode("no tar ".repeat(100)), "not a tar file, or is damaged"],
     ["one that ends in a header", FILE.subarray(0, 300), "in the middle of a header"],
     ["one that ends in a body", FILE.subarray(0, 700), "in the middle of a file"],
     ["one that ends in the padding", FILE.subarray(0, 1200), "in the middle of a file"],
-    ["one with a changed byte", changed(3, 0x58), "no tar, or a damaged one"],
-    ["one with a size that is none", withSize("x".repeat(11)), "whose size is none"],
-    ["one with a size beyond all", withSize("\xff".repeat(12)), "whose size is none"],
+    ["one with a changed byte", changed(3, 0x58), "not a tar file, or is damaged"],
+    ["one with a size that is none", withSize("x".repeat(11)), "an entry with an invalid size"],
+    ["one with a size beyond all", withSize("\xff".repeat(12)), "an entry with an invalid size"],
     ["an extended header that is cut", extended("99 path=a\n"), "damaged extended header"],
     ["an extended header without length", extended("path=a\n"), "damaged extended header"],
     ["an extended header of length 0", extended("0 path=a\n"), "damaged extended header"],
-    ["an extended size that is none", extended("11 size=-1\n"), "whose size is none"],
-    ["a header without end", tarHeader("x", "x", 2 ** 30), "a header of 1073741824 bytes"],
+    ["an extended size that is none", extended("11 size=-1\n"), "an entry with an invalid size"],
+    [
+      "a header without end",
+      tarHeader("x", "x", 2 ** 30),
+      "an extended header of 1073741824 bytes",
+    ],
     ["a path without end", joined([longName(5000), tarHeader("a", "0", 0)]), "a path of more than"],
   ] as const
 ) {

@@ -178,12 +178,12 @@ Deno.test("node-pool: what has come to its end takes no room, and neither does t
 });
 
 Deno.test("node-pool: who may not see all pods cannot tell that there is room, only that there is none", async () => {
-  const { placed: _, ...blind } = CLUSTER;
+  const { scheduledPods: _, ...blind } = CLUSTER;
   const { verdict, reason } = await result(blind);
   assertEquals(verdict, "error");
   assertStringIncludes(reason!, "may not list the pods of all namespaces");
   assertEquals(
-    (await result({ ...spec({ unschedulable: true }), placed: undefined! })).verdict,
+    (await result({ ...spec({ unschedulable: true }), scheduledPods: undefined! })).verdict,
     "fail",
   );
 });

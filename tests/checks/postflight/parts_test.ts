@@ -44,7 +44,7 @@ for (const { id, layer, fact } of LAYERS) {
   });
 
   Deno.test(`parts: ${id} fails where a part has other bytes`, async () => {
-    const problem = "no Parquet file: it is cut off";
+    const problem = "it is not a Parquet file: it is cut off";
     const given = broken(layer, { stored: { bytes: 12, same: false }, problem });
     const says = `it has 12 bytes, and the commit marker says ${bytes.toLocaleString("en-US")}`;
     await assertOnly(id, given, [{ object, field: "bytes", problem: says }]);
@@ -70,7 +70,7 @@ for (const { id, layer, fact } of LAYERS) {
   });
 
   Deno.test(`parts: ${id} fails where a part cannot be read, though it is as it was published`, async () => {
-    const problem = "a null in column operation_id";
+    const problem = "column operation_id contains a null";
     const given = broken(layer, { stored: { bytes, same: true }, problem }, "footer");
     await assertOnly(id, given, [{ object, problem: `it cannot be read: ${problem}` }]);
   });

@@ -1,5 +1,5 @@
 import { tracked, whoAmI } from "../../../../checks/facts/cluster.ts";
-import { placedPods, readKind, readOne } from "../../../../checks/facts/cluster/objects.ts";
+import { readKind, readOne, scheduledPodsOf } from "../../../../checks/facts/cluster/objects.ts";
 import { accountsOf } from "../../../../checks/kubernetes/workloads.ts";
 import { ApiError, type Cluster, type KubeObject } from "../../../../pipeline/cluster/cluster.ts";
 import { Failure } from "../../../../pipeline/errors.ts";
@@ -110,10 +110,10 @@ metadata: { name: over, namespace: x }
 spec: { nodeName: node-1, containers: [] }
 status: { phase: Failed }
 `);
-  const placed = placedPods(pods);
-  assertEquals(placed.map(({ name }) => name), ["a"]);
-  assertEquals(JSON.stringify(placed[0]!.value).includes("s3cret"), false);
-  assertEquals(placed[0]!.value.spec, {
+  const scheduledPods = scheduledPodsOf(pods);
+  assertEquals(scheduledPods.map(({ name }) => name), ["a"]);
+  assertEquals(JSON.stringify(scheduledPods[0]!.value).includes("s3cret"), false);
+  assertEquals(scheduledPods[0]!.value.spec, {
     ...{ nodeName: "node-1", overhead: undefined, resources: undefined, initContainers: [] },
     containers: [{ name: "c", restartPolicy: undefined, resources: { limits: { cpu: 1 } } }],
   });

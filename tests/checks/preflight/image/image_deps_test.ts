@@ -185,7 +185,11 @@ Deno.test("image-deps fails for a jar that the image lacks, with the command tha
   const [finding] = await assertFound(
     ID,
     dockerfile("https://repo/postgresql-42.7.4.jar", "https://repo/other.jar"),
-    { object: "manifests/image/Dockerfile", line: 3, problem: "the image gets no postgresql jar" },
+    {
+      object: "manifests/image/Dockerfile",
+      line: 3,
+      problem: "the Dockerfile does not add the postgresql jar",
+    },
   );
   assertStringIncludes(finding!.fix, "-Dartifact=org.postgresql:postgresql:42.7.14");
 });
@@ -193,10 +197,10 @@ Deno.test("image-deps fails for a jar that the image lacks, with the command tha
 Deno.test("image-deps fails for jars that do not fit Spark's Hadoop", async () => {
   await assertFound(ID, dockerfile("ARG HADOOP=3.3.4", "ARG HADOOP=3.4.1"), {
     line: 5,
-    problem: "hadoop-aws 3.4.1 does not fit Spark 3.5, which comes with Hadoop 3.3.4",
+    problem: "hadoop-aws 3.4.1 does not match Spark 3.5, which includes Hadoop 3.3.4",
   });
   await assertFound(ID, dockerfile("bundle-1.12.262", "bundle-1.11.1026"), {
-    problem: "aws-java-sdk-bundle 1.11.1026 does not fit Spark 3.5, which comes with Hadoop 3.3.4",
+    problem: "aws-java-sdk-bundle 1.11.1026 does not match Spark 3.5, which includes Hadoop 3.3.4",
   });
 });
 
@@ -205,7 +209,7 @@ Deno.test("image-deps fails for a download without a checksum, and for a base wi
     ...{ line: 9, problem: "postgresql is downloaded without a checksum" },
   });
   await assertFound(ID, dockerfile("spark:3.5.8-python3", "spark:latest"), {
-    problem: "the base image's tag names no Spark release: FROM apache/spark:latest",
+    problem: "the tag of the base image does not name a Spark release: FROM apache/spark:latest",
   });
 });
 

@@ -94,14 +94,14 @@ for (
       closed,
       objects(["registry"], ""),
       "ServiceAccount analytics-jobs/spark-jobs",
-      "there is no Secret analytics-jobs/registry",
+      "Secret analytics-jobs/registry does not exist",
     ],
     [
       "a pull secret of another type",
       closed,
       objects(["registry"], secret("ghcr.io", { type: "Opaque" })),
       "ServiceAccount analytics-jobs/spark-jobs",
-      "Secret analytics-jobs/registry is of the type Opaque, and a pull secret is of " +
+      "Secret analytics-jobs/registry has the type Opaque, but a pull secret has the type " +
       "kubernetes.io/dockerconfigjson",
     ],
     [
@@ -109,14 +109,14 @@ for (
       closed,
       objects(["registry"], secret("", { text: `{"auths": "${PASSWORD}"}` })),
       "ServiceAccount analytics-jobs/spark-jobs",
-      "what Secret analytics-jobs/registry holds is no Docker configuration",
+      "the value of Secret analytics-jobs/registry is not a Docker configuration",
     ],
     [
       "a pull secret without its key",
       closed,
       objects(["registry"], secret("ghcr.io", { key: "config.json" })),
       "ServiceAccount analytics-jobs/spark-jobs",
-      "what Secret analytics-jobs/registry holds is no Docker configuration",
+      "the value of Secret analytics-jobs/registry is not a Docker configuration",
     ],
     [
       "a pull secret for another registry",
@@ -167,7 +167,10 @@ Deno.test("image-pull: a tag that is not there is reported where the job names i
       "spec.template.spec.containers[0].image",
       lineOf(JOB, `image: ${IMAGE}`),
     ]);
-    assertEquals([problem, fix], [`Cannot look into ${IMAGE}: it is unknown`, "Mend the image."]);
+    assertEquals([problem, fix], [
+      `Cannot read the image ${IMAGE}: it is unknown`,
+      "Mend the image.",
+    ]);
   }
 });
 
@@ -180,7 +183,7 @@ Deno.test("image-pull: what is wrong inside an image does not prevent pulling it
 Deno.test("without the cluster nobody knows with what it pulls", async () => {
   const { verdict, reason, findings } = await judge([denied], undefined);
   assertEquals([verdict, findings.length], ["error", 0]);
-  assertStringIncludes(reason ?? "", "What the cluster may pull is not known without it");
+  assertStringIncludes(reason ?? "", "The pull secrets of the cluster are unknown");
   assertEquals((await judge([opened], undefined)).verdict, "pass");
 });
 
@@ -188,8 +191,8 @@ Deno.test("image-pull: an archive is not pulled, and an image that nobody asked 
   const archive: ImageFact = { platform: "linux/amd64", archive: "image.tar", images: [anonymous] };
   const skipped = await judge(archive, objects([], ""));
   assertEquals([skipped.verdict, skipped.reason], [
-    ...["skip", "the archive image.tar stands in for the registries"],
+    ...["skip", "images were read from the archive image.tar, not from a registry"],
   ]);
   const lost = await judge([contents("other:1")], objects([], ""));
-  assertEquals([lost.verdict, lost.reason], ["error", `${IMAGE} was not looked up`]);
+  assertEquals([lost.verdict, lost.reason], ["error", `${IMAGE} was not read`]);
 });
