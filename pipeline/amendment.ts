@@ -40,7 +40,39 @@ export interface Unacknowledged {
   readonly gone: boolean;
 }
 
-/** Which differences a window's marker does not acknowledge yet. */
+/**
+ * Which differences a window's marker does not acknowledge yet.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { unacknowledged } from "./amendment.ts";
+ * import { EVENT_CONTRACT } from "./contract/tables.ts";
+ * import { parseDay } from "./contract/window.ts";
+ * const none = new Set<string>();
+ * const differences = {
+ *   late: new Set(["018f"]),
+ *   lost: none,
+ *   altered: none,
+ *   named: { late: [], lost: [], altered: [] },
+ *   newlyUnfit: [],
+ *   unfit: [],
+ *   gone: [],
+ * };
+ * const bronze = {
+ *   layer: "bronze",
+ *   day: parseDay("2025-12-28")!,
+ *   state: "sealed",
+ *   rows: 0,
+ *   contract: EVENT_CONTRACT,
+ *   parts: [],
+ *   minSeq: null,
+ *   maxSeq: null,
+ * } as const;
+ * const { late, lost } = unacknowledged(differences, bronze);
+ * assertEquals([late, lost], [true, false]);
+ * ```
+ */
 export function unacknowledged(
   { late, lost, altered, newlyUnfit, gone }: BronzeDifferences,
   { amended }: BronzeCommit,

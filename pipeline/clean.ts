@@ -99,6 +99,21 @@ export async function findLeftovers(
  * @returns what was removed
  * @throws {Failure} unreachable: the day was published again meanwhile; what was not removed until then
  *   is still there
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { findLeftovers, removeLeftovers } from "./clean.ts";
+ * import { parseDay } from "./contract/window.ts";
+ * import { openLake } from "./lake/open.ts";
+ * const path = await Deno.makeTempDir();
+ * const lake = openLake({ kind: "directory", path });
+ * const day = parseDay("2025-12-28")!;
+ * const leftovers = await findLeftovers(lake, day, () => Promise.resolve(Date.now()));
+ * assertEquals(await removeLeftovers(lake, leftovers), []);
+ * lake.close();
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function removeLeftovers(
   lake: Lake,

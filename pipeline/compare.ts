@@ -251,7 +251,20 @@ export const SILVER: Layer = {
   },
 };
 
-/** A difference with both values, for people. */
+/**
+ * A difference with both values, for people.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { explainDifference } from "./compare.ts";
+ * const values = [{ column: "fill_price", source: "1.5", layer: "1.4" }];
+ * assertEquals(
+ *   explainDifference({ id: "018f", text: "", values }),
+ *   "event 018f: fill_price is 1.5 in the outbox and 1.4 in bronze",
+ * );
+ * ```
+ */
 export function explainDifference({ id, text, values }: Difference): string {
   if (values.length === 0) return text;
   const list = values.map(({ column, source, layer }) =>

@@ -70,7 +70,16 @@ export function sealGrace(env: Environment = PROCESS): bigint {
   return BigInt(minutes) * 60_000_000n;
 }
 
-/** The passwords and keys in the environment, which must not be printed. */
+/**
+ * The passwords and keys in the environment, which must not be printed.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { secretsOf } from "./config.ts";
+ * assertEquals(secretsOf(new Map([["DJANGO_DB_PASSWORD", "s3cret"]])), ["s3cret"]);
+ * ```
+ */
 export function secretsOf(env: Environment = PROCESS): string[] {
   return HIDDEN.flatMap((name) => env.get(name) || []);
 }
@@ -79,6 +88,13 @@ export function secretsOf(env: Environment = PROCESS): string[] {
  * Looks for a cluster: by the flags, else by `KUBECONFIG`, `HOME` and what a pod has.
  *
  * @throws {Failure} configuration: flags that lead nowhere
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { clusterConfig } from "./config.ts";
+ * assertEquals("files" in clusterConfig({ kubeconfig: "/dev/null" }, new Map()), true);
+ * ```
  */
 export function clusterConfig(
   flags: ClusterFlags,
@@ -92,6 +108,14 @@ export function clusterConfig(
  * `XDG_CACHE_HOME`, else `HOME`.
  *
  * @returns undefined where neither leads anywhere: nothing is remembered then
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { cacheFolder } from "./config.ts";
+ * assertEquals(cacheFolder(new Map([["HOME", "/home/op"]])), "/home/op/.cache/deep-storage");
+ * assertEquals(cacheFolder(new Map()), undefined);
+ * ```
  */
 export function cacheFolder(env: Environment = PROCESS): string | undefined {
   const absolute = (name: string) => [env.get(name) ?? ""].find((path) => path.startsWith("/"));
@@ -105,6 +129,13 @@ export function cacheFolder(env: Environment = PROCESS): string | undefined {
  * `~/.docker`.
  *
  * @returns a path, at which there may be nothing; undefined where no home is known
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { dockerConfigFile } from "./config.ts";
+ * assertEquals(dockerConfigFile(new Map([["HOME", "/home/op"]])), "/home/op/.docker/config.json");
+ * ```
  */
 export function dockerConfigFile(env: Environment = PROCESS): string | undefined {
   const home = env.get("HOME");
@@ -117,6 +148,14 @@ export function dockerConfigFile(env: Environment = PROCESS): string | undefined
  *
  * @param keys the Secret's
  * @returns the values by their keys; a variable that is not set and has no default is missing
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { secretValues } from "./config.ts";
+ * const env = new Map([["S3_BUCKET", "rbs"]]);
+ * assertEquals([...secretValues(["S3_BUCKET", "AWS_ACCESS_KEY_ID"], env)], [["S3_BUCKET", "rbs"]]);
+ * ```
  */
 export function secretValues(
   keys: readonly string[],

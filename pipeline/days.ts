@@ -78,14 +78,34 @@ export async function readDays(lake: Lake, range: DayRange = {}): Promise<LakeDa
   return await inParallel(days, (day) => readDay(lake, day, objects.get(day)!), MARKERS_AT_ONCE);
 }
 
-/** Whether a day is sealed in both layers, and silver was made from the bronze that stands. */
+/**
+ * Whether a day is sealed in both layers, and silver was made from the bronze that stands.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseDay } from "./contract/window.ts";
+ * import { absentDay, isSettled } from "./days.ts";
+ * assertEquals(isSettled(absentDay(parseDay("2025-12-28")!)), false);
+ * ```
+ */
 export function isSettled({ bronze, silver }: Pick<LakeDay, "bronze" | "silver">): boolean {
   return bronze.state === "published" && silver.state === "published" &&
     bronze.commit.state === "sealed" && silver.commit.state === "sealed" &&
     silver.commit.bronze.sha256 === bronze.sha256;
 }
 
-/** A day that the lake has nothing of. */
+/**
+ * A day that the lake has nothing of.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseDay } from "./contract/window.ts";
+ * import { absentDay } from "./days.ts";
+ * assertEquals(absentDay(parseDay("2025-12-28")!).bronze.state, "missing");
+ * ```
+ */
 export function absentDay(day: Day): LakeDay {
   return { day, bronze: { state: "missing" }, silver: { state: "missing" }, unnamed: [] };
 }

@@ -101,6 +101,13 @@ export function interruption(task: string, signal: AbortSignal): Failure {
  * Waits for a promise until the signal aborts. The work behind the promise goes on.
  *
  * @throws the signal's reason
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { unlessAborted } from "./errors.ts";
+ * assertEquals(await unlessAborted(Promise.resolve(1), new AbortController().signal), 1);
+ * ```
  */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();

@@ -32,6 +32,14 @@ export async function inParallel<T, R>(
  * `stop` aborts, and when that failure is thrown nothing is under way any more.
  *
  * @param work is expected to end soon when `stop` aborts
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { together } from "./parallel.ts";
+ * const stop = new AbortController();
+ * assertEquals(await together([1, 2], stop, (n) => Promise.resolve(n * n)), [1, 4]);
+ * ```
  */
 export async function together<T, R>(
   items: readonly T[],
@@ -53,7 +61,19 @@ export async function together<T, R>(
   return results.flat() as R[];
 }
 
-/** A controller that aborts with a signal too. */
+/**
+ * A controller that aborts with a signal too.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { stoppedBy } from "./parallel.ts";
+ * const outer = new AbortController();
+ * const stop = stoppedBy(outer.signal);
+ * outer.abort();
+ * assertEquals(stop.signal.aborted, true);
+ * ```
+ */
 export function stoppedBy(signal: AbortSignal | undefined): AbortController {
   const stop = new AbortController();
   if (signal?.aborted) stop.abort(signal.reason);

@@ -49,6 +49,21 @@ export function renderQuarantine({ day, events }: Quarantine): QuarantineDocumen
  * Reads the quarantine that a marker names.
  *
  * @throws {Failure} data: it is missing, or not the document that the marker names
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseDay } from "./contract/window.ts";
+ * import { openLake } from "./lake/open.ts";
+ * import { readQuarantine } from "./quarantine.ts";
+ * const path = await Deno.makeTempDir();
+ * const lake = openLake({ kind: "directory", path });
+ * const day = parseDay("2025-12-28")!;
+ * // A marker without a link names no quarantine.
+ * assertEquals(await readQuarantine(lake, day, undefined), { day, events: [] });
+ * lake.close();
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function readQuarantine(
   lake: Lake,
@@ -85,7 +100,17 @@ export function parseQuarantine(bytes: Uint8Array): Quarantine {
   return { day, events: json.events };
 }
 
-/** The identities of quarantined events, as far as they have one. */
+/**
+ * The identities of quarantined events, as far as they have one.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { quarantinedIds } from "./quarantine.ts";
+ * const event = { event_id: "018f", problems: [{ column: "fill_price", problem: "NaN" }], row: {} };
+ * assertEquals([...quarantinedIds({ events: [event] })], ["018f"]);
+ * ```
+ */
 export function quarantinedIds({ events }: Pick<Quarantine, "events">): Set<string> {
   return new Set(events.flatMap(({ event_id }) => event_id ?? []));
 }
@@ -95,7 +120,17 @@ export function contractText({ row }: Pick<UnfitEvent, "row">): string {
   return JSON.stringify(EVENT_COLUMNS.map(({ name }) => row[name] ?? null));
 }
 
-/** The id and the problems of an event: `018f… (fill_price NaN)`. */
+/**
+ * The id and the problems of an event: `018f… (fill_price NaN)`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { describeUnfit } from "./quarantine.ts";
+ * const problems = [{ column: "fill_price", problem: "NaN" }];
+ * assertEquals(describeUnfit({ event_id: "018f", problems, row: {} }), "018f (fill_price NaN)");
+ * ```
+ */
 export function describeUnfit({ event_id, problems }: UnfitEvent): string {
   const list = problems.map(({ column, problem }) => `${column} ${problem}`).join(", ");
   return `${event_id ?? "an event without event_id"} (${list})`;

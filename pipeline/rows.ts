@@ -73,6 +73,20 @@ export function columnsOf(layer: RowLayer): readonly Column[] {
  *
  * @throws {Failure} data: the day has no marker or an unusable one, is of another contract, or a part is
  *   missing or damaged
+ *
+ * @example
+ * ```ts
+ * import { assertRejects } from "@std/assert";
+ * import { parseDay } from "./contract/window.ts";
+ * import { openLake } from "./lake/open.ts";
+ * import { findRows } from "./rows.ts";
+ * const path = await Deno.makeTempDir();
+ * const lake = openLake({ kind: "directory", path });
+ * const day = parseDay("2025-12-28")!;
+ * await assertRejects(() => findRows(lake, { layer: "bronze", day, columns: [], conditions: [], limit: 1 })); // nothing is published yet
+ * lake.close();
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function findRows(lake: Lake, query: RowQuery): Promise<RowsFound> {
   const { layer, day } = query;
@@ -95,6 +109,20 @@ export async function findRows(lake: Lake, query: RowQuery): Promise<RowsFound> 
  *
  * @throws {Failure} data: the day has no marker or an unusable one, or the document that the marker names
  *   is missing or damaged
+ *
+ * @example
+ * ```ts
+ * import { assertRejects } from "@std/assert";
+ * import { parseDay } from "./contract/window.ts";
+ * import { openLake } from "./lake/open.ts";
+ * import { findQuarantine } from "./rows.ts";
+ * const path = await Deno.makeTempDir();
+ * const lake = openLake({ kind: "directory", path });
+ * const day = parseDay("2025-12-28")!;
+ * await assertRejects(() => findQuarantine(lake, day)); // nothing is published yet
+ * lake.close();
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function findQuarantine(lake: Lake, day: Day): Promise<Quarantine> {
   const key = bronzeMarkerKey(day);

@@ -85,7 +85,17 @@ export function holds(range: AddressRange, { family, value }: Address): boolean 
   return range.family === family && range.first <= value && value <= range.last;
 }
 
-/** Formats an address, IPv6 in the canonical form of RFC 5952. */
+/**
+ * Formats an address, IPv6 in the canonical form of RFC 5952.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { formatAddress, parseAddress } from "./address.ts";
+ *
+ * assertEquals(formatAddress(parseAddress("2001:DB8:0:0::1")!), "2001:db8::1");
+ * ```
+ */
 export function formatAddress({ family, value }: Address): string {
   if (family === 4) {
     return [24n, 16n, 8n, 0n].map((shift) => String((value >> shift) & 0xffn)).join(".");
@@ -105,7 +115,18 @@ export function formatAddress({ family, value }: Address): string {
   return `${before}::${groups.slice(run.start + run.length).join(":")}`;
 }
 
-/** Formats a range: as a block if it is one, otherwise as `first-last`. */
+/**
+ * Formats a range: as a block if it is one, otherwise as `first-last`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { formatRange } from "./address.ts";
+ *
+ * assertEquals(formatRange({ family: 4, first: 0x0a000000n, last: 0x0a0000ffn }), "10.0.0.0/24");
+ * assertEquals(formatRange({ family: 4, first: 0x0a000001n, last: 0x0a000003n }), "10.0.0.1-10.0.0.3");
+ * ```
+ */
 export function formatRange({ family, first, last }: AddressRange): string {
   const start = formatAddress({ family, value: first });
   const size = last - first + 1n;
@@ -129,17 +150,48 @@ const PRIVATE: readonly string[] = [...PRIVATE_IPV4, "fc00::/7", "fe80::/10"];
 /** Blocks that no host on the internet uses: private, shared, loopback and multicast addresses. */
 const NOT_PUBLIC = [...PRIVATE, "0.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "224.0.0.0/3", "::/3"];
 
-/** The addresses of a block without its exceptions. */
+/**
+ * The addresses of a block without its exceptions.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { formatRange, parseCidr, rangesOf } from "./address.ts";
+ *
+ * const block = { range: parseCidr("10.0.0.0/8")!, except: [parseCidr("10.0.0.0/9")!] };
+ * assertEquals(rangesOf(block).map(formatRange), ["10.128.0.0/9"]);
+ * ```
+ */
 export function rangesOf({ range, except }: Block): AddressRange[] {
   return subtract([range], except);
 }
 
-/** The public addresses in ranges. */
+/**
+ * The public addresses in ranges.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { formatRange, parseCidr, publicPart } from "./address.ts";
+ *
+ * assertEquals(publicPart([parseCidr("10.0.0.0/7")!]).map(formatRange), ["11.0.0.0/8"]);
+ * ```
+ */
 export function publicPart(ranges: readonly AddressRange[]): AddressRange[] {
   return subtract(ranges, NOT_PUBLIC.map((text) => parseCidr(text)!));
 }
 
-/** The private blocks of which ranges contain at least one address. */
+/**
+ * The private blocks of which ranges contain at least one address.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseCidr, privateBlocksIn } from "./address.ts";
+ *
+ * assertEquals(privateBlocksIn([parseCidr("10.1.0.0/16")!]), ["10.0.0.0/8"]);
+ * ```
+ */
 export function privateBlocksIn(ranges: readonly AddressRange[]): string[] {
   return PRIVATE.filter((text) => overlaps(ranges, parseCidr(text)!));
 }

@@ -196,6 +196,22 @@ const CONTROLLER_LABELS: Readonly<Record<string, readonly string[]>> = {
  *
  * @param report is called for each problem; after a problem the result must not be used
  * @returns undefined for an object of a kind that creates no pods
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readWorkload } from "./cluster.ts";
+ *
+ * const template = { metadata: { labels: { app: "a" } }, spec: { containers: [] } };
+ * const job = {
+ *   apiVersion: "batch/v1",
+ *   kind: "Job",
+ *   metadata: { name: "a", namespace: "jobs" },
+ *   spec: { template },
+ * };
+ * assertEquals(readWorkload(job, () => {})?.labels.get("app"), "a");
+ * assertEquals(readWorkload({ apiVersion: "v1", kind: "Secret" }, () => {}), undefined);
+ * ```
  */
 export function readWorkload(object: Fields, report: Report): Pod | undefined {
   const template = podTemplateOf(object);

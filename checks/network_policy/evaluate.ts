@@ -105,7 +105,38 @@ export function evaluate(cluster: Cluster, flow: Flow): Verdict {
   return { allowed: egress.allowed && ingress.allowed, egress, ingress };
 }
 
-/** Evaluates one end of a connection. */
+/**
+ * Evaluates one end of a connection.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readCluster } from "./cluster.ts";
+ * import { decide } from "./evaluate.ts";
+ *
+ * const pod = (name: string) => ({
+ *   apiVersion: "v1",
+ *   kind: "Pod",
+ *   metadata: { name, labels: { app: name } },
+ *   spec: { containers: [] },
+ * });
+ * const policy = {
+ *   apiVersion: "networking.k8s.io/v1",
+ *   kind: "NetworkPolicy",
+ *   metadata: { name: "to-db" },
+ *   spec: {
+ *     podSelector: { matchLabels: { app: "job" } },
+ *     policyTypes: ["Egress"],
+ *     egress: [{ to: [{ podSelector: { matchLabels: { app: "db" } } }], ports: [{ port: 5432 }] }],
+ *   },
+ * };
+ * const { cluster } = readCluster([pod("job"), pod("db"), policy].map((value) => ({ value })));
+ * const [job, db] = cluster.pods;
+ * const flow = { from: job!, to: db!, protocol: "TCP", port: 22 } as const;
+ * assertEquals(decide(cluster, flow, "egress").reason, "no-rule");
+ * assertEquals(decide(cluster, flow, "ingress").reason, "no-policy");
+ * ```
+ */
 export function decide(cluster: Cluster, flow: Flow, direction: Direction): Decision {
   const [self, other] = ends(flow, direction);
   const open = (reason: Reason): Decision => (
@@ -123,12 +154,42 @@ export function decide(cluster: Cluster, flow: Flow, direction: Direction): Deci
   return { direction, allowed, reason: allowed ? "rule" : "no-rule", policies, rules };
 }
 
-/** The two ends of a connection: first the end that decides in a direction, then the other end. */
+/**
+ * The two ends of a connection: first the end that decides in a direction, then the other end.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseAddress } from "./address.ts";
+ * import { ends } from "./evaluate.ts";
+ * import type { Endpoint } from "./model.ts";
+ *
+ * const outside = (text: string): Endpoint => (
+ *   { type: "outside", address: parseAddress(text)! }
+ * );
+ * const [from, to] = [outside("192.0.2.1"), outside("192.0.2.2")];
+ * assertEquals(ends({ from, to, protocol: "TCP", port: 443 }, "egress"), [from, to]);
+ * assertEquals(ends({ from, to, protocol: "TCP", port: 443 }, "ingress"), [to, from]);
+ * ```
+ */
 export function ends({ from, to }: Flow, direction: Direction): [Endpoint, Endpoint] {
   return direction === "egress" ? [from, to] : [to, from];
 }
 
-/** Whether two ends are the same single pod. */
+/**
+ * Whether two ends are the same single pod.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readCluster } from "./cluster.ts";
+ * import { isItself } from "./evaluate.ts";
+ *
+ * const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "a" }, spec: { containers: [] } };
+ * const [bare] = readCluster([{ value: pod }]).cluster.pods;
+ * assertEquals(isItself(bare!, bare!), true);
+ * ```
+ */
 export function isItself(one: Pod, other: Endpoint): boolean {
   return one === other && !one.several;
 }
@@ -162,6 +223,35 @@ export const EVERY_PORT: PortRange = { from: 1, to: 65535 };
  * The policies that isolate a pod in a direction: those in the pod's namespace that select the pod. No
  * policy isolates a pod on its node's network, because most network plugins cannot distinguish its
  * traffic from other traffic of the node.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readCluster } from "./cluster.ts";
+ * import { isolating, policyId } from "./evaluate.ts";
+ *
+ * const pod = (name: string) => ({
+ *   apiVersion: "v1",
+ *   kind: "Pod",
+ *   metadata: { name, labels: { app: name } },
+ *   spec: { containers: [] },
+ * });
+ * const policy = {
+ *   apiVersion: "networking.k8s.io/v1",
+ *   kind: "NetworkPolicy",
+ *   metadata: { name: "to-db" },
+ *   spec: {
+ *     podSelector: { matchLabels: { app: "job" } },
+ *     policyTypes: ["Egress"],
+ *     egress: [{ to: [{ podSelector: { matchLabels: { app: "db" } } }], ports: [{ port: 5432 }] }],
+ *   },
+ * };
+ * const { cluster } = readCluster([pod("job"), pod("db"), policy].map((value) => ({ value })));
+ * assertEquals(isolating(cluster, cluster.pods[0]!, "egress").map(policyId), [
+ *   "NetworkPolicy default/to-db",
+ * ]);
+ * assertEquals(isolating(cluster, cluster.pods[0]!, "ingress"), []);
+ * ```
  */
 export function isolating(cluster: Cluster, pod: Pod, direction: Direction): Policy[] {
   if (pod.hostNetwork) return [];
@@ -198,7 +288,40 @@ export function selectsEndpoint(
   return inNamespace && (peer.pods === undefined || selects(peer.pods, end.labels));
 }
 
-/** The peers of a rule that select an end of a connection; undefined if the rule has no peers. */
+/**
+ * The peers of a rule that select an end of a connection; undefined if the rule has no peers.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readCluster } from "./cluster.ts";
+ * import { formatPeer, matchingPeers } from "./evaluate.ts";
+ *
+ * const pod = (name: string) => ({
+ *   apiVersion: "v1",
+ *   kind: "Pod",
+ *   metadata: { name, labels: { app: name } },
+ *   spec: { containers: [] },
+ * });
+ * const policy = {
+ *   apiVersion: "networking.k8s.io/v1",
+ *   kind: "NetworkPolicy",
+ *   metadata: { name: "to-db" },
+ *   spec: {
+ *     podSelector: { matchLabels: { app: "job" } },
+ *     policyTypes: ["Egress"],
+ *     egress: [{ to: [{ podSelector: { matchLabels: { app: "db" } } }], ports: [{ port: 5432 }] }],
+ *   },
+ * };
+ * const { cluster } = readCluster([pod("job"), pod("db"), policy].map((value) => ({ value })));
+ * const [toDb] = cluster.policies;
+ * const [rule] = toDb!.rules.egress;
+ * assertEquals(matchingPeers(cluster, toDb!, rule!, cluster.pods[1]!)?.map(formatPeer), [
+ *   "pods with app=db in the policy's namespace",
+ * ]);
+ * assertEquals(matchingPeers(cluster, toDb!, rule!, cluster.pods[0]!), []);
+ * ```
+ */
 export function matchingPeers(
   cluster: Cluster,
   policy: Policy,
@@ -225,7 +348,39 @@ export function portNumbers(port: PolicyPort, destination: Endpoint): readonly P
     .map(({ port: number }) => ({ from: number, to: number }));
 }
 
-/** The ports of a rule that include the port of a connection; undefined if the rule has no ports. */
+/**
+ * The ports of a rule that include the port of a connection; undefined if the rule has no ports.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readCluster } from "./cluster.ts";
+ * import { formatPolicyPort, matchingPorts } from "./evaluate.ts";
+ *
+ * const pod = (name: string) => ({
+ *   apiVersion: "v1",
+ *   kind: "Pod",
+ *   metadata: { name, labels: { app: name } },
+ *   spec: { containers: [] },
+ * });
+ * const policy = {
+ *   apiVersion: "networking.k8s.io/v1",
+ *   kind: "NetworkPolicy",
+ *   metadata: { name: "to-db" },
+ *   spec: {
+ *     podSelector: { matchLabels: { app: "job" } },
+ *     policyTypes: ["Egress"],
+ *     egress: [{ to: [{ podSelector: { matchLabels: { app: "db" } } }], ports: [{ port: 5432 }] }],
+ *   },
+ * };
+ * const { cluster } = readCluster([pod("job"), pod("db"), policy].map((value) => ({ value })));
+ * const [rule] = cluster.policies[0]!.rules.egress;
+ * assertEquals(matchingPorts(rule!, cluster.pods[1]!, "TCP", 5432)?.map(formatPolicyPort), [
+ *   "TCP 5432",
+ * ]);
+ * assertEquals(matchingPorts(rule!, cluster.pods[1]!, "UDP", 5432), []);
+ * ```
+ */
 export function matchingPorts(
   rule: Rule,
   destination: Endpoint,
@@ -249,17 +404,88 @@ export interface Miss {
   readonly why: readonly string[];
 }
 
-/** An end of a connection for people: `namespace/Kind/name`, or an address. */
+/**
+ * An end of a connection for people: `namespace/Kind/name`, or an address.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseAddress } from "./address.ts";
+ * import { formatEndpoint } from "./evaluate.ts";
+ *
+ * assertEquals(formatEndpoint({ type: "outside", address: parseAddress("192.0.2.1")! }), "192.0.2.1");
+ * ```
+ */
 export function formatEndpoint(end: Endpoint): string {
   return end.type === "pod" ? podId(end) : formatAddress(end.address);
 }
 
-/** A policy for people: `NetworkPolicy namespace/name`. */
+/**
+ * A policy for people: `NetworkPolicy namespace/name`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { policyId } from "./evaluate.ts";
+ * import { readPolicy } from "./read_policy.ts";
+ *
+ * const policy = readPolicy(
+ *   {
+ *     apiVersion: "networking.k8s.io/v1",
+ *     kind: "NetworkPolicy",
+ *     metadata: { name: "to-robson", namespace: "jobs" },
+ *     spec: {
+ *       podSelector: {},
+ *       egress: [{
+ *         to: [{ namespaceSelector: { matchLabels: { name: "robson" } } }],
+ *         ports: [{ protocol: "UDP", port: 8000, endPort: 8010 }],
+ *       }],
+ *     },
+ *   },
+ *   undefined,
+ *   () => {},
+ * );
+ * assertEquals(policyId(policy), "NetworkPolicy jobs/to-robson");
+ * ```
+ */
 export function policyId({ namespace, name }: Policy): string {
   return `NetworkPolicy ${namespace}/${name}`;
 }
 
-/** Explains in one sentence why one end allows or denies a connection. */
+/**
+ * Explains in one sentence why one end allows or denies a connection.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readCluster } from "./cluster.ts";
+ * import { decide, explainDecision } from "./evaluate.ts";
+ *
+ * const pod = (name: string) => ({
+ *   apiVersion: "v1",
+ *   kind: "Pod",
+ *   metadata: { name, labels: { app: name } },
+ *   spec: { containers: [] },
+ * });
+ * const policy = {
+ *   apiVersion: "networking.k8s.io/v1",
+ *   kind: "NetworkPolicy",
+ *   metadata: { name: "to-db" },
+ *   spec: {
+ *     podSelector: { matchLabels: { app: "job" } },
+ *     policyTypes: ["Egress"],
+ *     egress: [{ to: [{ podSelector: { matchLabels: { app: "db" } } }], ports: [{ port: 5432 }] }],
+ *   },
+ * };
+ * const { cluster } = readCluster([pod("job"), pod("db"), policy].map((value) => ({ value })));
+ * const [job, db] = cluster.pods;
+ * const flow = { from: job!, to: db!, protocol: "TCP", port: 22 } as const;
+ * assertEquals(
+ *   explainDecision(flow, decide(cluster, flow, "ingress")),
+ *   "no policy isolates default/Pod/db for ingress",
+ * );
+ * ```
+ */
 export function explainDecision(flow: Flow, decision: Decision): string {
   const { direction, reason, policies, rules } = decision;
   const self = formatEndpoint(ends(flow, direction)[0]);
@@ -280,7 +506,35 @@ export function explainDecision(flow: Flow, decision: Decision): string {
   }
 }
 
-/** Describes a peer: `pods with app=db in namespaces with name=robson`. */
+/**
+ * Describes a peer: `pods with app=db in namespaces with name=robson`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { formatPeer } from "./evaluate.ts";
+ * import { readPolicy } from "./read_policy.ts";
+ *
+ * const policy = readPolicy(
+ *   {
+ *     apiVersion: "networking.k8s.io/v1",
+ *     kind: "NetworkPolicy",
+ *     metadata: { name: "to-robson", namespace: "jobs" },
+ *     spec: {
+ *       podSelector: {},
+ *       egress: [{
+ *         to: [{ namespaceSelector: { matchLabels: { name: "robson" } } }],
+ *         ports: [{ protocol: "UDP", port: 8000, endPort: 8010 }],
+ *       }],
+ *     },
+ *   },
+ *   undefined,
+ *   () => {},
+ * );
+ * const [peer] = policy.rules.egress[0]!.peers;
+ * assertEquals(formatPeer(peer!), "all pods in namespaces with name=robson");
+ * ```
+ */
 export function formatPeer(peer: Peer): string {
   if (peer.type === "block") {
     const except = peer.except.length === 0
@@ -297,13 +551,72 @@ export function formatPeer(peer: Peer): string {
     : `${pods} in namespaces with ${formatSelector(peer.namespaces)}`;
 }
 
-/** Describes a port of a policy: `TCP 443`, `UDP 8000-8010`, `TCP https`, `TCP, every port`. */
+/**
+ * Describes a port of a policy: `TCP 443`, `UDP 8000-8010`, `TCP https`, `TCP, every port`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { formatPolicyPort } from "./evaluate.ts";
+ * import { readPolicy } from "./read_policy.ts";
+ *
+ * const policy = readPolicy(
+ *   {
+ *     apiVersion: "networking.k8s.io/v1",
+ *     kind: "NetworkPolicy",
+ *     metadata: { name: "to-robson", namespace: "jobs" },
+ *     spec: {
+ *       podSelector: {},
+ *       egress: [{
+ *         to: [{ namespaceSelector: { matchLabels: { name: "robson" } } }],
+ *         ports: [{ protocol: "UDP", port: 8000, endPort: 8010 }],
+ *       }],
+ *     },
+ *   },
+ *   undefined,
+ *   () => {},
+ * );
+ * const [port] = policy.rules.egress[0]!.ports;
+ * assertEquals(formatPolicyPort(port!), "UDP 8000-8010");
+ * ```
+ */
 export function formatPolicyPort({ protocol, port, endPort }: PolicyPort): string {
   if (port === undefined) return `${protocol}, every port`;
   return `${protocol} ${port}${endPort === undefined ? "" : `-${endPort}`}`;
 }
 
-/** The rules of the policies that isolate one end of a denied connection, and why each does not match. */
+/**
+ * The rules of the policies that isolate one end of a denied connection, and why each does not match.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readCluster } from "./cluster.ts";
+ * import { decide, missesOf } from "./evaluate.ts";
+ *
+ * const pod = (name: string) => ({
+ *   apiVersion: "v1",
+ *   kind: "Pod",
+ *   metadata: { name, labels: { app: name } },
+ *   spec: { containers: [] },
+ * });
+ * const policy = {
+ *   apiVersion: "networking.k8s.io/v1",
+ *   kind: "NetworkPolicy",
+ *   metadata: { name: "to-db" },
+ *   spec: {
+ *     podSelector: { matchLabels: { app: "job" } },
+ *     policyTypes: ["Egress"],
+ *     egress: [{ to: [{ podSelector: { matchLabels: { app: "db" } } }], ports: [{ port: 5432 }] }],
+ *   },
+ * };
+ * const { cluster } = readCluster([pod("job"), pod("db"), policy].map((value) => ({ value })));
+ * const [job, db] = cluster.pods;
+ * const flow = { from: job!, to: db!, protocol: "TCP", port: 22 } as const;
+ * const [miss] = missesOf(cluster, flow, decide(cluster, flow, "egress"));
+ * assertEquals([miss!.rule.path, miss!.why.length], ["spec.egress[0]", 1]);
+ * ```
+ */
 export function missesOf(cluster: Cluster, flow: Flow, decision: Decision): Miss[] {
   const { direction, policies } = decision;
   const [, other] = ends(flow, direction);
@@ -316,7 +629,37 @@ export function missesOf(cluster: Cluster, flow: Flow, decision: Decision): Miss
   );
 }
 
-/** Explains why a peer does not select an end of a connection, with the deciding label or block. */
+/**
+ * Explains why a peer does not select an end of a connection, with the deciding label or block.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { readCluster } from "./cluster.ts";
+ * import { whyNot } from "./evaluate.ts";
+ *
+ * const pod = (name: string) => ({
+ *   apiVersion: "v1",
+ *   kind: "Pod",
+ *   metadata: { name, labels: { app: name } },
+ *   spec: { containers: [] },
+ * });
+ * const policy = {
+ *   apiVersion: "networking.k8s.io/v1",
+ *   kind: "NetworkPolicy",
+ *   metadata: { name: "to-db" },
+ *   spec: {
+ *     podSelector: { matchLabels: { app: "job" } },
+ *     policyTypes: ["Egress"],
+ *     egress: [{ to: [{ podSelector: { matchLabels: { app: "db" } } }], ports: [{ port: 5432 }] }],
+ *   },
+ * };
+ * const { cluster } = readCluster([pod("job"), pod("db"), policy].map((value) => ({ value })));
+ * const [toDb] = cluster.policies;
+ * const [peer] = toDb!.rules.egress[0]!.peers;
+ * assert(whyNot(cluster, toDb!, peer!, cluster.pods[0]!).includes("app"));
+ * ```
+ */
 export function whyNot(cluster: Cluster, policy: Policy, peer: Peer, end: Endpoint): string {
   const shown = formatEndpoint(end);
   if (peer.type === "block") {
@@ -376,7 +719,41 @@ function count(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`;
 }
 
-/** Whether the `namespaceSelector` of a peer selects no namespace of the cluster. */
+/**
+ * Whether the `namespaceSelector` of a peer selects no namespace of the cluster.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readCluster } from "./cluster.ts";
+ * import { selectsNoNamespace } from "./evaluate.ts";
+ * import type { PodPeer } from "./model.ts";
+ * import { readPolicy } from "./read_policy.ts";
+ *
+ * const policy = readPolicy(
+ *   {
+ *     apiVersion: "networking.k8s.io/v1",
+ *     kind: "NetworkPolicy",
+ *     metadata: { name: "to-robson", namespace: "jobs" },
+ *     spec: {
+ *       podSelector: {},
+ *       egress: [{
+ *         to: [{ namespaceSelector: { matchLabels: { name: "robson" } } }],
+ *         ports: [{ protocol: "UDP", port: 8000, endPort: 8010 }],
+ *       }],
+ *     },
+ *   },
+ *   undefined,
+ *   () => {},
+ * );
+ * const [peer] = policy.rules.egress[0]!.peers;
+ * const namespace = (labels: Record<string, string>) =>
+ *   readCluster([{ value: { apiVersion: "v1", kind: "Namespace", metadata: { name: "robson", labels } } }])
+ *     .cluster;
+ * assertEquals(selectsNoNamespace(namespace({}), peer as PodPeer), true);
+ * assertEquals(selectsNoNamespace(namespace({ name: "robson" }), peer as PodPeer), false);
+ * ```
+ */
 export function selectsNoNamespace(
   { namespaces: known }: Cluster,
   { namespaces }: PodPeer,

@@ -95,7 +95,19 @@ export function namespaceOf({ namespaces }: Pick<Cluster, "namespaces">, name: s
   return namespaces.get(name) ?? { name, labels: new Map([[NAME_LABEL, name]]) };
 }
 
-/** The workload of a pod as `namespace/Kind/name`. */
+/**
+ * The workload of a pod as `namespace/Kind/name`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readCluster } from "./cluster.ts";
+ * import { podId } from "./model.ts";
+ *
+ * const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "a" }, spec: { containers: [] } };
+ * assertEquals(readCluster([{ value: pod }]).cluster.pods.map(podId), ["default/Pod/a"]);
+ * ```
+ */
 export function podId({ namespace, kind, name }: Pod): string {
   return `${namespace}/${kind}/${name}`;
 }
@@ -169,7 +181,28 @@ export interface Policy {
   readonly declaredRules: Readonly<Record<Direction, readonly Rule[]>>;
 }
 
-/** The peers of all rules of a policy. */
+/**
+ * The peers of all rules of a policy.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { peersOf } from "./model.ts";
+ * import { readPolicy } from "./read_policy.ts";
+ *
+ * const policy = readPolicy(
+ *   {
+ *     apiVersion: "networking.k8s.io/v1",
+ *     kind: "NetworkPolicy",
+ *     metadata: { name: "to-db" },
+ *     spec: { podSelector: {}, egress: [{ to: [{ podSelector: {} }] }] },
+ *   },
+ *   undefined,
+ *   () => {},
+ * );
+ * assertEquals(peersOf(policy).map(({ path }) => path), ["spec.egress[0].to[0]"]);
+ * ```
+ */
 export function peersOf({ rules }: Policy): Peer[] {
   return [...rules.ingress, ...rules.egress].flatMap(({ peers }) => peers);
 }

@@ -30,7 +30,18 @@ export function isEmpty(set: PortSet): boolean {
   return PROTOCOLS.every((protocol) => set[protocol].length === 0);
 }
 
-/** Whether two sets contain the same ports. */
+/**
+ * Whether two sets contain the same ports.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { EVERY, isSame } from "./open_ports.ts";
+ *
+ * assertEquals(isSame(EVERY, { ...EVERY }), true);
+ * assertEquals(isSame(EVERY, { ...EVERY, TCP: [{ from: 443, to: 443 }] }), false);
+ * ```
+ */
 export function isSame(one: PortSet, other: PortSet): boolean {
   return PROTOCOLS.every((protocol) =>
     one[protocol].length === other[protocol].length &&

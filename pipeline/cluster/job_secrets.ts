@@ -25,6 +25,20 @@ export type SecretTexts = ReadonlyMap<string, string>;
  * @param texts the Secret's values, or undefined if the Secret does not exist
  * @param env the environment with the port; the process's own by default
  * @throws {Failure} configuration: the Secret or a key is missing; the message quotes no value
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { databaseOfSecret } from "./job_secrets.ts";
+ * const texts = new Map([
+ *   ["DJANGO_DB_HOST", "db"],
+ *   ["DJANGO_DB_NAME", "rbsdb"],
+ *   ["DJANGO_DB_USER", "robson"],
+ *   ["DJANGO_DB_PASSWORD", "s3cret"],
+ * ]);
+ * const { host, port } = databaseOfSecret(texts, new Map());
+ * assertEquals([host, port], ["db", 5432]);
+ * ```
  */
 export function databaseOfSecret(
   texts: SecretTexts | undefined,
@@ -41,6 +55,19 @@ export function databaseOfSecret(
  * @param env the environment with the region; the process's own by default
  * @throws {Failure} configuration: the Secret or a key is missing or invalid; the message quotes no
  *   value
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { lakeOfSecret } from "./job_secrets.ts";
+ * const texts = new Map([
+ *   ["AWS_ACCESS_KEY_ID", "id"],
+ *   ["AWS_SECRET_ACCESS_KEY", "s3cret"],
+ *   ["S3_ENDPOINT", "https://s3.example.com"],
+ *   ["S3_BUCKET", "rbs"],
+ * ]);
+ * assertEquals(lakeOfSecret(texts, new Map()).bucket, "rbs");
+ * ```
  */
 export function lakeOfSecret(texts: SecretTexts | undefined, env?: Environment): S3Config {
   // Only the environment can name a lake in a directory.

@@ -213,6 +213,17 @@ export interface ServiceName {
  * host name.
  *
  * @param host for example `pgbouncer.robson.svc.cluster.local`
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { serviceOfHost } from "./port_forward.ts";
+ * assertEquals(serviceOfHost("pgbouncer.robson.svc.cluster.local"), {
+ *   name: "pgbouncer",
+ *   namespace: "robson",
+ * });
+ * assertEquals(serviceOfHost("db.example.com"), undefined);
+ * ```
  */
 export function serviceOfHost(host: string): ServiceName | undefined {
   const [, name, namespace] = /^([a-z0-9-]+)\.([a-z0-9-]+)\.svc(\.[a-z0-9.-]+)?$/.exec(host) ?? [];

@@ -37,12 +37,30 @@ export function digestInKey(sha256: string): string {
   return sha256.slice(0, keys.digestDigits);
 }
 
-/** The folder of a day's bronze files. */
+/**
+ * The folder of a day's bronze files.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { bronzePrefix } from "./keys.ts";
+ * assertEquals(bronzePrefix("2025-12-28"), "bronze/events/date=2025-12-28/");
+ * ```
+ */
 export function bronzePrefix(day: string): string {
   return fill("bronzeFolder", { day });
 }
 
-/** The commit marker of a day's bronze. */
+/**
+ * The commit marker of a day's bronze.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { bronzeMarkerKey } from "./keys.ts";
+ * assertEquals(bronzeMarkerKey("2025-12-28"), "bronze/events/date=2025-12-28/_commit.json");
+ * ```
+ */
 export function bronzeMarkerKey(day: string): string {
   return fill("bronzeMarker", { day });
 }
@@ -68,7 +86,16 @@ export function silverPrefix(client: bigint, day: string): string {
   return fill("silverFolder", { client: String(client), day });
 }
 
-/** The commit marker of a day's silver, for all clients. */
+/**
+ * The commit marker of a day's silver, for all clients.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { SILVER_MARKERS_PREFIX, silverMarkerKey } from "./keys.ts";
+ * assertEquals(silverMarkerKey("2025-12-28").startsWith(SILVER_MARKERS_PREFIX), true);
+ * ```
+ */
 export function silverMarkerKey(day: string): string {
   return fill("silverMarker", { day });
 }
@@ -112,7 +139,17 @@ export function partName(
   return `${stem}${numberInKey(index)}-${digestInKey(sha256)}${suffix}`;
 }
 
-/** Whether a key is that of a part: its name ends with `.parquet` and starts with neither `_` nor `.`. */
+/**
+ * Whether a key is that of a part: its name ends with `.parquet` and starts with neither `_` nor `.`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { bronzeMarkerKey, bronzePrefix, isPart } from "./keys.ts";
+ * assertEquals(isPart(`${bronzePrefix("2025-12-28")}part-00000-1a2b.parquet`), true);
+ * assertEquals(isPart(bronzeMarkerKey("2025-12-28")), false);
+ * ```
+ */
 export function isPart(key: string): boolean {
   return PART_NAME.test(key.slice(key.lastIndexOf("/") + 1));
 }

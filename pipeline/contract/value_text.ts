@@ -1,7 +1,17 @@
 import type { ColumnType, Value } from "./column.ts";
 import { formatMicros } from "./window.ts";
 
-/** A value in words, exactly: decimals with all their digits, times in ISO 8601, null as `null`. */
+/**
+ * A value in words, exactly: decimals with all their digits, times in ISO 8601, null as `null`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { formatValue } from "./value_text.ts";
+ * assertEquals(formatValue(873981n, "DECIMAL(10,4)"), "87.3981");
+ * assertEquals(formatValue(null, "STRING"), "null");
+ * ```
+ */
 export function formatValue(value: Value, type: ColumnType): string {
   if (value === null) return "null";
   if (type === "TIMESTAMP(MICROS,UTC)") return formatMicros(value as bigint);
@@ -25,6 +35,14 @@ function formatDecimal(unscaled: bigint, scale: number): string {
 /**
  * A value in one line of text that stands for no other value. It is as {@linkcode formatValue} says it;
  * a text that could be taken for something else, or would disturb a terminal, is in quotes as in JSON.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { printValue } from "./value_text.ts";
+ * assertEquals(printValue("BTCUSDC", "STRING"), "BTCUSDC");
+ * assertEquals(printValue("null", "STRING"), '"null"');
+ * ```
  */
 export function printValue(value: Value, type: ColumnType): string {
   const text = formatValue(value, type);
@@ -37,6 +55,14 @@ export function printValue(value: Value, type: ColumnType): string {
  *
  * @returns whether a value is that one
  * @throws {Error} the text is no value of the type; the message says what one looks like
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parsePrinted } from "./value_text.ts";
+ * assertEquals(parsePrinted("87.398100", "DECIMAL(10,4)")(873981n), true);
+ * assertEquals(parsePrinted("null", "STRING")("null"), false);
+ * ```
  */
 export function parsePrinted(text: string, type: ColumnType): (value: Value) => boolean {
   if (text === "null") return (value) => value === null;

@@ -25,6 +25,14 @@ const MICROS_PER_DAY = 86_400_000_000n;
  * Reads a day in the one spelling that paths and markers use.
  *
  * @returns undefined where the text is not `YYYY-MM-DD` or the calendar has no such day
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseDay } from "./window.ts";
+ * assertEquals(parseDay("2025-12-28"), "2025-12-28");
+ * assertEquals(parseDay("2025-02-30"), undefined);
+ * ```
  */
 export function parseDay(text: string): Day | undefined {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || text.startsWith("0000")) return undefined;
@@ -35,19 +43,49 @@ export function parseDay(text: string): Day | undefined {
   }
 }
 
-/** The window of a day. */
+/**
+ * The window of a day.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseDay, windowOf } from "./window.ts";
+ * const { start, end } = windowOf(parseDay("1970-01-02")!);
+ * assertEquals([start, end], [86_400_000_000n, 172_800_000_000n]);
+ * ```
+ */
 export function windowOf(day: Day): Window {
   const midnight = Temporal.PlainDate.from(day).toZonedDateTime("UTC");
   const start = BigInt(midnight.epochMilliseconds) * 1000n;
   return { day, start, end: start + MICROS_PER_DAY };
 }
 
-/** The day that an instant falls on, in UTC. */
+/**
+ * The day that an instant falls on, in UTC.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { dayOf } from "./window.ts";
+ * assertEquals(dayOf(86_400_000_000n), "1970-01-02");
+ * assertEquals(dayOf(-1n), "1969-12-31");
+ * ```
+ */
 export function dayOf(micros: bigint): Day {
   return formatMicros(micros).slice(0, 10) as Day;
 }
 
-/** All days from one to another, both included; none where the first comes after the last. */
+/**
+ * All days from one to another, both included; none where the first comes after the last.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { daysBetween, parseDay } from "./window.ts";
+ * const days = daysBetween(parseDay("2025-12-31")!, parseDay("2026-01-01")!);
+ * assertEquals([...days], ["2025-12-31", "2026-01-01"]);
+ * ```
+ */
 export function* daysBetween(first: Day, last: Day): Generator<Day> {
   for (let day = first; day <= last; day = dayAfter(day)) {
     yield day;
@@ -60,12 +98,30 @@ export function isWithin(day: Day, { from, to }: DayRange): boolean {
   return (from === undefined || day >= from) && (to === undefined || day <= to);
 }
 
-/** An instant in microseconds since 1970 as ISO 8601 in UTC, for people. */
+/**
+ * An instant in microseconds since 1970 as ISO 8601 in UTC, for people.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { formatMicros } from "./window.ts";
+ * assertEquals(formatMicros(1_500_000n), "1970-01-01T00:00:01.5Z");
+ * ```
+ */
 export function formatMicros(micros: bigint): string {
   return Temporal.Instant.fromEpochNanoseconds(micros * 1000n).toString();
 }
 
-/** An instant in milliseconds since 1970 as ISO 8601 in UTC, to the second. */
+/**
+ * An instant in milliseconds since 1970 as ISO 8601 in UTC, to the second.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { formatMillis } from "./window.ts";
+ * assertEquals(formatMillis(1_500), "1970-01-01T00:00:01Z");
+ * ```
+ */
 export function formatMillis(millis: number): string {
   return new Date(millis).toISOString().replace(/\.\d+/, "");
 }

@@ -32,6 +32,17 @@ const RACERS = 4;
  * Tries a store's promises for real, each on objects of its own, all at the same time.
  *
  * @throws {Failure} nothing could be tried: the store is out of reach
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { tryPromises } from "./conformance.ts";
+ * import { inScratch } from "./scratch.ts";
+ * const path = await Deno.makeTempDir();
+ * const kept = await inScratch({ kind: "directory", path }, undefined, tryPromises);
+ * assertEquals(kept.every(({ kept }) => kept), true);
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function tryPromises(scratch: Scratch): Promise<Kept[]> {
   const trials: [PromiseName, Trial][] = [

@@ -6,6 +6,32 @@ import { type BronzeCommit, readMarker, type StoredMarker } from "./marker.ts";
  * The bronze markers that amendments replaced, the latest first, as hexadecimal digests.
  *
  * @throws {Failure} data: a copy in the history cannot be used
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { EVENT_CONTRACT } from "../contract/tables.ts";
+ * import { parseDay } from "../contract/window.ts";
+ * import { pastMarkers } from "./history.ts";
+ * import { openLake } from "./open.ts";
+ * const path = await Deno.makeTempDir();
+ * const lake = openLake({ kind: "directory", path });
+ * const day = parseDay("2025-12-28")!;
+ * const bronze = {
+ *   layer: "bronze",
+ *   day,
+ *   state: "open",
+ *   rows: 0,
+ *   contract: EVENT_CONTRACT,
+ *   parts: [],
+ *   minSeq: null,
+ *   maxSeq: null,
+ * } as const;
+ * // No amendment has replaced this marker.
+ * assertEquals(await Array.fromAsync(pastMarkers(lake, day, bronze)), []);
+ * lake.close();
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function* pastMarkers(
   lake: Lake,

@@ -168,6 +168,21 @@ export function acknowledge(eventIds: ReadonlySet<string>): Acknowledged {
  *
  * @returns undefined where the window has none
  * @throws {Failure} data: the object is no marker of that window
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { bronzeMarkerKey } from "../contract/keys.ts";
+ * import { parseDay } from "../contract/window.ts";
+ * import { readMarker } from "./marker.ts";
+ * import { openLake } from "./open.ts";
+ * const path = await Deno.makeTempDir();
+ * const lake = openLake({ kind: "directory", path });
+ * const day = parseDay("2025-12-28")!;
+ * assertEquals(await readMarker(lake, "bronze", bronzeMarkerKey(day), day), undefined);
+ * lake.close();
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function readMarker<L extends "bronze" | "silver">(
   lake: Lake,

@@ -55,6 +55,17 @@ const BYTE_ARRAY = 6;
  * Whatever the bytes are, opening and reading take a time and a space that their number bounds.
  *
  * @throws {Error} the bytes are no Parquet file, or are cut off
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { EVENT_COLUMNS } from "../contract/tables.ts";
+ * import { openPart } from "./parquet_reader.ts";
+ * import { createPart } from "./parquet_writer.ts";
+ * const { body } = createPart(EVENT_COLUMNS).finish();
+ * const { rows, columns } = openPart(body);
+ * assertEquals([rows, columns[0]?.name], [0, "event_id"]);
+ * ```
  */
 export function openPart(body: Uint8Array<ArrayBuffer>): PartReader {
   confirmFooter(body);

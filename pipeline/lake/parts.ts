@@ -188,6 +188,26 @@ export async function storeParts(
  *
  * @throws {Failure} data: it is missing, has other bytes or rows than the marker says, or is no
  *   Parquet file
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { bronzePrefix } from "../contract/keys.ts";
+ * import { EVENT_COLUMNS } from "../contract/tables.ts";
+ * import { parseDay } from "../contract/window.ts";
+ * import { openLake } from "./open.ts";
+ * import { createPart } from "./parquet_writer.ts";
+ * import { readPart } from "./parts.ts";
+ * const path = await Deno.makeTempDir();
+ * const lake = openLake({ kind: "directory", path });
+ * const day = parseDay("2025-12-28")!;
+ * const { body, rows, sha256 } = createPart(EVENT_COLUMNS).finish();
+ * const part = { key: `${bronzePrefix(day)}part-00000.parquet`, rows, bytes: body.length, sha256 };
+ * await lake.put(part.key, body);
+ * assertEquals((await readPart(lake, part)).rows, 0);
+ * lake.close();
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function readPart(lake: Lake, part: Part): Promise<PartReader> {
   const stored = await lake.get(part.key);

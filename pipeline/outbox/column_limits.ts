@@ -32,7 +32,7 @@ export function misfits({ wider }: OutboxSchema): { column: EventColumn; test: s
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { EVENT_COLUMNS } from "../contract/events.ts";
+ * import { EVENT_COLUMNS } from "../contract/tables.ts";
  * import { explainMisfit } from "./column_limits.ts";
  * const price = EVENT_COLUMNS.find(({ type }) => type.startsWith("DECIMAL"))!;
  * assertEquals(explainMisfit(price, "NaN"), "is NaN");

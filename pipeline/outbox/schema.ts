@@ -134,6 +134,26 @@ export async function findTable(connection: Connection): Promise<OutboxTable | u
  * Why a run could not know everything about this relation: which rows are in it, or who writes them.
  *
  * @returns undefined where it is a table of this very database
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { notATable } from "./schema.ts";
+ * const table = {
+ *   name: "stop_events",
+ *   readable: true,
+ *   user: "robson",
+ *   database: "rbsdb",
+ *   encoding: "UTF8",
+ *   kind: "a view",
+ *   temporary: false,
+ *   foreign: [],
+ *   rowsHidden: false,
+ *   columns: [],
+ * };
+ * assertEquals(notATable(table), "it is a view");
+ * assertEquals(notATable({ ...table, kind: "a table" }), undefined);
+ * ```
  */
 export function notATable({ kind, temporary, foreign }: OutboxTable): string | undefined {
   if (kind !== "a table" && kind !== "a partitioned table") return `it is ${kind}`;
@@ -147,7 +167,16 @@ export async function nearMisses(connection: Connection): Promise<string[]> {
   return (await connection.query(NEAR_MISSES)).map(({ name }) => name!);
 }
 
-/** The columns of the contract that a table does not have, or has in another type. */
+/**
+ * The columns of the contract that a table does not have, or has in another type.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { departures } from "./schema.ts";
+ * assertEquals(departures([]).length > 0, true); // every column of the contract is missing
+ * ```
+ */
 export function departures(columns: readonly OutboxColumn[]): Departure[] {
   return EVENT_COLUMNS.flatMap((column): Departure[] => {
     const actual = columns.find(({ name }) => name === column.name)?.type;
@@ -156,7 +185,17 @@ export function departures(columns: readonly OutboxColumn[]): Departure[] {
   });
 }
 
-/** The columns that the contract does not know. They are not exported. */
+/**
+ * The columns that the contract does not know. They are not exported.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { unknownColumns } from "./schema.ts";
+ * const venue = { name: "venue", type: "text", declared: "text" };
+ * assertEquals(unknownColumns([venue]), ["venue"]);
+ * ```
+ */
 export function unknownColumns(columns: readonly OutboxColumn[]): string[] {
   const known = new Set([...EVENT_COLUMNS.map(({ name }) => name), ...UNEXPORTED_COLUMNS]);
   return columns.map(({ name }) => name).filter((name) => !known.has(name));
