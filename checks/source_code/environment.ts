@@ -4,10 +4,13 @@ import { shellReads, type VariableRead } from "./shell.ts";
 
 /** The variables that Python or shell code reads. Names that the code computes are not known. */
 export function variablesReadBy(code: Code): VariableRead[] {
-  if (code.language === "python") {
-    return /environ|getenv/.test(code.text) ? pythonReads(pythonOf(code)) : [];
-  }
+  if (code.language === "python") return mayReadVariables(code) ? pythonReads(pythonOf(code)) : [];
   return code.language === "shell" ? shellReads(code.text) : [];
+}
+
+/** Whether Python code may read variables, found without parsing the code. */
+export function mayReadVariables({ text }: Pick<Code, "text">): boolean {
+  return /environ|getenv/.test(text);
 }
 
 function pythonReads(python: Python): VariableRead[] {

@@ -5,6 +5,7 @@ import {
   isError,
   isString,
   isWholeString,
+  maskLiterals,
   type Node,
   spacedText,
   type Tree,
@@ -114,7 +115,7 @@ export interface Python {
   readonly subscripts: readonly Subscript[];
   /** The `in` comparisons of a constant text. */
   readonly memberships: readonly Membership[];
-  /** The imports. */
+  /** The imports. Most are found without parsing the source. */
   readonly imports: readonly Import[];
   /** The first place that cannot be parsed. */
   readonly error: { readonly offset: number; readonly problem: string } | undefined;
@@ -149,18 +150,89 @@ export function callsOf({ calls }: Python, names: readonly string[]): Call[] {
   return calls.filter(({ name }) => names.includes(name));
 }
 
-/** Parses a source. Of a broken source the parts around the errors are read. Never throws. */
+/**
+ * Reads a source. The source is parsed when a part is first needed, and each part is found once. In a
+ * source with syntax errors, the parts around the errors are found. Never throws.
+ */
 export function readPython(source: string): Python {
-  if (source.length > MAX_SOURCE) return unread("this Python code has more than 2 MiB");
-  if (isDeep(source)) return unread(`this Python code nests more than ${MAX_DEPTH} brackets`);
-  let tree: Tree;
+  return new LazyPython(source);
+}
+
+class LazyPython implements Python {
+  readonly #source: string;
+  readonly #parsed = once(() => parse(this.#source));
+  readonly #strings = once(() =>
+    this.#nodes.filter((node) => isWholeString(node) && !isDocstring(node)).map(stringOf)
+  );
+  readonly #calls = once(() =>
+    this.#nodes.flatMap((node) => callOf(node) ?? []).sort((a, b) => a.nameStart - b.nameStart)
+  );
+  readonly #subscripts = once(() => this.#nodes.flatMap(subscriptOf));
+  readonly #memberships = once(() => this.#nodes.flatMap(membershipOf));
+  readonly #imports = once(() =>
+    scannedImports(this.#source) ??
+      this.#nodes.filter(({ kind }) => kind === "ImportStatement")
+        .flatMap(({ tree, start, end }) => importsOf(tree.code.slice(start, end)))
+  );
+
+  constructor(source: string) {
+    this.#source = source;
+  }
+
+  get #nodes() {
+    return this.#parsed().tree.nodes;
+  }
+
+  get code() {
+    return this.#parsed().tree.code;
+  }
+
+  get strings() {
+    return this.#strings();
+  }
+
+  get calls() {
+    return this.#calls();
+  }
+
+  get subscripts() {
+    return this.#subscripts();
+  }
+
+  get memberships() {
+    return this.#memberships();
+  }
+
+  get imports() {
+    return this.#imports();
+  }
+
+  get error() {
+    return this.#parsed().error;
+  }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => made ??= make();
+}
+
+function parse(source: string): { readonly tree: Tree; readonly error: Python["error"] } {
+  if (source.length > MAX_SOURCE) return unparsed("this Python code has more than 2 MiB");
+  if (isDeep(source)) return unparsed(`this Python code nests more than ${MAX_DEPTH} brackets`);
+  const problem = "this Python code could not be parsed";
   try {
-    tree = treeOf(source);
+    const tree = treeOf(source);
+    const error = tree.nodes.find(isError);
+    return { tree, error: error && { offset: error.start, problem } };
   } catch {
     // The parser overflows the stack, or breaks its own buffers, where other things nest too deeply.
-    return unread("this Python code could not be parsed");
+    return unparsed(problem);
   }
-  return partsOf(tree);
+}
+
+function unparsed(problem: string): ReturnType<typeof parse> {
+  return { tree: { source: "", code: "", nodes: [] }, error: { offset: 0, problem } };
 }
 
 /** Brackets are counted in strings and comments too, where they are usually closed. */
@@ -171,57 +243,6 @@ function isDeep(source: string): boolean {
     if (depth > MAX_DEPTH) return true;
   }
   return false;
-}
-
-function unread(problem: string): Python {
-  return {
-    code: "",
-    strings: [],
-    calls: [],
-    subscripts: [],
-    memberships: [],
-    imports: [],
-    error: { offset: 0, problem },
-  };
-}
-
-/** The parts of a tree, each found when a check first asks for it. */
-function partsOf(tree: Tree): Python {
-  const { code, nodes } = tree;
-  const error = nodes.find(isError);
-  const strings = once(() =>
-    nodes.filter((node) => isWholeString(node) && !isDocstring(node)).map(stringOf)
-  );
-  const calls = once(() =>
-    nodes.flatMap((node) => callOf(node) ?? []).sort((a, b) => a.nameStart - b.nameStart)
-  );
-  const subscripts = once(() => nodes.flatMap(subscriptOf));
-  const memberships = once(() => nodes.flatMap(membershipOf));
-  const imports = once(() => nodes.flatMap(importsOf));
-  return {
-    code,
-    get strings() {
-      return strings();
-    },
-    get calls() {
-      return calls();
-    },
-    get subscripts() {
-      return subscripts();
-    },
-    get memberships() {
-      return memberships();
-    },
-    get imports() {
-      return imports();
-    },
-    error: error && { offset: error.start, problem: "this Python code could not be parsed" },
-  };
-}
-
-function once<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => made ??= make();
 }
 
 function stringOf(node: Node): PythonString {
@@ -380,9 +401,27 @@ function membershipOf({ kind, children: [key, operator, object] }: Node): Member
   return [{ key: spacedText(key!).trim(), owner }];
 }
 
-function importsOf(node: Node): Import[] {
-  if (node.kind !== "ImportStatement") return [];
-  const code = node.tree.code.slice(node.start, node.end).replace(/\\\r?\n/g, " ");
+/** Import statements: at the beginning of a line, or after `;` or `:`. */
+const IMPORT =
+  /(?:^|[;:])[ \t\f]*((?:from\b(?:[^\n\\;:#"'()]|\\\r?\n){0,1000}?)?\bimport\b(?:(?:[ \t\f]|\\\r?\n)*\([^)]*\)?|(?:[^\n\\;#"']|\\\r?\n)*))/gm;
+
+/**
+ * Finds the imports without parsing the source, which is slow.
+ *
+ * @returns undefined where a string or comment may contain an import, so that only parsing can tell
+ */
+function scannedImports(source: string): Import[] | undefined {
+  if (source.length > MAX_SOURCE) return [];
+  const found = [...maskLiterals(source).matchAll(IMPORT)];
+  const all = [...source.matchAll(IMPORT)];
+  const isCertain = all.length === found.length &&
+    all.every(({ index }, i) => index === found[i]!.index);
+  return isCertain ? found.flatMap(({ 1: statement }) => importsOf(statement!)) : undefined;
+}
+
+/** The imports of one statement. */
+function importsOf(statement: string): Import[] {
+  const code = statement.replace(/\\\r?\n/g, " ");
   const [, from = "", list = ""] = /^(?:from\b(.*?))?\bimport\b(.*)$/s.exec(code) ?? [];
   const [, dots = "", module = ""] = /^([.\s]*)(.*)$/s.exec(from)!;
   const names = list.replace(/[()]/g, "").split(",").flatMap((each) => {

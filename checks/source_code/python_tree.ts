@@ -61,7 +61,7 @@ export function treeOf(source: string): Tree {
     copied = end;
   };
   let parent: Node | undefined;
-  parser.parse(source).iterate({
+  parser.parse(withoutBrackets(source)).iterate({
     enter({ name, from, to }) {
       if (name === "Comment") {
         if (from >= copied) blankOut(from, to);
@@ -83,6 +83,66 @@ export function treeOf(source: string): Tree {
   pieces.push(source.slice(copied));
   tree.code = pieces.join("");
   return tree;
+}
+
+/** Strings and comments, as far as they can be found without parsing. */
+const LITERAL =
+  /#[^\n]*|"""(?:[^"\\]+|\\[\s\S]|"(?!""))*(?:""")?|'''(?:[^'\\]+|\\[\s\S]|'(?!''))*(?:''')?|"(?:[^"\\\n]|\\[\s\S])*"?|'(?:[^'\\\n]|\\[\s\S])*'?/g;
+
+/** The source with quotes for all of a string and spaces for comments, as long as the source. */
+export function maskLiterals(source: string): string {
+  return source.replace(
+    LITERAL,
+    (found) => (found.startsWith("#") ? " " : '"').repeat(found.length),
+  );
+}
+
+/** The strings of a source with their quotes, one on a line, found without parsing. */
+export function quotedText(source: string): string {
+  return (source.match(LITERAL) ?? []).filter((found) => !found.startsWith("#")).join("\n");
+}
+
+/** The most characters between the brackets of a `with` statement. */
+const MAX_WITH = 10_000;
+
+/**
+ * Blanks the brackets of `with (a as b, c as d):`, which the parser does not know. Line breaks between
+ * them become spaces, so that every offset stays.
+ */
+function withoutBrackets(source: string): string {
+  if (!/\bwith[ \t]*\(/.test(source)) return source;
+  const masked = maskLiterals(source);
+  const pieces: string[] = [];
+  let copied = 0;
+  for (const { 0: head, index } of masked.matchAll(/\bwith[ \t]*\(/g)) {
+    const start = index + head.length - 1;
+    const end = endOfBracket(masked, start);
+    if (start < copied || end === undefined || !/^[ \t]*:/.test(masked.slice(end, end + 100))) {
+      continue;
+    }
+    const items = masked.slice(start + 1, end - 1).replace(/[\n\r\\]/g, " ").replace(
+      /,(?= *$)/,
+      " ",
+    );
+    if (!/\bas\b/.test(items)) continue;
+    const text = items.replace(/"+/g, (string, offset) => {
+      const from = start + 1 + offset;
+      return source.slice(from, from + string.length);
+    });
+    pieces.push(source.slice(copied, start), ` ${text} `);
+    copied = end;
+  }
+  return pieces.join("") + source.slice(copied);
+}
+
+/** Where a bracket ends, exclusively. */
+function endOfBracket(code: string, start: number): number | undefined {
+  let depth = 0;
+  for (const { 0: bracket, index } of code.slice(start, start + MAX_WITH).matchAll(/[()[\]{}]/g)) {
+    depth += "([{".includes(bracket) ? 1 : -1;
+    if (depth === 0) return start + index + 1;
+  }
+  return undefined;
 }
 
 /** Whether the source is wrong at a node. The parser does not know a bare `yield`, which is right. */

@@ -60,6 +60,20 @@ export function untypedNulls(text: string): { offset: number; name: string | und
   ].sort((a, b) => a.offset - b.offset);
 }
 
+/**
+ * Whether SQL in Python code may create a column from a NULL without a type, found without parsing the
+ * code. A NULL is an operand where it follows another word on its line, as in `IS NULL`, and an
+ * argument where it precedes a comma or a bracket.
+ */
+export function mayHaveUntypedNulls(python: string): boolean {
+  const text = python.replaceAll("\\n", "\n");
+  return [
+    /NULL\b(?<!\w[ \t]*NULL)(?![ \t]*[,;)])/i,
+    /\b(?:SELECT|DISTINCT|ALL)[ \t]+NULL\b(?![ \t]*[,;)])/i,
+    /\([\s"']*NULL[\s"']*\)/i,
+  ].some((pattern) => pattern.test(text));
+}
+
 /** Whether a text is a query and not prose, which can contain `, null as …` too. */
 function selects(sql: string, before: string): boolean {
   return before === "" || /\bSELECT\b/i.test(sql) || /^\s*NULL\b/i.test(sql);

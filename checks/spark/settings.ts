@@ -269,7 +269,14 @@ function properties(code: Code): SparkSetting[] {
   )));
 }
 
+/** Whether Python code may make settings of Spark, found without parsing the code. */
+export function mayMakeSettings({ text }: Pick<Code, "text">): boolean {
+  return /["'](?:\s|\\[nrt])*spark\.|\b(?:m|setM)aster\b|--(?:packages|repositories|conf|deploy-mode|num-executors)\b/
+    .test(text);
+}
+
 function ofPython(code: Code, { environment, bySubmit }: Start): SparkSetting[] {
+  if (!mayMakeSettings(code)) return [];
   const python = pythonOf(code);
   const calls = callsOf(python, ["config", "set", "setIfMissing"]).flatMap(
     ({ name, start, args }): SparkSetting[] => {

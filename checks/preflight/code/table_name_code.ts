@@ -1,7 +1,8 @@
 import { OUTBOX_TABLE } from "../../../pipeline/contract/tables.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
-import { placeIn } from "../../source_code/code.ts";
+import { type Code, placeIn } from "../../source_code/code.ts";
+import { quotedText } from "../../source_code/python_tree.ts";
 import { tableNamesIn } from "./table_references.ts";
 import { isFields, textOf } from "../../kubernetes/fields.ts";
 import { workloadsOf } from "../../kubernetes/workloads.ts";
@@ -21,8 +22,7 @@ export function judgeTableNames(
   const variables = settingsOf({ objects });
   const workloads = workloadsOf(objects);
   if (sources.length + workloads.length === 0) return undefined;
-  // Most code has no such word, and does not have to be parsed.
-  const inCode = sources.filter(({ text }) => hasNearMiss(text)).flatMap((source) =>
+  const inCode = sources.filter(mayNameTable).flatMap((source) =>
     tableNamesIn(source).filter(({ name }) => isNearMiss(name))
       .map(({ name, offset }) => nearMiss(placeIn(source, offset), name))
   );
@@ -80,8 +80,10 @@ export function isNearMiss(name: string): boolean {
   return /stopevents?$/.test(letters) || distance(plain.toLowerCase(), OUTBOX_TABLE) <= 2;
 }
 
-function hasNearMiss(text: string): boolean {
-  return [...new Set(text.match(/[\w$]+/g))].some(isNearMiss);
+/** Whether code may use a wrong name of the outbox table, found without parsing the code. */
+export function mayNameTable({ language, text }: Pick<Code, "language" | "text">): boolean {
+  const searched = language === "python" ? quotedText(text) : text;
+  return [...new Set(searched.replaceAll("\\n", "\n").match(/[\w$]+/g))].some(isNearMiss);
 }
 
 function nearMiss(place: Place, name: string): Finding {

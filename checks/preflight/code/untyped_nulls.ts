@@ -6,7 +6,7 @@ import {
   type Python,
   pythonOf,
 } from "../../source_code/python.ts";
-import { untypedNulls } from "../../source_code/sql.ts";
+import { mayHaveUntypedNulls, untypedNulls } from "../../source_code/sql.ts";
 
 /** A null without a type that becomes a column of a table. */
 export interface UntypedNull {
@@ -22,9 +22,14 @@ export interface UntypedNull {
 export function untypedNullsIn(code: Code): UntypedNull[] {
   const { language, text } = code;
   if (language === "sql") return untypedNulls(text).map((each) => inSql(each, 0));
-  if (language !== "python" || !/\b(lit|expr|null)\b/i.test(text)) return [];
+  if (language !== "python" || !mayHaveNulls(code)) return [];
   const python = pythonOf(code);
   return [...literals(python), ...queries(python)].sort((a, b) => a.offset - b.offset);
+}
+
+/** Whether Python code may have nulls without a type, found without parsing the code. */
+export function mayHaveNulls({ text }: Pick<Code, "text">): boolean {
+  return /\blit\b/.test(text) && /\bNone\b/.test(text) || mayHaveUntypedNulls(text);
 }
 
 function inSql({ offset, name }: { offset: number; name: string | undefined }, base: number) {

@@ -1,5 +1,9 @@
 import { treeOf } from "../../facts/tree.ts";
 import { pythonOf } from "../../source_code/python.ts";
+import { mayReadVariables } from "../../source_code/environment.ts";
+import { mayMakeSettings } from "../../spark/settings.ts";
+import { mayNameTable } from "../code/table_name_code.ts";
+import { mayHaveNulls } from "../code/untyped_nulls.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
@@ -68,9 +72,13 @@ function podless({ directory }: ManifestsFact, object: ManifestObject): Finding[
   }];
 }
 
+/** Whether a check may find something in Python code. Other code is not parsed, which is slow. */
+const SEARCHES = [mayReadVariables, mayHaveNulls, mayNameTable, mayMakeSettings];
+
 /** Only a warning, since the parser does not know all of Python's syntax. */
 function unparseable(code: Code): Finding[] {
-  const error = code.language === "python" ? pythonOf(code).error : undefined;
+  if (code.language !== "python" || !SEARCHES.some((isSearched) => isSearched(code))) return [];
+  const { error } = pythonOf(code);
   if (error === undefined) return [];
   return [{
     severity: "warn",

@@ -56,6 +56,52 @@ Deno.test("readPython reads imports", () => {
   );
 });
 
+Deno.test("readPython finds the same imports with and without parsing", () => {
+  const sources = [
+    "if a: import b; from c import (d,  # import x\n  e as f)\nimport g \\\n  as h, i\n",
+    "try:\n\tfrom .a import(b)\nexcept ImportError: from.c import d; important = 1\n",
+    "x = f'{a[\"b\"]}'  # import y\nimport c\n",
+    "def f():\n  import a\nfrom . import *\n",
+  ];
+  for (const source of sources) {
+    // An import in a string has to be parsed.
+    const parsed = readPython(`"""\nimport not_a_module\n"""\n${source}`).imports;
+    assertEquals(readPython(source).imports, parsed, source);
+    assert(parsed.length > 0 && !JSON.stringify(parsed).includes("not_a_module"));
+  }
+});
+
+Deno.test("readPython does not parse code for its imports", () => {
+  const { imports, error } = readPython("import a\ndef f(:\nimport b\n");
+  assertEquals(imports.map(({ module }) => module), ["a", "b"]);
+  assert(error !== undefined);
+});
+
+Deno.test("readPython takes brackets around the items of a with statement", () => {
+  const source = `with (
+    open("(a,") as f,  # the first
+    g("""
+    )""") as h,
+):
+    x = F.lit(None)
+async with (a as b): pass
+with (a, b) as c: pass
+with (yield): pass
+`;
+  const { calls, code, error } = readPython(source);
+  assertEquals(error, undefined);
+  assertEquals(calls.map(({ start }) => source.slice(start).match(/^[\w.]+/)![0]), [
+    "open",
+    "g",
+    "F.lit",
+  ]);
+  assertEquals(calls[0]!.args[0]!.string, "(a,");
+  assertEquals(code.length, source.length);
+  for (const broken of ["with (a as b, c:\n  pass", "with (a as): pass", "x = (a as b)"]) {
+    assert(errorOf(broken) !== undefined, broken);
+  }
+});
+
 Deno.test("readPython takes the syntax of new versions of Python", () => {
   for (
     const source of [
@@ -89,10 +135,15 @@ Deno.test("readPython ends in time for source that nobody would write", () => {
       [Array.from({ length: 1000 }, (_, i) => `${" ".repeat(i)}if a:`).join("\n"), undefined],
       [`f(${'"a" '.repeat(50_000)})`, undefined],
       [`x = {${'"a": "b", '.repeat(20_000)}}`, undefined],
+      ["from a import (".repeat(900), undefined],
+      [`;from a ${"\\\n;from".repeat(20_000)}`, undefined],
+      [`${" ".repeat(100_000)}x = '${"\\".repeat(100_000)}"""${"\\'".repeat(100_000)}`, undefined],
+      ["with (a as b, ".repeat(900), undefined],
     ] as const
   ) {
     const started = performance.now();
-    const { error } = readPython(source);
+    const { error, imports } = readPython(source);
+    assert(imports.length < 1000);
     if (problem !== undefined) assertEquals(error?.problem, problem, source.slice(0, 20));
     assert(performance.now() - started < 10_000, source.slice(0, 20));
   }

@@ -33,6 +33,9 @@ const VOID = [
   ['f.selectExpr("a", "NULL AS x")', "NULL AS x"],
   ['spark.sql("SELECT a, "\n          "NULL AS x")', "NULL AS x"],
   ['spark.sql("SELECT CAST(NULL AS void) AS x")', "NULL AS x"],
+  ['spark.sql("SELECT a,\\nNULL AS x FROM t")', "NULL AS x"],
+  ['spark.sql("SELECT a, (NULL) AS x FROM t")', "NULL AS x"],
+  ['spark.sql("SELECT DISTINCT NULL AS x FROM t")', "NULL AS x"],
 ] as const;
 
 for (const [code, told] of VOID) {

@@ -103,7 +103,7 @@ const REFUSALS: readonly (readonly [string, string, string | undefined, number, 
   [
     "an object without a name",
     "{ apiVersion: v1, kind: ConfigMap, metadata: { namespace: analytics-jobs } }",
-    ...[undefined, 1, /it has no metadata.name/] as const,
+    ...[undefined, 1, /: the object has no metadata\.name, so it cannot be applied$/] as const,
   ],
 ];
 
