@@ -8,19 +8,13 @@ import { isolation } from "../../../checks/preflight/network/isolation.ts";
 import { kubernetesApiEgress } from "../../../checks/preflight/network/kubernetes_api_egress.ts";
 import { namespaceLabels } from "../../../checks/preflight/network/namespace_labels.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
-import { EXECUTORS, FILES, JOB } from "./manifests.ts";
+import { documentsOf, EXECUTORS, JOB } from "./manifests.ts";
 
 /** The connection checks. */
 export const FAMILY = [
   ...[egressPolicy, namespaceLabels, dnsEgress, databaseEgress],
   ...[kubernetesApiEgress, driverExecutorTraffic, isolation],
 ];
-
-/** The documents of a YAML file, without comments. */
-function documentsOf(file: string): string[] {
-  const text = FILES[file]!.replace(/^ *#.*\n/gm, "").replace(/ +# .*$/gm, "");
-  return text.trim().split("\n---\n").map((document) => `\n${document.trim()}\n`);
-}
 
 const [deny, dns, store, outbox, api, spark] = documentsOf("20-network-policies.yaml");
 const [robsonNamespace, postgres] = documentsOf("robson.yaml");

@@ -177,10 +177,21 @@ export function change(
   return { ...files, [file]: text.replace(from, () => to) };
 }
 
+/** The documents of a YAML file, without comments. */
+export function documentsOf(file: string): string[] {
+  const text = FILES[file]!.replace(/^ *#.*\n/gm, "").replace(/ +# .*$/gm, "");
+  return text.trim().split("\n---\n").map((document) => `\n${document.trim()}\n`);
+}
+
 /** The 1-based line of a file on which a text stands that it has once. */
 export function lineOf(file: string, text: string): number {
-  const [before, after, more] = FILES[file]!.split(text);
-  assert(after !== undefined && more === undefined, `${file} does not have ${text} once`);
+  return lineIn(FILES[file]!, text);
+}
+
+/** The 1-based line of a text that a longer one contains once. */
+export function lineIn(whole: string, text: string): number {
+  const [before, after, more] = whole.split(text);
+  assert(after !== undefined && more === undefined, `${text} is not there once`);
   return before!.split("\n").length;
 }
 

@@ -1,7 +1,7 @@
 import type { Fields } from "../../../checks/kubernetes/fields.ts";
 import { platformOf } from "../../../checks/preflight/platform.ts";
 import { assertEquals } from "../../support/assert.ts";
-import { clusterWith, manifestsFact } from "./manifests/tried.ts";
+import { clusterWith, manifestsFact } from "../healthy/one_file.ts";
 
 // Which Job counts: the one of the manifests, or the one that is in the cluster.
 

@@ -9,12 +9,16 @@ import { READS_ALL, user } from "../../../cluster/users.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { clusterTest, controlPlane } from "../../../support/control_plane.ts";
 import { gatherOn } from "../on_cluster.ts";
-import { clusterWith, edited, MANIFESTS, manifestsFact, without } from "./tried.ts";
+import { clusterWith, edited, MANIFESTS, manifestsFact, without } from "../../healthy/one_file.ts";
+import { IMAGE, JOB_ID, lineIn } from "../../healthy/manifests.ts";
 import { MANIFESTS as OURS, REFUSED } from "../../healthy/platform.ts";
 
 function judge(cluster: ClusterFact, manifests: string = MANIFESTS): Outcome {
   return manifestDrift.run({ manifests: manifestsFact(manifests), cluster });
 }
+
+/** The place of a text in the manifests, or of a line before the text. */
+const at = (text: string, lines = 0) => `manifests/a.yaml:${lineIn(MANIFESTS, text) + lines}`;
 
 /** The findings, in short: severity, object, field, line and problem. */
 function found(outcome: Outcome) {
@@ -27,7 +31,7 @@ function found(outcome: Outcome) {
 Deno.test("manifest-drift: a cluster that is as the manifests say passes", () => {
   const outcome = judge(clusterWith(MANIFESTS));
   assertEquals(outcome, {
-    examined: "4 objects on kind at https://127.0.0.1:6443",
+    examined: "14 objects on kind at https://127.0.0.1:6443",
     findings: [],
   });
 });
@@ -36,8 +40,8 @@ Deno.test("manifest-drift: an object that differs: its fields, its file and line
   const live = edited("requests.memory: 12G", "requests.memory: 8G");
   const outcome = judge(clusterWith(live));
   assertEquals(found(outcome), [[
-    ...["fail", "ResourceQuota analytics-jobs/jobs", "spec.hard.requests.memory"],
-    ...["manifests/a.yaml:9", 'it differs: spec.hard.requests.memory: "8G" -> "12G"'],
+    ...["fail", "ResourceQuota analytics-jobs/analytics-jobs", "spec.hard.requests.memory"],
+    ...[at("requests.memory:"), 'it differs: spec.hard.requests.memory: "8G" -> "12G"'],
   ]]);
   assert("findings" in outcome);
   assertEquals(outcome.findings[0]!.fix, "Change it to match the manifest: deno task apply");
@@ -46,8 +50,8 @@ Deno.test("manifest-drift: an object that differs: its fields, its file and line
 Deno.test("manifest-drift: of many fields only a few are named", () => {
   const quota = (amount: number) =>
     edited(
-      "hard: {",
-      `hard: { ${[..."abcdefg"].map((name) => `count/${name}: "${amount}"`).join(", ")},`,
+      "  hard:\n",
+      `  hard:\n${[..."abcdefg"].map((name) => `    count/${name}: "${amount}"\n`).join("")}`,
     );
   const [finding, ...rest] = found(judge(clusterWith(quota(1), {}, quota(2))));
   assertEquals(rest, []);
@@ -56,7 +60,7 @@ Deno.test("manifest-drift: of many fields only a few are named", () => {
 
 Deno.test("manifest-drift: where the server said what it would be, that is compared, and not only the manifest", () => {
   const base = clusterWith(
-    edited("metadata: { name: deny,", "metadata: { labels: { a: b }, name: deny,"),
+    edited("  name: default-deny\n", "  name: default-deny\n  labels: { a: b }\n"),
   );
   assertEquals(found(judge(base)), [], "a label that the manifest does not have");
   const trials = base.trials.map((trial) => ({ ...trial, applied: trial.object }));
@@ -66,27 +70,31 @@ Deno.test("manifest-drift: where the server said what it would be, that is compa
 });
 
 Deno.test("manifest-drift: an object that is missing", () => {
-  assertEquals(found(judge(clusterWith(without("NetworkPolicy analytics-jobs/deny")))), [[
-    ...["fail", "NetworkPolicy analytics-jobs/deny", undefined, "manifests/a.yaml:11"],
+  assertEquals(found(judge(clusterWith(without("NetworkPolicy analytics-jobs/default-deny")))), [[
+    ...[
+      "fail",
+      "NetworkPolicy analytics-jobs/default-deny",
+      undefined,
+      at("  name: default-deny", -3),
+    ],
     "it is not in the cluster",
   ]]);
 });
 
 Deno.test("manifest-drift: a namespace that is missing is reported once, with all that is in it", () => {
   assertEquals(found(judge(clusterWith(""))), [[
-    ...["fail", "Namespace analytics-jobs", undefined, "manifests/a.yaml:2"],
-    "it is not in the cluster, so neither are the 3 objects in it",
+    ...["fail", "Namespace analytics-jobs", undefined, at("kind: Namespace", -1)],
+    "it is not in the cluster, so neither are the 13 objects in it",
   ]]);
 });
 
-const JOB = "Job analytics-jobs/bronze";
-const OTHER_IMAGE = edited("rbs-spark:1", "rbs-spark:0");
+const OTHER_IMAGE = edited(`image: ${IMAGE}`, "image: rbs-spark:0");
 
 Deno.test("manifest-drift: a Job that waits with another template is drift, and is replaced", () => {
   const outcome = judge(clusterWith(OTHER_IMAGE));
   assertEquals(found(outcome), [[
-    ...["fail", JOB, "spec.template.spec.containers[0].image", "manifests/a.yaml:24"],
-    'it differs: spec.template.spec.containers[0].image: "rbs-spark:0" -> "rbs-spark:1"',
+    ...["fail", JOB_ID, "spec.template.spec.containers[0].image", at(`image: ${IMAGE}`)],
+    `it differs: spec.template.spec.containers[0].image: "rbs-spark:0" -> "${IMAGE}"`,
   ]]);
   assert("findings" in outcome);
   assertStringIncludes(
@@ -170,13 +178,15 @@ const UNREAD = {
 };
 
 Deno.test("manifest-drift: what may not be read is unknown, and what is known to differ fails all the same", () => {
-  const blind = without("ResourceQuota analytics-jobs/jobs");
+  const blind = without("ResourceQuota analytics-jobs/analytics-jobs");
   assertEquals(judge(clusterWith(blind, { unread: [UNREAD] })), {
     unknown: UNREAD.failure.message,
   });
   const both = blind.replace("[Ingress, Egress]", "[Ingress]");
   const outcome = judge(clusterWith(both, { unread: [UNREAD] }));
-  assertEquals(found(outcome).map(([, object]) => object), ["NetworkPolicy analytics-jobs/deny"]);
+  assertEquals(found(outcome).map(([, object]) => object), [
+    "NetworkPolicy analytics-jobs/default-deny",
+  ]);
   assert("examined" in outcome);
   assertStringIncludes(outcome.examined, `; not checked: ${UNREAD.failure.message}`);
   const elsewhere = { ...UNREAD, namespace: "robson" };
@@ -184,7 +194,7 @@ Deno.test("manifest-drift: what may not be read is unknown, and what is known to
 });
 
 Deno.test("manifest-drift: what is being removed is unknown until it is gone", () => {
-  const going = edited("labels: {", 'deletionTimestamp: "2025-12-28T00:00:00Z", labels: {');
+  const going = edited("  labels:\n", '  deletionTimestamp: "2025-12-28T00:00:00Z"\n  labels:\n');
   assertEquals(judge(clusterWith(going)), {
     unknown: "Namespace analytics-jobs: it is being removed",
   });

@@ -12,7 +12,7 @@ import {
 } from "../../../support/assert.ts";
 import { clusterTest, controlPlane } from "../../../support/control_plane.ts";
 import { gatherOn } from "../on_cluster.ts";
-import { clusterWith, manifestsFact } from "./tried.ts";
+import { clusterWith, manifestsFact } from "../../healthy/one_file.ts";
 import { MANIFESTS, REFUSED } from "../../healthy/platform.ts";
 
 // What a real API server says to manifests that it cannot take, and what an operator reads of it.
@@ -174,7 +174,7 @@ clusterTest(
 
 Deno.test("server-dry-run: what is known to be refused fails, though other objects could not be tried", () => {
   const problem =
-    'networkpolicies "deny" is forbidden: User "a" cannot patch resource "networkpolicies"';
+    'networkpolicies "default-deny" is forbidden: User "a" cannot patch resource "networkpolicies"';
   const cluster = clusterWith("");
   const trials = cluster.trials.map(({ object }, i) => ({
     object,
@@ -187,7 +187,7 @@ Deno.test("server-dry-run: what is known to be refused fails, though other objec
   assertEquals(outcome.findings.map(({ problem }) => problem), [
     "the API server refuses it: is wrong",
   ]);
-  assertMatch(outcome.examined, /^1 object on .*; 3 objects could not be tried$/);
+  assertMatch(outcome.examined, /^1 object on .*; 13 objects could not be tried$/);
 });
 
 Deno.test("server-dry-run: one kind that may not be patched is named alone", () => {
@@ -198,7 +198,7 @@ Deno.test("server-dry-run: one kind that may not be patched is named alone", () 
       refused: {
         because: "forbidden" as const,
         problem:
-          'jobs "bronze" is forbidden: User "a" cannot patch resource "jobs" in API group "batch"',
+          'jobs "bronze-ingest-manual" is forbidden: User "a" cannot patch resource "jobs" in API group "batch"',
       },
     }),
   }));

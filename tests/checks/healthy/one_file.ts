@@ -1,36 +1,14 @@
-import type { ClusterOpened } from "../../../../checks/facts/cluster.ts";
-import { type ManifestObject, objectId } from "../../../../checks/kubernetes/objects.ts";
-import { type ManifestsFact, readFile } from "../../../../checks/facts/manifests.ts";
-import { assert } from "../../../support/assert.ts";
+import type { ClusterOpened } from "../../../checks/facts/cluster.ts";
+import { type ManifestObject, objectId } from "../../../checks/kubernetes/objects.ts";
+import { type ManifestsFact, readFile } from "../../../checks/facts/manifests.ts";
+import { assert } from "../../support/assert.ts";
+import { documentsOf, FILES } from "./manifests.ts";
 
-// Manifests, and a cluster in which they were tried.
+// The healthy manifests as one text, and a cluster that has the objects of such a text.
 
-/** A small tree of manifests. */
-export const MANIFESTS = `
-apiVersion: v1
-kind: Namespace
-metadata: { name: analytics-jobs, labels: { name: analytics-jobs } }
----
-apiVersion: v1
-kind: ResourceQuota
-metadata: { name: jobs, namespace: analytics-jobs }
-spec: { hard: { requests.memory: 12G, pods: "10" } }
----
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: { name: deny, namespace: analytics-jobs }
-spec: { podSelector: {}, policyTypes: [Ingress, Egress] }
----
-apiVersion: batch/v1
-kind: Job
-metadata: { name: bronze, namespace: analytics-jobs }
-spec:
-  suspend: true
-  template:
-    spec:
-      restartPolicy: Never
-      containers: [{ name: driver, image: "rbs-spark:1" }]
-`;
+/** Our manifests with one of the two Jobs, which is the last object. */
+export const MANIFESTS = Object.keys(FILES).filter((file) => /^\d\d-/.test(file))
+  .flatMap(documentsOf).join("---");
 
 /** The objects of a text. */
 export function objectsIn(yaml: string): readonly ManifestObject[] {
@@ -60,7 +38,7 @@ export function clusterWith(
 /** The same text with one thing changed. */
 export function edited(from: string, to: string, yaml: string = MANIFESTS): string {
   assert(yaml.includes(from), `there is no ${from}`);
-  return yaml.replace(from, to);
+  return yaml.replace(from, () => to);
 }
 
 /** The text without one of its objects, as in `NetworkPolicy analytics-jobs/deny`. */
