@@ -5,8 +5,9 @@ import { CREATE_OUTBOX, generatedEvents } from "../../tasks/demo/events.ts";
 import { session } from "../support/pg_session.ts";
 import type { Measured, Work } from "./worker.ts";
 
-// Bronze and silver beside the floor of the same machine, in turn, so that a machine that slows down
-// slows all of them. Every run is a process of its own, with the flags that the tasks have.
+// Measures bronze and silver against a plain COPY on the same machine, in turn, so that a slow
+// phase of the machine affects all of them. Every run is a separate process with the flags of the
+// tasks.
 
 const KINDS = ["floor", "bronze", "silver"] as const;
 type Kind = typeof KINDS[number];

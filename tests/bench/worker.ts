@@ -6,7 +6,7 @@ import { openLake } from "../../pipeline/lake/open.ts";
 import { connect } from "../../pipeline/outbox/connection.ts";
 import { runSilver } from "../../pipeline/silver.ts";
 
-/** What to measure. It comes as JSON on standard input. */
+/** The work to measure, passed as JSON on standard input. */
 export interface Work {
   readonly kind: "floor" | "bronze" | "silver";
   readonly database: DatabaseConfig;
@@ -15,10 +15,10 @@ export interface Work {
   readonly events: number;
 }
 
-/** How it went, as JSON on standard output. */
+/** The measurement, printed as JSON on standard output. */
 export interface Measured {
   readonly seconds: number;
-  /** Largest resident set of the whole process. */
+  /** Largest resident set size of the whole process. */
   readonly peakBytes: number;
 }
 
@@ -49,6 +49,6 @@ function peakBytes(): number {
     const status = Deno.readTextFileSync("/proc/self/status");
     return Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) * 1024;
   } catch {
-    return Deno.memoryUsage().rss; // no such file outside Linux
+    return Deno.memoryUsage().rss; // /proc/self/status exists only on Linux
   }
 }

@@ -6,13 +6,13 @@ import { startS3Proxy } from "./s3_proxy.ts";
 import type { Tally } from "./tally.ts";
 import type { Arena, Place, Ways } from "./window.ts";
 
-/** How many runners a window has. */
+/** Number of runners per window. */
 const RUNNERS = 2;
 
 /**
- * Makes a place for windows: a database, and proxies on every way.
+ * Creates an arena: a database, and fault proxies in front of Postgres and the store.
  *
- * @param store where lakes are; directories where it is absent
+ * @param store the store of the lakes; if absent, lakes are directories
  */
 export async function openArena(
   server: DatabaseConfig,
@@ -29,7 +29,9 @@ export async function openArena(
   }
   const kept = opened.move();
   return {
-    ...{ database, ways, tally },
+    database,
+    ways,
+    tally,
     newPlace: () => store === undefined ? newDirectory() : newBucket(store),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
@@ -45,5 +47,5 @@ async function newDirectory(): Promise<Place> {
 
 async function newBucket(store: ObjectStore): Promise<Place> {
   const config = await store.createBucket(`chaos-${crypto.randomUUID()}`);
-  return { config, end: () => Promise.resolve() }; // it ends with the store
+  return { config, end: () => Promise.resolve() }; // the bucket is removed with the store
 }

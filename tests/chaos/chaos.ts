@@ -23,7 +23,7 @@ await main({
   name: "chaos",
   values: ["windows", "seed", "lake", "only", "interleavings"],
   switches: [],
-  cleansUp: true, // what was counted until then is told
+  cleansUp: true, // prints the counts so far when interrupted
   help: `
 Plays days with everything that can go wrong: writers that are slow, change their minds or come late,
 concurrent runs, readers, faults of Postgres and of the store, and processes that are killed or stopped.
@@ -57,11 +57,11 @@ Exit codes: 0 every promise holds; 1 one does not, and which; 2 wrong usage; 3 a
     let broken = 0;
     print(`seed ${seed}, ${place}`);
     const began = performance.now();
-    const tell = () => {
+    const printSummary = () => {
       const seconds = Math.round((performance.now() - began) / 1000);
       print(`${renderTally(tally)}\n${broken} broken, in ${seconds} s, seed ${seed}`);
     };
-    interrupted.addEventListener("abort", tell);
+    interrupted.addEventListener("abort", printSummary);
     try {
       await using arena = await openArena(server.config, store, tally);
       for (const window of only === undefined ? Array(count).keys() : [only]) {
@@ -71,20 +71,20 @@ Exit codes: 0 every promise holds; 1 one does not, and which; 2 wrong usage; 3 a
           await playWindow(arena, planWindow(createRandom(seed).fork(`window ${window}`)));
         } catch (error) {
           broken++;
-          const again = `deno task chaos --seed ${seed} --only ${window} --lake ${place}`;
-          print(`BROKEN in window ${window}: ${said(error)}\n  again: ${again}`);
+          const rerun = `deno task chaos --seed ${seed} --only ${window} --lake ${place}`;
+          print(`BROKEN in window ${window}: ${said(error)}\n  run again: ${rerun}`);
         }
       }
     } finally {
       await store?.stop();
       await server.stop();
     }
-    if (!interrupted.aborted) tell();
+    if (!interrupted.aborted) printSummary();
     return broken > 0 ? 1 : 0;
   },
 });
 
-/** Plays all pairs of runs on a lake in memory. */
+/** Plays every pair of runs on a lake in memory. */
 async function interleave(flags: Flags): Promise<number> {
   const switches = Number(choice(flags, "interleavings", ["1", "2", "3"])) as 1 | 2 | 3;
   const server = await startPostgres();

@@ -24,7 +24,7 @@ import { Broken } from "./view.ts";
 import { playWindow } from "./window.ts";
 import { planWindow } from "./window_plan.ts";
 
-// A few windows of `deno task chaos`, always the same ones.
+// A few windows of `deno task chaos`, always with the same seed.
 
 const SEED = 4;
 const WINDOWS = 6;
@@ -53,13 +53,13 @@ for (const place of ["a directory", "a strict store", "Ceph RGW"]) {
       }
       const text = renderTally(tally);
       for (const about of ["runs", "faults", "changes", "looks", "windows"]) {
-        assert(tally.counts.has(about), `nothing was counted of ${about}:\n${text}`);
+        assert(tally.counts.has(about), `no counts for ${about}:\n${text}`);
       }
     },
   });
 }
 
-Deno.test("chaos: a seed decides all of a window, and each window is another", () => {
+Deno.test("planWindow: the same seed gives the same window, and windows differ", () => {
   const plan = (seed: number, window: number) =>
     planWindow(createRandom(seed).fork(`window ${window}`));
   assertEquals(plan(1, 0), plan(1, 0));
@@ -67,7 +67,7 @@ Deno.test("chaos: a seed decides all of a window, and each window is another", (
   assertNotEquals(plan(1, 0), plan(2, 0));
 });
 
-Deno.test("chaos: how a run may end depends on what it met", () => {
+Deno.test("judgeUnderFire: accepts an outcome only if the faults explain it", () => {
   const met = { kind: "bronze", faulty: false, storeLies: false, bronzeBefore: true } as const;
   const ends = (
     end: "unreachable" | "configuration" | "data" | "error",
@@ -96,7 +96,7 @@ Deno.test("chaos: how a run may end depends on what it met", () => {
   assertEquals(ends("error", "TypeError", { faulty: true, storeLies: true }), "Broken");
 });
 
-Deno.test("chaos: a run that takes a store's word for its marker is found out", async () => {
+Deno.test("judgePretences: detects a run that trusts the store's answer about its marker", async () => {
   const store = stores.get("a strict store")!;
   await using database = await createOutbox(server.config);
   await using proxy = await startS3Proxy(store.config.endpoint);
@@ -115,7 +115,7 @@ Deno.test("chaos: a run that takes a store's word for its marker is found out", 
   lie();
   assertEquals((await bronze(lake)).end, "unreachable");
 
-  // What it put is what it reads, as if it had not looked.
+  // Returns what the run put instead of reading the store, like a client that never verifies.
   const put = new Map<string, Uint8Array<ArrayBuffer>>();
   const trusting: Lake = {
     ...lake,
@@ -134,7 +134,7 @@ Deno.test("chaos: a run that takes a store's word for its marker is found out", 
   assertEquals(pretences.length, 1);
   await assertRejects(() => judgePretences(truth, pretences), Broken, "never took its marker");
 
-  // Where another run has published since, nothing is known of the one before.
+  // If another run has published since, the previous marker proves nothing.
   proxy.plan(() => undefined);
   assertEquals((await bronze(lake)).end, "ok");
   await judgePretences(truth, pretences);
@@ -142,7 +142,7 @@ Deno.test("chaos: a run that takes a store's word for its marker is found out", 
   truth.close();
 });
 
-Deno.test("chaos: the command prints the seed and the counts, and refuses a number that is none", async () => {
+Deno.test("chaos: prints the seed and the counts, and rejects an invalid number", async () => {
   const { code, stdout } = await runTask("chaos", ["--windows", "1", "--seed", "3"]);
   assertEquals(code, 0, stdout);
   assertStringIncludes(stdout, "seed 3, directory");

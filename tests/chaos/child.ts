@@ -3,22 +3,22 @@ import { openLake } from "../../pipeline/lake/open.ts";
 import { type Outcome, perform, type Run } from "./runs.ts";
 import type { ProcessFate } from "./window_plan.ts";
 
-/** What a process is told to do, as JSON on its standard input. */
+/** The order for a process, sent as JSON on its standard input. */
 interface Order {
   readonly kind: Run["kind"];
-  /** A bigint as text. */
+  /** Grace in microseconds, as decimal text (JSON has no bigint). */
   readonly grace: string;
   readonly keepAltered: boolean;
   readonly database: DatabaseConfig;
   readonly lake: LakeConfig;
 }
 
-/** A process that has loaded everything, and waits for its order. */
+/** A process that has loaded all modules and waits for its order. */
 export interface Child {
   /**
-   * Lets it do a run, and does to it what is to befall it.
+   * Starts a run in the process and applies the planned signals.
    *
-   * @returns how the run ended; undefined where it was killed before that
+   * @returns the outcome of the run; undefined if the process was killed before the run ended
    */
   run(
     run: Run,
@@ -30,7 +30,7 @@ export interface Child {
 
 const READY = "ready\n";
 
-/** Starts a process. It ends with its run, or is killed. */
+/** Starts a process. The process exits when its run ends or when it is killed. */
 export async function startChild(): Promise<Child> {
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "--no-check", "-P=test", new URL(import.meta.url).pathname],
@@ -42,7 +42,7 @@ export async function startChild(): Promise<Child> {
   let text = "";
   while (!text.includes(READY)) {
     const { value, done } = await said.read();
-    if (done) throw new Error("A process for a run ended before it was ready.");
+    if (done) throw new Error("The child process exited before it was ready.");
     text += value;
   }
   text = text.slice(text.indexOf(READY) + READY.length);
@@ -57,7 +57,7 @@ export async function startChild(): Promise<Child> {
         try {
           process.kill(signal);
         } catch (error) {
-          if (!(error instanceof TypeError)) throw error; // it has ended by itself
+          if (!(error instanceof TypeError)) throw error; // the process has already exited
         }
       });
       for (let read = await said.read(); !read.done; read = await said.read()) text += read.value;

@@ -1,14 +1,17 @@
 import type { History } from "./history.ts";
 import type { Judge } from "./judge.ts";
 
-/** Why the outbox and bronze cannot agree by themselves; empty where nothing keeps them from it. */
+/**
+ * Returns the reasons why the outbox and bronze cannot converge without an amendment; empty if they
+ * can.
+ */
 export function disagreements(
   { history, judge }: { readonly history: History; readonly judge: Judge },
 ): string[] {
   const bronze = judge.bronze();
   if (bronze === undefined) return [];
   const sealed = bronze.commit.state === "sealed";
-  // An open day is copied again with the values of the outbox, unless an amendment keeps what it lost.
+  // An open day is copied again from the outbox, unless an amendment keeps deleted events.
   const fixed = sealed || bronze.commit.amended !== undefined;
   const found: string[] = [];
   for (const id of judge.published) {

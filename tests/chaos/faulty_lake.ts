@@ -2,10 +2,10 @@ import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { isTransient, type S3Fault } from "./s3_faults.ts";
 
-/** What befalls an operation of a directory, which has no proxy in front of it. */
+/** A fault of one directory operation. Directories have no proxy in front of them. */
 export type DiskFault = "error-before" | "error-after" | "stall";
 
-/** The fault of a disk that comes nearest to one of a store. Disks do not lie. */
+/** Maps a store fault to the closest disk fault. Disks never return false data. */
 export function diskFault(fault: S3Fault | undefined): DiskFault | undefined {
   if (fault === undefined || !isTransient(fault)) return undefined;
   switch (fault) {
@@ -21,14 +21,14 @@ export function diskFault(fault: S3Fault | undefined): DiskFault | undefined {
   }
 }
 
-/** Milliseconds of a stall. */
+/** Duration of a stall in milliseconds. */
 const STALL = 100;
 
 /**
- * A lake whose operations fail as those of a failing disk do.
+ * Wraps a lake so that its operations fail like those of a failing disk.
  *
- * @param plan says what befalls the operation of that number
- * @param onFault hears of each fault
+ * @param plan returns the fault for the operation with this number
+ * @param onFault called for each fault
  */
 export function faultyLake(
   lake: Lake,

@@ -1,22 +1,22 @@
 import { deleteSql, type Event, insertSql, updateSql } from "./outbox.ts";
 
 /**
- * What happened to the outbox: which events it holds, and every value that each event ever had.
- * Those who change the outbox say so here: `may` before a change that can come to be seen, and
- * `did` once it is certain.
+ * Records what happened to the outbox: the events that it holds, and every version that each event
+ * ever had. Code that changes the outbox calls `may` before a change can become visible, and `did`
+ * once it is committed.
  */
 export interface History {
-  /** The events that are certainly in the outbox, as they are now. */
+  /** The committed events with their current versions. */
   readonly current: ReadonlyMap<string, Event>;
-  /** When each event was committed, on the clock of the test. */
+  /** Returns when the event was committed, on the clock of the test. */
   committedAt(id: string): number | undefined;
-  /** Whether an event had that value at some time, or may have had it. */
+  /** Returns true if the event had this version at some time, or may have had it. */
   everHad(id: string, version: number): boolean;
-  /** A change may be seen from now on. */
+  /** Records that a change may become visible from now on. */
   may(change: Change): void;
-  /** A change is committed. */
+  /** Records that a change is committed. */
   did(change: Change, at: number): void;
-  /** A copy, to go on from more than once. */
+  /** Returns an independent copy, so that several schedules can continue from it. */
   copy(): History;
 }
 
@@ -26,7 +26,7 @@ export type Change =
   | { readonly kind: "update"; readonly event: Event }
   | { readonly kind: "delete"; readonly ids: readonly string[] };
 
-/** A change as SQL. */
+/** Returns the SQL statement of a change. */
 export function sqlOf(change: Change): string {
   switch (change.kind) {
     case "insert":
@@ -44,7 +44,7 @@ interface Known {
   readonly versions: Map<string, Set<number>>;
 }
 
-/** An empty history. */
+/** Creates an empty history. */
 export function createHistory(): History {
   return historyOf({ current: new Map(), committed: new Map(), versions: new Map() });
 }

@@ -6,22 +6,25 @@ import { startStepped } from "./stepped.ts";
 import { converge, judgeOutcome } from "./verdict.ts";
 import { Broken } from "./view.ts";
 
-/** Two runs on one day, what changes between them, and what others do there meanwhile. */
+/** Two runs on one day, and the changes and other runs that happen between them. */
 export interface Scenario {
   readonly start: StartName;
-  /** The run that is stopped in its tracks. */
+  /** The run that is stopped. */
   readonly a: Run;
-  /** What happens while A is stopped, before B begins: changes of the outbox, and whole runs. */
+  /** Changes of the outbox and whole runs that happen while A is stopped, before B begins. */
   readonly between: readonly (keyof typeof CHANGES | Run)[];
-  /** The run that goes on meanwhile. It is run again where it ends unreachable, as it says itself. */
+  /**
+   * The run that continues while A is stopped. It is retried if it ends with `unreachable`, as its
+   * message advises.
+   */
   readonly b: Run;
-  /** What happens while both are stopped: changes of the outbox, and whole runs. */
+  /** Changes of the outbox and whole runs that happen while both are stopped. */
   readonly then?: Scenario["between"];
 }
 
 /**
- * When each of two runs goes on: A does its first `a` operations, B its first `b`, A `more` more, then
- * B all that it has left, and then A. Each number may be Infinity.
+ * When each of two runs continues: A does its first `a` operations, B its first `b`, A `more`
+ * further ones, then B runs to its end, and then A. Each number may be Infinity.
  */
 export interface Schedule {
   readonly a: number;
@@ -29,23 +32,23 @@ export interface Schedule {
   readonly more: number;
 }
 
-/** What a schedule led to. */
+/** The result of a schedule. */
 export interface Played {
-  /** Whether A had ended at its first stop. */
+  /** True if A had ended at its first stop. */
   readonly aEnded: boolean;
-  /** Whether B had ended at its stop. */
+  /** True if B had ended at its stop. */
   readonly bEnded: boolean;
-  /** Whether A had ended at its second stop. */
+  /** True if A had ended at its second stop. */
   readonly aEndedAgain: boolean;
-  /** How the runs ended: A first, then each try of B. */
+  /** The outcomes of the runs: A first, then each attempt of B. */
   readonly outcomes: readonly Outcome[];
 }
 
-/** How often a run is run again that ends unreachable. */
+/** How often a run that ends with `unreachable` is started. */
 const TRIES = 3;
 
 /**
- * Plays a scenario by a schedule. The lake is looked at after every single operation.
+ * Plays a scenario by a schedule, and inspects the lake after every operation.
  *
  * @throws {Broken} a promise of the protocol does not hold
  */
@@ -75,7 +78,7 @@ export async function play(
   return { aEnded, bEnded, aEndedAgain, outcomes };
 }
 
-/** Takes steps one after the other, and returns how the runs among them ended. */
+/** Performs steps one after the other, and returns the outcomes of the runs among them. */
 async function take(scene: Scene, steps: Scenario["between"]): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const step of steps) {
@@ -85,7 +88,7 @@ async function take(scene: Scene, steps: Scenario["between"]): Promise<Outcome[]
   return outcomes;
 }
 
-/** Starts a run that looks at the lake after each of its operations. */
+/** Starts a run, and inspects the lake after each of its operations. */
 function startActor(scene: Scene, run: Run, tries: number) {
   let listed = Infinity;
   return startStepped(
@@ -119,20 +122,20 @@ export interface Found {
   readonly problem: string;
 }
 
-/** What playing many schedules led to. */
+/** The result of playing many schedules. */
 export interface Explored {
   readonly schedules: number;
   readonly found: readonly Found[];
-  /** How often runs ended in each way. */
+  /** Number of runs by the way they ended. */
   readonly ends: ReadonlyMap<Outcome["end"], number>;
 }
 
 /**
- * Plays every schedule of a scenario: A stopped before each of its operations, and B running to its
- * end meanwhile (one switch); B stopped before each of its own, and A running to its end first (two
- * switches); A stopped once more on the way there (three).
+ * Plays every schedule of a scenario: A stopped before each of its operations while B runs to its
+ * end (one switch); B also stopped before each of its own while A runs to its end first (two
+ * switches); A stopped once more in between (three switches).
  *
- * @param stops where A is stopped first, by the operations that it has done; everywhere if absent
+ * @param stops the operation counts after which A is stopped first; every count if absent
  */
 export async function explore(
   stage: Stage,
@@ -145,7 +148,10 @@ export async function explore(
   const ends = new Map<Outcome["end"], number>();
   let schedules = 0;
 
-  /** Returns undefined where the schedule broke something: what would follow it is then unknown. */
+  /**
+   * Returns undefined if the schedule broke a promise: the schedules that build on it are then
+   * unknown.
+   */
   async function attempt(schedule: Schedule): Promise<Played | undefined> {
     schedules++;
     try {
@@ -172,5 +178,5 @@ export async function explore(
   return { schedules, found, ends };
 }
 
-/** No run of a scenario has so many operations; it bounds the search where a promise is broken. */
+/** More operations than any run has. Bounds the search if a promise is broken. */
 const MOST_OPERATIONS = 40;

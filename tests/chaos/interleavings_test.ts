@@ -23,9 +23,9 @@ import { makeStart, type Stage } from "./scene.ts";
 import { resettable } from "./stages.ts";
 import { Broken } from "./view.ts";
 
-// Two runs on one day, in every order that their operations can have. One run is stopped before each
-// of its operations, and the other runs to its end meanwhile; then both are stopped.
-// `deno task chaos --interleavings` plays more scenarios, with more stops.
+// Two runs on one day, in every order of their operations. One run is stopped before each of its
+// operations while the other runs to its end; then both are stopped. `deno task chaos
+// --interleavings` plays more scenarios with more stops.
 
 let server: EmbeddedPostgres;
 let store: ObjectStore;
@@ -46,52 +46,54 @@ async function play(
 ): Promise<string[]> {
   await using database = await createOutbox(server.config);
   const stage = { database, lake };
-  const told: string[] = [];
+  const problems: string[] = [];
   for (const scenario of scenarios) {
     const start = await makeStart(stage, scenario.start);
     const { schedules, found } = await explore(stage, start, scenario, switches, stops);
     assert(schedules > 4, `${describe(scenario)}: only ${schedules} schedules`);
-    told.push(...found.map(tell));
+    problems.push(...found.map(describeFound));
   }
-  return told;
+  return problems;
 }
 
-function tell({ scenario, schedule: { a, b, more }, problem }: Found): string {
+function describeFound({ scenario, schedule: { a, b, more }, problem }: Found): string {
   return `${describe(scenario)}, stops ${[a, b, more].join(", ")}: ${problem}`;
 }
 
 for (const [pair, scenarios] of Object.entries(TELLING)) {
-  Deno.test(`interleavings of ${pair}: one is stopped before each operation`, async () => {
+  Deno.test(`interleavings of ${pair}: hold with one run stopped before each operation`, async () => {
     assertEquals(await play(memoryLake(), scenarios), []);
   });
 }
 
 for (const scenario of [OLD_SILVER, DELETED_ROW]) {
-  Deno.test(`interleavings with both runs stopped, ${describe(scenario)}`, async () => {
+  Deno.test(`interleavings with both runs stopped: hold for ${describe(scenario)}`, async () => {
     assertEquals(await play(memoryLake(), [scenario], 2), []);
   });
 }
 
 for (const [runs, [first]] of Object.entries(THREE_RUNS)) {
-  Deno.test(`interleavings of ${runs}: two are stopped, and the third one ends meanwhile`, async () => {
-    // It has read its marker and what comes next, or all up to its listing, when the others begin.
+  Deno.test(`interleavings of ${runs}: hold with two stopped while the third one ends`, async () => {
+    // The others begin when the run has read its marker and the next object, or everything up to
+    // its listing.
     assertEquals(await play(memoryLake(), [first!], 2, [2, 4]), []);
   });
 }
 
-Deno.test("interleavings of a silver that lists the day while an amendment replaces it", async () => {
-  // It has read its marker and bronze, and all of bronze's parts, when the amendment begins.
+Deno.test("interleavings of silver and amend: hold while silver lists the day", async () => {
+  // The amendment begins when silver has read its marker, bronze's marker, and all of bronze's
+  // parts.
   assertEquals(await play(memoryLake(), [SILVER_UNDER_AMENDMENT], 2, [2, 3, 4]), []);
 });
 
-Deno.test("interleavings of a run that stores again what is being cleaned up", async () => {
-  // It has read its marker and the listing when the cleaning begins.
+Deno.test("interleavings of bronze and clean: hold while bronze stores the removed part again", async () => {
+  // The cleaning begins when the run has read its marker and the listing.
   assertEquals(await play(memoryLake(), [CLEANED_UP, AMENDMENT_CLEANED_UP], 2, [2]), []);
 });
 
 const ON_REAL_LAKES = [OLD_SILVER, DELETED_ROW];
 
-Deno.test("interleavings on a directory: one run is stopped before each operation", async () => {
+Deno.test("interleavings on a directory: hold with one run stopped before each operation", async () => {
   const path = await Deno.makeTempDir({ prefix: "chaos-" });
   try {
     const lake = resettable(openLake({ kind: "directory", path }));
@@ -101,7 +103,7 @@ Deno.test("interleavings on a directory: one run is stopped before each operatio
   }
 });
 
-Deno.test("interleavings on a bucket: one run is stopped before each operation", async () => {
+Deno.test("interleavings on a bucket: hold with one run stopped before each operation", async () => {
   const lake = openLake(await store.createBucket("interleavings"));
   try {
     assertEquals(await play(resettable(lake), ON_REAL_LAKES), []);
@@ -110,25 +112,28 @@ Deno.test("interleavings on a bucket: one run is stopped before each operation",
   }
 });
 
-// What the suite would say if a promise were broken.
+// Proof that the suite detects a broken promise.
 
-Deno.test("interleavings on a store that ignores conditions: found to go back and to lose events", async () => {
+Deno.test("interleavings: detect a store that ignores conditions and loses events", async () => {
   const lake = memoryLake();
   const ignoring = {
     ...lake,
     put: (key: string, body: Uint8Array<ArrayBuffer>) => lake.put(key, body),
   };
-  const told = await play(ignoring, [BOTH_PUBLISH]);
-  assert(told.some((text) => /lost event|names what is not there/.test(text)), told.join("\n"));
+  const problems = await play(ignoring, [BOTH_PUBLISH]);
+  assert(
+    problems.some((text) => /lost event|names what is not there/.test(text)),
+    problems.join("\n"),
+  );
 });
 
-Deno.test("interleavings on a store that loses what it has stored: found to name what is not there", async () => {
+Deno.test("interleavings: detect a marker that names an object which the store has lost", async () => {
   const lake = memoryLake();
   const losing = {
     ...lake,
     async put(key: string, body: Uint8Array<ArrayBuffer>, condition?: Condition) {
       const outcome = await lake.put(key, body, condition);
-      // As a run would that removed what it found before another one named it.
+      // Behaves like a run that removed an object before another run named it.
       if (key.endsWith("_commit.json")) {
         for (const entry of await lake.list("bronze/")) {
           if (isPart(entry.key)) await lake.remove(entry.key);

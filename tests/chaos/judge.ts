@@ -3,41 +3,41 @@ import type { History } from "./history.ts";
 import { eventOf } from "./outbox.ts";
 import { Broken, type BronzeView, lookAtBronze, lookAtSilver, type SilverView } from "./view.ts";
 
-/** Holds what is seen of the lake against what was seen before and what happened to the outbox. */
+/** Compares each view of the lake with the views before it and with the history of the outbox. */
 export interface Judge {
   /**
-   * Looks at both layers.
+   * Inspects both layers.
    *
-   * @throws {Broken} something is to be seen that the protocol rules out
+   * @throws {Broken} the protocol rules out this view
    */
   look(lake: Lake): Promise<void>;
   /**
-   * Looks back at how the day was seen sealed first, when more is known of what it had to have then.
+   * Checks the first sealed view again, once more is known about which events it must contain.
    *
-   * @throws {Broken} it was sealed without an event that the fence could see
+   * @throws {Broken} the day was sealed without an event that the fence could see
    */
   confirmSeal(): void;
-  /** Bronze as it was seen last. */
+  /** The last view of bronze. */
   bronze(): BronzeView | undefined;
-  /** Silver as it was seen last. */
+  /** The last view of silver. */
   silver(): SilverView | undefined;
-  /** Every event that was ever seen in bronze. */
+  /** The ID of every event that was ever seen in bronze. */
   readonly published: ReadonlySet<string>;
 }
 
-/** What a judge goes by. */
+/** Options of a judge. */
 export interface JudgeOptions {
   readonly history: History;
-  /** The events that a day must have that is seen sealed for the first time. */
+  /** Returns the IDs of the events that a day must contain when it is first seen as sealed. */
   readonly required: () => Iterable<string>;
-  /** Whether each state of bronze is seen, so that a silver made from an unseen one is wrong. */
+  /** True if every state of bronze is seen, so that silver must come from a state that was seen. */
   readonly seesAll: boolean;
 }
 
-/** Makes a judge that has seen nothing yet. */
+/** Creates a judge that has seen nothing yet. */
 export function createJudge({ history, required, seesAll }: JudgeOptions): Judge {
   const published = new Set<string>();
-  /** Each state of bronze that was seen, in the order in which they came. */
+  /** Each state of bronze that was seen, in order, keyed by the digest of its marker. */
   const states = new Map<string, { readonly view: BronzeView; readonly place: number }>();
   let bronze: BronzeView | undefined;
   let silver: SilverView | undefined;
@@ -54,11 +54,11 @@ export function createJudge({ history, required, seesAll }: JudgeOptions): Judge
   function judgeBronze(now: BronzeView | undefined): void {
     const before = bronze;
     if (now === undefined) {
-      if (before !== undefined) throw new Broken("bronze had a marker and has none");
+      if (before !== undefined) throw new Broken("the marker of bronze disappeared");
       return;
     }
     if (now.sha256 === before?.sha256) return;
-    if (states.has(now.sha256)) throw new Broken("bronze came back to a state that it had before");
+    if (states.has(now.sha256)) throw new Broken("bronze returned to an earlier state");
     for (const [id, version] of now.rows) {
       if (!history.everHad(id, version)) {
         throw new Broken(
@@ -70,11 +70,11 @@ export function createJudge({ history, required, seesAll }: JudgeOptions): Judge
       const has = now.rows.get(id);
       if (has === undefined) throw new Broken(`bronze lost event ${id}`);
       if (before!.commit.state === "sealed" && has !== version) {
-        throw new Broken(`bronze was sealed with version ${version} of ${id} and has ${has} now`);
+        throw new Broken(`sealed bronze changed event ${id} from version ${version} to ${has}`);
       }
     }
     if (before?.commit.state === "sealed" && now.commit.state !== "sealed") {
-      throw new Broken("bronze was sealed and is open again");
+      throw new Broken("sealed bronze became open again");
     }
     if (before?.commit.state !== "sealed" && now.commit.state === "sealed") {
       sealedFirst = now;
@@ -88,21 +88,23 @@ export function createJudge({ history, required, seesAll }: JudgeOptions): Judge
   function judgeSilver(now: SilverView | undefined): void {
     const before = silver;
     if (now === undefined) {
-      if (before !== undefined) throw new Broken("silver had a marker and has none");
+      if (before !== undefined) throw new Broken("the marker of silver disappeared");
       return;
     }
     if (now.sha256 === before?.sha256) return;
     const source = states.get(now.commit.bronze.sha256);
     if (source === undefined) {
-      if (seesAll) throw new Broken("silver names a state of bronze that there never was");
+      if (seesAll) throw new Broken("silver names a state of bronze that never existed");
     } else {
       const expected = replay(source.view);
       const wrong = [...expected].find(([operation, id]) => now.rows.get(operation) !== id);
       if (wrong !== undefined || expected.size !== now.rows.size) {
-        throw new Broken(`silver is no replay of its bronze: ${wrong ?? "operations too many"}`);
+        throw new Broken(
+          `silver differs from a replay of its bronze: ${wrong ?? "too many operations"}`,
+        );
       }
       if (now.commit.state !== source.view.commit.state) {
-        throw new Broken(`silver is ${now.commit.state}, and its bronze is not`);
+        throw new Broken(`silver is ${now.commit.state}, but its bronze is not`);
       }
       const place = before && states.get(before.commit.bronze.sha256)?.place;
       if (place !== undefined && source.place < place) {
@@ -114,7 +116,8 @@ export function createJudge({ history, required, seesAll }: JudgeOptions): Judge
 
   return {
     async look(lake) {
-      // Silver first: the bronze that it names was there before it, so that one is looked at after.
+      // Read silver first. The bronze that it names existed earlier, so a later read of bronze sees
+      // it.
       const silverNow = await lookAtSilver(lake);
       judgeBronze(await lookAtBronze(lake));
       judgeSilver(silverNow);
@@ -126,7 +129,7 @@ export function createJudge({ history, required, seesAll }: JudgeOptions): Judge
   };
 }
 
-/** Silver of a bronze, by the outbox's own rule: the last event of each operation. */
+/** Replays bronze by the rule of the outbox: the last event of each operation wins. */
 export function replay({ rows }: Pick<BronzeView, "rows">): Map<string, string> {
   const last = new Map<string, string>();
   for (const id of [...rows.keys()].sort()) {

@@ -1,22 +1,22 @@
 import { createHash } from "node:crypto";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 
-/** Everything that a lake holds, by key. */
+/** All objects of a lake, by key. */
 export type Contents = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 
-/** A lake in memory, whose whole content can be taken and given back at once. */
+/** A lake in memory. Its whole content can be saved and restored at once. */
 export interface MemoryLake extends Lake {
-  /** What it holds now. */
+  /** Returns the current content. */
   snapshot(): Contents;
-  /** Makes it hold this and nothing else. When an object was stored is kept with it. */
+  /** Replaces the whole content. Objects keep their modification time. */
   restore(contents: Contents): void;
-  /** Makes all that it holds that many milliseconds old. */
+  /** Sets the age of all objects, in milliseconds. */
   age(milliseconds: number): void;
 }
 
 /**
- * A lake in memory: strongly consistent and atomic, with conditional puts, as a healthy store is.
- * Thousands of interleavings of two runs take seconds on it.
+ * Creates a lake in memory: strongly consistent and atomic, with conditional puts, like a healthy
+ * store. Thousands of interleavings of two runs take seconds on it.
  */
 export function memoryLake(): MemoryLake {
   let objects = new Map<string, Uint8Array<ArrayBuffer>>();

@@ -3,20 +3,22 @@ import { type Day, parseDay } from "../../pipeline/contract/window.ts";
 import { CREATE_OUTBOX } from "../../tasks/demo/events.ts";
 import { session, type TextClient } from "../support/pg_session.ts";
 
-/** The day that everything here happens to. */
+/** The day of all events in this suite. */
 export const DAY: Day = parseDay("2025-12-28")!;
 
-/** An event as the suite writes it. All else in its row follows from these. */
+/** An event as the suite writes it. The other columns of its row follow from these values. */
 export interface Event {
   readonly id: string;
   readonly seq: number;
   readonly operation: number;
   readonly client: number;
-  /** Counts the values that it has had; `retry_count` in the table. */
+  /** Version of the event, counted from 0; stored as `retry_count` in the table. */
   readonly version: number;
 }
 
-/** The event of a number. Five numbers in a row are two operations, of two clients. */
+/**
+ * Creates the event with this number. Five consecutive numbers are two operations of two clients.
+ */
 export function eventOf(number: number, version = 0): Event {
   const hex = number.toString(16).padStart(12, "0");
   return {
@@ -28,7 +30,7 @@ export function eventOf(number: number, version = 0): Event {
   };
 }
 
-/** A statement that inserts events. */
+/** Returns a statement that inserts events. */
 export function insertSql(events: readonly Event[]): string {
   const rows = events.map(({ id, seq, operation, client, version }) =>
     `('${id}', ${seq}, '${DAY}T12:00:00Z'::timestamptz + ${seq} * interval '1 ms', ${operation}, ` +
@@ -38,26 +40,26 @@ export function insertSql(events: readonly Event[]): string {
     symbol, event_type, source, retry_count) VALUES ${rows.join(", ")}`;
 }
 
-/** A statement that removes events. */
+/** Returns a statement that deletes events. */
 export function deleteSql(ids: readonly string[]): string {
   return `DELETE FROM stop_events WHERE event_id IN (${ids.map((id) => `'${id}'`).join(", ")})`;
 }
 
-/** A statement that gives an event another value. */
+/** Returns a statement that changes the version of an event. */
 export function updateSql({ id, version }: Event): string {
   return `UPDATE stop_events SET retry_count = ${version} WHERE event_id = '${id}'`;
 }
 
-/** A database with an outbox, for as long as it is not dropped. */
+/** A database with an outbox. Dropped on disposal. */
 export interface OutboxDatabase extends AsyncDisposable {
   readonly config: DatabaseConfig;
-  /** The owner's session. */
+  /** The session of the database owner. */
   readonly owner: TextClient;
-  /** One more session. It ends with the database. */
+  /** Opens another session. It is closed with the database. */
   connect(): Promise<TextClient>;
 }
 
-/** Makes a database with an empty outbox on a running server. */
+/** Creates a database with an empty outbox on a running server. */
 export async function createOutbox(server: DatabaseConfig): Promise<OutboxDatabase> {
   const name = `chaos_${crypto.randomUUID().replaceAll("-", "")}`;
   const config = { ...server, name };

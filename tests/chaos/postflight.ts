@@ -10,9 +10,9 @@ import { DAY } from "./outbox.ts";
 import { Broken } from "./view.ts";
 
 /**
- * Holds the checks after a run against a day that is at rest.
+ * Runs the postflight checks on a day that is at rest.
  *
- * @throws {Broken} one of them fails, or cannot tell
+ * @throws {Broken} a check fails or ends with an error
  */
 export async function judgeByChecks(database: DatabaseConfig, lake: Lake): Promise<void> {
   const results = await runChecks(AFTER, {
@@ -30,5 +30,5 @@ export async function judgeByChecks(database: DatabaseConfig, lake: Lake): Promi
       ]
         .flat().join(": "),
   );
-  throw new Broken(`postflight finds a day at rest amiss: ${told.join("; ")}`);
+  throw new Broken(`postflight does not pass for a day at rest: ${told.join("; ")}`);
 }

@@ -2,39 +2,39 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 
-/** What befalls one connection with Postgres. */
+/** A fault of one Postgres connection. */
 export interface PostgresFault {
   readonly kind: (typeof POSTGRES_FAULTS)[number];
-  /** Bytes that the server says before it happens. */
+  /** Number of bytes that the server sends before the fault. */
   readonly after: number;
 }
 
-/** The kinds of fault that a connection with Postgres can have. */
+/** The kinds of fault of a Postgres connection. */
 export const POSTGRES_FAULTS = [
-  /** The connection ends as soon as it stands. */
+  /** The connection is closed as soon as it is established. */
   "refuse",
   /** The connection is reset. */
   "reset",
-  /** The server's side of it ends, as if the server had gone. */
+  /** The server side closes the connection, as if the server had stopped. */
   "end",
-  /** Nothing comes for a while, and then all of it. */
+  /** Data is held back for a while, and then sent in full. */
   "stall",
 ] as const;
 
-/** A proxy in front of Postgres, which does to connections what it is told. */
+/** A proxy in front of Postgres that injects planned faults. */
 export interface PostgresProxy extends AsyncDisposable {
-  /** How to connect through it. */
+  /** Returns a database configuration that connects through the proxy. */
   through(config: DatabaseConfig): DatabaseConfig;
-  /** Begins a run: what befalls its next connection. Those that follow have no fault. */
+  /** Begins a run and sets the fault of its next connection. Later connections have no fault. */
   plan(fault: PostgresFault | undefined): void;
-  /** The faults that befell connections since the run began. */
+  /** Returns the faults since the run began. */
   faults(): readonly PostgresFault["kind"][];
 }
 
-/** Milliseconds of a stall. */
+/** Duration of a stall in milliseconds. */
 const STALL = 300;
 
-/** Starts a proxy on a free port of loopback. It has no faults until it is told. */
+/** Starts a proxy on a free loopback port, without faults. */
 export async function startPostgresProxy({ host, port }: DatabaseConfig): Promise<PostgresProxy> {
   const sockets = new Set<Socket>();
   let planned: PostgresFault | undefined;
@@ -43,7 +43,7 @@ export async function startPostgresProxy({ host, port }: DatabaseConfig): Promis
   function keep(socket: Socket): Socket {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
-    socket.on("error", () => {}); // the other side hears of it by "close"
+    socket.on("error", () => {}); // "close" on the other socket ends the pair
     return socket;
   }
 

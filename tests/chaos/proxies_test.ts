@@ -10,7 +10,7 @@ import { type PostgresFault, startPostgresProxy } from "./postgres_proxy.ts";
 import type { S3Fault } from "./s3_faults.ts";
 import { type S3Proxy, startS3Proxy } from "./s3_proxy.ts";
 
-// The proxies do what they are told, and nothing else.
+// The proxies inject the planned faults and nothing else.
 
 const BODY = new TextEncoder().encode("some text");
 
@@ -25,14 +25,17 @@ Deno.test.afterAll(async () => {
   await store.stop();
 });
 
-/** A lake behind a proxy, and the same one without. */
+/** Opens a lake behind a proxy, and the same lake directly. */
 async function lakes(use: (config: S3Config, direct: S3Config, proxy: S3Proxy) => Promise<void>) {
   await using proxy = await startS3Proxy(store.config.endpoint);
   const direct = await store.createBucket(`proxy-${crypto.randomUUID()}`);
   await use({ ...direct, endpoint: proxy.endpoint }, direct, proxy);
 }
 
-/** Puts an object with a fault at each try, and says how that ended and whether it is there. */
+/**
+ * Puts an object with a fault at each attempt. Returns how the put ended and whether the object
+ * exists.
+ */
 async function putWith(fault: S3Fault): Promise<[put: string, there: boolean]> {
   let put = "";
   let there = false;
@@ -61,12 +64,12 @@ const PUTS: readonly [S3Fault, string, boolean][] = [
 ];
 
 for (const [fault, ending, effect] of PUTS) {
-  Deno.test(`proxies: the S3 proxy, ${fault}: a put ends ${ending}, with${effect ? "" : "out"} effect`, async () => {
+  Deno.test(`startS3Proxy ${fault}: a put ends ${ending}, with${effect ? "" : "out"} effect`, async () => {
     assertEquals(await putWith(fault), [ending, effect]);
   });
 }
 
-Deno.test("proxies: the S3 proxy: reads are altered as requested, and a listing can be the one before", async () => {
+Deno.test("startS3Proxy: alters reads as planned, and can return the previous listing", async () => {
   await lakes(async (config, direct, proxy) => {
     const [lake, truth] = [openLake(config), openLake(direct)];
     await truth.put("a", BODY);
@@ -76,7 +79,7 @@ Deno.test("proxies: the S3 proxy: reads are altered as requested, and a listing 
       const stored = await lake.get("a");
       return [new TextDecoder().decode(stored?.bytes), stored?.etag === etag];
     };
-    // The client finds these out by the object's digest, and reads again.
+    // The client detects these faults by the object's digest, and reads again.
     for (const fault of ["truncated", "flipped", "wrong-etag"] as const) {
       assertEquals(await read(fault), ["some text", true], fault);
     }
@@ -101,7 +104,7 @@ const CONNECTIONS: readonly [PostgresFault, ending: "unreachable" | "ok"][] = [
 ];
 
 for (const [fault, ending] of CONNECTIONS) {
-  Deno.test(`proxies: the Postgres proxy, ${fault.kind}: a session ends ${ending}, and the next one well`, async () => {
+  Deno.test(`startPostgresProxy ${fault.kind}: a session ends ${ending}, and the next one succeeds`, async () => {
     await using proxy = await startPostgresProxy(server.config);
     const config = proxy.through(server.config);
     const ask = async () => {

@@ -1,18 +1,18 @@
-/** Random numbers that a seed decides: the same seed gives the same numbers, on every machine. */
+/** Random numbers from a seed: the same seed gives the same numbers on every machine. */
 export interface Random {
-  /** A number of `[0, 1)`. */
+  /** Returns a number in `[0, 1)`. */
   next(): number;
-  /** A whole number of `[0, below)`. */
+  /** Returns an integer in `[0, below)`. */
   below(below: number): number;
-  /** Whether a thing of this probability happens. */
+  /** Returns true with this probability. */
   chance(probability: number): boolean;
-  /** One of several. */
+  /** Returns one of the choices. */
   pick<T>(choices: readonly T[]): T;
-  /** A generator of its own, so that what one part draws does not change what another draws. */
+  /** Returns an independent generator, so that draws in one part do not change another part. */
   fork(name: string): Random;
 }
 
-/** Makes a generator (SplitMix32, which is enough to choose faults with). */
+/** Creates a generator (SplitMix32, which is good enough to choose faults). */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   function next(): number {
@@ -28,14 +28,14 @@ export function createRandom(seed: number): Random {
     below,
     chance: (probability) => next() < probability,
     pick<T>(choices: readonly T[]): T {
-      if (choices.length === 0) throw new Error("There is nothing to pick from.");
+      if (choices.length === 0) throw new Error("Cannot pick from an empty list.");
       return choices[below(choices.length)]!;
     },
     fork: (name) => createRandom(seed ^ hash(name)),
   };
 }
 
-/** FNV-1a, 32 bits. */
+/** Returns the 32-bit FNV-1a hash of a text. */
 function hash(text: string): number {
   let value = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) value = Math.imul(value ^ byte, 0x01000193);

@@ -9,30 +9,30 @@ import { DAY } from "./outbox.ts";
 
 /** The kinds of run that work on a day. */
 export const RUN_KINDS = ["bronze", "silver", "amend", "clean"] as const;
-/** One of them. */
+/** One kind of run, for example `bronze`. */
 export type RunKind = (typeof RUN_KINDS)[number];
 
 /** A run of one kind. */
 export interface Run {
   readonly kind: RunKind;
-  /** Microseconds after the day's end until it may be sealed. Silver does not ask. */
+  /** Microseconds after the end of the day before it may be sealed. Silver ignores this. */
   readonly grace?: bigint;
-  /** Whether an amendment keeps the values of bronze where the outbox has others. */
+  /** True if an amendment keeps bronze's values for events that the outbox has changed. */
   readonly keepAltered?: boolean;
 }
 
-/** A grace that no day outlives, so that it stays open. */
+/** A grace period that never passes, so that the day stays open. */
 export const CENTURY: bigint = 100n * 366n * 86_400_000_000n;
 
-/** How a run ended. */
+/** The outcome of a run. */
 export interface Outcome {
-  /** `error` is one that is no {@linkcode Failure}, and always wrong. */
+  /** `error` means an error other than a {@linkcode Failure}, which is always a bug. */
   readonly end: "ok" | FailureKind | "error";
-  /** What it said; empty where it ended well. */
+  /** The error message; empty if the run succeeded. */
   readonly message: string;
 }
 
-/** Does a run, and says how it ended. It never throws. */
+/** Performs a run and returns its outcome. Never throws. */
 export async function perform(
   { kind, grace = 0n, keepAltered = false }: Run,
   database: DatabaseConfig,

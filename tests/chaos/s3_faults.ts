@@ -1,89 +1,89 @@
 import { createHash } from "node:crypto";
 
-/** What a faulty store, or whatever lies on the way to it, does to one request. */
+/** What a faulty store or network does to one request. */
 export type S3Fault = (typeof TRANSIENT)[number] | (typeof LIES)[number];
 
-/** Faults that pass: the request was not served, or it is not known whether it was. */
+/** Transient faults: the request failed, or its result is unknown. */
 export const TRANSIENT = [
-  /** The connection ends before the store hears of the request. */
+  /** The connection is closed before the store receives the request. */
   "cut-before",
-  /** The store does what it was asked, and the connection ends before it can say so. */
+  /** The store serves the request, and the connection is closed before the response. */
   "cut-after",
-  /** The connection ends in the middle of the answer. */
+  /** The connection is closed in the middle of the response. */
   "cut-within",
-  /** 500, and nothing was done. */
+  /** Status 500; the request had no effect. */
   "error-before",
-  /** 500, though it was done. */
+  /** Status 500, although the request took effect. */
   "error-after",
-  /** 503 SlowDown. */
+  /** Status 503, SlowDown. */
   "slow-down",
-  /** 502 with the page of a gateway. */
+  /** Status 502 with the HTML page of a gateway. */
   "bad-gateway",
-  /** 429. */
+  /** Status 429. */
   "too-many",
-  /** 400 RequestTimeout. */
+  /** Status 400, RequestTimeout. */
   "request-timeout",
-  /** 409 OperationAborted. */
+  /** Status 409, OperationAborted. */
   "aborted",
-  /** The answer comes late. */
+  /** The response is late. */
   "stall",
-  /** The request arrives twice, and the second answer is given. */
+  /** The request arrives twice; the client receives the second response. */
   "twice",
 ] as const;
 
-/** Faults in which a store says what is not so. */
+/** Faults with a false response. */
 export const LIES = [
-  /** 200 with an ETag to a put or a delete, and nothing was done. Reads are answered truly. */
+  /** Status 200 with an ETag for a put or a delete that had no effect. Reads are correct. */
   "no-effect",
-  /** An object of which the end is missing, with a length that agrees. */
+  /** An object without its last bytes, with a matching length. */
   "truncated",
-  /** An object of which a bit is another. */
+  /** An object with one flipped bit. */
   "flipped",
-  /** Another ETag than the object's. */
+  /** The ETag of a different object. */
   "wrong-etag",
-  /** The object's ETag, as a weak one. */
+  /** The correct ETag as a weak one. */
   "weak-etag",
-  /** No ETag at all. */
+  /** No ETag. */
   "no-etag",
-  /** A listing as it was before. */
+  /** The previous listing. */
   "stale-list",
-  /** The page of a captive portal, with 200. */
+  /** The page of a captive portal with status 200. */
   "portal",
-  /** 307 to a place where nothing listens. */
+  /** Status 307 to an address where no server listens. */
   "redirect",
-  /** 403 RequestTimeTooSkewed. */
+  /** Status 403, RequestTimeTooSkewed. */
   "clock-off",
 ] as const;
 
-/** Whether a fault is one that passes. */
+/** Returns true if a fault is transient. */
 export function isTransient(fault: S3Fault): boolean {
   return (TRANSIENT as readonly string[]).includes(fault);
 }
 
-/** What a store answers, or what came back from it. */
+/** A response from the store or from a proxy in between. */
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
 }
 
-/** Says which fault befalls the request of that number within its run; 0 is the first. */
+/** Returns the fault for the request with this number in its run, counted from 0. */
 export type FaultPlan = (request: S3Request, number: number) => S3Fault | undefined;
 
-/** What is asked of the store. */
+/** A request to the store. */
 export interface S3Request {
   readonly method: string;
-  /** Path and query, as they are sent. */
+  /** Path and query as sent. */
   readonly target: string;
 }
 
-/** The key that a request is about, in the bucket that its path begins with. */
+/** Returns the key of a request. The path begins with the bucket. */
 export function keyOf({ target }: S3Request): string {
   const [, , ...key] = new URL(target, "http://store").pathname.split("/");
   return decodeURIComponent(key.join("/"));
 }
 
-/** An answer that is not the store's own. */
+/** Returns a response that the proxy sends in place of the store's. */
 export function refusal(fault: S3Fault): Answer | undefined {
   switch (fault) {
     case "error-before":
@@ -110,7 +110,7 @@ export function refusal(fault: S3Fault): Answer | undefined {
   }
 }
 
-/** What becomes of the store's own answer. */
+/** Alters the response of the store. */
 export function alter(fault: S3Fault, { method }: S3Request, answer: Answer): Answer {
   const { body, headers } = answer;
   const withEtag = (etag: string) => ({ ...answer, headers: { ...headers, etag } });
@@ -136,14 +136,14 @@ export function alter(fault: S3Fault, { method }: S3Request, answer: Answer): An
   }
 }
 
-/** What a store says that does nothing: the ETag is made up. */
+/** Returns a response that claims success although the store did nothing. The ETag is made up. */
 export function pretended(
   { method }: S3Request,
   sent: Uint8Array,
 ): Answer | undefined {
   const body = new Uint8Array();
   if (method === "DELETE") return { status: 204, headers: {}, body };
-  // The very tag that the object would have: any other is found out by the client.
+  // The ETag that the object would have. The client would detect any other.
   const etag = `"${createHash("md5").update(sent).digest("hex")}"`;
   return method === "PUT" ? { status: 200, headers: { etag }, body } : undefined;
 }

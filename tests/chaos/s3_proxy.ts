@@ -18,35 +18,35 @@ import {
   type S3Request,
 } from "./s3_faults.ts";
 
-/** A proxy in front of an S3 store, which does to requests what it is told. */
+/** A proxy in front of an S3 store that injects planned faults. */
 export interface S3Proxy extends AsyncDisposable {
-  /** Where it listens, as an endpoint. */
+  /** Endpoint of the proxy. */
   readonly endpoint: string;
-  /** Begins a run: its requests are counted from 0, and this says what befalls them. */
+  /** Begins a run: counts its requests from 0 and applies this plan. */
   plan(faults: FaultPlan): void;
-  /** The faults that befell requests since the run began. */
+  /** Returns the faults since the run began. */
   faults(): readonly S3Fault[];
-  /** The puts since then that were answered as done, and were not. */
+  /** Returns the puts since the run began that were reported as successful but had no effect. */
   pretences(): readonly Pretence[];
 }
 
-/** A put of which a store says that it did it, and did nothing. */
+/** A put that the store reported as successful but did not perform. */
 export interface Pretence {
-  /** The key that was to be put. */
+  /** Key of the object to put. */
   readonly key: string;
-  /** The ETag of the object that it was to replace; undefined where there was no such condition. */
+  /** ETag of the object to replace; undefined if the put had no such condition. */
   readonly replaces: string | undefined;
 }
 
-/** Milliseconds of a stall, at most. */
+/** Longest stall in milliseconds. */
 const STALL = 400;
 
-/** Starts a proxy on a free port of loopback. It has no faults until it is told. */
+/** Starts a proxy on a free loopback port, without faults. */
 export async function startS3Proxy(store: string): Promise<S3Proxy> {
   const upstream = new URL(store);
   const agent = new Agent({ keepAlive: true });
   const pending = new Set<Promise<void>>();
-  /** The listings before the last ones, for those that are stale. */
+  /** The previous response to each listing, for stale listings. */
   const listings = new Map<string, Answer>();
   let plan: FaultPlan = () => undefined;
   let number = 0;
@@ -56,8 +56,12 @@ export async function startS3Proxy(store: string): Promise<S3Proxy> {
   async function forward(incoming: IncomingMessage, body: Uint8Array): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const outgoing = send({
-      ...{ agent, host: upstream.hostname, port: upstream.port },
-      ...{ method: incoming.method!, path: incoming.url!, headers: incoming.headers },
+      agent,
+      host: upstream.hostname,
+      port: upstream.port,
+      method: incoming.method!,
+      path: incoming.url!,
+      headers: incoming.headers,
     }, resolve);
     outgoing.on("error", reject);
     outgoing.end(body);
@@ -113,7 +117,7 @@ export async function startS3Proxy(store: string): Promise<S3Proxy> {
   const server = createServer((incoming, outgoing) => {
     incoming.on("error", () => {});
     outgoing.on("error", () => {});
-    // A client that was killed is gone when its answer comes.
+    // A killed client is gone when its response arrives.
     const answering = answer(incoming, outgoing)
       .catch(() => void incoming.socket.destroy())
       .finally(() => pending.delete(answering));
@@ -152,7 +156,7 @@ function reply({ method }: S3Request, outgoing: ServerResponse, answer: Answer):
   outgoing.end(body);
 }
 
-/** Promises a whole answer, sends half of it, and ends the connection. */
+/** Promises a full response, sends half of it, and closes the connection. */
 function cutWithin(outgoing: ServerResponse, { status, headers, body }: Answer): void {
   outgoing.writeHead(status, { ...headers, "content-length": Math.max(2, body.length) });
   outgoing.write(body.subarray(0, Math.max(1, body.length >> 1)), () => outgoing.socket?.destroy());

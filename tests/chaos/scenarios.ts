@@ -2,15 +2,15 @@ import type { Scenario } from "./interleavings.ts";
 import { CENTURY, type Run } from "./runs.ts";
 import type { StartName } from "./scene.ts";
 
-/** A bronze run for which the day is not over yet. */
+/** A bronze run before the day can be sealed. */
 const OPEN: Run = { kind: "bronze", grace: CENTURY };
-/** A bronze run that may seal the day; a sealed day it verifies. */
+/** A bronze run that may seal the day. It verifies a day that is already sealed. */
 const SEAL: Run = { kind: "bronze" };
 const SILVER: Run = { kind: "silver" };
 const AMEND: Run = { kind: "amend" };
 const KEEP: Run = { kind: "amend", keepAltered: true };
 
-/** All that the start left behind is old by then. */
+/** A clean run. Every object of the start is old enough to remove. */
 const CLEAN: Run = { kind: "clean" };
 
 type Between = Scenario["between"];
@@ -29,38 +29,38 @@ function each(
   );
 }
 
-/** One silver has replayed an old bronze, and comes to its listing when another has stored its part. */
+/** A silver run has replayed an old bronze, and lists the day after another run stored its part. */
 export const OLD_SILVER: Scenario = scenario("open", SILVER, ["insert", OPEN], SILVER);
-/** A row is deleted while a run is about to publish it, and another run finds the day as it was. */
+/** A row is deleted while a run is about to publish it, and another run finds the day unchanged. */
 export const DELETED_ROW: Scenario = scenario("open, behind", OPEN, ["delete"], OPEN);
-/** Two runs publish, and one of them has an event that the other has not. */
+/** Two runs publish, and only one of them has the new event. */
 export const BOTH_PUBLISH: Scenario = scenario("open, behind", OPEN, ["insert"], OPEN);
-/** A run verifies a sealed silver while an amendment is about to replace it. */
+/** A run verifies sealed silver while an amendment is about to replace it. */
 export const SILVER_UNDER_AMENDMENT: Scenario = scenario("late", SILVER, [], AMEND);
-/** A run verifies a sealed bronze while an amendment adds to it. */
+/** A run verifies sealed bronze while an amendment adds to it. */
 export const BRONZE_UNDER_AMENDMENT: Scenario = scenario("late", SEAL, ["insert"], AMEND);
 
-/** A run stores the part again that a killed one left behind, while that is cleaned up. */
+/** A run stores the part of a killed run again while `clean` removes it. */
 export const CLEANED_UP: Scenario = scenario("open, left behind", OPEN, [], CLEAN);
-/** The same for an amendment. */
+/** An amendment stores the part of a killed amendment again while `clean` removes it. */
 export const AMENDMENT_CLEANED_UP: Scenario = scenario("late, left behind", AMEND, [], CLEAN);
 
-/** Three runs of a kind: two are stopped, and the third one comes to its end meanwhile. */
+/** Three runs of a kind: two are stopped while the third one runs to its end. */
 export const THREE_RUNS: Readonly<Record<string, readonly Scenario[]>> = {
   "three bronze runs": [
     { ...BOTH_PUBLISH, then: ["update", OPEN] },
     { ...DELETED_ROW, then: ["insert", SEAL] },
   ],
   "three silver runs": [
-    // Another run publishes what the stopped one is about to publish. Of the three events that come
-    // then, the last one is of its client.
+    // Another run publishes the same events that the stopped run is about to publish. Of the three
+    // new events, the last one belongs to the client of the stopped run.
     scenario("open, silver behind", SILVER, [SILVER, "insert", "insert", "insert", OPEN], SILVER),
     { ...OLD_SILVER, then: ["update", OPEN, SILVER] },
   ],
   "three amendments": [{ ...scenario("late", AMEND, ["insert"], AMEND), then: ["insert", AMEND] }],
 };
 
-/** The most telling scenarios of each pair of runs. The suite plays these. */
+/** The most revealing scenarios of each pair of runs. The suite plays these. */
 export const TELLING: Readonly<Record<string, readonly Scenario[]>> = {
   "bronze and bronze": [
     DELETED_ROW,
@@ -96,12 +96,12 @@ export const TELLING: Readonly<Record<string, readonly Scenario[]>> = {
   "clean and others": [CLEANED_UP, AMENDMENT_CLEANED_UP],
 };
 
-/** What can happen to the outbox between two runs. */
+/** Changes of the outbox that can happen between two runs. */
 const CHANGED: readonly Between[] = [[], ["insert"], ["delete"], ["update"], ["delete", "insert"]];
 const REPUBLISHED: readonly Between[] = [[], ["insert", OPEN], ["insert", SEAL], ["update", OPEN]];
 const GROWN: readonly Between[] = [[], ["insert"]];
 
-/** Every pair of runs that may meet on a day, what may change between them, and three at once. */
+/** Every pair of runs on a day, with the changes between them, and three runs at once. */
 export const ALL: Readonly<Record<string, readonly Scenario[]>> = {
   "bronze and bronze": [
     ...each(["empty", "open, behind"], [[OPEN, OPEN], [OPEN, SEAL], [SEAL, OPEN]], CHANGED),
@@ -146,7 +146,7 @@ export const ALL: Readonly<Record<string, readonly Scenario[]>> = {
   ...THREE_RUNS,
 };
 
-/** A scenario in words. */
+/** Describes a scenario in words. */
 export function describe({ start, a, between, b, then = [] }: Scenario): string {
   const run = ({ kind, grace, keepAltered }: Run) =>
     kind + (grace === CENTURY ? " (open)" : "") + (keepAltered ? " --keep-altered" : "");

@@ -8,43 +8,46 @@ import { CENTURY, type Outcome, perform, type Run } from "./runs.ts";
 import { disagreements } from "./disagreements.ts";
 import { Broken } from "./view.ts";
 
-/** Where a scenario happens: an outbox and a lake, with everything that is known of them. */
+/** Where a scenario is played: an outbox and a lake. */
 export interface Stage {
   readonly database: OutboxDatabase;
   readonly lake: Lake & {
     snapshot(): Contents | Promise<Contents>;
     restore(contents: Contents): void | Promise<void>;
-    /** Makes all that it holds that many milliseconds old, where that can be had. */
+    /** Sets the age of all objects, in milliseconds, if the lake supports that. */
     age(milliseconds: number): void;
   };
 }
 
-/** A stage in the middle of a scenario. */
+/** A stage in the middle of a scenario, with everything that is known about it. */
 export interface Scene extends Stage {
   readonly history: History;
   readonly judge: Judge;
-  /** Counts what happens, so that it can be said what came before what. */
+  /** Counts events, so that their order can be compared. */
   tick(): number;
   /** Changes the outbox. */
   change(change: Change): Promise<void>;
-  /** Does a whole run while nothing else happens. */
+  /** Performs a whole run while nothing else happens. */
   run(run: Run): Promise<Outcome>;
-  /** Looks at the lake. */
+  /** Inspects the lake. */
   look(): Promise<void>;
-  /** Whether the outbox and bronze disagreed at any time, so that a run may have said so. */
+  /** Returns true if the outbox and bronze ever disagreed, so that a run may have reported it. */
   everDisagreed(): boolean;
-  /** The events that a run must have that seals the day now; set by the caller that lets it run. */
+  /**
+   * Requires the events committed by this tick in a day that is sealed now. Called before a run
+   * continues.
+   */
   requireCommittedBy(tick: number): void;
 }
 
-/** How a stage is when a scenario begins. */
+/** The state of a stage when a scenario begins. */
 export interface Start {
   readonly history: History;
   /** Every state of the lake so far, oldest first. */
   readonly states: readonly Contents[];
 }
 
-/** Sets a stage to a start. */
+/** Sets up a stage from a start. */
 export async function openScene(stage: Stage, start: Start): Promise<Scene> {
   const { database, lake } = stage;
   const history = start.history.copy();
@@ -53,7 +56,7 @@ export async function openScene(stage: Stage, start: Start): Promise<Scene> {
     `DELETE FROM stop_events${events.length > 0 ? `; ${insertSql(events)}` : ""}`,
   );
   let ticks = 0;
-  let committedBy = -Infinity; // what came late to a state of the start was no run's to see
+  let committedBy = -Infinity; // no run could have seen the late events of the start
   const required = () =>
     [...history.current.keys()].filter((id) => history.committedAt(id)! <= committedBy);
   const judge = createJudge({ history, required, seesAll: true });
@@ -93,34 +96,37 @@ export async function openScene(stage: Stage, start: Start): Promise<Scene> {
   };
 }
 
-/** The ways in which a stage can begin. */
+/** The states in which a stage can begin. */
 export const STARTS = {
-  /** Two events, and nothing published. */
+  /** Two events, nothing published. */
   empty: [],
-  /** Both layers published, and open. */
+  /** Both layers published and open. */
   open: ["publish"],
-  /** Both layers published and open, and one event more in the outbox. */
+  /** Both layers published and open, with one more event in the outbox. */
   "open, behind": ["publish", "insert"],
-  /** The same, and bronze has that event. */
+  /** Both layers published and open, with one more event in the outbox and in bronze. */
   "open, silver behind": ["publish", "insert", "bronze"],
   /** Both layers sealed. */
   sealed: ["seal"],
   /** Bronze sealed with an event that silver does not have yet. */
   "sealed, silver behind": ["publish", "insert", "seal bronze"],
-  /** Both layers sealed, and then an event came late. */
+  /** Both layers sealed, followed by a late event. */
   late: ["seal", "insert"],
-  /** Both layers sealed, and then the outbox lost an event. */
+  /** Both layers sealed, followed by the deletion of an event from the outbox. */
   lost: ["seal", "delete"],
-  /** Both layers open, an event more, and the part of a run that was killed before its marker. */
+  /** Both layers open, one more event, and the part of a run that was killed before its marker. */
   "open, left behind": ["publish", "insert", "killed"],
-  /** Both layers sealed, a late event, and the part of an amendment that was killed so. */
+  /**
+   * Both layers sealed, a late event, and the part of an amendment that was killed before its
+   * marker.
+   */
   "late, left behind": ["seal", "insert", "killed amend"],
 } as const;
 
-/** One of them. */
+/** Name of a start, for example `open`. */
 export type StartName = keyof typeof STARTS;
 
-/** Makes a start, by whole runs on an empty stage. */
+/** Creates a start by whole runs on an empty stage. */
 export async function makeStart(stage: Stage, name: StartName): Promise<Start> {
   const none: Contents = new Map();
   const scene = await openScene(stage, { history: createHistory(), states: [none] });
@@ -145,7 +151,7 @@ export async function makeStart(stage: Stage, name: StartName): Promise<Start> {
   return { history: scene.history, states: states.length === 0 ? [none] : states };
 }
 
-/** Runs as far as a run comes that is killed before it puts a marker. */
+/** Performs a run that is killed before it puts a marker. */
 async function runUntilMarker({ lake, database }: Scene, kind: Run["kind"]): Promise<void> {
   const killed: Lake = {
     ...lake,
@@ -157,7 +163,7 @@ async function runUntilMarker({ lake, database }: Scene, kind: Run["kind"]): Pro
   await perform({ kind, grace: CENTURY }, database.config, killed);
 }
 
-/** Changes of the outbox that can come between two operations of a run. */
+/** Changes of the outbox that can happen between two operations of a run. */
 export const CHANGES = {
   begin: () => ({ kind: "insert", events: [eventOf(1), eventOf(2)] }),
   insert: ({ history }: Scene) => ({

@@ -3,11 +3,11 @@ import { inParallel } from "../../pipeline/parallel.ts";
 import type { Contents } from "./memory_lake.ts";
 import type { Stage } from "./scene.ts";
 
-/** A lake of a directory or a store, whose whole content can be taken and given back. */
+/** Wraps the lake of a directory or store so that its whole content can be saved and restored. */
 export function resettable(lake: Lake): Stage["lake"] {
   return {
     ...lake,
-    age() {}, // its clock is the real one
+    age() {}, // a real lake has its own clock
     async snapshot() {
       const entries = await inParallel(await lake.list(""), async ({ key }) => {
         return [key, (await lake.get(key))!.bytes] as const;

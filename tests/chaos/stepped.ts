@@ -1,34 +1,34 @@
 import type { Lake } from "../../pipeline/lake/lake.ts";
 
-/** Something that a run asks of its lake. */
+/** One operation of a run on its lake. */
 export interface Operation {
   readonly kind: "get" | "put" | "list" | "remove" | "confirm";
   /** The key, or the prefix of a listing. */
   readonly key: string;
 }
 
-/** A run that asks its lake for something only when it is told to. */
+/** A run whose lake operations are released one by one. */
 export interface SteppedRun<T> {
   /**
-   * Lets the run do so many operations of its lake, one at a time, or as many as it has.
+   * Releases this many operations, one at a time, or all that remain.
    *
-   * @returns once the run waits before its next operation, or has ended
+   * @returns when the run waits before its next operation or has ended
    */
   advance(operations: number): Promise<void>;
-  /** Whether the run has ended. */
+  /** Returns true if the run has ended. */
   ended(): boolean;
-  /** The operations that it has done. */
+  /** The operations performed so far. */
   readonly done: readonly Operation[];
-  /** How it ended. */
+  /** The result of the run. */
   readonly outcome: Promise<T>;
 }
 
 /**
- * Starts a run on a lake that waits before each operation. Operations that a run has under way at
- * once are done one after the other, in the order in which the run began them.
+ * Starts a run on a lake that waits before each operation. Concurrent operations of the run are
+ * performed one after the other, in the order in which the run began them.
  *
- * @param before happens right before each operation, while nothing else does
- * @param after happens right after each operation, while nothing else does
+ * @param before called right before each operation, while nothing else happens
+ * @param after called right after each operation, while nothing else happens
  */
 export function startStepped<T>(
   lake: Lake,
@@ -40,7 +40,7 @@ export function startStepped<T>(
   const done: Operation[] = [];
   let ended = false;
   let changed = Promise.withResolvers<void>();
-  const tell = () => {
+  const announceChange = () => {
     changed.resolve();
     changed = Promise.withResolvers<void>();
   };
@@ -49,7 +49,7 @@ export function startStepped<T>(
     const over = Promise.withResolvers<void>();
     await new Promise<void>((go) => {
       waiting.push({ operation, go, over: over.promise });
-      tell();
+      announceChange();
     });
     try {
       return await work();
@@ -67,7 +67,7 @@ export function startStepped<T>(
   };
   const outcome = run(stepped).finally(() => {
     ended = true;
-    tell();
+    announceChange();
   });
   outcome.catch(() => {}); // the caller that started the run awaits it later
 

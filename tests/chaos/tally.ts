@@ -1,12 +1,12 @@
-/** Counts what happened, by what it is about. */
+/** Counts outcomes by topic. */
 export interface Tally {
-  /** Counts one more. */
+  /** Adds one to a count. */
   count(about: string, what: string): void;
-  /** How often, by what it is about and what it was. */
+  /** Counts by topic, then by outcome. */
   readonly counts: ReadonlyMap<string, ReadonlyMap<string, number>>;
 }
 
-/** Makes a tally in which nothing is counted yet. */
+/** Creates an empty tally. */
 export function createTally(): Tally {
   const counts = new Map<string, Map<string, number>>();
   return {
@@ -19,7 +19,7 @@ export function createTally(): Tally {
   };
 }
 
-/** A tally as lines: what it is about, how many in all, and each with its count. */
+/** Formats a tally as lines: the topic, its total, and each outcome with its count. */
 export function renderTally({ counts }: Tally): string {
   return [...counts].map(([about, group]) => {
     const sum = [...group.values()].reduce((a, b) => a + b, 0);

@@ -3,28 +3,28 @@ import type { Outcome, RunKind } from "./runs.ts";
 import type { Pretence } from "./s3_proxy.ts";
 import { Broken } from "./view.ts";
 
-/** What a run met whose end is to be judged. */
+/** The circumstances under which a run ended. */
 export interface Circumstances {
   readonly kind: RunKind;
-  /** Whether any fault befell it. */
+  /** True if any fault affected the run. */
   readonly faulty: boolean;
-  /** Whether one of them was a store's saying what is not so. */
+  /** True if the store returned a false response. */
   readonly storeLies: boolean;
-  /** Whether bronze was published when it began. */
+  /** True if bronze was published when the run began. */
   readonly bronzeBefore: boolean;
 }
 
-/** What a run says that found the outbox and bronze to differ. */
+/** Matches messages about a difference between the outbox and bronze. */
 const DIFFER = /differs? from|no longer|other values/;
-/** What a run says that there is no bronze for. */
+/** Matches messages about missing bronze. */
 const NO_BRONZE = /Run bronze first|never published/;
-/** What a run says that another one got in the way of. */
+/** Matches messages about a concurrent run. */
 const CONCURRENT = /another run|is not there any more|was published again/i;
 
 /**
- * Holds how a run ended against what it met while others were at work.
+ * Checks that a run's outcome fits its circumstances while other runs were active.
  *
- * @throws {Broken} it may not end so
+ * @throws {Broken} the run must not end like this
  */
 export function judgeUnderFire({ end, message }: Outcome, met: Circumstances): void {
   if (isRight(end, message, met)) return;
@@ -45,7 +45,7 @@ function isRight(
     case "configuration":
       return storeLies;
     case "data":
-      // A damaged answer looks like a damaged object.
+      // A damaged response looks like a damaged object.
       return storeLies || (NO_BRONZE.test(message) ? !bronzeBefore : DIFFER.test(message));
     case "error":
       return false;
@@ -53,8 +53,8 @@ function isRight(
 }
 
 /**
- * Holds a run that ended well against the markers that the store only pretended to take from it. A
- * marker never comes back, so one that stands now as it stood before was never replaced in between.
+ * Checks a successful run against the markers that the store only pretended to accept. A marker
+ * never returns to an earlier state, so an unchanged marker was never replaced.
  *
  * @throws {Broken} the run did not notice that it published nothing
  */
@@ -64,11 +64,11 @@ export async function judgePretences(
 ): Promise<void> {
   for (const { key, replaces } of pretences) {
     if (!isMarker(key) || (await lake.get(key))?.etag !== replaces) continue;
-    throw new Broken(`a run ended ok, and the store never took its marker ${key}`);
+    throw new Broken(`a run ended ok, but the store never took its marker ${key}`);
   }
 }
 
-/** Whether a key is a commit marker's, as either engine names one. */
+/** Returns true if a key is that of a commit marker, in the format of either engine. */
 export function isMarker(key: string): boolean {
   return /\/_commit\.json$|\/_commits\//.test(key);
 }

@@ -8,10 +8,10 @@ import type { Scene } from "./scene.ts";
 import { Broken } from "./view.ts";
 
 /**
- * Holds how a run ended against what it met. The lake told the truth, so that nothing is a matter of
- * configuration.
+ * Checks that a run's outcome fits its circumstances. The lake returned only correct responses, so
+ * `configuration` is never right.
  *
- * @throws {Broken} it may not end so
+ * @throws {Broken} the run must not end like this
  */
 export function judgeOutcome(
   { end, message }: Outcome,
@@ -31,21 +31,21 @@ export function judgeOutcome(
   throw new Broken(`a run ended ${end}: ${message}`);
 }
 
-/** A day that is to come to rest, and a way to run it while nothing else happens. */
+/** A day to bring to rest, and a way to run it while nothing else happens. */
 export interface Restless {
   readonly history: History;
   readonly judge: Judge;
   run(run: Run): Promise<Outcome>;
 }
 
-/** How many runs of bronze bring a day to rest, at most. */
+/** Most bronze runs that a day needs to come to rest. */
 const MOST_RUNS = 5;
 
 /**
- * Runs a day until it is at rest: sealed bronze with every event, and silver made from it. Where the
- * outbox and bronze disagree, bronze has to say so, and an amendment has to settle it.
+ * Runs a day until it is at rest: sealed bronze with every event, and silver made from it. If the
+ * outbox and bronze disagree, bronze must report it and an amendment must resolve it.
  *
- * @throws {Broken} it does not come to rest
+ * @throws {Broken} the day does not come to rest
  */
 export async function converge(day: Restless): Promise<void> {
   await settleBronze(day);
@@ -55,17 +55,17 @@ export async function converge(day: Restless): Promise<void> {
   }
   const { history, judge } = day;
   const [bronze, silver] = [judge.bronze(), judge.silver()];
-  if (bronze?.commit.state !== "sealed") throw new Broken("bronze is at rest, and not sealed");
+  if (bronze?.commit.state !== "sealed") throw new Broken("bronze is at rest but not sealed");
   for (const [id, { version }] of history.current) {
     const has = bronze.rows.get(id);
     if (has === undefined) throw new Broken(`bronze is at rest without event ${id}`);
     if (has === version || bronze.commit.amended !== undefined) continue;
     throw new Broken(
-      `bronze is at rest with version ${has} of ${id}, and the outbox has ${version}`,
+      `bronze is at rest with version ${has} of ${id}, but the outbox has ${version}`,
     );
   }
   if (silver?.commit.bronze.sha256 !== bronze.sha256) {
-    throw new Broken("silver is at rest, and not made from bronze as it is");
+    throw new Broken("silver is at rest but was made from an older bronze");
   }
 }
 
@@ -73,7 +73,7 @@ async function settleBronze(day: Restless): Promise<void> {
   let amended = false;
   for (let i = 1; i <= MOST_RUNS; i++) {
     const { end, message } = await day.run({ kind: "bronze" });
-    // The server may take a moment to notice that the process of a session was killed.
+    // The server may need a moment to notice that the process of a session was killed.
     if (end === "ok" && day.judge.bronze()?.commit.state === "sealed") return;
     if (end === "ok") continue;
     if (end !== "data" || amended || disagreements(day).length === 0) {
@@ -87,10 +87,10 @@ async function settleBronze(day: Restless): Promise<void> {
 }
 
 /**
- * Looks at what lies in a lake beside the markers and the parts that they name: history, quarantine,
- * and parts, which `clean` removes after a day.
+ * Checks that a lake contains only markers, the parts that they name, history, quarantine, and
+ * unreferenced parts, which `clean` removes after a day.
  *
- * @throws {Broken} there is something else
+ * @throws {Broken} the lake contains anything else
  */
 export async function judgeRemains(lake: Lake, judge: Judge): Promise<void> {
   const named = [judge.bronze(), judge.silver()].flatMap((view) => view?.commit.parts ?? []);
@@ -100,6 +100,6 @@ export async function judgeRemains(lake: Lake, judge: Judge): Promise<void> {
     if (/\/_commit\.json$|\/_commits\/|\/_history\/|\/_quarantine\/|^_preflight\//.test(key)) {
       continue;
     }
-    throw new Broken(`${key} lies in the lake, and nothing is known to leave it there`);
+    throw new Broken(`unexpected object ${key} in the lake`);
   }
 }

@@ -11,30 +11,30 @@ import { openPart } from "../../pipeline/lake/parquet_reader.ts";
 import { difference } from "../../pipeline/lake/parts.ts";
 import { DAY } from "./outbox.ts";
 
-/** A layer as somebody sees it who follows its marker. */
+/** A layer as seen by a reader that follows its marker. */
 export interface View<C, R> {
   readonly commit: C;
-  /** Digest of the marker's bytes. */
+  /** SHA-256 of the marker's bytes. */
   readonly sha256: string;
   readonly rows: ReadonlyMap<string, R>;
 }
 
-/** Bronze: the version that each event has in it. */
+/** Bronze: the version of each event, by event ID. */
 export type BronzeView = View<BronzeCommit, number>;
 /** Silver: the last event of each operation. */
 export type SilverView = View<SilverCommit, string>;
 
-/** A promise of the protocol that does not hold. */
+/** Thrown when a promise of the protocol is broken. */
 export class Broken extends Error {
-  /** What a stack trace calls it. */
+  /** Error name in stack traces. */
   override readonly name = "Broken";
 }
 
 const MARKERS = { bronze: bronzeMarkerKey(DAY), silver: silverMarkerKey(DAY) };
-/** How often a day may be published while one reader reads it, before the reader is suspicious. */
+/** Most times that a day may be published during one read. More is an error. */
 const MOST_CHANGES = 100;
 
-/** Looks at bronze. See {@linkcode look}. */
+/** Reads bronze. See {@linkcode look}. */
 export function lookAtBronze(lake: Lake): Promise<BronzeView | undefined> {
   return look(lake, "bronze", ["event_id", "retry_count"], (id, version) => [
     String(id),
@@ -42,7 +42,7 @@ export function lookAtBronze(lake: Lake): Promise<BronzeView | undefined> {
   ]);
 }
 
-/** Looks at silver. See {@linkcode look}. */
+/** Reads silver. See {@linkcode look}. */
 export function lookAtSilver(lake: Lake): Promise<SilverView | undefined> {
   return look(lake, "silver", ["operation_id", "execution_id"], (operation, id) => [
     String(operation),
@@ -51,10 +51,10 @@ export function lookAtSilver(lake: Lake): Promise<SilverView | undefined> {
 }
 
 /**
- * Follows a marker to every part that it names. A part that is gone or differs is excused only by
- * another marker: the reader then begins again with that one.
+ * Reads every part that a marker names. A missing or different part is excused only if the marker
+ * has changed; the reader then starts again with the new marker.
  *
- * @throws {Broken} the marker names what is not there
+ * @throws {Broken} the marker names a part that does not exist
  */
 async function look<L extends "bronze" | "silver", R>(
   lake: Lake,
@@ -72,7 +72,7 @@ async function look<L extends "bronze" | "silver", R>(
     if (problem === undefined) {
       const rows = new Map(pairs.map(([key, value]) => entry(key, value)));
       if (rows.size !== commit.rows) {
-        throw new Broken(`${layer} names ${commit.rows} rows, and ${rows.size} are different ones`);
+        throw new Broken(`${layer} names ${commit.rows} rows, but has ${rows.size} distinct ones`);
       }
       return { commit, sha256, rows };
     }
@@ -83,12 +83,12 @@ async function look<L extends "bronze" | "silver", R>(
     if (now === undefined) throw new Broken(`the marker of ${layer} is gone`);
     marker = now;
   }
-  throw new Broken(`${layer} changed ${MOST_CHANGES} times while it was read`);
+  throw new Broken(`${layer} changed ${MOST_CHANGES} times during one read`);
 }
 
 /** Parts that were read before, by their digest. */
 const known = new Map<string, readonly [Value[], Value[]]>();
-/** Parts that are kept; all are small. */
+/** Most parts to keep; all are small. */
 const MOST_KNOWN = 5_000;
 
 async function readAll(

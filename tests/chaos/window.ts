@@ -18,55 +18,55 @@ import { isMarker, judgePretences, judgeUnderFire } from "./under_fire.ts";
 import { converge, judgeRemains } from "./verdict.ts";
 import type { PlannedRun, PlannedWrite, WindowPlan } from "./window_plan.ts";
 
-/** What one runner goes through on its way to Postgres and to the store. */
+/** The proxies between one runner and its Postgres and store. */
 export interface Ways {
   readonly postgres: PostgresProxy;
-  /** Absent where the lake is a directory. */
+  /** Absent if the lake is a directory. */
   readonly store?: S3Proxy;
 }
 
-/** An empty lake of one window. */
+/** The empty lake of one window. */
 export interface Place {
   readonly config: LakeConfig;
-  /** Takes it away. */
+  /** Removes the lake. */
   end(): Promise<void>;
 }
 
-/** Where windows happen, one after the other. */
+/** Where windows are played, one after the other. */
 export interface Arena {
   readonly database: OutboxDatabase;
-  /** Makes an empty lake. */
+  /** Creates an empty lake. */
   newPlace(): Promise<Place>;
-  /** One for each runner. */
+  /** One pair of proxies per runner. */
   readonly ways: readonly Ways[];
   readonly tally: Tally;
 }
 
-/** A window while it is played. */
+/** A window that is being played. */
 interface Playing extends Arena {
   readonly plan: WindowPlan;
   readonly place: Place;
-  /** The lake as it is, with no fault on the way to it. */
+  /** The lake, accessed without faults. */
   readonly lake: Lake;
   readonly history: History;
   readonly judge: Judge;
-  /** Microseconds after the day's end until it may be sealed. */
+  /** Microseconds after the end of the day before it may be sealed. */
   readonly grace: bigint;
-  /** Events that a writer has begun to delete: the day may be sealed with or without them. */
+  /** IDs of events that a writer is deleting: the day may be sealed with or without them. */
   readonly doubtful: Set<string>;
 }
 
-/** Milliseconds between two looks of the reader. */
+/** Milliseconds between two reads of the reader. */
 const BETWEEN_LOOKS = 15;
 
-/** An endpoint at which nothing listens. */
+/** An endpoint where no server listens. */
 const NOWHERE = "http://127.0.0.1:9";
 
 /**
- * Plays a window: writers, runs and a reader at once, with all the faults of the plan; then the day is
- * brought to rest without any.
+ * Plays a window: writers, runs and a reader at the same time, with all faults of the plan. Then
+ * brings the day to rest without faults.
  *
- * @throws {Broken} a promise of the protocol does not hold
+ * @throws {Broken} a promise of the protocol is broken
  */
 export async function playWindow(arena: Arena, plan: WindowPlan): Promise<void> {
   const { database, tally } = arena;
@@ -88,7 +88,7 @@ export async function playWindow(arena: Arena, plan: WindowPlan): Promise<void> 
       ...plan.writers.map((writes) => write(playing, writes)),
       ...plan.runners.map((runs, i) => act(playing, runs, arena.ways[i]!)),
     ]);
-    // All of them end before the next window begins, also where one has failed.
+    // All of them end before the next window begins, even if one has failed.
     const [[reader], workers] = await Promise.all([
       Promise.allSettled([read()]),
       working.finally(() => over = true),
@@ -96,7 +96,7 @@ export async function playWindow(arena: Arena, plan: WindowPlan): Promise<void> 
     for (const end of [reader!, ...workers]) if (end.status === "rejected") throw end.reason;
 
     await judge.look(lake);
-    judge.confirmSeal(); // by now it is known of every transaction whether it was committed
+    judge.confirmSeal(); // every transaction is committed or rolled back by now
     await sealable;
     const differed = disagreements(playing).length > 0;
     await converge({
@@ -145,7 +145,7 @@ async function begin(
   return { ...arena, plan, place, lake, history, judge, grace, doubtful };
 }
 
-/** Does a writer's transactions, and tells the history of them. */
+/** Performs the transactions of a writer and records them in the history. */
 async function write(playing: Playing, writes: readonly PlannedWrite[]): Promise<void> {
   const { history, doubtful, tally } = playing;
   const session = await playing.database.connect();
@@ -154,7 +154,7 @@ async function write(playing: Playing, writes: readonly PlannedWrite[]): Promise
     const change = changeOf(planned, history.current);
     if (change === undefined) continue;
     if (change.kind === "delete") change.ids.forEach((id) => doubtful.add(id));
-    if (!planned.rollBack) history.may(change); // what is rolled back is never to be seen
+    if (!planned.rollBack) history.may(change); // a change that is rolled back never becomes visible
     await session.query("BEGIN");
     const { rows } = await session.query(
       "SELECT (extract(epoch FROM now()) * 1000000)::bigint AS began",
@@ -162,7 +162,7 @@ async function write(playing: Playing, writes: readonly PlannedWrite[]): Promise
     await session.query(sqlOf(change));
     await pause(planned.hold);
     await session.query(planned.rollBack ? "ROLLBACK" : "COMMIT");
-    // What the fence can see of a transaction is when it began.
+    // The fence sees the time when a transaction began.
     if (!planned.rollBack) history.did(change, Number(rows[0]!.began));
     tally.count("changes", planned.rollBack ? `${planned.kind} rolled back` : planned.kind);
   }
@@ -180,7 +180,7 @@ function changeOf(
   return { kind, event: { ...event, version: event.version + 1 } };
 }
 
-/** Does a runner's runs, and holds how each ended against what it met. */
+/** Performs the runs of a runner and checks each outcome. */
 async function act(playing: Playing, runs: readonly PlannedRun[], ways: Ways): Promise<void> {
   const { tally, judge, plan, lake } = playing;
   for (const planned of runs) {
@@ -200,7 +200,7 @@ async function act(playing: Playing, runs: readonly PlannedRun[], ways: Ways): P
   }
 }
 
-/** Does one run, with all that is to befall it. Its outcome is undefined where it was killed. */
+/** Performs one run with its planned faults. The outcome is undefined if the run was killed. */
 async function perpetrate(
   { database, place, grace, tally }: Playing,
   { kind, keepAltered, storeFaults, markerFault, refused, postgresFault, process }: PlannedRun,

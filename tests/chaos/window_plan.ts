@@ -3,30 +3,30 @@ import type { Random } from "./random.ts";
 import type { RunKind } from "./runs.ts";
 import { LIES, type S3Fault, TRANSIENT } from "./s3_faults.ts";
 
-/** Everything that is decided about a window before it begins. The seed decides all of it. */
+/** Everything about a window that is decided in advance. The seed decides all of it. */
 export interface WindowPlan {
-  /** Which kind of store fault befalls its runs. */
+  /** Kind of store faults in the window. */
   readonly faults: "none" | "transient" | "lies";
-  /** Numbers of the events that are there at the beginning. */
+  /** Numbers of the events that exist at the beginning. */
   readonly begin: readonly number[];
-  /** Milliseconds after the beginning from which on the day may be sealed. */
+  /** Milliseconds after the beginning before the day may be sealed. */
   readonly sealAfter: number;
-  /** Those who write to the outbox, each with its actions in their order. */
+  /** The ordered transactions of each writer. */
   readonly writers: readonly (readonly PlannedWrite[])[];
-  /** Those who run commands, each with its runs in their order. */
+  /** The ordered runs of each runner. */
   readonly runners: readonly (readonly PlannedRun[])[];
 }
 
 /** One transaction of a writer. */
 export interface PlannedWrite {
   readonly kind: "insert" | "update" | "delete";
-  /** The events that it is about. */
+  /** Numbers of the events to change. */
   readonly numbers: readonly number[];
-  /** Milliseconds before it begins. */
+  /** Milliseconds before the transaction begins. */
   readonly wait: number;
-  /** Milliseconds between its statement and its end. */
+  /** Milliseconds between the statement and the end of the transaction. */
   readonly hold: number;
-  /** Whether it is rolled back. */
+  /** True if the transaction is rolled back. */
   readonly rollBack: boolean;
 }
 
@@ -34,29 +34,29 @@ export interface PlannedWrite {
 export interface PlannedRun {
   readonly kind: RunKind;
   readonly keepAltered: boolean;
-  /** Milliseconds before it begins. */
+  /** Milliseconds before the run begins. */
   readonly wait: number;
-  /** What befalls its requests to the store, by their number. */
+  /** Faults of the run's store requests, by request number. */
   readonly storeFaults: ReadonlyMap<number, S3Fault>;
-  /** What befalls each of its puts of a marker, which decide most. */
+  /** Fault of each put of a marker, the most critical request. */
   readonly markerFault: S3Fault | undefined;
-  /** Whether nothing listens where its store should be. */
+  /** True if no server listens at the store's endpoint. */
   readonly refused: boolean;
-  /** What befalls its connection with Postgres. */
+  /** Fault of the run's Postgres connection. */
   readonly postgresFault: PostgresFault | undefined;
-  /** Whether it is a process of its own, and what befalls that. */
+  /** The fate of the run's own process; undefined if the run shares the test's process. */
   readonly process: ProcessFate | undefined;
 }
 
-/** What befalls a process, in milliseconds after its run began. */
+/** The fate of a process, with times in milliseconds after its run began. */
 export type ProcessFate =
   | { readonly kind: "whole" }
   | { readonly kind: "killed"; readonly after: number }
   | { readonly kind: "stopped"; readonly after: number; readonly during: number };
 
-/** Requests of a run to which something can happen. */
+/** Number of requests of a run that can have a fault. */
 const REQUESTS = 40;
-/** How many events of one window have numbers that follow each other. */
+/** Number of consecutive event numbers per writer. */
 const NUMBERS_PER_WRITER = 100;
 
 /** Decides what happens in a window. */
@@ -73,7 +73,7 @@ export function planWindow(random: Random): WindowPlan {
 }
 
 function planWriter(random: Random, writer: number, begin: readonly number[]): PlannedWrite[] {
-  // Each writer has events of its own, so that no two wait for each other.
+  // Each writer has its own events, so that writers never wait for each other.
   const own = begin.filter((number) => number % 2 === writer % 2);
   let next = writer * NUMBERS_PER_WRITER;
   return Array.from({ length: 1 + random.below(4) }, () => {
@@ -92,19 +92,35 @@ function planWriter(random: Random, writer: number, begin: readonly number[]): P
 }
 
 /**
- * What a store can say to the put of a marker that is not so. A run that notices all others at once
- * may take the first one for the truth, so that one is the most frequent.
+ * False responses to the put of a marker. A run that immediately detects all others may still
+ * believe the first one, so that one is the most frequent.
  */
 const MARKER_LIES: readonly S3Fault[] = [
-  ...["no-effect", "no-effect", "no-effect", "no-effect"] as const,
-  ...["portal", "wrong-etag", "weak-etag", "no-etag", "redirect", "clock-off"] as const,
+  "no-effect",
+  "no-effect",
+  "no-effect",
+  "no-effect",
+  "portal",
+  "wrong-etag",
+  "weak-etag",
+  "no-etag",
+  "redirect",
+  "clock-off",
 ];
 
 function planRunner(random: Random, faults: WindowPlan["faults"], runner: number): PlannedRun[] {
   const kinds = [
-    ...["bronze", "bronze", "bronze", "bronze", "silver", "silver", "silver"] as const,
-    ...["amend", "amend", "clean"] as const,
-  ];
+    "bronze",
+    "bronze",
+    "bronze",
+    "bronze",
+    "silver",
+    "silver",
+    "silver",
+    "amend",
+    "amend",
+    "clean",
+  ] as const;
   return Array.from({ length: 2 + random.below(3) }, (_, i) => ({
     kind: i === 0 && runner === 1 ? "bronze" : random.pick(kinds),
     keepAltered: random.chance(0.5),
@@ -114,7 +130,7 @@ function planRunner(random: Random, faults: WindowPlan["faults"], runner: number
     postgresFault: faults === "transient" && random.chance(0.15)
       ? { kind: random.pick(POSTGRES_FAULTS), after: random.below(12_000) }
       : undefined,
-    // Starting a process takes long, so only some windows have one, and that one early.
+    // A process starts slowly, so only some windows have one, and only at the start.
     process: i === 0 && random.chance(0.08) ? planProcess(random) : undefined,
   }));
 }
@@ -133,7 +149,7 @@ function planAllStoreFaults(
   const storeFaults = planStoreFaults(random, faults);
   if (faults === "none" || !random.chance(0.3)) return { storeFaults, markerFault: undefined };
   const markerFault = random.pick<S3Fault>(faults === "lies" ? MARKER_LIES : TRANSIENT);
-  // Most runs that meet other faults never come to their marker.
+  // Most runs with other faults never reach their marker.
   return { storeFaults: random.chance(0.5) ? new Map() : storeFaults, markerFault };
 }
 
@@ -141,7 +157,7 @@ function planStoreFaults(random: Random, faults: WindowPlan["faults"]): Map<numb
   const planned = new Map<number, S3Fault>();
   if (faults === "none") return planned;
   const kinds: readonly S3Fault[] = faults === "transient" ? TRANSIENT : LIES;
-  // Half of the runs meet one kind again and again, which retries do not get over.
+  // Half of the runs meet one kind of fault repeatedly, which retries do not overcome.
   const only = random.chance(0.5) ? random.pick(kinds) : undefined;
   const level = random.pick([0.03, 0.1, 0.3]);
   for (let number = 0; number < REQUESTS; number++) {

@@ -13,7 +13,7 @@ import { until } from "./until.ts";
 
 const MANIFESTS = new URL("../../manifests/", import.meta.url).pathname;
 
-/** Milliseconds that pods may take: elsewhere their images are pulled first. */
+/** Deadline for pods in milliseconds. It includes the time to pull their images. */
 const PODS_WITHIN = 300_000;
 
 await main({
@@ -50,7 +50,9 @@ Exit codes: 0 all of it is so; 1 something is not; 2 wrong usage; 3 the cluster 
       });
     }
     const cluster = await openCluster({
-      ...{ kind: "kubeconfig", files: [kubeconfig], by: "--kubeconfig" },
+      kind: "kubeconfig",
+      files: [kubeconfig],
+      by: "--kubeconfig",
     });
     const folder = await guardedFolder("acceptance-");
     try {
@@ -63,26 +65,35 @@ Exit codes: 0 all of it is so; 1 something is not; 2 wrong usage; 3 the cluster 
   },
 });
 
-interface Where {
+/** The files of an acceptance run. */
+interface Files {
   readonly kubeconfig: string;
-  /** An empty folder. */
+  /** An empty folder for temporary files. */
   readonly folder: string;
-  /** The file for a report. */
+  /** File for the JUnit report. */
   readonly junit: string | undefined;
 }
 
-async function accept(cluster: Cluster, { kubeconfig, folder, junit }: Where): Promise<void> {
+async function accept(cluster: Cluster, { kubeconfig, folder, junit }: Files): Promise<void> {
   const archive = `${folder}/image.tar`;
   await saveStandIn(archive);
   const apply = (manifests: string) =>
     runTask("apply", ["--yes", "--kubeconfig", kubeconfig, "--manifests", manifests]);
   const preflight = (manifests: string, output: string) =>
     runTask("preflight", [
-      ...["--facts", "manifests,cluster,image", "--kubeconfig", kubeconfig],
-      ...["--manifests", manifests, "--image-archive", archive, "--output", output],
+      "--facts",
+      "manifests,cluster,image",
+      "--kubeconfig",
+      kubeconfig,
+      "--manifests",
+      manifests,
+      "--image-archive",
+      archive,
+      "--output",
+      output,
     ]);
 
-  title("What is there besides the manifests");
+  title("Objects outside the manifests");
   await setUp(cluster, (object) => object.kind !== "Secret");
 
   title("deno task apply, twice");
@@ -98,7 +109,7 @@ async function accept(cluster: Cluster, { kubeconfig, folder, junit }: Where): P
     await Deno.writeTextFile(junit, (await preflight("manifests", "junit")).stdout);
   }
 
-  title("The selector trap, in a copy of the manifests, is applied");
+  title("deno task apply, with the selector trap in a copy of the manifests");
   const trapped = await trap(`${folder}/manifests`);
   expect("apply", await apply(trapped), 0);
   expect("preflight", await preflight(trapped, "text"), 1);
@@ -106,23 +117,25 @@ async function accept(cluster: Cluster, { kubeconfig, folder, junit }: Where): P
   const checks = found.map(({ check }) => check).join(", ");
   hold(checks === "egress-policy", `egress-policy should have found it, and only that: ${checks}`);
 
-  title("deno task apply mends it");
+  title("deno task apply removes the trap");
   expect("apply", await apply("manifests"), 0);
   expect("preflight", await preflight("manifests", "text"), 0);
 }
 
-/** Copies the manifests with `namespaceSelector: {}` as the way to the object store. */
+/**
+ * Copies the manifests, with `namespaceSelector: {}` in the rule for egress to the object store.
+ */
 async function trap(folder: string): Promise<string> {
   await copyFolder(MANIFESTS, folder);
   const file = `${folder}/20-network-policies.yaml`;
   const text = await Deno.readTextFile(file);
   const peers = /(name: allow-s3-egress[^]*?- to:\n)[^]*?(\n +ports:)/;
-  hold(peers.test(text), `${file} is not as this expects it`);
+  hold(peers.test(text), `${file} does not have the expected form`);
   await Deno.writeTextFile(file, text.replace(peers, "$1        - namespaceSelector: {}$2"));
   return folder;
 }
 
-/** Robson, DNS where the cluster brings none, and the Secrets: what no manifest has. */
+/** Creates what no manifest contains: Robson, DNS if the cluster has none, and the Secrets. */
 async function setUp(cluster: Cluster, isMeant: (object: KubeObject) => boolean): Promise<void> {
   const values = {
     DJANGO_DB_PASSWORD: crypto.randomUUID(),
@@ -146,7 +159,7 @@ async function setUp(cluster: Cluster, isMeant: (object: KubeObject) => boolean)
   for (const namespace of ["robson", "kube-system"]) await ready(cluster, namespace);
 }
 
-/** Waits until a namespace has pods, and each of them has started. */
+/** Waits until every pod of a namespace has started. The namespace must have at least one pod. */
 async function ready(cluster: Cluster, namespace: string): Promise<void> {
   await until(`the pods of ${namespace} run`, async () => {
     const pods = await cluster.list({ apiVersion: "v1", kind: "Pod" }, namespace);
@@ -165,7 +178,7 @@ function expect(
   wanted: number,
 ): void {
   print(`${stdout}${stderr}`.trimEnd());
-  hold(code === wanted, `${what} ended with ${code}, and not with ${wanted}`);
+  hold(code === wanted, `${what} exited with ${code}, expected ${wanted}`);
 }
 
 function hold(holds: boolean, otherwise: string): void {

@@ -1,35 +1,34 @@
 import type { KubeObject } from "../../pipeline/cluster/cluster.ts";
 import type { Access } from "./kubeconfig.ts";
 
-// How the suite itself talks to an API server, so that a cluster is prepared by other code than that
-// which is tested on it.
+// The API client of the suite. The suite prepares a cluster with different code than it tests.
 
-/** A connection to an API server. It ends with its block. */
+/** A connection to an API server. Closed on disposal. */
 export interface Api extends Disposable {
-  /** Sends a request, and returns the answer whatever its status. */
+  /** Sends a request, and returns the response with any status. */
   send(method: string, path: string, body?: object, contentType?: string): Promise<Response>;
-  /** The JSON at a path. */
+  /** Returns the JSON at a path. */
   // deno-lint-ignore no-explicit-any
   get(path: string): Promise<any>;
-  /** Sends JSON, and returns the answer's. */
+  /** Sends JSON, and returns the JSON of the response. */
   // deno-lint-ignore no-explicit-any
   call(method: string, path: string, body?: object, contentType?: string): Promise<any>;
-  /** Every kind that the server has, in the version that it prefers. */
+  /** Returns every resource of the server, in its preferred version. */
   resources(): Promise<readonly Resource[]>;
 }
 
-/** A kind of objects, and where they are. */
+/** A kind of object and its path. */
 export interface Resource {
-  /** As in `networking.k8s.io/v1`. */
+  /** API version, for example `networking.k8s.io/v1`. */
   readonly apiVersion: string;
   readonly kind: string;
-  /** Its name in a path, as in `networkpolicies`. */
+  /** Name in a path, for example `networkpolicies`. */
   readonly plural: string;
   readonly namespaced: boolean;
   readonly verbs: readonly string[];
 }
 
-/** What an API server refused. */
+/** Thrown when the API server refuses a request. */
 export class Refused extends Error {
   readonly status: number;
 
@@ -39,7 +38,7 @@ export class Refused extends Error {
   }
 }
 
-/** Opens a connection for a user. */
+/** Opens a connection with a user's credentials. */
 export function openApi({ server, ca, login }: Access): Api {
   const certificate = "token" in login ? {} : { cert: login.certificate, key: login.key };
   const client = Deno.createHttpClient({ caCerts: [ca], ...certificate });
@@ -70,7 +69,7 @@ export function openApi({ server, ca, login }: Access): Api {
   };
 }
 
-/** Where an object is, or with no name all of its kind. */
+/** Returns the path of an object, or of all objects of its kind if there is no name. */
 export function pathOf(
   { apiVersion, plural, namespaced }: Resource,
   namespace?: string,
@@ -81,7 +80,7 @@ export function pathOf(
   return `${group}${within}/${plural}${name === undefined ? "" : `/${name}`}`;
 }
 
-/** The kind of an object among those that a server has. */
+/** Returns the resource of an object's kind. */
 export function resourceOf(
   resources: readonly Resource[],
   { apiVersion, kind }: Pick<KubeObject, "apiVersion" | "kind">,
@@ -98,7 +97,7 @@ async function discover(get: Api["get"]): Promise<Resource[]> {
     const group = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
     const { resources }: { resources: Listed[] } = await get(group);
     return resources
-      .filter(({ name }) => !name.includes("/")) // parts of others, such as pods/status
+      .filter(({ name }) => !name.includes("/")) // subresources, such as pods/status
       .map(({ name, kind, namespaced, verbs }) => (
         { apiVersion, kind, plural: name, namespaced, verbs }
       ));

@@ -1,9 +1,9 @@
-// The control plane's programs, as install.sh builds them into one binary.
+// The binary with the programs of the control plane, built by install.sh.
 
-/** The script that builds it. */
+/** Path of the script that builds the binary. */
 export const INSTALL = new URL("install.sh", import.meta.url).pathname;
 
-/** Where the binary is, or would be. */
+/** Returns the path of the binary, whether it exists or not. */
 export async function binaryPath(): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(INSTALL, { args: ["--where"] })
     .output();
@@ -11,8 +11,8 @@ export async function binaryPath(): Promise<string> {
   return new TextDecoder().decode(stdout).trim();
 }
 
-/** Why no control plane can start here; undefined where one can. */
+/** Returns why no control plane can start here; undefined if one can. */
 export async function missingControlPlane(): Promise<string | undefined> {
   const there = await Deno.stat(await binaryPath()).then(() => true, () => false);
-  return there ? undefined : "the control plane is not here, run tests/cluster/install.sh";
+  return there ? undefined : "the control plane is not installed, run tests/cluster/install.sh";
 }

@@ -6,19 +6,19 @@ import { theNodes } from "./setup.ts";
 import { rememberOwn } from "./state.ts";
 import { until } from "./until.ts";
 
-/** A running control plane: everything that a cluster has but machines. */
+/** A running control plane: everything in a cluster except machines. */
 export interface ControlPlane {
-  /** How its administrator gets in, by a client certificate. */
+  /** Credentials of the administrator, with a client certificate. */
   readonly admin: Access;
-  /** Its own folder, which goes with it. */
+  /** The control plane's own folder, removed when it stops. */
   readonly folder: string;
-  /** Resolves when a part of it has ended, for whatever reason. */
+  /** Resolves when one of its programs has exited, for any reason. */
   readonly ended: Promise<void>;
-  /** Ends it. */
+  /** Stops the control plane. */
   stop(): Promise<void>;
 }
 
-/** What manages the objects that a cluster needs; the rest would only keep the CPU busy. */
+/** The controllers that the suite needs. The others would only use CPU time. */
 const CONTROLLERS = [
   "clusterrole-aggregation",
   "cronjob",
@@ -40,11 +40,12 @@ const CONTROLLERS = [
 ].map((name) => `${name}-controller`);
 
 /**
- * Starts a control plane with its two nodes, on a free port of 127.0.0.1, in an empty folder that only
- * this user may enter. It takes about 4 s. It ends with this process, also when this process is killed.
+ * Starts a control plane with two nodes, on a free port of 127.0.0.1, in an empty folder with
+ * access for this user only. Takes about 4 s. The control plane exits with this process, even if
+ * this process is killed.
  *
- * @param name what its kubeconfigs call it
- * @throws {Error} it did not come up; the message has the end of its logs
+ * @param name the name of the cluster in its kubeconfigs
+ * @throws {Error} the control plane did not start; the message ends with the last lines of its logs
  */
 export async function startControlPlane(folder: string, name: string): Promise<ControlPlane> {
   const binary = await binaryPath();
@@ -55,8 +56,8 @@ export async function startControlPlane(folder: string, name: string): Promise<C
     } catch (error) {
       const logs = await tailOfLogs(folder);
       await stopAll(servers);
-      await Deno.remove(folder, { recursive: true }).catch(() => {}); // where etcd never was
-      // Between our looking for a free port and the server's taking it, somebody else may take it.
+      await Deno.remove(folder, { recursive: true }).catch(() => {}); // etcd may not have created it
+      // Another process can take the free port before the server does.
       const isTaken = attempt < 3 && /address already in use/.test(logs);
       if (!isTaken) {
         throw new Error(`Cannot start the control plane: ${(error as Error).message}\n${logs}`);
@@ -75,17 +76,17 @@ interface Starting {
 
 async function start({ binary, folder, name, servers }: Starting): Promise<ControlPlane> {
   const ended = Promise.withResolvers<never>();
-  ended.promise.catch(() => {}); // once all is up, its end is nobody's error
+  ended.promise.catch(() => {}); // after startup, the exit of a program is not an error
   const run = (program: string, ...flags: string[]) => {
     const server = startServer({
       command: [binary, program, ...flags],
       log: `${folder}/${program}.log`,
-      // What else is in the folder belongs to those that need etcd.
+      // The other programs use files of the folder only once etcd is running.
       ...(program === "etcd" ? { remove: folder } : {}),
-      env: { HOME: folder }, // kwok would read settings there that are the user's
+      env: { HOME: folder }, // without HOME, kwok would read the user's own settings
     });
     servers.push(server);
-    server.ended.then(() => ended.reject(new Error(`${program} ended by itself.`)));
+    server.ended.then(() => ended.reject(new Error(`${program} exited unexpectedly.`)));
   };
 
   await certificates(binary, folder);
@@ -104,10 +105,11 @@ async function start({ binary, folder, name, servers }: Starting): Promise<Contr
   const stages = new URL("stages.yaml", import.meta.url).pathname;
   run("kwok", client, `--config=${stages}`, "--manage-all-nodes=true", "--node-port=0");
   for (const node of await theNodes()) await api.call("POST", "/api/v1/nodes", node);
-  await answers("/api/v1/namespaces/default/serviceaccounts/default"); // its controllers do work
+  await answers("/api/v1/namespaces/default/serviceaccounts/default"); // exists once the controllers work
   await rememberOwn({ admin, folder });
   return {
-    ...{ admin, folder },
+    admin,
+    folder,
     ended: ended.promise.catch(() => {}),
     stop: () => stopAll(servers),
   };
@@ -124,7 +126,9 @@ async function administrator(folder: string, name: string, server: string): Prom
   return { name, server, ca: ca!, login: { certificate: certificate!, key: key! } };
 }
 
-/** Clients come over a socket in the folder, which nobody else may enter; peers never come. */
+/**
+ * Clients connect over a socket in the folder, which only this user can enter. There are no peers.
+ */
 function etcdFlags(folder: string): string[] {
   return [
     "--name=only",
@@ -139,14 +143,14 @@ function etcdFlags(folder: string): string[] {
   ];
 }
 
-/** The range of Services is k3s's, as manifests/ expects it. */
+/** The Service range is that of k3s, as manifests/ expects. */
 function apiserverFlags(folder: string, port: number): string[] {
   return [
     `--etcd-servers=unix://${folder}/etcd.sock`,
     "--bind-address=127.0.0.1",
     `--secure-port=${port}`,
     "--advertise-address=127.0.0.1",
-    "--endpoint-reconciler-type=none", // no endpoint may be a loopback address
+    "--endpoint-reconciler-type=none", // an endpoint must not be a loopback address
     `--tls-cert-file=${folder}/server.crt`,
     `--tls-private-key-file=${folder}/server.key`,
     `--client-ca-file=${folder}/ca.crt`,
@@ -155,7 +159,7 @@ function apiserverFlags(folder: string, port: number): string[] {
     `--service-account-signing-key-file=${folder}/accounts.key`,
     `--service-account-key-file=${folder}/accounts.pub`,
     "--service-cluster-ip-range=10.43.0.0/16",
-    // It taints new nodes until a controller has heard of them from a kubelet.
+    // This plugin taints new nodes until a kubelet reports to a controller.
     "--disable-admission-plugins=TaintNodesByCondition",
     "--enable-priority-and-fairness=false",
     "--profiling=false",

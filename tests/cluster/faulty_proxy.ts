@@ -5,23 +5,25 @@ import type { AddressInfo } from "node:net";
 import type { Access } from "./kubeconfig.ts";
 import type { Changeable } from "./state.ts";
 
-// An API server with faults that no real one has when asked to: all comes from the real one, but for
-// one list that breaks off, or for everything.
+// A proxy that injects faults that a real API server has only by accident. It forwards everything,
+// except for one list that breaks off, or responds to nothing.
 
-/** What goes wrong. */
+/** The fault of the proxy. */
 export type Fault =
-  /** Lists of a kind, such as `secrets`, stop in the middle: for ever, or with the connection. */
+  /**
+   * Lists of a kind, such as `secrets`, stop in the middle: they stall, or the connection drops.
+   */
   | { readonly list: string; readonly inTheMiddle: "stalls" | "drops" }
-  /** Connections are accepted, and nothing more. */
+  /** Accepts connections and sends no response. */
   | "silence";
 
-/** A proxy. It ends with its block. */
+/** A faulty proxy. Stopped on disposal. */
 export interface FaultyProxy extends AsyncDisposable {
-  /** How the user gets to the API server by way of the proxy. */
+  /** The user's credentials with the address of the proxy. */
   readonly access: Access;
 }
 
-/** Starts a proxy on a free port of 127.0.0.1, for one user. */
+/** Starts a proxy for one user on a free port of 127.0.0.1. */
 export async function faultyProxy(
   { folder }: Pick<Changeable, "folder">,
   access: Access,
@@ -75,7 +77,7 @@ async function serve(
   };
   const pending = new Set<Promise<void>>();
   const server: Server = createServer({ cert, key }, (request, response) => {
-    // Whoever asked can be gone when the answer comes.
+    // The client may be gone when the response arrives.
     const answering = answerTo(request, response)
       .catch(() => void response.socket?.destroy())
       .finally(() => pending.delete(answering));
@@ -102,7 +104,9 @@ async function forward(request: IncomingMessage, target: string, client: Deno.Ht
     return typeof value === "string" ? [[name, value] as const] : [];
   });
   return await fetch(`${target}${request.url}`, {
-    ...{ client, method: request.method!, headers: Object.fromEntries(passed) },
+    client,
+    method: request.method!,
+    headers: Object.fromEntries(passed),
     ...(chunks.length === 0 ? {} : { body: new Blob(chunks as BlobPart[]) }),
   });
 }

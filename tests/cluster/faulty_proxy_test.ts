@@ -8,7 +8,10 @@ import { DOES_ALL, user } from "./users.ts";
 const SECRETS = "/api/v1/secrets";
 const ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
 
-/** What of an answer comes within half a second, and the name of the error that ends it. */
+/**
+ * Returns the part of the response that arrives within 0.5 s, and the name of the error that ends
+ * it.
+ */
 async function listRoles({ server, ca, login }: Access): Promise<{ text: string; end: string }> {
   using client = Deno.createHttpClient({ caCerts: [ca] });
   const headers: Record<string, string> = "token" in login
@@ -26,25 +29,22 @@ async function listRoles({ server, ca, login }: Access): Promise<{ text: string;
 }
 
 for (const by of ["certificate", "token"]) {
-  clusterTest(
-    `faulty_proxy: one list stops in the middle, for a user by ${by}, and nothing else`,
-    async () => {
-      const { admin, folder } = controlPlane();
-      const access = by === "token" ? await user(admin, "admin", [DOES_ALL]) : admin;
-      const fault = { list: "clusterroles", inTheMiddle: "stalls" } as const;
-      await using proxy = await faultyProxy({ folder }, access, fault);
-      using api = openApi(proxy.access);
-      assertEquals((await api.get(SECRETS)).kind, "SecretList");
-      const made = await api.call("POST", "/api/v1/namespaces", { metadata: { name: `by-${by}` } });
-      assertEquals(made.metadata.name, `by-${by}`);
-      const { text, end } = await listRoles(proxy.access);
-      assertEquals(end, "TimeoutError");
-      assert(text.startsWith(`{"kind":"ClusterRoleList"`), text);
-    },
-  );
+  clusterTest(`faultyProxy: stalls only the one list, for a user with a ${by}`, async () => {
+    const { admin, folder } = controlPlane();
+    const access = by === "token" ? await user(admin, "admin", [DOES_ALL]) : admin;
+    const fault = { list: "clusterroles", inTheMiddle: "stalls" } as const;
+    await using proxy = await faultyProxy({ folder }, access, fault);
+    using api = openApi(proxy.access);
+    assertEquals((await api.get(SECRETS)).kind, "SecretList");
+    const made = await api.call("POST", "/api/v1/namespaces", { metadata: { name: `by-${by}` } });
+    assertEquals(made.metadata.name, `by-${by}`);
+    const { text, end } = await listRoles(proxy.access);
+    assertEquals(end, "TimeoutError");
+    assert(text.startsWith(`{"kind":"ClusterRoleList"`), text);
+  });
 }
 
-clusterTest("faulty_proxy: one list ends in the middle with its connection", async () => {
+clusterTest("faultyProxy: drops the connection in the middle of the one list", async () => {
   const { admin, folder } = controlPlane();
   const fault = { list: "clusterroles", inTheMiddle: "drops" } as const;
   await using proxy = await faultyProxy({ folder }, admin, fault);
@@ -55,9 +55,9 @@ clusterTest("faulty_proxy: one list ends in the middle with its connection", asy
   assertEquals((await api.get(SECRETS)).kind, "SecretList");
 });
 
-clusterTest("faulty_proxy: a silent server accepts, and says nothing", async () => {
+clusterTest("faultyProxy: accepts connections and sends nothing when silent", async () => {
   const { admin, folder } = controlPlane();
   await using proxy = await faultyProxy({ folder }, admin, "silence");
-  // An address where nobody listens would refuse at once.
+  // An address without a listener would refuse the connection at once.
   assertEquals(await listRoles(proxy.access), { text: "", end: "TimeoutError" });
 });

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Builds the control plane of the suite, Kubernetes with etcd and kwok in one binary, into a cache
-# folder. Does nothing where it is there. On two cores it takes some ten minutes.
+# Builds the control plane of the suite (Kubernetes, etcd and kwok in one binary) in a cache folder.
+# Does nothing if the binary exists. The build takes about ten minutes on two cores.
 set -euo pipefail
 
 source="$(cd "$(dirname "$0")/control_plane" && pwd)"
 cache="${DEEP_STORAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/deep-storage}"
-# The name changes with the sources, so what is out of date is never taken for them.
+# The name contains a checksum of the sources, so an outdated binary is never used.
 binary="$cache/control-plane-$(cat "$source"/{go.mod,go.sum,main.go,certificates.go} | cksum | tr ' ' -)"
 
 if [ "${1:-}" = --where ]; then
@@ -21,17 +21,17 @@ cannot() {
   echo "Cannot build the control plane: $1. Install Go $(sed -n 's/^go //p' go.mod) or later." >&2
   exit 1
 }
-command -v go >/dev/null || cannot "there is no Go"
-go list -m >/dev/null || cannot "this Go does not do"
+command -v go >/dev/null || cannot "Go is not installed"
+go list -m >/dev/null || cannot "the installed Go version is not supported"
 
 mkdir -p "$cache"
 making=$(mktemp "$cache/making-XXXXXX")
 trap 'rm -f "$making"' EXIT
-# What the API server says of itself is told here, as Kubernetes' own build does.
+# Set the version that the API server reports, as the Kubernetes build does.
 version=$(sed -n 's|^	k8s.io/kubernetes ||p' go.mod)
 IFS=. read -r major minor _ <<<"${version#v}"
 about=k8s.io/component-base/version
-# Without cgo it does not depend on this machine's C library.
+# Without cgo, the binary does not depend on the C library of this machine.
 CGO_ENABLED=0 go build -trimpath -o "$making" -ldflags "-s -w \
   -X $about.gitVersion=$version -X $about.gitMajor=$major -X $about.gitMinor=$minor" .
 chmod 755 "$making"

@@ -4,22 +4,23 @@ import { startControlPlane } from "./control_plane.ts";
 import { kubeconfig } from "./kubeconfig.ts";
 import { type Kept, placeOf } from "./kept.ts";
 
-// The process that holds a control plane up: `keeper.ts NAME [PID]`. It says one line of JSON once it
-// is up, or why it is not, and ends when it is told to or when the process PID is no more.
+// The process that keeps a control plane running: `keeper.ts NAME [PID]`. It prints one line of
+// JSON once the control plane has started, or the error if it has not. It exits on a signal, or
+// when the process PID has exited.
 
-/** Opens and locks the file of a name; undefined where another keeper has it. */
+/** Opens and locks the file of a control plane; undefined if another keeper holds the lock. */
 async function lock(path: string): Promise<Deno.FsFile | undefined> {
   await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
   for (let refused = 0;;) {
     const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
     if (!(await file.tryLock(true))) {
       file.close();
-      // Who looks whether it is locked locks it too, for no longer than that.
+      // A process that only checks the lock holds it for a moment.
       if (++refused === 5) return undefined;
       await new Promise((resolve) => setTimeout(resolve, 20));
       continue;
     }
-    // The last keeper may have removed the file after we opened it.
+    // The previous keeper may have removed the file after it was opened here.
     const there = await Deno.stat(path).catch(() => undefined);
     if (there !== undefined && there.ino === (await file.stat()).ino) return file;
     file.close();
@@ -49,7 +50,7 @@ function told(): Promise<void> {
   });
 }
 
-/** Waits until a process that is no child of ours has ended. */
+/** Waits until a process that is not a child of this one has exited. */
 async function over(pid: number): Promise<void> {
   try {
     for (;;) {

@@ -3,49 +3,53 @@ import { binaryPath } from "./binary.ts";
 import type { Access } from "./kubeconfig.ts";
 import { until } from "./until.ts";
 
-// Control planes that outlive the process that asked for them, or its parts: each has a keeper, a
-// process of its own, and a file by which others find it. The keeper holds a lock on that file, which
-// the system takes back however the keeper ends, so a file that is left over fools nobody.
+// Control planes that outlive the process that started them. Each has a keeper process, and a file
+// by which other processes find it. The keeper locks that file. The system releases the lock
+// however the keeper exits, so a leftover file has no effect.
 
-/** A control plane that a keeper holds up. */
+/** A control plane that a keeper keeps running. */
 export interface Kept {
-  /** The keeper's process. */
+  /** Process ID of the keeper. */
   readonly pid: number;
-  /** How its administrator gets in. */
+  /** Credentials of the administrator. */
   readonly admin: Access;
   /** The control plane's own folder. */
   readonly folder: string;
-  /** The administrator's kubeconfig, at a place that only the name decides. */
+  /** Path of the administrator's kubeconfig. It depends only on the name. */
   readonly kubeconfig: string;
 }
 
 const KEEPER = new URL("keeper.ts", import.meta.url).pathname;
 
-/** Finds the control plane of a name; undefined where there is none. */
+/** Finds the control plane with this name. Returns undefined if there is none. */
 export async function findKept(name: string): Promise<Kept | undefined> {
   const path = await placeOf(name);
   if (!(await isLocked(path))) return undefined;
   const text = await Deno.readTextFile(path).catch(() => "");
-  return text.endsWith("\n") ? JSON.parse(text) : undefined; // empty until it is up
+  return text.endsWith("\n") ? JSON.parse(text) : undefined; // empty until the control plane has started
 }
 
 /**
- * Finds the control plane of a name, or starts it.
+ * Finds the control plane with this name, or starts it.
  *
- * @param whileProcess the process with which it ends; without one it stays until {@linkcode endKept}
- * @throws {Error} it did not come up
+ * @param whileProcess the process whose exit stops the control plane; if absent, the control plane
+ * runs until {@linkcode endKept}
+ * @throws {Error} the control plane did not start
  */
 export async function keep(name: string, whileProcess?: number): Promise<Kept> {
   let found = await findKept(name);
   if (found !== undefined) return found;
-  // A keeper that finds another one at work leaves that alone: ours or not, one comes up.
+  // A keeper that finds another one for this name exits. Either one starts the control plane.
   const problem = await startKeeper(name, whileProcess);
   if (problem !== "") throw new Error(problem);
   await until(`${name} is up`, async () => (found = await findKept(name)) !== undefined);
   return found!;
 }
 
-/** Ends the control plane of a name, and waits until it has. Returns whether there was one. */
+/**
+ * Stops the control plane with this name, and waits until it has stopped. Returns true if there was
+ * one.
+ */
 export async function endKept(name: string): Promise<boolean> {
   const found = await findKept(name);
   if (found === undefined) return false;
@@ -55,29 +59,29 @@ export async function endKept(name: string): Promise<boolean> {
   return true;
 }
 
-/** The file by which a control plane is found. */
+/** Returns the path of the file by which a control plane is found. */
 export async function placeOf(name: string): Promise<string> {
   return `${dirname(await binaryPath())}/clusters/${name}.json`;
 }
 
-/** Starts a keeper, and returns what went wrong, once its control plane is up or will not be. */
+/** Starts a keeper. Returns the error, or an empty text once the control plane has started. */
 async function startKeeper(name: string, whileProcess?: number): Promise<string> {
   const keeper = new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "-P=test", KEEPER, name, ...(whileProcess ? [String(whileProcess)] : [])],
-    cwd: new URL("../../", import.meta.url), // where the permissions are
+    cwd: new URL("../../", import.meta.url), // the folder with deno.json, which has the permissions
     stdin: "null",
     stdout: "piped",
     stderr: "null",
-    detached: true, // Ctrl-C at the terminal is not for it
+    detached: true, // so that Ctrl-C at the terminal does not reach the keeper
   }).spawn();
   let said = "";
-  // It says one line, and goes on.
+  // The keeper prints one line and continues to run.
   for await (const text of keeper.stdout.pipeThrough(new TextDecoderStream())) {
     said += text;
     if (said.endsWith("\n")) break;
   }
   keeper.unref();
-  return said === "" ? `The keeper of ${name} ended without a word.` : JSON.parse(said).problem;
+  return said === "" ? `The keeper of ${name} exited without a message.` : JSON.parse(said).problem;
 }
 
 async function isLocked(path: string): Promise<boolean> {

@@ -6,10 +6,10 @@ import { binaryPath } from "./binary.ts";
 import { endKept, findKept, type Kept, placeOf } from "./kept.ts";
 import { until } from "./until.ts";
 
-// Who holds a control plane up, and that nothing of it is left when they end, or are killed.
+// How long a control plane runs, and that nothing remains after its processes exit or are killed.
 
 const KEPT = new URL("kept.ts", import.meta.url).href;
-/** Starts a control plane that is to end with the process, says where it is, and stays. */
+/** Starts a control plane that stops with the process, prints its location, and waits. */
 const STARTER = `
   import { keep } from ${JSON.stringify(KEPT)};
   const kept = await keep(Deno.args[0], Deno.pid).catch(({ message }) => ({ problem: message }));
@@ -26,7 +26,7 @@ async function starter(name: string, env: Record<string, string> = {}): Promise<
   const child = new Deno.Command(Deno.execPath(), {
     args: ["eval", "--ext=ts", STARTER, name],
     env: { DEEP_STORAGE_CACHE: dirname(await binaryPath()), ...env },
-    stdin: "piped", // it ends with this process
+    stdin: "piped", // the starter exits when this process does
     stdout: "piped",
   }).spawn();
   let text = "";
@@ -44,7 +44,7 @@ async function starter(name: string, env: Record<string, string> = {}): Promise<
   return { said: JSON.parse(text), kill, [Symbol.asyncDispose]: kill };
 }
 
-/** Number and arguments of every process that has a text among its arguments. */
+/** Returns the PID and arguments of every process with the given text among its arguments. */
 async function processesWith(text: string): Promise<string[]> {
   const script = `if [ -d /proc/self ]
     then for p in /proc/[0-9]*; do echo "\${p#/proc/} $(tr '\\0\\n' '  ' <$p/cmdline)"; done
@@ -63,7 +63,7 @@ async function nothingIsLeft({ folder }: Kept): Promise<void> {
 }
 
 clusterTest(
-  "kept: a control plane ends with the process that it is for, also when that is killed",
+  "keep: stops the control plane when its process is killed",
   async () => {
     const name = `killed-${Deno.pid}`;
     await using starting = await starter(name);
@@ -84,20 +84,17 @@ clusterTest(
   },
 );
 
-clusterTest(
-  "kept: nothing is left when its keeper is killed, and another one comes up",
-  async () => {
-    const name = `orphan-${Deno.pid}`;
-    await using first = await starter(name);
-    Deno.kill(first.said.pid, "SIGKILL");
-    await nothingIsLeft(first.said);
-    assertEquals(await findKept(name), undefined);
-    await using second = await starter(name);
-    assert(second.said.folder !== first.said.folder);
-  },
-);
+clusterTest("keep: leaves nothing when its keeper is killed, and starts another one", async () => {
+  const name = `orphan-${Deno.pid}`;
+  await using first = await starter(name);
+  Deno.kill(first.said.pid, "SIGKILL");
+  await nothingIsLeft(first.said);
+  assertEquals(await findKept(name), undefined);
+  await using second = await starter(name);
+  assert(second.said.folder !== first.said.folder);
+});
 
-clusterTest("kept: two that ask at the same time get the same one", async () => {
+clusterTest("keep: returns the same control plane to two concurrent callers", async () => {
   const name = `shared-${Deno.pid}`;
   const both = await Promise.all([starter(name), starter(name)]);
   try {
@@ -110,7 +107,7 @@ clusterTest("kept: two that ask at the same time get the same one", async () => 
   }
 });
 
-clusterTest("kept: a control plane that loses a part is taken down whole", async () => {
+clusterTest("keep: stops the whole control plane when one program exits", async () => {
   await using starting = await starter(`broken-${Deno.pid}`);
   const { said } = starting;
   const running = await processesWith(said.folder);
@@ -120,7 +117,7 @@ clusterTest("kept: a control plane that loses a part is taken down whole", async
   await nothingIsLeft(said);
 });
 
-clusterTest("kept: what cannot start says why, and leaves nothing", async () => {
+clusterTest("keep: reports why a control plane did not start, and leaves nothing", async () => {
   const cache = await Deno.makeTempDir();
   const tmp = await Deno.makeTempDir();
   const binary = `${cache}/${(await binaryPath()).split("/").at(-1)}`;

@@ -1,22 +1,22 @@
 import { stringify } from "yaml";
 
-/** How a user proves who it is: by a client certificate, or by a bearer token. */
+/** The credentials of a user: a client certificate or a bearer token. */
 export type Login =
   | { readonly certificate: string; readonly key: string }
   | { readonly token: string };
 
-/** Who talks to which API server. */
+/** The credentials and the API server of a user. */
 export interface Access {
-  /** Of cluster, context and user, as in `deep-storage`. */
+  /** Name of the cluster, context and user, for example `deep-storage`. */
   readonly name: string;
-  /** The API server's address. */
+  /** Address of the API server. */
   readonly server: string;
-  /** The certificate that its own is signed with, as PEM. */
+  /** Certificate of the CA that signed the server's certificate, as PEM. */
   readonly ca: string;
   readonly login: Login;
 }
 
-/** A kubeconfig as kind writes it: one context, and everything in it. */
+/** Returns a kubeconfig like those of kind: one context with all credentials embedded. */
 export function kubeconfig({ name, server, ca, login }: Access): string {
   return stringify({
     apiVersion: "v1",

@@ -1,13 +1,13 @@
 import { Failure } from "../../pipeline/errors.ts";
 import type { Flags } from "../../tasks/cli/flags.ts";
 
-/** What a cluster is called unless told. */
+/** The default name of a cluster. */
 export const DEFAULT_NAME = "deep-storage";
 
 /**
- * The cluster that a command is about.
+ * Returns the name of the cluster that a command acts on.
  *
- * @throws {Failure} configuration: a name that cannot be one
+ * @throws {Failure} configuration: the name is invalid
  */
 export function clusterName(flags: Flags): string {
   const name = flags.value("name") ?? DEFAULT_NAME;

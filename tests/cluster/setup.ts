@@ -1,43 +1,46 @@
 import { parseAllDocuments } from "yaml";
 import type { KubeObject } from "../../pipeline/cluster/cluster.ts";
 
-// The healthy cluster, as a list of objects: Robson, DNS, the nodes, manifests/ and the two Secrets.
+// The objects of a healthy cluster: Robson, DNS, the nodes, manifests/ and the two Secrets.
 
 const HERE = new URL("setup/", import.meta.url);
 const MANIFESTS = new URL("../../manifests/", import.meta.url);
 const TEMPLATE = new URL("templates/secrets.yaml.example", MANIFESTS);
 
-/** What differs from one setup to the next. */
+/** Options of a setup. */
 export interface SetupOptions {
-  /** Values of the two Secrets by their keys, such as DJANGO_DB_PASSWORD; else the template's own. */
+  /**
+   * Values of the two Secrets by key, for example DJANGO_DB_PASSWORD. Defaults to the template's
+   * values.
+   */
   readonly values?: Readonly<Record<string, string>>;
-  /** What the image is pulled with; without it there is no such Secret. */
+  /** Credentials to pull the image. If absent, there is no pull secret. */
   readonly pull?: PullSecret;
-  /** Another folder of manifests, which ends with a slash. */
+  /** Folder of other manifests. The URL ends with a slash. */
   readonly manifests?: URL;
 }
 
-/** A login at an image registry. The service account `spark-jobs` uses it. */
+/** Credentials for an image registry. The service account `spark-jobs` uses them. */
 export interface PullSecret {
   readonly name: string;
-  /** Host and port, as an image's name begins. */
+  /** Host and port, as in the first part of an image's name. */
   readonly registry: string;
   readonly username: string;
   readonly password: string;
 }
 
-/** The keys of the two Secrets, which are the names of variables too. */
+/** Returns the keys of the two Secrets, which are also names of environment variables. */
 export async function secretKeys(): Promise<string[]> {
   const secrets = await objectsIn(TEMPLATE);
   return secrets.flatMap(({ stringData }) => Object.keys(stringData as object));
 }
 
-/** The two nodes. */
+/** Returns the two nodes. */
 export function theNodes(): Promise<KubeObject[]> {
   return objectsIn(new URL("nodes.yaml", HERE));
 }
 
-/** Everything that a healthy cluster has. */
+/** Returns all objects of a healthy cluster. */
 export async function theWholeSetup(
   { values = {}, pull, manifests = MANIFESTS }: SetupOptions = {},
 ) {
@@ -74,7 +77,9 @@ function pulling(object: KubeObject, { name }: PullSecret): KubeObject {
 function pullSecret({ name, registry, username, password }: PullSecret): KubeObject {
   const auths = { [registry]: { username, password, auth: btoa(`${username}:${password}`) } };
   return {
-    ...{ apiVersion: "v1", kind: "Secret", type: "kubernetes.io/dockerconfigjson" },
+    apiVersion: "v1",
+    kind: "Secret",
+    type: "kubernetes.io/dockerconfigjson",
     metadata: { name, namespace: "analytics-jobs" },
     stringData: { ".dockerconfigjson": JSON.stringify({ auths }) },
   };

@@ -4,17 +4,17 @@ import type { Access } from "./kubeconfig.ts";
 import { until } from "./until.ts";
 import { OF_A_USER } from "./users.ts";
 
-// Brings a cluster to a state, whatever a test did to it: starting another one takes seconds.
+// Brings a cluster back to a state after a test. Starting a new cluster would take seconds.
 
 /** A cluster that can be brought to a state. */
 export interface Changeable {
-  /** How its administrator gets in. */
+  /** Credentials of the administrator. */
   readonly admin: Access;
-  /** The control plane's own folder, which holds what it was born with. */
+  /** The control plane's own folder, which also records the objects that it began with. */
   readonly folder: string;
 }
 
-/** An object of the API server's. */
+/** An object as the API server returns it. */
 interface Live extends KubeObject {
   readonly metadata: KubeObject["metadata"] & {
     readonly resourceVersion: string;
@@ -27,10 +27,10 @@ interface Live extends KubeObject {
 
 const BORN_WITH = "born_with.json";
 
-/** Kinds that others make by themselves, and that say nothing of a cluster. */
+/** Kinds that controllers create by themselves and that do not affect the state. */
 const ASIDE = ["Event", "Lease", "Endpoints", "EndpointSlice", "IPAddress"];
 
-/** Remembers what a new control plane has by itself. */
+/** Records the objects that a new control plane has by itself. */
 export async function rememberOwn({ admin, folder }: Changeable): Promise<void> {
   using api = openApi(admin);
   const found = await everything(api, await api.resources());
@@ -38,18 +38,18 @@ export async function rememberOwn({ admin, folder }: Changeable): Promise<void> 
 }
 
 /**
- * Brings a cluster to a state: what is not in it is removed, what is missing or different is made anew,
- * and everything has settled. What the control plane has by itself stays, and so do the suite's users.
+ * Brings a cluster to a state: removes other objects, replaces missing or different ones, and waits
+ * until everything has settled. The control plane's own objects and the suite's users stay.
  *
  * @param objects the state
- * @throws {Error} it takes too long, or the API server refuses an object
+ * @throws {Error} the deadline passed, or the API server refused an object
  */
 export async function bringTo(cluster: Changeable, objects: readonly KubeObject[]): Promise<void> {
   using api = openApi(cluster.admin);
   const own = JSON.parse(await Deno.readTextFile(`${cluster.folder}/${BORN_WITH}`));
   const wanted = new Set<string>([...own, ...objects.map(idOf)]);
   const resources = await api.resources();
-  await until("what is too much is gone", async () => {
+  await until("other objects are gone", async () => {
     const found = await everything(api, resources);
     const going = found.filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
     const extra = found.filter((object) => !wanted.has(idOf(object)) && !going.includes(object));
@@ -67,21 +67,21 @@ export async function bringTo(cluster: Changeable, objects: readonly KubeObject[
   await each((...args) => until(`${idOf(args[2])} has settled`, () => isSettled(...args)))(objects);
 }
 
-/** All objects that stand for themselves. */
+/** Returns all objects that no other object owns. */
 async function everything(api: Api, resources: readonly Resource[]): Promise<Live[]> {
   const kinds = resources.filter(({ kind, verbs }) =>
     verbs.includes("list") && verbs.includes("delete") && !ASIDE.includes(kind)
   );
   const lists = await Promise.all(kinds.map(async (resource) => {
     const { apiVersion, kind } = resource;
-    const list = await find(api, pathOf(resource)); // a kind may be gone with its definition
+    const list = await find(api, pathOf(resource)); // a kind may disappear with its definition
     const items = (list?.items ?? []) as Live[];
     return items.map((item) => ({ ...item, apiVersion, kind }));
   }));
   return lists.flat().filter((object) => !isSomebodys(object));
 }
 
-/** Whether an object comes and goes with another one, with every namespace, or with a user. */
+/** Returns true if an object belongs to another object, to every namespace, or to a user. */
 function isSomebodys({ kind, metadata }: Live): boolean {
   return (metadata.ownerReferences ?? []).length > 0 ||
     kind === "ServiceAccount" && metadata.name === "default" ||
@@ -103,7 +103,7 @@ async function put(api: Api, resource: Resource, object: KubeObject): Promise<vo
   } catch (error) {
     if (!(error instanceof Refused && error.status === 422)) throw error;
   }
-  // It cannot be changed, as no Job can: the server has given it labels of its own.
+  // Replace an object that cannot be changed, such as a Job: the server has added labels.
   await remove(api, [resource], live);
   await until(`${name} is gone`, async () => (await find(api, path)) === undefined);
   await create(api, resource, object);
@@ -129,7 +129,7 @@ async function remove(api: Api, resources: readonly Resource[], object: Live): P
   if (!response.ok && response.status !== 404) throw new Error(`DELETE ${path}: ${text}`);
 }
 
-/** Whether those who look after an object have seen it as it is. */
+/** Returns true if the controllers have seen the current version of an object. */
 async function isSettled(api: Api, resource: Resource, object: KubeObject): Promise<boolean> {
   const { name, namespace } = object.metadata;
   // deno-lint-ignore no-explicit-any
@@ -138,7 +138,7 @@ async function isSettled(api: Api, resource: Resource, object: KubeObject): Prom
     return status.observedGeneration === metadata.generation &&
       status.readyReplicas === spec.replicas && status.updatedReplicas === spec.replicas;
   }
-  if (resource.kind === "Job") return status.conditions !== undefined; // it is suspended
+  if (resource.kind === "Job") return status.conditions !== undefined; // the Job is suspended
   if (resource.kind === "ResourceQuota") {
     return status.used?.pods === "0" && JSON.stringify(status.hard) === JSON.stringify(spec.hard);
   }

@@ -11,7 +11,7 @@ const JOBS = "/apis/batch/v1/namespaces/analytics-jobs/jobs";
 const POLICIES = "/apis/networking.k8s.io/v1/namespaces/analytics-jobs/networkpolicies";
 const MERGE = "application/merge-patch+json";
 
-/** Objects as the server has them, without what it counts, notes and chooses itself. */
+/** Returns objects as stored by the server, without the fields that the server sets itself. */
 async function read(api: Api, objects: readonly KubeObject[]): Promise<string[]> {
   const resources = await api.resources();
   return await Promise.all(objects.map(async (object) => {
@@ -33,7 +33,7 @@ function isComplete(job: any): boolean {
 }
 
 clusterTest(
-  "state: the healthy cluster has its nodes, its policies and what runs on it",
+  "theWholeSetup: creates the nodes, the policies and the pods of a healthy cluster",
   async () => {
     await bringTo(controlPlane(), await theWholeSetup());
     using api = openApi(controlPlane().admin);
@@ -69,7 +69,7 @@ clusterTest(
   },
 );
 
-clusterTest("state: a Job that is unsuspended runs on the jobs' node, and completes", async () => {
+clusterTest("theWholeSetup: an unsuspended Job runs on the jobs' node and completes", async () => {
   await bringTo(controlPlane(), await theWholeSetup());
   using api = openApi(controlPlane().admin);
   const path = `${JOBS}/bronze-ingest-manual`;
@@ -81,26 +81,29 @@ clusterTest("state: a Job that is unsuspended runs on the jobs' node, and comple
   assertEquals(pods[0].status.phase, "Succeeded");
 });
 
-clusterTest("secrets have the values that are given, and the account the pull secret", async () => {
-  const password = "p\\a!s$s'w\"o#rd ";
-  const pull = { name: "registry", registry: "127.0.0.1:5000", username: "u", password: "p" };
-  await bringTo(
-    controlPlane(),
-    await theWholeSetup({ values: { DJANGO_DB_PASSWORD: password }, pull }),
-  );
-  using api = openApi(controlPlane().admin);
-  const inJobs = "/api/v1/namespaces/analytics-jobs";
-  const { data } = await api.get(`${inJobs}/secrets/django-db-credentials`);
-  assertEquals(atob(data.DJANGO_DB_PASSWORD), password);
-  assertEquals(atob(data.DJANGO_DB_USER), "robson");
-  const account = await api.get(`${inJobs}/serviceaccounts/spark-jobs`);
-  assertEquals(account.imagePullSecrets, [{ name: "registry" }]);
-  const secret = await api.get(`${inJobs}/secrets/registry`);
-  const { auths } = JSON.parse(atob(secret.data[".dockerconfigjson"]));
-  assertEquals(auths["127.0.0.1:5000"].auth, btoa("u:p"));
-});
+clusterTest(
+  "theWholeSetup: sets the values of the Secrets and the account's pull secret",
+  async () => {
+    const password = "p\\a!s$s'w\"o#rd ";
+    const pull = { name: "registry", registry: "127.0.0.1:5000", username: "u", password: "p" };
+    await bringTo(
+      controlPlane(),
+      await theWholeSetup({ values: { DJANGO_DB_PASSWORD: password }, pull }),
+    );
+    using api = openApi(controlPlane().admin);
+    const inJobs = "/api/v1/namespaces/analytics-jobs";
+    const { data } = await api.get(`${inJobs}/secrets/django-db-credentials`);
+    assertEquals(atob(data.DJANGO_DB_PASSWORD), password);
+    assertEquals(atob(data.DJANGO_DB_USER), "robson");
+    const account = await api.get(`${inJobs}/serviceaccounts/spark-jobs`);
+    assertEquals(account.imagePullSecrets, [{ name: "registry" }]);
+    const secret = await api.get(`${inJobs}/secrets/registry`);
+    const { auths } = JSON.parse(atob(secret.data[".dockerconfigjson"]));
+    assertEquals(auths["127.0.0.1:5000"].auth, btoa("u:p"));
+  },
+);
 
-clusterTest("state: whatever a test did to a cluster, it comes back, and users stay", async (t) => {
+clusterTest("bringTo: restores the cluster after any damage, and keeps users", async (t) => {
   const setup = await theWholeSetup();
   const plane = controlPlane();
   await bringTo(plane, setup);
@@ -125,29 +128,30 @@ clusterTest("state: whatever a test did to a cluster, it comes back, and users s
     await until("done", async () => isComplete(await api.get(`${JOBS}/bronze-ingest-manual`)));
   });
   await strike(
-    "a policy opens everything",
+    "a policy that allows everything was added",
     () =>
       api.call("POST", POLICIES, {
-        ...{ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" },
+        apiVersion: "networking.k8s.io/v1",
+        kind: "NetworkPolicy",
         metadata: { name: "open" },
         spec: { podSelector: {}, policyTypes: ["Egress"], egress: [{}] },
       }),
     [`${POLICIES}/open`],
   );
-  await strike("a policy is gone", () => api.call("DELETE", `${POLICIES}/default-deny`));
+  await strike("a policy was deleted", () => api.call("DELETE", `${POLICIES}/default-deny`));
   await strike(
     "a namespace lost a label",
     () => patch("/api/v1/namespaces/robson", { metadata: { labels: { name: null, other: "x" } } }),
   );
-  await strike("a namespace is gone", () => api.call("DELETE", "/api/v1/namespaces/robson"));
+  await strike("a namespace was deleted", () => api.call("DELETE", "/api/v1/namespaces/robson"));
   await strike(
-    "a secret has another value",
+    "a secret was changed",
     () =>
       patch("/api/v1/namespaces/analytics-jobs/secrets/django-db-credentials", {
         data: { DJANGO_DB_USER: btoa("x"), MORE: btoa("y") },
       }),
   );
-  await strike("a node is another", async () => {
+  await strike("a node was changed", async () => {
     await patch("/api/v1/nodes/analytics-1", {
       metadata: { labels: { "robson.io/pool": null } },
       spec: { unschedulable: true, taints: null },
@@ -159,15 +163,21 @@ clusterTest("state: whatever a test did to a cluster, it comes back, and users s
       },
     });
   });
-  await strike("a node is gone", () => api.call("DELETE", "/api/v1/nodes/analytics-1"));
-  await strike("a kind, and one of it", () => customPolicy(api), [
+  await strike("a node was deleted", () => api.call("DELETE", "/api/v1/nodes/analytics-1"));
+  await strike("a custom resource was added", () => customPolicy(api), [
     "/apis/policy.example.com/v1/odds",
   ]);
-  await strike("a pod of nobody", () =>
-    api.call("POST", "/api/v1/namespaces/robson/pods", {
-      ...{ apiVersion: "v1", kind: "Pod", metadata: { name: "stray" } },
-      spec: { containers: [{ name: "a", image: "a" }] },
-    }), ["/api/v1/namespaces/robson/pods/stray"]);
+  await strike(
+    "a pod without an owner was added",
+    () =>
+      api.call("POST", "/api/v1/namespaces/robson/pods", {
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name: "stray" },
+        spec: { containers: [{ name: "a", image: "a" }] },
+      }),
+    ["/api/v1/namespaces/robson/pods/stray"],
+  );
 
   using again = openApi(reader);
   await again.get("/api/v1/secrets");
@@ -177,10 +187,13 @@ async function customPolicy(api: Api): Promise<void> {
   const names = { plural: "odds", singular: "odd", kind: "Odd", listKind: "OddList" };
   const schema = { openAPIV3Schema: { type: "object" } };
   await api.call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
-    ...{ apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition" },
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
     metadata: { name: "odds.policy.example.com" },
     spec: {
-      ...{ group: "policy.example.com", scope: "Cluster", names },
+      group: "policy.example.com",
+      scope: "Cluster",
+      names,
       versions: [{ name: "v1", served: true, storage: true, schema }],
     },
   });

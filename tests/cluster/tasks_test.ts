@@ -17,9 +17,9 @@ async function cluster(task: "up" | "down", ...args: string[]): Promise<TaskOutc
   });
 }
 
-clusterTest("up, up again, down, and down again", async (t) => {
+clusterTest("cluster:up, cluster:down: run twice each", async (t) => {
   try {
-    await t.step("up says where the kubeconfig is, and what comes next", async () => {
+    await t.step("up prints the kubeconfig and the next commands", async () => {
       const { code, stdout, stderr } = await cluster("up", "--name", NAME, "--setup");
       assertEquals({ code, stderr }, { code: 0, stderr: "" });
       assertMatch(stdout, new RegExp(`^The cluster ${NAME} is up: Kubernetes v1\\.36\\.3 at `));
@@ -28,31 +28,34 @@ clusterTest("up, up again, down, and down again", async (t) => {
       assertStringIncludes(stdout, `\n  deno task cluster:down --name ${NAME}\n`);
     });
 
-    await t.step("the kubeconfig has one context and all in it, for its owner alone", async () => {
-      const { kubeconfig, admin } = (await findKept(NAME))!;
-      assertEquals(((await Deno.stat(kubeconfig)).mode ?? 0) & 0o777, 0o600);
-      const config = parse(await Deno.readTextFile(kubeconfig));
-      assertEquals(config["current-context"], NAME);
-      assertEquals(config.contexts, [{ name: NAME, context: { cluster: NAME, user: NAME } }]);
-      assertEquals(config.clusters[0].cluster.server, admin.server);
-      const { user } = config.users[0];
-      using api = openApi({
-        name: NAME,
-        server: config.clusters[0].cluster.server,
-        ca: atob(config.clusters[0].cluster["certificate-authority-data"]),
-        login: {
-          certificate: atob(user["client-certificate-data"]),
-          key: atob(user["client-key-data"]),
-        },
-      });
-      const secret = await api.get(
-        "/api/v1/namespaces/analytics-jobs/secrets/django-db-credentials",
-      );
-      assertEquals(atob(secret.data.DJANGO_DB_PASSWORD), PASSWORD);
-      assertEquals(atob(secret.data.DJANGO_DB_NAME), "rbsdb");
-    });
+    await t.step(
+      "the kubeconfig has one context with all credentials, and only its owner can read it",
+      async () => {
+        const { kubeconfig, admin } = (await findKept(NAME))!;
+        assertEquals(((await Deno.stat(kubeconfig)).mode ?? 0) & 0o777, 0o600);
+        const config = parse(await Deno.readTextFile(kubeconfig));
+        assertEquals(config["current-context"], NAME);
+        assertEquals(config.contexts, [{ name: NAME, context: { cluster: NAME, user: NAME } }]);
+        assertEquals(config.clusters[0].cluster.server, admin.server);
+        const { user } = config.users[0];
+        using api = openApi({
+          name: NAME,
+          server: config.clusters[0].cluster.server,
+          ca: atob(config.clusters[0].cluster["certificate-authority-data"]),
+          login: {
+            certificate: atob(user["client-certificate-data"]),
+            key: atob(user["client-key-data"]),
+          },
+        });
+        const secret = await api.get(
+          "/api/v1/namespaces/analytics-jobs/secrets/django-db-credentials",
+        );
+        assertEquals(atob(secret.data.DJANGO_DB_PASSWORD), PASSWORD);
+        assertEquals(atob(secret.data.DJANGO_DB_NAME), "rbsdb");
+      },
+    );
 
-    await t.step("up again says that it is up already", async () => {
+    await t.step("a second up reports that the cluster is up already", async () => {
       const before = await findKept(NAME);
       const { code, stdout } = await cluster("up", "--name", NAME);
       assertEquals(code, 0);
@@ -60,7 +63,7 @@ clusterTest("up, up again, down, and down again", async (t) => {
       assertEquals(await findKept(NAME), before);
     });
 
-    await t.step("down takes it away, and its kubeconfig", async () => {
+    await t.step("down removes the cluster and its kubeconfig", async () => {
       const { kubeconfig } = (await findKept(NAME))!;
       const { code, stdout } = await cluster("down", "--name", NAME);
       assertEquals({ code, stdout }, { code: 0, stdout: `The cluster ${NAME} is down.\n` });
@@ -68,7 +71,7 @@ clusterTest("up, up again, down, and down again", async (t) => {
       assertEquals(await Deno.stat(kubeconfig).catch(() => "gone"), "gone");
     });
 
-    await t.step("down again has nothing to do", async () => {
+    await t.step("a second down has no effect", async () => {
       const { code, stdout } = await cluster("down", "--name", NAME);
       assertEquals(code, 0);
       assertStringIncludes(stdout, `There is no cluster ${NAME}`);
@@ -78,7 +81,7 @@ clusterTest("up, up again, down, and down again", async (t) => {
   }
 });
 
-Deno.test("tasks: both teach by example", async () => {
+Deno.test("cluster:up, cluster:down: show examples in their help", async () => {
   for (const task of ["up", "down"] as const) {
     const { code, stdout } = await cluster(task, "--help");
     assertEquals(code, 0);
@@ -86,7 +89,7 @@ Deno.test("tasks: both teach by example", async () => {
   }
 });
 
-Deno.test("tasks: a name that cannot be one is wrong usage", async () => {
+Deno.test("cluster:up, cluster:down: reject an invalid name as wrong usage", async () => {
   for (const task of ["up", "down"] as const) {
     const { code, stderr } = await cluster(task, "--name", "../x");
     assertEquals(code, 2);
@@ -94,7 +97,7 @@ Deno.test("tasks: a name that cannot be one is wrong usage", async () => {
   }
 });
 
-Deno.test("tasks: a Go that does not do is reported apart from a build that fails", async () => {
+Deno.test("install.sh: distinguishes an unsupported Go from a failed build", async () => {
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${folder}/go`, "#!/bin/sh\nexit 1\n", { mode: 0o755 });
@@ -102,7 +105,10 @@ Deno.test("tasks: a Go that does not do is reported apart from a build that fail
       env: { DEEP_STORAGE_CACHE: folder, PATH: `${folder}:${Deno.env.get("PATH")}` },
     }).output();
     assert(!success);
-    assertMatch(new TextDecoder().decode(stderr), /: this Go does not do\. Install Go 1\.\d+/);
+    assertMatch(
+      new TextDecoder().decode(stderr),
+      /: the installed Go version is not supported\. Install Go 1\.\d+/,
+    );
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

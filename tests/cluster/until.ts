@@ -1,11 +1,11 @@
-/** Milliseconds that anything may take that is waited for, unless told otherwise. */
+/** Default deadline in milliseconds. */
 const DEADLINE = 60_000;
 
 /**
- * Asks again and again until something is so. What cannot be asked yet, and throws, is not so.
+ * Polls until a condition holds. A condition that throws does not hold yet.
  *
- * @param what for the error, as in `the API server is ready`
- * @throws {Error} it took too long
+ * @param what the condition, for the error message, for example `the API server is ready`
+ * @throws {Error} the deadline passed
  */
 export async function until(
   what: string,
@@ -21,7 +21,7 @@ export async function until(
   ) {
     if (within.aborted) {
       const reason = problem === undefined ? "" : ` Last: ${(problem as Error).message}`;
-      throw new Error(`It took too long until ${what}.${reason}`);
+      throw new Error(`Timed out waiting until ${what}.${reason}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

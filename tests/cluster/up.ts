@@ -57,14 +57,16 @@ Exit codes: 0 it is up; 2 wrong usage, or it cannot be built; 3 it does not star
 });
 
 async function build(): Promise<void> {
-  printError("Building Kubernetes from source, this once. It takes some ten minutes on two cores.");
+  printError(
+    "Building Kubernetes from source. This happens once, and takes about ten minutes on two cores.",
+  );
   const { success } = await new Deno.Command(INSTALL).spawn().status;
   if (success) return;
   throw new Failure({
     kind: "configuration",
     task: "build the control plane",
     problem: "see above",
-    remedy: "Try again when that is mended.",
+    remedy: "Fix the problem, then try again.",
   });
 }
 

@@ -2,23 +2,23 @@ import { type Api, openApi } from "./api.ts";
 import type { Access } from "./kubeconfig.ts";
 import { until } from "./until.ts";
 
-// Users with certain rights, as service accounts, and the tokens that they log in with.
+// Users with given rights: service accounts with bearer tokens.
 
-/** What a user may do, as ClusterRoles say it. */
+/** Rights of a user, as a rule of a ClusterRole. */
 export interface Rule {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
   readonly verbs: readonly string[];
 }
 
-/** May read everything, secrets too, and change nothing. */
+/** May read everything, Secrets included, and change nothing. */
 export const READS_ALL: Rule = {
   apiGroups: ["*"],
   resources: ["*"],
   verbs: ["get", "list", "watch"],
 };
 
-/** May ask what others may do. What one may do oneself, every user may ask. */
+/** May check the rights of other users. Every user may check their own. */
 export const ASKS_FOR_OTHERS: Rule = {
   apiGroups: ["authorization.k8s.io"],
   resources: ["subjectaccessreviews"],
@@ -28,14 +28,14 @@ export const ASKS_FOR_OTHERS: Rule = {
 /** May change everything. */
 export const DOES_ALL: Rule = { apiGroups: ["*"], resources: ["*"], verbs: ["*"] };
 
-/** Objects of this label stay when a cluster is brought back to a state. */
+/** Label of objects that stay when a cluster is brought back to a state. */
 export const OF_A_USER = "deep-storage/user";
 
-/** Where the accounts of users are; no check looks there. */
+/** Namespace of the users' accounts. No check reads it. */
 const NAMESPACE = "default";
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 
-/** Rules for reading all that there is, but these resources. */
+/** Returns rules that allow reading everything except these resources. */
 export async function readsAllBut(admin: Access, ...plurals: string[]): Promise<Rule[]> {
   using api = openApi(admin);
   const resources = await api.resources();
@@ -47,25 +47,33 @@ export async function readsAllBut(admin: Access, ...plurals: string[]): Promise<
     }));
 }
 
-/** Makes a user with exactly these rights, or gives it these, and logs it in by a bearer token. */
+/**
+ * Creates a user with exactly these rights, or replaces the rights of an existing one, and logs in
+ * with a bearer token.
+ */
 export async function user(admin: Access, name: string, rules: readonly Rule[]): Promise<Access> {
   using api = openApi(admin);
   const labels = { [OF_A_USER]: name };
-  const roleName = `user:${name}`; // Kubernetes itself has roles of such names as `admin`
+  const roleName = `user:${name}`; // the prefix avoids Kubernetes' own roles, such as `admin`
   const metadata = { name: roleName, labels };
   const role = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata, rules };
   await applied(api, `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/${name}`, {
-    ...{ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, labels } },
+    apiVersion: "v1",
+    kind: "ServiceAccount",
+    metadata: { name, labels },
   });
   await applied(api, `${RBAC}/clusterroles/${roleName}`, role);
   await applied(api, `${RBAC}/clusterrolebindings/${roleName}`, {
-    ...{ apiVersion: role.apiVersion, kind: "ClusterRoleBinding", metadata },
+    apiVersion: role.apiVersion,
+    kind: "ClusterRoleBinding",
+    metadata,
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: roleName },
     subjects: [{ kind: "ServiceAccount", name, namespace: NAMESPACE }],
   });
   const path = `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/${name}/token`;
   const { status } = await api.call("POST", path, {
-    ...{ apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest" },
+    apiVersion: "authentication.k8s.io/v1",
+    kind: "TokenRequest",
     spec: { expirationSeconds: 3600 * 24 },
   });
   const access = { ...admin, login: { token: status.token } };
@@ -74,11 +82,11 @@ export async function user(admin: Access, name: string, rules: readonly Rule[]):
 }
 
 /**
- * Logs a user of {@linkcode user} in by a token that is right in everything, and runs out at a time of
- * one's choice: the server itself gives none for less than ten minutes.
+ * Logs in a user of {@linkcode user} with a valid token that expires at a given time. The server
+ * itself issues no token for less than ten minutes.
  *
- * @param folder the control plane's own, where the key for tokens is
- * @param expires the time, which may be over
+ * @param folder the control plane's own folder, which has the key that signs tokens
+ * @param expires the expiration time, which may be in the past
  */
 export async function tokenUntil(
   admin: Access,
@@ -95,25 +103,28 @@ export async function tokenUntil(
     aud: ["https://kubernetes.default.svc.cluster.local"],
     sub: `system:serviceaccount:${NAMESPACE}:${name}`,
     "kubernetes.io": { namespace: NAMESPACE, serviceaccount: { name, uid: metadata.uid } },
-    ...{ exp, iat: exp - 3600, nbf: exp - 3600 },
+    exp,
+    iat: exp - 3600,
+    nbf: exp - 3600,
   });
   return { ...admin, login: { token } };
 }
 
-/** Whether the server has heard of a user's rights, which it does a moment after they were stored. */
+/** Returns true if the server knows a user's rights. This takes a moment after they are stored. */
 async function has(access: Access, rules: readonly Rule[]): Promise<boolean> {
   using api = openApi(access);
   const { status } = await api.call(
     "POST",
     "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
     {
-      ...{ apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectRulesReview" },
+      apiVersion: "authorization.k8s.io/v1",
+      kind: "SelfSubjectRulesReview",
       spec: { namespace: NAMESPACE },
     },
   );
   const text = ({ verbs, apiGroups, resources }: Rule) =>
     JSON.stringify([verbs, apiGroups, resources]);
-  // Everybody may ask about himself.
+  // Every user may check their own rights.
   const given = status.resourceRules.filter(({ resources }: Rule) =>
     !resources.every((resource) => resource.startsWith("selfsubject"))
   );
@@ -129,7 +140,7 @@ async function applied(api: Api, path: string, object: object): Promise<void> {
   );
 }
 
-/** A JSON Web Token (RFC 7519), signed with the key of a PEM. */
+/** Returns a JSON Web Token (RFC 7519), signed with a PEM key. */
 async function signed(pem: string, claims: object): Promise<string> {
   const der = Uint8Array.fromBase64(pem.replace(/-----[^-]+-----|\s/g, ""));
   const kind = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };

@@ -16,11 +16,12 @@ async function statusOf(access: Access, method: string, path: string, body?: obj
 
 const configMap = (name: string) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name } });
 const review = (kind: string, spec: object) => ({
-  ...{ apiVersion: "authorization.k8s.io/v1", kind },
+  apiVersion: "authorization.k8s.io/v1",
+  kind,
   spec: { resourceAttributes: { verb: "get", resource: "pods" }, ...spec },
 });
 
-clusterTest("users: an administrator gets in by a certificate, and by a token", async () => {
+clusterTest("user: logs in an administrator by certificate and by token", async () => {
   const { admin } = controlPlane();
   const byToken = await user(admin, "admin", [DOES_ALL]);
   for (const access of [admin, byToken]) {
@@ -28,7 +29,7 @@ clusterTest("users: an administrator gets in by a certificate, and by a token", 
   }
 });
 
-clusterTest("users: a token that has run out is refused, for no other reason", async () => {
+clusterTest("tokenUntil: makes a token that is refused only because it has expired", async () => {
   const { admin, folder } = controlPlane();
   await user(admin, "late", [READS_ALL]);
   const at = (seconds: number) =>
@@ -37,7 +38,7 @@ clusterTest("users: a token that has run out is refused, for no other reason", a
   assertEquals(await statusOf(await at(-3600), "GET", SECRETS), 401);
 });
 
-clusterTest("users: a reader reads, and may neither create nor patch", async () => {
+clusterTest("READS_ALL: allows reads, but neither create nor patch", async () => {
   const reader = await user(controlPlane().admin, "reader", [READS_ALL]);
   assertEquals(await statusOf(reader, "GET", SECRETS), 200);
   const own = review("SelfSubjectAccessReview", {});
@@ -49,7 +50,7 @@ clusterTest("users: a reader reads, and may neither create nor patch", async () 
   assertEquals(await statusOf(reader, "PATCH", `${path}/kube-root-ca.crt`, {}), 403);
 });
 
-clusterTest("users: a user may lack what is named, and nothing else", async () => {
+clusterTest("readsAllBut: denies only the named resources", async () => {
   const { admin } = controlPlane();
   const rules = await readsAllBut(admin, "secrets", "networkpolicies");
   const blind = await user(admin, "blind", rules);
@@ -59,13 +60,13 @@ clusterTest("users: a user may lack what is named, and nothing else", async () =
   assertEquals(await statusOf(blind, "GET", "/apis/networking.k8s.io/v1/ingresses"), 200);
 });
 
-clusterTest("users: an operator may ask what others may do", async () => {
+clusterTest("ASKS_FOR_OTHERS: allows checking the rights of other users", async () => {
   const operator = await user(controlPlane().admin, "operator", [READS_ALL, ASKS_FOR_OTHERS]);
   const others = review("SubjectAccessReview", { user: "somebody" });
   assertEquals(await statusOf(operator, "POST", `${REVIEWS}/subjectaccessreviews`, others), 201);
 });
 
-clusterTest("users: a user's rights can be taken back", async () => {
+clusterTest("user: revokes rights of an existing user", async () => {
   const { admin } = controlPlane();
   await user(admin, "fickle", [READS_ALL]);
   const now = await user(admin, "fickle", []);

@@ -1,8 +1,8 @@
 import { parse } from "yaml";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 
-// The workflow runs elsewhere. From here one can hold that it calls what is here, and no version of
-// anything that can move.
+// The workflow runs in CI. These tests check that everything it calls exists here, and that all
+// versions are pinned.
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -20,14 +20,14 @@ const workflow = await yaml(".github/workflows/preflight.yml");
 const steps: Step[] = workflow.jobs.kind.steps;
 const commands = steps.flatMap(({ run }) => run === undefined ? [] : [run]).join("\n");
 
-Deno.test("workflow: the workflow may read the sources, and nothing else", () => {
+Deno.test("workflow: may only read the sources", () => {
   assertEquals(workflow.permissions, { contents: "read" });
   assertEquals(Object.keys(workflow.jobs), ["kind"]);
   assertEquals(workflow.jobs.kind.permissions, undefined);
   assertEquals(steps[0], { ...steps[0], with: { "persist-credentials": false } } as Step);
 });
 
-Deno.test("workflow: actions, kind, Deno and the nodes' image are pinned", async () => {
+Deno.test("workflow: pins the actions, kind, Deno and the node image", async () => {
   const actions = steps.flatMap(({ uses }) => uses === undefined ? [] : [uses]);
   assert(actions.length > 0);
   for (const action of actions) assertMatch(action, /^actions\/[a-z-]+@[0-9a-f]{40}$/);
@@ -35,14 +35,14 @@ Deno.test("workflow: actions, kind, Deno and the nodes' image are pinned", async
   assertMatch(workflow.jobs.kind["runs-on"], /^ubuntu-\d\d\.\d\d$/);
   assertEquals(commands.match(/(kind|deno)@(?!\$KIND\b|\$DENO\b)/), null);
   const script = await Deno.readTextFile(new URL(".ci/run", ROOT));
-  assert(script.includes(`deno@${workflow.env.DENO}`), "CI uses another Deno");
+  assert(script.includes(`deno@${workflow.env.DENO}`), "CI uses a different Deno");
   const { nodes } = await yaml("tests/cluster/kind.yaml");
   for (const { image } of nodes) {
     assertMatch(image, /^kindest\/node:v1\.\d+\.\d+@sha256:[0-9a-f]{64}$/);
   }
 });
 
-Deno.test("workflow: what the workflow calls is here", async () => {
+Deno.test("workflow: calls only what exists", async () => {
   const files = [...commands.matchAll(/\btests\/[\w/.-]+/g)].map(([path]) => path);
   assertEquals(files, [
     "tests/cluster/kind.yaml",
@@ -53,7 +53,7 @@ Deno.test("workflow: what the workflow calls is here", async () => {
   assert(commands.includes("--kubeconfig kind.kubeconfig --junit preflight.xml"));
 });
 
-Deno.test("kind's cluster has k3s's addresses and, labelled and tainted, a node for the jobs", async () => {
+Deno.test("kind.yaml: has the address ranges of k3s, and a labelled and tainted node for the jobs", async () => {
   const { nodes, networking } = await yaml("tests/cluster/kind.yaml");
   assertEquals(networking, { podSubnet: "10.42.0.0/16", serviceSubnet: "10.43.0.0/16" });
   // deno-lint-ignore no-explicit-any

@@ -68,7 +68,7 @@ platform has a finding; 2 wrong usage, or a part is not installed; 3 one could n
   },
 });
 
-/** What is found in the healthy platform, where nothing should be. */
+/** Returns the findings for the healthy platform, which should have none. */
 async function health(world: World): Promise<Said[]> {
   showStatus("looking at the healthy platform …");
   return [
@@ -78,7 +78,7 @@ async function health(world: World): Promise<Said[]> {
   ];
 }
 
-/** Breaks one thing, looks, and heals it. */
+/** Injects one fault, runs the checks, and heals the platform. */
 async function rehearse(world: World, drill: Drill): Promise<Outcome> {
   const { inject, breaks, facts = "live", when } = drill;
   try {

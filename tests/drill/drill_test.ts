@@ -5,15 +5,20 @@ import { runTask, startTask } from "../support/task.ts";
 import { DRILLS } from "./drills.ts";
 import { partsTest } from "./testing.ts";
 
-// The command, as people run it.
+// Tests of the command as a user runs it.
 
-/** What the runbook says must hold before a run, and after it. */
+/** The preconditions in the runbook, before and after a run. */
 const PRECONDITIONS = [
-  ...["image-deps", "egress-policy", "table-name", "namespace-labels", "secret-escaping"],
-  ...["parquet-void", "timestamp-env"],
+  "image-deps",
+  "egress-policy",
+  "table-name",
+  "namespace-labels",
+  "secret-escaping",
+  "parquet-void",
+  "timestamp-env",
 ];
 
-Deno.test("drill: there is a drill for each precondition of the runbook, and each check is one", () => {
+Deno.test("DRILLS: cover each precondition of the runbook, and name existing checks", () => {
   const watched = new Set(DRILLS.map(({ caughtBy }) => caughtBy));
   assertEquals(PRECONDITIONS.filter((id) => !watched.has(id)), []);
   for (const { id, caughtBy, when } of DRILLS) {
@@ -23,7 +28,7 @@ Deno.test("drill: there is a drill for each precondition of the runbook, and eac
 });
 
 partsTest(
-  "drill: each fault is caught by its check and by no other, and health gives no finding",
+  "drill: each fault is caught by exactly its check, and the healthy platform has no finding",
   async () => {
     const { code, stdout, stderr } = await runTask("drill", ["--output", "json"]);
     assertEquals(stderr, "");
@@ -41,7 +46,7 @@ partsTest(
   },
 );
 
-partsTest("drill: Ctrl-C ends it at once, and nothing is left of what it started", async () => {
+partsTest("drill: exits at once on Ctrl-C, and leaves nothing running", async () => {
   const folder = await Deno.makeTempDir();
   const task = startTask("drill", ["--only", "selector-trap"], { TMPDIR: folder });
   await until("servers run", async () => {
@@ -61,7 +66,7 @@ async function namesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
 }
 
-Deno.test("drill: --help has examples and the list, and a drill that there is not is refused", async () => {
+Deno.test("drill: --help shows examples and the list, and an unknown drill is rejected", async () => {
   const help = await runTask("drill", ["--help"]);
   assertEquals(help.code, 0);
   assertStringIncludes(help.stdout, "deno task drill --only selector-trap,missing-label");

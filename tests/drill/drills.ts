@@ -4,26 +4,29 @@ import { standInImage } from "../support/stand_in_image.ts";
 import { publishUntyped } from "./untyped.ts";
 import { DAY, type Facts, type Parts } from "./world.ts";
 
-// What went wrong in the first run, and what nearly did: each breaks one part of a healthy platform,
-// and has one check that must see it. To add a drill is to add an entry.
+// The faults of the first run, and those that it narrowly avoided. Each drill breaks one part of a
+// healthy platform, and exactly one check must catch it. To add a drill, add an entry to this list.
 
-/** A fault, and who must catch it. */
+/** A fault, and the check that must catch it. */
 export interface Drill {
   readonly id: string;
-  /** What is broken, and where. */
+  /** The fault and the object with the fault, for the report. */
   readonly injected: string;
-  /** The part that it breaks, which is healed afterwards. */
+  /** The broken part, which is healed after the drill. */
   readonly breaks: keyof Parts;
   readonly inject: (parts: Parts) => Promise<void>;
-  /** The check that fails, and no other does. */
+  /** The only check that must fail. */
   readonly caughtBy: string;
-  /** Whether a preflight sees it, or only a postflight. */
+  /** The command that catches the fault: `before` is preflight, `after` is postflight. */
   readonly when: "before" | "after";
-  /** What the preflight looks at, if not at what is really there. */
+  /** The facts that preflight gathers. Defaults to the live ones. */
   readonly facts?: Facts;
 }
 
-/** The runbook's preconditions in its order, each at every place where it can fail; then others. */
+/**
+ * The preconditions in the order of the runbook, each at every place where it can fail; then other
+ * faults.
+ */
 export const DRILLS: readonly Drill[] = [
   {
     id: "plain-image",
@@ -59,7 +62,7 @@ export const DRILLS: readonly Drill[] = [
   },
   {
     id: "model-table",
-    injected: "the table is called api_stopevent, like Django's model, in the database",
+    injected: "the table in the database is called api_stopevent, like Django's model",
     breaks: "database",
     async inject({ database }) {
       const owner = await database.session();
@@ -94,8 +97,8 @@ export const DRILLS: readonly Drill[] = [
   },
   {
     id: "escaped-password",
-    // The database itself is reached with the operator's own password. A run, and a preflight with
-    // --credentials cluster, would be refused there too: that is what the check is for.
+    // The preflight reaches the database with the operator's password. A run, and a preflight with
+    // --credentials cluster, would be refused. The check exists for that case.
     injected: 'Secret django-db-credentials has a backslash before its password\'s "!"',
     breaks: "cluster",
     inject: ({ cluster }) =>
@@ -135,7 +138,8 @@ export const DRILLS: readonly Drill[] = [
         const template = structuredClone(spec.template);
         template.spec.containers[0].env.push({ name: "JOB_DATE", value: "$(date +%F)" });
         return {
-          ...{ apiVersion: "batch/v1", kind: "CronJob" },
+          apiVersion: "batch/v1",
+          kind: "CronJob",
           metadata: { ...metadata, name: "bronze-ingest-nightly" },
           spec: { schedule: "15 0 * * *", suspend: true, jobTemplate: { spec: { template } } },
         };
@@ -178,7 +182,7 @@ export const DRILLS: readonly Drill[] = [
   },
   {
     id: "no-rights",
-    injected: "RoleBinding spark-jobs is gone",
+    injected: "RoleBinding spark-jobs was deleted",
     breaks: "cluster",
     inject: ({ cluster }) => cluster.remove("RoleBinding", "spark-jobs"),
     caughtBy: "rbac",
@@ -186,7 +190,7 @@ export const DRILLS: readonly Drill[] = [
   },
   {
     id: "no-pull-secret",
-    injected: "the Secret that the image is pulled with is gone",
+    injected: "the Secret to pull the image was deleted",
     breaks: "cluster",
     inject: ({ cluster, image }) => cluster.remove("Secret", image.pull.name),
     caughtBy: "image-pull",
@@ -194,7 +198,7 @@ export const DRILLS: readonly Drill[] = [
   },
   {
     id: "late-writer",
-    injected: "a transaction in the outbox is open",
+    injected: "a transaction on the outbox is still open",
     breaks: "database",
     async inject({ database }) {
       const writer = await database.session();
@@ -216,7 +220,7 @@ export const DRILLS: readonly Drill[] = [
   },
   {
     id: "lost-event",
-    injected: "the outbox lost an event and got another one, so that it has as many as before",
+    injected: "the outbox lost one event and gained another, so its count is unchanged",
     breaks: "database",
     async inject({ database }) {
       const owner = await database.session();
@@ -228,7 +232,7 @@ export const DRILLS: readonly Drill[] = [
   },
   {
     id: "altered-event",
-    injected: "a price of the sealed day is another one in the outbox",
+    injected: "a price of the sealed day was changed in the outbox",
     breaks: "database",
     async inject({ database }) {
       const owner = await database.session();
@@ -250,7 +254,7 @@ export const DRILLS: readonly Drill[] = [
   },
   {
     id: "missing-part",
-    injected: "a part that silver's commit marker names is gone",
+    injected: "a part that silver's commit marker names was deleted",
     breaks: "lake",
     async inject({ lake: { lake } }) {
       const { commit } = (await readMarker(lake, "silver", silverMarkerKey(DAY), DAY))!;
@@ -261,7 +265,7 @@ export const DRILLS: readonly Drill[] = [
   },
 ];
 
-/** The statement that adds an event of the day. */
+/** Returns the statement that adds an event of the day. */
 function eventWithPrice(fillPrice: string): string {
   return `
     INSERT INTO stop_events (event_id, occurred_at, operation_id, client_id, symbol, event_type,

@@ -2,37 +2,37 @@ import type { Verdict } from "../../checks/finding.ts";
 import type { Report } from "../../checks/report/report.ts";
 import type { Drill } from "./drills.ts";
 
-/** A check that has something to say. */
+/** A check with a finding or an error. */
 export interface Said {
   readonly check: string;
   readonly when: "before" | "after";
   readonly verdict: Verdict;
-  /** Its first finding, or why it could not tell. */
+  /** The first finding, or the reason of the error. */
   readonly problem: string;
-  /** How many findings it has besides. */
+  /** Number of further findings. */
   readonly more: number;
 }
 
-/** What the commands said while a fault was there. */
+/** The results of the commands while a fault was present. */
 export interface Outcome {
   readonly drill: Drill;
-  /** What the check said that had to; undefined where it said nothing. */
+  /** The result of the check that must catch the fault; undefined if that check found nothing. */
   readonly caught: Said | undefined;
-  /** What others said. */
+  /** The results of other checks. */
   readonly others: readonly Said[];
 }
 
-/** Whether the fault was caught by its check, and by no other. */
+/** Returns true if exactly the expected check caught the fault. */
 export function isCaught({ caught, others }: Outcome): boolean {
   return caught !== undefined && others.length === 0;
 }
 
-/** What the command ends with: 0 where each fault was caught, and health gave nothing to say. */
+/** Returns the exit code: 0 if each fault was caught and the healthy platform had no finding. */
 export function exitCodeOf(outcomes: readonly Outcome[], health: readonly Said[]): 0 | 1 {
   return health.length === 0 && outcomes.every(isCaught) ? 0 : 1;
 }
 
-/** Holds what was said against what a drill expects. */
+/** Compares the results with what a drill expects. */
 export function judge(drill: Drill, said: readonly Said[]): Outcome {
   const isIt = ({ check, when, verdict }: Said) =>
     check === drill.caughtBy && when === drill.when && (verdict === "fail" || verdict === "warn");
@@ -40,8 +40,8 @@ export function judge(drill: Drill, said: readonly Said[]): Outcome {
 }
 
 /**
- * The checks that found something, or could not tell. One that skips because another has failed says
- * nothing; where nothing failed, a skip is a check that could not tell.
+ * Returns the checks with a finding or an error. A skip because another check failed does not
+ * count. If no check failed, a skip counts as an error.
  */
 export function saidIn({ results }: Report, when: Said["when"]): Said[] {
   const hasFailed = results.some(({ verdict }) => verdict === "fail" || verdict === "warn");
@@ -50,7 +50,10 @@ export function saidIn({ results }: Report, when: Said["when"]): Said[] {
       verdict !== "pass" && !(verdict === "skip" && (asked || hasFailed))
     )
     .map(({ id, verdict, reason, findings: [first, ...rest] }) => ({
-      ...{ check: id, when, verdict, more: rest.length },
+      check: id,
+      when,
+      verdict,
+      more: rest.length,
       problem: first?.problem ?? reason ?? "",
     }));
 }

@@ -5,7 +5,7 @@ import type { Drill } from "./drills.ts";
 import { exitCodeOf, isCaught, judge, saidIn } from "./judge.ts";
 import { renderHealth, renderJson, renderOutcome, renderSummary } from "./render.ts";
 
-// When a fault counts as caught, and how that is told.
+// When a fault counts as caught, and how the report shows it.
 
 const DRILL: Drill = {
   id: "selector-trap",
@@ -28,18 +28,18 @@ function report(...results: Result[]): Report {
 
 const EXACT = report(result("image-deps", "pass"), result("egress-policy", "fail"));
 
-/** What comes of reports before and after the run. */
+/** Judges the reports before and after the run. */
 function outcome(before: Report, after = report(), drill = DRILL) {
   return judge(drill, [...saidIn(before, "before"), ...saidIn(after, "after")]);
 }
 
-Deno.test("judge: a fault is caught by its check alone", () => {
+Deno.test("judge: accepts a fault that only its check caught", () => {
   const caught = outcome(EXACT);
   assertEquals([caught.caught?.check, caught.others], ["egress-policy", []]);
   assertEquals([isCaught(caught), exitCodeOf([caught], [])], [true, 0]);
 });
 
-Deno.test("judge: a warning catches, and so does the first of several findings", () => {
+Deno.test("judge: accepts a warning, and the first of several findings", () => {
   assertEquals(isCaught(outcome(report(result("egress-policy", "warn")))), true);
   const [finding] = result("egress-policy", "fail").findings;
   const twice = outcome(
@@ -48,7 +48,7 @@ Deno.test("judge: a warning catches, and so does the first of several findings",
   assertEquals([twice.caught?.problem, twice.caught?.more], ["egress-policy is wrong", 1]);
 });
 
-Deno.test("judge: it is not caught by nobody, by another one, too late, or by one that cannot tell", () => {
+Deno.test("judge: rejects a fault that was missed, caught late or by another check, or ended in an error", () => {
   const other = result("image-deps", "fail");
   const missed = [
     outcome(report(result("egress-policy", "pass"))),
@@ -64,7 +64,7 @@ Deno.test("judge: it is not caught by nobody, by another one, too late, or by on
   assertEquals(missed.map((each) => exitCodeOf([each], [])), missed.map(() => 1));
 });
 
-Deno.test("judge: who skips for another's sake says nothing; who skips for none could not tell", () => {
+Deno.test("saidIn: counts a skip only if no other check failed", () => {
   const skip = result("late-writers", "skip", { reason: "see database-login" });
   const asked = result("late-writers", "skip", { reason: "as asked", asked: true });
   assertEquals(isCaught(outcome(report(result("egress-policy", "fail"), skip))), true);
@@ -73,7 +73,7 @@ Deno.test("judge: who skips for another's sake says nothing; who skips for none 
   assertEquals([said?.check, said?.problem], ["late-writers", "see database-login"]);
 });
 
-Deno.test("judge: the table says who caught what, and when; and who should have, and did not", () => {
+Deno.test("renderOutcome: shows which check caught a fault and when, or which check missed it", () => {
   const [row, injected, problem] = renderOutcome(outcome(EXACT), false).split("\n");
   assertMatch(row!, /^CAUGHT +selector-trap +egress-policy +before the run +no other$/);
   assertStringIncludes(injected!, "injected  a namespaceSelector");
@@ -84,7 +84,7 @@ Deno.test("judge: the table says who caught what, and when; and who should have,
   assertStringIncludes(missed, "image-deps, before the run: image-deps is wrong");
 });
 
-Deno.test("judge: the last line counts, and says so where health gives findings", () => {
+Deno.test("renderSummary: counts the caught faults, and reports findings for the healthy platform", () => {
   const [caught, missed] = [outcome(EXACT), outcome(report())];
   assertStringIncludes(renderSummary([caught, missed], []), "1 of 2 faults caught");
   const health = saidIn(EXACT, "before");

@@ -4,7 +4,7 @@ import { exitCodeOf, isCaught, type Outcome, type Said } from "./judge.ts";
 
 const WHEN = { before: "before the run", after: "after the run" } as const;
 
-/** A drill's line of the table, and under it what was injected, and what was said of it. */
+/** Formats a drill as a table row, followed by the injected fault and the results. */
 export function renderOutcome(outcome: Outcome, colour: boolean): string {
   const { drill, caught, others } = outcome;
   const good = isCaught(outcome);
@@ -27,7 +27,7 @@ export function renderOutcome(outcome: Outcome, colour: boolean): string {
   ].join("\n");
 }
 
-/** What was found in the healthy platform, where nothing should be. */
+/** Formats the findings for the healthy platform, which should have none. */
 export function renderHealth(found: readonly Said[], when: string, colour: boolean): string {
   const good = found.length === 0;
   const word = paint(good ? "HEALTHY" : "ILL", good ? "green" : "red", colour);
@@ -37,7 +37,7 @@ export function renderHealth(found: readonly Said[], when: string, colour: boole
   ].join("\n");
 }
 
-/** All of it as one JSON document. */
+/** Formats all results as one JSON document. */
 export function renderJson(outcomes: readonly Outcome[], health: readonly Said[]): string {
   const exitCode = exitCodeOf(outcomes, health);
   const drills = outcomes.map((outcome) => {
@@ -47,7 +47,7 @@ export function renderJson(outcomes: readonly Outcome[], health: readonly Said[]
   return JSON.stringify({ command: "drill", exitCode, drills, health }, null, 2);
 }
 
-/** The last line. */
+/** Formats the summary line. */
 export function renderSummary(outcomes: readonly Outcome[], health: readonly Said[]): string {
   if (outcomes.length === 0 && health.length > 0) {
     return "drill: nothing was broken, since something is already";
@@ -62,7 +62,7 @@ function detail(name: string, text: string): string {
   return `          ${name.padEnd(8)}  ${text}`;
 }
 
-/** A problem takes one line here; the command itself, and JSON, have all of it. */
+/** Width of a problem in the table. The commands and the JSON document have the full text. */
 const WIDTH = 140;
 
 function told({ verdict, problem, more }: Said): string {

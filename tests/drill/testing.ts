@@ -2,10 +2,13 @@ import { missingParts } from "./world.ts";
 
 const missing = await missingParts();
 
-/** Whether all real parts of a platform can be started here. */
+/** True if all real parts of a platform can be started here. */
 export const hasAllParts: boolean = missing.length === 0;
 
-/** A test that needs all parts: without one a failure in CI, and ignored elsewhere, saying why. */
+/**
+ * Declares a test that needs all parts. If one is missing, the test fails in CI and is ignored
+ * elsewhere, with the reason in its name.
+ */
 export function partsTest(name: string, run: () => Promise<void>): void {
   Deno.test({
     name: hasAllParts ? name : `${name} (${missing.join("; ")})`,

@@ -7,8 +7,8 @@ import { openPart } from "../../pipeline/lake/parquet_reader.ts";
 import { voidPart } from "../checks/healthy/published_day.ts";
 
 /**
- * Publishes a day of silver again with a column of nulls that has no type, and all else as it was, as
- * a Spark job does that writes `lit(None)`.
+ * Publishes a day of silver again with an untyped column of nulls and otherwise unchanged, like a
+ * Spark job that writes `lit(None)`.
  */
 export async function publishUntyped(lake: Lake, day: Day, column: string): Promise<void> {
   const key = silverMarkerKey(day);

@@ -13,7 +13,7 @@ import { type LakePart, startLake } from "./parts/lake.ts";
 import { copyManifests, type ManifestsPart } from "./parts/manifests.ts";
 import type { Part } from "./parts/part.ts";
 
-/** A whole platform of real parts. */
+/** The real parts of a whole platform. */
 export interface Parts {
   readonly cluster: ClusterPart;
   readonly image: ImagePart;
@@ -22,22 +22,25 @@ export interface Parts {
   readonly manifests: ManifestsPart;
 }
 
-/** The parts, healthy until a drill breaks one, and the commands that look at them. */
+/** The parts, healthy until a drill breaks one, and the commands that check them. */
 export interface World extends Parts, AsyncDisposable {
-  /** The flags that lead a preflight to the cluster and the manifests. */
+  /** The preflight flags that select the cluster and the manifests. */
   readonly where: readonly string[];
   /** The environment of an operator, with the logins of the database and the lake. */
   readonly env: Readonly<Record<string, string>>;
-  /** What `deno task preflight` says. */
+  /** Runs `deno task preflight` and returns its report. */
   preflight(facts: Facts): Promise<Report>;
-  /** What `deno task postflight` says of {@linkcode DAY}. */
+  /** Runs `deno task postflight` for {@linkcode DAY} and returns its report. */
   postflight(): Promise<Report>;
 }
 
-/** What a preflight looks at: what is really there, or what would be after applying the manifests. */
+/**
+ * The facts for a preflight: `live` for the current state, `all` for the state after the manifests
+ * are applied.
+ */
 export type Facts = "live" | "all";
 
-/** The day of the runbook's first run. It has been run, and all of it has arrived. */
+/** The day of the runbook's first run. It has been run and is complete. */
 export const DAY: Day = parseDay("2025-12-28")!;
 
 const FACTS: Readonly<Record<Facts, string>> = {
@@ -45,16 +48,18 @@ const FACTS: Readonly<Record<Facts, string>> = {
   all: "manifests,cluster,image,database,lake",
 };
 
-/** Why the parts cannot be started here; empty where they can. */
+/** Returns why the parts cannot be started here; empty if they can. */
 export async function missingParts(): Promise<readonly string[]> {
   const packages = [
-    ...(rgwInstalled() ? [] : [`Ceph RGW is not here, install ${REQUIRED_PACKAGES}`]),
-    ...(registryInstalled() ? [] : [`docker-registry is not here, install ${REGISTRY_PACKAGES}`]),
+    ...(rgwInstalled() ? [] : [`Ceph RGW is not installed, install ${REQUIRED_PACKAGES}`]),
+    ...(registryInstalled()
+      ? []
+      : [`docker-registry is not installed, install ${REGISTRY_PACKAGES}`]),
   ];
   return [await missingControlPlane() ?? [], packages].flat();
 }
 
-/** Starts all parts at the same time, each on 127.0.0.1. It takes some 15 s. */
+/** Starts all parts concurrently, each on 127.0.0.1. Takes about 15 s. */
 export async function startWorld(): Promise<World> {
   await using starting = new AsyncDisposableStack();
   const ending = async <T extends Pick<Part, "stop">>(part: Promise<T>): Promise<T> => {
@@ -70,7 +75,7 @@ export async function startWorld(): Promise<World> {
     ending(startLake()),
   ]);
   const env = environmentOf(database, lake);
-  // The copy goes with the control plane's folder, whatever ends this process.
+  // The copy is in the control plane's folder, which is removed however this process exits.
   const manifests = await copyManifests(join(folder, "manifests"), image);
   const [cluster] = await Promise.all([
     healthyCluster(plane, { folder: manifests.folder, pull: image.pull }),
@@ -79,29 +84,39 @@ export async function startWorld(): Promise<World> {
   const where = ["--kubeconfig", cluster.kubeconfig, "--manifests", manifests.folder];
   const stack = starting.move();
   return {
-    ...{ cluster, image, database, lake, manifests, where, env },
+    cluster,
+    image,
+    database,
+    lake,
+    manifests,
+    where,
+    env,
     preflight: (facts) => report("preflight", [...where, "--facts", FACTS[facts]], env),
     postflight: () => report("postflight", ["--date", DAY], env),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
 
-/** The lake and the database, as the operator's own environment has them. */
+/** Returns the variables for the lake and the database. */
 function environmentOf(database: DatabasePart, lake: LakePart): Record<string, string> {
   const { endpoint, region, bucket, accessKeyId, secretAccessKey } = lake.config;
   return {
     ...environment(database.config, ""),
-    ...{ LAKE_URL: "", S3_ENDPOINT: endpoint, S3_BUCKET: bucket, AWS_REGION: region },
-    ...{ AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey },
+    LAKE_URL: "",
+    S3_ENDPOINT: endpoint,
+    S3_BUCKET: bucket,
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
   };
 }
 
 async function run(env: Record<string, string>): Promise<void> {
   const { code, stdout, stderr } = await runTask("run", ["--date", DAY], env);
-  if (code !== 0) throw new Error(`The healthy run ended with ${code}:\n${stdout}${stderr}`);
+  if (code !== 0) throw new Error(`The healthy run exited with ${code}:\n${stdout}${stderr}`);
 }
 
-/** Warnings count too: where all is well there is nothing to say. */
+/** Runs a task and returns its report. Warnings count as findings: a healthy platform has none. */
 async function report(
   task: string,
   args: readonly string[],
@@ -110,8 +125,12 @@ async function report(
   const how = [...args, "--output", "json", "--strict"];
   const { code, stdout, stderr } = await runTask(task, how, env);
   const said = parsed(stdout);
-  if (said?.results === undefined) throw new Error(`${task} gave no report:\n${stdout}${stderr}`);
-  if (said.exitCode !== code) throw new Error(`${task} ended with ${code}, not ${said.exitCode}.`);
+  if (said?.results === undefined) {
+    throw new Error(`${task} printed no report:\n${stdout}${stderr}`);
+  }
+  if (said.exitCode !== code) {
+    throw new Error(`${task} exited with ${code}, but reported ${said.exitCode}.`);
+  }
   return said as Report;
 }
 

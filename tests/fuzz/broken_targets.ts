@@ -1,37 +1,41 @@
 import type { Target } from "./target.ts";
 
-// Parsers that are broken on purpose, so that the suite can see that it notices.
+// Deliberately broken parsers. They prove that the suite detects broken parsers.
 
 const seeds = () => [new Uint8Array(4)];
 const isExpected = (error: unknown) => error instanceof RangeError;
 
-/** What each does with its inputs. The first one is the sound seed. */
+/** Each target by its behavior. The first input is the unchanged seed. */
 export const TARGETS: readonly Target[] = [
   { name: "sound", seeds, isExpected, run() {} },
   {
     name: "documented",
-    ...{ seeds, isExpected },
+    seeds,
+    isExpected,
     run() {
       throw new RangeError("as documented");
     },
   },
   {
     name: "undocumented",
-    ...{ seeds, isExpected },
+    seeds,
+    isExpected,
     run(bytes) {
       if (bytes.some((byte) => byte !== 0)) throw new TypeError("not documented");
     },
   },
   {
     name: "spinning",
-    ...{ seeds, isExpected },
+    seeds,
+    isExpected,
     run(bytes) {
       while (bytes.some((byte) => byte !== 0));
     },
   },
   {
     name: "dying",
-    ...{ seeds, isExpected },
+    seeds,
+    isExpected,
     run(bytes) {
       if (bytes.some((byte) => byte !== 0)) Deno.exit(7);
     },

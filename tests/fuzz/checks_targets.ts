@@ -11,7 +11,7 @@ const ROOT = new URL("../../", import.meta.url);
 const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
-/** The files of a folder whose names end so, those of its folders included. */
+/** Reads the files below a folder, subfolders included, whose names match the pattern. */
 function filesOf(folder: string, ending: RegExp): Uint8Array[] {
   const found: Uint8Array[] = [];
   for (const { name, isDirectory } of Deno.readDirSync(new URL(folder, ROOT))) {
@@ -21,12 +21,12 @@ function filesOf(folder: string, ending: RegExp): Uint8Array[] {
   return found;
 }
 
-/** What can be judged of manifests alone. */
+/** The checks that need only manifests. */
 const JUDGES: readonly AnyCheck[] = BEFORE.filter(({ needs, wants = [] }) =>
   [...needs, ...wants].includes("manifests") && needs.every((name) => name === "manifests")
 );
 
-/** Judges a file as if it were all that there is. */
+/** Runs these checks with one file as the only manifest. */
 function judge(file: string, bytes: Uint8Array): void {
   const manifests = { directory: "manifests", files: 1, ...readFile(file, textOf(bytes)) };
   for (const { run } of JUDGES) run({ manifests } as unknown as Facts);
@@ -37,11 +37,11 @@ function fileTarget(name: string, file: string, folder: string, ending: RegExp):
     name,
     seeds: () => filesOf(folder, ending),
     run: (bytes) => judge(file, bytes),
-    isExpected: () => false, // readFile never throws, and neither may a check
+    isExpected: () => false, // readFile never throws, and checks must not throw either
   };
 }
 
-/** The parsers of `checks/`, each with the checks that read what it made. */
+/** The parsers of `checks/`, each with the checks that read its result. */
 export const CHECKS_TARGETS: readonly Target[] = [
   fileTarget("yaml", "fuzzed.yaml", "manifests/", /\.ya?ml$/),
   fileTarget("python", "fuzzed.py", "manifests/image/jobs/", /\.py$/),

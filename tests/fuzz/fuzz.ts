@@ -14,7 +14,7 @@ Tries every parser of the project with inputs that were changed at random. Each 
 --input I      tries one input of that parser only, as a run has named it
 `;
 
-/** A whole number of a flag. */
+/** Reads a whole number from a flag. */
 function count(flags: ReturnType<typeof readFlags>, name: string): number | undefined {
   const text = flags.value(name);
   if (text === undefined || /^\d{1,9}$/.test(text)) return text === undefined ? text : Number(text);

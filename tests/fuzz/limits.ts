@@ -1,4 +1,4 @@
-/** Milliseconds of CPU that one input may take. The wall's clock would count what others had. */
+/** CPU time limit of one input in milliseconds. Wall-clock time would include other processes. */
 export const MOST_CPU = 2_000;
-/** What is said of an input that takes more. */
+/** The problem reported for an input that exceeds the limit. */
 export const SPINS = `it took more than ${MOST_CPU / 1000} s of CPU`;

@@ -1,10 +1,10 @@
-/** Random numbers that a seed decides. */
+/** Random numbers from a seed. */
 export interface Random {
-  /** A whole number from 0 to below the bound. */
+  /** Returns an integer in `[0, bound)`. */
   below(bound: number): number;
 }
 
-/** Random numbers for one input of one run: the same texts give the same numbers. */
+/** Creates the random numbers for one input of one run: the same seeds give the same numbers. */
 export function randomOf(...seeds: readonly (string | number)[]): Random {
   let state = 2166136261; // FNV-1a over the seeds, then mulberry32
   for (const char of seeds.join("/")) state = Math.imul(state ^ char.charCodeAt(0), 16777619) >>> 0;
@@ -18,7 +18,7 @@ export function randomOf(...seeds: readonly (string | number)[]): Random {
   };
 }
 
-/** Values that break counts, lengths and brackets more often than chance does. */
+/** Values that break counts, lengths and brackets more often than random ones do. */
 const ODD = [0, 1, 0x0f, 0x7f, 0x80, 0xfe, 0xff];
 const ODD_TEXTS = ["\0", "\n", "---\n", "'", '"', "{", "[", "}", "]", "&a", "*a", "$(", "0", "-1"]
   .concat(["1e999", "9".repeat(20), "\u{1f600}", "\\", "#", ":", "null", "/", "%", "=", ",", " "])

@@ -37,7 +37,7 @@ const utf8 = (text: string) => new TextEncoder().encode(text);
 const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const isFailure = (error: unknown) => error instanceof Failure;
 
-/** A COPY of two events in binary form, as Postgres's manual describes it. */
+/** A binary COPY stream with two events, in the format that the Postgres manual describes. */
 function copyStream(): Uint8Array {
   const field = (bytes: readonly number[]) => [0, 0, 0, bytes.length, ...bytes];
   const of: Record<PostgresType, number[]> = {
@@ -61,7 +61,7 @@ const OTHER_ROWS = `
     CASE WHEN i % 2 = 0 THEN i END::INTEGER AS retry_count
   FROM range(500) AS t(i)`;
 
-/** Parts of this pipeline, and of another writer with pages of the first version, as Spark's are. */
+/** Parts of this pipeline, and of DuckDB with data pages of version 1, like those of Spark. */
 async function parts(): Promise<Uint8Array[]> {
   const own = [...(await publishedDay()).objects].flatMap(([key, bytes]) =>
     key.endsWith(".parquet") ? [bytes] : []
@@ -87,13 +87,21 @@ const markerLake = (bytes: Uint8Array<ArrayBuffer>): Lake => ({
 });
 
 const VARIABLES = [
-  ...["DJANGO_DB_HOST=db", "DJANGO_DB_PORT=5432", "DJANGO_DB_PASSWORD=x", "PGSSLMODE=verify-full"],
-  ...["AWS_ACCESS_KEY_ID=AKIA", "AWS_SECRET_ACCESS_KEY=a/b+c", "AWS_REGION=us-east-1"],
-  ...["S3_ENDPOINT=https://store:9000", "S3_BUCKET=rbs", "JOB_DATE=2025-12-28"],
-  ...["AWS_SESSION_TOKEN=abc", "SEAL_GRACE_MINUTES=15"],
+  "DJANGO_DB_HOST=db",
+  "DJANGO_DB_PORT=5432",
+  "DJANGO_DB_PASSWORD=x",
+  "PGSSLMODE=verify-full",
+  "AWS_ACCESS_KEY_ID=AKIA",
+  "AWS_SECRET_ACCESS_KEY=a/b+c",
+  "AWS_REGION=us-east-1",
+  "S3_ENDPOINT=https://store:9000",
+  "S3_BUCKET=rbs",
+  "JOB_DATE=2025-12-28",
+  "AWS_SESSION_TOKEN=abc",
+  "SEAL_GRACE_MINUTES=15",
 ];
 
-/** Variables from lines of `NAME=value`. */
+/** Parses variables from lines of `NAME=value`. */
 function environment(text: string) {
   const values = new Map(
     text.split("\n").map((line): [string, string] => {
@@ -104,7 +112,7 @@ function environment(text: string) {
   return { get: (name: string) => values.get(name) };
 }
 
-/** Calls each, whatever the one before threw, and throws what is no Failure. */
+/** Makes every call even if an earlier one threw, and rethrows errors other than a Failure. */
 function each(...calls: readonly (() => unknown)[]): void {
   for (const call of calls) {
     try {
@@ -177,7 +185,8 @@ export const PIPELINE_TARGETS: readonly Target[] = [
     seeds: () => [Uint8Array.of(0, 2, 0, 0, 0, 0, 0, 4, 0, 12, 13, 72, 0, 0, 0, 0)],
     run(bytes) {
       if (bytes.length < 8) return;
-      // A decoder sees whole fields only: their count of digits is what the field has room for.
+      // A decoder only sees complete fields: the digit count always matches the length of the
+      // field.
       const view = new DataView(bytes.buffer);
       view.setInt16(0, Math.min(Math.abs(view.getInt16(0)), (bytes.length - 8) >> 1));
       readDecimal10(view, 0);
@@ -232,7 +241,8 @@ export const PIPELINE_TARGETS: readonly Target[] = [
     name: "credential",
     seeds: () => [
       utf8(JSON.stringify({
-        ...{ kind: "ExecCredential", apiVersion: "client.authentication.k8s.io/v1" },
+        kind: "ExecCredential",
+        apiVersion: "client.authentication.k8s.io/v1",
         status: { token: "abc", expirationTimestamp: "2026-01-01T00:00:00Z" },
       })),
     ],

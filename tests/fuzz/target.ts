@@ -1,11 +1,11 @@
-/** A parser of the project, and what it is tried with. */
+/** A parser of the project with its seed inputs. */
 export interface Target {
-  /** As the operator gives it with `--target`. */
+  /** Value of `--target` for this parser. */
   readonly name: string;
-  /** Sound inputs, which are then changed at random. */
+  /** Returns valid inputs, which are then changed at random. */
   seeds(): readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
-  /** Parses, and reads all of what it made. */
+  /** Parses the input and reads the whole result. */
   run(bytes: Uint8Array<ArrayBuffer>): unknown;
-  /** Whether the parser's documentation has this error. */
+  /** Returns true if the parser documents this error. */
   isExpected(error: unknown): boolean;
 }

@@ -1,29 +1,32 @@
 import type { Unexpected, Work } from "./try_inputs.ts";
 import { SPINS } from "./limits.ts";
 
-/** Of one target, so many broken inputs are enough to know. */
+/** Stop after this many broken inputs per target. */
 const ENOUGH = 5;
 const PROGRAM = new URL("try_inputs.ts", import.meta.url).href;
 
 /** An input that broke a parser. */
 export interface Broken {
-  /** The parser. */
+  /** Name of the parser. */
   readonly target: string;
-  /** The input's number. */
+  /** Number of the input. */
   readonly input: number;
   /** What happened. */
   readonly problem: string;
 }
 
-/** How a target came through. */
+/** The result of trying one target. */
 export interface Trial {
-  /** Inputs that were tried. */
+  /** Number of inputs tried. */
   readonly tried: number;
-  /** Those that broke it. */
+  /** The inputs that broke the target. */
   readonly broken: readonly Broken[];
 }
 
-/** Tries a target with inputs, in a process of its own; one that ends is started again behind. */
+/**
+ * Tries inputs on a target in a separate process. If the process ends early, a new one continues
+ * with the next input.
+ */
 export async function tryTarget(work: Work): Promise<Trial> {
   const broken: Broken[] = [];
   let from = work.from;
@@ -31,7 +34,8 @@ export async function tryTarget(work: Work): Promise<Trial> {
     const { begun, unexpected, ended } = await run({ ...work, from });
     broken.push(...unexpected.map(({ input, error: problem }) => ({
       target: work.target,
-      ...{ input, problem },
+      input,
+      problem,
     })));
     from += begun;
     if (ended === undefined) break;
@@ -40,7 +44,7 @@ export async function tryTarget(work: Work): Promise<Trial> {
   return { tried: from - work.from, broken };
 }
 
-/** Runs a process to its end, which is early where an input takes too long. */
+/** Runs a process until it exits. The process exits early if an input takes too long. */
 async function run(work: Work) {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "-A", "--no-check", "--v8-flags=--max-old-space-size=1024"]

@@ -1,31 +1,31 @@
 import { mutated, randomOf } from "./mutation.ts";
 import type { Target } from "./target.ts";
 
-// A process of its own, so that a parser that spins, or takes all memory, can be ended and named.
+// A separate process, so that a parser that hangs or exhausts memory can be ended and reported.
 
-/** What this process is told, as JSON in its argument. */
+/** The work of this process, passed as JSON in its argument. */
 export interface Work {
-  /** The module whose `TARGETS` has the target. */
+  /** URL of the module whose `TARGETS` contains the target. */
   readonly module: string;
-  /** The target's name. */
+  /** Name of the target. */
   readonly target: string;
   /** Decides the inputs, together with the target's name and the input's number. */
   readonly seed: number;
-  /** The first input's number. */
+  /** Number of the first input. */
   readonly from: number;
-  /** One more than the last one's. */
+  /** One more than the number of the last input. */
   readonly to: number;
 }
 
-/** What it says on standard error of an input that ended in an error that no parser documents. */
+/** A line on standard error for an input that caused an undocumented error. */
 export interface Unexpected {
-  /** The input's number. */
+  /** Number of the input. */
   readonly input: number;
-  /** The error, with its stack. */
+  /** The error with its stack trace. */
   readonly error: string;
 }
 
-/** The input of a number: the seeds themselves come first. */
+/** Returns the input with this number. The unchanged seeds come first. */
 function inputOf({ target, seed }: Work, number: number, seeds: readonly Uint8Array[]) {
   const sound = seeds[number];
   if (sound !== undefined) return new Uint8Array(sound);
@@ -43,7 +43,7 @@ if (import.meta.main) {
   const begun = new Uint8Array(1);
   for (let input = work.from; input < work.to; input++) {
     const bytes = inputOf(work, input, seeds);
-    Deno.stdout.writeSync(begun); // one byte per input that begins
+    Deno.stdout.writeSync(begun); // one byte for each input that begins
     Atomics.store(current, 0, input);
     try {
       await target.run(bytes);
@@ -53,5 +53,5 @@ if (import.meta.main) {
       Deno.stderr.writeSync(new TextEncoder().encode(JSON.stringify(said) + "\n"));
     }
   }
-  Deno.exit(0); // the watchdog would go on
+  Deno.exit(0); // otherwise the watchdog keeps the process alive
 }

@@ -1,9 +1,9 @@
 import process from "node:process";
 import { MOST_CPU, SPINS } from "./limits.ts";
 
-// A thread beside the one that parses. It ends the whole process where one input takes too long.
+// A thread beside the parser's thread. It ends the whole process if one input takes too long.
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two checks of the current input. */
 const LOOK = 100;
 
 function cpu(): number {
@@ -11,7 +11,7 @@ function cpu(): number {
   return (user + system) / 1000;
 }
 
-/** Looks at the number of the input that is under way, for as long as the process lives. */
+/** Checks the number of the current input for as long as the process lives. */
 function watch(current: Int32Array): void {
   let [seen, since] = [-1, 0];
   setInterval(() => {

@@ -67,7 +67,7 @@ async function startCluster(dir: string, daemons: ServerProcess[]): Promise<Obje
     const remove = program === "radosgw" ? { remove: dir } : {};
     const daemon = startServer({ command, log: `${dir}/${program}.out`, env, ...remove });
     daemons.push(daemon);
-    daemon.ended.then(() => ended.reject(new Error(`${program} ended by itself.`)));
+    daemon.ended.then(() => ended.reject(new Error(`${program} exited unexpectedly.`)));
   };
 
   const cluster = crypto.randomUUID();

@@ -13,7 +13,10 @@ export function insertEvent(number: number, columns: Record<string, string> = {}
     event_id: `'${eventId(number)}'`,
     event_seq: String(number),
     occurred_at: "'2025-12-28T10:00:00Z'",
-    ...{ operation_id: "7", client_id: "1", symbol: "'BTCUSDC'", event_type: "'EXECUTED'" },
+    operation_id: "7",
+    client_id: "1",
+    symbol: "'BTCUSDC'",
+    event_type: "'EXECUTED'",
     source: "'ws'",
     ...columns,
   };

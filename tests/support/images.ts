@@ -58,11 +58,16 @@ export function imageOf(
   });
   const [os, architecture, variant] = platform.split("/");
   const config = blobOf(`${OCI}.config.v1+json`, {
-    ...{ os, architecture, ...(variant && { variant }), config: { Env: env } },
+    os,
+    architecture,
+    ...(variant && { variant }),
+    config: { Env: env },
     rootfs: { type: "layers", diff_ids: made.map(({ tar }) => digestOf(tar)) },
   });
   const manifest = blobOf(`${OCI}.manifest.v1+json`, {
-    ...{ schemaVersion: 2, mediaType: `${OCI}.manifest.v1+json`, config: config.descriptor },
+    schemaVersion: 2,
+    mediaType: `${OCI}.manifest.v1+json`,
+    config: config.descriptor,
     layers: made.map(({ descriptor }) => descriptor),
   });
   return { platform, manifest, config, layers: made };
@@ -71,7 +76,8 @@ export function imageOf(
 /** An index over images of several platforms. */
 export function indexOf(images: readonly TestImage[]): Blob {
   return blobOf(`${OCI}.index.v1+json`, {
-    ...{ schemaVersion: 2, mediaType: `${OCI}.index.v1+json` },
+    schemaVersion: 2,
+    mediaType: `${OCI}.index.v1+json`,
     manifests: images.map(({ manifest: { descriptor }, platform }) => {
       const [os, architecture, variant] = platform.split("/");
       return { ...descriptor, platform: { os, architecture, ...(variant && { variant }) } };

@@ -36,8 +36,15 @@ export function bronzeCommit(day: Day, events: number, more: Partial<BronzeCommi
   const parts = events === 0 ? [] : [partIn(bronzePrefix(day), events)];
   const [minSeq, maxSeq] = events === 0 ? [null, null] : [1n, BigInt(events)];
   const commit: BronzeCommit = {
-    ...{ layer: "bronze", day, state: "sealed", rows: events, minSeq, maxSeq },
-    ...{ contract: EVENT_CONTRACT, parts, ...more },
+    layer: "bronze",
+    day,
+    state: "sealed",
+    rows: events,
+    minSeq,
+    maxSeq,
+    contract: EVENT_CONTRACT,
+    parts,
+    ...more,
   };
   return commit;
 }
@@ -48,8 +55,13 @@ export function silverCommit(bronze: BronzeCommit, executions: number): SilverCo
   const parts = executions === 0 ? [] : [partIn(silverPrefix(1n, day), executions)];
   const source = { key: bronzeMarkerKey(day), sha256: digestOf(renderMarker(bronze)) };
   return {
-    ...{ layer: "silver", day, state, rows: executions, bronze: source },
-    ...{ contract: EXECUTION_CONTRACT, parts },
+    layer: "silver",
+    day,
+    state,
+    rows: executions,
+    bronze: source,
+    contract: EXECUTION_CONTRACT,
+    parts,
   };
 }
 
@@ -60,7 +72,8 @@ export function amendedBy(day: Day, version: number, lost = 0, altered = 0) {
   return {
     version,
     previous: { key: historyKey(day, version - 1, sha256), sha256 },
-    ...{ lost: acknowledged(lost), altered: acknowledged(altered) },
+    lost: acknowledged(lost),
+    altered: acknowledged(altered),
   };
 }
 

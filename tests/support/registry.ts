@@ -98,7 +98,8 @@ async function start(
     return `Basic ${btoa(`${REGISTRY_USER.user}:${REGISTRY_USER.password}`)}`;
   };
   return {
-    ...{ host, certificate },
+    host,
+    certificate,
     async push(path, tag, root, images) {
       const headers = auth === "none" ? {} : { authorization: await authorization(path) };
       const repository = { url: `${origin}/v2/${path}`, headers, client };
@@ -189,7 +190,7 @@ async function answers(origin: string, client: Deno.HttpClient, server: ServerPr
       await (await fetch(`${origin}/v2/`, { client, signal: deadline })).body?.cancel();
       return;
     } catch {
-      if (hasEnded) throw new Error("docker-registry ended by itself.");
+      if (hasEnded) throw new Error("docker-registry exited unexpectedly.");
       if (deadline.aborted) throw new Error(`${origin} does not answer.`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

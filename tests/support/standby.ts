@@ -27,8 +27,16 @@ export async function startStandby(primary: EmbeddedPostgres): Promise<Standby> 
   const server = startServer({
     command: [
       `${await binaries(primary)}/postgres`,
-      ...["-D", data, "-c", `port=${port}`, "-c", "listen_addresses=127.0.0.1"],
-      ...["-c", "unix_socket_directories=", "-c", "max_prepared_transactions=10"],
+      "-D",
+      data,
+      "-c",
+      `port=${port}`,
+      "-c",
+      "listen_addresses=127.0.0.1",
+      "-c",
+      "unix_socket_directories=",
+      "-c",
+      "max_prepared_transactions=10",
     ],
     log: `${folder}/log`,
     remove: folder,

@@ -57,7 +57,10 @@ export async function startTokenServer(
   });
   const { port } = server.addr;
   return {
-    ...{ realm: `http://127.0.0.1:${port}/token`, service: SERVICE, issuer: ISSUER, sign },
+    realm: `http://127.0.0.1:${port}/token`,
+    service: SERVICE,
+    issuer: ISSUER,
+    sign,
     stop: () => server.shutdown(),
   };
 }

@@ -33,7 +33,10 @@ Deno.test("amend takes late events in, makes silver follow, and names the next c
   assertEquals(again.code, 0, again.stderr);
   const lines = again.stdout.trim().split("\n").map((line) => JSON.parse(line));
   assertEquals(lines.at(-1), {
-    ...{ command: "amend", step: "done", date: "2025-12-28", outcome: "unchanged" },
+    command: "amend",
+    step: "done",
+    date: "2025-12-28",
+    outcome: "unchanged",
   });
   assert(lines.every(({ command }) => command === "amend" || command === "silver"));
 });

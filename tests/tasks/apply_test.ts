@@ -449,7 +449,8 @@ clusterTest(
     task.kill("SIGINT");
     const { code, stdout, stderr } = await task.outcome;
     assertEquals([code, stderr], [
-      ...[130, "Interrupted. apply can be stopped at any point: run it again.\n"],
+      130,
+      "Interrupted. apply can be stopped at any point: run it again.\n",
     ]);
     assertMatch(stdout, /1 of 2 changes applied, and perhaps Job analytics-jobs\/bronze\.\n$/);
     await letGo(api);
@@ -470,7 +471,9 @@ for (
     ["yes\r", 0, true],
     ["n\r", 1, false],
     [
-      ...["\r", 1, false],
+      "\r",
+      1,
+      false,
     ],
     ["yo\r", 1, false],
     ["\x04", 1, false],

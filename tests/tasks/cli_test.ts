@@ -249,8 +249,14 @@ Deno.test("bronze and silver with --output json: each step is a line of JSON", a
     const { outcome, ...commit } = lines.find(({ step }) => step === "commit")!;
     assertEquals(outcome, "written");
     assertEquals(commit, {
-      ...{ command: task, step: "commit", date: "2025-12-28", warning: false },
-      ...{ key, state: "sealed", rows, parts: 1 },
+      command: task,
+      step: "commit",
+      date: "2025-12-28",
+      warning: false,
+      key,
+      state: "sealed",
+      rows,
+      parts: 1,
     });
   }
 });

@@ -86,7 +86,11 @@ Deno.test("days: several days in JSON: each line has its date, and the last one 
   assertEquals([last.command, last.step, last.notBegun, last.exitCode], ["run", "days", 0, 0]);
   assertEquals(
     last.days.map(({ date, bronze, silver, rows, exitCode }: Record<string, unknown>) => [
-      ...[date, bronze, silver, rows, exitCode],
+      date,
+      bronze,
+      silver,
+      rows,
+      exitCode,
     ]),
     [["2025-12-28", "sealed", "sealed", 2, 0], ["2025-12-29", "sealed", "sealed", 7, 0]],
   );

@@ -184,7 +184,10 @@ Deno.test("preflight: a wrong password, and a key with a line break: 1, and the 
   const database = await preflight(LIVE, wrong);
   assertEquals(database.code, 1);
   assertEquals(verdictsOf(database.stdout, "database-login", ...LAKE_CHECKS, "late-writers"), [
-    ...["FAIL", "PASS", "PASS", "SKIP"],
+    "FAIL",
+    "PASS",
+    "PASS",
+    "SKIP",
   ]);
   const bucket = await store.createBucket(`key-${crypto.randomUUID()}`);
   const env = withBucket(db.config, bucket);

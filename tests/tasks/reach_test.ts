@@ -96,7 +96,9 @@ async function reach(manifests: string, ...args: string[]): Promise<Ran> {
     await Deno.writeTextFile(`${directory}/all.yaml`, manifests);
     const command = ["run", "-q", "-P=reach", "tasks/reach.ts", "--manifests", directory, ...args];
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      ...{ args: command, cwd: ROOT, env: { NO_COLOR: "1" } },
+      args: command,
+      cwd: ROOT,
+      env: { NO_COLOR: "1" },
     }).output();
     const text = (bytes: Uint8Array) =>
       new TextDecoder().decode(bytes).replaceAll(directory, "DIR");

@@ -19,7 +19,8 @@ import { atTerminal, startOnTerminal } from "../support/terminal.ts";
 const PASSWORD = `p\\a!s$s'w"o#rd `;
 
 const NAMESPACE: KubeObject = {
-  ...{ apiVersion: "v1", kind: "Namespace" },
+  apiVersion: "v1",
+  kind: "Namespace",
   metadata: { name: "analytics-jobs" },
 };
 const DATABASE = "django-db-credentials";
@@ -213,7 +214,8 @@ clusterTest("secrets: --port-forward logs in through the cluster", async () => {
     metadata: { labels: { app: pod.name } },
   }, "application/merge-patch+json");
   await api.call("POST", services, {
-    ...{ kind: "Service", metadata: { name: "paradedb" } },
+    kind: "Service",
+    metadata: { name: "paradedb" },
     spec: { selector: { app: pod.name }, ports: [{ port: 5432 }] },
   });
   const host = `paradedb.${pod.namespace}.svc.cluster.local`;

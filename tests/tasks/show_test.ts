@@ -58,7 +58,8 @@ Deno.test("show --where: rows that match, by value and not by spelling", async (
   assertStringIncludes(stdout, "302 rows, 1 of them match");
   const none = await here.show("bronze", DAY, "--where", "symbol=NONE");
   assertEquals([none.code, none.stdout], [
-    ...[0, "bronze 2025-12-28, sealed: 302 rows, 0 of them match\n"],
+    0,
+    "bronze 2025-12-28, sealed: 302 rows, 0 of them match\n",
   ]);
 });
 
@@ -68,7 +69,9 @@ Deno.test("show --output json: one object per row, with nothing that a reader wo
   assertEquals(code, 0);
   const [first] = stdout.trim().split("\n").map((line) => JSON.parse(line));
   assertEquals([first.event_seq, first.stop_price, first.occurred_at, first.fill_price], [
-    ...["1", "87500.00000000", "2025-12-28T14:03:11.204518Z"],
+    "1",
+    "87500.00000000",
+    "2025-12-28T14:03:11.204518Z",
     null,
   ]);
 });

@@ -60,7 +60,10 @@ Deno.test("status: after a run the day is sealed and needs nothing; late events 
   const of = async () => lines(await runTask("status", [DAY, "--output", "json"], env)).days;
   const [{ over, settled, bronze, silver, next, ...rest }] = await of();
   assertEquals([over, settled, bronze.state, silver.state, next], [
-    ...[true, true, "sealed", "sealed"],
+    true,
+    true,
+    "sealed",
+    "sealed",
     null,
   ]);
   assertEquals([bronze.rows, rest.outbox], [302, { events: 302, difference: 0 }]);

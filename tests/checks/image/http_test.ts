@@ -3,7 +3,11 @@ import { openHttp } from "../../../checks/image/http.ts";
 import { assertEquals, assertRejects } from "../../support/assert.ts";
 
 const OPTIONS = {
-  ...{ task: "read it", caCertificates: [], plain: true, signal: undefined, silence: 200 },
+  task: "look into it",
+  caCertificates: [],
+  plain: true,
+  signal: undefined,
+  silence: 200,
 };
 
 /** A server that begins to answer with a piece, if it has one, and says nothing after it. */

@@ -88,7 +88,9 @@ for (
 
 Deno.test("image: a configuration says platform, environment and the unpacked layers' digests", () => {
   const { config, layers } = imageOf({
-    ...{ layers: [{ a: "" }], platform: "linux/arm64/v8", env: ["A=b=c", "EMPTY="] },
+    layers: [{ a: "" }],
+    platform: "linux/arm64/v8",
+    env: ["A=b=c", "EMPTY="],
   });
   const { platform, env, diffIds } = parseConfig(config.bytes);
   assertEquals([platform, env.get("A"), env.get("EMPTY")], ["linux/arm64/v8", "b=c", ""]);

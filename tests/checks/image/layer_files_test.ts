@@ -28,7 +28,9 @@ Deno.test("layers add up", async () => {
   assertEquals(await jarsAfter(), ["a.jar", "b.jar"]);
   assertEquals(await jarsAfter({ [`${JARS}/c.jar`]: "" }), ["a.jar", "b.jar", "c.jar"]);
   assertEquals(await jarsAfter({ [`./${JARS}/c.jar`]: "" }, { [`${JARS}/a.jar`]: "2" }), [
-    ...["a.jar", "b.jar", "c.jar"],
+    "a.jar",
+    "b.jar",
+    "c.jar",
   ]);
   assertEquals(await jarsAfter({ [`${JARS}/`]: "", [`${JARS}/sub/d.jar`]: "" }), [
     "a.jar",
@@ -42,7 +44,8 @@ Deno.test("layer_files: a deletion hides what is below it, and nothing of its ow
   assertEquals(await jarsAfter(gone, { [`${JARS}/a.jar`]: "" }), ["a.jar", "b.jar"]);
   assertEquals(await jarsAfter({ [`${JARS}/a.jar`]: "", ...gone }), ["a.jar", "b.jar"]);
   assertEquals(await jarsAfter({ [`${JARS}/.wh.none.jar`]: "", "tmp/.wh.x": "" }), [
-    ...["a.jar", "b.jar"],
+    "a.jar",
+    "b.jar",
   ]);
 });
 
@@ -67,7 +70,8 @@ Deno.test("layer_files: it is known which layer deleted a file, if it is not the
   assertEquals(image.deletedFrom(`/${JARS}/`), [{ name: "a.jar", layer: 2 }]);
   const all = await imageOf(SPARK, { "opt/.wh.spark": "" });
   assertEquals(all.deletedFrom(JARS).map(({ name, layer }) => `${name} ${layer}`), [
-    ...["a.jar 2", "b.jar 2"],
+    "a.jar 2",
+    "b.jar 2",
   ]);
 });
 

@@ -27,10 +27,29 @@ for (
 
 for (
   const reference of [
-    ...["", " ", "spark:", ":1", "/spark", "ghcr.io/", "ghcr.io//spark", "a b", "spark\n", "Spark"],
-    ...["ghcr.io/Team/spark:1", "spark@sha256:12", `spark@sha512:${"a".repeat(128)}`, "$(IMAGE)"],
-    ...[`spark@${DIGEST}@${DIGEST}`, "https://ghcr.io/a/b", "ghcr.io/../b:1", "a/b?c=d", "a/b#1"],
-    ...["-a.io/b:1", `spark:${"1".repeat(129)}`, `a/${"b".repeat(256)}`, "user:pass@ghcr.io/a/b"],
+    "",
+    " ",
+    "spark:",
+    ":1",
+    "/spark",
+    "ghcr.io/",
+    "ghcr.io//spark",
+    "a b",
+    "spark\n",
+    "Spark",
+    "ghcr.io/Team/spark:1",
+    "spark@sha256:12",
+    `spark@sha512:${"a".repeat(128)}`,
+    "$(IMAGE)",
+    `spark@${DIGEST}@${DIGEST}`,
+    "https://ghcr.io/a/b",
+    "ghcr.io/../b:1",
+    "a/b?c=d",
+    "a/b#1",
+    "-a.io/b:1",
+    `spark:${"1".repeat(129)}`,
+    `a/${"b".repeat(256)}`,
+    "user:pass@ghcr.io/a/b",
   ]
 ) {
   Deno.test(`reference: no reference is ${JSON.stringify(reference.slice(0, 40))}`, () => {

@@ -35,7 +35,10 @@ function pull(
     new TextEncoder().encode(JSON.stringify({ auths: { [host]: { username: "robot", password } } }))
   );
   return readFromRegistry(`${host}/${name}`, {
-    ...{ platform: "linux/amd64", logins, caCertificates: [], cache: openLayerCache(undefined) },
+    platform: "linux/amd64",
+    logins,
+    caCertificates: [],
+    cache: openLayerCache(undefined),
     signal,
   });
 }

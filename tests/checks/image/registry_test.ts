@@ -271,7 +271,8 @@ Deno.test({
     ) {
       const [base] = IMAGE.layers;
       const manifest = blobOf(IMAGE.manifest.descriptor.mediaType, {
-        ...{ schemaVersion: 2, mediaType: IMAGE.manifest.descriptor.mediaType },
+        schemaVersion: 2,
+        mediaType: IMAGE.manifest.descriptor.mediaType,
         config: IMAGE.config.descriptor,
         layers: [base!.descriptor, layer.descriptor],
       });

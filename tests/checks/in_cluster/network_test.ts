@@ -53,7 +53,8 @@ spec: {}
   const object = "CiliumNetworkPolicy analytics-jobs/extra";
   await assertOnlyIn("isolation", plus(cilium), [{ severity: "warn", object }]);
   const unread = [{
-    ...{ kind: "CiliumNetworkPolicy.cilium.io", namespace: "analytics-jobs" },
+    kind: "CiliumNetworkPolicy.cilium.io",
+    namespace: "analytics-jobs",
     failure: new Failure({
       kind: "configuration",
       task: "list",
@@ -75,7 +76,8 @@ Deno.test("connection checks: Calico's policy of the same name hides none of Kub
 
 Deno.test("connection checks: a namespace that is nowhere is a finding, and what would be in it is skipped", async () => {
   const { others } = await assertOnlyIn("namespace-labels", without("Namespace robson"), [{
-    ...{ severity: "fail", object: "Namespace robson" },
+    severity: "fail",
+    object: "Namespace robson",
     problem: "the namespace exists neither in the cluster nor in the manifests",
   }]);
   assertEquals(others["database-egress"], "skip");
@@ -196,7 +198,8 @@ Deno.test("connection checks: no Service, no pod behind it, or no such port: nob
     problem: "the namespace has no Service with the name in DJANGO_DB_HOST; it has no Service",
   }]);
   await assertOnlyIn("database-egress", without("Pod robson/rbs-paradedb-0"), [{
-    ...{ object: "Service robson/paradedb", field: "spec.selector" },
+    object: "Service robson/paradedb",
+    field: "spec.selector",
     problem: "the Service has no backend: it selects no pod and no EndpointSlice lists an address",
   }]);
   await assertOnlyIn(

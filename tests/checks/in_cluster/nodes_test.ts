@@ -28,7 +28,9 @@ const result = async (cluster: ClusterOpened) =>
 
 const pod = (name: string, requests: Fields, more: Fields = {}) =>
   JSON.stringify({
-    ...{ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "somewhere", ...more } },
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, namespace: "somewhere", ...more },
     spec: { nodeName: "analytics-1", containers: [{ name: "a", resources: { requests } }] },
     status: { phase: "Running" },
   });
@@ -36,7 +38,9 @@ const pod = (name: string, requests: Fields, more: Fields = {}) =>
 Deno.test("without the label there is no pool: the node that was meant has its taint", async () => {
   const unlabelled = changed(NODE, (value) => ({ ...value, metadata: { name: "analytics-1" } }));
   await assertOnlyIn("node-pool", unlabelled, [{
-    ...{ severity: "fail", object: NODE, field: "metadata.labels" },
+    severity: "fail",
+    object: NODE,
+    field: "metadata.labels",
     problem: "it has the pool's taint, and no node has the label robson.io/pool=analytics",
     fix: "kubectl label node analytics-1 robson.io/pool=analytics",
   }]);
@@ -53,12 +57,16 @@ Deno.test("node-pool: a node that is not ready, or cordoned, takes no pods", asy
       conditions: [{ type: "Ready", status: "Unknown", reason: "NodeStatusUnknown", message: "x" }],
     }),
     [{
-      ...{ severity: "fail", object: NODE, field: "status.conditions" },
+      severity: "fail",
+      object: NODE,
+      field: "status.conditions",
       problem: "it is not ready: Ready is Unknown (NodeStatusUnknown: x)",
     }],
   );
   await assertOnlyIn("node-pool", spec({ unschedulable: true }), [{
-    ...{ severity: "fail", object: NODE, field: "spec.unschedulable" },
+    severity: "fail",
+    object: NODE,
+    field: "spec.unschedulable",
     fix: "kubectl uncordon analytics-1",
   }]);
 });
@@ -66,7 +74,9 @@ Deno.test("node-pool: a node that is not ready, or cordoned, takes no pods", asy
 Deno.test("node-pool: a missing taint is a warning, with the command", async () => {
   for (const taints of [undefined, [{ ...POOL_TAINT, effect: "PreferNoSchedule" }]]) {
     await assertOnlyIn("node-pool", spec({ taints }), [{
-      ...{ severity: "warn", object: NODE, field: "spec.taints" },
+      severity: "warn",
+      object: NODE,
+      field: "spec.taints",
       fix: "kubectl taint node analytics-1 robson.io/dedicated=analytics:NoSchedule",
     }]);
   }
@@ -75,7 +85,9 @@ Deno.test("node-pool: a missing taint is a warning, with the command", async () 
 Deno.test("node-pool: a taint that jobs do not tolerate is one finding, for drivers and executors together", async () => {
   const other = { key: "gpu", value: "yes", effect: "NoExecute" };
   await assertOnlyIn("node-pool", spec({ taints: [POOL_TAINT, other] }), [{
-    ...{ severity: "fail", object: NODE, field: "spec.taints" },
+    severity: "fail",
+    object: NODE,
+    field: "spec.taints",
     problem: "it has the taint gpu=yes:NoExecute, which pods of the jobs do not tolerate",
     fix: "If it may run jobs: kubectl taint node analytics-1 gpu=yes:NoExecute-",
   }]);
@@ -119,7 +131,8 @@ status:
   );
   const { findings } = await result(tighter);
   assertEquals(findings.map(({ object }) => object), [
-    ...["Node analytics-1, analytics-2", "Node analytics-1, analytics-2"],
+    "Node analytics-1, analytics-2",
+    "Node analytics-1, analytics-2",
   ]);
 });
 
@@ -151,7 +164,8 @@ Deno.test("node-pool: overhead, sidecars and resources of a pod as a whole take 
   const whole = { ...value.spec, overhead: undefined, resources: { requests: { cpu: "2" } } };
   assertEquals((await result(plus(JSON.stringify({ ...value, spec: whole })))).verdict, "fail");
   const sidecar = {
-    ...{ ...value.spec, overhead: undefined },
+    ...value.spec,
+    overhead: undefined,
     initContainers: [{ name: "s", restartPolicy: "Always", resources: { requests: { cpu: "1" } } }],
   };
   assertEquals((await result(plus(JSON.stringify({ ...value, spec: sidecar })))).verdict, "fail");

@@ -22,7 +22,8 @@ Deno.test("quota-fit: a job has to fit beside what is used now, and the sum is s
     using({ "requests.cpu": "3500m" }),
     [
       {
-        ...{ severity: "fail", object: "Job analytics-jobs/bronze-ingest-manual" },
+        severity: "fail",
+        object: "Job analytics-jobs/bronze-ingest-manual",
         problem: `requests.cpu: used 3500m + driver 1 + executor 2 = 6500m, and ${QUOTA} allows 6`,
       },
       { object: "Job analytics-jobs/silver-transform-manual" },
@@ -41,7 +42,8 @@ Deno.test("pods are counted too", async () => {
 function running(): ClusterOpened {
   const pod = (name: string, requests: Fields, metadata: Fields, phase = "Running") =>
     JSON.stringify({
-      ...{ apiVersion: "v1", kind: "Pod" },
+      apiVersion: "v1",
+      kind: "Pod",
       metadata: { name, namespace: "analytics-jobs", ...metadata },
       spec: { containers: [{ name: "a", resources: { requests, limits: requests } }] },
       status: { phase },
@@ -79,7 +81,8 @@ Deno.test("quota-fit: a quota that was not applied yet will count the pods that 
 Deno.test("quota-fit: the pods of a Deployment that is there are among those that are used", async () => {
   const resources = { requests: { cpu: "1" }, limits: { cpu: "1" } };
   const deployment = {
-    ...{ apiVersion: "apps/v1", kind: "Deployment" },
+    apiVersion: "apps/v1",
+    kind: "Deployment",
     metadata: { name: "proxy", namespace: "analytics-jobs" },
     spec: { replicas: 4, template: { spec: { containers: [{ name: "a", resources }] } } },
   };

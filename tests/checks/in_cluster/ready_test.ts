@@ -75,8 +75,13 @@ const READERS: Readonly<Record<string, string[]>> = {
   "EndpointSlice default": ["kubernetes-api-egress"],
   "Service kube-system": ["dns-egress"],
   NetworkPolicy: [
-    ...["egress-policy", "namespace-labels", "dns-egress", "database-egress"],
-    ...["kubernetes-api-egress", "driver-executor-traffic", "isolation"],
+    "egress-policy",
+    "namespace-labels",
+    "dns-egress",
+    "database-egress",
+    "kubernetes-api-egress",
+    "driver-executor-traffic",
+    "isolation",
   ],
 };
 for (const [what, expected] of Object.entries(READERS)) {

@@ -28,7 +28,8 @@ Deno.test("rbac: what the account may do elsewhere is found, with the binding th
     namespace === "robson" && verb !== "*" ? { allowed: true, reason: BY_ROBSON } : {}
   );
   await assertOnlyIn("rbac", cluster, [{
-    ...{ severity: "fail", object: "RoleBinding robson/spark" },
+    severity: "fail",
+    object: "RoleBinding robson/spark",
     problem: "it lets the service account analytics-jobs/spark-jobs create pods in robson, " +
       "get secrets in robson",
     fix: "Take the account out of its subjects, or remove it: " +
@@ -52,7 +53,8 @@ Deno.test("rbac: a right that the server denies in spite of the roles is missing
     resource === "pods" && verb === "watch" ? { allowed: false, reason: "" } : {}
   );
   await assertOnlyIn("rbac", cluster, [{
-    ...{ severity: "fail", object: "Job analytics-jobs/bronze-ingest-manual" },
+    severity: "fail",
+    object: "Job analytics-jobs/bronze-ingest-manual",
     problem: "the API server does not let the service account analytics-jobs/spark-jobs watch " +
       "pods, though its roles allow it",
   }]);

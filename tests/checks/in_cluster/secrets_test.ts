@@ -39,7 +39,9 @@ for (
 ) {
   Deno.test(`secret-escaping: a stored ${key} that ${problem} is one finding, with the task that stores it again`, async () => {
     const { findings: [finding] } = await assertOnlyIn("secret-escaping", stored(key, value), [{
-      ...{ severity: "fail", field: `data.${key}`, problem: `the value ${problem}` },
+      severity: "fail",
+      field: `data.${key}`,
+      problem: `the value ${problem}`,
     }]);
     assertEquals(finding!.file, undefined);
     assertStringIncludes(finding!.fix, "deno task secrets");
@@ -95,13 +97,17 @@ function stranger(kind: "Job" | "CronJob", container: Fields): string {
       nodeSelector: { "robson.io/pool": "analytics" },
       tolerations: [{ key: "robson.io/dedicated", operator: "Exists" }],
       containers: [{
-        ...{ name: "a", image: "ghcr.io/ldamasio/rbs-spark:3.5.8-phase1", ...container },
+        name: "a",
+        image: "ghcr.io/ldamasio/rbs-spark:3.5.8-phase1",
+        ...container,
         resources: { limits: { cpu: "1", memory: "1Gi" } },
       }],
     },
   };
   return JSON.stringify({
-    ...{ apiVersion: "batch/v1", kind, metadata: { name: "nightly", namespace: "analytics-jobs" } },
+    apiVersion: "batch/v1",
+    kind,
+    metadata: { name: "nightly", namespace: "analytics-jobs" },
     ...(kind === "Job"
       ? { spec: { template }, status: { active: 1 } }
       : { spec: { jobTemplate: { spec: { template } } } }),

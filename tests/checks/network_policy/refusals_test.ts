@@ -216,7 +216,9 @@ Deno.test("readCluster accepts a repeated object, and refuses a repeated object 
 
 Deno.test("readCluster keeps every object with a generateName", () => {
   const job = (app: string) => ({
-    ...{ apiVersion: "batch/v1", kind: "Job", metadata: { generateName: "j-" } },
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: { generateName: "j-" },
     spec: { template: { metadata: { labels: { app } }, spec: { containers: [] } } },
   });
   const { cluster, problems } = readCluster([job("a"), job("b")].map((value) => ({ value })));

@@ -29,7 +29,8 @@ type Spec = Record<string, unknown>;
 
 function clusterWith(...specs: readonly Spec[]): Cluster {
   const policies = specs.map((spec, i) => ({
-    ...{ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" },
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
     ...{
       metadata: meta(`p${i}`, "a"),
       spec: { podSelector: { matchLabels: { app: "self" } }, ...spec },
@@ -211,7 +212,9 @@ Deno.test("evaluate requires both ends, and always lets a pod reach itself", () 
 
 Deno.test("evaluate applies no policy to a pod on its node's network", () => {
   const policy = {
-    ...{ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: meta("p", "b") },
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
+    metadata: meta("p", "b"),
     spec: { policyTypes: ["Ingress", "Egress"] },
   };
   const { cluster } = readCluster([...OBJECTS, policy].map((value) => ({ value })));
@@ -241,7 +244,9 @@ Deno.test("readCluster gives pods the labels of their template and of their cont
 
 Deno.test("evaluate matches a label with an unknown value by Exists, and never by In", () => {
   const job = {
-    ...{ apiVersion: "batch/v1", kind: "CronJob", metadata: meta("nightly", "a") },
+    apiVersion: "batch/v1",
+    kind: "CronJob",
+    metadata: meta("nightly", "a"),
     spec: { jobTemplate: { spec: { template: { spec: { containers: [] } } } } },
   };
   const reached = (podSelector: unknown) => {

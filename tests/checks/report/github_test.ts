@@ -6,18 +6,23 @@ import { REPORT } from "./results.ts";
 
 const all = () => REPORT.results.map(renderCommands).join("");
 
-Deno.test("github: a command per finding, and per check that was not judged", async () => {
+Deno.test("renderCommands: prints a command per finding and per check without a verdict", async () => {
   await assertGolden("report.github", all());
 });
 
-Deno.test("github: a check that passed says nothing", () => {
+Deno.test("renderCommands: prints nothing for a check that passed", () => {
   assertEquals(renderCommands(REPORT.results[0]!), "");
 });
 
-Deno.test("github: a finding with a file is shown on its line", () => {
+Deno.test("renderCommands: links a finding to its file and line", () => {
   const finding: Finding = {
-    ...{ severity: "fail", object: "Job x", field: "spec", file: "a,b: 100%.yaml", line: 12 },
-    ...{ problem: "p", fix: "f" },
+    severity: "fail",
+    object: "Job x",
+    field: "spec",
+    file: "a,b: 100%.yaml",
+    line: 12,
+    problem: "p",
+    fix: "f",
   };
   const result: Result = { id: "image-deps", title: "t", verdict: "fail", findings: [finding] };
   assertEquals(
@@ -27,9 +32,11 @@ Deno.test("github: a finding with a file is shown on its line", () => {
   );
 });
 
-Deno.test("github: nothing that is reported can begin a command of its own", () => {
+Deno.test("renderCommands: escapes text that would begin another command", () => {
   const finding: Finding = {
-    ...{ severity: "warn", object: "o\r\n::set-env name=PATH::/evil", problem: "100%\n::error::" },
+    severity: "warn",
+    object: "o\r\n::set-env name=PATH::/evil",
+    problem: "100%\n::error::",
     fix: "f\r::stop-commands::x",
   };
   const text = renderCommands({ id: "x", title: "t", verdict: "warn", findings: [finding] });
@@ -38,7 +45,7 @@ Deno.test("github: nothing that is reported can begin a command of its own", () 
   assertMatch(text, /100%25%0A::error::/);
 });
 
-Deno.test("github: every line is a command, without control characters", () => {
+Deno.test("renderCommands: prints only commands, without control characters", () => {
   for (const line of all().trimEnd().split("\n")) {
     assertMatch(line, /^::(error|warning|notice) title=/);
   }

@@ -1,8 +1,8 @@
 import { assertEquals } from "../../support/assert.ts";
 
 /**
- * Compares a text with a file under `tests/golden/`, to the byte. With `UPDATE_GOLDEN=1` it writes the
- * file instead.
+ * Compares a text byte by byte with a file under `tests/golden/`. With `UPDATE_GOLDEN=1`, writes
+ * the file instead.
  */
 export async function assertGolden(name: string, actual: string): Promise<void> {
   const file = new URL(`../../golden/${name}`, import.meta.url);

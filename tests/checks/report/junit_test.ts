@@ -3,15 +3,15 @@ import { assertMatch, assertNotMatch, assertStringIncludes } from "../../support
 import { assertGolden } from "./golden.ts";
 import { REPORT } from "./results.ts";
 
-Deno.test("junit: one test case per check", async () => {
+Deno.test("renderJunit: prints one test case per check", async () => {
   await assertGolden("report.xml", renderJunit(REPORT));
 });
 
-Deno.test("junit: failures, errors and skipped are counted, a warning is a pass, and not applicable is skipped", () => {
+Deno.test("renderJunit: counts failures, errors and skips; a warning passes, and not applicable is a skip", () => {
   assertStringIncludes(renderJunit(REPORT), 'tests="7" failures="1" errors="1" skipped="3"');
 });
 
-Deno.test("junit: no character that XML cannot hold, and every one with a meaning is escaped", () => {
+Deno.test("renderJunit: replaces characters that XML forbids, and escapes special ones", () => {
   const xml = renderJunit(REPORT);
   // deno-lint-ignore no-control-regex
   assertNotMatch(xml, /[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]/);

@@ -1,6 +1,6 @@
 import type { Report } from "../../../checks/report/report.ts";
 
-/** One result of each kind, with all that a report has to escape. */
+/** One result of each verdict, with every character that a report has to escape. */
 export const REPORT: Report = {
   command: "postflight",
   date: "2025-12-28",

@@ -7,11 +7,11 @@ const all = (options?: { colour: boolean }) =>
   REPORT.results.map((result) => renderResult(result, options)).join("") +
   renderSummary(REPORT, options);
 
-Deno.test("text: one line per check, and findings under it", async () => {
+Deno.test("renderResult: prints one line per check with its findings below", async () => {
   await assertGolden("report.txt", all());
 });
 
-Deno.test("text: colour changes nothing but the colour", () => {
+Deno.test("renderResult: prints the same text with and without colour", () => {
   // deno-lint-ignore no-control-regex
   const colour = /\x1b\[\d+m/g;
   const coloured = all({ colour: true });
@@ -19,12 +19,12 @@ Deno.test("text: colour changes nothing but the colour", () => {
   assertEquals(coloured.replace(colour, ""), all());
 });
 
-Deno.test("text: nothing from outside reaches the terminal as a control character", () => {
+Deno.test("renderResult: prints no control characters from outside", () => {
   // deno-lint-ignore no-control-regex
   assertNotMatch(all(), /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
 });
 
-Deno.test("text: the summary counts every verdict", () => {
+Deno.test("renderSummary: counts every verdict", () => {
   assertEquals(
     renderSummary(REPORT),
     "postflight 2025-12-28: 7 checks: 1 pass, 1 warn, 1 fail, 2 skip, 1 error, 1 not applicable\n",

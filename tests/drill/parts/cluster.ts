@@ -5,26 +5,26 @@ import { type PullSecret, theWholeSetup } from "../../cluster/setup.ts";
 import { bringTo } from "../../cluster/state.ts";
 import type { Part } from "./part.ts";
 
-/** An object whose fields a drill changes as it likes. */
+/** An object with fields that a drill may change freely. */
 // deno-lint-ignore no-explicit-any
 export type Changing = any;
 
 /** The cluster, for drills to break. */
 export interface ClusterPart extends Part {
   readonly kubeconfig: string;
-  /** The control plane that it is. */
+  /** The control plane. */
   readonly plane: ControlPlane;
-  /** Changes an object; what cannot be changed, such as a Job, is made anew. */
+  /** Changes an object. Replaces an object that cannot be changed, such as a Job. */
   change(kind: string, name: string, how: (object: Changing) => void): Promise<void>;
-  /** Takes an object away. */
+  /** Deletes an object. */
   remove(kind: string, name: string): Promise<void>;
-  /** Adds an object that is made of a healthy one. */
+  /** Adds an object derived from a healthy one. */
   add(kind: string, name: string, how: (object: Changing) => Changing): Promise<void>;
 }
 
 /**
- * Values of the two Secrets. Nothing is reached with them: the names in them are those of a real
- * cluster's network, which cannot be entered from outside.
+ * Values of the two Secrets. No check connects with them: their host names belong to the network of
+ * a real cluster, which is unreachable from outside.
  */
 const VALUES = {
   DJANGO_DB_PASSWORD: "pass!word",
@@ -32,12 +32,14 @@ const VALUES = {
   AWS_SECRET_ACCESS_KEY: "drill/secret+key",
 };
 
-/** Starts a control plane, in the folder, which goes with it. */
+/** Starts a control plane in the folder. The folder is removed when it stops. */
 export function startCluster(folder: string): Promise<ControlPlane> {
   return startControlPlane(folder, "drill");
 }
 
-/** Brings a cluster to its healthy state: what manifests in a folder say, and all that is around them. */
+/**
+ * Brings a cluster to its healthy state: the manifests of a folder, and the objects around them.
+ */
 export async function healthyCluster(
   plane: ControlPlane,
   { folder, pull }: { readonly folder: string; readonly pull: PullSecret },
@@ -54,7 +56,8 @@ export async function healthyCluster(
   };
   await become(healthy);
   return {
-    ...{ kubeconfig: `${plane.folder}/kubeconfig`, plane },
+    kubeconfig: `${plane.folder}/kubeconfig`,
+    plane,
     async change(kind, name, how) {
       const object = found(kind, name);
       how(object);

@@ -7,14 +7,14 @@ import type { Part } from "./part.ts";
 /** The database of the outbox, for drills to break. */
 export interface DatabasePart extends Part {
   readonly config: DatabaseConfig;
-  /** Opens a session of the outbox's owner. It ends when the database is healed. */
+  /** Opens a session as the owner of the outbox. Healing the database closes the session. */
   session(): Promise<TextClient>;
 }
 
 const HEALTHY = `
 DROP SCHEMA public CASCADE; CREATE SCHEMA public; ${CREATE_OUTBOX} ${RUNBOOK_EVENTS}`;
 
-/** Starts a Postgres that has the events of the runbook's first run. */
+/** Starts a Postgres with the events of the runbook's first run. */
 export async function startDatabase(): Promise<DatabasePart> {
   const { config, stop } = await startPostgres();
   const sessions: TextClient[] = [];

@@ -8,15 +8,15 @@ import type { Part } from "./part.ts";
 export interface ImagePart extends Part {
   /** The reference of the Jobs' image. */
   readonly ours: string;
-  /** The reference of plain Spark. */
+  /** The reference of the plain Spark image. */
   readonly plain: string;
-  /** What a cluster pulls with. */
+  /** The cluster's pull credentials. */
   readonly pull: PullSecret;
-  /** Stores another image under the reference of the Jobs' image. */
+  /** Stores a different image under the reference of the Jobs' image. */
   pushOurs(image: TestImage): Promise<void>;
 }
 
-/** Starts a registry that wants a login, and has what stands in for the image of the Jobs. */
+/** Starts a registry that requires a login and contains a stand-in for the image of the Jobs. */
 export async function startImage(): Promise<ImagePart> {
   const { host, push, stop } = await startRegistry({ auth: "basic" });
   const [path, tag] = (await imageOfJobs()).replace(/^[^/]+\//, "").split(":") as [string, string];
@@ -26,11 +26,16 @@ export async function startImage(): Promise<ImagePart> {
   const plain = plainSpark();
   await push("apache/spark", "3.5.8", plain.manifest, [plain]);
   return {
-    ...{ ours: `${host}/${path}:${tag}`, plain: `${host}/apache/spark:3.5.8` },
-    ...{ pushOurs, heal, stop },
+    ours: `${host}/${path}:${tag}`,
+    plain: `${host}/apache/spark:3.5.8`,
+    pushOurs,
+    heal,
+    stop,
     pull: {
-      ...{ name: "registry", registry: host },
-      ...{ username: REGISTRY_USER.user, password: REGISTRY_USER.password },
+      name: "registry",
+      registry: host,
+      username: REGISTRY_USER.user,
+      password: REGISTRY_USER.password,
     },
   };
 }

@@ -8,7 +8,7 @@ import type { Part } from "./part.ts";
 export interface LakePart extends Part {
   readonly config: S3Config;
   readonly lake: Lake;
-  /** Takes what is in the lake now for healthy. */
+  /** Records the current content of the lake as healthy. */
   remember(): Promise<void>;
 }
 
@@ -19,7 +19,8 @@ export async function startLake(): Promise<LakePart> {
   const lake = openLake(config);
   const healthy = new Map<string, Uint8Array<ArrayBuffer>>();
   return {
-    ...{ config, lake },
+    config,
+    lake,
     async remember() {
       for (const { key } of await lake.list("")) healthy.set(key, (await lake.get(key))!.bytes);
     },

@@ -8,21 +8,21 @@ const MANIFESTS = new URL("../../../manifests/", import.meta.url).pathname;
 /** A copy of manifests/, for drills to break. */
 export interface ManifestsPart extends Part {
   readonly folder: string;
-  /** Changes a text file of it, in which that must change something. */
+  /** Edits a text file of the copy. Throws if the edit changes nothing. */
   edit(file: string, how: (text: string) => string): Promise<void>;
 }
 
-/** What the jobs' pods run, and are allowed to pull it with. */
+/** The image of the jobs' pods and its pull credentials. */
 type Pulled = Pick<ImagePart, "ours" | "pull">;
 
-/** Copies manifests/ into a new folder, with another image for the Jobs. */
+/** Copies manifests/ into a new folder, with a different image for the Jobs. */
 export async function copyManifests(folder: string, image: Pulled): Promise<ManifestsPart> {
   const named = await imageOfJobs();
   const edit = async (file: string, how: (text: string) => string) => {
     const path = join(folder, file);
     const text = await Deno.readTextFile(path);
     const edited = how(text);
-    if (edited === text) throw new Error(`${file} is not as this drill expects it.`);
+    if (edited === text) throw new Error(`${file} does not have the form that this drill expects.`);
     await Deno.writeTextFile(path, edited);
   };
   const remove = () => Deno.remove(folder, { recursive: true });
@@ -36,7 +36,7 @@ export async function copyManifests(folder: string, image: Pulled): Promise<Mani
   return { folder, edit, stop: remove, heal: () => remove().then(copy) };
 }
 
-/** Executors have another service account than the driver, and so need the secret for themselves. */
+/** Adds the pull secret to the executors, which use a different service account than the driver. */
 function withPullSecret(job: string, { pull }: Pulled): string {
   const before = /^( *- )--conf=spark\.kubernetes\.executor\.container\.image=.*$/m;
   return job.replace(
@@ -45,7 +45,7 @@ function withPullSecret(job: string, { pull }: Pulled): string {
   );
 }
 
-/** Copies a folder, and all that is in it, to a place where there is none. */
+/** Copies a folder with all its content to a new path. */
 export async function copyFolder(from: string, to: string): Promise<void> {
   await Deno.mkdir(to);
   for await (const { name, isDirectory } of Deno.readDir(from)) {

@@ -1,7 +1,7 @@
-/** A real part of a platform: healthy, until a drill breaks it. */
+/** A real part of a platform, healthy until a drill breaks it. */
 export interface Part {
-  /** Makes it healthy again, whatever a drill did to it. */
+  /** Makes the part healthy again after any drill. */
   heal(): Promise<void>;
-  /** Ends it; what it stored is gone. */
+  /** Stops the part and removes its data. */
   stop(): Promise<void>;
 }

@@ -19,7 +19,12 @@ function planned(kind: string, action: Planned["action"] = "create"): Planned {
 Deno.test("inOrder: namespaces come first, and kinds that create pods last", () => {
   const kinds = ["Job", "ConfigMap", "Namespace", "CronJob", "Role", "CustomResourceDefinition"];
   assertEquals(inOrder(kinds.map((kind) => planned(kind))).map(({ object }) => object.kind), [
-    ...["Namespace", "CustomResourceDefinition", "ConfigMap", "Role", "Job", "CronJob"],
+    "Namespace",
+    "CustomResourceDefinition",
+    "ConfigMap",
+    "Role",
+    "Job",
+    "CronJob",
   ]);
 });
 

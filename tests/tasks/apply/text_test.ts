@@ -51,7 +51,9 @@ Deno.test("renderPlan: shows the first 20 fields of an object, and the number of
   const lines = renderPlan([planned("change", { differences })], { what: "", colour: false })
     .split("\n");
   assertEquals([lines.length, lines.at(-2), lines.at(-1)], [
-    ...[23, '    spec.a19  "x" -> nothing', "    and 5 more"],
+    23,
+    '    spec.a19  "x" -> nothing',
+    "    and 5 more",
   ]);
 });
 

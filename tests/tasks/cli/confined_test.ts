@@ -10,7 +10,10 @@ const DATABASE = { host: "db.example", port: 5432, name: "rbsdb", user: "robson"
 const BUCKET: S3Config = {
   kind: "s3",
   endpoint: "https://store.example",
-  ...{ region: "us-east-1", bucket: "rbs", accessKeyId: "a", secretAccessKey: "s" },
+  region: "us-east-1",
+  bucket: "rbs",
+  accessKeyId: "a",
+  secretAccessKey: "s",
 };
 
 Deno.test("grantsFor a bucket: two hosts, and no file", () => {
@@ -42,7 +45,11 @@ Deno.test("grantsFor a directory: it alone, by every name that it has", async ()
 async function probe(needs: Needs, order: Record<string, unknown>): Promise<string[][]> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "-q", "--no-prompt", "-P=pipeline", "tests/tasks/cli/confined_parent.ts"],
+      "run",
+      "-q",
+      "--no-prompt",
+      "-P=pipeline",
+      "tests/tasks/cli/confined_parent.ts",
       ...[JSON.stringify(needs), JSON.stringify(order)],
     ],
     cwd: ROOT,
@@ -71,7 +78,8 @@ Deno.test("runConfined: a worker can do what it needs and nothing else, its pare
   const directory = { kind: "directory", path: lake.path } as const;
   assertEquals(await probe({ database, lake: directory, writes: true }, order), [
     [
-      ...["reach the host that it needs", "read the file that it needs"],
+      "reach the host that it needs",
+      "read the file that it needs",
       "write the file that it needs",
     ],
     [],

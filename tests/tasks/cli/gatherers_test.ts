@@ -10,9 +10,14 @@ function unneeded(
   inDirectory = false,
 ): string[] {
   const sources: Sources = {
-    ...{ chosen: new Set(facts), manifests: "manifests", cluster: CLUSTER },
-    ...{ credentials: "environment", portForward: false, archive: undefined },
-    ...{ registryCa: undefined, ...more },
+    chosen: new Set(facts),
+    manifests: "manifests",
+    cluster: CLUSTER,
+    credentials: "environment",
+    portForward: false,
+    archive: undefined,
+    registryCa: undefined,
+    ...more,
   };
   return unneededPermissions(sources, inDirectory);
 }
@@ -27,7 +32,9 @@ Deno.test("unneededPermissions: only where a cluster is asked may a program log 
   assertEquals(unneeded(["database"], { credentials: "cluster" }), ["write"]);
   assertEquals(unneeded(["database"], { portForward: true }), ["write"]);
   assertEquals(unneeded(["manifests", "cluster"], { cluster: { absent: "none" } }), [
-    ...["net", "run", "write"],
+    "net",
+    "run",
+    "write",
   ]);
 });
 

@@ -119,8 +119,13 @@ Deno.test("embedded_postgres: when the process that started it is killed, it end
   const module = import.meta.resolve("../../../tasks/demo/embedded_postgres.ts");
   const child = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "--quiet", "--allow-all", "--no-prompt"],
-      ...["--config", new URL(import.meta.resolve("../../../deno.json")).pathname, "-"],
+      "run",
+      "--quiet",
+      "--allow-all",
+      "--no-prompt",
+      "--config",
+      new URL(import.meta.resolve("../../../deno.json")).pathname,
+      "-",
     ],
     stdin: "piped",
     stdout: "piped",

@@ -3,13 +3,30 @@ import { assert, assertEquals, assertThrows } from "../../support/assert.ts";
 import { outbox } from "../../support/postgres.ts";
 
 const NULLABLE = [
-  ...["event_seq", "trigger_price", "stop_price", "quantity", "side", "execution_token"],
-  ...["payload_json", "request_payload_hash", "exchange_order_id", "fill_price", "slippage_pct"],
-  ...["error_message", "retry_count"],
+  "event_seq",
+  "trigger_price",
+  "stop_price",
+  "quantity",
+  "side",
+  "execution_token",
+  "payload_json",
+  "request_payload_hash",
+  "exchange_order_id",
+  "fill_price",
+  "slippage_pct",
+  "error_message",
+  "retry_count",
 ];
 const TYPES = [
-  ...["BLOCKED", "CIRCUIT_BREAKER", "EXECUTED", "EXECUTION_SUBMITTED", "FAILED", "KILL_SWITCH"],
-  ...["SLIPPAGE_BREACH", "STALE_PRICE", "STOP_TRIGGERED"],
+  "BLOCKED",
+  "CIRCUIT_BREAKER",
+  "EXECUTED",
+  "EXECUTION_SUBMITTED",
+  "FAILED",
+  "KILL_SWITCH",
+  "SLIPPAGE_BREACH",
+  "STALE_PRICE",
+  "STOP_TRIGGERED",
 ];
 
 Deno.test("events: the runbook's day has two events of one operation", async () => {

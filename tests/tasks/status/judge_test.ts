@@ -48,33 +48,45 @@ function brief({ bronze, silver, outbox, next }: DayStatus) {
 const CASES: [string, LakeDay, Partial<DayFacts>, unknown[]][] = [
   ["a sealed day needs nothing", day(), {}, ["sealed", "sealed", undefined, undefined]],
   ["nor does one whose events are all in bronze", day(), { events: 10 }, [
-    ...["sealed", "sealed"],
-    ...[0, undefined],
+    "sealed",
+    "sealed",
+    0,
+    undefined,
   ]],
   ["late events of a sealed day: amend", day(), { events: 12 }, ["sealed", "sealed", 2, "amend"]],
   ["events that the outbox lost: amend", day(), { events: 9 }, ["sealed", "sealed", -1, "amend"]],
   ["so on an open day, also one that is not over", day({ state: "open" }), {
-    ...{ events: 9, now: start },
+    events: 9,
+    now: start,
   }, ["open", "open", -1, "amend"]],
   ["new events of an open day that is over: run", day({ state: "open" }), { events: 12 }, [
-    ...["open", "open"],
-    ...[2, "run"],
+    "open",
+    "open",
+    2,
+    "run",
   ]],
   ["an open day that is not over needs nothing", day({ state: "open" }), {
-    ...{ events: 12, now: OVER - 1n },
+    events: 12,
+    now: OVER - 1n,
   }, ["open", "open", 2, undefined]],
   ["nothing at all, and over: run", absentDay(DAY), {}, ["missing", "missing", undefined, "run"]],
   ["also where the outbox has nothing", absentDay(DAY), { events: 0 }, [
-    ...["missing", "missing"],
-    ...[undefined, "run"],
+    "missing",
+    "missing",
+    undefined,
+    "run",
   ]],
   ["nothing yet, and not over", absentDay(DAY), { now: OVER - 1n }, [
-    ...["missing", "missing"],
-    ...[undefined, undefined],
+    "missing",
+    "missing",
+    undefined,
+    undefined,
   ]],
   ["no silver: run", { ...day(), silver: { state: "missing" } }, {}, [
-    ...["sealed", "missing"],
-    ...[undefined, "run"],
+    "sealed",
+    "missing",
+    undefined,
+    "run",
   ]],
   [
     "silver from another bronze: run",
@@ -86,14 +98,18 @@ const CASES: [string, LakeDay, Partial<DayFacts>, unknown[]][] = [
     ["sealed", "stale", undefined, "run"],
   ],
   ["a marker that cannot be used: postflight", { ...day(), silver: UNUSABLE }, { events: 12 }, [
-    ...["sealed", "unusable"],
-    ...[2, "postflight"],
+    "sealed",
+    "unusable",
+    2,
+    "postflight",
   ]],
   ["a marker that cannot be read: no command helps", { ...day(), bronze: UNREADABLE }, {
     events: 12,
   }, [
-    ...["unreadable", "sealed"],
-    ...[undefined, undefined],
+    "unreadable",
+    "sealed",
+    undefined,
+    undefined,
   ]],
   [
     "events in quarantine are accounted for: postflight",
@@ -107,8 +123,10 @@ const CASES: [string, LakeDay, Partial<DayFacts>, unknown[]][] = [
     events: 7,
   }, ["sealed", "sealed", 0, undefined]],
   ["one more that is lost is not", day({ amended: amendedBy(DAY, 1, 3) }), { events: 6 }, [
-    ...["sealed", "sealed"],
-    ...[-1, "amend"],
+    "sealed",
+    "sealed",
+    -1,
+    "amend",
   ]],
 ];
 
