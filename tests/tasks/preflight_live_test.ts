@@ -188,30 +188,33 @@ partsTest("preflight: Ctrl-C ends it at once, though the API server never answer
   assertMatch(stderr, /^Interrupted\. /);
 });
 
-partsTest("no secret is in any output, in any cache, or among a process's arguments", async () => {
-  const secrets = [
-    world.database.config.password,
-    world.lake.config.secretAccessKey,
-    "drill/secret+key",
-    "pass!word",
-    world.image.pull.password,
-    btoa(world.image.pull.password),
-  ];
-  const running = startTask(
-    ...await howToLook({ args: ["--credentials", "cluster", "--output", "junit"] }),
-  );
-  const lines: string[] = [];
-  let over = false;
-  const outcome = running.outcome.finally(() => over = true);
-  while (!over) lines.push(...await argumentsOfAll());
-  const { stdout, stderr } = await outcome;
-  const texts = [...outputs, stdout, stderr, ...lines, ...await textsIn(home)];
-  assert(outputs.length > 20 && lines.length > 20);
-  assert(texts.some((text) => text.includes("hadoop-aws")), "the cache holds nothing");
-  for (const secret of secrets) {
-    assert(secret.length > 3);
-    for (const text of texts) {
-      assert(!text.includes(secret), `a secret is in ${text.slice(0, 200)}`);
+partsTest(
+  "preflight: no secret is in any output, in any cache, or among a process's arguments",
+  async () => {
+    const secrets = [
+      world.database.config.password,
+      world.lake.config.secretAccessKey,
+      "drill/secret+key",
+      "pass!word",
+      world.image.pull.password,
+      btoa(world.image.pull.password),
+    ];
+    const running = startTask(
+      ...await howToLook({ args: ["--credentials", "cluster", "--output", "junit"] }),
+    );
+    const lines: string[] = [];
+    let over = false;
+    const outcome = running.outcome.finally(() => over = true);
+    while (!over) lines.push(...await argumentsOfAll());
+    const { stdout, stderr } = await outcome;
+    const texts = [...outputs, stdout, stderr, ...lines, ...await textsIn(home)];
+    assert(outputs.length > 20 && lines.length > 20);
+    assert(texts.some((text) => text.includes("hadoop-aws")), "the cache holds nothing");
+    for (const secret of secrets) {
+      assert(secret.length > 3);
+      for (const text of texts) {
+        assert(!text.includes(secret), `a secret is in ${text.slice(0, 200)}`);
+      }
     }
   },
 );

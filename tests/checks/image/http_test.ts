@@ -3,7 +3,7 @@ import { openHttp } from "../../../checks/image/http.ts";
 import { assertEquals, assertRejects } from "../../support/assert.ts";
 
 const OPTIONS = {
-  task: "look into it",
+  task: "read it",
   caCertificates: [],
   plain: true,
   signal: undefined,
