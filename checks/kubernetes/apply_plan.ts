@@ -5,36 +5,37 @@ import { parseQuantity } from "./quantities.ts";
 import { dataOf, groupOf } from "./workloads.ts";
 
 /**
- * What applying does with an object:
+ * The effect of `deno task apply` on an object:
  *
- * - `create`: it is not there
- * - `change`: it is there, and differs
- * - `replace`: it is a Job that waits and differs; a Job's pods cannot be changed, so it is made anew
- * - `leave`: it is a Job that was started, so it stays as it is
- * - `nothing`: it is as it should be
- * - `going`: it is being removed, and nothing can be done with it until it is gone
- * - `unknown`: it may not be read
+ * - `create`: the object does not exist
+ * - `change`: the object exists and differs
+ * - `replace`: the object is a suspended Job that differs; a Job's pods cannot be changed, so apply
+ *   deletes the Job and creates it again
+ * - `leave`: the object is a Job that was started, so apply does not change it
+ * - `nothing`: the object is the same as in the manifests
+ * - `going`: the object is being removed, and cannot be changed before it is gone
+ * - `unknown`: the object may not be read
  */
 export type Action = "create" | "change" | "replace" | "leave" | "nothing" | "going" | "unknown";
 
-/** What applying does with one object. */
+/** The planned effect on one object. */
 export interface Planned {
-  /** What it does. */
+  /** The effect. */
   readonly action: Action;
-  /** The object of the manifests, in the namespace that it goes to. */
+  /** The object of the manifests, with its namespace in the cluster. */
   readonly object: ManifestObject;
-  /** The one in the cluster, where there is one. */
+  /** The object in the cluster, if it exists. */
   readonly live?: ManifestObject;
-  /** How that differs. */
+  /** The fields of the object in the cluster that differ. */
   readonly differences: readonly Difference[];
-  /** Why it is left, or not known. */
+  /** Why apply leaves the object, or why its state is unknown. */
   readonly reason?: string;
 }
 
-/** What is known of a cluster that the manifests were tried on. */
+/** The facts about a cluster after a dry run of the manifests. */
 export type Tried = Pick<ClusterOpened, "objects" | "trials" | "unread">;
 
-/** What applying the manifests does to a cluster, in their order. */
+/** Plans the effect of applying the manifests to a cluster, in the order of the manifests. */
 export function planOf({ objects, trials, unread }: Tried): Planned[] {
   const present = new Map(objects.map((object) => [idOf(object), object]));
   return trials.map((trial): Planned => {
@@ -50,12 +51,12 @@ export function planOf({ objects, trials, unread }: Tried): Planned[] {
   });
 }
 
-/** Tells objects apart: others have kinds of the same name, as Calico has its NetworkPolicy. */
+/** Identifies an object. The API group is included, since Calico has a NetworkPolicy too. */
 export function idOf(object: ManifestObject): string {
   return `${groupOf(object.apiVersion)} ${objectId(object)}`;
 }
 
-/** Whether applying does anything with an object. */
+/** Whether apply changes the object. */
 export function isChange({ action }: Planned): boolean {
   return action === "create" || action === "change" || action === "replace";
 }
@@ -73,7 +74,7 @@ function withLive(
     const isOver = jobState(live) === "finished";
     return {
       action: "leave",
-      reason: isOver ? "it has run to its end" : "it was started and is at work",
+      reason: isOver ? "it has finished" : "it has started",
     };
   }
   const wanted = isJob && applied !== undefined ? named(applied, object, live) : applied;
@@ -82,7 +83,7 @@ function withLive(
   return { action: isJob ? "replace" : "change", differences: found };
 }
 
-/** A Job is tried as a new one: its name is another, and nobody has written anything on it yet. */
+/** Removes what differs for a Job in the dry run, which uses another name and no status. */
 function named(
   tried: ManifestObject,
   object: ManifestObject,
@@ -92,17 +93,17 @@ function named(
   return { ...tried, value: { ...tried.value, metadata } };
 }
 
-/** The values of a Secret as those of a cluster's are read. */
+/** A Secret with its values in the form in which they are read from a cluster. */
 function readable(object: ManifestObject): ManifestObject {
   const { data: _, ...rest } = object.value;
   if (object.kind !== "Secret") return object;
   return { ...object, value: { ...rest, stringData: Object.fromEntries(dataOf(object.value)) } };
 }
 
-/** Where a Job of a cluster is: not started yet, started, or at its end. */
+/** The state of a Job in a cluster: not started, started, or finished. */
 export type JobState = "waiting" | "running" | "finished";
 
-/** Finds out where a Job is; one that was suspended again in the middle counts as running. */
+/** The state of a Job. A Job that was suspended after it started counts as running. */
 export function jobState({ value }: Pick<ManifestObject, "value">): JobState {
   const spec = isFields(value.spec) ? value.spec : {};
   const status = isFields(value.status) ? value.status : {};
@@ -116,15 +117,15 @@ export function jobState({ value }: Pick<ManifestObject, "value">): JobState {
 }
 
 /**
- * What an object of a cluster would be once its manifest is applied, where the API server may not be
- * asked: the manifest's fields, and those that only the cluster has. It is as good as that can be
- * without the server: whether a field would be removed, only the server knows.
+ * Predicts an object of a cluster after apply, for a user who may not do a dry run: the fields of the
+ * manifest, and the fields that only the cluster has. Only a dry run shows which fields the server
+ * would remove.
  */
 export function merged(live: ManifestObject, manifest: ManifestObject): ManifestObject {
   return { ...manifest, value: mergedFields(live.value, manifest.value) };
 }
 
-/** Lists are taken as a whole, as those of NetworkPolicies and Roles are. */
+/** Merges fields. A list of the manifest replaces the whole list, as in NetworkPolicies and Roles. */
 function mergedFields(live: Fields, manifest: Fields): Fields {
   const all: Record<string, unknown> = { ...live };
   for (const [name, value] of Object.entries(manifest)) {
@@ -134,52 +135,57 @@ function mergedFields(live: Fields, manifest: Fields): Fields {
   return all;
 }
 
-/** A field that is not as it is wanted. */
+/** A field that differs from the manifest. */
 export interface Difference {
   /** The field, as in `spec.egress[0].to[1]`. */
   readonly path: string;
   /** The line within a text of several lines, counted from 1. */
   readonly line?: number;
-  /** Its value, for people; undefined where it is not there. Of a secret it is only said that it is. */
+  /** The formatted value in the cluster; undefined if it is absent. Secret values are not shown. */
   readonly before: string | undefined;
-  /** The value that is wanted, in the same way. */
+  /** The formatted value of the manifest, in the same form. */
   readonly after: string | undefined;
 }
 
-/** How closely two objects are compared. */
+/** How two objects are compared. */
 export interface Closeness {
   /**
-   * Whether the wanted object is whole, with all that the server fills in. Else only the fields that it
-   * has count, and a quantity may be spelt in another way.
+   * Whether the wanted object includes the defaults of the server. Otherwise only the fields of the
+   * wanted object are compared, and equal quantities may be written differently.
    */
   readonly whole: boolean;
 }
 
-/** What the server keeps for itself. */
+/** The fields that only the server sets. */
 const SERVERS = ["status"];
 const SERVERS_METADATA = [
-  ...["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"],
+  "managedFields",
+  "resourceVersion",
+  "generation",
+  "uid",
+  "creationTimestamp",
+  "selfLink",
 ];
 
-/** How an object of a cluster differs from the one that is wanted, field by field. */
+/** The fields in which an object of a cluster differs from the wanted object. */
 export function differences(
   live: ManifestObject,
   wanted: ManifestObject,
   { whole }: Closeness,
 ): Difference[] {
-  // A value can have got anywhere in a Secret, as into the annotation that kubectl leaves.
+  // Any field of a Secret can contain a value, such as the annotation that kubectl adds.
   const comparison = { whole, hidden: wanted.kind === "Secret" };
   return compare(withoutServers(live.value), withoutServers(wanted.value), "", comparison);
 }
 
-/** A difference for people, as in `spec.hard.pods: "8" -> "10"`. */
+/** Formats a difference, as in `spec.hard.pods: "8" -> "10"`. */
 export function tell({ path, line, before, after }: Difference): string {
   const place = line === undefined ? path : `${path}, line ${line}`;
   return `${place}: ${before ?? "nothing"} -> ${after ?? "nothing"}`;
 }
 
 interface Comparison extends Closeness {
-  /** Whether nobody may see a value. */
+  /** Whether values are hidden. */
   readonly hidden: boolean;
 }
 
@@ -216,18 +222,18 @@ function compare(before: unknown, after: unknown, path: string, how: Comparison)
   return [{ path, ...both(before, after, how) }];
 }
 
-/** Labels by which a Job knows its own pods: of no two Jobs are they the same. */
+/** The labels that select a Job's pods, with values that are unique for each Job. */
 const OF_ONE_JOB = /^(batch\.kubernetes\.io\/)?(controller-uid|job-name)$/;
 
-/** The fields that count. */
+/** The fields that are compared. */
 function namesOf(before: Fields, after: Fields, path: string, { whole }: Closeness): string[] {
   const names = Object.keys(whole ? { ...before, ...after } : after);
   return /labels$/i.test(path) ? names.filter((name) => !OF_ONE_JOB.test(name)) : names;
 }
 
 /**
- * The items of two lists that are in the middle, between what both begin and end with: where they are,
- * and what either list has there.
+ * The items between the common beginning and the common end of two lists, with the position at which
+ * they begin.
  */
 function unequalPart<T>(
   before: readonly T[],
@@ -258,12 +264,12 @@ function isSame(before: unknown, after: unknown, path: string, how: Closeness): 
   return before === after || !how.whole && isSpeltOtherwise(before, after, path);
 }
 
-/** Where quantities stand: the server spells them in its own way, and numbers as texts. */
+/** The fields with quantities, which the server rewrites in its own form and as strings. */
 const QUANTITIES =
   /\.(hard|requests|limits|max|min|default|defaultRequest|capacity)\..+$|\.sizeLimit$/;
 
 function isSpeltOtherwise(before: unknown, after: unknown, path: string): boolean {
-  // An empty list or map is left out by the server. An empty selector selects all, and stays.
+  // The server drops an empty list or map, but not an empty selector, which selects everything.
   if (isAbsent(before) && (isAbsent(after) || isEmpty(after) && !/selector$/i.test(path))) {
     return true;
   }
@@ -279,7 +285,7 @@ function isEmpty(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.keys(value).length === 0;
 }
 
-/** Whether it is a variable that is named like a secret. */
+/** Whether fields are a variable with the name of a secret, as in `DB_PASSWORD`. */
 function isSecret({ name, value }: Fields): boolean {
   return value !== undefined && /PASS|SECRET|KEY|TOKEN|CREDENTIAL/i.test(String(name));
 }
@@ -293,10 +299,10 @@ function both(before: unknown, after: unknown, { hidden }: Comparison) {
     : { before: shown(before), after: shown(after) };
 }
 
-/** More of a value than this, in characters, helps nobody. */
+/** The most characters of a value that a message shows. */
 const LONGEST = 120;
 
-/** A value as JSON has it, and without what would mean something to a terminal. */
+/** Formats a value as JSON. Control characters are escaped, for terminals. */
 function shown(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   const text = JSON.stringify(

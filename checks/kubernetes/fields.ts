@@ -1,26 +1,25 @@
-/** Something that the API server would refuse, or that would not mean what it seems to. */
+/** A problem of a field: the API server refuses the field, or it means something else than it seems to. */
 export interface Problem {
-  /** The field, as in `spec.egress[0].to[1].ipBlock.cidr`. Empty: the object as a whole. */
+  /** The field, as in `spec.egress[0].to[1].ipBlock.cidr`; empty for the whole object. */
   readonly path: string;
-  /** What is wrong with it. */
+  /** What is wrong, as in `must be a list, but is an object`. */
   readonly problem: string;
 }
 
-/** Hears of problems. Reading goes on after one, so that all of them are told at once. */
+/** Receives each problem. Reading continues after a problem, so that one run reports all of them. */
 export type Report = (path: string, problem: string) => void;
 
-/** An object of YAML or JSON. */
+/** The fields of a YAML or JSON object. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-// As everywhere in Kubernetes, null is the same as absent; an item of a list that is null is the empty
-// item.
+// As in Kubernetes, null means the same as an absent field. A null in a list is an empty item.
 
 /** Whether a value is an object with fields. */
 export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The path of a field within another. */
+/** The path of a field within another field, as in `spec.egress`. */
 export function child(path: string, name: string): string {
   return path === "" ? name : `${path}.${name}`;
 }
@@ -28,8 +27,8 @@ export function child(path: string, name: string): string {
 /**
  * Reads an object.
  *
- * @param known the only fields that it may have; a misspelt one changes the meaning without a word
- * @returns undefined where it is absent, or no object, which is reported
+ * @param known the only fields that the object may have; other fields are reported
+ * @returns undefined for an absent value, and for a value that is not an object, which is reported
  */
 export function readFields(
   value: unknown,
@@ -39,7 +38,7 @@ export function readFields(
 ): Fields | undefined {
   if (value === undefined || value === null) return undefined;
   if (!isFields(value)) {
-    report(path, `has to be an object, and is ${kindOf(value)}`);
+    report(path, `must be an object, but is ${kindOf(value)}`);
     return undefined;
   }
   if (known !== undefined) {
@@ -50,93 +49,93 @@ export function readFields(
   return value;
 }
 
-/** Reads a list. Absent or no list, which is reported, it is empty; a null in it is an empty item. */
+/** Reads a list. An absent list is empty. A value that is not a list is reported, and counts as empty. */
 export function readList(value: unknown, path: string, report: Report): readonly unknown[] {
   if (value === undefined || value === null) return [];
   if (Array.isArray(value)) return value;
-  report(path, `has to be a list, and is ${kindOf(value)}`);
+  report(path, `must be a list, but is ${kindOf(value)}`);
   return [];
 }
 
 /**
- * Reads a text.
+ * Reads a string.
  *
- * @returns undefined where it is absent, or no text, which is reported
+ * @returns undefined for an absent value, and for a value that is not a string, which is reported
  */
 export function readText(value: unknown, path: string, report: Report): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === "string") return value;
-  report(path, `has to be a text, and is ${kindOf(value)}${quoteIt(value)}`);
+  report(path, `must be a string, but is ${kindOf(value)}${quotesAdvice(value)}`);
   return undefined;
 }
 
 /**
- * Reads yes or no.
+ * Reads a boolean.
  *
- * @returns undefined where it is absent, or neither, which is reported
+ * @returns undefined for an absent value, and for a value that is not a boolean, which is reported
  */
 export function readBoolean(value: unknown, path: string, report: Report): boolean | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === "boolean") return value;
-  report(path, `has to be true or false, and is ${kindOf(value)}`);
+  report(path, `must be true or false, but is ${kindOf(value)}`);
   return undefined;
 }
 
 /**
- * Reads a whole number that fits in 32 bits.
+ * Reads an integer that fits in 32 bits.
  *
- * @returns undefined where it is absent, or no such number, which is reported
+ * @returns undefined for an absent value, and for any value that is not such an integer, which is reported
  */
 export function readInteger(value: unknown, path: string, report: Report): number | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === "number" && (value | 0) === value) return value;
-  report(path, `has to be a whole number, and is ${kindOf(value)}`);
+  report(path, `must be an integer, but is ${kindOf(value)}`);
   return undefined;
 }
 
-/** Reads an object whose fields are all texts, such as labels. A null in it is an empty text. */
+/** Reads an object whose fields are all strings, such as labels. A null counts as an empty string. */
 export function readTexts(value: unknown, path: string, report: Report): Map<string, string> {
   const texts = new Map<string, string>();
   for (const [name, each] of Object.entries(readFields(value, path, report) ?? {})) {
     if (typeof each === "string" || each === null) texts.set(name, each ?? "");
-    else report(path, `${name} has to be a text, and is ${kindOf(each)}${quoteIt(each)}`);
+    else report(path, `${name} must be a string, but is ${kindOf(each)}${quotesAdvice(each)}`);
   }
   return texts;
 }
 
-/** What a value of the wrong type is called. */
+/** Describes a value of the wrong type, as in `a list`, `the string "a"` and `5`. */
 export function kindOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "an object";
-  if (typeof value === "string") return `the text ${JSON.stringify(value)}`;
+  if (typeof value === "string") return `the string ${JSON.stringify(value)}`;
   return String(value);
 }
 
-/** YAML makes numbers and booleans of plain `5` and `yes`; nobody expects that of a label. */
-function quoteIt(value: unknown): string {
-  return typeof value === "number" || typeof value === "boolean" ? ": put it in quotes" : "";
+/** The fix for a plain `5` or `yes`, which YAML reads as a number or a boolean. */
+function quotesAdvice(value: unknown): string {
+  return typeof value === "number" || typeof value === "boolean" ? "; put the value in quotes" : "";
 }
 
 function unknownField(name: string, known: readonly string[]): string {
   const alike = known.find((each) => each.toLowerCase() === name.toLowerCase());
   return alike === undefined
-    ? `there is no such field; here stand ${known.join(", ")}`
-    : `there is no such field; it is written ${alike}`;
+    ? `unknown field; the known fields are ${known.join(", ")}`
+    : `unknown field; the correct spelling is ${alike}`;
 }
 
-/** The items of a list; an item that is no object is an empty one, and anything but a list is empty. */
+/** The objects in a list. Another item counts as an empty object, and another value as an empty list. */
 export function listOf(value: unknown): Fields[] {
   return Array.isArray(value) ? value.map((each) => isFields(each) ? each : {}) : [];
 }
 
-/** A text, or a scalar that YAML did not take for one. */
+/** A string, or a number or boolean as a string; undefined for any other value. */
 export function textOf(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
 }
 
-/** Decodes base64 of UTF-8, with or without line breaks in it; undefined where it is no base64. */
+/** Decodes base64 of UTF-8 text, ignoring line breaks; undefined for invalid base64. */
 export function decodeBase64(encoded: string): string | undefined {
   const plain = encoded.replace(/[\r\n]/g, "");
   if (plain.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(plain)) return undefined;

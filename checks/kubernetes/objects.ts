@@ -2,37 +2,37 @@ import type { Place } from "../finding.ts";
 import { type Fields, isFields, kindOf } from "./fields.ts";
 import type { DocumentProblem, ManifestDocument } from "./yaml.ts";
 
-/** An object of Kubernetes, in a file or in a cluster. */
+/** A Kubernetes object from a file or a cluster. */
 export interface ManifestObject {
-  /** The file, relative to the directory that was read; undefined for what only a cluster has. */
+  /** The file, relative to the directory that was read; undefined for an object of a cluster. */
   readonly file: string | undefined;
-  /** Which document of it, counted from 1; 0 without a file. */
+  /** The position of the document in the file, counted from 1; 0 without a file. */
   readonly document: number;
   /** The line on which the object begins, counted from 1; 0 without a file. */
   readonly line: number;
-  /** As in `networking.k8s.io/v1`. */
+  /** The API version, as in `networking.k8s.io/v1`. */
   readonly apiVersion: string;
-  /** As in `NetworkPolicy`. */
+  /** The kind, as in `NetworkPolicy`. */
   readonly kind: string;
-  /** Its name; empty where it has none. */
+  /** The name; empty if the object has none. */
   readonly name: string;
-  /** Its namespace, where it names one. */
+  /** The namespace; undefined if the object names none. */
   readonly namespace: string | undefined;
-  /** The whole object. */
+  /** The whole object, as plain data. */
   readonly value: Fields;
-  /** The line of each field, by its path within the object, as in `spec.egress[0].to[1]`. */
+  /** The line of each field, by the path in the object, as in `spec.egress[0].to[1]`. */
   readonly lines: ReadonlyMap<string, number>;
 }
 
-/** What a document is made of: an object, or the items of a list. */
+/** The objects in a document: a single object, or the items of a list. */
 export interface ObjectReading {
-  /** The objects, lists flattened. */
+  /** The objects. A list is replaced by its items. */
   readonly objects: readonly ManifestObject[];
-  /** What is no object. */
+  /** The values that are not Kubernetes objects. */
   readonly problems: readonly DocumentProblem[];
 }
 
-/** The line of a field, or of the closest one around it that is there. */
+/** The line of a field. For an absent field, the line of the closest field around it. */
 export function lineOf({ lines, line }: ManifestObject, path: string): number {
   for (let rest = path; rest !== "";) {
     const found = lines.get(rest);
@@ -47,7 +47,7 @@ export function objectId({ kind, namespace, name }: ManifestObject): string {
   return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
 }
 
-/** The part of a finding that says which field of which object it is about. */
+/** The place of a finding: the object, the field, the file and the line. */
 export function placeOf(
   object: ManifestObject,
   field: string,
@@ -59,12 +59,12 @@ export function placeOf(
   };
 }
 
-/** The namespace that an object ends up in. */
+/** The namespace of an object; `default` if the object names none. */
 export function namespaceOf({ namespace }: ManifestObject): string {
   return namespace ?? "default";
 }
 
-/** A label of an object. */
+/** The value of an object's label; undefined if the object does not have the label. */
 export function labelOf({ value: { metadata } }: ManifestObject, key: string): unknown {
   const { labels } = isFields(metadata) ? metadata : {};
   return isFields(labels) ? labels[key] : undefined;
@@ -94,15 +94,16 @@ interface Item {
   readonly document: number;
   readonly value: unknown;
   readonly lines: ReadonlyMap<string, number>;
-  /** What an item of a list such as PodList is, where it does not say so itself. */
+  /** The apiVersion and kind of an item without them, from a list such as PodList. */
   readonly assumed?: { readonly apiVersion: unknown; readonly kind: string };
 }
 
 function read({ file, document, value: given, lines, assumed }: Item): ObjectReading {
   const line = lines.get("") ?? 1;
-  const trouble = (problem: string): ObjectReading => (
-    { objects: [], problems: [{ line, column: 1, problem }] }
-  );
+  const trouble = (problem: string): ObjectReading => ({
+    objects: [],
+    problems: [{ line, column: 1, problem }],
+  });
   if (!isFields(given)) return trouble(`not a Kubernetes object, but ${kindOf(given)}`);
   const value = assumed === undefined || "kind" in given ? given : { ...assumed, ...given };
   const { apiVersion, kind, metadata } = value;
@@ -111,7 +112,7 @@ function read({ file, document, value: given, lines, assumed }: Item): ObjectRea
     return trouble(`the ${kind} has no apiVersion`);
   }
   if (kind.endsWith("List") && Array.isArray(value.items)) {
-    return flatten({ file, document, value, lines }, kind, apiVersion, value.items);
+    return itemsOf({ file, document, value, lines }, kind, apiVersion, value.items);
   }
   const { name, namespace } = isFields(metadata) ? metadata : {};
   const object: ManifestObject = {
@@ -128,7 +129,7 @@ function read({ file, document, value: given, lines, assumed }: Item): ObjectRea
   return { objects: [object], problems: [] };
 }
 
-function flatten(
+function itemsOf(
   { file, document, lines }: Item,
   kind: string,
   apiVersion: string,

@@ -1,16 +1,24 @@
-/** Billionths, the finest that Kubernetes counts in. */
+/** One, in billionths. Kubernetes has no smaller unit than a billionth. */
 const UNIT = 1_000_000_000n;
 
 const BINARY = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-const DECIMAL = new Map<string, number>([
-  ...[["n", -9], ["u", -6], ["m", -3], ["", 0], ["k", 3], ["M", 6]] as const,
-  ...[["G", 9], ["T", 12], ["P", 15], ["E", 18]] as const,
-]);
+const DECIMAL = new Map(Object.entries({
+  n: -9,
+  u: -6,
+  m: -3,
+  "": 0,
+  k: 3,
+  M: 6,
+  G: 9,
+  T: 12,
+  P: 15,
+  E: 18,
+}));
 
 /**
- * Reads a quantity such as `500m`, `1.5Gi` or `2e3`, exactly.
+ * Parses a quantity such as `500m`, `1.5Gi` or `2e3` without loss.
  *
- * @returns billionths, rounded up as Kubernetes does; undefined where it is none
+ * @returns the quantity in billionths, rounded up as in Kubernetes; undefined for another value
  */
 export function parseQuantity(value: unknown): bigint | undefined {
   if (typeof value !== "string" && typeof value !== "number") return undefined;
@@ -26,7 +34,7 @@ export function parseQuantity(value: unknown): bigint | undefined {
   return sign === "-" ? -amount : amount;
 }
 
-/** An amount as people write it: cores with `m`, memory in `Mi` or `Gi`. */
+/** Formats an amount in billionths: cores with `m`, and memory in `Mi` or `Gi`. */
 export function formatQuantity(amount: bigint, resource: string): string {
   if (/memory|storage/.test(resource)) {
     for (const [suffix, bits] of [["Gi", 30n], ["Mi", 20n]] as const) {
@@ -43,7 +51,7 @@ export function formatQuantity(amount: bigint, resource: string): string {
   return `${roundedUp(amount, UNIT / 1000n)}m`;
 }
 
-/** Mebibytes as a quantity. */
+/** Converts mebibytes to an amount in billionths of a byte. */
 export function mebibytes(count: bigint): bigint {
   return count * (UNIT << 20n);
 }

@@ -3,42 +3,42 @@ import { type Labels, readLabels, wrongLabelKey, wrongLabelValue } from "./metad
 
 /** One condition of a label selector. */
 export interface Requirement {
-  /** Where it stands in its object, as in `spec.podSelector.matchExpressions[0]`. */
+  /** The path in the object, as in `spec.podSelector.matchExpressions[0]`. */
   readonly path: string;
-  /** The label's key. */
+  /** The key of the label, as in `app.kubernetes.io/name`. */
   readonly key: string;
-  /** `matchLabels` is told as `In` with one value. */
+  /** The operator. An entry of `matchLabels` has `In` and one value. */
   readonly operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
-  /** The values, for `In` and `NotIn`. */
+  /** The values of `In` and `NotIn`; empty for the other operators. */
   readonly values: readonly string[];
 }
 
-/** A label selector: all of its requirements have to hold. Without any it selects everything. */
+/** A label selector. It selects what meets all requirements: everything, if there are none. */
 export interface Selector {
-  /** Where it stands in its object. */
+  /** The path in the object, as in `spec.podSelector`. */
   readonly path: string;
-  /** Its requirements. */
+  /** The requirements, from `matchLabels` and `matchExpressions`. */
   readonly requirements: readonly Requirement[];
 }
 
 const OPERATORS = ["In", "NotIn", "Exists", "DoesNotExist"] as const;
 
-/** Whether labels fulfil a selector. */
+/** Whether a selector selects an object with these labels. */
 export function selects({ requirements }: Selector, labels: Labels): boolean {
-  return requirements.every((requirement) => fulfils(requirement, labels));
+  return requirements.every((requirement) => meets(requirement, labels));
 }
 
-/** The requirements that labels do not fulfil: why a selector does not select. */
+/** The requirements that labels do not meet, which is why the selector does not select them. */
 export function unmet({ requirements }: Selector, labels: Labels): Requirement[] {
-  return requirements.filter((requirement) => !fulfils(requirement, labels));
+  return requirements.filter((requirement) => !meets(requirement, labels));
 }
 
-/** Writes a selector as `kubectl -l` would take it; without requirements it is `everything`. */
+/** Formats a selector for `kubectl -l`. A selector without requirements becomes `everything`. */
 export function formatSelector({ requirements }: Selector): string {
   return requirements.length === 0 ? "everything" : requirements.map(formatRequirement).join(",");
 }
 
-/** Writes a requirement as `kubectl -l` would take it. */
+/** Formats a requirement for `kubectl -l`, as in `app=web` and `tier notin (a,b)`. */
 export function formatRequirement({ key, operator, values }: Requirement): string {
   if (operator === "Exists") return key;
   if (operator === "DoesNotExist") return `!${key}`;
@@ -46,7 +46,7 @@ export function formatRequirement({ key, operator, values }: Requirement): strin
   return `${key} ${operator === "In" ? "in" : "notin"} (${values.join(",")})`;
 }
 
-/** Reads a label selector. Absent it is empty, which selects everything. */
+/** Reads a label selector. An absent selector is empty, so it selects everything. */
 export function readSelector(value: unknown, path: string, report: Report): Selector {
   const fields = readFields(value, path, report, ["matchLabels", "matchExpressions"]) ?? {};
   const labelsPath = child(path, "matchLabels");
@@ -57,16 +57,19 @@ export function readSelector(value: unknown, path: string, report: Report): Sele
   return {
     path,
     requirements: [
-      ...labels.map(([key, text]): Requirement => (
-        { path: labelsPath, key, operator: "In", values: [text] }
-      )),
+      ...labels.map(([key, text]): Requirement => ({
+        path: labelsPath,
+        key,
+        operator: "In",
+        values: [text],
+      })),
       ...expressions.filter((each) => each !== undefined),
     ],
   };
 }
 
-/** `NotIn` and `DoesNotExist` hold where the key is absent. */
-function fulfils({ key, operator, values }: Requirement, labels: Labels): boolean {
+/** Whether labels meet a requirement. Without the key they meet `NotIn` and `DoesNotExist`. */
+function meets({ key, operator, values }: Requirement, labels: Labels): boolean {
   const value = labels.get(key);
   switch (operator) {
     case "In":
@@ -96,7 +99,7 @@ function readExpression(value: unknown, path: string, report: Report): Requireme
   const text = readText(fields.operator, child(path, "operator"), report) ?? "";
   const operator = OPERATORS.find((each) => each === text);
   if (operator === undefined) {
-    const problem = `${JSON.stringify(text)} is no operator: it is one of ${OPERATORS.join(", ")}`;
+    const problem = `${JSON.stringify(text)} is not an operator: use ${OPERATORS.join(", ")}`;
     report(child(path, "operator"), problem);
     return undefined;
   }

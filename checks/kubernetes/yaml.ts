@@ -52,10 +52,10 @@ const MAX_DEPTH = 200;
 /** The most values that aliases may add to a document. */
 const MAX_REPEATED = 100_000;
 
-/** This many open brackets in a row overflow the parser's stack, after many seconds. */
+/** A run of open brackets that overflows the parser's stack, after many seconds. */
 const STACK_OVERFLOW = /(?:[[{]\s*){1000}/;
 
-/** The places between two documents: before each line that begins with `---`. */
+/** The boundary between two documents: before each line that begins with `---`. */
 const SEPARATOR = /(?<![^\r\n])(?=---(?:\s|$))/;
 
 /** Reads the documents of a YAML or JSON file; JSON is YAML. Never throws. */
@@ -104,7 +104,7 @@ class YamlError extends Error {
 
 /** The members of the package's lexer that its types declare private. */
 interface LexerMembers {
-  /** How far the next line has to be indented. */
+  /** The number of columns that the next line must be indented by. */
   indentNext: number;
   lex(text: string): Iterable<string>;
   parseFlowCollection(): Generator<string, string>;
@@ -167,7 +167,7 @@ function* compose(text: string, counter: LineCounter): Generator<Document.Parsed
   };
   const parser = new Parser(counter.addNewLine);
   function* tokens() {
-    // The package takes a lone carriage return for a character of the line.
+    // For the package, a single carriage return is not a line break.
     const lines = text.replace(/\r(?!\n)/g, "\n");
     for (const lexeme of new KubectlLexer().lex(lines)) yield* parser.next(lexeme);
     yield* parser.end();
@@ -212,7 +212,7 @@ function kubectlTags(tags: Tags): Tags {
 
 /**
  * The value of a plain scalar that begins like a number: `0644` and `0o644` are octal and `1_000` is
- * 1000, but `1:20` and `2025-12-28` are texts.
+ * 1000, but `1:20` and `2025-12-28` are strings.
  */
 function numberOf(text: string): number | string {
   const plain = text.replaceAll("_", "").replace(/^([-+]?)0(?=[0-7]+$)/, "$10o");
@@ -237,14 +237,14 @@ class Walk {
 
   constructor(private readonly lineAt: (offset: number) => number) {}
 
-  /** Notes the line of a field, the first time that the field is named. */
+  /** Records the line of a field, unless a line is already recorded. */
   note(path: string, offset: number): void {
     if (this.aliases === 0 && !this.lines.has(path)) this.lines.set(path, this.lineAt(offset));
   }
 }
 
 /**
- * Turns a parsed node into plain data. Anchors, aliases and merge keys (`<<`) are followed, within
+ * Converts a parsed node to plain data. Anchors, aliases and merge keys (`<<`) are followed, within
  * limits that stop a document from growing exponentially.
  *
  * @throws {YamlError} duplicate fields, an alias without an anchor, or an exceeded limit
@@ -279,8 +279,8 @@ function objectOf(node: { items: readonly unknown[] }, path: string, walk: Walk)
   const own = new Set<string>();
   for (const pair of node.items as readonly { key: unknown; value: unknown }[]) {
     if (isMergeKey(pair.key)) {
-      // As in go-yaml v2: earlier merged objects win over later ones, and all of them over the fields
-      // that precede the merge key.
+      // As in go-yaml v2, an earlier merged object overrides a later one, and all merged objects
+      // override the fields that precede the merge key.
       for (const each of mergedObjects(pair.value, path, walk).reverse()) {
         for (const [name, value] of Object.entries(each)) fields.set(name, value);
       }
@@ -295,7 +295,7 @@ function objectOf(node: { items: readonly unknown[] }, path: string, walk: Walk)
     walk.note(fieldPath, offsetOf(pair.key));
     fields.set(name, valueOf(pair.value, fieldPath, walk));
   }
-  // Unlike an assignment, this makes a field of __proto__ too.
+  // An assignment to __proto__ would not create a field.
   return Object.fromEntries(fields);
 }
 
@@ -327,7 +327,7 @@ function followed<T>(name: string, offset: number, walk: Walk, use: (target: unk
   }
 }
 
-/** The name of a field is always a text: `yes: 1` is the field `true`, as for kubectl. */
+/** The name of a field, which is always a string: `yes: 1` is the field `true`, as in kubectl. */
 function keyOf(node: unknown, walk: Walk): string {
   const key = isAlias(node)
     ? followed(node.source, offsetOf(node), walk, (target) => target)
@@ -337,7 +337,7 @@ function keyOf(node: unknown, walk: Walk): string {
     const value = scalarOf(key);
     if (value !== null) return String(value);
   }
-  throw new YamlError("the name of a field has to be a text", offsetOf(node));
+  throw new YamlError("the name of a field must be a string", offsetOf(node));
 }
 
 function isMergeKey(node: unknown): boolean {
@@ -345,7 +345,7 @@ function isMergeKey(node: unknown): boolean {
 }
 
 function scalarOf({ value }: { value: unknown }): unknown {
-  // The package decodes what is tagged !!binary.
+  // The package decodes a scalar with the tag !!binary to bytes.
   return value instanceof Uint8Array ? new TextDecoder().decode(value) : value;
 }
 

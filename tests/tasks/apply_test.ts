@@ -361,7 +361,7 @@ clusterTest("apply: does not change a Job that was started", async () => {
   const stdout = await applyToStarted(live, "runs", (status) => "active" in status);
   assertMatch(
     stdout,
-    /^= Job analytics-jobs\/bronze {2}is not changed: it was started and is at work$/m,
+    /^= Job analytics-jobs\/bronze {2}is not changed: it has started$/m,
   );
 });
 
@@ -372,7 +372,7 @@ clusterTest(
     const stdout = await applyToStarted(job("spark:1"), "is at its end", isOver);
     assertStringIncludes(
       stdout,
-      "it has run to its end. To run the Job again: " +
+      "it has finished. To run the Job again: " +
         "kubectl -n analytics-jobs delete job bronze && deno task apply\n",
     );
   },

@@ -54,7 +54,7 @@ Deno.test("broken YAML is located, and does not spoil the other documents", () =
 Deno.test("gatherManifests: what cannot be an object is a problem at its place", () => {
   assertEquals(problems("a: 1\nb: 2\na: 3\n"), ['3:1 duplicate field "a"']);
   assertEquals(problems("just a text"), [
-    '1:1 not a Kubernetes object, but the text "just a text"',
+    '1:1 not a Kubernetes object, but the string "just a text"',
   ]);
   assertEquals(problems("- a\n- b\n"), ["1:1 not a Kubernetes object, but a list"]);
   assertEquals(problems("metadata: {name: a}\n"), ["1:1 the object has no kind"]);

@@ -143,8 +143,8 @@ Deno.test("parseDocuments names the place of the first problem of each document"
     ["a: &a [*a, *b]", "1:7 nested more than 200 levels deep"],
     ["a: *b", "1:4 no anchor &b precedes the alias *b"],
     ["<<: [5]", "1:5 the value of << is neither an object nor a list of objects"],
-    ["? [a]\n: 1\n", "1:3 the name of a field has to be a text"],
-    ["~: 1", "1:1 the name of a field has to be a text"],
+    ["? [a]\n: 1\n", "1:3 the name of a field must be a string"],
+    ["~: 1", "1:1 the name of a field must be a string"],
   ] as const;
   for (const [text, problem] of cases) assertEquals(problems(text), [problem], text);
 });

@@ -24,8 +24,8 @@ const PLAN: readonly Planned[] = [
   planned("create"),
   planned("change", { differences: [DIFFERENCE, LINE] }),
   planned("replace", { differences: [DIFFERENCE] }),
-  planned("leave", { reason: "it was started and is at work" }),
-  planned("leave", { reason: "it has run to its end" }, FINISHED),
+  planned("leave", { reason: "it has started" }),
+  planned("leave", { reason: "it has finished" }, FINISHED),
   planned("nothing"),
 ];
 
@@ -40,8 +40,8 @@ Applying manifests to kind: 1 to create, 1 to change, 1 to replace, 2 not change
     data.b, line 3  nothing -> "y"
 ± Job jobs/replace  is deleted and created again: the Job was not started yet, and its pods cannot be changed
     spec.a  "x" -> nothing
-= Job jobs/leave  is not changed: it was started and is at work
-= Job jobs/leave  is not changed: it has run to its end. To run the Job again: kubectl -n jobs delete job leave && deno task apply
+= Job jobs/leave  is not changed: it has started
+= Job jobs/leave  is not changed: it has finished. To run the Job again: kubectl -n jobs delete job leave && deno task apply
 `.trim(),
   );
 });

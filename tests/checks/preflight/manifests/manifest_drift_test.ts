@@ -106,7 +106,7 @@ Deno.test("manifest-drift: a Job that waits with another template is drift, and 
 for (
   const [name, status] of [
     ["runs", '{ startTime: "2025-12-28T00:00:00Z", active: 1 }'],
-    ["has run to its end", '{ conditions: [{ type: Complete, status: "True" }] }'],
+    ["has finished", '{ conditions: [{ type: Complete, status: "True" }] }'],
   ] as const
 ) {
   Deno.test(`manifest-drift: a Job that ${name} is no drift, whatever it is like`, () => {
