@@ -36,8 +36,8 @@ import { tableName } from "./preflight/code/table_name.ts";
 import { timestampEnv } from "./preflight/code/timestamp_env.ts";
 
 /**
- * What must hold after a run, in the order in which it is told: a check comes after those whose
- * failure makes it skip.
+ * The checks after a run, in the order of the report. A check comes after the checks whose failure
+ * makes it skip.
  */
 export const AFTER: readonly AnyCheck[] = [
   bronzeCommitted,
@@ -55,9 +55,8 @@ export const AFTER: readonly AnyCheck[] = [
   fillPrice,
 ];
 
-/** What must hold before a run, in the order in which it is told, as with {@linkcode AFTER}. */
+/** The checks before a run, in the order of the report. */
 export const BEFORE: readonly AnyCheck[] = [
-  // Manifests come first: judging them takes no time.
   manifestsReadable,
   clusterLogin,
   manifestDrift,

@@ -8,65 +8,64 @@ import type { ManifestsFact } from "./facts/manifests.ts";
 import type { SilverFact } from "./facts/silver.ts";
 import type { SourceFact } from "./facts/source.ts";
 
-/** Everything that checks read. Each fact is gathered once, and only if a check needs it. */
+/** The facts that checks read. Each fact is gathered once, and only if a check needs it. */
 export interface Facts {
-  /** What the manifests say, and the scripts beside them. */
+  /** The objects in the manifests, and the scripts next to them. */
   readonly manifests: ManifestsFact;
-  /** What is in the cluster. */
+  /** The objects in the cluster. */
   readonly cluster: ClusterFact;
-  /** The day in the outbox. */
+  /** The events of the day in the outbox. */
   readonly source: SourceFact;
-  /** The day in bronze. */
+  /** The files of the day in bronze. */
   readonly bronze: BronzeFact;
-  /** The day in silver. */
+  /** The files of the day in silver. */
   readonly silver: SilverFact;
-  /** What the database says of itself, before a run. */
+  /** The settings and tables of the database, before a run. */
   readonly database: DatabaseFact;
-  /** What the lake's store does, before a run. */
+  /** The behaviour of the lake's object store, before a run. */
   readonly lake: LakeFact;
-  /** What is inside the images that jobs run. */
+  /** The contents of the images that jobs run. */
   readonly image: ImageFact;
 }
 
-/** A fact's name. */
+/** The name of a fact, such as `manifests`. */
 export type FactName = keyof Facts;
 
-/** A named condition. It is data and one pure function: it never changes or asks anything. */
+/** A condition with a name. A check is data and one pure function: it does no I/O. */
 export interface Check<N extends FactName = FactName, W extends FactName = never> {
-  /** Stable, in kebab case; `runbook/<id>.md` explains it. */
+  /** The stable id in kebab case. `runbook/<id>.md` explains the check. */
   readonly id: string;
-  /** What holds where it passes, in a few words. */
+  /** The condition in a few words, as in `jobs run on the analytics pool`. */
   readonly title: string;
-  /** Whether it is asked before a run, after one, or both. */
+  /** When the check runs: before a run of the pipeline, after a run, or both. */
   readonly phase: "before" | "after" | "both";
-  /** The facts that {@linkcode Check.run} gets. Without one of them it does not run. */
+  /** The facts that the check requires. If one is missing, the check does not run. */
   readonly needs: readonly N[];
   /**
-   * The facts that it judges too where they are there: `undefined` means that one is not. It runs as
-   * long as it has one fact at all. What it could not judge then keeps it from passing, unless the
-   * operator left the fact out.
+   * The optional facts; a missing one is `undefined`. The check runs if it has at least one fact. If
+   * an optional fact is missing, the check cannot pass, unless the operator excluded the fact.
    */
   readonly wants?: readonly W[];
   /**
-   * Judges. Where it throws, the verdict is `error`.
+   * Returns the outcome for the facts. If the function throws, the verdict is `error`.
    *
-   * @param share computes what several checks derive from the same facts, such as the jobs, only once
+   * @param share computes a value once that several checks derive from the same facts, such as the jobs
    */
   readonly run: (facts: Pick<Facts, N> & Partial<Pick<Facts, W>>, share?: Share) => Outcome;
 }
 
-/** Returns what was computed before in the same run under a name, or computes it. */
+/** Returns the value that the same run already computed under a name, or computes the value. */
 export type Share = <T>(name: string, compute: () => T) => T;
 
-/** Computes each time: for a check that runs by itself. */
+/** A {@linkcode Share} without memory, for a check that runs alone. */
 export function computeAgain<T>(_name: string, compute: () => T): T {
   return compute();
 }
 
-/** A check, whatever facts it reads. */
+/** A check with any facts. */
 export type AnyCheck = Check<FactName, FactName>;
 
-/** Declares a check; `needs` and `wants` decide which facts `run` sees. */
+/** Declares a check. The types of `needs` and `wants` decide which facts `run` receives. */
 export function check<const N extends FactName, const W extends FactName = never>(
   declared: Check<N, W>,
 ): Check<N, W> {

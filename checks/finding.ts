@@ -1,13 +1,13 @@
 /**
- * What a check decides:
+ * The verdict of a check:
  *
  * - `pass`: the condition holds
  * - `warn`: the condition holds, and a person should look at something
  * - `fail`: the condition does not hold
  * - `skip`: the check did not judge, because another check fails for the same reason, or because the
- *   operator asked for it
- * - `error`: the check could not decide, because a fact or an object is missing that should be there
- * - `not-applicable`: there is nothing that the condition could apply to, and there need not be
+ *   operator requested the skip
+ * - `error`: the check could not decide, because a required fact or object is missing
+ * - `not-applicable`: there is no object that the condition applies to, and none is required
  */
 export type Verdict = "pass" | "warn" | "fail" | "skip" | "error" | "not-applicable";
 
@@ -23,23 +23,23 @@ export interface ObjectRef {
 
 /** One violation. */
 export interface Finding {
-  /** Whether it fails the check, or only wants to be looked at. */
+  /** Whether the violation fails the check, or is only a warning. */
   readonly severity: "fail" | "warn";
-  /** The object or row that decides, such as the key of an object in the lake. */
+  /** The object or row with the violation, such as the key of an object in the lake. */
   readonly object: string;
-  /** The same object as data, where the finding is about a Kubernetes object. */
+  /** The same object as data, if it is a Kubernetes object. */
   readonly objectRef?: ObjectRef;
-  /** The place within it, such as a column. */
+  /** The field within the object, such as a column. */
   readonly field?: string;
-  /** The file that it comes from, relative to the working directory, where there is one. */
+  /** The file that contains the object, relative to the working directory. */
   readonly file?: string;
-  /** The line within that file, from 1 on. */
+  /** The line in the file, counted from 1. */
   readonly line?: number;
-  /** What is wrong with it, with the values. */
+  /** The problem, with the values that cause it. */
   readonly problem: string;
-  /** Why that matters. */
+  /** The consequence of the problem. */
   readonly why?: string;
-  /** The smallest remedy, as a command where one exists. */
+  /** The smallest fix, as a command if there is one. */
   readonly fix: string;
 }
 
@@ -47,13 +47,12 @@ export interface Finding {
 export type Place = Pick<Finding, "object" | "field" | "file" | "line">;
 
 /**
- * What a check found:
+ * The outcome of a check:
  *
- * - `examined`: the check judged; without findings, the condition holds for all that `examined` names
+ * - `examined`: the check judged; without findings, the condition holds for everything in `examined`
  * - `skip`: the check could not judge, and another check fails for the same reason
- * - `notApplicable`: there is nothing to judge, and there need not be
- * - `unknown`: the check may not read what it has to judge, or something that should be there is
- *   missing; the verdict is `error`
+ * - `notApplicable`: there is nothing to judge, and nothing is required
+ * - `unknown`: the check cannot read an object, or a required object is missing; the verdict is `error`
  */
 export type Outcome =
   | { readonly examined: string; readonly findings: readonly Finding[] }
@@ -61,20 +60,20 @@ export type Outcome =
   | { readonly notApplicable: string }
   | { readonly unknown: string };
 
-/** A check's verdict and what it rests on, as plain data. */
+/** The verdict of a check with its findings, as plain data. */
 export interface Result {
   /** The id of the check, as in `rbac`. */
   readonly id: string;
   /** The title of the check, as in `jobs run on the analytics pool`. */
   readonly title: string;
-  /** What the check says in the end. */
+  /** The decision of the check. */
   readonly verdict: Verdict;
-  /** What was looked at. Only with pass, warn and fail. */
+  /** The objects that were examined; only with pass, warn and fail. */
   readonly examined?: string;
-  /** Why there is no judgement, or only half of one. Only with skip, error and not-applicable. */
+  /** Why the check did not judge everything; only with skip, error and not-applicable. */
   readonly reason?: string;
-  /** Whether the operator asked for the skip. */
-  readonly asked?: true;
-  /** The violations. Beside a half judgement that is no more than a skip there can be warnings. */
+  /** Whether the operator requested the skip. */
+  readonly requested?: true;
+  /** The violations. A skip or an error can have warnings, if part of the facts was judged. */
   readonly findings: readonly Finding[];
 }

@@ -1,53 +1,55 @@
 import { Failure } from "../pipeline/errors.ts";
 import type { FactName, Facts } from "./check.ts";
 
-/** Gathers a fact. The signal aborts when the deadline is over. */
+/** Gathers a fact. The signal aborts at the deadline. */
 export type Gatherer<T> = (signal: AbortSignal) => Promise<T>;
 
-/** A fact that nobody gathers. Its checks are skipped, for it is not even tried. */
+/** A fact that is not gathered. The checks that require the fact are skipped. */
 export interface Absent {
-  /** Why, as in `DJANGO_DB_PASSWORD is not set`. */
+  /** The reason, as in `DJANGO_DB_PASSWORD is not set`. */
   readonly absent: string;
-  /** Whether the operator left it out. */
-  readonly asked?: true;
+  /** Whether the operator excluded the fact. */
+  readonly requested?: true;
 }
 
-/** How each fact is gathered, or why it is not. Only facts that no check reads may be missing. */
+/** A gatherer for each fact, or the reason why the fact is not gathered. */
 export type Gatherers = {
   readonly [N in FactName]?: Gatherer<Facts[N]> | Absent;
 };
 
-/** What became of a fact. */
+/** A fact that was gathered, or the reason why it is missing. */
 export type Gathered = { readonly value: unknown } | { readonly problem: string } | Absent;
 
-/** Milliseconds that gatherers may take to clean up after their deadline, once all is told. */
-export const CLEANING = 1_000;
+/** The time in milliseconds that gatherers have to clean up after all results are reported. */
+export const CLEANUP_MS = 1_000;
 
-/** What a gatherer is held to. */
+/** The limits of a gatherer. */
 export interface Limits {
-  /** How long it may take, in milliseconds. */
+  /** The timeout in milliseconds. */
   readonly timeoutMs: number;
-  /** Ends it early when it aborts. */
+  /** Interrupts the gatherer. */
   readonly signal: AbortSignal | undefined;
-  /** Where the end of one that was left behind can be waited for. */
+  /** Collects the gatherers that still run after their timeout or interruption. */
   readonly late: Promise<unknown>[];
 }
 
 /**
- * Gathers one fact, and never rejects. At the deadline a gatherer is left behind: nobody waits for what
- * it still says, only, in `late`, for its end.
+ * Gathers one fact, and never rejects. At the deadline, the function returns a problem and adds the
+ * gatherer to `late`; the gatherer's value is ignored.
  */
 export async function gather(
   name: FactName,
   gatherer: Gatherer<unknown> | Absent | undefined,
   { timeoutMs, signal, late }: Limits,
 ): Promise<Gathered> {
-  if (gatherer === undefined) return { problem: `nobody gathers the facts about ${name}` };
+  if (gatherer === undefined) {
+    return { problem: `this command does not gather facts about ${name}` };
+  }
   if (typeof gatherer !== "function") return gatherer;
   const controller = new AbortController();
   const { promise: stopped, reject } = Promise.withResolvers<never>();
   const stop = (reason: unknown) => {
-    // Rejecting first lets our reason win over whatever the gatherer makes of the abort.
+    // Reject first: the reason then wins over the gatherer's own error.
     reject(reason);
     controller.abort(reason);
   };
@@ -59,18 +61,21 @@ export async function gather(
     return { value: await Promise.race([work, stopped]) };
   } catch (error) {
     late.push(work.catch(() => {}));
-    return { problem: message(error) };
+    return { problem: messageOf(error) };
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", interrupt);
   }
 }
 
-/** Waits for all of them, but for no more than so many milliseconds. */
-export async function atMost(timeoutMs: number, work: readonly Promise<unknown>[]): Promise<void> {
+/** Waits for all promises, but no longer than the timeout in milliseconds. */
+export async function waitAtMost(
+  timeoutMs: number,
+  work: readonly Promise<unknown>[],
+): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const enough = new Promise((resolve) => timer = setTimeout(resolve, timeoutMs));
-  await Promise.race([Promise.all(work), enough]);
+  const timeout = new Promise((resolve) => timer = setTimeout(resolve, timeoutMs));
+  await Promise.race([Promise.all(work), timeout]);
   clearTimeout(timer);
 }
 
@@ -78,12 +83,12 @@ function tooLate(name: FactName, timeoutMs: number): Failure {
   return new Failure({
     kind: "unreachable",
     task: `gather the facts about ${name}`,
-    problem: `they took longer than ${timeoutMs / 1000} s`,
-    remedy: "Look for what is slow or hangs, or allow more time.",
+    problem: `it took longer than ${timeoutMs / 1000} s`,
+    remedy: "Find out what is slow, or set a longer --timeout.",
   });
 }
 
-/** What an error says, whatever was thrown. */
-export function message(error: unknown): string {
+/** Returns the message of anything that was thrown. */
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message || error.name : String(error);
 }

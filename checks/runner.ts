@@ -2,35 +2,36 @@ import type { AnyCheck, FactName, Facts, Share } from "./check.ts";
 import type { Finding, Result, Verdict } from "./finding.ts";
 import {
   type Absent,
-  atMost,
-  CLEANING,
+  CLEANUP_MS,
   gather,
   type Gathered,
   type Gatherers,
-  message,
+  messageOf,
+  waitAtMost,
 } from "./gather.ts";
 
 export type { Absent, Gatherer, Gatherers } from "./gather.ts";
 
 /** How checks are run. */
 export interface RunOptions {
-  /** How long each fact may take, in milliseconds. */
+  /** The timeout of each fact in milliseconds. */
   readonly timeoutMs: number;
-  /** How long facts may take that take longer than others. */
+  /** The timeouts of facts that need longer than the others, in milliseconds. */
   readonly longerMs?: { readonly [N in FactName]?: number };
-  /** Hears each result in the order of the checks, as soon as it and those before it are known. */
+  /** Receives each result, in the order of the checks, as soon as it is known. */
   readonly onResult?: (result: Result) => void;
-  /** Checks that the operator does not want, by id, with the operator's reason. */
+  /** The checks that the operator skips, by id, with the reason. */
   readonly skip?: ReadonlyMap<string, string>;
-  /** Ends the gathering when it aborts; what is not known then is `error`. */
+  /** Interrupts the gathering. The checks whose facts are missing then have the verdict `error`. */
   readonly signal?: AbortSignal;
 }
 
 /**
  * Gathers the facts that the checks need, all at the same time, and runs each check when its facts
- * are there. A fact that could not be gathered makes its checks `error`; it never stops the others.
+ * are available. If a fact cannot be gathered, the checks that need it are errors; the others still
+ * run.
  *
- * @returns one result per check, in their order
+ * @returns one result per check, in the order of the checks
  */
 export async function runChecks(
   checks: readonly AnyCheck[],
@@ -55,7 +56,7 @@ export async function runChecks(
     results.push(result);
     onResult?.(result);
   }
-  await atMost(CLEANING, late);
+  await waitAtMost(CLEANUP_MS, late);
   return results;
 }
 
@@ -67,42 +68,44 @@ function shareWithinRun(): Share {
   };
 }
 
-/** The facts that a check reads, or would. */
+/** The facts that a check reads, required and optional. */
 export function factsOf({ needs, wants = [] }: AnyCheck): readonly FactName[] {
   return [...needs, ...wants];
 }
 
-/** What a check has to go by, and what it has not. */
-interface Given {
+/** The facts of a check, and why others are missing. */
+interface Inputs {
   readonly values: Partial<Record<FactName, unknown>>;
   /** Why facts could not be gathered. */
   readonly problems: readonly string[];
-  /** Why facts were not asked for, by whom. */
+  /** The facts that were not gathered, and whether the operator excluded them. */
   readonly absent: readonly Absent[];
 }
 
-/** Never rejects. */
+/** Runs one check when its facts are available. Never rejects. */
 async function judge(
   check: AnyCheck,
   facts: ReadonlyMap<FactName, Promise<Gathered>>,
   share: Share,
 ): Promise<Result> {
   const { needs, wants = [] } = check;
-  const needed = await take(needs, facts);
-  const wanted = await take(wants, facts);
-  const values = { ...needed.values, ...wanted.values };
-  // A check that lacks a fact it needs is not wanted by whoever left that fact out. One that could
-  // do with any of several is only not wanted where all of them were left out.
-  const missing = withheld(check, needed, needed.absent.some(({ asked }) => asked)) ??
-    (Object.keys(values).length === 0 ? withheld(check, wanted, everyAsked(wanted)) : undefined);
+  const required = await take(needs, facts);
+  const optional = await take(wants, facts);
+  const values = { ...required.values, ...optional.values };
+  // An operator who excludes one required fact, or all optional facts, requests the skip.
+  const missing =
+    missingFacts(check, required, required.absent.some(({ requested }) => requested)) ??
+      (Object.keys(values).length === 0
+        ? missingFacts(check, optional, optional.absent.every(({ requested }) => requested))
+        : undefined);
   if (missing !== undefined) return missing;
-  return halved(verdict(check, values as Facts, share), check, wanted);
+  return limited(resultOf(check, values as Facts, share), check, optional);
 }
 
 async function take(
   names: readonly FactName[],
   facts: ReadonlyMap<FactName, Promise<Gathered>>,
-): Promise<Given> {
+): Promise<Inputs> {
   const values: Partial<Record<FactName, unknown>> = {};
   const problems = new Set<string>();
   const absent: Absent[] = [];
@@ -115,50 +118,44 @@ async function take(
   return { values, problems: [...problems], absent };
 }
 
-/** The result of a check that lacks facts; undefined where it lacks none. */
-function withheld(
+/** The result of a check whose facts are missing; undefined if none is missing. */
+function missingFacts(
   { id, title }: AnyCheck,
-  { problems, absent }: Given,
-  wasAsked: boolean,
+  { problems, absent }: Inputs,
+  isRequested: boolean,
 ): Result | undefined {
   if (problems.length > 0) {
     return { id, title, verdict: "error", reason: problems.join(" "), findings: [] };
   }
   if (absent.length === 0) return undefined;
-  const asked = wasAsked ? { asked: true as const } : {};
-  return { id, title, verdict: "skip", reason: reasons(absent), ...asked, findings: [] };
+  const requested = isRequested ? { requested: true as const } : {};
+  return { id, title, verdict: "skip", reason: reasons(absent), ...requested, findings: [] };
 }
 
 /**
- * What a judgement is worth that was made without all the facts that the check wanted: a failure is
- * one all the same, and the rest is no pass unless the operator wanted it so.
+ * Limits a result to what it proves if optional facts are missing: a failure stays a failure. A pass
+ * or a warning becomes a skip or an error, unless the operator excluded the missing facts.
  */
-function halved(result: Result, check: AnyCheck, { problems, absent }: Given): Result {
+function limited(result: Result, check: AnyCheck, { problems, absent }: Inputs): Result {
   const { verdict, examined, ...rest } = result;
-  // A fact that is missing could have what the others have not.
-  if (verdict === "not-applicable") {
-    const unasked = absent.filter(({ asked }) => !asked);
-    return withheld(check, { values: {}, problems, absent: unasked }, false) ?? result;
-  }
+  const unrequested = absent.filter(({ requested }) => !requested);
+  const missing = missingFacts(check, { values: {}, problems, absent: unrequested }, false);
+  // A missing fact can contain the objects that the other facts lack.
+  if (verdict === "not-applicable") return missing ?? result;
   if (examined === undefined) return result;
-  const unasked = absent.filter(({ asked }) => !asked);
-  if (verdict !== "fail" && problems.length + unasked.length > 0) {
-    const { verdict, reason } = withheld(check, { values: {}, problems, absent: unasked }, false)!;
-    return { ...rest, verdict, reason: `only half of it was judged (${examined}): ${reason}` };
+  if (verdict !== "fail" && missing !== undefined) {
+    const reason = `partially checked (${examined}): ${missing.reason}`;
+    return { ...rest, verdict: missing.verdict, reason };
   }
   if (absent.length === 0) return result;
-  return { ...result, examined: `${examined}; the rest as asked: ${reasons(absent)}` };
-}
-
-function everyAsked({ absent }: Given): boolean {
-  return absent.every(({ asked }) => asked);
+  return { ...result, examined: `${examined}; ${reasons(absent)}` };
 }
 
 function reasons(absent: readonly Absent[]): string {
   return [...new Set(absent.map((each) => each.absent))].join("; ");
 }
 
-function verdict(check: AnyCheck, facts: Facts, share: Share): Result {
+function resultOf(check: AnyCheck, facts: Facts, share: Share): Result {
   const { id, title } = check;
   try {
     const outcome = check.run(facts, share);
@@ -175,13 +172,13 @@ function verdict(check: AnyCheck, facts: Facts, share: Share): Result {
     const { examined, findings } = outcome;
     return { id, title, verdict: verdictOf(findings), examined, findings };
   } catch (error) {
-    const reason = `the check itself broke: ${message(error)}`;
+    const reason = `the check has a bug: ${messageOf(error)}`;
     return { id, title, verdict: "error", reason, findings: [] };
   }
 }
 
 async function skipped({ id, title }: AnyCheck, reason: string): Promise<Result> {
-  return await { id, title, verdict: "skip", reason, asked: true, findings: [] };
+  return await { id, title, verdict: "skip", reason, requested: true, findings: [] };
 }
 
 function verdictOf(findings: readonly Finding[]): Verdict {

@@ -2,19 +2,19 @@ import type { BronzeFact } from "./facts/bronze.ts";
 import type { AnyLakeDay } from "./facts/lake_day.ts";
 import type { SilverFact } from "./facts/silver.ts";
 
-// Why a check cannot judge. Each reason names the check that fails for it, so that one fault is told
-// once and with its fix, and everything behind it is only skipped.
+// The reasons why a check skips. Each reason names the check that fails, so that a report shows one
+// fault once, with its fix.
 
-/** Why it is not known what a layer's day consists of. */
+/** Why the files of a day in a layer are not known; undefined if they are. */
 export function whyNoMarker({ layer, marker, markerProblem }: AnyLakeDay): string | undefined {
   if (marker !== undefined) return undefined;
-  const teller = layer === "bronze" ? "bronze-committed" : "silver-current";
+  const check = layer === "bronze" ? "bronze-committed" : "silver-current";
   return markerProblem === undefined
-    ? `${layer} has no commit marker (see ${teller})`
-    : `${layer}'s commit marker cannot be used (see ${teller})`;
+    ? `${layer} has no commit marker (see ${check})`
+    : `${layer}'s commit marker cannot be used (see ${check})`;
 }
 
-/** Why the columns of a layer's files are not known. */
+/** Why the columns of a layer's files are not known; undefined if they are. */
 export function whyNoFooter(fact: AnyLakeDay): string | undefined {
   const noMarker = whyNoMarker(fact);
   if (noMarker !== undefined) return noMarker;
@@ -22,30 +22,30 @@ export function whyNoFooter(fact: AnyLakeDay): string | undefined {
   return part && `${part.part.key} could not be read (see ${fact.layer}-parts)`;
 }
 
-/** Why the rows of a layer are not known, or not all of them. */
+/** Why not all rows of a layer are known; undefined if they are. */
 export function whyNotCollected(fact: AnyLakeDay): string | undefined {
   const noMarker = whyNoMarker(fact);
   if (noMarker !== undefined) return noMarker;
   const part = fact.parts.find(({ collected }) => !collected);
   if (part === undefined) return undefined;
   const damaged = part.footer === undefined || part.problem !== undefined || !part.stored?.same;
-  const teller = damaged ? `${fact.layer}-parts` : "parquet-schema";
-  return `${part.part.key} could not be read (see ${teller})`;
+  const check = damaged ? `${fact.layer}-parts` : "parquet-schema";
+  return `${part.part.key} could not be read (see ${check})`;
 }
 
-/** Why nothing is known of the outbox's events. */
-export const whyNoSurvey = "the outbox is not what a run can copy (see row-counts)";
+/** Why the events in the outbox are not known. */
+export const whyNoSurvey = "a run cannot copy the outbox (see row-counts)";
 
-/** Why the outbox was not compared with the bronze that the other checks look at. */
+/** Why the outbox was not compared with the bronze that the other checks examine. */
 export const whyNotCompared =
   "bronze was published again while it was being read. Run postflight again";
 
-/** Why silver's rows cannot be held against bronze's events. */
+/** Why silver's rows cannot be compared with bronze's events; undefined if they can. */
 export function whyNotComparable(bronze: BronzeFact, silver: SilverFact): string | undefined {
   const stale = () =>
     isCurrent(bronze, silver)
       ? undefined
-      : "silver was made from another bronze (see silver-current)";
+      : "silver was made from a different bronze (see silver-current)";
   return whyNotCollected(bronze) ?? whyNoMarker(silver) ?? stale() ?? whyNotCollected(silver);
 }
 
@@ -54,11 +54,11 @@ export function isCurrent(bronze: BronzeFact, silver: SilverFact): boolean {
   return silver.marker?.commit.bronze.sha256 === bronze.marker?.sha256;
 }
 
-/** Why nothing is known of the database, though it answered. */
-export const whyNoDatabase = "the database lets nobody in (see database-login)";
+/** Why the database was not examined, although it responded. */
+export const whyNoDatabase = "no access to the database (see database-login)";
 
-/** Why nothing is known of the lake, though it answered. */
-export const whyNoLake = "the lake lets nobody in (see lake-login)";
+/** Why the lake was not examined, although it responded. */
+export const whyNoLake = "no access to the lake (see lake-login)";
 
-/** Why nothing is known of the cluster, though it answered. */
-export const whyNoCluster = "the cluster lets nobody in (see cluster-login)";
+/** Why the cluster was not examined, although it responded. */
+export const whyNoCluster = "no access to the cluster (see cluster-login)";

@@ -2,7 +2,7 @@ import type { Finding, Result } from "../finding.ts";
 
 type Command = "error" | "warning" | "notice";
 
-/** What a command of a workflow may say of a place; without a file there is none. */
+/** The properties of a workflow command. A finding without a file has no place. */
 interface Properties {
   readonly file?: string | undefined;
   readonly line?: number | undefined;
@@ -10,21 +10,20 @@ interface Properties {
 }
 
 /**
- * What a check has to say as commands of a GitHub Actions workflow, which shows them on the run and,
- * where a finding has a file, on its line. A check that passed says nothing. Every line ends with a
- * newline.
+ * Renders a result as commands of a GitHub Actions workflow. The workflow shows them on the run, and a
+ * finding with a file on its line. A pass has no command. Every line ends with a newline.
  */
 export function renderCommands(result: Result): string {
-  const { id, title, verdict, reason = "", asked, findings } = result;
+  const { id, title, verdict, reason = "", requested, findings } = result;
   const lines = findings.map((finding) => annotate(id, finding));
-  if (verdict === "error") lines.push(command("error", { title: `${id}: could not tell` }, reason));
+  if (verdict === "error") lines.push(command("error", { title: `${id}: not decided` }, reason));
   if (verdict === "skip") {
-    const word = asked ? "notice" : "warning";
-    lines.push(command(word, { title: `${id}: skipped` }, `${reason}\nnot judged: ${title}`));
+    const word = requested ? "notice" : "warning";
+    lines.push(command(word, { title: `${id}: skipped` }, `${reason}\nnot checked: ${title}`));
   }
   if (verdict === "not-applicable") {
     lines.push(
-      command("notice", { title: `${id}: not applicable` }, `${reason}\nnot judged: ${title}`),
+      command("notice", { title: `${id}: not applicable` }, `${reason}\nnot checked: ${title}`),
     );
   }
   return lines.map((line) => `${line}\n`).join("");
@@ -33,11 +32,11 @@ export function renderCommands(result: Result): string {
 function annotate(id: string, finding: Finding): string {
   const { severity, object, field, file, line, problem, why, fix } = finding;
   const place = field === undefined ? object : `${object} ${field}`;
-  const says = [`${place}: ${problem}`, ...(why === undefined ? [] : [`why: ${why}`])];
+  const message = [`${place}: ${problem}`, ...(why === undefined ? [] : [`why: ${why}`])];
   return command(
     severity === "fail" ? "error" : "warning",
     { file, line, title: id },
-    [...says, `fix: ${fix}`, `see runbook/${id}.md`].join("\n"),
+    [...message, `fix: ${fix}`, `see runbook/${id}.md`].join("\n"),
   );
 }
 
@@ -50,7 +49,7 @@ function command(word: Command, { file, line, title }: Properties, message: stri
   return `::${word} ${properties.join(",")}::${escape(message)}`;
 }
 
-/** A line break would end the command, and what follows could be read as another one. */
+/** Escapes line breaks: a line break ends a command, and the rest can be read as another command. */
 function escape(text: string): string {
   return text
     .toWellFormed()

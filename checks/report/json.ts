@@ -1,25 +1,24 @@
 import type { Finding, Result } from "../finding.ts";
 import type { Report } from "./report.ts";
 
-/** A report as an indented JSON document, its keys always in the same order. Ends with a newline. */
+/** Renders a report as indented JSON with a fixed order of keys. Ends with a newline. */
 export function renderJson(report: Report): string {
   return `${JSON.stringify(document(report), null, 2)}\n`;
 }
 
-/** The same document on one line, for logs. Ends with a newline. */
+/** Renders a report as JSON on one line, for logs. Ends with a newline. */
 export function renderJsonLine(report: Report): string {
   return `${JSON.stringify(document(report))}\n`;
 }
 
-// Keys keep the order in which they are written here, whatever the order in the results. JSON leaves
-// out what is undefined.
+// The order of keys is the order in these functions, not in the results. JSON omits undefined values.
 
 function document({ command, date, results, exitCode }: Report) {
   return { command, date, exitCode, results: results.map(result) };
 }
 
-function result({ id, title, verdict, examined, reason, asked, findings }: Result) {
-  return { id, title, verdict, examined, reason, asked, findings: findings.map(finding) };
+function result({ id, title, verdict, examined, reason, requested, findings }: Result) {
+  return { id, title, verdict, examined, reason, requested, findings: findings.map(finding) };
 }
 
 function finding({ severity, object, objectRef, field, file, line, problem, why, fix }: Finding) {

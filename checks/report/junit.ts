@@ -2,8 +2,8 @@ import type { Finding, Result } from "../finding.ts";
 import type { Report } from "./report.ts";
 
 /**
- * A report as JUnit XML: one test case per check. A warning is a case that passed with output.
- * Ends with a newline.
+ * Renders a report as JUnit XML with one test case per check. A warning is a test case that passed
+ * with output. Ends with a newline.
  */
 export function renderJunit({ command, date, results }: Omit<Report, "exitCode">): string {
   const count = (verdict: string) => results.filter((each) => each.verdict === verdict).length;
@@ -40,7 +40,7 @@ function testCase(command: string, result: Result): string[] {
   return [`${open}>`, element, "    </testcase>"];
 }
 
-/** The element for a verdict, and its attributes; undefined for a check that passed. */
+/** The element for a verdict and its attributes; undefined for a pass. */
 function content({ verdict, reason, findings }: Result): [string, string] | undefined {
   if (verdict === "pass") return undefined;
   if (verdict === "warn") return ["system-out", ""];
@@ -78,7 +78,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '"': "&quot;",
 };
 
-/** XML has no way at all to write most control characters, so they go. */
+/** Escapes a text for XML. XML cannot contain most control characters, so they are removed. */
 function escape(text: string): string {
   return text
     .toWellFormed()

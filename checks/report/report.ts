@@ -1,13 +1,13 @@
 import type { Result } from "../finding.ts";
 
-/** All that a report shows. It holds no times, so that equal results give equal reports. */
+/** The content of a report. It contains no times, so equal results give equal reports. */
 export interface Report {
   /** The command that ran the checks, such as `postflight`. */
   readonly command: string;
-  /** The day that was looked at, where there is one. */
+  /** The day that was checked, such as `2025-12-28`; absent for preflight. */
   readonly date?: string;
-  /** One per check, in their order. */
+  /** One result per check, in the order of the checks. */
   readonly results: readonly Result[];
-  /** What the command exits with. */
+  /** The exit code of the command. */
   readonly exitCode: number;
 }

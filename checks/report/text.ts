@@ -1,11 +1,11 @@
 import type { Finding, Result, Verdict } from "../finding.ts";
 import type { Report } from "./report.ts";
 
-/** How text is dressed up. */
+/** The layout of the text. */
 export interface TextOptions {
-  /** Whether to colour the verdicts, as terminals can show it. */
+  /** Whether to colour the verdicts with terminal escapes. */
   readonly colour?: boolean;
-  /** How wide the column of the ids is: as wide as the longest id that the report will show. */
+  /** The width of the id column in characters: the length of the longest id in the report. */
   readonly idWidth?: number;
 }
 
@@ -23,13 +23,13 @@ const WORDS: Readonly<Partial<Record<Verdict, string>>> = { "not-applicable": "N
 
 const VERDICTS = Object.keys(COLOURS) as Verdict[];
 
-/** As wide as the longest id of the checks after a run. */
+/** The length of the longest id of the checks after a run. */
 const ID_WIDTH = 16;
 const INDENT = " ".repeat(9);
 
 /**
- * One line for a check, and below it its findings, each with the deciding object, what is wrong, why
- * it matters and the fix. Ends with a newline.
+ * Renders one line for a check, and below it the findings: object, problem, consequence and fix.
+ * Ends with a newline.
  */
 export function renderResult(
   result: Result,
@@ -38,13 +38,13 @@ export function renderResult(
   const { id, verdict, findings } = result;
   const word = (WORDS[verdict] ?? verdict.toUpperCase()).padEnd(5);
   const shown = colour ? `\x1b[${COLOURS[verdict]}m${word}\x1b[0m` : word;
-  const lines = [`${shown}  ${id.padEnd(idWidth)}  ${says(result)}`];
+  const lines = [`${shown}  ${id.padEnd(idWidth)}  ${messageOf(result)}`];
   for (const finding of findings) lines.push(...renderFinding(finding));
   if (findings.length > 0) lines.push(`${INDENT}runbook/${id}.md`);
   return lines.map((line) => `${line}\n`).join("");
 }
 
-/** The last line: how many checks there were, and how many of each verdict. Ends with a newline. */
+/** Renders the last line: the number of checks, and of each verdict. Ends with a newline. */
 export function renderSummary(
   { command, date, results }: Omit<Report, "exitCode">,
   { colour = false }: TextOptions = {},
@@ -60,11 +60,11 @@ export function renderSummary(
   return `${subject}: ${checks}: ${counts.join(", ")}\n`;
 }
 
-/** Passed: what was looked at. Not passed: what should hold. Not judged: why. */
-function says({ verdict, title, examined, reason, asked }: Result): string {
+/** For a pass: what was examined. For a warning or a failure: the condition. Else: the reason. */
+function messageOf({ verdict, title, examined, reason, requested }: Result): string {
   if (verdict === "pass") return printable(examined ?? title);
   if (verdict === "warn" || verdict === "fail") return title;
-  return printable(asked ? `as asked: ${reason}` : reason ?? title);
+  return printable(requested ? `as requested: ${reason}` : reason ?? title);
 }
 
 function renderFinding({ object, field, file, line, problem, why, fix }: Finding): string[] {
@@ -79,8 +79,8 @@ function renderFinding({ object, field, file, line, problem, why, fix }: Finding
 }
 
 /**
- * A text without what would end a line or command a terminal, for keys and values that come from
- * outside.
+ * Replaces the characters that end a line or control a terminal. Keys and values from outside can
+ * contain them.
  */
 export function printable(text: string): string {
   return text.toWellFormed().replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, "\uFFFD");

@@ -48,7 +48,7 @@ export interface Subject {
   readonly gatherers: Gatherers;
 }
 
-/** Runs checks, and prints their report. */
+/** Runs checks and prints the report. */
 export async function runAndReport(
   { command, date, status, checks, gatherers }: Subject,
   { output, timeout, imageTimeout = timeout, strict = false, skip = new Map(), signal }:
@@ -96,7 +96,7 @@ export interface AfterOptions extends CheckingOptions {
   readonly silence?: number | undefined;
 }
 
-/** Runs the checks after a run, and prints their report. */
+/** Runs the checks after a run and prints the report. */
 export function checkAfter(
   { database, lake, day, silence, ...options }: AfterOptions,
 ): Promise<Report> {

@@ -35,8 +35,8 @@ export function exitCode(
 ): 0 | 1 | 3 {
   const bad = ({ verdict }: Result) => verdict === "fail" || strict && verdict === "warn";
   if (results.some(bad)) return 1;
-  const unknown = ({ verdict, asked }: Result) =>
-    verdict === "error" || verdict === "skip" && asked !== true;
+  const unknown = ({ verdict, requested }: Result) =>
+    verdict === "error" || verdict === "skip" && requested !== true;
   const judged = results.some(({ verdict }) => verdict !== "skip" && verdict !== "not-applicable");
   return !judged || results.some(unknown) ? 3 : 0;
 }

@@ -227,7 +227,7 @@ function shared<T>(gatherer: Gatherer<T>): Gatherer<T> {
 }
 
 function leftOut(name: FactChoice, chosen: ReadonlySet<FactChoice>): Absent {
-  return { absent: `--facts ${[...chosen].join(",")} leaves out ${name}`, asked: true };
+  return { absent: `${name} not checked (--facts ${[...chosen].join(",")})`, requested: true };
 }
 
 /**

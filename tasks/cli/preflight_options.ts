@@ -55,7 +55,7 @@ function reasonNotToPull(flags: Flags): string | undefined {
   if (archive !== undefined) return `images are read from --image-archive ${archive}`;
   const chosen = chosenFacts(flags);
   if (chosen.has("manifests") || chosen.has("cluster")) return undefined;
-  return `--facts ${[...chosen].join(",")} leaves out manifests and cluster`;
+  return `manifests and cluster not checked (--facts ${[...chosen].join(",")})`;
 }
 
 function list(text: string): string[] {

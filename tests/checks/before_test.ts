@@ -19,10 +19,10 @@ Deno.test("checks before a run: every check before a run has that phase, and fac
 
 Deno.test("checks before a run: where all is ready every check passes, and says what it looked at", async () => {
   const results = await judgeReady(READY);
-  for (const [i, { id, verdict, asked, examined, reason }] of results.entries()) {
+  for (const [i, { id, verdict, requested, examined, reason }] of results.entries()) {
     const { needs } = BEFORE[i]!;
     if (needs.includes("cluster") || needs.includes("image")) {
-      assertEquals([id, verdict, asked], [id, "skip", true]);
+      assertEquals([id, verdict, requested], [id, "skip", true]);
       continue;
     }
     assertEquals([id, verdict, reason], [id, "pass", undefined]);

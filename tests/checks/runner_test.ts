@@ -26,7 +26,7 @@ function gatherers(changes: Partial<Gatherers> = {}): Gatherers {
 const never = () => new Promise<never>(() => {});
 const patient = { timeoutMs: 10_000 };
 
-Deno.test("runChecks: a check gets the facts that it needs, and no others", async () => {
+Deno.test("runChecks gives a check only the facts that it needs", async () => {
   const seen: string[][] = [];
   const nosy = check({
     ...{ ...base, id: "nosy", needs: ["source", "silver"] },
@@ -43,7 +43,7 @@ Deno.test("runChecks: a check gets the facts that it needs, and no others", asyn
   });
 });
 
-Deno.test("runChecks: a fact is gathered once, and only if a check needs it", async () => {
+Deno.test("runChecks gathers a fact once, and only if a check needs it", async () => {
   const asked: string[] = [];
   const counting = gatherers({
     source: () => (asked.push("source"), Promise.resolve(HEALTHY.source)),
@@ -54,15 +54,15 @@ Deno.test("runChecks: a fact is gathered once, and only if a check needs it", as
   assertEquals(asked, ["bronze", "source"]);
 });
 
-Deno.test("runChecks: the outcome decides the verdict", async () => {
+Deno.test("runChecks derives the verdict from the outcome", async () => {
   const fail = { severity: "fail", object: "o", problem: "p", fix: "f" } as const;
   const warn = { ...fail, severity: "warn" } as const;
   const outcomes: [Verdict, ReturnType<Check["run"]>][] = [
     ["pass", { examined, findings: [] }],
     ["warn", { examined, findings: [warn] }],
     ["fail", { examined, findings: [warn, fail] }],
-    ["skip", { skip: "another check tells" }],
-    ["error", { unknown: "it may not be read" }],
+    ["skip", { skip: "another check fails" }],
+    ["error", { unknown: "the user cannot read it" }],
     ["not-applicable", { notApplicable: "there was nothing" }],
   ];
   const checks = outcomes.map(([id, outcome]): Check => ({
@@ -71,13 +71,13 @@ Deno.test("runChecks: the outcome decides the verdict", async () => {
   const results = await runChecks(checks, gatherers(), patient);
   assertEquals(results.map(({ verdict }) => verdict), outcomes.map(([verdict]) => verdict));
   assertEquals(results.slice(3).map(({ reason }) => reason), [
-    "another check tells",
-    "it may not be read",
+    "another check fails",
+    "the user cannot read it",
     "there was nothing",
   ]);
 });
 
-Deno.test("facts are gathered at the same time", async () => {
+Deno.test("runChecks gathers all facts at the same time", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const results = await runChecks(
     [passing("a", "source", "bronze")],
@@ -90,7 +90,7 @@ Deno.test("facts are gathered at the same time", async () => {
   assertEquals(results[0]!.verdict, "pass");
 });
 
-Deno.test("runChecks: a fact that cannot be gathered makes its checks error, and no others", async () => {
+Deno.test("runChecks reports an error only for the checks whose facts cannot be gathered", async () => {
   const failure = new Failure({
     kind: "unreachable",
     task: "reach the database",
@@ -106,7 +106,7 @@ Deno.test("runChecks: a fact that cannot be gathered makes its checks error, and
   assertEquals(results[2]!.reason, failure.message);
 });
 
-Deno.test("runChecks: an unexpected error of a gatherer is reported, also where it is thrown at once", async () => {
+Deno.test("runChecks reports an unexpected error that a gatherer throws synchronously", async () => {
   const broken = gatherers({
     source: () => {
       throw new TypeError("x is undefined");
@@ -116,7 +116,7 @@ Deno.test("runChecks: an unexpected error of a gatherer is reported, also where 
   assertEquals([result!.verdict, result!.reason], ["error", "x is undefined"]);
 });
 
-Deno.test("runChecks: two facts with the same trouble tell it once", async () => {
+Deno.test("runChecks reports the same problem of two facts once", async () => {
   const refuse = () =>
     Promise.reject(
       new Failure({
@@ -131,7 +131,7 @@ Deno.test("runChecks: two facts with the same trouble tell it once", async () =>
   assertEquals(result!.reason, "Cannot reach the lake: no answer. Run again.");
 });
 
-Deno.test("runChecks: a gatherer that hangs and ignores its signal is given up on at the deadline", async () => {
+Deno.test("runChecks stops waiting at the deadline for a gatherer that ignores its signal", async () => {
   const started = performance.now();
   const results = await runChecks(
     [passing("a", "source"), passing("b", "bronze")],
@@ -143,7 +143,7 @@ Deno.test("runChecks: a gatherer that hangs and ignores its signal is given up o
   assertMatch(results[0]!.reason!, /^Cannot gather the facts about source: .* 0\.05 s\. /);
 });
 
-Deno.test("runChecks: a fact that takes longer than others has a deadline of its own", async () => {
+Deno.test("runChecks applies longerMs to single facts", async () => {
   const results = await runChecks(
     [passing("a", "source"), passing("b", "bronze")],
     gatherers({ source: never, bronze: never }),
@@ -153,7 +153,7 @@ Deno.test("runChecks: a fact that takes longer than others has a deadline of its
   assertMatch(results[1]!.reason!, / 0\.12 s\. /);
 });
 
-Deno.test("runChecks: a gatherer that heeds its signal is reported of the deadline, each by its own", async () => {
+Deno.test("runChecks aborts only the signal of the gatherer that reached its deadline", async () => {
   const signals: AbortSignal[] = [];
   const results = await runChecks(
     [passing("a", "source"), passing("b", "bronze")],
@@ -173,14 +173,14 @@ Deno.test("runChecks: a gatherer that heeds its signal is reported of the deadli
   assertStringIncludes(results[0]!.reason!, "longer than 0.05 s");
 });
 
-Deno.test("runChecks: a gatherer that fails long after its deadline does no harm", async () => {
+Deno.test("runChecks ignores a gatherer that fails after its deadline", async () => {
   const { promise, reject } = Promise.withResolvers<never>();
   await runChecks([passing("a", "source")], gatherers({ source: () => promise }), { timeoutMs: 5 });
   reject(new Error("late"));
   await new Promise((resolve) => setTimeout(resolve, 5));
 });
 
-Deno.test("runChecks: a check that throws is an error, and the others go on", async () => {
+Deno.test("runChecks reports an error for a check that throws, and runs the others", async () => {
   const broken: Check = {
     ...{ ...base, id: "broken", needs: ["source"] },
     run() {
@@ -191,56 +191,56 @@ Deno.test("runChecks: a check that throws is an error, and the others go on", as
   assertEquals(results.map(({ verdict }) => verdict), ["error", "pass"]);
   assertEquals(
     results[0]!.reason,
-    "the check itself broke: cannot read properties of undefined",
+    "the check has a bug: cannot read properties of undefined",
   );
 });
 
-Deno.test("results are reported in the order of the checks, as soon as they are known", async () => {
+Deno.test("runChecks reports results in the order of the checks, as soon as they are known", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const told: string[] = [];
+  const reported: string[] = [];
   const running = runChecks(
     [passing("fast", "source"), passing("slow", "bronze"), passing("fast too", "source")],
     gatherers({ bronze: async () => (await promise, HEALTHY.bronze) }),
-    { ...patient, onResult: ({ id }) => told.push(id) },
+    { ...patient, onResult: ({ id }) => reported.push(id) },
   );
   await new Promise((resolve) => setTimeout(resolve, 5));
-  assertEquals(told, ["fast"]);
+  assertEquals(reported, ["fast"]);
   resolve();
   const results = await running;
-  assertEquals(told, ["fast", "slow", "fast too"]);
-  assertEquals(results.map(({ id }) => id), told);
+  assertEquals(reported, ["fast", "slow", "fast too"]);
+  assertEquals(results.map(({ id }) => id), reported);
 });
 
-Deno.test("runChecks: what the operator skips is reported as such, and its facts are not gathered", async () => {
+Deno.test("runChecks marks a skip that the operator requested, and does not gather its facts", async () => {
   const [skipped, judged] = await runChecks(
     [passing("a", "source"), passing("b", "bronze")],
     gatherers({ source: never }),
     { ...patient, skip: new Map([["a", "no database here"]]) },
   );
   assertEquals(skipped, {
-    ...{ id: "a", title: "it holds", verdict: "skip", reason: "no database here", asked: true },
+    ...{ id: "a", title: "it holds", verdict: "skip", reason: "no database here", requested: true },
     findings: [],
   });
   assertEquals(exitCode([skipped!, judged!]), 0);
 });
 
-const left: Absent = { absent: "--facts leaves it out", asked: true };
+const left: Absent = { absent: "silver not checked (--facts)", requested: true };
 const unset: Absent = { absent: "the password is not set" };
 
-Deno.test("runChecks: a fact that is not configured, or not asked for, makes its checks skip, and says why", async () => {
+Deno.test("runChecks skips checks whose facts are not configured or excluded, with the reason", async () => {
   const results = await runChecks(
     [passing("a", "source"), passing("b", "bronze"), passing("c", "source", "bronze")],
     gatherers({ source: unset, bronze: left }),
     patient,
   );
-  assertEquals(results.map(({ verdict, reason, asked }) => [verdict, reason, asked]), [
+  assertEquals(results.map(({ verdict, reason, requested }) => [verdict, reason, requested]), [
     ["skip", "the password is not set", undefined],
-    ["skip", "--facts leaves it out", true],
-    ["skip", "the password is not set; --facts leaves it out", true],
+    ["skip", "silver not checked (--facts)", true],
+    ["skip", "the password is not set; silver not checked (--facts)", true],
   ]);
 });
 
-Deno.test("runChecks: a fact that could not be gathered outranks one that nobody asked for", async () => {
+Deno.test("runChecks reports an error if one fact cannot be gathered and another is excluded", async () => {
   const refuse = () =>
     Promise.reject(
       new Failure({
@@ -261,7 +261,7 @@ Deno.test("runChecks: a fact that could not be gathered outranks one that nobody
   ]);
 });
 
-/** Judges source and bronze as far as they are there, and names those it got. */
+/** A check whose facts source and bronze are optional; `examined` names the facts that it received. */
 function modest(findings: Finding[] = []): AnyCheck {
   return check({
     ...{ ...base, id: "modest", needs: [], wants: ["source", "bronze"] },
@@ -269,11 +269,11 @@ function modest(findings: Finding[] = []): AnyCheck {
   });
 }
 
-async function halfJudged(changes: Partial<Gatherers>, findings?: Finding[]): Promise<Result> {
+async function partialResult(changes: Partial<Gatherers>, findings?: Finding[]): Promise<Result> {
   return (await runChecks([modest(findings)], gatherers(changes), patient))[0]!;
 }
 
-Deno.test("runChecks: a check judges what it wants as far as it is there, and only a whole judgement passes", async () => {
+Deno.test("runChecks lets a check pass only if no optional fact is missing, or the operator excluded it", async () => {
   const refuse = () =>
     Promise.reject(
       new Failure({
@@ -283,47 +283,47 @@ Deno.test("runChecks: a check judges what it wants as far as it is there, and on
         remedy: "Run again.",
       }),
     );
-  const told = async (changes: Partial<Gatherers>) => {
-    const { verdict, examined, reason, asked } = await halfJudged(changes);
-    return [verdict, examined ?? reason, asked];
+  const outcome = async (changes: Partial<Gatherers>) => {
+    const { verdict, examined, reason, requested } = await partialResult(changes);
+    return [verdict, examined ?? reason, requested];
   };
-  const half = "only half of it was judged (source): ";
-  assertEquals(await told({}), ["pass", "source and bronze", undefined]);
-  assertEquals(await told({ bronze: left }), [
-    ...["pass", "source; the rest as asked: --facts leaves it out", undefined],
+  const partial = "partially checked (source): ";
+  assertEquals(await outcome({}), ["pass", "source and bronze", undefined]);
+  assertEquals(await outcome({ bronze: left }), [
+    ...["pass", "source; silver not checked (--facts)", undefined],
   ]);
-  assertEquals(await told({ bronze: unset }), [
-    ...["skip", `${half}the password is not set`, undefined],
+  assertEquals(await outcome({ bronze: unset }), [
+    ...["skip", `${partial}the password is not set`, undefined],
   ]);
-  assertEquals(await told({ bronze: refuse }), [
+  assertEquals(await outcome({ bronze: refuse }), [
     "error",
-    `${half}Cannot reach it: no answer. Run again.`,
+    `${partial}Cannot reach it: no answer. Run again.`,
     undefined,
   ]);
-  assertEquals(await told({ source: left, bronze: left }), ["skip", left.absent, true]);
-  assertEquals(await told({ source: left, bronze: unset }), [
-    ...["skip", "--facts leaves it out; the password is not set", undefined],
+  assertEquals(await outcome({ source: left, bronze: left }), ["skip", left.absent, true]);
+  assertEquals(await outcome({ source: left, bronze: unset }), [
+    ...["skip", "silver not checked (--facts); the password is not set", undefined],
   ]);
-  assertEquals(await told({ source: left, bronze: refuse }), [
+  assertEquals(await outcome({ source: left, bronze: refuse }), [
     ...["error", "Cannot reach it: no answer. Run again.", undefined],
   ]);
 });
 
-Deno.test("runChecks: what half a judgement found is reported: a failure as such, a warning beside the skip", async () => {
+Deno.test("runChecks keeps the findings of a check with missing facts: a failure fails, a warning skips", async () => {
   const fail = { severity: "fail", object: "o", problem: "p", fix: "f" } as const;
   const warn = { ...fail, severity: "warn" } as const;
-  const failed = await halfJudged({ bronze: unset }, [fail]);
+  const failed = await partialResult({ bronze: unset }, [fail]);
   assertEquals([failed.verdict, failed.findings], ["fail", [fail]]);
-  const warned = await halfJudged({ bronze: unset }, [warn]);
+  const warned = await partialResult({ bronze: unset }, [warn]);
   assertEquals([warned.verdict, warned.findings], ["skip", [warn]]);
 });
 
-Deno.test("runChecks: the exit code where the operator skipped everything is 3: nothing was judged", async () => {
+Deno.test("exitCode is 3 if the operator skipped every check", async () => {
   const results = await runChecks([passing("a", "source")], gatherers({ source: left }), patient);
   assertEquals(exitCode(results), 3);
 });
 
-Deno.test("runChecks: a gatherer that cleans up after its deadline is waited for, once all is reported", async () => {
+Deno.test("runChecks waits for the cleanup of a late gatherer after all results are reported", async () => {
   const order: string[] = [];
   await runChecks(
     [passing("a", "source")],
@@ -340,7 +340,7 @@ Deno.test("runChecks: a gatherer that cleans up after its deadline is waited for
   assertEquals(order, ["error", "cleaned"]);
 });
 
-Deno.test("runChecks: an interruption ends the gathering at once, and gatherers hear of it", async () => {
+Deno.test("runChecks stops gathering at an interruption, and aborts the signals of gatherers", async () => {
   const controller = new AbortController();
   const heard = Promise.withResolvers<unknown>();
   const running = runChecks(
@@ -367,7 +367,7 @@ Deno.test("runChecks: an interruption ends the gathering at once, and gatherers 
   assertEquals((await running).map((result) => result.reason), [reason.message]);
 });
 
-Deno.test("runChecks does not call a check not applicable while a fact is missing that could have it", async () => {
+Deno.test("runChecks does not report not-applicable while an optional fact is missing", async () => {
   const check: Check<never, "source" | "bronze"> = {
     ...base,
     id: "a",
@@ -376,8 +376,8 @@ Deno.test("runChecks does not call a check not applicable while a fact is missin
     run: () => ({ notApplicable: "there was nothing" }),
   };
   const lost = () => Promise.reject(new Error("out of reach"));
-  const [half] = await runChecks([check], gatherers({ bronze: lost }), patient);
-  assertEquals([half!.verdict, half!.reason], ["error", "out of reach"]);
+  const [partial] = await runChecks([check], gatherers({ bronze: lost }), patient);
+  assertEquals([partial!.verdict, partial!.reason], ["error", "out of reach"]);
   const [whole] = await runChecks([check], gatherers({}), patient);
   assertEquals(whole!.verdict, "not-applicable");
 });

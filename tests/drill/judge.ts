@@ -46,8 +46,8 @@ export function judge(drill: Drill, said: readonly Said[]): Outcome {
 export function saidIn({ results }: Report, when: Said["when"]): Said[] {
   const hasFailed = results.some(({ verdict }) => verdict === "fail" || verdict === "warn");
   return results
-    .filter(({ verdict, asked }) =>
-      verdict !== "pass" && !(verdict === "skip" && (asked || hasFailed))
+    .filter(({ verdict, requested }) =>
+      verdict !== "pass" && !(verdict === "skip" && (requested || hasFailed))
     )
     .map(({ id, verdict, reason, findings: [first, ...rest] }) => ({
       check: id,

@@ -66,9 +66,9 @@ Deno.test("judge: rejects a fault that was missed, caught late or by another che
 
 Deno.test("saidIn: counts a skip only if no other check failed", () => {
   const skip = result("late-writers", "skip", { reason: "see database-login" });
-  const asked = result("late-writers", "skip", { reason: "as asked", asked: true });
+  const requested = result("late-writers", "skip", { reason: "a backup", requested: true });
   assertEquals(isCaught(outcome(report(result("egress-policy", "fail"), skip))), true);
-  assertEquals(saidIn(report(result("egress-policy", "pass"), asked), "before"), []);
+  assertEquals(saidIn(report(result("egress-policy", "pass"), requested), "before"), []);
   const [said] = saidIn(report(result("egress-policy", "pass"), skip), "before");
   assertEquals([said?.check, said?.problem], ["late-writers", "see database-login"]);
 });

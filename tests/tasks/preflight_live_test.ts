@@ -97,7 +97,7 @@ partsTest(
     const { code, stdout } = await preflight({ access: proxy.access, timeout: 10 });
     const all = verdicts(stdout);
     assertEquals([all["cluster-login"], all["egress-policy"], code], ["ERROR", "ERROR", 3]);
-    assertStringIncludes(stdout, "they took longer than 10 s");
+    assertStringIncludes(stdout, "it took longer than 10 s");
     // What needs no cluster is told all the same.
     const others = ["manifests-readable", "parquet-void", "database-login", "lake-conformance"];
     assertEquals(others.map((id) => all[id]), others.map(() => "PASS"));

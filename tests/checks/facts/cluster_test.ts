@@ -51,7 +51,7 @@ async function judgeAs(access: Access, timeoutMs = 10_000): Promise<Result[]> {
     cluster: (signal) => factFor(access, signal),
     database: () => Promise.resolve(DATABASE),
     lake: () => Promise.resolve(LAKE),
-    image: { absent: "left out", asked: true },
+    image: { absent: "left out", requested: true },
   }, { timeoutMs });
   const told = JSON.stringify(results);
   for (const secret of Object.values(SECRETS)) {
@@ -280,7 +280,7 @@ clusterTest(
     const { reason } = results.find(({ id }) => id === "isolation")!;
     assertStringIncludes(
       reason!,
-      "Cannot gather the facts about cluster: they took longer than 3 s",
+      "Cannot gather the facts about cluster: it took longer than 3 s",
     );
     assertEquals(results.find(({ id }) => id === "lake-login")!.verdict, "pass");
     assertEquals(results.find(({ id }) => id === "cluster-login")!.verdict, "error");

@@ -122,12 +122,12 @@ export async function judgeCluster(
 ): Promise<Result[]> {
   const results = await runChecks(BEFORE, {
     manifests: manifests.objects.length === 0
-      ? { absent: "left out", asked: true }
+      ? { absent: "left out", requested: true }
       : () => Promise.resolve(manifests),
     cluster: () => Promise.resolve(cluster),
     database: () => Promise.resolve(DATABASE),
     lake: () => Promise.resolve(LAKE),
-    image: { absent: "left out", asked: true },
+    image: { absent: "left out", requested: true },
   }, { timeoutMs: 10_000 });
   const told = JSON.stringify(results);
   for (const secret of Object.values(SECRETS)) assert(!told.includes(secret), "a secret was told");

@@ -232,8 +232,8 @@ export function onlyFindingsOf(
     return Object.fromEntries(names.map((name) => [name, finding[name]]));
   });
   assertEquals(picked, expected as Record<string, unknown>[]);
-  const others = results.filter(({ verdict, asked, ...result }) =>
-    result.id !== id && verdict !== "pass" && !asked
+  const others = results.filter(({ verdict, requested, ...result }) =>
+    result.id !== id && verdict !== "pass" && !requested
   );
   return { findings, others: Object.fromEntries(others.map(({ id, verdict }) => [id, verdict])) };
 }

@@ -201,9 +201,9 @@ export async function judgeFiles(files: Readonly<Record<string, string>>): Promi
     BEFORE.filter(({ id }) => FAMILY.includes(id)),
     {
       manifests: () => Promise.resolve(factOf(files)),
-      cluster: { absent: "left out", asked: true },
-      image: { absent: "left out", asked: true },
-      database: { absent: "left out", asked: true },
+      cluster: { absent: "left out", requested: true },
+      image: { absent: "left out", requested: true },
+      database: { absent: "left out", requested: true },
     },
     { timeoutMs: 10_000 },
   );

@@ -84,8 +84,8 @@ export function withHolders(...holders: Holder[]): ReadyFacts {
 export function judgeReady(given: ReadyFacts): Promise<Result[]> {
   return runChecks(BEFORE, {
     manifests: () => Promise.resolve(given.manifests),
-    cluster: { absent: "left out", asked: true },
-    image: { absent: "left out", asked: true },
+    cluster: { absent: "left out", requested: true },
+    image: { absent: "left out", requested: true },
     database: () => Promise.resolve(given.database),
     lake: () => Promise.resolve(given.lake),
   }, { timeoutMs: 10_000 });

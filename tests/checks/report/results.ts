@@ -61,14 +61,14 @@ export const REPORT: Report = {
       title: "every completed execution has a fill price",
       verdict: "skip",
       reason: "prices come tomorrow",
-      asked: true,
+      requested: true,
       findings: [],
     },
     {
       id: "silver-current",
       title: "silver was made from the current bronze",
       verdict: "error",
-      reason: "Cannot gather the facts about silver: they took longer than 30 s. Allow more time.",
+      reason: "Cannot gather the facts about silver: it took longer than 30 s. Allow more time.",
       findings: [],
     },
     {

@@ -27,5 +27,5 @@ Deno.test("exitCode ignores checks that are not applicable, and is 3 if no check
   assertEquals(exitCode([result("pass"), absent], { strict: true }), 0);
   assertEquals(exitCode([result("fail"), absent]), 1);
   assertEquals(exitCode([absent]), 3);
-  assertEquals(exitCode([absent, { ...result("skip"), asked: true }]), 3);
+  assertEquals(exitCode([absent, { ...result("skip"), requested: true }]), 3);
 });

@@ -245,7 +245,7 @@ async function judge(
   image: ImageFact | Gatherers["image"],
   files: Readonly<Record<string, string>> | "none" = ONE_IMAGE,
 ): Promise<Result> {
-  const left = { absent: "left out", asked: true } as const;
+  const left = { absent: "left out", requested: true } as const;
   const isFact = image !== undefined && "images" in image;
   const [result] = await runChecks([imageDeps], {
     manifests: files === "none" ? left : () => Promise.resolve(factOf(files)),

@@ -48,7 +48,7 @@ async function judge(
   live: readonly ManifestObject[] | undefined,
 ): Promise<Result> {
   const fact: ImageFact = "images" in images ? images : { platform: "linux/amd64", images };
-  const left = { absent: "left out", asked: true } as const;
+  const left = { absent: "left out", requested: true } as const;
   const files = { ...ONE_IMAGE, [ACCESS]: ONE_IMAGE[ACCESS]!.replace(/^[^]*?---/, "") };
   const cluster: Pick<ClusterOpened, "opened" | "objects" | "unread" | "trials" | "namespace"> = {
     opened: true,
@@ -187,7 +187,7 @@ Deno.test("without the cluster nobody knows with what it pulls", async () => {
   assertEquals((await judge([opened], undefined)).verdict, "pass");
 });
 
-Deno.test("image-pull: an archive is not pulled, and an image that nobody asked for is not known", async () => {
+Deno.test("image-pull skips an archive, and is an error for an image that was not looked up", async () => {
   const archive: ImageFact = { platform: "linux/amd64", archive: "image.tar", images: [anonymous] };
   const skipped = await judge(archive, objects([], ""));
   assertEquals([skipped.verdict, skipped.reason], [

@@ -201,7 +201,7 @@ Deno.test("manifest-drift: what is being removed is unknown until it is gone", (
 });
 
 Deno.test("manifest-drift: a cluster that refuses the login is reported by cluster-login; nothing to compare is nothing", () => {
-  assertEquals(judge(REFUSED), { skip: "the cluster lets nobody in (see cluster-login)" });
+  assertEquals(judge(REFUSED), { skip: "no access to the cluster (see cluster-login)" });
   assertEquals(judge(clusterWith("", {}, ""), ""), { unknown: "the manifests have no object" });
 });
 

@@ -210,7 +210,7 @@ Deno.test("server-dry-run: one kind that may not be patched is named alone", () 
 Deno.test("server-dry-run: a cluster that refuses the login, and manifests without an object", () => {
   const manifests = manifestsFact();
   assertEquals(serverDryRun.run({ manifests, cluster: REFUSED }), {
-    skip: "the cluster lets nobody in (see cluster-login)",
+    skip: "no access to the cluster (see cluster-login)",
   });
   assertEquals(
     serverDryRun.run({ manifests: manifestsFact(""), cluster: clusterWith("", {}, "") }),
