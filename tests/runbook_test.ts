@@ -28,7 +28,10 @@ for (const id of ids) {
     const headings = page.split("\n").filter((line) => line.startsWith("#"));
     assertEquals(headings, [
       `# ${id}`,
-      ...["## Symptom", "## Cause", "## Fix", "## How to verify"],
+      "## Symptom",
+      "## Cause",
+      "## Fix",
+      "## How to verify",
     ]);
     for (const command of commands.get(id)!) {
       assertMatch(page, new RegExp(`deno task ${command}\` shows \`PASS ${id}\``));
@@ -43,7 +46,9 @@ for (const name of COMMAND_PAGES.keys()) {
     const headings = page.split("\n").filter((line) => /^##? /.test(line));
     assertEquals(headings, [
       `# ${name}`,
-      ...["## When to use it", "## What it does", "## What to do next"],
+      "## When to use it",
+      "## What it does",
+      "## What to do next",
     ]);
     assertMatch(page, new RegExp(`deno task ${name} `));
   });

@@ -68,7 +68,10 @@ Deno.test("checks after a run: an empty day that was published passes every chec
     source: { survey: { rows: 0, unfit: [], strays: [], strayCount: 0 } },
     bronze: {
       ...recommit(BRONZE, { rows: 0, parts: [] }),
-      ...{ ...nothing, events: 0, eventTypes: new Map(), lastEvents: new Map() },
+      ...nothing,
+      events: 0,
+      eventTypes: new Map(),
+      lastEvents: new Map(),
     },
     silver: { ...recommit(SILVER, { rows: 0, parts: [] }), ...nothing, rows: [] },
   }));

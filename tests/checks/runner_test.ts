@@ -29,7 +29,9 @@ const patient = { timeoutMs: 10_000 };
 Deno.test("runChecks gives a check only the facts that it needs", async () => {
   const seen: string[][] = [];
   const nosy = check({
-    ...{ ...base, id: "nosy", needs: ["source", "silver"] },
+    ...base,
+    id: "nosy",
+    needs: ["source", "silver"],
     run(facts) {
       seen.push(Object.keys(facts));
       return { examined: facts.source.name, findings: [] };
@@ -38,8 +40,11 @@ Deno.test("runChecks gives a check only the facts that it needs", async () => {
   const [result] = await runChecks([nosy], gatherers(), patient);
   assertEquals(seen, [["source", "silver"]]);
   assertEquals(result, {
-    ...{ id: "nosy", title: "it holds", verdict: "pass" },
-    ...{ examined: "reader@db:5432/rbsdb", findings: [] },
+    id: "nosy",
+    title: "it holds",
+    verdict: "pass",
+    examined: "reader@db:5432/rbsdb",
+    findings: [],
   });
 });
 
@@ -66,7 +71,10 @@ Deno.test("runChecks derives the verdict from the outcome", async () => {
     ["not-applicable", { notApplicable: "there was nothing" }],
   ];
   const checks = outcomes.map(([id, outcome]): Check => ({
-    ...{ ...base, id, needs: ["source"], run: () => outcome },
+    ...base,
+    id,
+    needs: ["source"],
+    run: () => outcome,
   }));
   const results = await runChecks(checks, gatherers(), patient);
   assertEquals(results.map(({ verdict }) => verdict), outcomes.map(([verdict]) => verdict));
@@ -182,7 +190,9 @@ Deno.test("runChecks ignores a gatherer that fails after its deadline", async ()
 
 Deno.test("runChecks reports an error for a check that throws, and runs the others", async () => {
   const broken: Check = {
-    ...{ ...base, id: "broken", needs: ["source"] },
+    ...base,
+    id: "broken",
+    needs: ["source"],
     run() {
       throw new TypeError("cannot read properties of undefined");
     },
@@ -218,7 +228,11 @@ Deno.test("runChecks marks a skip that the operator requested, and does not gath
     { ...patient, skip: new Map([["a", "no database here"]]) },
   );
   assertEquals(skipped, {
-    ...{ id: "a", title: "it holds", verdict: "skip", reason: "no database here", requested: true },
+    id: "a",
+    title: "it holds",
+    verdict: "skip",
+    reason: "no database here",
+    requested: true,
     findings: [],
   });
   assertEquals(exitCode([skipped!, judged!]), 0);
@@ -264,7 +278,10 @@ Deno.test("runChecks reports an error if one fact cannot be gathered and another
 /** A check whose facts source and bronze are optional; `examined` names the facts that it received. */
 function modest(findings: Finding[] = []): AnyCheck {
   return check({
-    ...{ ...base, id: "modest", needs: [], wants: ["source", "bronze"] },
+    ...base,
+    id: "modest",
+    needs: [],
+    wants: ["source", "bronze"],
     run: (facts) => ({ examined: Object.keys(facts).join(" and "), findings }),
   });
 }
@@ -290,10 +307,14 @@ Deno.test("runChecks lets a check pass only if no optional fact is missing, or t
   const partial = "partially checked (source): ";
   assertEquals(await outcome({}), ["pass", "source and bronze", undefined]);
   assertEquals(await outcome({ bronze: left }), [
-    ...["pass", "source; silver not checked (--facts)", undefined],
+    "pass",
+    "source; silver not checked (--facts)",
+    undefined,
   ]);
   assertEquals(await outcome({ bronze: unset }), [
-    ...["skip", `${partial}the password is not set`, undefined],
+    "skip",
+    `${partial}the password is not set`,
+    undefined,
   ]);
   assertEquals(await outcome({ bronze: refuse }), [
     "error",
@@ -302,10 +323,14 @@ Deno.test("runChecks lets a check pass only if no optional fact is missing, or t
   ]);
   assertEquals(await outcome({ source: left, bronze: left }), ["skip", left.absent, true]);
   assertEquals(await outcome({ source: left, bronze: unset }), [
-    ...["skip", "silver not checked (--facts); the password is not set", undefined],
+    "skip",
+    "silver not checked (--facts); the password is not set",
+    undefined,
   ]);
   assertEquals(await outcome({ source: left, bronze: refuse }), [
-    ...["error", "Cannot reach it: no answer. Run again.", undefined],
+    "error",
+    "Cannot reach it: no answer. Run again.",
+    undefined,
   ]);
 });
 

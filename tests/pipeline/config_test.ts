@@ -60,7 +60,13 @@ Deno.test("config: a password that is missing or empty is named", () => {
 
 const NO_PORTS = [
   ..."0,-1,65536,99999,5432.0,1e3,0x1538,5432a,123456".split(","),
-  ...["postgres", " 5432", "5432 ", "5432\n", "tcp://10.0.0.1:5432", "５４３２", "Infinity"],
+  "postgres",
+  " 5432",
+  "5432 ",
+  "5432\n",
+  "tcp://10.0.0.1:5432",
+  "５４３２",
+  "Infinity",
 ];
 for (const port of NO_PORTS) {
   Deno.test(`config: ${JSON.stringify(port)} is no port`, () => {

@@ -71,7 +71,10 @@ async function runUndisturbed(layer: "bronze" | "silver", db: Outbox, lake: Lake
 async function runKilled(run: KilledRun): Promise<boolean> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "-q", "--no-check", "-P=test"],
+      "run",
+      "-q",
+      "--no-check",
+      "-P=test",
       new URL("../support/killed_run.ts", import.meta.url).pathname,
     ],
     stdin: "piped",

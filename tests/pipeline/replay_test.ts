@@ -142,8 +142,16 @@ for (const [type, status] of STATUS) {
 Deno.test("replay: other events change nothing, not even the client or a price", () => {
   for (
     const event_type of [
-      ...["STALE_PRICE", "KILL_SWITCH", "SLIPPAGE_BREACH", "CIRCUIT_BREAKER", "MOON_LANDING", ""],
-      ...["executed", "EXECUTED ", "toString", "__proto__"],
+      "STALE_PRICE",
+      "KILL_SWITCH",
+      "SLIPPAGE_BREACH",
+      "CIRCUIT_BREAKER",
+      "MOON_LANDING",
+      "",
+      "executed",
+      "EXECUTED ",
+      "toString",
+      "__proto__",
     ]
   ) {
     const noise = event({

@@ -24,8 +24,11 @@ Deno.test.afterAll(async () => {
 /** Runs a program that has a list of lakes, one for each configuration. */
 async function withLakes(program: string, configs: readonly S3Config[]) {
   const given = configs.map((config) => ({
-    ...{ S3_ENDPOINT: config.endpoint, S3_BUCKET: config.bucket, AWS_REGION: config.region },
-    ...{ AWS_ACCESS_KEY_ID: config.accessKeyId, AWS_SECRET_ACCESS_KEY: config.secretAccessKey },
+    S3_ENDPOINT: config.endpoint,
+    S3_BUCKET: config.bucket,
+    AWS_REGION: config.region,
+    AWS_ACCESS_KEY_ID: config.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: config.secretAccessKey,
     ...(config.sessionToken === undefined ? {} : { AWS_SESSION_TOKEN: config.sessionToken }),
   }));
   const body = `${JVM}
@@ -119,8 +122,13 @@ result = []
 for lake, store in zip(lakes, stores):
     result.append(told(lambda: lake.get("a"), store))`,
         servers.map(({ addr: { port } }) => ({
-          ...{ kind: "s3", endpoint: `http://127.0.0.1:${port}`, region: "eu", bucket: "rbs" },
-          ...{ accessKeyId: "KEYID", secretAccessKey: "s3cr3t", sessionToken: "t0ken" },
+          kind: "s3",
+          endpoint: `http://127.0.0.1:${port}`,
+          region: "eu",
+          bucket: "rbs",
+          accessKeyId: "KEYID",
+          secretAccessKey: "s3cr3t",
+          sessionToken: "t0ken",
         })),
       );
       cases.forEach(([, code, kind, words], i) => {
@@ -147,8 +155,13 @@ result = []
 for lake, store in zip(lakes, stores):
     result.append(told(lambda: lake.put("a", b"", {"If-None-Match": "*"}), store))`,
         servers.map(({ addr: { port } }) => ({
-          ...{ kind: "s3", endpoint: `http://127.0.0.1:${port}`, region: "eu", bucket: "rbs" },
-          ...{ accessKeyId: "KEYID", secretAccessKey: "s3cr3t", sessionToken: "t0ken" },
+          kind: "s3",
+          endpoint: `http://127.0.0.1:${port}`,
+          region: "eu",
+          bucket: "rbs",
+          accessKeyId: "KEYID",
+          secretAccessKey: "s3cr3t",
+          sessionToken: "t0ken",
         })),
       );
       assertEquals(told.map(([kind]: [string]) => kind), ["unreachable", "unreachable"]);

@@ -22,8 +22,11 @@ async function withDriver(
   query?: (sql: string) => Promise<(string | null)[][]>,
 ) {
   const given = {
-    ...{ DJANGO_DB_HOST: host, DJANGO_DB_PORT: String(port), DJANGO_DB_NAME: name },
-    ...{ DJANGO_DB_USER: user, DJANGO_DB_PASSWORD: password },
+    DJANGO_DB_HOST: host,
+    DJANGO_DB_PORT: String(port),
+    DJANGO_DB_NAME: name,
+    DJANGO_DB_USER: user,
+    DJANGO_DB_PASSWORD: password,
     ...env,
   };
   const body = `${JVM}

@@ -138,7 +138,8 @@ Deno.test("reach --output json includes the paths of fields", async () => {
     where: "all.yaml:36",
   }]);
   assertEquals(document.egress.misses.map((miss: { path: string }) => miss.path), [
-    ...["spec.egress[0]", "spec.egress[1]"],
+    "spec.egress[0]",
+    "spec.egress[1]",
   ]);
   assertEquals(document.ingress.reason, "outside");
 });

@@ -35,7 +35,11 @@ Deno.test("gatherBronze: a bronze that is without faults", async () => {
   }
   assertEquals([bronze.events, bronze.repeated], [7, []]);
   assertEquals(Object.fromEntries(bronze.eventTypes), {
-    ...{ STOP_TRIGGERED: 2, EXECUTED: 1, FAILED: 2, STALE_PRICE: 1, BLOCKED: 1 },
+    STOP_TRIGGERED: 2,
+    EXECUTED: 1,
+    FAILED: 2,
+    STALE_PRICE: 1,
+    BLOCKED: 1,
   });
 });
 
@@ -57,7 +61,11 @@ Deno.test("gatherBronze: the last execution event is that of a replay, whatever 
 
 Deno.test("events follow each other by event_seq, then time, then id; nulls come first", () => {
   const event = (event_seq: bigint | null, occurred_at: bigint, event_id: string): LastEvent => ({
-    ...{ event_seq, occurred_at, event_id, event_type: "EXECUTED", client_id: 1n },
+    event_seq,
+    occurred_at,
+    event_id,
+    event_type: "EXECUTED",
+    client_id: 1n,
   });
   const ordered = [
     event(null, 1n, "b"),

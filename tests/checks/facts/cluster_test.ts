@@ -72,7 +72,9 @@ clusterTest("gatherCluster: on the healthy cluster every check passes", async ()
   const results = await judgeAs(await healthy());
   for (const { id, verdict, findings, reason } of results) {
     assertEquals([id, verdict, findings, reason], [
-      ...[id, id === "image-pull" ? "skip" : "pass", []],
+      id,
+      id === "image-pull" ? "skip" : "pass",
+      [],
       id === "image-pull" ? "left out" : undefined,
     ]);
   }
@@ -133,7 +135,8 @@ clusterTest("gatherCluster: a right that a binding of robson's gives is found th
   using api = openApi(admin);
   const path = "/apis/rbac.authorization.k8s.io/v1/namespaces/robson/rolebindings";
   await api.call("POST", path, {
-    ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "RoleBinding" },
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "RoleBinding",
     metadata: { name: "spark" },
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "edit" },
     subjects: [{ kind: "ServiceAccount", name: "spark-jobs", namespace: "analytics-jobs" }],
@@ -192,8 +195,13 @@ const READERS: Readonly<Record<string, string[]>> = {
   pods: ["database-egress", "dns-egress", "node-pool", "quota-fit"],
   secrets: ["database-egress", "egress-policy", "image-pull", "isolation", "secret-escaping"],
   networkpolicies: [
-    ...["database-egress", "dns-egress", "driver-executor-traffic", "egress-policy", "isolation"],
-    ...["kubernetes-api-egress", "namespace-labels"],
+    "database-egress",
+    "dns-egress",
+    "driver-executor-traffic",
+    "egress-policy",
+    "isolation",
+    "kubernetes-api-egress",
+    "namespace-labels",
   ],
 };
 for (const [resource, expected] of Object.entries(READERS)) {
@@ -231,12 +239,16 @@ clusterTest(
     const rbac = "/apis/rbac.authorization.k8s.io/v1";
     const metadata = { name: "near-pods" };
     await api.call("POST", `${rbac}/clusterroles`, {
-      ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata },
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRole",
+      metadata,
       rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["list"] }],
     });
     for (const namespace of ["analytics-jobs", "robson", "kube-system"]) {
       await api.call("POST", `${rbac}/namespaces/${namespace}/rolebindings`, {
-        ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "RoleBinding", metadata },
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "RoleBinding",
+        metadata,
         roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "near-pods" },
         subjects: [{ kind: "ServiceAccount", name: "near", namespace: "default" }],
       });
@@ -274,7 +286,8 @@ clusterTest(
   async () => {
     const admin = await healthy();
     await using proxy = await faultyProxy(controlPlane(), admin, {
-      ...{ list: "networkpolicies", inTheMiddle: "stalls" },
+      list: "networkpolicies",
+      inTheMiddle: "stalls",
     });
     const results = await judgeAs(proxy.access, 3000);
     const { reason } = results.find(({ id }) => id === "isolation")!;
@@ -292,7 +305,8 @@ clusterTest(
   async () => {
     const admin = await healthy();
     await using proxy = await faultyProxy(controlPlane(), admin, {
-      ...{ list: "secrets", inTheMiddle: "drops" },
+      list: "secrets",
+      inTheMiddle: "drops",
     });
     const results = await judgeAs(proxy.access);
     assertEquals(results.find(({ id }) => id === "cluster-login")!.verdict, "error");

@@ -120,7 +120,10 @@ Deno.test("gatherDatabase: who keeps today from being sealed: open and prepared 
   const told = holders.map(({ kind, pid, gid, user }) => ({ kind, pid, gid, user }));
   assertEquals(told, [
     {
-      ...{ kind: "transaction", pid: Number(own!.pid), gid: undefined, user: db.config.user },
+      kind: "transaction",
+      pid: Number(own!.pid),
+      gid: undefined,
+      user: db.config.user,
     },
     { kind: "prepared", pid: undefined, gid: "two-phase", user: db.config.user },
   ]);

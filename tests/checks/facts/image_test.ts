@@ -65,17 +65,23 @@ Deno.test({
     const fact = await gatherImages([request("team/spark:1", password, files)], trusting());
     assertEquals(fact.platform, "linux/amd64");
     assertEquals(fact.images, [{
-      ...{ opened: true, reference: `${registry.host}/team/spark:1`, source: "registry" },
-      ...{ credentials: ["Secret jobs/registry"], loggedIn: true },
+      opened: true,
+      reference: `${registry.host}/team/spark:1`,
+      source: "registry",
+      credentials: ["Secret jobs/registry"],
+      loggedIn: true,
       digest: IMAGE.manifest.descriptor.digest,
-      ...{ platform: "linux/amd64", platforms: ["linux/amd64"], jarsFolder: "/opt/spark/jars" },
+      platform: "linux/amd64",
+      platforms: ["linux/amd64"],
+      jarsFolder: "/opt/spark/jars",
       jars: [
         { file: "hadoop-aws-3.3.4.jar", name: "hadoop-aws", version: "3.3.4" },
         { file: "hadoop-client-api-3.3.4.jar", name: "hadoop-client-api", version: "3.3.4" },
         { file: "hive-shims-0.23-2.3.9.jar", name: "hive-shims-0.23", version: "2.3.9" },
         {
           file: "netty-all-4.1.96.Final-linux-x86_64.jar",
-          ...{ name: "netty-all-linux-x86_64", version: "4.1.96.Final" },
+          name: "netty-all-linux-x86_64",
+          version: "4.1.96.Final",
         },
         { file: "postgresql-42.7.14.jar", name: "postgresql", version: "42.7.14" },
       ],
@@ -101,7 +107,11 @@ Deno.test({
     const fact = await gatherImages(requests, { ...trusting(), platform: "linux/arm64" });
     const told = fact.images.map((each) => !each.opened && `${each.trouble} ${each.loggedIn}`);
     assertEquals(told, [
-      ...["denied false", "denied true", "unknown true", "platform true", "unknown false"],
+      "denied false",
+      "denied true",
+      "unknown true",
+      "platform true",
+      "unknown false",
     ]);
     for (const each of fact.images) {
       assert(

@@ -24,16 +24,28 @@ Deno.test("gatherSilver: a silver that is without faults", async () => {
   const [first, second] = silver.parts.map(({ part }) => part.key);
   assertEquals(silver.rows, [
     {
-      ...{ part: first!, operation_id: 11n, client_id: 1n, status: "EXECUTED" },
-      ...{ execution_id: uuid(2), filled: false },
+      part: first!,
+      operation_id: 11n,
+      client_id: 1n,
+      status: "EXECUTED",
+      execution_id: uuid(2),
+      filled: false,
     },
     {
-      ...{ part: first!, operation_id: 12n, client_id: 1n, status: "FAILED" },
-      ...{ execution_id: uuid(3), filled: false },
+      part: first!,
+      operation_id: 12n,
+      client_id: 1n,
+      status: "FAILED",
+      execution_id: uuid(3),
+      filled: false,
     },
     {
-      ...{ part: second!, operation_id: 13n, client_id: 2n, status: "BLOCKED" },
-      ...{ execution_id: uuid(5), filled: false },
+      part: second!,
+      operation_id: 13n,
+      client_id: 2n,
+      status: "BLOCKED",
+      execution_id: uuid(5),
+      filled: false,
     },
   ]);
 });

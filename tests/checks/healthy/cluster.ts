@@ -43,8 +43,11 @@ const ANSWERS: readonly Right[] = actionsToReview({
 
 /** All is there. */
 export const CLUSTER: ClusterOpened = {
-  ...{ opened: true, name: "robson at https://192.168.1.10:6443", version: "v1.34.2+k3s1" },
-  ...{ user: "operator", namespace: "default" },
+  opened: true,
+  name: "robson at https://192.168.1.10:6443",
+  version: "v1.34.2+k3s1",
+  user: "operator",
+  namespace: "default",
   objects: OBJECTS,
   scheduledPods: scheduledPodsOf(OBJECTS.filter(({ kind }) => kind === "Pod")),
   unread: [],
@@ -136,7 +139,11 @@ export async function judgeCluster(
 
 /** No manifests at all: the cluster is judged as it is. */
 export const NONE: ManifestsFact = {
-  ...{ directory: "", files: 0, objects: [], scripts: [], problems: [] },
+  directory: "",
+  files: 0,
+  objects: [],
+  scripts: [],
+  problems: [],
 };
 
 /** Asserts that a cluster leads to exactly these findings of one check, and to none of any other. */

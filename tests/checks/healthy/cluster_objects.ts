@@ -208,8 +208,11 @@ status: { phase: Running, podIP: 10.42.0.9 }
 
 /** What the quota counts: the pod above. */
 const USED = {
-  ...{ "requests.cpu": "250m", "requests.memory": "512Mi" },
-  ...{ "limits.cpu": "1", "limits.memory": "1Gi", pods: "1" },
+  "requests.cpu": "250m",
+  "requests.memory": "512Mi",
+  "limits.cpu": "1",
+  "limits.memory": "1Gi",
+  pods: "1",
 };
 
 let uids = 0;

@@ -12,8 +12,13 @@ import { documentsOf, EXECUTORS, JOB } from "./manifests.ts";
 
 /** The connection checks. */
 export const FAMILY = [
-  ...[egressPolicy, namespaceLabels, dnsEgress, databaseEgress],
-  ...[kubernetesApiEgress, driverExecutorTraffic, isolation],
+  egressPolicy,
+  namespaceLabels,
+  dnsEgress,
+  databaseEgress,
+  kubernetesApiEgress,
+  driverExecutorTraffic,
+  isolation,
 ];
 
 const [deny, dns, store, outbox, api, spark] = documentsOf("20-network-policies.yaml");

@@ -67,12 +67,20 @@ const bronzeParts = [
 ];
 
 const bronzeCommit: BronzeCommit = {
-  ...{ layer: "bronze", day: DAY, state: "sealed", rows: 7, minSeq: 1n, maxSeq: 7n },
-  ...{ contract: EVENT_CONTRACT, parts: bronzeParts.map(({ part }) => part) },
+  layer: "bronze",
+  day: DAY,
+  state: "sealed",
+  rows: 7,
+  minSeq: 1n,
+  maxSeq: 7n,
+  contract: EVENT_CONTRACT,
+  parts: bronzeParts.map(({ part }) => part),
 };
 
 export const BRONZE: BronzeFact = {
-  ...{ layer: "bronze", day: DAY, markerKey: bronzeMarkerKey(DAY) },
+  layer: "bronze",
+  day: DAY,
+  markerKey: bronzeMarkerKey(DAY),
   marker: { commit: bronzeCommit, sha256: BRONZE_SHA256 },
   listed: bronzeParts.map(({ part }) => listedObject(part.key)),
   listedAt: LISTED_AT,
@@ -95,7 +103,11 @@ const silverParts = [
 ];
 
 const silverCommit: SilverCommit = {
-  ...{ layer: "silver", day: DAY, state: "sealed", rows: 3, contract: EXECUTION_CONTRACT },
+  layer: "silver",
+  day: DAY,
+  state: "sealed",
+  rows: 3,
+  contract: EXECUTION_CONTRACT,
   bronze: { key: BRONZE.markerKey, sha256: BRONZE_SHA256 },
   parts: silverParts.map(({ part }) => part),
 };
@@ -107,7 +119,9 @@ function row(part: number, operation_id: bigint, status: string): SilverRow {
 }
 
 export const SILVER: SilverFact = {
-  ...{ layer: "silver", day: DAY, markerKey: silverMarkerKey(DAY) },
+  layer: "silver",
+  day: DAY,
+  markerKey: silverMarkerKey(DAY),
   marker: { commit: silverCommit, sha256: "5".repeat(64) },
   listed: silverParts.map(({ part }) => listedObject(part.key)),
   listedAt: LISTED_AT,
@@ -122,8 +136,13 @@ export const SILVER: SilverFact = {
 /** A comparison of the healthy bronze in which that much differs. */
 export function compared(changes: Partial<BronzeDifferences> = {}): Compared {
   const differences: BronzeDifferences = {
-    ...{ late: new Set(), lost: new Set(), altered: new Set() },
-    ...{ named: { late: [], lost: [], altered: [] }, unfit: [], newlyUnfit: [], gone: [] },
+    late: new Set(),
+    lost: new Set(),
+    altered: new Set(),
+    named: { late: [], lost: [], altered: [] },
+    unfit: [],
+    newlyUnfit: [],
+    gone: [],
     ...changes,
   };
   return { sha256: BRONZE_SHA256, differences };
@@ -131,7 +150,8 @@ export function compared(changes: Partial<BronzeDifferences> = {}): Compared {
 
 /** An outbox that has what bronze has. */
 export const SOURCE: SourceFact = {
-  ...{ day: DAY, name: "reader@db:5432/rbsdb" },
+  day: DAY,
+  name: "reader@db:5432/rbsdb",
   survey: { rows: 7, unfit: [], strays: [], strayCount: 0 },
   compared: compared(),
 };

@@ -22,9 +22,18 @@ export const DIGEST = `sha256:${"d".repeat(64)}`;
 /** A healthy image. */
 export function contents(reference: string, changes: Partial<ImageContents> = {}): ImageContents {
   return {
-    ...{ opened: true, reference, credentials: [], loggedIn: false, digest: DIGEST },
-    ...{ platform: "linux/amd64", platforms: ["linux/amd64"], source: "registry" },
-    ...{ jarsFolder: "/opt/spark/jars", jars: JARS, deletedJars: [], hadoopVersion: "3.3.4" },
+    opened: true,
+    reference,
+    credentials: [],
+    loggedIn: false,
+    digest: DIGEST,
+    platform: "linux/amd64",
+    platforms: ["linux/amd64"],
+    source: "registry",
+    jarsFolder: "/opt/spark/jars",
+    jars: JARS,
+    deletedJars: [],
+    hadoopVersion: "3.3.4",
     files: ["/opt/deep-storage/jobs/bronze_ingest.py"],
     ...changes,
   };
@@ -37,8 +46,14 @@ export function refusal(
   changes: Partial<ImageRefusal> = {},
 ): ImageRefusal {
   return {
-    ...{ opened: false, reference, credentials: [], loggedIn: false, trouble, platforms: [] },
-    ...{ problem: `Cannot read the image ${reference}: it is ${trouble}`, fix: "Mend the image." },
+    opened: false,
+    reference,
+    credentials: [],
+    loggedIn: false,
+    trouble,
+    platforms: [],
+    problem: `Cannot read the image ${reference}: it is ${trouble}`,
+    fix: "Mend the image.",
     ...changes,
   };
 }

@@ -149,8 +149,16 @@ export const FILES: Readonly<Record<string, string>> = Object.fromEntries(
 
 /** The checks of manifests and job code, without those of the network. */
 export const FAMILY = [
-  ...["manifests-readable", "image-deps", "table-name", "secret-escaping", "parquet-void"],
-  ...["timestamp-env", "quota-fit", "node-pool", "service-account", "rbac"],
+  "manifests-readable",
+  "image-deps",
+  "table-name",
+  "secret-escaping",
+  "parquet-void",
+  "timestamp-env",
+  "quota-fit",
+  "node-pool",
+  "service-account",
+  "rbac",
 ];
 
 /** What files say. */

@@ -27,8 +27,11 @@ export function clusterWith(
   manifests: string = MANIFESTS,
 ): ClusterOpened {
   return {
-    ...{ opened: true, name: "kind at https://127.0.0.1:6443", version: "v1.34.2" },
-    ...{ namespace: "default", unread: [] },
+    opened: true,
+    name: "kind at https://127.0.0.1:6443",
+    version: "v1.34.2",
+    namespace: "default",
+    unread: [],
     objects: objectsIn(live).map((object) => ({ ...object, file: undefined })),
     trials: objectsIn(manifests).map((object) => ({ object })),
     ...changes,

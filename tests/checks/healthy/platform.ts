@@ -19,10 +19,19 @@ import { onlyFindingsOf, type Told } from "./day.ts";
 export type ReadyFacts = Pick<Facts, "manifests" | "database" | "lake">;
 
 export const TABLE: OutboxTable = {
-  ...{ name: "stop_events", readable: true, user: "robson", database: "rbsdb", encoding: "UTF8" },
-  ...{ kind: "a table", temporary: false, foreign: [], rowsHidden: false },
+  name: "stop_events",
+  readable: true,
+  user: "robson",
+  database: "rbsdb",
+  encoding: "UTF8",
+  kind: "a table",
+  temporary: false,
+  foreign: [],
+  rowsHidden: false,
   columns: EVENT_COLUMNS.map(({ name, postgres }) => ({
-    ...{ name, type: postgres, declared: postgres },
+    name,
+    type: postgres,
+    declared: postgres,
   })),
 };
 

@@ -116,11 +116,9 @@ function stranger(kind: "Job" | "CronJob", container: Fields): string {
 
 Deno.test("secret-escaping: a Secret of another name is stored again from a file, and not by our task", async () => {
   const other = {
-    ...{
-      apiVersion: "v1",
-      kind: "Secret",
-      metadata: { name: "other", namespace: "analytics-jobs" },
-    },
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: "other", namespace: "analytics-jobs" },
     data: { TOKEN: btoa("abc\\!defgh") },
   };
   const job = stranger("CronJob", { envFrom: [{ secretRef: { name: "other" } }] });

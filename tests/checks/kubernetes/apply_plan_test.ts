@@ -93,7 +93,10 @@ data:
 Deno.test("apply_plan: what the server keeps for itself is no difference", () => {
   const live = object(POLICY);
   const kept = {
-    ...{ uid: "1", resourceVersion: "2", generation: 3, creationTimestamp: "2025-12-28T00:00:00Z" },
+    uid: "1",
+    resourceVersion: "2",
+    generation: 3,
+    creationTimestamp: "2025-12-28T00:00:00Z",
     managedFields: [{ manager: "kubectl" }],
   };
   const metadata = { ...live.value.metadata as object, ...kept };

@@ -175,7 +175,9 @@ for (const [what, spec, path, says] of CASES) {
 Deno.test("readPolicy reports all problems at once", () => {
   const rule = { to: [{}], ports: [{ port: 0 }, { protocol: "x" }] };
   assertEquals(problemsOf({ egress: [rule], podSelector: [] }).map(([path]) => path), [
-    ...["spec.egress[0].to[0]", "spec.egress[0].ports[0].port", "spec.egress[0].ports[1].protocol"],
+    "spec.egress[0].to[0]",
+    "spec.egress[0].ports[0].port",
+    "spec.egress[0].ports[1].protocol",
     "spec.podSelector",
   ]);
 });

@@ -31,10 +31,8 @@ function clusterWith(...specs: readonly Spec[]): Cluster {
   const policies = specs.map((spec, i) => ({
     apiVersion: "networking.k8s.io/v1",
     kind: "NetworkPolicy",
-    ...{
-      metadata: meta(`p${i}`, "a"),
-      spec: { podSelector: { matchLabels: { app: "self" } }, ...spec },
-    },
+    metadata: meta(`p${i}`, "a"),
+    spec: { podSelector: { matchLabels: { app: "self" } }, ...spec },
   }));
   const { cluster, problems } = readCluster([...OBJECTS, ...policies].map((value) => ({ value })));
   assertEquals(problems, []);
@@ -238,7 +236,9 @@ Deno.test("readCluster gives pods the labels of their template and of their cont
     "x",
   ]]);
   assertEquals(made("Job", "batch/v1", { template }), [
-    ...[["app", "x"], ["job-name", "w"], ["batch.kubernetes.io/job-name", "w"]],
+    ["app", "x"],
+    ["job-name", "w"],
+    ["batch.kubernetes.io/job-name", "w"],
   ]);
 });
 

@@ -96,7 +96,8 @@ Deno.test("parquet-schema tells one difference once, however many parts have it"
     },
   }));
   await assertOnly(SCHEMA, facts({ bronze: { parts } }), [{
-    ...{ object: bronzeKey, field: "side" },
+    object: bronzeKey,
+    field: "side",
     problem: "its type is INT32, but the contract says STRING, as in 1 more of the day's parts",
   }]);
 });

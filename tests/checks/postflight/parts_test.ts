@@ -124,7 +124,9 @@ Deno.test("orphan-parts fails for a part that no marker names, and that belongs 
 Deno.test("orphan-parts only warns of a part that a run may be about to publish", async () => {
   const listed = [listedObject(object, 23), ...BRONZE.listed];
   await assertOnly(ID, facts({ bronze: { listed } }), [{
-    ...{ severity: "warn", object, problem: "no commit marker names it" },
+    severity: "warn",
+    object,
+    problem: "no commit marker names it",
     fix: `Wait for the runs of that day to end. To remove what is left after a day: ${CLEAN}`,
   }]);
 });

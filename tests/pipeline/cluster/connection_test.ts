@@ -9,7 +9,9 @@ import { authority } from "./pki.ts";
 const SECRET = "s3cr3t-t0ken";
 const PODS = { apiVersion: "v1", kind: "Pod" };
 const RESOURCES = {
-  ...{ kind: "APIResourceList", apiVersion: "v1", groupVersion: "v1" },
+  kind: "APIResourceList",
+  apiVersion: "v1",
+  groupVersion: "v1",
   resources: [{ name: "pods", kind: "Pod", namespaced: true, verbs: ["list"] }],
 };
 
@@ -28,7 +30,8 @@ async function impostor(handler: Handler) {
     user: { token: SECRET },
   });
   return {
-    ...{ url, cluster: opened.cluster },
+    url,
+    cluster: opened.cluster,
     async [Symbol.asyncDispose]() {
       await opened[Symbol.asyncDispose]();
       await server.shutdown();
@@ -236,7 +239,10 @@ Deno.test("connection: list: refuses an answer that is not a list", async () => 
 
 const status = (code: number, headers: HeadersInit = {}, fields: object = {}) =>
   Response.json({
-    ...{ kind: "Status", apiVersion: "v1", status: "Failure", code },
+    kind: "Status",
+    apiVersion: "v1",
+    status: "Failure",
+    code,
     message: `no time. Come again, ${SECRET}.\nLater.`,
     ...fields,
   }, { status: code, headers });

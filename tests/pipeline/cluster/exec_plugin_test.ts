@@ -8,15 +8,22 @@ const SECRET = "s3cr3t-t0ken";
 const VERSION = "client.authentication.k8s.io/v1";
 
 const ACCESS: Access = {
-  ...{ context: "here", userName: "operator", file: "/home/o/.kube/config" },
-  ...{ namespace: "default", server: "https://10.0.0.1:6443" },
+  context: "here",
+  userName: "operator",
+  file: "/home/o/.kube/config",
+  namespace: "default",
+  server: "https://10.0.0.1:6443",
   cluster: { "certificate-authority-data": btoa("the CA") },
   user: {},
   whoami: "kubectl --context here auth whoami",
 };
 
 const EXEC: Omit<ExecFields, "command"> = {
-  ...{ args: [], env: {}, apiVersion: VERSION, interactive: false, provideClusterInfo: false },
+  args: [],
+  env: {},
+  apiVersion: VERSION,
+  interactive: false,
+  provideClusterInfo: false,
 };
 
 /** A program of these lines of shell. It ends with its block. */
@@ -54,7 +61,9 @@ async function assertFails(
 Deno.test("runExecPlugin: returns a token", async () => {
   const status = { token: SECRET, expirationTimestamp: "2026-12-24T18:00:00Z" };
   assertEquals(await run(`echo '${credential(status)}'`), {
-    ...{ token: SECRET, certificate: undefined, key: undefined },
+    token: SECRET,
+    certificate: undefined,
+    key: undefined,
     expires: Date.parse("2026-12-24T18:00:00Z"),
   });
 });
@@ -62,7 +71,10 @@ Deno.test("runExecPlugin: returns a token", async () => {
 Deno.test("runExecPlugin: returns a certificate", async () => {
   const status = { clientCertificateData: "CERT", clientKeyData: "KEY" };
   assertEquals(await run(`echo '${credential(status)}'`), {
-    ...{ token: undefined, certificate: "CERT", key: "KEY", expires: undefined },
+    token: undefined,
+    certificate: "CERT",
+    key: "KEY",
+    expires: undefined,
   });
 });
 
@@ -81,7 +93,8 @@ printf '%s\\n' "$1" "$ROLE" "$KUBERNETES_EXEC_INFO" > "$(dirname "$0")/said"
   assertEquals(await said(false), ["a b", "r w", { ...asked, spec: { interactive: false } }]);
   const cluster = { server: ACCESS.server, "certificate-authority-data": btoa("the CA") };
   assertEquals(await said(true), [
-    ...["a b", "r w"],
+    "a b",
+    "r w",
     { ...asked, spec: { interactive: false, cluster } },
   ]);
 });

@@ -36,7 +36,11 @@ function refusal(run: () => unknown, ...values: string[]): string {
 
 Deno.test("databaseOfSecret, lakeOfSecret: take values as they are", () => {
   assertEquals(databaseOfSecret(DATABASE, NONE), {
-    ...{ host: "db.example", port: 5432, name: "rbsdb", user: "robson", password: PASSWORD },
+    host: "db.example",
+    port: 5432,
+    name: "rbsdb",
+    user: "robson",
+    password: PASSWORD,
   });
   assertEquals(lakeOfSecret(LAKE, NONE), {
     kind: "s3",

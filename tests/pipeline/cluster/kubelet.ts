@@ -25,7 +25,9 @@ export async function forwardedPod(
   const dir = await Deno.makeTempDir({ prefix: "kubelet-" });
   const port = freePort();
   const config = {
-    ...{ apiVersion: "kwok.x-k8s.io/v1alpha1", kind: "ClusterPortForward", metadata: { name } },
+    apiVersion: "kwok.x-k8s.io/v1alpha1",
+    kind: "ClusterPortForward",
+    metadata: { name },
     spec: {
       forwards: Object.entries(ports).map(([from, to]) => (
         { ports: [Number(from)], target: { address: "127.0.0.1", port: to } }
@@ -36,10 +38,16 @@ export async function forwardedPod(
   const server = startServer({
     command: [
       await binaryPath(),
-      ...["kwok", `--kubeconfig=${kubeconfig}`],
-      ...[`--config=${dir}/forwards.yaml`, `--config=${STAGES}`, `--manage-single-node=${name}`],
-      ...["--node-ip=127.0.0.1", `--node-port=${port}`, `--server-address=127.0.0.1:${port}`],
-      ...[`--tls-cert-file=${folder}/server.crt`, `--tls-private-key-file=${folder}/server.key`],
+      "kwok",
+      `--kubeconfig=${kubeconfig}`,
+      `--config=${dir}/forwards.yaml`,
+      `--config=${STAGES}`,
+      `--manage-single-node=${name}`,
+      "--node-ip=127.0.0.1",
+      `--node-port=${port}`,
+      `--server-address=127.0.0.1:${port}`,
+      `--tls-cert-file=${folder}/server.crt`,
+      `--tls-private-key-file=${folder}/server.key`,
     ],
     log: `${dir}/kubelet.log`,
     remove: dir,
@@ -53,7 +61,9 @@ export async function forwardedPod(
   await api.call("POST", "/api/v1/nodes", node(name, port));
   const pods = `/api/v1/namespaces/${NAMESPACE}/pods`;
   await api.call("POST", pods, {
-    ...{ apiVersion: "v1", kind: "Pod", metadata: { name } },
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name },
     spec: { nodeName: name, containers: [{ name: "main", image: "none" }] },
   });
   await until("the pod runs", async () => {
@@ -73,7 +83,9 @@ export async function forwardedPod(
 
 function node(name: string, port: number) {
   return {
-    ...{ apiVersion: "v1", kind: "Node", metadata: { name } },
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name },
     spec: { taints: [{ key: "suite", value: "only", effect: "NoSchedule" }] },
     status: {
       addresses: [{ type: "InternalIP", address: "127.0.0.1" }],

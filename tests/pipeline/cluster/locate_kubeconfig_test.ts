@@ -23,22 +23,31 @@ Deno.test("clusterConfig: prefers --kubeconfig, then KUBECONFIG, then ~/.kube/co
   await using own = await home();
   const all = environment({ KUBECONFIG: "/a:/b", HOME: own.path });
   assertEquals(clusterConfig({ kubeconfig: "/c", context: "x", namespace: "n" }, all), {
-    ...{ kind: "kubeconfig", files: ["/c"], by: "--kubeconfig" },
-    ...{ context: "x", namespace: "n" },
+    kind: "kubeconfig",
+    files: ["/c"],
+    by: "--kubeconfig",
+    context: "x",
+    namespace: "n",
   });
   assertEquals(clusterConfig({}, all), {
-    ...{ kind: "kubeconfig", files: ["/a", "/b"], by: "KUBECONFIG" },
+    kind: "kubeconfig",
+    files: ["/a", "/b"],
+    by: "KUBECONFIG",
     ...NO_FLAGS,
   });
   assertEquals(clusterConfig({}, environment({ KUBECONFIG: "", HOME: own.path })), {
-    ...{ kind: "kubeconfig", files: [`${own.path}/.kube/config`], by: "~/.kube/config" },
+    kind: "kubeconfig",
+    files: [`${own.path}/.kube/config`],
+    by: "~/.kube/config",
     ...NO_FLAGS,
   });
 });
 
 Deno.test("clusterConfig: KUBECONFIG can have empty and repeated paths", () => {
   assertEquals(clusterConfig({}, environment({ KUBECONFIG: ":/a::/b:/a:" })), {
-    ...{ kind: "kubeconfig", files: ["/a", "/b"], by: "KUBECONFIG" },
+    kind: "kubeconfig",
+    files: ["/a", "/b"],
+    by: "KUBECONFIG",
     ...NO_FLAGS,
   });
 });
@@ -67,11 +76,13 @@ Deno.test("findCluster: uses the service account in a pod without a kubeconfig",
   const found = { kind: "in-cluster" as const, serviceAccount: account };
   assertEquals(findCluster({ namespace: "n" }, pod("10.43.0.1"), account), {
     ...found,
-    ...{ server: "https://10.43.0.1:443", namespace: "n" },
+    server: "https://10.43.0.1:443",
+    namespace: "n",
   });
   assertEquals(findCluster({}, pod("fd00::1"), account), {
     ...found,
-    ...{ server: "https://[fd00::1]:443", namespace: undefined },
+    server: "https://[fd00::1]:443",
+    namespace: undefined,
   });
 });
 

@@ -67,7 +67,8 @@ clusterTest("logIn: runs an exec plugin again when its credential expires", asyn
   const apiVersion = "client.authentication.k8s.io/v1";
   const printed = (expirationTimestamp: string) =>
     JSON.stringify({
-      ...{ apiVersion, kind: "ExecCredential" },
+      apiVersion,
+      kind: "ExecCredential",
       status: { token: tokenOf(reader), expirationTimestamp },
     });
   await Deno.writeTextFile(`${folder}/credential`, printed("2020-01-01T00:00:00Z"));
@@ -104,7 +105,8 @@ clusterTest("openCluster: merges several kubeconfigs", async () => {
   assert(!("absent" in config));
   const cluster = await openCluster(config);
   assertEquals([cluster.context, cluster.namespace, cluster.server], [
-    ...["x", "robson"],
+    "x",
+    "robson",
     reader.server,
   ]);
   assert((await cluster.list(NAMESPACES, undefined)).length > 3);
@@ -158,7 +160,8 @@ clusterTest("login_live: list: reports a token that the server does not accept",
   const token = "not.a-token.of-this-cluster";
   const [error] = await refusedAs({ cluster: clusterOf(admin), user: { token } });
   assertEquals([error.kind, error.status, error.reason], [
-    ...["configuration", 401],
+    "configuration",
+    401,
     "Unauthorized",
   ]);
   assertStringIncludes(error.message, "does not accept the credentials of someone in");

@@ -10,8 +10,11 @@ import { kubeconfigText } from "./kubeconfigs.ts";
 const SCRIPT = new URL("ask_version.ts", import.meta.url).pathname;
 const VARIABLES = ["KUBECONFIG", "HOME", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"];
 const LEAST = [
-  ...["--no-prompt", "--allow-net", "--allow-read"],
-  ...["--ignore-env", `--allow-env=${VARIABLES.join(",")}`],
+  "--no-prompt",
+  "--allow-net",
+  "--allow-read",
+  "--ignore-env",
+  `--allow-env=${VARIABLES.join(",")}`,
 ];
 
 /** Runs the script with a kubeconfig, and returns what it says. */

@@ -13,8 +13,12 @@ const LONG = AbortSignal.timeout(60_000);
 function target(port: number) {
   const url = new URL(`http://127.0.0.1:${port}/portforward?ports=80`);
   return {
-    ...{ url, protocol: PROTOCOL, headers: [["authorization", "Bearer t"]] as [string, string][] },
-    ...{ ca: undefined, cert: undefined, key: undefined },
+    url,
+    protocol: PROTOCOL,
+    headers: [["authorization", "Bearer t"]] as [string, string][],
+    ca: undefined,
+    cert: undefined,
+    key: undefined,
   };
 }
 

@@ -61,7 +61,10 @@ for (const [flags, words] of CONTRADICTIONS) {
 
 Deno.test("daysOf: every day of the calendar between both ends, oldest first", () => {
   assertEquals(days("2025-12-30", "today"), [
-    ...["2025-12-30", "2025-12-31", "2026-01-01", "2026-01-02"],
+    "2025-12-30",
+    "2025-12-31",
+    "2026-01-01",
+    "2026-01-02",
   ]);
   assertEquals(days("yesterday", "yesterday"), ["2026-01-01"]);
   assertEquals(days("2024-02-28", "2024-03-01").length, 3);
@@ -81,8 +84,14 @@ Deno.test("clockDecides only where a day is named by the clock", () => {
 
 for (
   const text of [
-    ...["$(date +%Y-%m-%d)", "$(date)", "`date +%F`", "${TODAY}", "$TODAY", "%Y-%m-%d"],
-    ...["$(date -d yesterday '+%F')", "$(JOB_DATE)"],
+    "$(date +%Y-%m-%d)",
+    "$(date)",
+    "`date +%F`",
+    "${TODAY}",
+    "$TODAY",
+    "%Y-%m-%d",
+    "$(date -d yesterday '+%F')",
+    "$(JOB_DATE)",
   ]
 ) {
   Deno.test(`requestedDays tells JOB_DATE=${text} from a day, and what Kubernetes makes of it`, () => {

@@ -41,7 +41,9 @@ Deno.test("tlsConfig takes both names where they agree, and refuses them where t
   const both = { PGSSLMODE: "require", DJANGO_DB_SSLMODE: "require" };
   assertEquals(tls(both), { mode: "require", asked: true });
   refused(() => tls({ ...both, PGSSLMODE: "disable" }), [
-    ...["DJANGO_DB_SSLMODE=require", "PGSSLMODE=disable", "contradict"],
+    "DJANGO_DB_SSLMODE=require",
+    "PGSSLMODE=disable",
+    "contradict",
   ]);
 });
 
@@ -61,7 +63,9 @@ Deno.test("tlsConfig takes PGSSLROOTCERT=system for verify-full alone, as libpq 
   assertEquals(tls({ ...system, PGSSLMODE: "verify-full" }), { mode: "verify-full", asked: true });
   for (const mode of ["disable", "prefer", "require", "verify-ca"]) {
     refused(() => tls({ ...system, PGSSLMODE: mode }), [
-      ...[`PGSSLMODE=${mode}`, "PGSSLROOTCERT=system", "Set PGSSLMODE=verify-full"],
+      `PGSSLMODE=${mode}`,
+      "PGSSLROOTCERT=system",
+      "Set PGSSLMODE=verify-full",
     ]);
   }
 });

@@ -145,7 +145,8 @@ Deno.test("directory: a writer that waits for another says so once, and goes on 
     lock[Symbol.dispose]();
   };
   const waiting = openDirectory({ kind: "directory", path: lake.path }, undefined, onWait, {
-    ...{ tell: 50, giveUp: 60_000 },
+    tell: 50,
+    giveUp: 60_000,
   });
   assertEquals(await waiting.put("day/a", BODY, "absent"), "stored");
   assertEquals(said, [`waiting for another run to let go of ${lake.path}/.tmp/lock`]);
@@ -156,7 +157,8 @@ Deno.test("directory: a writer gives up on a lock, names it, and leaves nothing"
   await lake.put("day/a", BODY);
   using _ = await holdLock(lake.path);
   const hasty = openDirectory({ kind: "directory", path: lake.path }, undefined, undefined, {
-    ...{ tell: 10, giveUp: 30 },
+    tell: 10,
+    giveUp: 30,
   });
   for (const run of [() => hasty.put("day/b", BODY, "absent"), () => hasty.remove("day/a")]) {
     const { kind, message } = await assertRejects(run, Failure, `lsof ${lake.path}/.tmp/lock`);
@@ -178,7 +180,8 @@ Deno.test("directory: a writer that waits stops when it is reported to", async (
   });
   const onWait = () => stop.abort(late);
   const waiting = openDirectory({ kind: "directory", path: lake.path }, stop.signal, onWait, {
-    ...{ tell: 20, giveUp: 60_000 },
+    tell: 20,
+    giveUp: 60_000,
   });
   assertEquals(await assertRejects(() => waiting.put("a", BODY), Failure), late);
 });

@@ -37,12 +37,26 @@ const utf8 = (text: string) => new TextEncoder().encode(text);
 
 const EXTREMES: Value[][] = [
   [
-    ...["a", "", "BTCUSDC", "SELL", -2147483648, -9223372036854775808n, -62135596800_000000n],
-    ...[bytes("fa9438a1d29cf00001"), -9999999999n],
+    "a",
+    "",
+    "BTCUSDC",
+    "SELL",
+    -2147483648,
+    -9223372036854775808n,
+    -62135596800_000000n,
+    bytes("fa9438a1d29cf00001"),
+    -9999999999n,
   ],
   [
-    ...["b", "東京 🚀 \u0000 \uFEFF", "", "", 2147483647, 9223372036854775807n],
-    ...[253402300799_999999n, bytes("056bc75e2d630fffff"), 9999999999n],
+    "b",
+    "東京 🚀 \u0000 \uFEFF",
+    "",
+    "",
+    2147483647,
+    9223372036854775807n,
+    253402300799_999999n,
+    bytes("056bc75e2d630fffff"),
+    9999999999n,
   ],
   ["c", null, "BTCUSDC", null, null, null, null, null, null],
   ["d", "\uFEFFmark", "ETHUSDC", "BUY", 0, 0n, 0n, bytes("000000000000000000"), 0n],
@@ -110,9 +124,15 @@ Deno.test("parquet: nulls and values in long turns come back in their places", a
     const there = Math.floor(i / 37) % 3 !== 0;
     const price = new Uint8Array(9).fill(i % 251);
     return [
-      ...[`id ${i}`, there ? `text ${i}` : null, `S${i % 7}`, there ? `side ${i % 3}` : null],
-      ...[there ? i : null, there ? BigInt(i) : null, there ? BigInt(-i) : null],
-      ...[there ? price : null, there ? BigInt(i * 7) : null],
+      `id ${i}`,
+      there ? `text ${i}` : null,
+      `S${i % 7}`,
+      there ? `side ${i % 3}` : null,
+      there ? i : null,
+      there ? BigInt(i) : null,
+      there ? BigInt(-i) : null,
+      there ? price : null,
+      there ? BigInt(i * 7) : null,
     ];
   });
   const { body } = write([group(rows.slice(0, 4000)), group(rows.slice(4000))]);

@@ -102,8 +102,12 @@ Deno.test("S3: nothing listens at the endpoint", async () => {
   const endpoint = `http://127.0.0.1:${listener.addr.port}`;
   listener.close();
   const config: S3Config = {
-    ...{ kind: "s3", endpoint, region: "us-east-1", bucket: "rbs" },
-    ...{ accessKeyId: "SOMEKEY", secretAccessKey: "some+secret" },
+    kind: "s3",
+    endpoint,
+    region: "us-east-1",
+    bucket: "rbs",
+    accessKeyId: "SOMEKEY",
+    secretAccessKey: "some+secret",
   };
   await assertFails(config, "unreachable", ["ECONNREFUSED", "Check S3_ENDPOINT"], [
     OPERATIONS[0]!,

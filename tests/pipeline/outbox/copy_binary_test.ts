@@ -15,8 +15,14 @@ import {
 // an extension area, rows of fields that each begin with their length, and a trailer of -1.
 
 const COLUMNS = [
-  ...["event_id", "event_seq", "occurred_at", "symbol", "stop_price", "payload_json"],
-  ...["slippage_pct", "retry_count"],
+  "event_id",
+  "event_seq",
+  "occurred_at",
+  "symbol",
+  "stop_price",
+  "payload_json",
+  "slippage_pct",
+  "retry_count",
 ].map((name) => EVENT_COLUMNS.find((column) => column.name === name)!);
 
 type Field = Uint8Array | null;

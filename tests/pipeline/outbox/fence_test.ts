@@ -185,7 +185,8 @@ Deno.test("fence: a subscription that writes to the table that the outbox is a p
   await using publisher = await outbox({ events: [above] });
   await using subscriber = await outbox({ events: [above] });
   await using _ = await subscribe(subscriber, publisher, {
-    ...{ table: "everything", options: "WITH (publish_via_partition_root)" },
+    table: "everything",
+    options: "WITH (publish_via_partition_root)",
   });
   const { fence } = await look(subscriber);
   assertStringIncludes(fence.reasons[0]!, "subscription my feed writes to everything");

@@ -20,10 +20,21 @@ const DAY = parseDay("2025-12-28")!;
 
 /** Every setting that we touch, or did once. */
 const SETTINGS = [
-  ...["default_transaction_read_only", "transaction_read_only", "transaction_isolation"],
-  ...["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"],
-  ...["transaction_timeout", "row_security", "client_encoding", "timezone", "datestyle"],
-  ...["intervalstyle", "bytea_output", "extra_float_digits", "application_name"],
+  "default_transaction_read_only",
+  "transaction_read_only",
+  "transaction_isolation",
+  "statement_timeout",
+  "lock_timeout",
+  "idle_in_transaction_session_timeout",
+  "transaction_timeout",
+  "row_security",
+  "client_encoding",
+  "timezone",
+  "datestyle",
+  "intervalstyle",
+  "bytea_output",
+  "extra_float_digits",
+  "application_name",
 ];
 
 let number = 100;

@@ -53,8 +53,12 @@ Deno.test("survey: events that fit are counted, with the range of their event_se
   });
   const { found, read, counted } = await look(db);
   assertEquals(found, {
-    ...{ rows: 2, minSeq: 3n, maxSeq: 5n },
-    ...{ unfit: [], strays: [], strayCount: 0 },
+    rows: 2,
+    minSeq: 3n,
+    maxSeq: 5n,
+    unfit: [],
+    strays: [],
+    strayCount: 0,
   });
   assertEquals([read, counted], [2, 2]);
 });

@@ -162,7 +162,8 @@ Deno.test("tls: something that speaks no TLS after it said that it would is out 
     await connection.readable.pipeTo(new WritableStream()).catch(() => {});
   })();
   const config: DatabaseConfig = {
-    ...{ ...server!.config, port: listener.addr.port },
+    ...server!.config,
+    port: listener.addr.port,
     tls: { mode: "require", asked: true },
   };
   const { kind, message } = await assertRejects(() => connect(config), Failure);
@@ -187,7 +188,7 @@ const HOSTS: [string, boolean][] = [
 
 for (const [host, local] of HOSTS) {
   Deno.test(`tls: ${host} is ${local ? "" : "not "}this machine`, () => {
-    const config = { ...{ host, port: 5432, name: "d", user: "u", password: "p" } };
+    const config = { host, port: 5432, name: "d", user: "u", password: "p" };
     assertEquals(encryptions(config), local ? [false] : [{ rejectUnauthorized: false }, false]);
     assertEquals(mayShowPassword(config, false), local);
     const unasked = { ...config, tls: { mode: "disable" as TlsMode, asked: false } };

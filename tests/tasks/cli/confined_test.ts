@@ -24,7 +24,8 @@ Deno.test("grantsFor a bucket: two hosts, and no file", () => {
   });
   const lake = { ...BUCKET, endpoint: "http://[::1]:9000" };
   assertEquals(grantsFor({ database: { ...DATABASE, host: "::1" }, lake, writes: true }).net, [
-    ...["[::1]:5432", "[::1]:9000"],
+    "[::1]:5432",
+    "[::1]:9000",
   ]);
 });
 
@@ -50,7 +51,8 @@ async function probe(needs: Needs, order: Record<string, unknown>): Promise<stri
       "--no-prompt",
       "-P=pipeline",
       "tests/tasks/cli/confined_parent.ts",
-      ...[JSON.stringify(needs), JSON.stringify(order)],
+      JSON.stringify(needs),
+      JSON.stringify(order),
     ],
     cwd: ROOT,
     clearEnv: true,
@@ -111,7 +113,11 @@ Deno.test("runs on a bucket end with two hosts and no file, as --verbose tells",
     assertMatch(stdout, /"step":"commit"/);
     const last = JSON.parse(stdout.trim().split("\n").at(-1)!);
     assertEquals([last.step, last.net, last.read, last.write, last.others], [
-      ...["permissions", net, [], [], []],
+      "permissions",
+      net,
+      [],
+      [],
+      [],
     ]);
   }
   await store.stop();
@@ -125,6 +131,9 @@ Deno.test("permissions: a run on a directory ends with that directory and one ho
   assertEquals(code, 0, stdout);
   const last = JSON.parse(stdout.trim().split("\n").at(-1)!);
   assertEquals([last.net, last.read, last.write, last.others], [
-    ...[[`127.0.0.1:${db.config.port}`], [lake.path], [lake.path], []],
+    [`127.0.0.1:${db.config.port}`],
+    [lake.path],
+    [lake.path],
+    [],
   ]);
 });

@@ -114,7 +114,10 @@ status: { phase: Failed }
   assertEquals(scheduledPods.map(({ name }) => name), ["a"]);
   assertEquals(JSON.stringify(scheduledPods[0]!.value).includes("s3cret"), false);
   assertEquals(scheduledPods[0]!.value.spec, {
-    ...{ nodeName: "node-1", overhead: undefined, resources: undefined, initContainers: [] },
+    nodeName: "node-1",
+    overhead: undefined,
+    resources: undefined,
+    initContainers: [],
     containers: [{ name: "c", restartPolicy: undefined, resources: { limits: { cpu: 1 } } }],
   });
 });

@@ -20,7 +20,9 @@ Deno.test("bronze-committed passes with the marker, and says its state", async (
 Deno.test("bronze-committed fails without a marker; what depends on it is skipped", async () => {
   const given = { ...HEALTHY, bronze: unpublished(BRONZE) };
   const { others } = await assertOnly(ID, given, [{
-    ...{ severity: "fail", object, problem: "there is no commit marker" },
+    severity: "fail",
+    object,
+    problem: "there is no commit marker",
     fix: "deno task run --date 2025-12-28",
   }]);
   assertEquals(others, {

@@ -81,14 +81,20 @@ Deno.test("row-counts warns of events that have come to an open day since", asyn
 
 Deno.test("row-counts fails for events that came to a sealed day", async () => {
   await assertOnly(ID, facts(source({ late: LATE })), [{
-    ...{ severity: "fail", object, field, fix: AMEND },
+    severity: "fail",
+    object,
+    field,
+    fix: AMEND,
     problem: "3 events came after the day was sealed: e8, e9, e10",
   }]);
 });
 
 Deno.test("row-counts fails for lost events, though more came than went", async () => {
   const lost: Partial<Finding> = {
-    ...{ severity: "fail", object, field, fix: AMEND },
+    severity: "fail",
+    object,
+    field,
+    fix: AMEND,
     problem: "the outbox no longer has 2 events of bronze: e1, e2",
   };
   const late = { severity: "fail", fix: AMEND } as const;
@@ -103,7 +109,10 @@ Deno.test("row-counts fails for lost events, though more came than went", async 
 
 Deno.test("row-counts fails for altered events of a sealed day, with both values", async () => {
   await assertOnly(ID, facts(source(ALTERED)), [{
-    ...{ severity: "fail", object, field, fix: AMEND },
+    severity: "fail",
+    object,
+    field,
+    fix: AMEND,
     problem: `the outbox has other values in 1 event of bronze: ${SAID}`,
   }]);
 });
@@ -152,7 +161,8 @@ Deno.test("row-counts accepts exactly what an amendment acknowledged, and says s
 
 Deno.test("row-counts fails where a run could not copy the outbox", async () => {
   const refusal: Refusal = {
-    ...{ opened: false, name: "stop_events in reader@db:5432/rbsdb" },
+    opened: false,
+    name: "stop_events in reader@db:5432/rbsdb",
     failure: new Failure({
       kind: "data",
       task: "export the day",

@@ -13,7 +13,9 @@ Deno.test("silver-current passes with a marker that names the bronze of now", as
 Deno.test("silver-current fails without a marker; what depends on it is skipped", async () => {
   const given = { ...HEALTHY, silver: { ...unpublished(SILVER), rows: [] } };
   const { others } = await assertOnly(ID, given, [{
-    ...{ severity: "fail", object, problem: "there is no commit marker" },
+    severity: "fail",
+    object,
+    problem: "there is no commit marker",
     fix: "deno task silver --date 2025-12-28",
   }]);
   assertEquals(others, {

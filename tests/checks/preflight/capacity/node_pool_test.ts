@@ -13,10 +13,12 @@ Deno.test("node-pool fails for a job without the selector, or with another", asy
   } as const;
   const selector = "      nodeSelector:\n        robson.io/pool: analytics\n";
   await assertFound(ID, change(JOB, selector, ""), {
-    ...{ ...place, problem: "the job can run on any node" },
+    ...place,
+    problem: "the job can run on any node",
   });
   await assertFound(ID, change(JOB, selector, selector.replace("analytics", "web")), {
-    ...{ ...place, problem: "the job can run on any node, or none: robson.io/pool has to be web" },
+    ...place,
+    problem: "the job can run on any node, or none: robson.io/pool has to be web",
   });
 });
 
@@ -29,11 +31,9 @@ Deno.test("node-pool accepts required node affinity instead of a selector", asyn
 
 Deno.test("node-pool fails for a job that does not tolerate the taint", async () => {
   await assertFound(ID, change(JOB, "effect: NoSchedule", "effect: NoExecute"), {
-    ...{
-      object: JOB_ID,
-      field: "spec.template.spec.tolerations",
-      line: lineOf(JOB, "tolerations:"),
-    },
+    object: JOB_ID,
+    field: "spec.template.spec.tolerations",
+    line: lineOf(JOB, "tolerations:"),
     problem: `the job may not run on nodes with the taint ${TAINT}`,
   });
 });
@@ -44,10 +44,12 @@ Deno.test("node-pool fails for executors without the selector or the toleration"
     field: "data.pod.yaml",
   } as const;
   await assertFound(ID, change(EXECUTORS, "\n        robson.io/pool: analytics", " {}"), {
-    ...{ ...place, problem: "the executors can run on any node" },
+    ...place,
+    problem: "the executors can run on any node",
   });
   await assertFound(ID, change(EXECUTORS, "          value: analytics\n", ""), {
-    ...{ ...place, problem: `the executors may not run on nodes with the taint ${TAINT}` },
+    ...place,
+    problem: `the executors may not run on nodes with the taint ${TAINT}`,
   });
   await assertFound(
     ID,

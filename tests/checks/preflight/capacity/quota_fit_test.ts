@@ -21,7 +21,9 @@ Deno.test("quota-fit shows the sum that is over the quota, and the patch", async
     ID,
     job("executor.instances=1", "executor.instances=4"),
     {
-      ...{ severity: "fail", object: JOB_ID, field: "spec.template.spec.containers[0].args[12]" },
+      severity: "fail",
+      object: JOB_ID,
+      field: "spec.template.spec.containers[0].args[12]",
       problem: `requests.cpu: driver 1 + 4 × executor 2 = 9, and ${QUOTA} 6`,
     },
     { problem: `requests.memory: driver 2Gi + 4 × executor 2560Mi = 12Gi, and ${QUOTA} 12G` },

@@ -83,7 +83,9 @@ Deno.test("parquet-void names file, line and the type that the contract has", as
     ID,
     change(LOOKALIKE, 'print("copied', `frame.select(${code})\n    print("copied`),
     {
-      ...{ severity: "fail", file: `manifests/${LOOKALIKE}`, line: 30 },
+      severity: "fail",
+      file: `manifests/${LOOKALIKE}`,
+      line: 30,
       problem: "lit(None) creates a column without a type (VOID)",
     },
   );
@@ -106,8 +108,10 @@ Deno.test("parquet-void reads SQL files", async () => {
 Deno.test("parquet-void reads scripts of ConfigMaps and Jobs", async () => {
   const script = "data:\n  job.py: |\n    import x\n    y = F.lit(None).alias('z')\n";
   await assertFound(ID, change(EXECUTORS, "\ndata:\n", `\n${script}`), {
-    ...{ object: "ConfigMap analytics-jobs/spark-executor-pod", field: "data.job.py" },
-    ...{ file: `manifests/${EXECUTORS}`, line: lineOf(EXECUTORS, "\ndata:") + 4 },
+    object: "ConfigMap analytics-jobs/spark-executor-pod",
+    field: "data.job.py",
+    file: `manifests/${EXECUTORS}`,
+    line: lineOf(EXECUTORS, "\ndata:") + 4,
   });
   const inline = "command: [python3, -c, \"import x; x.lit(None).alias('z')\"]";
   await assertFound(ID, {

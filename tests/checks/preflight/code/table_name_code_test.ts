@@ -95,12 +95,17 @@ Deno.test("table-name names file and line of a near miss, and the right name", a
     ID,
     change(LOOKALIKE, '"dbtable", "stop_events"', '"dbtable", "api_stopevent"'),
     {
-      ...{ severity: "fail", object: `manifests/${LOOKALIKE}`, line: 19 },
-      ...{ problem: "the code names the table api_stopevent", fix: "Write stop_events." },
+      severity: "fail",
+      object: `manifests/${LOOKALIKE}`,
+      line: 19,
+      problem: "the code names the table api_stopevent",
+      fix: "Write stop_events.",
     },
   );
   await assertFound(ID, change("replay.sql", "FROM stop_events", "FROM stopevents"), {
-    ...{ object: "manifests/replay.sql", line: 2, problem: "the code names the table stopevents" },
+    object: "manifests/replay.sql",
+    line: 2,
+    problem: "the code names the table stopevents",
   });
 });
 
@@ -128,7 +133,8 @@ Deno.test("table-name reads variables, arguments and ConfigMaps", async () => {
     },
   );
   await assertFound(ID, change(EXECUTORS, "\ndata:\n", "\ndata:\n  table: api_stopevent\n"), {
-    ...{ object: "ConfigMap analytics-jobs/spark-executor-pod", field: "data.table" },
+    object: "ConfigMap analytics-jobs/spark-executor-pod",
+    field: "data.table",
   });
 });
 

@@ -47,11 +47,15 @@ Deno.test("table-name fails for each column that is missing or of another type",
   );
   await assertOnlyBefore(ID, withTable({ columns }), [
     {
-      ...{ severity: "fail", object, field: "fill_price" },
+      severity: "fail",
+      object,
+      field: "fill_price",
       problem: "it is of type double precision, and the contract says numeric",
     },
     {
-      ...{ severity: "fail", object, field: "source" },
+      severity: "fail",
+      object,
+      field: "source",
       problem: "there is no such column; the contract has it as character varying",
     },
   ]);

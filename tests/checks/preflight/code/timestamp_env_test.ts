@@ -117,7 +117,8 @@ data: {JOB_DATE: $(date +%F), script.sh: echo $(date)}
     "          envFrom: [{configMapRef: {name: settings}}]\n          env:\n",
   );
   await assertFound(ID, { ...files, "settings.yaml": map }, {
-    ...{ object: "ConfigMap analytics-jobs/settings", field: "data.JOB_DATE" },
+    object: "ConfigMap analytics-jobs/settings",
+    field: "data.JOB_DATE",
   });
 });
 
@@ -135,11 +136,9 @@ for (
       code,
     );
     await assertFound(ID, files, {
-      ...{
-        file: `manifests/${LOOKALIKE}`,
-        line: 14,
-        problem: "JOB_DATE is read without a default",
-      },
+      file: `manifests/${LOOKALIKE}`,
+      line: 14,
+      problem: "JOB_DATE is read without a default",
     });
   });
 }

@@ -6,11 +6,17 @@ const ID = "late-writers";
 const object = "robson@db:5432/rbsdb";
 
 const TRANSACTION: Holder = {
-  ...{ kind: "transaction", user: "robson", pid: 4711, seconds: 60 },
+  kind: "transaction",
+  user: "robson",
+  pid: 4711,
+  seconds: 60,
   reason: "transaction of robson (pid 4711, idle in transaction for 00:01:00) began at …",
 };
 const PREPARED: Holder = {
-  ...{ kind: "prepared", user: "robson", gid: "it's", seconds: 60 },
+  kind: "prepared",
+  user: "robson",
+  gid: "it's",
+  seconds: 60,
   reason: "prepared transaction it's of robson waits since …",
 };
 
@@ -23,7 +29,10 @@ Deno.test("late-writers passes where nobody is at work", async () => {
 });
 
 const UNTRACKED: Holder = {
-  ...{ kind: "untracked", user: "robson", pid: 4712, seconds: 60 },
+  kind: "untracked",
+  user: "robson",
+  pid: 4712,
+  seconds: 60,
   reason: "session of robson (pid 4712) does not report what it is doing …",
 };
 

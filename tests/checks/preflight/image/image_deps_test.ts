@@ -29,19 +29,21 @@ const FIELD = "spec.template.spec.containers[0].image";
 
 for (
   const image of [
-    ...["apache/spark:3.5.8", "spark:3.5.8", "docker.io/bitnami/spark:3.5", "spark-py:v3.5.0"],
-    ...["gcr.io/spark-operator/spark:v3.5.0", "localhost:5000/spark:3.5.8"],
+    "apache/spark:3.5.8",
+    "spark:3.5.8",
+    "docker.io/bitnami/spark:3.5",
+    "spark-py:v3.5.0",
+    "gcr.io/spark-operator/spark:v3.5.0",
+    "localhost:5000/spark:3.5.8",
   ]
 ) {
   Deno.test(`image-deps fails for plain Spark: ${image}`, async () => {
     await assertFound(ID, change(JOB, IMAGE, image), {
-      ...{
-        severity: "fail",
-        object: JOB_ID,
-        field: FIELD,
-        file: `manifests/${JOB}`,
-        line: lineOf(JOB, `image: ${IMAGE}`),
-      },
+      severity: "fail",
+      object: JOB_ID,
+      field: FIELD,
+      file: `manifests/${JOB}`,
+      line: lineOf(JOB, `image: ${IMAGE}`),
       problem: `${image} is plain Spark`,
     });
   });
@@ -78,7 +80,8 @@ Deno.test("image-deps takes a digest, and an init container's image as well", as
 Deno.test("image-deps judges the executors' image too", async () => {
   const setting = "--conf=spark.kubernetes.executor.container.image=";
   await assertFound(ID, change(JOB, `${setting}${IMAGE}`, `${setting}apache/spark:3.5.8`), {
-    ...{ object: JOB_ID, field: "spec.template.spec.containers[0].args[18]" },
+    object: JOB_ID,
+    field: "spec.template.spec.containers[0].args[18]",
     problem: "apache/spark:3.5.8 is plain Spark",
   });
 });
@@ -111,7 +114,9 @@ for (
 ) {
   Deno.test(`image-deps fails for downloads by ${name}`, async () => {
     await assertFound(ID, change(JOB, DRIVER, lines), {
-      ...{ object: JOB_ID, field, problem: downloads(key, "a:b:1") },
+      object: JOB_ID,
+      field,
+      problem: downloads(key, "a:b:1"),
     });
   });
 }
@@ -151,11 +156,9 @@ for (
 ) {
   Deno.test(`image-deps fails for downloads by PySpark: ${name}`, async () => {
     await assertFound(ID, change(CODE, "\n\n\ndef run", `\n\n\n${code}\n\n\ndef run`), {
-      ...{
-        object: `manifests/${CODE}`,
-        file: `manifests/${CODE}`,
-        line: lineOf(CODE, "def run()"),
-      },
+      object: `manifests/${CODE}`,
+      file: `manifests/${CODE}`,
+      line: lineOf(CODE, "def run()"),
       problem: downloads("spark.jars.packages", "a:b:1"),
     });
   });
@@ -206,7 +209,8 @@ Deno.test("image-deps fails for jars that do not fit Spark's Hadoop", async () =
 
 Deno.test("image-deps fails for a download without a checksum, and for a base without a release", async () => {
   await assertFound(ID, dockerfile(`--checksum=sha256:${"3".repeat(64)} `, ""), {
-    ...{ line: 9, problem: "postgresql is downloaded without a checksum" },
+    line: 9,
+    problem: "postgresql is downloaded without a checksum",
   });
   await assertFound(ID, dockerfile("spark:3.5.8-python3", "spark:latest"), {
     problem: "the tag of the base image does not name a Spark release: FROM apache/spark:latest",
@@ -225,7 +229,9 @@ Deno.test("image-deps takes jars of the build context, and by curl with sha256su
 
 Deno.test("parseImage, isPlainSpark and whyUnpinned read references as container runtimes do", () => {
   assertEquals(parseImage("localhost:5000/a/b"), {
-    ...{ repository: "localhost:5000/a/b", tag: undefined, digest: undefined },
+    repository: "localhost:5000/a/b",
+    tag: undefined,
+    digest: undefined,
   });
   assertEquals(parseImage("a:1@sha256:2"), { repository: "a", tag: "1", digest: "sha256:2" });
   assertEquals(isPlainSpark(parseImage("ghcr.io/example/spark:1")), false);
@@ -284,11 +290,12 @@ for (
 ) {
   Deno.test(`image-deps fails for an image without ${name}, and shows its digest and how to add the jar`, async () => {
     const [finding] = await found(factWith(contents(IMAGE, { jars: without(name) })), {
-      ...{ severity: "fail", object: OBJECT, field: "/opt/spark/jars", file: `manifests/${JOB}` },
-      ...{
-        line: lineOf(JOB, `image: ${IMAGE}`),
-        problem: `there is no ${name} jar in /opt/spark/jars`,
-      },
+      severity: "fail",
+      object: OBJECT,
+      field: "/opt/spark/jars",
+      file: `manifests/${JOB}`,
+      line: lineOf(JOB, `image: ${IMAGE}`),
+      problem: `there is no ${name} jar in /opt/spark/jars`,
     });
     assertStringIncludes(finding!.fix, add);
   });
@@ -311,7 +318,9 @@ const replaced = (name: string, version: string) => [...without(name), jar(name,
 Deno.test("image-deps compares versions with the Hadoop in the image, not with the usual one of its Spark", async () => {
   const aws = contents(IMAGE, { jars: replaced("hadoop-aws", "3.4.1") });
   const [finding] = await found(factWith(aws), {
-    ...{ field: "hadoop-aws-3.4.1.jar", severity: "fail", object: OBJECT },
+    field: "hadoop-aws-3.4.1.jar",
+    severity: "fail",
+    object: OBJECT,
     problem: "hadoop-aws-3.4.1.jar does not fit the image's Hadoop 3.3.4",
   });
   assertStringIncludes(finding!.fix, "Use hadoop-aws-3.3.4.jar and its checksum instead");
@@ -335,7 +344,8 @@ Deno.test("image-deps expects the SDK jar bundle since Hadoop 3.4", async () => 
 Deno.test("image-deps warns of an unknown Hadoop version, and checks the rest", async () => {
   const jars = replaced("hadoop-aws", "9.9.9");
   await found(factWith(contents(IMAGE, { jars, hadoopVersion: "9.9.9" })), {
-    ...{ severity: "warn", problem: "this check does not know which AWS SDK fits Hadoop 9.9.9" },
+    severity: "warn",
+    problem: "this check does not know which AWS SDK fits Hadoop 9.9.9",
   });
 });
 
@@ -360,7 +370,8 @@ Deno.test("image-deps fails for an image without a jars folder, or without a Had
 
 Deno.test("image-deps shows where the job names a file that the image lacks", async () => {
   await found(factWith(contents(IMAGE, { files: [] })), {
-    ...{ object: JOB_ID, field: "spec.template.spec.containers[0].args[20]" },
+    object: JOB_ID,
+    field: "spec.template.spec.containers[0].args[20]",
     problem: `/opt/deep-storage/jobs/bronze_ingest.py is not in the image ${IMAGE} (${DIGEST})`,
   });
 });

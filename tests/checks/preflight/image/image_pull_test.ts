@@ -191,7 +191,8 @@ Deno.test("image-pull skips an archive, and is an error for an image that was no
   const archive: ImageFact = { platform: "linux/amd64", archive: "image.tar", images: [anonymous] };
   const skipped = await judge(archive, objects([], ""));
   assertEquals([skipped.verdict, skipped.reason], [
-    ...["skip", "images were read from the archive image.tar, not from a registry"],
+    "skip",
+    "images were read from the archive image.tar, not from a registry",
   ]);
   const lost = await judge([contents("other:1")], objects([], ""));
   assertEquals([lost.verdict, lost.reason], ["error", `${IMAGE} was not read`]);

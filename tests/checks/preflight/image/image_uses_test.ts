@@ -153,7 +153,8 @@ Deno.test("executors have the pull secrets of Spark's setting, their template an
     secretsOf(usesIn(withAccount(withArgument(image, ...args), "acc"))[1]);
   assertEquals(executors(), []);
   assertEquals(executors("--conf=spark.kubernetes.container.image.pullSecrets=x,acc"), [
-    ...["analytics-jobs/x missing", "analytics-jobs/acc"],
+    "analytics-jobs/x missing",
+    "analytics-jobs/acc",
   ]);
   for (const role of ["executor", "driver"]) {
     const key = `spark.kubernetes.authenticate.${role}.serviceAccountName`;

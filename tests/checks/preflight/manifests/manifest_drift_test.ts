@@ -40,8 +40,11 @@ Deno.test("manifest-drift: an object that differs: its fields, its file and line
   const live = edited("requests.memory: 12G", "requests.memory: 8G");
   const outcome = judge(clusterWith(live));
   assertEquals(found(outcome), [[
-    ...["fail", "ResourceQuota analytics-jobs/analytics-jobs", "spec.hard.requests.memory"],
-    ...[at("requests.memory:"), 'it differs: spec.hard.requests.memory: "8G" -> "12G"'],
+    "fail",
+    "ResourceQuota analytics-jobs/analytics-jobs",
+    "spec.hard.requests.memory",
+    at("requests.memory:"),
+    'it differs: spec.hard.requests.memory: "8G" -> "12G"',
   ]]);
   assert("findings" in outcome);
   assertEquals(outcome.findings[0]!.fix, "Change it to match the manifest: deno task apply");
@@ -71,19 +74,20 @@ Deno.test("manifest-drift: where the server said what it would be, that is compa
 
 Deno.test("manifest-drift: an object that is missing", () => {
   assertEquals(found(judge(clusterWith(without("NetworkPolicy analytics-jobs/default-deny")))), [[
-    ...[
-      "fail",
-      "NetworkPolicy analytics-jobs/default-deny",
-      undefined,
-      at("  name: default-deny", -3),
-    ],
+    "fail",
+    "NetworkPolicy analytics-jobs/default-deny",
+    undefined,
+    at("  name: default-deny", -3),
     "it is not in the cluster",
   ]]);
 });
 
 Deno.test("manifest-drift: a namespace that is missing is reported once, with all that is in it", () => {
   assertEquals(found(judge(clusterWith(""))), [[
-    ...["fail", "Namespace analytics-jobs", undefined, at("kind: Namespace", -1)],
+    "fail",
+    "Namespace analytics-jobs",
+    undefined,
+    at("kind: Namespace", -1),
     "it is not in the cluster, so neither are the 13 objects in it",
   ]]);
 });
@@ -93,7 +97,10 @@ const OTHER_IMAGE = edited(`image: ${IMAGE}`, "image: rbs-spark:0");
 Deno.test("manifest-drift: a Job that waits with another template is drift, and is replaced", () => {
   const outcome = judge(clusterWith(OTHER_IMAGE));
   assertEquals(found(outcome), [[
-    ...["fail", JOB_ID, "spec.template.spec.containers[0].image", at(`image: ${IMAGE}`)],
+    "fail",
+    JOB_ID,
+    "spec.template.spec.containers[0].image",
+    at(`image: ${IMAGE}`),
     `it differs: spec.template.spec.containers[0].image: "rbs-spark:0" -> "${IMAGE}"`,
   ]]);
   assert("findings" in outcome);
@@ -134,7 +141,10 @@ for (
       );
     const outcome = judge(clusterWith(object("analytics-jobs")));
     assertEquals(found(outcome), [[
-      ...["warn", `${kind} analytics-jobs/other`, undefined, undefined],
+      "warn",
+      `${kind} analytics-jobs/other`,
+      undefined,
+      undefined,
       "the object is in the cluster, but not in the manifests",
     ]]);
     assert("findings" in outcome);
@@ -168,7 +178,8 @@ Deno.test("manifest-drift: of a file that cannot be read nobody knows what it de
 });
 
 const UNREAD = {
-  ...{ kind: "ResourceQuota", namespace: "analytics-jobs" },
+  kind: "ResourceQuota",
+  namespace: "analytics-jobs",
   failure: new Failure({
     kind: "configuration",
     task: "list ResourceQuota objects",

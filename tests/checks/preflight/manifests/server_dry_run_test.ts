@@ -18,7 +18,8 @@ import { MANIFESTS, REFUSED } from "../../healthy/platform.ts";
 // What a real API server says to manifests that it cannot take, and what an operator reads of it.
 
 const NAMESPACE = {
-  ...{ apiVersion: "v1", kind: "Namespace" },
+  apiVersion: "v1",
+  kind: "Namespace",
   metadata: {
     name: "analytics-jobs",
     labels: { "pod-security.kubernetes.io/enforce": "restricted" },
@@ -26,7 +27,8 @@ const NAMESPACE = {
 };
 
 const QUOTA = {
-  ...{ apiVersion: "v1", kind: "ResourceQuota" },
+  apiVersion: "v1",
+  kind: "ResourceQuota",
   metadata: { name: "jobs", namespace: "analytics-jobs" },
   spec: { hard: { pods: "10", "services.nodeports": "0" } },
 };

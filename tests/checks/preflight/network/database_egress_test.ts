@@ -26,7 +26,10 @@ for (const [name, from, to, field] of faults) {
   Deno.test(`database-egress fails with ${name}`, () => {
     const found = onlyFinding(edited("outbox", from, to));
     assertEquals([found.id, found.severity, found.object, found.field], [
-      ...["database-egress", "fail", OUTBOX, field],
+      "database-egress",
+      "fail",
+      OUTBOX,
+      field,
     ]);
   });
 }
@@ -39,7 +42,8 @@ Deno.test("database-egress patches with the declared labels of the pods, and no 
 Deno.test("database-egress adds a policy where no rule is for Postgres", () => {
   const found = onlyFinding({ outbox: "" });
   assertEquals([found.id, found.object], [
-    ...["database-egress", "Job analytics-jobs/bronze-ingest-manual"],
+    "database-egress",
+    "Job analytics-jobs/bronze-ingest-manual",
   ]);
 });
 
@@ -90,7 +94,8 @@ Deno.test("database-egress requires ingress policies in robson to allow the jobs
   );
   const outcome = judge(manifests({ more: allow.replace("analytics-jobs", "robson") }));
   assertEquals(outcome.get("database-egress"), {
-    ...{ examined: "pods of 1 job under 6 policies", findings: [] },
+    examined: "pods of 1 job under 6 policies",
+    findings: [],
   });
 });
 
@@ -99,7 +104,7 @@ Deno.test("database-egress judges only the namespace of an undeclared Postgres, 
   assertStringIncludes(JSON.stringify(outcome), "the manifests declare no Postgres in robson");
   assertStringIncludes(JSON.stringify(outcome), '"findings":[]');
   const found = onlyFinding({
-    ...{ postgres: "" },
+    postgres: "",
     ...edited("outbox", "name: robson", "name: analytics-jobs"),
   });
   assertEquals([found.id, found.object], ["database-egress", OUTBOX]);

@@ -19,7 +19,10 @@ for (const [name, from, to, field] of faults) {
   Deno.test(`dns-egress fails with ${name}`, () => {
     const found = onlyFinding(edited("dns", from, to));
     assertEquals([found.id, found.severity, found.object, found.field], [
-      ...["dns-egress", "fail", DNS, field],
+      "dns-egress",
+      "fail",
+      DNS,
+      field,
     ]);
   });
 }

@@ -42,14 +42,18 @@ Deno.test("driver-executor-traffic fails with a policy for executors only", () =
     "podSelector: { matchLabels: { spark-role: executor } }",
   ));
   assertEquals([found.id, found.object, found.field], [
-    ...["driver-executor-traffic", SPARK, "spec.podSelector"],
+    "driver-executor-traffic",
+    SPARK,
+    "spec.podSelector",
   ]);
 });
 
 Deno.test("driver-executor-traffic reports a port of the policy that the job does not use", () => {
   const found = onlyFinding({ spark: HEALTHY.spark.replaceAll("7079", "7080") });
   assertEquals([found.id, found.object, found.field], [
-    ...["driver-executor-traffic", SPARK, "spec.egress[0].ports"],
+    "driver-executor-traffic",
+    SPARK,
+    "spec.egress[0].ports",
   ]);
   assertStringIncludes(found.problem, "not TCP 7079");
 });
@@ -64,7 +68,10 @@ Deno.test("driver-executor-traffic alone reports a driver without the label spar
   for (const label of ["", "        spark-role: drvr\n"]) {
     const found = onlyFinding(edited("job", "        spark-role: driver\n", label));
     assertEquals([found.id, found.severity, found.object, found.field], [
-      ...["driver-executor-traffic", "fail", JOB, "spec.template.metadata.labels"],
+      "driver-executor-traffic",
+      "fail",
+      JOB,
+      "spec.template.metadata.labels",
     ]);
     assertStringIncludes(found.problem, "no label spark-role=driver");
     assertStringIncludes(found.fix, "delete job bronze-ingest-manual");
@@ -74,7 +81,10 @@ Deno.test("driver-executor-traffic alone reports a driver without the label spar
 Deno.test("driver-executor-traffic warns of ports that are not set, because the image may set them", () => {
   const found = onlyFinding({ job: HEALTHY.job.replaceAll(/ +- --conf.*\n/g, "") });
   assertEquals([found.id, found.severity, found.object, found.field], [
-    ...["driver-executor-traffic", "warn", JOB, "spec.template.spec.containers[0].args"],
+    "driver-executor-traffic",
+    "warn",
+    JOB,
+    "spec.template.spec.containers[0].args",
   ]);
   assertStringIncludes(found.fix, "--conf=spark.driver.port=7078");
 });

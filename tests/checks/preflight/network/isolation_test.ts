@@ -17,7 +17,9 @@ const more = (spec: string, name = "debug", metadata = "") =>
 Deno.test("isolation fails without a default deny", () => {
   const found = onlyFinding({ deny: "" });
   assertEquals([found.id, found.severity, found.object], [
-    ...["isolation", "fail", "Namespace analytics-jobs"],
+    "isolation",
+    "fail",
+    "Namespace analytics-jobs",
   ]);
   assertStringIncludes(found.problem, "ingress and egress");
   assertStringIncludes(found.fix, '{"podSelector":{},"policyTypes":["Ingress","Egress"]}');
@@ -39,7 +41,10 @@ for (const [name, from, to, severity, field] of denies) {
   Deno.test(`isolation reports a default deny of only ${name}`, () => {
     const found = onlyFinding(edited("deny", from, to));
     assertEquals([found.id, found.severity, found.object, found.field], [
-      ...["isolation", severity, "NetworkPolicy analytics-jobs/default-deny", field],
+      "isolation",
+      severity,
+      "NetworkPolicy analytics-jobs/default-deny",
+      field,
     ]);
   });
 }
@@ -58,7 +63,10 @@ for (const [rule, field] of broad) {
   Deno.test(`isolation fails with one broad rule: ${rule}`, () => {
     const found = more(`podSelector: {}\n  ${rule}`);
     assertEquals([found.id, found.severity, found.object, found.field], [
-      ...["isolation", "fail", "NetworkPolicy analytics-jobs/debug", field],
+      "isolation",
+      "fail",
+      "NetworkPolicy analytics-jobs/debug",
+      field,
     ]);
     assertStringIncludes(found.problem, "on every port");
   });
@@ -78,7 +86,9 @@ const block = `podSelector: {}
 Deno.test("isolation fails with a policy that is named a block and allows traffic", () => {
   const found = more(block, "block-staging");
   assertEquals([found.id, found.severity, found.object], [
-    ...["isolation", "fail", "NetworkPolicy analytics-jobs/block-staging"],
+    "isolation",
+    "fail",
+    "NetworkPolicy analytics-jobs/block-staging",
   ]);
   assertStringIncludes(found.problem, "policies can only allow traffic");
   assertStringIncludes(found.problem, "name notin (staging)");
@@ -111,23 +121,27 @@ const wide = [
   ],
   [
     "its block with the metadata service",
-    ...[
-      "              - 169.254.0.0/16\n",
-      "",
-      "spec.egress[0].to[0].ipBlock.except",
-      "169.254.0.0/16",
-    ],
+    "              - 169.254.0.0/16\n",
+    "",
+    "spec.egress[0].to[0].ipBlock.except",
+    "169.254.0.0/16",
   ],
   [
     "one port more",
-    ...["port: 443", "port: 443\n        - port: 22", "spec.egress[0].ports[1]", "TCP 22"],
+    "port: 443",
+    "port: 443\n        - port: 22",
+    "spec.egress[0].ports[1]",
+    "TCP 22",
   ],
 ] as const;
 for (const [name, from, to, field, told] of wide) {
   Deno.test(`isolation warns of ${name}`, () => {
     const found = onlyFinding({ store: HEALTHY.store.replace(from, to) });
     assertEquals([found.id, found.severity, found.object, found.field], [
-      ...["isolation", "warn", STORE, field],
+      "isolation",
+      "warn",
+      STORE,
+      field,
     ]);
     assertStringIncludes(found.problem, told);
   });
@@ -157,7 +171,9 @@ for (const [rule, told] of unneeded) {
 Deno.test("isolation warns of selectors in separate items, which are ORed", () => {
   const found = onlyFinding(edited("outbox", "          podSelector", "        - podSelector"));
   assertEquals([found.id, found.severity, found.field], [
-    ...["isolation", "warn", "spec.egress[0].to[0]"],
+    "isolation",
+    "warn",
+    "spec.egress[0].to[0]",
   ]);
   assertStringIncludes(found.problem, "are separate items under `to`, so they are ORed");
 });
@@ -170,7 +186,9 @@ Deno.test("isolation fails with a pod on its node's network", () => {
   );
   const found = onlyFinding(job);
   assertEquals([found.id, found.severity, found.field], [
-    ...["isolation", "fail", "spec.template.spec.hostNetwork"],
+    "isolation",
+    "fail",
+    "spec.template.spec.hostNetwork",
   ]);
 });
 
@@ -180,13 +198,16 @@ Deno.test("isolation warns of a policy of another API", () => {
       "\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: { name: x, namespace: analytics-jobs }\n",
   });
   assertEquals([found.id, found.severity, found.object], [
-    ...["isolation", "warn", "CiliumNetworkPolicy analytics-jobs/x"],
+    "isolation",
+    "warn",
+    "CiliumNetworkPolicy analytics-jobs/x",
   ]);
 });
 
 Deno.test("isolation judges policies without any job", () => {
   assertEquals(judge(manifests({ job: "" })).get("isolation"), {
-    ...{ examined: "6 policies of namespace analytics-jobs, 0 jobs", findings: [] },
+    examined: "6 policies of namespace analytics-jobs, 0 jobs",
+    findings: [],
   });
 });
 

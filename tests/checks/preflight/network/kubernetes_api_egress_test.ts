@@ -18,7 +18,9 @@ const SERVICE = `    - to:
 Deno.test("kubernetes-api-egress adds a policy where no rule is for the API", () => {
   const found = onlyFinding({ api: "" });
   assertEquals([found.id, found.severity, found.object], [
-    ...["kubernetes-api-egress", "fail", "Job analytics-jobs/bronze-ingest-manual"],
+    "kubernetes-api-egress",
+    "fail",
+    "Job analytics-jobs/bronze-ingest-manual",
   ]);
   assertStringIncludes(found.fix, "kubectl get endpoints kubernetes");
 });
@@ -27,7 +29,10 @@ Deno.test("kubernetes-api-egress explains that no selector selects the API serve
   const text = HEALTHY.api.replace(SERVICE, "").replace(SERVER, "- namespaceSelector: {}");
   const found = onlyFinding({ api: text });
   assertEquals([found.id, found.severity, found.object, found.field], [
-    ...["kubernetes-api-egress", "fail", API, "spec.egress[0].to[0].namespaceSelector"],
+    "kubernetes-api-egress",
+    "fail",
+    API,
+    "spec.egress[0].to[0].namespaceSelector",
   ]);
   assertStringIncludes(found.problem, "every pod in the cluster and no address outside it");
 });
@@ -35,7 +40,9 @@ Deno.test("kubernetes-api-egress explains that no selector selects the API serve
 Deno.test("kubernetes-api-egress reports a policy that does not select the driver", () => {
   const found = onlyFinding(edited("api", "spark-role: driver", "spark-role: executor"));
   assertEquals([found.id, found.object, found.field], [
-    ...["kubernetes-api-egress", API, "spec.podSelector"],
+    "kubernetes-api-egress",
+    API,
+    "spec.podSelector",
   ]);
 });
 
@@ -48,7 +55,8 @@ Deno.test("kubernetes-api-egress warns if only the address of the Service is ope
 
 Deno.test("kubernetes-api-egress passes if the API server is open and the Service is not", () => {
   assertEquals(judge(manifests(edited("api", SERVICE, ""))).get("kubernetes-api-egress"), {
-    ...{ examined: "pods of 1 job under 6 policies", findings: [] },
+    examined: "pods of 1 job under 6 policies",
+    findings: [],
   });
 });
 

@@ -15,7 +15,10 @@ for (const [part, name, from, to] of namespaces) {
     for (const label of ["", `app: ${name}`, "name: other"]) {
       const found = onlyFinding(edited(part, from, to(label)));
       assertEquals([found.id, found.severity, found.object, found.field], [
-        ...["namespace-labels", "fail", `Namespace ${name}`, "metadata.labels"],
+        "namespace-labels",
+        "fail",
+        `Namespace ${name}`,
+        "metadata.labels",
       ]);
       assertStringIncludes(found.fix, `kubectl label namespace ${name} name=${name} --overwrite`);
       if (label.includes("app")) assertStringIncludes(found.problem, `it has app=${name}`);
@@ -34,12 +37,16 @@ const selectors = [
   ],
   [
     "a label that must be set by hand",
-    ...["dns", "kubernetes.io/metadata.name: kube-system", "name: kube-system"],
+    "dns",
+    "kubernetes.io/metadata.name: kube-system",
+    "name: kube-system",
     '{"kubernetes.io/metadata.name":"kube-system"}',
   ],
   [
     "a misspelt name",
-    ...["dns", "metadata.name: kube-system", "metadata.name: kube-sytem"],
+    "dns",
+    "metadata.name: kube-system",
+    "metadata.name: kube-sytem",
     '{"kubernetes.io/metadata.name":"kube-system"}',
   ],
 ] as const;
@@ -47,7 +54,9 @@ for (const [name, part, from, to, patched] of selectors) {
   Deno.test(`namespace-labels reports a selector with ${name}, and suggests the nearest label`, () => {
     const found = onlyFinding(edited(part, from, to));
     assertEquals([found.id, found.severity, found.field], [
-      ...["namespace-labels", "fail", "spec.egress[0].to[0].namespaceSelector"],
+      "namespace-labels",
+      "fail",
+      "spec.egress[0].to[0].namespaceSelector",
     ]);
     assertStringIncludes(found.fix, `"value":{"matchLabels":${patched}}`);
   });
@@ -69,7 +78,8 @@ Deno.test("namespace-labels says which labels it does not check without a cluste
   });
   // The other checks assume the label, so that one fault is reported once.
   assertEquals(outcomes.get("database-egress"), {
-    ...{ examined: "pods of 1 job under 6 policies", findings: [] },
+    examined: "pods of 1 job under 6 policies",
+    findings: [],
   });
 });
 

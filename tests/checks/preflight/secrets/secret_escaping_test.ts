@@ -44,13 +44,11 @@ for (
 ) {
   Deno.test(`secret-escaping: a value that ${problem}: ${value.length} characters`, async () => {
     await assertFound(ID, secret(value), {
-      ...{
-        severity: "fail",
-        object: OBJECT,
-        field: FIELD,
-        file: "manifests/secrets.yaml",
-        line: lineOf("secrets.yaml", "DJANGO_DB_PASSWORD:"),
-      },
+      severity: "fail",
+      object: OBJECT,
+      field: FIELD,
+      file: "manifests/secrets.yaml",
+      line: lineOf("secrets.yaml", "DJANGO_DB_PASSWORD:"),
       problem: `the value ${problem}`,
     });
   });
@@ -61,7 +59,9 @@ const inData = (value: string) =>
 
 Deno.test("secret-escaping fails for data, and says how to make it of variables", async () => {
   const [finding] = await assertFound(ID, inData(btoa("robson")), {
-    ...{ object: OBJECT, field: "data", line: lineOf("secrets.yaml", "DJANGO_DB_HOST:") - 1 },
+    object: OBJECT,
+    field: "data",
+    line: lineOf("secrets.yaml", "DJANGO_DB_HOST:") - 1,
     problem: "DJANGO_DB_ROLE is in data, not in stringData",
   });
   assertStringIncludes(finding!.fix, "deno task secrets");
@@ -92,7 +92,8 @@ for (
 ) {
   Deno.test(`secret-escaping: encoded, a value that ${problem}`, async () => {
     await assertFound(ID, inData(value), {
-      ...{ field: "data.DJANGO_DB_ROLE", problem: `the value ${problem}` },
+      field: "data.DJANGO_DB_ROLE",
+      problem: `the value ${problem}`,
     });
   });
 }
@@ -152,7 +153,8 @@ Deno.test("secret-escaping fails for a variable that nothing sets", async () => 
   const reading = 'X = os.environ["S3_BUCKET"]\ndef today';
   const files = change("image/jobs/helpers/days.py", "def today", reading, calling);
   const [finding] = await assertFound(ID, files, {
-    ...{ object: JOB_ID, field: "spec.template.spec.containers[0].env" },
+    object: JOB_ID,
+    field: "spec.template.spec.containers[0].env",
     problem: "nothing sets S3_BUCKET, which the job's code reads without a default " +
       "(manifests/image/jobs/helpers/days.py, line 4)",
   });
