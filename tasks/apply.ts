@@ -12,7 +12,7 @@ import {
   manifestsDirectory,
 } from "./cli/platform_options.ts";
 
-/** Seconds for comparing, and again for applying and waiting. */
+/** The seconds to compare, and again to apply and wait. */
 const DEFAULT_TIMEOUT = 60;
 
 await main({
@@ -28,7 +28,7 @@ Usage: deno task apply [--manifests DIR] [--kubeconfig FILE] [--context NAME] [-
 
   --manifests DIR        Kubernetes YAML and JSON; default: manifests/
 ${CLUSTER_FLAGS_HELP}
-  --yes                  apply without a question
+  --yes                  apply without confirmation
   --timeout SECONDS      for comparing, and again for applying; default: ${DEFAULT_TIMEOUT}
 
 A Job that was started is never changed. A Job that was not started, and whose pods differ, is

@@ -8,7 +8,7 @@ import { canAsk } from "./cli/prompt.ts";
 import { SECRETS } from "./secrets/job_secrets.ts";
 import { storeAndLogIn } from "./secrets/secrets.ts";
 
-/** Seconds for reading, and again for storing and logging in. */
+/** The seconds to read, and again to store and log in. */
 const DEFAULT_TIMEOUT = 60;
 
 await main({
@@ -26,7 +26,7 @@ Usage: deno task secrets [--from env|prompt] [--only database|lake] [--kubeconfi
   --only database|lake   one of the two: django-db-credentials or contabo-s3-credentials
 ${CLUSTER_FLAGS_HELP}
   --port-forward         connect to the database through the cluster
-  --yes                  store without a question
+  --yes                  store without confirmation
   --timeout SECONDS      for reading, and again for storing and logging in; default: ${DEFAULT_TIMEOUT}
 
 Examples:

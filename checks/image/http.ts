@@ -73,18 +73,18 @@ export function openHttp(options: HttpOptions): Http {
     async get(url, headers) {
       let at = url;
       // Digests are of the stored bytes, so the server must not compress them for the transfer.
-      let told: Record<string, string> = { ...headers, "accept-encoding": "identity" };
+      let sent: Record<string, string> = { ...headers, "accept-encoding": "identity" };
       for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
         requireSafe(at, options);
-        const response = await send(at, told);
+        const response = await send(at, sent);
         const location = response.headers.get("location");
         if (location === null || !/^30[12378]$/.test(String(response.status))) return response;
         await response.body?.cancel();
         const next = URL.parse(location, at);
         if (next === null) throw unreachable(task, `${at.host} redirects to an invalid address`);
         if (next.origin !== at.origin) {
-          const { authorization: _, ...others } = told;
-          told = others;
+          const { authorization: _, ...others } = sent;
+          sent = others;
         }
         at = next;
       }

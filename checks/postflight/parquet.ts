@@ -23,7 +23,7 @@ export const parquetSchema: Check<"bronze" | "silver"> = check({
     ),
 });
 
-/** How one column differs from the contract. */
+/** A difference between a column and the contract. */
 export interface Difference {
   /** The column. */
   readonly field: string;
@@ -31,7 +31,7 @@ export interface Difference {
   readonly problem: string;
 }
 
-/** One finding for each difference, however many parts have the difference. */
+/** Returns one finding per difference, even if several parts have the same difference. */
 function differences(fact: AnyLakeDay, contract: readonly Column[]): Finding[] {
   const seen = new Map<string, Difference & { keys: string[] }>();
   for (const { part, footer } of fact.parts) {
@@ -56,7 +56,7 @@ function differences(fact: AnyLakeDay, contract: readonly Column[]): Finding[] {
   });
 }
 
-/** The differences between a file's columns and a contract; empty where they match. */
+/** Returns the differences between a file's columns and a contract; empty if they match. */
 export function compareColumns(
   file: readonly FileColumn[],
   contract: readonly Column[],
@@ -81,7 +81,7 @@ function compareColumn(file: FileColumn | undefined, column: Column): Difference
   if (file === undefined) return [{ field, problem: `the column is missing (${type})` }];
   // The parquet-void check reports columns without a type, and names their origin.
   if (file.type !== type && file.type !== "VOID") {
-    return [{ field, problem: `its type is ${file.type}, but the contract says ${type}` }];
+    return [{ field, problem: `its type is ${file.type}, but should be ${type}` }];
   }
   // Spark marks every column as nullable, so a nullable mark alone is no difference.
   if (nullable && !file.nullable) {
@@ -90,7 +90,7 @@ function compareColumn(file: FileColumn | undefined, column: Column): Difference
   return [];
 }
 
-/** The first column at another position, among the columns that both sides have. */
+/** Finds the first column in the wrong position, among the columns that both sides have. */
 function misplaced(
   file: readonly FileColumn[],
   contract: readonly Column[],
@@ -103,7 +103,7 @@ function misplaced(
   if (at === -1) return [];
   return [{
     field: actual[at]!,
-    problem: `the column is at the position of ${expected[at]} in the contract`,
+    problem: `the column is in the position of ${expected[at]} in the contract`,
   }];
 }
 
@@ -135,8 +135,7 @@ function untyped(fact: AnyLakeDay, contract: readonly Column[]): Finding[] {
       object: keys[0]!,
       field: name,
       problem: `the column has no type (VOID)${others}`,
-      why:
-        "a Spark job wrote lit(None) without a cast, aliased or not: most readers refuse such a " +
+      why: "a Spark job wrote lit(None) without a cast: most readers refuse such a " +
         "file, or infer another type for the column on each day",
       fix: `In the Spark job write lit(None).cast("${sparkType(name, contract)}") for ${name}. ` +
         repair(fact, fact.markerKey),
@@ -147,15 +146,15 @@ function untyped(fact: AnyLakeDay, contract: readonly Column[]): Finding[] {
 /** The lake days whose footers a check reads. */
 export type LakeDays = readonly AnyLakeDay[];
 
-/** The number of parts whose footers were read, as in `3 parts`. */
+/** Counts the footers that were read, as in `3 parts`. */
 export function countFooters(layers: LakeDays): string {
   const parts = layers.flatMap(({ parts }) => parts);
   return plural(parts.filter(({ footer }) => footer !== undefined).length, "part");
 }
 
 /**
- * The outcome of a check of footers. A wrong footer is a finding, whatever the other footers are. A
- * footer that could not be read prevents a pass.
+ * Returns the outcome of a check of footers. A wrong footer is a finding, even if other footers
+ * could not be read. An unreadable footer prevents a pass.
  */
 export function judgeFooters(
   layers: LakeDays,
@@ -167,7 +166,7 @@ export function judgeFooters(
   if (skip !== undefined) return { skip };
   if (layers.every(({ parts }) => parts.length === 0)) {
     const [first] = layers;
-    return { examined: `the markers name no part: no events on ${first!.day}`, findings: [] };
+    return { examined: `the markers name no parts: no events on ${first!.day}`, findings: [] };
   }
   return { examined, findings };
 }

@@ -9,9 +9,9 @@ import { whyNoMarker } from "../skip_reasons.ts";
 import { cleanCommand, repair } from "./remedy.ts";
 
 /**
- * Compares every part that a marker names with the object in the lake.
+ * Compares each part in a marker with the object in the lake.
  *
- * @param empty the text for `examined` where the marker names no part
+ * @param empty the text for `examined` if the marker names no part
  */
 export function judgeParts(fact: AnyLakeDay, empty: string): Outcome {
   const skip = whyNoMarker(fact);
@@ -37,7 +37,7 @@ function damage(fact: AnyLakeDay, found: PartFact): Finding | undefined {
   }
   const why = "the object changed after it was published, so its rows are not reliable";
   if (stored.bytes !== part.bytes) {
-    const sizes = `it has ${plural(stored.bytes, "byte")}, and the commit marker says ${
+    const sizes = `it has ${plural(stored.bytes, "byte")}, but the commit marker says ${
       part.bytes.toLocaleString("en-US")
     }`;
     return { ...common, field: "bytes", problem: sizes, why, fix };
@@ -51,7 +51,7 @@ function damage(fact: AnyLakeDay, found: PartFact): Finding | undefined {
   return { ...common, problem: `it cannot be read: ${problem}`, why: published, fix };
 }
 
-/** The parts whose footer has another number of rows than the commit marker. */
+/** Finds parts with a different number of rows in the footer than in the commit marker. */
 export function rowCountFindings({ parts }: AnyLakeDay, why: string, fix: string): Finding[] {
   return parts.filter(asPublished).flatMap(({ part, footer }): Finding[] => {
     if (footer === undefined || footer.rows === part.rows) return [];
@@ -104,7 +104,9 @@ export const orphanParts: Check<"bronze" | "silver"> = check({
   },
 });
 
-/** At most two findings: abandoned parts, and parts that a run may still publish. */
+/**
+ * Returns at most two findings: for abandoned parts, and for parts that a run may still publish.
+ */
 function orphans({ day, marker, listed, listedAt }: AnyLakeDay): Finding[] {
   if (marker === undefined) return [];
   const named = new Set(marker.commit.parts.map(({ key }) => key));
@@ -114,14 +116,15 @@ function orphans({ day, marker, listed, listedAt }: AnyLakeDay): Finding[] {
   return [
     ...finding(unnamed.filter(isOld), {
       severity: "fail",
-      why: "no run takes that long; a reader that lists the folder instead of the marker counts " +
-        "their rows as well",
+      why: "no run takes that long; readers that list the folder instead of the marker count " +
+        "the rows of these parts",
       fix: clean,
     }),
     ...finding(unnamed.filter((entry) => !isOld(entry)), {
       severity: "warn",
-      why: "a run may still be about to publish it; readers of the marker do not see it",
-      fix: `Wait for the runs of that day to end. To remove what is left after a day: ${clean}`,
+      why: "a run may still publish the part; until then readers do not see it",
+      fix:
+        `Wait until all runs of that day have finished. To remove parts that remain after a day: ${clean}`,
     }),
   ];
 }

@@ -2,15 +2,15 @@ import type { Day } from "../../pipeline/contract/window.ts";
 import type { SilverCommit } from "../../pipeline/lake/marker.ts";
 import type { AnyLakeDay, LakeDay } from "../facts/lake_day.ts";
 
-// The commands that repair a day. No command can lose a row: a sealed bronze only grows, and silver is
-// made from bronze.
+// The commands that repair a day. No command loses a row: a sealed bronze only grows, and silver is
+// derived from bronze.
 
 /** Publishes bronze and silver of an open or unpublished day, and checks them. */
 export function runCommand(day: Day): string {
   return `deno task run --date ${day}`;
 }
 
-/** Adds late events to a published day, keeps the day's events, and makes silver again. */
+/** Adds late events to a published day, keeps all events of bronze, and makes silver again. */
 export function amendCommand(day: Day): string {
   return `deno task amend --date ${day}`;
 }
@@ -31,7 +31,7 @@ export function silverCommand(
   return replaces ? amendCommand(day) : `deno task silver --date ${day}`;
 }
 
-/** Restores an object that no command can make again. */
+/** Explains how to restore an object that no command can create again. */
 export function restore(key: string): string {
   return `Restore ${key} from a backup, or in a bucket with versioning from an earlier version.`;
 }

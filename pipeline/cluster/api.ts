@@ -27,13 +27,13 @@ interface Api {
   readonly connection: Connection;
   /** Looks up the kinds that the server has. */
   readonly lookUp: Lookup;
-  /** The namespace for objects that name none. */
+  /** The namespace of objects that do not set one. */
   readonly namespace: string;
-  /** How many objects a page of a list has. */
+  /** The number of objects per page of a list. */
   readonly pageSize: number;
 }
 
-/** Returns the cluster that a connection leads to. */
+/** Returns the cluster at the other end of a connection. */
 export function clusterOf(
   connection: Connection,
   { namespace, pageSize }: { readonly namespace: string; readonly pageSize: number },
@@ -82,7 +82,7 @@ async function list(
   try {
     return await listPages(api, listing);
   } catch (error) {
-    // The server forgets the moment of a list after some minutes. Begin again once.
+    // The continue token expires after some minutes. Start the list again once.
     if (error instanceof ApiError && error.status === 410) return await listPages(api, listing);
     throw error;
   }
@@ -95,7 +95,7 @@ interface Listing {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Lists objects page by page, all as they were at the moment of the first page. */
+/** Lists objects page by page. All pages have the state at the time of the first page. */
 async function listPages(
   { connection, pageSize }: Api,
   { task, path, kind: { apiVersion, kind }, signal }: Listing,
@@ -192,7 +192,7 @@ interface ObjectName {
   readonly namespace: string | undefined;
 }
 
-/** Returns the path of an object, and the task of a request for it, for messages. */
+/** Returns the path of an object, and the task of the request for error messages. */
 async function locate(
   api: Api,
   verb: string,
@@ -223,7 +223,7 @@ async function send(api: Api, request: Request & { readonly body: object }): Pro
   return parseKubeObject(await api.connection.send(request), answered);
 }
 
-/** Access reviews have no name, and their callers do not read it. */
+/** Parses an object. The name is not checked, because access reviews have none. */
 function parseKubeObject(answer: Answer, answered: Answered): KubeObject {
   const object = parseObject(answer, answered);
   const isKubeObject = typeof object.kind === "string" && isFields(object.metadata);
@@ -250,6 +250,6 @@ function incompleteObject(verb: string, problem: string): Failure {
     kind: "configuration",
     task: `${verb} an object`,
     problem,
-    remedy: "Correct its manifest.",
+    remedy: "Correct the manifest.",
   });
 }

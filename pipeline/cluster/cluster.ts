@@ -1,6 +1,6 @@
 import { Failure, type FailureParts } from "../errors.ts";
 
-/** A mapping of JSON or YAML whose values are not checked yet. */
+/** A mapping from JSON or YAML with unchecked values. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** Returns whether a value is a mapping. */
@@ -8,7 +8,7 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A Kubernetes object as the API server returned it. */
+/** A Kubernetes object as returned by the API server. */
 export interface KubeObject {
   /** For example `networking.k8s.io/v1`. */
   readonly apiVersion: string;
@@ -39,7 +39,7 @@ export interface RequestOptions {
 
 /** Options for applying an object. */
 export interface ApplyOptions extends RequestOptions {
-  /** Whether the server only returns the object as it would be, and stores nothing. */
+  /** Whether the server only returns the result, without storing the object. */
   readonly dryRun: boolean;
   /** Whether to take over fields that another field manager owns. */
   readonly force?: boolean;
@@ -47,30 +47,37 @@ export interface ApplyOptions extends RequestOptions {
 
 /** Options for deleting an object. */
 export interface RemoveOptions extends RequestOptions {
-  /** Delete the object only if it still has this version. */
+  /** The version that the object must still have to be deleted. */
   readonly resourceVersion?: string | undefined;
 }
 
-/** A local port that is connected to a pod, until it is closed. */
+/** A local port that is forwarded to a port of a pod until the port is closed. */
 export interface PortForward {
   /** The port on 127.0.0.1. */
   readonly port: number;
-  /** The last failure of a connection. The local side only sees that the connection was closed. */
+  /**
+   * Returns the last failure of a connection. The local side only sees that the connection was
+   * closed.
+   */
   problem(): Failure | undefined;
   /** Closes the port and every connection through it. */
   close(): Promise<void>;
 }
 
 /**
- * An API server, as the kubeconfig's user sees it. Each method throws an {@linkcode ApiError} if the
- * server refuses the request, and a Failure (unreachable) if the server does not answer.
+ * An API server with the permissions of the kubeconfig's user. Each method throws an {@linkcode
+ * ApiError} if the server refuses the request, and a Failure (unreachable) if the server does not
+ * answer.
  */
 export interface Cluster {
   /** The kubeconfig's context, or `in-cluster`. */
   readonly context: string;
   /** The API server's address. */
   readonly server: string;
-  /** The namespace for objects that name none: `--namespace`, the context's, or `default`. */
+  /**
+   * The namespace of objects that do not set one: `--namespace`, the context's namespace, or
+   * `default`.
+   */
   readonly namespace: string;
   /** Returns the server's version, for example `v1.34.2`. */
   version(options?: RequestOptions): Promise<string>;
@@ -107,11 +114,11 @@ export interface Cluster {
   close(): void;
 }
 
-/** One reason why a server refuses a request. */
+/** One reason for a refused request. */
 export interface Cause {
   /** The field, for example `.spec.replicas`, or an empty string. */
   readonly field: string;
-  /** The reason, in the server's words. */
+  /** The server's message about the field. */
   readonly message: string;
 }
 
@@ -126,7 +133,7 @@ export class ApiError extends Failure {
   /** The reasons in detail. They quote no values of a Secret. */
   readonly causes: readonly Cause[];
 
-  /** A failure with the server's answer. */
+  /** Creates a failure with the fields of the server's response. */
   constructor(
     parts: FailureParts,
     refused: {

@@ -5,11 +5,11 @@ import { type Answer, networkFailure } from "./request_errors.ts";
 
 /** A request to an API server. */
 export interface Request {
-  /** What the request is for, to follow "Cannot": `list Pod objects in the namespace robson`. */
+  /** The task, which follows "Cannot" in messages: `list Pod objects in the namespace robson`. */
   readonly task: string;
   /** For example `GET`. */
   readonly method: string;
-  /** The path with its query, to follow the server's address. */
+  /** The path and the query, relative to the server's address. */
   readonly path: string;
   /** A value to send as JSON. */
   readonly body?: unknown;
@@ -26,7 +26,7 @@ export interface Connection {
   /** Aborts when the connection is closed. */
   readonly closed: AbortSignal;
   /**
-   * Sends a request, and reads the complete response, whatever its status.
+   * Sends a request, and returns the complete response for any status.
    *
    * @throws {Failure} unreachable: the server does not answer; configuration: the login fails
    */
@@ -39,12 +39,12 @@ export interface Connection {
 
 /** Milliseconds that a request may take. */
 const DEADLINE = 60_000;
-/** How many times a request is sent to a server that answers 429. */
+/** The number of attempts if the server responds with 429. */
 const ATTEMPTS = 3;
 /** The longest `retry-after` to wait for, in seconds. */
 const LONGEST_WAIT = 10;
 
-/** Makes a connection. The first request logs in. */
+/** Creates a connection. The first request logs in. */
 export function connect(access: Access): Connection {
   const closing = new AbortController();
   const clients: Deno.HttpClient[] = [];
@@ -97,13 +97,16 @@ async function fetchAll(
     signal,
     client: session.client,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    redirect: "manual", // API servers do not redirect, and no other server may get the credentials
+    redirect: "manual", // API servers do not redirect; never send the credentials to another server
   });
   const text = await response.text();
   return { status: response.status, headers: response.headers, text, login: session };
 }
 
-/** Returns how many seconds the server asks to wait; undefined if that is too long. */
+/**
+ * Returns the seconds to wait before the next attempt; undefined if the server asks for too long a
+ * wait.
+ */
 function retryAfter(headers: Headers): number | undefined {
   const seconds = Number(headers.get("retry-after") ?? 1);
   return seconds <= LONGEST_WAIT ? Math.max(seconds, 0) : undefined;
@@ -120,11 +123,11 @@ async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Makes a value once for all callers, also for callers that ask while it is being made. A caller that
- * gives up does not cancel it for the others. The value is made again after a failure, and when it is
- * stale.
+ * Creates a value once and shares it with all callers, including callers that ask during the
+ * creation. A caller that aborts does not cancel the creation for others. After a failure, and when
+ * the value is no longer fresh, the next caller creates a new value.
  *
- * @param isFresh whether the value can still be used
+ * @param isFresh returns whether the value can still be used
  */
 export function shared<T>(
   make: () => Promise<T>,
@@ -155,7 +158,7 @@ export interface HttpSession extends Login {
   readonly client: Deno.HttpClient;
 }
 
-/** Logs in, and makes the HTTP client. */
+/** Logs in, and creates the HTTP client. */
 async function openSession(access: Access, signal: AbortSignal): Promise<HttpSession> {
   const proxy = proxyOf(access);
   refuseUnverifiable(access);
@@ -176,7 +179,10 @@ async function openSession(access: Access, signal: AbortSignal): Promise<HttpSes
   }
 }
 
-/** Deno verifies every certificate, against the address of the server. */
+/**
+ * Throws for TLS settings that Deno does not support. Deno always verifies the certificate, against
+ * the server's address.
+ */
 function refuseUnverifiable({ server, cluster, context, file }: Access): void {
   const url = new URL(server);
   if (url.protocol !== "https:") return;
@@ -184,7 +190,7 @@ function refuseUnverifiable({ server, cluster, context, file }: Access): void {
   if (cluster["insecure-skip-tls-verify"]) {
     throw invalidKubeconfig(
       file,
-      `${place} has insecure-skip-tls-verify, and this command verifies every certificate`,
+      `${place} sets insecure-skip-tls-verify, but this command always verifies certificates`,
       "Set certificate-authority to the CA that signed the server's certificate instead.",
     );
   }
@@ -192,7 +198,7 @@ function refuseUnverifiable({ server, cluster, context, file }: Access): void {
   if (name !== undefined && name !== url.hostname) {
     throw invalidKubeconfig(
       file,
-      `${place} has the tls-server-name ${JSON.stringify(name)}, and this command verifies ` +
+      `${place} sets tls-server-name ${JSON.stringify(name)}, but this command verifies ` +
         "certificates against the server's address",
       "Set server to that name, and make the name resolve to the server, for example in /etc/hosts.",
     );
@@ -208,7 +214,7 @@ function proxyOf({ cluster, context, file }: Access): Deno.Proxy | undefined {
     throw invalidKubeconfig(
       file,
       `the proxy-url of the context ${JSON.stringify(context)} is not supported`,
-      "Write it as in http://squid.example:3128 or socks5://127.0.0.1:1080.",
+      "Use an address such as http://squid.example:3128 or socks5://127.0.0.1:1080.",
     );
   }
   const { username, password } = url;

@@ -3,18 +3,18 @@ import { ApiError, type Fields, isFields, type Kind } from "./cluster.ts";
 import { type Connection, shared } from "./connection.ts";
 import { isNotFound, networkFailure, notAnApiServer, parseObject } from "./request_errors.ts";
 
-/** A kind of objects, as the server's paths name it. */
+/** A resource type of the server, which serves the objects of a kind. */
 export interface Resource {
-  /** For example `networkpolicies`. */
+  /** The plural name in paths, for example `networkpolicies`. */
   readonly plural: string;
-  /** Whether its objects are in namespaces. */
+  /** Whether the objects belong to namespaces. */
   readonly namespaced: boolean;
 }
 
 /**
  * Looks up a kind. Returns undefined if the server does not know the kind.
  *
- * @param task what the kind is needed for, to follow "Cannot"
+ * @param task the task of the request, which follows "Cannot" in messages
  */
 export type Lookup = (kind: Kind, task: string, signal?: AbortSignal) => Promise<
   Resource | undefined
@@ -23,7 +23,7 @@ export type Lookup = (kind: Kind, task: string, signal?: AbortSignal) => Promise
 /** The resources of one API version, by kind. */
 export type Resources = ReadonlyMap<string, Resource>;
 
-/** Asks the server for its kinds, once for each API version. */
+/** Returns a lookup that requests the server's kinds once for each API version. */
 export function discover(connection: Connection): Lookup {
   const versions = new Map<string, (signal: AbortSignal) => Promise<Resources>>();
   return async ({ apiVersion, kind }, task, signal = connection.closed) => {
@@ -38,7 +38,7 @@ export function discover(connection: Connection): Lookup {
   };
 }
 
-/** The failure of a request for a kind that the server does not know. */
+/** Returns the failure for a kind that the server does not know. */
 export function unknownKind({ apiVersion, kind }: Kind, task: string): ApiError {
   const serverMessage = `there is no kind ${JSON.stringify(kind)} in ${JSON.stringify(apiVersion)}`;
   return new ApiError({
@@ -49,13 +49,13 @@ export function unknownKind({ apiVersion, kind }: Kind, task: string): ApiError 
   }, { status: 404, reason: "NotFound", serverMessage });
 }
 
-/** The path of an API version, for example `/api/v1` or `/apis/apps/v1`. */
+/** Returns the path of an API version, for example `/api/v1` or `/apis/apps/v1`. */
 function apiPath(apiVersion: string): string {
   const parts = apiVersion.split("/").map(pathSegment).join("/");
   return parts.includes("/") ? `/apis/${parts}` : `/api/${parts}`;
 }
 
-/** The path of an object, or without a name the path of all objects of the kind. */
+/** Returns the path of an object, or without a name, of all objects of the kind. */
 export function objectPath(
   { apiVersion }: Kind,
   { plural, namespaced }: Resource,

@@ -14,9 +14,9 @@ export interface Credential {
   readonly expires: number | undefined;
 }
 
-/** Milliseconds that a plugin may run. Some wait for a login in a browser. */
+/** Milliseconds that a plugin may run, long enough for a login in a browser. */
 const DEADLINE = 60_000;
-/** How many bytes a plugin may print. */
+/** The number of bytes that a plugin may print. */
 const LIMIT = 1_000_000;
 
 /**
@@ -25,7 +25,7 @@ const LIMIT = 1_000_000;
  *
  * @param signal kills the plugin when it aborts
  * @throws {Failure} configuration: the program does not exist, fails, or prints no credential;
- *   unreachable: the program does not end
+ *   unreachable: the program does not finish in time
  * @see https://kubernetes.io/docs/reference/config-api/client-authentication.v1/
  */
 export async function runExecPlugin(
@@ -66,10 +66,10 @@ export async function runExecPlugin(
   });
   if (signal.aborted) throw signal.reason;
   if (ended.aborted) {
-    throw failure(`it did not end within ${DEADLINE / 1000} s`, undefined, "unreachable");
+    throw failure(`it did not finish within ${DEADLINE / 1000} s`, undefined, "unreachable");
   }
   if (output.text === undefined) throw failure(`it printed more than ${LIMIT} bytes`);
-  if (output.code !== 0) throw failure(`it ended with exit code ${output.code}`);
+  if (output.code !== 0) throw failure(`it failed with exit code ${output.code}`);
   const credential = parseCredential(output.text, exec.apiVersion);
   if (typeof credential === "string") throw failure(credential);
   return credential;
@@ -95,7 +95,10 @@ async function execInfo(exec: ExecFields, { server, cluster }: Access): Promise<
   });
 }
 
-/** Runs the plugin. Without `text`, it printed too much. The signal kills it and its children. */
+/**
+ * Runs the plugin. The result has no `text` if the plugin printed too much. The signal kills the
+ * plugin and its child processes.
+ */
 async function outputOf(exec: ExecFields, info: string, signal: AbortSignal) {
   const child = new Deno.Command(exec.command, {
     args: [...exec.args],

@@ -19,11 +19,11 @@ import { Failure } from "../errors.ts";
 export type SecretTexts = ReadonlyMap<string, string>;
 
 /**
- * Reads the database's address and credentials from the Secret of the jobs. The Secret has no port, so
+ * Reads the database's address and credentials from the Secret of the jobs. The Secret has no port:
  * the port comes from the environment, or is the default of Postgres.
  *
  * @param texts the Secret's values, or undefined if the Secret does not exist
- * @param env the environment with the port; the process's own by default
+ * @param env the environment with the port; this process's environment by default
  * @throws {Failure} configuration: the Secret or a key is missing; the message quotes no value
  *
  * @example
@@ -48,11 +48,11 @@ export function databaseOfSecret(
 }
 
 /**
- * Reads the lake's address and credentials from the Secret of the jobs. The Secret has no region, so
+ * Reads the lake's address and credentials from the Secret of the jobs. The Secret has no region:
  * the region comes from the environment, or is the default.
  *
  * @param texts the Secret's values, or undefined if the Secret does not exist
- * @param env the environment with the region; the process's own by default
+ * @param env the environment with the region; this process's environment by default
  * @throws {Failure} configuration: the Secret or a key is missing or invalid; the message quotes no
  *   value
  *
@@ -70,11 +70,11 @@ export function databaseOfSecret(
  * ```
  */
 export function lakeOfSecret(texts: SecretTexts | undefined, env?: Environment): S3Config {
-  // Only the environment can name a lake in a directory.
+  // A Secret always names a bucket. Only the environment can name a lake in a directory.
   return lakeConfig(complete(LAKE_SECRET, LAKE_KEYS, texts, env)) as S3Config;
 }
 
-/** Every key is required, as for the jobs, which do not start without one. */
+/** Returns the values of the required keys. The jobs do not start if a key is missing. */
 function complete(
   name: string,
   keys: readonly string[],

@@ -91,7 +91,7 @@ export interface UserFields {
   readonly "as-groups"?: readonly string[] | undefined;
   /** A program that prints credentials. */
   readonly exec?: ExecFields | undefined;
-  /** An auth provider, which newer kubeconfigs replace by `exec`. */
+  /** An auth provider. Newer kubeconfigs use `exec` instead. */
   readonly "auth-provider"?: Fields | undefined;
 }
 
@@ -105,7 +105,7 @@ export interface ExecFields {
   readonly env: Readonly<Record<string, string>>;
   /** The version of `ExecCredential` that the program has to print. */
   readonly apiVersion: string;
-  /** How to install the program, as the kubeconfig says. */
+  /** Installation instructions from the kubeconfig. */
   readonly installHint?: string | undefined;
   /** Whether the program needs a terminal to ask questions. */
   readonly interactive: boolean;
@@ -119,7 +119,7 @@ const PATH_FIELDS = ["certificate-authority", "client-certificate", "client-key"
 /**
  * Parses one kubeconfig. An empty file is a kubeconfig without entries.
  *
- * @param file its path
+ * @param file the path of the kubeconfig, for messages
  * @throws {Failure} configuration: the text is not YAML, or not a kubeconfig
  */
 export function parseKubeconfig(text: string, file: string): Kubeconfig {
@@ -190,7 +190,7 @@ export function invalidKubeconfig(file: string, problem: string, remedy?: string
     kind: "configuration",
     task: `use the kubeconfig ${file}`,
     problem,
-    remedy: remedy ?? "Compare it with the output of kubectl config view, and correct it.",
+    remedy: remedy ?? "Check the file with kubectl config view, and correct it.",
   });
 }
 
@@ -219,7 +219,7 @@ function parseYaml(text: string, file: string): unknown {
   try {
     return document.toJS();
   } catch {
-    throw invalidKubeconfig(file, "it is not valid YAML: an alias refers to no anchor");
+    throw invalidKubeconfig(file, "it is not valid YAML: an alias refers to a missing anchor");
   }
 }
 
@@ -302,7 +302,7 @@ function serverOf(cluster: Entry): string {
   throw invalidKubeconfig(
     cluster.file,
     `the server of ${place} is not an address`,
-    "Write it as in https://10.0.0.1:6443, without a user or a query.",
+    "Use an address such as https://10.0.0.1:6443, without a user or a query.",
   );
 }
 

@@ -18,7 +18,7 @@ export interface KubeconfigFiles {
   readonly kind: "kubeconfig";
   /** The paths, in order of precedence. Some files may be missing. */
   readonly files: readonly string[];
-  /** Where the paths come from, for messages: for example `KUBECONFIG`. */
+  /** The source of the paths for messages, for example `KUBECONFIG`. */
   readonly by: string;
   /** The context, if it is not the current one. */
   readonly context?: string | undefined;
@@ -41,9 +41,9 @@ export interface InCluster {
 /** How to find the API server and the credentials. */
 export type ClusterConfig = KubeconfigFiles | InCluster;
 
-/** No cluster is configured. */
+/** The result if no cluster is configured. */
 export interface NoCluster {
-  /** Why, for example `there is no kubeconfig (KUBECONFIG is not set)`. */
+  /** The reason, for example `there is no kubeconfig (KUBECONFIG is not set)`. */
   readonly absent: string;
 }
 
@@ -51,8 +51,8 @@ export interface NoCluster {
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /**
- * Finds the cluster as kubectl does: by `--kubeconfig`, by `KUBECONFIG`, by `~/.kube/config`, and in a
- * pod by its service account.
+ * Finds the cluster as kubectl does: from `--kubeconfig`, `KUBECONFIG` or `~/.kube/config`, or in a
+ * pod from the service account.
  *
  * @param serviceAccount the directory with the credentials of a pod's service account
  * @throws {Failure} configuration: `--context` without a kubeconfig

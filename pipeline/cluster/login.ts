@@ -4,8 +4,8 @@ import { isFields } from "./cluster.ts";
 import { runExecPlugin } from "./exec_plugin.ts";
 import { type Access, formatTime, invalidKubeconfig, type UserFields } from "./kubeconfig.ts";
 
-// Turns the fields of a kubeconfig into certificates and headers. docs/decisions/kubernetes-client.md
-// says which part of this is the library's.
+// Turns the fields of a kubeconfig into certificates and headers.
+// docs/decisions/kubernetes-client.md explains which part the library does.
 
 /** The credentials for a connection. */
 export interface Login {
@@ -21,22 +21,24 @@ export interface Login {
   readonly renew: number;
   /** When the credentials expire, in milliseconds since 1970, if that is known. */
   readonly expires: number | undefined;
-  /** Texts that no message may contain. */
+  /** The secrets, which no message may contain. */
   readonly secrets: readonly string[];
 }
 
-/** Milliseconds until a token file is read again, since the kubelet replaces it. */
+/**
+ * Milliseconds until a token file is read again. The kubelet replaces the file from time to time.
+ */
 const TOKEN_FILE_AGE = 60_000;
 
 /**
  * Reads the credentials of a kubeconfig's user, and runs the user's exec plugin.
  *
- * @param signal ends the plugin when it aborts
- * @throws {Failure} configuration: a file is missing or invalid, or the plugin fails; unreachable: the
- *   plugin does not end
+ * @param signal kills the plugin when it aborts
+ * @throws {Failure} configuration: a file is missing or invalid, or the plugin fails; unreachable:
+ *   the plugin does not finish in time
  */
 export async function logIn(access: Access, signal: AbortSignal): Promise<Login> {
-  // As kubectl, send no credentials over an unencrypted connection.
+  // Like kubectl, send no credentials over an unencrypted connection.
   if (!access.server.startsWith("https:")) return ANONYMOUS;
   const { user, file, userName } = access;
   const name = JSON.stringify(userName);
@@ -89,7 +91,7 @@ async function readToken(path: string, { file }: Access): Promise<string> {
   return text.trim();
 }
 
-/** What the library reads from a kubeconfig's fields and files. */
+/** The credentials that the library reads from a kubeconfig's fields and files. */
 interface Credentials {
   readonly ca: string | undefined;
   readonly cert: string | undefined;
@@ -98,7 +100,7 @@ interface Credentials {
   readonly authorization: string | undefined;
 }
 
-/** The library's options for `node:https`, as far as they are used here. */
+/** The options for `node:https` that the library sets and this module uses. */
 interface HttpsOptions {
   readonly ca?: Uint8Array;
   readonly cert?: Uint8Array;
@@ -148,7 +150,7 @@ async function readCredentials(access: Access, token: string | undefined): Promi
     throw invalidKubeconfig(
       file,
       `auth provider ${provider} for user ${JSON.stringify(userName)} failed`,
-      "Log in again with the provider's own tool, or replace auth-provider by an exec plugin.",
+      "Log in again with the provider's own tool, or replace auth-provider with an exec plugin.",
     );
   });
   const text = (bytes?: Uint8Array) => bytes && Buffer.from(bytes).toString();
@@ -161,7 +163,10 @@ async function readCredentials(access: Access, token: string | undefined): Promi
   };
 }
 
-/** The library cannot renew an OIDC token. kubectl renews the token and stores it in the kubeconfig. */
+/**
+ * Throws if an OIDC token has expired. The library cannot renew it, but kubectl renews the token
+ * and stores it in the kubeconfig.
+ */
 function refuseExpiredOidc({ user, file, userName, whoami }: Access): void {
   const { name, config } = user["auth-provider"] ?? {};
   const token = name === "oidc" && isFields(config) ? config["id-token"] : undefined;
@@ -174,7 +179,7 @@ function refuseExpiredOidc({ user, file, userName, whoami }: Access): void {
   );
 }
 
-/** Returns the PEM text, after checking that it begins with a certificate. */
+/** Checks that a PEM text begins with a certificate, and returns the text. */
 function checkedCertificate(
   text: string | undefined,
   field: string,

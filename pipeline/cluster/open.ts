@@ -14,7 +14,7 @@ import type { ClusterConfig, InCluster, KubeconfigFiles } from "./locate_kubecon
 
 /** Options of a cluster. */
 export interface OpenOptions {
-  /** How many objects a page of a list has. */
+  /** The number of objects per page of a list. */
   readonly pageSize?: number;
 }
 
@@ -50,8 +50,8 @@ async function byKubeconfig({ files, by, context }: KubeconfigFiles): Promise<Ac
   }
   throw new Failure({
     kind: "configuration",
-    task: `use the kubeconfig of ${by}`,
-    problem: `there is no ${files.join(" and no ")}`,
+    task: `use the kubeconfig from ${by}`,
+    problem: `${files.join(" and ")} ${files.length === 1 ? "does" : "do"} not exist`,
     remedy: "Correct the path.",
   });
 }

@@ -17,10 +17,10 @@ import { openWebSocket, type WebSocketConnection } from "./web_socket.ts";
 const PROTOCOL = "v4.channel.k8s.io";
 
 /**
- * Forwards a free port of 127.0.0.1 to a port of a pod. Each local connection opens a WebSocket of its
- * own. Without a local connection, nothing is sent to the pod.
+ * Forwards a free port of 127.0.0.1 to a port of a pod. Each local connection opens a separate
+ * WebSocket. Without a local connection, nothing is sent to the pod.
  *
- * @param options the signal closes the port forward, whenever it aborts
+ * @param options the signal closes the port forward when it aborts
  * @throws {ApiError} the server refuses the request, or the pod does not exist
  * @throws {Failure} configuration: the cluster is behind a proxy; unreachable: the server does not
  *   answer
@@ -82,7 +82,7 @@ async function dial({ access, session }: Connection, path: string, signal: Abort
   return await openWebSocket({ url, headers, ca, cert, key, protocol: PROTOCOL }, signal);
 }
 
-/** Checks that the server allows the port forward, by the same request without the WebSocket. */
+/** Checks that the server allows the port forward: sends the same request without the WebSocket. */
 async function requireForwarding(connection: Connection, request: Request): Promise<void> {
   const { access } = connection;
   const { task } = request;
@@ -106,7 +106,9 @@ async function requireForwarding(connection: Connection, request: Request): Prom
   throw notAnApiServer(answer, answered);
 }
 
-/** The server's own message does not name the missing permission. */
+/**
+ * Returns the failure for a missing permission. The server's message does not name the permission.
+ */
 function forbiddenForward(error: ApiError): ApiError {
   return new ApiError({
     kind: "configuration",
@@ -128,17 +130,17 @@ function brokenForward(task: string, message: string): Failure {
 /** The channels of a port forward. The first byte of each message is the channel. */
 const DATA = 0;
 const ERRORS = 1;
-/** How many bytes at the start of each channel are the port's number. */
+/** The number of bytes at the start of each channel that contain the port number. */
 const PREAMBLE = 2;
 /**
- * Milliseconds of silence after which a connection ends whose local side has sent everything. The
- * protocol has no message for that, so the pod can be waiting for more.
+ * Milliseconds without data after which a connection is closed if the local side has sent
+ * everything. The protocol has no message for the end of the data, so the pod may wait forever.
  */
 const LINGER = 10_000;
 
 /**
- * Copies bytes both ways until either side ends, and then closes both sides. Neither direction reads
- * faster than the other side accepts data.
+ * Copies bytes in both directions until one side closes, and then closes both sides. Each direction
+ * reads only as fast as the other side accepts data.
  *
  * @param onError receives the error messages of the pod's node
  */
@@ -157,7 +159,7 @@ export async function tunnel(
   try {
     await download(pod, local, onError, linger);
   } catch {
-    // A broken connection has no error message to pass on. The other side sees that it is closed.
+    // A broken connection has no error message. The other side sees that the connection is closed.
   } finally {
     hasEnded = false;
     pod.close();
@@ -202,15 +204,14 @@ async function download(
 
 /** The namespace and the name of a Service. */
 export interface ServiceName {
-  /** Its namespace. */
+  /** The namespace. */
   readonly namespace: string;
-  /** Its name. */
+  /** The name. */
   readonly name: string;
 }
 
 /**
- * Returns the Service that a host name of the cluster's DNS stands for, or undefined for any other
- * host name.
+ * Returns the Service of a host name in the cluster's DNS, or undefined for any other host name.
  *
  * @param host for example `pgbouncer.robson.svc.cluster.local`
  *
@@ -260,7 +261,7 @@ export async function forwardToService(
   const labels = Object.entries(fieldsOf(selector));
   const pod = pods.find((each) => labels.length > 0 && isReady(each) && hasLabels(each, labels));
   if (pod === undefined) {
-    throw failure("none of its pods is ready", `Check with: kubectl -n ${namespace} get pods`);
+    throw failure("no pod of the Service is ready", `Check with: kubectl -n ${namespace} get pods`);
   }
   const mapping = objectsIn(ports).find((each) => each.port === port);
   const target = mapping && targetPort(pod, mapping.targetPort ?? port);
@@ -281,7 +282,7 @@ function isReady({ status }: KubeObject): boolean {
   return conditions.some(({ type, status }) => type === "Ready" && status === "True");
 }
 
-/** The `targetPort` of a Service can be the name of a container's port. */
+/** Resolves the `targetPort` of a Service, which can be the name of a container port. */
 function targetPort({ spec }: KubeObject, target: unknown): number | undefined {
   if (typeof target === "number") return target;
   const ports = objectsIn(fieldsOf(spec).containers).flatMap((each) => objectsIn(each.ports));

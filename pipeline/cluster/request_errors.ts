@@ -3,14 +3,17 @@ import { ApiError, type Cause, type Fields, isFields } from "./cluster.ts";
 import { type Access, formatTime } from "./kubeconfig.ts";
 import type { Login } from "./login.ts";
 
-// Turns what goes wrong with a request into a Failure: errors of the network and of TLS, refusals of
-// the API server, and answers of other servers.
+// Turns errors of a request into Failures: network and TLS errors, refusals of the API server, and
+// responses of other servers.
 
-const CHECK_NETWORK = "Check that the cluster runs and can be reached from here, and run again.";
+const CHECK_NETWORK = "Check that the cluster is running and reachable from here, and run again.";
 const CHECK_SERVER = "Set the kubeconfig's server to the address of an API server.";
 const CHECK_HEALTH = "Check the health of the cluster, and run again later.";
 
-/** A part of an error's message, the problem, and the remedy. The last entry matches every error. */
+/**
+ * Known errors: a part of the error's message, the problem, and the remedy. The last entry matches
+ * every error.
+ */
 const DIAGNOSES: readonly (readonly [pattern: RegExp, problem: string, remedy: string])[] = [
   [
     /UnknownIssuer|CaUsedAsEndEntity|BadSignature/,
@@ -19,7 +22,7 @@ const DIAGNOSES: readonly (readonly [pattern: RegExp, problem: string, remedy: s
   ],
   [
     /NotValidForName|not valid for name/,
-    "the certificate is for another name",
+    "the certificate is for a different name",
     "Set the kubeconfig's server to a name in the certificate.",
   ],
   [
@@ -28,8 +31,12 @@ const DIAGNOSES: readonly (readonly [pattern: RegExp, problem: string, remedy: s
     "Renew the API server's certificate, or correct the clock of this machine.",
   ],
   [/invalid peer certificate/, "the certificate is not valid", CHECK_SERVER],
-  [/corrupt message|invalid HTTP version/, "another kind of server answers", CHECK_SERVER],
-  [/tls handshake eof/, "the connection was closed before it was encrypted", CHECK_SERVER],
+  [
+    /corrupt message|invalid HTTP version/,
+    "a server of another protocol responds",
+    CHECK_SERVER,
+  ],
+  [/tls handshake eof/, "the connection was closed during the TLS handshake", CHECK_SERVER],
   [/ are blocked/, "Deno does not allow requests to the port", CHECK_SERVER],
   [/dns error/, "the host name does not exist", CHECK_SERVER],
   [
@@ -43,9 +50,10 @@ const DIAGNOSES: readonly (readonly [pattern: RegExp, problem: string, remedy: s
 ];
 
 /**
- * Turns an error of a request, of the network or of TLS into a {@linkcode Failure}.
+ * Turns a network or TLS error of a request into a {@linkcode Failure}.
  *
- * @param task to follow "Cannot", for example `list Pod objects in the namespace robson`
+ * @param task the task, which follows "Cannot" in messages: `list Pod objects in the namespace
+ *   robson`
  * @param signal the signal that can have cancelled the request
  * @returns the error itself if it is of another kind
  */
@@ -80,7 +88,7 @@ export function networkFailure(
   });
 }
 
-/** The address of an API server and its context, for messages. */
+/** Returns the address of an API server and its context, for messages. */
 function placeOf({ context, server }: Access): string {
   return `${server} (context ${JSON.stringify(context)})`;
 }
@@ -97,13 +105,13 @@ export interface Answer {
   readonly login: Login;
 }
 
-/** What messages say about an answered request. */
+/** The context of a response, for messages. */
 export interface Answered {
-  /** What the request was for, to follow "Cannot": `apply Secret robson/a`. */
+  /** The task of the request, which follows "Cannot" in messages: `apply Secret robson/a`. */
   readonly task: string;
   /** The server, and the user. */
   readonly access: Access;
-  /** Values that the answer can quote, and that no message may contain. */
+  /** Secrets that the response may quote, and that no message may contain. */
   readonly secrets?: readonly string[];
 }
 
@@ -121,14 +129,19 @@ export function parseObject(answer: Answer, answered: Answered): Fields {
   throw status === undefined ? notAnApiServer(answer, answered) : refusal(answer, status, answered);
 }
 
-/** Returns whether the API server does not know the path. For some paths it says so in plain text. */
+/**
+ * Returns whether the API server does not know the path. For some paths the response is plain text.
+ */
 export function isNotFound({ status, text }: Answer): boolean {
   if (status !== 404) return false;
   const body = parseJson(text);
   return text.trim() === "404 page not found" || isFields(body) && body.reason === "NotFound";
 }
 
-/** Another server than an API server answered. Its body is not shown, since it can hold secrets. */
+/**
+ * Returns the failure for a response that is not from an API server. The body is not shown, because
+ * it can contain secrets.
+ */
 export function notAnApiServer(
   { status, headers, text }: Answer,
   { task, access }: Answered,
@@ -137,7 +150,7 @@ export function notAnApiServer(
   const type = headers.get("content-type")?.match(/^[\w/.+-]{1,60}/)?.[0] ?? "no content type";
   const problem = text === ""
     ? `${server} answered ${status} with an empty body`
-    : `${server} answered ${status} with ${type}, which is not an answer of an API server`;
+    : `${server} answered ${status} with ${type}, which is not a response of an API server`;
   const remedy = isOverloadedOrBroken(status) ? CHECK_HEALTH : CHECK_SERVER;
   return new Failure({ kind: "unreachable", task, problem, remedy });
 }
@@ -206,11 +219,15 @@ function diagnose(
       return { kind, problem, remedy: "Create the missing object first." };
     case 409:
       return causes.length === 0
-        ? { kind, problem, remedy: "Compare with the object in the cluster, and run again." }
+        ? {
+          kind,
+          problem,
+          remedy: "Compare the manifest with the object in the cluster, and run again.",
+        }
         : {
           kind,
           problem: causes.map(({ field, message }) => `${field}: ${message}`).join(", "),
-          remedy: "Leave out these fields, or take them over by force.",
+          remedy: "Remove these fields from the manifest, or apply with force.",
         };
     case 410:
       return { kind: "unreachable", problem, remedy: "Run again." };
@@ -222,20 +239,27 @@ function diagnose(
       remedy: CHECK_HEALTH,
     };
   }
-  return { kind, problem, remedy: "Correct what the server names, and run again." };
+  return {
+    kind,
+    problem,
+    remedy: "Correct the object as the server's message says, and run again.",
+  };
 }
 
 function forbiddenRemedy(serverMessage: string, { userName, file }: Access): string {
   return /User "system:anonymous"/.test(serverMessage)
     ? `Give ${userName || "the context's user"} in ${file} a token or a certificate.`
-    : "Ask an administrator to allow it, or choose another --context.";
+    : "Ask an administrator for this permission, or choose another --context.";
 }
 
 function isOverloadedOrBroken(status: number): boolean {
   return status === 429 || status >= 500;
 }
 
-/** API servers answer 500 if an applied object does not match its schema. */
+/**
+ * Returns whether an error 500 concerns the applied object. API servers respond with 500 if an
+ * object does not match the schema.
+ */
 function isAboutObject(serverMessage: string): boolean {
   return /^failed to (create typed|convert new) /.test(serverMessage);
 }
@@ -255,7 +279,7 @@ function parseJson(text: string): unknown {
 
 const MASK = "…";
 
-/** Masks secrets in a text, also where they are quoted as in JSON or Go. */
+/** Masks secrets in a text, also in quoted JSON or Go strings. */
 export function redact(text: string, secrets: readonly string[]): string {
   const forms = secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]);
   const longestFirst = [...new Set(forms)].filter((each) => each !== "")
@@ -268,14 +292,14 @@ export function redact(text: string, secrets: readonly string[]): string {
 }
 
 /**
- * Removes values from a server's message about a wrong type. The server quotes them as Go does, which
- * {@linkcode redact} does not recognize for numbers.
+ * Removes values from a server's message about a wrong type. The server formats numbers as Go does,
+ * so {@linkcode redact} does not recognize them.
  */
 export function withoutValues(text: string): string {
   return text.replace(/got &value\.\w+\{[^\n]*\}/g, "got a value of another type");
 }
 
-/** Returns the values of a Secret, encoded and decoded; none for an object of another kind. */
+/** Returns the values of a Secret, encoded and decoded. Returns an empty list for other kinds. */
 export function secretValues(object: Fields): string[] {
   if (object.kind !== "Secret") return [];
   return [

@@ -1,15 +1,16 @@
 import { createHash } from "node:crypto";
 import { unlessAborted } from "../errors.ts";
 
-// The client side of a WebSocket (RFC 6455). docs/decisions/web-socket.md says why it is our own.
+// The client side of a WebSocket (RFC 6455). docs/decisions/web-socket.md explains why the toolkit
+// has its own client.
 
 /** A WebSocket. A message is read from the connection only when `receive` is called. */
 export interface WebSocketConnection {
-  /** Sends a message after the messages before it. */
+  /** Sends a message. Messages are sent in order. */
   send(message: Uint8Array): Promise<void>;
   /** Returns the next message, or undefined if the server has closed the WebSocket. */
   receive(): Promise<Uint8Array | undefined>;
-  /** Closes the connection at once. */
+  /** Closes the connection immediately. */
   close(): void;
 }
 
@@ -143,7 +144,10 @@ async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
 }
 
-/** The longest head, body or message, in bytes. Messages of port forwards have some ten thousand. */
+/**
+ * The longest accepted head, body or message, in bytes. Messages of port forwards have about 10,000
+ * bytes.
+ */
 const LONGEST = 16 * 1024 * 1024;
 
 /** The kinds of frames. */
@@ -215,9 +219,12 @@ function maskedFrame(opcode: number, payload: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** Reads exact numbers of bytes from a connection. */
+/** A reader of a connection that returns exact numbers of bytes. */
 export interface Input {
-  /** Reads `length` bytes. Returns undefined at the end, and throws if the end comes within them. */
+  /**
+   * Reads `length` bytes. Returns undefined at the end of the connection, and throws if the
+   * connection ends within these bytes.
+   */
   exactly(length: number): Promise<Uint8Array | undefined>;
   /** Reads the lines before the first empty line. */
   head(): Promise<string>;

@@ -11,21 +11,22 @@ import { carryOut, waitUntilApplied } from "./carry_out.ts";
 import { planFor } from "./plan.ts";
 import { questionOf, renderDone, renderPlan } from "./text.ts";
 
-/** What to apply, where, and how. */
+/** Options of {@linkcode apply}. */
 export interface Task {
-  /** The cluster. It stays open. */
+  /** The cluster, which stays open. */
   readonly cluster: Cluster;
   readonly manifests: ManifestsFact;
-  /** Seconds for comparing, and again for applying. */
+  /** The seconds to compare, and again to apply. */
   readonly timeout: number;
-  /** Ends the command when it aborts. The command then prints what was applied. */
+  /** Stops the command when it aborts. The command then prints the applied changes. */
   readonly interrupted: AbortSignal;
-  /** Whether to apply without a question. */
+  /** Whether to apply without confirmation. */
   readonly yes: boolean;
 }
 
 /**
- * Shows the changes, asks, applies the manifests, and waits until the cluster matches them.
+ * Shows the changes, asks for confirmation, applies the manifests, and waits until the cluster
+ * matches them.
  *
  * @returns the exit code: 0, or 1 if the answer was no
  * @throws {Failure} the manifests cannot be applied, or the cluster does not match them in time
@@ -74,7 +75,7 @@ async function compare(
 /** The changes so far. */
 interface Changes {
   readonly done: Planned[];
-  /** The change that was sent and not answered yet. */
+  /** The change that was sent and has no response yet. */
   current?: Planned | undefined;
 }
 
@@ -93,7 +94,10 @@ interface Changing {
   readonly signal: AbortSignal;
 }
 
-/** A dry run needs the namespace. So new namespaces come first, and then the rest is planned again. */
+/**
+ * Creates new namespaces first, and then plans the other objects again, because a dry run requires
+ * the namespace.
+ */
 async function applyAll({ cluster, manifests, plan, changes, signal }: Changing): Promise<void> {
   const onDone = (planned: Planned) => {
     changes.current = undefined;

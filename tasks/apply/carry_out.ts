@@ -13,20 +13,20 @@ import { naming } from "../../checks/list_names.ts";
 import { ApiError, type Cluster } from "../../pipeline/cluster/cluster.ts";
 import { Failure } from "../../pipeline/errors.ts";
 
-/** Milliseconds between two requests for the state of an object. */
+/** The milliseconds between two requests for the state of an object. */
 const POLL = 200;
 
-/** Callbacks for changes, and the signal that ends them. */
+/** Callbacks for changes, and a signal to stop. */
 export interface Applying {
   /** Called before an object is applied. */
   readonly onStart: (planned: Planned) => void;
   /** Called after an object was applied. */
   readonly onDone: (planned: Planned) => void;
-  /** Ends the changes when it aborts. */
+  /** Stops before the next change when it aborts. */
   readonly signal: AbortSignal;
 }
 
-/** Kinds that must exist before others, and kinds that need the others. */
+/** The kinds to apply before all others, and the kinds to apply after all others. */
 const FIRST = ["Namespace", "CustomResourceDefinition"];
 const LAST = [
   "Pod",
@@ -38,7 +38,10 @@ const LAST = [
   "ReplicaSet",
 ];
 
-/** Sorts objects so that they can be applied to an empty cluster, and otherwise as in the files. */
+/**
+ * Sorts objects for an empty cluster: each object after the objects that it needs, otherwise in the
+ * order of the files.
+ */
 export function inOrder(plan: readonly Planned[]): Planned[] {
   const rank = ({ object: { kind } }: Planned) =>
     FIRST.includes(kind) ? 0 : LAST.includes(kind) ? 2 : 1;
@@ -60,13 +63,16 @@ export async function carryOut(
     onStart(planned);
     const { action, object } = planned;
     if (action === "replace") await deletePendingJob(cluster, object, signal);
-    // The manifest wins over other field managers: half of it could be inconsistent.
+    // Force: the manifest overrides other field managers, because a partially applied manifest
+    // could be inconsistent.
     await cluster.apply(object.value, { dryRun: false, force: true, signal });
     onDone(planned);
   }
 }
 
-/** Deletes a Job that was not started in the meantime, and waits until the Job is gone. */
+/**
+ * Deletes a Job unless it was started in the meantime, and waits until the Job no longer exists.
+ */
 async function deletePendingJob(
   cluster: Cluster,
   object: ManifestObject,
@@ -125,7 +131,7 @@ export async function waitUntilApplied(
     kind: "unreachable",
     task: "confirm that everything is applied",
     problem: naming(missing),
-    remedy: "Find out who else changes these objects, and run again.",
+    remedy: "Find out what else changes these objects, and run again.",
   });
 }
 

@@ -44,12 +44,12 @@ export async function readManifests(
     throw invalidManifests(
       directory,
       naming(places),
-      "Correct these files first: manifests are applied as a whole.",
+      "Correct these files first. Manifests are applied only as a whole.",
     );
   }
   if (objects.length === 0) {
     const why = "the directory has no Kubernetes object";
-    throw invalidManifests(directory, why, "Name another directory with --manifests.");
+    throw invalidManifests(directory, why, "Choose another directory with --manifests.");
   }
   const twice = [...Map.groupBy(objects, objectId).values()].find(({ length }) => length > 1);
   if (twice !== undefined) {
@@ -74,10 +74,10 @@ function invalidManifests(what: string, why: string, remedy: string): Failure {
 }
 
 /**
- * Compares manifests with a cluster, and checks that all of them can be applied. Prints what the API
- * server refuses.
+ * Compares manifests with a cluster, and checks that all of them can be applied. Prints what the
+ * API server refuses.
  *
- * @param progress what was done so far, for example `nothing was applied`
+ * @param progress the progress so far for messages, for example `nothing was applied`
  * @throws {Failure} configuration: the server refuses an object, or the user may not apply it;
  *   unreachable: an object is being deleted
  */
@@ -98,7 +98,7 @@ export async function planFor(
     throw cannotApply(
       "configuration",
       `${why}, and ${progress}`,
-      "Correct what the server names, and run again.",
+      "Correct the objects as the server's messages say, and run again.",
     );
   }
   const forbidden = refusedBecause("forbidden", trials);
@@ -116,7 +116,7 @@ export async function planFor(
     throw cannotApply(
       "configuration",
       why,
-      "Ask an administrator for the permission to read, which comparing needs.",
+      "Ask an administrator for permission to read these objects.",
     );
   }
   const deleting = planned(plan, "going").map(({ object }) => objectId(object));

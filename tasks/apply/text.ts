@@ -9,7 +9,7 @@ import {
 import { plural } from "../../pipeline/progress.ts";
 import { paint, type Style } from "../cli/terminal.ts";
 
-/** How many fields of one object are shown. */
+/** The number of fields to show for one object. */
 const SHOWN = 20;
 
 const MARKS: Readonly<Record<"create" | "change" | "replace" | "leave", readonly [string, Style]>> =
@@ -51,7 +51,7 @@ export function renderPlan(plan: readonly Planned[], { what, colour }: PlanOptio
 function noteOf({ action, object: { name, namespace }, live, reason }: Planned): string {
   if (action === "create") return "new";
   if (action === "replace") {
-    return "is deleted and created again: the Job was not started yet, and its pods cannot be changed";
+    return "is deleted and created again, because the pods of a Job cannot be changed; the Job was not started yet";
   }
   if (action !== "leave") return "";
   const again = live !== undefined && jobState(live) === "finished"

@@ -82,7 +82,7 @@ export async function agreed(question: string, signal: AbortSignal): Promise<boo
       kind: "configuration",
       task: `ask ${JSON.stringify(question)}`,
       problem: "there is no terminal",
-      remedy: "Add --yes to continue without the question.",
+      remedy: "Add --yes to continue without confirmation.",
     });
   }
   clearStatus();

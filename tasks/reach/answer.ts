@@ -15,7 +15,7 @@ export interface Answer {
   readonly verdict: Verdict;
   /** The answer; `depends` if only some addresses are open and the address of the host is unknown. */
   readonly answer: "allowed" | "denied" | "depends";
-  /** What limits the answer, for people. */
+  /** The limits of the answer, as sentences for people. */
   readonly notes: readonly string[];
 }
 
@@ -57,7 +57,7 @@ function aboutHost({ cluster, notes }: Reading, question: Question, { host }: Ho
   return { question, flow, verdict, answer, notes: [about, ...more, ...notes] };
 }
 
-/** An example address of a range, avoiding the reserved first addresses of ::/0. */
+/** Returns an example address of a range, but not one of the reserved first addresses of ::/0. */
 function middleOf({ first, last }: { first: bigint; last: bigint }): bigint {
   const someHost = 0x2000n << 112n;
   return first <= someHost && someHost <= last ? someHost : first;
@@ -69,7 +69,7 @@ function aboutSelf({ from, to }: Flow): string[] {
     : [];
 }
 
-/** Whether a decision depends on policies. */
+/** Returns whether a decision depends on policies. */
 export function hasChoice({ reason }: Decision): boolean {
   return reason !== "outside" && reason !== "itself";
 }

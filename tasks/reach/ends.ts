@@ -10,7 +10,7 @@ import {
 import { Failure } from "../../pipeline/errors.ts";
 import { choice, type Flags } from "../cli/flags.ts";
 
-/** A destination of which only the host name is known. */
+/** A destination with a host name and an unknown address. */
 export interface Host {
   /** Distinguishes host names from pods and addresses. */
   readonly type: "host";
@@ -18,7 +18,7 @@ export interface Host {
   readonly host: string;
 }
 
-/** The question of the operator, from the command line. */
+/** The operator's question, as given on the command line. */
 export interface Question {
   /** The source of the connection. */
   readonly from: Endpoint;
@@ -91,7 +91,10 @@ function readEnd(cluster: Cluster, flag: string, text: string): Endpoint | Host 
   return { type: "host", host: text };
 }
 
-/** The pod with an address, if the manifests contain the address; otherwise an outside address. */
+/**
+ * Returns the pod with an address if the manifests contain the address, otherwise an outside
+ * address.
+ */
 function ofAddress(cluster: Cluster, address: { family: 4 | 6; value: bigint }): Endpoint {
   const pod = cluster.pods.find(({ addresses }) =>
     addresses.some(({ family, value }) => family === address.family && value === address.value)

@@ -13,7 +13,7 @@ import type { Answer } from "./answer.ts";
 import type { Host } from "./ends.ts";
 import type { Reading } from "./reading.ts";
 
-/** The answer to a question as a JSON document. */
+/** Renders the answer to a question as a JSON document. */
 export function flowDocument({ cluster }: Reading, answer: Answer, exitCode: number) {
   const { question, flow, verdict, notes } = answer;
   const side = (decision: Decision) => ({
@@ -51,7 +51,10 @@ export function flowDocument({ cluster }: Reading, answer: Answer, exitCode: num
   };
 }
 
-/** All allowed connections as a JSON document; each end is a workload or a range of addresses. */
+/**
+ * Renders all allowed connections as a JSON document. Each end is a workload or a range of
+ * addresses.
+ */
 export function matrixDocument({ cluster, notes }: Reading, matrix: Matrix) {
   const outside = ({ range: { family, first, last } }: OutsideConnection) => ({
     addresses: {

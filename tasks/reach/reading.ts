@@ -10,7 +10,7 @@ export interface Reading {
   readonly directory: string;
   /** The namespaces, pods and policies. */
   readonly cluster: Cluster;
-  /** What limits the answers, for people. */
+  /** The limits of the answers, as sentences for people. */
   readonly notes: readonly string[];
 }
 
@@ -20,8 +20,8 @@ const MAX_LISTED = 10;
 /**
  * Parses all manifests in a directory.
  *
- * @throws {Failure} configuration: an object is invalid, or there is no workload; unreachable: a file cannot
- *   be parsed, so the policies are unknown
+ * @throws {Failure} configuration: an object is invalid, or there is no workload; unreachable: a
+ *   file cannot be parsed, so some policies are unknown
  */
 export async function readManifests(directory: string): Promise<Reading> {
   const { objects, problems: broken } = await gatherManifests(directory);

@@ -26,7 +26,7 @@ const WORDS = {
   depends: ["CANNOT TELL", "yellow"],
 } as const;
 
-/** The answer to one question, for people. */
+/** Renders the answer to one question as text. */
 export function renderFlow({ cluster }: Reading, answer: Answer, colour: boolean): string {
   const { question: { from, to, protocol, port }, flow, verdict, notes } = answer;
   const [word, style] = WORDS[answer.answer];
@@ -52,7 +52,10 @@ export function renderFlow({ cluster }: Reading, answer: Answer, colour: boolean
   return [...lines, ...notes.map((note) => `  note     ${note}`)].join("\n");
 }
 
-/** All allowed connections, one per line, for people, without those of a bare Pod to itself. */
+/**
+ * Renders all allowed connections as text, one per line, without connections of a bare Pod to
+ * itself.
+ */
 export function renderMatrix({ cluster, directory, notes }: Reading, matrix: Matrix): string {
   const within = matrix.within.filter(({ from, to }) => !isItself(from, to));
   const rows = [

@@ -20,7 +20,7 @@ import { throughCluster, type Way } from "../cli/through_cluster.ts";
 
 /** A Secret that the jobs read. */
 export interface SecretSpec {
-  /** What the credentials are for. */
+  /** The server that the credentials are for. */
   readonly opens: "database" | "lake";
   /** The Secret's name. */
   readonly name: string;
@@ -97,9 +97,9 @@ function base64(value: string): string {
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }
 
-/** The result of a login with a Secret. */
+/** The result of a test login with a Secret. */
 export interface LoginResult {
-  /** The user and the address, or why the login failed. */
+  /** The message: the user and the address, or the reason for the failure. */
   readonly message: string;
   /** The kind of the failure; undefined if the login worked. */
   readonly failure?: FailureKind;
@@ -136,7 +136,7 @@ async function logInToDatabase(
   });
 }
 
-/** Lists, stores, reads and removes, as a run does. */
+/** Lists, stores, reads and removes an object, as a run does. */
 async function openLake(texts: SecretTexts | undefined, signal: AbortSignal): Promise<string> {
   const fact = await gatherLake(lakeOfSecret(texts), signal);
   if (fact.opened) return fact.name;

@@ -25,21 +25,21 @@ import {
   warningsOf,
 } from "./values.ts";
 
-/** Which Secrets to store, where, and how. */
+/** Options of {@linkcode storeAndLogIn}. */
 export interface Task {
-  /** The cluster. It stays open. */
+  /** The cluster, which stays open. */
   readonly cluster: Cluster;
   /** The Secrets. */
   readonly specs: readonly SecretSpec[];
-  /** Where the values come from. */
+  /** The source of the values. */
   readonly from: "env" | "prompt";
-  /** Whether to store without a question. */
+  /** Whether to store without confirmation. */
   readonly yes: boolean;
   /** How to reach the database for the login. */
   readonly way: Way;
-  /** Seconds for reading, and again for storing and logging in. */
+  /** The seconds to read, and again to store and log in. */
   readonly timeout: number;
-  /** Ends the command when it aborts. The command then prints what was stored. */
+  /** Stops the command when it aborts. The command then prints the stored Secrets. */
   readonly interrupted: AbortSignal;
 }
 
@@ -79,7 +79,7 @@ export async function storeAndLogIn(task: Task): Promise<number> {
   }
 }
 
-/** Reads the current Secrets before asking for values, so that a failure comes first. */
+/** Reads the current Secrets, before the command asks for values. */
 async function planChanges(task: Task): Promise<SecretChange[]> {
   const { specs, from, interrupted } = task;
   const given = from === "env" ? specs.map(fromEnvironment) : undefined;
@@ -114,8 +114,8 @@ async function logInWithStored(
     const stored = await readSecret(cluster, spec, signal);
     const other = changedKeys({ values, stored });
     if (other.length > 0) {
-      const why = `the cluster has other values of ${naming(other)} than those just stored`;
-      const remedy = "Find out who else changes the Secret, and run again.";
+      const why = `the values of ${naming(other)} in the cluster differ from the stored values`;
+      const remedy = "Find out what else changes the Secret, and run again.";
       throw new Failure({
         kind: "data",
         task: `use Secret ${spec.name}`,

@@ -7,7 +7,7 @@ import type { Prompt } from "../cli/prompt.ts";
 import { paint, printError } from "../cli/terminal.ts";
 import type { SecretSpec } from "./job_secrets.ts";
 
-/** The keys whose values the terminal does not show. */
+/** The keys with secret values, which the terminal does not show. */
 const HIDDEN = ["DJANGO_DB_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
 /**
@@ -30,8 +30,8 @@ export function fromEnvironment({ opens, name, keys }: SecretSpec): SecretTexts 
 }
 
 /**
- * Asks for the values of a Secret. Each value is used exactly as typed. An empty line selects the
- * default, if there is one.
+ * Asks for the values of a Secret. Values are stored exactly as typed. An empty line selects the
+ * default value, if any.
  *
  * @throws {Failure} configuration: the input ended before all values were given
  */
@@ -80,7 +80,7 @@ export function changedKeys({ values, stored }: Omit<SecretChange, "spec">): str
   return [...values].filter(([key, value]) => stored?.get(key) !== value).map(([key]) => key);
 }
 
-/** Renders the changes of a Secret by its keys. Values are never shown. */
+/** Renders the changed keys of a Secret. Values are never shown. */
 export function renderChange(change: SecretChange, colour: boolean): string {
   const { spec, values, stored } = change;
   const changed = changedKeys(change);
@@ -95,7 +95,7 @@ export function renderChange(change: SecretChange, colour: boolean): string {
   return line(paint("~", "yellow", colour), `changed: ${naming(changed)}${rest}`);
 }
 
-/** Returns warnings about values that look wrong by their shape. */
+/** Returns warnings about values that look wrong, such as values with a trailing newline. */
 export function warningsOf({ values }: Pick<SecretChange, "values">): string[] {
   return [...values].flatMap(([key, value]) => {
     const problem = troubleIn(value)?.problem ??

@@ -27,7 +27,7 @@ function unpublished(bronze: BronzeFact): Finding {
   const common = {
     severity: "fail",
     object: markerKey,
-    why: "only the marker says which files belong to the day, so readers do not see the day",
+    why: "readers find the day's files through the marker, so they do not see the day",
   } as const;
   if (markerProblem !== undefined) {
     return {
@@ -45,11 +45,10 @@ function foreign(bronze: BronzeFact, contract: string): Finding {
     severity: "fail",
     object: bronze.markerKey,
     field: "contract",
-    problem:
-      `the day was published under another contract: ${contract}, and ours is ${EVENT_CONTRACT}`,
-    why: "its columns are not the columns that silver and current readers expect",
+    problem: `the day was published under another contract: ${contract}, not ${EVENT_CONTRACT}`,
+    why: "its columns differ from those that silver and current readers expect",
     fix: bronze.marker?.commit.state === "open"
       ? runCommand(bronze.day)
-      : "Use the version of this toolkit that published it for this day.",
+      : "For this day, use the version of the toolkit that published it.",
   };
 }

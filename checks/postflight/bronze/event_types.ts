@@ -29,9 +29,9 @@ export const eventTypes: Check<"bronze"> = check({
       object: bronzePrefix(bronze.day),
       field: "event_type",
       problem: `the contract does not know ${naming(list)}`,
-      why: "silver follows only the types that it knows: if one of these ends or changes an " +
+      why: "silver ignores unknown types: if one of them ends or changes an " +
         "execution, silver does not show it",
-      fix: "Find out which service writes it. If the type changes an execution, add it to " +
+      fix: "Find out which service writes the type. If the type changes an execution, add it to " +
         "silver.statuses in contract.json; if the type is valid and changes none, add it to " +
         "otherEventTypes there.",
     };

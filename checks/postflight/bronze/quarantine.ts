@@ -11,7 +11,10 @@ import { naming } from "../../list_names.ts";
 import { amendCommand, restore, runCommand } from "../remedy.ts";
 import { whyNoMarker, whyNoSurvey } from "../../skip_reasons.ts";
 
-/** No event of the day is in quarantine. An event that no part can hold stays there until it is corrected. */
+/**
+ * No event of the day is in quarantine. Events with values that Parquet parts cannot contain stay
+ * in quarantine until they are corrected in the outbox.
+ */
 export const quarantine: Check<"bronze", "source"> = check({
   id: "quarantine",
   title: "no event is in quarantine",
@@ -59,12 +62,12 @@ function unusable({ marker, quarantineProblem }: BronzeFact): Finding[] {
     severity: "fail",
     object: link.key,
     problem: quarantineProblem,
-    why: "the file keeps the full text of the events that no part can hold",
+    why: "only this file has the full text of the events that are missing in the parts",
     fix: restore(link.key),
   }];
 }
 
-/** The findings for quarantined events, grouped by what has to be done. */
+/** Returns the findings for quarantined events, grouped by the required action. */
 function waiting(bronze: BronzeFact, source: SourceFact | undefined): Finding[] {
   const { day, marker, markerKey, quarantine = [] } = bronze;
   const compared = source?.compared?.sha256 === marker!.sha256 ? source.compared : undefined;
@@ -119,7 +122,7 @@ function gone(
   });
 }
 
-/** One finding that names the events; none where there is no event. */
+/** Returns a finding that names the events, or no finding if there are no events. */
 function eventsFinding(
   events: readonly UnfitEvent[],
   object: string,
@@ -136,7 +139,7 @@ function eventsFinding(
   }];
 }
 
-/** The SQL condition for an event. An event_id is a UUID, so the condition needs no escaping. */
+/** Returns the SQL condition for an event. An event_id is a UUID, so no escaping is required. */
 function identity(eventId: string | null): string {
   return eventId !== null && /^[0-9a-f-]{36}$/.test(eventId)
     ? `event_id = '${eventId}'`

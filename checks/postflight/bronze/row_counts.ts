@@ -29,7 +29,8 @@ export const rowCounts: Check<"source" | "bronze"> = check({
     const findings = [
       ...rowCountFindings(bronze, OTHER_FILE, repair(bronze, bronze.markerKey)),
       ...twice,
-      // An event that bronze has twice would look like an event that the outbox lost.
+      // If bronze has repeated events, skip the comparison: they would look like events that the
+      // outbox lost.
       ...(compared === undefined || twice.length > 0 ? [] : different(compared, bronze, commit)),
       ...(source.survey === undefined ? refused(source) : []),
     ];
@@ -39,7 +40,7 @@ export const rowCounts: Check<"source" | "bronze"> = check({
   },
 });
 
-/** The outcome where bronze was not compared and nothing else is wrong. */
+/** Returns the outcome if bronze was not compared and has no other finding. */
 function notCompared(
   source: SourceFact,
   bronze: BronzeFact,
@@ -58,11 +59,11 @@ function notCompared(
   return { unknown: whyNotCompared };
 }
 
-/** The finding that the outbox could not be compared; none where it was. */
+/** Returns a finding if the outbox could not be compared, or no finding if it was compared. */
 function refused({ refusal }: SourceFact): Finding[] {
   if (refusal === undefined) return [];
   const { name: object, failure: { summary: problem, remedy: fix } } = refusal;
-  const why = "without the comparison, missing events stay unnoticed";
+  const why = "without the comparison, missing events are not detected";
   return [{ severity: "fail", object, problem, why, fix }];
 }
 
@@ -86,9 +87,11 @@ function examined({ differences }: Compared, { day, rows, amended }: BronzeCommi
 const NONE = { events: 0 };
 
 const OTHER_FILE =
-  "the marker was not made from this file, so its other counts are not reliable either";
+  "the marker does not match this file, so the marker's other counts are not reliable";
 
-/** The differences between bronze and the outbox that no amendment acknowledged. */
+/**
+ * Returns findings about differences between bronze and the outbox that no amendment acknowledged.
+ */
 function different(
   { differences }: Compared,
   bronze: BronzeFact,
@@ -123,14 +126,14 @@ function since(came: ReadonlySet<string>, sealed: boolean): Told {
   if (!sealed) {
     return {
       severity: "warn",
-      problem: `${count} came since the last run: ${ids}`,
+      problem: `${count} were added since the last run: ${ids}`,
       why: "the day is still open, so new events are expected",
     };
   }
   return {
     severity: "fail",
-    problem: `${count} came after the day was sealed: ${ids}`,
-    why: "only an amendment adds them, so until then readers do not see them",
+    problem: `${count} were added after the day was sealed: ${ids}`,
+    why: "readers do not see these events until an amendment adds them",
   };
 }
 
@@ -140,7 +143,8 @@ function gone(lost: ReadonlySet<string>, recorded: number): Told {
     severity: "fail",
     problem: `the outbox no longer has ${plural(lost.size, "event")} of bronze: ` +
       naming([...lost]) + beyond(recorded),
-    why: "the events were removed there, or this is another database; bronze keeps them",
+    why:
+      "the events were removed from the outbox, or this is a different database; bronze keeps the events",
   };
 }
 
@@ -156,8 +160,8 @@ function changed(
     problem: `the outbox has other values in ${plural(altered.size, "event")} of bronze: ` +
       listed(named, altered.size) + beyond(recorded),
     why: recopied
-      ? "the day is still open, so the next run copies them again"
-      : "bronze keeps its values until somebody decides which values are right",
+      ? "the day is still open, so the next run copies the new values"
+      : "bronze keeps its values until an operator decides which values are correct",
   };
 }
 
@@ -170,13 +174,13 @@ function beyond(recorded: number): string {
   return recorded > 0 ? `; the last amendment recorded ${recorded}` : "";
 }
 
-/** The outbox matches bronze again, but the marker still records a difference. */
+/** Reports that the outbox matches bronze again, although the marker still records a difference. */
 function restored(what: "events" | "values", recorded: number): Told {
   return {
     severity: "fail",
     problem: `the outbox has the ${what} of bronze again, and the marker records ` +
       `${plural(recorded, "event")} as ${what === "events" ? "lost" : "altered"}`,
-    why: "runs and checks compare the outbox with what the marker records",
+    why: "runs and checks expect the differences that the marker records",
   };
 }
 
@@ -193,7 +197,7 @@ function repeated(bronze: BronzeFact): Finding[] {
     field: "event_id",
     problem: `its ${plural(rows, "row")} have ${events.toLocaleString("en-US")} different ` +
       `event_ids${list}`,
-    why: "a reader of bronze counts such an event more than once",
+    why: "readers of bronze count these events more than once",
     fix: repair(bronze, markerKey),
   }];
 }

@@ -27,7 +27,7 @@ export const fillPrice: Check<"silver"> = check({
         naming(rows.map(({ operation_id }) => `operation ${operation_id}`))
       }`,
       why:
-        "no event of the operation on this day names the price, so slippage and profit cannot be " +
+        "no event of the operation on this day has the price, so slippage and profit cannot be " +
         "computed from silver",
       fix:
         "Look the order up at the exchange by its exchange_order_id, and have the backend write " +

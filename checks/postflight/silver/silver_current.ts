@@ -37,7 +37,7 @@ function unusable(silver: SilverFact, problem: string): Finding {
     severity: "fail",
     object: silver.markerKey,
     problem: `the commit marker cannot be used: ${problem}`,
-    why: "only the marker says which files belong to the day",
+    why: "readers find the day's files through the marker",
     fix: silverCommand(silver),
   };
 }
@@ -57,9 +57,9 @@ function foreign(silver: SilverFact, contract: string): Finding {
     severity: "fail",
     object: silver.markerKey,
     field: "contract",
-    problem: `the day was published under another contract: ${contract}, and ours is ` +
+    problem: `the day was published under another contract: ${contract}, not ` +
       EXECUTION_CONTRACT,
-    why: "its columns are not the columns that current readers expect",
+    why: "its columns differ from those that current readers expect",
     fix: silverCommand(silver),
   };
 }
@@ -71,7 +71,7 @@ function stale(silver: SilverFact, bronze: BronzeFact): Finding {
     severity: "fail",
     object: silver.markerKey,
     field: "bronze.sha256",
-    problem: `silver was made from another state of ${bronze.markerKey}`,
+    problem: `silver was made from a different state of ${bronze.markerKey}`,
     why: "bronze was published again later, so silver may lack the newest events",
     fix: follows ? `deno task silver --date ${silver.day}` : silverCommand(silver),
   };
@@ -83,7 +83,7 @@ function otherState(silver: SilverFact, actual: string, expected: string): Findi
     object: silver.markerKey,
     field: "state",
     problem: `silver is ${actual}, but the bronze that it was made from is ${expected}`,
-    why: "the state says whether the day can still change, and silver changes when bronze does",
+    why: "the state shows whether the day can still change, and must be the same in both layers",
     fix: silverCommand(silver),
   };
 }

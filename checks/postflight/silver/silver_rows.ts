@@ -28,7 +28,7 @@ export const silverRows: Check<"bronze" | "silver"> = check({
     return {
       examined: `${plural(rows.length, "row")} of ${plural(operations.size, "operation")}`,
       findings: [
-        ...rowCountFindings(silver, "the marker was not made from this file", fix),
+        ...rowCountFindings(silver, "the marker does not match this file", fix),
         ...missingRows([...operations.keys()].filter((id) => !times.has(id)), silver, fix),
         ...extra(rows.filter((row) => !operations.has(row.operation_id)), fix),
         ...twice(rows.filter(({ operation_id: id }) => times.get(id)! > 1), times, fix),
@@ -101,7 +101,7 @@ function otherClient(
   );
   return finding(rows, "client_id", {
     problem: `${plural(rows.length, "row")} of another client than the events: ${naming(names)}`,
-    why: "the execution is shown to, and counted for, the wrong client",
+    why: "the execution is shown to the wrong client and counted for that client",
     fix,
   });
 }

@@ -37,8 +37,13 @@ export const silverStatus: Check<"bronze" | "silver"> = check({
     }
     const fix = silverCommand(silver);
     const findings = [
-      ...finding(events, "execution_id", "another last event than bronze has", fix),
-      ...finding(statuses, "status", "another status than the last event leaves", fix),
+      ...finding(
+        events,
+        "execution_id",
+        "an execution_id that is not the last event in bronze",
+        fix,
+      ),
+      ...finding(statuses, "status", "a status that does not match the last event", fix),
     ];
     return { examined: `${plural(rows.length, "row")}, status and execution_id`, findings };
   },
@@ -60,7 +65,7 @@ function finding(wrong: readonly Wrong[], field: string, what: string, fix: stri
     object: wrong[0]!.row.part,
     field,
     problem: `${plural(wrong.length, "row")} with ${what}: ${naming(names)}`,
-    why: "events of these operations were replayed in another order, or only in part",
+    why: "the events of these operations were replayed in the wrong order, or incompletely",
     fix,
   }];
 }

@@ -13,25 +13,31 @@ import {
   secretsOfPod,
 } from "./pull_secrets.ts";
 
-/** That a job runs an image. */
+/** The use of an image by a job. */
 export interface ImageUse {
-  /** The image, as it is written. */
+  /** The image reference as written. */
   readonly reference: string;
-  /** Where it is written. */
+  /** The location of the reference. */
   readonly place: Place;
-  /** Whether Spark runs in it. */
+  /** Whether the container runs Spark. */
   readonly isSpark: boolean;
-  /** The files that the job expects in it, by their absolute paths, and where it names them. */
+  /**
+   * The absolute paths of the files that the job expects in the image, with their locations in the
+   * job.
+   */
   readonly files: readonly { readonly path: string; readonly place: Place }[];
-  /** The namespace of its pods. */
+  /** The namespace of the pods. */
   readonly namespace: string;
-  /** Whether Spark makes these pods, and not the job itself. */
+  /** Whether Spark creates the pods, and not the job itself. */
   readonly bySpark: boolean;
-  /** What its pods' images are pulled with. */
+  /** The pull secrets of the pods. */
   readonly secrets: readonly PullSecret[];
 }
 
-/** Finds the images that jobs run: those of their containers, and of the pods that Spark makes. */
+/**
+ * Lists the images that jobs run: those of the jobs' containers, and those of the pods that Spark
+ * creates.
+ */
 export function imagesOf({ jobs, objects }: Pick<Tree, "jobs" | "objects">): ImageUse[] {
   return jobs.flatMap((job) => {
     const { workload } = job;
@@ -51,7 +57,7 @@ export function imagesOf({ jobs, objects }: Pick<Tree, "jobs" | "objects">): Ima
   });
 }
 
-/** The pods that Spark makes: executors, and in cluster mode the driver. */
+/** Lists the images of the pods that Spark creates: executors, and in cluster mode the driver. */
 function madeBySpark(job: SparkJob, objects: readonly ManifestObject[]): ImageUse[] {
   const secrets = secretsOfExecutors(job, objects);
   return job.images.map((image): ImageUse => ({
@@ -73,7 +79,7 @@ function runsSpark({ words, env }: Container): boolean {
 const FILE =
   /(?<=^|[\s,='"])(?:(?:local|file):\/\/)?(\/[\w./@+-]+\.(?:py|jar|zip|egg|whl|R))(?=$|[\s,'"])/g;
 
-/** The files that a container's arguments name, without those that a volume brings. */
+/** Returns the files that a container's arguments name, except files on volumes. */
 function filesOf({ object }: Workload, { words, fields }: Container): ImageUse["files"] {
   const volumes = listOf(fields.volumeMounts).flatMap(({ mountPath }) => textOf(mountPath) ?? []);
   const isMounted = (path: string) =>
@@ -84,11 +90,10 @@ function filesOf({ object }: Workload, { words, fields }: Container): ImageUse["
 }
 
 /**
- * What is to be asked of registries so that each use is known: every pair of image and credentials
- * once.
+ * Returns the requests for all uses: one for each combination of image and credentials.
  *
- * @param own the operator's own credentials, for pods whose pull secrets are not at hand; none where
- *   the cluster was read, since what the operator may pull says nothing of what its nodes may
+ * @param own the operator's credentials, for pods with unknown pull secrets; empty if the cluster
+ *   was read, because the operator's permissions differ from those of the nodes
  */
 export function requestsFor(
   uses: readonly ImageUse[],
@@ -106,7 +111,7 @@ export function requestsFor(
   return [...requests.values()];
 }
 
-/** What became of the request that was made for a use. */
+/** Finds the result for a use of an image. */
 export function readingFor(
   { reference, secrets }: ImageUse,
   readings: readonly ImageReading[],

@@ -12,19 +12,19 @@ import {
 import { accountOf, dataOf, type Workload } from "../../kubernetes/workloads.ts";
 import { type Fields, listOf, textOf } from "../../kubernetes/fields.ts";
 
-/** A Secret that a pod's images are pulled with. */
+/** A pull secret of a pod. */
 export interface PullSecret {
-  /** Its name. */
+  /** The name of the Secret. */
   readonly name: string;
-  /** The pod's namespace, which has to be the Secret's. */
+  /** The namespace of the pod, and therefore of the Secret. */
   readonly namespace: string;
-  /** Where the name stands. */
+  /** The location of the name in the manifests. */
   readonly place: Place;
-  /** The Secret; undefined where it is not at hand. */
+  /** The Secret; undefined if it was not found. */
   readonly secret: ManifestObject | undefined;
 }
 
-/** The pull secrets of a workload's own pods. */
+/** Returns the pull secrets of a workload's own pods. */
 export function secretsOfPod(workload: Workload, objects: readonly ManifestObject[]): PullSecret[] {
   const { object, spec, specPath } = workload;
   const named = secretsIn(spec, (field) => placeOf(object, `${specPath}.${field}`));
@@ -32,7 +32,10 @@ export function secretsOfPod(workload: Workload, objects: readonly ManifestObjec
   return resolved(named, account, namespaceOf(object), objects);
 }
 
-/** The pull secrets of a job's executors: those of Spark's setting and those of their pod's template. */
+/**
+ * Returns the pull secrets of a job's executors: those in Spark's settings and those in the
+ * executors' pod template.
+ */
 export function secretsOfExecutors(
   { settings, executor, namespace }: SparkJob,
   objects: readonly ManifestObject[],
@@ -58,7 +61,7 @@ function secretsIn(spec: Fields, placeAt: (field: string) => Place): Named[] {
   });
 }
 
-/** A pod that names no pull secret gets those of its service account. */
+/** Finds the named Secrets. A pod without pull secrets uses those of its service account. */
 function resolved(
   named: readonly Named[],
   account: string,
@@ -74,13 +77,13 @@ function resolved(
   return all.map((each) => ({ ...each, namespace, secret: there("Secret", each.name) }));
 }
 
-/** The types of Secrets that hold logins, and the keys that these are under. */
+/** The key with the Docker configuration, for each type of pull secret. */
 const KEYS: Readonly<Record<string, string>> = {
   "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
   "kubernetes.io/dockercfg": ".dockercfg",
 };
 
-/** The Docker configuration in a pull secret; undefined where there is none that can be used. */
+/** Returns the Docker configuration in a pull secret; undefined if it is missing or invalid. */
 export function credentialsIn({ secret }: PullSecret): Credentials | undefined {
   const key = KEYS[textOf(secret?.value.type) ?? ""];
   const text = key === undefined ? undefined : dataOf(secret?.value).get(key);

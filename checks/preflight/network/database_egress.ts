@@ -25,8 +25,8 @@ import { backendsOf, type UnreachableService, whyUnreachable } from "./service_b
 
 /**
  * The pods of jobs that read the outbox reach Postgres: the policies of both namespaces allow the
- * connection. Policies select pods, never a Service. Where the pods of Postgres are unknown, the check
- * judges only their namespace.
+ * connection. Policies select pods, never a Service. If the pods of Postgres are unknown, only
+ * their namespace is checked.
  */
 export const databaseEgress: PlatformCheck = platformCheck({
   id: "database-egress",
@@ -90,7 +90,7 @@ function judge(
   });
 }
 
-/** Rules for other ports are for the store and the Kubernetes API. */
+/** Rules for other ports may be meant for the store or the Kubernetes API. */
 function allowsPort(port: number): RuleFilter {
   return ({ ports }) => ports.length === 0 || ports.some((each) => each.port === port);
 }
@@ -124,7 +124,7 @@ const DEFAULT_PORT = 5432;
 interface Database {
   /** The pods of Postgres, or its addresses outside the cluster. */
   readonly to: readonly Endpoint[];
-  /** Whether the Service may forward a connection to any of them. */
+  /** Whether the Service may forward a connection to any of these destinations. */
   readonly every: boolean;
   /** The port on which Postgres listens. */
   readonly port: number;
@@ -136,7 +136,7 @@ interface Database {
   readonly labels?: Labels;
   /** The peer by which a rule of a policy selects Postgres. */
   readonly peer: Fields;
-  /** What the check could not judge. */
+  /** A note about what could not be checked. */
   readonly note?: string;
 }
 
@@ -145,7 +145,7 @@ function readsDatabase({ environment }: JobWithPods): boolean {
   return [...environment.names].some((name) => name.startsWith("DJANGO_DB_"));
 }
 
-/** Finds the Postgres that a job reads, or why the job cannot connect to any. */
+/** Finds the Postgres that a job reads, or the reason that the job cannot connect. */
 function databaseOf(
   network: Network,
   job: JobWithPods,
@@ -179,7 +179,7 @@ function databaseOf(
   }
   if (first !== undefined) return { ...found, label, namespace, peer: blockOf(first.address) };
   const note =
-    `the manifests declare no Postgres in ${namespace}, so only the namespace is judged, ` +
+    `the manifests declare no Postgres in ${namespace}, so only the namespace is checked, ` +
     "not the labels of the pods";
   const to = assumedPods(network, actor.pod, namespace);
   return { ...found, to, every: false, label, namespace, peer: podsOf(namespace), note };
@@ -225,12 +225,14 @@ function outside(host: string, port: number, { object }: JobWithPods): Database 
     ...(literal ? { peer: blockOf(literal) } : {
       peer: OUTSIDE_PEER,
       note:
-        "the manifests contain only the name of Postgres, so a public address is judged instead",
+        "the manifests contain only the name of Postgres, so a public address is checked instead",
     }),
   };
 }
 
-/** Pods that run Postgres according to their name, image or port, for lack of a Service. */
+/**
+ * Finds pods that run Postgres according to their name, image or port. Used if there is no Service.
+ */
 function postgresPods(network: Network, service: string, namespace: string): Pod[] {
   return network.cluster.pods.filter((pod) => {
     if (pod.namespace !== namespace) return false;
@@ -244,7 +246,10 @@ function postgresPods(network: Network, service: string, namespace: string): Pod
   });
 }
 
-/** Undeclared pods of Postgres: one without labels, and one for each rule, with labels that match. */
+/**
+ * Returns possible undeclared pods of Postgres: one pod without labels, and one pod for each rule
+ * with labels that match the rule.
+ */
 function assumedPods(network: Network, from: Pod, namespace: string): Pod[] {
   const namespaceLabels = network.cluster.namespaces.get(namespace)?.labels ?? new Map();
   const selected = isolating(network.cluster, from, "egress")

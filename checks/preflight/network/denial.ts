@@ -32,9 +32,9 @@ export type RuleFilter = (rule: Rule) => boolean;
 export interface RequiredConnection {
   /** The job. */
   readonly job: JobWithPods;
-  /** The pod that a finding names: usually the one that opens the connection. */
+  /** The pod that a finding names, usually the source of the connection. */
   readonly actor: Actor;
-  /** The source, where it is not the pod of `actor`. */
+  /** The source, if it is not the pod of `actor`. */
   readonly from?: Endpoint;
   /** The possible destinations. */
   readonly to: readonly Endpoint[];
@@ -53,7 +53,7 @@ export interface RequiredConnection {
 /** A connection that a job needs and that the policies deny. */
 export interface DeniedConnection
   extends Pick<RequiredConnection, "job" | "actor" | "protocol" | "port" | "destination"> {
-  /** Why it is denied. */
+  /** Why the connection is denied. */
   readonly cause: DenialCause;
 }
 
@@ -65,7 +65,7 @@ export interface DeniedConnection
  * - `port`: a rule for the peer allows a different port
  * - `podSelector`: a policy has the right rule, and does not select the pod
  * - `policyTypes`: a policy has the right rule, and does not apply in this direction
- * - `noRule`: no rule comes close
+ * - `noRule`: no rule is similar to the required rule
  */
 export interface DenialCause {
   /** The kind of cause. */
@@ -78,15 +78,15 @@ export interface DenialCause {
   readonly policy?: Policy;
   /** The rule. */
   readonly rule?: Rule;
-  /** The peer, where it decides. */
+  /** The peer that does not match, if any. */
   readonly peer?: Peer;
-  /** The path of the field that decides, as in `spec.egress[0].to[0]`. */
+  /** The path of the field to change, as in `spec.egress[0].to[0]`. */
   readonly path: string;
   /** What is wrong with the field. */
   readonly problem: string;
 }
 
-/** What a check adds to the findings about denied connections. */
+/** The parts of findings about denied connections that depend on the check. */
 export interface Advice {
   /** Why the connection matters. */
   readonly why: string;
@@ -94,7 +94,7 @@ export interface Advice {
   readonly fix: (denied: DeniedConnection, all: readonly DeniedConnection[]) => string;
 }
 
-/** The required connections that the policies deny, each with the cause. */
+/** Returns the required connections that the policies deny, each with its cause. */
 export function deniedConnections(
   network: Network,
   required: readonly RequiredConnection[],
@@ -110,7 +110,7 @@ export function deniedConnections(
   });
 }
 
-/** Judges denied connections. Leaves out what namespace-labels already reports. */
+/** Returns the outcome for denied connections, without those that namespace-labels reports. */
 export function judgeDenied(
   network: Network,
   denied: readonly DeniedConnection[],
@@ -124,7 +124,7 @@ export function judgeDenied(
   return { examined, findings: denialFindings(network, ours, advice) };
 }
 
-/** One finding for each cause of denied connections. */
+/** Returns one finding for each cause of denied connections. */
 export function denialFindings(
   network: Network,
   denied: readonly DeniedConnection[],
@@ -140,7 +140,7 @@ export function denialFindings(
     const field = path === "" ? labelsPath(first.job) : path;
     return {
       severity: "fail",
-      object: policy === undefined ? first.job.told : policyId(policy),
+      object: policy === undefined ? first.job.label : policyId(policy),
       field,
       ...place(object, field),
       problem: `${problem}, so ${listActors(all)} cannot reach ${destinationsOf(all)}`,
@@ -150,7 +150,7 @@ export function denialFindings(
   });
 }
 
-/** The ports of denied connections, each once, as a policy lists them. */
+/** Returns the ports of denied connections as items of a policy, without duplicates. */
 export function portsOf(
   denied: readonly DeniedConnection[],
 ): { readonly protocol: Protocol; readonly port: number }[] {
@@ -160,11 +160,11 @@ export function portsOf(
   return [...ports.values()];
 }
 
-/** The pods of jobs, grouped by job: `Job analytics-jobs/a and its executors`. */
+/** Lists the pods by job, as in `Job analytics-jobs/a and its executors`. */
 export function listActors(all: readonly Pick<DeniedConnection, "job" | "actor">[]): string {
-  const byJob = Map.groupBy(all, ({ job }) => job.told);
+  const byJob = Map.groupBy(all, ({ job }) => job.label);
   return naming([...byJob].map(([job, each]) => {
-    const labels = [...new Set(each.map(({ actor }) => actor.told))]
+    const labels = [...new Set(each.map(({ actor }) => actor.label))]
       .sort((a, b) => Number(b === job) - Number(a === job));
     if (labels[0] !== job) return labels.join(" and ");
     return [job, ...labels.slice(1).map((more) => more.replace(/^the (\w+) of .*$/, "its $1"))]
@@ -172,14 +172,14 @@ export function listActors(all: readonly Pick<DeniedConnection, "job" | "actor">
   }));
 }
 
-/** The pods that run the code of jobs: all but those that only submit a driver. */
+/** Returns the pods that run the code of jobs: all except submitters. */
 export function codePods({ jobs }: Pick<Network, "jobs">): { job: JobWithPods; actor: Actor }[] {
   return jobs.flatMap((job) =>
     job.actors.filter(({ role }) => role !== "submitter").map((actor) => ({ job, actor }))
   );
 }
 
-/** What a check examined: `pods of 2 jobs under 6 policies`. */
+/** Describes the examined objects, as in `pods of 2 jobs under 6 policies`. */
 export function examinedPods({ jobs, policies }: Network): string {
   const count = (number: number, one: string, many: string) =>
     `${number} ${number === 1 ? one : many}`;
@@ -188,7 +188,7 @@ export function examinedPods({ jobs, policies }: Network): string {
   }`;
 }
 
-/** Finds why a connection is denied, first at its source; undefined where it is allowed. */
+/** Finds why a connection is denied, first at the source. Returns undefined if it is allowed. */
 export function causeOfDenial(
   network: Network,
   flow: Flow,
@@ -219,12 +219,12 @@ function findCause(
   const rule = `rule for ${direction} on ${flow.protocol} ${flow.port}`;
   const problem = policies.length === 1
     ? `the policy that isolates the pod has no ${rule}`
-    : `none of the ${policies.length} policies that isolate the pod has a ${rule}`;
+    : `the ${policies.length} policies that isolate the pod have no ${rule}`;
   const namespace = policies[0]?.namespace ?? JOBS_NAMESPACE;
   return { kind: "noRule", direction, namespace, path: "", problem };
 }
 
-/** Rules of an isolating policy that fail only by their peers, or only by their ports. */
+/** Finds rules of isolating policies where only the peers or only the ports do not match. */
 function nearRules(
   network: Network,
   flow: Flow,
@@ -260,7 +260,9 @@ function nearRules(
   });
 }
 
-/** Policies that have the right rule, and do not select the pod or do not apply in this direction. */
+/**
+ * Finds policies with a matching rule that do not select the pod or do not apply in this direction.
+ */
 function nearPolicies(
   network: Network,
   flow: Flow,
@@ -290,13 +292,15 @@ function nearPolicies(
   });
 }
 
-/** Whether namespace-labels reports the cause, with its fix. */
+/** Returns whether namespace-labels reports the cause and the fix. */
 function isForNamespaceLabels(network: Network, { cause }: DeniedConnection): boolean {
   return cause.kind === "peer" && cause.peer?.type === "pods" &&
     selectsNoNamespace(network.cluster, cause.peer);
 }
 
-/** Whether a peer is an empty `namespaceSelector`: every pod in the cluster, and no address. */
+/**
+ * Returns whether a peer is an empty `namespaceSelector`, which selects every pod and no address.
+ */
 function selectsAllPods(peer: Peer): boolean {
   return peer.type === "pods" && peer.namespaces?.requirements.length === 0 &&
     (peer.pods === undefined || peer.pods.requirements.length === 0);
@@ -306,7 +310,7 @@ function selectorPath(peer: Peer): string {
   return peer.type === "pods" ? peer.namespaces?.path ?? peer.path : peer.path;
 }
 
-/** The destinations of denied connections: `the driver on TCP 7078 and TCP 7079`. */
+/** Lists the destinations of denied connections, as in `the driver on TCP 7078 and TCP 7079`. */
 function destinationsOf(denied: readonly DeniedConnection[]): string {
   const byDestination = Map.groupBy(denied, ({ destination }) => destination);
   return naming([...byDestination].map(([destination, each]) => {
@@ -320,7 +324,7 @@ function keyOf({ cause: { kind, policy, path, direction } }: DeniedConnection): 
     .join(" ");
 }
 
-/** The labels by which policies select the pods of a job. */
+/** Returns the labels by which policies select the pods of a job. */
 function labelsPath({ specPath }: JobWithPods): string {
   return specPath.replace(/spec$/, "metadata.labels");
 }

@@ -52,8 +52,8 @@ const DNS_PEER = {
 };
 
 /**
- * The DNS pods: the backends of the cluster's Service, else the declared pods, else the pods of a
- * standard cluster, because manifests of jobs do not declare DNS.
+ * Returns the DNS pods: the backends of the cluster's Service, or the declared pods, or the pods of
+ * a standard cluster. Manifests of jobs rarely declare DNS.
  */
 function dnsOf(
   network: Network,

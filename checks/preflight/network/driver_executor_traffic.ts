@@ -37,8 +37,7 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
     const examined = examinedPods(network);
     const denied = deniedConnections(network, jobs.flatMap(connectionsOf));
     const outcome = judgeDenied(network, denied, examined, {
-      why:
-        "Spark replaces an executor that cannot register, again and again, and the job never ends",
+      why: "Spark replaces each executor that cannot register, so the job never finishes",
       fix: ({ cause }, all) =>
         fixDenial(cause, {
           name: "allow-driver-executor-traffic",
@@ -58,7 +57,7 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
   },
 });
 
-/** The labels of drivers and executors, set by Spark or in the job's YAML. */
+/** The labels of drivers and executors, which Spark or the manifest sets. */
 const SPARK = {
   matchExpressions: [{ key: "spark-role", operator: "In", values: ["driver", "executor"] }],
 };
@@ -67,14 +66,14 @@ const DRIVER_PORT = "spark.driver.port";
 const DRIVER_BLOCKS = "spark.driver.blockManager.port";
 const BLOCKS = "spark.blockManager.port";
 
-/** The ports in Spark's documentation, which Spark also sets in cluster mode. */
+/** The default ports in Spark's documentation. Spark sets them in cluster mode. */
 const DEFAULTS: Readonly<Record<string, number>> = {
   [DRIVER_PORT]: 7078,
   [DRIVER_BLOCKS]: 7079,
   [BLOCKS]: 7079,
 };
 
-/** The connections between the driver and the executors of a job. */
+/** Returns the required connections between the driver and the executors of a job. */
 function connectionsOf(job: JobWithPods): RequiredConnection[] {
   const driver = job.actors.find(({ role }) => role === "driver");
   const executor = job.actors.find(({ role }) => role === "executor");
@@ -101,14 +100,14 @@ function portOf({ settings }: JobWithPods, key: string): number {
   return Number.isInteger(port) && port > 0 && port < 65536 ? port : DEFAULTS[key]!;
 }
 
-/** A driver without the label by which policies select drivers. */
+/** Reports a driver without the label by which policies select drivers. */
 function missingLabel(job: JobWithPods): Finding {
   const field = job.specPath.replace(/spec$/, "metadata.labels");
   const { file } = place(job.object, field);
   const remove = `kubectl -n ${job.object.namespace} delete job ${job.object.name}`;
   return {
     severity: "fail",
-    object: job.told,
+    object: job.label,
     field,
     ...place(job.object, field),
     problem: `the job's pod is a driver and has no label ${ROLE_LABEL}=driver`,
@@ -122,8 +121,9 @@ function missingLabel(job: JobWithPods): Finding {
 }
 
 /**
- * Ports that the job does not set. Spark then uses a random free port: for the driver in client mode,
- * for executors in both modes. The image may set the ports, so the check only warns.
+ * Warns about ports that the job does not set. Spark then uses a random free port: for the driver
+ * in client mode, for executors in both modes. The image may set the ports, so this is only a
+ * warning.
  */
 function missingPorts(job: JobWithPods): Finding[] {
   const { mode, settings, specPath } = job;
@@ -134,7 +134,7 @@ function missingPorts(job: JobWithPods): Finding[] {
   const field = `${specPath}.containers[0].args`;
   return [{
     severity: "warn",
-    object: job.told,
+    object: job.label,
     field,
     ...place(job.object, field),
     problem: `the job does not set ${missing.join(", ")}`,

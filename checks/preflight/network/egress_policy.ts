@@ -25,9 +25,10 @@ import type { Actor, JobWithPods } from "./job_pods.ts";
 import { fixDenial, OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
 
 /**
- * The jobs' pods reach the object store outside the cluster, under all policies. The manifests do not
- * say where the store is: its name may resolve to any public address, and the addresses change. So the
- * policies must allow every public IPv4 address. If they allow only some, the check warns.
+ * The jobs' pods reach the object store outside the cluster, under all policies. The manifests do
+ * not say where the store is: its name may resolve to any public address, and the addresses change.
+ * Therefore the policies must allow every public IPv4 address. If they allow only some addresses,
+ * the check warns.
  *
  * The check also reports every policy and job that cannot be parsed, on behalf of the other checks.
  */
@@ -54,7 +55,7 @@ const WHY =
   "the object store is outside the cluster; a job that cannot reach the store hangs until " +
   "its client times out";
 
-/** The decision: for each pod, are all, some or no public addresses open on the store's port? */
+/** Decides for each pod whether all, some or no public addresses are open on the store's port. */
 function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
   const denied: DeniedConnection[] = [];
   const partial: PartialAccess[] = [];
@@ -79,14 +80,14 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
   };
 }
 
-/** Whether a rule may be for the store, and not only for the Kubernetes API. */
+/** Returns whether a rule may be meant for the store, and not only for the Kubernetes API. */
 function isStoreRule({ peers, ports }: Rule): boolean {
   if (ports.some(({ port }) => port === 6443)) return false;
   return peers.length === 0 ||
     peers.some((peer) => peer.type === "pods" || publicPart(rangesOf(peer)).length > 0);
 }
 
-/** The port of S3_ENDPOINT, if the manifests contain the URL. */
+/** Returns the port of S3_ENDPOINT if the manifests contain the URL. */
 function storePort({ environment }: JobWithPods): number {
   const text = environment.value("S3_ENDPOINT") ?? "";
   const url = URL.parse(text.includes("://") ? text : `https://${text}`);
@@ -106,7 +107,7 @@ function fix({ cause, protocol, port }: DeniedConnection): string {
     command;
 }
 
-/** A pod that can reach only some public addresses. */
+/** Reports pods that can reach only some public addresses. */
 interface PartialAccess {
   readonly job: JobWithPods;
   readonly actor: Actor;
@@ -128,7 +129,7 @@ function partialFindings(network: Network, partial: readonly PartialAccess[]): F
     const compare = "Compare these addresses with the addresses of the store";
     return {
       severity: "warn",
-      object: policy === undefined ? job.told : policyId(policy),
+      object: policy === undefined ? job.label : policyId(policy),
       field,
       ...place(object ?? job.object, field),
       problem: `${listActors(all)} can reach only some public IPv4 addresses on TCP ${port}: ` +
@@ -142,7 +143,7 @@ function partialFindings(network: Network, partial: readonly PartialAccess[]): F
   });
 }
 
-/** A policy or a job that the API server would reject. */
+/** Reports a policy or a job that the API server would reject. */
 function invalidObject(network: Network, invalid: ObjectProblem): Finding {
   const { object, kind, namespace, name, path, problem } = invalid;
   const declared = objectOf(network, kind, name, namespace);

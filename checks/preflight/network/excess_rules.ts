@@ -31,12 +31,12 @@ export interface ExcessRule {
   readonly fix: string;
 }
 
-/** The most severe of some excess rules; undefined where there is none. */
+/** Returns the most severe excess rule, or undefined if the list is empty. */
 export function worst(all: readonly ExcessRule[]): ExcessRule | undefined {
   return all.find(({ severity }) => severity === "fail") ?? all[0];
 }
 
-/** What a rule allows beyond the jobs' needs: the most severe excess, or undefined. */
+/** Finds the most severe excess of a rule, or undefined if the rule allows only what jobs need. */
 export function excessOf(
   network: Network,
   policy: Policy,
@@ -49,7 +49,9 @@ export function excessOf(
       : excessIngress(network, policy, rule));
 }
 
-/** A rule that allows every port to or from all peers, all pods or a large block of addresses. */
+/**
+ * Finds a rule that allows every port to or from all peers, all pods or a large block of addresses.
+ */
 function everyPort(policy: Policy, rule: Rule, direction: Direction): ExcessRule | undefined {
   if (!isEveryPort(rule)) return undefined;
   const preposition = direction === "egress" ? "to" : "from";
@@ -71,7 +73,7 @@ function everyPort(policy: Policy, rule: Rule, direction: Direction): ExcessRule
   return { ...wide, fix: `If the rule is for the store, allow only the store's port: ${patch}` };
 }
 
-/** Destinations or ports other than those of DNS, the store, Postgres, the API and Spark. */
+/** Finds destinations or ports other than those of DNS, the store, Postgres, the API and Spark. */
 function excessEgress(network: Network, policy: Policy, rule: Rule): ExcessRule | undefined {
   const ports = naming(rule.ports.map(formatPolicyPort));
   if (rule.peers.length === 0) {
@@ -93,7 +95,10 @@ function excessEgress(network: Network, policy: Policy, rule: Rule): ExcessRule 
     separateSelectors(network, policy, rule);
 }
 
-/** Two selectors in separate items under `to` are ORed; in one item they are ANDed. */
+/**
+ * Finds two selectors in separate items under `to`, which are ORed. Selectors in one item are
+ * ANDed.
+ */
 function separateSelectors(
   network: Network,
   policy: Policy,
@@ -115,7 +120,7 @@ function separateSelectors(
   };
 }
 
-/** A block for addresses outside the cluster that also contains private addresses. */
+/** Finds a block for addresses outside the cluster that also contains private addresses. */
 function privateAddresses(policy: Policy, rule: Rule): ExcessRule | undefined {
   // The API server runs on a node, whose address the manifests do not contain.
   if (rule.ports.length > 0 && rule.ports.every(({ port }) => port === 6443)) return undefined;
@@ -140,7 +145,7 @@ function privateAddresses(policy: Policy, rule: Rule): ExcessRule | undefined {
   return undefined;
 }
 
-/** Ports that no job needs, to peers outside the jobs' namespace. */
+/** Finds ports that no job needs, to peers outside the jobs' namespace. */
 function unneededPorts(network: Network, policy: Policy, rule: Rule): ExcessRule | undefined {
   const foreign = rule.peers.find((peer) => !isOwnNamespace(network, policy, peer));
   if (foreign === undefined) return undefined;
@@ -162,7 +167,7 @@ function unneededPorts(network: Network, policy: Policy, rule: Rule): ExcessRule
   };
 }
 
-/** A rule that lets peers outside the jobs' namespace connect to jobs. */
+/** Finds a rule that allows connections from outside the jobs' namespace. */
 function excessIngress(network: Network, policy: Policy, rule: Rule): ExcessRule | undefined {
   const foreign = rule.peers.find((peer) => !isOwnNamespace(network, policy, peer));
   if (rule.peers.length > 0 && foreign === undefined) return undefined;
@@ -191,7 +196,7 @@ function isEveryPort({ ports }: Rule): boolean {
     );
 }
 
-/** Whether a peer selects pods of the policy's own namespace only, or no pods. */
+/** Returns whether a peer selects only pods of the policy's own namespace, or no pods. */
 function isOwnNamespace({ cluster }: Network, policy: Policy, peer: Peer): boolean {
   if (peer.type === "block") return false;
   if (peer.namespaces === undefined) return true;
@@ -201,7 +206,10 @@ function isOwnNamespace({ cluster }: Network, policy: Policy, peer: Peer): boole
   );
 }
 
-/** The ports of DNS, of the API, and of Postgres and the store in the jobs' environment. */
+/**
+ * Returns the ports of DNS and the API, and those of Postgres and the store in the jobs'
+ * environment.
+ */
 function neededPorts({ jobs }: Network): ReadonlySet<string> {
   const ports = ["UDP 53", "TCP 53", "TCP 443", "TCP 6443", "TCP 5432"];
   for (const { environment, master } of jobs) {
@@ -213,7 +221,7 @@ function neededPorts({ jobs }: Network): ReadonlySet<string> {
   return new Set(ports);
 }
 
-/** Whether the `namespaceSelector` of a peer is empty or only excludes some namespaces. */
+/** Returns whether the `namespaceSelector` of a peer is empty or only excludes some namespaces. */
 function isEveryNamespace(peer: Peer): peer is PodPeer & { namespaces: Selector } {
   return peer.type === "pods" && peer.namespaces !== undefined &&
     peer.namespaces.requirements.every(({ operator }) =>
@@ -221,12 +229,14 @@ function isEveryNamespace(peer: Peer): peer is PodPeer & { namespaces: Selector 
     );
 }
 
-/** Whether a peer selects all pods of its namespaces. */
+/** Returns whether a peer selects all pods of its namespaces. */
 function isEveryPod({ pods }: PodPeer): boolean {
   return pods === undefined || pods.requirements.length === 0;
 }
 
-/** Whether ranges contain at least 1/256 of all addresses of a family, such as 8.0.0.0/8. */
+/**
+ * Returns whether ranges contain at least 1/256 of all addresses of a family, as 8.0.0.0/8 does.
+ */
 function isWide(ranges: readonly AddressRange[]): boolean {
   return ([4, 6] as const).some((family) => {
     const size = ranges.filter((range) => range.family === family)

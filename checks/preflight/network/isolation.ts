@@ -27,7 +27,7 @@ export const isolation: PlatformCheck = platformCheck({
   judge(platform) {
     const network = platform.network;
     const { policies, jobs } = network;
-    // Policies are judged even if there is no job.
+    // The policies are checked even if there is no job.
     const notJudged = jobs.length > 0 ? unjudged(network) : unreadable(network);
     if (notJudged !== undefined) return notJudged;
     if (policies.length === 0) {
@@ -48,7 +48,10 @@ export const isolation: PlatformCheck = platformCheck({
   },
 });
 
-/** The objects that the other checks of connections report. One fix per policy at a time is enough. */
+/**
+ * Returns the objects that other connection checks report, so that each policy gets one fix at a
+ * time.
+ */
 function objectsOfOtherChecks(platform: Platform): ReadonlySet<string> {
   const checks = [egressPolicy, dnsEgress, databaseEgress, kubernetesApiEgress];
   const outcomes = [...checks, driverExecutorTraffic].map(({ judge }) => judge(platform));
@@ -59,7 +62,9 @@ function objectsOfOtherChecks(platform: Platform): ReadonlySet<string> {
 
 const TYPES: Readonly<Record<Direction, string>> = { ingress: "Ingress", egress: "Egress" };
 
-/** A policy isolates every pod of the namespace in both directions and allows nothing. */
+/**
+ * Checks that a policy isolates every pod of the namespace in both directions and allows nothing.
+ */
 function defaultDeny(network: Network): Finding[] {
   const forAllPods = network.policies.filter(({ pods }) => pods.requirements.length === 0);
   const isolated = (direction: Direction) =>
@@ -112,12 +117,15 @@ function defaultDeny(network: Network): Finding[] {
   }];
 }
 
-/** Whether a policy has no rules, so that it only denies. */
+/** Returns whether a policy has no rules, so that it only denies. */
 function allowsNothing({ rules }: Policy): boolean {
   return rules.ingress.length + rules.egress.length === 0;
 }
 
-/** Rules that allow too much. A policy that is named as a block counts once, not once per rule. */
+/**
+ * Returns findings about rules that allow too much. A policy with a name such as `deny-all` is one
+ * finding, not one per rule.
+ */
 function excessFindings(network: Network, policy: Policy): Finding[] {
   const all = (["egress", "ingress"] as const).flatMap((direction) =>
     policy.rules[direction].flatMap((rule) => excessOf(network, policy, rule, direction) ?? [])
@@ -146,7 +154,9 @@ function excessFindings(network: Network, policy: Policy): Finding[] {
 
 const WHY = "policies are additive: no policy can block what this rule allows";
 
-/** Whether the name or an annotation of a policy says that the policy blocks traffic. */
+/**
+ * Returns whether the name or an annotation of a policy suggests that the policy blocks traffic.
+ */
 function isNamedBlock(network: Network, { name, namespace }: Policy): boolean {
   if (/(^|[-.])(block|deny|drop|forbid)([-.]|$)/.test(name)) return true;
   const metadata = objectOf(network, "NetworkPolicy", name, namespace)?.value.metadata;
@@ -162,7 +172,7 @@ function onHostNetwork(network: Network): Finding[] {
     const field = `${job.specPath}.hostNetwork`;
     return {
       severity: "fail",
-      object: job.told,
+      object: job.label,
       field,
       ...place(job.object, field),
       problem: "the pod uses its node's network, where no policy applies",
@@ -172,7 +182,9 @@ function onHostNetwork(network: Network): Finding[] {
   });
 }
 
-/** Whether a kind that the user may not read belongs to another API: its name includes the group. */
+/**
+ * Returns whether an unreadable kind belongs to another API, because its name includes the group.
+ */
 function isOtherApi({ kind }: Unread): boolean {
   return kind.includes(".");
 }

@@ -17,48 +17,55 @@ import { ROLE_LABEL } from "../../spark/pods.ts";
 import { unknownJobs } from "../../spark/spark_job.ts";
 import { type JobWithPods, labelled, withPods } from "./job_pods.ts";
 
-/** The label that each of both has to have, with its own name. */
+/**
+ * The label that the jobs' namespace and Robson's namespace must have, with the namespace's name as
+ * value.
+ */
 export const REQUIRED_LABEL = "name";
 
-/** What every cluster has, whether or not manifests say so. */
+/** The namespaces that every cluster has. */
 const BUILT_IN = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
-/** The objects that a network is read from, and what could not be read. */
+/** The objects of manifests or a cluster, and the files that could not be read. */
 export interface NetworkSource {
   /** All objects, with their files relative to the working directory. */
   readonly objects: readonly ManifestObject[];
-  /** The files that could not be read, or not as a whole. */
+  /** The files that could not be read, or only partially. */
   readonly problems: readonly ManifestProblem[];
 }
 
-/** What the manifests, or what a cluster is once they are applied, say about connections of the jobs. */
+/**
+ * The objects that decide about connections of the jobs: those of the manifests, or those of a
+ * cluster after the manifests are applied.
+ */
 export interface Network {
-  /** What it was read from. */
+  /** The source of the network. */
   readonly manifests: NetworkSource;
-  /** Whether a cluster was looked at: what it has not is not there then. */
+  /** Whether a cluster was read. Then an object that was not found does not exist. */
   readonly isLive: boolean;
-  /** Everything that decides about connections, with the namespaces that every cluster has. */
+  /** The pods, policies and namespaces, including the namespaces that every cluster has. */
   readonly cluster: Cluster;
-  /** The namespaces that are declared, or there. */
+  /** The namespaces in the manifests or the cluster. */
   readonly declared: ReadonlyMap<string, Namespace>;
   /** The policies of the jobs' namespace. */
   readonly policies: readonly Policy[];
-  /** The jobs that can be read. */
+  /** The valid jobs. */
   readonly jobs: readonly JobWithPods[];
-  /** Jobs that cannot be read. */
+  /** The problems of invalid jobs. */
   readonly brokenJobs: readonly ObjectProblem[];
-  /** Whatever else cannot be read: nobody can tell then which connections are open. */
+  /** The problems of other invalid objects. With any problem, the open connections are unknown. */
   readonly broken: readonly ObjectProblem[];
-  /** Whether there are workloads that make no pods, which manifests-readable tells. */
+  /** Whether there are workloads without a pod spec, which manifests-readable reports. */
   readonly podless: boolean;
   /** Policies of other APIs. */
   readonly foreign: readonly string[];
 }
 
 /**
- * Reads the network of the jobs out of manifests, or of the cluster that they are applied to.
+ * Reads the network of the jobs from manifests, or from the cluster that the manifests are applied
+ * to.
  *
- * @param isLive whether a cluster was looked at
+ * @param isLive whether a cluster was read
  */
 export function readNetwork(
   { all: objects, jobs: all }: Pick<Tree, "all" | "jobs">,
@@ -94,7 +101,7 @@ export function readNetwork(
   };
 }
 
-/** Whether a policy tells drivers and executors apart from other pods, or from each other. */
+/** Returns whether a policy selects pods by the role label of Spark. */
 function selectsByRole(policy: Policy): boolean {
   const peers = peersOf(policy).map((peer) => peer.type === "pods" ? peer.pods : undefined);
   return [policy.pods, ...peers].some((selector) =>
@@ -102,49 +109,49 @@ function selectsByRole(policy: Policy): boolean {
   );
 }
 
-/** Why a check of the jobs' connections cannot judge; undefined where it can. */
+/** Returns the outcome if the jobs' connections cannot be evaluated; undefined if they can. */
 export function unjudged(network: Network): Outcome | undefined {
   const { policies, jobs, brokenJobs, podless } = network;
   const not = unreadable(network);
   if (not !== undefined) return not;
   if (policies.length === 0 && jobs.length + brokenJobs.length > 0) return { unknown: noPolicy };
   if (jobs.length > 0) return undefined;
-  if (brokenJobs.length > 0) return { skip: "no job can be understood (see egress-policy)" };
-  if (podless) return { skip: "no job makes a pod (see manifests-readable)" };
+  if (brokenJobs.length > 0) return { skip: "no job is valid (see egress-policy)" };
+  if (podless) return { skip: "no job has a pod spec (see manifests-readable)" };
   return absence(network.manifests, noJob);
 }
 
-/** Why no check can rely on the manifests; undefined where all can. */
+/** Returns the outcome if the manifests are incomplete or invalid; undefined otherwise. */
 export function unreadable(network: Network): Outcome | undefined {
   if (network.broken.length > 0) {
-    return { skip: "not all manifests can be understood (see egress-policy)" };
+    return { skip: "some manifests are invalid (see egress-policy)" };
   }
-  // A file that is broken may hold the policy that decides.
+  // An unreadable file may contain the policy that decides.
   const isBroken = network.manifests.problems.some(({ file }) => /\.(ya?ml|json)$/.test(file));
-  return isBroken ? { skip: "not all files can be read (see manifests-readable)" } : undefined;
+  return isBroken ? { skip: "some files cannot be read (see manifests-readable)" } : undefined;
 }
 
-/** Why no connection of a job has to be judged. */
+/** The reason that the connection checks are not applicable. */
 export const noJob = `there is no Job, CronJob or Pod in namespace ${JOBS_NAMESPACE}`;
 
-/** Why the connections of executors do not have to be judged. */
+/** Returns the reason that checks of executors are not applicable. */
 export function noExecutors({ jobs }: Pick<Network, "jobs">): string {
   return `no job requests executors from Kubernetes (${plural(jobs.length, "job")} read)`;
 }
 
 /**
- * Why a check of the connections to executors or the Kubernetes API cannot judge: a job may ask for
- * executors, and the manifests do not say that; undefined where all jobs are known.
+ * Returns the outcome if the manifests do not show whether a job requests executors; undefined if
+ * they do.
  */
 export function unknownModes({ jobs }: Pick<Network, "jobs">): Outcome | undefined {
-  const unknown = unknownJobs(jobs.map(({ told, ...job }) => ({ ...job, label: told })));
+  const unknown = unknownJobs(jobs);
   return unknown === undefined ? undefined : { unknown };
 }
 
-/** Why nothing about the policies can be said. */
+/** The reason that policies cannot be evaluated. */
 export const noPolicy = `there is no NetworkPolicy in namespace ${JOBS_NAMESPACE}`;
 
-/** The reference, file and line of an object's field, as a finding contains them. */
+/** Returns the reference, file and line of an object's field for a finding. */
 export function place(
   object: ManifestObject | undefined,
   path: string,
@@ -156,7 +163,7 @@ export function place(
   return { objectRef, file, line: lineOf(object, path) };
 }
 
-/** The object that a policy was read from. */
+/** Finds an object by kind, name and namespace. */
 export function objectOf(
   { manifests }: Pick<Network, "manifests">,
   kind: string,
@@ -170,8 +177,8 @@ export function objectOf(
 }
 
 /**
- * Robson's namespace and that of the jobs count with the label that they need even where they are not
- * declared: that nobody knows is told once, by namespace-labels.
+ * Adds undeclared namespaces. The jobs' namespace and Robson's namespace get the required label, so
+ * that only namespace-labels reports that the label is unknown.
  */
 function withBuiltIn({ namespaces, pods, policies }: Cluster): ReadonlyMap<string, Namespace> {
   const all = new Map(namespaces);

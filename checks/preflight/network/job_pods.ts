@@ -4,37 +4,39 @@ import { readWorkload, UNKNOWN_VALUE } from "../../network_policy/cluster.ts";
 import { ROLE_LABEL, type SparkPod } from "../../spark/pods.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 
-/** What a pod of a job does. A submitter only asks for a driver. */
+/** The role of a pod of a job. A submitter only requests a driver pod. */
 export type Role = "driver" | "executor" | "submitter";
 
-/** A pod that a job makes, itself or by way of Spark. */
+/** A pod of a job: the job's own pod, or a pod that Spark creates. */
 export interface Actor {
-  /** The pod as policies see it. */
+  /** The pod with the labels that policies select. */
   readonly pod: Pod;
-  /** What the pod does. */
+  /** The role of the pod. */
   readonly role: Role;
-  /** The name for people, as in `the executors of Job analytics-jobs/bronze-ingest-manual`. */
-  readonly told: string;
+  /** The name in messages, as in `the executors of Job analytics-jobs/bronze-ingest-manual`. */
+  readonly label: string;
 }
 
-/** A job with its pods as policies see them. */
+/** A job with the pods that policies select. */
 export interface JobWithPods
   extends Pick<SparkJob, "settings" | "environment" | "mode" | "unknown" | "master"> {
   /** The Job, CronJob or Pod. */
   readonly object: ManifestObject;
-  /** The name for people, as in `Job analytics-jobs/bronze-ingest-manual`. */
-  readonly told: string;
-  /** The field of the object that holds the spec of its pods. */
+  /** The name in messages, as in `Job analytics-jobs/bronze-ingest-manual`. */
+  readonly label: string;
+  /** The field of the object with the pods' spec, as in `spec.template.spec`. */
   readonly specPath: string;
   /** The pods: the job's own first. */
   readonly actors: readonly Actor[];
-  /** Whether Spark asks the Kubernetes API for pods. */
+  /** Whether Spark requests pods from the Kubernetes API. */
   readonly onKubernetes: boolean;
   /** Whether the job's own pod is a driver without the label that policies select drivers by. */
   readonly unlabelled?: true;
 }
 
-/** Reads the pods of a job; undefined where they cannot be read, which `readCluster` reports. */
+/**
+ * Reads the pods of a job. Returns undefined for an invalid object, which `readCluster` reports.
+ */
 export function withPods(job: SparkJob): JobWithPods | undefined {
   const { workload: { object, specPath }, label, mode } = job;
   let valid = true;
@@ -42,7 +44,7 @@ export function withPods(job: SparkJob): JobWithPods | undefined {
   if (!valid || own === undefined) return undefined;
   return {
     object,
-    told: label,
+    label,
     specPath,
     actors: actorsOf(own, job),
     onKubernetes: mode === "client" || mode === "cluster",
@@ -55,8 +57,9 @@ export function withPods(job: SparkJob): JobWithPods | undefined {
 }
 
 /**
- * The job as if its own pod had the label of a driver, where it is one and has not: nobody but the
- * job's YAML gives it that label. One fault is told once then, and not by every check that it spoils.
+ * Adds the driver label to the job's own pod if the pod is a driver without the label. Otherwise
+ * every check would report connections that are denied only because of the missing label. The check
+ * driver-executor-traffic reports the label.
  */
 export function labelled(job: JobWithPods): JobWithPods {
   const [own, ...others] = job.actors;
@@ -70,16 +73,16 @@ function actorsOf(own: Pod, { label, mode, driver, executor, namespace }: SparkJ
   const role = mode === "cluster" ? "submitter" : "driver";
   const made = [driver, executor].filter((each) => each !== undefined);
   return [
-    { pod: own, role, told: label },
+    { pod: own, role, label },
     ...made.map((pod): Actor => ({
       pod: asPod(pod, own.name, namespace),
       role: pod.role,
-      told: `the ${pod.role === "driver" ? "driver" : "executors"} of ${label}`,
+      label: `the ${pod.role === "driver" ? "driver" : "executors"} of ${label}`,
     })),
   ];
 }
 
-/** A pod that Spark makes; Spark also gives it labels with values of its own. */
+/** Returns a pod that Spark creates. Spark also sets labels with generated values. */
 function asPod({ role, labels }: SparkPod, job: string, namespace: string): Pod {
   const ids = ["spark-app-selector", "spark-app-name"];
   if (role === "executor") ids.push("spark-exec-id", "spark-exec-resourceprofile-id");

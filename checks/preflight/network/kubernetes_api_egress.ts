@@ -28,9 +28,9 @@ import { type Backends, backendsOf } from "./service_backends.ts";
 
 /**
  * Drivers that request executors reach the Kubernetes API. The API server is not a pod, so only an
- * `ipBlock` selects it. Its Service listens on 443 and the API server on 6443 (k3s, kubeadm). Most
- * network plugins judge the address of the API server, which only a cluster reports. From manifests
- * alone, one open address is enough.
+ * `ipBlock` selects it. The Service of the API listens on 443, and the API server on 6443 (k3s,
+ * kubeadm). Most network plugins apply policies to the address of the API server, which only a
+ * cluster reports. With manifests alone, one open address is enough.
  */
 export const kubernetesApiEgress: PlatformCheck = platformCheck({
   id: "kubernetes-api-egress",
@@ -149,7 +149,7 @@ function accessOf(
   if (openRanges(API_PORT).length > 0) return "open";
   if (privateBlocksIn(openRanges(443)).length > 0) return "service only";
   const toServer = denial(service, API_PORT);
-  // A rule that is nearly right explains more than a rule that is missing.
+  // An almost matching rule is a better explanation than a missing rule.
   const isServiceNearer = toServer?.cause.kind === "noRule" && toService?.cause.kind !== "noRule";
   return (isServiceNearer ? toService : toServer) ?? "open";
 }
@@ -158,7 +158,9 @@ function outside(address: Address): Endpoint {
   return { type: "outside", address };
 }
 
-/** Host and port of `spark.master`; the host is undefined for the Service `kubernetes`. */
+/**
+ * Returns the host and port of `spark.master`. The host is undefined for the Service `kubernetes`.
+ */
 function masterOf({ master }: JobWithPods): { host: string | undefined; port: number } {
   const text = (master?.value ?? "").replace(/^k8s:\/\//, "");
   const url = URL.parse(text.includes("://") ? text : `https://${text}`);
@@ -167,7 +169,10 @@ function masterOf({ master }: JobWithPods): { host: string | undefined; port: nu
   return { host: isService ? undefined : host, port: Number(url?.port || 443) };
 }
 
-/** Whether a rule may be for the API, and not for addresses outside the cluster on port 443. */
+/**
+ * Returns whether a rule may be meant for the API, and not for addresses outside the cluster on
+ * port 443.
+ */
 function isApiRule({ peers, ports }: Rule): boolean {
   if (ports.some(({ port }) => port === API_PORT)) return true;
   return peers.length > 0 &&
@@ -199,7 +204,10 @@ function fixCommand(api: Api, cause: DenialCause, job: JobWithPods): string {
   });
 }
 
-/** The rule that allows the API: its address if there is exactly one, otherwise all addresses. */
+/**
+ * Returns the peers that allow the API: the address of the API server if exactly one is known,
+ * otherwise all addresses.
+ */
 function ruleFor({ server }: Api, port: number | undefined) {
   const [only, ...others] = server?.to ?? [];
   const isOne = port === undefined && only?.type === "outside" && others.length === 0;
@@ -209,7 +217,10 @@ function ruleFor({ server }: Api, port: number | undefined) {
   };
 }
 
-/** A warning: only the few plugins that judge the Service's address let the driver through. */
+/**
+ * Returns a warning: the driver is allowed only with the few network plugins that apply policies to
+ * the address of the Service.
+ */
 function serviceOnlyFinding(network: Network, api: Api, client: ApiClient): Finding {
   const service = outside(api.service);
   const { to: [to = service], port } = api.server ?? { to: [], port: API_PORT };
@@ -227,7 +238,7 @@ function serviceOnlyFinding(network: Network, api: Api, client: ApiClient): Find
     severity: "warn",
     problem: `${finding.problem}, only the Service kubernetes on TCP 443`,
     why:
-      "k3s and most other clusters judge the address of the API server, not the address of its " +
+      "k3s and most other clusters apply policies to the address of the API server, not of its " +
       `Service, and the API server listens on port ${port}`,
     fix: cause.kind === "emptySelector" || opening === undefined
       ? finding.fix

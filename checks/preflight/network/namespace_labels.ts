@@ -45,7 +45,10 @@ export const namespaceLabels: PlatformCheck = platformCheck({
 
 const REQUIRED = [ROBSON_NAMESPACE, JOBS_NAMESPACE];
 
-/** Policies of the jobs' namespace and of the manifests. Other policies belong to other teams. */
+/**
+ * Returns the policies of the jobs' namespace and of the manifests. Other policies belong to other
+ * teams.
+ */
 function isJudged(network: Network, { name, namespace }: Policy): boolean {
   return namespace === JOBS_NAMESPACE ||
     objectOf(network, "NetworkPolicy", name, namespace)?.file !== undefined;
@@ -82,7 +85,7 @@ function examined(network: Network, unknown: readonly string[]): string {
   } (kubectl get namespace ${unknown.join(" ")} --show-labels)`;
 }
 
-/** A declared namespace without the label `name`, or with a different value. */
+/** Reports a declared namespace without the label `name`, or with a different value. */
 function missingLabel(network: Network, name: string): Finding[] {
   const namespace = network.declared.get(name);
   const value = namespace?.labels.get(REQUIRED_LABEL);
@@ -109,7 +112,7 @@ function missingLabel(network: Network, name: string): Finding[] {
   }];
 }
 
-/** Selectors that select no namespace, unless the missing label above is the reason. */
+/** Reports selectors that match no namespace, unless the missing label `name` is the reason. */
 function unmatchedSelectors(network: Network, policy: Policy): Finding[] {
   return peersOf(policy).flatMap((peer): Finding[] => {
     if (peer.type !== "pods" || peer.namespaces === undefined) return [];
@@ -138,7 +141,7 @@ function unmatchedSelectors(network: Network, policy: Policy): Finding[] {
   });
 }
 
-/** Whether a selector selects a required namespace once the namespace has the label `name`. */
+/** Returns whether a selector would match a required namespace with the label `name`. */
 function isRequired(selector: Selector): boolean {
   return REQUIRED.some((name) =>
     selects(selector, new Map([[NAME_LABEL, name], [REQUIRED_LABEL, name]]))
@@ -158,7 +161,9 @@ interface NamespaceLabel {
 /** The greatest edit distance between a misspelled name and the suggested name. */
 const MAX_DISTANCE = 2;
 
-/** The namespace label that is most similar to a selector; undefined where none is similar. */
+/**
+ * Finds the namespace label that is most similar to a selector; undefined if no label is similar.
+ */
 function nearestLabel(
   { requirements }: Selector,
   namespaces: readonly Namespace[],
@@ -181,14 +186,14 @@ function nearestLabel(
   return nearest;
 }
 
-/** The edit distance, but small for a name with a prefix or suffix, as in `robson-prod`. */
+/** Returns the edit distance, reduced for a name with a prefix or suffix, as in `robson-prod`. */
 function distanceOf(one: string, other: string): number {
   const contains = one !== "" && other !== "" && (one.includes(other) || other.includes(one));
   const distance = editDistance(one, other);
   return contains ? Math.min(distance, MAX_DISTANCE) : distance;
 }
 
-/** The number of letters to insert, delete or replace to turn one word into another. */
+/** Returns the edit distance: the number of letters to insert, delete or replace. */
 function editDistance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, i) => i);
   for (let i = 1; i <= one.length; i++) {

@@ -2,17 +2,17 @@ import { type Address, formatAddress, PRIVATE_IPV4 } from "../../network_policy/
 import type { Direction, Policy } from "../../network_policy/model.ts";
 import type { DenialCause } from "./denial.ts";
 
-/** The rule that one end of a connection lacks. */
+/** The missing rule for one end of a connection. */
 export interface MissingRule {
-  /** The name of the policy to create, where no policy can be patched, as in `allow-outbox`. */
+  /** The name for a new policy if no policy can be patched, as in `allow-outbox`. */
   readonly name: string;
   /** The pods that the policy selects, as a `podSelector`. */
   readonly pods: unknown;
   /** The other end, as a peer of a rule. */
   readonly peer: unknown;
-  /** The ports of the rule, as in YAML. */
+  /** The ports of the rule, as items of `ports`. */
   readonly ports: readonly unknown[];
-  /** Whether a new policy gets the rule in both directions, because it selects both ends. */
+  /** Whether a new policy needs the rule in both directions, because it selects both ends. */
   readonly both?: true;
 }
 
@@ -34,7 +34,7 @@ export function blockOf(address: Address): { readonly ipBlock: { readonly cidr: 
   return { ipBlock: { cidr: `${formatAddress(address)}/${address.family === 4 ? 32 : 128}` } };
 }
 
-/** The smallest command that removes the cause of a denial. */
+/** Returns the smallest command that removes the cause of a denial. */
 export function fixDenial(
   cause: DenialCause,
   { name, pods, peer, ports, both }: MissingRule,
@@ -69,7 +69,7 @@ export function fixDenial(
   }
 }
 
-/** The command that patches a policy. */
+/** Returns the command that patches a policy. */
 export function patchPolicy({ namespace, name }: Policy, ...steps: readonly PatchStep[]): string {
   const patch = steps.map(({ op, path, value }) => (
     { op, path: pointer(path), ...(value === undefined ? {} : { value }) }
@@ -78,7 +78,7 @@ export function patchPolicy({ namespace, name }: Policy, ...steps: readonly Patc
     `-p '${JSON.stringify(patch)}'`;
 }
 
-/** The command that creates a policy. */
+/** Returns the command that creates a policy. */
 export function applyPolicy(
   namespace: string,
   name: string,
@@ -93,7 +93,7 @@ export function applyPolicy(
   return `echo '${JSON.stringify(policy)}' | kubectl apply -f -`;
 }
 
-/** The spec of a policy with one rule, in one direction. */
+/** Returns the spec of a policy with one rule in one direction. */
 function specWithRule(
   direction: Direction,
   podSelector: unknown,
@@ -105,7 +105,7 @@ function specWithRule(
     : { podSelector, policyTypes: ["Ingress"], ingress: [{ from: [peer], ports }] };
 }
 
-/** The path of a field as a JSON pointer (RFC 6901). */
+/** Converts the path of a field to a JSON pointer (RFC 6901). */
 function pointer(path: string): string {
   return `/${path.replaceAll(/\[(\d+|-)\]/g, ".$1").replaceAll(".", "/")}`;
 }

@@ -5,19 +5,19 @@ import { formatAddress, parseAddress } from "../../network_policy/address.ts";
 import type { Endpoint, Pod, Protocol } from "../../network_policy/model.ts";
 import type { Network } from "./job_network.ts";
 
-/** The backends of a Service: where connections to the Service end. */
+/** The backends of a Service, which receive the connections to the Service. */
 export interface Backends {
   /** The pods that the Service selects, or the addresses of its EndpointSlices. */
   readonly to: readonly Endpoint[];
-  /** The port of the backends, which policies judge and which may differ from the Service's. */
+  /** The port of the backends, which policies apply to. It may differ from the Service's port. */
   readonly port: number;
 }
 
-/** Why a Service leads nowhere, whatever the policies allow. */
+/** Why a Service has no backend that policies could allow. */
 export interface UnreachableService {
   /** The Service, or the namespace that lacks the Service, as in `Service robson/paradedb`. */
   readonly object: string;
-  /** The field that decides, as in `spec.selector`. */
+  /** The field to correct, as in `spec.selector`. */
   readonly field?: string;
   /** What is wrong with the field. */
   readonly problem: string;
@@ -44,7 +44,7 @@ export function backendsOf(
 }
 
 /**
- * Explains why no connection can reach Postgres through its Service; undefined where one can.
+ * Explains why Postgres cannot be reached through its Service; undefined if it can.
  *
  * @param service the Service that DJANGO_DB_HOST names; the message does not repeat the host, which
  *   may come from a Secret
@@ -88,13 +88,13 @@ function servicePorts({ value: { spec } }: ManifestObject): unknown[] {
   return listOf(isFields(spec) ? spec.ports : undefined).map(({ port }) => port);
 }
 
-/** The port of the backends; a named `targetPort` is looked up in the pods' containers. */
+/** Returns the port of the backends. A named `targetPort` is resolved with the pods' containers. */
 function targetPort(target: unknown, port: number, pods: readonly Pod[]): number {
   if (typeof target === "number") return target;
   return pods.flatMap(({ ports }) => ports).find(({ name }) => name === target)?.port ?? port;
 }
 
-/** The backends of a Service without a selector: the addresses in its EndpointSlices. */
+/** Returns the backends of a Service without a selector: the addresses in its EndpointSlices. */
 function listedBackends(
   { manifests, cluster }: Network,
   { name, namespace }: ManifestObject,

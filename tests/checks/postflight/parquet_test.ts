@@ -28,7 +28,7 @@ Deno.test("parquet-schema passes, and says how many columns it compared", async 
 
 Deno.test("parquet-schema fails for a column of another type, in either layer", async () => {
   const change = (columns: Columns) => find(columns, "fill_price").type = "DOUBLE";
-  const problem = "its type is DOUBLE, but the contract says DECIMAL(20,8)";
+  const problem = "its type is DOUBLE, but should be DECIMAL(20,8)";
   const bronze = { parts: withColumns(BRONZE.parts, change) };
   await assertOnly(SCHEMA, facts({ bronze }), [{
     object: bronzeKey,
@@ -66,7 +66,7 @@ Deno.test("parquet-schema fails for columns in another order, once", async () =>
   await assertOnly(SCHEMA, facts({ bronze: { parts } }), [{
     object: bronzeKey,
     field: "occurred_at",
-    problem: "the column is at the position of event_seq in the contract",
+    problem: "the column is in the position of event_seq in the contract",
   }]);
 });
 
@@ -98,7 +98,7 @@ Deno.test("parquet-schema tells one difference once, however many parts have it"
   await assertOnly(SCHEMA, facts({ bronze: { parts } }), [{
     object: bronzeKey,
     field: "side",
-    problem: "its type is INT32, but the contract says STRING, as in 1 more of the day's parts",
+    problem: "its type is INT32, but should be STRING, as in 1 more of the day's parts",
   }]);
 });
 

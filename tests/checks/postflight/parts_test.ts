@@ -46,7 +46,7 @@ for (const { id, layer, fact } of LAYERS) {
   Deno.test(`parts: ${id} fails where a part has other bytes`, async () => {
     const problem = "it is not a Parquet file: it is cut off";
     const given = broken(layer, { stored: { bytes: 12, same: false }, problem });
-    const says = `it has 12 bytes, and the commit marker says ${bytes.toLocaleString("en-US")}`;
+    const says = `it has 12 bytes, but the commit marker says ${bytes.toLocaleString("en-US")}`;
     await assertOnly(id, given, [{ object, field: "bytes", problem: says }]);
   });
 
@@ -57,7 +57,7 @@ for (const { id, layer, fact } of LAYERS) {
     ]);
     assertEquals(
       finding!.problem,
-      `it has ${(bytes + 1).toLocaleString("en-US")} bytes, and the commit marker says ${
+      `it has ${(bytes + 1).toLocaleString("en-US")} bytes, but the commit marker says ${
         bytes.toLocaleString("en-US")
       }`,
     );
@@ -127,7 +127,8 @@ Deno.test("orphan-parts only warns of a part that a run may be about to publish"
     severity: "warn",
     object,
     problem: "no commit marker names it",
-    fix: `Wait for the runs of that day to end. To remove what is left after a day: ${CLEAN}`,
+    fix:
+      `Wait until all runs of that day have finished. To remove parts that remain after a day: ${CLEAN}`,
   }]);
 });
 

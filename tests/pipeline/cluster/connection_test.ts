@@ -86,7 +86,7 @@ Deno.test("connection: send: the connection is refused", async () => {
   listener.close();
   await assertFails(versionOf({ cluster: { server } }), "unreachable", [
     `Cannot read the server's version: the connection was refused at ${server} (context "suite").`,
-    "Check that the cluster runs",
+    "Check that the cluster is running",
   ]);
 });
 
@@ -114,7 +114,7 @@ Deno.test("connection: send: an invalid server certificate", async (t) => {
       2,
       "the certificate is signed by an unknown CA",
     ],
-    ["for another name", pki, "DNS:api.example", 2, "the certificate is for another name"],
+    ["for another name", pki, "DNS:api.example", 2, "the certificate is for a different name"],
     ["expired", pki, "IP:127.0.0.1", -1, "the certificate has expired"],
   ] as const;
   for (const [what, by, names, days, words] of cases) {
@@ -135,7 +135,7 @@ Deno.test("connection: send: a server of another protocol", async () => {
   const tls = ssh.url.replace("http", "https");
   for (const server of [ssh.url, tls]) {
     await assertFails(versionOf({ cluster: { server } }), "unreachable", [
-      `another kind of server answers at ${server}`,
+      `a server of another protocol responds at ${server}`,
       "Set the kubeconfig's server",
     ]);
   }
@@ -156,7 +156,7 @@ Deno.test("connection: send: a connection that drops during the TLS handshake", 
   await using raw = rawServer("");
   const server = raw.url.replace("http", "https");
   await assertFails(versionOf({ cluster: { server } }), "unreachable", [
-    `the connection was closed before it was encrypted at ${server}`,
+    `the connection was closed during the TLS handshake at ${server}`,
   ]);
 });
 
@@ -189,7 +189,7 @@ const page = (status: number, headers: Record<string, string> = {}) => () =>
   });
 
 const STRANGERS: readonly (readonly [what: string, handler: Handler, words: string[]])[] = [
-  ["a page", page(200), ["answered 200 with text/html, which is not an answer of an API server"]],
+  ["a page", page(200), ["answered 200 with text/html, which is not a response of an API server"]],
   ["a login page", page(401), ["answered 401 with text/html"]],
   ["a page that forbids", page(403), ["answered 403 with text/html"]],
   ["a page that is not there", page(404), ["answered 404 with text/html"]],

@@ -124,7 +124,7 @@ Deno.test("runExecPlugin: refuses interactiveMode Always", async () => {
 Deno.test("runExecPlugin: a failure quotes neither the output nor the arguments", async () => {
   const attempt = run(`echo ${SECRET}; echo ${SECRET} >&2; exit 3`, { args: [SECRET] });
   await assertFails(attempt, [
-    "it ended with exit code 3.",
+    "it failed with exit code 3.",
     "Run kubectl --context here auth whoami to see the plugin's own message.",
   ]);
 });

@@ -179,7 +179,7 @@ clusterTest("openCluster: the kubeconfig does not exist or cannot be read", asyn
   const open = (...files: string[]) => openCluster({ kind: "kubeconfig", files, by: "KUBECONFIG" });
   const failure = await assertRejects(() => open("/nowhere/a", "/nowhere/b"), Failure);
   assertEquals(failure.kind, "configuration");
-  assertStringIncludes(failure.message, "of KUBECONFIG: there is no /nowhere/a and no /nowhere/b.");
+  assertStringIncludes(failure.message, "from KUBECONFIG: /nowhere/a and /nowhere/b do not exist.");
   const folder = await Deno.makeTempDir();
   const unreadable = await assertRejects(() => open(folder), Failure);
   assertStringIncludes(

@@ -205,13 +205,16 @@ Deno.test("logIn: does not quote a token that HTTP does not allow", async () => 
 Deno.test("logIn: names fields that are not supported, and what to do instead", async () => {
   const cluster = (fields: object) => ({ cluster: { ...CLUSTER, ...fields } });
   await assertRefused(cluster({ "insecure-skip-tls-verify": true }), [
-    "this command verifies every certificate. Set certificate-authority",
+    "this command always verifies certificates. Set certificate-authority",
   ]);
   await assertRefused(cluster({ "tls-server-name": "api.example" }), [
-    'the tls-server-name "api.example"',
+    'sets tls-server-name "api.example"',
     "Set server to that name",
   ]);
   for (const proxy of ["ftp://127.0.0.1:9", `socks4://me:${SECRET}@127.0.0.1:9`, SECRET]) {
-    await assertRefused(cluster({ "proxy-url": proxy }), ["proxy-url", "Write it as in http://"]);
+    await assertRefused(cluster({ "proxy-url": proxy }), [
+      "proxy-url",
+      "Use an address such as http://",
+    ]);
   }
 });

@@ -68,7 +68,7 @@ Deno.test("openCluster: does not pass on the output of an exec plugin that fails
   const exec = { apiVersion: "client.authentication.k8s.io/v1", command: `${folder}/plugin` };
   const cluster = { server: "https://127.0.0.1:6443" };
   const said = await ask(kubeconfigText({ cluster, user: { exec } }), [...LEAST, "--allow-run"]);
-  assertStringIncludes(said, "it ended with exit code 1.");
+  assertStringIncludes(said, "it failed with exit code 1.");
   assertEquals(said.includes("s3cr3t"), false);
   await Deno.remove(folder, { recursive: true });
 });

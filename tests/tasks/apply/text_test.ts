@@ -38,7 +38,7 @@ Applying manifests to kind: 1 to create, 1 to change, 1 to replace, 2 not change
 ~ Job jobs/change
     spec.a  "x" -> nothing
     data.b, line 3  nothing -> "y"
-± Job jobs/replace  is deleted and created again: the Job was not started yet, and its pods cannot be changed
+± Job jobs/replace  is deleted and created again, because the pods of a Job cannot be changed; the Job was not started yet
     spec.a  "x" -> nothing
 = Job jobs/leave  is not changed: it has started
 = Job jobs/leave  is not changed: it has finished. To run the Job again: kubectl -n jobs delete job leave && deno task apply

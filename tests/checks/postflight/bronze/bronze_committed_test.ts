@@ -59,7 +59,10 @@ Deno.test("bronze-committed fails with a marker of another contract", async () =
   const given = facts({ bronze: recommit(BRONZE, { contract: "sha256:0123" }) });
   const { findings } = await assertOnly(ID, given, [{ object, field: "contract" }]);
   assertStringIncludes(findings[0]!.problem, "sha256:0123");
-  assertStringIncludes(findings[0]!.fix, "Use the version of this toolkit that published it");
+  assertStringIncludes(
+    findings[0]!.fix,
+    "For this day, use the version of the toolkit that published it",
+  );
   const open = { bronze: recommit(BRONZE, { contract: "sha256:0123", state: "open" }) };
   const [finding] = (await resultOf(ID, facts(open))).findings;
   assertEquals(finding!.fix, "deno task run --date 2025-12-28");

@@ -72,7 +72,7 @@ Deno.test("row-counts warns of events that have come to an open day since", asyn
     severity: "warn",
     object,
     field,
-    problem: "3 events came since the last run: e8, e9, e10",
+    problem: "3 events were added since the last run: e8, e9, e10",
     fix: RUN,
   }]);
   const results = await judge(given);
@@ -85,7 +85,7 @@ Deno.test("row-counts fails for events that came to a sealed day", async () => {
     object,
     field,
     fix: AMEND,
-    problem: "3 events came after the day was sealed: e8, e9, e10",
+    problem: "3 events were added after the day was sealed: e8, e9, e10",
   }]);
 });
 

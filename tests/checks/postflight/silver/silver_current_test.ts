@@ -43,7 +43,7 @@ Deno.test("silver-current fails where bronze was published again since", async (
   const { others } = await assertOnly(ID, facts({ silver: recommit(SILVER, { bronze }) }), [{
     object,
     field: "bronze.sha256",
-    problem: `silver was made from another state of ${BRONZE.markerKey}`,
+    problem: `silver was made from a different state of ${BRONZE.markerKey}`,
     fix: AMEND,
   }]);
   assertEquals(others, { "silver-rows": "skip", "silver-status": "skip" });

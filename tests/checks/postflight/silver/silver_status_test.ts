@@ -15,7 +15,7 @@ Deno.test("silver-status fails for a status that does not follow from the last e
     severity: "fail",
     object: first.part,
     field: "status",
-    problem: "1 row with another status than the last event leaves: " +
+    problem: "1 row with a status that does not match the last event: " +
       'operation 11 ("PENDING", should be "EXECUTED")',
   }]);
 });
@@ -25,7 +25,7 @@ Deno.test("silver-status fails for an execution_id that is not the last event's"
   await assertOnly(ID, facts({ silver: { rows } }), [{
     object: first.part,
     field: "execution_id",
-    problem: "1 row with another last event than bronze has: operation 11 " +
+    problem: "1 row with an execution_id that is not the last event in bronze: operation 11 " +
       `(11111111-0000-4000-8000-000000000000, should be ${first.execution_id})`,
   }]);
 });

@@ -138,7 +138,7 @@ Deno.test("egress-policy ignores a Job without a pod spec, and skips if there is
     examined: "pods of 1 job under 6 policies",
     findings: [],
   });
-  assertEquals(told({ job: empty }), { skip: "no job makes a pod (see manifests-readable)" });
+  assertEquals(told({ job: empty }), { skip: "no job has a pod spec (see manifests-readable)" });
 });
 
 Deno.test("egress-policy reports a job that the API server rejects, and judges the others", () => {
@@ -156,7 +156,7 @@ Deno.test("egress-policy reports a job that the API server rejects, and judges t
 
 Deno.test("egress-policy: the connection checks skip if a file is broken", () => {
   for (const [id, outcome] of judge(manifests({ more: "\na: [" }))) {
-    assertEquals(outcome, { skip: "not all files can be read (see manifests-readable)" }, id);
+    assertEquals(outcome, { skip: "some files cannot be read (see manifests-readable)" }, id);
   }
 });
 
