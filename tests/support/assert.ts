@@ -1,12 +1,12 @@
-// The npm build of the standard library ships no types. These are the ones of its JSR build, so the
-// suite type-checks with either, and `assert` narrows.
+// The npm build of the standard library has no types. These types match its JSR build, so the suite
+// type-checks with either build, and `assert` narrows types.
 import * as std from "@std/assert";
 
-/** A class, also an abstract one. */
+/** A class, which may be abstract. */
 // deno-lint-ignore no-explicit-any
 type Class<T = any> = abstract new (...args: any[]) => T;
 
-/** Asserts that a condition holds; the compiler then relies on it. */
+/** Asserts that a condition holds. The compiler narrows types accordingly. */
 export const assert: (condition: unknown, message?: string) => asserts condition = std.assert;
 
 /** Asserts that a condition does not hold. */
@@ -16,7 +16,7 @@ export const assertFalse: (condition: unknown, message?: string) => asserts cond
 /** Asserts that two values are deeply equal, and shows their difference. */
 export const assertEquals: <T>(actual: T, expected: T, message?: string) => void = std.assertEquals;
 
-/** Asserts that two values differ somewhere. */
+/** Asserts that two values are not deeply equal. */
 export const assertNotEquals: <T>(actual: T, expected: T, message?: string) => void =
   std.assertNotEquals;
 
@@ -33,14 +33,14 @@ export const assertExists: <T>(
   message?: string,
 ) => asserts actual is NonNullable<T> = std.assertExists;
 
-/** Asserts that a value was made by a class. */
+/** Asserts that a value is an instance of a class. */
 export const assertInstanceOf: <C extends Class>(
   actual: unknown,
   expectedType: C,
   message?: string,
 ) => asserts actual is InstanceType<C> = std.assertInstanceOf;
 
-/** Asserts that a text contains another. */
+/** Asserts that a text contains another text. */
 export const assertStringIncludes: (actual: string, expected: string, message?: string) => void =
   std.assertStringIncludes;
 
@@ -70,7 +70,10 @@ interface AssertThrows {
   ): E;
 }
 
-/** Asserts that a function throws, perhaps a certain class with a certain text, and returns it. */
+/**
+ * Asserts that a function throws, optionally an error of a class with a text in its message.
+ * Returns the error.
+ */
 export const assertThrows: AssertThrows = std.assertThrows;
 
 interface AssertRejects {
@@ -83,7 +86,10 @@ interface AssertRejects {
   ): Promise<E>;
 }
 
-/** Asserts that a promise is rejected, perhaps with a certain class and text, and resolves to it. */
+/**
+ * Asserts that a promise is rejected, optionally with an error of a class and a text in its
+ * message. Resolves to the error.
+ */
 export const assertRejects: AssertRejects = std.assertRejects;
 
 /** Fails the test. */

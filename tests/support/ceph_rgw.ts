@@ -3,7 +3,7 @@ import { guardedFolder } from "./guarded_folder.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { signedFetch } from "./sigv4.ts";
 
-/** Debian packages that hold the programs. */
+/** Debian packages that contain the programs. */
 export const REQUIRED_PACKAGES = "ceph-mon ceph-osd ceph-common radosgw";
 
 const PROGRAMS = [
@@ -15,21 +15,22 @@ const PROGRAMS = [
   "radosgw",
   "radosgw-admin",
 ];
-/** Milliseconds until a cluster that does not answer counts as broken. It takes about 3 s. */
+/** Deadline for the start of a cluster in milliseconds. A normal start takes about 3 s. */
 const START_DEADLINE = 60_000;
 const USER = { region: "us-east-1", accessKeyId: "SUITEKEY", secretAccessKey: "suite/secret+key" };
 
-/** Whether this machine can start a Ceph RGW. */
+/** Returns true if this machine can start a Ceph RGW. */
 export function rgwInstalled(): boolean {
   const folders = (Deno.env.get("PATH") ?? "").split(":");
   return PROGRAMS.every((program) => folders.some((folder) => isFile(`${folder}/${program}`)));
 }
 
 /**
- * Starts a Ceph cluster of one monitor, one OSD in memory and one RGW, on free ports of 127.0.0.1.
- * It ends with this process, also when this process is killed.
+ * Starts a Ceph cluster with one monitor, one in-memory OSD and one RGW on free ports of 127.0.0.1.
+ * The cluster exits with this process, even if this process is killed.
  *
- * @throws {Error} it did not come up; the message has the end of the daemons' logs
+ * @throws {Error} the cluster did not start; the message ends with the last lines of the daemons'
+ * logs
  */
 export async function startRgw(): Promise<ObjectStore> {
   for (let attempt = 1;; attempt++) {
@@ -40,7 +41,7 @@ export async function startRgw(): Promise<ObjectStore> {
     } catch (error) {
       const logs = await tailOfLogs(dir);
       await stopAll(daemons, dir);
-      // Between our looking for a free port and a daemon's taking it, somebody else may take it.
+      // Another process can take a free port before a daemon does.
       if (attempt < 3 && /in use|unable to bind/i.test(logs)) continue;
       throw new Error(`Cannot start Ceph RGW: ${(error as Error).message}\n${logs}`);
     }
@@ -52,7 +53,7 @@ async function startCluster(dir: string, daemons: ServerProcess[]): Promise<Obje
   const env = { CEPH_CONF: `${dir}/ceph.conf` };
   const deadline = AbortSignal.timeout(START_DEADLINE);
   const ended = Promise.withResolvers<never>();
-  ended.promise.catch(() => {}); // once the cluster is up, its end is nobody's error
+  ended.promise.catch(() => {}); // after startup, the exit of a daemon is not an error
 
   const run = async (program: string, ...args: string[]) => {
     const command = new Deno.Command(program, { args, env, cwd: dir, signal: deadline });
@@ -63,7 +64,7 @@ async function startCluster(dir: string, daemons: ServerProcess[]): Promise<Obje
   };
   const start = (...command: [string, ...string[]]) => {
     const [program] = command;
-    // The gateway takes longest to end, so it is the one that cleans up if we are killed.
+    // The gateway exits last, so it removes the folder if this process is killed.
     const remove = program === "radosgw" ? { remove: dir } : {};
     const daemon = startServer({ command, log: `${dir}/${program}.out`, env, ...remove });
     daemons.push(daemon);
@@ -107,7 +108,7 @@ async function startCluster(dir: string, daemons: ServerProcess[]): Promise<Obje
 }
 
 async function stopAll(daemons: readonly ServerProcess[], dir: string): Promise<void> {
-  for (const daemon of daemons.toReversed()) await daemon.stop(); // the gateway needs the others
+  for (const daemon of daemons.toReversed()) await daemon.stop(); // the gateway needs the other daemons to exit cleanly
   await Deno.remove(dir, { recursive: true }).catch(() => {});
 }
 
@@ -149,7 +150,7 @@ rgw frontends = beast endpoint=${at(rgwPort)}
 `;
 }
 
-/** One key for all is enough on a loopback that lives for one test run. */
+/** All daemons share one key, which is enough for a cluster on loopback in one test run. */
 function keyring(key: string): string {
   return `[mon.]
 key = ${key}

@@ -1,8 +1,8 @@
 import { missingControlPlane } from "../cluster/binary.ts";
 import { keep, type Kept } from "../cluster/kept.ts";
 
-// One control plane for the whole suite: the first file that imports this starts it, the others find
-// it, and it ends with the process that runs them all.
+// One control plane for the whole suite. The first test file that imports this module starts it,
+// the other files find it, and it exits with the process that runs all of them.
 
 const missing = await missingControlPlane();
 
@@ -11,15 +11,15 @@ Deno.test.beforeAll(async () => {
   if (missing === undefined) kept = await keep(`suite-${Deno.pid}`, Deno.pid);
 });
 
-/** The suite's control plane. */
+/** Returns the suite's control plane. */
 export function controlPlane(): Kept {
   if (kept === undefined) throw new Error("The control plane runs only while tests do.");
   return kept;
 }
 
 /**
- * A test that needs a control plane: without its binary a failure in CI, and ignored elsewhere, with
- * what is missing in its name.
+ * Declares a test that needs a control plane. If its binary is missing, the test fails in CI and is
+ * ignored elsewhere, with the reason in its name.
  */
 export function clusterTest(name: string, run: (t: Deno.TestContext) => Promise<void>): void {
   Deno.test({

@@ -15,33 +15,36 @@ import { runSilver } from "../../pipeline/silver.ts";
 import { recorder } from "./lakes.ts";
 import type { Outbox } from "./postgres.ts";
 
-/** The day that these helpers are about. */
+/** The day that these helpers act on. */
 export const DAY = parseDay("2025-12-28")!;
-/** A grace that keeps the day open. */
+/** A grace period that never passes, so that the day stays open. */
 export const CENTURY = 100n * 366n * 86_400_000_000n;
 
-/** Runs bronze for {@linkcode DAY}, and returns what it said. Without a grace, the day is sealed. */
+/**
+ * Runs bronze for {@linkcode DAY} and returns its steps. With the default grace of 0, the day is
+ * sealed.
+ */
 export async function bronze(db: Outbox, lake: Lake, grace = 0n): Promise<Step[]> {
   const observer = recorder();
   await runBronze({ database: db.config, lake, day: DAY, grace, observer });
   return observer.steps;
 }
 
-/** Runs silver for {@linkcode DAY}, and returns what it said. */
+/** Runs silver for {@linkcode DAY} and returns its steps. */
 export async function silver(lake: Lake): Promise<Step[]> {
   const observer = recorder();
   await runSilver({ lake, day: DAY, observer });
   return observer.steps;
 }
 
-/** How an amendment is made in a test. */
+/** Options of an amendment in a test. */
 export interface AmendChoices {
   readonly keepAltered?: boolean;
   readonly agrees?: boolean;
   readonly grace?: bigint;
 }
 
-/** Amends {@linkcode DAY}, and returns what it said and how it ended. */
+/** Amends {@linkcode DAY} and returns its steps and its result. */
 export async function amend(
   db: Outbox,
   lake: Lake,
@@ -54,7 +57,10 @@ export async function amend(
   return { steps: observer.steps, outcome };
 }
 
-/** The statement that adds an event of {@linkcode DAY}, at 18:00 unless `columns` says otherwise. */
+/**
+ * Returns the statement that adds an event of {@linkcode DAY}, at 18:00 unless `columns` sets
+ * another time.
+ */
 export function event(number: number, columns: Record<string, string> = {}): string {
   const values: Record<string, string> = {
     event_id: `'${eventId(number)}'`,
@@ -71,12 +77,12 @@ export function event(number: number, columns: Record<string, string> = {}): str
           VALUES (${Object.values(values).join(", ")})`;
 }
 
-/** The identity that {@linkcode event} gives an event. */
+/** Returns the ID that {@linkcode event} gives an event. */
 export function eventId(number: number): string {
   return `00000000-0000-0000-0000-${String(number).padStart(12, "0")}`;
 }
 
-/** A day's marker of a layer. */
+/** Reads a layer's marker of a day. */
 export async function markerOf<L extends "bronze" | "silver">(
   lake: Lake,
   layer: L,
@@ -86,7 +92,10 @@ export async function markerOf<L extends "bronze" | "silver">(
   return (await readMarker(lake, layer, key, day))!;
 }
 
-/** What a reader of the marker sees of a column, part by part, after proving every part. */
+/**
+ * Returns the values of a column as a reader sees them: verifies every part that the marker names,
+ * then reads it.
+ */
 export async function visible(
   lake: Lake,
   layer: "bronze" | "silver",

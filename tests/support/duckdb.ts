@@ -1,19 +1,19 @@
 import { DuckDBInstance } from "@duckdb/node-api";
 
-/** A row as DuckDB reads it: every value as its own text, null where there is none. */
+/** A row as DuckDB reads it: every value as text, or null. */
 export type DuckRow = readonly (string | null)[];
 
 /**
- * Asks DuckDB, a Parquet reader that shares no code with ours.
+ * Runs a query with DuckDB, a Parquet reader that shares no code with ours.
  *
- * @param sql its columns are cast to VARCHAR here, so it may select what it likes
+ * @param sql a SELECT with columns of any type; the columns are cast to VARCHAR
  */
 export async function duckdb(sql: string): Promise<DuckRow[]> {
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   try {
     await connection.run("SET TimeZone = 'UTC'");
-    // Its JavaScript side takes a byte order mark off the front of a text, so none may be in front.
+    // DuckDB's JavaScript client strips a leading byte order mark, so another character goes first.
     const reader = await connection.runAndReadAll(
       `SELECT '=' || COLUMNS(*)::VARCHAR FROM (${sql})`,
     );
@@ -25,7 +25,7 @@ export async function duckdb(sql: string): Promise<DuckRow[]> {
   }
 }
 
-/** Writes what a SELECT gives into a Parquet file, as another writer than ours does. */
+/** Writes the result of a SELECT to a Parquet file with DuckDB instead of our writer. */
 export async function writeWithDuckdb(sql: string, file: string, options: string): Promise<void> {
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
@@ -37,7 +37,7 @@ export async function writeWithDuckdb(sql: string, file: string, options: string
   }
 }
 
-/** The files as one table, in the order of their rows. */
+/** Returns a SQL expression that reads the files as one table in row order. */
 export function parquet(files: readonly string[]): string {
   const list = files.map((file) => `'${file.replaceAll("'", "''")}'`).join(", ");
   return `read_parquet([${list}], hive_partitioning = false)`;

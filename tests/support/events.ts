@@ -1,12 +1,12 @@
-/** The event_id of the event with this number. */
+/** Returns the event_id of the event with this number. */
 export function eventId(number: number): string {
   return `00000000-0000-0000-0000-${String(number).padStart(12, "0")}`;
 }
 
 /**
- * A statement that inserts one event of 2025-12-28, with its number as event_seq.
+ * Returns a statement that inserts one event of 2025-12-28, with its number as event_seq.
  *
- * @param columns expressions of SQL, in place of those or beside them
+ * @param columns SQL expressions that replace or extend the default columns
  */
 export function insertEvent(number: number, columns: Record<string, string> = {}): string {
   const values: Record<string, string> = {

@@ -1,12 +1,12 @@
 import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "../../pipeline/contract/tables.ts";
 
-// What bronze and silver should hold, as Postgres itself says it. Times are microseconds since 1970,
-// everything else is Postgres's own text.
+// The expected content of bronze and silver, computed by Postgres itself. Times are microseconds
+// since 1970; other values are Postgres's own text.
 
 const WINDOW = (day: string) =>
   `occurred_at >= '${day}T00:00:00Z' AND occurred_at < '${day}T00:00:00Z'::timestamptz + '24 hours'`;
 
-/** Bronze, as Postgres says it. */
+/** Returns the query for the expected rows of bronze. */
 export function expectedEvents(day: string): string {
   const columns = EVENT_COLUMNS.map(({ name, type }) =>
     type.startsWith("TIMESTAMP") ? `${micros(name)} AS ${name}` : `${name}::text`
@@ -15,7 +15,7 @@ export function expectedEvents(day: string): string {
           ORDER BY stop_events.event_seq NULLS LAST, stop_events.event_id`;
 }
 
-/** Silver, as a replay in SQL says it. */
+/** Returns the query for the expected rows of silver: a replay in SQL. */
 export function expectedExecutions(day: string): string {
   const last = (value: string, where = `${value} IS NOT NULL`) =>
     `(array_agg(${value} ORDER BY place DESC) FILTER (WHERE ${where}))[1]`;
@@ -42,7 +42,7 @@ export function expectedExecutions(day: string): string {
     ORDER BY ${last("client_id")}, events.operation_id`;
 }
 
-/** The same columns as DuckDB reads them from Parquet. */
+/** Returns the SELECT list that reads the same columns from Parquet with DuckDB. */
 export function readBack(columns: readonly { name: string; type: string }[]): string {
   return columns.map(({ name, type }) =>
     type.startsWith("TIMESTAMP") ? `epoch_us(${name}) AS ${name}` : name

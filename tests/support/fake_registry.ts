@@ -1,25 +1,25 @@
 import type { Blob, TestImage } from "./images.ts";
 
-// What stands in for a registry where one is to fail in a way that no real one does when asked.
+// A fake registry for failures that a real registry cannot produce on demand.
 
-/** A running fake. */
+/** A running fake registry. */
 export interface FakeRegistry {
-  /** As in `127.0.0.1:40123`. */
+  /** Host and port, for example `127.0.0.1:40123`. */
   readonly host: string;
-  /** What it was asked, and with which `authorization`, in order. */
+  /** The requests so far, in order, with their `authorization` header. */
   readonly asked: readonly { readonly path: string; readonly authorization: string | null }[];
   stop(): Promise<void>;
 }
 
-/** Answers a request, or leaves it to the usual answers. */
+/** Returns the response to a request, or undefined for the default response. */
 export type Answer = (
   path: string,
   request: Request,
 ) => Response | undefined | Promise<Response | undefined>;
 
 /**
- * Starts a registry of one repository `team/spark`, which serves an image and whatever else it is
- * given. It speaks no TLS.
+ * Starts a fake registry without TLS. Its only repository, `team/spark`, serves an image and the
+ * given responses.
  */
 export function startFakeRegistry(
   image: TestImage,

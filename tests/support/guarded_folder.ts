@@ -1,11 +1,11 @@
 import { startServer } from "../../tasks/demo/server_process.ts";
 
-/** Stays until the folder is gone. It does not hear of being told to end, and so is killed for it. */
+/** Runs until the folder is gone. It does not stop on request, so it is killed. */
 const GUARD = 'while [ -d "$1" ]; do sleep 1; done';
 
 /**
- * Makes a temporary folder that does not outlive this process by more than some ten seconds, however
- * it ends: by then every server of it has ended as well, and writes nothing any more.
+ * Creates a temporary folder that is removed about ten seconds after this process exits, however it
+ * exits. By then all servers that use the folder have exited too.
  */
 export async function guardedFolder(prefix: string): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix });

@@ -1,17 +1,20 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { digestOf } from "../../checks/image/byte_stream.ts";
 
-// Images as builds make them, small and by hand, so that a test can have any of their parts wrong.
+// Small handmade images in the formats of real builds, so that a test can break any part of them.
 
-/** What a layer has at a path: a file's content, or a link. A path that ends with a slash is a folder. */
+/**
+ * The content of a path in a layer: the bytes of a file, or a link. A path that ends with a slash
+ * is a folder.
+ */
 export type Content = string | Uint8Array | { readonly symlink: string } | {
   readonly hardlink: string;
 };
 
-/** A layer's files by their paths, in order. */
+/** The files of a layer by path, in order. */
 export type Files = Readonly<Record<string, Content>>;
 
-/** A piece of an image with its descriptor. */
+/** A blob of an image with its descriptor. */
 export interface Blob {
   readonly bytes: Uint8Array;
   readonly descriptor: {
@@ -27,11 +30,11 @@ export interface TestImage {
   readonly platform: string;
   readonly manifest: Blob;
   readonly config: Blob;
-  /** As they are stored, and as they are unpacked. */
+  /** The layers, each as the stored blob and as the uncompressed tar file. */
   readonly layers: readonly (Blob & { readonly tar: Uint8Array })[];
 }
 
-/** How an image is made. */
+/** The parts of an image. */
 export interface ImageParts {
   readonly layers: readonly (Files | Uint8Array)[];
   readonly platform?: string;
@@ -40,14 +43,14 @@ export interface ImageParts {
 }
 
 const OCI = "application/vnd.oci.image";
-/** How layers can be packed. */
+/** The compression formats of layers, by name. */
 const PACKINGS = {
   gzip: { suffix: "+gzip", pack: (bytes: Uint8Array): Uint8Array => gzipSync(bytes) },
   zstd: { suffix: "+zstd", pack: (bytes: Uint8Array): Uint8Array => zstdCompressSync(bytes) },
   none: { suffix: "", pack: (bytes: Uint8Array): Uint8Array => bytes },
 };
 
-/** Assembles an image. */
+/** Builds an image from its parts. */
 export function imageOf(
   { layers, platform = "linux/amd64", env = [], packing = "gzip" }: ImageParts,
 ): TestImage {
@@ -73,7 +76,7 @@ export function imageOf(
   return { platform, manifest, config, layers: made };
 }
 
-/** An index over images of several platforms. */
+/** Builds an index of images for several platforms. */
 export function indexOf(images: readonly TestImage[]): Blob {
   return blobOf(`${OCI}.index.v1+json`, {
     schemaVersion: 2,
@@ -85,7 +88,7 @@ export function indexOf(images: readonly TestImage[]): Blob {
   });
 }
 
-/** A piece of an image from its bytes, or from what its JSON says. */
+/** Builds a blob from bytes, or from an object that is stored as JSON. */
 export function blobOf(mediaType: string, content: Uint8Array | object): Blob {
   const bytes = content instanceof Uint8Array
     ? content
@@ -93,7 +96,7 @@ export function blobOf(mediaType: string, content: Uint8Array | object): Blob {
   return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
 }
 
-/** An OCI layout in a tar. */
+/** Builds a tar file with an OCI layout. */
 export function ociArchive(root: Blob, images: readonly TestImage[], name?: string): Uint8Array {
   const annotations = name && { annotations: { "org.opencontainers.image.ref.name": name } };
   const index = { schemaVersion: 2, manifests: [{ ...root.descriptor, ...annotations }] };
@@ -112,7 +115,7 @@ export function ociArchive(root: Blob, images: readonly TestImage[], name?: stri
   });
 }
 
-/** What `docker save` writes. */
+/** Builds an archive in the format of `docker save`. */
 export function dockerArchive({ config, layers }: TestImage, tags: readonly string[]): Uint8Array {
   const Config = `${config.descriptor.digest.slice("sha256:".length)}.json`;
   const paths = layers.map((_, i) => `${i}/layer.tar`);
@@ -123,7 +126,7 @@ export function dockerArchive({ config, layers }: TestImage, tags: readonly stri
   });
 }
 
-/** A tar in the form of ustar. */
+/** Builds a tar file in the ustar format. */
 export function tarOf(files: Files): Uint8Array {
   const parts = Object.entries(files).flatMap(([path, content]) => {
     const [type, body, link] = typeof content === "string"
@@ -138,7 +141,7 @@ export function tarOf(files: Files): Uint8Array {
   return joined([...parts, zeros(1024)]);
 }
 
-/** A header of a tar. */
+/** Builds a tar header. */
 export function tarHeader(path: string, type: string, size: number, link = ""): Uint8Array {
   const header = new Uint8Array(512);
   const put = (at: number, text: string) => header.set(new TextEncoder().encode(text), at);
@@ -155,7 +158,7 @@ export function tarHeader(path: string, type: string, size: number, link = ""): 
   return header;
 }
 
-/** Bytes one after the other. */
+/** Concatenates bytes. */
 export function joined(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((total, { length }) => total + length, 0));
   let at = 0;

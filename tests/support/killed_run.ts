@@ -5,15 +5,15 @@ import type { Lake } from "../../pipeline/lake/lake.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
 import { runSilver } from "../../pipeline/silver.ts";
 
-/** A run that kills itself. It comes as JSON on standard input. */
+/** A run that kills its own process. Passed as JSON on standard input. */
 export interface KilledRun {
   readonly layer: "bronze" | "silver";
   readonly database: DatabaseConfig;
   readonly lake: LakeConfig;
   readonly day: string;
-  /** SIGKILL after so many changes of the lake were made, */
+  /** Number of lake changes before SIGKILL. */
   readonly after: number;
-  /** or else as soon as so many were begun, and one more. */
+  /** True to send SIGKILL during the next change, false to send it right after the last one. */
   readonly during: boolean;
 }
 

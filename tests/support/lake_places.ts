@@ -4,18 +4,19 @@ import { REQUIRED_PACKAGES, rgwInstalled, startRgw } from "./ceph_rgw.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { startStrictS3 } from "./strict_s3.ts";
 
-/** An empty bucket or directory of one test. What was opened in it is closed at the block's end. */
+/** An empty bucket or directory of one test. Lakes opened in it are closed on disposal. */
 export interface Place extends AsyncDisposable {
   open(signal?: AbortSignal): Lake;
 }
 
-/** A kind of lake that tests run against. */
+/** A kind of lake that tests run on. */
 export interface LakeKind {
   readonly name: string;
   place(): Promise<Place>;
 }
 
-// Servers start and end outside of any test, whose sanitizers would take them for leaks.
+// Servers start and stop outside of tests, because the sanitizers of a test would report them as
+// leaks.
 const running = new Map<string, ObjectStore>();
 
 function storeKind(name: string, start: () => ObjectStore | Promise<ObjectStore>): LakeKind {
@@ -54,19 +55,19 @@ function opener(open: Place["open"], end?: () => Promise<void>): Place {
   };
 }
 
-/** The object store of that name, while tests run. */
+/** Returns the object store with this name. Valid only while tests run. */
 export function store(name: string): ObjectStore {
   const found = running.get(name);
-  if (found === undefined) throw new Error(`${name} runs only while tests do.`);
+  if (found === undefined) throw new Error(`${name} is available only while tests run.`);
   return found;
 }
 
 /**
- * The object stores that this machine can run, started around the tests of the file that asks. One
- * that is missing is a test too: it fails in CI, and is ignored elsewhere.
+ * Starts the object stores that this machine supports around the tests of the calling file. A
+ * missing store adds a test that fails in CI and is ignored elsewhere.
  */
 export function storeKinds(): LakeKind[] {
-  // A small page makes every listing a listing of several pages.
+  // A small page size splits every listing into several pages.
   const kinds = [storeKind("strict S3", () => startStrictS3({ pageSize: 7 }))];
   if (rgwInstalled()) return [...kinds, storeKind("Ceph RGW", startRgw)];
   const missing = `Ceph RGW: not installed here, it needs the packages ${REQUIRED_PACKAGES}`;
@@ -80,7 +81,7 @@ export function storeKinds(): LakeKind[] {
   return kinds;
 }
 
-/** Every kind of lake, see {@linkcode storeKinds}. */
+/** Returns every kind of lake, see {@linkcode storeKinds}. */
 export function lakeKinds(): LakeKind[] {
   return [directory, ...storeKinds()];
 }

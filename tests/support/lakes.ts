@@ -2,16 +2,16 @@ import type { Lake } from "../../pipeline/lake/lake.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
 import type { Observer, Step } from "../../pipeline/progress.ts";
 
-/** A lake in a directory of its own, which goes at the end of the test's block. */
+/** A lake in its own temporary directory, which is removed on disposal. */
 export interface TemporaryLake extends Lake, AsyncDisposable {
   readonly path: string;
-  /** Where a key's file is. */
+  /** Returns the path of a key's file. */
   file(key: string): string;
-  /** Every object's key and content, for comparing two lakes. */
+  /** Returns the content of every object by key, to compare two lakes. */
   contents(): Promise<Map<string, string>>;
 }
 
-/** Makes one: `await using lake = await temporaryLake()`. */
+/** Creates a temporary lake: `await using lake = await temporaryLake()`. */
 export async function temporaryLake(): Promise<TemporaryLake> {
   const path = await Deno.makeTempDir({ prefix: "lake-" });
   const lake = openLake({ kind: "directory", path });
@@ -34,7 +34,7 @@ export async function temporaryLake(): Promise<TemporaryLake> {
   };
 }
 
-/** An observer that keeps what it hears. */
+/** Creates an observer that records all steps. */
 export function recorder(): Observer & { readonly steps: Step[]; step(step: Step): void } {
   const steps: Step[] = [];
   return { steps, step: (step) => void steps.push(step), progress() {} };

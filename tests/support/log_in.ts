@@ -2,9 +2,9 @@ import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { connect } from "../../pipeline/outbox/connection.ts";
 
-/** How a login ended. */
+/** The result of a login. */
 export interface Login {
-  /** Whether the session was encrypted; absent where there was none. */
+  /** True if the session was encrypted; absent if the login failed. */
   readonly encrypted?: boolean;
   readonly kind?: string;
   readonly message?: string;
@@ -26,8 +26,8 @@ export async function logIn(config: DatabaseConfig): Promise<Login> {
 }
 
 /**
- * The same in a process of its own, which may reach every address. On Linux, 0.0.0.0 leads to this
- * machine, and is no address that a program could know for one of this machine.
+ * Logs in from another process, which may connect to every address. On Linux, 0.0.0.0 leads to this
+ * machine, but a program cannot recognize it as a local address.
  */
 export async function logInFromAfar(config: DatabaseConfig): Promise<Login> {
   const child = new Deno.Command(Deno.execPath(), {

@@ -4,25 +4,27 @@ import { startStrictS3 } from "./strict_s3.ts";
 
 /** A running S3 server of the suite. */
 export interface ObjectStore {
-  /** For people, such as `Ceph RGW`. */
+  /** Name for people, for example `Ceph RGW`. */
   readonly name: string;
-  /** Where it is, and its one user. */
+  /** Endpoint and credentials of its only user. */
   readonly config: Omit<S3Config, "kind" | "bucket">;
-  /** Makes an empty bucket, and says how to open a lake in it. */
+  /** Creates an empty bucket and returns the configuration of a lake in it. */
   createBucket(name: string): Promise<S3Config>;
-  /** Ends the server; what it stored is gone. */
+  /** Stops the server and removes its data. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts the object store that tests run against: a real Ceph RGW, which is what production has.
- * Only on a developer's machine that lacks it may the strict server stand in.
+ * Starts the object store for tests: a real Ceph RGW, as in production. The strict server replaces
+ * it only on a developer's machine without Ceph.
  */
 export async function startObjectStore(): Promise<ObjectStore> {
   if (rgwInstalled()) return await startRgw();
   if (Deno.env.get("CI") === "true") {
     throw new Error(`Cannot start Ceph RGW: install the packages ${REQUIRED_PACKAGES}.`);
   }
-  console.log(`A strict S3 server stands in for Ceph RGW (install ${REQUIRED_PACKAGES} for it).`);
+  console.log(
+    `Using the strict S3 server instead of Ceph RGW. To use Ceph RGW, install ${REQUIRED_PACKAGES}.`,
+  );
   return startStrictS3();
 }

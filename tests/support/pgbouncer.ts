@@ -4,27 +4,27 @@ import { serverAccount } from "../../tasks/demo/postgres_binaries.ts";
 import { startServer } from "../../tasks/demo/server_process.ts";
 import { answers } from "./pg_session.ts";
 
-/** A pgbouncer in front of a Postgres. It ends with its block. */
+/** A pgbouncer in front of Postgres. Stopped on disposal. */
 export interface Pgbouncer extends AsyncDisposable {
-  /** The same database by way of it. */
+  /** Configuration of the same database through pgbouncer. */
   readonly config: DatabaseConfig;
 }
 
-/** How to start one. */
+/** Options of pgbouncer. */
 export interface PgbouncerOptions {
-  /** For how long a client has a session with Postgres to itself. */
+  /** How long a client keeps a Postgres session to itself. */
   readonly pooling: "session" | "transaction" | "statement";
-  /** How many sessions with Postgres all clients share. */
+  /** Number of Postgres sessions that all clients share. */
   readonly sessions: number;
-  /** Parameters that clients may send at the login, and that have no effect. */
+  /** Startup parameters that pgbouncer accepts and ignores. */
   readonly ignored?: string;
 }
 
 const program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].find(exists);
 
 /**
- * A test that needs pgbouncer. Where it is not installed, the test fails in CI, and elsewhere it is
- * ignored, with what is missing in its name.
+ * Declares a test that needs pgbouncer. If pgbouncer is not installed, the test fails in CI and is
+ * ignored elsewhere, with the reason in its name.
  */
 export function pgbouncerTest(name: string, run: () => Promise<void>): void {
   if (program !== undefined) return Deno.test(name, run);
@@ -43,7 +43,7 @@ export async function startPgbouncer(
   config: DatabaseConfig,
   { pooling, sessions, ignored = "" }: PgbouncerOptions,
 ): Promise<Pgbouncer> {
-  const account = await serverAccount(); // it refuses to run as root, as Postgres does
+  const account = await serverAccount(); // like Postgres, pgbouncer refuses to run as root
   const folder = await Deno.makeTempDir({ prefix: "pgbouncer-", dir: "/tmp" });
   const port = freePort();
   const files = {

@@ -4,42 +4,46 @@ import { type EmbeddedPostgres, startPostgres } from "../../tasks/demo/embedded_
 import { CREATE_OUTBOX } from "../../tasks/demo/events.ts";
 import { session, type TextClient, type TextRow } from "./pg_session.ts";
 
-/** A database of one test, with an empty `stop_events`. It is dropped at the end of its block. */
+/** A database of one test with an empty `stop_events`. Dropped on disposal. */
 export interface Outbox extends AsyncDisposable {
-  /** Its owner, a superuser. */
+  /** Login of the owner, a superuser. */
   readonly config: DatabaseConfig;
-  /** Runs one or more statements as the owner, in the same session each time. */
+  /** Runs one or more statements as the owner, always in the same session. */
   query(sql: string, params?: readonly unknown[]): Promise<TextRow[]>;
-  /** One more session, such as a slow writer's. It ends with the database. */
+  /** Opens another session, for example for a slow writer. Closed with the database. */
   connect(config?: DatabaseConfig): Promise<TextClient>;
-  /** Makes a user that may log in, and runs the grants as the owner. It ends with the database. */
+  /**
+   * Creates a user that may log in, and runs the grants as the owner. Dropped with the database.
+   */
   role(name: string, grants: string): Promise<DatabaseConfig>;
 }
 
-/** How a test's database begins. */
+/** Options of a test database. */
 export interface OutboxOptions {
-  /** Statements that fill it, such as `RUNBOOK_EVENTS`. */
+  /** Statements that insert events, for example `RUNBOOK_EVENTS`. */
   readonly events?: readonly string[];
 }
 
-// One server for all tests of a file that imports this. The hooks run outside of any test, whose
-// sanitizers would take a server for a leak.
+// One server for all tests of an importing file. The hooks run outside of tests, because the
+// sanitizers of a test would report the server as a leak.
 let server: EmbeddedPostgres | undefined;
 Deno.test.beforeAll(async () => {
-  server = await startPostgres({ settings: { wal_level: "logical" } }); // for subscriptions
+  server = await startPostgres({ settings: { wal_level: "logical" } }); // logical replication for subscriptions
 });
 Deno.test.afterAll(async () => {
   await server?.stop();
   server = undefined;
 });
 
-/** The server's own database, as its superuser, for what concerns no single database. */
+/**
+ * Returns the superuser's login to the server's own database, for statements on the whole server.
+ */
 export function serverConfig(): DatabaseConfig {
-  if (server === undefined) throw new Error("The server runs only while tests do.");
+  if (server === undefined) throw new Error("The server is available only while tests run.");
   return server.config;
 }
 
-/** Makes a database for one test: `await using db = await outbox()`. */
+/** Creates a database for one test: `await using db = await outbox()`. */
 export async function outbox({ events = [] }: OutboxOptions = {}): Promise<Outbox> {
   const name = `t_${crypto.randomUUID().replaceAll("-", "")}`;
   const config = { ...serverConfig(), name };
@@ -53,7 +57,7 @@ export async function outbox({ events = [] }: OutboxOptions = {}): Promise<Outbo
   }
 
   async function end(): Promise<void> {
-    await rollBackPrepared(config); // they would keep the database from being dropped
+    await rollBackPrepared(config); // prepared transactions block the DROP
     await asServerOwner(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`, ...roles.map(dropRole));
     await Promise.all(sessions.map((client) => client.end()));
   }
@@ -85,7 +89,10 @@ export async function outbox({ events = [] }: OutboxOptions = {}): Promise<Outbo
   }
 }
 
-/** The grants went with the database; those on shared objects are taken back first. */
+/**
+ * Returns statements that drop a user. Grants in the database are already gone; DROP OWNED revokes
+ * those on shared objects.
+ */
 function dropRole(user: string): string {
   const role = pg.escapeIdentifier(user);
   return `DROP OWNED BY ${role}; DROP ROLE ${role}`;

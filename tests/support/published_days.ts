@@ -17,21 +17,23 @@ import {
   type SilverCommit,
 } from "../../pipeline/lake/marker.ts";
 
-// Days as their markers describe them, without a database and without Parquet: for whatever reads
-// markers and no parts.
+// Days as described by their markers, without a database or Parquet files. For code that reads
+// markers but no parts.
 
-/** Digits that look like the sha256 of a text. */
+/** Returns the SHA-256 of a text or of bytes. */
 export function digestOf(text: string | Uint8Array): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-/** A part of a day that nothing reads. */
+/** Returns a part that is never read. */
 export function partIn(folder: string, rows: number, name = "00000"): Part {
   const sha256 = digestOf(folder + name);
   return { key: `${folder}part-${name}-${sha256.slice(0, 32)}.parquet`, rows, bytes: 1000, sha256 };
 }
 
-/** Bronze of a day with so many events, in one part; in none where there are none. */
+/**
+ * Returns the bronze marker of a day with this many events, in one part, or in none for 0 events.
+ */
 export function bronzeCommit(day: Day, events: number, more: Partial<BronzeCommit> = {}) {
   const parts = events === 0 ? [] : [partIn(bronzePrefix(day), events)];
   const [minSeq, maxSeq] = events === 0 ? [null, null] : [1n, BigInt(events)];
@@ -49,7 +51,10 @@ export function bronzeCommit(day: Day, events: number, more: Partial<BronzeCommi
   return commit;
 }
 
-/** Silver of a day, made from a bronze marker, with so many executions of one client. */
+/**
+ * Returns the silver marker of a day, made from a bronze marker, with this many executions of one
+ * client.
+ */
 export function silverCommit(bronze: BronzeCommit, executions: number): SilverCommit {
   const { day, state } = bronze;
   const parts = executions === 0 ? [] : [partIn(silverPrefix(1n, day), executions)];
@@ -65,7 +70,7 @@ export function silverCommit(bronze: BronzeCommit, executions: number): SilverCo
   };
 }
 
-/** What the marker of an amended day says, after so many amendments. */
+/** Returns the fields that this many amendments add to a marker. */
 export function amendedBy(day: Day, version: number, lost = 0, altered = 0) {
   const sha256 = digestOf(`${day} ${version - 1}`);
   const acknowledged = (events: number) => ({ events, sha256: digestOf(String(events)) });
@@ -77,13 +82,13 @@ export function amendedBy(day: Day, version: number, lost = 0, altered = 0) {
   };
 }
 
-/** What a marker says of so many events in quarantine. */
+/** Returns the fields that this many quarantined events add to a marker. */
 export function quarantineOf(day: Day, events: number) {
   const sha256 = digestOf(`${day} ${events}`);
   return { key: quarantineKey(day, sha256), events, bytes: 1000, sha256 };
 }
 
-/** Stores a marker, and something under each key that it names. */
+/** Stores a marker, and an object under each key that the marker names. */
 export async function store(lake: Lake, commit: BronzeCommit | SilverCommit): Promise<void> {
   const { layer, day, parts } = commit;
   for (const { key, bytes } of parts) await lake.put(key, new Uint8Array(bytes));
@@ -91,7 +96,7 @@ export async function store(lake: Lake, commit: BronzeCommit | SilverCommit): Pr
   await lake.put(key, renderMarker(commit));
 }
 
-/** Stores both layers of a day: the events that are given, and half as many executions. */
+/** Stores both layers of a day: the given number of events, and half as many executions. */
 export async function publish(
   lake: Lake,
   day: Day,

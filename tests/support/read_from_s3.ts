@@ -1,7 +1,7 @@
 import { Failure } from "../../pipeline/errors.ts";
 import { openS3 } from "../../pipeline/lake/s3.ts";
 
-// A process of its own, so that a test can give it less than it has itself.
+// A separate process, so that a test can give it fewer permissions than its own.
 
 const lake = openS3(JSON.parse(Deno.args[0]!));
 try {

@@ -2,42 +2,45 @@ import { type ServerProcess, startServer } from "../../tasks/demo/server_process
 import type { Blob, TestImage } from "./images.ts";
 import { startTokenServer, type TokenServer } from "./token_server.ts";
 
-/** Debian packages that hold the programs. */
+/** Debian packages that contain the programs. */
 export const REGISTRY_PACKAGES = "docker-registry openssl";
 
-/** The user that registries with a login know. The password has what a careless encoding would lose. */
+/**
+ * The user of registries with a login. The password has characters that a wrong encoding would
+ * lose.
+ */
 export const REGISTRY_USER = { user: "robot", password: 'o:pen sesame"!' } as const;
 
-/** That user with bcrypt, as `htpasswd -B` writes it. */
+/** The entry of that user in the bcrypt format of `htpasswd -B`. */
 const HTPASSWD = "robot:$2y$04$abcdefghijklmnopqrstuutlCDMfvu1am/TBIHch4yB1YrXbx9R7i\n";
 
-/** Milliseconds until a registry that does not answer counts as broken. It takes less than 1 s. */
+/** Deadline for the start of a registry in milliseconds. A normal start takes less than 1 s. */
 const START_DEADLINE = 30_000;
 
 /** A running registry of the suite. */
 export interface TestRegistry {
-  /** As in `127.0.0.1:40123`. */
+  /** Host and port, for example `127.0.0.1:40123`. */
   readonly host: string;
-  /** The certificate in PEM that it is signed by, where it speaks TLS. */
+  /** The registry's self-signed certificate as PEM; undefined without TLS. */
   readonly certificate: string | undefined;
-  /** Stores an image under a tag, or one of several platforms. */
+  /** Stores an image under a tag, or an index with images for several platforms. */
   push(path: string, tag: string, root: Blob, images: readonly TestImage[]): Promise<void>;
-  /** Ends the registry; what it stored is gone. */
+  /** Stops the registry and removes its data. */
   stop(): Promise<void>;
 }
 
-/** What a registry asks of whoever comes. */
+/** Options of a registry. */
 export interface RegistryKind {
-  /** Whether it speaks TLS, with a certificate that it signed itself. */
+  /** True to use TLS with a self-signed certificate. */
   readonly tls?: boolean;
-  /** Who may come: anybody, or {@linkcode REGISTRY_USER} by basic auth or by a token. */
+  /** The required login: none, or that of {@linkcode REGISTRY_USER} by basic auth or by token. */
   readonly auth?: "none" | "basic" | "token";
 }
 
 /**
- * Whether this machine can start a registry.
+ * Returns true if this machine can start a registry.
  *
- * @throws {Error} it cannot, and this is CI
+ * @throws {Error} the packages are missing in CI
  */
 export function registryInstalled(): boolean {
   const folders = (Deno.env.get("PATH") ?? "").split(":");
@@ -47,11 +50,14 @@ export function registryInstalled(): boolean {
   if (missing.length === 0) return true;
   const problem = `Cannot start a registry: install the packages ${REGISTRY_PACKAGES}`;
   if (Deno.env.get("CI") === "true") throw new Error(`${problem}.`);
-  console.log(`${problem}. The tests that need one are left out.`);
+  console.log(`${problem}. Skipping the tests that need one.`);
   return false;
 }
 
-/** Starts Debian's `docker-registry` on a free port of 127.0.0.1. It ends with this process. */
+/**
+ * Starts Debian's `docker-registry` on a free port of 127.0.0.1. The registry exits with this
+ * process.
+ */
 export async function startRegistry(kind: RegistryKind = {}): Promise<TestRegistry> {
   for (let attempt = 1;; attempt++) {
     const dir = await Deno.makeTempDir({ prefix: "docker-registry-" });
@@ -62,7 +68,7 @@ export async function startRegistry(kind: RegistryKind = {}): Promise<TestRegist
       for (const each of started.toReversed()) await each.stop();
       const log = await Deno.readTextFile(`${dir}/log`).catch(() => "");
       await Deno.remove(dir, { recursive: true }).catch(() => {});
-      // Between our looking for a free port and its taking it, somebody else may take it.
+      // Another process can take the free port before the registry does.
       if (attempt < 3 && /address already in use/.test(log)) continue;
       throw new Error(`Cannot start a registry: ${(error as Error).message}\n${log.slice(-2000)}`);
     }
@@ -82,7 +88,7 @@ async function start(
   await Deno.writeTextFile(`${dir}/htpasswd`, HTPASSWD);
   await Deno.writeTextFile(`${dir}/config.json`, configuration({ dir, host, tls, auth, tokens }));
   const server = startServer({
-    // It was started in the background, where shells have programs ignore what would stop it.
+    // Shells start background programs with SIGINT ignored, but SIGINT stops the registry.
     command: ["env", "--default-signal=INT", "docker-registry", "serve", `${dir}/config.json`],
     log: `${dir}/log`,
     remove: dir,
@@ -161,7 +167,7 @@ function configuration(
     basic: { auth: { htpasswd: { realm: "suite", path: `${dir}/htpasswd` } } },
     token: { auth: { token: { realm, service, issuer, rootcertbundle: bundle } } },
   }[auth];
-  // YAML takes JSON.
+  // JSON is valid YAML.
   return JSON.stringify({
     version: "0.1",
     storage: { filesystem: { rootdirectory: `${dir}/data` } },
@@ -170,7 +176,7 @@ function configuration(
   });
 }
 
-/** Makes a key and a certificate for 127.0.0.1 that nobody else has signed. */
+/** Creates a key and a self-signed certificate for 127.0.0.1. */
 async function selfSign(dir: string): Promise<void> {
   const name = ["-subj", "/CN=suite", "-addext", "subjectAltName=IP:127.0.0.1"];
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];

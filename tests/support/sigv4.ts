@@ -1,22 +1,22 @@
 import { createHash, createHmac } from "node:crypto";
 
-/** A request, as far as its signature covers it. */
+/** The parts of a request that a signature covers. */
 export interface SignedRequest {
   readonly method: string;
   readonly url: URL;
   readonly headers: Headers;
-  /** Lower case names of the headers that are signed. */
+  /** Lowercase names of the signed headers. */
   readonly signedHeaders: readonly string[];
 }
 
-/** A key pair and where it is good. */
+/** A key pair with its region and service. */
 export interface Signer {
   readonly region: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
 }
 
-/** Signs a request in its headers, AWS Signature Version 4, and sends it. */
+/** Signs a request with AWS Signature Version 4 in its headers, and sends it. */
 export function signedFetch(
   signer: Signer,
   method: string,
@@ -32,7 +32,7 @@ export function signedFetch(
     "x-amz-date": new Date().toISOString().replace(/[-:]|\.\d+/g, ""),
   });
   const signed = new Headers(headers);
-  signed.set("host", url.host); // fetch sets it by itself and takes it from nobody
+  signed.set("host", url.host); // fetch sets this header itself and ignores any other value
   const signedHeaders = [...signed.keys()].sort();
   const scope = `${headers.get("x-amz-date")!.slice(0, 8)}/${signer.region}/s3/aws4_request`;
   const request = { method, url, headers: signed, signedHeaders };
@@ -46,10 +46,10 @@ export function signedFetch(
 }
 
 /**
- * The signature that a request must have.
+ * Computes the signature of a request.
  *
- * @param scope `20251228/us-east-1/s3/aws4_request`
- * @returns lower case hexadecimal
+ * @param scope for example `20251228/us-east-1/s3/aws4_request`
+ * @returns lowercase hexadecimal digits
  */
 export function signature(request: SignedRequest, scope: string, secret: string): string {
   const { method, url, headers, signedHeaders } = request;
@@ -68,7 +68,7 @@ export function signature(request: SignedRequest, scope: string, secret: string)
   return hmac(key, toSign.join("\n")).toString("hex");
 }
 
-/** A digest in lower case hexadecimal. */
+/** Returns the SHA-256 digest in lowercase hexadecimal digits. */
 export function sha256(content: string | Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
 }

@@ -1,11 +1,11 @@
-/** A way to a server on which bytes can get lost. It ends with its block. */
+/** A proxy in front of a server that can lose bytes. Stopped on disposal. */
 export interface StallingProxy extends AsyncDisposable {
   readonly port: number;
 }
 
 /**
- * Passes everything on, until the server has sent so many bytes. What it sends after that gets lost,
- * and neither side is told, as behind a firewall that forgot the connection.
+ * Forwards all data until the server has sent this many bytes. Later bytes of the server are lost
+ * without any signal to either side, as behind a firewall that dropped the connection.
  */
 export function stallingProxy(port: number, after: number): StallingProxy {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -40,7 +40,7 @@ export function stallingProxy(port: number, after: number): StallingProxy {
         try {
           connection.close();
         } catch {
-          // it ended by itself
+          // the process has already exited
         }
       }
       await Promise.all(flows);

@@ -1,13 +1,13 @@
 import { dockerArchive, type Files, imageOf, type TestImage } from "./images.ts";
 
-// What stands in for the image of the Jobs where none was built: the files are where manifests/image
-// puts them, the jars are empty. Nothing runs in it; it is there to be looked into, and to be loaded.
-// As a program, `stand_in_image.ts FILE`, it is stored as `docker save` would.
+// A stand-in for the image of the Jobs if none was built. The files are at the paths of
+// manifests/image, and the jars are empty. The image is only inspected and loaded, never run. As a
+// program, `stand_in_image.ts FILE` stores the image in the format of `docker save`.
 
 const MANIFESTS = new URL("../../manifests/", import.meta.url);
 const JARS = "opt/spark/jars";
 
-/** What every image of Spark 3.5 has. */
+/** The files of every Spark 3.5 image. */
 const SPARK: Files = {
   "opt/spark/bin/spark-submit": "#!/bin/sh\n",
   [`${JARS}/hadoop-client-api-3.3.4.jar`]: "",
@@ -16,18 +16,21 @@ const SPARK: Files = {
 };
 const ENV = ["SPARK_HOME=/opt/spark"];
 
-/** The image that the Jobs name, as in `ghcr.io/ldamasio/rbs-spark:3.5.8-phase1`. */
+/** Returns the image that the Jobs name, for example `ghcr.io/ldamasio/rbs-spark:3.5.8-phase1`. */
 export async function imageOfJobs(): Promise<string> {
   const job = await Deno.readTextFile(new URL("50-bronze-ingest.yaml", MANIFESTS));
   return /^ +image: (\S+)$/m.exec(job)![1]!;
 }
 
-/** Spark as others publish it. */
+/** Returns the plain Spark image. */
 export function plainSpark(): TestImage {
   return imageOf({ layers: [SPARK], env: ENV });
 }
 
-/** What the Dockerfile makes of it. A jar that is to be missing is taken away by one more layer. */
+/**
+ * Returns the image that the Dockerfile builds. An additional layer deletes each jar that should be
+ * missing.
+ */
 export async function standInImage(
   { without }: { readonly without?: string } = {},
 ): Promise<TestImage> {
@@ -58,7 +61,7 @@ async function files(folder: URL, path: string): Promise<Files> {
   return Object.assign({}, ...found);
 }
 
-/** Stores the image as `docker save` would, by the name that the Jobs have for it. */
+/** Stores the image in the format of `docker save` under the name in the Jobs. */
 export async function saveStandIn(file: string): Promise<void> {
   await Deno.writeFile(file, dockerArchive(await standInImage(), [await imageOfJobs()]));
 }

@@ -4,13 +4,13 @@ import { nativeFolder, serverAccount } from "../../tasks/demo/postgres_binaries.
 import { startServer } from "../../tasks/demo/server_process.ts";
 import { answers, session } from "./pg_session.ts";
 
-/** A server that follows another one. It ends with its block. */
+/** A server that replicates another one. Stopped on disposal. */
 export interface Standby extends AsyncDisposable {
-  /** The primary's database, as the standby has it. */
+  /** Configuration of the primary's database on the standby. */
   readonly config: DatabaseConfig;
 }
 
-/** Starts a standby of a server, with a copy of its data on a free port of 127.0.0.1. */
+/** Starts a standby with a copy of a server's data on a free port of 127.0.0.1. */
 export async function startStandby(primary: EmbeddedPostgres): Promise<Standby> {
   const account = await serverAccount();
   const folder = await Deno.makeTempDir({ prefix: "standby-", dir: "/tmp" });
@@ -53,7 +53,7 @@ export async function startStandby(primary: EmbeddedPostgres): Promise<Standby> 
   return { config, [Symbol.asyncDispose]: () => server.stop() };
 }
 
-/** Copies the data of a server that goes on, as its manual has it. */
+/** Copies the data of a running server, as described in the Postgres manual. */
 async function backUp({ config, folder }: EmbeddedPostgres, to: string): Promise<void> {
   const owner = await session(config);
   try {
@@ -66,7 +66,9 @@ async function backUp({ config, folder }: EmbeddedPostgres, to: string): Promise
   }
 }
 
-/** The programs that the server runs, which are a copy where its user cannot reach npm's. */
+/**
+ * Returns the folder of the server's programs: a copy if its user has no access to the npm cache.
+ */
 async function binaries({ folder }: EmbeddedPostgres): Promise<string> {
   const copy = `${folder}/native/bin`;
   return await Deno.stat(copy).then(() => copy, () => `${nativeFolder()}/bin`);

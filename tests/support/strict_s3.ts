@@ -3,11 +3,13 @@ import { createHash } from "node:crypto";
 import type { ObjectStore } from "./object_store.ts";
 import { sha256, signature, signedFetch } from "./sigv4.ts";
 
-/** How the server differs from a healthy one with large pages. */
+/** Options of the strict server. */
 export interface StrictS3Options {
-  /** Most keys of a page of a listing. */
+  /** Most keys per page of a listing. */
   readonly pageSize?: number;
-  /** Answers in the server's place, perhaps after the server did what was asked (`serve`). */
+  /**
+   * Responds instead of the server, optionally after the server has served the request (`serve`).
+   */
   readonly fault?: (
     request: Request,
     serve: () => Promise<Response>,
@@ -27,13 +29,13 @@ const USER = {
   accessKeyId: "STRICTKEY",
   secretAccessKey: "strict/secret+key",
 };
-/** Milliseconds that a client's clock may be off. */
+/** Allowed clock skew of a client in milliseconds. */
 const CLOCK_SKEW = 15 * 60 * 1000;
 
 /**
- * Starts an S3 server in memory that refuses what a real one refuses: signatures and digests that
- * are wrong, conditions that do not hold, uploads without a length. Unlike a real one it also refuses
- * an object without a Content-MD5, and can be told to fail.
+ * Starts an in-memory S3 server that rejects what a real server rejects: wrong signatures and
+ * digests, failed conditions, uploads without a length. Unlike a real server, it also rejects an
+ * object without Content-MD5, and can inject faults.
  */
 export function startStrictS3({ pageSize = 1000, fault }: StrictS3Options = {}): ObjectStore {
   const buckets = new Map<string, Bucket>();
@@ -109,7 +111,7 @@ function refusedForItsHeaders(request: Request, body: Uint8Array): Response | un
     /^AWS4-HMAC-SHA256 Credential=([^/]+)\/([^,]+),\s*SignedHeaders=([^,]+),\s*Signature=(\w+)$/;
   const [, keyId, scope, names, signed] = pattern.exec(headers.get("authorization") ?? "") ?? [];
   if (!keyId || !scope || !names) return refusal(403, "AccessDenied");
-  // As with AWS, the answer quotes the key id, so that tests see whether a client passes it on.
+  // Like AWS, the response quotes the key ID, so tests can see whether a client prints it.
   if (keyId !== USER.accessKeyId) return refusal(403, "InvalidAccessKeyId", keyId);
 
   const signedHeaders = names.split(";");
@@ -202,7 +204,7 @@ function listing(name: string, bucket: Bucket, query: URLSearchParams, pageSize:
   );
 }
 
-/** An S3 error, as a fault may give it too. */
+/** Returns an S3 error response. Faults use it too. */
 export function refusal(status: number, code: string, keyId = ""): Response {
   const quoted = keyId && `<AWSAccessKeyId>${xml(keyId)}</AWSAccessKeyId>`;
   const message = `<Message>${xml(`Refused ${keyId}`)}</Message>`;
@@ -216,7 +218,7 @@ function document(status: number, content: string): Response {
   });
 }
 
-/** The order of a bucket, which is not that of JavaScript's strings beyond U+FFFF. */
+/** Compares keys in UTF-8 order. JavaScript's string order differs for characters above U+FFFF. */
 function byUtf8(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

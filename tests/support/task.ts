@@ -1,6 +1,6 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 
-/** How a task ended, and what it said. */
+/** The result of a task, with its output. */
 export interface TaskOutcome {
   readonly code: number;
   readonly signal: Deno.Signal | null;
@@ -8,20 +8,20 @@ export interface TaskOutcome {
   readonly stderr: string;
 }
 
-/** A task that was started. */
+/** A running task. */
 export interface RunningTask {
   kill(signal: Deno.Signal): void;
   readonly outcome: Promise<TaskOutcome>;
 }
 
-/** Where tasks run. */
+/** The folder in which tasks run. */
 export const ROOT: URL = new URL("../../", import.meta.url);
 const TASKS: Record<string, { readonly command: string }> =
   JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT))).tasks;
 
 /**
- * Starts a task of deno.json as an operator does, with the permissions that it has there, and with
- * nothing of this process's environment but what Deno itself needs.
+ * Starts a task of deno.json like an operator: with its permissions there, and without this
+ * process's environment except for the variables that Deno needs.
  */
 export function startTask(
   name: string,
@@ -50,24 +50,24 @@ export function startTask(
   };
 }
 
-/** A task's command line, as deno.json has it. */
+/** Returns the command line of a task in deno.json. */
 export function commandOf(name: string, args: readonly string[]): string[] {
   const [program, ...own] = TASKS[name]!.command.split(" ");
-  if (program !== "deno") throw new Error(`The task ${name} is no single run of deno.`);
+  if (program !== "deno") throw new Error(`The task ${name} is not a single run of deno.`);
   return [Deno.execPath(), ...own, ...args];
 }
 
-/** What a task has in its environment: what Deno itself needs, and what the test gives. */
+/** Returns the environment of a task: the variables that Deno needs and those of the test. */
 export function environmentOf(env: Readonly<Record<string, string>>): Record<string, string> {
   return { ...inherited("PATH", "HOME", "DENO_DIR", "TMPDIR"), ...env };
 }
 
-/** Runs a task to its end. */
+/** Runs a task and waits for its result. */
 export function runTask(...how: Parameters<typeof startTask>): Promise<TaskOutcome> {
   return startTask(...how).outcome;
 }
 
-/** The variables that lead a task to a database and a lake in a directory. */
+/** Returns the variables that select a database and a lake in a directory. */
 export function environment(config: DatabaseConfig, lake: string): Record<string, string> {
   return {
     DJANGO_DB_HOST: config.host,

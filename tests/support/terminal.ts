@@ -1,13 +1,16 @@
 import { commandOf, environmentOf, ROOT } from "./task.ts";
 import { assert } from "./assert.ts";
 
-// A real pseudo-terminal, by `script` of util-linux, which is on every Linux that has a shell.
+// A real pseudo-terminal, provided by `script` of util-linux.
 
 type Test = (name: string, run: (t: Deno.TestContext) => Promise<void>) => void;
 
 const missing = await missingScript();
 
-/** Tests of a kind that need a terminal too; without `script` a failure in CI, and ignored elsewhere. */
+/**
+ * Adds the need for a terminal to a test function. Without `script`, a test fails in CI and is
+ * ignored elsewhere.
+ */
 export function atTerminal(test: Test): Test {
   if (missing === undefined || Deno.env.get("CI") === "true") return test;
   return (name) => Deno.test({ name: `${name} (${missing})`, ignore: true, fn() {} });
@@ -23,26 +26,28 @@ async function missingScript(): Promise<string | undefined> {
   }
 }
 
-/** A task at a terminal of its own. */
+/** A task on its own terminal. */
 export interface TerminalTask {
-  /** All that the terminal has shown so far, what it colours and overwrites included. */
+  /**
+   * Returns everything that the terminal has shown so far, including colors and overwritten text.
+   */
   shown(): string;
-  /** Waits until the terminal has shown something that it had not when this was last asked. */
+  /** Waits for a text in the output since the last call. */
   until(text: string): Promise<void>;
-  /** Types keys; `\r` is Enter, `\x03` Ctrl-C. */
+  /** Types keys: `\r` is Enter, `\x03` is Ctrl-C. */
   type(keys: string): Promise<void>;
-  /** The command lines of all its programs, as anybody on the machine can see them. */
+  /** Returns the command lines of the task's processes, as visible to every user of the machine. */
   commandLines(): Promise<string[]>;
-  /** How it ended, and whether the terminal was then as it had been before. */
+  /** The exit code, and whether the terminal's settings were restored. */
   readonly outcome: Promise<{ readonly code: number; readonly restored: boolean }>;
 }
 
-/** Milliseconds that a terminal may take to show something. */
+/** Deadline for output of a terminal in milliseconds. */
 const DEADLINE = 30_000;
 
 /**
- * Starts a task of deno.json as an operator does at a terminal. Afterwards it is known whether the
- * terminal's settings are what they were.
+ * Starts a task of deno.json on a terminal like an operator. Also records whether the task restores
+ * the terminal's settings.
  */
 export function startOnTerminal(
   name: string,
@@ -50,7 +55,7 @@ export function startOnTerminal(
   env: Readonly<Record<string, string>> = {},
 ): TerminalTask {
   const command = commandOf(name, args).map(quoted).join(" ");
-  // The shell survives Ctrl-C, to look at the terminal.
+  // The shell survives Ctrl-C, so that it can read the terminal's settings afterwards.
   const shell = `trap : INT; before=$(stty -g); ${command}; code=$?; ` +
     `[ "$before" = "$(stty -g)" ] && echo "<restored>"; exit $code`;
   const child = new Deno.Command("script", {
@@ -81,7 +86,10 @@ export function startOnTerminal(
       const late = new Promise<void>((resolve) => timer = setTimeout(resolve, DEADLINE));
       const from = performance.now();
       for (let at = -1; (at = shown.indexOf(text, seen)) < 0 || !(seen = at + text.length);) {
-        assert(performance.now() - from < DEADLINE, `it never shows ${text}, but: ${shown}`);
+        assert(
+          performance.now() - from < DEADLINE,
+          `the terminal does not show ${text}, but: ${shown}`,
+        );
         await Promise.race([news.promise, late]);
       }
       clearTimeout(timer);
@@ -97,9 +105,9 @@ export function startOnTerminal(
   };
 }
 
-/** Of a process, and of those that it started. */
+/** Returns the command lines of a process and its descendants. */
 async function commandLinesUnder(pid: number): Promise<string[]> {
-  // Deno may not look there itself. The fourth field is the parent.
+  // Deno itself has no access to /proc. The fourth field of `stat` is the parent's PID.
   const list = 'for p in /proc/[0-9]*; do echo "${p#/proc/} $(cut -d" " -f4 $p/stat) ' +
     `$(tr '\\0\\n' '  ' <$p/cmdline)"; done 2>/dev/null`;
   const { stdout } = await new Deno.Command("sh", { args: ["-c", list] }).output();

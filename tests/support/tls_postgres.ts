@@ -4,19 +4,19 @@ import { serverAccount } from "../../tasks/demo/postgres_binaries.ts";
 import { type Authority, authority } from "../pipeline/cluster/pki.ts";
 import { session, type TextClient } from "./pg_session.ts";
 
-/** A Postgres with a certificate for `localhost`. It ends with its block. */
+/** A Postgres with a certificate for `localhost`. Stopped on disposal. */
 export interface TlsPostgres extends AsyncDisposable {
-  /** Without a word about encryption. */
+  /** Configuration without encryption settings. */
   readonly config: DatabaseConfig;
-  /** The CA that signed its certificate, as PEM. */
+  /** Certificate of the CA that signed the server's certificate, as PEM. */
   readonly ca: string;
-  /** Runs one or more statements as its owner. */
+  /** Runs one or more statements as the owner. */
   query(sql: string): Promise<unknown>;
-  /** Replaces what pg_hba.conf says about connections by TCP, and waits until that goes. */
+  /** Replaces the rules for TCP connections in pg_hba.conf, and waits until they are active. */
   admit(...lines: string[]): Promise<void>;
 }
 
-/** Starts a Postgres that takes TLS and plain connections. */
+/** Starts a Postgres that accepts TLS and plain connections. */
 export async function startTlsPostgres(): Promise<TlsPostgres> {
   const pki = await authority();
   try {
@@ -61,6 +61,7 @@ async function admit(file: string, lines: readonly string[], owner: TextClient):
   const before = await loaded();
   await Deno.writeTextFile(file, `${lines.join("\n")}\n`);
   await owner.query("SELECT pg_reload_conf()");
-  // The server reads the file before it takes the next connection, and tells its sessions then too.
+  // The server reloads the file before it accepts the next connection, and its sessions see the
+  // change then.
   while (await loaded() === before) await new Promise((resolve) => setTimeout(resolve, 20));
 }

@@ -1,12 +1,12 @@
-/** The service beside a registry that gives out tokens, for lack of one that can be had. */
+/** The token service of a registry. Debian has no package of one. */
 export interface TokenServer {
-  /** Where tokens are to be had. */
+  /** URL at which clients request tokens. */
   readonly realm: string;
-  /** What it calls the registry. */
+  /** Name of the registry in tokens. */
   readonly service: string;
-  /** What it calls itself. */
+  /** Name of the token service in tokens. */
   readonly issuer: string;
-  /** A token for a repository. */
+  /** Returns a token for a repository. */
   sign(path: string, actions: readonly string[]): Promise<string>;
   stop(): Promise<void>;
 }
@@ -15,8 +15,8 @@ const SERVICE = "suite-registry";
 const ISSUER = "suite-tokens";
 
 /**
- * Starts a token server that signs with `key.pem` and `cert.pem` of a folder. Anybody may pull what is
- * under `public/`, and the user everything but what is under `secret/`.
+ * Starts a token server that signs with `key.pem` and `cert.pem` of a folder. Everyone may pull
+ * images under `public/`. The user may also pull all others except those under `secret/`.
  */
 export async function startTokenServer(
   dir: string,

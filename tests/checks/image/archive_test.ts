@@ -45,21 +45,21 @@ for (
     ["docker save", dockerArchive(IMAGE, [NAME]), IMAGE.config],
     ["docker save, packed", gzipSync(dockerArchive(IMAGE, [NAME])), IMAGE.config],
     ["an OCI layout", ociArchive(IMAGE.manifest, [IMAGE], NAME), IMAGE.manifest],
-    ["an OCI layout, packed", gzipSync(ociArchive(IMAGE.manifest, [IMAGE], "1")), IMAGE.manifest],
+    ["a compressed OCI layout", gzipSync(ociArchive(IMAGE.manifest, [IMAGE], "1")), IMAGE.manifest],
     ["an OCI layout without a name", unnamed(IMAGE), IMAGE.manifest],
     [
-      "an OCI layout of two platforms",
+      "an OCI layout for two platforms",
       ociArchive(indexOf([ARM, IMAGE]), [ARM, IMAGE], NAME),
       IMAGE.manifest,
     ],
     [
-      "an OCI layout whose layers are not packed",
+      "an OCI layout with uncompressed layers",
       unnamed(imageOf({ layers: LAYERS, packing: "none" })),
       imageOf({ layers: LAYERS, packing: "none" }).manifest,
     ],
   ] as readonly (readonly [string, Uint8Array, Blob])[]
 ) {
-  Deno.test(`archive: an image is found in ${name}`, async () => {
+  Deno.test(`archive: finds an image in ${name}`, async () => {
     await withFile(bytes, async (path) => {
       const image = await findArchived(await openArchive(path, undefined), NAME)
         .read(NAME, PLATFORM);
@@ -70,7 +70,7 @@ for (
   });
 }
 
-Deno.test("archive: of several platforms the wanted one is taken, also where index.json lists them itself", async () => {
+Deno.test("archive: picks the requested platform from several, also if index.json lists them directly", async () => {
   const nested = ociArchive(indexOf([ARM, IMAGE]), [ARM, IMAGE]);
   const flat = tarOf({
     ...Object.fromEntries(
@@ -94,7 +94,7 @@ Deno.test("archive: of several platforms the wanted one is taken, also where ind
   }
 });
 
-Deno.test("archive: equal layers are in an archive once, or links to each other", async () => {
+Deno.test("archive: reads equal layers that are stored once or as links", async () => {
   const twice = imageOf({ layers: [LAYERS[0]!, LAYERS[1]!, LAYERS[0]!] });
   const { descriptor } = twice.config;
   const config = `${descriptor.digest.slice("sha256:".length)}.json`;
@@ -117,7 +117,7 @@ Deno.test("archive: equal layers are in an archive once, or links to each other"
   }
 });
 
-Deno.test("archive: an image goes by its name, a tag, or its digest; one alone without any by every name", async () => {
+Deno.test("archive: finds an image by name, tag or digest, and a single unnamed image by any name", async () => {
   const found = async (bytes: Uint8Array, reference: string) => {
     let problem = "";
     await withFile(bytes, async (path) => {
@@ -155,7 +155,7 @@ Deno.test("archive: an image goes by its name, a tag, or its digest; one alone w
   assertEquals(await found(index, `ghcr.io/team/spark@${digest}`), "");
 });
 
-Deno.test("archive: no reference is found nowhere", () => {
+Deno.test("archive: rejects an invalid image reference", () => {
   assertThrows(() => findArchived([], "$(IMAGE)"), ImageRefused, "not an image reference");
 });
 
@@ -164,31 +164,39 @@ const whole = dockerArchive(IMAGE, [NAME]);
 
 for (
   const [name, bytes, words] of [
-    ["no tar", new TextEncoder().encode("hello ".repeat(200)), "not a tar file, or is damaged"],
-    ["nothing", new Uint8Array(0), "the archive contains no image"],
     [
-      "an archive that is cut",
+      "text instead of a tar file",
+      new TextEncoder().encode("hello ".repeat(200)),
+      "not a tar file, or is damaged",
+    ],
+    ["an empty file", new Uint8Array(0), "the archive contains no image"],
+    [
+      "a truncated archive",
       whole.subarray(0, 2000),
       "the tar file ends in the middle of a file",
     ],
-    ["a packed one that is cut", gzipSync(whole).subarray(0, 300), "is truncated (Z_BUF_ERROR)"],
-    ["a tar of something else", tarOf({ "a.txt": "a" }), "the archive contains no image"],
-    ["an index of nothing", tarOf({ "index.json": json({ manifests: [] }) }), "contains no image"],
-    ["an index that is none", tarOf({ "index.json": "{]" }), "not a JSON object"],
-    ["a manifest for an index", tarOf({ "index.json": json({ layers: [] }) }), "sha256 digest"],
+    ["a truncated gzip archive", gzipSync(whole).subarray(0, 300), "is truncated (Z_BUF_ERROR)"],
+    ["a tar file without an image", tarOf({ "a.txt": "a" }), "the archive contains no image"],
+    ["an empty index", tarOf({ "index.json": json({ manifests: [] }) }), "contains no image"],
+    ["a malformed index", tarOf({ "index.json": "{]" }), "not a JSON object"],
     [
-      "a manifest.json that is none",
+      "a manifest in place of an index",
+      tarOf({ "index.json": json({ layers: [] }) }),
+      "sha256 digest",
+    ],
+    [
+      "a manifest.json of another form",
       tarOf({ "manifest.json": "[1]" }),
       "not in the format of docker save",
     ],
     [
-      "a manifest.json that is cut",
+      "a truncated manifest.json",
       tarOf({ "manifest.json": "[{" }),
       "not in the format of docker save",
     ],
   ] as const
 ) {
-  Deno.test(`archive: no archive is ${name}`, async () => {
+  Deno.test(`archive: rejects ${name}`, async () => {
     await withFile(bytes, async (path) => {
       const error = await assertRejects(() => openArchive(path, undefined), Failure, words);
       assertEquals(error.kind, "configuration");
@@ -197,7 +205,7 @@ for (
   });
 }
 
-Deno.test("archive: a file that is not there, and a folder, are no archives", async () => {
+Deno.test("archive: rejects a missing file and a folder", async () => {
   await assertRejects(
     () => openArchive("/no/such/file", undefined),
     Failure,
@@ -220,7 +228,7 @@ for (
       `layer 1 (${IMAGE.layers[0]!.descriptor.digest}) cannot be read`,
     ],
     [
-      "no such layer",
+      "a missing layer",
       unnamed(swapped(IMAGE, { layers: [IMAGE.layers[0]!] })),
       `the layer ${IMAGE.layers[1]!.descriptor.digest} is missing from the archive`,
     ],
@@ -256,7 +264,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`archive: an archived image is broken by ${name}`, async () => {
+  Deno.test(`archive: reports an image with ${name}`, async () => {
     await withFile(bytes, async (path) => {
       const [image] = await openArchive(path, undefined);
       const error = await assertRejects(() => image!.read("x", PLATFORM), ImageRefused, words);
@@ -265,7 +273,7 @@ for (
   });
 }
 
-Deno.test("reading an archive ends when its signal says so", async () => {
+Deno.test("archive: stops reading when its signal aborts", async () => {
   await withFile(whole, async (path) => {
     const signal = AbortSignal.abort();
     const error = await assertRejects(() => openArchive(path, signal), Failure, "interrupted");

@@ -14,21 +14,21 @@ async function* pieces(bytes: Uint8Array, size = 999) {
 for (
   const [name, packed, content] of [
     ["gzip", GZIP, CONTENT],
-    ["gzip in two members", joined([GZIP, GZIP]), joined([CONTENT, CONTENT])],
-    ["what is not packed", CONTENT, CONTENT],
-    ["less than its first bytes", CONTENT.subarray(0, 2), CONTENT.subarray(0, 2)],
+    ["gzip with two members", joined([GZIP, GZIP]), joined([CONTENT, CONTENT])],
+    ["uncompressed data", CONTENT, CONTENT],
+    ["fewer bytes than a format's signature", CONTENT.subarray(0, 2), CONTENT.subarray(0, 2)],
     ["nothing", new Uint8Array(0), new Uint8Array(0)],
   ] as const
 ) {
   for (const size of [7, 999, 1e6]) {
-    Deno.test(`byte_stream: ${name} is unpacked, in pieces of ${size} bytes`, async () => {
+    Deno.test(`unpacked: reads ${name}, in pieces of ${size} bytes`, async () => {
       const found = await whole(unpacked(pieces(packed, size)), 1e6);
       assertEquals(found.toHex(), content.toHex());
     });
   }
 }
 
-Deno.test("byte_stream: gzip that is cut or changed is reported as such", async () => {
+Deno.test("unpacked: reports truncated or damaged gzip data", async () => {
   const read = (bytes: Uint8Array) => whole(unpacked(pieces(bytes)), 1e6);
   const changed = GZIP.slice();
   changed[GZIP.length - 6]! ^= 1;
@@ -37,7 +37,7 @@ Deno.test("byte_stream: gzip that is cut or changed is reported as such", async 
   await assertRejects(() => read(changed), Malformed, "is damaged");
 });
 
-Deno.test("byte_stream: what unpacks to more than a layer has is given up, however little it is packed", async () => {
+Deno.test("unpacked: stops at the size limit of uncompressed content", async () => {
   const bomb = gzipSync(new Uint8Array(50_000_000));
   await assertRejects(
     async () => {
@@ -48,12 +48,12 @@ Deno.test("byte_stream: what unpacks to more than a layer has is given up, howev
   );
 });
 
-Deno.test("byte_stream: zstd is reported as what it is, and not taken for something else", async () => {
+Deno.test("unpacked: reports zstd as unsupported", async () => {
   const zstd = zstdCompressSync(CONTENT);
   await assertRejects(() => whole(unpacked(pieces(zstd, 3)), 1e6), Unsupported, "with zstd");
 });
 
-Deno.test("byte_stream: what goes wrong with the source is reported, and not what follows from it", async () => {
+Deno.test("unpacked: reports the error of the source, and not a consequence", async () => {
   async function* cut() {
     yield await GZIP.subarray(0, 1000);
     throw new Error("the connection was cut");
@@ -61,7 +61,7 @@ Deno.test("byte_stream: what goes wrong with the source is reported, and not wha
   await assertRejects(() => whole(unpacked(cut()), 1e6), Error, "the connection was cut");
 });
 
-Deno.test("byte_stream: whoever has seen enough may leave", async () => {
+Deno.test("unpacked: allows a reader to stop early", async () => {
   for await (const chunk of unpacked(pieces(joined(Array(20).fill(GZIP))))) {
     assertEquals(chunk.length > 0, true);
     break;

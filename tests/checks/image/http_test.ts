@@ -10,7 +10,7 @@ const OPTIONS = {
   silence: 200,
 };
 
-/** A server that begins to answer with a piece, if it has one, and says nothing after it. */
+/** Starts a server that sends the given first piece of a response, if any, and then nothing. */
 function silentAfter(piece?: string) {
   const { promise: over, resolve: end } = Promise.withResolvers<void>();
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async () => {
@@ -33,7 +33,7 @@ function silentAfter(piece?: string) {
   };
 }
 
-Deno.test("http: a server that does not begin to answer is given up, and so is one that stops", async () => {
+Deno.test("http: times out if a server sends no response, or stops in the middle of one", async () => {
   await using never = silentAfter();
   await using halfway = silentAfter("half");
   const http = openHttp(OPTIONS);

@@ -15,7 +15,7 @@ const bytes = (value: unknown) =>
 const DIGEST = `sha256:${"a".repeat(64)}`;
 const PIECE = { digest: DIGEST, size: 1, mediaType: "application/vnd.oci.image.layer.v1.tar" };
 
-Deno.test("manifests of OCI and of Docker are read", () => {
+Deno.test("image: reads manifests of OCI and Docker", () => {
   const image = imageOf({ layers: [{ a: "" }, { b: "" }] });
   const oci = parseManifest(image.manifest.bytes);
   assertEquals(oci.kind === "image" && oci.layers.map(({ digest }) => digest), [
@@ -28,7 +28,7 @@ Deno.test("manifests of OCI and of Docker are read", () => {
   }
 });
 
-Deno.test("image: an index offers platforms; what it has besides is none", () => {
+Deno.test("image: lists the platforms of an index, and skips its other entries", () => {
   const images = ["linux/amd64", "linux/arm64/v8", "linux/arm/v7", "linux/arm/v6"]
     .map((platform) => imageOf({ layers: [{ [platform]: "" }], platform }));
   const attestation = imageOf({ layers: [{ x: "" }], platform: "unknown/unknown" });
@@ -49,7 +49,7 @@ Deno.test("image: an index offers platforms; what it has besides is none", () =>
   }
 });
 
-Deno.test("image: an image fits the platform of its architecture, and of its variant where that is asked", () => {
+Deno.test("image: matches a platform by architecture, and by variant if one is requested", () => {
   assertEquals(fits("linux/arm64/v8", "linux/arm64"), true);
   assertEquals(fits("linux/arm64", "linux/arm64/v8"), true);
   assertEquals(fits("linux/arm/v7", "linux/arm"), true);
@@ -81,12 +81,12 @@ for (
     ["an index of nothing", { manifests: [null] }, "without a sha256 digest"],
   ] as const
 ) {
-  Deno.test(`image: no manifest is ${name}`, () => {
+  Deno.test(`image: rejects ${name} as a manifest`, () => {
     assertThrows(() => parseManifest(bytes(value)), Malformed, words);
   });
 }
 
-Deno.test("image: a configuration says platform, environment and the unpacked layers' digests", () => {
+Deno.test("image: reads platform, environment and uncompressed layer digests from a configuration", () => {
   const { config, layers } = imageOf({
     layers: [{ a: "" }],
     platform: "linux/arm64/v8",

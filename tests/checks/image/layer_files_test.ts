@@ -9,7 +9,7 @@ import {
 import { assertEquals, assertRejects } from "../../support/assert.ts";
 import { type Files, tarOf } from "../../support/images.ts";
 
-/** Lays layers on top of each other, the lowest first. */
+/** Stacks layers on top of each other, the lowest first. */
 async function imageOf(...layers: readonly Files[]): Promise<ImageFiles> {
   async function* chunks(layer: Files) {
     yield await tarOf(layer);
@@ -24,7 +24,7 @@ async function jarsAfter(...layers: readonly Files[]): Promise<string[] | undefi
   return (await imageOf(SPARK, ...layers)).filesIn("/opt/spark/jars");
 }
 
-Deno.test("layers add up", async () => {
+Deno.test("layer_files: combines the files of all layers", async () => {
   assertEquals(await jarsAfter(), ["a.jar", "b.jar"]);
   assertEquals(await jarsAfter({ [`${JARS}/c.jar`]: "" }), ["a.jar", "b.jar", "c.jar"]);
   assertEquals(await jarsAfter({ [`./${JARS}/c.jar`]: "" }, { [`${JARS}/a.jar`]: "2" }), [
@@ -38,7 +38,7 @@ Deno.test("layers add up", async () => {
   ]);
 });
 
-Deno.test("layer_files: a deletion hides what is below it, and nothing of its own layer or above", async () => {
+Deno.test("layer_files: a deletion hides files of lower layers only", async () => {
   const gone = { [`${JARS}/.wh.a.jar`]: "" };
   assertEquals(await jarsAfter(gone), ["b.jar"]);
   assertEquals(await jarsAfter(gone, { [`${JARS}/a.jar`]: "" }), ["a.jar", "b.jar"]);
@@ -49,19 +49,19 @@ Deno.test("layer_files: a deletion hides what is below it, and nothing of its ow
   ]);
 });
 
-Deno.test("layer_files: a deleted folder takes all that is in it along", async () => {
+Deno.test("layer_files: deletes a folder with its content", async () => {
   assertEquals(await jarsAfter({ "opt/.wh.spark": "" }), undefined);
   assertEquals(await jarsAfter({ "opt/.wh.spark": "", [`${JARS}/c.jar`]: "" }), ["c.jar"]);
   assertEquals(await jarsAfter({ [`${JARS}/.wh..wh.plnk`]: "" }), ["a.jar", "b.jar"]);
 });
 
-Deno.test("layer_files: an opaque folder hides what is below it, wherever in its layer that is said", async () => {
+Deno.test("layer_files: an opaque folder hides lower layers, wherever in its layer the marker is", async () => {
   assertEquals(await jarsAfter({ [`${JARS}/.wh..wh..opq`]: "", [`${JARS}/c.jar`]: "" }), ["c.jar"]);
   assertEquals(await jarsAfter({ [`${JARS}/c.jar`]: "", [`${JARS}/.wh..wh..opq`]: "" }), ["c.jar"]);
   assertEquals(await jarsAfter({ ".wh..wh..opq": "" }), undefined);
 });
 
-Deno.test("layer_files: it is known which layer deleted a file, if it is not there again", async () => {
+Deno.test("layer_files: records which layer deleted a file that stays deleted", async () => {
   const image = await imageOf(
     SPARK,
     { [`${JARS}/.wh.a.jar`]: "", "tmp/x": "" },
@@ -75,13 +75,13 @@ Deno.test("layer_files: it is known which layer deleted a file, if it is not the
   ]);
 });
 
-Deno.test("layer_files: what replaces a folder hides what was in it", async () => {
+Deno.test("layer_files: a file in place of a folder hides the folder's content", async () => {
   assertEquals(await jarsAfter({ [JARS]: "a file" }), undefined);
   assertEquals(await jarsAfter({ "opt/spark": { symlink: "nowhere" } }), undefined);
   assertEquals(await jarsAfter({ "opt/spark": "a file" }, { [`${JARS}/c.jar`]: "" }), ["c.jar"]);
 });
 
-Deno.test("layer_files: folders that are links are followed, however they are written", async () => {
+Deno.test("layer_files: follows links to folders in every notation", async () => {
   const real = { "opt/spark-3.5/jars/a.jar": "" };
   for (
     const symlink of [
@@ -98,7 +98,7 @@ Deno.test("layer_files: folders that are links are followed, however they are wr
   }
 });
 
-Deno.test("layer_files: what a later layer changes below a link is changed where that leads", async () => {
+Deno.test("layer_files: applies changes below a link to the target of the link", async () => {
   const linked = [{ "opt/spark-3.5/jars/a.jar": "" }, { "opt/spark": { symlink: "spark-3.5" } }];
   const added = await imageOf(...linked, { [`${JARS}/b.jar`]: "" });
   assertEquals(added.filesIn("opt/spark-3.5/jars"), ["a.jar", "b.jar"]);
@@ -109,7 +109,7 @@ Deno.test("layer_files: what a later layer changes below a link is changed where
   assertEquals(replaced.filesIn(JARS), ["c.jar"]);
 });
 
-Deno.test("layer_files: a link to a file is a file, and one that leads nowhere is nothing", async () => {
+Deno.test("layer_files: reads a link to a file as a file, and ignores a dangling link", async () => {
   const image = await imageOf({
     "lib/x.jar": "",
     [`${JARS}/x.jar`]: { symlink: "/lib/x.jar" },
@@ -125,7 +125,7 @@ Deno.test("layer_files: a link to a file is a file, and one that leads nowhere i
   assertEquals(image.kindOf("/"), "folder");
 });
 
-Deno.test("layer_files: a hard link is what it leads to, in its layer or below, also when that is deleted", async () => {
+Deno.test("layer_files: resolves a hard link in its layer or below, even if the target is deleted", async () => {
   const image = await imageOf(
     { "lib/x.jar": "", "lib/s": { symlink: "x.jar" } },
     { [`${JARS}/x.jar`]: { hardlink: "lib/x.jar" }, [`lib/t`]: { hardlink: "/lib/s" } },
@@ -165,7 +165,7 @@ async function inFolder(work: (folder: string) => Promise<void>): Promise<void> 
   }
 }
 
-Deno.test("layer_files: a layer is remembered by its digest, for this user alone", async () => {
+Deno.test("layer_files: caches a layer by its digest, readable only by this user", async () => {
   await inFolder(async (folder) => {
     await openLayerCache(folder).put(DIGEST, CHANGES);
     assertEquals(await openLayerCache(folder).get(DIGEST), CHANGES);
@@ -181,16 +181,22 @@ for (
   const [name, text] of [
     ["is empty", ""],
     ["is cut", `{"form":1,"digest":"${DIGEST}","cha`],
-    ["is of another form", JSON.stringify({ form: 0, digest: DIGEST, changes: [] })],
-    ["is another layer's", JSON.stringify({ form: 1, digest: OTHER, changes: [] })],
+    ["has another version", JSON.stringify({ form: 0, digest: DIGEST, changes: [] })],
+    ["belongs to another layer", JSON.stringify({ form: 1, digest: OTHER, changes: [] })],
     ["has no list", JSON.stringify({ form: 1, digest: DIGEST, changes: "fa" })],
-    ["has something else in its list", JSON.stringify({ form: 1, digest: DIGEST, changes: [1] })],
-    ["has a change of no kind", JSON.stringify({ form: 1, digest: DIGEST, changes: ["qa"] })],
-    ["has a link that leads nowhere", JSON.stringify({ form: 1, digest: DIGEST, changes: ["la"] })],
-    ["has a file that leads on", JSON.stringify({ form: 1, digest: DIGEST, changes: ["fa\0b"] })],
+    ["has a number in its list", JSON.stringify({ form: 1, digest: DIGEST, changes: [1] })],
+    [
+      "has a change of an unknown kind",
+      JSON.stringify({ form: 1, digest: DIGEST, changes: ["qa"] }),
+    ],
+    ["has a link without a target", JSON.stringify({ form: 1, digest: DIGEST, changes: ["la"] })],
+    [
+      "has a file with a link target",
+      JSON.stringify({ form: 1, digest: DIGEST, changes: ["fa\0b"] }),
+    ],
   ] as const
 ) {
-  Deno.test(`layer_files: a file that ${name} is as good as none, and written again`, async () => {
+  Deno.test(`layer_files: ignores and rewrites a cache file that ${name}`, async () => {
     await inFolder(async (folder) => {
       await Deno.mkdir(folder, { recursive: true });
       await Deno.writeTextFile(`${folder}/${DIGEST.replace(":", "-")}.json`, text);
@@ -202,7 +208,7 @@ for (
   });
 }
 
-Deno.test("layer_files: where nothing can be written, nothing is remembered, and nothing fails", async () => {
+Deno.test("layer_files: works without a cache if the cache is not writable", async () => {
   await inFolder(async (folder) => {
     await Deno.mkdir(folder, { recursive: true });
     await Deno.writeTextFile(`${folder}/file`, "");

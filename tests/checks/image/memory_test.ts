@@ -5,16 +5,16 @@ import { readLayer, readUnpackedLayer } from "../../../checks/image/layer_files.
 import { assert, assertEquals } from "../../support/assert.ts";
 import { tarHeader } from "../../support/images.ts";
 
-// A layer is never in memory: what is kept of it is its names, however large its files are.
+// A layer is never held in memory. Only the names of its files are kept, whatever their size.
 
 const PIECE = 1 << 20;
 const SIZE = 600 * PIECE;
-/** What reading may add to the memory of this process; a quarter of the layer. */
+/** Most bytes that reading may add to the memory of this process: a quarter of the layer. */
 const BOUND = SIZE / 4;
 
 const NAMES = ["opt/spark/jars/aws-java-sdk-bundle-1.12.262.jar", "opt/last"];
 
-/** A layer with one file of zeros, piece by piece. */
+/** Yields a layer with one file of zeros, piece by piece. */
 async function* layer(piece: () => Uint8Array): AsyncGenerator<Uint8Array> {
   yield await tarHeader(NAMES[0]!, "0", SIZE);
   for (let made = 0; made < SIZE; made += PIECE) yield piece();
@@ -24,7 +24,7 @@ async function* layer(piece: () => Uint8Array): AsyncGenerator<Uint8Array> {
 
 const zeros = new Uint8Array(PIECE).fill(0);
 
-/** How much larger this process was at most, whenever it looked, while something was done. */
+/** Returns the largest growth of this process in bytes that `look` measured during the work. */
 async function growth(work: (look: () => void) => Promise<void>): Promise<number> {
   const before = Deno.memoryUsage().rss;
   let most = before;
@@ -32,7 +32,7 @@ async function growth(work: (look: () => void) => Promise<void>): Promise<number
   return most - before;
 }
 
-Deno.test("memory: a layer of 600 MB takes no memory, packed into a few hundred kB", async () => {
+Deno.test("readLayer: reads a compressed layer of 600 MB in constant memory", async () => {
   const packed: Uint8Array[] = [];
   const gzip = createGzip({ level: 1 });
   gzip.on("data", (chunk) => packed.push(chunk));
@@ -52,20 +52,20 @@ Deno.test("memory: a layer of 600 MB takes no memory, packed into a few hundred 
     assertEquals((await readLayer(chunks())).map(({ path }) => path), NAMES);
     look();
   });
-  assert(grown < BOUND, `it took ${grown} bytes`);
+  assert(grown < BOUND, `memory grew by ${grown} bytes`);
 });
 
-Deno.test("memory: a layer of 600 MB takes no memory, as it is, while it is verified", async () => {
+Deno.test("readLayer: verifies an uncompressed layer of 600 MB in constant memory", async () => {
   const hash = createHash("sha256");
   for await (const chunk of layer(() => zeros)) hash.update(chunk);
   const digest = `sha256:${hash.digest("hex")}`;
   const grown = await growth(async (look) => {
     const chunks = layer(() => {
       look();
-      return new Uint8Array(PIECE).fill(0); // what was never written takes no memory
+      return new Uint8Array(PIECE).fill(0); // fill the piece, because unwritten memory is not allocated
     });
     const changes = await verified(chunks, { digest }, readUnpackedLayer);
     assertEquals(changes.map(({ path }) => path), NAMES);
   });
-  assert(grown < BOUND, `it took ${grown} bytes`);
+  assert(grown < BOUND, `memory grew by ${grown} bytes`);
 });

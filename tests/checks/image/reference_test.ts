@@ -52,7 +52,7 @@ for (
     "user:pass@ghcr.io/a/b",
   ]
 ) {
-  Deno.test(`reference: no reference is ${JSON.stringify(reference.slice(0, 40))}`, () => {
+  Deno.test(`reference: rejects ${JSON.stringify(reference.slice(0, 40))}`, () => {
     const error = assertThrows(
       () => addressOf(reference),
       ImageRefused,

@@ -12,7 +12,7 @@ import {
 import { type Answer, type FakeRegistry, startFakeRegistry } from "../../support/fake_registry.ts";
 import { imageOf, indexOf } from "../../support/images.ts";
 
-// What no real registry does when it is asked to. The others are in registry_test.ts.
+// Faults that a real registry cannot produce on demand. See registry_test.ts for the others.
 
 const IMAGE = imageOf({ layers: [{ "a.jar": "a" }, { "b.jar": "b" }] });
 const [BASE, TOP] = IMAGE.layers.map(({ descriptor }) => descriptor.digest);
@@ -56,13 +56,13 @@ async function withFake(
   }
 }
 
-/** One answer for one path. */
+/** Returns a fixed response for one path. */
 const at = (path: string, response: (request: Request) => Response): Answer => (asked, request) =>
   asked === path ? response(request) : undefined;
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-Deno.test("registry_faults: the fake serves an image as a registry does", async () => {
+Deno.test("startFakeRegistry: serves an image like a registry", async () => {
   await withFake(undefined, async (fake) => {
     const { found } = await pull(fake);
     assert(!(found instanceof ImageRefused));
@@ -70,7 +70,7 @@ Deno.test("registry_faults: the fake serves an image as a registry does", async 
   });
 });
 
-Deno.test("registry_faults: what a store says of a layer's encoding does not change the layer", async () => {
+Deno.test("readFromRegistry: ignores the Content-Encoding of a layer", async () => {
   const headers = { "content-encoding": "gzip" };
   const answer = at(blobPath(TOP), (request) => {
     assertEquals(request.headers.get("accept-encoding"), "identity");
@@ -101,12 +101,12 @@ for (
       `layer 1 (${BASE}) cannot be read: the digest is sha256:`,
     ],
     [
-      "a layer that ends too early, and says that it is whole",
+      "a truncated layer with a matching length",
       at(blobPath(BASE), () => new Response(IMAGE.layers[0]!.bytes.subarray(0, 30) as BodyInit)),
       `but should be ${BASE}`,
     ],
     [
-      "a layer without end",
+      "an endless layer",
       at(blobPath(BASE), () => new Response(endless())),
       `the content has more than the expected ${IMAGE.layers[0]!.bytes.length} bytes`,
     ],
@@ -116,7 +116,7 @@ for (
       `but should be ${IMAGE.config.descriptor.digest}`,
     ],
     [
-      "a manifest that is not the one of its digest",
+      "a manifest that does not match its digest",
       at(
         `/v2/team/spark/manifests/${digest}`,
         () => new Response(other.manifest.bytes as BodyInit),
@@ -125,17 +125,17 @@ for (
       { name: `team/spark@${digest}` },
     ],
     [
-      "a manifest without end",
+      "an endless manifest",
       at("/v2/team/spark/manifests/1", () => new Response(endless())),
       "the document has more than 4194304 bytes",
     ],
     [
-      "a manifest that is none",
+      "a malformed manifest",
       at("/v2/team/spark/manifests/1", () => new Response("hm")),
       "not a JSON object",
     ],
     [
-      "a layer that the registry has lost",
+      "a missing layer",
       at(
         blobPath(TOP),
         () => Response.json({ errors: [{ code: "BLOB_UNKNOWN" }] }, { status: 404 }),
@@ -144,7 +144,7 @@ for (
     ],
   ] as readonly (readonly [string, Answer, string, Asking?])[]
 ) {
-  Deno.test(`registry_faults: an image is broken by ${name}`, async () => {
+  Deno.test(`readFromRegistry: reports an image with ${name}`, async () => {
     await withFake(answer, async (fake) => {
       const { found } = await pull(fake, asking);
       assertInstanceOf(found, ImageRefused);
@@ -154,7 +154,7 @@ for (
   });
 }
 
-Deno.test("registry_faults: an image is broken by an index that leads to another one, or to other content", async () => {
+Deno.test("readFromRegistry: reports an index that leads to another index or to other content", async () => {
   const inner = indexOf([IMAGE]);
   const outer = indexOf([{ ...IMAGE, manifest: inner }]);
   const path = (digest: string) => `/v2/team/spark/manifests/${digest}`;
@@ -181,9 +181,13 @@ for (
       () => Response.json({ errors: [{ code: "UNKNOWN" }] }, { status: 500 }),
       "500 UNKNOWN",
     ],
-    ["a page", () => new Response("<html>", { status: 418 }), "the status is 418"],
-    ["redirects without end", () => redirect("/v2/team/spark/manifests/1"), "redirects too often"],
-    ["a redirect to no address", () => redirect("http://"), "redirects to an invalid address"],
+    ["an HTML page", () => new Response("<html>", { status: 418 }), "the status is 418"],
+    ["endless redirects", () => redirect("/v2/team/spark/manifests/1"), "redirects too often"],
+    [
+      "a redirect to an invalid address",
+      () => redirect("http://"),
+      "redirects to an invalid address",
+    ],
     [
       "a redirect to a host without TLS",
       () => redirect("http://images.example.com/x"),
@@ -196,13 +200,13 @@ for (
       "refers to auth.example.com without TLS",
     ],
     [
-      "a token server that is none",
+      "an invalid token server",
       () => challenge('Bearer realm="tokens"'),
       "the challenge names no token server",
     ],
   ] as const
 ) {
-  Deno.test(`registry_faults: nobody can tell what an image is after ${name}`, async () => {
+  Deno.test(`readFromRegistry: reports an unknown image after ${name}`, async () => {
     await withFake(at("/v2/team/spark/manifests/1", response), async (fake) => {
       const error = await assertRejects(
         () => pull(fake, { passwords: [PASSWORD] }),
@@ -215,7 +219,7 @@ for (
   });
 }
 
-Deno.test("registry_faults: a token server can give out what is no token", async () => {
+Deno.test("readFromRegistry: reports a token server without a token in its response", async () => {
   for (const body of ["", "[]", '{"token": ""}', '{"token": "a\\nb"}', '{"token": 1}']) {
     const answer: Answer = (path, request) => {
       if (path === "/token") return new Response(body);
@@ -230,7 +234,7 @@ Deno.test("registry_faults: a token server can give out what is no token", async
   }
 });
 
-Deno.test("registry_faults: a connection that is cut is no answer, and no broken image", async () => {
+Deno.test("readFromRegistry: reports a dropped connection as unreachable, not as a broken image", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const cutting = (async () => {
     using connection = await listener.accept();
@@ -245,7 +249,7 @@ Deno.test("registry_faults: a connection that is cut is no answer, and no broken
   });
 });
 
-Deno.test("registry_faults: a registry that falls silent is waited for no longer than its signal says", async () => {
+Deno.test("readFromRegistry: stops waiting for a silent registry when its signal aborts", async () => {
   const { promise: reached, resolve } = Promise.withResolvers<void>();
   const silent = at(blobPath(TOP), () => {
     resolve();
@@ -267,7 +271,7 @@ Deno.test("registry_faults: a registry that falls silent is waited for no longer
   });
 });
 
-Deno.test("registry_faults: a fault in one layer ends the others, however long they would take", async () => {
+Deno.test("readFromRegistry: cancels other layers when one layer fails", async () => {
   const answer: Answer = (path) => {
     if (path === blobPath(BASE)) {
       return new Response(silence(IMAGE.layers[0]!.bytes.subarray(0, 40)));
@@ -279,7 +283,7 @@ Deno.test("registry_faults: a fault in one layer ends the others, however long t
   });
 });
 
-Deno.test("registry_faults: where nothing listens, that is said", async () => {
+Deno.test("readFromRegistry: reports that no server listens", async () => {
   const fake = startFakeRegistry(IMAGE);
   await fake.stop();
   const error = await assertRejects(() => pull(fake), Failure);
@@ -287,13 +291,13 @@ Deno.test("registry_faults: where nothing listens, that is said", async () => {
   assertStringIncludes(error.message, `${fake.host} refused the connection`);
 });
 
-/** A registry that wants a login for everything. */
+/** Returns responses of a registry that requires a login for every request. */
 const closed = (then: Answer = () => undefined): Answer => (path, request) =>
   path === "/v2/" || request.headers.get("authorization") === BASIC
     ? then(path, request)
     : challenge('Basic realm="suite"');
 
-Deno.test("registry_faults: a redirect to another host does not take the login along, one to the same host does", async () => {
+Deno.test("readFromRegistry: sends the login on a redirect to the same host, and not to another host", async () => {
   const store = startFakeRegistry(
     IMAGE,
     (path) => path === "/blob" ? new Response(IMAGE.layers[1]!.bytes as BodyInit) : undefined,
@@ -315,7 +319,7 @@ Deno.test("registry_faults: a redirect to another host does not take the login a
   }
 });
 
-Deno.test("registry_faults: another host that a registry leads to gets no login, even if it asks for one", async () => {
+Deno.test("readFromRegistry: sends no login to another host, even if that host requests one", async () => {
   const nosy = startFakeRegistry(IMAGE, () => challenge('Basic realm="mine"'));
   const answer = closed((path) =>
     path === blobPath(TOP) ? redirect(`http://${nosy.host}/blob`) : undefined
@@ -331,7 +335,7 @@ Deno.test("registry_faults: another host that a registry leads to gets no login,
   }
 });
 
-Deno.test("registry_faults: of several logins each has its turn", async () => {
+Deno.test("readFromRegistry: tries several logins in turn", async () => {
   await withFake(closed(), async (fake) => {
     const { found } = await pull(fake, { passwords: ["old", "older", PASSWORD] });
     assert(!(found instanceof ImageRefused));
@@ -341,7 +345,7 @@ Deno.test("registry_faults: of several logins each has its turn", async () => {
   });
 });
 
-Deno.test("registry_faults: a login that may come in and not read does not stand in the way of the next one", async () => {
+Deno.test("readFromRegistry: tries the next login if one may log in but not read", async () => {
   const answer = closed();
   const old = `Basic ${btoa("robot:old")}`;
   const half: Answer = (path, request) =>
@@ -354,7 +358,7 @@ Deno.test("registry_faults: a login that may come in and not read does not stand
   });
 });
 
-Deno.test("registry_faults: who may come in may still not be allowed to read", async () => {
+Deno.test("readFromRegistry: reports a login that may not read the repository", async () => {
   const forbidden = at("/v2/team/spark/manifests/1", () => new Response("", { status: 403 }));
   await withFake(closed(forbidden), async (fake) => {
     const { found } = await pull(fake, { passwords: [PASSWORD] });
@@ -377,7 +381,7 @@ function endless(): ReadableStream {
   });
 }
 
-/** Some bytes, and then nothing, for as long as somebody listens. */
+/** Returns a stream of some bytes that then stays open without data. */
 function silence(begin: Uint8Array): ReadableStream {
   return new ReadableStream({ start: (controller) => controller.enqueue(begin) });
 }

@@ -48,7 +48,7 @@ interface Asking {
   readonly platform?: string;
   readonly password?: string;
   readonly cache?: string;
-  /** Whether the registry's own certificate is trusted. */
+  /** True to trust the registry's own certificate. */
   readonly trust?: boolean;
 }
 
@@ -85,7 +85,7 @@ const { password } = REGISTRY_USER;
 
 Deno.test({
   name:
-    "registry: a registry without TLS on this machine is read: layers, links, deletions, environment",
+    "readFromRegistry: reads layers, links, deletions and environment from a local registry without TLS",
   ignore,
   async fn() {
     const image = await found(open, "team/spark:1");
@@ -99,7 +99,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "layers need not be packed",
+  name: "readFromRegistry: reads uncompressed layers",
   ignore,
   async fn() {
     const plain = imageOf({ layers: [{ "x.jar": "" }], packing: "none" });
@@ -109,7 +109,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "registry: a layer packed with zstd is not known, and that is said of it",
+  name: "readFromRegistry: reports a zstd layer as unsupported",
   ignore,
   async fn() {
     const zstd = imageOf({ layers: [{ a: "" }, { "x.jar": "" }], packing: "zstd" });
@@ -120,7 +120,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "registry: of an index the wanted platform is taken, and the others are reported",
+  name:
+    "readFromRegistry: picks the requested platform of an index, and lists the others if there is none",
   ignore,
   async fn() {
     const amd = await found(open, "team/spark:all");
@@ -137,8 +138,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "registry: an image is found by its digest, of an index too, whatever tag is written beside it",
+  name: "readFromRegistry: finds an image or index by digest, and ignores a tag beside the digest",
   ignore,
   async fn() {
     const { digest } = IMAGE.manifest.descriptor;
@@ -169,8 +169,7 @@ for (
 }
 
 Deno.test({
-  name:
-    "registry: a login opens a registry of basic auth; without it, or with a wrong one, it stays closed",
+  name: "readFromRegistry: needs a valid login for a registry with basic auth",
   ignore,
   async fn() {
     const { found, loggedIn } = await pull(basic, "team/spark:1", { password });
@@ -188,8 +187,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "registry: tokens are fetched, with a login and without, and nobody gets more than they may",
+  name: "readFromRegistry: fetches tokens with and without a login, within the granted rights",
   ignore,
   async fn() {
     const anybody = await pull(tokens, "public/spark:1");
@@ -211,7 +209,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "registry: a certificate that nobody signed has to be given, or nobody can tell",
+  name: "readFromRegistry: needs a self-signed certificate to be given as trusted",
   ignore,
   async fn() {
     const error = await assertRejects(
@@ -224,7 +222,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "layers are read once, manifests each time: a tag that moves is followed",
+  name: "readFromRegistry: caches layers, and reads manifests each time to follow a moved tag",
   ignore,
   async fn() {
     const cache = await Deno.makeTempDir({ prefix: "cache-" });
@@ -251,11 +249,11 @@ Deno.test({
 });
 
 Deno.test({
-  name: "registry: what is no image, and what is broken in one, is reported",
+  name: "readFromRegistry: reports content that is not an image, and broken images",
   ignore,
   async fn() {
     const noTar = new TextEncoder().encode("no tar ".repeat(100));
-    // All of its tar is there; what is missing is the end of gzip's own checksum.
+    // The tar file is complete; only the end of the gzip checksum is missing.
     const { bytes } = imageOf({ layers: [{ x: "x".repeat(1_000_000) }] }).layers[0]!;
     const cut = bytes.subarray(0, -1);
     for (
@@ -312,7 +310,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`registry: a challenge is read: ${header}`, () => {
+  Deno.test(`registry: reads the challenge ${header}`, () => {
     assertEquals<unknown>(parseChallenge(header), challenge);
   });
 }
@@ -320,11 +318,11 @@ for (
 for (
   const header of ["", "Negotiate", "Bearer", 'Bearer service="reg"', 'realm="x"', "=,=,", '"']
 ) {
-  Deno.test(`registry: nobody can meet the challenge ${header || "that is empty"}`, () => {
+  Deno.test(`registry: rejects the challenge ${header || "that is empty"}`, () => {
     assertEquals(parseChallenge(header), undefined);
   });
 }
 
-Deno.test("registry: a header without end is read in no time", () => {
+Deno.test("registry: parses a very long header in linear time", () => {
   assertEquals(parseChallenge('Basic realm="'.repeat(100_000)), { scheme: "basic" });
 });

@@ -8,7 +8,7 @@ async function* inPieces(bytes: Uint8Array, size: number) {
   for (let at = 0; at < bytes.length; at += size) yield await bytes.subarray(at, at + size);
 }
 
-/** What is in a tar: type, path, and what it leads to or holds. */
+/** Lists the entries of a tar file: type, path, and link target or content. */
 async function listed(tar: Uint8Array, size = 1000): Promise<string[]> {
   const found: string[] = [];
   for await (const entry of tarEntries(bytesOf(inPieces(tar, size)))) {
@@ -23,7 +23,7 @@ async function run(dir: string, program: string, ...args: string[]): Promise<voi
   if (!success) throw new Error(new TextDecoder().decode(stderr));
 }
 
-/** Files of all kinds, made anew in a folder of their own. */
+/** Creates files of all kinds in a new folder. */
 async function someFiles(): Promise<string> {
   const dir = await Deno.makeTempDir({ prefix: "tar-" });
   const deep = `${"a-long-name/".repeat(12)}end`;
@@ -33,7 +33,7 @@ async function someFiles(): Promise<string> {
   await Deno.symlink(`/${"y".repeat(150)}`, `${dir}/root/symlink`);
   await Deno.link(`${dir}/root/b-ümläut.py`, `${dir}/root/c-hard`);
   await Deno.writeTextFile(`${dir}/root/empty`, "");
-  // More pieces between holes than fit into one header.
+  // More data pieces between holes than fit into one header.
   using sparse = await Deno.open(`${dir}/root/sparse`, { create: true, write: true });
   for (let at = 0; at < 30; at++) {
     await sparse.seek(at * 300_000, Deno.SeekMode.Start);
@@ -43,7 +43,7 @@ async function someFiles(): Promise<string> {
 }
 
 for (const form of ["gnu", "posix"]) {
-  Deno.test(`tar: the tar program's ${form} form is read, with long names, links and holes`, async () => {
+  Deno.test(`tarEntries: reads the ${form} format of the tar program with long names, links and holes`, async () => {
     const dir = await someFiles();
     try {
       const args = ["--sort=name", `--format=${form}`, "--sparse", "-C", "root"];
@@ -66,7 +66,7 @@ for (const form of ["gnu", "posix"]) {
 }
 
 for (const form of ["ustar", "v7", "oldgnu"]) {
-  Deno.test(`tar: the tar program's ${form} form is read`, async () => {
+  Deno.test(`tarEntries: reads the ${form} format of the tar program`, async () => {
     const dir = await Deno.makeTempDir({ prefix: "tar-" });
     try {
       const long = form === "v7" ? "short" : `${"folder/".repeat(12)}and/then`;
@@ -82,7 +82,7 @@ for (const form of ["ustar", "v7", "oldgnu"]) {
   });
 }
 
-Deno.test("tar: bodies are passed over where nobody reads them", async () => {
+Deno.test("tarEntries: skips unread content", async () => {
   const tar = tarOf({ a: "1".repeat(5000), "b/": "", c: "2" });
   const names: string[] = [];
   for await (const { path, size } of tarEntries(bytesOf(inPieces(tar, 300)))) {
@@ -91,7 +91,7 @@ Deno.test("tar: bodies are passed over where nobody reads them", async () => {
   assertEquals(names, ["a 5000", "b 0", "c 1"]);
 });
 
-/** A POSIX header that says something of the next entry. */
+/** Returns a POSIX extended header for the next entry. */
 function extended(records: string): Uint8Array {
   const body = new TextEncoder().encode(records);
   return joined([tarHeader("x", "x", body.length), body, new Uint8Array(-body.length & 511)]);
@@ -131,7 +131,7 @@ Deno.test("tarEntries reads a size in base 256, which GNU tar writes from 8 GiB 
   }
 });
 
-Deno.test("tar: a link has no bytes, whatever its size is said to be", async () => {
+Deno.test("tarEntries: reads no content for a link, whatever its size field", async () => {
   const tar = joined([
     tarHeader("a", "2", 600, "b"),
     tarHeader("c/", "5", 9),
@@ -167,30 +167,30 @@ const changed = (at: number, ...values: number[]) => {
 for (
   const [name, tar, words] of [
     ["text", new TextEncoder().encode("no tar ".repeat(100)), "not a tar file, or is damaged"],
-    ["one that ends in a header", FILE.subarray(0, 300), "in the middle of a header"],
-    ["one that ends in a body", FILE.subarray(0, 700), "in the middle of a file"],
-    ["one that ends in the padding", FILE.subarray(0, 1200), "in the middle of a file"],
-    ["one with a changed byte", changed(3, 0x58), "not a tar file, or is damaged"],
-    ["one with a size that is none", withSize("x".repeat(11)), "an entry with an invalid size"],
-    ["one with a size beyond all", withSize("\xff".repeat(12)), "an entry with an invalid size"],
-    ["an extended header that is cut", extended("99 path=a\n"), "damaged extended header"],
+    ["a tar file truncated in a header", FILE.subarray(0, 300), "in the middle of a header"],
+    ["a tar file truncated in a file", FILE.subarray(0, 700), "in the middle of a file"],
+    ["a tar file truncated in the padding", FILE.subarray(0, 1200), "in the middle of a file"],
+    ["a header with a changed byte", changed(3, 0x58), "not a tar file, or is damaged"],
+    ["an invalid size", withSize("x".repeat(11)), "an entry with an invalid size"],
+    ["a size beyond all limits", withSize("\xff".repeat(12)), "an entry with an invalid size"],
+    ["a truncated extended header", extended("99 path=a\n"), "damaged extended header"],
     ["an extended header without length", extended("path=a\n"), "damaged extended header"],
     ["an extended header of length 0", extended("0 path=a\n"), "damaged extended header"],
-    ["an extended size that is none", extended("11 size=-1\n"), "an entry with an invalid size"],
+    ["an invalid extended size", extended("11 size=-1\n"), "an entry with an invalid size"],
     [
       "a header without end",
       tarHeader("x", "x", 2 ** 30),
       "an extended header of 1073741824 bytes",
     ],
-    ["a path without end", joined([longName(5000), tarHeader("a", "0", 0)]), "a path of more than"],
+    ["an endless path", joined([longName(5000), tarHeader("a", "0", 0)]), "a path of more than"],
   ] as const
 ) {
-  Deno.test(`tar: it is reported what is wrong with a tar: ${name}`, async () => {
+  Deno.test(`tarEntries: reports ${name}`, async () => {
     await assertRejects(() => listed(tar), Malformed, words);
   });
 }
 
-Deno.test("tar: what a tar ends with may be missing, and nothing at all is an empty one", async () => {
+Deno.test("tarEntries: accepts a tar file without its final blocks, and an empty file", async () => {
   assertEquals(await listed(FILE.subarray(0, -1024)), [`file opt/a.jar ${"x".repeat(600)}`]);
   assertEquals(await listed(new Uint8Array(0)), []);
 });
@@ -199,7 +199,7 @@ function withSize(text: string): Uint8Array {
   return withField(tarHeader("a", "0", 0), 124, text);
 }
 
-/** A header with something else in one of its fields, and the sum that goes with it. */
+/** Returns a header with one field changed and a matching checksum. */
 function withField(header: Uint8Array, at: number, text: string): Uint8Array {
   header.set([...text].map((each) => each.charCodeAt(0)), at);
   header.fill(0x20, 148, 156);
