@@ -29,7 +29,7 @@ for (
     ["docker.io", "docker.io/apache/spark"],
   ] as const
 ) {
-  Deno.test(`credentialsFor: uses the login of ${entry} for ${reference}`, () => {
+  Deno.test(`loginsFor: uses the login of ${entry} for ${reference}`, () => {
     assertEquals(usersFor(reference, entry), [entry]);
   });
 }
@@ -47,7 +47,7 @@ for (
     ["https://index.docker.io/v1/", "ghcr.io/apache/spark"],
   ] as const
 ) {
-  Deno.test(`credentialsFor: does not use the login of ${entry} for ${reference}`, () => {
+  Deno.test(`loginsFor: does not use the login of ${entry} for ${reference}`, () => {
     assertEquals(usersFor(reference, entry), []);
   });
 }
@@ -57,7 +57,7 @@ Deno.test("credentials: of several logins the one with the longer path comes fir
   assertEquals(all, ["https://ghcr.io/a/b", "ghcr.io/a", "ghcr.io"]);
 });
 
-Deno.test("credentialsFor: reads `auth` or a name and a password, and ignores other entries", () => {
+Deno.test("loginsFor: reads `auth` or a name and a password, and ignores other entries", () => {
   const one = (entry: unknown) =>
     loginsFor(bytes({ auths: { "ghcr.io": entry } }), addressOf("ghcr.io/a/b"));
   assertEquals(one({ auth: btoa("me:a:b c") }), [{ user: "me", password: "a:b c" }]);
@@ -72,13 +72,13 @@ Deno.test("credentialsFor: reads `auth` or a name and a password, and ignores ot
   }
 });
 
-Deno.test("credentialsFor: reads the old format without `auths`", () => {
+Deno.test("loginsFor: reads the old format without `auths`", () => {
   const config = bytes({ "ghcr.io": { username: "me", password: "x" } });
   assertEquals(loginsFor(config, addressOf("ghcr.io/a/b")).length, 1);
 });
 
 for (const broken of ["", "{", "[]", "null", "1", '{"auths": []}', '{"auths": "s3cret"}']) {
-  Deno.test(`credentialsFor: rejects ${broken || "an empty file"} and reports none of its content`, () => {
+  Deno.test(`isDockerConfig: rejects ${broken || "an empty file"} and reports none of its content`, () => {
     assertEquals(isDockerConfig(bytes(broken)), false);
     const error = assertThrows(
       () => loginsFor(bytes(broken), addressOf("ghcr.io/a/b")),
@@ -90,7 +90,7 @@ for (const broken of ["", "{", "[]", "null", "1", '{"auths": []}', '{"auths": "s
   });
 }
 
-Deno.test("credentialsFor: finds no login in the configuration of a credential helper", () => {
+Deno.test("loginsFor: finds no login in the configuration of a credential helper", () => {
   const config = bytes({ auths: { "ghcr.io": {} }, credsStore: "desktop" });
   assert(isDockerConfig(config));
   assertEquals(loginsFor(config, addressOf("ghcr.io/a/b")), []);

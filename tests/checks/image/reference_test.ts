@@ -20,7 +20,7 @@ for (
     [`ghcr.io/a/b:1@${DIGEST}`, "ghcr.io", "a/b", "1", DIGEST],
   ] as const
 ) {
-  Deno.test(`reference: ${reference} is ${path} of ${registry}`, () => {
+  Deno.test(`reference: reads ${reference} as ${path} on ${registry}`, () => {
     assertEquals(addressOf(reference), { registry, path, tag, digest });
   });
 }

@@ -97,7 +97,7 @@ function extended(records: string): Uint8Array {
   return joined([tarHeader("x", "x", body.length), body, new Uint8Array(-body.length & 511)]);
 }
 
-Deno.test("tar: extended headers say path, link and size of the next entry, and of no other", async () => {
+Deno.test("tarEntries: applies an extended header to the next entry only", async () => {
   const tar = joined([
     extended("14 path=a=b/c\n15 comment=no\n\n"),
     extended("9 size=3\n"),
@@ -140,7 +140,7 @@ Deno.test("tarEntries: reads no content for a link, whatever its size field", as
   assertEquals(await listed(tar), ["symlink a b", "folder c", "file d"]);
 });
 
-Deno.test("tar: a long path begins in the prefix of ustar, where GNU has times", async () => {
+Deno.test("tarEntries: reads the ustar prefix of a long path, where GNU stores times", async () => {
   const posix = withField(tarHeader("a.jar", "0", 0), 345, "opt/spark/jars");
   const gnu = withField(
     withField(tarHeader("b.jar", "0", 0), 257, "ustar  \0"),
@@ -150,7 +150,7 @@ Deno.test("tar: a long path begins in the prefix of ustar, where GNU has times",
   assertEquals(await listed(joined([posix, gnu])), ["file opt/spark/jars/a.jar", "file b.jar"]);
 });
 
-Deno.test("tar: no path leads out of the root", () => {
+Deno.test("tarEntries: keeps every path inside the root", () => {
   assertEquals(cleaned("./a//b/./c/"), "a/b/c");
   assertEquals(cleaned("/etc/passwd"), "etc/passwd");
   assertEquals(cleaned("../../a/../../b"), "b");
@@ -178,7 +178,7 @@ for (
     ["an extended header of length 0", extended("0 path=a\n"), "damaged extended header"],
     ["an invalid extended size", extended("11 size=-1\n"), "an entry with an invalid size"],
     [
-      "a header without end",
+      "an endless header",
       tarHeader("x", "x", 2 ** 30),
       "an extended header of 1073741824 bytes",
     ],

@@ -11,7 +11,7 @@ import {
   without,
 } from "../healthy/cluster.ts";
 
-// Connections, judged with the pods, Services and policies that are really there.
+// Connections between the pods, Services and policies of a live cluster.
 
 const spec = (changes: Fields) => (value: Fields): Fields => ({
   ...value,
@@ -32,7 +32,7 @@ spec: ${rules}
 const found = async (id: string, cluster: typeof CLUSTER) =>
   (await judgeCluster(cluster, NONE)).find((result) => result.id === id)!;
 
-Deno.test("connection checks: a policy that is only in the cluster and undoes the narrow ones is found, without a file", async () => {
+Deno.test("connection checks: report a policy without a manifest that overrides the narrow ones", async () => {
   const { findings: [finding] } = await assertOnlyIn(
     "isolation",
     plus(policy("debug", "{ podSelector: {}, egress: [{}], policyTypes: [Egress] }")),
@@ -43,7 +43,7 @@ Deno.test("connection checks: a policy that is only in the cluster and undoes th
   assertStringIncludes(finding!.fix, "kubectl -n analytics-jobs patch networkpolicy debug");
 });
 
-Deno.test("connection checks: a policy of others that may not be read, or is of another kind, is a warning", async () => {
+Deno.test("connection checks: warn about policies of other kinds, or without read permission", async () => {
   const cilium = `
 apiVersion: cilium.io/v2
 kind: CiliumNetworkPolicy
@@ -67,14 +67,14 @@ spec: {}
   ]);
 });
 
-Deno.test("connection checks: Calico's policy of the same name hides none of Kubernetes", async () => {
+Deno.test("connection checks: judge a Kubernetes policy beside a Calico policy of the same name", async () => {
   const calico = policy("default-deny", "{ selector: all() }")
     .replace("networking.k8s.io/v1", "crd.projectcalico.org/v1");
   const object = "NetworkPolicy analytics-jobs/default-deny";
   await assertOnlyIn("isolation", plus(calico), [{ severity: "warn", object }], NONE);
 });
 
-Deno.test("connection checks: a namespace that is nowhere is a finding, and what would be in it is skipped", async () => {
+Deno.test("connection checks: report a missing namespace, and skip the objects in it", async () => {
   const { others } = await assertOnlyIn("namespace-labels", without("Namespace robson"), [{
     severity: "fail",
     object: "Namespace robson",
@@ -83,7 +83,7 @@ Deno.test("connection checks: a namespace that is nowhere is a finding, and what
   assertEquals(others["database-egress"], "skip");
 });
 
-Deno.test("connection checks: a namespace without its label is one finding, with the command", async () => {
+Deno.test("connection checks: report a namespace without its label once, with the command", async () => {
   const cluster = changed("Namespace robson", labels({ "kubernetes.io/metadata.name": "robson" }));
   const { findings: [finding] } = await assertOnlyIn("namespace-labels", cluster, [
     { severity: "fail", object: "Namespace robson", field: "metadata.labels" },
@@ -91,7 +91,7 @@ Deno.test("connection checks: a namespace without its label is one finding, with
   assertStringIncludes(finding!.fix, "kubectl label namespace robson name=robson --overwrite");
 });
 
-Deno.test("selectors of policies of other namespaces are theirs", async () => {
+Deno.test("connection checks: ignore selectors in policies of other namespaces", async () => {
   const other = policy(
     "x",
     "{ podSelector: {}, ingress: [{ from: [{ namespaceSelector: " +
@@ -102,12 +102,12 @@ Deno.test("selectors of policies of other namespaces are theirs", async () => {
   const ids = async (yaml: string) =>
     (await judgeCluster(plus(yaml))).filter(({ findings }) => findings.length > 0)
       .map(({ id }) => id);
-  // The labels of kube-dns's policy decide about DNS all the same.
+  // The labels in kube-dns's policy still decide about DNS.
   assertEquals((await ids(other)).includes("namespace-labels"), false);
   assertEquals((await ids(mine)).includes("namespace-labels"), true);
 });
 
-Deno.test("Postgres is what its Service selects, on the port that the pods have by that name", async () => {
+Deno.test("connection checks: find Postgres by its Service, on the pods' port with the Service's port name", async () => {
   const own = { app: "postgres", "apps.kubernetes.io/pod-index": "0" };
   const other = changed("Pod robson/rbs-paradedb-0", labels(own));
   const moved = changed("Service robson/paradedb", spec({ selector: { app: "postgres" } }), other);
@@ -128,7 +128,7 @@ Deno.test("Postgres is what its Service selects, on the port that the pods have 
   assertStringIncludes(onPort!.problem, "not TCP 5433");
 });
 
-Deno.test("connection checks: every pod that the Service leads to has to be reached", async () => {
+Deno.test("connection checks: require a connection to every backend of the Service", async () => {
   const second = `
 apiVersion: v1
 kind: Pod
@@ -142,7 +142,7 @@ status: { phase: Running, podIP: 10.42.0.17 }
     "{ podSelector: { matchLabels: { tier: replica } }, ingress: [] }",
     "robson",
   );
-  // The policy for both lets the replica in as well.
+  // This policy also allows connections to the replica.
   const both = `${second}---${closed}`;
   assertEquals((await found("database-egress", plus(both))).verdict, "pass");
   const first = spec({ podSelector: { matchLabels: { "apps.kubernetes.io/pod-index": "0" } } });
@@ -151,7 +151,7 @@ status: { phase: Running, podIP: 10.42.0.17 }
   assertEquals(findings.map(({ object }) => object), ["NetworkPolicy robson/allow-paradedb"]);
 });
 
-Deno.test("connection checks: what robson's own policies let in decides too", async () => {
+Deno.test("connection checks: apply the ingress policies of robson", async () => {
   const cluster = changed(
     "NetworkPolicy robson/allow-paradedb",
     spec({
@@ -164,7 +164,7 @@ Deno.test("connection checks: what robson's own policies let in decides too", as
   assertStringIncludes(finding!.fix, "kubectl -n robson patch networkpolicy allow-paradedb");
 });
 
-Deno.test("connection checks: a Service without a selector leads to its endpoints", async () => {
+Deno.test("connection checks: use the endpoints of a Service without a selector", async () => {
   const slice = (address: string) => `
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
@@ -184,7 +184,7 @@ ports: [{ name: sql, protocol: TCP, port: 6432 }]
   );
   assertStringIncludes(finding!.problem, "TCP 6432");
   assertStringIncludes(finding!.fix, '"to":[{"ipBlock":{"cidr":"192.168.1.77/32"}}]');
-  // The address of a pod is that pod.
+  // An endpoint with the address of a pod stands for that pod.
   const pod = plus(slice("10.42.0.7"), bare);
   assertStringIncludes(
     (await found("database-egress", pod)).findings[0]!.problem,
@@ -192,7 +192,7 @@ ports: [{ name: sql, protocol: TCP, port: 6432 }]
   );
 });
 
-Deno.test("connection checks: no Service, no pod behind it, or no such port: nobody is there to be reached", async () => {
+Deno.test("connection checks: report a missing Service, backend or port", async () => {
   await assertOnlyIn("database-egress", without("Service robson/paradedb"), [{
     object: "Namespace robson",
     problem: "the namespace has no Service with the name in DJANGO_DB_HOST; it has no Service",
@@ -212,7 +212,7 @@ Deno.test("connection checks: no Service, no pod behind it, or no such port: nob
   );
 });
 
-Deno.test("connection checks: DNS is what the cluster's Service selects, on the port of its pods", async () => {
+Deno.test("connection checks: find DNS by the cluster's Service, on the port of its pods", async () => {
   const ports = ["UDP", "TCP"].map((protocol) => ({ protocol, port: 53, targetPort: 5353 }));
   const { findings: [finding] } = await assertOnlyIn(
     "dns-egress",
@@ -225,7 +225,7 @@ Deno.test("connection checks: DNS is what the cluster's Service selects, on the 
   assertStringIncludes(onHost!.problem, "uses its node's network");
 });
 
-Deno.test("connection checks: the API server is judged at exactly its own address", async () => {
+Deno.test("connection checks: judge the API server at its exact address", async () => {
   const API = "NetworkPolicy analytics-jobs/allow-kubernetes-api-egress";
   const narrow = (cidr: string) =>
     changed(
@@ -239,7 +239,7 @@ Deno.test("connection checks: the API server is judged at exactly its own addres
     );
   const pass = await found("kubernetes-api-egress", narrow("192.168.1.10/32"));
   assertEquals(pass.verdict, "pass");
-  // From YAML alone this would do: some address is open on 6443.
+  // For manifests alone this is enough: some address is open on 6443.
   const half = await found("kubernetes-api-egress", narrow("192.168.1.11/32"));
   assertEquals([half.verdict, half.findings.length], ["warn", 1]);
   assertStringIncludes(half.findings[0]!.problem, "192.168.1.10 on TCP 6443");
@@ -249,7 +249,7 @@ Deno.test("connection checks: the API server is judged at exactly its own addres
   assertStringIncludes(fail.findings[0]!.fix, '"ipBlock":{"cidr":"192.168.1.10/32"}');
 });
 
-Deno.test("connection checks: each of several API servers has to be open", async () => {
+Deno.test("connection checks: require a connection to each of several API servers", async () => {
   const two = changed("EndpointSlice default/kubernetes", (value) => ({
     ...value,
     endpoints: [{ addresses: ["192.168.1.10"] }, { addresses: ["192.168.1.11"] }],
@@ -274,7 +274,7 @@ Deno.test("connection checks: each of several API servers has to be open", async
   assertEquals((await found("kubernetes-api-egress", narrow(one))).verdict, "pass");
 });
 
-Deno.test("without endpoints any open address has to do, as from YAML alone", async () => {
+Deno.test("connection checks: accept any open address if there are no endpoints, as for manifests alone", async () => {
   const cluster = without("EndpointSlice default/kubernetes");
   assertEquals((await found("kubernetes-api-egress", cluster)).verdict, "pass");
 });

@@ -13,7 +13,7 @@ import {
   without,
 } from "../healthy/cluster.ts";
 
-// The analytics pool as it is: analytics-1 with 4 cpu and 8Gi, and a pod of 50m on it.
+// The analytics pool of the fixture: analytics-1 with 4 CPUs and 8Gi, and a pod with 50m on it.
 
 const NODE = "Node analytics-1";
 
@@ -35,7 +35,7 @@ const pod = (name: string, requests: Fields, more: Fields = {}) =>
     status: { phase: "Running" },
   });
 
-Deno.test("without the label there is no pool: the node that was meant has its taint", async () => {
+Deno.test("node-pool: reports a pool without labelled nodes, and the node with the pool's taint", async () => {
   const unlabelled = changed(NODE, (value) => ({ ...value, metadata: { name: "analytics-1" } }));
   await assertOnlyIn("node-pool", unlabelled, [{
     severity: "fail",
@@ -50,7 +50,7 @@ Deno.test("without the label there is no pool: the node that was meant has its t
   }]);
 });
 
-Deno.test("node-pool: a node that is not ready, or cordoned, takes no pods", async () => {
+Deno.test("node-pool: reports a node that is not ready or is cordoned", async () => {
   await assertOnlyIn(
     "node-pool",
     status({
@@ -71,7 +71,7 @@ Deno.test("node-pool: a node that is not ready, or cordoned, takes no pods", asy
   }]);
 });
 
-Deno.test("node-pool: a missing taint is a warning, with the command", async () => {
+Deno.test("node-pool: warns about a missing taint, with the command", async () => {
   for (const taints of [undefined, [{ ...POOL_TAINT, effect: "PreferNoSchedule" }]]) {
     await assertOnlyIn("node-pool", spec({ taints }), [{
       severity: "warn",
@@ -82,7 +82,7 @@ Deno.test("node-pool: a missing taint is a warning, with the command", async () 
   }
 });
 
-Deno.test("node-pool: a taint that jobs do not tolerate is one finding, for drivers and executors together", async () => {
+Deno.test("node-pool: reports an untolerated taint once for drivers and executors", async () => {
   const other = { key: "gpu", value: "yes", effect: "NoExecute" };
   await assertOnlyIn("node-pool", spec({ taints: [POOL_TAINT, other] }), [{
     severity: "fail",
@@ -100,7 +100,7 @@ Deno.test("node-pool: a taint that jobs do not tolerate is one finding, for driv
   assertEquals(full!.fix, "Find out what is wrong with it: kubectl describe node analytics-1");
 });
 
-Deno.test("node-pool: another node of the pool that takes pods is enough", async () => {
+Deno.test("node-pool: passes if another node of the pool accepts pods", async () => {
   const second = `
 apiVersion: v1
 kind: Node
@@ -111,7 +111,7 @@ status:
   conditions: [{ type: Ready, status: "True" }]
 `;
   assertEquals((await result(plus(second, spec({ unschedulable: true })))).verdict, "pass");
-  // Neither has room for both, and each for one of them.
+  // Neither node has room for both pods, but each has room for one.
   const tight = plus(
     second.replace('cpu: "4"', "cpu: 1500m"),
     status({
@@ -119,7 +119,7 @@ status:
     }),
   );
   assertEquals((await result(tight)).verdict, "pass");
-  // A node counts for those only that may run on it.
+  // A node counts only for pods that may run on it.
   const barred = second.replace("taints: [", "taints: [{ key: gpu, effect: NoSchedule }, ");
   const small = { allocatable: { cpu: "2100m", memory: "8Gi", pods: "110" } };
   assertEquals((await result(plus(barred, status(small)))).verdict, "fail");
@@ -136,7 +136,7 @@ status:
   ]);
 });
 
-Deno.test("node-pool: the pods that are on the node leave too little room, whosever they are", async () => {
+Deno.test("node-pool: reports too little free capacity beside the pods of any owner", async () => {
   const { findings: [finding] } = await assertOnlyIn(
     "node-pool",
     plus(pod("batch", { cpu: "1", memory: "1Gi" })),
@@ -154,7 +154,7 @@ Deno.test("node-pool: the pods that are on the node leave too little room, whose
   assertEquals((await result(full)).verdict, "fail");
 });
 
-Deno.test("node-pool: overhead, sidecars and resources of a pod as a whole take room too", async () => {
+Deno.test("node-pool: counts overhead, sidecars and pod-level resources", async () => {
   const [object] = liveObjects(pod("x", { cpu: "100m" }));
   const value = {
     ...object!.value,
@@ -171,7 +171,7 @@ Deno.test("node-pool: overhead, sidecars and resources of a pod as a whole take 
   assertEquals((await result(plus(JSON.stringify({ ...value, spec: sidecar })))).verdict, "fail");
 });
 
-Deno.test("node-pool: what has come to its end takes no room, and neither does the job that runs already", async () => {
+Deno.test("node-pool: does not count finished pods, nor pods of the job itself", async () => {
   const over = pod("over", { cpu: "4" }).replace("Running", "Succeeded");
   assertEquals((await result(plus(over))).verdict, "pass");
   const started = changed("Job analytics-jobs/bronze-ingest-manual", (value) => ({
@@ -185,13 +185,13 @@ Deno.test("node-pool: what has come to its end takes no room, and neither does t
     pod("executor", { cpu: "2", memory: "2560Mi" }, owner("pod-1")),
   ].join("\n---\n");
   const { findings } = await result(plus(both, started));
-  // The other job has to wait for it.
+  // The other job has to wait for this job.
   assertEquals(findings.map(({ problem }) => /; Job (\S+) /.exec(problem)![1]), [
     "analytics-jobs/silver-transform-manual",
   ]);
 });
 
-Deno.test("node-pool: who may not see all pods cannot tell that there is room, only that there is none", async () => {
+Deno.test("node-pool: cannot confirm free capacity without permission to list all pods", async () => {
   const { scheduledPods: _, ...blind } = CLUSTER;
   const { verdict, reason } = await result(blind);
   assertEquals(verdict, "error");
@@ -202,7 +202,7 @@ Deno.test("node-pool: who may not see all pods cannot tell that there is room, o
   );
 });
 
-Deno.test("node-pool: the platform of the pool is that of its ready nodes", () => {
+Deno.test("node-pool: takes the pool's platform from its ready nodes", () => {
   assertEquals(poolPlatform(CLUSTER.objects), "linux/amd64");
   const arm = { nodeInfo: { operatingSystem: "linux", architecture: "arm64" } };
   assertEquals(poolPlatform(status({ ...arm, conditions: [] }).objects), "linux/arm64");

@@ -3,7 +3,7 @@ import type { Fields } from "../../../checks/kubernetes/fields.ts";
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
 import { assertOnlyIn, changed, judgeCluster, NONE, plus } from "../healthy/cluster.ts";
 
-// A quota counts what is there. Of 6 cpu and 12G, 250m and 512Mi are used by somebody's pod.
+// A quota counts existing pods. An unrelated pod uses 250m of 6 CPUs, and 512Mi of 12G.
 
 const QUOTA = "ResourceQuota analytics-jobs/analytics-jobs";
 
@@ -16,7 +16,7 @@ const using = (used: Fields, cluster?: ClusterOpened) =>
 const result = async (cluster: ClusterOpened) =>
   (await judgeCluster(cluster, NONE)).find(({ id }) => id === "quota-fit")!;
 
-Deno.test("quota-fit: a job has to fit beside what is used now, and the sum is shown", async () => {
+Deno.test("quota-fit: reports a job that does not fit beside current usage, with the sum", async () => {
   const { findings: [finding] } = await assertOnlyIn(
     "quota-fit",
     using({ "requests.cpu": "3500m" }),
@@ -33,7 +33,7 @@ Deno.test("quota-fit: a job has to fit beside what is used now, and the sum is s
   assertEquals((await result(using({ "requests.cpu": "3" }))).verdict, "pass");
 });
 
-Deno.test("pods are counted too", async () => {
+Deno.test("quota-fit: counts pods", async () => {
   const { findings: [finding] } = await result(using({ pods: "9" }));
   assertEquals(finding!.problem, `pods: 9 are there, it has 2 pods, and ${QUOTA} allows 10`);
 });
@@ -60,8 +60,8 @@ function running(): ClusterOpened {
   }), plus(pods.join("\n---\n")));
 }
 
-Deno.test("quota-fit: what a running job's own pods take is not counted twice", async () => {
-  // All of it: somebody's 3, and the job's 3.
+Deno.test("quota-fit: does not count a running job's pods twice", async () => {
+  // The total usage: 3 CPUs of unrelated pods, and 3 of the job.
   const cluster = using({ "requests.cpu": "6", "limits.cpu": "6" }, running());
   const { findings } = await result(cluster);
   const of = (name: string) => findings.filter(({ object }) => object.includes(name)).length;
@@ -69,7 +69,7 @@ Deno.test("quota-fit: what a running job's own pods take is not counted twice", 
   assertStringIncludes(findings[0]!.problem, "used 6 + driver 1 + executor 2 = 9");
 });
 
-Deno.test("quota-fit: a quota that was not applied yet will count the pods that are there", async () => {
+Deno.test("quota-fit: counts existing pods for a quota that is not applied yet", async () => {
   const fresh = changed(QUOTA, ({ status: _, ...value }) => ({
     ...value,
     spec: { hard: { "requests.cpu": "3200m" } },
@@ -78,7 +78,7 @@ Deno.test("quota-fit: a quota that was not applied yet will count the pods that 
   assertStringIncludes(finding!.problem, "used 250m + driver 1 + executor 2 = 3250m");
 });
 
-Deno.test("quota-fit: the pods of a Deployment that is there are among those that are used", async () => {
+Deno.test("quota-fit: counts a live Deployment's pods as current usage", async () => {
   const resources = { requests: { cpu: "1" }, limits: { cpu: "1" } };
   const deployment = {
     apiVersion: "apps/v1",

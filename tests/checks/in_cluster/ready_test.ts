@@ -3,10 +3,10 @@ import { MANIFESTS, REFUSED } from "../healthy/platform.ts";
 import { assert, assertEquals, assertMatch } from "../../support/assert.ts";
 import { assertOnlyIn } from "../healthy/cluster.ts";
 
-/** The image is left out: it is judged elsewhere. */
+/** Checks of the image, which have their own tests. */
 const OF_IMAGE = ["image-pull"];
 
-Deno.test("checks of a cluster: where all is ready in manifests and cluster, every check passes and says what it looked at", async () => {
+Deno.test("checks of a cluster: pass for a ready cluster and its manifests, and report what they examined", async () => {
   for (const { id, verdict, examined, reason } of await judgeCluster({ ...CLUSTER })) {
     if (OF_IMAGE.includes(id)) continue;
     assertEquals([id, verdict, reason], [id, "pass", undefined]);
@@ -14,7 +14,7 @@ Deno.test("checks of a cluster: where all is ready in manifests and cluster, eve
   }
 });
 
-Deno.test("checks of a cluster: the cluster alone is judged as it is, without manifests", async () => {
+Deno.test("checks of a cluster: judge a cluster without manifests", async () => {
   const results = await judgeCluster({ ...CLUSTER }, NONE);
   const left = ["manifests-readable", "manifest-drift", "server-dry-run", "parquet-void"];
   for (const { id, verdict } of results) {
@@ -23,7 +23,7 @@ Deno.test("checks of a cluster: the cluster alone is judged as it is, without ma
   }
 });
 
-Deno.test("checks of a cluster: a manifest that was not applied yet counts as applied", async () => {
+Deno.test("checks of a cluster: treat a manifest that is not applied yet as applied", async () => {
   const trials = MANIFESTS.objects.map((object) => ({ object }));
   const isOurs = ({ namespace, name, kind }: typeof CLUSTER.objects[number]) =>
     MANIFESTS.objects.some((each) =>
@@ -36,7 +36,7 @@ Deno.test("checks of a cluster: a manifest that was not applied yet counts as ap
   assertEquals(bad, ["manifest-drift"]);
 });
 
-Deno.test("checks of a cluster: who is let in is reported the context, the server, its version and the user", async () => {
+Deno.test("checks of a cluster: report context, server, version and user after a login", async () => {
   const [login] = (await judgeCluster({ ...CLUSTER })).filter(({ id }) => id === "cluster-login");
   assertEquals(
     login!.examined,
@@ -44,7 +44,7 @@ Deno.test("checks of a cluster: who is let in is reported the context, the serve
   );
 });
 
-Deno.test("checks of a cluster: a cluster that refuses the login is one finding, with its fix; the rest is skipped or as in the manifests", async () => {
+Deno.test("checks of a cluster: report a refused login once, with its fix, and skip or judge manifests otherwise", async () => {
   const { findings, others } = await assertOnlyIn("cluster-login", REFUSED, [
     {
       severity: "fail",
@@ -59,7 +59,7 @@ Deno.test("checks of a cluster: a cluster that refuses the login is one finding,
   }
 });
 
-/** The checks that read a kind, by the kind and, where it matters, the namespace. */
+/** The checks that read a kind, by kind and, if relevant, namespace. */
 const READERS: Readonly<Record<string, string[]>> = {
   Node: ["node-pool"],
   ServiceAccount: ["service-account"],
@@ -85,7 +85,7 @@ const READERS: Readonly<Record<string, string[]>> = {
   ],
 };
 for (const [what, expected] of Object.entries(READERS)) {
-  Deno.test(`checks of a cluster: where ${what} may not be read, exactly the checks that read it are in error`, async () => {
+  Deno.test(`checks of a cluster: exactly the checks that read ${what} end in error without read permission`, async () => {
     const [kind, namespace] = what.split(" ");
     const results = await judgeCluster(forbidding(kind!, namespace), NONE);
     const errors = results.filter(({ verdict }) => verdict === "error");

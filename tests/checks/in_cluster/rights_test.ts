@@ -11,7 +11,7 @@ import {
   without,
 } from "../healthy/cluster.ts";
 
-// What the API server answers for the service account, and how that goes together with the roles.
+// The rights of the service account by the API server's answers and by the roles.
 
 const BY_ROBSON = 'RBAC: allowed by RoleBinding "spark/robson" of Role "pods" to ServiceAccount ' +
   '"spark-jobs/analytics-jobs"';
@@ -23,7 +23,7 @@ function answering(change: (right: Right) => Partial<Right>): ClusterOpened {
 const result = async (cluster: ClusterOpened, manifests = NONE) =>
   (await judgeCluster(cluster, manifests)).find(({ id }) => id === "rbac")!;
 
-Deno.test("rbac: what the account may do elsewhere is found, with the binding that allows it", async () => {
+Deno.test("rbac: reports rights in other namespaces, with the binding that grants them", async () => {
   const cluster = answering(({ namespace, verb }) =>
     namespace === "robson" && verb !== "*" ? { allowed: true, reason: BY_ROBSON } : {}
   );
@@ -37,7 +37,7 @@ Deno.test("rbac: what the account may do elsewhere is found, with the binding th
   }]);
 });
 
-Deno.test("rbac: what something else than roles allows is reported in the server's words", async () => {
+Deno.test("rbac: quotes the server's reason for rights that no role grants", async () => {
   const cluster = answering(({ resource }) =>
     resource === "secrets" ? { allowed: true, reason: "webhook says so" } : {}
   );
@@ -48,7 +48,7 @@ Deno.test("rbac: what something else than roles allows is reported in the server
   assertStringIncludes(finding!.problem, ": webhook says so");
 });
 
-Deno.test("rbac: a right that the server denies in spite of the roles is missing", async () => {
+Deno.test("rbac: reports a right that the server denies although a role grants it", async () => {
   const cluster = answering(({ resource, verb }) =>
     resource === "pods" && verb === "watch" ? { allowed: false, reason: "" } : {}
   );
@@ -60,7 +60,7 @@ Deno.test("rbac: a right that the server denies in spite of the roles is missing
   }]);
 });
 
-Deno.test("rbac: a right that no role gives is there if the server says so", async () => {
+Deno.test("rbac: accepts a right that only the server reports", async () => {
   const unbound = without("RoleBinding analytics-jobs/spark-jobs");
   assertEquals((await result(unbound)).verdict, "pass");
   const silent = {
@@ -70,19 +70,19 @@ Deno.test("rbac: a right that no role gives is there if the server says so", asy
   assertStringIncludes((await result(silent)).findings[0]!.problem, "nothing gives the service");
 });
 
-Deno.test("rbac: what the manifests change is judged by the roles, which the server does not have yet", async () => {
+Deno.test("rbac: judges changes in the manifests by the roles, which the server does not have yet", async () => {
   const ROLE = "Role analytics-jobs/spark-jobs";
   const rules = [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }];
   const narrow = (objects: ClusterOpened["objects"]) =>
     objects.map((each) =>
       each.kind === "Role" ? { ...each, value: { ...each.value, rules } } : each
     );
-  // Narrow in the cluster, and as it should be once applied.
+  // The roles are too narrow in the cluster, and correct once applied.
   const denied = answering(({ verb, allowed }) => ({ allowed: allowed && verb === "get" }));
   const before = { ...denied, objects: narrow(CLUSTER.objects) };
   const fixed = (await judgeCluster(before)).find(({ id }) => id === "rbac")!;
   assertEquals(fixed.verdict, "pass");
-  // The other way round: applying would take rights away that the server still grants.
+  // The reverse: applying the manifests would remove rights that the server still grants.
   const after = {
     ...CLUSTER,
     trials: changed(ROLE, (value: Fields) => ({ ...value, rules })).trials,
@@ -91,7 +91,7 @@ Deno.test("rbac: what the manifests change is judged by the roles, which the ser
   assertEquals([broken.verdict, broken.findings.length], ["fail", 4]);
 });
 
-Deno.test("rbac: who may not ask the server judges by the roles, and says so", async () => {
+Deno.test("rbac: judges by the roles without permission to ask the server, and reports that", async () => {
   const { rights: _, ...silent } = CLUSTER;
   const { verdict, examined } = await result(silent);
   assertEquals(verdict, "pass");
@@ -108,7 +108,7 @@ roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: ${role}
 subjects: [{ kind: ServiceAccount, name: spark-jobs, namespace: analytics-jobs }${more}]
 `;
 
-Deno.test("rbac: a role of the cluster that was bound is one finding, at the binding", async () => {
+Deno.test("rbac: reports a bound ClusterRole once, at the binding", async () => {
   const { findings: [finding] } = await assertOnlyIn("rbac", plus(binding("RoleBinding", "view")), [
     { severity: "fail", object: "RoleBinding analytics-jobs/extra", field: "roleRef" },
   ], NONE);
@@ -116,7 +116,7 @@ Deno.test("rbac: a role of the cluster that was bound is one finding, at the bin
   assertStringIncludes(finding!.fix, "kubectl -n analytics-jobs delete rolebinding extra");
 });
 
-Deno.test("rights in the whole cluster are one finding, whatever the server says of them", async () => {
+Deno.test("rbac: reports cluster-wide rights once, whatever the server's reason", async () => {
   const reason = 'RBAC: allowed by ClusterRoleBinding "extra" of ClusterRole "cluster-admin" to ' +
     'ServiceAccount "spark-jobs/analytics-jobs"';
   const all = answering(() => ({ allowed: true, reason }));
@@ -136,7 +136,7 @@ Deno.test("rights in the whole cluster are one finding, whatever the server says
   assertStringIncludes(other!.fix, "kubectl edit clusterrolebinding extra");
 });
 
-Deno.test("rbac: the account that jobs run as has to be there", async () => {
+Deno.test("rbac: requires the jobs' service account", async () => {
   await assertOnlyIn("service-account", without("ServiceAccount analytics-jobs/spark-jobs"), [
     { problem: "there is no service account spark-jobs in the namespace analytics-jobs" },
     { object: "Job analytics-jobs/silver-transform-manual" },

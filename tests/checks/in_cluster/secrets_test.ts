@@ -10,11 +10,11 @@ import {
   without,
 } from "../healthy/cluster.ts";
 
-// Secrets and variables, as they are in the cluster.
+// Secrets and variables of a live cluster.
 
 const DB = "Secret analytics-jobs/django-db-credentials";
 
-/** The cluster with another value in one of the two Secrets; undefined takes the key away. */
+/** Returns the cluster with a changed value in one of the two Secrets; undefined removes the key. */
 function stored(key: string, value: string | undefined) {
   const id = key.startsWith("DJANGO") ? DB : "Secret analytics-jobs/contabo-s3-credentials";
   return changed(id, (secret) => {
@@ -37,7 +37,7 @@ for (
     ["S3_BUCKET", btoa("rbs-bucket-1"), "is encoded twice: the decoded value is base64 again"],
   ] as const
 ) {
-  Deno.test(`secret-escaping: a stored ${key} that ${problem} is one finding, with the task that stores it again`, async () => {
+  Deno.test(`secret-escaping: reports a stored ${key} that ${problem} once, with the task that stores it again`, async () => {
     const { findings: [finding] } = await assertOnlyIn("secret-escaping", stored(key, value), [{
       severity: "fail",
       field: `data.${key}`,
@@ -51,7 +51,7 @@ for (
   });
 }
 
-Deno.test("secret-escaping: a blank at an end may be meant, and is a warning; with anything else it is none", async () => {
+Deno.test("secret-escaping: warns about a space at the end, which may be intended, and fails for other white space", async () => {
   await assertOnlyIn("secret-escaping", stored("DJANGO_DB_PASSWORD", "p\\a!s$s'w\"o#rd "), [
     { severity: "warn", problem: "the value ends with white space" },
   ]);
@@ -60,7 +60,7 @@ Deno.test("secret-escaping: a blank at an end may be meant, and is a warning; wi
   ]);
 });
 
-Deno.test("secret-escaping: a Secret that jobs read and that is nowhere is one finding, whoever reads it", async () => {
+Deno.test("secret-escaping: reports a missing Secret once for all jobs that read it", async () => {
   for (const manifests of [undefined, NONE]) {
     const { findings: [finding] } = await assertOnlyIn("secret-escaping", without(DB), [
       { severity: "fail", object: DB },
@@ -75,7 +75,7 @@ Deno.test("secret-escaping: a Secret that jobs read and that is nowhere is one f
   }
 });
 
-Deno.test("secret-escaping: a key that a stored Secret has not is reported for each job that reads it", async () => {
+Deno.test("secret-escaping: reports a missing key for each job that reads it", async () => {
   const { findings: [finding] } = await assertOnlyIn(
     "secret-escaping",
     stored("S3_BUCKET", undefined),
@@ -88,7 +88,7 @@ Deno.test("secret-escaping: a key that a stored Secret has not is reported for e
   assertStringIncludes(finding!.fix, "deno task secrets");
 });
 
-/** A job of somebody else, as it should be but for its container. */
+/** Returns a valid job outside our manifests with the given container. */
 function stranger(kind: "Job" | "CronJob", container: Fields): string {
   const template = {
     metadata: { labels: { "spark-role": "driver" } },
@@ -114,7 +114,7 @@ function stranger(kind: "Job" | "CronJob", container: Fields): string {
   });
 }
 
-Deno.test("secret-escaping: a Secret of another name is stored again from a file, and not by our task", async () => {
+Deno.test("secret-escaping: suggests a file instead of our task for a Secret with another name", async () => {
   const other = {
     apiVersion: "v1",
     kind: "Secret",
@@ -131,8 +131,8 @@ Deno.test("secret-escaping: a Secret of another name is stored again from a file
   assertStringIncludes(finding!.fix, "--from-file=TOKEN=<file>");
 });
 
-Deno.test("Secrets of others, and what becomes a file, are left alone", async () => {
-  // The healthy cluster has a Secret of Helm and one that is nobody's, both with odd values.
+Deno.test("secret-escaping: ignores unrelated Secrets and keys that are mounted as files", async () => {
+  // The healthy cluster has a Helm Secret and an unused one, both with unusual values.
   const [result] = (await judgeCluster({ ...CLUSTER })).filter(({ id }) =>
     id === "secret-escaping"
   );
@@ -140,7 +140,7 @@ Deno.test("Secrets of others, and what becomes a file, are left alone", async ()
   assertStringIncludes(result!.examined!, "2 Secrets, ");
 });
 
-Deno.test("secret-escaping: a file of a Secret may end with a newline", async () => {
+Deno.test("secret-escaping: accepts a mounted file that ends with a newline", async () => {
   const job = JSON.parse(stranger("CronJob", {}));
   job.spec.jobTemplate.spec.template.spec.volumes = [
     { name: "s", secret: { secretName: "somebody-else" } },
@@ -150,7 +150,7 @@ Deno.test("secret-escaping: a file of a Secret may end with a newline", async ()
 });
 
 for (const kind of ["Job", "CronJob"] as const) {
-  Deno.test(`secret-escaping: a shell expression in a live ${kind} is found`, async () => {
+  Deno.test(`secret-escaping: reports a shell expression in a live ${kind}`, async () => {
     const job = stranger(kind, { env: [{ name: "JOB_DATE", value: "$(date +%F)" }] });
     const { findings: [finding] } = await assertOnlyIn("timestamp-env", plus(job), [
       { severity: "fail", object: `${kind} analytics-jobs/nightly` },

@@ -4,7 +4,7 @@ import type { Cluster, Endpoint, Flow, Protocol } from "../../../checks/network_
 import { assertEquals } from "../../support/assert.ts";
 import type { RawEnd, RawFlow, RawPod, World } from "./reference.ts";
 
-/** A world as Kubernetes objects. */
+/** Returns the Kubernetes objects of a world. */
 export function objectsOf({ namespaces, pods, policies }: World): unknown[] {
   return [
     ...Object.entries(namespaces).map(([name, labels]) => (
@@ -20,14 +20,14 @@ export function objectsOf({ namespaces, pods, policies }: World): unknown[] {
   ];
 }
 
-/** The cluster of a world; all objects must be valid. */
+/** Reads a world as a cluster. All objects must be valid. */
 export function clusterOf(world: World): Cluster {
   const { cluster, problems } = readCluster(objectsOf(world).map((value) => ({ value })));
   assertEquals(problems, []);
   return cluster;
 }
 
-/** A raw connection as a connection of the cluster. */
+/** Converts a raw connection to a connection of the cluster. */
 export function flowOf(cluster: Cluster, world: World, flow: RawFlow): Flow {
   const end = (each: RawEnd): Endpoint =>
     typeof each === "string"

@@ -61,7 +61,7 @@ Deno.test("matrixOf agrees with evaluate on both sides of the ends of each range
       }
     }
   }
-  assert(asked > 50_000, `only ${asked} questions were asked`);
+  assert(asked > 50_000, `only ${asked} connections were compared`);
 });
 
 Deno.test("matrixOf merges adjacent ranges with the same ports", () => {
@@ -72,7 +72,7 @@ Deno.test("matrixOf merges adjacent ranges with the same ports", () => {
         const next = list[i + 1];
         if (next === undefined || next.pod !== one.pod) continue;
         if (next.range.family !== one.range.family) continue;
-        assert(one.range.last < next.range.first, "ranges rise and do not overlap");
+        assert(one.range.last < next.range.first, "ranges are sorted and do not overlap");
         if (one.range.last + 1n === next.range.first) {
           assert(JSON.stringify(one.ports) !== JSON.stringify(next.ports), `seed ${seed}`);
         }

@@ -1,5 +1,5 @@
-// A second, slow implementation for the tests: reads the raw objects for each question, and computes
-// with strings of bits.
+// A slow reference implementation for the tests. It reads the raw objects for each question and
+// computes with strings of bits.
 
 export interface RawPod {
   readonly namespace: string;
@@ -11,7 +11,7 @@ export interface RawPod {
   }[];
   readonly hostNetwork: boolean;
   readonly ip: string | undefined;
-  /** Whether the workload can have several pods. */
+  /** True if the workload can have several pods. */
   readonly several: boolean;
 }
 
@@ -68,7 +68,7 @@ export interface RawFlow {
   readonly port: number;
 }
 
-/** The decisions of the source and the destination. */
+/** Returns the decisions of the source's and the destination's policies. */
 export function slowly(world: World, flow: RawFlow): { egress: boolean; ingress: boolean } {
   if (typeof flow.from !== "string" && flow.from === flow.to && !flow.from.several) {
     return { egress: true, ingress: true };
@@ -164,7 +164,7 @@ function portIs({ protocol, port, endPort }: RawPort, flow: RawFlow): boolean {
   return flow.port >= port && flow.port <= (endPort ?? port);
 }
 
-/** Whether a block contains an address: whether the bits of the prefix are equal. */
+/** Returns true if a block contains an address, that is, if the bits of the prefix are equal. */
 function within(ip: string, cidr: string): boolean {
   const [base, bits] = cidr.split("/");
   const one = bitsOf(ip);

@@ -45,7 +45,7 @@ function end(cluster: Cluster, text: string): Endpoint {
   return cluster.pods.find(({ name }) => name === text)!;
 }
 
-/** `80`, `UDP 53`. */
+/** Parses a port such as `80` (TCP) or `UDP 53`. */
 function flow(cluster: Cluster, from: string, to: string, port: string): Flow {
   const [protocol, number] = port.includes(" ") ? port.split(" ") : ["TCP", port];
   const ends = { from: end(cluster, from), to: end(cluster, to) };
@@ -63,7 +63,7 @@ const such = (key: string, operator: string, ...values: string[]) => (
   { matchExpressions: [operator.endsWith("In") ? { key, operator, values } : { key, operator }] }
 );
 
-/** All destinations of the connections from `self`. */
+/** Every destination for connections from `self`. */
 const DESTINATIONS = ["near", "far", "lost", "host", "live", "9.9.9.9", "2001:db8::9"];
 const PODS = ["near", "far", "lost", "live"];
 
@@ -102,7 +102,7 @@ const REACHED: readonly (readonly [string, Spec, readonly string[]])[] = [
     "far",
   ]],
   [
-    "NotIn also where the key is absent",
+    "NotIn also matches an absent key",
     peers({ namespaceSelector: {}, podSelector: such("app", "NotIn", "near") }),
     ["lost", "live"],
   ],
@@ -112,7 +112,7 @@ const REACHED: readonly (readonly [string, Spec, readonly string[]])[] = [
     "lost",
     "live",
   ]],
-  ["an IPv4 block, and pods whose address is known", block("0.0.0.0/0"), ["live", "9.9.9.9"]],
+  ["an IPv4 block, and pods with a known address", block("0.0.0.0/0"), ["live", "9.9.9.9"]],
   ["an IPv4 block with an exception", block("0.0.0.0/0", "10.0.0.0/8"), ["9.9.9.9"]],
   ["an IPv6 block", block("::/0", "fd00::/8"), ["2001:db8::9"]],
   ["bits after the prefix are ignored", block("9.9.1.1/16"), ["9.9.9.9"]],
@@ -157,16 +157,16 @@ for (const [what, spec, to, port, expected] of PORTS) {
 const TYPES: readonly (readonly [string, Spec, boolean, boolean])[] = [
   ["no policyTypes: ingress", {}, true, false],
   [
-    "no policyTypes and a rule for egress: both",
+    "no policyTypes, but an egress rule: both directions",
     { egress: [{ to: [{ podSelector: {} }] }] },
     false,
     false,
   ],
-  ["no policyTypes and no rule in egress: ingress", { egress: [] }, true, false],
-  ["an empty list is no list", { policyTypes: [] }, true, false],
+  ["no policyTypes, and no egress rule: ingress only", { egress: [] }, true, false],
+  ["an empty policyTypes counts as absent", { policyTypes: [] }, true, false],
   ["Egress", { policyTypes: ["Egress"] }, false, true],
   [
-    "rules of a direction that it does not isolate are ignored",
+    "rules of a direction outside policyTypes are ignored",
     { policyTypes: ["Ingress"], egress: [{ to: [{ podSelector: {} }] }] },
     true,
     false,

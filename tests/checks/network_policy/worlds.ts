@@ -10,7 +10,7 @@ import type {
   World,
 } from "./reference.ts";
 
-/** Pseudo-random numbers, the same in each run (mulberry32). */
+/** Returns a generator of pseudo-random numbers, the same in each run (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -59,7 +59,7 @@ const OUTSIDE = [
   "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 ];
 
-/** Random choices, based on a source of random numbers. */
+/** Returns functions for random choices, based on a source of random numbers. */
 export function chooser(random: () => number) {
   const under = (limit: number) => Math.floor(random() * limit);
   const one = <T>(from: readonly T[]): T => from[under(from.length)]!;
@@ -71,7 +71,7 @@ export function chooser(random: () => number) {
 
 type Chooser = ReturnType<typeof chooser>;
 
-/** A small random cluster that covers all fields of a policy. */
+/** Returns a small random cluster. Its policies use all fields. */
 export function randomWorld(choose: Chooser): World {
   const { one, chance, some } = choose;
   const labels = () => Object.fromEntries(some(3, () => [one(KEYS), one(VALUES)]));
@@ -92,7 +92,7 @@ export function randomWorld(choose: Chooser): World {
   return { namespaces, pods, policies: some(5, () => randomPolicy(choose)) };
 }
 
-/** A connection between two pods, or a pod and the outside. */
+/** Returns a random connection between two pods, or a pod and an outside address. */
 export function randomFlow({ one, chance, under }: Chooser, { pods }: World): RawFlow {
   const pod = one(pods);
   const other: RawEnd = chance(0.6) ? one(pods) : one(OUTSIDE);
