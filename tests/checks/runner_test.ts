@@ -140,13 +140,11 @@ Deno.test("runChecks reports the same problem of two facts once", async () => {
 });
 
 Deno.test("runChecks stops waiting at the deadline for a gatherer that ignores its signal", async () => {
-  const started = performance.now();
   const results = await runChecks(
     [passing("a", "source"), passing("b", "bronze")],
     gatherers({ source: never }),
     { timeoutMs: 50 },
   );
-  assert(performance.now() - started < 5_000);
   assertEquals(results.map(({ verdict }) => verdict), ["error", "pass"]);
   assertMatch(results[0]!.reason!, /^Cannot gather the facts about source: .* 0\.05 s\. /);
 });
