@@ -68,7 +68,17 @@ const SPARK_TYPES: Readonly<Record<ColumnType, string>> = {
   "DECIMAL(10,4)": "decimal(10,4)",
 };
 
-/** The type of a column in Spark SQL, such as `decimal(20,8)`; `string` if no column has that name. */
+/**
+ * The type of a column in Spark SQL, such as `decimal(20,8)`; `string` if no column has that name.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { sparkType } from "./column.ts";
+ * import { EVENT_COLUMNS } from "./tables.ts";
+ * assertEquals(sparkType("occurred_at", EVENT_COLUMNS), "timestamp");
+ * ```
+ */
 export function sparkType(name: string, columns: readonly Column[]): string {
   const column = columns.find((each) => each.name === name);
   return SPARK_TYPES[column?.type ?? "STRING"];
