@@ -11,7 +11,7 @@ import { clusterTest, controlPlane } from "../support/control_plane.ts";
 import { runTask, startTask, type TaskOutcome } from "../support/task.ts";
 import { atTerminal, startOnTerminal } from "../support/terminal.ts";
 
-// `deno task apply` as an operator types it, on a real control plane.
+// Runs `deno task apply` as an operator does, on a real control plane.
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -26,7 +26,7 @@ function objectsIn(...texts: readonly string[]): KubeObject[] {
   return texts.flatMap((text) => parseAllDocuments(text).map((document) => document.toJS()));
 }
 
-/** A directory of manifests, which goes with its block. */
+/** A temporary directory of manifests. The end of the block removes it. */
 async function directoryOf(...texts: readonly string[]) {
   const path = await Deno.makeTempDir({ prefix: "manifests-" });
   for (const [i, text] of texts.entries()) await Deno.writeTextFile(`${path}/${i}.yaml`, text);
@@ -53,7 +53,7 @@ async function versions(api: Api, objects: readonly KubeObject[]) {
   return Object.fromEntries(found);
 }
 
-/** Which of them were made or changed between two looks. */
+/** Returns the objects that were created or changed between two states. */
 function changed(before: Record<string, string>, after: Record<string, string>): string[] {
   return Object.keys(after).filter((id) => before[id] !== after[id]);
 }
@@ -341,7 +341,9 @@ clusterTest("apply: ignores fields of other managers on a Job that was not start
   assertEquals([code, /^nothing to do: /m.test(stdout)], [0, true], stdout);
 });
 
-/** What apply says to a Job that was started from another template, and has come so far. */
+/**
+ * Returns the output of apply for a Job that was started from another template and has this state.
+ */
 async function applyToStarted(live: string, far: string, isSo: (status: object) => boolean) {
   await using directory = await directoryOf(NAMESPACE, job("spark:2"));
   await bringTo(controlPlane(), [...await theNodes(), ...objectsIn(NAMESPACE, live)]);
@@ -401,14 +403,14 @@ clusterTest(
   },
 );
 
-/** Where Deno's cache is, for a task whose home is another one. */
+/** The folder of Deno's cache, for a task with a different home directory. */
 function denoDir(): string {
   return Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
 }
 
 const HOLD = ", finalizers: [deep-storage/hold]";
 
-/** Lets go of a Job that somebody keeps from being removed. */
+/** Removes the finalizer of a Job, so that the server deletes the Job. */
 async function letGo(api: Api): Promise<void> {
   await api.call("PATCH", `${JOBS}/bronze`, { metadata: { finalizers: null } }, MERGE);
   await until("it is gone", () => isGone(api, `${JOBS}/bronze`));

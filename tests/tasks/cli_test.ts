@@ -11,8 +11,8 @@ import {
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 
-// The commands as an operator starts them: processes of their own, with the permissions and flags of
-// deno.json, and an environment that has nothing but what the test gives.
+// Runs the commands as an operator does: in separate processes, with the permissions and flags of
+// deno.json, and only the environment variables of the test.
 
 const ROOT = new URL("../../", import.meta.url);
 const TASKS: Record<string, { command: string }> =
@@ -25,7 +25,7 @@ const COMMANDS = Object.keys(TASKS).filter((task) => {
 
 const DEADLINE = 60_000;
 const SECRETS = ["DJANGO_DB_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-/** What every escape sequence of a terminal begins with. */
+/** The first character of every escape sequence. */
 const ESCAPE = "\x1b";
 
 type Environment = Record<string, string>;
@@ -36,14 +36,14 @@ interface Outcome {
   readonly stderr: string;
 }
 
-/** A task's command line, as deno.json has it. */
+/** Returns the command line of a task in deno.json. */
 function commandLine(task: string): string[] {
   const [program, ...args] = TASKS[task]!.command.split(" ");
   assertEquals(program, "deno");
   return [Deno.execPath(), ...args];
 }
 
-/** What Deno itself needs, and nothing else of this process. */
+/** The environment variables that Deno needs. */
 function bare(env: Environment): Environment {
   const own = ["PATH", "HOME", "DENO_DIR"].flatMap((name) => {
     const value = Deno.env.get(name);
@@ -72,7 +72,7 @@ async function execute([program, ...args]: string[], env: Environment): Promise<
   return { code, stdout: out!, stderr: error! };
 }
 
-/** Runs a task to its end. Whatever it prints, it must not be a secret. */
+/** Runs a task until it exits, and checks that the output contains no secret. */
 function run(task: string, args: readonly string[], env: Environment = {}): Promise<Outcome> {
   return execute([...commandLine(task), ...args], env);
 }
@@ -87,7 +87,7 @@ function database({ host, port, name, user, password }: DatabaseConfig): Environ
   };
 }
 
-/** A lake and a database that are not there. */
+/** A lake and a database that do not exist. */
 const NOWHERE: Environment = {
   LAKE_URL: "file:///nowhere/at/all",
   DJANGO_DB_HOST: "127.0.0.1",
@@ -261,10 +261,10 @@ Deno.test("bronze and silver with --output json: each step is a line of JSON", a
   }
 });
 
-Deno.test("bronze and silver in words: a line per step, without colour where there is no terminal", async () => {
+Deno.test("bronze, silver: print a line per step, without colour where there is no terminal", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
-  // The day from the environment, as a job in the cluster has it.
+  // The day comes from the environment, as for a job in the cluster.
   const env = { ...database(db.config), LAKE_URL: lake.name, JOB_DATE: "2025-12-28" };
   for (const task of ["bronze", "silver"]) {
     const { code, stdout, stderr } = await run(task, [], env);
@@ -278,7 +278,7 @@ Deno.test("bronze and silver in words: a line per step, without colour where the
   }
 });
 
-Deno.test("command line: --dry-run tells what a run would do, and stores nothing", async () => {
+Deno.test("command line: --dry-run prints the result of a run, and stores nothing", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = { ...database(db.config), LAKE_URL: lake.name };
@@ -316,7 +316,7 @@ Deno.test("command line: Ctrl-C ends a run that waits, with 130, and stores noth
   const waiting = "SELECT FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'";
   const started = performance.now();
   while ((await db.query(waiting, [db.config.name])).length === 0) {
-    assert(performance.now() - started < DEADLINE, "bronze never came to the lock");
+    assert(performance.now() - started < DEADLINE, "bronze did not wait for the lock");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   child.kill("SIGINT");
@@ -328,7 +328,7 @@ Deno.test("command line: Ctrl-C ends a run that waits, with 130, and stores noth
   assertEquals([...await lake.contents()], []);
 });
 
-// A terminal of its own, as `script` of util-linux makes it.
+// `script` of util-linux creates a pseudo-terminal.
 const terminal = Deno.build.os === "linux" &&
   (Deno.env.get("PATH") ?? "").split(":").some((folder) => exists(`${folder}/script`));
 
@@ -340,7 +340,7 @@ function exists(path: string | URL): boolean {
   }
 }
 
-/** Runs a task on a terminal. Standard output and error are then one. */
+/** Runs a task on a terminal, with standard output and standard error combined. */
 function runOnTerminal(task: string, args: readonly string[], env: Environment): Promise<Outcome> {
   const command = [...commandLine(task), ...args].join(" ");
   return execute(["script", "--quiet", "--return", "--command", command, "/dev/null"], env);

@@ -13,9 +13,9 @@ import { type Outbox, outbox } from "../support/postgres.ts";
 import { runTask, type TaskOutcome } from "../support/task.ts";
 import { atTerminal, startOnTerminal } from "../support/terminal.ts";
 
-// `deno task secrets` as an operator types it, on a real control plane, Postgres and object store.
+// Runs `deno task secrets` as an operator does, on a real control plane, Postgres and object store.
 
-/** All that shells, YAML and editors stumble over, with a space at its end. */
+/** A value with characters that are special in shells and YAML, and a trailing space. */
 const PASSWORD = `p\\a!s$s'w"o#rd `;
 
 const NAMESPACE: KubeObject = {
@@ -45,7 +45,7 @@ async function secrets(args: readonly string[], env: Record<string, string>): Pr
   return outcome;
 }
 
-/** A database, and a user of it with the password. */
+/** A database, and a user with the password. */
 async function withPassword(): Promise<Outbox & { readonly login: DatabaseConfig }> {
   const db = await outbox();
   const name = `robson_${crypto.randomUUID().slice(0, 8)}`;
@@ -294,7 +294,7 @@ terminalTest(
     await task.until("DJANGO_DB_PASSWORD: ");
     await task.type(`${PASSWORD}x\x7f\r`);
     await task.until("AWS_ACCESS_KEY_ID: ");
-    // Pasted in one go, the second line is the answer to the next question.
+    // If several lines are pasted, the second line answers the next question.
     await task.type(`${env.AWS_ACCESS_KEY_ID}\r${env.AWS_SECRET_ACCESS_KEY}\r`);
     await task.until(`S3_ENDPOINT [${env.S3_ENDPOINT}]: `);
     await task.type("\r");

@@ -8,7 +8,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "../..
 import { clusterTest, controlPlane } from "../../support/control_plane.ts";
 import { open } from "./kubeconfigs.ts";
 
-// What is asked of a real API server, and what it refuses.
+// Requests to a real API server, and its refusals.
 
 const CONFIG_MAP: Kind = { apiVersion: "v1", kind: "ConfigMap" };
 const ROLES: Kind = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole" };
@@ -20,12 +20,15 @@ const secret = (name: string, more: object) => (
   { apiVersion: "v1", kind: "Secret", metadata: { name }, ...more }
 );
 
-/** Applies in trial. */
+/** Options for a dry run. */
 function apply(cluster: Cluster) {
   return (object: object) => cluster.apply(object, { dryRun: true });
 }
 
-/** A namespace of one test, which is the kubeconfig's. It ends with its block. */
+/**
+ * A namespace for one test, which is also the kubeconfig's namespace. The end of the block removes
+ * it.
+ */
 async function space(access: Access = controlPlane().admin, pageSize?: number) {
   const namespace = `t-${crypto.randomUUID()}`;
   const api = openApi(controlPlane().admin);
@@ -315,7 +318,7 @@ clusterTest("api: all requests: name the permission that a user lacks", async ()
   }
 });
 
-/** What a failure must not tell of a Secret that the server refuses. */
+/** Invalid Secrets, whose values no error message may contain. */
 const REFUSED: readonly (readonly [what: string, more: object, values: string[]])[] = [
   ["a number", { stringData: { a: 90817263 } }, ["90817263"]],
   ["a number with a fraction", { stringData: { a: 1234567890.5 } }, ["234567890"]],

@@ -1,7 +1,7 @@
 import { openCluster } from "../../../pipeline/cluster/open.ts";
 import { clusterConfig } from "../../../pipeline/config.ts";
 
-// Asks the cluster of KUBECONFIG for its version, with whatever permissions it is given.
+// Reads the version of the cluster in KUBECONFIG. The caller chooses the Deno permissions.
 
 const config = clusterConfig({});
 if ("absent" in config) throw new Error(config.absent);

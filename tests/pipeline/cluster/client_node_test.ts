@@ -40,39 +40,39 @@ function runPlugin(lines: string, fields: object = {}) {
   return optionsFor({ exec });
 }
 
-Deno.test("client_node: client-node, kubeconfig.ts: its message quotes the lines around an error of YAML", () => {
+Deno.test("client-node, kubeconfig.ts: its message quotes the lines around an error of YAML", () => {
   const text = `users:\n  - name: u\n   user: { token: ${SECRET} }\n`;
   assertStringIncludes(assertThrows(() => load(text), Error).message, SECRET);
 });
 
-Deno.test("client_node: client-node, kubeconfig.ts: it refuses an empty kubeconfig", () => {
+Deno.test("client-node, kubeconfig.ts: it refuses an empty kubeconfig", () => {
   assertThrows(() => load(""), Error, "input is empty");
 });
 
-Deno.test("client_node: client-node, kubeconfig.ts: it refuses a file for entries that no context uses", () => {
+Deno.test("client-node, kubeconfig.ts: it refuses a file for entries that no context uses", () => {
   assertThrows(() => load("clusters: [{ name: c, cluster: {} }]"), Error, "server is missing");
   assertThrows(() => load("contexts: [{ name: c, context: {} }]"), Error, "cluster is missing");
 });
 
-Deno.test("client_node: client-node, kubeconfig.ts: it drops fields that decide who the user is", () => {
+Deno.test("client-node, kubeconfig.ts: it drops fields that decide who the user is", () => {
   const fields = "tokenFile: /token, as: jane, as-uid: '17', as-groups: [dev]";
   const [user] = load(`users: [{ name: u, user: { ${fields} } }]`).getUsers();
   assertEquals(JSON.parse(JSON.stringify(user)), { name: "u", impersonateUser: "jane" });
 });
 
-Deno.test("client_node: client-node, kubeconfig.ts: it does not merge files that both define a user", () => {
+Deno.test("client-node, kubeconfig.ts: it does not merge files that both define a user", () => {
   const config = load("users: [{ name: u, user: { token: a } }]");
   const other = load("users: [{ name: u, user: { token: b } }]");
   assertThrows(() => config.mergeConfig(other), Error, "Duplicate user: u");
 });
 
-Deno.test("client_node: client-node, kubeconfig.ts: the current-context of the last file wins", () => {
+Deno.test("client-node, kubeconfig.ts: the current-context of the last file wins", () => {
   const config = load("current-context: first");
   config.mergeConfig(load("current-context: second"));
   assertEquals(config.getCurrentContext(), "second");
 });
 
-Deno.test("client_node: client-node, kubeconfig.ts: it leaves a plugin's relative path as it is", async () => {
+Deno.test("client-node, kubeconfig.ts: it leaves a plugin's relative path as it is", async () => {
   const folder = await Deno.makeTempDir();
   await Deno.writeTextFile(
     `${folder}/config`,
@@ -84,7 +84,7 @@ Deno.test("client_node: client-node, kubeconfig.ts: it leaves a plugin's relativ
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("client_node: client-node, open.ts: in a pod it talks HTTP to port 8080, and keeps line breaks", async () => {
+Deno.test("client-node, open.ts: in a pod it talks HTTP to port 8080, and keeps line breaks", async () => {
   const prefix = await Deno.makeTempDir();
   const account = `${prefix}/var/run/secrets/kubernetes.io/serviceaccount`;
   await Deno.mkdir(account, { recursive: true });
@@ -125,26 +125,25 @@ async function withVariables<T>(
   }
 }
 
-Deno.test("client_node: client-node, exec_plugin.ts: a plugin does not get KUBERNETES_EXEC_INFO", async () => {
+Deno.test("client-node, exec_plugin.ts: a plugin does not get KUBERNETES_EXEC_INFO", async () => {
   const lines = `echo '{"status":{"token":"'"info=$KUBERNETES_EXEC_INFO"'"}}'`;
   const { headers } = await runPlugin(lines, { provideClusterInfo: true });
   assertEquals(headers?.Authorization, "Bearer info=");
 });
 
-Deno.test("client_node: client-node, exec_plugin.ts: the error quotes what a plugin printed", async () => {
+Deno.test("client-node, exec_plugin.ts: the error quotes what a plugin printed", async () => {
   const error = await assertRejects(() => runPlugin(`echo ${SECRET} >&2; exit 3`), Error);
   assertStringIncludes(error.message, SECRET);
 });
 
-Deno.test("client_node: client-node, exec_plugin.ts: it takes a credential of another version", async () => {
+Deno.test("client-node, exec_plugin.ts: it takes a credential of another version", async () => {
   const printed = { apiVersion: "example/v1", kind: "Secret", status: { token: SECRET } };
   const { headers } = await runPlugin(`echo '${JSON.stringify(printed)}'`);
   assertEquals(headers?.Authorization, `Bearer ${SECRET}`);
 });
 
 Deno.test({
-  name:
-    "client_node: client-node, exec_plugin.ts: it waits without end for a plugin that reads its input",
+  name: "client-node, exec_plugin.ts: it waits without end for a plugin that reads its input",
   // The library offers no way to end the plugin.
   sanitizeOps: false,
   sanitizeResources: false,
@@ -160,7 +159,7 @@ Deno.test({
   },
 });
 
-Deno.test("client_node: client-node, login.ts: it cannot renew an OIDC token, with or without an own CA", async () => {
+Deno.test("client-node, login.ts: it cannot renew an OIDC token, with or without an own CA", async () => {
   const provider = (config: object) => ({
     authProvider: {
       name: "oidc",

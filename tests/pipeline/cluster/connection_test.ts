@@ -4,7 +4,8 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "../..
 import { openSaid, type Said } from "./kubeconfigs.ts";
 import { authority } from "./pki.ts";
 
-// What an API server never does, and something on the way to it does. Only fakes do that when asked to.
+// Responses that an API server never sends, but proxies and load balancers do. Fake servers send
+// them.
 
 const SECRET = "s3cr3t-t0ken";
 const PODS = { apiVersion: "v1", kind: "Pod" };
@@ -15,10 +16,10 @@ const RESOURCES = {
   resources: [{ name: "pods", kind: "Pod", namespaced: true, verbs: ["list"] }],
 };
 
-/** What answers instead of an API server. */
+/** The responses of the fake server. */
 type Handler = (request: Request) => Response | Promise<Response>;
 
-/** A server for a user with a token. It ends with its block. */
+/** A server for a user with a token. The end of the block stops the server. */
 async function impostor(handler: Handler) {
   const pki = await authority();
   const options = { hostname: "127.0.0.1", port: 0, onListen() {} };
@@ -40,7 +41,7 @@ async function impostor(handler: Handler) {
   };
 }
 
-/** A server of bytes, which says the same to everybody and hangs up, or not. */
+/** A server that sends the same bytes to every client, and optionally closes the connection. */
 function rawServer(bytes: string, hangsUp = true) {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const conns: Deno.Conn[] = [];
@@ -108,7 +109,7 @@ Deno.test("connection: send: an invalid server certificate", async (t) => {
   await using other = await authority();
   const cases = [
     [
-      "of another authority",
+      "of an unknown CA",
       other,
       "IP:127.0.0.1",
       2,
@@ -191,17 +192,17 @@ const page = (status: number, headers: Record<string, string> = {}) => () =>
 const STRANGERS: readonly (readonly [what: string, handler: Handler, words: string[]])[] = [
   ["a page", page(200), ["answered 200 with text/html, which is not a response of an API server"]],
   ["a login page", page(401), ["answered 401 with text/html"]],
-  ["a page that forbids", page(403), ["answered 403 with text/html"]],
-  ["a page that is not there", page(404), ["answered 404 with text/html"]],
+  ["a page with status 403", page(403), ["answered 403 with text/html"]],
+  ["a page with status 404", page(404), ["answered 404 with text/html"]],
   ["a gateway", page(502), ["answered 502 with text/html", "Check the health of the cluster"]],
-  ["a way elsewhere", page(302, { location: `https://sso.example/?t=${SECRET}` }), [
+  ["a redirect", page(302, { location: `https://sso.example/?t=${SECRET}` }), [
     "answered 302",
   ]],
   ["nothing", () => new Response(""), ["answered 200 with an empty body"]],
-  ["half of JSON", () => new Response('{"gitVersion": "v1'), ["answered 200"]],
+  ["truncated JSON", () => new Response('{"gitVersion": "v1'), ["answered 200"]],
   ["a list", () => Response.json([SECRET]), ["answered 200 with application/json"]],
-  ["another object", () => Response.json({ hello: SECRET }), ["answered 200"]],
-  ["an error of its own", () => Response.json({ error: SECRET }, { status: 400 }), [
+  ["an object of another kind", () => Response.json({ hello: SECRET }), ["answered 200"]],
+  ["an error in another format", () => Response.json({ error: SECRET }, { status: 400 }), [
     "answered 400 with application/json",
   ]],
 ];
@@ -281,7 +282,7 @@ Deno.test("connection: send: 500, 503 and 504 are unreachable", async () => {
   }
 });
 
-/** A server with pods that come one by one; `expires` says of which page it forgets. */
+/** A server that lists pods one per page. The token of the page `expires` is no longer valid. */
 function pages(names: readonly string[], expires: (asked: number) => boolean): Handler {
   let asked = 0;
   return ({ url }) => {
@@ -329,7 +330,7 @@ Deno.test("connection: isNamespaced: a caller that gives up does not cancel it f
   assertEquals(await patient, true);
 });
 
-/** A proxy for HTTPS that lets through who has the password. */
+/** A proxy for HTTPS that requires a password. */
 async function proxy(password: string) {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const tunnels: Promise<unknown>[] = [];

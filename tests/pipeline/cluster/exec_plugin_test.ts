@@ -26,7 +26,7 @@ const EXEC: Omit<ExecFields, "command"> = {
   provideClusterInfo: false,
 };
 
-/** A program of these lines of shell. It ends with its block. */
+/** A program with these lines of shell. The end of the block removes the program. */
 async function program(lines: string, mode = 0o700) {
   const folder = await Deno.makeTempDir({ prefix: "plugin-" });
   const path = `${folder}/plugin`;
@@ -132,10 +132,14 @@ Deno.test("runExecPlugin: a failure quotes neither the output nor the arguments"
 const RUBBISH: readonly (readonly [what: string, printed: string, words: string])[] = [
   ["nothing", "", "it did not print an ExecCredential"],
   ["a bare token", SECRET, "it did not print an ExecCredential"],
-  ["half of it", credential({ token: SECRET }).slice(0, -3), "it did not print an ExecCredential"],
+  [
+    "truncated JSON",
+    credential({ token: SECRET }).slice(0, -3),
+    "it did not print an ExecCredential",
+  ],
   ["a list", `["${SECRET}"]`, "it did not print an ExecCredential"],
   [
-    "another object",
+    "an object of another kind",
     credential({ token: SECRET }, { kind: "Secret" }),
     "it did not print an ExecCredential",
   ],
@@ -146,19 +150,23 @@ const RUBBISH: readonly (readonly [what: string, printed: string, words: string]
   ],
   ["no status", credential(undefined), "neither a token nor a certificate"],
   ["an empty token", credential({ token: "" }), "neither a token nor a certificate"],
-  ["a token that is none", credential({ token: [SECRET] }), "neither a token nor a certificate"],
   [
-    "a certificate alone",
+    "a token that is not a string",
+    credential({ token: [SECRET] }),
+    "neither a token nor a certificate",
+  ],
+  [
+    "only a certificate",
     credential({ clientCertificateData: SECRET }),
     "only one of certificate and key",
   ],
   [
-    "a key alone",
+    "only a key",
     credential({ token: SECRET, clientKeyData: SECRET }),
     "only one of certificate and key",
   ],
   [
-    "a time that is none",
+    "an invalid time",
     credential({ token: SECRET, expirationTimestamp: SECRET }),
     "expirationTimestamp of its credential is not a time",
   ],
@@ -194,7 +202,7 @@ wait`);
   await until("its child has ended", async () => !(await isRunning(child)));
 });
 
-/** Whether a process is there, and not only what nobody has asked about yet. */
+/** Returns whether a process is running. A zombie process does not count. */
 async function isRunning(pid: number): Promise<boolean> {
   const { stdout } = await new Deno.Command("ps", { args: ["-o", "stat=", "-p", `${pid}`] })
     .output();

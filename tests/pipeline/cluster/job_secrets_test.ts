@@ -4,7 +4,7 @@ import type { Environment } from "../../../pipeline/config.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals, assertThrows } from "../../support/assert.ts";
 
-// Two Secrets as the jobs get them, and what an operator's own variables have to do with them.
+// The two Secrets of the jobs, and the effect of the operator's environment variables.
 
 const PASSWORD = `p\\a!s$s'w"o#rd `;
 const DATABASE = new Map([
@@ -26,7 +26,7 @@ function environment(variables: Record<string, string>): Environment {
 
 const NONE = environment({});
 
-/** The message of a refusal that shows no value. */
+/** Returns the message of a refusal, after checking that it contains no value. */
 function refusal(run: () => unknown, ...values: string[]): string {
   const failure = assertThrows(run, Failure);
   assertEquals(failure.kind, "configuration");
@@ -100,7 +100,7 @@ Deno.test("lakeOfSecret: names the key of an invalid value, and does not quote t
     "Cannot use AWS_SECRET_ACCESS_KEY of Secret analytics-jobs/contabo-s3-credentials: its value " +
       "ends with a line break. Set it again, without quotes or a line break.",
   );
-  // The key of the store, pasted into the wrong line.
+  // The secret key of the store, pasted into the wrong variable.
   const swapped = new Map([...LAKE, ["S3_ENDPOINT", "s3cr3t/Key+With=Signs"]]);
   assertEquals(
     refusal(() => lakeOfSecret(swapped, NONE), "s3cr3t"),

@@ -82,7 +82,7 @@ Deno.test("mergeKubeconfigs: the first file that defines a name wins", () => {
     ),
   ]);
   assertEquals(merged.current, "b");
-  // Of the second one's entry nothing counts, not even what the first one's lacks.
+  // The second entry is ignored completely, including fields that the first entry does not have.
   assertEquals(merged.clusters, [
     { name: "c", file: "/a/config", fields: { server: "https://a" } },
   ]);
@@ -97,21 +97,23 @@ Deno.test("mergeKubeconfigs: the first file that defines a name wins", () => {
 });
 
 const BROKEN: readonly (readonly [what: string, text: string, words: string[]])[] = [
-  ["no YAML", `users:\n  - name: u\n   user: ${SECRET}\n`, ["line 3 is not valid YAML"]],
-  ["cut off", `users: [{ name: u, user: { token: "${SECRET}`, ["line 1 is not valid YAML"]],
+  ["not YAML", `users:\n  - name: u\n   user: ${SECRET}\n`, ["line 3 is not valid YAML"]],
+  ["truncated YAML", `users: [{ name: u, user: { token: "${SECRET}`, ["line 1 is not valid YAML"]],
   ["with tabs", `users:\n\t- name: ${SECRET}\n`, ["line 2 is not valid YAML"]],
   ["two documents", `users: []\n---\nusers: [${SECRET}]\n`, ["is not valid YAML"]],
-  ["an alias to nothing", `users: *${SECRET}\n`, ["is not valid YAML"]],
+  ["an alias to a missing anchor", `users: *${SECRET}\n`, ["is not valid YAML"]],
   ["a text", SECRET, ["is not a mapping"]],
   ["a list", `- ${SECRET}`, ["is not a mapping"]],
-  ["users that are no list", `users: { token: ${SECRET} }`, ["its users are not a list"]],
-  ["a user that is a text", `users: [${SECRET}]`, ["users[0] has no name"]],
+  ["users that are not a list", `users: { token: ${SECRET} }`, ["its users are not a list"]],
+  ["a user that is a string", `users: [${SECRET}]`, ["users[0] has no name"]],
   ["a user without a name", `users: [{ user: { token: ${SECRET} } }]`, ["users[0] has no name"]],
   ["a name that is a number", `users: [{ name: 1 }]`, ["users[0] has no name"]],
-  ["a user twice", `users: [{ name: u }, { name: u }]`, [
+  ["a duplicate user", `users: [{ name: u }, { name: u }]`, [
     'users have two entries with the name "u"',
   ]],
-  ["a user's own text", `users: [{ name: u, user: ${SECRET} }]`, ['user "u" is not a mapping']],
+  ["user fields that are a string", `users: [{ name: u, user: ${SECRET} }]`, [
+    'user "u" is not a mapping',
+  ]],
   ["a context that is a list", `current-context: [${SECRET}]`, ["current-context is not a string"]],
 ];
 
@@ -222,7 +224,7 @@ const BROKEN_CONTEXTS: readonly (readonly [what: string, text: string, words: st
     "no current context",
     "Choose one with --context: a, b.",
   ]],
-  ["no context at all", "current-context: a", [
+  ["no contexts", "current-context: a", [
     'no context "a"',
     "--kubeconfig or KUBECONFIG",
   ]],
@@ -230,12 +232,12 @@ const BROKEN_CONTEXTS: readonly (readonly [what: string, text: string, words: st
     'context "a" names no cluster',
   ]],
   [
-    "a cluster that is not there",
+    "a missing cluster",
     "{ current-context: a, contexts: [{ name: a, context: { cluster: c } }] }",
     ['names the cluster "c", which does not exist'],
   ],
   [
-    "a user that is not there",
+    "a missing user",
     "{ current-context: a, clusters: [{ name: c, cluster: { server: 'https://x' } }], " +
     "contexts: [{ name: a, context: { cluster: c, user: u } }] }",
     ['names the user "u", which does not exist'],
@@ -243,9 +245,9 @@ const BROKEN_CONTEXTS: readonly (readonly [what: string, text: string, words: st
   ["no server", config({ cluster: "" }), ['cluster "c" has no server']],
   ["a server that is a number", config({ cluster: "server: 6443" }), ['server of the cluster "c"']],
   ["a server of another kind", config({ cluster: "server: 'ftp://x'" }), ["is not an address"]],
-  ["a server that is no URL", config({ cluster: "server: 'https://'" }), ["is not an address"]],
+  ["a server that is not a URL", config({ cluster: "server: 'https://'" }), ["is not an address"]],
   [
-    "a login in the server",
+    "credentials in the server",
     config({ cluster: `server: 'https://me:${SECRET}@10.0.0.1:6443'` }),
     ["is not an address", "without a user"],
   ],
@@ -267,11 +269,11 @@ const BROKEN_CONTEXTS: readonly (readonly [what: string, text: string, words: st
     "token of the user",
     "is not a string",
   ]],
-  ["groups that are a text", config({ user: `as-groups: ${SECRET}` }), ["as-groups of the user"]],
-  ["exec that is a text", config({ user: `exec: ${SECRET}` }), ["exec of the user", "mapping"]],
+  ["groups that are a string", config({ user: `as-groups: ${SECRET}` }), ["as-groups of the user"]],
+  ["exec that is a string", config({ user: `exec: ${SECRET}` }), ["exec of the user", "mapping"]],
   ["exec without a command", config({ user: "exec: { args: [] }" }), ["has no command"]],
   [
-    "arguments that are no texts",
+    "arguments that are not strings",
     config({ user: `exec: { command: a, args: [{ p: ${SECRET} }] }` }),
     ["args of the exec"],
   ],
@@ -286,7 +288,7 @@ const BROKEN_CONTEXTS: readonly (readonly [what: string, text: string, words: st
     ["env[0] of the exec", "a name and a value"],
   ],
   [
-    "skipping that is neither true nor false",
+    "insecure-skip-tls-verify that is not a boolean",
     config({ cluster: "server: 'https://x', insecure-skip-tls-verify: maybe" }),
     ["insecure-skip-tls-verify of the cluster"],
   ],

@@ -3,20 +3,20 @@ import type { Cluster } from "../../../pipeline/cluster/cluster.ts";
 import { openCluster, type OpenOptions } from "../../../pipeline/cluster/open.ts";
 import { clusterConfig } from "../../../pipeline/config.ts";
 
-/** A cluster, and the kubeconfig that led there. Both end with their block. */
+/** A cluster and its kubeconfig. The end of the block closes the cluster and removes the file. */
 export interface Opened extends AsyncDisposable {
   readonly cluster: Cluster;
   /** The kubeconfig's path. */
   readonly file: string;
 }
 
-/** What a kubeconfig says of its one cluster, and of its one user. */
+/** The fields of the only cluster and the only user of a kubeconfig. */
 export interface Said {
   readonly cluster: Readonly<Record<string, unknown>>;
   readonly user?: Readonly<Record<string, unknown>>;
 }
 
-/** A kubeconfig with one context, which is called `suite`, for the user `someone`. */
+/** Returns a kubeconfig with the context `suite` for the user `someone`. */
 export function kubeconfigText({ cluster, user = {} }: Said): string {
   return stringify({
     apiVersion: "v1",

@@ -4,10 +4,12 @@ import { binaryPath } from "../../cluster/binary.ts";
 import { until } from "../../cluster/until.ts";
 import { controlPlane } from "../../support/control_plane.ts";
 
-// A node that forwards ports: kwok's, which speaks as real ones do, with Kubernetes's own code for it.
-// It differs in one thing: when the pod's side of a connection ends, it waits for the other side.
+// A node of kwok that forwards ports with the code of Kubernetes. There is one difference from a
+// real node: when the pod's side of a connection ends, the node waits for the other side.
 
-/** A pod whose ports lead to this machine. It ends with its block, and so does its node. */
+/**
+ * A pod with ports that lead to this machine. The end of the block removes the pod and its node.
+ */
 export interface ForwardedPod extends AsyncDisposable {
   readonly namespace: string;
   readonly name: string;
@@ -16,7 +18,7 @@ export interface ForwardedPod extends AsyncDisposable {
 const NAMESPACE = "default";
 const STAGES = new URL("../../cluster/stages.yaml", import.meta.url).pathname;
 
-/** Makes a pod on a node of its own. Each of its ports leads to a port of 127.0.0.1. */
+/** Creates a pod on a separate node. Each port of the pod leads to a port of 127.0.0.1. */
 export async function forwardedPod(
   ports: Readonly<Record<number, number>>,
 ): Promise<ForwardedPod> {

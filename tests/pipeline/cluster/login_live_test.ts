@@ -9,12 +9,12 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "../..
 import { clusterTest, controlPlane } from "../../support/control_plane.ts";
 import { open, openSaid } from "./kubeconfigs.ts";
 
-// The ways into a real API server.
+// Logins to a real API server.
 
 const NAMESPACES = { apiVersion: "v1", kind: "Namespace" };
 const REVIEW = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
 
-/** Whom the API server takes the user of a kubeconfig for. */
+/** Returns the name of a kubeconfig's user according to the API server. */
 async function whoIs(text: string): Promise<string> {
   await using opened = await open(text);
   const { status } = await opened.cluster.create(REVIEW);
@@ -26,7 +26,7 @@ function tokenOf({ login }: Access): string {
   throw new Error("This user has a certificate.");
 }
 
-/** The cluster of a kubeconfig that leads to the control plane. */
+/** Opens the cluster of a kubeconfig for the control plane. */
 function clusterOf({ server, ca }: Access) {
   return { server, "certificate-authority-data": btoa(ca) };
 }

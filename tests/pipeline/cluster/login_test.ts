@@ -8,7 +8,7 @@ import { type Authority, authority, type Issued } from "./pki.ts";
 const SECRET = "s3cr3t-t0ken";
 const VERSION = "v1.36.3";
 
-/** openssl's own server, which lets nobody in without a certificate of the authority. */
+/** Starts openssl's server, which requires a client certificate of the CA. */
 async function strictServer({ folder, ca, issue }: Authority) {
   const { cert, key } = await issue({ names: "IP:127.0.0.1", key: "rsa" });
   const version = JSON.stringify({ gitVersion: VERSION });
@@ -35,7 +35,7 @@ function freePort(): number {
 
 const HEADERS = ["authorization", "impersonate-user", "impersonate-uid", "impersonate-group"];
 
-/** A server that says who came: the headers of the request are its version. */
+/** A server that returns the headers of the request as its version. */
 function mirror(tls: Issued | undefined) {
   const options = { hostname: "127.0.0.1", port: 0, onListen() {}, ...tls };
   const server = Deno.serve(options, ({ headers }) =>
@@ -53,7 +53,7 @@ async function versionOf(said: Said): Promise<string> {
   return await opened.cluster.version();
 }
 
-/** What a server hears of a user. */
+/** Returns the headers that a server receives from a user. */
 async function heardOf(user: Said["user"] = {}): Promise<string> {
   await using pki = await authority();
   await using server = mirror(await pki.issue({ names: "IP:127.0.0.1" }));

@@ -4,8 +4,8 @@ import { assertEquals, assertMatch, assertStringIncludes } from "../../support/a
 import { clusterTest, controlPlane } from "../../support/control_plane.ts";
 import { kubeconfigText } from "./kubeconfigs.ts";
 
-// What a process needs that opens a cluster: the network, files, four variables, and nothing else; and
-// with a plugin the right to run it.
+// The Deno permissions that a process needs to open a cluster: the network, files, four environment
+// variables, and --allow-run only for an exec plugin.
 
 const SCRIPT = new URL("ask_version.ts", import.meta.url).pathname;
 const VARIABLES = ["KUBECONFIG", "HOME", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"];
@@ -17,7 +17,7 @@ const LEAST = [
   `--allow-env=${VARIABLES.join(",")}`,
 ];
 
-/** Runs the script with a kubeconfig, and returns what it says. */
+/** Runs the script with a kubeconfig, and returns the output. */
 async function ask(kubeconfig: string, permissions: readonly string[]): Promise<string> {
   const file = await Deno.makeTempFile({ prefix: "kubeconfig-" });
   await Deno.writeTextFile(file, kubeconfig);

@@ -1,4 +1,4 @@
-// Certificates of every kind that a client may meet, made with openssl.
+// Creates certificates with openssl.
 
 /** A certificate and its key, as PEM. */
 export interface Issued {
@@ -6,25 +6,25 @@ export interface Issued {
   readonly key: string;
 }
 
-/** What a certificate is to be. */
+/** Options for a certificate. */
 export interface Wanted {
-  /** What it is for: names such as `IP:127.0.0.1` of a server, or none for a client. */
+  /** The names of a server, such as `IP:127.0.0.1`. Undefined for a client. */
   readonly names?: string;
-  /** The kind of key, as clusters give them out. */
+  /** The type of the key. Clusters use both types. */
   readonly key?: "ec" | "rsa" | "rsa-pkcs1";
-  /** How long it counts; less than 0 for one that has expired. */
+  /** The days until the certificate expires; negative for an expired certificate. */
   readonly days?: number;
 }
 
-/** A certificate authority of one test, in a folder that goes with it. */
+/** A certificate authority for one test, in a temporary folder. */
 export interface Authority extends AsyncDisposable {
   readonly folder: string;
-  /** Its own certificate. */
+  /** The certificate of the authority. */
   readonly ca: string;
   issue(wanted: Wanted): Promise<Issued>;
 }
 
-/** Makes a certificate authority. */
+/** Creates a certificate authority. */
 export async function authority(): Promise<Authority> {
   const folder = await Deno.makeTempDir({ prefix: "pki-" });
   const file = (name: string) => `${folder}/${name}`;

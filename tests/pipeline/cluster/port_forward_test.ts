@@ -10,11 +10,11 @@ import { serverConfig } from "../../support/postgres.ts";
 import { open } from "./kubeconfigs.ts";
 import { forwardedPod } from "./kubelet.ts";
 
-// Ports of pods, through a real API server and a node that speaks as real ones do.
+// Port forwards to pods, through a real API server and a node of kwok.
 
 const admin = () => open(kubeconfig(controlPlane().admin));
 
-/** A server of this machine, whose port pods lead to. */
+/** A server on this machine that the ports of pods lead to. */
 function server(serve: (conn: Deno.Conn) => Promise<void>) {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const served: Promise<void>[] = [];
@@ -60,13 +60,13 @@ function local(port: number): Promise<Deno.TcpConn> {
   return Deno.connect({ hostname: "127.0.0.1", port });
 }
 
-/** Waits for the end of a connection, by whichever way it ends. */
+/** Waits for the end of a connection, with or without an error. */
 async function untilEnd(conn: Deno.Conn): Promise<void> {
   const buffer = new Uint8Array(1024);
   try {
     while (await conn.read(buffer) !== null);
   } catch {
-    // It was cut.
+    // The connection was reset.
   }
 }
 
@@ -84,7 +84,7 @@ clusterTest("port_forward: forward: Postgres in a pod answers at the local port"
     bytes += block.length;
   }
   assert(bytes > 9_999_000);
-  // It waits until Postgres has ended its side, of which this node tells nobody.
+  // The client waits until Postgres closes its side, which this node does not report.
   const closed = connection.close();
   await forward.close();
   await closed;

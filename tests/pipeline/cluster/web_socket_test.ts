@@ -3,9 +3,9 @@ import { openWebSocket, type WebSocketConnection } from "../../../pipeline/clust
 import { until } from "../../cluster/until.ts";
 import { assert, assertEquals, assertRejects } from "../../support/assert.ts";
 
-// What the nodes of kwok do not do: end the pod's side by itself, ask whether we are still there, cut
-// messages into pieces, or speak wrongly. Deno's own WebSocket does some of it, the rest is written by
-// hand.
+// Behaviour that nodes of kwok do not show: closing the pod's side first, pings, fragmented
+// messages and invalid frames. Deno's WebSocket server produces some of these, and the tests write
+// the other bytes themselves.
 
 const PROTOCOL = "v4.channel.k8s.io";
 const LONG = AbortSignal.timeout(60_000);
@@ -26,7 +26,7 @@ const bytes = (...values: number[]) => new Uint8Array(values);
 const text = (message: Uint8Array | undefined) => new TextDecoder().decode(message);
 const encode = (message: string) => new TextEncoder().encode(message);
 
-/** Deno's own side of a WebSocket. */
+/** The server side of a WebSocket, by Deno. */
 function denoServer(onSocket: (socket: WebSocket, headers: Headers) => void) {
   const options = { hostname: "127.0.0.1", port: 0, onListen() {} };
   const server = Deno.serve(options, (request) => {
@@ -64,7 +64,7 @@ function byHand(...answers: (string | Uint8Array)[]) {
   })();
   return {
     port: listener.addr.port,
-    /** What came after the first request, once the other side has ended. */
+    /** Returns the bytes after the first request, when the other side has closed the connection. */
     heard: serving,
     async [Symbol.asyncDispose]() {
       listener.close();
@@ -124,7 +124,7 @@ const CUT = [
   ["in a head", bytes(0x82)],
   ["in a length", bytes(0x82, 126, 0)],
   ["in a message", bytes(0x82, 5, 1, 2)],
-  ["with a message that is longer than any", bytes(0x82, 127, 0, 0, 0, 1, 0, 0, 0, 0)],
+  ["with a message that is too long", bytes(0x82, 127, 0, 0, 0, 1, 0, 0, 0, 0)],
 ] as const;
 for (const [where, frame] of CUT) {
   Deno.test(`openWebSocket: an end ${where} is an error`, async () => {
@@ -144,9 +144,17 @@ const ANSWERS: readonly (readonly [what: string, answer: string, words: string])
     "502: error dialing backend: refused",
   ],
   ["a page", "HTTP/1.1 403 No\r\ncontent-length: 6\r\n\r\nsecret", "403: no connection to the pod"],
-  ["half a refusal", "HTTP/1.1 500 No\r\ncontent-length: 99\r\n\r\n{", "500: no connection"],
-  ["a WebSocket of somebody else", SWITCH.replace("ACCEPT", "x"), "did not accept the WebSocket"],
-  ["a WebSocket of another kind", SWITCH.replace("v4.", "v9."), `does not support ${PROTOCOL}`],
+  ["a truncated refusal", "HTTP/1.1 500 No\r\ncontent-length: 99\r\n\r\n{", "500: no connection"],
+  [
+    "a WebSocket with another accept key",
+    SWITCH.replace("ACCEPT", "x"),
+    "did not accept the WebSocket",
+  ],
+  [
+    "a WebSocket with another subprotocol",
+    SWITCH.replace("v4.", "v9."),
+    `does not support ${PROTOCOL}`,
+  ],
 ];
 for (const [what, answer, words] of ANSWERS) {
   Deno.test(`openWebSocket: refuses an answer that is not a WebSocket: ${what}`, async () => {

@@ -52,7 +52,7 @@ async function startIt(): Promise<void> {
   await api.call("PATCH", JOB, { spec: { suspend: false } }, "application/merge-patch+json");
 }
 
-/** The cluster, with something that happens just after an object was read. */
+/** A cluster with a callback that runs after an object was read. */
 async function afterReading(happens: () => Promise<void>): Promise<Cluster> {
   const files = [controlPlane().kubeconfig];
   const cluster = await openCluster({ kind: "kubeconfig", files, by: "--kubeconfig" });

@@ -1,6 +1,7 @@
 import { type Needs, runConfined } from "../../../tasks/cli/confined.ts";
 
-// Starts the probe with what the arguments say that it needs, and then tries what is left to itself.
+// Starts the probe with the needs in the arguments, and then tests the remaining permissions of the
+// parent.
 
 const [needs, order] = Deno.args.map((text) => JSON.parse(text)) as [Needs, unknown];
 const exitCode = await runConfined(import.meta.resolve("./confined_probe.ts"), order, needs);

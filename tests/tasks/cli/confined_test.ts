@@ -29,7 +29,7 @@ Deno.test("grantsFor a bucket: two hosts, and no file", () => {
   ]);
 });
 
-Deno.test("grantsFor a directory: it alone, by every name that it has", async () => {
+Deno.test("grantsFor a directory: only this directory, with all of its names", async () => {
   const real = await Deno.realPath(await Deno.makeTempDir({ prefix: "real-" }));
   const link = `${real}-link`;
   await Deno.symlink(real, link);
@@ -42,7 +42,10 @@ Deno.test("grantsFor a directory: it alone, by every name that it has", async ()
   await Deno.remove(real);
 });
 
-/** What the probe could do, and what its parent still could, by the permissions of the task. */
+/**
+ * Returns the actions that succeeded in the probe and in its parent, with the permissions of the
+ * task.
+ */
 async function probe(needs: Needs, order: Record<string, unknown>): Promise<string[][]> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -92,7 +95,7 @@ Deno.test("runConfined: a worker can do what it needs and nothing else, its pare
   ]);
 });
 
-Deno.test("runs on a bucket end with two hosts and no file, as --verbose tells", async () => {
+Deno.test("runs on a bucket end with two hosts and no file, as --verbose shows", async () => {
   await using db = await outbox();
   const store = startStrictS3();
   const { endpoint, bucket, ...keys } = await store.createBucket("drops");

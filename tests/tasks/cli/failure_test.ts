@@ -1,7 +1,7 @@
 import { environmentOf, ROOT } from "../../support/task.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
 
-// What a command prints and ends with when it fails, in a process of its own.
+// The output and the exit code of a failing command, in a separate process.
 
 const SECRETS = ["p4ss/w+rd\"'", "s3cr3t&key"];
 
