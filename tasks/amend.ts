@@ -15,28 +15,28 @@ await main({
   switches: ["yes", "dry-run", "keep-altered"],
   operand: "day",
   help: `
-Takes late events into a day that was published, and makes silver follow. Bronze only ever grows:
-late events become additional parts, events that the outbox lost stay, and the commit marker from
-before is kept. It shows what will change, and asks.
+Adds late events to a published day, and makes silver again. It never removes anything from bronze:
+late events become additional parts, events that the outbox lost stay, and the replaced commit
+marker is kept. It shows the changes, and asks.
 
 Usage: deno task amend DAY [--keep-altered] [--yes] [--dry-run]
                        [--silence SECONDS] [--output text|json]
 
   DAY, or --date DAY    the day: YYYY-MM-DD in UTC, today or yesterday
-  --keep-altered        where the outbox has other values than bronze, keep those of bronze and
-                        record that they differ; without it, such events are shown, and nothing is
-                        changed
+  --keep-altered        if the outbox has other values than bronze, keep the values of bronze and
+                        record the difference; without this flag, amend shows such events and
+                        changes nothing
   --yes                 do not ask
-  --dry-run             show what would change, store and remove nothing
+  --dry-run             show the changes, and store and remove nothing
 ${SILENCE_HELP}
-  --output json         one line of JSON per step
+  --output json         one JSON object per step
 
 Examples:
-  deno task amend 2025-12-28 --dry-run        see what came late, was lost or was altered
-  deno task amend 2025-12-28                  take in what came late
-  deno task amend 2025-12-28 --keep-altered   and record that the outbox has other values
+  deno task amend 2025-12-28 --dry-run        show late, lost and altered events
+  deno task amend 2025-12-28                  add the late events
+  deno task amend 2025-12-28 --keep-altered   also record that the outbox has other values
 
-It can be killed at any point and run again. Then check the day: deno task postflight --date DAY.
+You can kill it at any point and run it again. Then check the day: deno task postflight --date DAY.
 runbook/amend.md explains when to use it.
 ${ENVIRONMENT_HELP}`,
   async run(flags) {
@@ -60,13 +60,13 @@ ${ENVIRONMENT_HELP}`,
   },
 });
 
-/** An amendment is about one day, which the operator names. */
+/** Refuses a command without a day: an amendment has no default day. */
 function confirmDayGiven(flags: Flags): void {
   if (flags.operand !== undefined || flags.value("date") !== undefined) return;
   throw new Failure({
     kind: "configuration",
     task: "amend",
     problem: "no day was given",
-    remedy: "Name it, as in: deno task amend 2025-12-28",
+    remedy: "Name the day, as in: deno task amend 2025-12-28",
   });
 }

@@ -9,24 +9,25 @@ await main({
   values: [...DAY_FLAGS.values, "silence"],
   switches: [...DAY_FLAGS.switches, "dry-run"],
   help: `
-Copies days of stop_events into bronze, exactly, and publishes each with a commit marker.
+Copies days of stop_events into bronze, exactly, and publishes each day with a commit marker.
 
 Usage: deno task bronze [DAY | --date DAY | --from DAY [--to DAY]] [--keep-going] [--dry-run]
                         [--output text|json] [--silence SECONDS] [--verbose]
 
 ${DAY_FLAGS_HELP}
-  --dry-run             read and encode everything, store and remove nothing
+  --dry-run             read and encode all rows, and store and remove nothing
 ${SILENCE_HELP}
-  --output json         one line of JSON per step
+  --output json         one JSON object per step
 
 Examples:
   deno task bronze 2025-12-28                    copy that day
-  deno task bronze 2025-12-28 --dry-run          see what it would publish
-  deno task bronze                               copy today so far; the window stays open
+  deno task bronze 2025-12-28 --dry-run          show what a run would publish
+  deno task bronze                               copy today so far; the day stays open
   deno task bronze --from 2025-12-01 --to 2025-12-31 --keep-going
 
-A day that is over is sealed once no transaction that began before its end (and a grace of
-SEAL_GRACE_MINUTES, 15) is open. Running a sealed day again compares it and writes nothing.
+A day is sealed when it and its grace period (SEAL_GRACE_MINUTES, default 15) are over, and no
+transaction that began before then is open. A run of a sealed day compares it with the outbox and
+writes nothing.
 ${ENVIRONMENT_HELP}`,
   run: (flags) => workThroughDays("bronze", flags, OUTPUTS),
 });

@@ -13,23 +13,23 @@ await main({
   switches: ["yes", "dry-run"],
   operand: "day",
   help: `
-Removes what interrupted runs left of one day: parts that no commit marker names, neither the one
-that stands nor one of its history, once they are older than 24 hours by the clock of the store.
-Spark's staging folders of that age go as well. It shows them, and asks.
+Removes the files that interrupted runs of one day left: parts that no commit marker names, current
+or in the history, and that are older than 24 hours by the clock of the store. It also removes
+Spark's staging folders of that age. It shows the files, and asks.
 
 Usage: deno task clean [DAY | --date DAY] [--dry-run] [--yes] [--output text|json]
 
-  DAY, --date DAY   YYYY-MM-DD in UTC, today or yesterday; without it JOB_DATE, else today
-  --dry-run         only show what would be removed
+  DAY, --date DAY   YYYY-MM-DD in UTC, today or yesterday; default: JOB_DATE, or today
+  --dry-run         show what would be removed, and remove nothing
   --yes             do not ask
-  --output json     one line of JSON per object, and one for what was removed
+  --output json     one JSON object per file, and one for the total
 
 Examples:
   deno task clean 2025-12-28 --dry-run
   deno task clean 2025-12-28
 
-It never removes a commit marker, history or quarantine. Of a day without a marker that can be used
-it removes nothing, for nothing tells which files belong to the day.
+It never removes a commit marker, the history or the quarantine. If the day has no valid marker, it
+removes nothing, because only a marker lists the files of the day.
 ${ENVIRONMENT_HELP}`,
   async run(flags) {
     const lake = lakeConfig();

@@ -21,7 +21,7 @@ import { clearStatus, paint, print, showStatus } from "./cli/terminal.ts";
 import { startPostgres } from "./demo/embedded_postgres.ts";
 import { CREATE_OUTBOX, generatedEvents, RUNBOOK_EVENTS } from "./demo/events.ts";
 
-/** The day of the runbook's two events. */
+/** The UTC day of the two events in the runbook. */
 const DAY = parseDay("2025-12-28")!;
 
 await main({
@@ -29,22 +29,21 @@ await main({
   values: ["events", "lake"],
   switches: [],
   help: `
-Shows the whole pipeline with nothing to set up: a real Postgres of its own, two stop events,
-bronze, silver, and the checks after the run. It removes the Postgres and leaves you the files.
+Runs the whole pipeline without any setup: starts its own Postgres, inserts two stop events, makes
+bronze and silver, and checks the result. It removes the Postgres at the end, and keeps the files.
 
 Usage: deno task demo [--events N] [--lake DIRECTORY]
 
-  --events N          fill the outbox with N realistic events instead of the runbook's two
-  --lake DIRECTORY    where the Parquet files go; without it a new temporary directory
+  --events N          insert N realistic events instead of the two events of the runbook
+  --lake DIRECTORY    the directory for the Parquet files; default: a new temporary directory
 
 Examples:
   deno task demo                    2 events become 1 execution
-  deno task demo --events 100000    all nine event types, several clients, nulls and extremes
-`,
+  deno task demo --events 100000    all nine event types, several clients, nulls and extreme values`,
   async run(flags) {
     const events = eventCount(flags);
     const path = await lakeDirectory(flags);
-    title("1. A Postgres of our own, with the outbox");
+    title("1. A temporary Postgres with the outbox");
     showStatus("starting Postgres …");
     const postgres = await startPostgres();
     clearStatus();
@@ -65,7 +64,7 @@ async function showPipeline(database: DatabaseConfig, lake: Lake, path: string):
   title("2. Bronze: every event, exactly");
   const grace = sealGrace();
   await runBronze({ database, lake, day: DAY, grace, observer: printing("bronze", "text") });
-  title("3. Silver: one row per operation, its latest state");
+  title("3. Silver: one row per operation, with its latest state");
   await runSilver({ lake, day: DAY, observer: printing("silver", "text") });
   title("4. The checks after a run");
   const config = { kind: "directory", path } as const;
@@ -76,16 +75,20 @@ async function showPipeline(database: DatabaseConfig, lake: Lake, path: string):
     output: "text",
     timeout: 300,
   });
-  title("5. What is in silver now");
+  title("5. The result in silver");
   await printExecution(lake, DAY);
   print("");
-  print(`The files are in ${paint(path, "bold")}. Any Parquet reader opens them:`);
+  print(
+    `The files are in ${
+      paint(path, "bold")
+    }. Open them with any Parquet reader, for example DuckDB:`,
+  );
   print(`  duckdb -c "SELECT * FROM '${path}/silver/stop_executions/*/*/*.parquet'"`);
   return exitCode;
 }
 
 async function fillOutbox(config: DatabaseConfig, events: number | undefined): Promise<void> {
-  // Only the demo writes, and only into the database that it made itself.
+  // Only the demo writes to Postgres, and only to its own database.
   const client = await logIn(config);
   try {
     await client.send(CREATE_OUTBOX);
@@ -109,7 +112,7 @@ async function fillOutbox(config: DatabaseConfig, events: number | undefined): P
 async function printExecution(lake: Lake, day: Day): Promise<void> {
   const marker = await readMarker(lake, "silver", silverMarkerKey(day), day);
   const { parts, rows } = marker!.commit;
-  print(`${plural(rows, "execution")} in ${plural(parts.length, "part")}; the first one:`);
+  print(`${plural(rows, "execution")} in ${plural(parts.length, "part")}; the first one is:`);
   const names = EXECUTION_COLUMNS.map(({ name }) => name);
   for await (const { columns } of (await readPart(lake, parts[0]!)).groups(names)) {
     for (const [i, { name, type }] of EXECUTION_COLUMNS.entries()) {
@@ -127,7 +130,7 @@ function eventCount(flags: Flags): number | undefined {
     kind: "configuration",
     task: `use --events ${JSON.stringify(text)}`,
     problem: "it is not a whole number from 1 to 99999999",
-    remedy: "Give one, or leave the flag out.",
+    remedy: "Give such a number, or omit --events.",
   });
 }
 

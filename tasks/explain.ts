@@ -6,7 +6,7 @@ import { COMMAND_PAGES } from "./explain/pages.ts";
 
 const RUNBOOK = new URL("../runbook/", import.meta.url);
 
-/** What there is a page about, and its title. */
+/** The title of each page, by check id or command name. */
 const titles = new Map<string, string>([
   ...[...BEFORE, ...AFTER].map(({ id, title }) => [id, title] as const),
   ...[...COMMAND_PAGES].map(([name, title]) => [name, `deno task ${name}: ${title}`] as const),
@@ -18,15 +18,15 @@ await main({
   switches: [],
   operand: "page",
   help: `
-Prints the runbook's page of a check (symptom, cause, fix, and how to verify), or of a command.
+Prints the runbook page of a check (symptom, cause, fix and how to verify) or of a command. Without
+an ID, lists the pages.
 
 Usage: deno task explain [ID]
 
 Examples:
-  deno task explain                   every page: checks with what holds where they pass, commands
+  deno task explain                   every page with its title
   deno task explain lake-conformance
-  deno task explain status
-`,
+  deno task explain status`,
   async run({ operand: id }) {
     print(id === undefined ? listOfAll() : (await page(id)).trimEnd());
     return 0;
@@ -43,7 +43,7 @@ async function page(id: string): Promise<string> {
   throw new Failure({
     kind: "configuration",
     task: `explain ${JSON.stringify(id)}`,
-    problem: "there is no such page",
-    remedy: `Known are ${[...titles.keys()].join(", ")}.`,
+    problem: "the runbook has no page with this name",
+    remedy: `Choose from ${[...titles.keys()].join(", ")}.`,
   });
 }

@@ -15,18 +15,19 @@ await main({
   values: [...DAY_FLAGS.values, "timeout", "silence"],
   switches: [...DAY_FLAGS.switches, "strict"],
   help: `
-Checks, after a run, that everything arrived and nothing changed: the outbox, bronze and silver of a
-day are compared with each other and with their commit markers. It changes nothing.
+Checks a day after a run: compares the outbox, bronze and silver with each other and with their
+commit markers. It changes nothing.
 
 Usage: deno task postflight [DAY | --date DAY | --from DAY [--to DAY]] [--keep-going]
                             [--output text|json|junit|github] [--strict] [--timeout SECONDS]
                             [--silence SECONDS] [--verbose]
 
 ${DAY_FLAGS_HELP}
-  --output json|junit   a report for programs, junit of one day; github annotates a workflow's run
-  --strict              warnings fail as well
+  --output json|junit   a report for programs; junit for one day only; github adds annotations to a
+                        workflow run
+  --strict              exit with 1 if there are warnings
 ${SILENCE_HELP}
-  --timeout SECONDS     how long each fact may take to gather, ${DEFAULT_TIMEOUT} unless told
+  --timeout SECONDS     the time limit for each fact; default: ${DEFAULT_TIMEOUT}
 
 Examples:
   deno task postflight 2025-12-28

@@ -14,10 +14,10 @@ import {
 } from "./cli/platform_options.ts";
 import { chosenFacts, FACTS, skippedChecks } from "./cli/preflight_options.ts";
 
-/** How long each fact may take to gather, in seconds, unless told otherwise. */
+/** The default time limit for gathering one fact, in seconds. */
 const DEFAULT_TIMEOUT = 10;
 
-/** The same for an image, whose layers are half a gigabyte when they are read for the first time. */
+/** The default time limit for an image, in seconds: its layers can have half a gigabyte. */
 const DEFAULT_IMAGE_TIMEOUT = 300;
 
 await main({
@@ -29,35 +29,35 @@ await main({
   repeatable: ["skip"],
   switches: ["port-forward", "strict"],
   help: `
-Checks, before a run, that every precondition is met: by the manifests and the job code, by the
-cluster as it would be once they are applied, by the image that the jobs run, by the database, and
-by the lake. It says what is wrong, where, and which command or patch fixes it. It changes nothing;
-only in the lake it stores a few objects under _preflight/, and removes them.
+Checks every precondition before a run: the manifests and the job code, the cluster as if the
+manifests were applied, the image of the jobs, the database and the lake. Each finding has the
+problem, the object, and a command or patch that fixes the problem. Preflight changes nothing, but
+it stores a few objects under _preflight/ in the lake and removes them.
 
 Usage: deno task preflight [--manifests DIR] [--kubeconfig FILE] [--context NAME]
                            [--credentials cluster [--port-forward]] [--image-archive FILE]
                            [--facts FACT,…] [--only ID,…] [--skip ID=REASON]…
                            [--output text|json|junit|github] [--strict] [--timeout SECONDS]
 
-  --manifests DIR        Kubernetes YAML, job code and SQL; without it manifests/, if it is there
+  --manifests DIR        Kubernetes YAML, job code and SQL; default: manifests/, if it exists
 ${CLUSTER_FLAGS_HELP}
-  --credentials cluster  log in to database and lake with what the cluster's Secrets say
-  --port-forward         reach a database whose name only the cluster knows
+  --credentials cluster  log in to database and lake with the values of the cluster's Secrets
+  --port-forward         connect to the database through the cluster
   --image-archive FILE   read this archive (docker save, or an OCI layout) instead of registries
-  --registry-ca FILE     certificates that registries may be signed by
-  --facts FACT,…         look at these only: ${FACTS.join(", ")}
-  --only ID,…            judge these checks only
-  --skip ID=REASON       leave a check out, and say why; may be given again
-  --output json|junit    a report for programs; github annotates a workflow's run
-  --strict               warnings fail as well
-  --timeout SECONDS      how long each fact may take to gather; unless told ${DEFAULT_TIMEOUT}, and
-                         ${DEFAULT_IMAGE_TIMEOUT} for an image, which is remembered once it was read
+  --registry-ca FILE     additional CA certificates for registries
+  --facts FACT,…         gather only these: ${FACTS.join(", ")}
+  --only ID,…            run only these checks
+  --skip ID=REASON       skip a check, and report the reason; can be repeated
+  --output json|junit    a report for programs; github adds annotations to a workflow run
+  --strict               exit with 1 if there are warnings
+  --timeout SECONDS      the time limit for each fact; default: ${DEFAULT_TIMEOUT}, and ${DEFAULT_IMAGE_TIMEOUT} for an image,
+                         whose layers are cached afterwards
 
 Examples:
   deno task preflight
   deno task preflight --context production --credentials cluster --port-forward
   deno task preflight --facts manifests                        in a pull request, without secrets
-  deno task preflight --facts cluster,image                    as it is now, whatever files say
+  deno task preflight --facts cluster,image                    the current state, without manifests
   deno task preflight --facts database,lake --output json
   deno task preflight --only lake-login,lake-conformance
   deno task preflight --skip late-writers="the nightly backup runs until 04:00"
@@ -82,7 +82,7 @@ ${CONNECTION_HELP}`,
     const gatherers = gatherersBefore(sources);
     await giveUp(...unneededPermissions(sources));
     const { exitCode } = await runAndReport(
-      { command: "preflight", status: "looking …", checks: BEFORE, gatherers },
+      { command: "preflight", status: "checking …", checks: BEFORE, gatherers },
       { output, timeout, imageTimeout, strict: flags.on("strict"), skip, signal },
     );
     return exitCode;

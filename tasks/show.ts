@@ -16,18 +16,19 @@ await main({
   repeatable: ["where"],
   operands: ["layer", "day"],
   help: `
-Shows rows of one day of bronze or silver, exactly as they are in the files that its commit marker
-names; or the day's events in quarantine, which no file can hold. It changes nothing.
+Prints rows of one day of bronze or silver, exactly as they are in the files of the day's commit
+marker, or the day's events in quarantine, which no file can hold. It changes nothing.
 
 Usage: deno task show bronze|silver [DAY] [--where COLUMN=VALUE] [--columns A,B,C] [--limit N]
                                     [--output text|json]
        deno task show quarantine [DAY] [--limit N] [--output text|json]
 
-  DAY, --date DAY        YYYY-MM-DD in UTC, today or yesterday; without it JOB_DATE, else today
-  --where COLUMN=VALUE   only rows with this value, as it is printed; several must all hold
+  DAY, --date DAY        YYYY-MM-DD in UTC, today or yesterday; default: JOB_DATE, or today
+  --where COLUMN=VALUE   only rows with this value, written as it is printed; can be repeated, and
+                         a row must match every condition
   --columns A,B,C        only these columns, in this order
-  --limit N              at most so many rows; ${DEFAULT_LIMIT} unless told
-  --output json          one line of JSON per row; 64-bit integers and decimals are strings
+  --limit N              the maximum number of rows; default: ${DEFAULT_LIMIT}
+  --output json          one JSON object per row; 64-bit integers and decimals are strings
 
 Examples:
   deno task show silver 2025-12-28
@@ -57,7 +58,7 @@ ${ENVIRONMENT_HELP}`,
   },
 });
 
-/** The worker that reads the rows would find out too, only later. */
+/** Checks the query before the worker starts, so that a mistake is reported at once. */
 function confirmQuery(
   what: ShowOrder["what"],
   columns: string | undefined,

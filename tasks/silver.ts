@@ -14,16 +14,16 @@ Usage: deno task silver [DAY | --date DAY | --from DAY [--to DAY]] [--keep-going
                         [--output text|json] [--verbose]
 
 ${DAY_FLAGS_HELP}
-  --dry-run             read and encode everything, store and remove nothing
-  --output json         one line of JSON per step
+  --dry-run             read and encode all rows, and store and remove nothing
+  --output json         one JSON object per step
 
 Examples:
-  deno task silver 2025-12-28                    make that day's silver from its bronze
-  deno task silver 2025-12-28 --dry-run          see what it would publish
+  deno task silver 2025-12-28                    make silver of that day from its bronze
+  deno task silver 2025-12-28 --dry-run          show what a run would publish
   deno task silver --from 2025-12-01 --to 2025-12-31
 
-It reads exactly the parts that bronze's commit marker names, and needs no database where every day
-is given by its date.
+It reads exactly the parts that bronze's commit marker names. It needs the database only if a day is
+given as today or yesterday, or by default.
 ${ENVIRONMENT_HELP}`,
   run: (flags) => workThroughDays("silver", flags, OUTPUTS),
 });

@@ -24,23 +24,23 @@ await main({
   switches: ["check"],
   operand: "day",
   help: `
-Tells how each day stands: bronze and silver by their commit markers, what the outbox holds against
-it, and the command to run next. It reads no Parquet file, and changes nothing.
+Shows the state of each day: the commit markers of bronze and silver, the number of events in the
+outbox, and the next command. It reads no Parquet file, and changes nothing.
 
 Usage: deno task status [DAY] [--from DAY] [--to DAY] [--check] [--output text|json]
 
   DAY, --date DAY     one day: YYYY-MM-DD in UTC, today or yesterday
-  --from DAY          the first day; without it the first that lake or outbox has
-  --to DAY            the last day; without it today
-  --check             exit 1 where a day that is over is not sealed in both layers
-  --output json       one line of JSON per day, and one for what they add up to
+  --from DAY          the first day; default: the first day in the lake or the outbox
+  --to DAY            the last day; default: today
+  --check             exit with 1 if a day that is over is not sealed in both layers
+  --output json       one JSON object per line and day, and one for the total
 
 Examples:
   deno task status                       every day
-  deno task status --from 2025-12-01     since then
+  deno task status --from 2025-12-01     every day since then
   deno task status --check               for a monitor
 
-Without DJANGO_DB_PASSWORD the lake is told alone. runbook/status.md says what the words mean.
+Without DJANGO_DB_PASSWORD, it shows only the lake. runbook/status.md explains the output.
 ${CONNECTION_HELP}`,
   async run(flags) {
     const order: StatusOrder = {
@@ -59,8 +59,8 @@ ${CONNECTION_HELP}`,
 });
 
 /**
- * The days that were asked for; all of them where none were. What today is this machine's clock says,
- * since a status can be told without a database.
+ * Returns the range of days to show; without flags, a range without bounds. The clock of this machine
+ * decides which day is today, because the command also works without a database.
  */
 function rangeOf(flags: Flags): DayRange {
   const given = {

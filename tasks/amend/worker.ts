@@ -11,22 +11,22 @@ import { print } from "../cli/terminal.ts";
 
 // The worker of amend. Its permissions are limited to the database and the lake.
 
-/** What an amendment is to do. It is plain data, since it goes to a worker. */
+/** The job of the worker. It is plain data, so that it can be posted to a worker. */
 export interface AmendOrder extends LakeOrder {
   readonly database: DatabaseConfig;
   readonly day: Day;
-  /** Microseconds that a window waits for slow writers after its end. */
+  /** The grace period for slow writers after the end of a day, in microseconds. */
   readonly grace: bigint;
   readonly dryRun: boolean;
   readonly keepAltered: boolean;
-  /** Whether to go on without asking. */
+  /** Whether to skip the question. */
   readonly yes: boolean;
   /** Milliseconds that the database may send nothing while a response is pending. */
   readonly silence: number | undefined;
   readonly output: (typeof OUTPUTS)[number];
 }
 
-/** How long the question waits for an answer, in seconds: a snapshot of the database is open meanwhile. */
+/** The time limit for an answer, in seconds. A snapshot of the database is open until then. */
 const QUESTION_TIMEOUT = 600;
 
 serveOnLake(async (order: AmendOrder, lake) => {
@@ -56,12 +56,12 @@ async function ask(plan: AmendmentPlan): Promise<boolean> {
 
 function question({ day, late, lost, altered, quarantined, gone }: AmendmentPlan): string {
   const parts = [
-    `take in ${plural(late, "late event")}`,
+    `add ${plural(late, "late event")}`,
     ...(lost > 0 ? [`keep ${plural(lost, "event")} that the outbox lost`] : []),
     ...(altered > 0 ? [`keep the values of ${plural(altered, "altered event")}`] : []),
-    ...(quarantined > 0 ? [`keep ${plural(quarantined, "event")} in the quarantine`] : []),
+    ...(quarantined > 0 ? [`keep ${plural(quarantined, "event")} in quarantine`] : []),
     ...(gone > 0
-      ? [`no longer wait for ${plural(gone, "event")} in quarantine that the outbox lost`]
+      ? [`stop waiting for ${plural(gone, "event")} in quarantine that the outbox lost`]
       : []),
   ];
   return `Amend ${day}: ${parts.join(", ")}?`;

@@ -37,15 +37,15 @@ export interface Cleaning {
 }
 
 /**
- * Shows what interrupted runs left of a day, asks, and removes it.
+ * Shows the leftovers of interrupted runs of a day, asks, and removes them.
  *
- * @returns the exit code: 0, or 1 where the answer was no
+ * @returns the exit code: 0, or 1 if the answer was no
  * @throws {Failure} a marker cannot be used, the lake is out of reach, or another run published the day
  */
 export async function clean(
   { lake, day, dryRun, observer, agree }: Cleaning,
 ): Promise<number> {
-  // A dry run stores nothing, so it goes by this machine's clock.
+  // To read the store's clock needs a write. A dry run writes nothing, so it uses the local clock.
   let now = Date.now();
   const clock = async () => now = dryRun ? now : await storeClock(lake);
   const leftovers = await findLeftovers(lake, day, clock);
@@ -57,7 +57,7 @@ export async function clean(
     return 0;
   }
   if (dryRun) {
-    tell(observer, day, `nothing was removed; without --dry-run it would be ${what}`, []);
+    tell(observer, day, `nothing was removed; without --dry-run, clean would remove ${what}`, []);
     return 0;
   }
   if (!(await agree(`Remove ${what} from ${lake.name}?`))) {
@@ -78,8 +78,8 @@ function tellLeftovers(
   for (const { layer, parts } of unmarked) {
     observer.step({
       step: "left",
-      says: `${plural(parts, "part")} of ${layer}: ${day} has no commit marker there, so nothing ` +
-        `tells which of them belong to it; publish it first: deno task run --date ${day}`,
+      says: `${plural(parts, "part")} of ${layer}: ${day} has no commit marker, so ` +
+        `the parts of the day are unknown. Publish the day first: deno task run --date ${day}`,
       data: { layer, parts, reason: "no commit marker" },
       warning: true,
     });
@@ -87,8 +87,8 @@ function tellLeftovers(
   for (const { entry, until } of young) {
     observer.step({
       step: "left",
-      says: `${describe(entry, now)}: a run may be at work until ${formatMillis(until)}`,
-      data: { ...dataOf(entry), until: formatMillis(until), reason: "a run may be at work" },
+      says: `${describe(entry, now)}: a run may be in progress until ${formatMillis(until)}`,
+      data: { ...dataOf(entry), until: formatMillis(until), reason: "a run may be in progress" },
     });
   }
   for (const entry of abandoned) {

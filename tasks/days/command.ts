@@ -25,14 +25,14 @@ export const DAY_FLAGS = {
 /** The lines of a `--help` about them. */
 export const DAY_FLAGS_HELP = `
   DAY, or --date DAY    one day in UTC: YYYY-MM-DD, or yesterday or today by the database's clock;
-                        without it the day of JOB_DATE, else today
-  --from DAY [--to DAY] all days from one to the other, both included; --to is yesterday unless told
-  --keep-going          go on with the next day after one that failed
-  --verbose             tell at the end what the process may do`.slice(1);
+                        default: JOB_DATE, or today
+  --from DAY [--to DAY] all days from the first to the last; the default of --to is yesterday
+  --keep-going          continue with the next day if a day fails
+  --verbose             print the permissions of the process at the end`.slice(1);
 
 /** The line of a `--help` about `--silence`, for a command that reads Postgres. */
 export const SILENCE_HELP =
-  "  --silence SECONDS     how long Postgres may send nothing while it is waited for; 300 unless told";
+  "  --silence SECONDS     end the run if Postgres sends nothing for this long; default: 300";
 
 /** The value of `--silence` in milliseconds; undefined if it was not given. */
 export function silenceOf(flags: Flags): number | undefined {
@@ -85,7 +85,11 @@ function daysOf(flags: Flags, pending: boolean): Order["days"] {
   if (!pending) return requestedDays({ operand, date, from, to });
   if (operand !== undefined || date !== undefined) {
     const what = operand === undefined ? "--date" : "a day";
-    throw usage("--pending", `with ${what}`, "it finds the days by itself. Bound them with --from");
+    throw usage(
+      "--pending",
+      `with ${what}`,
+      "--pending finds the days itself. To limit them, use --from",
+    );
   }
   return { pending: requestedRange({ from, to }) ?? {} };
 }

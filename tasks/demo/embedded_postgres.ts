@@ -10,25 +10,25 @@ import {
 } from "./postgres_binaries.ts";
 import { type ServerProcess, startServer } from "./server_process.ts";
 
-/** A Postgres of our own, that ends when this process does. */
+/** A Postgres server that ends when this process ends. */
 export interface EmbeddedPostgres {
-  /** Its superuser `robson` and the empty database `rbsdb`. */
+  /** The connection of the superuser `robson` to the empty database `rbsdb`. */
   readonly config: DatabaseConfig;
-  /** As in `18.4`. */
+  /** For example `18.4`. */
   readonly version: string;
-  /** The process that accepts connections. */
+  /** The id of the process that accepts connections. */
   readonly pid: number;
-  /** Everything that it keeps on disk. It is gone when the server is. */
+  /** The folder with all files of the server. It is removed when the server ends. */
   readonly folder: string;
-  /** Ends it without waiting for its clients, and waits until its folder is gone. */
+  /** Ends the server without waiting for clients, and waits until the folder is removed. */
   stop(): Promise<void>;
 }
 
-/** How to start it. */
+/** Options of {@linkcode startPostgres}. */
 export interface PostgresOptions {
-  /** Settings for this server, as in `{ statement_timeout: "5s" }`. */
+  /** Settings of the server, for example `{ statement_timeout: "5s" }`. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** The folder with `bin`, `lib` and `share`, where that is not the one that npm installed. */
+  /** The folder with `bin`, `lib` and `share`. The default is the npm package. */
   readonly native?: string;
 }
 
@@ -37,17 +37,17 @@ const DATABASE = "rbsdb";
 const READY_WITHIN_MS = 30_000;
 const PORTS_TO_TRY = 5;
 
-/** Nobody will miss the data after a crash, so nothing waits for the disk. */
+/** The data need not survive a crash, so the server does not wait for the disk. */
 const SETTINGS = {
   listen_addresses: "127.0.0.1",
   unix_socket_directories: "",
   fsync: "off",
   synchronous_commit: "off",
   full_page_writes: "off",
-  max_prepared_transactions: "10", // the outbox's writers may prepare, and the fence has to see it
+  max_prepared_transactions: "10", // tests of the fence use prepared transactions
 };
 
-// All of it is one process of the supervisor's, so that being killed at any step leaves nothing.
+// One child process of the supervisor, so that a kill at any step leaves nothing behind.
 const CREATE_AND_RUN = `
 bin=$1 folder=$2; shift 2
 "$bin/initdb" -D "$folder/data" -U ${USER} -E UTF8 --locale=C --auth=scram-sha-256 \
@@ -62,7 +62,8 @@ exec "$bin/postgres" -D "$folder/data" "$@"
 /**
  * Starts a real Postgres on a free port of 127.0.0.1, with its data in a new temporary folder.
  *
- * Root runs it as another user, and then copies the binaries if that user cannot reach them.
+ * If this process is root, the server runs as another user, and the binaries are copied if that user
+ * cannot reach them.
  *
  * @throws {Failure} unreachable: no binaries for this platform, or the server did not come up
  */
@@ -76,13 +77,13 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Embe
       if (copy) await copyBinaries(native, `${folder}/native`, user);
       return await run(`${copy ? `${folder}/native` : native}/bin`, folder, user, options);
     } catch (error) {
-      await Deno.remove(folder, { recursive: true }).catch(() => {}); // the server may have done so
+      await Deno.remove(folder, { recursive: true }).catch(() => {}); // the supervisor may have removed it already
       if (!(error instanceof PortTaken) || attempt === PORTS_TO_TRY) throw error;
     }
   }
 }
 
-/** Another program took the port between our looking for one and the server's listening on it. */
+/** Another program took the free port before the server listened on it. */
 class PortTaken extends Error {}
 
 async function run(
@@ -95,7 +96,7 @@ async function run(
   const port = freePort();
   await createFor(user, `${folder}/password`, `${password}\n`);
   await createFor(user, `${folder}/log`, "");
-  // Read through one handle: the log goes away with a server that fails, before we can open it.
+  // Open the log before the server starts: a server that fails removes the log.
   using log = await Deno.open(`${folder}/log`);
   const settings = Object.entries({ ...SETTINGS, ...options.settings, port: String(port) });
   const server = startServer({
@@ -106,7 +107,7 @@ async function run(
     log: `${folder}/log`,
     remove: folder,
     ...(user ? { user } : {}),
-    env: { LC_ALL: "C", TZ: "UTC" }, // with a zone given, initdb need not guess one
+    env: { LC_ALL: "C", TZ: "UTC" }, // without TZ, initdb searches for the time zone
   });
   const pid = await ready(server, `${folder}/data/postmaster.pid`);
   const said = await readAll(log);
@@ -114,7 +115,7 @@ async function run(
     await server.stop();
     if (/could not bind .*in use/.test(said)) throw new PortTaken(said);
     const lastLines = said.trim().split("\n").slice(-10).join("\n");
-    throw cannotStart(pid, `Mend what its log complains of and run again:\n${lastLines}`);
+    throw cannotStart(pid, `Correct the error in the log and run again:\n${lastLines}`);
   }
   return {
     config: { host: "127.0.0.1", port, name: DATABASE, user: USER, password },
@@ -126,9 +127,9 @@ async function run(
 }
 
 /**
- * Waits until the server accepts connections: it then says so in the file with its process id.
+ * Waits until the server accepts connections. The server then writes `ready` into its pid file.
  *
- * @returns that id, or else why it is not ready
+ * @returns the process id, or why the server is not ready
  */
 async function ready(server: ServerProcess, file: string): Promise<number | string> {
   let ended = false;
@@ -142,7 +143,7 @@ async function ready(server: ServerProcess, file: string): Promise<number | stri
   return ended ? "it ended" : `it was not ready after ${READY_WITHIN_MS / 1000} s`;
 }
 
-/** A new folder that only the server's user can enter, and that it can remove. */
+/** Creates a folder that only the server's user can enter and remove. */
 async function temporaryFolder(user: Account | undefined): Promise<string> {
   const prefix = "postgres-";
   const folder = await Deno.makeTempDir({ prefix });
@@ -160,7 +161,7 @@ async function createFor(user: Account | undefined, path: string, text: string):
   if (user) await Deno.chown(path, user.uid, user.gid);
 }
 
-/** A port of 127.0.0.1 that is free now. */
+/** Returns a free port of 127.0.0.1. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;

@@ -1,12 +1,12 @@
-/** A market that the generated events trade on. */
+/** A market of the generated events. */
 export interface Market {
-  /** As the exchange names it. */
+  /** The exchange's name for the market, for example `BTCUSDC`. */
   readonly symbol: string;
-  /** A usual price in units of 0.00000001. */
+  /** A typical price in units of 0.00000001. */
   readonly price: string;
 }
 
-/** From one of the dearest to one whose price needs all eight decimals. */
+/** Markets with high prices, down to a price that needs all eight decimals. */
 export const MARKETS: readonly Market[] = [
   { symbol: "BTCUSDC", price: "8750000000000" },
   { symbol: "ETHUSDC", price: "293500000000" },
@@ -21,9 +21,9 @@ const TRIGGERED = "STOP_TRIGGERED";
 const SUBMITTED = "EXECUTION_SUBMITTED";
 
 /**
- * What happens to operations, over and over. The first three have each of the nine types once, the
- * rest is what a day is like: retries, repeated triggers, stops still on their way at midnight, and
- * one that never comes to an execution.
+ * The event types of successive operations. The first three operations have each of the nine types
+ * once. The others are typical: retries, repeated triggers, stops that are still open at midnight, and
+ * an operation that never executes.
  */
 export const LIVES: readonly (readonly string[])[] = [
   [TRIGGERED, SUBMITTED, "EXECUTED"],
@@ -40,7 +40,7 @@ export const LIVES: readonly (readonly string[])[] = [
   [TRIGGERED, TRIGGERED, SUBMITTED, "EXECUTED"],
 ];
 
-/** Error messages, also such as trip whoever handles text as something else. */
+/** Error messages, some of them with characters that break naive text handling. */
 export const TEXTS: readonly string[] = [
   "Insufficient balance for requested action.",
   "Timestamp for this request is outside of the recvWindow.",
@@ -60,7 +60,7 @@ export const TEXTS: readonly string[] = [
   "a;b,c|d\te",
 ];
 
-/** Payloads that are valid JSON and yet unlike what is expected. */
+/** Payloads that are valid but unusual JSON. */
 export const PAYLOADS: readonly string[] = [
   "null",
   "{}",
@@ -77,8 +77,8 @@ export const PAYLOADS: readonly string[] = [
 ];
 
 /**
- * Values at the edge of what a column can hold, as SQL: by column, and then by the event's place
- * among 20,000, or, for `operation_id` and `client_id`, by the operation's place.
+ * Extreme values of each column, as SQL. The key is the position of the event within 20,000 events, or
+ * for `operation_id` and `client_id` the position of the operation.
  */
 export const CASES: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   event_seq: { 10: "-seq", 11: "9223372036854775807 - seq", 12: "-9223372036854775807 + seq" },
@@ -118,7 +118,7 @@ export const CASES: Readonly<Record<string, Readonly<Record<number, string>>>> =
   payload_json: {
     50: "'null'",
     51: "'\"\"'",
-    // once among 20,000 and not compressible, so that it really is that long everywhere
+    // once in 20,000 events, and incompressible, so that it stays this long everywhere
     52: `jsonb_build_object('body', (SELECT string_agg(md5(n::text), '')
       FROM generate_series(1, 6250) AS n))`,
   },

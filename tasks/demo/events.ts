@@ -1,6 +1,6 @@
 import { CASES, LIVES, type Market, MARKETS, PAYLOADS, TEXTS } from "./event_cases.ts";
 
-/** The outbox as Robson's Django creates it, with its indexes. */
+/** The SQL that creates the outbox, with the same columns and indexes as Robson's Django. */
 export const CREATE_OUTBOX = `
 CREATE TABLE stop_events (
   event_id uuid NOT NULL PRIMARY KEY,
@@ -48,13 +48,13 @@ INSERT INTO stop_events (
 );
 `;
 
-/** What {@linkcode generatedEvents} makes. */
+/** Options of {@linkcode generatedEvents}. */
 export interface GeneratedOptions {
-  /** Which of endlessly many sets of events: 0 unless told, at most 900,000. */
+  /** Selects the set of events, from 0 (the default) to 900,000. */
   readonly seed?: number;
-  /** The first `event_seq`; the events take `count` numbers from it. Each seed has its own range. */
+  /** The first `event_seq`. The default depends on the seed, so that seeds do not overlap. */
   readonly startSeq?: number;
-  /** The UTC day that all of them fall on: `2025-12-28` unless told. */
+  /** The UTC day of all events; the default is `2025-12-28`. */
   readonly day?: string;
 }
 
@@ -67,13 +67,13 @@ const NAMES = [
 const EVENTS_PER_ROUND = LIVES.flat().length;
 
 /**
- * One statement that inserts so many events: the lives of about a third as many operations, spread
- * over one day, with nulls in every column that may have them. Among the first 64 of every 20,000
- * lie the values at the edge of what the table can hold. The same call always gives the same rows.
+ * Returns one SQL statement that inserts `count` events. They belong to about a third as many
+ * operations, spread over one day, with nulls in every nullable column. The first 64 of every 20,000
+ * events have extreme values. The same arguments always give the same rows.
  *
- * Event ids differ between seeds, and within a seed between numbers of `event_seq`.
+ * Each combination of seed and `event_seq` has its own event id.
  *
- * @throws {RangeError} an option is no whole number in range, or no day
+ * @throws {RangeError} an option is not a whole number in its range, or not a day
  */
 export function generatedEvents(count: number, options: GeneratedOptions = {}): string {
   const { seed = 0, startSeq = seed * 10_000_000_000 + 1000, day = "2025-12-28" } = options;
@@ -163,7 +163,7 @@ FROM priced;
 `;
 }
 
-/** Each event of a round: its place in the life of its operation. */
+/** Lists the events of a round as SQL rows: slot, operation, step and type. */
 function slots(): string {
   return LIVES
     .flatMap((life, index) => life.map((type, step) => ({ index, step, type })))
@@ -175,7 +175,7 @@ function market({ symbol, price }: Market, index: number): string {
   return `(${index}, '${symbol}', ${price}::bigint)`;
 }
 
-/** Microseconds since midnight: operations follow each other, and one event in 97 comes late. */
+/** SQL for microseconds since midnight. Operations follow each other, and one event in 97 is late. */
 function moment(count: number): string {
   const operations = Math.ceil(count / EVENTS_PER_ROUND) * LIVES.length;
   const apart = Math.floor(86_300_000_000 / Math.max(operations, 1));
@@ -184,7 +184,7 @@ function moment(count: number): string {
     - CASE WHEN h3 % 97 = 0 THEN h1 % 600000000 ELSE 0 END))`;
 }
 
-/** Mostly what an exchange would say; now and then one of the odd ones. */
+/** SQL for a payload: usually a typical response of an exchange, sometimes an unusual one. */
 function payload(): string {
   return `CASE
     WHEN h3 % 30 = 0 THEN NULL
@@ -194,19 +194,19 @@ function payload(): string {
   END`;
 }
 
-/** The values at the edge for a column, each for one event (`r`) or one operation (`op`). */
+/** SQL that inserts the extreme values of a column, by event (`r`) or by operation (`op`). */
 function cases(column: string, otherwise: string, by: "r" | "op" = "r", seed = 0): string {
   const edges = Object.entries(CASES[column] ?? {});
   const when = edges.map(([at, value]) => `WHEN ${at} THEN ${value.replace("{seed}", `${seed}`)}`);
   return `CASE ${by} ${when.join(" ")} ELSE ${otherwise} END`;
 }
 
-/** One of the texts, chosen by a number that is not negative. */
+/** SQL that selects one of the texts by a non-negative number. */
 function pick(texts: readonly string[], by: string): string {
   return `(ARRAY[${texts.map(literal).join(", ")}])[1 + ${by} % ${texts.length}]`;
 }
 
-/** A text as SQL that means the same under every setting of the server. */
+/** Quotes a text as SQL, independent of the settings of the server. */
 function literal(text: string): string {
   return `E'${text.replaceAll("\\", "\\\\").replaceAll("'", "''").replaceAll("\n", "\\n")}'`;
 }

@@ -1,15 +1,15 @@
 import { createRequire } from "node:module";
 import { Failure } from "../../pipeline/errors.ts";
 
-/** A user of this machine, as a process is given one. */
+/** A user account of this machine. */
 export interface Account {
-  /** The user's number. */
+  /** The user id. */
   readonly uid: number;
-  /** The number of its group. */
+  /** The id of the user's group. */
   readonly gid: number;
 }
 
-/** What goes wrong with the embedded Postgres is told in one form. */
+/** Creates the failure for an embedded Postgres that cannot start. */
 export function cannotStart(why: string, nextStep: string, options?: ErrorOptions): Failure {
   return new Failure({
     kind: "unreachable",
@@ -21,9 +21,9 @@ export function cannotStart(why: string, nextStep: string, options?: ErrorOption
 }
 
 /**
- * The folder (`bin`, `lib`, `share`) of the Postgres that npm installed for this platform.
+ * Returns the folder (`bin`, `lib`, `share`) of the Postgres that npm installed for this platform.
  *
- * The binaries alone are used: the package's own class leaves the server running when we are killed.
+ * Only the binaries are used: the package's class leaves the server running if this process is killed.
  *
  * @throws {Failure} unreachable: there is none for this platform, or it is not installed
  */
@@ -33,7 +33,7 @@ export function nativeFolder(): string {
   if (!/^(linux|darwin)-/.test(platform)) {
     throw cannotStart(
       `there are no binaries for ${platform}`,
-      "Run on Linux or macOS, or point DJANGO_DB_* to a Postgres that runs already.",
+      "Run on Linux or macOS, or set DJANGO_DB_* to an existing Postgres.",
     );
   }
   try {
@@ -50,10 +50,10 @@ export function nativeFolder(): string {
 }
 
 /**
- * The user that the server has to run as. Postgres refuses to be root, so root lends it another
- * user that exists: `postgres`, else `nobody`.
+ * Returns the user that the server must run as. Postgres refuses to run as root. If this process is
+ * root, the server runs as `postgres`, or as `nobody` if there is no such user.
  *
- * @returns undefined where this process's own user will do
+ * @returns undefined for the user of this process
  * @throws {Failure} unreachable: this is root, and there is no such user
  */
 export async function serverAccount(): Promise<Account | undefined> {
@@ -67,10 +67,10 @@ export async function serverAccount(): Promise<Account | undefined> {
       "Run as an ordinary user.",
     );
   }
-  return { uid: Number(uid) >>> 0, gid: Number(gid) >>> 0 }; // macOS writes nobody's as -2
+  return { uid: Number(uid) >>> 0, gid: Number(gid) >>> 0 }; // the id of nobody is -2 on macOS
 }
 
-/** Whether a shell script succeeds as that user, or as this process's own. */
+/** Whether a shell script succeeds as the user, by default the user of this process. */
 export async function succeedsAs(
   user: Account | undefined,
   script: string,
@@ -88,16 +88,15 @@ export async function succeedsAs(
 }
 
 /**
- * Whether that user can run the binaries. It cannot when they lie below a folder that is closed to
- * it, such as root's home, or when the package's install script, which links its libraries, was not
- * allowed to run.
+ * Whether the user can run the binaries. The user cannot if a parent folder is not accessible, such as
+ * root's home, or if the install script of the package, which links its libraries, did not run.
  */
 export function canRun(native: string, user: Account | undefined): Promise<boolean> {
   return succeedsAs(user, '"$1/bin/postgres" --version && [ -r "$1/share/postgresql" ]', native);
 }
 
 /**
- * Copies the binaries, gives them to that user, and links their libraries.
+ * Copies the binaries, makes the user their owner, and links their libraries.
  *
  * @param target a folder that does not exist yet, in one that does
  * @throws {Failure} unreachable: they cannot be copied, as when the disk is full
@@ -107,14 +106,14 @@ export async function copyBinaries(
   target: string,
   user: Account | undefined,
 ): Promise<void> {
-  // Not file by file from here: there are a thousand of them, most of them time zones.
+  // One shell command is faster than a copy of a thousand files, most of them time zones.
   const script = 'cp -RP "$1" "$2" && chmod -R u+rwX "$2" && chmod u+x "$2"/bin/* && ' +
     'if [ -n "$3" ]; then chown -R "$3" "$2"; fi';
   const owner = user ? `${user.uid}:${user.gid}` : "";
   if (!await succeedsAs(undefined, script, native, target, owner)) {
     throw cannotStart(
-      `its binaries cannot be copied to ${target}`,
-      "Make room there, or set TMPDIR to a folder that has some.",
+      `the binaries cannot be copied to ${target}`,
+      "Free some disk space there, or set TMPDIR to another folder.",
     );
   }
   for (const { source, target: link } of await symlinks(native)) {
@@ -123,7 +122,7 @@ export async function copyBinaries(
   }
 }
 
-/** What the install script would have linked, as paths that begin with `native/`. */
+/** The links that the install script creates, as paths that begin with `native/`. */
 async function symlinks(native: string): Promise<{ source: string; target: string }[]> {
   const text = await Deno.readTextFile(`${native}/pg-symlinks.json`).catch(() => "[]");
   return JSON.parse(text);

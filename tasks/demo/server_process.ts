@@ -1,28 +1,28 @@
-/** A server that was started, and ends with the process that started it. */
+/** A server that ends when the process that started it ends. */
 export interface ServerProcess {
   readonly pid: number;
-  /** Resolves when the server has ended, for whatever reason, and its folder is gone. */
+  /** Resolves when the server has ended, for any reason, and its folder is removed. */
   readonly ended: Promise<void>;
-  /** Asks the server to end, and waits until it has. */
+  /** Ends the server, and waits until it has ended. */
   stop(): Promise<void>;
 }
 
-/** How to start a server. */
+/** Options of {@linkcode startServer}. */
 export interface ServerOptions {
   /** Program and arguments; the program stays in the foreground. */
   readonly command: readonly [string, ...string[]];
-  /** Where its output goes, a file that its user may write. */
+  /** The file for the output, writable for the server's user. */
   readonly log: string;
-  /** A folder that is removed after the server has ended. */
+  /** A folder to remove after the server has ended. */
   readonly remove?: string;
-  /** The user that it runs as, where that is not this process's own. */
+  /** The user of the server; by default the user of this process. */
   readonly user?: { readonly uid: number; readonly gid: number };
   readonly env?: Record<string, string>;
 }
 
-// The shell holds the other end of a pipe to us. When that pipe closes, because we closed it or
-// because we were killed, the server is told to end, again and again since it may not listen yet, and
-// killed if it has not after ten seconds. Shell and watcher both clean up: one may be killed alone.
+// A pipe connects this process with the shell. The pipe closes when this process stops the server or is
+// killed. The watcher then sends SIGINT repeatedly, because the server may ignore the first ones, and
+// SIGKILL after ten seconds. Shell and watcher both remove the folder, because one may be killed alone.
 const SUPERVISOR = `
 log=$1 remove=$2; shift 2
 exec 3<&0
@@ -41,7 +41,7 @@ kill $watcher 2>/dev/null
 if [ -n "$remove" ]; then rm -rf "$remove"; fi
 `;
 
-/** Starts a server that ends when this process does, also when this process is killed. */
+/** Starts a server that ends when this process ends, even if this process is killed. */
 export function startServer(options: ServerOptions): ServerProcess {
   const { command, log, remove = "", user, env } = options;
   const child = new Deno.Command("/bin/sh", {
@@ -50,11 +50,11 @@ export function startServer(options: ServerOptions): ServerProcess {
     stdout: "null",
     stderr: "null",
     cwd: "/",
-    detached: true, // Ctrl-C at the terminal is for us; we then stop the server in order
+    detached: true, // Ctrl-C must not reach the server: this process stops the server in order
     ...(user ?? {}),
     ...(env ? { env } : {}),
   }).spawn();
-  child.unref(); // a server that nobody waits for does not keep us alive
+  child.unref(); // the server alone does not keep this process alive
   const ended = child.status.then(() => {});
   let closing: Promise<void> | undefined;
   return {

@@ -7,11 +7,11 @@ import { paint } from "../cli/terminal.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import type { Quarantine } from "../../pipeline/quarantine.ts";
 
-/** How rows are shown. */
+/** Options of {@linkcode renderRows}. */
 export interface RowsOptions {
-  /** Whether to colour them, as terminals can show it. */
+  /** Whether to use colours. */
   readonly colour: boolean;
-  /** How many characters a line may have before rows are shown column by column. */
+  /** The maximum length of a line in characters; wider rows are printed column by column. */
   readonly width: number;
 }
 
@@ -42,13 +42,13 @@ export function renderRows(
   ]);
 }
 
-/** How many rows there are, and how many of them were shown. */
+/** Renders the number of rows, of matching rows and of printed rows. */
 export function renderCount(
   { rows, matching, total, state }: RowsFound,
   { layer, day, conditions }: RowQuery,
 ): string {
   const all = `${layer} ${day}, ${state}: ${plural(total, "row")}`;
-  const found = conditions.length === 0 ? all : `${all}, ${count(matching)} of them match`;
+  const found = conditions.length === 0 ? all : `${all}, ${count(matching)} match`;
   if (rows.length === matching) return found;
   return `${found}; ${count(rows.length)} shown, see more with --limit`;
 }

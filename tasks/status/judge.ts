@@ -5,11 +5,11 @@ import { ABANDONED_AFTER } from "../../pipeline/lake/lifetimes.ts";
 import type { BronzeCommit, SilverCommit } from "../../pipeline/lake/marker.ts";
 import { plural } from "../../pipeline/progress.ts";
 
-/** How one layer of a day stands. */
+/** The state of one layer of a day. */
 export interface LayerStatus {
   /**
    * - `sealed`, `open`: as its marker says
-   * - `stale`: silver was made from another bronze than the one that stands
+   * - `stale`: silver was made from an older version of bronze
    * - `missing`: it has no marker
    * - `unusable`: its marker cannot be used
    * - `unreadable`: its marker could not be read
@@ -19,56 +19,56 @@ export interface LayerStatus {
   readonly rows?: number;
   /** Bytes of the parts that its marker names. */
   readonly bytes?: number;
-  /** How many parts its marker names. */
+  /** Number of parts that its marker names. */
   readonly parts?: number;
-  /** When its marker was stored, in milliseconds since 1970. */
+  /** The time when its marker was stored, in milliseconds since 1970. */
   readonly stored?: number;
 }
 
-/** How a day stands. */
+/** The state of a day. */
 export interface DayStatus {
   /** The day. */
   readonly day: Day;
-  /** Whether the day and the grace for slow writers are over. */
+  /** Whether the day and its grace period are over. */
   readonly isOver: boolean;
-  /** Whether both layers are sealed, and silver was made from the bronze that stands. */
+  /** Whether both layers are sealed, and silver was made from the current bronze. */
   readonly isSettled: boolean;
   readonly bronze: LayerStatus;
   readonly silver: LayerStatus;
-  /** Events that the contract cannot hold. */
+  /** Number of events in quarantine. */
   readonly quarantined: number;
-  /** What amendments did, where there was any. */
+  /** The amendments of the day, if any. */
   readonly amended?: {
-    /** How many there were. */
+    /** Number of amendments. */
     readonly version: number;
-    /** Events that the outbox had no longer. */
+    /** Number of events that the outbox lost. */
     readonly lost: number;
-    /** Events whose values differed in the outbox. */
+    /** Number of events with different values in the outbox. */
     readonly altered: number;
   };
   /** The events of the outbox, if it was read. */
   readonly outbox?: {
     readonly events: number;
-    /** By how many it exceeds what bronze accounts for; absent where bronze has no usable marker. */
+    /** Events in the outbox minus events in bronze; undefined if bronze has no valid marker. */
     readonly difference?: number;
   };
-  /** What an operator should know, a few words each. */
+  /** Short notes for the operator. */
   readonly notes: readonly string[];
-  /** The command to run next, where one is needed. */
+  /** The command to run next, if the day needs one. */
   readonly next?: string;
 }
 
-/** What a day's status is judged from. */
+/** The input of {@linkcode judgeDay}. */
 export interface DayFacts {
-  /** What the lake has of it. */
+  /** The state of the day in the lake. */
   readonly lake: LakeDay;
   /** Number of events in the outbox for that day, if it was read. */
   readonly events?: number | undefined;
-  /** Why it cannot be sealed though it is over, where the database was asked. */
+  /** Why the day cannot be sealed although it is over, if the database was read. */
   readonly heldBy?: readonly string[] | undefined;
   /** The clock, in microseconds since 1970. */
   readonly now: bigint;
-  /** How long a day waits for slow writers after its end, in microseconds. */
+  /** The grace period for slow writers after the end of a day, in microseconds. */
   readonly grace: bigint;
 }
 
@@ -109,8 +109,8 @@ export function judgeDay({ lake, events, heldBy = [], now, grace }: DayFacts): D
     ...foreign(bronze, silver),
     ...(isOver ? heldBy : [`open until ${formatMicros(closes)}`]),
     ...(commit === undefined ? [] : aboutBronze(commit)),
-    ...(stale ? ["silver is from another bronze"] : []),
-    ...(abandoned.length === 0 ? [] : [`${plural(abandoned.length, "part")} no marker names`]),
+    ...(stale ? ["silver is from an older bronze"] : []),
+    ...(abandoned.length === 0 ? [] : [`${plural(abandoned.length, "part")} in no marker`]),
   ];
   const verb = nextVerb(status, abandoned.length);
   const next = verb && { next: `deno task ${verb} --date ${day}` };
@@ -138,7 +138,7 @@ function foreign(bronze: LayerDay<BronzeCommit>, silver: LayerDay<SilverCommit>)
   const contracts = [[bronze, EVENT_CONTRACT], [silver, EXECUTION_CONTRACT]] as const;
   return contracts.flatMap(([layer, contract]) =>
     layer.state === "published" && layer.commit.contract !== contract
-      ? [`${layer.commit.layer} is of another contract`]
+      ? [`${layer.commit.layer} has another contract`]
       : []
   );
 }
@@ -148,8 +148,10 @@ function aboutBronze({ rows, quarantine, amended }: BronzeCommit): string[] {
     ...(rows === 0 ? ["no events"] : []),
     ...(quarantine === undefined ? [] : [`${plural(quarantine.events, "event")} in quarantine`]),
     ...(amended === undefined ? [] : [`amended ${times(amended.version)}`]),
-    ...(amended?.lost.events ? [`keeps ${amended.lost.events} that the outbox lost`] : []),
-    ...(amended?.altered.events ? [`keeps ${amended.altered.events} as sealed`] : []),
+    ...(amended?.lost.events ? [`keeps ${plural(amended.lost.events, "lost event")}`] : []),
+    ...(amended?.altered.events
+      ? [`keeps ${plural(amended.altered.events, "altered event")}`]
+      : []),
   ];
 }
 

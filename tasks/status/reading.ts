@@ -15,21 +15,21 @@ import { countByDay, type DayCounts } from "../../pipeline/outbox/day_counts.ts"
 import { databaseClock, readFence } from "../../pipeline/outbox/fence.ts";
 import { type DayStatus, judgeDay } from "./judge.ts";
 
-/** What a status is read from. */
+/** The input of {@linkcode readStatus}. */
 export interface StatusSources {
   readonly lake: Lake;
   /** Undefined without the credentials of a database. */
   readonly database: DatabaseConfig | undefined;
-  /** The days to tell; those without bounds reach from the first day with anything to today. */
+  /** The days to show. Without bounds: from the first day in the lake or the outbox until today. */
   readonly range: DayRange;
-  /** How long a day waits for slow writers after its end, in microseconds. */
+  /** The grace period for slow writers after the end of a day, in microseconds. */
   readonly grace: bigint;
 }
 
-/** How many days stand. */
+/** The state of days. */
 export interface Status {
   readonly days: readonly DayStatus[];
-  /** What became of the database. */
+  /** The result of reading the database. */
   readonly outbox:
     | { readonly state: "absent" }
     | { readonly state: "asked"; readonly name: string; readonly strays: number }
@@ -71,7 +71,7 @@ function outboxState(asked: Source | Failure | undefined): Status["outbox"] {
   return { state: "asked", name: asked.name, strays: asked.counts.strays };
 }
 
-/** All days from the first that is asked for, or has anything, to the last or today; later ones too. */
+/** Lists all days from `from` or the first known day to `to` or today, and known days after that. */
 function listDays(known: readonly Day[], { from, to }: DayRange, today: Day): Day[] {
   const found = new Set(known);
   const first = from ?? [...found].sort()[0];
@@ -111,7 +111,7 @@ async function askDatabase(config: DatabaseConfig, asking: Asking): Promise<Sour
 }
 
 async function ask(connection: Connection, { lakeDays, range, grace }: Asking): Promise<Source> {
-  // What is no table, or hides rows, has counts that say nothing.
+  // The counts are only meaningful for a table that does not hide rows.
   await readSchema(connection);
   const now = await databaseClock(connection);
   const holders = new Map<Day, readonly string[]>();
@@ -119,7 +119,7 @@ async function ask(connection: Connection, { lakeDays, range, grace }: Asking): 
     bronze.state === "published" && bronze.commit.state === "open" &&
     windowOf(day).end + grace <= now
   );
-  // What holds a day holds those after it: from the first that can be sealed on, older ones can be too.
+  // A transaction that keeps a day open also keeps later days open, so stop at the first sealable day.
   for (const { day } of open.toReversed()) {
     const { sealable, reasons } = await readFence(connection, windowOf(day), grace);
     if (sealable) break;

@@ -15,7 +15,7 @@ const STYLES: Readonly<Record<LayerStatus["state"], Style>> = {
   unreadable: "red",
 };
 
-/** A status for people: a table of the days, and what they add up to. */
+/** Renders a status as a table of days and a summary. */
 export function renderStatus({ days, outbox }: Status, colour: boolean): string {
   const asked = outbox.state === "asked";
   const columns = [
@@ -47,11 +47,11 @@ export function renderStatus({ days, outbox }: Status, colour: boolean): string 
 }
 
 function stateCell({ state }: LayerStatus, isOver: boolean): Cell {
-  // A day that is not over has yet to be published.
+  // A missing marker is normal until the day is over.
   return { text: state, style: state === "missing" && !isOver ? "dim" : STYLES[state] };
 }
 
-/** How many more, or fewer, events the outbox has than bronze accounts for. */
+/** The difference between the outbox and bronze, for example `+2 late`. */
 function difference({ outbox, bronze }: DayStatus): Cell {
   const events = outbox?.difference ?? 0;
   if (events === 0) return "";
@@ -60,7 +60,7 @@ function difference({ outbox, bronze }: DayStatus): Cell {
   return { text: `+${count(events)} new`, style: "yellow" };
 }
 
-/** When the layer that was published last was. */
+/** The time of the last publication of either layer. */
 function published({ bronze, silver }: DayStatus): string {
   const stored = Math.max(bronze.stored ?? 0, silver.stored ?? 0);
   return stored === 0 ? "" : formatMillis(stored);
@@ -82,7 +82,7 @@ function summary({ days, outbox }: Status, colour: boolean): string[] {
   ];
   return [
     days.length === 0
-      ? "status: there is nothing yet"
+      ? "status: there are no days yet"
       : `status: ${plural(days.length, "day")}: ${parts.join(", ")}; ` +
         `${plural(events, "event")}, ${plural(bytes, "byte")}`,
     ...aboutOutbox(outbox, colour),
@@ -91,23 +91,23 @@ function summary({ days, outbox }: Status, colour: boolean): string[] {
 
 function aboutOutbox(outbox: Status["outbox"], colour: boolean): string[] {
   if (outbox.state === "absent") {
-    return ["without the outbox: DJANGO_DB_PASSWORD is not set"];
+    return ["outbox not read: DJANGO_DB_PASSWORD is not set"];
   }
   if (outbox.state === "failed") {
-    return [`${paint("without the outbox:", "red", colour)} ${outbox.failure.message}`];
+    return [`${paint("outbox not read:", "red", colour)} ${outbox.failure.message}`];
   }
   const compared =
-    `compared by counts with ${outbox.name}: a lost event and a late one cancel out, ` +
-    "and only postflight compares each event";
+    `counts compared with ${outbox.name}: one lost and one late event cancel each other out, ` +
+    "only postflight compares each event";
   if (outbox.strays === 0) return [compared];
   return [
     compared,
     `${paint("warning:", "yellow", colour)} ${plural(outbox.strays, "event")} of the outbox ` +
-    "fall on no day (their occurred_at is null or infinite): deno task explain quarantine",
+    "fall on no day, because occurred_at is null or infinite: deno task explain quarantine",
   ];
 }
 
-/** A day as a line of JSON. */
+/** Renders a day as one line of JSON. */
 export function renderJsonDay(status: DayStatus): string {
   const { day, isOver, isSettled, bronze, silver, quarantined, amended } = status;
   return JSON.stringify({
@@ -128,7 +128,7 @@ export function renderJsonDay(status: DayStatus): string {
   });
 }
 
-/** What the days add up to, as a line of JSON. */
+/** Renders the summary as one line of JSON. */
 export function renderJsonTotal({ days, outbox }: Status, exitCode: number): string {
   const settled = days.filter(({ isSettled }) => isSettled).length;
   return JSON.stringify({

@@ -56,7 +56,7 @@ for (const [answer, code, rows] of [["n", 1, 1], ["y", 0, 2]] as const) {
     await bronze(db, lake);
     await db.query(event(2));
     const task = startOnTerminal("amend", ["2025-12-28"], environment(db.config, lake.path));
-    await task.until("Amend 2025-12-28: take in 1 late event? [y/N]");
+    await task.until("Amend 2025-12-28: add 1 late event? [y/N]");
     await task.type(`${answer}\r`);
     assertEquals((await task.outcome).code, code, task.shown());
     assertEquals((await markerOf(lake, "bronze")).commit.rows, rows);

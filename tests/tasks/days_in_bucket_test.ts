@@ -46,7 +46,10 @@ Deno.test("status, show and clean work on a bucket, and show no key", async () =
   const [status, show, clean] = outcomes.map(({ stdout }) => stdout) as [string, string, string];
   assertMatch(status, /^2025-12-28 +sealed +10 +sealed +5 /m);
   assertStringIncludes(show, "bronze 2025-12-28, sealed: 10 rows; 0 shown");
-  assertMatch(clean, new RegExp(`left +${orphan}, 100 bytes, 0 hours old: a run may be at work`));
+  assertMatch(
+    clean,
+    new RegExp(`left +${orphan}, 100 bytes, 0 hours old: a run may be in progress`),
+  );
   assertStringIncludes(clean, "nothing to remove");
   const forbidden = [config.accessKeyId, config.secretAccessKey];
   for (const key of forbidden) assertEquals([status, show, clean].join("").includes(key), false);

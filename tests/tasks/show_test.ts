@@ -55,11 +55,11 @@ Deno.test("show --where: rows that match, by value and not by spelling", async (
   const { code, stdout } = await here.show("bronze", DAY, ...where, "--columns", "event_id");
   assertEquals(code, 0);
   assertStringIncludes(stdout, "6f1d2c7e-0a54-4c1b-9f38-2b7d51e0a002");
-  assertStringIncludes(stdout, "302 rows, 1 of them match");
+  assertStringIncludes(stdout, "302 rows, 1 match");
   const none = await here.show("bronze", DAY, "--where", "symbol=NONE");
   assertEquals([none.code, none.stdout], [
     0,
-    "bronze 2025-12-28, sealed: 302 rows, 0 of them match\n",
+    "bronze 2025-12-28, sealed: 302 rows, 0 match\n",
   ]);
 });
 

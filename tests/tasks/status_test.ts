@@ -106,7 +106,7 @@ Deno.test("status: late and lost events are amended by the command that it names
   const where = ["--where", "operation_id=9", "--columns", "event_id"];
   const late = await runTask("show", ["bronze", DAY, ...where], env);
   assertStringIncludes(late.stdout, "99999999-9999-4999-8999-999999999999");
-  assertStringIncludes(late.stdout, "33 rows, 1 of them match");
+  assertStringIncludes(late.stdout, "33 rows, 1 match");
   const cleaned = await runTask("clean", [DAY, "--yes"], env);
   assertStringIncludes(cleaned.stdout, "nothing to remove");
 });
@@ -140,7 +140,7 @@ Deno.test("status: without a password the lake is reported alone, and it says so
   await publish(lake, DAY, 2);
   const status = await runTask("status", [DAY], { LAKE_URL: `file://${lake.path}` });
   assertEquals(status.code, 0);
-  assertStringIncludes(status.stdout, "without the outbox: DJANGO_DB_PASSWORD is not set");
+  assertStringIncludes(status.stdout, "outbox not read: DJANGO_DB_PASSWORD is not set");
   assertMatch(lineOf(status, DAY), /^2025-12-28 +sealed +2 +sealed +1 /);
 });
 
@@ -156,7 +156,7 @@ Deno.test("status: a database out of reach is 3, one that refuses the login 2, a
   const refused = await runTask("status", [DAY], { ...env, DJANGO_DB_PASSWORD: "wr0ng" });
   assertEquals([unreachable.code, refused.code], [3, 2]);
   for (const outcome of [unreachable, refused]) {
-    assertStringIncludes(outcome.stdout, "without the outbox: Cannot connect to Postgres");
+    assertStringIncludes(outcome.stdout, "outbox not read: Cannot connect to Postgres");
     assertMatch(lineOf(outcome, DAY), /sealed/);
   }
 });
@@ -176,7 +176,7 @@ Deno.test("status: a lake and an outbox without anything", async () => {
   await using lake = await temporaryLake();
   const { code, stdout } = await runTask("status", [], { LAKE_URL: `file://${lake.path}` });
   assertEquals(code, 0);
-  assertStringIncludes(stdout, "status: there is nothing yet");
+  assertStringIncludes(stdout, "status: there are no days yet");
 });
 
 Deno.test("status: one day or a range, and no two answers to which days", async () => {

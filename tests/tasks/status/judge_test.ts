@@ -158,7 +158,7 @@ Deno.test("judgeDay: an empty day says so, and what cannot be used says why", ()
   assertEquals([judge(empty).isSettled, judge(empty).notes], [true, ["no events"]]);
   assertEquals(judge({ ...day(), bronze: UNUSABLE }).notes, ["bronze: it is not JSON"]);
   const other = day({ contract: `sha256:${"0".repeat(64)}` });
-  assertEquals(judge(other).notes, ["bronze is of another contract"]);
+  assertEquals(judge(other).notes, ["bronze has another contract"]);
 });
 
 Deno.test("judgeDay: a day says what is in quarantine, and what amendments kept", () => {
@@ -168,8 +168,8 @@ Deno.test("judgeDay: a day says what is in quarantine, and what amendments kept"
   assertEquals(notes, [
     "1 event in quarantine",
     "amended 2 times",
-    "keeps 3 that the outbox lost",
-    "keeps 4 as sealed",
+    "keeps 3 lost events",
+    "keeps 4 altered events",
   ]);
   assertEquals([quarantined, amended], [1, { version: 2, lost: 3, altered: 4 }]);
 });
