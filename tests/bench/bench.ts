@@ -13,8 +13,9 @@ const KINDS = ["floor", "bronze", "silver"] as const;
 type Kind = typeof KINDS[number];
 
 const HELP = `
-Measures bronze and silver beside the floor: COPY … TO STDOUT (FORMAT binary) of the same rows into
-nothing. Prints the medians of rows per second, their ratio to the floor, and the peak memory.
+Measures bronze and silver, and compares them with a baseline: COPY … TO STDOUT (FORMAT binary) of
+the same rows, discarded. Prints the median rows per second, the ratio to the baseline, and the peak
+memory.
 
 Usage: deno task bench [--events N] [--rounds N]
 
@@ -88,7 +89,7 @@ function render(runs: Record<Kind, Measured[]>): string {
       `${Math.round(peak / 1e6)} MB`,
     ];
   });
-  const head = ["", "rows/s", "of floor", "times floor's time", "peak memory"];
+  const head = ["", "rows/s", "ratio", "time / baseline", "peak memory"];
   const cpu = `${navigator.hardwareConcurrency} processors`;
   return [
     `${events.toLocaleString("en-US")} events, medians of ${rounds} rounds, ${cpu}`,

@@ -25,25 +25,27 @@ await main({
   switches: [],
   cleansUp: true, // prints the counts so far when interrupted
   help: `
-Plays days with everything that can go wrong: writers that are slow, change their minds or come late,
-concurrent runs, readers, faults of Postgres and of the store, and processes that are killed or stopped.
-It says which promise of the publish protocol does not hold.
+Runs random days under random faults: slow writers, rollbacks, late events, concurrent runs,
+readers, faults of Postgres and of the store, and processes that are killed or paused. It prints
+each broken guarantee of the publish protocol.
 
 Usage: deno task chaos [--windows N] [--seed S] [--lake directory|rgw|strict] [--only K]
        deno task chaos --interleavings 1|2|3
 
-  --windows N          so many windows, 20 unless told
-  --seed S             decides everything that is random; drawn and printed unless told
-  --lake directory     where the lakes are: a directory, a Ceph RGW, or a strict S3 server in memory
-  --only K             only window K of that seed
-  --interleavings N    instead: each pair of runs, in every order of their operations, with N stops
+  --windows N          the number of days; default: 20
+  --seed S             the seed of all random choices; default: random, and printed
+  --lake directory     the store: a directory, Ceph RGW, or a strict S3 server in memory
+  --only K             run only day K of the seed
+  --interleavings N    instead of days, run each pair of runs in every order of their operations,
+                       with N switches between the runs
 
 Examples:
   deno task chaos
   deno task chaos --windows 1000 --lake rgw
-  deno task chaos --seed 4711 --only 17 --lake strict   play again what was found
+  deno task chaos --seed 4711 --only 17 --lake strict   repeat one day
 
-Exit codes: 0 every promise holds; 1 one does not, and which; 2 wrong usage; 3 a server did not start.
+Exit codes: 0 every guarantee is kept; 1 a guarantee is broken; 2 wrong usage; 3 a server did not
+start.
 `,
   async run(flags, interrupted) {
     if (flags.value("interleavings") !== undefined) return await interleave(flags);

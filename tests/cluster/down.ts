@@ -8,24 +8,24 @@ await main({
   values: ["name"],
   switches: [],
   help: `
-Ends the cluster that "deno task cluster:up" started, with everything in it. Where there is none it
-does nothing.
+Stops the cluster that "deno task cluster:up" started, and removes everything in it. If the cluster
+does not exist, it does nothing.
 
 Usage: deno task cluster:down [--name NAME]
 
-  --name NAME    one cluster of several; ${DEFAULT_NAME} unless told
+  --name NAME    the name of the cluster; default: ${DEFAULT_NAME}
 
 Examples:
   deno task cluster:down
   deno task cluster:down --name second
 
-Exit codes: 0 it is down; 2 wrong usage.
+Exit codes: 0 the cluster is down; 2 wrong usage.
 `,
   async run(flags) {
     const name = clusterName(flags);
-    showStatus("ending the cluster …");
+    showStatus("stopping the cluster …");
     const wasUp = await endKept(name);
-    print(wasUp ? `The cluster ${name} is down.` : `There is no cluster ${name}, so it is down.`);
+    print(wasUp ? `The cluster ${name} is down.` : `The cluster ${name} does not exist.`);
     return 0;
   },
 });

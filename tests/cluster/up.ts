@@ -13,18 +13,18 @@ await main({
   values: ["name"],
   switches: ["setup"],
   help: `
-Starts a Kubernetes cluster on this machine that needs no Docker: a real API server with its
-controllers and scheduler, on 127.0.0.1, and two nodes that are played. Pods become ready and Jobs
-complete, but nothing runs in them. It stays up until "deno task cluster:down".
+Starts a Kubernetes cluster on this machine, without Docker: a real API server, controllers and
+scheduler on 127.0.0.1, and two simulated nodes. Pods become ready and Jobs complete, but no
+container runs. The cluster runs until "deno task cluster:down".
 
 Usage: deno task cluster:up [--setup] [--name NAME]
 
-  --setup        brings it to the healthy setup: manifests/, Robson with its Postgres, DNS, and the
-                 two Secrets. Their values are those of the variables of the same names, such as
-                 DJANGO_DB_PASSWORD, else the template's own. Whatever else was made there is removed
-  --name NAME    one cluster of several; ${DEFAULT_NAME} unless told
+  --setup        apply the healthy setup: manifests/, Robson with its Postgres, DNS, and the two
+                 Secrets. Environment variables with the names of the keys, such as
+                 DJANGO_DB_PASSWORD, replace the values of the template. Removes all other objects
+  --name NAME    the name of the cluster; default: ${DEFAULT_NAME}
 
-The first time it builds Kubernetes from source, which needs Go and takes some ten minutes.
+The first start builds Kubernetes from source. The build needs Go and takes about ten minutes.
 
 Examples:
   deno task cluster:up --setup
@@ -32,7 +32,7 @@ Examples:
   kubectl --kubeconfig ~/.cache/deep-storage/clusters/${DEFAULT_NAME}.kubeconfig get nodes
   deno task cluster:down
 
-Exit codes: 0 it is up; 2 wrong usage, or it cannot be built; 3 it does not start.
+Exit codes: 0 the cluster is up; 2 wrong usage, or the build failed; 3 the cluster did not start.
 `,
   async run(flags) {
     const name = clusterName(flags);
@@ -41,7 +41,7 @@ Exit codes: 0 it is up; 2 wrong usage, or it cannot be built; 3 it does not star
     if (before === undefined) showStatus("starting the cluster …");
     const cluster = before ?? await started(name);
     if (flags.on("setup")) {
-      showStatus("setting it up …");
+      showStatus("applying the setup …");
       await bringTo(cluster, await theWholeSetup({ values: await valuesFromEnvironment() }));
     }
     const version = await versionOf(cluster);
@@ -65,8 +65,8 @@ async function build(): Promise<void> {
   throw new Failure({
     kind: "configuration",
     task: "build the control plane",
-    problem: "see above",
-    remedy: "Fix the problem, then try again.",
+    problem: "the install script failed, see its output above",
+    remedy: "Correct the error, and run the command again.",
   });
 }
 
@@ -78,7 +78,7 @@ async function started(name: string): Promise<Kept> {
       kind: "unreachable",
       task: `start the cluster ${name}`,
       problem: (error as Error).message,
-      remedy: "Look at the logs that the message names, and run it again.",
+      remedy: "Read the logs that the message names, and run the command again.",
       cause: error,
     });
   }

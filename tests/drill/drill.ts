@@ -12,14 +12,14 @@ await main({
   values: ["only", "output"],
   switches: [],
   help: `
-Rehearses what went wrong in the first run. It starts a platform of real parts (a Kubernetes control
-plane, Postgres, Ceph RGW, an image registry), healthy; breaks one thing at a time; and shows that
-preflight or postflight catches it, by the one check that is there for it and by no other.
+Proves that the checks catch real faults. It starts a healthy platform of real servers (a
+Kubernetes control plane, Postgres, Ceph RGW and an image registry), and breaks one thing at a time.
+Preflight or postflight must report each fault with the expected check, and with no other check.
 
 Usage: deno task drill [--only DRILL,…] [--output text|json]
 
-  --only DRILL,…   these drills only
-  --output json    one JSON document at the end
+  --only DRILL,…   run only these drills
+  --output json    print one JSON document at the end
 
 Drills: ${DRILLS.map(({ id }) => id).join(", ")}
 
@@ -28,11 +28,12 @@ Examples:
   deno task drill --only selector-trap,missing-label
   deno task drill --output json > drills.json
 
-All of it runs on 127.0.0.1 and is gone afterwards, also after Ctrl-C. It takes some 15 s to start,
-and a few seconds for each drill.
+All servers listen on 127.0.0.1 and are removed at the end, also after Ctrl-C. The start takes about
+15 s, and each drill a few seconds.
 
-Exit codes: 0 each fault was caught by its check and by no other; 1 one was not, or the healthy
-platform has a finding; 2 wrong usage, or a part is not installed; 3 one could not be started.
+Exit codes: 0 the expected check caught each fault; 1 a check missed a fault or reported another
+one, or the healthy platform has a finding; 2 wrong usage, or a server is not installed; 3 a server
+did not start.
 `,
   async run(flags) {
     const drills = chosen(flags);
@@ -70,7 +71,7 @@ platform has a finding; 2 wrong usage, or a part is not installed; 3 one could n
 
 /** Returns the findings for the healthy platform, which should have none. */
 async function health(world: World): Promise<Said[]> {
-  showStatus("looking at the healthy platform …");
+  showStatus("checking the healthy platform …");
   return [
     ...saidIn(await world.preflight("all"), "before"),
     ...saidIn(await world.preflight("live"), "before"),
@@ -98,7 +99,7 @@ function chosen(flags: Flags): readonly Drill[] {
   throw new Failure({
     kind: "configuration",
     task: `use --only with ${JSON.stringify(unknown)}`,
-    problem: "there is no such drill",
-    remedy: `Known are ${DRILLS.map(({ id }) => id).join(", ")}.`,
+    problem: "there is no drill with this name",
+    remedy: `Choose from ${DRILLS.map(({ id }) => id).join(", ")}.`,
   });
 }

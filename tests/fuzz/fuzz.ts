@@ -3,15 +3,16 @@ import { readFlags } from "../../tasks/cli/flags.ts";
 import { TARGETS } from "./targets.ts";
 import { type Broken, tryTarget } from "./trial.ts";
 
-const HELP = `Usage: deno task fuzz [--inputs N] [--seed S] [--target NAME [--input I]]
+const HELP =
+  `Feeds damaged input to every parser of the project. Each parser must end within 2 s of CPU time,
+with a result or with a documented error.
 
-Tries every parser of the project with inputs that were changed at random. Each has to end within
-2 s of CPU, with a result or with an error that its documentation has.
+Usage: deno task fuzz [--inputs N] [--seed S] [--target NAME [--input I]]
 
---inputs N     how many inputs, over all parsers (default 20000)
---seed S       decides the inputs (default: another one each time)
---target NAME  tries one parser only: ${TARGETS.map(({ name }) => name).join(", ")}
---input I      tries one input of that parser only, as a run has named it
+  --inputs N     the number of inputs for all parsers together; default: 20000
+  --seed S       the seed of the inputs; default: random
+  --target NAME  try only one parser: ${TARGETS.map(({ name }) => name).join(", ")}
+  --input I      try only one input of that parser, by its number in the output
 `;
 
 /** Reads a whole number from a flag. */
@@ -36,7 +37,7 @@ async function main(args: readonly string[]): Promise<number> {
     throw new Failure({
       kind: "configuration",
       task: `use --target ${wanted}`,
-      problem: "there is no such target",
+      problem: "there is no parser with this name",
       remedy: "See --help.",
     });
   }
