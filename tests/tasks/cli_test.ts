@@ -223,7 +223,16 @@ Deno.test("command line: a failure with --output json is one line of JSON with t
     const [line, ...more] = jsonLines(stdout);
     assertEquals(more, []);
     const date = args.length > 0 ? ["date"] : [];
-    assertEquals(Object.keys(line!), ["command", "step", ...date, "message", "exitCode"]);
+    assertEquals(Object.keys(line!), [
+      "command",
+      "step",
+      ...date,
+      "message",
+      "task",
+      "problem",
+      "remedy",
+      "exitCode",
+    ]);
     assertEquals([line!.command, line!.step, line!.exitCode], [task, "failed", exitCode]);
     assertMatch(String(line!.message), /^Cannot /);
   }

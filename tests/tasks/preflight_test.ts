@@ -241,7 +241,7 @@ Deno.test("preflight: an archive stands in for the registries, and what they wou
 
 Deno.test("preflight: what there is not is refused, with what there is: 2", async () => {
   const refused: [string[], string][] = [
-    [["--facts", "lake,moon"], "Known are manifests, cluster, image, database, lake."],
+    [["--facts", "lake,moon"], "Choose from manifests, cluster, image, database, lake."],
     [["--only", "lake-logon"], "lake-login, lake-conformance"],
     [["--skip", "lake-logon=x"], "lake-login, lake-conformance"],
     [["--skip", "lake-login"], 'Write --skip lake-login="the reason".'],
