@@ -101,7 +101,10 @@ async function put(api: Api, resource: Resource, object: KubeObject): Promise<vo
     if (object.kind === "Node") await putStatus(api, path, object, now);
     return;
   } catch (error) {
-    if (!(error instanceof Refused && error.status === 422)) throw error;
+    if (!(error instanceof Refused)) throw error;
+    // A controller changed the object after it was read.
+    if (error.status === 409) return await put(api, resource, object);
+    if (error.status !== 422) throw error;
   }
   // Replace an object that cannot be changed, such as a Job: the server has added labels.
   await remove(api, [resource], live);
