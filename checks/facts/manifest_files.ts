@@ -8,15 +8,15 @@ export interface FoundFile {
   readonly problem?: string;
 }
 
-/** The largest file that is read, in bytes. Files for kubectl are much smaller. */
+/** The size of the largest file that is read, in bytes. */
 const MAX_FILE = 32 * 1024 * 1024;
 
-/** The most files that are read. A directory with more is hardly one of manifests. */
+/** The most files that are read. */
 const MAX_FILES = 10_000;
 
 /**
- * Reads every wanted file under a directory, in the order of their names. Follows links, but not in
- * circles. Skips `node_modules` and folders whose names begin with a dot.
+ * Reads every wanted file under a directory, in the order of their names. Follows links,
+ * except a link to a folder that contains it. Skips `node_modules` and folders whose names begin with a dot.
  *
  * @param wanted whether to read a file, by its name
  * @throws the directory itself cannot be read
@@ -96,7 +96,7 @@ async function readOne(directory: string, file: string): Promise<FoundFile> {
   }
 }
 
-/** Text is UTF-8, without a NUL. */
+/** Decodes UTF-8. A file with a NUL byte is not text. */
 function decode(bytes: Uint8Array): { text: string } | { problem: string } {
   if (bytes.includes(0)) return { problem: "the file is not text in UTF-8" };
   try {
@@ -108,6 +108,6 @@ function decode(bytes: Uint8Array): { text: string } | { problem: string } {
 
 function reason(error: unknown): string {
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  if (error instanceof Deno.errors.NotFound) return "it does not exist";
+  if (error instanceof Deno.errors.NotFound) return "the file does not exist";
   return error instanceof Error ? error.message : String(error);
 }

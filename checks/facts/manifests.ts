@@ -18,26 +18,26 @@ export interface ManifestProblem {
 
 /** The objects and scripts in a directory of manifests. */
 export interface ManifestsFact {
-  /** The directory, as the operator gave it. */
+  /** The directory, as given with `--manifests`. */
   readonly directory: string;
   /** The number of files that were read. */
   readonly files: number;
-  /** Every object of Kubernetes in it, lists flattened, in the order of files and documents. */
+  /** The Kubernetes objects, in the order of files and documents. A list is replaced by its items. */
   readonly objects: readonly ManifestObject[];
-  /** Every script: files of their own, and those embedded in objects. */
+  /** The scripts in files of their own and in objects. */
   readonly scripts: readonly Script[];
-  /** What could not be read. With any problem, a missing object may be in that file. */
+  /** The files and documents that could not be read. They may contain objects that seem to be missing. */
   readonly problems: readonly ManifestProblem[];
 }
 
-/** What one file adds to the fact. */
+/** The objects, scripts and problems of one file. */
 export type FileReading = Pick<ManifestsFact, "objects" | "scripts" | "problems">;
 
 /**
- * Reads all YAML, JSON, PySpark, SQL and shell files and Dockerfiles under a directory. Broken files
- * are part of the fact.
+ * Reads all YAML, JSON, PySpark, SQL and shell files and Dockerfiles under a directory. Files
+ * that cannot be read are reported as problems.
  *
- * @throws {Failure} configuration: there is no such directory, or it cannot be read
+ * @throws {Failure} configuration: the directory does not exist or cannot be read
  */
 export async function gatherManifests(
   directory: string,
@@ -96,7 +96,7 @@ export function readFile(file: string, text: string): FileReading {
   };
 }
 
-/** Whether a file is JSON in a Python package, such as `jobs/helpers/units.json`. It is no manifest. */
+/** Whether a file is JSON in a Python package, such as `jobs/helpers/units.json`. Such a file is not a manifest. */
 function isPackageData(file: string, files: ReadonlyMap<string, unknown>): boolean {
   const folder = file.slice(0, file.lastIndexOf("/") + 1);
   return file.endsWith(".json") && files.has(`${folder}__init__.py`);
@@ -107,7 +107,7 @@ function isWanted(name: string): boolean {
 }
 
 function message(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "there is no such directory";
-  if (error instanceof Deno.errors.NotADirectory) return "it is no directory";
+  if (error instanceof Deno.errors.NotFound) return "the directory does not exist";
+  if (error instanceof Deno.errors.NotADirectory) return "the path is not a directory";
   return error instanceof Error ? error.message : String(error);
 }

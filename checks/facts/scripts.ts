@@ -36,7 +36,7 @@ function parsedForm(language: ScriptLanguage, text: string): Pick<Script, "pytho
 /**
  * The language of a file, by its name.
  *
- * @returns undefined for a file that is no script
+ * @returns undefined for a file that is not a script
  */
 export function languageOf(name: string): Exclude<ScriptLanguage, "text"> | undefined {
   const base = name.slice(name.lastIndexOf("/") + 1);
@@ -75,7 +75,7 @@ function inPods(object: ManifestObject): Script[] {
   });
 }
 
-/** An argument is a script if it has white space in it: a path or a flag alone has no code. */
+/** The scripts in a container. An argument without white space is a path or a flag, not a script. */
 function inContainer(object: ManifestObject, container: Fields, path: string): Script[] {
   const words = ["command", "args"].flatMap((list) => {
     const each = container[list];

@@ -5,21 +5,21 @@ import { withHeredocs } from "../source_code/shell.ts";
 import { type SparkJob, sparkJobsOf } from "../spark/spark_job.ts";
 import type { ManifestsFact } from "./manifests.ts";
 
-/** What the checks of manifests and job code look at. */
+/** The objects and the code that the checks of manifests and jobs look at. */
 export interface Tree {
   /** The objects that belong to the jobs, with their files relative to the working directory. */
   readonly objects: readonly ManifestObject[];
-  /** The texts that jobs run or are configured by. */
+  /** The source code and the configuration of jobs. */
   readonly code: readonly Code[];
-  /** All objects, also those of others that only the cluster has, with files in the same way. */
+  /** All objects, including objects of other namespaces in the cluster, with files as in `objects`. */
   readonly all: readonly ManifestObject[];
-  /** The jobs and how they run Spark, read once. */
+  /** The Spark jobs, which are read once. */
   readonly jobs: readonly SparkJob[];
 }
 
 /**
- * A fact about manifests as a tree: files relative to the working directory, and every script with
- * the line that its first line is on.
+ * Converts a fact about manifests to a tree. Files are relative to the working directory, and a script
+ * has the line of the file on which it begins.
  */
 export function treeOf(
   { directory, objects, scripts }: Pick<ManifestsFact, "directory" | "objects" | "scripts">,
@@ -50,20 +50,20 @@ export function treeOf(
 }
 
 /**
- * Whether an object is of the manifests, or one that jobs of the cluster run with. What others run in
- * their namespaces is there for its connections alone, and a Pod that nobody declared starts only once.
+ * Whether the checks of jobs look at an object: any object of the manifests, and the cluster's objects
+ * in the jobs' namespace, except Pods. Other objects of the cluster are needed for connections only.
  */
 export function isOurs({ file, kind, namespace }: ManifestObject): boolean {
   if (file !== undefined) return true;
   return kind !== "Pod" && (namespace === undefined || namespace === JOBS_NAMESPACE);
 }
 
-/** A text of several lines begins below the `|` of its field, except in JSON. */
+/** Whether a script is a YAML block, which begins on the line after its field. */
 function isBlock(file: string | undefined, text: string): boolean {
   return text.includes("\n") && !file?.endsWith(".json");
 }
 
-/** Where a file of a directory is, seen from the working directory. */
+/** The path of a file in a directory, relative to the working directory. */
 export function pathOf<F extends string | undefined>(directory: string, file: F): F | string {
   return file === undefined || directory === "."
     ? file

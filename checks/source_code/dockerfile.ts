@@ -10,7 +10,7 @@ export interface Instruction {
   readonly offset: number;
 }
 
-/** The instructions of a Dockerfile, in their order. */
+/** The instructions of a Dockerfile, in the order of the file. */
 export function instructionsOf({ text }: Code): Instruction[] {
   const plain = text.replace(/^[ \t]*#[^\n]*/gm, blank);
   const variables = new Map<string, string>();
@@ -31,7 +31,7 @@ export function instructionsOf({ text }: Code): Instruction[] {
   });
 }
 
-/** The names of the variables that a Dockerfile sets with `ENV`; other code sets none of an image. */
+/** The names of the variables that a Dockerfile sets with `ENV`; empty for other code. */
 export function imageVariables(code: Code): string[] {
   if (code.language !== "dockerfile") return [];
   return instructionsOf(code).filter(({ name }) => name === "ENV")

@@ -2,7 +2,7 @@ import type { Code } from "./code.ts";
 import { type Call, callsOf, type Python, pythonOf } from "./python.ts";
 import { shellReads, type VariableRead } from "./shell.ts";
 
-/** The variables that Python or shell code reads. Names that the code computes are not known. */
+/** The variables that Python or shell code reads. Computed names are not found. */
 export function variablesReadBy(code: Code): VariableRead[] {
   if (code.language === "python") return mayReadVariables(code) ? pythonReads(pythonOf(code)) : [];
   return code.language === "shell" ? shellReads(code.text) : [];
@@ -36,13 +36,13 @@ function isEnviron(name: string): boolean {
   return /(^|\.)environ$/.test(name);
 }
 
-/** Whether the code goes on without the variable: with a default, after `or`, or after a test. */
+/** Whether the code continues without the variable: with a default, after `or`, or after a test. */
 function hasDefault({ end, args, context }: Call, tests: () => Tests): boolean {
   const fallback = args[1]?.code;
   if (fallback !== undefined && fallback !== "None") return true;
   if (context.alternative) return true;
   if (context.assignedTo === undefined) return false;
-  return tests().get(context.assignedTo)?.find(({ offset }) => offset >= end)?.goesOn ?? false;
+  return tests().get(context.assignedTo)?.find(({ offset }) => offset >= end)?.continues ?? false;
 }
 
 /** The places where code tests a variable, by its name. */
@@ -50,8 +50,8 @@ type Tests = ReadonlyMap<string, readonly Test[]>;
 
 interface Test {
   readonly offset: number;
-  /** Whether no `raise` and no `exit` is near. */
-  readonly goesOn: boolean;
+  /** Whether neither `raise` nor `exit` follows within three lines. */
+  readonly continues: boolean;
 }
 
 /** Finds tests as in `if day is None:`, `if not day:` and `day or today()`. */
@@ -61,7 +61,7 @@ function testsIn(code: string): Tests {
   for (const { 0: name, index: offset } of code.matchAll(test)) {
     const after = code.slice(offset, offset + 1000).split("\n", 3).join("\n");
     const all = tests.get(name) ?? [];
-    all.push({ offset, goesOn: !/\braise\b|\bexit\s*\(/.test(after) });
+    all.push({ offset, continues: !/\braise\b|\bexit\s*\(/.test(after) });
     tests.set(name, all);
   }
   return tests;

@@ -1,13 +1,13 @@
 import { blank, type Code, type Language, lineAt } from "./code.ts";
 import { parsedOnce } from "./python.ts";
 
-/** The language that a command reads from standard input, or that a file has, by the name. */
+/** The language of a here-document, by the command or the file that receives it. */
 const READERS: readonly (readonly [RegExp, Language])[] = [
   [/\bpy(thon|spark)[\d.]*\b|\bspark-submit\b|\.py\b/, "python"],
   [/\b(psql|spark-sql)\b|\.sql\b/, "sql"],
 ];
 
-/** A text and, where the text is a shell script, the Python and SQL in its here-documents. */
+/** The code and, for a shell script, the Python and SQL in its here-documents. */
 export function withHeredocs(code: Code): Code[] {
   if (code.language !== "shell") return [code];
   const heredoc = /^([^\n]*)<<-?[ \t]*(["']?)(\w+)\2([^\n]*)\n([\s\S]*?)\n[ \t]*\3[ \t]*$/gm;
@@ -18,7 +18,7 @@ export function withHeredocs(code: Code): Code[] {
     const start = found.index + whole.lastIndexOf(text, whole.length - end.length - 1);
     const line = lineAt(code, start);
     if (language !== "python") return [{ ...code, language, text, line }];
-    // Without quotes around the delimiter the shell fills in its variables, which are no Python.
+    // Without quotes around the delimiter, the shell replaces its variables, which are not Python.
     const filled = quote === "" ? text.replace(/\$(\w+|\{[^}\n]*\})/g, underlined) : text;
     return [{ ...code, language, text, line, python: parsedOnce(filled) }];
   });
@@ -57,7 +57,7 @@ export function shellReads(text: string): VariableRead[] {
   });
 }
 
-/** Whether a place is between single quotes, where a shell expands nothing. */
+/** Whether a place is between single quotes, where a shell does not expand variables. */
 function isQuotedAt(text: string, offset: number): boolean {
   const before = text.slice(Math.max(0, offset - 1000), offset);
   const line = before.slice(before.lastIndexOf("\n") + 1);
@@ -70,7 +70,7 @@ function isSetIn(text: string, name: string): boolean {
     .test(text);
 }
 
-/** A part of a value that has a meaning only for a shell. */
+/** A part of a value that only a shell interprets. */
 export interface ShellSyntax {
   /** The kind, as in `a shell command,`. */
   readonly what: string;
@@ -86,7 +86,7 @@ export interface Known {
   readonly declared: ReadonlySet<string>;
   /** All variables that are declared. */
   readonly later: readonly string[];
-  /** Whether there can be more variables. */
+  /** Whether other variables may be declared in objects that are not known. */
   readonly open: boolean;
 }
 
@@ -120,7 +120,7 @@ function isVariable(name: string): boolean {
   return /^[A-Za-z_.-][\w.-]*$/.test(name) && name !== "date";
 }
 
-/** Kubernetes declares these for the services of the namespace, before all others. */
+/** Whether Kubernetes declares a variable for a Service, before the variables of the container. */
 function isOfService(name: string): boolean {
   return /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)$/.test(name);
 }

@@ -1,6 +1,6 @@
 import { blank } from "./code.ts";
 
-/** SQL with comments and the content of strings blanked, as long as before. */
+/** Blanks comments and the content of strings in SQL. The length stays the same. */
 export function readSql(text: string): string {
   return text.replace(
     /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|'(?:[^'\\]|''|\\.)*'/g,
@@ -8,7 +8,7 @@ export function readSql(text: string): string {
   );
 }
 
-/** A name that follows a keyword such as FROM. */
+/** The name of a table after a keyword such as FROM. */
 export interface TableMention {
   /** Where the name begins in the text. */
   readonly offset: number;
@@ -19,7 +19,7 @@ export interface TableMention {
 const TABLE =
   /\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+((?:["`]?[\w$]+["`]?\s*\.\s*)*["`]?[\w$]+["`]?)/gi;
 
-/** The tables that a statement reads or writes, without those of its own WITH clause. */
+/** The tables that a statement reads or writes, except the tables of its WITH clause. */
 export function tablesOf(text: string): TableMention[] {
   const sql = readSql(text);
   const own = new Set(
@@ -32,7 +32,7 @@ export function tablesOf(text: string): TableMention[] {
     .filter(({ text }) => !own.has(text));
 }
 
-/** Words that can follow NULL and are not the name of a column. */
+/** The keywords that can follow NULL, where other words are the name of a column. */
 const NO_NAME = new Set(
   (
     "and or from end then when else is in union limit order where group having not on using " +
@@ -74,7 +74,7 @@ export function mayHaveUntypedNulls(python: string): boolean {
   ].some((pattern) => pattern.test(text));
 }
 
-/** Whether a text is a query and not prose, which can contain `, null as …` too. */
+/** Whether a text is a query. Prose can contain `, null as …` too. */
 function selects(sql: string, before: string): boolean {
   return before === "" || /\bSELECT\b/i.test(sql) || /^\s*NULL\b/i.test(sql);
 }

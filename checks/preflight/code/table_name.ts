@@ -16,15 +16,15 @@ import { JOBS, onPlatform, PLATFORM, type PlatformFacts } from "../platform.ts";
 import { judgeTableNames } from "./table_name_code.ts";
 import { whyNoDatabase } from "../../skip_reasons.ts";
 
-/** What one side of the condition looked at, and found. */
+/** What was examined on one side, the job code or the database, and the findings. */
 interface Side {
   readonly examined: string;
   readonly findings: readonly Finding[];
 }
 
 /**
- * The outbox is called `stop_events` wherever it is named, and the database has it under that name,
- * with the contract's columns.
+ * Job code and manifests name the outbox `stop_events`, and the database has a table of that name with
+ * the columns of the contract.
  */
 export const tableName: Check<never, "manifests" | "cluster" | "database"> = check({
   id: "table-name",
@@ -39,7 +39,7 @@ export const tableName: Check<never, "manifests" | "cluster" | "database"> = che
     if (database?.opened) sides.push(inDatabase(database));
     const findings = sides.flatMap((side) => side.findings);
     if (findings.length === 0 && ("skip" in inCode || "unknown" in inCode)) return inCode;
-    // What the database would say is not known then, and database-login says why.
+    // The database was not read. The check database-login reports the reason.
     if (findings.length === 0 && refused(database)) return { skip: whyNoDatabase };
     if (sides.length > 0) {
       return { examined: sides.map(({ examined }) => examined).join("; "), findings };
@@ -67,7 +67,7 @@ function refused(database: DatabaseFact | undefined): boolean {
   return database !== undefined && !database.opened;
 }
 
-/** What the database has under the outbox's name. */
+/** Judges the table in the database that has the name of the outbox. */
 function inDatabase(database: DatabaseOpened): Side {
   const { name, table } = database;
   if (table === undefined) return { examined: name, findings: [missingTable(database)] };
@@ -87,10 +87,10 @@ function inDatabase(database: DatabaseOpened): Side {
       object,
       field: column.name,
       problem: actual === undefined
-        ? `there is no such column; the contract has it as ${column.postgres}`
-        : `it is of type ${actual}, and the contract says ${column.postgres}`,
-      why: "bronze would stop before it publishes anything",
-      fix: "Undo the migration that changed it, or bring contract.json up to date.",
+        ? `the column is missing; the contract has the type ${column.postgres}`
+        : `the column has the type ${actual}, but the contract has ${column.postgres}`,
+      why: "bronze stops before it publishes any data",
+      fix: "Undo the migration that changed the column, or update contract.json.",
     })),
     ...(unknown.length === 0 ? [] : [unexported(object, unknown)]),
   ];
@@ -103,9 +103,10 @@ function missingTable({ name, nearMisses }: DatabaseOpened): Finding {
     severity: "fail",
     object: name,
     field: OUTBOX_TABLE,
-    problem: `there is no such table in the user's search_path${near}`,
-    why: `Robson writes its events into ${OUTBOX_TABLE}; Django's model has another name, and a ` +
-      "table called like the model is not the outbox",
+    problem: `the user's search_path has no such table${near}`,
+    why:
+      `Robson writes its events into ${OUTBOX_TABLE}; a table with the name of Django's model is ` +
+      "not the outbox",
     fix: "Set DJANGO_DB_NAME to the database of Robson's backend, and run its migrations: " +
       "python manage.py migrate",
   };
@@ -116,7 +117,7 @@ function unreadable(object: string, { name, user, readable }: OutboxTable): Find
   return [{
     severity: "fail",
     object,
-    problem: `${user} may not select from it`,
+    problem: `the role ${user} may not select from the table`,
     why: "bronze reads every row of a day",
     fix: `Let a superuser run: GRANT SELECT ON ${name} TO ${identifier(user)};`,
   }];
@@ -127,8 +128,9 @@ function noTable(object: string, problem: string): Finding {
     severity: "fail",
     object,
     problem,
-    why: "only of a table can a run know that it has every row, and who still writes to it",
-    fix: "Set DJANGO_DB_NAME and the role's search_path to where Robson's backend writes.",
+    why: "a run can find open transactions and missing rows only in a table",
+    fix:
+      "Set DJANGO_DB_NAME and the role's search_path to the database and schema of Robson's backend.",
   };
 }
 
@@ -137,8 +139,8 @@ function hidden(object: string, { user }: OutboxTable): Finding {
     severity: "fail",
     object,
     field: "row-level security",
-    problem: `its policies hide rows from ${user}`,
-    why: "a copy has to have every row, so bronze refuses to read",
+    problem: `the policies of the table hide rows from ${user}`,
+    why: "a copy must have every row, so bronze does not read the table",
     fix: showAllRows(user),
   };
 }
@@ -147,8 +149,8 @@ function unencoded(object: string, { database, encoding }: OutboxTable): Finding
   return {
     severity: "fail",
     object,
-    problem: `the encoding of its database is ${encoding}`,
-    why: "it is not known which characters its texts hold, so bronze refuses to copy them",
+    problem: `the encoding of the database is ${encoding}`,
+    why: "the characters in its text columns are unknown, so bronze does not copy them",
     fix: `Dump ${database}, and restore it into a database that was created with ENCODING 'UTF8'.`,
   };
 }
@@ -158,9 +160,9 @@ function unexported(object: string, columns: readonly string[]): Finding {
     severity: "warn",
     object,
     field: columns.join(", "),
-    problem: `the contract does not know ${naming(columns)}`,
+    problem: `the contract does not have ${naming(columns)}`,
     why: "bronze copies the columns of the contract and leaves out any other",
-    fix: "If the lake should have it, add it to bronze.columns in contract.json, else to " +
-      "columnsNotExported.",
+    fix:
+      "Add the column to bronze.columns in contract.json, or to columnsNotExported to leave it out.",
   };
 }

@@ -12,7 +12,7 @@ import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
 import type { Tree } from "../../facts/tree.ts";
 
-/** Variables have no shell syntax, which Kubernetes ignores, and code runs without JOB_DATE. */
+/** No variable has shell syntax, which Kubernetes ignores, and all job code runs without JOB_DATE. */
 export const timestampEnv: PlatformCheck = platformCheck({
   id: "timestamp-env",
   title: "variables hold values, not shell expressions",
@@ -28,7 +28,7 @@ export const timestampEnv: PlatformCheck = platformCheck({
 /**
  * Judges whether variables hold values instead of shell expressions, and whether JOB_DATE is a date.
  *
- * @returns undefined where no workloads and no job code
+ * @returns undefined without any workload and job code
  */
 export function judgeEnvironments({ objects, code }: Tree): Judged | undefined {
   const workloads = workloadsOf(objects);
@@ -125,7 +125,7 @@ function judgeValue(
       ...place,
       problem: `the value of ${name} contains ${shell.what}${said}${shell.detail}`,
       why: "Kubernetes does not run a shell for env: it replaces $(NAME) of variables that are " +
-        "declared before, and leaves everything else unchanged",
+        "declared before, and does not change other text",
       fix: name === "JOB_DATE"
         ? 'Remove JOB_DATE: the job then runs for today in UTC. Or set a day such as "2025-12-28".'
         : `Write the value itself, or compute it in the job's code. If the ` +

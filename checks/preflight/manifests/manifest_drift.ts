@@ -12,8 +12,8 @@ import { outcomeOf } from "../outcome.ts";
 import { pathOf } from "../../facts/tree.ts";
 
 /**
- * The cluster matches the manifests. The other checks assume that the manifests are applied, so a run
- * that starts before that uses other objects than the checks did.
+ * The cluster matches the manifests. The other checks assume that the manifests are applied. A run that
+ * starts before that uses objects that the checks have not seen.
  */
 export const manifestDrift: Check<"manifests" | "cluster"> = check({
   id: "manifest-drift",
@@ -38,18 +38,19 @@ export const manifestDrift: Check<"manifests" | "cluster"> = check({
 });
 
 const WHY =
-  "the other checks assume that the manifests are applied; a run that starts now uses this object instead";
+  "the other checks assume that the manifests are applied, but a run that starts now uses the object in " +
+  "the cluster";
 
 /** The findings for objects that are missing or differ. */
 function drifted(manifests: ManifestsFact, plan: readonly Planned[]): Finding[] {
-  const fresh = plan.filter(({ action, object }) =>
+  const newNamespaces = plan.filter(({ action, object }) =>
     action === "create" && object.kind === "Namespace"
   ).map(({ object }) => object.name);
   return plan.flatMap((planned): Finding[] => {
     const { action, object, differences } = planned;
     if (!isChange(planned)) return [];
     // The finding of a missing namespace covers the objects in it.
-    if (object.namespace !== undefined && fresh.includes(object.namespace)) return [];
+    if (object.namespace !== undefined && newNamespaces.includes(object.namespace)) return [];
     const file = pathOf(manifests.directory, object.file);
     return [{
       severity: "fail",
@@ -68,14 +69,14 @@ const FIXES = {
 };
 
 function problemOf({ action, object, differences }: Planned, plan: readonly Planned[]): string {
-  if (action !== "create") return `it differs: ${naming(differences.map(tell))}`;
+  if (action !== "create") return `the object differs: ${naming(differences.map(tell))}`;
   const within = plan.filter(({ object: { namespace } }) =>
     object.kind === "Namespace" && namespace === object.name
   );
-  if (within.length === 0) return "it is not in the cluster";
-  return `it is not in the cluster, so neither ${
-    within.length === 1 ? "is the object" : `are the ${within.length} objects`
-  } in it`;
+  if (within.length === 0) return "the object is not in the cluster";
+  return `the namespace is not in the cluster, and neither ${
+    within.length === 1 ? "is its object" : `are its ${within.length} objects`
+  }`;
 }
 
 /** The command that applies the manifests. */
@@ -83,8 +84,8 @@ export function applyCommand({ directory }: Pick<ManifestsFact, "directory">): s
   return `deno task apply${directory === "manifests" ? "" : ` --manifests ${directory}`}`;
 }
 
-/** The kinds that affect a run even where no manifest has the object, and why. */
-const DECIDING: Readonly<Record<string, string>> = {
+/** The kinds whose objects affect a run even if no manifest declares them, with the reason. */
+const EFFECTS: Readonly<Record<string, string>> = {
   NetworkPolicy:
     "policies add up, so this policy allows connections that the manifests do not allow",
   Role: "permissions add up, so its subjects have more permissions than the manifests grant",
@@ -98,7 +99,7 @@ function undeclared(plan: readonly Planned[], { objects }: ClusterOpened): Findi
   const declared = new Set(plan.map(({ object }) => idOf(object)));
   return objects.flatMap((object): Finding[] => {
     const { kind, name, namespace } = object;
-    const why = DECIDING[kind];
+    const why = EFFECTS[kind];
     if (why === undefined || namespace !== JOBS_NAMESPACE || declared.has(idOf(object))) {
       return [];
     }
@@ -113,23 +114,23 @@ function undeclared(plan: readonly Planned[], { objects }: ClusterOpened): Findi
   });
 }
 
-/** The resource name for kubectl; with the API group where the kind is not of Kubernetes itself. */
+/** The resource name for kubectl, with the API group unless the kind is built into Kubernetes. */
 function resourceOf({ kind, apiVersion }: ManifestObject): string {
   const [group, version] = apiVersion.split("/");
   const isKnown = version === undefined || group!.endsWith(".k8s.io");
   return isKnown ? kind.toLowerCase() : `${kind.toLowerCase()}.${group}`;
 }
 
-/** The reasons why objects are not known. */
+/** The reasons for which the state of objects is unknown. */
 function unreadIn(plan: readonly Planned[], { unread }: ClusterOpened): string[] {
-  const deciding = unread.filter(({ kind, namespace }) =>
-    DECIDING[kind] !== undefined && namespace === JOBS_NAMESPACE
+  const effective = unread.filter(({ kind, namespace }) =>
+    EFFECTS[kind] !== undefined && namespace === JOBS_NAMESPACE
   );
   const problems = [
     ...plan.filter(({ action }) => action === "unknown").map(({ reason }) => reason!),
     ...plan.filter(({ action }) => action === "going")
       .map(({ object, reason }) => `${objectId(object)}: ${reason}`),
-    ...deciding.map(({ failure }) => failure.message),
+    ...effective.map(({ failure }) => failure.message),
   ];
   return [...new Set(problems)];
 }

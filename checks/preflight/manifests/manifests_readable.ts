@@ -66,16 +66,16 @@ function podless({ directory }: ManifestsFact, object: ManifestObject): Finding[
   return [{
     severity: "fail",
     ...placeOf({ ...object, file: pathOf(directory, object.file) }, `${specPath}.containers`),
-    problem: "no containers, so no pod can be created",
+    problem: "the pod template has no containers",
     why: "the API server refuses the workload",
     fix: "Check the indentation of the lines below, or add the containers.",
   }];
 }
 
-/** Whether a check may find something in Python code. Other code is not parsed, which is slow. */
+/** Whether a check may find something in Python code. Parsing is slow, so other code is not parsed. */
 const SEARCHES = [mayReadVariables, mayHaveNulls, mayNameTable, mayMakeSettings];
 
-/** Only a warning, since the parser does not know all of Python's syntax. */
+/** Warns about a syntax error. It is no failure, since the parser does not know all of Python's syntax. */
 function unparseable(code: Code): Finding[] {
   if (code.language !== "python" || !SEARCHES.some((isSearched) => isSearched(code))) return [];
   const { error } = pythonOf(code);
@@ -84,7 +84,7 @@ function unparseable(code: Code): Finding[] {
     severity: "warn",
     ...placeIn(code, error.offset),
     problem: error.problem,
-    why: "the checks of job code may overlook what is near this place",
+    why: "the checks of job code may miss code near this place",
     fix: "Check the syntax with Python: python3 -m py_compile <file>",
   }];
 }

@@ -1,10 +1,18 @@
 import { isFields } from "../../kubernetes/fields.ts";
 
-/** What API servers say after the name of a field. */
+/** The words that follow the name of a field in messages of API servers. */
 const WORDS = [
-  ...["Required value", "Invalid value", "Unsupported value", "Duplicate value", "Forbidden"],
-  ...["Too long", "Too many", "Not found", "Internal error"],
-  ...["field not declared in schema", "expected"],
+  "Required value",
+  "Invalid value",
+  "Unsupported value",
+  "Duplicate value",
+  "Forbidden",
+  "Too long",
+  "Too many",
+  "Not found",
+  "Internal error",
+  "field not declared in schema",
+  "expected",
 ].join("|");
 
 const ITEM = String.raw`\[(?:"[^"]*"|[^\]"])*\]`;
@@ -13,11 +21,12 @@ const NAMED = new RegExp(
 );
 
 /**
- * The field that an API server's refusal names first: `spec.ports[0].port: Invalid value: …` where it
- * validates, `.spec.containers[name="a"].imag: field not declared in schema` where it parses.
+ * Finds the first field in an API server's refusal. Validation writes
+ * `spec.ports[0].port: Invalid value: …`, and parsing writes
+ * `.spec.containers[name="a"].imag: field not declared in schema`.
  *
  * @param value the object that was refused
- * @returns its path, as in `spec.containers[0].imag`; empty where no field is named
+ * @returns the path, as in `spec.containers[0].imag`; empty if the message names no field
  */
 export function fieldNamedIn(problem: string, value: unknown): string {
   let at = value;
@@ -31,7 +40,7 @@ export function fieldNamedIn(problem: string, value: unknown): string {
     }
     const list: readonly unknown[] = Array.isArray(at) ? at : [];
     const index = indexOf(item!, list);
-    // A key of a map, or an item that is not there: what is around it is near enough.
+    // The key of a map, or an absent item: the path of the field around it is returned.
     if (index < 0) return path;
     path += `[${index}]`;
     at = list[index];
@@ -39,7 +48,7 @@ export function fieldNamedIn(problem: string, value: unknown): string {
   return path;
 }
 
-/** The number of an item, by its number or by its keys, as in `name="a",protocol="TCP"`. */
+/** The index of an item, from a number or from keys, as in `name="a",protocol="TCP"`. */
 function indexOf(item: string, list: readonly unknown[]): number {
   if (/^\d+$/.test(item)) return Number(item);
   const keys = [...item.matchAll(/(\w+)=(?:"([^"]*)"|([^,]+))/g)];

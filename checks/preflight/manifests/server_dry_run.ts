@@ -22,30 +22,34 @@ export const serverDryRun: Check<"manifests" | "cluster"> = check({
     if (trials.length === 0) return outcomeOf(manifests, undefined, "the manifests have no object");
     const findings = refusals(manifests, trials);
     const forbidden = refusedBecause("forbidden", trials);
-    const homeless = refusedBecause("no namespace", trials);
-    const untried = forbidden.length + homeless.length;
+    const withoutNamespace = refusedBecause("no namespace", trials);
+    const notTried = forbidden.length + withoutNamespace.length;
     if (findings.length === 0 && forbidden.length > 0) {
       return { unknown: `${whyForbidden(forbidden)}. ${WITHOUT_IT}` };
     }
-    if (findings.length === 0 && homeless.length > 0) {
-      const names = [...new Set(homeless.map(({ object: { namespace } }) => namespace!))];
-      const what = plural(homeless.length, "object");
+    if (findings.length === 0 && withoutNamespace.length > 0) {
+      const names = [...new Set(withoutNamespace.map(({ object: { namespace } }) => namespace!))];
+      const what = plural(withoutNamespace.length, "object");
       return {
-        skip: `there is no namespace ${naming(names)} yet to try ${what} in (see manifest-drift)`,
+        skip: `${what} not tried: namespace ${naming(names)} does not exist (see manifest-drift)`,
       };
     }
-    const rest = untried === 0 ? "" : `; ${plural(untried, "object")} could not be tried`;
-    return { examined: `${plural(trials.length - untried, "object")} on ${name}${rest}`, findings };
+    const rest = notTried === 0 ? "" : `; ${plural(notTried, "object")} could not be tried`;
+    return {
+      examined: `${plural(trials.length - notTried, "object")} on ${name}${rest}`,
+      findings,
+    };
   },
 });
 
-const WITHOUT_IT = "Ask for permission to patch and create them, which a dry run needs too, or " +
-  'leave it out: --skip server-dry-run="this user may only read"';
+const WITHOUT_IT =
+  "Ask for permission to patch and create these objects, which a dry run needs too, or " +
+  'skip the check: --skip server-dry-run="this user may only read"';
 
-/** The reason why the API server refused a dry run. */
+/** The reason for which the API server refused a dry run. */
 export type Because = NonNullable<Trial["refused"]>["because"];
 
-/** The dry runs that were refused for one reason. */
+/** The dry runs that the API server refused for the given reason. */
 export function refusedBecause(because: Because, trials: readonly Trial[]): readonly Trial[] {
   return trials.filter(({ refused }) => refused?.because === because);
 }
@@ -61,11 +65,10 @@ export function refusals(
       severity: "fail",
       ...placeOf({ ...object, file }, fieldNamedIn(refused!.problem, object.value)),
       // The API server quotes a value of another type as a Go structure.
-      problem: `the API server refuses it: ${
+      problem: `the API server refuses the object: ${
         refused!.problem.replace(/, got &value\.valueUnstructured\{.*\}$/, " and has another type")
       }`,
-      why:
-        "the API server also refuses the object when the manifests are applied, and kubectl applies the rest",
+      why: "kubectl apply fails for this object, and applies the other objects",
       fix: file === undefined
         ? "Correct the field that the message names."
         : `Correct the field that the message names, and try: kubectl apply --server-side --dry-run=server -f ${file}`,
@@ -73,7 +76,7 @@ export function refusals(
   });
 }
 
-/** What the user may not do, as in `User "reader" cannot patch resource "jobs", so …`. */
+/** Describes the missing permission, as in `User "reader" cannot patch resource "jobs", so …`. */
 export function whyForbidden(forbidden: readonly Trial[]): string {
   const problems = forbidden.map(({ refused }) => refused!.problem);
   const said = problems.map((problem) =>

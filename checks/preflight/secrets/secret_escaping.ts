@@ -18,7 +18,7 @@ import type { Tree } from "../../facts/tree.ts";
 /** Secrets hold usable values, and jobs get every key and variable that they read. */
 export const secretEscaping: PlatformCheck = platformCheck({
   id: "secret-escaping",
-  title: "secrets are as the jobs need them",
+  title: "secrets have the values and keys that the jobs need",
   reads: [...JOBS, "Secret"],
   judge: (platform) =>
     outcomeOf(
@@ -52,7 +52,7 @@ export function judgeSecrets(tree: Tree, isLive = false): Judged | undefined {
     .map(({ namespace, name }) => `${namespace}/${name}`);
   const elsewhere = unknown.length === 0
     ? ""
-    : `; not at hand, so not judged: ${naming([...new Set(unknown)])}`;
+    : `; not in the manifests, so not checked: ${naming([...new Set(unknown)])}`;
   return {
     examined: `${plural(declared.length + stored.length, "Secret")}, the keys and variables that ${
       plural(jobs.length, "job")

@@ -19,9 +19,9 @@ export interface SecretRead {
   readonly key: string | undefined;
   /** The field of the workload that names the key, as in `spec.volumes[0].secret.items[0]`. */
   readonly path: string;
-  /** Whether the pods start without it. */
+  /** Whether the pods start without the key. */
   readonly optional: boolean;
-  /** Whether the key becomes a variable, and not a file. */
+  /** Whether the key becomes a variable; otherwise it becomes a file. */
   readonly variable: boolean;
 }
 
@@ -73,7 +73,7 @@ function read(
   return { secret: name ?? "", key, path, optional: optional === true, variable: false };
 }
 
-/** The keys of a Secret. */
+/** The keys in `data` and `stringData` of a Secret or ConfigMap. */
 export function keysOf({ value: { data, stringData } }: ManifestObject): string[] {
   return [data, stringData].flatMap((each) => isFields(each) ? Object.keys(each) : []);
 }
@@ -121,7 +121,7 @@ export function judgeReads(
   return { findings, absent };
 }
 
-/** One finding for each Secret that does not exist, with all its readers. */
+/** Returns one finding for each Secret that does not exist, with all workloads that read it. */
 export function missingSecrets(absent: readonly AbsentSecret[]): Finding[] {
   const groups = Map.groupBy(absent, ({ namespace, name }) => `${namespace}/${name}`);
   return [...groups].map(([id, all]): Finding => {
@@ -148,8 +148,8 @@ function elsewhere(
     severity: "fail",
     ...place,
     problem: `${objectId(secret)} is in a different namespace than the pods that read it`,
-    why: "a pod can only read the Secrets of its own namespace, and waits for others forever",
-    fix: `Set its namespace: metadata.namespace: ${namespace}`,
+    why: "a pod can read only the Secrets of its own namespace, so it never starts",
+    fix: `Set the namespace of the Secret: metadata.namespace: ${namespace}`,
   };
 }
 

@@ -8,8 +8,8 @@ import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
 import { decodeBase64, isFields, textOf } from "../../kubernetes/fields.ts";
 
 /**
- * Judges those values of a Secret in a cluster that become variables of jobs. Other values belong to
- * other programs, and files often end with a newline.
+ * Judges the values of a Secret in a cluster that jobs read as variables. Other values belong to other
+ * programs, or become files, which often end with a newline.
  *
  * @param keys the keys whose values are judged
  */
@@ -28,7 +28,7 @@ export function judgeStored(object: ManifestObject, keys: readonly string[]): Fi
     });
 }
 
-/** A password can begin or end with a blank, which only a login proves. A line break is a mistake. */
+/** Whether a value differs from a valid one by spaces only, which can belong to a password. */
 function isPerhapsIntended(value: string): boolean {
   const inner = value.trim();
   return inner !== "" && !/[\r\n]/.test(value) && storedTrouble(inner) === undefined;
@@ -47,8 +47,8 @@ export function judgeSecret(object: ManifestObject): Finding[] {
       {
         problem: value === null
           ? "is empty"
-          : "is not a text in YAML, so the API server refuses it",
-        fix: "Put it in quotes.",
+          : "is not a string in YAML, so the API server refuses it",
+        fix: "Put the value in quotes.",
       },
     )
   );
@@ -70,7 +70,7 @@ function plainTrouble(value: string): Trouble | undefined {
   if (trouble !== undefined || !isEncodedText(value)) return trouble;
   return {
     problem: "is base64, but stringData takes plain text: the value would be encoded twice",
-    fix: "Write the text, without encoding it.",
+    fix: "Write the plain text, without base64.",
   };
 }
 
@@ -124,7 +124,7 @@ function inData(object: ManifestObject, keys: readonly string[]): Finding {
   };
 }
 
-/** What is wrong with the value of a Secret. The text describes the shape, and has no part of the value. */
+/** A problem of a Secret's value. The message never contains any part of the value. */
 export interface Trouble {
   /** What is wrong, as in `ends with a newline`. */
   readonly problem: string;
@@ -148,11 +148,11 @@ export function troubleIn(value: string): Trouble | undefined {
   }
   if (/^(["'`]).*\1$/s.test(value) && value.length > 1) {
     return {
-      problem: "is enclosed in quotes, which are part of the value",
+      problem: "is enclosed in quotes, which become part of the value",
       fix: "Remove the inner quotes; the quotes of YAML are enough.",
     };
   }
-  // Only characters that people escape for shells: other backslashes can belong to a password.
+  // Before other characters, a backslash can belong to a password.
   const escaped = /\\([!$"'`&*()#;<>|?~])/.exec(value)?.[1];
   if (escaped !== undefined) {
     return {
@@ -175,7 +175,7 @@ function isPlaceholder(value: string): boolean {
       .test(value.trim());
 }
 
-/** The second half of "Store the Secret …": how values get into a Secret without an escape of a shell. */
+/** The end of the advice "Store the Secret …": a way that needs no shell escapes. */
 export function storing(
   { namespace = "default", name }: {
     readonly namespace?: string | undefined;
@@ -185,9 +185,9 @@ export function storing(
 ): string {
   const isOurs = [DATABASE_SECRET, LAKE_SECRET].includes(name);
   if (isOurs && namespace === JOBS_NAMESPACE) {
-    return "from the environment or a hidden prompt, with no shell in between: deno task secrets";
+    return "from the environment or a hidden prompt, without shell escapes: deno task secrets";
   }
   const files = keys.map((key) => `--from-file=${key}=<file>`).join(" ");
-  return `from a file that holds just the value: kubectl -n ${namespace} create secret generic ` +
+  return `from a file that contains only the value: kubectl -n ${namespace} create secret generic ` +
     `${name} ${files} --dry-run=client -o yaml | kubectl apply -f -`;
 }

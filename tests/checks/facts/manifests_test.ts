@@ -11,7 +11,7 @@ function problems(text: string): string[] {
     .map(({ line, column, problem }) => `${line}:${column} ${problem}`);
 }
 
-Deno.test("gatherManifests: every object knows its file, its document and its line", () => {
+Deno.test("readFile records the file, document and line of every object", () => {
   const text = `# a comment\n---\n---\n${POD}---\n${
     POD.replace("Pod", "Job")
   }spec:\n  a: [1, {b: 2}]\n`;
@@ -28,7 +28,7 @@ Deno.test("gatherManifests: every object knows its file, its document and its li
   assertEquals(lineOf(objects[1]!, "elsewhere"), 8);
 });
 
-Deno.test("gatherManifests: lists are flattened, with the lines of their items", () => {
+Deno.test("readFile replaces a list by its items, with their lines", () => {
   const list =
     "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: one\n";
   const [one] = readFile("x.yaml", list).objects;
@@ -38,20 +38,20 @@ Deno.test("gatherManifests: lists are flattened, with the lines of their items",
   assertEquals([two!.apiVersion, two!.kind, two!.name], ["v1", "Pod", "two"]);
 });
 
-Deno.test("gatherManifests: unknown kinds are objects like others, and JSON is YAML", () => {
+Deno.test("readFile accepts objects of unknown kinds, and JSON", () => {
   const text = '{"apiVersion": "example.com/v1", "kind": "Whatever", "metadata": {"name": "a"}}';
   const { objects, problems } = readFile("x.json", text);
   assertEquals([objects[0]!.kind, objects[0]!.namespace, problems], ["Whatever", undefined, []]);
 });
 
-Deno.test("broken YAML is located, and does not spoil the other documents", () => {
+Deno.test("readFile reports the line of broken YAML, and reads the other documents", () => {
   const text = `${POD}---\nkind: Job\n  name: x\n---\n${POD}`;
   const { objects, problems } = readFile("x.yaml", text);
   assertEquals(objects.map(({ document, line }) => [document, line]), [[1, 1], [2, 8]]);
   assertEquals(problems.map(({ file, line }) => [file, line]), [["x.yaml", 5]]);
 });
 
-Deno.test("gatherManifests: what cannot be an object is a problem at its place", () => {
+Deno.test("readFile reports the line and column of a document that is not an object", () => {
   assertEquals(problems("a: 1\nb: 2\na: 3\n"), ['3:1 duplicate field "a"']);
   assertEquals(problems("just a text"), [
     '1:1 not a Kubernetes object, but the string "just a text"',
@@ -67,7 +67,7 @@ Deno.test("gatherManifests: what cannot be an object is a problem at its place",
   assertEquals(problems("a: {{ .Values.x }}\n").length, 1);
 });
 
-Deno.test("scripts are found in pods and ConfigMaps, with what they are written in", () => {
+Deno.test("readFile finds scripts in pods and ConfigMaps, with their languages", () => {
   const job = `apiVersion: batch/v1
 kind: Job
 metadata: {name: j, namespace: ns}
@@ -106,7 +106,7 @@ data:
   ]);
 });
 
-Deno.test("gatherManifests: a tree with everything that a tree can have", async () => {
+Deno.test("gatherManifests reads a directory with links, hidden folders and binary files", async () => {
   const directory = await Deno.makeTempDir();
   try {
     const at = (name: string) => `${directory}/${name}`;
@@ -151,8 +151,8 @@ Deno.test("gatherManifests reads no JSON in a Python package as a manifest", asy
   }
 });
 
-Deno.test("gatherManifests: a directory that is not there is a wrong configuration", async () => {
+Deno.test("gatherManifests fails for a directory that does not exist", async () => {
   const failure = await assertRejects(() => gatherManifests("/nowhere/at/all"), Failure);
   assertEquals(failure.kind, "configuration");
-  assertStringIncludes(failure.message, "there is no such directory");
+  assertStringIncludes(failure.message, "the directory does not exist");
 });

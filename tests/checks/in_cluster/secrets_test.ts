@@ -31,7 +31,7 @@ for (
       'has a backslash before "!", like an escape of a shell',
     ],
     ["DJANGO_DB_HOST", "paradedb.robson.svc.cluster.local\n", "ends with a newline"],
-    ["DJANGO_DB_USER", "'robson'", "is enclosed in quotes, which are part of the value"],
+    ["DJANGO_DB_USER", "'robson'", "is enclosed in quotes, which become part of the value"],
     ["AWS_ACCESS_KEY_ID", "", "is empty"],
     ["S3_ENDPOINT", "https://eu2.contabostorage.com\n", "ends with a newline"],
     ["S3_BUCKET", btoa("rbs-bucket-1"), "is encoded twice: the decoded value is base64 again"],

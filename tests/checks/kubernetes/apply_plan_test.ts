@@ -31,12 +31,12 @@ function edited(yaml: string, from: string, to: string): string[] {
   return told(yaml, yaml.replace(from, to));
 }
 
-Deno.test("apply_plan: equal objects do not differ", () => {
+Deno.test("differencesOf finds none in equal objects", () => {
   assertEquals(told(POLICY, POLICY), []);
   assertEquals(told(POLICY, POLICY, false), []);
 });
 
-Deno.test("apply_plan: a value, by its path", () => {
+Deno.test("apply_plan names the path of a value that differs", () => {
   assertEquals(edited(POLICY, "UDP, port: 53", "UDP, port: 5353"), [
     "spec.egress[0].ports[0].port: 53 -> 5353",
   ]);
@@ -45,7 +45,7 @@ Deno.test("apply_plan: a value, by its path", () => {
   ]);
 });
 
-Deno.test("apply_plan: a field or an item that is only on one side", () => {
+Deno.test("apply_plan finds a field or an item that only one object has", () => {
   assertEquals(edited(POLICY, "protocol: UDP, port: 53", "protocol: UDP"), [
     "spec.egress[0].ports[0].port: 53 -> nothing",
   ]);
@@ -57,7 +57,7 @@ Deno.test("apply_plan: a field or an item that is only on one side", () => {
   ]);
 });
 
-Deno.test("apply_plan: an item in the middle of a list does not make all behind it differ", () => {
+Deno.test("apply_plan compares the items after an added item with their counterparts", () => {
   const list = (names: string) => `
 apiVersion: batch/v1
 kind: CronJob
@@ -71,7 +71,7 @@ spec: { containers: [${names}] }
   assertEquals(told(list("a, b"), list("")).length, 2);
 });
 
-Deno.test("apply_plan: a text of several lines, by its lines", () => {
+Deno.test("apply_plan compares strings of several lines line by line", () => {
   const map = (text: string) => `
 apiVersion: v1
 kind: ConfigMap
@@ -90,7 +90,7 @@ data:
   ]);
 });
 
-Deno.test("apply_plan: what the server keeps for itself is no difference", () => {
+Deno.test("apply_plan ignores the fields that only the server sets", () => {
   const live = object(POLICY);
   const kept = {
     uid: "1",
@@ -127,7 +127,7 @@ spec: { hard: { requests.memory: ${memory}, requests.cpu: "6", pods: ${pods} } }
   assertEquals(told(label('"1000m"'), label('"1"'), false).length, 1);
 });
 
-Deno.test("apply_plan: what is empty can be left out, but an empty selector selects all", () => {
+Deno.test("apply_plan ignores empty fields, except an empty selector", () => {
   const with_ = (field: string) => POLICY.replace("podSelector: {}", `podSelector: {}\n  ${field}`);
   for (const field of ["ingress: []", "ingress: null", "annotations: {}"]) {
     assertEquals(told(POLICY, with_(field), false), [], field);
@@ -149,7 +149,7 @@ function hides(found: readonly Difference[]): void {
   for (const secret of [OLD, NEW, btoa(OLD), btoa(NEW)]) assert(!text.includes(secret), text);
 }
 
-Deno.test("apply_plan: of a Secret it is only told which values differ", () => {
+Deno.test("apply_plan shows no value of a Secret", () => {
   const secret = (password: string, rest = "") => `
 apiVersion: v1
 kind: Secret
@@ -168,7 +168,7 @@ stringData: { DJANGO_DB_PASSWORD: "${password}"${rest} }
   }
 });
 
-Deno.test("apply_plan: a password that someone wrote into a Job is not shown either", () => {
+Deno.test("apply_plan does not show a password in a Job", () => {
   const job = (env: string) => `
 apiVersion: batch/v1
 kind: Job
@@ -187,7 +187,7 @@ spec: { template: { spec: { containers: [{ name: b${env} }] } } }
   hides(differences(object(one(OLD)), object(job(", env: [{ name: A }]")), { whole: true }));
 });
 
-Deno.test("apply_plan: a long value is cut", () => {
+Deno.test("apply_plan cuts a long value", () => {
   const long = POLICY.replace("[Egress]", `["${"x".repeat(1000)}"]`);
   assert(told(POLICY, long)[0]!.length < 200);
 });

@@ -29,7 +29,7 @@ Deno.test("readPython names what a string is assigned to", () => {
   assertEquals(targets('x == "a"'), [undefined]);
 });
 
-Deno.test("readPython reads calls with arguments, receivers and what they are in", () => {
+Deno.test("readPython reads calls with arguments, receivers and contexts", () => {
   const [when, lit, otherwise, , cast] = readPython(
     'y = F.when(a, F . lit(None)).otherwise(b, k="c d").cast("int")',
   ).calls.toSpliced(3, 0, undefined!);
@@ -77,7 +77,7 @@ Deno.test("readPython does not parse code for its imports", () => {
   assert(error !== undefined);
 });
 
-Deno.test("readPython takes brackets around the items of a with statement", () => {
+Deno.test("readPython accepts brackets around the items of a with statement", () => {
   const source = `with (
     open("(a,") as f,  # the first
     g("""
@@ -102,7 +102,7 @@ with (yield): pass
   }
 });
 
-Deno.test("readPython takes the syntax of new versions of Python", () => {
+Deno.test("readPython accepts the syntax of new versions of Python", () => {
   for (
     const source of [
       'print(f"{d["k"]!r:>{w}}")',
@@ -118,14 +118,14 @@ Deno.test("readPython takes the syntax of new versions of Python", () => {
   }
 });
 
-Deno.test("readPython says where source cannot be parsed, and reads the rest", () => {
+Deno.test("readPython reports where source cannot be parsed, and reads the rest", () => {
   const broken = 'os.getenv("A")\ndef f(:\n  pass\nos.getenv("B")\n';
   const { error, calls } = readPython(broken);
   assertEquals(error, { offset: 21, problem: "this Python code could not be parsed" });
   assertEquals(calls.map(({ args }) => args[0]?.string), ["A", "B"]);
 });
 
-Deno.test("readPython ends for source that nobody would write", () => {
+Deno.test("readPython returns for hostile source", () => {
   for (
     const [source, problem] of [
       ["f(".repeat(200_000), "this Python code nests more than 1000 brackets"],
@@ -147,7 +147,7 @@ Deno.test("readPython ends for source that nobody would write", () => {
   }
 });
 
-Deno.test("readFile lets the parsed form of a script be made once", () => {
+Deno.test("readFile parses a script at most once", () => {
   const [script] = readFile("job.py", "import os\n").scripts;
   assert(pythonOf(script!) === pythonOf(script!));
 });

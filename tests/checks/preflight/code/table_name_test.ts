@@ -23,8 +23,8 @@ Deno.test("table-name passes where the table has the contract's columns", async 
   assertEquals([verdict, examined?.split("; ").at(-2)], ["pass", `${object}: 19 columns`]);
 });
 
-Deno.test("table-name fails where there is no such table, and suggests what is called like it", async () => {
-  const problem = "there is no such table in the user's search_path";
+Deno.test("table-name fails for a missing table, and names similar tables", async () => {
+  const problem = "the user's search_path has no such table";
   const common = { severity: "fail", object: name, field: "stop_events" } as const;
   await assertOnlyBefore(ID, without(), [{ ...common, problem }]);
   await assertOnlyBefore(ID, without("api_stopevent", "old.stop_events"), [
@@ -32,11 +32,11 @@ Deno.test("table-name fails where there is no such table, and suggests what is c
   ]);
 });
 
-Deno.test("table-name fails where the role may not select, with the grant", async () => {
+Deno.test("table-name fails for a role without SELECT, and prints the grant", async () => {
   await assertOnlyBefore(ID, withTable({ readable: false }), [{
     severity: "fail",
     object,
-    problem: "robson may not select from it",
+    problem: "the role robson may not select from the table",
     fix: 'Let a superuser run: GRANT SELECT ON stop_events TO "robson";',
   }]);
 });
@@ -50,18 +50,18 @@ Deno.test("table-name fails for each column that is missing or of another type",
       severity: "fail",
       object,
       field: "fill_price",
-      problem: "it is of type double precision, and the contract says numeric",
+      problem: "the column has the type double precision, but the contract has numeric",
     },
     {
       severity: "fail",
       object,
       field: "source",
-      problem: "there is no such column; the contract has it as character varying",
+      problem: "the column is missing; the contract has the type character varying",
     },
   ]);
 });
 
-Deno.test("table-name takes text for varchar, and knows the column that is not exported", async () => {
+Deno.test("table-name accepts text for varchar, and a column that is not exported", async () => {
   const columns = TABLE.columns.map((column) =>
     column.name === "symbol" ? { ...column, type: "text" } : column
   );
@@ -76,13 +76,13 @@ Deno.test("table-name warns of new columns", async () => {
     severity: "warn",
     object,
     field: "leverage, venue",
-    problem: "the contract does not know leverage, venue",
+    problem: "the contract does not have leverage, venue",
   }]);
 });
 
-Deno.test("table-name fails where nobody knows the encoding of the texts", async () => {
+Deno.test("table-name fails for a database whose encoding is SQL_ASCII", async () => {
   await assertOnlyBefore(ID, withTable({ encoding: "SQL_ASCII" }), [
-    { severity: "fail", object, problem: "the encoding of its database is SQL_ASCII" },
+    { severity: "fail", object, problem: "the encoding of the database is SQL_ASCII" },
   ]);
 });
 
@@ -95,18 +95,18 @@ const NO_TABLES: [Partial<OutboxTable>, string][] = [
 ];
 
 for (const [changes, problem] of NO_TABLES) {
-  Deno.test(`table-name fails where ${problem}, and says nothing of its columns`, async () => {
+  Deno.test(`table-name fails where ${problem}, and does not report its columns`, async () => {
     const given = withTable({ ...changes, columns: [] });
     await assertOnlyBefore(ID, given, [{ severity: "fail", object, problem }]);
   });
 }
 
-Deno.test("table-name fails where row-level security hides rows, with the statement that exempts the role", async () => {
+Deno.test("table-name fails for hidden rows, and prints the statement that exempts the role", async () => {
   await assertOnlyBefore(ID, withTable({ rowsHidden: true }), [{
     severity: "fail",
     object,
     field: "row-level security",
-    problem: "its policies hide rows from robson",
+    problem: "the policies of the table hide rows from robson",
     fix: 'Let a superuser run: ALTER ROLE "robson" BYPASSRLS;',
   }]);
 });

@@ -28,7 +28,7 @@ function found(outcome: Outcome) {
   ) => [severity, object, field, file === undefined ? undefined : `${file}:${line}`, problem]);
 }
 
-Deno.test("manifest-drift: a cluster that is as the manifests say passes", () => {
+Deno.test("manifest-drift passes for a cluster that matches the manifests", () => {
   const outcome = judge(clusterWith(MANIFESTS));
   assertEquals(outcome, {
     examined: "14 objects on kind at https://127.0.0.1:6443",
@@ -36,7 +36,7 @@ Deno.test("manifest-drift: a cluster that is as the manifests say passes", () =>
   });
 });
 
-Deno.test("manifest-drift: an object that differs: its fields, its file and line, and what applying does", () => {
+Deno.test("manifest-drift reports the fields, file and line of an object that differs, and the fix", () => {
   const live = edited("requests.memory: 12G", "requests.memory: 8G");
   const outcome = judge(clusterWith(live));
   assertEquals(found(outcome), [[
@@ -44,13 +44,13 @@ Deno.test("manifest-drift: an object that differs: its fields, its file and line
     "ResourceQuota analytics-jobs/analytics-jobs",
     "spec.hard.requests.memory",
     at("requests.memory:"),
-    'it differs: spec.hard.requests.memory: "8G" -> "12G"',
+    'the object differs: spec.hard.requests.memory: "8G" -> "12G"',
   ]]);
   assert("findings" in outcome);
   assertEquals(outcome.findings[0]!.fix, "Change it to match the manifest: deno task apply");
 });
 
-Deno.test("manifest-drift: of many fields only a few are named", () => {
+Deno.test("manifest-drift names only the first fields of an object with many differences", () => {
   const quota = (amount: number) =>
     edited(
       "  hard:\n",
@@ -61,47 +61,47 @@ Deno.test("manifest-drift: of many fields only a few are named", () => {
   assertStringIncludes(finding![4]!, 'spec.hard.count/e: "1" -> "2" and 2 more');
 });
 
-Deno.test("manifest-drift: where the server said what it would be, that is compared, and not only the manifest", () => {
+Deno.test("manifest-drift compares the result of the dry run, if there is one", () => {
   const base = clusterWith(
     edited("  name: default-deny\n", "  name: default-deny\n  labels: { a: b }\n"),
   );
   assertEquals(found(judge(base)), [], "a label that the manifest does not have");
   const trials = base.trials.map((trial) => ({ ...trial, applied: trial.object }));
   assertEquals(found(judge({ ...base, trials })).map(([, , , , problem]) => problem), [
-    'it differs: metadata.labels: {"a":"b"} -> nothing',
+    'the object differs: metadata.labels: {"a":"b"} -> nothing',
   ]);
 });
 
-Deno.test("manifest-drift: an object that is missing", () => {
+Deno.test("manifest-drift fails for a missing object", () => {
   assertEquals(found(judge(clusterWith(without("NetworkPolicy analytics-jobs/default-deny")))), [[
     "fail",
     "NetworkPolicy analytics-jobs/default-deny",
     undefined,
     at("  name: default-deny", -3),
-    "it is not in the cluster",
+    "the object is not in the cluster",
   ]]);
 });
 
-Deno.test("manifest-drift: a namespace that is missing is reported once, with all that is in it", () => {
+Deno.test("manifest-drift reports a missing namespace and its objects once", () => {
   assertEquals(found(judge(clusterWith(""))), [[
     "fail",
     "Namespace analytics-jobs",
     undefined,
     at("kind: Namespace", -1),
-    "it is not in the cluster, so neither are the 13 objects in it",
+    "the namespace is not in the cluster, and neither are its 13 objects",
   ]]);
 });
 
 const OTHER_IMAGE = edited(`image: ${IMAGE}`, "image: rbs-spark:0");
 
-Deno.test("manifest-drift: a Job that waits with another template is drift, and is replaced", () => {
+Deno.test("manifest-drift fails for a suspended Job with another template, and says to replace it", () => {
   const outcome = judge(clusterWith(OTHER_IMAGE));
   assertEquals(found(outcome), [[
     "fail",
     JOB_ID,
     "spec.template.spec.containers[0].image",
     at(`image: ${IMAGE}`),
-    `it differs: spec.template.spec.containers[0].image: "rbs-spark:0" -> "${IMAGE}"`,
+    `the object differs: spec.template.spec.containers[0].image: "rbs-spark:0" -> "${IMAGE}"`,
   ]]);
   assert("findings" in outcome);
   assertStringIncludes(
@@ -116,7 +116,7 @@ for (
     ["has finished", '{ conditions: [{ type: Complete, status: "True" }] }'],
   ] as const
 ) {
-  Deno.test(`manifest-drift: a Job that ${name} is no drift, whatever it is like`, () => {
+  Deno.test(`manifest-drift ignores a Job that ${name}`, () => {
     const started = OTHER_IMAGE.replace("suspend: true", "suspend: false") + `status: ${status}\n`;
     assertEquals(found(judge(clusterWith(started))), []);
   });
@@ -133,7 +133,7 @@ for (
     ["LimitRange", "v1", "limitrange"],
   ] as const
 ) {
-  Deno.test(`manifest-drift: a ${kind} of the jobs' namespace that no manifest has is a warning`, () => {
+  Deno.test(`manifest-drift warns about a ${kind} of the jobs' namespace that is not in the manifests`, () => {
     const object = (namespace: string) =>
       more(
         `{ apiVersion: ${apiVersion}, kind: ${kind}, ` +
@@ -156,7 +156,7 @@ for (
   });
 }
 
-Deno.test("manifest-drift: what Kubernetes makes by itself, and Secrets, are no warning", () => {
+Deno.test("manifest-drift ignores Secrets, and the objects that Kubernetes creates", () => {
   const own = `
 apiVersion: v1
 kind: List
@@ -168,7 +168,7 @@ items:
   assertEquals(found(judge(clusterWith(more(own)))), []);
 });
 
-Deno.test("manifest-drift: of a file that cannot be read nobody knows what it declares", () => {
+Deno.test("manifest-drift does not warn about undeclared objects if a file cannot be read", () => {
   const other = more(
     "{ apiVersion: v1, kind: LimitRange, metadata: { name: other, namespace: analytics-jobs } }",
   );
@@ -188,7 +188,7 @@ const UNREAD = {
   }),
 };
 
-Deno.test("manifest-drift: what may not be read is unknown, and what is known to differ fails all the same", () => {
+Deno.test("manifest-drift is unknown for objects that may not be read, and still fails for known differences", () => {
   const blind = without("ResourceQuota analytics-jobs/analytics-jobs");
   assertEquals(judge(clusterWith(blind, { unread: [UNREAD] })), {
     unknown: UNREAD.failure.message,
@@ -204,14 +204,14 @@ Deno.test("manifest-drift: what may not be read is unknown, and what is known to
   assertEquals(found(judge(clusterWith(MANIFESTS, { unread: [elsewhere] }))), []);
 });
 
-Deno.test("manifest-drift: what is being removed is unknown until it is gone", () => {
+Deno.test("manifest-drift is unknown for an object that is being removed", () => {
   const going = edited("  labels:\n", '  deletionTimestamp: "2025-12-28T00:00:00Z"\n  labels:\n');
   assertEquals(judge(clusterWith(going)), {
     unknown: "Namespace analytics-jobs: it is being removed",
   });
 });
 
-Deno.test("manifest-drift: a cluster that refuses the login is reported by cluster-login; nothing to compare is nothing", () => {
+Deno.test("manifest-drift is skipped for a refused login, and unknown without any object", () => {
   assertEquals(judge(REFUSED), { skip: "no access to the cluster (see cluster-login)" });
   assertEquals(judge(clusterWith("", {}, ""), ""), { unknown: "the manifests have no object" });
 });
@@ -219,21 +219,21 @@ Deno.test("manifest-drift: a cluster that refuses the login is reported by clust
 const IN_JOBS = "namespaces/analytics-jobs";
 const JOB_PATH = `/apis/batch/v1/${IN_JOBS}/jobs/bronze-ingest-manual`;
 
-/** What somebody does to the cluster by hand, and what is told of it. */
+/** Changes that a user makes to the cluster by hand, and the problems that the check reports. */
 const BY_HAND: readonly (readonly [string, string, string, object | undefined, string, string])[] =
   [
     [
       "a label of the namespace",
       ...["PATCH", `/api/v1/${IN_JOBS}`, { metadata: { labels: { name: "wrong" } } }] as const,
       "Namespace analytics-jobs",
-      'it differs: metadata.labels.name: "wrong" -> "analytics-jobs"',
+      'the object differs: metadata.labels.name: "wrong" -> "analytics-jobs"',
     ],
     [
       "a quota, which the server spells in its own way",
       ...["PATCH", `/api/v1/${IN_JOBS}/resourcequotas/analytics-jobs`] as const,
       { spec: { hard: { "requests.cpu": "4000m" } } },
       "ResourceQuota analytics-jobs/analytics-jobs",
-      'it differs: spec.hard.requests.cpu: "4" -> "6"',
+      'the object differs: spec.hard.requests.cpu: "4" -> "6"',
     ],
     [
       "a policy that is gone",
@@ -241,7 +241,7 @@ const BY_HAND: readonly (readonly [string, string, string, object | undefined, s
       ...[
         undefined,
         "NetworkPolicy analytics-jobs/default-deny",
-        "it is not in the cluster",
+        "the object is not in the cluster",
       ] as const,
     ],
     [
@@ -256,7 +256,7 @@ const BY_HAND: readonly (readonly [string, string, string, object | undefined, s
   ];
 
 clusterTest(
-  "manifest-drift: on a cluster: what was done by hand is reported, to whoever may only read as well",
+  "manifest-drift on a cluster reports changes made by hand, also to a user who may only read",
   async (t) => {
     const objects = OURS.objects.map(({ value }) => value as unknown as KubeObject);
     const { admin } = controlPlane();

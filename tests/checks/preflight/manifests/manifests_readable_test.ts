@@ -7,7 +7,7 @@ const findings = async (files: Record<string, string>) => {
   return result.findings.map(({ object, line, problem }) => ({ object, line, problem }));
 };
 
-Deno.test("manifests-readable tells file and line of broken YAML, and judges the rest", async () => {
+Deno.test("manifests-readable reports the file and line of broken YAML, and judges other files", async () => {
   const [finding, ...others] = await findings({ ...FILES, "x.yaml": "kind: Pod\napiVersion: [\n" });
   assertEquals(others, []);
   assertEquals([finding!.object, typeof finding!.line], ["manifests/x.yaml", "number"]);
@@ -15,7 +15,7 @@ Deno.test("manifests-readable tells file and line of broken YAML, and judges the
   assertEquals(results.filter(({ verdict }) => verdict === "fail").map(({ id }) => id), [ID]);
 });
 
-Deno.test("manifests-readable fails for what is no object, and for an alias without an anchor", async () => {
+Deno.test("manifests-readable fails for a scalar, and for an alias without an anchor", async () => {
   const [scalar] = await findings({ ...FILES, "x.yaml": "just a text\n" });
   assertMatch(scalar!.problem, /not a Kubernetes object/);
   const [alias] = await findings({ ...FILES, "x.yaml": "kind: *nobody\n" });
@@ -30,19 +30,19 @@ for (
     "spec: 5",
   ]
 ) {
-  Deno.test(`manifests-readable fails for a Job that makes no pod: ${spec}`, async () => {
+  Deno.test(`manifests-readable fails for a Job without containers: ${spec}`, async () => {
     const job = `apiVersion: batch/v1\nkind: Job\nmetadata: {name: x}\n${spec}\n`;
     assertEquals(await findings({ ...FILES, "x.yaml": job }), [
       {
         object: "Job x",
         line: spec === "spec: 5" ? 4 : 4,
-        problem: "no containers, so no pod can be created",
+        problem: "the pod template has no containers",
       },
     ]);
   });
 }
 
-Deno.test("manifests-readable: with a broken file, nobody says that what may be in it is missing", async () => {
+Deno.test("manifests-readable fails for a broken file, and no other check reports its objects as missing", async () => {
   const results = await judgeFiles({ ...FILES, [ACCESS]: "kind: [\n" });
   const told = results.filter(({ verdict }) => verdict !== "pass");
   assertEquals(told.map(({ id, verdict }) => [id, verdict]), [

@@ -110,7 +110,7 @@ const REFUSALS: readonly (readonly [string, string, string | undefined, number, 
 ];
 
 clusterTest(
-  "server-dry-run: what the API server refuses is a finding, with its words, file and line",
+  "server-dry-run reports the message, file and line of a refused object",
   async (t) => {
     await bringTo(controlPlane(), [NAMESPACE, QUOTA]);
     for (const [name, yaml, field, line, words] of REFUSALS) {
@@ -129,7 +129,7 @@ clusterTest(
   },
 );
 
-clusterTest("server-dry-run: of a Secret that is refused no value is reported", async () => {
+clusterTest("server-dry-run reports no value of a refused Secret", async () => {
   await bringTo(controlPlane(), [NAMESPACE]);
   for (const values of ["stringData: { PASSWORD: 48151623 }", 'data: { PASSWORD: "48151623!" }']) {
     const outcome = await judge(manifestsFact(object("Secret", "v1", values)));
@@ -139,7 +139,7 @@ clusterTest("server-dry-run: of a Secret that is refused no value is reported", 
 });
 
 clusterTest(
-  "server-dry-run: our own manifests are accepted, and nothing of them is stored",
+  "server-dry-run passes for our own manifests, and stores no object",
   async () => {
     await bringTo(controlPlane(), [NAMESPACE]);
     const gathered = await gatherOn(controlPlane().admin, MANIFESTS);
@@ -152,15 +152,18 @@ clusterTest(
   },
 );
 
-clusterTest("without the namespace it is skipped, for manifest-drift fails for it", async () => {
-  await bringTo(controlPlane(), []);
-  assertEquals(await judge(MANIFESTS), {
-    skip: "there is no namespace analytics-jobs yet to try 14 objects in (see manifest-drift)",
-  });
-});
+clusterTest(
+  "server-dry-run is skipped without the namespace, which manifest-drift reports",
+  async () => {
+    await bringTo(controlPlane(), []);
+    assertEquals(await judge(MANIFESTS), {
+      skip: "14 objects not tried: namespace analytics-jobs does not exist (see manifest-drift)",
+    });
+  },
+);
 
 clusterTest(
-  "server-dry-run: a user who may only read: what is not allowed, what to ask for, how to go without",
+  "server-dry-run names the missing permission of a user who may only read, and how to skip the check",
   async () => {
     await bringTo(controlPlane(), [NAMESPACE]);
     const reader = await user(controlPlane().admin, "reader", [READS_ALL]);
@@ -174,7 +177,7 @@ clusterTest(
   },
 );
 
-Deno.test("server-dry-run: what is known to be refused fails, though other objects could not be tried", () => {
+Deno.test("server-dry-run fails for a refused object even if other objects could not be tried", () => {
   const problem =
     'networkpolicies "default-deny" is forbidden: User "a" cannot patch resource "networkpolicies"';
   const cluster = clusterWith("");
@@ -187,12 +190,12 @@ Deno.test("server-dry-run: what is known to be refused fails, though other objec
   const outcome = serverDryRun.run({ manifests: manifestsFact(), cluster: { ...cluster, trials } });
   assert("findings" in outcome);
   assertEquals(outcome.findings.map(({ problem }) => problem), [
-    "the API server refuses it: is wrong",
+    "the API server refuses the object: is wrong",
   ]);
   assertMatch(outcome.examined, /^1 object on .*; 13 objects could not be tried$/);
 });
 
-Deno.test("server-dry-run: one kind that may not be patched is named alone", () => {
+Deno.test("server-dry-run names a single kind that may not be patched", () => {
   const cluster = clusterWith("");
   const trials = cluster.trials.map(({ object }) => ({
     object,
@@ -209,7 +212,7 @@ Deno.test("server-dry-run: one kind that may not be patched is named alone", () 
   assertMatch(outcome.unknown, /^User "a" cannot patch resource "jobs", so 1 object could not/);
 });
 
-Deno.test("server-dry-run: a cluster that refuses the login, and manifests without an object", () => {
+Deno.test("server-dry-run is skipped for a refused login, and unknown without any object", () => {
   const manifests = manifestsFact();
   assertEquals(serverDryRun.run({ manifests, cluster: REFUSED }), {
     skip: "no access to the cluster (see cluster-login)",

@@ -24,8 +24,8 @@ for (
     [`'${PASSWORD.replace("!", "\\!")}'`, 'has a backslash before "!", like an escape of a shell'],
     [`'${PASSWORD}\\$x'`, 'has a backslash before "$", like an escape of a shell'],
     [`'${PASSWORD}\\"x'`, 'has a backslash before "\\"", like an escape of a shell'],
-    [`'"${PASSWORD}"'`, "is enclosed in quotes, which are part of the value"],
-    [`"'${PASSWORD}'"`, "is enclosed in quotes, which are part of the value"],
+    [`'"${PASSWORD}"'`, "is enclosed in quotes, which become part of the value"],
+    [`"'${PASSWORD}'"`, "is enclosed in quotes, which become part of the value"],
     [`"${PASSWORD}\\n"`, "ends with a newline"],
     [`|\n    ${PASSWORD}`, "ends with a newline"],
     [`"${PASSWORD} "`, "ends with white space"],
@@ -35,14 +35,14 @@ for (
     ["change-me", "is still a placeholder"],
     ["'${DJANGO_DB_PASSWORD}'", "is still a placeholder"],
     ['""', "is empty"],
-    ["12345678", "is not a text in YAML, so the API server refuses it"],
+    ["12345678", "is not a string in YAML, so the API server refuses it"],
     [
       btoa(PASSWORD),
       "is base64, but stringData takes plain text: the value would be encoded twice",
     ],
   ] as const
 ) {
-  Deno.test(`secret-escaping: a value that ${problem}: ${value.length} characters`, async () => {
+  Deno.test(`secret-escaping fails for a value that ${problem}: ${value.length} characters`, async () => {
     await assertFound(ID, secret(value), {
       severity: "fail",
       object: OBJECT,
@@ -57,7 +57,7 @@ for (
 const inData = (value: string) =>
   change("secrets.yaml", "stringData:", `data:\n  DJANGO_DB_ROLE: ${value}\nstringData:`);
 
-Deno.test("secret-escaping fails for data, and says how to make it of variables", async () => {
+Deno.test("secret-escaping fails for data, and prints the command that stores variables", async () => {
   const [finding] = await assertFound(ID, inData(btoa("robson")), {
     object: OBJECT,
     field: "data",
@@ -90,7 +90,7 @@ for (
     ["rob-son", "is not base64, so the API server refuses it"],
   ] as const
 ) {
-  Deno.test(`secret-escaping: encoded, a value that ${problem}`, async () => {
+  Deno.test(`secret-escaping fails for an encoded value that ${problem}`, async () => {
     await assertFound(ID, inData(value), {
       field: "data.DJANGO_DB_ROLE",
       problem: `the value ${problem}`,
@@ -98,7 +98,7 @@ for (
   });
 }
 
-Deno.test("secret-escaping takes what passwords may have, and Secrets that tools fill", async () => {
+Deno.test("secret-escaping accepts special characters in passwords, and Secrets that tools fill", async () => {
   for (
     const value of ["a\\b", "p$x!", "it's", "a<b", "x<y>2?", "Q29udGFibw", "a b", "$", '"', "ab=="]
   ) {
@@ -114,7 +114,7 @@ data: {.dockerconfigjson: e30=}
   await assertFound(ID, { ...FILES, "pull.yaml": pull });
 });
 
-Deno.test("secret-escaping fails for a key that the secret has not", async () => {
+Deno.test("secret-escaping fails for a key that the Secret does not have", async () => {
   const files = change(JOB, "key: DJANGO_DB_PASSWORD", "key: PASSWORD");
   await assertFound(ID, files, {
     object: JOB_ID,
@@ -128,7 +128,7 @@ Deno.test("secret-escaping fails for a key that the secret has not", async () =>
   );
 });
 
-Deno.test("secret-escaping fails for a key that a volume wants, and for another namespace", async () => {
+Deno.test("secret-escaping fails for a missing key of a volume, and for a Secret in another namespace", async () => {
   const volume =
     "volumes:\n        - {name: s, secret: {secretName: django-db-credentials, items: [{key: tls.key, path: a}]}}";
   await assertFound(ID, change(JOB, "volumes:", volume), {
@@ -200,7 +200,7 @@ for (
     ['d.get("A")', []],
   ] as const
 ) {
-  Deno.test(`secret-escaping: the variables of Python: ${JSON.stringify(code)}`, () => {
+  Deno.test(`secret-escaping finds the variables that Python reads: ${JSON.stringify(code)}`, () => {
     assertEquals(reads("python", code), [...expected]);
   });
 }
@@ -213,7 +213,7 @@ for (
     ["echo '$A' \\$B # $C", []],
   ] as const
 ) {
-  Deno.test(`secret-escaping: the variables of a shell: ${JSON.stringify(code)}`, () => {
+  Deno.test(`secret-escaping finds the variables that a shell reads: ${JSON.stringify(code)}`, () => {
     assertEquals(reads("shell", code), [...expected]);
   });
 }
