@@ -19,7 +19,7 @@ async function home() {
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
-Deno.test("findCluster: prefers --kubeconfig, then KUBECONFIG, then ~/.kube/config", async () => {
+Deno.test("clusterConfig: prefers --kubeconfig, then KUBECONFIG, then ~/.kube/config", async () => {
   await using own = await home();
   const all = environment({ KUBECONFIG: "/a:/b", HOME: own.path });
   assertEquals(clusterConfig({ kubeconfig: "/c", context: "x", namespace: "n" }, all), {
@@ -43,7 +43,7 @@ Deno.test("findCluster: prefers --kubeconfig, then KUBECONFIG, then ~/.kube/conf
   });
 });
 
-Deno.test("findCluster: KUBECONFIG can have empty and repeated paths", () => {
+Deno.test("clusterConfig: KUBECONFIG can have empty and repeated paths", () => {
   assertEquals(clusterConfig({}, environment({ KUBECONFIG: ":/a::/b:/a:" })), {
     kind: "kubeconfig",
     files: ["/a", "/b"],
@@ -52,7 +52,7 @@ Deno.test("findCluster: KUBECONFIG can have empty and repeated paths", () => {
   });
 });
 
-Deno.test("findCluster: says why there is no cluster", async () => {
+Deno.test("clusterConfig: says why there is no cluster", async () => {
   await using own = await home();
   assertEquals(clusterConfig({}, environment({})), {
     absent: "there is no kubeconfig (KUBECONFIG is not set, and neither is HOME)",
@@ -62,7 +62,7 @@ Deno.test("findCluster: says why there is no cluster", async () => {
   });
 });
 
-Deno.test("findCluster: refuses --context without a kubeconfig", () => {
+Deno.test("clusterConfig: refuses --context without a kubeconfig", () => {
   const failure = assertThrows(() => clusterConfig({ context: "x" }, environment({})), Failure);
   assertEquals(failure.kind, "configuration");
   assertStringIncludes(failure.message, "Cannot use --context x: there is no kubeconfig");
