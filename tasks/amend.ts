@@ -15,7 +15,7 @@ await main({
   switches: ["yes", "dry-run", "keep-altered"],
   operand: "day",
   help: `
-Adds late events to a published day, and makes silver again. It never removes anything from bronze:
+Adds late events to a published day, and rebuilds silver. It never removes anything from bronze:
 late events become additional parts, events that the outbox lost stay, and the replaced commit
 marker is kept. It shows the changes, and asks.
 

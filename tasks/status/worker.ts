@@ -13,7 +13,7 @@ export interface StatusOrder extends LakeOrder {
   readonly range: DayRange;
   /** Undefined without the credentials of a database. */
   readonly database: DatabaseConfig | undefined;
-  /** How long a day waits for slow writers after its end, in microseconds. */
+  /** The grace period for slow writers after the end of a day, in microseconds. */
   readonly grace: bigint;
   /** Whether a day that is over and not sealed is a failure. */
   readonly check: boolean;
