@@ -46,7 +46,7 @@ export interface Documents {
 /** The API server refuses larger requests, so a larger document is never an object. Characters. */
 const MAX_DOCUMENT = 3 * 1024 * 1024;
 
-/** The most levels of nesting, many more than any object of Kubernetes has. */
+/** The most levels of nesting. Kubernetes objects have far fewer. */
 const MAX_DEPTH = 200;
 
 /** The most values that aliases may add to a document. */

@@ -10,7 +10,7 @@ export interface Code {
   readonly language: Language;
   /** The file, relative to the working directory; undefined in an object of a cluster. */
   readonly file: string | undefined;
-  /** The line of that file on which the text begins, from 1 on; 1 without a file. */
+  /** The line of that file on which the text begins, counted from 1; 1 without a file. */
   readonly line: number;
   /** The Kubernetes object around the text, as in `ConfigMap analytics-jobs/scripts`. */
   readonly object?: string;
@@ -22,7 +22,7 @@ export interface Code {
   readonly python?: () => Python;
 }
 
-/** The line of the file that a place in the text is on. */
+/** The line of the file at an offset of the text. */
 export function lineAt({ text, line }: Code, offset: number): number {
   let found = line;
   for (let at = text.indexOf("\n"); at >= 0 && at < offset; at = text.indexOf("\n", at + 1)) {
@@ -31,7 +31,7 @@ export function lineAt({ text, line }: Code, offset: number): number {
   return found;
 }
 
-/** The part of a finding that says where in the text it is. */
+/** The place of a finding at an offset of the text. */
 export function placeIn(
   code: Code,
   offset: number,
@@ -45,7 +45,7 @@ export function placeIn(
   };
 }
 
-/** Replaces everything but line breaks by spaces, so that offsets and lines stay. */
+/** Replaces all characters except line breaks by spaces, which keeps offsets and lines unchanged. */
 export function blank(text: string): string {
   return text.replace(/[^\n]/g, " ");
 }

@@ -107,7 +107,7 @@ export interface Import {
 export interface Python {
   /** The source with comments and the content of strings blanked, as long as the source. */
   readonly code: string;
-  /** The strings without docstrings, which are comments. */
+  /** The strings, except docstrings, which count as comments. */
   readonly strings: readonly PythonString[];
   /** The calls, in the order of their names in the source. */
   readonly calls: readonly Call[];

@@ -12,7 +12,7 @@ export class Node {
   /**
    * Makes a node without children.
    *
-   * @param tree the tree that the node is of
+   * @param tree the tree of the node
    * @param kind the parser's name, as in `CallExpression`; a keyword or a bracket is its own name
    * @param start where the node begins in the source
    * @param end where the node ends in the source, exclusively
@@ -107,7 +107,7 @@ const MAX_WITH = 10_000;
 
 /**
  * Blanks the brackets of `with (a as b, c as d):`, which the parser does not know. Line breaks between
- * them become spaces, so that every offset stays.
+ * them become spaces, which keeps all offsets unchanged.
  */
 function withoutBrackets(source: string): string {
   if (!/\bwith[ \t]*\(/.test(source)) return source;
@@ -145,7 +145,7 @@ function endOfBracket(code: string, start: number): number | undefined {
   return undefined;
 }
 
-/** Whether the source is wrong at a node. The parser does not know a bare `yield`, which is right. */
+/** Whether a node is a syntax error. A bare `yield` is valid, although the parser reports an error. */
 export function isError(node: Node): boolean {
   return node.kind === "⚠" && !(node.start === node.end && node.sibling(-1)?.kind === "yield");
 }
@@ -223,7 +223,7 @@ export function dottedName(node: Node): DottedName | undefined {
   };
 }
 
-/** Replaces everything but line breaks by spaces, so that offsets and lines stay. */
+/** Replaces all characters except line breaks by spaces, which keeps offsets and lines unchanged. */
 function blank(text: string): string {
   return text.replace(/[^\n]/g, " ");
 }
