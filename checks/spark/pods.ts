@@ -1,10 +1,10 @@
 import type { Place } from "../finding.ts";
 import { type Fields, isFields, listOf, textOf } from "../kubernetes/fields.ts";
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../kubernetes/objects.ts";
-import { mebibytes } from "../kubernetes/quantities.ts";
+import { mebibytes, parseQuantity } from "../kubernetes/quantities.ts";
 import type { Workload } from "../kubernetes/workloads.ts";
 import { parseDocuments } from "../kubernetes/yaml.ts";
-import type { SparkSettings } from "./settings.ts";
+import { printedValue, type SparkSetting, type SparkSettings } from "./settings.ts";
 
 /** The two kinds of pods that Spark makes. */
 export type Role = "driver" | "executor";
@@ -16,8 +16,10 @@ export const ROLE_LABEL = "spark-role";
 export interface SparkPod {
   /** What the pod does. */
   readonly role: Role;
-  /** The number of these pods. */
+  /** The number of these pods, the most at one time where that is known. */
   readonly count: number;
+  /** The setting that lets Spark make any number of pods; absent where the number has a limit. */
+  readonly unlimited?: SparkSetting;
   /** The quantities of cpu that the pod requests, and that it is limited to, if it is. */
   readonly cpu: { readonly request: string; readonly limit: string | undefined };
   /** The pod's memory in bytes times 10^9, overhead included; request and limit are the same. */
@@ -34,6 +36,8 @@ export interface SparkPod {
 export interface PodTemplateFile {
   /** The spec of the pod, unread; undefined where the manifests do not have the file. */
   readonly spec: Fields | undefined;
+  /** Why there is no spec; `isLost` where the file cannot be in the pod. */
+  readonly absent?: { readonly reason: string; readonly isLost: boolean };
   /** The labels of the pod. */
   readonly labels: ReadonlyMap<string, string>;
   /** The setting that names the file, or the field of the ConfigMap that holds the file. */
@@ -51,7 +55,7 @@ export function sparkPod(
   const template = templateOf(role, job, settings, objects);
   return {
     role,
-    count: role === "driver" ? 1 : executorCount(text),
+    ...(role === "driver" ? { count: 1 } : executorCount(settings)),
     cpu: {
       request: text(`spark.kubernetes.${role}.request.cores`) ?? text(`spark.${role}.cores`) ?? "1",
       limit: text(`spark.kubernetes.${role}.limit.cores`),
@@ -97,7 +101,12 @@ function templateOf(
   if (setting === undefined) return undefined;
   const path = setting.value.replace(/^(local|file):\/\//, "");
   const file = mountedFiles(job, objects).find((each) => each.path === path);
-  if (file === undefined) return { spec: undefined, labels: new Map(), place: setting.place };
+  if (file === undefined) {
+    const absent = setting.unknown === undefined
+      ? absenceOf(path, job, objects)
+      : { reason: setting.unknown, isLost: false };
+    return { spec: undefined, absent, labels: new Map(), place: setting.place };
+  }
   const pod = parseDocuments(file.text).documents[0]?.value;
   const { spec, metadata } = isFields(pod) ? pod : {};
   const labels = isFields(metadata) && isFields(metadata.labels) ? metadata.labels : {};
@@ -106,6 +115,32 @@ function templateOf(
     labels: new Map(Object.entries(labels).map(([key, value]) => [key, String(value)])),
     place: placeOf(file.map, `data.${file.key}`),
   };
+}
+
+/** Why no mounted ConfigMap of the manifests has a file. */
+function absenceOf(
+  path: string,
+  { object, spec, containers }: Workload,
+  objects: readonly ManifestObject[],
+): NonNullable<PodTemplateFile["absent"]> {
+  const mount = containers.flatMap(({ fields }) => listOf(fields.volumeMounts))
+    .find(({ mountPath }) => path.startsWith(`${textOf(mountPath)?.replace(/\/+$/, "")}/`));
+  const volume = listOf(spec.volumes).find(({ name }) =>
+    mount !== undefined && name === mount.name
+  );
+  const name = isFields(volume?.configMap) ? textOf(volume.configMap.name) : undefined;
+  if (name === undefined) {
+    return { reason: `no ConfigMap that the job mounts has the file ${path}`, isLost: false };
+  }
+  const isThere = ofKind(objects, "ConfigMap", namespaceOf(object)).some((map) =>
+    map.name === name
+  );
+  return isThere
+    ? { reason: `the mounted ConfigMap ${name} does not have the file ${path}`, isLost: true }
+    : {
+      reason: `the manifests do not have ConfigMap ${name} with the file ${path}`,
+      isLost: false,
+    };
 }
 
 /** A file that a pod mounts from a ConfigMap. */
@@ -165,10 +200,87 @@ function filesOf(
   });
 }
 
-function executorCount(text: (key: string) => string | undefined): number {
-  const isDynamic = text("spark.dynamicAllocation.enabled") === "true";
-  const most = isDynamic ? text("spark.dynamicAllocation.maxExecutors") : undefined;
-  return Number(/^\d+$/.exec(most ?? text("spark.executor.instances") ?? "")?.[0] ?? 2);
+/** The number of executors; with dynamic allocation the most, or the least where there is no most. */
+function executorCount(settings: SparkSettings): Pick<SparkPod, "count" | "unlimited"> {
+  const number = (key: string) => {
+    const value = settings.get(key)?.value ?? "";
+    return /^\d+$/.test(value) ? Number(value) : undefined;
+  };
+  const instances = number("spark.executor.instances");
+  const dynamic = settings.get("spark.dynamicAllocation.enabled");
+  if (dynamic?.value.toLowerCase() !== "true") return { count: instances ?? 2 };
+  const most = number("spark.dynamicAllocation.maxExecutors");
+  if (most !== undefined) return { count: most };
+  const least = ["minExecutors", "initialExecutors"]
+    .map((key) => number(`spark.dynamicAllocation.${key}`) ?? 0);
+  return { count: Math.max(1, instances ?? 0, ...least), unlimited: dynamic };
+}
+
+/** The settings that decide how much a role's pods request. */
+function amountsOf(role: Role, settings: SparkSettings): SparkSetting[] {
+  const keys = [
+    "cores",
+    "memory",
+    "memoryOverhead",
+    "memoryOverheadFactor",
+    ...(role === "executor" ? ["instances", "pyspark.memory"] : []),
+  ].map((key) => `spark.${role}.${key}`);
+  const all = [
+    ...keys,
+    `spark.kubernetes.${role}.request.cores`,
+    `spark.kubernetes.${role}.limit.cores`,
+    "spark.kubernetes.memoryOverheadFactor",
+    ...(role === "executor"
+      ? [
+        "spark.memory.offHeap.enabled",
+        "spark.memory.offHeap.size",
+        "spark.dynamicAllocation.enabled",
+        "spark.dynamicAllocation.maxExecutors",
+        "spark.dynamicAllocation.minExecutors",
+        "spark.dynamicAllocation.initialExecutors",
+      ]
+      : []),
+  ];
+  return all.flatMap((key) => settings.get(key) ?? []);
+}
+
+/** Why the amounts that a role's pods request are not known; undefined where they are. */
+export function unknownAmount(role: Role, settings: SparkSettings): string | undefined {
+  const setting = amountsOf(role, settings).find(({ unknown }) => unknown !== undefined);
+  return setting && `${setting.key} is not known: ${setting.unknown}`;
+}
+
+/** A setting with an amount that Spark or Kubernetes refuses, and what it has to be instead. */
+export interface WrongAmount {
+  /** The setting. */
+  readonly setting: SparkSetting;
+  /** What is wrong, as in `spark.executor.memory=2Gi is not a size that Spark reads`. */
+  readonly problem: string;
+  /** What to write. */
+  readonly fix: string;
+}
+
+/** The settings of a role's pods whose amounts stop the job. */
+export function wrongAmounts(role: Role, settings: SparkSettings): WrongAmount[] {
+  const isDynamic = settings.get("spark.dynamicAllocation.enabled")?.value.toLowerCase() === "true";
+  return amountsOf(role, settings).flatMap((setting): WrongAmount[] => {
+    const { key, value, unknown } = setting;
+    if (unknown !== undefined) return [];
+    const wrong = (what: string, fix: string): WrongAmount[] => [
+      { setting, problem: `${key}=${printedValue(setting)} is not ${what}`, fix },
+    ];
+    if (/memory$|memoryOverhead$|offHeap\.size$/.test(key) && sparkMemory(value) === undefined) {
+      return wrong("a size that Spark reads", `Write it like 2g or 1536m: --conf=${key}=2g`);
+    }
+    if (/\.(request|limit)\.cores$/.test(key) && parseQuantity(value) === undefined) {
+      return wrong("a quantity of Kubernetes", `Write it like 2 or 500m: --conf=${key}=2`);
+    }
+    const isCount = key === `spark.${role}.cores` || key === "spark.executor.instances";
+    if (isCount && !/^0*[1-9]\d*$/.test(value) && !(isDynamic && /^0+$/.test(value))) {
+      return wrong("a positive whole number", `Write it like 2: --conf=${key}=2`);
+    }
+    return [];
+  });
 }
 
 /** From BasicDriverFeatureStep and BasicExecutorFeatureStep of Spark 3.5: at least this overhead. */
@@ -195,11 +307,12 @@ export function memoryOf(role: Role, settings: SparkSettings): bigint {
   return heap + overhead + (python ?? 0n) + (offHeap ?? 0n);
 }
 
-/** A size as Spark reads it, in MiB: `2g`, `512m`, or a number of mebibytes. */
+/** A size as Spark reads it, in MiB: `2g`, `512m`, or a number of mebibytes. Spark refuses `2Gi` and `1.5g`. */
 function sparkMemory(text: string | undefined, unit = "m"): bigint | undefined {
-  const found = /^(\d+)\s*([bkmgtp]?)(?:i?b)?$/i.exec(text ?? "");
+  const found = /^(\d+)(?:([kmgtp])b?|(b))?$/i.exec(text?.trim() ?? "");
   if (found === null) return undefined;
-  const shift = { b: -20, k: -10, m: 0, g: 10, t: 20, p: 30 }[(found[2] || unit).toLowerCase()] ??
-    0;
+  const shift = { b: -20, k: -10, m: 0, g: 10, t: 20, p: 30 }[
+    (found[2] ?? found[3] ?? unit).toLowerCase()
+  ] ?? 0;
   return shift < 0 ? BigInt(found[1]!) >> BigInt(-shift) : BigInt(found[1]!) << BigInt(shift);
 }

@@ -7,14 +7,23 @@ import { type Argument, callsOf, type Python, pythonOf } from "../source_code/py
 /**
  * Where a setting is made, the strongest last, as Spark 3.5 decides between them:
  *
- * - `fallback`: a variable that Spark falls back on, such as `MASTER`, or `setIfMissing` in code
+ * - `fallback`: `setIfMissing` in code, or a variable that the image may pass to Spark
  * - `java`: a system property of the JVM, as in `-Dspark.executor.cores=2`
+ * - `variable`: a variable that spark-submit falls back on, such as `MASTER`
  * - `defaults`: `spark-defaults.conf`, or the file of `--properties-file`
  * - `conf`: `--conf` of spark-submit
  * - `flag`: a flag of spark-submit that means a setting, such as `--master`
  * - `code`: the SparkConf or the session's builder in the job's code
  */
-export const SOURCES = ["fallback", "java", "defaults", "conf", "flag", "code"] as const;
+export const SOURCES = [
+  "fallback",
+  "java",
+  "variable",
+  "defaults",
+  "conf",
+  "flag",
+  "code",
+] as const;
 
 /** One of the places that settings are made in. */
 export type Source = typeof SOURCES[number];
@@ -29,6 +38,8 @@ export interface SparkSetting {
   readonly unknown?: string;
   /** Whether part of the value comes from a Secret, so that nothing may print it. */
   readonly isSecret?: true;
+  /** Whether the code makes the setting only under a condition, as in `if LOCAL:`. */
+  readonly isConditional?: true;
   /** The object or file that makes the setting, with field and line. */
   readonly place: Place;
   /** How the setting is made, which decides between several of the same key. */
@@ -41,7 +52,30 @@ export type SparkSettings = ReadonlyMap<string, SparkSetting>;
 /** The settings that win: the strongest source, and within a source the last one. */
 export function winning(settings: readonly SparkSetting[]): SparkSettings {
   const sorted = settings.toSorted((a, b) => SOURCES.indexOf(a.source) - SOURCES.indexOf(b.source));
-  return new Map(sorted.map((each) => [each.key, each]));
+  const byKey = Map.groupBy(sorted, ({ key }) => key);
+  return new Map([...byKey].map(([key, all]) => [key, winnerOf(all)]));
+}
+
+/**
+ * The setting that wins among those of one key, the strongest last. Code that makes a setting under a
+ * condition may or may not win: a master of Kubernetes counts then, because its executors must work;
+ * any other value is unknown.
+ */
+function winnerOf(settings: readonly SparkSetting[]): SparkSetting {
+  const certain = settings.findLast(({ isConditional }) => isConditional !== true);
+  const possible = settings.filter((each) =>
+    each === certain ||
+    each.isConditional === true &&
+      (certain === undefined ||
+        SOURCES.indexOf(each.source) >= SOURCES.indexOf(certain.source))
+  );
+  const last = possible.at(-1)!;
+  if (possible.every(({ value }) => value === last.value)) return last;
+  const isMaster = last.key === "spark.master";
+  const onKubernetes = possible.findLast(({ value }) => value.startsWith("k8s://"));
+  if (isMaster && onKubernetes !== undefined) return onKubernetes;
+  const values = [...new Set(possible.map(printedValue))].join(" or ");
+  return { ...last, unknown: `the code sets ${last.key} under a condition, to ${values}` };
 }
 
 /** The value of a setting as a message may show it. */
@@ -136,7 +170,7 @@ function ofVariable(name: string, { text, ...rest }: Token, bySubmit: boolean): 
   if (name === "PYSPARK_SUBMIT_ARGS") return bySubmit ? [] : ofTokens(tokens, bySubmit);
   if (JAVA_VARIABLES.includes(name)) return ofTokens(tokens, bySubmit, "java");
   const key = VARIABLES[name];
-  if (key !== undefined) return [{ ...rest, key, value: text, place, source: "fallback" }];
+  if (key !== undefined) return [{ ...rest, key, value: text, place, source: "variable" }];
   // The image may hand any other variable to Spark.
   return ofTokens(tokens, bySubmit).map((each) => ({ ...each, source: "fallback" }));
 }
@@ -225,7 +259,11 @@ function ofTokens(
     const { text } = token;
     // The container's entry point or a shell can pass -D on.
     const defined = /^-D(spark\..*)$/s.exec(text)?.[1];
-    if (defined !== undefined) return pair({ ...token, text: defined }, "java");
+    if (defined !== undefined) {
+      // spark-submit sets the master itself, to local[*] where nothing else names one.
+      return pair({ ...token, text: defined }, "java")
+        .filter(({ key }) => !bySubmit || key !== "spark.master");
+    }
     if (only === "java") return [];
     const [, name, assigned] = /^([A-Z_]+)=(.*)$/s.exec(text) ?? [];
     if (
@@ -278,38 +316,51 @@ export function mayMakeSettings({ text }: Pick<Code, "text">): boolean {
 function ofPython(code: Code, { environment, bySubmit }: Start): SparkSetting[] {
   if (!mayMakeSettings(code)) return [];
   const python = pythonOf(code);
+  const made = (at: number, source: Source) => ({
+    place: placeIn(code, at),
+    source,
+    ...(isConditionalAt(python, at) ? { isConditional: true as const } : {}),
+  });
   const calls = callsOf(python, ["config", "set", "setIfMissing"]).flatMap(
     ({ name, start, args }): SparkSetting[] => {
-      const key = args.find(({ keyword }) => keyword === undefined || keyword === "key")?.string;
-      const value = args[1];
-      if (args.length !== 2 || !key?.startsWith("spark.")) return [];
+      const [first, second] = args.some(({ keyword }) => keyword === "key" || keyword === "value")
+        ? ["key", "value"].map((each, i) =>
+          args.find(({ keyword }) => keyword === each) ??
+            args.filter(({ keyword }) => keyword === undefined)[i]
+        )
+        : args;
+      const key = first?.string;
+      if (args.length !== 2 || second === undefined || !key?.startsWith("spark.")) return [];
       const source = name === "setIfMissing" ? "fallback" : "code";
-      const place = placeIn(code, start);
-      return [{ key, ...valueOf(value!, python, environment), place, source }];
+      return [{ key, ...valueOf(second, python, environment), ...made(start, source) }];
     },
   );
   const masters = callsOf(python, ["master", "setMaster"]).flatMap(
     ({ start, args }): SparkSetting[] => {
       const [value] = args;
       if (args.length !== 1 || value === undefined) return [];
-      const place = placeIn(code, start);
-      return [{
-        key: "spark.master",
-        ...valueOf(value, python, environment),
-        place,
-        source: "code",
-      }];
+      const key = "spark.master";
+      return [{ key, ...valueOf(value, python, environment), ...made(start, "code") }];
     },
   );
+  const reads = callsOf(python, ["get", "getOption"]);
   // As in {"spark.jars.packages": "…"} and ("spark.jars.packages", "…") of setAll.
   const pairs = python.strings.flatMap((each, i): SparkSetting[] => {
     const key = each.text.trim();
+    if (!/^spark\.[\w./-]+$/.test(key) || calls.some((call) => call.key === key)) return [];
+    if (reads.some(({ start, end }) => start < each.start && each.end < end)) return [];
     const next = python.strings[i + 1];
-    if (!/^spark\.[\w./-]+$/.test(key) || next === undefined) return [];
-    const between = python.code.slice(each.end, next.start);
-    const known = calls.some((call) => call.key === key);
-    if (known || !/^\s*[:,]\s*$/.test(between)) return [];
-    return [{ key, value: next.text.trim(), place: placeIn(code, each.start), source: "code" }];
+    const between = next === undefined ? undefined : python.code.slice(each.end, next.start);
+    if (next !== undefined && /^\s*[:,]\s*$/.test(between!)) {
+      return [{ key, value: next.text.trim(), ...made(each.start, "code") }];
+    }
+    const value = /^(\s*[:,]\s*)(\w+)\s*[,)}\]]/.exec(
+      python.code.slice(each.end, each.end + 200),
+    );
+    if (value === null) return [];
+    const [, gap, text] = value;
+    const argument = { start: each.end + gap!.length, code: text! };
+    return [{ key, ...valueOf(argument, python, environment), ...made(each.start, "code") }];
   });
   const submitted = bySubmit ? [] : python.strings.flatMap(({ start, text }) => {
     if (!/--(packages|repositories|conf|master|deploy-mode|num-executors)\b/.test(text)) return [];
@@ -319,6 +370,21 @@ function ofPython(code: Code, { environment, bySubmit }: Start): SparkSetting[] 
     );
   });
   return [...calls, ...masters, ...pairs, ...submitted];
+}
+
+/** Whether the code at a place runs only under a condition: in a block of `if`, `else` or `except`. */
+function isConditionalAt({ code }: Python, offset: number): boolean {
+  const lines = code.slice(0, offset).split("\n");
+  const indentOf = (line: string) => line.length - line.trimStart().length;
+  let indent = indentOf(lines.at(-1)!);
+  for (const line of lines.slice(0, -1).toReversed()) {
+    if (line.trim() === "" || indentOf(line) >= indent) continue;
+    indent = indentOf(line);
+    if (/^\s*(if|elif|else|except|case)\b/.test(line) && !/^if\s+__name__\b/.test(line)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /** What an argument of Python says: a string, a variable of the environment, or a constant's string. */
@@ -345,12 +411,16 @@ function valueOf(
     };
   }
   if (/^\w+$/.test(text)) {
-    const constant = python.strings.find((each) =>
+    const constants = python.strings.filter((each) =>
       new RegExp(`(^|\\n)[ \\t]*${text}\\s*=\\s*$`).test(
         python.code.slice(Math.max(0, each.start - 200), each.start),
       )
-    );
-    if (constant !== undefined) return { value: constant.text.trim() };
+    ).map((each) => each.text.trim());
+    const values = [...new Set(constants)];
+    if (values.length === 1) return { value: values[0]! };
+    if (values.length > 1) {
+      return { value: text, unknown: `the code sets ${text} to ${values.join(" or ")}` };
+    }
     if (/^\d+$|^True$|^False$/.test(text)) return { value: text.toLowerCase() };
   }
   return { value: text, unknown: `the code computes it (${text})` };

@@ -2,6 +2,7 @@ import type { Place } from "../finding.ts";
 import { type ManifestObject, namespaceOf, objectId, placeOf } from "../kubernetes/objects.ts";
 import {
   accountOf,
+  type Container,
   type Environment,
   environmentOf,
   jobsOf,
@@ -23,12 +24,13 @@ import {
 /**
  * How a job runs Spark:
  *
+ * - `none`: not at all, such as a job that runs `pg_dump`
  * - `local`: in the job's own pod alone
  * - `client`: the job's own pod is the driver, and asks Kubernetes for executors
  * - `cluster`: the job's own pod asks Kubernetes for a driver, which asks for executors
  * - `unknown`: the manifests do not say where Spark runs
  */
-export type SparkMode = "local" | "client" | "cluster" | "unknown";
+export type SparkMode = "none" | "local" | "client" | "cluster" | "unknown";
 
 /**
  * A job of the pipeline, and how it runs Spark. Every check reads a job from here, so that no two of
@@ -51,7 +53,10 @@ export interface SparkJob {
   readonly mode: SparkMode;
   /** Why the mode is `unknown`. */
   readonly unknown?: string;
-  /** The namespace of the pods that Spark makes. */
+  /**
+   * The namespace of the pods that Spark makes. A job that sets none is judged in its own namespace;
+   * rbac reports that Spark uses `default` then.
+   */
   readonly namespace: string;
   /** The service account of the job's own pod; undefined where none is set. */
   readonly account: string | undefined;
@@ -91,7 +96,8 @@ function readJob(workload: Workload, source: JobSource, lookup: Lookup): SparkJo
   const namespace = namespaceOf(object);
   const { given, read } = allSettings(workload, source, lookup);
   const settings = winning(read);
-  const { mode, unknown } = modeOf(settings);
+  const isOther = settings.size === 0 && runsNoSpark(workload);
+  const { mode, unknown } = isOther ? { mode: "none" as const } : modeOf(settings);
   const pod = (role: SparkPod["role"]) => sparkPod(role, workload, settings, source.objects);
   const asksForExecutors = mode === "client" || mode === "cluster";
   const roles = mode === "cluster" ? ["driver", "executor"] : asksForExecutors ? ["executor"] : [];
@@ -100,7 +106,7 @@ function readJob(workload: Workload, source: JobSource, lookup: Lookup): SparkJo
   return {
     workload,
     label: `${object.kind} ${namespace}/${object.name}`,
-    environment: environmentOf(containers.map(({ fields }) => fields), namespace, lookup),
+    environment: environmentOf(sparkLast(containers), namespace, lookup),
     settings,
     given,
     master: settings.get("spark.master"),
@@ -122,6 +128,35 @@ function readJob(workload: Workload, source: JobSource, lookup: Lookup): SparkJo
   };
 }
 
+/** Whether a container shows that Spark runs in it. */
+function runsSpark({ words, env }: Container): boolean {
+  const texts = [
+    ...words.map(({ text }) => text),
+    ...env.map(({ name, value = "" }) => `${name}=${value}`),
+  ];
+  return texts.some((text) => /spark/i.test(text));
+}
+
+/** The containers' fields, those that run Spark last: their variables win over a sidecar's. */
+function sparkLast(containers: readonly Container[]): Container["fields"][] {
+  return containers.toSorted((a, b) => Number(runsSpark(a)) - Number(runsSpark(b)))
+    .map(({ fields }) => fields);
+}
+
+/**
+ * Whether a job cannot run Spark: each container has a command, and neither the command nor the
+ * variables nor the image names Spark, or a program or script that could start it.
+ */
+function runsNoSpark({ containers }: Workload): boolean {
+  return containers.length > 0 && containers.every((container) => {
+    const { image, words, fields } = container;
+    const hasCommand = Array.isArray(fields.command) && fields.command.length > 0;
+    const starter = /\b(python[\d.]*|java|Rscript|poetry|uv|make)\b|\.(py|jar|sh|R)\b/;
+    return hasCommand && !/spark/i.test(image) && !runsSpark(container) &&
+      !words.some(({ text }) => starter.test(text) || /\$/.test(text.split(/\s/)[0]!));
+  });
+}
+
 /** All settings that a job makes, also those that lose. */
 function allSettings(
   workload: Workload,
@@ -134,11 +169,12 @@ function allSettings(
     each.language === "python" || each.object !== objectId(object) || each.file !== object.file
   );
   const bySubmit = startsBySubmit(workload, run);
-  const environments = containers.map((container) => ({
+  const ofSpark = containers.filter(runsSpark);
+  const environments = (ofSpark.length > 0 ? ofSpark : containers).map((container) => ({
     container,
     environment: environmentOf([container.fields], namespaceOf(object), lookup),
   }));
-  const all = environmentOf(containers.map(({ fields }) => fields), namespaceOf(object), lookup);
+  const all = environmentOf(sparkLast(containers), namespaceOf(object), lookup);
   const isRead = defaultsOf(workload, objects, all);
   const ofContainers = (isSubmit: boolean) =>
     environments.flatMap(({ container, environment }) =>

@@ -7,7 +7,9 @@ import { forbiddenDeeds, knownOf } from "./access_reviews.ts";
 import { tooMuch } from "./excess_permissions.ts";
 import { missingRights } from "./missing_permissions.ts";
 import { CLIENT_NEEDS, CLUSTER_NEEDS, type Need } from "./required_permissions.ts";
-import { bindingsOf } from "./role_rules.ts";
+import { bindingsOf, may } from "./role_rules.ts";
+import { printedValue } from "../../spark/settings.ts";
+import type { SparkJob } from "../../spark/spark_job.ts";
 import { type Account, accountId } from "../../kubernetes/workloads.ts";
 import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
 import { namespaceOf, placeOf } from "../../kubernetes/objects.ts";
@@ -44,17 +46,21 @@ interface Needing {
 export function judgeRights(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
   const all = accountsOf(tree);
   if (all.length === 0) return undefined;
+  const elsewhere = tree.jobs.flatMap((job) => inOtherNamespace(job, tree));
   return {
     examined: `the rights of ${plural(all.length, "service account")}${askedOf(cluster)}`,
-    findings: all.flatMap(({ account, needs, place }): Finding[] => {
-      const bindings = bindingsOf(tree.objects, account);
-      const known = knownOf(account, bindings, cluster);
-      return [
-        ...missingRights(known, needs, place),
-        ...bindings.flatMap(tooMuch),
-        ...forbiddenDeeds(known),
-      ];
-    }),
+    findings: [
+      ...elsewhere,
+      ...all.flatMap(({ account, needs, place }): Finding[] => {
+        const bindings = bindingsOf(tree.objects, account);
+        const known = knownOf(account, bindings, cluster);
+        return [
+          ...missingRights(known, needs, place),
+          ...bindings.flatMap(tooMuch),
+          ...forbiddenDeeds(known),
+        ];
+      }),
+    ],
   };
 }
 
@@ -66,16 +72,58 @@ function askedOf(cluster: ClusterOpened | undefined): string {
     : ", as the API server answers for them";
 }
 
+const NEEDS: Readonly<Record<SparkJob["mode"], readonly Need[]>> = {
+  none: [],
+  local: [],
+  unknown: [],
+  client: CLIENT_NEEDS,
+  cluster: CLUSTER_NEEDS,
+};
+
 function accountsOf({ jobs }: Tree): Needing[] {
   const accounts = new Map<string, Needing>();
-  for (const { workload: { object, specPath }, mode, account: name = "default" } of jobs) {
-    const account = { name, namespace: namespaceOf(object) };
-    const id = accountId(account);
-    const needs = { local: [], unknown: [], client: CLIENT_NEEDS, cluster: CLUSTER_NEEDS }[mode];
-    const before = accounts.get(id);
-    if (before !== undefined && before.needs.length >= needs.length && mode !== "cluster") continue;
+  for (const job of jobs) {
+    const { workload: { object, specPath }, mode, driver, account: name = "default" } = job;
     const place = placeOf(object, `${specPath}.serviceAccountName`);
-    accounts.set(id, { account, needs, place });
+    const own = { account: { name, namespace: namespaceOf(object) }, needs: NEEDS[mode], place };
+    // In cluster mode the driver has a pod of its own, with an account of its own.
+    const ofDriver = driver === undefined ? [] : [{
+      account: { name: driver.account, namespace: namespaceOf(object) },
+      needs: CLIENT_NEEDS,
+      place: job.settings.get(DRIVER_ACCOUNT)?.place ?? place,
+    }];
+    for (const each of [own, ...ofDriver]) {
+      const id = accountId(each.account);
+      const before = accounts.get(id);
+      const isMore = before === undefined || before.needs.length < each.needs.length ||
+        each.needs === CLUSTER_NEEDS;
+      if (isMore) accounts.set(id, each);
+    }
   }
   return [...accounts.values()];
+}
+
+const NAMESPACE = "spark.kubernetes.namespace";
+const DRIVER_ACCOUNT = "spark.kubernetes.authenticate.driver.serviceAccountName";
+
+/** Spark makes its pods in the namespace `default` unless a setting names another one. */
+function inOtherNamespace(job: SparkJob, { objects }: Tree): Finding[] {
+  const { workload: { object, specPath }, mode, settings, account: name = "default" } = job;
+  const setting = settings.get(NAMESPACE);
+  const namespace = namespaceOf(object);
+  const target = setting?.value ?? "default";
+  const makesPods = mode === "client" || mode === "cluster";
+  if (!makesPods || setting?.unknown !== undefined || target === namespace) return [];
+  const account = { name, namespace };
+  const create = { resource: "pods", verb: "create", namespace: target };
+  if (may(bindingsOf(objects, account, target), create)) return [];
+  return [{
+    severity: "fail",
+    ...(setting?.place ?? placeOf(object, `${specPath}.containers[0].args`)),
+    problem: setting === undefined
+      ? `the job does not set ${NAMESPACE}, so Spark makes its pods in the namespace default`
+      : `Spark makes the job's pods in the namespace ${printedValue(setting)}`,
+    why: `the service account ${accountId(account)} may not create pods in that namespace`,
+    fix: `Set the job's own namespace: --conf=${NAMESPACE}=${namespace}`,
+  }];
 }

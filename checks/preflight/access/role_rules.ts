@@ -30,12 +30,16 @@ export interface Binding {
 }
 
 /**
- * The bindings that give a service account rights in its own namespace; without those that Kubernetes
+ * The bindings that give a service account rights in a namespace, its own unless told; without those that Kubernetes
  * gives to everybody, such as to ask what one may do.
  */
-export function bindingsOf(objects: readonly ManifestObject[], account: Account): Binding[] {
+export function bindingsOf(
+  objects: readonly ManifestObject[],
+  account: Account,
+  namespace = account.namespace,
+): Binding[] {
   const all = [
-    ...ofKind(objects, "RoleBinding", account.namespace),
+    ...ofKind(objects, "RoleBinding", namespace),
     ...ofKind(objects, "ClusterRoleBinding"),
   ];
   const bound = all.filter((object) => {

@@ -14,7 +14,7 @@ export const serviceAccount: PlatformCheck = platformCheck({
   judge: (platform) =>
     unlessUnknown(
       platform.tree.jobs,
-      outcomeOfWhole(platform, judgeAccounts(platform.tree), "there is no job"),
+      outcomeOfWhole(platform, judgeAccounts(platform.tree), "no job runs Spark"),
     ),
 });
 
@@ -24,12 +24,41 @@ export const serviceAccount: PlatformCheck = platformCheck({
  * @returns undefined where there are no jobs
  */
 export function judgeAccounts(tree: Tree): Judged | undefined {
-  const { jobs } = tree;
+  const jobs = tree.jobs.filter(({ mode }) => mode !== "none");
   if (jobs.length === 0) return undefined;
   return {
     examined: `the service accounts of ${plural(jobs.length, "job")}`,
-    findings: jobs.flatMap((job) => judgeJob(job, tree)),
+    findings: jobs.flatMap((job) => [...judgeJob(job, tree), ...judgeMade(job, tree)]),
   };
+}
+
+/** The accounts of the pods that Spark makes: a driver needs one of its own, executors need none. */
+function judgeMade(job: SparkJob, { objects }: Tree): Finding[] {
+  const { driver, executor, namespace, settings, workload: { object, specPath } } = job;
+  const accounts = ofKind(objects, "ServiceAccount");
+  return [driver, executor].flatMap((pod): Finding[] => {
+    if (pod === undefined) return [];
+    const { role, account: name } = pod;
+    const key = (each: string) => `spark.kubernetes.authenticate.${each}.serviceAccountName`;
+    const own = settings.get(key(role));
+    // Executors without an account of their own have that of the driver, which is judged already.
+    if (role === "executor" && own === undefined && driver !== undefined) return [];
+    const setting = own ?? settings.get(key("driver"));
+    if (setting?.unknown !== undefined) return [];
+    const place = setting?.place ?? placeOf(object, `${specPath}.containers[0].args`);
+    if (name === "default") {
+      return role === "executor" ? [] : [{
+        severity: "fail",
+        ...place,
+        problem: "the driver that Spark makes runs as the namespace's default service account",
+        why: "the account may not create the executors' pods",
+        fix: `Add to the arguments of spark-submit: --conf=${key("driver")}=spark-jobs`,
+      }];
+    }
+    const same = accounts.filter((each) => each.name === name);
+    const isThere = same.some((each) => namespaceOf(each) === namespace);
+    return isThere ? [] : [unknown(place, name, namespace, same)];
+  });
 }
 
 function judgeJob(job: SparkJob, { objects }: Tree): Finding[] {

@@ -1,5 +1,6 @@
 import type { Tree } from "../../facts/tree.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
+import type { Role, SparkPod } from "../../spark/pods.ts";
 import type { SparkSettings } from "../../spark/settings.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding, Outcome } from "../../finding.ts";
@@ -9,7 +10,7 @@ import { formatTaint, LABEL, TAINT, tolerates } from "./analytics_nodes.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { jobPods } from "./job_pods.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
-import { type Judged, outcomeOf, unlessUnknown } from "../outcome.ts";
+import { hasFailure, type Judged, outcomeOf, unlessUnknown } from "../outcome.ts";
 import { ofKind, placeOf } from "../../kubernetes/objects.ts";
 
 export { poolPlatform } from "./analytics_nodes.ts";
@@ -25,10 +26,12 @@ export const nodePool: PlatformCheck = platformCheck({
   judge(platform) {
     const { cluster } = platform;
     const { tree } = platform;
-    const outcome = unlessUnknown(
+    const judged = unlessUnknown(
       tree.jobs,
-      outcomeOf(platform, judgePools(tree, cluster), "there is no job"),
+      outcomeOf(platform, judgePools(tree, cluster), "no job runs Spark"),
     );
+    const unread = unreadTemplates(tree);
+    const outcome = unread === undefined || hasFailure(judged) ? judged : { unknown: unread };
     const isGood = "findings" in outcome &&
       outcome.findings.every(({ severity }) => severity !== "fail");
     // Who cannot see all pods cannot tell that there is room.
@@ -37,6 +40,17 @@ export const nodePool: PlatformCheck = platformCheck({
       : outcome;
   },
 });
+
+/** The pod templates that the manifests do not have, for a message; undefined where there is none. */
+function unreadTemplates({ jobs }: Tree): string | undefined {
+  const unread = jobs.flatMap((job) =>
+    [job.driver, job.executor].flatMap((pod) => {
+      const absent = pod?.template?.absent;
+      return absent === undefined ? [] : [`${job.label}: ${absent.reason}, a pod template`];
+    })
+  );
+  return unread.length === 0 ? undefined : [...new Set(unread)].join("; ");
+}
 
 const UNSEEN: Outcome = {
   unknown: "the user may not list the pods of all namespaces, so nobody can tell how much room " +
@@ -50,7 +64,7 @@ const UNSEEN: Outcome = {
  * @returns undefined where there are no jobs
  */
 export function judgePools(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
-  const { jobs } = tree;
+  const jobs = tree.jobs.filter(({ mode }) => mode !== "none");
   if (jobs.length === 0) return undefined;
   const judged = jobs.map((job) => judgeJob(job, tree));
   const nodes = cluster === undefined ? undefined : ofKind(cluster.objects, "Node").length;
@@ -72,42 +86,61 @@ function judgeJob(
   job: SparkJob,
   tree: Tree,
 ): ComingJob & { readonly findings: readonly Finding[] } {
-  const { workload: { object, spec, specPath }, settings, executor } = job;
+  const { workload: { object, spec, specPath }, driver, executor } = job;
   const place = (field: string) => placeOf(object, `${specPath}.${field}`);
   const { own, made } = jobPods(job, tree);
   const findings = judgePod("the job", spec, {
     selector: place("nodeSelector"),
     tolerations: place("tolerations"),
   });
-  const itself = { spec, pods: own };
-  if (executor === undefined) return { object, coming: [itself], findings };
-  const { template } = executor;
-  const isUnseen = template !== undefined && template.spec === undefined;
-  const pod = template?.spec ?? {};
-  const selector = {
-    ...(isFields(pod.nodeSelector) ? pod.nodeSelector : {}),
-    ...selectedBy(settings),
+  const ofSpark = [driver, executor].filter((pod) => pod !== undefined)
+    .map((pod, i) => ({ pods: made[i]!, ...judgeMade(job, pod) }));
+  return {
+    object,
+    coming: [{ spec, pods: own }, ...ofSpark.map(({ spec, pods }) => ({ spec, pods }))],
+    findings: [...findings, ...ofSpark.flatMap((each) => each.findings)],
   };
-  const executors = { ...pod, nodeSelector: selector };
-  const coming = [
-    itself,
-    ...made.map((pods) => ({
-      pods,
-      spec: isUnseen || pods.role !== "executor" ? UNSEEN_SPEC : executors,
-    })),
-  ];
-  // It is baked into the image, or comes from an object that is not there.
-  if (isUnseen) return { object, coming, findings };
+}
+
+/** Whether pods that Spark makes ask for the pool, and what they ask of it. */
+function judgeMade(
+  { workload: { object, specPath }, settings }: SparkJob,
+  { role, template }: SparkPod,
+): { readonly spec: Fields; readonly findings: readonly Finding[] } {
+  const key = `spark.kubernetes.${role}.podTemplateFile`;
+  if (template !== undefined && template.spec === undefined) {
+    // The file is in the image, or comes from an object that the manifests do not have.
+    if (template.absent?.isLost !== true) return { spec: UNSEEN_SPEC, findings: [] };
+    return {
+      spec: UNSEEN_SPEC,
+      findings: [{
+        severity: "fail",
+        ...template.place,
+        problem: `${key}: ${template.absent.reason}`,
+        why: "Spark cannot read the pod template, so the job ends before it makes a pod",
+        fix: "Correct the path in the setting, or the key in the ConfigMap.",
+      }],
+    };
+  }
+  const pod = template?.spec ?? {};
+  const spec = {
+    ...pod,
+    nodeSelector: {
+      ...(isFields(pod.nodeSelector) ? pod.nodeSelector : {}),
+      ...selectedBy(role, settings),
+    },
+  };
   const at = template?.place ?? settings.get("spark.executor.instances")?.place ??
-    place("containers");
-  const ofExecutors = judgePod("the executors", executors, { selector: at, tolerations: at });
-  return { object, coming, findings: [...findings, ...ofExecutors] };
+    placeOf(object, `${specPath}.containers`);
+  const who = role === "driver" ? "the driver that Spark makes" : "the executors";
+  return { spec, findings: judgePod(who, spec, { selector: at, tolerations: at }) };
 }
 
 /** What Spark's own settings select nodes by. */
-function selectedBy(settings: SparkSettings): Fields {
+function selectedBy(role: Role, settings: SparkSettings): Fields {
+  const setting = new RegExp(`^spark\\.kubernetes\\.(?:${role}\\.)?node\\.selector\\.(.+)$`);
   return Object.fromEntries([...settings.values()].flatMap(({ key, value }) => {
-    const label = /^spark\.kubernetes\.(?:executor\.)?node\.selector\.(.+)$/.exec(key)?.[1];
+    const label = setting.exec(key)?.[1];
     return label === undefined ? [] : [[label, value]];
   }));
 }

@@ -1,5 +1,5 @@
 import type { Tree } from "../../facts/tree.ts";
-import { memoryOf } from "../../spark/pods.ts";
+import { memoryOf, type Role, unknownAmount, wrongAmounts } from "../../spark/pods.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
@@ -20,23 +20,39 @@ import { limitsOf, withDefaults } from "./limit_range.ts";
 import { isThere, usedBeside } from "./quota_usage.ts";
 import { workloadsOf } from "../../kubernetes/workloads.ts";
 import { formatQuantity, mebibytes } from "../../kubernetes/quantities.ts";
-import { type Judged, outcomeOf, unlessUnknown } from "../outcome.ts";
+import { hasFailure, type Judged, outcomeOf, unlessUnknown } from "../outcome.ts";
 
 /** Each job's pods, executors included, fit into the quotas and limits of their namespace. */
 export const quotaFit: PlatformCheck = platformCheck({
   id: "quota-fit",
   title: "jobs fit into quota and limits",
   reads: [...JOBS, "Pod", "ResourceQuota", "LimitRange"],
-  judge: (platform) =>
-    unlessUnknown(
-      platform.tree.jobs,
+  judge(platform) {
+    const { jobs } = platform.tree;
+    const outcome = unlessUnknown(
+      jobs,
       outcomeOf(
         platform,
         judgeDemands(platform.tree, platform.cluster),
         "there is no job, or neither a ResourceQuota nor a LimitRange in its namespace",
       ),
-    ),
+    );
+    if (!("findings" in outcome) || hasFailure(outcome)) return outcome;
+    const unknown = jobs.flatMap((job) =>
+      rolesOf(job).flatMap((role) => {
+        const reason = unknownAmount(role, job.settings);
+        return reason === undefined ? [] : [`${job.label}: ${reason}`];
+      })
+    );
+    return unknown.length === 0 ? outcome : { unknown: unknown.join("; ") };
+  },
 });
+
+/** The roles whose settings decide about a job's pods. In client mode the job's own pod is the driver. */
+function rolesOf({ mode }: SparkJob): Role[] {
+  if (mode === "none" || mode === "unknown") return [];
+  return mode === "local" ? ["driver"] : ["driver", "executor"];
+}
 
 /** Kinds whose pods are there all the time, beside each job's. */
 const STEADY = ["Pod", "Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"];
@@ -56,7 +72,7 @@ export function judgeDemands(tree: Tree, cluster?: ClusterOpened): Judged | unde
   const beside = cluster === undefined ? "" : ", beside what is used now";
   return {
     examined: `${plural(jobs.length, "job")}, each with its executors${beside}, against ${
-      naming([...new Set(bounds)].map(objectId))
+      bounds.length === 0 ? "no quota" : naming([...new Set(bounds)].map(objectId))
     }`,
     findings,
   };
@@ -77,6 +93,12 @@ function judgeJob(
   const namespace = namespaceOf(object);
   const wrong = unreadable(workload);
   if (wrong.length > 0) return wrong.map(({ path, value }) => noQuantity(object, path, value));
+  const refused = rolesOf(job).flatMap((role) => wrongAmounts(role, settings));
+  if (refused.length > 0) {
+    return refused.map(({ setting, problem, fix }) => (
+      { severity: "fail", ...setting.place, problem, why: "the job ends before it starts", fix }
+    ));
+  }
   const { own, made } = jobPods(job, tree);
   const limits = limitsOf(ofKind(objects, "LimitRange", namespace));
   const steady = workloadsOf(objects)
@@ -90,8 +112,21 @@ function judgeJob(
       quotas: ofKind(objects, "ResourceQuota", namespace),
       used: (hard) => usedBeside(cluster, object, hard),
     }),
+    ...unlimited(job),
     ...(mode === "client" ? heap(object, own, memoryOf("driver", settings)) : []),
   ];
+}
+
+/** Dynamic allocation without a limit, which only the quota stops. */
+function unlimited({ executor }: SparkJob): Finding[] {
+  const setting = executor?.unlimited;
+  return setting === undefined ? [] : [{
+    severity: "warn",
+    ...setting.place,
+    problem: "dynamic allocation has no limit: the job can request any number of executors",
+    why: "the job requests executors until the quota or the nodes have no room for other pods",
+    fix: "Add to the arguments of spark-submit: --conf=spark.dynamicAllocation.maxExecutors=2",
+  }];
 }
 
 function noQuantity(object: ManifestObject, path: string, value: unknown): Finding {

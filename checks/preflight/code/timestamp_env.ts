@@ -66,7 +66,7 @@ export function judgeEnvironments({ objects, code }: Tree): Judged | undefined {
 
 function ofContainer(
   { object }: Workload,
-  { env, fields }: Container,
+  { env, fields, words }: Container,
   objects: readonly ManifestObject[],
 ): Finding[] {
   const maps = listOf(fields.envFrom).map(({ configMapRef, secretRef }) =>
@@ -81,13 +81,48 @@ function ofContainer(
   );
   const declared = new Set(inherited);
   const later = env.map(({ name }) => name);
-  return env.flatMap(({ name, value, path }) => {
+  const ofWords = hasShell(words)
+    ? []
+    : words.flatMap(({ path, text }) =>
+      judgeWord(object, path, text, { declared: new Set([...inherited, ...later]), later, open })
+    );
+  const ofVariables = env.flatMap(({ name, value, path }) => {
     const findings = value === undefined
       ? []
       : judgeValue(object, `${path}.value`, name, value, { declared, later, open });
     declared.add(name);
     return findings;
   });
+  return [...ofVariables, ...ofWords];
+}
+
+/** Whether a shell can run the words of a container, so that `$(…)` may be its command. */
+function hasShell(words: Container["words"]): boolean {
+  return words.some(({ text }) =>
+    /(^|\/)(\w*sh|entrypoint\S*)$|\.sh$/.test(text) || /\s-\w*c\s/.test(text)
+  );
+}
+
+/** Kubernetes replaces `$(NAME)` in command and args where the container declares the variable. */
+function judgeWord(
+  object: ManifestObject,
+  field: string,
+  text: string,
+  known: NonNullable<Parameters<typeof shellIn>[1]>,
+): Finding[] {
+  const references = [...text.matchAll(/\$\$|\$\([^)]*\)/g)].map(([each]) => each)
+    .filter((each) => each !== "$$");
+  const wrong = references.map((each) => shellIn(each, known)).find((each) => each !== undefined);
+  if (wrong === undefined) return [];
+  return [{
+    severity: "fail",
+    ...placeOf(object, field),
+    problem: `the argument contains ${wrong.what} ${wrong.written}${wrong.detail}`,
+    why: "Kubernetes does not run a shell for command and args: it replaces $(NAME) of variables " +
+      "that the container declares, and leaves everything else unchanged",
+    fix: "Declare the variable in env, or write the value itself. If the text is intended, write " +
+      "$$ for each $.",
+  }];
 }
 
 function ofConfigMap(object: ManifestObject): Finding[] {

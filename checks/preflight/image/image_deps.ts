@@ -7,6 +7,7 @@ import { fits } from "../../image/image.ts";
 import { type ImageReference, parseImage } from "../../image/reference.ts";
 import { howToAdd, JARS, type JarVersion, POSTGRESQL, SDK_OF } from "../../image/spark_jars.ts";
 import { placeOf } from "../../kubernetes/objects.ts";
+import type { SparkJob } from "../../spark/spark_job.ts";
 import type { Workload } from "../../kubernetes/workloads.ts";
 import { printedValue, settingsIn, type SparkSetting } from "../../spark/settings.ts";
 import { hasFailure, type Judged, outcomeOf } from "../outcome.ts";
@@ -31,7 +32,9 @@ export const imageDeps: Check<never, "manifests" | "cluster" | "image"> = check(
     return onPlatform(facts, share, JOBS, (platform) => {
       const { tree } = platform;
       const absent = "there is neither a job nor a Dockerfile for Spark";
-      const named = outcomeOf(platform, judgeImages(tree), absent);
+      const judged = outcomeOf(platform, judgeImages(tree), absent);
+      const unknown = unknownImages(tree);
+      const named = unknown === undefined || hasFailure(judged) ? judged : { unknown };
       const isRead = image !== undefined && (image.images.length > 0 || "findings" in named);
       return isRead ? combined(named, judgeContents(image, imagesOf(tree))) : named;
     });
@@ -75,6 +78,7 @@ export function judgeImages({ jobs, code }: Tree): Judged | undefined {
     }, ${plural(settings.length, "Spark setting")}`,
     findings: [
       ...jobs.flatMap(({ workload }) => judgeContainers(workload)),
+      ...jobs.flatMap(missingImages),
       ...once(settings.flatMap((each) => [...judgeImageSetting(each), ...downloads(each)])),
       ...dockerfiles.flat(),
     ],
@@ -95,9 +99,38 @@ function judgeContainers({ object, containers }: Workload): Finding[] {
   });
 }
 
+/** The settings that name an image by a variable without a known value; undefined if there is none. */
+function unknownImages({ jobs }: Tree): string | undefined {
+  const unknown = jobs.flatMap(({ label, images }) =>
+    images.flatMap((each) =>
+      each.unknown === undefined ? [] : [`${label}: ${each.key} is not known: ${each.unknown}`]
+    )
+  );
+  return unknown.length === 0 ? undefined : unknown.join("; ");
+}
+
+/** Spark creates no pod without a setting that names the image. */
+function missingImages({ workload, settings, driver, executor }: SparkJob): Finding[] {
+  const key = (role: string) => `spark.kubernetes.${role}container.image`;
+  return [driver, executor].flatMap((pod): Finding[] => {
+    if (pod === undefined || settings.has(key("")) || settings.has(key(`${pod.role}.`))) return [];
+    return [{
+      severity: "fail",
+      ...placeOf(workload.object, `${workload.specPath}.containers[0].args`),
+      problem: `no setting names the image of the ${
+        pod.role === "driver" ? "driver" : "executors"
+      }`,
+      why: "Spark has no default image, so the job ends before Spark creates the pod",
+      fix: `Add to the arguments of spark-submit: --conf=${key("")}=${IMAGE}`,
+    }];
+  });
+}
+
 /** Judges a setting that names the image of the pods that Spark creates. */
 function judgeImageSetting(setting: SparkSetting): Finding[] {
   const { key, place } = setting;
+  // Nothing prints an image from a Secret, and an unknown image cannot be judged.
+  if (setting.unknown !== undefined || setting.isSecret === true) return [];
   return /^spark\.kubernetes\.((driver|executor)\.)?container\.image$/.test(key)
     ? judgeReference(printedValue(setting), place, `--conf=${key}=`)
     : [];

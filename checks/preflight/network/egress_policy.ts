@@ -55,11 +55,18 @@ const WHY =
   "the object store is outside the cluster; a job that cannot reach the store hangs until " +
   "its client times out";
 
+/** Whether a pod's job uses the store: a job of Spark, or one that has the address of the store. */
+function usesStore({ job }: { readonly job: JobWithPods }): boolean {
+  return job.mode !== "none" || job.environment.names.has("S3_ENDPOINT");
+}
+
 /** Decides for each pod whether all, some or no public addresses are open on the store's port. */
 function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
+  const pods = codePods(network).filter(usesStore);
+  if (pods.length + invalid.length === 0) return { notApplicable: "no job uses the object store" };
   const denied: DeniedConnection[] = [];
   const partial: PartialAccess[] = [];
-  for (const { job, actor } of codePods(network)) {
+  for (const { job, actor } of pods) {
     const port = storePort(job);
     const { answer, open } = judgeHost(network.cluster, actor.pod, "TCP", port);
     if (answer === "allowed" && open.some(({ family }) => family === 4)) continue;

@@ -63,6 +63,7 @@ export function withPods(job: SparkJob): JobWithPods | undefined {
  */
 export function labelled(job: JobWithPods): JobWithPods {
   const [own, ...others] = job.actors;
+  if (job.mode === "none") return job;
   if (own?.role !== "driver" || own.pod.labels.get(ROLE_LABEL) === own.role) return job;
   const labels = new Map([...own.pod.labels, [ROLE_LABEL, own.role]]);
   const actors = [{ ...own, pod: { ...own.pod, labels } }, ...others];

@@ -1,10 +1,17 @@
 import { readFile } from "../../../checks/facts/manifests.ts";
 import { treeOf } from "../../../checks/facts/tree.ts";
+import { egressPolicy } from "../../../checks/preflight/network/egress_policy.ts";
 import { driverExecutorTraffic } from "../../../checks/preflight/network/driver_executor_traffic.ts";
+import { nodePool } from "../../../checks/preflight/capacity/node_pool.ts";
+import { imageDeps } from "../../../checks/preflight/image/image_deps.ts";
+import { serviceAccount } from "../../../checks/preflight/access/service_account.ts";
+import { timestampEnv } from "../../../checks/preflight/code/timestamp_env.ts";
+import type { PlatformCheck } from "../../../checks/preflight/platform.ts";
 import { quotaFit } from "../../../checks/preflight/capacity/quota_fit.ts";
 import { rbac } from "../../../checks/preflight/access/rbac.ts";
 import type { SparkJob } from "../../../checks/spark/spark_job.ts";
-import { assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
+import { ACCESS, FILES } from "../healthy/manifests.ts";
 import { HEALTHY, manifests } from "../healthy/connections.ts";
 
 interface Shape {
@@ -300,17 +307,21 @@ Deno.test("sparkJobsOf says where each value was said, and what else a job has",
   assertEquals(job.application, { file: "local:///opt/jobs/bronze.py", place: place(7) });
 });
 
+/** The healthy job without arguments for spark-submit, started by Python. */
+const BY_PYTHON = HEALTHY.job
+  .replace(/command: \[.*\]/, "command: [python, /opt/jobs/bronze.py]")
+  .replace(/ +args:\n(?: +- .*\n)+/, "");
+
 /** The healthy manifests with spark-submit's flags in `PYSPARK_SUBMIT_ARGS`, and without two policies. */
 const MOVED = {
   api: "",
   spark: "",
-  job: HEALTHY.job
-    .replace("command: [spark-submit]", "command: [python, /opt/jobs/bronze.py]")
-    .replace(/ +args:\n(?: +- .*\n)+/, "")
-    .replace(
-      "env: [",
-      `env: [{ name: PYSPARK_SUBMIT_ARGS, value: "--master ${K8S} --num-executors 2 pyspark-shell" }, `,
-    ),
+  job: BY_PYTHON.replace(
+    / +env:\n/,
+    (env) =>
+      `${env}            - name: PYSPARK_SUBMIT_ARGS\n` +
+      `              value: "--master ${K8S} --num-executors 2 pyspark-shell"\n`,
+  ),
 };
 
 Deno.test("driver-executor-traffic and rbac agree that flags in PYSPARK_SUBMIT_ARGS ask for executors", () => {
@@ -327,9 +338,223 @@ Deno.test("driver-executor-traffic and rbac agree that flags in PYSPARK_SUBMIT_A
 });
 
 Deno.test("driver-executor-traffic, rbac and quota-fit are unknown together where the master is", () => {
-  const job = HEALTHY.job.replace(`--master=${K8S}`, "--master=$(MASTER_URL)");
+  const job = HEALTHY.job.replace(
+    / +args:\n(?: +- .*\n)+/,
+    '          args: ["--master=$(MASTER_URL)", job.py]\n',
+  );
   const facts = { manifests: manifests({ job }) };
   for (const check of [driverExecutorTraffic, quotaFit, rbac]) {
     assertMatch(JSON.stringify(check.run(facts)), /^\{"unknown":".*MASTER_URL/, check.id);
   }
+});
+
+/** The quota and the account of the jobs, which the checks of connections do not read. */
+const ACCOUNT_AND_QUOTA = `\n${FILES[ACCESS]}\n---\n${FILES["10-quota.yaml"]}`;
+
+/** The outcome of a check for the healthy manifests with another text in the job. */
+function outcomeOf(check: PlatformCheck | typeof imageDeps, from: string | RegExp, to: string) {
+  const job = HEALTHY.job.replace(from, () => to);
+  assert(job !== HEALTHY.job, String(from));
+  return JSON.stringify(check.run({ manifests: manifests({ job, more: ACCOUNT_AND_QUOTA }) }));
+}
+
+const FROM_SECRET =
+  "            - { name: GIVEN, valueFrom: { secretKeyRef: { name: x, key: y } } }\n          resources:";
+const withSecret = (key: string) => (check: PlatformCheck | typeof imageDeps) => {
+  const job = HEALTHY.job.replace(new RegExp(`(${key}=)\\S+`), "$1$(GIVEN)")
+    .replace("          resources:", () => FROM_SECRET);
+  return JSON.stringify(check.run({ manifests: manifests({ job, more: ACCOUNT_AND_QUOTA }) }));
+};
+
+Deno.test("quota-fit and image-deps are unknown where a Secret that is not there holds the value", () => {
+  for (
+    const key of ["spark.executor.instances", "spark.executor.memory", "executor.request.cores"]
+  ) {
+    assertMatch(withSecret(key)(quotaFit), /^\{"unknown":".* is not known: .*Secret/, key);
+  }
+  assertMatch(withSecret("executor.container.image")(imageDeps), /^\{"unknown":".*Secret/);
+});
+
+Deno.test("quota-fit fails for an amount that Spark or Kubernetes refuses", () => {
+  for (
+    const [from, to] of [
+      ["spark.executor.memory=2g", "spark.executor.memory=2Gi"],
+      ["spark.executor.memory=2g", "spark.executor.memory=1.5g"],
+      ["spark.executor.memoryOverhead=512m", "spark.executor.memoryOverhead=512Mi"],
+      ["spark.executor.instances=1", "spark.executor.instances=0"],
+      ["spark.executor.cores=2", "spark.executor.cores=500m"],
+      ["executor.limit.cores=2", "executor.limit.cores=two"],
+    ] as const
+  ) {
+    const outcome = outcomeOf(quotaFit, from, to);
+    assertMatch(outcome, /"severity":"fail".* is not a /, to);
+    assertStringIncludes(outcome, to);
+  }
+});
+
+Deno.test("quota-fit counts dynamic allocation, and warns where it has no limit", () => {
+  const dynamic = (more: string) =>
+    outcomeOf(
+      quotaFit,
+      "- --conf=spark.executor.instances=1",
+      `- --conf=spark.dynamicAllocation.enabled=TRUE${more}`,
+    );
+  const allocation = (key: string, n: number) =>
+    `\n            - --conf=spark.dynamicAllocation.${key}=${n}`;
+  assertMatch(dynamic(""), /"severity":"warn".*dynamic allocation has no limit/);
+  assertMatch(dynamic(allocation("minExecutors", 50)), /50 × executor/);
+  assertMatch(dynamic(allocation("maxExecutors", 50)), /50 × executor/);
+  assertMatch(dynamic(allocation("maxExecutors", 1)), /"findings":\[\]/);
+});
+
+Deno.test("node-pool fails for a pod template that its ConfigMap lacks, and is unknown for one in the image", () => {
+  const run = (parts: Parameters<typeof manifests>[0]) =>
+    JSON.stringify(nodePool.run({ manifests: manifests(parts) }));
+  const template = HEALTHY.template.replace("pod.yaml: |", "other.yaml: |");
+  assertMatch(run({ template }), /"severity":"fail".*does not have the file/);
+  assertMatch(run({ template: "" }), /^\{"unknown":".*ConfigMap spark-executor-pod/);
+  const job = HEALTHY.job.replace(/podTemplateFile=\S+/, "podTemplateFile=/opt/baked/pod.yaml");
+  assertMatch(run({ job }), /^\{"unknown":".*\/opt\/baked\/pod.yaml/);
+});
+
+Deno.test("node-pool and service-account judge the driver that Spark makes in cluster mode", () => {
+  const cluster = [/--deploy-mode=client/, "--deploy-mode=cluster"] as const;
+  assertMatch(outcomeOf(nodePool, ...cluster), /the driver that Spark makes can run on any node/);
+  assertMatch(
+    outcomeOf(serviceAccount, ...cluster),
+    /the driver that Spark makes runs as the namespace's default service account/,
+  );
+  const account = "--conf=spark.kubernetes.authenticate.driver.serviceAccountName";
+  for (const name of ["spark", "other"]) {
+    assertMatch(
+      outcomeOf(
+        serviceAccount,
+        cluster[0],
+        `--deploy-mode=cluster\n            - ${account}=${name}`,
+      ),
+      new RegExp(`there is no service account ${name} in the namespace`),
+    );
+  }
+});
+
+Deno.test("image-deps fails where no setting names the image of the executors", () => {
+  assertMatch(
+    outcomeOf(imageDeps, /executor\.container\.image/, "driver.container.image"),
+    /no setting names the image of the executors/,
+  );
+});
+
+Deno.test("rbac fails where Spark makes the pods in another namespace", () => {
+  const namespace = /spark\.kubernetes\.namespace=analytics-jobs/;
+  assertMatch(outcomeOf(rbac, namespace, "a.b=c"), /Spark makes its pods in the namespace default/);
+  assertMatch(
+    outcomeOf(rbac, namespace, "spark.kubernetes.namespace=robson"),
+    /Spark makes the job's pods in the namespace robson/,
+  );
+});
+
+Deno.test("timestamp-env fails for an argument with a variable that the container does not declare", () => {
+  const date = (text: string) =>
+    outcomeOf(timestampEnv, "- --name=bronze-ingest", `- --name=${text}`);
+  assertMatch(date("$(JOB_DATE)"), /"severity":"fail".*\$\(JOB_DATE\)/);
+  assertMatch(date("$(date +%F)"), /"severity":"fail".*\$\(date \+%F\)/);
+  assertMatch(date("$(POD_NAME)"), /"findings":\[\]/);
+  assertMatch(date("$$(JOB_DATE)"), /"findings":\[\]/);
+});
+
+const PG_DUMP = `
+apiVersion: batch/v1
+kind: Job
+metadata: { name: dump, namespace: analytics-jobs }
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - { name: dump, image: "postgres:16.4", command: [pg_dump], args: [-h, paradedb, rbsdb] }
+`;
+
+Deno.test("sparkJobsOf knows a job without Spark, and the checks of Spark do not judge it", () => {
+  const beside = { manifests: manifests({ more: `${ACCOUNT_AND_QUOTA}\n---${PG_DUMP}` }) };
+  const alone = { manifests: manifests({ job: PG_DUMP }) };
+  for (const check of [egressPolicy, driverExecutorTraffic, nodePool, serviceAccount]) {
+    assertMatch(JSON.stringify(check.run(beside)), /"findings":\[\]/, check.id);
+    assertMatch(JSON.stringify(check.run(alone)), /^\{"notApplicable"/, check.id);
+  }
+});
+
+for (
+  const [name, code, mode, executors] of [
+    [
+      "a master under a condition, and Kubernetes otherwise",
+      `b = SparkSession.builder\nif local:\n    b = b.master("local[*]")\nelse:\n    b = b.master("${K8S}")\n`,
+      "client",
+      2,
+    ],
+    [
+      "a master under a condition, weaker than the flag",
+      `b = SparkSession.builder\nif local:\n    b = b.master("local[*]")\n`,
+      "client",
+      2,
+    ],
+    [
+      "a master in the main block, which is no condition",
+      'if __name__ == "__main__":\n    SparkSession.builder.master("local[*]").getOrCreate()\n',
+      "local",
+      undefined,
+    ],
+    [
+      "a number in a dictionary",
+      'SparkSession.builder.config(map={"spark.executor.instances": 5}).getOrCreate()\n',
+      "client",
+      5,
+    ],
+    [
+      "keywords in the other order",
+      'SparkConf().set(value="5", key="spark.executor.instances")\n',
+      "client",
+      5,
+    ],
+    [
+      "a setting that the code only reads",
+      'spark.conf.get("spark.executor.instances", "9")\n',
+      "client",
+      2,
+    ],
+  ] as const
+) {
+  Deno.test(`sparkJobsOf reads code: ${name}`, () => {
+    const job = jobOf({ args: [`--master=${K8S}`, "job.py"] }, { "job.py": code });
+    assertEquals([job.mode, job.executor?.count], [mode, executors]);
+  });
+}
+
+Deno.test("sparkJobsOf does not choose between several values of a constant", () => {
+  const code = `M = "local[*]"\nM = "${K8S}"\nSparkSession.builder.master(M).getOrCreate()\n`;
+  const job = jobOf({ args: ["job.py"] }, { "job.py": code });
+  assertEquals(job.mode, "unknown");
+  assertStringIncludes(job.unknown!, "the code sets M to local[*] or k8s://");
+});
+
+Deno.test("sparkJobsOf decides between variables and system properties as spark-submit does", () => {
+  const env =
+    `[{ name: SPARK_SUBMIT_OPTS, value: "-Dspark.master=${K8S} -Dspark.executor.memory=1g" },
+    { name: SPARK_EXECUTOR_MEMORY, value: 3g }]`;
+  const job = jobOf({ args: ["job.py"], env });
+  assertEquals(job.mode, "local");
+  assertEquals(job.settings.get("spark.executor.memory")?.value, "3g");
+});
+
+Deno.test("sparkJobsOf reads the container that runs Spark, not a sidecar", () => {
+  const job = jobOf({
+    args: ["job.py"],
+    env: "[{ name: S3_ENDPOINT, value: https://a }]",
+    pod: `  - name: sidecar
+    image: proxy:1
+    command: [proxy, --master, redis]
+    env: [{ name: S3_ENDPOINT, value: https://b }, { name: MASTER, value: redis }]
+`,
+  });
+  assertEquals([job.mode, job.master], ["local", undefined]);
+  assertEquals(job.environment.value("S3_ENDPOINT"), "https://a");
 });

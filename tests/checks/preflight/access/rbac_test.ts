@@ -1,5 +1,5 @@
 import { assertStringIncludes } from "../../../support/assert.ts";
-import { ACCESS, assertFound, change, FILES, JOB, JOB_ID } from "../../healthy/manifests.ts";
+import { ACCESS, assertFound, change, FILES, IMAGE, JOB, JOB_ID } from "../../healthy/manifests.ts";
 
 const ID = "rbac";
 const ROLE = "Role analytics-jobs/spark-jobs";
@@ -99,7 +99,12 @@ Deno.test("rbac fails for permissions in the whole cluster", async () => {
 });
 
 Deno.test("rbac asks for more in cluster mode, and for nothing without executors", async () => {
-  const cluster = change(JOB, "--deploy-mode=client", "--deploy-mode=cluster");
+  const driver = [
+    "spark.kubernetes.authenticate.driver.serviceAccountName=spark-jobs",
+    "spark.kubernetes.driver.podTemplateFile=/opt/deep-storage/executor/pod.yaml",
+    `spark.kubernetes.driver.container.image=${IMAGE}`,
+  ].map((each) => `\n            - --conf=${each}`).join("");
+  const cluster = change(JOB, "--deploy-mode=client", `--deploy-mode=cluster${driver}`);
   const others = (verbs: string) =>
     FILES[ACCESS]!.replace(/ {2}# Its settings reach[^]*?(?=---)/, "") +
     `---

@@ -24,6 +24,14 @@ import {
   ONE_IMAGE,
 } from "../../healthy/manifests.ts";
 
+/** The files with a Job that has no executors, so that one image is used once. */
+const LOCAL = change(
+  JOB,
+  "--master=k8s://https://kubernetes.default.svc",
+  "--master=local[2]",
+  ONE_IMAGE,
+);
+
 const ID = "image-deps";
 const FIELD = "spec.template.spec.containers[0].image";
 
@@ -249,7 +257,7 @@ const factWith = (...images: readonly ImageReading[]): ImageFact => (
 /** The verdict of image-deps over files, or without them, and what is known of their image. */
 async function judge(
   image: ImageFact | Gatherers["image"],
-  files: Readonly<Record<string, string>> | "none" = ONE_IMAGE,
+  files: Readonly<Record<string, string>> | "none" = LOCAL,
 ): Promise<Result> {
   const left = { absent: "left out", requested: true } as const;
   const isFact = image !== undefined && "images" in image;
@@ -398,7 +406,7 @@ Deno.test("image-deps fails for a broken image, and skips for an image that cann
 Deno.test("image-deps expects no jars in an image that is not for Spark", async () => {
   const init =
     "initContainers:\n        - {name: wait, image: busybox:1, resources: {limits: {cpu: 1m, memory: 1Mi}}}\n      containers:";
-  const files = change(JOB, "containers:", init, ONE_IMAGE);
+  const files = change(JOB, "containers:", init, LOCAL);
   const busybox = contents("busybox:1", { jars: undefined, hadoopVersion: undefined });
   const { verdict } = await judge(factWith(contents(IMAGE), busybox), files);
   assertEquals(verdict, "pass");
@@ -408,13 +416,13 @@ Deno.test("image-deps judges YAML and Dockerfile without the image", async () =>
   const { verdict, examined } = await judge(undefined);
   assertEquals(verdict, "pass");
   assertStringIncludes(examined ?? "", "1 Dockerfile");
-  const plain = await judge(undefined, change(JOB, IMAGE, "apache/spark:3.5.8", ONE_IMAGE));
+  const plain = await judge(undefined, change(JOB, IMAGE, "apache/spark:3.5.8", LOCAL));
   assertEquals(plain.verdict, "fail");
 });
 
 Deno.test("image-deps reports plain Spark once, by its name", async () => {
   const plain = "apache/spark:3.5.8";
-  const files = change(JOB, IMAGE, plain, ONE_IMAGE);
+  const files = change(JOB, IMAGE, plain, LOCAL);
   const lacking = contents(plain, { jars: without("postgresql") });
   const { findings } = await judge(factWith(lacking), files);
   assertEquals(findings.map(({ problem }) => problem), [`${plain} is plain Spark`]);
@@ -445,7 +453,7 @@ Deno.test("image-deps is an error if the image could not be collected, unless so
   const { verdict, reason } = await judge(gone);
   assertEquals(verdict, "error");
   assertStringIncludes(reason ?? "", "Cannot look: it is gone");
-  const failed = await judge(gone, change(JOB, IMAGE, "apache/spark:3.5.8", ONE_IMAGE));
+  const failed = await judge(gone, change(JOB, IMAGE, "apache/spark:3.5.8", LOCAL));
   assertEquals(failed.verdict, "fail");
 });
 
@@ -455,7 +463,7 @@ Deno.test("image-deps is an error if the image of a job was not read", async () 
 });
 
 Deno.test("image-deps reports findings of the manifests and of the contents together", async () => {
-  const files = change(JOB, "- --driver-memory=1g", "- --packages=a:b:1", ONE_IMAGE);
+  const files = change(JOB, "- --driver-memory=1g", "- --packages=a:b:1", LOCAL);
   const { findings } = await judge(
     factWith(contents(IMAGE, { jars: without("postgresql") })),
     files,
@@ -464,7 +472,7 @@ Deno.test("image-deps reports findings of the manifests and of the contents toge
 });
 
 Deno.test("image-deps fails for the manifests whatever the contents are, and the reverse", async () => {
-  const plain = change(JOB, IMAGE, "apache/spark:3.5.8", ONE_IMAGE);
+  const plain = change(JOB, IMAGE, "apache/spark:3.5.8", LOCAL);
   const denied = await judge(factWith(refusal("apache/spark:3.5.8", "denied")), plain);
   assertEquals([denied.verdict, denied.findings.length], ["fail", 1]);
   const bad = factWith(contents("x", { jars: without("postgresql") }));
