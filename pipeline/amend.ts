@@ -37,7 +37,7 @@ export interface AmendmentPlan {
   readonly late: number;
   /** Events that the outbox has no longer, and that bronze keeps. */
   readonly lost: number;
-  /** Events with other values in the outbox. Bronze keeps its own values. */
+  /** Events with different values in the outbox. Bronze keeps its own values. */
   readonly altered: number;
   /** Events that cannot be held by the contract, and stay in the quarantine. */
   readonly quarantined: number;
@@ -85,7 +85,7 @@ async function amendBronze(options: AmendOptions): Promise<AmendOutcome> {
     if (isAcknowledged(found, previous.commit) && sameQuarantine(day, found, previous.commit)) {
       observer.step({
         step: "amendment",
-        says: "there is nothing to take in, so bronze stays as it is",
+        says: "no new events, so bronze is unchanged",
         data: { events: 0, parts: 0 },
       });
       return "unchanged";
@@ -129,24 +129,24 @@ function tellDifferences(found: BronzeDifferences, observer: Observer): void {
   };
   const ids = (differences: readonly Difference[]) => differences.map(({ id }) => id);
   tell("late", "came late", late.size, ids(named.late));
-  tell("lost", `that ${OUTBOX_TABLE} no longer has, and bronze keeps`, lost.size, ids(named.lost));
+  tell("lost", `no longer in ${OUTBOX_TABLE}, kept in bronze`, lost.size, ids(named.lost));
   tell(
     "altered",
-    "with other values in the outbox",
+    "with different values in the outbox",
     altered.size,
     named.altered.map(explainDifference),
   );
   const unfitTexts = unfit.slice(0, NAMED).map(describeUnfit);
   tell("quarantine", "for the quarantine", unfit.length, unfitTexts);
   const goneTexts = gone.slice(0, NAMED).map(describeUnfit);
-  tell("gone", `in quarantine that ${OUTBOX_TABLE} no longer has`, gone.length, goneTexts);
+  tell("gone", `in quarantine, no longer in ${OUTBOX_TABLE}`, gone.length, goneTexts);
 }
 
 function neverPublished(day: Day): Failure {
   return new Failure({
     kind: "data",
     task: `amend ${day}`,
-    problem: "bronze has no commit marker for it, so the day was never published",
+    problem: "bronze has no commit marker for this day, so the day was never published",
     remedy: `Publish it: deno task run --date ${day}`,
   });
 }
@@ -156,13 +156,13 @@ function altered(day: Day, { altered, named }: BronzeDifferences): Failure {
   return new Failure({
     kind: "data",
     task: `amend ${day}`,
-    problem: `${plural(altered.size, "event")} of bronze ${altered.size === 1 ? "has" : "have"} ` +
-      "other values in the outbox: " +
+    problem: `${plural(altered.size, "event")} in bronze ${altered.size === 1 ? "has" : "have"} ` +
+      "different values in the outbox: " +
       `${named.altered.map(explainDifference).join("; ")}${
         more > 0 ? `; and ${more} more` : ""
       }. ` +
       "Nothing was changed",
-    remedy: "If the outbox is wrong, correct it there and run again. To keep the values that " +
-      `bronze has, and record that: deno task amend --date ${day} --keep-altered`,
+    remedy: "If the outbox is wrong, correct it there and run again. To keep the values in " +
+      `bronze and record the difference: deno task amend --date ${day} --keep-altered`,
   });
 }

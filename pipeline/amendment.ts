@@ -216,14 +216,14 @@ export function differs(
   const count = late.size + lost.size + altered.size + newlyUnfit.length + gone.length;
   const texts = [...named.late, ...named.lost, ...named.altered].map(({ text }) => text);
   for (const { event_id } of newlyUnfit.slice(0, NAMED)) {
-    texts.push(`event ${event_id} came later and does not fit the contract`);
+    texts.push(`event ${event_id} came late and does not fit the contract`);
   }
   for (const { event_id } of gone.slice(0, NAMED)) {
-    texts.push(`event ${event_id} is in quarantine and not in the outbox`);
+    texts.push(`event ${event_id} is in quarantine but not in the outbox`);
   }
   const more = count - texts.length;
   const difference = count === 0
-    ? "its marker records events as lost or altered that the outbox has again as bronze has them"
+    ? "its marker records events as lost or altered, but the outbox and bronze agree on them again"
     : `it differs from the outbox in ${plural(count, "row")}: ${texts.join("; ")}` +
       (more > 0 ? `; and ${more} more` : "");
   return new Failure({

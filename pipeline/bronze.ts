@@ -136,9 +136,9 @@ async function verifyWindow(
   const kept = found.lost.size + found.altered.size;
   observer.step({
     step: "verified",
-    says: `sealed before; its ${plural(commit.rows, "row")} equal the outbox` +
-      (kept > 0 ? `, but for ${kept} that an amendment acknowledged` : "") +
-      ", nothing was written",
+    says: `already sealed; its ${plural(commit.rows, "row")} match the outbox` +
+      (kept > 0 ? `, except ${kept} that an amendment acknowledged` : "") +
+      "; nothing was written",
     data: { key: publication.key, state: "sealed", rows: commit.rows, parts: commit.parts.length },
   });
   await removeBesideSealed(commit, publication);
@@ -154,8 +154,9 @@ function confirmNumbers(
   throw new Failure({
     kind: "data",
     task: `confirm bronze of ${day}`,
-    problem: `its commit marker says ${plural(rows, "event")}, event_seq ${minSeq} to ${maxSeq}, ` +
-      `and its parts have ${survey.rows}, event_seq ${survey.minSeq} to ${survey.maxSeq}`,
+    problem:
+      `its commit marker records ${plural(rows, "event")}, event_seq ${minSeq} to ${maxSeq}, ` +
+      `but its parts have ${survey.rows}, event_seq ${survey.minSeq} to ${survey.maxSeq}`,
     remedy: "Find out who changed the marker, and restore it from a backup.",
   });
 }
@@ -186,7 +187,7 @@ function lostSince({ day }: BronzeCommit, lost: ReadonlySet<string>): Failure {
     task: `export ${day}`,
     problem: `bronze has ${plural(lost.size, "event")} that ${OUTBOX_TABLE} no longer has: ` +
       `${named}${more}. Nothing was changed, so bronze keeps them`,
-    remedy: "Find out who removed them, or whether this is the wrong database. To keep them and " +
-      `take in the rest: deno task amend --date ${day}`,
+    remedy: "Find out who removed them, or check whether this is the wrong database. To keep " +
+      `them and add the new events: deno task amend --date ${day}`,
   });
 }

@@ -176,8 +176,8 @@ export async function stillComplete(
 
 function changedMeanwhile(more: number): string {
   return more > 0
-    ? `${plural(more, "event")} came while the run was on`
-    : `${plural(-more, "event")} went while the run was on`;
+    ? `${plural(more, "event")} came during the run`
+    : `${plural(-more, "event")} went during the run`;
 }
 
 /** Rows that are counted as they go by. */
@@ -261,7 +261,7 @@ function tellSchema(connection: Connection, { unknown }: OutboxSchema, observer:
 }
 
 function tellFence({ sealable, reasons }: Fence, observer: Observer): void {
-  const sealing = "the day is over, no earlier transaction is open";
+  const sealing = "the day is over and no earlier transaction is open";
   const says = sealable ? sealing : `the day stays open: ${reasons.join("; ")}`;
   observer.step({ step: "fence", says, data: { sealable, reasons } });
 }
@@ -301,7 +301,8 @@ function tellUnfit({ unfit, strays, strayCount }: Survey, observer: Observer): v
     const more = unfit.length > NAMED ? `; and ${unfit.length - NAMED} more` : "";
     observer.step({
       step: "quarantine",
-      says: `${plural(unfit.length, "event")} cannot be held by the contract and ` +
+      says: `${plural(unfit.length, "event")} ` +
+        `${unfit.length === 1 ? "does not fit" : "do not fit"} the Parquet types and ` +
         `${unfit.length === 1 ? "goes" : "go"} into the quarantine: ${list}${more}`,
       data: {
         events: unfit.length,
@@ -315,8 +316,8 @@ function tellUnfit({ unfit, strays, strayCount }: Survey, observer: Observer): v
     observer.step({
       step: "strays",
       says: `${plural(strayCount, "event")} of ${OUTBOX_TABLE} ${
-        strayCount === 1 ? "falls" : "fall"
-      } on no day, so no run copies ${strayCount === 1 ? "it" : "them"}: ${
+        strayCount === 1 ? "has" : "have"
+      } no valid occurred_at, so no run copies ${strayCount === 1 ? "it" : "them"}: ${
         strays.join(", ")
       }${more}. Correct occurred_at in the outbox`,
       data: { events: strayCount, event_ids: strays },
@@ -329,7 +330,7 @@ function notBegun(window: Window, now: bigint): Failure {
   return new Failure({
     kind: "configuration",
     task: `export ${window.day}`,
-    problem: `that day has not begun; the database's clock says ${formatMicros(now)}`,
-    remedy: "Give an earlier day, or no day for today.",
+    problem: `the day has not begun; the database's clock is at ${formatMicros(now)}`,
+    remedy: "Use an earlier day, or omit the day to run for today.",
   });
 }

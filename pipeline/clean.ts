@@ -43,8 +43,8 @@ interface LayerObjects {
 }
 
 /**
- * Finds what interrupted runs left of a day: parts of both layers that no marker names, neither the one
- * that stands nor one of the history, and Spark's staging folders of any day.
+ * Finds what interrupted runs left of a day: parts of both layers that no marker lists, neither the
+ * one that stands nor one of the history, and Spark's staging folders of any day.
  *
  * @param clock tells the clock of the store, in milliseconds since 1970; asked only where it matters
  * @throws {Failure} data: a marker cannot be used, so that nothing tells what belongs to the day
@@ -184,8 +184,8 @@ async function confirmMarker(
     kind: "unreachable",
     task: `clean ${day}`,
     problem:
-      `another run published ${lake.url(key)} meanwhile, and may have named what was about ` +
-      "to be removed",
+      `another run published ${lake.url(key)} meanwhile, and its marker may list the objects ` +
+      "to remove",
     remedy: "Run again.",
   });
 }

@@ -89,7 +89,7 @@ export async function compareWindow(
     throw new Failure({
       kind: "data",
       task: `compare ${published.layer} of ${published.day}`,
-      problem: `it was published under another contract (${published.contract})`,
+      problem: `it was published under a different contract (${published.contract})`,
       remedy: "Use the version of this toolkit that published it.",
     });
   }
@@ -118,7 +118,7 @@ async function confirmThere(lake: Lake, parts: readonly Part[]): Promise<void> {
   const there = new Map((await listFolders(lake, parts)).map(({ key, bytes }) => [key, bytes]));
   for (const part of parts) {
     const bytes = there.get(part.key);
-    if (bytes === undefined) throw damaged(lake, part, "it is not there");
+    if (bytes === undefined) throw damaged(lake, part, "it is missing");
     if (bytes !== part.bytes) throw damaged(lake, part, `it has ${bytes} bytes, not ${part.bytes}`);
   }
 }
@@ -179,7 +179,7 @@ async function differences(
   const alone = (kind: "late" | "lost", where: string, notWhere: string): Difference[] =>
     [...rows[kind]].filter(([id]) => found[kind].has(id)).slice(0, NAMED).map(([id, row]) => ({
       id,
-      text: `${layer.describe(row)} is in ${where} and not in ${notWhere}`,
+      text: `${layer.describe(row)} is in ${where} but not in ${notWhere}`,
       values: [],
     }));
   return {
@@ -194,7 +194,11 @@ async function differences(
 
 function changed(layer: Layer, row: Row, values: Difference["values"]): Difference {
   const columns = values.map(({ column }) => column).join(", ");
-  return { id: layer.identify(row), text: `${layer.describe(row)} has another ${columns}`, values };
+  return {
+    id: layer.identify(row),
+    text: `${layer.describe(row)} has a different ${columns}`,
+    values,
+  };
 }
 
 function changes(ours: Row, theirs: Row, columns: readonly Column[]): Difference["values"] {

@@ -41,8 +41,8 @@ export { type TlsConfig, tlsConfig, type TlsMode } from "./config/tls.ts";
 const DEFAULT_GRACE_MINUTES = "15";
 
 const GRACE: Rule = {
-  fault: (minutes) => /^\d{1,6}$/.test(minutes) ? undefined : "it is no number of minutes",
-  remedy: `It is a whole number of minutes. Remove it for ${DEFAULT_GRACE_MINUTES}.`,
+  fault: (minutes) => /^\d{1,6}$/.test(minutes) ? undefined : "it is not a number of minutes",
+  remedy: `Set it to a whole number of minutes, or remove it to use ${DEFAULT_GRACE_MINUTES}.`,
 };
 
 /** What no message may show. */

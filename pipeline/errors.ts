@@ -78,11 +78,10 @@ export class Failure extends Error {
  *
  * @example
  * ```ts
- * import { assertEquals } from "@std/assert";
- * import { interruption } from "./errors.ts";
- * const { kind, message } = interruption("read the lake", AbortSignal.abort());
- * assertEquals(kind, "unreachable");
- * assertEquals(message, "Cannot read the lake: it was interrupted before it was done. Run again.");
+ * import { assertEquals } from "@std/assert"; import { interruption } from "./errors.ts"; const {
+ * kind, message } = interruption("read the lake", AbortSignal.abort()); assertEquals(kind,
+ * "unreachable"); assertEquals(message, "Cannot read the lake: the operation was interrupted. Run
+ * again.");
  * ```
  */
 export function interruption(task: string, signal: AbortSignal): Failure {
@@ -91,7 +90,7 @@ export function interruption(task: string, signal: AbortSignal): Failure {
   return new Failure({
     kind: "unreachable",
     task,
-    problem: "it was interrupted before it was done",
+    problem: "the operation was interrupted",
     remedy: "Run again.",
     cause: reason,
   });

@@ -167,9 +167,8 @@ export async function confirmNothingLost(
   if (lost.size > 0 || unreadable.length > 0) throw removed(window.day, lost, unreadable);
   observer.step({
     step: "marker",
-    says:
-      "the commit marker is gone, though the day was published before; the outbox still has every " +
-      "event of the parts that lie there, so the day is published again",
+    says: "the commit marker is missing, although the day was published before; the outbox still " +
+      "has every event of the remaining parts, so the day is published again",
     data: { key: publication.key },
     warning: true,
   });
@@ -197,7 +196,7 @@ function removed(
   return new Failure({
     kind: "data",
     task: `export ${day}`,
-    problem: "the day was published before, and its commit marker is gone. The parts that lie " +
+    problem: "the day was published before, but its commit marker is missing. The parts that lie " +
       `there hold ${[...events, ...parts].join("; ")}. Nothing was changed`,
     remedy: "Restore the commit marker from a backup.",
   });

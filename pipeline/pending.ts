@@ -57,7 +57,7 @@ function reasonOf({ bronze, silver }: LakeDay): string {
   if (silver.state !== "published") return `silver's marker is ${silver.state}`;
   return silver.commit.bronze.sha256 === bronze.sha256
     ? "silver is open"
-    : "silver is of an older bronze";
+    : "silver was made from an older bronze";
 }
 
 function earliest(a: Day | undefined, b: Day | undefined): Day | undefined {

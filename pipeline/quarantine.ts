@@ -72,10 +72,10 @@ export async function readQuarantine(
 ): Promise<Quarantine> {
   if (link === undefined) return { day, events: [] };
   const stored = await lake.get(link.key);
-  if (stored === undefined) throw unusable(lake, link, "it is not there");
+  if (stored === undefined) throw unusable(lake, link, "it is missing");
   const sha256 = createHash("sha256").update(stored.bytes).digest("hex");
   if (sha256 !== link.sha256) {
-    throw unusable(lake, link, "its sha256 is not the one in the commit marker");
+    throw unusable(lake, link, "its sha256 differs from the commit marker");
   }
   try {
     return parseQuarantine(stored.bytes);

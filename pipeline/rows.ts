@@ -167,7 +167,8 @@ async function* rowsOf(
     const found = reader.columns.find((column) => column.name === name)?.type;
     // A column without a type holds nulls only.
     if (found === type || nullable && found === "VOID") continue;
-    throw damaged(lake, part, `its column ${name} is ${found ?? "missing"}, and not ${type}`);
+    const problem = found === undefined ? "is missing" : `has type ${found} instead of ${type}`;
+    throw damaged(lake, part, `its column ${name} ${problem}`);
   }
   // A column may be asked for twice: to be returned, and to be looked at.
   const once = [...new Set(names)];
@@ -194,7 +195,7 @@ function foreign(url: string, { layer, day }: RowQuery): Failure {
   return new Failure({
     kind: "data",
     task: `show ${layer} of ${day}`,
-    problem: `${url} was published under another contract`,
+    problem: `${url} was published under a different contract`,
     remedy: "Show it with the version of this toolkit that published it.",
   });
 }

@@ -115,7 +115,7 @@ async function readPrevious(
     if (stored === undefined) throw error;
     observer.step({
       step: "silver",
-      says: "silver's commit marker cannot be used, and is replaced",
+      says: "silver's commit marker cannot be used and is replaced",
       data: { key },
       warning: true,
     });
@@ -214,7 +214,7 @@ async function verifySealed(
   if (stale && bronze.commit.state === "sealed") return true;
   observer.step({
     step: "verified",
-    says: `sealed before; its ${plural(rows, "row")} equal ${SILVER.source}, nothing was written`,
+    says: `already sealed; its ${plural(rows, "row")} match ${SILVER.source}; nothing was written`,
     data: { key, state: "sealed", rows, parts: parts.length },
   });
   await removeBesideSealed(sealed, publication);
@@ -278,8 +278,8 @@ async function* cutClients(
 function noBronze(lake: Lake, day: Day): Failure {
   return new Failure({
     kind: "data",
-    task: `make silver of ${day}`,
-    problem: `bronze has no commit marker for it (${lake.url(bronzeMarkerKey(day))})`,
+    task: `build silver for ${day}`,
+    problem: `bronze has no commit marker for this day (${lake.url(bronzeMarkerKey(day))})`,
     remedy: `Run bronze first: deno task bronze --date ${day}`,
   });
 }
@@ -287,9 +287,9 @@ function noBronze(lake: Lake, day: Day): Failure {
 function restless(day: Day, cause: unknown): Failure {
   return new Failure({
     kind: "unreachable",
-    task: `make silver of ${day}`,
-    problem: `bronze was published again ${ATTEMPTS} times meanwhile`,
-    remedy: "Let the other runs end, then run again.",
+    task: `build silver for ${day}`,
+    problem: `bronze was published again ${ATTEMPTS} times during the run`,
+    remedy: "Wait for the other runs to end, then run again.",
     cause,
   });
 }
@@ -302,7 +302,8 @@ function differs({ day }: SilverCommit, count: number, named: readonly Differenc
     task: `confirm silver of ${day}, which is sealed`,
     problem: `it differs from ${SILVER.source} in ${plural(count, "row")}: ${texts.join("; ")}. ` +
       "Nothing was changed",
-    remedy: "Find out who changed either one. To make silver from bronze again: deno task amend " +
+    remedy: "Find out who changed silver or bronze. To rebuild silver from bronze: deno task " +
+      "amend " +
       `--date ${day}`,
   });
 }

@@ -18,7 +18,7 @@ ${DAY_FLAGS_HELP}
   --output json         one JSON object per step
 
 Examples:
-  deno task silver 2025-12-28                    make silver of that day from its bronze
+  deno task silver 2025-12-28                    build silver for that day from its bronze
   deno task silver 2025-12-28 --dry-run          show what a run would publish
   deno task silver --from 2025-12-01 --to 2025-12-31
 

@@ -277,7 +277,7 @@ Deno.test("manifests: a JOB_DATE that is none is refused, and a shell expression
     const [text, words] of [
       ["$(date +%F)", "Kubernetes runs no shell"],
       ["2025-02-30", "the calendar has no such day"],
-      ["28.12.2025", "a day is written YYYY-MM-DD"],
+      ["28.12.2025", "the format of a day is YYYY-MM-DD"],
     ] as const
   ) {
     const { kind, message } = await python(

@@ -30,7 +30,7 @@ const PORT: Rule = {
   fault: (port) =>
     /^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65535
       ? undefined
-      : "it is no port",
+      : "it is not a port",
   remedy: "A port is a number from 1 to 65535; Postgres usually has 5432.",
 };
 
@@ -117,13 +117,13 @@ export function unsetForDatabase(env: Environment = PROCESS): string[] {
 function hostFault(host: string): Fault {
   if (host.includes("://")) return "it is a URL";
   if (host.includes("@")) return "it has a login before the host";
-  if (host.startsWith("/")) return "it is the path of a socket, and connections go by TCP";
-  if (host.includes("/")) return "it has a path behind the host";
+  if (host.startsWith("/")) return "it is the path of a socket, and only TCP is supported";
+  if (host.includes("/")) return "it has a path after the host";
   if (host.includes(",")) return "it names several hosts";
   if (/^[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*$/i.test(host)) return undefined;
-  if (/^\[.*\]$/.test(host)) return "an address of IPv6 has no brackets here";
-  if (/:\d*$/.test(host)) return "it has a port behind the host";
+  if (/^\[.*\]$/.test(host)) return "an IPv6 address must not have brackets here";
+  if (/:\d*$/.test(host)) return "it has a port after the host";
   return /^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?$/i.test(host)
     ? undefined
-    : "it has a character that no host name has";
+    : "it has a character that is not allowed in a host name";
 }

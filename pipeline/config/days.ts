@@ -62,7 +62,7 @@ export function requestedDays(flags: DayFlags, env: Environment = PROCESS): Days
     throw usage(
       "use --to without --from",
       "it is the end of a range",
-      "Give --from as well.",
+      "Add --from.",
     );
   }
   const text = env.get("JOB_DATE");
@@ -130,7 +130,7 @@ export function daysOf({ from, to }: DaysAsked, today: Day): Day[] {
   if (count > MOST_DAYS) {
     throw usage(
       `use the days from ${first} to ${last}`,
-      `they are ${count.toLocaleString("en-US")}, and one command takes at most ` +
+      `the range has ${count.toLocaleString("en-US")} days, and one command takes at most ` +
         MOST_DAYS.toLocaleString("en-US"),
       "Give a later --from or an earlier --to.",
     );
@@ -165,8 +165,8 @@ function namedDay(name: string, text: string): NamedDay {
 function contradiction(one: string, other: string): Failure {
   return usage(
     `use ${one} together with ${other}`,
-    "each says which days are meant",
-    "Give one of them.",
+    "both of them select days",
+    "Use only one of them.",
   );
 }
 
@@ -192,18 +192,19 @@ export function noSuchDay(name: string, text: string): Failure {
     task: `use ${name}${JSON.stringify(text)}`,
     problem: problemOf(text),
     remedy: name === "JOB_DATE="
-      ? "Remove JOB_DATE to run for today in UTC, or set a day such as 2025-12-28, today or yesterday."
+      ? "Remove JOB_DATE to run for today in UTC, or set a day such as 2025-12-28, today or " +
+        "yesterday."
       : "Give a day such as 2025-12-28, today or yesterday.",
   });
 }
 
 function problemOf(text: string): string {
   if (/\$\(|`|\$\{|\$[A-Za-z_]|%[A-Za-z]/.test(text)) {
-    return "that is a shell expression, not a day. Kubernetes runs no shell over a container's env: " +
-      "it replaces $(NAME) of a variable that was declared before, and leaves everything else, such " +
-      "as $(date +%F), as it is";
+    return "it is a shell expression, not a day. Kubernetes does not run a shell on a " +
+      "container's env: it expands $(NAME) for variables that are declared earlier, and leaves " +
+      "everything else, such as $(date +%F), unchanged";
   }
-  if (/^\s|\s$/.test(text)) return "it has a blank or a line break around";
+  if (/^\s|\s$/.test(text)) return "it begins or ends with a blank or a line break";
   if (/^\d{4}-\d{2}-\d{2}$/.test(text)) return "the calendar has no such day";
-  return "a day is written YYYY-MM-DD";
+  return "the format of a day is YYYY-MM-DD";
 }

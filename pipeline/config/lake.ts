@@ -34,9 +34,13 @@ export type LakeConfig = S3Config | DirectoryConfig;
 
 const DIRECTORY: Rule = {
   blanks: true,
-  fault: (url) => directoryOf(url) === undefined ? "it is no URL of a local directory" : undefined,
+  fault: (url) =>
+    directoryOf(url) === undefined
+      ? "it is not the URL of a local " +
+        "directory"
+      : undefined,
   remedy:
-    "It names a local directory, as in file:///var/lib/lake. For a bucket, remove it and set " +
+    "Set it to a local directory, as in file:///var/lib/lake. For a bucket, remove it and set " +
     "S3_ENDPOINT and S3_BUCKET.",
 };
 
@@ -56,13 +60,16 @@ const REGION: Rule = {
   fault: (region) =>
     /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(region)
       ? undefined
-      : "it has a character no region has",
+      : "it has a character that is not allowed in a region",
   remedy: "Set it to the store's region, as in us-east-1, or remove it.",
 };
 
 const KEY: Rule = {
   hidden: true,
-  fault: (key) => /^[\x21-\x7e]+$/.test(key) ? undefined : "its value has a character no key has",
+  fault: (key) =>
+    /^[\x21-\x7e]+$/.test(key)
+      ? undefined
+      : "its value has a character that is not allowed in a key",
   remedy: "Set it again, without quotes or a line break.",
 };
 
@@ -131,16 +138,18 @@ function directoryOf(url: string): string | undefined {
 }
 
 function endpointFault(text: string): Fault {
-  if (text.includes("@")) return "it has a login in it";
+  if (text.includes("@")) return "it contains a login";
   const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol)) return "it is no address of http or https";
-  return `${url.origin}/` === url.href ? undefined : "it has more behind the address";
+  if (url === null || !/^https?:$/.test(url.protocol)) return "it is not an http or https address";
+  return `${url.origin}/` === url.href ? undefined : "it has more after the address";
 }
 
 function bucketFault(bucket: string): Fault {
-  if (/^s3:/i.test(bucket)) return "it has s3: in front";
+  if (/^s3:/i.test(bucket)) return "it begins with s3:";
   if (bucket.includes("://")) return "it is a URL";
   if (bucket.includes("/")) return "it has a slash";
-  if (/^\.+$/.test(bucket)) return "it is no name";
-  return /^[A-Za-z0-9._:-]+$/.test(bucket) ? undefined : "it has a character that no bucket has";
+  if (/^\.+$/.test(bucket)) return "it is not a name";
+  return /^[A-Za-z0-9._:-]+$/.test(bucket)
+    ? undefined
+    : "it has a character that is not allowed in a bucket name";
 }

@@ -26,13 +26,14 @@ export interface TlsConfig {
 const MODE_NAMES = ["DJANGO_DB_SSLMODE", "PGSSLMODE"] as const;
 
 const MODE: Rule = {
-  fault: (mode) => modeOf(mode) === undefined ? "it is no mode of TLS" : undefined,
-  remedy: `It is one of ${MODES.join(", ")}; verify-full is the safest.`,
+  fault: (mode) => modeOf(mode) === undefined ? "it is not a TLS mode" : undefined,
+  remedy: `Set it to one of ${MODES.join(", ")}; verify-full is the safest.`,
 };
 
 const ROOT: Rule = {
   blanks: true,
-  remedy: "Name a file with certificates in PEM, or system for those of this machine.",
+  remedy: "Set it to a file with PEM certificates, or to system for the certificates of this " +
+    "machine.",
 };
 
 /**
@@ -112,7 +113,7 @@ function pemOf(path: string, read: (path: string) => string): string {
   throw new Failure({
     kind: "configuration",
     task: `use ${name}`,
-    problem: "it has no certificate",
+    problem: "the file has no certificate",
     remedy: ROOT.remedy,
   });
 }

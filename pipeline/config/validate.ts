@@ -77,14 +77,16 @@ export function required(env: Environment, name: string, meaning: string, rule: 
 function marks(value: string, { blanks = false, hidden = false }: Rule): Fault {
   const what = hidden ? "its value" : "it";
   if (/[\r\n]$/.test(value)) return `${what} ends with a line break`;
-  if (/[\r\n\0]/.test(value)) return `${what} has a line break or a zero byte within`;
+  if (/[\r\n\0]/.test(value)) return `${what} contains a line break or a zero byte`;
   if (hidden && blanks) return undefined; // a password may be of blanks
   if (/\s$/.test(value)) return `${what} ends with a blank`;
   if (/^\s/.test(value)) return `${what} begins with a blank`;
-  if (/^(["']).*\1$/.test(value)) return `${what} has quotes around it, which are part of it`;
-  if (!blanks && /\s/.test(value)) return `${what} has a blank within`;
+  if (/^(["']).*\1$/.test(value)) {
+    return `${what} is enclosed in quotes, which are part of the value`;
+  }
+  if (!blanks && /\s/.test(value)) return `${what} contains a blank`;
   if (!hidden && /^\$[({]|^`/.test(value)) {
-    return "that is a shell expression, and no shell has replaced it";
+    return "it is a shell expression that no shell has expanded";
   }
   return undefined;
 }

@@ -294,7 +294,7 @@ function oneOf<T extends string>(allowed: readonly T[], value: unknown, place: s
 
 function refuse(place: string, value: unknown, expected: string): never {
   throw new Error(
-    `Cannot use contract.json: ${place} is ${JSON.stringify(value)}, and has to be ${expected}. ` +
+    `Cannot use contract.json: ${place} is ${JSON.stringify(value)}, but must be ${expected}. ` +
       "Restore the file, or change both engines along with it.",
   );
 }

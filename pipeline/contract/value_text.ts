@@ -107,12 +107,12 @@ function text(text: string): string {
   } catch {
     // It is told below.
   }
-  throw new Error('a text that begins with a quote is written as in JSON, such as "\\"quoted\\""');
+  throw new Error('a text that begins with a quote must be a JSON string, such as "\\"quoted\\""');
 }
 
 function integer(text: string): bigint {
   if (/^-?\d{1,30}$/.test(text)) return BigInt(text);
-  throw new Error("it is a whole number, such as 42, or null");
+  throw new Error("the value must be a whole number, such as 42, or null");
 }
 
 function instant(text: string): bigint | undefined {
@@ -120,13 +120,16 @@ function instant(text: string): bigint | undefined {
     const nanos = Temporal.Instant.from(text).epochNanoseconds;
     return nanos % 1000n === 0n ? nanos / 1000n : undefined;
   } catch {
-    throw new Error("it is an instant in ISO 8601, such as 2025-12-28T14:03:11.204518Z, or null");
+    throw new Error(
+      "the value must be an ISO 8601 instant, such as " +
+        "2025-12-28T14:03:11.204518Z, or null",
+    );
   }
 }
 
 function decimal(text: string, scale: number): bigint | undefined {
   const [, sign, whole, fraction = ""] = /^(-?)(\d{1,40})(?:\.(\d{1,40}))?$/.exec(text) ?? [];
-  if (whole === undefined) throw new Error("it is a decimal, such as 87398.1, or null");
+  if (whole === undefined) throw new Error("the value must be a decimal, such as 87398.1, or null");
   if (/[^0]/.test(fraction.slice(scale))) return undefined;
   return BigInt(`${sign}${whole}${fraction.slice(0, scale).padEnd(scale, "0")}`);
 }

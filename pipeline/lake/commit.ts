@@ -93,7 +93,7 @@ function tellCommit(
 ): void {
   observer.step({
     step: "commit",
-    says: `${lake.url(key)}, ${state}${outcome === "unchanged" ? ", as it was" : ""}`,
+    says: `${lake.url(key)}, ${state}${outcome === "unchanged" ? ", unchanged" : ""}`,
     data: { key, state, rows, parts: parts.length, outcome },
   });
 }
@@ -101,7 +101,7 @@ function tellCommit(
 function tellReplaced({ lake, key, observer }: Publication): void {
   observer.step({
     step: "commit",
-    says: `another run published ${lake.url(key)} right afterwards; its result stands`,
+    says: `another run published ${lake.url(key)} immediately afterwards; its result is in effect`,
     data: { key },
     warning: true,
   });
@@ -115,8 +115,8 @@ async function confirmStored(lake: Lake, named: readonly Named[]): Promise<void>
   throw new Failure({
     kind: "unreachable",
     task: "publish",
-    problem: `${lake.url(lost.key)} was stored and is not there any more. Another run may have ` +
-      "been at work on the same day; nothing was published",
+    problem: `${lake.url(lost.key)} was stored but no longer exists. Another run may be working ` +
+      "on the same day. Nothing was published",
     remedy: "Run again.",
   });
 }
@@ -127,8 +127,8 @@ function confirmAge({ lake, key, began }: Publication): void {
   throw new Failure({
     kind: "unreachable",
     task: `publish ${lake.url(key)}`,
-    problem: `this run began more than ${hours} hours ago, so what it stored may have been ` +
-      "cleaned up since. Nothing was published",
+    problem: `this run began more than ${hours} hours ago, so its parts may have been cleaned ` +
+      "up. Nothing was published",
     remedy: "Run again.",
   });
 }
@@ -143,8 +143,8 @@ async function confirmAfterPause(
     throw new Failure({
       kind: "data",
       task: `trust ${publication.lake.url(publication.key)}`,
-      problem: "this run was paused for hours while it published, and what its marker names was " +
-        "removed meanwhile",
+      problem: "this run was paused for hours while it published, and objects that its marker " +
+        "lists were removed meanwhile",
       remedy: `Check the day: deno task postflight --date ${commit.day}`,
       cause,
     });
@@ -224,9 +224,9 @@ async function readBack(
     kind: "unreachable",
     task: `confirm ${lake.url(key)}`,
     problem: "the store confirmed the commit marker, but still has " +
-      `${now === undefined ? "none" : "the one from before"}. No part was removed, so that ` +
-      "marker is still whole",
-    remedy: "Check the store and what lies between here and it, then run again.",
+      `${now === undefined ? "none" : "the previous one"}. No part was removed, so that ` +
+      "marker is still valid",
+    remedy: "Check the store and any proxy in front of it, then run again.",
   });
 }
 
@@ -234,22 +234,22 @@ function anotherRun(lake: Lake, key: string): Failure {
   return new Failure({
     kind: "unreachable",
     task: `publish ${lake.url(key)}`,
-    problem: "another run published this day meanwhile. Its result is complete",
+    problem: "another run published this day meanwhile, and its result is complete",
     remedy: "Run again to bring it up to date.",
   });
 }
 
 function conditionRefused(lake: Lake, key: string, previous: Publication["previous"]): Failure {
   const refused = previous === undefined
-    ? "creating it with If-None-Match, though there is no such object"
-    : "replacing it with If-Match, though its ETag is the one that was sent";
+    ? "to create it with If-None-Match, although no such object exists"
+    : "to replace it with If-Match, although the request has its current ETag";
   return new Failure({
     kind: "configuration",
     task: `publish ${lake.url(key)}`,
     problem:
       `the store refuses ${refused}. Nothing was published. The bucket may have versioning ` +
       "or object lock, or a proxy may alter ETags: see runbook/lake-conformance.md",
-    remedy: "Turn that off, or use another bucket (S3_BUCKET).",
+    remedy: "Turn that feature off, or use a different bucket (S3_BUCKET).",
   });
 }
 
@@ -270,7 +270,7 @@ async function removeUnnamed(
   if (keys.length === 0) return;
   if (!dryRun) await inParallel(keys, (key) => lake.remove(key));
   const what = `${dryRun ? "would remove" : "removed"} ${plural(keys.length, "part")}`;
-  observer.step({ step: "clean", says: `${what} that no marker names`, data: { removed: keys } });
+  observer.step({ step: "clean", says: `${what} that no marker lists`, data: { removed: keys } });
 }
 
 /**
@@ -293,9 +293,9 @@ function tellLeftovers(commit: BronzeCommit | SilverCommit, publication: Publica
   if (keys.length === 0) return;
   publication.observer.step({
     step: "clean",
-    says:
-      `left ${plural(keys.length, "part")} that no marker names, for another run may be about to ` +
-      `publish them; after a day, remove them with: deno task clean --date ${commit.day}`,
+    says: `left ${plural(keys.length, "part")} that no marker lists, because another run may be ` +
+      "about to publish them; after one day, remove them with: " +
+      `deno task clean --date ${commit.day}`,
     data: { left: keys },
   });
 }

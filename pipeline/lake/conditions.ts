@@ -34,18 +34,18 @@ export async function tryConditions(
   await lake.put(key, first, "absent");
   const created = await lake.get(key);
   if (created === undefined || !equalBytes(created.bytes, first)) {
-    return "a put with If-None-Match: * created nothing, or not what was put";
+    return "a put with If-None-Match: * did not store its content";
   }
   if (await lake.put(key, second, "absent") === "stored") {
     return "a put with If-None-Match: * overwrote an object: the condition is ignored";
   }
   const { etag } = created!;
   if (await lake.put(key, third, { etag }) === "conflict" && !await holds(lake, key, third)) {
-    return "a put with If-Match was refused, though it had the object's own ETag";
+    return "a put with If-Match was refused, although it had the object's current ETag";
   }
   const stale = await lake.put(key, fourth, { etag });
   if (stale === "stored" || !await holds(lake, key, third)) {
-    return "a put with If-Match and an ETag from before overwrote an object: the condition is ignored";
+    return "a put with If-Match and an old ETag overwrote an object: the condition is ignored";
   }
 }
 
@@ -58,13 +58,14 @@ export function conditionsRemedy(state: BucketState): string {
   const page = "Nothing was published; see runbook/lake-conformance.md";
   switch (state) {
     case "object-locked":
-      return "The bucket has object lock, and with it versioning, and stores such as Ceph RGW 16 " +
-        `honour no conditions there. Set S3_BUCKET to a bucket without object lock. ${page}`;
+      return "The bucket has object lock, which implies versioning, and stores such as Ceph RGW 16 " +
+        `ignore conditions there. Set S3_BUCKET to a bucket without object lock. ${page}`;
     case "versioned":
-      return "The bucket has versioning, and stores such as Ceph RGW 16 honour no conditions there. " +
+      return "The bucket has versioning, and stores such as Ceph RGW 16 ignore conditions there. " +
         `Set S3_BUCKET to a bucket that never had versioning. ${page}`;
     case undefined:
-      return "Set S3_ENDPOINT to the store itself, without a proxy in between, or to a store that " +
+      return "Set S3_ENDPOINT to the store itself, without a proxy, or to a store " +
+        "that " +
         `honours If-None-Match and If-Match. ${page}`;
   }
 }

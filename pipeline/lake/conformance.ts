@@ -77,12 +77,15 @@ const readsWhatWasWritten: Trial = async ({ lake, at }) => {
   const [first, second] = [content("first"), content("the second, which is longer")];
   await lake.put(key, first);
   if (!await holds(lake, key, first)) {
-    return "an object that was stored did not come back as it was";
+    return "a stored object did not come back unchanged";
   }
   await lake.put(key, second);
-  if (!await holds(lake, key, second)) return "an object that was overwritten came back as before";
+  if (!await holds(lake, key, second)) {
+    return "an overwritten object came back with its old " +
+      "content";
+  }
   await lake.remove(key);
-  if (await lake.get(key) !== undefined) return "an object that was removed came back";
+  if (await lake.get(key) !== undefined) return "a removed object came back";
 };
 
 const createsOnce: Trial = async ({ lake, at }) => {
@@ -92,13 +95,13 @@ const createsOnce: Trial = async ({ lake, at }) => {
   const winner = (await lake.get(key))?.bytes;
   const stored = outcomes.flatMap((outcome, i) => outcome === "stored" ? [bodies[i]!] : []);
   if (stored.length > 1) {
-    return `${stored.length} of ${RACERS} writers were told that they had created the same object: ` +
+    return `${stored.length} of ${RACERS} writers succeeded in creating the same object: ` +
       "If-None-Match: * is ignored";
   }
   // A writer whose response was lost gets a conflict on its retry, so zero winners is possible.
   const candidates = stored.length === 1 ? stored : bodies;
   if (winner === undefined || !candidates.some((body) => equalBytes(body, winner))) {
-    return "a put with If-None-Match: * created nothing, or not what was put";
+    return "a put with If-None-Match: * did not store its content";
   }
   const again = await lake.put(key, content("much later"), "absent");
   if (again === "stored" || !await holds(lake, key, winner)) {
@@ -111,17 +114,17 @@ const replacesOnlyTheKnown: Trial = async ({ lake, at }) => {
   const [first, second, third] = [content("first"), content("second"), content("third")];
   await lake.put(key, first);
   const before = await lake.get(key);
-  if (before === undefined) return "an object that was stored could not be found";
+  if (before === undefined) return "a stored object could not be found";
   const current = await lake.put(key, second, { etag: before.etag });
   if (current === "conflict" && !await holds(lake, key, second)) {
-    return "a put with If-Match and the object's own ETag was refused";
+    return "a put with If-Match and the object's current ETag was refused";
   }
   const stale = await lake.put(key, third, { etag: before.etag });
   if (stale === "stored" || !await holds(lake, key, second)) {
-    return "a put with If-Match and an ETag from before overwrote an object: If-Match is ignored";
+    return "a put with If-Match and an old ETag overwrote an object: If-Match is ignored";
   }
   const missing = await lake.put(at("never-created"), third, { etag: before.etag });
-  if (missing === "stored") return "a put with If-Match created an object that was not there";
+  if (missing === "stored") return "a put with If-Match created an object that did not exist";
 };
 
 const listsWhatIsThere: Trial = async ({ lake, at, prefix }) => {
@@ -151,7 +154,7 @@ async function noticesDamage({ lake, at }: Scratch, probe: S3Probe): Promise<str
     return "a put whose content did not match its Content-MD5 was accepted";
   }
   if (await lake.get(key) !== undefined) {
-    return "a put whose content did not match its Content-MD5 was refused, and stored all the same";
+    return "a put whose content did not match its Content-MD5 was refused but stored anyway";
   }
 }
 
@@ -161,7 +164,7 @@ async function readsRanges({ lake, at }: Scratch, probe: S3Probe): Promise<strin
   await lake.put(key, body);
   const bytes = await probe.range(key, 2, 5);
   if (!equalBytes(bytes, body.subarray(2, 6))) {
-    return `4 bytes from within an object were asked for, and ${bytes.length} others came`;
+    return `a request for 4 bytes of an object returned ${bytes.length} other bytes`;
   }
 }
 

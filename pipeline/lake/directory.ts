@@ -63,7 +63,7 @@ export function openDirectory(
       const waited = Date.now() - began;
       if (waited >= patience.giveUp) throw new LockHeld(path, waited);
       if (!told && waited >= patience.tell) {
-        onWait?.(`waiting for another run to let go of ${path}`);
+        onWait?.(`waiting for another run to release ${path}`);
       }
       told ||= waited >= patience.tell;
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
@@ -149,7 +149,7 @@ export function openDirectory(
 function pathOf(root: string, key: string): string {
   const parts = key.split("/");
   if (parts.some((part) => part === "" || part.startsWith(".") || part.includes("\0"))) {
-    throw new BadKey("a key has parts between slashes, none empty or with a dot in front");
+    throw new BadKey("every segment of a key must be non-empty and must not begin with a dot");
   }
   return join(root, ...parts);
 }

@@ -19,7 +19,7 @@ export class FolderInTheWay extends Error {
    * @param path where it lies
    */
   constructor(path: string) {
-    super(`a folder lies at ${path}`);
+    super(`a folder exists at ${path}`);
     this.path = path;
   }
 }
@@ -74,7 +74,7 @@ function diagnose(error: unknown): [FailureKind, string, string] | undefined {
   if (error instanceof Deno.errors.NotCapable) {
     return [
       "configuration",
-      "Deno was not given the permission",
+      "Deno does not have the permission",
       "Run it with --allow-read and --allow-write for the directory of LAKE_URL",
     ];
   }
@@ -88,9 +88,8 @@ function diagnose(error: unknown): [FailureKind, string, string] | undefined {
   if (error instanceof LockHeld) {
     return [
       "unreachable",
-      `${error.message}, and may have been stopped`,
-      `See which one it is with lsof ${error.path} (or fuser -v), let it go on or end it, and run ` +
-      "again",
+      `${error.message}, and may be suspended`,
+      `Find the process with lsof ${error.path} (or fuser -v), resume or end it, and run again`,
     ];
   }
   const code = codeOf(error);
@@ -102,33 +101,34 @@ function diagnose(error: unknown): [FailureKind, string, string] | undefined {
       return [
         "configuration",
         `permission denied (${code})`,
-        "Give this user write permission on the directory of LAKE_URL, or set LAKE_URL to another one",
+        "Give this user write permission on the directory of LAKE_URL, or set LAKE_URL to " +
+        "another one",
       ];
     case "ENOTDIR":
     case "EEXIST":
     case "EISDIR":
       return [
         "configuration",
-        `a file stands where a directory belongs, or the other way round (${code})`,
+        `a file exists where a directory belongs, or a directory where a file belongs (${code})`,
         "Move it away, or set LAKE_URL to another directory",
       ];
     case "EROFS":
       return [
         "configuration",
         `the file system is read-only (${code})`,
-        "Set LAKE_URL to a directory on one that can be written",
+        "Set LAKE_URL to a directory on a writable file system",
       ];
     case "ENOSPC":
     case "EDQUOT":
       return [
         "configuration",
         `no space is left (${code})`,
-        "Make room, or set LAKE_URL to a directory on a larger disk, and run again",
+        "Free some space, or set LAKE_URL to a directory on a larger disk, and run again",
       ];
     case "ENAMETOOLONG":
       return [
         "configuration",
-        `the file system has no names that long (${code})`,
+        `the file name is too long for the file system (${code})`,
         "Set LAKE_URL to a shorter path",
       ];
     default:

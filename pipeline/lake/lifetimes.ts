@@ -39,7 +39,7 @@ export function isTooOld({ wall, monotonic }: RunStart): boolean {
 }
 
 /**
- * Milliseconds after which a part that no marker names belongs to no run. It is well above
+ * Milliseconds after which a part that no marker lists belongs to no run. It is well above
  * {@linkcode LONGEST_RUN}, so that no run can still publish what is cleaned up.
  */
 export const ABANDONED_AFTER: number = CONTRACT.ages.abandonedAfterHours * HOUR;
@@ -75,7 +75,7 @@ export async function storeClock(lake: Lake): Promise<number> {
   throw new Failure({
     kind: "unreachable",
     task: `read the clock of ${lake.name}`,
-    problem: `it does not list ${key}, which it had just stored`,
+    problem: `it does not list ${key}, which was just stored`,
     remedy: "Check the store with deno task preflight --facts lake, then run again.",
   });
 }

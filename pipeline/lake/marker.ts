@@ -205,7 +205,7 @@ export async function readMarker<L extends "bronze" | "silver">(
       remedy: "Find out who changed it, and " +
         `${(layer === "bronze"
           ? "restore it from a backup."
-          : `make silver again from bronze: deno task amend --date ${day}`)}`,
+          : `rebuild silver from bronze: deno task amend --date ${day}`)}`,
       cause: error,
     });
   }
@@ -234,11 +234,11 @@ export function parseMarker(
   const parts = (marker.parts as unknown[]).map((entry, i) =>
     part(entry, `parts[${i}]`, layer, day)
   );
-  expect(new Set(parts.map(({ key }) => key)).size === parts.length, "it names a part twice");
+  expect(new Set(parts.map(({ key }) => key)).size === parts.length, "it lists a part twice");
   const rows = count(marker.rows, "rows");
   expect(
     rows === parts.reduce((sum, each) => sum + each.rows, 0),
-    "its rows are not its parts' rows",
+    "its row count differs from the total of its parts",
   );
   const common = {
     day,
@@ -248,13 +248,17 @@ export function parseMarker(
     parts,
   } as const;
   if (layer === "silver" || marker.amended === undefined) {
-    expect(parts.every((each) => each.amendment === undefined), "a part has an amendment");
+    expect(
+      parts.every((each) => each.amendment === undefined),
+      "a part has an amendment " +
+        "number, but the marker has no amendment",
+    );
   }
   if (layer === "bronze") {
     const seq = object(marker.event_seq, "event_seq");
     const [minSeq, maxSeq] = [integer(seq.min, "event_seq.min"), integer(seq.max, "event_seq.max")];
     const ends = minSeq === null || maxSeq === null ? minSeq === maxSeq : minSeq <= maxSeq;
-    expect(ends, "event_seq has no min and max that belong together");
+    expect(ends, "event_seq.min and event_seq.max do not match");
     const quarantine = marker.quarantine === undefined
       ? {}
       : { quarantine: quarantineLink(marker.quarantine, day) };
@@ -335,7 +339,7 @@ function acknowledged(value: unknown, place: string): Acknowledged {
 function part(entry: unknown, place: string, layer: LayerName, day: Day): Part {
   const { key, rows, bytes, sha256, amendment } = object(entry, place);
   const name = string(key, `${place}.key`);
-  expect(partPattern(layer, day).test(name), `${place} lies outside the window`);
+  expect(partPattern(layer, day).test(name), `${place} is outside the window`);
   return {
     key: name,
     rows: count(rows, `${place}.rows`),
@@ -358,31 +362,31 @@ function expect(holds: boolean, problem: string): void {
 function object(value: unknown, place: string): Json {
   expect(
     typeof value === "object" && value !== null && !Array.isArray(value),
-    `${place} is no object`,
+    `${place} is not an object`,
   );
   return value as Json;
 }
 
 function string(value: unknown, place: string): string {
   const isText = typeof value === "string" && value !== "" && value.isWellFormed();
-  expect(isText, `${place} is no text`);
+  expect(isText, `${place} is not a text`);
   return value as string;
 }
 
 function count(value: unknown, place: string): number {
   const isCount = Number.isInteger(value) && value as number >= 0 && value as number <= mostCount;
-  expect(isCount, `${place} is no count`);
+  expect(isCount, `${place} is not a count`);
   return value as number;
 }
 
 function digest(value: unknown, place: string): string {
-  expect(typeof value === "string" && DIGEST.test(value), `${place}.sha256 is no digest`);
+  expect(typeof value === "string" && DIGEST.test(value), `${place}.sha256 is not a digest`);
   return value as string;
 }
 
 function integer(value: unknown, place: string): bigint | null {
   if (value === null) return null;
-  const problem = `${place} is no 64-bit integer in a string`;
+  const problem = `${place} is not a 64-bit integer in a string`;
   if (typeof value !== "string" || !INTEGER.test(value)) throw new Error(problem);
   const number = BigInt(value);
   expect(BigInt.asIntN(64, number) === number, problem);

@@ -93,7 +93,10 @@ export function readPages(
         countIn(own, 6, 0, "the length of a flat column's repetition levels");
         const levels = countIn(own, 5, Math.min(compressed, size), "the length of a page's levels");
         if (own.get(3) !== count) {
-          throw new Error("a page of a flat column has other rows than values");
+          throw new Error(
+            "a page of a flat column has a row count that differs from its value " +
+              "count",
+          );
         }
         if (layout.nullable) confirmLevels(body.subarray(0, levels), count, count - nulls);
         const stored = body.subarray(levels);
@@ -106,7 +109,7 @@ export function readPages(
         break;
       }
       default:
-        throw new Error(`a page is of no known kind (${header.get(1)})`);
+        throw new Error(`a page has an unknown type (${header.get(1)})`);
     }
   }
   return pages;
@@ -136,9 +139,9 @@ function decompress(body: Uint8Array, size: number, codec: string): Uint8Array {
       page = zstdDecompressSync(body, { maxOutputLength: size + 1 });
       break;
     default:
-      throw new Error(`its pages are compressed with ${codec}, and neither ZSTD nor SNAPPY`);
+      throw new Error(`its pages are compressed with ${codec}, not with ZSTD or SNAPPY`);
   }
-  if (page.length !== size) throw new Error("a page has another size than its header says");
+  if (page.length !== size) throw new Error("the size of a page differs from its header");
   return page;
 }
 
@@ -154,18 +157,23 @@ function confirmValues(
 ): void {
   if (encoding === PLAIN) return confirmPlain(page, count, layout);
   if (encoding !== PLAIN_DICTIONARY && encoding !== RLE_DICTIONARY) {
-    throw new Error(`a page has an encoding that is not read here (${encoding})`);
+    throw new Error(`a page has an encoding that is not supported (${encoding})`);
   }
   if (dictionary === undefined) throw new Error("a page's dictionary is missing");
   const width = page[0];
-  if (width === undefined || width > 32) throw new Error("a page's indexes have no width");
+  if (width === undefined || width > 32) {
+    throw new Error(
+      "the width of a page's indexes is " +
+        "invalid",
+    );
+  }
   readRuns(page, 1, width, count);
 }
 
 function confirmPlain(page: Uint8Array, count: number, { type, typeLength }: ChunkLayout): void {
   if (type === "BYTE_ARRAY") return confirmByteArrays(page, count);
   const width = type === "FIXED_LEN_BYTE_ARRAY" ? typeLength : WIDTHS[type];
-  if (!width || width < 1) throw new Error(`its type ${type} is none that is read here`);
+  if (!width || width < 1) throw new Error(`its type ${type} is not supported`);
   if (count * width > page.length) throw new Error("a page has fewer values than its header says");
 }
 
@@ -177,12 +185,12 @@ function confirmByteArrays(page: Uint8Array, count: number): void {
     if (at + 4 > page.length) throw new Error("a page has fewer values than its header says");
     at += 4 + view.getUint32(at, true);
   }
-  if (at > page.length) throw new Error("a page breaks off within a value");
+  if (at > page.length) throw new Error("a page ends within a value");
 }
 
 /** Reads the definition levels of a page of the first version: how many values are there. */
 function readLevels(page: Uint8Array, count: number): { present: number; end: number } {
-  if (page.length < 4) throw new Error("a page breaks off");
+  if (page.length < 4) throw new Error("a page is truncated");
   const length = new DataView(page.buffer, page.byteOffset).getUint32(0, true);
   if (length > page.length - 4) throw new Error("a page's levels are longer than the page");
   const end = 4 + length;
@@ -208,7 +216,7 @@ function readRuns(bytes: Uint8Array, offset: number, width: number, count: numbe
     let run = 0;
     for (let shift = 0;; shift += 7) {
       const byte = bytes[at++];
-      if (byte === undefined || shift > 28) throw new Error("a page's run breaks off");
+      if (byte === undefined || shift > 28) throw new Error("a run in a page is truncated");
       run += (byte & 0x7f) * 2 ** shift;
       if (byte < 0x80) break;
     }
@@ -221,7 +229,7 @@ function readRuns(bytes: Uint8Array, offset: number, width: number, count: numbe
     // The decoder takes a byte also of packed values that have no bits.
     const packed = width === 0 ? Math.min(1, bytes.length - at) : values / 8 * width;
     const size = run & 1 ? packed : Math.ceil(width / 8);
-    if (at + size > bytes.length) throw new Error("a page's run breaks off");
+    if (at + size > bytes.length) throw new Error("a run in a page is truncated");
     if (width === 1) {
       ones += run & 1 ? countOnes(bytes, at, count - seen, values) : oneOf(bytes[at]!) * values;
     }

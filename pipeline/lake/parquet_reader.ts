@@ -79,7 +79,7 @@ export function openPart(body: Uint8Array<ArrayBuffer>): PartReader {
   const groups = metadata.row_groups.map(({ num_rows }) => rowCount(num_rows, body));
   const rows = rowCount(metadata.num_rows, body);
   if (rows !== groups.reduce((sum, each) => sum + each, 0)) {
-    throw new Error("its footer says other rows than its row groups");
+    throw new Error("the row count in its footer differs from its row groups");
   }
   return { rows, columns, groups: (names) => readGroups(body, metadata, names) };
 }
@@ -87,7 +87,7 @@ export function openPart(body: Uint8Array<ArrayBuffer>): PartReader {
 function rowCount(count: unknown, { length }: Uint8Array): number {
   const most = Math.max(length, MOST_ROWS_OF_SMALL_FILES);
   if (typeof count === "bigint" && count >= 0n && count <= BigInt(most)) return Number(count);
-  throw new Error(`its footer says ${count} rows in ${length} bytes`);
+  throw new Error(`its footer claims ${count} rows in ${length} bytes`);
 }
 
 /** Walks through the footer, so that the library's reader meets nothing that it cannot end with. */
@@ -107,7 +107,7 @@ function confirmFooter(body: Uint8Array): void {
       const most = types[i] === BYTE_ARRAY ? MOST_STATISTICS : MOST_FIXED_STATISTICS;
       for (const value of statistics.values()) {
         if (value instanceof Uint8Array && value.length > most) {
-          throw new Error("its footer has statistics that no writer writes");
+          throw new Error("its footer has statistics that are too long");
         }
       }
     });
@@ -152,12 +152,12 @@ async function readColumn(
   if (
     !flat || chunk === undefined || more.length > 0 || type === undefined || chunk.type !== type
   ) {
-    throw new Error(`its footer has no single place for the column ${name}`);
+    throw new Error(`its footer does not place the column ${name} exactly once`);
   }
   const start = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
   const end = start + Number(chunk.total_compressed_size);
   if (!(start >= 0 && start <= end && end <= body.length)) {
-    throw new Error(`its footer places the column ${name} outside of the file`);
+    throw new Error(`its footer places the column ${name} outside the file`);
   }
   const bytes = body.slice(start, end);
   const rows = Number(num_rows);
@@ -201,7 +201,9 @@ async function readColumn(
       for (let i = 0; i < columnData.length; i++) data.push(columnData[i] ?? null);
     },
   });
-  if (data.length !== rows) throw new Error(`its column ${name} has other rows than the row group`);
+  if (data.length !== rows) {
+    throw new Error(`the row count of its column ${name} differs from the row group`);
+  }
   return data;
 }
 

@@ -129,8 +129,8 @@ function name(
     throw new Failure({
       kind: "data",
       task: `write ${key}`,
-      problem: `it has ${body.length >> 20} MiB in ${rows} rows, and a part may have ` +
-        `${MOST_BYTES >> 20}`,
+      problem: `it has ${body.length >> 20} MiB in ${rows} rows, but the limit is ` +
+        `${MOST_BYTES >> 20} MiB`,
       remedy: "Look for events whose payload_json or error_message is that large.",
     });
   }
@@ -211,7 +211,7 @@ export async function storeParts(
  */
 export async function readPart(lake: Lake, part: Part): Promise<PartReader> {
   const stored = await lake.get(part.key);
-  if (stored === undefined) throw damaged(lake, part, "it is not there");
+  if (stored === undefined) throw damaged(lake, part, "it is missing");
   const problem = difference(part, stored.bytes);
   if (problem !== undefined) throw damaged(lake, part, problem);
   try {
@@ -220,16 +220,21 @@ export async function readPart(lake: Lake, part: Part): Promise<PartReader> {
   } catch (error) {
     throw damaged(lake, part, `it is not a readable Parquet file (${(error as Error).message})`);
   }
-  throw damaged(lake, part, `its footer says other rows than the commit marker (${part.rows})`);
+  throw damaged(
+    lake,
+    part,
+    `the row count in its footer differs from the commit marker ` +
+      `(${part.rows})`,
+  );
 }
 
 /** How bytes differ from the part in the marker; undefined if they are equal. */
 export function difference(part: Part, body: Uint8Array): string | undefined {
   if (body.length !== part.bytes) {
-    return `it has ${body.length} bytes, and the commit marker says ${part.bytes}`;
+    return `it has ${body.length} bytes, but the commit marker says ${part.bytes}`;
   }
   const sha256 = createHash("sha256").update(body).digest("hex");
-  return sha256 === part.sha256 ? undefined : "its sha256 is not the one in the commit marker";
+  return sha256 === part.sha256 ? undefined : "its sha256 differs from the commit marker";
 }
 
 /** The failure for a part that does not match its marker. */
@@ -237,7 +242,7 @@ export function damaged(lake: Lake, { key }: Part, problem: string): Failure {
   const day = key.startsWith(SILVER_PREFIX) ? dayInKey(key) : undefined;
   const remedy = day === undefined
     ? "Restore it from a backup."
-    : `Make silver again from bronze: deno task amend --date ${day}`;
+    : `Rebuild silver from bronze: deno task amend --date ${day}`;
   return new Failure({
     kind: "data",
     task: `use ${lake.url(key)}`,

@@ -156,7 +156,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
           });
           const { Name, Contents = [], IsTruncated, NextContinuationToken: next } = await client
             .send(command, options);
-          if (Name !== Bucket) throw new IncompleteAnswer("no listing of the bucket");
+          if (Name !== Bucket) throw new IncompleteAnswer("not a listing of the bucket");
           for (const { Key, Size, LastModified } of Contents) {
             const modified = LastModified?.getTime();
             if (Key === undefined || Size === undefined || !Number.isFinite(modified)) {
@@ -164,7 +164,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
             }
             entries.push({ key: Key, bytes: Size, modified: modified! });
           }
-          if (IsTruncated && !next) throw new IncompleteAnswer("a listing that breaks off");
+          if (IsTruncated && !next) throw new IncompleteAnswer("a truncated listing");
           page = IsTruncated && next ? { ContinuationToken: next } : undefined;
         }
       } catch (error) {
@@ -296,10 +296,10 @@ function s3Client(config: S3Config): S3Client {
     const talks = Number(headers?.["content-length"] ?? 0) > 0 ||
       /html|json/.test(headers?.["content-type"] ?? "");
     if (talks && (method === "PUT" || method === "DELETE")) {
-      throw new IncompleteAnswer("a page where nothing is to be said");
+      throw new IncompleteAnswer("an unexpected response body");
     }
     return result;
-  }, { step: "deserialize", name: "confirmWithoutWords", priority: "high" });
+  }, { step: "deserialize", name: "confirmEmptyResponse", priority: "high" });
   return client;
 }
 
@@ -326,7 +326,7 @@ function confirmDigest(
   const { ServerSideEncryption, SSECustomerAlgorithm } = answer;
   if (ServerSideEncryption !== undefined || SSECustomerAlgorithm !== undefined) return;
   if (/^[0-9a-f]{32}$/i.test(etag) && etag.toLowerCase() !== md5(content).toString("hex")) {
-    throw new IncompleteAnswer("its ETag is that of other content");
+    throw new IncompleteAnswer("its ETag belongs to different content");
   }
 }
 

@@ -29,7 +29,7 @@ interface S3Error {
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
 
-const CHECK_ENDPOINT = "Check S3_ENDPOINT: it is the address of an S3 store";
+const CHECK_ENDPOINT = "Set S3_ENDPOINT to the address of an S3 store";
 
 /**
  * Converts an error of the S3 client to a {@linkcode Failure}. It never repeats the store's answer
@@ -81,14 +81,14 @@ function diagnose(error: S3Error, attempt: Attempt): Diagnosis | undefined {
   if (error instanceof IncompleteAnswer) {
     return [
       "unreachable",
-      `the answer was not that of an S3 store, or not all of it (${error.message})`,
+      `the response is not from an S3 store, or is incomplete (${error.message})`,
       CHECK_NETWORK,
     ];
   }
   if (error instanceof Deno.errors.NotCapable) {
     const remedy = "Run it with --allow-net for the host of S3_ENDPOINT, and where " +
       'NODE_EXTRA_CA_CERTS is set with the permission sys for "ca" too';
-    return ["configuration", "Deno was not given the permission", remedy];
+    return ["configuration", "Deno does not have the permission", remedy];
   }
   const code = status(error);
   if (code === undefined) return networkTrouble(error);
@@ -109,8 +109,7 @@ function byStatus(code: number, answer: string, attempt: Attempt): Diagnosis {
   if (code === 501 && attempt.conditional) {
     return [
       "configuration",
-      `${answer}: it cannot do conditional puts, so two runs could overwrite each other and ` +
-      "publishing there is not safe",
+      `${answer}: it does not support conditional puts, so two runs could overwrite each other`,
       "Set S3_ENDPOINT to a store that honours If-None-Match and If-Match; see " +
       "runbook/lake-conformance.md",
     ];
@@ -134,13 +133,13 @@ function networkTrouble(error: S3Error): Diagnosis | undefined {
   }
   if (typeof code !== "string") return undefined;
   const known: Record<string, string> = {
-    ECONNREFUSED: "nothing accepts connections there",
-    ECONNRESET: "the connection was cut",
-    ENOTFOUND: "its host name is not known",
-    EAI_AGAIN: "its host name cannot be looked up now",
-    EHOSTUNREACH: "there is no way to the host",
-    ENETUNREACH: "there is no way to the network",
-    ETIMEDOUT: "it did not answer in time",
+    ECONNREFUSED: "the connection was refused",
+    ECONNRESET: "the connection was reset",
+    ENOTFOUND: "the host name is unknown",
+    EAI_AGAIN: "the host name cannot be resolved right now",
+    EHOSTUNREACH: "the host is unreachable",
+    ENETUNREACH: "the network is unreachable",
+    ETIMEDOUT: "the connection timed out",
   };
   const certificate = CERTIFICATE.find(([pattern]) => pattern.test(code));
   if (certificate !== undefined) {
@@ -154,18 +153,18 @@ function networkTrouble(error: S3Error): Diagnosis | undefined {
 const CERTIFICATE: readonly (readonly [code: RegExp, problem: string, remedy: string])[] = [
   [
     /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_SELF_SIGNED)/,
-    "no authority that is trusted here has signed its certificate",
-    "Set DENO_CERT to a file with the certificate of the authority that did",
+    "its certificate is signed by an unknown CA",
+    "Set DENO_CERT to a file with the certificate of that CA",
   ],
   [
     /ALTNAME_INVALID$/,
-    "its certificate is for another name",
-    "Set S3_ENDPOINT to a name that the certificate has",
+    "its certificate is for a different name",
+    "Set S3_ENDPOINT to a name in the certificate",
   ],
   [
     /^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/,
     "its certificate has expired or is not valid yet",
-    "Have the certificate renewed, or set the clock of this machine",
+    "Renew the certificate, or correct the clock of this machine",
   ],
 ];
 
@@ -207,7 +206,7 @@ const MEANINGS: readonly (readonly [codes: readonly string[], told: Told])[] = [
     ["SignatureDoesNotMatch"],
     () => [
       "configuration",
-      "the secret is not the one of the access key",
+      "the secret key does not match the access key",
       "Set AWS_SECRET_ACCESS_KEY to the secret that belongs to AWS_ACCESS_KEY_ID",
     ],
   ],
@@ -232,7 +231,7 @@ const MEANINGS: readonly (readonly [codes: readonly string[], told: Told])[] = [
       .concat("InvalidRegion", "IncorrectEndpoint"),
     () => [
       "configuration",
-      "the bucket belongs to another region or address",
+      "the bucket is in a different region or at a different address",
       "Set AWS_REGION and S3_ENDPOINT to those of the bucket",
     ],
   ],
@@ -248,32 +247,32 @@ const MEANINGS: readonly (readonly [codes: readonly string[], told: Told])[] = [
     ["InvalidObjectState"],
     () => [
       "configuration",
-      "the object was moved to an archive, from which it cannot be read at once",
-      "Restore it from the archive, and end the lifecycle rule of S3_BUCKET that moved it",
+      "the object is in an archive and cannot be read directly",
+      "Restore it from the archive, and remove the lifecycle rule of S3_BUCKET that moved it",
     ],
   ],
   [
     ["EntityTooLarge"],
     () => [
       "configuration",
-      "the store takes no object that large",
-      "Raise its limit to 64 MiB for an object that is put at once",
+      "the object is too large for the store",
+      "Raise the store's limit for a single put to 64 MiB",
     ],
   ],
   [
     ["XMinioObjectExistsAsDirectory", "XMinioParentIsObject", "InvalidBucketState"],
     () => [
       "configuration",
-      "the bucket's state, or an object with the name of a folder, is in the way",
-      "Look at that key and at the bucket's settings, and set S3_BUCKET to another bucket if need be",
+      "the state of the bucket, or an object with the name of a folder, prevents the operation",
+      "Check the key and the bucket's settings, or set S3_BUCKET to a different bucket",
     ],
   ],
   [
     ["BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"],
     () => [
       "unreachable",
-      "the content was damaged on its way and nothing was stored",
-      "Run again; if it stays, check the network and what lies between here and S3_ENDPOINT",
+      "the content was damaged in transit, and nothing was stored",
+      "Run again; if the error persists, check the network and any proxy in front of S3_ENDPOINT",
     ],
   ],
 ];

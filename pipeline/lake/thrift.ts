@@ -38,7 +38,7 @@ export function readStruct(
   let at = offset;
 
   function byte(): number {
-    if (at >= view.byteLength) throw new Error("a Thrift struct breaks off");
+    if (at >= view.byteLength) throw new Error("a Thrift struct is truncated");
     return view.getUint8(at++);
   }
 
@@ -104,7 +104,7 @@ export function readStruct(
   }
 
   function fields(depth: number): ThriftStruct {
-    if (depth > MOST_DEPTH) throw new Error("Thrift structs lie too deep within each other");
+    if (depth > MOST_DEPTH) throw new Error("Thrift structs are nested too deeply");
     const struct = new Map<number, ThriftValue>();
     let field = 0;
     for (let head = byte(); (head & 15) !== STOP; head = byte()) {

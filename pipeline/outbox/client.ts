@@ -221,4 +221,5 @@ async function open(
 }
 
 const WAITING =
-  "Postgres has not answered yet: it is at work, or waits for a lock, such as a migration's";
+  "Postgres has not responded yet: it is busy, or waits for a lock, such as the lock of a " +
+  "migration";

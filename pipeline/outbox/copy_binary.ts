@@ -55,7 +55,7 @@ export async function* decodeCopy(
     }
     rest = bytes.slice(offset) as Uint8Array<ArrayBuffer>;
   }
-  if (!ended) throw new Error("the COPY stream ended in the middle");
+  if (!ended) throw new Error("the COPY stream ended early");
   if (group.rows > 0) yield group.take();
 }
 
@@ -63,7 +63,7 @@ export async function* decodeCopy(
 function headerEnd(bytes: Uint8Array, view: DataView): number | undefined {
   if (bytes.length < 19) return undefined;
   if (SIGNATURE.some((byte, i) => bytes[i] !== byte)) {
-    throw new Error("the stream is no binary COPY");
+    throw new Error("not a binary COPY stream");
   }
   const end = 19 + view.getInt32(15);
   return bytes.length < end ? undefined : end;

@@ -78,7 +78,9 @@ export async function readFence(
   const now = await databaseClock(connection);
   const bound = window.end + grace;
   if (now < bound) {
-    const when = now < window.end ? "is not over" : "is over, the grace for slow writers is not";
+    const when = now < window.end
+      ? "is not over"
+      : "is over, but the grace period for slow writers is not";
     const reason = `${window.day} ${when}; it can be sealed from ${formatMicros(bound)} on`;
     return { now, sealable: false, reasons: [reason] };
   }
@@ -153,7 +155,7 @@ function holders(bound: bigint): string {
       AND ${UNTRACKED} AND backend_start < ${sqlInstant(bound)}
     UNION ALL
     SELECT 'unreadable',
-           format('session of %s (pid %s) cannot be looked into; GRANT pg_read_all_stats TO %I',
+           format('session of %s (pid %s) cannot be inspected; GRANT pg_read_all_stats TO %I',
                   coalesce(usename, 'unknown'), pid, current_user),
            usename, pid, NULL, NULL, NULL
     FROM pg_stat_activity
@@ -161,12 +163,14 @@ function holders(bound: bigint): string {
       AND query = '<insufficient privilege>' AND state IS NULL
     UNION ALL
     SELECT 'prepared',
-           format('prepared transaction %s of %s waits since %s', gid, owner, ${time("prepared")}),
+           format('prepared transaction %s of %s has waited since %s', gid, owner, ${
+    time("prepared")
+  }),
            owner, NULL, gid, NULL, ${age("prepared")}
     FROM pg_prepared_xacts WHERE database = current_database()
     UNION ALL
     SELECT DISTINCT 'subscription',
-           format('subscription %s writes to %s, and what its publisher commits late cannot be seen '
+           format('subscription %s writes to %s, and late commits of its publisher cannot be seen '
                   'here; the window can be sealed from %s on',
                   subname, srrelid::regclass, '${formatMicros(sealableFrom)}'),
            NULL, NULL::int, NULL, subname::text, NULL::bigint

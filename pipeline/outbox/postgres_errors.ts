@@ -27,8 +27,8 @@ export function rowsHidden(task: string, user: string): Failure {
   return new Failure({
     kind: "configuration",
     task,
-    problem: `row-level security of ${OUTBOX_TABLE} would hide rows from ${user}, and a copy has ` +
-      "to have all of them",
+    problem: `row-level security of ${OUTBOX_TABLE} would hide rows from ${user}, but a copy ` +
+      "needs all of them",
     remedy: showAllRows(user),
   });
 }
@@ -83,7 +83,7 @@ export function postgresFailure(error: PostgresError, place: Place): Failure {
   if (/statement pooling/i.test(message)) {
     return failure(
       "configuration",
-      "the pooler there is in statement pooling, so no two reads see the same state",
+      "the pooler uses statement pooling, so two reads can see different states",
       "Set pool_mode to transaction or session for this database, or set DJANGO_DB_HOST and " +
         "DJANGO_DB_PORT to Postgres itself.",
     );
@@ -95,13 +95,13 @@ export function postgresFailure(error: PostgresError, place: Place): Failure {
     return failure("data", answer, "Compare the table with the contract.");
   }
   if (isAnswer(error) && !code.startsWith("08")) {
-    return failure("unreachable", answer, "Run again when Postgres is well.");
+    return failure("unreachable", answer, "Run again when Postgres is available.");
   }
   return failure(
     "unreachable",
     message || code || "no answer",
-    "Check that Postgres runs there and that this machine may reach it (DJANGO_DB_HOST, " +
-      "DJANGO_DB_PORT), then run again.",
+    "Check that Postgres runs at that address and that this machine can reach it " +
+      "(DJANGO_DB_HOST, DJANGO_DB_PORT), then run again.",
   );
 }
 
@@ -111,7 +111,7 @@ export function idleFailure(task: string, milliseconds: number): Failure {
     kind: "unreachable",
     task,
     problem: `Postgres sent nothing for ${milliseconds / 1000} s`,
-    remedy: "Check the server and the network on the way to it, then run again; give --silence " +
-      "more seconds where a query needs them.",
+    remedy: "Check the server and the network, then run again; if a query needs more time, " +
+      "increase --silence.",
   });
 }

@@ -157,7 +157,7 @@ export async function findTable(connection: Connection): Promise<OutboxTable | u
  */
 export function notATable({ kind, temporary, foreign }: OutboxTable): string | undefined {
   if (kind !== "a table" && kind !== "a partitioned table") return `it is ${kind}`;
-  if (temporary) return "it is a temporary table, which hides the one that everybody else sees";
+  if (temporary) return "it is a temporary table, which hides the table that other sessions see";
   if (foreign.length > 0) return `part of it is a foreign table: ${foreign.join(", ")}`;
   return undefined;
 }
@@ -215,7 +215,7 @@ export async function readSchema(connection: Connection): Promise<OutboxSchema> 
     throw new Failure({
       kind: "configuration",
       task: `export ${table.name} in ${connection.name}`,
-      problem: `${otherKind}. A run can find every row and every open writer only of a table`,
+      problem: `${otherKind}. A run can find all rows and all open writers only in a table`,
       remedy: "Set DJANGO_DB_NAME and the role's search_path to where Robson's backend writes.",
     });
   }
@@ -232,7 +232,7 @@ export async function readSchema(connection: Connection): Promise<OutboxSchema> 
     throw new Failure({
       kind: "data",
       task: `export from database ${table.database}`,
-      problem: "its encoding is SQL_ASCII, so it is not known which characters its texts hold",
+      problem: "its encoding is SQL_ASCII, so the character set of its text is unknown",
       remedy: "Move it to a database with encoding UTF8.",
     });
   }
@@ -268,18 +268,18 @@ function exactType(column: EventColumn): string {
 function otherType({ column: { name, postgres }, actual }: Departure): Failure {
   const problem = actual === undefined
     ? `has no column ${name}`
-    : `has column ${name} of type ${actual}, and the contract says ${postgres}`;
+    : `has column ${name} of type ${actual}, but the contract says ${postgres}`;
   return new Failure({
     kind: "data",
     task: `export ${OUTBOX_TABLE}`,
     problem: `it ${problem}. Nothing was published`,
-    remedy: "Undo the migration that changed it, or bring the contract up to date first.",
+    remedy: "Revert the migration that changed the column, or update the contract first.",
   });
 }
 
 async function tableMissing(connection: Connection): Promise<Failure> {
   const near = (await nearMisses(connection)).join(", ");
-  const hint = near ? `. There is ${near}, which is not the outbox's name` : "";
+  const hint = near ? `. Tables with similar names: ${near}` : "";
   return new Failure({
     kind: "configuration",
     task: `find table ${OUTBOX_TABLE} in ${connection.name}`,

@@ -146,7 +146,7 @@ function duplicates(
     task: `export ${day}`,
     problem: `on that day, several rows of ${OUTBOX_TABLE} have the same ${column}: ` +
       `${list.join("; ")}. The table has no unique constraint on ${column}, so Postgres ` +
-      "let them in. Nothing was published",
+      "accepted them. Nothing was published",
     remedy: `Correct them in the outbox, then ${constraint}`,
   });
 }
@@ -156,10 +156,12 @@ function tooManyUnfit({ day }: Window, count: number, bytes: number): Failure {
   return new Failure({
     kind: "data",
     task: `export ${day}`,
-    problem: `${size} do not fit the contract, and at most ${plural(MOST_UNFIT, "event")} with ` +
-      `${plural(MOST_UNFIT_BYTES, "byte")} can be kept aside. Nothing was published`,
-    remedy: "Find out which change of the backend writes them, and correct them in the outbox, " +
-      "then run again.",
+    problem: `${size} do not fit the contract, and the quarantine holds at most ` +
+      `${plural(MOST_UNFIT, "event")} with ${
+        plural(MOST_UNFIT_BYTES, "byte")
+      }. Nothing was published`,
+    remedy: "Find out which change to the backend writes these events, correct them in the " +
+      "outbox, then run again.",
   });
 }
 

@@ -65,7 +65,7 @@ export function noTls(task: string, { tls }: DatabaseConfig): Failure {
   return new Failure({
     kind: "configuration",
     task,
-    problem: `the server has no TLS, and PGSSLMODE=${tls?.mode} wants it`,
+    problem: `the server has no TLS, and PGSSLMODE=${tls?.mode} requires it`,
     remedy: "Turn on ssl on the server. On a network that you trust, set PGSSLMODE=prefer.",
   });
 }
@@ -87,7 +87,7 @@ export function handshakeFailed(
     return failure(
       "configuration",
       `the server's certificate is not for ${host} (${message})`,
-      "Set DJANGO_DB_HOST to a name that the certificate has, or PGSSLMODE=verify-ca to check the " +
+      "Set DJANGO_DB_HOST to a name in the certificate, or PGSSLMODE=verify-ca to check the " +
         "CA only.",
     );
   }
@@ -95,23 +95,23 @@ export function handshakeFailed(
     return failure(
       "configuration",
       `the server's certificate is not valid today (${message})`,
-      "Give the server a new one, or correct this machine's clock.",
+      "Renew the certificate, or correct this machine's clock.",
     );
   }
   if (/SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT/.test(code)) {
     const ca = tls?.ca === undefined
-      ? "no CA of the system, and PGSSLROOTCERT is not set"
-      : "none of the CAs in PGSSLROOTCERT";
+      ? "any CA of the system, and PGSSLROOTCERT is not set"
+      : "any CA in PGSSLROOTCERT";
     return failure(
       "configuration",
-      `the server's certificate is signed by ${ca} (${message})`,
+      `the server's certificate is not signed by ${ca} (${message})`,
       "Set PGSSLROOTCERT to the file with the CA that signed it.",
     );
   }
   return failure(
     "unreachable",
     `the TLS handshake failed (${message || code})`,
-    "Check the server's certificate and which versions of TLS it has, then run again.",
+    "Check the server's certificate and its supported TLS versions, then run again.",
   );
 }
 

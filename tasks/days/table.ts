@@ -47,9 +47,9 @@ export function renderDays(
   const failed = results.filter((result) => result.exitCode !== 0).length;
   const left = days - results.length;
   const parts = [
-    `${results.length - failed} well`,
+    `${results.length - failed} succeeded`,
     `${failed} failed`,
-    ...(left === 0 ? [] : [`${left} not begun`]),
+    ...(left === 0 ? [] : [`${left} not started`]),
   ];
   return [
     ...renderTable(columns, rows, colour),

@@ -44,8 +44,8 @@ async function daysToDo(order: Order, lake: Lake): Promise<readonly DayToDo[]> {
   observerOf(order, "run").step({
     step: "pending",
     says: pending.length === 0
-      ? "nothing: every day that is over is sealed"
-      : `${plural(pending.length, "day")}, the first one is ${pending[0]!.day}`,
+      ? "nothing pending: every past day is sealed"
+      : `${plural(pending.length, "day")}, beginning with ${pending[0]!.day}`,
     data: { days: pending.map(({ day }) => day) },
   });
   return pending;
@@ -184,10 +184,10 @@ async function makeSilver(day: Day, order: Order, lake: Lake, result: DayResult)
 /** Tries bronze, and silver only if bronze is unchanged: otherwise its input does not exist yet. */
 async function tryAll(day: Day, order: Order, lake: Lake, result: DayResult): Promise<number> {
   await makeBronze(day, order, lake, result);
-  if (result.bronze === "sealed as it was") return await makeSilver(day, order, lake, result);
+  if (result.bronze === "sealed, unchanged") return await makeSilver(day, order, lake, result);
   observerOf(order, "silver", day).step({
     step: "dry-run",
-    says: "nothing was stored; a run would make silver from the bronze that it then has",
+    says: "nothing was stored; a run would build silver from the new bronze",
     data: {},
   });
   return 0;
@@ -209,7 +209,7 @@ async function noting(
     step(step) {
       observer.step(step);
       if (typeof step.data.state === "string") state = step.data.state;
-      if (step.step === "verified") state = `${state} as it was`;
+      if (step.step === "verified") state = `${state}, unchanged`;
       const isOwn = layer === "bronze" || order.command === "silver";
       if (isOwn && typeof step.data.rows === "number") result.rows = step.data.rows;
     },

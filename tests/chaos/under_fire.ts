@@ -19,7 +19,7 @@ const DIFFER = /differs? from|no longer|other values/;
 /** Matches messages about missing bronze. */
 const NO_BRONZE = /Run bronze first|never published/;
 /** Matches messages about a concurrent run. */
-const CONCURRENT = /another run|is not there any more|was published again/i;
+const CONCURRENT = /another run|no longer exists|was published again/i;
 
 /**
  * Checks that a run's outcome fits its circumstances while other runs were active.

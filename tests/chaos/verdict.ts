@@ -22,7 +22,7 @@ export function judgeOutcome(
     case "ok":
       return;
     case "unreachable":
-      if (/another run|is not there any more|was published again/i.test(message)) return;
+      if (/another run|no longer exists|was published again/i.test(message)) return;
       break;
     case "data":
       if (bronzeMissing && /Run bronze first/.test(message)) return;

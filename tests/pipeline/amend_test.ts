@@ -61,7 +61,7 @@ Deno.test("runAmend keeps lost events, and a run accepts exactly these from then
   await db.query("DELETE FROM stop_events WHERE event_seq IN (2, 3)");
   for (const number of [12, 13, 14]) await db.query(event(number));
   const refusal = await assertRejects(() => bronze(db, lake), Failure);
-  assertStringIncludes(refusal.message, `event ${eventId(2)} is in bronze and not in the outbox`);
+  assertStringIncludes(refusal.message, `event ${eventId(2)} is in bronze but not in the outbox`);
   assertStringIncludes(refusal.message, `deno task amend --date ${DAY}`);
 
   const { steps } = await amend(db, lake);
@@ -245,7 +245,7 @@ Deno.test("runAmend settles a day whose lost events are in the outbox again", as
   await amend(db, lake);
   await db.query(event(2));
   const { message } = await assertRejects(() => bronze(db, lake), Failure);
-  assertStringIncludes(message, "that the outbox has again as bronze has them");
+  assertStringIncludes(message, "the outbox and bronze agree on them again");
   assertStringIncludes(message, `deno task amend --date ${DAY}`);
   await amend(db, lake);
   const { amended, rows } = (await markerOf(lake, "bronze")).commit;

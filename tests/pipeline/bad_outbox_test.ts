@@ -30,7 +30,7 @@ const BROKEN: [string, string, "data" | "configuration", string[]][] = [
     "no table, but the model's",
     "ALTER TABLE stop_events RENAME TO api_stopevent",
     "configuration",
-    ["Cannot find table stop_events", "There is api_stopevent", "DJANGO_DB_NAME"],
+    ["Cannot find table stop_events", "Tables with similar names: api_stopevent", "DJANGO_DB_NAME"],
   ],
   [
     "a missing column",
@@ -42,7 +42,7 @@ const BROKEN: [string, string, "data" | "configuration", string[]][] = [
     "a column of another type",
     "ALTER TABLE stop_events ALTER COLUMN fill_price TYPE double precision",
     "data",
-    ["has column fill_price of type double precision, and the contract says numeric"],
+    ["has column fill_price of type double precision, but the contract says numeric"],
   ],
 ];
 
@@ -59,7 +59,7 @@ Deno.test("bronze: a day that has not begun", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   const { kind, message } = await refused(db.config, parseDay("2999-01-01")!);
   assertEquals(kind, "configuration");
-  assertStringIncludes(message, "that day has not begun");
+  assertStringIncludes(message, "the day has not begun");
 });
 
 Deno.test("bronze: a wrong password", async () => {

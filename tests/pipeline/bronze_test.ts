@@ -108,7 +108,10 @@ Deno.test("bronze: the grace after a day's end keeps its window open", async () 
   await using lake = await temporaryLake();
   const tenYears = 10n * 366n * 24n * 60n * MINUTES;
   const steps = await bronze(db.config, lake, DAY, tenYears);
-  assertStringIncludes(steps.find(({ step }) => step === "fence")!.says, "grace for slow writers");
+  assertStringIncludes(
+    steps.find(({ step }) => step === "fence")!.says,
+    "grace period for slow writers",
+  );
   assertEquals((await commitOf(lake))!.state, "open");
 });
 
@@ -191,12 +194,12 @@ const BEHIND_ITS_BACK: [string, string, RegExp][] = [
   [
     "added",
     event(77, "12:00:00"),
-    /event 00000000-0000-0000-0000-000000000077 is in the outbox and not in bronze/,
+    /event 00000000-0000-0000-0000-000000000077 is in the outbox but not in bronze/,
   ],
   [
     "removed",
     "DELETE FROM stop_events WHERE event_seq = 1",
-    /event [0-9a-f-]{36} is in bronze and not in the outbox/,
+    /event [0-9a-f-]{36} is in bronze but not in the outbox/,
   ],
   [
     "altered",

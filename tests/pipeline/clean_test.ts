@@ -46,7 +46,7 @@ async function clean(lake: Lake, clock = later): Promise<string[]> {
 }
 
 for (const { name, place } of lakeKinds()) {
-  Deno.test(`clean on ${name}: parts of both layers that no marker names, and nothing else`, async () => {
+  Deno.test(`clean on ${name}: parts of both layers that no marker lists, and nothing else`, async () => {
     await using here = await place();
     const lake = here.open();
     await publish(lake, DAY, 10);

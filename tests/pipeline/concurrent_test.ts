@@ -95,7 +95,7 @@ Deno.test("bronze and silver: a part that is gone again before the marker is wri
   });
   const { kind, message } = await assertRejects(() => bronze(db, losing), Failure);
   assertEquals(kind, "unreachable");
-  assertStringIncludes(message, "was stored and is not there any more");
+  assertStringIncludes(message, "was stored and no longer exists");
   assertEquals(await lake.list(""), []);
 });
 

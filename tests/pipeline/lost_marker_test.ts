@@ -72,6 +72,6 @@ for (const layer of ["bronze", "silver"] as const) {
     const run = () => layer === "bronze" ? bronze(db, lake) : silver(lake);
     const { kind, message } = await assertRejects(run, Failure);
     assertEquals(kind, "data");
-    assertStringIncludes(message, "its sha256 is not the one in the commit marker");
+    assertStringIncludes(message, "its sha256 differs from the commit marker");
   });
 }

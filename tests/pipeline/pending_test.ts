@@ -27,7 +27,7 @@ Deno.test("pendingDays: every day that is not sealed in both layers, and why", a
     [
       ["2025-12-03", "bronze is open"],
       ["2025-12-04", "no silver"],
-      ["2025-12-05", "silver is of an older bronze"],
+      ["2025-12-05", "silver was made from an older bronze"],
       ["2025-12-06", "silver is open"],
       ["2025-12-07", "bronze's marker is unusable"],
       ["2025-12-08", "no bronze"],

@@ -84,7 +84,7 @@ Deno.test("quarantine: a quarantined event that is corrected on a sealed day com
   const document = (await markerOf(lake, "bronze")).commit.quarantine!.key;
   await db.query("UPDATE stop_events SET fill_price = 3 WHERE event_seq = 2");
   const { message } = await assertRejects(() => bronze(db, lake), Failure);
-  assertStringIncludes(message, `event ${eventId(2)} is in the outbox and not in bronze`);
+  assertStringIncludes(message, `event ${eventId(2)} is in the outbox but not in bronze`);
   await amend(db, lake);
   const { rows, quarantine } = (await markerOf(lake, "bronze")).commit;
   assertEquals([rows, quarantine], [2, undefined]);
@@ -144,7 +144,7 @@ Deno.test("events on no day are warned of, and stop no day", async () => {
   });
   await using lake = await temporaryLake();
   const warning = (await bronze(db, lake)).find(({ step }) => step === "strays")!;
-  assertStringIncludes(warning.says, "2 events of stop_events fall on no day");
+  assertStringIncludes(warning.says, "2 events of stop_events have no valid occurred_at");
   assertStringIncludes(warning.says, `${eventId(2)}, ${eventId(3)}`);
   assertEquals((await markerOf(lake, "bronze")).commit.rows, 1);
 });
@@ -157,12 +157,12 @@ Deno.test("readQuarantine refuses a document that is gone, and one with other by
   await lake.put(key, new TextEncoder().encode("{}"));
   assertStringIncludes(
     (await assertRejects(() => bronze(db, lake), Failure)).message,
-    "its sha256 is not the one in the commit marker",
+    "its sha256 differs from the commit marker",
   );
   await lake.remove(key);
   assertStringIncludes(
     (await assertRejects(() => bronze(db, lake), Failure)).message,
-    "it is not there",
+    "it is missing",
   );
 });
 

@@ -93,7 +93,7 @@ Deno.test("findRows: a part with a byte changed is refused", async () => {
   await Deno.writeFile(file, bytes);
   const { kind, message } = await assertRejects(() => findRows(lake, query()), Failure);
   assertEquals(kind, "data");
-  assertStringIncludes(message, "its sha256 is not the one in the commit marker");
+  assertStringIncludes(message, "its sha256 differs from the commit marker");
 });
 
 Deno.test("findRows: a day that is published again while it is read is read again", async () => {
@@ -124,5 +124,5 @@ Deno.test("findRows: a day without a marker, and one of another contract, are re
   await lake.put(bronzeMarkerKey(DAY), renderMarker(foreign));
   const other = await assertRejects(() => findRows(lake, query()), Failure);
   assertEquals(other.kind, "data");
-  assertStringIncludes(other.message, "another contract");
+  assertStringIncludes(other.message, "a different contract");
 });

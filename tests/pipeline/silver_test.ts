@@ -106,7 +106,7 @@ const DAMAGE: [string, (lake: TemporaryLake) => Promise<unknown>, string][] = [
   [
     "a missing part",
     async (lake) => lake.remove(await firstPart(lake)),
-    "it is not there",
+    "it is missing",
   ],
   [
     "a truncated part",
@@ -121,7 +121,7 @@ const DAMAGE: [string, (lake: TemporaryLake) => Promise<unknown>, string][] = [
       bytes[100]! ^= 1;
       await Deno.writeFile(file, bytes);
     },
-    "its sha256 is not the one in the commit marker",
+    "its sha256 differs from the commit marker",
   ],
 ];
 

@@ -77,7 +77,7 @@ class Acknowledging(unittest.TestCase):
         both = with_unfit(found(late="b"), [unfit("a")], known)
         self.assertEqual(both.gone, [unfit("c"), unfit(None)])
         self.assertTrue(unacknowledged(both, amended()).gone)
-        self.assertIn("event c is in quarantine and not", str(differs(both, COMMIT)))
+        self.assertIn("event c is in quarantine but not", str(differs(both, COMMIT)))
 
     def test_an_event_without_an_id_is_gone_only_if_no_event_has_its_row(self) -> None:
         both = with_unfit(NONE, [unfit(None)], [unfit(None)])
@@ -87,7 +87,7 @@ class Acknowledging(unittest.TestCase):
         both = found(late="abcdefg", lost="h")._replace(newly_unfit=[unfit("z")])
         text = str(differs(both, COMMIT))
         self.assertIn("in 9 rows: event a differs; event b", text)
-        self.assertIn("event h differs; event z came later and does not fit", text)
+        self.assertIn("event h differs; event z came late and does not fit", text)
         self.assertIn("; and 2 more. Nothing was changed", text)
         self.assertIn("deno task amend --date 2025-12-28", text)
 

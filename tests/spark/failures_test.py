@@ -72,8 +72,8 @@ class OfTheStore(unittest.TestCase):
             ("PermanentRedirect", 301, "Set AWS_REGION and S3_ENDPOINT"),
             ("RequestTimeTooSkewed", 403, "clock"),
             ("QuotaExceeded", 403, "Raise the quota"),
-            ("NotImplemented", 501, "Check S3_ENDPOINT"),
-            ("MethodNotAllowed", 405, "Check S3_ENDPOINT"),
+            ("NotImplemented", 501, "Set S3_ENDPOINT"),
+            ("MethodNotAllowed", 405, "Set S3_ENDPOINT"),
         ):
             with self.subTest(code=code):
                 failure = store_failure(code, status, STORE)
@@ -133,7 +133,7 @@ class OfPostgres(unittest.TestCase):
         self.assertNotIn("Position", str(failure))
 
     def test_a_certificate_that_does_not_count_is_2(self) -> None:
-        for root, words in ((None, "PGSSLROOTCERT is not set"), ("/ca", "none of the")):
+        for root, words in ((None, "PGSSLROOTCERT is not set"), ("/ca", "any CA in PGSSLROOTCERT")):
             failure = untrusted("E", database(tls=Tls("verify-full", root)))
             self.assertEqual(EXIT[failure.kind], 2)
             self.assertIn(words, str(failure))

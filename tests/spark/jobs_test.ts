@@ -183,8 +183,8 @@ sparkTest(
       for (
         const words of [
           "differs from the outbox in 3 rows",
-          `event ${eventId(71)} is in the outbox and not in bronze`,
-          `event ${FIRST} is in bronze and not in the outbox`,
+          `event ${eventId(71)} is in the outbox but not in bronze`,
+          `event ${FIRST} is in bronze but not in the outbox`,
           `event ${SECOND} has another event_seq, fill_price`,
           `deno task amend --date ${DAY}`,
         ]

@@ -163,7 +163,7 @@ class Publishing(unittest.TestCase):
         self.lake.removed.clear()
         self.publish(commit, begun._replace(listed=self.lake.list(FOLDER)))
         self.assertIn(f"{FOLDER}part-next.parquet", self.lake.objects)
-        self.assertIn("left 1 part that no marker names", self.said)
+        self.assertIn("left 1 part that no marker lists", self.said)
 
     def test_what_is_amiss_counts_only_while_the_marker_stands(self) -> None:
         self.publish_first("part-a.parquet")
@@ -186,7 +186,7 @@ class Publishing(unittest.TestCase):
         self.store("part-b.parquet")
         self.lake.effect = lambda key: key != KEY
         text = self.refused("unreachable", commit_of("part-b.parquet"), begun)
-        self.assertIn("still has the one from before", text)
+        self.assertIn("still has the previous one", text)
         self.assertIn(f"{FOLDER}part-a.parquet", self.lake.objects)
 
     def test_a_marker_that_was_replaced_right_afterwards_keeps_all_parts(self) -> None:
@@ -230,14 +230,14 @@ class Publishing(unittest.TestCase):
         self.lake.stores_on_conflict = False
         self.lake.ignores = ("If-Match",)
         text = self.refused("configuration", commit_of(), begun)
-        self.assertIn("an ETag from before overwrote an object", text)
+        self.assertIn("an old ETag overwrote an object", text)
         self.assertEqual(self.lake.objects, {})
 
     def test_a_store_that_refuses_its_own_etag_is_told_as_one(self) -> None:
         self.publish_first("part-a.parquet")
         self.lake.refuses_if_match = True
         text = self.refused("configuration", commit_of(), self.begun())
-        self.assertIn("If-Match was refused, though it had the object's own", text)
+        self.assertIn("If-Match was refused, although it had the object's current", text)
 
         # The same, only after the trial of the conditions.
         self.lake.refuses_if_match = False
@@ -248,12 +248,12 @@ class Publishing(unittest.TestCase):
 
         self.lake.before_put = refuse_from_the_marker_on
         text = self.refused("configuration", commit_of(), begun)
-        self.assertIn("its ETag is the one that was sent", text)
+        self.assertIn("the request has its current ETag", text)
 
     def test_a_part_that_vanished_is_not_named(self) -> None:
         begun = self.begun()
         text = self.refused("unreachable", commit_of("part-a.parquet"), begun)
-        self.assertIn("is not there any more", text)
+        self.assertIn("no longer exists", text)
         link = Quarantine(contract.quarantine_key(DAY, "a" * 64), 1, 9, "a" * 64)
         text = self.refused("unreachable", commit_of(quarantine=link), begun)
         self.assertIn("_quarantine/", text)

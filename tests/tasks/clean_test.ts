@@ -15,7 +15,7 @@ const [OLD, NEW] = ["00001", "00002"].map((name) => partIn(bronzePrefix(DAY), 1,
   string,
 ];
 
-/** A day, and two parts that no marker names, one of them old. */
+/** A day, and two parts that no marker lists, one of them old. */
 async function withLeftovers(): Promise<TemporaryLake> {
   const lake = await temporaryLake();
   await publish(lake, DAY, 10);

@@ -106,7 +106,7 @@ Deno.test("days: a failed day ends it, or with --keep-going only its own part of
 
   const stopped = await runTask("run", range, env);
   assertEquals(stopped.code, 1);
-  assertStringIncludes(stopped.stdout, "run: 2 days: 0 well, 1 failed, 1 not begun; exit 1");
+  assertStringIncludes(stopped.stdout, "run: 2 days: 0 succeeded, 1 failed, 1 not started; exit 1");
   assert(!(await lake.contents()).has("bronze/events/date=2025-12-29/_commit.json"));
 
   const went = await runTask("run", [...range, "--keep-going"], env);
@@ -160,7 +160,7 @@ Deno.test("days: run --dry-run says what would be done, and changes nothing", as
   const fresh = await runTask("run", ["2025-12-28", "--dry-run"], env);
   assertEquals([fresh.code, fresh.stderr], [0, ""]);
   assertStringIncludes(fresh.stdout, "a run would publish 1 part, sealed");
-  assertStringIncludes(fresh.stdout, "a run would make silver from the bronze that it then has");
+  assertStringIncludes(fresh.stdout, "a run would build silver from the new bronze");
   assertEquals([...await lake.contents()], []);
 
   assertEquals((await runTask("bronze", ["2025-12-28"], env)).code, 0);

@@ -95,7 +95,7 @@ Deno.test("pending: run --pending: the reasons, the bounds, and nothing where al
   const before = await lake.contents();
   const none = await runTask("run", ["--pending"], env);
   assertEquals(none.code, 0);
-  assertStringIncludes(none.stdout, "nothing: every day that is over is sealed");
+  assertStringIncludes(none.stdout, "nothing pending: every past day is sealed");
   assertEquals(await lake.contents(), before);
 });
 

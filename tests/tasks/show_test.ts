@@ -105,7 +105,10 @@ Deno.test("show: what cannot be understood is 2, with what there is", async () =
     ],
     [["bronze", DAY, "--columns", "source,source"], "source is there twice"],
     [["silver", DAY, "--where", "event_seq=1"], 'silver has no column "event_seq"'],
-    [["bronze", DAY, "--where", "event_seq=one"], "event_seq is INT64: it is a whole number"],
+    [
+      ["bronze", DAY, "--where", "event_seq=one"],
+      "event_seq is INT64: the value must be a whole number",
+    ],
     [["bronze", DAY, "--where", "event_seq"], "Write column=value"],
     [["quarantine", DAY, "--where", "event_seq=1"], "its events are shown whole"],
     [["bronze", DAY, "--limit", "1.5"], "it is not a whole number of rows"],

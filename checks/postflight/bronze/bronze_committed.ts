@@ -45,7 +45,7 @@ function foreign(bronze: BronzeFact, contract: string): Finding {
     severity: "fail",
     object: bronze.markerKey,
     field: "contract",
-    problem: `the day was published under another contract: ${contract}, not ${EVENT_CONTRACT}`,
+    problem: `the day was published under a different contract: ${contract}, not ${EVENT_CONTRACT}`,
     why: "its columns differ from those that silver and current readers expect",
     fix: bronze.marker?.commit.state === "open"
       ? runCommand(bronze.day)

@@ -49,7 +49,7 @@ function notCompared(
 ): Outcome {
   if (unread !== undefined) return { skip: unread };
   if (commit.contract !== EVENT_CONTRACT) {
-    return { skip: "bronze was published under another contract (see bronze-committed)" };
+    return { skip: "bronze was published under a different contract (see bronze-committed)" };
   }
   if (bronze.quarantineProblem !== undefined) {
     return { skip: "bronze's quarantine cannot be used (see quarantine)" };

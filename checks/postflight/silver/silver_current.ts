@@ -57,7 +57,7 @@ function foreign(silver: SilverFact, contract: string): Finding {
     severity: "fail",
     object: silver.markerKey,
     field: "contract",
-    problem: `the day was published under another contract: ${contract}, not ` +
+    problem: `the day was published under a different contract: ${contract}, not ` +
       EXECUTION_CONTRACT,
     why: "its columns differ from those that current readers expect",
     fix: silverCommand(silver),

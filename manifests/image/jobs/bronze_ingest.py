@@ -106,9 +106,9 @@ def verify(found: window.Run, commit: Commit) -> None:
     if any(unacknowledged(differences, commit)):
         raise differs(differences, commit)
     kept = len(differences.lost) + len(differences.altered)
-    known = f", but for {kept} that an amendment acknowledged" if kept else ""
+    known = f", except {kept} that an amendment acknowledged" if kept else ""
     rows = plural(commit.rows, "row")
-    text = f"sealed before; its {rows} equal the outbox{known}, nothing was written"
+    text = f"already sealed; its {rows} match the outbox{known}; nothing was written"
     say("bronze", "verified", text)
     remove_beside_sealed(commit, found.publication)
 
@@ -134,8 +134,8 @@ def lost_since(commit: Commit, lost: list[str]) -> Failure:
         f"Cannot export {commit.day}: bronze has {plural(len(lost), 'event')} that "
         f"{contract.OUTBOX_TABLE} no longer has: {', '.join(lost[:NAMED])}{more}. "
         "Nothing was changed, so bronze keeps them. Find out who removed them, or "
-        "whether this is the wrong database. To keep them and take in the rest: deno "
-        f"task amend --date {commit.day}",
+        "check whether this is the wrong database. To keep them and add the new "
+        f"events: deno task amend --date {commit.day}",
     )
 
 

@@ -197,7 +197,7 @@ def verify(
     if commit.bronze != link and bronze.commit.state == "sealed":
         return False
     rows = plural(commit.rows, "row")
-    text = f"sealed before; its {rows} equal {SILVER.source}, nothing was written"
+    text = f"already sealed; its {rows} match {SILVER.source}; nothing was written"
     say("silver", "verified", text)
     remove_beside_sealed(commit, publication)
     return True
@@ -207,7 +207,7 @@ def no_bronze(lake: Lake, day: str) -> Failure:
     """The failure that there is nothing to replay."""
     return Failure(
         "data",
-        f"Cannot make silver of {day}: bronze has no commit marker for it "
+        f"Cannot build silver for {day}: bronze has no commit marker for this day "
         f"({lake.url(contract.bronze_marker(day))}). Run bronze-ingest-manual first.",
     )
 
@@ -216,8 +216,8 @@ def restless(day: str) -> Failure:
     """The failure that bronze does not come to rest."""
     return Failure(
         "unreachable",
-        f"Cannot make silver of {day}: bronze was published again {ATTEMPTS} times "
-        "meanwhile. Let the other runs end, then run again.",
+        f"Cannot build silver for {day}: bronze was published again {ATTEMPTS} times "
+        "during the run. Wait for the other runs to end, then run again.",
     )
 
 
@@ -228,8 +228,8 @@ def differs(commit: Commit, texts: list[str]) -> Failure:
         "data",
         f"Cannot confirm silver of {commit.day}, which is sealed: it differs from "
         f"{SILVER.source} in {plural(count, 'row')}: {listed(texts[:NAMED], count)}. "
-        "Nothing was changed. Find out who changed either one. To make silver from "
-        f"bronze again: deno task amend --date {commit.day}",
+        "Nothing was changed. Find out who changed silver or bronze. To rebuild "
+        f"silver from bronze: deno task amend --date {commit.day}",
     )
 
 

@@ -108,13 +108,13 @@ function deaf(...headers: string[]): StrictS3Options["fault"] {
 Deno.test("gatherLake: a store that ignores If-None-Match lets everyone create", async () => {
   assertEquals(await broken(deaf("if-none-match")), {
     "conditional-create":
-      "4 of 4 writers were told that they had created the same object: If-None-Match: * is ignored",
+      "4 of 4 writers succeeded in creating the same object: If-None-Match: * is ignored",
   });
 });
 
 Deno.test("gatherLake: a store that ignores If-Match lets everyone overwrite", async () => {
   assertEquals(await broken(deaf("if-match")), {
-    "conditional-replace": "a put with If-Match and an ETag from before overwrote an object: " +
+    "conditional-replace": "a put with If-Match and an old ETag overwrote an object: " +
       "If-Match is ignored",
   });
 });
@@ -136,7 +136,7 @@ Deno.test("gatherLake: a store that refuses even the current ETag", async () => 
     await broken(({ method, headers }, serve) =>
       method === "PUT" && headers.has("if-match") ? refusal(412, "PreconditionFailed") : serve()
     ),
-    { "conditional-replace": "a put with If-Match and the object's own ETag was refused" },
+    { "conditional-replace": "a put with If-Match and the object's current ETag was refused" },
   );
 });
 

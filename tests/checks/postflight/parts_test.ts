@@ -114,7 +114,7 @@ Deno.test("orphan-parts passes, and says how many parts it saw", async () => {
   assertEquals((await resultOf(ID, HEALTHY)).examined, "4 parts in the day's folders");
 });
 
-Deno.test("orphan-parts fails for a part that no marker names, and that belongs to no run", async () => {
+Deno.test("orphan-parts fails for a part that no marker lists, and that belongs to no run", async () => {
   const listed = [listedObject(object, 25), ...BRONZE.listed];
   await assertOnly(ID, facts({ bronze: { listed } }), [
     { severity: "fail", object, problem: "no commit marker names it", fix: CLEAN },

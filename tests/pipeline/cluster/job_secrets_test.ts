@@ -104,8 +104,8 @@ Deno.test("lakeOfSecret: names the key of an invalid value, and does not quote t
   const swapped = new Map([...LAKE, ["S3_ENDPOINT", "s3cr3t/Key+With=Signs"]]);
   assertEquals(
     refusal(() => lakeOfSecret(swapped, NONE), "s3cr3t"),
-    "Cannot use S3_ENDPOINT of Secret analytics-jobs/contabo-s3-credentials: it is no address of " +
-      "http or https. Set it to the store's address and nothing more, as in " +
+    "Cannot use S3_ENDPOINT of Secret analytics-jobs/contabo-s3-credentials: it is not an http " +
+      "or https address. Set it to the store's address and nothing more, as in " +
       "https://eu2.contabostorage.com. The bucket goes into S3_BUCKET.",
   );
 });

@@ -51,7 +51,7 @@ const CONTRADICTIONS: [DayFlags, string[]][] = [
   [{ date: "2025-12-28", to: "2025-12-28" }, ["--date together with --to"]],
   [{ to: "2025-12-28" }, ["--to without --from"]],
   [{ from: "2025-12-28", to: "2025-12-27" }, ["from 2025-12-28 to 2025-12-27", "end comes before"]],
-  [{ from: "2015-12-28", to: "2026-01-05" }, ["they are 3,662", "at most 3,660"]],
+  [{ from: "2015-12-28", to: "2026-01-05" }, ["the range has 3,662 days", "at most 3,660"]],
 ];
 for (const [flags, words] of CONTRADICTIONS) {
   Deno.test(`requestedDays refuses ${JSON.stringify(flags)}`, () => {
@@ -97,7 +97,7 @@ for (
   Deno.test(`requestedDays tells JOB_DATE=${text} from a day, and what Kubernetes makes of it`, () => {
     refused(() => asked({}, { JOB_DATE: text }), [
       `JOB_DATE=${JSON.stringify(text)}`,
-      "that is a shell expression, not a day",
+      "it is a shell expression, not a day",
       "Kubernetes runs no shell over a container's env",
       "Remove JOB_DATE to run for today in UTC",
     ]);
@@ -111,13 +111,13 @@ Deno.test("requestedDays refuses an empty JOB_DATE, for it was meant to say some
 const NO_DAYS: [string, string][] = [
   ["2025-02-29", "the calendar has no such day"],
   ["2025-13-01", "the calendar has no such day"],
-  ["2025-1-1", "a day is written YYYY-MM-DD"],
-  ["28/12/2025", "a day is written YYYY-MM-DD"],
-  ["2025-12-28T00:00:00Z", "a day is written YYYY-MM-DD"],
-  ["2025-12-28\n", "it has a blank or a line break around"],
-  [" 2025-12-28", "it has a blank or a line break around"],
-  ["Today", "a day is written YYYY-MM-DD"],
-  ["tomorrow", "a day is written YYYY-MM-DD"],
+  ["2025-1-1", "the format of a day is YYYY-MM-DD"],
+  ["28/12/2025", "the format of a day is YYYY-MM-DD"],
+  ["2025-12-28T00:00:00Z", "the format of a day is YYYY-MM-DD"],
+  ["2025-12-28\n", "it begins or ends with a blank or a line break"],
+  [" 2025-12-28", "it begins or ends with a blank or a line break"],
+  ["Today", "the format of a day is YYYY-MM-DD"],
+  ["tomorrow", "the format of a day is YYYY-MM-DD"],
 ];
 for (const [text, problem] of NO_DAYS) {
   Deno.test(`requestedDays: ${JSON.stringify(text)} is no day, in every flag and in JOB_DATE`, () => {

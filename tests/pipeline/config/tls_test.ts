@@ -73,5 +73,5 @@ Deno.test("tlsConfig takes PGSSLROOTCERT=system for verify-full alone, as libpq 
 Deno.test("tlsConfig names a PGSSLROOTCERT that is not there, or that has no certificate", () => {
   const name = (path: string) => `Cannot use PGSSLROOTCERT=${JSON.stringify(path)}: `;
   refused(() => tls({ PGSSLROOTCERT: "/etc/none" }), [name("/etc/none"), "NotFound", "PEM"]);
-  refused(() => tls({ PGSSLROOTCERT: "/etc/x" }), [name("/etc/x"), "it has no certificate"]);
+  refused(() => tls({ PGSSLROOTCERT: "/etc/x" }), [name("/etc/x"), "the file has no certificate"]);
 });

@@ -71,12 +71,12 @@ for (const [type, text, value] of NEVER) {
 }
 
 const REFUSED: [ColumnType, string, string][] = [
-  ["INT64", "1.0", "it is a whole number"],
-  ["INT32", "", "it is a whole number"],
-  ["DECIMAL(20,8)", "1e3", "it is a decimal"],
-  ["DECIMAL(10,4)", "NaN", "it is a decimal"],
-  ["TIMESTAMP(MICROS,UTC)", "2025-12-28", "it is an instant"],
-  ["STRING", '"open', "written as in JSON"],
+  ["INT64", "1.0", "the value must be a whole number"],
+  ["INT32", "", "the value must be a whole number"],
+  ["DECIMAL(20,8)", "1e3", "the value must be a decimal"],
+  ["DECIMAL(10,4)", "NaN", "the value must be a decimal"],
+  ["TIMESTAMP(MICROS,UTC)", "2025-12-28", "the value must be an ISO 8601 instant"],
+  ["STRING", '"open', "must be a JSON string"],
 ];
 
 for (const [type, text, words] of REFUSED) {

@@ -149,7 +149,7 @@ Deno.test("directory: a writer that waits for another says so once, and goes on 
     giveUp: 60_000,
   });
   assertEquals(await waiting.put("day/a", BODY, "absent"), "stored");
-  assertEquals(said, [`waiting for another run to let go of ${lake.path}/.tmp/lock`]);
+  assertEquals(said, [`waiting for another run to release ${lake.path}/.tmp/lock`]);
 });
 
 Deno.test("directory: a writer gives up on a lock, names it, and leaves nothing", async () => {

@@ -185,7 +185,7 @@ for (const [what, bytes] of NOT_JSON) {
 
 for (const text of ["[]", "null", "3", '"sealed"', "true", `[${BRONZE_BYTES}]`]) {
   Deno.test(`marker: ${text.slice(0, 20)} is JSON and no marker`, () => {
-    return refused("bronze", utf8(text), "the marker is no object");
+    return refused("bronze", utf8(text), "the marker is not an object");
   });
 }
 

@@ -379,15 +379,15 @@ Deno.test("parquet: a part is read as it was stored", async () => {
 
 /** What can become of a part in the lake; the marker still says what it said. */
 const DAMAGES: [string, (part: NewPart) => Uint8Array<ArrayBuffer> | undefined, string][] = [
-  ["was removed", () => undefined, "it is not there"],
+  ["was removed", () => undefined, "it is missing"],
   ["is empty", () => new Uint8Array(0), "it has 0 bytes"],
-  ["was cut off", ({ body }) => body.slice(0, -1), "bytes, and the commit marker says"],
-  ["grew", ({ body }) => join(body, bytes("00")), "bytes, and the commit marker says"],
-  ["has a flipped bit in its first page", flipped(30), "its sha256 is not the one"],
-  ["has a flipped bit in its last page", flipped(-400), "its sha256 is not the one"],
-  ["has a flipped bit in its footer", flipped(-30), "its sha256 is not the one"],
-  ["has a flipped bit in its magic bytes", flipped(-1), "its sha256 is not the one"],
-  ["is zeros", ({ body }) => new Uint8Array(body.length), "its sha256 is not the one"],
+  ["was cut off", ({ body }) => body.slice(0, -1), "bytes, but the commit marker says"],
+  ["grew", ({ body }) => join(body, bytes("00")), "bytes, but the commit marker says"],
+  ["has a flipped bit in its first page", flipped(30), "its sha256 differs"],
+  ["has a flipped bit in its last page", flipped(-400), "its sha256 differs"],
+  ["has a flipped bit in its footer", flipped(-30), "its sha256 differs"],
+  ["has a flipped bit in its magic bytes", flipped(-1), "its sha256 differs"],
+  ["is zeros", ({ body }) => new Uint8Array(body.length), "its sha256 differs"],
 ];
 
 function flipped(at: number) {
@@ -428,7 +428,11 @@ Deno.test("parquet: a part with other rows than its marker says is refused", asy
   await lake.put(part.key, part.body);
   const failure = await assertRejects(() => readPart(lake, { ...part, rows: 6 }), Failure);
   assertEquals(failure.kind, "data");
-  assertStringIncludes(failure.message, "its footer says other rows than the commit marker (6)");
+  assertStringIncludes(
+    failure.message,
+    "the row count in its footer differs from the commit " +
+      "marker (6)",
+  );
 });
 
 function join(...arrays: Uint8Array[]): Uint8Array<ArrayBuffer> {

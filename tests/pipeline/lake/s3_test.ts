@@ -183,7 +183,7 @@ Deno.test("S3: a store without conditional puts is not safe to publish to", asyn
       ? refusal(501, "NotImplemented")
       : undefined
   );
-  const saying = ["501 NotImplemented", "publishing there is not safe", "Set S3_ENDPOINT"];
+  const saying = ["501 NotImplemented", "two runs could overwrite each other", "Set S3_ENDPOINT"];
   await assertFails(store.config, "configuration", saying, OPERATIONS.slice(2, 4));
 });
 
@@ -191,12 +191,12 @@ const REFUSALS: readonly [number, string, string, ...string[]][] = [
   [403, "AccessDenied", "configuration", "AccessDenied", "S3_BUCKET=rbs"],
   [403, "RequestTimeTooSkewed", "configuration", "this machine's clock is off", "Set the clock"],
   [403, "QuotaExceeded", "configuration", "quota", "S3_BUCKET"],
-  [400, "BadDigest", "unreachable", "damaged on its way", "S3_ENDPOINT"],
+  [400, "BadDigest", "unreachable", "damaged in transit", "S3_ENDPOINT"],
   [400, "ExpiredToken", "configuration", "AWS_SESSION_TOKEN has expired", "all three"],
   [400, "TokenRefreshRequired", "configuration", "AWS_SESSION_TOKEN has expired"],
   [400, "InvalidToken", "configuration", "AWS_SESSION_TOKEN is invalid"],
   [400, "RequestTimeout", "unreachable", "RequestTimeout", "run again later"],
-  [400, "IncompleteBody", "unreachable", "damaged on its way"],
+  [400, "IncompleteBody", "unreachable", "damaged in transit"],
   [400, "XMinioAdminBucketQuotaExceeded", "configuration", "quota"],
   [400, "InvalidRegion", "configuration", "AWS_REGION"],
   [403, "InvalidObjectState", "configuration", "archive"],
@@ -247,7 +247,7 @@ for (const [name, lie] of LIES) {
     const lake = openS3(store.config);
     await lake.put("day/a", BODY);
     lying = true;
-    await assertFails(store.config, "unreachable", ["not that of an S3 store"], [
+    await assertFails(store.config, "unreachable", ["not from an S3 store"], [
       (lake) => lake.get("day/a"),
       (lake) => lake.put("day/b", BODY),
     ]);
@@ -270,7 +270,7 @@ Deno.test("S3: content that was changed on its way is read again, and never take
   assertEquals((await lake.get("day/a"))?.bytes, BODY);
   assertEquals(reads, 2);
   broken = Infinity;
-  await assertFails(store.config, "unreachable", ["its ETag is that of other content"], [
+  await assertFails(store.config, "unreachable", ["its ETag belongs to different content"], [
     (lake) => lake.get("day/a"),
   ]);
   lake.close();
@@ -307,7 +307,7 @@ Deno.test("S3: an object that breaks off is never taken for whole", async () => 
     requests++;
     return truncated();
   });
-  const saying = ["the answer was not that of an S3 store, or not all of it", "Check S3_ENDPOINT"];
+  const saying = ["the response is not from an S3 store, or is incomplete", "Check S3_ENDPOINT"];
   await assertFails(store.config, "unreachable", saying, [OPERATIONS[0]!]);
   assertEquals(requests, 4);
 });

@@ -82,9 +82,9 @@ Deno.test("tls: a certificate that another CA signed is refused, with the variab
   await using other = await authority();
   for (const mode of ["verify-ca", "verify-full"] as const) {
     const wrong = await logIn(await configured(TLS_ONLY, { mode, ca: other.ca }));
-    assertRefused(wrong, "is signed by none of the CAs in PGSSLROOTCERT", "Set PGSSLROOTCERT");
+    assertRefused(wrong, "is not signed by any CA in PGSSLROOTCERT", "Set PGSSLROOTCERT");
     const system = await logIn(await configured(TLS_ONLY, { mode }));
-    assertRefused(system, "is signed by no CA of the system", "Set PGSSLROOTCERT");
+    assertRefused(system, "is not signed by any CA of the system", "Set PGSSLROOTCERT");
   }
 });
 
@@ -119,7 +119,7 @@ Deno.test("tls: a server that has none is refused where it is required, and take
   await using db = await outbox();
   for (const mode of ["require", "verify-ca", "verify-full"] as const) {
     const login = await logIn({ ...db.config, tls: { mode, asked: true } });
-    assertRefused(login, `the server has no TLS, and PGSSLMODE=${mode} wants it`);
+    assertRefused(login, `the server has no TLS, and PGSSLMODE=${mode} requires it`);
   }
   const preferred = await logIn({ ...db.config, tls: { mode: "prefer", asked: true } });
   assertEquals(preferred, { encrypted: false });

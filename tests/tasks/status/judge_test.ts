@@ -134,7 +134,7 @@ for (const [what, lake, more, expected] of CASES) {
   Deno.test(`judgeDay: ${what}`, () => assertEquals(brief(judge(lake, more)), expected));
 }
 
-Deno.test("judgeDay: parts that no marker names count once no run can publish them any more", () => {
+Deno.test("judgeDay: parts that no marker lists count once no run can publish them any more", () => {
   const part = { key: "bronze/events/date=2025-12-28/part-x.parquet", bytes: 1, modified: 0 };
   const aged = (age: number) => {
     const modified = Number(OVER / 1000n) - age;

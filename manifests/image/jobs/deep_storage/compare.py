@@ -45,9 +45,9 @@ def compare(stored: DataFrame, expected: DataFrame, layer: Layer) -> Differences
         .collect()
     )
     says = {
-        "late": f"is in {layer.source} and not in {layer.name}",
-        "lost": f"is in {layer.name} and not in {layer.source}",
-        "altered": "has another {}",
+        "late": f"is in {layer.source} but not in {layer.name}",
+        "lost": f"is in {layer.name} but not in {layer.source}",
+        "altered": "has a different {}",
     }
     rows: dict[str, dict[str, str]] = {each: {} for each in says}
     for row in found:

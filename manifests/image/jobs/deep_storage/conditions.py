@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 PAGE = "Nothing was published; see runbook/lake-conformance.md"
 # What about a bucket can make its store ignore conditions, and what to change.
 REMEDY = {
-    "object-locked": "The bucket has object lock, and with it versioning; Ceph RGW 16 "
-    "honours no conditions there. Set S3_BUCKET to a bucket without object lock.",
-    "versioned": "The bucket has versioning, and Ceph RGW 16 honours no conditions "
-    "there. Set S3_BUCKET to a bucket that never had versioning.",
-    None: "Set S3_ENDPOINT to the store itself, without a proxy in between, or to a "
+    "object-locked": "The bucket has object lock, which implies versioning, and "
+    "stores such as Ceph RGW 16 ignore conditions there. Set S3_BUCKET to a bucket "
+    "without object lock.",
+    "versioned": "The bucket has versioning, and stores such as Ceph RGW 16 ignore "
+    "conditions there. Set S3_BUCKET to a bucket that never had versioning.",
+    None: "Set S3_ENDPOINT to the store itself, without a proxy, or to a "
     "store that honours If-None-Match and If-Match.",
 }
 
@@ -50,17 +51,19 @@ def try_conditions(lake: Lake, key: str) -> str | None:
     lake.put(key, first, {"If-None-Match": "*"})
     created = lake.get(key)
     if created is None or created[0] != first:
-        return "a put with If-None-Match: * created nothing, or not what was put"
+        return "a put with If-None-Match: * did not store its content"
     if lake.put(key, second, {"If-None-Match": "*"}) or not holds(lake, key, first):
         return (
             "a put with If-None-Match: * overwrote an object: the condition is ignored"
         )
     match = {"If-Match": created[1]}
     if not lake.put(key, third, match) and not holds(lake, key, third):
-        return "a put with If-Match was refused, though it had the object's own ETag"
+        return (
+            "a put with If-Match was refused, although it had the object's current ETag"
+        )
     if lake.put(key, fourth, match) or not holds(lake, key, third):
         return (
-            "a put with If-Match and an ETag from before overwrote an object: the "
+            "a put with If-Match and an old ETag overwrote an object: the "
             "condition is ignored"
         )
     return None

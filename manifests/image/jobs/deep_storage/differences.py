@@ -96,15 +96,15 @@ def differs(found: Differences, commit: Commit) -> Failure:
         for _, text in sorted(kind.items())[:NAMED]
     ]
     for event in found.newly_unfit[:NAMED]:
-        texts.append(f"event {event.event_id} came later and does not fit the contract")
+        texts.append(f"event {event.event_id} came late and does not fit the contract")
     for event in found.gone[:NAMED]:
-        texts.append(f"event {event.event_id} is in quarantine and not in the outbox")
+        texts.append(f"event {event.event_id} is in quarantine but not in the outbox")
     count = sum(map(len, found)) - len(found.unfit)
     difference = (
         f"it differs from the outbox in {plural(count, 'row')}: {listed(texts, count)}"
         if count
-        else "its marker records events as lost or altered that the outbox has again "
-        "as bronze has them"
+        else "its marker records events as lost or altered, but the outbox and "
+        "bronze agree on them again"
     )
     return Failure(
         "data",

@@ -49,7 +49,7 @@ STORE_CONFIGURATION = {
         "store",
     ),
     "SignatureDoesNotMatch": (
-        "the secret is not the one of the access key",
+        "the secret key does not match the access key",
         "Set AWS_SECRET_ACCESS_KEY to the secret that belongs to AWS_ACCESS_KEY_ID",
     ),
     "ExpiredToken": ("the session token has expired", FRESH_TOKEN),
@@ -61,11 +61,11 @@ STORE_CONFIGURATION = {
         "Set the node's clock, and run again",
     ),
     "AuthorizationHeaderMalformed": (
-        "the bucket belongs to another region or address",
+        "the bucket is in a different region or at a different address",
         "Set AWS_REGION and S3_ENDPOINT to those of the bucket",
     ),
     "PermanentRedirect": (
-        "the bucket belongs to another region or address",
+        "the bucket is in a different region or at a different address",
         "Set AWS_REGION and S3_ENDPOINT to those of the bucket",
     ),
     "QuotaExceeded": (
@@ -101,8 +101,8 @@ def database_failure(
     if silent_for is not None:
         return Failure(
             "unreachable",
-            f"{what}: Postgres sent nothing for {silent_for} s. Check the server and "
-            "the network on the way to it, then run again.",
+            f"{what}: Postgres sent nothing for {silent_for} s. Check the server "
+            "and the network, then run again.",
         )
     lines = message.splitlines() or ["no answer"]
     said = f"{what}: {lines[0].rstrip('.')}"
@@ -119,12 +119,12 @@ def database_failure(
     if state and not state.startswith("08"):
         return Failure(
             "unreachable",
-            f"{said} (SQLSTATE {state}). Run again when Postgres is well.",
+            f"{said} (SQLSTATE {state}). Run again when Postgres is available.",
         )
     return Failure(
         "unreachable",
-        f"{said}. Check that Postgres runs there and that the network policies let "
-        "this pod reach it, then run again.",
+        f"{said}. Check that Postgres runs at that address and that the network "
+        "policies let this pod reach it, then run again.",
     )
 
 
@@ -140,8 +140,8 @@ def refused_login(
         text = f"{said}. Let a superuser run: {grant}"
     elif "statement pooling" in message.lower():
         text = (
-            f"{what}: the pooler there is in statement pooling, so no two reads see "
-            "the same state. Set pool_mode to transaction or session for this "
+            f"{what}: the pooler uses statement pooling, so two reads can see "
+            "different states. Set pool_mode to transaction or session for this "
             "database, or set DJANGO_DB_HOST and DJANGO_DB_PORT to Postgres itself."
         )
     elif "unsupported startup parameter" in message:
@@ -159,15 +159,15 @@ def refused_login(
     elif "hostnameverifier" in message.lower():
         text = (
             f"{what}: the server's certificate is not for {database.host}. Set "
-            "DJANGO_DB_HOST to a name that the certificate has, or PGSSLMODE=verify-ca "
+            "DJANGO_DB_HOST to a name in the certificate, or PGSSLMODE=verify-ca "
             "to check the CA only."
         )
     elif state == "28000" and "no encryption" in message:
         text = f"{said}. {OTHER_LOGIN[:-1]}, or PGSSLMODE=require if it wants TLS."
     elif "does not support SSL" in message:
         text = (
-            f"{what}: the server has no TLS, and PGSSLMODE={database.tls.mode} wants "
-            "it. Turn on ssl on the server. On a network that you trust, set "
+            f"{what}: the server has no TLS, and PGSSLMODE={database.tls.mode} "
+            "requires it. Turn on ssl on the server. On a network that you trust, set "
             "PGSSLMODE=prefer."
         )
     else:
@@ -179,7 +179,7 @@ def rows_hidden(what: str, user: str) -> str:
     """What is said where row-level security would leave rows out."""
     return (
         f"{what}: row-level security of {OUTBOX_TABLE} would hide rows from {user}, "
-        "and a copy has to have all of them. Let a superuser run: ALTER ROLE "
+        "but a copy needs all of them. Let a superuser run: ALTER ROLE "
         f"{identifier(user)} BYPASSRLS;"
     )
 
@@ -187,14 +187,14 @@ def rows_hidden(what: str, user: str) -> str:
 def untrusted(problem: str, database: Database) -> Failure:
     """The failure that the server's certificate does not count."""
     trusted = (
-        "no CA of the system, and PGSSLROOTCERT is not set"
+        "any CA of the system, and PGSSLROOTCERT is not set"
         if database.tls.root is None
-        else "none of the CAs in PGSSLROOTCERT"
+        else "any CA in PGSSLROOTCERT"
     )
     return Failure(
         "configuration",
-        f"Cannot read from {database.label}: the server's certificate is signed by "
-        f"{trusted}, or is not valid today ({problem}). Set PGSSLROOTCERT to the file "
+        f"Cannot read from {database.label}: the server's certificate is not signed "
+        f"by {trusted}, or is not valid today ({problem}). Set PGSSLROOTCERT to the file "
         "with the CA that signed it.",
     )
 
@@ -220,7 +220,7 @@ def store_failure(code: str, status: int, store: Store) -> Failure:
         )
     return Failure(
         "configuration",
-        f"{answer}. Check S3_ENDPOINT: it is the address of an S3 store.",
+        f"{answer}. Set S3_ENDPOINT to the address of an S3 store.",
     )
 
 

@@ -62,7 +62,7 @@ def read_fence(
     when = (
         "is not over"
         if now < window[1]
-        else "is over, the grace for slow writers is not"
+        else "is over, but the grace period for slow writers is not"
     )
     return [f"{day} {when}; it can be sealed from {iso(bound)} on"]
 
@@ -89,18 +89,18 @@ SELECT format('session of %s (pid %s%s) does not report what it is doing '
 FROM pg_stat_activity
 WHERE {OTHERS} AND NOT {NO_WRITERS} AND {UNTRACKED} AND backend_start < {instant(bound)}
 UNION ALL
-SELECT format('session of %s (pid %s) cannot be looked into; '
+SELECT format('session of %s (pid %s) cannot be inspected; '
               'GRANT pg_read_all_stats TO %I', coalesce(usename, 'unknown'), pid,
               current_user)
 FROM pg_stat_activity
 WHERE {OTHERS} AND query = '<insufficient privilege>' AND state IS NULL
 UNION ALL
-SELECT format('prepared transaction %s of %s waits since %s', gid, owner,
+SELECT format('prepared transaction %s of %s has waited since %s', gid, owner,
               {as_iso("prepared")})
 FROM pg_prepared_xacts WHERE database = current_database()
 UNION ALL
 SELECT DISTINCT
-       format('subscription %s writes to %s, and what its publisher commits late '
+       format('subscription %s writes to %s, and late commits of its publisher '
               'cannot be seen here; the window can be sealed from %s on',
               subname, srrelid::regclass, '{iso(sealable_from)}')
 FROM pg_subscription_rel JOIN pg_stat_subscription ON subid = srsubid

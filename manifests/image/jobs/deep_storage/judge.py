@@ -60,7 +60,7 @@ def marks(value: str, rule: Rule) -> str | None:
     if re.search(r"[\r\n]\Z", value):
         found = f"{what} ends with a line break"
     elif re.search(r"[\r\n\0]", value):
-        found = f"{what} has a line break or a zero byte within"
+        found = f"{what} contains a line break or a zero byte"
     elif rule.hidden and rule.blanks:
         found = None  # a password may be of blanks
     elif value[-1].isspace():
@@ -68,11 +68,11 @@ def marks(value: str, rule: Rule) -> str | None:
     elif value[0].isspace():
         found = f"{what} begins with a blank"
     elif re.fullmatch(r"([\"']).*\1", value):
-        found = f"{what} has quotes around it, which are part of it"
+        found = f"{what} is enclosed in quotes, which are part of the value"
     elif not rule.blanks and re.search(r"\s", value):
-        found = f"{what} has a blank within"
+        found = f"{what} contains a blank"
     elif not rule.hidden and re.match(r"\$[({]|`", value):
-        found = "that is a shell expression, and no shell has replaced it"
+        found = "it is a shell expression that no shell has expanded"
     return found
 
 
@@ -94,9 +94,9 @@ def host_fault(host: str) -> str | None:
         ("@" in host, "it has a login before the host"),
         (
             host.startswith("/"),
-            "it is the path of a socket, and connections go by TCP",
+            "it is the path of a socket, and only TCP is supported",
         ),
-        ("/" in host, "it has a path behind the host"),
+        ("/" in host, "it has a path after the host"),
         ("," in host, "it names several hosts"),
     ):
         if found:
@@ -105,17 +105,17 @@ def host_fault(host: str) -> str | None:
     if re.fullmatch(rf"{digits}:{digits}:{digits}", host):
         return None
     if re.fullmatch(r"\[.*\]", host):
-        return "an address of IPv6 has no brackets here"
+        return "an IPv6 address must not have brackets here"
     if re.search(r":[0-9]*\Z", host):
-        return "it has a port behind the host"
+        return "it has a port after the host"
     name = re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?", host)
-    return None if name else "it has a character that no host name has"
+    return None if name else "it has a character that is not allowed in a host name"
 
 
 def port_fault(port: str) -> str | None:
     """What is wrong with a port."""
     number = int(port) if re.fullmatch("[0-9]{1,5}", port) else 0
-    return None if 1 <= number <= LARGEST_PORT else "it is no port"
+    return None if 1 <= number <= LARGEST_PORT else "it is not a port"
 
 
 def url_fault(value: str) -> str | None:
@@ -126,47 +126,48 @@ def url_fault(value: str) -> str | None:
 def endpoint_fault(text: str) -> str | None:
     """What is wrong with the address of a store."""
     if "@" in text:
-        return "it has a login in it"
+        return "it contains a login"
     try:
         url = urlsplit(text)
         plain = url.scheme in ("http", "https") and url.hostname and url.port != 0
     except ValueError:
         plain = False
     if not plain:
-        return "it is no address of http or https"
+        return "it is not an http or https address"
     bare = url.path in ("", "/") and not text.endswith(("?", "#"))
     if bare and not url.query and not url.fragment:
         return None
-    return "it has more behind the address"
+    return "it has more after the address"
 
 
 def bucket_fault(bucket: str) -> str | None:
     """What is wrong with the name of a bucket."""
     if bucket.lower().startswith("s3:"):
-        return "it has s3: in front"
+        return "it begins with s3:"
     if "://" in bucket:
         return "it is a URL"
     if "/" in bucket:
         return "it has a slash"
     if re.fullmatch(r"\.+", bucket):
-        return "it is no name"
+        return "it is not a name"
     name = re.fullmatch(r"[A-Za-z0-9._:-]+", bucket)
-    return None if name else "it has a character that no bucket has"
+    return None if name else "it has a character that is not allowed in a bucket name"
 
 
 def region_fault(region: str) -> str | None:
     """What is wrong with a region."""
     name = re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", region)
-    return None if name else "it has a character no region has"
+    return None if name else "it has a character that is not allowed in a region"
 
 
 def key_fault(key: str) -> str | None:
     """What is wrong with a key of the store."""
     printable = re.fullmatch(r"[\x21-\x7e]+", key)
-    return None if printable else "its value has a character no key has"
+    fault = "its value has a character that is not allowed in a key"
+    return None if printable else fault
 
 
 def minutes_fault(minutes: str) -> str | None:
     """What is wrong with a number of minutes."""
     number = re.fullmatch("[0-9]{1,6}", minutes)
-    return None if number else "it is no number of minutes"
+    return None if number else "it is not a number of minutes"

@@ -170,9 +170,9 @@ def unconditional(name: str) -> Failure:
     """The failure that a store knows no conditional puts."""
     return Failure(
         "configuration",
-        f"Cannot publish in {name}: the store answered 501: it cannot do conditional "
-        "puts, so two runs could overwrite each other and publishing there is not "
-        "safe. Set S3_ENDPOINT to a store that honours If-None-Match and If-Match.",
+        f"Cannot publish in {name}: the store answered 501: it does not support "
+        f"conditional puts, so two runs could overwrite each other. Set S3_ENDPOINT "
+        f"to a store that honours If-None-Match and If-Match.",
     )
 
 

@@ -45,14 +45,15 @@ def parse(body: bytes, layer: str, day: str) -> Commit:
     parts = tuple(
         parse_part(entry, f"parts[{i}]", layer, day) for i, entry in enumerate(entries)
     )
-    expect(len({p.key for p in parts}) == len(parts), "it names a part twice")
+    expect(len({p.key for p in parts}) == len(parts), "it lists a part twice")
     rows = as_count(marker.get("rows"), "rows")
-    expect(rows == total(parts), "its rows are not its parts' rows")
+    expect(rows == total(parts), "its row count differs from the total of its parts")
     contract = as_text(marker.get("contract"), "contract")
     commit = Commit(layer, day, state, rows, contract, parts)
     if layer == "silver" or "amended" not in marker:
         amended = any(part.amendment is not None for part in parts)
-        expect(not amended, "a part has an amendment")
+        expect(not amended, "a part has an amendment number, but the marker has no "
+        "amendment")
     if layer == "silver":
         source = as_object(marker.get("bronze"), "bronze")
         link = Link(as_text(source.get("key"), "bronze.key"), digest(source, "bronze"))
@@ -105,7 +106,7 @@ def parse_part(entry: object, place: str, layer: str, day: str) -> Part:
     part = as_object(entry, place)
     key = as_text(part.get("key"), f"{place}.key")
     inside = re.fullmatch(part_pattern(layer, day), key)
-    expect(inside is not None, f"{place} lies outside the window")
+    expect(inside is not None, f"{place} is outside the window")
     rows = as_count(part.get("rows"), f"{place}.rows")
     size = as_count(part.get("bytes"), f"{place}.bytes")
     sha256, amendment = digest(part, place), part.get("amendment")
@@ -123,7 +124,7 @@ def parse_seq(value: object) -> tuple[int | None, int | None]:
     together = low is high is None or (
         low is not None and high is not None and low <= high
     )
-    expect(together, "event_seq has no min and max that belong together")
+    expect(together, "event_seq.min and event_seq.max do not match")
     return low, high
 
 
@@ -182,7 +183,7 @@ def expect(holds: bool, problem: str) -> None:
 def as_object(value: object, place: str) -> dict[str, Any]:
     """An object of JSON."""
     if not isinstance(value, dict):
-        raise ValueError(f"{place} is no object")
+        raise ValueError(f"{place} is not an object")
     return value
 
 
@@ -196,7 +197,7 @@ def as_list(value: object, problem: str) -> list[Any]:
 def as_text(value: object, place: str) -> str:
     """A text that is not empty, and that UTF-8 can encode."""
     if not isinstance(value, str) or not value or SURROGATE.search(value):
-        raise ValueError(f"{place} is no text")
+        raise ValueError(f"{place} is not a text")
     return value
 
 
@@ -205,7 +206,7 @@ def as_count(value: object, place: str) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if type(value) is not int or not 0 <= value <= MOST:
-        raise ValueError(f"{place} is no count")
+        raise ValueError(f"{place} is not a count")
     return value
 
 
@@ -213,7 +214,7 @@ def digest(owner: dict[str, Any], place: str) -> str:
     """The `sha256` of an object of JSON."""
     value = owner.get("sha256")
     if not isinstance(value, str) or not DIGEST.fullmatch(value):
-        raise ValueError(f"{place}.sha256 is no digest")
+        raise ValueError(f"{place}.sha256 is not a digest")
     return value
 
 
@@ -225,4 +226,4 @@ def as_integer(value: object, place: str) -> int | None:
         number = int(value)
         if -(1 << 63) <= number < 1 << 63:
             return number
-    raise ValueError(f"{place} is no 64-bit integer in a string")
+    raise ValueError(f"{place} is not a 64-bit integer in a string")

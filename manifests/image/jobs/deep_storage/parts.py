@@ -133,8 +133,8 @@ def store(
         if found is None:
             raise Failure(
                 "unreachable",
-                f"Cannot read {lake.url(file.key)}: it was stored and is not there any "
-                "more. Nothing was published. Run again.",
+                f"Cannot read {lake.url(file.key)}: it was stored but no longer exists. "
+                "Nothing was published. Run again.",
             )
         body = sort_encodings(found[0])
         digest = hashlib.sha256(body).hexdigest()
@@ -144,7 +144,7 @@ def store(
             raise Failure(
                 "data",
                 f"Cannot write {key}: it has {len(body) >> 20} MiB in "
-                f"{plural(file.rows, 'row')}, and a part may have {MOST_BYTES >> 20}. "
+                f"{plural(file.rows, 'row')}, but the limit is {MOST_BYTES >> 20} MiB. "
                 "Look for events whose payload_json or error_message is that large.",
             )
         lake.put(key, body)
@@ -168,7 +168,7 @@ def prove(spark: SparkSession, lake: Lake, parts: tuple[Part, ...]) -> None:
         there.update((entry.key, entry.bytes) for entry in lake.list(folder))
     for part in parts:
         if part.key not in there:
-            raise damaged(lake, part, "it is not there")
+            raise damaged(lake, part, "it is missing")
         if there[part.key] != part.bytes:
             size = there[part.key]
             raise damaged(lake, part, f"it has {size} bytes, not {part.bytes}")
@@ -185,7 +185,7 @@ def prove(spark: SparkSession, lake: Lake, parts: tuple[Part, ...]) -> None:
     found = {key_in(base, row["path"]): row["sha256"] for row in digests}
     for part in parts:
         if found.get(part.key) != part.sha256:
-            raise damaged(lake, part, "its sha256 is not the one in the commit marker")
+            raise damaged(lake, part, "its sha256 differs from the commit marker")
 
 
 def read(
@@ -208,7 +208,7 @@ def damaged(lake: Lake, part: Part, problem: str) -> Failure:
     """The failure that a part is not what its marker says."""
     day = silver_day(part.key)
     remedy = (
-        f"Make silver again from bronze: deno task amend --date {day}"
+        f"Rebuild silver from bronze: deno task amend --date {day}"
         if day
         else "Restore it from a backup."
     )

@@ -47,7 +47,7 @@ def read_marker(lake: Lake, layer: str, key: str, day: str) -> Stored | None:
         remedy = (
             "restore it from a backup."
             if layer == "bronze"
-            else f"make silver again from bronze: deno task amend --date {day}"
+            else f"rebuild silver from bronze: deno task amend --date {day}"
         )
         raise Failure(
             "data",
@@ -74,7 +74,7 @@ def publish(commit: Commit, publication: Publication) -> None:
     confirm_age(publication)
     if unchanged:
         confirm_marker(publication)
-        say(commit.layer, "commit", f"{lake.url(key)}, {commit.state}, as it was")
+        say(commit.layer, "commit", f"{lake.url(key)}, {commit.state}, unchanged")
         tell_leftovers(commit, publication)
         return
     proven = put_marker(lake, key, body, previous)
@@ -100,8 +100,8 @@ def confirm_stored(lake: Lake, commit: Commit) -> None:
         if there.get(each.key) != each.bytes:
             raise Failure(
                 "unreachable",
-                f"Cannot publish: {lake.url(each.key)} was stored and is not there any "
-                "more. Another run may have been at work on the same day; nothing was "
+                f"Cannot publish: {lake.url(each.key)} was stored but no longer "
+                "exists. Another run may be working on the same day. Nothing was "
                 "published. Run again.",
             )
 
@@ -113,8 +113,8 @@ def confirm_age(publication: Publication) -> None:
     raise Failure(
         "unreachable",
         f"Cannot publish {publication.lake.url(publication.key)}: this run began more "
-        f"than {LONGEST_RUN_HOURS} hours ago, so what it stored may have been cleaned "
-        "up since. Nothing was published. Run again.",
+        f"than {LONGEST_RUN_HOURS} hours ago, so its parts may have been cleaned "
+        "up. Nothing was published. Run again.",
     )
 
 
@@ -171,12 +171,12 @@ def read_back(lake: Lake, key: str, body: bytes, previous: Stored | None) -> boo
         return True
     if now is not None and now[1] != before(previous):
         return False
-    has = "none" if now is None else "the one from before"
+    has = "none" if now is None else "the previous one"
     raise Failure(
         "unreachable",
-        f"Cannot confirm {lake.url(key)}: the store said that it stored the commit "
-        f"marker, and still has {has}. No part was removed, so that marker is still "
-        "whole. Check the store and what lies between here and it, then run again.",
+        f"Cannot confirm {lake.url(key)}: the store confirmed the commit marker, but "
+        f"still has {has}. No part was removed, so that marker is still valid. "
+        "Check the store and any proxy in front of it, then run again.",
     )
 
 
@@ -194,24 +194,24 @@ def another_run(lake: Lake, key: str) -> Failure:
     """The failure that another run was faster."""
     return Failure(
         "unreachable",
-        f"Cannot publish {lake.url(key)}: another run published this day meanwhile. "
-        "Its result is complete. Run again to bring it up to date.",
+        f"Cannot publish {lake.url(key)}: another run published this day meanwhile, "
+        "and its result is complete. Run again to bring it up to date.",
     )
 
 
 def condition_refused(lake: Lake, key: str, previous: Stored | None) -> Failure:
     """The failure that the store refuses what nothing stands against."""
     refused = (
-        "creating it with If-None-Match, though there is no such object"
+        "to create it with If-None-Match, although no such object exists"
         if previous is None
-        else "replacing it with If-Match, though its ETag is the one that was sent"
+        else "to replace it with If-Match, although the request has its current ETag"
     )
     return Failure(
         "configuration",
         f"Cannot publish {lake.url(key)}: the store refuses {refused}. Nothing was "
         "published. The bucket may have versioning or object lock, or a proxy may "
-        "alter ETags: see runbook/lake-conformance.md. Turn that off, or use another "
-        "bucket (S3_BUCKET).",
+        "alter ETags: see runbook/lake-conformance.md. Turn that feature off, or "
+        "use a different bucket (S3_BUCKET).",
     )
 
 
@@ -227,7 +227,7 @@ def remove_unnamed(layer: str, keys: list[str], lake: Lake) -> None:
     for key in keys:
         lake.remove(key)
     if keys:
-        say(layer, "clean", f"removed {plural(len(keys), 'part')} that no marker names")
+        say(layer, "clean", f"removed {plural(len(keys), 'part')} that no marker lists")
 
 
 def remove_beside_sealed(commit: Commit, publication: Publication) -> None:
@@ -248,9 +248,9 @@ def tell_leftovers(commit: Commit, publication: Publication) -> None:
         say(
             commit.layer,
             "clean",
-            f"left {plural(len(keys), 'part')} that no marker names, for another run "
-            "may be about to publish them; after a day, remove them with: deno task "
-            f"clean --date {commit.day}",
+            f"left {plural(len(keys), 'part')} that no marker lists, because "
+            "another run may be about to publish them; after one day, remove them "
+            f"with: deno task clean --date {commit.day}",
         )
 
 
@@ -259,8 +259,8 @@ def same_contract(commit: Commit, contract: str) -> None:
     if commit.contract != contract:
         raise Failure(
             "data",
-            f"Cannot read {commit.layer} of {commit.day}: it was published under "
-            f"another contract ({commit.contract}). Use the version of this toolkit "
+            f"Cannot read {commit.layer} of {commit.day}: it was published under a "
+            f"different contract ({commit.contract}). Use the version of this toolkit "
             "that published it.",
         )
 

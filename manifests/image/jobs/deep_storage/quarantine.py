@@ -103,9 +103,9 @@ def read(lake: Lake, named: Quarantine | None) -> list[UnfitEvent]:
         return []
     found = lake.get(named.key)
     if found is None:
-        raise unusable(lake, named, "it is not there")
+        raise unusable(lake, named, "it is missing")
     if hashlib.sha256(found[0]).hexdigest() != named.sha256:
-        raise unusable(lake, named, "its sha256 is not the one in the commit marker")
+        raise unusable(lake, named, "its sha256 differs from the commit marker")
     try:
         return parse(found[0])
     except ValueError as error:

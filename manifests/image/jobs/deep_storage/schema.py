@@ -87,8 +87,8 @@ def read_schema(query: Query) -> Schema:
     if problem is not None:
         raise Failure(
             "configuration",
-            f"Cannot export {name}: {problem}. A run can find every row "
-            "and every open writer only of a table. Set DJANGO_DB_NAME and the role's "
+            f"Cannot export {name}: {problem}. A run can find all rows and all open "
+            f"writers only in a table. Set DJANGO_DB_NAME and the role's "
             "search_path to where Robson's backend writes.",
         )
     if readable != "t":
@@ -102,8 +102,8 @@ def read_schema(query: Query) -> Schema:
     if encoding == "SQL_ASCII":
         raise Failure(
             "data",
-            f"Cannot export from database {database}: its encoding is SQL_ASCII, so it "
-            "is not known which characters its texts hold. Move it to a database with "
+            f"Cannot export from database {database}: its encoding is SQL_ASCII, so "
+            f"the character set of its text is unknown. Move it to a database with "
             "encoding UTF8.",
         )
     declared = {str(n): (k, full) for n, k, full in query(COLUMNS)}
@@ -121,7 +121,7 @@ def read_schema(query: Query) -> Schema:
 def table_missing(query: Query) -> Failure:
     """The failure that there is no such table, with what looks like it."""
     near = ", ".join(str(name) for (name,) in query(NEAR_MISSES))
-    hint = f" There is {near}, which is not the outbox's name." if near else ""
+    hint = f" Tables with similar names: {near}." if near else ""
     return Failure(
         "configuration",
         f"Cannot find table {OUTBOX_TABLE}: no such table in the user's search_path."
@@ -135,7 +135,7 @@ def not_a_table(query: Query, kind: str, persistence: str) -> str | None:
     if kind not in TABLES:
         return f"it is {KINDS.get(kind, f'a relation of kind {kind}')}"
     if persistence == "t":
-        return "it is a temporary table, which hides the one that everybody else sees"
+        return "it is a temporary table, which hides the table that other sessions see"
     foreign = [str(name) for (name,) in query(FOREIGN)]
     if foreign:
         return f"part of it is a foreign table: {', '.join(foreign)}"
@@ -155,14 +155,14 @@ def wider_columns(declared: dict[str, tuple[str | None, str | None]]) -> set[str
             problem = (
                 f"has no column {column.name}"
                 if kind is None
-                else f"has column {column.name} of type {kind}, and the contract says "
+                else f"has column {column.name} of type {kind}, but the contract says "
                 f"{column.postgres}"
             )
             raise Failure(
                 "data",
                 f"Cannot export {OUTBOX_TABLE}: it {problem}. Nothing was published. "
-                "Undo the migration that changed it, or bring the contract up to date "
-                "first.",
+                "Revert the migration that changed the column, or update the "
+                "contract first.",
             )
         if kind == "numeric" and full != column.type.replace("DECIMAL", "numeric"):
             wider.add(column.name)

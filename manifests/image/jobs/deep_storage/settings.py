@@ -60,7 +60,9 @@ REGION = Rule(
     "Set it to the store's region, as in us-east-1, or remove it.", region_fault
 )
 KEY = Rule("Set it again, without quotes or a line break.", key_fault, hidden=True)
-GRACE = Rule("It is a whole number of minutes. Remove it for 15.", minutes_fault)
+GRACE = Rule(
+    "Set it to a whole number of minutes, or remove it to use 15.", minutes_fault
+)
 
 
 @dataclass(frozen=True)
@@ -183,16 +185,17 @@ def requested_day() -> str:
         return text
     if SHELL.search(text):
         problem = (
-            "that is a shell expression, not a day. Kubernetes runs no shell over a "
-            "container's env: it replaces $(NAME) of a variable that was declared "
-            "before, and leaves everything else, such as $(date +%F), as it is"
+            "it is a shell expression, not a day. Kubernetes does not run a shell "
+            "on a container's env: it expands $(NAME) for variables that are "
+            "declared earlier, and leaves everything else, such as $(date +%F), "
+            "unchanged"
         )
     elif text != text.strip():
-        problem = "it has a blank or a line break around"
+        problem = "it begins or ends with a blank or a line break"
     elif DAY.fullmatch(text):
         problem = "the calendar has no such day"
     else:
-        problem = "a day is written YYYY-MM-DD"
+        problem = "the format of a day is YYYY-MM-DD"
     raise Failure(
         "configuration",
         f"Cannot use JOB_DATE={quoted(text)}: {problem}. Remove JOB_DATE to run for "

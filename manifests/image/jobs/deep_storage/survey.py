@@ -128,7 +128,7 @@ GROUP BY {column} HAVING count(*) > 1 ORDER BY {column} LIMIT {NAMED}"""
         "data",
         f"Cannot export {day}: on that day, several rows of {OUTBOX_TABLE} have the "
         f"same {column}: {'; '.join(named)}. The table has no unique constraint on "
-        f"{column}, so Postgres let them in. Nothing was published. Correct them in "
+        f"{column}, so Postgres accepted them. Nothing was published. Correct them in "
         f"the outbox, then {constraint}",
     )
 
@@ -161,10 +161,11 @@ def too_many_unfit(day: str, count: int, size: int) -> Failure:
     return Failure(
         "data",
         f"Cannot export {day}: {plural(count, 'event')} with {plural(size, 'byte')} do "
-        f"not fit the contract, and at most {plural(MOST_UNFIT, 'event')} with "
-        f"{plural(MOST_UNFIT_BYTES, 'byte')} can be kept aside. Nothing was published. "
-        "Find out which change of the backend writes them, and correct them in the "
-        "outbox, then run again.",
+        f"not fit the contract, and the quarantine holds at most "
+        f"{plural(MOST_UNFIT, 'event')} with {plural(MOST_UNFIT_BYTES, 'byte')}. "
+        "Nothing was published. "
+        "Find out which change to the backend writes these events, correct them in "
+        "the outbox, then run again.",
     )
 
 

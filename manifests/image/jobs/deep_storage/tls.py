@@ -12,11 +12,12 @@ MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
 SYSTEM = "system"
 
 MODE = Rule(
-    f"It is one of {', '.join(MODES)}; verify-full is the safest.",
-    lambda mode: None if mode_of(mode) in MODES else "it is no mode of TLS",
+    f"Set it to one of {', '.join(MODES)}; verify-full is the safest.",
+    lambda mode: None if mode_of(mode) in MODES else "it is not a TLS mode",
 )
 ROOT = Rule(
-    "Name a file with certificates in PEM, or system for those of this machine.",
+    "Set it to a file with PEM certificates, or to system for the certificates of "
+    "this machine.",
     blanks=True,
 )
 
@@ -90,7 +91,7 @@ def read_certificate(path: str) -> None:
     if "-----BEGIN CERTIFICATE-----" not in text:
         raise Failure(
             "configuration",
-            f"Cannot use {name}: it has no certificate. {ROOT.remedy}",
+            f"Cannot use {name}: the file has no certificate. {ROOT.remedy}",
         )
 
 

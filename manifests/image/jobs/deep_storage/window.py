@@ -193,7 +193,7 @@ def tell_fence(reasons: list[str], *, warning: bool = False) -> None:
     text = (
         f"the day stays open: {'; '.join(reasons)}"
         if reasons
-        else "the day is over, no earlier transaction is open"
+        else "the day is over and no earlier transaction is open"
     )
     say("bronze", "fence", text, warning=warning)
 
@@ -224,7 +224,7 @@ def tell_part(part: Part) -> None:
 def nearest(days: list[str]) -> str:
     """The days that an operator may have meant."""
     if not days:
-        return f"{OUTBOX_TABLE} has no events at all"
+        return f"{OUTBOX_TABLE} has no events on any other day. Check DJANGO_DB_NAME"
     if len(days) == 1:
         return f"the nearest day with events is {days[0]}"
     return f"the nearest days with events are {' and '.join(days)}"
@@ -235,20 +235,20 @@ def tell_unfit(found: Survey) -> None:
     events, total = found.unfit, len(found.unfit)
     if events:
         texts = [quarantine.describe(event) for event in events[:NAMED]]
-        goes = "goes" if total == 1 else "go"
+        fit, goes = ("does", "goes") if total == 1 else ("do", "go")
         text = (
-            f"{plural(total, 'event')} cannot be held by the contract and {goes} into "
+            f"{plural(total, 'event')} {fit} not fit the Parquet types and {goes} into "
             f"the quarantine: {listed(texts, total)}"
         )
         say("bronze", "quarantine", text, warning=True)
     total = found.stray_count
     if total:
-        fall, them = ("falls", "it") if total == 1 else ("fall", "them")
+        have, them = ("has", "it") if total == 1 else ("have", "them")
         more = total - len(found.strays)
         rest = f" and {more} more" if more > 0 else ""
         text = (
-            f"{plural(total, 'event')} of {OUTBOX_TABLE} {fall} on no day, so no run "
-            f"copies {them}: {', '.join(found.strays)}{rest}. Correct occurred_at in "
+            f"{plural(total, 'event')} of {OUTBOX_TABLE} {have} no valid occurred_at, so no "
+            f"run copies {them}: {', '.join(found.strays)}{rest}. Correct occurred_at in "
             "the outbox"
         )
         say("bronze", "strays", text, warning=True)
@@ -258,8 +258,8 @@ def not_begun(day: str, now: int) -> Failure:
     """The failure that a day lies in the future."""
     return Failure(
         "configuration",
-        f"Cannot export {day}: that day has not begun; the database's clock says "
-        f"{iso(now)}. Give an earlier day, or no day for today.",
+        f"Cannot export {day}: the day has not begun; the database's clock is at "
+        f"{iso(now)}. Use an earlier day, or omit the day to run for today.",
     )
 
 
@@ -276,7 +276,8 @@ def confirm_never_published(lake: Lake, day: str, listing: list[Entry]) -> None:
         return
     raise Failure(
         "data",
-        f"Cannot export {day}: the day was published before, and its commit marker is "
-        "gone. Nothing was changed. Restore the commit marker from a backup, or let "
-        f"the toolkit compare what lies there: deno task bronze --date {day}",
+        f"Cannot export {day}: the day was published before, but its commit marker "
+        f"is missing. Nothing was changed. Restore the commit marker from a backup, "
+        f"or let the toolkit compare the remaining parts: deno task bronze --date "
+        f"{day}",
     )

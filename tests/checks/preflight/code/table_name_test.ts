@@ -90,7 +90,7 @@ Deno.test("table-name fails for a database whose encoding is SQL_ASCII", async (
 const NO_TABLES: [Partial<OutboxTable>, string][] = [
   [{ kind: "a materialized view" }, "it is a materialized view"],
   [{ kind: "a foreign table" }, "it is a foreign table"],
-  [{ temporary: true }, "it is a temporary table, which hides the one that everybody else sees"],
+  [{ temporary: true }, "it is a temporary table, which hides the table that other sessions see"],
   [{ foreign: ["far", "farther"] }, "part of it is a foreign table: far, farther"],
 ];
 

@@ -63,7 +63,7 @@ for (const [seconds, severity] of [[900, "warn"], [901, "fail"]] as const) {
   });
 }
 
-Deno.test("late-writers fails for sessions that cannot be looked into, with one grant for all", async () => {
+Deno.test("late-writers fails for sessions that cannot be inspected, with one grant for all", async () => {
   const session = (pid: number): Holder => ({ kind: "unreadable", reason: "…", user: "app", pid });
   await assertOnlyBefore(ID, withHolders(session(1), session(2)), [{
     severity: "fail",
