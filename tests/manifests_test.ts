@@ -275,7 +275,7 @@ print(json.dumps([settings.parse_day(text) is not None for text in texts]))`,
 Deno.test("manifests: a JOB_DATE that is none is refused, and a shell expression is reported as one", async () => {
   for (
     const [text, words] of [
-      ["$(date +%F)", "Kubernetes runs no shell"],
+      ["$(date +%F)", "Kubernetes does not run a shell"],
       ["2025-02-30", "the calendar has no such day"],
       ["28.12.2025", "the format of a day is YYYY-MM-DD"],
     ] as const

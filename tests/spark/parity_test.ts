@@ -415,7 +415,7 @@ Deno.test("Spark parity: both engines see the same holders of a day, in the same
   const far = 1n << 52n;
   const { theirs: early, ours } = await fences(db, far);
   assertEquals(early, ours);
-  assertStringIncludes(early[0]!, "the grace for slow writers is not");
+  assertStringIncludes(early[0]!, "but the grace period for slow writers is not");
 
   const hidden = await db.connect();
   await hidden.query("SET track_activities = off; BEGIN");

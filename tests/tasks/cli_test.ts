@@ -149,7 +149,7 @@ for (const task of ["bronze", "silver"]) {
     const { code, stdout, stderr } = await run(task, [], env);
     assertEquals([code, stdout], [2, ""]);
     assertStringIncludes(stderr, 'JOB_DATE="$(date +%Y-%m-%d)"');
-    assertStringIncludes(stderr, "Kubernetes runs no shell");
+    assertStringIncludes(stderr, "Kubernetes does not run a shell");
   });
 
   Deno.test(`command line: ${task} without a lake's keys ends with 2 and names them`, async () => {

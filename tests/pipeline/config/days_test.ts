@@ -98,7 +98,7 @@ for (
     refused(() => asked({}, { JOB_DATE: text }), [
       `JOB_DATE=${JSON.stringify(text)}`,
       "it is a shell expression, not a day",
-      "Kubernetes runs no shell over a container's env",
+      "Kubernetes does not run a shell on a container's env",
       "Remove JOB_DATE to run for today in UTC",
     ]);
   });

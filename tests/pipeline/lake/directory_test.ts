@@ -123,7 +123,7 @@ Deno.test("directory: a path through a file is a failure that says so", async ()
 
 Deno.test("directory: a name that is too long is a failure, and leaves nothing", async () => {
   await using lake = await temporaryLake();
-  const failure = await assertRejects(() => lake.put("n".repeat(300), BODY), Failure, "that long");
+  const failure = await assertRejects(() => lake.put("n".repeat(300), BODY), Failure, "too long");
   assertEquals(failure.kind, "configuration");
   assertEquals(await unpublished(lake.path), []);
 });

@@ -200,7 +200,7 @@ const WRONG_BRONZE: [string, Change, string][] = [
   ["another state", { state: "closed" }, "state"],
   ["a state in capitals", { state: "SEALED" }, "state"],
   ["no state", { state: undefined }, "state"],
-  ["rows that are not its parts' sum", { rows: 4 }, "rows"],
+  ["rows that are not its parts' sum", { rows: 4 }, "row count"],
   ["no rows", { rows: undefined }, "rows"],
   ["rows in a string", { rows: "3" }, "rows"],
   ["no parts", { parts: undefined }, "parts"],
