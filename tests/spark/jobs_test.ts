@@ -133,8 +133,8 @@ sparkTest(
         spark("bronze_ingest.py"),
         spark("silver_transform.py"),
       ]);
-      assertStringIncludes(bronzeSaid, "2,500 rows equal the outbox");
-      assertStringIncludes(silverSaid, "equal the replay of bronze");
+      assertStringIncludes(bronzeSaid, "2,500 rows match the outbox");
+      assertStringIncludes(silverSaid, "match the replay of bronze");
       assertEquals(await contents(lake), before);
     } finally {
       lake.close();
@@ -256,7 +256,7 @@ sparkTest(
     const open = { SEAL_GRACE_MINUTES: "999999" };
     try {
       const said = succeeded(await submit({ ...common, env: open }), common);
-      assertStringIncludes(said, "2 events cannot be held by the contract and go into the quaran");
+      assertStringIncludes(said, "2 events do not fit the Parquet types and go into the quaran");
       assertStringIncludes(said, "1 event of stop_events falls on no day");
       const key = bronzeMarkerKey(DAY);
       const { commit } = (await readMarker(lake, "bronze", key, DAY))!;

@@ -68,7 +68,7 @@ Deno.test("days: --from and --to: oldest first, each under its heading, and a ta
   days.forEach((day, i) =>
     assertMatch(table[i + 1]!, new RegExp(`^${day} +sealed +sealed +\\d+ pass +${20 + i} +0$`))
   );
-  assertEquals(table[4], "run: 3 days: 3 well, 0 failed; exit 0");
+  assertEquals(table[4], "run: 3 days: 3 succeeded, 0 failed; exit 0");
 });
 
 Deno.test("days: several days in JSON: each line has its date, and the last one sums up", async () => {
@@ -113,7 +113,7 @@ Deno.test("days: a failed day ends it, or with --keep-going only its own part of
   assertEquals(went.code, 1);
   assertMatch(went.stdout, /^2025-12-28 +failed +- +- .*1$/m);
   assertMatch(went.stdout, /^2025-12-29 +sealed +sealed +\d+ pass +7 +0$/m);
-  assertStringIncludes(went.stdout, "run: 2 days: 1 well, 1 failed; exit 1");
+  assertStringIncludes(went.stdout, "run: 2 days: 1 succeeded, 1 failed; exit 1");
 });
 
 Deno.test("days: wrong configuration ends several days at once, and nothing is written", async () => {

@@ -77,7 +77,7 @@ Deno.test("pending: run --pending over 60 days: an empty, an open and a broken o
   const again = await runTask("run", ["--pending", "--keep-going"], env);
   assertEquals(again.code, 1);
   assertStringIncludes(again.stdout, `1 of 1: no silver`);
-  assertStringIncludes(again.stdout, "run: 1 day: 0 well, 1 failed; exit 1");
+  assertStringIncludes(again.stdout, "run: 1 day: 0 succeeded, 1 failed; exit 1");
 });
 
 Deno.test("pending: run --pending: the reasons, the bounds, and nothing where all is sealed", async () => {
@@ -90,7 +90,7 @@ Deno.test("pending: run --pending: the reasons, the bounds, and nothing where al
 
   const rest = await runTask("run", ["--pending"], env);
   assertEquals(rest.code, 0, rest.stderr);
-  assertStringIncludes(rest.stdout, "run: 3 days: 3 well, 0 failed; exit 0");
+  assertStringIncludes(rest.stdout, "run: 3 days: 3 succeeded, 0 failed; exit 0");
 
   const before = await lake.contents();
   const none = await runTask("run", ["--pending"], env);

@@ -72,7 +72,7 @@ const FAULTS: readonly [string, NonNullable<StrictS3Options["fault"]>, string][]
   [
     "that cannot do conditions",
     ({ headers }) => headers.has("if-none-match") ? refusal(501, "NotImplemented") : undefined,
-    "it cannot do conditional puts",
+    "it does not support conditional puts",
   ],
   [
     "that says conflict to every put",
