@@ -5,7 +5,7 @@ import { outbox } from "../support/postgres.ts";
 import { environment, runTask } from "../support/task.ts";
 import { atTerminal, startOnTerminal } from "../support/terminal.ts";
 
-Deno.test("amend takes late events in, makes silver follow, and names the next command", async () => {
+Deno.test("amend: adds late events, updates silver, and names the next command", async () => {
   await using db = await outbox({ events: [event(1)] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -41,7 +41,7 @@ Deno.test("amend takes late events in, makes silver follow, and names the next c
   assert(lines.every(({ command }) => command === "amend" || command === "silver"));
 });
 
-Deno.test("amend asks for a day, and does not guess one", async () => {
+Deno.test("amend: requires a day", async () => {
   const { code, stderr } = await runTask("amend", ["--yes"], { LAKE_URL: "file:///tmp/none" });
   assertEquals(code, 2);
   assertStringIncludes(stderr, "deno task amend 2025-12-28");
@@ -50,7 +50,7 @@ Deno.test("amend asks for a day, and does not guess one", async () => {
 const terminalTest = atTerminal((name, run) => Deno.test(name, run));
 
 for (const [answer, code, rows] of [["n", 1, 1], ["y", 0, 2]] as const) {
-  terminalTest(`amend asks at a terminal, and does as requested: ${answer}`, async () => {
+  terminalTest(`amend: asks at a terminal and follows the answer ${answer}`, async () => {
     await using db = await outbox({ events: [event(1)] });
     await using lake = await temporaryLake();
     await bronze(db, lake);
@@ -63,7 +63,7 @@ for (const [answer, code, rows] of [["n", 1, 1], ["y", 0, 2]] as const) {
   });
 }
 
-terminalTest("amend interrupted at its question changes nothing", async () => {
+terminalTest("amend: changes nothing if interrupted at its question", async () => {
   await using db = await outbox({ events: [event(1)] });
   await using lake = await temporaryLake();
   await bronze(db, lake);

@@ -11,11 +11,11 @@ import { clusterTest, controlPlane } from "../support/control_plane.ts";
 import { runTask, startTask, type TaskOutcome } from "../support/task.ts";
 import { atTerminal, startOnTerminal } from "../support/terminal.ts";
 
-// Runs `deno task apply` as an operator does, on a real control plane.
+// Runs `deno task apply` like an operator, on a real control plane.
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** Our own manifests. */
+/** The manifests of this repository. */
 const OURS = await Promise.all(
   [...Deno.readDirSync(new URL("manifests/", ROOT))].map(({ name }) => name)
     .filter((name) => name.endsWith(".yaml")).sort()
@@ -26,7 +26,7 @@ function objectsIn(...texts: readonly string[]): KubeObject[] {
   return texts.flatMap((text) => parseAllDocuments(text).map((document) => document.toJS()));
 }
 
-/** A temporary directory of manifests. The end of the block removes it. */
+/** A directory of manifests, removed on disposal. */
 async function directoryOf(...texts: readonly string[]) {
   const path = await Deno.makeTempDir({ prefix: "manifests-" });
   for (const [i, text] of texts.entries()) await Deno.writeTextFile(`${path}/${i}.yaml`, text);
@@ -40,7 +40,7 @@ function apply(...args: readonly string[]): Promise<TaskOutcome> {
   return runTask("apply", ["--kubeconfig", controlPlane().kubeconfig, ...args]);
 }
 
-/** What the cluster has of objects: the uid and version of each, by its kind and name. */
+/** Returns the UID and version of each object in the cluster, by kind and name. */
 async function versions(api: Api, objects: readonly KubeObject[]) {
   const resources = await api.resources();
   const found = await Promise.all(objects.map(async (object) => {
@@ -53,7 +53,7 @@ async function versions(api: Api, objects: readonly KubeObject[]) {
   return Object.fromEntries(found);
 }
 
-/** Returns the objects that were created or changed between two states. */
+/** Returns the objects that were created or changed between two reads. */
 function changed(before: Record<string, string>, after: Record<string, string>): string[] {
   return Object.keys(after).filter((id) => before[id] !== after[id]);
 }
@@ -99,7 +99,7 @@ clusterTest(
   },
 );
 
-clusterTest("apply: changes only what differs, and shows every field before", async () => {
+clusterTest("apply: changes only different fields, and shows each of them first", async () => {
   const objects = objectsIn(...OURS);
   await bringTo(controlPlane(), objects);
   using api = openApi(controlPlane().admin);
@@ -304,7 +304,7 @@ const imageOf = ({ spec }: { spec: { template: { spec: { containers: { image: st
   spec.template.spec.containers[0]!.image;
 
 clusterTest(
-  "apply: replaces a Job that was not started and has other pods, and says so",
+  "apply: replaces a Job that was not started and has a different pod template, and reports that",
   async () => {
     await bringTo(controlPlane(), objectsIn(NAMESPACE, job("spark:1")));
     using api = openApi(controlPlane().admin);
@@ -341,9 +341,7 @@ clusterTest("apply: ignores fields of other managers on a Job that was not start
   assertEquals([code, /^nothing to do: /m.test(stdout)], [0, true], stdout);
 });
 
-/**
- * Returns the output of apply for a Job that was started from another template and has this state.
- */
+/** Returns the output of apply for a Job that was started from another template and reached a state. */
 async function applyToStarted(live: string, far: string, isSo: (status: object) => boolean) {
   await using directory = await directoryOf(NAMESPACE, job("spark:2"));
   await bringTo(controlPlane(), [...await theNodes(), ...objectsIn(NAMESPACE, live)]);
@@ -368,7 +366,7 @@ clusterTest("apply: does not change a Job that was started", async () => {
 });
 
 clusterTest(
-  "apply: does not change a finished Job, and says how to run the Job again",
+  "apply: does not change a finished Job, and prints how to run the Job again",
   async () => {
     const isOver = (status: object) => "completionTime" in status;
     const stdout = await applyToStarted(job("spark:1"), "is at its end", isOver);
@@ -403,17 +401,17 @@ clusterTest(
   },
 );
 
-/** The folder of Deno's cache, for a task with a different home directory. */
+/** Returns the path of Deno's cache, for a task with another home directory. */
 function denoDir(): string {
   return Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
 }
 
 const HOLD = ", finalizers: [deep-storage/hold]";
 
-/** Removes the finalizer of a Job, so that the server deletes the Job. */
+/** Removes the finalizer that keeps a Job from being deleted. */
 async function letGo(api: Api): Promise<void> {
   await api.call("PATCH", `${JOBS}/bronze`, { metadata: { finalizers: null } }, MERGE);
-  await until("it is gone", () => isGone(api, `${JOBS}/bronze`));
+  await until("the Job is gone", () => isGone(api, `${JOBS}/bronze`));
 }
 
 clusterTest(
@@ -504,7 +502,7 @@ for (
   );
 }
 
-terminalTest("deno task apply: NO_COLOR takes the colour away", async () => {
+terminalTest("apply: prints no colour with NO_COLOR", async () => {
   await bringTo(controlPlane(), objectsIn(NAMESPACE));
   await using directory = await directoryOf(NAMESPACE, QUOTA);
   const args = ["--kubeconfig", controlPlane().kubeconfig, "--manifests", directory.path, "--yes"];

@@ -7,7 +7,7 @@ import { partIn, publish } from "../support/published_days.ts";
 import { runTask } from "../support/task.ts";
 import { atTerminal, startOnTerminal } from "../support/terminal.ts";
 
-// The command as an operator types it, on a directory.
+// Runs the command like an operator, on a directory.
 
 const DAY = parseDay("2025-12-28")!;
 const [OLD, NEW] = ["00001", "00002"].map((name) => partIn(bronzePrefix(DAY), 1, name).key) as [
@@ -15,7 +15,7 @@ const [OLD, NEW] = ["00001", "00002"].map((name) => partIn(bronzePrefix(DAY), 1,
   string,
 ];
 
-/** A day, and two parts that no marker lists, one of them old. */
+/** Creates a day and two unreferenced parts, one of them old. */
 async function withLeftovers(): Promise<TemporaryLake> {
   const lake = await temporaryLake();
   await publish(lake, DAY, 10);
@@ -33,7 +33,7 @@ async function has(lake: TemporaryLake, key: string): Promise<boolean> {
   return await lake.get(key) !== undefined;
 }
 
-Deno.test("clean --yes: removes what is old, leaves what is not, and has nothing to do then", async () => {
+Deno.test("clean --yes: removes old parts and keeps new ones, and a second run has nothing to do", async () => {
   await using lake = await withLeftovers();
   const env = environmentOf(lake);
   const { code, stdout, stderr } = await runTask("clean", [DAY, "--yes"], env);
@@ -48,7 +48,7 @@ Deno.test("clean --yes: removes what is old, leaves what is not, and has nothing
   assertStringIncludes(again.stdout, "nothing to remove");
 });
 
-Deno.test("clean --dry-run: shows the same, and changes nothing", async () => {
+Deno.test("clean --dry-run: shows the same plan, and changes nothing", async () => {
   await using lake = await withLeftovers();
   const before = await lake.contents();
   const { code, stdout } = await runTask("clean", [DAY, "--dry-run"], environmentOf(lake));
@@ -58,7 +58,7 @@ Deno.test("clean --dry-run: shows the same, and changes nothing", async () => {
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("clean without a terminal and without --yes: 2, the way out, and nothing is removed", async () => {
+Deno.test("clean: without a terminal and --yes, exits with 2, names --yes, and removes nothing", async () => {
   await using lake = await withLeftovers();
   const { code, stdout, stderr } = await runTask("clean", [DAY], environmentOf(lake));
   assertEquals(code, 2);
@@ -67,7 +67,7 @@ Deno.test("clean without a terminal and without --yes: 2, the way out, and nothi
   assert(await has(lake, OLD));
 });
 
-Deno.test("clean --output json: a line per object, and one for what was removed", async () => {
+Deno.test("clean --output json: prints a line per object, and a total", async () => {
   await using lake = await withLeftovers();
   const args = [DAY, "--yes", "--output", "json"];
   const { code, stdout } = await runTask("clean", args, environmentOf(lake));
@@ -81,7 +81,7 @@ Deno.test("clean --output json: a line per object, and one for what was removed"
   assertEquals(lines.at(-1).removed, [OLD]);
 });
 
-Deno.test("clean: a day whose marker cannot be used is 1, and nothing is removed", async () => {
+Deno.test("clean: exits with 1 for an unusable marker, and removes nothing", async () => {
   await using lake = await withLeftovers();
   await lake.put(bronzeMarkerKey(DAY), new TextEncoder().encode("{"));
   const { code, stderr } = await runTask("clean", [DAY, "--yes"], environmentOf(lake));
@@ -90,7 +90,7 @@ Deno.test("clean: a day whose marker cannot be used is 1, and nothing is removed
   assert(await has(lake, OLD));
 });
 
-Deno.test("clean: a day without a marker is left as it is, with the command that publishes it", async () => {
+Deno.test("clean: keeps a day without a marker, and prints the command that publishes the day", async () => {
   await using lake = await withLeftovers();
   await lake.remove(bronzeMarkerKey(DAY));
   const { code, stdout } = await runTask("clean", [DAY, "--yes"], environmentOf(lake));
@@ -100,7 +100,7 @@ Deno.test("clean: a day without a marker is left as it is, with the command that
   assert(await has(lake, OLD));
 });
 
-atTerminal(Deno.test)("clean at a terminal: asks, and no is 1", async () => {
+atTerminal(Deno.test)("clean: asks at a terminal, and exits with 1 on no", async () => {
   await using lake = await withLeftovers();
   const no = startOnTerminal("clean", [DAY], environmentOf(lake));
   await no.until("Remove 1 object, 100 bytes from");

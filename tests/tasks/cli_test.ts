@@ -17,7 +17,7 @@ import { outbox } from "../support/postgres.ts";
 const ROOT = new URL("../../", import.meta.url);
 const TASKS: Record<string, { command: string }> =
   JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT))).tasks;
-/** The tasks that are commands of the toolkit. */
+/** The tasks of deno.json that are commands of the toolkit. */
 const COMMANDS = Object.keys(TASKS).filter((task) => {
   const [, file] = / (tasks\/\w+\.ts)$/.exec(TASKS[task]!.command) ?? [];
   return file !== undefined && exists(new URL(file, ROOT));
@@ -25,7 +25,7 @@ const COMMANDS = Object.keys(TASKS).filter((task) => {
 
 const DEADLINE = 60_000;
 const SECRETS = ["DJANGO_DB_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-/** The first character of every escape sequence. */
+/** The first characters of every terminal escape sequence. */
 const ESCAPE = "\x1b";
 
 type Environment = Record<string, string>;
@@ -43,7 +43,7 @@ function commandLine(task: string): string[] {
   return [Deno.execPath(), ...args];
 }
 
-/** The environment variables that Deno needs. */
+/** Returns the variables of this process that Deno itself needs. */
 function bare(env: Environment): Environment {
   const own = ["PATH", "HOME", "DENO_DIR"].flatMap((name) => {
     const value = Deno.env.get(name);
@@ -72,7 +72,7 @@ async function execute([program, ...args]: string[], env: Environment): Promise<
   return { code, stdout: out!, stderr: error! };
 }
 
-/** Runs a task until it exits, and checks that the output contains no secret. */
+/** Runs a task and waits for its end. Fails if the output contains a secret. */
 function run(task: string, args: readonly string[], env: Environment = {}): Promise<Outcome> {
   return execute([...commandLine(task), ...args], env);
 }
@@ -87,7 +87,7 @@ function database({ host, port, name, user, password }: DatabaseConfig): Environ
   };
 }
 
-/** A lake and a database that do not exist. */
+/** Variables of an unreachable lake and database. */
 const NOWHERE: Environment = {
   LAKE_URL: "file:///nowhere/at/all",
   DJANGO_DB_HOST: "127.0.0.1",
@@ -100,12 +100,12 @@ function jsonLines(stdout: string): Record<string, unknown>[] {
   return stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
 }
 
-Deno.test("bronze, silver and the demo are among the commands", () => {
+Deno.test("command line: includes bronze, silver and the demo", () => {
   for (const task of ["bronze", "silver", "demo"]) assert(COMMANDS.includes(task), task);
 });
 
 for (const task of COMMANDS) {
-  Deno.test(`command line: ${task} --help tells its usage, with examples, and needs no environment`, async () => {
+  Deno.test(`command line: ${task} --help prints its usage with examples, and needs no environment`, async () => {
     const { code, stdout, stderr } = await run(task, ["--help"]);
     assertEquals([code, stderr], [0, ""]);
     assertStringIncludes(stdout, `Usage: deno task ${task}`);
@@ -127,16 +127,16 @@ const WRONG_USAGE: [string, string[], string[]][] = [
   ["two hyphens before the flags", ["--", "--date", "2025-12-28"], ["takes one day"]],
   ["a day twice", ["2025-12-28", "--date", "2025-12-28"], ["a day together with --date"]],
   ["a day and a range", ["--date", "today", "--from", "2025-12-28"], ["--date together with"]],
-  ["an end without a beginning", ["--to", "2025-12-28"], ["--to without --from"]],
-  ["a range the wrong way", ["--from", "2025-12-28", "--to", "2025-12-27"], ["end comes before"]],
-  ["a flag of Deno's", ["--env-file=.env"], ["deno task --env-file=.env run"]],
+  ["an end without a start", ["--to", "2025-12-28"], ["--to without --from"]],
+  ["a reversed range", ["--from", "2025-12-28", "--to", "2025-12-27"], ["end comes before"]],
+  ["a flag of Deno", ["--env-file=.env"], ["deno task --env-file=.env run"]],
   ["an unknown output", ["--output", "xml"], ['--output "xml"', "text, json"]],
   ["a day that does not exist", ["--date", "2025-02-29"], ['--date "2025-02-29"', "no such day"]],
 ];
 
 for (const task of ["bronze", "silver"]) {
   for (const [what, args, words] of WRONG_USAGE) {
-    Deno.test(`command line: ${task} with ${what} ends with 2 and names it`, async () => {
+    Deno.test(`command line: ${task} exits with 2 for ${what}, and names the mistake`, async () => {
       const { code, stdout, stderr } = await run(task, args, NOWHERE);
       assertEquals([code, stdout], [2, ""], stderr);
       for (const word of words) assertStringIncludes(stderr, word);
@@ -144,7 +144,7 @@ for (const task of ["bronze", "silver"]) {
     });
   }
 
-  Deno.test(`command line: ${task} with a shell expression for JOB_DATE ends with 2 and says why`, async () => {
+  Deno.test(`command line: ${task} exits with 2 for a shell expression in JOB_DATE, and explains it`, async () => {
     const env = { ...NOWHERE, JOB_DATE: "$(date +%Y-%m-%d)" };
     const { code, stdout, stderr } = await run(task, [], env);
     assertEquals([code, stdout], [2, ""]);
@@ -152,14 +152,14 @@ for (const task of ["bronze", "silver"]) {
     assertStringIncludes(stderr, "Kubernetes does not run a shell");
   });
 
-  Deno.test(`command line: ${task} without a lake's keys ends with 2 and names them`, async () => {
+  Deno.test(`command line: ${task} exits with 2 without the lake's keys, and names them`, async () => {
     const { LAKE_URL: _, ...env } = NOWHERE;
     const { code, stderr } = await run(task, ["--date", "2025-12-28"], env);
     assertEquals(code, 2);
     assertStringIncludes(stderr, "AWS_ACCESS_KEY_ID is not set");
   });
 
-  Deno.test(`command line: ${task}, where it needs a database that is down, ends with 3`, async () => {
+  Deno.test(`command line: ${task} exits with 3 if its database is down`, async () => {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = listener.addr as Deno.NetAddr;
     listener.close();
@@ -174,14 +174,14 @@ for (const task of ["bronze", "silver"]) {
   });
 }
 
-Deno.test("bronze without a password ends with 2 and names the variable", async () => {
+Deno.test("bronze: exits with 2 without a password, and names the variable", async () => {
   const { DJANGO_DB_PASSWORD: _, ...env } = NOWHERE;
   const { code, stderr } = await run("bronze", ["--date", "2025-12-28"], env);
   assertEquals(code, 2);
   assertStringIncludes(stderr, "DJANGO_DB_PASSWORD is not set");
 });
 
-Deno.test("bronze with a wrong password ends with 2, and shows neither", async () => {
+Deno.test("bronze: exits with 2 for a wrong password, and shows no password", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const env = { ...database(db.config), LAKE_URL: lake.name, DJANGO_DB_PASSWORD: "wr0ng-passw0rd" };
@@ -191,7 +191,7 @@ Deno.test("bronze with a wrong password ends with 2, and shows neither", async (
   assert(!stderr.includes(db.config.password));
 });
 
-Deno.test("silver of a day without bronze ends with 1 and names the next command", async () => {
+Deno.test("silver: exits with 1 for a day without bronze, and names the next command", async () => {
   await using lake = await temporaryLake();
   const { code, stdout, stderr } = await run("silver", ["--date", "2025-12-28"], {
     LAKE_URL: lake.name,
@@ -200,7 +200,7 @@ Deno.test("silver of a day without bronze ends with 1 and names the next command
   assertStringIncludes(stderr, "deno task bronze --date 2025-12-28");
 });
 
-Deno.test("silver from a bucket that is out of reach ends with 3, and shows no key", async () => {
+Deno.test("silver: exits with 3 for an unreachable bucket, and shows no key", async () => {
   const env = {
     S3_ENDPOINT: "http://127.0.0.1:1",
     AWS_ACCESS_KEY_ID: "AKIDHUNTER2",
@@ -211,7 +211,7 @@ Deno.test("silver from a bucket that is out of reach ends with 3, and shows no k
   assertStringIncludes(stderr, "127.0.0.1:1");
 });
 
-Deno.test("command line: a failure with --output json is one line of JSON with the exit code", async () => {
+Deno.test("command line: --output json prints a failure as one line of JSON with the exit code", async () => {
   const failures: [string, string[], Environment, number][] = [
     ["bronze", ["--date", "2025-12-28"], NOWHERE, 3],
     ["bronze", [], { ...NOWHERE, JOB_DATE: "tomorrow" }, 2],
@@ -238,7 +238,7 @@ Deno.test("command line: a failure with --output json is one line of JSON with t
   }
 });
 
-Deno.test("bronze and silver with --output json: each step is a line of JSON", async () => {
+Deno.test("bronze, silver: print each step as a line of JSON with --output json", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = { ...database(db.config), LAKE_URL: lake.name };
@@ -270,7 +270,7 @@ Deno.test("bronze and silver with --output json: each step is a line of JSON", a
   }
 });
 
-Deno.test("bronze, silver: print a line per step, without colour where there is no terminal", async () => {
+Deno.test("bronze, silver: print a line per step, without colour if there is no terminal", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   // The day comes from the environment, as for a job in the cluster.
@@ -287,7 +287,7 @@ Deno.test("bronze, silver: print a line per step, without colour where there is 
   }
 });
 
-Deno.test("command line: --dry-run prints the result of a run, and stores nothing", async () => {
+Deno.test("command line: --dry-run prints what a run would do, and stores nothing", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = { ...database(db.config), LAKE_URL: lake.name };
@@ -305,7 +305,7 @@ Deno.test("command line: --dry-run prints the result of a run, and stores nothin
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("command line: Ctrl-C ends a run that waits, with 130, and stores nothing", async () => {
+Deno.test("command line: Ctrl-C ends a waiting run with 130, and nothing is stored", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const other = await db.connect();
@@ -325,19 +325,20 @@ Deno.test("command line: Ctrl-C ends a run that waits, with 130, and stores noth
   const waiting = "SELECT FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'";
   const started = performance.now();
   while ((await db.query(waiting, [db.config.name])).length === 0) {
-    assert(performance.now() - started < DEADLINE, "bronze did not wait for the lock");
+    assert(performance.now() - started < DEADLINE, "bronze never waited for the lock");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   child.kill("SIGINT");
   const { code, stderr } = await ended;
   clearTimeout(timer);
   assertEquals(code, 130);
+  assert(performance.now() - interrupted < 5000, "bronze did not exit within 5 s");
   assertStringIncludes(new TextDecoder().decode(stderr), "Interrupted. bronze can be stopped");
   await other.query("ROLLBACK");
   assertEquals([...await lake.contents()], []);
 });
 
-// `script` of util-linux creates a pseudo-terminal.
+// Some tests need a terminal of their own, which `script` of util-linux provides.
 const terminal = Deno.build.os === "linux" &&
   (Deno.env.get("PATH") ?? "").split(":").some((folder) => exists(`${folder}/script`));
 
@@ -349,14 +350,14 @@ function exists(path: string | URL): boolean {
   }
 }
 
-/** Runs a task on a terminal, with standard output and standard error combined. */
+/** Runs a task on a terminal, which merges standard output and error. */
 function runOnTerminal(task: string, args: readonly string[], env: Environment): Promise<Outcome> {
   const command = [...commandLine(task), ...args].join(" ");
   return execute(["script", "--quiet", "--return", "--command", command, "/dev/null"], env);
 }
 
 Deno.test({
-  name: "command line: on a terminal there is colour, and under NO_COLOR there is none",
+  name: "command line: prints colour on a terminal, and none with NO_COLOR",
   ignore: !terminal,
   async fn() {
     await using lake = await temporaryLake();

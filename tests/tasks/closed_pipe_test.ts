@@ -4,14 +4,14 @@ import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 import { commandOf, environment, environmentOf, ROOT } from "../support/task.ts";
 
-// A reader that has seen enough, as `head` has: what is printed afterwards is dropped, and the command
-// ends as it would have.
+// A reader that stops early, like `head`. Later output is dropped, and the command
+// ends as usual.
 
 const TASKS: Record<string, { readonly command: string }> =
   JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT))).tasks;
 const COMMANDS = Object.keys(TASKS).filter((task) => / tasks\/\w+\.ts$/.test(TASKS[task]!.command));
 
-/** Runs a task whose standard output, and error if told, has no reader any more. */
+/** Runs a task with the read end of its standard output, and optionally error, closed. */
 async function unheard(
   task: string,
   args: readonly string[],
@@ -36,13 +36,13 @@ async function unheard(
 }
 
 for (const task of COMMANDS) {
-  Deno.test(`closed_pipe: ${task} --help into a closed pipe ends quietly`, async () => {
+  Deno.test(`closed_pipe: ${task} --help exits without an error`, async () => {
     const { code, signal, stderr } = await unheard(task, ["--help"], {});
     assertEquals([code, signal, stderr], [0, null, ""]);
   });
 }
 
-Deno.test("closed_pipe: run into a closed pipe goes on to its end", async () => {
+Deno.test("closed_pipe: run continues to its end", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -53,7 +53,7 @@ Deno.test("closed_pipe: run into a closed pipe goes on to its end", async () => 
   }
 });
 
-Deno.test("closed_pipe: a command that fails into closed pipes ends with the failure's code", async () => {
+Deno.test("closed_pipe: a failing command exits with the code of its failure", async () => {
   await using lake = await temporaryLake();
   const env = { LAKE_URL: `file://${lake.path}` };
   const failed = await unheard("silver", ["2025-12-28"], env, true);

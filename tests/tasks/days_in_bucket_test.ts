@@ -8,7 +8,7 @@ import { partIn, publish } from "../support/published_days.ts";
 import { refusal, startStrictS3 } from "../support/strict_s3.ts";
 import { runTask } from "../support/task.ts";
 
-// status, show and clean on a real object store, in their worker that may reach nothing else.
+// Runs status, show and clean on a real object store, in their confined worker.
 
 const DAY = parseDay("2025-12-28")!;
 
@@ -30,7 +30,7 @@ function environmentOf(config: S3Config): Record<string, string> {
   };
 }
 
-Deno.test("status, show and clean work on a bucket, and show no key", async () => {
+Deno.test("status, show, clean: work on a bucket, and print no key", async () => {
   const config = await server!.createBucket("days");
   const lake = openLake(config);
   await publish(lake, DAY, 10);
@@ -57,7 +57,7 @@ Deno.test("status, show and clean work on a bucket, and show no key", async () =
   lake.close();
 });
 
-Deno.test("status: a marker that the store refuses to hand out is 3, and all other days are reported", async () => {
+Deno.test("status: exits with 3 if the store denies a marker, and reports all other days", async () => {
   let refuses = false;
   const strict = startStrictS3({
     fault(request) {

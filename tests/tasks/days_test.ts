@@ -4,7 +4,7 @@ import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 import { environment, runTask } from "../support/task.ts";
 
-// Several days in one command: which ones, in which order, and what they end with.
+// Commands for several days: the selected days, their order, and the exit code.
 
 const LATE_EVENT = `
   INSERT INTO stop_events (event_id, event_seq, occurred_at, operation_id, client_id, symbol,
@@ -16,7 +16,7 @@ const NEXT_DAY = generatedEvents(7, { day: "2025-12-29" });
 
 const json = (text: string) => text.trim().split("\n").map((line) => JSON.parse(line));
 
-Deno.test("days: a day as argument is the same as --date", async () => {
+Deno.test("days: accept a day as argument like --date", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -29,7 +29,7 @@ Deno.test("days: a day as argument is the same as --date", async () => {
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("days: today and yesterday are by the database's clock, in flags and in JOB_DATE", async () => {
+Deno.test("days: take today and yesterday from the database's clock, in flags and in JOB_DATE", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -50,7 +50,7 @@ Deno.test("days: today and yesterday are by the database's clock, in flags and i
   }
 });
 
-Deno.test("days: --from and --to: oldest first, each under its heading, and a table", async () => {
+Deno.test("days: --from and --to run the oldest day first, with headings and a table", async () => {
   const days = ["2025-12-27", "2025-12-28", "2025-12-29"];
   const events = days.map((day, seed) => generatedEvents(20 + seed, { day, seed }));
   await using db = await outbox({ events });
@@ -71,7 +71,7 @@ Deno.test("days: --from and --to: oldest first, each under its heading, and a ta
   assertEquals(table[4], "run: 3 days: 3 succeeded, 0 failed; exit 0");
 });
 
-Deno.test("days: several days in JSON: each line has its date, and the last one sums up", async () => {
+Deno.test("days: --output json prints the date on each line, and a summary as the last line", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, NEXT_DAY] });
   await using lake = await temporaryLake();
   const { code, stdout } = await runTask(
@@ -96,7 +96,7 @@ Deno.test("days: several days in JSON: each line has its date, and the last one 
   );
 });
 
-Deno.test("days: a failed day ends it, or with --keep-going only its own part of it", async () => {
+Deno.test("days: stop at a failed day, or continue with --keep-going", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, NEXT_DAY] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -116,7 +116,7 @@ Deno.test("days: a failed day ends it, or with --keep-going only its own part of
   assertStringIncludes(went.stdout, "run: 2 days: 1 succeeded, 1 failed; exit 1");
 });
 
-Deno.test("days: wrong configuration ends several days at once, and nothing is written", async () => {
+Deno.test("days: stop at once for a wrong configuration, and write nothing", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -130,7 +130,7 @@ Deno.test("days: wrong configuration ends several days at once, and nothing is w
   assertEquals([...await lake.contents()], []);
 });
 
-Deno.test("days: a day that has not begun is refused before any day is written", async () => {
+Deno.test("days: reject a day in the future before writing any day", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const [row] = await db.query(`
@@ -145,7 +145,7 @@ Deno.test("days: a day that has not begun is refused before any day is written",
   assertEquals([...await lake.contents()], []);
 });
 
-Deno.test("postflight of several days has no JUnit, and says so", async () => {
+Deno.test("postflight: rejects JUnit output for several days", async () => {
   const env = { LAKE_URL: "file:///nowhere/at/all", DJANGO_DB_PASSWORD: "p" };
   const args = ["--from", "2025-12-28", "--output", "junit"];
   const { code, stderr } = await runTask("postflight", args, env);
@@ -153,7 +153,7 @@ Deno.test("postflight of several days has no JUnit, and says so", async () => {
   assertStringIncludes(stderr, "--output junit");
 });
 
-Deno.test("days: run --dry-run says what would be done, and changes nothing", async () => {
+Deno.test("days: run --dry-run prints the plan, and changes nothing", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -172,7 +172,7 @@ Deno.test("days: run --dry-run says what would be done, and changes nothing", as
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("days: --silence bounds how long Postgres may say nothing", async () => {
+Deno.test("days: --silence limits how long Postgres may send nothing", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const other = await db.connect();

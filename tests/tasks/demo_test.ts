@@ -11,7 +11,7 @@ async function inNewFolder(use: (path: string) => Promise<void>): Promise<void> 
   }
 }
 
-Deno.test("demo: two events become one execution, and the Postgres is gone afterwards", async () => {
+Deno.test("demo: turns two events into one execution, and stops its Postgres", async () => {
   await inNewFolder(async (path) => {
     const { code, stdout, stderr } = await runTask("demo", ["--lake", path]);
     assertEquals([code, stderr], [0, ""]);
@@ -22,13 +22,13 @@ Deno.test("demo: two events become one execution, and the Postgres is gone after
     assertMatch(stdout, /executed_at +2025-12-28T14:03:11\.873046Z/);
     const port = Number(/on 127\.0\.0\.1:(\d+)/.exec(stdout)![1]);
     await assertNobodyListens(port);
-    // The command that it prints, as another vendor's reader takes it.
+    // The printed command also works with DuckDB.
     const sql = /duckdb -c "(.*)"/.exec(stdout)![1]!;
     assertEquals((await duckdb(sql)).length, 1);
   });
 });
 
-Deno.test("demo --events 3000: as many, of all types, and the checks hold", async () => {
+Deno.test("demo --events 3000: creates 3000 events of all types, and all checks pass", async () => {
   await inNewFolder(async (path) => {
     const { code, stdout } = await runTask("demo", ["--events", "3000", "--lake", path]);
     assertEquals(code, 0);
@@ -37,7 +37,7 @@ Deno.test("demo --events 3000: as many, of all types, and the checks hold", asyn
   });
 });
 
-Deno.test("demo --events with no number: 2", async () => {
+Deno.test("demo --events: exits with 2 without a number", async () => {
   for (const text of ["0", "-1", "1.5", "many", "1e3"]) {
     const { code, stderr } = await runTask("demo", [`--events=${text}`]);
     assertEquals(code, 2);
@@ -48,5 +48,5 @@ Deno.test("demo --events with no number: 2", async () => {
 async function assertNobodyListens(port: number): Promise<void> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => undefined);
   connection?.close();
-  assert(connection === undefined, "the Postgres is still there");
+  assert(connection === undefined, "Postgres is still running");
 }

@@ -5,9 +5,9 @@ import { outbox } from "../support/postgres.ts";
 import { type Authority, authority } from "../pipeline/cluster/pki.ts";
 import { environment, environmentOf, ROOT, runTask } from "../support/task.ts";
 
-// Where settings and certificates come from, with the permissions that deno.json gives.
+// The sources of settings and certificates, with the permissions in deno.json.
 
-Deno.test("environment: .env is read by Deno itself, before the task's name", async () => {
+Deno.test("environment: Deno reads .env if the flag is before the task's name", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const file = await Deno.makeTempFile({ suffix: ".env" });
@@ -25,7 +25,7 @@ Deno.test("environment: .env is read by Deno itself, before the task's name", as
   assertEquals((await lake.contents()).has("bronze/events/date=2025-12-28/_commit.json"), true);
 });
 
-/** A store behind TLS, with a certificate of an authority that no machine knows. */
+/** A store behind TLS with a certificate of a private CA. */
 async function storeWithTls(by: Authority) {
   const store = startStrictS3();
   const { endpoint, ...config } = await store.createBucket("tls");
@@ -56,13 +56,13 @@ async function storeWithTls(by: Authority) {
 }
 
 for (const name of ["DENO_CERT", "NODE_EXTRA_CA_CERTS"]) {
-  Deno.test(`environment: ${name} makes the store's authority known`, async () => {
+  Deno.test(`environment: ${name} makes the store's CA trusted`, async () => {
     await using by = await authority();
     const store = await storeWithTls(by);
     const file = `${by.folder}/known.pem`;
     await Deno.writeTextFile(file, by.ca);
     const known = await runTask("silver", ["2025-12-28"], { ...store.variables, [name]: file });
-    // The store was read: the day has no bronze.
+    // The store was readable: the message is about missing bronze.
     assertEquals(known.code, 1, known.stderr);
     assertStringIncludes(known.stderr, "bronze has no commit marker");
     const unknown = await runTask("silver", ["2025-12-28"], store.variables);

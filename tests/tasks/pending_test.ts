@@ -3,9 +3,9 @@ import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 import { environment, runTask } from "../support/task.ts";
 
-// `run --pending`: what is over and not sealed is found by itself.
+// `run --pending` finds the days that are over but not sealed.
 
-/** Two events of one operation on each of the last days but some, counted back from today. */
+/** Inserts two events of one operation on each of the last days, except for some days before today. */
 function eventsOf(days: number, without: number): string {
   return `
     INSERT INTO stop_events (event_id, event_seq, occurred_at, operation_id, client_id, symbol,
@@ -31,7 +31,7 @@ function summary(stdout: string): Summary {
   return JSON.parse(stdout.trim().split("\n").at(-1)!);
 }
 
-Deno.test("pending: run --pending over 60 days: an empty, an open and a broken one among them", async () => {
+Deno.test("run --pending: processes 60 days, including an empty, an open and a broken one", async () => {
   const [empty, broken, open] = [30, 20, 10];
   await using db = await outbox({ events: [eventsOf(60, empty)] });
   await using lake = await temporaryLake();
@@ -43,7 +43,7 @@ Deno.test("pending: run --pending over 60 days: an empty, an open and a broken o
     return row!.day!;
   };
   const first = await dayOf(60);
-  // One day was copied before it could be sealed; one was sealed, and then an event slipped in.
+  // One day was copied before it could be sealed. An event arrived on another day after its seal.
   const early = await runTask("bronze", [await dayOf(open)], {
     ...env,
     SEAL_GRACE_MINUTES: "999999",
@@ -53,7 +53,7 @@ Deno.test("pending: run --pending over 60 days: an empty, an open and a broken o
   await db.query(LATE(await dayOf(broken)));
 
   const dry = await runTask("run", ["--pending", "--dry-run", "--output", "json"], env);
-  assertEquals(dry.code, 1); // it stops at the broken day, as a run would
+  assertEquals(dry.code, 1); // stops at the broken day, like a run
 
   const all = await runTask("run", ["--pending", "--keep-going", "--output", "json"], env);
   assertEquals(all.code, 1, all.stderr);
@@ -73,14 +73,14 @@ Deno.test("pending: run --pending over 60 days: an empty, an open and a broken o
     assertMatch(String(day.postflight), /^\d+ pass$/);
   }
 
-  // What is left is the broken day, and in words there is a table.
+  // Only the broken day remains, and text output has a table.
   const again = await runTask("run", ["--pending", "--keep-going"], env);
   assertEquals(again.code, 1);
   assertStringIncludes(again.stdout, `1 of 1: no silver`);
   assertStringIncludes(again.stdout, "run: 1 day: 0 succeeded, 1 failed; exit 1");
 });
 
-Deno.test("pending: run --pending: the reasons, the bounds, and nothing where all is sealed", async () => {
+Deno.test("run --pending: prints reasons, respects bounds, and does nothing if all days are sealed", async () => {
   await using db = await outbox({ events: [eventsOf(4, 0)] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -99,7 +99,7 @@ Deno.test("pending: run --pending: the reasons, the bounds, and nothing where al
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("pending: run --pending: a day that may still grow stays open, exits 0, and stays pending", async () => {
+Deno.test("run --pending: keeps a growing day open and pending, and exits with 0", async () => {
   await using db = await outbox({ events: [eventsOf(2, 0)] });
   await using lake = await temporaryLake();
   const env = { ...environment(db.config, lake.path), SEAL_GRACE_MINUTES: "2880" };
@@ -111,7 +111,7 @@ Deno.test("pending: run --pending: a day that may still grow stays open, exits 0
   }
 });
 
-Deno.test("pending: run --pending with a day is a contradiction", async () => {
+Deno.test("run --pending: rejects a day as argument", async () => {
   const env = { LAKE_URL: "file:///nowhere/at/all", DJANGO_DB_PASSWORD: "p" };
   for (const day of [["yesterday"], ["--date", "2025-12-28"]]) {
     const { code, stderr } = await runTask("run", ["--pending", ...day], env);

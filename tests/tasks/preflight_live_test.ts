@@ -8,7 +8,7 @@ import { startWorld, type World } from "../drill/world.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { runTask, startTask, type TaskOutcome } from "../support/task.ts";
 
-// The command that an operator types before a run, with every part of the platform there, and real.
+// Runs preflight like an operator, with every part of a real platform.
 
 let world: World;
 let home: string;
@@ -23,15 +23,15 @@ Deno.test.afterAll(async () => {
   await Deno.remove(home, { recursive: true });
 });
 
-/** Every output of every run, for the last test. */
+/** Every output of every run. The last test searches them for secrets. */
 const outputs: string[] = [];
 
 interface How {
   readonly args?: readonly string[];
-  /** How long each fact may take, in seconds. No server that answers takes that long. */
+  /** Time limit of each fact in seconds. A healthy server responds sooner. */
   readonly timeout?: number;
   readonly env?: Readonly<Record<string, string>>;
-  /** Who asks the API server; its administrator unless told. */
+  /** User of the API server. Defaults to the administrator. */
   readonly access?: Access;
 }
 
@@ -51,7 +51,7 @@ async function preflight(how: How = {}): Promise<TaskOutcome> {
   return outcome;
 }
 
-/** What each check says, in the order of the catalog. */
+/** Returns the verdict of each check in the order of the catalog. */
 function verdicts(stdout: string): Record<string, string> {
   const lines = stdout.matchAll(/^(PASS|WARN|FAIL|SKIP|ERROR) +([a-z0-9-]+) /gm);
   const all = Object.fromEntries(Array.from(lines, ([, verdict, id]) => [id!, verdict!]));
@@ -59,7 +59,7 @@ function verdicts(stdout: string): Record<string, string> {
   return all;
 }
 
-/** The checks that do not pass. */
+/** Returns the checks that do not pass. */
 function notPassed(stdout: string): string[] {
   return Object.entries(verdicts(stdout)).filter(([, verdict]) => verdict !== "PASS")
     .map(([id, verdict]) => `${verdict} ${id}`);
@@ -70,13 +70,13 @@ function unusedPort(): string {
   return String(listener.addr.port);
 }
 
-partsTest("preflight: all is well: every check passes, and the exit code is 0", async () => {
+partsTest("preflight: passes every check on a healthy platform, and exits with 0", async () => {
   const { code, stdout, stderr } = await preflight({ args: ["--strict"] });
   assertEquals([notPassed(stdout), stderr, code], [[], "", 0]);
 });
 
 partsTest(
-  "preflight: a user who may only read: all is judged but what only trying shows, and 3",
+  "preflight: judges all but server-dry-run for a read-only user, and exits with 3",
   async () => {
     const access = await user(world.cluster.plane.admin, "operator", [READS_ALL]);
     const { code, stdout } = await preflight({ access });
@@ -89,7 +89,7 @@ partsTest(
 );
 
 partsTest(
-  "preflight: the API server stops in the middle of a list: 3 at the deadline",
+  "preflight: exits with 3 at the deadline if the API server stalls in a list",
   async () => {
     const fault = { list: "networkpolicies", inTheMiddle: "stalls" } as const;
     const { plane } = world.cluster;
@@ -98,14 +98,14 @@ partsTest(
     const all = verdicts(stdout);
     assertEquals([all["cluster-login"], all["egress-policy"], code], ["ERROR", "ERROR", 3]);
     assertStringIncludes(stdout, "it took longer than 10 s");
-    // What needs no cluster is told all the same.
+    // Checks that need no cluster are still reported.
     const others = ["manifests-readable", "parquet-void", "database-login", "lake-conformance"];
     assertEquals(others.map((id) => all[id]), others.map(() => "PASS"));
   },
 );
 
 partsTest(
-  "preflight: a server stopped, whichever it is: 3, and every other check is reported",
+  "preflight: exits with 3 if any server is stopped, and reports every other check",
   async () => {
     const dead = { ...world.cluster.plane.admin, server: `https://127.0.0.1:${unusedPort()}` };
     const { images, cluster, database, lake } = {
@@ -126,14 +126,14 @@ partsTest(
   },
 );
 
-/** The manifests as they are, but with an image of a registry that is not there. */
+/** Runs preflight with manifests that name an unreachable registry. */
 async function withoutRegistry(): Promise<TaskOutcome> {
   const gone = world.image.ours.replace(/:\d+\//, `:${unusedPort()}/`);
   for (const file of ["50-bronze-ingest.yaml", "60-silver-transform.yaml"]) {
     await world.manifests.edit(file, (text) => text.replaceAll(world.image.ours, gone));
   }
   try {
-    return await preflight({ args: ["--skip", "manifest-drift=the image is another one"] })
+    return await preflight({ args: ["--skip", "manifest-drift=the image differs on purpose"] })
       .then((outcome) => ({
         ...outcome,
         stdout: outcome.stdout.replace(/^SKIP( +manifest-drift)/m, "PASS$1"),
@@ -144,7 +144,7 @@ async function withoutRegistry(): Promise<TaskOutcome> {
 }
 
 partsTest(
-  "preflight: --credentials cluster: the Secrets themselves are proven, and a wrong one fails",
+  "preflight: --credentials cluster logs in with the Secrets, and fails for a wrong one",
   async () => {
     const look = { args: ["--credentials", "cluster", "--only", "database-login,lake-login"] };
     const env = { DJANGO_DB_PASSWORD: "", AWS_SECRET_ACCESS_KEY: "" };
@@ -160,7 +160,7 @@ partsTest(
     });
     const lake = await preflight({ ...look, env });
     assertEquals(verdicts(lake.stdout)["lake-login"], "PASS");
-    // Nobody outside of the cluster knows the name of its database, and the message says the way.
+    // The database's name resolves only in the cluster, and the message suggests a way.
     assertEquals(verdicts(lake.stdout)["database-login"], "ERROR");
     assertMatch(lake.stdout, /database-login .*--port-forward/);
     for (const [given, verdict] of [[password, "PASS"], [`${password} `, "FAIL"]] as const) {
@@ -174,12 +174,12 @@ partsTest(
   },
 );
 
-partsTest("preflight: Ctrl-C ends it at once, though the API server never answers", async () => {
+partsTest("preflight: exits at once on Ctrl-C, even if the API server never responds", async () => {
   const { plane } = world.cluster;
   await using proxy = await faultyProxy(plane, plane.admin, "silence");
   const how = await howToLook({ access: proxy.access, timeout: 600 });
   const task = startTask(...how);
-  // It is at work as soon as it has begun to look at the lake.
+  // The run has begun once the first request reaches the lake.
   await until("it looks", async () => (await world.lake.lake.list("_preflight/")).length > 0);
   task.kill("SIGINT");
   const { code, stdout, stderr } = await task.outcome;
@@ -189,7 +189,7 @@ partsTest("preflight: Ctrl-C ends it at once, though the API server never answer
 });
 
 partsTest(
-  "preflight: no secret is in any output, in any cache, or among a process's arguments",
+  "preflight: writes no secret to any output, cache, or process argument",
   async () => {
     const secrets = [
       world.database.config.password,
@@ -209,7 +209,7 @@ partsTest(
     const { stdout, stderr } = await outcome;
     const texts = [...outputs, stdout, stderr, ...lines, ...await textsIn(home)];
     assert(outputs.length > 20 && lines.length > 20);
-    assert(texts.some((text) => text.includes("hadoop-aws")), "the cache holds nothing");
+    assert(texts.some((text) => text.includes("hadoop-aws")), "the cache is empty");
     for (const secret of secrets) {
       assert(secret.length > 3);
       for (const text of texts) {
@@ -224,7 +224,7 @@ async function argumentsOfAll(): Promise<string[]> {
   return new TextDecoder().decode(stdout).split("\n").filter((line) => /preflight/.test(line));
 }
 
-/** The operator's own kubeconfig holds a token, as it must. */
+/** Returns the texts of all files. Skips the operator's kubeconfig, which must hold a token. */
 async function textsIn(folder: string): Promise<string[]> {
   const found: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(folder)) {

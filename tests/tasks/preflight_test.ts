@@ -9,7 +9,7 @@ import { saveStandIn } from "../support/stand_in_image.ts";
 import { startStrictS3 } from "../support/strict_s3.ts";
 import { environment, runTask, startTask, type TaskOutcome } from "../support/task.ts";
 
-// The command that an operator types before a run, on a real Postgres, a directory and a real store.
+// Runs preflight like an operator, on a real Postgres, a directory and a real store.
 
 const LIVE = ["--facts", "database,lake"];
 const WRONG = "wr0ng p4ss";
@@ -18,7 +18,7 @@ let store: ObjectStore;
 Deno.test.beforeAll(async () => void (store = await startObjectStore()));
 Deno.test.afterAll(() => store.stop());
 
-/** Every output of every run, for the last test. */
+/** Every output of every run. The last test searches them for secrets. */
 const outputs: string[] = [];
 const secrets = new Set<string>([WRONG]);
 
@@ -43,7 +43,7 @@ function withBucket(database: DatabaseConfig, lake: S3Config): Record<string, st
   };
 }
 
-/** The verdicts in a report of text. */
+/** Returns the verdicts in a text report. */
 function verdicts(stdout: string): Record<string, string> {
   const lines = stdout.matchAll(/^(PASS|WARN|FAIL|SKIP|ERROR) +([a-z-]+) /gm);
   return Object.fromEntries(Array.from(lines, ([, verdict, id]) => [id!, verdict!]));
@@ -65,7 +65,7 @@ function unusedPort(): string {
   return String(listener.addr.port);
 }
 
-Deno.test("healthy, with a directory: exit 0, every check has a line, nothing is left behind", async () => {
+Deno.test("preflight: on a healthy directory, exits with 0, prints a line per check, and leaves nothing", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const { code, stdout, stderr } = await preflight(LIVE, environment(db.config, lake.path));
@@ -75,7 +75,7 @@ Deno.test("healthy, with a directory: exit 0, every check has a line, nothing is
   assertEquals(await lake.list(""), []);
 });
 
-Deno.test("healthy, with a bucket: exit 0 in every format, nothing is left behind", async () => {
+Deno.test("preflight: on a healthy bucket, exits with 0 in every format, and leaves nothing", async () => {
   await using db = await outbox();
   const config = await store.createBucket(`preflight-${crypto.randomUUID()}`);
   const env = withBucket(db.config, config);
@@ -92,7 +92,7 @@ Deno.test("healthy, with a bucket: exit 0 in every format, nothing is left behin
   lake.close();
 });
 
-Deno.test("preflight: the database stopped: 3, and the lake's checks are reported", async () => {
+Deno.test("preflight: exits with 3 if the database is stopped, and reports the lake's checks", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const env = { ...environment(db.config, lake.path), DJANGO_DB_PORT: unusedPort() };
@@ -102,7 +102,7 @@ Deno.test("preflight: the database stopped: 3, and the lake's checks are reporte
   assertEquals(verdictsOf(stdout, ...LAKE_CHECKS), ["PASS", "PASS"]);
 });
 
-Deno.test("preflight: the store stopped: 3, and the database's checks are reported", async () => {
+Deno.test("preflight: exits with 3 in time if the store is stopped, and reports the database's checks", async () => {
   await using db = await outbox();
   const lake = await store.createBucket(`stopped-${crypto.randomUUID()}`);
   const env = withBucket(db.config, { ...lake, endpoint: `http://127.0.0.1:${unusedPort()}` });
@@ -112,7 +112,7 @@ Deno.test("preflight: the store stopped: 3, and the database's checks are report
   assertEquals(verdictsOf(stdout, ...LAKE_CHECKS), ["ERROR", "ERROR"]);
 });
 
-Deno.test("preflight: servers that accept and never answer: 3 at the deadline, with the seconds", async () => {
+Deno.test("preflight: exits with 3 at the deadline if servers never respond, and prints the limit", async () => {
   await using db = await outbox();
   const lake = await store.createBucket(`silent-${crypto.randomUUID()}`);
   const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -136,7 +136,7 @@ Deno.test("preflight: servers that accept and never answer: 3 at the deadline, w
   assertStringIncludes(stdout, "it took longer than 2 s");
 });
 
-Deno.test("preflight: Ctrl-C in the middle of it: 130, and nothing is left behind in the lake", async () => {
+Deno.test("preflight: exits with 130 on Ctrl-C, and leaves nothing in the lake", async () => {
   const { promise: busy, resolve } = Promise.withResolvers<void>();
   let puts = 0;
   const slow = startStrictS3({
@@ -155,14 +155,14 @@ Deno.test("preflight: Ctrl-C in the middle of it: 130, and nothing is left behin
   outputs.push(stdout, stderr);
   assertEquals(code, 130);
   assertMatch(stderr, /^Interrupted\. /);
-  assert(!stdout.includes("lake-login"), "it judged all the same");
+  assert(!stdout.includes("lake-login"), "a check still printed a verdict");
   const lake = openLake(config);
   assertEquals(await lake.list(""), []);
   lake.close();
   await slow.stop();
 });
 
-Deno.test("preflight: nothing configured: 3, every check says why it was skipped, no stack trace", async () => {
+Deno.test("preflight: exits with 3 without configuration, explains each skip, and prints no stack trace", async () => {
   const { code, stdout, stderr } = await preflight(LIVE);
   assertEquals([code, stderr], [3, ""]);
   const ids = BEFORE.map(({ id }) => id);
@@ -173,7 +173,7 @@ Deno.test("preflight: nothing configured: 3, every check says why it was skipped
   assert(!/^ +at /m.test(stdout), "a stack trace");
 });
 
-Deno.test("preflight: a wrong password, and a key with a line break: 1, and the rest is still judged", async () => {
+Deno.test("preflight: exits with 1 for a wrong password and a key with a line break, and judges the rest", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const wrong = { ...environment(db.config, lake.path), DJANGO_DB_PASSWORD: WRONG };
@@ -197,7 +197,7 @@ Deno.test("preflight: a wrong password, and a key with a line break: 1, and the 
   secrets.add("abc/d3f+g");
 });
 
-Deno.test("preflight: an open transaction is a warning: 0, and 1 with --strict", async () => {
+Deno.test("preflight: exits with 0 for a warning, and with 1 under --strict", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const writer = await db.connect();
@@ -214,7 +214,7 @@ Deno.test("preflight: an open transaction is a warning: 0, and 1 with --strict",
   await writer.query("ROLLBACK");
 });
 
-Deno.test("preflight: a check and a fact that the operator leaves out: 0, and the facts are not gathered", async () => {
+Deno.test("preflight: exits with 0 with a skipped check and fact, and does not gather the fact", async () => {
   await using lake = await temporaryLake();
   const env = {
     LAKE_URL: `file://${lake.path}`,
@@ -228,7 +228,7 @@ Deno.test("preflight: a check and a fact that the operator leaves out: 0, and th
   assertEquals([only.code, ...verdictsOf(only.stdout, ...LAKE_CHECKS)], [0, "PASS", "SKIP"]);
 });
 
-Deno.test("preflight: an archive stands in for the registries, and what they would say is left out", async () => {
+Deno.test("preflight: reads an image archive instead of the registries, and skips their checks", async () => {
   const archive = await Deno.makeTempFile({ suffix: ".tar" });
   await saveStandIn(archive);
   const args = ["--facts", "manifests,image", "--image-archive", archive];
@@ -239,7 +239,7 @@ Deno.test("preflight: an archive stands in for the registries, and what they wou
   await Deno.remove(archive);
 });
 
-Deno.test("preflight: what there is not is refused, with what there is: 2", async () => {
+Deno.test("preflight: exits with 2 for unknown values, and lists the known ones", async () => {
   const refused: [string[], string][] = [
     [["--facts", "lake,moon"], "Choose from manifests, cluster, image, database, lake."],
     [["--only", "lake-logon"], "lake-login, lake-conformance"],
@@ -259,13 +259,13 @@ Deno.test("preflight: what there is not is refused, with what there is: 2", asyn
   }
 });
 
-Deno.test("preflight: --help has examples, and needs nothing", async () => {
+Deno.test("preflight: --help prints examples, and needs no environment", async () => {
   const { code, stdout } = await preflight(["--help"]);
   assertEquals(code, 0);
   assertStringIncludes(stdout, "deno task preflight --facts manifests");
 });
 
-Deno.test("explain: the page of a check, the list of all, and 2 for what there is not", async () => {
+Deno.test("explain: prints the page of a check or the list of all, and exits with 2 for an unknown one", async () => {
   const page = await runTask("explain", ["late-writers"]);
   assertEquals([page.code, page.stdout.split("\n")[0]], [0, "# late-writers"]);
   const list = await runTask("explain");
@@ -276,13 +276,13 @@ Deno.test("explain: the page of a check, the list of all, and 2 for what there i
   assertStringIncludes(none.stderr, "late-writers, lake-login");
 });
 
-Deno.test("explain may read the runbook alone, and Deno itself holds it to that", async () => {
+Deno.test("explain: has permission to read only the runbook, enforced by Deno", async () => {
   const config = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url)));
   const env = { allow: [], ignore: true }; // every variable is as if it were not set
   assertEquals(config.permissions.explain, { read: ["runbook"], env });
 });
 
-Deno.test("preflight: no secret is in any output of these runs", () => {
+Deno.test("preflight: prints no secret in any of these runs", () => {
   assert(outputs.length > 40 && secrets.size > 5);
   for (const secret of secrets) {
     for (const output of outputs) assert(!output.includes(secret));

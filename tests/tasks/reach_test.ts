@@ -110,7 +110,7 @@ async function reach(manifests: string, ...args: string[]): Promise<Ran> {
 
 const TO_S3 = ["--from", "jobs/bronze", "--to", "s3.example.com", "--port", "443"];
 
-Deno.test("reach explains an allowed connection by the deciding rule, exit 0", async () => {
+Deno.test("reach: explains an allowed connection by the deciding rule, exit 0", async () => {
   const { code, out, err } = await reach(MANIFESTS, ...TO_S3);
   assertEquals([code, err], [0, ""]);
   assertMatch(out, /^ALLOWED {2}jobs\/Job\/bronze -> s3\.example\.com, TCP 443\n/);
@@ -118,7 +118,7 @@ Deno.test("reach explains an allowed connection by the deciding rule, exit 0", a
   assertStringIncludes(out, "s3.example.com is not resolved");
 });
 
-Deno.test("reach explains a denied connection at the end that denies it, exit 1", async () => {
+Deno.test("reach: explains a denied connection at the end that denies it, exit 1", async () => {
   const args = ["--from", "jobs/bronze", "--to", "data/statefulset/postgres", "--port", "5432"];
   const { code, out } = await reach(MANIFESTS, ...args);
   assertEquals(code, 1);
@@ -126,7 +126,7 @@ Deno.test("reach explains a denied connection at the end that denies it, exit 1"
   assertStringIncludes(out, "spec.ingress[0].from[0]: namespace jobs does not match name=jobs");
 });
 
-Deno.test("reach --output json includes the paths of fields", async () => {
+Deno.test("reach --output json: includes the paths of fields", async () => {
   const args = ["--from", "jobs/bronze", "--to", "10.1.2.3", "--port", "443", "--output", "json"];
   const { code, out } = await reach(MANIFESTS, ...args);
   const document = JSON.parse(out);
@@ -144,7 +144,7 @@ Deno.test("reach --output json includes the paths of fields", async () => {
   assertEquals(document.ingress.reason, "outside");
 });
 
-Deno.test("reach accepts an outside address as source", async () => {
+Deno.test("reach: accepts an outside address as source", async () => {
   const { code } = await reach(
     MANIFESTS,
     "--from",
@@ -157,7 +157,7 @@ Deno.test("reach accepts an outside address as source", async () => {
   assertEquals(code, 0);
 });
 
-Deno.test("reach exits 3 for a host name if only some addresses are open", async () => {
+Deno.test("reach: exits with 3 for a host name if only some addresses are open", async () => {
   const some = MANIFESTS.replace("10.0.0.0/8", "10.0.0.0/8, 93.184.0.0/16");
   const { code, out } = await reach(some, ...TO_S3);
   assertEquals(code, 3);
@@ -165,7 +165,7 @@ Deno.test("reach exits 3 for a host name if only some addresses are open", async
   assertStringIncludes(out, "repeat the command with an address of s3.example.com");
 });
 
-Deno.test("reach --matrix lists all connections as ranges", async () => {
+Deno.test("reach --matrix: lists all connections as ranges", async () => {
   const { code, out } = await reach(MANIFESTS, "--matrix", "--output", "json");
   const { connections, workloads } = JSON.parse(out);
   assertEquals([code, workloads.length], [0, 2]);
@@ -192,7 +192,7 @@ Deno.test("reach --matrix lists all connections as ranges", async () => {
   assertMatch(text.out, /2 workloads, 2 policies, 7 connections allowed, all others denied\n$/);
 });
 
-Deno.test("reach reports an invalid policy with the path and line of the field, exit 2", async () => {
+Deno.test("reach: reports an invalid policy with path and line of the field, and exits with 2", async () => {
   const { code, err } = await reach(MANIFESTS.replace("10.0.0.0/8", "10.0.0.0/33"), ...TO_S3);
   assertEquals(code, 2);
   assertStringIncludes(
@@ -201,7 +201,7 @@ Deno.test("reach reports an invalid policy with the path and line of the field, 
   );
 });
 
-Deno.test("reach reports broken YAML with its line and column, exit 3", async () => {
+Deno.test("reach: reports broken YAML with its line and column, and exits with 3", async () => {
   const { code, err } = await reach(`${MANIFESTS}---\nkind: [`, ...TO_S3);
   assertEquals(code, 3);
   assertMatch(
@@ -210,7 +210,7 @@ Deno.test("reach reports broken YAML with its line and column, exit 3", async ()
   );
 });
 
-Deno.test("reach explains wrong usage, exit 2", async () => {
+Deno.test("reach: explains wrong usage, and exits with 2", async () => {
   const cases: readonly (readonly [string[], string])[] = [
     [["--from", "jobs/bronze"], "--to is missing"],
     [
@@ -232,7 +232,7 @@ Deno.test("reach explains wrong usage, exit 2", async () => {
   }
 });
 
-Deno.test("reach --help has examples", async () => {
+Deno.test("reach --help: prints examples", async () => {
   const { code, out } = await reach(MANIFESTS, "--help");
   assertEquals(code, 0);
   assert(out.includes("Examples:") && out.includes("Exit codes:"));

@@ -12,10 +12,10 @@ import { type TemporaryLake, temporaryLake } from "../support/lakes.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
 import { environment, runTask, type TaskOutcome } from "../support/task.ts";
 
-// What the checks print is what an operator pastes: each fix is executed as it is printed, and the day
-// is well afterwards, with every event that was ever in bronze.
+// Runs each printed fix exactly as printed. Afterwards the day passes all checks, with every event that
+// was ever in bronze.
 
-/** Where a day stands: a grace of almost two years keeps today open, and tomorrow as well. */
+/** Variables that set the state of a day. A grace of almost two years keeps the day open. */
 const SEALED = { day: DAY, env: {} };
 const OPEN = {
   day: Temporal.Now.plainDateISO("UTC").toString() as Day,
@@ -33,18 +33,18 @@ interface Result {
   readonly findings: readonly { readonly fix: string }[];
 }
 
-/** Who looks after a day of four events that a test damages. */
+/** Repairs a day of four events that a test damages. */
 interface Operator {
   readonly day: Day;
   readonly db: Outbox;
   readonly lake: TemporaryLake;
-  /** Runs a task. */
+  /** Runs a task and waits for its result. */
   task(name: string, ...args: string[]): Promise<TaskOutcome>;
-  /** Runs a command as it was printed. Where it would ask, there is no terminal here to answer. */
+  /** Runs a printed command. There is no terminal to answer questions. */
   paste(command: string): Promise<TaskOutcome>;
-  /** What postflight finds, by check. */
+  /** Returns the results of postflight by check. */
   found(): Promise<Map<string, Result>>;
-  /** Runs the one fix that postflight prints. */
+  /** Runs the only fix that postflight prints, and returns the fix. */
   repair(): Promise<string>;
 }
 
@@ -101,7 +101,7 @@ const LOST = "DELETE FROM stop_events WHERE event_seq IN (1, 2)";
 const ALTERED = "UPDATE stop_events SET fill_price = 9 WHERE event_seq = 3";
 
 for (const [what, statements] of [["late", [LATE]], ["lost", [LOST]]] as const) {
-  Deno.test(`repair: ${what} events of a sealed day: status, postflight and one amend`, async () => {
+  Deno.test(`repair: one amend adds ${what} events to a sealed day, as status and postflight print`, async () => {
     await atWork(async (operator) => {
       await healthy(operator);
       const before = await visible(operator.lake, "bronze");
@@ -123,7 +123,7 @@ for (
     ["late, lost and altered events together", [LATE, filled(11), LOST, ALTERED]],
   ] as const
 ) {
-  Deno.test(`repair: ${what} of a sealed day: amend shows them, and prints how to keep them`, async () => {
+  Deno.test(`repair: amend shows ${what} of a sealed day, and prints how to keep them`, async () => {
     await atWork(async (operator) => {
       await healthy(operator);
       const before = await visible(operator.lake, "bronze");
@@ -145,7 +145,7 @@ for (
   });
 }
 
-Deno.test("repair: an open day takes in late and altered events with the run that is printed", async () => {
+Deno.test("repair: the printed run adds late and altered events to an open day", async () => {
   await atWork(async (operator) => {
     await healthy(operator);
     for (const statement of [filled(10, OPEN), ALTERED]) await operator.db.query(statement);
@@ -156,7 +156,7 @@ Deno.test("repair: an open day takes in late and altered events with the run tha
   }, OPEN);
 });
 
-Deno.test("repair: an open day that lost events keeps them with the amend that is printed", async () => {
+Deno.test("repair: the printed amend keeps events of an open day that the outbox lost", async () => {
   await atWork(async (operator) => {
     await healthy(operator);
     for (const statement of [filled(10, OPEN), LOST]) await operator.db.query(statement);
@@ -168,7 +168,7 @@ Deno.test("repair: an open day that lost events keeps them with the amend that i
 });
 
 for (const [name, state, verb] of [["open", OPEN, "run"], ["sealed", SEALED, "amend"]] as const) {
-  Deno.test(`repair: an event with NaN on a day that is ${name} is corrected, and taken in`, async () => {
+  Deno.test(`repair: an event with NaN on a day that is ${name} is corrected and then added`, async () => {
     await atWork(
       async (operator) => {
         const { day, task, db } = operator;
@@ -180,7 +180,7 @@ for (const [name, state, verb] of [["open", OPEN, "run"], ["sealed", SEALED, "am
         const [, update, pasted] = /^Correct .*: (UPDATE .*;) Then run: (.*)$/.exec(fix)!;
         assertEquals(pasted, command(verb, day));
         await db.query(update!.replace("<value>", "2.5"));
-        // From then on the command alone is the fix.
+        // From now on, the printed command is the whole fix.
         assertEquals(await operator.repair(), pasted!);
         await isWell(operator);
         const ids = await visible(operator.lake, "bronze", "event_id", day);
@@ -192,7 +192,7 @@ for (const [name, state, verb] of [["open", OPEN, "run"], ["sealed", SEALED, "am
   });
 }
 
-Deno.test("repair: an event on no day is corrected with the statement that is printed", async () => {
+Deno.test("repair: the printed statement corrects an event without a valid day", async () => {
   await atWork(
     async (operator) => {
       await operator.task("run", "--date", DAY);
@@ -206,7 +206,7 @@ Deno.test("repair: an event on no day is corrected with the statement that is pr
   );
 });
 
-Deno.test("repair: an empty day passes every check, and one that was never run fails with the run to do", async () => {
+Deno.test("repair: an empty day passes every check, and an unpublished day fails with the run to do", async () => {
   await atWork(async (operator) => {
     await operator.db.query("DELETE FROM stop_events");
     assertEquals([...(await operator.found()).keys()], ["bronze-committed"]);
@@ -218,7 +218,7 @@ Deno.test("repair: an empty day passes every check, and one that was never run f
   });
 });
 
-/** What may become of silver, and the check that tells it. */
+/** Kinds of damage to silver, each with the check that reports the damage. */
 const DAMAGE: [string, string, (lake: TemporaryLake) => Promise<unknown>][] = [
   ["a part is missing", "silver-parts", async (lake) => {
     await lake.remove((await markerOf(lake, "silver")).commit.parts[0]!.key);
@@ -228,21 +228,21 @@ const DAMAGE: [string, string, (lake: TemporaryLake) => Promise<unknown>][] = [
     await lake.put(key, new Uint8Array(bytes));
   }],
   [
-    "the marker cannot be used",
+    "the marker is unusable",
     "silver-current",
     (lake) => lake.put(silverMarkerKey(DAY), new TextEncoder().encode("<html>")),
   ],
   ["there is no marker", "silver-current", (lake) => lake.remove(silverMarkerKey(DAY))],
   [
-    "the contract is another one",
+    "the contract is different",
     "silver-current",
     (lake) => remark(lake, { contract: "sha256:0" }),
   ],
-  ["it was made from another bronze", "silver-current", (lake) => {
+  ["silver was made from another bronze", "silver-current", (lake) => {
     const bronze = { key: bronzeMarkerKey(DAY), sha256: "0".repeat(64) };
     return remark(lake, { bronze });
   }],
-  ["it is open", "silver-current", (lake) => remark(lake, { state: "open" })],
+  ["silver is open", "silver-current", (lake) => remark(lake, { state: "open" })],
 ];
 
 async function remark(
@@ -254,7 +254,7 @@ async function remark(
   await lake.put(key, renderMarker({ ...commit, ...changes }));
 }
 
-Deno.test("repair: a sealed silver is made again by the command that is printed", async (t) => {
+Deno.test("repair: the printed command rebuilds a sealed silver", async (t) => {
   await atWork(async (operator) => {
     await healthy(operator);
     const before = await visible(operator.lake, "silver");
@@ -270,7 +270,7 @@ Deno.test("repair: a sealed silver is made again by the command that is printed"
   });
 });
 
-Deno.test("repair: a silver that is sealed though its bronze is open is made again", async () => {
+Deno.test("repair: silver that is sealed although its bronze is open is rebuilt", async () => {
   await atWork(async (operator) => {
     await healthy(operator);
     await remark(operator.lake, { state: "sealed" }, operator.day);
@@ -279,7 +279,7 @@ Deno.test("repair: a silver that is sealed though its bronze is open is made aga
   }, OPEN);
 });
 
-Deno.test("repair: a silver that an interrupted amendment left behind follows by itself", async () => {
+Deno.test("repair: silver after an interrupted amendment is rebuilt by the next run", async () => {
   await atWork(async (operator) => {
     await healthy(operator);
     const silver = await operator.lake.get(silverMarkerKey(DAY));
@@ -296,7 +296,7 @@ Deno.test("repair: a silver that an interrupted amendment left behind follows by
   });
 });
 
-Deno.test("repair: a part of a sealed bronze that is missing is restored from a backup, and nothing else", async () => {
+Deno.test("repair: a missing part of a sealed bronze can only be restored from a backup", async () => {
   await atWork(async (operator) => {
     await healthy(operator);
     const [part] = (await markerOf(operator.lake, "bronze")).commit.parts;
@@ -316,7 +316,7 @@ Deno.test("repair: a part of a sealed bronze that is missing is restored from a 
   });
 });
 
-Deno.test("repair: a part of an open bronze that is missing is stored again by the run that is printed", async () => {
+Deno.test("repair: the printed run stores a missing part of an open bronze again", async () => {
   await atWork(async (operator) => {
     await healthy(operator);
     const before = await visible(operator.lake, "bronze", "event_id", operator.day);
@@ -330,7 +330,7 @@ Deno.test("repair: a part of an open bronze that is missing is stored again by t
   }, OPEN);
 });
 
-Deno.test("parts that no run can need are removed by the clean that is printed, in both layers", async () => {
+Deno.test("repair: the printed clean removes unreferenced parts in both layers", async () => {
   await atWork(async (operator) => {
     await healthy(operator);
     for (const folder of [bronzePrefix(DAY), silverPrefix(99n, DAY)]) {

@@ -4,7 +4,7 @@ import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 import { environment, runTask } from "../support/task.ts";
 
-// The commands that an operator types, on a real Postgres and a directory.
+// Runs the commands like an operator, on a real Postgres and a directory.
 
 const DAY = ["--date", "2025-12-28"];
 
@@ -14,7 +14,7 @@ const LATE_EVENT = `
   VALUES ('99999999-9999-4999-8999-999999999999', 99, '2025-12-28T15:00:00Z', 9, 1, 'BTCUSDC',
           'EXECUTED', 'manual')`;
 
-Deno.test("deno task run: run: bronze, silver and thirteen checks that pass, exit 0, and the same again", async () => {
+Deno.test("run: publishes both layers, passes thirteen checks, and does the same when repeated", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(300)] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -29,7 +29,7 @@ Deno.test("deno task run: run: bronze, silver and thirteen checks that pass, exi
   assert(!again.stdout.includes("\x1b"), "colour without a terminal");
 });
 
-Deno.test("deno task run: run --output json: every line is JSON, the last one the report of the checks", async () => {
+Deno.test("run --output json: prints only JSON lines, with the report of the checks as the last one", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const { code, stdout } = await runTask(
@@ -51,7 +51,7 @@ Deno.test("deno task run: run --output json: every line is JSON, the last one th
   assertEquals(report.results.length, 13);
 });
 
-Deno.test("deno task run: a row that slipped into a sealed day: bronze names it, postflight counts it, run stops", async () => {
+Deno.test("run: stops at a late row of a sealed day, which bronze names and postflight counts", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -75,11 +75,11 @@ Deno.test("deno task run: a row that slipped into a sealed day: bronze names it,
 
   const run = await runTask("run", DAY, env);
   assertEquals(run.code, 1);
-  assert(!run.stdout.includes("silver"), "it went on after bronze had failed");
+  assert(!run.stdout.includes("silver"), "run continued after bronze failed");
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("postflight with the database down: 3, and what the lake tells is reported", async () => {
+Deno.test("postflight: exits with 3 if the database is down, and reports the lake's checks", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -96,7 +96,7 @@ Deno.test("postflight with the database down: 3, and what the lake tells is repo
   assertStringIncludes(stdout, "PASS   silver-status");
 });
 
-Deno.test("postflight before any run: 1, and every check has a line", async () => {
+Deno.test("postflight: exits with 1 before any run, and prints a line per check", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const { code, stdout } = await runTask("postflight", DAY, environment(db.config, lake.path));
@@ -105,12 +105,12 @@ Deno.test("postflight before any run: 1, and every check has a line", async () =
   assertEquals(stdout.match(/^(PASS|WARN|FAIL|SKIP|ERROR) /gm)?.length, 13);
 });
 
-Deno.test("postflight may not write: Deno itself holds it to that", async () => {
+Deno.test("postflight: has no write permission, enforced by Deno", async () => {
   const config = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url)));
   assertEquals(Object.keys(config.permissions.postflight).sort(), ["env", "net", "read", "sys"]);
 });
 
-Deno.test("deno task run: no secret is in any output, whatever goes wrong", async () => {
+Deno.test("run: prints no secret in any output, even on errors", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);

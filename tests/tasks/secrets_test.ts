@@ -13,9 +13,9 @@ import { type Outbox, outbox } from "../support/postgres.ts";
 import { runTask, type TaskOutcome } from "../support/task.ts";
 import { atTerminal, startOnTerminal } from "../support/terminal.ts";
 
-// Runs `deno task secrets` as an operator does, on a real control plane, Postgres and object store.
+// Runs `deno task secrets` like an operator, on a real control plane, Postgres and object store.
 
-/** A value with characters that are special in shells and YAML, and a trailing space. */
+/** Characters that shells, YAML and editors often change, with a space at the end. */
 const PASSWORD = `p\\a!s$s'w"o#rd `;
 
 const NAMESPACE: KubeObject = {
@@ -34,7 +34,7 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => store.stop());
 
-/** Every output of every run, for the last test. */
+/** Every output of every run. The last test searches them for secrets. */
 const outputs: string[] = [];
 const values = new Set<string>([PASSWORD]);
 
@@ -45,7 +45,7 @@ async function secrets(args: readonly string[], env: Record<string, string>): Pr
   return outcome;
 }
 
-/** A database, and a user with the password. */
+/** Creates a database with a user that has the password. */
 async function withPassword(): Promise<Outbox & { readonly login: DatabaseConfig }> {
   const db = await outbox();
   const name = `robson_${crypto.randomUUID().slice(0, 8)}`;
@@ -71,7 +71,7 @@ function variables({ host, port, name, user, password }: DatabaseConfig): Record
   };
 }
 
-/** What a Secret holds, byte for byte as Latin-1; undefined where it is not there. */
+/** Returns the bytes of a Secret's values as Latin-1; undefined if the Secret does not exist. */
 async function stored(api: Api, name: string): Promise<Record<string, string> | undefined> {
   const { items } = await api.get("/api/v1/namespaces/analytics-jobs/secrets");
   const found = items.find((each: KubeObject) => each.metadata.name === name);
@@ -154,7 +154,7 @@ clusterTest("secrets: names the changed keys, and keeps other keys", async () =>
 });
 
 clusterTest(
-  "secrets: stores other characters than ASCII and line breaks byte for byte",
+  "secrets: stores non-ASCII characters and line breaks byte for byte",
   async () => {
     await bringTo(controlPlane(), [NAMESPACE]);
     const key = "pä😀ss\n";
@@ -163,7 +163,7 @@ clusterTest(
       ...variables({ host: "127.0.0.1", port: 1, name: "n", user: "u", password: key }),
     };
     const { code, stdout } = await secrets(["--yes", "--only", "database"], env);
-    assertEquals(code, 2, "no login is tried with a line break in the password");
+    assertEquals(code, 2, "a password with a line break is never used for a login");
     assertStringIncludes(
       stdout,
       "DJANGO_DB_PASSWORD ends with a newline. The value is stored unchanged.",
@@ -234,10 +234,20 @@ clusterTest("secrets: reports wrong usage before storing anything, and exits wit
   const { DJANGO_DB_PASSWORD: _, ...without } = env;
   const cases: readonly (readonly [string, readonly string[], typeof without, RegExp])[] = [
     ["a variable is not set", ["--yes"], without, /DJANGO_DB_PASSWORD is not set\. .*--only lake/],
-    ["nobody can be asked", [], env, /Cannot ask "Store 2 Secrets in .* Add --yes/],
-    ["nobody can type", ["--from", "prompt"], env, /Cannot ask for values: there is no terminal/],
-    ["there is no such Secret", ["--only", "moon"], env, /both, database, lake/],
-    ["there is no such source", ["--from", "file"], env, /env, prompt/],
+    [
+      "there is no terminal to ask for confirmation",
+      [],
+      env,
+      /Cannot ask "Store 2 Secrets in .* Add --yes/,
+    ],
+    [
+      "there is no terminal to type values",
+      ["--from", "prompt"],
+      env,
+      /Cannot ask for values: there is no terminal/,
+    ],
+    ["the Secret is unknown", ["--only", "moon"], env, /both, database, lake/],
+    ["the source is unknown", ["--from", "file"], env, /env, prompt/],
   ];
   await bringTo(controlPlane(), [NAMESPACE]);
   for (const [name, args, variables, says] of cases) {
@@ -260,7 +270,7 @@ clusterTest("secrets: reports wrong usage before storing anything, and exits wit
   });
   using api = openApi(controlPlane().admin);
   assertEquals([await stored(api, DATABASE), await stored(api, LAKE)], [undefined, undefined]);
-  await t.step("there is no namespace", async () => {
+  await t.step("the namespace does not exist", async () => {
     await bringTo(controlPlane(), []);
     const { code, stderr } = await secrets(["--yes"], env);
     assertEquals(code, 2);
@@ -274,7 +284,7 @@ clusterTest("secrets: reports wrong usage before storing anything, and exits wit
 const terminalTest = atTerminal(clusterTest);
 
 terminalTest(
-  "secrets: at a terminal passwords and keys are typed unseen, and stored exactly",
+  "secrets: hides passwords and keys typed at a terminal, and stores them exactly",
   async () => {
     await bringTo(controlPlane(), [NAMESPACE]);
     await using db = await withPassword();
@@ -294,7 +304,7 @@ terminalTest(
     await task.until("DJANGO_DB_PASSWORD: ");
     await task.type(`${PASSWORD}x\x7f\r`);
     await task.until("AWS_ACCESS_KEY_ID: ");
-    // If several lines are pasted, the second line answers the next question.
+    // If two lines are pasted together, the second line answers the next question.
     await task.type(`${env.AWS_ACCESS_KEY_ID}\r${env.AWS_SECRET_ACCESS_KEY}\r`);
     await task.until(`S3_ENDPOINT [${env.S3_ENDPOINT}]: `);
     await task.type("\r");
@@ -321,7 +331,7 @@ terminalTest(
 );
 
 terminalTest(
-  "secrets: Ctrl-C while a password is typed: 130, nothing stored, the terminal as it was",
+  "secrets: exits with 130 on Ctrl-C at a password, stores nothing, and restores the terminal",
   async () => {
     await bringTo(controlPlane(), [NAMESPACE]);
     const args = ["--kubeconfig", controlPlane().kubeconfig, "--from", "prompt", "--only", "lake"];
@@ -337,23 +347,26 @@ terminalTest(
   },
 );
 
-terminalTest("secrets: an answer of no: 1, and the input's end: 2; nothing is stored", async () => {
-  await bringTo(controlPlane(), [NAMESPACE]);
-  await using db = await withPassword();
-  const args = ["--kubeconfig", controlPlane().kubeconfig];
-  const asked = startOnTerminal("secrets", args, variables(db.login));
-  await asked.until("[y/N]");
-  await asked.type("n\r");
-  assertEquals(await asked.outcome, { code: 1, restored: true });
-  const ended = startOnTerminal("secrets", [...args, "--from", "prompt", "--only", "lake"]);
-  await ended.until("AWS_ACCESS_KEY_ID: ");
-  await ended.type("\x04");
-  assertEquals(await ended.outcome, { code: 2, restored: true });
-  outputs.push(asked.shown(), ended.shown());
-  assertStringIncludes(ended.shown(), "the input ended before all values were given");
-  using api = openApi(controlPlane().admin);
-  assertEquals([await stored(api, DATABASE), await stored(api, LAKE)], [undefined, undefined]);
-});
+terminalTest(
+  "secrets: exits with 1 on no and with 2 at the end of input, and stores nothing",
+  async () => {
+    await bringTo(controlPlane(), [NAMESPACE]);
+    await using db = await withPassword();
+    const args = ["--kubeconfig", controlPlane().kubeconfig];
+    const asked = startOnTerminal("secrets", args, variables(db.login));
+    await asked.until("[y/N]");
+    await asked.type("n\r");
+    assertEquals(await asked.outcome, { code: 1, restored: true });
+    const ended = startOnTerminal("secrets", [...args, "--from", "prompt", "--only", "lake"]);
+    await ended.until("AWS_ACCESS_KEY_ID: ");
+    await ended.type("\x04");
+    assertEquals(await ended.outcome, { code: 2, restored: true });
+    outputs.push(asked.shown(), ended.shown());
+    assertStringIncludes(ended.shown(), "the input ended before all values were given");
+    using api = openApi(controlPlane().admin);
+    assertEquals([await stored(api, DATABASE), await stored(api, LAKE)], [undefined, undefined]);
+  },
+);
 
 clusterTest("secrets: no output contains a value", () => {
   assert(outputs.length > 20 && values.size > 5);

@@ -5,7 +5,7 @@ import { outbox } from "../support/postgres.ts";
 import { environment, runTask } from "../support/task.ts";
 import { atTerminal, startOnTerminal } from "../support/terminal.ts";
 
-// The command as an operator types it, on a directory that a real run filled.
+// Runs the command like an operator, on a directory that a real run filled.
 
 const DAY = "2025-12-28";
 
@@ -16,12 +16,12 @@ async function filled(events: readonly string[] = [RUNBOOK_EVENTS]) {
   for (const layer of ["bronze", "silver"]) {
     assertEquals((await runTask(layer, [DAY], env)).code, 0);
   }
-  // Given a day, the lake is all that it takes.
+  // With a day, show needs only the lake.
   const show = (...args: string[]) => runTask("show", args, { LAKE_URL: `file://${lake.path}` });
   return { lake, show, [Symbol.asyncDispose]: () => lake[Symbol.asyncDispose]() };
 }
 
-Deno.test("show: one row column by column, with every digit", async () => {
+Deno.test("show: prints one row column by column, with every digit", async () => {
   await using here = await filled();
   const before = await here.lake.contents();
   const { code, stdout, stderr } = await here.show("silver", DAY);
@@ -33,7 +33,7 @@ Deno.test("show: one row column by column, with every digit", async () => {
   assertEquals(await here.lake.contents(), before);
 });
 
-Deno.test("show: several rows as a table, and how many there are in all", async () => {
+Deno.test("show: prints several rows as a table, with their total number", async () => {
   await using here = await filled();
   const args = ["bronze", "--date", DAY, "--columns", "source,event_seq,fill_price"];
   const { code, stdout } = await here.show(...args);
@@ -49,7 +49,7 @@ Deno.test("show: several rows as a table, and how many there are in all", async 
   assertStringIncludes(limited.stdout, "2 rows; 1 shown, see more with --limit");
 });
 
-Deno.test("show --where: rows that match, by value and not by spelling", async () => {
+Deno.test("show --where: matches rows by value, not by spelling", async () => {
   await using here = await filled([RUNBOOK_EVENTS, generatedEvents(300)]);
   const where = ["--where", "fill_price=87398.1", "--where", "event_type=EXECUTED"];
   const { code, stdout } = await here.show("bronze", DAY, ...where, "--columns", "event_id");
@@ -63,7 +63,7 @@ Deno.test("show --where: rows that match, by value and not by spelling", async (
   ]);
 });
 
-Deno.test("show --output json: one object per row, with nothing that a reader would round", async () => {
+Deno.test("show --output json: prints one object per row, without numbers that a reader would round", async () => {
   await using here = await filled();
   const { code, stdout } = await here.show("bronze", DAY, "--output", "json");
   assertEquals(code, 0);
@@ -76,7 +76,7 @@ Deno.test("show --output json: one object per row, with nothing that a reader wo
   ]);
 });
 
-Deno.test("show quarantine: events that no file can hold, with their problems and their full text", async () => {
+Deno.test("show quarantine: prints events that no file can hold, with their problems and full text", async () => {
   await using here = await filled([
     RUNBOOK_EVENTS,
     "UPDATE stop_events SET fill_price = 'NaN' WHERE event_type = 'EXECUTED'",
@@ -92,7 +92,7 @@ Deno.test("show quarantine: events that no file can hold, with their problems an
   assertEquals([event.problems[0].column, event.row.fill_price], ["fill_price", "NaN"]);
 });
 
-Deno.test("show: what cannot be understood is 2, with what there is", async () => {
+Deno.test("show: exits with 2 for invalid arguments, and lists the valid ones", async () => {
   await using here = await filled();
   const refused: [string[], string][] = [
     [[], "the command needs bronze, silver or quarantine"],
@@ -120,7 +120,7 @@ Deno.test("show: what cannot be understood is 2, with what there is", async () =
   }
 });
 
-Deno.test("show: a day that was never published is 1, with the command that publishes it", async () => {
+Deno.test("show: exits with 1 for an unpublished day, and names the command that publishes the day", async () => {
   await using lake = await temporaryLake();
   const { code, stderr } = await runTask("show", ["bronze", DAY], {
     LAKE_URL: `file://${lake.path}`,
@@ -130,7 +130,7 @@ Deno.test("show: a day that was never published is 1, with the command that publ
 });
 
 atTerminal(Deno.test)(
-  "show: where a terminal is too narrow for a table, rows are shown column by column",
+  "show: prints rows column by column on a terminal that is too narrow for a table",
   async () => {
     await using here = await filled();
     const task = startOnTerminal("show", ["bronze", DAY], { LAKE_URL: `file://${here.lake.path}` });

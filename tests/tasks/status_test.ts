@@ -8,7 +8,7 @@ import { outbox } from "../support/postgres.ts";
 import { bronzeCommit, publish, silverCommit } from "../support/published_days.ts";
 import { environment, runTask, type TaskOutcome } from "../support/task.ts";
 
-// The command as an operator types it, on a real Postgres and a directory.
+// Runs the command like an operator, on a real Postgres and a directory.
 
 const RANGE = ["--from", "2025-12-27", "--to", "2025-12-29"];
 const DAY = parseDay("2025-12-28")!;
@@ -19,18 +19,18 @@ const LATE_EVENT = `
   VALUES ('99999999-9999-4999-8999-999999999999', 999999, '2025-12-28T15:00:00Z', 9, 1, 'BTCUSDC',
           'EXECUTED', 'manual')`;
 
-/** The lines of JSON; the last one is the total. */
+/** Parses the lines of JSON. The last line is the total. */
 function lines({ stdout }: TaskOutcome) {
   const all = stdout.trim().split("\n").map((line) => JSON.parse(line));
   return { days: all.slice(0, -1), total: all.at(-1) };
 }
 
-/** The line of a table that begins with a word. */
+/** Returns the table line that begins with a word. */
 function lineOf({ stdout }: TaskOutcome, word: string): string {
   return stdout.split("\n").find((line) => line.startsWith(word)) ?? "";
 }
 
-Deno.test("status: before any run every day is missing, and the next command is run", async () => {
+Deno.test("status: reports every day as missing before any run, and names run as the next command", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const status = await runTask("status", RANGE, environment(db.config, lake.path));
@@ -42,7 +42,7 @@ Deno.test("status: before any run every day is missing, and the next command is 
   assert(!status.stdout.includes("\x1b"), "colour without a terminal");
 });
 
-Deno.test("status: without bounds from the first day of the outbox to today", async () => {
+Deno.test("status: covers the outbox's first day to today by default", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -52,7 +52,7 @@ Deno.test("status: without bounds from the first day of the outbox to today", as
   assertEquals([total.days, total.outbox, total.exitCode], [days.length, "asked", 0]);
 });
 
-Deno.test("status: after a run the day is sealed and needs nothing; late events show as late", async () => {
+Deno.test("status: reports a sealed day after a run, and late events", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(300)] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -79,7 +79,7 @@ Deno.test("status: after a run the day is sealed and needs nothing; late events 
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("status: late and lost events are amended by the command that it names, and accounted for", async () => {
+Deno.test("status: names the command that amends late and lost events, and then reports none", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(30)] });
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
@@ -111,7 +111,7 @@ Deno.test("status: late and lost events are amended by the command that it names
   assertStringIncludes(cleaned.stdout, "nothing to remove");
 });
 
-Deno.test("status: an open day says who holds it", async () => {
+Deno.test("status: reports what holds a day open", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   await publish(lake, DAY, 2, { state: "open" });
@@ -125,7 +125,7 @@ Deno.test("status: an open day says who holds it", async () => {
   await writer.query("ROLLBACK PREPARED 'slow'");
 });
 
-Deno.test("status --check: 1 while a day that is over is not sealed, else 0", async () => {
+Deno.test("status --check: exits with 1 while a past day is not sealed, else with 0", async () => {
   await using lake = await temporaryLake();
   const env = { LAKE_URL: `file://${lake.path}` };
   await publish(lake, DAY, 2, { state: "open" });
@@ -135,7 +135,7 @@ Deno.test("status --check: 1 while a day that is over is not sealed, else 0", as
   assertEquals((await runTask("status", [DAY, "--check"], env)).code, 0);
 });
 
-Deno.test("status: without a password the lake is reported alone, and it says so", async () => {
+Deno.test("status: reports only the lake without a password, and prints a note", async () => {
   await using lake = await temporaryLake();
   await publish(lake, DAY, 2);
   const status = await runTask("status", [DAY], { LAKE_URL: `file://${lake.path}` });
@@ -144,7 +144,7 @@ Deno.test("status: without a password the lake is reported alone, and it says so
   assertMatch(lineOf(status, DAY), /^2025-12-28 +sealed +2 +sealed +1 /);
 });
 
-Deno.test("status: a database out of reach is 3, one that refuses the login 2, and the lake is reported", async () => {
+Deno.test("status: exits with 3 for an unreachable database and with 2 for a refused login, and reports the lake", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   await publish(lake, DAY, 2);
@@ -161,7 +161,7 @@ Deno.test("status: a database out of reach is 3, one that refuses the login 2, a
   }
 });
 
-Deno.test("status: a marker that cannot be used is that day's state, and no more", async () => {
+Deno.test("status: reports an unusable marker as the state of its day only", async () => {
   await using lake = await temporaryLake();
   await publish(lake, DAY, 2);
   await publish(lake, parseDay("2025-12-29")!, 2);
@@ -172,14 +172,14 @@ Deno.test("status: a marker that cannot be used is that day's state, and no more
   assertMatch(lineOf(status, "2025-12-29"), /sealed/);
 });
 
-Deno.test("status: a lake and an outbox without anything", async () => {
+Deno.test("status: accepts an empty lake and an empty outbox", async () => {
   await using lake = await temporaryLake();
   const { code, stdout } = await runTask("status", [], { LAKE_URL: `file://${lake.path}` });
   assertEquals(code, 0);
   assertStringIncludes(stdout, "status: there are no days yet");
 });
 
-Deno.test("status: one day or a range, and no two answers to which days", async () => {
+Deno.test("status: accepts one day or a range, and rejects both together", async () => {
   await using lake = await temporaryLake();
   const of = async (...args: string[]) => {
     const outcome = await runTask("status", [...args, "--output", "json"], {
@@ -195,7 +195,7 @@ Deno.test("status: one day or a range, and no two answers to which days", async 
   assertEquals(await of("2025-12-32"), [2, undefined]);
 });
 
-Deno.test("status: a thousand days, from their markers alone", async () => {
+Deno.test("status: reads a thousand days from their markers alone", async () => {
   await using lake = await temporaryLake();
   const days = [...daysBetween(parseDay("2023-01-01")!, parseDay("2025-09-26")!)];
   assertEquals(days.length, 1000);

@@ -38,7 +38,7 @@ Deno.test("quota-fit: counts pods", async () => {
   assertEquals(finding!.problem, `pods: 9 are there, it has 2 pods, and ${QUOTA} allows 10`);
 });
 
-/** The bronze job, running with driver and executor. */
+/** Returns a cluster with the driver and executor of the bronze job running. */
 function running(): ClusterOpened {
   const pod = (name: string, requests: Fields, metadata: Fields, phase = "Running") =>
     JSON.stringify({

@@ -52,7 +52,7 @@ async function startIt(): Promise<void> {
   await api.call("PATCH", JOB, { spec: { suspend: false } }, "application/merge-patch+json");
 }
 
-/** A cluster with a callback that runs after an object was read. */
+/** Wraps the cluster so that something happens just after an object was read. */
 async function afterReading(happens: () => Promise<void>): Promise<Cluster> {
   const files = [controlPlane().kubeconfig];
   const cluster = await openCluster({ kind: "kubeconfig", files, by: "--kubeconfig" });
@@ -70,8 +70,8 @@ async function afterReading(happens: () => Promise<void>): Promise<Cluster> {
 
 for (
   const [when, before, after] of [
-    ["since it was compared", startIt, async () => {}],
-    ["between the last look and its removal", async () => {}, startIt],
+    ["after the comparison", startIt, async () => {}],
+    ["between the last read and the deletion", async () => {}, startIt],
   ] as const
 ) {
   clusterTest(`carryOut: does not delete a Job that was started ${when}`, async () => {

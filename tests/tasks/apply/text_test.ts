@@ -3,7 +3,7 @@ import type { Planned } from "../../../checks/kubernetes/apply_plan.ts";
 import { questionOf, renderDone, renderPlan } from "../../../tasks/apply/text.ts";
 import { assertEquals } from "../../support/assert.ts";
 
-// The text that an operator reads before confirming.
+// The plan that an operator confirms.
 
 function planned(action: Planned["action"], more: Partial<Planned> = {}, status = ""): Planned {
   const yaml = `

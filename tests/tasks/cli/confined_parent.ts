@@ -1,7 +1,6 @@
 import { type Needs, runConfined } from "../../../tasks/cli/confined.ts";
 
-// Starts the probe with the needs in the arguments, and then tests the remaining permissions of the
-// parent.
+// Starts the probe with the permissions in the arguments, then probes its own remaining permissions.
 
 const [needs, order] = Deno.args.map((text) => JSON.parse(text)) as [Needs, unknown];
 const exitCode = await runConfined(import.meta.resolve("./confined_probe.ts"), order, needs);

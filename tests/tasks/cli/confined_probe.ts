@@ -1,6 +1,6 @@
 import { serve } from "../../../tasks/cli/confined.ts";
 
-// Tests the permissions of a confined worker, and prints the names of the actions that succeeded.
+// Tries actions as a confined worker, and prints the names of those that worked.
 
 interface Order {
   readonly file: string;
@@ -13,11 +13,11 @@ serve(async ({ file, allowed, other }: Order) => {
     (await Deno.connect({ hostname: "127.0.0.1", port })).close();
   };
   const attempts: Record<string, () => unknown> = {
-    "reach the host that it needs": () => connect(allowed),
+    "reach the granted host": () => connect(allowed),
     "reach another port": () => connect(other),
-    "read the file that it needs": () => Deno.readTextFile(file),
+    "read the granted file": () => Deno.readTextFile(file),
     "read another file": () => Deno.readTextFile("/etc/passwd"),
-    "write the file that it needs": () => Deno.writeTextFile(file, "written"),
+    "write the granted file": () => Deno.writeTextFile(file, "written"),
     "write another file": () => Deno.writeTextFile("/tmp/confined-probe", ""),
     "see a password": () => {
       if (Deno.env.get("DJANGO_DB_PASSWORD") === undefined) throw new Error("not set");
@@ -31,7 +31,7 @@ serve(async ({ file, allowed, other }: Order) => {
       await attempt();
       worked.push(name);
     } catch {
-      // only the permission is tested
+      // an error means that the attempt failed
     }
   }
   console.log(JSON.stringify(worked));

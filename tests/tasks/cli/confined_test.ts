@@ -16,7 +16,7 @@ const BUCKET: S3Config = {
   secretAccessKey: "s",
 };
 
-Deno.test("grantsFor a bucket: two hosts, and no file", () => {
+Deno.test("grantsFor: grants two hosts and no file for a bucket", () => {
   assertEquals(grantsFor({ database: DATABASE, lake: BUCKET, writes: true }), {
     net: ["db.example:5432", "store.example:443"],
     read: [],
@@ -29,7 +29,7 @@ Deno.test("grantsFor a bucket: two hosts, and no file", () => {
   ]);
 });
 
-Deno.test("grantsFor a directory: only this directory, with all of its names", async () => {
+Deno.test("grantsFor: grants only a lake's directory, by all its paths", async () => {
   const real = await Deno.realPath(await Deno.makeTempDir({ prefix: "real-" }));
   const link = `${real}-link`;
   await Deno.symlink(real, link);
@@ -42,10 +42,7 @@ Deno.test("grantsFor a directory: only this directory, with all of its names", a
   await Deno.remove(real);
 });
 
-/**
- * Returns the actions that succeeded in the probe and in its parent, with the permissions of the
- * task.
- */
+/** Returns what the probe and then its parent could do, with the permissions of the task. */
 async function probe(needs: Needs, order: Record<string, unknown>): Promise<string[][]> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -65,7 +62,7 @@ async function probe(needs: Needs, order: Record<string, unknown>): Promise<stri
   return new TextDecoder().decode(stdout).trim().split("\n").map((line) => JSON.parse(line));
 }
 
-Deno.test("runConfined: a worker can do what it needs and nothing else, its parent nothing", async () => {
+Deno.test("runConfined: gives a worker only what it needs, and its parent nothing", async () => {
   await using lake = await temporaryLake();
   const file = `${lake.path}/file`;
   await Deno.writeTextFile(file, "");
@@ -77,25 +74,25 @@ Deno.test("runConfined: a worker can do what it needs and nothing else, its pare
 
   const s3 = { ...BUCKET, endpoint: `http://127.0.0.1:${port}` };
   assertEquals(await probe({ database, lake: s3, writes: true }, order), [
-    ["reach the host that it needs"],
+    ["reach the granted host"],
     [],
   ]);
   const directory = { kind: "directory", path: lake.path } as const;
   assertEquals(await probe({ database, lake: directory, writes: true }, order), [
     [
-      "reach the host that it needs",
-      "read the file that it needs",
-      "write the file that it needs",
+      "reach the granted host",
+      "read the granted file",
+      "write the granted file",
     ],
     [],
   ]);
   assertEquals(await probe({ lake: directory, writes: false }, order), [
-    ["read the file that it needs"],
+    ["read the granted file"],
     [],
   ]);
 });
 
-Deno.test("runs on a bucket end with two hosts and no file, as --verbose shows", async () => {
+Deno.test("permissions: a run on a bucket keeps two hosts and no file, as --verbose prints", async () => {
   await using db = await outbox();
   const store = startStrictS3();
   const { endpoint, bucket, ...keys } = await store.createBucket("drops");
@@ -126,7 +123,7 @@ Deno.test("runs on a bucket end with two hosts and no file, as --verbose shows",
   await store.stop();
 });
 
-Deno.test("permissions: a run on a directory ends with that directory and one host", async () => {
+Deno.test("permissions: a run on a directory keeps that directory and one host", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const args = ["2025-12-28", "--verbose", "--output", "json"];

@@ -1,7 +1,7 @@
 import { environmentOf, ROOT } from "../../support/task.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
 
-// The output and the exit code of a failing command, in a separate process.
+// The output and exit code of a command that fails, in a separate process.
 
 const SECRETS = ["p4ss/w+rd\"'", "s3cr3t&key"];
 
@@ -33,7 +33,7 @@ async function fail(body: string, ...args: string[]) {
 }
 
 for (const [kind, exitCode] of [["data", 1], ["configuration", 2], ["unreachable", 3]] as const) {
-  Deno.test(`main ends with ${exitCode} where a failure is one of ${kind}`, async () => {
+  Deno.test(`main: exits with ${exitCode} for a failure of kind ${kind}`, async () => {
     const { code, stderr } = await fail(
       `throw new Failure({ kind: "${kind}", task: "do it", problem: "no", remedy: "Try." });`,
     );
@@ -48,7 +48,7 @@ const SURPRISES: [string, string][] = [
     "setTimeout(() => { throw new Error(secrets[1]) }); await new Promise((go) => setTimeout(go, 5000));",
   ],
   [
-    "a promise that is not waited for",
+    "a promise without a handler",
     "Promise.reject(new Error(secrets[0])); await new Promise((go) => setTimeout(go, 5000));",
   ],
   [
@@ -63,7 +63,7 @@ const SURPRISES: [string, string][] = [
   ["quoted JSON", "throw new Error(JSON.stringify({ key: secrets[0] }));"],
 ];
 for (const [what, body] of SURPRISES) {
-  Deno.test(`main ends with 3 at ${what} that it did not expect, and shows no secret`, async () => {
+  Deno.test(`main: exits with 3 for ${what}, and shows no secret`, async () => {
     const words = await fail(body);
     assertEquals(words.code, 3);
     assertStringIncludes(words.stderr, "Cannot finish try: an unexpected error. ");
@@ -73,14 +73,14 @@ for (const [what, body] of SURPRISES) {
   });
 }
 
-Deno.test("main prints no stack trace of a Failure", async () => {
+Deno.test("main: prints no stack trace of a Failure", async () => {
   const { stderr } = await fail(
     'throw new Failure({ kind: "data", task: "do it", problem: "no", remedy: "Try." });',
   );
   assert(!stderr.includes("at "));
 });
 
-Deno.test("main --output json prints the parts of a Failure as they were given", async () => {
+Deno.test("main --output json: prints the parts of a Failure unchanged", async () => {
   const parts = {
     task: "read /home/a. Mr. Smith/kubeconfig",
     problem: "the file at /home/b. Mr. Smith/x: y is not YAML. The line is 3. Nothing was changed",
@@ -101,7 +101,7 @@ Deno.test("main --output json prints the parts of a Failure as they were given",
 });
 
 for (const [what, body] of SURPRISES) {
-  Deno.test(`runConfined tells its parent of ${what}, which ends with 3 and shows no secret`, async () => {
+  Deno.test(`runConfined: reports ${what} to its parent, which exits with 3 and shows no secret`, async () => {
     const confined = JSON.stringify(new URL("tasks/cli/confined.ts", ROOT).href);
     const work = await Deno.makeTempFile({ suffix: ".ts" });
     const secrets = JSON.stringify(SECRETS);

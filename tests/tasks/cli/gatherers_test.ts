@@ -22,11 +22,11 @@ function unneeded(
   return unneededPermissions(sources, inDirectory);
 }
 
-Deno.test("unneededPermissions: manifests take reading alone", () => {
+Deno.test("unneededPermissions: leaves only read permission for manifests", () => {
   assertEquals(unneeded(["manifests"]), ["net", "run", "write"]);
 });
 
-Deno.test("unneededPermissions: only where a cluster is asked may a program log in", () => {
+Deno.test("unneededPermissions: keeps permission to run programs only for a cluster", () => {
   assertEquals(unneeded(["manifests", "cluster"]), ["write"]);
   assertEquals(unneeded(["database"]), ["run", "write"]);
   assertEquals(unneeded(["database"], { credentials: "cluster" }), ["write"]);
@@ -38,7 +38,7 @@ Deno.test("unneededPermissions: only where a cluster is asked may a program log 
   ]);
 });
 
-Deno.test("unneededPermissions: only an image, and a lake in a directory, take writing", () => {
+Deno.test("unneededPermissions: keeps write permission only for an image and for a lake in a directory", () => {
   assertEquals(unneeded(["image"]), ["run"]);
   assertEquals(unneeded(["lake"]), ["run", "write"]);
   assertEquals(unneeded(["lake"], {}, true), ["run"]);

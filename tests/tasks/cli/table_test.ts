@@ -3,7 +3,7 @@ import { assertEquals } from "../../support/assert.ts";
 
 const COLUMNS = [{ title: "day" }, { title: "rows", align: "right" }, { title: "note" }] as const;
 
-Deno.test("renderTable: columns as wide as their widest cell, numbers to the right, no blanks at the end", () => {
+Deno.test("renderTable: fits columns to their widest cell, aligns numbers right, and trims lines", () => {
   const lines = renderTable(COLUMNS, [["2025-12-28", "1,000", ""], ["x", "2", "a note"]], false);
   assertEquals(lines, [
     "day          rows  note",
@@ -12,7 +12,7 @@ Deno.test("renderTable: columns as wide as their widest cell, numbers to the rig
   ]);
 });
 
-Deno.test("renderTable: colour changes nothing but the colour, and characters count as people see them", () => {
+Deno.test("renderTable: aligns the same with colour, and counts visible characters", () => {
   const rows = [[{ text: "späť 💥", style: "red" } as const, "1", "x"], ["b", "2", "y"]];
   const plain = renderTable(COLUMNS, rows, false);
   assertEquals(plain, ["day     rows  note", "späť 💥     1  x", "b          2  y"]);
@@ -22,6 +22,6 @@ Deno.test("renderTable: colour changes nothing but the colour, and characters co
   assertEquals(uncoloured, plain);
 });
 
-Deno.test("renderTable: without rows there is the heading", () => {
+Deno.test("renderTable: prints only the heading without rows", () => {
   assertEquals(renderTable(COLUMNS, [], false), ["day  rows  note"]);
 });

@@ -4,7 +4,7 @@ import { assert, assertEquals } from "../../support/assert.ts";
 // The files that a day passes from `deno task bronze` to the PUT of its commit marker. A reader who
 // follows the calls opens these files and no others.
 
-/** Each file, with the call in it that leads to the next file. */
+/** The files in order, each with the call that leads to the next file. */
 const PATH: readonly (readonly [file: string, call: string])[] = [
   ["tasks/bronze.ts", "main({"],
   ["tasks/cli/command.ts", "command.run("],
@@ -17,7 +17,7 @@ const PATH: readonly (readonly [file: string, call: string])[] = [
   ["pipeline/lake/s3.ts", "new PutObjectCommand("],
 ];
 
-Deno.test("call_path: tasks/bronze.ts: a day passes at most 9 files to the PUT of its marker", async () => {
+Deno.test("bronze: the call path of a day to the PUT of its marker has at most 9 files", async () => {
   assert(PATH.length <= 9);
   for (const [file, call] of PATH) {
     const text = await Deno.readTextFile(new URL(file, ROOT));

@@ -9,7 +9,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "../../support/
 import { session } from "../../support/pg_session.ts";
 import type { DatabaseConfig } from "../../../pipeline/config.ts";
 
-/** The one value that a statement gives. */
+/** Returns the only value in the result of a statement. */
 async function ask(config: DatabaseConfig, sql: string): Promise<string | null | undefined> {
   const client = await session(config);
   try {
@@ -46,7 +46,7 @@ async function eventually(condition: () => Promise<boolean>, withinMs = 20_000):
   return true;
 }
 
-Deno.test("embedded_postgres: it is a real Postgres with an empty rbsdb, and its end leaves nothing", async () => {
+Deno.test("embedded_postgres: starts a real Postgres with an empty rbsdb, and leaves nothing after its end", async () => {
   const server = await startPostgres();
   try {
     assertMatch(server.version, /^18\.\d+$/);
@@ -68,7 +68,7 @@ Deno.test("embedded_postgres: it is a real Postgres with an empty rbsdb, and its
   assert(!await isRunning(server.pid), "the process stays");
 });
 
-Deno.test("embedded_postgres: it asks for its password", async () => {
+Deno.test("embedded_postgres: requires its password", async () => {
   const server = await startPostgres();
   try {
     await assertRejects(
@@ -81,7 +81,7 @@ Deno.test("embedded_postgres: it asks for its password", async () => {
   }
 });
 
-Deno.test("embedded_postgres: it takes settings, and ends although a client is connected", async () => {
+Deno.test("embedded_postgres: applies settings, and stops while a client is connected", async () => {
   const server = await startPostgres({ settings: { statement_timeout: "7s" } });
   const client = await session(server.config);
   try {
@@ -96,7 +96,7 @@ Deno.test("embedded_postgres: it takes settings, and ends although a client is c
   assert(!await exists(server.folder));
 });
 
-Deno.test("embedded_postgres: two run side by side", async () => {
+Deno.test("embedded_postgres: runs two servers side by side", async () => {
   const [one, two] = await Promise.all([startPostgres(), startPostgres()]);
   try {
     assert(one.config.port !== two.config.port);
@@ -109,13 +109,13 @@ Deno.test("embedded_postgres: two run side by side", async () => {
   }
 });
 
-Deno.test("embedded_postgres: a server that cannot start says why, and leaves nothing", async () => {
+Deno.test("embedded_postgres: reports why a server cannot start, and leaves nothing", async () => {
   const error = await assertRejects(() => startPostgres({ settings: { shared_buffers: "many" } }));
   assert(error instanceof Error);
   assertMatch(error.message, /^Cannot start the embedded Postgres: it ended\. .*\n.*"many"/);
 });
 
-Deno.test("embedded_postgres: when the process that started it is killed, it ends and leaves nothing", async () => {
+Deno.test("embedded_postgres: stops when its parent process is killed, and leaves nothing", async () => {
   const module = import.meta.resolve("../../../tasks/demo/embedded_postgres.ts");
   const child = new Deno.Command(Deno.execPath(), {
     args: [
@@ -141,7 +141,7 @@ Deno.test("embedded_postgres: when the process that started it is killed, it end
     await new Blob([script]).stream().pipeTo(child.stdin);
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
       line += text;
-      if (line.endsWith("\n")) break; // and with that the stream is closed
+      if (line.endsWith("\n")) break; // the loop's end closes the stream
     }
   } finally {
     child.kill("SIGKILL");
@@ -153,21 +153,21 @@ Deno.test("embedded_postgres: when the process that started it is killed, it end
   assert(!await portIsOpen(port), "the port stays open");
 });
 
-Deno.test("embedded_postgres: binaries that the server's user cannot run are copied to where it can", async (t) => {
+Deno.test("embedded_postgres: copies binaries that the server's user cannot run", async (t) => {
   const home = await Deno.makeTempDir(); // only for us, as a home is
   const native = `${home}/native`;
   const user = await serverAccount();
   try {
     await copyBinaries(nativeFolder(), native, undefined);
     await t.step({
-      name: "root's, below a folder of mode 700",
+      name: "binaries of root below a folder with mode 700",
       ignore: user === undefined,
       fn: async () => {
         assert(!await canRun(native, user));
         await startsFrom(native);
       },
     });
-    await t.step("some whose libraries are not linked", async () => {
+    await t.step("binaries without linked libraries", async () => {
       for await (const { name, isSymlink } of Deno.readDir(`${native}/lib`)) {
         if (isSymlink) await Deno.remove(`${native}/lib/${name}`);
       }

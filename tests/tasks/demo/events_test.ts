@@ -29,7 +29,7 @@ const TYPES = [
   "STOP_TRIGGERED",
 ];
 
-Deno.test("events: the runbook's day has two events of one operation", async () => {
+Deno.test("events: contain two events of one operation on the runbook's day", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   const rows = await db.query(
     `SELECT event_type, operation_id, client_id, symbol, side, exchange_order_id IS NULL AS waiting
@@ -43,7 +43,7 @@ Deno.test("events: the runbook's day has two events of one operation", async () 
   ]);
 });
 
-Deno.test("events: the table is an outbox: ids and sequence numbers are unique, times are instants", async () => {
+Deno.test("events: create an outbox table with unique IDs and sequence numbers, and time zones", async () => {
   await using db = await outbox();
   const columns = await db.query(
     `SELECT column_name AS name FROM information_schema.columns
@@ -61,13 +61,13 @@ Deno.test("events: the table is an outbox: ids and sequence numbers are unique, 
   ]);
 });
 
-Deno.test("events: 2,000 generated events are like a day's, with what is rare in them", async (t) => {
+Deno.test("events: generate 2,000 realistic events, including rare values", async (t) => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(2000)] });
   const one = async (sql: string) => Object.values((await db.query(sql))[0] ?? {});
   const where = async (condition: string) =>
     Number((await one(`SELECT count(*) FROM stop_events WHERE ${condition}`))[0]);
 
-  await t.step("all of them are there, on that day", async () => {
+  await t.step("all events are on that day", async () => {
     assertEquals(await where("true"), 2002);
     assertEquals(
       await where("occurred_at >= '2025-12-28Z' AND occurred_at < '2025-12-29Z'"),
@@ -96,14 +96,14 @@ Deno.test("events: 2,000 generated events are like a day's, with what is rare in
     assert(Number(operations) > 500 && Number(operations) < 700, `${operations} operations`);
   });
 
-  await t.step("every column that may be null is so in some rows and not in others", async () => {
+  await t.step("every nullable column is null in some rows and set in others", async () => {
     for (const column of NULLABLE) {
       assert(await where(`${column} IS NULL`) > 0, `${column} is never null`);
       assert(await where(`${column} IS NOT NULL`) > 20, `${column} is hardly ever set`);
     }
   });
 
-  await t.step("numbers at the edge of their types", async () => {
+  await t.step("numbers at the limits of their types", async () => {
     for (const column of ["trigger_price", "stop_price", "quantity", "fill_price"]) {
       const edges = "(999999999999.99999999), (-999999999999.99999999), (0.00000001), (0)";
       assertEquals(
@@ -127,7 +127,7 @@ Deno.test("events: 2,000 generated events are like a day's, with what is rare in
     assert(await where("event_seq < 0") > 0);
   });
 
-  await t.step("texts that trip the careless", async () => {
+  await t.step("texts with special characters", async () => {
     assert(await where("error_message LIKE U&'\\FEFF%'") > 0, "byte order mark");
     for (const part of ["🛑", "'", '"', "\\", "\n", "\r\n", "\t"]) {
       const rows = await db.query(
@@ -138,12 +138,12 @@ Deno.test("events: 2,000 generated events are like a day's, with what is rare in
     }
     const empty = ["side", "execution_token", "exchange_order_id", "error_message"];
     for (const column of empty) assert(await where(`${column} = ''`) > 0, `${column} never empty`);
-    assert(await where("payload_json = 'null'") > 0, "JSON's null is not SQL's");
+    assert(await where("payload_json = 'null'") > 0, "a JSON null");
     assert(await where("payload_json::text ~ '[0-9]{30}'") > 0, "a number of many digits");
     assertEquals(await where("length(payload_json::text) > 200000"), 1);
   });
 
-  await t.step("sequence numbers follow time, but for late writers", async () => {
+  await t.step("sequence numbers follow time, except for late writers", async () => {
     const [late] = await one(
       `SELECT count(*) FROM (SELECT occurred_at < lag(occurred_at) OVER (ORDER BY event_seq) AS late
        FROM stop_events WHERE event_seq BETWEEN 1000 AND 1000000) AS pairs WHERE late`,
@@ -153,7 +153,7 @@ Deno.test("events: 2,000 generated events are like a day's, with what is rare in
   });
 });
 
-Deno.test("events: the same call makes the same rows, another seed or number makes others", async () => {
+Deno.test("events: the same seed and number give the same rows, others give different rows", async () => {
   assertEquals(generatedEvents(100), generatedEvents(100));
   const digest = async (events: string[]) => {
     await using db = await outbox({ events });
@@ -174,7 +174,7 @@ Deno.test("events: the same call makes the same rows, another seed or number mak
   assertEquals(together?.count, "402");
 });
 
-Deno.test("events: few events work too, and nine have all nine types", async () => {
+Deno.test("events: generate small numbers of events, and all nine types with nine events", async () => {
   for (const [count, types] of [[0, 0], [1, 1], [2, 2], [9, 9], [10, 9]] as const) {
     await using db = await outbox({ events: [generatedEvents(count)] });
     assertEquals(
@@ -184,7 +184,7 @@ Deno.test("events: few events work too, and nine have all nine types", async () 
   }
 });
 
-Deno.test("events: what cannot be generated is refused", () => {
+Deno.test("events: reject invalid numbers", () => {
   assertThrows(() => generatedEvents(1.5), RangeError, "1.5");
   assertThrows(() => generatedEvents(1, { seed: -1 }), RangeError, "-1");
   assertThrows(() => generatedEvents(1, { day: "yesterday" }), RangeError, "yesterday");

@@ -25,7 +25,7 @@ function published<C extends BronzeCommit | SilverCommit>(commit: C): LayerDay<C
   return { state: "published", commit, sha256: digestOf(renderMarker(commit)), stored: 0 };
 }
 
-/** A day with ten events, published in both layers. */
+/** Returns a day with ten events that is published in both layers. */
 function day(more: Partial<BronzeCommit> = {}): LakeDay {
   const bronze = bronzeCommit(DAY, 10, more);
   const silver = silverCommit(bronze, 5);
@@ -39,7 +39,7 @@ function judge(lake: LakeDay, more: Partial<DayFacts> = {}): DayStatus {
   return judgeDay({ lake, now: OVER, grace: GRACE, ...more });
 }
 
-/** The states of both layers, what the outbox has more, and the verb of the next command. */
+/** Returns the states of both layers, the surplus of the outbox, and the verb of the next command. */
 function brief({ bronze, silver, outbox, next }: DayStatus) {
   const [, verb] = /^deno task (\w+) --date 2025-12-28$/.exec(next ?? "") ?? [];
   return [bronze.state, silver.state, outbox?.difference, verb ?? next];
@@ -47,7 +47,7 @@ function brief({ bronze, silver, outbox, next }: DayStatus) {
 
 const CASES: [string, LakeDay, Partial<DayFacts>, unknown[]][] = [
   ["a sealed day needs nothing", day(), {}, ["sealed", "sealed", undefined, undefined]],
-  ["nor does one whose events are all in bronze", day(), { events: 10 }, [
+  ["a sealed day with all events in bronze needs nothing", day(), { events: 10 }, [
     "sealed",
     "sealed",
     0,
@@ -55,7 +55,7 @@ const CASES: [string, LakeDay, Partial<DayFacts>, unknown[]][] = [
   ]],
   ["late events of a sealed day: amend", day(), { events: 12 }, ["sealed", "sealed", 2, "amend"]],
   ["events that the outbox lost: amend", day(), { events: 9 }, ["sealed", "sealed", -1, "amend"]],
-  ["so on an open day, also one that is not over", day({ state: "open" }), {
+  ["events that the outbox lost, on an open day: amend", day({ state: "open" }), {
     events: 9,
     now: start,
   }, ["open", "open", -1, "amend"]],
@@ -69,14 +69,14 @@ const CASES: [string, LakeDay, Partial<DayFacts>, unknown[]][] = [
     events: 12,
     now: OVER - 1n,
   }, ["open", "open", 2, undefined]],
-  ["nothing at all, and over: run", absentDay(DAY), {}, ["missing", "missing", undefined, "run"]],
-  ["also where the outbox has nothing", absentDay(DAY), { events: 0 }, [
+  ["no layer, and over: run", absentDay(DAY), {}, ["missing", "missing", undefined, "run"]],
+  ["no layer and no events, and over: run", absentDay(DAY), { events: 0 }, [
     "missing",
     "missing",
     undefined,
     "run",
   ]],
-  ["nothing yet, and not over", absentDay(DAY), { now: OVER - 1n }, [
+  ["no layer, and not over: nothing", absentDay(DAY), { now: OVER - 1n }, [
     "missing",
     "missing",
     undefined,
@@ -97,13 +97,13 @@ const CASES: [string, LakeDay, Partial<DayFacts>, unknown[]][] = [
     {},
     ["sealed", "stale", undefined, "run"],
   ],
-  ["a marker that cannot be used: postflight", { ...day(), silver: UNUSABLE }, { events: 12 }, [
+  ["an unusable marker: postflight", { ...day(), silver: UNUSABLE }, { events: 12 }, [
     "sealed",
     "unusable",
     2,
     "postflight",
   ]],
-  ["a marker that cannot be read: no command helps", { ...day(), bronze: UNREADABLE }, {
+  ["an unreadable marker: no command", { ...day(), bronze: UNREADABLE }, {
     events: 12,
   }, [
     "unreadable",
@@ -119,10 +119,12 @@ const CASES: [string, LakeDay, Partial<DayFacts>, unknown[]][] = [
     },
     ["sealed", "sealed", 0, "postflight"],
   ],
-  ["lost events that an amendment acknowledged, too", day({ amended: amendedBy(DAY, 1, 3) }), {
+  ["lost events that an amendment acknowledged: nothing", day({ amended: amendedBy(DAY, 1, 3) }), {
     events: 7,
   }, ["sealed", "sealed", 0, undefined]],
-  ["one more that is lost is not", day({ amended: amendedBy(DAY, 1, 3) }), { events: 6 }, [
+  ["one more lost event after an amendment: amend", day({ amended: amendedBy(DAY, 1, 3) }), {
+    events: 6,
+  }, [
     "sealed",
     "sealed",
     -1,
@@ -134,7 +136,7 @@ for (const [what, lake, more, expected] of CASES) {
   Deno.test(`judgeDay: ${what}`, () => assertEquals(brief(judge(lake, more)), expected));
 }
 
-Deno.test("judgeDay: parts that no marker lists count once no run can publish them any more", () => {
+Deno.test("judgeDay: counts unreferenced parts once no run can publish them", () => {
   const part = { key: "bronze/events/date=2025-12-28/part-x.parquet", bytes: 1, modified: 0 };
   const aged = (age: number) => {
     const modified = Number(OVER / 1000n) - age;
@@ -144,7 +146,7 @@ Deno.test("judgeDay: parts that no marker lists count once no run can publish th
   assertEquals(aged(ABANDONED_AFTER), undefined);
 });
 
-Deno.test("judgeDay: a day says until when it is open, and who holds it then", () => {
+Deno.test("judgeDay: reports until when a day is open, and what holds it open after that", () => {
   const open = day({ state: "open" });
   assertEquals(judge(open, { now: end }).notes, ["open until 2025-12-29T00:15:00Z"]);
   assertEquals(judge(open, { heldBy: ["transaction of robson (pid 7)"] }).notes, [
@@ -152,7 +154,7 @@ Deno.test("judgeDay: a day says until when it is open, and who holds it then", (
   ]);
 });
 
-Deno.test("judgeDay: an empty day says so, and what cannot be used says why", () => {
+Deno.test("judgeDay: reports an empty day, and why a marker is unusable", () => {
   const bronze = bronzeCommit(DAY, 0);
   const empty = { ...day(), bronze: published(bronze), silver: published(silverCommit(bronze, 0)) };
   assertEquals([judge(empty).isSettled, judge(empty).notes], [true, ["no events"]]);
@@ -161,7 +163,7 @@ Deno.test("judgeDay: an empty day says so, and what cannot be used says why", ()
   assertEquals(judge(other).notes, ["bronze has another contract"]);
 });
 
-Deno.test("judgeDay: a day says what is in quarantine, and what amendments kept", () => {
+Deno.test("judgeDay: reports quarantined events, and the events that amendments kept", () => {
   const { notes, quarantined, amended } = judge(
     day({ quarantine: quarantineOf(DAY, 1), amended: amendedBy(DAY, 2, 3, 4) }),
   );
@@ -174,7 +176,7 @@ Deno.test("judgeDay: a day says what is in quarantine, and what amendments kept"
   assertEquals([quarantined, amended], [1, { version: 2, lost: 3, altered: 4 }]);
 });
 
-Deno.test("judgeDay: a day counts its rows, bytes and parts", () => {
+Deno.test("judgeDay: counts rows, bytes and parts", () => {
   const { bronze, silver } = judge(day());
   assertEquals(bronze, { state: "sealed", rows: 10, bytes: 1000, parts: 1, stored: 0 });
   assertEquals(silver, { state: "sealed", rows: 5, bytes: 1000, parts: 1, stored: 0 });
