@@ -53,7 +53,7 @@ export async function startChild(): Promise<Child> {
       const writer = process.stdin.getWriter();
       await writer.write(new TextEncoder().encode(JSON.stringify(order)));
       await writer.close();
-      await befall(fate, (signal) => {
+      await applyFate(fate, (signal) => {
         try {
           process.kill(signal);
         } catch (error) {
@@ -68,7 +68,7 @@ export async function startChild(): Promise<Child> {
   };
 }
 
-async function befall(fate: ProcessFate, send: (signal: Deno.Signal) => void): Promise<void> {
+async function applyFate(fate: ProcessFate, send: (signal: Deno.Signal) => void): Promise<void> {
   if (fate.kind === "whole") return;
   await pause(fate.after);
   if (fate.kind === "killed") return send("SIGKILL");

@@ -32,7 +32,7 @@ export function judgeOutcome(
 }
 
 /** A day to bring to rest, and a way to run it while nothing else happens. */
-export interface Restless {
+export interface UnsettledDay {
   readonly history: History;
   readonly judge: Judge;
   run(run: Run): Promise<Outcome>;
@@ -47,7 +47,7 @@ const MOST_RUNS = 5;
  *
  * @throws {Broken} the day does not come to rest
  */
-export async function converge(day: Restless): Promise<void> {
+export async function converge(day: UnsettledDay): Promise<void> {
   await settleBronze(day);
   for (const what of ["come to", "stay at"]) {
     const { end, message } = await day.run({ kind: "silver" });
@@ -69,7 +69,7 @@ export async function converge(day: Restless): Promise<void> {
   }
 }
 
-async function settleBronze(day: Restless): Promise<void> {
+async function settleBronze(day: UnsettledDay): Promise<void> {
   let amended = false;
   for (let i = 1; i <= MOST_RUNS; i++) {
     const { end, message } = await day.run({ kind: "bronze" });

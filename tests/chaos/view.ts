@@ -78,7 +78,7 @@ async function look<L extends "bronze" | "silver", R>(
     }
     const now = await read();
     if (now?.sha256 === sha256) {
-      throw new Broken(`the marker of ${layer} names what is not there: ${problem}`);
+      throw new Broken(`the marker of ${layer} names a missing or damaged part: ${problem}`);
     }
     if (now === undefined) throw new Broken(`the marker of ${layer} is gone`);
     marker = now;

@@ -186,7 +186,7 @@ async function act(playing: Playing, runs: readonly PlannedRun[], ways: Ways): P
   for (const planned of runs) {
     await pause(planned.wait);
     const bronzeBefore = judge.bronze() !== undefined;
-    const { outcome, faults } = await perpetrate(playing, planned, ways);
+    const { outcome, faults } = await performWithFaults(playing, planned, ways);
     for (const fault of faults) tally.count("faults", fault);
     tally.count("runs", `${planned.kind} ${outcome?.end ?? "killed"}`);
     if (outcome === undefined) continue;
@@ -201,7 +201,7 @@ async function act(playing: Playing, runs: readonly PlannedRun[], ways: Ways): P
 }
 
 /** Performs one run with its planned faults. The outcome is undefined if the run was killed. */
-async function perpetrate(
+async function performWithFaults(
   { database, place, grace, tally }: Playing,
   { kind, keepAltered, storeFaults, markerFault, refused, postgresFault, process }: PlannedRun,
   { postgres, store }: Ways,

@@ -3,7 +3,7 @@ import { openCluster } from "../../pipeline/cluster/open.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { main } from "../../tasks/cli/command.ts";
 import { print, showStatus } from "../../tasks/cli/terminal.ts";
-import { saidIn } from "../drill/judge.ts";
+import { notedIn } from "../drill/judge.ts";
 import { copyFolder } from "../drill/parts/manifests.ts";
 import { guardedFolder } from "../support/guarded_folder.ts";
 import { saveStandIn } from "../support/stand_in_image.ts";
@@ -113,7 +113,7 @@ async function accept(cluster: Cluster, { kubeconfig, folder, junit }: Files): P
   const trapped = await trap(`${folder}/manifests`);
   expect("apply", await apply(trapped), 0);
   expect("preflight", await preflight(trapped, "text"), 1);
-  const found = saidIn(JSON.parse((await preflight(trapped, "json")).stdout), "before");
+  const found = notedIn(JSON.parse((await preflight(trapped, "json")).stdout), "before");
   const checks = found.map(({ check }) => check).join(", ");
   hold(checks === "egress-policy", `egress-policy should have found it, and only that: ${checks}`);
 

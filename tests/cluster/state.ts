@@ -27,10 +27,10 @@ interface Live extends KubeObject {
 
 const BORN_WITH = "born_with.json";
 
-/** Kinds that controllers create by themselves and that do not affect the state. */
+/** Kinds that controllers create and that do not affect the state. */
 const ASIDE = ["Event", "Lease", "Endpoints", "EndpointSlice", "IPAddress"];
 
-/** Records the objects that a new control plane has by itself. */
+/** Records the initial objects of a new control plane. */
 export async function rememberOwn({ admin, folder }: Changeable): Promise<void> {
   using api = openApi(admin);
   const found = await everything(api, await api.resources());
@@ -78,11 +78,11 @@ async function everything(api: Api, resources: readonly Resource[]): Promise<Liv
     const items = (list?.items ?? []) as Live[];
     return items.map((item) => ({ ...item, apiVersion, kind }));
   }));
-  return lists.flat().filter((object) => !isSomebodys(object));
+  return lists.flat().filter((object) => !hasOwner(object));
 }
 
 /** Returns true if an object belongs to another object, to every namespace, or to a user. */
-function isSomebodys({ kind, metadata }: Live): boolean {
+function hasOwner({ kind, metadata }: Live): boolean {
   return (metadata.ownerReferences ?? []).length > 0 ||
     kind === "ServiceAccount" && metadata.name === "default" ||
     kind === "ConfigMap" && metadata.name === "kube-root-ca.crt" ||

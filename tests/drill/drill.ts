@@ -3,7 +3,7 @@ import { choice, type Flags } from "../../tasks/cli/flags.ts";
 import { colourWanted, print, showStatus } from "../../tasks/cli/terminal.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { type Drill, DRILLS } from "./drills.ts";
-import { exitCodeOf, judge, type Outcome, type Said, saidIn } from "./judge.ts";
+import { exitCodeOf, judge, type NotedCheck, notedIn, type Outcome } from "./judge.ts";
 import { renderHealth, renderJson, renderOutcome, renderSummary } from "./render.ts";
 import { missingParts, startWorld, type World } from "./world.ts";
 
@@ -70,12 +70,12 @@ did not start.
 });
 
 /** Returns the findings for the healthy platform, which should have none. */
-async function health(world: World): Promise<Said[]> {
+async function health(world: World): Promise<NotedCheck[]> {
   showStatus("checking the healthy platform …");
   return [
-    ...saidIn(await world.preflight("all"), "before"),
-    ...saidIn(await world.preflight("live"), "before"),
-    ...saidIn(await world.postflight(), "after"),
+    ...notedIn(await world.preflight("all"), "before"),
+    ...notedIn(await world.preflight("live"), "before"),
+    ...notedIn(await world.postflight(), "after"),
   ];
 }
 
@@ -84,8 +84,8 @@ async function rehearse(world: World, drill: Drill): Promise<Outcome> {
   const { inject, breaks, facts = "live", when } = drill;
   try {
     await inject(world);
-    const before = saidIn(await world.preflight(facts), "before");
-    const after = when === "after" ? saidIn(await world.postflight(), "after") : [];
+    const before = notedIn(await world.preflight(facts), "before");
+    const after = when === "after" ? notedIn(await world.postflight(), "after") : [];
     return judge(drill, [...before, ...after]);
   } finally {
     await world[breaks].heal();

@@ -3,7 +3,7 @@ import type { Report } from "../../checks/report/report.ts";
 import type { Drill } from "./drills.ts";
 
 /** A check with a finding or an error. */
-export interface Said {
+export interface NotedCheck {
   readonly check: string;
   readonly when: "before" | "after";
   readonly verdict: Verdict;
@@ -17,9 +17,9 @@ export interface Said {
 export interface Outcome {
   readonly drill: Drill;
   /** The result of the check that must catch the fault; undefined if that check found nothing. */
-  readonly caught: Said | undefined;
+  readonly caught: NotedCheck | undefined;
   /** The results of other checks. */
-  readonly others: readonly Said[];
+  readonly others: readonly NotedCheck[];
 }
 
 /** Returns true if exactly the expected check caught the fault. */
@@ -28,13 +28,13 @@ export function isCaught({ caught, others }: Outcome): boolean {
 }
 
 /** Returns the exit code: 0 if each fault was caught and the healthy platform had no finding. */
-export function exitCodeOf(outcomes: readonly Outcome[], health: readonly Said[]): 0 | 1 {
+export function exitCodeOf(outcomes: readonly Outcome[], health: readonly NotedCheck[]): 0 | 1 {
   return health.length === 0 && outcomes.every(isCaught) ? 0 : 1;
 }
 
 /** Compares the results with what a drill expects. */
-export function judge(drill: Drill, said: readonly Said[]): Outcome {
-  const isIt = ({ check, when, verdict }: Said) =>
+export function judge(drill: Drill, said: readonly NotedCheck[]): Outcome {
+  const isIt = ({ check, when, verdict }: NotedCheck) =>
     check === drill.caughtBy && when === drill.when && (verdict === "fail" || verdict === "warn");
   return { drill, caught: said.find(isIt), others: said.filter((each) => !isIt(each)) };
 }
@@ -43,7 +43,7 @@ export function judge(drill: Drill, said: readonly Said[]): Outcome {
  * Returns the checks with a finding or an error. A skip because another check failed does not
  * count. If no check failed, a skip counts as an error.
  */
-export function saidIn({ results }: Report, when: Said["when"]): Said[] {
+export function notedIn({ results }: Report, when: NotedCheck["when"]): NotedCheck[] {
   const hasFailed = results.some(({ verdict }) => verdict === "fail" || verdict === "warn");
   return results
     .filter(({ verdict, requested }) =>

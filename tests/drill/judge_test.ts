@@ -2,7 +2,7 @@ import type { Result, Verdict } from "../../checks/finding.ts";
 import type { Report } from "../../checks/report/report.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import type { Drill } from "./drills.ts";
-import { exitCodeOf, isCaught, judge, saidIn } from "./judge.ts";
+import { exitCodeOf, isCaught, judge, notedIn } from "./judge.ts";
 import { renderHealth, renderJson, renderOutcome, renderSummary } from "./render.ts";
 
 // When a fault counts as caught, and how the report shows it.
@@ -30,7 +30,7 @@ const EXACT = report(result("image-deps", "pass"), result("egress-policy", "fail
 
 /** Judges the reports before and after the run. */
 function outcome(before: Report, after = report(), drill = DRILL) {
-  return judge(drill, [...saidIn(before, "before"), ...saidIn(after, "after")]);
+  return judge(drill, [...notedIn(before, "before"), ...notedIn(after, "after")]);
 }
 
 Deno.test("judge: accepts a fault that only its check caught", () => {
@@ -64,12 +64,12 @@ Deno.test("judge: rejects a fault that was missed, caught late or by another che
   assertEquals(missed.map((each) => exitCodeOf([each], [])), missed.map(() => 1));
 });
 
-Deno.test("saidIn: counts a skip only if no other check failed", () => {
+Deno.test("notedIn: counts a skip only if no other check failed", () => {
   const skip = result("late-writers", "skip", { reason: "see database-login" });
   const requested = result("late-writers", "skip", { reason: "a backup", requested: true });
   assertEquals(isCaught(outcome(report(result("egress-policy", "fail"), skip))), true);
-  assertEquals(saidIn(report(result("egress-policy", "pass"), requested), "before"), []);
-  const [said] = saidIn(report(result("egress-policy", "pass"), skip), "before");
+  assertEquals(notedIn(report(result("egress-policy", "pass"), requested), "before"), []);
+  const [said] = notedIn(report(result("egress-policy", "pass"), skip), "before");
   assertEquals([said?.check, said?.problem], ["late-writers", "see database-login"]);
 });
 
@@ -87,7 +87,7 @@ Deno.test("renderOutcome: shows which check caught a fault and when, or which ch
 Deno.test("renderSummary: counts the caught faults, and reports findings for the healthy platform", () => {
   const [caught, missed] = [outcome(EXACT), outcome(report())];
   assertStringIncludes(renderSummary([caught, missed], []), "1 of 2 faults caught");
-  const health = saidIn(EXACT, "before");
+  const health = notedIn(EXACT, "before");
   assertEquals(exitCodeOf([caught], health), 1);
   assertStringIncludes(renderSummary([caught], health), "the healthy platform is not");
   assertStringIncludes(renderSummary([], health), "nothing was broken");

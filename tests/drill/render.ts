@@ -1,6 +1,6 @@
 import { plural } from "../../pipeline/progress.ts";
 import { paint } from "../../tasks/cli/terminal.ts";
-import { exitCodeOf, isCaught, type Outcome, type Said } from "./judge.ts";
+import { exitCodeOf, isCaught, type NotedCheck, type Outcome } from "./judge.ts";
 
 const WHEN = { before: "before the run", after: "after the run" } as const;
 
@@ -28,7 +28,7 @@ export function renderOutcome(outcome: Outcome, colour: boolean): string {
 }
 
 /** Formats the findings for the healthy platform, which should have none. */
-export function renderHealth(found: readonly Said[], when: string, colour: boolean): string {
+export function renderHealth(found: readonly NotedCheck[], when: string, colour: boolean): string {
   const good = found.length === 0;
   const word = paint(good ? "HEALTHY" : "ILL", good ? "green" : "red", colour);
   return [
@@ -38,7 +38,7 @@ export function renderHealth(found: readonly Said[], when: string, colour: boole
 }
 
 /** Formats all results as one JSON document. */
-export function renderJson(outcomes: readonly Outcome[], health: readonly Said[]): string {
+export function renderJson(outcomes: readonly Outcome[], health: readonly NotedCheck[]): string {
   const exitCode = exitCodeOf(outcomes, health);
   const drills = outcomes.map((outcome) => {
     const { drill: { id, injected, caughtBy, when }, caught, others } = outcome;
@@ -48,7 +48,7 @@ export function renderJson(outcomes: readonly Outcome[], health: readonly Said[]
 }
 
 /** Formats the summary line. */
-export function renderSummary(outcomes: readonly Outcome[], health: readonly Said[]): string {
+export function renderSummary(outcomes: readonly Outcome[], health: readonly NotedCheck[]): string {
   if (outcomes.length === 0 && health.length > 0) {
     return "drill: nothing was broken, since something is already";
   }
@@ -65,7 +65,7 @@ function detail(name: string, text: string): string {
 /** Width of a problem in the table. The commands and the JSON document have the full text. */
 const WIDTH = 140;
 
-function told({ verdict, problem, more }: Said): string {
+function told({ verdict, problem, more }: NotedCheck): string {
   const [line = ""] = problem.split("\n");
   const cut = line.length > WIDTH ? `${line.slice(0, WIDTH - 1)}…` : line;
   const rest = more === 0 ? "" : ` (and ${plural(more, "more finding")})`;

@@ -40,7 +40,7 @@ export interface World extends Parts, AsyncDisposable {
  */
 export type Facts = "live" | "all";
 
-/** The day of the runbook's first run. It has been run and is complete. */
+/** The day of the runbook's first run. Bronze and silver are published and sealed. */
 export const DAY: Day = parseDay("2025-12-28")!;
 
 const FACTS: Readonly<Record<Facts, string>> = {

@@ -61,7 +61,7 @@ const OTHER_ROWS = `
     CASE WHEN i % 2 = 0 THEN i END::INTEGER AS retry_count
   FROM range(500) AS t(i)`;
 
-/** Parts of this pipeline, and of DuckDB with data pages of version 1, like those of Spark. */
+/** Parts written by this pipeline, and by DuckDB with version 1 data pages, as Spark writes them. */
 async function parts(): Promise<Uint8Array[]> {
   const own = [...(await publishedDay()).objects].flatMap(([key, bytes]) =>
     key.endsWith(".parquet") ? [bytes] : []

@@ -1,8 +1,8 @@
 import type { Unexpected, Work } from "./try_inputs.ts";
-import { SPINS } from "./limits.ts";
+import { OVER_CPU_LIMIT } from "./limits.ts";
 
 /** Stop after this many broken inputs per target. */
-const ENOUGH = 5;
+const MOST_BROKEN = 5;
 const PROGRAM = new URL("try_inputs.ts", import.meta.url).href;
 
 /** An input that broke a parser. */
@@ -30,7 +30,7 @@ export interface Trial {
 export async function tryTarget(work: Work): Promise<Trial> {
   const broken: Broken[] = [];
   let from = work.from;
-  while (from < work.to && broken.length < ENOUGH) {
+  while (from < work.to && broken.length < MOST_BROKEN) {
     const { begun, unexpected, ended } = await run({ ...work, from });
     broken.push(...unexpected.map(({ input, error: problem }) => ({
       target: work.target,
@@ -67,8 +67,8 @@ async function run(work: Work) {
   const last = lines.slice(-3).join(" | ").slice(0, 500);
   const ended = success
     ? undefined
-    : lines.includes(SPINS)
-    ? SPINS
+    : lines.includes(OVER_CPU_LIMIT)
+    ? OVER_CPU_LIMIT
     : `its process ended with ${signal ?? code}: ${last}`;
   if (begun === 0 && ended !== undefined) throw new Error(`Cannot try ${work.target}: ${ended}`);
   return { begun, unexpected, ended };

@@ -1,5 +1,5 @@
 import process from "node:process";
-import { MOST_CPU, SPINS } from "./limits.ts";
+import { MOST_CPU, OVER_CPU_LIMIT } from "./limits.ts";
 
 // A thread beside the parser's thread. It ends the whole process if one input takes too long.
 
@@ -19,7 +19,7 @@ function watch(current: Int32Array): void {
     if (input !== seen) {
       [seen, since] = [input, cpu()];
     } else if (input >= 0 && cpu() - since > MOST_CPU) {
-      Deno.stderr.writeSync(new TextEncoder().encode(`${SPINS}\n`));
+      Deno.stderr.writeSync(new TextEncoder().encode(`${OVER_CPU_LIMIT}\n`));
       Deno.kill(Deno.pid, "SIGKILL");
     }
   }, LOOK);

@@ -4,8 +4,8 @@ import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 import { commandOf, environment, environmentOf, ROOT } from "../support/task.ts";
 
-// A reader that stops early, like `head`. Later output is dropped, and the command
-// ends as usual.
+// A reader that stops early, like `head`. Later output is dropped, and the command ends as
+// usual.
 
 const TASKS: Record<string, { readonly command: string }> =
   JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT))).tasks;

@@ -5,7 +5,7 @@ import { environment, runTask } from "../support/task.ts";
 
 // `run --pending` finds the days that are over but not sealed.
 
-/** Inserts two events of one operation on each of the last days, except for some days before today. */
+/** Inserts two events of one operation on each of the last days, except the most recent ones. */
 function eventsOf(days: number, without: number): string {
   return `
     INSERT INTO stop_events (event_id, event_seq, occurred_at, operation_id, client_id, symbol,

@@ -270,7 +270,7 @@ Deno.test("repair: the printed command rebuilds a sealed silver", async (t) => {
   });
 });
 
-Deno.test("repair: silver that is sealed although its bronze is open is rebuilt", async () => {
+Deno.test("repair: the printed command rebuilds silver that is sealed although its bronze is open", async () => {
   await atWork(async (operator) => {
     await healthy(operator);
     await remark(operator.lake, { state: "sealed" }, operator.day);
@@ -279,7 +279,7 @@ Deno.test("repair: silver that is sealed although its bronze is open is rebuilt"
   }, OPEN);
 });
 
-Deno.test("repair: silver after an interrupted amendment is rebuilt by the next run", async () => {
+Deno.test("repair: the printed command rebuilds silver after an interrupted amendment", async () => {
   await atWork(async (operator) => {
     await healthy(operator);
     const silver = await operator.lake.get(silverMarkerKey(DAY));

@@ -69,7 +69,10 @@ export interface RawFlow {
 }
 
 /** Returns the decisions of the source's and the destination's policies. */
-export function slowly(world: World, flow: RawFlow): { egress: boolean; ingress: boolean } {
+export function referenceDecisions(
+  world: World,
+  flow: RawFlow,
+): { egress: boolean; ingress: boolean } {
   if (typeof flow.from !== "string" && flow.from === flow.to && !flow.from.several) {
     return { egress: true, ingress: true };
   }
