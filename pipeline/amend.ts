@@ -17,13 +17,16 @@ import { NAMED, type Observer, plural } from "./progress.ts";
 import { describeUnfit, renderQuarantine } from "./quarantine.ts";
 import { runSilver } from "./silver.ts";
 
-/** What an amendment needs. */
+/** Options of an amendment. */
 export interface AmendOptions extends WindowOptions {
   /** The day to amend. It was published before. */
   readonly day: Day;
-  /** Keep the values that bronze has where the outbox has others; without it, that is refused. */
+  /**
+   * Whether to keep bronze's values if they differ from the outbox. Otherwise such a difference is
+   * an error.
+   */
   readonly keepAltered?: boolean;
-  /** Asks whether to go on. It is called only if bronze would change. */
+  /** Asks for confirmation. Called only if bronze would change. */
   readonly agree: (plan: AmendmentPlan) => Promise<boolean>;
   /** Receives the steps of silver. The default is the observer of bronze. */
   readonly silverObserver?: Observer;
@@ -33,15 +36,18 @@ export interface AmendOptions extends WindowOptions {
 export interface AmendmentPlan {
   /** The day to amend. */
   readonly day: Day;
-  /** Events to take in. */
+  /** Number of late events to add. */
   readonly late: number;
-  /** Events that the outbox has no longer, and that bronze keeps. */
+  /** Number of events that are no longer in the outbox and stay in bronze. */
   readonly lost: number;
   /** Events with different values in the outbox. Bronze keeps its own values. */
   readonly altered: number;
-  /** Events that cannot be held by the contract, and stay in the quarantine. */
+  /** Number of events that do not fit the Parquet types and stay in the quarantine. */
   readonly quarantined: number;
-  /** Events of the quarantine that the outbox no longer has, and that only the history names then. */
+  /**
+   * Number of quarantined events that are no longer in the outbox. Afterwards only the history
+   * lists them.
+   */
   readonly gone: number;
 }
 
@@ -49,10 +55,10 @@ export interface AmendmentPlan {
 export type AmendOutcome = "amended" | "unchanged" | "declined";
 
 /**
- * Takes late events into a published day, and makes silver follow. Bronze only ever grows: late events
- * become additional parts, events that the outbox lost stay, and where values differ bronze keeps those
- * it has. The marker that is replaced is kept under a history key. It can be killed at any point, and run
- * again.
+ * Adds late events to a published day, and rebuilds silver. Amendments never remove events from
+ * bronze: late events become additional parts, events that the outbox lost stay, and bronze keeps
+ * its own values where they differ. A copy of the replaced marker is kept under a history key. The
+ * run can be killed at any point and repeated.
  *
  * @throws {Failure} data: the day was never published, or values differ and `keepAltered` was not given
  */
@@ -79,7 +85,8 @@ async function amendBronze(options: AmendOptions): Promise<AmendOutcome> {
       () => compareBronze(run, lake, survey, previous.commit),
     );
     tellDifferences(found, observer);
-    // Without any, those that were recorded are as in bronze again, and there is nothing to refuse.
+    // If nothing differs any more, the recorded differences are resolved, and there is nothing to
+    // refuse.
     const refuses = unacknowledged(found, previous.commit).altered && found.altered.size > 0;
     if (refuses && !keepAltered) throw altered(day, found);
     if (isAcknowledged(found, previous.commit) && sameQuarantine(day, found, previous.commit)) {
@@ -90,7 +97,7 @@ async function amendBronze(options: AmendOptions): Promise<AmendOutcome> {
       });
       return "unchanged";
     }
-    // The snapshot stays open meanwhile, so that what is published is exactly what was shown.
+    // The snapshot stays open during the confirmation, so the run publishes exactly what was shown.
     if (!dryRun && !await agree(planOf(day, found))) return "declined";
     await publishAmendment(run, previous, survey, found);
     return "amended";

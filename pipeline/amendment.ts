@@ -23,10 +23,10 @@ import type { Survey } from "./outbox/survey.ts";
 import { NAMED, plural } from "./progress.ts";
 import { storeQuarantine } from "./quarantine.ts";
 
-// A published window that took in late events: bronze only ever grows. What it had stays, late events
-// become additional parts, and the marker that is replaced is kept under a history key.
+// An amendment adds late events to a published window and never removes any: late events become
+// additional parts, and a copy of the replaced marker is kept under a history key.
 
-/** What of a window's differences its marker does not acknowledge yet. */
+/** The kinds of differences that the marker of a window does not acknowledge yet. */
 export interface Unacknowledged {
   /** Events that came late. */
   readonly late: boolean;
@@ -34,7 +34,7 @@ export interface Unacknowledged {
   readonly lost: boolean;
   /** Events that have other values in the outbox, other than those that were acknowledged. */
   readonly altered: boolean;
-  /** Events that came late and cannot be held by the contract. */
+  /** Late events that do not fit the Parquet types. */
   readonly unfit: boolean;
   /** Events of the quarantine that the outbox lost. */
   readonly gone: boolean;
@@ -96,7 +96,7 @@ export function isAcknowledged(differences: BronzeDifferences, commit: BronzeCom
 }
 
 /**
- * Publishes a window again with what came late, inside the snapshot in which it was compared.
+ * Publishes a window again with its late events, inside the snapshot in which it was compared.
  *
  * @param differences what the comparison found in this snapshot
  * @throws {Failure} as publishing does
@@ -174,7 +174,7 @@ async function storeLate(
 
 const TEXT = new TextDecoder();
 
-/** Leaves only the events with the given identities. */
+/** Selects the events with the given identities. */
 async function* only(
   groups: AsyncIterable<RowGroup>,
   eventIds: ReadonlySet<string>,
@@ -189,7 +189,7 @@ async function* only(
   }
 }
 
-/** Keeps a copy of the marker that is about to be replaced. A second try stores the same bytes. */
+/** Stores a copy of the marker that is about to be replaced. A retry stores the same bytes. */
 async function keepPrevious(
   { window, publication: { lake, dryRun } }: WindowRun,
   { bytes, sha256 }: StoredMarker<BronzeCommit>,
@@ -208,7 +208,7 @@ function greatest(a: bigint | null, b: bigint | null): bigint | null {
   return a === null || b === null ? a ?? b : a > b ? a : b;
 }
 
-/** The failure that a published day and the outbox differ, with the next step. */
+/** The failure for a published day that differs from the outbox, with the next step. */
 export function differs(
   { late, lost, altered, newlyUnfit, gone, named }: BronzeDifferences,
   { day, state }: BronzeCommit,

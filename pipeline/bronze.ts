@@ -31,12 +31,12 @@ export interface BronzeOptions extends WindowOptions {
 }
 
 /**
- * Copies one day of the outbox into bronze: fence, snapshot, parts, marker, in that order, so that a
- * reader of the marker sees the old state of the window or the new one and never a mixture, and a run
- * that is killed at any point can simply be run again.
+ * Copies one day of the outbox into bronze: fence, snapshot, parts, marker, in that order, so a
+ * reader of the marker sees either the old or the new state of the window. A run that is killed at
+ * any point can be repeated.
  *
- * A window that was sealed is compared with the outbox instead, and not written to. A day without events
- * is published like any other.
+ * A sealed window is only compared with the outbox and never written to. A day without events is
+ * published like any other day.
  *
  * @returns the day that was copied
  * @throws {Failure} nothing was published
@@ -144,7 +144,7 @@ async function verifyWindow(
   await removeBesideSealed(commit, publication);
 }
 
-/** The rows are those of the outbox, so the marker's own numbers have to be the outbox's as well. */
+/** The rows match the outbox, so the counts in the marker must match the outbox too. */
 function confirmNumbers(
   { day, rows, minSeq, maxSeq, amended }: BronzeCommit,
   survey: Survey,
@@ -161,7 +161,7 @@ function confirmNumbers(
   });
 }
 
-/** Adds what came since to a window that is open, and was amended before. */
+/** Adds new events to an open window that was amended before. */
 async function growWindow(
   run: WindowRun,
   survey: Survey,

@@ -23,19 +23,19 @@ import { contractText, describeUnfit, quarantinedIds, readQuarantine } from "./q
 export interface WindowOptions {
   /** The outbox's database. */
   readonly database: DatabaseConfig;
-  /** How the database is waited for. */
+  /** Time limits and messages for waiting for the database. */
   readonly patience?: Pick<ConnectOptions, "silence" | "onWait">;
   /** The lake that contains bronze. */
   readonly lake: Lake;
-  /** Microseconds that a window waits for slow writers after its end. */
+  /** Grace period for slow writers after the end of a window, in microseconds. */
   readonly grace: bigint;
-  /** Do everything except storing and removing objects. */
+  /** Whether to skip storing and removing objects. */
   readonly dryRun?: boolean;
   /** Receives the steps and the progress of the run. */
   readonly observer: Observer;
 }
 
-/** A window that a run looks at: what bronze has of it, and whether it can still grow. */
+/** The window of a run: its published state in bronze, and whether it can still grow. */
 export interface WindowRun {
   /** The outbox. */
   readonly connection: Connection;
@@ -89,19 +89,19 @@ export async function surveyWindow(run: WindowRun): Promise<Survey> {
   return found;
 }
 
-/** How the outbox's window differs from what bronze has of it. */
+/** The differences between a window of the outbox and bronze. */
 export interface BronzeDifferences extends Differences {
   /** Events that do not fit the contract, and that neither bronze nor its quarantine has. */
   readonly newlyUnfit: readonly UnfitEvent[];
-  /** Events that do not fit the contract, without those that bronze has with the values from before. */
+  /** Events that do not fit the contract, except those that bronze has with earlier values. */
   readonly unfit: readonly UnfitEvent[];
-  /** Events of bronze's quarantine that the outbox has no longer. */
+  /** Quarantined events that are no longer in the outbox. */
   readonly gone: readonly UnfitEvent[];
 }
 
 /**
- * Compares a published window with the outbox, row by row where they are not equal as a whole. An event
- * that bronze has and that no longer fits the contract is altered, not lost.
+ * Compares a published window with the outbox, row by row if the parts differ. An event in bronze
+ * that no longer fits the contract counts as altered, not as lost.
  *
  * @throws {Failure} data: a part or the quarantine is missing or damaged
  */
@@ -153,9 +153,9 @@ export async function compareBronze(
 }
 
 /**
- * Looks at the fence once more, after everything was read.
+ * Checks the fence again after all rows were read.
  *
- * @param counted rows of the window in the snapshot, also those that do not fit
+ * @param counted number of rows of the window in the snapshot, including those that do not fit
  */
 export async function stillComplete(
   { connection, window, grace, observer }: WindowRun,
@@ -180,17 +180,17 @@ function changedMeanwhile(more: number): string {
     : `${plural(-more, "event")} went during the run`;
 }
 
-/** Rows that are counted as they go by. */
+/** A stream of rows that counts the rows as they are read. */
 export interface Watched {
   /** The rows, as they come. */
   readonly groups: AsyncGenerator<RowGroup>;
   /** Reports a part that is being stored. */
   part(part: Part): void;
-  /** Rows per event type, of those that went by. */
+  /** Number of rows read so far, by event type. */
   eventTypes(): Map<string, number>;
 }
 
-/** Counts what goes by: rows for the progress, event types for the warning. */
+/** Counts rows for the progress, and event types for the warning. */
 export function watch(
   source: AsyncIterable<RowGroup>,
   of: number,
@@ -230,7 +230,7 @@ export function watch(
   };
 }
 
-/** Warns of event types that are copied though the contract does not know them. */
+/** Warns of event types that the contract does not list. */
 export function warnOfUnknownTypes(counts: ReadonlyMap<string, number>, observer: Observer): void {
   const unknown = [...counts.keys()].filter((type) => !KNOWN_EVENT_TYPES.has(type)).sort();
   if (unknown.length === 0) return;

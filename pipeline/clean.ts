@@ -17,24 +17,24 @@ import { readMarker } from "./lake/marker.ts";
 import { folderOf } from "./lake/parts.ts";
 import { inParallel } from "./parallel.ts";
 
-/** How many objects are removed after one look at the markers and at the objects themselves. */
+/** Number of objects to remove between two checks of the markers and the objects. */
 const AT_A_TIME = 16;
 
-/** What lies in the lake, and belongs to no state of a day. */
+/** Objects in the lake that do not belong to any state of a day. */
 export interface Leftovers {
   /** The day. */
   readonly day: Day;
   /** Objects that no run can publish any more. */
   readonly abandoned: readonly ObjectEntry[];
-  /** Objects that a run may be about to publish, and when none can any more. */
+  /** Objects that a run may still publish, and the time after which no run can. */
   readonly young: readonly { readonly entry: ObjectEntry; readonly until: number }[];
   /** Layers with parts but no marker, so it is unknown which parts belong to the day. */
   readonly unmarked: readonly { readonly layer: "bronze" | "silver"; readonly parts: number }[];
-  /** The markers that this was judged by. */
+  /** The markers that decided which objects are leftovers. */
   readonly markers: readonly { readonly key: string; readonly etag: string }[];
 }
 
-/** One layer of a day: what its markers name, and the parts that lie there. */
+/** One layer of a day: the keys that its markers list, and its parts. */
 interface LayerObjects {
   readonly layer: "bronze" | "silver";
   readonly marker: { readonly key: string; readonly etag: string } | undefined;
@@ -43,8 +43,8 @@ interface LayerObjects {
 }
 
 /**
- * Finds what interrupted runs left of a day: parts of both layers that no marker lists, neither the
- * one that stands nor one of the history, and Spark's staging folders of any day.
+ * Finds leftovers of interrupted runs: parts of both layers that neither the current marker nor a
+ * marker in the history lists, and Spark's staging folders of any day.
  *
  * @param clock tells the clock of the store, in milliseconds since 1970; asked only where it matters
  * @throws {Failure} data: a marker cannot be used, so that nothing tells what belongs to the day
@@ -93,8 +93,8 @@ export async function findLeftovers(
 }
 
 /**
- * Removes what was found to be abandoned. Right before, it confirms that the markers still stand, and
- * that the objects are still those that were found.
+ * Removes abandoned objects. Before each removal, confirms that the markers and the objects have
+ * not changed.
  *
  * @returns what was removed
  * @throws {Failure} unreachable: the day was published again meanwhile; what was not removed until then
@@ -158,7 +158,7 @@ async function silverObjects(lake: Lake, day: Day): Promise<LayerObjects> {
   };
 }
 
-/** A staging folder goes as a whole: a run that still writes into it is at work. */
+/** A staging folder is removed as a whole, because a run may still write into it. */
 function youngestByFolder(staged: readonly ObjectEntry[]): Map<string | undefined, number> {
   const youngest = new Map<string | undefined, number>();
   for (const { key, modified } of staged) {
@@ -168,7 +168,7 @@ function youngestByFolder(staged: readonly ObjectEntry[]): Map<string | undefine
   return youngest;
 }
 
-/** The folder of one run within a staging folder; undefined where a key lies in none. */
+/** The folder of one run within a staging folder; undefined for a key outside of them. */
 function stagingFolder(key: string): string | undefined {
   const prefix = STAGING_PREFIXES.find((each) => key.startsWith(each));
   return prefix && prefix + key.slice(prefix.length).split("/")[0];

@@ -32,11 +32,11 @@ export interface Layer {
   readonly source: string;
 }
 
-/** A row that differs, with what it is in the source and in the layer. */
+/** A row that differs between the source and the layer. */
 export interface Difference {
   /** Which event or operation. */
   readonly id: string;
-  /** For people, such as `event 018f… has another fill_price`. */
+  /** For people, such as `event 018f… has a different fill_price`. */
   readonly text: string;
   /** The columns that differ, with both values for people. Empty for a row that one side lacks. */
   readonly values: readonly {
@@ -71,9 +71,9 @@ const NONE: Differences = {
 };
 
 /**
- * Compares a published window with what a run would publish today. Parts with equal digests are equal;
- * from the first other one on, rows are compared, so that a window that another engine or another
- * version wrote passes if its rows are the same.
+ * Compares a published window with the result that a run would publish today. Parts with equal
+ * digests are equal. Rows are compared from the first different part on, so a window from another
+ * engine or version passes if its rows are the same.
  *
  * @param published what the window's marker says
  * @param expected what a run would publish, in order
@@ -134,7 +134,7 @@ async function* reopened(
   }
 }
 
-/** Walks two ordered sequences of rows side by side. */
+/** Merges two ordered sequences of rows to find their differences. */
 async function differences(
   source: AsyncGenerator<Row>,
   stored: AsyncGenerator<Row>,
@@ -147,7 +147,7 @@ async function differences(
   const onOneSide = (kind: "late" | "lost", row: Row) => {
     const id = layer.identify(row);
     found[kind].add(id);
-    // One more than is named, for a row may turn out to be on both sides.
+    // More rows than are listed, because a row may turn out to be on both sides.
     if (rows[kind].size < 4 * NAMED) rows[kind].set(id, row);
   };
   const onBoth = (ours: Row, theirs: Row) => {
@@ -167,7 +167,7 @@ async function differences(
     if (order <= 0) a = await source.next();
     if (order >= 0) b = await stored.next();
   }
-  // What has another place in the order is on both sides all the same.
+  // A row at a different place in the order exists on both sides.
   for (const id of found.late.intersection(found.lost)) {
     found.late.delete(id);
     found.lost.delete(id);

@@ -45,7 +45,7 @@ const GRACE: Rule = {
   remedy: `Set it to a whole number of minutes, or remove it to use ${DEFAULT_GRACE_MINUTES}.`,
 };
 
-/** What no message may show. */
+/** Variables whose values must not appear in messages. */
 const HIDDEN = [
   "DJANGO_DB_PASSWORD",
   "AWS_ACCESS_KEY_ID",
@@ -87,7 +87,7 @@ export function secretsOf(env: Environment = PROCESS): string[] {
 /**
  * Looks for a cluster: by the flags, else by `KUBECONFIG`, `HOME` and what a pod has.
  *
- * @throws {Failure} configuration: flags that lead nowhere
+ * @throws {Failure} configuration: the flags do not select a cluster
  *
  * @example
  * ```ts
@@ -104,10 +104,10 @@ export function clusterConfig(
 }
 
 /**
- * Where this user's things are that can be had again, as the XDG Base Directory Specification has it:
+ * The cache directory of this user, according to the XDG Base Directory Specification:
  * `XDG_CACHE_HOME`, else `HOME`.
  *
- * @returns undefined where neither leads anywhere: nothing is remembered then
+ * @returns undefined if neither is an absolute path; nothing is cached then
  *
  * @example
  * ```ts
@@ -125,10 +125,10 @@ export function cacheFolder(env: Environment = PROCESS): string | undefined {
 }
 
 /**
- * Where this user's logins to registries are, as Docker has it: in `DOCKER_CONFIG`, else in
- * `~/.docker`.
+ * The file with this user's registry logins, at the location that Docker uses: in `DOCKER_CONFIG`,
+ * else in `~/.docker`.
  *
- * @returns a path, at which there may be nothing; undefined where no home is known
+ * @returns a path that may not exist; undefined if the home directory is unknown
  *
  * @example
  * ```ts
@@ -144,7 +144,7 @@ export function dockerConfigFile(env: Environment = PROCESS): string | undefined
 }
 
 /**
- * What a Secret would hold by the environment, each value exactly as it is there.
+ * The values of a Secret, taken unchanged from the environment.
  *
  * @param keys the Secret's
  * @returns the values by their keys; a variable that is not set and has no default is missing
@@ -166,12 +166,12 @@ export function secretValues(
   return new Map(found.filter((pair): pair is [string, string] => pair[1] !== undefined));
 }
 
-/** What Jobs have as plain values, beside their Secrets. */
+/** Variables that the Jobs set as plain values and not from a Secret. */
 const PLAIN = ["DJANGO_DB_PORT", "DJANGO_DB_SSLMODE", "PGSSLMODE", "PGSSLROOTCERT", "AWS_REGION"];
 
 /**
- * The variables that a Secret stands for. What no Secret says, such as the port and the region, is as
- * in the environment; all else is as if it were not set.
+ * The variables that a Secret provides. Variables that are never in a Secret, such as the port and
+ * the region, come from the environment; all other variables are unset.
  *
  * @param secret for people: the Secret
  */

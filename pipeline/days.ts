@@ -13,7 +13,7 @@ import { type BronzeCommit, readMarker, type SilverCommit } from "./lake/marker.
 import { folderOf } from "./lake/parts.ts";
 import { inParallel } from "./parallel.ts";
 
-/** How many markers are read at once. They are small, so that the way to the lake takes longest. */
+/** Number of markers to read concurrently. Markers are small, so network latency dominates. */
 const MARKERS_AT_ONCE = 32;
 
 /** What the lake has of one layer on one day, by its commit marker. */
@@ -40,13 +40,12 @@ export interface LakeDay {
   readonly bronze: LayerDay<BronzeCommit>;
   /** Its silver, all clients together. */
   readonly silver: LayerDay<SilverCommit>;
-  /** Parts in the folder of bronze that no marker that can be used names. */
+  /** Parts in the bronze folder that no usable marker lists. */
   readonly unnamed: readonly ObjectEntry[];
 }
 
 /**
- * Reads what the lake has, by two listings and the commit markers: many days in a few seconds. No part
- * is read.
+ * Reads the state of all days from two listings and the commit markers, without reading any part.
  *
  * @returns the days that have a marker or a part of bronze, in order
  * @throws {Failure} the lake is out of reach, or refuses to list. A marker that cannot be used, or not
@@ -79,7 +78,7 @@ export async function readDays(lake: Lake, range: DayRange = {}): Promise<LakeDa
 }
 
 /**
- * Whether a day is sealed in both layers, and silver was made from the bronze that stands.
+ * Whether a day is sealed in both layers, and silver was made from the current bronze.
  *
  * @example
  * ```ts
@@ -140,7 +139,7 @@ async function readLayer<C>(
     if (marker === undefined) return { state: "missing" }; // removed since it was listed
     return { state: "published", commit: marker.commit, sha256: marker.sha256, stored };
   } catch (error) {
-    // Where the lake itself is out of reach, reading on would only take long.
+    // If the lake is unreachable, reading further markers would only delay the error.
     if (!(error instanceof Failure) || error.kind === "unreachable") throw error;
     if (error.kind === "configuration") {
       return { state: "unreadable", problem: error.message, stored };

@@ -2,7 +2,7 @@
 const PARALLEL = 4;
 
 /**
- * Maps with a few promises under way at once; results keep their order.
+ * Maps items with a limited number of concurrent promises. Results keep the order of the items.
  *
  * @param atOnce how many
  *
@@ -28,8 +28,8 @@ export async function inParallel<T, R>(
 }
 
 /**
- * Maps with a few promises under way at once, as {@linkcode inParallel}. After the first failure
- * `stop` aborts, and when that failure is thrown nothing is under way any more.
+ * Maps items concurrently, as {@linkcode inParallel}. The first failure aborts `stop`, and is
+ * thrown once all running work has ended.
  *
  * @param work is expected to end soon when `stop` aborts
  *
@@ -62,7 +62,7 @@ export async function together<T, R>(
 }
 
 /**
- * A controller that aborts with a signal too.
+ * A controller that also aborts when the given signal aborts.
  *
  * @example
  * ```ts

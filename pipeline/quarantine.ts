@@ -8,11 +8,11 @@ import type { Lake } from "./lake/lake.ts";
 import { parseJson, type QuarantineLink } from "./lake/marker.ts";
 import type { UnfitEvent } from "./outbox/survey.ts";
 
-/** The events of a day that the contract cannot hold, with their full text. */
+/** The events of a day that do not fit the Parquet types, with their full text. */
 export interface Quarantine {
   /** The day. */
   readonly day: Day;
-  /** By event_id; those without one last. */
+  /** Sorted by event_id; events without an event_id are last. */
   readonly events: readonly UnfitEvent[];
 }
 
@@ -115,7 +115,10 @@ export function quarantinedIds({ events }: Pick<Quarantine, "events">): Set<stri
   return new Set(events.flatMap(({ event_id }) => event_id ?? []));
 }
 
-/** An event by what the contract knows of it: a column that was added later makes no other event of it. */
+/**
+ * The columns of an event that the contract lists, as text. Two events with equal text are the same
+ * event, even if the table has gained a column.
+ */
 export function contractText({ row }: Pick<UnfitEvent, "row">): string {
   return JSON.stringify(EVENT_COLUMNS.map(({ name }) => row[name] ?? null));
 }
@@ -167,7 +170,7 @@ function unusable(lake: Lake, { key }: QuarantineLink, problem: string): Failure
 }
 
 /**
- * Stores the events of a day that the contract cannot hold.
+ * Stores the events of a day that do not fit the Parquet types.
  *
  * @param dryRun only say what a marker would name
  * @returns what the day's marker names; undefined where there are no such events

@@ -31,15 +31,15 @@ import { NAMED, type Observer, plural } from "./progress.ts";
 import { type ClientExecutions, createReplay, type Replay, REPLAYED_COLUMNS } from "./replay.ts";
 import { placer, unsequencedRanks } from "./replay_order.ts";
 
-/** What a silver run needs. */
+/** Options of a silver run. */
 export interface SilverOptions {
   /** Where bronze is and silver goes. */
   readonly lake: Lake;
   /** The day to replay. */
   readonly day: Day;
   /**
-   * Whether a sealed silver is made again, whatever became of it: its parts, its marker, or the bronze
-   * that it was made from. Without it, that happens only after bronze was amended.
+   * Whether to rebuild a sealed silver in any case, even if its parts, its marker or its bronze
+   * changed. Otherwise a sealed silver is rebuilt only after bronze was amended.
    */
   readonly follow?: boolean;
   /** Do everything except storing and removing objects. */
@@ -48,7 +48,7 @@ export interface SilverOptions {
   readonly observer: Observer;
 }
 
-/** How often a run starts over because bronze was published again under it. */
+/** Number of attempts of a run if bronze is published again during the run. */
 const ATTEMPTS = 3;
 
 /**
@@ -102,7 +102,7 @@ export async function runSilver(options: SilverOptions): Promise<void> {
   }
 }
 
-/** Silver's marker. One that cannot be used can still be replaced, where silver is made again anyway. */
+/** Reads silver's marker. With `follow`, an unusable marker can still be replaced. */
 async function readPrevious(
   { lake, day, follow = false, observer }: SilverOptions,
 ): Promise<StoredMarker<SilverCommit> | undefined> {

@@ -7,7 +7,7 @@ import { isTooOld, LONGEST_RUN, type RunStart } from "./lifetimes.ts";
 import { type BronzeCommit, renderMarker, type SilverCommit, type StoredMarker } from "./marker.ts";
 import { folderOf } from "./parts.ts";
 
-/** What a run brings along to publish a window. */
+/** The state that a run needs to publish a window. */
 export interface Publication {
   /** Where the window is. */
   readonly lake: Lake;
@@ -21,14 +21,14 @@ export interface Publication {
   readonly began: RunStart;
   /** Whether to say only what would happen. */
   readonly dryRun: boolean;
-  /** Hears what happens. */
+  /** Receives the steps of the run. */
   readonly observer: Observer;
 }
 
 /** An object that a marker names. */
 export type Named = Pick<ObjectEntry, "key" | "bytes">;
 
-/** How often a marker is put where the store refuses, and nothing stands against it. */
+/** Number of attempts to put a marker if the store refuses although the condition holds. */
 const ATTEMPTS = 3;
 
 /**
@@ -107,7 +107,7 @@ function tellReplaced({ lake, key, observer }: Publication): void {
   });
 }
 
-/** Asks the lake whether every object is really there, right before a marker names it. */
+/** Confirms that every object exists, right before a marker lists it. */
 async function confirmStored(lake: Lake, named: readonly Named[]): Promise<void> {
   const there = new Map((await listFolders(lake, named)).map(({ key, bytes }) => [key, bytes]));
   const lost = named.find(({ key, bytes }) => there.get(key) !== bytes);
@@ -133,7 +133,10 @@ function confirmAge({ lake, key, began }: Publication): void {
   });
 }
 
-/** A process that was stopped right before it put the marker may have named what was cleaned up since. */
+/**
+ * A process that was suspended right before it put the marker may list objects that were cleaned up
+ * since.
+ */
 async function confirmAfterPause(
   commit: BronzeCommit | SilverCommit,
   publication: Publication,
@@ -152,7 +155,7 @@ async function confirmAfterPause(
 }
 
 /**
- * Confirms that the marker that the run began with still stands.
+ * Confirms that the marker has not changed since the run began.
  *
  * @throws {Failure} unreachable: it does not
  */
@@ -182,7 +185,7 @@ export async function whileMarkerStands<T>(
 }
 
 /**
- * Puts the marker where the one that the run began with still stands.
+ * Puts the marker if it has not changed since the run began.
  *
  * @returns whether it is proven that this run put it. It is not where our own first try arrived and only
  *   its answer got lost: another run may have put the same bytes, and a third one may have read them
@@ -304,7 +307,7 @@ function nameOf(key: string): string {
   return key.slice(key.lastIndexOf("/") + 1);
 }
 
-/** The objects in the folders that objects lie in. */
+/** All objects in the folders of the given objects. */
 export function listFolders(lake: Lake, objects: readonly Named[]): Promise<ObjectEntry[]> {
   return listAll(lake, new Set(objects.map(folderOf)));
 }

@@ -20,8 +20,8 @@ export interface ObjectEntry {
 export type Condition = "absent" | { readonly etag: string };
 
 /**
- * Where bronze and silver live: a bucket or a directory. Keys are relative, with `/` between their
- * parts. Every method throws a {@linkcode Failure} that names the lake and the key.
+ * The store of bronze and silver: a bucket or a directory. Keys are relative, with `/` between
+ * their parts. Every method throws a {@linkcode Failure} that names the lake and the key.
  */
 export interface Lake {
   /** The name in messages: `s3://rbs at https://…` or `file:///…`. It contains no secret. */
@@ -46,8 +46,8 @@ export interface Lake {
   /** Removes an object. A missing object is not an error. */
   remove(key: string): Promise<void>;
   /**
-   * Confirms that conditions are honoured, which nothing may be published without. It tries that
-   * once, on a small object that it removes again; a directory needs no trial.
+   * Confirms that the store honours conditions, which publishing requires. The first call tries
+   * this on a small object and removes the object; a directory needs no trial.
    *
    * @throws {Failure} configuration: conditions are not honoured; unreachable: it cannot be told,
    *   and the next call tries again

@@ -29,8 +29,8 @@ export interface ConnectOptions {
 }
 
 /**
- * A session that takes any statement, as it is: {@linkcode Connection} is the one that only reads. What
- * goes wrong is told as a {@linkcode Failure}.
+ * A session that sends any statement unchanged; a {@linkcode Connection} only reads. Errors are
+ * thrown as a {@linkcode Failure}.
  */
 export interface Client {
   /** The name in messages: `robson@paradedb.robson.svc.cluster.local:5432/rbsdb`. */
@@ -45,7 +45,7 @@ export interface Client {
   end(): Promise<void>;
 }
 
-/** What we use of the library's client, which brings no types of its own. */
+/** The part of the library's client that is used here. The library has no types. */
 interface PgClient {
   connect(): Promise<void>;
   query(sql: string): Promise<PgResult | PgResult[]>;
@@ -84,7 +84,7 @@ const END_WITHIN_MS = 5_000;
 const SILENCE_MS = 300_000;
 const KEEPALIVE_AFTER_MS = 30_000;
 
-/** How the library says that the server answered the question for TLS with no. */
+/** The library's message if the server does not support TLS. */
 const NO_TLS = "The server does not support SSL connections";
 
 /**

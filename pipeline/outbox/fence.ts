@@ -3,8 +3,8 @@ import type { Connection } from "./connection.ts";
 import { RELATIVES, sqlInstant } from "./sql.ts";
 
 /**
- * How much longer than other windows one stays open that a logical-replication subscription writes to,
- * in microseconds. Who writes on the publisher cannot be seen from here, nor how far behind it is.
+ * Additional time that a window stays open if a logical-replication subscription writes to the
+ * outbox, in microseconds. Writers on the publisher and its lag are not visible from here.
  */
 export const SUBSCRIPTION_GRACE = 86_400_000_000n;
 
@@ -24,7 +24,7 @@ export interface Fence {
   readonly reasons: readonly string[];
 }
 
-/** Who keeps a window from being sealed, or what. */
+/** A session, transaction or server state that prevents sealing a window. */
 export interface Holder {
   /**
    * - `standby`: the server itself, which cannot see who writes on its primary
@@ -41,7 +41,7 @@ export interface Holder {
     | "unreadable"
     | "prepared"
     | "subscription";
-  /** For people: who it is, and since when. */
+  /** A sentence for people that identifies the holder and its start time. */
   readonly reason: string;
   /** The role of the session or transaction, if known. */
   readonly user?: string;
@@ -64,9 +64,9 @@ export async function databaseClock(connection: Connection): Promise<bigint> {
 }
 
 /**
- * Asks who could still add to a window. What cannot be known counts as open: sessions that this user
- * may not look into or that do not report, and every prepared transaction, for the server does not say
- * when it began.
+ * Reads which sessions could still add to a window. An unknown state counts as open: sessions that
+ * this user cannot inspect or that do not report, and every prepared transaction, because the
+ * server does not store when it began.
  *
  * @param grace microseconds that a writer may take after the end of the window
  */
@@ -89,7 +89,7 @@ export async function readFence(
 }
 
 /**
- * Asks who has been at work since before an instant, and may still commit.
+ * Reads the transactions that began before an instant and may still commit.
  *
  * @param bound microseconds since 1970; what began later is left out
  */

@@ -99,7 +99,7 @@ def transform(
     previous: Stored | None,
     began: float,
 ) -> None:
-    """Makes silver of one bronze marker."""
+    """Builds silver from one bronze marker."""
     source, day = bronze.commit, bronze.commit.day
     same_contract(source, contract.EVENT_CONTRACT)
     events, files = plural(source.rows, "event"), plural(len(source.parts), "part")
@@ -213,7 +213,7 @@ def no_bronze(lake: Lake, day: str) -> Failure:
 
 
 def restless(day: str) -> Failure:
-    """The failure that bronze does not come to rest."""
+    """The failure that bronze was published again too often."""
     return Failure(
         "unreachable",
         f"Cannot build silver for {day}: bronze was published again {ATTEMPTS} times "

@@ -1,1 +1,1 @@
-"""What the Spark jobs of the deep storage share."""
+"""Modules that the Spark jobs share."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-# The same codes as every command of the toolkit has. The Jobs' podFailurePolicy
-# reads them: only a job that could not tell is worth a second try.
+# The same codes as every command of the toolkit has. The Jobs' podFailurePolicy reads
+# them: only a job with an unknown result is worth a retry.
 EXIT = {"data": 1, "configuration": 2, "unreachable": 3}
 
 
 class Failure(Exception):
-    """An expected failure, told for an operator: what, the value or place, what to do.
+    """An expected failure: what failed, why, and what the operator can do.
 
     Its message holds no secret and needs no stack trace. `kind` is a key of EXIT.
     """

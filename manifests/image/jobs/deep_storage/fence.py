@@ -68,7 +68,7 @@ def read_fence(
 
 
 def holders(bound: int) -> str:
-    """Asks who has been at work since before an instant, and may still commit."""
+    """Selects the transactions that began before an instant and may still commit."""
     sealable_from = bound + SUBSCRIPTION_GRACE
     return f"""
 SELECT 'this server is a standby: it cannot see who writes on the primary'

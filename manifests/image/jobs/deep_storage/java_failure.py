@@ -20,7 +20,7 @@ TLS = ("javax.net.ssl.", "java.security.cert.", "sun.security.")
 def explain(error: Py4JJavaError, database: Database | None, store: Store) -> Failure:
     """The failure behind an exception of Spark, JDBC or the S3 client.
 
-    Raises the exception itself where nothing is known about it.
+    Raises the exception itself if it is unknown.
     """
     for cause in causes(error.java_exception):
         name = cause.getClass().getName()

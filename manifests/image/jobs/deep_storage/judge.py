@@ -1,6 +1,7 @@
-"""Every variable is judged here, by its shape.
+"""Validates the shape of every variable.
 
-An operator sets them with shells, files and YAML, and each of these leaves marks.
+Operators set variables with shells, files and YAML, each of which leaves its own faults
+in a value.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def required(name: str, value: str | None, meaning: str, rule: Rule) -> str:
 
 
 def marks(value: str, rule: Rule) -> str | None:
-    """The marks of shells, files and copying, which no value has."""
+    """Faults that shells, files and copying leave in a value."""
     what = "its value" if rule.hidden else "it"
     found = None
     if re.search(r"[\r\n]\Z", value):

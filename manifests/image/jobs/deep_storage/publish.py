@@ -16,12 +16,12 @@ from .progress import say
 if TYPE_CHECKING:
     from .lake import Entry, Lake
 
-# How often a marker is put where the store refuses, and nothing stands against it.
+# Number of attempts to put a marker if the store refuses although the condition holds.
 ATTEMPTS = 3
 
 
 class Publication(NamedTuple):
-    """What a run brings along to publish a window.
+    """The state that a run needs to publish a window.
 
     `previous` is the marker that was there before the run read anything, `listed` what
     the window had before the run stored its first part, and `began` when the run read
@@ -200,7 +200,7 @@ def another_run(lake: Lake, key: str) -> Failure:
 
 
 def condition_refused(lake: Lake, key: str, previous: Stored | None) -> Failure:
-    """The failure that the store refuses what nothing stands against."""
+    """The failure that the store refuses a write whose condition holds."""
     refused = (
         "to create it with If-None-Match, although no such object exists"
         if previous is None

@@ -15,7 +15,7 @@ from .settings import secrets
 if TYPE_CHECKING:
     from .settings import Database, Store
 
-# What correctness depends on stands here and not in the Job, where it could get lost.
+# Options that correctness depends on are set here, because a Job could omit them.
 SPARK = {
     # Times are UTC, whatever the pod's clock says, and keep their microseconds.
     "spark.sql.session.timeZone": "UTC",
@@ -76,7 +76,7 @@ def begin(name: str, store: Store) -> SparkSession:
 
 
 def quiet(spark: SparkSession) -> None:
-    """Leaves only such warnings in the log as an operator can do something about."""
+    """Hides warnings that an operator cannot act on."""
     jvm: Any = spark._jvm
     log4j = jvm.org.apache.logging.log4j
     for name in (
@@ -87,7 +87,7 @@ def quiet(spark: SparkSession) -> None:
 
 
 def main(name: str, run: Callable[[], None]) -> None:
-    """Runs a job and ends the process with the house's exit code."""
+    """Runs a job and exits the process with the exit code of its result."""
     try:
         run()
     except Failure as failure:
@@ -102,7 +102,7 @@ def main(name: str, run: Callable[[], None]) -> None:
 def explained(
     work: Callable[[], object], database: Database | None, store: Store
 ) -> object:
-    """Does work on the JVM, with its exceptions told as failures."""
+    """Runs work on the JVM, and converts its exceptions to failures."""
     try:
         return work()
     except Py4JJavaError as error:

@@ -1,4 +1,4 @@
-"""The environment, read once. Nothing else in the jobs looks at it."""
+"""Reads the environment. No other module of the jobs reads it."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def marked(value: str | None, default: str) -> str:
 
 
 def secrets(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """What may stand in no message."""
+    """Values that must not appear in messages."""
     names = (
         "DJANGO_DB_PASSWORD",
         "AWS_SECRET_ACCESS_KEY",
