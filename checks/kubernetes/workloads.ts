@@ -2,19 +2,19 @@ import { JOBS_NAMESPACE } from "../../pipeline/contract/platform.ts";
 import { decodeBase64, type Fields, isFields, listOf, textOf } from "./fields.ts";
 import { type ManifestObject, namespaceOf } from "./objects.ts";
 
-/** What an object says about the pods that it makes. */
+/** The template of the pods that a workload creates. */
 export interface PodTemplate {
-  /** The pods' metadata, unread. */
+  /** The pods' metadata, not validated. */
   readonly metadata: unknown;
-  /** The pods' spec, unread. */
+  /** The pods' spec, not validated. */
   readonly spec: unknown;
-  /** Where that metadata stands in the object. */
+  /** The path of the metadata, as in `spec.template.metadata`. */
   readonly metadataPath: string;
-  /** Where that spec stands in the object. */
+  /** The path of the spec, as in `spec.template.spec`. */
   readonly specPath: string;
 }
 
-/** The way from a workload to the template of its pods, by kind and API group. */
+/** The path of the pod template, by API group and kind. */
 const TEMPLATES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   "": {
     Pod: [],
@@ -33,71 +33,71 @@ const TEMPLATES: Readonly<Record<string, Readonly<Record<string, readonly string
   },
 };
 
-/** The group of an `apiVersion`; that of `v1` is empty. */
+/** The group of an `apiVersion`, as in `apps`; empty for `v1`. */
 export function groupOf(apiVersion: unknown): string {
   const text = typeof apiVersion === "string" ? apiVersion : "";
   return text.includes("/") ? text.slice(0, text.indexOf("/")) : "";
 }
 
 /**
- * Finds the template of the pods that an object makes.
+ * Finds the template of the pods that an object creates.
  *
- * @returns undefined for an object of a kind that makes none
+ * @returns undefined if the kind of the object creates no pods
  */
 export function podTemplateOf(object: Fields): PodTemplate | undefined {
   const kinds = Object.entries(TEMPLATES).find(([group]) => group === groupOf(object.apiVersion));
-  const way = Object.entries(kinds?.[1] ?? {}).find(([kind]) => kind === object.kind)?.[1];
-  if (way === undefined) return undefined;
+  const path = Object.entries(kinds?.[1] ?? {}).find(([kind]) => kind === object.kind)?.[1];
+  if (path === undefined) return undefined;
   let template: unknown = object;
-  for (const name of way) template = isFields(template) ? template[name] : undefined;
+  for (const name of path) template = isFields(template) ? template[name] : undefined;
   const { metadata, spec } = isFields(template) ? template : {};
-  const path = (name: string) => [...way, name].join(".");
-  return { metadata, spec, metadataPath: path("metadata"), specPath: path("spec") };
+  const pathOf = (name: string) => [...path, name].join(".");
+  return { metadata, spec, metadataPath: pathOf("metadata"), specPath: pathOf("spec") };
 }
 
-/** A variable of a container's environment, as it is declared. */
+/** A variable that a container declares under `env`. */
 export interface Variable {
-  /** Its name. */
+  /** The name, as in `AWS_REGION`. */
   readonly name: string;
-  /** Where it stands in the object. */
+  /** The path in the object, as in `spec.containers[0].env[1]`. */
   readonly path: string;
-  /** Its value, where it is written there. */
+  /** The literal value; undefined if there is none. */
   readonly value: string | undefined;
-  /** Where else its value comes from, unread. */
+  /** The source of the value, not validated; undefined if there is none. */
   readonly valueFrom: Fields | undefined;
 }
 
 /** A container of a workload's pods. */
 export interface Container {
-  /** Its name. */
+  /** The name, as in `spark`. */
   readonly name: string;
-  /** Where it stands in the object. */
+  /** The path in the object, as in `spec.containers[0]`. */
   readonly path: string;
-  /** Whether it comes to its end before the others start. */
-  readonly passing: boolean;
-  /** Its image; empty where there is none. */
+  /** Whether the container terminates before the others start: an init container, not a sidecar. */
+  readonly isInit: boolean;
+  /** The image; empty if there is none. */
   readonly image: string;
-  /** The words of `command`, then of `args`, each with its place. */
+  /** The words of `command` and then of `args`, each with its path. */
   readonly words: readonly { readonly path: string; readonly text: string }[];
-  /** Its environment, in order. */
+  /** The variables under `env`, in their order. */
   readonly env: readonly Variable[];
-  /** The container, unread. */
+  /** The fields of the container, not validated. */
   readonly fields: Fields;
 }
 
-/** A workload with the pods that it makes. */
+/** A workload and the containers of its pods. */
 export interface Workload {
-  /** The workload's object. */
+  /** The object of the workload, such as a Job. */
   readonly object: ManifestObject;
-  /** The pods' spec, unread. */
+  /** The pods' spec, not validated. */
   readonly spec: Fields;
-  /** Where that spec stands in the object. */
+  /** The path of the spec, as in `spec.template.spec`. */
   readonly specPath: string;
   /** The containers, init containers first. */
   readonly containers: readonly Container[];
 }
 
-/** The objects that make pods, those whose pod spec is missing left out. */
+/** The objects that create pods, except objects without a pod spec. */
 export function workloadsOf(objects: readonly ManifestObject[]): Workload[] {
   return objects.flatMap((object) => {
     const template = object.kind === "PodTemplate" ? undefined : podTemplateOf(object.value);
@@ -114,7 +114,7 @@ export function workloadsOf(objects: readonly ManifestObject[]): Workload[] {
 
 /**
  * The jobs of the pipeline: Jobs and CronJobs, and the Pods that the manifests declare in the jobs'
- * namespace. A Pod that only the cluster has was made by something else, or runs only once.
+ * namespace. A Pod that is only in the cluster was created by a controller, or runs once.
  */
 export function jobsOf(objects: readonly ManifestObject[]): Workload[] {
   return workloadsOf(objects).filter(({ object: { kind, file, namespace } }) =>
@@ -127,7 +127,7 @@ function readContainer(fields: Fields, path: string, init: boolean): Container {
   return {
     name: textOf(fields.name) ?? "",
     path,
-    passing: init && fields.restartPolicy !== "Always",
+    isInit: init && fields.restartPolicy !== "Always",
     image: textOf(fields.image) ?? "",
     words: ["command", "args"].flatMap((list) => words(fields[list], `${path}.${list}`)),
     env: listOf(fields.env).map((each, i) => ({
@@ -147,18 +147,18 @@ function words(value: unknown, path: string) {
 
 /** A service account. */
 export interface Account {
-  /** Its name. */
+  /** The name, as in `spark-jobs`. */
   readonly name: string;
-  /** Its namespace. */
+  /** The namespace, as in `analytics-jobs`. */
   readonly namespace: string;
 }
 
-/** The service account of a job's pods, by the old name of the field too; undefined where none is set. */
+/** The service account of a workload's pods, also from the deprecated field; undefined if not set. */
 export function accountOf({ spec }: Workload): string | undefined {
   return textOf(spec.serviceAccountName) || textOf(spec.serviceAccount) || undefined;
 }
 
-/** The service accounts that the jobs among objects run as, each one once. */
+/** The service accounts of the jobs among the objects, without duplicates. */
 export function accountsOf(objects: readonly ManifestObject[]): Account[] {
   const accounts = jobsOf(objects).map((job): Account => (
     { name: accountOf(job) ?? "default", namespace: namespaceOf(job.object) }
@@ -166,38 +166,38 @@ export function accountsOf(objects: readonly ManifestObject[]): Account[] {
   return [...new Map(accounts.map((each) => [accountId(each), each])).values()];
 }
 
-/** How a service account is told: `analytics-jobs/spark-jobs`. */
+/** The id of a service account, as in `analytics-jobs/spark-jobs`. */
 export function accountId({ namespace, name }: Account): string {
   return `${namespace}/${name}`;
 }
 
-/** Looks for an object by kind, namespace and name. */
+/** Finds an object by kind, namespace and name. */
 export type Lookup = (kind: string, namespace: string, name: string) => Fields | undefined;
 
-/** A variable of a pod, and its value as far as the manifests have it. */
+/** The value of a variable, if the manifests contain it. */
 export interface VariableValue {
-  /** The value; undefined where the manifests do not have it. */
+  /** The value; undefined if the manifests do not contain it. */
   readonly value: string | undefined;
-  /** Why the value is not known, as in `it comes from Secret jobs/s3, which is not there`. */
+  /** Why the value is not known, as in `Secret jobs/s3 has no key region`. */
   readonly unknown?: string;
-  /** Whether a Secret holds the value, so that nothing may print it. */
+  /** Whether the value comes from a Secret. Never print such a value. */
   readonly isSecret: boolean;
 }
 
-/** The variables that a pod's containers declare, and their values where the manifests have them. */
+/** The variables that the containers of a pod declare. */
 export interface Environment {
-  /** The variables' names. */
+  /** The names of the variables. */
   readonly names: ReadonlySet<string>;
   /**
-   * The value of a variable, where the manifests have it. A Secret may hold it: use it to find out
-   * where something is, and never print it.
+   * The value of a variable, if the manifests contain it. The value can come from a Secret: never
+   * print it.
    */
   readonly value: (name: string) => string | undefined;
-  /** A variable and where its value comes from; undefined where no container declares it. */
+  /** A variable and the source of its value; undefined if no container declares the variable. */
   readonly variable: (name: string) => VariableValue | undefined;
 }
 
-/** Reads the environment of a pod's containers; of several values of one name the last wins. */
+/** Reads the environment of a pod's containers. If a name has several values, the last one wins. */
 export function environmentOf(
   containers: readonly Fields[],
   namespace: string,
@@ -227,7 +227,7 @@ export function environmentOf(
   };
 }
 
-/** What a ConfigMap or a Secret holds, decoded. */
+/** The values of a ConfigMap or a Secret by key, decoded. */
 export function dataOf(object: Fields | undefined): Map<string, string> {
   const texts = new Map<string, string>();
   const put = (fields: unknown, decode: (text: string) => string) => {
@@ -235,7 +235,7 @@ export function dataOf(object: Fields | undefined): Map<string, string> {
       if (typeof value === "string") texts.set(key, decode(value));
     }
   };
-  // What is no base64 is told by secret-escaping.
+  // The check secret-escaping reports invalid base64.
   const decoded = (text: string) => decodeBase64(text.trim()) ?? "";
   put(object?.data, object?.kind === "Secret" ? decoded : (text) => text);
   put(object?.stringData, (text) => text);
@@ -252,7 +252,7 @@ function valueOf(
 ): VariableValue {
   const text = textOf(value);
   if (text !== undefined) {
-    // Kubernetes expands the variables that stand before this one.
+    // Kubernetes expands references to variables that are declared earlier.
     const used = [...text.matchAll(/\$\((\w+)\)/g)].map(([, name]) => before.get(name!));
     const expanded = text.replace(/\$\((\w+)\)/g, (all, name) => before.get(name)?.value ?? all);
     return { value: expanded, isSecret: used.some((each) => each?.isSecret === true) };
@@ -267,7 +267,7 @@ function valueOf(
     const isSecret = kind === "Secret";
     if (found !== undefined) return { value: found, isSecret };
     const unknown = object === undefined
-      ? `it comes from ${kind} ${namespace}/${name}, which the manifests do not have`
+      ? `it comes from ${kind} ${namespace}/${name}, which is not in the manifests`
       : `${kind} ${namespace}/${name} has no key ${key}`;
     return { value: undefined, unknown, isSecret };
   }

@@ -44,6 +44,8 @@ export interface ObjectProblem extends Problem {
   readonly name: string;
   /** The file and line of the declaration, as in `policies.yaml:12`. */
   readonly where?: string;
+  /** Whether the problem is that a workload has no pod spec. */
+  readonly isPodless?: true;
 }
 
 /** The result of reading the objects of a cluster. */
@@ -99,10 +101,17 @@ export function readCluster(objects: readonly Declared[]): ClusterReading {
     if (!isFields(value)) continue;
     const identity = identityOf(value);
     const { object } = identity;
+    const podless = podlessPath(value);
     let valid = true;
     const report: Report = (path, problem) => {
       valid = false;
-      problems.push({ ...identity, ...(where === undefined ? {} : { where }), path, problem });
+      problems.push({
+        ...identity,
+        ...(where === undefined ? {} : { where }),
+        path,
+        problem,
+        ...(path === podless ? { isPodless: true } : {}),
+      });
     };
     const read = readObject(value, where, report);
     if (read === undefined) {
@@ -148,6 +157,12 @@ function readObject(object: Fields, where: string | undefined, report: Report): 
   }
   const pod = readWorkload(object, report);
   return pod === undefined ? undefined : { id: podId(pod), pod };
+}
+
+/** The path of the pod spec that a workload lacks; undefined if the object is no such workload. */
+function podlessPath(object: Fields): string | undefined {
+  const template = object.kind === "PodTemplate" ? undefined : podTemplateOf(object);
+  return (template?.spec ?? undefined) === undefined ? template?.specPath : undefined;
 }
 
 /** Includes the removed group `extensions`, so that its policies are reported as invalid. */
@@ -220,7 +235,7 @@ export function readWorkload(object: Fields, report: Report): Pod | undefined {
   const kind = String(object.kind);
   const metadata = readFields(template.metadata, template.metadataPath, report);
   const spec = readFields(template.spec, template.specPath, report);
-  if (template.spec === undefined || template.spec === null) {
+  if (podlessPath(object) !== undefined) {
     report(template.specPath, "is missing, so the workload creates no pod");
   }
   const labels = readLabels(metadata?.labels, child(template.metadataPath, "labels"), report);

@@ -12,59 +12,60 @@ import { isOurs, type Tree, treeOf } from "../facts/tree.ts";
 import { type Network, readNetwork } from "./network/job_network.ts";
 import { hasFailure } from "./outcome.ts";
 
-/** What a run will find: manifests, a cluster, or the cluster as it is once they are applied to it. */
+/** The objects that a run will find: the manifests, the cluster, or the cluster after an apply. */
 export interface Platform extends ManifestsFact {
-  /** The cluster, where one was looked at. */
+  /** The cluster; undefined if only manifests were read. */
   readonly cluster?: ClusterOpened;
-  /** The objects and the code of the jobs, read when a check first asks for them. */
+  /** The objects and the code of the jobs, read on first use. */
   readonly tree: Tree;
-  /** What decides about the connections of the jobs, read when a check first asks for it. */
+  /** The pods, policies and namespaces that decide about the jobs' connections, read on first use. */
   readonly network: Network;
 }
 
-/** A check of manifests and cluster together. It takes what is there of them. */
+/** A check of manifests and cluster together. One of them is enough. */
 export interface PlatformCheck extends Check<never, "manifests" | "cluster"> {
-  /** Judges a platform. */
+  /** Returns the outcome for a platform. */
   readonly judge: (platform: Platform) => Outcome;
 }
 
-/** What a check of the platform says of itself. */
+/** The declaration of a check of the platform. */
 export interface PlatformCondition extends Pick<PlatformCheck, "id" | "title"> {
   /**
-   * The kinds of objects that it rests on, as in `Job` of the jobs' namespace or of no namespace, and
-   * `robson/Pod` of another one; where the user may not read one, nobody can tell.
+   * The kinds of objects that the check needs. `Job` is a kind in the jobs' namespace or without a
+   * namespace, `robson/Pod` is a kind in another namespace. If the user cannot read one of them, the
+   * verdict is `error`.
    */
   readonly reads: readonly string[];
-  /** Judges. Where the cluster lets nobody in, it is asked for the manifests alone. */
+  /** Returns the outcome. Without access to the cluster, the platform has only the manifests. */
   readonly judge: (platform: Platform) => Outcome;
 }
 
-/** The facts that make a platform. */
+/** The facts that a platform is made of. */
 export const PLATFORM = ["manifests", "cluster"] as const;
 
-/** As many of them as there are. */
+/** The facts of a platform that are available. */
 export type PlatformFacts = {
   readonly [N in typeof PLATFORM[number]]?: Facts[N] | undefined;
 };
 
-/** The kinds that jobs and their code are read from. */
+/** The kinds that contain jobs and their code. */
 export const JOBS = ["Job", "CronJob", "ConfigMap"];
 
-/** The kinds that decide about all connections of jobs, and about who needs which. */
+/** The kinds that decide which connections jobs need, and which are allowed. */
 export const CONNECTIONS = [...JOBS, "Namespace", "NetworkPolicy"];
 
-/** Kinds of another namespace than the jobs', as {@linkcode PlatformCondition.reads} has them. */
+/** Kinds in another namespace, in the form of {@linkcode PlatformCondition.reads}. */
 export function inNamespace(namespace: string, ...kinds: readonly string[]): string[] {
   return kinds.map((kind) => `${namespace}/${kind}`);
 }
 
-/** Declares a check of manifests and cluster together, before a run. */
+/** Declares a check of manifests and cluster together. It runs before a run of the pipeline. */
 export function platformCheck({ id, title, reads, judge }: PlatformCondition): PlatformCheck {
   const run: PlatformCheck["run"] = (facts, share) => onPlatform(facts, share, reads, judge);
   return { ...check({ id, title, phase: "before", needs: [], wants: PLATFORM, run }), judge };
 }
 
-/** Judges manifests and cluster together, as {@linkcode platformCheck} has it. */
+/** Judges manifests and cluster together, like a {@linkcode platformCheck}. */
 export function onPlatform(
   { manifests, cluster }: PlatformFacts,
   share: Share = computeAgain,
@@ -75,21 +76,23 @@ export function onPlatform(
   const platform = () => share("platform", () => platformOf(manifests, opened));
   if (cluster === undefined) return judge(platform());
   if (!cluster.opened) {
-    const half = manifests && judge(platform());
-    return half !== undefined && hasFailure(half) ? half : { skip: whyNoCluster };
+    const ofManifests = manifests && judge(platform());
+    return ofManifests !== undefined && hasFailure(ofManifests)
+      ? ofManifests
+      : { skip: whyNoCluster };
   }
-  const unread = cluster.unread.filter((each) => reads.includes(told(each)));
+  const unread = cluster.unread.filter((each) => reads.includes(kindOf(each)));
   if (unread.length > 0) {
     return { unknown: naming([...new Set(unread.map(({ failure }) => failure.message))]) };
   }
   return judge(platform());
 }
 
-function told({ kind, namespace = JOBS_NAMESPACE }: Unread): string {
+function kindOf({ kind, namespace = JOBS_NAMESPACE }: Unread): string {
   return namespace === JOBS_NAMESPACE ? kind : `${namespace}/${kind}`;
 }
 
-/** Manifests as they are, or the cluster as it will be once they are applied to it. */
+/** The platform of manifests alone, or of the cluster after the manifests are applied. */
 export function platformOf(
   manifests: ManifestsFact | undefined,
   cluster: ClusterOpened | undefined,
@@ -133,20 +136,20 @@ function objectsAfter(
   const declared = manifests.map((object) => {
     const placed = placedIn(object, namespace, present, tried);
     const id = idOf(placed);
-    const there = present.get(id);
+    const current = present.get(id);
     present.delete(id);
-    // A run that is under way goes on as it began, whatever is applied.
-    if (placed.kind === "Job") return there && jobState(there) === "running" ? there : placed;
-    return tried.get(id) ?? (there === undefined ? placed : merged(there, placed));
+    // Applying does not change a Job that is running.
+    if (placed.kind === "Job") return current && jobState(current) === "running" ? current : placed;
+    return tried.get(id) ?? (current === undefined ? placed : merged(current, placed));
   });
   const uids = new Set(live.map(uidOf));
   const others = [...present.values()].filter((object) =>
-    !isOver(object) && !isOwned(object, uids)
+    !isFinished(object) && !isOwned(object, uids)
   );
   return [...declared, ...others];
 }
 
-/** An object that names no namespace goes to the user's, if its kind lives in any. */
+/** Sets the user's namespace on an object without a namespace, if its kind is namespaced. */
 function placedIn(
   object: ManifestObject,
   namespace: string,
@@ -161,14 +164,14 @@ function uidOf({ value }: ManifestObject): unknown {
   return (value.metadata as { uid?: unknown } | undefined)?.uid;
 }
 
-/** Whether whoever made it is there too: it says all that there is to say about it. */
+/** Whether the owner of the object is in the cluster too. The owner's template then replaces it. */
 function isOwned({ value }: ManifestObject, uids: ReadonlySet<unknown>): boolean {
   const { ownerReferences } = value.metadata as { ownerReferences?: readonly { uid?: unknown }[] };
   return ownerReferences?.some(({ uid }) => uids.has(uid)) ?? false;
 }
 
-/** Whether it has come to its end, and will not run again. */
-function isOver(object: ManifestObject): boolean {
+/** Whether a Job or a Pod has terminated. */
+function isFinished(object: ManifestObject): boolean {
   if (object.kind === "Job") return jobState(object) === "finished";
   const phase = (object.value.status as { phase?: unknown } | undefined)?.phase;
   return object.kind === "Pod" && (phase === "Succeeded" || phase === "Failed");

@@ -6,45 +6,45 @@ import type { Workload } from "../kubernetes/workloads.ts";
 import { parseDocuments } from "../kubernetes/yaml.ts";
 import { printedValue, type SparkSetting, type SparkSettings } from "./settings.ts";
 
-/** The two kinds of pods that Spark makes. */
+/** The roles of pods that Spark creates. */
 export type Role = "driver" | "executor";
 
-/** The label that Spark gives to the pods that it makes, with their role. */
+/** The label with the role of a pod that Spark creates. */
 export const ROLE_LABEL = "spark-role";
 
-/** A pod that Spark makes. */
+/** The pods of one role that Spark creates. */
 export interface SparkPod {
-  /** What the pod does. */
+  /** The role of the pods. */
   readonly role: Role;
   /** The number of these pods, the most at one time where that is known. */
   readonly count: number;
   /** The setting that lets Spark make any number of pods; absent where the number has a limit. */
   readonly unlimited?: SparkSetting;
-  /** The quantities of cpu that the pod requests, and that it is limited to, if it is. */
+  /** The CPU request and limit of each pod, as in `1` or `500m`. */
   readonly cpu: { readonly request: string; readonly limit: string | undefined };
-  /** The pod's memory in bytes times 10^9, overhead included; request and limit are the same. */
+  /** The memory of each pod in billionths of a byte, including overhead. Request and limit are equal. */
   readonly memory: bigint;
-  /** The labels that settings and template give to the pod, and Spark's own label for its role. */
+  /** The labels from settings and template, and Spark's own label for the role. */
   readonly labels: ReadonlyMap<string, string>;
-  /** The template that Spark makes the pod from, where one is set. */
+  /** The pod template, if one is set. */
   readonly template: PodTemplateFile | undefined;
-  /** The service account that the pod runs as. */
+  /** The service account of the pods. */
   readonly account: string;
 }
 
-/** The file with the template that Spark makes pods from. */
+/** A pod template file of Spark. */
 export interface PodTemplateFile {
-  /** The spec of the pod, unread; undefined where the manifests do not have the file. */
+  /** The spec of the pod, not validated; undefined if the file is not in the manifests. */
   readonly spec: Fields | undefined;
   /** Why there is no spec; `isLost` where the file cannot be in the pod. */
   readonly absent?: { readonly reason: string; readonly isLost: boolean };
-  /** The labels of the pod. */
+  /** The labels in the template. */
   readonly labels: ReadonlyMap<string, string>;
-  /** The setting that names the file, or the field of the ConfigMap that holds the file. */
+  /** The place of the file in a ConfigMap, or of the setting that names the file. */
   readonly place: Place;
 }
 
-/** The pods of a role that Spark makes. An amount that cannot be read counts as the default. */
+/** Reads the pods of a role that Spark creates. An invalid amount counts as the default. */
 export function sparkPod(
   role: Role,
   job: Workload,
@@ -71,13 +71,13 @@ export function sparkPod(
   };
 }
 
-/** The values of the settings below a prefix, by the rest of their key, such as the labels of executors. */
+/** The values of the settings with a prefix, by the rest of the key, such as labels of executors. */
 export function settingsBelow(settings: SparkSettings, prefix: string): Map<string, string> {
   const below = [...settings.values()].filter(({ key }) => key.startsWith(prefix));
   return new Map(below.map(({ key, value }) => [key.slice(prefix.length), value]));
 }
 
-/** The account of an executor is found as Spark 3.5 does (ExecutorKubernetesCredentialsFeatureStep). */
+/** Chooses the account as Spark 3.5 does (ExecutorKubernetesCredentialsFeatureStep). */
 function accountOfPod(
   role: Role,
   settings: SparkSettings,
@@ -283,22 +283,22 @@ export function wrongAmounts(role: Role, settings: SparkSettings): WrongAmount[]
   });
 }
 
-/** From BasicDriverFeatureStep and BasicExecutorFeatureStep of Spark 3.5: at least this overhead. */
-const LEAST_OVERHEAD = 384n;
+/** The minimum overhead in MiB (BasicDriverFeatureStep and BasicExecutorFeatureStep of Spark 3.5). */
+const MIN_OVERHEAD = 384n;
 
-/** What a role's pod needs in MiB: the heap, Spark's overhead, and Python's share if it is set. */
+/** The memory of a role's pod in MiB: heap, overhead, off-heap memory, and Python's memory if set. */
 export function memoryOf(role: Role, settings: SparkSettings): bigint {
   const text = (key: string) => settings.get(key)?.value;
   const heap = sparkMemory(text(`spark.${role}.memory`)) ?? 1024n;
-  const asked = sparkMemory(text(`spark.${role}.memoryOverhead`));
-  // In cluster mode Spark knows that the job is Python's, and allows for it.
-  const usual = text("spark.submit.deployMode") === "cluster" ? "0.4" : "0.1";
+  const fixed = sparkMemory(text(`spark.${role}.memoryOverhead`));
+  // In cluster mode, Spark knows that the job is a Python job and adds more overhead.
+  const defaultFactor = text("spark.submit.deployMode") === "cluster" ? "0.4" : "0.1";
   const factor = Number(
     text(`spark.${role}.memoryOverheadFactor`) ?? text("spark.kubernetes.memoryOverheadFactor") ??
-      usual,
+      defaultFactor,
   );
   const share = BigInt(Math.floor(Number(heap) * (Number.isFinite(factor) ? factor : 0.1)));
-  const overhead = asked ?? (share > LEAST_OVERHEAD ? share : LEAST_OVERHEAD);
+  const overhead = fixed ?? (share > MIN_OVERHEAD ? share : MIN_OVERHEAD);
   const python = role === "executor"
     ? sparkMemory(text("spark.executor.pyspark.memory"))
     : undefined;

@@ -5,7 +5,7 @@ import { type Code, placeIn } from "../source_code/code.ts";
 import { type Argument, callsOf, type Python, pythonOf } from "../source_code/python.ts";
 
 /**
- * Where a setting is made, the strongest last, as Spark 3.5 decides between them:
+ * The sources of settings in the order of precedence of Spark 3.5, the strongest last:
  *
  * - `fallback`: `setIfMissing` in code, or a variable that the image may pass to Spark
  * - `java`: a system property of the JVM, as in `-Dspark.executor.cores=2`
@@ -25,31 +25,31 @@ export const SOURCES = [
   "code",
 ] as const;
 
-/** One of the places that settings are made in. */
+/** The source of a setting. */
 export type Source = typeof SOURCES[number];
 
 /** A setting of Spark. */
 export interface SparkSetting {
   /** The name, as in `spark.executor.memory`. */
   readonly key: string;
-  /** The value, with variables replaced as far as they are known. */
+  /** The value. Known variables are replaced. */
   readonly value: string;
   /** Why the value is not known, as in `no container declares the variable MASTER`. */
   readonly unknown?: string;
-  /** Whether part of the value comes from a Secret, so that nothing may print it. */
+  /** Whether part of the value comes from a Secret. Never print such a value. */
   readonly isSecret?: true;
   /** Whether the code makes the setting only under a condition, as in `if LOCAL:`. */
   readonly isConditional?: true;
-  /** The object or file that makes the setting, with field and line. */
+  /** The object or file with the setting, its field and line. */
   readonly place: Place;
-  /** How the setting is made, which decides between several of the same key. */
+  /** The source of the setting, which decides between settings with the same key. */
   readonly source: Source;
 }
 
-/** The settings that Spark ends up with, by key. */
+/** The effective settings of Spark, by key. */
 export type SparkSettings = ReadonlyMap<string, SparkSetting>;
 
-/** The settings that win: the strongest source, and within a source the last one. */
+/** The effective settings: the strongest source wins, and within a source the last setting. */
 export function winning(settings: readonly SparkSetting[]): SparkSettings {
   const sorted = settings.toSorted((a, b) => SOURCES.indexOf(a.source) - SOURCES.indexOf(b.source));
   const byKey = Map.groupBy(sorted, ({ key }) => key);
@@ -78,12 +78,12 @@ function winnerOf(settings: readonly SparkSetting[]): SparkSetting {
   return { ...last, unknown: `the code sets ${last.key} under a condition, to ${values}` };
 }
 
-/** The value of a setting as a message may show it. */
+/** The value of a setting for messages. Values from Secrets are masked. */
 export function printedValue({ value, isSecret }: SparkSetting): string {
   return isSecret === true ? "a value from a Secret" : value;
 }
 
-/** The flags of spark-submit that mean a setting. */
+/** The settings of flags of spark-submit. */
 const FLAGS: Readonly<Record<string, string>> = {
   "--packages": "spark.jars.packages",
   "--repositories": "spark.jars.repositories",
@@ -100,7 +100,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   "--name": "spark.app.name",
 };
 
-/** The variables that spark-submit falls back on. */
+/** The variables that spark-submit uses if there is no setting. */
 const VARIABLES: Readonly<Record<string, string>> = {
   MASTER: "spark.master",
   DEPLOY_MODE: "spark.submit.deployMode",
@@ -120,15 +120,15 @@ interface Token {
   readonly isSecret?: true;
 }
 
-/** How a job starts, which decides whether `PYSPARK_SUBMIT_ARGS` means anything. */
+/** How a job starts. This decides whether `PYSPARK_SUBMIT_ARGS` has an effect. */
 export interface Start {
-  /** The environment that variables on the command line and in code are looked up in. */
+  /** The variables for command lines and code. */
   readonly environment: Environment | undefined;
   /** Whether spark-submit starts the job: it never reads `PYSPARK_SUBMIT_ARGS`. */
   readonly bySubmit: boolean;
 }
 
-/** Whether a workload's command, or a shell script that it runs, is spark-submit's. */
+/** Whether a workload calls spark-submit in its command or in a shell script. */
 export function startsBySubmit({ containers }: Workload, code: readonly Code[]): boolean {
   const texts = containers.flatMap(({ words }) => words.map(({ text }) => text));
   const scripts = code.filter(({ language }) => language === "shell").map(({ text }) => text);
@@ -163,7 +163,7 @@ export function settingsOfContainer(
   return [...ofTokens(tokens, bySubmit), ...variables];
 }
 
-/** The settings that a variable of the environment makes. */
+/** The settings from an environment variable. */
 function ofVariable(name: string, { text, ...rest }: Token, bySubmit: boolean): SparkSetting[] {
   const { place } = rest;
   const tokens = split(text).map((each) => ({ ...rest, text: each }));
@@ -200,7 +200,7 @@ function split(line: string): string[] {
   return [...line.matchAll(TOKEN)].map(([token]) => unquoted(token));
 }
 
-/** The words of a shell script; a variable that is known can be several of them. */
+/** The words of a shell script. A known variable can expand to several words. */
 function splitScript(text: string, environment: Environment): Omit<Token, "place">[] {
   return [...text.matchAll(TOKEN)].flatMap(([token]) => {
     const [, only] = /^\$(?:\{(\w+)\}|\((\w+)\)|(\w+))$/.exec(token) === null
@@ -257,7 +257,7 @@ function ofTokens(
 ): SparkSetting[] {
   return tokens.flatMap((token, i): SparkSetting[] => {
     const { text } = token;
-    // The container's entry point or a shell can pass -D on.
+    // The entry point of the image or a shell can pass -D to the JVM.
     const defined = /^-D(spark\..*)$/s.exec(text)?.[1];
     if (defined !== undefined) {
       // spark-submit sets the master itself, to local[*] where nothing else names one.
@@ -280,12 +280,12 @@ function ofTokens(
     if (option === "--conf" || option === "-c") return withJavaOptions(pair(value, "conf"));
     const key = FLAGS[option];
     if (key === undefined) return [];
-    const { text: said, ...rest } = value;
-    return withJavaOptions([{ ...rest, key, value: said, source: "flag" }]);
+    const { text: assignedValue, ...rest } = value;
+    return withJavaOptions([{ ...rest, key, value: assignedValue, source: "flag" }]);
   });
 }
 
-/** The system properties in the driver's Java options are settings, too. */
+/** Adds the system properties in the driver's Java options, which are settings too. */
 function withJavaOptions(settings: readonly SparkSetting[]): SparkSetting[] {
   return settings.flatMap((each) => {
     if (!/^spark\.driver\.(extra|default)JavaOptions$/.test(each.key)) return [each];
@@ -387,7 +387,7 @@ function isConditionalAt({ code }: Python, offset: number): boolean {
   return false;
 }
 
-/** What an argument of Python says: a string, a variable of the environment, or a constant's string. */
+/** The value of a Python argument: a string, an environment variable, or a constant. */
 function valueOf(
   { start, code, string }: Argument,
   python: Python,

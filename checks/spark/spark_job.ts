@@ -26,15 +26,15 @@ import {
  *
  * - `none`: not at all, such as a job that runs `pg_dump`
  * - `local`: in the job's own pod alone
- * - `client`: the job's own pod is the driver, and asks Kubernetes for executors
- * - `cluster`: the job's own pod asks Kubernetes for a driver, which asks for executors
- * - `unknown`: the manifests do not say where Spark runs
+ * - `client`: the job's own pod is the driver, and requests executors from Kubernetes
+ * - `cluster`: the job's own pod requests a driver from Kubernetes, and the driver requests executors
+ * - `unknown`: the manifests do not define where Spark runs
  */
 export type SparkMode = "none" | "local" | "client" | "cluster" | "unknown";
 
 /**
- * A job of the pipeline, and how it runs Spark. Every check reads a job from here, so that no two of
- * them can disagree about it.
+ * A job of the pipeline, and how it runs Spark. All checks use this model, so two checks cannot
+ * disagree about a job.
  */
 export interface SparkJob {
   /** The Job, CronJob or Pod with its containers. */
@@ -43,11 +43,11 @@ export interface SparkJob {
   readonly label: string;
   /** The variables of the job's own pod. */
   readonly environment: Environment;
-  /** The settings that Spark ends up with. */
+  /** The effective settings of Spark. */
   readonly settings: SparkSettings;
-  /** The settings on the command lines and in the environment, also those that Spark ignores. */
+  /** The settings on command lines and in the environment, including settings that Spark ignores. */
   readonly given: readonly SparkSetting[];
-  /** The setting that says where Spark runs; undefined where none does. */
+  /** The setting `spark.master`; undefined if not set. */
   readonly master: SparkSetting | undefined;
   /** How the job runs Spark. */
   readonly mode: SparkMode;
@@ -58,31 +58,31 @@ export interface SparkJob {
    * rbac reports that Spark uses `default` then.
    */
   readonly namespace: string;
-  /** The service account of the job's own pod; undefined where none is set. */
+  /** The service account of the job's own pod; undefined if not set. */
   readonly account: string | undefined;
-  /** The driver's pod, where Spark makes one. */
+  /** The driver's pod, if Spark creates it. */
   readonly driver: SparkPod | undefined;
-  /** The executors' pods, where Spark makes some. */
+  /** The executors' pods, if Spark creates executors. */
   readonly executor: SparkPod | undefined;
-  /** The images of the pods that Spark makes. */
+  /** The images of the pods that Spark creates. */
   readonly images: readonly SparkSetting[];
-  /** The file that the job runs, as in `local:///opt/jobs/bronze.py`, and where the job names it. */
+  /** The application file, as in `local:///opt/jobs/bronze.py`, and its place. */
   readonly application: { readonly file: string; readonly place: Place } | undefined;
   /** The Maven coordinates that Spark resolves when the job starts. */
   readonly packages: readonly string[];
-  /** The jars that the job adds to Spark's own. */
+  /** The additional jars of the job. */
   readonly jars: readonly string[];
 }
 
-/** What jobs are read from: the objects of the manifests, and the code beside them. */
+/** The source of jobs: the objects of the manifests, and the code next to them. */
 export interface JobSource {
   /** The objects, with their files relative to the working directory. */
   readonly objects: readonly ManifestObject[];
-  /** The texts that jobs run or are configured by. */
+  /** The code and the configuration files of jobs. */
   readonly code: readonly Code[];
 }
 
-/** Reads all jobs among the objects. */
+/** Reads the jobs among the objects. */
 export function sparkJobsOf({ objects, code }: JobSource): SparkJob[] {
   const lookup: Lookup = (kind, namespace, name) =>
     objects.find((each) =>
@@ -99,8 +99,8 @@ function readJob(workload: Workload, source: JobSource, lookup: Lookup): SparkJo
   const isOther = settings.size === 0 && runsNoSpark(workload);
   const { mode, unknown } = isOther ? { mode: "none" as const } : modeOf(settings);
   const pod = (role: SparkPod["role"]) => sparkPod(role, workload, settings, source.objects);
-  const asksForExecutors = mode === "client" || mode === "cluster";
-  const roles = mode === "cluster" ? ["driver", "executor"] : asksForExecutors ? ["executor"] : [];
+  const requestsExecutors = mode === "client" || mode === "cluster";
+  const roles = mode === "cluster" ? ["driver", "executor"] : requestsExecutors ? ["executor"] : [];
   const list = (key: string) =>
     (settings.get(key)?.value ?? "").split(",").map((each) => each.trim()).filter((each) => each);
   return {
@@ -115,7 +115,7 @@ function readJob(workload: Workload, source: JobSource, lookup: Lookup): SparkJo
     namespace: settings.get("spark.kubernetes.namespace")?.value ?? namespace,
     account: accountOf(workload),
     driver: mode === "cluster" ? pod("driver") : undefined,
-    executor: asksForExecutors ? pod("executor") : undefined,
+    executor: requestsExecutors ? pod("executor") : undefined,
     images: [
       ...new Set(roles.flatMap((role) =>
         settings.get(`spark.kubernetes.${role}.container.image`) ??
@@ -157,7 +157,7 @@ function runsNoSpark({ containers }: Workload): boolean {
   });
 }
 
-/** All settings that a job makes, also those that lose. */
+/** All settings of a job, including settings that another source overrides. */
 function allSettings(
   workload: Workload,
   { objects, code }: JobSource,
@@ -165,7 +165,7 @@ function allSettings(
 ): Readonly<Record<"given" | "read", readonly SparkSetting[]>> {
   const { object, containers } = workload;
   const run = codeRunBy(workload, code).filter((each) =>
-    // What the job's own object says to a shell is read with the words of its containers.
+    // Shell code in the job's own object is read with the words of its containers.
     each.language === "python" || each.object !== objectId(object) || each.file !== object.file
   );
   const bySubmit = startsBySubmit(workload, run);
@@ -191,9 +191,9 @@ function allSettings(
 }
 
 /**
- * Which mounted files Spark reads its defaults from: the one of `--properties-file`, else
- * `spark-defaults.conf` in `SPARK_CONF_DIR`. Where a job names neither, the image decides, and any
- * file with properties may be the one.
+ * Whether Spark reads its defaults from a mounted file: the file of `--properties-file`, else
+ * `spark-defaults.conf` in `SPARK_CONF_DIR`. If a job sets neither, the image decides, so every file
+ * with properties counts.
  */
 function defaultsOf(
   workload: Workload,
@@ -213,7 +213,7 @@ function defaultsOf(
     if (file !== undefined) {
       return object === objectId(file.map) && field === `data.${file.key}`;
     }
-    // Without such a file, one of that name in another folder is not read.
+    // Spark does not read a spark-defaults.conf in another folder.
     const mounted = files.find(({ map, key }) =>
       object === objectId(map) && field === `data.${key}`
     );
@@ -222,14 +222,14 @@ function defaultsOf(
   };
 }
 
-/** Whether a setting means nothing unless Spark runs on Kubernetes. */
+/** Whether a setting has an effect only on Kubernetes. */
 function isForKubernetes(key: string): boolean {
   return key.startsWith("spark.kubernetes.") || key === "spark.executor.instances";
 }
 
 /**
- * Where Spark runs. Without a known master, the settings that mean something only on Kubernetes
- * decide: the image or a Secret may say the master.
+ * How a job runs Spark. If the master is unknown, settings for Kubernetes decide: the image or a Secret
+ * can contain the master.
  */
 function modeOf(settings: SparkSettings): Pick<SparkJob, "mode" | "unknown"> {
   const master = settings.get("spark.master");
@@ -247,7 +247,7 @@ function modeOf(settings: SparkSettings): Pick<SparkJob, "mode" | "unknown"> {
     : { mode: "unknown", unknown: `the master is not known: ${master.unknown}` };
 }
 
-/** The job's file: what follows the options of spark-submit, or Python's. */
+/** The application file: the first argument of spark-submit or Python that names a file. */
 function applicationOf({ object, containers }: Workload): SparkJob["application"] {
   for (const { words } of containers) {
     for (const { path, text } of words) {
@@ -260,7 +260,7 @@ function applicationOf({ object, containers }: Workload): SparkJob["application"
   return undefined;
 }
 
-/** The jobs of which the manifests do not say how they run Spark, for a message; undefined where none is. */
+/** A message about the jobs whose mode is unknown; undefined if there are none. */
 export function unknownJobs(
   jobs: readonly Pick<SparkJob, "label" | "mode" | "unknown">[],
 ): string | undefined {

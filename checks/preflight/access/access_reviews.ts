@@ -5,19 +5,19 @@ import { type Account, accountId } from "../../kubernetes/workloads.ts";
 import { FORBIDDEN, whereIs } from "./required_permissions.ts";
 import { type Binding, bindingsOf, may } from "./role_rules.ts";
 
-/** What is known of the rights of a service account. */
+/** The known permissions of a service account. */
 export interface Known {
   /** The account. */
   readonly account: Account;
-  /** Its bindings, once the manifests are applied. */
+  /** The bindings after the manifests are applied. */
   readonly bindings: readonly Binding[];
-  /** Its bindings as they are now, where a cluster was looked at. */
+  /** The current bindings, if a cluster was read. */
   readonly now?: readonly Binding[];
-  /** What the API server answers about it now, where it could be asked. */
+  /** The answers of the API server, if the user can create SubjectAccessReviews. */
   readonly rights?: readonly Right[];
 }
 
-/** Gathers what is known of an account's rights. */
+/** Collects the known permissions of a service account. */
 export function knownOf(
   account: Account,
   bindings: readonly Binding[],
@@ -29,8 +29,8 @@ export function knownOf(
 }
 
 /**
- * What the API server says of a deed, where that will be so after the manifests are applied too: what
- * they change the server does not know yet, and the roles tell it.
+ * The answer of the API server for an action; undefined if the manifests change the answer. The server
+ * does not know the manifests, so the roles decide then.
  */
 export function answerTo({ bindings, now, rights }: Known, deed: AccountAction): Right | undefined {
   if (now === undefined || may(bindings, deed) !== may(now, deed)) return undefined;
@@ -39,13 +39,13 @@ export function answerTo({ bindings, now, rights }: Known, deed: AccountAction):
   );
 }
 
-/** Whether a deed will be allowed. */
+/** Whether an action is allowed after the manifests are applied. */
 export function isAllowed(known: Known, deed: AccountAction): boolean {
   return answerTo(known, deed)?.allowed ?? may(known.bindings, deed);
 }
 
-/** What no job may do, and the API server allows for a reason that the account's own roles do not tell. */
-export function forbiddenDeeds(known: Known): Finding[] {
+/** Forbidden actions that the API server allows for another reason than the account's own roles. */
+export function forbiddenActions(known: Known): Finding[] {
   const rights = (known.rights ?? []).filter((right) =>
     right.allowed && isForbidden(right, known.account) && !may(known.bindings, right) &&
     answerTo(known, right) !== undefined
@@ -61,7 +61,7 @@ function isForbidden({ verb, resource, namespace }: Right, account: Account): bo
 }
 
 function finding(account: Account, reason: string, rights: readonly Right[]): Finding {
-  const deeds = rights.map(({ verb, resource, namespace }) => {
+  const actions = rights.map(({ verb, resource, namespace }) => {
     const what = verb === "*" ? "do everything" : `${verb} ${resource}`;
     return `${what} in ${namespace ?? "every namespace"}`;
   });
@@ -70,10 +70,10 @@ function finding(account: Account, reason: string, rights: readonly Right[]): Fi
   return {
     severity: "fail",
     object: binding?.object ?? `ServiceAccount ${id}`,
-    problem: `it lets the service account ${id} ${deeds.join(", ")}` +
+    problem: `it lets the service account ${id} ${actions.join(", ")}` +
       (binding === undefined ? `: ${reason || "the API server does not say why"}` : ""),
-    why: "Spark needs no such right, and whoever takes a job over has it too",
-    fix: binding?.fix ?? `Look who allows it: kubectl auth can-i --list ` +
+    why: "Spark does not need this permission, and an attacker who controls a job would have it",
+    fix: binding?.fix ?? `List what the account can do: kubectl auth can-i --list ` +
         `--as=system:serviceaccount:${account.namespace}:${account.name}`,
   };
 }
@@ -86,7 +86,7 @@ function bindingIn(reason: string): Pick<Finding, "object" | "fix"> | undefined 
   const place = namespace === undefined ? "" : `-n ${namespace} `;
   return {
     object: `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`,
-    fix: "Take the account out of its subjects, or remove it: " +
+    fix: "Remove the account from its subjects, or delete it: " +
       `kubectl ${place}delete ${kind.toLowerCase()} ${name}`,
   };
 }

@@ -5,12 +5,12 @@ import { listOf } from "../../kubernetes/fields.ts";
 import { USEFUL } from "./required_permissions.ts";
 import { type AppliedRule, type Binding, isBuiltIn } from "./role_rules.ts";
 
-const WHY = "Spark needs no such right, and whoever takes a job over has it too";
+const WHY = "Spark does not need this permission, and an attacker who controls a job would have it";
 
-/** Judges what a binding gives that Spark has no use for. */
-export function tooMuch({ object, rules = [] }: Binding): Finding[] {
+/** Judges the permissions of a binding that Spark does not need. */
+export function excessPermissions({ object, rules = [] }: Binding): Finding[] {
   const isWide = object.kind === "ClusterRoleBinding";
-  // A role that others made is for them: what is wrong is that it was bound.
+  // A ClusterRole that is not in the manifests is for others: the binding is wrong, not the role.
   const isTheirs = rules.some(({ role }) => role.file === undefined && role.kind === "ClusterRole");
   const excesses = rules.flatMap(excess);
   const [most, ...more] = excesses;
@@ -20,10 +20,10 @@ export function tooMuch({ object, rules = [] }: Binding): Finding[] {
         severity: "fail" as const,
         ...placeOf(object, ""),
         problem: "it gives its rights in every namespace of the cluster",
-        why: "a job that is taken over can then get at the pods of production",
+        why: "an attacker who controls a job can then change the pods of production",
         fix: isShared(object)
-          ? `Take the account out of its subjects: kubectl edit clusterrolebinding ${object.name}`
-          : "Make it a RoleBinding in the jobs' namespace, and remove this one: kubectl delete " +
+          ? `Remove the account from its subjects: kubectl edit clusterrolebinding ${object.name}`
+          : "Make it a RoleBinding in the jobs' namespace, and delete this one: kubectl delete " +
             `clusterrolebinding ${object.name}`,
       }]
       : []),
@@ -32,23 +32,23 @@ export function tooMuch({ object, rules = [] }: Binding): Finding[] {
       ...placeOf(object, "roleRef"),
       problem: `it allows ${naming([most, ...more].map(({ what }) => what))}`,
       why: WHY,
-      fix: "Bind a Role that names what Spark needs only, see runbook/rbac.md, and remove this: " +
+      fix: "Bind a Role with only the permissions in runbook/rbac.md, and delete this binding: " +
         `kubectl -n ${object.namespace} delete rolebinding ${object.name}`,
     }]),
   ];
 }
 
-/** Whether a binding is for others, too. */
+/** Whether a binding has other subjects too. */
 function isShared(object: ManifestObject): boolean {
   return isBuiltIn(object) || listOf(object.value.subjects).length > 1;
 }
 
-/** What a rule allows that Spark has no use for. */
+/** A permission in a rule that Spark does not need. */
 interface Excess {
   readonly rule: AppliedRule;
-  /** The field that says so. */
+  /** The field that grants the permission. */
   readonly field: "resources" | "verbs" | "apiGroups";
-  /** What, in words. */
+  /** The permission for people, as in `every verb on pods`. */
   readonly what: string;
 }
 
@@ -58,7 +58,7 @@ function ofRole({ rule: { role, path }, field, what }: Excess): Finding {
     ...placeOf(role, `${path}.${field}`),
     problem: `it allows ${what}`,
     why: WHY,
-    fix: `Name what Spark needs only, see runbook/rbac.md, in ${objectId(role)}.`,
+    fix: `Keep only the permissions in runbook/rbac.md in ${objectId(role)}.`,
   };
 }
 

@@ -6,12 +6,12 @@ import type { Need } from "./required_permissions.ts";
 import { type Binding, may } from "./role_rules.ts";
 
 /**
- * Judges whether a service account may do what its jobs have to.
+ * Judges whether a service account has the permissions that its jobs need.
  *
- * @param needs all that they do
- * @param place one of the jobs
+ * @param needs the permissions that the jobs need
+ * @param place the place of one of the jobs
  */
-export function missingRights(
+export function missingPermissions(
   known: Known,
   needs: readonly Need[],
   place: ReturnType<typeof placeOf>,
@@ -25,15 +25,15 @@ export function missingRights(
     { ...need, verbs: need.verbs.filter((verb) => !isAllowed(known, deed(need.resource, verb))) }
   )).filter(({ verbs }) => verbs.length > 0);
   const lost = bindings.find(({ rules }) => rules === undefined);
-  // Without a cluster, nobody can tell what a role allows that is not in the manifests.
+  // Without a cluster, the rules of a role that is not in the manifests are unknown.
   if (lost !== undefined && (known.now === undefined || lacking.length > 0)) return [noRole(lost)];
   if (lacking.length === 0) return [];
   if (bindings.length === 0) {
     return [{
       severity: "fail",
       ...place,
-      problem: `nothing gives the service account ${name} any rights in ${namespace}`,
-      why: "the driver may not make its executors' pods, and waits for them for ever",
+      problem: `no role is bound to the service account ${name} in ${namespace}`,
+      why: "the driver cannot create the pods of its executors, and waits for them forever",
       fix: `Bind its role: kubectl -n ${namespace} create rolebinding ${name} --role=${name} ` +
         `--serviceaccount=${namespace}:${name}`,
     }];
@@ -45,7 +45,7 @@ export function missingRights(
     return {
       severity: "fail",
       ...(role === undefined ? place : placeOf(role, "rules")),
-      problem: `the service account ${namespace}/${name} may not ${verbs.join(", ")} ${resource}`,
+      problem: `the service account ${namespace}/${name} cannot ${verbs.join(", ")} ${resource}`,
       why,
       fix: `Add to the role: - {apiGroups: [""], resources: [${resource}], verbs: [${
         verbs.join(", ")
@@ -58,13 +58,13 @@ function noRole({ object, role }: Binding): Finding {
   return {
     severity: "fail",
     ...placeOf(object, "roleRef"),
-    problem: `there is no ${role}, which it binds`,
-    why: "nobody can tell what the driver may do; a role of the cluster can also change",
+    problem: `the binding refers to ${role}, which does not exist`,
+    why: "the permissions of the driver are unknown, and a role outside the manifests can change",
     fix: "Add the Role to the manifests, or correct roleRef.",
   };
 }
 
-/** Roles are not all that an API server may be told to go by. */
+/** An API server can have other authorizers than RBAC, such as a webhook. */
 function deniedElsewhere(
   { account: { name, namespace } }: Known,
   { resource, verbs, why }: Need,
@@ -73,10 +73,11 @@ function deniedElsewhere(
   return {
     severity: "fail",
     ...place,
-    problem: `the API server does not let the service account ${namespace}/${name} ` +
-      `${verbs.join(", ")} ${resource}, though its roles allow it`,
+    problem: `the API server does not allow the service account ${namespace}/${name} to ` +
+      `${verbs.join(", ")} ${resource}, although its roles allow it`,
     why,
-    fix: `Look for what denies it, such as a webhook: kubectl -n ${namespace} auth can-i ` +
+    fix:
+      `Find the authorizer that denies it, such as a webhook: kubectl -n ${namespace} auth can-i ` +
       `${verbs[0]} ${resource} --as=system:serviceaccount:${namespace}:${name}`,
   };
 }

@@ -3,9 +3,9 @@ import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
-import { forbiddenDeeds, knownOf } from "./access_reviews.ts";
-import { tooMuch } from "./excess_permissions.ts";
-import { missingRights } from "./missing_permissions.ts";
+import { forbiddenActions, knownOf } from "./access_reviews.ts";
+import { excessPermissions } from "./excess_permissions.ts";
+import { missingPermissions } from "./missing_permissions.ts";
 import { CLIENT_NEEDS, CLUSTER_NEEDS, type Need } from "./required_permissions.ts";
 import { bindingsOf, may } from "./role_rules.ts";
 import { printedValue } from "../../spark/settings.ts";
@@ -15,61 +15,64 @@ import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
 import { namespaceOf, placeOf } from "../../kubernetes/objects.ts";
 
 /**
- * The service accounts of jobs may do what Spark does in its namespace, and nothing else: by the roles
- * as they are stored, and where there is a cluster as its API server answers for the account.
+ * The service accounts of jobs have the permissions that Spark needs in its namespace, and no others.
+ * The roles decide, and with a cluster also the answers of its API server.
  */
 export const rbac: PlatformCheck = platformCheck({
   id: "rbac",
-  title: "service accounts may do what Spark does, and no more",
+  title: "service accounts have only the permissions that Spark needs",
   reads: [...JOBS, "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"],
   judge: (platform) =>
     unlessUnknown(
       platform.tree.jobs,
-      outcomeOfWhole(platform, judgeRights(platform.tree, platform.cluster), "there is no job"),
+      outcomeOfWhole(
+        platform,
+        judgePermissions(platform.tree, platform.cluster),
+        "there is no job",
+      ),
     ),
 });
 
-/** Somebody that jobs run as. */
-interface Needing {
+/** A service account that jobs run as. */
+interface JobAccount {
   readonly account: Account;
-  /** What its jobs have to be allowed, taken together. */
+  /** The permissions that its jobs need. */
   readonly needs: readonly Need[];
-  /** One of the jobs. */
+  /** The place of one of the jobs. */
   readonly place: ReturnType<typeof placeOf>;
 }
 
 /**
- * Judges whether the service accounts of jobs may do what Spark does, and no more.
+ * Judges whether the service accounts of jobs have only the permissions that Spark needs.
  *
- * @returns undefined where no job has an account
+ * @returns undefined if there are no jobs
  */
-export function judgeRights(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
+export function judgePermissions(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
   const all = accountsOf(tree);
   if (all.length === 0) return undefined;
   const elsewhere = tree.jobs.flatMap((job) => inOtherNamespace(job, tree));
   return {
-    examined: `the rights of ${plural(all.length, "service account")}${askedOf(cluster)}`,
+    examined: `the permissions of ${plural(all.length, "service account")}${sourceOf(cluster)}`,
     findings: [
       ...elsewhere,
       ...all.flatMap(({ account, needs, place }): Finding[] => {
         const bindings = bindingsOf(tree.objects, account);
         const known = knownOf(account, bindings, cluster);
         return [
-          ...missingRights(known, needs, place),
-          ...bindings.flatMap(tooMuch),
-          ...forbiddenDeeds(known),
+          ...missingPermissions(known, needs, place),
+          ...bindings.flatMap(excessPermissions),
+          ...forbiddenActions(known),
         ];
       }),
     ],
   };
 }
 
-function askedOf(cluster: ClusterOpened | undefined): string {
+function sourceOf(cluster: ClusterOpened | undefined): string {
   if (cluster === undefined) return "";
   return cluster.rights === undefined
-    ? ", by the roles as they are stored: the user may not ask the API server itself, by " +
-      "SubjectAccessReviews"
-    : ", as the API server answers for them";
+    ? ", by the stored roles only: the user cannot create SubjectAccessReviews"
+    : ", as the API server reports them";
 }
 
 const NEEDS: Readonly<Record<SparkJob["mode"], readonly Need[]>> = {
@@ -80,13 +83,13 @@ const NEEDS: Readonly<Record<SparkJob["mode"], readonly Need[]>> = {
   cluster: CLUSTER_NEEDS,
 };
 
-function accountsOf({ jobs }: Tree): Needing[] {
-  const accounts = new Map<string, Needing>();
+function accountsOf({ jobs }: Tree): JobAccount[] {
+  const accounts = new Map<string, JobAccount>();
   for (const job of jobs) {
     const { workload: { object, specPath }, mode, driver, account: name = "default" } = job;
     const place = placeOf(object, `${specPath}.serviceAccountName`);
     const own = { account: { name, namespace: namespaceOf(object) }, needs: NEEDS[mode], place };
-    // In cluster mode the driver has a pod of its own, with an account of its own.
+    // In cluster mode, the driver has its own pod and its own account.
     const ofDriver = driver === undefined ? [] : [{
       account: { name: driver.account, namespace: namespaceOf(object) },
       needs: CLIENT_NEEDS,
@@ -94,8 +97,8 @@ function accountsOf({ jobs }: Tree): Needing[] {
     }];
     for (const each of [own, ...ofDriver]) {
       const id = accountId(each.account);
-      const before = accounts.get(id);
-      const isMore = before === undefined || before.needs.length < each.needs.length ||
+      const previous = accounts.get(id);
+      const isMore = previous === undefined || previous.needs.length < each.needs.length ||
         each.needs === CLUSTER_NEEDS;
       if (isMore) accounts.set(id, each);
     }

@@ -1,19 +1,20 @@
 import { ROBSON_NAMESPACE } from "../../../pipeline/contract/platform.ts";
 
-/** A right that Spark uses. */
+/** A permission that Spark needs. */
 export interface Need {
-  /** What on, all of the core API group. */
+  /** The resource in the core API group, as in `pods`. */
   readonly resource: string;
-  /** What it does. */
+  /** The verbs, as in `create`. */
   readonly verbs: readonly string[];
-  /** What goes wrong without it. */
+  /** Why Spark needs the permission. */
   readonly why: string;
 }
 
-const EXECUTORS = "the driver makes and watches its executors' pods";
-const TIDYING = "the driver tidies up by label when it ends, and else leaves an error in the log";
+const EXECUTORS = "the driver creates and watches the pods of its executors";
+const CLEANUP =
+  "the driver deletes objects by label when it terminates, and logs an error if it cannot";
 
-/** What Spark 3.5's driver does in its namespace where the Job's own pod is the driver. */
+/** The permissions of the driver of Spark 3.5 in client mode. */
 export const CLIENT_NEEDS: readonly Need[] = [
   {
     resource: "pods",
@@ -23,30 +24,30 @@ export const CLIENT_NEEDS: readonly Need[] = [
   {
     resource: "configmaps",
     verbs: ["create", "deletecollection"],
-    why: "the driver hands its settings to executors in a ConfigMap, and removes it at the end",
+    why: "the driver passes its settings to executors in a ConfigMap, and deletes it at the end",
   },
-  { resource: "services", verbs: ["deletecollection"], why: TIDYING },
-  { resource: "persistentvolumeclaims", verbs: ["list", "deletecollection"], why: TIDYING },
+  { resource: "services", verbs: ["deletecollection"], why: CLEANUP },
+  { resource: "persistentvolumeclaims", verbs: ["list", "deletecollection"], why: CLEANUP },
 ];
 
-/** The same where spark-submit makes a driver's pod first, with a service in front of it. */
+/** The permissions in cluster mode, where spark-submit creates the driver's pod and its Service. */
 export const CLUSTER_NEEDS: readonly Need[] = CLIENT_NEEDS.map((need) =>
   need.resource === "services" || need.resource === "configmaps"
     ? { ...need, verbs: ["create", "get", ...need.verbs.filter((verb) => verb !== "create")] }
     : need
 );
 
-/** A right that a job must not have. */
+/** A permission that a job must not have. */
 export interface Forbidden {
-  /** What it would do; `*` is everything. */
+  /** The verb; `*` is every verb. */
   readonly verb: string;
-  /** What on; `*` is everything, in every API group. */
+  /** The resource; `*` is every resource in every API group. */
   readonly resource: string;
-  /** Where: in its own namespace, in another, or in all of them. */
+  /** The scope: its own namespace, another namespace, or all namespaces. */
   readonly where: "own" | "everywhere" | { readonly namespace: string };
 }
 
-/** What whoever takes a job over would try first. */
+/** The permissions that an attacker who controls a job would try first. */
 export const FORBIDDEN: readonly Forbidden[] = [
   { verb: "get", resource: "secrets", where: "own" },
   { verb: "list", resource: "secrets", where: "own" },
@@ -58,7 +59,7 @@ export const FORBIDDEN: readonly Forbidden[] = [
   { verb: "*", resource: "*", where: "everywhere" },
 ];
 
-/** The namespace of a forbidden deed; undefined where it means all of them. */
+/** The namespace of a forbidden permission; undefined for all namespaces. */
 export function whereIs(
   where: Forbidden["where"],
   { namespace }: { readonly namespace: string },
@@ -68,10 +69,17 @@ export function whereIs(
 }
 
 const VERBS = [
-  ...["create", "get", "list", "watch", "delete", "deletecollection", "update", "patch"],
+  "create",
+  "get",
+  "list",
+  "watch",
+  "delete",
+  "deletecollection",
+  "update",
+  "patch",
 ];
 
-/** All that Spark could have use for, whatever it is told to do. */
+/** The verbs that Spark can use with any settings, by resource. */
 export const USEFUL: Readonly<Record<string, readonly string[]>> = {
   pods: VERBS,
   "pods/log": ["get", "list", "watch"],

@@ -7,15 +7,15 @@ import type { Account } from "../../kubernetes/workloads.ts";
 export interface AppliedRule {
   /** The Role or ClusterRole. */
   readonly role: ManifestObject;
-  /** Where the rule stands in it. */
+  /** The path in the role, as in `rules[0]`. */
   readonly path: string;
-  /** API groups; the core one is empty. */
+  /** The API groups; the core group is empty. */
   readonly groups: readonly string[];
-  /** Resources, as in `pods` or `pods/log`. */
+  /** The resources, as in `pods` or `pods/log`. */
   readonly resources: readonly string[];
-  /** Verbs. */
+  /** The verbs, as in `get`. */
   readonly verbs: readonly string[];
-  /** The only names that it is for; empty for all. */
+  /** The names of the objects that the rule is limited to; empty for all objects. */
   readonly names: readonly string[];
 }
 
@@ -23,15 +23,15 @@ export interface AppliedRule {
 export interface Binding {
   /** The RoleBinding or ClusterRoleBinding. */
   readonly object: ManifestObject;
-  /** Kind and name of the role, as in `Role spark-jobs`. */
+  /** The kind and name of the role, as in `Role spark-jobs`. */
   readonly role: string;
-  /** The rules of that role; undefined where it is not known. */
+  /** The rules of the role; undefined if the role is unknown. */
   readonly rules: readonly AppliedRule[] | undefined;
 }
 
 /**
- * The bindings that give a service account rights in a namespace, its own unless told; without those that Kubernetes
- * gives to everybody, such as to ask what one may do.
+ * The bindings of a service account in a namespace, by default its own, without the bindings that
+ * Kubernetes creates for all accounts.
  */
 export function bindingsOf(
   objects: readonly ManifestObject[],
@@ -57,7 +57,7 @@ export function bindingsOf(
   });
 }
 
-/** Whether the API server makes an object by itself, and makes it anew where it is missing. */
+/** Whether the API server creates an object, and creates it again if it is missing. */
 export function isBuiltIn(object: ManifestObject): boolean {
   return labelOf(object, "kubernetes.io/bootstrapping") === "rbac-defaults";
 }
@@ -88,7 +88,7 @@ function texts(value: unknown): string[] {
   return Array.isArray(value) ? value.map((each) => textOf(each) ?? "") : [];
 }
 
-/** Whether bindings of an account allow a deed. */
+/** Whether bindings of an account allow an action. */
 export function may(
   bindings: readonly Binding[],
   { resource, verb, namespace }: Pick<AccountAction, "resource" | "verb" | "namespace">,

@@ -6,10 +6,10 @@ import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kuberne
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
 
-/** Jobs run as a service account that is there, once the manifests are applied. */
+/** Jobs run as a service account that exists after the manifests are applied. */
 export const serviceAccount: PlatformCheck = platformCheck({
   id: "service-account",
-  title: "jobs run as a service account that is there",
+  title: "jobs run as a service account that exists",
   reads: [...JOBS, "ServiceAccount"],
   judge: (platform) =>
     unlessUnknown(
@@ -19,9 +19,9 @@ export const serviceAccount: PlatformCheck = platformCheck({
 });
 
 /**
- * Judges whether jobs run as a service account that there is, and whose token a driver gets.
+ * Judges whether jobs run as a service account that exists, and whether drivers get its token.
  *
- * @returns undefined where there are no jobs
+ * @returns undefined if there are no jobs
  */
 export function judgeAccounts(tree: Tree): Judged | undefined {
   const jobs = tree.jobs.filter(({ mode }) => mode !== "none");
@@ -50,7 +50,7 @@ function judgeMade(job: SparkJob, { objects }: Tree): Finding[] {
       return role === "executor" ? [] : [{
         severity: "fail",
         ...place,
-        problem: "the driver that Spark makes runs as the namespace's default service account",
+        problem: "the driver that Spark creates runs as the namespace's default service account",
         why: "the account may not create the executors' pods",
         fix: `Add to the arguments of spark-submit: --conf=${key("driver")}=spark-jobs`,
       }];
@@ -67,9 +67,10 @@ function judgeJob(job: SparkJob, { objects }: Tree): Finding[] {
   const place = placeOf(object, `${specPath}.serviceAccountName`);
   if (name === undefined || name === "default") {
     return [{
-      ...{ severity: "fail", ...place },
+      severity: "fail",
+      ...place,
       problem: "the job runs as the namespace's default service account",
-      why: "it has no rights, and whatever it is given every other pod of the namespace gets too",
+      why: "it has no permissions, and every pod of the namespace would share new ones",
       fix: "Set in the pod's spec: serviceAccountName: spark-jobs",
     }];
   }
@@ -85,7 +86,7 @@ function judgeJob(job: SparkJob, { objects }: Tree): Finding[] {
     severity: "fail",
     ...placeOf(object, `${specPath}.automountServiceAccountToken`),
     problem: "the driver gets no token of its service account",
-    why: "it cannot log in to the Kubernetes API, and so makes no executors",
+    why: "the driver cannot log in to the Kubernetes API, so it creates no executors",
     fix: "Set in the pod's spec: automountServiceAccountToken: true",
   }];
 }
@@ -104,8 +105,8 @@ function unknown(
       : `the service account ${name} is in the namespace ${
         others.map(namespaceOf).join(", ")
       }, not in ${namespace}`,
-    why: "the Job makes no pod as long as its namespace has no such account",
-    fix: `Add it to the manifests, as kubectl writes it: kubectl -n ${namespace} create ` +
+    why: "the Job creates no pods while the account does not exist",
+    fix: `Add the output of this command to the manifests: kubectl -n ${namespace} create ` +
       `serviceaccount ${name} --dry-run=client -o yaml`,
   };
 }

@@ -1,36 +1,35 @@
 import { labelOf, type ManifestObject, ofKind } from "../../kubernetes/objects.ts";
 import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 
-/** A taint of a node: it keeps off what does not tolerate it. */
+/** A taint of a node: it repels pods that do not tolerate it. */
 export interface Taint {
-  /** As in `robson.io/dedicated`. */
+  /** The key, as in `robson.io/dedicated`. */
   readonly key: string;
-  /** Empty where it has none. */
+  /** The value; empty if there is none. */
   readonly value: string;
-  /** As in `NoSchedule`. */
+  /** The effect, as in `NoSchedule`. */
   readonly effect: string;
 }
 
 /** The label of the nodes that the jobs run on. */
 export const LABEL = { key: "robson.io/pool", value: "analytics" } as const;
 
-/** The taint that keeps everything else off them. */
+/** The taint that repels other pods from these nodes. */
 export const TAINT: Taint = {
   key: "robson.io/dedicated",
   value: "analytics",
   effect: "NoSchedule",
 };
 
-/** The nodes that carry the pool's label. */
+/** The nodes with the label of the pool. */
 export function poolOf(objects: readonly ManifestObject[]): ManifestObject[] {
   return ofKind(objects, "Node").filter((node) => labelOf(node, LABEL.key) === LABEL.value);
 }
 
 /**
- * The platform of the nodes that the jobs run on, as in `linux/amd64`: what their image has to be
- * made for.
+ * The platform of the nodes in the pool, as in `linux/amd64`. The image of the jobs must support it.
  *
- * @returns undefined where no node of the pool says so
+ * @returns undefined if no node of the pool reports its platform
  */
 export function poolPlatform(objects: readonly ManifestObject[]): string | undefined {
   const pool = poolOf(objects);
@@ -42,30 +41,32 @@ export function poolPlatform(objects: readonly ManifestObject[]): string | undef
   return undefined;
 }
 
-/** Whether a node's kubelet says that it takes pods. */
+/** Whether a node is ready, as its kubelet reports. */
 export function isReady(node: ManifestObject): boolean {
   return conditionOf(node)?.status === "True";
 }
 
-/** The condition of a node that says whether it is ready. */
+/** The condition `Ready` of a node. */
 export function conditionOf({ value: { status } }: ManifestObject): Fields | undefined {
   return listOf(isFields(status) ? status.conditions : undefined)
     .find(({ type }) => type === "Ready");
 }
 
-/** The taints of a node that keep pods off; one that only asks for other nodes first is none. */
+/** The taints of a node that repel pods, without `PreferNoSchedule`. */
 export function taintsOf({ value: { spec } }: ManifestObject): Taint[] {
   return listOf(isFields(spec) ? spec.taints : undefined).map(({ key, value, effect }) => ({
-    ...{ key: textOf(key) ?? "", value: textOf(value) ?? "", effect: textOf(effect) ?? "" },
+    key: textOf(key) ?? "",
+    value: textOf(value) ?? "",
+    effect: textOf(effect) ?? "",
   })).filter(({ effect }) => effect === "NoSchedule" || effect === "NoExecute");
 }
 
-/** How a taint is told, and written for kubectl. */
+/** Formats a taint as kubectl does: `robson.io/dedicated=analytics:NoSchedule`. */
 export function formatTaint({ key, value, effect }: Taint): string {
   return `${key}${value === "" ? "" : `=${value}`}:${effect}`;
 }
 
-/** As the scheduler has it: no key with Exists is every taint, no effect is every effect. */
+/** Whether a toleration matches a taint. `Exists` without a key matches every taint. */
 export function tolerates(
   { key, operator = "Equal", value = "", effect }: Fields,
   taint: Taint = TAINT,

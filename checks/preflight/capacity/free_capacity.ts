@@ -5,46 +5,46 @@ import type { Pods } from "./pod_requests.ts";
 import { workloadsOf } from "../../kubernetes/workloads.ts";
 import { formatQuantity, parseQuantity } from "../../kubernetes/quantities.ts";
 
-/** An amount of what pods share on a node, in billionths. */
+/** Resources of a node, in billionths of their unit. */
 export interface Room {
-  /** Of processors. */
+  /** Billionths of a CPU. */
   readonly cpu: bigint;
-  /** Of bytes. */
+  /** Billionths of a byte. */
   readonly memory: bigint;
-  /** Of pods. */
+  /** Billionths of a pod. */
   readonly pods: bigint;
 }
 
 const RESOURCES = ["cpu", "memory", "pods"] as const;
 const ONE = 1_000_000_000n;
 
-/** A node, and what is left of it. */
-export interface Left {
+/** A node and its free resources. */
+export interface FreeNode {
   /** The node. */
   readonly node: ManifestObject;
-  /** What pods can have of it in all. */
+  /** The allocatable resources of the node. */
   readonly all: Room;
-  /** What nobody has asked for yet. */
+  /** The resources that no pod requests. */
   readonly free: Room;
 }
 
 /**
- * What is left of a node.
+ * The free resources of a node.
  *
- * @param pods all that are on any node
+ * @param pods the pods on all nodes
  */
-export function leftOf(node: ManifestObject, pods: readonly ManifestObject[]): Left {
+export function freeNodeOf(node: ManifestObject, pods: readonly ManifestObject[]): FreeNode {
   const { status } = node.value;
   const { allocatable } = isFields(status) ? status : {};
   const amount = (name: string) =>
     parseQuantity(isFields(allocatable) ? allocatable[name] : undefined) ?? 0n;
   const all = { cpu: amount("cpu"), memory: amount("memory"), pods: amount("pods") };
   const here = pods.filter(({ value: { spec } }) => isFields(spec) && spec.nodeName === node.name);
-  return { node, all, free: here.map(askedBy).reduce(minus, all) };
+  return { node, all, free: here.map(requestedBy).reduce(minus, all) };
 }
 
-/** Pods of a job, and the nodes that they may run on. */
-export interface Wanting {
+/** Pods of a job, and the nodes that accept them. */
+export interface PlaceablePods {
   /** The pods. */
   readonly pods: Pods;
   /** The names of the nodes. */
@@ -52,28 +52,31 @@ export interface Wanting {
 }
 
 /**
- * Whether pods find room beside each other: the largest first, each where most memory is left. The
- * scheduler may do worse, but not where there is one node.
+ * Whether the nodes have room for all pods at the same time. The function places the largest pod
+ * first, each on the node with the most free memory. With several nodes, the scheduler can place the
+ * pods less well.
  */
-export function fits(wanting: readonly Wanting[], left: readonly Left[]): boolean {
+export function fits(groups: readonly PlaceablePods[], left: readonly FreeNode[]): boolean {
   const free = new Map(left.map((each) => [each.node.name, each.free]));
-  const all = wanting.flatMap(({ pods, nodes }) =>
-    Array.from({ length: pods.count }, () => ({ asked: askedFor(pods), nodes }))
+  const all = groups.flatMap(({ pods, nodes }) =>
+    Array.from({ length: pods.count }, () => ({ requested: requestsOf(pods), nodes }))
   );
-  return all.toSorted((a, b) => compare(b.asked.memory, a.asked.memory)).every(
-    ({ asked, nodes }) => {
+  return all.toSorted((a, b) => compare(b.requested.memory, a.requested.memory)).every(
+    ({ requested, nodes }) => {
       const [place] = [...free]
-        .filter(([name, room]) => nodes.has(name) && RESOURCES.every((r) => asked[r] <= room[r]))
+        .filter(([name, room]) =>
+          nodes.has(name) && RESOURCES.every((r) => requested[r] <= room[r])
+        )
         .sort(([, a], [, b]) => compare(b.memory, a.memory));
       if (place === undefined) return false;
-      free.set(place[0], minus(place[1], asked));
+      free.set(place[0], minus(place[1], requested));
       return true;
     },
   );
 }
 
-/** What one of these pods asks for. */
-export function askedFor({ containers }: Pods): Room {
+/** The requests of one of these pods. */
+export function requestsOf({ containers }: Pods): Room {
   const known = containers.map((each) => ({ ...each, demand: { ...NOTHING, ...each.demand } }));
   const of = (name: "requests.cpu" | "requests.memory") => ofPod(known, name) ?? 0n;
   return { cpu: of("requests.cpu"), memory: of("requests.memory"), pods: ONE };
@@ -81,32 +84,32 @@ export function askedFor({ containers }: Pods): Room {
 
 const NOTHING = { "requests.cpu": 0n, "requests.memory": 0n };
 
-/** Room as people write it: `1500m cpu and 3Gi memory`. */
+/** Formats resources for people, as in `1500m cpu and 3Gi memory`. */
 export function formatRoom({ cpu, memory }: Room): string {
   return `${formatQuantity(cpu, "cpu")} cpu and ${formatQuantity(memory, "memory")} memory`;
 }
 
-/** What a pod asks for that is there; its own resources, where it has some, stand for its containers'. */
-function askedBy(pod: ManifestObject): Room {
+/** The requests of a pod on a node. Requests at the level of the pod replace those of its containers. */
+function requestedBy(pod: ManifestObject): Room {
   const { spec } = pod.value;
   const { overhead, resources } = isFields(spec) ? spec : {};
   const [workload] = workloadsOf([pod]);
-  const asked = workload === undefined
+  const requested = workload === undefined
     ? { cpu: 0n, memory: 0n, pods: ONE }
-    : askedFor(ownPods(workload, ""));
+    : requestsOf(ownPods(workload, ""));
   const requests = isFields(resources) && isFields(resources.requests) ? resources.requests : {};
   const amount = (fields: unknown, name: string) =>
     isFields(fields) ? parseQuantity((fields as Fields)[name]) : undefined;
   const of = (name: "cpu" | "memory") =>
-    (amount(requests, name) ?? asked[name]) + (amount(overhead, name) ?? 0n);
+    (amount(requests, name) ?? requested[name]) + (amount(overhead, name) ?? 0n);
   return { cpu: of("cpu"), memory: of("memory"), pods: ONE };
 }
 
-function minus(room: Room, asked: Room): Room {
+function minus(room: Room, requested: Room): Room {
   return {
-    cpu: room.cpu - asked.cpu,
-    memory: room.memory - asked.memory,
-    pods: room.pods - asked.pods,
+    cpu: room.cpu - requested.cpu,
+    memory: room.memory - requested.memory,
+    pods: room.pods - requested.pods,
   };
 }
 

@@ -5,11 +5,11 @@ import type { SparkJob } from "../../spark/spark_job.ts";
 import { limitsOf, withDefaults } from "./limit_range.ts";
 import { madePods, ownPods, type Pods } from "./pod_requests.ts";
 
-/** The pods of a job, and what they ask for once a LimitRange has filled in its defaults. */
+/** The pods of a job and their requests, including the defaults of a LimitRange. */
 export interface JobPods {
   /** The job's own pods. */
   readonly own: Pods;
-  /** The pods that Spark makes for the job. */
+  /** The pods that Spark creates for the job. */
   readonly made: readonly Pods[];
 }
 

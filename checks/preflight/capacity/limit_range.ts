@@ -1,21 +1,27 @@
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import { parseQuantity } from "../../kubernetes/quantities.ts";
-import { type Asking, COUNTED, type Counted, type Demand, type Pods } from "./pod_requests.ts";
+import {
+  type ContainerDemand,
+  COUNTED,
+  type Counted,
+  type Demand,
+  type Pods,
+} from "./pod_requests.ts";
 
 /** The limits of a namespace for containers, or for pods as a whole. */
 export interface Limit {
   /** The LimitRange. */
   readonly object: ManifestObject;
-  /** Where in it. */
+  /** The path in the LimitRange, as in `spec.limits[0]`. */
   readonly path: string;
-  /** What it applies to. */
+  /** What the limit applies to. */
   readonly type: "Container" | "Pod";
-  /** The item, unread. */
+  /** The fields of the limit, not validated. */
   readonly fields: Fields;
 }
 
-/** The limits in LimitRanges. */
+/** The limits for containers and pods in LimitRanges. */
 export function limitsOf(ranges: readonly ManifestObject[]): Limit[] {
   return ranges.flatMap((object) =>
     listOf(isFields(object.value.spec) ? object.value.spec.limits : undefined)
@@ -27,29 +33,31 @@ export function limitsOf(ranges: readonly ManifestObject[]): Limit[] {
   );
 }
 
-/** An amount of a limit, in billionths. */
+/** The amount of a limit in billionths, as in `max` of `cpu`. */
 export function amountOf({ fields }: Limit, field: string, name: string): bigint | undefined {
   const all = fields[field];
   return isFields(all) ? parseQuantity(all[name]) : undefined;
 }
 
 /**
- * Fills in what containers do not say, as the API server does: a request is the limit if only that is
- * there, and else what the LimitRange has; its own defaults come from `max` and `min`.
+ * Adds default requests and limits to containers, as the API server does. A missing request is the
+ * container's limit, or else the default of the LimitRange. Defaults of a LimitRange come from `max`
+ * and `min` if they are missing.
  */
 export function withDefaults(pods: Pods, limits: readonly Limit[]): Pods {
-  return { ...pods, containers: pods.containers.map((each) => filled(each, limits)) };
+  return { ...pods, containers: pods.containers.map((each) => withDefaultsOf(each, limits)) };
 }
 
-function filled(asking: Asking, limits: readonly Limit[]): Asking {
+function withDefaultsOf(asking: ContainerDemand, limits: readonly Limit[]): ContainerDemand {
   const demand: { -readonly [C in Counted]?: bigint } = { ...asking.demand };
   for (const name of ["cpu", "memory"] as const) {
     demand[`requests.${name}`] ??= demand[`limits.${name}`]!;
     for (const limit of limits.filter(({ type }) => type === "Container")) {
-      const most = amountOf(limit, "default", name) ?? amountOf(limit, "max", name);
-      const usual = amountOf(limit, "defaultRequest", name) ?? most ?? amountOf(limit, "min", name);
-      demand[`limits.${name}`] ??= most!;
-      demand[`requests.${name}`] ??= usual!;
+      const limitDefault = amountOf(limit, "default", name) ?? amountOf(limit, "max", name);
+      const requestDefault = amountOf(limit, "defaultRequest", name) ?? limitDefault ??
+        amountOf(limit, "min", name);
+      demand[`limits.${name}`] ??= limitDefault!;
+      demand[`requests.${name}`] ??= requestDefault!;
     }
   }
   return { ...asking, demand: defined(demand) };

@@ -5,7 +5,7 @@ import type { SparkSettings } from "../../spark/settings.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
-import { type ComingJob, judgeNodes } from "./node_fit.ts";
+import { judgeNodes, type NewJob } from "./node_fit.ts";
 import { formatTaint, LABEL, TAINT, tolerates } from "./analytics_nodes.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { jobPods } from "./job_pods.ts";
@@ -16,8 +16,8 @@ import { ofKind, placeOf } from "../../kubernetes/objects.ts";
 export { poolPlatform } from "./analytics_nodes.ts";
 
 /**
- * The pods of jobs go to the analytics pool, and its taint lets them in. Where there is a cluster, it
- * has such a node, ready and with room.
+ * The pods of jobs select the analytics pool and tolerate its taint. With a cluster, a node of the pool
+ * is ready and has room.
  */
 export const nodePool: PlatformCheck = platformCheck({
   id: "node-pool",
@@ -34,14 +34,14 @@ export const nodePool: PlatformCheck = platformCheck({
     const outcome = unread === undefined || hasFailure(judged) ? judged : { unknown: unread };
     const isGood = "findings" in outcome &&
       outcome.findings.every(({ severity }) => severity !== "fail");
-    // Who cannot see all pods cannot tell that there is room.
+    // Without all pods, the free resources of a node are unknown.
     return isGood && cluster !== undefined && cluster.scheduledPods === undefined
       ? UNSEEN
       : outcome;
   },
 });
 
-/** The pod templates that the manifests do not have, for a message; undefined where there is none. */
+/** A message about pod templates that are not in the manifests; undefined if there are none. */
 function unreadTemplates({ jobs }: Tree): string | undefined {
   const unread = jobs.flatMap((job) =>
     [job.driver, job.executor].flatMap((pod) => {
@@ -53,22 +53,25 @@ function unreadTemplates({ jobs }: Tree): string | undefined {
 }
 
 const UNSEEN: Outcome = {
-  unknown: "the user may not list the pods of all namespaces, so nobody can tell how much room " +
-    "they leave on the nodes",
+  unknown:
+    "the user cannot list the pods of all namespaces, so the free resources of the nodes are " +
+    "unknown",
 };
 
 /**
- * Judges whether the pods of jobs, executors included, go to the analytics pool and are let in; and
- * where there is a cluster, whether the pool takes them.
+ * Judges whether the pods of jobs, including executors, select the analytics pool and tolerate its
+ * taint; with a cluster, also whether the pool has room for them.
  *
- * @returns undefined where there are no jobs
+ * @returns undefined if there are no jobs
  */
 export function judgePools(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
   const jobs = tree.jobs.filter(({ mode }) => mode !== "none");
   if (jobs.length === 0) return undefined;
   const judged = jobs.map((job) => judgeJob(job, tree));
   const nodes = cluster === undefined ? undefined : ofKind(cluster.objects, "Node").length;
-  const on = nodes === undefined ? "" : ` on ${plural(nodes, "node")}, beside what runs there now`;
+  const on = nodes === undefined
+    ? ""
+    : ` on ${plural(nodes, "node")}, with the pods that run there now`;
   return {
     examined: `the pods of ${plural(jobs.length, "job")}${on}`,
     findings: [
@@ -78,14 +81,14 @@ export function judgePools(tree: Tree, cluster?: ClusterOpened): Judged | undefi
   };
 }
 
-/** What stands in the image may tolerate anything. */
+/** The spec of a pod whose template is in the image: it can tolerate any taint. */
 const UNSEEN_SPEC: Fields = { tolerations: [{ operator: "Exists" }] };
 
-/** Whether a job's pods ask for the pool, and what they ask of it. */
+/** Judges the pods of a job, and returns their specs and requests. */
 function judgeJob(
   job: SparkJob,
   tree: Tree,
-): ComingJob & { readonly findings: readonly Finding[] } {
+): NewJob & { readonly findings: readonly Finding[] } {
   const { workload: { object, spec, specPath }, driver, executor } = job;
   const place = (field: string) => placeOf(object, `${specPath}.${field}`);
   const { own, made } = jobPods(job, tree);
@@ -97,19 +100,19 @@ function judgeJob(
     .map((pod, i) => ({ pods: made[i]!, ...judgeMade(job, pod) }));
   return {
     object,
-    coming: [{ spec, pods: own }, ...ofSpark.map(({ spec, pods }) => ({ spec, pods }))],
+    groups: [{ spec, pods: own }, ...ofSpark.map(({ spec, pods }) => ({ spec, pods }))],
     findings: [...findings, ...ofSpark.flatMap((each) => each.findings)],
   };
 }
 
-/** Whether pods that Spark makes ask for the pool, and what they ask of it. */
+/** Judges the pods of one role that Spark creates, and returns their spec. */
 function judgeMade(
   { workload: { object, specPath }, settings }: SparkJob,
   { role, template }: SparkPod,
 ): { readonly spec: Fields; readonly findings: readonly Finding[] } {
   const key = `spark.kubernetes.${role}.podTemplateFile`;
   if (template !== undefined && template.spec === undefined) {
-    // The file is in the image, or comes from an object that the manifests do not have.
+    // The file is in the image, or in an object that is not in the manifests.
     if (template.absent?.isLost !== true) return { spec: UNSEEN_SPEC, findings: [] };
     return {
       spec: UNSEEN_SPEC,
@@ -117,7 +120,7 @@ function judgeMade(
         severity: "fail",
         ...template.place,
         problem: `${key}: ${template.absent.reason}`,
-        why: "Spark cannot read the pod template, so the job ends before it makes a pod",
+        why: "Spark cannot read the pod template, so the job fails before it creates a pod",
         fix: "Correct the path in the setting, or the key in the ConfigMap.",
       }],
     };
@@ -132,11 +135,11 @@ function judgeMade(
   };
   const at = template?.place ?? settings.get("spark.executor.instances")?.place ??
     placeOf(object, `${specPath}.containers`);
-  const who = role === "driver" ? "the driver that Spark makes" : "the executors";
+  const who = role === "driver" ? "the driver that Spark creates" : "the executors";
   return { spec, findings: judgePod(who, spec, { selector: at, tolerations: at }) };
 }
 
-/** What Spark's own settings select nodes by. */
+/** The node selector of Spark's settings. */
 function selectedBy(role: Role, settings: SparkSettings): Fields {
   const setting = new RegExp(`^spark\\.kubernetes\\.(?:${role}\\.)?node\\.selector\\.(.+)$`);
   return Object.fromEntries([...settings.values()].flatMap(({ key, value }) => {
@@ -163,13 +166,13 @@ function judgePod(
       problem: `${who} can run on any node${
         typeof label === "string" ? `, or none: ${LABEL.key} has to be ${label}` : ""
       }`,
-      why: "Spark takes the memory that production needs, on a node that was not meant for it",
+      why: "Spark can then use the memory that production needs, on another node",
       fix: `Set in the pod's spec: nodeSelector: {${LABEL.key}: ${LABEL.value}}`,
     }]),
     ...(isTolerated ? [] : [{
       severity: "fail" as const,
       ...places.tolerations,
-      problem: `${who} may not run on nodes with the taint ${formatTaint(TAINT)}`,
+      problem: `${who} cannot run on nodes with the taint ${formatTaint(TAINT)}`,
       why: "the analytics nodes have that taint, so the pod stays pending",
       fix: `Add to the pod's spec: tolerations: [{key: ${TAINT.key}, operator: Equal, value: ` +
         `${TAINT.value}, effect: ${TAINT.effect}}]`,
@@ -177,7 +180,7 @@ function judgePod(
   ];
 }
 
-/** Node affinity that must hold says the same as a selector, if every one of its terms does. */
+/** Whether every term of the required node affinity selects the pool. */
 function isRequired({ affinity }: Fields): boolean {
   const node = isFields(affinity) ? affinity.nodeAffinity : undefined;
   const required = isFields(node) ? node.requiredDuringSchedulingIgnoredDuringExecution : undefined;

@@ -3,58 +3,59 @@ import { parseQuantity } from "../../kubernetes/quantities.ts";
 import type { Workload } from "../../kubernetes/workloads.ts";
 import type { SparkPod } from "../../spark/pods.ts";
 
-/** What quotas count, for cpu and memory. */
+/** The resources of quotas for cpu and memory. */
 export const COUNTED = ["requests.cpu", "requests.memory", "limits.cpu", "limits.memory"] as const;
 
-/** One of them. */
+/** A resource of a quota, as in `requests.cpu`. */
 export type Counted = typeof COUNTED[number];
 
-/** What a container asks for, in billionths; undefined where it does not say. */
+/** The requests and limits of a container in billionths; absent if not set. */
 export type Demand = { readonly [C in Counted]?: bigint };
 
-/** A container, or what Spark will make one of, and what it asks for. */
-export interface Asking {
-  /** Where that stands. */
+/** A container, or a container that Spark will create, with its requests and limits. */
+export interface ContainerDemand {
+  /** The path of the container, or of the setting that creates the pods. */
   readonly path: string;
-  /** Whether it comes to its end before the others start. */
-  readonly passing: boolean;
-  /** What it asks for, defaults filled in. */
+  /** Whether the container terminates before the others start. */
+  readonly isInit: boolean;
+  /** The requests and limits, including defaults. */
   readonly demand: Demand;
 }
 
-/** Pods of one shape. */
+/** Pods with the same containers. */
 export interface Pods {
-  /** What they are, as in `executor`. */
+  /** The role of the pods, as in `executor`. */
   readonly role: string;
-  /** How many. */
+  /** The number of pods. */
   readonly count: number;
-  /** Their containers. */
-  readonly containers: readonly Asking[];
+  /** The containers of each pod. */
+  readonly containers: readonly ContainerDemand[];
 }
 
-/** The pods of a workload's own. */
+/** The pods that a workload creates itself. */
 export function ownPods({ object, containers }: Workload, role: string): Pods {
   return {
     role,
     count: countOf(object.value),
-    containers: containers.map(({ path, passing, fields }) => ({
-      ...{ path, passing },
+    containers: containers.map(({ path, isInit, fields }) => ({
+      path,
+      isInit,
       demand: demandOf(isFields(fields.resources) ? fields.resources : {}),
     })),
   };
 }
 
-/** The pods that Spark makes. */
+/** The pods that Spark creates. */
 export function madePods(role: string, path: string, { count, cpu, memory }: SparkPod): Pods {
   const resources = {
     requests: { cpu: cpu.request },
     limits: cpu.limit === undefined ? {} : { cpu: cpu.limit },
   };
   const demand = { ...demandOf(resources), "requests.memory": memory, "limits.memory": memory };
-  return { role, count, containers: [{ path, passing: false, demand }] };
+  return { role, count, containers: [{ path, isInit: false, demand }] };
 }
 
-/** The quantities of a workload's containers that are none, by their path. */
+/** The values of resources that are not valid quantities, with their paths. */
 export function unreadable({ containers }: Workload): { path: string; value: unknown }[] {
   return containers.flatMap(({ path, fields }) => {
     const resources = isFields(fields.resources) ? fields.resources : {};
@@ -77,14 +78,17 @@ function demandOf(resources: Fields): Demand {
   return demand;
 }
 
-/** A pod's demand, as the scheduler counts it: init containers run one after the other. */
-export function ofPod(containers: readonly Asking[], counted: Counted): bigint | undefined {
+/** The demand of a pod as the scheduler counts it. Init containers run one after another. */
+export function ofPod(
+  containers: readonly ContainerDemand[],
+  counted: Counted,
+): bigint | undefined {
   let running = 0n;
   let most = 0n;
-  for (const { passing, demand } of containers) {
+  for (const { isInit, demand } of containers) {
     const amount = demand[counted];
     if (amount === undefined) return undefined;
-    if (!passing) running += amount;
+    if (!isInit) running += amount;
     else if (amount > most) most = amount;
   }
   return running > most ? running : most;

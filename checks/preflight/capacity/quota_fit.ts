@@ -22,7 +22,7 @@ import { workloadsOf } from "../../kubernetes/workloads.ts";
 import { formatQuantity, mebibytes } from "../../kubernetes/quantities.ts";
 import { hasFailure, type Judged, outcomeOf, unlessUnknown } from "../outcome.ts";
 
-/** Each job's pods, executors included, fit into the quotas and limits of their namespace. */
+/** The pods of each job, including executors, fit into the quotas and limits of their namespace. */
 export const quotaFit: PlatformCheck = platformCheck({
   id: "quota-fit",
   title: "jobs fit into quota and limits",
@@ -48,30 +48,30 @@ export const quotaFit: PlatformCheck = platformCheck({
   },
 });
 
-/** The roles whose settings decide about a job's pods. In client mode the job's own pod is the driver. */
+/** The roles whose settings apply to a job's pods. In client mode, the job's own pod is the driver. */
 function rolesOf({ mode }: SparkJob): Role[] {
   if (mode === "none" || mode === "unknown") return [];
   return mode === "local" ? ["driver"] : ["driver", "executor"];
 }
 
-/** Kinds whose pods are there all the time, beside each job's. */
-const STEADY = ["Pod", "Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"];
+/** The kinds whose pods run all the time, next to each job's pods. */
+const PERMANENT = ["Pod", "Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"];
 
 /**
- * Judges whether each job's pods, executors included, fit into the quotas and limits of its namespace,
- * beside what is always there, or what is there now. Jobs come one after the other, so each is judged
- * by itself.
+ * Judges whether each job's pods, including executors, fit into the quotas and limits of its namespace,
+ * in addition to the pods that always run, or that run now. Each job is judged alone, because jobs do
+ * not run in parallel.
  *
- * @returns undefined where there are no jobs, or nothing that limits them
+ * @returns undefined if there are no jobs, or no quotas and limits
  */
 export function judgeDemands(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
   const { objects, jobs } = tree;
   const bounds = jobs.flatMap(({ workload: { object } }) => boundsOf(objects, namespaceOf(object)));
   const findings = jobs.flatMap((job) => judgeJob(job, tree, cluster));
   if (bounds.length + findings.length === 0) return undefined;
-  const beside = cluster === undefined ? "" : ", beside what is used now";
+  const addition = cluster === undefined ? "" : ", in addition to what is used now";
   return {
-    examined: `${plural(jobs.length, "job")}, each with its executors${beside}, against ${
+    examined: `${plural(jobs.length, "job")}, each with its executors${addition}, against ${
       bounds.length === 0 ? "no quota" : naming([...new Set(bounds)].map(objectId))
     }`,
     findings,
@@ -102,7 +102,9 @@ function judgeJob(
   const { own, made } = jobPods(job, tree);
   const limits = limitsOf(ofKind(objects, "LimitRange", namespace));
   const steady = workloadsOf(objects)
-    .filter((each) => STEADY.includes(each.object.kind) && namespaceOf(each.object) === namespace)
+    .filter((each) =>
+      PERMANENT.includes(each.object.kind) && namespaceOf(each.object) === namespace
+    )
     .filter((each) => each.object !== object && !isThere(cluster, each.object))
     .map((each) => withDefaults(ownPods(each, each.object.name), limits));
   return [
@@ -113,7 +115,7 @@ function judgeJob(
       used: (hard) => usedBeside(cluster, object, hard),
     }),
     ...unlimited(job),
-    ...(mode === "client" ? heap(object, own, memoryOf("driver", settings)) : []),
+    ...(mode === "client" ? judgeDriverMemory(object, own, memoryOf("driver", settings)) : []),
   ];
 }
 
@@ -133,23 +135,24 @@ function noQuantity(object: ManifestObject, path: string, value: unknown): Findi
   return {
     severity: "fail",
     ...placeOf(object, path),
-    problem: `${JSON.stringify(value)} is no quantity`,
+    problem: `${JSON.stringify(value)} is not a quantity`,
     why: "the API server refuses the job",
     fix: 'Write it like "500m" or "2" for cpu, and "512Mi" or "2Gi" for memory.',
   };
 }
 
-/** In client mode nobody but the Job's author makes room for the driver's overhead. */
-function heap(object: ManifestObject, own: Pods, needed: bigint): Finding[] {
+/** In client mode, the Job's memory limit must include the driver's overhead. */
+function judgeDriverMemory(object: ManifestObject, own: Pods, needed: bigint): Finding[] {
   const limit = ofPod(own.containers, "limits.memory");
   if (limit === undefined || mebibytes(needed) <= limit) return [];
   const show = (amount: bigint) => formatQuantity(amount, "memory");
   return [{
     severity: "fail",
     ...placeOf(object, own.containers.at(-1)?.path ?? ""),
-    problem: `the driver needs ${show(mebibytes(needed))}, Spark's overhead included, and is ` +
-      `limited to ${show(limit)}`,
-    why: "the kernel ends it (OOMKilled) as soon as the heap is full",
+    problem:
+      `the driver needs ${show(mebibytes(needed))}, including Spark's overhead, but its limit ` +
+      `is ${show(limit)}`,
+    why: "the kernel kills the driver (OOMKilled) when the heap is full",
     fix: "Raise resources.limits.memory, or lower --driver-memory.",
   }];
 }

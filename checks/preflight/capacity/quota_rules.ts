@@ -10,45 +10,45 @@ const SHORT: Readonly<Record<string, Counted>> = {
   memory: "requests.memory",
 };
 
-/** What quotas say of one resource. */
+/** The limit of a quota for one resource. */
 export interface Hard {
   /** The ResourceQuota. */
   readonly quota: ManifestObject;
-  /** What it calls the resource, as in `cpu` or `limits.memory`. */
+  /** The name of the resource in the quota, as in `cpu` or `limits.memory`. */
   readonly key: string;
-  /** What is counted: `pods`, or one of cpu and memory. */
+  /** The counted resource: `pods`, or a resource of cpu or memory. */
   readonly counted: Counted | "pods";
-  /** How much of it there may be, in billionths. */
+  /** The allowed amount in billionths. */
   readonly amount: bigint;
-  /** The amount as it is written there. */
+  /** The amount as the quota contains it, as in `8Gi`. */
   readonly text: string;
 }
 
-/** What has to fit into the quotas of a namespace at the same time. */
-export interface Together {
-  /** The pods of a job, and what else will be there. */
+/** The pods that must fit into the quotas of a namespace at the same time. */
+export interface ConcurrentPods {
+  /** The pods of a job, and the other pods of the manifests. */
   readonly pods: readonly Pods[];
   /** The ResourceQuotas. */
   readonly quotas: readonly ManifestObject[];
-  /** What is taken already, in billionths. */
+  /** The used amount of a resource, in billionths. */
   readonly used: (hard: Hard) => bigint;
 }
 
-/** Judges pods that are there at the same time against a namespace's quotas. */
+/** Judges pods that run at the same time against the quotas of a namespace. */
 export function judgeQuotas(
   object: ManifestObject,
-  { pods, quotas, used: usedOf }: Together,
+  { pods, quotas, used: usedOf }: ConcurrentPods,
 ): Finding[] {
   return quotas.flatMap(hardOf).flatMap((hard) => {
     const { counted, quota, key } = hard;
     const used = usedOf(hard);
     if (counted === "pods") return overCount(object, pods, hard, used);
-    const asked = pods.map(({ role, count, containers }) => (
+    const requests = pods.map(({ role, count, containers }) => (
       { role, count, containers, each: ofPod(containers, counted) }
     ));
-    const silent = asked.find(({ count, each }) => count > 0 && each === undefined);
-    if (silent !== undefined) return [unsaid(object, silent, counted, quota)];
-    const sum = asked.reduce(
+    const incomplete = requests.find(({ count, each }) => count > 0 && each === undefined);
+    if (incomplete !== undefined) return [missingAmount(object, incomplete, counted, quota)];
+    const sum = requests.reduce(
       (total, { count, each }) => total + BigInt(count) * (each ?? 0n),
       used,
     );
@@ -56,19 +56,19 @@ export function judgeQuotas(
     const show = (amount: bigint) => formatQuantity(amount, counted);
     const terms = [
       ...(used > 0n ? [`used ${show(used)}`] : []),
-      ...asked.filter(({ count }) => count > 0)
+      ...requests.filter(({ count }) => count > 0)
         .map(({ role, count, each }) =>
           `${count === 1 ? "" : `${count} × `}${role} ${show(each!)}`
         ),
     ];
     return [{
       severity: "fail",
-      ...placeOf(object, asked.at(-1)!.containers[0]?.path ?? ""),
+      ...placeOf(object, requests.at(-1)!.containers[0]?.path ?? ""),
       problem: `${key}: ${terms.join(" + ")} = ${show(sum)}, and ${objectId(quota)} allows ` +
         hard.text,
-      why: "the pod that does not fit any more is not created, and Spark waits for it for ever",
+      why: "a pod that exceeds the quota is not created, and Spark waits for it forever",
       fix:
-        `Ask for less or for fewer executors, or raise it: kubectl -n ${
+        `Request less or fewer executors, or raise the quota: kubectl -n ${
           quota.namespace ?? "default"
         } patch resourcequota ${quota.name} --type merge -p ` +
         `'${JSON.stringify({ spec: { hard: { [key]: show(sum) } } })}'`,
@@ -78,7 +78,7 @@ export function judgeQuotas(
 
 function hardOf(quota: ManifestObject): Hard[] {
   const spec = isFields(quota.value.spec) ? quota.value.spec : {};
-  // A quota with scopes counts some pods only.
+  // A quota with scopes counts only some pods.
   if (spec.scopes !== undefined || spec.scopeSelector !== undefined) return [];
   return Object.entries(isFields(spec.hard) ? spec.hard : {}).flatMap(([key, value]): Hard[] => {
     const amount = parseQuantity(value);
@@ -105,33 +105,33 @@ function overCount(
     ...placeOf(object, ""),
     problem: `${hard.key}: ${there}it has ${count} pods, and ${objectId(hard.quota)} allows ` +
       hard.text,
-    why: "the pods that do not fit any more are not created, and Spark waits for them for ever",
+    why: "pods that exceed the quota are not created, and Spark waits for them forever",
     fix: "Lower spark.executor.instances, or raise the quota.",
   }];
 }
 
-function unsaid(
+function missingAmount(
   object: ManifestObject,
   { role, containers }: Pods,
   counted: Counted,
   quota: ManifestObject,
 ): Finding {
-  const silent = containers.find(({ demand }) => demand[counted] === undefined);
+  const incomplete = containers.find(({ demand }) => demand[counted] === undefined);
   const [list, name] = counted.split(".");
   const setting = role === "executor" || role === "driver pod";
   const key = `spark.kubernetes.${role === "executor" ? "executor" : "driver"}.limit.cores`;
   return {
     severity: "fail",
-    ...placeOf(object, silent?.path ?? ""),
+    ...placeOf(object, incomplete?.path ?? ""),
     problem: `the ${role} has no ${counted}, and ${objectId(quota)} counts it`,
     why:
-      "under such a quota the API server refuses pods that do not say, unless a LimitRange has " +
+      "with this quota, the API server refuses pods without the value, unless a LimitRange sets " +
       "a default",
     fix: setting ? `Add: --conf=${key}=<cores>` : `Add: resources: {${list}: {${name}: …}}`,
   };
 }
 
-/** Judges each container and pod against a namespace's limits, and against itself. */
+/** Judges each container and pod against the limits of a namespace, and each request against its limit. */
 export function judgeLimits(
   object: ManifestObject,
   pods: Pods,
@@ -150,7 +150,7 @@ export function judgeLimits(
             show(limit),
           why: "the API server refuses the pod",
           fix:
-            "Raise the limit, or request less. A limit that is not there comes from the LimitRange.",
+            "Raise the limit, or request less. If the container sets no limit, the LimitRange does.",
         }];
       })
     ),

@@ -6,10 +6,10 @@ import { parseQuantity } from "../../kubernetes/quantities.ts";
 import { type Counted, ofPod, ownPods } from "./pod_requests.ts";
 
 /**
- * What is taken of a quota already, in billionths, without what a job's own pods take: they are
- * counted with the job.
+ * The used amount of a quota in billionths, without the pods of the given job: they are counted with
+ * the job.
  *
- * @param key the quota's, as in `requests.cpu` or `pods`
+ * @param key the resource of the quota, as in `requests.cpu` or `pods`
  */
 export function usedBeside(
   cluster: ClusterOpened | undefined,
@@ -24,8 +24,8 @@ export function usedBeside(
   const pods = ofKind(cluster.objects, "Pod", namespaceOf(quota)).filter(isCounted);
   const own = podsOf(job, pods);
   const { used } = isFields(quota.value.status) ? quota.value.status : {};
-  const said = isFields(used) ? parseQuantity(used[key]) : undefined;
-  const all = said ?? sumOf(pods, counted);
+  const reported = isFields(used) ? parseQuantity(used[key]) : undefined;
+  const all = reported ?? sumOf(pods, counted);
   const rest = all - sumOf(own, counted);
   return rest > 0n ? rest : 0n;
 }
@@ -35,7 +35,7 @@ export function isThere(cluster: ClusterOpened | undefined, object: ManifestObje
   return cluster?.objects.some((each) => objectId(each) === objectId(object)) ?? false;
 }
 
-/** The pods of a job that runs: its own, and those that these have made. */
+/** The pods of a running job: its own pods, and the pods that these created. */
 export function podsOf(
   job: ManifestObject,
   pods: readonly ManifestObject[],
@@ -50,7 +50,7 @@ export function podsOf(
   return [...new Set([...own, ...made(own)])];
 }
 
-/** A quota counts a pod until it has come to its end. */
+/** Whether a quota counts a pod: until the pod terminates. */
 function isCounted({ value: { status } }: ManifestObject): boolean {
   const phase = isFields(status) ? status.phase : undefined;
   return phase !== "Succeeded" && phase !== "Failed";

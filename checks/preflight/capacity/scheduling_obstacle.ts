@@ -11,36 +11,35 @@ import {
   tolerates,
 } from "./analytics_nodes.ts";
 
-/** What keeps every pod off a node; undefined where it takes pods. */
-export function closed(node: ManifestObject): Finding | undefined {
+/** Why a node accepts no pods; undefined if it does. */
+export function nodeObstacle(node: ManifestObject): Finding | undefined {
   const { name } = node;
   const common = { severity: "fail", object: objectId(node), why: PENDING } as const;
   if (!isReady(node)) {
     const { status = "Unknown", reason, message } = conditionOf(node) ?? {};
-    const said = [textOf(reason), textOf(message)].filter((each) => each).join(": ");
+    const details = [textOf(reason), textOf(message)].filter((each) => each).join(": ");
     return {
-      ...{ ...common, field: "status.conditions" },
-      problem: `it is not ready: Ready is ${status}${said === "" ? "" : ` (${said})`}`,
-      fix: `Look at its kubelet: kubectl describe node ${name}`,
+      ...common,
+      field: "status.conditions",
+      problem: `it is not ready: Ready is ${status}${details === "" ? "" : ` (${details})`}`,
+      fix: `Check its kubelet: kubectl describe node ${name}`,
     };
   }
   const { spec } = node.value;
   if (!isFields(spec) || spec.unschedulable !== true) return undefined;
   return {
-    ...{
-      ...common,
-      field: "spec.unschedulable",
-      problem: "it was cordoned, and takes no new pods",
-    },
+    ...common,
+    field: "spec.unschedulable",
+    problem: "it is cordoned and accepts no new pods",
     fix: `kubectl uncordon ${name}`,
   };
 }
 
 /**
- * What keeps a pod off a node that takes others; undefined where nothing does. The pool's own label
- * and taint are not asked for here: whether a pod selects and tolerates these is judged for itself.
+ * Why a node does not accept a pod; undefined if it does. The function ignores the pool's own label
+ * and taint: node-pool judges them separately.
  */
-export function barred(node: ManifestObject, spec: Fields): Finding | undefined {
+export function podObstacle(node: ManifestObject, spec: Fields): Finding | undefined {
   const { name } = node;
   const common = { severity: "fail", object: objectId(node), why: PENDING } as const;
   const tolerations = listOf(spec.tolerations);
@@ -49,9 +48,10 @@ export function barred(node: ManifestObject, spec: Fields): Finding | undefined 
   );
   if (taint !== undefined) {
     return {
-      ...{ ...common, field: "spec.taints" },
-      problem: `it has the taint ${formatTaint(taint)}, which pods of the jobs do not tolerate`,
-      // What Kubernetes taints by itself, such as disk-pressure, comes back until its cause is gone.
+      ...common,
+      field: "spec.taints",
+      problem: `it has the taint ${formatTaint(taint)}, which the jobs' pods do not tolerate`,
+      // A taint that Kubernetes adds, such as disk-pressure, returns until its cause is fixed.
       fix: taint.key.startsWith("node.kubernetes.io/")
         ? `Find out what is wrong with it: kubectl describe node ${name}`
         : `If it may run jobs: kubectl taint node ${name} ${formatTaint(taint)}-`,
@@ -62,10 +62,11 @@ export function barred(node: ManifestObject, spec: Fields): Finding | undefined 
   if (wanted === undefined) return undefined;
   const [key, value] = wanted;
   return {
-    ...{ ...common, field: "metadata.labels" },
-    problem: `it has no label ${key}=${value}, which pods of the jobs select nodes by`,
+    ...common,
+    field: "metadata.labels",
+    problem: `it has no label ${key}=${value}, which the jobs' pods select`,
     fix: `kubectl label node ${name} ${key}=${value} --overwrite`,
   };
 }
 
-const PENDING = "no other node takes the pod either, so it stays pending";
+const PENDING = "no other node accepts the pod, so it stays pending";

@@ -53,12 +53,12 @@ export function imagesOf({ jobs, objects }: Pick<Tree, "jobs" | "objects">): Ima
       secrets,
       bySpark: false,
     }));
-    return [...own, ...madeBySpark(job, objects)];
+    return [...own, ...imagesOfSparkPods(job, objects)];
   });
 }
 
 /** Lists the images of the pods that Spark creates: executors, and in cluster mode the driver. */
-function madeBySpark(job: SparkJob, objects: readonly ManifestObject[]): ImageUse[] {
+function imagesOfSparkPods(job: SparkJob, objects: readonly ManifestObject[]): ImageUse[] {
   const secrets = secretsOfExecutors(job, objects);
   return job.images.map((image): ImageUse => ({
     reference: printedValue(image),

@@ -68,13 +68,13 @@ function resolved(
   namespace: string,
   objects: readonly ManifestObject[],
 ): PullSecret[] {
-  const there = (kind: string, name: string) =>
+  const find = (kind: string, name: string) =>
     ofKind(objects, kind, namespace).find((each) => each.name === name);
-  const object = named.length > 0 ? undefined : there("ServiceAccount", account);
+  const object = named.length > 0 ? undefined : find("ServiceAccount", account);
   const all = object === undefined
     ? named
     : secretsIn(object.value, (field) => placeOf(object, field));
-  return all.map((each) => ({ ...each, namespace, secret: there("Secret", each.name) }));
+  return all.map((each) => ({ ...each, namespace, secret: find("Secret", each.name) }));
 }
 
 /** The key with the Docker configuration, for each type of pull secret. */

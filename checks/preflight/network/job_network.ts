@@ -56,7 +56,7 @@ export interface Network {
   /** The problems of other invalid objects. With any problem, the open connections are unknown. */
   readonly broken: readonly ObjectProblem[];
   /** Whether there are workloads without a pod spec, which manifests-readable reports. */
-  readonly podless: boolean;
+  readonly hasPodlessWorkload: boolean;
   /** Policies of other APIs. */
   readonly foreign: readonly string[];
 }
@@ -83,9 +83,7 @@ export function readNetwork(
     .map(withPods)
     .filter((job) => job !== undefined);
   const { cluster, foreign } = reading;
-  const isPodless = ({ path, problem }: ObjectProblem) =>
-    /(^|\.)spec$/.test(path) && problem.startsWith("is missing");
-  const problems = reading.problems.filter((problem) => !isPodless(problem));
+  const problems = reading.problems.filter(({ isPodless }) => !isPodless);
   const policies = cluster.policies.filter(({ namespace }) => namespace === JOBS_NAMESPACE);
   return {
     manifests: { objects, problems: sourceProblems },
@@ -96,7 +94,7 @@ export function readNetwork(
     jobs: policies.some(selectsByRole) ? jobs.map(labelled) : jobs,
     brokenJobs: problems.filter(isJob),
     broken: problems.filter((problem) => !isJob(problem)),
-    podless: reading.problems.some(isPodless),
+    hasPodlessWorkload: problems.length < reading.problems.length,
     foreign,
   };
 }
@@ -111,13 +109,13 @@ function selectsByRole(policy: Policy): boolean {
 
 /** Returns the outcome if the jobs' connections cannot be evaluated; undefined if they can. */
 export function unjudged(network: Network): Outcome | undefined {
-  const { policies, jobs, brokenJobs, podless } = network;
+  const { policies, jobs, brokenJobs, hasPodlessWorkload } = network;
   const not = unreadable(network);
   if (not !== undefined) return not;
   if (policies.length === 0 && jobs.length + brokenJobs.length > 0) return { unknown: noPolicy };
   if (jobs.length > 0) return undefined;
   if (brokenJobs.length > 0) return { skip: "no job is valid (see egress-policy)" };
-  if (podless) return { skip: "no job has a pod spec (see manifests-readable)" };
+  if (hasPodlessWorkload) return { skip: "no job has a pod spec (see manifests-readable)" };
   return absence(network.manifests, noJob);
 }
 

@@ -76,7 +76,7 @@ function actorsOf(own: Pod, { label, mode, driver, executor, namespace }: SparkJ
   return [
     { pod: own, role, label },
     ...made.map((pod): Actor => ({
-      pod: asPod(pod, own.name, namespace),
+      pod: sparkPodOf(pod, own.name, namespace),
       role: pod.role,
       label: `the ${pod.role === "driver" ? "driver" : "executors"} of ${label}`,
     })),
@@ -84,7 +84,7 @@ function actorsOf(own: Pod, { label, mode, driver, executor, namespace }: SparkJ
 }
 
 /** Returns a pod that Spark creates. Spark also sets labels with generated values. */
-function asPod({ role, labels }: SparkPod, job: string, namespace: string): Pod {
+function sparkPodOf({ role, labels }: SparkPod, job: string, namespace: string): Pod {
   const ids = ["spark-app-selector", "spark-app-name"];
   if (role === "executor") ids.push("spark-exec-id", "spark-exec-resourceprofile-id");
   return {

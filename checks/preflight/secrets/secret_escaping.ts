@@ -78,7 +78,7 @@ function unsetVariables(job: Workload, { objects, code }: Tree): Finding[] {
       missing.set(name, line === undefined ? object : `${object}, line ${line}`);
     }
   }
-  const env = `${job.containers.find(({ passing }) => !passing)?.path ?? job.specPath}.env`;
+  const env = `${job.containers.find(({ isInit }) => !isInit)?.path ?? job.specPath}.env`;
   return [...missing].map(([name, place]): Finding => ({
     severity: "fail",
     ...placeOf(job.object, env),

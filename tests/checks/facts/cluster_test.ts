@@ -151,7 +151,7 @@ clusterTest("gatherCluster: a right that a binding of robson's gives is found th
     const { findings } = results.find(({ id }) => id === "rbac")!;
     assertEquals(findings.map(({ object, fix }) => [object, fix]), [[
       "RoleBinding robson/spark",
-      "Take the account out of its subjects, or remove it: " +
+      "Remove the account from its subjects, or delete it: " +
       "kubectl -n robson delete rolebinding spark",
     ]]);
     assertStringIncludes(findings[0]!.problem, "create pods in robson");
@@ -170,7 +170,7 @@ clusterTest(
     const results = await judgeAs(reader);
     assertEquals(idsOf(results, ...BAD), [TRYING]);
     const { examined } = results.find(({ id }) => id === "rbac")!;
-    assertStringIncludes(examined!, "by the roles as they are stored");
+    assertStringIncludes(examined!, "by the stored roles only");
   },
 );
 
@@ -179,7 +179,7 @@ clusterTest(
   async () => {
     const asker = await user(await healthy(), "asker", [READS_ALL, ASKS_FOR_OTHERS]);
     const { examined } = (await judgeAs(asker)).find(({ id }) => id === "rbac")!;
-    assertStringIncludes(examined!, "as the API server answers");
+    assertStringIncludes(examined!, "as the API server reports them");
   },
 );
 
@@ -260,7 +260,7 @@ clusterTest(
     });
     assertEquals(idsOf(results, "error"), ["node-pool", TRYING]);
     const { reason } = results.find(({ id }) => id === "node-pool")!;
-    assertStringIncludes(reason!, "may not list the pods of all namespaces");
+    assertStringIncludes(reason!, "cannot list the pods of all namespaces");
   },
 );
 

@@ -41,7 +41,7 @@ Deno.test("node-pool: reports a pool without labelled nodes, and the node with t
     severity: "fail",
     object: NODE,
     field: "metadata.labels",
-    problem: "it has the pool's taint, and no node has the label robson.io/pool=analytics",
+    problem: "it has the pool's taint, but no node has the label robson.io/pool=analytics",
     fix: "kubectl label node analytics-1 robson.io/pool=analytics",
   }]);
   await assertOnlyIn("node-pool", without(NODE), [{
@@ -88,7 +88,7 @@ Deno.test("node-pool: reports an untolerated taint once for drivers and executor
     severity: "fail",
     object: NODE,
     field: "spec.taints",
-    problem: "it has the taint gpu=yes:NoExecute, which pods of the jobs do not tolerate",
+    problem: "it has the taint gpu=yes:NoExecute, which the jobs' pods do not tolerate",
     fix: "If it may run jobs: kubectl taint node analytics-1 gpu=yes:NoExecute-",
   }]);
   const pressure = { key: "node.kubernetes.io/disk-pressure", effect: "NoSchedule" };
@@ -144,7 +144,7 @@ Deno.test("node-pool: reports too little free capacity beside the pods of any ow
   );
   assertEquals(
     finding!.problem,
-    "it has 2950m cpu and 7Gi memory left of 4 cpu and 8Gi memory; " +
+    "it has 2950m cpu and 7Gi memory free of 4 cpu and 8Gi memory; " +
       "Job analytics-jobs/bronze-ingest-manual needs driver 1 cpu and 2Gi memory + " +
       "executor 2 cpu and 2560Mi memory",
   );
@@ -195,7 +195,7 @@ Deno.test("node-pool: cannot confirm free capacity without permission to list al
   const { scheduledPods: _, ...blind } = CLUSTER;
   const { verdict, reason } = await result(blind);
   assertEquals(verdict, "error");
-  assertStringIncludes(reason!, "may not list the pods of all namespaces");
+  assertStringIncludes(reason!, "cannot list the pods of all namespaces");
   assertEquals(
     (await result({ ...spec({ unschedulable: true }), scheduledPods: undefined! })).verdict,
     "fail",

@@ -32,7 +32,7 @@ Deno.test("rbac: reports rights in other namespaces, with the binding that grant
     object: "RoleBinding robson/spark",
     problem: "it lets the service account analytics-jobs/spark-jobs create pods in robson, " +
       "get secrets in robson",
-    fix: "Take the account out of its subjects, or remove it: " +
+    fix: "Remove the account from its subjects, or delete it: " +
       "kubectl -n robson delete rolebinding spark",
   }]);
 });
@@ -55,8 +55,9 @@ Deno.test("rbac: reports a right that the server denies although a role grants i
   await assertOnlyIn("rbac", cluster, [{
     severity: "fail",
     object: "Job analytics-jobs/bronze-ingest-manual",
-    problem: "the API server does not let the service account analytics-jobs/spark-jobs watch " +
-      "pods, though its roles allow it",
+    problem:
+      "the API server does not allow the service account analytics-jobs/spark-jobs to watch " +
+      "pods, although its roles allow it",
   }]);
 });
 
@@ -95,7 +96,7 @@ Deno.test("rbac: judges by the roles without permission to ask the server, and r
   const { rights: _, ...silent } = CLUSTER;
   const { verdict, examined } = await result(silent);
   assertEquals(verdict, "pass");
-  assertStringIncludes(examined!, "by the roles as they are stored");
+  assertStringIncludes(examined!, "by the stored roles only");
   const unbound = without("RoleBinding analytics-jobs/spark-jobs", silent);
   assertStringIncludes((await result(unbound)).findings[0]!.problem, "nothing gives the service");
 });

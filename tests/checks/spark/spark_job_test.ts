@@ -215,7 +215,7 @@ for (
       "a Secret that the manifests do not have",
       { args: ["--master=$(MASTER_URL)"], env: fromSecret },
       {},
-      "it comes from Secret analytics-jobs/spark, which the manifests do not have",
+      "it comes from Secret analytics-jobs/spark, which is not in the manifests",
     ],
     [
       "a variable of no container",
@@ -417,12 +417,12 @@ Deno.test("node-pool fails for a pod template that its ConfigMap lacks, and is u
   assertMatch(run({ job }), /^\{"unknown":".*\/opt\/baked\/pod.yaml/);
 });
 
-Deno.test("node-pool and service-account judge the driver that Spark makes in cluster mode", () => {
+Deno.test("node-pool and service-account judge the driver that Spark creates in cluster mode", () => {
   const cluster = [/--deploy-mode=client/, "--deploy-mode=cluster"] as const;
-  assertMatch(outcomeOf(nodePool, ...cluster), /the driver that Spark makes can run on any node/);
+  assertMatch(outcomeOf(nodePool, ...cluster), /the driver that Spark creates can run on any node/);
   assertMatch(
     outcomeOf(serviceAccount, ...cluster),
-    /the driver that Spark makes runs as the namespace's default service account/,
+    /the driver that Spark creates runs as the namespace's default service account/,
   );
   const account = "--conf=spark.kubernetes.authenticate.driver.serviceAccountName";
   for (const name of ["spark", "other"]) {

@@ -17,21 +17,21 @@ Deno.test("rbac fails where the role lacks a permission that Spark needs", async
     object: ROLE,
     field: "rules",
     file: `manifests/${ACCESS}`,
-    problem: "the service account analytics-jobs/spark-jobs may not watch, deletecollection pods",
+    problem: "the service account analytics-jobs/spark-jobs cannot watch, deletecollection pods",
   });
   assertStringIncludes(finding!.fix, "resources: [pods], verbs: [watch, deletecollection]");
   await assertFound(ID, access(CONFIG_MAPS, ""), {
     problem:
-      "the service account analytics-jobs/spark-jobs may not create, deletecollection configmaps",
+      "the service account analytics-jobs/spark-jobs cannot create, deletecollection configmaps",
   });
   await assertFound(ID, access("resources: [pods]", "resources: [pods]\n    resourceNames: [a]"), {
-    problem: "the service account analytics-jobs/spark-jobs may not create, get, list, watch, " +
+    problem: "the service account analytics-jobs/spark-jobs cannot create, get, list, watch, " +
       "delete, deletecollection pods",
   });
 });
 
 Deno.test("rbac fails where no binding gives the account a role that exists", async () => {
-  const none = "nothing gives the service account spark-jobs any rights in analytics-jobs";
+  const none = "no role is bound to the service account spark-jobs in analytics-jobs";
   const subject = "kind: ServiceAccount\n    name: ";
   await assertFound(ID, access(`${subject}spark-jobs`, `${subject}other`), {
     object: JOB_ID,
@@ -43,7 +43,7 @@ Deno.test("rbac fails where no binding gives the account a role that exists", as
   await assertFound(ID, access("kind: Role\n  name: spark-jobs", "kind: Role\n  name: other"), {
     object: "RoleBinding analytics-jobs/spark-jobs",
     field: "roleRef",
-    problem: "there is no Role other, which it binds",
+    problem: "the binding refers to Role other, which does not exist",
   });
 });
 
@@ -126,8 +126,8 @@ subjects: [{ kind: ServiceAccount, name: spark-jobs, namespace: analytics-jobs }
   await assertFound(
     ID,
     { ...cluster, [ACCESS]: others("list") },
-    { problem: "the service account analytics-jobs/spark-jobs may not get configmaps" },
-    { problem: "the service account analytics-jobs/spark-jobs may not get services" },
+    { problem: "the service account analytics-jobs/spark-jobs cannot get configmaps" },
+    { problem: "the service account analytics-jobs/spark-jobs cannot get services" },
   );
   const local = change(JOB, "--master=k8s://https://kubernetes.default.svc", "--master=local");
   await assertFound(ID, { ...local, [ACCESS]: FILES[ACCESS]!.replace(POD_VERBS, "[get]") });

@@ -34,7 +34,7 @@ Deno.test("node-pool fails for a job that does not tolerate the taint", async ()
     object: JOB_ID,
     field: "spec.template.spec.tolerations",
     line: lineOf(JOB, "tolerations:"),
-    problem: `the job may not run on nodes with the taint ${TAINT}`,
+    problem: `the job cannot run on nodes with the taint ${TAINT}`,
   });
 });
 
@@ -49,7 +49,7 @@ Deno.test("node-pool fails for executors without the selector or the toleration"
   });
   await assertFound(ID, change(EXECUTORS, "          value: analytics\n", ""), {
     ...place,
-    problem: `the executors may not run on nodes with the taint ${TAINT}`,
+    problem: `the executors cannot run on nodes with the taint ${TAINT}`,
   });
   await assertFound(
     ID,
@@ -58,7 +58,7 @@ Deno.test("node-pool fails for executors without the selector or the toleration"
       "podTemplateFile=/opt/deep-storage/executor/pod.yaml",
       "node.selector.robson.io/pool=analytics",
     ),
-    { object: JOB_ID, problem: `the executors may not run on nodes with the taint ${TAINT}` },
+    { object: JOB_ID, problem: `the executors cannot run on nodes with the taint ${TAINT}` },
   );
 });
 

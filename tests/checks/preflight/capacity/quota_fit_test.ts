@@ -147,12 +147,12 @@ Deno.test("quota-fit fails for what a LimitRange or the API server refuses", asy
       problem: "the driver requests 1100m of cpu, and its limit is 1",
     },
   );
-  await assertFound(ID, job('cpu: "1"', "cpu: 500 m"), { problem: '"500 m" is no quantity' });
+  await assertFound(ID, job('cpu: "1"', "cpu: 500 m"), { problem: '"500 m" is not a quantity' });
 });
 
 Deno.test("quota-fit fails for a driver whose heap and overhead do not fit", async () => {
   await assertFound(ID, job("--driver-memory=1g", "--driver-memory=1700m"), {
-    problem: "the driver needs 2084Mi, Spark's overhead included, and is limited to 2Gi",
+    problem: "the driver needs 2084Mi, including Spark's overhead, but its limit is 2Gi",
   });
 });
 
