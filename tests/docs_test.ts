@@ -72,6 +72,18 @@ Deno.test("docs: every path of the repository that the documentation names exist
   assertEquals(missing, []);
 });
 
+Deno.test("docs: every import in the template for a new check leads to a file", () => {
+  const files = /`([\w/]+)\/my_check(?:_test)?\.ts`:\n\n```ts\n([\s\S]*?)```/g;
+  const blocks = [...read("docs/new-check.md").matchAll(files)];
+  assertEquals(blocks.length, 2);
+  for (const [, folder, code] of blocks) {
+    for (const [, path] of code!.matchAll(/from "(\.\.\/[^"]+)"/g)) {
+      if (path!.endsWith("/my_check.ts")) continue; // the check of the template
+      Deno.statSync(new URL(path!, new URL(`${folder}/`, ROOT)));
+    }
+  }
+});
+
 Deno.test("docs: the template for a new check works as it stands", async () => {
   const folder = new URL("checks/postflight/bronze/", ROOT);
   const [code] = [...read("docs/new-check.md").matchAll(/```ts\n([\s\S]*?)```/g)].map((m) => m[1]!);
