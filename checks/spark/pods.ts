@@ -16,9 +16,9 @@ export const ROLE_LABEL = "spark-role";
 export interface SparkPod {
   /** The role of the pods. */
   readonly role: Role;
-  /** The number of these pods, the most at one time where that is known. */
+  /** The number of pods; with dynamic allocation the maximum, if it is known. */
   readonly count: number;
-  /** The setting that lets Spark make any number of pods; absent where the number has a limit. */
+  /** The setting that allows any number of pods; absent if the number has a limit. */
   readonly unlimited?: SparkSetting;
   /** The CPU request and limit of each pod, as in `1` or `500m`. */
   readonly cpu: { readonly request: string; readonly limit: string | undefined };
@@ -36,7 +36,7 @@ export interface SparkPod {
 export interface PodTemplateFile {
   /** The spec of the pod, not validated; undefined if the file is not in the manifests. */
   readonly spec: Fields | undefined;
-  /** Why there is no spec; `isLost` where the file cannot be in the pod. */
+  /** Why there is no spec. `isLost` means that the pod cannot contain the file. */
   readonly absent?: { readonly reason: string; readonly isLost: boolean };
   /** The labels in the template. */
   readonly labels: ReadonlyMap<string, string>;
@@ -200,7 +200,7 @@ function filesOf(
   });
 }
 
-/** The number of executors; with dynamic allocation the most, or the least where there is no most. */
+/** The number of executors; with dynamic allocation the maximum, or else the minimum. */
 function executorCount(settings: SparkSettings): Pick<SparkPod, "count" | "unlimited"> {
   const number = (key: string) => {
     const value = settings.get(key)?.value ?? "";
@@ -250,7 +250,7 @@ export function unknownAmount(role: Role, settings: SparkSettings): string | und
   return setting && `${setting.key} is not known: ${setting.unknown}`;
 }
 
-/** A setting with an amount that Spark or Kubernetes refuses, and what it has to be instead. */
+/** A setting whose amount Spark or Kubernetes rejects, and the form that the amount needs. */
 export interface WrongAmount {
   /** The setting. */
   readonly setting: SparkSetting;
@@ -260,7 +260,7 @@ export interface WrongAmount {
   readonly fix: string;
 }
 
-/** The settings of a role's pods whose amounts stop the job. */
+/** The settings of a role with amounts that make the job fail. */
 export function wrongAmounts(role: Role, settings: SparkSettings): WrongAmount[] {
   const isDynamic = settings.get("spark.dynamicAllocation.enabled")?.value.toLowerCase() === "true";
   return amountsOf(role, settings).flatMap((setting): WrongAmount[] => {

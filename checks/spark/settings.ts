@@ -7,7 +7,7 @@ import { type Argument, callsOf, type Python, pythonOf } from "../source_code/py
 /**
  * The sources of settings in the order of precedence of Spark 3.5, the strongest last:
  *
- * - `fallback`: `setIfMissing` in code, or a variable that the image may pass to Spark
+ * - `fallback`: `setIfMissing` in code, or a variable that the image can pass to Spark
  * - `java`: a system property of the JVM, as in `-Dspark.executor.cores=2`
  * - `variable`: a variable that spark-submit falls back on, such as `MASTER`
  * - `defaults`: `spark-defaults.conf`, or the file of `--properties-file`
@@ -38,7 +38,7 @@ export interface SparkSetting {
   readonly unknown?: string;
   /** Whether part of the value comes from a Secret. Never print such a value. */
   readonly isSecret?: true;
-  /** Whether the code makes the setting only under a condition, as in `if LOCAL:`. */
+  /** Whether the code sets the value only under a condition, as in `if LOCAL:`. */
   readonly isConditional?: true;
   /** The object or file with the setting, its field and line. */
   readonly place: Place;
@@ -171,12 +171,12 @@ function ofVariable(name: string, { text, ...rest }: Token, bySubmit: boolean): 
   if (JAVA_VARIABLES.includes(name)) return ofTokens(tokens, bySubmit, "java");
   const key = VARIABLES[name];
   if (key !== undefined) return [{ ...rest, key, value: text, place, source: "variable" }];
-  // The image may hand any other variable to Spark.
+  // The image can pass any other variable to Spark.
   return ofTokens(tokens, bySubmit).map((each) => ({ ...each, source: "fallback" }));
 }
 
 /**
- * The settings that a text makes: options of a command line, properties, or calls of PySpark.
+ * The settings in a text: options of a command line, properties, or calls of PySpark.
  *
  * @param start how the job starts that runs the text; absent, the text is read for itself
  */
@@ -307,7 +307,7 @@ function properties(code: Code): SparkSetting[] {
   )));
 }
 
-/** Whether Python code may make settings of Spark, found without parsing the code. */
+/** Whether Python code can contain settings of Spark. A fast search, without parsing the code. */
 export function mayMakeSettings({ text }: Pick<Code, "text">): boolean {
   return /["'](?:\s|\\[nrt])*spark\.|\b(?:m|setM)aster\b|--(?:packages|repositories|conf|deploy-mode|num-executors)\b/
     .test(text);

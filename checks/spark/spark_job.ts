@@ -54,7 +54,7 @@ export interface SparkJob {
   /** Why the mode is `unknown`. */
   readonly unknown?: string;
   /**
-   * The namespace of the pods that Spark makes. A job that sets none is judged in its own namespace;
+   * The namespace of the pods that Spark creates. A job that sets none is judged in its own namespace;
    * rbac reports that Spark uses `default` then.
    */
   readonly namespace: string;

@@ -78,7 +78,7 @@ function finding(account: Account, reason: string, rights: readonly Right[]): Fi
   };
 }
 
-/** The API server says `RBAC: allowed by RoleBinding "name/namespace" of Role "name" to …`. */
+/** Parses the reason of the API server: `RBAC: allowed by RoleBinding "name/namespace" of Role "name" to …`. */
 function bindingIn(reason: string): Pick<Finding, "object" | "fix"> | undefined {
   const [, kind, name, namespace] =
     /allowed by (RoleBinding|ClusterRoleBinding) "([^"/]+)(?:\/([^"]+))?"/.exec(reason) ?? [];

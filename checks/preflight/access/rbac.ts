@@ -109,7 +109,7 @@ function accountsOf({ jobs }: Tree): JobAccount[] {
 const NAMESPACE = "spark.kubernetes.namespace";
 const DRIVER_ACCOUNT = "spark.kubernetes.authenticate.driver.serviceAccountName";
 
-/** Spark makes its pods in the namespace `default` unless a setting names another one. */
+/** Without a setting, Spark creates its pods in the namespace `default`. */
 function inOtherNamespace(job: SparkJob, { objects }: Tree): Finding[] {
   const { workload: { object, specPath }, mode, settings, account: name = "default" } = job;
   const setting = settings.get(NAMESPACE);

@@ -32,7 +32,7 @@ export function judgeAccounts(tree: Tree): Judged | undefined {
   };
 }
 
-/** The accounts of the pods that Spark makes: a driver needs one of its own, executors need none. */
+/** The accounts of the pods that Spark creates. Only the driver needs its own account. */
 function judgeMade(job: SparkJob, { objects }: Tree): Finding[] {
   const { driver, executor, namespace, settings, workload: { object, specPath } } = job;
   const accounts = ofKind(objects, "ServiceAccount");
