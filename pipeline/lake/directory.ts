@@ -6,19 +6,19 @@ import { BadKey, directoryFailure, FolderInTheWay, isCode, LockHeld } from "./di
 import { interruption } from "../errors.ts";
 import type { Condition, Lake, ObjectEntry } from "./lake.ts";
 
-/** Milliseconds after which a file that was never published has no writer any more. */
+/** Milliseconds after which an unpublished file is considered abandoned. */
 const ABANDONED_AFTER = 60 * 60 * 1000;
 
-/** How long a writer waits for the others, in milliseconds. */
+/** How long a writer waits for other writers, in milliseconds. */
 export interface Patience {
-  /** When it says what it waits for. */
+  /** Time before the writer reports that it is waiting. */
   readonly tell: number;
-  /** When it gives up. */
+  /** Time before the writer gives up. */
   readonly giveUp: number;
 }
 
 const PATIENCE: Patience = { tell: 1_000, giveUp: 60_000 };
-/** Milliseconds between two tries to get the lock. */
+/** Milliseconds between two attempts to get the lock. */
 const LOOK_AGAIN = 20;
 
 /**
@@ -26,7 +26,7 @@ const LOOK_AGAIN = 20;
  * after a crash: a file is written under `.tmp`, and renamed once it is on disk. Writers of several
  * processes agree through an advisory lock, so the directory must be on a file system that has them.
  *
- * A key's parts may not begin with a dot.
+ * No segment of a key may begin with a dot.
  *
  * @param signal stops whatever is under way; the methods then throw its reason if that is a Failure,
  *   and else one that is unreachable
@@ -52,7 +52,7 @@ export function openDirectory(
     }
   }
 
-  /** Runs while no other writer, in this process or another, publishes or removes. */
+  /** Runs work while no other writer of any process publishes or removes an object. */
   async function alone<T>(work: () => Promise<T>): Promise<T> {
     const path = join(temporary, "lock");
     using file = await Deno.open(path, { write: true, create: true });
@@ -68,7 +68,7 @@ export function openDirectory(
       told ||= waited >= patience.tell;
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
     }
-    return await work(); // closing the file lets go of the lock
+    return await work(); // closing the file releases the lock
   }
 
   async function publish(file: string, target: string, condition: Condition | undefined) {
@@ -114,7 +114,7 @@ export function openDirectory(
           await writeDurably(file, body, signal);
           return await alone(() => publish(file, target, condition));
         } finally {
-          await unlessMissing(Deno.remove(file)); // a rename has taken it away already
+          await unlessMissing(Deno.remove(file)); // already gone after a rename
         }
       }),
 
@@ -138,14 +138,14 @@ export function openDirectory(
         });
       }),
 
-    // Writers agree through the lock, which no setting of the directory turns off.
+    // Writers coordinate through the lock, which no setting of the directory disables.
     confirmConditions: () => Promise.resolve(),
 
     close() {},
   };
 }
 
-/** Where an object lies. Two keys never share a path, and none leaves the directory. */
+/** The path of an object. Two keys never share a path, and no path is outside the directory. */
 function pathOf(root: string, key: string): string {
   const parts = key.split("/");
   if (parts.some((part) => part === "" || part.startsWith(".") || part.includes("\0"))) {
@@ -177,7 +177,7 @@ async function* walk(
   }
 }
 
-/** Reads into one array of our own: what other threads allocate for us is given back late. */
+/** Reads into one array, because memory that other threads allocate is released late. */
 async function readWhole(path: string, signal?: AbortSignal) {
   using file = await Deno.open(path);
   const bytes = new Uint8Array((await file.stat()).size);
@@ -199,17 +199,17 @@ async function writeDurably(path: string, body: Uint8Array, signal?: AbortSignal
   await file.sync();
 }
 
-/** Makes a directory's new names survive a power cut, where the system lets one do that. */
+/** Makes new names in a directory survive a power failure, if the system supports that. */
 async function flush(dir: string): Promise<void> {
   try {
     using file = await Deno.open(dir);
     await file.sync();
   } catch {
-    // Windows and some network file systems have no such thing.
+    // Windows and some network file systems do not support this.
   }
 }
 
-/** Removes what writers left behind that were killed. */
+/** Removes files that killed writers left behind. */
 async function sweep(temporary: string): Promise<void> {
   const oldest = Date.now() - ABANDONED_AFTER;
   for await (const { name } of Deno.readDir(temporary)) {
@@ -224,7 +224,7 @@ async function removeEmpty(dir: string, root: string): Promise<void> {
   try {
     for (; dir !== root; dir = dirname(dir)) await Deno.remove(dir);
   } catch {
-    // It has other objects, which is what usually ends this.
+    // The directory has other objects, which is the normal end of this loop.
   }
 }
 

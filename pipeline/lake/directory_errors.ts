@@ -2,13 +2,13 @@ import { Failure, type FailureKind } from "../errors.ts";
 
 /** A key that cannot name a file. */
 export class BadKey extends Error {
-  /** What a stack trace calls it. */
+  /** The name in a stack trace. */
   override readonly name = "BadKey";
 }
 
-/** A folder that lies where an object belongs. */
+/** A folder at the path of an object. */
 export class FolderInTheWay extends Error {
-  /** What a stack trace calls it. */
+  /** The name in a stack trace. */
   override readonly name = "FolderInTheWay";
   /** Its path. */
   readonly path: string;
@@ -24,9 +24,9 @@ export class FolderInTheWay extends Error {
   }
 }
 
-/** A lock that another process does not let go of. */
+/** A lock that another process does not release. */
 export class LockHeld extends Error {
-  /** What a stack trace calls it. */
+  /** The name in a stack trace. */
   override readonly name = "LockHeld";
   /** The lock's file. */
   readonly path: string;
@@ -52,7 +52,7 @@ export function isCode(error: unknown, code: string): boolean {
  * Converts an error of the file system to a {@linkcode Failure}.
  *
  * @param task what was being done, as in `read <key> in <lake>`
- * @returns the error itself where it is none of the file system
+ * @returns the error itself if it is not a file system error
  */
 export function directoryFailure(error: unknown, task: string): unknown {
   const diagnosis = diagnose(error);

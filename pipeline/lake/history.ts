@@ -49,7 +49,7 @@ export async function* pastMarkers(
 /**
  * Whether an earlier version of a bronze marker, from before an amendment, has this digest.
  *
- * @param current the marker that stands
+ * @param current the current marker
  * @param sha256 hexadecimal digest of a marker's bytes
  * @throws {Failure} data: a copy in the history cannot be used
  */

@@ -5,12 +5,15 @@ import { CONTRACT } from "../contract/contract_file.ts";
 const HOUR = 60 * 60 * 1000;
 
 /**
- * Milliseconds after which a run no longer publishes what it has read. It is far more than any run takes;
- * a process that was stopped and goes on much later must not publish parts that may have been cleaned up.
+ * Milliseconds after which a run must not publish. This is far longer than any run takes. A process
+ * that was suspended and resumes much later must not publish parts that may have been cleaned up.
  */
 export const LONGEST_RUN: number = CONTRACT.ages.longestRunHours * HOUR;
 
-/** When a run began, by both clocks: one may be set back, the other stands still while a machine sleeps. */
+/**
+ * The start of a run by two clocks: the wall clock can be set back, and the monotonic clock stops
+ * while the machine sleeps.
+ */
 export interface RunStart {
   /** Milliseconds since 1970. */
   readonly wall: number;
@@ -80,10 +83,10 @@ export async function storeClock(lake: Lake): Promise<number> {
   });
 }
 
-/** Where everything lies that is stored only to see whether it can be. Spark does not see it. */
+/** The folder of objects that are stored only to test the store. Spark ignores this folder. */
 export const SCRATCH_PREFIX = "_preflight/";
 
-/** Milliseconds after which a scratch folder that is still there is left over. */
+/** Milliseconds after which a scratch folder is considered abandoned. */
 const SCRATCH_ABANDONED_AFTER = 60 * 60 * 1000;
 
 /**

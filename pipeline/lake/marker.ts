@@ -5,9 +5,9 @@ import type { Day } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
 import type { Lake } from "./lake.ts";
 
-/** One Parquet file that a marker names. */
+/** One Parquet file that a marker lists. */
 export interface Part {
-  /** Where it lies in the lake. */
+  /** The key in the lake. */
   readonly key: string;
   /** Rows in it. */
   readonly rows: number;
@@ -15,11 +15,17 @@ export interface Part {
   readonly bytes: number;
   /** Hexadecimal digest of the file. */
   readonly sha256: string;
-  /** The number of the amendment that added it, from 1; absent for what was published before any. */
+  /**
+   * The number of the amendment that added the part, from 1; absent for a part from before any
+   * amendment.
+   */
   readonly amendment?: number;
 }
 
-/** Events that the outbox has no longer, or has with other values, and that bronze keeps. */
+/**
+ * Events that bronze keeps although they are missing from the outbox or have different values
+ * there.
+ */
 export interface Acknowledged {
   /** Number of events. */
   readonly events: number;
@@ -27,21 +33,21 @@ export interface Acknowledged {
   readonly sha256: string;
 }
 
-/** What an amended marker says of its past. */
+/** The history of an amended marker. */
 export interface Amended {
   /** Number of amendments so far, from 1. */
   readonly version: number;
   /** The copy of the marker that the last amendment replaced, and the digest of its bytes. */
   readonly previous: { readonly key: string; readonly sha256: string };
-  /** Events that were in bronze and no longer in the outbox. */
+  /** Events in bronze that were no longer in the outbox. */
   readonly lost: Acknowledged;
-  /** Events whose values differed in the outbox; bronze kept those it had. */
+  /** Events whose values differed in the outbox. Bronze kept its own values. */
   readonly altered: Acknowledged;
 }
 
-/** The document with the events of a day that the contract cannot hold. */
+/** The document with the quarantined events of a day. */
 export interface QuarantineLink {
-  /** Where it lies in the lake. */
+  /** The key in the lake. */
   readonly key: string;
   /** Number of events in it. */
   readonly events: number;
@@ -51,7 +57,7 @@ export interface QuarantineLink {
   readonly sha256: string;
 }
 
-/** What both layers' markers say. */
+/** The fields that the markers of both layers have. */
 export interface Commit {
   /** The day of the window. */
   readonly day: Day;
@@ -61,41 +67,41 @@ export interface Commit {
   readonly rows: number;
   /** Fingerprint of the columns that the parts have. */
   readonly contract: string;
-  /** What a reader of the window reads, in this order. */
+  /** The parts of the window, in reading order. */
   readonly parts: readonly Part[];
 }
 
 /** The commit marker of a day's bronze. */
 export interface BronzeCommit extends Commit {
-  /** Tells the two kinds of marker apart. */
+  /** Distinguishes the two kinds of markers. */
   readonly layer: "bronze";
   /** Smallest event_seq; null where no event has one. */
   readonly minSeq: bigint | null;
   /** Largest event_seq; null where no event has one. */
   readonly maxSeq: bigint | null;
-  /** The day's events that no part can hold; absent where there are none. */
+  /** The quarantined events of the day; absent if there are none. */
   readonly quarantine?: QuarantineLink;
-  /** What was amended; absent where nothing was. */
+  /** The amendments; absent if there are none. */
   readonly amended?: Amended;
 }
 
 /** The commit marker of a day's silver. */
 export interface SilverCommit extends Commit {
-  /** Tells the two kinds of marker apart. */
+  /** Distinguishes the two kinds of markers. */
   readonly layer: "silver";
   /** The bronze marker that it was made from, and the hexadecimal digest of that marker's bytes. */
   readonly bronze: { readonly key: string; readonly sha256: string };
 }
 
-/** A marker as it lies in the lake. */
+/** A marker as it is stored in the lake. */
 export interface StoredMarker<C> {
-  /** Where it lies in the lake. */
+  /** The key in the lake. */
   readonly key: string;
-  /** What it says. */
+  /** The content of the marker. */
   readonly commit: C;
-  /** The object as it is. */
+  /** The bytes of the object. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Replaces it only if nobody else has meanwhile. */
+  /** The tag for a conditional replacement of the marker. */
   readonly etag: string;
   /** Hexadecimal digest of the bytes. */
   readonly sha256: string;
@@ -108,7 +114,7 @@ const DIGEST = new RegExp(`^(?:${CONTRACT.marker.digestPattern})$`);
 const INTEGER = new RegExp(`^(?:${CONTRACT.marker.integerPattern})$`);
 
 /**
- * A marker's bytes. They hold nothing of the run that made them, so equal content gives equal bytes.
+ * Renders the bytes of a marker. Equal content gives equal bytes, whichever run wrote the marker.
  * 64-bit integers are strings, since many readers of JSON would round them.
  */
 export function renderMarker(commit: BronzeCommit | SilverCommit): Uint8Array<ArrayBuffer> {
@@ -149,8 +155,8 @@ function ordered(list: FieldList, values: object): Json {
 }
 
 /**
- * A digest that tells which events are meant: hexadecimal SHA-256 of the sorted event_ids, each followed
- * by a line feed.
+ * A digest of a set of events: the hexadecimal SHA-256 of the sorted event_ids, each followed by a
+ * line feed.
  */
 export function identityDigest(eventIds: Iterable<string>): string {
   const hash = createHash("sha256");
@@ -167,7 +173,7 @@ export function acknowledge(eventIds: ReadonlySet<string>): Acknowledged {
  * Reads the marker of a window.
  *
  * @returns undefined where the window has none
- * @throws {Failure} data: the object is no marker of that window
+ * @throws {Failure} data: the object is not a marker of that window
  *
  * @example
  * ```ts
@@ -214,7 +220,7 @@ export async function readMarker<L extends "bronze" | "silver">(
 /**
  * Reads a marker's bytes.
  *
- * @throws {Error} they are no marker of that window, and why
+ * @throws {Error} the bytes are not a marker of that window; the message has the reason
  */
 export function parseMarker(
   bytes: Uint8Array,

@@ -6,8 +6,8 @@ import { openS3 } from "./s3.ts";
 /**
  * Opens the lake that the configuration names. Nothing is contacted before the first operation.
  *
- * @param signal aborts whatever operation is under way, with the signal's reason
- * @param onWait hears, once per wait, what an operation has been waiting for since a second
+ * @param signal aborts every running operation, with the signal's reason
+ * @param onWait receives a message if an operation has waited for one second, once per wait
  *
  * @example
  * ```ts

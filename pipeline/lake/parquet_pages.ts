@@ -2,7 +2,7 @@ import { zstdDecompressSync } from "node:zlib";
 import { snappyUncompress } from "hyparquet";
 import { countIn, readStruct, structIn, type ThriftStruct } from "./thrift.ts";
 
-/** What of a column's chunk decides how its pages are read. */
+/** The properties of a column chunk that decide how its pages are read. */
 export interface ChunkLayout {
   /** `UNCOMPRESSED`, `SNAPPY` or `ZSTD`. */
   readonly codec: string;
@@ -12,11 +12,11 @@ export interface ChunkLayout {
   readonly typeLength: number | undefined;
   /** Whether values may be absent. */
   readonly nullable: boolean;
-  /** How many values there are, absent ones included. */
+  /** Number of values, including absent values. */
   readonly rows: number;
 }
 
-/** Bytes that may still be decompressed. A read of a file has one allowance for all of its pages. */
+/** Number of bytes that may still be decompressed, for all pages of one read of a file. */
 export interface Allowance {
   /** How many. */
   bytes: number;
@@ -31,7 +31,7 @@ const PLAIN = 0;
 const PLAIN_DICTIONARY = 2;
 const RLE_DICTIONARY = 8;
 
-/** Bytes of one value where all have the same. */
+/** Width of the values of each type, in bytes. */
 const WIDTHS: Readonly<Record<string, number>> = {
   INT32: 4,
   INT64: 8,
@@ -47,7 +47,7 @@ const WIDTHS: Readonly<Record<string, number>> = {
  * @param chunk the chunk's bytes
  * @param allowance bounds what decompression may make of it
  * @returns what the decoder will ask a decompressor for, page by page
- * @throws {Error} a page is damaged, or is none that this pipeline or Spark writes
+ * @throws {Error} a page is damaged, or has a form that neither this pipeline nor Spark writes
  */
 export function readPages(
   chunk: Uint8Array,

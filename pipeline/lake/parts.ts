@@ -16,9 +16,9 @@ import { openPart, type PartReader } from "./parquet_reader.ts";
 import { createPart, type PartFile } from "./parquet_writer.ts";
 import { createHash } from "node:crypto";
 
-/** A part is ended at the row group with which it reaches this size, in bytes. */
+/** A part ends with the row group that reaches this size, in bytes. */
 const TARGET_BYTES = 15 << 20;
-/** No part is larger, since a part is one request and lies in memory whole. */
+/** The largest part, in bytes. A part is stored with one request and kept in memory as a whole. */
 const MOST_BYTES = CONTRACT.parts.mostBytes;
 
 /** A part and its bytes, before it is stored. */
@@ -28,19 +28,20 @@ export interface NewPart extends Part {
 }
 
 /**
- * How new parts of a window are named, so that two runs never mean different things by one name, and a
- * name that a marker gave up never comes back. So a removal never hits the part of a later run.
+ * The rules for names of new parts. Two runs never use one name for different content, and a name
+ * that a marker no longer lists is never used again. So a removal never deletes a part of a later
+ * run.
  */
 export interface Lineage {
   /** The keys of the parts that stay, by folder and digest. */
   readonly kept: ReadonlyMap<string, string>;
-  /** What names begin with. Parts for a sealed window begin with `late-`: only clean removes these. */
+  /** The start of names. Parts for a sealed window begin with `late-`: only clean removes these. */
   readonly stem: string;
   /** The digest of the marker that the parts replace, which names end with; undefined for none. */
   readonly replaced: string | undefined;
-  /** Keys that are not used again, for what lies there may be cleaned up at any time. */
+  /** Keys that must not be used again, because their objects may be cleaned up at any time. */
   readonly avoided: ReadonlySet<string>;
-  /** The number of the amendment that adds the parts, where one does. */
+  /** The number of the amendment that adds the parts; absent for other runs. */
   readonly amendment?: number;
 }
 
@@ -52,7 +53,7 @@ const FIRST: Lineage = {
   avoided: new Set(),
 };
 
-/** What a run found when it began. */
+/** The state of a window when a run began. */
 export interface Found {
   /** The marker; undefined where there was none. */
   readonly previous: StoredMarker<BronzeCommit | SilverCommit> | undefined;
@@ -61,7 +62,7 @@ export interface Found {
 }
 
 /**
- * The names for parts that are to replace those of a marker.
+ * The names for parts that replace the parts of a marker.
  *
  * @param amendment the number of the amendment, for parts that are added to the previous ones
  */
@@ -146,7 +147,7 @@ function unless(avoided: ReadonlySet<string>, name: string): string {
   }
 }
 
-/** How many parts, and how many bytes of them, may be on their way to the lake at once. */
+/** Limits of concurrent uploads: the number of parts, and their size in bytes. */
 const PARTS_UNDER_WAY = 4;
 const BYTES_UNDER_WAY = 16 << 20;
 
@@ -154,8 +155,8 @@ const BYTES_UNDER_WAY = 16 << 20;
  * Stores parts while the next ones are made, a few at once.
  *
  * @param store whether to store them at all
- * @param onPart hears of each part as it goes on its way
- * @returns what a marker says of them, in order
+ * @param onPart receives each part when its upload begins
+ * @returns the entries for a marker, in order
  */
 export async function storeParts(
   lake: Lake,

@@ -24,18 +24,21 @@ import {
 } from "./s3_errors.ts";
 import { newScratchFolder } from "./lifetimes.ts";
 
-/** How often a request is sent before its failure counts. */
+/** Number of attempts of a request. */
 const ATTEMPTS = 4;
-/** Milliseconds until a connection stands. */
+/** Time limit for a connection, in milliseconds. */
 const CONNECT_TIMEOUT = 5_000;
-/** Milliseconds until the answer begins. */
+/** Time limit for the start of a response, in milliseconds. */
 const ANSWER_TIMEOUT = 60_000;
 /**
  * The same for a put, and the longest silence within an object. Sending a body counts as one long
  * silence, and a part of 64 MiB should get through where only 2 Mbit/s do.
  */
 const UPLOAD_TIMEOUT = 300_000;
-/** Milliseconds that asking about the bucket, or removing a scratch object, may take. */
+/**
+ * Time limit for reading the state of the bucket and for removing a scratch object, in
+ * milliseconds.
+ */
 const AFTERWARDS = 5_000;
 
 /**
@@ -84,7 +87,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
     } finally {
       const command = new DeleteObjectCommand({ Bucket, Key: key });
       const soon = { abortSignal: AbortSignal.timeout(AFTERWARDS) };
-      await client.send(command, soon).catch(() => {}); // the first trouble is the one to tell
+      await client.send(command, soon).catch(() => {}); // only the first error is reported
     }
   }
 
@@ -194,7 +197,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
   return lake;
 }
 
-/** What no run ever asks of a bucket, and only a trial of its store does. */
+/** Operations that only a trial of a store needs. */
 export interface S3Probe {
   /**
    * Puts an object with the Content-MD5 of another one, as if it had been damaged on its way.
@@ -288,7 +291,8 @@ function s3Client(config: S3Config): S3Client {
     userAgentAppId: "deep-storage",
     defaultUserAgentProvider: () => Promise.resolve([["deep-storage", "1"]]),
   });
-  // A store confirms a put or a removal without a word; a page of a proxy is no confirmation.
+  // A store confirms a put or a removal with an empty body. A response with a page comes from a
+  // proxy.
   client.middlewareStack.add((next) => async (args) => {
     const result = await next(args);
     const { method } = args.request as { method?: string };

@@ -1,9 +1,9 @@
 import type { S3Config } from "../config.ts";
 import { Failure, type FailureKind, interruption } from "../errors.ts";
 
-/** An answer that arrived, and is not all that an S3 store has to say. */
+/** A response that is incomplete, or that does not come from an S3 store. */
 export class IncompleteAnswer extends Error {
-  /** What a stack trace calls it. */
+  /** The name in a stack trace. */
   override readonly name = "IncompleteAnswer";
   /** Makes the client retry the request. */
   readonly $retryable: { readonly throttling?: boolean } = {};
@@ -13,9 +13,9 @@ export class IncompleteAnswer extends Error {
 export interface Attempt {
   /** `read <key> in <lake>` */
   readonly task: string;
-  /** The bucket that was asked. */
+  /** The bucket of the request. */
   readonly config: S3Config;
-  /** What may have ended the request. */
+  /** The signal that may have aborted the request. */
   readonly signal: AbortSignal | undefined;
   /** Whether it was a conditional put. */
   readonly conditional: boolean;
@@ -35,7 +35,7 @@ const CHECK_ENDPOINT = "Set S3_ENDPOINT to the address of an S3 store";
  * Converts an error of the S3 client to a {@linkcode Failure}. It never repeats the store's answer
  * beyond the error's code, since stores like to quote the request, key id included.
  *
- * @returns the error itself where it is none of S3 or of the network
+ * @returns the error itself if it is neither an S3 error nor a network error
  */
 export function s3Failure(error: unknown, attempt: Attempt): unknown {
   const { task, signal } = attempt;
@@ -63,7 +63,7 @@ export function isMissingKey(error: unknown): boolean {
 /** Whether the store answered that the condition of a put does not hold. */
 export function isConflict(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return isMissingKey(error) || // there is nothing that could have the tag
+  return isMissingKey(error) || // no object exists that could have the tag
     status(error) === 412;
 }
 
@@ -180,10 +180,10 @@ function word(name: string): string {
 /** The kind of failure, the problem and the remedy. */
 export type Diagnosis = readonly [kind: FailureKind, problem: string, remedy: string];
 
-/** The next step where a store was not reached, or is in trouble itself. */
+/** The remedy if a store is unreachable or has an internal error. */
 export const CHECK_NETWORK = "Check S3_ENDPOINT and the network, or run again later";
 
-/** The error codes of AWS S3, Ceph RGW and MinIO that have one meaning, by that meaning. */
+/** Error codes of AWS S3, Ceph RGW and MinIO, grouped by meaning. */
 const MEANINGS: readonly (readonly [codes: readonly string[], told: Told])[] = [
   [
     ["NoSuchBucket", "InvalidBucketName"],

@@ -59,7 +59,10 @@ interface PgResult {
   readonly rows: TextRow[];
 }
 
-/** What we use of the connection inside. Its stream is another one once it is encrypted. */
+/**
+ * The part of the inner connection that is used here. Its stream changes when the connection is
+ * encrypted.
+ */
 interface Wire {
   readonly stream: {
     readonly bytesRead: number;
@@ -71,7 +74,7 @@ interface Wire {
   prependListener(event: "authenticationCleartextPassword", listener: () => void): void;
 }
 
-/** A setting that the server reports by itself. */
+/** A setting that the server reports on its own initiative. */
 interface Parameter {
   readonly parameterName: string;
   readonly parameterValue: string;
@@ -204,7 +207,7 @@ async function open(
       copying = true;
       try {
         const blocks = client.query(createCopy(statements)).blocks()[Symbol.asyncIterator]();
-        // Only while we wait for a block is the server's silence its own.
+        // The idle timeout runs only while this loop waits for a block.
         for (;;) {
           const { done, value } = await waitFor(blocks.next(), patience);
           if (done) break;

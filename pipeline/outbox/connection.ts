@@ -6,17 +6,18 @@ import { EXCLUSIVE_LOCKS, lockNotFree } from "./locks.ts";
 import { begin, COMMIT, ROLLBACK } from "./sql.ts";
 
 /**
- * One session with Postgres, which can read and cannot write. Everything runs in a transaction of
- * ours, and no setting outlives it: behind a pooler, the session is somebody else's afterwards.
+ * One session with Postgres, which can read and cannot write. Every statement runs in a
+ * transaction, and no setting outlives the transaction, because a pooler gives the session to other
+ * clients afterwards.
  */
 export interface Connection {
   /** The name in messages: `robson@paradedb.robson.svc.cluster.local:5432/rbsdb`. */
   readonly name: string;
   /**
-   * Runs a statement and returns its rows: in the snapshot where there is one, else in a transaction
-   * of its own.
+   * Runs a statement and returns its rows, in the snapshot if one is open, otherwise in its own
+   * transaction.
    *
-   * @throws {Failure} what the server answered, or that it went away
+   * @throws {Failure} the server returned an error, or the connection failed
    */
   query(sql: string): Promise<TextRow[]>;
   /**
@@ -67,12 +68,12 @@ export async function connect(
     if (snapshot === "open") return sql;
     return `${begin({ isolation: "READ COMMITTED", version, lockTimeout })};\n${sql};\n${COMMIT}`;
   };
-  /** Runs a statement; its rows stand before those of COMMIT, which are none. */
+  /** Runs a statement and returns its rows, which precede the empty result of COMMIT. */
   const read = async (sql: string) => {
     const results = await client.send(within(sql));
     return results.at(snapshot === "open" ? -1 : -2)!;
   };
-  /** Ends a transaction that failed, so that no other client inherits it, and says why it failed. */
+  /** Ends a failed transaction, so that no other client inherits it, and returns the error. */
   const rollBack = async (error: unknown) => {
     if (!(error instanceof Failure)) return error;
     const after = snapshot === "open" ? "lost" : "none";
@@ -85,7 +86,7 @@ export async function connect(
   };
 
   try {
-    // In two messages: a pooler that lends the session for one statement at a time gives itself away.
+    // Sent as two messages, because a pooler in statement pooling rejects them.
     await client.send("BEGIN READ ONLY");
     await client.send(ROLLBACK);
   } catch (error) {

@@ -1,10 +1,10 @@
-/** What a `pg` client sends a COPY with, and hands its answers to. */
+/** A query object that a `pg` client sends as COPY and passes the responses to. */
 export interface CopySource {
   /** The copied bytes, in blocks that are not written to any more. */
   blocks(): AsyncIterable<Uint8Array>;
 }
 
-/** What we use of the connection inside a `pg` client. */
+/** The part of the inner connection of a `pg` client that is used here. */
 interface Wire {
   query(sql: string): void;
   readonly stream: { pause(): void; resume(): void };

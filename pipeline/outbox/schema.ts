@@ -35,7 +35,7 @@ export interface OutboxTable {
   readonly name: string;
   /** Whether this user may select from it. */
   readonly readable: boolean;
-  /** Who asked. */
+  /** The user of the connection. */
   readonly user: string;
   /** The database that it is in. */
   readonly database: string;
@@ -53,7 +53,7 @@ export interface OutboxTable {
   readonly columns: readonly OutboxColumn[];
 }
 
-/** Where a table departs from the contract. */
+/** A difference between a table and the contract. */
 export interface Departure {
   /** The contract's column. */
   readonly column: EventColumn;
@@ -107,7 +107,7 @@ const NEAR_MISSES = `
   FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND relname ~ 'stop_?(loss_?)?events?'
   ORDER BY name`;
 
-/** Looks for the outbox, as this user finds it. */
+/** Finds the outbox in the search_path of this user. */
 export async function findTable(connection: Connection): Promise<OutboxTable | undefined> {
   const [table] = await connection.query(TABLE);
   if (table === undefined) return undefined;
@@ -131,9 +131,9 @@ export async function findTable(connection: Connection): Promise<OutboxTable | u
 }
 
 /**
- * Why a run could not know everything about this relation: which rows are in it, or who writes them.
+ * The reason why a run cannot know all rows or all writers of a relation.
  *
- * @returns undefined where it is a table of this very database
+ * @returns undefined for a table of this database
  *
  * @example
  * ```ts

@@ -8,7 +8,7 @@ import { explainMisfit, misfits, unfit } from "./column_limits.ts";
 import { identifier, onNoDay, within } from "./sql.ts";
 import type { OutboxSchema } from "./schema.ts";
 
-/** What a window holds, before its rows are read. */
+/** A summary of a window, before its rows are read. */
 export interface Survey {
   /** Events of the window that fit the contract. */
   readonly rows: number;
@@ -44,7 +44,10 @@ export interface Misfit {
 
 /** The most unfit events that a day may have. With more, the table or the contract is wrong. */
 const MOST_UNFIT = 10_000;
-/** They are kept in memory, and in one object of the lake. */
+/**
+ * The largest size of the unfit events of a day, in bytes. They are kept in memory and in one
+ * object of the lake.
+ */
 const MOST_UNFIT_BYTES = 64 << 20;
 
 /**

@@ -26,7 +26,9 @@ function manifest(name: string): Json[] {
 /** Starts the API. It has the driver's pod, and creates what it is told to. */
 function recordingApi(asked: Asked[]) {
   const driver = {
-    ...{ apiVersion: "v1", kind: "Pod", spec: { containers: [] } },
+    apiVersion: "v1",
+    kind: "Pod",
+    spec: { containers: [] },
     metadata: { name: DRIVER, namespace: "analytics-jobs", uid: "driver", resourceVersion: "1" },
     status: { phase: "Running", conditions: [{ type: "Ready", status: "True" }] },
   };

@@ -133,7 +133,10 @@ class OfPostgres(unittest.TestCase):
         self.assertNotIn("Position", str(failure))
 
     def test_a_certificate_that_does_not_count_is_2(self) -> None:
-        for root, words in ((None, "PGSSLROOTCERT is not set"), ("/ca", "any CA in PGSSLROOTCERT")):
+        for root, words in (
+            (None, "PGSSLROOTCERT is not set"),
+            ("/ca", "any CA in PGSSLROOTCERT"),
+        ):
             failure = untrusted("E", database(tls=Tls("verify-full", root)))
             self.assertEqual(EXIT[failure.kind], 2)
             self.assertIn(words, str(failure))

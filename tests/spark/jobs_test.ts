@@ -310,7 +310,8 @@ sparkTest(
     const [empty, refused] = await Promise.all([
       submit({ ...common, job: "bronze_ingest.py" }),
       submit({
-        ...{ job: "bronze_ingest.py", database: db.config },
+        job: "bronze_ingest.py",
+        database: db.config,
         lake: { ...config, secretAccessKey: "wr0ng+secret" },
       }),
     ]);

@@ -237,7 +237,8 @@ class Publishing(unittest.TestCase):
         self.publish_first("part-a.parquet")
         self.lake.refuses_if_match = True
         text = self.refused("configuration", commit_of(), self.begun())
-        self.assertIn("If-Match was refused, although it had the object's current", text)
+        refused = "If-Match was refused, although it had the object's current"
+        self.assertIn(refused, text)
 
         # The same, only after the trial of the conditions.
         self.lake.refuses_if_match = False

@@ -1,9 +1,9 @@
 """Copies one day of stop_events into bronze: fence, snapshot, parts, marker.
 
 A reader that follows the marker sees the old state of the day or the new one, never a
-mixture. A run that is killed at any point can simply be run again. A day that was
-sealed is compared with the outbox instead, and not written to. A day without events is
-published like any other.
+mixture. A run that is killed at any point can be repeated. A sealed day is only
+compared with the outbox and never written to. A day without events is published like
+any other day.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def ingest(
 
 
 def bring(found: window.Run) -> None:
-    """Brings the window into bronze, by what bronze has of it already."""
+    """Publishes, refreshes or verifies the window, depending on the state of bronze."""
     previous = found.publication.previous
     if previous is None:
         copy(found)
@@ -114,7 +114,7 @@ def verify(found: window.Run, commit: Commit) -> None:
 
 
 def grow(found: window.Run, previous: Stored) -> None:
-    """Adds what came since to a window that is open, and was amended before."""
+    """Adds new events to an open window that was amended before."""
     commit = previous.commit
     differences = window.compare_bronze(found, commit)
     unknown = unacknowledged(differences, commit)
@@ -127,7 +127,7 @@ def grow(found: window.Run, previous: Stored) -> None:
 
 
 def lost_since(commit: Commit, lost: list[str]) -> Failure:
-    """The failure that the outbox has no longer what bronze has of an open day."""
+    """The failure that the outbox has lost events of an open day."""
     more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
     return Failure(
         "data",

@@ -19,7 +19,11 @@ function page(body: readonly number[], { size = body.length, count = 8, encoding
 }
 
 const LAYOUT: ChunkLayout = {
-  ...{ codec: "UNCOMPRESSED", type: "INT32", typeLength: undefined, nullable: true, rows: 8 },
+  codec: "UNCOMPRESSED",
+  type: "INT32",
+  typeLength: undefined,
+  nullable: true,
+  rows: 8,
 };
 /** Levels of eight values, all of them there. */
 const LEVELS = [2, 0, 0, 0, 16, 1];

@@ -40,7 +40,8 @@ Deno.test("connection: a server that falls silent in the middle of a copy ends t
   await using connection = await open({ ...db.config, port: proxy.port }, { silence: 500 });
   await unreachable(
     () => count(connection.copy(rows(100_000))),
-    ...["Postgres sent nothing for 0.5 s", "--silence"],
+    "Postgres sent nothing for 0.5 s",
+    "--silence",
   );
   await unreachable(() => connection.query("SELECT 1"), "Postgres sent nothing for 0.5 s");
 });

@@ -1,4 +1,4 @@
-"""Whether a store honours the conditions that publishing relies on, tried for real."""
+"""Tests whether a store honours the conditions that publishing requires."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def confirm_conditions(lake: Lake) -> None:
     try:
         problem = try_conditions(lake, key)
     finally:
-        # The first trouble is the one to tell.
+        # Only the first error is reported.
         with contextlib.suppress(Exception):
             lake.remove(key)
     if problem is not None:
@@ -42,7 +42,7 @@ def confirm_conditions(lake: Lake) -> None:
 
 
 def try_conditions(lake: Lake, key: str) -> str | None:
-    """What happened instead, where a condition was not honoured.
+    """Returns the problem if a condition was not honoured.
 
     A put that was sent twice may report a conflict with itself, so only what is there
     afterwards counts.

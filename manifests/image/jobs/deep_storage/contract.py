@@ -120,7 +120,7 @@ def history_key(day: str, version: int, sha256: str) -> str:
 
 
 def quarantine_key(day: str, sha256: str) -> str:
-    """The document with the events of a day that the contract cannot hold."""
+    """The document with the quarantined events of a day."""
     return key("bronzeQuarantine", day=day, digest=shortened(sha256))
 
 

@@ -1,4 +1,4 @@
-"""What an answer of Postgres or of the object store means to an operator."""
+"""Converts errors of Postgres and of the object store to failures."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def database_failure(
 def refused_login(
     what: str, said: str, message: str, state: str, database: Database
 ) -> Failure | None:
-    """The failure behind an answer that no code tells on its own."""
+    """The failure for an error whose code alone is ambiguous."""
     user = identifier(database.user)
     if state == "42501" and "row-level security" in message:
         text = rows_hidden(what, database.user)
@@ -176,7 +176,7 @@ def refused_login(
 
 
 def rows_hidden(what: str, user: str) -> str:
-    """What is said where row-level security would leave rows out."""
+    """The message that row-level security would hide rows."""
     return (
         f"{what}: row-level security of {OUTBOX_TABLE} would hide rows from {user}, "
         "but a copy needs all of them. Let a superuser run: ALTER ROLE "
@@ -194,8 +194,8 @@ def untrusted(problem: str, database: Database) -> Failure:
     return Failure(
         "configuration",
         f"Cannot read from {database.label}: the server's certificate is not signed "
-        f"by {trusted}, or is not valid today ({problem}). Set PGSSLROOTCERT to the file "
-        "with the CA that signed it.",
+        f"by {trusted}, or is not valid today ({problem}). Set PGSSLROOTCERT to the "
+        "file with the CA that signed it.",
     )
 
 
@@ -225,7 +225,7 @@ def store_failure(code: str, status: int, store: Store) -> Failure:
 
 
 def store_silent(store: Store, reason: str) -> Failure:
-    """The failure that no answer came from the object store."""
+    """The failure that the object store did not respond."""
     return Failure(
         "unreachable", f"Cannot reach {store.label}: {reason}. {CHECK_NETWORK}."
     )

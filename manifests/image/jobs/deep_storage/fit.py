@@ -7,7 +7,7 @@ from typing import Collection
 
 from .contract import EVENTS, Column
 
-# No time, or one that no day's name can tell.
+# Rows whose occurred_at is null or outside the years 1 to 9999.
 NOWHERE = (
     "(occurred_at IS NULL OR occurred_at < timestamptz '0001-01-01T00:00:00Z' OR "
     "occurred_at >= timestamptz '10000-01-01T00:00:00Z')"

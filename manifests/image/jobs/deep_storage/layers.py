@@ -1,4 +1,4 @@
-"""What tells the rows of each layer apart, and what its source is called."""
+"""The identity of the rows of each layer, and the name of its source."""
 
 from __future__ import annotations
 

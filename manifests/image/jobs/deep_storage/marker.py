@@ -33,14 +33,14 @@ class Link(NamedTuple):
 
 
 class Acknowledged(NamedTuple):
-    """Events that an amendment took note of: how many, and which, by their digest."""
+    """Events that an amendment acknowledged: their number and their digest."""
 
     events: int
     sha256: str
 
 
 class Quarantine(NamedTuple):
-    """The document with the events of a day that the contract cannot hold."""
+    """The document with the quarantined events of a day."""
 
     key: str
     events: int
@@ -49,7 +49,7 @@ class Quarantine(NamedTuple):
 
 
 class Amended(NamedTuple):
-    """What an amended marker says of its past.
+    """The history of an amended marker.
 
     `lost` are events that the outbox has no longer, `altered` those that it has with
     other values; bronze keeps both as they were.
@@ -62,7 +62,8 @@ class Amended(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """What a marker says. Only bronze has `seq` and what follows, only silver `bronze`.
+    """The content of a marker. Only bronze has `seq` and the fields after it; only "
+    "silver has `bronze`.
 
     `seq` is the smallest and the largest event_seq; two times None without any.
     """
@@ -80,7 +81,7 @@ class Commit(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A marker as it lies in the lake."""
+    """A marker as it is stored in the lake."""
 
     key: str
     commit: Commit

@@ -1,4 +1,4 @@
-"""Parts: how rows become files, and how a file is proven to be the one meant.
+"""Parts: how rows become files, and how the digest of a file is verified.
 
 Executors write what Spark calls its output into a staging folder of the bucket, under
 names that no reader looks at. The driver gives each file the name of its content and
@@ -55,7 +55,7 @@ class Layout(NamedTuple):
 
 
 def staging_prefix(layer: str) -> str:
-    """A staging folder that no other run has."""
+    """A new staging folder that no other run uses."""
     return f"{staging_root(layer)}{uuid.uuid4().hex}/"
 
 
@@ -118,7 +118,7 @@ def number(key: str) -> tuple[int, int]:
 
 
 def key_in(prefix: str, path: str) -> str:
-    """The key behind a path as Spark tells it."""
+    """The key of a path that Spark returns."""
     path = unquote(path)
     return path[path.index(prefix) :]
 
@@ -133,8 +133,8 @@ def store(
         if found is None:
             raise Failure(
                 "unreachable",
-                f"Cannot read {lake.url(file.key)}: it was stored but no longer exists. "
-                "Nothing was published. Run again.",
+                f"Cannot read {lake.url(file.key)}: it was stored but no longer "
+                "exists. Nothing was published. Run again.",
             )
         body = sort_encodings(found[0])
         digest = hashlib.sha256(body).hexdigest()
@@ -154,7 +154,7 @@ def store(
 
 
 def sweep(lake: Lake, prefix: str) -> None:
-    """Removes a run's staging folder, and what runs that were killed left in theirs."""
+    """Removes a run's staging folder, and abandoned staging folders of killed runs."""
     root = prefix[: prefix.rstrip("/").rindex("/") + 1]
     for entry in lake.list(root):
         if entry.key.startswith(prefix) or entry.age > STALE_SECONDS:

@@ -1,4 +1,4 @@
-"""A window that bronze looks at: what it has of it, and what the outbox has."""
+"""A window of bronze: its published state, and its state in the outbox."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class Run(NamedTuple):
-    """What one run found, all of the outbox in one snapshot.
+    """The state of a run. All of its reads of the outbox use one snapshot.
 
     `reasons` say why the window can still grow; there are none where it cannot.
     """
@@ -170,7 +170,7 @@ def store_events(
 
 
 def still_complete(run: Run) -> bool:
-    """Looks at the fence once more, after everything was read."""
+    """Checks the fence again after all rows were read."""
     copied = run.survey.rows + len(run.survey.unfit)
     reasons = read_fence(run.outbox.query, run.day, run.window, run.grace)
     more = count(run.outbox.query, run.window) - copied
@@ -183,7 +183,7 @@ def still_complete(run: Run) -> bool:
 
 
 def state_of(run: Run) -> str:
-    """What the window is from now on, once its snapshot has ended."""
+    """Ends the snapshot, and returns the new state of the window."""
     run.outbox.end_snapshot()
     return "sealed" if not run.reasons and still_complete(run) else "open"
 
@@ -222,7 +222,7 @@ def tell_part(part: Part) -> None:
 
 
 def nearest(days: list[str]) -> str:
-    """The days that an operator may have meant."""
+    """A hint for an empty window: the nearest days with events."""
     if not days:
         return f"{OUTBOX_TABLE} has no events on any other day. Check DJANGO_DB_NAME"
     if len(days) == 1:
@@ -231,7 +231,8 @@ def nearest(days: list[str]) -> str:
 
 
 def tell_unfit(found: Survey) -> None:
-    """Says which events no part can hold, and which fall on no day."""
+    """Prints the events that do not fit the Parquet types or have no valid "
+    "occurred_at."""
     events, total = found.unfit, len(found.unfit)
     if events:
         texts = [quarantine.describe(event) for event in events[:NAMED]]
@@ -247,9 +248,9 @@ def tell_unfit(found: Survey) -> None:
         more = total - len(found.strays)
         rest = f" and {more} more" if more > 0 else ""
         text = (
-            f"{plural(total, 'event')} of {OUTBOX_TABLE} {have} no valid occurred_at, so no "
-            f"run copies {them}: {', '.join(found.strays)}{rest}. Correct occurred_at in "
-            "the outbox"
+            f"{plural(total, 'event')} of {OUTBOX_TABLE} {have} no valid "
+            f"occurred_at, so no run copies {them}: {', '.join(found.strays)}{rest}. "
+            "Correct occurred_at in the outbox"
         )
         say("bronze", "strays", text, warning=True)
 
@@ -277,7 +278,7 @@ def confirm_never_published(lake: Lake, day: str, listing: list[Entry]) -> None:
     raise Failure(
         "data",
         f"Cannot export {day}: the day was published before, but its commit marker "
-        f"is missing. Nothing was changed. Restore the commit marker from a backup, "
-        f"or let the toolkit compare the remaining parts: deno task bronze --date "
+        "is missing. Nothing was changed. Restore the commit marker from a backup, "
+        "or let the toolkit compare the remaining parts: deno task bronze --date "
         f"{day}",
     )
