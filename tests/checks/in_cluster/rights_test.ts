@@ -68,7 +68,10 @@ Deno.test("rbac: accepts a right that only the server reports", async () => {
     ...unbound,
     rights: CLUSTER.rights!.map((each) => ({ ...each, allowed: false })),
   };
-  assertStringIncludes((await result(silent)).findings[0]!.problem, "nothing gives the service");
+  assertStringIncludes(
+    (await result(silent)).findings[0]!.problem,
+    "no role is bound to the service",
+  );
 });
 
 Deno.test("rbac: judges changes in the manifests by the roles, which the server does not have yet", async () => {
@@ -98,7 +101,10 @@ Deno.test("rbac: judges by the roles without permission to ask the server, and r
   assertEquals(verdict, "pass");
   assertStringIncludes(examined!, "by the stored roles only");
   const unbound = without("RoleBinding analytics-jobs/spark-jobs", silent);
-  assertStringIncludes((await result(unbound)).findings[0]!.problem, "nothing gives the service");
+  assertStringIncludes(
+    (await result(unbound)).findings[0]!.problem,
+    "no role is bound to the service",
+  );
 });
 
 const binding = (kind: string, role: string, more = "") => `
