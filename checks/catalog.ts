@@ -39,7 +39,7 @@ import { timestampEnv } from "./preflight/code/timestamp_env.ts";
  * The checks after a run, in the order of the report. A check comes after the checks whose failure
  * makes it skip.
  */
-export const AFTER: readonly AnyCheck[] = [
+export const POSTFLIGHT: readonly AnyCheck[] = [
   bronzeCommitted,
   bronzeParts,
   rowCounts,
@@ -56,7 +56,7 @@ export const AFTER: readonly AnyCheck[] = [
 ];
 
 /** The checks before a run, in the order of the report. */
-export const BEFORE: readonly AnyCheck[] = [
+export const PREFLIGHT: readonly AnyCheck[] = [
   manifestsReadable,
   clusterLogin,
   manifestDrift,

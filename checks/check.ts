@@ -6,7 +6,7 @@ import type { ImageFact } from "./facts/image.ts";
 import type { LakeFact } from "./facts/lake.ts";
 import type { ManifestsFact } from "./facts/manifests.ts";
 import type { SilverFact } from "./facts/silver.ts";
-import type { SourceFact } from "./facts/source.ts";
+import type { SourceFact } from "./facts/outbox_day.ts";
 
 /** The facts that checks read. Each fact is gathered once, and only if a check needs it. */
 export interface Facts {

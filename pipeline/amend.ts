@@ -1,5 +1,5 @@
 import { type Difference, explainDifference } from "./compare.ts";
-import { isAcknowledged, publishAmendment, unacknowledged } from "./amendment.ts";
+import { isAcknowledged, publishAmendment, unacknowledged } from "./publish_amendment.ts";
 import {
   beginWindow,
   type BronzeDifferences,

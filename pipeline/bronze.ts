@@ -1,4 +1,4 @@
-import { differs, isAcknowledged, publishAmendment, unacknowledged } from "./amendment.ts";
+import { differs, isAcknowledged, publishAmendment, unacknowledged } from "./publish_amendment.ts";
 import {
   beginWindow,
   compareBronze,

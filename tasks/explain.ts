@@ -1,4 +1,4 @@
-import { AFTER, BEFORE } from "../checks/catalog.ts";
+import { POSTFLIGHT, PREFLIGHT } from "../checks/catalog.ts";
 import { Failure } from "../pipeline/errors.ts";
 import { main } from "./cli/command.ts";
 import { print } from "./cli/terminal.ts";
@@ -8,7 +8,7 @@ const RUNBOOK = new URL("../runbook/", import.meta.url);
 
 /** The title of each page, by check id or command name. */
 const titles = new Map<string, string>([
-  ...[...BEFORE, ...AFTER].map(({ id, title }) => [id, title] as const),
+  ...[...PREFLIGHT, ...POSTFLIGHT].map(({ id, title }) => [id, title] as const),
   ...[...COMMAND_PAGES].map(([name, title]) => [name, `deno task ${name}: ${title}`] as const),
 ]);
 

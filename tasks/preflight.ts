@@ -1,4 +1,4 @@
-import { BEFORE } from "../checks/catalog.ts";
+import { PREFLIGHT } from "../checks/catalog.ts";
 import { clusterConfig } from "../pipeline/config.ts";
 import { FORMATS, runAndReport } from "./cli/checking.ts";
 import { main } from "./cli/command.ts";
@@ -82,7 +82,7 @@ ${CONNECTION_HELP}`,
     const gatherers = gatherersBefore(sources);
     await giveUp(...unneededPermissions(sources));
     const { exitCode } = await runAndReport(
-      { command: "preflight", status: "checking …", checks: BEFORE, gatherers },
+      { command: "preflight", status: "checking …", checks: PREFLIGHT, gatherers },
       { output, timeout, imageTimeout, strict: flags.on("strict"), skip, signal },
     );
     return exitCode;

@@ -1,4 +1,4 @@
-import { AFTER, BEFORE } from "../checks/catalog.ts";
+import { POSTFLIGHT, PREFLIGHT } from "../checks/catalog.ts";
 import { COMMAND_PAGES } from "../tasks/explain/pages.ts";
 import { assert, assertEquals, assertMatch } from "./support/assert.ts";
 
@@ -6,8 +6,8 @@ const RUNBOOK = new URL("../runbook/", import.meta.url);
 
 /** Which commands run each check. */
 const commands = new Map<string, string[]>();
-for (const { id } of BEFORE) commands.set(id, ["preflight"]);
-for (const { id } of AFTER) {
+for (const { id } of PREFLIGHT) commands.set(id, ["preflight"]);
+for (const { id } of POSTFLIGHT) {
   commands.set(id, [...commands.get(id) ?? [], "postflight --date <day>"]);
 }
 const ids = [...commands.keys()].sort();

@@ -1,4 +1,4 @@
-import { JOBS_NAMESPACE } from "../../pipeline/contract/platform.ts";
+import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster_names.ts";
 import type { ManifestObject } from "../kubernetes/objects.ts";
 import type { Code } from "../source_code/code.ts";
 import { withHeredocs } from "../source_code/shell.ts";

@@ -1,4 +1,4 @@
-import { JOBS_NAMESPACE } from "../../pipeline/contract/platform.ts";
+import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster_names.ts";
 import { decodeBase64, type Fields, isFields, listOf, textOf } from "./fields.ts";
 import { type ManifestObject, namespaceOf } from "./objects.ts";
 

@@ -73,7 +73,7 @@ export interface Verdict {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readCluster } from "./cluster.ts";
+ * import { readCluster } from "./read_cluster.ts";
  * import { evaluate } from "./evaluate.ts";
  *
  * const pod = (name: string) => ({
@@ -111,7 +111,7 @@ export function evaluate(cluster: Cluster, flow: Flow): Verdict {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readCluster } from "./cluster.ts";
+ * import { readCluster } from "./read_cluster.ts";
  * import { decide } from "./evaluate.ts";
  *
  * const pod = (name: string) => ({
@@ -182,7 +182,7 @@ export function ends({ from, to }: Flow, direction: Direction): [Endpoint, Endpo
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readCluster } from "./cluster.ts";
+ * import { readCluster } from "./read_cluster.ts";
  * import { isItself } from "./evaluate.ts";
  *
  * const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "a" }, spec: { containers: [] } };
@@ -227,7 +227,7 @@ export const EVERY_PORT: PortRange = { from: 1, to: 65535 };
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readCluster } from "./cluster.ts";
+ * import { readCluster } from "./read_cluster.ts";
  * import { isolating, policyId } from "./evaluate.ts";
  *
  * const pod = (name: string) => ({
@@ -294,7 +294,7 @@ export function selectsEndpoint(
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readCluster } from "./cluster.ts";
+ * import { readCluster } from "./read_cluster.ts";
  * import { formatPeer, matchingPeers } from "./evaluate.ts";
  *
  * const pod = (name: string) => ({
@@ -354,7 +354,7 @@ export function portNumbers(port: PolicyPort, destination: Endpoint): readonly P
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readCluster } from "./cluster.ts";
+ * import { readCluster } from "./read_cluster.ts";
  * import { formatPolicyPort, matchingPorts } from "./evaluate.ts";
  *
  * const pod = (name: string) => ({
@@ -458,7 +458,7 @@ export function policyId({ namespace, name }: Policy): string {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readCluster } from "./cluster.ts";
+ * import { readCluster } from "./read_cluster.ts";
  * import { decide, explainDecision } from "./evaluate.ts";
  *
  * const pod = (name: string) => ({
@@ -591,7 +591,7 @@ export function formatPolicyPort({ protocol, port, endPort }: PolicyPort): strin
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readCluster } from "./cluster.ts";
+ * import { readCluster } from "./read_cluster.ts";
  * import { decide, missesOf } from "./evaluate.ts";
  *
  * const pod = (name: string) => ({
@@ -635,7 +635,7 @@ export function missesOf(cluster: Cluster, flow: Flow, decision: Decision): Miss
  * @example
  * ```ts
  * import { assert } from "@std/assert";
- * import { readCluster } from "./cluster.ts";
+ * import { readCluster } from "./read_cluster.ts";
  * import { whyNot } from "./evaluate.ts";
  *
  * const pod = (name: string) => ({
@@ -725,7 +725,7 @@ function count(number: number, one: string, many = `${one}s`): string {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readCluster } from "./cluster.ts";
+ * import { readCluster } from "./read_cluster.ts";
  * import { selectsNoNamespace } from "./evaluate.ts";
  * import type { PodPeer } from "./model.ts";
  * import { readPolicy } from "./read_policy.ts";

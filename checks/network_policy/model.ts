@@ -101,7 +101,7 @@ export function namespaceOf({ namespaces }: Pick<Cluster, "namespaces">, name: s
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readCluster } from "./cluster.ts";
+ * import { readCluster } from "./read_cluster.ts";
  * import { podId } from "./model.ts";
  *
  * const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "a" }, spec: { containers: [] } };

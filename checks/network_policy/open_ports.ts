@@ -213,7 +213,7 @@ const PUBLIC = [everyAddress(4), parseCidr("2000::/3")!];
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readCluster } from "./cluster.ts";
+ * import { readCluster } from "./read_cluster.ts";
  * import { judgeHost } from "./open_ports.ts";
  *
  * const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "a" }, spec: { containers: [] } };
@@ -305,7 +305,7 @@ export interface Matrix {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readCluster } from "./cluster.ts";
+ * import { readCluster } from "./read_cluster.ts";
  * import { EVERY, matrixOf } from "./open_ports.ts";
  *
  * const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "a" }, spec: { containers: [] } };

@@ -1,4 +1,4 @@
-import { JOBS_NAMESPACE } from "../../pipeline/contract/platform.ts";
+import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster_names.ts";
 import { type Check, check, computeAgain, type Facts, type Share } from "../check.ts";
 import type { Outcome } from "../finding.ts";
 import type { ClusterOpened, Unread } from "../facts/cluster.ts";

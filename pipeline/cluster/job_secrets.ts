@@ -12,7 +12,7 @@ import {
   JOBS_NAMESPACE,
   LAKE_KEYS,
   LAKE_SECRET,
-} from "../contract/platform.ts";
+} from "../contract/cluster_names.ts";
 import { Failure } from "../errors.ts";
 
 /** The decoded values of a Secret, by key. */

@@ -1,8 +1,8 @@
 import type { AnyCheck } from "../../checks/check.ts";
-import { AFTER } from "../../checks/catalog.ts";
+import { POSTFLIGHT } from "../../checks/catalog.ts";
 import { gatherBronze } from "../../checks/facts/bronze.ts";
 import { gatherSilver } from "../../checks/facts/silver.ts";
-import { gatherSource } from "../../checks/facts/source.ts";
+import { gatherSource } from "../../checks/facts/outbox_day.ts";
 import { renderCommands } from "../../checks/report/github.ts";
 import { renderJson, renderJsonLine } from "../../checks/report/json.ts";
 import { renderJunit } from "../../checks/report/junit.ts";
@@ -107,7 +107,7 @@ export function checkAfter(
     silver: (signal) => withLake(lake, signal, (opened) => gatherSilver(opened, day)),
   };
   const status = `reading ${day} from the outbox and the lake …`;
-  const subject = { command: "postflight", date: day, status, checks: AFTER, gatherers };
+  const subject = { command: "postflight", date: day, status, checks: POSTFLIGHT, gatherers };
   return runAndReport(subject, options);
 }
 

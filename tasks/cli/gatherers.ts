@@ -28,7 +28,11 @@ import {
   unsetForDatabase,
   unsetForLake,
 } from "../../pipeline/config.ts";
-import { DATABASE_SECRET, JOBS_NAMESPACE, LAKE_SECRET } from "../../pipeline/contract/platform.ts";
+import {
+  DATABASE_SECRET,
+  JOBS_NAMESPACE,
+  LAKE_SECRET,
+} from "../../pipeline/contract/cluster_names.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { FactChoice } from "./preflight_options.ts";
 import { throughCluster } from "./through_cluster.ts";

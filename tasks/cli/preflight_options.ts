@@ -1,4 +1,4 @@
-import { BEFORE } from "../../checks/catalog.ts";
+import { PREFLIGHT } from "../../checks/catalog.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Flags } from "./flags.ts";
 
@@ -25,7 +25,7 @@ export function chosenFacts(flags: Flags): ReadonlySet<FactChoice> {
  * @throws {Failure} configuration: an unknown check, or a skip without a reason
  */
 export function skippedChecks(flags: Flags): ReadonlyMap<string, string> {
-  const ids = BEFORE.map(({ id }) => id);
+  const ids = PREFLIGHT.map(({ id }) => id);
   const skip = new Map<string, string>();
   const notPulled = reasonNotToPull(flags);
   if (notPulled !== undefined) skip.set("image-pull", notPulled);

@@ -1,6 +1,6 @@
 import { gatherManifests } from "../../checks/facts/manifests.ts";
 import { lineOf } from "../../checks/kubernetes/objects.ts";
-import { readCluster } from "../../checks/network_policy/cluster.ts";
+import { readCluster } from "../../checks/network_policy/read_cluster.ts";
 import type { Cluster } from "../../checks/network_policy/model.ts";
 import { Failure, type FailureKind } from "../../pipeline/errors.ts";
 

@@ -13,7 +13,7 @@ import {
   JOBS_NAMESPACE,
   LAKE_KEYS,
   LAKE_SECRET,
-} from "../../pipeline/contract/platform.ts";
+} from "../../pipeline/contract/cluster_names.ts";
 import { Failure, type FailureKind } from "../../pipeline/errors.ts";
 import { connect } from "../../pipeline/outbox/connection.ts";
 import { throughCluster, type Way } from "../cli/through_cluster.ts";

@@ -1,6 +1,6 @@
 import { naming } from "../../checks/list_names.ts";
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";
-import { JOBS_NAMESPACE } from "../../pipeline/contract/platform.ts";
+import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster_names.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { deadline } from "../cli/command.ts";

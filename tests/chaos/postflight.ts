@@ -1,7 +1,7 @@
-import { AFTER } from "../../checks/catalog.ts";
+import { POSTFLIGHT } from "../../checks/catalog.ts";
 import { gatherBronze } from "../../checks/facts/bronze.ts";
 import { gatherSilver } from "../../checks/facts/silver.ts";
-import { gatherSource } from "../../checks/facts/source.ts";
+import { gatherSource } from "../../checks/facts/outbox_day.ts";
 import { runChecks } from "../../checks/runner.ts";
 import { exitCode } from "../../tasks/cli/exit_code.ts";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
@@ -15,7 +15,7 @@ import { Broken } from "./view.ts";
  * @throws {Broken} a check fails or ends with an error
  */
 export async function judgeByChecks(database: DatabaseConfig, lake: Lake): Promise<void> {
-  const results = await runChecks(AFTER, {
+  const results = await runChecks(POSTFLIGHT, {
     source: (signal) => gatherSource(database, lake, DAY, signal),
     bronze: () => gatherBronze(lake, DAY),
     silver: () => gatherSilver(lake, DAY),

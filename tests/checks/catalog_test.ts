@@ -1,21 +1,21 @@
-import { AFTER } from "../../checks/catalog.ts";
+import { POSTFLIGHT } from "../../checks/catalog.ts";
 import { exitCode } from "../../tasks/cli/exit_code.ts";
 import { facts, HEALTHY, judge, recommit, unpublished } from "./healthy/day.ts";
 import { BRONZE, SILVER } from "./healthy/day.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 
 Deno.test("checks after a run: every id of the catalog is its own, short, and in kebab case", () => {
-  const ids = AFTER.map(({ id }) => id);
+  const ids = POSTFLIGHT.map(({ id }) => id);
   assertEquals(new Set(ids).size, ids.length);
   for (const id of ids) assertMatch(id, /^[a-z]+(-[a-z]+)*$/);
 });
 
 Deno.test("checks after a run: the id of a check fits the column that the text report keeps for it", () => {
-  for (const { id } of AFTER) assert(id.length <= 16, id);
+  for (const { id } of POSTFLIGHT) assert(id.length <= 16, id);
 });
 
 Deno.test("checks after a run: every check after a run has that phase, and facts that it needs", () => {
-  for (const { id, phase, needs } of AFTER) {
+  for (const { id, phase, needs } of POSTFLIGHT) {
     assert(phase === "after" || phase === "both", id);
     assert(needs.length > 0, id);
   }
@@ -23,7 +23,7 @@ Deno.test("checks after a run: every check after a run has that phase, and facts
 
 Deno.test("checks after a run: a healthy day passes every check, and each says what it looked at", async () => {
   const results = await judge(HEALTHY);
-  assertEquals(results.map(({ verdict }) => verdict), AFTER.map(() => "pass"));
+  assertEquals(results.map(({ verdict }) => verdict), POSTFLIGHT.map(() => "pass"));
   for (const { id, examined } of results) assert(examined, id);
   assertEquals(exitCode(results, { strict: true }), 0);
 });

@@ -1,4 +1,4 @@
-import { AFTER, BEFORE } from "../../checks/catalog.ts";
+import { POSTFLIGHT, PREFLIGHT } from "../../checks/catalog.ts";
 import { until } from "../cluster/until.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { runTask, startTask } from "../support/task.ts";
@@ -22,7 +22,7 @@ Deno.test("DRILLS: cover each precondition of the runbook, and name existing che
   const watched = new Set(DRILLS.map(({ caughtBy }) => caughtBy));
   assertEquals(PRECONDITIONS.filter((id) => !watched.has(id)), []);
   for (const { id, caughtBy, when } of DRILLS) {
-    assert((when === "before" ? BEFORE : AFTER).some((check) => check.id === caughtBy), id);
+    assert((when === "before" ? PREFLIGHT : POSTFLIGHT).some((check) => check.id === caughtBy), id);
   }
   assertEquals(new Set(DRILLS.map(({ id }) => id)).size, DRILLS.length);
 });

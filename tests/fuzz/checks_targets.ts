@@ -1,4 +1,4 @@
-import { BEFORE } from "../../checks/catalog.ts";
+import { PREFLIGHT } from "../../checks/catalog.ts";
 import type { AnyCheck, Facts } from "../../checks/check.ts";
 import { readFile } from "../../checks/facts/manifests.ts";
 import { parseAddress, parseCidr } from "../../checks/network_policy/address.ts";
@@ -22,7 +22,7 @@ function filesOf(folder: string, ending: RegExp): Uint8Array[] {
 }
 
 /** The checks that need only manifests. */
-const JUDGES: readonly AnyCheck[] = BEFORE.filter(({ needs, wants = [] }) =>
+const JUDGES: readonly AnyCheck[] = PREFLIGHT.filter(({ needs, wants = [] }) =>
   [...needs, ...wants].includes("manifests") && needs.every((name) => name === "manifests")
 );
 

@@ -1,4 +1,4 @@
-import { BEFORE } from "../../checks/catalog.ts";
+import { PREFLIGHT } from "../../checks/catalog.ts";
 import { faultyProxy } from "../cluster/faulty_proxy.ts";
 import { type Access, kubeconfig } from "../cluster/kubeconfig.ts";
 import { until } from "../cluster/until.ts";
@@ -55,7 +55,7 @@ async function preflight(how: How = {}): Promise<TaskOutcome> {
 function verdicts(stdout: string): Record<string, string> {
   const lines = stdout.matchAll(/^(PASS|WARN|FAIL|SKIP|ERROR) +([a-z0-9-]+) /gm);
   const all = Object.fromEntries(Array.from(lines, ([, verdict, id]) => [id!, verdict!]));
-  assertEquals(Object.keys(all), BEFORE.map(({ id }) => id), "a check has no line");
+  assertEquals(Object.keys(all), PREFLIGHT.map(({ id }) => id), "a check has no line");
   return all;
 }
 

@@ -1,6 +1,6 @@
 import type { DatabaseConfig, S3Config } from "../../pipeline/config.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
-import { BEFORE } from "../../checks/catalog.ts";
+import { PREFLIGHT } from "../../checks/catalog.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
@@ -51,7 +51,7 @@ function verdicts(stdout: string): Record<string, string> {
 
 function verdictsOf(stdout: string, ...ids: string[]): string[] {
   const all = verdicts(stdout);
-  assertEquals(Object.keys(all), BEFORE.map(({ id }) => id), "a check has no line");
+  assertEquals(Object.keys(all), PREFLIGHT.map(({ id }) => id), "a check has no line");
   return ids.map((id) => all[id]!);
 }
 
@@ -84,7 +84,7 @@ Deno.test("preflight: on a healthy bucket, exits with 0 in every format, and lea
     assertEquals([code, stderr], [0, ""], output);
     if (output === "json") {
       const { command, results } = JSON.parse(stdout);
-      assertEquals([command, results.length], ["preflight", BEFORE.length]);
+      assertEquals([command, results.length], ["preflight", PREFLIGHT.length]);
     }
   }
   const lake = openLake(config);
@@ -165,7 +165,7 @@ Deno.test("preflight: exits with 130 on Ctrl-C, and leaves nothing in the lake",
 Deno.test("preflight: exits with 3 without configuration, explains each skip, and prints no stack trace", async () => {
   const { code, stdout, stderr } = await preflight(LIVE);
   assertEquals([code, stderr], [3, ""]);
-  const ids = BEFORE.map(({ id }) => id);
+  const ids = PREFLIGHT.map(({ id }) => id);
   assertEquals(verdictsOf(stdout, ...ids), ids.map(() => "SKIP"));
   assertStringIncludes(stdout, "SKIP   database-login");
   assertStringIncludes(stdout, "DJANGO_DB_PASSWORD is not set");

@@ -5,7 +5,7 @@ import {
   type Kind,
   type KubeObject,
 } from "../../../pipeline/cluster/cluster.ts";
-import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/platform.ts";
+import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import { decodeBase64, type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 

@@ -6,7 +6,7 @@ import { describeUnfit } from "../../../pipeline/quarantine.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import type { BronzeFact } from "../../facts/bronze.ts";
-import { outboxIn, type SourceFact } from "../../facts/source.ts";
+import { outboxIn, type SourceFact } from "../../facts/outbox_day.ts";
 import { naming } from "../../list_names.ts";
 import { amendCommand, restore, runCommand } from "../remedy.ts";
 import { whyNoMarker, whyNoSurvey } from "../../skip_reasons.ts";

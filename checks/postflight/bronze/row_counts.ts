@@ -1,5 +1,5 @@
 import { type Difference, explainDifference } from "../../../pipeline/compare.ts";
-import { unacknowledged } from "../../../pipeline/amendment.ts";
+import { unacknowledged } from "../../../pipeline/publish_amendment.ts";
 import { EVENT_CONTRACT } from "../../../pipeline/contract/tables.ts";
 import type { BronzeCommit } from "../../../pipeline/lake/marker.ts";
 import { plural } from "../../../pipeline/progress.ts";
@@ -7,7 +7,7 @@ import { quarantinedIds } from "../../../pipeline/quarantine.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import type { BronzeFact } from "../../facts/bronze.ts";
-import type { Compared, SourceFact } from "../../facts/source.ts";
+import type { Compared, SourceFact } from "../../facts/outbox_day.ts";
 import { naming } from "../../list_names.ts";
 import { rowCountFindings } from "../parts.ts";
 import { amendCommand, repair, runCommand } from "../remedy.ts";

@@ -1,4 +1,4 @@
-import { ROBSON_NAMESPACE } from "../../../pipeline/contract/platform.ts";
+import { ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 
 /** A permission that Spark needs. */
 export interface Need {

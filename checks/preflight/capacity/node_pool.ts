@@ -8,7 +8,7 @@ import type { ClusterOpened } from "../../facts/cluster.ts";
 import { judgeNodes, type NewJob } from "./node_fit.ts";
 import { formatTaint, LABEL, TAINT, tolerates } from "./analytics_nodes.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
-import { jobPods } from "./job_pods.ts";
+import { jobPods } from "./simultaneous_pods.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import { hasFailure, type Judged, outcomeOf, unlessUnknown } from "../outcome.ts";
 import { ofKind, placeOf } from "../../kubernetes/objects.ts";

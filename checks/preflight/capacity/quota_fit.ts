@@ -14,7 +14,7 @@ import {
 import { naming } from "../../list_names.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { ofPod, ownPods, type Pods, unreadable } from "./pod_requests.ts";
-import { jobPods } from "./job_pods.ts";
+import { jobPods } from "./simultaneous_pods.ts";
 import { judgeLimits, judgeQuotas } from "./quota_rules.ts";
 import { limitsOf, withDefaults } from "./limit_range.ts";
 import { isThere, usedBeside } from "./quota_usage.ts";

@@ -1,4 +1,4 @@
-import { JOBS_NAMESPACE } from "../../../pipeline/contract/platform.ts";
+import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";

@@ -1,11 +1,11 @@
-import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/platform.ts";
+import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import type { Labels } from "../../kubernetes/metadata.ts";
 import { type Selector, selects } from "../../kubernetes/selectors.ts";
 import { podTemplateOf } from "../../kubernetes/workloads.ts";
 import { parseAddress } from "../../network_policy/address.ts";
-import { UNKNOWN_VALUE } from "../../network_policy/cluster.ts";
+import { UNKNOWN_VALUE } from "../../network_policy/read_cluster.ts";
 import { isolating } from "../../network_policy/evaluate.ts";
 import { type Endpoint, NAME_LABEL, type Pod } from "../../network_policy/model.ts";
 import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "../platform.ts";

@@ -1,4 +1,4 @@
-import { JOBS_NAMESPACE } from "../../../pipeline/contract/platform.ts";
+import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { formatSelector, selects } from "../../kubernetes/selectors.ts";
 import { naming } from "../../list_names.ts";

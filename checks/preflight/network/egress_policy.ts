@@ -7,7 +7,7 @@ import {
   publicPart,
   rangesOf,
 } from "../../network_policy/address.ts";
-import type { ObjectProblem } from "../../network_policy/cluster.ts";
+import type { ObjectProblem } from "../../network_policy/read_cluster.ts";
 import { decide, policyId } from "../../network_policy/evaluate.ts";
 import type { Rule } from "../../network_policy/model.ts";
 import { judgeHost } from "../../network_policy/open_ports.ts";

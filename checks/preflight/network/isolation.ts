@@ -1,5 +1,5 @@
 import { absence } from "../outcome.ts";
-import { JOBS_NAMESPACE } from "../../../pipeline/contract/platform.ts";
+import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import type { Finding } from "../../finding.ts";
 import type { Unread } from "../../facts/cluster.ts";
 import { databaseEgress } from "./database_egress.ts";

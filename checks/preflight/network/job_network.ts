@@ -1,9 +1,9 @@
 import { plural } from "../../../pipeline/progress.ts";
 import { absence } from "../outcome.ts";
-import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/platform.ts";
+import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { lineOf, type ManifestObject } from "../../kubernetes/objects.ts";
-import { type ObjectProblem, readCluster } from "../../network_policy/cluster.ts";
+import { type ObjectProblem, readCluster } from "../../network_policy/read_cluster.ts";
 import {
   type Cluster,
   NAME_LABEL,

@@ -1,5 +1,5 @@
 import { absence } from "../outcome.ts";
-import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/platform.ts";
+import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import type { Finding } from "../../finding.ts";
 import { type Network, objectOf, place, REQUIRED_LABEL, unreadable } from "./job_network.ts";
 import { patchPolicy } from "./policy_fix.ts";

@@ -2,7 +2,7 @@ import {
   DATABASE_SECRET,
   JOBS_NAMESPACE,
   LAKE_SECRET,
-} from "../../../pipeline/contract/platform.ts";
+} from "../../../pipeline/contract/cluster_names.ts";
 import type { Finding } from "../../finding.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
 import { decodeBase64, isFields, textOf } from "../../kubernetes/fields.ts";

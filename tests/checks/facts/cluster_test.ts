@@ -1,4 +1,4 @@
-import { BEFORE } from "../../../checks/catalog.ts";
+import { PREFLIGHT } from "../../../checks/catalog.ts";
 import type { Result } from "../../../checks/finding.ts";
 import { type ClusterFact, gatherCluster } from "../../../checks/facts/cluster.ts";
 import { runChecks } from "../../../checks/runner.ts";
@@ -46,7 +46,7 @@ async function factFor(access: Access, signal?: AbortSignal): Promise<ClusterFac
 
 /** Runs all checks as a user. */
 async function judgeAs(access: Access, timeoutMs = 10_000): Promise<Result[]> {
-  const results = await runChecks(BEFORE, {
+  const results = await runChecks(PREFLIGHT, {
     manifests: () => Promise.resolve(MANIFESTS),
     cluster: (signal) => factFor(access, signal),
     database: () => Promise.resolve(DATABASE),

@@ -1,6 +1,6 @@
 import { type BronzeFact, gatherBronze } from "../../../checks/facts/bronze.ts";
 import { gatherSilver } from "../../../checks/facts/silver.ts";
-import type { SourceFact } from "../../../checks/facts/source.ts";
+import type { SourceFact } from "../../../checks/facts/outbox_day.ts";
 import { silverMarkerKey, silverPrefix } from "../../../pipeline/contract/keys.ts";
 import { EXECUTION_COLUMNS, EXECUTION_CONTRACT } from "../../../pipeline/contract/tables.ts";
 import { renderMarker } from "../../../pipeline/lake/marker.ts";

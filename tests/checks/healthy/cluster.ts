@@ -1,5 +1,5 @@
 import { Failure } from "../../../pipeline/errors.ts";
-import { BEFORE } from "../../../checks/catalog.ts";
+import { PREFLIGHT } from "../../../checks/catalog.ts";
 import type { Finding, Result } from "../../../checks/finding.ts";
 import type { ClusterFact, ClusterOpened } from "../../../checks/facts/cluster.ts";
 import { scheduledPodsOf } from "../../../checks/facts/cluster/objects.ts";
@@ -123,7 +123,7 @@ export async function judgeCluster(
   cluster: ClusterFact,
   manifests: ManifestsFact | undefined = MANIFESTS,
 ): Promise<Result[]> {
-  const results = await runChecks(BEFORE, {
+  const results = await runChecks(PREFLIGHT, {
     manifests: manifests.objects.length === 0
       ? { absent: "left out", requested: true }
       : () => Promise.resolve(manifests),

@@ -1,4 +1,4 @@
-import { AFTER } from "../../../checks/catalog.ts";
+import { POSTFLIGHT } from "../../../checks/catalog.ts";
 import type { Facts } from "../../../checks/check.ts";
 import type { Finding, Result, Verdict } from "../../../checks/finding.ts";
 import type { BronzeFact, LastEvent } from "../../../checks/facts/bronze.ts";
@@ -20,7 +20,7 @@ import {
 } from "../../../pipeline/contract/tables.ts";
 import { parseDay } from "../../../pipeline/contract/window.ts";
 import type { BronzeDifferences } from "../../../pipeline/bronze_window.ts";
-import type { Compared, SourceFact } from "../../../checks/facts/source.ts";
+import type { Compared, SourceFact } from "../../../checks/facts/outbox_day.ts";
 import type { ObjectEntry } from "../../../pipeline/lake/lake.ts";
 import type { BronzeCommit, SilverCommit } from "../../../pipeline/lake/marker.ts";
 import { assertEquals } from "../../support/assert.ts";
@@ -210,7 +210,7 @@ export function withColumns(
 
 /** Runs the whole catalog over facts. */
 export function judge(given: DayFacts): Promise<Result[]> {
-  return runChecks(AFTER, {
+  return runChecks(POSTFLIGHT, {
     source: () => Promise.resolve(given.source),
     bronze: () => Promise.resolve(given.bronze),
     silver: () => Promise.resolve(given.silver),

@@ -1,4 +1,4 @@
-import { BEFORE } from "../../../checks/catalog.ts";
+import { PREFLIGHT } from "../../../checks/catalog.ts";
 import type { Finding, Result } from "../../../checks/finding.ts";
 import { type ManifestsFact, readFile } from "../../../checks/facts/manifests.ts";
 import { runChecks } from "../../../checks/runner.ts";
@@ -206,7 +206,7 @@ export function lineIn(whole: string, text: string): number {
 /** Runs the family over files. */
 export async function judgeFiles(files: Readonly<Record<string, string>>): Promise<Result[]> {
   const results = await runChecks(
-    BEFORE.filter(({ id }) => FAMILY.includes(id)),
+    PREFLIGHT.filter(({ id }) => FAMILY.includes(id)),
     {
       manifests: () => Promise.resolve(factOf(files)),
       cluster: { absent: "left out", requested: true },

@@ -1,5 +1,5 @@
 import { Failure } from "../../../pipeline/errors.ts";
-import { BEFORE } from "../../../checks/catalog.ts";
+import { PREFLIGHT } from "../../../checks/catalog.ts";
 import type { Facts } from "../../../checks/check.ts";
 import type { Finding, Result } from "../../../checks/finding.ts";
 import type { DatabaseOpened } from "../../../checks/facts/database.ts";
@@ -91,7 +91,7 @@ export function withHolders(...holders: Holder[]): ReadyFacts {
 
 /** Runs the whole catalog over facts. */
 export function judgeReady(given: ReadyFacts): Promise<Result[]> {
-  return runChecks(BEFORE, {
+  return runChecks(PREFLIGHT, {
     manifests: () => Promise.resolve(given.manifests),
     cluster: { absent: "left out", requested: true },
     image: { absent: "left out", requested: true },

@@ -1,4 +1,4 @@
-import { readCluster } from "../../../checks/network_policy/cluster.ts";
+import { readCluster } from "../../../checks/network_policy/read_cluster.ts";
 import { parseAddress } from "../../../checks/network_policy/address.ts";
 import type { Cluster, Endpoint, Flow, Protocol } from "../../../checks/network_policy/model.ts";
 import { assertEquals } from "../../support/assert.ts";

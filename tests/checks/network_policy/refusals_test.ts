@@ -1,4 +1,4 @@
-import { readCluster } from "../../../checks/network_policy/cluster.ts";
+import { readCluster } from "../../../checks/network_policy/read_cluster.ts";
 import { readPolicy } from "../../../checks/network_policy/read_policy.ts";
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
 

@@ -1,5 +1,5 @@
 import { parseAddress } from "../../../checks/network_policy/address.ts";
-import { readCluster } from "../../../checks/network_policy/cluster.ts";
+import { readCluster } from "../../../checks/network_policy/read_cluster.ts";
 import { evaluate, missesOf } from "../../../checks/network_policy/evaluate.ts";
 import { judgeHost } from "../../../checks/network_policy/open_ports.ts";
 import type { Cluster, Endpoint, Flow, Protocol } from "../../../checks/network_policy/model.ts";

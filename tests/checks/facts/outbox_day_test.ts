@@ -1,4 +1,4 @@
-import { gatherSource } from "../../../checks/facts/source.ts";
+import { gatherSource } from "../../../checks/facts/outbox_day.ts";
 import { bronzeMarkerKey } from "../../../pipeline/contract/keys.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import type { Lake } from "../../../pipeline/lake/lake.ts";

@@ -78,7 +78,7 @@ const FOREIGN = new Set([
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readCluster } from "./cluster.ts";
+ * import { readCluster } from "./read_cluster.ts";
  *
  * const { cluster, problems } = readCluster([
  *   { value: { apiVersion: "v1", kind: "Namespace", metadata: { name: "jobs" } } },
@@ -215,7 +215,7 @@ const CONTROLLER_LABELS: Readonly<Record<string, readonly string[]>> = {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readWorkload } from "./cluster.ts";
+ * import { readWorkload } from "./read_cluster.ts";
  *
  * const template = { metadata: { labels: { app: "a" } }, spec: { containers: [] } };
  * const job = {

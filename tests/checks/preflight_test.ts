@@ -1,17 +1,17 @@
-import { BEFORE } from "../../checks/catalog.ts";
+import { PREFLIGHT } from "../../checks/catalog.ts";
 import { factsOf } from "../../checks/runner.ts";
 import { exitCode } from "../../tasks/cli/exit_code.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { judgeReady, READY } from "./healthy/platform.ts";
 
 Deno.test("checks before a run: every id of the checks before a run is its own, short, and in kebab case", () => {
-  const ids = BEFORE.map(({ id }) => id);
+  const ids = PREFLIGHT.map(({ id }) => id);
   assertEquals(new Set(ids).size, ids.length);
   for (const id of ids) assertMatch(id, /^(?=.{1,24}$)[a-z0-9]+(-[a-z0-9]+)*$/);
 });
 
 Deno.test("checks before a run: every check before a run has that phase, and facts that it reads", () => {
-  for (const check of BEFORE) {
+  for (const check of PREFLIGHT) {
     assert(check.phase === "before" || check.phase === "both", check.id);
     assert(factsOf(check).length > 0, check.id);
   }
@@ -20,7 +20,7 @@ Deno.test("checks before a run: every check before a run has that phase, and fac
 Deno.test("checks before a run: where all is ready every check passes, and says what it looked at", async () => {
   const results = await judgeReady(READY);
   for (const [i, { id, verdict, requested, examined, reason }] of results.entries()) {
-    const { needs } = BEFORE[i]!;
+    const { needs } = PREFLIGHT[i]!;
     if (needs.includes("cluster") || needs.includes("image")) {
       assertEquals([id, verdict, requested], [id, "skip", true]);
       continue;

@@ -46,7 +46,7 @@ export interface Unacknowledged {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { unacknowledged } from "./amendment.ts";
+ * import { unacknowledged } from "./publish_amendment.ts";
  * import { EVENT_CONTRACT } from "./contract/tables.ts";
  * import { parseDay } from "./contract/window.ts";
  * const none = new Set<string>();
