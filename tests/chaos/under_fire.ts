@@ -15,7 +15,7 @@ export interface Circumstances {
 }
 
 /** Matches messages about a difference between the outbox and bronze. */
-const DIFFER = /differs? from|no longer|other values/;
+const DIFFER = /differs? from|no longer|different values/;
 /** Matches messages about missing bronze. */
 const NO_BRONZE = /Run bronze first|never published/;
 /** Matches messages about a concurrent run. */

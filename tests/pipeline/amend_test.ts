@@ -71,7 +71,7 @@ Deno.test("runAmend keeps lost events, and a run accepts exactly these from then
   const { lost } = (await markerOf(lake, "bronze")).commit.amended!;
   assertEquals(lost, { events: 2, sha256: identityDigest([eventId(2), eventId(3)]) });
   const verified = (await bronze(db, lake)).at(-1)!;
-  assertStringIncludes(verified.says, "but for 2 that an amendment acknowledged");
+  assertStringIncludes(verified.says, "except 2 that an amendment acknowledged");
 
   // One more that is lost is not among them.
   await db.query("DELETE FROM stop_events WHERE event_seq = 4");

@@ -204,7 +204,7 @@ const BEHIND_ITS_BACK: [string, string, RegExp][] = [
   [
     "altered",
     "UPDATE stop_events SET fill_price = fill_price + 0.00000001 WHERE event_type = 'EXECUTED'",
-    /event [0-9a-f-]{36} has another fill_price/,
+    /event [0-9a-f-]{36} has a different fill_price/,
   ],
 ];
 

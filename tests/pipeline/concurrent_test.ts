@@ -56,7 +56,7 @@ Deno.test("bronze and silver: an event that comes while the run is on keeps the 
   const steps = await bronze(db, interrupted(lake, "part", () => db.query(event(3))));
   assertStringIncludes(
     steps.find(({ warning }) => warning)!.says,
-    "1 event came while the run was",
+    "1 event came during the run",
   );
   const { state, rows } = await commitOf(lake);
   assertEquals([state, rows], ["open", 2]);
@@ -95,7 +95,7 @@ Deno.test("bronze and silver: a part that is gone again before the marker is wri
   });
   const { kind, message } = await assertRejects(() => bronze(db, losing), Failure);
   assertEquals(kind, "unreachable");
-  assertStringIncludes(message, "was stored and no longer exists");
+  assertStringIncludes(message, "was stored but no longer exists");
   assertEquals(await lake.list(""), []);
 });
 

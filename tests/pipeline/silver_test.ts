@@ -111,7 +111,7 @@ const DAMAGE: [string, (lake: TemporaryLake) => Promise<unknown>, string][] = [
   [
     "a truncated part",
     async (lake) => Deno.truncate(lake.file(await firstPart(lake)), 1000),
-    "it has 1000 bytes, and the commit marker says",
+    "it has 1000 bytes, but the commit marker says",
   ],
   [
     "a part with one byte changed",
@@ -176,5 +176,5 @@ Deno.test("silver: a sealed silver that someone changed: the operations are name
   }
   const { kind, message } = await refused(lake);
   assertEquals(kind, "data");
-  assertStringIncludes(message, "operation 1 of client 1 has another fill_price");
+  assertStringIncludes(message, "operation 1 of client 1 has a different fill_price");
 });

@@ -185,7 +185,7 @@ sparkTest(
           "differs from the outbox in 3 rows",
           `event ${eventId(71)} is in the outbox but not in bronze`,
           `event ${FIRST} is in bronze but not in the outbox`,
-          `event ${SECOND} has another event_seq, fill_price`,
+          `event ${SECOND} has a different event_seq, fill_price`,
           `deno task amend --date ${DAY}`,
         ]
       ) assertStringIncludes(refused.said, words);

@@ -67,7 +67,7 @@ const FAULTS: readonly [string, NonNullable<StrictS3Options["fault"]>, string][]
   [
     "that refuses If-Match",
     ({ headers }) => headers.has("if-match") ? refusal(412, "PreconditionFailed") : undefined,
-    "though it had the object's own ETag",
+    "although it had the object's current ETag",
   ],
   [
     "that cannot do conditions",
@@ -77,7 +77,7 @@ const FAULTS: readonly [string, NonNullable<StrictS3Options["fault"]>, string][]
   [
     "that says conflict to every put",
     ({ method }) => method === "PUT" ? refusal(412, "PreconditionFailed") : undefined,
-    "created nothing",
+    "did not store its content",
   ],
   [
     "that says stored to every put",

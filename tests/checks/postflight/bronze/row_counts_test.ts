@@ -39,7 +39,7 @@ const ALTERED: Pick<BronzeDifferences, "altered" | "named"> = {
     lost: [],
     altered: [{
       id: "e3",
-      text: "event e3 has another fill_price",
+      text: "event e3 has a different fill_price",
       values: [{ column: "fill_price", source: "1.00000000", layer: "2.00000000" }],
     }],
   },
