@@ -1,6 +1,13 @@
 import type { ManifestObject } from "../../../checks/kubernetes/objects.ts";
 import { readFile } from "../../../checks/facts/manifests.ts";
-import { type Difference, differences, tell } from "../../../checks/kubernetes/apply_plan.ts";
+import {
+  type Difference,
+  differences,
+  jobState,
+  planOf,
+  tell,
+} from "../../../checks/kubernetes/apply_plan.ts";
+import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 
 // Two objects, and what an operator reads of how they differ.
@@ -191,3 +198,48 @@ Deno.test("apply_plan cuts a long value", () => {
   const long = POLICY.replace("[Egress]", `["${"x".repeat(1000)}"]`);
   assert(told(POLICY, long)[0]!.length < 200);
 });
+
+for (
+  const [name, text, state] of [
+    ["is suspended", "spec: { suspend: true }", "waiting"],
+    ["is not suspended", "spec: {}", "running"],
+    ["was started and suspended", "spec: { suspend: true }\nstatus: { startTime: now }", "running"],
+    ["had a pod", "spec: { suspend: true }\nstatus: { failed: 1 }", "running"],
+    [
+      "is complete",
+      'status: { conditions: [{ type: Complete, status: "True" }] }',
+      "finished",
+    ],
+    ["failed", 'status: { conditions: [{ type: Failed, status: "True" }] }', "finished"],
+    [
+      "is about to fail",
+      'status: { conditions: [{ type: FailureTarget, status: "True" }] }',
+      "running",
+    ],
+    ["did not fail", 'status: { conditions: [{ type: Failed, status: "False" }] }', "running"],
+  ] as const
+) {
+  Deno.test(`jobState: a Job that ${name} is ${state}`, () => {
+    const job = object(`apiVersion: batch/v1\nkind: Job\nmetadata: { name: a }\n${text}\n`);
+    assertEquals(jobState(job), state);
+  });
+}
+
+for (
+  const [name, unread, action] of [
+    ["in its namespace", { kind: "NetworkPolicy", namespace: "analytics-jobs" }, "unknown"],
+    ["in every namespace", { kind: "NetworkPolicy" }, "unknown"],
+    ["in another namespace", { kind: "NetworkPolicy", namespace: "robson" }, "create"],
+    ["of another kind", { kind: "Secret", namespace: "analytics-jobs" }, "create"],
+  ] as const
+) {
+  Deno.test(`planOf: an absent object is ${action} where the user may not read objects ${name}`, () => {
+    const failure = new Failure({ kind: "configuration", task: "a", problem: "b", remedy: "C." });
+    const [planned] = planOf({
+      objects: [],
+      trials: [{ object: object(POLICY) }],
+      unread: [{ ...unread, failure }],
+    });
+    assertEquals(planned!.action, action);
+  });
+}

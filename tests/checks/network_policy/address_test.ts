@@ -3,6 +3,8 @@ import {
   formatRange,
   parseAddress,
   parseCidr,
+  publicPart,
+  rangesOf,
 } from "../../../checks/network_policy/address.ts";
 import { assertEquals } from "../../support/assert.ts";
 
@@ -69,4 +71,20 @@ Deno.test("parseCidr ignores the bits after the prefix", () => {
 Deno.test("formatRange writes both ends of a range that is not a block", () => {
   assertEquals(formatRange({ family: 4, first: 1n, last: 4n }), "0.0.0.1-0.0.0.4");
   assertEquals(formatRange({ family: 6, first: 0n, last: (1n << 128n) - 1n }), "::/0");
+});
+
+Deno.test("rangesOf cuts the exceptions out of a block, and keeps the addresses beside them", () => {
+  const range = parseCidr("10.0.0.0/24")!;
+  const without = (...except: string[]) =>
+    rangesOf({ range, except: except.map((text) => parseCidr(text)!) }).map(formatRange);
+  assertEquals(without(), ["10.0.0.0/24"]);
+  assertEquals(without("10.0.0.64/26"), ["10.0.0.0/26", "10.0.0.128/25"]);
+  assertEquals(without("10.0.0.0/25", "10.0.0.255/32"), ["10.0.0.128-10.0.0.254"]);
+  assertEquals(without("10.0.0.0/8"), []);
+  assertEquals(without("10.0.1.0/24"), ["10.0.0.0/24"]);
+});
+
+Deno.test("publicPart cuts out the private addresses", () => {
+  const ranges = ["192.168.0.0/15", "9.255.255.0/24"].map((text) => parseCidr(text)!);
+  assertEquals(publicPart(ranges).map(formatRange), ["192.169.0.0/16", "9.255.255.0/24"]);
 });

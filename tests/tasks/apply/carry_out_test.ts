@@ -28,6 +28,19 @@ Deno.test("inOrder: namespaces come first, and kinds that create pods last", () 
   ]);
 });
 
+for (
+  const kind of ["Pod", "Job", "CronJob", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"]
+) {
+  Deno.test(`inOrder: the account and the Secret of a ${kind} come before the ${kind}`, () => {
+    const kinds = [kind, "ServiceAccount", "Secret"];
+    assertEquals(inOrder(kinds.map((each) => planned(each))).map(({ object }) => object.kind), [
+      "ServiceAccount",
+      "Secret",
+      kind,
+    ]);
+  });
+}
+
 const SETUP = `
 apiVersion: v1
 kind: Namespace

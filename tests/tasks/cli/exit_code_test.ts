@@ -1,5 +1,5 @@
 import type { Result, Verdict } from "../../../checks/finding.ts";
-import { exitCode } from "../../../tasks/cli/exit_code.ts";
+import { exitCode, worstExitCode } from "../../../tasks/cli/exit_code.ts";
 import { assertEquals } from "../../support/assert.ts";
 
 Deno.test("exitCode is 1 for a failure, else 3 for an unknown, else 0", () => {
@@ -28,4 +28,12 @@ Deno.test("exitCode ignores checks that are not applicable, and is 3 if no check
   assertEquals(exitCode([result("fail"), absent]), 1);
   assertEquals(exitCode([absent]), 3);
   assertEquals(exitCode([absent, { ...result("skip"), requested: true }]), 3);
+});
+
+Deno.test("worstExitCode prefers wrong usage to wrong data, and wrong data to an unknown result", () => {
+  assertEquals(worstExitCode([]), 0);
+  assertEquals(worstExitCode([0, 0]), 0);
+  assertEquals(worstExitCode([0, 3]), 3);
+  assertEquals(worstExitCode([3, 1, 0]), 1);
+  assertEquals(worstExitCode([1, 3, 2]), 2);
 });

@@ -73,6 +73,22 @@ for (const [what, body] of SURPRISES) {
   });
 }
 
+Deno.test("main: prints the causes of an unexpected error, and at most five errors", async () => {
+  const body = `
+    let error = new Error("cause 6");
+    for (let i = 5; i > 0; i--) error = new Error("cause " + i, { cause: error });
+    throw error;`;
+  const { stderr } = await fail(body);
+  assertEquals(stderr.match(/Caused by Error: cause \d/g), [
+    "Caused by Error: cause 2",
+    "Caused by Error: cause 3",
+    "Caused by Error: cause 4",
+    "Caused by Error: cause 5",
+  ]);
+  const { remedy } = JSON.parse((await fail(body, "--output", "json")).stdout);
+  assertStringIncludes(remedy, "Error: cause 1. Caused by Error: cause 2. ");
+});
+
 Deno.test("main: prints no stack trace of a Failure", async () => {
   const { stderr } = await fail(
     'throw new Failure({ kind: "data", task: "do it", problem: "no", remedy: "Try." });',

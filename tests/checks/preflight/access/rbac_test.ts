@@ -65,6 +65,13 @@ for (
       "it allows reading or changing Secrets",
     ],
     [
+      "a subresource of Secrets",
+      "resources: [pods]",
+      "resources: [pods, secrets/status]",
+      "rules[0].resources",
+      "it allows reading or changing Secrets",
+    ],
+    [
       "all groups",
       'apiGroups: [""]',
       'apiGroups: ["", "*"]',
