@@ -78,10 +78,12 @@ export class Failure extends Error {
  *
  * @example
  * ```ts
- * import { assertEquals } from "@std/assert"; import { interruption } from "./errors.ts"; const {
- * kind, message } = interruption("read the lake", AbortSignal.abort()); assertEquals(kind,
- * "unreachable"); assertEquals(message, "Cannot read the lake: the operation was interrupted. Run
- * again.");
+ * import { assertEquals } from "@std/assert";
+ * import { interruption } from "./errors.ts";
+ *
+ * const { kind, message } = interruption("read the lake", AbortSignal.abort());
+ * assertEquals(kind, "unreachable");
+ * assertEquals(message, "Cannot read the lake: the operation was interrupted. Run again.");
  * ```
  */
 export function interruption(task: string, signal: AbortSignal): Failure {
