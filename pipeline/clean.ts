@@ -46,8 +46,9 @@ interface LayerObjects {
  * Finds leftovers of interrupted runs: parts of both layers that neither the current marker nor a
  * marker in the history lists, and Spark's staging folders of any day.
  *
- * @param clock tells the clock of the store, in milliseconds since 1970; asked only where it matters
- * @throws {Failure} data: a marker cannot be used, so that nothing tells what belongs to the day
+ * @param clock reads the clock of the store, in milliseconds since 1970; called only if there are
+ *   candidates
+ * @throws {Failure} data: a marker is unusable, so the parts of the day are unknown
  *
  * @example
  * ```ts

@@ -56,7 +56,7 @@ const HIDDEN = [
 /**
  * How long after its end a window waits for slow writers before it is sealed, in microseconds.
  *
- * @throws {Failure} configuration: `SEAL_GRACE_MINUTES` is no whole number of minutes
+ * @throws {Failure} configuration: `SEAL_GRACE_MINUTES` is not a whole number of minutes
  *
  * @example
  * ```ts

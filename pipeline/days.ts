@@ -16,7 +16,7 @@ import { inParallel } from "./parallel.ts";
 /** Number of markers to read concurrently. Markers are small, so network latency dominates. */
 const MARKERS_AT_ONCE = 32;
 
-/** What the lake has of one layer on one day, by its commit marker. */
+/** The state of one layer on one day, from its commit marker. */
 export type LayerDay<C> =
   /** There is no marker. */
   | { readonly state: "missing" }
@@ -32,7 +32,7 @@ export type LayerDay<C> =
     readonly stored: number;
   };
 
-/** What the lake has of one day. */
+/** The state of one day in the lake. */
 export interface LakeDay {
   /** The day. */
   readonly day: Day;
@@ -95,7 +95,7 @@ export function isSettled({ bronze, silver }: Pick<LakeDay, "bronze" | "silver">
 }
 
 /**
- * A day that the lake has nothing of.
+ * The state of a day that is not in the lake.
  *
  * @example
  * ```ts
@@ -155,7 +155,7 @@ function dayOfKey(key: string): Day | undefined {
   return text === undefined ? undefined : parseDay(text);
 }
 
-/** How all days of a range begin, so that no other ones are listed. */
+/** The common prefix of all days in a range, which limits the listing. */
 function commonPrefix({ from, to }: DayRange): string {
   if (from === undefined || to === undefined) return "";
   let length = 0;

@@ -1,5 +1,5 @@
 /**
- * What kind of trouble stopped a command. The kind decides the exit code:
+ * The kind of a failure. The kind decides the exit code:
  *
  * - `data` (1): the data, or the schema that holds it, does not match the contract
  * - `configuration` (2): a flag, a variable, a credential or a grant is wrong

@@ -90,7 +90,7 @@ async function digestsOfFirst(
   return digests;
 }
 
-/** The first rows of groups. It reads to the end all the same: only then is the session free. */
+/** The first rows of groups. All groups are read, because the session is busy until the end. */
 async function* firstRows(groups: AsyncIterable<RowGroup>, rows: number): AsyncGenerator<RowGroup> {
   let left = rows;
   for await (const group of groups) {
@@ -124,7 +124,7 @@ async function missingFrom(
   } finally {
     while (!a.done) a = await there.next(); // the session is free only at the end of the copy
   }
-  // An event whose event_seq was altered has another place in the order, and is there all the same.
+  // An event with an altered event_seq has a different place in the order, but still exists.
   return await missingEvents(connection, window, absent);
 }
 
@@ -142,7 +142,7 @@ async function* textRows(groups: ReturnType<typeof decodeCopy>): AsyncGenerator<
  * day that silver was made from, or that was amended, was published before, so its marker was removed.
  * Its parts may hold events that the outbox has lost since, and a run would remove them as leftovers.
  *
- * @throws {Failure} data: a part that lies there has events that the outbox has lost, or cannot be read
+ * @throws {Failure} data: a remaining part has events that the outbox has lost, or cannot be read
  */
 export async function confirmNothingLost(
   { connection, window, publication, observer }: WindowRun,

@@ -20,7 +20,7 @@ export const REPLAYED_COLUMNS = [
   "slippage_pct",
 ] as const;
 
-/** Where the columns begin of which a row of silver has the last value that was not null. */
+/** Index of the first column for which silver has the last value that is not null. */
 const FIRST_CARRIED = 7;
 
 /** One client's executions. */
@@ -54,7 +54,7 @@ const GROUP_ROWS = 10_000;
 /** Begins a replay. It keeps about 300 bytes per operation, and nothing per event. */
 export function createReplay(): Replay {
   const indexes = new Map<bigint, number>();
-  // What every event has comes from the last one, so one rank serves these.
+  // Columns without nulls come from the last event, so they share one rank.
   const lastRank = rankCells();
   const last = {
     operation_id: int64Cells(),

@@ -8,20 +8,20 @@ import { damaged, readPart } from "./lake/parts.ts";
 import { BRONZE, SILVER } from "./compare.ts";
 import { type Quarantine, readQuarantine } from "./quarantine.ts";
 
-/** Whose rows are read. */
+/** The layer whose rows are read. */
 export type RowLayer = "bronze" | "silver";
 
-/** What a row must have to be found. */
+/** A condition on one column. */
 export interface Condition {
   /** The column that is looked at. */
   readonly column: string;
-  /** Whether a value of it will do. */
+  /** Whether a value satisfies the condition. */
   readonly matches: (value: Value) => boolean;
 }
 
-/** Which rows are read. */
+/** A query for rows of one day. */
 export interface RowQuery {
-  /** Whose. */
+  /** The layer. */
   readonly layer: RowLayer;
   /** The day. */
   readonly day: Day;
@@ -50,7 +50,7 @@ const LAYERS = {
   silver: { ...SILVER, markerKey: silverMarkerKey },
 };
 
-/** How often reading begins again because the day was published again meanwhile. */
+/** Number of attempts if the day is published again during the read. */
 const ATTEMPTS = 3;
 
 /**
@@ -105,7 +105,7 @@ export async function findRows(lake: Lake, query: RowQuery): Promise<RowsFound> 
 }
 
 /**
- * Reads the events of a day that the contract cannot hold.
+ * Reads the quarantined events of a day.
  *
  * @throws {Failure} data: the day has no marker or an unusable one, or the document that the marker names
  *   is missing or damaged

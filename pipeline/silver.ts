@@ -33,7 +33,7 @@ import { placer, unsequencedRanks } from "./replay_order.ts";
 
 /** Options of a silver run. */
 export interface SilverOptions {
-  /** Where bronze is and silver goes. */
+  /** The lake that contains bronze and silver. */
   readonly lake: Lake;
   /** The day to replay. */
   readonly day: Day;
@@ -42,7 +42,7 @@ export interface SilverOptions {
    * changed. Otherwise a sealed silver is rebuilt only after bronze was amended.
    */
   readonly follow?: boolean;
-  /** Do everything except storing and removing objects. */
+  /** Whether to skip storing and removing objects. */
   readonly dryRun?: boolean;
   /** Receives the steps and the progress of the run. */
   readonly observer: Observer;
@@ -196,7 +196,7 @@ async function transform(
 /**
  * Compares a sealed silver with the replay.
  *
- * @returns whether its marker names another bronze marker than the one that stands
+ * @returns whether its marker refers to a bronze marker that is no longer current
  * @throws {Failure} data: operations differ, and which
  */
 async function verifySealed(

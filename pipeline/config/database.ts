@@ -2,7 +2,7 @@ import { type Defaulted, type Environment, marked, PROCESS } from "./environment
 import { type Fault, required, type Rule, validated, validatedOrDefault } from "./validate.ts";
 import { type TlsConfig, tlsConfig } from "./tls.ts";
 
-/** Where the outbox is. */
+/** The database of the outbox, and how to log in. */
 export interface DatabaseConfig {
   /** Host name or address. */
   readonly host: string;
@@ -12,11 +12,11 @@ export interface DatabaseConfig {
   readonly name: string;
   /** The role that logs in. */
   readonly user: string;
-  /** Its password, as it is. */
+  /** The password of the role, unchanged. */
   readonly password: string;
-  /** How the connection is encrypted; absent where no variable says it, which means `prefer`. */
+  /** How the connection is encrypted; absent if no variable is set, which means `prefer`. */
   readonly tls?: TlsConfig;
-  /** The variables that were not set, so that their defaults count. */
+  /** The variables that are unset, so that their defaults apply. */
   readonly defaults?: readonly Defaulted[];
 }
 
@@ -109,7 +109,7 @@ export function databaseName({ host, port, name, user, defaults = [] }: Database
   return `${role}@${shown(host, "DJANGO_DB_HOST")}:${port}/${shown(name, "DJANGO_DB_NAME")}`;
 }
 
-/** The variables that {@linkcode databaseConfig} cannot do without, and that are not set. */
+/** The unset variables that {@linkcode databaseConfig} requires. */
 export function unsetForDatabase(env: Environment = PROCESS): string[] {
   return ["DJANGO_DB_PASSWORD"].filter((name) => !env.get(name));
 }

@@ -32,7 +32,7 @@ export const MOST_DAYS = 3_660;
  * The days that the operator asked for: one as an argument or with `--date`, several with `--from`
  * and `--to` (yesterday where it is not given), else the one of `JOB_DATE`, else today.
  *
- * @throws {Failure} configuration: a text is no day, or the flags contradict each other
+ * @throws {Failure} configuration: a text is not a day, or the flags contradict each other
  *
  * @example
  * ```ts
@@ -74,7 +74,7 @@ export function requestedDays(flags: DayFlags, env: Environment = PROCESS): Days
  * The range of `--from` and `--to`.
  *
  * @returns undefined where neither is given
- * @throws {Failure} configuration: a text is no day, or the end comes before the beginning
+ * @throws {Failure} configuration: a text is not a day, or the end comes before the beginning
  */
 export function requestedRange({ from, to }: DayFlags): Partial<DaysAsked> | undefined {
   if (from === undefined && to === undefined) return undefined;

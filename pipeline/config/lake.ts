@@ -5,7 +5,7 @@ import { type Fault, required, type Rule, validated, validatedOrDefault } from "
 export interface S3Config {
   /** The kind of lake. */
   readonly kind: "s3";
-  /** Scheme, host and port, with nothing behind them. */
+  /** Scheme, host and port, without a path. */
   readonly endpoint: string;
   /** The region that requests are signed for. */
   readonly region: string;
@@ -15,9 +15,9 @@ export interface S3Config {
   readonly accessKeyId: string;
   /** That key. */
   readonly secretAccessKey: string;
-  /** What goes along with a key that is good for some hours only. */
+  /** The session token of a temporary key. */
   readonly sessionToken?: string;
-  /** The variables that were not set, so that their defaults count. */
+  /** The variables that are unset, so that their defaults apply. */
   readonly defaults?: readonly Defaulted[];
 }
 
@@ -29,7 +29,7 @@ export interface DirectoryConfig {
   readonly path: string;
 }
 
-/** Where bronze and silver live. */
+/** The location of bronze and silver. */
 export type LakeConfig = S3Config | DirectoryConfig;
 
 const DIRECTORY: Rule = {
@@ -121,7 +121,7 @@ export function isDirectoryLake(env: Environment = PROCESS): boolean {
   return Boolean(env.get("LAKE_URL"));
 }
 
-/** The variables that {@linkcode lakeConfig} cannot do without, and that are not set. */
+/** The unset variables that {@linkcode lakeConfig} requires. */
 export function unsetForLake(env: Environment = PROCESS): string[] {
   if (isDirectoryLake(env)) return [];
   return ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].filter((name) => !env.get(name));

@@ -92,7 +92,7 @@ export type FieldList =
   | "amended"
   | "acknowledged";
 
-/** What contract.json says. */
+/** The content of contract.json. */
 export interface Contract {
   /** Columns of the outbox that no run exports. */
   readonly columnsNotExported: readonly string[];

@@ -76,7 +76,7 @@ export function historyKey(day: string, version: number, sha256: string): string
   return fill("bronzeHistory", { day, number, digest });
 }
 
-/** The document with the events of a day that the contract cannot hold. */
+/** The document with the quarantined events of a day. */
 export function quarantineKey(day: string, sha256: string): string {
   return fill("bronzeQuarantine", { day, digest: digestInKey(sha256) });
 }

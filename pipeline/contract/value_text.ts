@@ -2,7 +2,7 @@ import type { ColumnType, Value } from "./column.ts";
 import { formatMicros } from "./window.ts";
 
 /**
- * A value in words, exactly: decimals with all their digits, times in ISO 8601, null as `null`.
+ * A value as exact text: decimals with all digits, times in ISO 8601, null as `null`.
  *
  * @example
  * ```ts
@@ -20,7 +20,7 @@ export function formatValue(value: Value, type: ColumnType): string {
   return value instanceof Uint8Array ? new TextDecoder().decode(value) : String(value);
 }
 
-/** The unscaled integer of a decimal, in whichever of its two forms: see {@linkcode ColumnType}. */
+/** The unscaled integer of a decimal, for both forms in {@linkcode ColumnType}. */
 export function unscaledOf(decimal: Value): bigint {
   if (!(decimal instanceof Uint8Array)) return BigInt(decimal as bigint);
   const hex = Array.from(decimal, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -33,8 +33,8 @@ function formatDecimal(unscaled: bigint, scale: number): string {
 }
 
 /**
- * A value in one line of text that stands for no other value. It is as {@linkcode formatValue} says it;
- * a text that could be taken for something else, or would disturb a terminal, is in quotes as in JSON.
+ * A value as one line of unambiguous text. The text is that of {@linkcode formatValue}. A string
+ * that is ambiguous, or that would disturb a terminal, is quoted as in JSON.
  *
  * @example
  * ```ts
@@ -54,7 +54,7 @@ export function printValue(value: Value, type: ColumnType): string {
  * or fewer zeros, an instant with another offset.
  *
  * @returns whether a value is that one
- * @throws {Error} the text is no value of the type; the message says what one looks like
+ * @throws {Error} the text is not a value of the type; the message has an example
  *
  * @example
  * ```ts
@@ -83,13 +83,13 @@ function quote(text: string): string {
   return JSON.stringify(text).replace(new RegExp(DISTURBING, "gu"), hex);
 }
 
-/** What a value is compared by: the same for the same value, whatever form it is carried in. */
+/** A form of a value for comparisons. Equal values have equal forms. */
 function comparable(value: Value, type: ColumnType): string | bigint {
   if (type === "STRING") return formatValue(value, type);
   return type.startsWith("DECIMAL") ? unscaledOf(value) : BigInt(value as bigint | number);
 }
 
-/** A text of a type as what {@linkcode comparable} makes of its values; undefined equals none of them. */
+/** Parses text into the form of {@linkcode comparable}; undefined equals no value. */
 const PARSERS: Readonly<Record<ColumnType, (text: string) => string | bigint | undefined>> = {
   "STRING": text,
   "INT32": integer,
@@ -105,7 +105,7 @@ function text(text: string): string {
     const parsed: unknown = JSON.parse(text);
     if (typeof parsed === "string") return parsed;
   } catch {
-    // It is told below.
+    // The error is thrown below.
   }
   throw new Error('a text that begins with a quote must be a JSON string, such as "\\"quoted\\""');
 }

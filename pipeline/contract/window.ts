@@ -3,7 +3,7 @@ export type Day = string & { readonly __brand: "Day" };
 
 /** One UTC day, half-open: `[start, end)`. */
 export interface Window {
-  /** Which day. */
+  /** The day of the window. */
   readonly day: Day;
   /** The first instant of the day, in microseconds since 1970-01-01T00:00:00Z. */
   readonly start: bigint;

@@ -9,7 +9,7 @@ import { folderOf } from "./parts.ts";
 
 /** The state that a run needs to publish a window. */
 export interface Publication {
-  /** Where the window is. */
+  /** The lake that contains the window. */
   readonly lake: Lake;
   /** The key of its marker. */
   readonly key: string;
@@ -77,7 +77,9 @@ export async function publishWindow(
   else tellLeftovers(commit, publication);
 }
 
-/** What a marker names: its parts, the quarantined events, and the copy of the marker from before. */
+/**
+ * The objects that a marker lists: its parts, the quarantine, and the copy of the previous marker.
+ */
 function namedBy(commit: BronzeCommit | SilverCommit, { previous }: Publication): Named[] {
   const { quarantine, amended } = commit.layer === "bronze" ? commit : {};
   const history = amended !== undefined && amended.previous.sha256 === previous?.sha256
@@ -166,8 +168,8 @@ export async function confirmMarker({ lake, key, previous }: Publication): Promi
 }
 
 /**
- * Judges what the marker that a run began with names. Where another run replaced that marker meanwhile,
- * and removed parts that it named, nothing was found out about the day.
+ * Runs a check of the objects that the marker lists. If another run replaced the marker during the
+ * check, a data failure proves nothing about the day, because that run may have removed parts.
  *
  * @throws {Failure} unreachable: something was found amiss, and another run has published the day since
  */
@@ -211,7 +213,7 @@ async function putMarker(
 /**
  * Reads the marker that was put.
  *
- * @returns whether it stands; false where another run has replaced it since
+ * @returns whether the marker is still current; false if another run has replaced it
  * @throws {Failure} unreachable: the store still has the marker from before
  */
 async function readBack(

@@ -3,7 +3,7 @@ import { Failure } from "../errors.ts";
 import type { S3Probe } from "./s3.ts";
 import type { Scratch } from "./scratch.ts";
 
-/** What a store promises, and publishing and reading rely on. */
+/** A promise of a store that publishing and reading rely on. */
 export type PromiseName =
   | "read-after-write"
   | "conditional-create"
@@ -12,13 +12,15 @@ export type PromiseName =
   | "listing"
   | "range";
 
-/** What became of a promise when it was tried. */
+/** The result of testing a promise. */
 export interface Kept {
-  /** Which promise. */
+  /** The promise. */
   readonly promise: PromiseName;
   /** Whether the store kept the promise; undefined if unknown. */
   readonly kept: boolean | undefined;
-  /** What happened instead, if the promise was not kept or the result is unknown. */
+  /**
+   * The observed behaviour if the promise was not kept, or the reason why the result is unknown.
+   */
   readonly problem?: string;
 }
 
@@ -29,7 +31,7 @@ type Trial = (scratch: Scratch) => Promise<string | undefined>;
 const RACERS = 4;
 
 /**
- * Tries a store's promises for real, each on objects of its own, all at the same time.
+ * Tests all promises of a store concurrently, each with its own objects.
  *
  * @throws {Failure} nothing could be tried: the store is out of reach
  *

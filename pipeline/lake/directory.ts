@@ -30,7 +30,8 @@ const LOOK_AGAIN = 20;
  *
  * @param signal stops whatever is under way; the methods then throw its reason if that is a Failure,
  *   and else one that is unreachable
- * @param onWait hears, once per wait, that another writer has held the lock for a second
+ * @param onWait receives a message if another writer has held the lock for one second, once per
+ *   wait
  */
 export function openDirectory(
   { path: root }: DirectoryConfig,

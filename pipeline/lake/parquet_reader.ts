@@ -30,7 +30,7 @@ export interface PartReader {
 
 /** One row group's values, column by column, in the order that was asked for. */
 export interface FileGroup {
-  /** How many rows. */
+  /** Number of rows. */
   readonly rows: number;
   /** Each column's values, one per row. */
   readonly columns: readonly Value[][];
@@ -54,7 +54,7 @@ const BYTE_ARRAY = 6;
  *
  * Whatever the bytes are, opening and reading take a time and a space that their number bounds.
  *
- * @throws {Error} the bytes are no Parquet file, or are cut off
+ * @throws {Error} the bytes are not a Parquet file, or are truncated
  *
  * @example
  * ```ts
@@ -135,7 +135,7 @@ async function* readGroups(
   }
 }
 
-/** Reads one column of a row group, as a file of its own whose pages were looked at before. */
+/** Reads one column of a row group as a separate file, after checking its pages. */
 async function readColumn(
   body: Uint8Array,
   { columns, num_rows }: FileMetaData["row_groups"][number],

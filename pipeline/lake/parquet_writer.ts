@@ -87,9 +87,9 @@ function layout(type: ColumnType, name: string) {
   return type === "TIMESTAMP(MICROS,UTC)" ? { encoding: "PLAIN" } as const : {};
 }
 
-/** What a column's values look like in a page, whatever they mean. */
+/** The physical type of a column in a page. */
 type Physical = Pick<SchemaElement, "type" | "type_length">;
-/** What they mean. */
+/** The logical type of a column. */
 type Logical = Pick<SchemaElement, "converted_type" | "logical_type" | "precision" | "scale">;
 
 const PHYSICAL: Record<ColumnType, Physical> = {

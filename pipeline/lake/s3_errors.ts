@@ -9,7 +9,7 @@ export class IncompleteAnswer extends Error {
   readonly $retryable: { readonly throttling?: boolean } = {};
 }
 
-/** What was being done when an error occurred. */
+/** The context of an error. */
 export interface Attempt {
   /** `read <key> in <lake>` */
   readonly task: string;
@@ -21,7 +21,7 @@ export interface Attempt {
   readonly conditional: boolean;
 }
 
-/** What the client's errors have; a store without error bodies leaves the name to the client. */
+/** The fields of the client's errors. The client sets the name if the store sends no error body. */
 interface S3Error {
   readonly name: string;
   readonly code?: unknown;

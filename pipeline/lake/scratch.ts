@@ -14,7 +14,7 @@ const STRAGGLING = 200;
 export interface Scratch {
   /** The lake. */
   readonly lake: Lake;
-  /** What more can be asked of a bucket; undefined for a directory. */
+  /** Further operations of a bucket; undefined for a directory. */
   readonly probe: S3Probe | undefined;
   /** The folder's own prefix, ending with `/`. */
   readonly prefix: string;

@@ -135,8 +135,8 @@ async function open(
   });
   const wire = client.connection;
 
-  // What the server says while nothing runs, and what it says before its last word, as when another
-  // of its processes crashed, is all that is ever known of why a session ended.
+  // Errors between statements and notices before a disconnect, such as a crash of another server
+  // process, are the only information about why a session ended.
   let lastWords: PostgresError | undefined;
   client.on("error", (error) => lastWords ??= error);
   client.on("notice", (notice) => {

@@ -2,8 +2,8 @@ import type { EventColumn } from "../contract/column.ts";
 import { EVENT_COLUMNS } from "../contract/tables.ts";
 import type { OutboxSchema } from "./schema.ts";
 
-// Which rows of the outbox belong to a window, and which of them Parquet can hold: the conditions
-// that every query about a window shares, so that all of them mean the same rows.
+// Conditions for the rows of a window and for the rows that fit the Parquet types. All queries
+// about a window share these conditions, so that they select the same rows.
 
 /** SQL condition for rows that do not fit the contract. It is never null. */
 export function unfit(schema: OutboxSchema): string {

@@ -59,7 +59,7 @@ export async function* decodeCopy(
   if (group.rows > 0) yield group.take();
 }
 
-/** Where the header ends, or undefined while it is not all here. */
+/** The end of the header, or undefined while the header is incomplete. */
 function headerEnd(bytes: Uint8Array, view: DataView): number | undefined {
   if (bytes.length < 19) return undefined;
   if (SIGNATURE.some((byte, i) => bytes[i] !== byte)) {
@@ -69,7 +69,7 @@ function headerEnd(bytes: Uint8Array, view: DataView): number | undefined {
   return bytes.length < end ? undefined : end;
 }
 
-/** Where the row at `offset` ends, or undefined while it is not all here. */
+/** The end of the row at `offset`, or undefined while the row is incomplete. */
 function rowEnd(view: DataView, offset: number, fields: number): number | undefined {
   const count = view.getInt16(offset);
   if (count !== fields) throw new Error(`a COPY row has ${count} fields instead of ${fields}`);
@@ -132,7 +132,7 @@ function misfit(column: EventColumn, ids: Value[], row: number, problem: string)
   });
 }
 
-/** How many bytes a value of these types has, always. */
+/** The fixed width of the values of these types, in bytes. */
 const WIDTHS: Partial<Record<PostgresType, number>> = {
   uuid: 16,
   bigint: 8,

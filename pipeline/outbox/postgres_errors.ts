@@ -12,9 +12,9 @@ export interface PostgresError extends Error {
   readonly routine?: string;
 }
 
-/** Where an error happened. */
+/** The context of an error. */
 export interface Place {
-  /** What was being done: `read from robson@db:5432/rbsdb`. */
+  /** The failed task: `read from robson@db:5432/rbsdb`. */
   readonly task: string;
   /** How the connection was made. */
   readonly config: DatabaseConfig;
@@ -54,8 +54,8 @@ const REMEDIES: Record<string, (place: Place) => string> = {
 };
 
 // The connection (08), a rollback by the server (40), no room left (53), a snapshot that is too old
-// (72), the operator (57), the disk (58); a timeout of the transaction (25P03, 25P04); an object that
-// somebody else has (55006, 55P03). All of them may be over with the next run.
+// (72), the operator (57), the disk (58); a timeout of the transaction (25P03, 25P04); an object
+// that another session uses (55006, 55P03). All of them may be resolved by the next run.
 const PASSING = /^(08|40|53|57|58|72)|^(25P03|25P04|55006|55P03)$/;
 
 /**

@@ -60,12 +60,12 @@ export const onNoDay: string =
   "(occurred_at IS NULL OR occurred_at < timestamptz '0001-01-01T00:00:00Z' OR " +
   "occurred_at >= timestamptz '10000-01-01T00:00:00Z')";
 
-// Every statement of ours runs between these, and nothing we set outlives them: behind a pooler, the
-// session is somebody else's before and after. That goes for our name too, which pgbouncer would leave
-// on the session if we logged in with it.
+// Every statement runs in such a transaction, and no setting outlives it, because a pooler gives
+// the session to other clients before and after. This includes application_name, which pgbouncer
+// would keep on the session after a login with it.
 
-// The statements read for as long as they must, whatever limits the role has, and write values in the
-// one form that we expect, whatever the database's habits are. Row-level security may not hide rows.
+// The settings lift the time limits of the role, and fix the text format of values independently of
+// the database's settings. Row-level security must not hide rows.
 const SETTINGS = `
   SET LOCAL statement_timeout = 0;
   SET LOCAL idle_in_transaction_session_timeout = 0;
@@ -78,7 +78,7 @@ const SETTINGS = `
   SET LOCAL bytea_output = 'hex';
   SET LOCAL extra_float_digits = 1`;
 
-/** What a transaction depends on. */
+/** The options of a transaction. */
 export interface TransactionOptions {
   /** Whether all of its statements see the same state, or each the state at its beginning. */
   readonly isolation: "READ COMMITTED" | "REPEATABLE READ";

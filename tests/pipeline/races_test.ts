@@ -111,7 +111,10 @@ for (const kind of lakeKinds()) {
     assertEquals((await visible(lake, "bronze")).toSorted(), [1, 2, 3].map(eventId));
     // Bronze has the row that the outbox lost, so that is what the next run says.
     const { message } = await assertRejects(() => bronze(db, lake, CENTURY), Failure);
-    assertStringIncludes(message, `no longer: ${eventId(3)}. Nothing was changed, so bronze keeps`);
+    assertStringIncludes(
+      message,
+      `no longer has: ${eventId(3)}. Nothing was changed, so bronze keeps`,
+    );
     assertEquals((await visible(lake, "bronze")).toSorted(), [1, 2, 3].map(eventId));
   });
 
@@ -217,7 +220,7 @@ Deno.test("races of runs: a store that says it stored the marker, and did not: n
   };
   const { kind, message } = await assertRejects(() => bronze(db, liar, CENTURY), Failure);
   assertEquals(kind, "unreachable");
-  assertStringIncludes(message, "still has the one from before");
+  assertStringIncludes(message, "still has the previous one");
   assertEquals(await visible(lake, "bronze"), [eventId(1)]);
 });
 

@@ -35,7 +35,7 @@ from deep_storage.session import begin, explained, main
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-# How often a run starts over because bronze was published again under it.
+# Number of attempts of a run if bronze is published again during the run.
 ATTEMPTS = 3
 
 

@@ -78,7 +78,7 @@ Deno.test("connection: after two seconds without an answer, the operator is repo
   assertEquals(told, []);
   await connection.query("SELECT pg_sleep(4.5)");
   assertEquals(told.length, 1);
-  assertStringIncludes(told[0]!, "Postgres has not answered yet");
+  assertStringIncludes(told[0]!, "Postgres has not responded yet");
 });
 
 Deno.test("connection: the limits of role and database do not go for us", async () => {

@@ -26,7 +26,7 @@ class Column(NamedTuple):
 
 
 def read_contract() -> dict[str, Any]:
-    """Reads contract.json, which lies beside this module."""
+    """Reads contract.json from the folder of this module."""
     return dict(json.loads(pkgutil.get_data("deep_storage", "contract.json") or b""))
 
 

@@ -1,7 +1,8 @@
-"""Equal rows shall give equal bytes. One thing in Spark's Parquet files stands against
-it: a column's list of encodings comes in the order of a Java HashSet, which changes
-from process to process and means nothing. Here it is sorted, within the file's own
-bytes.
+"""Makes Spark's Parquet files deterministic.
+
+Spark writes the list of encodings of a column in the order of a Java HashSet, which
+differs between processes. This module sorts the list in place, so that equal rows give
+equal bytes.
 
 The footer is Thrift's compact protocol, walked only as far as these lists lie.
 """

@@ -19,8 +19,9 @@ LARGEST_PORT = 65535
 class Rule(NamedTuple):
     """What a variable's value must be.
 
-    `fault` says what is wrong with a value, `remedy` is what to do, as a sentence.
-    With `blanks` they may stand within; of a `hidden` value only the shape is told.
+    `fault` says what is wrong with a value, `remedy` is what to do, as a sentence. With
+    `blanks`, the value may contain blanks; messages describe only the shape of a
+    `hidden` value.
     """
 
     remedy: str

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .settings import Store
 
 PRECONDITION_FAILED, NOT_IMPLEMENTED = 412, 501
-# How often a put is sent where the store has another one of that key under way.
+# Number of attempts of a put if the store reports another put of the key in progress.
 ATTEMPTS = 4
 
 
@@ -138,7 +138,7 @@ class Lake:
             request.setContinuationToken(page.getNextContinuationToken())
 
     def remove(self, key: str) -> None:
-        """Removes an object; one that is not there is no error."""
+        """Removes an object. A missing object is not an error."""
         self._client.deleteObject(self.bucket, key)
 
     def state(self) -> str | None:
@@ -171,8 +171,8 @@ def unconditional(name: str) -> Failure:
     return Failure(
         "configuration",
         f"Cannot publish in {name}: the store answered 501: it does not support "
-        f"conditional puts, so two runs could overwrite each other. Set S3_ENDPOINT "
-        f"to a store that honours If-None-Match and If-Match.",
+        "conditional puts, so two runs could overwrite each other. Set S3_ENDPOINT "
+        "to a store that honours If-None-Match and If-Match.",
     )
 
 

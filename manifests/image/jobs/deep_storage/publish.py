@@ -81,8 +81,8 @@ def publish(commit: Commit, publication: Publication) -> None:
     stands = read_back(lake, key, body, previous)
     say(commit.layer, "commit", f"{lake.url(key)}, {commit.state}")
     if not stands:
-        text = f"another run published {lake.url(key)} right afterwards"
-        say(commit.layer, "commit", f"{text}; its result stands", warning=True)
+        text = f"another run published {lake.url(key)} immediately afterwards"
+        say(commit.layer, "commit", f"{text}; its result is in effect", warning=True)
     elif proven:
         remove_unnamed(commit.layer, leftovers(commit, publication), lake)
     else:
@@ -162,7 +162,7 @@ def put_marker(lake: Lake, key: str, body: bytes, previous: Stored | None) -> bo
 
 
 def read_back(lake: Lake, key: str, body: bytes, previous: Stored | None) -> bool:
-    """Whether the marker that was put stands; False where another run replaced it.
+    """Whether the marker is still current; False if another run has replaced it.
 
     Raises a failure where the store still has the marker from before.
     """

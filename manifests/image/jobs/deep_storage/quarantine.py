@@ -1,4 +1,4 @@
-"""The quarantine: events that the contract cannot hold, kept with their full text."""
+"""The quarantine: events that do not fit the Parquet types, with their full text."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def read(lake: Lake, named: Quarantine | None) -> list[UnfitEvent]:
 
 
 def parse(body: bytes) -> list[UnfitEvent]:
-    """Reads a quarantine's bytes. Raises ValueError where they are none."""
+    """Reads a quarantine's bytes. Raises ValueError if they are not a quarantine."""
     document = as_object(parse_json(body), "the quarantine")
     expect(document.get("format") == FORMAT, f"its format is not {FORMAT}")
     return [parse_event(entry) for entry in as_list(document.get("events"), NO_EVENTS)]
