@@ -42,7 +42,7 @@ const LIES: readonly [string, Uint8Array, RegExp, Partial<ChunkLayout>?][] = [
   ["fewer values than its count", page([...LEVELS, 0, 0]), /fewer values/],
   ["a size behind the chunk", page(VALUES).subarray(0, 20), /a page's size is 32/],
   ["a negative size", page(VALUES, { size: -1 }), /uncompressed size is -1/],
-  ["another uncompressed size", page(VALUES, { size: 33 }), /another size/],
+  ["another uncompressed size", page(VALUES, { size: 33 }), /size of a page differs/],
   ["an endless run of levels", page([5, 0, 0, 0, 254, 255, 255, 255, 15]), /a page's run/],
   ["an empty run", page([2, 0, 0, 0, 0, 1, ...VALUES]), /a page's run/],
   ["levels longer than the page", page([99, 0, 0, 0, 16, 1]), /levels are longer/],

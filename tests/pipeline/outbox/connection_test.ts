@@ -258,5 +258,5 @@ Deno.test("connection: an abort during a query is reported as one", async () => 
   const stop = new AbortController();
   await using connection = await open(db.config, { signal: stop.signal });
   setTimeout(() => stop.abort(), 200);
-  await unreachable(() => connection.query("SELECT pg_sleep(60)"), "it was interrupted");
+  await unreachable(() => connection.query("SELECT pg_sleep(60)"), "the operation was interrupted");
 });

@@ -148,7 +148,7 @@ pgbouncerTest(
     const { kind, message } = await assertRejects(() => readSchema(connection), Failure);
     await connection.close();
     assertEquals(kind, "configuration");
-    assertStringIncludes(message, "it is a temporary table, which hides the one");
+    assertStringIncludes(message, "it is a temporary table, which hides the table");
   },
 );
 
@@ -166,7 +166,7 @@ pgbouncerTest("pgbouncer in statement pooling is refused, by a run and before on
   await using pooler = await startPgbouncer(db.config, { pooling: "statement", sessions: 1 });
   const { kind, message } = await assertRejects(() => connect(pooler.config), Failure);
   assertEquals(kind, "configuration");
-  assertStringIncludes(message, "the pooler there is in statement pooling");
+  assertStringIncludes(message, "the pooler uses statement pooling");
   assertStringIncludes(message, "pool_mode");
   const fact = await gatherDatabase(pooler.config, 0n);
   assert(!fact.opened);

@@ -62,8 +62,9 @@ class Amended(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """The content of a marker. Only bronze has `seq` and the fields after it; only "
-    "silver has `bronze`.
+    """The content of a marker.
+
+    Only bronze has `seq` and the fields after it; only silver has `bronze`.
 
     `seq` is the smallest and the largest event_seq; two times None without any.
     """

@@ -32,8 +32,7 @@ LONG = 20
 
 
 def parse(body: bytes, layer: str, day: str) -> Commit:
-    """Reads a marker's bytes. Raises ValueError if they are not a marker of the "
-    "window."""
+    """Reads a marker's bytes. Raises ValueError if they are invalid."""
     marker = as_object(parse_json(body), "the marker")
     expect(marker.get("format") == FORMAT, f"its format is not {FORMAT}")
     expect(marker.get("layer") == layer, f"its layer is not {layer}")

@@ -231,8 +231,7 @@ def nearest(days: list[str]) -> str:
 
 
 def tell_unfit(found: Survey) -> None:
-    """Prints the events that do not fit the Parquet types or have no valid "
-    "occurred_at."""
+    """Prints the events that do not fit, or that have no valid occurred_at."""
     events, total = found.unfit, len(found.unfit)
     if events:
         texts = [quarantine.describe(event) for event in events[:NAMED]]
