@@ -1,6 +1,7 @@
-import { daysBetween, parseDay } from "../../pipeline/contract/window.ts";
+import { type Day, daysBetween, parseDay } from "../../pipeline/contract/window.ts";
 import { absentDay, readDays } from "../../pipeline/days.ts";
-import { pendingDays } from "../../pipeline/pending.ts";
+import type { Connection } from "../../pipeline/outbox/connection.ts";
+import { findPending, pendingDays } from "../../pipeline/pending.ts";
 import { assertEquals } from "../support/assert.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { bronzeCommit, publish, silverCommit, store } from "../support/published_days.ts";
@@ -37,4 +38,20 @@ Deno.test("pendingDays: every day that is not sealed in both layers, and why", a
 
 Deno.test("pendingDays: a day that the lake has nothing of is one without bronze", () => {
   assertEquals(pendingDays([absentDay(day(1))], [day(1)]), pendingDays([], [day(1)]));
+});
+
+Deno.test("findPending: the last day is yesterday, also where a later day was asked for", async () => {
+  await using lake = await temporaryLake();
+  // With a first day, the outbox is not asked for its first event.
+  const connection = {} as Connection;
+  const pending = async (to?: "today" | "yesterday" | Day) => {
+    const bounds = { from: day(1), ...(to === undefined ? {} : { to }) };
+    const found = await findPending(lake, connection, bounds, day(4));
+    return found.map((each) => String(each.day));
+  };
+  const past = ["2025-12-01", "2025-12-02", "2025-12-03"];
+  assertEquals(await pending(), past);
+  assertEquals(await pending("today"), past);
+  assertEquals(await pending(day(20)), past);
+  assertEquals(await pending(day(2)), past.slice(0, 2));
 });

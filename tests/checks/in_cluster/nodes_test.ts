@@ -100,6 +100,33 @@ Deno.test("node-pool: reports an untolerated taint once for drivers and executor
   assertEquals(full!.fix, "Find out what is wrong with it: kubectl describe node analytics-1");
 });
 
+Deno.test("node-pool: reports a node that lacks another label of the jobs' nodeSelector", async () => {
+  const choosy = (cluster?: ClusterOpened) =>
+    changed("Job analytics-jobs/bronze-ingest-manual", (value) => {
+      const job = value.spec as { readonly template: { readonly spec: Fields } };
+      const nodeSelector = { ...job.template.spec.nodeSelector as Fields, disk: "ssd" };
+      const template = { ...job.template, spec: { ...job.template.spec, nodeSelector } };
+      return { ...value, spec: { ...job, template } };
+    }, cluster);
+  const labelled = (disk: string) =>
+    changed(NODE, (value) => {
+      const metadata = value.metadata as { readonly labels: Fields };
+      return { ...value, metadata: { ...metadata, labels: { ...metadata.labels, disk } } };
+    });
+  for (const cluster of [choosy(), choosy(labelled("hdd"))]) {
+    const { findings } = await result(cluster);
+    assertEquals(findings.map(({ object, field, problem, fix }) => [object, field, problem, fix]), [
+      [
+        NODE,
+        "metadata.labels",
+        "it has no label disk=ssd, which the jobs' pods select",
+        "kubectl label node analytics-1 disk=ssd --overwrite",
+      ],
+    ]);
+  }
+  assertEquals((await result(choosy(labelled("ssd")))).verdict, "pass");
+});
+
 Deno.test("node-pool: passes if another node of the pool accepts pods", async () => {
   const second = `
 apiVersion: v1

@@ -76,6 +76,17 @@ Deno.test("quota-fit: counts existing pods for a quota that is not applied yet",
   }));
   const { findings: [finding] } = await result(fresh);
   assertStringIncludes(finding!.problem, "used 250m + driver 1 + executor 2 = 3250m");
+  const over = ["Succeeded", "Failed"].map((phase) =>
+    JSON.stringify({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: phase.toLowerCase(), namespace: "analytics-jobs" },
+      spec: { containers: [{ name: "a", resources: { requests: { cpu: "1" } } }] },
+      status: { phase },
+    })
+  );
+  const { findings: [same] } = await result(plus(over.join("\n---\n"), fresh));
+  assertEquals(same!.problem, finding!.problem, "finished pods do not count");
 });
 
 Deno.test("quota-fit: counts a live Deployment's pods as current usage", async () => {

@@ -558,3 +558,42 @@ Deno.test("sparkJobsOf reads the container that runs Spark, not a sidecar", () =
   assertEquals([job.mode, job.master], ["local", undefined]);
   assertEquals(job.environment.value("S3_ENDPOINT"), "https://a");
 });
+
+Deno.test("sparkJobsOf prefers the template's service account for executors, then the executors' setting", () => {
+  const account = (role: string, name: string) =>
+    `--conf=spark.kubernetes.authenticate.${role}.serviceAccountName=${name}`;
+  const args = [`--master=${K8S}`, account("driver", "of-driver")];
+  assertEquals(jobOf({ args }).executor?.account, "of-driver");
+  const both = [...args, account("executor", "of-executor")];
+  assertEquals(jobOf({ args: both }).executor?.account, "of-executor");
+  const templated = jobOf({
+    args: [...both, "--conf=spark.kubernetes.executor.podTemplateFile=/t/pod.yaml"],
+    container: "volumeMounts: [{ name: t, mountPath: /t }]",
+    pod: "volumes: [{ name: t, configMap: { name: t } }]\n",
+    more: map("t", '{ pod.yaml: "spec: { serviceAccountName: of-template }" }'),
+  });
+  assertEquals(templated.executor?.account, "of-template");
+});
+
+Deno.test("sparkJobsOf prefers an argument to the same flag in a variable", () => {
+  const env = '[{ name: EXTRA_OPTS, value: "--num-executors 9 --conf spark.executor.memory=9g" }]';
+  const args = [`--master=${K8S}`, "--num-executors=3"];
+  const job = jobOf({ args, env });
+  assertEquals(job.executor?.count, 3);
+  assertEquals(job.settings.get("spark.executor.memory")?.value, "9g");
+});
+
+Deno.test("sparkJobsOf counts the executors that dynamic allocation without a limit starts with", () => {
+  const dynamic = (...more: string[]) =>
+    jobOf({
+      args: [
+        `--master=${K8S}`,
+        ...["enabled=true", ...more].map((each) => `--conf=spark.dynamicAllocation.${each}`),
+        "--num-executors=5",
+      ],
+    }).executor?.count;
+  assertEquals(dynamic(), 5);
+  assertEquals(dynamic("initialExecutors=7"), 7);
+  assertEquals(dynamic("minExecutors=3"), 5);
+  assertEquals(dynamic("maxExecutors=4"), 4);
+});

@@ -1,5 +1,6 @@
 import type { S3Config } from "../../../pipeline/config.ts";
 import { Failure } from "../../../pipeline/errors.ts";
+import { tryConditions } from "../../../pipeline/lake/conditions.ts";
 import { openS3 } from "../../../pipeline/lake/s3.ts";
 import { rgwInstalled } from "../../support/ceph_rgw.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
@@ -113,4 +114,15 @@ Deno.test("conditions: they are tried once, and again only where that told nothi
   assertEquals([once, requests], [7, 7]);
   assertEquals(await lake.list(""), []);
   lake.close();
+});
+
+Deno.test("conditions: a store that returns other bytes than were put is refused", async () => {
+  const lake: Parameters<typeof tryConditions>[0] = {
+    get: () => Promise.resolve({ bytes: new TextEncoder().encode("other"), etag: '"a"' }),
+    put: () => Promise.resolve("conflict"),
+  };
+  assertEquals(
+    await tryConditions(lake, "key"),
+    "a put with If-None-Match: * did not store its content",
+  );
 });

@@ -101,6 +101,50 @@ spec:
   });
 });
 
+Deno.test("quota-fit does not judge a quota that is only for some pods", async () => {
+  for (
+    const scope of [
+      "scopes: [BestEffort]",
+      "scopeSelector: {matchExpressions: [{scopeName: BestEffort, operator: Exists}]}",
+    ]
+  ) {
+    const files = job("executor.instances=1", "executor.instances=4");
+    files[QUOTAS] = FILES[QUOTAS]!.replace("  hard:", `  ${scope}\n  hard:`);
+    await assertFound(ID, files);
+  }
+});
+
+Deno.test("quota-fit counts the largest init container, or all containers if they need more", async () => {
+  const deployment = (init: string, ...containers: string[]) => {
+    const list = (cpus: readonly string[]) =>
+      cpus.map((cpu, i) =>
+        `{name: a${i}, image: "a:1", resources: {limits: {cpu: ${cpu}, memory: 8Mi}}}`
+      )
+        .join(", ");
+    return `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: proxy, namespace: analytics-jobs}
+spec: {template: {spec: {initContainers: [${list([init, "10m"])}], containers: [${
+      list(containers)
+    }]}}}
+`;
+  };
+  const sum = `proxy 3500m + driver 1 + executor 2 = 6500m, and ${QUOTA} 6`;
+  for (
+    const text of [
+      deployment("3500m", "1", "1"),
+      deployment("1", "3", "500m"),
+    ]
+  ) {
+    await assertFound(
+      ID,
+      { ...FILES, "proxy.yaml": text },
+      { problem: `requests.cpu: ${sum}` },
+      { problem: `limits.cpu: ${sum}` },
+    );
+  }
+});
+
 Deno.test("quota-fit fails where a pod does not set what the quota counts", async () => {
   await assertFound(
     ID,

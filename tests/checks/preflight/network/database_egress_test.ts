@@ -122,3 +122,25 @@ Deno.test("database-egress is not applicable if no job has a DJANGO_DB_* variabl
     notApplicable: "no job has any of the variables DJANGO_DB_*",
   });
 });
+
+for (
+  const image of [
+    "prometheuscommunity/postgres-exporter:1",
+    "edoburu/pgbouncer:1",
+    "postgres-client:1",
+  ]
+) {
+  Deno.test(`database-egress does not take a pod of ${image} for Postgres`, () => {
+    const other = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: other, namespace: robson }
+spec:
+  template:
+    metadata: { labels: { app: other } }
+    spec: { containers: [{ name: a, image: "${image}" }] }
+`;
+    const changes = edited("outbox", "app: rbs-paradedb", "app: other");
+    assertEquals(onlyFinding({ ...changes, more: other }).id, "database-egress");
+  });
+}

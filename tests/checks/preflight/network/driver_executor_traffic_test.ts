@@ -149,3 +149,12 @@ Deno.test("driver-executor-traffic reads the executor labels in a mounted pod te
   const changes = { ...outbox, job, template: template! };
   assertEquals(judge(manifests(changes)).get("database-egress"), PASS);
 });
+
+Deno.test("driver-executor-traffic takes the driver's block manager port from the common setting", () => {
+  const job = HEALTHY.job.replace(/ +- --conf=spark\.driver\.blockManager\.port=7079\n/, "")
+    .replace("spark.blockManager.port=7079", "spark.blockManager.port=7090");
+  assertEquals(job.includes("7079"), false);
+  const spark = HEALTHY.spark.replaceAll("7079", "7090");
+  assertEquals(judge(manifests({ job, spark })).get("driver-executor-traffic"), PASS);
+  assertStringIncludes(onlyFinding({ job }).problem, "TCP 7090");
+});

@@ -186,3 +186,26 @@ Deno.test("egress-policy: a finding of the connection checks carries its object 
   const invalid = onlyFinding(edited("dns", "TCP\n          port: 53", "TCP\n          prot: 53"));
   assertEquals(invalid.objectRef?.name, "allow-dns-egress");
 });
+
+for (
+  const [endpoint, port] of [
+    ["https://store.example.org", 443],
+    ["http://store.example.org", 80],
+    ["http://store.example.org:9000", 9000],
+    ["store.example.org", 443],
+  ] as const
+) {
+  Deno.test(`egress-policy expects the store ${endpoint} on port ${port}`, () => {
+    const job = HEALTHY.job.replace(
+      /(- name: S3_ENDPOINT\n +)valueFrom:\n[^]*?key: S3_ENDPOINT/,
+      `$1value: ${endpoint}`,
+    );
+    assertEquals(job === HEALTHY.job, false);
+    const store = (number: number) => HEALTHY.store.replace("port: 443", `port: ${number}`);
+    const { id, problem } = onlyFinding({ job, store: store(port + 1) });
+    assertEquals(id, "egress-policy");
+    assertStringIncludes(problem, `not TCP ${port},`);
+    const outcome = judge(manifests({ job, store: store(port) })).get("egress-policy");
+    assertEquals(outcome, { examined: "pods of 1 job under 6 policies", findings: [] });
+  });
+}

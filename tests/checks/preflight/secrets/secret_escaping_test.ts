@@ -161,6 +161,13 @@ Deno.test("secret-escaping fails for a variable that nothing sets", async () => 
   assertStringIncludes(finding!.fix, "key: S3_BUCKET");
 });
 
+Deno.test("secret-escaping leaves code that reads JOB_DATE without a default to timestamp-env", async () => {
+  const reading = '\n\nDAY = os.environ["JOB_DATE"]\n\n\ndef run';
+  await assertFound("timestamp-env", change(CODE, "\n\n\ndef run", reading), {
+    problem: "JOB_DATE is read without a default",
+  });
+});
+
 Deno.test("secret-escaping cannot judge variables where a Secret is not in the manifests", async () => {
   const files: Record<string, string> = {
     ...change(CODE, "\n\n\ndef run", '\n\nOTHER = os.environ["OTHER"]\n\n\ndef run'),
