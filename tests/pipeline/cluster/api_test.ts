@@ -362,10 +362,13 @@ clusterTest("api: list: the signal ends a list that stalls", async () => {
     const listing = opened.cluster.list(CONFIG_MAP, undefined, { signal });
     const failure = await assertRejects(() => listing, Failure);
     assertEquals(failure.kind, "unreachable");
-    assertStringIncludes(failure.message, "Cannot list ConfigMap objects: it was interrupted");
+    assertStringIncludes(
+      failure.message,
+      "Cannot list ConfigMap objects: the operation was interrupted",
+    );
     const waiting = opened.cluster.list(CONFIG_MAP, undefined);
     setTimeout(opened.cluster.close, 100);
-    await assertRejects(() => waiting, Failure, "it was interrupted");
+    await assertRejects(() => waiting, Failure, "the operation was interrupted");
   }
 });
 

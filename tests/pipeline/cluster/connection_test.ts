@@ -167,7 +167,9 @@ Deno.test("connection: send: the signal or close() ends an answer that stalls", 
     await using opened = await openSaid({ cluster: { server: server.url } });
     const { cluster } = opened;
     const signal = AbortSignal.timeout(200);
-    await assertFails(cluster.version({ signal }), "unreachable", ["it was interrupted"]);
+    await assertFails(cluster.version({ signal }), "unreachable", [
+      "the operation was interrupted",
+    ]);
     const own = new Failure({
       kind: "unreachable",
       task: "wait",
@@ -178,8 +180,8 @@ Deno.test("connection: send: the signal or close() ends an answer that stalls", 
     assertEquals(await cluster.version({ signal: mine }).catch((error) => error), own);
     const pending = cluster.version();
     setTimeout(cluster.close, 100);
-    await assertFails(pending, "unreachable", ["it was interrupted"]);
-    await assertFails(cluster.version(), "unreachable", ["it was interrupted"]);
+    await assertFails(pending, "unreachable", ["the operation was interrupted"]);
+    await assertFails(cluster.version(), "unreachable", ["the operation was interrupted"]);
   }
 });
 
@@ -272,7 +274,9 @@ Deno.test("connection: send: does not wait longer than 10 s, or after the signal
   await assertFails(server.cluster.version(), "unreachable", ["answered 429"]);
   await using slower = await impostor(() => status(429, { "retry-after": "9" }));
   const signal = AbortSignal.timeout(100);
-  await assertFails(slower.cluster.version({ signal }), "unreachable", ["it was interrupted"]);
+  await assertFails(slower.cluster.version({ signal }), "unreachable", [
+    "the operation was interrupted",
+  ]);
 });
 
 Deno.test("connection: send: 500, 503 and 504 are unreachable", async () => {
@@ -325,7 +329,7 @@ Deno.test("connection: isNamespaced: a caller that gives up does not cancel it f
   await using server = await impostor(() => gate.then(() => Response.json(RESOURCES)));
   const impatient = server.cluster.isNamespaced(PODS, { signal: AbortSignal.timeout(50) });
   const patient = server.cluster.isNamespaced(PODS);
-  await assertFails(impatient, "unreachable", ["it was interrupted"]);
+  await assertFails(impatient, "unreachable", ["the operation was interrupted"]);
   open();
   assertEquals(await patient, true);
 });
