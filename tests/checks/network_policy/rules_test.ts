@@ -1,7 +1,7 @@
 import { parseAddress } from "../../../checks/network_policy/address.ts";
 import { readCluster } from "../../../checks/network_policy/read_cluster.ts";
 import { evaluate, missesOf } from "../../../checks/network_policy/evaluate.ts";
-import { judgeHost } from "../../../checks/network_policy/open_ports.ts";
+import { judgeHost, matrixOf } from "../../../checks/network_policy/open_ports.ts";
 import type { Cluster, Endpoint, Flow, Protocol } from "../../../checks/network_policy/model.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 
@@ -329,4 +329,17 @@ Deno.test("evaluate limits a podSelector without namespaceSelector to the policy
       "namespaceSelector the peer selects only pods in namespace a",
     ]);
   }
+});
+
+Deno.test("matrixOf joins ports that follow or overlap each other, and no others", () => {
+  const port = (port: number, endPort = port) => ({ port, endPort });
+  const cluster = clusterWith(ports(port(90, 95), port(80), port(81, 85), port(84, 88)));
+  const near = matrixOf(cluster).within.find(({ from, to }) =>
+    from.name === "self" && to.name === "near"
+  );
+  assertEquals(near!.ports, {
+    TCP: [{ from: 80, to: 88 }, { from: 90, to: 95 }],
+    UDP: [],
+    SCTP: [],
+  });
 });

@@ -1,6 +1,6 @@
 import type { Lake } from "../../../pipeline/lake/lake.ts";
-import { type NewPart, storeParts } from "../../../pipeline/lake/parts.ts";
-import { assertEquals } from "../../support/assert.ts";
+import { difference, type NewPart, storeParts } from "../../../pipeline/lake/parts.ts";
+import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
 
 // How much of a window may be on its way to the lake at once.
 
@@ -62,4 +62,12 @@ Deno.test("storeParts stores nothing where it is only to name the parts", async 
   const { lake, waiting } = slowLake();
   const named = await storeParts(lake, partsOf([1000, 2000]), false, () => {});
   assertEquals([named.map(({ bytes }) => bytes), waiting], [[1000, 2000], []]);
+});
+
+Deno.test("difference names the size of a part that is shorter or longer, and else its digest", () => {
+  const part = { key: "part.parquet", rows: 1, bytes: 3, sha256: "0".repeat(64) };
+  for (const size of [0, 2, 4]) {
+    assertStringIncludes(difference(part, new Uint8Array(size))!, `${size} bytes`);
+  }
+  assertStringIncludes(difference(part, new Uint8Array(3))!, "sha256");
 });
