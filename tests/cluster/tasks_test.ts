@@ -74,7 +74,7 @@ clusterTest("cluster:up, cluster:down: run twice each", async (t) => {
     await t.step("a second down has no effect", async () => {
       const { code, stdout } = await cluster("down", "--name", NAME);
       assertEquals(code, 0);
-      assertStringIncludes(stdout, `There is no cluster ${NAME}`);
+      assertStringIncludes(stdout, `The cluster ${NAME} does not exist.`);
     });
   } finally {
     await endKept(NAME);

@@ -72,7 +72,7 @@ Deno.test("parts of every client are listed, and of no other day", async () => {
 Deno.test("gatherSilver: no marker, and a marker that is none", async () => {
   const lake = await publishedDay();
   lake.objects.set(KEY, new TextEncoder().encode("[]"));
-  assertEquals((await gatherSilver(lake, DAY)).markerProblem, "the marker is no object");
+  assertEquals((await gatherSilver(lake, DAY)).markerProblem, "the marker is not an object");
   lake.objects.delete(KEY);
   const { marker, markerProblem, rows, parts } = await gatherSilver(lake, DAY);
   assertEquals([marker, markerProblem, rows, parts], [undefined, undefined, [], []]);
