@@ -364,10 +364,10 @@ Deno.test({
     const args = ["--date", "2025-12-28"];
     const colourful = await runOnTerminal("silver", args, env);
     assertEquals(colourful.code, 1);
-    assertStringIncludes(colourful.stdout, `${ESCAPE}[31mCannot make silver`);
+    assertStringIncludes(colourful.stdout, `${ESCAPE}[31mCannot build silver`);
     const plain = await runOnTerminal("silver", args, { ...env, NO_COLOR: "1" });
     assertEquals(plain.code, 1);
-    assertStringIncludes(plain.stdout, "Cannot make silver");
+    assertStringIncludes(plain.stdout, "Cannot build silver");
     assertFalse(plain.stdout.includes(`${ESCAPE}[3`));
   },
 });
