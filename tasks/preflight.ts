@@ -23,8 +23,15 @@ const DEFAULT_IMAGE_TIMEOUT = 300;
 await main({
   name: "preflight",
   values: [
-    ...["manifests", ...CLUSTER_FLAGS, "credentials", "image-archive", "registry-ca"],
-    ...["facts", "only", "output", "timeout"],
+    "manifests",
+    ...CLUSTER_FLAGS,
+    "credentials",
+    "image-archive",
+    "registry-ca",
+    "facts",
+    "only",
+    "output",
+    "timeout",
   ],
   repeatable: ["skip"],
   switches: ["port-forward", "strict"],

@@ -67,7 +67,11 @@ credentials; 3 a server is unreachable, such as a database that only the cluster
     const cluster = await openCluster(config);
     try {
       return await storeAndLogIn({
-        ...{ cluster, from, timeout, interrupted, yes: flags.on("yes") },
+        cluster,
+        from,
+        timeout,
+        interrupted,
+        yes: flags.on("yes"),
         specs: SECRETS.filter(({ opens }) => only === "both" || opens === only),
         way: { cluster: config, portForward: flags.on("port-forward") },
       });

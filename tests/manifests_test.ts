@@ -233,11 +233,21 @@ Deno.test("manifests: both engines render a commit to the same bytes, and read i
     sha256: SHA,
   });
   const bronze: BronzeCommit = {
-    ...{ layer: "bronze", day: DAY, state: "sealed", rows: 3, contract: EVENT_CONTRACT },
-    ...{ minSeq: -9_223_372_036_854_775_807n, maxSeq: 9n, parts: [part("bronze/events")] },
+    layer: "bronze",
+    day: DAY,
+    state: "sealed",
+    rows: 3,
+    contract: EVENT_CONTRACT,
+    minSeq: -9_223_372_036_854_775_807n,
+    maxSeq: 9n,
+    parts: [part("bronze/events")],
   };
   const silver: SilverCommit = {
-    ...{ layer: "silver", day: DAY, state: "open", rows: 0, contract: EXECUTION_CONTRACT },
+    layer: "silver",
+    day: DAY,
+    state: "open",
+    rows: 0,
+    contract: EXECUTION_CONTRACT,
     ...{ bronze: { key: "bronze/…", sha256: SHA }, parts: [] },
   };
   for (const commit of [bronze, silver]) {

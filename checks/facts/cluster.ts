@@ -96,8 +96,13 @@ async function read(
     Promise.all(declared.map((object) => tryOut(cluster, object, signal))),
   ]);
   return {
-    ...{ opened: true, name, version, namespace: cluster.namespace },
-    ...{ objects, unread, trials },
+    opened: true,
+    name,
+    version,
+    namespace: cluster.namespace,
+    objects,
+    unread,
+    trials,
     ...(user === undefined ? {} : { user }),
     ...(scheduledPods === undefined ? {} : { scheduledPods }),
     ...(rights === undefined ? {} : { rights }),

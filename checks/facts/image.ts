@@ -191,7 +191,7 @@ function readingOf(
   const asked = { reference, credentials: credentials.map(({ from }) => from), loggedIn };
   if (!(found instanceof ImageRefused)) return { ...asked, ...contentsOf(found, files) };
   const { trouble, platforms, summary: problem, remedy: fix } = found;
-  return { opened: false, ...asked, ...{ trouble, problem, fix, platforms } };
+  return { opened: false, ...asked, trouble, problem, fix, platforms };
 }
 
 function contentsOf(

@@ -85,7 +85,12 @@ export async function gatherLakeDay<C extends BronzeCommit | SilverCommit, T>(
     const now = await readStored(source.read);
     if (now.marker?.sha256 !== marker?.sha256 && attempt < ATTEMPTS) continue;
     return {
-      ...{ layer, day, markerKey, listed, listedAt, parts },
+      layer,
+      day,
+      markerKey,
+      listed,
+      listedAt,
+      parts,
       ...(marker && { marker: { commit: marker.commit, sha256: marker.sha256 } }),
       ...(problem !== undefined && { markerProblem: problem }),
       ...finish(),

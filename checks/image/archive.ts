@@ -340,7 +340,8 @@ export async function survey(path: string, signal: AbortSignal | undefined): Pro
     documents.set(entry.path, bytes);
   });
   return {
-    ...{ documents, links },
+    documents,
+    links,
     readLayers: (readers) => readLayers(path, signal, readers),
   };
 }

@@ -264,7 +264,9 @@ function descriptor(value: unknown): Descriptor {
     throw new Malformed(`the manifest has no size for ${digest}`);
   }
   return {
-    ...{ digest, size, mediaType: typeof mediaType === "string" ? mediaType : "" },
+    digest,
+    size,
+    mediaType: typeof mediaType === "string" ? mediaType : "",
     platform: isObject(platform) ? platformOf(platform) : undefined,
     annotations: isObject(annotations) ? annotations : {},
   };

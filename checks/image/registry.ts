@@ -55,7 +55,9 @@ export async function readFromRegistry(reference: string, options: PullOptions):
   try {
     const address = addressOf(reference);
     registry = openRegistry(address, {
-      ...{ reference, caCertificates, signal: stop.signal },
+      reference,
+      caCertificates,
+      signal: stop.signal,
       logins: logins.flatMap((config) => loginsFor(config, address)),
     });
     const parts = partsOf(registry, cache, stop);

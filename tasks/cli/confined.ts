@@ -59,8 +59,14 @@ export async function runConfined(module: string, order: unknown, needs: Needs):
   // includes the permission to read the machine's CA certificates, which Deno cannot grant
   // separately.
   const permissions: Deno.PermissionOptionsObject = {
-    ...{ net: [...net], read: [...read], write: [...write], env: "inherit", sys: "inherit" },
-    ...{ run: false, ffi: false, import: false },
+    net: [...net],
+    read: [...read],
+    write: [...write],
+    env: "inherit",
+    sys: "inherit",
+    run: false,
+    ffi: false,
+    import: false,
   };
   const worker = new Worker(module, { type: "module", deno: { permissions } });
   worker.onerror = (event) => {

@@ -59,10 +59,26 @@ export interface GeneratedOptions {
 }
 
 const NAMES = [
-  ...["event_id", "event_seq", "occurred_at", "operation_id", "client_id", "symbol", "event_type"],
-  ...["trigger_price", "stop_price", "quantity", "side", "execution_token", "payload_json"],
-  ...["request_payload_hash", "exchange_order_id", "fill_price", "slippage_pct", "source"],
-  ...["error_message", "retry_count"],
+  "event_id",
+  "event_seq",
+  "occurred_at",
+  "operation_id",
+  "client_id",
+  "symbol",
+  "event_type",
+  "trigger_price",
+  "stop_price",
+  "quantity",
+  "side",
+  "execution_token",
+  "payload_json",
+  "request_payload_hash",
+  "exchange_order_id",
+  "fill_price",
+  "slippage_pct",
+  "source",
+  "error_message",
+  "retry_count",
 ];
 const EVENTS_PER_ROUND = LIVES.flat().length;
 

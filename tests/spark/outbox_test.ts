@@ -45,9 +45,16 @@ finally:
 
 /** What a session of the bot's finds, and can do. */
 const SETTINGS = [
-  ...["default_transaction_read_only", "transaction_read_only", "statement_timeout"],
-  ...["lock_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"],
-  ...["row_security", "client_encoding", "bytea_output", "intervalstyle"],
+  "default_transaction_read_only",
+  "transaction_read_only",
+  "statement_timeout",
+  "lock_timeout",
+  "idle_in_transaction_session_timeout",
+  "transaction_timeout",
+  "row_security",
+  "client_encoding",
+  "bytea_output",
+  "intervalstyle",
 ];
 
 sparkTest(
@@ -56,7 +63,9 @@ sparkTest(
   async () => {
     await using db = await outbox({ events: [insertEvent(1)] });
     await using pooler = await startPgbouncer(db.config, {
-      ...{ pooling: "transaction", sessions: 3, ignored: "extra_float_digits" },
+      pooling: "transaction",
+      sessions: 3,
+      ignored: "extra_float_digits",
     });
     const bots = await Promise.all([1, 2, 3].map(() => session(pooler.config)));
     let number = 100;
@@ -134,9 +143,16 @@ async function certificates(folder: string): Promise<void> {
   }
   await openssl(
     ...["req", "-x509", ...key, "-days", "2", "-subj", "/CN=server", "-CA", "ca.pem"],
-    ...["-CAkey", "ca.key", "-addext", "subjectAltName=IP:127.0.0.1"],
-    ...["-addext", "basicConstraints=critical,CA:FALSE"],
-    ...["-keyout", "server.key", "-out", "server.pem"],
+    "-CAkey",
+    "ca.key",
+    "-addext",
+    "subjectAltName=IP:127.0.0.1",
+    "-addext",
+    "basicConstraints=critical,CA:FALSE",
+    "-keyout",
+    "server.key",
+    "-out",
+    "server.pem",
   );
 }
 

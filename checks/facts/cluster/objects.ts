@@ -48,7 +48,8 @@ export const IN_NAMESPACE: Readonly<Record<string, readonly Kind[]>> = {
 
 /** The Service of the API server. Its EndpointSlice has the same name. */
 export const API_SERVER = {
-  ...{ namespace: "default", name: "kubernetes" },
+  namespace: "default",
+  name: "kubernetes",
   kinds: [core("Service"), SLICE],
 } as const;
 
@@ -172,7 +173,9 @@ function cutDown({ apiVersion, kind, metadata, spec }: Fields): Fields {
   return {
     ...{ apiVersion, kind, metadata: { name, namespace, uid, ownerReferences } },
     spec: {
-      ...{ nodeName, overhead, resources },
+      nodeName,
+      overhead,
+      resources,
       initContainers: listOf(initContainers).map(asked),
       containers: listOf(containers).map(asked),
     },
@@ -197,7 +200,10 @@ export function toManifestObject(object: KubeObject, declared?: ManifestObject):
     document: declared?.document ?? 0,
     line: declared?.line ?? 0,
     lines: declared?.lines ?? new Map(),
-    ...{ apiVersion, kind, name: metadata.name, namespace: metadata.namespace },
+    apiVersion,
+    kind,
+    name: metadata.name,
+    namespace: metadata.namespace,
     value: decoded({ ...object, metadata: plain }),
   };
 }

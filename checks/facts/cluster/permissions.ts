@@ -62,7 +62,10 @@ export function actionsToReview(account: Account): AccountAction[] {
       }))
     ),
     ...FORBIDDEN.map(({ verb, resource, where }): AccountAction => ({
-      ...{ account: id, verb, resource, namespace: whereIs(where, account) },
+      account: id,
+      verb,
+      resource,
+      namespace: whereIs(where, account),
     })),
   ];
 }
@@ -87,7 +90,9 @@ function reviewOf({ account, verb, resource, namespace }: AccountAction): object
       user: `system:serviceaccount:${home}:${name}`,
       groups: ["system:serviceaccounts", `system:serviceaccounts:${home}`, "system:authenticated"],
       resourceAttributes: {
-        ...{ verb, resource, group: resource === "*" ? "*" : "" },
+        verb,
+        resource,
+        group: resource === "*" ? "*" : "",
         ...(namespace === undefined ? {} : { namespace }),
       },
     },

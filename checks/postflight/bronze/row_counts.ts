@@ -105,7 +105,8 @@ function different(
   const recopied = !sealed && amended === undefined && !open.lost;
   const amends = sealed || open.lost || open.altered && !recopied;
   const common = {
-    ...{ object: bronze.markerKey, field: "event_id" },
+    object: bronze.markerKey,
+    field: "event_id",
     fix: amends ? amendCommand(day) : runCommand(day),
   };
   // The quarantine check reports quarantined events that were corrected.

@@ -105,9 +105,13 @@ export async function publishBronze(
 ): Promise<BronzeCommit> {
   for (const { key, body } of parts) await lake.put(key, body);
   const commit: BronzeCommit = {
-    ...{ layer: "bronze", day: DAY, state: "open", contract: EVENT_CONTRACT },
+    layer: "bronze",
+    day: DAY,
+    state: "open",
+    contract: EVENT_CONTRACT,
     rows: parts.reduce((sum, { rows }) => sum + rows, 0),
-    ...{ minSeq: null, maxSeq: null },
+    minSeq: null,
+    maxSeq: null,
     parts: parts.map(({ body: _, ...part }): Part => part),
   };
   await lake.put(bronzeMarkerKey(DAY), renderMarker(commit));

@@ -41,7 +41,9 @@ async function space(access: Access = controlPlane().admin, pageSize?: number) {
   );
   const opened = await open(text, pageSize === undefined ? {} : { pageSize });
   return {
-    ...{ cluster: opened.cluster, namespace, api },
+    cluster: opened.cluster,
+    namespace,
+    api,
     async [Symbol.asyncDispose]() {
       await opened[Symbol.asyncDispose]();
       await api.call("DELETE", `/api/v1/namespaces/${namespace}`);
@@ -155,7 +157,8 @@ clusterTest("api: get, remove: refuse names that would change the path", async (
 clusterTest("api: create: returns the answer to an access review", async () => {
   await using own = await space();
   const review = await own.cluster.create({
-    ...{ apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectAccessReview" },
+    apiVersion: "authorization.k8s.io/v1",
+    kind: "SelfSubjectAccessReview",
     spec: { resourceAttributes: { verb: "delete", resource: "pods" } },
   });
   assertEquals((review.status as { allowed: boolean }).allowed, true);

@@ -184,7 +184,8 @@ Deno.test("server-dry-run fails for a refused object even if other objects could
   const trials = cluster.trials.map(({ object }, i) => ({
     object,
     refused: i === 0 ? { because: "invalid" as const, problem: "is wrong" } : {
-      ...{ because: "forbidden" as const, problem },
+      because: "forbidden" as const,
+      problem,
     },
   }));
   const outcome = serverDryRun.run({ manifests: manifestsFact(), cluster: { ...cluster, trials } });
