@@ -157,16 +157,26 @@ async function gone(db: Outbox, pid: string): Promise<void> {
   while ((await db.query(sql, [pid])).length > 0) await pause(20);
 }
 
-/** Asks until there is no answer, and returns why. */
-async function lastAnswer(connection: Connection): Promise<Failure> {
-  for (;;) {
-    try {
-      await connection.query("SELECT 1");
-    } catch (error) {
-      if (error instanceof Failure) return error;
-      throw error;
-    }
+/**
+ * Ends a server while it works on a query, and returns the failure of that query. A query that is
+ * sent in the same moment could be answered with a connection reset, and without a reason.
+ */
+async function failureOfQuery(
+  connection: Connection,
+  config: DatabaseConfig,
+  end: () => Promise<void> | void,
+): Promise<Failure> {
+  const answer = connection.query("SELECT pg_sleep(600)").catch((error) => error);
+  const observer = await session(config);
+  const running = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+  while ((await observer.query(running)).rows.length === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
+  await observer.end();
+  await end();
+  const failure = await answer;
+  if (failure instanceof Failure) return failure;
+  throw failure;
 }
 
 Deno.test("connection: the server's reason is reported, when a session was ended between two queries", async () => {
@@ -224,8 +234,9 @@ for (const [what, signal, reason] of ENDS) {
     const postgres = await startPostgres();
     try {
       await using connection = await open(postgres.config);
-      Deno.kill(postgres.pid, signal);
-      const { kind, message } = await lastAnswer(connection);
+      const { kind, message } = await failureOfQuery(connection, postgres.config, () => {
+        Deno.kill(postgres.pid, signal);
+      });
       assertEquals(kind, "unreachable");
       assertStringIncludes(message, reason);
     } finally {
@@ -240,8 +251,9 @@ Deno.test("connection: after a crash of another process of the server, its reaso
     await using connection = await open(postgres.config);
     const victim = await session(postgres.config);
     const { rows: [own] } = await victim.query("SELECT pg_backend_pid() AS pid");
-    Deno.kill(Number(own!.pid), "SIGKILL");
-    const { kind, message } = await lastAnswer(connection);
+    const { kind, message } = await failureOfQuery(connection, postgres.config, () => {
+      Deno.kill(Number(own!.pid), "SIGKILL");
+    });
     assertEquals(kind, "unreachable");
     assertStringIncludes(
       message,
