@@ -23,7 +23,7 @@ export interface ObjectRef {
 
 /** One violation. */
 export interface Finding {
-  /** Whether the violation fails the check, or is only a warning. */
+  /** The severity: whether the violation fails the check or is only a warning. */
   readonly severity: "fail" | "warn";
   /** The object or row with the violation, such as the key of an object in the lake. */
   readonly object: string;
@@ -72,7 +72,7 @@ export interface Result {
   readonly examined?: string;
   /** Why the check did not judge everything; only with skip, error and not-applicable. */
   readonly reason?: string;
-  /** Whether the operator requested the skip. */
+  /** True if the operator requested the skip. */
   readonly requested?: true;
   /** The violations. A skip or an error can have warnings, if part of the facts was judged. */
   readonly findings: readonly Finding[];

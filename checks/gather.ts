@@ -8,7 +8,7 @@ export type Gatherer<T> = (signal: AbortSignal) => Promise<T>;
 export interface Absent {
   /** The reason, as in `DJANGO_DB_PASSWORD is not set`. */
   readonly absent: string;
-  /** Whether the operator excluded the fact. */
+  /** True if the operator excluded the fact. */
   readonly requested?: true;
 }
 

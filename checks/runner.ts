@@ -12,7 +12,7 @@ import {
 
 export type { Absent, Gatherer, Gatherers } from "./gather.ts";
 
-/** How checks are run. */
+/** The options for running checks. */
 export interface RunOptions {
   /** The timeout of each fact in milliseconds. */
   readonly timeoutMs: number;
@@ -133,8 +133,8 @@ function missingFacts(
 }
 
 /**
- * Limits a result to what it proves if optional facts are missing: a failure stays a failure. A pass
- * or a warning becomes a skip or an error, unless the operator excluded the missing facts.
+ * Limits a result to what it proves without optional facts: a failure stays a failure. A pass or a
+ * warning becomes a skip or an error, unless the operator excluded the missing facts.
  */
 function limited(result: Result, check: AnyCheck, { problems, absent }: Inputs): Result {
   const { verdict, examined, ...rest } = result;

@@ -49,7 +49,7 @@ export function whyNotComparable(bronze: BronzeFact, silver: SilverFact): string
   return whyNotCollected(bronze) ?? whyNoMarker(silver) ?? stale() ?? whyNotCollected(silver);
 }
 
-/** Whether silver was made from the current bronze. */
+/** Returns whether silver was made from the current bronze. */
 export function isCurrent(bronze: BronzeFact, silver: SilverFact): boolean {
   return silver.marker?.commit.bronze.sha256 === bronze.marker?.sha256;
 }

@@ -22,8 +22,8 @@ export interface AmendOptions extends WindowOptions {
   /** The day to amend. It was published before. */
   readonly day: Day;
   /**
-   * Whether to keep bronze's values if they differ from the outbox. Otherwise such a difference is
-   * an error.
+   * True to keep bronze's values that differ from the outbox. Otherwise, such a difference is an
+   * error.
    */
   readonly keepAltered?: boolean;
   /** Asks for confirmation. Called only if bronze would change. */
@@ -32,7 +32,7 @@ export interface AmendOptions extends WindowOptions {
   readonly silverObserver?: Observer;
 }
 
-/** What an amendment would do, as numbers of events. */
+/** The changes that an amendment would make, as numbers of events. */
 export interface AmendmentPlan {
   /** The day to amend. */
   readonly day: Day;
@@ -51,7 +51,7 @@ export interface AmendmentPlan {
   readonly gone: number;
 }
 
-/** How an amendment ended. */
+/** The result of an amendment. */
 export type AmendOutcome = "amended" | "unchanged" | "declined";
 
 /**
@@ -85,8 +85,8 @@ async function amendBronze(options: AmendOptions): Promise<AmendOutcome> {
       () => compareBronze(run, lake, survey, previous.commit),
     );
     tellDifferences(found, observer);
-    // If nothing differs any more, the recorded differences are resolved, and there is nothing to
-    // refuse.
+    // Without differences, the recorded differences are resolved, and the amendment has no reason
+    // to refuse.
     const refuses = unacknowledged(found, previous.commit).altered && found.altered.size > 0;
     if (refuses && !keepAltered) throw altered(day, found);
     if (isAcknowledged(found, previous.commit) && sameQuarantine(day, found, previous.commit)) {
@@ -97,7 +97,8 @@ async function amendBronze(options: AmendOptions): Promise<AmendOutcome> {
       });
       return "unchanged";
     }
-    // The snapshot stays open during the confirmation, so the run publishes exactly what was shown.
+    // The snapshot stays open during the confirmation, so that the run publishes exactly what it
+    // showed.
     if (!dryRun && !await agree(planOf(day, found))) return "declined";
     await publishAmendment(run, previous, survey, found);
     return "amended";

@@ -31,9 +31,9 @@ export interface BronzeOptions extends WindowOptions {
 }
 
 /**
- * Copies one day of the outbox into bronze: fence, snapshot, parts, marker, in that order, so a
- * reader of the marker sees either the old or the new state of the window. A run that is killed at
- * any point can be repeated.
+ * Copies one day of the outbox into bronze in this order: fence, snapshot, parts, marker. A reader
+ * of the marker therefore sees either the old or the new state of the window. A run can be killed
+ * at any point and repeated.
  *
  * A sealed window is only compared with the outbox and never written to. A day without events is
  * published like any other day.

@@ -29,7 +29,7 @@ export interface WindowOptions {
   readonly lake: Lake;
   /** Grace period for slow writers after the end of a window, in microseconds. */
   readonly grace: bigint;
-  /** Whether to skip storing and removing objects. */
+  /** True to skip storing and removing objects. */
   readonly dryRun?: boolean;
   /** Receives the steps and the progress of the run. */
   readonly observer: Observer;
@@ -41,15 +41,15 @@ export interface WindowRun {
   readonly connection: Connection;
   /** The day. */
   readonly window: Window;
-  /** The outbox's columns. */
+  /** The columns of the outbox. */
   readonly schema: OutboxSchema;
   /** Bronze as it was when the run began. */
   readonly previous: StoredMarker<BronzeCommit> | undefined;
   /** The state that publishing needs. */
   readonly publication: Publication;
-  /** Whether the window can still grow. */
+  /** The fence, which says whether the window can still grow. */
   readonly fence: Fence;
-  /** As in {@linkcode WindowOptions}. */
+  /** The same as in {@linkcode WindowOptions}. */
   readonly grace: bigint;
   /** Receives the steps and the progress of the run. */
   readonly observer: Observer;
@@ -91,9 +91,9 @@ export async function surveyWindow(run: WindowRun): Promise<Survey> {
 
 /** The differences between a window of the outbox and bronze. */
 export interface BronzeDifferences extends Differences {
-  /** Events that do not fit the contract, and that neither bronze nor its quarantine has. */
+  /** Events that do not fit the contract, and that are in neither bronze nor its quarantine. */
   readonly newlyUnfit: readonly UnfitEvent[];
-  /** Events that do not fit the contract, except those that bronze has with earlier values. */
+  /** Events that do not fit the contract, except those with earlier values in bronze. */
   readonly unfit: readonly UnfitEvent[];
   /** Quarantined events that are no longer in the outbox. */
   readonly gone: readonly UnfitEvent[];

@@ -70,7 +70,8 @@ export async function findLeftovers(
   day: Day,
   clock: () => Promise<number>,
 ): Promise<Leftovers> {
-  // Each layer's marker is read before its parts are listed: a part that a newer marker names is young.
+  // Reads each layer's marker before listing its parts, so a part that only a newer marker lists is
+  // young.
   const layers = [await bronzeObjects(lake, day), await silverObjects(lake, day)];
   const marked = layers.filter(({ marker }) => marker !== undefined);
   const unnamed = marked.flatMap(({ named, parts }) => parts.filter(({ key }) => !named.has(key)));

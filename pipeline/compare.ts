@@ -28,15 +28,15 @@ export interface Layer {
   identify(row: Row): string;
   /** A row's name for people, such as `event 018f…`. */
   describe(row: Row): string;
-  /** Where the layer's rows come from, such as `the outbox`. */
+  /** The source of the layer's rows, such as `the outbox`. */
   readonly source: string;
 }
 
 /** A row that differs between the source and the layer. */
 export interface Difference {
-  /** Which event or operation. */
+  /** The identity of the event or operation. */
   readonly id: string;
-  /** For people, such as `event 018f… has a different fill_price`. */
+  /** The difference as text, such as `event 018f… has a different fill_price`. */
   readonly text: string;
   /** The columns that differ, with both values for people. Empty for a row that one side lacks. */
   readonly values: readonly {
@@ -46,7 +46,7 @@ export interface Difference {
   }[];
 }
 
-/** How a published window differs from its source. */
+/** The differences between a published window and its source. */
 export interface Differences {
   /** Identities of the rows that only the source has. */
   readonly late: ReadonlySet<string>;
@@ -147,7 +147,7 @@ async function differences(
   const onOneSide = (kind: "late" | "lost", row: Row) => {
     const id = layer.identify(row);
     found[kind].add(id);
-    // More rows than are listed, because a row may turn out to be on both sides.
+    // Keeps more rows than a message lists, because a row may turn out to be on both sides.
     if (rows[kind].size < 4 * NAMED) rows[kind].set(id, row);
   };
   const onBoth = (ours: Row, theirs: Row) => {
@@ -220,7 +220,7 @@ const [SEQ, ID] = CONTRACT.bronze.order.map((column) =>
 /** The columns by which bronze is ordered, at the beginning of a row. */
 export const BRONZE_ORDER: readonly string[] = EVENT_COLUMNS.slice(0, 2).map(({ name }) => name);
 
-/** Bronze: by event_seq, those without one last, then by event_id. */
+/** The order of bronze: by event_seq, with missing values last, then by event_id. */
 export const BRONZE: Layer = {
   columns: EVENT_COLUMNS,
   contract: EVENT_CONTRACT,
@@ -239,7 +239,7 @@ export const BRONZE: Layer = {
 
 const [OPERATION, CLIENT] = [1, 2];
 
-/** Silver: by client, then by operation. */
+/** The order of silver: by client, then by operation. */
 export const SILVER: Layer = {
   columns: EXECUTION_COLUMNS,
   contract: EXECUTION_CONTRACT,

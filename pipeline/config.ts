@@ -37,7 +37,7 @@ export {
 } from "./config/lake.ts";
 export { type TlsConfig, tlsConfig, type TlsMode } from "./config/tls.ts";
 
-/** How long after a day's end its window stays open, unless `SEAL_GRACE_MINUTES` says otherwise. */
+/** The default of `SEAL_GRACE_MINUTES`: how long a window stays open after its day ends. */
 const DEFAULT_GRACE_MINUTES = "15";
 
 const GRACE: Rule = {
@@ -85,7 +85,8 @@ export function secretsOf(env: Environment = PROCESS): string[] {
 }
 
 /**
- * Looks for a cluster: by the flags, else by `KUBECONFIG`, `HOME` and what a pod has.
+ * Finds the configuration of a cluster: from the flags, otherwise from `KUBECONFIG`, `HOME` and the
+ * files of a pod.
  *
  * @throws {Failure} configuration: the flags do not select a cluster
  *
@@ -105,7 +106,7 @@ export function clusterConfig(
 
 /**
  * The cache directory of this user, according to the XDG Base Directory Specification:
- * `XDG_CACHE_HOME`, else `HOME`.
+ * `XDG_CACHE_HOME`, or a directory in `HOME`.
  *
  * @returns undefined if neither is an absolute path; nothing is cached then
  *
@@ -126,7 +127,7 @@ export function cacheFolder(env: Environment = PROCESS): string | undefined {
 
 /**
  * The file with this user's registry logins, at the location that Docker uses: in `DOCKER_CONFIG`,
- * else in `~/.docker`.
+ * or in `~/.docker`.
  *
  * @returns a path that may not exist; undefined if the home directory is unknown
  *

@@ -20,15 +20,18 @@ const MARKERS_AT_ONCE = 32;
 export type LayerDay<C> =
   /** There is no marker. */
   | { readonly state: "missing" }
-  /** There is one; it cannot be used, or cannot be read, and `problem` says why. */
+  /** The marker exists, but it is invalid or cannot be read; `problem` says why. */
   | { readonly state: "unusable" | "unreadable"; readonly problem: string; readonly stored: number }
-  /** There is one that can be used. */
+  /** The marker exists and is usable. */
   | {
     readonly state: "published";
     readonly commit: C;
     /** Hexadecimal digest of the marker's bytes. */
     readonly sha256: string;
-    /** When the marker was stored, in milliseconds since 1970 by the clock of the store. */
+    /**
+     * The time at which the marker was stored, in milliseconds since 1970 by the clock of the
+     * store.
+     */
     readonly stored: number;
   };
 
@@ -36,9 +39,9 @@ export type LayerDay<C> =
 export interface LakeDay {
   /** The day. */
   readonly day: Day;
-  /** Its bronze. */
+  /** The day's bronze. */
   readonly bronze: LayerDay<BronzeCommit>;
-  /** Its silver, all clients together. */
+  /** The day's silver, for all clients. */
   readonly silver: LayerDay<SilverCommit>;
   /** Parts in the bronze folder that no usable marker lists. */
   readonly unnamed: readonly ObjectEntry[];
@@ -78,7 +81,7 @@ export async function readDays(lake: Lake, range: DayRange = {}): Promise<LakeDa
 }
 
 /**
- * Whether a day is sealed in both layers, and silver was made from the current bronze.
+ * Returns whether a day is sealed in both layers and its silver was made from the current bronze.
  *
  * @example
  * ```ts
@@ -144,7 +147,7 @@ async function readLayer<C>(
     if (error.kind === "configuration") {
       return { state: "unreadable", problem: error.message, stored };
     }
-    // The cause is the bare problem; the message around it is for a run.
+    // Uses the cause, which has only the problem. The message around it is worded for a run.
     const problem = error.cause instanceof Error ? error.cause.message : error.message;
     return { state: "unusable", problem, stored };
   }

@@ -9,13 +9,18 @@ export type FailureKind = "data" | "configuration" | "unreachable";
 
 /** The parts of a {@linkcode Failure}. */
 export interface FailureParts {
-  /** Decides the exit code. */
+  /** The kind, which decides the exit code. */
   readonly kind: FailureKind;
-  /** What could not be done, to follow "Cannot": `read bronze/… in s3://lake`. */
+  /** The operation that failed, worded to follow "Cannot": `read bronze/… in s3://lake`. */
   readonly task: string;
-  /** Why, with the value or place; several sentences if need be, the last one without its full stop. */
+  /**
+   * The cause, with the value or the place. It can have several sentences; the last one has no full
+   * stop.
+   */
   readonly problem: string;
-  /** What to do: whole sentences. A command at the end has no full stop, so that it can be copied. */
+  /**
+   * The remedy: whole sentences. A command at the end has no full stop, so that it can be copied.
+   */
   readonly remedy: string;
   /** The underlying error. */
   readonly cause?: unknown;
@@ -46,13 +51,13 @@ export interface FailureParts {
 export class Failure extends Error {
   /** The name in a stack trace. */
   override readonly name = "Failure";
-  /** Decides the exit code. */
+  /** The kind, which decides the exit code. */
   readonly kind: FailureKind;
-  /** What could not be done. */
+  /** The operation that failed. */
   readonly task: string;
-  /** Why. */
+  /** The cause. */
   readonly problem: string;
-  /** What to do. */
+  /** The remedy. */
   readonly remedy: string;
 
   /** A failure whose message is `Cannot <task>: <problem>. <remedy>`. */
@@ -64,15 +69,15 @@ export class Failure extends Error {
     this.remedy = remedy;
   }
 
-  /** What could not be done and why, without the remedy: `Cannot <task>: <problem>`. */
+  /** The failed operation and the cause, without the remedy: `Cannot <task>: <problem>`. */
   get summary(): string {
     return `Cannot ${this.task}: ${this.problem}`;
   }
 }
 
 /**
- * The failure of an operation whose signal was aborted: the signal's reason if that is a Failure,
- * and otherwise a new failure with that reason as its cause.
+ * Creates the failure of an aborted operation: the signal's reason if that is a Failure; otherwise,
+ * a new failure with that reason as its cause.
  *
  * @param task what was being done, as in `read <key> in <lake>`
  *
@@ -99,7 +104,7 @@ export function interruption(task: string, signal: AbortSignal): Failure {
 }
 
 /**
- * Waits for a promise until the signal aborts. The work behind the promise goes on.
+ * Waits for a promise until the signal aborts. Does not stop the work of the promise.
  *
  * @throws the signal's reason
  *

@@ -4,13 +4,14 @@ import type { Part } from "./lake/marker.ts";
 import type { FileGroup, PartReader } from "./lake/parquet_reader.ts";
 import { damaged, readPart } from "./lake/parts.ts";
 
-// An amended window has several sequences of parts, each in the layer's order: what was published first,
-// and what each amendment added. Read side by side they are one sequence again.
+// An amended window has several sequences of parts: one from the first publication, and one from
+// each amendment. Each sequence is in the layer's order. Merging them gives one sequence in that
+// order.
 
-/** One row, its values in the order of the columns that were asked for. */
+/** One row, with values in the order of the requested columns. */
 export type Row = readonly Value[];
 
-/** Orders rows as a layer does. */
+/** Compares two rows in the order of a layer. */
 export type Order = (a: Row, b: Row) => number;
 
 /**
@@ -39,7 +40,7 @@ export async function* eachRow(groups: AsyncIterable<FileGroup>): AsyncGenerator
 
 const GROUP_ROWS = 10_000;
 
-/** Collects rows into groups again. */
+/** Collects single rows into groups. */
 export async function* grouped(rows: AsyncIterable<Row>, width: number): AsyncGenerator<FileGroup> {
   const empty = () => Array.from({ length: width }, () => [] as Value[]);
   let columns = empty();
@@ -88,7 +89,7 @@ async function* rowsOf(
   }
 }
 
-/** There are few sequences, one per amendment, so the smallest head is simply looked for. */
+/** The sequences are few, one per amendment, so a linear search for the smallest head is enough. */
 async function* merge(
   sequences: readonly AsyncGenerator<Row>[],
   order: Order,

@@ -26,8 +26,9 @@ import { openPart } from "./lake/parquet_reader.ts";
 import { NAMED, plural } from "./progress.ts";
 
 /**
- * The events that bronze has of a window and the outbox has no longer, by identity. A count would not
- * tell: an outbox that lost two events and gained three has one more. Events in quarantine count as well.
+ * Returns the identities of the events of a window that are in bronze and no longer in the outbox.
+ * Comparing counts is not enough: an outbox that lost two events and gained three has one more.
+ * Events in quarantine count as well.
  *
  * @param published what bronze has
  * @throws {Failure} data: a part is missing or damaged, and the outbox does not give it any more; the
@@ -73,8 +74,8 @@ async function missingFromParts(
 }
 
 /**
- * The parts that a run would make of the first events of a window, by digest. Where events only came
- * after those that bronze has, they are bronze's own.
+ * Returns the digests of the parts that a run would make of the first events of a window. If new
+ * events only come after the events of bronze, these parts equal those of bronze.
  */
 async function digestsOfFirst(
   rows: number,
@@ -90,7 +91,7 @@ async function digestsOfFirst(
   return digests;
 }
 
-/** The first rows of groups. All groups are read, because the session is busy until the end. */
+/** Yields the first rows of groups. Reads all groups, because the session is busy until the end. */
 async function* firstRows(groups: AsyncIterable<RowGroup>, rows: number): AsyncGenerator<RowGroup> {
   let left = rows;
   for await (const group of groups) {
@@ -138,9 +139,9 @@ async function* textRows(groups: ReturnType<typeof decodeCopy>): AsyncGenerator<
 }
 
 /**
- * Confirms that no event is lost if a day without a commit marker is published as for the first time. A
- * day that silver was made from, or that was amended, was published before, so its marker was removed.
- * Its parts may hold events that the outbox has lost since, and a run would remove them as leftovers.
+ * Confirms that publishing a day without a commit marker loses no event. If the day has silver or
+ * amendments, it was published before, and its marker was removed. Its parts may contain events
+ * that the outbox has lost since, and a run would remove these parts as leftovers.
  *
  * @throws {Failure} data: a remaining part has events that the outbox has lost, or cannot be read
  */

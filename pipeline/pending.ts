@@ -9,13 +9,14 @@ import { firstDay } from "./outbox/day_counts.ts";
 export interface PendingDay {
   /** The day. */
   readonly day: Day;
-  /** What is missing: `no bronze`. */
+  /** The missing item, such as `no bronze`. */
   readonly reason: string;
 }
 
 /**
- * Finds the days that are over and not sealed in both layers, oldest first. The first day is the first
- * one that the outbox or the lake has; days without events count as well, since they are sealed too.
+ * Finds the days that are over and not sealed in both layers, oldest first. The search begins with
+ * the first day that is in the outbox or the lake. Days without events are included, because they
+ * are sealed too.
  *
  * @param bounds within which days are looked for
  * @param today by the database's clock, in UTC; it is not over

@@ -1,20 +1,20 @@
 /** Something that a run found or did, as a sentence and as data. */
 export interface Step {
-  /** A stable word, such as `fence`. */
+  /** The stable name of the step, such as `fence`. */
   readonly step: string;
   /** A sentence for people. */
   readonly says: string;
-  /** What programs read; the names are stable. */
+  /** The data for programs; field names are stable. */
   readonly data: Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
-  /** Whether the step is a warning. The run continues. */
+  /** True if the step is a warning. The run continues. */
   readonly warning?: boolean;
 }
 
 /** The progress of a run. */
 export interface Progress {
-  /** Rows so far. */
+  /** Rows until now. */
   readonly rows: number;
-  /** Rows in all. */
+  /** Rows in total. */
   readonly of: number;
   /** Parts stored so far. */
   readonly parts: number;
@@ -29,7 +29,7 @@ export interface Observer {
 }
 
 /**
- * `1 row`, `2 rows`.
+ * Formats a count with its noun: `1 row`, `2 rows`.
  *
  * @example
  * ```ts
@@ -42,5 +42,5 @@ export function plural(count: number, noun: string): string {
   return `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** Number of events or rows that a message names; it only counts the rest. */
+/** The number of events or rows that a message lists; it only counts the rest. */
 export const NAMED = 5;

@@ -28,20 +28,20 @@ import { storeQuarantine } from "./quarantine.ts";
 
 /** The kinds of differences that the marker of a window does not acknowledge yet. */
 export interface Unacknowledged {
-  /** Events that came late. */
+  /** Late events. */
   readonly late: boolean;
-  /** Events that the outbox lost, other than those that were acknowledged. */
+  /** Events that the outbox lost and that no amendment has acknowledged. */
   readonly lost: boolean;
-  /** Events that have other values in the outbox, other than those that were acknowledged. */
+  /** Events with different values in the outbox that no amendment has acknowledged. */
   readonly altered: boolean;
   /** Late events that do not fit the Parquet types. */
   readonly unfit: boolean;
-  /** Events of the quarantine that the outbox lost. */
+  /** Quarantined events that the outbox lost. */
   readonly gone: boolean;
 }
 
 /**
- * Which differences a window's marker does not acknowledge yet.
+ * Returns the differences that a window's marker does not acknowledge yet.
  *
  * @example
  * ```ts
@@ -90,13 +90,15 @@ export function unacknowledged(
   };
 }
 
-/** Whether the window equals the outbox, apart from the differences that the marker records. */
+/**
+ * Returns whether the window equals the outbox, apart from the differences that the marker records.
+ */
 export function isAcknowledged(differences: BronzeDifferences, commit: BronzeCommit): boolean {
   return !Object.values(unacknowledged(differences, commit)).includes(true);
 }
 
 /**
- * Publishes a window again with its late events, inside the snapshot in which it was compared.
+ * Publishes a window again with its late events, in the snapshot that it was compared in.
  *
  * @param differences what the comparison found in this snapshot
  * @throws {Failure} as publishing does
@@ -189,7 +191,7 @@ async function* only(
   }
 }
 
-/** Stores a copy of the marker that is about to be replaced. A retry stores the same bytes. */
+/** Stores a copy of the marker that will be replaced. A retry stores the same bytes. */
 async function keepPrevious(
   { window, publication: { lake, dryRun } }: WindowRun,
   { bytes, sha256 }: StoredMarker<BronzeCommit>,

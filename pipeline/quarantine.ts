@@ -20,9 +20,9 @@ const FORMAT = CONTRACT.marker.quarantineFormat;
 
 /** A quarantine document, and the link to it in the marker. */
 export interface QuarantineDocument {
-  /** What the day's marker names. */
+  /** The link to the quarantine for the day's marker. */
   readonly link: QuarantineLink;
-  /** The document's bytes: JSON. Equal events give equal bytes. */
+  /** The bytes of the JSON document. Equal events give equal bytes. */
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
@@ -46,7 +46,7 @@ export function renderQuarantine({ day, events }: Quarantine): QuarantineDocumen
 }
 
 /**
- * Reads the quarantine that a marker names.
+ * Reads the quarantine that a marker links to.
  *
  * @throws {Failure} data: it is missing, or not the document that the marker names
  *
@@ -101,7 +101,7 @@ export function parseQuarantine(bytes: Uint8Array): Quarantine {
 }
 
 /**
- * The identities of quarantined events, as far as they have one.
+ * The identities of the quarantined events that have one.
  *
  * @example
  * ```ts
@@ -116,7 +116,7 @@ export function quarantinedIds({ events }: Pick<Quarantine, "events">): Set<stri
 }
 
 /**
- * The columns of an event that the contract lists, as text. Two events with equal text are the same
+ * Formats the columns of an event that the contract lists. Two events with equal text are the same
  * event, even if the table has gained a column.
  */
 export function contractText({ row }: Pick<UnfitEvent, "row">): string {
@@ -124,7 +124,7 @@ export function contractText({ row }: Pick<UnfitEvent, "row">): string {
 }
 
 /**
- * The id and the problems of an event: `018f… (fill_price NaN)`.
+ * Formats the id and the problems of an event: `018f… (fill_price NaN)`.
  *
  * @example
  * ```ts

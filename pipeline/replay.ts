@@ -2,7 +2,7 @@ import type { RowGroup, Value } from "./contract/column.ts";
 import { EVENT_TIMES, EXECUTION_COLUMNS, EXECUTION_STATUS } from "./contract/tables.ts";
 import { bytesCells, int64Cells, rankCells, textCells } from "./typed_columns.ts";
 
-/** The columns of bronze that a replay reads, in the order in which {@linkcode Replay.add} takes them. */
+/** The columns of bronze that a replay reads, in the order that {@linkcode Replay.add} expects. */
 export const REPLAYED_COLUMNS = [
   "event_type",
   "operation_id",
@@ -27,31 +27,34 @@ const FIRST_CARRIED = 7;
 export interface ClientExecutions {
   /** The client's id. */
   readonly client: bigint;
-  /** Executions of this client. */
+  /** The number of executions of this client. */
   readonly rows: number;
-  /** By operation, in silver's columns. */
+  /** The executions by operation, in silver's columns. */
   groups(): Iterable<RowGroup>;
 }
 
 /** The state that events leave their operations in. */
 export interface Replay {
   /**
-   * Folds an event in; events of other than the execution types change nothing.
+   * Adds an event. Only events of the execution types have an effect.
    *
    * @param values the event's values, by {@linkcode REPLAYED_COLUMNS}
    * @param rank the event's place in the order of the replay, from 1. Events may come in any order:
    *   of two values for one cell, the one with the higher rank stays.
    */
   add(values: readonly ArrayLike<Value>[], row: number, rank: number): void;
-  /** Operations so far. */
+  /** The number of operations until now. */
   readonly operations: number;
-  /** All executions, by client. */
+  /** Returns all executions, by client. */
   clients(): ClientExecutions[];
 }
 
 const GROUP_ROWS = 10_000;
 
-/** Begins a replay. It keeps about 300 bytes per operation, and nothing per event. */
+/**
+ * Begins a replay. Memory use is about 300 bytes per operation and does not depend on the number of
+ * events.
+ */
 export function createReplay(): Replay {
   const indexes = new Map<bigint, number>();
   // Columns without nulls come from the last event, so they share one rank.

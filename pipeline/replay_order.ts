@@ -2,8 +2,9 @@ import type { Value } from "./contract/column.ts";
 import { REPLAY_ORDER } from "./contract/tables.ts";
 import type { FileGroup, PartReader } from "./lake/parquet_reader.ts";
 
-// A replay folds events in the order (event_seq, occurred_at, event_id), those without an event_seq
-// first. Bronze has those last, by event_id. So their places are found before the replay begins.
+// A replay adds events in the order (event_seq, occurred_at, event_id), beginning with events
+// without an event_seq. In bronze, those events are last, by event_id. Therefore, the positions are
+// computed before the replay begins.
 
 const [SEQ, TIME, ID] = [0, 1, 2];
 
@@ -38,7 +39,10 @@ export async function unsequencedRanks(last: AsyncIterable<PartReader>): Promise
   return ranks;
 }
 
-/** Collects a group's events without an event_seq; returns whether it has others. */
+/**
+ * Collects the events of a group that have no event_seq. Returns whether the group has other
+ * events.
+ */
 function collect({ rows, columns }: FileGroup, times: bigint[], ids: string[]): boolean {
   let sequenced = false;
   for (let i = 0; i < rows; i++) {
@@ -53,7 +57,7 @@ function collect({ rows, columns }: FileGroup, times: bigint[], ids: string[]): 
 }
 
 /**
- * Gives every event its place, as they come by in bronze's order.
+ * Assigns a position in the replay to every event, in bronze's order.
  *
  * @param unsequenced what {@linkcode unsequencedRanks} found
  */

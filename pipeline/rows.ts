@@ -15,7 +15,7 @@ export type RowLayer = "bronze" | "silver";
 export interface Condition {
   /** The column that is looked at. */
   readonly column: string;
-  /** Whether a value satisfies the condition. */
+  /** Returns true if a value satisfies the condition. */
   readonly matches: (value: Value) => boolean;
 }
 
@@ -27,21 +27,21 @@ export interface RowQuery {
   readonly day: Day;
   /** The columns that are returned, in this order. */
   readonly columns: readonly Column[];
-  /** All of these must hold. */
+  /** The conditions. A row must satisfy all of them. */
   readonly conditions: readonly Condition[];
-  /** How many rows are returned at most. */
+  /** The largest number of rows to return. */
   readonly limit: number;
 }
 
-/** Rows of a day, and how many there are. */
+/** The rows of a day and their number. */
 export interface RowsFound {
   /** The first rows that match, in the order of the layer, each with the values that were asked for. */
   readonly rows: readonly (readonly Value[])[];
-  /** How many rows match. */
+  /** The number of rows that match. */
   readonly matching: number;
-  /** How many rows the day has. */
+  /** The number of rows of the day. */
   readonly total: number;
-  /** Whether the day can still grow. */
+  /** Open if the day can still grow; otherwise sealed. */
   readonly state: "open" | "sealed";
 }
 
@@ -68,8 +68,8 @@ export function columnsOf(layer: RowLayer): readonly Column[] {
 }
 
 /**
- * Reads rows of a day from the parts that its marker names, each of which is proven to be the one. It
- * stops at the limit where there is no condition, and holds one part in memory at a time.
+ * Reads rows of a day from the parts that its marker lists, and verifies each part. Without a
+ * condition, reading stops at the limit. Only one part is in memory at a time.
  *
  * @throws {Failure} data: the day has no marker or an unusable one, is of another contract, or a part is
  *   missing or damaged
@@ -170,7 +170,7 @@ async function* rowsOf(
     const problem = found === undefined ? "is missing" : `has type ${found} instead of ${type}`;
     throw damaged(lake, part, `its column ${name} ${problem}`);
   }
-  // A column may be asked for twice: to be returned, and to be looked at.
+  // A column can be requested twice: as part of the result and for a condition.
   const once = [...new Set(names)];
   try {
     for await (const { rows, columns } of reader.groups(once)) {

@@ -38,11 +38,11 @@ export interface SilverOptions {
   /** The day to replay. */
   readonly day: Day;
   /**
-   * Whether to rebuild a sealed silver in any case, even if its parts, its marker or its bronze
-   * changed. Otherwise a sealed silver is rebuilt only after bronze was amended.
+   * True to rebuild a sealed silver whenever its parts, its marker or its bronze changed.
+   * Otherwise, a sealed silver is rebuilt only after bronze was amended.
    */
   readonly follow?: boolean;
-  /** Whether to skip storing and removing objects. */
+  /** True to skip storing and removing objects. */
   readonly dryRun?: boolean;
   /** Receives the steps and the progress of the run. */
   readonly observer: Observer;
@@ -52,9 +52,9 @@ export interface SilverOptions {
 const ATTEMPTS = 3;
 
 /**
- * Replays one day of bronze into silver: one row per operation that has an execution event, each with
- * the operation's latest state. It reads exactly the parts that the bronze marker names, and publishes
- * as bronze does. Silver is sealed when the bronze that it was made from is.
+ * Replays one day of bronze into silver: one row per operation that has an execution event, each
+ * with the operation's latest state. It reads exactly the parts that the bronze marker lists, and
+ * publishes with the same protocol as bronze. Silver is sealed if its bronze is sealed.
  *
  * @throws {Failure} nothing was published; data: the day has no bronze, or a part of it is damaged;
  *   unreachable: bronze was published again and again meanwhile
@@ -174,7 +174,8 @@ async function transform(
   const cut = cutClients(clients, day, lineageOf(publication));
   if (previous?.commit.state === "sealed" && !await mayFollow()) {
     if (!await verifySealed(previous.commit, cut, bronze, publication)) return;
-    // Equal rows, from a bronze marker with other bytes: only the reference is brought up to date.
+    // The rows are equal and the bytes of the bronze marker are not, so only the reference is
+    // updated.
     await publishWindow({ ...commit, parts: previous.commit.parts }, publication);
     return;
   }
@@ -244,7 +245,10 @@ async function replayParts(
   return replay;
 }
 
-/** Opens parts one after the other. An error inside a part becomes a failure that names the part. */
+/**
+ * Opens the parts one after the other. An error inside a part becomes a failure with the part's
+ * key.
+ */
 async function* readers(lake: Lake, parts: readonly Part[]): AsyncGenerator<PartReader> {
   for (const part of parts) {
     const reader = await readPart(lake, part);

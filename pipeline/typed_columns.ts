@@ -1,12 +1,12 @@
-/** Many values of one kind, by index, in as little memory as they need. */
+/** Many values of one kind, by index, stored compactly. */
 export interface Cells<T> {
   /** The value at an index that was set before. */
   get(index: number): T;
-  /** Keeps a value at an index. */
+  /** Stores a value at an index. */
   set(index: number, value: T): void;
 }
 
-// Chunks are added as indexes grow, so that nothing is ever copied to a larger place.
+// New chunks are added as indexes grow, so existing values are never copied.
 const CHUNK_BITS = 14;
 const CHUNK = 1 << CHUNK_BITS;
 const WITHIN = CHUNK - 1;
@@ -33,7 +33,7 @@ export function int64Cells(): Cells<bigint> {
   };
 }
 
-/** Whole numbers below 2^32; one that was never set is 0. */
+/** Whole numbers below 2^32. An index without a value is 0. */
 export function rankCells(): Cells<number> {
   const chunks: Uint32Array[] = [];
   return {
@@ -44,7 +44,7 @@ export function rankCells(): Cells<number> {
   };
 }
 
-/** Byte arrays of one width. They are copied in, so that what they were part of can be freed. */
+/** Byte arrays of one width. Values are copied in, so that their source buffers can be freed. */
 export function bytesCells(width: number): Cells<Uint8Array> {
   const chunks: Uint8Array[] = [];
   return {
@@ -59,7 +59,7 @@ export function bytesCells(width: number): Cells<Uint8Array> {
   };
 }
 
-/** Texts. */
+/** Strings. */
 export function textCells(): Cells<string> {
   const chunks: string[][] = [];
   return {

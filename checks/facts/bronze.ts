@@ -37,7 +37,8 @@ export interface BronzeFact extends LakeDay<BronzeCommit> {
   /** The last execution event of each operation, by operation_id. */
   readonly lastEvents: ReadonlyMap<bigint, LastEvent>;
   /**
-   * The events in the quarantine that the marker names; undefined if the quarantine cannot be read.
+   * The events in the quarantine that the marker links to; undefined if the quarantine cannot be
+   * read.
    */
   readonly quarantine?: Quarantine["events"];
   /** Why the quarantine cannot be read. */
@@ -60,8 +61,8 @@ const COLUMNS = NAMES.map((name) => EVENT_COLUMNS.find((column) => column.name =
 const REPEATED = 5;
 
 /**
- * Reads a day of bronze: the marker, the list of part files, and every part and quarantine that the
- * marker names.
+ * Reads a day of bronze: the marker, the list of part files, every part that the marker lists, and
+ * the quarantine.
  *
  * @throws {Failure} the lake is unreachable or refuses a request; damaged objects are part of the
  *   fact

@@ -39,7 +39,7 @@ export interface ImageAsked {
   readonly reference: string;
   /** The sources of the available credentials. */
   readonly credentials: readonly string[];
-  /** Whether a login was sent to the registry. */
+  /** True if a login was sent to the registry. */
   readonly loggedIn: boolean;
 }
 
@@ -70,7 +70,7 @@ export interface ImageRefusal extends ImageAsked {
   readonly trouble: ImageTrouble;
   /** The reason in words, as in `Cannot read the image …`. */
   readonly problem: string;
-  /** What to do. */
+  /** The remedy. */
   readonly fix: string;
   /** For `platform`: the platforms that the reference offers. Otherwise empty. */
   readonly platforms: readonly string[];

@@ -24,11 +24,11 @@ export interface LakeDay<C extends BronzeCommit | SilverCommit> {
   readonly marker?: { readonly commit: C; readonly sha256: string };
   /** Why the commit marker is invalid. */
   readonly markerProblem?: string;
-  /** All part files in the day's folders, including those that the marker does not name. */
+  /** All part files in the day's folders, including those that the marker does not list. */
   readonly listed: readonly ObjectEntry[];
   /** The time of the listing, in milliseconds since 1970. */
   readonly listedAt: number;
-  /** The parts that the marker names, in the order of the marker. */
+  /** The parts that the marker lists, in the order of the marker. */
   readonly parts: readonly PartFact[];
 }
 
@@ -116,14 +116,14 @@ export async function readStored<C>(
   }
 }
 
-/** A part that a marker names, and the object in the lake with the part's key. */
+/** A part that a marker lists, and the object in the lake with the part's key. */
 export interface PartFact {
   /** The part as named in the marker. */
   readonly part: Part;
   /** The object with the part's key; undefined if it does not exist. */
   readonly stored?: {
     readonly bytes: number;
-    /** Whether the object's sha256 equals the one in the marker. */
+    /** True if the object's sha256 equals the one in the marker. */
     readonly same: boolean;
   };
   /** The footer of the Parquet file, if it can be read. */
@@ -131,7 +131,7 @@ export interface PartFact {
   /** Why the footer or the rows of an existing object cannot be read. */
   readonly problem?: string;
   /**
-   * Whether the object is the one that the marker names, and all rows were collected with the types
+   * True if the object is the one that the marker lists, and all rows were collected with the types
    * of the contract. If false, the collected values are incomplete.
    */
   readonly collected: boolean;

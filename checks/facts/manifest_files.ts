@@ -2,7 +2,7 @@
 export interface FoundFile {
   /** The path relative to that directory, with `/`. */
   readonly file: string;
-  /** The text; undefined where the file cannot be read. */
+  /** The text; undefined if the file cannot be read. */
   readonly text?: string;
   /** Why the file or folder cannot be read. */
   readonly problem?: string;

@@ -12,7 +12,7 @@ export interface ManifestProblem {
   readonly line?: number;
   /** The column, counted from 1. */
   readonly column?: number;
-  /** What is wrong, as in `duplicate field "a"`. */
+  /** The problem, as in `duplicate field "a"`. */
   readonly problem: string;
 }
 
@@ -96,7 +96,10 @@ export function readFile(file: string, text: string): FileReading {
   };
 }
 
-/** Whether a file is JSON in a Python package, such as `jobs/helpers/units.json`. Such a file is not a manifest. */
+/**
+ * Returns whether a file is JSON in a Python package, such as `jobs/helpers/units.json`. Such a
+ * file is not a manifest.
+ */
 function isPackageData(file: string, files: ReadonlyMap<string, unknown>): boolean {
   const folder = file.slice(0, file.lastIndexOf("/") + 1);
   return file.endsWith(".json") && files.has(`${folder}__init__.py`);

@@ -18,7 +18,7 @@ export interface SilverRow {
   readonly status: string;
   /** The last event of the operation, according to the row. */
   readonly execution_id: string;
-  /** Whether the row has a fill_price. */
+  /** True if the row has a fill_price. */
   readonly filled: boolean;
 }
 
@@ -33,7 +33,7 @@ const COLUMNS = NAMES.map((name) => EXECUTION_COLUMNS.find((column) => column.na
 
 /**
  * Reads a day of silver: the marker, the list of part files of all clients, and every part that the
- * marker names.
+ * marker lists.
  *
  * @throws {Failure} the lake is unreachable or refuses a request; damaged objects are part of the
  *   fact

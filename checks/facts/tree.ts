@@ -50,15 +50,16 @@ export function treeOf(
 }
 
 /**
- * Whether the checks of jobs look at an object: any object of the manifests, and the cluster's objects
- * in the jobs' namespace, except Pods. Other objects of the cluster are needed for connections only.
+ * Returns whether the checks of jobs look at an object: any object of the manifests, and the
+ * cluster's objects in the jobs' namespace, except Pods. Other objects of the cluster are needed
+ * for connections only.
  */
 export function isOurs({ file, kind, namespace }: ManifestObject): boolean {
   if (file !== undefined) return true;
   return kind !== "Pod" && (namespace === undefined || namespace === JOBS_NAMESPACE);
 }
 
-/** Whether a script is a YAML block, which begins on the line after its field. */
+/** Returns whether a script is a YAML block, which begins on the line after its field. */
 function isBlock(file: string | undefined, text: string): boolean {
   return text.includes("\n") && !file?.endsWith(".json");
 }

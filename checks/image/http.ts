@@ -6,7 +6,7 @@ export interface HttpOptions {
   readonly task: string;
   /** CA certificates in PEM, in addition to those of the system. */
   readonly caCertificates: readonly string[];
-  /** Whether unencrypted HTTP to this machine is allowed. */
+  /** True if unencrypted HTTP to this machine is allowed. */
   readonly plain: boolean;
   /** Aborts all requests. */
   readonly signal: AbortSignal | undefined;

@@ -37,7 +37,7 @@ export interface PullOptions {
 export interface Pulled {
   /** The image, or the reason that it cannot be read. */
   readonly found: Image | ImageRefused;
-  /** Whether a login was sent. */
+  /** True if a login was sent. */
   readonly loggedIn: boolean;
 }
 
@@ -127,7 +127,7 @@ export interface RegistryOptions {
 
 /** One repository of a registry, opened for reading. */
 export interface Registry {
-  /** Whether a login was sent. */
+  /** Returns whether a login was sent. */
   loggedIn(): boolean;
   /**
    * Reads the manifest or index with a tag or a digest, without verifying the digest.
@@ -222,7 +222,7 @@ export interface Asked {
   readonly task: string;
   /** The image. */
   readonly address: ImageAddress;
-  /** Whether a login was sent. */
+  /** True if a login was sent. */
   readonly loggedIn: boolean;
 }
 

@@ -56,7 +56,7 @@ export function idOf(object: ManifestObject): string {
   return `${groupOf(object.apiVersion)} ${objectId(object)}`;
 }
 
-/** Whether apply changes the object. */
+/** Returns whether apply changes the object. */
 export function isChange({ action }: Planned): boolean {
   return action === "create" || action === "change" || action === "replace";
 }
@@ -147,10 +147,10 @@ export interface Difference {
   readonly after: string | undefined;
 }
 
-/** How two objects are compared. */
+/** The options for comparing two objects. */
 export interface Closeness {
   /**
-   * Whether the wanted object includes the defaults of the server. Otherwise only the fields of the
+   * True if the wanted object includes the defaults of the server. Otherwise only the fields of the
    * wanted object are compared, and equal quantities may be written differently.
    */
   readonly whole: boolean;
@@ -185,7 +185,7 @@ export function tell({ path, line, before, after }: Difference): string {
 }
 
 interface Comparison extends Closeness {
-  /** Whether values are hidden. */
+  /** True if values are hidden. */
   readonly hidden: boolean;
 }
 
@@ -285,7 +285,7 @@ function isEmpty(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.keys(value).length === 0;
 }
 
-/** Whether fields are a variable with the name of a secret, as in `DB_PASSWORD`. */
+/** Returns whether fields are a variable with the name of a secret, as in `DB_PASSWORD`. */
 function isSecret({ name, value }: Fields): boolean {
   return value !== undefined && /PASS|SECRET|KEY|TOKEN|CREDENTIAL/i.test(String(name));
 }

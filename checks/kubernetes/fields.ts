@@ -2,7 +2,7 @@
 export interface Problem {
   /** The field, as in `spec.egress[0].to[1].ipBlock.cidr`; empty for the whole object. */
   readonly path: string;
-  /** What is wrong, as in `must be a list, but is an object`. */
+  /** The problem, as in `must be a list, but is an object`. */
   readonly problem: string;
 }
 
@@ -14,7 +14,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 // As in Kubernetes, null means the same as an absent field. A null in a list is an empty item.
 
-/** Whether a value is an object with fields. */
+/** Returns whether a value is an object with fields. */
 export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -129,7 +129,7 @@ export function listOf(value: unknown): Fields[] {
   return Array.isArray(value) ? value.map((each) => isFields(each) ? each : {}) : [];
 }
 
-/** A string, or a number or boolean as a string; undefined for any other value. */
+/** Reads a string, or a number or boolean as a string; undefined for any other value. */
 export function textOf(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;

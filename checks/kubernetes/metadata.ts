@@ -63,8 +63,8 @@ export function readLabels(value: unknown, path: string, report: Report): Map<st
   return labels;
 }
 
-// The syntax of names, labels and ports in Kubernetes. Each function returns what is wrong with a
-// text, or undefined for a valid text.
+// The syntax of names, labels and ports in Kubernetes. Each function returns the problem of a text,
+// or undefined for a valid text.
 
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const LABEL_PART = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;

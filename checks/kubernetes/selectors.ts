@@ -23,7 +23,7 @@ export interface Selector {
 
 const OPERATORS = ["In", "NotIn", "Exists", "DoesNotExist"] as const;
 
-/** Whether a selector selects an object with these labels. */
+/** Returns whether a selector selects an object with these labels. */
 export function selects({ requirements }: Selector, labels: Labels): boolean {
   return requirements.every((requirement) => meets(requirement, labels));
 }
@@ -68,7 +68,9 @@ export function readSelector(value: unknown, path: string, report: Report): Sele
   };
 }
 
-/** Whether labels meet a requirement. Without the key they meet `NotIn` and `DoesNotExist`. */
+/**
+ * Returns whether labels meet a requirement. Without the key they meet `NotIn` and `DoesNotExist`.
+ */
 function meets({ key, operator, values }: Requirement, labels: Labels): boolean {
   const value = labels.get(key);
   switch (operator) {

@@ -73,7 +73,7 @@ export interface Container {
   readonly name: string;
   /** The path in the object, as in `spec.containers[0]`. */
   readonly path: string;
-  /** Whether the container terminates before the others start: an init container, not a sidecar. */
+  /** True if the container terminates before the others start: an init container, not a sidecar. */
   readonly isInit: boolean;
   /** The image; empty if there is none. */
   readonly image: string;
@@ -180,7 +180,7 @@ export interface VariableValue {
   readonly value: string | undefined;
   /** Why the value is not known, as in `Secret jobs/s3 has no key region`. */
   readonly unknown?: string;
-  /** Whether the value comes from a Secret. Never print such a value. */
+  /** True if the value comes from a Secret. Never print such a value. */
   readonly isSecret: boolean;
 }
 

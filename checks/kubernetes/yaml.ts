@@ -31,7 +31,7 @@ export interface DocumentProblem {
   readonly line: number;
   /** The column, counted from 1. */
   readonly column: number;
-  /** What is wrong, as in `duplicate field "a"`. */
+  /** The problem, as in `duplicate field "a"`. */
   readonly problem: string;
 }
 
@@ -85,7 +85,7 @@ export function parseDocuments(text: string): Documents {
   return { documents, problems };
 }
 
-/** Whether a text has only blank lines, comments and directives such as %YAML. */
+/** Returns whether a text has only blank lines, comments and directives such as %YAML. */
 function isEmpty(text: string): boolean {
   return text.replace(/^---/, "").split(/\r?\n|\r/)
     .every((line) => /^(%.*|\s*(#.*)?)$/.test(line));
@@ -228,11 +228,11 @@ class Walk {
   readonly anchors = new Map<string, unknown>();
   /** The line of each field outside of aliases, by path. */
   readonly lines = new Map<string, number>();
-  /** How many nodes were visited through aliases. */
+  /** The number of nodes that were visited through aliases. */
   repeated = 0;
-  /** How many aliases lead to the current node. */
+  /** The number of aliases that lead to the current node. */
   aliases = 0;
-  /** How many collections and aliases are around the current node. */
+  /** The number of collections and aliases around the current node. */
   depth = 0;
 
   constructor(private readonly lineAt: (offset: number) => number) {}

@@ -80,7 +80,7 @@ export function parseCidr(text: string): AddressRange & { readonly bits: number 
   return { family, first, last: first + (1n << free) - 1n, bits };
 }
 
-/** Whether a range contains an address. */
+/** Returns whether a range contains an address. */
 export function holds(range: AddressRange, { family, value }: Address): boolean {
   return range.family === family && range.first <= value && value <= range.last;
 }
@@ -182,7 +182,7 @@ export function publicPart(ranges: readonly AddressRange[]): AddressRange[] {
 }
 
 /**
- * The private blocks of which ranges contain at least one address.
+ * Returns the private blocks that have an address in one of the ranges.
  *
  * @example
  * ```ts

@@ -44,7 +44,7 @@ export interface Allowing {
 export interface Decision {
   /** The end that decides: `egress` for the source, `ingress` for the destination. */
   readonly direction: Direction;
-  /** Whether this end allows the connection. */
+  /** True if this end allows the connection. */
   readonly allowed: boolean;
   /** The reason for the decision. */
   readonly reason: Reason;
@@ -56,7 +56,7 @@ export interface Decision {
 
 /** The decisions of both ends. A connection needs the permission of both. */
 export interface Verdict {
-  /** Whether both ends allow the connection. */
+  /** True if both ends allow the connection. */
   readonly allowed: boolean;
   /** The decision of the source. */
   readonly egress: Decision;
@@ -177,7 +177,7 @@ export function ends({ from, to }: Flow, direction: Direction): [Endpoint, Endpo
 }
 
 /**
- * Whether two ends are the same single pod.
+ * Returns whether two ends are the same single pod.
  *
  * @example
  * ```ts
@@ -262,7 +262,7 @@ export function isolating(cluster: Cluster, pod: Pod, direction: Direction): Pol
 }
 
 /**
- * Whether a peer of a policy selects an end of a connection.
+ * Returns whether a peer of a policy selects an end of a connection.
  *
  * An `ipBlock` selects outside addresses, and pods with a known address in the block, as the
  * conformance tests of Kubernetes expect. A pod in a manifest has no address yet, so no block selects
@@ -400,7 +400,7 @@ export interface Miss {
   readonly policy: Policy;
   /** The rule. */
   readonly rule: Rule;
-  /** What does not match, with the path of the field. */
+  /** The mismatches, each with the path of the field. */
   readonly why: readonly string[];
 }
 
@@ -720,7 +720,7 @@ function count(number: number, one: string, many = `${one}s`): string {
 }
 
 /**
- * Whether the `namespaceSelector` of a peer selects no namespace of the cluster.
+ * Returns whether the `namespaceSelector` of a peer selects no namespace of the cluster.
  *
  * @example
  * ```ts

@@ -43,11 +43,11 @@ export interface Pod {
   readonly labels: Labels;
   /** The named ports of the containers that run as long as the pod. */
   readonly ports: readonly ContainerPort[];
-  /** Whether the pod uses its node's network, where no policy applies and no selector matches. */
+  /** True if the pod uses its node's network, where no policy applies and no selector matches. */
   readonly hostNetwork: boolean;
   /** The addresses of a running pod; empty for the pods of a workload. */
   readonly addresses: readonly Address[];
-  /** Whether several pods can exist at the same time. False only for a bare Pod. */
+  /** True if several pods can exist at the same time. False only for a bare Pod. */
   readonly several: boolean;
 }
 

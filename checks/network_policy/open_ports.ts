@@ -25,13 +25,13 @@ export type PortSet = Readonly<Record<Protocol, readonly PortRange[]>>;
 /** Every port of every protocol. */
 export const EVERY: PortSet = { TCP: [EVERY_PORT], UDP: [EVERY_PORT], SCTP: [EVERY_PORT] };
 
-/** Whether a set of ports is empty. */
+/** Returns whether a set of ports is empty. */
 export function isEmpty(set: PortSet): boolean {
   return PROTOCOLS.every((protocol) => set[protocol].length === 0);
 }
 
 /**
- * Whether two sets contain the same ports.
+ * Returns whether two sets contain the same ports.
  *
  * @example
  * ```ts
@@ -52,7 +52,7 @@ export function isSame(one: PortSet, other: PortSet): boolean {
   );
 }
 
-/** Whether a set contains a port. */
+/** Returns whether a set contains a port. */
 export function has(set: PortSet, protocol: Protocol, port: number): boolean {
   return set[protocol].some(({ from, to }) => from <= port && port <= to);
 }
@@ -171,7 +171,8 @@ function splitAtBlocks(policies: readonly Policy[], direction: Direction): Addre
 }
 
 /**
- * Whether a pod can reach a host outside the cluster of which only the name is known:
+ * The verdict about a connection from a pod to a host outside the cluster of which only the name is
+ * known:
  *
  * - `allowed`: all public IPv4 addresses or all public IPv6 addresses are open
  * - `denied`: no outside address is open
@@ -245,7 +246,7 @@ export function judgeHost(
   return { answer: all ? "allowed" : "depends", open: mergeAdjacent(open) };
 }
 
-/** Whether ranges contain all addresses of another range. */
+/** Returns whether ranges contain all addresses of another range. */
 function covers(ranges: readonly AddressRange[], { family, first, last }: AddressRange): boolean {
   let next = first;
   for (const range of ascending(ranges.filter((each) => each.family === family))) {

@@ -40,11 +40,11 @@ export interface ObjectProblem extends Problem {
   readonly kind: string;
   /** The namespace of the object; undefined for a Namespace. */
   readonly namespace: string | undefined;
-  /** The name of the object; empty where it is missing. */
+  /** The name of the object; empty if it is missing. */
   readonly name: string;
   /** The file and line of the declaration, as in `policies.yaml:12`. */
   readonly where?: string;
-  /** Whether the problem is that a workload has no pod spec. */
+  /** True if the problem is that a workload has no pod spec. */
   readonly isPodless?: true;
 }
 
@@ -159,7 +159,10 @@ function readObject(object: Fields, where: string | undefined, report: Report): 
   return pod === undefined ? undefined : { id: podId(pod), pod };
 }
 
-/** The path of the pod spec that a workload lacks; undefined if the object is no such workload. */
+/**
+ * Returns the path of the pod spec that a workload lacks; undefined if the object is not such a
+ * workload.
+ */
 function podlessPath(object: Fields): string | undefined {
   const template = object.kind === "PodTemplate" ? undefined : podTemplateOf(object);
   return (template?.spec ?? undefined) === undefined ? template?.specPath : undefined;

@@ -27,7 +27,7 @@ export const parquetSchema: Check<"bronze" | "silver"> = check({
 export interface Difference {
   /** The column. */
   readonly field: string;
-  /** What is wrong with it. */
+  /** The problem of the part. */
   readonly problem: string;
 }
 

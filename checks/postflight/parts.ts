@@ -67,7 +67,7 @@ export function rowCountFindings({ parts }: AnyLakeDay, why: string, fix: string
   });
 }
 
-/** Every part that the bronze marker names exists and is unchanged. */
+/** Every part that the bronze marker lists exists and is unchanged. */
 export const bronzeParts: Check<"bronze"> = check({
   id: "bronze-parts",
   title: "every part of bronze is there, byte for byte",
@@ -77,7 +77,7 @@ export const bronzeParts: Check<"bronze"> = check({
     judgeParts(bronze, `${bronze.markerKey} names no part: no events on ${bronze.day}`),
 });
 
-/** Every part that the silver marker names exists and is unchanged. */
+/** Every part that the silver marker lists exists and is unchanged. */
 export const silverParts: Check<"silver"> = check({
   id: "silver-parts",
   title: "every part of silver is there, byte for byte",
@@ -87,7 +87,7 @@ export const silverParts: Check<"silver"> = check({
     judgeParts(silver, `${silver.markerKey} names no part: no executions on ${silver.day}`),
 });
 
-/** The day's folders hold no part file that the marker does not name. */
+/** The day's folders contain no part file that the marker does not list. */
 export const orphanParts: Check<"bronze" | "silver"> = check({
   id: "orphan-parts",
   title: "no unreferenced files",

@@ -42,7 +42,7 @@ export function unlessUnknown(jobs: readonly SparkJob[], outcome: Outcome): Outc
   return unknown === undefined || hasFailure(outcome) ? outcome : { unknown };
 }
 
-/** Whether an outcome has a failure. A failure counts even if other facts are unknown. */
+/** Returns whether an outcome has a failure. A failure counts even if other facts are unknown. */
 export function hasFailure(outcome: Outcome): boolean {
   return "findings" in outcome && outcome.findings.some(({ severity }) => severity === "fail");
 }

@@ -164,13 +164,16 @@ function uidOf({ value }: ManifestObject): unknown {
   return (value.metadata as { uid?: unknown } | undefined)?.uid;
 }
 
-/** Whether the owner of the object is in the cluster too. The owner's template then replaces it. */
+/**
+ * Returns whether the owner of the object is in the cluster too. The owner's template then replaces
+ * it.
+ */
 function isOwned({ value }: ManifestObject, uids: ReadonlySet<unknown>): boolean {
   const { ownerReferences } = value.metadata as { ownerReferences?: readonly { uid?: unknown }[] };
   return ownerReferences?.some(({ uid }) => uids.has(uid)) ?? false;
 }
 
-/** Whether a Job or a Pod has terminated. */
+/** Returns whether a Job or a Pod has terminated. */
 function isFinished(object: ManifestObject): boolean {
   if (object.kind === "Job") return jobState(object) === "finished";
   const phase = (object.value.status as { phase?: unknown } | undefined)?.phase;

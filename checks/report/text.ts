@@ -3,7 +3,7 @@ import type { Report } from "./report.ts";
 
 /** The layout of the text. */
 export interface TextOptions {
-  /** Whether to colour the verdicts with terminal escapes. */
+  /** True to colour the verdicts with terminal escapes. */
   readonly colour?: boolean;
   /** The width of the id column in characters: the length of the longest id in the report. */
   readonly idWidth?: number;

@@ -6,7 +6,7 @@ export interface Instruction {
   readonly name: string;
   /** The arguments: continued lines joined by spaces, variables of `ARG` and `ENV` filled in. */
   readonly text: string;
-  /** Where the instruction begins in the text. */
+  /** The start of the instruction in the text. */
   readonly offset: number;
 }
 

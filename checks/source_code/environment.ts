@@ -8,7 +8,7 @@ export function variablesReadBy(code: Code): VariableRead[] {
   return code.language === "shell" ? shellReads(code.text) : [];
 }
 
-/** Whether Python code may read variables, found without parsing the code. */
+/** Returns whether Python code may read variables, found without parsing the code. */
 export function mayReadVariables({ text }: Pick<Code, "text">): boolean {
   return /environ|getenv/.test(text);
 }
@@ -36,7 +36,10 @@ function isEnviron(name: string): boolean {
   return /(^|\.)environ$/.test(name);
 }
 
-/** Whether the code continues without the variable: with a default, after `or`, or after a test. */
+/**
+ * Returns whether the code continues without the variable: with a default, after `or`, or after a
+ * test.
+ */
 function hasDefault({ end, args, context }: Call, tests: () => Tests): boolean {
   const fallback = args[1]?.code;
   if (fallback !== undefined && fallback !== "None") return true;
@@ -50,7 +53,7 @@ type Tests = ReadonlyMap<string, readonly Test[]>;
 
 interface Test {
   readonly offset: number;
-  /** Whether neither `raise` nor `exit` follows within three lines. */
+  /** True if neither `raise` nor `exit` follows within three lines. */
   readonly continues: boolean;
 }
 

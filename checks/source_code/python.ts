@@ -17,9 +17,9 @@ import {
 
 /** A string of Python, or several adjacent ones, which Python joins. */
 export interface PythonString {
-  /** Where the string begins in the source. */
+  /** The start of the string in the source. */
   readonly start: number;
-  /** Where the string ends in the source, exclusively. */
+  /** The end of the string in the source, exclusive. */
   readonly end: number;
   /** The content, with spaces for prefixes, quotes and gaps: as long as the source of the string. */
   readonly text: string;
@@ -33,11 +33,11 @@ export interface PythonString {
 export interface Argument {
   /** The keyword, as in `table` of `f(table="x")`. */
   readonly keyword?: string;
-  /** Where the value begins in the source. */
+  /** The start of the value in the source. */
   readonly start: number;
   /** The source of the value, with the content of strings blanked. */
   readonly code: string;
-  /** The content of the value, where the value is a string. */
+  /** The content of the value, if the value is a string. */
   readonly string?: string;
 }
 
@@ -47,9 +47,9 @@ export interface Call {
   readonly name: string;
   /** The dotted name before the bracket, as in `F.lit`; after another call or an index only the rest. */
   readonly callee: string;
-  /** Where the dotted name begins in the source. */
+  /** The start of the dotted name in the source. */
   readonly start: number;
-  /** Where the call ends in the source, exclusively. */
+  /** The end of the call in the source, exclusive. */
   readonly end: number;
   /** The arguments, in their order. */
   readonly args: readonly Argument[];
@@ -57,11 +57,11 @@ export interface Call {
   readonly chain: readonly Call[];
   /** The call that this one is a method of: `f()` of `f().a()`. */
   readonly receiver: Call | undefined;
-  /** What the call is directly in. */
+  /** The syntax that directly contains the call. */
   readonly context: CallContext;
 }
 
-/** What a call is directly in. */
+/** The syntax that directly contains a call. */
 export interface CallContext {
   /** The call that has this one among its arguments. */
   readonly argumentOf?: Call;
@@ -69,7 +69,7 @@ export interface CallContext {
   readonly bracketed?: readonly Call[];
   /** The variable that the call is assigned to, as in `x = f()`, `x: str = f()` and `(x := f())`. */
   readonly assignedTo?: string;
-  /** Whether `or` and another value follow, as in `f() or 1` and `g(f()) or 1`. */
+  /** True if `or` and another value follow, as in `f() or 1` and `g(f()) or 1`. */
   readonly alternative: boolean;
 }
 
@@ -79,9 +79,9 @@ export interface Subscript {
   readonly owner: string;
   /** The text between the brackets. */
   readonly key: string;
-  /** Where the last part of the dotted name begins in the source. */
+  /** The start of the last part of the dotted name in the source. */
   readonly start: number;
-  /** Whether a value is assigned to this place. */
+  /** True if a value is assigned to this place. */
   readonly assigned: boolean;
 }
 
@@ -95,7 +95,7 @@ export interface Membership {
 
 /** An import. */
 export interface Import {
-  /** How many dots precede the module: 0 for an absolute import. */
+  /** The number of dots before the module: 0 for an absolute import. */
   readonly dots: number;
   /** The module, as in `a.b` of `import a.b` and `from a.b import c`; empty in `from . import c`. */
   readonly module: string;
@@ -121,7 +121,7 @@ export interface Python {
   readonly error: { readonly offset: number; readonly problem: string } | undefined;
 }
 
-/** Code that may be Python, with its parsed form where the code was gathered. */
+/** Code that may be Python, with its parsed form if the code was gathered. */
 export interface PythonSource {
   /** The text. */
   readonly text: string;
@@ -226,7 +226,8 @@ function parse(source: string): { readonly tree: Tree; readonly error: Python["e
     const error = tree.nodes.find(isError);
     return { tree, error: error && { offset: error.start, problem } };
   } catch {
-    // The parser overflows the stack, or breaks its own buffers, where other things nest too deeply.
+    // The parser overflows the stack or corrupts its own buffers if other syntax is nested too
+    // deeply.
     return unparsed(problem);
   }
 }
@@ -235,7 +236,7 @@ function unparsed(problem: string): ReturnType<typeof parse> {
   return { tree: { source: "", code: "", nodes: [] }, error: { offset: 0, problem } };
 }
 
-/** Brackets are counted in strings and comments too, where they are usually closed. */
+/** Counts brackets in strings and comments too, because they are usually closed there. */
 function isDeep(source: string): boolean {
   let depth = 0;
   for (const [bracket] of source.matchAll(/[()[\]{}]/g)) {
@@ -369,7 +370,10 @@ function bracketAround(expression: Node): Node | undefined {
   }
 }
 
-/** Whether `or` follows an expression, or a call that the expression is the last argument of. */
+/**
+ * Returns whether `or` follows an expression, or a call that the expression is the last argument
+ * of.
+ */
 function isFollowedByOr(expression: Node): boolean {
   for (let node: Node | undefined = expression; node !== undefined; node = node.parent) {
     let next = node.sibling(1);

@@ -6,7 +6,7 @@ export class Node {
   readonly children: Node[] = [];
   /** The position among the parent's children. */
   readonly index: number;
-  /** Whether the node is in a replacement field of a format string, as in `f"{x}"`. */
+  /** True if the node is in a replacement field of a format string, as in `f"{x}"`. */
   readonly isInFormat: boolean;
 
   /**
@@ -85,11 +85,14 @@ export function treeOf(source: string): Tree {
   return tree;
 }
 
-/** Strings and comments, as far as they can be found without parsing. */
+/** Matches strings and comments, as well as possible without parsing. */
 const LITERAL =
   /#[^\n]*|"""(?:[^"\\]+|\\[\s\S]|"(?!""))*(?:""")?|'''(?:[^'\\]+|\\[\s\S]|'(?!''))*(?:''')?|"(?:[^"\\\n]|\\[\s\S])*"?|'(?:[^'\\\n]|\\[\s\S])*'?/g;
 
-/** The source with quotes for all of a string and spaces for comments, as long as the source. */
+/**
+ * Replaces every character of a string with a quote and every comment with spaces. The length stays
+ * the same.
+ */
 export function maskLiterals(source: string): string {
   return source.replace(
     LITERAL,
@@ -135,7 +138,7 @@ function withoutBrackets(source: string): string {
   return pieces.join("") + source.slice(copied);
 }
 
-/** Where a bracket ends, exclusively. */
+/** Returns the end of a bracket, exclusive. */
 function endOfBracket(code: string, start: number): number | undefined {
   let depth = 0;
   for (const { 0: bracket, index } of code.slice(start, start + MAX_WITH).matchAll(/[()[\]{}]/g)) {
@@ -145,29 +148,35 @@ function endOfBracket(code: string, start: number): number | undefined {
   return undefined;
 }
 
-/** Whether a node is a syntax error. A bare `yield` is valid, although the parser reports an error. */
+/**
+ * Returns whether a node is a syntax error. A bare `yield` is valid, although the parser reports an
+ * error.
+ */
 export function isError(node: Node): boolean {
   return node.kind === "⚠" && !(node.start === node.end && node.sibling(-1)?.kind === "yield");
 }
 
-/** Whether a node is a string, or one of several adjacent ones. */
+/** Returns whether a node is a string, or one of several adjacent ones. */
 export function isString({ kind }: Node): boolean {
   return kind === "String" || kind === "FormatString";
 }
 
-/** Whether a node is a string, or several adjacent ones, outside of format strings. */
+/** Returns whether a node is a string, or several adjacent ones, outside of format strings. */
 export function isWholeString(node: Node): boolean {
   if (node.isInFormat) return false;
   return node.kind === "ContinuedString" ||
     isString(node) && node.parent?.kind !== "ContinuedString";
 }
 
-/** Whether a string is a statement of its own. */
+/** Returns whether a string is a statement of its own. */
 export function isDocstring({ parent }: Node): boolean {
   return parent?.kind === "ExpressionStatement" && parent.children.length === 1;
 }
 
-/** Where the content of a string begins and ends. A string without its end has no closing quote. */
+/**
+ * Returns the start and end of the content of a string. An unterminated string has no closing
+ * quote.
+ */
 function contentOf(node: Node): { start: number; end: number } {
   const [opening = "", quote = ""] = /^[A-Za-z]*("""|'''|"|')/.exec(node.text) ?? [];
   const start = node.start + opening.length;
@@ -194,11 +203,11 @@ export function spacedText(node: Node): string {
 export interface DottedName {
   /** The name, without spaces. */
   readonly text: string;
-  /** Where the name begins in the source. */
+  /** The start of the name in the source. */
   readonly start: number;
   /** The last part, as in `c`. */
   readonly last: string;
-  /** Where the last part begins in the source. */
+  /** The start of the last part in the source. */
   readonly lastStart: number;
 }
 

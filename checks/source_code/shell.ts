@@ -33,9 +33,11 @@ function underlined(variable: string): string {
 export interface VariableRead {
   /** The variable. */
   readonly name: string;
-  /** Where the code reads the variable, in characters from the beginning of the text. */
+  /**
+   * The position where the code reads the variable, in characters from the beginning of the text.
+   */
   readonly offset: number;
-  /** Whether the code goes on without the variable. */
+  /** True if the code goes on without the variable. */
   readonly optional: boolean;
 }
 
@@ -57,7 +59,7 @@ export function shellReads(text: string): VariableRead[] {
   });
 }
 
-/** Whether a place is between single quotes, where a shell does not expand variables. */
+/** Returns whether a place is between single quotes, where a shell does not expand variables. */
 function isQuotedAt(text: string, offset: number): boolean {
   const before = text.slice(Math.max(0, offset - 1000), offset);
   const line = before.slice(before.lastIndexOf("\n") + 1);
@@ -86,7 +88,7 @@ export interface Known {
   readonly declared: ReadonlySet<string>;
   /** All variables that are declared. */
   readonly later: readonly string[];
-  /** Whether other variables may be declared in objects that are not known. */
+  /** True if other variables may be declared in objects that are not known. */
   readonly open: boolean;
 }
 
@@ -120,7 +122,10 @@ function isVariable(name: string): boolean {
   return /^[A-Za-z_.-][\w.-]*$/.test(name) && name !== "date";
 }
 
-/** Whether Kubernetes declares a variable for a Service, before the variables of the container. */
+/**
+ * Returns whether Kubernetes declares a variable for a Service, before the variables of the
+ * container.
+ */
 function isOfService(name: string): boolean {
   return /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)$/.test(name);
 }

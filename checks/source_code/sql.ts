@@ -10,7 +10,7 @@ export function readSql(text: string): string {
 
 /** The name of a table after a keyword such as FROM. */
 export interface TableMention {
-  /** Where the name begins in the text. */
+  /** The start of the name in the text. */
   readonly offset: number;
   /** The name as written, with quotes and schema. */
   readonly text: string;
@@ -32,7 +32,7 @@ export function tablesOf(text: string): TableMention[] {
     .filter(({ text }) => !own.has(text));
 }
 
-/** The keywords that can follow NULL, where other words are the name of a column. */
+/** The keywords that can follow NULL. Any other word is the name of a column. */
 const NO_NAME = new Set(
   (
     "and or from end then when else is in union limit order where group having not on using " +
@@ -61,9 +61,9 @@ export function untypedNulls(text: string): { offset: number; name: string | und
 }
 
 /**
- * Whether SQL in Python code may create a column from a NULL without a type, found without parsing the
- * code. A NULL is an operand where it follows another word on its line, as in `IS NULL`, and an
- * argument where it precedes a comma or a bracket.
+ * Returns whether SQL in Python code may create a column from a NULL without a type, found without
+ * parsing the code. A NULL after another word on its line is an operand, as in `IS NULL`. A NULL
+ * before a comma or a bracket is an argument.
  */
 export function mayHaveUntypedNulls(python: string): boolean {
   const text = python.replaceAll("\\n", "\n");
@@ -74,7 +74,7 @@ export function mayHaveUntypedNulls(python: string): boolean {
   ].some((pattern) => pattern.test(text));
 }
 
-/** Whether a text is a query. Prose can contain `, null as …` too. */
+/** Returns whether a text is a query. Prose can contain `, null as …` too. */
 function selects(sql: string, before: string): boolean {
   return before === "" || /\bSELECT\b/i.test(sql) || /^\s*NULL\b/i.test(sql);
 }

@@ -36,7 +36,7 @@ export interface SparkPod {
 export interface PodTemplateFile {
   /** The spec of the pod, not validated; undefined if the file is not in the manifests. */
   readonly spec: Fields | undefined;
-  /** Why there is no spec. `isLost` means that the pod cannot contain the file. */
+  /** The reason why there is no spec. `isLost` means that the pod cannot contain the file. */
   readonly absent?: { readonly reason: string; readonly isLost: boolean };
   /** The labels in the template. */
   readonly labels: ReadonlyMap<string, string>;
@@ -244,7 +244,9 @@ function amountsOf(role: Role, settings: SparkSettings): SparkSetting[] {
   return all.flatMap((key) => settings.get(key) ?? []);
 }
 
-/** Why the amounts that a role's pods request are not known; undefined where they are. */
+/**
+ * The reason why the amounts that a role's pods request are not known; undefined if they are known.
+ */
 export function unknownAmount(role: Role, settings: SparkSettings): string | undefined {
   const setting = amountsOf(role, settings).find(({ unknown }) => unknown !== undefined);
   return setting && `${setting.key} is not known: ${setting.unknown}`;
@@ -254,9 +256,9 @@ export function unknownAmount(role: Role, settings: SparkSettings): string | und
 export interface WrongAmount {
   /** The setting. */
   readonly setting: SparkSetting;
-  /** What is wrong, as in `spark.executor.memory=2Gi is not a size that Spark reads`. */
+  /** The problem, as in `spark.executor.memory=2Gi is not a size that Spark reads`. */
   readonly problem: string;
-  /** What to write. */
+  /** The correction. */
   readonly fix: string;
 }
 

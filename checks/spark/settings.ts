@@ -36,9 +36,9 @@ export interface SparkSetting {
   readonly value: string;
   /** Why the value is not known, as in `no container declares the variable MASTER`. */
   readonly unknown?: string;
-  /** Whether part of the value comes from a Secret. Never print such a value. */
+  /** True if part of the value comes from a Secret. Never print such a value. */
   readonly isSecret?: true;
-  /** Whether the code sets the value only under a condition, as in `if LOCAL:`. */
+  /** True if the code sets the value only under a condition, as in `if LOCAL:`. */
   readonly isConditional?: true;
   /** The object or file with the setting, its field and line. */
   readonly place: Place;
@@ -124,11 +124,11 @@ interface Token {
 export interface Start {
   /** The variables for command lines and code. */
   readonly environment: Environment | undefined;
-  /** Whether spark-submit starts the job: it never reads `PYSPARK_SUBMIT_ARGS`. */
+  /** True if spark-submit starts the job: it never reads `PYSPARK_SUBMIT_ARGS`. */
   readonly bySubmit: boolean;
 }
 
-/** Whether a workload calls spark-submit in its command or in a shell script. */
+/** Returns whether a workload calls spark-submit in its command or in a shell script. */
 export function startsBySubmit({ containers }: Workload, code: readonly Code[]): boolean {
   const texts = containers.flatMap(({ words }) => words.map(({ text }) => text));
   const scripts = code.filter(({ language }) => language === "shell").map(({ text }) => text);
@@ -260,7 +260,7 @@ function ofTokens(
     // The entry point of the image or a shell can pass -D to the JVM.
     const defined = /^-D(spark\..*)$/s.exec(text)?.[1];
     if (defined !== undefined) {
-      // spark-submit sets the master itself, to local[*] where nothing else names one.
+      // spark-submit sets the master itself: local[*] if there is no other setting.
       return pair({ ...token, text: defined }, "java")
         .filter(({ key }) => !bySubmit || key !== "spark.master");
     }
@@ -307,7 +307,10 @@ function properties(code: Code): SparkSetting[] {
   )));
 }
 
-/** Whether Python code can contain settings of Spark. A fast search, without parsing the code. */
+/**
+ * Returns whether Python code can contain settings of Spark. A fast search, without parsing the
+ * code.
+ */
 export function mayMakeSettings({ text }: Pick<Code, "text">): boolean {
   return /["'](?:\s|\\[nrt])*spark\.|\b(?:m|setM)aster\b|--(?:packages|repositories|conf|deploy-mode|num-executors)\b/
     .test(text);
@@ -372,7 +375,10 @@ function ofPython(code: Code, { environment, bySubmit }: Start): SparkSetting[] 
   return [...calls, ...masters, ...pairs, ...submitted];
 }
 
-/** Whether the code at a place runs only under a condition: in a block of `if`, `else` or `except`. */
+/**
+ * Returns whether the code at a place runs only under a condition: in a block of `if`, `else` or
+ * `except`.
+ */
 function isConditionalAt({ code }: Python, offset: number): boolean {
   const lines = code.slice(0, offset).split("\n");
   const indentOf = (line: string) => line.length - line.trimStart().length;

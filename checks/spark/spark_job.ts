@@ -128,7 +128,7 @@ function readJob(workload: Workload, source: JobSource, lookup: Lookup): SparkJo
   };
 }
 
-/** Whether a container shows that Spark runs in it. */
+/** Returns whether a container shows that Spark runs in it. */
 function runsSpark({ words, env }: Container): boolean {
   const texts = [
     ...words.map(({ text }) => text),
@@ -144,8 +144,8 @@ function sparkLast(containers: readonly Container[]): Container["fields"][] {
 }
 
 /**
- * Whether a job cannot run Spark: each container has a command, and neither the command nor the
- * variables nor the image names Spark, or a program or script that could start it.
+ * Returns whether a job cannot run Spark: each container has a command, and neither the command nor
+ * the variables nor the image names Spark, or a program or script that could start it.
  */
 function runsNoSpark({ containers }: Workload): boolean {
   return containers.length > 0 && containers.every((container) => {
@@ -191,9 +191,9 @@ function allSettings(
 }
 
 /**
- * Whether Spark reads its defaults from a mounted file: the file of `--properties-file`, else
- * `spark-defaults.conf` in `SPARK_CONF_DIR`. If a job sets neither, the image decides, so every file
- * with properties counts.
+ * Returns whether Spark reads its defaults from a mounted file: the file of `--properties-file`,
+ * else `spark-defaults.conf` in `SPARK_CONF_DIR`. If a job sets neither, the image decides, so
+ * every file with properties counts.
  */
 function defaultsOf(
   workload: Workload,
@@ -222,7 +222,7 @@ function defaultsOf(
   };
 }
 
-/** Whether a setting has an effect only on Kubernetes. */
+/** Returns whether a setting has an effect only on Kubernetes. */
 function isForKubernetes(key: string): boolean {
   return key.startsWith("spark.kubernetes.") || key === "spark.executor.instances";
 }

@@ -223,7 +223,7 @@ async function send(api: Api, request: Request & { readonly body: object }): Pro
   return parseKubeObject(await api.connection.send(request), answered);
 }
 
-/** Parses an object. The name is not checked, because access reviews have none. */
+/** Parses an object. Does not check the name, because access reviews have none. */
 function parseKubeObject(answer: Answer, answered: Answered): KubeObject {
   const object = parseObject(answer, answered);
   const isKubeObject = typeof object.kind === "string" && isFields(object.metadata);

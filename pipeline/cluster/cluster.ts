@@ -39,9 +39,9 @@ export interface RequestOptions {
 
 /** Options for applying an object. */
 export interface ApplyOptions extends RequestOptions {
-  /** Whether the server only returns the result, without storing the object. */
+  /** True if the server only returns the result, without storing the object. */
   readonly dryRun: boolean;
-  /** Whether to take over fields that another field manager owns. */
+  /** True to take over fields that another field manager owns. */
   readonly force?: boolean;
 }
 

@@ -7,7 +7,7 @@ import { isNotFound, networkFailure, notAnApiServer, parseObject } from "./reque
 export interface Resource {
   /** The plural name in paths, for example `networkpolicies`. */
   readonly plural: string;
-  /** Whether the objects belong to namespaces. */
+  /** True if the objects belong to namespaces. */
   readonly namespaced: boolean;
 }
 

@@ -10,7 +10,7 @@ export interface Credential {
   readonly certificate: string | undefined;
   /** The PEM key of the certificate. */
   readonly key: string | undefined;
-  /** When to run the plugin again, in milliseconds since 1970. */
+  /** The time of the next run of the plugin, in milliseconds since 1970. */
   readonly expires: number | undefined;
 }
 
@@ -20,8 +20,8 @@ const DEADLINE = 60_000;
 const LIMIT = 1_000_000;
 
 /**
- * Runs the exec plugin of a kubeconfig's user. No message quotes the plugin's output or arguments,
- * since both can hold secrets.
+ * Runs the exec plugin of a kubeconfig's user. Messages never quote the plugin's output or
+ * arguments, because both can contain secrets.
  *
  * @param signal kills the plugin when it aborts
  * @throws {Failure} configuration: the program does not exist, fails, or prints no credential;

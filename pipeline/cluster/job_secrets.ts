@@ -70,7 +70,7 @@ export function databaseOfSecret(
  * ```
  */
 export function lakeOfSecret(texts: SecretTexts | undefined, env?: Environment): S3Config {
-  // A Secret always names a bucket. Only the environment can name a lake in a directory.
+  // A Secret always contains a bucket. Only the environment can configure a lake in a directory.
   return lakeConfig(complete(LAKE_SECRET, LAKE_KEYS, texts, env)) as S3Config;
 }
 

@@ -3,9 +3,9 @@ import { LineCounter, parseDocument } from "yaml";
 import { Failure } from "../errors.ts";
 import { type Fields, isFields } from "./cluster.ts";
 
-// Parses and merges kubeconfigs as kubectl does, and reads one context of them. No message quotes a
-// value, since any value can be a secret in the wrong place. docs/decisions/kubernetes-client.md says
-// why @kubernetes/client-node does not do this.
+// Parses and merges kubeconfigs as kubectl does, and reads one context of them. Messages never
+// quote values, because any value can be a misplaced secret. docs/decisions/kubernetes-client.md
+// explains why @kubernetes/client-node is not used for this.
 
 /** A cluster, a user or a context. */
 export interface Entry {
@@ -23,7 +23,7 @@ export interface Kubeconfig {
   readonly files: readonly string[];
   /** The `current-context`. */
   readonly current: string | undefined;
-  /** Each context names a cluster and a user. */
+  /** The contexts. Each refers to a cluster and a user. */
   readonly contexts: readonly Entry[];
   /** The addresses of API servers. */
   readonly clusters: readonly Entry[];
@@ -61,7 +61,7 @@ export interface ClusterFields {
   readonly "tls-server-name"?: string | undefined;
   /** The address of a proxy. */
   readonly "proxy-url"?: string | undefined;
-  /** Whether not to verify the server's certificate. */
+  /** True if the server's certificate is not verified. */
   readonly "insecure-skip-tls-verify"?: boolean | undefined;
 }
 
@@ -107,9 +107,9 @@ export interface ExecFields {
   readonly apiVersion: string;
   /** Installation instructions from the kubeconfig. */
   readonly installHint?: string | undefined;
-  /** Whether the program needs a terminal to ask questions. */
+  /** True if the program needs a terminal to ask questions. */
   readonly interactive: boolean;
-  /** Whether the program gets the cluster's address and CA. */
+  /** True if the program receives the cluster's address and CA. */
   readonly provideClusterInfo: boolean;
 }
 

@@ -38,7 +38,7 @@ export interface InCluster {
   readonly namespace?: string | undefined;
 }
 
-/** How to find the API server and the credentials. */
+/** The configuration for finding the API server and the credentials. */
 export type ClusterConfig = KubeconfigFiles | InCluster;
 
 /** The result if no cluster is configured. */

@@ -5,7 +5,7 @@ import { runExecPlugin } from "./exec_plugin.ts";
 import { type Access, formatTime, invalidKubeconfig, type UserFields } from "./kubeconfig.ts";
 
 // Turns the fields of a kubeconfig into certificates and headers.
-// docs/decisions/kubernetes-client.md explains which part the library does.
+// docs/decisions/kubernetes-client.md explains what the library does.
 
 /** The credentials for a connection. */
 export interface Login {
@@ -17,9 +17,9 @@ export interface Login {
   readonly cert: string | undefined;
   /** The key of the client certificate. */
   readonly key: string | undefined;
-  /** When to log in again, in milliseconds since 1970. */
+  /** The time of the next login, in milliseconds since 1970. */
   readonly renew: number;
-  /** When the credentials expire, in milliseconds since 1970, if that is known. */
+  /** The time at which the credentials expire, in milliseconds since 1970, if known. */
   readonly expires: number | undefined;
   /** The secrets, which no message may contain. */
   readonly secrets: readonly string[];

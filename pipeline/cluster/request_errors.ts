@@ -285,7 +285,7 @@ export function redact(text: string, secrets: readonly string[]): string {
   const longestFirst = [...new Set(forms)].filter((each) => each !== "")
     .sort((a, b) => b.length - a.length);
   return longestFirst.reduce((rest, secret) => {
-    // The secret "5" is neither in "15" nor in a name that contains a 5.
+    // The secret "5" is not replaced in "15" or in a name that contains a 5.
     const alone = `(?<![A-Za-z0-9])${RegExp.escape(secret)}(?![A-Za-z0-9])`;
     return rest.replace(new RegExp(alone, "g"), MASK);
   }, text);

@@ -14,7 +14,7 @@ export interface DatabaseConfig {
   readonly user: string;
   /** The password of the role, unchanged. */
   readonly password: string;
-  /** How the connection is encrypted; absent if no variable is set, which means `prefer`. */
+  /** The encryption of the connection; absent if no variable is set, which means `prefer`. */
   readonly tls?: TlsConfig;
   /** The variables that are unset, so that their defaults apply. */
   readonly defaults?: readonly Defaulted[];

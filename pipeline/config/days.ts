@@ -13,7 +13,7 @@ export interface DaysAsked {
   readonly to: NamedDay;
 }
 
-/** How days can be asked for on the command line. */
+/** The flags that select days on the command line. */
 export interface DayFlags {
   /** A day as an argument. */
   readonly operand?: string | undefined;
@@ -25,12 +25,13 @@ export interface DayFlags {
   readonly to?: string | undefined;
 }
 
-/** The most days that one command takes: ten years. */
+/** The largest number of days for one command: ten years. */
 export const MOST_DAYS = 3_660;
 
 /**
- * The days that the operator asked for: one as an argument or with `--date`, several with `--from`
- * and `--to` (yesterday where it is not given), else the one of `JOB_DATE`, else today.
+ * Returns the requested days: one day as an argument or with `--date`, or several with `--from` and
+ * `--to` (default: yesterday). Without flags, the day is that of `JOB_DATE`; if that is not set,
+ * today.
  *
  * @throws {Failure} configuration: a text is not a day, or the flags contradict each other
  *
@@ -89,7 +90,7 @@ export function requestedRange({ from, to }: DayFlags): Partial<DaysAsked> | und
 }
 
 /**
- * Whether the days depend on today's date.
+ * Returns whether the days depend on today's date.
  *
  * @example
  * ```ts

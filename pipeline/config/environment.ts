@@ -1,12 +1,12 @@
-/** The variables that a command sees. `Deno.env` is one. */
+/** The environment variables of a command, such as `Deno.env`. */
 export interface Environment {
-  /** The value of a variable; undefined where it is not set. */
+  /** The value of a variable; undefined if it is not set. */
   get(name: string): string | undefined;
-  /** The Secret that holds the variables, if any. Errors then contain none of its values. */
+  /** The Secret that contains the variables, if any. Errors then contain none of its values. */
   readonly secret?: string;
 }
 
-/** The environment of this process. No other module of the toolkit reads it. */
+/** The environment of this process. No other module of the toolkit reads `Deno.env`. */
 export const PROCESS: Environment = Deno.env;
 
 /** The values of the production system. */
@@ -21,7 +21,7 @@ export const DEFAULTS = {
 /** A variable that has a default. */
 export type Defaulted = keyof typeof DEFAULTS;
 
-/** A value to print. A default value is followed by `(default)`. */
+/** Formats a value for messages. A default value is followed by `(default)`. */
 export function marked(value: string, isDefault: boolean): string {
   return isDefault ? `${value} (default)` : value;
 }

@@ -11,9 +11,9 @@ export interface S3Config {
   readonly region: string;
   /** The bucket's name. */
   readonly bucket: string;
-  /** Names the key that requests are signed with. */
+  /** The access key ID that requests are signed with. */
   readonly accessKeyId: string;
-  /** That key. */
+  /** The secret key of the access key. */
   readonly secretAccessKey: string;
   /** The session token of a temporary key. */
   readonly sessionToken?: string;
@@ -25,7 +25,7 @@ export interface S3Config {
 export interface DirectoryConfig {
   /** The kind of lake. */
   readonly kind: "directory";
-  /** Absolute path; it is created with the first object. */
+  /** The absolute path. The first object creates the directory. */
   readonly path: string;
 }
 
@@ -74,7 +74,7 @@ const KEY: Rule = {
 };
 
 /**
- * Reads `LAKE_URL` (a directory), or else `S3_*` and `AWS_*` (a bucket).
+ * Reads `LAKE_URL` (a directory), or `S3_*` and `AWS_*` (a bucket).
  *
  * @throws {Failure} configuration: a key is missing, or a variable that cannot be used
  *
@@ -116,7 +116,7 @@ export function bucketName({ bucket, endpoint, defaults = [] }: S3Config): strin
   return `${shown(`s3://${bucket}`, "S3_BUCKET")} at ${shown(endpoint, "S3_ENDPOINT")}`;
 }
 
-/** Whether LAKE_URL is set, so that the lake is a directory. */
+/** Returns whether LAKE_URL is set, so that the lake is a directory. */
 export function isDirectoryLake(env: Environment = PROCESS): boolean {
   return Boolean(env.get("LAKE_URL"));
 }

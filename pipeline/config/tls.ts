@@ -2,12 +2,12 @@ import { Failure } from "../errors.ts";
 import { type Environment, PROCESS } from "./environment.ts";
 import { type Rule, validated } from "./validate.ts";
 
-/** How a connection to Postgres is encrypted, in the words of libpq. */
+/** The mode of encryption for a connection to Postgres, with the names of libpq. */
 export type TlsMode = "disable" | "prefer" | "require" | "verify-ca" | "verify-full";
 
 const MODES: readonly TlsMode[] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
 
-/** How to encrypt the connection to Postgres. */
+/** The encryption of the connection to Postgres. */
 export interface TlsConfig {
   /**
    * - `disable`: never
@@ -17,7 +17,7 @@ export interface TlsConfig {
    * - `verify-full`: the same, and it is the host's own
    */
   readonly mode: TlsMode;
-  /** Whether a variable sets the mode. */
+  /** True if a variable sets the mode. */
   readonly asked: boolean;
   /** The authorities that count instead of the system's, in PEM. */
   readonly ca?: string;
@@ -37,8 +37,8 @@ const ROOT: Rule = {
 };
 
 /**
- * Reads `PGSSLMODE` (also as `DJANGO_DB_SSLMODE`) and `PGSSLROOTCERT`, which mean what they mean to
- * libpq, but for one thing: a certificate without a mode means `verify-full`.
+ * Reads `PGSSLMODE` (also as `DJANGO_DB_SSLMODE`) and `PGSSLROOTCERT`. They have the same meaning
+ * as in libpq, with one exception: a certificate without a mode means `verify-full`.
  *
  * @param read reads a file of text
  * @returns undefined where none of them is set
@@ -85,12 +85,12 @@ export function tlsConfig(
     }
     return { mode, asked: true };
   }
-  // As libpq has it: an authority that is named must count.
+  // As in libpq, a configured CA must not be ignored.
   return { mode: mode === "require" ? "verify-ca" : mode, asked: true, ca: pemOf(root, read) };
 }
 
 function modeOf(text: string): TlsMode | undefined {
-  // libpq's "allow" begins without TLS, and would send the password in clear text.
+  // The mode "allow" of libpq begins without TLS, and could send the password in clear text.
   if (text === "allow") return "prefer";
   return MODES.find((mode) => mode === text);
 }

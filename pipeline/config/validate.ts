@@ -1,8 +1,8 @@
 import { Failure } from "../errors.ts";
 import { type Defaulted, DEFAULTS, type Environment } from "./environment.ts";
 
-// Every variable is validated here by its shape. Operators set variables with shells, files and YAML,
-// each of which leaves its own faults in a value.
+// Validates the shape of every variable. Operators set variables with shells, files and YAML, and
+// each of these can damage a value in its own way.
 
 /** The fault of a value, such as `it ends with a line break`; undefined for a valid value. */
 export type Fault = string | undefined;
@@ -11,11 +11,11 @@ export type Fault = string | undefined;
 export interface Rule {
   /** The fault of a value, apart from the faults that are checked for every variable. */
   readonly fault?: (value: string) => Fault;
-  /** What to do, as a sentence: `Set it to the host's name, as in db.example.` */
+  /** The remedy, as a sentence: `Set it to the host's name, as in db.example.` */
   readonly remedy: string;
-  /** Whether the value may contain blanks. */
+  /** True if the value may contain blanks. */
   readonly blanks?: boolean;
-  /** Whether the value is a secret. Messages then describe only its shape. */
+  /** True if the value is a secret. Messages then describe only its shape. */
   readonly hidden?: boolean;
 }
 
@@ -73,7 +73,7 @@ export function required(env: Environment, name: string, meaning: string, rule: 
   });
 }
 
-/** Faults that shells, files and copying leave in a value. */
+/** Finds damage to a value by shells, files and copying. */
 function marks(value: string, { blanks = false, hidden = false }: Rule): Fault {
   const what = hidden ? "its value" : "it";
   if (/[\r\n]$/.test(value)) return `${what} ends with a line break`;
@@ -91,7 +91,7 @@ function marks(value: string, { blanks = false, hidden = false }: Rule): Fault {
   return undefined;
 }
 
-/** A value as it may be shown: without the user and password that it should not hold. */
+/** Formats a value without the user and password that it should not contain. */
 function withoutLogin(text: string): string {
   return text.replace(/^([a-z][a-z0-9+.-]*:[/\\]*)?.*@/is, "$1…@");
 }

@@ -1,4 +1,4 @@
-// Names that the manifests give to what the jobs need in the cluster.
+// The names that the manifests use for objects that the jobs need in the cluster.
 
 /** The namespace that the jobs run in. */
 export const JOBS_NAMESPACE = "analytics-jobs";

@@ -25,13 +25,13 @@ export type ColumnType =
 export interface Column {
   /** The same in Postgres and in Parquet. */
   readonly name: string;
-  /** Its type in Parquet. */
+  /** The type in Parquet. */
   readonly type: ColumnType;
-  /** Whether a value may be absent. */
+  /** True if a value may be absent. */
   readonly nullable: boolean;
 }
 
-/** The types that the outbox's columns have in Postgres, as `format_type` names them. */
+/** The Postgres types of the outbox's columns, as `format_type` writes them. */
 export type PostgresType =
   | "uuid"
   | "bigint"
@@ -42,20 +42,20 @@ export type PostgresType =
   | "numeric"
   | "jsonb";
 
-/** A column of bronze, and where it comes from. */
+/** A column of bronze and its source. */
 export interface EventColumn extends Column {
-  /** Its type in the outbox. */
+  /** The type in the outbox. */
   readonly postgres: PostgresType;
 }
 
-/** A value as {@linkcode ColumnType} describes it; null where the column allows it. */
+/** A value as {@linkcode ColumnType} describes it; null if the column allows nulls. */
 export type Value = Uint8Array | string | bigint | number | null;
 
-/** Some rows, column by column, in the contract's order. */
+/** A group of rows, column by column, in the order of the contract. */
 export interface RowGroup {
-  /** How many rows. */
+  /** The number of rows. */
   readonly rows: number;
-  /** Each column's values, one per row. */
+  /** The values of each column, one per row. */
   readonly columns: readonly ArrayLike<Value>[];
 }
 
@@ -85,8 +85,9 @@ export function sparkType(name: string, columns: readonly Column[]): string {
 }
 
 /**
- * A fingerprint of a contract: `sha256:` and the digest of one line per column, `name type` and
- * ` not null` where that holds. Commit markers carry it, so that a change of contract is noticed.
+ * Returns the fingerprint of a contract: `sha256:` and the digest of one line per column, `name
+ * type`, with ` not null` for a column without nulls. Commit markers contain the fingerprint, so
+ * that a change of the contract is detected.
  */
 export function fingerprint(columns: readonly Column[]): string {
   const text = columns

@@ -4,7 +4,7 @@ import json from "../../manifests/image/jobs/deep_storage/contract.json" with { 
 /** A layer of the lake. */
 export type LayerName = "bronze" | "silver";
 
-/** Whether a window can still grow. */
+/** The state of a window: an open window can still grow. */
 export type WindowState = "open" | "sealed";
 
 /** A column of silver with the time of an event. */
@@ -39,7 +39,7 @@ const TIME_COLUMNS: readonly TimeColumn[] = ["triggered_at", "submitted_at", "ex
 const BRONZE_ORDER: BronzeOrder = ["event_seq", "event_id"];
 const REPLAY_ORDER: ReplayOrder = ["event_seq", "occurred_at", "event_id"];
 
-/** The names of the keys in contract.json, each with the placeholders that it has. */
+/** The names of the keys in contract.json, each with its placeholders. */
 const PLACEHOLDERS: Readonly<Record<KeyName, readonly string[]>> = {
   bronzeRoot: [],
   bronzeFolder: ["day"],
@@ -111,9 +111,9 @@ export interface Contract {
   readonly otherEventTypes: readonly string[];
   /** Keys of the lake, with placeholders such as `{day}`. */
   readonly keys: Readonly<Record<KeyName, string>> & {
-    /** Digits of a number in a key. */
+    /** The number of digits of a number in a key. */
     readonly numberDigits: number;
-    /** Digits of a digest in a key. */
+    /** The number of digits of a digest in a key. */
     readonly digestDigits: number;
   };
   /** The names of parts. */
@@ -121,11 +121,11 @@ export interface Contract {
     readonly stem: string;
     readonly lateStem: string;
     readonly suffix: string;
-    /** Digits of the digest of the marker that a part replaces. */
+    /** The number of digits of the digest of the marker that a part replaces. */
     readonly replacedDigestDigits: number;
     /** A regular expression for the whole name. */
     readonly namePattern: string;
-    /** Largest size of a part, in bytes. */
+    /** The largest size of a part, in bytes. */
     readonly mostBytes: number;
   };
   /** The format of markers and of quarantines. */
@@ -142,7 +142,7 @@ export interface Contract {
     /** The number of objects and lists that may be nested in each other. */
     readonly mostLevels: number;
   };
-  /** Ages of runs and of what they leave, in hours. */
+  /** Ages of runs and of their leftovers, in hours. */
   readonly ages: { readonly longestRunHours: number; readonly abandonedAfterHours: number };
 }
 
@@ -194,7 +194,7 @@ export function readContract(value: unknown): Contract {
   readParts(file.parts);
   readMarker(file.marker);
   numbers(file.ages, "ages", ["longestRunHours", "abandonedAfterHours"]);
-  // Each value was compared with its type above.
+  // The type of each value was checked above.
   return value as Contract;
 }
 
@@ -255,7 +255,7 @@ function column({ name, type, nullable }: Json, place: string): Column {
   };
 }
 
-/** An object; with `names`, one that has these fields and no others. */
+/** Reads an object. With `names`, the object must have exactly these fields. */
 function object(value: unknown, place: string, names?: readonly string[]): Json {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return refuse(place, value, "an object");

@@ -11,13 +11,15 @@ export const SILVER_PREFIX: string = keys.silverRoot;
 /** The folder of silver's commit markers. */
 export const SILVER_MARKERS_PREFIX: string = keys.silverMarkersFolder;
 
-/** The folders that Spark writes into before it publishes. Each run has a folder of its own in there. */
+/** The folders that Spark writes into before it publishes. Each run has its own folder in them. */
 export const STAGING_PREFIXES: readonly string[] = [keys.bronzeStaging, keys.silverStaging];
 
 /** The start of the name of a new part. */
 export const PART_STEM: string = parts.stem;
 
-/** The start of the name of a part that is added to a sealed window. Only clean removes these. */
+/**
+ * The prefix of the name of a part that is added to a sealed window. Only clean removes such parts.
+ */
 export const LATE_STEM: string = parts.lateStem;
 
 const PART_NAME = new RegExp(`^(?:${parts.namePattern})$`);
@@ -108,7 +110,7 @@ export function daysPrefix(layer: LayerName, start: string): string {
 const DAY_SEGMENT = keys.bronzeFolder.split("{day}")[0]!.split("/").at(-1)!;
 const DAY_IN_KEY = new RegExp(`/${RegExp.escape(DAY_SEGMENT)}(\\d{4}-\\d{2}-\\d{2})(?:/|\\.json$)`);
 
-/** The day that a key names, as text; undefined if the key names no day. */
+/** Returns the day in a key, as text; undefined if the key contains no day. */
 export function dayInKey(key: string): string | undefined {
   return DAY_IN_KEY.exec(key)?.[1];
 }
@@ -140,7 +142,8 @@ export function partName(
 }
 
 /**
- * Whether a key is that of a part: its name ends with `.parquet` and starts with neither `_` nor `.`.
+ * Returns whether a key belongs to a part: its name ends with `.parquet` and starts with neither
+ * `_` nor `.`.
  *
  * @example
  * ```ts

@@ -6,7 +6,7 @@ const { bronze, silver } = CONTRACT;
 /** The table that Robson writes its stop-loss events into. */
 export const OUTBOX_TABLE = "stop_events";
 
-/** Columns of the outbox that the contract knows and does not export. */
+/** Columns of the outbox that are in the contract and are not exported. */
 export const UNEXPORTED_COLUMNS: readonly string[] = CONTRACT.columnsNotExported;
 
 /** Bronze: the columns of one stop event, in the order of the Parquet files. */
@@ -26,7 +26,7 @@ export const EXECUTION_STATUS: ReadonlyMap<string, string> = new Map(
   Object.entries(silver.statuses),
 );
 
-/** The event types whose time a column of silver has. */
+/** The event types whose time is stored in a column of silver. */
 export const EVENT_TIMES: ReadonlyMap<string, TimeColumn> = new Map(
   Object.entries(silver.times).map(([column, type]) => [type, column as TimeColumn]),
 );
@@ -34,7 +34,7 @@ export const EVENT_TIMES: ReadonlyMap<string, TimeColumn> = new Map(
 /** The columns that a replay sorts events by. Events without a value come first. */
 export const REPLAY_ORDER: readonly string[] = silver.replayOrder;
 
-/** Every event type that Robson is known to write. A run copies others, and warns. */
+/** All event types of Robson in the contract. A run copies other types and warns. */
 export const KNOWN_EVENT_TYPES: ReadonlySet<string> = new Set([
   ...EXECUTION_STATUS.keys(),
   ...CONTRACT.otherEventTypes,

@@ -2,7 +2,7 @@ import type { ColumnType, Value } from "./column.ts";
 import { formatMicros } from "./window.ts";
 
 /**
- * A value as exact text: decimals with all digits, times in ISO 8601, null as `null`.
+ * Formats a value as exact text: decimals with all digits, times in ISO 8601, null as `null`.
  *
  * @example
  * ```ts
@@ -33,8 +33,8 @@ function formatDecimal(unscaled: bigint, scale: number): string {
 }
 
 /**
- * A value as one line of unambiguous text. The text is that of {@linkcode formatValue}. A string
- * that is ambiguous, or that would disturb a terminal, is quoted as in JSON.
+ * Formats a value as one line of unambiguous text. The text is that of {@linkcode formatValue}. A
+ * string that is ambiguous, or that would disturb a terminal, is quoted as in JSON.
  *
  * @example
  * ```ts
@@ -50,8 +50,8 @@ export function printValue(value: Value, type: ColumnType): string {
 }
 
 /**
- * Reads a value as {@linkcode printValue} prints it, and others that mean the same: a decimal with more
- * or fewer zeros, an instant with another offset.
+ * Parses a value in the form of {@linkcode printValue}, or in an equivalent form: a decimal with
+ * more or fewer zeros, an instant with another offset.
  *
  * @returns whether a value is that one
  * @throws {Error} the text is not a value of the type; the message has an example
@@ -70,7 +70,8 @@ export function parsePrinted(text: string, type: ColumnType): (value: Value) => 
   return (value) => value !== null && comparable(value, type) === parsed;
 }
 
-// Line and paragraph separators, control characters, and what turns the direction of text around.
+// Line and paragraph separators, control characters, and characters that change the direction of
+// text.
 const DISTURBING = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
 
 function isUnclear(text: string): boolean {
@@ -83,13 +84,16 @@ function quote(text: string): string {
   return JSON.stringify(text).replace(new RegExp(DISTURBING, "gu"), hex);
 }
 
-/** A form of a value for comparisons. Equal values have equal forms. */
+/** Converts a value to a form for comparisons. Equal values have equal forms. */
 function comparable(value: Value, type: ColumnType): string | bigint {
   if (type === "STRING") return formatValue(value, type);
   return type.startsWith("DECIMAL") ? unscaledOf(value) : BigInt(value as bigint | number);
 }
 
-/** Parses text into the form of {@linkcode comparable}; undefined equals no value. */
+/**
+ * Parses text into the form of {@linkcode comparable}. The result for invalid text is undefined,
+ * which equals no value.
+ */
 const PARSERS: Readonly<Record<ColumnType, (text: string) => string | bigint | undefined>> = {
   "STRING": text,
   "INT32": integer,

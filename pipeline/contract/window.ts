@@ -1,4 +1,4 @@
-/** A calendar day, `YYYY-MM-DD`, that exists. Only {@linkcode parseDay} makes one. */
+/** A valid calendar day, `YYYY-MM-DD`. Only {@linkcode parseDay} creates one. */
 export type Day = string & { readonly __brand: "Day" };
 
 /** One UTC day, half-open: `[start, end)`. */
@@ -11,7 +11,7 @@ export interface Window {
   readonly end: bigint;
 }
 
-/** Days from one to another, both included. What is absent has no bound there. */
+/** Days from one to another, both included. An absent day means no bound. */
 export interface DayRange {
   /** The first day. */
   readonly from?: Day | undefined;
@@ -76,7 +76,7 @@ export function dayOf(micros: bigint): Day {
 }
 
 /**
- * All days from one to another, both included; none where the first comes after the last.
+ * All days from the first to the last, both included; empty if the first comes after the last.
  *
  * @example
  * ```ts
@@ -93,7 +93,7 @@ export function* daysBetween(first: Day, last: Day): Generator<Day> {
   }
 }
 
-/** Whether a day lies in a range. */
+/** Returns whether a day is in a range. */
 export function isWithin(day: Day, { from, to }: DayRange): boolean {
   return (from === undefined || day >= from) && (to === undefined || day <= to);
 }

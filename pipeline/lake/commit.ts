@@ -17,28 +17,29 @@ export interface Publication {
   readonly previous: StoredMarker<BronzeCommit | SilverCommit> | undefined;
   /** The window's objects as they were before the run stored its first part. */
   readonly listed: readonly ObjectEntry[];
-  /** When the run read the previous marker. */
+  /** The time at which the run read the previous marker. */
   readonly began: RunStart;
-  /** Whether to say only what would happen. */
+  /** True to report only what would happen. */
   readonly dryRun: boolean;
   /** Receives the steps of the run. */
   readonly observer: Observer;
 }
 
-/** An object that a marker names. */
+/** An object that a marker lists. */
 export type Named = Pick<ObjectEntry, "key" | "bytes">;
 
 /** Number of attempts to put a marker if the store refuses although the condition holds. */
 const ATTEMPTS = 3;
 
 /**
- * Publishes a window whose parts are stored: confirms that they are there, puts the marker over the
- * one that the run began with, and removes the parts that it does not name.
+ * Publishes a window whose parts are stored: verifies that the parts exist, replaces the marker
+ * that the run began with, and removes the parts that the new marker does not list.
  *
- * A part is removed only after this run's own conditional write of the marker was read back. Any other
- * run that stored a part before this run listed the window holds an older marker, so it can no longer
- * publish; and names that a marker gave up never come back, see {@linkcode Lineage}. Where the marker
- * stays as it is, or another run may have put it, nothing proves that, and nothing is removed.
+ * A part is removed only after this run's own conditional write of the marker was read back. Any
+ * other run that stored a part before this run listed the window holds an older marker, so it can
+ * no longer publish. Names that a marker no longer lists are never used again, see {@linkcode
+ * Lineage}. If the marker is unchanged, or another run may have written it, this proof is missing,
+ * and no part is removed.
  *
  * @throws {Failure} unreachable: another run published the window meanwhile, a part is not there, or the
  *   store did not do what it said; configuration: the store does not honour conditional writes
@@ -205,7 +206,7 @@ async function putMarker(
     const now = await lake.get(key);
     if (now !== undefined && equalBytes(now.bytes, bytes)) return false;
     if (now?.etag !== previous?.etag) throw anotherRun(lake, key);
-    // Stores refuse for a moment while they are busy with another conditional write.
+    // Stores refuse a request while they process another conditional write.
     if (attempt === ATTEMPTS) throw conditionRefused(lake, key, previous);
   }
 }
@@ -279,8 +280,8 @@ async function removeUnnamed(
 }
 
 /**
- * Removes what runs that were interrupted left beside a sealed window. Such runs can no longer publish,
- * for a sealed marker is replaced by amendments alone, and their parts are named otherwise.
+ * Removes the leftovers of interrupted runs from a sealed window. Such runs can no longer publish:
+ * only amendments replace a sealed marker, and the names of their parts differ.
  *
  * @throws {Failure} unreachable: the marker is no longer the one that the run began with
  */

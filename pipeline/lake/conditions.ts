@@ -4,7 +4,7 @@ import { equalBytes, type Lake } from "./lake.ts";
 export type BucketState = "object-locked" | "versioned" | undefined;
 
 /**
- * Tries whether a store honours the conditions that publishing relies on, with five puts of one
+ * Tests whether a store honours the conditions that publishing relies on, with five puts of one
  * small object and a few reads.
  *
  * @param key where the object may lie; the caller removes it
@@ -30,7 +30,7 @@ export async function tryConditions(
   const [first, second, third, fourth] = ["first", "second", "third", "fourth"].map((text) =>
     new TextEncoder().encode(text)
   ) as [Bytes, Bytes, Bytes, Bytes];
-  // A put that was sent twice may report a conflict with itself, so only what is there counts.
+  // A put that was sent twice may conflict with itself, so only the stored content counts.
   await lake.put(key, first, "absent");
   const created = await lake.get(key);
   if (created === undefined || !equalBytes(created.bytes, first)) {
@@ -50,7 +50,7 @@ export async function tryConditions(
 }
 
 /**
- * Why a store does not honour conditions, and what to change, as two sentences.
+ * Explains why a store does not honour conditions and what to change, in two sentences.
  *
  * @param state what the bucket says about itself
  */

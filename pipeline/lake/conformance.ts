@@ -16,7 +16,7 @@ export type PromiseName =
 export interface Kept {
   /** The promise. */
   readonly promise: PromiseName;
-  /** Whether the store kept the promise; undefined if unknown. */
+  /** True if the store kept the promise; undefined if unknown. */
   readonly kept: boolean | undefined;
   /**
    * The observed behaviour if the promise was not kept, or the reason why the result is unknown.
@@ -24,7 +24,7 @@ export interface Kept {
   readonly problem?: string;
 }
 
-/** Tries one promise, and returns what happened if the store did not keep it. */
+/** Tries one promise. Returns the violation if the store did not keep the promise. */
 type Trial = (scratch: Scratch) => Promise<string | undefined>;
 
 /** Number of writers that race to create the same object. */

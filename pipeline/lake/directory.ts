@@ -22,9 +22,10 @@ const PATIENCE: Patience = { tell: 1_000, giveUp: 60_000 };
 const LOOK_AGAIN = 20;
 
 /**
- * Opens a lake in a local directory. Like a bucket, it shows an object whole or not at all, also
- * after a crash: a file is written under `.tmp`, and renamed once it is on disk. Writers of several
- * processes agree through an advisory lock, so the directory must be on a file system that has them.
+ * Opens a lake in a local directory. As in a bucket, an object is visible completely or not at all,
+ * even after a crash: a file is written under `.tmp`, and renamed after it is on disk. Writers of
+ * several processes coordinate through an advisory lock, so the file system of the directory must
+ * support such locks.
  *
  * No segment of a key may begin with a dot.
  *
@@ -76,7 +77,7 @@ export function openDirectory(
     await Deno.mkdir(dirname(target), { recursive: true });
     if ((await unlessMissing(Deno.stat(target)))?.isDirectory) throw new FolderInTheWay(target);
     if (condition === "absent") {
-      // Unlike a rename, a link never replaces, not even what a writer without our lock put there.
+      // Unlike a rename, a link never replaces a file, even one that was written without our lock.
       try {
         await Deno.link(file, target);
       } catch (error) {
@@ -200,7 +201,10 @@ async function writeDurably(path: string, body: Uint8Array, signal?: AbortSignal
   await file.sync();
 }
 
-/** Makes new names in a directory survive a power failure, if the system supports that. */
+/**
+ * Flushes new names in a directory to disk, so that they survive a power failure, if the system
+ * supports that.
+ */
 async function flush(dir: string): Promise<void> {
   try {
     using file = await Deno.open(dir);

@@ -10,11 +10,11 @@ export class BadKey extends Error {
 export class FolderInTheWay extends Error {
   /** The name in a stack trace. */
   override readonly name = "FolderInTheWay";
-  /** Its path. */
+  /** The path of the file or folder. */
   readonly path: string;
 
   /**
-   * Names a folder.
+   * Creates the error about a folder.
    *
    * @param path where it lies
    */
@@ -28,11 +28,11 @@ export class FolderInTheWay extends Error {
 export class LockHeld extends Error {
   /** The name in a stack trace. */
   override readonly name = "LockHeld";
-  /** The lock's file. */
+  /** The path of the lock file. */
   readonly path: string;
 
   /**
-   * Names a lock.
+   * Creates the error about a lock.
    *
    * @param path the lock's file
    * @param waited milliseconds
@@ -43,7 +43,7 @@ export class LockHeld extends Error {
   }
 }
 
-/** Whether the operating system gave an error this code, such as `ENOENT`. */
+/** Returns whether an error of the operating system has this code, such as `ENOENT`. */
 export function isCode(error: unknown, code: string): boolean {
   return codeOf(error) === code;
 }

@@ -47,7 +47,7 @@ export async function* pastMarkers(
 }
 
 /**
- * Whether an earlier version of a bronze marker, from before an amendment, has this digest.
+ * Returns whether an earlier version of a bronze marker, from before an amendment, has this digest.
  *
  * @param current the current marker
  * @param sha256 hexadecimal digest of a marker's bytes

@@ -1,8 +1,8 @@
-/** One object's content, and the tag that changes whenever the content does. */
+/** The content of one object, and the tag that changes with the content. */
 export interface StoredObject {
   /** The whole content. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Opaque, without quotes and without `W/`; only good for {@linkcode Condition}. */
+  /** The opaque tag, without quotes and without `W/`, for a {@linkcode Condition}. */
   readonly etag: string;
 }
 
@@ -12,7 +12,9 @@ export interface ObjectEntry {
   readonly key: string;
   /** Size of the object in bytes. */
   readonly bytes: number;
-  /** When it was stored, in milliseconds since 1970 by the clock of the store. */
+  /**
+   * The time at which the object was stored, in milliseconds since 1970 by the clock of the store.
+   */
   readonly modified: number;
 }
 
@@ -21,18 +23,18 @@ export type Condition = "absent" | { readonly etag: string };
 
 /**
  * The store of bronze and silver: a bucket or a directory. Keys are relative, with `/` between
- * their parts. Every method throws a {@linkcode Failure} that names the lake and the key.
+ * their parts. Every method throws a {@linkcode Failure} that contains the lake and the key.
  */
 export interface Lake {
   /** The name in messages: `s3://rbs at https://…` or `file:///…`. It contains no secret. */
   readonly name: string;
   /** The URL of a key: `s3://rbs/bronze/…` or `file:///…/bronze/…`. */
   url(key: string): string;
-  /** The whole object, or undefined where there is none. */
+  /** Returns the whole object, or undefined if it does not exist. */
   get(key: string): Promise<StoredObject | undefined>;
   /**
-   * Stores an object at once and whole: a reader sees all of it or none. The store verifies the
-   * content on arrival.
+   * Stores an object atomically: a reader sees all of it or nothing. The store verifies the content
+   * on arrival.
    *
    * @returns `conflict` where the condition did not hold, and nothing was stored
    */
@@ -41,13 +43,13 @@ export interface Lake {
     body: Uint8Array<ArrayBuffer>,
     condition?: Condition,
   ): Promise<"stored" | "conflict">;
-  /** All objects whose key begins with the prefix, sorted by key. */
+  /** Lists all objects whose key begins with the prefix, sorted by key. */
   list(prefix: string): Promise<ObjectEntry[]>;
   /** Removes an object. A missing object is not an error. */
   remove(key: string): Promise<void>;
   /**
-   * Confirms that the store honours conditions, which publishing requires. The first call tries
-   * this on a small object and removes the object; a directory needs no trial.
+   * Confirms that the store honours conditions, which publishing requires. The first call tests
+   * this with a small object and removes the object; a directory needs no test.
    *
    * @throws {Failure} configuration: conditions are not honoured; unreachable: it cannot be told,
    *   and the next call tries again
@@ -58,7 +60,7 @@ export interface Lake {
 }
 
 /**
- * Whether two byte arrays have the same content.
+ * Returns whether two byte arrays have the same content.
  *
  * @example
  * ```ts

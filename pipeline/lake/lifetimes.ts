@@ -17,7 +17,7 @@ export const LONGEST_RUN: number = CONTRACT.ages.longestRunHours * HOUR;
 export interface RunStart {
   /** Milliseconds since 1970. */
   readonly wall: number;
-  /** Milliseconds of this process. */
+  /** Milliseconds on the monotonic clock of this process. */
   readonly monotonic: number;
 }
 
@@ -27,7 +27,7 @@ export function startRun(): RunStart {
 }
 
 /**
- * Whether a run may no longer publish, see {@linkcode LONGEST_RUN}.
+ * Returns whether a run is too old to publish, see {@linkcode LONGEST_RUN}.
  *
  * @example
  * ```ts
@@ -42,8 +42,8 @@ export function isTooOld({ wall, monotonic }: RunStart): boolean {
 }
 
 /**
- * Milliseconds after which a part that no marker lists belongs to no run. It is well above
- * {@linkcode LONGEST_RUN}, so that no run can still publish what is cleaned up.
+ * Milliseconds after which a part that no marker lists belongs to no active run. The value is well
+ * above {@linkcode LONGEST_RUN}, so a part that is removed can no longer be published.
  */
 export const ABANDONED_AFTER: number = CONTRACT.ages.abandonedAfterHours * HOUR;
 
@@ -104,7 +104,7 @@ export function newScratchFolder(): string {
   return `${SCRATCH_PREFIX}${Date.now()}-${crypto.randomUUID()}/`;
 }
 
-/** Whether a key lies in a scratch folder that a killed process left behind over an hour ago. */
+/** Returns whether a key is in a scratch folder that a killed process left over an hour ago. */
 export function isAbandonedScratch(key: string): boolean {
   const [, began] = /^(\d{13})-/.exec(key.slice(SCRATCH_PREFIX.length)) ?? [];
   return key.startsWith(SCRATCH_PREFIX) && began !== undefined &&

@@ -9,9 +9,9 @@ import type { Lake } from "./lake.ts";
 export interface Part {
   /** The key in the lake. */
   readonly key: string;
-  /** Rows in it. */
+  /** The number of rows. */
   readonly rows: number;
-  /** Its size in bytes. */
+  /** The size in bytes. */
   readonly bytes: number;
   /** Hexadecimal digest of the file. */
   readonly sha256: string;
@@ -22,14 +22,11 @@ export interface Part {
   readonly amendment?: number;
 }
 
-/**
- * Events that bronze keeps although they are missing from the outbox or have different values
- * there.
- */
+/** Events that bronze keeps although they are missing or have different values in the outbox. */
 export interface Acknowledged {
   /** Number of events. */
   readonly events: number;
-  /** Their identities, see {@linkcode identityDigest}. */
+  /** The digest of their identities, see {@linkcode identityDigest}. */
   readonly sha256: string;
 }
 
@@ -51,9 +48,9 @@ export interface QuarantineLink {
   readonly key: string;
   /** Number of events in it. */
   readonly events: number;
-  /** Its size in bytes. */
+  /** The size in bytes. */
   readonly bytes: number;
-  /** Hexadecimal digest of its bytes. */
+  /** Hexadecimal digest of the bytes. */
   readonly sha256: string;
 }
 
@@ -61,11 +58,11 @@ export interface QuarantineLink {
 export interface Commit {
   /** The day of the window. */
   readonly day: Day;
-  /** Whether the window can still grow. */
+  /** Open if the window can still grow; otherwise sealed. */
   readonly state: "open" | "sealed";
-  /** Rows in all parts. */
+  /** The number of rows in all parts. */
   readonly rows: number;
-  /** Fingerprint of the columns that the parts have. */
+  /** The fingerprint of the parts' columns. */
   readonly contract: string;
   /** The parts of the window, in reading order. */
   readonly parts: readonly Part[];
@@ -75,9 +72,9 @@ export interface Commit {
 export interface BronzeCommit extends Commit {
   /** Distinguishes the two kinds of markers. */
   readonly layer: "bronze";
-  /** Smallest event_seq; null where no event has one. */
+  /** The smallest event_seq; null if no event has one. */
   readonly minSeq: bigint | null;
-  /** Largest event_seq; null where no event has one. */
+  /** The largest event_seq; null if no event has one. */
   readonly maxSeq: bigint | null;
   /** The quarantined events of the day; absent if there are none. */
   readonly quarantine?: QuarantineLink;
@@ -115,7 +112,7 @@ const INTEGER = new RegExp(`^(?:${CONTRACT.marker.integerPattern})$`);
 
 /**
  * Renders the bytes of a marker. Equal content gives equal bytes, whichever run wrote the marker.
- * 64-bit integers are strings, since many readers of JSON would round them.
+ * 64-bit integers are strings, because many JSON readers would round them.
  */
 export function renderMarker(commit: BronzeCommit | SilverCommit): Uint8Array<ArrayBuffer> {
   const { layer, day, state, rows, contract, parts } = commit;
@@ -148,7 +145,7 @@ function bronzeFields({ minSeq, maxSeq, quarantine, amended }: BronzeCommit): Js
   };
 }
 
-/** Values in the order that the contract gives the fields; JSON leaves out those that are undefined. */
+/** The values in the contract's order of fields. JSON omits undefined values. */
 function ordered(list: FieldList, values: object): Json {
   const all = values as Json;
   return Object.fromEntries(FIELDS[list].map((field) => [field, all[field]]));
@@ -279,7 +276,7 @@ export function parseMarker(
 }
 
 /**
- * Reads JSON that both engines read alike.
+ * Parses only JSON that both engines interpret in the same way.
  *
  * @throws {Error} the bytes are not JSON in UTF-8, or have too many levels of objects and lists
  */

@@ -4,7 +4,7 @@ import { openDirectory } from "./directory.ts";
 import { openS3 } from "./s3.ts";
 
 /**
- * Opens the lake that the configuration names. Nothing is contacted before the first operation.
+ * Opens the lake of the configuration. Sends no request before the first operation.
  *
  * @param signal aborts every running operation, with the signal's reason
  * @param onWait receives a message if an operation has waited for one second, once per wait

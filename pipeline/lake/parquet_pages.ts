@@ -8,9 +8,9 @@ export interface ChunkLayout {
   readonly codec: string;
   /** The physical type. */
   readonly type: string;
-  /** Bytes of a value, for `FIXED_LEN_BYTE_ARRAY`. */
+  /** The number of bytes of a value, for `FIXED_LEN_BYTE_ARRAY`. */
   readonly typeLength: number | undefined;
-  /** Whether values may be absent. */
+  /** True if values may be absent. */
   readonly nullable: boolean;
   /** Number of values, including absent values. */
   readonly rows: number;
@@ -18,20 +18,23 @@ export interface ChunkLayout {
 
 /** Number of bytes that may still be decompressed, for all pages of one read of a file. */
 export interface Allowance {
-  /** How many. */
+  /** The number of bytes. */
   bytes: number;
 }
 
-/** Parquet's numbers for kinds of pages. */
+/** The numbers of Parquet's page types. */
 const DATA_PAGE = 0;
 const DICTIONARY_PAGE = 2;
 const DATA_PAGE_V2 = 3;
-/** Parquet's numbers for encodings. All that this pipeline and Spark write, the old name included. */
+/**
+ * The numbers of Parquet's encodings: all that this pipeline and Spark write, including the
+ * deprecated one.
+ */
 const PLAIN = 0;
 const PLAIN_DICTIONARY = 2;
 const RLE_DICTIONARY = 8;
 
-/** Width of the values of each type, in bytes. */
+/** The width of the values of each type, in bytes. */
 const WIDTHS: Readonly<Record<string, number>> = {
   INT32: 4,
   INT64: 8,
@@ -41,8 +44,8 @@ const WIDTHS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Decompresses the pages of a flat column's chunk, and proves that decoding them takes a time and a
- * space that their bytes bound: counts add up, sizes are true, and no run is longer than its page.
+ * Decompresses the pages of a flat column's chunk. Validates counts, sizes and runs first, so that
+ * the size of the input bounds the time and memory of decoding.
  *
  * @param chunk the chunk's bytes
  * @param allowance bounds what decompression may make of it
@@ -135,7 +138,8 @@ function decompress(body: Uint8Array, size: number, codec: string): Uint8Array {
       snappyUncompress(body, page);
       break;
     case "ZSTD":
-      // One byte more than there may be, so that a longer content is noticed and not only cut off.
+      // The limit is one byte more than the expected size, so that a longer content is detected
+      // instead of truncated.
       page = zstdDecompressSync(body, { maxOutputLength: size + 1 });
       break;
     default:
@@ -145,7 +149,7 @@ function decompress(body: Uint8Array, size: number, codec: string): Uint8Array {
   return page;
 }
 
-/** Three bytes of Snappy stand for 64 bytes at most. */
+/** The largest compression ratio of Snappy: three bytes expand to 64 bytes at most. */
 const MOST_SNAPPY = 24;
 
 function confirmValues(
@@ -177,7 +181,7 @@ function confirmPlain(page: Uint8Array, count: number, { type, typeLength }: Chu
   if (count * width > page.length) throw new Error("a page has fewer values than its header says");
 }
 
-/** Each value has its length in front of it. */
+/** The length precedes each value. */
 function confirmByteArrays(page: Uint8Array, count: number): void {
   const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
   let at = 0;
@@ -188,7 +192,10 @@ function confirmByteArrays(page: Uint8Array, count: number): void {
   if (at > page.length) throw new Error("a page ends within a value");
 }
 
-/** Reads the definition levels of a page of the first version: how many values are there. */
+/**
+ * Reads the definition levels of a page of version 1 and returns the number of values that are
+ * present.
+ */
 function readLevels(page: Uint8Array, count: number): { present: number; end: number } {
   if (page.length < 4) throw new Error("a page is truncated");
   const length = new DataView(page.buffer, page.byteOffset).getUint32(0, true);
@@ -204,7 +211,7 @@ function confirmLevels(levels: Uint8Array, count: number, present: number): void
 }
 
 /**
- * Walks through the runs of Parquet's hybrid of run lengths and packed bits.
+ * Validates the runs of Parquet's RLE and bit-packing hybrid encoding.
  *
  * @param width bits of a value
  * @returns how many of the values are 1, where they have one bit
@@ -221,7 +228,7 @@ function readRuns(bytes: Uint8Array, offset: number, width: number, count: numbe
       if (byte < 0x80) break;
     }
     const values = run & 1 ? (run >>> 1) * 8 : Math.floor(run / 2);
-    // Packed values come in groups of eight, and some writers fill up with more groups.
+    // Packed values come in groups of eight, and some writers pad with further groups.
     const most = run & 1 ? width === 0 ? count - seen + 7 : Infinity : count - seen;
     if (run >= 2 ** 31 || values === 0 || values > most) {
       throw new Error("a page's run is longer than the page");

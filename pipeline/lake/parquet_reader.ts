@@ -9,50 +9,56 @@ export interface FileColumn {
   readonly name: string;
   /** A {@linkcode ColumnType}, or the footer's own name for any other type. */
   readonly type: string;
-  /** Whether the file allows absent values. */
+  /** True if the file allows absent values. */
   readonly nullable: boolean;
 }
 
-/** A Parquet file that was opened: its footer is read, its pages are not. */
+/** An open Parquet file. Its footer is in memory; its pages are not read yet. */
 export interface PartReader {
-  /** Rows in the file, by its footer. */
+  /** The number of rows according to the footer. */
   readonly rows: number;
   /** The columns, in the file's order. */
   readonly columns: readonly FileColumn[];
   /**
-   * Reads the row groups one after the other, only the named columns, each as an array of values in
-   * the form that {@linkcode ColumnType} says; strings are JavaScript strings.
+   * Reads only the named columns, one row group after the other. Each column is an array of values
+   * in the form that {@linkcode ColumnType} describes; strings are JavaScript strings.
    *
    * @throws {Error} a page that cannot be decoded, text that is not UTF-8, a column that is missing
    */
   groups(names: readonly string[]): AsyncIterable<FileGroup>;
 }
 
-/** One row group's values, column by column, in the order that was asked for. */
+/** The values of one row group, column by column, in the requested order. */
 export interface FileGroup {
   /** Number of rows. */
   readonly rows: number;
-  /** Each column's values, one per row. */
+  /** The values of each column, one per row. */
   readonly columns: readonly Value[][];
 }
 
-/** Bytes that a footer may have. One of 64 MiB in row groups of 1 MiB has some 200 KiB. */
+/**
+ * The largest accepted footer, in bytes. The footer of a 64 MiB file with row groups of 1 MiB has
+ * about 200 KiB.
+ */
 const MOST_FOOTER = 2 << 20;
-/** Rows that any file may have. A larger one has bytes for its rows: no two have the same id. */
+/**
+ * The number of rows that is accepted for a file of any size. A file with more rows must have bytes
+ * for them, because no two rows have the same id.
+ */
 const MOST_ROWS_OF_SMALL_FILES = 1 << 16;
-/** Bytes that all pages of a file together may have once they are decompressed. */
+/** The largest accepted size of all decompressed pages of a file, in bytes. */
 const MOST_DECOMPRESSED = 2 ** 31;
-/** Largest size of a minimum or maximum in bytes. Writers omit longer values. */
+/** The largest size of a minimum or maximum, in bytes. Writers omit longer values. */
 const MOST_STATISTICS = 4096;
-/** The same where all values of a column have the same size. */
+/** The same limit if all values of a column have the same size. */
 const MOST_FIXED_STATISTICS = 32;
 /** Parquet's number for the type BYTE_ARRAY. */
 const BYTE_ARRAY = 6;
 
 /**
- * Opens a Parquet file that is wholly in memory.
+ * Opens a Parquet file that is completely in memory.
  *
- * Whatever the bytes are, opening and reading take a time and a space that their number bounds.
+ * For any bytes, their number bounds the time and memory for opening and reading.
  *
  * @throws {Error} the bytes are not a Parquet file, or are truncated
  *
@@ -90,7 +96,7 @@ function rowCount(count: unknown, { length }: Uint8Array): number {
   throw new Error(`its footer claims ${count} rows in ${length} bytes`);
 }
 
-/** Walks through the footer, so that the library's reader meets nothing that it cannot end with. */
+/** Validates the footer, so that the library's reader always terminates. */
 function confirmFooter(body: Uint8Array): void {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const length = body.length < 12 ? NaN : view.getUint32(body.length - 8, true);
@@ -193,7 +199,7 @@ async function readColumn(
         }],
       }],
     },
-    // They are decompressed already, whatever their codec is.
+    // The pages are decompressed already, whatever the codec is.
     compressors: { ZSTD: () => pages.next().value ?? new Uint8Array() },
     utf8: false,
     parsers: { stringFromBytes },
@@ -208,8 +214,8 @@ async function readColumn(
 }
 
 /**
- * The reader turns decimals into floats and times into Dates. Without their annotations it leaves
- * both as the integers and bytes that they are; strings keep theirs.
+ * The reader converts decimals to floats and times to Dates. Without annotations, it returns both
+ * as the stored integers and bytes. Strings keep their annotations.
  */
 function withoutMeaning(element: SchemaElement): SchemaElement {
   if (element.num_children !== undefined || isString(element)) return element;
@@ -224,7 +230,7 @@ function isString({ converted_type, logical_type }: SchemaElement): boolean {
 // A byte order mark is a character like any other, and a damaged text must not pass as a sound one.
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-// The reader's own type leaves out that absent values come by as well.
+// The type of the reader does not include absent values, which it also passes.
 function stringFromBytes(bytes: Uint8Array | undefined): string {
   return bytes === undefined ? undefined as unknown as string : UTF8.decode(bytes);
 }

@@ -6,7 +6,7 @@ import type { Column, ColumnType, RowGroup } from "../contract/column.ts";
 
 /** A finished Parquet file, still in memory. */
 export interface PartFile {
-  /** Rows in it. */
+  /** The number of rows. */
   readonly rows: number;
   /** The file's bytes. */
   readonly body: Uint8Array<ArrayBuffer>;
@@ -16,13 +16,13 @@ export interface PartFile {
 
 /** A Parquet file that is being written. */
 export interface PartWriter {
-  /** Rows written so far. */
+  /** The number of rows written until now. */
   readonly rows: number;
-  /** Bytes that the file has so far, without its footer. */
+  /** The number of bytes written until now, without the footer. */
   readonly bytes: number;
-  /** Appends rows, as a row group of the file. */
+  /** Appends rows as a row group. */
   write(group: RowGroup): void;
-  /** Ends the file. */
+  /** Ends the file and returns it. */
   finish(): PartFile;
 }
 
@@ -35,9 +35,9 @@ const COMPRESSORS = {
 /**
  * Begins a Parquet file in memory, compressed with Zstandard.
  *
- * The writer would turn decimals and times from rich values into the bytes of the pages. Ours are
- * those bytes already, so it writes the pages under the physical schema, and the footer under the
- * contract's.
+ * The writer would convert decimals and times from JavaScript values to bytes. The values here are
+ * those bytes already, so the writer uses the physical schema for the pages and the contract's
+ * schema for the footer.
  */
 export function createPart(columns: readonly Column[]): PartWriter {
   const writer = new ByteWriter(1 << 16);
@@ -74,14 +74,14 @@ export function createPart(columns: readonly Column[]): PartWriter {
   };
 }
 
-/** Strings that repeat in a window; only for these does a dictionary, or a minimum, pay. */
+/** Strings that repeat in a window. Only these columns benefit from a dictionary or a minimum. */
 const REPEATING = new Set(["symbol", "event_type", "side", "source", "status"]);
 
 function layout(type: ColumnType, name: string) {
   if (REPEATING.has(name)) return {};
   if (type === "STRING" || type === "DECIMAL(20,8)") {
-    // Unsigned bytes order a negative decimal wrongly, and a string's minimum would keep alive the
-    // buffer that it is a view of. Neither gets statistics.
+    // Decimals and strings get no statistics: unsigned bytes sort negative decimals wrongly, and
+    // the minimum of a string would keep its source buffer in memory.
     return { encoding: "PLAIN", statistics: false } as const;
   }
   return type === "TIMESTAMP(MICROS,UTC)" ? { encoding: "PLAIN" } as const : {};
@@ -97,12 +97,13 @@ const PHYSICAL: Record<ColumnType, Physical> = {
   "INT32": { type: "INT32" },
   "INT64": { type: "INT64" },
   "TIMESTAMP(MICROS,UTC)": { type: "INT64" },
-  // Nine bytes are what Spark chooses for a precision of 20.
+  // Spark uses nine bytes for a precision of 20.
   "DECIMAL(20,8)": { type: "FIXED_LEN_BYTE_ARRAY", type_length: 9 },
   "DECIMAL(10,4)": { type: "INT64" },
 };
 
-// Readers older than logical types look at the converted type: both are set, and agree.
+// Readers without support for logical types use the converted type. Both are set, with the same
+// meaning.
 const LOGICAL: Record<ColumnType, Logical> = {
   "STRING": { converted_type: "UTF8", logical_type: { type: "STRING" } },
   "INT32": {},
@@ -125,7 +126,7 @@ function parquetSchema(columns: readonly Column[]): SchemaElement[] {
   return schema(columns, ({ type }) => ({ ...PHYSICAL[type], ...LOGICAL[type] }));
 }
 
-/** The same without what the values mean: under it, values are pages' own bytes and integers. */
+/** The same schema without logical types: values are the raw bytes and integers of the pages. */
 function physicalSchema(columns: readonly Column[]): SchemaElement[] {
   return schema(columns, ({ type }) => PHYSICAL[type]);
 }

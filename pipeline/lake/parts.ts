@@ -18,7 +18,10 @@ import { createHash } from "node:crypto";
 
 /** A part ends with the row group that reaches this size, in bytes. */
 const TARGET_BYTES = 15 << 20;
-/** The largest part, in bytes. A part is stored with one request and kept in memory as a whole. */
+/**
+ * The largest size of a part, in bytes. A part is stored with one request and is completely in
+ * memory.
+ */
 const MOST_BYTES = CONTRACT.parts.mostBytes;
 
 /** A part and its bytes, before it is stored. */
@@ -29,15 +32,20 @@ export interface NewPart extends Part {
 
 /**
  * The rules for names of new parts. Two runs never use one name for different content, and a name
- * that a marker no longer lists is never used again. So a removal never deletes a part of a later
- * run.
+ * that a marker no longer lists is never used again. Therefore, a removal never deletes a part of a
+ * later run.
  */
 export interface Lineage {
   /** The keys of the parts that stay, by folder and digest. */
   readonly kept: ReadonlyMap<string, string>;
-  /** The start of names. Parts for a sealed window begin with `late-`: only clean removes these. */
+  /**
+   * The prefix of names. Parts for a sealed window begin with `late-`: only clean removes these.
+   */
   readonly stem: string;
-  /** The digest of the marker that the parts replace, which names end with; undefined for none. */
+  /**
+   * The digest of the marker that the parts replace, which is the end of their names; undefined if
+   * there is no such marker.
+   */
   readonly replaced: string | undefined;
   /** Keys that must not be used again, because their objects may be cleaned up at any time. */
   readonly avoided: ReadonlySet<string>;
@@ -45,7 +53,7 @@ export interface Lineage {
   readonly amendment?: number;
 }
 
-/** Names for a window that has no marker yet. */
+/** Creates the names for a window that has no marker yet. */
 const FIRST: Lineage = {
   kept: new Map(),
   stem: PART_STEM,
@@ -55,7 +63,7 @@ const FIRST: Lineage = {
 
 /** The state of a window when a run began. */
 export interface Found {
-  /** The marker; undefined where there was none. */
+  /** The marker; undefined if there is none. */
   readonly previous: StoredMarker<BronzeCommit | SilverCommit> | undefined;
   /** The window's objects. */
   readonly listed: readonly ObjectEntry[];
@@ -79,13 +87,16 @@ export function lineageOf({ previous, listed }: Found, amendment?: number): Line
   return { kept, stem: state === "sealed" ? LATE_STEM : PART_STEM, replaced, avoided };
 }
 
-/** Keys of listed parts so old that clean could remove them before this run publishes. */
+/**
+ * Returns the keys of listed parts that are so old that clean could remove them before this run
+ * publishes.
+ */
 function abandoned(listed: readonly ObjectEntry[]): string[] {
   const newest = Date.now() - LONGEST_RUN / 2;
   return listed.filter(({ modified }) => modified < newest).map(({ key }) => key);
 }
 
-/** The folder that an object lies in, ending with `/`. */
+/** The folder of an object, ending with `/`. */
 export function folderOf({ key }: { readonly key: string }): string {
   return key.slice(0, key.lastIndexOf("/") + 1);
 }
@@ -95,8 +106,8 @@ function identity(folder: string, sha256: string): string {
 }
 
 /**
- * Turns row groups into parts of a bounded size. Equal rows give equal parts. A name holds the digest of
- * the content, and of the marker that the part is to replace.
+ * Divides row groups into parts of a bounded size. Equal rows give equal parts. A name contains the
+ * digest of the content, and of the marker that the part will replace.
  *
  * @param prefix the folder that the parts are named into, ending with `/`
  * @throws {Failure} data: a single row group is larger than a part may be
@@ -139,7 +150,7 @@ function name(
   return { key, rows, bytes: body.length, sha256, ...added, body };
 }
 
-/** The first of `name.parquet`, `name-2.parquet`, … that is not to be avoided. */
+/** Returns the first of `name.parquet`, `name-2.parquet`, … that may be used. */
 function unless(avoided: ReadonlySet<string>, name: string): string {
   for (let number = 1;; number++) {
     const key = `${name}${number === 1 ? "" : `-${number}`}${CONTRACT.parts.suffix}`;
@@ -152,7 +163,7 @@ const PARTS_UNDER_WAY = 4;
 const BYTES_UNDER_WAY = 16 << 20;
 
 /**
- * Stores parts while the next ones are made, a few at once.
+ * Stores a few parts concurrently while the next ones are made.
  *
  * @param store whether to store them at all
  * @param onPart receives each part when its upload begins
@@ -185,7 +196,7 @@ export async function storeParts(
 }
 
 /**
- * Reads a part that a marker names, and proves that it is the one.
+ * Reads a part that a marker lists, and verifies its size and digest.
  *
  * @throws {Failure} data: it is missing, has other bytes or rows than the marker says, or is no
  *   Parquet file
@@ -229,7 +240,7 @@ export async function readPart(lake: Lake, part: Part): Promise<PartReader> {
   );
 }
 
-/** How bytes differ from the part in the marker; undefined if they are equal. */
+/** Describes how bytes differ from the part in the marker; undefined if they are equal. */
 export function difference(part: Part, body: Uint8Array): string | undefined {
   if (body.length !== part.bytes) {
     return `it has ${body.length} bytes, but the commit marker says ${part.bytes}`;

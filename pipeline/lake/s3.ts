@@ -31,8 +31,8 @@ const CONNECT_TIMEOUT = 5_000;
 /** Time limit for the start of a response, in milliseconds. */
 const ANSWER_TIMEOUT = 60_000;
 /**
- * The same for a put, and the longest silence within an object. Sending a body counts as one long
- * silence, and a part of 64 MiB should get through where only 2 Mbit/s do.
+ * The same for a put, and for the longest silence within an object. Sending a body counts as one
+ * long silence. The value allows a part of 64 MiB at 2 Mbit/s.
  */
 const UPLOAD_TIMEOUT = 300_000;
 /**
@@ -44,8 +44,9 @@ const AFTERWARDS = 5_000;
 /**
  * Opens a lake in a bucket of an S3-compatible store.
  *
- * A conditional put that is sent again because the first answer got lost finds its own object, and
- * then reports `conflict` though it stored: a caller that needs to know reads the object again.
+ * If the response to a conditional put is lost, the retry finds the object of the first attempt and
+ * reports `conflict`, although the put succeeded. A caller that needs certainty reads the object
+ * again.
  *
  * @param signal aborts whatever is under way; the methods then throw its reason if that is a
  *   Failure, and else one that is unreachable
@@ -116,7 +117,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
           return { bytes: ownBytes(bytes), etag };
         } catch (error) {
           if (isMissingKey(error)) return undefined;
-          // The client sends again what fails before the body; from there on it is up to us.
+          // The client retries failures before the body; failures within the body are retried here.
           const again = error instanceof IncompleteAnswer && attempt < ATTEMPTS;
           if (!again || signal?.aborted) throw failure(`read ${key}`, error);
         }
@@ -197,10 +198,10 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
   return lake;
 }
 
-/** Operations that only a trial of a store needs. */
+/** Operations for testing a store. */
 export interface S3Probe {
   /**
-   * Puts an object with the Content-MD5 of another one, as if it had been damaged on its way.
+   * Puts an object with the Content-MD5 of another one, to simulate damage in transit.
    *
    * @returns `refused` where the store noticed
    */
@@ -212,7 +213,7 @@ export interface S3Probe {
 }
 
 /**
- * Opens a bucket for trying its store. The methods throw as those of {@linkcode openS3} do.
+ * Opens a bucket for testing its store. The methods throw as those of {@linkcode openS3} do.
  *
  * @param signal as there
  */
@@ -257,8 +258,8 @@ export function openS3Probe(config: S3Config, signal?: AbortSignal): S3Probe {
 }
 
 /**
- * A client that depends on nothing but the configuration: whatever is not set here it would look up
- * in the environment and in files of the home directory.
+ * Creates a client that depends only on the configuration. The client would read any missing
+ * setting from the environment and from files in the home directory.
  */
 function s3Client(config: S3Config): S3Client {
   const { endpoint, region, accessKeyId, secretAccessKey, sessionToken } = config;
@@ -267,8 +268,8 @@ function s3Client(config: S3Config): S3Client {
     region,
     credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) },
     forcePathStyle: true,
-    // Ceph RGW verifies Content-MD5, ignores the newer checksums, and refuses the chunked uploads
-    // that they come with.
+    // Ceph RGW verifies Content-MD5, ignores newer checksums, and refuses the chunked uploads that
+    // newer checksums require.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
     expectContinueHeader: false,
@@ -291,7 +292,7 @@ function s3Client(config: S3Config): S3Client {
     userAgentAppId: "deep-storage",
     defaultUserAgentProvider: () => Promise.resolve([["deep-storage", "1"]]),
   });
-  // A store confirms a put or a removal with an empty body. A response with a page comes from a
+  // A store confirms a put or a removal with an empty body. A response with content comes from a
   // proxy.
   client.middlewareStack.add((next) => async (args) => {
     const result = await next(args);
@@ -309,7 +310,7 @@ function s3Client(config: S3Config): S3Client {
 
 function preconditions(condition: Condition | undefined) {
   if (condition === undefined) return {};
-  // Ceph RGW compares the tag as it is, and it has no quotes there.
+  // Ceph RGW compares the tag verbatim, and stores it without quotes.
   return condition === "absent" ? { IfNoneMatch: "*" } : { IfMatch: condition.etag };
 }
 
@@ -319,8 +320,8 @@ function unquoted(etag: string | undefined): string {
 }
 
 /**
- * Compares content with its ETag where that is the content's MD5: where it looks like one, and the
- * store did not encrypt the object, which may give it another.
+ * Compares content with its ETag if the ETag looks like an MD5 digest and the store did not encrypt
+ * the object. The ETag of an encrypted object can be different.
  */
 function confirmDigest(
   answer: Pick<GetObjectCommandOutput, "ServerSideEncryption" | "SSECustomerAlgorithm">,

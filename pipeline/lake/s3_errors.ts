@@ -11,13 +11,13 @@ export class IncompleteAnswer extends Error {
 
 /** The context of an error. */
 export interface Attempt {
-  /** `read <key> in <lake>` */
+  /** The task, such as `read <key> in <lake>`. */
   readonly task: string;
   /** The bucket of the request. */
   readonly config: S3Config;
   /** The signal that may have aborted the request. */
   readonly signal: AbortSignal | undefined;
-  /** Whether it was a conditional put. */
+  /** True if the request was a conditional put. */
   readonly conditional: boolean;
 }
 
@@ -32,8 +32,8 @@ interface S3Error {
 const CHECK_ENDPOINT = "Set S3_ENDPOINT to the address of an S3 store";
 
 /**
- * Converts an error of the S3 client to a {@linkcode Failure}. It never repeats the store's answer
- * beyond the error's code, since stores like to quote the request, key id included.
+ * Converts an error of the S3 client to a {@linkcode Failure}. The message contains only the error
+ * code of the response, because stores often quote the request, including the key ID.
  *
  * @returns the error itself if it is neither an S3 error nor a network error
  */
@@ -55,24 +55,24 @@ export function s3Failure(error: unknown, attempt: Attempt): unknown {
   });
 }
 
-/** Whether the store answered that the object does not exist. No other 404 means that. */
+/** Returns whether the store answered that the object does not exist. No other 404 means that. */
 export function isMissingKey(error: unknown): boolean {
   return error instanceof Error && error.name === "NoSuchKey";
 }
 
-/** Whether the store answered that the condition of a put does not hold. */
+/** Returns whether the store answered that the condition of a put does not hold. */
 export function isConflict(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return isMissingKey(error) || // no object exists that could have the tag
     status(error) === 412;
 }
 
-/** Whether the store answered that another request for the same object was in progress. */
+/** Returns whether the store answered that another request for the same object was in progress. */
 export function isBusy(error: unknown): boolean {
   return error instanceof Error && error.name === "ConditionalRequestConflict";
 }
 
-/** Whether the store answered that the content of a put does not match its Content-MD5. */
+/** Returns whether the store answered that the content of a put does not match its Content-MD5. */
 export function isBadDigest(error: unknown): boolean {
   return error instanceof Error && (error.name === "BadDigest" || status(error) === 422);
 }
@@ -125,7 +125,7 @@ function byStatus(code: number, answer: string, attempt: Attempt): Diagnosis {
 /** Statuses of a store or a proxy that may succeed on a later run. */
 const PASSING = new Set([302, 303, 307, 408, 409, 423, 425, 429]);
 
-/** Errors of sockets and of TLS have a code, or are the client's own timeouts. */
+/** Errors of sockets and of TLS have a code, except for the client's own timeouts. */
 function networkTrouble(error: S3Error): Diagnosis | undefined {
   const { name, code } = error;
   if (name === "TimeoutError" && code === undefined) {
@@ -149,7 +149,7 @@ function networkTrouble(error: S3Error): Diagnosis | undefined {
   return ["unreachable", `${problem} (${code})`, CHECK_NETWORK];
 }
 
-/** Problems of certificates, by the error code of TLS. */
+/** Problems of certificates, by TLS error code. */
 const CERTIFICATE: readonly (readonly [code: RegExp, problem: string, remedy: string])[] = [
   [
     /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_SELF_SIGNED)/,
@@ -172,7 +172,9 @@ function status(error: S3Error): number | undefined {
   return error.$metadata?.httpStatusCode;
 }
 
-/** An error's code comes from the store; anything that does not look like one stays out. */
+/**
+ * The error code comes from the store. The message omits anything that does not look like a code.
+ */
 function word(name: string): string {
   return /^[A-Za-z]{1,60}$/.test(name) ? name : "";
 }
@@ -295,7 +297,7 @@ export function diagnoseCode(code: string, bucket: string): Diagnosis | undefine
   return [kind, `${problem} (${code})`, remedy];
 }
 
-/** Codes of a store that cannot answer just now. Most have a status that says as much. */
+/** Codes of a store that is temporarily unavailable. Most have a status that says the same. */
 export const PASSING_CODES: ReadonlySet<string> = new Set([
   "InternalError",
   "ServiceUnavailable",

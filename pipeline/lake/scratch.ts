@@ -5,9 +5,12 @@ import { openLake } from "./open.ts";
 import { openS3Probe, type S3Probe } from "./s3.ts";
 import { isAbandonedScratch, newScratchFolder, SCRATCH_PREFIX } from "./lifetimes.ts";
 
-/** Milliseconds that removing a scratch folder may take once its work is over or was aborted. */
+/**
+ * The time limit for removing a scratch folder after the work ended or was aborted, in
+ * milliseconds.
+ */
 const CLEANING = 5_000;
-/** Milliseconds that a put which was given up on may still be on its way. */
+/** The time that an abandoned put may still be in progress, in milliseconds. */
 const STRAGGLING = 200;
 
 /** A folder of a lake that is removed when the work in it is over. */
@@ -16,15 +19,15 @@ export interface Scratch {
   readonly lake: Lake;
   /** Further operations of a bucket; undefined for a directory. */
   readonly probe: S3Probe | undefined;
-  /** The folder's own prefix, ending with `/`. */
+  /** The prefix of the folder, ending with `/`. */
   readonly prefix: string;
   /** Returns the key of a name in the folder. The object is removed at the end. */
   at(name: string): string;
 }
 
 /**
- * Works in a scratch folder, and removes it: also where the work fails or is aborted, as far as the
- * lake can then still be reached. Folders that a killed process left behind go after an hour.
+ * Runs work in a scratch folder and then removes the folder, even if the work fails or is aborted,
+ * provided that the lake is still reachable. Folders of killed processes are removed after an hour.
  *
  * @param signal aborts the work, not the removal
  * @throws {Failure} what the work throws, or that the lake cannot be listed or cleaned
@@ -70,7 +73,7 @@ export async function inScratch<T>(
   return result;
 }
 
-/** Cleans up and never rejects, so that the first error is the one that is thrown. */
+/** Cleans up and never rejects, so that the original error is thrown. */
 async function cleanAfterFailure(
   config: LakeConfig,
   keys: ReadonlySet<string>,

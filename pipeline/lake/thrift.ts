@@ -1,13 +1,13 @@
 /** A value of Thrift's compact protocol. Integers beyond 2^53 are refused. */
 export type ThriftValue = boolean | number | Uint8Array | readonly ThriftValue[] | ThriftStruct;
 
-/** A struct: its values by the numbers of their fields. */
+/** A struct: its values by field number. */
 export type ThriftStruct = ReadonlyMap<number, ThriftValue>;
 
-/** How deep Parquet's structs lie within each other, generously. */
+/** A generous limit for the nesting of Parquet's structs. */
 const MOST_DEPTH = 16;
 
-/** The protocol's own numbers for types. */
+/** The type numbers of the protocol. */
 const [STOP, TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, STRUCT] = [
   0,
   1,
@@ -23,8 +23,9 @@ const [STOP, TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, STRUCT] = [
 ] as const;
 
 /**
- * Reads a struct of Thrift's compact protocol, in a time and a space that its bytes bound: Parquet
- * describes its files and pages with such structs, and a damaged one must not pass for endless.
+ * Reads a struct of Thrift's compact protocol. Parquet describes its files and pages with such
+ * structs. The size of the input bounds time and memory, so that a damaged struct cannot cause an
+ * endless read.
  *
  * @param offset where the struct begins
  * @returns the struct, and the offset right behind it
@@ -62,7 +63,7 @@ export function readStruct(
     return value;
   }
 
-  /** How many bytes or elements follow. Each element takes a byte at least. */
+  /** Reads the number of bytes or elements that follow. Each element takes at least one byte. */
   function length(): number {
     const value = Number(varint(32));
     if (value > view.byteLength - at) throw new Error("a Thrift length is too large");
@@ -124,7 +125,7 @@ export function countIn(struct: ThriftStruct, field: number, most: number, name:
   throw new Error(`${name} is ${typeof value === "number" ? value : "missing"}, not 0 to ${most}`);
 }
 
-/** The struct in a field; undefined where there is none. */
+/** Returns the struct in a field; undefined if there is none. */
 export function structIn(struct: ThriftStruct, field: number): ThriftStruct | undefined {
   const value = struct.get(field);
   return value instanceof Map ? value : undefined;

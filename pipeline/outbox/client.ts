@@ -13,12 +13,12 @@ import {
   noTls,
 } from "./tls.ts";
 
-/** A row of a query's result: every value as Postgres's own text. */
+/** A row of a query's result. Every value is the text of Postgres. */
 export type TextRow = Readonly<Record<string, string | null>>;
 
-/** How to connect. */
+/** The options of a connection. */
 export interface ConnectOptions {
-  /** Closes the connection when it aborts; what was under way then fails. */
+  /** Closes the connection on abort; pending operations then fail. */
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds that the server may send nothing while a response is pending. The default is 300,000. */
   readonly silence?: number | undefined;
@@ -41,7 +41,7 @@ export interface Client {
   send(statements: string): Promise<TextRow[][]>;
   /** Sends statements in one message and streams the bytes of the COPY TO STDOUT among them. */
   copy(statements: string): AsyncGenerator<Uint8Array>;
-  /** Ends the session, in the middle of a copy at once. */
+  /** Ends the session. Aborts a running copy immediately. */
   end(): Promise<void>;
 }
 
@@ -91,7 +91,7 @@ const KEEPALIVE_AFTER_MS = 30_000;
 const NO_TLS = "The server does not support SSL connections";
 
 /**
- * Logs in, with TLS as the configuration says.
+ * Logs in, with TLS as configured.
  *
  * @throws {Failure} configuration: the server refuses the login or the encryption; unreachable: there
  *   is no server

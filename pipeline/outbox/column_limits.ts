@@ -16,7 +16,7 @@ export function misfits({ wider }: OutboxSchema): { column: EventColumn; test: s
     const { name, nullable } = column;
     const decimal = digits(column);
     if (decimal === undefined) return nullable ? [] : [{ column, test: `${name} IS NULL` }];
-    // NaN sorts above every number, so it is too large as well.
+    // NaN sorts above every number, so it counts as too large.
     const test = wider.has(name)
       ? `abs(${name}) >= 1e${decimal.before} OR ${name} <> trunc(${name}, ${decimal.after})`
       : `${name} = 'NaN'`;

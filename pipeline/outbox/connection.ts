@@ -21,17 +21,17 @@ export interface Connection {
    */
   query(sql: string): Promise<TextRow[]>;
   /**
-   * Streams `COPY (select) TO STDOUT (FORMAT binary)` in blocks of about a mebibyte, as fast as they
-   * are taken.
+   * Streams `COPY (select) TO STDOUT (FORMAT binary)` in blocks of about 1 MiB, as fast as the
+   * caller reads.
    *
    * @throws {Failure} as {@linkcode query}
    */
   copy(select: string): AsyncIterable<Uint8Array>;
   /** Begins a transaction in which all reads see the same state. An error ends it. */
   beginSnapshot(): Promise<void>;
-  /** Ends that transaction. */
+  /** Ends the transaction of the snapshot. */
   endSnapshot(): Promise<void>;
-  /** Ends the session, also in the middle of a copy. */
+  /** Ends the session, even during a copy. */
   close(): Promise<void>;
 }
 

@@ -150,7 +150,7 @@ function changedType({ name }: EventColumn): Failure {
   });
 }
 
-/** Decodes one field; undefined where the value does not fit. Each row group has its own. */
+/** Decodes one field; undefined if the value does not fit. Each row group has its own decoders. */
 type Decoder = (
   bytes: Uint8Array,
   view: DataView,
@@ -174,7 +174,7 @@ const DECODERS: Record<DecoderName, () => Decoder> = {
     return INFINITIES.has(micros) ? undefined : micros + POSTGRES_EPOCH;
   },
   text: textDecoder,
-  // A version number goes before the text of a jsonb; there has only ever been version 1.
+  // A version number precedes the text of a jsonb. Version 1 is the only one.
   jsonb: () => (bytes, _, offset, length) =>
     bytes[offset] === 1 ? bytes.subarray(offset + 1, offset + length) : undefined,
   price: priceDecoder,
@@ -211,13 +211,13 @@ function priceDecoder(): Decoder {
   };
 }
 
-/** Cuts small places of one size out of large arrays. */
+/** Allocates small slices of one size from large arrays. */
 function cutSlots(size: number) {
   const cut = {
     slab: new Uint8Array(0),
     view: new DataView(new ArrayBuffer(0)),
     used: 0,
-    /** Where the next place begins in the slab. */
+    /** Returns the offset of the next place in the slab. */
     next(): number {
       if (cut.used + size > cut.slab.length) {
         cut.slab = new Uint8Array(size * 1024);
@@ -231,7 +231,7 @@ function cutSlots(size: number) {
   return cut;
 }
 
-/** Short texts repeat: the same bytes give the same array, which spares the encoder a comparison. */
+/** Short texts repeat. Equal bytes share one array, which saves the encoder a comparison. */
 const SHORT = 24;
 
 function textDecoder(): Decoder {

@@ -13,10 +13,10 @@ interface Wire {
 const BLOCK_BYTES = 1 << 20;
 
 /**
- * A COPY TO STDOUT, in the shape that `pg` takes a query in: it calls the `handle…` methods as the
- * server's messages come. A message's bytes stay valid only during that call, for the driver reads
- * the next message into the same buffer, so they are copied at once. While a block waits to be
- * taken, the socket is paused.
+ * A COPY TO STDOUT as a query object of `pg`: the driver calls the `handle…` methods for each
+ * message of the server. The bytes of a message are valid only during that call, because the driver
+ * reads the next message into the same buffer. Therefore, they are copied at once. The socket is
+ * paused until the current block is consumed.
  */
 export function createCopy(sql: string): CopySource & Record<string, unknown> {
   let wire: Wire | undefined; // there is none before our turn comes in the connection's queue

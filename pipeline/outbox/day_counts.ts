@@ -5,17 +5,18 @@ import { onNoDay, sqlInstant } from "./sql.ts";
 
 /** Number of events of the outbox per day. */
 export interface DayCounts {
-  /** Events per day, for the days that have any. */
+  /** The number of events per day, for days with events. */
   readonly days: ReadonlyMap<Day, number>;
   /**
-   * Events that fall on no day: their `occurred_at` is null, infinite, or beyond the years 1 to 9999.
-   * They are counted only where the range has no bounds.
+   * Events without a day: their `occurred_at` is null, infinite, or outside the years 1 to 9999.
+   * They are counted only if the range has no bounds.
    */
   readonly strays: number;
 }
 
 /**
- * Counts the outbox by day, in one statement. Every row counts, whether the contract can hold it or not.
+ * Counts the outbox by day, in one statement. Counts every row, even if the row does not fit the
+ * contract.
  *
  * @throws {Failure} as {@linkcode Connection.query}
  */

@@ -9,18 +9,18 @@ import { RELATIVES, sqlInstant } from "./sql.ts";
 export const SUBSCRIPTION_GRACE = 86_400_000_000n;
 
 /**
- * Whether a window can still grow.
+ * Describes whether a window can still grow.
  *
- * `occurred_at` is stamped before the commit, so a transaction that began in time can add a row to a
- * day that is over. Only when the day and a grace are over, and no transaction that began before then
- * is open any more, can no writer add to it.
+ * `occurred_at` is set before the commit, so a transaction that began in time can add a row to a
+ * day that is over. A day is complete only after its end and a grace period, when no transaction
+ * that began before that time is still open.
  */
 export interface Fence {
-  /** The database's clock, in microseconds since 1970. */
+  /** The time of the database, in microseconds since 1970. */
   readonly now: bigint;
-  /** Whether no writer can add to the window any more. */
+  /** True if no writer can add to the window any more. */
   readonly sealable: boolean;
-  /** Why the window stays open, one sentence each; empty where it is sealable. */
+  /** The reasons why the window stays open, one sentence each; empty if it is sealable. */
   readonly reasons: readonly string[];
 }
 
@@ -45,17 +45,17 @@ export interface Holder {
   readonly reason: string;
   /** The role of the session or transaction, if known. */
   readonly user?: string;
-  /** The session's process on the server. */
+  /** The process ID of the session on the server. */
   readonly pid?: number;
   /** The name of a prepared transaction. */
   readonly gid?: string;
   /** The name of a subscription. */
   readonly subscription?: string;
-  /** How long it has been open, in seconds, where that is known. */
+  /** How long it has been open, in seconds, if known. */
   readonly seconds?: number;
 }
 
-/** The database's clock, in microseconds since 1970. */
+/** Returns the time of the database, in microseconds since 1970. */
 export async function databaseClock(connection: Connection): Promise<bigint> {
   const [row] = await connection.query(
     "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now",
@@ -64,9 +64,10 @@ export async function databaseClock(connection: Connection): Promise<bigint> {
 }
 
 /**
- * Reads which sessions could still add to a window. An unknown state counts as open: sessions that
- * this user cannot inspect or that do not report, and every prepared transaction, because the
- * server does not store when it began.
+ * Reads the sessions that could still add to a window. An unknown state counts as open. This
+ * applies to sessions that this user cannot inspect or that do not report their state. It also
+ * applies to every prepared transaction, because the server does not store when the transaction
+ * began.
  *
  * @param grace microseconds that a writer may take after the end of the window
  */
@@ -109,9 +110,10 @@ export async function readHolders(connection: Connection, bound: bigint): Promis
 const NO_WRITERS = `(backend_type IN ('autovacuum worker', 'parallel worker')
   OR backend_type = 'walsender' AND (xact_start IS NULL OR query ILIKE 'START_REPLICATION%'))`;
 
-// With track_activities off, neither state nor transaction is reported. Turned on again within a
-// transaction, the state is, and the transaction's start is not; a session that begins or ends a
-// transaction at this very moment looks the same, but has no transaction id, and not for long.
+// With track_activities off, the server reports neither the state nor the transaction. If it is
+// turned on during a transaction, the server reports the state, but not the start of the
+// transaction. A session that is just beginning or ending a transaction looks the same, but has no
+// transaction id, and only for a moment.
 const UNTRACKED = `(xact_start IS NULL AND CASE state
   WHEN 'disabled' THEN true
   WHEN 'idle' THEN false

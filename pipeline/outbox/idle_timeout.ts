@@ -1,20 +1,20 @@
-/** How long to wait for the other side of a connection. */
+/** How long to wait for the peer of a connection. */
 export interface Patience {
-  /** How many bytes have come since the connection began. */
+  /** Returns the number of bytes received since the connection began. */
   received(): number;
-  /** How long nothing may come, in milliseconds. */
+  /** The longest time without any bytes, in milliseconds. */
   readonly silence: number;
-  /** Called once nothing has come for that long. It has to make the answer fail. */
+  /** Called after this time without any bytes. The function must make the answer fail. */
   giveUp(): void;
-  /** Called, at most once for an answer, when nothing has come for about two seconds. */
+  /** Called after about two seconds without any bytes, at most once for an answer. */
   tell(): void;
 }
 
 const TELL_AFTER_MS = 2000;
 
 /**
- * Waits for an answer as long as bytes come. Only time counts in which this process would have seen
- * them: a machine that was asleep does not take its own sleep for the other side's silence.
+ * Waits for an answer while bytes arrive. Time counts only while this process runs, so that sleep
+ * of this machine does not count as silence of the peer.
  *
  * @example
  * ```ts

@@ -14,17 +14,19 @@ export const EXCLUSIVE_LOCKS = `
 
 /** A lock that was not free in time. */
 export interface LockNotFree {
-  /** What was being done: `read from robson@db:5432/rbsdb`. */
+  /** The operation that failed: `read from robson@db:5432/rbsdb`. */
   readonly task: string;
   /** Milliseconds that the connection waited. */
   readonly lockTimeout: number;
   /** The rows of {@linkcode EXCLUSIVE_LOCKS}. */
   readonly holders: readonly TextRow[];
-  /** The server's answer. */
+  /** The error of the server. */
   readonly cause: Failure;
 }
 
-/** The failure for a lock that was not free in time, with the sessions that hold it as far as known. */
+/**
+ * Creates the failure for a lock that was not free in time, with the known sessions that hold it.
+ */
 export function lockNotFree({ task, lockTimeout, holders, cause }: LockNotFree): Failure {
   const problem = `a lock was not free within ${lockTimeout / 1000} s`;
   const like = "a migration, VACUUM FULL or TRUNCATE does";

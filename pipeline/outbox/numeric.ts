@@ -6,7 +6,7 @@ const NEGATIVE = 0x4000;
 const POSITIVE = 0;
 const LIMB = 1 << 24;
 
-/** Base-10000 digits of the value that was read last, least significant first. */
+/** The base-10000 digits of the last value, least significant first. */
 const digits = new Uint16Array(5);
 
 /**
@@ -49,7 +49,8 @@ export function writeDecimal20(
   out: DataView,
   target: number,
 ): boolean {
-  // Twenty digits are exactly five digits of base 10000, so what fits in places fits in the type.
+  // Twenty digits are exactly five digits of base 10000, so a value that fits these places fits the
+  // type.
   const negative = readDigits(view, offset, 8, 5);
   if (negative === undefined) return false;
   // Three limbs of 24 bits; twice "times 10^8, plus the next eight decimal digits".

@@ -6,9 +6,11 @@ import type { Encryption } from "./tls.ts";
 
 /** An error of `pg`: the server's answer, or an error of the network or of the driver. */
 export interface PostgresError extends Error {
-  /** The SQLSTATE of an answer, or a word of the network's such as ECONNREFUSED. */
+  /** The SQLSTATE of the server, or a network error code such as ECONNREFUSED. */
   readonly code?: string;
-  /** The function of the server that complained. Unlike the message it is never translated. */
+  /**
+   * The function of the server that reported the error. Unlike the message, it is never translated.
+   */
   readonly routine?: string;
 }
 
@@ -16,9 +18,9 @@ export interface PostgresError extends Error {
 export interface Place {
   /** The failed task: `read from robson@db:5432/rbsdb`. */
   readonly task: string;
-  /** How the connection was made. */
+  /** The configuration of the connection. */
   readonly config: DatabaseConfig;
-  /** Whether it is encrypted. */
+  /** The encryption of the connection. */
   readonly encryption: Encryption;
 }
 
@@ -53,13 +55,14 @@ const REMEDIES: Record<string, (place: Place) => string> = {
   "42P01": () => "Set DJANGO_DB_NAME to the database of Robson's backend, and run its migrations.",
 };
 
-// The connection (08), a rollback by the server (40), no room left (53), a snapshot that is too old
-// (72), the operator (57), the disk (58); a timeout of the transaction (25P03, 25P04); an object
-// that another session uses (55006, 55P03). All of them may be resolved by the next run.
+// Connection errors (08), a rollback by the server (40), insufficient resources (53), a snapshot
+// that is too old (72), an intervention of the operator (57), the disk (58), a timeout of the
+// transaction (25P03, 25P04), or an object that another session uses (55006, 55P03). The next run
+// may succeed.
 const PASSING = /^(08|40|53|57|58|72)|^(25P03|25P04|55006|55P03)$/;
 
 /**
- * Whether an error is an answer of the server's: the network's codes are words, such as EPIPE.
+ * Returns whether the server sent an error. Codes of network errors are words, such as EPIPE.
  *
  * @example
  * ```ts

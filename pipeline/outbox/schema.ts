@@ -7,33 +7,33 @@ import { DESCENDANTS, identifier } from "./sql.ts";
 
 /** The schema of an outbox that matches the contract. */
 export interface OutboxSchema {
-  /** Columns whose Postgres type can hold values that Parquet's cannot. */
+  /** Columns whose Postgres type can hold values that the Parquet type cannot hold. */
   readonly wider: ReadonlySet<string>;
   /** Columns that the contract does not know. They are not exported. */
   readonly unknown: readonly string[];
-  /** Every column of the table, in its order. */
+  /** Every column of the table, in the order of the table. */
   readonly columns: readonly string[];
   /** Columns with a unique constraint in Postgres. */
   readonly unique: ReadonlySet<string>;
-  /** Whether the table is partitioned. */
+  /** True if the table is partitioned. */
   readonly partitioned: boolean;
 }
 
 /** A column as the database declares it. */
 export interface OutboxColumn {
-  /** Its name. */
+  /** The name. */
   readonly name: string;
-  /** Its type without precision or length, as `format_type` names it. */
+  /** The type without precision or length, as `format_type` writes it. */
   readonly type: string;
-  /** Its type with them. */
+  /** The type with precision or length. */
   readonly declared: string;
 }
 
 /** The table under the outbox's name, whether it fits the contract or not. */
 export interface OutboxTable {
-  /** Its name, with the schema where the user's search_path needs one. */
+  /** The name, with the schema if the user's search_path requires it. */
   readonly name: string;
-  /** Whether this user may select from it. */
+  /** True if the user may select from it. */
   readonly readable: boolean;
   /** The user of the connection. */
   readonly user: string;
@@ -41,15 +41,17 @@ export interface OutboxTable {
   readonly database: string;
   /** The encoding of that database's texts. */
   readonly encoding: string;
-  /** What it is, in Postgres's words, as in `a table` or `a materialized view`. */
+  /** The kind in the words of Postgres, such as `a table` or `a materialized view`. */
   readonly kind: string;
-  /** Whether it is temporary, so that it hides the table that everybody else sees. */
+  /**
+   * True if the table is temporary. A temporary table hides the permanent table with the same name.
+   */
   readonly temporary: boolean;
-  /** Its partitions, and the tables that inherit from it, that are foreign tables. */
+  /** Partitions and inheriting tables that are foreign tables. */
   readonly foreign: readonly string[];
-  /** Whether row-level security would hide rows from this user. */
+  /** True if row-level security would hide rows from this user. */
   readonly rowsHidden: boolean;
-  /** In their order. */
+  /** The columns, in the order of the table. */
   readonly columns: readonly OutboxColumn[];
 }
 
@@ -57,7 +59,7 @@ export interface OutboxTable {
 export interface Departure {
   /** The contract's column. */
   readonly column: EventColumn;
-  /** The type that it has in the table; undefined where the table has no such column. */
+  /** The type of the column in the table; undefined if the table has no such column. */
   readonly actual?: string;
 }
 
@@ -69,7 +71,7 @@ const TABLE = `
          row_security_active(c.oid) AS rows_hidden
   FROM pg_class c WHERE c.oid = to_regclass('${OUTBOX_TABLE}')`;
 
-/** Relations by the letter that pg_class has for them. */
+/** Names for kinds of relations, by the letter in pg_class. */
 const KINDS: Readonly<Record<string, string>> = {
   r: "a table",
   p: "a partitioned table",
@@ -93,7 +95,7 @@ const COLUMNS = `
   WHERE attrelid = to_regclass('${OUTBOX_TABLE}') AND attnum > 0 AND NOT attisdropped
   ORDER BY attnum`;
 
-// An index of a table says nothing about the tables that inherit from it.
+// An index of a table does not cover the tables that inherit from it.
 const UNIQUE_COLUMNS = `
   SELECT attname AS name
   FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
@@ -162,7 +164,10 @@ export function notATable({ kind, temporary, foreign }: OutboxTable): string | u
   return undefined;
 }
 
-/** Tables and views with a name like the outbox's, for the message that the outbox is missing. */
+/**
+ * Returns tables and views with a name similar to the outbox, for the message that the outbox is
+ * missing.
+ */
 export async function nearMisses(connection: Connection): Promise<string[]> {
   return (await connection.query(NEAR_MISSES)).map(({ name }) => name!);
 }
@@ -255,7 +260,7 @@ function widerColumns(columns: readonly OutboxColumn[]): Set<string> {
   return new Set(wider.map(({ name }) => name));
 }
 
-/** Two types of Postgres whose values travel in the same bytes. */
+/** Returns whether two Postgres types have the same binary format. */
 function holdsSame(expected: string, actual: string): boolean {
   const texts = ["character varying", "text"];
   return expected === actual || texts.includes(expected) && texts.includes(actual);

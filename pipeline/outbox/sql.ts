@@ -29,7 +29,10 @@ export const DESCENDANTS = `
     UNION SELECT inhrelid FROM pg_inherits JOIN below ON inhparent = below.oid)
   SELECT oid FROM below`;
 
-/** Selects the same and its parents. A row written to any of these tables may be in the outbox. */
+/**
+ * Selects the outbox, its partitions, children and parents. A row written to any of these tables
+ * may be in the outbox.
+ */
 export const RELATIVES = `
   WITH RECURSIVE above AS (
     SELECT to_regclass('${OUTBOX_TABLE}')::oid AS oid
@@ -60,8 +63,8 @@ export const onNoDay: string =
   "(occurred_at IS NULL OR occurred_at < timestamptz '0001-01-01T00:00:00Z' OR " +
   "occurred_at >= timestamptz '10000-01-01T00:00:00Z')";
 
-// Every statement runs in such a transaction, and no setting outlives it, because a pooler gives
-// the session to other clients before and after. This includes application_name, which pgbouncer
+// Every statement runs in such a transaction, and no setting outlives the transaction, because a
+// pooler shares the session with other clients. This includes application_name, which pgbouncer
 // would keep on the session after a login with it.
 
 // The settings lift the time limits of the role, and fix the text format of values independently of
@@ -80,7 +83,7 @@ const SETTINGS = `
 
 /** The options of a transaction. */
 export interface TransactionOptions {
-  /** Whether all of its statements see the same state, or each the state at its beginning. */
+  /** The isolation level: with `REPEATABLE READ`, all statements see the same state. */
   readonly isolation: "READ COMMITTED" | "REPEATABLE READ";
   /** The server's major version. */
   readonly version: number;
@@ -90,7 +93,7 @@ export interface TransactionOptions {
 
 /** Begins a transaction that can change nothing. */
 export function begin({ isolation, version, lockTimeout }: TransactionOptions): string {
-  // The role's limits go for these statements too, until they are lifted.
+  // The limits of the role apply to these statements too, until they are lifted.
   const since17 = version >= 17 ? "SET LOCAL transaction_timeout = 0;" : "";
   return `BEGIN ISOLATION LEVEL ${isolation} READ ONLY NOT DEFERRABLE; ${since17} ${SETTINGS};
   SET LOCAL lock_timeout = ${lockTimeout}`;
@@ -99,5 +102,5 @@ export function begin({ isolation, version, lockTimeout }: TransactionOptions): 
 /** Ends a transaction. */
 export const COMMIT = "COMMIT";
 
-/** Ends a transaction that failed. Harmless where there is none. */
+/** Ends a failed transaction. Has no effect if there is none. */
 export const ROLLBACK = "ROLLBACK";

@@ -12,15 +12,15 @@ import type { OutboxSchema } from "./schema.ts";
 export interface Survey {
   /** Events of the window that fit the contract. */
   readonly rows: number;
-  /** Their smallest event_seq; null where none of them has one. */
+  /** The smallest event_seq; null if none of the events has one. */
   readonly minSeq: bigint | null;
-  /** Their largest event_seq; null where none of them has one. */
+  /** The largest event_seq; null if none of the events has one. */
   readonly maxSeq: bigint | null;
   /** The events of the window that do not fit, by event_id, nulls last. */
   readonly unfit: readonly UnfitEvent[];
   /** The event_ids of a few events of the table that fall on no day at all. */
   readonly strays: readonly string[];
-  /** How many such events there are. */
+  /** The number of such events. */
   readonly strayCount: number;
 }
 
@@ -28,25 +28,28 @@ export interface Survey {
 export interface UnfitEvent {
   /** The event_id; null if the event has none. */
   readonly event_id: string | null;
-  /** What does not fit, in the contract's order. */
+  /** The columns that do not fit, in the contract's order. */
   readonly problems: readonly Misfit[];
-  /** Every column of the table, in its order, as Postgres's own text. */
+  /** Every column of the table, in the order of the table, as text of Postgres. */
   readonly row: Readonly<Record<string, string | null>>;
 }
 
-/** Why an event does not fit. */
+/** The reason why an event does not fit. */
 export interface Misfit {
   /** The contract's column. */
   readonly column: string;
-  /** The problem of its value: `is NaN`. */
+  /** The problem of the value, such as `is NaN`. */
   readonly problem: string;
 }
 
-/** The most unfit events that a day may have. With more, the table or the contract is wrong. */
+/**
+ * The largest accepted number of unfit events per day. With more, the table or the contract is
+ * wrong.
+ */
 const MOST_UNFIT = 10_000;
 /**
- * The largest size of the unfit events of a day, in bytes. They are kept in memory and in one
- * object of the lake.
+ * The largest accepted size of the unfit events per day, in bytes. They are kept in memory and in
+ * one object of the lake.
  */
 const MOST_UNFIT_BYTES = 64 << 20;
 
@@ -89,7 +92,7 @@ async function readUnfit(
     FROM ${OUTBOX_TABLE} AS stored WHERE ${where}`);
   const [rows, bytes] = [Number(size!.rows), Number(size!.bytes)];
   if (rows > MOST_UNFIT || bytes > MOST_UNFIT_BYTES) throw tooManyUnfit(window, rows, bytes);
-  // Numbers instead of names: a column may be called anything.
+  // Uses numbers instead of names, because a column can have any name.
   const values = schema.columns.map((name, i) => `${identifier(name)}::text AS "${i}"`);
   const tests = misfits(schema);
   const flags = tests.map(({ test }, i) => `(${test}) IS TRUE AS "misfit ${i}"`);

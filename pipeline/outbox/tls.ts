@@ -3,17 +3,17 @@ import { Failure, type FailureKind } from "../errors.ts";
 
 /** The encryption of a connection, as options of `node:tls`; false without encryption. */
 export type Encryption = false | {
-  /** Whether the certificate has to be signed by a CA that we trust. */
+  /** True if a trusted CA must have signed the certificate. */
   readonly rejectUnauthorized: boolean;
   /** The CAs, as PEM, in place of the system's. */
   readonly ca?: string;
-  /** Replaces the check that the certificate is for the host. */
+  /** Replaces the check that the certificate matches the host. */
   readonly checkServerIdentity?: () => undefined;
 };
 
 /**
- * The encryptions to try, in this order. The modes mean what they mean to libpq. Where no mode is set,
- * it is `prefer`, and `disable` for a server on this machine.
+ * Returns the encryptions to try, in this order. The modes have the same meaning as in libpq. The
+ * default mode is `prefer`, and `disable` for a server on this machine.
  *
  * @example
  * ```ts
@@ -43,7 +43,7 @@ export function encryptions({ host, tls }: DatabaseConfig): [Encryption, ...Encr
   }
 }
 
-/** Whether the password may be sent in clear text if the server asks for it. */
+/** Returns whether the password may be sent in clear text if the server asks for it. */
 export function mayShowPassword({ host, tls }: DatabaseConfig, encryption: Encryption): boolean {
   return encryption !== false || isLoopback(host) || tls?.mode === "disable" && tls.asked;
 }
@@ -60,7 +60,7 @@ export function cleartextRefused(task: string, { host }: DatabaseConfig): Failur
   });
 }
 
-/** The failure of a server without TLS where the configuration requires it. */
+/** Creates the failure for a server without TLS if the configuration requires TLS. */
 export function noTls(task: string, { tls }: DatabaseConfig): Failure {
   return new Failure({
     kind: "configuration",

@@ -17,7 +17,7 @@ export async function endSnapshot(connection: Connection): Promise<void> {
   await connection.endSnapshot();
 }
 
-/** Counts a window's rows, also those that do not fit the contract. */
+/** Counts the rows of a window, including rows that do not fit the contract. */
 export async function countRows(connection: Connection, window: Window): Promise<number> {
   const [row] = await connection.query(
     `SELECT count(*) AS rows FROM ${OUTBOX_TABLE} WHERE ${within(window)}`,
@@ -25,7 +25,7 @@ export async function countRows(connection: Connection, window: Window): Promise
   return Number(row!.rows);
 }
 
-/** The nearest days with events, for the message that a window is empty. */
+/** Returns the nearest days with events, for the message about an empty window. */
 export async function neighbours(connection: Connection, window: Window): Promise<string[]> {
   const [row] = await connection.query(`
     SELECT (SELECT to_char(max(occurred_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD')
@@ -41,7 +41,10 @@ export function identitiesQuery(window: Window): string {
     `WHERE ${within(window)} AND event_id IS NOT NULL ORDER BY event_seq NULLS LAST, event_id`;
 }
 
-/** A window's events in bronze's order, in row groups. Those that do not fit are left out. */
+/**
+ * Streams the events of a window in bronze's order, in row groups. Leaves out events that do not
+ * fit.
+ */
 export function readEvents(
   connection: Connection,
   window: Window,

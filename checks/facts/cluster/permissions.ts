@@ -19,7 +19,7 @@ export interface AccountAction {
 
 /** The API server's answer to an access review of a service account. */
 export interface Right extends AccountAction {
-  /** Whether the service account may perform the action. */
+  /** True if the service account may perform the action. */
   readonly allowed: boolean;
   /** The server's reason, which names the binding, or an empty string. */
   readonly reason: string;

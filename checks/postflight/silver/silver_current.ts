@@ -65,7 +65,8 @@ function foreign(silver: SilverFact, contract: string): Finding {
 }
 
 function stale(silver: SilverFact, bronze: BronzeFact): Finding {
-  // A run replaces a sealed silver only where amendments lead from silver's bronze to the current bronze.
+  // A run replaces a sealed silver only if amendments lead from silver's bronze to the current
+  // bronze.
   const follows = bronze.past.has(silver.marker!.commit.bronze.sha256);
   return {
     severity: "fail",

@@ -39,7 +39,7 @@ export function answerTo({ bindings, now, rights }: Known, deed: AccountAction):
   );
 }
 
-/** Whether an action is allowed after the manifests are applied. */
+/** Returns whether an action is allowed after the manifests are applied. */
 export function isAllowed(known: Known, deed: AccountAction): boolean {
   return answerTo(known, deed)?.allowed ?? may(known.bindings, deed);
 }

@@ -38,7 +38,7 @@ export function excessPermissions({ object, rules = [] }: Binding): Finding[] {
   ];
 }
 
-/** Whether a binding has other subjects too. */
+/** Returns whether a binding has other subjects too. */
 function isShared(object: ManifestObject): boolean {
   return isBuiltIn(object) || listOf(object.value.subjects).length > 1;
 }

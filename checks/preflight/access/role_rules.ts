@@ -57,7 +57,7 @@ export function bindingsOf(
   });
 }
 
-/** Whether the API server creates an object, and creates it again if it is missing. */
+/** Returns whether the API server creates an object, and creates it again if it is missing. */
 export function isBuiltIn(object: ManifestObject): boolean {
   return labelOf(object, "kubernetes.io/bootstrapping") === "rbac-defaults";
 }
@@ -88,7 +88,7 @@ function texts(value: unknown): string[] {
   return Array.isArray(value) ? value.map((each) => textOf(each) ?? "") : [];
 }
 
-/** Whether bindings of an account allow an action. */
+/** Returns whether bindings of an account allow an action. */
 export function may(
   bindings: readonly Binding[],
   { resource, verb, namespace }: Pick<AccountAction, "resource" | "verb" | "namespace">,
@@ -99,7 +99,7 @@ export function may(
   );
 }
 
-/** Whether a rule allows a verb on all objects of a resource of the core group. */
+/** Returns whether a rule allows a verb on all objects of a resource of the core group. */
 function allows(rule: AppliedRule, resource: string, verb: string): boolean {
   const has = (list: readonly string[], each: string) => list.includes(each) || list.includes("*");
   return rule.names.length === 0 && has(rule.groups, "") && has(rule.resources, resource) &&

@@ -41,7 +41,7 @@ export function poolPlatform(objects: readonly ManifestObject[]): string | undef
   return undefined;
 }
 
-/** Whether a node is ready, as its kubelet reports. */
+/** Returns whether a node is ready, as its kubelet reports. */
 export function isReady(node: ManifestObject): boolean {
   return conditionOf(node)?.status === "True";
 }
@@ -66,7 +66,7 @@ export function formatTaint({ key, value, effect }: Taint): string {
   return `${key}${value === "" ? "" : `=${value}`}:${effect}`;
 }
 
-/** Whether a toleration matches a taint. `Exists` without a key matches every taint. */
+/** Returns whether a toleration matches a taint. `Exists` without a key matches every taint. */
 export function tolerates(
   { key, operator = "Equal", value = "", effect }: Fields,
   taint: Taint = TAINT,

@@ -52,9 +52,9 @@ export interface PlaceablePods {
 }
 
 /**
- * Whether the nodes have room for all pods at the same time. The function places the largest pod
- * first, each on the node with the most free memory. With several nodes, the scheduler can place the
- * pods less well.
+ * Returns whether the nodes have room for all pods at the same time. The function places the
+ * largest pod first, each on the node with the most free memory. With several nodes, the scheduler
+ * can place the pods less well.
  */
 export function fits(groups: readonly PlaceablePods[], left: readonly FreeNode[]): boolean {
   const free = new Map(left.map((each) => [each.node.name, each.free]));

@@ -15,7 +15,7 @@ export interface Limit {
   readonly object: ManifestObject;
   /** The path in the LimitRange, as in `spec.limits[0]`. */
   readonly path: string;
-  /** What the limit applies to. */
+  /** The scope of the limit. */
   readonly type: "Container" | "Pod";
   /** The fields of the limit, not validated. */
   readonly fields: Fields;

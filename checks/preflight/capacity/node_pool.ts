@@ -180,7 +180,7 @@ function judgePod(
   ];
 }
 
-/** Whether every term of the required node affinity selects the pool. */
+/** Returns whether every term of the required node affinity selects the pool. */
 function isRequired({ affinity }: Fields): boolean {
   const node = isFields(affinity) ? affinity.nodeAffinity : undefined;
   const required = isFields(node) ? node.requiredDuringSchedulingIgnoredDuringExecution : undefined;

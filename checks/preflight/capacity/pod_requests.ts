@@ -16,7 +16,7 @@ export type Demand = { readonly [C in Counted]?: bigint };
 export interface ContainerDemand {
   /** The path of the container, or of the setting that creates the pods. */
   readonly path: string;
-  /** Whether the container terminates before the others start. */
+  /** True if the container terminates before the others start. */
   readonly isInit: boolean;
   /** The requests and limits, including defaults. */
   readonly demand: Demand;

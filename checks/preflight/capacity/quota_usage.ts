@@ -30,7 +30,7 @@ export function usedBeside(
   return rest > 0n ? rest : 0n;
 }
 
-/** Whether a workload is in the cluster, so that the quota counts its pods already. */
+/** Returns whether a workload is in the cluster, so that the quota counts its pods already. */
 export function isThere(cluster: ClusterOpened | undefined, object: ManifestObject): boolean {
   return cluster?.objects.some((each) => objectId(each) === objectId(object)) ?? false;
 }
@@ -50,7 +50,7 @@ export function podsOf(
   return [...new Set([...own, ...made(own)])];
 }
 
-/** Whether a quota counts a pod: until the pod terminates. */
+/** Returns whether a quota counts a pod: until the pod terminates. */
 function isCounted({ value: { status } }: ManifestObject): boolean {
   const phase = isFields(status) ? status.phase : undefined;
   return phase !== "Succeeded" && phase !== "Failed";

@@ -70,7 +70,7 @@ function isTableKey(key: string): boolean {
   return /(^|[_.-])(db)?table(name)?($|[_.-])/i.test(key) && !/dynamo|lock/i.test(key);
 }
 
-/** Whether a name looks like the name of the outbox table, but is another one. */
+/** Returns whether a name looks like the name of the outbox table, but is another one. */
 export function isNearMiss(name: string): boolean {
   const table = name.trim().replace(/^.*\./s, "");
   // Postgres folds a name without quotes to lower case.
@@ -80,7 +80,9 @@ export function isNearMiss(name: string): boolean {
   return /stopevents?$/.test(letters) || distance(plain.toLowerCase(), OUTBOX_TABLE) <= 2;
 }
 
-/** Whether code may use a wrong name of the outbox table, found without parsing the code. */
+/**
+ * Returns whether code may use a wrong name of the outbox table, found without parsing the code.
+ */
 export function mayNameTable({ language, text }: Pick<Code, "language" | "text">): boolean {
   const searched = language === "python" ? quotedText(text) : text;
   return [...new Set(searched.replaceAll("\\n", "\n").match(/[\w$]+/g))].some(isNearMiss);

@@ -6,7 +6,7 @@ import { tablesOf } from "../../source_code/sql.ts";
 export interface TableName {
   /** The name as written, with quotes and schema. */
   readonly name: string;
-  /** Where the name begins in the text. */
+  /** The position of the name in the text. */
   readonly offset: number;
 }
 
@@ -34,7 +34,7 @@ function inPython(python: Python): TableName[] {
     .filter(({ name }) => !views.has(name));
 }
 
-/** Whether a text is SQL and not prose, which can contain `from` too. */
+/** Returns whether a text is SQL and not prose, which can contain `from` too. */
 function isQuery(text: string): boolean {
   return /\b(select|insert|delete|update|truncate|with|copy)\b/i.test(text) ||
     /\b(FROM|JOIN)\b/.test(text) || /^\s*(from|join)\b/.test(text);

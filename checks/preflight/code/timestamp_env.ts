@@ -96,14 +96,14 @@ function ofContainer(
   return [...ofVariables, ...ofWords];
 }
 
-/** Whether a shell can run the words of a container, so that `$(…)` may be its command. */
+/** Returns whether a shell can run the words of a container, so that `$(…)` may be its command. */
 function hasShell(words: Container["words"]): boolean {
   return words.some(({ text }) =>
     /(^|\/)(\w*sh|entrypoint\S*)$|\.sh$/.test(text) || /\s-\w*c\s/.test(text)
   );
 }
 
-/** Kubernetes replaces `$(NAME)` in command and args where the container declares the variable. */
+/** Kubernetes replaces `$(NAME)` in command and args if the container declares the variable. */
 function judgeWord(
   object: ManifestObject,
   field: string,

@@ -10,11 +10,11 @@ import { mayHaveUntypedNulls, untypedNulls } from "../../source_code/sql.ts";
 
 /** A null without a type that becomes a column of a table. */
 export interface UntypedNull {
-  /** Where the null is in the text. */
+  /** The position of the null in the text. */
   readonly offset: number;
   /** The source, as in `lit(None)`. */
   readonly written: string;
-  /** The name of the column, where the code names one. */
+  /** The name of the column, if the code contains one. */
   readonly column: string | undefined;
 }
 
@@ -27,7 +27,7 @@ export function untypedNullsIn(code: Code): UntypedNull[] {
   return [...literals(python), ...queries(python)].sort((a, b) => a.offset - b.offset);
 }
 
-/** Whether Python code may have nulls without a type, found without parsing the code. */
+/** Returns whether Python code may have nulls without a type, found without parsing the code. */
 export function mayHaveNulls({ text }: Pick<Code, "text">): boolean {
   return /\blit\b/.test(text) && /\bNone\b/.test(text) || mayHaveUntypedNulls(text);
 }
@@ -66,7 +66,7 @@ function isNull({ name, args }: Call): boolean {
 
 const NAMING = ["alias", "name"];
 
-/** Whether the null gets a type: from a cast, or from the values beside the null. */
+/** Returns whether the null gets a type: from a cast, or from the values beside the null. */
 function isTyped(call: Call): boolean {
   const { chain } = call;
   if (chain.some(casts)) return true;
@@ -104,7 +104,7 @@ function isTypedByContext({ context: { argumentOf: outer, bracketed } }: Call): 
   return MIXING.includes(outer.name) && !outer.args.every(isOnlyNull);
 }
 
-/** Whether one of the values of `when(…).when(…)` has a type. */
+/** Returns whether one of the values of `when(…).when(…)` has a type. */
 function hasTypedBranch(last: Call): boolean {
   for (let call: Call | undefined = last; call?.name === "when"; call = call.receiver) {
     if (!isOnlyNull(call.args.at(-1))) return true;
@@ -130,7 +130,7 @@ function usesIn(code: string): Uses {
   return uses;
 }
 
-/** Whether the null is assigned to a variable that is cast wherever it is used. */
+/** Returns whether the null is assigned to a variable that is cast wherever it is used. */
 function isCastLater(code: string, { end, context: { assignedTo } }: Call, uses: Uses): boolean {
   const later = uses.get(assignedTo ?? "")?.filter((offset) => offset > end) ?? [];
   return later.length > 0 &&

@@ -177,7 +177,9 @@ const PLAIN_IMAGES = [
   "jupyter/pyspark-notebook",
 ];
 
-/** Whether a reference names a published image of plain Spark, such as `apache/spark:3.5.8`. */
+/**
+ * Returns whether a reference names a published image of plain Spark, such as `apache/spark:3.5.8`.
+ */
 export function isPlainSpark({ repository }: ImageReference): boolean {
   const [first = "", ...rest] = repository.split("/");
   const hasRegistry = rest.length > 0 && /[.:]|^localhost$/.test(first);
@@ -256,12 +258,12 @@ export function judgeContents(fact: ImageFact, uses: readonly ImageUse[]): Outco
   };
 }
 
-/** Whether a job names plain Spark: {@linkcode judgeImages} already reports that. */
+/** Returns whether a job names plain Spark: {@linkcode judgeImages} already reports that. */
 function isPlainInManifests({ reading, uses }: UsedImage): boolean {
   return uses.length > 0 && isPlainSpark(parseImage(reading.reference));
 }
 
-/** Whether nodes cannot pull the image: the check image-pull reports that. */
+/** Returns whether nodes cannot pull the image: the check image-pull reports that. */
 function isPullFailure(reading: ImageReading): reading is ImageRefusal {
   return !reading.opened && (reading.trouble === "denied" || reading.trouble === "unknown");
 }

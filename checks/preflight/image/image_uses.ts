@@ -19,7 +19,7 @@ export interface ImageUse {
   readonly reference: string;
   /** The location of the reference. */
   readonly place: Place;
-  /** Whether the container runs Spark. */
+  /** True if the container runs Spark. */
   readonly isSpark: boolean;
   /**
    * The absolute paths of the files that the job expects in the image, with their locations in the
@@ -28,7 +28,7 @@ export interface ImageUse {
   readonly files: readonly { readonly path: string; readonly place: Place }[];
   /** The namespace of the pods. */
   readonly namespace: string;
-  /** Whether Spark creates the pods, and not the job itself. */
+  /** True if Spark creates the pods, and not the job itself. */
   readonly bySpark: boolean;
   /** The pull secrets of the pods. */
   readonly secrets: readonly PullSecret[];

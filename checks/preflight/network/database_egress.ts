@@ -124,7 +124,7 @@ const DEFAULT_PORT = 5432;
 interface Database {
   /** The pods of Postgres, or its addresses outside the cluster. */
   readonly to: readonly Endpoint[];
-  /** Whether the Service may forward a connection to any of these destinations. */
+  /** True if the Service may forward a connection to any of these destinations. */
   readonly every: boolean;
   /** The port on which Postgres listens. */
   readonly port: number;
@@ -132,7 +132,7 @@ interface Database {
   readonly label: string;
   /** The namespace of the pods. */
   readonly namespace: string;
-  /** The labels of the pods, where they are known. */
+  /** The labels of the pods, if known. */
   readonly labels?: Labels;
   /** The peer by which a rule of a policy selects Postgres. */
   readonly peer: Fields;
@@ -140,7 +140,7 @@ interface Database {
   readonly note?: string;
 }
 
-/** Whether a job has the address of Postgres or its credentials in the environment. */
+/** Returns whether a job has the address of Postgres or its credentials in the environment. */
 function readsDatabase({ environment }: JobWithPods): boolean {
   return [...environment.names].some((name) => name.startsWith("DJANGO_DB_"));
 }

@@ -38,7 +38,7 @@ export interface RequiredConnection {
   readonly from?: Endpoint;
   /** The possible destinations. */
   readonly to: readonly Endpoint[];
-  /** Whether the source must reach all destinations. Otherwise one of them is enough. */
+  /** True if the source must reach all destinations. Otherwise one of them is enough. */
   readonly every?: boolean;
   /** The protocol of the connection. */
   readonly protocol: Protocol;
@@ -46,7 +46,7 @@ export interface RequiredConnection {
   readonly port: number;
   /** The destination for people, without the port, as in `the cluster's DNS`. */
   readonly destination: string;
-  /** The rules that may have been written for the connection; all rules where it is absent. */
+  /** The rules that may have been written for the connection; if absent, all rules. */
   readonly isCandidate?: RuleFilter;
 }
 
@@ -74,7 +74,7 @@ export interface DenialCause {
   readonly direction: Direction;
   /** The namespace of this end. */
   readonly namespace: string;
-  /** The policy; undefined where the rule is missing. */
+  /** The policy; undefined if the rule is missing. */
   readonly policy?: Policy;
   /** The rule. */
   readonly rule?: Rule;
@@ -82,7 +82,7 @@ export interface DenialCause {
   readonly peer?: Peer;
   /** The path of the field to change, as in `spec.egress[0].to[0]`. */
   readonly path: string;
-  /** What is wrong with the field. */
+  /** The problem with the field. */
   readonly problem: string;
 }
 

@@ -55,7 +55,10 @@ const WHY =
   "the object store is outside the cluster; a job that cannot reach the store hangs until " +
   "its client times out";
 
-/** Whether a pod's job uses the store: a job of Spark, or one that has the address of the store. */
+/**
+ * Returns whether a pod's job uses the store: a job of Spark, or one that has the address of the
+ * store.
+ */
 function usesStore({ job }: { readonly job: JobWithPods }): boolean {
   return job.mode !== "none" || job.environment.names.has("S3_ENDPOINT");
 }

@@ -25,9 +25,9 @@ export interface ExcessRule {
   readonly severity: "fail" | "warn";
   /** The path of the field, as in `spec.egress[0].to[0]`. */
   readonly path: string;
-  /** What the rule allows. */
+  /** The excess: what the rule allows. */
   readonly problem: string;
-  /** What to do. */
+  /** The remedy. */
   readonly fix: string;
 }
 

@@ -41,7 +41,7 @@ export interface NetworkSource {
 export interface Network {
   /** The source of the network. */
   readonly manifests: NetworkSource;
-  /** Whether a cluster was read. Then an object that was not found does not exist. */
+  /** True if a cluster was read. Then an object that was not found does not exist. */
   readonly isLive: boolean;
   /** The pods, policies and namespaces, including the namespaces that every cluster has. */
   readonly cluster: Cluster;
@@ -55,7 +55,7 @@ export interface Network {
   readonly brokenJobs: readonly ObjectProblem[];
   /** The problems of other invalid objects. With any problem, the open connections are unknown. */
   readonly broken: readonly ObjectProblem[];
-  /** Whether there are workloads without a pod spec, which manifests-readable reports. */
+  /** True if there are workloads without a pod spec, which manifests-readable reports. */
   readonly hasPodlessWorkload: boolean;
   /** Policies of other APIs. */
   readonly foreign: readonly string[];

@@ -28,9 +28,9 @@ export interface JobWithPods
   readonly specPath: string;
   /** The pods: the job's own first. */
   readonly actors: readonly Actor[];
-  /** Whether Spark requests pods from the Kubernetes API. */
+  /** True if Spark requests pods from the Kubernetes API. */
   readonly onKubernetes: boolean;
-  /** Whether the job's own pod is a driver without the label that policies select drivers by. */
+  /** True if the job's own pod is a driver without the label that policies select drivers by. */
   readonly unlabelled?: true;
 }
 

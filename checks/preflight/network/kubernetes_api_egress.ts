@@ -119,7 +119,7 @@ function destinationOf({ server }: Api, { job }: ApiClient): string {
 /** A port of the API, and why the policies deny it. */
 type ApiDenial = Pick<DeniedConnection, "port" | "cause">;
 
-/** Whether a pod reaches the API, or why not. */
+/** Returns whether a pod reaches the API, or why not. */
 function accessOf(
   network: Network,
   api: Api,

@@ -12,7 +12,7 @@ export interface MissingRule {
   readonly peer: unknown;
   /** The ports of the rule, as items of `ports`. */
   readonly ports: readonly unknown[];
-  /** Whether a new policy needs the rule in both directions, because it selects both ends. */
+  /** True if a new policy needs the rule in both directions, because it selects both ends. */
   readonly both?: true;
 }
 

@@ -19,9 +19,9 @@ export interface UnreachableService {
   readonly object: string;
   /** The field to correct, as in `spec.selector`. */
   readonly field?: string;
-  /** What is wrong with the field. */
+  /** The problem with the field. */
   readonly problem: string;
-  /** What to do. */
+  /** The remedy. */
   readonly fix: string;
 }
 

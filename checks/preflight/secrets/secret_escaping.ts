@@ -92,7 +92,7 @@ function unsetVariables(job: Workload, { objects, code }: Tree): Finding[] {
 interface JobVariables {
   /** The names in the manifests and in Dockerfiles. */
   readonly names: ReadonlySet<string>;
-  /** Whether there can be more, from an object that is not in the manifests. */
+  /** True if there can be more, from an object that is not in the manifests. */
   readonly open: boolean;
 }
 
@@ -121,7 +121,7 @@ function variablesOfJob(
 const PREDEFINED =
   /^(HOME|PATH|PWD|OLDPWD|HOSTNAME|USER|SHELL|TMPDIR|LANG|LC_\w+|TERM|TZ|RANDOM|SECONDS|UID|EUID|PPID|IFS|OPTARG|OPTIND|LINENO|BASH\w*|FUNCNAME|PYTHON\w+|PYSPARK_\w+|JAVA_\w+|SPARK_\w+|HADOOP_\w+|KUBERNETES_\w+|\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT))$/;
 
-/** Whether nothing sets a variable. The check timestamp-env judges JOB_DATE. */
+/** Returns whether nothing sets a variable. The check timestamp-env judges JOB_DATE. */
 function isUnset(name: string, { names, open }: JobVariables): boolean {
   if (open || names.has(name) || name === "JOB_DATE") return false;
   // DJANGO_DB_PORT only looks like a variable that Kubernetes sets for a service.

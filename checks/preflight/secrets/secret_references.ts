@@ -15,13 +15,13 @@ import { storing } from "./secret_values.ts";
 export interface SecretRead {
   /** The Secret's name. */
   readonly secret: string;
-  /** The key; undefined where all keys are read. */
+  /** The key; undefined if all keys are read. */
   readonly key: string | undefined;
   /** The field of the workload that names the key, as in `spec.volumes[0].secret.items[0]`. */
   readonly path: string;
-  /** Whether the pods start without the key. */
+  /** True if the pods start without the key. */
   readonly optional: boolean;
-  /** Whether the key becomes a variable; otherwise it becomes a file. */
+  /** True if the key becomes a variable; otherwise it becomes a file. */
   readonly variable: boolean;
 }
 
@@ -92,7 +92,7 @@ export interface AbsentSecret {
   readonly name: string;
   /** The namespace of the Secret. */
   readonly namespace: string;
-  /** The key that is read; undefined where all keys are read. */
+  /** The key that is read; undefined if all keys are read. */
   readonly key: string | undefined;
   /** The workload that reads the Secret. */
   readonly reader: ManifestObject;

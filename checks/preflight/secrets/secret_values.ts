@@ -28,7 +28,9 @@ export function judgeStored(object: ManifestObject, keys: readonly string[]): Fi
     });
 }
 
-/** Whether a value differs from a valid one by spaces only, which can belong to a password. */
+/**
+ * Returns whether a value differs from a valid one by spaces only, which can belong to a password.
+ */
 function isPerhapsIntended(value: string): boolean {
   const inner = value.trim();
   return inner !== "" && !/[\r\n]/.test(value) && storedTrouble(inner) === undefined;
@@ -126,9 +128,9 @@ function inData(object: ManifestObject, keys: readonly string[]): Finding {
 
 /** A problem of a Secret's value. The message never contains any part of the value. */
 export interface Trouble {
-  /** What is wrong, as in `ends with a newline`. */
+  /** The problem, as in `ends with a newline`. */
   readonly problem: string;
-  /** How to correct the value. */
+  /** The correction of the value. */
   readonly fix: string;
 }
 
@@ -163,7 +165,7 @@ export function troubleIn(value: string): Trouble | undefined {
   return undefined;
 }
 
-/** Whether a value is base64 of printable text. */
+/** Returns whether a value is base64 of printable text. */
 export function isEncodedText(value: string): boolean {
   const decoded = decodeBase64(value);
   return decoded !== undefined && decoded.length >= 6 && /^[\x20-\x7e]+\r?\n?$/.test(decoded);
