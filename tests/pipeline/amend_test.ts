@@ -21,11 +21,11 @@ import { expectedExecutions, readBack } from "../support/expected.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 
-// A sealed day takes in late events, and loses none, whatever the outbox did since.
+// An amendment adds late events to a sealed day. The day loses no event, whatever changed in the outbox.
 
 const EVENTS = [1, 2, 3, 4].map((number) => event(number));
 
-Deno.test("runAmend takes late events in as additional parts, and keeps the marker from before", async () => {
+Deno.test("runAmend adds late events as additional parts, and keeps the previous marker", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -45,7 +45,7 @@ Deno.test("runAmend takes late events in as additional parts, and keeps the mark
   assertEquals(commit.amended, { version: 1, previous, lost: none, altered: none });
   assertEquals((await lake.get(previous.key))!.bytes, before.bytes);
   assertEquals((await visible(lake, "silver")).length, 6);
-  // All of it is confirmed by the runs that follow, and nothing is written any more.
+  // The next runs confirm the whole day, and write nothing.
   const contents = await lake.contents();
   assertEquals((await bronze(db, lake)).at(-1)!.step, "verified");
   assertEquals((await silver(lake)).at(-1)!.step, "verified");
@@ -53,11 +53,11 @@ Deno.test("runAmend takes late events in as additional parts, and keeps the mark
   assertEquals(await lake.contents(), contents);
 });
 
-Deno.test("runAmend keeps lost events, and a run accepts exactly these from then on", async () => {
+Deno.test("runAmend keeps lost events, and later runs accept exactly these events as lost", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();
   await bronze(db, lake);
-  // More came than went: a count alone would say "one more".
+  // More events were added than deleted, so a count alone would report "one more".
   await db.query("DELETE FROM stop_events WHERE event_seq IN (2, 3)");
   for (const number of [12, 13, 14]) await db.query(event(number));
   const refusal = await assertRejects(() => bronze(db, lake), Failure);
@@ -73,7 +73,7 @@ Deno.test("runAmend keeps lost events, and a run accepts exactly these from then
   const verified = (await bronze(db, lake)).at(-1)!;
   assertStringIncludes(verified.says, "except 2 that an amendment acknowledged");
 
-  // One more that is lost is not among them.
+  // The acknowledged events do not include another lost event.
   await db.query("DELETE FROM stop_events WHERE event_seq = 4");
   const again = await assertRejects(() => bronze(db, lake), Failure);
   assertEquals(again.kind, "data");
@@ -83,7 +83,7 @@ Deno.test("runAmend keeps lost events, and a run accepts exactly these from then
   await bronze(db, lake);
 });
 
-Deno.test("runAmend shows altered events with both values, and refuses unless they are to be kept", async () => {
+Deno.test("runAmend shows altered events with both values, and refuses them unless told to keep them", async () => {
   await using db = await outbox({ events: [event(1, { fill_price: "87398.1" }), event(2)] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -112,7 +112,7 @@ Deno.test("runAmend shows altered events with both values, and refuses unless th
   await bronze(db, lake);
 });
 
-Deno.test("runAmend: an event that no longer fits the contract is altered, and keeps its values", async () => {
+Deno.test("runAmend treats an event that no longer fits the contract as altered, and keeps its values", async () => {
   await using db = await outbox({ events: [event(1, { fill_price: "2.5" }), event(2)] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -130,7 +130,7 @@ Deno.test("runAmend: an event that no longer fits the contract is altered, and k
   await bronze(db, lake);
 });
 
-Deno.test("runAmend asks before it changes anything, and a no changes nothing", async () => {
+Deno.test("runAmend asks before it changes anything, and changes nothing after the answer no", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -141,7 +141,7 @@ Deno.test("runAmend asks before it changes anything, and a no changes nothing", 
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("runAmend refuses a day that was never published, with the command that publishes it", async () => {
+Deno.test("runAmend refuses a day that was never published, and prints the command that publishes it", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();
   const { kind, message } = await assertRejects(() => amend(db, lake), Failure);
@@ -149,7 +149,7 @@ Deno.test("runAmend refuses a day that was never published, with the command tha
   assertStringIncludes(message, `deno task run --date ${DAY}`);
 });
 
-Deno.test("runAmend: silver equals a replay in SQL, also where a late event comes in the middle", async () => {
+Deno.test("runAmend makes silver equal to a replay in SQL, also when a late event comes in the middle", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, ...[20, 30].map((n) => event(n))] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -169,14 +169,14 @@ Deno.test("runAmend: silver equals a replay in SQL, also where a late event come
     ),
     (await db.query(expectedExecutions(DAY))).map((row) => Object.values(row)),
   );
-  // Nothing of the silver from before is left beside it.
+  // No part of the previous silver is left.
   const listed = (await lake.list("silver/")).map(({ key }) => key).filter((k) =>
     /parquet$/.test(k)
   );
   assertEquals(listed, commit.parts.map(({ key }) => key).toSorted());
 });
 
-Deno.test("silver follows an amendment by itself where the amendment was interrupted before it", async () => {
+Deno.test("runSilver catches up with an amendment that was interrupted before silver", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -195,7 +195,7 @@ Deno.test("silver follows an amendment by itself where the amendment was interru
   assertEquals((await visible(lake, "silver")).length, 5);
 });
 
-Deno.test("runAmend on an open day keeps it open, and a later run grows and seals it", async () => {
+Deno.test("runAmend keeps an open day open, and a later run adds events and seals the day", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
@@ -214,7 +214,7 @@ Deno.test("runAmend on an open day keeps it open, and a later run grows and seal
   assertEquals((await silver(lake)).at(-1)!.step, "verified");
 });
 
-Deno.test("runAmend: a part is never removed, and what a killed amendment left goes with the next", async () => {
+Deno.test("runAmend never removes a published part, and removes the leftovers of a killed amendment", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -253,7 +253,7 @@ Deno.test("runAmend settles a day whose lost events are in the outbox again", as
   assertEquals((await bronze(db, lake)).at(-1)!.step, "verified");
 });
 
-Deno.test("runAmend settles a day whose altered events are as in bronze again", async () => {
+Deno.test("runAmend settles a day whose altered events equal bronze again", async () => {
   await using db = await outbox({ events: [event(1, { fill_price: "2" }), event(2)] });
   await using lake = await temporaryLake();
   await bronze(db, lake);

@@ -20,7 +20,7 @@ import { outbox } from "../support/postgres.ts";
 const DAY = parseDay("2025-12-28")!;
 const MINUTES = 60_000_000n;
 
-/** An event of its own id and sequence, at a time of day or a whole instant. */
+/** Returns an event with its own id and event_seq, at a time of day or at a full timestamp. */
 function event(number: number, time: string, columns: Record<string, string> = {}): string {
   const values: Record<string, string> = {
     event_id: `'00000000-0000-0000-0000-${String(number).padStart(12, "0")}'`,
@@ -51,12 +51,12 @@ async function failure(run: () => Promise<unknown>): Promise<Failure> {
   return await assertRejects(run, Failure);
 }
 
-/** Today by the machine's clock, which is the database's too. */
+/** Returns today by the clock of this machine, which is also the clock of the database. */
 function today(): Day {
   return parseDay(new Date().toISOString().slice(0, 10))!;
 }
 
-Deno.test("bronze: a day that is over, with no writer left, is sealed", async () => {
+Deno.test("bronze: seals a day that is over and has no open writer", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const steps = await bronze(db.config, lake);
@@ -68,7 +68,7 @@ Deno.test("bronze: a day that is over, with no writer left, is sealed", async ()
   );
 });
 
-Deno.test("bronze: a day takes in its first microsecond and not the next day's", async () => {
+Deno.test("bronze: includes the first microsecond of a day, and not the first microsecond of the next day", async () => {
   await using db = await outbox({
     events: [
       event(1, "2025-12-27T23:59:59.999999Z"),
@@ -83,7 +83,7 @@ Deno.test("bronze: a day takes in its first microsecond and not the next day's",
   assertEquals([minSeq, maxSeq, rows], [2n, 3n, 2]);
 });
 
-Deno.test("bronze: today stays open, and grows with the next run", async () => {
+Deno.test("bronze: keeps today open, and adds new events with the next run", async () => {
   const day = today();
   await using db = await outbox({ events: [event(1, `${day}T00:00:00Z`)] });
   await using lake = await temporaryLake();
@@ -96,14 +96,14 @@ Deno.test("bronze: today stays open, and grows with the next run", async () => {
   await bronze(db.config, lake, day);
   const second = (await commitOf(lake, day))!;
   assertEquals([second.state, second.rows], ["open", 2]);
-  // The part of the state before is gone with it.
+  // The part of the previous state is removed.
   const parts = (await lake.list("bronze/")).map(({ key }) => key).filter((k) =>
     !/_commit/.test(k)
   );
   assertEquals(parts, second.parts.map(({ key }) => key));
 });
 
-Deno.test("bronze: the grace after a day's end keeps its window open", async () => {
+Deno.test("bronze: keeps a window open during the grace after its end", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const tenYears = 10n * 366n * 24n * 60n * MINUTES;
@@ -115,10 +115,10 @@ Deno.test("bronze: the grace after a day's end keeps its window open", async () 
   assertEquals((await commitOf(lake))!.state, "open");
 });
 
-Deno.test("bronze: a transaction that began before the end keeps the window open until it has committed", async () => {
+Deno.test("bronze: keeps a window open until a transaction that began before its end has committed", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
-  // Today's window, with a grace below zero, is one that a transaction can have begun before.
+  // A negative grace ends today's window now, so a transaction of this test can begin before the end.
   const day = today();
   await db.query(event(10, `${day}T00:00:00Z`));
   const writer = await db.connect();
@@ -128,7 +128,7 @@ Deno.test("bronze: a transaction that began before the end keeps the window open
   const [clock] = await db.query(
     "SELECT (extract(epoch FROM clock_timestamp()) * 1e6)::bigint AS now",
   );
-  const grace = BigInt(clock!.now!) - windowOf(day).end; // it can be sealed from this instant on
+  const grace = BigInt(clock!.now!) - windowOf(day).end; // the window can be sealed from this instant
 
   const steps = await bronze(db.config, lake, day, grace);
   const fence = steps.find(({ step }) => step === "fence")!;
@@ -144,7 +144,7 @@ Deno.test("bronze: a transaction that began before the end keeps the window open
   assertEquals([sealed.state, sealed.rows, sealed.maxSeq], ["sealed", 2, 11n]);
 });
 
-Deno.test("bronze: a prepared transaction keeps the window open", async () => {
+Deno.test("bronze: keeps a window open while a prepared transaction exists", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const writer = await db.connect();
@@ -161,7 +161,7 @@ Deno.test("bronze: a prepared transaction keeps the window open", async () => {
   assertEquals([state, rows], ["sealed", 3]);
 });
 
-Deno.test("bronze: a session that the user may not look into counts as open", async () => {
+Deno.test("bronze: treats a session that the user may not inspect as open", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const reader = await db.role(`reader_${Date.now()}`, "GRANT SELECT ON stop_events TO PUBLIC");
@@ -176,7 +176,7 @@ Deno.test("bronze: a session that the user may not look into counts as open", as
   assertEquals((await commitOf(lake))!.state, "sealed");
 });
 
-Deno.test("bronze: running a sealed day again changes no object", async () => {
+Deno.test("bronze: changes no object when a sealed day runs again", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(500)] });
   await using lake = await temporaryLake();
   await bronze(db.config, lake);
@@ -209,7 +209,7 @@ const BEHIND_ITS_BACK: [string, string, RegExp][] = [
 ];
 
 for (const [what, sql, message] of BEHIND_ITS_BACK) {
-  Deno.test(`bronze: a row ${what} behind a sealed day's back is named, and nothing is changed`, async () => {
+  Deno.test(`bronze: names a row that was ${what} after its day was sealed, and changes nothing`, async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS] });
     await using lake = await temporaryLake();
     await bronze(db.config, lake);
@@ -222,7 +222,7 @@ for (const [what, sql, message] of BEHIND_ITS_BACK) {
   });
 }
 
-Deno.test("bronze: an open day that lost rows in the outbox keeps them in bronze", async () => {
+Deno.test("bronze: keeps the rows of an open day that the outbox lost", async () => {
   const day = today();
   await using db = await outbox({
     events: [event(1, `${day}T00:00:00Z`), event(2, `${day}T00:00:00Z`)],
@@ -239,7 +239,7 @@ Deno.test("bronze: an open day that lost rows in the outbox keeps them in bronze
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("bronze: an open day that lost events and gained more is refused all the same", async () => {
+Deno.test("bronze: refuses an open day that lost events, even if it gained more events", async () => {
   const day = today();
   await using db = await outbox({
     events: [1, 2, 3].map((number) => event(number, `${day}T00:00:00Z`)),
@@ -255,7 +255,7 @@ Deno.test("bronze: an open day that lost events and gained more is refused all t
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("bronze: an open day whose events changed their event_seq has lost none", async () => {
+Deno.test("bronze: reports no lost events for an open day whose events changed their event_seq", async () => {
   const day = today();
   await using db = await outbox({
     events: [event(1, `${day}T00:00:00Z`), event(2, `${day}T00:00:00Z`)],
@@ -268,7 +268,7 @@ Deno.test("bronze: an open day whose events changed their event_seq has lost non
   assertEquals([rows, minSeq, maxSeq], [2, 2n, 30n]);
 });
 
-Deno.test("bronze: an unknown event type and an unknown column are copied and not copied, and warned of", async () => {
+Deno.test("bronze: copies an unknown event type, omits an unknown column, and warns about both", async () => {
   await using db = await outbox({
     events: [
       "ALTER TABLE stop_events ADD COLUMN venue text",
@@ -283,7 +283,7 @@ Deno.test("bronze: an unknown event type and an unknown column are copied and no
   assertEquals((await commitOf(lake))!.rows, 1);
 });
 
-Deno.test("bronze: a dry run stores nothing and says what it would publish", async () => {
+Deno.test("bronze: stores nothing in a dry run, and reports what a run would publish", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const observer = recorder();
@@ -293,7 +293,7 @@ Deno.test("bronze: a dry run stores nothing and says what it would publish", asy
   assertEquals(await lake.list(""), []);
 });
 
-Deno.test("bronze: what an interrupted run left behind goes with the next run", async () => {
+Deno.test("bronze: removes the leftovers of an interrupted run with the next run", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const orphan = `bronze/events/date=${DAY}/part-00000-0123456789abcdef.parquet`;

@@ -14,7 +14,7 @@ import { environment, refused } from "./config/environments.ts";
 const PASSWORD = "p4ss!word";
 const KEYS = { AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY: "s3cr3t/Key+With=Signs" };
 
-Deno.test("config: the database has the running system's defaults", () => {
+Deno.test("config: uses the defaults of the running system for the database", () => {
   assertEquals(databaseConfig(environment({ DJANGO_DB_PASSWORD: PASSWORD })), {
     host: "paradedb.robson.svc.cluster.local",
     port: 5432,
@@ -25,7 +25,7 @@ Deno.test("config: the database has the running system's defaults", () => {
   });
 });
 
-Deno.test("config: an empty variable of the database means its default", () => {
+Deno.test("config: uses the default for an empty variable of the database", () => {
   const empty = { DJANGO_DB_HOST: "", DJANGO_DB_PORT: "", DJANGO_DB_NAME: "", DJANGO_DB_USER: "" };
   assertEquals(
     databaseConfig(environment({ ...empty, DJANGO_DB_PASSWORD: PASSWORD })),
@@ -33,7 +33,7 @@ Deno.test("config: an empty variable of the database means its default", () => {
   );
 });
 
-Deno.test("config: every variable of the database is read", () => {
+Deno.test("config: reads every variable of the database", () => {
   const env = environment({
     DJANGO_DB_HOST: "127.0.0.1",
     DJANGO_DB_PORT: "65535",
@@ -50,7 +50,7 @@ Deno.test("config: every variable of the database is read", () => {
   });
 });
 
-Deno.test("config: a password that is missing or empty is named", () => {
+Deno.test("config: names the variable of a missing or empty password", () => {
   refused(() => databaseConfig(environment({})), ["DJANGO_DB_PASSWORD is not set"]);
   refused(
     () => databaseConfig(environment({ DJANGO_DB_PASSWORD: "" })),
@@ -69,7 +69,7 @@ const NO_PORTS = [
   "Infinity",
 ];
 for (const port of NO_PORTS) {
-  Deno.test(`config: ${JSON.stringify(port)} is no port`, () => {
+  Deno.test(`config: refuses the port ${JSON.stringify(port)}`, () => {
     const env = environment({ DJANGO_DB_PORT: port, DJANGO_DB_PASSWORD: PASSWORD });
     refused(
       () => databaseConfig(env),
@@ -79,7 +79,7 @@ for (const port of NO_PORTS) {
   });
 }
 
-Deno.test("config: the lake has the running system's defaults", () => {
+Deno.test("config: uses the defaults of the running system for the lake", () => {
   assertEquals(lakeConfig(environment(KEYS)), {
     kind: "s3",
     endpoint: "https://eu2.contabostorage.com",
@@ -91,12 +91,12 @@ Deno.test("config: the lake has the running system's defaults", () => {
   });
 });
 
-Deno.test("config: an empty variable of the lake means its default", () => {
+Deno.test("config: uses the default for an empty variable of the lake", () => {
   const empty = { LAKE_URL: "", S3_ENDPOINT: "", S3_BUCKET: "", AWS_REGION: "" };
   assertEquals(lakeConfig(environment({ ...KEYS, ...empty })), lakeConfig(environment(KEYS)));
 });
 
-Deno.test("config: every variable of the lake is read", () => {
+Deno.test("config: reads every variable of the lake", () => {
   const env = environment({
     ...KEYS,
     S3_ENDPOINT: "http://127.0.0.1:9000/",
@@ -114,7 +114,7 @@ Deno.test("config: every variable of the lake is read", () => {
 });
 
 for (const name of Object.keys(KEYS)) {
-  Deno.test(`config: ${name} missing or empty is named, and what can stand for it`, () => {
+  Deno.test(`config: names a missing or empty ${name}, and the variable to set instead`, () => {
     const { [name]: _, ...others } = KEYS as Record<string, string>;
     const secrets = Object.values(others);
     refused(() => lakeConfig(environment(others)), [`${name} is not set`, "LAKE_URL"], secrets);
@@ -134,14 +134,14 @@ for (const name of Object.keys(KEYS)) {
     ["only a newline", "\n", "ends with a line break"],
   ];
   for (const [what, value, shape] of SHAPES) {
-    Deno.test(`config: ${name} with ${what}: the message tells the shape, never the value`, () => {
+    Deno.test(`config: refuses ${name} with ${what}, and describes the value without showing it`, () => {
       const env = environment({ ...KEYS, [name]: value });
       refused(() => lakeConfig(env), [name, shape], ["s3cr3t", KEYS.AWS_SECRET_ACCESS_KEY]);
     });
   }
 }
 
-Deno.test("config: LAKE_URL is a directory, and then no key is needed", () => {
+Deno.test("config: needs no keys when LAKE_URL is a directory", () => {
   const paths: [string, string][] = [
     ["file:///var/lib/lake", "/var/lib/lake"],
     ["file:///var/lib/lake/", "/var/lib/lake"],
@@ -156,7 +156,7 @@ Deno.test("config: LAKE_URL is a directory, and then no key is needed", () => {
   }
 });
 
-Deno.test("config: LAKE_URL goes before the bucket", () => {
+Deno.test("config: prefers LAKE_URL to the bucket", () => {
   const env = environment({ ...KEYS, S3_ENDPOINT: "nonsense", LAKE_URL: "file:///lake" });
   assertEquals(lakeConfig(env), { kind: "directory", path: "/lake" });
 });
@@ -179,7 +179,7 @@ const NO_DIRECTORIES: [string, string][] = [
   ["a zero byte", "file:///lake%00"],
 ];
 for (const [what, url] of NO_DIRECTORIES) {
-  Deno.test(`config: LAKE_URL with ${what} is refused: ${url}`, () => {
+  Deno.test(`config: refuses LAKE_URL with ${what}: ${url}`, () => {
     refused(() => lakeConfig(environment({ LAKE_URL: url })), [
       `LAKE_URL=${JSON.stringify(url)}`,
       "file:///var/lib/lake",
@@ -201,7 +201,7 @@ const NO_ENDPOINTS: [string, string][] = [
   ["a shell expression", "$(S3_ENDPOINT)"],
 ];
 for (const [what, url] of NO_ENDPOINTS) {
-  Deno.test(`config: S3_ENDPOINT with ${what} is refused: ${url}`, () => {
+  Deno.test(`config: refuses S3_ENDPOINT with ${what}: ${url}`, () => {
     const env = environment({ ...KEYS, S3_ENDPOINT: url });
     refused(() => lakeConfig(env), [`S3_ENDPOINT=${JSON.stringify(url)}`, "S3_BUCKET"]);
   });
@@ -219,18 +219,18 @@ const LOGINS: [string, string][] = [
 ];
 for (const [what, url] of LOGINS) {
   for (const name of ["S3_ENDPOINT", "LAKE_URL"]) {
-    Deno.test(`config: ${name} with ${what} is refused, and the login not shown`, () => {
+    Deno.test(`config: refuses ${name} with ${what}, and does not show the login`, () => {
       refused(() => lakeConfig(environment({ ...KEYS, [name]: url })), [name], ["hunter2"]);
     });
   }
 }
 
-Deno.test("config: LAKE_URL of a directory with a login is refused, and the login not shown", () => {
+Deno.test("config: refuses LAKE_URL of a directory with a login, and does not show the login", () => {
   const env = environment({ LAKE_URL: "file://someone:hunter2@server/lake" });
   refused(() => lakeConfig(env), ["LAKE_URL"], ["hunter2"]);
 });
 
-Deno.test("config: the grace is a quarter of an hour unless SEAL_GRACE_MINUTES says otherwise", () => {
+Deno.test("config: uses a grace of 15 minutes unless SEAL_GRACE_MINUTES is set", () => {
   assertEquals(sealGrace(environment({})), 900_000_000n);
   assertEquals(sealGrace(environment({ SEAL_GRACE_MINUTES: "" })), 900_000_000n);
   assertEquals(sealGrace(environment({ SEAL_GRACE_MINUTES: "0" })), 0n);
@@ -239,7 +239,7 @@ Deno.test("config: the grace is a quarter of an hour unless SEAL_GRACE_MINUTES s
 });
 
 for (const minutes of ["-1", "1.5", "15m", "1e3", " 15", "15\n", "PT15M", "1000000", "０", "NaN"]) {
-  Deno.test(`config: SEAL_GRACE_MINUTES=${JSON.stringify(minutes)} is refused`, () => {
+  Deno.test(`config: refuses SEAL_GRACE_MINUTES=${JSON.stringify(minutes)}`, () => {
     refused(() => sealGrace(environment({ SEAL_GRACE_MINUTES: minutes })), [
       `SEAL_GRACE_MINUTES=${JSON.stringify(minutes)}`,
       "a whole number of minutes",
@@ -247,7 +247,7 @@ for (const minutes of ["-1", "1.5", "15m", "1e3", " 15", "15\n", "PT15M", "10000
   });
 }
 
-Deno.test("config: the cache is where XDG_CACHE_HOME says, else under HOME, else nowhere", () => {
+Deno.test("config: places the cache in XDG_CACHE_HOME, or else under HOME, or else has no cache", () => {
   const folder = (variables: Record<string, string>) => cacheFolder(environment(variables));
   assertEquals(
     folder({ XDG_CACHE_HOME: "/var/cache/me", HOME: "/home/me" }),
@@ -278,7 +278,7 @@ Deno.test("bucketName marks the defaults", () => {
   assertEquals(name(all), "s3://rbs at http://127.0.0.1:9000");
 });
 
-Deno.test("config: AWS_SESSION_TOKEN goes along with the keys, and its shape is validated as theirs", () => {
+Deno.test("config: reads AWS_SESSION_TOKEN with the keys, and validates the token like the keys", () => {
   const token = "s3cr3t//token==";
   const config = lakeConfig(environment({ ...KEYS, AWS_SESSION_TOKEN: token })) as S3Config;
   assertEquals(config.sessionToken, token);
@@ -288,7 +288,7 @@ Deno.test("config: AWS_SESSION_TOKEN goes along with the keys, and its shape is 
   ]);
 });
 
-Deno.test("config: a password with a line break is refused by its shape, and blanks are its own affair", () => {
+Deno.test("config: refuses a password with a line break, and accepts a password with blanks", () => {
   for (const password of ["hunter2\n", "hun\nter2", "hunter2\r\n"]) {
     const env = environment({ DJANGO_DB_PASSWORD: password });
     refused(() => databaseConfig(env), ["DJANGO_DB_PASSWORD: its value", "line break"], ["hun"]);
@@ -298,7 +298,7 @@ Deno.test("config: a password with a line break is refused by its shape, and bla
   }
 });
 
-// Each with its name, a value, what is said, and what must not be.
+// Each entry: the variable, its value, the expected fault, and a secret that the message must not show.
 const FAULTS: [string, string, string, string?][] = [
   ["DJANGO_DB_HOST", "db.example ", "it ends with a blank"],
   ["DJANGO_DB_HOST", " db.example", "it begins with a blank"],
@@ -342,14 +342,14 @@ const FAULTS: [string, string, string, string?][] = [
   ["SEAL_GRACE_MINUTES", "15 ", "it ends with a blank"],
 ];
 for (const [name, value, fault, secret] of FAULTS) {
-  Deno.test(`config: ${name}=${JSON.stringify(value)} is refused: ${fault}`, () => {
+  Deno.test(`config: refuses ${name}=${JSON.stringify(value)}: ${fault}`, () => {
     const env = environment({ ...KEYS, DJANGO_DB_PASSWORD: PASSWORD, [name]: value });
     const read = () => [databaseConfig(env), lakeConfig(env), sealGrace(env)];
     refused(read, [`Cannot use ${name}=`, fault], secret === undefined ? [] : [secret]);
   });
 }
 
-Deno.test("config: hosts that are names or addresses are taken as they are", () => {
+Deno.test("config: accepts host names and addresses unchanged", () => {
   const hosts = ["localhost", "db_1.example.", "10.0.0.1", "::1", "DB.example"];
   for (const host of hosts) {
     const env = environment({ DJANGO_DB_HOST: host, DJANGO_DB_PASSWORD: PASSWORD });
@@ -357,7 +357,7 @@ Deno.test("config: hosts that are names or addresses are taken as they are", () 
   }
 });
 
-Deno.test("secretsOf is every password and key that is set", () => {
+Deno.test("secretsOf returns every password and key that is set", () => {
   const all = { ...KEYS, DJANGO_DB_PASSWORD: PASSWORD, AWS_SESSION_TOKEN: "t", S3_BUCKET: "rbs" };
   assertEquals(secretsOf(environment(all)).sort(), [...Object.values(KEYS), PASSWORD, "t"].sort());
   assertEquals(secretsOf(environment({})), []);

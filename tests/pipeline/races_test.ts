@@ -15,9 +15,9 @@ import { lakeKinds } from "../support/lake_places.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 
-// Two runs of the same day, one paused where it hurts most while the other one runs to its end.
+// Two runs of the same day. One pauses at the worst moment while the other one runs to its end.
 
-/** Calls `happens` once, right before the first operation that `when` picks. */
+/** Calls `happens` once, right before the first operation that `when` selects. */
 function paused(
   lake: Lake,
   when: (operation: "get" | "put" | "list" | "remove", key: string) => boolean,
@@ -38,7 +38,7 @@ function paused(
   };
 }
 
-/** Ends well, or because another run was faster. */
+/** Waits until a run succeeds, or fails because another run was faster. */
 async function settle(run: Promise<unknown>): Promise<void> {
   await run.catch((error) => {
     assert(error instanceof Failure, String(error));
@@ -47,7 +47,7 @@ async function settle(run: Promise<unknown>): Promise<void> {
 }
 
 for (const kind of lakeKinds()) {
-  Deno.test(`races of runs: two silver runs, ${kind.name}: one that finds its day as it was removes no part of the other's newer run`, async () => {
+  Deno.test(`races of runs: two silver runs, ${kind.name}: a run that finds its day unchanged removes no part of the newer run`, async () => {
     await using db = await outbox({ events: [event(1), event(2)] });
     await using place = await kind.place();
     const lake = place.open();
@@ -57,8 +57,8 @@ for (const kind of lakeKinds()) {
     const stored = Promise.withResolvers<void>();
     const removing = Promise.withResolvers<void>();
     const published = Promise.withResolvers<void>();
-    // The slow run has replayed the old bronze, and lists when the newer run has stored its part. The
-    // newer one goes on when the slow one has ended, or is about to remove what it listed.
+    // The slow run has replayed the old bronze. It lists the parts after the newer run has stored its
+    // part. The newer run continues when the slow run has ended, or is about to remove parts.
     const slow: Lake = {
       ...lake,
       async list(prefix) {
@@ -92,13 +92,13 @@ for (const kind of lakeKinds()) {
     assertEquals((await visible(lake, "silver")).length, 3);
   });
 
-  Deno.test(`races of runs: two bronze runs, ${kind.name}: one that finds its day as it was removes no part that the other publishes`, async () => {
+  Deno.test(`races of runs: two bronze runs, ${kind.name}: a run that finds its day unchanged removes no part that the other run publishes`, async () => {
     await using db = await outbox({ events: [event(1), event(2)] });
     await using place = await kind.place();
     const lake = place.open();
     await bronze(db, lake, CENTURY);
     await db.query(event(3));
-    // The slow run has confirmed its part, and puts its marker after the row is gone again.
+    // The slow run has confirmed its part. It puts its marker after the row was deleted again.
     const slow = paused(
       lake,
       (operation, key) => operation === "put" && key.endsWith(".json"),
@@ -109,7 +109,7 @@ for (const kind of lakeKinds()) {
     );
     await settle(bronze(db, slow, CENTURY));
     assertEquals((await visible(lake, "bronze")).toSorted(), [1, 2, 3].map(eventId));
-    // Bronze has the row that the outbox lost, so that is what the next run says.
+    // Bronze has the row that the outbox lost, so the next run reports the lost row.
     const { message } = await assertRejects(() => bronze(db, lake, CENTURY), Failure);
     assertStringIncludes(
       message,
@@ -118,15 +118,15 @@ for (const kind of lakeKinds()) {
     assertEquals((await visible(lake, "bronze")).toSorted(), [1, 2, 3].map(eventId));
   });
 
-  Deno.test(`races of runs: three silver runs, ${kind.name}: one whose marker another run has put removes no part of the next`, async () => {
+  Deno.test(`races of runs: three silver runs, ${kind.name}: a run whose marker another run has put removes no part of a newer run`, async () => {
     await using db = await outbox({ events: [event(1), event(2)] });
     await using place = await kind.place();
     const lake = place.open();
     await bronze(db, lake, CENTURY);
     const ended = Promise.withResolvers<void>();
     let newerRun = Promise.resolve();
-    // The slow run has replayed the old bronze. It lists when an equal run has published what it is
-    // about to publish itself, and a newer run has stored its part.
+    // The slow run has replayed the old bronze. Before it lists the parts, an equal run publishes the
+    // same content, and a newer run stores its part.
     const slow = paused(lake, (operation) => operation === "list", async () => {
       await silver(lake);
       await db.query(event(3));
@@ -149,7 +149,7 @@ for (const kind of lakeKinds()) {
     assertEquals((await visible(lake, "silver")).length, 3);
   });
 
-  Deno.test(`races of runs: a run that verifies a sealed day, ${kind.name}: it removes no part of an amendment at work`, async () => {
+  Deno.test(`races of runs: ${kind.name}: a run that verifies a sealed day removes no part of a running amendment`, async () => {
     await using db = await outbox({ events: [event(1), event(2)] });
     await using place = await kind.place();
     const lake = place.open();
@@ -172,11 +172,11 @@ for (const kind of lakeKinds()) {
   });
 }
 
-Deno.test("races of runs: a removal that is delayed until later runs have published hits none of their parts", async () => {
+Deno.test("races of runs: a removal that is delayed until later runs have published removes none of their parts", async () => {
   await using db = await outbox({ events: [event(1)] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
-  // A value changes, and changes back: the content of the first part recurs, and its name must not.
+  // A value changes, and changes back. The content of the first part recurs, but its name must not.
   await db.query("UPDATE stop_events SET fill_price = 1");
   const slow = paused(lake, (operation) => operation === "remove", async () => {
     await db.query("UPDATE stop_events SET fill_price = NULL");
@@ -187,7 +187,7 @@ Deno.test("races of runs: a removal that is delayed until later runs have publis
   assertEquals(await visible(lake, "bronze", "fill_price"), [null]);
 });
 
-Deno.test("races of runs: a marker that recurs is no excuse: a run that began before both changes is refused", async () => {
+Deno.test("races of runs: a run that began before two changes is refused, even if the first marker recurs", async () => {
   await using db = await outbox({ events: [event(1)] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
@@ -208,7 +208,7 @@ Deno.test("races of runs: a marker that recurs is no excuse: a run that began be
   assertEquals(await visible(lake, "bronze", "fill_price"), [null]);
 });
 
-Deno.test("races of runs: a store that says it stored the marker, and did not: no part is removed", async () => {
+Deno.test("races of runs: a run removes no part when the store reports a marker as stored but did not store it", async () => {
   await using db = await outbox({ events: [event(1)] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
@@ -228,7 +228,7 @@ for (const published of [false, true]) {
   const what = published
     ? "If-Match with the object's own ETag"
     : "If-None-Match where there is none";
-  Deno.test(`races of runs: a store that refuses ${what}: told as the store's fault, not as another run`, async () => {
+  Deno.test(`races of runs: a run blames the store, not another run, when the store refuses ${what}`, async () => {
     await using db = await outbox({ events: [event(1)] });
     await using lake = await temporaryLake();
     if (published) await bronze(db, lake, CENTURY);
@@ -244,7 +244,7 @@ for (const published of [false, true]) {
   });
 }
 
-Deno.test("races of runs: a run that finds its day as it was says which parts it left, and removes none", async () => {
+Deno.test("races of runs: a run that finds its day unchanged reports the leftover parts, and removes none", async () => {
   await using db = await outbox({ events: [event(1)] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
@@ -255,7 +255,7 @@ Deno.test("races of runs: a run that finds its day as it was says which parts it
   assertEquals(left.data, { left: [orphan] });
   assertStringIncludes(left.says, "deno task clean --date 2025-12-28");
   assert(await lake.get(orphan) !== undefined);
-  // The next run that publishes removes it.
+  // The next run that publishes removes the leftover part.
   await bronze(db, lake);
   assertEquals(await lake.get(orphan), undefined);
 });
@@ -264,7 +264,7 @@ for (const [hours, again] of [[5, true], [7, false]] as const) {
   const what = again
     ? "uses the name again"
     : "uses another name, for clean may remove the old part";
-  Deno.test(`races of runs: a run that finds its own part, stored ${hours} hours ago by a run that was killed, ${what}`, async () => {
+  Deno.test(`races of runs: a run that finds its own part, which a killed run stored ${hours} hours ago, ${what}`, async () => {
     await using db = await outbox({ events: [event(1)] });
     await using lake = await temporaryLake();
     const killed: Lake = {
@@ -282,7 +282,7 @@ for (const [hours, again] of [[5, true], [7, false]] as const) {
     await bronze(db, later);
     const [part] = (await markerOf(lake, "bronze")).commit.parts;
     assertEquals(part!.key === left, again);
-    // What the killed run left is gone, if it is not the part itself.
+    // The part of the killed run is removed, unless the new run uses it.
     const parts = (await lake.list("bronze/")).map(({ key }) => key).filter((k) =>
       /parquet$/.test(k)
     );

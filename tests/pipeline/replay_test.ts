@@ -9,7 +9,7 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "../sup
 type Name = (typeof REPLAYED_COLUMNS)[number];
 type Event = Readonly<Record<Name, Value>>;
 
-/** A price in units of 0.00000001, in its nine bytes. */
+/** Encodes a price, in units of 0.00000001, as nine bytes. */
 function price(unscaled: bigint): Uint8Array {
   const out = new DataView(new ArrayBuffer(9));
   out.setInt8(0, unscaled < 0n ? -1 : 0);
@@ -36,7 +36,7 @@ const QUIET: Event = {
 
 const event = (changes: Partial<Event> = {}): Event => ({ ...QUIET, ...changes });
 
-/** Adds events; each has its place in the list as its rank, unless told. */
+/** Adds events. The default rank of an event is its index in the list. */
 function replay(events: readonly Event[], ranks = events.map((_, i) => i + 1)): Replay {
   const state = createReplay();
   const columns = REPLAYED_COLUMNS.map((name) => events.map((each) => each[name]));
@@ -44,7 +44,7 @@ function replay(events: readonly Event[], ranks = events.map((_, i) => i + 1)): 
   return state;
 }
 
-/** Every execution in words, by client. */
+/** Formats every execution as text, grouped by client. */
 function executions(state: Replay): Record<string, string>[] {
   return state.clients().flatMap(({ rows, groups }) => {
     const all = [...groups()].flatMap((group) =>
@@ -62,14 +62,14 @@ function executions(state: Replay): Record<string, string>[] {
   });
 }
 
-/** The one execution of these events. */
+/** Returns the only execution of these events. */
 function one(events: readonly Event[], ranks?: number[]): Record<string, string> {
   const all = executions(replay(events, ranks));
   assertEquals(all.length, 1);
   return all[0]!;
 }
 
-/** Numbers from 0 to 2^32 - 1, the same in every run. */
+/** Generates numbers from 0 to 2^32 - 1. Every run generates the same numbers. */
 function mulberry(seed: number): (below: number) => number {
   return (below) => {
     seed = seed + 0x6d2b79f5 | 0;
@@ -79,12 +79,12 @@ function mulberry(seed: number): (below: number) => number {
   };
 }
 
-Deno.test("replay: no events make no executions", () => {
+Deno.test("replay: returns no executions for no events", () => {
   assertEquals(replay([]).operations, 0);
   assertEquals(replay([]).clients(), []);
 });
 
-Deno.test("replay: an execution is what its events left it in", () => {
+Deno.test("replay: builds an execution from its events", () => {
   const execution = one([
     event({ stop_price: price(8750000000000n), side: "SELL", quantity: price(1500000n) }),
     event({
@@ -131,7 +131,7 @@ const STATUS: [string, string][] = [
   ["BLOCKED", "BLOCKED"],
 ];
 for (const [type, status] of STATUS) {
-  Deno.test(`after ${type} an operation is ${status}, whatever was before`, () => {
+  Deno.test(`replay: sets the status ${status} after ${type}, whatever the status was before`, () => {
     for (const [before] of STATUS) {
       const events = [event({ event_type: before }), event({ event_type: type })];
       assertEquals(one(events).status, status);
@@ -139,7 +139,7 @@ for (const [type, status] of STATUS) {
   });
 }
 
-Deno.test("replay: other events change nothing, not even the client or a price", () => {
+Deno.test("replay: ignores other events, including their client and prices", () => {
   for (
     const event_type of [
       "STALE_PRICE",
@@ -166,7 +166,7 @@ Deno.test("replay: other events change nothing, not even the client or a price",
   }
 });
 
-Deno.test("replay: the last value that is not null wins, column by column", () => {
+Deno.test("replay: keeps the last value that is not null in each column", () => {
   const values: [Name, Value, Value, string][] = [
     ["stop_price", price(1n), price(-2n), "-0.00000002"],
     ["trigger_price", price(1n), price(0n), "0.00000000"],
@@ -183,7 +183,7 @@ Deno.test("replay: the last value that is not null wins, column by column", () =
   }
 });
 
-Deno.test("replay: each of the three times is its own event's latest", () => {
+Deno.test("replay: takes each of the three times from the latest event of its type", () => {
   const at = (event_type: string, occurred_at: bigint) => event({ event_type, occurred_at });
   const execution = one([
     at("EXECUTED", 9n),
@@ -193,18 +193,18 @@ Deno.test("replay: each of the three times is its own event's latest", () => {
   ]);
   assertEquals(execution.triggered_at, "1970-01-01T00:00:00.000007Z");
   assertEquals(execution.submitted_at, "null");
-  // Latest in the order of the replay, not by the clock.
+  // The latest event is the last one in replay order, not the last one by time.
   assertEquals(execution.executed_at, "1970-01-01T00:00:00.000003Z");
 });
 
-Deno.test("replay: an operation whose client changes belongs to the last one alone", () => {
+Deno.test("replay: assigns an operation whose client changes to the last client only", () => {
   const state = replay([event({ client_id: 1n }), event({ client_id: 2n })]);
   assertEquals(state.clients().map(({ client, rows }) => [client, rows]), [[2n, 1]]);
   const back = replay([event({ client_id: 1n }), event({ client_id: 2n })], [2, 1]);
   assertEquals(back.clients().map(({ client }) => client), [1n]);
 });
 
-Deno.test("replay: clients and operations are sorted as numbers, negative ones first", () => {
+Deno.test("replay: sorts clients and operations as numbers, negative numbers first", () => {
   const ids = [10n, 9n, -1n, 0n, 9223372036854775807n, -9223372036854775808n, -10n];
   const sorted = ids.toSorted((a, b) => (a < b ? -1 : 1));
   const events = ids.flatMap((client_id, c) =>
@@ -219,13 +219,13 @@ Deno.test("replay: clients and operations are sorted as numbers, negative ones f
     const operations = [...groups()].flatMap(({ columns }) => Array.from(columns[1]!)) as bigint[];
     assertEquals(operations, operations.toSorted((a, b) => (a < b ? -1 : 1)));
   }
-  // One client's operations, over the whole range.
+  // The operations of one client, over the whole range of numbers.
   const single = replay(ids.map((operation_id) => event({ operation_id })));
   const [{ groups }] = single.clients() as [ReturnType<Replay["clients"]>[number]];
   assertEquals([...groups()].flatMap(({ columns }) => Array.from(columns[1]!)), sorted);
 });
 
-Deno.test("events added in any order give the executions of the right order", () => {
+Deno.test("replay: returns the same executions when events are added in any order", () => {
   for (let seed = 1; seed <= 30; seed++) {
     const random = mulberry(seed);
     const maybe = (value: Value) => random(3) === 0 ? null : value;
@@ -255,7 +255,7 @@ Deno.test("events added in any order give the executions of the right order", ()
   }
 });
 
-Deno.test("replay: operations beyond one chunk of memory keep their own values", () => {
+Deno.test("replay: keeps the values of operations that take more than one chunk of memory", () => {
   const count = 16384 * 2 + 5;
   const events = Array.from({ length: count }, (_, i) => {
     return event({
@@ -283,14 +283,14 @@ Deno.test("replay: operations beyond one chunk of memory keep their own values",
   assertEquals(groups.map(({ rows }) => rows), [10_000, 10_000, 10_000, count - 30_000]);
 });
 
-Deno.test("replay: a value that was folded in stays as it was when its buffer is used again", () => {
+Deno.test("replay: keeps a value after the buffer that it came from is reused", () => {
   const buffer = price(5n);
   const state = replay([event({ stop_price: buffer })]);
   buffer.fill(0xff);
   assertEquals(executions(state)[0]!.stop_price, "0.00000005");
 });
 
-// The order of the replay: (event_seq, occurred_at, event_id), those without an event_seq first.
+// The order of the replay: (event_seq, occurred_at, event_id). Events without an event_seq come first.
 
 /** An event of bronze: event_seq, occurred_at, event_id. */
 type Placed = readonly [bigint | null, bigint, string];
@@ -311,7 +311,7 @@ function parts(groups: readonly (readonly (readonly Placed[])[])[]): PartReader[
   }));
 }
 
-/** The parts from the last one, and how many of them were opened. */
+/** Iterates over the parts from the last to the first, and counts the parts that were opened. */
 function fromTheEnd(readers: readonly PartReader[]) {
   const opened = { parts: 0 };
   async function* source() {
@@ -327,7 +327,7 @@ const ranksOf = async (...groups: (readonly (readonly Placed[])[])[]) => {
   return [...await unsequencedRanks(fromTheEnd(parts(groups)).source)];
 };
 
-Deno.test("events without an event_seq fold first, by occurred_at and then by event_id", async () => {
+Deno.test("replay: applies events without an event_seq first, by occurred_at and then by event_id", async () => {
   const bronze: Placed[] = [
     [1n, 50n, "x"],
     [2n, 40n, "y"],
@@ -342,25 +342,25 @@ Deno.test("events without an event_seq fold first, by occurred_at and then by ev
   assertEquals(bronze.map(([seq, , id]) => place(seq, id)), [5, 6, 4, 1, 3, 2]);
 });
 
-Deno.test("replay: of events at one time, the smaller event_id is first", async () => {
+Deno.test("replay: orders events of the same time by event_id", async () => {
   const ids = ["00", "0f", "10", "a0", "f0", "ff"];
   assertEquals(await ranksOf([ids.map((id): Placed => [null, 7n, id])]), [1, 2, 3, 4, 5, 6]);
 });
 
-Deno.test("replay: a day without event_seq is in order of time", async () => {
+Deno.test("replay: orders a day without event_seq by time", async () => {
   const bronze: Placed[] = [[null, 3n, "a"], [null, -2n, "b"], [null, 1n, "c"]];
   assertEquals(await ranksOf([bronze]), [3, 1, 2]);
   assertEquals(await ranksOf(), []);
 });
 
-Deno.test("events without an event_seq are found over groups and parts, in bronze's order", async () => {
+Deno.test("replay: finds events without an event_seq across row groups and parts, in the order of bronze", async () => {
   const first: Placed[][] = [[[1n, 0n, "x"]], [[2n, 0n, "y"], [null, 9n, "a"]]];
   const second: Placed[][] = [[[null, 7n, "b"]], [[null, 8n, "c"]]];
   const third: Placed[][] = [[[null, 1n, "d"]]];
   assertEquals(await ranksOf(first, second, third), [4, 2, 3, 1]);
 });
 
-Deno.test("parts before the last event_seq are not opened", async () => {
+Deno.test("replay: opens no part before the last event_seq", async () => {
   const sequenced: Placed[][] = [[[1n, 0n, "x"]]];
   const last: Placed[][] = [[[2n, 0n, "y"], [null, 1n, "a"]]];
   const { opened, source } = fromTheEnd(parts([sequenced, sequenced, last]));
@@ -368,7 +368,7 @@ Deno.test("parts before the last event_seq are not opened", async () => {
   assertEquals(opened.parts, 1);
 });
 
-Deno.test("replay: places follow event_seq, gaps and negative ones too", () => {
+Deno.test("replay: assigns places by event_seq, also with gaps and negative numbers", () => {
   const place = placer(new Uint32Array());
   const seqs = [-9223372036854775808n, -5n, 0n, 1n, 1000n, 9223372036854775807n];
   assertEquals(seqs.map((seq) => place(seq, "x")), [1, 2, 3, 4, 5, 6]);
@@ -382,14 +382,14 @@ const OUT_OF_ORDER: [string, (bigint | null)[], number[]][] = [
   ["more events without an event_seq than there were before", [1n, null, null], [1]],
 ];
 for (const [what, seqs, ranks] of OUT_OF_ORDER) {
-  Deno.test(`replay: ${what}: bronze is not in its order, and the event is named`, () => {
+  Deno.test(`replay: refuses bronze that is out of order, and names the event: ${what}`, () => {
     const place = placer(Uint32Array.from(ranks));
     const error = assertThrows(() => seqs.forEach((seq, i) => place(seq, `event-${i}`)), Error);
     assertStringIncludes(error.message, `event-${seqs.length - 1}`);
   });
 }
 
-Deno.test("random days: places are those of a plain sort", async () => {
+Deno.test("replay: assigns the places of a plain sort on random days", async () => {
   for (let seed = 1; seed <= 50; seed++) {
     const random = mulberry(seed);
     const events = Array.from({ length: 60 }, (_, i): Placed => {

@@ -6,7 +6,7 @@ import { temporaryLake } from "../../support/lakes.ts";
 const DIRECTORY_MODULE = new URL("../../../pipeline/lake/directory.ts", import.meta.url).href;
 const BODY = new TextEncoder().encode("body");
 
-/** Kills a process in the middle of putting 64 MiB under a key. */
+/** Kills a process while it puts 64 MiB under a key. */
 async function killWriter(path: string, key: string): Promise<void> {
   const writer = new Deno.Command(Deno.execPath(), {
     args: [
@@ -39,7 +39,7 @@ async function unpublished(root: string): Promise<{ path: string; size: number }
   return files;
 }
 
-Deno.test("directory: a writer that is killed leaves nothing that a reader sees", async () => {
+Deno.test("directory: shows readers nothing from a killed writer", async () => {
   await using lake = await temporaryLake();
   await lake.put("day/old", BODY);
   await killWriter(lake.path, "day/new");
@@ -48,7 +48,7 @@ Deno.test("directory: a writer that is killed leaves nothing that a reader sees"
   assertEquals(await lake.put("day/new", BODY, "absent"), "stored");
 });
 
-Deno.test("directory: what a killed writer left goes after an hour, and no sooner", async () => {
+Deno.test("directory: removes the leftovers of a killed writer after an hour, and not earlier", async () => {
   await using lake = await temporaryLake();
   await killWriter(lake.path, "day/new");
   const [left, ...more] = await unpublished(lake.path);
@@ -63,7 +63,7 @@ Deno.test("directory: what a killed writer left goes after an hour, and no soone
   assertEquals(await unpublished(lake.path), []);
 });
 
-Deno.test("directory: a put leaves neither a temporary file nor an empty directory", async () => {
+Deno.test("directory: leaves no temporary file and no empty directory after a put", async () => {
   await using lake = await temporaryLake();
   await lake.put("a/b/c", BODY);
   assertEquals(await lake.put("a/b/c", BODY, "absent"), "conflict");
@@ -72,7 +72,7 @@ Deno.test("directory: a put leaves neither a temporary file nor an empty directo
   assertEquals((await Array.fromAsync(Deno.readDir(lake.path))).map(({ name }) => name), [".tmp"]);
 });
 
-Deno.test("directory: refuses keys that would leave it, or that it would not list", async () => {
+Deno.test("directory: refuses keys that lead outside the directory, and keys that list would not return", async () => {
   await using lake = await temporaryLake();
   for (const key of ["", "/a", "a/", "a//b", "../a", "a/../../b", "a/./b", ".tmp/lock", "a\0b"]) {
     for (const run of [() => lake.get(key), () => lake.put(key, BODY), () => lake.remove(key)]) {
@@ -84,14 +84,14 @@ Deno.test("directory: refuses keys that would leave it, or that it would not lis
   assertEquals(await lake.list(""), []);
 });
 
-Deno.test("directory: does not show what begins with a dot", async () => {
+Deno.test("directory: does not list names that begin with a dot", async () => {
   await using lake = await temporaryLake();
   await lake.put("day/part.parquet", BODY);
   await Deno.writeFile(lake.file("day/.part.parquet.crc"), BODY);
   assertEquals((await lake.list("day/")).map(({ key }) => key), ["day/part.parquet"]);
 });
 
-Deno.test("directory: one that was never made is empty", async () => {
+Deno.test("directory: treats a directory that does not exist as empty", async () => {
   await using parent = await temporaryLake();
   const lake = openDirectory({ kind: "directory", path: `${parent.path}/not/yet` });
   assertEquals(await lake.list(""), []);
@@ -101,7 +101,7 @@ Deno.test("directory: one that was never made is empty", async () => {
   assertEquals(await lake.put("a", BODY, "absent"), "stored");
 });
 
-Deno.test("directory: a path through a file is a failure that says so", async () => {
+Deno.test("directory: reports a path that leads through a file", async () => {
   await using parent = await temporaryLake();
   await parent.put("file", BODY);
   const lake = openDirectory({ kind: "directory", path: `${parent.path}/file/lake` });
@@ -121,14 +121,14 @@ Deno.test("directory: a path through a file is a failure that says so", async ()
   }
 });
 
-Deno.test("directory: a name that is too long is a failure, and leaves nothing", async () => {
+Deno.test("directory: refuses a name that is too long, and leaves nothing behind", async () => {
   await using lake = await temporaryLake();
   const failure = await assertRejects(() => lake.put("n".repeat(300), BODY), Failure, "too long");
   assertEquals(failure.kind, "configuration");
   assertEquals(await unpublished(lake.path), []);
 });
 
-/** Holds the lock of a lake until it is told to let go. */
+/** Holds the lock of a lake until the caller releases it. */
 async function holdLock(root: string): Promise<Disposable> {
   await Deno.mkdir(`${root}/.tmp`, { recursive: true });
   const file = await Deno.open(`${root}/.tmp/lock`, { write: true, create: true });
@@ -136,7 +136,7 @@ async function holdLock(root: string): Promise<Disposable> {
   return { [Symbol.dispose]: () => file.close() };
 }
 
-Deno.test("directory: a writer that waits for another says so once, and goes on after it", async () => {
+Deno.test("directory: reports once that a writer waits for another one, and then continues", async () => {
   await using lake = await temporaryLake();
   const lock = await holdLock(lake.path);
   const said: string[] = [];
@@ -152,7 +152,7 @@ Deno.test("directory: a writer that waits for another says so once, and goes on 
   assertEquals(said, [`waiting for another run to release ${lake.path}/.tmp/lock`]);
 });
 
-Deno.test("directory: a writer gives up on a lock, names it, and leaves nothing", async () => {
+Deno.test("directory: gives up on a lock that stays held, names the lock, and leaves nothing behind", async () => {
   await using lake = await temporaryLake();
   await lake.put("day/a", BODY);
   using _ = await holdLock(lake.path);
@@ -168,7 +168,7 @@ Deno.test("directory: a writer gives up on a lock, names it, and leaves nothing"
   assertEquals((await lake.list("")).map(({ key }) => key), ["day/a"]);
 });
 
-Deno.test("directory: a writer that waits stops when it is reported to", async () => {
+Deno.test("directory: stops a waiting writer when the signal aborts", async () => {
   await using lake = await temporaryLake();
   using _ = await holdLock(lake.path);
   const stop = new AbortController();
@@ -186,7 +186,7 @@ Deno.test("directory: a writer that waits stops when it is reported to", async (
   assertEquals(await assertRejects(() => waiting.put("a", BODY), Failure), late);
 });
 
-Deno.test("directory: a folder where an object belongs is named, not taken for another run", async () => {
+Deno.test("directory: names a folder in the place of an object, and does not report another run", async () => {
   await using lake = await temporaryLake();
   await Deno.mkdir(lake.file("day/_commit.json"), { recursive: true });
   for (const condition of [undefined, "absent", { etag: "0" }] as const) {
@@ -201,7 +201,7 @@ Deno.test("directory: a folder where an object belongs is named, not taken for a
   assertEquals(await unpublished(lake.path), []);
 });
 
-/** Uses a lake as a user who may not write there, in a process of its own: root may write anywhere. */
+/** Uses a lake as a user without write permission, in another process, because root may write anywhere. */
 async function asStranger(path: string): Promise<string[]> {
   const folder = await Deno.makeTempDir({ prefix: "stranger-" });
   const pipeline = new URL("../../../pipeline/", import.meta.url);
@@ -235,7 +235,7 @@ async function asStranger(path: string): Promise<string[]> {
   return said.trim().split("\n");
 }
 
-Deno.test("directory: one in which this user may not write fails with what to do", async () => {
+Deno.test("directory: says what to do when the user may not write to the directory", async () => {
   await using lake = await temporaryLake();
   await lake.put("day/a", BODY);
   const folders = [lake.path, lake.file("day"), lake.file(".tmp")];

@@ -107,7 +107,7 @@ type Layer = "bronze" | "silver";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
-/** Reads these bytes as the day's marker. */
+/** Reads these bytes as the marker of the day. */
 async function read(layer: Layer, bytes: Uint8Array<ArrayBuffer>) {
   await using lake = await temporaryLake();
   await lake.put(KEY[layer], bytes);
@@ -124,12 +124,12 @@ async function refused(layer: Layer, bytes: Uint8Array<ArrayBuffer>, problem: st
   assert(failure.message.length < 1000, "the message is not the marker");
 }
 
-Deno.test("marker: a marker's bytes are stable, for they are what equal content means", () => {
+Deno.test("marker: writes stable bytes, because two markers are equal when their bytes are equal", () => {
   assertEquals(new TextDecoder().decode(renderMarker(BRONZE)), BRONZE_BYTES);
   assertEquals(new TextDecoder().decode(renderMarker(SILVER)), SILVER_BYTES);
 });
 
-Deno.test("marker: a marker that was written is read as it was", async () => {
+Deno.test("marker: reads a marker as it was written", async () => {
   const bronze = await read("bronze", renderMarker(BRONZE));
   assertEquals(bronze.commit, BRONZE);
   assertEquals(bronze.bytes, utf8(BRONZE_BYTES));
@@ -137,32 +137,32 @@ Deno.test("marker: a marker that was written is read as it was", async () => {
   assertEquals((await read("silver", renderMarker(SILVER))).commit, SILVER);
 });
 
-Deno.test("marker: a marker is known by the sha256 of its bytes", async () => {
+Deno.test("marker: identifies a marker by the sha256 of its bytes", async () => {
   const bytes = renderMarker(BRONZE);
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   assertEquals((await read("bronze", bytes)).sha256, digest.toHex());
 });
 
-Deno.test("marker: a window of events without an event_seq has none in its marker", async () => {
+Deno.test("marker: writes no event_seq for a window of events without event_seq", async () => {
   const commit = { ...BRONZE, minSeq: null, maxSeq: null };
   const { commit: back } = await read("bronze", renderMarker(commit));
   assertEquals(back, commit);
   assertStringIncludes(new TextDecoder().decode(renderMarker(commit)), '"min": null');
 });
 
-Deno.test("marker: a silver marker without rows names no part", async () => {
+Deno.test("marker: lists no part in a silver marker without rows", async () => {
   const commit = { ...SILVER, rows: 0, parts: [] };
   assertEquals((await read("silver", renderMarker(commit))).commit, commit);
 });
 
-Deno.test("marker: a silver marker names parts of several clients, negative ones too", async () => {
+Deno.test("marker: lists the parts of several clients in a silver marker, also of negative clients", async () => {
   const [part] = SILVER.parts;
   const key = part!.key.replace("client_id=7", "client_id=-9223372036854775808");
   const commit = { ...SILVER, rows: 2, parts: [part!, { ...part!, key }] };
   assertEquals((await read("silver", renderMarker(commit))).commit, commit);
 });
 
-Deno.test("marker: a window without a marker is reported by undefined", async () => {
+Deno.test("marker: returns undefined for a window without a marker", async () => {
   await using lake = await temporaryLake();
   assertStrictEquals(await readMarker(lake, "bronze", KEY.bronze, DAY), undefined);
 });
@@ -180,11 +180,12 @@ const NOT_JSON: [string, Uint8Array<ArrayBuffer>][] = [
   ],
 ];
 for (const [what, bytes] of NOT_JSON) {
-  Deno.test(`marker: ${what} is no marker`, () => refused("bronze", bytes, "it is not JSON"));
+  Deno.test(`marker: refuses bytes that are not JSON: ${what}`, () =>
+    refused("bronze", bytes, "it is not JSON"));
 }
 
 for (const text of ["[]", "null", "3", '"sealed"', "true", `[${BRONZE_BYTES}]`]) {
-  Deno.test(`marker: ${text.slice(0, 20)} is JSON and no marker`, () => {
+  Deno.test(`marker: refuses JSON that is not a marker: ${text.slice(0, 20)}`, () => {
     return refused("bronze", utf8(text), "the marker is not an object");
   });
 }
@@ -229,12 +230,12 @@ function seq(min: unknown, max: unknown): Change {
 }
 
 for (const [what, change, problem] of WRONG_BRONZE) {
-  Deno.test(`marker: a bronze marker with ${what} is refused`, () => {
+  Deno.test(`marker: refuses a bronze marker with ${what}`, () => {
     return refused("bronze", changed(BRONZE_BYTES, change), problem);
   });
 }
 
-Deno.test("marker: a marker without a format is refused", () => {
+Deno.test("marker: refuses a marker without a format", () => {
   return refused("bronze", utf8(JSON.stringify(WITHOUT_FORMAT)), "format");
 });
 
@@ -247,7 +248,7 @@ const WRONG_SILVER: [string, Change, string][] = [
   ["no digest of bronze", { bronze: { key: KEY.bronze } }, "bronze.sha256"],
 ];
 for (const [what, change, problem] of WRONG_SILVER) {
-  Deno.test(`marker: a silver marker with ${what} is refused`, () => {
+  Deno.test(`marker: refuses a silver marker with ${what}`, () => {
     return refused("silver", changed(SILVER_BYTES, change), problem);
   });
 }
@@ -289,17 +290,17 @@ function at(key: string): unknown {
 }
 
 for (const [what, part, problem] of WRONG_PARTS) {
-  Deno.test(`marker: a marker whose part ${what} is refused`, () => {
+  Deno.test(`marker: refuses a marker whose part ${what}`, () => {
     return refused("bronze", changed(BRONZE_BYTES, { parts: [part] }), problem);
   });
 }
 
-Deno.test("marker: a marker that names a part twice is refused", () => {
+Deno.test("marker: refuses a marker that lists a part twice", () => {
   const parts = [{ ...PART, rows: 1 }, { ...PART, rows: 2 }];
   return refused("bronze", changed(BRONZE_BYTES, { parts }), "a part twice");
 });
 
-Deno.test("marker: the part that is wrong is the one that is named", () => {
+Deno.test("marker: names the part that is wrong", () => {
   const other = { ...PART, key: `${FOLDER.bronze}/b.parquet`, rows: 0, sha256: "no" };
   return refused("bronze", changed(BRONZE_BYTES, { parts: [PART, other] }), "parts[1].sha256");
 });
@@ -313,7 +314,7 @@ for (
     "other=7",
   ]
 ) {
-  Deno.test(`marker: a silver part under ${client} is refused`, () => {
+  Deno.test(`marker: refuses a silver part under ${client}`, () => {
     const key = `silver/stop_executions/${client}/date=${DAY}/a.parquet`;
     return refused(
       "silver",

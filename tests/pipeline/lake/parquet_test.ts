@@ -22,7 +22,7 @@ import { temporaryLake } from "../../support/lakes.ts";
 const COLUMNS: Column[] = [
   { name: "id", type: "STRING", nullable: false },
   { name: "text", type: "STRING", nullable: true },
-  { name: "symbol", type: "STRING", nullable: false }, // by its name one of those that repeat
+  { name: "symbol", type: "STRING", nullable: false }, // the writer expects repeated values in a column of this name
   { name: "side", type: "STRING", nullable: true },
   { name: "small", type: "INT32", nullable: true },
   { name: "large", type: "INT64", nullable: true },
@@ -74,7 +74,7 @@ function write(groups: readonly RowGroup[], columns: readonly Column[] = COLUMNS
   return part.finish();
 }
 
-/** Every row of a file. */
+/** Reads every row of a file. */
 async function read(body: Uint8Array<ArrayBuffer>, names = NAMES): Promise<Value[][]> {
   const rows: Value[][] = [];
   for await (const { rows: count, columns } of openPart(body).groups(names)) {
@@ -84,18 +84,18 @@ async function read(body: Uint8Array<ArrayBuffer>, names = NAMES): Promise<Value
   return rows;
 }
 
-/** Plain arrays for bytes, so that a difference is one of values. */
+/** Converts bytes to plain arrays, so that an assertion compares and shows the values. */
 function comparable(rows: readonly (readonly Value[])[]): unknown[][] {
   return rows.map((row) => row.map((value) => value instanceof Uint8Array ? [...value] : value));
 }
 
-Deno.test("parquet: every type's values come back exactly, nulls and extremes too", async () => {
+Deno.test("parquet: returns the exact values of every type, including nulls and extremes", async () => {
   const { body, rows } = write([group(EXTREMES)]);
   assertEquals(rows, 5);
   assertEquals(comparable(await read(body)), comparable(EXTREMES));
 });
 
-Deno.test("parquet: a file of several row groups gives them one by one, in order", async () => {
+Deno.test("parquet: reads several row groups one by one, in order", async () => {
   const { body, rows } = write([group(EXTREMES), group(EXTREMES.toReversed()), group(EXTREMES)]);
   assertEquals(rows, 15);
   const counts: number[] = [];
@@ -105,7 +105,7 @@ Deno.test("parquet: a file of several row groups gives them one by one, in order
   assertEquals(comparable(await read(body)), comparable(expected));
 });
 
-Deno.test("parquet: a column of nulls keeps its type, whatever the type is", async () => {
+Deno.test("parquet: keeps the type of a column that has only nulls, for every type", async () => {
   const nulls = COLUMNS.map(({ nullable, type }) => nullable ? null : type === "STRING" ? "x" : 0n);
   const { body } = write([group([nulls, nulls])]);
   assertEquals(
@@ -119,7 +119,7 @@ Deno.test("parquet: a column of nulls keeps its type, whatever the type is", asy
   assertEquals(await read(body), [nulls, nulls]);
 });
 
-Deno.test("parquet: nulls and values in long turns come back in their places", async () => {
+Deno.test("parquet: keeps long runs of nulls and values in their places", async () => {
   const rows = Array.from({ length: 10_000 }, (_, i): Value[] => {
     const there = Math.floor(i / 37) % 3 !== 0;
     const price = new Uint8Array(9).fill(i % 251);
@@ -147,7 +147,7 @@ Deno.test("parquet: nulls and values in long turns come back in their places", a
 for (
   const [layer, columns] of [["bronze", EVENT_COLUMNS], ["silver", EXECUTION_COLUMNS]] as const
 ) {
-  Deno.test(`parquet: ${layer}'s footer says the contract's names, types and nulls`, () => {
+  Deno.test(`parquet: writes the contract's names, types and nullability to the footer of ${layer}`, () => {
     const { body } = write([{ rows: 0, columns: columns.map(() => []) }], columns);
     assertEquals(
       openPart(body).columns,
@@ -156,14 +156,14 @@ for (
   });
 }
 
-Deno.test("parquet: strings may be written as bytes, and come back as the same strings", async () => {
+Deno.test("parquet: accepts strings as bytes, and reads the same strings", async () => {
   const asBytes = EXTREMES.map((row) =>
     row.map((value) => typeof value === "string" ? utf8(value) : value)
   );
   assertEquals(comparable(await read(write([group(asBytes)]).body)), comparable(EXTREMES));
 });
 
-Deno.test("parquet: equal rows give equal bytes, and another value gives others", () => {
+Deno.test("parquet: writes equal bytes for equal rows, and different bytes for a different value", () => {
   const { body, sha256 } = write([group(EXTREMES)]);
   const again = write([group(EXTREMES)]);
   assertEquals([again.body, again.sha256], [body, sha256]);
@@ -171,24 +171,24 @@ Deno.test("parquet: equal rows give equal bytes, and another value gives others"
   assertNotEquals(other.sha256, sha256);
 });
 
-Deno.test("parquet: the named columns are read, in the order that was asked for", async () => {
+Deno.test("parquet: reads the requested columns, in the requested order", async () => {
   const { body } = write([group(EXTREMES)]);
   assertEquals(await read(body, ["large", "id"]), EXTREMES.map((row) => [row[5]!, row[0]!]));
 });
 
-Deno.test("parquet: a file with its columns in another order is read by their names", async () => {
+Deno.test("parquet: finds columns by name in a file with another column order", async () => {
   const part = createPart(COLUMNS.toReversed());
   const { rows, columns } = group(EXTREMES);
   part.write({ rows, columns: columns.toReversed() });
   assertEquals(comparable(await read(part.finish().body)), comparable(EXTREMES));
 });
 
-Deno.test("parquet: a column that is missing is named", async () => {
+Deno.test("parquet: names a missing column in the error", async () => {
   const { body } = write([group(EXTREMES)]);
   await assertRejects(() => read(body, ["id", "fill_price"]), Error, "no column fill_price");
 });
 
-Deno.test("parquet: a file that lies within a larger buffer is read from its own bytes", async () => {
+Deno.test("parquet: reads a file from a view into a larger buffer", async () => {
   const { body } = write([group(EXTREMES)]);
   const buffer = new Uint8Array(body.length + 200).fill(0x50);
   buffer.set(body, 100);
@@ -196,14 +196,14 @@ Deno.test("parquet: a file that lies within a larger buffer is read from its own
   assertEquals(comparable(await read(view)), comparable(EXTREMES));
 });
 
-Deno.test("parquet: a file cut off at any length is an error", () => {
+Deno.test("parquet: refuses a file that is cut off at any length", () => {
   const { body } = write([group(EXTREMES.slice(0, 4))]);
   for (let length = 0; length < body.length; length++) {
     assertThrows(() => openPart(body.slice(0, length)), Error, "", `${length} of ${body.length}`);
   }
 });
 
-Deno.test("parquet: a file that lost its beginning is an error, not other values", async () => {
+Deno.test("parquet: refuses a file whose beginning is missing, and returns no wrong values", async () => {
   const { body } = write([group(EXTREMES)]);
   for (const from of [1, 4, 5, 50, body.length - 100, body.length - 8]) {
     await assertRejects(() => read(body.slice(from)), Error, "", `from ${from}`);
@@ -223,18 +223,18 @@ const NO_FILES: [string, Uint8Array<ArrayBuffer>][] = [
   ["an encrypted footer", join(utf8("PARE"), new Uint8Array(40), utf8("PARE"))],
 ];
 for (const [what, body] of NO_FILES) {
-  Deno.test(`parquet: ${what}: no Parquet file`, () => {
+  Deno.test(`parquet: refuses a file that is not Parquet: ${what}`, () => {
     assertThrows(() => openPart(body), Error);
   });
 }
 
-Deno.test("parquet: text that is no UTF-8 is an error", async () => {
+Deno.test("parquet: refuses text that is not UTF-8", async () => {
   const broken = EXTREMES.with(0, EXTREMES[0]!.with(1, bytes("41ff42")));
   const { body } = write([group(broken)]);
   await assertRejects(() => read(body), Error);
 });
 
-Deno.test("parquet: a file of another writer is read, with pages of the first version", async () => {
+Deno.test("parquet: reads a file of another writer, with data pages of version 1", async () => {
   const file = await Deno.makeTempFile({ suffix: ".parquet" });
   const rows = `SELECT 'id-' || i AS id, 'BTC' || i % 3 AS symbol, i::BIGINT AS seq,
     CASE WHEN i % 2 = 0 THEN (i * 7)::INTEGER END AS retries FROM range(3000) AS t(i)`;
@@ -254,7 +254,7 @@ Deno.test("parquet: a file of another writer is read, with pages of the first ve
   await Deno.remove(file);
 });
 
-Deno.test("parquet: a column without a type is reported as VOID", () => {
+Deno.test("parquet: reports a column without a type as VOID", () => {
   const writer = new ByteWriter();
   const file = new ParquetWriter({
     writer,
@@ -279,7 +279,7 @@ Deno.test("parquet: a column without a type is reported as VOID", () => {
   ]);
 });
 
-// Parts: files of a bounded size, under names that hold their digest.
+// Parts: files of a bounded size, with their digest in the name.
 
 const TARGET = 15 << 20;
 const FEW: Column[] = [
@@ -287,7 +287,7 @@ const FEW: Column[] = [
   { name: "noise", type: "STRING", nullable: false },
 ];
 
-/** Bytes that no compression makes smaller, the same for the same seed. */
+/** Returns incompressible bytes. The same seed gives the same bytes. */
 function noise(size: number, seed: number): Uint8Array {
   const words = new Uint32Array(Math.ceil(size / 4));
   let state = seed;
@@ -299,7 +299,7 @@ function noise(size: number, seed: number): Uint8Array {
   return new Uint8Array(words.buffer, 0, size);
 }
 
-/** Row groups of one row each. */
+/** Returns row groups of one row each. */
 function* noisy(sizes: readonly number[]): Generator<RowGroup> {
   for (const [i, size] of sizes.entries()) {
     yield { rows: 1, columns: [[BigInt(i)], [noise(size, i)]] };
@@ -311,9 +311,9 @@ const cut = (sizes: readonly number[]) =>
 
 const MEBIBYTE = 1 << 20;
 
-Deno.test("parquet: no rows make no part", async () => assertEquals(await cut([]), []));
+Deno.test("parquet: writes no part for no rows", async () => assertEquals(await cut([]), []));
 
-Deno.test("parquet: a part's name holds its place and its digest", async () => {
+Deno.test("parquet: names a part by its position and its digest", async () => {
   const parts = await cut(Array(34).fill(MEBIBYTE));
   assertEquals(parts.map(({ rows }) => rows), [15, 15, 4]);
   for (const [i, { key, sha256, body, bytes }] of parts.entries()) {
@@ -328,14 +328,14 @@ Deno.test("parquet: a part's name holds its place and its digest", async () => {
   }
 });
 
-Deno.test("parquet: a part ends with the row group that takes it to 15 MiB", async () => {
+Deno.test("parquet: ends a part after the row group that brings it to 15 MiB", async () => {
   const parts = await cut([...Array(5).fill(4 * MEBIBYTE), 20 * MEBIBYTE, 1000]);
   assertEquals(parts.map(({ rows }) => rows), [4, 2, 1]);
   for (const { bytes } of parts.slice(0, -1)) assertGreaterOrEqual(bytes, TARGET);
   assertLessOrEqual(parts.at(-1)!.bytes, 10_000);
 });
 
-Deno.test("parquet: the parts together are the rows, in order", async () => {
+Deno.test("parquet: writes every row to the parts, in order", async () => {
   const parts = await cut(Array(40).fill(MEBIBYTE));
   const ids: Value[] = [];
   for (const { body } of parts) {
@@ -344,14 +344,14 @@ Deno.test("parquet: the parts together are the rows, in order", async () => {
   assertEquals(ids, Array.from({ length: 40 }, (_, i) => BigInt(i)));
 });
 
-Deno.test("parquet: equal rows give equal parts under equal names", async () => {
+Deno.test("parquet: writes equal parts with equal names for equal rows", async () => {
   const sizes = Array(17).fill(MEBIBYTE);
   const [first, second] = [await cut(sizes), await cut(sizes)];
   assertEquals(first.map(({ key }) => key), second.map(({ key }) => key));
   assert(first.every(({ body }, i) => body.every((byte, at) => byte === second[i]!.body[at])));
 });
 
-Deno.test("parquet: a part of 64 MiB or more is refused, and one below is not", async () => {
+Deno.test("parquet: refuses a part of 64 MiB or more, and accepts a smaller part", async () => {
   const [large] = await cut([63 * MEBIBYTE]);
   assertLessOrEqual(large!.bytes, 64 * MEBIBYTE);
   const failure = await assertRejects(() => cut([65 * MEBIBYTE]), Failure);
@@ -360,14 +360,14 @@ Deno.test("parquet: a part of 64 MiB or more is refused, and one below is not", 
   assertStringIncludes(failure.message, "payload_json or error_message");
 });
 
-// Reading a part that a marker names: its digest proves that it is the one.
+// Reading a part that a marker lists: the digest proves that the content is the published one.
 
 async function onePart(): Promise<NewPart> {
   const [part] = await Array.fromAsync(cutParts([group(EXTREMES)], COLUMNS, "bronze/"));
   return part!;
 }
 
-Deno.test("parquet: a part is read as it was stored", async () => {
+Deno.test("parquet: reads a part as it was stored", async () => {
   await using lake = await temporaryLake();
   const part = await onePart();
   await lake.put(part.key, part.body);
@@ -377,7 +377,7 @@ Deno.test("parquet: a part is read as it was stored", async () => {
   assertEquals(groups, [{ rows: 5, columns: [["a", "b", "c", "d", "e"]] }]);
 });
 
-/** What can become of a part in the lake; the marker still says what it said. */
+/** Damage to a part in the lake, and the problem that is reported. The marker is unchanged. */
 const DAMAGES: [string, (part: NewPart) => Uint8Array<ArrayBuffer> | undefined, string][] = [
   ["was removed", () => undefined, "it is missing"],
   ["is empty", () => new Uint8Array(0), "it has 0 bytes"],
@@ -399,7 +399,7 @@ function flipped(at: number) {
 }
 
 for (const [what, damage, problem] of DAMAGES) {
-  Deno.test(`parquet: a part that ${what} is refused by its place`, async () => {
+  Deno.test(`parquet: refuses a part that ${what}, and says where the part is`, async () => {
     await using lake = await temporaryLake();
     const part = await onePart();
     const body = damage(part);
@@ -411,7 +411,7 @@ for (const [what, damage, problem] of DAMAGES) {
   });
 }
 
-Deno.test("parquet: a part that is what its marker says and no Parquet file is refused", async () => {
+Deno.test("parquet: refuses a part that matches its marker but is not a Parquet file", async () => {
   await using lake = await temporaryLake();
   const body = utf8("this is not Parquet at all, and long enough to be taken for it");
   const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", body)).toHex();
@@ -422,7 +422,7 @@ Deno.test("parquet: a part that is what its marker says and no Parquet file is r
   assertStringIncludes(failure.message, "it is not a readable Parquet file");
 });
 
-Deno.test("parquet: a part with other rows than its marker says is refused", async () => {
+Deno.test("parquet: refuses a part whose number of rows differs from its marker", async () => {
   await using lake = await temporaryLake();
   const part = await onePart();
   await lake.put(part.key, part.body);

@@ -9,7 +9,7 @@ import { refusal, startStrictS3, type StrictS3Options } from "../../support/stri
 
 const BODY = new TextEncoder().encode("body");
 
-/** Everything that a lake can be asked. */
+/** Every operation of a lake. */
 const OPERATIONS: readonly ((lake: Lake) => Promise<unknown>)[] = [
   (lake) => lake.get("day/a"),
   (lake) => lake.put("day/a", BODY),
@@ -19,7 +19,7 @@ const OPERATIONS: readonly ((lake: Lake) => Promise<unknown>)[] = [
   (lake) => lake.remove("day/a"),
 ];
 
-/** Asserts that each operation fails, with a message that says what to do and gives nothing away. */
+/** Asserts that each operation fails with a message that says what to do and shows no secret. */
 async function assertFails(
   config: S3Config,
   kind: string,
@@ -45,7 +45,7 @@ async function assertFails(
   }
 }
 
-/** A strict server that misbehaves, and a bucket on it. */
+/** Starts a strict server with faulty answers, and creates a bucket on it. */
 async function faulty(fault: NonNullable<StrictS3Options["fault"]>) {
   let healthy = true;
   const server = startStrictS3({
@@ -59,22 +59,22 @@ async function faulty(fault: NonNullable<StrictS3Options["fault"]>) {
 for (const { name } of storeKinds()) {
   const bucket = () => store(name).createBucket(`t-${crypto.randomUUID()}`);
 
-  Deno.test(`s3: ${name}: an access key that it does not know`, async () => {
+  Deno.test(`s3: ${name}: reports an unknown access key`, async () => {
     const config = { ...await bucket(), accessKeyId: "NOBODYSKEY" };
     await assertFails(config, "configuration", ["InvalidAccessKeyId", "Set AWS_ACCESS_KEY_ID"]);
   });
 
-  Deno.test(`s3: ${name}: a secret that is not the key's`, async () => {
+  Deno.test(`s3: ${name}: reports a wrong secret key`, async () => {
     const config = { ...await bucket(), secretAccessKey: "not+the+secret" };
     await assertFails(config, "configuration", ["SignatureDoesNotMatch", "AWS_SECRET_ACCESS_KEY"]);
   });
 
-  Deno.test(`s3: ${name}: a bucket that is not there`, async () => {
+  Deno.test(`s3: ${name}: reports a bucket that does not exist`, async () => {
     const config: S3Config = { kind: "s3", ...store(name).config, bucket: "nowhere" };
     await assertFails(config, "configuration", ["NoSuchBucket", '"nowhere"', "Set S3_BUCKET"]);
   });
 
-  Deno.test(`s3: ${name}: refuses content that does not have its Content-MD5`, async () => {
+  Deno.test(`s3: ${name}: refuses content that does not match its Content-MD5`, async () => {
     const config = await bucket();
     const url = new URL(`${config.endpoint}/${config.bucket}/a`);
     const headers = { "content-md5": "AAAAAAAAAAAAAAAAAAAAAA==" };
@@ -97,7 +97,7 @@ Deno.test("startStrictS3 refuses an object without a Content-MD5", async () => {
   await server.stop();
 });
 
-Deno.test("S3: nothing listens at the endpoint", async () => {
+Deno.test("s3: reports an endpoint where no server listens", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const endpoint = `http://127.0.0.1:${listener.addr.port}`;
   listener.close();
@@ -114,7 +114,7 @@ Deno.test("S3: nothing listens at the endpoint", async () => {
   ]);
 });
 
-Deno.test("S3: an endpoint that is no S3 store", async (t) => {
+Deno.test("s3: reports an endpoint that is not an S3 store", async (t) => {
   for (const status of [200, 404]) {
     await t.step(`${status}`, async () => {
       const type = { "content-type": "text/html" };
@@ -127,7 +127,7 @@ Deno.test("S3: an endpoint that is no S3 store", async (t) => {
   }
 });
 
-Deno.test("S3: a store that stays unavailable is asked four times", async () => {
+Deno.test("s3: sends a request four times to a store that stays unavailable", async () => {
   let requests = 0;
   await using store = await faulty(() => {
     requests++;
@@ -139,7 +139,7 @@ Deno.test("S3: a store that stays unavailable is asked four times", async () => 
   assertEquals(requests, 4);
 });
 
-Deno.test("S3: a store that is unavailable for a moment is no trouble", async () => {
+Deno.test("s3: retries a request when the store is unavailable for a moment", async () => {
   let requests = 0;
   await using store = await faulty(() => ++requests < 3 ? refusal(503, "SlowDown") : undefined);
   const lake = openS3(store.config);
@@ -148,7 +148,7 @@ Deno.test("S3: a store that is unavailable for a moment is no trouble", async ()
   lake.close();
 });
 
-Deno.test("S3: a session token goes with every request", async () => {
+Deno.test("s3: sends the session token with every request", async () => {
   const tokens = new Set<string | null>();
   await using store = await faulty(({ headers }) => {
     tokens.add(headers.get("x-amz-security-token"));
@@ -161,7 +161,7 @@ Deno.test("S3: a session token goes with every request", async () => {
   assertEquals([...tokens], ["token+of/a=session"]);
 });
 
-Deno.test("S3: an ETag that a proxy made weak is as good as any", async () => {
+Deno.test("s3: accepts an ETag that a proxy made weak", async () => {
   await using store = await faulty(async (_, serve) => {
     const answer = await serve();
     const etag = answer.headers.get("etag");
@@ -177,7 +177,7 @@ Deno.test("S3: an ETag that a proxy made weak is as good as any", async () => {
   lake.close();
 });
 
-Deno.test("S3: a store without conditional puts is not safe to publish to", async () => {
+Deno.test("s3: refuses to publish to a store without conditional puts", async () => {
   await using store = await faulty(({ headers }) =>
     headers.has("if-match") || headers.has("if-none-match")
       ? refusal(501, "NotImplemented")
@@ -212,7 +212,7 @@ const REFUSALS: readonly [number, string, string, ...string[]][] = [
   [400, "InvalidArgument", "configuration", "400 InvalidArgument", "S3_ENDPOINT"],
 ];
 for (const [status, code, kind, ...saying] of REFUSALS) {
-  Deno.test(`S3: ${code} is reported as ${kind} trouble`, async () => {
+  Deno.test(`s3: reports ${code} as a failure of kind ${kind}`, async () => {
     await using store = await faulty(({ headers }) =>
       refusal(status, code, /Credential=(\w+)/.exec(headers.get("authorization")!)![1])
     );
@@ -220,7 +220,7 @@ for (const [status, code, kind, ...saying] of REFUSALS) {
   });
 }
 
-/** Answers of 200 that no S3 store gives, and what each makes of the answer of one. */
+/** Answers with status 200 that are not valid for S3, each made from a valid answer. */
 const LIES: readonly [string, (answer: Response) => Response | Promise<Response>][] = [
   ["a page", () => {
     const headers = { "content-type": "text/html", etag: '"abc"' };
@@ -238,7 +238,7 @@ const LIES: readonly [string, (answer: Response) => Response | Promise<Response>
   }],
 ];
 for (const [name, lie] of LIES) {
-  Deno.test(`S3: ${name} with status 200 is no success`, async () => {
+  Deno.test(`s3: treats an answer with status 200 and ${name} as a failure`, async () => {
     let lying = false;
     await using store = await faulty(async (_, serve) => {
       const answer = await serve();
@@ -255,7 +255,7 @@ for (const [name, lie] of LIES) {
   });
 }
 
-Deno.test("S3: content that was changed on its way is read again, and never taken", async () => {
+Deno.test("s3: reads content again when it was changed in transit, and never returns the changed content", async () => {
   let reads = 0;
   let broken = 1;
   await using store = await faulty(async ({ method }, serve) => {
@@ -276,7 +276,7 @@ Deno.test("S3: content that was changed on its way is read again, and never take
   lake.close();
 });
 
-Deno.test("S3: an encrypted object may have any ETag", async () => {
+Deno.test("s3: accepts any ETag for an encrypted object", async () => {
   await using store = await faulty(async (_, serve) => {
     const answer = await serve();
     answer.headers.set("etag", `"${"0".repeat(32)}"`);
@@ -289,7 +289,7 @@ Deno.test("S3: an encrypted object may have any ETag", async () => {
   lake.close();
 });
 
-/** An answer whose connection breaks in the middle of the body. */
+/** Returns an answer whose connection breaks in the middle of the body. */
 function truncated(): Response {
   const half = new ReadableStream({
     start(controller) {
@@ -301,7 +301,7 @@ function truncated(): Response {
   return new Response(half, { headers: { ...headers, "content-length": `${BODY.length}` } });
 }
 
-Deno.test("S3: an object that breaks off is never taken for whole", async () => {
+Deno.test("s3: never returns an object whose download breaks off", async () => {
   let requests = 0;
   await using store = await faulty(() => {
     requests++;
@@ -312,7 +312,7 @@ Deno.test("S3: an object that breaks off is never taken for whole", async () => 
   assertEquals(requests, 4);
 });
 
-Deno.test("S3: an object that breaks off once is read again", async () => {
+Deno.test("s3: reads an object again when its download breaks off once", async () => {
   let reads = 0;
   await using store = await faulty(({ method }) =>
     method === "GET" && ++reads === 1 ? truncated() : undefined
@@ -324,7 +324,7 @@ Deno.test("S3: an object that breaks off once is read again", async () => {
   lake.close();
 });
 
-Deno.test("S3: a conditional put whose answer got lost says conflict, and has stored", async () => {
+Deno.test("s3: returns a conflict for a conditional put that stored the object but whose answer was lost", async () => {
   let requests = 0;
   await using store = await faulty((_, serve) =>
     ++requests === 1 ? serve().then(() => refusal(500, "InternalError")) : undefined
@@ -335,7 +335,7 @@ Deno.test("S3: a conditional put whose answer got lost says conflict, and has st
   lake.close();
 });
 
-Deno.test("S3: a store that never answers is let go of at the signal", async () => {
+Deno.test("s3: stops waiting for a store that never answers when the signal aborts", async () => {
   const { promise: released, resolve: release } = Promise.withResolvers<Response>();
   await using store = await faulty(() => released);
   const stop = new AbortController();
@@ -352,7 +352,7 @@ Deno.test("S3: a store that never answers is let go of at the signal", async () 
   release(new Response());
 });
 
-/** Reads an object in a process that may do nothing but what the arguments say. */
+/** Reads an object in a process that has only the permissions in the arguments. */
 async function readWith(config: S3Config, ...permissions: string[]): Promise<string> {
   const root = new URL("../../../", import.meta.url);
   const main = new URL("tests/support/read_from_s3.ts", root);
@@ -363,7 +363,7 @@ async function readWith(config: S3Config, ...permissions: string[]): Promise<str
   return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
 }
 
-Deno.test("S3: the client needs the network, and looks nowhere else for anything", async () => {
+Deno.test("s3: needs the network permission and no other permission", async () => {
   await using store = await faulty(() => undefined);
   const lake = openS3(store.config);
   await lake.put("day/a", BODY);

@@ -8,7 +8,7 @@ import { session } from "../../support/pg_session.ts";
 import { type Outbox, outbox } from "../../support/postgres.ts";
 import { stallingProxy } from "../../support/stalling_proxy.ts";
 
-// A server that is slow, silent, full of limits, or gone.
+// These tests use a server that is slow, silent, restricted by limits, or down.
 
 async function open(
   config: DatabaseConfig,
@@ -34,7 +34,7 @@ async function unreachable(run: () => Promise<unknown>, ...words: string[]): Pro
   return message;
 }
 
-Deno.test("connection: a server that falls silent in the middle of a copy ends the run, which says so", async () => {
+Deno.test("connection: fails with the reason when the server falls silent in the middle of a copy", async () => {
   await using db = await outbox();
   await using proxy = stallingProxy(db.config.port, 3_000_000);
   await using connection = await open({ ...db.config, port: proxy.port }, { silence: 500 });
@@ -46,13 +46,13 @@ Deno.test("connection: a server that falls silent in the middle of a copy ends t
   await unreachable(() => connection.query("SELECT 1"), "Postgres sent nothing for 0.5 s");
 });
 
-Deno.test("connection: a server that falls silent during a query ends the run, which says so", async () => {
+Deno.test("connection: fails with the reason when the server falls silent during a query", async () => {
   await using db = await outbox();
   await using connection = await open(db.config, { silence: 300 });
   await unreachable(() => connection.query("SELECT pg_sleep(60)"), "sent nothing for 0.3 s");
 });
 
-Deno.test("connection: while we are the slow ones, the server is not silent", async () => {
+Deno.test("connection: does not treat the server as silent while the reader is slow", async () => {
   await using db = await outbox();
   await using connection = await open(db.config, { silence: 300 });
   let bytes = 0;
@@ -63,14 +63,14 @@ Deno.test("connection: while we are the slow ones, the server is not silent", as
   assertEquals(bytes, 19 + 30_000 * (2 + 4 + 100) + 2);
 });
 
-Deno.test("connection: a server that sends a little now and then is not silent", async () => {
+Deno.test("connection: does not treat a server that sends a little data from time to time as silent", async () => {
   await using db = await outbox();
   await using connection = await open(db.config, { silence: 2000 });
   const slowly = "SELECT repeat('x', 10000), pg_sleep(0.3) FROM generate_series(1, 10)";
   assertEquals(await count(connection.copy(slowly)) > 100_000, true);
 });
 
-Deno.test("connection: after two seconds without an answer, the operator is reported once", async () => {
+Deno.test("connection: reports once after two seconds without an answer", async () => {
   await using db = await outbox();
   const told: string[] = [];
   await using connection = await open(db.config, { onWait: (text) => told.push(text) });
@@ -81,7 +81,7 @@ Deno.test("connection: after two seconds without an answer, the operator is repo
   assertStringIncludes(told[0]!, "Postgres has not responded yet");
 });
 
-Deno.test("connection: the limits of role and database do not go for us", async () => {
+Deno.test("connection: overrides the limits of the role and the database", async () => {
   await using db = await outbox();
   const name = db.config.name;
   await db.query(`
@@ -103,7 +103,7 @@ Deno.test("connection: the limits of role and database do not go for us", async 
   await connection.query("SELECT pg_sleep(0.8)");
 });
 
-Deno.test("connection: after an error, a snapshot gives no more answers", async () => {
+Deno.test("connection: answers no query of a snapshot after an error", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   await connection.beginSnapshot();
@@ -112,7 +112,7 @@ Deno.test("connection: after an error, a snapshot gives no more answers", async 
   await assertRejects(() => count(connection.copy("SELECT 1")), Error, "The snapshot ended");
 });
 
-Deno.test("connection: a lock that is not free in time is out of reach, and its holder is named", async () => {
+Deno.test("connection: reports a lock that is not released in time as unreachable, and names the holder", async () => {
   await using db = await outbox();
   const migration = await db.connect();
   await migration.query("SET application_name = 'migrate'; BEGIN");
@@ -130,7 +130,7 @@ Deno.test("connection: a lock that is not free in time is out of reach, and its 
   }
 });
 
-Deno.test("connection: one who waits for the lock, and so keeps us out, is named too", async () => {
+Deno.test("connection: also names a session that waits for the lock and so blocks the run", async () => {
   await using db = await outbox();
   const reader = await db.connect();
   await reader.query("BEGIN; SELECT FROM stop_events");
@@ -158,8 +158,8 @@ async function gone(db: Outbox, pid: string): Promise<void> {
 }
 
 /**
- * Ends a server while it works on a query, and returns the failure of that query. A query that is
- * sent in the same moment could be answered with a connection reset, and without a reason.
+ * Ends a server while it runs a query, and returns the failure of that query. The server could answer
+ * a query that arrives during its end with a connection reset, without a reason.
  */
 async function failureOfQuery(
   connection: Connection,
@@ -179,7 +179,7 @@ async function failureOfQuery(
   throw failure;
 }
 
-Deno.test("connection: the server's reason is reported, when a session was ended between two queries", async () => {
+Deno.test("connection: reports the server's reason when a session was ended between two queries", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const server = await processId(connection);
@@ -190,7 +190,7 @@ Deno.test("connection: the server's reason is reported, when a session was ended
   await unreachable(() => count(connection.copy("SELECT 1")), reason);
 });
 
-Deno.test("connection: the server's reason is reported, when a session was ended during a query", async () => {
+Deno.test("connection: reports the server's reason when a session was ended during a query", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const server = await processId(connection);
@@ -201,7 +201,7 @@ Deno.test("connection: the server's reason is reported, when a session was ended
   );
 });
 
-Deno.test("connection: a query that an administrator cancels is out of reach, and the reason is reported", async () => {
+Deno.test("connection: reports a query that an administrator cancels as unreachable, with the reason", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const server = await processId(connection);
@@ -212,7 +212,7 @@ Deno.test("connection: a query that an administrator cancels is out of reach, an
   );
 });
 
-Deno.test("connection: a session that was idle for longer than the database allows says so", async () => {
+Deno.test("connection: reports a session that was idle for longer than the database allows", async () => {
   await using db = await outbox();
   await db.query(`ALTER DATABASE ${db.config.name} SET idle_session_timeout = '100ms'`);
   await using connection = await open(db.config);
@@ -223,14 +223,14 @@ Deno.test("connection: a session that was idle for longer than the database allo
   );
 });
 
-/** How a server ends, and what it says. */
+/** How a server ends, the signal, and the reason that the server sends. */
 const ENDS: [string, Deno.Signal, string][] = [
   ["a fast shutdown", "SIGINT", "terminating connection due to administrator command"],
   ["an immediate shutdown", "SIGQUIT", "due to immediate shutdown command"],
 ];
 
 for (const [what, signal, reason] of ENDS) {
-  Deno.test(`connection: after ${what} of the server, its reason is reported`, async () => {
+  Deno.test(`connection: reports the server's reason after ${what}`, async () => {
     const postgres = await startPostgres();
     try {
       await using connection = await open(postgres.config);
@@ -245,7 +245,7 @@ for (const [what, signal, reason] of ENDS) {
   });
 }
 
-Deno.test("connection: after a crash of another process of the server, its reason is reported", async () => {
+Deno.test("connection: reports the server's reason after a crash of another server process", async () => {
   const postgres = await startPostgres();
   try {
     await using connection = await open(postgres.config);
@@ -265,7 +265,7 @@ Deno.test("connection: after a crash of another process of the server, its reaso
   }
 });
 
-Deno.test("connection: an abort during a query is reported as one", async () => {
+Deno.test("connection: reports an abort during a query as an abort", async () => {
   await using db = await outbox();
   const stop = new AbortController();
   await using connection = await open(db.config, { signal: stop.signal });

@@ -11,7 +11,7 @@ import {
   assertStringIncludes,
 } from "../../support/assert.ts";
 
-// Streams made by hand, after the description of binary COPY in Postgres's manual: a signature, flags,
+// Streams written by hand, as the Postgres manual describes binary COPY: a signature, flags,
 // an extension area, rows of fields that each begin with their length, and a trailer of -1.
 
 const COLUMNS = [
@@ -39,7 +39,7 @@ const utf8 = (text: string) => new TextEncoder().encode(text);
 const hex = (text: string) => Uint8Array.from(text.match(/../g)!, (pair) => parseInt(pair, 16));
 const jsonb = (text: string) => join(Uint8Array.of(1), utf8(text));
 
-/** count, weight, sign, scale, then the base-10000 digits. */
+/** Encodes a numeric: count, weight, sign, scale, then the base-10000 digits. */
 const numeric = (weight: number, sign: number, scale: number, ...digits: number[]) =>
   join(...[digits.length, weight, sign, scale, ...digits].map((each) => int(16, each)));
 
@@ -139,7 +139,7 @@ async function decode(
   return await Array.fromAsync(decodeCopy(source(), columns));
 }
 
-/** Every row in words. */
+/** Formats every row as text. */
 function inWords(groups: readonly RowGroup[]): string[][] {
   return groups.flatMap(({ rows, columns }) =>
     Array.from(
@@ -149,45 +149,45 @@ function inWords(groups: readonly RowGroup[]): string[][] {
   );
 }
 
-/** A stream of one row, whose fields are the first row's but for these. */
+/** Returns a stream of one row: the first row with these fields replaced. */
 function oneRow(changes: Record<string, Field>): Uint8Array {
   const fields = COLUMNS.map(({ name }, i) => name in changes ? changes[name]! : ROWS[0]![i]!);
   return join(header(), row(fields), TRAILER);
 }
 
-Deno.test("copy_binary: a whole stream gives every value exactly", async () => {
+Deno.test("copy_binary: decodes every value of a whole stream exactly", async () => {
   assertEquals(inWords(await decode([STREAM])), DECODED);
 });
 
-Deno.test("copy_binary: a stream cut in two at any byte gives the same", async () => {
+Deno.test("copy_binary: decodes the same values when the stream is split at any byte", async () => {
   for (let at = 0; at <= STREAM.length; at++) {
     const blocks = [STREAM.slice(0, at), STREAM.slice(at)];
     assertEquals(inWords(await decode(blocks)), DECODED, `cut at ${at}`);
   }
 });
 
-Deno.test("copy_binary: a stream that comes byte by byte gives the same", async () => {
+Deno.test("copy_binary: decodes the same values when the stream arrives byte by byte", async () => {
   assertEquals(inWords(await decode(Array.from(STREAM, (byte) => Uint8Array.of(byte)))), DECODED);
 });
 
-Deno.test("copy_binary: blocks may be views into larger buffers, at odd places", async () => {
+Deno.test("copy_binary: accepts blocks that are views into larger buffers, at odd offsets", async () => {
   const buffer = join(hex("abcdef"), STREAM, hex("abcdef"));
   const blocks = [buffer.subarray(3, 104), buffer.subarray(104, buffer.length - 3)];
   assertEquals(inWords(await decode(blocks)), DECODED);
 });
 
-Deno.test("copy_binary: a stream without rows gives no group", async () => {
+Deno.test("copy_binary: returns no row group for a stream without rows", async () => {
   assertEquals(await decode([join(header(), TRAILER)]), []);
 });
 
-Deno.test("copy_binary: an extension area in the header is passed over, wherever it is cut", async () => {
+Deno.test("copy_binary: skips an extension area in the header, wherever the stream is split", async () => {
   const stream = join(header(utf8("an extension")), ...ROWS.map(row), TRAILER);
   for (let at = 0; at < 40; at++) {
     assertEquals(inWords(await decode([stream.slice(0, at), stream.slice(at)])), DECODED);
   }
 });
 
-Deno.test("copy_binary: a stream cut off at any byte is an error", async () => {
+Deno.test("copy_binary: refuses a stream that is cut off at any byte", async () => {
   for (let length = 0; length < STREAM.length; length++) {
     await assertRejects(
       () => decode([STREAM.slice(0, length)]),
@@ -198,7 +198,7 @@ Deno.test("copy_binary: a stream cut off at any byte is an error", async () => {
   }
 });
 
-Deno.test("copy_binary: another signature is an error", async () => {
+Deno.test("copy_binary: refuses another signature", async () => {
   for (let i = 0; i < SIGNATURE.length; i++) {
     const stream = STREAM.slice();
     stream[i]! ^= 1;
@@ -211,7 +211,7 @@ Deno.test("copy_binary: another signature is an error", async () => {
   );
 });
 
-Deno.test("copy_binary: a row of another number of fields is an error", async () => {
+Deno.test("copy_binary: refuses a row with a wrong number of fields", async () => {
   const more = join(header(), row([...ROWS[0]!, null]), TRAILER);
   await assertRejects(() => decode([more]), Error, "has 9 fields instead of 8");
   const fewer = join(header(), row(ROWS[0]!.slice(1)), TRAILER);
@@ -237,7 +237,7 @@ const UNFIT: [string, Record<string, Field>, string][] = [
 ];
 
 for (const [what, changes, problem] of UNFIT) {
-  Deno.test(`copy_binary: ${what} stops the copy and names the event`, async () => {
+  Deno.test(`copy_binary: stops the copy at ${what}, and names the event`, async () => {
     const failure = await assertRejects(() => decode([oneRow(changes)]), Failure);
     assertEquals(failure.kind, "data");
     assertStringIncludes(failure.message, "event 6f1d2c7e-0a54-4c1b-9f38-2b7d51e0a001");
@@ -245,19 +245,19 @@ for (const [what, changes, problem] of UNFIT) {
   });
 }
 
-Deno.test("copy_binary: an event whose id is null is reported as one without an id", async () => {
+Deno.test("copy_binary: reports an event with a null id as an event without an id", async () => {
   const failure = await assertRejects(() => decode([oneRow({ event_id: null })]), Failure);
   assertStringIncludes(failure.message, "event without an id: its event_id is null");
 });
 
-Deno.test("copy_binary: of many rows, the one that does not fit is named", async () => {
+Deno.test("copy_binary: names the row that does not fit among many rows", async () => {
   const bad = ROWS[2]!.with(3, null);
   const stream = join(header(), row(ROWS[0]!), row(ROWS[1]!), row(bad), TRAILER);
   const failure = await assertRejects(() => decode([stream]), Failure);
   assertStringIncludes(failure.message, "event ffffffff-ffff-ffff-ffff-ffffffffffff");
 });
 
-/** A stream of so many rows that differ in their event_seq alone. */
+/** Returns a stream of `count` rows that differ only in event_seq. */
 function manyRows(count: number, changes: Record<string, Field> = {}): Uint8Array {
   const first = oneRow(changes).slice(19, -2);
   const stream = new Uint8Array(19 + count * first.length + 2);
@@ -277,7 +277,7 @@ function blocksOf(stream: Uint8Array, size: number): Uint8Array[] {
   );
 }
 
-Deno.test("copy_binary: row groups are cut at 10,000 rows, whatever the blocks are", async () => {
+Deno.test("copy_binary: ends a row group at 10,000 rows, whatever the size of the blocks", async () => {
   const stream = manyRows(20_001);
   for (const size of [stream.length, 1 << 20, 65_521]) {
     const groups = await decode(blocksOf(stream, size));
@@ -291,13 +291,13 @@ Deno.test("copy_binary: row groups are cut at 10,000 rows, whatever the blocks a
   assertEquals((await decode([manyRows(10_000)])).map(({ rows }) => rows), [10_000]);
 });
 
-Deno.test("copy_binary: row groups of large rows are cut at 8 MiB", async () => {
+Deno.test("copy_binary: ends a row group of large rows at 8 MiB", async () => {
   const payload_json = jsonb(`"${"x".repeat(1 << 20)}"`);
   const groups = await decode(blocksOf(manyRows(20, { payload_json }), 1 << 20));
   assertEquals(groups.map(({ rows }) => rows), [8, 8, 4]);
 });
 
-Deno.test("rows decoded before stay as they were while more are decoded", async () => {
+Deno.test("copy_binary: keeps decoded rows unchanged while it decodes more rows", async () => {
   async function* source() {
     yield* blocksOf(manyRows(30_000), 65_521);
   }
@@ -311,8 +311,8 @@ Deno.test("rows decoded before stay as they were while more are decoded", async 
   assertEquals(after, before);
 });
 
-Deno.test("copy_binary: equal texts whose hashes meet are still told apart", async () => {
-  // "Aa" and "BB" have one hash under the multiplier 31, and so have all texts made of them.
+Deno.test("copy_binary: distinguishes texts that have the same hash", async () => {
+  // "Aa" and "BB" have the same hash under the multiplier 31. So do all texts made from them.
   const texts = Array.from(
     { length: 64 },
     (_, i) => i.toString(2).padStart(6, "0").replace(/0/g, "Aa").replace(/1/g, "BB"),
@@ -322,7 +322,7 @@ Deno.test("copy_binary: equal texts whose hashes meet are still told apart", asy
   assertEquals(inWords(groups).map((each) => each[3]!), [...texts, ...texts]);
 });
 
-Deno.test("copy_binary: an error of the source comes through as it is", async () => {
+Deno.test("copy_binary: passes on an error of the source unchanged", async () => {
   const reason = new Error("the line went dead");
   async function* source() {
     yield STREAM.slice(0, 40);
@@ -334,13 +334,13 @@ Deno.test("copy_binary: an error of the source comes through as it is", async ()
   assertEquals(error, reason);
 });
 
-Deno.test("copy_binary: a field whose length cannot be is an error", async () => {
+Deno.test("copy_binary: refuses a field with an impossible length", async () => {
   const stream = oneRow({});
   new DataView(stream.buffer).setInt32(19 + 2, -2);
   await assertRejects(() => decode([stream]), Error);
 });
 
-Deno.test("copy_binary: a field of another width than its type's is an error, not another value", async () => {
+Deno.test("copy_binary: refuses a field whose width does not match its type, and returns no wrong value", async () => {
   const widths: Record<string, Field>[] = [
     { event_id: hex("00") },
     { event_seq: int(32, 1) },

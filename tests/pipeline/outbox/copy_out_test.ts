@@ -7,7 +7,7 @@ import { outbox } from "../../support/postgres.ts";
 
 const BLOCK = 1 << 20;
 
-/** So many rows of about 100 bytes each, the same in every run. */
+/** Selects this number of rows of about 100 bytes each. The rows are the same in every run. */
 const rows = (count: number) =>
   `SELECT n, repeat(md5(n::text), 3) FROM generate_series(1, ${count}) n`;
 
@@ -20,7 +20,7 @@ async function open(config: DatabaseConfig, signal?: AbortSignal): Promise<OpenC
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** The digest and number of all bytes; the consumer may take its time over each block. */
+/** Returns the digest and number of all bytes. The consumer may be slow with each block. */
 async function digest(
   blocks: AsyncIterable<Uint8Array>,
   take: (count: number) => Promise<unknown> | void = () => {},
@@ -33,12 +33,12 @@ async function digest(
     bytes += block.length;
     await take(kept.length);
   }
-  // Only now, so that a block that somebody writes to after it was handed over would be noticed.
+  // The digest is computed at the end, so that a later change to a delivered block is detected.
   for (const block of kept) sha256.update(block);
   return { bytes, sha256: sha256.digest("hex"), blocks: kept.length };
 }
 
-/** Fails where a promise takes longer than it may. */
+/** Fails if a promise takes longer than allowed. */
 async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`took over ${milliseconds} ms`)), milliseconds);
@@ -54,7 +54,7 @@ async function processId(connection: Connection): Promise<string> {
   return row!.pid!;
 }
 
-Deno.test("copy_out: several copies and queries follow each other on one connection", async () => {
+Deno.test("copy_out: runs several copies and queries on one connection", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const first = await digest(connection.copy(rows(1000)));
@@ -66,7 +66,7 @@ Deno.test("copy_out: several copies and queries follow each other on one connect
   assertEquals(empty.bytes, 19 + 2);
 });
 
-Deno.test("copy_out: a slow consumer gets every byte that a fast one gets", async () => {
+Deno.test("copy_out: delivers the same bytes to a slow and a fast consumer", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const select = rows(200_000);
@@ -78,7 +78,7 @@ Deno.test("copy_out: a slow consumer gets every byte that a fast one gets", asyn
   assertEquals([starting.sha256, starting.bytes], [fast.sha256, fast.bytes]);
 });
 
-Deno.test("copy_out: a consumer that takes nothing holds the server back", async () => {
+Deno.test("copy_out: holds the server back while the consumer reads nothing", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const server = await processId(connection);
@@ -93,7 +93,7 @@ Deno.test("copy_out: a consumer that takes nothing holds the server back", async
   await copying.return?.();
 });
 
-Deno.test("copy_out: a row larger than a block comes whole", async () => {
+Deno.test("copy_out: delivers a row larger than a block whole", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const large = await digest(connection.copy(`
@@ -101,7 +101,7 @@ Deno.test("copy_out: a row larger than a block comes whole", async () => {
   assertEquals(large.bytes, 19 + 3 * (2 + 4) + 5 * BLOCK + 2 * 10 + 2);
 });
 
-Deno.test("rows that fill a block exactly come whole", async () => {
+Deno.test("copy_out: delivers rows that fill a block exactly", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   for (const size of [BLOCK - 19 - 6, BLOCK - 6, BLOCK]) {
@@ -112,7 +112,7 @@ Deno.test("rows that fill a block exactly come whole", async () => {
   }
 });
 
-Deno.test("copy_out: an error in the middle comes after the rows before it, and the connection goes on", async () => {
+Deno.test("copy_out: reports an error in the middle after the rows before it, and keeps the connection usable", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const broken = "SELECT 1 / (n - 50000), repeat('x', 100) FROM generate_series(1, 100000) n";
@@ -128,7 +128,7 @@ Deno.test("copy_out: an error in the middle comes after the rows before it, and 
   assert(next.bytes > 0);
 });
 
-Deno.test("copy_out: an error before the first row is reported by what to do", async () => {
+Deno.test("copy_out: says what to do after an error before the first row", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const missing = await assertRejects(
@@ -142,7 +142,7 @@ Deno.test("copy_out: an error before the first row is reported by what to do", a
   assertStringIncludes(syntax.message, "syntax error");
 });
 
-Deno.test("copy_out: a copy cannot write", async () => {
+Deno.test("copy_out: refuses a copy that writes", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const writing = "SELECT lo_create(0)";
@@ -150,24 +150,24 @@ Deno.test("copy_out: a copy cannot write", async () => {
   assertStringIncludes(failure.message, "read-only transaction");
 });
 
-Deno.test("after a consumer that stops early, close returns at once", async () => {
+Deno.test("copy_out: closes at once after a consumer that stops early", async () => {
   await using db = await outbox();
   const connection = await connect(db.config);
   const server = await processId(connection);
   for await (const _ of connection.copy(rows(2_000_000))) break;
   await within(2000, connection.close());
-  // The server notices, too: it does not go on for a reader who has left.
+  // The server also stops, because its reader has disconnected.
   await within(5000, gone(db, server));
 });
 
-Deno.test("copy_out: a copy that is never read does not keep close waiting", async () => {
+Deno.test("copy_out: closes without waiting for a copy that is never read", async () => {
   await using db = await outbox();
   const connection = await connect(db.config);
   connection.copy(rows(2_000_000));
   await within(2000, connection.close());
 });
 
-Deno.test("copy_out: a server process that is ended in the middle is out of reach", async () => {
+Deno.test("copy_out: reports a server process that ends in the middle as unreachable", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const server = await processId(connection);
@@ -182,7 +182,7 @@ Deno.test("copy_out: a server process that is ended in the middle is out of reac
   assert(failure.cause instanceof Error);
 });
 
-Deno.test("copy_out: a signal ends a copy in the middle", async () => {
+Deno.test("copy_out: ends a copy in the middle when the signal aborts", async () => {
   await using db = await outbox();
   const stop = new AbortController();
   await using connection = await open(db.config, stop.signal);
@@ -198,7 +198,7 @@ Deno.test("copy_out: a signal ends a copy in the middle", async () => {
   await within(5000, gone(db, server));
 });
 
-Deno.test("copy_out: a signal ends a copy that waits for the server", async () => {
+Deno.test("copy_out: ends a copy that waits for the server when the signal aborts", async () => {
   await using db = await outbox();
   const stop = new AbortController();
   await using connection = await open(db.config, stop.signal);
@@ -208,7 +208,7 @@ Deno.test("copy_out: a signal ends a copy that waits for the server", async () =
   assertEquals(failure.kind, "unreachable");
 });
 
-Deno.test("copy_out: a signal that was given before keeps from connecting", async () => {
+Deno.test("copy_out: does not connect when the signal is already aborted", async () => {
   await using db = await outbox();
   const failure = await assertRejects(
     () => connect(db.config, { signal: AbortSignal.abort() }),
@@ -217,7 +217,7 @@ Deno.test("copy_out: a signal that was given before keeps from connecting", asyn
   assertEquals(failure.kind, "unreachable");
 });
 
-Deno.test("copy_out: a copy waits for what the connection is still at", async () => {
+Deno.test("copy_out: waits until the connection has finished its current query", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const [, copy] = await Promise.all([
@@ -227,7 +227,7 @@ Deno.test("copy_out: a copy waits for what the connection is still at", async ()
   assertEquals(await digest(connection.copy(rows(1000))), copy);
 });
 
-Deno.test("copy_out: on a connection that has ended, a query and a copy are out of reach, and close returns", async () => {
+Deno.test("copy_out: reports a query and a copy on an ended connection as unreachable, and closes", async () => {
   await using db = await outbox();
   const connection = await connect(db.config);
   const server = await processId(connection);

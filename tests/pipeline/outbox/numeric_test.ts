@@ -3,13 +3,13 @@ import { readDecimal10, writeDecimal20 } from "../../../pipeline/outbox/numeric.
 import { assert, assertEquals } from "../../support/assert.ts";
 import { outbox } from "../../support/postgres.ts";
 
-// The decoder against an encoder and an arithmetic of the test's own, in BigInt, and against what
-// Postgres itself sends.
+// These tests compare the decoder with an encoder and arithmetic of the test, in BigInt, and with the
+// bytes that Postgres sends.
 
 const POSITIVE = 0x0000;
 const NEGATIVE = 0x4000;
 
-/** A numeric as Postgres sends it: count, weight, sign, scale, then base-10000 digits. */
+/** Returns a numeric as Postgres sends it: count, weight, sign, scale, then base-10000 digits. */
 function send(digits: readonly number[], weight: number, sign: number, scale = 8): Uint8Array {
   const view = new DataView(new ArrayBuffer(8 + 2 * digits.length));
   view.setInt16(0, digits.length);
@@ -22,7 +22,7 @@ function send(digits: readonly number[], weight: number, sign: number, scale = 8
 
 /** Encodes `unscaled / 10^scale` as Postgres would: no zero digits at either end. */
 function encode(unscaled: bigint, scale: number): Uint8Array {
-  const fraction = Math.ceil(scale / 4); // base-10000 digits behind the point
+  const fraction = Math.ceil(scale / 4); // base-10000 digits after the point
   let rest = (unscaled < 0n ? -unscaled : unscaled) * 10n ** BigInt(4 * fraction - scale);
   const digits: number[] = [];
   for (; rest > 0n; rest /= 10_000n) digits.unshift(Number(rest % 10_000n));
@@ -32,7 +32,7 @@ function encode(unscaled: bigint, scale: number): Uint8Array {
   return send(digits, digits.length === 0 ? 0 : weight, sign, scale);
 }
 
-/** The nine bytes as an integer; undefined where it does not fit. Decoded away from offset 0. */
+/** Returns the nine bytes as an integer, or undefined if it does not fit. Decodes from an offset above 0. */
 function decimal20(numeric: Uint8Array): bigint | undefined {
   const input = new Uint8Array(numeric.length + 7).fill(0xa5);
   input.set(numeric, 5);
@@ -55,7 +55,7 @@ function decimal10(numeric: Uint8Array): bigint | undefined {
   return readDecimal10(new DataView(input.buffer), 5);
 }
 
-/** What a decimal of a precision and scale holds of a number; undefined where it cannot. */
+/** Returns a number as a decimal of a precision and scale, or undefined if the number does not fit. */
 function held(unscaled: bigint, from: number, precision: bigint, scale: number) {
   const shifted = unscaled * 10n ** BigInt(scale);
   const divisor = 10n ** BigInt(from);
@@ -64,7 +64,7 @@ function held(unscaled: bigint, from: number, precision: bigint, scale: number) 
   return value < 10n ** precision && value > -(10n ** precision) ? value : undefined;
 }
 
-/** Numbers from 0 to 2^32 - 1, the same in every run. */
+/** Generates numbers from 0 to 2^32 - 1. Every run generates the same numbers. */
 function mulberry(seed: number): () => number {
   return () => {
     seed = seed + 0x6d2b79f5 | 0;
@@ -74,7 +74,7 @@ function mulberry(seed: number): () => number {
   };
 }
 
-Deno.test("numeric: 20,000 random numerics become exactly the integers that arithmetic says", () => {
+Deno.test("numeric: decodes 20,000 random numerics to the integers that arithmetic gives", () => {
   const random = mulberry(20251228);
   let fitting20 = 0;
   let fitting10 = 0;
@@ -82,7 +82,7 @@ Deno.test("numeric: 20,000 random numerics become exactly the integers that arit
     const length = 1 + random() % 24;
     let unscaled = 0n;
     for (let d = 0; d < length; d++) {
-      // Runs of zeros and nines are where carries and empty digits are.
+      // Runs of zeros and nines produce carries and empty digits.
       const digit = [random() % 10, random() % 10, 0, 9][random() % 4]!;
       unscaled = unscaled * 10n + BigInt(digit);
     }
@@ -97,12 +97,12 @@ Deno.test("numeric: 20,000 random numerics become exactly the integers that arit
     if (expected20 !== undefined) fitting20++;
     if (expected10 !== undefined) fitting10++;
   }
-  // The test is no test of one outcome only.
+  // The random numbers must produce both outcomes.
   assert(fitting20 > 5_000 && fitting20 < 18_000, `${fitting20}`);
   assert(fitting10 > 2_000 && fitting10 < 15_000, `${fitting10}`);
 });
 
-Deno.test("numeric: powers of ten and of two, and their neighbours, of both signs", () => {
+Deno.test("numeric: decodes powers of ten and two and their neighbours, with both signs", () => {
   const edges = new Set([0n]);
   for (let exponent = 0n; exponent <= 24n; exponent++) edges.add(10n ** exponent);
   for (let exponent = 0n; exponent <= 80n; exponent++) edges.add(2n ** exponent);
@@ -120,7 +120,7 @@ Deno.test("numeric: powers of ten and of two, and their neighbours, of both sign
   }
 });
 
-Deno.test("numeric: the largest and smallest values fit, and the next ones do not", () => {
+Deno.test("numeric: accepts the largest and smallest values, and refuses the next ones", () => {
   const most20 = 10n ** 20n - 1n;
   for (const value of [most20, -most20, 1n, -1n, 0n]) {
     assertEquals(decimal20(encode(value, 8)), value);
@@ -135,7 +135,7 @@ Deno.test("numeric: the largest and smallest values fit, and the next ones do no
   assertEquals(decimal10(encode(-most10 - 1n, 4)), undefined);
 });
 
-Deno.test("numeric: one decimal more than the type has does not fit, unless it is zero", () => {
+Deno.test("numeric: refuses one decimal more than the type has, unless that decimal is zero", () => {
   assertEquals(decimal20(encode(1_234_567_891n, 9)), undefined);
   assertEquals(decimal20(encode(1n, 12)), undefined);
   assertEquals(decimal20(encode(1_234_567_890n, 9)), 123_456_789n);
@@ -143,7 +143,7 @@ Deno.test("numeric: one decimal more than the type has does not fit, unless it i
   assertEquals(decimal10(encode(12_340n, 5)), 1234n);
 });
 
-Deno.test("numeric: a display scale says how a number is shown, and nothing about its value", () => {
+Deno.test("numeric: ignores the display scale, which does not change the value", () => {
   for (const scale of [0, 2, 8, 30, 16383]) {
     assertEquals(decimal20(send([1, 5000], 0, POSITIVE, scale)), 150_000_000n);
     assertEquals(decimal10(send([1, 5000], 0, POSITIVE, scale)), 15_000n);
@@ -158,7 +158,7 @@ const NOT_NUMBERS: [string, number][] = [
   ["another", 0x0001],
 ];
 for (const [what, sign] of NOT_NUMBERS) {
-  Deno.test(`numeric: ${what} does not fit`, () => {
+  Deno.test(`numeric: refuses ${what}`, () => {
     for (const digits of [[], [1], [0, 0]]) {
       assertEquals(decimal20(send(digits, 0, sign)), undefined);
       assertEquals(decimal10(send(digits, 0, sign)), undefined);
@@ -166,7 +166,7 @@ for (const [what, sign] of NOT_NUMBERS) {
   });
 }
 
-Deno.test("numeric: a zero is a zero, whatever sign, weight and digits it comes with", () => {
+Deno.test("numeric: decodes zero with any sign, weight and digits", () => {
   for (const sign of [POSITIVE, NEGATIVE]) {
     for (const weight of [-30, -3, -2, 0, 2, 3, 30]) {
       for (const digits of [[], [0], [0, 0, 0, 0, 0, 0]]) {
@@ -177,19 +177,19 @@ Deno.test("numeric: a zero is a zero, whatever sign, weight and digits it comes 
   }
 });
 
-Deno.test("numeric: zero digits at the ends change nothing, also beyond what the type has", () => {
+Deno.test("numeric: ignores zero digits at both ends, even beyond the digits of the type", () => {
   assertEquals(decimal20(send([0, 0, 0, 0, 12, 3400, 0, 0, 0, 0], 4, POSITIVE)), 1_234_000_000n);
   assertEquals(decimal10(send([0, 0, 0, 0, 12, 3400, 0, 0, 0, 0], 4, NEGATIVE)), -123_400n);
 });
 
-Deno.test("numeric: a value read before leaves nothing behind in the next", () => {
+Deno.test("numeric: leaves nothing of the previous value in the next one", () => {
   assertEquals(decimal20(encode(-(10n ** 20n - 1n), 8)), -(10n ** 20n - 1n));
   assertEquals(decimal20(encode(1n, 8)), 1n);
   assertEquals(decimal10(encode(10n ** 11n, 4)), undefined);
   assertEquals(decimal10(encode(1n, 4)), 1n);
 });
 
-Deno.test("numeric: what Postgres sends is what Postgres says", async () => {
+Deno.test("numeric: decodes the bytes that Postgres sends to the text that Postgres prints", async () => {
   await using db = await outbox();
   const random = mulberry(7);
   const literals = [
@@ -241,7 +241,7 @@ Deno.test("numeric: what Postgres sends is what Postgres says", async () => {
   }
 });
 
-Deno.test("numeric: what Postgres holds and the type does not is refused", async () => {
+Deno.test("numeric: refuses values that Postgres can hold and the type cannot", async () => {
   await using db = await outbox();
   const literals = [
     "NaN",

@@ -16,7 +16,7 @@ import { type Outbox, outbox } from "../../support/postgres.ts";
 
 const WINDOW = windowOf(parseDay("2025-12-28")!);
 
-/** An outbox that Postgres keeps nothing out of. */
+/** Creates an outbox without constraints, so that Postgres accepts every event. */
 async function lenient(...events: string[]): Promise<Outbox> {
   const anything = `
     ALTER TABLE stop_events DROP CONSTRAINT stop_events_pkey;
@@ -26,7 +26,7 @@ async function lenient(...events: string[]): Promise<Outbox> {
   return await outbox({ events: [anything, ...events] });
 }
 
-/** What the survey finds, how many events are read beside it, and how many rows are counted. */
+/** Returns the result of the survey, the number of events that are read, and the number of counted rows. */
 async function look(db: Outbox): Promise<{ found: Survey; read: number; counted: number }> {
   const connection = await connect(db.config);
   try {
@@ -43,7 +43,7 @@ async function look(db: Outbox): Promise<{ found: Survey; read: number; counted:
   }
 }
 
-Deno.test("survey: events that fit are counted, with the range of their event_seq", async () => {
+Deno.test("survey: counts the events that fit, with the range of their event_seq", async () => {
   await using db = await outbox({
     events: [
       insertEvent(3),
@@ -63,7 +63,7 @@ Deno.test("survey: events that fit are counted, with the range of their event_se
   assertEquals([read, counted], [2, 2]);
 });
 
-Deno.test("survey: an event that does not fit is left out everywhere, and kept with its whole row", async () => {
+Deno.test("survey: excludes an event that does not fit from every result, and keeps its whole row", async () => {
   await using db = await lenient(
     'ALTER TABLE stop_events ADD COLUMN "odd ""one" text DEFAULT \'x\'',
     insertEvent(1, { fill_price: "'NaN'", stop_price: "1.123456789", symbol: "NULL" }),
@@ -90,7 +90,7 @@ Deno.test("survey: an event that does not fit is left out everywhere, and kept w
   assertEquals(Object.keys(unfit!.row).length, 21);
 });
 
-/** A column, its value, and what is said of it. */
+/** A column, its value, and the reported problem. */
 const UNFIT: [string, string, string][] = [
   ["fill_price", "'NaN'", "is NaN"],
   ["stop_price", "'-Infinity'", "is infinite"],
@@ -103,7 +103,7 @@ const UNFIT: [string, string, string][] = [
 ];
 
 for (const [column, value, problem] of UNFIT) {
-  Deno.test(`survey: ${column} = ${value} ${problem}`, async () => {
+  Deno.test(`survey: reports that ${column} = ${value} ${problem}`, async () => {
     await using db = await lenient(insertEvent(1, { [column]: value }), insertEvent(2));
     const { found, read } = await look(db);
     assertEquals(found.unfit.map(({ problems }) => problems), [[{ column, problem }]]);
@@ -111,7 +111,7 @@ for (const [column, value, problem] of UNFIT) {
   });
 }
 
-Deno.test("survey: values at the edge of what fits are no misfits", async () => {
+Deno.test("survey: accepts values at the limits of their types", async () => {
   await using db = await lenient(
     insertEvent(1, { stop_price: "-999999999999.99999999", slippage_pct: "999999.9999" }),
     insertEvent(2, { stop_price: "1.10000000000", event_seq: "NULL" }),
@@ -120,7 +120,7 @@ Deno.test("survey: values at the edge of what fits are no misfits", async () => 
   assertEquals([found.unfit, found.rows, found.minSeq, found.maxSeq, read], [[], 2, 1n, 1n, 2]);
 });
 
-Deno.test("survey: unfit events come by event_id, one without an id last", async () => {
+Deno.test("survey: sorts unfit events by event_id, with events without an id last", async () => {
   const nan = { fill_price: "'NaN'" };
   await using db = await lenient(
     insertEvent(3, { ...nan, event_id: "NULL" }),
@@ -132,7 +132,7 @@ Deno.test("survey: unfit events come by event_id, one without an id last", async
   assertEquals(found.unfit[2]!.problems[0], { column: "event_id", problem: "is null" });
 });
 
-Deno.test("survey: events that fall on no day are counted, and five of them named", async () => {
+Deno.test("survey: counts the events that fall on no day, and names five of them", async () => {
   const never = ["NULL", "'infinity'", "'-infinity'", "'10000-01-01'", "'0001-01-01 BC'"];
   await using db = await lenient(
     ...[...never, "'infinity'"].map((occurred_at, i) => insertEvent(i, { occurred_at })),
@@ -150,7 +150,7 @@ async function refused(db: Outbox): Promise<string> {
   return message;
 }
 
-Deno.test("survey: an event_seq that two events of the day have is refused, with both and the constraint", async () => {
+Deno.test("survey: refuses an event_seq that two events of the day share, and names both events and the constraint", async () => {
   await using db = await lenient(
     insertEvent(1),
     insertEvent(2, { event_seq: "1" }),
@@ -165,7 +165,7 @@ Deno.test("survey: an event_seq that two events of the day have is refused, with
   assertStringIncludes(message, "ALTER TABLE stop_events ADD UNIQUE (event_seq);");
 });
 
-Deno.test("survey: an event_id that is there twice is refused, and at most five are named", async () => {
+Deno.test("survey: refuses duplicate event_ids, and names at most five", async () => {
   const twice = [1, 2, 3, 4, 5, 6, 7].flatMap((n) => [
     insertEvent(n),
     insertEvent(n, { event_seq: String(n + 100) }),
@@ -177,7 +177,7 @@ Deno.test("survey: an event_id that is there twice is refused, and at most five 
   assertStringIncludes(message, "ADD PRIMARY KEY (event_id);");
 });
 
-Deno.test("survey: the same event_seq on two days, or none, is no duplicate", async () => {
+Deno.test("survey: does not treat equal event_seq values on two days, or null values, as duplicates", async () => {
   await using db = await lenient(
     insertEvent(1),
     insertEvent(2, { event_seq: "1", occurred_at: "'2025-12-29T10:00:00Z'" }),
@@ -196,7 +196,7 @@ const WEAK_INDEXES: [string, string][] = [
 ];
 
 for (const [kind, index] of WEAK_INDEXES) {
-  Deno.test(`survey: an index that is ${kind} proves nothing`, async () => {
+  Deno.test(`survey: does not trust an index that is ${kind}`, async () => {
     await using db = await lenient(
       index,
       insertEvent(1),
@@ -206,7 +206,7 @@ for (const [kind, index] of WEAK_INDEXES) {
   });
 }
 
-Deno.test("survey: the index of a table says nothing about a table that inherits from it", async () => {
+Deno.test("survey: does not trust the index of a table for the tables that inherit from it", async () => {
   await using db = await outbox({
     events: [
       "CREATE TABLE more () INHERITS (stop_events)",
@@ -217,7 +217,7 @@ Deno.test("survey: the index of a table says nothing about a table that inherits
   assertStringIncludes(await refused(db), "have the same event_seq");
 });
 
-Deno.test("survey: in a partitioned table each partition may have the index", async () => {
+Deno.test("survey: accepts an index on each partition of a partitioned table", async () => {
   const parted = CREATE_OUTBOX.replace("PRIMARY KEY", "").replace("NULL UNIQUE", "NULL")
     .replace(");\nCREATE INDEX", ") PARTITION BY RANGE (occurred_at);\nCREATE INDEX");
   await using db = await outbox({
@@ -231,7 +231,7 @@ Deno.test("survey: in a partitioned table each partition may have the index", as
   assertStringIncludes(await refused(db), "give each partition a unique index on event_seq");
 });
 
-Deno.test("survey: more unfit events than can be kept aside are refused", async () => {
+Deno.test("survey: refuses more unfit events than the quarantine can hold", async () => {
   await using db = await outbox({
     events: [`
       INSERT INTO stop_events (event_id, event_seq, occurred_at, operation_id, client_id, symbol,
