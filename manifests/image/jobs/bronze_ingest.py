@@ -1,8 +1,8 @@
 """Copies one day of stop_events into bronze: fence, snapshot, parts, marker.
 
-A reader that follows the marker sees the old state of the day or the new one, never a
-mixture. A run that is killed at any point can be repeated. A sealed day is only
-compared with the outbox and never written to. A day without events is published like
+A reader that follows the marker sees either the old state of the day or the new one,
+never a mixture. A run that is killed at any point can be repeated. A run compares a
+sealed day with the outbox, but never changes it. A day without events is published like
 any other day.
 """
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def run() -> None:
-    """Reads the environment, and copies the day that it names, or today."""
+    """Reads the environment and copies the requested day, or today."""
     database, store = settings.database(), settings.store()
     requested, grace = settings.requested_day(), settings.grace_micros()
     spark = begin("bronze-ingest", store)
@@ -50,10 +50,10 @@ def ingest(
     requested: str,
     grace: int,
 ) -> None:
-    """Copies one day over one session, which also holds the snapshot."""
+    """Copies one day in one session, which also holds the snapshot."""
     outbox = Outbox(spark, database)
     try:
-        # Today is the database's, in UTC [timestamp-env].
+        # The database's clock determines today, in UTC [timestamp-env].
         day = settings.day_at(requested, clock(outbox.query))
         say("bronze", "outbox", f"{contract.OUTBOX_TABLE} in {database.label}")
         found = window.begin(spark, outbox, Lake(spark, store), day, grace)
@@ -93,7 +93,7 @@ def copy(found: window.Run) -> None:
 
 
 def refresh(found: window.Run, commit: Commit) -> None:
-    """Copies an open window again, unless the outbox lost events that bronze has."""
+    """Copies an open window again, unless the outbox has lost events of bronze."""
     lost = window.lost_events(found, commit)
     if lost:
         raise lost_since(commit, lost)
@@ -127,7 +127,7 @@ def grow(found: window.Run, previous: Stored) -> None:
 
 
 def lost_since(commit: Commit, lost: list[str]) -> Failure:
-    """The failure that the outbox has lost events of an open day."""
+    """Returns the failure for events of an open day that the outbox has lost."""
     more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
     return Failure(
         "data",

@@ -1,7 +1,7 @@
 """Replays one day of bronze into silver: one row per operation, its latest state.
 
-It reads exactly the parts that the bronze marker names, and publishes as bronze does.
-Silver is sealed when the bronze that it was made from is.
+The job reads exactly the parts that the bronze marker names, and publishes in the same
+way as bronze. Silver is sealed if the bronze that it was made from is sealed.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from deep_storage.session import begin, explained, main
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-# Number of attempts of a run if bronze is published again during the run.
+# Maximum number of attempts if bronze is published again during a run.
 ATTEMPTS = 3
 
 
 def run() -> None:
-    """Reads the environment, and replays the day that it names, or today."""
+    """Reads the environment and replays the requested day, or today."""
     store, requested = settings.store(), settings.requested_day()
     by_clock = requested in ("today", "yesterday")
     database = settings.database() if by_clock else None
@@ -59,13 +59,13 @@ def transform_day(
     store: settings.Store,
     requested: str,
 ) -> None:
-    """Replays one day, again where its bronze changes meanwhile."""
+    """Replays one day, and repeats the replay if its bronze changes meanwhile."""
     day = requested if database is None else day_by(spark, database, requested)
     lake = Lake(spark, store)
     for attempt in range(1, ATTEMPTS + 1):
         began = time.monotonic()
-        # Silver's own marker is read first: a run that publishes from a newer bronze
-        # changes it, and ours is then refused.
+        # Silver's own marker is read first. If another run publishes from a newer
+        # bronze, it changes this marker, and the store refuses the marker of this run.
         previous = read_marker(lake, "silver", contract.silver_marker(day), day)
         bronze = read_marker(lake, "bronze", contract.bronze_marker(day), day)
         if bronze is None:
@@ -84,7 +84,7 @@ def transform_day(
 
 
 def day_by(spark: SparkSession, database: settings.Database, requested: str) -> str:
-    """The day by the same clock as bronze's: the database's [timestamp-env]."""
+    """Resolves the day with the database's clock, as bronze does [timestamp-env]."""
     outbox = Outbox(spark, database)
     try:
         return settings.day_at(requested, clock(outbox.query))
@@ -130,8 +130,8 @@ def transform(
     if previous is not None and keeps(lake, bronze, previous):
         if verify(spark, executions, bronze, previous, publication):
             return
-        # Equal rows, from a bronze marker with other bytes: only the reference is
-        # brought up to date.
+        # The rows are equal, but the bronze marker has other bytes: only the reference
+        # changes.
         publish(commit._replace(parts=before), publication)
         return
     namer = Namer(previous, listed=publication.listed)
@@ -148,7 +148,7 @@ def store(
     executions: DataFrame,
     namer: Namer,
 ) -> tuple[Part, ...]:
-    """Stores executions as parts, each client's in a folder of its own."""
+    """Stores executions as parts, with a separate folder for each client."""
     staging = parts.staging_prefix("silver")
     try:
         layout = parts.Layout(
@@ -163,7 +163,7 @@ def store(
 
 
 def keeps(lake: Lake, bronze: Stored, previous: Stored) -> bool:
-    """Whether silver stays what it is: sealed, and its bronze was not amended since."""
+    """Whether silver stays unchanged: sealed, without a later amendment of bronze."""
     commit = previous.commit
     if commit.state != "sealed":
         return False
@@ -182,8 +182,8 @@ def verify(
 ) -> bool:
     """Compares a sealed silver with the replay.
 
-    False where its rows are equal, and its marker names another bronze marker than the
-    sealed one that stands.
+    Returns False if the rows are equal, but silver's marker does not name the current
+    sealed marker of bronze.
     """
     commit = previous.commit
     same_contract(commit, contract.EXECUTION_CONTRACT)
@@ -204,7 +204,7 @@ def verify(
 
 
 def no_bronze(lake: Lake, day: str) -> Failure:
-    """The failure that there is nothing to replay."""
+    """Returns the failure for a day without bronze to replay."""
     return Failure(
         "data",
         f"Cannot build silver for {day}: bronze has no commit marker for this day "
@@ -213,7 +213,7 @@ def no_bronze(lake: Lake, day: str) -> Failure:
 
 
 def restless(day: str) -> Failure:
-    """The failure that bronze was published again too often."""
+    """Returns the failure for a bronze that changed during every attempt."""
     return Failure(
         "unreachable",
         f"Cannot build silver for {day}: bronze was published again {ATTEMPTS} times "
@@ -222,7 +222,7 @@ def restless(day: str) -> Failure:
 
 
 def differs(commit: Commit, texts: list[str]) -> Failure:
-    """The failure that a sealed silver is not what bronze replays to."""
+    """Returns the failure for a sealed silver that differs from the replay."""
     count = len(texts)
     return Failure(
         "data",

@@ -1,7 +1,7 @@
-"""A published window that takes in late events: bronze only ever grows.
+"""Adds late events to a published window of bronze.
 
-What it had stays, late events become additional parts, and the marker that is replaced
-is kept under a history key.
+The existing parts stay, and late events become additional parts. A history key keeps
+the marker that the amendment replaces.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def publish_amendment(run: Run, previous: Stored, found: Differences) -> None:
-    """Publishes a window again with what came late, as the snapshot has it."""
+    """Publishes a window again with the late events of the snapshot."""
     before = previous.commit
     version = (before.amended.version if before.amended else 0) + 1
     late = run.events.join(

@@ -1,4 +1,4 @@
-"""Compares a published window with what a run would publish today, row by row."""
+"""Compares a published window with its source, row by row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def compare(stored: DataFrame, expected: DataFrame, layer: Layer) -> Differences:
-    """How the rows of a window differ from those of its source."""
+    """Returns the differences between the rows of a window and of its source."""
     names = [column.name for column in layer.columns]
     ours = expected.select(*(F.col(n).alias(f"a_{n}") for n in names))
     theirs = stored.select(*(F.col(n).alias(f"b_{n}") for n in names))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .lake import Lake
 
 PAGE = "Nothing was published; see runbook/lake-conformance.md"
-# What about a bucket can make its store ignore conditions, and what to change.
+# Settings of a bucket that can make its store ignore conditions, and the fix for each.
 REMEDY = {
     "object-locked": "The bucket has object lock, which implies versioning, and "
     "stores such as Ceph RGW 16 ignore conditions there. Set S3_BUCKET to a bucket "
@@ -42,10 +42,10 @@ def confirm_conditions(lake: Lake) -> None:
 
 
 def try_conditions(lake: Lake, key: str) -> str | None:
-    """Returns the problem if a condition was not honoured.
+    """Returns the problem if the store did not honour a condition.
 
-    A put that was sent twice may report a conflict with itself, so only what is there
-    afterwards counts.
+    A put that was sent twice may report a conflict with itself, so only the object that
+    exists afterwards counts.
     """
     first, second, third, fourth = b"first", b"second", b"third", b"fourth"
     lake.put(key, first, {"If-None-Match": "*"})
@@ -70,6 +70,6 @@ def try_conditions(lake: Lake, key: str) -> str | None:
 
 
 def holds(lake: Lake, key: str, body: bytes) -> bool:
-    """Whether an object has exactly these bytes."""
+    """Whether the object has exactly these bytes."""
     found = lake.get(key)
     return found is not None and found[0] == body

@@ -1,4 +1,4 @@
-"""The contract of both engines, as contract.json has it: columns, events, keys, limits.
+"""The contract of both engines from contract.json: columns, events, keys, limits.
 
 The toolkit's TypeScript reads the same file. Only the name of the table is a constant
 here, because the check `table-name` reads it in the code of the jobs.
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 class Column(NamedTuple):
     """A column: its name, its type in Parquet, and whether a value may be absent.
 
-    `postgres` is its type in the outbox; columns of silver have none.
+    `postgres` is the type in the outbox. Columns of silver have no such type.
     """
 
     name: str
@@ -31,7 +31,7 @@ def read_contract() -> dict[str, Any]:
 
 
 def fingerprint(columns: tuple[Column, ...]) -> str:
-    """A digest of the columns. Markers carry it, so that engines notice a change."""
+    """Returns a digest of the columns. Markers store it to detect changes."""
     lines = (
         f"{column.name} {column.type}{'' if column.nullable else ' not null'}\n"
         for column in columns
@@ -42,21 +42,21 @@ def fingerprint(columns: tuple[Column, ...]) -> str:
 CONTRACT = read_contract()
 
 OUTBOX_TABLE = "stop_events"
-# Columns of the outbox that the contract knows, and that no run exports.
+# Columns of the outbox that the contract names and that no run exports.
 UNEXPORTED_COLUMNS: tuple[str, ...] = tuple(CONTRACT["columnsNotExported"])
 
 EVENTS = tuple(Column(**each) for each in CONTRACT["bronze"]["columns"])
 EXECUTIONS = tuple(Column(**each) for each in CONTRACT["silver"]["columns"])
 EVENT_CONTRACT = fingerprint(EVENTS)
 EXECUTION_CONTRACT = fingerprint(EXECUTIONS)
-# Bronze is sorted by these columns, rows without a value last.
+# Bronze is sorted by these columns. Rows without a value come last.
 BRONZE_ORDER: tuple[str, ...] = tuple(CONTRACT["bronze"]["order"])
 
-# The events that make up an execution, and the status that each leaves it in.
+# The types of events, and the status of an execution after each of them.
 EXECUTION_STATUS: dict[str, str] = CONTRACT["silver"]["statuses"]
 # Each time column of silver, and the event that sets it.
 EVENT_TIMES: dict[str, str] = CONTRACT["silver"]["times"]
-# A replay sorts events by these columns, rows without a value first.
+# A replay sorts events by these columns. Events without a value come first.
 REPLAY_ORDER: tuple[str, ...] = tuple(CONTRACT["silver"]["replayOrder"])
 KNOWN_EVENT_TYPES = frozenset(EXECUTION_STATUS) | set(CONTRACT["otherEventTypes"])
 
@@ -68,33 +68,33 @@ ABANDONED_AFTER_HOURS: int = CONTRACT["ages"]["abandonedAfterHours"]
 
 STRING = "STRING"
 TIMESTAMP = "TIMESTAMP(MICROS,UTC)"
-# Types that have another name in Spark's SQL. STRING and DECIMAL are the same there.
+# Types with a different name in Spark's SQL. STRING and DECIMAL have the same name.
 SPARK_TYPES = {"INT32": "INT", "INT64": "BIGINT", TIMESTAMP: "TIMESTAMP"}
 
 
 def spark_type(column: Column) -> str:
-    """A column's type in Spark's SQL."""
+    """Returns a column's type in Spark's SQL."""
     return SPARK_TYPES.get(column.type, column.type)
 
 
 def spark_schema(columns: tuple[Column, ...]) -> str:
-    """Columns as a schema for Spark's readers."""
+    """Formats columns as a schema for Spark's readers."""
     return ", ".join(f"{column.name} {spark_type(column)}" for column in columns)
 
 
 def key(name: str, **values: str) -> str:
-    """The key `name` of the contract, with `{day}` and the like replaced by values."""
+    """Returns a key of the contract with placeholders such as `{day}` filled in."""
     template: str = KEYS[name]
     return template.format(**values)
 
 
 def numbered(number: int) -> str:
-    """A number as keys have it, with zeros in front."""
+    """Formats a number for use in keys, with leading zeros."""
     return str(number).zfill(KEYS["numberDigits"])
 
 
 def shortened(sha256: str) -> str:
-    """The first digits of a digest, as keys have them."""
+    """Shortens a digest for use in keys."""
     return sha256[: KEYS["digestDigits"]]
 
 
@@ -104,7 +104,7 @@ def bronze_prefix(day: str) -> str:
 
 
 def bronze_marker(day: str) -> str:
-    """The commit marker of a day's bronze."""
+    """The key of the commit marker of a day's bronze."""
     return key("bronzeMarker", day=day)
 
 
@@ -114,13 +114,13 @@ def history_prefix(day: str) -> str:
 
 
 def history_key(day: str, version: int, sha256: str) -> str:
-    """The copy of a bronze marker that an amendment replaced."""
+    """The key of the copy of a bronze marker that an amendment replaced."""
     number, digest = numbered(version), shortened(sha256)
     return key("bronzeHistory", day=day, number=number, digest=digest)
 
 
 def quarantine_key(day: str, sha256: str) -> str:
-    """The document with the quarantined events of a day."""
+    """The key of the document with a day's quarantined events."""
     return key("bronzeQuarantine", day=day, digest=shortened(sha256))
 
 
@@ -130,17 +130,17 @@ def silver_prefix(client: int, day: str) -> str:
 
 
 def silver_marker(day: str) -> str:
-    """The commit marker of a day's silver, for all clients."""
+    """The key of the commit marker of a day's silver, for all clients."""
     return key("silverMarker", day=day)
 
 
 def staging_root(layer: str) -> str:
-    """The folder that Spark writes the files of a layer into before it publishes."""
+    """The folder for the unpublished files that Spark writes for a layer."""
     return key(f"{layer}Staging")
 
 
 def silver_day(key: str) -> str | None:
-    """The day of a silver part, by its key; None for a part of bronze."""
+    """Reads the day from the key of a silver part. None for a part of bronze."""
     start, end = KEYS["silverFolder"].split("{day}")
     folder = re.escape(start).replace(re.escape("{client}"), "[^/]+")
     found = re.match(f"{folder}([^/]+){re.escape(end)}", key)
@@ -148,7 +148,7 @@ def silver_day(key: str) -> str | None:
 
 
 def part_pattern(layer: str, day: str) -> str:
-    """A regular expression for the keys that parts of a window may have."""
+    """Returns a regular expression for the keys of the parts of a window."""
     folder = re.escape(bronze_prefix(day))
     if layer == "silver":
         start, end = KEYS["silverFolder"].replace("{day}", day).split("{client}")

@@ -1,4 +1,4 @@
-"""How a published window differs from its source, and whether its marker knows."""
+"""Differences between a published window and its source."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ NAMED = 5
 
 
 class Differences(NamedTuple):
-    """Rows by their identity, each with what is said of it.
+    """Rows by their identity, each with its description.
 
-    `late` are in the source alone, `lost` in the layer alone, `altered` in both with
-    other values. `unfit` are events that bronze has no row of and that do not fit the
-    contract, `newly_unfit` those of them that its quarantine does not have. `gone` are
-    events of its quarantine that the source has no longer.
+    `late` rows are only in the source, `lost` rows only in the layer, and `altered`
+    rows in both with different values. `unfit` are events that do not fit the contract
+    and have no row in bronze. `newly_unfit` are the unfit events that are not in the
+    quarantine. `gone` are events of the quarantine that the source no longer has.
     """
 
     late: dict[str, str]
@@ -29,7 +29,7 @@ class Differences(NamedTuple):
 
 
 class Unacknowledged(NamedTuple):
-    """Which kinds of differences a marker does not acknowledge yet."""
+    """The kinds of differences; True if a marker has not acknowledged the kind."""
 
     late: bool
     lost: bool
@@ -41,10 +41,10 @@ class Unacknowledged(NamedTuple):
 def with_unfit(
     found: Differences, unfit: list[UnfitEvent], known: list[UnfitEvent]
 ) -> Differences:
-    """Takes in the events of the source that do not fit the contract.
+    """Adds the events of the source that do not fit the contract.
 
-    An event that bronze has and that no longer fits is altered, not lost. `known` are
-    the events that the quarantine of the window has.
+    An event that is in bronze and no longer fits is altered, not lost. `known` are the
+    events in the quarantine of the window.
     """
     ours = {event.event_id: event for event in unfit if event.event_id in found.lost}
     outside = [event for event in unfit if event.event_id not in ours]
@@ -73,7 +73,7 @@ def with_unfit(
 
 
 def unacknowledged(found: Differences, commit: Commit) -> Unacknowledged:
-    """Which differences the window's marker does not acknowledge yet."""
+    """Returns which differences the window's marker does not acknowledge."""
 
     def is_new(ids: dict[str, str], known: Acknowledged | None) -> bool:
         return bool(ids) if known is None else known != acknowledge(ids)
@@ -89,7 +89,7 @@ def unacknowledged(found: Differences, commit: Commit) -> Unacknowledged:
 
 
 def differs(found: Differences, commit: Commit) -> Failure:
-    """The failure that a published day and the outbox differ, with the next step."""
+    """Returns the failure for a published day that differs from the outbox."""
     texts = [
         text
         for kind in (found.late, found.lost, found.altered)
@@ -115,6 +115,6 @@ def differs(found: Differences, commit: Commit) -> Failure:
 
 
 def listed(texts: list[str], count: int) -> str:
-    """Texts in a row, with how many more there are."""
+    """Joins a few texts, and adds the number of those left out."""
     more = count - len(texts)
     return "; ".join([*texts, *([f"and {more} more"] if more > 0 else [])])

@@ -20,9 +20,9 @@ DATABASE_REMEDY = {
     "42P01": "Set DJANGO_DB_NAME to the database of Robson's backend, and run its "
     "migrations.",
 }
-# The connection, a rollback by the server, no room left, a snapshot that is too old,
-# the operator, the disk; a timeout of the transaction; an object that another session
-# has. All of them may be over with the next run.
+# Codes of problems that may be gone at the next run: the connection, a rollback by the
+# server, no space left, an old snapshot, the operator, the disk, a timeout of the
+# transaction, an object that another session uses.
 PASSING = re.compile(r"(08|40|53|57|58|72)|(25P03|25P04|55006|55P03)$")
 
 CHECK_NETWORK = (
@@ -33,7 +33,7 @@ FRESH_TOKEN = (
     "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to new ones, "
     "and run again"
 )
-# By the store's own code: what is wrong, and what to do.
+# For each error code of a store: the fault, and the remedy.
 STORE_CONFIGURATION = {
     "NoSuchBucket": (
         "the store has no bucket {bucket}",
@@ -85,7 +85,7 @@ STORE_PASSING = frozenset(
         "ConditionalRequestConflict",
     )
 )
-# A redirect to try elsewhere for now, no answer in time, a conflict, too many requests.
+# A temporary redirect, a timeout, a conflict, and too many requests.
 STATUS_PASSING = frozenset((307, 408, 409, 429))
 FORBIDDEN, SERVER_ERROR, NOT_IMPLEMENTED = 403, 500, 501
 
@@ -93,9 +93,10 @@ FORBIDDEN, SERVER_ERROR, NOT_IMPLEMENTED = 403, 500, 501
 def database_failure(
     state: str, message: str, database: Database, *, silent_for: str | None = None
 ) -> Failure:
-    """What Postgres, or the way to it, says. `state` is the SQLSTATE; empty for none.
+    """Returns the failure for an error of Postgres or of the connection to it.
 
-    `silent_for` is how many seconds it sent nothing, where that ended the connection.
+    `state` is the SQLSTATE, or empty. `silent_for` is the number of seconds without an
+    answer if the driver closed the connection for this reason.
     """
     what = f"Cannot read from {database.label}"
     if silent_for is not None:
@@ -131,7 +132,7 @@ def database_failure(
 def refused_login(
     what: str, said: str, message: str, state: str, database: Database
 ) -> Failure | None:
-    """The failure for an error whose code alone is ambiguous."""
+    """Returns the failure for an error whose code alone is ambiguous."""
     user = identifier(database.user)
     if state == "42501" and "row-level security" in message:
         text = rows_hidden(what, database.user)
@@ -176,7 +177,7 @@ def refused_login(
 
 
 def rows_hidden(what: str, user: str) -> str:
-    """The message that row-level security would hide rows."""
+    """Returns the message for row-level security that would hide rows."""
     return (
         f"{what}: row-level security of {OUTBOX_TABLE} would hide rows from {user}, "
         "but a copy needs all of them. Let a superuser run: ALTER ROLE "
@@ -185,7 +186,7 @@ def rows_hidden(what: str, user: str) -> str:
 
 
 def untrusted(problem: str, database: Database) -> Failure:
-    """The failure that the server's certificate does not count."""
+    """Returns the failure for a server certificate that is not trusted."""
     trusted = (
         "any CA of the system, and PGSSLROOTCERT is not set"
         if database.tls.root is None
@@ -200,9 +201,9 @@ def untrusted(problem: str, database: Database) -> Failure:
 
 
 def store_failure(code: str, status: int, store: Store) -> Failure:
-    """What the object store says, by its code and the status of HTTP."""
+    """Returns the failure for an error code and HTTP status of the store."""
     what = f"Cannot use {store.label}"
-    # The code comes from the store; what does not look like one stays out.
+    # The code comes from the store. Text that does not look like a code is left out.
     word = code if re.fullmatch("[A-Za-z]{1,60}", code) else ""
     known = STORE_CONFIGURATION.get(word)
     if known is not None:
@@ -225,7 +226,7 @@ def store_failure(code: str, status: int, store: Store) -> Failure:
 
 
 def store_silent(store: Store, reason: str) -> Failure:
-    """The failure that the object store did not respond."""
+    """Returns the failure for an object store that did not respond."""
     return Failure(
         "unreachable", f"Cannot reach {store.label}: {reason}. {CHECK_NETWORK}."
     )

@@ -1,7 +1,7 @@
-"""The fence: whether a window can still grow, and who could still add to it.
+"""The fence: whether a window can still grow, and which sessions can add rows to it.
 
-`occurred_at` is stamped before the commit, so a transaction that began in time can add
-a row to a day that is over. What cannot be known counts as open.
+`occurred_at` is set before the commit, so a transaction that began during a day can
+add a row after the end of the day. A transaction in an unknown state counts as open.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from .schema import Query
 from .sql import RELATIVES, instant, iso, within
 
 CLOCK = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-# How much longer a window stays open that a logical-replication subscription writes to,
-# in microseconds: who writes on the publisher cannot be seen, nor how far behind it is.
+# Extra time that a window stays open if a logical-replication subscription writes to
+# the table, in microseconds. The publisher's writers and delay are not visible.
 SUBSCRIPTION_GRACE = 24 * 3_600_000_000
 
-# Processes that write no rows. A parallel worker's leader is listed itself.
+# Processes that write no rows. The leader of a parallel worker has its own entry.
 NO_WRITERS = """(backend_type IN ('autovacuum worker', 'parallel worker')
   OR backend_type = 'walsender'
      AND (xact_start IS NULL OR query ILIKE 'START_REPLICATION%'))"""
 
-# With track_activities off, neither state nor transaction is reported. Turned on again
-# within a transaction, the state is, and the transaction's start is not; a session that
-# begins or ends a transaction at this very moment looks the same, but has no
-# transaction id, and not for long.
+# With track_activities off, Postgres reports neither the state nor the transaction. If
+# it is turned on within a transaction, Postgres reports the state, but not the start of
+# the transaction. A session that is just beginning or ending a transaction looks the
+# same for a moment, but has no transaction id.
 UNTRACKED = """(xact_start IS NULL AND CASE state
   WHEN 'disabled' THEN true
   WHEN 'idle' THEN false
@@ -38,12 +38,12 @@ OTHERS = "datname = current_database() AND pid <> pg_backend_pid()"
 
 
 def clock(query: Query) -> int:
-    """The database's clock, in microseconds since 1970."""
+    """Reads the database's clock, in microseconds since 1970."""
     return int(query(CLOCK)[0][0] or 0)
 
 
 def count(query: Query, window: tuple[int, int]) -> int:
-    """Counts a window's rows, also those that do not fit the contract."""
+    """Counts a window's rows, including those that do not fit the contract."""
     sql = f"SELECT count(*) FROM {OUTBOX_TABLE} WHERE {within(window)}"
     return int(query(sql)[0][0] or 0)
 
@@ -51,9 +51,9 @@ def count(query: Query, window: tuple[int, int]) -> int:
 def read_fence(
     query: Query, day: str, window: tuple[int, int], grace: int
 ) -> list[str]:
-    """Why a window can still grow, one sentence each; empty where it cannot.
+    """Lists why a window can still grow, one sentence each. Empty if it cannot.
 
-    `grace` is how long a writer may take after the end of the window, in microseconds.
+    `grace` is the time that a writer has after the end of the window, in microseconds.
     """
     bound = window[1] + grace
     now = clock(query)
@@ -108,5 +108,5 @@ WHERE srrelid IN ({RELATIVES}) AND clock_timestamp() < {instant(sealable_from)}"
 
 
 def as_iso(time: str) -> str:
-    """A time of Postgres as ISO 8601 in UTC."""
+    """Converts a time of Postgres to ISO 8601 in UTC."""
     return f"""to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""

@@ -1,4 +1,4 @@
-"""Which rows of the outbox Parquet can hold, as conditions that every query shares."""
+"""SQL conditions for the rows of the outbox that Parquet can hold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOWHERE = (
 
 
 def unfit(wider: Collection[str]) -> str:
-    """The condition for rows that do not fit the contract: true or false, never null.
+    """Returns the condition for rows that do not fit the contract, never null.
 
     `wider` names the columns whose Postgres type is wider than Parquet's.
     """
@@ -23,7 +23,7 @@ def unfit(wider: Collection[str]) -> str:
 
 
 def misfits(wider: Collection[str]) -> list[tuple[Column, str]]:
-    """For each column, the condition for values that Parquet cannot hold."""
+    """Returns, for each column, the condition for values that do not fit."""
     found = []
     for column in EVENTS:
         name, decimal = column.name, digits(column)
@@ -32,7 +32,7 @@ def misfits(wider: Collection[str]) -> list[tuple[Column, str]]:
                 found.append((column, f"{name} IS NULL"))
         elif name in wider:
             before, after = decimal
-            # NaN sorts above every number, so it is too large as well.
+            # NaN sorts above every number, so this condition includes NaN.
             test = f"abs({name}) >= 1e{before} OR {name} <> trunc({name}, {after})"
             found.append((column, f"({test})"))
         else:
@@ -41,7 +41,7 @@ def misfits(wider: Collection[str]) -> list[tuple[Column, str]]:
 
 
 def explain_misfit(column: Column, text: str | None) -> str:
-    """What is wrong with a value, given as Postgres's own text."""
+    """Explains why a value does not fit. `text` is its text in Postgres."""
     if text is None:
         return "is null"
     if text == "NaN":
@@ -56,7 +56,7 @@ def explain_misfit(column: Column, text: str | None) -> str:
 
 
 def digits(column: Column) -> tuple[int, int] | None:
-    """How many digits a decimal column holds before and after the point."""
+    """Returns the number of digits of a decimal before and after the point."""
     decimal = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", column.type)
     if decimal is None:
         return None

@@ -4,7 +4,8 @@ Spark writes the list of encodings of a column in the order of a Java HashSet, w
 differs between processes. This module sorts the list in place, so that equal rows give
 equal bytes.
 
-The footer is Thrift's compact protocol, walked only as far as these lists lie.
+The footer uses Thrift's compact protocol. This module reads the structure of the footer
+only to find these lists.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ MAGIC = b"PAR1"
 STOP, TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(
     13
 )
-# This bit of a byte says that a number goes on in the next byte.
+# This bit of a byte means that the number continues in the next byte.
 CONTINUES = 0x80
-# A list's head holds its length, or this where the length follows.
+# The header of a list contains its length, or this value if the length follows.
 LONG_LIST = 0x0F
 # FileMetaData.row_groups[].columns[].meta_data.encodings, by their field numbers.
 ENCODINGS = (4, 1, 3, 2)
 
 
 def sort_encodings(body: bytes) -> bytes:
-    """The same Parquet file, with every column's encodings in ascending order."""
+    """Returns the Parquet file with each column's encodings in ascending order."""
     length = int.from_bytes(body[-8:-4], "little")
     if body[:4] != MAGIC or body[-4:] != MAGIC or length > len(body) - 12:
         raise ValueError("it is no Parquet file")
@@ -33,19 +34,19 @@ def sort_encodings(body: bytes) -> bytes:
 
 
 class Footer:
-    """A cursor over a footer. `path` is what is left of the way to the encodings."""
+    """A cursor over a footer. `path` is the remaining path to the encodings."""
 
     def __init__(self, footer: bytearray) -> None:
         self.bytes = footer
         self.at = 0
 
     def byte(self) -> int:
-        """The next byte."""
+        """Reads the next byte."""
         self.at += 1
         return self.bytes[self.at - 1]
 
     def varint(self) -> int:
-        """The next number, seven bits to a byte."""
+        """Reads the next number, which has seven bits in each byte."""
         value = shift = 0
         while True:
             byte = self.byte()
@@ -55,7 +56,7 @@ class Footer:
                 return value
 
     def struct(self, path: tuple[int, ...] | None) -> None:
-        """Walks a struct's fields."""
+        """Reads the fields of a struct."""
         field = 0
         while True:
             head = self.byte()
@@ -71,13 +72,13 @@ class Footer:
             self.value(kind, below)
 
     def value(self, kind: int, path: tuple[int, ...] | None) -> None:
-        """Walks one value of a struct; a boolean's is in its kind."""
+        """Reads one value of a struct. The kind of a boolean contains its value."""
         if kind in (TRUE, FALSE):
             return
         self.element(kind, path)
 
     def element(self, kind: int, path: tuple[int, ...] | None) -> None:
-        """Walks one value, as a field or in a list."""
+        """Reads one value of a field or a list."""
         if kind in (I16, I32, I64):
             self.varint()
         elif kind == BINARY:
@@ -95,13 +96,13 @@ class Footer:
             raise ValueError(f"its footer has a value of kind {kind}")
 
     def list(self, path: tuple[int, ...] | None) -> None:
-        """Walks a list, and sorts it where it is the one that the path leads to."""
+        """Reads a list, and sorts the list at the end of the path."""
         head = self.byte()
         kind, count = head & 0x0F, head >> 4
         count = self.varint() if count == LONG_LIST else count
         begin = self.at
         for _ in range(count):
             self.element(kind, path)
-        # An encoding's number is less than 64, so each of them is one byte.
+        # The number of an encoding is less than 64, so it takes one byte.
         if path == () and self.at - begin == count:
             self.bytes[begin : self.at] = sorted(self.bytes[begin : self.at])

@@ -1,4 +1,4 @@
-"""What a bronze marker was before it was amended."""
+"""The earlier versions of an amended bronze marker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def was_once(lake: Lake, day: str, current: Stored, sha256: str) -> bool:
-    """Whether a bronze marker was once what a digest says, before amendments."""
+    """Whether a bronze marker had this digest before it was amended."""
     amended = current.commit.amended
     while amended is not None:
         key = amended.previous.key

@@ -1,4 +1,4 @@
-"""What a Java exception means to an operator."""
+"""Converts Java exceptions to failures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TLS = ("javax.net.ssl.", "java.security.cert.", "sun.security.")
 
 
 def explain(error: Py4JJavaError, database: Database | None, store: Store) -> Failure:
-    """The failure behind an exception of Spark, JDBC or the S3 client.
+    """Returns the failure behind an exception of Spark, JDBC or the S3 client.
 
     Raises the exception itself if it is unknown.
     """
@@ -32,14 +32,14 @@ def explain(error: Py4JJavaError, database: Database | None, store: Store) -> Fa
 
 
 def causes(exception: Any) -> Iterator[Any]:
-    """A Java exception and what caused it, outermost first."""
+    """Yields a Java exception and its causes, outermost first."""
     while exception is not None:
         yield exception
         exception = exception.getCause()
 
 
 def of_postgres(exception: Any, database: Database) -> Failure:
-    """What the driver of Postgres says."""
+    """Converts an exception of Postgres's driver to a failure."""
     inner = list(causes(exception))[-1]
     name = inner.getClass().getName()
     if name.startswith(TLS):
@@ -56,11 +56,11 @@ def of_postgres(exception: Any, database: Database) -> Failure:
 
 
 def of_store(exception: Any, store: Store) -> Failure:
-    """What the object store, or the way to it, says."""
+    """Converts an exception of the S3 client to a failure."""
     if not has_method(exception, "getErrorCode"):
         inner = list(causes(exception))[-1]
         return store_silent(store, inner.getClass().getSimpleName())
-    # The message of such an answer can quote the key; its code and status cannot.
+    # The message can quote the access key. The code and the status cannot.
     code, status = exception.getErrorCode(), exception.getStatusCode()
     return store_failure(str(code), int(status), store)
 

@@ -1,7 +1,7 @@
 """Validates the shape of every variable.
 
-Operators set variables with shells, files and YAML, each of which leaves its own faults
-in a value.
+Operators set variables with shells, files and YAML. Each of these can leave typical
+faults in a value.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ LARGEST_PORT = 65535
 
 
 class Rule(NamedTuple):
-    """What a variable's value must be.
+    """A rule for the value of a variable.
 
-    `fault` says what is wrong with a value, `remedy` is what to do, as a sentence. With
-    `blanks`, the value may contain blanks; messages describe only the shape of a
-    `hidden` value.
+    `fault` returns the fault of a value. `remedy` is a sentence with the fix. With
+    `blanks`, the value may contain blanks. Messages do not show a `hidden` value.
     """
 
     remedy: str
@@ -31,9 +30,9 @@ class Rule(NamedTuple):
 
 
 def judged(name: str, value: str | None, rule: Rule) -> str | None:
-    """A variable's value; None where it is not set or empty.
+    """Returns a variable's value. None if the variable is not set or empty.
 
-    Raises a failure that names the variable and the fault, and has no login in it.
+    Raises a failure that names the variable and the fault, without a login.
     """
     if not value:
         return None
@@ -45,7 +44,7 @@ def judged(name: str, value: str | None, rule: Rule) -> str | None:
 
 
 def required(name: str, value: str | None, meaning: str, rule: Rule) -> str:
-    """A value that has no default."""
+    """Returns a value without a default. Raises a failure if it is not set."""
     found = judged(name, value, rule)
     if found is not None:
         return found
@@ -56,7 +55,7 @@ def required(name: str, value: str | None, meaning: str, rule: Rule) -> str:
 
 
 def marks(value: str, rule: Rule) -> str | None:
-    """Faults that shells, files and copying leave in a value."""
+    """Returns the fault that a shell, a file or copying left in a value."""
     what = "its value" if rule.hidden else "it"
     found = None
     if re.search(r"[\r\n]\Z", value):
@@ -64,7 +63,7 @@ def marks(value: str, rule: Rule) -> str | None:
     elif re.search(r"[\r\n\0]", value):
         found = f"{what} contains a line break or a zero byte"
     elif rule.hidden and rule.blanks:
-        found = None  # a password may be of blanks
+        found = None  # a password may consist of blanks
     elif value[-1].isspace():
         found = f"{what} ends with a blank"
     elif value[0].isspace():
@@ -79,18 +78,18 @@ def marks(value: str, rule: Rule) -> str | None:
 
 
 def quoted(text: str) -> str:
-    """A text between double quotes, with its line breaks visible."""
+    """Puts a text between double quotes, with visible line breaks."""
     return json.dumps(text, ensure_ascii=False)
 
 
 def without_login(text: str) -> str:
-    """A value as it may be shown: without the login that it should not hold."""
+    """Removes a login from a value, so that messages can show it."""
     login = re.compile(r"^([a-z][a-z0-9+.-]*:[/\\]*)?.*@", re.I | re.S)
     return login.sub(r"\1…@", text)
 
 
 def host_fault(host: str) -> str | None:
-    """What is wrong with the name of a host."""
+    """Returns the fault in the name of a host."""
     for found, fault in (
         ("://" in host, "it is a URL"),
         ("@" in host, "it has a login before the host"),
@@ -115,18 +114,18 @@ def host_fault(host: str) -> str | None:
 
 
 def port_fault(port: str) -> str | None:
-    """What is wrong with a port."""
+    """Returns the fault in a port."""
     number = int(port) if re.fullmatch("[0-9]{1,5}", port) else 0
     return None if 1 <= number <= LARGEST_PORT else "it is not a port"
 
 
 def url_fault(value: str) -> str | None:
-    """What is wrong with a name that is a URL."""
+    """Returns the fault of a name that is a URL."""
     return "it is a URL" if "://" in value else None
 
 
 def endpoint_fault(text: str) -> str | None:
-    """What is wrong with the address of a store."""
+    """Returns the fault in the address of a store."""
     if "@" in text:
         return "it contains a login"
     try:
@@ -143,7 +142,7 @@ def endpoint_fault(text: str) -> str | None:
 
 
 def bucket_fault(bucket: str) -> str | None:
-    """What is wrong with the name of a bucket."""
+    """Returns the fault in the name of a bucket."""
     if bucket.lower().startswith("s3:"):
         return "it begins with s3:"
     if "://" in bucket:
@@ -157,19 +156,19 @@ def bucket_fault(bucket: str) -> str | None:
 
 
 def region_fault(region: str) -> str | None:
-    """What is wrong with a region."""
+    """Returns the fault in a region."""
     name = re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", region)
     return None if name else "it has a character that is not allowed in a region"
 
 
 def key_fault(key: str) -> str | None:
-    """What is wrong with a key of the store."""
+    """Returns the fault in an access key of the store."""
     printable = re.fullmatch(r"[\x21-\x7e]+", key)
     fault = "its value has a character that is not allowed in a key"
     return None if printable else fault
 
 
 def minutes_fault(minutes: str) -> str | None:
-    """What is wrong with a number of minutes."""
+    """Returns the fault in a number of minutes."""
     number = re.fullmatch("[0-9]{1,6}", minutes)
     return None if number else "it is not a number of minutes"

@@ -1,4 +1,4 @@
-"""The bucket, through the S3 client that hadoop-aws brings into the image anyway."""
+"""The bucket, accessed with the S3 client that hadoop-aws adds to the image."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ATTEMPTS = 4
 
 
 class Entry(NamedTuple):
-    """One line of a listing. `age` is in seconds, by this pod's clock."""
+    """One object of a listing. `age` is in seconds, by this pod's clock."""
 
     key: str
     bytes: int
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
 
 
 class Lake:
-    """One bucket. Every method raises Java's exceptions, see `java_failure`."""
+    """One bucket. The methods raise Java exceptions. See `java_failure`."""
 
     def __init__(self, spark: SparkSession, store: Store) -> None:
         self.bucket = store.bucket
@@ -53,43 +53,43 @@ class Lake:
             .withCredentials(provider)
             .withEndpointConfiguration(place(store.endpoint, store.region))
             .withPathStyleAccessEnabled(True)
-            # Ceph RGW takes a body of a known length and verifies its Content-MD5;
-            # an upload in signed chunks it may refuse.
+            # Ceph RGW accepts a body of a known length and verifies its Content-MD5.
+            # It can refuse an upload in signed chunks.
             .withChunkedEncodingDisabled(True)
             .withPayloadSigningEnabled(True)
             .build()
         )
 
     def url(self, key: str) -> str:
-        """Where people find a key."""
+        """The URL of an object for messages."""
         return f"s3://{self.bucket}/{key}"
 
     def spark_path(self, key: str) -> str:
-        """Where Spark finds a key."""
+        """The path of an object for Spark."""
         return f"s3a://{self.bucket}/{key}"
 
     def get(self, key: str) -> tuple[bytes, str] | None:
-        """An object and its ETag; None where there is none."""
+        """Reads an object and its ETag. None if the object does not exist."""
         request = self._model.GetObjectRequest(self.bucket, key)
         with tempfile.NamedTemporaryFile() as scratch:
-            # Through a file, since a part is too large to travel as one call's value.
+            # In a file, because a part is too large for the return value of a call.
             target = self._jvm.java.io.File(scratch.name)
             try:
                 metadata = self._client.getObject(request, target)
             except Py4JJavaError as error:
                 if has_code(error, "NoSuchKey"):
                     return None
-                raise  # any other 404 is no answer to whether it is there
+                raise  # any other 404 does not prove that the object is missing
             with open(scratch.name, "rb") as stored:
                 return stored.read(), unquoted(metadata.getETag())
 
     def put(
         self, key: str, body: bytes, condition: dict[str, str] | None = None
     ) -> bool:
-        """Stores an object at once and whole. False where the condition did not hold.
+        """Stores an object in one request. False if the condition did not hold.
 
         `condition` is a header: `{"If-None-Match": "*"}` or `{"If-Match": etag}`. The
-        client's request has no such field, and signs whatever header it is given.
+        client has no field for it, but signs any custom header.
         """
         metadata = self._model.ObjectMetadata()
         digest = base64.b64encode(hashlib.md5(body).digest()).decode()
@@ -105,13 +105,13 @@ class Lake:
             return self._send(request, condition is not None)
 
     def _send(self, request: Any, conditional: bool) -> bool:
-        """Sends a put. False where its condition did not hold."""
+        """Sends a put. False if its condition did not hold."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 self._client.putObject(request)
                 break
             except Py4JJavaError as error:
-                # NoSuchKey: the object that an If-Match was for is gone.
+                # NoSuchKey: the object of the If-Match condition no longer exists.
                 gone = has_code(error, "NoSuchKey")
                 if conditional and (gone or has_status(error, PRECONDITION_FAILED)):
                     return False
@@ -123,7 +123,7 @@ class Lake:
         return True
 
     def list(self, prefix: str) -> list[Entry]:
-        """All objects whose key begins with the prefix."""
+        """Lists all objects with a key that begins with the prefix."""
         request = self._model.ListObjectsV2Request()
         request.withBucketName(self.bucket).withPrefix(prefix)
         now = self._jvm.java.lang.System.currentTimeMillis()
@@ -142,9 +142,10 @@ class Lake:
         self._client.deleteObject(self.bucket, key)
 
     def state(self) -> str | None:
-        """What about the bucket can make its store ignore conditions.
+        """The setting of the bucket that can make its store ignore conditions.
 
-        `object-locked` or `versioned`; None where it is neither or cannot be told.
+        `object-locked` or `versioned`. None if the bucket has neither setting, or if
+        the settings cannot be read.
         """
         lock = self._model.GetObjectLockConfigurationRequest()
         lock.setBucketName(self.bucket)
@@ -162,12 +163,12 @@ class Lake:
 
 
 def unquoted(etag: str) -> str:
-    """A tag without its quotes; proxies that compress put W/ in front."""
+    """Removes the quotes of an ETag, and the W/ that compressing proxies add."""
     return re.sub(r'^(?:[Ww]/)?"?(.*?)"?$', r"\1", etag)
 
 
 def unconditional(name: str) -> Failure:
-    """The failure that a store knows no conditional puts."""
+    """Returns the failure for a store that does not support conditional puts."""
     return Failure(
         "configuration",
         f"Cannot publish in {name}: the store answered 501: it does not support "
@@ -177,12 +178,12 @@ def unconditional(name: str) -> Failure:
 
 
 def has_status(error: Py4JJavaError, status: int) -> bool:
-    """Whether the store answered with that status of HTTP."""
+    """Whether the store answered with this HTTP status."""
     return is_answer(error) and bool(error.java_exception.getStatusCode() == status)
 
 
 def has_code(error: Py4JJavaError, code: str) -> bool:
-    """Whether the store answered with that code of its own."""
+    """Whether the store answered with this error code."""
     return is_answer(error) and bool(error.java_exception.getErrorCode() == code)
 
 

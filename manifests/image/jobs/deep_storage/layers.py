@@ -1,4 +1,4 @@
-"""The identity of the rows of each layer, and the name of its source."""
+"""The layers: the identity of their rows, and the names of their sources."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from .contract import (
 
 
 class Layer(NamedTuple):
-    """A layer. `ident` is the column that tells rows apart; `label` is a row's name for
-    people, with columns between braces."""
+    """A layer.
+
+    `ident` is the column that identifies a row. `label` is a template for the name of
+    a row in messages, with column names between braces.
+    """
 
     name: str
     columns: tuple[Column, ...]

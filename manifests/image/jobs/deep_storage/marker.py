@@ -1,4 +1,4 @@
-"""Commit markers: the small JSON objects that say which parts make up a window."""
+"""Commit markers: the small JSON objects that name the parts of a window."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Quarantine(NamedTuple):
 class Amended(NamedTuple):
     """The history of an amended marker.
 
-    `lost` are events that the outbox has no longer, `altered` those that it has with
-    other values; bronze keeps both as they were.
+    `lost` are events that the outbox no longer has. `altered` are events that have
+    different values in the outbox. Bronze keeps the original rows of both.
     """
 
     version: int
@@ -66,7 +66,7 @@ class Commit(NamedTuple):
 
     Only bronze has `seq` and the fields after it; only silver has `bronze`.
 
-    `seq` is the smallest and the largest event_seq; two times None without any.
+    `seq` is the smallest and the largest event_seq, or twice None without events.
     """
 
     layer: str
@@ -96,21 +96,21 @@ class Stored(NamedTuple):
 
 
 def total(parts: Iterable[Part]) -> int:
-    """Rows in all parts."""
+    """The number of rows in all parts."""
     return sum(part.rows for part in parts)
 
 
 def acknowledge(event_ids: Iterable[str]) -> Acknowledged:
-    """A set of events as a marker takes note of it."""
+    """Returns the acknowledgement of a set of events."""
     ids = sorted(event_ids)
     digest = hashlib.sha256("".join(f"{each}\n" for each in ids).encode())
     return Acknowledged(len(ids), digest.hexdigest())
 
 
 def render(commit: Commit) -> bytes:
-    """A marker's bytes. Nothing of the run is in them: equal content, equal bytes.
+    """Returns a marker's bytes. Equal content produces equal bytes in every run.
 
-    64-bit integers are strings, since many readers of JSON would round them.
+    64-bit integers are strings, because many JSON readers round large numbers.
     """
     values: dict[str, object] = {
         "format": FORMAT,
@@ -143,6 +143,6 @@ def render(commit: Commit) -> bytes:
 
 
 def ordered(name: str, values: dict[str, Any]) -> dict[str, Any]:
-    """The values that are there, in the order that the contract gives the fields."""
+    """Returns the values that are set, in the field order of the contract."""
     there = {field: values.get(field) for field in FIELDS[name]}
     return {field: value for field, value in there.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Reads commit markers, as strictly as the toolkit's other engine does."""
+"""Reads commit markers as strictly as the toolkit's TypeScript does."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from .marker import (
 )
 
 STATES: list[str] = MARKER["states"]
-# Larger integers lose digits in many readers of JSON, JavaScript's among them.
+# Many JSON readers, such as JavaScript's, round larger integers.
 MOST: int = MARKER["mostCount"]
 LEVELS: int = MARKER["mostLevels"]
 DIGEST = re.compile(MARKER["digestPattern"])
 INTEGER = re.compile(MARKER["integerPattern"])
-# Half of a character outside the basic plane. JSON can name one on its own.
+# Half of a character outside the basic plane. JSON can escape a half on its own.
 SURROGATE = re.compile("[\ud800-\udfff]")
 TOO_DEEP = f"it has more than {LEVELS} levels"
-# More digits than any integer that is read exactly. Python refuses some thousands.
+# No exact integer has more digits. Python refuses integers with thousands of digits.
 LONG = 20
 
 
 def parse(body: bytes, layer: str, day: str) -> Commit:
-    """Reads a marker's bytes. Raises ValueError if they are invalid."""
+    """Parses a marker's bytes. Raises ValueError if they are invalid."""
     marker = as_object(parse_json(body), "the marker")
     expect(marker.get("format") == FORMAT, f"its format is not {FORMAT}")
     expect(marker.get("layer") == layer, f"its layer is not {layer}")
@@ -66,9 +66,9 @@ def parse(body: bytes, layer: str, day: str) -> Commit:
 
 
 def parse_json(body: bytes) -> object:
-    """Reads what every reader of JSON reads alike."""
+    """Parses JSON, but refuses text that JSON readers parse differently."""
     try:
-        # Python alone takes NaN and Infinity for JSON, and minds a byte order mark.
+        # Only Python accepts NaN and Infinity, and refuses a byte order mark.
         text = body.decode("utf-8-sig")
         document: object = json.loads(
             text, parse_constant=refuse_constant, parse_int=parse_int
@@ -82,12 +82,12 @@ def parse_json(body: bytes) -> object:
 
 
 def parse_int(text: str) -> int | float:
-    """Reads an integer of JSON, one that is too long as readers in JavaScript do."""
+    """Parses a JSON integer. A very long one becomes a float, as in JavaScript."""
     return int(text) if len(text) < LONG else float(text)
 
 
 def confirm_levels(value: object, levels: int) -> None:
-    """Raises ValueError where objects and lists are nested too deeply."""
+    """Raises ValueError if objects and lists are nested too deeply."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
@@ -97,12 +97,12 @@ def confirm_levels(value: object, levels: int) -> None:
 
 
 def refuse_constant(name: str) -> object:
-    """Refuses what Python takes for JSON."""
+    """Refuses constants such as NaN, which only Python accepts as JSON."""
     raise ValueError(name)
 
 
 def parse_part(entry: object, place: str, layer: str, day: str) -> Part:
-    """Reads one entry of a marker's parts."""
+    """Parses one part of a marker."""
     part = as_object(entry, place)
     key = as_text(part.get("key"), f"{place}.key")
     inside = re.fullmatch(part_pattern(layer, day), key)
@@ -117,7 +117,7 @@ def parse_part(entry: object, place: str, layer: str, day: str) -> Part:
 
 
 def parse_seq(value: object) -> tuple[int | None, int | None]:
-    """Reads the smallest and the largest event_seq."""
+    """Parses the smallest and the largest event_seq."""
     seq = as_object(value, "event_seq")
     low = as_integer(seq.get("min", ""), "event_seq.min")
     high = as_integer(seq.get("max", ""), "event_seq.max")
@@ -129,7 +129,7 @@ def parse_seq(value: object) -> tuple[int | None, int | None]:
 
 
 def parse_quarantine(marker: dict[str, Any], day: str) -> Quarantine | None:
-    """Reads which events no part can hold; None where the marker names none."""
+    """Parses the quarantine of a marker. None if the marker has none."""
     if "quarantine" not in marker:
         return None
     link = as_object(marker["quarantine"], "quarantine")
@@ -146,7 +146,7 @@ def parse_quarantine(marker: dict[str, Any], day: str) -> Quarantine | None:
 def parse_amended(
     marker: dict[str, Any], day: str, parts: tuple[Part, ...]
 ) -> Amended | None:
-    """Reads what an amended marker says of its past; None where it was not amended."""
+    """Parses the history of an amended marker. None if it was not amended."""
     if "amended" not in marker:
         return None
     amended = as_object(marker["amended"], "amended")
@@ -168,41 +168,41 @@ def parse_amended(
 
 
 def parse_acknowledged(value: object, place: str) -> Acknowledged:
-    """Reads which events an amendment took note of."""
+    """Parses the events that an amendment acknowledged."""
     noted = as_object(value, place)
     events = as_count(noted.get("events"), f"{place}.events")
     return Acknowledged(events, digest(noted, place))
 
 
 def expect(holds: bool, problem: str) -> None:
-    """Raises ValueError where a condition does not hold."""
+    """Raises ValueError if a condition does not hold."""
     if not holds:
         raise ValueError(problem)
 
 
 def as_object(value: object, place: str) -> dict[str, Any]:
-    """An object of JSON."""
+    """Returns the value if it is a JSON object; raises ValueError otherwise."""
     if not isinstance(value, dict):
         raise ValueError(f"{place} is not an object")
     return value
 
 
 def as_list(value: object, problem: str) -> list[Any]:
-    """A list of JSON."""
+    """Returns the value if it is a JSON list; raises ValueError otherwise."""
     if not isinstance(value, list):
         raise ValueError(problem)
     return value
 
 
 def as_text(value: object, place: str) -> str:
-    """A text that is not empty, and that UTF-8 can encode."""
+    """Returns the value if it is a non-empty text that UTF-8 can encode."""
     if not isinstance(value, str) or not value or SURROGATE.search(value):
         raise ValueError(f"{place} is not a text")
     return value
 
 
 def as_count(value: object, place: str) -> int:
-    """An integer from 0 that every reader of JSON reads exactly; 3.0 is 3 to them."""
+    """Returns the value if it is an exact integer of at least 0, such as 3 or 3.0."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if type(value) is not int or not 0 <= value <= MOST:
@@ -211,7 +211,7 @@ def as_count(value: object, place: str) -> int:
 
 
 def digest(owner: dict[str, Any], place: str) -> str:
-    """The `sha256` of an object of JSON."""
+    """Returns the `sha256` of a JSON object."""
     value = owner.get("sha256")
     if not isinstance(value, str) or not DIGEST.fullmatch(value):
         raise ValueError(f"{place}.sha256 is not a digest")
@@ -219,7 +219,7 @@ def digest(owner: dict[str, Any], place: str) -> str:
 
 
 def as_integer(value: object, place: str) -> int | None:
-    """A 64-bit integer in a string, or null."""
+    """Parses a string that contains a 64-bit integer. Returns None for null."""
     if value is None:
         return None
     if isinstance(value, str) and INTEGER.fullmatch(value):

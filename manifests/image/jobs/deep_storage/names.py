@@ -1,4 +1,4 @@
-"""The names of parts. Each holds its content's digest: equal names, equal files."""
+"""The names of parts. Each name includes the digest of the content."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PART_NAME = re.compile(PARTS["namePattern"])
 class Namer:
     """Names the parts of one publication.
 
-    Content that the previous marker names keeps its key. Any other part's name also
-    holds that marker's digest, so a name that a marker gave up never comes back. Parts
-    that an amendment adds, or that replace a sealed window's, begin with `late-`: only
-    clean removes these. What is so old that clean may remove it before this run has
-    published is not used again.
+    Content that the previous marker names keeps its key. The name of any other part
+    also includes the digest of that marker, so a name that a marker no longer uses is
+    never used again. Parts that an amendment adds, or that replace a sealed window,
+    have names that begin with `late-`. Only `clean` removes these parts. A part that
+    `clean` may remove before this run has published is not reused.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class Namer:
             self._stem = LATE_STEM
 
     def kept(self, folder: str, sha256: str) -> str | None:
-        """The key under which the previous marker has this content."""
+        """Returns the key of this content in the previous marker, or None."""
         return self._kept.get((folder, sha256))
 
     def name(self, folder: str, index: int, sha256: str) -> str:
-        """The key of new content."""
+        """Returns the key for new content."""
         content = f"{numbered(index)}-{shortened(sha256)}"
         name = f"{folder}{self._stem}{content}{self._suffix}"
         number, key = 1, f"{name}{PARTS['suffix']}"
@@ -62,17 +62,17 @@ class Namer:
 
 
 def folder_of(key: str) -> str:
-    """The folder that an object lies in, ending with `/`."""
+    """Returns the folder of an object, with a trailing `/`."""
     return key.rpartition("/")[0] + "/"
 
 
 def folders(parts: Iterable[Part]) -> set[str]:
-    """The folders that parts lie in."""
+    """Returns the folders of parts."""
     return {folder_of(part.key) for part in parts}
 
 
 def is_part(key: str) -> bool:
-    """Whether a key is a data file's."""
+    """Whether a key belongs to a data file."""
     return PART_NAME.fullmatch(key.rpartition("/")[2]) is not None
 
 

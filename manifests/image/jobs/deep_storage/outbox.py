@@ -1,4 +1,4 @@
-"""The outbox: one session for its questions, and one snapshot for every connection."""
+"""The outbox: one session for queries, and one snapshot for all connections."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Outbox:
-    """One session with Postgres, which can read and cannot write.
+    """A read-only session with Postgres.
 
-    A pooler may hand the connection to another client after each transaction, so
-    nothing is set that outlives one.
+    A pooler may give the connection to another client after each transaction, so the
+    session changes no setting for longer than one transaction.
     """
 
     def __init__(self, spark: SparkSession, database: Database) -> None:
@@ -49,11 +49,11 @@ class Outbox:
         self._connection.close()
 
     def begin_snapshot(self) -> Snapshot:
-        """Begins the transaction that every read of the run sees.
+        """Begins the transaction that holds the snapshot for all reads of the run.
 
-        The snapshot lives as long as this transaction does. Spark reads over
-        connections of its own, also on other machines and again after a failed task:
-        each imports the snapshot by its name, so all of them see the same rows.
+        The snapshot exists until this transaction ends. Spark reads over its own
+        connections, on other machines too, and again after a failed task. Each
+        connection imports the snapshot by its name, so all of them see the same rows.
         """
         self._run(begin("REPEATABLE READ"))
         self._in_snapshot = True
@@ -61,7 +61,7 @@ class Outbox:
         return Snapshot(self._spark, self._database, name)
 
     def end_snapshot(self) -> None:
-        """Ends that transaction."""
+        """Ends the transaction of the snapshot."""
         self._run("COMMIT")
         self._in_snapshot = False
 
@@ -86,20 +86,20 @@ class Outbox:
 
 
 class Snapshot:
-    """What the outbox held at one instant, as Spark reads it."""
+    """The state of the outbox at one instant, for Spark to read."""
 
     def __init__(self, spark: SparkSession, database: Database, name: str) -> None:
         self._spark = spark
         self._database = database
-        # Runs on each new connection, inside the transaction that Spark reads in.
+        # Runs on each new connection, in the transaction that Spark reads in.
         self._adopt = adopt(name)
 
     def events(self, window: tuple[int, int], schema: Schema) -> DataFrame:
-        """A window's events that fit, in the contract's columns and types.
+        """Reads a window's events that fit, in the contract's columns and types.
 
-        Nothing passes through a type that could alter it: a uuid and jsonb leave the
-        database as its own text, a time as its count of microseconds, a numeric with
-        the precision that Parquet will have.
+        No value passes through a type that could change it. A uuid or jsonb leaves the
+        database as text, a time as a number of microseconds, and a numeric with the
+        precision that it has in Parquet.
         """
         selected = ", ".join(sql_value(column) for column in EVENTS)
         frame = self._read(
@@ -116,7 +116,7 @@ class Snapshot:
         )
 
     def identities(self, window: tuple[int, int]) -> DataFrame:
-        """The event_ids of a window, also of events that do not fit."""
+        """Reads the event_ids of a window, including those of unfit events."""
         return self._read(
             f"SELECT event_id::text AS event_id FROM {OUTBOX_TABLE} "
             f"WHERE {within(window)}"
@@ -135,7 +135,7 @@ class Snapshot:
 
 
 def sql_value(column: Column) -> str:
-    """A column of the outbox as Spark shall receive it."""
+    """Returns the SQL that converts a column of the outbox for Spark."""
     name = column.name
     if column.type == TIMESTAMP:
         return f"(extract(epoch FROM {name}) * 1000000)::bigint AS {name}"

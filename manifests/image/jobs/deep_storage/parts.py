@@ -1,9 +1,9 @@
-"""Parts: how rows become files, and how the digest of a file is verified.
+"""Parts: writes rows to files, and verifies the digest of each file.
 
-Executors write what Spark calls its output into a staging folder of the bucket, under
-names that no reader looks at. The driver gives each file the name of its content and
-stores it once more, with one verified PutObject: Spark's own commit renames files one
-by one, so a reader could see half a window.
+Executors write Spark's output to a staging folder of the bucket, which readers ignore.
+The driver names each file after its content and stores the file again with one
+verified PutObject. Spark's own commit renames files one by one, so a reader could see
+half a window.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from .names import Namer
 
 MOST_BYTES: int = PARTS["mostBytes"]
-# Some 10 MiB. With few rows to a file, no part comes near what a part may have.
+# About 10 MiB, far below the maximum size of a part.
 ROWS_PER_FILE = 50_000
 STALE_SECONDS = ABANDONED_AFTER_HOURS * 3600
 FOLDER = "_folder"
 
 
 class Staged(NamedTuple):
-    """A file that executors wrote. `folder` is where its part belongs."""
+    """A file that an executor wrote. `folder` is the folder of its part."""
 
     key: str
     rows: int
@@ -43,10 +43,11 @@ class Staged(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """How rows become files.
+    """The order of rows in files, and the folders of the parts.
 
-    `order` sorts them. Each value of the column `folder` gets files of its own, and
-    `folder_of` is the folder of their parts; without `folder`, its argument is None.
+    `order` names the columns to sort by. Each value of the column `folder` gets its
+    own files, and `folder_of` returns the folder of their parts. Without `folder`, the
+    argument of `folder_of` is None.
     """
 
     order: list[Any]
@@ -55,7 +56,7 @@ class Layout(NamedTuple):
 
 
 def staging_prefix(layer: str) -> str:
-    """A new staging folder that no other run uses."""
+    """Returns the prefix of a new staging folder that no other run uses."""
     return f"{staging_root(layer)}{uuid.uuid4().hex}/"
 
 
@@ -66,9 +67,9 @@ def stage(
     rows: DataFrame,
     layout: Layout,
 ) -> list[Staged]:
-    """Writes rows into a staging folder, see `staging_prefix`.
+    """Writes rows to a staging folder. See `staging_prefix`.
 
-    One task sorts and writes them all, so that equal rows give equal files.
+    A single task sorts and writes all rows, so that equal rows produce equal files.
     """
     order, folder_of, folder = layout
     if folder is not None:
@@ -88,7 +89,7 @@ def staged_files(
     prefix: str,
     folder_of: Callable[[str | None], str],
 ) -> list[Staged]:
-    """The files of a staging folder in the order of their rows."""
+    """Lists the files of a staging folder in the order of their rows."""
     keys = [e.key for e in lake.list(prefix) if e.key.endswith(PARTS["suffix"])]
     if not keys:
         return []
@@ -103,14 +104,14 @@ def staged_files(
     for key in keys:
         value = re.search(rf"/{FOLDER}=([^/]+)/", key)
         rows = counts.get(key, 0)
-        if rows:  # of no rows at all, Spark still writes a file
+        if rows:  # Spark writes a file even for no rows
             folder = folder_of(value[1] if value else None)
             files.append(((int(value[1]) if value else 0, number(key)), key, folder))
     return [Staged(key, counts[key], folder) for _, key, folder in sorted(files)]
 
 
 def number(key: str) -> tuple[int, int]:
-    """A file's place in what one task wrote: its task, and its number there."""
+    """Returns the sort key of a file: its task, and its number in that task."""
     found = re.search(r"/part-(\d+)-[^/]*[-.]c(\d+)\.[^/]*$", key)
     if found is None:
         raise RuntimeError(f"Spark wrote a file that is called {key}")
@@ -118,7 +119,7 @@ def number(key: str) -> tuple[int, int]:
 
 
 def key_in(prefix: str, path: str) -> str:
-    """The key of a path that Spark returns."""
+    """Converts a path that Spark returned to a key of the bucket."""
     path = unquote(path)
     return path[path.index(prefix) :]
 
@@ -126,7 +127,7 @@ def key_in(prefix: str, path: str) -> str:
 def store(
     lake: Lake, staged: Iterable[Staged], namer: Namer, tell: Callable[[Part], None]
 ) -> tuple[Part, ...]:
-    """Stores each staged file as a part, under the name of its content."""
+    """Stores each staged file as a part that is named after its content."""
     parts: list[Part] = []
     for file in staged:
         found = lake.get(file.key)
@@ -154,7 +155,7 @@ def store(
 
 
 def sweep(lake: Lake, prefix: str) -> None:
-    """Removes a run's staging folder, and abandoned staging folders of killed runs."""
+    """Removes a run's staging folder and the staging folders of killed runs."""
     root = prefix[: prefix.rstrip("/").rindex("/") + 1]
     for entry in lake.list(root):
         if entry.key.startswith(prefix) or entry.age > STALE_SECONDS:
@@ -162,7 +163,7 @@ def sweep(lake: Lake, prefix: str) -> None:
 
 
 def prove(spark: SparkSession, lake: Lake, parts: tuple[Part, ...]) -> None:
-    """Raises a failure unless every part has the bytes that its marker names."""
+    """Raises a failure unless the bytes of every part match its marker."""
     there: dict[str, int] = {}
     for folder in sorted(folders(parts)):
         there.update((entry.key, entry.bytes) for entry in lake.list(folder))
@@ -191,7 +192,7 @@ def prove(spark: SparkSession, lake: Lake, parts: tuple[Part, ...]) -> None:
 def read(
     spark: SparkSession, lake: Lake, parts: tuple[Part, ...], schema: str
 ) -> DataFrame:
-    """Reads exactly the given parts, after proving them."""
+    """Verifies the given parts, then reads exactly these parts."""
     prove(spark, lake, parts)
     if not parts:
         return spark.createDataFrame([], schema)
@@ -205,7 +206,7 @@ def read(
 
 
 def damaged(lake: Lake, part: Part, problem: str) -> Failure:
-    """The failure that a part is not what its marker says."""
+    """Returns the failure for a part that does not match its marker."""
     day = silver_day(part.key)
     remedy = (
         f"Rebuild silver from bronze: deno task amend --date {day}"

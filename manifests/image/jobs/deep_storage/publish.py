@@ -1,4 +1,4 @@
-"""The end of a run: the marker, and what it leaves behind."""
+"""The end of a run: stores the marker and removes parts that it does not name."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .progress import say
 if TYPE_CHECKING:
     from .lake import Entry, Lake
 
-# Number of attempts to put a marker if the store refuses although the condition holds.
+# Number of attempts to put a marker if the store refuses a condition that holds.
 ATTEMPTS = 3
 
 
 class Publication(NamedTuple):
     """The state that a run needs to publish a window.
 
-    `previous` is the marker that was there before the run read anything, `listed` what
-    the window had before the run stored its first part, and `began` when the run read
-    the marker, by `time.monotonic`.
+    `previous` is the marker that existed before the run read anything. `listed` are the
+    objects of the window before the run stored its first part. `began` is the time at
+    which the run read the marker, by `time.monotonic`.
     """
 
     lake: Lake
@@ -36,7 +36,7 @@ class Publication(NamedTuple):
 
 
 def read_marker(lake: Lake, layer: str, key: str, day: str) -> Stored | None:
-    """The marker of a window; None where it has none."""
+    """Reads the marker of a window. None if the window has no marker."""
     found = lake.get(key)
     if found is None:
         return None
@@ -57,13 +57,13 @@ def read_marker(lake: Lake, layer: str, key: str, day: str) -> Stored | None:
 
 
 def publish(commit: Commit, publication: Publication) -> None:
-    """Puts the marker over the one that the run began with, or where there was none.
+    """Stores the marker if the marker that the run began with is still current.
 
-    A part is removed only after this run's own conditional write of the marker was
-    read back. Any other run that stored a part before this run listed the window holds
-    an older marker, so it can no longer publish; and names that a marker gave up never
-    come back. Where the marker stays as it is, or another run may have put it, nothing
-    proves that, and nothing is removed.
+    This run removes parts only after it has written the marker conditionally and read
+    it back. Another run that stored a part before this run listed the window holds an
+    older marker, so it can no longer publish. A name that a marker no longer uses is
+    never used again. If the marker does not change, or another run may have stored it,
+    no part is proven unused, and this run removes none.
     """
     lake, key, previous = publication.lake, publication.key, publication.previous
     body = render(commit)
@@ -90,7 +90,7 @@ def publish(commit: Commit, publication: Publication) -> None:
 
 
 def confirm_stored(lake: Lake, commit: Commit) -> None:
-    """Raises a failure unless everything is there, right before a marker names it."""
+    """Raises a failure unless all objects that the new marker names exist."""
     named: list[Part | Quarantine] = [*commit.parts]
     if commit.quarantine is not None:
         named.append(commit.quarantine)
@@ -107,7 +107,7 @@ def confirm_stored(lake: Lake, commit: Commit) -> None:
 
 
 def confirm_age(publication: Publication) -> None:
-    """Raises a failure where the run is so old that its parts may have been removed."""
+    """Raises a failure if the run is so old that its parts may be removed."""
     if time.monotonic() - publication.began < LONGEST_RUN_HOURS * 3600:
         return
     raise Failure(
@@ -119,17 +119,17 @@ def confirm_age(publication: Publication) -> None:
 
 
 def confirm_marker(publication: Publication) -> None:
-    """Raises a failure unless the marker that the run began with still stands."""
+    """Raises a failure unless the run's first marker is still current."""
     now = publication.lake.get(publication.key)
     if etag_of(now) is None or etag_of(now) != before(publication.previous):
         raise another_run(publication.lake, publication.key)
 
 
 def while_marker_stands(publication: Publication, judge: Callable[[], None]) -> None:
-    """Judges what the marker that a run began with names.
+    """Checks the parts of the marker that a run began with.
 
-    Where another run replaced that marker meanwhile, and removed parts that it named,
-    nothing was found out about the day.
+    If another run replaced this marker in the meantime, it may have removed the parts,
+    and the check says nothing about the day.
     """
     try:
         judge()
@@ -140,11 +140,11 @@ def while_marker_stands(publication: Publication, judge: Callable[[], None]) -> 
 
 
 def put_marker(lake: Lake, key: str, body: bytes, previous: Stored | None) -> bool:
-    """Stores the marker, unless another run has meanwhile.
+    """Stores the marker, unless another run has stored one in the meantime.
 
-    Returns whether it is proven that this run stored it. It is not where our first try
-    arrived and its answer got lost: another run may have stored the same bytes, and a
-    third one may have read them before this run listed the window.
+    Returns whether this run provably stored the marker. There is no proof if the answer
+    to the first attempt was lost: another run may have stored the same bytes, and a
+    third run may have read them before this run listed the window.
     """
     condition = (
         {"If-None-Match": "*"} if previous is None else {"If-Match": previous.etag}
@@ -157,14 +157,14 @@ def put_marker(lake: Lake, key: str, body: bytes, previous: Stored | None) -> bo
             return False
         if etag_of(now) != before(previous):
             raise another_run(lake, key)
-        # Stores refuse for a moment while they are busy with another such write.
+        # A store can refuse a write briefly while it handles another one.
     raise condition_refused(lake, key, previous)
 
 
 def read_back(lake: Lake, key: str, body: bytes, previous: Stored | None) -> bool:
-    """Whether the marker is still current; False if another run has replaced it.
+    """Whether the marker is still current. False if another run has replaced it.
 
-    Raises a failure where the store still has the marker from before.
+    Raises a failure if the store still has the previous marker.
     """
     now = lake.get(key)
     if now is not None and now[0] == body:
@@ -181,17 +181,17 @@ def read_back(lake: Lake, key: str, body: bytes, previous: Stored | None) -> boo
 
 
 def etag_of(found: tuple[bytes, str] | None) -> str | None:
-    """The tag of what is there now."""
+    """The ETag of the object that the store has now, or None."""
     return None if found is None else found[1]
 
 
 def before(previous: Stored | None) -> str | None:
-    """The tag of what the run began with."""
+    """The ETag of the marker that the run began with, or None."""
     return None if previous is None else previous.etag
 
 
 def another_run(lake: Lake, key: str) -> Failure:
-    """The failure that another run was faster."""
+    """Returns the failure for a marker that another run has replaced."""
     return Failure(
         "unreachable",
         f"Cannot publish {lake.url(key)}: another run published this day meanwhile, "
@@ -200,7 +200,7 @@ def another_run(lake: Lake, key: str) -> Failure:
 
 
 def condition_refused(lake: Lake, key: str, previous: Stored | None) -> Failure:
-    """The failure that the store refuses a write whose condition holds."""
+    """Returns the failure for a refused write whose condition holds."""
     refused = (
         "to create it with If-None-Match, although no such object exists"
         if previous is None
@@ -216,14 +216,14 @@ def condition_refused(lake: Lake, key: str, previous: Stored | None) -> Failure:
 
 
 def leftovers(commit: Commit, publication: Publication) -> list[str]:
-    """The listed parts that a marker does not name."""
+    """Lists the existing parts that the new marker does not name."""
     named = {part.key for part in commit.parts}
     keys = [entry.key for entry in publication.listed]
     return [key for key in keys if is_part(key) and key not in named]
 
 
 def remove_unnamed(layer: str, keys: list[str], lake: Lake) -> None:
-    """Removes parts of runs that were killed, or of what the marker replaced."""
+    """Removes parts of killed runs and of the marker that was replaced."""
     for key in keys:
         lake.remove(key)
     if keys:
@@ -231,10 +231,10 @@ def remove_unnamed(layer: str, keys: list[str], lake: Lake) -> None:
 
 
 def remove_beside_sealed(commit: Commit, publication: Publication) -> None:
-    """Removes what runs that were killed left beside a sealed window.
+    """Removes parts that killed runs left in a sealed window.
 
-    Such runs can no longer publish, for a sealed marker is replaced by amendments
-    alone, and their parts are named otherwise.
+    These runs can no longer publish, because only an amendment replaces a sealed
+    marker, and the parts of amendments have other names.
     """
     confirm_marker(publication)
     keys = [key for key in leftovers(commit, publication) if not is_late(key)]
@@ -242,7 +242,7 @@ def remove_beside_sealed(commit: Commit, publication: Publication) -> None:
 
 
 def tell_leftovers(commit: Commit, publication: Publication) -> None:
-    """Says which parts stay, though no marker names them."""
+    """Prints which parts remain although no marker names them."""
     keys = leftovers(commit, publication)
     if keys:
         say(
@@ -255,7 +255,7 @@ def tell_leftovers(commit: Commit, publication: Publication) -> None:
 
 
 def same_contract(commit: Commit, contract: str) -> None:
-    """Raises a failure where a marker was written under other columns."""
+    """Raises a failure if a marker was written for other columns."""
     if commit.contract != contract:
         raise Failure(
             "data",
@@ -266,5 +266,5 @@ def same_contract(commit: Commit, contract: str) -> None:
 
 
 def list_folders(lake: Lake, prefixes: Iterable[str]) -> list[Entry]:
-    """The objects under several prefixes."""
+    """Lists the objects under several prefixes."""
     return [entry for prefix in sorted(prefixes) for entry in lake.list(prefix)]

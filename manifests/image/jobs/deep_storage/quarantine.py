@@ -21,8 +21,8 @@ NO_EVENTS = "its events are not a list of events"
 class UnfitEvent(NamedTuple):
     """An event with a value that its column in Parquet cannot hold.
 
-    `problems` are pairs of a column's name and what is wrong, such as `is NaN`; `row`
-    has every column of the table, each as Postgres's own text.
+    `problems` are pairs of a column's name and its fault, such as `is NaN`. `row` has
+    every column of the table, as text in the form that Postgres gives it.
     """
 
     event_id: str | None
@@ -31,7 +31,7 @@ class UnfitEvent(NamedTuple):
 
 
 def render(day: str, events: list[UnfitEvent]) -> bytes:
-    """The document's bytes: equal events give equal bytes, whichever engine wrote."""
+    """Returns the document's bytes. Both engines write equal events as equal bytes."""
     document = {
         "format": FORMAT,
         "date": day,
@@ -51,36 +51,38 @@ def render(day: str, events: list[UnfitEvent]) -> bytes:
 
 
 def identity(event: UnfitEvent) -> tuple[bool, str, bytes]:
-    """Orders events by event_id, those without one last, then by what they hold."""
-    # As UTF-16, because that is how the toolkit's other engine compares texts.
+    """Returns the sort key of an event: its event_id, then its content."""
+    # In UTF-16, because the toolkit's TypeScript compares texts in this encoding.
     text = row_text(event).encode("utf-16-be")
     return event.event_id is None, event.event_id or "", text
 
 
 def row_text(event: UnfitEvent) -> str:
-    """What an event's row holds, as one text."""
+    """Returns the whole row of an event as one text."""
     return json.dumps(event.row, separators=(",", ":"), ensure_ascii=False)
 
 
 def contract_text(event: UnfitEvent) -> str:
-    """An event by what the contract knows of it: a column that was added later makes
-    no other event of it."""
+    """Returns the values of an event's contract columns as one text.
+
+    A column that is added to the table later does not change the text.
+    """
     return json.dumps([event.row.get(column.name) for column in EVENTS])
 
 
 def ids(events: list[UnfitEvent]) -> set[str]:
-    """The identities of events, as far as they have one."""
+    """Returns the identities of events. Events without an identity are left out."""
     return {event.event_id for event in events if event.event_id is not None}
 
 
 def describe(event: UnfitEvent) -> str:
-    """What is wrong with an event, for people: `018f… (fill_price is NaN)`."""
+    """Describes an event in a message, such as `018f… (fill_price is NaN)`."""
     problems = ", ".join(" ".join(pair) for pair in event.problems)
     return f"{event.event_id or 'an event without event_id'} ({problems})"
 
 
 def link(day: str, events: list[UnfitEvent]) -> tuple[Quarantine | None, bytes]:
-    """What a day's marker says of its unfit events, and the document that it names."""
+    """Returns the quarantine field of a day's marker, and its document."""
     if not events:
         return None, b""
     body = render(day, events)
@@ -90,7 +92,7 @@ def link(day: str, events: list[UnfitEvent]) -> tuple[Quarantine | None, bytes]:
 
 
 def store(lake: Lake, day: str, events: list[UnfitEvent]) -> Quarantine | None:
-    """Stores a day's unfit events; None where there are none."""
+    """Stores a day's unfit events. Returns None if there are none."""
     named, body = link(day, events)
     if named is not None:
         lake.put(named.key, body)
@@ -113,14 +115,14 @@ def read(lake: Lake, named: Quarantine | None) -> list[UnfitEvent]:
 
 
 def parse(body: bytes) -> list[UnfitEvent]:
-    """Reads a quarantine's bytes. Raises ValueError if they are not a quarantine."""
+    """Parses a quarantine's bytes. Raises ValueError if they are invalid."""
     document = as_object(parse_json(body), "the quarantine")
     expect(document.get("format") == FORMAT, f"its format is not {FORMAT}")
     return [parse_event(entry) for entry in as_list(document.get("events"), NO_EVENTS)]
 
 
 def parse_event(entry: object) -> UnfitEvent:
-    """Reads one entry of a quarantine's events."""
+    """Parses one event of a quarantine."""
     event = as_object(entry, "an event")
     row = as_object(event.get("row"), "an event's row")
     problems = [
@@ -134,7 +136,7 @@ def parse_event(entry: object) -> UnfitEvent:
 
 
 def unusable(lake: Lake, named: Quarantine, problem: str) -> Failure:
-    """The failure that a quarantine is not what its marker says."""
+    """Returns the failure for a quarantine that does not match its marker."""
     return Failure(
         "data",
         f"Cannot use the quarantine {lake.url(named.key)}: {problem}. Restore it from "

@@ -1,4 +1,4 @@
-"""The replay: one day's events to one row per operation, its latest state."""
+"""The replay: turns one day's events into one row per operation."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from .contract import (
     spark_type,
 )
 
-# Every event has these, so they come from the operation's last one.
+# Every event has these columns. The operation's last event sets them.
 OF_LAST_EVENT = ("client_id", "symbol", "source")
 
 
 def replay(events: DataFrame) -> DataFrame:
-    """Folds events into silver's columns.
+    """Replays events into the rows of silver.
 
-    Events fold in the replay order of the contract. Events without an event_seq come
-    first.
+    Events are replayed in the order that the contract sets. Events without an
+    event_seq come first.
     """
     operation = Window.partitionBy("operation_id").orderBy(
         *(F.col(name).asc_nulls_first() for name in REPLAY_ORDER)
@@ -48,13 +48,16 @@ def replay(events: DataFrame) -> DataFrame:
 
 
 def status() -> Column:
-    """The status that an event leaves its operation in."""
+    """The status of an operation after an event."""
     pairs = [F.lit(text) for pair in EXECUTION_STATUS.items() for text in pair]
     return F.create_map(*pairs)[F.col("event_type")]
 
 
 def time_of(kind: str) -> Column:
-    """The time of an event of one type. A null without a type would become a column of
-    type VOID, which no reader of Parquet knows [parquet-void]."""
+    """The time of an event of one type.
+
+    A null without a type would become a VOID column, which Parquet readers do not
+    support [parquet-void].
+    """
     none = F.lit(None).cast("timestamp")
     return F.when(F.col("event_type") == kind, F.col("occurred_at")).otherwise(none)

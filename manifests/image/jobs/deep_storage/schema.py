@@ -26,7 +26,7 @@ FROM pg_attribute
 WHERE attrelid = to_regclass('{OUTBOX_TABLE}') AND attnum > 0 AND NOT attisdropped
 ORDER BY attnum"""
 
-# An index of a table says nothing about the tables that inherit from it.
+# An index of a table does not apply to the tables that inherit from it.
 UNIQUE_COLUMNS = f"""
 SELECT attname
 FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
@@ -45,7 +45,7 @@ FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f')
   AND relname ~ 'stop_?(loss_?)?events?'
 ORDER BY name"""
 
-# Relations by the letter that pg_class has for them.
+# Kinds of relations, by their letter in pg_class.
 TABLES = ("r", "p")
 KINDS = {
     "v": "a view",
@@ -59,11 +59,11 @@ KINDS = {
 
 
 class Schema(NamedTuple):
-    """The outbox as it is, where it fits the contract.
+    """The columns of an outbox that fits the contract.
 
-    `wider` are columns whose Postgres type can hold values that Parquet's cannot,
-    `unknown` those that the contract does not know, `unique` those of which Postgres
-    itself keeps every value unique.
+    `wider` are columns with a Postgres type that can hold values that the Parquet type
+    cannot. `unknown` are columns that the contract does not name. `unique` are columns
+    with a unique index in Postgres.
     """
 
     wider: set[str]
@@ -76,8 +76,8 @@ class Schema(NamedTuple):
 def read_schema(query: Query) -> Schema:
     """Compares the outbox with the contract.
 
-    Raises a failure where the table is missing, may not be read, has rows that this
-    user cannot see, or has other columns.
+    Raises a failure if the table is missing, cannot be read, has rows that this user
+    cannot see, or has other columns.
     """
     table = query(TABLE)
     if not table:
@@ -119,7 +119,7 @@ def read_schema(query: Query) -> Schema:
 
 
 def table_missing(query: Query) -> Failure:
-    """The failure that there is no such table, with what looks like it."""
+    """Returns the failure for a missing table, with the names of similar tables."""
     near = ", ".join(str(name) for (name,) in query(NEAR_MISSES))
     hint = f" Tables with similar names: {near}." if near else ""
     return Failure(
@@ -131,7 +131,7 @@ def table_missing(query: Query) -> Failure:
 
 
 def not_a_table(query: Query, kind: str, persistence: str) -> str | None:
-    """Why a run could not know which rows are in a relation, or who writes them."""
+    """Explains why a run cannot know the rows or the writers of a relation."""
     if kind not in TABLES:
         return f"it is {KINDS.get(kind, f'a relation of kind {kind}')}"
     if persistence == "t":
@@ -143,9 +143,9 @@ def not_a_table(query: Query, kind: str, persistence: str) -> str | None:
 
 
 def wider_columns(declared: dict[str, tuple[str | None, str | None]]) -> set[str]:
-    """The columns that can hold values that Parquet's cannot.
+    """Returns the columns that can hold values that do not fit in Parquet.
 
-    Raises a failure where a column is missing or of another type.
+    Raises a failure if a column is missing or has another type.
     """
     wider = set()
     for column in EVENTS:

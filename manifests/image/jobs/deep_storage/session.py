@@ -1,4 +1,4 @@
-"""The Spark session of a job, and how a job begins and ends."""
+"""The Spark session of a job, and the start and end of a job."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from .settings import secrets
 if TYPE_CHECKING:
     from .settings import Database, Store
 
-# Options that correctness depends on are set here, because a Job could omit them.
+# The options that correctness depends on are set here, because a Job could omit them.
 SPARK = {
-    # Times are UTC, whatever the pod's clock says, and keep their microseconds.
+    # Times are in UTC with microseconds, regardless of the pod's time zone.
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
-    # A cast that does not fit is an error, never a null.
+    # A failed cast is an error, never a null.
     "spark.sql.ansi.enabled": "true",
     "spark.sql.parquet.compression.codec": "zstd",
-    # A rename is a copy in a bucket. Files are renamed once instead of twice: no one
-    # reads a staging folder before its job is over, and a repeated task writes the
-    # same names again.
+    # In a bucket, a rename is a copy. Version 2 renames files once instead of twice.
+    # This is safe because readers ignore staging folders, and a repeated task writes
+    # the same names again.
     "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
     "spark.hadoop.mapreduce.fileoutputcommitter.cleanup-failures.ignored": "true",
-    # A day is small: a shuffle of 200 tasks would be all overhead.
+    # A day is small, so a shuffle of 200 tasks would be mostly overhead.
     "spark.sql.shuffle.partitions": "4",
-    # No browser reaches a Job's pod, and no policy would let it.
+    # No browser can reach a Job's pod: the network policies forbid access.
     "spark.ui.enabled": "false",
     "spark.log.level": "WARN",
 }
 
 
 def begin(name: str, store: Store) -> SparkSession:
-    """Starts Spark, with the lake's bucket as `s3a://`."""
+    """Starts Spark with access to the lake's bucket through `s3a://`."""
     builder = SparkSession.builder.appName(name)
     for option, value in SPARK.items():
         builder = builder.config(option, value)
     spark = builder.getOrCreate()
     quiet(spark)
-    # Set on the running session, the keys are in no file, argument or environment of
-    # an executor: Hadoop's configuration travels with the tasks.
+    # Setting the keys on the running session keeps them out of the files, arguments
+    # and environment of executors. Spark sends Hadoop's configuration with the tasks.
     hadoop = spark.sparkContext._jsc.hadoopConfiguration()
     kind = "Simple" if store.session_token is None else "Temporary"
     provider = f"org.apache.hadoop.fs.s3a.{kind}AWSCredentialsProvider"
@@ -61,14 +61,14 @@ def begin(name: str, store: Store) -> SparkSession:
         "attempts.maximum": "5",
         "connection.establish.timeout": "5000",
         "retry.limit": "3",
-        # Only staging folders have markers of folders, and they go as a whole.
+        # Only staging folders have directory markers, and a job removes whole folders.
         "directory.marker.retention": "keep",
     }
     if store.session_token is not None:
         options["session.token"] = store.session_token
     if store.endpoint.startswith("http:"):
-        # Without TLS the client signs bodies chunk by chunk, and Ceph RGW refuses that
-        # for the empty objects that stand for folders. The older signature has none.
+        # Without TLS, the client signs bodies in chunks. Ceph RGW refuses these chunks
+        # for the empty objects that mark folders. The older signature has no chunks.
         options["signing-algorithm"] = "S3SignerType"
     for option, value in options.items():
         hadoop.set(f"fs.s3a.{option}", value)
@@ -93,7 +93,7 @@ def main(name: str, run: Callable[[], None]) -> None:
     except Failure as failure:
         print(failure, file=sys.stderr, flush=True)
         sys.exit(EXIT[failure.kind])
-    except Exception as error:  # whatever it is, a job ends with a code that says so
+    except Exception as error:  # every error must set the exit code of the job
         text = unexpected(error, secrets())
         print(f"Cannot finish {name}: an unexpected error. {text}", file=sys.stderr)
         sys.exit(EXIT["unreachable"])
@@ -102,7 +102,7 @@ def main(name: str, run: Callable[[], None]) -> None:
 def explained(
     work: Callable[[], object], database: Database | None, store: Store
 ) -> object:
-    """Runs work on the JVM, and converts its exceptions to failures."""
+    """Runs work on the JVM and converts its exceptions to failures."""
     try:
         return work()
     except Py4JJavaError as error:

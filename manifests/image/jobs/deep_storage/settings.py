@@ -67,7 +67,7 @@ GRACE = Rule(
 
 @dataclass(frozen=True)
 class Database:
-    """Where the outbox is. `label` is for people."""
+    """The address and login of the outbox. Messages show `label`."""
 
     host: str
     port: int
@@ -79,14 +79,14 @@ class Database:
 
     @property
     def url(self) -> str:
-        """For JDBC. It holds no login."""
+        """The URL for JDBC, without a login."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"jdbc:postgresql://{host}:{self.port}/{self.name}"
 
 
 @dataclass(frozen=True)
 class Store:
-    """Where the lake is. `label` is for people."""
+    """The address and keys of the lake. Messages show `label`."""
 
     endpoint: str
     region: str
@@ -98,7 +98,7 @@ class Store:
 
 
 def database() -> Database:
-    """Reads `DJANGO_DB_*`, and the variables of TLS."""
+    """Reads `DJANGO_DB_*` and the variables for TLS."""
     host = judged("DJANGO_DB_HOST", os.environ.get("DJANGO_DB_HOST"), HOST)
     port = judged("DJANGO_DB_PORT", os.environ.get("DJANGO_DB_PORT"), PORT)
     name = judged("DJANGO_DB_NAME", os.environ.get("DJANGO_DB_NAME"), NAME)
@@ -157,12 +157,12 @@ def store() -> Store:
 
 
 def marked(value: str | None, default: str) -> str:
-    """A value for people, with `(default)` behind it where nothing was chosen."""
+    """Formats a value for messages, with `(default)` after a default value."""
     return value or f"{default} (default)"
 
 
 def secrets(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Values that must not appear in messages."""
+    """Lists the values that must not appear in messages."""
     names = (
         "DJANGO_DB_PASSWORD",
         "AWS_SECRET_ACCESS_KEY",
@@ -173,10 +173,10 @@ def secrets(environment: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def requested_day() -> str:
-    """Reads `JOB_DATE`: a day, `today` or `yesterday`; today where it is absent.
+    """Reads `JOB_DATE`: a day, `today` or `yesterday`. The default is `today`.
 
-    Both are by the database's clock, in UTC: the fallback cannot be a shell expression
-    in the Job's env, for Kubernetes runs no shell over it.
+    The database's clock determines both words, in UTC. The Job's env cannot contain a
+    shell expression as the default, because Kubernetes does not run a shell on it.
     """
     text = os.environ.get("JOB_DATE")
     if text is None:
@@ -204,13 +204,13 @@ def requested_day() -> str:
 
 
 def grace_micros() -> int:
-    """How long after its end a window waits for slow writers, in microseconds."""
+    """Reads how long a window waits for slow writers, in microseconds."""
     minutes = os.environ.get("SEAL_GRACE_MINUTES") or "15"
     return int(judged("SEAL_GRACE_MINUTES", minutes, GRACE) or 0) * 60_000_000
 
 
 def parse_day(text: str) -> datetime.date | None:
-    """A day in the one spelling that paths and markers use; None for anything else."""
+    """Parses a day such as `2024-01-31`. Returns None for any other format."""
     if not DAY.fullmatch(text):
         return None
     try:
@@ -220,7 +220,7 @@ def parse_day(text: str) -> datetime.date | None:
 
 
 def day_at(requested: str, now: int) -> str:
-    """The day that is meant, at an instant in microseconds since 1970."""
+    """Resolves a requested day at an instant in microseconds since 1970."""
     if requested not in ("today", "yesterday"):
         return requested
     back = 1 if requested == "yesterday" else 0
@@ -230,7 +230,7 @@ def day_at(requested: str, now: int) -> str:
 
 
 def window_of(day: str) -> tuple[int, int]:
-    """A day's first instant and the next day's, in microseconds since 1970."""
+    """Returns the starts of a day and of the next, in microseconds since 1970."""
     date = datetime.date(*map(int, day.split("-")))
     start = (date - datetime.date(1970, 1, 1)).days * MICROS_PER_DAY
     return start, start + MICROS_PER_DAY

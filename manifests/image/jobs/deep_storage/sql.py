@@ -1,4 +1,4 @@
-"""Pieces of SQL that several queries share, and how instants are written in it."""
+"""Fragments of SQL that several queries share, and the format of instants."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime
 
 from .contract import OUTBOX_TABLE
 
-# The oid of the outbox and of what is below it, at any depth: partitions, and tables
+# The oids of the outbox and of its descendants at any depth: partitions, and tables
 # that inherit from it.
 DESCENDANTS = f"""
 WITH RECURSIVE below AS (
@@ -14,7 +14,7 @@ WITH RECURSIVE below AS (
   UNION SELECT inhrelid FROM pg_inherits JOIN below ON inhparent = below.oid)
 SELECT oid FROM below"""
 
-# The same, and what is above it. What is written to one of them can be the outbox's.
+# The descendants and the ancestors. A row written to any of them can be an outbox row.
 RELATIVES = f"""
 WITH RECURSIVE above AS (
   SELECT to_regclass('{OUTBOX_TABLE}')::oid AS oid
@@ -23,22 +23,22 @@ SELECT oid FROM above UNION ({DESCENDANTS})"""
 
 
 def identifier(name: str) -> str:
-    """A name as SQL may always have it: between double quotes."""
+    """Quotes a name for SQL, with double quotes."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def within(window: tuple[int, int]) -> str:
-    """The condition for the rows of a window, which is half-open."""
+    """Returns the condition for the rows of a half-open window."""
     start, end = window
     return f"occurred_at >= {instant(start)} AND occurred_at < {instant(end)}"
 
 
 def instant(micros: int) -> str:
-    """Microseconds since 1970 as SQL that no setting of the session changes."""
+    """Formats microseconds since 1970 as SQL, independent of session settings."""
     return f"timestamptz '{iso(micros)}'"
 
 
 def iso(micros: int) -> str:
-    """Microseconds since 1970 as ISO 8601 in UTC."""
+    """Formats microseconds since 1970 as ISO 8601 in UTC."""
     epoch = datetime.datetime(1970, 1, 1)
     return (epoch + datetime.timedelta(microseconds=micros)).isoformat() + "Z"

@@ -1,4 +1,4 @@
-"""What a window of the outbox holds, before its rows are read."""
+"""The contents of a window of the outbox, before a run reads the rows."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .schema import Query, Schema
 from .sql import identifier, instant, within
 
 NAMED = 5
-# More than this are no events to correct: the table or the contract is wrong. They are
-# kept in memory, and in one object of the lake.
+# With more unfit events than this, the table or the contract is wrong. A run keeps the
+# unfit events in memory, and stores them in one object of the lake.
 MOST_UNFIT = 10_000
 MOST_UNFIT_BYTES = 64 << 20
 
 
 class Survey(NamedTuple):
-    """What a window holds.
+    """The contents of a window.
 
-    `rows` and `seq`, the smallest and the largest event_seq, are of the events that fit
-    the contract. `strays` names a few events of the table that fall on no day at all.
+    `rows` is the number of events that fit the contract. `seq` is their smallest and
+    largest event_seq. `strays` names a few events of the table without a valid day.
     """
 
     rows: int
@@ -36,7 +36,7 @@ class Survey(NamedTuple):
 def survey(query: Query, day: str, window: tuple[int, int], schema: Schema) -> Survey:
     """Counts the events of a window that fit, and reads those that do not.
 
-    Raises a failure where an event_id or event_seq is there twice, or too many events
+    Raises a failure if an event_id or event_seq is not unique, or if too many events
     do not fit.
     """
     groups = query(
@@ -67,7 +67,7 @@ FROM {OUTBOX_TABLE} WHERE {NOWHERE} ORDER BY event_id LIMIT {NAMED}"""
 def read_unfit(
     query: Query, day: str, window: tuple[int, int], schema: Schema
 ) -> list[UnfitEvent]:
-    """The events that do not fit, with every column as Postgres's own text."""
+    """Reads the events that do not fit, with every column as Postgres's text."""
     where = f"{within(window)} AND {unfit(schema.wider)}"
     found = query(
         f"""
@@ -100,7 +100,7 @@ WHERE {where} ORDER BY event_id"""
 def refuse_duplicates(
     query: Query, day: str, window: tuple[int, int], column: str, schema: Schema
 ) -> None:
-    """Raises a failure where several events of a window share an identity."""
+    """Raises a failure if several events of a window share an identity."""
     values = query(
         f"""
 SELECT {column}, count(*),
@@ -134,7 +134,7 @@ GROUP BY {column} HAVING count(*) > 1 ORDER BY {column} LIMIT {NAMED}"""
 
 
 def unknown_types(query: Query, window: tuple[int, int]) -> list[str]:
-    """The window's event types that the contract does not know."""
+    """Lists the window's event types that the contract does not name."""
     types = query(
         f"SELECT DISTINCT event_type FROM {OUTBOX_TABLE} WHERE {within(window)} "
         "AND event_type IS NOT NULL ORDER BY 1"
@@ -143,7 +143,7 @@ def unknown_types(query: Query, window: tuple[int, int]) -> list[str]:
 
 
 def neighbours(query: Query, window: tuple[int, int]) -> list[str]:
-    """The days with events nearest to a window, for the line that it is empty."""
+    """Lists the nearest days with events, for the message of an empty window."""
     near = query(
         f"""
 SELECT (SELECT to_char(max(occurred_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD')
@@ -157,7 +157,7 @@ SELECT (SELECT to_char(max(occurred_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD')
 
 
 def too_many_unfit(day: str, count: int, size: int) -> Failure:
-    """The failure that a day has more unfit events than can be kept aside."""
+    """Returns the failure for too many events that do not fit."""
     return Failure(
         "data",
         f"Cannot export {day}: {plural(count, 'event')} with {plural(size, 'byte')} do "
@@ -170,5 +170,5 @@ def too_many_unfit(day: str, count: int, size: int) -> Failure:
 
 
 def as_integer(text: str | None) -> int | None:
-    """An integer of Postgres."""
+    """Parses an integer of Postgres. None for null."""
     return None if text is None else int(text)

@@ -1,4 +1,4 @@
-"""How the connection to Postgres is encrypted, in the words of libpq."""
+"""The TLS settings of the connection to Postgres, with the names of libpq."""
 
 from __future__ import annotations
 
@@ -23,23 +23,26 @@ ROOT = Rule(
 
 
 class Tls(NamedTuple):
-    """How to encrypt. `root` is the path of the authorities that count in place of the
-    system's. Where no mode was chosen, it is None."""
+    """The TLS settings.
+
+    `root` is the path of the trusted authorities; None means the system's. `chosen` is
+    None if no mode was set.
+    """
 
     chosen: str | None = None
     root: str | None = None
 
     @property
     def mode(self) -> str:
-        """The mode, chosen or not."""
+        """The mode that was set, or else the default."""
         return self.chosen or "prefer"
 
 
 def tls_of(django_mode: str | None, libpq_mode: str | None, root: str | None) -> Tls:
     """Reads `DJANGO_DB_SSLMODE`, `PGSSLMODE` and `PGSSLROOTCERT`.
 
-    They mean what they mean to libpq, but for one thing: a certificate without a mode
-    means `verify-full`. The executors find the file at the same path.
+    The values have the same meaning as in libpq, with one exception: a certificate
+    without a mode means `verify-full`. The executors read the file from the same path.
     """
     given = {
         "DJANGO_DB_SSLMODE": judged("DJANGO_DB_SSLMODE", django_mode, MODE),
@@ -68,17 +71,17 @@ def tls_of(django_mode: str | None, libpq_mode: str | None, root: str | None) ->
             )
         return Tls(mode)
     read_certificate(path)
-    # As libpq has it, an authority that is named counts.
+    # As in libpq, a named authority is always verified.
     return Tls("verify-ca" if mode == "require" else mode, path)
 
 
 def mode_of(text: str) -> str:
-    """A mode's own name. libpq's `allow` begins without TLS, and is taken as prefer."""
+    """Returns a mode that is supported: `allow` becomes `prefer`."""
     return "prefer" if text == "allow" else text
 
 
 def read_certificate(path: str) -> None:
-    """Raises a failure where a file has no certificate."""
+    """Raises a failure if a file contains no certificate."""
     name = f"PGSSLROOTCERT={quoted(path)}"
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
@@ -96,7 +99,7 @@ def read_certificate(path: str) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself, by its name or address."""
+    """Whether the name or address of a host is this machine's."""
     if host.lower() in ("localhost", "localhost."):
         return True
     try:
@@ -106,16 +109,16 @@ def is_loopback(host: str) -> bool:
 
 
 def driver_properties(tls: Tls, host: str) -> dict[str, str]:
-    """The same in the words of Postgres's JDBC driver."""
+    """Converts the settings to properties of Postgres's JDBC driver."""
     if tls.chosen is None and is_loopback(host):
         return {"sslmode": "disable"}
     properties = {"sslmode": tls.mode}
     if tls.root is not None:
         properties["sslrootcert"] = tls.root
     elif tls.mode.startswith("verify-"):
-        # Otherwise the driver looks for a file in the user's home.
+        # Without this class, the driver looks for a file in the user's home.
         properties["sslfactory"] = "org.postgresql.ssl.DefaultJavaSSLFactory"
     if tls.mode == "prefer":
-        # No password in clear text to a server that may have no TLS.
+        # Without TLS, the driver must not send the password in clear text.
         properties["requireAuth"] = "!password"
     return properties

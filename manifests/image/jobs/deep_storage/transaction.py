@@ -1,4 +1,4 @@
-"""How the jobs' connections behave, behind a pooler and whatever the role has set."""
+"""Settings of the jobs' connections, with any pooler and any role settings."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from .tls import driver_properties
 if TYPE_CHECKING:
     from .settings import Database
 
-# A transaction reads for as long as it must, whatever limits the role has, and writes
-# values in the one form that we expect, whatever the database's habits are. A pooler
-# gives its connection to other clients afterwards, so each setting ends with it, our
-# name too. Row-level security may not hide rows.
+# These settings remove time limits of the role, and fix the format of values. A pooler
+# gives the connection to other clients afterwards, so each setting, including the
+# application name, ends with the transaction. Row-level security must not hide rows.
 LOCAL_SETTINGS = """
 SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0;
@@ -29,35 +28,35 @@ WHERE name = 'transaction_timeout'"""
 
 
 def begin(isolation: str) -> str:
-    """Begins a transaction that can change nothing."""
+    """Returns the SQL that begins a read-only transaction."""
     mode = f"ISOLATION LEVEL {isolation} READ ONLY NOT DEFERRABLE"
     return f"BEGIN {mode}; {LOCAL_SETTINGS}"
 
 
 def adopt(snapshot: str) -> str:
-    """Lets a transaction that has just begun see what an exported snapshot saw."""
+    """Returns the SQL that imports a snapshot into a new transaction."""
     mode = "ISOLATION LEVEL REPEATABLE READ, READ ONLY, NOT DEFERRABLE"
     imported = f"SET TRANSACTION SNAPSHOT '{snapshot}'"
     return f"SET TRANSACTION {mode}; {imported}; {LOCAL_SETTINGS}"
 
 
-# Seconds without a byte from the server after which a connection counts as broken.
+# A connection counts as broken after this many seconds without a byte.
 SILENCE = "300"
 
 
 def connection_properties(database: Database) -> dict[str, str]:
-    """The driver's properties for every connection, the executors' too."""
+    """Returns the driver's properties for every connection, including executors."""
     return {
         "user": database.user,
         "password": database.password,
-        # Otherwise the driver gives its own name at the login.
+        # With an empty name, the driver does not send its own name at the login.
         "ApplicationName": "",
         "connectTimeout": "10",
         "socketTimeout": SILENCE,
         "tcpKeepAlive": "true",
-        # A prepared statement with a name stays on a pooled connection.
+        # A named prepared statement would stay on a pooled connection.
         "prepareThreshold": "0",
-        # Otherwise the driver sets two values on the session after the login.
+        # Without this, the driver sets two values on the session after the login.
         "assumeMinServerVersion": "12",
         **driver_properties(database.tls, database.host),
     }

@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 
 
 class Run(NamedTuple):
-    """The state of a run. All of its reads of the outbox use one snapshot.
+    """The state of a run. The run reads the outbox in a single snapshot.
 
-    `reasons` say why the window can still grow; there are none where it cannot.
+    `reasons` explain why the window can still grow. They are empty if it cannot.
     """
 
     spark: SparkSession
@@ -58,15 +58,15 @@ class Run(NamedTuple):
 
     @property
     def lake(self) -> Lake:
-        """Where bronze is."""
+        """The bucket that contains bronze."""
         return self.publication.lake
 
 
 def begin(spark: SparkSession, outbox: Outbox, lake: Lake, day: str, grace: int) -> Run:
     """Reads the schema, the marker, the listing, the fence, and then the snapshot.
 
-    The order is what publishing relies on: a run that publishes a newer state
-    afterwards changes the marker, and this run's marker is then refused.
+    Publishing relies on this order: if another run publishes a newer state afterwards,
+    it changes the marker, and the store then refuses the marker of this run.
     """
     began = time.monotonic()
     window = window_of(day)
@@ -106,32 +106,32 @@ def begin(spark: SparkSession, outbox: Outbox, lake: Lake, day: str, grace: int)
 
 
 def stored_events(run: Run, commit: Commit) -> DataFrame:
-    """What bronze has of the window, after proving its parts."""
+    """Verifies the parts of the window in bronze, and reads their events."""
     same_contract(commit, BRONZE.contract)
     schema = spark_schema(EVENTS)
     return parts.read(run.spark, run.lake, commit.parts, schema)
 
 
 def compare_bronze(run: Run, commit: Commit) -> Differences:
-    """How the outbox's window differs from what bronze has of it."""
+    """Returns the differences between the outbox and bronze in one window."""
     found = compare(stored_events(run, commit), run.events, BRONZE)
     known = quarantine.read(run.lake, commit.quarantine)
     return with_unfit(found, run.survey.unfit, known)
 
 
 def lost_events(run: Run, commit: Commit) -> list[str]:
-    """The events that bronze has and the outbox has no longer, by identity.
+    """Lists the identities of events that bronze has and the outbox no longer has.
 
-    A count would not tell: an outbox that lost two events and gained three has one
-    more. Events in quarantine count as well.
+    A count cannot show this: an outbox that lost two events and gained three has one
+    event more. Events in quarantine are included.
     """
-    # Whatever contract it was published under, it has identities.
+    # Bronze has identities under every version of the contract.
     stored = parts.read(run.spark, run.lake, commit.parts, "event_id STRING")
     there = run.snapshot.identities(run.window)
     lost = stored.join(there, "event_id", "left_anti").collect()
     waiting: set[str] = set()
     nameless: set[str] = set()
-    # A document that is stored again as it was need not be there.
+    # The run stores an unchanged quarantine again, so the document may be missing.
     if commit.quarantine != quarantine.link(run.day, run.survey.unfit)[0]:
         before = quarantine.read(run.lake, commit.quarantine)
         waiting = quarantine.ids(before)
@@ -151,7 +151,7 @@ def lost_events(run: Run, commit: Commit) -> list[str]:
 def store_events(
     run: Run, events: DataFrame, rows: int, amendment: int | None = None
 ) -> tuple[Part, ...]:
-    """Stores events of the window as parts, in bronze's order."""
+    """Stores events of the window as parts, sorted in the order of bronze."""
     if rows == 0:
         return ()
     lake, begun = run.lake, run.publication
@@ -170,7 +170,7 @@ def store_events(
 
 
 def still_complete(run: Run) -> bool:
-    """Checks the fence again after all rows were read."""
+    """Checks the fence again after all rows have been read."""
     copied = run.survey.rows + len(run.survey.unfit)
     reasons = read_fence(run.outbox.query, run.day, run.window, run.grace)
     more = count(run.outbox.query, run.window) - copied
@@ -183,13 +183,13 @@ def still_complete(run: Run) -> bool:
 
 
 def state_of(run: Run) -> str:
-    """Ends the snapshot, and returns the new state of the window."""
+    """Ends the snapshot and returns the new state of the window."""
     run.outbox.end_snapshot()
     return "sealed" if not run.reasons and still_complete(run) else "open"
 
 
 def tell_fence(reasons: list[str], *, warning: bool = False) -> None:
-    """Says whether the day can be sealed."""
+    """Prints whether the day can be sealed."""
     text = (
         f"the day stays open: {'; '.join(reasons)}"
         if reasons
@@ -199,7 +199,7 @@ def tell_fence(reasons: list[str], *, warning: bool = False) -> None:
 
 
 def tell_survey(found: Survey, outbox: Outbox, window: tuple[int, int]) -> None:
-    """Says what the window holds."""
+    """Prints the contents of the window."""
     low, high = found.seq
     if found.rows == 0:
         days = survey.neighbours(outbox.query, window)
@@ -216,13 +216,13 @@ def tell_survey(found: Survey, outbox: Outbox, window: tuple[int, int]) -> None:
 
 
 def tell_part(part: Part) -> None:
-    """Says that a part was stored."""
+    """Prints that a part was stored."""
     size = f"{plural(part.rows, 'row')}, {plural(part.bytes, 'byte')}"
     say("bronze", "part", f"{part.key}, {size}")
 
 
 def nearest(days: list[str]) -> str:
-    """A hint for an empty window: the nearest days with events."""
+    """Returns a hint for an empty window: the nearest days with events."""
     if not days:
         return f"{OUTBOX_TABLE} has no events on any other day. Check DJANGO_DB_NAME"
     if len(days) == 1:
@@ -231,7 +231,7 @@ def nearest(days: list[str]) -> str:
 
 
 def tell_unfit(found: Survey) -> None:
-    """Prints the events that do not fit, or that have no valid occurred_at."""
+    """Prints the events that do not fit or that have no valid occurred_at."""
     events, total = found.unfit, len(found.unfit)
     if events:
         texts = [quarantine.describe(event) for event in events[:NAMED]]
@@ -255,7 +255,7 @@ def tell_unfit(found: Survey) -> None:
 
 
 def not_begun(day: str, now: int) -> Failure:
-    """The failure that a day lies in the future."""
+    """Returns the failure for a day in the future."""
     return Failure(
         "configuration",
         f"Cannot export {day}: the day has not begun; the database's clock is at "
@@ -264,10 +264,10 @@ def not_begun(day: str, now: int) -> Failure:
 
 
 def confirm_never_published(lake: Lake, day: str, listing: list[Entry]) -> None:
-    """Raises a failure where a day without a marker was published before.
+    """Raises a failure if a day without a marker was published before.
 
-    Its marker was removed then, and its parts may hold events that the outbox has lost
-    since. The toolkit compares them; a job would take them for leftovers.
+    In this case the marker was removed, and the parts may contain events that the
+    outbox has lost since. The toolkit compares the parts. A job would remove them.
     """
     if not any(is_part(entry.key) for entry in listing):
         return
