@@ -8,8 +8,8 @@ import { recorder, temporaryLake } from "../support/lakes.ts";
 import { outbox, serverConfig } from "../support/postgres.ts";
 import { session } from "../support/pg_session.ts";
 
-// What can be wrong with the database: each gives its own kind of failure, a message that names the
-// thing and the next step, and nothing in the lake.
+// Problems of the database. Each problem causes its own kind of failure, with a message that names the
+// cause and the next step. The run stores nothing in the lake.
 
 const DAY = parseDay("2025-12-28")!;
 
@@ -24,10 +24,10 @@ async function refused(config: DatabaseConfig, day: Day = DAY): Promise<Failure>
   return failure;
 }
 
-/** Statements that break a healthy outbox, and what is said of it. */
+/** Statements that break a healthy outbox, the kind of failure, and the words of its message. */
 const BROKEN: [string, string, "data" | "configuration", string[]][] = [
   [
-    "no table, but the model's",
+    "no table except the table of the model",
     "ALTER TABLE stop_events RENAME TO api_stopevent",
     "configuration",
     ["Cannot find table stop_events", "Tables with similar names: api_stopevent", "DJANGO_DB_NAME"],
@@ -47,7 +47,7 @@ const BROKEN: [string, string, "data" | "configuration", string[]][] = [
 ];
 
 for (const [what, sql, kind, words] of BROKEN) {
-  Deno.test(`bronze: ${what}: refused, and nothing is published`, async () => {
+  Deno.test(`bronze: refuses an outbox with ${what}, and publishes nothing`, async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS, sql] });
     const failure = await refused(db.config);
     assertEquals(failure.kind, kind);
@@ -55,28 +55,28 @@ for (const [what, sql, kind, words] of BROKEN) {
   });
 }
 
-Deno.test("bronze: a day that has not begun", async () => {
+Deno.test("bronze: refuses a day that has not begun", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   const { kind, message } = await refused(db.config, parseDay("2999-01-01")!);
   assertEquals(kind, "configuration");
   assertStringIncludes(message, "the day has not begun");
 });
 
-Deno.test("bronze: a wrong password", async () => {
+Deno.test("bronze: reports a wrong password", async () => {
   await using db = await outbox();
   const { kind, message } = await refused({ ...db.config, password: "wr0ng-pässword" });
   assertEquals(kind, "configuration");
   assertStringIncludes(message, "DJANGO_DB_PASSWORD");
 });
 
-Deno.test("bronze: a database that does not exist", async () => {
+Deno.test("bronze: reports a database that does not exist", async () => {
   await using db = await outbox();
   const { kind, message } = await refused({ ...db.config, name: "nothing_here" });
   assertEquals(kind, "configuration");
   assertStringIncludes(message, "DJANGO_DB_NAME");
 });
 
-Deno.test("bronze: a user who may not read the table", async () => {
+Deno.test("bronze: reports a user who may not read the table", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   const stranger = await db.role(`stranger_${Date.now()}`, "SELECT 1");
   const { kind, message } = await refused(stranger);
@@ -84,7 +84,7 @@ Deno.test("bronze: a user who may not read the table", async () => {
   assertStringIncludes(message, `GRANT SELECT ON stop_events TO "${stranger.user}"`);
 });
 
-Deno.test("bronze: a server that is not there", async () => {
+Deno.test("bronze: reports a server that is not running", async () => {
   await using db = await outbox();
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
@@ -94,7 +94,7 @@ Deno.test("bronze: a server that is not there", async () => {
   assertStringIncludes(message, "DJANGO_DB_HOST");
 });
 
-Deno.test("bronze: a database whose texts are in no known encoding", async () => {
+Deno.test("bronze: refuses a database with an unknown text encoding", async () => {
   await using _ = await outbox();
   const name = `ascii_${Date.now()}`;
   const owner = await session(serverConfig());

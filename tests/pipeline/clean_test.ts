@@ -24,15 +24,15 @@ const NO_JSON = new TextEncoder().encode("{");
 const ORPHANS = [
   partIn(bronzePrefix(DAY), 1, "00001").key,
   partIn(silverPrefix(1n, DAY), 1, "00001").key,
-  partIn(silverPrefix(-2n, DAY), 1).key, // a client that the marker does not name at all
+  partIn(silverPrefix(-2n, DAY), 1).key, // a client without any part in the marker
 ];
 
-/** What a killed run leaves behind, of every kind. */
+/** Every kind of object that a killed run leaves behind. */
 async function leave(lake: Lake, keys: readonly string[] = ORPHANS): Promise<void> {
   for (const key of keys) await lake.put(key, BYTES);
 }
 
-/** The clock of a store whose objects have all been there for as long as they may. */
+/** The clock of a store in which every object is old enough to be removed. */
 const later = () => Promise.resolve(Date.now() + ABANDONED_AFTER + 60_000);
 const now = () => Promise.resolve(Date.now());
 
@@ -46,7 +46,7 @@ async function clean(lake: Lake, clock = later): Promise<string[]> {
 }
 
 for (const { name, place } of lakeKinds()) {
-  Deno.test(`clean on ${name}: parts of both layers that no marker lists, and nothing else`, async () => {
+  Deno.test(`clean on ${name}: removes the parts of both layers that no marker lists, and nothing else`, async () => {
     await using here = await place();
     const lake = here.open();
     await publish(lake, DAY, 10);
@@ -65,7 +65,7 @@ for (const { name, place } of lakeKinds()) {
     assertEquals(await clean(lake), []);
   });
 
-  Deno.test(`storeClock on ${name}: is the clock that objects are stored by, and leaves none`, async () => {
+  Deno.test(`storeClock on ${name}: returns the time by which the store dates objects, and leaves no object`, async () => {
     await using here = await place();
     const lake = here.open();
     await lake.put("before", BYTES);
@@ -77,7 +77,7 @@ for (const { name, place } of lakeKinds()) {
   });
 }
 
-Deno.test("clean: what is not old enough is left, and until when", async () => {
+Deno.test("clean: keeps objects that are not old enough, and says until when", async () => {
   await using lake = await temporaryLake();
   await publish(lake, DAY, 10);
   await leave(lake);
@@ -87,13 +87,13 @@ Deno.test("clean: what is not old enough is left, and until when", async () => {
   for (const { entry, until } of young) assertEquals(until, entry.modified + ABANDONED_AFTER);
 });
 
-Deno.test("clean: the clock is not asked where nothing is left over", async () => {
+Deno.test("clean: does not read the clock if there are no leftovers", async () => {
   await using lake = await temporaryLake();
   await publish(lake, DAY, 10);
   await findLeftovers(lake, DAY, () => Promise.reject(new Error("it was asked")));
 });
 
-Deno.test("clean: a part that only a marker of the history names is kept", async () => {
+Deno.test("clean: keeps a part that only a marker of the history lists", async () => {
   await using lake = await temporaryLake();
   await publish(lake, DAY, 10);
   const before = bronzeCommit(DAY, 5, { parts: [partIn(bronzePrefix(DAY), 5, "00007")] });
@@ -102,7 +102,7 @@ Deno.test("clean: a part that only a marker of the history names is kept", async
   assertEquals(await clean(lake), []);
 });
 
-Deno.test("clean: a layer without a marker is left as it is, and the other one is cleaned", async () => {
+Deno.test("clean: leaves a layer without a marker unchanged, and cleans the other layer", async () => {
   await using lake = await temporaryLake();
   await store(lake, bronzeCommit(DAY, 10));
   await leave(lake);
@@ -111,7 +111,7 @@ Deno.test("clean: a layer without a marker is left as it is, and the other one i
   assertEquals(leftovers.abandoned.map(({ key }) => key), [ORPHANS[0]!]);
 });
 
-Deno.test("clean: a marker that cannot be used, also one of the history: refused", async () => {
+Deno.test("clean: refuses a marker that cannot be used, also in the history", async () => {
   const markers = [
     bronzeMarkerKey(DAY),
     silverMarkerKey(DAY),
@@ -130,7 +130,7 @@ Deno.test("clean: a marker that cannot be used, also one of the history: refused
   }
 });
 
-Deno.test("clean: Spark's staging folders go as a whole, once all in them is old", async () => {
+Deno.test("clean: removes a staging folder of Spark as a whole, once every object in it is old enough", async () => {
   await using lake = await temporaryLake();
   await publish(lake, DAY, 10);
   const old = ["bronze/_staging/a/part-0.parquet", "bronze/_staging/a/_SUCCESS"];
@@ -143,7 +143,7 @@ Deno.test("clean: Spark's staging folders go as a whole, once all in them is old
   assertEquals(leftovers.young.map(({ entry }) => entry.key), used);
 });
 
-Deno.test("clean: a marker that changes before the removal stops it", async () => {
+Deno.test("clean: removes nothing if a marker changes before the removal", async () => {
   for (const layer of ["bronze", "silver"]) {
     await using lake = await temporaryLake();
     await publish(lake, DAY, 10);
@@ -158,7 +158,7 @@ Deno.test("clean: a marker that changes before the removal stops it", async () =
   }
 });
 
-Deno.test("clean: an object that is stored again before the removal is kept", async () => {
+Deno.test("clean: keeps an object that is stored again before the removal", async () => {
   await using lake = await temporaryLake();
   await publish(lake, DAY, 10);
   await leave(lake);
@@ -172,7 +172,7 @@ Deno.test("clean: an object that is stored again before the removal is kept", as
   assert((await keysOf(lake)).includes(again));
 });
 
-Deno.test("clean: stopped half-way, the next one ends it", async () => {
+Deno.test("clean: finishes an earlier clean that stopped half-way", async () => {
   await using lake = await temporaryLake();
   await publish(lake, DAY, 10);
   const before = await keysOf(lake);

@@ -9,7 +9,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "../su
 import { recorder, temporaryLake } from "../support/lakes.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
 
-// What others do while a run is on.
+// Changes by other processes during a run.
 
 const DAY = parseDay("2025-12-28")!;
 const CENTURY = 100n * 366n * 86_400_000_000n;
@@ -24,7 +24,7 @@ async function commitOf(lake: Lake) {
   return (await readMarker(lake, "bronze", bronzeMarkerKey(DAY), DAY))!.commit;
 }
 
-/** A lake in which something happens once, right after a part was stored or before the marker is. */
+/** A lake that calls a function once, right after a part or right before the marker is stored. */
 function interrupted(lake: Lake, when: "part" | "marker", happens: () => Promise<unknown>): Lake {
   let happened = false;
   const once = async () => {
@@ -50,7 +50,7 @@ function event(number: number): string {
                   'cron')`;
 }
 
-Deno.test("bronze and silver: an event that comes while the run is on keeps the day open, and the next run has it", async () => {
+Deno.test("bronze and silver: an event that is added during a run keeps the day open, and the next run copies the event", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const steps = await bronze(db, interrupted(lake, "part", () => db.query(event(3))));
@@ -66,7 +66,7 @@ Deno.test("bronze and silver: an event that comes while the run is on keeps the 
 });
 
 for (const published of ["for the first time", "again"]) {
-  Deno.test(`bronze and silver: a newer state that another run publishes ${published} meanwhile is not overwritten`, async () => {
+  Deno.test(`bronze and silver: a run does not overwrite a newer state that another run publishes ${published} in the meantime`, async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS] });
     await using lake = await temporaryLake();
     if (published === "again") await bronze(db, lake, CENTURY);
@@ -79,7 +79,7 @@ for (const published of ["for the first time", "again"]) {
     assertEquals(kind, "unreachable");
     assertStringIncludes(message, "another run published this day meanwhile");
     assertEquals((await commitOf(lake)).rows, 4);
-    // The other run removed the slow run's part, or else the next one does.
+    // The other run removed the part of the slow run, or the next run removes it.
     await bronze(db, lake, CENTURY);
     const parts = (await commitOf(lake)).parts.map(({ key }) => key);
     const there = (await lake.list("bronze/")).map(({ key }) => key);
@@ -87,7 +87,7 @@ for (const published of ["for the first time", "again"]) {
   });
 }
 
-Deno.test("bronze and silver: a part that is gone again before the marker is written: nothing is published", async () => {
+Deno.test("bronze and silver: a run publishes nothing if a part is removed before the marker is written", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const losing = interrupted(lake, "part", async () => {
@@ -99,14 +99,14 @@ Deno.test("bronze and silver: a part that is gone again before the marker is wri
   assertEquals(await lake.list(""), []);
 });
 
-Deno.test("bronze and silver: a marker whose answer got lost is found to be our own", async () => {
+Deno.test("bronze and silver: a run recognizes its own marker after the answer to the put was lost", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   const forgetful: Lake = {
     ...lake,
     async put(key, body, condition) {
       const outcome = await lake.put(key, body, condition);
-      return condition === undefined ? outcome : "conflict"; // as a second try would be told
+      return condition === undefined ? outcome : "conflict"; // the answer that a second try gets
     },
   };
   const steps = await bronze(db, forgetful);

@@ -165,7 +165,7 @@ const NO_DIRECTORIES: [string, string][] = [
   ["a web address", "http://127.0.0.1/lake"],
   ["a bucket", "s3://rbs/lake"],
   ["a host before the path", "file://server/lake"],
-  ["two slashes where three belong", "file://var/lib/lake"],
+  ["two slashes instead of three", "file://var/lib/lake"],
   ["no slash", "file:lake"],
   ["a relative path after the scheme", "file:./lake"],
   ["a path without a scheme", "/var/lib/lake"],
@@ -175,7 +175,7 @@ const NO_DIRECTORIES: [string, string][] = [
   ["a fragment", "file:///lake#1"],
   ["a space", " "],
   ["a percent sign that encodes nothing", "file:///100%/lake"],
-  ["a byte that is no UTF-8", "file:///%ff"],
+  ["a byte that is not UTF-8", "file:///%ff"],
   ["a zero byte", "file:///lake%00"],
 ];
 for (const [what, url] of NO_DIRECTORIES) {

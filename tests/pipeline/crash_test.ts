@@ -14,10 +14,10 @@ import { recorder } from "../support/lakes.ts";
 import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
 
-// A day is published once while its window is open. Then events come, among them some so large that
-// bronze takes two parts, and the run that would publish and seal the new state is killed after each
-// change that it makes to the lake, and in the middle of each. Whoever follows the marker must see
-// the old state or the new one, and the next run must end where an undisturbed one ends.
+// A day is published once while its window is open. Then events are added, and some are so large that
+// bronze needs two parts. The run that publishes and seals the new state is killed after each change
+// to the lake, and in the middle of each change. A reader that follows the marker must see the old
+// state or the new state. The next run must produce the same result as an undisturbed run.
 
 const DAY = parseDay("2025-12-28")!;
 const CENTURY = 100n * 366n * 86_400_000_000n;
@@ -52,7 +52,7 @@ async function fill(lake: Lake, objects: Contents): Promise<void> {
   for (const [key, body] of objects) await lake.put(key, body);
 }
 
-/** What a reader of the marker sees: rows, after every part that it names was read and proven. */
+/** Reads and verifies every part that the marker lists, and returns the rows that a reader sees. */
 async function visibleRows(lake: Lake, layer: "bronze" | "silver"): Promise<number> {
   const marker = (await readMarker(lake, layer, MARKERS[layer], DAY))!;
   let rows = 0;
@@ -67,7 +67,7 @@ async function runUndisturbed(layer: "bronze" | "silver", db: Outbox, lake: Lake
   else await runBronze({ database: db.config, lake, day: DAY, grace: 0n, observer });
 }
 
-/** Returns whether the run was killed; otherwise it ended before. */
+/** Returns true if the run was killed, and false if the run ended first. */
 async function runKilled(run: KilledRun): Promise<boolean> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
@@ -129,7 +129,8 @@ async function crashEverywhere(
         }
       }
     }
-    // At least: two parts, the marker, the removal of the old part; each after and during.
+    // At least four changes: two parts, the marker, and the removal of the old part. Each change has
+    // two kills: one during and one after the change.
     assert(kills >= 8, `the run was killed only ${kills} times`);
   } finally {
     undisturbed.close();
@@ -137,7 +138,7 @@ async function crashEverywhere(
 }
 
 for (const layer of ["bronze", "silver"] as const) {
-  Deno.test(`bronze and silver: ${layer} killed at every step, in a directory: old or new, and then as undisturbed`, async () => {
+  Deno.test(`${layer}: shows the old or the new state when killed at any step in a directory, and then recovers`, async () => {
     const folders: string[] = [];
     try {
       await crashEverywhere(layer, async () => {
@@ -150,7 +151,7 @@ for (const layer of ["bronze", "silver"] as const) {
     }
   });
 
-  Deno.test(`bronze and silver: ${layer} killed at every step, in a bucket: old or new, and then as undisturbed`, async () => {
+  Deno.test(`${layer}: shows the old or the new state when killed at any step in a bucket, and then recovers`, async () => {
     let buckets = 0;
     await crashEverywhere(layer, () => store!.createBucket(`crash-${layer}-${++buckets}`));
   });

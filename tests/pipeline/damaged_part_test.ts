@@ -4,8 +4,8 @@ import { bronze, CENTURY, event, eventId, markerOf, visible } from "../support/d
 import { type TemporaryLake, temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 
-// A run of an open day copies it again, and must not lose what the outbox lost. Of a part that cannot be
-// read it knows only the digest.
+// A run of an open day copies the day again, and must not lose events that the outbox lost. The run
+// knows only the digest of a part that cannot be read.
 
 const EVENTS = [1, 2, 3, 4].map((number) => event(number));
 
@@ -19,7 +19,7 @@ const DAMAGE: [string, (lake: TemporaryLake, key: string) => Promise<unknown>][]
 ];
 
 for (const [what, damage] of DAMAGE) {
-  Deno.test(`runBronze replaces a part of an open day that is ${what}, if the outbox still gives it`, async () => {
+  Deno.test(`runBronze replaces a ${what} part of an open day if the outbox still has the events`, async () => {
     for (const more of [[], [event(10), event(11)]]) {
       await using db = await outbox({ events: EVENTS });
       await using lake = await temporaryLake();
@@ -32,11 +32,11 @@ for (const [what, damage] of DAMAGE) {
     }
   });
 
-  Deno.test(`runBronze refuses where a part is ${what}, and the outbox may have lost events of it`, async () => {
+  Deno.test(`runBronze refuses a day with a ${what} part if the outbox may have lost events of that part`, async () => {
     const statements = [
       "DELETE FROM stop_events WHERE event_seq = 2",
       "UPDATE stop_events SET symbol = 'ETHUSDC' WHERE event_seq = 2",
-      event(0), // it comes before the others, so that no part is as it was
+      event(0), // this event comes first, so every part changes
     ];
     for (const statement of statements) {
       await using db = await outbox({ events: EVENTS });

@@ -17,7 +17,7 @@ const [A, B, C] = ["2025-12-27", "2025-12-28", "2025-12-30"].map((text) => parse
 const NO_JSON = new TextEncoder().encode("{");
 
 for (const { name, place } of lakeKinds()) {
-  Deno.test(`readDays on ${name}: each day's markers, in order, and when they were stored`, async () => {
+  Deno.test(`readDays on ${name}: returns the markers of each day, in order, and when they were stored`, async () => {
     await using here = await place();
     const lake = here.open();
     await publish(lake, C, 0);
@@ -32,7 +32,7 @@ for (const { name, place } of lakeKinds()) {
     assertEquals(bronze.stored, listed!.modified);
   });
 
-  Deno.test(`readDays on ${name}: a range has its first and its last day`, async () => {
+  Deno.test(`readDays on ${name}: includes the first and the last day of a range`, async () => {
     await using here = await place();
     const lake = here.open();
     for (const day of [A, B, C]) await publish(lake, day, 1);
@@ -46,7 +46,7 @@ for (const { name, place } of lakeKinds()) {
   });
 }
 
-Deno.test("readDays: a day with a layer missing is there", async () => {
+Deno.test("readDays: includes a day with a missing layer", async () => {
   await using lake = await temporaryLake();
   await store(lake, bronzeCommit(A, 1));
   await store(lake, silverCommit(bronzeCommit(B, 1), 1));
@@ -58,7 +58,7 @@ Deno.test("readDays: a day with a layer missing is there", async () => {
   assert(!days.some(isSettled));
 });
 
-Deno.test("readDays: a marker that cannot be used is what the day has, with the reason", async () => {
+Deno.test("readDays: returns a marker that cannot be used, with the reason", async () => {
   await using lake = await temporaryLake();
   await publish(lake, A, 1);
   await publish(lake, B, 1);
@@ -70,7 +70,7 @@ Deno.test("readDays: a marker that cannot be used is what the day has, with the 
   assert(b!.bronze.state === "published" && b!.silver.state === "unusable");
 });
 
-Deno.test("readDays: a marker that may not be read is what the day has, with the reason", async () => {
+Deno.test("readDays: returns a marker that may not be read, with the reason", async () => {
   await using lake = await temporaryLake();
   await publish(lake, A, 1);
   const forbidding: Lake = {
@@ -91,7 +91,7 @@ Deno.test("readDays: a marker that may not be read is what the day has, with the
   assertEquals([bronze, silver].map(({ state }) => state), ["unreadable", "published"]);
 });
 
-Deno.test("readDays: a lake out of reach ends it", async () => {
+Deno.test("readDays: fails if the lake is unreachable", async () => {
   await using lake = await temporaryLake();
   await publish(lake, A, 1);
   const get = () =>
@@ -108,19 +108,19 @@ Deno.test("readDays: a lake out of reach ends it", async () => {
   assertStringIncludes(message, "no answer");
 });
 
-Deno.test("readDays: parts that the bronze marker does not name are listed, and nothing else is", async () => {
+Deno.test("readDays: returns the parts that the bronze marker does not list, and nothing else", async () => {
   await using lake = await temporaryLake();
   await publish(lake, A, 1);
   const orphan = partIn(bronzePrefix(A), 1, "00001").key;
   await lake.put(orphan, NO_JSON);
   await lake.put(`${bronzePrefix(A)}_SUCCESS`, NO_JSON);
-  await lake.put(`${bronzePrefix(A)}copy/part-00000.parquet`, NO_JSON); // which clean leaves alone
+  await lake.put(`${bronzePrefix(A)}copy/part-00000.parquet`, NO_JSON); // clean does not touch this object
   await lake.put("bronze/events/notes/date=2025-12-27.txt", NO_JSON);
   const days = await readDays(lake);
   assertEquals(days.map(({ unnamed }) => unnamed.map(({ key }) => key)), [[orphan]]);
 });
 
-Deno.test("isSettled: not while a layer is open, nor where silver is from another bronze", async () => {
+Deno.test("isSettled: is false while a layer is open, or if silver is from another bronze", async () => {
   await using lake = await temporaryLake();
   await publish(lake, A, 1, { state: "open" });
   await publish(lake, B, 1);

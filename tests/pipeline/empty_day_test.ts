@@ -9,7 +9,7 @@ import { assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { recorder, temporaryLake } from "../support/lakes.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
 
-// A day without events is a day like any other: "no events" must not look like "never run".
+// A day without events is published like any other day: "no events" must not look like "never run".
 
 const EMPTY = parseDay("2025-12-25")!;
 const CENTURY = 100n * 366n * 86_400_000_000n;
@@ -31,7 +31,7 @@ Deno.test("runBronze publishes and seals an empty day, and names the nearest day
   assertEquals([commit.state, commit.rows, commit.parts, commit.minSeq], ["sealed", 0, [], null]);
 });
 
-Deno.test("runSilver publishes an empty day's silver, and both verify when run again", async () => {
+Deno.test("runSilver publishes the silver of an empty day, and a second run verifies both layers", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -46,7 +46,7 @@ Deno.test("runSilver publishes an empty day's silver, and both verify when run a
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("runBronze lets an open empty day grow", async () => {
+Deno.test("runBronze adds events to an open empty day", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
@@ -56,7 +56,7 @@ Deno.test("runBronze lets an open empty day grow", async () => {
   assertEquals([commit.state, commit.rows], ["open", 2]);
 });
 
-Deno.test("runBronze warns where the outbox has no events at all", async () => {
+Deno.test("runBronze warns if the outbox has no events", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const said = (await bronze(db, lake)).find(({ step }) => step === "snapshot")!;

@@ -10,7 +10,7 @@ const PARTS = {
   remedy: "Correct it. Then run again.",
 } as const;
 
-Deno.test("Failure: its message has its parts in one grammar", () => {
+Deno.test("Failure: builds its message from its parts in one form", () => {
   const cause = new Error("x");
   const failure = new Failure({ ...PARTS, cause });
   assertEquals(failure.message, `Cannot ${PARTS.task}: ${PARTS.problem}. ${PARTS.remedy}`);
@@ -18,7 +18,7 @@ Deno.test("Failure: its message has its parts in one grammar", () => {
   assertEquals(new Failure(PARTS) instanceof Error, true);
 });
 
-Deno.test("refused: a finding has a problem of several sentences whole", () => {
+Deno.test("refused: keeps a problem of several sentences whole in a finding", () => {
   const outcome = refused(refusal("the kubeconfig", new Failure(PARTS)), "every check reads it");
   assertEquals(outcome, {
     examined: "the kubeconfig",

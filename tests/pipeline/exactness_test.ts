@@ -14,7 +14,7 @@ import { outbox } from "../support/postgres.ts";
 const DAY = parseDay("2025-12-28")!;
 const GRACE = 900_000_000n;
 
-/** Compares row by row, so that a difference is one row and not two hundred thousand. */
+/** Compares row by row, so that a failure shows one row and not two hundred thousand. */
 function assertSameRows(actual: readonly DuckRow[], expected: readonly DuckRow[]): void {
   assertEquals(actual.length, expected.length);
   for (let i = 0; i < expected.length; i++) {
@@ -23,7 +23,7 @@ function assertSameRows(actual: readonly DuckRow[], expected: readonly DuckRow[]
   }
 }
 
-Deno.test("bronze: 100,000 events: bronze equals Postgres and silver equals a replay in SQL, as DuckDB reads them", async () => {
+Deno.test("bronze: equals Postgres for 100,000 events, and silver equals a replay in SQL, as DuckDB reads them", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(100_000)] });
   await using lake = await temporaryLake();
   await runBronze({ database: db.config, lake, day: DAY, grace: GRACE, observer: recorder() });
@@ -46,7 +46,7 @@ Deno.test("bronze: 100,000 events: bronze equals Postgres and silver equals a re
   assert(silver.rows > 20_000);
 });
 
-Deno.test("bronze: another vendor's reader sees the contract's types", async () => {
+Deno.test("bronze: has the types of the contract in the reader of another vendor", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   await runBronze({ database: db.config, lake, day: DAY, grace: GRACE, observer: recorder() });

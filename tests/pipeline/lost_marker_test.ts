@@ -6,10 +6,10 @@ import { amend, bronze, DAY, event, eventId, markerOf, silver, visible } from ".
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 
-// A commit marker that was removed or edited by hand: no run may take what is left for its own leftovers.
+// A commit marker that was removed or edited by hand. No run may treat the remaining parts as leftovers.
 
 for (const published of ["silver was made from it", "it was amended"]) {
-  Deno.test(`bronze and silver: a day whose marker is gone, though ${published}: refused where the outbox has lost an event`, async () => {
+  Deno.test(`bronze and silver: a run refuses a day without its marker, although ${published}, if the outbox has lost an event`, async () => {
     await using db = await outbox({ events: [event(1), event(2)] });
     await using lake = await temporaryLake();
     await bronze(db, lake);
@@ -31,7 +31,7 @@ for (const published of ["silver was made from it", "it was amended"]) {
   });
 }
 
-Deno.test("bronze and silver: a day whose marker is gone is published again where the outbox still has every event", async () => {
+Deno.test("bronze and silver: a run publishes a day without its marker again if the outbox still has every event", async () => {
   await using db = await outbox({ events: [event(1), event(2)] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -42,7 +42,7 @@ Deno.test("bronze and silver: a day whose marker is gone is published again wher
   assertEquals((await visible(lake, "bronze")).toSorted(), [1, 2].map(eventId));
 });
 
-Deno.test("bronze and silver: a marker whose own numbers were edited is not confirmed", async () => {
+Deno.test("bronze and silver: a run does not confirm a marker whose numbers were edited", async () => {
   await using db = await outbox({ events: [event(1), event(2)] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -60,7 +60,7 @@ Deno.test("bronze and silver: a marker whose own numbers were edited is not conf
 });
 
 for (const layer of ["bronze", "silver"] as const) {
-  Deno.test(`bronze and silver: a part of a sealed ${layer} that was changed in place is not confirmed`, async () => {
+  Deno.test(`bronze and silver: a run does not confirm a part of a sealed ${layer} that was changed in place`, async () => {
     await using db = await outbox({ events: [event(1), event(2)] });
     await using lake = await temporaryLake();
     await bronze(db, lake);

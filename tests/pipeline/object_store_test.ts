@@ -14,7 +14,7 @@ import { recorder } from "../support/lakes.ts";
 import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
 import { outbox } from "../support/postgres.ts";
 
-// The whole pipeline on the object store that production has.
+// The whole pipeline on the object store of production.
 
 const DAY = parseDay("2025-12-28")!;
 
@@ -26,7 +26,7 @@ Deno.test.afterAll(async () => {
   await store.stop();
 });
 
-Deno.test("bronze and silver in a bucket equal Postgres, and running again changes nothing", async () => {
+Deno.test("bronze and silver: both equal Postgres in a bucket, and a second run changes nothing", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(5000)] });
   const lake = openLake(await store.createBucket("whole-day"));
   const files = await Deno.makeTempDir({ prefix: "downloaded-" });
@@ -66,7 +66,7 @@ Deno.test("bronze and silver in a bucket equal Postgres, and running again chang
   }
 });
 
-Deno.test("bronze and silver: eight runs of one day at the same time: one result, whole, and no run breaks another", async () => {
+Deno.test("bronze and silver: eight runs of one day at the same time produce one complete result", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(200)] });
   const config = await store.createBucket("eight-runs");
   const lake = openLake(config);
@@ -80,17 +80,17 @@ Deno.test("bronze and silver: eight runs of one day at the same time: one result
     }
   }));
   try {
-    // Equal content gives equal bytes, so those that came second find their own result there.
+    // Equal content gives equal bytes, so the later runs find their own result in the lake.
     assertEquals(outcomes.filter(({ status }) => status === "rejected"), []);
     const observer = recorder();
-    await runSilver({ lake, day: DAY, observer }); // reads and proves every part that bronze names
+    await runSilver({ lake, day: DAY, observer }); // reads and verifies every part that bronze lists
     assert(observer.steps.some(({ step }) => step === "commit"));
   } finally {
     lake.close();
   }
 });
 
-Deno.test("bronze and silver: a bucket that does not exist and a wrong secret: refused, and the variable is named", async () => {
+Deno.test("bronze and silver: refuse a bucket that does not exist and a wrong secret, and name the variable", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   const bucket = await store.createBucket("refusals");
   for (

@@ -8,7 +8,7 @@ import { bronzeCommit, publish, silverCommit, store } from "../support/published
 
 const day = (number: number) => parseDay(`2025-12-${String(number).padStart(2, "0")}`)!;
 
-Deno.test("pendingDays: every day that is not sealed in both layers, and why", async () => {
+Deno.test("pendingDays: returns every day that is not sealed in both layers, with the reason", async () => {
   await using lake = await temporaryLake();
   await publish(lake, day(1), 4);
   await publish(lake, day(2), 0);
@@ -36,13 +36,13 @@ Deno.test("pendingDays: every day that is not sealed in both layers, and why", a
   );
 });
 
-Deno.test("pendingDays: a day that the lake has nothing of is one without bronze", () => {
+Deno.test("pendingDays: reports a day without any object in the lake as a day without bronze", () => {
   assertEquals(pendingDays([absentDay(day(1))], [day(1)]), pendingDays([], [day(1)]));
 });
 
-Deno.test("findPending: the last day is yesterday, also where a later day was asked for", async () => {
+Deno.test("findPending: ends at yesterday, even if a later day was requested", async () => {
   await using lake = await temporaryLake();
-  // With a first day, the outbox is not asked for its first event.
+  // With a given first day, findPending does not query the outbox for the first event.
   const connection = {} as Connection;
   const pending = async (to?: "today" | "yesterday" | Day) => {
     const bounds = { from: day(1), ...(to === undefined ? {} : { to }) };

@@ -32,9 +32,9 @@ for (
     ["an event, without an amendment", ["a"], undefined, true],
     ["no event, after an amendment without one", [], [], false],
     ["the acknowledged events, in another order", ["b", "a"], ["a", "b"], false],
-    ["one event more than was acknowledged", ["a", "b"], ["a"], true],
-    ["as many events as were acknowledged, but others", ["b"], ["a"], true],
-    ["fewer events than were acknowledged", [], ["a"], true],
+    ["one event more than acknowledged", ["a", "b"], ["a"], true],
+    ["the acknowledged number of events, but other events", ["b"], ["a"], true],
+    ["fewer events than acknowledged", [], ["a"], true],
   ] as const
 ) {
   Deno.test(`unacknowledged: ${name}`, () => {

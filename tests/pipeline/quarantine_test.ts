@@ -6,13 +6,13 @@ import { amend, bronze, CENTURY, DAY, event, eventId, markerOf, silver } from ".
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 
-// One event that the contract cannot hold does not stop its day, and is not dropped silently either.
+// An event that does not fit the contract does not stop its day. The event is not dropped silently.
 
 async function quarantineOf(lake: Lake): Promise<Quarantine> {
   return await readQuarantine(lake, DAY, (await markerOf(lake, "bronze")).commit.quarantine);
 }
 
-/** Statements that alter event 2, the column that no longer fits, and how that is told. */
+/** Statements that alter event 2, the column that no longer fits, and the reported problem. */
 const UNFIT: [string, string, string, string, string | null][] = [
   ["a price that is NaN", "SET fill_price = 'NaN'", "fill_price", "is NaN", "NaN"],
   [
@@ -60,14 +60,14 @@ for (const [what, set, column, problem, value] of UNFIT) {
     assertEquals(kept!.problems, [{ column, problem }]);
     assertEquals(kept!.row[column], value);
     assertEquals(kept!.row.payload_json, '{"note": "kept whole"}');
-    // Run again, the day is confirmed, and so is silver.
+    // A second run confirms the day in bronze and in silver.
     await silver(lake);
     assertEquals((await bronze(db, lake)).at(-1)!.step, "verified");
     assertEquals((await silver(lake)).at(-1)!.step, "verified");
   });
 }
 
-Deno.test("quarantine: a quarantined event that is corrected on an open day comes in with the next run", async () => {
+Deno.test("quarantine: an event that is corrected on an open day enters bronze with the next run", async () => {
   await using db = await outbox({ events: [event(1), event(2, { fill_price: "'NaN'" })] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
@@ -77,7 +77,7 @@ Deno.test("quarantine: a quarantined event that is corrected on an open day come
   assertEquals([rows, quarantine], [2, undefined]);
 });
 
-Deno.test("quarantine: a quarantined event that is corrected on a sealed day comes in by amending", async () => {
+Deno.test("quarantine: an event that is corrected on a sealed day enters bronze with an amendment", async () => {
   await using db = await outbox({ events: [event(1), event(2, { fill_price: "'NaN'" })] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -88,13 +88,13 @@ Deno.test("quarantine: a quarantined event that is corrected on a sealed day com
   await amend(db, lake);
   const { rows, quarantine } = (await markerOf(lake, "bronze")).commit;
   assertEquals([rows, quarantine], [2, undefined]);
-  // The history still names the document.
+  // A marker in the history still refers to the document.
   assert(await lake.get(document) !== undefined);
 });
 
 for (const amended of [false, true]) {
   const day = amended ? "an open day that was amended" : "an open day";
-  Deno.test(`quarantine: a quarantined event that the outbox lost, on ${day}: no run forgets it, and amending settles it`, async () => {
+  Deno.test(`quarantine: an event that the outbox lost, on ${day}, is refused by every run until an amendment`, async () => {
     await using db = await outbox({ events: [event(1), event(2, { fill_price: "'NaN'" })] });
     await using lake = await temporaryLake();
     await bronze(db, lake, CENTURY);
@@ -120,7 +120,7 @@ for (const amended of [false, true]) {
   });
 }
 
-Deno.test("quarantine: an unfit event that comes late is refused by name, and amending puts it into the quarantine", async () => {
+Deno.test("quarantine: a late unfit event is refused by name, and an amendment puts the event into the quarantine", async () => {
   await using db = await outbox({ events: [event(1)] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -134,7 +134,7 @@ Deno.test("quarantine: an unfit event that comes late is refused by name, and am
   assertEquals((await bronze(db, lake)).at(-1)!.step, "verified");
 });
 
-Deno.test("events on no day are warned of, and stop no day", async () => {
+Deno.test("quarantine: events on no day cause a warning, and stop no day", async () => {
   await using db = await outbox({
     events: [
       event(1),
@@ -149,7 +149,7 @@ Deno.test("events on no day are warned of, and stop no day", async () => {
   assertEquals((await markerOf(lake, "bronze")).commit.rows, 1);
 });
 
-Deno.test("readQuarantine refuses a document that is gone, and one with other bytes", async () => {
+Deno.test("readQuarantine refuses a document that is missing or has other bytes", async () => {
   await using db = await outbox({ events: [event(1), event(2, { fill_price: "'NaN'" })] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -166,7 +166,7 @@ Deno.test("readQuarantine refuses a document that is gone, and one with other by
   );
 });
 
-Deno.test("quarantine: a quarantined event without event_id is not forgotten when the outbox loses it", async () => {
+Deno.test("quarantine: an event without event_id stays recorded when the outbox loses the event", async () => {
   for (const grace of [CENTURY, 0n]) {
     await using db = await outbox({
       events: [
@@ -185,7 +185,7 @@ Deno.test("quarantine: a quarantined event without event_id is not forgotten whe
   }
 });
 
-Deno.test("quarantine: a column that the table gains later makes no other event of a quarantined one", async () => {
+Deno.test("quarantine: an event stays the same event when the table gains a column", async () => {
   await using db = await outbox({ events: [event(1), event(2, { fill_price: "'NaN'" })] });
   await using lake = await temporaryLake();
   await bronze(db, lake);

@@ -225,9 +225,7 @@ Deno.test("races of runs: a run removes no part when the store reports a marker 
 });
 
 for (const published of [false, true]) {
-  const what = published
-    ? "If-Match with the object's own ETag"
-    : "If-None-Match where there is none";
+  const what = published ? "If-Match with the object's own ETag" : "If-None-Match for a new object";
   Deno.test(`races of runs: a run blames the store, not another run, when the store refuses ${what}`, async () => {
     await using db = await outbox({ events: [event(1)] });
     await using lake = await temporaryLake();
@@ -263,7 +261,7 @@ Deno.test("races of runs: a run that finds its day unchanged reports the leftove
 for (const [hours, again] of [[5, true], [7, false]] as const) {
   const what = again
     ? "uses the name again"
-    : "uses another name, for clean may remove the old part";
+    : "uses another name, because clean may remove the old part";
   Deno.test(`races of runs: a run that finds its own part, which a killed run stored ${hours} hours ago, ${what}`, async () => {
     await using db = await outbox({ events: [event(1)] });
     await using lake = await temporaryLake();

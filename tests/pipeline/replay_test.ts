@@ -375,11 +375,11 @@ Deno.test("replay: assigns places by event_seq, also with gaps and negative numb
 });
 
 const OUT_OF_ORDER: [string, (bigint | null)[], number[]][] = [
-  ["a smaller event_seq after a larger", [1n, 3n, 2n], []],
-  ["an event_seq twice", [1n, 2n, 2n], []],
+  ["a smaller event_seq after a larger one", [1n, 3n, 2n], []],
+  ["a duplicate event_seq", [1n, 2n, 2n], []],
   ["an event_seq after an event without one", [1n, null, 2n], [1]],
-  ["an event_seq after nothing but events without one", [null, 2n], [1]],
-  ["more events without an event_seq than there were before", [1n, null, null], [1]],
+  ["an event_seq after only events without one", [null, 2n], [1]],
+  ["more events without an event_seq than were ranked", [1n, null, null], [1]],
 ];
 for (const [what, seqs, ranks] of OUT_OF_ORDER) {
   Deno.test(`replay: refuses bronze that is out of order, and names the event: ${what}`, () => {

@@ -33,7 +33,7 @@ function where(column: string, value: string) {
 }
 
 for (const { name, place } of lakeKinds()) {
-  Deno.test(`findRows on ${name}: every value of every row, as Postgres says it`, async () => {
+  Deno.test(`findRows on ${name}: returns every value of every row as Postgres prints it`, async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(500)] });
     await using here = await place();
     const lake = here.open();
@@ -50,7 +50,7 @@ for (const { name, place } of lakeKinds()) {
   });
 }
 
-Deno.test("findRows: the columns that were asked for, in that order, and conditions on others", async () => {
+Deno.test("findRows: returns the requested columns in order, and applies conditions on other columns", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -60,7 +60,7 @@ Deno.test("findRows: the columns that were asked for, in that order, and conditi
   assertEquals([found.matching, found.total], [1, 2]);
 });
 
-Deno.test("findRows: all conditions must hold, and all rows that match are counted", async () => {
+Deno.test("findRows: requires all conditions, and counts all matching rows", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(500)] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -75,14 +75,14 @@ Deno.test("findRows: all conditions must hold, and all rows that match are count
   ]);
 });
 
-Deno.test("findRows: without conditions it reads no more parts than it takes", async () => {
+Deno.test("findRows: without conditions, reads only the parts that it needs", async () => {
   await using lake = await temporaryLake();
   await store(lake, bronzeCommit(DAY, 3));
   const { rows, total } = await findRows(lake, query({ limit: 0 }));
-  assertEquals([rows, total], [[], 3]); // the part is no Parquet file at all
+  assertEquals([rows, total], [[], 3]); // the part is not a Parquet file, so it was not read
 });
 
-Deno.test("findRows: a part with a byte changed is refused", async () => {
+Deno.test("findRows: refuses a part with a changed byte", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -96,7 +96,7 @@ Deno.test("findRows: a part with a byte changed is refused", async () => {
   assertStringIncludes(message, "its sha256 differs from the commit marker");
 });
 
-Deno.test("findRows: a day that is published again while it is read is read again", async () => {
+Deno.test("findRows: reads a day again that is published again during the read", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
@@ -115,7 +115,7 @@ Deno.test("findRows: a day that is published again while it is read is read agai
   assertEquals((await findRows(interfering, query({ limit: 100 }))).rows.length, 52);
 });
 
-Deno.test("findRows: a day without a marker, and one of another contract, are refused", async () => {
+Deno.test("findRows: refuses a day without a marker, and a day of another contract", async () => {
   await using lake = await temporaryLake();
   const none = await assertRejects(() => findRows(lake, query()), Failure);
   assertEquals(none.kind, "data");

@@ -24,7 +24,7 @@ async function silver(lake: Lake) {
   return observer.steps;
 }
 
-/** Silver is refused, and the lake stays as it was. */
+/** Asserts that silver is refused and that the lake is unchanged. */
 async function refused(lake: TemporaryLake): Promise<Failure> {
   const before = await lake.contents();
   const failure = await assertRejects(() => silver(lake), Failure);
@@ -36,7 +36,7 @@ async function firstPart(lake: Lake): Promise<string> {
   return (await readMarker(lake, "bronze", bronzeMarkerKey(DAY), DAY))!.commit.parts[0]!.key;
 }
 
-Deno.test("silver: two events become one execution, with both times filled by the replay", async () => {
+Deno.test("silver: replays two events into one execution with both times", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -49,7 +49,7 @@ Deno.test("silver: two events become one execution, with both times filled by th
   assertEquals(rows, [["1", "1", "BTCUSDC", "EXECUTED", "87398.10000000", "true", null]]);
 });
 
-Deno.test("silver names the bronze marker that it was made from, and is open while bronze is", async () => {
+Deno.test("silver: records the bronze marker that silver was made from, and stays open while bronze is open", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   for (const [grace, state] of [[CENTURY, "open"], [0n, "sealed"]] as const) {
@@ -62,12 +62,12 @@ Deno.test("silver names the bronze marker that it was made from, and is open whi
   }
 });
 
-Deno.test("silver: a client who has no execution any more leaves no part behind", async () => {
+Deno.test("silver: leaves no part of a client that no longer has an execution", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
   await silver(lake);
-  // The operation's latest event says that it belongs to another client.
+  // The latest event assigns the operation to another client.
   await db.query(`
     INSERT INTO stop_events (event_id, event_seq, occurred_at, operation_id, client_id, symbol,
                              event_type, source)
@@ -79,7 +79,7 @@ Deno.test("silver: a client who has no execution any more leaves no part behind"
   assert(parts.length === 1 && parts[0]!.includes("/client_id=2/"), parts.join());
 });
 
-Deno.test("silver: a day without execution events has a silver without parts", async () => {
+Deno.test("silver: publishes a day without execution events without parts", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await db.query("UPDATE stop_events SET event_type = 'KILL_SWITCH'");
   await using lake = await temporaryLake();
@@ -89,7 +89,7 @@ Deno.test("silver: a day without execution events has a silver without parts", a
   assertEquals([commit.rows, commit.parts.length], [0, 0]);
 });
 
-Deno.test("silver: no bronze: refused, with the command that makes it", async () => {
+Deno.test("silver: refuses a day without bronze, and prints the command that makes bronze", async () => {
   await using lake = await temporaryLake();
   const { kind, message } = await refused(lake);
   assertEquals(kind, "data");
@@ -126,7 +126,7 @@ const DAMAGE: [string, (lake: TemporaryLake) => Promise<unknown>, string][] = [
 ];
 
 for (const [what, damage, words] of DAMAGE) {
-  Deno.test(`silver: ${what}: refused, and nothing is published`, async () => {
+  Deno.test(`silver: refuses ${what}, and publishes nothing`, async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(100)] });
     await using lake = await temporaryLake();
     await bronze(db, lake);
@@ -137,7 +137,7 @@ for (const [what, damage, words] of DAMAGE) {
   });
 }
 
-Deno.test("bronze published again while silver runs: silver starts over, from the new one", async () => {
+Deno.test("silver: starts over from the new bronze if bronze is published again during the run", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
@@ -161,12 +161,12 @@ Deno.test("bronze published again while silver runs: silver starts over, from th
   assertEquals(commit.bronze.sha256, bronzeMarker.sha256);
 });
 
-Deno.test("silver: a sealed silver that someone changed: the operations are named, and nothing is written", async () => {
+Deno.test("silver: names the operations of a sealed silver that was changed, and writes nothing", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
   await bronze(db, lake);
   await silver(lake);
-  // As if another engine had sealed silver from other rows: its part is sound, and says other things.
+  // This simulates another engine that sealed silver from other rows: the part is valid, but differs.
   await using other = await temporaryLake();
   await db.query("UPDATE stop_events SET fill_price = 1 WHERE event_type = 'EXECUTED'");
   await bronze(db, other);

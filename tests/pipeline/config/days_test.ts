@@ -20,7 +20,7 @@ function days(from: string, to: string): string[] {
   return daysOf({ from, to } as DaysAsked, TODAY);
 }
 
-Deno.test("requestedDays: the argument or --date, else JOB_DATE, else today", () => {
+Deno.test("requestedDays returns the argument or --date, or else JOB_DATE, or else today", () => {
   const env = { JOB_DATE: "2025-12-28" };
   assertEquals(asked({ operand: "2024-02-29" }, env), ["2024-02-29", "2024-02-29"]);
   assertEquals(asked({ date: "2024-02-29" }, env), ["2024-02-29", "2024-02-29"]);
@@ -29,14 +29,14 @@ Deno.test("requestedDays: the argument or --date, else JOB_DATE, else today", ()
   assertEquals(asked({}, { JOB_DATE: "yesterday" }), ["yesterday", "yesterday"]);
 });
 
-Deno.test("requestedDays: --from until --to, or until yesterday", () => {
+Deno.test("requestedDays returns the days from --from to --to, or to yesterday", () => {
   assertEquals(asked({ from: "2025-12-01", to: "2025-12-03" }), ["2025-12-01", "2025-12-03"]);
   assertEquals(asked({ from: "2025-12-01" }), ["2025-12-01", "yesterday"]);
   assertEquals(asked({ from: "yesterday", to: "today" }), ["yesterday", "today"]);
   assertEquals(asked({ from: "2025-12-01" }, { JOB_DATE: "2024-01-01" })[0], "2025-12-01");
 });
 
-Deno.test("requestedDays: flags make a bad JOB_DATE harmless", () => {
+Deno.test("requestedDays ignores a bad JOB_DATE when a flag is given", () => {
   const env = { JOB_DATE: "$(date +%Y-%m-%d)" };
   for (const flags of [{ operand: "2025-12-28" }, { date: "2025-12-28" }, { from: "2025-12-28" }]) {
     assertEquals(asked(flags, env)[0], "2025-12-28");
@@ -59,7 +59,7 @@ for (const [flags, words] of CONTRADICTIONS) {
   });
 }
 
-Deno.test("daysOf: every day of the calendar between both ends, oldest first", () => {
+Deno.test("daysOf returns every day from the first to the last, oldest first", () => {
   assertEquals(days("2025-12-30", "today"), [
     "2025-12-30",
     "2025-12-31",
@@ -71,11 +71,11 @@ Deno.test("daysOf: every day of the calendar between both ends, oldest first", (
   assertEquals(days("2015-12-28", "2026-01-03").length, 3660);
 });
 
-Deno.test("daysOf refuses a range that the clock turns round", () => {
+Deno.test("daysOf refuses a range that ends before its start by the clock", () => {
   refused(() => days("today", "yesterday"), ["from 2026-01-02 to 2026-01-01", "Without --to"]);
 });
 
-Deno.test("clockDecides only where a day is named by the clock", () => {
+Deno.test("clockDecides is true only when the clock determines a day", () => {
   const day = parseDay("2025-12-28")!;
   assertEquals(clockDecides({ from: day, to: day }), false);
   assertEquals(clockDecides({ from: day, to: "yesterday" }), true);
@@ -94,7 +94,7 @@ for (
     "$(JOB_DATE)",
   ]
 ) {
-  Deno.test(`requestedDays tells JOB_DATE=${text} from a day, and what Kubernetes makes of it`, () => {
+  Deno.test(`requestedDays refuses JOB_DATE=${text}, and explains how Kubernetes expands the value`, () => {
     refused(() => asked({}, { JOB_DATE: text }), [
       `JOB_DATE=${JSON.stringify(text)}`,
       "it is a shell expression, not a day",
@@ -104,7 +104,7 @@ for (
   });
 }
 
-Deno.test("requestedDays refuses an empty JOB_DATE, for it was meant to say something", () => {
+Deno.test("requestedDays refuses an empty JOB_DATE, because the variable was set on purpose", () => {
   refused(() => asked({}, { JOB_DATE: "" }), ['JOB_DATE=""', "YYYY-MM-DD", "Remove JOB_DATE"]);
 });
 
@@ -120,7 +120,7 @@ const NO_DAYS: [string, string][] = [
   ["tomorrow", "the format of a day is YYYY-MM-DD"],
 ];
 for (const [text, problem] of NO_DAYS) {
-  Deno.test(`requestedDays: ${JSON.stringify(text)} is no day, in every flag and in JOB_DATE`, () => {
+  Deno.test(`requestedDays refuses ${JSON.stringify(text)} as a day, in every flag and in JOB_DATE`, () => {
     const said = JSON.stringify(text);
     refused(() => asked({}, { JOB_DATE: text }), [`JOB_DATE=${said}`, problem]);
     refused(() => asked({ date: text }), [`--date ${said}`, problem, "today or yesterday"]);

@@ -2,12 +2,12 @@ import type { Environment } from "../../../pipeline/config.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../support/assert.ts";
 
-/** An environment that has these variables and nothing else. */
+/** Returns an environment with only these variables. */
 export function environment(variables: Record<string, string>): Environment {
   return { get: (name) => Object.hasOwn(variables, name) ? variables[name] : undefined };
 }
 
-/** A refused configuration: of the right kind, with these words, and without these secrets. */
+/** Asserts that a configuration is refused with these words and without these secrets. */
 export function refused(run: () => unknown, words: string[], secrets: string[] = []): void {
   const failure = assertThrows(run, Failure);
   assertEquals(failure.kind, "configuration");

@@ -12,7 +12,7 @@ function tls(variables: Record<string, string>) {
   });
 }
 
-Deno.test("tlsConfig is undefined where no variable is set", () => {
+Deno.test("tlsConfig returns undefined if no variable is set", () => {
   assertEquals(tls({}), undefined);
   assertEquals(tls({ PGSSLMODE: "", DJANGO_DB_SSLMODE: "", PGSSLROOTCERT: "" }), undefined);
   assertEquals(databaseConfig(environment({ DJANGO_DB_PASSWORD: "p" })).tls, undefined);
@@ -20,11 +20,11 @@ Deno.test("tlsConfig is undefined where no variable is set", () => {
 
 for (const name of ["PGSSLMODE", "DJANGO_DB_SSLMODE"]) {
   for (const mode of ["disable", "prefer", "require", "verify-ca", "verify-full"] as const) {
-    Deno.test(`tlsConfig takes ${name}=${mode}, as libpq does`, () => {
+    Deno.test(`tlsConfig accepts ${name}=${mode}, as libpq does`, () => {
       assertEquals(tls({ [name]: mode }), { mode, asked: true });
     });
   }
-  Deno.test(`tlsConfig takes ${name}=allow for prefer`, () => {
+  Deno.test(`tlsConfig reads ${name}=allow as prefer`, () => {
     assertEquals(tls({ [name]: "allow" }), { mode: "prefer", asked: true });
   });
   for (const mode of ["on", "VERIFY-FULL", "verify_full", "require ", "true", "$(MODE)"]) {
@@ -37,7 +37,7 @@ for (const name of ["PGSSLMODE", "DJANGO_DB_SSLMODE"]) {
   }
 }
 
-Deno.test("tlsConfig takes both names where they agree, and refuses them where they do not", () => {
+Deno.test("tlsConfig accepts both variables if they agree, and refuses them if they differ", () => {
   const both = { PGSSLMODE: "require", DJANGO_DB_SSLMODE: "require" };
   assertEquals(tls(both), { mode: "require", asked: true });
   refused(() => tls({ ...both, PGSSLMODE: "disable" }), [
@@ -47,7 +47,7 @@ Deno.test("tlsConfig takes both names where they agree, and refuses them where t
   ]);
 });
 
-Deno.test("tlsConfig reads the authorities of PGSSLROOTCERT, which make require a verify-ca", () => {
+Deno.test("tlsConfig reads the authorities of PGSSLROOTCERT, and then treats require as verify-ca", () => {
   const ca = { PGSSLROOTCERT: "/etc/ca.pem" };
   assertEquals(tls(ca), { mode: "verify-full", asked: true, ca: PEM });
   assertEquals(tls({ PGSSLROOTCERT: "/etc/my ca.pem" })?.ca, PEM);
@@ -57,7 +57,7 @@ Deno.test("tlsConfig reads the authorities of PGSSLROOTCERT, which make require 
   }
 });
 
-Deno.test("tlsConfig takes PGSSLROOTCERT=system for verify-full alone, as libpq does", () => {
+Deno.test("tlsConfig accepts PGSSLROOTCERT=system only with verify-full, as libpq does", () => {
   const system = { PGSSLROOTCERT: "system" };
   assertEquals(tls(system), { mode: "verify-full", asked: true });
   assertEquals(tls({ ...system, PGSSLMODE: "verify-full" }), { mode: "verify-full", asked: true });
@@ -70,7 +70,7 @@ Deno.test("tlsConfig takes PGSSLROOTCERT=system for verify-full alone, as libpq 
   }
 });
 
-Deno.test("tlsConfig names a PGSSLROOTCERT that is not there, or that has no certificate", () => {
+Deno.test("tlsConfig names a PGSSLROOTCERT that does not exist or has no certificate", () => {
   const name = (path: string) => `Cannot use PGSSLROOTCERT=${JSON.stringify(path)}: `;
   refused(() => tls({ PGSSLROOTCERT: "/etc/none" }), [name("/etc/none"), "NotFound", "PEM"]);
   refused(() => tls({ PGSSLROOTCERT: "/etc/x" }), [name("/etc/x"), "the file has no certificate"]);

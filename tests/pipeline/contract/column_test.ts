@@ -7,8 +7,8 @@ import {
 } from "../../../pipeline/contract/tables.ts";
 import { assertEquals, assertNotEquals } from "../../support/assert.ts";
 
-// Markers in the lake carry these fingerprints. Where this test fails, the contract has changed: what
-// was published before is of another shape, and needs a decision, not a new literal here.
+// Markers in the lake carry these fingerprints. If this test fails, the contract has changed, and the
+// published days have another shape. Decide how to handle those days before you change a literal here.
 
 const BRONZE = `
   event_id STRING not null
@@ -59,12 +59,12 @@ function lines(text: string): string[] {
   return text.trim().split("\n").map((line) => line.trim());
 }
 
-Deno.test("bronze has its 19 columns, in their order", () => {
+Deno.test("column: bronze has 19 columns in a fixed order", () => {
   assertEquals(EVENT_COLUMNS.length, 19);
   assertEquals(described(EVENT_COLUMNS), lines(BRONZE));
 });
 
-Deno.test("silver has its 16 columns, in their order", () => {
+Deno.test("column: silver has 16 columns in a fixed order", () => {
   assertEquals(EXECUTION_COLUMNS.length, 16);
   assertEquals(described(EXECUTION_COLUMNS), lines(SILVER));
 });

@@ -5,7 +5,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "../../support/
 // deno-lint-ignore no-explicit-any
 type Json = any;
 
-/** Changes of contract.json that this engine cannot follow, each with the place that the error names. */
+/** Changes to contract.json that this engine does not support, with the place that the error names. */
 const REFUSED: [string, (contract: Json) => void, string][] = [
   ["a missing part", (c) => delete c.marker, "the file is"],
   ["an unknown part", (c) => c.more = {}, "the file is"],
@@ -31,7 +31,7 @@ const REFUSED: [string, (contract: Json) => void, string][] = [
   ["half an hour", (c) => c.ages.longestRunHours = 0.5, "ages.longestRunHours is"],
 ];
 
-Deno.test("readContract reads the file that lies beside the Spark jobs", () => {
+Deno.test("readContract reads the file in the folder of the Spark jobs", () => {
   assertEquals(readContract(json), json as Json);
 });
 

@@ -45,22 +45,22 @@ const WRITTEN: [ColumnType, Value, string][] = [
 ];
 
 for (const [type, value, text] of WRITTEN) {
-  Deno.test(`format_value: ${type} in words: ${JSON.stringify(text)}`, () => {
+  Deno.test(`format_value: formats ${type} as ${JSON.stringify(text)}`, () => {
     assertEquals(formatValue(value, type), text);
   });
 }
 
 for (const type of TYPES) {
-  Deno.test(`format_value: an absent ${type} is the word null`, () => {
+  Deno.test(`format_value: formats an absent ${type} as the word null`, () => {
     assertEquals(formatValue(null, type), "null");
   });
 }
 
-Deno.test("format_value: a decimal that is a view into a larger buffer is read from its own bytes", () => {
+Deno.test("format_value: formats a decimal that is a view into a larger buffer", () => {
   const buffer = bytes("aabb056bc75e2d630fffffcc");
   assertEquals(formatValue(buffer.subarray(2, 11), "DECIMAL(20,8)"), "999999999999.99999999");
 });
 
-Deno.test("damaged UTF-8 is shown, not refused: what is formatted goes into a message", () => {
+Deno.test("format_value: shows damaged UTF-8 instead of refusing it, because the text goes into a message", () => {
   assertEquals(formatValue(bytes("41ff42"), "STRING"), "A\ufffdB");
 });

@@ -2,7 +2,7 @@ import type { ColumnType, Value } from "../../../pipeline/contract/column.ts";
 import { parsePrinted, printValue } from "../../../pipeline/contract/value_text.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../support/assert.ts";
 
-/** The nine bytes of a DECIMAL(20,8). */
+/** Encodes a DECIMAL(20,8) as nine bytes. */
 function decimal(unscaled: bigint): Uint8Array {
   const hex = BigInt.asUintN(72, unscaled).toString(16).padStart(18, "0");
   return Uint8Array.from(hex.match(/../g)!, (byte) => parseInt(byte, 16));
@@ -33,7 +33,7 @@ const VALUES: [ColumnType, Value, string][] = [
 ];
 
 for (const [type, value, text] of VALUES) {
-  Deno.test(`printValue: ${type} as ${text}, and parsePrinted reads that value and no other`, () => {
+  Deno.test(`printValue: prints ${type} as ${text}, and parsePrinted reads exactly that value`, () => {
     assertEquals(printValue(value, type), text);
     const matches = parsePrinted(text, type);
     for (const [otherType, other, otherText] of VALUES) {
@@ -53,7 +53,7 @@ const SAME: [ColumnType, string, Value][] = [
 ];
 
 for (const [type, text, value] of SAME) {
-  Deno.test(`parsePrinted: ${text} is a ${type} by its value`, () => {
+  Deno.test(`parsePrinted: accepts ${text} as another spelling of a ${type}`, () => {
     assert(parsePrinted(text, type)(value));
   });
 }
@@ -65,7 +65,7 @@ const NEVER: [ColumnType, string, Value][] = [
 ];
 
 for (const [type, text, value] of NEVER) {
-  Deno.test(`parsePrinted: ${text} is more exact than any ${type}`, () => {
+  Deno.test(`parsePrinted: refuses ${text}, which has more digits than a ${type}`, () => {
     assertEquals(parsePrinted(text, type)(value), false);
   });
 }
@@ -80,7 +80,7 @@ const REFUSED: [ColumnType, string, string][] = [
 ];
 
 for (const [type, text, words] of REFUSED) {
-  Deno.test(`parsePrinted: ${JSON.stringify(text)} is no ${type}`, () => {
+  Deno.test(`parsePrinted: refuses ${JSON.stringify(text)} as a ${type}`, () => {
     const { message } = assertThrows(() => parsePrinted(text, type), Error);
     assertStringIncludes(message, words);
   });

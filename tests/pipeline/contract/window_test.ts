@@ -18,7 +18,7 @@ const REAL_DAYS = [
 ];
 
 for (const day of REAL_DAYS) {
-  Deno.test(`window: ${day} is a day`, () => assertEquals(parseDay(day) as string, day));
+  Deno.test(`window: accepts ${day} as a day`, () => assertEquals(parseDay(day) as string, day));
 }
 
 const NO_DAYS: [string, string][] = [
@@ -35,7 +35,7 @@ const NO_DAYS: [string, string][] = [
   ["slashes", "2025/12/28"],
   ["a time", "2025-12-28T00:00:00"],
   ["a time in UTC", "2025-12-28T00:00:00Z"],
-  ["a calendar's annotation", "2025-12-28[u-ca=iso8601]"],
+  ["a calendar annotation", "2025-12-28[u-ca=iso8601]"],
   ["a space before", " 2025-12-28"],
   ["a space after", "2025-12-28 "],
   ["a newline after", "2025-12-28\n"],
@@ -43,7 +43,7 @@ const NO_DAYS: [string, string][] = [
   ["a space", " "],
   ["full-width digits", "２０２５-１２-２８"],
   ["Arabic digits", "٢٠٢٥-١٢-٢٨"],
-  ["a minus sign of typography", "2025−12−28"],
+  ["a typographic minus sign", "2025−12−28"],
   ["a sign", "+2025-12-28"],
   ["six digits for the year", "+002025-12-28"],
   ["a negative year", "-0001-12-28"],
@@ -54,24 +54,24 @@ const NO_DAYS: [string, string][] = [
 ];
 
 for (const [what, text] of NO_DAYS) {
-  Deno.test(`window: ${what} is no day: ${JSON.stringify(text)}`, () => {
+  Deno.test(`window: refuses ${JSON.stringify(text)} as a day: ${what}`, () => {
     assertEquals(parseDay(text), undefined);
   });
 }
 
-Deno.test("window: a window begins at midnight in UTC and ends at the next, in microseconds", () => {
+Deno.test("window: starts at midnight in UTC and ends at the next midnight, in microseconds", () => {
   const day = parseDay("2025-12-28")!;
   assertEquals(windowOf(day), { day, start: 1766880000_000000n, end: 1766966400_000000n });
 });
 
-Deno.test("window: a window is 24 hours also where a country changes its clocks", () => {
+Deno.test("window: has 24 hours, also on days on which a country changes its clocks", () => {
   for (const day of ["2025-03-30", "2025-10-26", "2025-03-09", "2016-12-31"]) {
     const { start, end } = windowOf(parseDay(day)!);
     assertEquals(end - start, 86_400_000_000n, day);
   }
 });
 
-Deno.test("windows lie side by side, from the year 1 to the year 9999", () => {
+Deno.test("window: starts where the previous window ends, from the year 1 to the year 9999", () => {
   const first = windowOf(parseDay("0001-01-01")!);
   assertEquals(first.start, -62135596800_000000n);
   assertEquals(first.end, windowOf(parseDay("0001-01-02")!).start);
@@ -84,7 +84,7 @@ Deno.test("windows lie side by side, from the year 1 to the year 9999", () => {
   );
 });
 
-Deno.test("window: an instant falls on the day whose window holds it, to the microsecond", () => {
+Deno.test("window: assigns an instant to the day whose window contains the instant, to the microsecond", () => {
   for (const text of ["0001-01-01", "1969-12-31", "1970-01-01", "2025-12-28", "9999-12-31"]) {
     const { day, start, end } = windowOf(parseDay(text)!);
     assertEquals(dayOf(start), day);
@@ -95,7 +95,7 @@ Deno.test("window: an instant falls on the day whose window holds it, to the mic
   assertEquals(dayOf(windowOf(parseDay("2025-12-28")!).end) as string, "2025-12-29");
 });
 
-Deno.test("window: an instant is written exactly, before 1970 too", () => {
+Deno.test("window: formats an instant exactly, also before 1970", () => {
   const instants: [bigint, string][] = [
     [0n, "1970-01-01T00:00:00Z"],
     [1n, "1970-01-01T00:00:00.000001Z"],
@@ -108,7 +108,7 @@ Deno.test("window: an instant is written exactly, before 1970 too", () => {
   for (const [micros, text] of instants) assertEquals(formatMicros(micros), text);
 });
 
-Deno.test("window: days between two days: both included, across the ends of months and of the calendar", () => {
+Deno.test("window: returns the days between two days, both included, across the ends of months and of the calendar", () => {
   const between = (first: string, last: string) =>
     [...daysBetween(parseDay(first)!, parseDay(last)!)] as string[];
   assertEquals(between("2024-02-28", "2024-03-01"), ["2024-02-28", "2024-02-29", "2024-03-01"]);

@@ -11,7 +11,7 @@ import {
 } from "../../checks/healthy/published_day.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 
-Deno.test("publishWindow puts no marker over a part whose size is not the one of the commit", async () => {
+Deno.test("publishWindow stores no marker if the size of a part differs from the commit", async () => {
   const lake = memoryLake();
   const part = await bronzePart(EVENTS);
   const commit = await publishBronze(lake, [part]);

@@ -8,11 +8,11 @@ import { store, storeKinds } from "../../support/lake_places.ts";
 import { signedFetch } from "../../support/sigv4.ts";
 import { refusal, startStrictS3, type StrictS3Options } from "../../support/strict_s3.ts";
 
-// Whether a store honours conditions is confirmed before anything is published there.
+// A run confirms that a store honours conditions before it publishes to the store.
 
 storeKinds();
 
-/** A bucket of the real Ceph RGW. */
+/** Creates a bucket on a real Ceph RGW. */
 function bucket(): Promise<S3Config> {
   return store("Ceph RGW").createBucket(`t-${crypto.randomUUID()}`);
 }
@@ -37,14 +37,14 @@ async function assertRefuses(config: S3Config, saying: readonly string[]): Promi
 
 const onRgw = { ignore: !rgwInstalled() };
 
-Deno.test("conditions: a versioned bucket of Ceph RGW is refused by name", onRgw, async () => {
+Deno.test("conditions: refuses a versioned bucket of Ceph RGW by name", onRgw, async () => {
   const config = await bucket();
   const versioned = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
   await ask(config, "PUT", "versioning=", versioned);
   await assertRefuses(config, ["The bucket has versioning", "Set S3_BUCKET to a bucket"]);
 });
 
-Deno.test("conditions: an object-locked bucket of Ceph RGW is refused by name", onRgw, async () => {
+Deno.test("conditions: refuses an object-locked bucket of Ceph RGW by name", onRgw, async () => {
   const { config } = store("Ceph RGW");
   const locked: S3Config = { kind: "s3", ...config, bucket: `t-${crypto.randomUUID()}` };
   const url = new URL(`${config.endpoint}/${locked.bucket}`);
@@ -54,7 +54,7 @@ Deno.test("conditions: an object-locked bucket of Ceph RGW is refused by name", 
   await assertRefuses(locked, ["The bucket has object lock", "without object lock"]);
 });
 
-/** A strict server that misbehaves in what it is asked under `_preflight/`. */
+/** Starts a strict server that answers requests under `_preflight/` incorrectly. */
 async function faulty(fault: NonNullable<StrictS3Options["fault"]>) {
   const server = startStrictS3({
     fault: (request, serve) =>
@@ -63,7 +63,7 @@ async function faulty(fault: NonNullable<StrictS3Options["fault"]>) {
   return { config: await server.createBucket("rbs"), [Symbol.asyncDispose]: () => server.stop() };
 }
 
-/** What a store does with a condition, and what is said then. */
+/** The behaviour of a store with a condition, and the expected message. */
 const FAULTS: readonly [string, NonNullable<StrictS3Options["fault"]>, string][] = [
   [
     "that refuses If-Match",
@@ -71,17 +71,17 @@ const FAULTS: readonly [string, NonNullable<StrictS3Options["fault"]>, string][]
     "although it had the object's current ETag",
   ],
   [
-    "that cannot do conditions",
+    "that does not support conditions",
     ({ headers }) => headers.has("if-none-match") ? refusal(501, "NotImplemented") : undefined,
     "it does not support conditional puts",
   ],
   [
-    "that says conflict to every put",
+    "that reports every put as a conflict",
     ({ method }) => method === "PUT" ? refusal(412, "PreconditionFailed") : undefined,
     "did not store its content",
   ],
   [
-    "that says stored to every put",
+    "that reports every put as stored",
     ({ method, headers }, serve) =>
       method === "PUT" && headers.has("if-none-match")
         ? serve().then(() => new Response(null, { headers: { etag: '"any"' } }))
@@ -90,13 +90,13 @@ const FAULTS: readonly [string, NonNullable<StrictS3Options["fault"]>, string][]
   ],
 ];
 for (const [name, fault, problem] of FAULTS) {
-  Deno.test(`conditions: a store ${name} is refused`, async () => {
+  Deno.test(`conditions: refuses a store ${name}`, async () => {
     await using store = await faulty(fault);
     await assertRefuses(store.config, [problem]);
   });
 }
 
-Deno.test("conditions: they are tried once, and again only where that told nothing", async () => {
+Deno.test("conditions: are tested once, and again only if the first test was inconclusive", async () => {
   let requests = 0;
   let reachable = false;
   await using store = await faulty(() => {
@@ -116,7 +116,7 @@ Deno.test("conditions: they are tried once, and again only where that told nothi
   lake.close();
 });
 
-Deno.test("conditions: a store that returns other bytes than were put is refused", async () => {
+Deno.test("conditions: refuses a store that returns other bytes than were put", async () => {
   const lake: Parameters<typeof tryConditions>[0] = {
     get: () => Promise.resolve({ bytes: new TextEncoder().encode("other"), etag: '"a"' }),
     put: () => Promise.resolve("conflict"),

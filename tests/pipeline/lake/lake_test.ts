@@ -3,7 +3,7 @@ import type { Lake, ObjectEntry } from "../../../pipeline/lake/lake.ts";
 import { assert, assertEquals, assertNotEquals, assertRejects } from "../../support/assert.ts";
 import { lakeKinds, type Place } from "../../support/lake_places.ts";
 
-// What every lake promises, against every lake there is.
+// These tests run the promises of a lake against every kind of lake.
 
 const kinds = lakeKinds();
 
@@ -39,7 +39,7 @@ async function sizes(lake: Lake, prefix: string): Promise<[string, number][]> {
   return (await lake.list(prefix)).map(({ key, bytes }) => [key, bytes]);
 }
 
-everyLake("gives back the bytes that were put", async (lake) => {
+everyLake("returns the bytes that were put", async (lake) => {
   for (const length of [0, 1, 5 << 20]) {
     const body = noise(length);
     assertEquals(await lake.put(`bronze/${length}`, body), "stored");
@@ -51,7 +51,7 @@ everyLake("gives back the bytes that were put", async (lake) => {
   }
 });
 
-everyLake("takes every key that the pipeline makes, and stranger ones", async (lake) => {
+everyLake("accepts every key that the pipeline makes, and unusual keys", async (lake) => {
   const strange = [
     "silver/client_id=-9223372036854775808/date=2025-12-28/part-00000-ab.parquet",
     "silver/_commits/date=2025-12-28.json",
@@ -92,10 +92,11 @@ everyLake("lists all objects of a prefix, in order", async (lake) => {
   assertEquals(await keys(lake, "gold/none/"), []);
 });
 
-everyLake("says when an object was stored", async (lake) => {
+everyLake("reports when an object was stored", async (lake) => {
   await lake.put("a", bytes("a"));
   const [{ modified }] = await lake.list("") as [ObjectEntry];
-  // A store's clock need not be ours, and some have whole seconds; hours would be another unit.
+  // The store can have another clock, and some stores keep whole seconds. A larger difference would
+  // mean a wrong unit.
   assert(Math.abs(Date.now() - modified) < 3_600_000, `${modified} is not about now`);
 });
 
@@ -109,14 +110,14 @@ everyLake(
   },
 );
 
-everyLake("has nothing where nothing was put", async (lake) => {
+everyLake("returns nothing for a key that was never put", async (lake) => {
   assertEquals(await lake.get("bronze/a"), undefined);
   await lake.put("bronze/events/a", bytes("a"));
   assertEquals(await lake.get("bronze/events"), undefined);
   assertEquals(await lake.get("bronze/events/b"), undefined);
 });
 
-everyLake("removes an object, also one that is gone", async (lake) => {
+everyLake("removes an object, and accepts the removal of an absent object", async (lake) => {
   await lake.put("bronze/a", bytes("a"));
   await lake.put("bronze/day/b", bytes("b"));
   await lake.remove("bronze/day/b");
@@ -138,7 +139,7 @@ everyLake("lets exactly one of eight writers create an object", async (_, place)
   assertEquals(await keys(lakes[0]!, ""), ["day/_commit.json"]);
 });
 
-everyLake("creates nothing over an object that is there", async (lake) => {
+everyLake("does not create an object over an existing one", async (lake) => {
   await lake.put("a", bytes("first"));
   assertEquals(await lake.put("a", bytes("second"), "absent"), "conflict");
   assertEquals(await text(lake, "a"), "first");
@@ -159,7 +160,7 @@ everyLake("replaces an object only while it has the tag", async (lake) => {
 everyLake("lets exactly one of eight writers replace an object", async (lake, place) => {
   const lakes = Array.from({ length: 8 }, () => place.open());
   await lake.put("a", bytes("before"));
-  for (let round = 0; round < 5; round++) { // a lake without a lock gets away with one round
+  for (let round = 0; round < 5; round++) { // without a lock, a single round can pass by chance
     const { etag } = (await lake.get("a"))!;
     const content = (i: number) => `writer ${i} of round ${round}`;
     const outcomes = await Promise.all(
@@ -170,7 +171,7 @@ everyLake("lets exactly one of eight writers replace an object", async (lake, pl
   }
 });
 
-everyLake("replaces nothing that is not there", async (lake) => {
+everyLake("does not replace an object that does not exist", async (lake) => {
   await lake.put("a", bytes("a"));
   const { etag } = (await lake.get("a"))!;
   assertEquals(await lake.put("b", bytes("b"), { etag }), "conflict");
@@ -178,7 +179,7 @@ everyLake("replaces nothing that is not there", async (lake) => {
   assertEquals(await keys(lake, ""), ["a"]);
 });
 
-everyLake("stops when it is told to, with the reason", async (lake, place) => {
+everyLake("stops when the signal aborts, with the reason", async (lake, place) => {
   await lake.put("a", bytes("a"));
   const chosen = new Failure({
     kind: "unreachable",
@@ -203,7 +204,7 @@ everyLake("stops when it is told to, with the reason", async (lake, place) => {
   assertEquals(await keys(lake, ""), ["a"]);
 });
 
-everyLake("says where things are", (lake) => {
+everyLake("formats the location of an object", (lake) => {
   const url = lake.url("bronze/events/date=2025-12-28/_commit.json");
   assert(url.endsWith("/bronze/events/date=2025-12-28/_commit.json"));
   assert(lake.name.startsWith(url.slice(0, url.indexOf("/bronze"))));

@@ -171,7 +171,7 @@ const NOT_JSON: [string, Uint8Array<ArrayBuffer>][] = [
   ["an empty file", new Uint8Array(0)],
   ["zero bytes", new Uint8Array(500)],
   ["a marker that is cut off", utf8(BRONZE_BYTES.slice(0, -3))],
-  ["something behind the marker", utf8(BRONZE_BYTES + "{}")],
+  ["content after the marker", utf8(BRONZE_BYTES + "{}")],
   ["XML", utf8("<Error><Code>AccessDenied</Code></Error>")],
   ["bytes that are no UTF-8", utf8(BRONZE_BYTES).map((byte) => byte === 0x63 ? 0xff : byte)],
   [
@@ -268,7 +268,7 @@ const WRONG_PARTS: [string, unknown, string][] = [
   ["climbs out", at(`${FOLDER.bronze}/../../../secrets.parquet`), "parts[0]"],
   ["is an absolute path", at(`/${FOLDER.bronze}/a.parquet`), "parts[0]"],
   ["is a URL", at(`https://elsewhere.example/${FOLDER.bronze}/a.parquet`), "parts[0]"],
-  ["is no Parquet file by its name", at(`${FOLDER.bronze}/a.csv`), "parts[0]"],
+  ["does not have the name of a Parquet file", at(`${FOLDER.bronze}/a.csv`), "parts[0]"],
   ["is the marker", at(KEY.bronze), "parts[0]"],
   ["has no name before its ending", at(`${FOLDER.bronze}/.parquet`), "parts[0]"],
   ["is invisible to Spark", at(`${FOLDER.bronze}/_part.parquet`), "parts[0]"],

@@ -26,14 +26,14 @@ import { acknowledge, parseMarker, renderMarker } from "../../../pipeline/lake/m
 import { assertEquals, assertStringIncludes, assertThrows } from "../../support/assert.ts";
 import vectors from "../../spark/marker_vectors.json" with { type: "json" };
 
-// Both engines take and refuse the same markers; the Spark jobs' side is spark/marker_vectors_test.py.
+// Both engines accept and refuse the same markers. spark/marker_vectors_test.py tests the Spark jobs.
 
 const DAY = parseDay("2025-12-28")!;
 
 // deno-lint-ignore no-explicit-any
 type Json = any;
 
-/** A marker with values set, or removed, at their paths. */
+/** Returns a marker with the values at some paths set or removed. */
 function changed({ base, set }: { base: string; set: Json }): Json {
   const document: Json = structuredClone((vectors.bases as Json)[base]);
   for (const [path, value] of Object.entries<Json>(set)) {
@@ -53,7 +53,7 @@ function layerOf({ base }: { base: string }): "bronze" | "silver" {
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const bytesOf = (document: Json) => utf8(`${JSON.stringify(document, null, 2)}\n`);
 
-Deno.test("marker_vectors: a marker that is one is read, and written as it was", () => {
+Deno.test("marker_vectors: a valid marker is read, and is written with the same bytes", () => {
   for (const vector of vectors.accepted) {
     const document = changed(vector);
     const commit = parseMarker(bytesOf(document), layerOf(vector), DAY);
@@ -62,14 +62,14 @@ Deno.test("marker_vectors: a marker that is one is read, and written as it was",
   }
 });
 
-Deno.test("marker_vectors: a text that every reader of JSON takes is taken", () => {
+Deno.test("marker_vectors: a text that every JSON reader accepts is accepted", () => {
   for (const { name, text } of vectors.acceptedTexts) {
     const commit = parseMarker(utf8(text), "bronze", DAY);
     assertEquals(renderMarker(commit), bytesOf(vectors.bases.bronze), name);
   }
 });
 
-Deno.test("marker_vectors: what is no marker is refused, with the reason", () => {
+Deno.test("marker_vectors: an invalid marker is refused, with the reason", () => {
   for (const vector of vectors.refused) {
     const read = () => parseMarker(bytesOf(changed(vector)), layerOf(vector), DAY);
     const { message } = assertThrows(read, Error, undefined, vector.name);
@@ -81,7 +81,7 @@ Deno.test("marker_vectors: what is no marker is refused, with the reason", () =>
   }
 });
 
-Deno.test("history and quarantine lie where their digests say", () => {
+Deno.test("keys.ts places history and quarantine by their digests", () => {
   for (const { day, version, sha256, key } of vectors.keys.history) {
     assertEquals(historyKey(day, version, sha256), key);
   }
@@ -104,7 +104,7 @@ Deno.test("keys.ts makes each key of a day", () => {
   assertEquals(STAGING_PREFIXES, vectors.keys.staging);
 });
 
-Deno.test("isPart knows a part by its name", () => {
+Deno.test("isPart recognizes a part by its name", () => {
   for (const { key, is } of vectors.keys.isPart) assertEquals(isPart(key), is, key);
 });
 
@@ -120,7 +120,7 @@ Deno.test("lineageOf names a part by its content and by the replaced marker", ()
   }
 });
 
-Deno.test("marker_vectors: the contract says what the vectors say", () => {
+Deno.test("marker_vectors: the contract agrees with the vectors", () => {
   assertEquals(
     {
       statuses: Object.fromEntries(EXECUTION_STATUS),
@@ -138,7 +138,7 @@ Deno.test("marker_vectors: the contract says what the vectors say", () => {
   );
 });
 
-Deno.test("events are acknowledged by their sorted identities", () => {
+Deno.test("marker_vectors: events are acknowledged by their sorted identities", () => {
   for (const { events, sha256 } of vectors.identities) {
     assertEquals(acknowledge(new Set(events)), { events: events.length, sha256 });
   }

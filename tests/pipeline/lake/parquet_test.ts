@@ -211,7 +211,7 @@ Deno.test("parquet: refuses a file whose beginning is missing, and returns no wr
 });
 
 const NO_FILES: [string, Uint8Array<ArrayBuffer>][] = [
-  ["nothing", new Uint8Array(0)],
+  ["an empty file", new Uint8Array(0)],
   ["the magic bytes alone", utf8("PAR1")],
   ["the magic bytes twice", utf8("PAR1PAR1")],
   ["text", utf8("event_id,event_seq\n1,2\n".repeat(50))],
@@ -387,7 +387,7 @@ const DAMAGES: [string, (part: NewPart) => Uint8Array<ArrayBuffer> | undefined, 
   ["has a flipped bit in its last page", flipped(-400), "its sha256 differs"],
   ["has a flipped bit in its footer", flipped(-30), "its sha256 differs"],
   ["has a flipped bit in its magic bytes", flipped(-1), "its sha256 differs"],
-  ["is zeros", ({ body }) => new Uint8Array(body.length), "its sha256 differs"],
+  ["has only zeros", ({ body }) => new Uint8Array(body.length), "its sha256 differs"],
 ];
 
 function flipped(at: number) {

@@ -2,7 +2,7 @@ import type { Lake } from "../../../pipeline/lake/lake.ts";
 import { difference, type NewPart, storeParts } from "../../../pipeline/lake/parts.ts";
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
 
-// How much of a window may be on its way to the lake at once.
+// How much of a window may be in transit to the lake at the same time.
 
 const MEBIBYTE = 1 << 20;
 
@@ -15,7 +15,7 @@ async function* partsOf(sizes: readonly number[]): AsyncGenerator<NewPart> {
   }
 }
 
-/** A lake that stores nothing before it is told to, and counts what is under way. */
+/** A lake that waits before it stores a part, and counts the parts in transit. */
 function slowLake() {
   const waiting: { readonly bytes: number; readonly store: () => void }[] = [];
   const lake = {
@@ -28,7 +28,7 @@ function slowLake() {
   return { lake, waiting };
 }
 
-/** Stores parts, one as soon as nothing else happens, and returns what was under way each time. */
+/** Stores parts, each one when nothing else can proceed. Returns what was in transit each time. */
 async function underWay(sizes: readonly number[]): Promise<number[][]> {
   const { lake, waiting } = slowLake();
   const seen: number[][] = [];
@@ -42,7 +42,7 @@ async function underWay(sizes: readonly number[]): Promise<number[][]> {
   return seen;
 }
 
-Deno.test("storeParts stops making parts while more than 16 MiB are under way", async () => {
+Deno.test("storeParts stops making parts while more than 16 MiB are in transit", async () => {
   assertEquals(await underWay([8, 8, 8, 1].map((each) => each * MEBIBYTE)), [
     [8, 8, 8],
     [8, 8, 1],
@@ -53,18 +53,18 @@ Deno.test("storeParts stops making parts while more than 16 MiB are under way", 
   assertEquals(large, [[17], [17]]);
 });
 
-Deno.test("storeParts stops making parts while more than four are under way", async () => {
+Deno.test("storeParts stops making parts while more than four are in transit", async () => {
   const counts = (await underWay(Array(7).fill(1000))).map(({ length }) => length);
   assertEquals(counts, [5, 5, 5, 4, 3, 2, 1]);
 });
 
-Deno.test("storeParts stores nothing where it is only to name the parts", async () => {
+Deno.test("storeParts stores nothing if the caller only needs the names of the parts", async () => {
   const { lake, waiting } = slowLake();
   const named = await storeParts(lake, partsOf([1000, 2000]), false, () => {});
   assertEquals([named.map(({ bytes }) => bytes), waiting], [[1000, 2000], []]);
 });
 
-Deno.test("difference names the size of a part that is shorter or longer, and else its digest", () => {
+Deno.test("difference names the size of a part that is shorter or longer, and otherwise the digest", () => {
   const part = { key: "part.parquet", rows: 1, bytes: 3, sha256: "0".repeat(64) };
   for (const size of [0, 2, 4]) {
     assertStringIncludes(difference(part, new Uint8Array(size))!, `${size} bytes`);

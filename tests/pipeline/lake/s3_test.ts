@@ -222,12 +222,12 @@ for (const [status, code, kind, ...saying] of REFUSALS) {
 
 /** Answers with status 200 that are not valid for S3, each made from a valid answer. */
 const LIES: readonly [string, (answer: Response) => Response | Promise<Response>][] = [
-  ["a page", () => {
+  ["an HTML page", () => {
     const headers = { "content-type": "text/html", etag: '"abc"' };
     return new Response("<html>Log in here</html>", { headers });
   }],
   ["JSON", () => Response.json({ ok: true })],
-  ["nothing at all", () => new Response(null, { status: 200 })],
+  ["no body", () => new Response(null, { status: 200 })],
   ["another ETag", (answer) => {
     answer.headers.set("etag", `"${"0".repeat(32)}"`);
     return answer;

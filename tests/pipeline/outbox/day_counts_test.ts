@@ -37,7 +37,7 @@ function days(counts: DayCounts): Record<string, number> {
   return Object.fromEntries<number>(counts.days as ReadonlyMap<Day, number>);
 }
 
-Deno.test("countByDay: an event counts on its day in UTC, from midnight to midnight", async () => {
+Deno.test("countByDay: counts an event on its day in UTC, from midnight to midnight", async () => {
   await using db = await outbox({ events: [INSERT(INSTANTS)] });
   const all = await counts(db);
   assertEquals(days(all), {
@@ -49,12 +49,12 @@ Deno.test("countByDay: an event counts on its day in UTC, from midnight to midni
   });
 });
 
-Deno.test("countByDay: events that fall on no day are strays", async () => {
+Deno.test("countByDay: counts events that fall on no day as strays", async () => {
   await using db = await outbox({ events: [INSERT(INSTANTS)] });
   assertEquals((await counts(db)).strays, 4);
 });
 
-Deno.test("countByDay: a range has its first and its last day, and no strays", async () => {
+Deno.test("countByDay: includes the first and the last day of a range, and no strays", async () => {
   await using db = await outbox({ events: [INSERT(INSTANTS)] });
   const both = await counts(db, "2025-12-27", "2025-12-28");
   assertEquals([days(both), both.strays], [{ "2025-12-27": 1, "2025-12-28": 3 }, 0]);
@@ -62,7 +62,7 @@ Deno.test("countByDay: a range has its first and its last day, and no strays", a
   assertEquals([days(from), from.strays], [{ "2025-12-29": 1, "9999-12-31": 1 }, 0]);
 });
 
-Deno.test("countByDay: an outbox without events has no days", async () => {
+Deno.test("countByDay: returns no days for an outbox without events", async () => {
   await using db = await outbox();
   const none = await counts(db);
   assertEquals([days(none), none.strays], [{}, 0]);

@@ -20,7 +20,8 @@ import { session, type TextClient } from "../../support/pg_session.ts";
 import { type Outbox, outbox } from "../../support/postgres.ts";
 import { startStandby } from "../../support/standby.ts";
 
-// Who could still add to a day. The day is an old one; a grace that ends now makes it one of today's.
+// The fence finds the sessions that could still add events to a day. The day of these tests is an old
+// day, and the grace is set so that its window ends now.
 
 const WINDOW = windowOf(parseDay("2025-12-28")!);
 
@@ -29,7 +30,7 @@ interface Look {
   readonly holders: readonly Holder[];
 }
 
-/** Looks for who began before now, or so many microseconds earlier. */
+/** Finds the sessions that began before now, or before an earlier time in microseconds. */
 async function look(db: Outbox, earlier = 0n): Promise<Look> {
   const connection = await connect(db.config);
   try {
@@ -45,14 +46,14 @@ async function pidOf(client: TextClient): Promise<number> {
   return Number((await client.query("SELECT pg_backend_pid() AS pid")).rows[0]!.pid);
 }
 
-Deno.test("fence: sessions that only wait for work keep nothing open", async () => {
+Deno.test("fence: ignores idle sessions", async () => {
   await using db = await outbox();
   await db.connect();
   const { fence, holders } = await look(db);
   assertEquals([holders, fence.sealable, fence.reasons], [[], true, []]);
 });
 
-Deno.test("fence: a writer whose session does not report what it does counts as open", async () => {
+Deno.test("fence: treats a writer whose session does not report its activity as open", async () => {
   await using db = await outbox();
   const writer = await db.connect();
   const pid = await pidOf(writer);
@@ -69,21 +70,21 @@ Deno.test("fence: a writer whose session does not report what it does counts as 
   assertEquals((await look(db)).fence.sealable, true);
 });
 
-Deno.test("fence: a session that does not report counts as open without a transaction too, since it cannot be reported apart", async () => {
+Deno.test("fence: treats a session that does not report as open without a transaction too, because the two look the same", async () => {
   await using db = await outbox();
   const idle = await db.connect();
   await idle.query("SET track_activities = off");
   assertEquals((await look(db)).holders.map(({ kind }) => kind), ["untracked"]);
 });
 
-Deno.test("fence: a session that does not report and began after the bound keeps nothing open", async () => {
+Deno.test("fence: ignores a session that does not report and began after the bound", async () => {
   await using db = await outbox();
   const young = await db.connect();
   await young.query("SET track_activities = off; BEGIN");
   assertEquals((await look(db, 600_000_000n)).holders, []);
 });
 
-Deno.test("fence: a writer that reports again only within its transaction counts as open", async () => {
+Deno.test("fence: treats a writer that starts to report within its transaction as open", async () => {
   await using db = await outbox();
   const writer = await db.connect();
   await writer.query("SET track_activities = off");
@@ -103,7 +104,7 @@ Deno.test("fence: a writer that reports again only within its transaction counts
   await working;
 });
 
-/** A subscription of one outbox to another. It is dropped at the end of its block. */
+/** Subscribes one outbox to another. The subscription is dropped at the end of its block. */
 async function subscribe(
   subscriber: Outbox,
   publisher: Outbox,
@@ -134,7 +135,7 @@ const PARTITIONED = `DROP TABLE stop_events; ${
     .replace(");\nCREATE INDEX", ") PARTITION BY RANGE (occurred_at);\nCREATE INDEX")
 }; CREATE TABLE part PARTITION OF stop_events DEFAULT`;
 
-Deno.test("fence: a subscription that writes to the outbox keeps the day open for its own grace, enabled or not", async () => {
+Deno.test("fence: keeps the day open for the grace of a subscription that writes to the outbox, enabled or not", async () => {
   await using publisher = await outbox();
   await using subscriber = await outbox();
   await using _ = await subscribe(subscriber, publisher);
@@ -152,7 +153,7 @@ Deno.test("fence: a subscription that writes to the outbox keeps the day open fo
   assertEquals((await look(subscriber, SUBSCRIPTION_GRACE)).fence.sealable, true);
 });
 
-Deno.test("fence: what only reads the outbox for a subscriber keeps no day open", async () => {
+Deno.test("fence: ignores a process that only reads the outbox for a subscriber", async () => {
   await using publisher = await outbox();
   await using subscriber = await outbox();
   await using _ = await subscribe(subscriber, publisher);
@@ -170,7 +171,7 @@ Deno.test("fence: what only reads the outbox for a subscriber keeps no day open"
   assertEquals((await look(publisher)).holders, []);
 });
 
-Deno.test("fence: a subscription that writes to a partition of the outbox keeps the day open", async () => {
+Deno.test("fence: keeps the day open for a subscription that writes to a partition of the outbox", async () => {
   await using publisher = await outbox({ events: [PARTITIONED] });
   await using subscriber = await outbox({ events: [PARTITIONED] });
   await using _ = await subscribe(subscriber, publisher);
@@ -179,7 +180,7 @@ Deno.test("fence: a subscription that writes to a partition of the outbox keeps 
   assertStringIncludes(fence.reasons[0]!, "writes to part");
 });
 
-Deno.test("fence: a subscription that writes to the table that the outbox is a partition of keeps the day open", async () => {
+Deno.test("fence: keeps the day open for a subscription that writes to the parent table of the outbox", async () => {
   const above = `${PARTITIONED}; ALTER TABLE stop_events RENAME TO everything;
                  ALTER TABLE part RENAME TO stop_events`;
   await using publisher = await outbox({ events: [above] });
@@ -192,7 +193,7 @@ Deno.test("fence: a subscription that writes to the table that the outbox is a p
   assertStringIncludes(fence.reasons[0]!, "subscription my feed writes to everything");
 });
 
-Deno.test("fence: a subscription to another table keeps no day open", async () => {
+Deno.test("fence: ignores a subscription to another table", async () => {
   const other = "CREATE TABLE orders (id int PRIMARY KEY)";
   await using publisher = await outbox({ events: [other] });
   await using subscriber = await outbox({ events: [other] });
@@ -200,7 +201,7 @@ Deno.test("fence: a subscription to another table keeps no day open", async () =
   assertEquals((await look(subscriber)).fence.sealable, true);
 });
 
-Deno.test("fence: a standby cannot see who writes on its primary, so a day is published there and never sealed", async () => {
+Deno.test("fence: never seals a day on a standby, because a standby cannot see the writers of its primary", async () => {
   const primary = await startPostgres();
   try {
     const owner = await session(primary.config);

@@ -155,7 +155,7 @@ const NOT_NUMBERS: [string, number][] = [
   ["Infinity", 0xd000],
   ["-Infinity", 0xf000],
   ["a sign that Postgres does not have", 0x8000],
-  ["another", 0x0001],
+  ["another sign that Postgres does not have", 0x0001],
 ];
 for (const [what, sign] of NOT_NUMBERS) {
   Deno.test(`numeric: refuses ${what}`, () => {

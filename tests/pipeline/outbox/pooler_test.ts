@@ -13,12 +13,12 @@ import { session, type TextClient, type TextRow } from "../../support/pg_session
 import { pgbouncerTest, startPgbouncer } from "../../support/pgbouncer.ts";
 import { outbox } from "../../support/postgres.ts";
 
-// A pooler lends one session with Postgres to one client after another. What a run sets in it must
-// not reach the bot, which gets it next.
+// A pooler lends one Postgres session to one client after another. Settings that a run changes in a
+// session must not reach the bot, which uses the session next.
 
 const DAY = parseDay("2025-12-28")!;
 
-/** Every setting that we touch, or did once. */
+/** Every setting that this toolkit changes, or changed in an earlier version. */
 const SETTINGS = [
   "default_transaction_read_only",
   "transaction_read_only",
@@ -39,12 +39,12 @@ const SETTINGS = [
 
 let number = 100;
 
-/** An event of another day, as the bot writes one. */
+/** Returns an event of another day, in the form that the bot writes. */
 function insert(): string {
   return insertEvent(number++, { occurred_at: "'2025-12-30T10:00:00Z'" });
 }
 
-/** The bot, with as many transactions at once as there are sessions with Postgres. */
+/** Starts a bot that runs one transaction in each Postgres session at the same time. */
 class Bot implements AsyncDisposable {
   constructor(readonly clients: readonly TextClient[]) {}
 

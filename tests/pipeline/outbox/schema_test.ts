@@ -14,7 +14,7 @@ const PARTITIONED = `DROP TABLE stop_events; ${
 }`;
 const ELSEWHERE = "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER elsewhere FOREIGN DATA WRAPPER w;";
 
-/** Statements after which `stop_events` is no table of this database, and what is said of it. */
+/** What replaces the table `stop_events`, the statements that do so, and the reported problem. */
 const OTHERS: [string, string, string][] = [
   ["a view", `${RENAMED} CREATE VIEW stop_events AS SELECT * FROM stored`, "it is a view"],
   [
@@ -46,7 +46,7 @@ const OTHERS: [string, string, string][] = [
   ],
 ];
 
-/** What a run says, and what the check before a run is given. */
+/** Returns the failure of a run, and the problem that the check before a run finds. */
 async function look(db: Outbox): Promise<{ failure: Failure; found: string | undefined }> {
   const connection = await connect(db.config);
   try {
@@ -60,7 +60,7 @@ async function look(db: Outbox): Promise<{ failure: Failure; found: string | und
 }
 
 for (const [what, sql, problem] of OTHERS) {
-  Deno.test(`schema: ${what} is refused by a run, and found before one`, async () => {
+  Deno.test(`schema: refuses ${what} in a run, and in the check before a run`, async () => {
     await using db = await outbox({ events: [sql] });
     const { failure, found } = await look(db);
     assertEquals(failure.kind, "configuration");
@@ -70,7 +70,7 @@ for (const [what, sql, problem] of OTHERS) {
   });
 }
 
-Deno.test("schema: a partitioned table is taken, with its partitions", async () => {
+Deno.test("schema: accepts a partitioned table with its partitions", async () => {
   await using db = await outbox({
     events: [PARTITIONED, "CREATE TABLE p PARTITION OF stop_events DEFAULT", insertEvent(1)],
   });
@@ -87,7 +87,7 @@ const POLICY = `
   ALTER TABLE stop_events ENABLE ROW LEVEL SECURITY;
   CREATE POLICY own ON stop_events FOR SELECT USING (client_id = 1)`;
 
-Deno.test("schema: row-level security that hides rows is refused, until the role is exempt", async () => {
+Deno.test("schema: refuses row-level security that hides rows, until the role is exempt", async () => {
   await using db = await outbox({ events: [insertEvent(1)] });
   const reader = await db.role(`reader_${Date.now()}`, POLICY);
   const { failure: { kind, message } } = await look({ ...db, config: reader });
@@ -104,7 +104,7 @@ Deno.test("schema: row-level security that hides rows is refused, until the role
   }
 });
 
-Deno.test("schema: row-level security that is turned on after the look is an error, and hides nothing", async () => {
+Deno.test("schema: fails if row-level security is turned on after the check, and hides no rows", async () => {
   await using db = await outbox({ events: [insertEvent(1), insertEvent(2, { client_id: "2" })] });
   const reader = await db.role(`reader_${Date.now()}`, "GRANT SELECT ON stop_events TO PUBLIC");
   const connection = await connect(reader);

@@ -217,7 +217,7 @@ Deno.test("survey: does not trust the index of a table for the tables that inher
   assertStringIncludes(await refused(db), "have the same event_seq");
 });
 
-Deno.test("survey: accepts an index on each partition of a partitioned table", async () => {
+Deno.test("survey: suggests a unique index on each partition of a partitioned table", async () => {
   const parted = CREATE_OUTBOX.replace("PRIMARY KEY", "").replace("NULL UNIQUE", "NULL")
     .replace(");\nCREATE INDEX", ") PARTITION BY RANGE (occurred_at);\nCREATE INDEX");
   await using db = await outbox({

@@ -10,7 +10,7 @@ import { environment, runTask } from "../../support/task.ts";
 import { startTlsPostgres, type TlsPostgres } from "../../support/tls_postgres.ts";
 import { authority } from "../cluster/pki.ts";
 
-// One server with a certificate for localhost. Tests say whom it lets in, and how.
+// One server with a certificate for localhost. Each test sets which connections the server accepts.
 let server: TlsPostgres | undefined;
 Deno.test.beforeAll(async () => {
   server = await startTlsPostgres();
@@ -40,7 +40,7 @@ function assertRefused(login: Login, ...words: string[]): void {
   assert(!login.message!.includes(server!.config.password), "the message has the password");
 }
 
-Deno.test("tls: verify-full works with the CA that signed the certificate, for the name that it has", async () => {
+Deno.test("tls: connects with verify-full, the CA that signed the certificate, and the host of the certificate", async () => {
   const { ca } = server!;
   const config = await configured(TLS_ONLY, { mode: "verify-full", ca });
   assertEquals(await logIn(config), { encrypted: true });
@@ -53,7 +53,7 @@ Deno.test("tls: verify-full works with the CA that signed the certificate, for t
   await connection.close();
 });
 
-Deno.test("tls: bronze runs with verify-full, and a wrong CA is exit code 2", async () => {
+Deno.test("tls: runs bronze with verify-full, and exits with code 2 for a wrong CA", async () => {
   await using other = await authority();
   const folder = await Deno.makeTempDir();
   const config = await configured(TLS_ONLY);
@@ -78,7 +78,7 @@ Deno.test("tls: bronze runs with verify-full, and a wrong CA is exit code 2", as
   }
 });
 
-Deno.test("tls: a certificate that another CA signed is refused, with the variable to set", async () => {
+Deno.test("tls: refuses a certificate that another CA signed, and names the variable to set", async () => {
   await using other = await authority();
   for (const mode of ["verify-ca", "verify-full"] as const) {
     const wrong = await logIn(await configured(TLS_ONLY, { mode, ca: other.ca }));
@@ -88,7 +88,7 @@ Deno.test("tls: a certificate that another CA signed is refused, with the variab
   }
 });
 
-Deno.test("tls: a certificate for another host is refused by verify-full, and taken by verify-ca", async () => {
+Deno.test("tls: refuses a certificate for another host with verify-full, and accepts the certificate with verify-ca", async () => {
   const { ca } = server!;
   const full = await configured(TLS_ONLY, { mode: "verify-full", ca }, "127.0.0.1");
   assertRefused(await logIn(full), "is not for 127.0.0.1", "DJANGO_DB_HOST", "verify-ca");
@@ -96,18 +96,18 @@ Deno.test("tls: a certificate for another host is refused by verify-full, and ta
   assertEquals(await logIn(byCa), { encrypted: true });
 });
 
-Deno.test("tls: require and prefer take any certificate", async () => {
+Deno.test("tls: accepts any certificate with require and prefer", async () => {
   for (const mode of ["require", "prefer"] as const) {
     assertEquals(await logIn(await configured(TLS_ONLY, { mode })), { encrypted: true });
   }
 });
 
-Deno.test("tls: prefer goes without it where the server wants that, and require does not", async () => {
+Deno.test("tls: connects without TLS with prefer, but not with require, if the server allows no TLS", async () => {
   assertEquals(await logIn(await configured(PLAIN_ONLY, { mode: "prefer" })), { encrypted: false });
   assertRefused(await logIn(await configured(PLAIN_ONLY, { mode: "require" })), "pg_hba.conf");
 });
 
-Deno.test("tls: a server that wants it is reported apart where it was not tried", async () => {
+Deno.test("tls: reports a server that requires TLS if TLS was not tried", async () => {
   for (
     const config of [await configured(TLS_ONLY, { mode: "disable" }), await configured(TLS_ONLY)]
   ) {
@@ -115,7 +115,7 @@ Deno.test("tls: a server that wants it is reported apart where it was not tried"
   }
 });
 
-Deno.test("tls: a server that has none is refused where it is required, and taken where it is preferred", async () => {
+Deno.test("tls: refuses a server without TLS with require, and accepts the server with prefer", async () => {
   await using db = await outbox();
   for (const mode of ["require", "verify-ca", "verify-full"] as const) {
     const login = await logIn({ ...db.config, tls: { mode, asked: true } });
@@ -125,18 +125,18 @@ Deno.test("tls: a server that has none is refused where it is required, and take
   assertEquals(preferred, { encrypted: false });
 });
 
-Deno.test("tls: a wrong password is reported at once, without another try", async () => {
+Deno.test("tls: reports a wrong password at once, and does not try again", async () => {
   const config = await configured("host all all all scram-sha-256", { mode: "prefer" });
   assertRefused(await logIn({ ...config, password: "wr0ng" }), "password authentication failed");
 });
 
-Deno.test("tls: without a mode, a server elsewhere is asked for it, and one on this machine is not", async () => {
+Deno.test("tls: without a mode, requests TLS from a remote server, and not from a server on this machine", async () => {
   const config = await configured("host all all all scram-sha-256");
   assertEquals(await logInFromAfar(config), { encrypted: true });
   assertEquals(await logIn(config), { encrypted: false });
 });
 
-Deno.test("tls: no password goes to a server elsewhere in clear text", async () => {
+Deno.test("tls: sends no password in clear text to a remote server", async () => {
   const words = ["asks for the password in clear text", "PGSSLMODE=verify-full", "scram-sha-256"];
   const unasked = await configured(PLAIN_CLEARTEXT);
   assertRefused(await logInFromAfar(unasked), ...words);
@@ -146,18 +146,18 @@ Deno.test("tls: no password goes to a server elsewhere in clear text", async () 
   assertEquals(await logInFromAfar(asked), { encrypted: false });
 });
 
-Deno.test("tls: a password may go in clear text within TLS, and to this machine", async () => {
+Deno.test("tls: sends a password in clear text within TLS, and to this machine", async () => {
   assertEquals(await logInFromAfar(await configured(CLEARTEXT)), { encrypted: true });
   assertEquals(await logIn(await configured(CLEARTEXT)), { encrypted: false });
 });
 
-Deno.test("tls: something that speaks no TLS after it said that it would is out of reach", async () => {
+Deno.test("tls: reports a server that offers TLS but does not speak TLS as unreachable", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const talking = (async () => {
     const connection = await listener.accept();
     await connection.read(new Uint8Array(8));
     await connection.write(new TextEncoder().encode("S"));
-    await connection.read(new Uint8Array(1024)); // the client's first message of TLS
+    await connection.read(new Uint8Array(1024)); // the first TLS message of the client
     await connection.write(new TextEncoder().encode("This is no TLS at all, whatever it is."));
     await connection.readable.pipeTo(new WritableStream()).catch(() => {});
   })();
@@ -172,7 +172,7 @@ Deno.test("tls: something that speaks no TLS after it said that it would is out 
   await talking;
 });
 
-/** Hosts, and whether they are this machine. */
+/** Hosts, and whether each one is this machine. */
 const HOSTS: [string, boolean][] = [
   ["localhost", true],
   ["LOCALHOST", true],
@@ -187,7 +187,7 @@ const HOSTS: [string, boolean][] = [
 ];
 
 for (const [host, local] of HOSTS) {
-  Deno.test(`tls: ${host} is ${local ? "" : "not "}this machine`, () => {
+  Deno.test(`tls: treats ${host} as ${local ? "this machine" : "a remote server"}`, () => {
     const config = { host, port: 5432, name: "d", user: "u", password: "p" };
     assertEquals(encryptions(config), local ? [false] : [{ rejectUnauthorized: false }, false]);
     assertEquals(mayShowPassword(config, false), local);
