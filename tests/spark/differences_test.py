@@ -1,4 +1,4 @@
-"""Which differences between a sealed day and the outbox its marker acknowledges."""
+"""Differences between a sealed day and the outbox that a marker acknowledges."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMMIT = Commit("bronze", "2025-12-28", "sealed", 9, "sha256:c0ffee", ())
 
 
 def amended(lost: Iterable[str] = (), altered: Iterable[str] = ()) -> Commit:
-    """The day with these events acknowledged."""
+    """Returns a day's commit that acknowledges these events."""
     link = Link("bronze/…", "a" * 64)
     noted = Amended(1, link, acknowledge(lost), acknowledge(altered))
     return COMMIT._replace(amended=noted)
@@ -28,7 +28,7 @@ def amended(lost: Iterable[str] = (), altered: Iterable[str] = ()) -> Commit:
 def found(
     late: Iterable[str] = (), lost: Iterable[str] = (), altered: Iterable[str] = ()
 ) -> Differences:
-    """Differences of these events."""
+    """Returns the differences for these events."""
 
     def rows(ids: Iterable[str]) -> dict[str, str]:
         return {each: f"event {each} differs" for each in ids}
@@ -37,7 +37,7 @@ def found(
 
 
 def unfit(name: str | None, value: str = "NaN") -> UnfitEvent:
-    """An event that does not fit."""
+    """Returns an event that does not fit."""
     row = {"event_id": name, "fill_price": value}
     return UnfitEvent(name, [("fill_price", f"is {value}")], row)
 

@@ -2,8 +2,8 @@ import { parseAllDocuments } from "yaml";
 import { assert, assertEquals } from "../support/assert.ts";
 import { missingSpark, sparkSubmit, sparkTest } from "./spark.ts";
 
-// What a driver asks of the Kubernetes API, with the very arguments of the Job: an API that only
-// writes down shows whether the role is enough, and what the executors' pods are like.
+// The requests of a driver to the Kubernetes API, with the arguments of the Job. A test API records
+// the requests. They show whether the role is sufficient, and how the pods of executors look.
 
 // deno-lint-ignore no-explicit-any
 type Json = any;
@@ -12,7 +12,7 @@ type Json = any;
 interface Asked {
   readonly verb: string;
   readonly resource: string;
-  /** What it is to create. */
+  /** The object to create. */
   readonly body?: Json;
 }
 
@@ -23,7 +23,7 @@ function manifest(name: string): Json[] {
   return parseAllDocuments(text).map((document) => document.toJS());
 }
 
-/** Starts the API. It has the driver's pod, and creates what it is told to. */
+/** Starts the test API. It contains the driver's pod, and creates every requested object. */
 function recordingApi(asked: Asked[]) {
   const driver = {
     apiVersion: "v1",
@@ -69,7 +69,7 @@ function recordingApi(asked: Asked[]) {
   };
 }
 
-/** The Job's arguments, with the places of its pod replaced by those of here. */
+/** Returns the Job's arguments, with the addresses and paths of its pod replaced by local ones. */
 function argumentsHere(job: Json, api: string, folder: string): string[] {
   const { args } = job.spec.template.spec.containers[0];
   return args.filter((arg: string) => !arg.includes("caCertFile") && !arg.startsWith("local:"))
@@ -89,7 +89,7 @@ spark.stop()
 `;
 
 sparkTest(
-  "driver: the role covers what a driver asks for, and its executors keep to the manifests",
+  "driver: needs only the permissions of its role, and starts executors that match the manifests",
   await missingSpark(),
   async () => {
     const [job] = manifest("50-bronze-ingest.yaml");
@@ -104,7 +104,7 @@ sparkTest(
       await Deno.writeTextFile(`${folder}/job.py`, PROGRAM);
       const args = [
         ...argumentsHere(job, api.address, folder),
-        // No executor ever comes; Spark would wait half a minute for it.
+        // No executor starts here. Without this option, Spark would wait for it for half a minute.
         "--conf=spark.scheduler.maxRegisteredResourcesWaitingTime=1s",
         `local://${folder}/job.py`,
       ];
@@ -122,7 +122,7 @@ sparkTest(
     );
     const needed = new Set(asked.map(({ verb, resource }) => `${verb} ${resource}`));
     assertEquals([...needed].filter((each) => !granted.has(each)), []);
-    // Only an executor that got lost is deleted by its name.
+    // Only a lost executor is deleted by its name.
     assertEquals([...granted].filter((each) => !needed.has(each)), ["delete pods"]);
 
     const pod = asked.find(({ verb, resource }) => verb === "create" && resource === "pods")?.body;

@@ -1,4 +1,4 @@
-"""What Postgres and the store answer: which exit code it is, and what to do."""
+"""Exit codes and remedies for the errors of Postgres and of the store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STORE = Store(
 
 
 def database(host: str = "db.example", tls: Tls | None = None) -> Database:
-    """A database somewhere."""
+    """Returns the address of an example database."""
     return Database(
         host=host,
         port=5432,

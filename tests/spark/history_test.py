@@ -16,19 +16,19 @@ KEY = contract.bronze_marker(DAY)
 
 
 def stored(commit: Commit, key: str = KEY) -> Stored:
-    """A marker as it lies in a lake."""
+    """Returns a marker as it is stored in a lake."""
     return Stored(key, commit, marker.render(commit), "etag")
 
 
 def amended(before: Stored, version: int) -> Stored:
-    """A day with one amendment more."""
+    """Returns the marker of a day after one more amendment."""
     link = Link(contract.history_key(DAY, version - 1, before.sha256), before.sha256)
     noted = Amended(version, link, acknowledge(()), acknowledge(()))
     return stored(before.commit._replace(amended=noted))
 
 
 def previous_key(after: Stored) -> str:
-    """The copy of the marker that an amendment replaced."""
+    """Returns the key of the copy of the marker that an amendment replaced."""
     assert after.commit.amended is not None
     return after.commit.amended.previous.key
 

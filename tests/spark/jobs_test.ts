@@ -21,10 +21,10 @@ import type { ObjectStore } from "../support/object_store.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
 import { type JobOptions, type JobRun, missingSpark, sparkTest, submit } from "./spark.ts";
 
-// The jobs of manifests/image, run by the image's Spark. The strict S3 server does not do here: it
-// refuses the signatures that Spark's own S3 client makes without TLS.
+// Runs the jobs of manifests/image with the image's Spark. These tests cannot use the strict S3
+// server: it refuses the signatures that Spark's own S3 client makes without TLS.
 
-// An open day has a grace that is not over, and the longest that a job takes is not two years.
+// Tests of open days use yesterday, because a job accepts a grace period of at most two years.
 const YESTERDAY = parseDay(Temporal.Now.plainDateISO("UTC").subtract({ days: 1 }).toString())!;
 const RUNBOOK_DAY = parseDay("2025-12-28")!;
 
@@ -41,7 +41,7 @@ Deno.test.afterAll(async () => {
   await store?.stop();
 });
 
-/** Every key and its ETag, for telling whether a run changed anything. */
+/** Every key and its ETag, to detect whether a run changed anything. */
 async function contents(lake: Lake): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const { key } of await lake.list("")) found.set(key, (await lake.get(key))!.etag);
@@ -56,7 +56,7 @@ function succeeded(run: JobRun, { database, lake }: Pick<JobOptions, "database" 
   return run.said;
 }
 
-/** Downloads what a marker names, and reads it as one table. */
+/** Downloads the parts that a marker names, and reads them as one table. */
 async function table(
   lake: Lake,
   layer: "bronze" | "silver",
@@ -95,12 +95,12 @@ async function assertEqualsPostgres(db: Outbox, lake: Lake, day: Day): Promise<v
 }
 
 sparkTest(
-  "Spark's bronze and silver equal Postgres, and Deno's runs confirm them",
+  "jobs: publish the rows of Postgres as bronze and silver, which Deno's runs confirm",
   missing,
   async () => {
     const DAY = YESTERDAY;
     await using db = await outbox({ events: [generatedEvents(2500, { day: DAY })] });
-    // Each client costs several requests; 12 come after 2, and not between 1 and 2.
+    // Each client costs several requests. Client 12 sorts after 2, not between 1 and 2.
     await db.query("UPDATE stop_events SET client_id = 12 WHERE client_id > 2");
     const config: S3Config = await store!.createBucket("spark-jobs");
     const lake = openLake(config);
@@ -108,7 +108,7 @@ sparkTest(
     const spark = async (job: JobOptions["job"], env = {}) =>
       succeeded(await submit({ ...common, job, env }), common);
     try {
-      // An open day, then the same day sealed: equal rows are the same bytes, and the same names.
+      // The day is open, then sealed. Equal rows must produce the same bytes and the same names.
       await spark("bronze_ingest.py", { SEAL_GRACE_MINUTES: "999999" });
       const open = (await readMarker(lake, "bronze", bronzeMarkerKey(DAY), DAY))!.commit;
       assertEquals(open.state, "open");
@@ -123,7 +123,7 @@ sparkTest(
       assertEquals(silver.commit.state, "sealed");
       await assertEqualsPostgres(db, lake, DAY);
 
-      // Either engine confirms what was sealed, and neither changes a byte of it.
+      // Both engines confirm the sealed day, and neither changes a byte.
       const before = await contents(lake);
       const observer = recorder();
       await runBronze({ database: db.config, lake, day: DAY, grace: 0n, observer });
@@ -142,21 +142,21 @@ sparkTest(
   },
 );
 
-/** What both engines' runs of a day need, with a recorder for what Deno's says. */
+/** The options of a day's runs with both engines, with a recorder for the output of Deno's runs. */
 function denoRun(db: Outbox, lake: Lake, day: Day, grace = 0n) {
   return { database: db.config, lake, day, grace, observer: recorder() };
 }
 
 const [FIRST, SECOND] = [1, 2].map((n) => `6f1d2c7e-0a54-4c1b-9f38-2b7d51e0a00${n}`);
 
-/** An event of a day, of an operation of its own. */
+/** An event of a day that belongs to its own operation. */
 function event(number: number, day: Day, columns: Record<string, string> = {}): string {
   const occurred_at = `'${day}T10:00:00.123456Z'`;
   return insertEvent(number, { occurred_at, operation_id: String(number), ...columns });
 }
 
 sparkTest(
-  "jobs: what differs from a sealed day is named, and amended by Deno it is Spark's to verify and to follow",
+  "jobs: name the differences from a sealed day, and verify and replay the amendment by Deno",
   missing,
   async () => {
     const DAY = RUNBOOK_DAY;
@@ -173,7 +173,7 @@ sparkTest(
       );
       await db.query(event(71, DAY));
       await db.query(`DELETE FROM stop_events WHERE event_id = '${FIRST}'`);
-      // Another event_seq is another value of the same event, and not one lost and one late.
+      // A different event_seq alters the event. It does not make one event lost and another late.
       await db.query(
         `UPDATE stop_events SET fill_price = 1, event_seq = 99 WHERE event_id = '${SECOND}'`,
       );
@@ -196,7 +196,7 @@ sparkTest(
       const bronze = (await readMarker(lake, "bronze", bronzeMarkerKey(DAY), DAY))!;
       assertEquals(bronze.commit.amended!.version, 1);
       const followed = await silverRows(lake, DAY);
-      // As if the amendment had been killed before silver.
+      // Simulates an amendment that was killed before silver.
       for (const { key, bytes } of stale) await lake.put(key, bytes);
       const amended = await contents(lake);
       const [bronzeSaid, silverSaid] = (await Promise.all(
@@ -219,7 +219,7 @@ sparkTest(
   },
 );
 
-/** The executions that silver's marker names, as DuckDB reads them. */
+/** Reads the executions that silver's marker names, with DuckDB. */
 async function silverRows(lake: Lake, day: Day): Promise<unknown> {
   const files = await Deno.makeTempDir({ prefix: "downloaded-" });
   try {
@@ -231,7 +231,7 @@ async function silverRows(lake: Lake, day: Day): Promise<unknown> {
 }
 
 sparkTest(
-  "jobs: an open day quarantines what does not fit, keeps what the outbox loses, and grows once amended",
+  "jobs: quarantine unfit events of an open day, keep lost events, and add events to an amended day",
   missing,
   async () => {
     const DAY = YESTERDAY;
@@ -270,7 +270,7 @@ sparkTest(
         (await other.get(deno.quarantine!.key))!.bytes,
       );
 
-      // One event more, and one gone: as many rows as before.
+      // One event is added and one is removed, so the number of rows does not change.
       await db.query(event(7, DAY));
       await db.query("DELETE FROM stop_events WHERE event_seq = 2");
       const before = await contents(lake);
@@ -298,7 +298,7 @@ sparkTest(
 );
 
 sparkTest(
-  "without JOB_DATE it is today by the database's clock, empty or not; a wrong secret is reported as one",
+  "jobs: use the database's today without JOB_DATE, even without events, and report a wrong secret",
   missing,
   async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS] });

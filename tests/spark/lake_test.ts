@@ -6,7 +6,7 @@ import { signedFetch } from "../support/sigv4.ts";
 import { JVM, python } from "./python.ts";
 import { missingSpark, sparkPython, sparkTest } from "./spark.ts";
 
-// The jobs' way to a bucket, by the image's client. It takes a JVM, and no Spark.
+// Accesses a bucket as the jobs do, with the image's S3 client. This needs a JVM, but no Spark.
 
 const missing = [
   await missingSpark(),
@@ -21,7 +21,7 @@ Deno.test.afterAll(async () => {
   await store?.stop();
 });
 
-/** Runs a program that has a list of lakes, one for each configuration. */
+/** Runs a Python program with a list of lakes, one for each configuration. */
 async function withLakes(program: string, configs: readonly S3Config[]) {
   const given = configs.map((config) => ({
     S3_ENDPOINT: config.endpoint,
@@ -55,7 +55,7 @@ finally:
 }
 
 sparkTest(
-  "Spark lake: the jobs try conditions first, and know a bucket that has none",
+  "Spark lake: tests conditions first, and detects a bucket that ignores them",
   missing,
   async () => {
     const plain = await store!.createBucket("conditions");
@@ -94,7 +94,7 @@ result = [
   },
 );
 
-/** A store that answers everything in one way. */
+/** Starts a store that gives the same answer to every request. */
 function answering(status: number, code: string) {
   const body = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>KEYID</Message></Error>`;
   return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
@@ -103,7 +103,7 @@ function answering(status: number, code: string) {
 }
 
 sparkTest(
-  "Spark lake: what a store answers decides the exit code, with the image's client",
+  "Spark lake: derives the exit code from the store's answer, with the image's client",
   missing,
   async () => {
     const cases: [number, string, string, string][] = [
@@ -143,7 +143,7 @@ for lake, store in zip(lakes, stores):
 );
 
 sparkTest(
-  "Spark lake: a put that meets another one of the same key is no conflict, with the image's client",
+  "Spark lake: reports another put in progress as a temporary failure, with the image's client",
   missing,
   async () => {
     const cases = [[409, "ConditionalRequestConflict"], [409, "OperationAborted"]] as const;

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "../support/assert.ts";
 
-Deno.test("lint.sh says how to install the tools that are missing", async () => {
+Deno.test("lint.sh: prints how to install the missing tools", async () => {
   const cache = await Deno.makeTempDir();
   try {
     const { code, stderr } = await new Deno.Command("bash", {

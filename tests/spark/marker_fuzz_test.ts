@@ -7,8 +7,8 @@ import { mutated, type Random, randomOf } from "../fuzz/mutation.ts";
 import { python } from "./python.ts";
 import vectors from "./marker_vectors.json" with { type: "json" };
 
-// Both engines read the same markers, which were changed at random. A difference that this test finds
-// belongs into marker_vectors.json, with the answer of the stricter reader.
+// Both engines read the same randomly changed markers. If this test finds a difference, add the
+// marker to marker_vectors.json, with the answer of the stricter reader.
 
 const DAY = parseDay("2025-12-28")!;
 const INPUTS = Number(Deno.env.get("FUZZ_INPUTS") ?? 6000);
@@ -26,7 +26,7 @@ const FOLDER = `bronze/events/date=${DAY}/`;
 const SILVER = "silver/stop_executions/client_id=";
 const SHA = "0123456789abcdef".repeat(4);
 
-/** Values that one reader may take and another refuse, as JSON. */
+/** JSON values that one reader may accept and another may refuse. */
 const VALUES = [
   "null",
   "true",
@@ -100,7 +100,7 @@ const VALUES = [
   `"${FOLDER}part.PARQUET"`,
 ];
 
-/** The places of a document, each with the document's text around its value. */
+/** Lists the values of a document, each with the document's text before and after the value. */
 function places(value: Json, path: string[] = []): string[][] {
   const inner = value !== null && typeof value === "object"
     ? Object.entries(value).flatMap(([name, each]) => places(each, [...path, name]))
@@ -108,7 +108,7 @@ function places(value: Json, path: string[] = []): string[][] {
   return path.length === 0 ? inner : [path, ...inner];
 }
 
-/** A text with a value of a document replaced, removed, or joined by another of its name. */
+/** Replaces, removes or duplicates one value of a document, and returns the document's text. */
 function withChange(document: Json, random: Random): string {
   const changed = structuredClone(document);
   const all = places(changed);
@@ -139,7 +139,7 @@ function inputs(): Input[] {
       try {
         text = withChange(JSON.parse(text), random);
       } catch {
-        // The first change left no JSON. One change is enough then.
+        // After the first change, the text is no longer JSON. In this case, one change is enough.
       }
     }
     const bytes = new TextEncoder().encode(text);
@@ -147,7 +147,7 @@ function inputs(): Input[] {
   });
 }
 
-/** The marker as it would be written again, or why it is refused. */
+/** Reads a marker and writes it again. Returns the result, or the reason for the refusal. */
 function outcome({ layer, bytes }: Input): string {
   try {
     return new TextDecoder().decode(renderMarker(parseMarker(bytes, layer, DAY)));
@@ -156,7 +156,7 @@ function outcome({ layer, bytes }: Input): string {
   }
 }
 
-Deno.test("marker_fuzz: both readers of markers give one answer to markers that were changed at random", async () => {
+Deno.test("marker_fuzz: both engines give the same answer to randomly changed markers", async () => {
   const all = inputs();
   const theirs: string[] = await python(
     `
@@ -178,7 +178,7 @@ for layer, text in given["inputs"]:
   );
   const differences = all.flatMap((input, i) => {
     const ours = outcome(input);
-    // Python ends at its own limit of levels, before it sees what is wrong behind them.
+    // Python stops at its limit of levels, before it finds the syntax error after them.
     const deep = ours === "refused: it is not JSON" && /more than \d+ levels$/.test(theirs[i]!);
     if (ours === theirs[i] || deep) return [];
     const text = new TextDecoder().decode(input.bytes.slice(0, 1500));
@@ -190,11 +190,11 @@ for layer, text in given["inputs"]:
     `${differences.length}:\n${differences.slice(0, 12).join("\n")}`,
   );
   const taken = theirs.filter((each) => !each.startsWith("refused: ")).length;
-  // Both answers have to be common, or the inputs prove little.
+  // Both answers must be common. Otherwise the inputs prove little.
   assert(taken > INPUTS / 20 && taken < INPUTS / 2, `${taken} of ${INPUTS} were accepted`);
 });
 
-Deno.test("marker_fuzz: both engines know a part by the same names", async () => {
+Deno.test("marker_fuzz: both engines recognize the same names of parts", async () => {
   const alphabet = ["a", "_", ".", "/", "-", ".parquet", "part", "\n", " ", "é", "\u{1f600}", "0"];
   const keys = Array.from({ length: 2000 }, (_, i) => {
     const random = randomOf("keys", SEED, i);

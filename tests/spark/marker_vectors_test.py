@@ -1,4 +1,4 @@
-"""Markers and keys: both engines take and refuse those of marker_vectors.json."""
+"""Markers and keys: both engines agree on the cases of marker_vectors.json."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DAY = "2025-12-28"
 
 
 def changed(vector: dict[str, Any]) -> dict[str, Any]:
-    """A marker with values set, or removed, at their paths."""
+    """Returns a marker with values set or removed at their paths."""
     document: dict[str, Any] = copy.deepcopy(VECTORS["bases"][vector["base"]])
     for path, value in vector["set"].items():
         *way, last = path.split("/")
@@ -34,7 +34,7 @@ def changed(vector: dict[str, Any]) -> dict[str, Any]:
 
 
 def bytes_of(document: object) -> bytes:
-    """A marker as both engines write it."""
+    """Returns the bytes of a marker as both engines write it."""
     return f"{json.dumps(document, indent=2, ensure_ascii=False)}\n".encode()
 
 
@@ -168,7 +168,7 @@ class Previous(marker.Stored):
 
 
 def previous_of(vector: dict[str, Any] | None) -> Previous | None:
-    """A stored marker with this state and digest, and the parts of the base."""
+    """Returns a stored marker with this state and digest, and the base's parts."""
     if vector is None:
         return None
     body = bytes_of({**VECTORS["bases"]["bronze"], "state": vector["state"]})

@@ -1,4 +1,4 @@
-"""A lake in memory, with the faults that stores have."""
+"""A lake in memory that can simulate the faults of stores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ else:
     Lake = object
 
     class Entry(NamedTuple):
-        """One line of a listing."""
+        """One object of a listing."""
 
         key: str
         bytes: int
@@ -25,7 +25,7 @@ __all__ = ["Entry", "MemoryLake"]
 class MemoryLake(Lake):
     """Objects by their keys.
 
-    `before_put` hears of each put first. `answer` stores an object, or fails to.
+    `before_put` is called before each put. `answer` stores an object, or fails.
     """
 
     name = "s3://memory"
@@ -40,7 +40,7 @@ class MemoryLake(Lake):
         self.stores_on_conflict = False
         self.refuses_if_match = False
         self.before_put: Callable[[str], None] = lambda key: None
-        # False: the store says that it stored, and does nothing.
+        # False: the store reports success but does not store the object.
         self.effect: Callable[[str], bool] = lambda key: True
         self.answer: Callable[[str, bytes, dict[str, str]], bool] = self.store
 
@@ -68,7 +68,7 @@ class MemoryLake(Lake):
         return holds
 
     def holds(self, condition: dict[str, str], known: str | None) -> bool:
-        """Whether the conditions hold that the store does not ignore."""
+        """Whether the conditions hold, except those that the store ignores."""
         heeded = {k: v for k, v in condition.items() if k not in self.ignores}
         if "If-None-Match" in heeded and known is not None:
             return False

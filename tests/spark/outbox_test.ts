@@ -10,11 +10,11 @@ import { outbox } from "../support/postgres.ts";
 import { JVM, python } from "./python.ts";
 import { missingSpark, sparkPython, sparkTest } from "./spark.ts";
 
-// The jobs' sessions with Postgres, by the image's driver. It takes a JVM, and no Spark.
+// Runs the jobs' sessions with Postgres, with the image's driver. This needs a JVM, but no Spark.
 
 const missing = await missingSpark();
 
-/** Runs a program that has a `database`, and a `Spark` to open an outbox with. */
+/** Runs a Python program with a `database`, and with a `Spark` that can open an outbox. */
 async function withDriver(
   program: string,
   { host, port, name, user, password }: DatabaseConfig,
@@ -43,7 +43,7 @@ finally:
   return await python(body, { given, ...(query ? { query } : {}), ...await sparkPython() });
 }
 
-/** What a session of the bot's finds, and can do. */
+/** The settings that a job must not change in the pooled sessions of the bot. */
 const SETTINGS = [
   "default_transaction_read_only",
   "transaction_read_only",
@@ -58,7 +58,7 @@ const SETTINGS = [
 ];
 
 sparkTest(
-  "Spark outbox: behind pgbouncer, the bot writes before, during and after a job",
+  "Spark outbox: lets the bot write before, during and after a job behind pgbouncer",
   missing,
   async () => {
     await using db = await outbox({ events: [insertEvent(1)] });
@@ -69,7 +69,7 @@ sparkTest(
     });
     const bots = await Promise.all([1, 2, 3].map(() => session(pooler.config)));
     let number = 100;
-    /** The bots write, as many at once as there are sessions that no other transaction has. */
+    /** Writes as the bots do, over every pooled session that no other transaction uses. */
     const write = async (count: number) => {
       const found: string[] = [];
       for (const bot of bots.slice(0, count)) {
@@ -117,7 +117,7 @@ outbox.close()`,
           return [];
         },
       );
-      // The events of the snapshot's time, and all that were written since.
+      // The events at the time of the snapshot, and all events that were written since.
       assertEquals(found[0].length, 7, JSON.stringify(found));
       assert(found[1] > 6, JSON.stringify(found));
       during.push(await write(3));
@@ -128,7 +128,7 @@ outbox.close()`,
   },
 );
 
-/** A CA with a certificate for 127.0.0.1, and another CA. */
+/** Creates a CA with a certificate for 127.0.0.1, and a second CA. */
 async function certificates(folder: string): Promise<void> {
   const openssl = async (...args: string[]) => {
     const { success, stderr } = await new Deno.Command("openssl", { args, cwd: folder }).output();
@@ -156,7 +156,7 @@ async function certificates(folder: string): Promise<void> {
   );
 }
 
-/** Turns TLS on, and takes logins with TLS alone. */
+/** Turns on TLS, and accepts only logins with TLS. */
 async function demandTls(postgres: EmbeddedPostgres, folder: string): Promise<void> {
   const account = await serverAccount();
   for (const name of ["server.pem", "server.key"]) {
@@ -180,7 +180,7 @@ async function demandTls(postgres: EmbeddedPostgres, folder: string): Promise<vo
 }
 
 sparkTest(
-  "Spark outbox: a Postgres that wants TLS is verified as PGSSLMODE says",
+  "Spark outbox: verifies a Postgres with TLS according to PGSSLMODE",
   missing,
   async () => {
     const folder = await Deno.makeTempDir({ prefix: "certificates-" });
@@ -230,7 +230,7 @@ for case, _ in json.loads(given["CASES"]):
 );
 
 sparkTest(
-  "Spark outbox: a password in clear text goes to this machine alone, unless TLS is off on purpose",
+  "Spark outbox: sends a clear-text password only to this machine, unless TLS is disabled",
   missing,
   async () => {
     const postgres = await startPostgres();

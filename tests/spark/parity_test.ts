@@ -16,12 +16,12 @@ import { insertEvent } from "../support/events.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
 import { python, PYTHON_ENV } from "./python.ts";
 
-// What the Spark jobs decide without Spark: the same as the toolkit, in the same words.
+// The decisions of the Spark jobs that need no Spark. They must match the toolkit, word for word.
 
 const DAY = parseDay("2025-12-28")!;
 const WINDOW = windowOf(DAY);
 
-Deno.test("Spark parity: the jobs' own tests pass with the Python of this machine", async () => {
+Deno.test("Spark parity: the jobs' Python tests pass on this machine", async () => {
   const { success, stderr } = await new Deno.Command("python3", {
     args: ["-m", "unittest", "discover", "-s", import.meta.dirname!, "-p", "*_test.py"],
     env: PYTHON_ENV,
@@ -36,7 +36,7 @@ Deno.test("Spark parity: the jobs' own tests pass with the Python of this machin
 const PASSWORD = { DJANGO_DB_PASSWORD: "p4ss" };
 const KEYS = { AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY: "s3cr3t/Key+With=Signs" };
 
-/** Values that are refused, or taken, by both. */
+/** Values for each variable. Both engines must accept or refuse the same values. */
 const VALUES: Record<string, readonly string[]> = {
   DJANGO_DB_HOST: [
     "db.example",
@@ -107,7 +107,7 @@ const VALUES: Record<string, readonly string[]> = {
   SEAL_GRACE_MINUTES: ["0", "15", "1.5", "-1", "a", "9999999", "15 "],
 };
 
-/** What one reading comes to: the failure's words, with what only one engine has left out. */
+/** The result of reading variables. It leaves out text of the failure that only one engine has. */
 function outcome(read: () => unknown): string {
   try {
     read();
@@ -118,7 +118,7 @@ function outcome(read: () => unknown): string {
   }
 }
 
-Deno.test("Spark parity: each variable is judged alike, in the same words", async () => {
+Deno.test("Spark parity: both engines validate each variable with the same messages", async () => {
   const cases = Object.entries(VALUES).flatMap(([name, values]) =>
     values.map((value) => ({ ...PASSWORD, ...KEYS, [name]: value }))
   );
@@ -154,14 +154,14 @@ for case in given:
       lakeConfig(env);
       sealGrace(env);
     });
-    // The name of an error that a file causes is each language's own.
+    // The name of an error about a file differs between the languages.
     const same = (text: string) => text.replace(/\((NotFound|FileNotFoundError)\)/, "(missing)");
     assertEquals(same(theirs[i]!), same(ours), JSON.stringify(given));
     for (const secret of ["p4ss@", "s3cr3t@"]) assert(!theirs[i]!.includes(secret), theirs[i]);
   });
 });
 
-Deno.test("Spark parity: JOB_DATE is read alike, in the same words", async () => {
+Deno.test("Spark parity: both engines read JOB_DATE with the same messages", async () => {
   const texts = [
     "2025-12-28",
     "today",
@@ -206,7 +206,7 @@ result += [settings.day_at("today", noon // 86400000000 * 86400000000 - 1)]`,
   assertEquals(theirs, [...ours, "2025-12-28", "2025-12-27", "2025-01-01", "2025-12-27"]);
 });
 
-// ---- which events fit
+// ---- events that fit
 
 Deno.test("Spark parity: both engines have the same conditions for events that do not fit", async () => {
   const wider = ["quantity", "slippage_pct"];
@@ -231,9 +231,9 @@ result = [
   ]);
 });
 
-// ---- what is asked of Postgres
+// ---- queries of Postgres
 
-/** Answers a program's queries as the owner of a database. */
+/** Runs a program's queries as the owner of a database. */
 async function asking(db: Outbox) {
   const client = new pg.Client({
     ...db.config,
@@ -259,7 +259,7 @@ const OUTBOXES: [string, string[]][] = [
   ["a day without events", [insertEvent(1, { occurred_at: "'2025-12-27T23:59:59.999999Z'" })]],
   ["events that fit", [insertEvent(3), insertEvent(5), insertEvent(9, { event_seq: "NULL" })]],
   [
-    "events that do not fit, and such that fall on no day",
+    "events that do not fit, and events without a valid day",
     [
       LENIENT,
       `ALTER TABLE stop_events ADD COLUMN "odd ""one" text DEFAULT 'ä"\\\n☃'`,
@@ -270,10 +270,10 @@ const OUTBOXES: [string, string[]][] = [
       insertEvent(5, { occurred_at: "NULL", event_id: "NULL" }),
     ],
   ],
-  ["an event_id twice", [LENIENT, insertEvent(1), insertEvent(1, { event_seq: "2" })]],
-  ["an event_seq twice", [LENIENT, insertEvent(1), insertEvent(2, { event_seq: "1" })]],
+  ["a duplicate event_id", [LENIENT, insertEvent(1), insertEvent(1, { event_seq: "2" })]],
+  ["a duplicate event_seq", [LENIENT, insertEvent(1), insertEvent(2, { event_seq: "1" })]],
   [
-    "an event_seq twice in a partitioned table",
+    "a duplicate event_seq in a partitioned table",
     [
       `DROP TABLE stop_events; ${
         CREATE_OUTBOX.replace(" PRIMARY KEY", "").replace(" UNIQUE", "")
@@ -283,12 +283,12 @@ const OUTBOXES: [string, string[]][] = [
       insertEvent(2, { event_seq: "1" }),
     ],
   ],
-  ["a column that is gone", ["ALTER TABLE stop_events DROP COLUMN symbol"]],
-  ["a column of another type", ["ALTER TABLE stop_events ALTER retry_count TYPE bigint"]],
+  ["a missing column", ["ALTER TABLE stop_events DROP COLUMN symbol"]],
+  ["a column with another type", ["ALTER TABLE stop_events ALTER retry_count TYPE bigint"]],
 ];
 
 for (const [what, events] of OUTBOXES) {
-  Deno.test(`Spark parity: both engines survey alike: ${what}`, async () => {
+  Deno.test(`Spark parity: both engines return the same survey of ${what}`, async () => {
     await using db = await outbox({ events });
     await using asked = await asking(db);
     const theirs = await python(
@@ -327,7 +327,7 @@ result = [found.rows, *map(str, found.seq), events, found.strays, found.stray_co
 const ELSEWHERE = "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER elsewhere FOREIGN DATA WRAPPER w;";
 const RENAMED = "ALTER TABLE stop_events RENAME TO stored;";
 
-/** Statements after which no run may read `stop_events`. */
+/** Statements that turn `stop_events` into a relation that runs must refuse. */
 const REFUSED: [string, string][] = [
   ["a view", `${RENAMED} CREATE VIEW stop_events AS SELECT * FROM stored`],
   ["a materialized view", `${RENAMED} CREATE MATERIALIZED VIEW stop_events AS TABLE stored`],
@@ -338,13 +338,13 @@ const REFUSED: [string, string][] = [
   ["an index", `${RENAMED} CREATE INDEX stop_events ON stored (client_id)`],
   ["a type", `${RENAMED} CREATE TYPE stop_events AS (event_id uuid)`],
   [
-    "a foreign table below it",
+    "a foreign table that inherits from the outbox",
     `${ELSEWHERE} CREATE FOREIGN TABLE far () INHERITS (stop_events) SERVER elsewhere`,
   ],
-  ["no such table, and one that is called alike", "ALTER TABLE stop_events RENAME TO stopevents"],
+  ["a missing table if a similar name exists", "ALTER TABLE stop_events RENAME TO stopevents"],
 ];
 
-/** What the jobs say of a table, and what the toolkit says. */
+/** The results of the jobs and of the toolkit when they read the schema of a table. */
 async function refusals(db: Outbox): Promise<{ theirs: unknown; ours: unknown }> {
   await using asked = await asking(db);
   const program =
@@ -363,7 +363,7 @@ async function refusals(db: Outbox): Promise<{ theirs: unknown; ours: unknown }>
 }
 
 for (const [what, sql] of REFUSED) {
-  Deno.test(`Spark parity: both engines refuse ${what}, in the same words`, async () => {
+  Deno.test(`Spark parity: both engines refuse ${what}, with the same message`, async () => {
     await using db = await outbox({ events: [sql] });
     const { theirs, ours } = await refusals(db);
     assertEquals(theirs, ours);
@@ -371,7 +371,7 @@ for (const [what, sql] of REFUSED) {
   });
 }
 
-Deno.test("Spark parity: both engines refuse a table that hides rows, in the same words", async () => {
+Deno.test("Spark parity: both engines refuse a table that hides rows, with the same message", async () => {
   await using db = await outbox();
   const reader = await db.role(
     `reader_${Date.now()}`,
@@ -385,7 +385,7 @@ Deno.test("Spark parity: both engines refuse a table that hides rows, in the sam
 
 // ---- the fence
 
-/** Who keeps the day open, as either engine tells it; how long they have is left out. */
+/** The reports of both engines about the sessions that keep a day open, without durations. */
 async function fences(db: Outbox, grace: bigint): Promise<{ theirs: string[]; ours: string[] }> {
   await using asked = await asking(db);
   const same = (reasons: readonly string[]) =>
@@ -409,7 +409,7 @@ result = fence.read_fence(query, given["day"], window, int(given["grace"]))`,
   }
 }
 
-Deno.test("Spark parity: both engines see the same holders of a day, in the same words", async () => {
+Deno.test("Spark parity: both engines report the same sessions that keep a day open", async () => {
   await using db = await outbox();
   assertEquals(await fences(db, 0n), { theirs: [], ours: [] });
   const far = 1n << 52n;
@@ -424,7 +424,7 @@ Deno.test("Spark parity: both engines see the same holders of a day, in the same
   await writer.query("SELECT pg_sleep(0.01)");
   const prepared = await db.connect();
   await prepared.query(`BEGIN; ${insertEvent(1)}; PREPARE TRANSACTION '${db.config.name}'`);
-  // As a subscription leaves it, without a publisher to be reached.
+  // The same catalog entries as those of a subscription, but without a reachable publisher.
   await db.query(`
     SET allow_system_table_mods = on;
     CREATE SUBSCRIPTION feed CONNECTION 'dbname=none' PUBLICATION p WITH (connect = false);
@@ -453,7 +453,7 @@ Deno.test("Spark parity: both engines see the same holders of a day, in the same
 
 // ---- the quarantine
 
-Deno.test("Spark parity: both engines write a quarantine to the same bytes, and read it", async () => {
+Deno.test("Spark parity: both engines write the same bytes for a quarantine, and read it", async () => {
   const unfitEvent = (event_id: string | null, row: Record<string, string | null>) => ({
     ...{ event_id, row, problems: [{ column: "fill_price", problem: "is NaN" }] },
   });

@@ -1,4 +1,4 @@
-"""Publishing: what a reader sees, and what is removed, whatever the store does."""
+"""Publishing: the marker that readers see, and the parts that a run removes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FOLDER = contract.bronze_prefix(DAY)
 def commit_of(
     *names: str, state: str = "open", quarantine: Quarantine | None = None
 ) -> Commit:
-    """A day whose parts hold their own names."""
+    """Returns a day's commit. The content of each part is its own name."""
     parts = tuple(
         Part(FOLDER + name, 1, len(name), hashlib.sha256(name.encode()).hexdigest())
         for name in names
@@ -51,12 +51,12 @@ class Publishing(unittest.TestCase):
         self.said = ""
 
     def store(self, *names: str) -> None:
-        """Stores parts that hold their own names."""
+        """Stores parts. The content of each part is its own name."""
         for name in names:
             self.lake.put(FOLDER + name, name.encode())
 
     def begun(self, hours: float = 0.0) -> Publication:
-        """A run that begins now, or began some hours ago."""
+        """Returns the state of a run that began now or some hours ago."""
         previous = read_marker(self.lake, "bronze", KEY, DAY)
         listed = self.lake.list(FOLDER)
         return Publication(
@@ -64,20 +64,20 @@ class Publishing(unittest.TestCase):
         )
 
     def publish(self, commit: Commit, publication: Publication) -> None:
-        """Publishes, and keeps what is said."""
+        """Publishes, and records the output."""
         with contextlib.redirect_stdout(io.StringIO()) as out:
             publish(commit, publication)
         self.said = out.getvalue()
 
     def refused(self, kind: str, commit: Commit, publication: Publication) -> str:
-        """Publishes in vain, and returns the message."""
+        """Expects publishing to fail, and returns the message."""
         with self.assertRaises(Failure) as refused:
             self.publish(commit, publication)
         self.assertEqual(refused.exception.kind, kind)
         return str(refused.exception)
 
     def standing(self) -> Commit:
-        """What the marker of the day says."""
+        """Reads the current marker of the day."""
         stored = read_marker(self.lake, "bronze", KEY, DAY)
         assert stored is not None
         return stored.commit
@@ -240,7 +240,7 @@ class Publishing(unittest.TestCase):
         refused = "If-Match was refused, although it had the object's current"
         self.assertIn(refused, text)
 
-        # The same, only after the trial of the conditions.
+        # The same fault, but only after the test of the conditions.
         self.lake.refuses_if_match = False
         begun = self.begun()
 

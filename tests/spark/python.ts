@@ -1,23 +1,23 @@
-// The jobs' modules that need no Spark, run by the Python of this machine.
+// Runs the jobs' modules that need no Spark, with the Python of this machine.
 
 const JOBS = new URL("../../manifests/image/jobs/", import.meta.url).pathname;
 const HERE = new URL(".", import.meta.url).pathname;
 
-/** Where Python finds the jobs' modules, and those of the tests. */
+/** The folders of the jobs' modules and of the tests' modules, for Python. */
 export const PYTHON_ENV = { PYTHONPATH: `${JOBS}:${HERE}`, PYTHONDONTWRITEBYTECODE: "1" };
 
 // deno-lint-ignore no-explicit-any
 type Json = any;
 
-/** What a program of Python can ask for while it runs. */
+/** The options of a Python program. */
 export interface PythonOptions {
-  /** What the program finds as `given`. */
+  /** The value of the program's variable `given`. */
   readonly given?: unknown;
-  /** Answers what the program asks with `query(sql)`: the rows of a statement, as lists of texts. */
+  /** Handles the program's `query(sql)`. Returns the rows of a statement, as lists of texts. */
   readonly query?: (sql: string) => Promise<(string | null)[][]>;
-  /** Another Python than that of this machine. */
+  /** The path of another Python than this machine's default. */
   readonly command?: string;
-  /** More variables for it. */
+  /** More environment variables for the program. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -37,7 +37,7 @@ given = json.loads(sys.stdin.readline())
 sys.stdout = sys.stderr
 `;
 
-/** Begins a program that has a JVM with the jars of the image, and no Spark: it takes seconds less. */
+/** Starts a JVM with the jars of the image, but without Spark, which saves several seconds. */
 export const JVM = `
 import os
 from pyspark.java_gateway import launch_gateway
@@ -50,7 +50,7 @@ class Spark:
 /**
  * Runs a program that ends with `result = …`.
  *
- * @returns the result, or `{ kind, message }` of the failure that it ended with
+ * @returns the result, or the `{ kind, message }` of the failure
  */
 export async function python(program: string, options: PythonOptions = {}): Promise<Json> {
   const indented = program.trim().split("\n").map((line) => `    ${line}`).join("\n");

@@ -1,34 +1,34 @@
 import type { DatabaseConfig, S3Config } from "../../pipeline/config.ts";
 
-// The Spark of the image, as install.sh makes it here from the same versions.
+// Runs the image's version of Spark, which install.sh installs on this machine.
 
 const INSTALL = new URL("install.sh", import.meta.url).pathname;
 const JOBS = new URL("../../manifests/image/jobs/", import.meta.url).pathname;
 
-/** A job lives for seconds here: the compiler that pays after minutes would only cost. */
+/** A job runs for seconds here, too short to benefit from the optimizing compiler. */
 const QUICK = [
   "--driver-java-options",
   "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData",
 ];
 
-/** How a job ended. */
+/** The result of a job. */
 export interface JobRun {
   readonly code: number;
   /** Standard output and error, one after the other. */
   readonly said: string;
 }
 
-/** What a job finds in its environment. */
+/** The options and the environment of a job. */
 export interface JobOptions {
   readonly job: "bronze_ingest.py" | "silver_transform.py";
   readonly database: DatabaseConfig;
   readonly lake: S3Config;
   readonly day?: string;
-  /** More variables, or others. */
+  /** Variables to add or to replace. */
   readonly env?: Record<string, string>;
 }
 
-/** Why the jobs cannot run here; undefined where they can. */
+/** The reason that the jobs cannot run here. Undefined if they can. */
 export async function missingSpark(): Promise<string | undefined> {
   const home = await where();
   const installed = await exists(`${home}/complete`);
@@ -44,8 +44,8 @@ export async function missingSpark(): Promise<string | undefined> {
 }
 
 /**
- * A test that needs Spark and perhaps more: without it a failure in CI, and ignored elsewhere, with
- * what is missing in its name.
+ * Registers a test that needs Spark. If a requirement is missing, the test fails in CI. Elsewhere,
+ * it is ignored, and its name shows the missing requirement.
  */
 export function sparkTest(name: string, missing: string | undefined, run: () => Promise<void>) {
   Deno.test({
@@ -58,11 +58,11 @@ export function sparkTest(name: string, missing: string | undefined, run: () => 
   });
 }
 
-/** Submits a job as the Job's pod does, with everything else of the environment left out. */
+/** Submits a job as the Job's pod does, without other environment variables. */
 export async function submit(options: JobOptions): Promise<JobRun> {
   const { job, database, lake, day, env = {} } = options;
   return await sparkSubmit(["--master", "local[2]", "--driver-memory", "1g", `${JOBS}${job}`], {
-    // Far from UTC: a time that depends on the process's zone shows as a difference.
+    // A zone far from UTC reveals times that depend on the zone of the process.
     TZ: "Asia/Kathmandu",
     DJANGO_DB_HOST: database.host,
     DJANGO_DB_PORT: String(database.port),
@@ -80,7 +80,7 @@ export async function submit(options: JobOptions): Promise<JobRun> {
   });
 }
 
-/** The Python that has PySpark, and the variables that it needs. */
+/** The path of the Python with PySpark, and the variables that it needs. */
 export async function sparkPython(): Promise<{ command: string; env: Record<string, string> }> {
   const home = await where();
   return {
@@ -89,7 +89,7 @@ export async function sparkPython(): Promise<{ command: string; env: Record<stri
   };
 }
 
-/** Runs spark-submit in a folder of its own, with these variables only. */
+/** Runs spark-submit in its own folder, with only these variables. */
 export async function sparkSubmit(
   args: readonly string[],
   env: Record<string, string> = {},

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .lake import Lake
 
 PAGE = "Nothing was published; see runbook/lake-conformance.md"
-# Settings of a bucket that can make its store ignore conditions, and the fix for each.
+# Settings of a bucket that make its store ignore conditions, and their remedies.
 REMEDY = {
     "object-locked": "The bucket has object lock, which implies versioning, and "
     "stores such as Ceph RGW 16 ignore conditions there. Set S3_BUCKET to a bucket "

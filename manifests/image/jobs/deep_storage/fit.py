@@ -23,7 +23,7 @@ def unfit(wider: Collection[str]) -> str:
 
 
 def misfits(wider: Collection[str]) -> list[tuple[Column, str]]:
-    """Returns, for each column, the condition for values that do not fit."""
+    """Returns the condition of each column for values that do not fit."""
     found = []
     for column in EVENTS:
         name, decimal = column.name, digits(column)

@@ -128,8 +128,8 @@ def confirm_marker(publication: Publication) -> None:
 def while_marker_stands(publication: Publication, judge: Callable[[], None]) -> None:
     """Checks the parts of the marker that a run began with.
 
-    If another run replaced this marker in the meantime, it may have removed the parts,
-    and the check says nothing about the day.
+    If another run replaced this marker in the meantime, it may have removed the parts.
+    In this case, the result of the check does not count.
     """
     try:
         judge()
