@@ -98,7 +98,7 @@ export async function findLeftovers(
  * Removes abandoned objects. Before each removal, confirms that the markers and the objects have
  * not changed.
  *
- * @returns what was removed
+ * @returns the removed objects
  * @throws {Failure} unreachable: the day was published again meanwhile; what was not removed until then
  *   is still there
  *

@@ -75,8 +75,8 @@ const NONE: Differences = {
  * digests are equal. Rows are compared from the first different part on, so a window from another
  * engine or version passes if its rows are the same.
  *
- * @param published what the window's marker says
- * @param expected what a run would publish, in order
+ * @param published the state in the window's marker
+ * @param expected the rows that a run would publish, in order
  * @throws {Failure} data: a part is missing or damaged, or the window has another contract
  */
 export async function compareWindow(

@@ -79,7 +79,7 @@ export class Failure extends Error {
  * Creates the failure of an aborted operation: the signal's reason if that is a Failure; otherwise,
  * a new failure with that reason as its cause.
  *
- * @param task what was being done, as in `read <key> in <lake>`
+ * @param task the failed task, as in `read <key> in <lake>`
  *
  * @example
  * ```ts

@@ -30,7 +30,7 @@ import { NAMED, plural } from "./progress.ts";
  * Comparing counts is not enough: an outbox that lost two events and gained three has one more.
  * Events in quarantine count as well.
  *
- * @param published what bronze has
+ * @param published the published bronze
  * @throws {Failure} data: a part is missing or damaged, and the outbox does not give it any more; the
  *   quarantine is missing or damaged
  */

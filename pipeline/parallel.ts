@@ -4,7 +4,7 @@ const PARALLEL = 4;
 /**
  * Maps items with a limited number of concurrent promises. Results keep the order of the items.
  *
- * @param atOnce how many
+ * @param atOnce the number of concurrent promises
  *
  * @example
  * ```ts

@@ -18,7 +18,7 @@ export interface PendingDay {
  * the first day that is in the outbox or the lake. Days without events are included, because they
  * are sealed too.
  *
- * @param bounds within which days are looked for
+ * @param bounds the range of days to search
  * @param today by the database's clock, in UTC; it is not over
  * @throws {Failure} configuration: the days are too many; else as the lake and the connection
  */
@@ -41,7 +41,7 @@ export async function findPending(
 /**
  * The days that have something to be done.
  *
- * @param known what the lake has of them; a day that is missing here is one that it has nothing of
+ * @param known the state of the days in the lake; the lake has no objects of a missing day
  */
 export function pendingDays(known: readonly LakeDay[], days: readonly Day[]): PendingDay[] {
   const byDay = new Map(known.map((each) => [each.day, each]));

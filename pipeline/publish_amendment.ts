@@ -100,7 +100,7 @@ export function isAcknowledged(differences: BronzeDifferences, commit: BronzeCom
 /**
  * Publishes a window again with its late events, in the snapshot that it was compared in.
  *
- * @param differences what the comparison found in this snapshot
+ * @param differences the result of the comparison in this snapshot
  * @throws {Failure} as publishing does
  */
 export async function publishAmendment(

@@ -29,7 +29,7 @@ export interface QuarantineDocument {
 /**
  * Renders a quarantine.
  *
- * @returns undefined where there are no events
+ * @returns undefined if there are no events
  */
 export function renderQuarantine({ day, events }: Quarantine): QuarantineDocument | undefined {
   if (events.length === 0) return undefined;
@@ -172,8 +172,8 @@ function unusable(lake: Lake, { key }: QuarantineLink, problem: string): Failure
 /**
  * Stores the events of a day that do not fit the Parquet types.
  *
- * @param dryRun only say what a marker would name
- * @returns what the day's marker names; undefined where there are no such events
+ * @param dryRun true to return only the link for the marker
+ * @returns the link for the day's marker; undefined if there are no such events
  */
 export async function storeQuarantine(
   lake: Lake,

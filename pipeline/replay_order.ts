@@ -59,7 +59,7 @@ function collect({ rows, columns }: FileGroup, times: bigint[], ids: string[]): 
 /**
  * Assigns a position in the replay to every event, in bronze's order.
  *
- * @param unsequenced what {@linkcode unsequencedRanks} found
+ * @param unsequenced the result of {@linkcode unsequencedRanks}
  */
 export function placer(unsequenced: Uint32Array): (seq: Value, id: Value) => number {
   let sequenced = 0;

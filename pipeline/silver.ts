@@ -198,7 +198,7 @@ async function transform(
  * Compares a sealed silver with the replay.
  *
  * @returns whether its marker refers to a bronze marker that is no longer current
- * @throws {Failure} data: operations differ, and which
+ * @throws {Failure} data: operations differ; the message lists them
  */
 async function verifySealed(
   sealed: SilverCommit,

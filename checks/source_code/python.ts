@@ -412,7 +412,7 @@ const IMPORT =
 /**
  * Finds the imports without parsing the source, which is slow.
  *
- * @returns undefined where a string or comment may contain an import, so that only parsing can tell
+ * @returns undefined if only parsing can decide, because a string or comment may contain an import
  */
 function scannedImports(source: string): Import[] | undefined {
   if (source.length > MAX_SOURCE) return [];

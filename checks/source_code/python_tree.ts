@@ -14,8 +14,8 @@ export class Node {
    *
    * @param tree the tree of the node
    * @param kind the parser's name, as in `CallExpression`; a keyword or a bracket is its own name
-   * @param start where the node begins in the source
-   * @param end where the node ends in the source, exclusively
+   * @param start the start of the node in the source
+   * @param end the end of the node in the source, exclusive
    * @param parent the node around this one
    */
   constructor(

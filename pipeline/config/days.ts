@@ -74,7 +74,7 @@ export function requestedDays(flags: DayFlags, env: Environment = PROCESS): Days
 /**
  * The range of `--from` and `--to`.
  *
- * @returns undefined where neither is given
+ * @returns undefined if neither is given
  * @throws {Failure} configuration: a text is not a day, or the end comes before the beginning
  */
 export function requestedRange({ from, to }: DayFlags): Partial<DaysAsked> | undefined {

@@ -41,7 +41,7 @@ const ROOT: Rule = {
  * as in libpq, with one exception: a certificate without a mode means `verify-full`.
  *
  * @param read reads a file of text
- * @returns undefined where none of them is set
+ * @returns undefined if none of them is set
  * @throws {Failure} configuration: a value cannot be used, they contradict each other, or the file
  *   has no certificate
  *

@@ -22,7 +22,7 @@ export interface Rule {
 /**
  * Returns a variable's value if it is valid.
  *
- * @returns undefined where it is not set or empty
+ * @returns undefined if the variable is not set or is empty
  * @throws {Failure} configuration: the value cannot be used; the message names the variable and the
  *   fault, and has no login, password or key in it
  *
@@ -58,7 +58,7 @@ export function validatedOrDefault(env: Environment, name: Defaulted, rule: Rule
 /**
  * Returns the valid value of a variable that has no default.
  *
- * @param meaning what it is set to: `the password of DJANGO_DB_USER`
+ * @param meaning the meaning of the value: `the password of DJANGO_DB_USER`
  * @throws {Failure} configuration: it is not set, or its value cannot be used
  */
 export function required(env: Environment, name: string, meaning: string, rule: Rule): string {

@@ -128,8 +128,8 @@ function silverFolder(day: string): string {
 /**
  * The name of a new part, without `.parquet`.
  *
- * @param stem {@linkcode PART_STEM} or what follows {@linkcode LATE_STEM}
- * @param replaced the digest of the marker that the part replaces, where there is one
+ * @param stem {@linkcode PART_STEM}, or the text after {@linkcode LATE_STEM}
+ * @param replaced the digest of the marker that the part replaces, if any
  */
 export function partName(
   stem: string,

@@ -53,7 +53,7 @@ export function printValue(value: Value, type: ColumnType): string {
  * Parses a value in the form of {@linkcode printValue}, or in an equivalent form: a decimal with
  * more or fewer zeros, an instant with another offset.
  *
- * @returns whether a value is that one
+ * @returns a function that tests whether a value equals the parsed one
  * @throws {Error} the text is not a value of the type; the message has an example
  *
  * @example

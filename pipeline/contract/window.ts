@@ -24,7 +24,7 @@ const MICROS_PER_DAY = 86_400_000_000n;
 /**
  * Reads a day in the one spelling that paths and markers use.
  *
- * @returns undefined where the text is not `YYYY-MM-DD` or the calendar has no such day
+ * @returns undefined if the text is not `YYYY-MM-DD` or the day does not exist
  *
  * @example
  * ```ts

@@ -7,8 +7,8 @@ export type BucketState = "object-locked" | "versioned" | undefined;
  * Tests whether a store honours the conditions that publishing relies on, with five puts of one
  * small object and a few reads.
  *
- * @param key where the object may lie; the caller removes it
- * @returns what happened instead, where a condition was not honoured
+ * @param key the key for the object; the caller removes the object
+ * @returns the violation if a condition was not honoured
  * @throws {Failure} the store refused an operation, or is out of reach
  *
  * @example
@@ -52,7 +52,7 @@ export async function tryConditions(
 /**
  * Explains why a store does not honour conditions and what to change, in two sentences.
  *
- * @param state what the bucket says about itself
+ * @param state the state of the bucket, as the store reports it
  */
 export function conditionsRemedy(state: BucketState): string {
   const page = "Nothing was published; see runbook/lake-conformance.md";

@@ -16,7 +16,7 @@ export class FolderInTheWay extends Error {
   /**
    * Creates the error about a folder.
    *
-   * @param path where it lies
+   * @param path the path of the folder
    */
   constructor(path: string) {
     super(`a folder exists at ${path}`);
@@ -51,7 +51,7 @@ export function isCode(error: unknown, code: string): boolean {
 /**
  * Converts an error of the file system to a {@linkcode Failure}.
  *
- * @param task what was being done, as in `read <key> in <lake>`
+ * @param task the failed task, as in `read <key> in <lake>`
  * @returns the error itself if it is not a file system error
  */
 export function directoryFailure(error: unknown, task: string): unknown {

@@ -36,7 +36,7 @@ export interface Lake {
    * Stores an object atomically: a reader sees all of it or nothing. The store verifies the content
    * on arrival.
    *
-   * @returns `conflict` where the condition did not hold, and nothing was stored
+   * @returns `conflict` if the condition did not hold and nothing was stored
    */
   put(
     key: string,

@@ -169,7 +169,7 @@ export function acknowledge(eventIds: ReadonlySet<string>): Acknowledged {
 /**
  * Reads the marker of a window.
  *
- * @returns undefined where the window has none
+ * @returns undefined if the window has no marker
  * @throws {Failure} data: the object is not a marker of that window
  *
  * @example

@@ -48,7 +48,7 @@ const WIDTHS: Readonly<Record<string, number>> = {
  * the size of the input bounds the time and memory of decoding.
  *
  * @param chunk the chunk's bytes
- * @param allowance bounds what decompression may make of it
+ * @param allowance the limit for the decompressed size
  * @returns what the decoder will ask a decompressor for, page by page
  * @throws {Error} a page is damaged, or has a form that neither this pipeline nor Spark writes
  */
@@ -214,7 +214,7 @@ function confirmLevels(levels: Uint8Array, count: number, present: number): void
  * Validates the runs of Parquet's RLE and bit-packing hybrid encoding.
  *
  * @param width bits of a value
- * @returns how many of the values are 1, where they have one bit
+ * @returns the number of values that are 1, if the values have one bit
  */
 function readRuns(bytes: Uint8Array, offset: number, width: number, count: number): number {
   let ones = 0;

@@ -165,7 +165,7 @@ const BYTES_UNDER_WAY = 16 << 20;
 /**
  * Stores a few parts concurrently while the next ones are made.
  *
- * @param store whether to store them at all
+ * @param store true to store the parts
  * @param onPart receives each part when its upload begins
  * @returns the entries for a marker, in order
  */

@@ -203,7 +203,7 @@ export interface S3Probe {
   /**
    * Puts an object with the Content-MD5 of another one, to simulate damage in transit.
    *
-   * @returns `refused` where the store noticed
+   * @returns `refused` if the store detected the damage
    */
   putDamaged(key: string, body: Uint8Array<ArrayBuffer>): Promise<"refused" | "stored">;
   /** Reads the bytes of an object from the one at `first` to the one at `last`. */

@@ -30,7 +30,7 @@ export interface Scratch {
  * provided that the lake is still reachable. Folders of killed processes are removed after an hour.
  *
  * @param signal aborts the work, not the removal
- * @throws {Failure} what the work throws, or that the lake cannot be listed or cleaned
+ * @throws {Failure} the error of the work, or of listing or cleaning the lake
  *
  * @example
  * ```ts

@@ -27,7 +27,7 @@ const [STOP, TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, STRUCT] = [
  * structs. The size of the input bounds time and memory, so that a damaged struct cannot cause an
  * endless read.
  *
- * @param offset where the struct begins
+ * @param offset the start of the struct
  * @returns the struct, and the offset right behind it
  * @throws {Error} the bytes hold no such struct
  */

@@ -13,9 +13,9 @@ const INFINITIES = new Set([0x7fff_ffff_ffff_ffffn, -0x8000_0000_0000_0000n]);
 /**
  * Decodes `COPY … (FORMAT binary)` into row groups whose values have Parquet's form.
  *
- * @param columns what the COPY selects, in that order
+ * @param columns the columns that the COPY selects, in that order
  * @throws {Failure} data: a value that its column cannot hold, with the event that it belongs to
- * @throws {Error} the bytes are not what the format says
+ * @throws {Error} the bytes do not have the format
  */
 export async function* decodeCopy(
   blocks: AsyncIterable<Uint8Array>,

@@ -47,7 +47,7 @@ export async function countByDay(
 /**
  * The day of the outbox's first event, of those that fall on a day at all.
  *
- * @returns undefined where there is none
+ * @returns undefined if there is none
  */
 export async function firstDay(connection: Connection): Promise<Day | undefined> {
   const [row] = await connection.query(`

@@ -92,7 +92,7 @@ export async function readFence(
 /**
  * Reads the transactions that began before an instant and may still commit.
  *
- * @param bound microseconds since 1970; what began later is left out
+ * @param bound microseconds since 1970; later transactions are left out
  */
 export async function readHolders(connection: Connection, bound: bigint): Promise<Holder[]> {
   return (await connection.query(holders(bound))).map((row) => ({

@@ -41,7 +41,7 @@ function readDigits(
  * Converts a numeric at `offset` to DECIMAL(20,8): nine bytes at `target`, the unscaled value in
  * big-endian two's complement.
  *
- * @returns false where it does not fit, and nothing was written
+ * @returns false if the value does not fit and nothing was written
  */
 export function writeDecimal20(
   view: DataView,
@@ -82,7 +82,7 @@ export function writeDecimal20(
 /**
  * Converts a numeric at `offset` to DECIMAL(10,4), as its unscaled value.
  *
- * @returns undefined where it does not fit
+ * @returns undefined if the value does not fit
  */
 export function readDecimal10(view: DataView, offset: number): bigint | undefined {
   const negative = readDigits(view, offset, 4, 3);

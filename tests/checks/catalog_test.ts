@@ -21,7 +21,7 @@ Deno.test("checks after a run: every check after a run has that phase, and facts
   }
 });
 
-Deno.test("checks after a run: a healthy day passes every check, and each says what it looked at", async () => {
+Deno.test("checks after a run: a healthy day passes every check, and each reports what it examined", async () => {
   const results = await judge(HEALTHY);
   assertEquals(results.map(({ verdict }) => verdict), POSTFLIGHT.map(() => "pass"));
   for (const { id, examined } of results) assert(examined, id);
@@ -62,7 +62,7 @@ Deno.test("checks after a run: a day without published data passes no check at a
   ]);
 });
 
-Deno.test("checks after a run: an empty day that was published passes every check, and each says that it is empty", async () => {
+Deno.test("checks after a run: a published empty day passes every check, and each reports that it is empty", async () => {
   const nothing = { parts: [], listed: [] };
   const results = await judge(facts({
     source: { survey: { rows: 0, unfit: [], strays: [], strayCount: 0 } },

@@ -136,7 +136,7 @@ function judgeImageSetting(setting: SparkSetting): Finding[] {
     : [];
 }
 
-/** @param prefix what stands before the image where it is written, as in `image: ` */
+/** @param prefix the text before the image in the manifest, as in `image: ` */
 function judgeReference(image: string, place: Place, prefix: string): Finding[] {
   const reference = parseImage(image);
   if (isPlainSpark(reference)) {

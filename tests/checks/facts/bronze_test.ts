@@ -19,7 +19,7 @@ import {
 
 const KEY = bronzeMarkerKey(DAY);
 
-Deno.test("gatherBronze: a bronze that is without faults", async () => {
+Deno.test("gatherBronze reads a bronze without faults", async () => {
   const bronze = await gatherBronze(await publishedDay(), DAY);
   assertEquals(bronze.marker?.commit.rows, 7);
   assertMatch(bronze.marker!.sha256, /^[0-9a-f]{64}$/);
@@ -80,7 +80,7 @@ Deno.test("events follow each other by event_seq, then time, then id; nulls come
   ordered.forEach((a, i) => ordered.forEach((b, j) => assertEquals(follows(a, b), i > j)));
 });
 
-Deno.test("gatherBronze: no marker, and what lies there without one", async () => {
+Deno.test("gatherBronze reports a missing marker, and the parts without a marker", async () => {
   const lake = await publishedDay();
   lake.objects.delete(KEY);
   const bronze = await gatherBronze(lake, DAY);
@@ -88,14 +88,14 @@ Deno.test("gatherBronze: no marker, and what lies there without one", async () =
   assertEquals([bronze.listed.length, bronze.parts.length], [2, 0]);
 });
 
-Deno.test("gatherBronze: a marker that is not JSON is a fact, in few words", async () => {
+Deno.test("gatherBronze reports a marker that is not JSON as a short fact", async () => {
   const lake = await publishedDay();
   lake.objects.set(KEY, new TextEncoder().encode("<html>"));
   const bronze = await gatherBronze(lake, DAY);
   assertEquals([bronze.marker, bronze.markerProblem], [undefined, "it is not JSON"]);
 });
 
-Deno.test("gatherBronze: a part that is missing", async () => {
+Deno.test("gatherBronze reports a missing part", async () => {
   const lake = await publishedDay();
   const [first] = (await gatherBronze(lake, DAY)).parts;
   lake.objects.delete(first!.part.key);
@@ -123,7 +123,7 @@ Deno.test("gatherBronze: a part with other bytes is not collected, though it can
   assertEquals([part!.stored!.same, part!.footer!.rows, part!.collected], [false, 3, false]);
 });
 
-Deno.test("gatherBronze collects no row of a part whose size is not the marker's", async () => {
+Deno.test("gatherBronze collects no rows of a part with a different size than in the marker", async () => {
   const lake = memoryLake();
   const part = await bronzePart(EVENTS);
   await publishBronze(lake, [{ ...part, bytes: part.bytes + 1 }]);
@@ -132,7 +132,7 @@ Deno.test("gatherBronze collects no row of a part whose size is not the marker's
   assertEquals([found!.footer!.rows, found!.collected], [7, false]);
 });
 
-Deno.test("gatherBronze: a part whose pages are broken, and was published so", async () => {
+Deno.test("gatherBronze reports a part that was published with broken pages", async () => {
   const lake = memoryLake();
   const good = await bronzePart(EVENTS);
   const body = good.body.slice();
@@ -161,7 +161,7 @@ Deno.test("gatherBronze: a column without a type is named so, and its rows are r
   assertEquals([bronze.parts[0]!.collected, bronze.events], [true, 7]);
 });
 
-Deno.test("gatherBronze: a null where the contract allows none is a problem of the part", async () => {
+Deno.test("gatherBronze reports a null in a required column as a problem of the part", async () => {
   const lake = memoryLake();
   const nullable = EVENT_COLUMNS.map((column) => ({ ...column, nullable: true })); // as Spark does
   const group = rowGroup([{ ...EVENTS[0]!, operation: null as unknown as bigint }]);
@@ -171,7 +171,7 @@ Deno.test("gatherBronze: a null where the contract allows none is a problem of t
   assertEquals([part!.problem, part!.collected], ["column operation_id contains a null", false]);
 });
 
-Deno.test("gatherBronze: what lies beside the marker's parts is listed, but no marker and no hidden file", async () => {
+Deno.test("gatherBronze lists unreferenced parts, but no markers or hidden files", async () => {
   const lake = await publishedDay();
   const orphan = `${bronzePrefix(DAY)}part-00000-orphan.parquet`;
   for (const key of [orphan, `${bronzePrefix(DAY)}_SUCCESS`, `${bronzePrefix(DAY)}.tmp.parquet`]) {
@@ -182,7 +182,7 @@ Deno.test("gatherBronze: what lies beside the marker's parts is listed, but no m
   assert(listed.some(({ key }) => key === orphan));
 });
 
-Deno.test("gatherBronze: a day that is published again while it is read is read again", async () => {
+Deno.test("gatherBronze reads a day again that was published during the reading", async () => {
   const lake = await publishedDay();
   const [first] = (await gatherBronze(lake, DAY)).parts;
   const newer = [await bronzePart(EVENTS)];
@@ -215,7 +215,7 @@ Deno.test("gatherBronze: one part is in hand at a time", async () => {
   assertEquals(most, 1);
 });
 
-Deno.test("gatherBronze: a lake that is out of reach is no fact", async () => {
+Deno.test("gatherBronze fails for an unreachable lake", async () => {
   for (const kind of ["unreachable", "configuration"] as const) {
     const lake = await publishedDay();
     const failure = new Failure({

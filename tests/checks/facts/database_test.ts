@@ -22,7 +22,7 @@ async function refused(config: DatabaseConfig): Promise<Refusal> {
   return fact;
 }
 
-Deno.test("gatherDatabase: an outbox that is without faults", async () => {
+Deno.test("gatherDatabase reads an outbox without faults", async () => {
   await using db = await outbox();
   const { name, user, version, table, nearMisses, today, holders, graceSeconds } = await opened(
     db.config,
@@ -47,7 +47,7 @@ Deno.test("gatherDatabase: a login that the server refuses is a fact, with the v
   assertMatch(nowhere.failure.remedy, /^Set DJANGO_DB_NAME/);
 });
 
-Deno.test("gatherDatabase: a server that is not there is no fact", async () => {
+Deno.test("gatherDatabase fails for an unreachable server", async () => {
   await using db = await outbox();
   const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = gone.addr;
@@ -82,7 +82,7 @@ Deno.test("gatherDatabase: a server that accepts and never answers is let go of 
   connection.close();
 });
 
-Deno.test("gatherDatabase: a table by another name is a near miss, and what is like neither is none", async () => {
+Deno.test("gatherDatabase reports tables with similar names as near misses, and no other tables", async () => {
   await using db = await outbox({
     events: [
       "ALTER TABLE stop_events RENAME TO api_stopevent",
@@ -106,7 +106,7 @@ Deno.test("gatherDatabase: a role that may not read the table, and sees its colu
   assert(table!.columns.length > 15);
 });
 
-Deno.test("gatherDatabase: who keeps today from being sealed: open and prepared transactions, with pid, gid and age", async () => {
+Deno.test("gatherDatabase reports open and prepared transactions that prevent sealing, with pid, gid and age", async () => {
   await using db = await outbox();
   const writer = await db.connect();
   await writer.query(

@@ -176,7 +176,7 @@ Deno.test("gatherImage: each image is asked for once, however many jobs run it, 
   }
 });
 
-Deno.test("gatherImage: a registry out of reach is no fact at all, and ends what else is under way", async () => {
+Deno.test("gatherImage fails for an unreachable registry, and cancels other reads", async () => {
   const body = () => new ReadableStream({ start() {} });
   const silent = startFakeRegistry(
     IMAGE,
@@ -195,7 +195,7 @@ Deno.test("gatherImage: a registry out of reach is no fact at all, and ends what
   }
 });
 
-Deno.test("gatherImage: an image without a folder of jars has none, and one of another home has them there", async () => {
+Deno.test("gatherImage finds no jars without a jars folder, and finds them in another Spark home", async () => {
   const [plain, other] = [
     imageOf({ layers: [{ "bin/sh": "" }] }),
     imageOf({ layers: [{ "srv/jars/hadoop-common-3.3.6.jar": "" }], env: ["SPARK_HOME=/srv"] }),
@@ -216,7 +216,7 @@ Deno.test("gatherImage: an image without a folder of jars has none, and one of a
   }
 });
 
-Deno.test("gatherImage: an archive stands in for the registry: of the images that jobs run, or with all of its own", async () => {
+Deno.test("gatherImage reads an archive instead of registries: the images that jobs run, or all images", async () => {
   const archive = await Deno.makeTempFile({ suffix: ".tar" });
   try {
     await Deno.writeFile(archive, dockerArchive(IMAGE, ["ghcr.io/team/spark:1", "spark:dev"]));

@@ -62,7 +62,7 @@ Deno.test("directory: keeps every promise that it can, and has no object afterwa
   await Deno.remove(path, { recursive: true });
 });
 
-Deno.test("directory: a file where it belongs is a fact", async () => {
+Deno.test("gatherLake: a file in place of the directory is a fact", async () => {
   const path = await Deno.makeTempFile();
   const fact = await gatherLake({ kind: "directory", path });
   assert(!fact.opened);
@@ -119,7 +119,7 @@ Deno.test("gatherLake: a store that ignores If-Match lets everyone overwrite", a
   });
 });
 
-Deno.test("gatherLake: a store that cannot do conditional puts at all says so", async () => {
+Deno.test("gatherLake reports a store without conditional puts", async () => {
   const problems = await broken(({ method, headers }, serve) =>
     method === "PUT" && (headers.has("if-match") || headers.has("if-none-match"))
       ? refusal(501, "NotImplemented")
@@ -150,7 +150,7 @@ Deno.test("gatherLake: a store that accepts damaged content", async () => {
   });
 });
 
-Deno.test("gatherLake: a store whose listings lag behind", async () => {
+Deno.test("gatherLake reports a store with delayed listings", async () => {
   const { listing, ...others } = await broken(({ method, url }, serve) =>
     method === "GET" && decodeURIComponent(url).includes("/listing/")
       ? new Response(
@@ -211,7 +211,7 @@ Deno.test("gatherLake: an aborted trial leaves nothing behind", async () => {
   await server.stop();
 });
 
-Deno.test("gatherLake: what a killed trial left behind goes after an hour, and nothing else", async () => {
+Deno.test("gatherLake removes only leftovers of killed trials, after an hour", async () => {
   const config = await store("strict S3").createBucket("leftovers");
   const lake = openLake(config);
   const old = `_preflight/${Date.now() - 2 * 3_600_000}-x/range`;

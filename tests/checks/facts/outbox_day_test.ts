@@ -49,7 +49,7 @@ Deno.test("gatherSource compares identities and values, where counts alone would
   ]);
 });
 
-Deno.test("gatherSource: a part that is missing is a fact, and no failure", async () => {
+Deno.test("gatherSource reports a missing part as a fact, not as a failure", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -68,7 +68,7 @@ Deno.test("gatherSource: a marker that cannot be used leaves the survey", async 
   assertEquals([survey!.rows, compared, refusal], [4, undefined, undefined]);
 });
 
-Deno.test("gatherSource: an event_id that is there twice is why the outbox cannot be copied", async () => {
+Deno.test("gatherSource reports a repeated event_id as the reason why the outbox cannot be copied", async () => {
   const again = "ALTER TABLE stop_events DROP CONSTRAINT stop_events_pkey";
   await using db = await outbox({ events: [again, event(1), event(1, { event_seq: "2" })] });
   await using lake = await temporaryLake();
@@ -78,7 +78,7 @@ Deno.test("gatherSource: an event_id that is there twice is why the outbox canno
   assertStringIncludes(refusal!.failure.remedy, "ADD PRIMARY KEY (event_id);");
 });
 
-Deno.test("gatherSource refuses what is no table, and a role that may not read it", async () => {
+Deno.test("gatherSource refuses a relation that is not a table, and a role without read permission", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();
   await db.query(`ALTER TABLE stop_events RENAME TO stored;
@@ -91,7 +91,7 @@ Deno.test("gatherSource refuses what is no table, and a role that may not read i
   assertStringIncludes(message, "materialized view");
 });
 
-Deno.test("gatherSource looks again where the day was published meanwhile", async () => {
+Deno.test("gatherSource reads again if the day was published meanwhile", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
@@ -132,7 +132,7 @@ Deno.test("gatherSource takes no event for lost that came while it was at work",
   assertEquals([lost.size, late.size], [0, 0]);
 });
 
-Deno.test("gatherSource ends its session, also where it fails", async () => {
+Deno.test("gatherSource ends its session, even after a failure", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const sessions = async () => {
@@ -154,7 +154,7 @@ Deno.test("gatherSource ends its session, also where it fails", async () => {
   assertEquals(await gone(), "0");
 });
 
-Deno.test("gatherSource: an abort ends it at once, and says why", async () => {
+Deno.test("gatherSource ends immediately on abort, with the reason", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
   const late = new Failure({

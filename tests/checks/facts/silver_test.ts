@@ -16,7 +16,7 @@ function sourceOf({ marker }: BronzeFact): SourceFact {
   return { ...SOURCE, compared: { ...compared(), sha256: marker!.sha256 } };
 }
 
-Deno.test("gatherSilver: a silver that is without faults", async () => {
+Deno.test("gatherSilver reads a silver without faults", async () => {
   const silver = await gatherSilver(await publishedDay(), DAY);
   assertEquals(silver.marker?.commit.rows, 3);
   assertEquals(silver.listed.map(({ key }) => key), silver.parts.map(({ part }) => part.key));
@@ -69,7 +69,7 @@ Deno.test("parts of every client are listed, and of no other day", async () => {
   assertEquals(listed.map(({ key }) => key), keys);
 });
 
-Deno.test("gatherSilver: no marker, and a marker that is none", async () => {
+Deno.test("gatherSilver reports a missing marker and an invalid marker", async () => {
   const lake = await publishedDay();
   lake.objects.set(KEY, new TextEncoder().encode("[]"));
   assertEquals((await gatherSilver(lake, DAY)).markerProblem, "the marker is not an object");

@@ -111,7 +111,7 @@ Deno.test("apply_plan ignores the fields that only the server sets", () => {
   assertEquals(differences(observed, live, { whole: true }), []);
 });
 
-Deno.test("apply_plan: where the server may not be asked, only the manifest's own fields count", () => {
+Deno.test("apply_plan compares only the manifest's fields without permission for a dry run", () => {
   const live = POLICY.replace("namespace: analytics-jobs }", "labels: { by: somebody } }")
     .replace("spec:", "spec:\n  filledIn: by the server");
   const manifest = POLICY.replace(", namespace: analytics-jobs", "");

@@ -30,7 +30,7 @@ function broken(layer: "bronze" | "silver", changes: Partial<PartFact>, keep?: "
 for (const { id, layer, fact } of LAYERS) {
   const { key: object, bytes } = fact.parts[0]!.part;
 
-  Deno.test(`parts: ${id} fails where a part is missing; checks of its rows are skipped`, async () => {
+  Deno.test(`parts: ${id} fails if a part is missing; checks of its rows are skipped`, async () => {
     const { others } = await assertOnly(id, broken(layer, {}), [
       {
         severity: "fail",
@@ -43,14 +43,14 @@ for (const { id, layer, fact } of LAYERS) {
     assertEquals(others["parquet-schema"], "skip");
   });
 
-  Deno.test(`parts: ${id} fails where a part has other bytes`, async () => {
+  Deno.test(`parts: ${id} fails if a part has other bytes`, async () => {
     const problem = "it is not a Parquet file: it is cut off";
     const given = broken(layer, { stored: { bytes: 12, same: false }, problem });
     const says = `it has 12 bytes, but the commit marker says ${bytes.toLocaleString("en-US")}`;
     await assertOnly(id, given, [{ object, field: "bytes", problem: says }]);
   });
 
-  Deno.test(`parts: ${id} fails where the marker names another size for the same content`, async () => {
+  Deno.test(`parts: ${id} fails if the marker names another size for the same content`, async () => {
     const stored = { bytes: bytes + 1, same: true };
     const { findings: [finding] } = await assertOnly(id, broken(layer, { stored }, "footer"), [
       { severity: "fail", object, field: "bytes" },
@@ -63,13 +63,13 @@ for (const { id, layer, fact } of LAYERS) {
     );
   });
 
-  Deno.test(`parts: ${id} fails where a part has another sha256`, async () => {
+  Deno.test(`parts: ${id} fails if a part has another sha256`, async () => {
     const given = broken(layer, { stored: { bytes, same: false } }, "footer");
     const { others } = await assertOnly(id, given, [{ object, field: "sha256" }]);
     assertEquals(others["silver-status"], "skip");
   });
 
-  Deno.test(`parts: ${id} fails where a part cannot be read, though it is as it was published`, async () => {
+  Deno.test(`parts: ${id} fails if a part cannot be read, though it is as it was published`, async () => {
     const problem = "column operation_id contains a null";
     const given = broken(layer, { stored: { bytes, same: true }, problem }, "footer");
     await assertOnly(id, given, [{ object, problem: `it cannot be read: ${problem}` }]);
@@ -110,7 +110,7 @@ const ID = "orphan-parts";
 const CLEAN = "deno task clean --date 2025-12-28";
 const object = "bronze/events/date=2025-12-28/part-00000-0ld.parquet";
 
-Deno.test("orphan-parts passes, and says how many parts it saw", async () => {
+Deno.test("orphan-parts passes, and reports the number of parts", async () => {
   assertEquals((await resultOf(ID, HEALTHY)).examined, "4 parts in the day's folders");
 });
 
@@ -132,7 +132,7 @@ Deno.test("orphan-parts only warns of a part that a run may be about to publish"
   }]);
 });
 
-Deno.test("orphan-parts tells old and young parts apart, and names a few of many", async () => {
+Deno.test("orphan-parts distinguishes old and young parts, and lists at most a few", async () => {
   const keys = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => `bronze/events/date=2025-12-28/${i}.parquet`);
   const listed = [
     ...keys.map((key) => listedObject(key)),
@@ -149,7 +149,7 @@ Deno.test("orphan-parts tells old and young parts apart, and names a few of many
   ]);
 });
 
-Deno.test("orphan-parts looks into every client's folder, also where silver has no part", async () => {
+Deno.test("orphan-parts examines every client's folder, even if silver has no part", async () => {
   for (const client of [2, 99]) {
     const object =
       `silver/stop_executions/client_id=${client}/date=2025-12-28/part-00000-0ld.parquet`;

@@ -29,7 +29,7 @@ function imagesOf(status: Fields, yaml?: string): string[] {
   return objects.map(({ value }) => /rbs-spark:\w+/.exec(JSON.stringify(value))![0]);
 }
 
-Deno.test("platformOf: a Job that runs goes on as it began; any other is what the manifests say", () => {
+Deno.test("platformOf keeps a running Job unchanged, and takes any other object from the manifests", () => {
   const manifest = job("rbs-spark:ours");
   assertEquals(imagesOf(SUSPENDED, manifest), ["rbs-spark:ours"]);
   assertEquals(imagesOf(RUNNING, manifest), ["rbs-spark:live"]);

@@ -243,7 +243,7 @@ for (
   });
 }
 
-Deno.test("sparkJobsOf takes an unknown master for Kubernetes where other settings need it", () => {
+Deno.test("sparkJobsOf treats an unknown master as Kubernetes if other settings require it", () => {
   assertEquals(jobOf({ args: ["--master=$(URL)", "--num-executors=2"] }).mode, "client");
 });
 
@@ -275,7 +275,7 @@ Deno.test("sparkJobsOf reads the file of --properties-file in place of spark-def
   assertEquals(jobOf({ args, container: MOUNT, pod: VOLUME, more }).executor?.count, 5);
 });
 
-Deno.test("sparkJobsOf says where each value was said, and what else a job has", () => {
+Deno.test("sparkJobsOf reports the source of each value", () => {
   const job = jobOf({
     args: [
       `--master=${K8S}`,
@@ -337,7 +337,7 @@ Deno.test("driver-executor-traffic and rbac agree that flags in PYSPARK_SUBMIT_A
   );
 });
 
-Deno.test("driver-executor-traffic, rbac and quota-fit are unknown together where the master is", () => {
+Deno.test("driver-executor-traffic, rbac and quota-fit are unknown if the master is unknown", () => {
   const job = HEALTHY.job.replace(
     / +args:\n(?: +- .*\n)+/,
     '          args: ["--master=$(MASTER_URL)", job.py]\n',
@@ -366,7 +366,7 @@ const withSecret = (key: string) => (check: PlatformCheck | typeof imageDeps) =>
   return JSON.stringify(check.run({ manifests: manifests({ job, more: ACCOUNT_AND_QUOTA }) }));
 };
 
-Deno.test("quota-fit and image-deps are unknown where a Secret that is not there holds the value", () => {
+Deno.test("quota-fit and image-deps are unknown if a missing Secret contains the value", () => {
   for (
     const key of ["spark.executor.instances", "spark.executor.memory", "executor.request.cores"]
   ) {
@@ -392,7 +392,7 @@ Deno.test("quota-fit fails for an amount that Spark or Kubernetes refuses", () =
   }
 });
 
-Deno.test("quota-fit counts dynamic allocation, and warns where it has no limit", () => {
+Deno.test("quota-fit counts dynamic allocation, and warns if it has no limit", () => {
   const dynamic = (more: string) =>
     outcomeOf(
       quotaFit,
@@ -437,14 +437,14 @@ Deno.test("node-pool and service-account judge the driver that Spark creates in 
   }
 });
 
-Deno.test("image-deps fails where no setting names the image of the executors", () => {
+Deno.test("image-deps fails if no setting names the image of the executors", () => {
   assertMatch(
     outcomeOf(imageDeps, /executor\.container\.image/, "driver.container.image"),
     /no setting names the image of the executors/,
   );
 });
 
-Deno.test("rbac fails where Spark makes the pods in another namespace", () => {
+Deno.test("rbac fails if Spark makes the pods in another namespace", () => {
   const namespace = /spark\.kubernetes\.namespace=analytics-jobs/;
   assertMatch(outcomeOf(rbac, namespace, "a.b=c"), /Spark makes its pods in the namespace default/);
   assertMatch(

@@ -23,7 +23,7 @@ const refusing = (status: number, says: string) => () =>
     ),
   );
 
-Deno.test("readObjects: what may not be read is reported with its kind and namespace, in the server's words", async () => {
+Deno.test("readObjects reports a missing permission with kind, namespace and the server's message", async () => {
   const cluster = answering("list", refusing(403, "pods is forbidden"));
   const reading = await readKind(cluster, POD, "robson", undefined);
   assertEquals(
@@ -72,7 +72,7 @@ Deno.test("objects that have no name are left out", async () => {
   assertEquals(objects.map(({ name }) => name), ["a"]);
 });
 
-Deno.test("readObjects: a server that does not say who we are is no trouble, one that takes us for nobody is", async () => {
+Deno.test("readObjects accepts a server that does not report the user, and fails for an anonymous user", async () => {
   for (const status of [403, 404]) {
     assertEquals(await whoAmI(answering("create", refusing(status, "no")), undefined), undefined);
   }
@@ -80,7 +80,7 @@ Deno.test("readObjects: a server that does not say who we are is no trouble, one
   await assertRejects(() => whoAmI(answering("create", nobody), undefined), ApiError);
 });
 
-Deno.test("readObjects: when it ends, what is under way is ended and waited for", async () => {
+Deno.test("readObjects cancels pending requests at the end, and waits for them", async () => {
   const { promise, reject } = Promise.withResolvers<never>();
   const requests = tracked({ list: () => promise, close: () => reject("closed") } as never);
   const listing = requests.cluster.list(POD, undefined);
@@ -90,7 +90,7 @@ Deno.test("readObjects: when it ends, what is under way is ended and waited for"
   assertEquals(ended, ["list"]);
 });
 
-Deno.test("readObjects: of pods on nodes stays what says how much room they take, and who made them", () => {
+Deno.test("readObjects reduces scheduled pods to their requests and owners", () => {
   const pods = liveObjects(`
 apiVersion: v1
 kind: Pod

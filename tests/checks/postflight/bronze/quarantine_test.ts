@@ -33,7 +33,7 @@ function quarantined(events: readonly UnfitEvent[], state: "open" | "sealed" = "
 const one = quarantined([unfit(8)]);
 const object = one.marker.commit.quarantine!.key;
 
-Deno.test("quarantine passes where the marker names none", async () => {
+Deno.test("quarantine passes if the marker has no quarantine", async () => {
   const { verdict, examined } = await resultOf(ID, HEALTHY);
   assertEquals([verdict, examined], ["pass", `${BRONZE.markerKey} names no event in quarantine`]);
 });
@@ -62,7 +62,7 @@ Deno.test("quarantine has a run take corrected events into an open day", async (
   assertStringIncludes(finding!.fix, "Then run: deno task run --date 2025-12-28");
 });
 
-Deno.test("quarantine names five of many events, and counts the rest", async () => {
+Deno.test("quarantine lists five of many events, and counts the rest", async () => {
   const events = Array.from({ length: 7 }, (_, i) => unfit(i));
   const source = { compared: compared({ unfit: events }) };
   const { findings } = await assertOnly(ID, facts({ source, bronze: quarantined(events) }), [{}]);
@@ -70,13 +70,13 @@ Deno.test("quarantine names five of many events, and counts the rest", async () 
   assertStringIncludes(findings[0]!.problem, `${unfit(4).event_id} (fill_price is NaN) and 2 more`);
 });
 
-Deno.test("quarantine fails for unfit events that came since, which no marker names yet", async () => {
+Deno.test("quarantine fails for new unfit events that no marker records yet", async () => {
   const events = [unfit(8)];
   const source = { compared: compared({ unfit: events, newlyUnfit: events }) };
   await assertOnly(ID, facts({ source }), [{ object: BRONZE.markerKey }]);
 });
 
-Deno.test("quarantine tells an event that was corrected, and row-counts leaves it to it", async () => {
+Deno.test("quarantine reports a corrected event, and row-counts does not", async () => {
   const source = { compared: compared({ late: new Set([unfit(8).event_id!]) }) };
   await assertOnly(ID, facts({ source, bronze: one }), [{
     severity: "fail",
@@ -112,7 +112,7 @@ Deno.test("quarantine fails for events on no day, also where the day was not pub
   assertEquals(finding!.problem, expected.problem);
 });
 
-Deno.test("quarantine fails where the document is damaged, and row-counts refers to it", async () => {
+Deno.test("quarantine fails if the document is damaged, and row-counts refers to it", async () => {
   const { quarantine: _, ...bronze } = one;
   const { compared: __, ...source } = SOURCE;
   const refusal = {

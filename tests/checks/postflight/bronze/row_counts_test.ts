@@ -159,7 +159,7 @@ Deno.test("row-counts accepts exactly what an amendment acknowledged, and says s
   ]);
 });
 
-Deno.test("row-counts fails where a run could not copy the outbox", async () => {
+Deno.test("row-counts fails if a run could not copy the outbox", async () => {
   const refusal: Refusal = {
     opened: false,
     name: "stop_events in reader@db:5432/rbsdb",
@@ -180,7 +180,7 @@ Deno.test("row-counts fails where a run could not copy the outbox", async () => 
   assertEquals(others, { "quarantine": "skip" });
 });
 
-Deno.test("row-counts fails where a footer has other rows than the marker", async () => {
+Deno.test("row-counts fails if a footer has other rows than the marker", async () => {
   const { footer, part } = BRONZE.parts[0]!;
   const parts = withFirst(BRONZE.parts, { footer: { ...footer!, rows: 3 } });
   const { findings } = await assertOnly(ID, facts({ bronze: { parts, events: 6 } }), [{

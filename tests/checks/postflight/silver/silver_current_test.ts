@@ -70,7 +70,7 @@ Deno.test("silver-current lets a run bring an open silver up to date", async () 
   ]);
 });
 
-Deno.test("silver-current fails where silver is open, and its bronze sealed", async () => {
+Deno.test("silver-current fails if silver is open, and its bronze sealed", async () => {
   await assertOnly(ID, facts({ silver: recommit(SILVER, { state: "open" }) }), [{
     object,
     field: "state",

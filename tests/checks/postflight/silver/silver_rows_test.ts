@@ -21,7 +21,7 @@ Deno.test("silver-rows passes with one row per operation", async () => {
   assertEquals((await resultOf(ID, HEALTHY)).examined, "3 rows of 3 operations");
 });
 
-Deno.test("silver-rows fails where an operation has no row", async () => {
+Deno.test("silver-rows fails if an operation has no row", async () => {
   await assertOnly(ID, silver([first, third]), [{
     severity: "fail",
     object: SILVER.markerKey,
@@ -72,7 +72,7 @@ Deno.test("silver-rows fails for a row of another client than its events", async
   }]);
 });
 
-Deno.test("silver-rows fails where a footer has other rows than the marker", async () => {
+Deno.test("silver-rows fails if a footer has other rows than the marker", async () => {
   const { footer, part } = SILVER.parts[0]!;
   const parts = withFirst(SILVER.parts, { footer: { ...footer!, rows: 5 } });
   await assertOnly(ID, facts({ silver: { parts } }), [{
@@ -82,7 +82,7 @@ Deno.test("silver-rows fails where a footer has other rows than the marker", asy
   }]);
 });
 
-Deno.test("silver-rows fails where silver has no rows at all, and silver-status does not pass", async () => {
+Deno.test("silver-rows fails if silver has no rows at all, and silver-status does not pass", async () => {
   const { others } = await assertOnly(ID, silver([]), [
     { problem: "no row for 3 operations with execution events: 11, 12, 13" },
   ]);

@@ -11,7 +11,7 @@ const BINDING = named("RoleBinding");
 const CONFIG_MAPS =
   '  - apiGroups: [""]\n    resources: [configmaps]\n    verbs: [create, deletecollection]\n';
 
-Deno.test("rbac fails where the role lacks a permission that Spark needs", async () => {
+Deno.test("rbac fails if the role lacks a permission that Spark needs", async () => {
   const [finding] = await assertFound(ID, access(POD_VERBS, "[create, get, list, delete]"), {
     severity: "fail",
     object: ROLE,
@@ -30,7 +30,7 @@ Deno.test("rbac fails where the role lacks a permission that Spark needs", async
   });
 });
 
-Deno.test("rbac fails where no binding gives the account a role that exists", async () => {
+Deno.test("rbac fails if no binding gives the account a role that exists", async () => {
   const none = "no role is bound to the service account spark-jobs in analytics-jobs";
   const subject = "kind: ServiceAccount\n    name: ";
   await assertFound(ID, access(`${subject}spark-jobs`, `${subject}other`), {

@@ -41,7 +41,7 @@ Deno.test("service-account fails for the default account", async () => {
   ]);
 });
 
-Deno.test("service-account fails where the driver gets no token", async () => {
+Deno.test("service-account fails if the driver gets no token", async () => {
   const automount = "automountServiceAccountToken: true\n";
   const silent = change(JOB, `      ${automount}`, "");
   assertEquals(await only(silent), [[

@@ -63,7 +63,7 @@ for (
   });
 }
 
-Deno.test("quota-fit prefers what PySpark sets to the command line", async () => {
+Deno.test("quota-fit prefers PySpark's settings to the command line", async () => {
   const call = '\n\nbuilder.config("spark.executor.instances", "4")\n\ndef run';
   const results = await judgeFiles(change(CODE, "\n\n\ndef run", call));
   assertEquals(results.find(({ id }) => id === ID)!.verdict, "fail");
@@ -145,7 +145,7 @@ spec: {template: {spec: {initContainers: [${list([init, "10m"])}], containers: [
   }
 });
 
-Deno.test("quota-fit fails where a pod does not set what the quota counts", async () => {
+Deno.test("quota-fit fails if a pod does not set a resource that the quota counts", async () => {
   await assertFound(
     ID,
     {
@@ -174,7 +174,7 @@ Deno.test("quota-fit fills in the defaults of a LimitRange", async () => {
   });
 });
 
-Deno.test("quota-fit fails for what a LimitRange or the API server refuses", async () => {
+Deno.test("quota-fit fails for a pod that a LimitRange or the API server refuses", async () => {
   await assertFound(ID, quota('cpu: "4"', "cpu: 1500m"), {
     problem:
       "the executor is limited to 2 of cpu, and LimitRange analytics-jobs/analytics-jobs allows a " +

@@ -18,7 +18,7 @@ function without(...nearMisses: string[]): ReadyFacts {
   return { ...READY, database: { ...DATABASE, table: undefined, nearMisses } };
 }
 
-Deno.test("table-name passes where the table has the contract's columns", async () => {
+Deno.test("table-name passes if the table has the contract's columns", async () => {
   const { verdict, examined } = (await judgeReady(READY)).find(({ id }) => id === ID)!;
   assertEquals([verdict, examined?.split("; ").at(-2)], ["pass", `${object}: 19 columns`]);
 });

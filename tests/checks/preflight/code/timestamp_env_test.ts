@@ -54,7 +54,7 @@ Deno.test("timestamp-env accepts escapes, and dollar signs that no shell expands
   }
 });
 
-Deno.test("timestamp-env does not show the value of what sounds like a secret", async () => {
+Deno.test("timestamp-env does not show the value of a variable that may be a secret", async () => {
   const files = change(
     JOB,
     PORT,

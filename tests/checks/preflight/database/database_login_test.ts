@@ -1,13 +1,13 @@
 import { assertEquals } from "../../../support/assert.ts";
 import { assertOnlyBefore, judgeReady, READY, REFUSED } from "../../healthy/platform.ts";
 
-Deno.test("database-login passes with who logged in where", async () => {
+Deno.test("database-login passes, and reports the user and the database", async () => {
   const results = await judgeReady(READY);
   const { verdict, examined } = results.find(({ id }) => id === "database-login")!;
   assertEquals([verdict, examined], ["pass", "robson@db:5432/rbsdb, Postgres 18.4"]);
 });
 
-Deno.test("database-login fails where the server refuses, and what lies behind it is only skipped", async () => {
+Deno.test("database-login fails if the server refuses, and dependent checks are skipped", async () => {
   const { others } = await assertOnlyBefore("database-login", { ...READY, database: REFUSED }, [{
     severity: "fail",
     object: REFUSED.name,

@@ -20,7 +20,7 @@ const PREPARED: Holder = {
   reason: "prepared transaction it's of robson waits since …",
 };
 
-Deno.test("late-writers passes where nobody is at work", async () => {
+Deno.test("late-writers passes without open transactions", async () => {
   const { verdict, examined } = (await judgeReady(READY)).find(({ id }) => id === ID)!;
   assertEquals([verdict, examined], [
     "pass",

@@ -71,7 +71,7 @@ for (
   });
 }
 
-Deno.test("image-deps takes a digest, and an init container's image as well", async () => {
+Deno.test("image-deps accepts a digest, also for an init container's image", async () => {
   const digest = `ghcr.io/example/rbs-spark@sha256:${"a".repeat(64)}`;
   await assertFound(ID, change(JOB, IMAGE, digest));
   const init = `initContainers:

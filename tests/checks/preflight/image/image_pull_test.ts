@@ -72,7 +72,7 @@ const denied = refusal(IMAGE, "denied", { credentials: CREDENTIALS, loggedIn: tr
 const anonymous = contents(IMAGE);
 const closed = refusal(IMAGE, "denied");
 
-Deno.test("image-pull: a pull secret that opens the registry is well, and so is a registry that needs none", async () => {
+Deno.test("image-pull passes for a valid pull secret, and for a public registry", async () => {
   const { verdict, examined } = await judge([opened], objects(["registry"], secret("ghcr.io")));
   assertEquals([verdict, examined], ["pass", "1 image, 1 pull secret"]);
   assertEquals((await judge([anonymous], objects([], ""))).verdict, "pass");
@@ -157,7 +157,7 @@ Deno.test("image-pull: a registry that opens without it makes a bad pull secret 
   assertEquals((await judge([other], objects(["registry"], secret("quay.io")))).verdict, "pass");
 });
 
-Deno.test("image-pull: a tag that is not there is reported where the job names it, with a cluster and without", async () => {
+Deno.test("image-pull reports a missing tag at the job's image field, with and without a cluster", async () => {
   for (const live of [objects([], ""), undefined]) {
     const { verdict, findings } = await judge([refusal(IMAGE, "unknown")], live);
     assertEquals([verdict, findings.length], ["fail", 1]);
@@ -174,13 +174,13 @@ Deno.test("image-pull: a tag that is not there is reported where the job names i
   }
 });
 
-Deno.test("image-pull: what is wrong inside an image does not prevent pulling it", async () => {
+Deno.test("image-pull ignores faults in the contents of an image", async () => {
   for (const trouble of ["platform", "broken"] as const) {
     assertEquals((await judge([refusal(IMAGE, trouble)], objects([], ""))).verdict, "pass");
   }
 });
 
-Deno.test("without the cluster nobody knows with what it pulls", async () => {
+Deno.test("image-pull: without a cluster the pull secrets are unknown", async () => {
   const { verdict, reason, findings } = await judge([denied], undefined);
   assertEquals([verdict, findings.length], ["error", 0]);
   assertStringIncludes(reason ?? "", "The pull secrets of the cluster are unknown");

@@ -36,7 +36,7 @@ const withArgument = (...args: string[]) =>
 
 const EXECUTOR = "spark.kubernetes.executor.container.image";
 
-Deno.test("image_uses: a job's image is used where its container says so, with the files that it names", () => {
+Deno.test("image_uses lists the image of a job's container, with the files that the job refers to", () => {
   const [use, ...others] = usesIn(ONE_IMAGE);
   assertEquals(others, []);
   const { place, reference, isSpark, bySpark, files, namespace, secrets } = use!;
@@ -51,7 +51,7 @@ Deno.test("image_uses: a job's image is used where its container says so, with t
   assertEquals(secrets, []);
 });
 
-Deno.test("image_uses: the executors' image is one too, where Spark's setting says so", () => {
+Deno.test("image_uses lists the executors' image from Spark's setting", () => {
   for (const key of [EXECUTOR, "spark.kubernetes.container.image"]) {
     const [, use, ...others] = usesIn(withArgument(`--conf=${key}=ghcr.io/example/other:1`));
     assertEquals(others, []);
@@ -137,7 +137,7 @@ const secretsOf = (use: ImageUse | undefined) =>
     `${namespace}/${name}${secret === undefined ? " missing" : ""}`
   ));
 
-Deno.test("image_uses: a pod's pull secrets are its own, and its service account's where it has none", () => {
+Deno.test("image_uses uses the pod's pull secrets, or those of its service account", () => {
   const account = withAccount(ONE_IMAGE, "a", "b");
   assertEquals(secretsOf(usesIn(account)[0]), ["analytics-jobs/a", "analytics-jobs/b"]);
   const [use] = usesIn(withPod(account, "c"));
@@ -196,7 +196,7 @@ Deno.test("image_uses: each pair of image and credentials is asked for once, wit
   );
 });
 
-Deno.test("image_uses: the operator's own credentials are for pods whose pull secrets are not at hand", () => {
+Deno.test("image_uses uses the operator's credentials for pods with unknown pull secrets", () => {
   const from = (files: Readonly<Record<string, string>>) =>
     requestsFor(usesIn(files), own).flatMap(({ credentials }) =>
       credentials.map(({ from }) => from)

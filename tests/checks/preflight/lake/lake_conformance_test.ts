@@ -26,7 +26,7 @@ async function resultOf(given: ReadyFacts) {
 }
 
 for (const { promise } of LAKE.promises) {
-  Deno.test(`lake-conformance fails where the store breaks ${promise}`, async () => {
+  Deno.test(`lake-conformance fails if the store breaks ${promise}`, async () => {
     const problem = "it did something else";
     const { findings } = await assertOnlyBefore(ID, but({ promise, kept: false, problem }), [
       { severity: "fail", object: LAKE.name, field: promise, problem },
@@ -44,7 +44,7 @@ Deno.test("lake-conformance passes with the promises that were tried", async () 
   ]);
 });
 
-Deno.test("lake-conformance does not pass where a promise could not be tried, or none was", async () => {
+Deno.test("lake-conformance does not pass if a promise was not tested, or no promise was", async () => {
   const unknown = { promise: "range", kept: undefined, problem: "it hung" } as const;
   const half = await resultOf(but(unknown));
   assertEquals([half.verdict, half.reason], ["error", "range: it hung"]);
@@ -52,7 +52,7 @@ Deno.test("lake-conformance does not pass where a promise could not be tried, or
   assertEquals([none.verdict, none.reason], ["error", `no promise was tested at ${LAKE.name}`]);
 });
 
-Deno.test("lake-conformance fails for what is broken, whatever else could not be tried", async () => {
+Deno.test("lake-conformance fails for a broken promise, even if others could not be tested", async () => {
   await assertOnlyBefore(
     ID,
     withPromises([

@@ -7,7 +7,7 @@ Deno.test("lake-login passes with the lake's name", async () => {
   assertEquals([verdict, examined], ["pass", "s3://rbs at https://store"]);
 });
 
-Deno.test("lake-login fails where the store refuses, and what lies behind it is only skipped", async () => {
+Deno.test("lake-login fails if the store refuses, and dependent checks are skipped", async () => {
   const { others } = await assertOnlyBefore("lake-login", { ...READY, lake: REFUSED }, [{
     severity: "fail",
     object: REFUSED.name,

@@ -39,7 +39,7 @@ Deno.test("database-egress patches with the declared labels of the pods, and no 
   assertStringIncludes(fix, '"podSelector":{"matchLabels":{"app":"rbs-paradedb"}}');
 });
 
-Deno.test("database-egress adds a policy where no rule is for Postgres", () => {
+Deno.test("database-egress adds a policy if no rule is for Postgres", () => {
   const found = onlyFinding({ outbox: "" });
   assertEquals([found.id, found.object], [
     "database-egress",

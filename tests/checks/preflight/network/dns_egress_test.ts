@@ -27,7 +27,7 @@ for (const [name, from, to, field] of faults) {
   });
 }
 
-Deno.test("dns-egress adds one policy for both protocols where no rule is for DNS", () => {
+Deno.test("dns-egress adds one policy for both protocols if no rule is for DNS", () => {
   const found = onlyFinding({ dns: "" });
   assertEquals(found.id, "dns-egress");
   assertStringIncludes(

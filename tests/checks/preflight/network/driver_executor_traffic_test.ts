@@ -20,7 +20,7 @@ const half = (direction: "ingress" | "egress") =>
     ? HEALTHY.spark.slice(0, HEALTHY.spark.indexOf("  egress:"))
     : HEALTHY.spark.replace(/ {2}ingress:[^]*(?= {2}egress:)/, "");
 
-Deno.test("driver-executor-traffic adds one policy where no rule is for Spark", () => {
+Deno.test("driver-executor-traffic adds one policy if no rule is for Spark", () => {
   const found = onlyFinding({ spark: "" });
   assertEquals([found.id, found.severity, found.object], ["driver-executor-traffic", "fail", JOB]);
   assertStringIncludes(found.fix, '"ports":[{"protocol":"TCP","port":7078},');

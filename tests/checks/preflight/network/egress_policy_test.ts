@@ -42,7 +42,7 @@ Deno.test("egress-policy explains an empty namespaceSelector, with a patch", () 
   assertStringIncludes(found.fix, '"cidr":"0.0.0.0/0","except":["10.0.0.0/8"');
 });
 
-Deno.test("egress-policy adds a policy where no rule is for the store", () => {
+Deno.test("egress-policy adds a policy if no rule is for the store", () => {
   const found = onlyFinding({ store: "" });
   assertEquals([found.id, found.object, found.field], [
     "egress-policy",

@@ -83,7 +83,7 @@ const block = `podSelector: {}
         - namespaceSelector:
             matchExpressions: [{ key: name, operator: NotIn, values: [staging] }]`;
 
-Deno.test("isolation fails with a policy that is named a block and allows traffic", () => {
+Deno.test("isolation fails for a policy that is named as a block and allows traffic", () => {
   const found = more(block, "block-staging");
   assertEquals([found.id, found.severity, found.object], [
     "isolation",

@@ -15,7 +15,7 @@ const SERVICE = `    - to:
           port: 443
 `;
 
-Deno.test("kubernetes-api-egress adds a policy where no rule is for the API", () => {
+Deno.test("kubernetes-api-egress adds a policy if no rule is for the API", () => {
   const found = onlyFinding({ api: "" });
   assertEquals([found.id, found.severity, found.object], [
     "kubernetes-api-egress",

@@ -168,7 +168,7 @@ Deno.test("secret-escaping leaves code that reads JOB_DATE without a default to 
   });
 });
 
-Deno.test("secret-escaping cannot judge variables where a Secret is not in the manifests", async () => {
+Deno.test("secret-escaping cannot judge variables if a Secret is not in the manifests", async () => {
   const files: Record<string, string> = {
     ...change(CODE, "\n\n\ndef run", '\n\nOTHER = os.environ["OTHER"]\n\n\ndef run'),
     [JOB]: FILES[JOB]!.replace("          env:\n", `          ${ALL_KEYS}\n          env:\n`),
