@@ -70,7 +70,9 @@ export interface Result {
   readonly verdict: Verdict;
   /** The objects that were examined; only with pass, warn and fail. */
   readonly examined?: string;
-  /** Why the check did not judge everything; only with skip, error and not-applicable. */
+  /**
+   * The reason why the check did not judge everything; only with skip, error and not-applicable.
+   */
   readonly reason?: string;
   /** True if the operator requested the skip. */
   readonly requested?: true;

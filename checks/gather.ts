@@ -20,7 +20,7 @@ export type Gatherers = {
 /** A fact that was gathered, or the reason why it is missing. */
 export type Gathered = { readonly value: unknown } | { readonly problem: string } | Absent;
 
-/** The time in milliseconds that gatherers have to clean up after all results are reported. */
+/** The time for gatherers to clean up after all results are reported, in milliseconds. */
 export const CLEANUP_MS = 1_000;
 
 /** The limits of a gatherer. */

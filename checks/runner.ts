@@ -76,7 +76,7 @@ export function factsOf({ needs, wants = [] }: AnyCheck): readonly FactName[] {
 /** The facts of a check, and why others are missing. */
 interface Inputs {
   readonly values: Partial<Record<FactName, unknown>>;
-  /** Why facts could not be gathered. */
+  /** The reason why facts could not be gathered. */
   readonly problems: readonly string[];
   /** The facts that were not gathered, and whether the operator excluded them. */
   readonly absent: readonly Absent[];

@@ -5,7 +5,7 @@ import type { SilverFact } from "./facts/silver.ts";
 // The reasons why a check skips. Each reason names the check that fails, so that a report shows one
 // fault once, with its fix.
 
-/** Why the files of a day in a layer are not known; undefined if they are. */
+/** Returns why the files of a day in a layer are not known; undefined if they are. */
 export function whyNoMarker({ layer, marker, markerProblem }: AnyLakeDay): string | undefined {
   if (marker !== undefined) return undefined;
   const check = layer === "bronze" ? "bronze-committed" : "silver-current";
@@ -14,7 +14,7 @@ export function whyNoMarker({ layer, marker, markerProblem }: AnyLakeDay): strin
     : `${layer}'s commit marker cannot be used (see ${check})`;
 }
 
-/** Why the columns of a layer's files are not known; undefined if they are. */
+/** Returns why the columns of a layer's files are not known; undefined if they are. */
 export function whyNoFooter(fact: AnyLakeDay): string | undefined {
   const noMarker = whyNoMarker(fact);
   if (noMarker !== undefined) return noMarker;
@@ -22,7 +22,7 @@ export function whyNoFooter(fact: AnyLakeDay): string | undefined {
   return part && `${part.part.key} could not be read (see ${fact.layer}-parts)`;
 }
 
-/** Why not all rows of a layer are known; undefined if they are. */
+/** Returns why not all rows of a layer are known; undefined if they are. */
 export function whyNotCollected(fact: AnyLakeDay): string | undefined {
   const noMarker = whyNoMarker(fact);
   if (noMarker !== undefined) return noMarker;
@@ -33,14 +33,14 @@ export function whyNotCollected(fact: AnyLakeDay): string | undefined {
   return `${part.part.key} could not be read (see ${check})`;
 }
 
-/** Why the events in the outbox are not known. */
+/** The reason why the events in the outbox are not known. */
 export const whyNoSurvey = "a run cannot copy the outbox (see row-counts)";
 
-/** Why the outbox was not compared with the bronze that the other checks examine. */
+/** The reason why the outbox was not compared with the bronze that the other checks examine. */
 export const whyNotCompared =
   "bronze was published again while it was being read. Run postflight again";
 
-/** Why silver's rows cannot be compared with bronze's events; undefined if they can. */
+/** Returns why silver's rows cannot be compared with bronze's events; undefined if they can. */
 export function whyNotComparable(bronze: BronzeFact, silver: SilverFact): string | undefined {
   const stale = () =>
     isCurrent(bronze, silver)
@@ -54,11 +54,11 @@ export function isCurrent(bronze: BronzeFact, silver: SilverFact): boolean {
   return silver.marker?.commit.bronze.sha256 === bronze.marker?.sha256;
 }
 
-/** Why the database was not examined, although it responded. */
+/** The reason why the database was not examined, although it responded. */
 export const whyNoDatabase = "no access to the database (see database-login)";
 
-/** Why the lake was not examined, although it responded. */
+/** The reason why the lake was not examined, although it responded. */
 export const whyNoLake = "no access to the lake (see lake-login)";
 
-/** Why the cluster was not examined, although it responded. */
+/** The reason why the cluster was not examined, although it responded. */
 export const whyNoCluster = "no access to the cluster (see cluster-login)";

@@ -57,8 +57,8 @@ export type AmendOutcome = "amended" | "unchanged" | "declined";
 /**
  * Adds late events to a published day, and rebuilds silver. Amendments never remove events from
  * bronze: late events become additional parts, events that the outbox lost stay, and bronze keeps
- * its own values where they differ. A copy of the replaced marker is kept under a history key. The
- * run can be killed at any point and repeated.
+ * its own values if they differ. A copy of the replaced marker is kept under a history key. The run
+ * can be killed at any point and repeated.
  *
  * @throws {Failure} data: the day was never published, or values differ and `keepAltered` was not given
  */

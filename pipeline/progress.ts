@@ -2,7 +2,7 @@
 export interface Step {
   /** The stable name of the step, such as `fence`. */
   readonly step: string;
-  /** A sentence for people. */
+  /** The sentence for people. */
   readonly says: string;
   /** The data for programs; field names are stable. */
   readonly data: Readonly<Record<string, string | number | boolean | null | readonly string[]>>;

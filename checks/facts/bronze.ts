@@ -41,7 +41,7 @@ export interface BronzeFact extends LakeDay<BronzeCommit> {
    * read.
    */
   readonly quarantine?: Quarantine["events"];
-  /** Why the quarantine cannot be read. */
+  /** The reason why the quarantine cannot be read. */
   readonly quarantineProblem?: string;
   /** The sha256 digests, in hexadecimal, of the markers in the history that amendments replaced. */
   readonly past: ReadonlySet<string>;

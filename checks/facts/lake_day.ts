@@ -22,7 +22,7 @@ export interface LakeDay<C extends BronzeCommit | SilverCommit> {
   readonly markerKey: string;
   /** The commit marker; undefined if it is missing or invalid. */
   readonly marker?: { readonly commit: C; readonly sha256: string };
-  /** Why the commit marker is invalid. */
+  /** The reason why the commit marker is invalid. */
   readonly markerProblem?: string;
   /** All part files in the day's folders, including those that the marker does not list. */
   readonly listed: readonly ObjectEntry[];
@@ -128,7 +128,7 @@ export interface PartFact {
   };
   /** The footer of the Parquet file, if it can be read. */
   readonly footer?: { readonly rows: number; readonly columns: readonly FileColumn[] };
-  /** Why the footer or the rows of an existing object cannot be read. */
+  /** The reason why the footer or the rows of an existing object cannot be read. */
   readonly problem?: string;
   /**
    * True if the object is the one that the marker lists, and all rows were collected with the types

@@ -4,7 +4,7 @@ export interface FoundFile {
   readonly file: string;
   /** The text; undefined if the file cannot be read. */
   readonly text?: string;
-  /** Why the file or folder cannot be read. */
+  /** The reason why the file or folder cannot be read. */
   readonly problem?: string;
 }
 

@@ -22,7 +22,7 @@ export interface SourceFact {
   readonly survey?: Pick<Survey, "rows" | "unfit" | "strays" | "strayCount">;
   /** The differences; undefined if bronze has no valid marker or could not be compared. */
   readonly compared?: Compared;
-  /** Why the table could not be surveyed, or bronze could not be compared. */
+  /** The reason why the table could not be surveyed, or bronze could not be compared. */
   readonly refusal?: Refusal;
 }
 

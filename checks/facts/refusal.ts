@@ -9,7 +9,7 @@ export interface Refusal {
   readonly opened: false;
   /** The resource, for messages, as in `robson@db:5432/rbsdb`. */
   readonly name: string;
-  /** Why the resource could not be opened, and what to do. */
+  /** The reason why the resource could not be opened, and what to do. */
   readonly failure: Failure;
 }
 

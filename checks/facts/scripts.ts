@@ -12,7 +12,9 @@ export interface Script {
   readonly file: string | undefined;
   /** The line of that file on which the script begins, counted from 1; 0 without a file. */
   readonly line: number;
-  /** The object around the script, as in `Job analytics-jobs/x`; absent for a file of its own. */
+  /**
+   * The object that contains the script, as in `Job analytics-jobs/x`; absent for a separate file.
+   */
   readonly object?: string;
   /** The field of that object, as in `spec.template.spec.containers[0].args[1]`. */
   readonly path?: string;
@@ -24,7 +26,7 @@ export interface Script {
   readonly python?: () => Python;
 }
 
-/** A script that is a file of its own. */
+/** A script in a separate file. */
 export function scriptFile(file: string, language: ScriptLanguage, text: string): Script {
   return { file, line: 1, language, text, ...parsedForm(language, text) };
 }

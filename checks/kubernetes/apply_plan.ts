@@ -28,7 +28,7 @@ export interface Planned {
   readonly live?: ManifestObject;
   /** The fields of the object in the cluster that differ. */
   readonly differences: readonly Difference[];
-  /** Why apply leaves the object, or why its state is unknown. */
+  /** The reason why apply leaves the object, or why the state of the object is unknown. */
   readonly reason?: string;
 }
 

@@ -178,7 +178,7 @@ export type Lookup = (kind: string, namespace: string, name: string) => Fields |
 export interface VariableValue {
   /** The value; undefined if the manifests do not contain it. */
   readonly value: string | undefined;
-  /** Why the value is not known, as in `Secret jobs/s3 has no key region`. */
+  /** The reason why the value is not known, as in `Secret jobs/s3 has no key region`. */
   readonly unknown?: string;
   /** True if the value comes from a Secret. Never print such a value. */
   readonly isSecret: boolean;

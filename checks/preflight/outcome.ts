@@ -10,7 +10,7 @@ export interface Judged {
   readonly findings: readonly Finding[];
 }
 
-/** Why a check skips if a file cannot be read. */
+/** The reason why a check skips if a file cannot be read. */
 const BROKEN = "a file that cannot be read can contain the missing object (see manifests-readable)";
 
 /** The objects that were read, and the files that could not be read. */

@@ -117,7 +117,7 @@ function templateOf(
   };
 }
 
-/** Why no mounted ConfigMap of the manifests has a file. */
+/** The reason why no mounted ConfigMap of the manifests has a file. */
 function absenceOf(
   path: string,
   { object, spec, containers }: Workload,

@@ -34,7 +34,7 @@ export interface SparkSetting {
   readonly key: string;
   /** The value. Known variables are replaced. */
   readonly value: string;
-  /** Why the value is not known, as in `no container declares the variable MASTER`. */
+  /** The reason why the value is not known, as in `no container declares the variable MASTER`. */
   readonly unknown?: string;
   /** True if part of the value comes from a Secret. Never print such a value. */
   readonly isSecret?: true;

@@ -51,7 +51,7 @@ export interface SparkJob {
   readonly master: SparkSetting | undefined;
   /** How the job runs Spark. */
   readonly mode: SparkMode;
-  /** Why the mode is `unknown`. */
+  /** The reason why the mode is `unknown`. */
   readonly unknown?: string;
   /**
    * The namespace of the pods that Spark creates. A job that sets none is judged in its own namespace;

@@ -47,7 +47,7 @@ export interface ApplyOptions extends RequestOptions {
 
 /** Options for deleting an object. */
 export interface RemoveOptions extends RequestOptions {
-  /** The version that the object must still have to be deleted. */
+  /** The version that the object must have for the deletion. */
   readonly resourceVersion?: string | undefined;
 }
 

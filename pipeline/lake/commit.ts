@@ -28,7 +28,7 @@ export interface Publication {
 /** An object that a marker lists. */
 export type Named = Pick<ObjectEntry, "key" | "bytes">;
 
-/** Number of attempts to put a marker if the store refuses although the condition holds. */
+/** The number of attempts to put a marker if the store refuses although the condition is met. */
 const ATTEMPTS = 3;
 
 /**

@@ -60,7 +60,7 @@ export function isMissingKey(error: unknown): boolean {
   return error instanceof Error && error.name === "NoSuchKey";
 }
 
-/** Returns whether the store answered that the condition of a put does not hold. */
+/** Returns whether the store answered that the condition of a put is not met. */
 export function isConflict(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return isMissingKey(error) || // no object exists that could have the tag

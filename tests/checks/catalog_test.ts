@@ -4,7 +4,7 @@ import { facts, HEALTHY, judge, recommit, unpublished } from "./healthy/day.ts";
 import { BRONZE, SILVER } from "./healthy/day.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 
-Deno.test("checks after a run: every id of the catalog is its own, short, and in kebab case", () => {
+Deno.test("checks after a run: every id of the catalog is unique, short, and in kebab case", () => {
   const ids = POSTFLIGHT.map(({ id }) => id);
   assertEquals(new Set(ids).size, ids.length);
   for (const id of ids) assertMatch(id, /^[a-z]+(-[a-z]+)*$/);
@@ -28,7 +28,7 @@ Deno.test("checks after a run: a healthy day passes every check, and each report
   assertEquals(exitCode(results, { strict: true }), 0);
 });
 
-Deno.test("checks after a run: an open day without anything new passes as well", async () => {
+Deno.test("checks after a run: an open day without new events passes", async () => {
   const results = await judge(facts({
     bronze: recommit(BRONZE, { state: "open" }),
     silver: recommit(SILVER, { state: "open" }),

@@ -1,7 +1,7 @@
 import { naming } from "../../checks/list_names.ts";
 import { assertEquals } from "../support/assert.ts";
 
-Deno.test("up to five are named, the rest is counted", () => {
+Deno.test("naming lists up to five names, and counts the rest", () => {
   assertEquals(naming(["a"]), "a");
   assertEquals(naming([..."abcde"]), "a, b, c, d, e");
   assertEquals(naming([..."abcdefg"]), "a, b, c, d, e and 2 more");

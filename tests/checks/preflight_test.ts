@@ -4,7 +4,7 @@ import { exitCode } from "../../tasks/cli/exit_code.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { judgeReady, READY } from "./healthy/platform.ts";
 
-Deno.test("checks before a run: every id of the checks before a run is its own, short, and in kebab case", () => {
+Deno.test("checks before a run: every id is unique, short, and in kebab case", () => {
   const ids = PREFLIGHT.map(({ id }) => id);
   assertEquals(new Set(ids).size, ids.length);
   for (const id of ids) assertMatch(id, /^(?=.{1,24}$)[a-z0-9]+(-[a-z0-9]+)*$/);
@@ -17,7 +17,7 @@ Deno.test("checks before a run: every check before a run has that phase, and fac
   }
 });
 
-Deno.test("checks before a run: where all is ready every check passes, and says what it looked at", async () => {
+Deno.test("checks before a run: every check passes if all is ready, and reports what it examined", async () => {
   const results = await judgeReady(READY);
   for (const [i, { id, verdict, requested, examined, reason }] of results.entries()) {
     const { needs } = PREFLIGHT[i]!;

@@ -12,11 +12,11 @@ export interface Trial {
    * created under a temporary name in the dry run.
    */
   readonly applied?: ManifestObject;
-  /** Why the server refuses the object. */
+  /** The reason why the server refuses the object. */
   readonly refused?: Refused;
 }
 
-/** Why the API server refuses an object. */
+/** The reason why the API server refuses an object. */
 export interface Refused {
   /**
    * The cause: the object is invalid, the user lacks a permission, or the namespace does not exist.

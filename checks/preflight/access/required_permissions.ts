@@ -6,7 +6,7 @@ export interface Need {
   readonly resource: string;
   /** The verbs, as in `create`. */
   readonly verbs: readonly string[];
-  /** Why Spark needs the permission. */
+  /** The reason why Spark needs the permission. */
   readonly why: string;
 }
 

@@ -41,7 +41,7 @@ function judgeMade(job: SparkJob, { objects }: Tree): Finding[] {
     const { role, account: name } = pod;
     const key = (each: string) => `spark.kubernetes.authenticate.${each}.serviceAccountName`;
     const own = settings.get(key(role));
-    // Executors without an account of their own have that of the driver, which is judged already.
+    // Executors without their own account use the driver's account, which is judged already.
     if (role === "executor" && own === undefined && driver !== undefined) return [];
     const setting = own ?? settings.get(key("driver"));
     if (setting?.unknown !== undefined) return [];

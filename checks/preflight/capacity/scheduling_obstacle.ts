@@ -11,7 +11,7 @@ import {
   tolerates,
 } from "./analytics_nodes.ts";
 
-/** Why a node accepts no pods; undefined if it does. */
+/** Returns why a node accepts no pods; undefined if it does. */
 export function nodeObstacle(node: ManifestObject): Finding | undefined {
   const { name } = node;
   const common = { severity: "fail", object: objectId(node), why: PENDING } as const;
@@ -36,8 +36,8 @@ export function nodeObstacle(node: ManifestObject): Finding | undefined {
 }
 
 /**
- * Why a node does not accept a pod; undefined if it does. The function ignores the pool's own label
- * and taint: node-pool judges them separately.
+ * Returns why a node does not accept a pod; undefined if it does. Ignores the pool's own label and
+ * taint, because node-pool judges them separately.
  */
 export function podObstacle(node: ManifestObject, spec: Fields): Finding | undefined {
   const { name } = node;

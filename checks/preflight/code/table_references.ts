@@ -2,7 +2,7 @@ import type { Code } from "../../source_code/code.ts";
 import { callsOf, type Python, pythonOf } from "../../source_code/python.ts";
 import { tablesOf } from "../../source_code/sql.ts";
 
-/** A place where code names a table. */
+/** A table name in code. */
 export interface TableName {
   /** The name as written, with quotes and schema. */
   readonly name: string;

@@ -128,7 +128,7 @@ function judgeWord(
 function ofConfigMap(object: ManifestObject): Finding[] {
   const data = isFields(object.value.data) ? object.value.data : {};
   return Object.entries(data).flatMap(([name, value]) => {
-    // A key that cannot name a variable names a file.
+    // A key that is not a valid variable name becomes a file.
     if (!/^[A-Za-z_]\w*$/.test(name)) return [];
     return judgeValue(object, `data.${name}`, name, textOf(value) ?? "");
   });

@@ -129,7 +129,7 @@ function missingImages({ workload, settings, driver, executor }: SparkJob): Find
 /** Judges a setting that names the image of the pods that Spark creates. */
 function judgeImageSetting(setting: SparkSetting): Finding[] {
   const { key, place } = setting;
-  // Nothing prints an image from a Secret, and an unknown image cannot be judged.
+  // An image from a Secret must not be printed, and an unknown image cannot be judged.
   if (setting.unknown !== undefined || setting.isSecret === true) return [];
   return /^spark\.kubernetes\.((driver|executor)\.)?container\.image$/.test(key)
     ? judgeReference(printedValue(setting), place, `--conf=${key}=`)
@@ -186,7 +186,7 @@ export function isPlainSpark({ repository }: ImageReference): boolean {
   return PLAIN_IMAGES.includes(hasRegistry ? rest.join("/") : repository);
 }
 
-/** Why a reference can name a different image tomorrow; undefined if it is pinned. */
+/** Returns why a reference can refer to a different image tomorrow; undefined if it is pinned. */
 export function whyUnpinned({ tag, digest }: ImageReference): string | undefined {
   if (digest !== undefined) {
     return /^sha256:[0-9a-f]{64}$/.test(digest) ? undefined : "its digest is not a SHA-256 digest";
@@ -218,7 +218,7 @@ function downloads(setting: SparkSetting): Finding[] {
   }];
 }
 
-/** Removes duplicates: a script in an object is part of the object and also a source of its own. */
+/** Removes duplicates: a script in an object is part of the object and also a separate source. */
 function once(findings: readonly Finding[]): Finding[] {
   const same = (a: Finding, b: Finding) =>
     a.object === b.object && a.problem === b.problem && a.file === b.file;

@@ -53,12 +53,12 @@ export interface RequiredConnection {
 /** A connection that a job needs and that the policies deny. */
 export interface DeniedConnection
   extends Pick<RequiredConnection, "job" | "actor" | "protocol" | "port" | "destination"> {
-  /** Why the connection is denied. */
+  /** The reason why the connection is denied. */
   readonly cause: DenialCause;
 }
 
 /**
- * Why one end of a connection denies it, and the one field that would have to change:
+ * The reason why one end of a connection denies it, and the one field that would have to change:
  *
  * - `emptySelector`: a rule for the port selects every pod, and the destination is an address
  * - `peer`: a rule for the port selects a different peer
@@ -88,7 +88,7 @@ export interface DenialCause {
 
 /** The parts of findings about denied connections that depend on the check. */
 export interface Advice {
-  /** Why the connection matters. */
+  /** The reason why the connection matters. */
   readonly why: string;
   /** Composes the fix; `all` are the denied connections that share the cause of the first. */
   readonly fix: (denied: DeniedConnection, all: readonly DeniedConnection[]) => string;

@@ -13,7 +13,7 @@ export interface Backends {
   readonly port: number;
 }
 
-/** Why a Service has no backend that policies could allow. */
+/** The reason why a Service has no backend that policies could allow. */
 export interface UnreachableService {
   /** The Service, or the namespace that lacks the Service, as in `Service robson/paradedb`. */
   readonly object: string;

@@ -43,7 +43,7 @@ Deno.test("gatherBronze reads a bronze without faults", async () => {
   });
 });
 
-Deno.test("gatherBronze: the last execution event is that of a replay, whatever order the rows have", async () => {
+Deno.test("gatherBronze finds the last execution event in replay order, for any order of rows", async () => {
   for (const events of [EVENTS, EVENTS.toReversed()]) {
     const lake = memoryLake();
     await publishBronze(lake, [await bronzePart(events)]);
@@ -59,7 +59,7 @@ Deno.test("gatherBronze: the last execution event is that of a replay, whatever 
   }
 });
 
-Deno.test("events follow each other by event_seq, then time, then id; nulls come first", () => {
+Deno.test("follows orders events by event_seq, then time, then id, with nulls first", () => {
   const event = (event_seq: bigint | null, occurred_at: bigint, event_id: string): LastEvent => ({
     event_seq,
     occurred_at,
@@ -105,7 +105,7 @@ Deno.test("gatherBronze reports a missing part", async () => {
   assertEquals(listed.length, 1);
 });
 
-Deno.test("gatherBronze: a part that was cut off after it was published", async () => {
+Deno.test("gatherBronze reports a part that was truncated after it was published", async () => {
   const lake = await publishedDay();
   const { key } = (await gatherBronze(lake, DAY)).parts[0]!.part;
   lake.objects.set(key, lake.objects.get(key)!.slice(0, -20));
@@ -115,7 +115,7 @@ Deno.test("gatherBronze: a part that was cut off after it was published", async 
   assertEquals([part!.footer, part!.collected], [undefined, false]);
 });
 
-Deno.test("gatherBronze: a part with other bytes is not collected, though it can be read", async () => {
+Deno.test("gatherBronze does not collect a readable part with different bytes", async () => {
   const lake = await publishedDay();
   const { key } = (await gatherBronze(lake, DAY)).parts[0]!.part;
   lake.objects.set(key, (await bronzePart(EVENTS.slice(0, 3))).body);
@@ -144,14 +144,14 @@ Deno.test("gatherBronze reports a part that was published with broken pages", as
   assert(part!.problem);
 });
 
-Deno.test("events that are there twice are counted, and named", async () => {
+Deno.test("gatherBronze counts repeated events, and lists examples", async () => {
   const lake = memoryLake();
   await publishBronze(lake, [await bronzePart(EVENTS), await bronzePart(EVENTS.slice(0, 1))]);
   const bronze = await gatherBronze(lake, DAY);
   assertEquals([bronze.events, bronze.repeated], [7, [uuid(1)]]);
 });
 
-Deno.test("gatherBronze: a column without a type is named so, and its rows are read", async () => {
+Deno.test("gatherBronze reports a column without a type, and reads the rows", async () => {
   const lake = memoryLake();
   const key = `${bronzePrefix(DAY)}part-00000-void.parquet`;
   await publishBronze(lake, [voidPart(EVENT_COLUMNS, rowGroup(EVENTS), "event_seq", key)]);
@@ -200,7 +200,7 @@ Deno.test("gatherBronze reads a day again that was published during the reading"
   assertEquals([bronze.events, bronze.repeated], [7, []]);
 });
 
-Deno.test("gatherBronze: one part is in hand at a time", async () => {
+Deno.test("gatherBronze keeps only one part in memory at a time", async () => {
   const lake = await publishedDay();
   const { get } = lake;
   let underWay = 0;

@@ -160,7 +160,7 @@ clusterTest("gatherCluster: a right that a binding of robson's gives is found th
   }
 });
 
-/** Server-side, only those who may apply can try. */
+/** A server-side dry run requires the permission to apply. */
 const TRYING = "server-dry-run";
 
 clusterTest(
@@ -183,7 +183,7 @@ clusterTest(
   },
 );
 
-/** The checks that cannot tell anything where a resource may not be read. */
+/** The checks that end in error without read permission for a resource. */
 const READERS: Readonly<Record<string, string[]>> = {
   nodes: ["node-pool"],
   serviceaccounts: ["image-pull", "service-account"],

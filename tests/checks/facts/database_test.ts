@@ -37,7 +37,7 @@ Deno.test("gatherDatabase reads an outbox without faults", async () => {
   assertEquals([price.type, price.declared], ["numeric", "numeric(20,8)"]);
 });
 
-Deno.test("gatherDatabase: a login that the server refuses is a fact, with the variables to set", async () => {
+Deno.test("gatherDatabase reports a refused login as a fact, with the variables to set", async () => {
   await using db = await outbox();
   const wrong = await refused({ ...db.config, password: "wr0ng p4ss" });
   assertMatch(wrong.failure.problem, /password authentication failed/);
@@ -59,7 +59,7 @@ Deno.test("gatherDatabase fails for an unreachable server", async () => {
   assertEquals(failure.kind, "unreachable");
 });
 
-Deno.test("gatherDatabase: a server that accepts and never answers is let go of at the signal", async () => {
+Deno.test("gatherDatabase stops waiting for a silent server when its signal aborts", async () => {
   await using db = await outbox();
   using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const accepted = silent.accept();
@@ -95,7 +95,7 @@ Deno.test("gatherDatabase reports tables with similar names as near misses, and 
   assertEquals(nearMisses, ["api_stopevent", "stop_loss_events"]);
 });
 
-Deno.test("gatherDatabase: a role that may not read the table, and sees its columns all the same", async () => {
+Deno.test("gatherDatabase reports the columns of a table that the role may not read", async () => {
   await using db = await outbox();
   const reader = await db.role(
     `reader_${Date.now()}`,

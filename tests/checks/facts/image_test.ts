@@ -160,7 +160,7 @@ Deno.test({
   },
 });
 
-Deno.test("gatherImage: each image is asked for once, however many jobs run it, and with which files", async () => {
+Deno.test("gatherImage reads each image once, with the files of all jobs", async () => {
   const fake = startFakeRegistry(IMAGE);
   try {
     const reference = `${fake.host}/team/spark:1`;

@@ -6,7 +6,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "../../support/
 import { store, storeKinds } from "../../support/lake_places.ts";
 import { refusal, startStrictS3, type StrictS3Options } from "../../support/strict_s3.ts";
 
-// What real stores do when they are tried, and what one does that was told to misbehave.
+// Tests real stores, and a store with faults on request.
 
 async function opened(config: LakeConfig): Promise<LakeOpened> {
   const fact = await gatherLake(config);
@@ -53,7 +53,7 @@ for (const { name } of storeKinds()) {
   });
 }
 
-Deno.test("directory: keeps every promise that it can, and has no object afterwards", async () => {
+Deno.test("gatherLake: a directory keeps its promises, and contains no object afterwards", async () => {
   const path = await Deno.makeTempDir({ prefix: "lake-" });
   const { name, promises } = await opened({ kind: "directory", path });
   assertEquals(name, `file://${path}`);
@@ -70,7 +70,7 @@ Deno.test("gatherLake: a file in place of the directory is a fact", async () => 
   await Deno.remove(path);
 });
 
-/** A store that misbehaves, and which promises it breaks. */
+/** The promises that a store with a fault breaks, with the reasons. */
 async function broken(fault: StrictS3Options["fault"]): Promise<Record<string, string>> {
   const server = startStrictS3(fault === undefined ? {} : { fault });
   try {
@@ -83,7 +83,7 @@ async function broken(fault: StrictS3Options["fault"]): Promise<Record<string, s
   }
 }
 
-/** Forgets what a put says under a header, as stores do that do not know it. */
+/** Drops a header of a put, as stores do that do not support the header. */
 function deaf(...headers: string[]): StrictS3Options["fault"] {
   const objects = new Map<string, Uint8Array<ArrayBuffer>>();
   return (request, serve) => {
@@ -105,14 +105,14 @@ function deaf(...headers: string[]): StrictS3Options["fault"] {
   };
 }
 
-Deno.test("gatherLake: a store that ignores If-None-Match lets everyone create", async () => {
+Deno.test("gatherLake reports a store that ignores If-None-Match", async () => {
   assertEquals(await broken(deaf("if-none-match")), {
     "conditional-create":
       "4 of 4 writers succeeded in creating the same object: If-None-Match: * is ignored",
   });
 });
 
-Deno.test("gatherLake: a store that ignores If-Match lets everyone overwrite", async () => {
+Deno.test("gatherLake reports a store that ignores If-Match", async () => {
   assertEquals(await broken(deaf("if-match")), {
     "conditional-replace": "a put with If-Match and an old ETag overwrote an object: " +
       "If-Match is ignored",
@@ -131,7 +131,7 @@ Deno.test("gatherLake reports a store without conditional puts", async () => {
   }
 });
 
-Deno.test("gatherLake: a store that refuses even the current ETag", async () => {
+Deno.test("gatherLake reports a store that refuses the current ETag", async () => {
   assertEquals(
     await broken(({ method, headers }, serve) =>
       method === "PUT" && headers.has("if-match") ? refusal(412, "PreconditionFailed") : serve()
@@ -140,7 +140,7 @@ Deno.test("gatherLake: a store that refuses even the current ETag", async () => 
   );
 });
 
-Deno.test("gatherLake: a store that accepts damaged content", async () => {
+Deno.test("gatherLake reports a store that accepts damaged content", async () => {
   const fault: StrictS3Options["fault"] = ({ method, url }, serve) =>
     method === "PUT" && url.includes("/content-md5")
       ? new Response(null, { headers: { etag: '"damaged"' } })
@@ -162,7 +162,7 @@ Deno.test("gatherLake reports a store with delayed listings", async () => {
   assertEquals([listing, others], ["a listing right after 3 puts shows: nothing", {}]);
 });
 
-Deno.test("gatherLake: a store that ignores ranges", async () => {
+Deno.test("gatherLake reports a store that ignores ranges", async () => {
   const fault: StrictS3Options["fault"] = (request, serve) => {
     if (!request.headers.has("range")) return serve();
     return new Response("0123456789", { headers: { etag: '"all"' } });
@@ -172,7 +172,7 @@ Deno.test("gatherLake: a store that ignores ranges", async () => {
   });
 });
 
-Deno.test("gatherLake: a store that may be read only is refused, and so is one that may not be cleaned", async () => {
+Deno.test("gatherLake reports missing permissions to write and to remove objects", async () => {
   for (const forbidden of ["PUT", "DELETE"]) {
     const server = startStrictS3({
       fault: ({ method, url }, serve) =>

@@ -29,7 +29,7 @@ Deno.test("gatherSource surveys a day of the outbox, from its first microsecond 
   assertEquals([survey!.strays, survey!.strayCount], [[eventId(24)], 1]);
 });
 
-Deno.test("gatherSource compares identities and values, where counts alone would be equal", async () => {
+Deno.test("gatherSource compares identities and values, even if counts are equal", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();
   await bronze(db, lake);
@@ -60,7 +60,7 @@ Deno.test("gatherSource reports a missing part as a fact, not as a failure", asy
   assertStringIncludes(refusal!.failure.summary, part!.key);
 });
 
-Deno.test("gatherSource: a marker that cannot be used leaves the survey", async () => {
+Deno.test("gatherSource surveys the outbox even if the marker is unusable", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();
   await lake.put(KEY, new TextEncoder().encode("<html>"));
@@ -112,7 +112,7 @@ Deno.test("gatherSource reads again if the day was published meanwhile", async (
   assert(reads > 2);
 });
 
-Deno.test("gatherSource takes no event for lost that came while it was at work", async () => {
+Deno.test("gatherSource does not report an event as lost that arrived during the run", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);

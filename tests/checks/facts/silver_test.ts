@@ -11,7 +11,7 @@ import { DAY, publishedDay, uuid, voidPart } from "../healthy/published_day.ts";
 
 const KEY = silverMarkerKey(DAY);
 
-/** An outbox that has what a bronze has. */
+/** An outbox with the events of a bronze. */
 function sourceOf({ marker }: BronzeFact): SourceFact {
   return { ...SOURCE, compared: { ...compared(), sha256: marker!.sha256 } };
 }
@@ -50,7 +50,7 @@ Deno.test("gatherSilver reads a silver without faults", async () => {
   ]);
 });
 
-Deno.test("gatherSilver: the checks find no fault in what the pipeline published", async () => {
+Deno.test("gatherSilver: the checks find no fault in a day that the pipeline published", async () => {
   const lake = await publishedDay();
   const [bronze, silver] = [await gatherBronze(lake, DAY), await gatherSilver(lake, DAY)];
   const results = await judge({ source: sourceOf(bronze), bronze, silver });
@@ -59,7 +59,7 @@ Deno.test("gatherSilver: the checks find no fault in what the pipeline published
   assertEquals(wrong.map(({ id, verdict }) => [id, verdict]), [["fill-price", "warn"]]);
 });
 
-Deno.test("parts of every client are listed, and of no other day", async () => {
+Deno.test("gatherSilver lists the parts of every client, and of no other day", async () => {
   const lake = await publishedDay();
   const orphan = `${silverPrefix(77n, DAY)}part-00000-orphan.parquet`;
   lake.objects.set(orphan, new Uint8Array(1));
@@ -78,7 +78,7 @@ Deno.test("gatherSilver reports a missing marker and an invalid marker", async (
   assertEquals([marker, markerProblem, rows, parts], [undefined, undefined, [], []]);
 });
 
-Deno.test("gatherSilver: a part that was cut off does not hide the others", async () => {
+Deno.test("gatherSilver reads the other parts if one is truncated", async () => {
   const lake = await publishedDay();
   const { key } = (await gatherSilver(lake, DAY)).parts[0]!.part;
   lake.objects.set(key, lake.objects.get(key)!.slice(0, 50));
@@ -88,7 +88,7 @@ Deno.test("gatherSilver: a part that was cut off does not hide the others", asyn
   assertEquals(rows.map(({ operation_id }) => operation_id), [13n]);
 });
 
-Deno.test("gatherSilver: a part with a column without a type, as Spark's lit(None) makes it", async () => {
+Deno.test("gatherSilver reads a part with an untyped column, as from Spark's lit(None)", async () => {
   const lake = await publishedDay();
   const before = await gatherSilver(lake, DAY);
   const { commit } = before.marker!;

@@ -27,7 +27,7 @@ const OBJECTS: readonly ManifestObject[] = [
   ...othersObjects(),
 ];
 
-/** What the API server answers where exactly the rights that Spark needs are there. */
+/** The answers of the API server for an account with exactly the rights that Spark needs. */
 const ANSWERS: readonly Right[] = actionsToReview({
   namespace: "analytics-jobs",
   name: "spark-jobs",
@@ -41,7 +41,7 @@ const ANSWERS: readonly Right[] = actionsToReview({
     return isNeeded ? { ...deed, allowed: true, reason } : { ...deed, allowed: false, reason: "" };
   });
 
-/** All is there. */
+/** A complete cluster. */
 export const CLUSTER: ClusterOpened = {
   opened: true,
   name: "robson at https://192.168.1.10:6443",
@@ -57,7 +57,7 @@ export const CLUSTER: ClusterOpened = {
   )),
 };
 
-/** The cluster with an object changed, which has to be there, also in what it would be once applied. */
+/** The cluster with a changed object, also in the result of the dry run. The object must exist. */
 export function changed(
   id: string,
   change: (value: Fields) => Fields,
@@ -95,7 +95,7 @@ function withObjects(objects: readonly ManifestObject[], cluster: ClusterOpened)
   };
 }
 
-/** The cluster as a user sees it who may not read a kind; in all namespaces unless one is given. */
+/** The cluster for a user who may not read a kind, in one namespace or in all. */
 export function forbidding(kind: string, namespace?: string): ClusterOpened {
   const isHidden = (object: ManifestObject) =>
     object.kind === kind && (namespace === undefined || object.namespace === namespace);
@@ -118,7 +118,7 @@ export function forbidding(kind: string, namespace?: string): ClusterOpened {
   };
 }
 
-/** Runs the whole catalog over a cluster, with our manifests unless others are given, or none. */
+/** Runs all checks of the catalog on a cluster, by default with our manifests. */
 export async function judgeCluster(
   cluster: ClusterFact,
   manifests: ManifestsFact | undefined = MANIFESTS,
@@ -146,7 +146,7 @@ export const NONE: ManifestsFact = {
   problems: [],
 };
 
-/** Asserts that a cluster leads to exactly these findings of one check, and to none of any other. */
+/** Asserts that only one check has findings about a cluster, and exactly these. */
 export async function assertOnlyIn(
   id: string,
   cluster: ClusterFact,

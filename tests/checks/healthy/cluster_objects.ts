@@ -260,7 +260,7 @@ function serverFields({ kind, name, value }: ManifestObject): Fields {
   }
 }
 
-/** What other teams run in the cluster, and what an operator created by hand. */
+/** Objects of other teams, and objects that an operator created by hand. */
 export function othersObjects(): ManifestObject[] {
   return [NETWORK, NODES, RIGHTS, OF_JOBS].flatMap(liveObjects);
 }

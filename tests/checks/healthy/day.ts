@@ -35,7 +35,7 @@ export const DAY = parseDay("2025-12-28")!;
 /** When the day's folders were listed, in milliseconds since 1970. */
 export const LISTED_AT = 1_000 * 24 * 60 * 60 * 1000;
 
-/** A line of a listing, of an object that was stored so many hours before. */
+/** An entry of a listing, for an object that was stored the given number of hours ago. */
 export function listedObject(key: string, hours = 48): ObjectEntry {
   return { key, bytes: 1000, modified: LISTED_AT - hours * 60 * 60 * 1000 };
 }
@@ -148,7 +148,7 @@ export function compared(changes: Partial<BronzeDifferences> = {}): Compared {
   return { sha256: BRONZE_SHA256, differences };
 }
 
-/** An outbox that has what bronze has. */
+/** An outbox with the events of bronze. */
 export const SOURCE: SourceFact = {
   day: DAY,
   name: "reader@db:5432/rbsdb",
@@ -178,7 +178,7 @@ export function facts(
   };
 }
 
-/** A layer without its marker, and what was read because of it. */
+/** A layer without its marker, and without the facts that depend on the marker. */
 export function unpublished<F extends BronzeFact | SilverFact>(
   { marker: _, ...fact }: F,
 ): Omit<F, "marker"> {
@@ -229,7 +229,7 @@ export async function assertOnly(
   return onlyFindingsOf(id, await judge(given), expected);
 }
 
-/** What one check found, and the verdicts of the others that neither pass nor are left out. */
+/** The result of one check, and the verdicts of other checks except passes and skips. */
 export interface Told {
   readonly findings: readonly Finding[];
   readonly others: Record<string, Verdict>;

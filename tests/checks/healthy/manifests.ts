@@ -16,7 +16,7 @@ export const JOB = "50-bronze-ingest.yaml";
 /** The file of the template of the executors' pods. */
 export const EXECUTORS = "40-executor-pod.yaml";
 
-/** The file of the Jobs' service account and of what it may do. */
+/** The file with the Jobs' service account and its permissions. */
 export const ACCESS = "30-service-account.yaml";
 
 /** The code of that Job. */
@@ -191,7 +191,7 @@ export function documentsOf(file: string): string[] {
   return text.trim().split("\n---\n").map((document) => `\n${document.trim()}\n`);
 }
 
-/** The 1-based line of a file on which a text stands that it has once. */
+/** The 1-based line of a text that occurs once in a file. */
 export function lineOf(file: string, text: string): number {
   return lineIn(FILES[file]!, text);
 }
@@ -220,7 +220,7 @@ export async function judgeFiles(files: Readonly<Record<string, string>>): Promi
   return results;
 }
 
-/** Asserts that files lead to exactly these findings of one check, and to none of any other. */
+/** Asserts that only one check has findings about the files, and exactly these. */
 export async function assertFound(
   id: string,
   files: Readonly<Record<string, string>>,

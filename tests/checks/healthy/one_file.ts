@@ -20,7 +20,7 @@ export function manifestsFact(yaml: string = MANIFESTS): ManifestsFact {
   return { directory: "manifests", files: 1, ...readFile("a.yaml", yaml) };
 }
 
-/** A cluster that has what a text says, with the manifests tried on it by a user who may not. */
+/** A cluster with the objects of a text, and a user without permission for the dry run. */
 export function clusterWith(
   live: string,
   changes: Partial<ClusterOpened> = {},

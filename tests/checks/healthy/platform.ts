@@ -67,7 +67,7 @@ export const MANIFESTS = await gatherManifests(
 
 export const READY: ReadyFacts = { manifests: MANIFESTS, database: DATABASE, lake: LAKE };
 
-/** An answer that lets nobody in. */
+/** The answer to a refused login. */
 export const REFUSED: Refusal = {
   opened: false,
   name: "somebody@somewhere",

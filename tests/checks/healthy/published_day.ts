@@ -55,7 +55,7 @@ export function memoryLake(): MemoryLake {
   return lake;
 }
 
-/** An event, told by what the facts look at. */
+/** An event, from the fields that the facts read. */
 export interface Event {
   readonly id: string;
   readonly seq: bigint | null;

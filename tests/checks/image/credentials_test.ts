@@ -52,7 +52,7 @@ for (
   });
 }
 
-Deno.test("credentials: of several logins the one with the longer path comes first", () => {
+Deno.test("loginsFor: lists the login with the longer path first", () => {
   const all = usersFor("ghcr.io/a/b", "ghcr.io", "https://ghcr.io/a/b", "ghcr.io/a");
   assertEquals(all, ["https://ghcr.io/a/b", "ghcr.io/a", "ghcr.io"]);
 });

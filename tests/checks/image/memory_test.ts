@@ -78,7 +78,7 @@ Deno.test("readLayer: verifies each chunk of an uncompressed layer before the ne
   assertEquals(changes.map(({ path }) => path), NAMES);
 });
 
-Deno.test("readLayer: a reader that keeps the chunks would be found out", async () => {
+Deno.test("readLayer: the test detects a reader that keeps the chunks", async () => {
   const digest = await digestOf(layer());
   async function* kept() {
     yield* await collect(inFewBuffers(layer()));

@@ -184,7 +184,7 @@ ports: [{ name: sql, protocol: TCP, port: 6432 }]
   );
   assertStringIncludes(finding!.problem, "TCP 6432");
   assertStringIncludes(finding!.fix, '"to":[{"ipBlock":{"cidr":"192.168.1.77/32"}}]');
-  // An endpoint with the address of a pod stands for that pod.
+  // An endpoint with the address of a pod represents that pod.
   const pod = plus(slice("10.42.0.7"), bare);
   assertStringIncludes(
     (await found("database-egress", pod)).findings[0]!.problem,

@@ -10,7 +10,7 @@ import {
 import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 
-// Two objects, and what an operator reads of how they differ.
+// Two objects, and the messages about their differences.
 
 function object(yaml: string): ManifestObject {
   return readFile("a.yaml", yaml).objects[0]!;
@@ -32,7 +32,7 @@ function told(before: string, after: string, whole = true): string[] {
   return differences(object(before), object(after), { whole }).map(tell);
 }
 
-/** What is told where the whole object is known, after a change of the text. */
+/** The differences of complete objects, after a change of the text. */
 function edited(yaml: string, from: string, to: string): string[] {
   assert(yaml.includes(from), `there is no ${from}`);
   return told(yaml, yaml.replace(from, to));
@@ -119,7 +119,7 @@ Deno.test("apply_plan compares only the manifest's fields without permission for
   assertEquals(told(live, manifest).length, 2, "and with it, all of them");
 });
 
-Deno.test("apply_plan: the server's own spelling of quantities is no difference, and of nothing else", () => {
+Deno.test("apply_plan ignores a different spelling of quantities only", () => {
   const quota = (memory: string, pods: string) => `
 apiVersion: v1
 kind: ResourceQuota
@@ -233,7 +233,7 @@ for (
     ["of another kind", { kind: "Secret", namespace: "analytics-jobs" }, "create"],
   ] as const
 ) {
-  Deno.test(`planOf: an absent object is ${action} where the user may not read objects ${name}`, () => {
+  Deno.test(`planOf: an absent object is ${action} if the user may not read objects ${name}`, () => {
     const failure = new Failure({ kind: "configuration", task: "a", problem: "b", remedy: "C." });
     const [planned] = planOf({
       objects: [],

@@ -21,7 +21,7 @@ function find(columns: Columns, name: string) {
   return columns.find((column) => column.name === name)!;
 }
 
-Deno.test("parquet-schema passes, and says how many columns it compared", async () => {
+Deno.test("parquet-schema passes, and reports the number of compared columns", async () => {
   const { examined } = await resultOf(SCHEMA, HEALTHY);
   assertEquals(examined, "19 and 16 columns in 4 parts");
 });
@@ -86,7 +86,7 @@ Deno.test("parquet-schema fails for a column that may be null and is marked not 
   }]);
 });
 
-Deno.test("parquet-schema tells one difference once, however many parts have it", async () => {
+Deno.test("parquet-schema reports a difference of several parts once", async () => {
   const wrong = withColumns(BRONZE.parts, (columns) => find(columns, "side").type = "INT32");
   const parts = wrong.map((part) => ({
     ...part,
@@ -102,18 +102,18 @@ Deno.test("parquet-schema tells one difference once, however many parts have it"
   }]);
 });
 
-Deno.test("parquet: a column that is there twice is a difference", () => {
+Deno.test("parquet-schema reports a repeated column", () => {
   const columns = [...EVENT_COLUMNS, EVENT_COLUMNS[3]!];
   assertEquals(compareColumns(columns, EVENT_COLUMNS).map(({ field }) => field), ["operation_id"]);
 });
 
 const VOID = "parquet-void";
 
-Deno.test("parquet-void passes, and says how many parts it looked at", async () => {
+Deno.test("parquet-void passes, and reports the number of examined parts", async () => {
   assertEquals((await resultOf(VOID, HEALTHY)).examined, "the columns of 4 parts");
 });
 
-Deno.test("parquet-void fails for a column without a type, and says how to cast it", async () => {
+Deno.test("parquet-void fails for a column without a type, and explains how to cast it", async () => {
   const parts = withColumns(SILVER.parts, (columns) => {
     columns.find(({ name }) => name === "submitted_at")!.type = "VOID";
   });

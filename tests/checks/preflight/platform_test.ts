@@ -36,7 +36,7 @@ Deno.test("platformOf keeps a running Job unchanged, and takes any other object 
   assertEquals(imagesOf(FINISHED, manifest), ["rbs-spark:ours"]);
 });
 
-Deno.test("platformOf: a Job that only the cluster has counts until it has come to its end", () => {
+Deno.test("platformOf includes a Job that is only in the cluster until it has finished", () => {
   assertEquals(imagesOf(SUSPENDED), ["rbs-spark:live"]);
   assertEquals(imagesOf(RUNNING), ["rbs-spark:live"]);
   assertEquals(imagesOf(FINISHED), []);
@@ -54,7 +54,7 @@ metadata:
 spec: { containers: [{ name: driver, image: "rbs-spark:pod" }] }
 `;
 
-Deno.test("platformOf leaves an object out where its owner is in the cluster too", () => {
+Deno.test("platformOf leaves out an object if its owner is in the cluster too", () => {
   const owner = job("rbs-spark:live").replace("name: bronze,", `name: bronze, uid: ${OWNER_UID},`);
   const kindsOf = (live: string) =>
     platformOf(undefined, clusterWith(live, {}, "")).objects.map(({ kind }) => kind);

@@ -18,7 +18,7 @@ Deno.test("readPython joins adjacent strings, and leaves out docstrings", () => 
   assertEquals(strings.map(({ text }) => text.replace(/\s+/g, " ").trim()), ["a b"]);
 });
 
-Deno.test("readPython names what a string is assigned to", () => {
+Deno.test("readPython reports the target of an assigned string", () => {
   const targets = (text: string) =>
     readPython(text).strings.map(({ assignedTo, dictionaryKey }) => assignedTo ?? dictionaryKey);
   assertEquals(targets('x = "a"'), ["x"]);

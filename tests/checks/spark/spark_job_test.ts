@@ -236,7 +236,7 @@ for (
     string,
   ])[]
 ) {
-  Deno.test(`sparkJobsOf says why a master is unknown: ${name}`, () => {
+  Deno.test(`sparkJobsOf reports why a master is unknown: ${name}`, () => {
     const job = jobOf(shape, code);
     assertEquals(job.mode, "unknown");
     assertStringIncludes(job.unknown!, unknown);
@@ -324,7 +324,7 @@ const MOVED = {
   ),
 };
 
-Deno.test("driver-executor-traffic and rbac agree that flags in PYSPARK_SUBMIT_ARGS ask for executors", () => {
+Deno.test("driver-executor-traffic and rbac count executors of flags in PYSPARK_SUBMIT_ARGS", () => {
   const facts = { manifests: manifests(MOVED) };
   for (const check of [driverExecutorTraffic, rbac]) {
     const outcome = check.run(facts);

@@ -10,7 +10,7 @@ import { liveObjects } from "../../healthy/cluster.ts";
 
 const POD = { apiVersion: "v1", kind: "Pod" };
 
-/** A cluster of which one method answers, and no other may be asked. */
+/** A cluster with a single method. */
 function answering(method: "list" | "get" | "create", answer: () => Promise<unknown>): Cluster {
   return { [method]: answer, close() {} } as unknown as Cluster;
 }
@@ -39,7 +39,7 @@ Deno.test("readObjects reports a missing permission with kind, namespace and the
   assertEquals(Object.keys(unread[0]!), ["kind", "failure"]);
 });
 
-Deno.test("readObjects: of a kind that the server does not know there are no objects", async () => {
+Deno.test("readObjects finds no objects of a kind that the server does not know", async () => {
   for (const method of ["list", "get"] as const) {
     const cluster = answering(method, refusing(404, "there is no kind"));
     const reading = method === "list"
@@ -49,7 +49,7 @@ Deno.test("readObjects: of a kind that the server does not know there are no obj
   }
 });
 
-Deno.test("readObjects: anything else ends the gathering", async () => {
+Deno.test("readObjects fails for any other error", async () => {
   const cluster = answering("list", refusing(401, "Unauthorized"));
   await assertRejects(() => readKind(cluster, POD, "robson", undefined), ApiError);
   const cut = answering("list", () =>
@@ -64,7 +64,7 @@ Deno.test("readObjects: anything else ends the gathering", async () => {
   await assertRejects(() => readKind(cut, POD, "robson", undefined), Failure, "cut");
 });
 
-Deno.test("objects that have no name are left out", async () => {
+Deno.test("readObjects leaves out objects without a name", async () => {
   const named = { ...POD, metadata: { name: "a", namespace: "robson" } };
   const items = [{ ...POD }, { ...POD, metadata: {} }, named] as KubeObject[];
   const cluster = answering("list", () => Promise.resolve(items));
@@ -122,7 +122,7 @@ status: { phase: Failed }
   });
 });
 
-Deno.test("readObjects: accounts are those of jobs, each once, by the old name of the field too", () => {
+Deno.test("readObjects lists each service account of jobs once, also from the deprecated field", () => {
   const job = (name: string, spec: string, kind = "Job") => `
 apiVersion: batch/v1
 kind: ${kind}

@@ -12,12 +12,12 @@ import {
 const ID = "bronze-committed";
 const object = "bronze/events/date=2025-12-28/_commit.json";
 
-Deno.test("bronze-committed passes with the marker, and says its state", async () => {
+Deno.test("bronze-committed passes with a marker, and reports its state", async () => {
   const { verdict, examined } = await resultOf(ID, HEALTHY);
   assertEquals([verdict, examined], ["pass", `${object}: sealed, 7 events in 2 parts`]);
 });
 
-Deno.test("bronze-committed fails without a marker; what depends on it is skipped", async () => {
+Deno.test("bronze-committed fails without a marker, and dependent checks are skipped", async () => {
   const given = { ...HEALTHY, bronze: unpublished(BRONZE) };
   const { others } = await assertOnly(ID, given, [{
     severity: "fail",
@@ -39,7 +39,7 @@ Deno.test("bronze-committed fails without a marker; what depends on it is skippe
   });
 });
 
-Deno.test("bronze-committed says that parts lie there without a marker", async () => {
+Deno.test("bronze-committed reports parts without a marker", async () => {
   const bronze = { ...unpublished(BRONZE), listed: BRONZE.listed };
   await assertOnly(ID, { ...HEALTHY, bronze }, [
     { problem: "there is no commit marker, and 2 parts in its folder" },

@@ -3,11 +3,11 @@ import { assertOnly, BRONZE, facts, HEALTHY, resultOf } from "../../healthy/day.
 
 const ID = "event-types";
 
-Deno.test("event-types passes, and says what it counted", async () => {
+Deno.test("event-types passes, and reports the counts", async () => {
   assertEquals((await resultOf(ID, HEALTHY)).examined, "7 events of 4 types");
 });
 
-Deno.test("event-types warns of types that nobody knows, with their counts", async () => {
+Deno.test("event-types warns of unknown types, with their counts", async () => {
   const eventTypes = new Map([...BRONZE.eventTypes, ["PARTIAL_FILL", 2], ["EXECUTED\n", 1]]);
   await assertOnly(ID, facts({ bronze: { eventTypes: new Map(eventTypes) } }), [{
     severity: "warn",

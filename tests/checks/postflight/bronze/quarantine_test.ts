@@ -52,7 +52,7 @@ Deno.test("quarantine fails for an event that the contract cannot hold, with the
   }
 });
 
-Deno.test("quarantine has a run take corrected events into an open day", async () => {
+Deno.test("quarantine suggests a run for corrected events of an open day", async () => {
   const events = [unfit(8)];
   const given = facts({
     source: { compared: compared({ unfit: events }) },
@@ -86,7 +86,7 @@ Deno.test("quarantine reports a corrected event, and row-counts does not", async
   }]);
 });
 
-Deno.test("quarantine tells an event that was removed from the outbox, and where its text is", async () => {
+Deno.test("quarantine reports an event that was removed from the outbox, and the place of its text", async () => {
   const { findings } = await assertOnly(ID, facts({ bronze: one }), [{ severity: "fail", object }]);
   assertStringIncludes(findings[0]!.problem, "1 event that the outbox no longer has on this day");
   assertStringIncludes(
@@ -95,7 +95,7 @@ Deno.test("quarantine tells an event that was removed from the outbox, and where
   );
 });
 
-Deno.test("quarantine fails for events on no day, also where the day was not published", async () => {
+Deno.test("quarantine fails for events without a day, even if the day was not published", async () => {
   const survey = { ...SOURCE.survey!, strays: [unfit(9).event_id!], strayCount: 7 };
   const expected = {
     severity: "fail",

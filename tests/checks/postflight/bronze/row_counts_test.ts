@@ -61,12 +61,12 @@ function amended(
   return { bronze: recommit(BRONZE, { state, amended: past }) };
 }
 
-Deno.test("row-counts passes where every event is the outbox's", async () => {
+Deno.test("row-counts passes if bronze equals the outbox", async () => {
   const { verdict, examined } = await resultOf(ID, HEALTHY);
   assertEquals([verdict, examined], ["pass", "7 events, each compared with the outbox"]);
 });
 
-Deno.test("row-counts warns of events that have come to an open day since", async () => {
+Deno.test("row-counts warns of new events of an open day", async () => {
   const given = facts({ ...open, ...source({ late: LATE }) });
   await assertOnly(ID, given, [{
     severity: "warn",
@@ -79,7 +79,7 @@ Deno.test("row-counts warns of events that have come to an open day since", asyn
   assertEquals([exitCode(results), exitCode(results, { strict: true })], [0, 1]);
 });
 
-Deno.test("row-counts fails for events that came to a sealed day", async () => {
+Deno.test("row-counts fails for late events of a sealed day", async () => {
   await assertOnly(ID, facts(source({ late: LATE })), [{
     severity: "fail",
     object,
@@ -89,7 +89,7 @@ Deno.test("row-counts fails for events that came to a sealed day", async () => {
   }]);
 });
 
-Deno.test("row-counts fails for lost events, though more came than went", async () => {
+Deno.test("row-counts fails for lost events, even if there are more new ones", async () => {
   const lost: Partial<Finding> = {
     severity: "fail",
     object,
@@ -126,7 +126,7 @@ Deno.test("row-counts lets a run copy altered events of an open day again, unles
   ]);
 });
 
-Deno.test("row-counts accepts exactly what an amendment acknowledged, and says so", async () => {
+Deno.test("row-counts accepts exactly the acknowledged differences, and reports them", async () => {
   const known = amended(LOST, ALTERED.altered);
   const given = facts({ ...known, ...source({ ...ALTERED, lost: LOST }) });
   const { verdict, examined } = await resultOf(ID, given);
@@ -138,7 +138,7 @@ Deno.test("row-counts accepts exactly what an amendment acknowledged, and says s
       "bronze keeps the values of 1 event that the outbox altered",
     ],
   );
-  // One more is not among them, and one fewer neither.
+  // One event more is not acknowledged, and one event fewer is not either.
   const more = source({ ...ALTERED, lost: new Set([...LOST, "e4"]) });
   await assertOnly(ID, facts({ ...known, ...more }), [{
     severity: "fail",
@@ -191,7 +191,7 @@ Deno.test("row-counts fails if a footer has other rows than the marker", async (
   assertStringIncludes(findings[0]!.fix, `Restore ${object} from a backup`);
 });
 
-Deno.test("row-counts fails where bronze has an event twice, and does not call it lost", async () => {
+Deno.test("row-counts fails for a repeated event in bronze, and does not report it as lost", async () => {
   const id = "00000000-0000-4000-8000-000000000003";
   const bronze = { events: 6, repeated: [id] };
   await assertOnly(ID, facts({ ...source({ lost: new Set([id]) }), bronze }), [{
@@ -202,7 +202,7 @@ Deno.test("row-counts fails where bronze has an event twice, and does not call i
   await assertOnly(ID, facts({ ...open, bronze: { ...open.bronze, ...bronze } }), [{ fix: RUN }]);
 });
 
-Deno.test("row-counts is skipped where a part could not be read, and names the check that tells", async () => {
+Deno.test("row-counts is skipped if a part is unreadable, and refers to the check that reports it", async () => {
   const { compared: _, ...uncompared } = SOURCE;
   const refusal = {
     opened: false,
@@ -224,13 +224,13 @@ Deno.test("row-counts is skipped where a part could not be read, and names the c
     "skip",
     `${BRONZE.parts[0]!.part.key} could not be read (see bronze-parts)`,
   ]);
-  // Where no other check sees what is wrong, this one tells.
+  // If no other check detects the fault, this check reports it.
   await assertOnly(ID, { ...HEALTHY, source: { ...uncompared, refusal } }, [
     { object, problem: "Cannot use the marker: damaged", fix: "Restore it." },
   ]);
 });
 
-Deno.test("row-counts does not judge a bronze that was published again meanwhile", async () => {
+Deno.test("row-counts does not judge a bronze that was published during the run", async () => {
   const { differences } = compared();
   const given = facts({ source: { compared: { sha256: "0".repeat(64), differences } } });
   const { verdict, reason } = await resultOf(ID, given);

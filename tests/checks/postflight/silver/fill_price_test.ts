@@ -5,11 +5,11 @@ import { assertOnly, facts, HEALTHY, resultOf, SILVER } from "../../healthy/day.
 const ID = "fill-price";
 const [first, ...others] = SILVER.rows as [SilverRow, ...SilverRow[]];
 
-Deno.test("fill-price passes, though an execution that failed has no price", async () => {
+Deno.test("fill-price passes if only a failed execution has no price", async () => {
   assertEquals((await resultOf(ID, HEALTHY)).examined, "2 of 3 executions done");
 });
 
-Deno.test("fill-price warns of a row that is done and has no price", async () => {
+Deno.test("fill-price warns of a completed row without a price", async () => {
   await assertOnly(ID, facts({ silver: { rows: [{ ...first, filled: false }, ...others] } }), [{
     severity: "warn",
     object: first.part,

@@ -6,11 +6,11 @@ const ID = "silver-current";
 const AMEND = "deno task amend --date 2025-12-28";
 const object = "silver/stop_executions/_commits/date=2025-12-28.json";
 
-Deno.test("silver-current passes with a marker that names the bronze of now", async () => {
+Deno.test("silver-current passes with a marker that refers to the current bronze", async () => {
   assertEquals((await resultOf(ID, HEALTHY)).examined, `${object}: sealed, 3 executions`);
 });
 
-Deno.test("silver-current fails without a marker; what depends on it is skipped", async () => {
+Deno.test("silver-current fails without a marker, and dependent checks are skipped", async () => {
   const given = { ...HEALTHY, silver: { ...unpublished(SILVER), rows: [] } };
   const { others } = await assertOnly(ID, given, [{
     severity: "fail",
@@ -38,7 +38,7 @@ Deno.test("silver-current fails with a marker that cannot be used", async () => 
   }]);
 });
 
-Deno.test("silver-current fails where bronze was published again since", async () => {
+Deno.test("silver-current fails if bronze was published later", async () => {
   const bronze = { key: BRONZE.markerKey, sha256: "0".repeat(64) };
   const { others } = await assertOnly(ID, facts({ silver: recommit(SILVER, { bronze }) }), [{
     object,
@@ -49,7 +49,7 @@ Deno.test("silver-current fails where bronze was published again since", async (
   assertEquals(others, { "silver-rows": "skip", "silver-status": "skip" });
 });
 
-Deno.test("silver-current has silver follow by itself where bronze was amended since", async () => {
+Deno.test("silver-current suggests a silver run if bronze was amended later", async () => {
   const sha256 = "0".repeat(64);
   const bronze = { key: BRONZE.markerKey, sha256 };
   const given = facts({

@@ -5,7 +5,7 @@ import { assertOnly, facts, HEALTHY, resultOf, SILVER } from "../../healthy/day.
 const ID = "silver-status";
 const [first, ...others] = SILVER.rows as [SilverRow, ...SilverRow[]];
 
-Deno.test("silver-status passes, and says what it compared", async () => {
+Deno.test("silver-status passes, and reports what it compared", async () => {
   assertEquals((await resultOf(ID, HEALTHY)).examined, "3 rows, status and execution_id");
 });
 

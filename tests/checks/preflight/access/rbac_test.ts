@@ -105,7 +105,7 @@ Deno.test("rbac fails for permissions in the whole cluster", async () => {
   await assertFound(ID, { ...FILES, [ACCESS]: bound });
 });
 
-Deno.test("rbac asks for more in cluster mode, and for nothing without executors", async () => {
+Deno.test("rbac requires more permissions in cluster mode, and none without executors", async () => {
   const driver = [
     "spark.kubernetes.authenticate.driver.serviceAccountName=spark-jobs",
     "spark.kubernetes.driver.podTemplateFile=/opt/deep-storage/executor/pod.yaml",

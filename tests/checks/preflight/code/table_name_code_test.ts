@@ -46,7 +46,7 @@ for (
     "stop_events_seq_archive",
   ]
 ) {
-  Deno.test(`table-name takes ${name} for what it is`, () => assertEquals(isNearMiss(name), false));
+  Deno.test(`table-name does not report ${name}`, () => assertEquals(isNearMiss(name), false));
 }
 
 for (

@@ -86,7 +86,7 @@ Deno.test("table-name fails for a database whose encoding is SQL_ASCII", async (
   ]);
 });
 
-/** What may be called stop_events and is no table, and what is said of it. */
+/** Relations named stop_events that are not tables, with the expected problems. */
 const NO_TABLES: [Partial<OutboxTable>, string][] = [
   [{ kind: "a materialized view" }, "it is a materialized view"],
   [{ kind: "a foreign table" }, "it is a foreign table"],
@@ -95,7 +95,7 @@ const NO_TABLES: [Partial<OutboxTable>, string][] = [
 ];
 
 for (const [changes, problem] of NO_TABLES) {
-  Deno.test(`table-name fails where ${problem}, and does not report its columns`, async () => {
+  Deno.test(`table-name fails if ${problem}, and does not report its columns`, async () => {
     const given = withTable({ ...changes, columns: [] });
     await assertOnlyBefore(ID, given, [{ severity: "fail", object, problem }]);
   });

@@ -254,7 +254,7 @@ const factWith = (...images: readonly ImageReading[]): ImageFact => (
   { platform: "linux/amd64", images }
 );
 
-/** The verdict of image-deps over files, or without them, and what is known of their image. */
+/** The verdict of image-deps for optional files and the fact about their image. */
 async function judge(
   image: ImageFact | Gatherers["image"],
   files: Readonly<Record<string, string>> | "none" = LOCAL,
@@ -376,7 +376,7 @@ Deno.test("image-deps fails for an image without a jars folder, or without a Had
   });
 });
 
-Deno.test("image-deps shows where the job names a file that the image lacks", async () => {
+Deno.test("image-deps reports the field with a file that the image lacks", async () => {
   await found(factWith(contents(IMAGE, { files: [] })), {
     object: JOB_ID,
     field: "spec.template.spec.containers[0].args[20]",

@@ -15,7 +15,7 @@ import { contents, refusal } from "../../healthy/image.ts";
 
 const PASSWORD = "gh-t0ken-of-robot";
 
-/** What the cluster has besides what the manifests say: a service account, and Secrets. */
+/** The cluster's objects that are not in the manifests: a service account, and Secrets. */
 function objects(pullSecrets: readonly string[], secrets: string): readonly ManifestObject[] {
   const account = `
 apiVersion: v1
@@ -134,7 +134,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`nodes cannot pull: ${name}`, async () => {
+  Deno.test(`image-pull fails: ${name}`, async () => {
     const { verdict, findings } = await judge([reading], live);
     assertEquals([verdict, findings.map((each) => [each.object, each.problem])], [
       "fail",
@@ -150,7 +150,7 @@ for (
   });
 }
 
-Deno.test("image-pull: a registry that opens without it makes a bad pull secret a warning", async () => {
+Deno.test("image-pull only warns of a bad pull secret for a public registry", async () => {
   const { verdict, findings } = await judge([anonymous], objects(["registry"], ""));
   assertEquals([verdict, findings.length], ["warn", 1]);
   const other = contents(IMAGE, { credentials: CREDENTIALS });

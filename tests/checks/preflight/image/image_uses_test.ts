@@ -65,7 +65,7 @@ Deno.test("image_uses lists the executors' image from Spark's setting", () => {
   assertEquals(usesIn(both).map(({ reference }) => reference), [IMAGE, "b:1"]);
 });
 
-Deno.test("image_uses: in cluster mode the driver's image is another one", () => {
+Deno.test("image_uses lists the driver's own image in cluster mode", () => {
   const files = withArgument(
     "--deploy-mode=cluster",
     "--conf=spark.kubernetes.container.image=a:1",
@@ -74,7 +74,7 @@ Deno.test("image_uses: in cluster mode the driver's image is another one", () =>
   assertEquals(usesIn(files).map(({ reference }) => reference), [IMAGE, "b:1", "a:1"]);
 });
 
-Deno.test("image_uses: a variable in an argument is filled in, as Kubernetes does", () => {
+Deno.test("image_uses replaces a variable in an argument, as Kubernetes does", () => {
   const files = withArgument(`--conf=${EXECUTOR}=ghcr.io/$(TEAM)/$(NONE):1`);
   const named = {
     ...files,
@@ -86,13 +86,13 @@ Deno.test("image_uses: a variable in an argument is filled in, as Kubernetes doe
   assertEquals(usesIn(named)[1]?.reference, "ghcr.io/x/$(NONE):1");
 });
 
-Deno.test("image_uses: an init container's image is used, and need not be Spark's", () => {
+Deno.test("image_uses lists an init container's image, which need not contain Spark", () => {
   const init = "initContainers:\n        - {name: wait, image: busybox:1}\n      containers:";
   const [first] = usesIn(change(JOB, "containers:", init, ONE_IMAGE));
   assertEquals([first?.reference, first?.isSpark, first?.files], ["busybox:1", false, []]);
 });
 
-Deno.test("files that a volume brings are not expected in the image, and others are", () => {
+Deno.test("image_uses expects files in the image, except those of a volume", () => {
   const files = (text: string) =>
     usesIn(change(JOB, "- local:///opt/deep-storage/jobs/bronze_ingest.py", text, ONE_IMAGE))[0]
       ?.files
@@ -147,7 +147,7 @@ Deno.test("image_uses uses the pod's pull secrets, or those of its service accou
   assertEquals(secretsOf(usesIn(elsewhere)[0]), ["analytics-jobs/c missing"]);
 });
 
-Deno.test("executors have the pull secrets of Spark's setting, their template and their account", () => {
+Deno.test("image_uses reads executors' pull secrets from Spark's setting, template and account", () => {
   const image = `--conf=${EXECUTOR}=a:1`;
   const executors = (...args: string[]) =>
     secretsOf(usesIn(withAccount(withArgument(image, ...args), "acc"))[1]);
@@ -172,7 +172,7 @@ Deno.test("executors have the pull secrets of Spark's setting, their template an
 
 const own = [{ from: "config.json", config: new Uint8Array(0) }];
 
-Deno.test("image_uses: each pair of image and credentials is asked for once, with all files", () => {
+Deno.test("image_uses requests each pair of image and credentials once, with all files", () => {
   const second = ONE_IMAGE[JOB]!.replace("name: bronze-ingest-manual", "name: silver")
     .replace("/jobs/bronze_ingest.py", "/jobs/silver.py");
   const files = {
@@ -208,7 +208,7 @@ Deno.test("image_uses uses the operator's credentials for pods with unknown pull
   assertEquals(from(broken), ["config.json"]);
 });
 
-Deno.test("image_uses: a use finds the reading that was made with its own credentials", () => {
+Deno.test("image_uses finds the reading for a use by its credentials", () => {
   const files = withAccount(withArgument(`--conf=${EXECUTOR}=${IMAGE}`), "a");
   const [driver, executor] = usesIn(files);
   const readings = [

@@ -94,7 +94,7 @@ Deno.test("manifest-drift reports a missing namespace and its objects once", () 
 
 const OTHER_IMAGE = edited(`image: ${IMAGE}`, "image: rbs-spark:0");
 
-Deno.test("manifest-drift fails for a suspended Job with another template, and says to replace it", () => {
+Deno.test("manifest-drift fails for a suspended Job with another template, and suggests a replacement", () => {
   const outcome = judge(clusterWith(OTHER_IMAGE));
   assertEquals(found(outcome), [[
     "fail",

@@ -15,7 +15,7 @@ import { gatherOn } from "../on_cluster.ts";
 import { clusterWith, manifestsFact } from "../../healthy/one_file.ts";
 import { MANIFESTS, REFUSED } from "../../healthy/platform.ts";
 
-// What a real API server says to manifests that it cannot take, and what an operator reads of it.
+// The answers of a real API server to invalid manifests, and the resulting messages.
 
 const NAMESPACE = {
   apiVersion: "v1",

@@ -15,7 +15,7 @@ const BLOCK = HEALTHY.store.slice(
 );
 const STORE = "NetworkPolicy analytics-jobs/allow-s3-egress";
 
-Deno.test("egress-policy: the connection checks find nothing in healthy manifests, and say what they examined", () => {
+Deno.test("egress-policy: the connection checks find nothing in healthy manifests, and report what they examined", () => {
   for (const [id, outcome] of judge(manifests())) {
     if (!("findings" in outcome)) throw new Error(`${id} did not judge`);
     assertEquals(outcome.findings, [], id);

@@ -95,7 +95,7 @@ Deno.test("isolation fails for a policy that is named as a block and allows traf
   assertStringIncludes(found.fix, "delete networkpolicy block-staging");
 });
 
-Deno.test("isolation fails with a policy whose annotation says that it blocks", () => {
+Deno.test("isolation fails for a policy with an annotation that claims to block", () => {
   const metadata = "  annotations: { description: Blocks the metadata service }\n";
   const outside =
     "podSelector: {}\n  egress: [{ to: [{ ipBlock: { cidr: 0.0.0.0/0, except: [169.254.169.254/32] } }] }]";
@@ -104,7 +104,7 @@ Deno.test("isolation fails with a policy whose annotation says that it blocks", 
   assertStringIncludes(found.problem, "meant to block");
 });
 
-Deno.test("isolation warns of a policy that is named a block and allows no excess", () => {
+Deno.test("isolation warns of a policy that is named as a block and allows no excess", () => {
   const dns = HEALTHY.dns.slice(HEALTHY.dns.indexOf("spec:\n") + 8);
   const found = more(dns, "deny-all-but-dns");
   assertEquals([found.id, found.severity], ["isolation", "warn"]);

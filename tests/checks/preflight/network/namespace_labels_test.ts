@@ -68,7 +68,7 @@ Deno.test("namespace-labels reports a selector that resembles no label", () => {
   assertStringIncludes(found.problem, "selects namespaces with team=trading");
 });
 
-Deno.test("namespace-labels says which labels it does not check without a cluster", () => {
+Deno.test("namespace-labels lists the labels that it does not check without a cluster", () => {
   const outcomes = judge(manifests({ robsonNamespace: "" }));
   assertEquals(outcomes.get("namespace-labels"), {
     examined:
