@@ -83,7 +83,7 @@ Deno.test("runAmend keeps lost events, and later runs accept exactly these event
   await bronze(db, lake);
 });
 
-Deno.test("runAmend shows altered events with both values, and refuses them unless told to keep them", async () => {
+Deno.test("runAmend shows altered events with both values, and refuses them unless the operator chooses to keep them", async () => {
   await using db = await outbox({ events: [event(1, { fill_price: "87398.1" }), event(2)] });
   await using lake = await temporaryLake();
   await bronze(db, lake);

@@ -63,7 +63,7 @@ const EXTREMES: Value[][] = [
   ["e", "x".repeat(70_000), "é", "BUY", -1, -1n, -1n, bytes("ffffffffffffffffff"), -1n],
 ];
 
-/** Rows as the pipeline carries them, column by column. */
+/** Converts rows to a row group, which holds the values column by column. */
 function group(rows: readonly (readonly Value[])[]): RowGroup {
   return { rows: rows.length, columns: COLUMNS.map((_, c) => rows.map((row) => row[c]!)) };
 }

@@ -44,7 +44,7 @@ function insert(): string {
   return insertEvent(number++, { occurred_at: "'2025-12-30T10:00:00Z'" });
 }
 
-/** Starts a bot that runs one transaction in each Postgres session at the same time. */
+/** A bot that runs one transaction in each Postgres session at the same time. */
 class Bot implements AsyncDisposable {
   constructor(readonly clients: readonly TextClient[]) {}
 
@@ -67,7 +67,7 @@ class Bot implements AsyncDisposable {
 }
 
 pgbouncerTest(
-  "pooler: behind pgbouncer, the bot writes before, during and after a run, and finds no setting changed",
+  "pooler: a run through pgbouncer changes no setting of the bot, which writes before, during and after the run",
   async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS] });
     await using pooler = await startPgbouncer(db.config, { pooling: "transaction", sessions: 2 });
@@ -98,7 +98,7 @@ pgbouncerTest(
 );
 
 pgbouncerTest(
-  "pooler: behind pgbouncer, the bot finds no setting changed after an error, or after a run that gave up",
+  "pooler: a run through pgbouncer changes no setting of the bot when the run fails or gives up",
   async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS] });
     await using pooler = await startPgbouncer(db.config, { pooling: "transaction", sessions: 1 });
@@ -138,7 +138,7 @@ pgbouncerTest("pooler: behind pgbouncer, a writer of the bot's keeps the day ope
 });
 
 pgbouncerTest(
-  "pooler: behind pgbouncer, a temporary table that the bot left under the outbox's name is refused",
+  "pooler: a run through pgbouncer refuses a temporary table of the bot with the name of the outbox",
   async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS] });
     await using pooler = await startPgbouncer(db.config, { pooling: "transaction", sessions: 1 });
