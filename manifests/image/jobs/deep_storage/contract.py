@@ -52,7 +52,7 @@ EXECUTION_CONTRACT = fingerprint(EXECUTIONS)
 # Bronze is sorted by these columns. Rows without a value come last.
 BRONZE_ORDER: tuple[str, ...] = tuple(CONTRACT["bronze"]["order"])
 
-# The types of events, and the status of an execution after each of them.
+# The types of execution events, and the status of the execution after each of them.
 EXECUTION_STATUS: dict[str, str] = CONTRACT["silver"]["statuses"]
 # Each time column of silver, and the event that sets it.
 EVENT_TIMES: dict[str, str] = CONTRACT["silver"]["times"]

@@ -96,7 +96,7 @@ class Footer:
             raise ValueError(f"its footer has a value of kind {kind}")
 
     def list(self, path: tuple[int, ...] | None) -> None:
-        """Reads a list, and sorts the list at the end of the path."""
+        """Reads a list, and sorts it if it is at the end of the path."""
         head = self.byte()
         kind, count = head & 0x0F, head >> 4
         count = self.varint() if count == LONG_LIST else count

@@ -63,7 +63,7 @@ class Schema(NamedTuple):
 
     `wider` are columns with a Postgres type that can hold values that the Parquet type
     cannot. `unknown` are columns that the contract does not name. `unique` are columns
-    with a unique index in Postgres.
+    whose values Postgres itself keeps unique.
     """
 
     wider: set[str]

@@ -143,7 +143,7 @@ def unknown_types(query: Query, window: tuple[int, int]) -> list[str]:
 
 
 def neighbours(query: Query, window: tuple[int, int]) -> list[str]:
-    """Lists the nearest days with events, for the message of an empty window."""
+    """Lists the nearest days with events. The message of an empty window uses them."""
     near = query(
         f"""
 SELECT (SELECT to_char(max(occurred_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD')

@@ -119,6 +119,6 @@ def driver_properties(tls: Tls, host: str) -> dict[str, str]:
         # Without this class, the driver looks for a file in the user's home.
         properties["sslfactory"] = "org.postgresql.ssl.DefaultJavaSSLFactory"
     if tls.mode == "prefer":
-        # Without TLS, the driver must not send the password in clear text.
+        # The server may not use TLS, so the driver must not send a clear-text password.
         properties["requireAuth"] = "!password"
     return properties
