@@ -217,7 +217,7 @@ const [SEQ, ID] = CONTRACT.bronze.order.map((column) =>
   EVENT_COLUMNS.findIndex(({ name }) => name === column)
 ) as [number, number];
 
-/** The columns by which bronze is ordered, at the beginning of a row. */
+/** The columns at the beginning of a row, which bronze is sorted by. */
 export const BRONZE_ORDER: readonly string[] = EVENT_COLUMNS.slice(0, 2).map(({ name }) => name);
 
 /** The order of bronze: by event_seq, with missing values last, then by event_id. */

@@ -33,7 +33,7 @@ export interface ClientExecutions {
   groups(): Iterable<RowGroup>;
 }
 
-/** The state that events leave their operations in. */
+/** The states of operations, to which events are added. */
 export interface Replay {
   /**
    * Adds an event. Only events of the execution types have an effect.

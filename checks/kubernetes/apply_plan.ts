@@ -93,7 +93,7 @@ function named(
   return { ...tried, value: { ...tried.value, metadata } };
 }
 
-/** A Secret with its values in the form in which they are read from a cluster. */
+/** A Secret with its values in the same form as in a Secret that was read from a cluster. */
 function readable(object: ManifestObject): ManifestObject {
   const { data: _, ...rest } = object.value;
   if (object.kind !== "Secret") return object;

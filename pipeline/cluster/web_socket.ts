@@ -118,7 +118,7 @@ function statusMessage(body: Uint8Array | undefined): string {
     const { kind, message } = JSON.parse(new TextDecoder().decode(body));
     if (kind === "Status" && typeof message === "string") return message;
   } catch {
-    // The body is not a Status.
+    // The response is not a Status.
   }
   return "no connection to the pod";
 }

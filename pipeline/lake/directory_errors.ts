@@ -140,7 +140,7 @@ function diagnose(error: unknown): [FailureKind, string, string] | undefined {
   }
 }
 
-/** The runtime leaves the code out of some of its errors. */
+/** Some errors of the runtime have no code. */
 const CODES = [
   [Deno.errors.PermissionDenied, "EACCES"],
   [Deno.errors.NotFound, "ENOENT"],

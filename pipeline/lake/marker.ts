@@ -161,7 +161,7 @@ export function identityDigest(eventIds: Iterable<string>): string {
   return hash.digest("hex");
 }
 
-/** The events of a set, as a marker acknowledges them. */
+/** Summarizes a set of events for the acknowledgement in a marker. */
 export function acknowledge(eventIds: ReadonlySet<string>): Acknowledged {
   return { events: eventIds.size, sha256: identityDigest(eventIds) };
 }

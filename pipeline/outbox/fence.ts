@@ -4,7 +4,8 @@ import { RELATIVES, sqlInstant } from "./sql.ts";
 
 /**
  * Additional time that a window stays open if a logical-replication subscription writes to the
- * outbox, in microseconds. Writers on the publisher and its lag are not visible from here.
+ * outbox, in microseconds. The subscriber cannot see the writers on the publisher or the
+ * replication lag.
  */
 export const SUBSCRIPTION_GRACE = 86_400_000_000n;
 

@@ -39,7 +39,7 @@ export interface OutboxTable {
   readonly user: string;
   /** The database that it is in. */
   readonly database: string;
-  /** The encoding of that database's texts. */
+  /** The encoding of the database, such as `UTF8`. */
   readonly encoding: string;
   /** The kind in the words of Postgres, such as `a table` or `a materialized view`. */
   readonly kind: string;

@@ -63,9 +63,9 @@ export const onNoDay: string =
   "(occurred_at IS NULL OR occurred_at < timestamptz '0001-01-01T00:00:00Z' OR " +
   "occurred_at >= timestamptz '10000-01-01T00:00:00Z')";
 
-// Every statement runs in such a transaction, and no setting outlives the transaction, because a
-// pooler shares the session with other clients. This includes application_name, which pgbouncer
-// would keep on the session after a login with it.
+// Every statement runs in a transaction with these settings. No setting outlives the transaction,
+// because a pooler shares the session with other clients. This includes application_name, which
+// pgbouncer would keep on the session after a login with it.
 
 // The settings lift the time limits of the role, and fix the text format of values independently of
 // the database's settings. Row-level security must not hide rows.

@@ -129,7 +129,7 @@ export function unreadable(network: Network): Outcome | undefined {
   return isBroken ? { skip: "some files cannot be read (see manifests-readable)" } : undefined;
 }
 
-/** The reason that the connection checks are not applicable. */
+/** The reason why the connection checks are not applicable. */
 export const noJob = `there is no Job, CronJob or Pod in namespace ${JOBS_NAMESPACE}`;
 
 /** Returns the reason that checks of executors are not applicable. */

@@ -24,7 +24,7 @@ const SECRETS = {
 
 let isReady = false;
 
-/** How the administrator gets into the healthy cluster. */
+/** The administrator's access to the healthy cluster. */
 async function healthy(): Promise<Access> {
   const cluster = controlPlane();
   if (!isReady) await bringTo(cluster, await theWholeSetup({ values: SECRETS }));

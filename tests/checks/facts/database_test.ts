@@ -5,7 +5,7 @@ import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../../support/assert.ts";
 import { outbox } from "../../support/postgres.ts";
 
-// What a real Postgres says before a run.
+// The fact about a real Postgres before a run.
 
 const GRACE = 15n * 60_000_000n;
 

@@ -148,7 +148,7 @@ Deno.test({
         const text = await Deno.readTextFile(`${cache}/layers/${name}`);
         assert(!text.includes(password) && !text.includes(REGISTRY_USER.user));
       }
-      // Who may not pull learns nothing from the cache.
+      // A user without permission to pull gets no data from the cache.
       const { images: [denied] } = await gatherImages([request("team/spark:1")], {
         ...trusting(),
         cache,

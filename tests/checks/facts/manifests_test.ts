@@ -5,7 +5,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "../../support
 
 const POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: b}\n";
 
-/** What is wrong with a file, as `line:column problem`. */
+/** The problems of a file, as `line:column problem`. */
 function problems(text: string): string[] {
   return readFile("x.yaml", text).problems
     .map(({ line, column, problem }) => `${line}:${column} ${problem}`);

@@ -55,7 +55,7 @@ Deno.test("gatherSilver: the checks find no fault in a day that the pipeline pub
   const [bronze, silver] = [await gatherBronze(lake, DAY), await gatherSilver(lake, DAY)];
   const results = await judge({ source: sourceOf(bronze), bronze, silver });
   const wrong = results.filter(({ verdict }) => verdict !== "pass");
-  // Operation 11 was executed, and no event names a price.
+  // Operation 11 was executed, and no event has a price.
   assertEquals(wrong.map(({ id, verdict }) => [id, verdict]), [["fill-price", "warn"]]);
 });
 

@@ -18,7 +18,7 @@ import { DATABASE, LAKE, MANIFESTS } from "./platform.ts";
 export { liveObjects } from "./cluster_objects.ts";
 export { SECRETS } from "./manifests.ts";
 
-// A cluster that has the manifests and everything that they depend on. Tests break one thing at a time.
+// A cluster with the manifests and all objects that they depend on. Each test adds one fault.
 
 const OBJECTS: readonly ManifestObject[] = [
   // The StatefulSet is not read from a cluster: its pods are.

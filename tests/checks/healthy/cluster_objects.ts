@@ -5,7 +5,7 @@ import { readFile } from "../../../checks/facts/manifests.ts";
 import type { KubeObject } from "../../../pipeline/cluster/cluster.ts";
 import { assertEquals } from "../../support/assert.ts";
 
-// What a healthy cluster has besides the manifests, as its API server returns it.
+// The objects of a healthy cluster that are not in the manifests, as its API server returns them.
 
 const NETWORK = `
 apiVersion: v1
@@ -206,7 +206,7 @@ spec:
 status: { phase: Running, podIP: 10.42.0.9 }
 `;
 
-/** What the quota counts: the pod above. */
+/** The usage that the quota counts: the pod above. */
 const USED = {
   "requests.cpu": "250m",
   "requests.memory": "512Mi",
@@ -238,7 +238,7 @@ export function applied(object: ManifestObject, declared?: ManifestObject): Mani
   return liveObject({ ...object.value, ...serverFields(object) }, declared);
 }
 
-/** What the API server adds to an object, or stores in another way. */
+/** Fields that the API server adds to an object, or stores in a different form. */
 function serverFields({ kind, name, value }: ManifestObject): Fields {
   switch (kind) {
     case "ResourceQuota":

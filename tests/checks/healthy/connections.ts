@@ -39,7 +39,7 @@ export const HEALTHY = {
   job: documentsOf(JOB)[0]!,
 } as const;
 
-/** How policies select the pods of Spark. */
+/** The podSelector for the pods of Spark. */
 export const SPARK_PODS = `podSelector:
     matchExpressions:
       - key: spark-role

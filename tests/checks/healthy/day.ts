@@ -25,7 +25,7 @@ import type { ObjectEntry } from "../../../pipeline/lake/lake.ts";
 import type { BronzeCommit, SilverCommit } from "../../../pipeline/lake/marker.ts";
 import { assertEquals } from "../../support/assert.ts";
 
-// A day on which everything is as it should be. Tests break one thing of it at a time.
+// A day without faults. Each test adds one fault.
 
 /** The facts about a day, which the checks after a run read. */
 export type DayFacts = Pick<Facts, "source" | "bronze" | "silver">;

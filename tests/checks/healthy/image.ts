@@ -1,7 +1,7 @@
 import type { Jar } from "../../../checks/image/spark_jars.ts";
 import type { ImageContents, ImageRefusal, ImageTrouble } from "../../../checks/facts/image.ts";
 
-// What is known of images, as it should be. Tests change one thing of it at a time.
+// Facts about images without faults. Each test changes one of them.
 
 /** A jar by its name and version. */
 export function jar(name: string, version: string): Jar {

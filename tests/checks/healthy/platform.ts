@@ -13,7 +13,7 @@ import type { Holder } from "../../../pipeline/outbox/fence.ts";
 import type { OutboxTable } from "../../../pipeline/outbox/schema.ts";
 import { onlyFindingsOf, type Told } from "./day.ts";
 
-// Everything is ready for a run. Tests break one thing of it at a time.
+// A platform that is ready for a run. Each test adds one fault.
 
 /** The facts that the checks before a run read. */
 export type ReadyFacts = Pick<Facts, "manifests" | "database" | "lake">;

@@ -5,9 +5,9 @@ import { readLayer, readUnpackedLayer } from "../../../checks/image/layer_files.
 import { assertEquals, assertRejects } from "../../support/assert.ts";
 import { tarHeader } from "../../support/images.ts";
 
-// A layer is never held in memory: the reader has finished with a chunk before it asks for one of the
-// next few. So these tests hand out every chunk in one of a few buffers, and overwrite the buffer when
-// its turn comes again. A reader that keeps chunks finds other bytes in them.
+// The reader never keeps a whole layer in memory: it has finished with a chunk before it requests one
+// of the next few. Therefore, these tests return every chunk in one of a few buffers, and overwrite
+// each buffer when it is used again. A reader that keeps chunks would find different bytes in them.
 
 const PIECE = 1 << 20;
 const SIZE = 50 * PIECE;

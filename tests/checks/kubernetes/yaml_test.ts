@@ -1,7 +1,7 @@
 import { parseDocuments } from "../../../checks/kubernetes/yaml.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 
-/** What is wrong with a file, as `line:column problem`. */
+/** The problems of a file, as `line:column problem`. */
 function problems(text: string): string[] {
   return parseDocuments(text).problems
     .map(({ line, column, problem }) => `${line}:${column} ${problem}`);

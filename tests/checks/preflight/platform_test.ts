@@ -3,7 +3,7 @@ import { platformOf } from "../../../checks/preflight/platform.ts";
 import { assertEquals } from "../../support/assert.ts";
 import { clusterWith, manifestsFact } from "../healthy/one_file.ts";
 
-// Which Job counts: the one of the manifests, or the one that is in the cluster.
+// Tests whether the Job of the manifests or the Job of the cluster is used.
 
 const job = (image: string, status: Fields = {}) => `
 apiVersion: batch/v1

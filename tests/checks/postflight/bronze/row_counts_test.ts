@@ -29,7 +29,7 @@ const open = {
   silver: recommit(SILVER, { state: "open" }),
 };
 
-/** What an outbox has that lost two events, gained three, and altered one. */
+/** An outbox that lost two events, gained three, and altered one. */
 const LATE = new Set(["e8", "e9", "e10"]);
 const LOST = new Set(["e1", "e2"]);
 const ALTERED: Pick<BronzeDifferences, "altered" | "named"> = {
@@ -100,7 +100,7 @@ Deno.test("row-counts fails for lost events, even if there are more new ones", a
   const late = { severity: "fail", fix: AMEND } as const;
   await assertOnly(ID, facts(source({ late: LATE, lost: LOST })), [late, lost]);
   await assertOnly(ID, facts(source({ lost: LOST })), [lost]);
-  // A run refuses an open day that lost events, so that the whole remedy is to amend.
+  // A run refuses an open day that lost events, so an amendment is the whole remedy.
   await assertOnly(ID, facts({ ...open, ...source({ late: LATE, lost: LOST }) }), [
     { severity: "warn", fix: AMEND },
     lost,

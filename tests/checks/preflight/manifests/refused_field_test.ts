@@ -1,7 +1,7 @@
 import { fieldNamedIn } from "../../../../checks/preflight/manifests/refused_field.ts";
 import { assertEquals } from "../../../support/assert.ts";
 
-// Words of a real API server, version 1.34, and the field of the manifest that they are about.
+// Messages of a real API server, version 1.34, and the field of the manifest that each is about.
 
 const JOB = {
   spec: {

@@ -54,7 +54,7 @@ const job = (container: string) =>
     `spec: { template: { spec: { restartPolicy: Never, containers: [\n  ${container}] } } }`,
   );
 
-/** What is refused, the field and line that are named, and the server's words. */
+/** Refused changes, with the reported field, the line and the server's message. */
 const REFUSALS: readonly (readonly [string, string, string | undefined, number, RegExp])[] = [
   [
     "a value out of range",

@@ -94,7 +94,7 @@ for (const [name, changes] of Object.entries(faults)) {
   Deno.test(`connection checks: the fix of a connection check removes the finding: ${name}`, () => {
     const { id, fix } = onlyFinding(changes);
     let fact = pasted(manifests(changes), fix);
-    // Where both ends deny a connection, the first finding is about the source.
+    // If both ends deny a connection, the first finding is about the source.
     const next = judge(fact).get(id)!;
     if ("findings" in next && next.findings.length > 0) fact = pasted(fact, next.findings[0]!.fix);
     const left = [...judge(fact)].flatMap(([, outcome]) =>
