@@ -132,11 +132,11 @@ Deno.test("copy_out: says what to do after an error before the first row", async
   await using db = await outbox();
   await using connection = await open(db.config);
   const missing = await assertRejects(
-    () => digest(connection.copy("SELECT 1 FROM onNoDay")),
+    () => digest(connection.copy("SELECT 1 FROM no_such_table")),
     Failure,
   );
   assertEquals(missing.kind, "configuration");
-  assertStringIncludes(missing.message, 'relation "onNoDay" does not exist');
+  assertStringIncludes(missing.message, 'relation "no_such_table" does not exist');
   const syntax = await assertRejects(() => digest(connection.copy("SELEKT 1")), Failure);
   assertEquals(syntax.kind, "data");
   assertStringIncludes(syntax.message, "syntax error");
