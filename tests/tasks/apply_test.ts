@@ -312,7 +312,10 @@ clusterTest(
     await using directory = await directoryOf(NAMESPACE, job("spark:2"));
     const { code, stdout, stderr } = await apply("--yes", "--manifests", directory.path);
     assertEquals([code, stderr], [0, ""]);
-    assertMatch(stdout, /^± Job analytics-jobs\/bronze {2}is deleted and created again: /m);
+    assertMatch(
+      stdout,
+      /^± Job analytics-jobs\/bronze {2}is deleted and created again, because the pods of a Job cannot be changed; /m,
+    );
     assertStringIncludes(
       stdout,
       '    spec.template.spec.containers[0].image  "spark:1" -> "spark:2"\n',
