@@ -257,7 +257,7 @@ sparkTest(
     try {
       const said = succeeded(await submit({ ...common, env: open }), common);
       assertStringIncludes(said, "2 events do not fit the Parquet types and go into the quaran");
-      assertStringIncludes(said, "1 event of stop_events falls on no day");
+      assertStringIncludes(said, "1 event of stop_events has no valid occurred_at");
       const key = bronzeMarkerKey(DAY);
       const { commit } = (await readMarker(lake, "bronze", key, DAY))!;
       assertEquals([commit.rows, commit.quarantine!.events], [3, 2]);
