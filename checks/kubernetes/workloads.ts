@@ -61,9 +61,9 @@ export interface Variable {
   readonly name: string;
   /** The path in the object, as in `spec.containers[0].env[1]`. */
   readonly path: string;
-  /** The literal value; undefined if there is none. */
+  /** The literal value, or undefined without one. */
   readonly value: string | undefined;
-  /** The source of the value, not validated; undefined if there is none. */
+  /** The source of the value, not validated, or undefined for a literal value. */
   readonly valueFrom: Fields | undefined;
 }
 
@@ -75,7 +75,7 @@ export interface Container {
   readonly path: string;
   /** True if the container terminates before the others start: an init container, not a sidecar. */
   readonly isInit: boolean;
-  /** The image; empty if there is none. */
+  /** The image, or an empty string if the container has no image. */
   readonly image: string;
   /** The words of `command` and then of `args`, each with its path. */
   readonly words: readonly { readonly path: string; readonly text: string }[];

@@ -57,7 +57,7 @@ interface Test {
   readonly continues: boolean;
 }
 
-/** Finds tests as in `if day is None:`, `if not day:` and `day or today()`. */
+/** Finds tests such as `if day is None:`, `if not day:` and `day or today()`. */
 function testsIn(code: string): Tests {
   const tests = new Map<string, Test[]>();
   const test = /(?<=\b(?:if|while|and|not|elif|else)\s+)\w+|\b\w+(?=\s+(?:is|or|if)\b)/g;

@@ -5,7 +5,7 @@ import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.t
 export interface Taint {
   /** The key, as in `robson.io/dedicated`. */
   readonly key: string;
-  /** The value; empty if there is none. */
+  /** The value, or an empty string if the taint has no value. */
   readonly value: string;
   /** The effect, as in `NoSchedule`. */
   readonly effect: string;

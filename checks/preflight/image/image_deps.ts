@@ -99,7 +99,7 @@ function judgeContainers({ object, containers }: Workload): Finding[] {
   });
 }
 
-/** The settings that name an image by a variable without a known value; undefined if there is none. */
+/** The settings that name an image by a variable of unknown value, or undefined. */
 function unknownImages({ jobs }: Tree): string | undefined {
   const unknown = jobs.flatMap(({ label, images }) =>
     images.flatMap((each) =>
