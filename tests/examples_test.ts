@@ -86,7 +86,7 @@ Deno.test("examples: every public function of pipeline and network_policy has on
 Deno.test("examples: the search finds public functions, and no others", () => {
   const names = functions.map(([name]) => name);
   assertEquals(names.includes("pipeline/contract/window.ts parseDay"), true);
-  assertEquals(names.includes("checks/network_policy/evaluate.ts portNumbers"), false);
+  assertEquals(names.includes("checks/network_policy/matching.ts portNumbers"), false);
 });
 
 Deno.test("examples: deno task test runs them", () => {

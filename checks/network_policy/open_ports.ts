@@ -1,12 +1,6 @@
 import { type AddressRange, everyAddress, parseCidr } from "./address.ts";
-import {
-  EVERY_PORT,
-  isItself,
-  isolating,
-  matchingPeers,
-  portNumbers,
-  type PortRange,
-} from "./evaluate.ts";
+import { isItself } from "./evaluate.ts";
+import { EVERY_PORT, isolating, matchingPeers, portNumbers, type PortRange } from "./matching.ts";
 import {
   type Cluster,
   type Direction,

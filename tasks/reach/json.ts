@@ -1,12 +1,11 @@
 import { formatAddress } from "../../checks/network_policy/address.ts";
+import { type Decision, isItself } from "../../checks/network_policy/evaluate.ts";
 import {
-  type Decision,
   explainDecision,
   formatPeer,
   formatPolicyPort,
-  isItself,
   missesOf,
-} from "../../checks/network_policy/evaluate.ts";
+} from "../../checks/network_policy/explain.ts";
 import type { Matrix, OutsideConnection, PortSet } from "../../checks/network_policy/open_ports.ts";
 import { type Endpoint, podId, type Policy, PROTOCOLS } from "../../checks/network_policy/model.ts";
 import type { Answer } from "./answer.ts";

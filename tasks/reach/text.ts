@@ -1,14 +1,13 @@
 import { formatRange } from "../../checks/network_policy/address.ts";
+import { type Decision, isItself } from "../../checks/network_policy/evaluate.ts";
 import {
-  type Decision,
   explainDecision,
   formatEndpoint,
   formatPeer,
   formatPolicyPort,
-  isItself,
   missesOf,
   policyId,
-} from "../../checks/network_policy/evaluate.ts";
+} from "../../checks/network_policy/explain.ts";
 import {
   EVERY,
   isSame,

@@ -6,7 +6,7 @@ import { type Selector, selects } from "../../kubernetes/selectors.ts";
 import { podTemplateOf } from "../../kubernetes/workloads.ts";
 import { parseAddress } from "../../network_policy/address.ts";
 import { UNKNOWN_VALUE } from "../../network_policy/read_cluster.ts";
-import { isolating } from "../../network_policy/evaluate.ts";
+import { isolating } from "../../network_policy/matching.ts";
 import { type Endpoint, NAME_LABEL, type Pod } from "../../network_policy/model.ts";
 import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "../platform.ts";
 import {

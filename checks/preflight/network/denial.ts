@@ -2,17 +2,9 @@ import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { formatSelector, selects } from "../../kubernetes/selectors.ts";
 import { naming } from "../../list_names.ts";
-import {
-  decide,
-  ends,
-  formatPeer,
-  formatPolicyPort,
-  matchingPeers,
-  matchingPorts,
-  policyId,
-  selectsNoNamespace,
-  whyNot,
-} from "../../network_policy/evaluate.ts";
+import { decide, ends } from "../../network_policy/evaluate.ts";
+import { formatPeer, formatPolicyPort, policyId, whyNot } from "../../network_policy/explain.ts";
+import { matchingPeers, matchingPorts, selectsNoNamespace } from "../../network_policy/matching.ts";
 import type {
   Direction,
   Endpoint,

@@ -8,7 +8,8 @@ import {
   rangesOf,
 } from "../../network_policy/address.ts";
 import type { ObjectProblem } from "../../network_policy/read_cluster.ts";
-import { decide, policyId } from "../../network_policy/evaluate.ts";
+import { decide } from "../../network_policy/evaluate.ts";
+import { policyId } from "../../network_policy/explain.ts";
 import type { Rule } from "../../network_policy/model.ts";
 import { judgeHost } from "../../network_policy/open_ports.ts";
 import { CONNECTIONS, type PlatformCheck, platformCheck } from "../platform.ts";

@@ -6,7 +6,7 @@ import {
   publicPart,
   rangesOf,
 } from "../../network_policy/address.ts";
-import { formatPeer, formatPolicyPort } from "../../network_policy/evaluate.ts";
+import { formatPeer, formatPolicyPort } from "../../network_policy/explain.ts";
 import type {
   BlockPeer,
   Direction,

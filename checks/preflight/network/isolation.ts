@@ -10,7 +10,7 @@ import { type Network, noPolicy, objectOf, place, unjudged, unreadable } from ".
 import { applyPolicy, patchPolicy } from "./policy_fix.ts";
 import { excessOf, type ExcessRule, worst } from "./excess_rules.ts";
 import { kubernetesApiEgress } from "./kubernetes_api_egress.ts";
-import { policyId } from "../../network_policy/evaluate.ts";
+import { policyId } from "../../network_policy/explain.ts";
 import type { Direction, Policy } from "../../network_policy/model.ts";
 import { CONNECTIONS, type Platform, type PlatformCheck, platformCheck } from "../platform.ts";
 import { plural } from "../../../pipeline/progress.ts";

@@ -10,7 +10,8 @@ import {
   publicPart,
   rangesOf,
 } from "../../network_policy/address.ts";
-import { decide, formatEndpoint } from "../../network_policy/evaluate.ts";
+import { decide } from "../../network_policy/evaluate.ts";
+import { formatEndpoint } from "../../network_policy/explain.ts";
 import type { Endpoint, Rule } from "../../network_policy/model.ts";
 import { judgeHost } from "../../network_policy/open_ports.ts";
 import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "../platform.ts";

@@ -1,6 +1,7 @@
 import { parseAddress } from "../../../checks/network_policy/address.ts";
 import { readCluster } from "../../../checks/network_policy/read_cluster.ts";
-import { evaluate, missesOf } from "../../../checks/network_policy/evaluate.ts";
+import { evaluate } from "../../../checks/network_policy/evaluate.ts";
+import { missesOf } from "../../../checks/network_policy/explain.ts";
 import { judgeHost, matrixOf } from "../../../checks/network_policy/open_ports.ts";
 import type { Cluster, Endpoint, Flow, Protocol } from "../../../checks/network_policy/model.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
