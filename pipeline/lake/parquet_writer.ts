@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { constants, zstdCompressSync } from "node:zlib";
-import type { SchemaElement } from "hyparquet";
 import { ByteWriter, ParquetWriter } from "hyparquet-writer";
 import type { Column, ColumnType, RowGroup } from "../contract/column.ts";
+import { parquetSchema, type SchemaElement } from "./parquet_schema.ts";
 
 /** A finished Parquet file, still in memory. */
 export interface PartFile {
@@ -87,61 +87,9 @@ function layout(type: ColumnType, name: string) {
   return type === "TIMESTAMP(MICROS,UTC)" ? { encoding: "PLAIN" } as const : {};
 }
 
-/** The physical type of a column in a page. */
-type Physical = Pick<SchemaElement, "type" | "type_length">;
-/** The logical type of a column. */
-type Logical = Pick<SchemaElement, "converted_type" | "logical_type" | "precision" | "scale">;
-
-const PHYSICAL: Record<ColumnType, Physical> = {
-  "STRING": { type: "BYTE_ARRAY" },
-  "INT32": { type: "INT32" },
-  "INT64": { type: "INT64" },
-  "TIMESTAMP(MICROS,UTC)": { type: "INT64" },
-  // Spark uses nine bytes for a precision of 20.
-  "DECIMAL(20,8)": { type: "FIXED_LEN_BYTE_ARRAY", type_length: 9 },
-  "DECIMAL(10,4)": { type: "INT64" },
-};
-
-// Readers without support for logical types use the converted type. Both are set, with the same
-// meaning.
-const LOGICAL: Record<ColumnType, Logical> = {
-  "STRING": { converted_type: "UTF8", logical_type: { type: "STRING" } },
-  "INT32": {},
-  "INT64": {},
-  "TIMESTAMP(MICROS,UTC)": {
-    converted_type: "TIMESTAMP_MICROS",
-    logical_type: { type: "TIMESTAMP", isAdjustedToUTC: true, unit: "MICROS" },
-  },
-  "DECIMAL(20,8)": decimal(20, 8),
-  "DECIMAL(10,4)": decimal(10, 4),
-};
-
-function decimal(precision: number, scale: number): Logical {
-  const logical_type = { type: "DECIMAL", precision, scale } as const;
-  return { converted_type: "DECIMAL", logical_type, precision, scale };
-}
-
-/** A contract as a Parquet schema. */
-function parquetSchema(columns: readonly Column[]): SchemaElement[] {
-  return schema(columns, ({ type }) => ({ ...PHYSICAL[type], ...LOGICAL[type] }));
-}
-
 /** The same schema without logical types: values are the raw bytes and integers of the pages. */
 function physicalSchema(columns: readonly Column[]): SchemaElement[] {
-  return schema(columns, ({ type }) => PHYSICAL[type]);
-}
-
-function schema(
-  columns: readonly Column[],
-  describe: (column: Column) => Omit<SchemaElement, "name">,
-): SchemaElement[] {
-  const root: SchemaElement = { name: "schema", num_children: columns.length };
-  return [
-    root,
-    ...columns.map((column): SchemaElement => ({
-      name: column.name,
-      repetition_type: column.nullable ? "OPTIONAL" : "REQUIRED",
-      ...describe(column),
-    })),
-  ];
+  return parquetSchema(columns).map((
+    { converted_type: _, logical_type: __, precision: ___, scale: ____, ...physical },
+  ) => physical);
 }

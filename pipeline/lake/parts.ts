@@ -13,7 +13,7 @@ import { LONGEST_RUN } from "./lifetimes.ts";
 import type { Lake, ObjectEntry } from "./lake.ts";
 import type { BronzeCommit, Part, SilverCommit, StoredMarker } from "./marker.ts";
 import { openPart, type PartReader } from "./parquet_reader.ts";
-import { createPart, type PartFile } from "./parquet_writer.ts";
+import { createPart } from "./parquet_writer.ts";
 import { createHash } from "node:crypto";
 
 /** A part ends with the row group that reaches this size, in bytes. */
@@ -105,36 +105,67 @@ function identity(folder: string, sha256: string): string {
   return `${folder} ${sha256}`;
 }
 
+/** A finished Parquet file without a name. */
+export interface PartBody {
+  /** The number of rows. */
+  readonly rows: number;
+  /** The file's bytes. */
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
 /**
- * Divides row groups into parts of a bounded size. Equal rows give equal parts. A name contains the
- * digest of the content, and of the marker that the part will replace.
+ * Divides row groups into parts of a bounded size. Equal rows give equal parts.
  *
  * @param prefix the folder that the parts are named into, ending with `/`
  * @throws {Failure} data: a single row group is larger than a part may be
  */
-export async function* cutParts(
+export function cutParts(
   groups: AsyncIterable<RowGroup> | Iterable<RowGroup>,
   columns: readonly Column[],
   prefix: string,
   lineage: Lineage = FIRST,
 ): AsyncGenerator<NewPart> {
-  let index = 0;
+  return nameParts(divide(groups, columns), prefix, lineage);
+}
+
+async function* divide(
+  groups: AsyncIterable<RowGroup> | Iterable<RowGroup>,
+  columns: readonly Column[],
+): AsyncGenerator<PartBody> {
   let open = createPart(columns);
   for await (const group of groups) {
     open.write(group);
     if (open.bytes < TARGET_BYTES) continue;
-    yield name(open.finish(), prefix, index++, lineage);
+    yield open.finish();
     open = createPart(columns);
   }
-  if (open.rows > 0) yield name(open.finish(), prefix, index, lineage);
+  if (open.rows > 0) yield open.finish();
 }
 
-function name(
-  { rows, body, sha256 }: PartFile,
+/**
+ * Names the files of a window as parts. A name contains the digest of the content, and of the
+ * marker that the part will replace.
+ *
+ * @param prefix the folder that the parts are named into, ending with `/`
+ * @throws {Failure} data: a file is larger than a part may be
+ */
+export async function* nameParts(
+  files: AsyncIterable<PartBody>,
+  prefix: string,
+  lineage: Lineage = FIRST,
+): AsyncGenerator<NewPart> {
+  let index = 0;
+  for await (const file of files) yield await name(file, prefix, index++, lineage);
+}
+
+async function name(
+  { rows, body }: PartBody,
   prefix: string,
   index: number,
   { kept, stem, replaced, avoided, amendment }: Lineage,
-): NewPart {
+): Promise<NewPart> {
+  // Another thread computes the digest.
+  const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", body)).toHex();
   const fresh = `${prefix}${partName(stem, index, sha256, replaced)}`;
   const key = kept.get(identity(prefix, sha256)) ?? unless(avoided, fresh);
   if (body.length > MOST_BYTES) {

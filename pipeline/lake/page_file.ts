@@ -1,0 +1,204 @@
+import { constants, zstdCompressSync } from "node:zlib";
+import { ByteWriter } from "hyparquet-writer/src/bytewriter.js";
+import { writePageHeader } from "hyparquet-writer/src/datapage.js";
+import { writeMetadata } from "hyparquet-writer/src/metadata.js";
+import type { Column } from "../contract/column.ts";
+import { parquetSchema, type SchemaElement } from "./parquet_schema.ts";
+
+/** One column of a row group: a data page, and a dictionary if the page needs one. */
+export interface Page {
+  /** The number of rows, including nulls. */
+  readonly rows: number;
+  /** The number of nulls. */
+  readonly nulls: number;
+  /** The definition levels in the form of the page; empty for a column without nulls. */
+  readonly levels: Uint8Array;
+  /** The values that are not null, PLAIN; or the indexes of their dictionary entries. */
+  readonly values: Uint8Array;
+  /** The texts that the values are indexes of. */
+  readonly dictionary?: {
+    /** The number of entries. */
+    readonly entries: number;
+    /** The entries, PLAIN. */
+    readonly values: Uint8Array;
+  };
+  /** The smallest and largest value. Absent for a column without statistics. */
+  readonly extremes?: Extremes;
+}
+
+/** The smallest and the largest value of a page; both are absent if all rows are null. */
+export interface Extremes {
+  /** The smallest value. */
+  readonly min?: Extreme;
+  /** The largest value. */
+  readonly max?: Extreme;
+}
+
+/** A value of a statistic: an INT64, an INT32, or the bytes of a text. */
+export type Extreme = bigint | number | Uint8Array;
+
+/** A Parquet file that is being written. */
+export interface PageFile {
+  /** The number of rows written until now. */
+  readonly rows: number;
+  /** The number of bytes written until now, without the footer. */
+  readonly bytes: number;
+  /** Appends a row group with one page per column. Copies the bytes of the pages. */
+  write(rows: number, pages: readonly Page[]): void;
+  /** Ends the file and returns its bytes. */
+  finish(): Uint8Array<ArrayBuffer>;
+}
+
+const MAGIC = 0x31524150; // PAR1
+const CREATED_BY = "deep-storage-toolkit";
+const INITIAL_BYTES = 1 << 16;
+const LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+
+/**
+ * Begins a Parquet file in memory, compressed with Zstandard. The caller encodes the values of the
+ * pages. Equal pages give equal files.
+ *
+ * @param columns the columns of the file, in the order of the pages
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { createPageFile } from "./page_file.ts";
+ * import { openPart } from "./parquet_reader.ts";
+ * const file = createPageFile([{ name: "retry_count", type: "INT32", nullable: true }]);
+ * const levels = Uint8Array.of(0b11, 0b10); // the first of two rows is null
+ * const values = Uint8Array.of(7, 0, 0, 0);
+ * file.write(2, [{ rows: 2, nulls: 1, levels, values }]);
+ * const [group] = await Array.fromAsync(openPart(file.finish()).groups(["retry_count"]));
+ * assertEquals(group!.columns, [[null, 7]]);
+ * ```
+ */
+export function createPageFile(columns: readonly Column[]): PageFile {
+  const schema = parquetSchema(columns);
+  const leaves = schema.slice(1);
+  const writer = new ByteWriter(INITIAL_BYTES);
+  writer.appendUint32(MAGIC);
+  const groups: RowGroup[] = [];
+  let total = 0;
+  return {
+    get rows() {
+      return total;
+    },
+    get bytes() {
+      return writer.offset;
+    },
+    write(rows, pages) {
+      const start = writer.offset;
+      const chunks = pages.map((page, i) => writeChunk(writer, leaves[i]!, page));
+      total += rows;
+      groups.push({
+        columns: chunks,
+        total_byte_size: chunks.reduce(
+          (sum, { meta_data }) => sum + meta_data.total_uncompressed_size,
+          0n,
+        ),
+        num_rows: BigInt(rows),
+        total_compressed_size: BigInt(writer.offset - start),
+      });
+    },
+    finish() {
+      writeMetadata(writer, {
+        version: 2,
+        created_by: CREATED_BY,
+        schema: [...schema],
+        num_rows: BigInt(total),
+        row_groups: groups,
+        metadata_length: 0, // not written
+      });
+      writer.appendUint32(MAGIC);
+      return writer.getBytes() as Uint8Array<ArrayBuffer>;
+    },
+  };
+}
+
+/** A row group in the footer. */
+interface RowGroup {
+  columns: ReturnType<typeof writeChunk>[];
+  total_byte_size: bigint;
+  num_rows: bigint;
+  total_compressed_size: bigint;
+}
+
+/** Writes the pages of a column and returns their entry for the footer. */
+function writeChunk(writer: ByteWriter, { name, type }: SchemaElement, page: Page) {
+  const { dictionary, extremes } = page;
+  const start = writer.offset;
+  const inDictionary = dictionary === undefined ? 0 : writeDictionary(writer, dictionary);
+  const data = writer.offset;
+  const inData = writeData(writer, page);
+  return {
+    meta_data: {
+      type: type!,
+      encodings: dictionary === undefined
+        ? ["PLAIN" as const]
+        : ["PLAIN" as const, "RLE_DICTIONARY" as const],
+      path_in_schema: [name],
+      codec: "ZSTD" as const,
+      num_values: BigInt(page.rows),
+      total_compressed_size: BigInt(writer.offset - start),
+      total_uncompressed_size: BigInt(inDictionary + inData),
+      data_page_offset: BigInt(data),
+      ...(dictionary === undefined ? {} : { dictionary_page_offset: BigInt(start) }),
+      ...(extremes === undefined ? {} : { statistics: statistics(page.nulls, extremes) }),
+    },
+    file_offset: BigInt(start),
+  };
+}
+
+/** Writes a dictionary page, and returns its uncompressed size with the header, in bytes. */
+function writeDictionary(
+  writer: ByteWriter,
+  { entries, values }: NonNullable<Page["dictionary"]>,
+): number {
+  const compressed = compress(values);
+  const start = writer.offset;
+  writePageHeader(writer, {
+    type: "DICTIONARY_PAGE",
+    uncompressed_page_size: values.length,
+    compressed_page_size: compressed.length,
+    dictionary_page_header: { num_values: entries, encoding: "PLAIN" },
+  });
+  const header = writer.offset - start;
+  writer.appendBytes(compressed);
+  return header + values.length;
+}
+
+/** Writes a data page, and returns its uncompressed size with the header, in bytes. */
+function writeData(writer: ByteWriter, { rows, nulls, levels, values, dictionary }: Page): number {
+  const compressed = compress(values);
+  const start = writer.offset;
+  writePageHeader(writer, {
+    type: "DATA_PAGE_V2",
+    uncompressed_page_size: levels.length + values.length,
+    compressed_page_size: levels.length + compressed.length,
+    data_page_header_v2: {
+      num_values: rows,
+      num_nulls: nulls,
+      num_rows: rows,
+      encoding: dictionary === undefined ? "PLAIN" : "RLE_DICTIONARY",
+      definition_levels_byte_length: levels.length,
+      repetition_levels_byte_length: 0,
+      is_compressed: true,
+    },
+  });
+  const header = writer.offset - start;
+  writer.appendBytes(levels);
+  writer.appendBytes(compressed);
+  return header + levels.length + values.length;
+}
+
+function statistics(nulls: number, { min, max }: Extremes) {
+  const null_count = BigInt(nulls);
+  return min === undefined || max === undefined
+    ? { null_count }
+    : { min_value: min, max_value: max, null_count };
+}
+
+function compress(bytes: Uint8Array): Uint8Array {
+  return zstdCompressSync(bytes, LEVEL_1);
+}
