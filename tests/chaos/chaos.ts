@@ -13,9 +13,15 @@ import { createOutbox } from "./outbox.ts";
 import { createRandom } from "./random.ts";
 import { ALL, describe } from "./scenarios.ts";
 import { makeStart } from "./scene.ts";
-import { createTally, renderTally } from "./tally.ts";
+import { createTally, renderProgress, renderTally } from "./tally.ts";
 import { playWindow } from "./window.ts";
 import { planWindow } from "./window_plan.ts";
+
+/** Milliseconds between two updates of the status line. */
+const STATUS_MS = 500;
+
+/** Milliseconds between two lines of progress without a terminal. */
+const PROGRESS_MS = 60_000;
 
 const LAKES = ["directory", "rgw", "strict"] as const;
 
@@ -27,7 +33,8 @@ await main({
   help: `
 Runs random days under random faults: slow writers, rollbacks, late events, concurrent runs,
 readers, faults of Postgres and of the store, and processes that are killed or paused. It prints
-each broken guarantee of the publish protocol.
+each broken guarantee of the publish protocol. During the run it shows the counts in a status line.
+Without a terminal, it prints this line once a minute.
 
 Usage: deno task chaos [--windows N] [--seed S] [--lake directory|rgw|strict] [--only K]
        deno task chaos --interleavings 1|2|3
@@ -56,28 +63,36 @@ start.
     const server = await startPostgres();
     const store = await startStore(place);
     const tally = createTally();
-    let broken = 0;
+    const windows = only === undefined ? [...Array(count).keys()] : [only];
+    let [done, broken] = [0, 0];
     print(`seed ${seed}, ${place}`);
     const began = performance.now();
+    const elapsed = () => performance.now() - began;
     const printSummary = () => {
-      const seconds = Math.round((performance.now() - began) / 1000);
+      const seconds = Math.round(elapsed() / 1000);
       print(`${renderTally(tally)}\n${broken} broken, in ${seconds} s, seed ${seed}`);
     };
+    const printProgress = Deno.stderr.isTerminal() ? showStatus : print;
+    const progress = setInterval(() => {
+      const state = { done, of: windows.length, broken, elapsed: elapsed() };
+      printProgress(renderProgress(tally, state));
+    }, Deno.stderr.isTerminal() ? STATUS_MS : PROGRESS_MS);
     interrupted.addEventListener("abort", printSummary);
     try {
       await using arena = await openArena(server.config, store, tally);
-      for (const window of only === undefined ? Array(count).keys() : [only]) {
+      for (const window of windows) {
         if (interrupted.aborted) break;
-        showStatus(`window ${window + 1} of ${count} …`);
         try {
           await playWindow(arena, planWindow(createRandom(seed).fork(`window ${window}`)));
         } catch (error) {
           broken++;
           const rerun = `deno task chaos --seed ${seed} --only ${window} --lake ${place}`;
-          print(`BROKEN in window ${window}: ${said(error)}\n  run again: ${rerun}`);
+          print(`BROKEN in window ${window}: ${messageOf(error)}\n  run again: ${rerun}`);
         }
+        done++;
       }
     } finally {
+      clearInterval(progress);
       await store?.stop();
       await server.stop();
     }
@@ -134,11 +149,11 @@ function whole(flags: Flags, name: string, otherwise: number): number {
     kind: "configuration",
     task: `use --${name} ${JSON.stringify(text)}`,
     problem: "it is not a whole number",
-    remedy: "Give one.",
+    remedy: `Give a whole number with --${name}.`,
   });
 }
 
-function said(error: unknown): string {
+function messageOf(error: unknown): string {
   const isBroken = error instanceof Error && error.name === "Broken";
   return isBroken ? error.message : Deno.inspect(error);
 }

@@ -18,7 +18,7 @@ import { createRandom } from "./random.ts";
 import { CENTURY, perform } from "./runs.ts";
 import { keyOf } from "./s3_faults.ts";
 import { startS3Proxy } from "./s3_proxy.ts";
-import { createTally, renderTally } from "./tally.ts";
+import { createTally, renderProgress, renderTally } from "./tally.ts";
 import { isMarker, judgePretences, judgeUnderFire } from "./under_fire.ts";
 import { Broken } from "./view.ts";
 import { playWindow } from "./window.ts";
@@ -58,6 +58,18 @@ for (const place of ["a directory", "a strict store", "Ceph RGW"]) {
     },
   });
 }
+
+Deno.test("renderProgress counts windows, runs, faults and broken windows", () => {
+  const tally = createTally();
+  const state = { done: 0, of: 20, broken: 0, elapsed: 900 };
+  assertEquals(renderProgress(tally, state), "0 of 20 windows, 0 runs, 0 faults, 0 broken, 0 s");
+  for (const what of ["bronze ok", "bronze ok", "silver data"]) tally.count("runs", what);
+  tally.count("faults", "store: refused");
+  assertEquals(
+    renderProgress(tally, { done: 7, of: 20, broken: 1, elapsed: 65_900 }),
+    "7 of 20 windows, 3 runs, 1 fault, 1 broken, 1 min 5 s",
+  );
+});
 
 Deno.test("planWindow: the same seed gives the same window, and windows differ", () => {
   const plan = (seed: number, window: number) =>

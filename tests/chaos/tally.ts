@@ -1,3 +1,5 @@
+import { plural } from "../../pipeline/progress.ts";
+
 /** Counts outcomes by topic. */
 export interface Tally {
   /** Adds one to a count. */
@@ -26,4 +28,26 @@ export function renderTally({ counts }: Tally): string {
     const each = [...group].sort(([a], [b]) => (a < b ? -1 : 1)).map(([what, n]) => `${what} ${n}`);
     return `${about}: ${sum} (${each.join(", ")})`;
   }).join("\n");
+}
+
+/** The state of a long run. */
+export interface RunState {
+  /** The windows that have ended. */
+  readonly done: number;
+  /** The windows in total. */
+  readonly of: number;
+  /** The windows that broke a guarantee. */
+  readonly broken: number;
+  /** Milliseconds since the start. */
+  readonly elapsed: number;
+}
+
+/** Formats one line of progress, as in `7 of 20 windows, 41 runs, 9 faults, 0 broken, 1 min 5 s`. */
+export function renderProgress({ counts }: Tally, { done, of, broken, elapsed }: RunState): string {
+  const total = (about: string) =>
+    [...counts.get(about)?.values() ?? []].reduce((a, b) => a + b, 0);
+  const [minutes, seconds] = [Math.floor(elapsed / 60_000), Math.floor(elapsed / 1000) % 60];
+  const [runs, faults] = [plural(total("runs"), "run"), plural(total("faults"), "fault")];
+  return `${done} of ${plural(of, "window")}, ${runs}, ${faults}, ${broken} broken, ` +
+    `${minutes > 0 ? `${minutes} min ` : ""}${seconds} s`;
 }
