@@ -2,7 +2,7 @@ import type { Outcome } from "./finding.ts";
 import type { Refusal } from "./facts/refusal.ts";
 
 /** The outcome of a login check that fails. The checks that need the login skip and refer to it. */
-export function refused({ name, failure }: Refusal, why: string): Outcome {
+export function refusedLogin({ name, failure }: Refusal, why: string): Outcome {
   return {
     examined: name,
     findings: [{

@@ -1,5 +1,9 @@
 import { type Difference, explainDifference } from "./compare.ts";
-import { isAcknowledged, publishAmendment, unacknowledged } from "./publish_amendment.ts";
+import {
+  isAcknowledged,
+  publishAmendment,
+  unacknowledgedDifferences,
+} from "./publish_amendment.ts";
 import {
   beginWindow,
   type BronzeDifferences,
@@ -87,8 +91,9 @@ async function amendBronze(options: AmendOptions): Promise<AmendOutcome> {
     tellDifferences(found, observer);
     // Without differences, the recorded differences are resolved, and the amendment has no reason
     // to refuse.
-    const refuses = unacknowledged(found, previous.commit).altered && found.altered.size > 0;
-    if (refuses && !keepAltered) throw altered(day, found);
+    const refuses = unacknowledgedDifferences(found, previous.commit).altered &&
+      found.altered.size > 0;
+    if (refuses && !keepAltered) throw eventsAltered(day, found);
     if (isAcknowledged(found, previous.commit) && sameQuarantine(day, found, previous.commit)) {
       observer.step({
         step: "amendment",
@@ -159,7 +164,7 @@ function neverPublished(day: Day): Failure {
   });
 }
 
-function altered(day: Day, { altered, named }: BronzeDifferences): Failure {
+function eventsAltered(day: Day, { altered, named }: BronzeDifferences): Failure {
   const more = altered.size - named.altered.length;
   return new Failure({
     kind: "data",

@@ -1,4 +1,9 @@
-import { differs, isAcknowledged, publishAmendment, unacknowledged } from "./publish_amendment.ts";
+import {
+  dayDiffers,
+  isAcknowledged,
+  publishAmendment,
+  unacknowledgedDifferences,
+} from "./publish_amendment.ts";
 import {
   beginWindow,
   compareBronze,
@@ -131,7 +136,7 @@ async function verifyWindow(
 ): Promise<void> {
   const { publication, observer } = run;
   const found = await compareBronze(run, publication.lake, survey, commit);
-  if (!isAcknowledged(found, commit)) throw differs(found, commit);
+  if (!isAcknowledged(found, commit)) throw dayDiffers(found, commit);
   confirmNumbers(commit, survey);
   const kept = found.lost.size + found.altered.size;
   observer.step({
@@ -170,8 +175,8 @@ async function growWindow(
   const { connection, fence, publication } = run;
   const { commit } = previous;
   const found = await compareBronze(run, publication.lake, survey, commit);
-  const { late, lost, altered, unfit, gone } = unacknowledged(found, commit);
-  if (lost || altered || gone) throw differs(found, commit);
+  const { late, lost, altered, unfit, gone } = unacknowledgedDifferences(found, commit);
+  if (lost || altered || gone) throw dayDiffers(found, commit);
   if (late || unfit) return await publishAmendment(run, previous, survey, found);
   await snapshot.endSnapshot(connection);
   const counted = survey.rows + survey.unfit.length;

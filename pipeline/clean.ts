@@ -18,7 +18,7 @@ import { folderOf } from "./lake/parts.ts";
 import { inParallel } from "./parallel.ts";
 
 /** Number of objects to remove between two checks of the markers and the objects. */
-const AT_A_TIME = 16;
+const BATCH_SIZE = 16;
 
 /** Objects in the lake that do not belong to any state of a day. */
 export interface Leftovers {
@@ -122,13 +122,13 @@ export async function removeLeftovers(
   { day, abandoned, markers }: Leftovers,
 ): Promise<ObjectEntry[]> {
   const removed: ObjectEntry[] = [];
-  for (let at = 0; at < abandoned.length; at += AT_A_TIME) {
-    const some = abandoned.slice(at, at + AT_A_TIME);
+  for (let at = 0; at < abandoned.length; at += BATCH_SIZE) {
+    const some = abandoned.slice(at, at + BATCH_SIZE);
     await inParallel(markers, (marker) => confirmMarker(lake, day, marker));
     // A run that stores equal rows again stores them under the same name.
     const now = new Map((await listFolders(lake, some)).map((entry) => [entry.key, entry]));
     const same = some.filter(({ key, modified }) => now.get(key)?.modified === modified);
-    await inParallel(same, ({ key }) => lake.remove(key), AT_A_TIME);
+    await inParallel(same, ({ key }) => lake.remove(key), BATCH_SIZE);
     removed.push(...same);
   }
   return removed;

@@ -105,7 +105,7 @@ export async function compareWindow(
   }
   if (next.done && index === parts.length) return NONE;
   const names = layer.columns.map(({ name }) => name);
-  const source = reopened(next, expected, names);
+  const source = readBackRows(next, expected, names);
   const stored = storedRows(lake, parts.slice(index), names, layer.compare);
   return await differences(source, stored, layer, published.layer);
 }
@@ -124,7 +124,7 @@ async function confirmThere(lake: Lake, parts: readonly Part[]): Promise<void> {
 }
 
 /** The rows that a run would publish, as their readers will see them. */
-async function* reopened(
+async function* readBackRows(
   first: IteratorResult<NewPart>,
   rest: AsyncIterator<NewPart>,
   names: readonly string[],

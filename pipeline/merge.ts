@@ -41,7 +41,10 @@ export async function* eachRow(groups: AsyncIterable<FileGroup>): AsyncGenerator
 const GROUP_ROWS = 10_000;
 
 /** Collects single rows into groups. */
-export async function* grouped(rows: AsyncIterable<Row>, width: number): AsyncGenerator<FileGroup> {
+export async function* groupRows(
+  rows: AsyncIterable<Row>,
+  width: number,
+): AsyncGenerator<FileGroup> {
   const empty = () => Array.from({ length: width }, () => [] as Value[]);
   let columns = empty();
   let count = 0;
@@ -67,7 +70,9 @@ export function openMerged(
     columns: [],
     async *groups(names) {
       const rows = storedRows(lake, parts, [...ordering, ...names], order);
-      for await (const { rows: count, columns } of grouped(rows, ordering.length + names.length)) {
+      for await (
+        const { rows: count, columns } of groupRows(rows, ordering.length + names.length)
+      ) {
         yield { rows: count, columns: columns.slice(ordering.length) };
       }
     },

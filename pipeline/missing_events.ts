@@ -165,7 +165,7 @@ export async function confirmNothingLost(
       unreadable.push(key);
     }
   }
-  if (lost.size > 0 || unreadable.length > 0) throw removed(window.day, lost, unreadable);
+  if (lost.size > 0 || unreadable.length > 0) throw eventsRemoved(window.day, lost, unreadable);
   observer.step({
     step: "marker",
     says: "the commit marker is missing, although the day was published before; the outbox still " +
@@ -183,7 +183,7 @@ async function wasPublished(
   return await lake.get(silverMarkerKey(day)) !== undefined;
 }
 
-function removed(
+function eventsRemoved(
   day: string,
   lost: ReadonlySet<string>,
   unreadable: readonly string[],

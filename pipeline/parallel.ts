@@ -36,12 +36,12 @@ export async function inParallel<T, R>(
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { together } from "./parallel.ts";
+ * import { inParallelFailingFast } from "./parallel.ts";
  * const stop = new AbortController();
- * assertEquals(await together([1, 2], stop, (n) => Promise.resolve(n * n)), [1, 4]);
+ * assertEquals(await inParallelFailingFast([1, 2], stop, (n) => Promise.resolve(n * n)), [1, 4]);
  * ```
  */
-export async function together<T, R>(
+export async function inParallelFailingFast<T, R>(
   items: readonly T[],
   stop: AbortController,
   work: (item: T, index: number) => Promise<R>,

@@ -46,7 +46,7 @@ export interface Unacknowledged {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { unacknowledged } from "./publish_amendment.ts";
+ * import { unacknowledgedDifferences } from "./publish_amendment.ts";
  * import { EVENT_CONTRACT } from "./contract/tables.ts";
  * import { parseDay } from "./contract/window.ts";
  * const none = new Set<string>();
@@ -69,11 +69,11 @@ export interface Unacknowledged {
  *   minSeq: null,
  *   maxSeq: null,
  * } as const;
- * const { late, lost } = unacknowledged(differences, bronze);
+ * const { late, lost } = unacknowledgedDifferences(differences, bronze);
  * assertEquals([late, lost], [true, false]);
  * ```
  */
-export function unacknowledged(
+export function unacknowledgedDifferences(
   { late, lost, altered, newlyUnfit, gone }: BronzeDifferences,
   { amended }: BronzeCommit,
 ): Unacknowledged {
@@ -94,7 +94,7 @@ export function unacknowledged(
  * Returns whether the window equals the outbox, apart from the differences that the marker records.
  */
 export function isAcknowledged(differences: BronzeDifferences, commit: BronzeCommit): boolean {
-  return !Object.values(unacknowledged(differences, commit)).includes(true);
+  return !Object.values(unacknowledgedDifferences(differences, commit)).includes(true);
 }
 
 /**
@@ -127,8 +127,8 @@ export async function publishAmendment(
     day: window.day,
     state: sealed ? "sealed" : "open",
     rows: before.rows + added.reduce((sum, { rows }) => sum + rows, 0),
-    minSeq: least(before.minSeq, survey.minSeq),
-    maxSeq: greatest(before.maxSeq, survey.maxSeq),
+    minSeq: minimum(before.minSeq, survey.minSeq),
+    maxSeq: maximum(before.maxSeq, survey.maxSeq),
     contract: EVENT_CONTRACT,
     ...quarantined,
     amended: {
@@ -160,7 +160,7 @@ async function storeLate(
   if (late.size === 0) return [];
   const { connection, window, schema, observer, publication } = run;
   const watched = watch(snapshot.readEvents(connection, window, schema), survey.rows, observer);
-  const groups = only(watched.groups, late);
+  const groups = selectEvents(watched.groups, late);
   const cut = cutParts(
     groups,
     EVENT_COLUMNS,
@@ -177,7 +177,7 @@ async function storeLate(
 const TEXT = new TextDecoder();
 
 /** Selects the events with the given identities. */
-async function* only(
+async function* selectEvents(
   groups: AsyncIterable<RowGroup>,
   eventIds: ReadonlySet<string>,
 ): AsyncGenerator<RowGroup> {
@@ -202,16 +202,16 @@ async function keepPrevious(
   return { key, sha256 };
 }
 
-function least(a: bigint | null, b: bigint | null): bigint | null {
+function minimum(a: bigint | null, b: bigint | null): bigint | null {
   return a === null || b === null ? a ?? b : a < b ? a : b;
 }
 
-function greatest(a: bigint | null, b: bigint | null): bigint | null {
+function maximum(a: bigint | null, b: bigint | null): bigint | null {
   return a === null || b === null ? a ?? b : a > b ? a : b;
 }
 
 /** The failure for a published day that differs from the outbox, with the next step. */
-export function differs(
+export function dayDiffers(
   { late, lost, altered, newlyUnfit, gone, named }: BronzeDifferences,
   { day, state }: BronzeCommit,
 ): Failure {

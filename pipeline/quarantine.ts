@@ -72,15 +72,15 @@ export async function readQuarantine(
 ): Promise<Quarantine> {
   if (link === undefined) return { day, events: [] };
   const stored = await lake.get(link.key);
-  if (stored === undefined) throw unusable(lake, link, "it is missing");
+  if (stored === undefined) throw unusableDocument(lake, link, "it is missing");
   const sha256 = createHash("sha256").update(stored.bytes).digest("hex");
   if (sha256 !== link.sha256) {
-    throw unusable(lake, link, "its sha256 differs from the commit marker");
+    throw unusableDocument(lake, link, "its sha256 differs from the commit marker");
   }
   try {
     return parseQuarantine(stored.bytes);
   } catch (error) {
-    throw unusable(lake, link, (error as Error).message);
+    throw unusableDocument(lake, link, (error as Error).message);
   }
 }
 
@@ -160,7 +160,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function unusable(lake: Lake, { key }: QuarantineLink, problem: string): Failure {
+function unusableDocument(lake: Lake, { key }: QuarantineLink, problem: string): Failure {
   return new Failure({
     kind: "data",
     task: `use the quarantine ${lake.url(key)}`,

@@ -93,7 +93,7 @@ export async function findRows(lake: Lake, query: RowQuery): Promise<RowsFound> 
   const key = LAYERS[layer].markerKey(day);
   for (let attempt = 1;; attempt++) {
     const marker = await readMarker(lake, layer, key, day);
-    if (marker === undefined) throw unpublished(lake.url(key), layer, day);
+    if (marker === undefined) throw unpublishedLayer(lake.url(key), layer, day);
     if (marker.commit.contract !== LAYERS[layer].contract) throw foreign(lake.url(key), query);
     try {
       return await search(lake, marker.commit, query);
@@ -127,7 +127,7 @@ export async function findRows(lake: Lake, query: RowQuery): Promise<RowsFound> 
 export async function findQuarantine(lake: Lake, day: Day): Promise<Quarantine> {
   const key = bronzeMarkerKey(day);
   const marker = await readMarker(lake, "bronze", key, day);
-  if (marker === undefined) throw unpublished(lake.url(key), "the quarantine", day);
+  if (marker === undefined) throw unpublishedLayer(lake.url(key), "the quarantine", day);
   return await readQuarantine(lake, day, marker.commit.quarantine);
 }
 
@@ -182,7 +182,7 @@ async function* rowsOf(
   }
 }
 
-function unpublished(url: string, what: string, day: Day): Failure {
+function unpublishedLayer(url: string, what: string, day: Day): Failure {
   return new Failure({
     kind: "data",
     task: `show ${what} of ${day}`,

@@ -37,7 +37,7 @@ Examples:
   deno task show bronze 2025-12-28 --columns event_id,occurred_at --limit 1000 --output json
 ${ENVIRONMENT_HELP}`,
   async run(flags) {
-    const what = whatOf(flags);
+    const what = subjectOf(flags);
     const [columns, where] = [flags.value("columns"), flags.all("where")];
     confirmQuery(what, columns, where);
     const lake = lakeConfig();
@@ -77,7 +77,7 @@ function confirmQuery(
   }
 }
 
-function whatOf({ operand }: Flags): ShowOrder["what"] {
+function subjectOf({ operand }: Flags): ShowOrder["what"] {
   if (operand === "bronze" || operand === "silver" || operand === "quarantine") return operand;
   throw new Failure({
     kind: "configuration",

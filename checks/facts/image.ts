@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { stoppedBy, together } from "../../pipeline/parallel.ts";
+import { inParallelFailingFast, stoppedBy } from "../../pipeline/parallel.ts";
 import { type ArchivedImage, findArchived, openArchive } from "../image/archive.ts";
 import type { Image } from "../image/image.ts";
 import { ImageRefused, type ImageTrouble } from "../image/image_errors.ts";
@@ -135,7 +135,7 @@ async function fromRegistries(
   const stop = stoppedBy(signal);
   const cache = openLayerCache(folder && join(folder, "layers"));
   const pulls = new Map<string, Promise<Pulled>>();
-  const images = await together(requests, stop, async (request) => {
+  const images = await inParallelFailingFast(requests, stop, async (request) => {
     const { reference } = request;
     const logins = request.credentials.map(({ config }) => config);
     const key = JSON.stringify([reference, ...logins.map((login) => login.toBase64())]);

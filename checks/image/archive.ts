@@ -3,9 +3,9 @@ import {
   type Bytes,
   bytesOf,
   bytesOfFile,
+  decompress,
   digestOf,
-  unpacked,
-  verified,
+  readVerified,
   whole,
 } from "./byte_stream.ts";
 import {
@@ -20,8 +20,8 @@ import {
   parseManifest,
   type Parts,
   readImage,
-  refusing,
   type Root,
+  withImageName,
 } from "./image.ts";
 import { ImageRefused, Malformed } from "./image_errors.ts";
 import { type LayerChange, readLayer, readUnpackedLayer } from "./layer_files.ts";
@@ -122,13 +122,13 @@ interface Saved {
  * @throws {Malformed} `manifest.json` is not in the format of `docker save`
  */
 export function dockerImages(archive: Archive): ArchivedImage[] {
-  return savedIn(archive.documents.get("manifest.json")!).map((saved): ArchivedImage => {
+  return parseSaved(archive.documents.get("manifest.json")!).map((saved): ArchivedImage => {
     const digest = /([0-9a-f]{64})(\.json)?$/.exec(saved.config)?.[1];
     return {
       names: saved.tags,
       digests: digest === undefined ? [] : [`sha256:${digest}`],
       read: async (name, platform) => {
-        const config = await refusing(name, () => configOf(archive, saved, digest));
+        const config = await withImageName(name, () => configOf(archive, saved, digest));
         const manifest = { kind: "image", config: config.descriptor, layers: [] } as const;
         return await readImage(name, { digest: config.descriptor.digest, manifest }, platform, {
           document: () => Promise.resolve(config.bytes),
@@ -171,7 +171,7 @@ async function layersOf(
         ofLayer(
           i + 1,
           { digest },
-          () => verified(unpacked(chunks), { digest }, readUnpackedLayer),
+          () => readVerified(decompress(chunks), { digest }, readUnpackedLayer),
         ),
     ];
   });
@@ -186,7 +186,7 @@ async function layersOf(
   return { changes, source: "archive" };
 }
 
-function savedIn(bytes: Uint8Array): Saved[] {
+function parseSaved(bytes: Uint8Array): Saved[] {
   const list = parsed(bytes);
   const saved = Array.isArray(list) ? list.map(savedOf) : [undefined];
   if (saved.some((each) => each === undefined)) {
@@ -227,7 +227,7 @@ export function ociImages(archive: Archive): ArchivedImage[] {
     names: name === "" ? [] : [name],
     digests: manifests.flatMap((each) => [each.digest, ...digestsBelow(archive, each)]),
     read: async (called, platform) => {
-      const root = await refusing(called, () => rootOf(manifests, parts));
+      const root = await withImageName(called, () => rootOf(manifests, parts));
       return await readImage(called, root, platform, parts);
     },
   }));
@@ -277,7 +277,7 @@ function partsOf({ documents, readLayers }: Archive): Parts {
     async layers(descriptors) {
       const readers = descriptors.map((descriptor, i): [string, LayerReader] => [
         pathOf(descriptor.digest),
-        (chunks) => ofLayer(i + 1, descriptor, () => verified(chunks, descriptor, readLayer)),
+        (chunks) => ofLayer(i + 1, descriptor, () => readVerified(chunks, descriptor, readLayer)),
       ]);
       const found = await readLayers(new Map(readers));
       const changes = descriptors.map(({ digest }) => {
@@ -327,9 +327,9 @@ export async function survey(path: string, signal: AbortSignal | undefined): Pro
   const documents = new Map<string, Uint8Array>();
   const links = new Map<string, string>();
   let count = 0;
-  await goThrough(path, signal, async (entry) => {
+  await readEntries(path, signal, async (entry) => {
     if (entry.type === "hardlink") links.set(entry.path, entry.target);
-    if (entry.type === "symlink") links.set(entry.path, besides(entry.path, entry.target));
+    if (entry.type === "symlink") links.set(entry.path, pathBeside(entry.path, entry.target));
     if (entry.type !== "file" || entry.size > MOST_DOCUMENT) return;
     const bytes = await whole(entry.chunks(), MOST_DOCUMENT);
     if (bytes[0] !== 0x7b && bytes[0] !== 0x5b) return; // not JSON: JSON documents begin with { or [
@@ -353,7 +353,7 @@ async function readLayers(
 ): Promise<Map<string, LayerChange[]>> {
   const found = new Map<string, LayerChange[]>();
   let failed: { readonly error: unknown } | undefined;
-  await goThrough(path, signal, async (entry) => {
+  await readEntries(path, signal, async (entry) => {
     const read = entry.type === "file" ? readers.get(entry.path) : undefined;
     if (read === undefined) return;
     // Continue after a failure: if the archive is truncated, that error is reported instead.
@@ -370,7 +370,7 @@ async function readLayers(
  * Calls a function for each entry of a tar file. Skipped parts of an uncompressed file are not read
  * from disk.
  */
-async function goThrough(
+async function readEntries(
   path: string,
   signal: AbortSignal | undefined,
   see: (entry: TarEntry) => Promise<void>,
@@ -405,7 +405,7 @@ async function bytesIn(file: Deno.FsFile): Promise<Bytes> {
   await file.read(first);
   await file.seek(0, Deno.SeekMode.Start);
   const isTar = new TextDecoder().decode(first.subarray(257)) === "ustar";
-  return isTar ? await bytesOfFile(file) : bytesOf(unpacked(chunksIn(file)));
+  return isTar ? await bytesOfFile(file) : bytesOf(decompress(chunksIn(file)));
 }
 
 async function* chunksIn(file: Deno.FsFile): AsyncGenerator<Uint8Array> {
@@ -417,7 +417,7 @@ async function* chunksIn(file: Deno.FsFile): AsyncGenerator<Uint8Array> {
   }
 }
 
-function besides(path: string, target: string): string {
+function pathBeside(path: string, target: string): string {
   return new URL(target, `file:///${path}`).pathname.slice(1);
 }
 

@@ -130,18 +130,18 @@ const UNPACKED_CHUNK = 262_144;
  * @throws {Unsupported} the content is compressed with zstd: Deno 2.9 drops everything after the
  *   first frame
  */
-export async function* unpacked(
+export async function* decompress(
   chunks: AsyncIterable<Uint8Array>,
   most = MOST_UNPACKED,
 ): AsyncGenerator<Uint8Array> {
   const bytes = bytesOf(chunks);
   const first = await take(bytes, 4);
-  const all = joined(first, chunksOf(bytes, Infinity));
+  const all = prepend(first, chunksOf(bytes, Infinity));
   if (first.toHex() === "28b52ffd") throw new Unsupported("the content is compressed with zstd");
   const isGzip = first[0] === 0x1f && first[1] === 0x8b;
   let count = 0;
   for await (
-    const chunk of isGzip ? through(createGunzip({ chunkSize: UNPACKED_CHUNK }), all) : all
+    const chunk of isGzip ? gunzip(createGunzip({ chunkSize: UNPACKED_CHUNK }), all) : all
   ) {
     count += chunk.length;
     if (count > most) throw new Malformed(`the uncompressed content has more than ${most} bytes`);
@@ -149,12 +149,12 @@ export async function* unpacked(
   }
 }
 
-async function* joined(first: Uint8Array, rest: AsyncIterable<Uint8Array>) {
+async function* prepend(first: Uint8Array, rest: AsyncIterable<Uint8Array>) {
   yield first;
   yield* rest;
 }
 
-async function* through(
+async function* gunzip(
   unpacker: Gunzip,
   chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
@@ -210,12 +210,12 @@ export function digestOf(bytes: Uint8Array): string {
  * @throws {Malformed} the size or the digest differs
  * @throws {unknown} an error of `read` or of the stream
  */
-export async function verified<T>(
+export async function readVerified<T>(
   chunks: AsyncIterable<Uint8Array>,
   expected: { readonly digest: string; readonly size?: number },
   read: (chunks: AsyncIterable<Uint8Array>) => Promise<T>,
 ): Promise<T> {
-  const hashed = hashing(chunks, expected.size);
+  const hashed = withHash(chunks, expected.size);
   try {
     const [outcome] = await Promise.allSettled([read(hashed.chunks)]);
     const failed = outcome.status === "rejected" ? outcome.reason : undefined;
@@ -228,7 +228,7 @@ export async function verified<T>(
   }
 }
 
-function hashing(source: AsyncIterable<Uint8Array>, size = Infinity) {
+function withHash(source: AsyncIterable<Uint8Array>, size = Infinity) {
   const hash = createHash("sha256");
   const iterator = source[Symbol.asyncIterator]();
   let count = 0;

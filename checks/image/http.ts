@@ -48,7 +48,7 @@ export function openHttp(options: HttpOptions): Http {
     const given = new Promise<never>((_, reject) => {
       const seconds = silence / 1000;
       const problem = `${host} sent nothing for ${seconds} s`;
-      timer = setTimeout(() => reject(unreachable(task, problem)), silence);
+      timer = setTimeout(() => reject(unreachableRegistry(task, problem)), silence);
     });
     try {
       return await Promise.race([saying, given]);
@@ -81,14 +81,16 @@ export function openHttp(options: HttpOptions): Http {
         if (location === null || !/^30[12378]$/.test(String(response.status))) return response;
         await response.body?.cancel();
         const next = URL.parse(location, at);
-        if (next === null) throw unreachable(task, `${at.host} redirects to an invalid address`);
+        if (next === null) {
+          throw unreachableRegistry(task, `${at.host} redirects to an invalid address`);
+        }
         if (next.origin !== at.origin) {
           const { authorization: _, ...others } = sent;
           sent = others;
         }
         at = next;
       }
-      throw unreachable(task, `${url.host} redirects too often`);
+      throw unreachableRegistry(task, `${url.host} redirects too often`);
     },
     async *body(response) {
       if (response.body === null) return;
@@ -124,7 +126,7 @@ const PLAIN = "no TLS";
 
 function requireSafe({ protocol, host }: URL, { task, plain }: HttpOptions): void {
   if (protocol === "https:" || protocol === "http:" && plain && isLoopback(host)) return;
-  throw unreachable(task, `the registry refers to ${host} without TLS`);
+  throw unreachableRegistry(task, `the registry refers to ${host} without TLS`);
 }
 
 function networkFailure(error: unknown, { host }: URL, { task, signal }: HttpOptions): unknown {
@@ -151,7 +153,7 @@ function networkFailure(error: unknown, { host }: URL, { task, signal }: HttpOpt
     });
   }
   if (/corrupt message/.test(words)) {
-    return unreachable(task, `${host} does not speak TLS`, { cause: PLAIN });
+    return unreachableRegistry(task, `${host} does not speak TLS`, { cause: PLAIN });
   }
   const known = ([
     [/connection refused/i, `${host} refused the connection`],
@@ -159,10 +161,10 @@ function networkFailure(error: unknown, { host }: URL, { task, signal }: HttpOpt
     [/timed out/i, `${host} did not answer in time`],
     [/unreachable/i, `there is no route to ${host}`],
   ] as const).find(([pattern]) => pattern.test(words));
-  return unreachable(task, known?.[1] ?? `the connection to ${host} was closed`);
+  return unreachableRegistry(task, known?.[1] ?? `the connection to ${host} was closed`);
 }
 
-function unreachable(task: string, problem: string, options?: ErrorOptions): Failure {
+function unreachableRegistry(task: string, problem: string, options?: ErrorOptions): Failure {
   const remedy = "Check the registry and the network, or run again later";
   return new Failure({
     kind: "unreachable",

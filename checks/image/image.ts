@@ -1,5 +1,5 @@
 import { Failure } from "../../pipeline/errors.ts";
-import { broken, ImageRefused, Malformed, Unsupported } from "./image_errors.ts";
+import { ImageRefused, invalidImage, Malformed, Unsupported } from "./image_errors.ts";
 import { type ImageFiles, type LayerChange, layered } from "./layer_files.ts";
 import { isDigest } from "./reference.ts";
 
@@ -56,7 +56,7 @@ export async function readImage(
   wanted: string,
   parts: Parts,
 ): Promise<Image> {
-  return await refusing(name, async () => {
+  return await withImageName(name, async () => {
     if (manifest.kind === "image") return await readManifest(digest, manifest, parts);
     const platforms = platformsOf(manifest);
     const chosen = choose(manifest, wanted);
@@ -79,12 +79,12 @@ async function readManifest(
 }
 
 /** Turns an error about malformed content into a failure that names the image. */
-export async function refusing<T>(name: string, work: () => Promise<T>): Promise<T> {
+export async function withImageName<T>(name: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof Unsupported) throw unsupported(name, error);
-    throw error instanceof Malformed ? broken(name, error.message) : error;
+    if (error instanceof Unsupported) throw unsupportedImage(name, error);
+    throw error instanceof Malformed ? invalidImage(name, error.message) : error;
   }
 }
 
@@ -104,7 +104,7 @@ export async function ofLayer<T>(
 }
 
 /** Returns the failure for an image that nodes can run, but this toolkit cannot read. */
-function unsupported(name: string, { message }: Unsupported): Failure {
+function unsupportedImage(name: string, { message }: Unsupported): Failure {
   return new Failure({
     kind: "unreachable",
     task: `read the image ${name}`,
@@ -241,7 +241,8 @@ export function choose({ manifests }: ImageIndex, wanted: string): Descriptor | 
 
 /** Returns whether an image for the platform `offered` runs on the platform `wanted`. */
 export function fits(offered: string, wanted: string): boolean {
-  return usual(offered) === usual(wanted) || offered.split("/").slice(0, 2).join("/") === wanted;
+  return normalizePlatform(offered) === normalizePlatform(wanted) ||
+    offered.split("/").slice(0, 2).join("/") === wanted;
 }
 
 /** Returns the platforms of an index, without entries that are not images, such as attestations. */
@@ -251,7 +252,7 @@ export function platformsOf({ manifests }: ImageIndex): string[] {
 }
 
 /** Removes the variant `v8`, which is the default of arm64. */
-function usual(platform: string): string {
+function normalizePlatform(platform: string): string {
   return platform.replace(/^([^/]+\/arm64)\/v8$/, "$1");
 }
 

@@ -45,7 +45,7 @@ export class ImageRefused extends Failure {
 }
 
 /** Returns the failure for an image that is invalid or incomplete. */
-export function broken(image: string, why: string): ImageRefused {
+export function invalidImage(image: string, why: string): ImageRefused {
   return new ImageRefused("broken", {
     task: `read the image ${image}`,
     problem: why,

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { type Bytes, bytesOf, unpacked } from "./byte_stream.ts";
+import { type Bytes, bytesOf, decompress } from "./byte_stream.ts";
 import { Malformed } from "./image_errors.ts";
 import { isDigest } from "./reference.ts";
-import { cleaned, tarEntries, type TarEntry } from "./tar.ts";
+import { normalizePath, tarEntries, type TarEntry } from "./tar.ts";
 
 /** The file system of an image, as a container sees it. */
 export interface ImageFiles {
@@ -61,7 +61,7 @@ export function layered(layers: readonly (readonly LayerChange[])[]): ImageFiles
         .sort();
     },
     deletedFrom(path) {
-      const folder = find(root, path)?.path ?? cleaned(path);
+      const folder = find(root, path)?.path ?? normalizePath(path);
       return [...deleted].flatMap(([path, layer]) => {
         const [parent, name] = split(path);
         const isGone = parent === folder && find(root, path) === undefined;
@@ -130,21 +130,21 @@ function remove(root: Folder, path: string, note: (path: string) => void): void 
   const gone = folder.node.children.get(name);
   if (gone === undefined) return;
   folder.node.children.delete(name);
-  noteAll(gone, parent === "" ? name : `${folder.path}/${name}`, note);
+  reportPaths(gone, parent === "" ? name : `${folder.path}/${name}`, note);
 }
 
 function empty(root: Folder, path: string, note: (path: string) => void): void {
   const folder = find(root, path);
   if (folder?.node.kind !== "folder") return;
   for (const [name, child] of folder.node.children) {
-    noteAll(child, folder.path === "" ? name : `${folder.path}/${name}`, note);
+    reportPaths(child, folder.path === "" ? name : `${folder.path}/${name}`, note);
   }
   folder.node.children.clear();
 }
 
-function noteAll(node: Node, path: string, note: (path: string) => void): void {
+function reportPaths(node: Node, path: string, note: (path: string) => void): void {
   if (node.kind !== "folder") note(path);
-  else for (const [name, child] of node.children) noteAll(child, `${path}/${name}`, note);
+  else for (const [name, child] of node.children) reportPaths(child, `${path}/${name}`, note);
 }
 
 /** Returns the node at a path and its real path, after following links. */
@@ -217,7 +217,7 @@ const MOST_NAMES = 2 ** 27;
  * @throws {Malformed} the layer is damaged, truncated or too large
  */
 export async function readLayer(chunks: AsyncIterable<Uint8Array>): Promise<LayerChange[]> {
-  return await readUnpackedLayer(unpacked(chunks));
+  return await readUnpackedLayer(decompress(chunks));
 }
 
 /** Reads the changes of a layer from its uncompressed bytes. */
@@ -273,7 +273,7 @@ export interface LayerCache {
 }
 
 /** A cache that stores nothing. */
-const FORGETFUL: LayerCache = {
+const NO_CACHE: LayerCache = {
   get: () => Promise.resolve(undefined),
   put: () => Promise.resolve(),
 };
@@ -298,7 +298,7 @@ const LETTERS = {
  * @param folder the folder with one file per layer; undefined for a cache that stores nothing
  */
 export function openLayerCache(folder: string | undefined): LayerCache {
-  if (folder === undefined) return FORGETFUL;
+  if (folder === undefined) return NO_CACHE;
   const pathOf = (digest: string) => join(folder, `${digest.replace(":", "-")}.json`);
   return {
     async get(digest) {

@@ -1,6 +1,6 @@
 import { Failure } from "../../pipeline/errors.ts";
-import { stoppedBy, together } from "../../pipeline/parallel.ts";
-import { digestOf, verified, whole } from "./byte_stream.ts";
+import { inParallelFailingFast, stoppedBy } from "../../pipeline/parallel.ts";
+import { digestOf, readVerified, whole } from "./byte_stream.ts";
 import { type Login, loginsFor } from "./credentials.ts";
 import { type Http, isLoopback, openHttp, speaksPlain } from "./http.ts";
 import {
@@ -13,9 +13,9 @@ import {
   parseManifest,
   type Parts,
   readImage,
-  refusing,
+  withImageName,
 } from "./image.ts";
-import { broken, ImageRefused, Malformed } from "./image_errors.ts";
+import { ImageRefused, invalidImage, Malformed } from "./image_errors.ts";
 import { type LayerCache, type LayerChange, readLayer } from "./layer_files.ts";
 import { addressOf, type ImageAddress } from "./reference.ts";
 
@@ -61,7 +61,7 @@ export async function readFromRegistry(reference: string, options: PullOptions):
       logins: logins.flatMap((config) => loginsFor(config, address)),
     });
     const parts = partsOf(registry, cache, stop);
-    const root = await refusing(reference, () => rootOf(registry!, address));
+    const root = await withImageName(reference, () => rootOf(registry!, address));
     const found = await readImage(reference, root, platform, parts);
     return { found, loggedIn: registry.loggedIn() };
   } catch (error) {
@@ -89,7 +89,7 @@ function partsOf(registry: Registry, cache: LayerCache, stop: AbortController): 
     const known = await cache.get(descriptor.digest);
     if (known !== undefined) return known;
     source = "registry";
-    const read = () => verified(registry.blob(descriptor), descriptor, readLayer);
+    const read = () => readVerified(registry.blob(descriptor), descriptor, readLayer);
     const changes = await ofLayer(number, descriptor, read);
     await cache.put(descriptor.digest, changes);
     return changes;
@@ -101,11 +101,11 @@ function partsOf(registry: Registry, cache: LayerCache, stop: AbortController): 
         if (isManifest) yield await registry.manifest(descriptor.digest);
         else yield* registry.blob(descriptor);
       };
-      return await verified(read(), descriptor, (chunks) => whole(chunks, MOST_DOCUMENT));
+      return await readVerified(read(), descriptor, (chunks) => whole(chunks, MOST_DOCUMENT));
     },
     async layers(descriptors) {
       const read = (each: Descriptor, i: number) => changesOf(each, i + 1);
-      const changes = await together(descriptors, stop, read);
+      const changes = await inParallelFailingFast(descriptors, stop, read);
       return { changes, source };
     },
   };
@@ -191,7 +191,7 @@ export function openRegistry(address: ImageAddress, options: RegistryOptions): R
       const response = await ask(`blobs/${digest}`, "*/*").catch((error) => {
         const isGone = error instanceof ImageRefused && error.trouble === "unknown";
         throw isGone
-          ? broken(reference, `the registry does not have the content ${digest}`)
+          ? invalidImage(reference, `the registry does not have the content ${digest}`)
           : error;
       });
       yield* http.body(response);
@@ -239,7 +239,7 @@ export async function accepted(response: Response, asked: Asked, http: Http): Pr
   const body = await whole(http.body(response), MOST_DOCUMENT).catch(() => undefined);
   const code = codeIn(body);
   if (status === 401 || status === 403) throw denied(status, asked);
-  if (status === 404) throw unknown(code, asked);
+  if (status === 404) throw imageNotFound(code, asked);
   throw noRegistry(`the status is ${status}${code === undefined ? "" : ` ${code}`}`, asked);
 }
 
@@ -269,7 +269,7 @@ export function noRegistry(problem: string, { task, address: { registry } }: Ask
   });
 }
 
-function unknown(code: string | undefined, { task, address }: Asked): ImageRefused {
+function imageNotFound(code: string | undefined, { task, address }: Asked): ImageRefused {
   const { registry, path, tag, digest } = address;
   const image = `${registry}/${path}`;
   const missing = code === "NAME_UNKNOWN"

@@ -75,9 +75,9 @@ async function* entry(
     throw new Malformed(`the tar file has a path of more than ${MOST_PATH} characters`);
   }
   yield {
-    path: cleaned(written),
+    path: normalizePath(written),
     type,
-    target: type === "hardlink" ? cleaned(link) : link,
+    target: type === "hardlink" ? normalizePath(link) : link,
     size: length,
     async *chunks() {
       while (left > 0) {
@@ -109,7 +109,7 @@ function typeOf(flag: string, path: string): TarEntry["type"] {
 }
 
 /** Normalizes a path relative to the root: `..` never leaves the root. */
-export function cleaned(path: string): string {
+export function normalizePath(path: string): string {
   const parts: string[] = [];
   for (const part of path.split("/")) {
     if (part === "..") parts.pop();

@@ -33,10 +33,10 @@ export interface Planned {
 }
 
 /** The facts about a cluster after a dry run of the manifests. */
-export type Tried = Pick<ClusterOpened, "objects" | "trials" | "unread">;
+export type DryRunFacts = Pick<ClusterOpened, "objects" | "trials" | "unread">;
 
 /** Plans the effect of applying the manifests to a cluster, in the order of the manifests. */
-export function planOf({ objects, trials, unread }: Tried): Planned[] {
+export function planOf({ objects, trials, unread }: DryRunFacts): Planned[] {
   const present = new Map(objects.map((object) => [idOf(object), object]));
   return trials.map((trial): Planned => {
     const { object } = trial;
@@ -77,19 +77,19 @@ function withLive(
       reason: isOver ? "it has finished" : "it has started",
     };
   }
-  const wanted = isJob && applied !== undefined ? named(applied, object, live) : applied;
+  const wanted = isJob && applied !== undefined ? withLiveMetadata(applied, object, live) : applied;
   const found = differences(live, wanted ?? readable(object), { whole: wanted !== undefined });
   if (found.length === 0) return { action: "nothing" };
   return { action: isJob ? "replace" : "change", differences: found };
 }
 
 /** Removes what differs for a Job in the dry run, which uses another name and no status. */
-function named(
+function withLiveMetadata(
   tried: ManifestObject,
   object: ManifestObject,
   live: ManifestObject,
 ): ManifestObject {
-  const { metadata } = merged(live, object).value;
+  const { metadata } = mergeObjects(live, object).value;
   return { ...tried, value: { ...tried.value, metadata } };
 }
 
@@ -121,16 +121,16 @@ export function jobState({ value }: Pick<ManifestObject, "value">): JobState {
  * manifest, and the fields that only the cluster has. Only a dry run shows which fields the server
  * would remove.
  */
-export function merged(live: ManifestObject, manifest: ManifestObject): ManifestObject {
-  return { ...manifest, value: mergedFields(live.value, manifest.value) };
+export function mergeObjects(live: ManifestObject, manifest: ManifestObject): ManifestObject {
+  return { ...manifest, value: mergeFields(live.value, manifest.value) };
 }
 
 /** Merges fields. A list of the manifest replaces the whole list, as in NetworkPolicies and Roles. */
-function mergedFields(live: Fields, manifest: Fields): Fields {
+function mergeFields(live: Fields, manifest: Fields): Fields {
   const all: Record<string, unknown> = { ...live };
   for (const [name, value] of Object.entries(manifest)) {
     const before = live[name];
-    all[name] = isFields(value) && isFields(before) ? mergedFields(before, value) : value;
+    all[name] = isFields(value) && isFields(before) ? mergeFields(before, value) : value;
   }
   return all;
 }
@@ -191,11 +191,11 @@ interface Comparison extends Closeness {
 
 function withoutServers(object: Fields): Fields {
   const { metadata } = object;
-  const rest = without(object, [...SERVERS, "apiVersion", "kind"]);
-  return isFields(metadata) ? { ...rest, metadata: without(metadata, SERVERS_METADATA) } : rest;
+  const rest = omitFields(object, [...SERVERS, "apiVersion", "kind"]);
+  return isFields(metadata) ? { ...rest, metadata: omitFields(metadata, SERVERS_METADATA) } : rest;
 }
 
-function without(fields: Fields, names: readonly string[]): Fields {
+function omitFields(fields: Fields, names: readonly string[]): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)));
 }
 
@@ -211,24 +211,24 @@ function compare(before: unknown, after: unknown, path: string, how: Comparison)
     return unequalPart(before, after, (a, b) => isSame(a, b, path, how)).flatMap(([i, a, b]) => {
       const place = `${path}[${i}]`;
       return a === undefined || b === undefined
-        ? [{ path: place, ...both(a, b, how) }]
+        ? [{ path: place, ...formatChange(a, b, how) }]
         : compare(a, b, place, how);
     });
   }
   if (typeof before === "string" && typeof after === "string" && /\n/.test(before + after)) {
     return unequalPart(before.split("\n"), after.split("\n"), Object.is)
-      .map(([i, a, b]) => ({ path, line: i + 1, ...both(a, b, how) }));
+      .map(([i, a, b]) => ({ path, line: i + 1, ...formatChange(a, b, how) }));
   }
-  return [{ path, ...both(before, after, how) }];
+  return [{ path, ...formatChange(before, after, how) }];
 }
 
 /** The labels that select a Job's pods, with values that are unique for each Job. */
-const OF_ONE_JOB = /^(batch\.kubernetes\.io\/)?(controller-uid|job-name)$/;
+const JOB_LABELS = /^(batch\.kubernetes\.io\/)?(controller-uid|job-name)$/;
 
 /** The fields that are compared. */
 function namesOf(before: Fields, after: Fields, path: string, { whole }: Closeness): string[] {
   const names = Object.keys(whole ? { ...before, ...after } : after);
-  return /labels$/i.test(path) ? names.filter((name) => !OF_ONE_JOB.test(name)) : names;
+  return /labels$/i.test(path) ? names.filter((name) => !JOB_LABELS.test(name)) : names;
 }
 
 /**
@@ -261,14 +261,14 @@ function isSame(before: unknown, after: unknown, path: string, how: Closeness): 
     return before.length === after.length &&
       before.every((each, i) => isSame(each, after[i], path, how));
   }
-  return before === after || !how.whole && isSpeltOtherwise(before, after, path);
+  return before === after || !how.whole && isSameQuantity(before, after, path);
 }
 
 /** The fields with quantities, which the server rewrites in its own form and as strings. */
 const QUANTITIES =
   /\.(hard|requests|limits|max|min|default|defaultRequest|capacity)\..+$|\.sizeLimit$/;
 
-function isSpeltOtherwise(before: unknown, after: unknown, path: string): boolean {
+function isSameQuantity(before: unknown, after: unknown, path: string): boolean {
   // The server drops an empty list or map, but not an empty selector, which selects everything.
   if (isAbsent(before) && (isAbsent(after) || isEmpty(after) && !/selector$/i.test(path))) {
     return true;
@@ -290,20 +290,20 @@ function isSecret({ name, value }: Fields): boolean {
   return value !== undefined && /PASS|SECRET|KEY|TOKEN|CREDENTIAL/i.test(String(name));
 }
 
-function both(before: unknown, after: unknown, { hidden }: Comparison) {
+function formatChange(before: unknown, after: unknown, { hidden }: Comparison) {
   return hidden
     ? {
       before: before === undefined ? undefined : "a value",
       after: after === undefined ? undefined : before === undefined ? "a value" : "another value",
     }
-    : { before: shown(before), after: shown(after) };
+    : { before: formatValue(before), after: formatValue(after) };
 }
 
 /** The most characters of a value that a message shows. */
-const LONGEST = 120;
+const MOST_CHARACTERS = 120;
 
 /** Formats a value as JSON. Control characters are escaped, for terminals. */
-function shown(value: unknown): string | undefined {
+function formatValue(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   const text = JSON.stringify(
     value,
@@ -312,5 +312,5 @@ function shown(value: unknown): string | undefined {
     /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+  return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text;
 }

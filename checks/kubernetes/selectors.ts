@@ -29,7 +29,7 @@ export function selects({ requirements }: Selector, labels: Labels): boolean {
 }
 
 /** The requirements that labels do not meet, which is why the selector does not select them. */
-export function unmet({ requirements }: Selector, labels: Labels): Requirement[] {
+export function unmetRequirements({ requirements }: Selector, labels: Labels): Requirement[] {
   return requirements.filter((requirement) => !meets(requirement, labels));
 }
 

@@ -162,7 +162,7 @@ function* compose(text: string, counter: LineCounter): Generator<Document.Parsed
     // go-yaml accepts comments that follow a bracket or a quote without a space.
     if (warning || message.startsWith("Comments must be separated")) return;
     // The composer catches this error, and reports it again for the node around the place.
-    first ??= new YamlError(inOneLine(message), offsetOfPlace(place));
+    first ??= new YamlError(joinLines(message), offsetOfPlace(place));
     throw first;
   };
   const parser = new Parser(counter.addNewLine);
@@ -177,7 +177,7 @@ function* compose(text: string, counter: LineCounter): Generator<Document.Parsed
     for (const document of composer.compose(tokens(), false, text.length)) {
       // Errors that do not pass through onError.
       const [error] = document.errors;
-      if (error !== undefined) throw new YamlError(inOneLine(error.message), error.pos[0]);
+      if (error !== undefined) throw new YamlError(joinLines(error.message), error.pos[0]);
       yield document as Document.Parsed;
     }
   } catch (error) {
@@ -186,7 +186,7 @@ function* compose(text: string, counter: LineCounter): Generator<Document.Parsed
   }
 }
 
-function inOneLine(message: string): string {
+function joinLines(message: string): string {
   if (message.includes("call stack")) return "nested too deeply";
   const line = message.replace(/\s+/g, " ").replace(/[.:]$/, "");
   return `${line[0]!.toLowerCase()}${line.slice(1)}`;
@@ -259,7 +259,7 @@ function valueOf(node: unknown, path: string, walk: Walk): unknown {
     throw new YamlError(`nested more than ${MAX_DEPTH} levels deep`, offset);
   }
   if (isAlias(node)) {
-    return followed(node.source, offset, walk, (target) => valueOf(target, path, walk));
+    return withAnchor(node.source, offset, walk, (target) => valueOf(target, path, walk));
   }
   if (isScalar(node) || isMap(node) || isSeq(node)) {
     if (node.anchor !== undefined) walk.anchors.set(node.anchor, node);
@@ -313,7 +313,7 @@ function mergedObjects(node: unknown, path: string, walk: Walk): Record<string, 
   return all;
 }
 
-function followed<T>(name: string, offset: number, walk: Walk, use: (target: unknown) => T): T {
+function withAnchor<T>(name: string, offset: number, walk: Walk, use: (target: unknown) => T): T {
   if (!walk.anchors.has(name)) {
     throw new YamlError(`no anchor &${name} precedes the alias *${name}`, offset);
   }
@@ -330,7 +330,7 @@ function followed<T>(name: string, offset: number, walk: Walk, use: (target: unk
 /** The name of a field, which is always a string: `yes: 1` is the field `true`, as in kubectl. */
 function keyOf(node: unknown, walk: Walk): string {
   const key = isAlias(node)
-    ? followed(node.source, offsetOf(node), walk, (target) => target)
+    ? withAnchor(node.source, offsetOf(node), walk, (target) => target)
     : node;
   if (isScalar(key)) {
     if (key.anchor !== undefined) walk.anchors.set(key.anchor, key);

@@ -1,4 +1,9 @@
-import { formatRequirement, formatSelector, selects, unmet } from "../kubernetes/selectors.ts";
+import {
+  formatRequirement,
+  formatSelector,
+  selects,
+  unmetRequirements,
+} from "../kubernetes/selectors.ts";
 import { formatAddress } from "./address.ts";
 import { type Decision, ends } from "./evaluate.ts";
 import { matchingPorts, selectsEndpoint } from "./matching.ts";
@@ -197,11 +202,13 @@ export function whyNot(cluster: Cluster, policy: Policy, peer: Peer, end: Endpoi
   } else {
     const { labels } = namespaceOf(cluster, end.namespace);
     if (!selects(peer.namespaces, labels)) {
-      const missing = unmet(peer.namespaces, labels).map(formatRequirement).join(" and ");
+      const missing = unmetRequirements(peer.namespaces, labels).map(formatRequirement).join(
+        " and ",
+      );
       return `namespace ${end.namespace} does not match ${missing}`;
     }
   }
-  const missing = peer.pods === undefined ? [] : unmet(peer.pods, end.labels);
+  const missing = peer.pods === undefined ? [] : unmetRequirements(peer.pods, end.labels);
   return `${shown} does not match ${missing.map(formatRequirement).join(" and ")}`;
 }
 

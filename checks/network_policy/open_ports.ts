@@ -52,7 +52,7 @@ export function has(set: PortSet, protocol: Protocol, port: number): boolean {
 }
 
 /** The intersection of two sets. */
-export function common(one: PortSet, other: PortSet): PortSet {
+export function intersection(one: PortSet, other: PortSet): PortSet {
   return perProtocol((protocol) =>
     one[protocol].flatMap((a) =>
       other[protocol].flatMap((b) => {
@@ -85,7 +85,7 @@ function portsUnder(
       for (const protocol of PROTOCOLS) open[protocol].push(...ports[protocol]);
     }
   }
-  return perProtocol((protocol) => merge(open[protocol]));
+  return perProtocol((protocol) => mergePorts(open[protocol]));
 }
 
 function portsOf(rule: Rule, destination: Endpoint): PortSet {
@@ -96,7 +96,7 @@ function portsOf(rule: Rule, destination: Endpoint): PortSet {
   );
 }
 
-function merge(ranges: readonly PortRange[]): PortRange[] {
+function mergePorts(ranges: readonly PortRange[]): PortRange[] {
   const merged: PortRange[] = [];
   for (const range of ranges.toSorted((a, b) => a.from - b.from)) {
     const last = merged.at(-1);
@@ -243,7 +243,7 @@ export function judgeHost(
 /** Returns whether ranges contain all addresses of another range. */
 function covers(ranges: readonly AddressRange[], { family, first, last }: AddressRange): boolean {
   let next = first;
-  for (const range of ascending(ranges.filter((each) => each.family === family))) {
+  for (const range of sortRanges(ranges.filter((each) => each.family === family))) {
     if (range.first > next) break;
     if (range.last >= next) next = range.last + 1n;
   }
@@ -264,7 +264,7 @@ function mergeAdjacent(ranges: readonly AddressRange[]): AddressRange[] {
   return joined;
 }
 
-function ascending(ranges: readonly AddressRange[]): AddressRange[] {
+function sortRanges(ranges: readonly AddressRange[]): AddressRange[] {
   return ranges.toSorted((a, b) => a.first < b.first ? -1 : 1);
 }
 
@@ -317,7 +317,7 @@ export function matrixOf(cluster: Cluster): Matrix {
   const within = cluster.pods.flatMap((from) =>
     cluster.pods.flatMap((to): PodConnection[] => {
       const [leaving, entering] = [isolated.get(from)!.egress, isolated.get(to)!.ingress];
-      const ports = between(cluster, from, to, leaving, entering);
+      const ports = portsBetween(cluster, from, to, leaving, entering);
       return isEmpty(ports) ? [] : [{ from, to, ports }];
     })
   );
@@ -329,7 +329,7 @@ export function matrixOf(cluster: Cluster): Matrix {
 }
 
 /** The ports that both ends allow. */
-function between(
+function portsBetween(
   cluster: Cluster,
   from: Pod,
   to: Pod,
@@ -338,5 +338,7 @@ function between(
 ): PortSet {
   if (isItself(from, to)) return EVERY;
   const sent = portsUnder(cluster, leaving, from, to, "egress");
-  return isEmpty(sent) ? sent : common(sent, portsUnder(cluster, entering, to, from, "ingress"));
+  return isEmpty(sent)
+    ? sent
+    : intersection(sent, portsUnder(cluster, entering, to, from, "ingress"));
 }

@@ -5,7 +5,7 @@ import type { ClusterOpened, Unread } from "../facts/cluster.ts";
 import type { ManifestObject } from "../kubernetes/objects.ts";
 import type { ManifestsFact } from "../facts/manifests.ts";
 import { embeddedScripts } from "../facts/scripts.ts";
-import { idOf, jobState, merged } from "../kubernetes/apply_plan.ts";
+import { idOf, jobState, mergeObjects } from "../kubernetes/apply_plan.ts";
 import { naming } from "../list_names.ts";
 import { whyNoCluster } from "../skip_reasons.ts";
 import { isOurs, type Tree, treeOf } from "../facts/tree.ts";
@@ -140,7 +140,7 @@ function objectsAfter(
     present.delete(id);
     // Applying does not change a Job that is running.
     if (placed.kind === "Job") return current && jobState(current) === "running" ? current : placed;
-    return tried.get(id) ?? (current === undefined ? placed : merged(current, placed));
+    return tried.get(id) ?? (current === undefined ? placed : mergeObjects(current, placed));
   });
   const uids = new Set(live.map(uidOf));
   const others = [...present.values()].filter((object) =>

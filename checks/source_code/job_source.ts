@@ -62,7 +62,7 @@ function withImports(entries: readonly Code[], all: readonly Code[]): Code[] {
 /** The paths, without the file extension, of the modules that Python code may import. */
 function importsOf(source: Code, roots: readonly string[]): string[] {
   return pythonOf(source).imports.flatMap(({ dots, module, names }) => {
-    const bases = dots === 0 ? roots : [up(folderOf(source.file), dots - 1)];
+    const bases = dots === 0 ? roots : [parentFolder(folderOf(source.file), dots - 1)];
     return bases.flatMap((base) => {
       const folder = `${base}${module.replaceAll(".", "/")}`;
       return [folder, ...names.map(({ name }) => `${folder.replace(/\/$/, "")}/${name}`)];
@@ -74,6 +74,6 @@ function folderOf(file = ""): string {
   return file.slice(0, file.lastIndexOf("/") + 1);
 }
 
-function up(folder: string, times: number): string {
-  return times <= 0 ? folder : up(folderOf(folder.slice(0, -1)), times - 1);
+function parentFolder(folder: string, times: number): string {
+  return times <= 0 ? folder : parentFolder(folderOf(folder.slice(0, -1)), times - 1);
 }

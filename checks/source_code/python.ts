@@ -137,7 +137,7 @@ const MAX_DEPTH = 1000;
 
 /** Returns a function that parses a text once. */
 export function parsedOnce(text: string): () => Python {
-  return once(() => readPython(text));
+  return lazy(() => readPython(text));
 }
 
 /** The parsed form of a source. */
@@ -160,16 +160,16 @@ export function readPython(source: string): Python {
 
 class LazyPython implements Python {
   readonly #source: string;
-  readonly #parsed = once(() => parse(this.#source));
-  readonly #strings = once(() =>
+  readonly #parsed = lazy(() => parse(this.#source));
+  readonly #strings = lazy(() =>
     this.#nodes.filter((node) => isWholeString(node) && !isDocstring(node)).map(stringOf)
   );
-  readonly #calls = once(() =>
+  readonly #calls = lazy(() =>
     this.#nodes.flatMap((node) => callOf(node) ?? []).sort((a, b) => a.nameStart - b.nameStart)
   );
-  readonly #subscripts = once(() => this.#nodes.flatMap(subscriptOf));
-  readonly #memberships = once(() => this.#nodes.flatMap(membershipOf));
-  readonly #imports = once(() =>
+  readonly #subscripts = lazy(() => this.#nodes.flatMap(subscriptOf));
+  readonly #memberships = lazy(() => this.#nodes.flatMap(membershipOf));
+  readonly #imports = lazy(() =>
     scannedImports(this.#source) ??
       this.#nodes.filter(({ kind }) => kind === "ImportStatement")
         .flatMap(({ tree, start, end }) => importsOf(tree.code.slice(start, end)))
@@ -212,14 +212,14 @@ class LazyPython implements Python {
   }
 }
 
-function once<T>(make: () => T): () => T {
+function lazy<T>(make: () => T): () => T {
   let made: T | undefined;
   return () => made ??= make();
 }
 
 function parse(source: string): { readonly tree: Tree; readonly error: Python["error"] } {
-  if (source.length > MAX_SOURCE) return unparsed("this Python code has more than 2 MiB");
-  if (isDeep(source)) return unparsed(`this Python code nests more than ${MAX_DEPTH} brackets`);
+  if (source.length > MAX_SOURCE) return withoutTree("this Python code has more than 2 MiB");
+  if (isDeep(source)) return withoutTree(`this Python code nests more than ${MAX_DEPTH} brackets`);
   const problem = "this Python code could not be parsed";
   try {
     const tree = treeOf(source);
@@ -228,11 +228,11 @@ function parse(source: string): { readonly tree: Tree; readonly error: Python["e
   } catch {
     // The parser overflows the stack or corrupts its own buffers if other syntax is nested too
     // deeply.
-    return unparsed(problem);
+    return withoutTree(problem);
   }
 }
 
-function unparsed(problem: string): ReturnType<typeof parse> {
+function withoutTree(problem: string): ReturnType<typeof parse> {
   return { tree: { source: "", code: "", nodes: [] }, error: { offset: 0, problem } };
 }
 

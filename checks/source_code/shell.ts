@@ -19,13 +19,13 @@ export function withHeredocs(code: Code): Code[] {
     const line = lineAt(code, start);
     if (language !== "python") return [{ ...code, language, text, line }];
     // Without quotes around the delimiter, the shell replaces its variables, which are not Python.
-    const filled = quote === "" ? text.replace(/\$(\w+|\{[^}\n]*\})/g, underlined) : text;
+    const filled = quote === "" ? text.replace(/\$(\w+|\{[^}\n]*\})/g, underscores) : text;
     return [{ ...code, language, text, line, python: parsedOnce(filled) }];
   });
   return [code, ...inner];
 }
 
-function underlined(variable: string): string {
+function underscores(variable: string): string {
   return "_".repeat(variable.length);
 }
 

@@ -145,7 +145,7 @@ export function settingsOfContainer(
     const place = placeOf(object, path);
     // An argument with white space is a whole command line for a shell.
     if (!/\s/.test(text) || /^spark\.\S+=/.test(text)) {
-      return [{ place, ...resolved(text, environment) }];
+      return [{ place, ...resolveSettings(text, environment) }];
     }
     return splitScript(text, environment).map((token) => ({ place, ...token }));
   });
@@ -189,7 +189,10 @@ export function settingsIn(
   if (code.language === "sql") return [];
   const text = code.text.replace(/(^|\s)#[^\n]*/g, (found) => found.replace(/[^\n]/g, " "));
   const tokens = [...text.matchAll(TOKEN)].map(({ 0: token, index }): Token => (
-    { place: placeIn(code, index), ...resolved(unquoted(token), start.environment, true) }
+    {
+      place: placeIn(code, index),
+      ...resolveSettings(removeQuotes(token), start.environment, true),
+    }
   ));
   return ofTokens(tokens, start.bySubmit);
 }
@@ -197,7 +200,7 @@ export function settingsIn(
 const TOKEN = /(?:[^\s"'\\]|\\[^\n]|"[^"]*"|'[^']*')+/g;
 
 function split(line: string): string[] {
-  return [...line.matchAll(TOKEN)].map(([token]) => unquoted(token));
+  return [...line.matchAll(TOKEN)].map(([token]) => removeQuotes(token));
 }
 
 /** The words of a shell script. A known variable can expand to several words. */
@@ -210,11 +213,11 @@ function splitScript(text: string, environment: Environment): Omit<Token, "place
     if (variable?.value !== undefined && !variable.isSecret) {
       return split(variable.value).map((each) => ({ text: each }));
     }
-    return [resolved(unquoted(token), environment, true)];
+    return [resolveSettings(removeQuotes(token), environment, true)];
   });
 }
 
-function unquoted(token: string): string {
+function removeQuotes(token: string): string {
   return token.replace(/["']/g, "");
 }
 
@@ -222,7 +225,7 @@ function unquoted(token: string): string {
  * Replaces the variables of a word. Kubernetes replaces `$(NAME)`; in a script, the shell also
  * replaces `$NAME` and `${NAME}`.
  */
-function resolved(
+function resolveSettings(
   text: string,
   environment: Environment | undefined,
   isScript = false,

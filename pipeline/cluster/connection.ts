@@ -48,7 +48,7 @@ const LONGEST_WAIT = 10;
 export function connect(access: Access): Connection {
   const closing = new AbortController();
   const clients: Deno.HttpClient[] = [];
-  const session = shared(async () => {
+  const session = shareValue(async () => {
     const opened = await openSession(access, closing.signal);
     if (closing.signal.aborted) opened.client.close();
     else clients.push(opened.client);
@@ -129,7 +129,7 @@ async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
  *
  * @param isFresh returns whether the value can still be used
  */
-export function shared<T>(
+export function shareValue<T>(
   make: () => Promise<T>,
   isFresh: (value: T) => boolean = () => true,
 ): (signal: AbortSignal) => Promise<T> {

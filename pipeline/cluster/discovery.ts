@@ -1,6 +1,6 @@
 import { Failure } from "../errors.ts";
 import { ApiError, type Fields, isFields, type Kind } from "./cluster.ts";
-import { type Connection, shared } from "./connection.ts";
+import { type Connection, shareValue } from "./connection.ts";
 import { isNotFound, networkFailure, notAnApiServer, parseObject } from "./request_errors.ts";
 
 /** A resource type of the server, which serves the objects of a kind. */
@@ -28,7 +28,7 @@ export function discover(connection: Connection): Lookup {
   const versions = new Map<string, (signal: AbortSignal) => Promise<Resources>>();
   return async ({ apiVersion, kind }, task, signal = connection.closed) => {
     const asked = versions.get(apiVersion) ??
-      shared(() => resourcesOf(apiVersion, connection, task));
+      shareValue(() => resourcesOf(apiVersion, connection, task));
     versions.set(apiVersion, asked);
     try {
       return (await asked(signal)).get(kind);

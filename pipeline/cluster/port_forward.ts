@@ -136,7 +136,7 @@ const PREAMBLE = 2;
  * Milliseconds without data after which a connection is closed if the local side has sent
  * everything. The protocol has no message for the end of the data, so the pod may wait forever.
  */
-const LINGER = 10_000;
+const CLOSE_AFTER_MS = 10_000;
 
 /**
  * Copies bytes in both directions until one side closes, and then closes both sides. Each direction
@@ -153,7 +153,7 @@ export async function tunnel(
   let hasEnded = false;
   const linger = () => {
     clearTimeout(timer);
-    if (hasEnded) timer = setTimeout(pod.close, LINGER);
+    if (hasEnded) timer = setTimeout(pod.close, CLOSE_AFTER_MS);
   };
   const sent = upload(local, pod).then(() => hasEnded = true).then(linger, pod.close);
   try {

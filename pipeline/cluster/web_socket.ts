@@ -171,8 +171,8 @@ export async function readMessage(
     const { isLast, opcode, payload } = frame;
     if (opcode === OPCODE.PING) await onPing(payload);
     if (opcode !== OPCODE.BINARY && opcode !== OPCODE.CONTINUATION) continue;
-    if (message.length + payload.length > LONGEST) throw tooLong();
-    message = joined(message, payload);
+    if (message.length + payload.length > LONGEST) throw messageTooLong();
+    message = concatenate(message, payload);
     if (isLast) return message;
   }
 }
@@ -189,16 +189,16 @@ async function readFrame(input: Input): Promise<Frame | undefined> {
   if (start === undefined) return undefined;
   const [first, second] = [start[0]!, start[1]!];
   const length = await lengthOf(second & 0x7f, input);
-  if (length > LONGEST) throw tooLong();
+  if (length > LONGEST) throw messageTooLong();
   const payload = await input.exactly(length);
-  if (payload === undefined) throw cut();
+  if (payload === undefined) throw connectionCut();
   return { isLast: (first & 0x80) !== 0, opcode: first & 0x0f, payload };
 }
 
 async function lengthOf(short: number, input: Input): Promise<number> {
   if (short < 126) return short;
   const bytes = await input.exactly(short === 126 ? 2 : 8);
-  if (bytes === undefined) throw cut();
+  if (bytes === undefined) throw connectionCut();
   return bytes.reduce((sum, byte) => sum * 256 + byte, 0);
 }
 
@@ -236,7 +236,7 @@ export function inputOf(conn: Deno.Conn): Input {
   const more = async (): Promise<boolean> => {
     const chunk = new Uint8Array(64 * 1024);
     const length = await conn.read(chunk);
-    if (length !== null) rest = joined(rest, chunk.subarray(0, length));
+    if (length !== null) rest = concatenate(rest, chunk.subarray(0, length));
     return length !== null;
   };
   const take = (length: number) => {
@@ -249,7 +249,7 @@ export function inputOf(conn: Deno.Conn): Input {
       while (rest.length < length) {
         if (await more()) continue;
         if (rest.length === 0) return undefined;
-        throw cut();
+        throw connectionCut();
       }
       return take(length);
     },
@@ -264,17 +264,17 @@ export function inputOf(conn: Deno.Conn): Input {
   };
 }
 
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
+function concatenate(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(first.length + second.length);
   whole.set(first);
   whole.set(second, first.length);
   return whole;
 }
 
-function cut(): Error {
+function connectionCut(): Error {
   return new Error("the connection was closed within a message");
 }
 
-function tooLong(): Error {
+function messageTooLong(): Error {
   return new Error("a message is too long");
 }

@@ -1,4 +1,4 @@
-import { type Defaulted, type Environment, marked, PROCESS } from "./environment.ts";
+import { type Defaulted, type Environment, markDefault, PROCESS } from "./environment.ts";
 import { type Fault, required, type Rule, validated, validatedOrDefault } from "./validate.ts";
 import { type TlsConfig, tlsConfig } from "./tls.ts";
 
@@ -104,7 +104,8 @@ export function databaseConfig(env: Environment = PROCESS): DatabaseConfig {
  * ```
  */
 export function databaseName({ host, port, name, user, defaults = [] }: DatabaseConfig): string {
-  const shown = (value: string, variable: Defaulted) => marked(value, defaults.includes(variable));
+  const shown = (value: string, variable: Defaulted) =>
+    markDefault(value, defaults.includes(variable));
   const role = shown(user, "DJANGO_DB_USER");
   return `${role}@${shown(host, "DJANGO_DB_HOST")}:${port}/${shown(name, "DJANGO_DB_NAME")}`;
 }

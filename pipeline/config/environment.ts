@@ -22,6 +22,6 @@ export const DEFAULTS = {
 export type Defaulted = keyof typeof DEFAULTS;
 
 /** Formats a value for messages. A default value is followed by `(default)`. */
-export function marked(value: string, isDefault: boolean): string {
+export function markDefault(value: string, isDefault: boolean): string {
   return isDefault ? `${value} (default)` : value;
 }

@@ -1,4 +1,4 @@
-import { type Defaulted, type Environment, marked, PROCESS } from "./environment.ts";
+import { type Defaulted, type Environment, markDefault, PROCESS } from "./environment.ts";
 import { type Fault, required, type Rule, validated, validatedOrDefault } from "./validate.ts";
 
 /** A lake in a bucket. */
@@ -112,7 +112,8 @@ export function lakeConfig(env: Environment = PROCESS): LakeConfig {
 
 /** The name of a bucket: `s3://rbs at https://…`. Default values are followed by `(default)`. */
 export function bucketName({ bucket, endpoint, defaults = [] }: S3Config): string {
-  const shown = (value: string, variable: Defaulted) => marked(value, defaults.includes(variable));
+  const shown = (value: string, variable: Defaulted) =>
+    markDefault(value, defaults.includes(variable));
   return `${shown(`s3://${bucket}`, "S3_BUCKET")} at ${shown(endpoint, "S3_ENDPOINT")}`;
 }
 

@@ -183,8 +183,8 @@ export function readContract(value: unknown): Contract {
     oneOf(Object.keys(statuses), times[name], `silver.times.${name}`);
     oneOf(executions.map((each) => each.name), name, "silver.columns");
   }
-  exactly(BRONZE_ORDER, bronze.order, "bronze.order");
-  exactly(REPLAY_ORDER, silver.replayOrder, "silver.replayOrder");
+  expectTexts(BRONZE_ORDER, bronze.order, "bronze.order");
+  expectTexts(REPLAY_ORDER, silver.replayOrder, "silver.replayOrder");
   const names = events.map((each) => each.name);
   for (const name of REPLAY_ORDER) oneOf(names, name, "bronze.columns");
   for (const name of names.slice(0, 2)) oneOf(BRONZE_ORDER, name, "the first of bronze.columns");
@@ -227,7 +227,7 @@ function readMarker(value: unknown): void {
   const marker = object(value, "marker", [...names, ...counts, "states", "fields"]);
   for (const name of names) text(marker[name], `marker.${name}`);
   for (const name of counts) count(marker[name], `marker.${name}`);
-  exactly(STATES, marker.states, "marker.states");
+  expectTexts(STATES, marker.states, "marker.states");
   const fields = object(marker.fields, "marker.fields", FIELD_LISTS);
   for (const name of FIELD_LISTS) texts(fields[name], `marker.fields.${name}`);
 }
@@ -280,7 +280,7 @@ function texts(value: unknown, place: string): string[] {
   return value.map((each, i) => text(each, `${place}[${i}]`));
 }
 
-function exactly(expected: readonly string[], value: unknown, place: string): void {
+function expectTexts(expected: readonly string[], value: unknown, place: string): void {
   if (texts(value, place).join() !== expected.join()) refuse(place, value, expected.join(", "));
 }
 

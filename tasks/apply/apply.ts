@@ -55,7 +55,7 @@ export async function apply(
     using applying = deadline("apply the manifests", timeout, interrupted);
     await applyAll({ cluster, manifests, plan, changes, signal: applying.signal });
   } catch (error) {
-    print(soFar(changes, plan));
+    print(describeProgress(changes, plan));
     throw error;
   }
   print(`${plural(changes.done.length, "change")} applied: ${name} matches the manifests`);
@@ -79,7 +79,7 @@ interface Changes {
   current?: Planned | undefined;
 }
 
-function soFar({ done, current }: Changes, plan: readonly Planned[]): string {
+function describeProgress({ done, current }: Changes, plan: readonly Planned[]): string {
   const count = done.length === 0
     ? "Nothing was applied"
     : `${done.length} of ${plural(plan.filter(isChange).length, "change")} applied`;

@@ -10,7 +10,7 @@ import { plural } from "../../pipeline/progress.ts";
 import { paint, type Style } from "../cli/terminal.ts";
 
 /** The number of fields to show for one object. */
-const SHOWN = 20;
+const MOST_FIELDS = 20;
 
 const MARKS: Readonly<Record<"create" | "change" | "replace" | "leave", readonly [string, Style]>> =
   {
@@ -35,12 +35,12 @@ export function renderPlan(plan: readonly Planned[], { what, colour }: PlanOptio
     if (action === "nothing" || action === "unknown" || action === "going") return [];
     const [mark, style] = MARKS[action];
     const note = noteOf(planned);
-    const more = differences.length - SHOWN;
+    const more = differences.length - MOST_FIELDS;
     return [
       `${paint(mark, style, colour)} ${paint(objectId(object), "bold", colour)}${
         note === "" ? "" : `  ${note}`
       }`,
-      ...differences.slice(0, SHOWN).map((each) => `    ${renderDifference(each, colour)}`),
+      ...differences.slice(0, MOST_FIELDS).map((each) => `    ${renderDifference(each, colour)}`),
       ...(more > 0 ? [`    and ${more} more`] : []),
     ];
   });

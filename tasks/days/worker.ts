@@ -25,7 +25,7 @@ serve(async (order: Order) => {
   const wait = waiting(observerOf(order, order.command));
   const lake = openLake(order.lake, undefined, wait);
   try {
-    const exitCode = await eachDay(await daysToDo(order, lake), order, workOn(order, lake));
+    const exitCode = await eachDay(await daysToDo(order, lake), order, dayWorkOf(order, lake));
     if (order.verbose) await tellPermissions(needsOf(order), observerOf(order, order.command));
     return exitCode;
   } catch (error) {
@@ -146,7 +146,7 @@ function heading(day: Day, number: number, of: number, reason?: string): string 
 type LayerName = "bronze" | "silver";
 
 /** Returns the function that processes one day. */
-export function workOn(order: Order, lake: Lake): DayWork {
+export function dayWorkOf(order: Order, lake: Lake): DayWork {
   const steps: Record<Order["command"], DayWork> = {
     bronze: (day, result) => makeBronze(day, order, lake, result),
     silver: (day, result) => makeSilver(day, order, lake, result),
@@ -167,7 +167,7 @@ export function observerOf({ output }: Order, step: string, date?: Day): Observe
 
 async function makeBronze(day: Day, order: Order, lake: Lake, result: DayResult): Promise<number> {
   const { database, grace, dryRun, silence } = order;
-  await noting("bronze", day, order, result, async (observer) => {
+  await recordResult("bronze", day, order, result, async (observer) => {
     const patience = { silence, onWait: waiting(observer) };
     await runBronze({ database: database!, lake, day, grace, dryRun, observer, patience });
   });
@@ -175,7 +175,7 @@ async function makeBronze(day: Day, order: Order, lake: Lake, result: DayResult)
 }
 
 async function makeSilver(day: Day, order: Order, lake: Lake, result: DayResult): Promise<number> {
-  await noting("silver", day, order, result, async (observer) => {
+  await recordResult("silver", day, order, result, async (observer) => {
     await runSilver({ lake, day, dryRun: order.dryRun, observer });
   });
   return 0;
@@ -194,7 +194,7 @@ async function tryAll(day: Day, order: Order, lake: Lake, result: DayResult): Pr
 }
 
 /** Records the result of a layer: its last reported state, or `failed`. */
-async function noting(
+async function recordResult(
   layer: LayerName,
   day: Day,
   order: Order,

@@ -5,8 +5,8 @@ import {
   canRun,
   copyBinaries,
   nativeFolder,
+  runsAs,
   serverAccount,
-  succeedsAs,
 } from "./postgres_binaries.ts";
 import { type ServerProcess, startServer } from "./server_process.ts";
 
@@ -149,7 +149,7 @@ async function temporaryFolder(user: Account | undefined): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix });
   if (user === undefined) return folder;
   const parent = folder.slice(0, folder.lastIndexOf("/"));
-  const open = await succeedsAs(user, '[ -w "$1" ] && [ -x "$1" ]', parent);
+  const open = await runsAs(user, '[ -w "$1" ] && [ -x "$1" ]', parent);
   if (!open) await Deno.remove(folder);
   const reachable = open ? folder : await Deno.makeTempDir({ prefix, dir: "/tmp" });
   await Deno.chown(reachable, user.uid, user.gid);

@@ -71,7 +71,7 @@ export async function serverAccount(): Promise<Account | undefined> {
 }
 
 /** Whether a shell script succeeds as the user, by default the user of this process. */
-export async function succeedsAs(
+export async function runsAs(
   user: Account | undefined,
   script: string,
   ...args: string[]
@@ -92,7 +92,7 @@ export async function succeedsAs(
  * root's home, or if the install script of the package, which links its libraries, did not run.
  */
 export function canRun(native: string, user: Account | undefined): Promise<boolean> {
-  return succeedsAs(user, '"$1/bin/postgres" --version && [ -r "$1/share/postgresql" ]', native);
+  return runsAs(user, '"$1/bin/postgres" --version && [ -r "$1/share/postgresql" ]', native);
 }
 
 /**
@@ -110,7 +110,7 @@ export async function copyBinaries(
   const script = 'cp -RP "$1" "$2" && chmod -R u+rwX "$2" && chmod u+x "$2"/bin/* && ' +
     'if [ -n "$3" ]; then chown -R "$3" "$2"; fi';
   const owner = user ? `${user.uid}:${user.gid}` : "";
-  if (!await succeedsAs(undefined, script, native, target, owner)) {
+  if (!await runsAs(undefined, script, native, target, owner)) {
     throw cannotStart(
       `the binaries cannot be copied to ${target}`,
       "Free some disk space there, or set TMPDIR to another folder.",

@@ -32,12 +32,18 @@ export function answerOf(reading: Reading, question: Question): Answer {
     const flow: Flow = { from, to, protocol, port };
     const verdict = evaluate(reading.cluster, flow);
     const answer = verdict.allowed ? "allowed" : "denied";
-    return { question, flow, verdict, answer, notes: [...reading.notes, ...aboutSelf(flow)] };
+    return {
+      question,
+      flow,
+      verdict,
+      answer,
+      notes: [...reading.notes, ...notesAboutReplicas(flow)],
+    };
   }
-  return aboutHost(reading, question, to);
+  return answerAboutHost(reading, question, to);
 }
 
-function aboutHost({ cluster, notes }: Reading, question: Question, { host }: Host): Answer {
+function answerAboutHost({ cluster, notes }: Reading, question: Question, { host }: Host): Answer {
   const { from, protocol, port } = question;
   if (from.type !== "pod") throw new Error("a host name requires a workload as source");
   const { answer, open } = judgeHost(cluster, from, protocol, port);
@@ -63,7 +69,7 @@ function middleOf({ first, last }: { first: bigint; last: bigint }): bigint {
   return first <= someHost && someHost <= last ? someHost : first;
 }
 
-function aboutSelf({ from, to }: Flow): string[] {
+function notesAboutReplicas({ from, to }: Flow): string[] {
   return from === to && from.type === "pod" && from.several
     ? ["both ends are the same workload; the answer applies to two different pods of the workload"]
     : [];

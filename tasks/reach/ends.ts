@@ -36,12 +36,12 @@ export interface Question {
  * @throws {Failure} configuration: a flag is missing or invalid
  */
 export function readFlow(cluster: Cluster, flags: Flags): Question {
-  const from = readEnd(cluster, "from", required(flags, "from"));
-  const to = readEnd(cluster, "to", required(flags, "to"));
+  const from = readEnd(cluster, "from", requiredFlag(flags, "from"));
+  const to = readEnd(cluster, "to", requiredFlag(flags, "to"));
   const protocol = choice(flags, "protocol", PROTOCOLS);
-  const port = readPortFlag(required(flags, "port"));
+  const port = readPortFlag(requiredFlag(flags, "port"));
   if (from.type === "host") {
-    throw wrong(
+    throw wrongFlag(
       "from",
       from.host,
       "the value is neither a workload (namespace/name) nor an address",
@@ -62,7 +62,7 @@ function readEnd(cluster: Cluster, flag: string, text: string): Endpoint | Host 
   const address = parseAddress(text);
   if (address !== undefined) return ofAddress(cluster, address);
   if (/^\d+(\.\d+)*$|:/.test(text)) {
-    throw wrong(
+    throw wrongFlag(
       flag,
       text,
       "the value looks like an address, but is not a valid IPv4 or IPv6 address",
@@ -71,7 +71,7 @@ function readEnd(cluster: Cluster, flag: string, text: string): Endpoint | Host 
   if (text.includes("/")) return readPod(cluster, flag, text);
   const isInside = /(^|\.)svc(\.|$)|\.cluster\.local\.?$/.test(text);
   if (isInside) {
-    throw wrong(
+    throw wrongFlag(
       flag,
       text,
       "the value is the name of a Service; give the workload of the Service instead",
@@ -82,7 +82,7 @@ function readEnd(cluster: Cluster, flag: string, text: string): Endpoint | Host 
       text,
     )
   ) {
-    throw wrong(
+    throw wrongFlag(
       flag,
       text,
       "the value is neither a workload (namespace/name) nor an address nor a full host name",
@@ -114,19 +114,19 @@ function readPod({ pods }: Cluster, flag: string, text: string): Pod {
     );
   if (found.length === 1) return found[0]!;
   if (found.length > 1) {
-    throw wrong(flag, text, `the name is ambiguous; use one of ${found.map(podId).join(", ")}`);
+    throw wrongFlag(flag, text, `the name is ambiguous; use one of ${found.map(podId).join(", ")}`);
   }
   const alike = pods.filter((pod) => pod.name === name || pod.namespace === namespace).slice(0, 8);
   const hint = alike.length === 0 ? "" : `; similar workloads are ${alike.map(podId).join(", ")}`;
-  throw wrong(flag, text, `the manifests declare no such workload${hint}`);
+  throw wrongFlag(flag, text, `the manifests declare no such workload${hint}`);
 }
 
 function readPortFlag(text: string): number {
   if (/^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65535) return Number(text);
-  throw wrong("port", text, "a port is a number from 1 to 65535");
+  throw wrongFlag("port", text, "a port is a number from 1 to 65535");
 }
 
-function required(flags: Flags, name: string): string {
+function requiredFlag(flags: Flags, name: string): string {
   const value = flags.value(name);
   if (value !== undefined) return value;
   throw new Failure({
@@ -137,7 +137,7 @@ function required(flags: Flags, name: string): string {
   });
 }
 
-function wrong(flag: string, text: string, why: string): Failure {
+function wrongFlag(flag: string, text: string, why: string): Failure {
   return new Failure({
     kind: "configuration",
     task: `use --${flag} ${JSON.stringify(text)}`,

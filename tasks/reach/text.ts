@@ -40,7 +40,7 @@ export function renderFlow({ cluster }: Reading, answer: Answer, colour: boolean
     if (decision.allowed) continue;
     const misses = missesOf(cluster, flow, decision);
     for (const policy of decision.policies) {
-      lines.push(`    ${named(policy)}`);
+      lines.push(`    ${formatPolicy(policy)}`);
       const own = misses.filter((miss) => miss.policy === policy);
       if (own.length === 0) lines.push(`      spec.${decision.direction}: has no rules`);
       for (const { rule, why } of own) {
@@ -79,7 +79,7 @@ export function renderMatrix({ cluster, directory, notes }: Reading, matrix: Mat
 
 function allowingLines({ rules }: Decision): string[] {
   return rules.flatMap(({ policy, rule, peer, port }) => [
-    `    ${named(policy)}`,
+    `    ${formatPolicy(policy)}`,
     `      ${peer?.path ?? rule.path}: ${
       peer === undefined ? "all addresses and pods" : formatPeer(peer)
     }`,
@@ -89,7 +89,7 @@ function allowingLines({ rules }: Decision): string[] {
   ]);
 }
 
-function named(policy: Policy): string {
+function formatPolicy(policy: Policy): string {
   return `${policyId(policy)}${policy.where === undefined ? "" : `  (${policy.where})`}`;
 }
 

@@ -83,12 +83,12 @@ export async function storeAndLogIn(task: Task): Promise<number> {
 async function planChanges(task: Task): Promise<SecretChange[]> {
   const { specs, from, interrupted } = task;
   const given = from === "env" ? specs.map(fromEnvironment) : undefined;
-  const stored = await storedNow(task);
+  const stored = await readStoredSecrets(task);
   const values = given ?? await askForAll(specs, interrupted);
   return specs.map((spec, i) => ({ spec, values: values[i]!, stored: stored[i] }));
 }
 
-async function storedNow({ cluster, specs, timeout, interrupted }: Task) {
+async function readStoredSecrets({ cluster, specs, timeout, interrupted }: Task) {
   showStatus("reading the Secrets of the cluster …");
   using looking = deadline("read the Secrets of the cluster", timeout, interrupted);
   await requireNamespace(cluster, looking.signal);

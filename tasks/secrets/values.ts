@@ -1,5 +1,5 @@
 import { naming } from "../../checks/list_names.ts";
-import { isEncodedText, troubleIn } from "../../checks/preflight/secrets/secret_values.ts";
+import { isEncodedText, problemOfValue } from "../../checks/preflight/secrets/secret_values.ts";
 import type { SecretTexts } from "../../pipeline/cluster/job_secrets.ts";
 import { secretValues } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
@@ -98,7 +98,7 @@ export function renderChange(change: SecretChange, colour: boolean): string {
 /** Returns warnings about values that look wrong, such as values with a trailing newline. */
 export function warningsOf({ values }: Pick<SecretChange, "values">): string[] {
   return [...values].flatMap(([key, value]) => {
-    const problem = troubleIn(value)?.problem ??
+    const problem = problemOfValue(value)?.problem ??
       (isEncodedText(value) ? "looks like base64, and would be encoded twice" : undefined);
     return problem === undefined ? [] : [`${key} ${problem}. The value is stored unchanged.`];
   });

@@ -17,7 +17,7 @@ export function columnsAsked(layer: RowLayer, text: string | undefined): readonl
   const names = text.split(",");
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) {
-    throw unusable("columns", text, `${twice} is there twice`, "Name each column once.");
+    throw unusableFlag("columns", text, `${twice} is there twice`, "Name each column once.");
   }
   return names.map((name) => columnNamed(layer, name, "columns", text));
 }
@@ -29,13 +29,13 @@ export function columnsAsked(layer: RowLayer, text: string | undefined): readonl
  */
 export function conditionOf(layer: RowLayer, text: string): Condition {
   const at = text.indexOf("=");
-  if (at < 1) throw unusable("where", text, "it has no column name", "Write column=value.");
+  if (at < 1) throw unusableFlag("where", text, "it has no column name", "Write column=value.");
   const { name, type } = columnNamed(layer, text.slice(0, at), "where", text);
   try {
     return { column: name, matches: parsePrinted(text.slice(at + 1), type) };
   } catch (error) {
     const problem = `${name} is ${type}: ${(error as Error).message}`;
-    throw unusable("where", text, problem, "Write the value as deno task show prints it.");
+    throw unusableFlag("where", text, problem, "Write the value as deno task show prints it.");
   }
 }
 
@@ -46,7 +46,7 @@ export function conditionOf(layer: RowLayer, text: string): Condition {
  */
 export function limitOf(text: string = String(DEFAULT_LIMIT)): number {
   if (/^\d{1,6}$/.test(text)) return Number(text);
-  throw unusable("limit", text, "it is not a whole number of rows", "Give at most 999999.");
+  throw unusableFlag("limit", text, "it is not a whole number of rows", "Give at most 999999.");
 }
 
 function columnNamed(layer: RowLayer, name: string, flag: string, text: string): Column {
@@ -54,7 +54,7 @@ function columnNamed(layer: RowLayer, name: string, flag: string, text: string):
   const found = columns.find((column) => column.name === name);
   if (found !== undefined) return found;
   const known = columns.map(({ name }) => name).join(", ");
-  throw unusable(
+  throw unusableFlag(
     flag,
     text,
     `${layer} has no column ${JSON.stringify(name)}`,
@@ -62,7 +62,7 @@ function columnNamed(layer: RowLayer, name: string, flag: string, text: string):
   );
 }
 
-function unusable(flag: string, text: string, problem: string, remedy: string): Failure {
+function unusableFlag(flag: string, text: string, problem: string, remedy: string): Failure {
   return new Failure({
     kind: "configuration",
     task: `use --${flag} ${JSON.stringify(text)}`,

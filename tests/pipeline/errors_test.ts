@@ -1,5 +1,5 @@
 import { refusal } from "../../checks/facts/refusal.ts";
-import { refused } from "../../checks/login_refused.ts";
+import { refusedLogin } from "../../checks/login_refused.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { assertEquals } from "../support/assert.ts";
 
@@ -18,8 +18,11 @@ Deno.test("Failure: builds its message from its parts in one form", () => {
   assertEquals(new Failure(PARTS) instanceof Error, true);
 });
 
-Deno.test("refused: keeps a problem of several sentences whole in a finding", () => {
-  const outcome = refused(refusal("the kubeconfig", new Failure(PARTS)), "every check reads it");
+Deno.test("refusedLogin: keeps a problem of several sentences whole in a finding", () => {
+  const outcome = refusedLogin(
+    refusal("the kubeconfig", new Failure(PARTS)),
+    "every check reads it",
+  );
   assertEquals(outcome, {
     examined: "the kubeconfig",
     findings: [{

@@ -1,4 +1,4 @@
-import { unacknowledged } from "../../pipeline/publish_amendment.ts";
+import { unacknowledgedDifferences } from "../../pipeline/publish_amendment.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { acknowledge, type Amended } from "../../pipeline/lake/marker.ts";
 import { assertEquals } from "../support/assert.ts";
@@ -22,7 +22,7 @@ function areNew(found: readonly string[], acknowledged: readonly string[] | unde
     unfit: [],
     gone: [],
   };
-  const { lost, altered } = unacknowledged(differences, bronzeCommit(DAY, 10, amended));
+  const { lost, altered } = unacknowledgedDifferences(differences, bronzeCommit(DAY, 10, amended));
   return [lost, altered];
 }
 
@@ -37,7 +37,7 @@ for (
     ["fewer events than acknowledged", [], ["a"], true],
   ] as const
 ) {
-  Deno.test(`unacknowledged: ${name}`, () => {
+  Deno.test(`unacknowledgedDifferences: ${name}`, () => {
     assertEquals(areNew(found, acknowledged), [isNew, isNew]);
   });
 }

@@ -1,5 +1,5 @@
 import { type Difference, explainDifference } from "../../../pipeline/compare.ts";
-import { unacknowledged } from "../../../pipeline/publish_amendment.ts";
+import { unacknowledgedDifferences } from "../../../pipeline/publish_amendment.ts";
 import { EVENT_CONTRACT } from "../../../pipeline/contract/tables.ts";
 import type { BronzeCommit } from "../../../pipeline/lake/marker.ts";
 import { plural } from "../../../pipeline/progress.ts";
@@ -99,7 +99,7 @@ function different(
 ): Finding[] {
   const { late, lost, altered, named } = differences;
   const { day, amended } = commit;
-  const open = unacknowledged(differences, commit);
+  const open = unacknowledgedDifferences(differences, commit);
   const sealed = commit.state === "sealed";
   // A run copies an open day again, with altered values. After an amendment a run only adds events.
   const recopied = !sealed && amended === undefined && !open.lost;

@@ -57,7 +57,7 @@ function judgeMade(job: SparkJob, { objects }: Tree): Finding[] {
     }
     const same = accounts.filter((each) => each.name === name);
     const isThere = same.some((each) => namespaceOf(each) === namespace);
-    return isThere ? [] : [unknown(place, name, namespace, same)];
+    return isThere ? [] : [unknownAccountFinding(place, name, namespace, same)];
   });
 }
 
@@ -77,7 +77,9 @@ function judgeJob(job: SparkJob, { objects }: Tree): Finding[] {
   const accounts = ofKind(objects, "ServiceAccount");
   const account = accounts.find((each) => each.name === name && namespaceOf(each) === namespace);
   if (account === undefined) {
-    return [unknown(place, name, namespace, accounts.filter((each) => each.name === name))];
+    return [
+      unknownAccountFinding(place, name, namespace, accounts.filter((each) => each.name === name)),
+    ];
   }
   const mounted = spec.automountServiceAccountToken ?? account.value.automountServiceAccountToken;
   if (mounted !== false || mode === "local" || mode === "unknown") return [];
@@ -91,7 +93,7 @@ function judgeJob(job: SparkJob, { objects }: Tree): Finding[] {
   }];
 }
 
-function unknown(
+function unknownAccountFinding(
   place: ReturnType<typeof placeOf>,
   name: string,
   namespace: string,

@@ -33,8 +33,8 @@ export function judgeNodes(jobs: readonly NewJob[], cluster: ClusterOpened): Fin
   const open = pool.filter((node) => nodeObstacle(node) === undefined);
   if (open.length === 0) return pool.map((node) => nodeObstacle(node)!);
   return [
-    ...open.filter((node) => !taintsOf(node).some(isPoolTaint)).map(untainted),
-    ...once(jobs.flatMap((job) => judgeJob(job, open, cluster))),
+    ...open.filter((node) => !taintsOf(node).some(isPoolTaint)).map(untaintedNodeFinding),
+    ...withoutDuplicates(jobs.flatMap((job) => judgeJob(job, open, cluster))),
   ];
 }
 
@@ -98,7 +98,7 @@ function noPool({ objects, name }: ClusterOpened): Finding {
   };
 }
 
-function untainted(node: ManifestObject): Finding {
+function untaintedNodeFinding(node: ManifestObject): Finding {
   return {
     severity: "warn",
     object: objectId(node),
@@ -118,7 +118,7 @@ function nameOf({ name }: ManifestObject): string {
 }
 
 /** Removes duplicates: similar pods have the same problem. */
-function once(findings: readonly Finding[]): Finding[] {
+function withoutDuplicates(findings: readonly Finding[]): Finding[] {
   return [
     ...new Map(findings.map((each) => [`${each.object} ${each.problem}`, each])).values(),
   ];

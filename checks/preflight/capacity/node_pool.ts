@@ -36,7 +36,7 @@ export const nodePool: PlatformCheck = platformCheck({
       outcome.findings.every(({ severity }) => severity !== "fail");
     // Without all pods, the free resources of a node are unknown.
     return isGood && cluster !== undefined && cluster.scheduledPods === undefined
-      ? UNSEEN
+      ? PODS_UNREADABLE
       : outcome;
   },
 });
@@ -52,7 +52,7 @@ function unreadTemplates({ jobs }: Tree): string | undefined {
   return unread.length === 0 ? undefined : [...new Set(unread)].join("; ");
 }
 
-const UNSEEN: Outcome = {
+const PODS_UNREADABLE: Outcome = {
   unknown:
     "the user cannot list the pods of all namespaces, so the free resources of the nodes are " +
     "unknown",

@@ -17,7 +17,7 @@ import { ofPod, ownPods, type Pods, unreadable } from "./pod_requests.ts";
 import { jobPods } from "./simultaneous_pods.ts";
 import { judgeLimits, judgeQuotas } from "./quota_rules.ts";
 import { limitsOf, withDefaults } from "./limit_range.ts";
-import { isThere, usedBeside } from "./quota_usage.ts";
+import { isThere, usedByOthers } from "./quota_usage.ts";
 import { workloadsOf } from "../../kubernetes/workloads.ts";
 import { formatQuantity, mebibytes } from "../../kubernetes/quantities.ts";
 import { hasFailure, type Judged, outcomeOf, unlessUnknown } from "../outcome.ts";
@@ -112,15 +112,15 @@ function judgeJob(
     ...judgeQuotas(object, {
       pods: [...steady, own, ...made],
       quotas: ofKind(objects, "ResourceQuota", namespace),
-      used: (hard) => usedBeside(cluster, object, hard),
+      used: (hard) => usedByOthers(cluster, object, hard),
     }),
-    ...unlimited(job),
+    ...unlimitedExecutorsFindings(job),
     ...(mode === "client" ? judgeDriverMemory(object, own, memoryOf("driver", settings)) : []),
   ];
 }
 
 /** Dynamic allocation without a limit, which only the quota stops. */
-function unlimited({ executor }: SparkJob): Finding[] {
+function unlimitedExecutorsFindings({ executor }: SparkJob): Finding[] {
   const setting = executor?.unlimited;
   return setting === undefined ? [] : [{
     severity: "warn",

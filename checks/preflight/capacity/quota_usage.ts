@@ -11,7 +11,7 @@ import { type Counted, ofPod, ownPods } from "./pod_requests.ts";
  *
  * @param key the resource of the quota, as in `requests.cpu` or `pods`
  */
-export function usedBeside(
+export function usedByOthers(
   cluster: ClusterOpened | undefined,
   job: ManifestObject,
   { quota, key, counted }: {

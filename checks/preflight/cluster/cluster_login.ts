@@ -1,5 +1,5 @@
 import { type Check, check } from "../../check.ts";
-import { refused } from "../../login_refused.ts";
+import { refusedLogin } from "../../login_refused.ts";
 
 /** The cluster of the kubeconfig's context accepts the kubeconfig's user. */
 export const clusterLogin: Check<"cluster"> = check({
@@ -13,6 +13,6 @@ export const clusterLogin: Check<"cluster"> = check({
       const as = user === undefined ? "" : ` as ${user}`;
       return { examined: `${name}${as}, Kubernetes ${version}`, findings: [] };
     }
-    return refused(cluster, "all checks of the cluster use this login");
+    return refusedLogin(cluster, "all checks of the cluster use this login");
   },
 });

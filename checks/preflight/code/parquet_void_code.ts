@@ -32,11 +32,11 @@ export function judgeNulls({ code }: Pick<Tree, "code">): Judged | undefined {
   if (sources.length === 0) return undefined;
   return {
     examined: `checked ${plural(sources.length, "job source file")} for untyped nulls`,
-    findings: sources.flatMap(untyped),
+    findings: sources.flatMap(untypedNullFindings),
   };
 }
 
-function untyped(code: Code): Finding[] {
+function untypedNullFindings(code: Code): Finding[] {
   return untypedNullsIn(code).map(({ offset, written, column }): Finding => {
     const type = sparkType(column ?? "", [...EXECUTION_COLUMNS, ...EVENT_COLUMNS]);
     const name = column ?? "<column>";

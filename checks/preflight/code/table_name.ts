@@ -40,7 +40,7 @@ export const tableName: Check<never, "manifests" | "cluster" | "database"> = che
     const findings = sides.flatMap((side) => side.findings);
     if (findings.length === 0 && ("skip" in inCode || "unknown" in inCode)) return inCode;
     // The database was not read. The check database-login reports the reason.
-    if (findings.length === 0 && refused(database)) return { skip: whyNoDatabase };
+    if (findings.length === 0 && isLoginRefused(database)) return { skip: whyNoDatabase };
     if (sides.length > 0) {
       return { examined: sides.map(({ examined }) => examined).join("; "), findings };
     }
@@ -63,7 +63,7 @@ function judgeCode({ manifests, cluster }: PlatformFacts, share: Share | undefin
   );
 }
 
-function refused(database: DatabaseFact | undefined): boolean {
+function isLoginRefused(database: DatabaseFact | undefined): boolean {
   return database !== undefined && !database.opened;
 }
 
@@ -80,8 +80,8 @@ function inDatabase(database: DatabaseOpened): Side {
   }
   const findings = [
     ...unreadable(object, table),
-    ...(table.rowsHidden ? [hidden(object, table)] : []),
-    ...(table.encoding === "SQL_ASCII" ? [unencoded(object, table)] : []),
+    ...(table.rowsHidden ? [hiddenRowsFinding(object, table)] : []),
+    ...(table.encoding === "SQL_ASCII" ? [encodingFinding(object, table)] : []),
     ...departures(columns).map(({ column, actual }): Finding => ({
       severity: "fail",
       object,
@@ -92,7 +92,7 @@ function inDatabase(database: DatabaseOpened): Side {
       why: "bronze stops before it publishes any data",
       fix: "Undo the migration that changed the column, or update contract.json.",
     })),
-    ...(unknown.length === 0 ? [] : [unexported(object, unknown)]),
+    ...(unknown.length === 0 ? [] : [unexportedColumnsFinding(object, unknown)]),
   ];
   return { examined: `${object}: ${plural(EVENT_COLUMNS.length, "column")}`, findings };
 }
@@ -134,7 +134,7 @@ function noTable(object: string, problem: string): Finding {
   };
 }
 
-function hidden(object: string, { user }: OutboxTable): Finding {
+function hiddenRowsFinding(object: string, { user }: OutboxTable): Finding {
   return {
     severity: "fail",
     object,
@@ -145,7 +145,7 @@ function hidden(object: string, { user }: OutboxTable): Finding {
   };
 }
 
-function unencoded(object: string, { database, encoding }: OutboxTable): Finding {
+function encodingFinding(object: string, { database, encoding }: OutboxTable): Finding {
   return {
     severity: "fail",
     object,
@@ -155,7 +155,7 @@ function unencoded(object: string, { database, encoding }: OutboxTable): Finding
   };
 }
 
-function unexported(object: string, columns: readonly string[]): Finding {
+function unexportedColumnsFinding(object: string, columns: readonly string[]): Finding {
   return {
     severity: "warn",
     object,

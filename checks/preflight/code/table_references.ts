@@ -14,7 +14,7 @@ export interface TableName {
 export function tableNamesIn(code: Code): TableName[] {
   const { language, text } = code;
   if (language === "sql") return inSql(text, 0);
-  if (language === "python") return once(inPython(pythonOf(code)));
+  if (language === "python") return withoutDuplicates(inPython(pythonOf(code)));
   return language === "shell" ? inShell(text) : [];
 }
 
@@ -87,7 +87,7 @@ function inShell(text: string): TableName[] {
   return [...queries, ...assigned];
 }
 
-function once(names: readonly TableName[]): TableName[] {
+function withoutDuplicates(names: readonly TableName[]): TableName[] {
   const seen = new Set<string>();
   return [...names].sort((a, b) => a.offset - b.offset).filter(({ name, offset }) => {
     const key = `${name} ${offset}`;

@@ -1,5 +1,5 @@
 import { type Check, check } from "../../check.ts";
-import { refused } from "../../login_refused.ts";
+import { refusedLogin } from "../../login_refused.ts";
 
 /** The configured database accepts the configured credentials. */
 export const databaseLogin: Check<"database"> = check({
@@ -11,6 +11,6 @@ export const databaseLogin: Check<"database"> = check({
     if (database.opened) {
       return { examined: `${database.name}, Postgres ${database.version}`, findings: [] };
     }
-    return refused(database, "bronze reads the outbox with these credentials");
+    return refusedLogin(database, "bronze reads the outbox with these credentials");
   },
 });

@@ -21,7 +21,7 @@ export const lateWriters: Check<"database"> = check({
     const { holders, name, today } = database;
     const unreadable = holders.filter(({ kind }) => kind === "unreadable");
     const findings = holders.flatMap((holder) => judge(holder, database));
-    if (unreadable.length > 0) findings.push(hidden(unreadable, database));
+    if (unreadable.length > 0) findings.push(hiddenSessionsFinding(unreadable, database));
     return {
       examined: `sessions, prepared transactions and subscriptions of ${name}, on ${today}`,
       findings,
@@ -88,7 +88,10 @@ function judge(holder: Holder, { name, today, graceSeconds }: DatabaseOpened): F
 }
 
 /** The finding for sessions whose queries the user may not see. Each counts as an open transaction. */
-function hidden(sessions: readonly Holder[], { name, user }: DatabaseOpened): Finding {
+function hiddenSessionsFinding(
+  sessions: readonly Holder[],
+  { name, user }: DatabaseOpened,
+): Finding {
   const list = naming(sessions.map((each) => `pid ${each.pid} of ${each.user ?? "unknown"}`));
   return {
     severity: "fail",

@@ -17,10 +17,10 @@ export function judgeDockerfile(code: Code): Finding[] | undefined {
   const jars = instructions.filter(({ name }) => name !== "FROM").flatMap(jarsIn);
   const line = /^v?(\d+\.\d+)/.exec(base.image.tag ?? "")?.[1];
   return [
-    ...unpinned(code, base.from, line),
-    ...JARS.flatMap((name) => missingJar(code, base.from, name, { jars, line })),
-    ...jars.flatMap((jar) => unfit(code, jar, line)),
-    ...unchecked(code, jars),
+    ...unpinnedBaseFindings(code, base.from, line),
+    ...JARS.flatMap((name) => missingJarFindings(code, base.from, name, { jars, line })),
+    ...jars.flatMap((jar) => wrongVersionFindings(code, jar, line)),
+    ...missingChecksumFindings(code, jars),
   ];
 }
 
@@ -32,7 +32,7 @@ function jarsIn(instruction: Instruction): Jar[] {
   return found.filter((jar, i) => found.findIndex(({ name }) => name === jar.name) === i);
 }
 
-function unpinned(code: Code, from: Instruction, line: string | undefined): Finding[] {
+function unpinnedBaseFindings(code: Code, from: Instruction, line: string | undefined): Finding[] {
   if (line !== undefined) return [];
   return [{
     severity: "fail",
@@ -50,7 +50,7 @@ function versionOf(name: string, line: string | undefined): string {
   return name === "hadoop-aws" ? hadoop : SDK_OF[hadoop]!.version;
 }
 
-function missingJar(
+function missingJarFindings(
   code: Code,
   from: Instruction,
   name: string,
@@ -67,7 +67,7 @@ function missingJar(
   }];
 }
 
-function unfit(
+function wrongVersionFindings(
   code: Code,
   { name, version, instruction }: Jar,
   line: string | undefined,
@@ -87,7 +87,7 @@ function unfit(
   }];
 }
 
-function unchecked(code: Code, jars: readonly Jar[]): Finding[] {
+function missingChecksumFindings(code: Code, jars: readonly Jar[]): Finding[] {
   // Only downloads need a checksum: files of the build context are under version control.
   const remote = jars.filter(({ instruction: { name, text } }) =>
     /https?:\/\//.test(text) && (name === "ADD" || name === "RUN") &&

@@ -79,7 +79,9 @@ export function judgeImages({ jobs, code }: Tree): Judged | undefined {
     findings: [
       ...jobs.flatMap(({ workload }) => judgeContainers(workload)),
       ...jobs.flatMap(missingImages),
-      ...once(settings.flatMap((each) => [...judgeImageSetting(each), ...downloads(each)])),
+      ...withoutDuplicates(
+        settings.flatMap((each) => [...judgeImageSetting(each), ...downloads(each)]),
+      ),
       ...dockerfiles.flat(),
     ],
   };
@@ -219,7 +221,7 @@ function downloads(setting: SparkSetting): Finding[] {
 }
 
 /** Removes duplicates: a script in an object is part of the object and also a separate source. */
-function once(findings: readonly Finding[]): Finding[] {
+function withoutDuplicates(findings: readonly Finding[]): Finding[] {
   const same = (a: Finding, b: Finding) =>
     a.object === b.object && a.problem === b.problem && a.file === b.file;
   return findings.filter((each, i) => findings.findIndex((other) => same(each, other)) === i);
@@ -270,7 +272,7 @@ function isPullFailure(reading: ImageReading): reading is ImageRefusal {
 
 function judgeImage({ reading, uses }: UsedImage, nodePlatform: string): Finding[] {
   const place = imagePlace(reading, uses);
-  if (!reading.opened) return [unusable(reading, place)];
+  if (!reading.opened) return [unusableImageFinding(reading, place)];
   const isSpark = uses.length === 0 || uses.some((use) => use.isSpark);
   return [
     ...wrongPlatform(reading, nodePlatform, place),
@@ -291,7 +293,7 @@ function imagePlace(reading: ImageReading, [use]: readonly ImageUse[]): ImagePla
   };
 }
 
-function unusable({ problem, fix, trouble }: ImageRefusal, place: ImagePlace): Finding {
+function unusableImageFinding({ problem, fix, trouble }: ImageRefusal, place: ImagePlace): Finding {
   const why = trouble === "platform"
     ? "a node of another platform cannot pull it, and the pod stays in ImagePullBackOff"
     : "a node fails to pull it for the same reason, and the pod stays in ImagePullBackOff";

@@ -50,7 +50,9 @@ export function judgePulls(
   if (pulls.length === 0) return { notApplicable: "no job has an image" };
   const unknown = pulls.find(({ reading }) => reading === undefined);
   if (unknown !== undefined) return { unknown: `${unknown.use.reference} was not read` };
-  const findings = once(pulls.flatMap(({ use, reading }) => judgePull(use, reading!, isCluster)));
+  const findings = withoutDuplicates(
+    pulls.flatMap(({ use, reading }) => judgePull(use, reading!, isCluster)),
+  );
   const denied = pulls.map(({ reading }) => reading).find(isDenied);
   if (!isCluster && denied !== undefined && findings.length === 0) {
     return { unknown: `${denied.problem}. The pull secrets of the cluster are unknown` };
@@ -73,7 +75,7 @@ function judgePull(use: ImageUse, reading: ImageReading, isCluster: boolean): Fi
   const severity = isDenied(reading) ? "fail" : "warn";
   const bad = use.secrets.flatMap((secret) => judgeSecret(secret, registry, severity));
   if (bad.length > 0 || !isDenied(reading)) return bad;
-  return [use.secrets.length === 0 ? withoutSecret(use, registry) : refused(use, registry)];
+  return [use.secrets.length === 0 ? withoutSecret(use, registry) : deniedFinding(use, registry)];
 }
 
 function isDenied(reading: ImageReading | undefined): reading is ImageRefusal {
@@ -105,7 +107,7 @@ function judgeSecret(
 }
 
 /** Reports that a registry denies access with the pod's pull secrets. */
-function refused({ reference, secrets, place }: ImageUse, registry: string): Finding {
+function deniedFinding({ reference, secrets, place }: ImageUse, registry: string): Finding {
   const address = addressOf(reference);
   const fitting = secrets.filter((secret) =>
     loginsFor(credentialsIn(secret)!.config, address).length > 0
@@ -146,7 +148,7 @@ function howToMake(name: string, namespace: string, registry: string): string {
 /**
  * Removes repeated findings: pods of one job and jobs of one service account share pull secrets.
  */
-function once(findings: readonly Finding[]): Finding[] {
+function withoutDuplicates(findings: readonly Finding[]): Finding[] {
   const key = ({ object, field, problem }: Finding) => [object, field, problem].join("\n");
   return [...new Map(findings.map((each) => [key(each), each])).values()];
 }

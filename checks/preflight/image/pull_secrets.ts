@@ -29,7 +29,7 @@ export function secretsOfPod(workload: Workload, objects: readonly ManifestObjec
   const { object, spec, specPath } = workload;
   const named = secretsIn(spec, (field) => placeOf(object, `${specPath}.${field}`));
   const account = accountOf(workload) ?? "default";
-  return resolved(named, account, namespaceOf(object), objects);
+  return resolveSecrets(named, account, namespaceOf(object), objects);
 }
 
 /**
@@ -49,7 +49,7 @@ export function secretsOfExecutors(
   const byTemplate = template?.spec === undefined
     ? []
     : secretsIn(template.spec, () => template.place);
-  return resolved([...bySetting, ...byTemplate], account, namespace, objects);
+  return resolveSecrets([...bySetting, ...byTemplate], account, namespace, objects);
 }
 
 type Named = Pick<PullSecret, "name" | "place">;
@@ -62,7 +62,7 @@ function secretsIn(spec: Fields, placeAt: (field: string) => Place): Named[] {
 }
 
 /** Finds the named Secrets. A pod without pull secrets uses those of its service account. */
-function resolved(
+function resolveSecrets(
   named: readonly Named[],
   account: string,
   namespace: string,

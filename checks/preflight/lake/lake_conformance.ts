@@ -13,7 +13,9 @@ export const lakeConformance: Check<"lake"> = check({
   run({ lake }) {
     if (!lake.opened) return { skip: whyNoLake };
     const { name, promises } = lake;
-    const findings = promises.flatMap((each) => each.kept === false ? [broken(name, each)] : []);
+    const findings = promises.flatMap((each) =>
+      each.kept === false ? [brokenPromiseFinding(name, each)] : []
+    );
     const unknown = promises.filter(({ kept }) => kept === undefined);
     if (findings.length === 0 && unknown.length > 0) {
       const [{ problem }] = unknown as [Kept];
@@ -40,7 +42,7 @@ const CONSEQUENCES: Readonly<Record<PromiseName, string>> = {
   "range": "Spark reads the parts in ranges, and would read wrong bytes",
 };
 
-function broken(
+function brokenPromiseFinding(
   name: string,
   { promise, problem = "the store does not keep this promise" }: Kept,
 ): Finding {

@@ -1,5 +1,5 @@
 import { type Check, check } from "../../check.ts";
-import { refused } from "../../login_refused.ts";
+import { refusedLogin } from "../../login_refused.ts";
 
 /** The configured credentials may list, store, read and remove objects in the lake. */
 export const lakeLogin: Check<"lake"> = check({
@@ -9,6 +9,6 @@ export const lakeLogin: Check<"lake"> = check({
   needs: ["lake"],
   run({ lake }) {
     if (lake.opened) return { examined: lake.name, findings: [] };
-    return refused(lake, "a run stores its parts and markers with these credentials");
+    return refusedLogin(lake, "a run stores its parts and markers with these credentials");
   },
 });

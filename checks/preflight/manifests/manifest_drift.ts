@@ -25,8 +25,8 @@ export const manifestDrift: Check<"manifests" | "cluster"> = check({
     const plan = planOf(cluster);
     if (plan.length === 0) return outcomeOf(manifests, undefined, "the manifests have no object");
     const findings = [
-      ...drifted(manifests, plan),
-      ...(manifests.problems.length === 0 ? undeclared(plan, cluster) : []),
+      ...driftFindings(manifests, plan),
+      ...(manifests.problems.length === 0 ? undeclaredFindings(plan, cluster) : []),
     ];
     const unknown = unreadIn(plan, cluster);
     // A known failure fails the check, whatever else is unknown.
@@ -42,7 +42,7 @@ const WHY =
   "the cluster";
 
 /** The findings for objects that are missing or differ. */
-function drifted(manifests: ManifestsFact, plan: readonly Planned[]): Finding[] {
+function driftFindings(manifests: ManifestsFact, plan: readonly Planned[]): Finding[] {
   const newNamespaces = plan.filter(({ action, object }) =>
     action === "create" && object.kind === "Namespace"
   ).map(({ object }) => object.name);
@@ -95,7 +95,7 @@ const EFFECTS: Readonly<Record<string, string>> = {
 };
 
 /** The findings for objects of the jobs' namespace that are not in the manifests. */
-function undeclared(plan: readonly Planned[], { objects }: ClusterOpened): Finding[] {
+function undeclaredFindings(plan: readonly Planned[], { objects }: ClusterOpened): Finding[] {
   const declared = new Set(plan.map(({ object }) => idOf(object)));
   return objects.flatMap((object): Finding[] => {
     const { kind, name, namespace } = object;

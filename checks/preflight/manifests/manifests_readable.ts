@@ -28,7 +28,7 @@ export const manifestsReadable: Check<"manifests"> = check({
     return {
       examined: `${plural(objects.length, "object")} in ${plural(files, "file")}`,
       findings: [
-        ...problems.map((problem) => broken(manifests, problem)),
+        ...problems.map((problem) => problemFinding(manifests, problem)),
         ...objects.flatMap((each) => podless(manifests, each)),
         ...treeOf(manifests).code.flatMap(unparseable),
       ],
@@ -36,7 +36,7 @@ export const manifestsReadable: Check<"manifests"> = check({
   },
 });
 
-function broken(
+function problemFinding(
   { directory }: ManifestsFact,
   { file, line, column, problem }: ManifestProblem,
 ): Finding {

@@ -25,7 +25,7 @@ export const serverDryRun: Check<"manifests" | "cluster"> = check({
     const withoutNamespace = refusedBecause("no namespace", trials);
     const notTried = forbidden.length + withoutNamespace.length;
     if (findings.length === 0 && forbidden.length > 0) {
-      return { unknown: `${whyForbidden(forbidden)}. ${WITHOUT_IT}` };
+      return { unknown: `${whyForbidden(forbidden)}. ${PERMISSION_FIX}` };
     }
     if (findings.length === 0 && withoutNamespace.length > 0) {
       const names = [...new Set(withoutNamespace.map(({ object: { namespace } }) => namespace!))];
@@ -42,7 +42,7 @@ export const serverDryRun: Check<"manifests" | "cluster"> = check({
   },
 });
 
-const WITHOUT_IT =
+const PERMISSION_FIX =
   "Ask for permission to patch and create these objects, which a dry run needs too, or " +
   'skip the check: --skip server-dry-run="this user may only read"';
 

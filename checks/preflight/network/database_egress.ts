@@ -18,7 +18,7 @@ import {
   type RequiredConnection,
   type RuleFilter,
 } from "./denial.ts";
-import { type Network, objectOf, unjudged } from "./job_network.ts";
+import { type Network, objectOf, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import { blockOf, fixDenial, OUTSIDE_PEER } from "./policy_fix.ts";
 import { backendsOf, type UnreachableService, whyUnreachable } from "./service_backends.ts";
@@ -38,7 +38,7 @@ export const databaseEgress: PlatformCheck = platformCheck({
   ],
   judge(platform) {
     const network = platform.network;
-    const notJudged = unjudged(network);
+    const notJudged = reasonNotToJudge(network);
     if (notJudged !== undefined) return notJudged;
     if (network.isLive && !network.declared.has(ROBSON_NAMESPACE)) {
       return { skip: `namespace ${ROBSON_NAMESPACE} does not exist (see namespace-labels)` };

@@ -8,7 +8,7 @@ import {
   portsOf,
   type RequiredConnection,
 } from "./denial.ts";
-import { type Network, unjudged } from "./job_network.ts";
+import { type Network, reasonNotToJudge } from "./job_network.ts";
 import { fixDenial } from "./policy_fix.ts";
 import { backendsOf } from "./service_backends.ts";
 
@@ -19,7 +19,7 @@ export const dnsEgress: PlatformCheck = platformCheck({
   reads: [...CONNECTIONS, ...inNamespace("kube-system", "Pod", "Service", "NetworkPolicy")],
   judge(platform) {
     const network = platform.network;
-    const notJudged = unjudged(network);
+    const notJudged = reasonNotToJudge(network);
     if (notJudged !== undefined) return notJudged;
     const required = (["UDP", "TCP"] as const).flatMap((protocol) => {
       const dns = dnsOf(network, protocol);

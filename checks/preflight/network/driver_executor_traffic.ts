@@ -9,7 +9,7 @@ import {
   portsOf,
   type RequiredConnection,
 } from "./denial.ts";
-import { place, unjudged } from "./job_network.ts";
+import { place, reasonNotToJudge } from "./job_network.ts";
 import { ROLE_LABEL } from "../../spark/pods.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import { fixDenial } from "./policy_fix.ts";
@@ -24,7 +24,7 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
   reads: CONNECTIONS,
   judge(platform) {
     const network = platform.network;
-    const notJudged = unjudged(network);
+    const notJudged = reasonNotToJudge(network);
     if (notJudged !== undefined) return notJudged;
     const sparkJobs = network.jobs.filter(({ onKubernetes }) => onKubernetes);
     const jobs = sparkJobs.filter(({ actors }) => !actors.some(({ pod }) => pod.hostNetwork));

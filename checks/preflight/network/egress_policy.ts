@@ -21,7 +21,7 @@ import {
   examinedPods,
   listActors,
 } from "./denial.ts";
-import { type Network, objectOf, place, unjudged } from "./job_network.ts";
+import { type Network, objectOf, place, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import { fixDenial, OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
 
@@ -41,7 +41,7 @@ export const egressPolicy: PlatformCheck = platformCheck({
     const network = platform.network;
     const { broken, brokenJobs } = network;
     const invalid = [...broken, ...brokenJobs].map((problem) => invalidObject(network, problem));
-    const notJudged = unjudged(network);
+    const notJudged = reasonNotToJudge(network);
     if (notJudged === undefined) return judgeEgress(network, invalid);
     return invalid.length === 0
       ? notJudged

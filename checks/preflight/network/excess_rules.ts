@@ -32,7 +32,7 @@ export interface ExcessRule {
 }
 
 /** Returns the most severe excess rule, or undefined if the list is empty. */
-export function worst(all: readonly ExcessRule[]): ExcessRule | undefined {
+export function worstRule(all: readonly ExcessRule[]): ExcessRule | undefined {
   return all.find(({ severity }) => severity === "fail") ?? all[0];
 }
 

@@ -6,9 +6,16 @@ import { databaseEgress } from "./database_egress.ts";
 import { dnsEgress } from "./dns_egress.ts";
 import { driverExecutorTraffic } from "./driver_executor_traffic.ts";
 import { egressPolicy } from "./egress_policy.ts";
-import { type Network, noPolicy, objectOf, place, unjudged, unreadable } from "./job_network.ts";
+import {
+  type Network,
+  noPolicy,
+  objectOf,
+  place,
+  reasonNotToJudge,
+  unreadable,
+} from "./job_network.ts";
 import { applyPolicy, patchPolicy } from "./policy_fix.ts";
-import { excessOf, type ExcessRule, worst } from "./excess_rules.ts";
+import { excessOf, type ExcessRule, worstRule } from "./excess_rules.ts";
 import { kubernetesApiEgress } from "./kubernetes_api_egress.ts";
 import { policyId } from "../../network_policy/explain.ts";
 import type { Direction, Policy } from "../../network_policy/model.ts";
@@ -28,7 +35,7 @@ export const isolation: PlatformCheck = platformCheck({
     const network = platform.network;
     const { policies, jobs } = network;
     // The policies are checked even if there is no job.
-    const notJudged = jobs.length > 0 ? unjudged(network) : unreadable(network);
+    const notJudged = jobs.length > 0 ? reasonNotToJudge(network) : unreadable(network);
     if (notJudged !== undefined) return notJudged;
     if (policies.length === 0) {
       return jobs.length > 0 ? { unknown: noPolicy } : absence(network.manifests, noPolicy);
@@ -142,7 +149,7 @@ function excessFindings(network: Network, policy: Policy): Finding[] {
   if (!isNamedBlock(network, policy)) return all.map(finding);
   const rule = [...policy.rules.egress, ...policy.rules.ingress][0];
   if (rule === undefined) return [];
-  const most = worst(all);
+  const most = worstRule(all);
   return [{
     ...finding(most ?? { severity: "warn", path: rule.path, problem: "", fix: "" }),
     problem: "the policy is meant to block traffic, but policies can only allow traffic: " +

@@ -108,7 +108,7 @@ function selectsByRole(policy: Policy): boolean {
 }
 
 /** Returns the outcome if the jobs' connections cannot be evaluated; undefined if they can. */
-export function unjudged(network: Network): Outcome | undefined {
+export function reasonNotToJudge(network: Network): Outcome | undefined {
   const { policies, jobs, brokenJobs, hasPodlessWorkload } = network;
   const not = unreadable(network);
   if (not !== undefined) return not;

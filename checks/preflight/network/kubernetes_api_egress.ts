@@ -22,7 +22,7 @@ import {
   type DeniedConnection,
   examinedPods,
 } from "./denial.ts";
-import { type Network, objectOf, unjudged } from "./job_network.ts";
+import { type Network, objectOf, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import { blockOf, fixDenial, patchPolicy } from "./policy_fix.ts";
 import { type Backends, backendsOf } from "./service_backends.ts";
@@ -39,7 +39,7 @@ export const kubernetesApiEgress: PlatformCheck = platformCheck({
   reads: [...CONNECTIONS, ...inNamespace("default", "Service", "EndpointSlice")],
   judge(platform) {
     const network = platform.network;
-    const notJudged = unjudged(network);
+    const notJudged = reasonNotToJudge(network);
     if (notJudged !== undefined) return notJudged;
     const clients = network.jobs.filter(({ onKubernetes }) => onKubernetes)
       .flatMap((job) =>

@@ -40,7 +40,7 @@ export const namespaceLabels: PlatformCheck = platformCheck({
       ...cluster.policies.filter((policy) => isJudged(network, policy))
         .flatMap((policy) => unmatchedSelectors(network, policy)),
     ];
-    return { examined: examined(network, unknown), findings };
+    return { examined: describeExamined(network, unknown), findings };
   },
 });
 
@@ -71,7 +71,7 @@ function missingNamespace(name: string): Finding {
   };
 }
 
-function examined(network: Network, unknown: readonly string[]): string {
+function describeExamined(network: Network, unknown: readonly string[]): string {
   const { declared, cluster } = network;
   const count = cluster.policies.filter((policy) => isJudged(network, policy)).flatMap(peersOf)
     .filter((peer) => peer.type === "pods" && peer.namespaces !== undefined).length;

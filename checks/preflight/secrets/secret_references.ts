@@ -112,8 +112,9 @@ export function judgeReads(
     const all = ofKind(objects, "Secret").filter((each) => each.name === name);
     const secret = all.find((each) => namespaceOf(each) === namespace);
     const place = placeOf(reader, path);
-    if (secret === undefined && all.length > 0) findings.push(elsewhere(place, all[0]!, namespace));
-    else if (secret === undefined) absent.push({ name, namespace, key, reader });
+    if (secret === undefined && all.length > 0) {
+      findings.push(wrongNamespaceFinding(place, all[0]!, namespace));
+    } else if (secret === undefined) absent.push({ name, namespace, key, reader });
     else if (key !== undefined && !keysOf(secret).includes(key)) {
       findings.push(noKey(place, secret, key));
     }
@@ -139,7 +140,7 @@ export function missingSecrets(absent: readonly AbsentSecret[]): Finding[] {
   });
 }
 
-function elsewhere(
+function wrongNamespaceFinding(
   place: ReturnType<typeof placeOf>,
   secret: ManifestObject,
   namespace: string,

@@ -17,10 +17,10 @@ export function judgeStored(object: ManifestObject, keys: readonly string[]): Fi
   return entriesOf(object.value.stringData).filter(([key]) => keys.includes(key))
     .flatMap(([key, value]) => {
       const text = String(value);
-      const problem = storedTrouble(text);
+      const problem = problemOfStored(text);
       if (problem === undefined) return [];
       const again = `tore the value again, ${storing(object, [key])}`;
-      const findings = found(object, `data.${key}`, { problem, fix: `S${again}` });
+      const findings = problemFindings(object, `data.${key}`, { problem, fix: `S${again}` });
       if (!isPerhapsIntended(text)) return findings;
       const fix =
         `If this is intended, --credentials cluster proves the login. Otherwise s${again}`;
@@ -33,7 +33,7 @@ export function judgeStored(object: ManifestObject, keys: readonly string[]): Fi
  */
 function isPerhapsIntended(value: string): boolean {
   const inner = value.trim();
-  return inner !== "" && !/[\r\n]/.test(value) && storedTrouble(inner) === undefined;
+  return inner !== "" && !/[\r\n]/.test(value) && problemOfStored(inner) === undefined;
 }
 
 /** Judges the values of a Secret in the manifests, unless a tool fills Secrets of its type. */
@@ -43,22 +43,24 @@ export function judgeSecret(object: ManifestObject): Finding[] {
     return [];
   }
   const plain = entriesOf(stringData).flatMap(([key, value]) =>
-    typeof value === "string" ? found(object, `stringData.${key}`, plainTrouble(value)) : found(
-      object,
-      `stringData.${key}`,
-      {
-        problem: value === null
-          ? "is empty"
-          : "is not a string in YAML, so the API server refuses it",
-        fix: "Put the value in quotes.",
-      },
-    )
+    typeof value === "string"
+      ? problemFindings(object, `stringData.${key}`, plainTrouble(value))
+      : problemFindings(
+        object,
+        `stringData.${key}`,
+        {
+          problem: value === null
+            ? "is empty"
+            : "is not a string in YAML, so the API server refuses it",
+          fix: "Put the value in quotes.",
+        },
+      )
   );
   const sound: string[] = [];
   const encoded = entriesOf(data).flatMap(([key, value]) => {
-    const trouble = encodedTrouble(value);
+    const trouble = problemOfEncoded(value);
     if (trouble === undefined) sound.push(key);
-    return found(object, `data.${key}`, trouble);
+    return problemFindings(object, `data.${key}`, trouble);
   });
   return [...plain, ...encoded, ...(sound.length > 0 ? [inData(object, sound)] : [])];
 }
@@ -67,8 +69,8 @@ function entriesOf(value: unknown): [string, unknown][] {
   return isFields(value) ? Object.entries(value) : [];
 }
 
-function plainTrouble(value: string): Trouble | undefined {
-  const trouble = troubleIn(value);
+function plainTrouble(value: string): ValueProblem | undefined {
+  const trouble = problemOfValue(value);
   if (trouble !== undefined || !isEncodedText(value)) return trouble;
   return {
     problem: "is base64, but stringData takes plain text: the value would be encoded twice",
@@ -76,14 +78,14 @@ function plainTrouble(value: string): Trouble | undefined {
   };
 }
 
-function storedTrouble(value: string): string | undefined {
+function problemOfStored(value: string): string | undefined {
   const twice = isEncodedText(value)
     ? "is encoded twice: the decoded value is base64 again"
     : undefined;
-  return troubleIn(value)?.problem ?? twice;
+  return problemOfValue(value)?.problem ?? twice;
 }
 
-function encodedTrouble(value: unknown): Trouble | undefined {
+function problemOfEncoded(value: unknown): ValueProblem | undefined {
   const text = typeof value === "string" ? decodeBase64(value.trim()) : undefined;
   if (text === undefined) {
     return {
@@ -91,7 +93,7 @@ function encodedTrouble(value: unknown): Trouble | undefined {
       fix: "Move the value to stringData, unchanged.",
     };
   }
-  const trouble = troubleIn(text);
+  const trouble = problemOfValue(text);
   if (trouble !== undefined) {
     const fix = `Move the value to stringData. ${trouble.fix}`;
     return { problem: `${trouble.problem}, after decoding`, fix };
@@ -103,7 +105,11 @@ function encodedTrouble(value: unknown): Trouble | undefined {
   };
 }
 
-function found(object: ManifestObject, field: string, trouble: Trouble | undefined): Finding[] {
+function problemFindings(
+  object: ManifestObject,
+  field: string,
+  trouble: ValueProblem | undefined,
+): Finding[] {
   if (trouble === undefined) return [];
   return [{
     severity: "fail",
@@ -127,7 +133,7 @@ function inData(object: ManifestObject, keys: readonly string[]): Finding {
 }
 
 /** A problem of a Secret's value. The message never contains any part of the value. */
-export interface Trouble {
+export interface ValueProblem {
   /** The problem, as in `ends with a newline`. */
   readonly problem: string;
   /** The correction of the value. */
@@ -135,7 +141,7 @@ export interface Trouble {
 }
 
 /** Looks for traces of shells, editors and copying in a value. */
-export function troubleIn(value: string): Trouble | undefined {
+export function problemOfValue(value: string): ValueProblem | undefined {
   if (value === "") return { problem: "is empty", fix: "Fill it in." };
   if (isPlaceholder(value)) return { problem: "is still a placeholder", fix: "Fill it in." };
   if (/\s$/.test(value)) {

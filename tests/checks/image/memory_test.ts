@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { verified } from "../../../checks/image/byte_stream.ts";
+import { readVerified } from "../../../checks/image/byte_stream.ts";
 import { readLayer, readUnpackedLayer } from "../../../checks/image/layer_files.ts";
 import { assertEquals, assertRejects } from "../../support/assert.ts";
 import { tarHeader } from "../../support/images.ts";
@@ -74,7 +74,7 @@ Deno.test("readLayer: finishes with each chunk of a compressed layer before the 
 
 Deno.test("readLayer: verifies each chunk of an uncompressed layer before the next few", async () => {
   const digest = await digestOf(layer());
-  const changes = await verified(inFewBuffers(layer()), { digest }, readUnpackedLayer);
+  const changes = await readVerified(inFewBuffers(layer()), { digest }, readUnpackedLayer);
   assertEquals(changes.map(({ path }) => path), NAMES);
 });
 
@@ -83,5 +83,5 @@ Deno.test("readLayer: the test detects a reader that keeps the chunks", async ()
   async function* kept() {
     yield* await collect(inFewBuffers(layer()));
   }
-  await assertRejects(() => verified(kept(), { digest }, readUnpackedLayer));
+  await assertRejects(() => readVerified(kept(), { digest }, readUnpackedLayer));
 });

@@ -1,6 +1,9 @@
 import { variablesReadBy } from "../../../../checks/source_code/environment.ts";
 import type { Language } from "../../../../checks/source_code/code.ts";
-import { isEncodedText, troubleIn } from "../../../../checks/preflight/secrets/secret_values.ts";
+import {
+  isEncodedText,
+  problemOfValue,
+} from "../../../../checks/preflight/secrets/secret_values.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import {
   assertFound,
@@ -102,7 +105,7 @@ Deno.test("secret-escaping accepts special characters in passwords, and Secrets 
   for (
     const value of ["a\\b", "p$x!", "it's", "a<b", "x<y>2?", "Q29udGFibw", "a b", "$", '"', "ab=="]
   ) {
-    assertEquals([value, troubleIn(value)], [value, undefined]);
+    assertEquals([value, problemOfValue(value)], [value, undefined]);
   }
   assertEquals(isEncodedText("Tr0ub4dor3xx"), false);
   const pull = `kind: Secret
