@@ -7,7 +7,7 @@ import unittest
 
 from deep_storage import contract, marker, quarantine
 from deep_storage.errors import Failure
-from deep_storage.history import was_once
+from deep_storage.history import was_current
 from deep_storage.marker import Amended, Commit, Link, Stored, acknowledge
 from memory_lake import MemoryLake
 
@@ -45,20 +45,20 @@ class History(unittest.TestCase):
     def test_each_marker_that_was_amended_is_known_by_its_digest(self) -> None:
         first, second, third = self.chain
         for before in (first, second):
-            self.assertTrue(was_once(self.lake, DAY, third, before.sha256))
-        self.assertTrue(was_once(self.lake, DAY, second, first.sha256))
+            self.assertTrue(was_current(self.lake, DAY, third, before.sha256))
+        self.assertTrue(was_current(self.lake, DAY, second, first.sha256))
 
     def test_any_other_marker_is_not(self) -> None:
         first, second, third = self.chain
-        self.assertFalse(was_once(self.lake, DAY, third, third.sha256))
-        self.assertFalse(was_once(self.lake, DAY, first, second.sha256))
-        self.assertFalse(was_once(self.lake, DAY, third, "a" * 64))
+        self.assertFalse(was_current(self.lake, DAY, third, third.sha256))
+        self.assertFalse(was_current(self.lake, DAY, first, second.sha256))
+        self.assertFalse(was_current(self.lake, DAY, third, "a" * 64))
 
     def test_a_copy_that_was_damaged_is_told(self) -> None:
         third = self.chain[2]
         self.lake.put(previous_key(third), b"{}")
         with self.assertRaisesRegex(Failure, "restore it from a backup"):
-            was_once(self.lake, DAY, third, self.chain[0].sha256)
+            was_current(self.lake, DAY, third, self.chain[0].sha256)
 
 
 class Quarantined(unittest.TestCase):

@@ -139,8 +139,8 @@ for case in given:
     try:
         for name, text in case.items():
             if "\\0" in text:  # no environment can hold it, so the rule is asked itself
-                from deep_storage.judge import judged
-                judged(name, text, settings.KEY)
+                from deep_storage.variable_rules import value_of
+                value_of(name, text, settings.KEY)
         settings.database(), settings.store(), settings.grace_micros()
         result.append("taken")
     except Failure as failure:
@@ -216,7 +216,7 @@ Deno.test("Spark parity: both engines have the same conditions for events that d
 from deep_storage import contract, fit, settings, sql
 columns = {column.name: column for column in contract.EVENTS}
 result = [
-    fit.unfit(given["wider"]), fit.NOWHERE, sql.within(settings.window_of(given["day"])),
+    fit.unfit_row_condition(given["wider"]), fit.NO_VALID_TIME, sql.within(settings.window_of(given["day"])),
     [fit.explain_misfit(columns["quantity"], text) for text in given["texts"]],
 ]`,
     { given: { day: DAY, wider, texts } },

@@ -14,7 +14,7 @@ from deep_storage.compare import compare
 from deep_storage.differences import NAMED, listed
 from deep_storage.errors import Failure, plural
 from deep_storage.fence import clock
-from deep_storage.history import was_once
+from deep_storage.history import was_current
 from deep_storage.lake import Lake
 from deep_storage.layers import SILVER
 from deep_storage.marker import Commit, Link, Part, Stored, total
@@ -78,7 +78,7 @@ def transform_day(
             if now is not None and now.sha256 == bronze.sha256:
                 raise
             if attempt == ATTEMPTS:
-                raise restless(day) from error
+                raise bronze_kept_changing(day) from error
             text = "bronze was published again meanwhile; starting over"
             say("silver", "bronze", text, warning=True)
 
@@ -168,7 +168,7 @@ def keeps(lake: Lake, bronze: Stored, previous: Stored) -> bool:
     if commit.state != "sealed":
         return False
     made_from = commit.bronze.sha256 if commit.bronze is not None else ""
-    return made_from == bronze.sha256 or not was_once(
+    return made_from == bronze.sha256 or not was_current(
         lake, commit.day, bronze, made_from
     )
 
@@ -212,7 +212,7 @@ def no_bronze(lake: Lake, day: str) -> Failure:
     )
 
 
-def restless(day: str) -> Failure:
+def bronze_kept_changing(day: str) -> Failure:
     """Returns the failure for a bronze that changed during every attempt."""
     return Failure(
         "unreachable",

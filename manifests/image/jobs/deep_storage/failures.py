@@ -23,7 +23,7 @@ DATABASE_REMEDY = {
 # Codes of problems that may be gone at the next run: the connection, a rollback by the
 # server, no space left, an old snapshot, the operator, the disk, a timeout of the
 # transaction, an object that another session uses.
-PASSING = re.compile(r"(08|40|53|57|58|72)|(25P03|25P04|55006|55P03)$")
+TRANSIENT = re.compile(r"(08|40|53|57|58|72)|(25P03|25P04|55006|55P03)$")
 
 CHECK_NETWORK = (
     "Check S3_ENDPOINT, and that the network policies let this pod reach it, then run "
@@ -73,7 +73,7 @@ STORE_CONFIGURATION = {
         "Raise the quota of S3_BUCKET, then run again",
     ),
 }
-STORE_PASSING = frozenset(
+TRANSIENT_CODES = frozenset(
     (
         "BadDigest",
         "InternalError",
@@ -86,7 +86,7 @@ STORE_PASSING = frozenset(
     )
 )
 # A temporary redirect, a timeout, a conflict, and too many requests.
-STATUS_PASSING = frozenset((307, 408, 409, 429))
+TRANSIENT_STATUS = frozenset((307, 408, 409, 429))
 FORBIDDEN, SERVER_ERROR, NOT_IMPLEMENTED = 403, 500, 501
 
 
@@ -113,7 +113,7 @@ def database_failure(
     remedy = DATABASE_REMEDY.get(state)
     if remedy is not None:
         return Failure("configuration", f"{said}. {remedy}")
-    if state and not PASSING.match(state):
+    if state and not TRANSIENT.match(state):
         return Failure(
             "data", f"{said} (SQLSTATE {state}). Compare the table with the contract."
         )
@@ -210,7 +210,7 @@ def store_failure(code: str, status: int, store: Store) -> Failure:
         problem, remedy = known[0].format(bucket=store.bucket), known[1]
         return Failure("configuration", f"{what}: {problem} ({word}). {remedy}.")
     answer = f"{what}: the store answered {status} {word}".rstrip()
-    passing = word in STORE_PASSING or status in STATUS_PASSING
+    passing = word in TRANSIENT_CODES or status in TRANSIENT_STATUS
     if passing or (status >= SERVER_ERROR and status != NOT_IMPLEMENTED):
         return Failure("unreachable", f"{answer}. {CHECK_NETWORK}.")
     if status == FORBIDDEN:

@@ -24,7 +24,7 @@ NO_WRITERS = """(backend_type IN ('autovacuum worker', 'parallel worker')
 # it is turned on within a transaction, Postgres reports the state, but not the start of
 # the transaction. A session that is just beginning or ending a transaction looks the
 # same for a moment, but has no transaction id.
-UNTRACKED = """(xact_start IS NULL AND CASE state
+UNREPORTED_STATE = """(xact_start IS NULL AND CASE state
   WHEN 'disabled' THEN true
   WHEN 'idle' THEN false
   WHEN 'active' THEN backend_xid IS NOT NULL
@@ -32,9 +32,9 @@ UNTRACKED = """(xact_start IS NULL AND CASE state
   ELSE backend_xid IS NOT NULL OR state LIKE 'idle in transaction%'
        OR current_setting('track_activities') = 'off' END)"""
 
-WHO = """coalesce(usename, 'unknown'), pid,
+SESSION_NAME = """coalesce(usename, 'unknown'), pid,
               coalesce(', ' || nullif(application_name, ''), '')"""
-OTHERS = "datname = current_database() AND pid <> pg_backend_pid()"
+OTHER_SESSIONS = "datname = current_database() AND pid <> pg_backend_pid()"
 
 
 def clock(query: Query) -> int:
@@ -76,24 +76,26 @@ WHERE pg_is_in_recovery()
 UNION ALL
 SELECT format('transaction of %s (pid %s%s, %s for %s) began at %s, before the window '
               'could close',
-              {WHO}, state,
+              {SESSION_NAME}, state,
               date_trunc('second', clock_timestamp()
                          - coalesce(state_change, xact_start)),
               {as_iso("xact_start")})
 FROM pg_stat_activity
-WHERE {OTHERS} AND NOT {NO_WRITERS} AND xact_start < {instant(bound)}
+WHERE {OTHER_SESSIONS} AND NOT {NO_WRITERS}
+  AND xact_start < {instant(bound)}
 UNION ALL
 SELECT format('session of %s (pid %s%s) does not report what it is doing '
               '(track_activities = off), and began at %s, before the window could '
-              'close', {WHO}, {as_iso("backend_start")})
+              'close', {SESSION_NAME}, {as_iso("backend_start")})
 FROM pg_stat_activity
-WHERE {OTHERS} AND NOT {NO_WRITERS} AND {UNTRACKED} AND backend_start < {instant(bound)}
+WHERE {OTHER_SESSIONS} AND NOT {NO_WRITERS} AND {UNREPORTED_STATE}
+  AND backend_start < {instant(bound)}
 UNION ALL
 SELECT format('session of %s (pid %s) cannot be inspected; '
               'GRANT pg_read_all_stats TO %I', coalesce(usename, 'unknown'), pid,
               current_user)
 FROM pg_stat_activity
-WHERE {OTHERS} AND query = '<insufficient privilege>' AND state IS NULL
+WHERE {OTHER_SESSIONS} AND query = '<insufficient privilege>' AND state IS NULL
 UNION ALL
 SELECT format('prepared transaction %s of %s has waited since %s', gid, owner,
               {as_iso("prepared")})

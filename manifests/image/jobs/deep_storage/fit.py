@@ -8,21 +8,21 @@ from typing import Collection
 from .contract import EVENTS, Column
 
 # Rows whose occurred_at is null or outside the years 1 to 9999.
-NOWHERE = (
+NO_VALID_TIME = (
     "(occurred_at IS NULL OR occurred_at < timestamptz '0001-01-01T00:00:00Z' OR "
     "occurred_at >= timestamptz '10000-01-01T00:00:00Z')"
 )
 
 
-def unfit(wider: Collection[str]) -> str:
+def unfit_row_condition(wider: Collection[str]) -> str:
     """Returns the condition for rows that do not fit the contract, never null.
 
     `wider` names the columns whose Postgres type is wider than Parquet's.
     """
-    return f"(({' OR '.join(test for _, test in misfits(wider))}) IS TRUE)"
+    return f"(({' OR '.join(test for _, test in misfit_conditions(wider))}) IS TRUE)"
 
 
-def misfits(wider: Collection[str]) -> list[tuple[Column, str]]:
+def misfit_conditions(wider: Collection[str]) -> list[tuple[Column, str]]:
     """Returns the condition of each column for values that do not fit."""
     found = []
     for column in EVENTS:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .marker import Stored
 
 
-def was_once(lake: Lake, day: str, current: Stored, sha256: str) -> bool:
+def was_current(lake: Lake, day: str, current: Stored, sha256: str) -> bool:
     """Whether a bronze marker had this digest before it was amended."""
     amended = current.commit.amended
     while amended is not None:

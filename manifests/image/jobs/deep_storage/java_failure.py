@@ -25,9 +25,9 @@ def explain(error: Py4JJavaError, database: Database | None, store: Store) -> Fa
     for cause in causes(error.java_exception):
         name = cause.getClass().getName()
         if name.startswith("org.postgresql.") and database is not None:
-            return of_postgres(cause, database)
+            return postgres_failure_of(cause, database)
         if name.startswith(AWS) and name.endswith("Exception"):
-            return of_store(cause, store)
+            return store_failure_of(cause, store)
     raise error
 
 
@@ -38,7 +38,7 @@ def causes(exception: Any) -> Iterator[Any]:
         exception = exception.getCause()
 
 
-def of_postgres(exception: Any, database: Database) -> Failure:
+def postgres_failure_of(exception: Any, database: Database) -> Failure:
     """Converts an exception of Postgres's driver to a failure."""
     inner = list(causes(exception))[-1]
     name = inner.getClass().getName()
@@ -55,7 +55,7 @@ def of_postgres(exception: Any, database: Database) -> Failure:
     )
 
 
-def of_store(exception: Any, store: Store) -> Failure:
+def store_failure_of(exception: Any, store: Store) -> Failure:
     """Converts an exception of the S3 client to a failure."""
     if not has_method(exception, "getErrorCode"):
         inner = list(causes(exception))[-1]

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from .contract import EVENTS, OUTBOX_TABLE, STRING, TIMESTAMP, Column, spark_type
-from .fit import unfit
+from .fit import unfit_row_condition
 from .sql import within
 from .transaction import adopt, begin, connection_properties
 
@@ -104,7 +104,7 @@ class Snapshot:
         selected = ", ".join(sql_value(column) for column in EVENTS)
         frame = self._read(
             f"SELECT {selected} FROM {OUTBOX_TABLE} "
-            f"WHERE {within(window)} AND NOT {unfit(schema.wider)}"
+            f"WHERE {within(window)} AND NOT {unfit_row_condition(schema.wider)}"
         )
         return frame.select(
             *(

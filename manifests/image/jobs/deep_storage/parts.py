@@ -46,8 +46,8 @@ class Layout(NamedTuple):
     """The order of rows in files, and the folders of the parts.
 
     `order` names the columns to sort by. Each value of the column `folder` gets its
-    own files, and `folder_of` returns the folder of their parts. Without `folder`, the
-    argument of `folder_of` is None.
+    own files, and `folder_of` returns the folder of their parts. Without `folder`,
+    `folder_of` is called with None.
     """
 
     order: list[Any]

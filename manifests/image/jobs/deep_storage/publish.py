@@ -171,11 +171,11 @@ def read_back(lake: Lake, key: str, body: bytes, previous: Stored | None) -> boo
         return True
     if now is not None and now[1] != before(previous):
         return False
-    has = "none" if now is None else "the previous one"
+    found = "none" if now is None else "the previous one"
     raise Failure(
         "unreachable",
         f"Cannot confirm {lake.url(key)}: the store confirmed the commit marker, but "
-        f"still has {has}. No part was removed, so that marker is still valid. "
+        f"still has {found}. No part was removed, so that marker is still valid. "
         "Check the store and any proxy in front of it, then run again.",
     )
 

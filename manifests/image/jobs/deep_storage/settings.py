@@ -10,21 +10,21 @@ from typing import Mapping
 from urllib.parse import urlsplit
 
 from .errors import Failure
-from .judge import (
+from .tls import Tls, tls_of
+from .variable_rules import (
     Rule,
     bucket_fault,
     endpoint_fault,
     host_fault,
-    judged,
     key_fault,
     minutes_fault,
     port_fault,
     quoted,
     region_fault,
-    required,
+    required_value,
     url_fault,
+    value_of,
 )
-from .tls import Tls, tls_of
 
 SHELL = re.compile(r"\$\(|`|\$\{|\$[A-Za-z_]|%[A-Za-z]")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -99,16 +99,16 @@ class Store:
 
 def database() -> Database:
     """Reads `DJANGO_DB_*` and the variables for TLS."""
-    host = judged("DJANGO_DB_HOST", os.environ.get("DJANGO_DB_HOST"), HOST)
-    port = judged("DJANGO_DB_PORT", os.environ.get("DJANGO_DB_PORT"), PORT)
-    name = judged("DJANGO_DB_NAME", os.environ.get("DJANGO_DB_NAME"), NAME)
-    user = judged("DJANGO_DB_USER", os.environ.get("DJANGO_DB_USER"), USER)
+    host = value_of("DJANGO_DB_HOST", os.environ.get("DJANGO_DB_HOST"), HOST)
+    port = value_of("DJANGO_DB_PORT", os.environ.get("DJANGO_DB_PORT"), PORT)
+    name = value_of("DJANGO_DB_NAME", os.environ.get("DJANGO_DB_NAME"), NAME)
+    user = value_of("DJANGO_DB_USER", os.environ.get("DJANGO_DB_USER"), USER)
     tls = tls_of(
         os.environ.get("DJANGO_DB_SSLMODE") or None,
         os.environ.get("PGSSLMODE") or None,
         os.environ.get("PGSSLROOTCERT") or None,
     )
-    password = required(
+    password = required_value(
         "DJANGO_DB_PASSWORD",
         os.environ.get("DJANGO_DB_PASSWORD"),
         "the password of DJANGO_DB_USER",
@@ -130,9 +130,9 @@ def database() -> Database:
 
 def store() -> Store:
     """Reads `S3_*` and `AWS_*`."""
-    address = judged("S3_ENDPOINT", os.environ.get("S3_ENDPOINT"), ENDPOINT)
-    bucket = judged("S3_BUCKET", os.environ.get("S3_BUCKET"), BUCKET)
-    region = judged("AWS_REGION", os.environ.get("AWS_REGION"), REGION)
+    address = value_of("S3_ENDPOINT", os.environ.get("S3_ENDPOINT"), ENDPOINT)
+    bucket = value_of("S3_BUCKET", os.environ.get("S3_BUCKET"), BUCKET)
+    region = value_of("AWS_REGION", os.environ.get("AWS_REGION"), REGION)
     token = os.environ.get("AWS_SESSION_TOKEN") or None
     meaning = "the lake's key"
     url = urlsplit(address or "https://eu2.contabostorage.com")
@@ -143,16 +143,16 @@ def store() -> Store:
         region=region or "us-east-1",
         bucket=bucket or "rbs",
         label=f"s3://{marked(bucket, 'rbs')} at {shown}",
-        access_key=required(
+        access_key=required_value(
             "AWS_ACCESS_KEY_ID", os.environ.get("AWS_ACCESS_KEY_ID"), meaning, KEY
         ),
-        secret_key=required(
+        secret_key=required_value(
             "AWS_SECRET_ACCESS_KEY",
             os.environ.get("AWS_SECRET_ACCESS_KEY"),
             meaning,
             KEY,
         ),
-        session_token=judged("AWS_SESSION_TOKEN", token, KEY),
+        session_token=value_of("AWS_SESSION_TOKEN", token, KEY),
     )
 
 
@@ -206,7 +206,7 @@ def requested_day() -> str:
 def grace_micros() -> int:
     """Reads how long a window waits for slow writers, in microseconds."""
     minutes = os.environ.get("SEAL_GRACE_MINUTES") or "15"
-    return int(judged("SEAL_GRACE_MINUTES", minutes, GRACE) or 0) * 60_000_000
+    return int(value_of("SEAL_GRACE_MINUTES", minutes, GRACE) or 0) * 60_000_000
 
 
 def parse_day(text: str) -> datetime.date | None:

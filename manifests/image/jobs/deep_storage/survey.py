@@ -6,7 +6,12 @@ from typing import NamedTuple
 
 from .contract import KNOWN_EVENT_TYPES, OUTBOX_TABLE
 from .errors import Failure, plural
-from .fit import NOWHERE, explain_misfit, misfits, unfit
+from .fit import (
+    NO_VALID_TIME,
+    explain_misfit,
+    misfit_conditions,
+    unfit_row_condition,
+)
 from .quarantine import UnfitEvent
 from .schema import Query, Schema
 from .sql import identifier, instant, within
@@ -41,7 +46,7 @@ def survey(query: Query, day: str, window: tuple[int, int], schema: Schema) -> S
     """
     groups = query(
         f"""
-SELECT {unfit(schema.wider)}, count(*), min(event_seq), max(event_seq)
+SELECT {unfit_row_condition(schema.wider)}, count(*), min(event_seq), max(event_seq)
 FROM {OUTBOX_TABLE} WHERE {within(window)} GROUP BY 1"""
     )
     by_fit = {group[0]: group[1:] for group in groups}
@@ -52,7 +57,7 @@ FROM {OUTBOX_TABLE} WHERE {within(window)} GROUP BY 1"""
     strays = query(
         f"""
 SELECT coalesce(event_id::text, 'without an id'), count(*) OVER ()
-FROM {OUTBOX_TABLE} WHERE {NOWHERE} ORDER BY event_id LIMIT {NAMED}"""
+FROM {OUTBOX_TABLE} WHERE {NO_VALID_TIME} ORDER BY event_id LIMIT {NAMED}"""
     )
     return Survey(
         int(rows or 0),
@@ -68,7 +73,7 @@ def read_unfit(
     query: Query, day: str, window: tuple[int, int], schema: Schema
 ) -> list[UnfitEvent]:
     """Reads the events that do not fit, with every column as Postgres's text."""
-    where = f"{within(window)} AND {unfit(schema.wider)}"
+    where = f"{within(window)} AND {unfit_row_condition(schema.wider)}"
     found = query(
         f"""
 SELECT count(*), sum(octet_length(stored::text))
@@ -77,7 +82,7 @@ FROM {OUTBOX_TABLE} AS stored WHERE {where}"""
     rows, size = (int(number or 0) for number in found)
     if rows > MOST_UNFIT or size > MOST_UNFIT_BYTES:
         raise too_many_unfit(day, rows, size)
-    tests = misfits(schema.wider)
+    tests = misfit_conditions(schema.wider)
     selected = [f"{identifier(name)}::text" for name in schema.columns]
     selected += [f"({test}) IS TRUE" for _, test in tests]
     events = []
@@ -148,10 +153,10 @@ def neighbours(query: Query, window: tuple[int, int]) -> list[str]:
         f"""
 SELECT (SELECT to_char(max(occurred_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD')
         FROM {OUTBOX_TABLE} WHERE occurred_at < {instant(window[0])}
-          AND NOT {NOWHERE}),
+          AND NOT {NO_VALID_TIME}),
        (SELECT to_char(min(occurred_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD')
         FROM {OUTBOX_TABLE} WHERE occurred_at >= {instant(window[1])}
-          AND NOT {NOWHERE})"""
+          AND NOT {NO_VALID_TIME})"""
     )[0]
     return [day for day in near if day is not None]
 

@@ -6,7 +6,7 @@ import ipaddress
 from typing import NamedTuple
 
 from .errors import Failure
-from .judge import Rule, judged, quoted
+from .variable_rules import Rule, quoted, value_of
 
 MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
 SYSTEM = "system"
@@ -45,8 +45,8 @@ def tls_of(django_mode: str | None, libpq_mode: str | None, root: str | None) ->
     without a mode means `verify-full`. The executors read the file from the same path.
     """
     given = {
-        "DJANGO_DB_SSLMODE": judged("DJANGO_DB_SSLMODE", django_mode, MODE),
-        "PGSSLMODE": judged("PGSSLMODE", libpq_mode, MODE),
+        "DJANGO_DB_SSLMODE": value_of("DJANGO_DB_SSLMODE", django_mode, MODE),
+        "PGSSLMODE": value_of("PGSSLMODE", libpq_mode, MODE),
     }
     modes = {name: text for name, text in given.items() if text is not None}
     if len({mode_of(text) for text in modes.values()}) > 1:
@@ -57,7 +57,7 @@ def tls_of(django_mode: str | None, libpq_mode: str | None, root: str | None) ->
             "them.",
         )
     name, text = next(iter(modes.items()), ("PGSSLMODE", None))
-    path = judged("PGSSLROOTCERT", root, ROOT)
+    path = value_of("PGSSLROOTCERT", root, ROOT)
     if path is None:
         return Tls() if text is None else Tls(mode_of(text))
     mode = "verify-full" if text is None else mode_of(text)

@@ -1,4 +1,4 @@
-"""Validates the shape of every variable.
+"""The rules for the values of environment variables.
 
 Operators set variables with shells, files and YAML. Each of these can leave typical
 faults in a value.
@@ -29,23 +29,23 @@ class Rule(NamedTuple):
     hidden: bool = False
 
 
-def judged(name: str, value: str | None, rule: Rule) -> str | None:
+def value_of(name: str, value: str | None, rule: Rule) -> str | None:
     """Returns a variable's value. None if the variable is not set or empty.
 
     Raises a failure that names the variable and the fault, without a login.
     """
     if not value:
         return None
-    fault = marks(value, rule) or rule.fault(value)
+    fault = syntax_fault(value, rule) or rule.fault(value)
     if fault is None:
         return value
     shown = "" if rule.hidden else f"={quoted(without_login(value))}"
     raise Failure("configuration", f"Cannot use {name}{shown}: {fault}. {rule.remedy}")
 
 
-def required(name: str, value: str | None, meaning: str, rule: Rule) -> str:
+def required_value(name: str, value: str | None, meaning: str, rule: Rule) -> str:
     """Returns a value without a default. Raises a failure if it is not set."""
-    found = judged(name, value, rule)
+    found = value_of(name, value, rule)
     if found is not None:
         return found
     state = "empty" if value == "" else "not set"
@@ -54,7 +54,7 @@ def required(name: str, value: str | None, meaning: str, rule: Rule) -> str:
     )
 
 
-def marks(value: str, rule: Rule) -> str | None:
+def syntax_fault(value: str, rule: Rule) -> str | None:
     """Returns the fault that a shell, a file or copying left in a value."""
     what = "its value" if rule.hidden else "it"
     found = None
