@@ -64,10 +64,8 @@ export function openMerged(
   parts: readonly Part[],
   ordering: readonly string[],
   order: Order,
-): PartReader {
+): Pick<PartReader, "groups"> {
   return {
-    rows: parts.reduce((sum, { rows }) => sum + rows, 0),
-    columns: [],
     async *groups(names) {
       const rows = storedRows(lake, parts, [...ordering, ...names], order);
       for await (

@@ -15,7 +15,9 @@ const [SEQ, TIME, ID] = [0, 1, 2];
  *   the end are not opened
  * @returns for each of these events, in bronze's order, its place in the replay, from 1
  */
-export async function unsequencedRanks(last: AsyncIterable<PartReader>): Promise<Uint32Array> {
+export async function unsequencedRanks(
+  last: AsyncIterable<Pick<PartReader, "groups">>,
+): Promise<Uint32Array> {
   let times: bigint[] = [];
   let ids: string[] = [];
   for await (const part of last) {

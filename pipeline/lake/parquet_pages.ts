@@ -1,6 +1,11 @@
 import { zstdDecompressSync } from "node:zlib";
 import { snappyUncompress } from "hyparquet";
+import { readIndexes, readLevels } from "./page_runs.ts";
 import { countIn, readStruct, structIn, type ThriftStruct } from "./thrift.ts";
+
+// A column chunk is a sequence of pages: first a dictionary, if there is one, then data pages. Here
+// the pages are found, decompressed, and searched for the places of their values. No value is made.
+// Each count and each size is validated before use, so the size of the input bounds time and memory.
 
 /** The properties of a column chunk that decide how its pages are read. */
 export interface ChunkLayout {
@@ -20,6 +25,46 @@ export interface ChunkLayout {
 export interface Allowance {
   /** The number of bytes. */
   bytes: number;
+}
+
+/** A page of a column chunk as its file stores it. */
+export interface StoredPage {
+  /** The bytes that a decompressor gets: without the levels if these are stored before them. */
+  readonly body: Uint8Array;
+  /** The size of the body after decompression, in bytes. */
+  readonly size: number;
+  /** `UNCOMPRESSED`, `SNAPPY` or `ZSTD`. */
+  readonly codec: string;
+  /** The number of values, including absent values. */
+  readonly count: number;
+  /** Parquet's number for the encoding of the values; undefined for a dictionary. */
+  readonly encoding: number | undefined;
+  /** The levels in a page of version 2; undefined if the body begins with the levels, if any. */
+  readonly levels: Uint8Array | undefined;
+  /** The number of absent values according to the header; undefined if the header lacks it. */
+  readonly nulls: number | undefined;
+}
+
+/** The places of the values of a column chunk. */
+export interface Chunk {
+  /** The number of rows. */
+  readonly rows: number;
+  /** The content that the places refer to. */
+  readonly bytes: Uint8Array;
+  /** The same bytes. */
+  readonly view: DataView;
+  /**
+   * The place of the value of each row; -1 if the row has none. The length of a `BYTE_ARRAY` is in
+   * the four bytes before its place, with the lowest byte first.
+   */
+  readonly places: Int32Array;
+  /** Present if every value comes from one dictionary. */
+  readonly dictionary?: {
+    /** The place of each entry. */
+    readonly places: Int32Array;
+    /** The entry of each row; -1 if the row has no value. */
+    readonly indexes: Int32Array;
+  };
 }
 
 /** The numbers of Parquet's page types. */
@@ -44,22 +89,19 @@ const WIDTHS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Decompresses the pages of a flat column's chunk. Validates counts, sizes and runs first, so that
- * the size of the input bounds the time and memory of decoding.
+ * Lists the pages of a flat column's chunk.
  *
  * @param chunk the chunk's bytes
  * @param allowance the limit for the decompressed size
- * @returns what the decoder will ask a decompressor for, page by page
- * @throws {Error} a page is damaged, or has a form that neither this pipeline nor Spark writes
+ * @throws {Error} a page header is damaged, or has a form that neither this pipeline nor Spark writes
  */
-export function readPages(
+export function listPages(
   chunk: Uint8Array,
   layout: ChunkLayout,
   allowance: Allowance,
-): Uint8Array[] {
-  const pages: Uint8Array[] = [];
+): StoredPage[] {
+  const pages: StoredPage[] = [];
   let rows = 0;
-  let dictionary: number | undefined;
   for (let at = 0; rows < layout.rows;) {
     const { struct: header, end } = readStruct(chunk, at);
     const compressed = countIn(header, 3, chunk.length - end, "a page's size");
@@ -67,55 +109,66 @@ export function readPages(
     allowance.bytes -= size;
     const body = chunk.subarray(end, end + compressed);
     at = end + compressed;
-    switch (header.get(1)) {
-      case DICTIONARY_PAGE: {
-        if (dictionary !== undefined || rows > 0) throw new Error("a dictionary is out of place");
-        const own = required(header, 7, "a dictionary's header");
-        const page = decompress(body, size, layout.codec);
-        dictionary = countIn(own, 1, page.length, "a dictionary's count");
-        confirmPlain(page, dictionary, layout);
-        pages.push(page);
-        break;
-      }
-      case DATA_PAGE: {
-        const own = required(header, 5, "a page's header");
-        const count = countIn(own, 1, layout.rows - rows, "a page's count");
-        const page = decompress(body, size, layout.codec);
-        const { present, end: begin } = layout.nullable
-          ? readLevels(page, count)
-          : { present: count, end: 0 };
-        confirmValues(page.subarray(begin), present, own.get(2), layout, dictionary);
-        pages.push(page);
-        rows += count;
-        break;
-      }
-      case DATA_PAGE_V2: {
-        const own = required(header, 8, "a page's header");
-        const count = countIn(own, 1, layout.rows - rows, "a page's count");
-        const nulls = countIn(own, 2, layout.nullable ? count : 0, "a page's null count");
-        countIn(own, 6, 0, "the length of a flat column's repetition levels");
-        const levels = countIn(own, 5, Math.min(compressed, size), "the length of a page's levels");
-        if (own.get(3) !== count) {
-          throw new Error(
-            "a page of a flat column has a row count that differs from its value " +
-              "count",
-          );
-        }
-        if (layout.nullable) confirmLevels(body.subarray(0, levels), count, count - nulls);
-        const stored = body.subarray(levels);
-        const page = own.get(7) === false
-          ? stored
-          : decompress(stored, size - levels, layout.codec);
-        confirmValues(page, count - nulls, own.get(4), layout, dictionary);
-        if (own.get(7) !== false) pages.push(page);
-        rows += count;
-        break;
-      }
-      default:
-        throw new Error(`a page has an unknown type (${header.get(1)})`);
-    }
+    const page = storedPage(header, body, size, layout, layout.rows - rows);
+    if (page.encoding === undefined) {
+      if (pages.length > 0) throw new Error("a dictionary is out of place");
+    } else rows += page.count;
+    pages.push(page);
   }
   return pages;
+}
+
+/** @param most the largest number of values that a data page may have */
+function storedPage(
+  header: ThriftStruct,
+  body: Uint8Array,
+  size: number,
+  { codec, nullable }: ChunkLayout,
+  most: number,
+): StoredPage {
+  const all = { body, size, codec, levels: undefined, nulls: undefined };
+  switch (header.get(1)) {
+    case DICTIONARY_PAGE: {
+      const own = required(header, 7, "a dictionary's header");
+      return { ...all, count: countIn(own, 1, size, "a dictionary's count"), encoding: undefined };
+    }
+    case DATA_PAGE: {
+      const own = required(header, 5, "a page's header");
+      return {
+        ...all,
+        count: countIn(own, 1, most, "a page's count"),
+        encoding: encodingIn(own, 2),
+      };
+    }
+    case DATA_PAGE_V2: {
+      const own = required(header, 8, "a page's header");
+      const count = countIn(own, 1, most, "a page's count");
+      const nulls = countIn(own, 2, nullable ? count : 0, "a page's null count");
+      countIn(own, 6, 0, "the length of a flat column's repetition levels");
+      const length = countIn(
+        own,
+        5,
+        Math.min(body.length, size),
+        "the length of a page's levels",
+      );
+      if (own.get(3) !== count) {
+        throw new Error(
+          "a page of a flat column has a row count that differs from its value count",
+        );
+      }
+      return {
+        body: body.subarray(length),
+        size: size - length,
+        codec: own.get(7) === false ? "UNCOMPRESSED" : codec,
+        count,
+        encoding: encodingIn(own, 4),
+        levels: body.subarray(0, length),
+        nulls,
+      };
+    }
+    default:
+      throw new Error(`a page has an unknown type (${header.get(1)})`);
+  }
 }
 
 function required(header: ThriftStruct, field: number, name: string): ThriftStruct {
@@ -124,135 +177,179 @@ function required(header: ThriftStruct, field: number, name: string): ThriftStru
   return struct;
 }
 
-function decompress(body: Uint8Array, size: number, codec: string): Uint8Array {
-  let page: Uint8Array;
-  switch (codec) {
-    case "UNCOMPRESSED":
-      page = body;
-      break;
-    case "SNAPPY":
-      if (size > body.length * MOST_SNAPPY) {
-        throw new Error("a page is larger than Snappy makes it");
-      }
-      page = new Uint8Array(size);
-      snappyUncompress(body, page);
-      break;
-    case "ZSTD":
-      // The limit is one byte more than the expected size, so that a longer content is detected
-      // instead of truncated.
-      page = zstdDecompressSync(body, { maxOutputLength: size + 1 });
-      break;
+function encodingIn(header: ThriftStruct, field: number): number {
+  const encoding = header.get(field);
+  switch (encoding) {
+    case PLAIN:
+    case PLAIN_DICTIONARY:
+    case RLE_DICTIONARY:
+      return encoding;
     default:
-      throw new Error(`its pages are compressed with ${codec}, not with ZSTD or SNAPPY`);
+      throw new Error(`a page has an encoding that is not supported (${encoding})`);
   }
-  if (page.length !== size) throw new Error("the size of a page differs from its header");
-  return page;
 }
 
 /** The largest compression ratio of Snappy: three bytes expand to 64 bytes at most. */
 const MOST_SNAPPY = 24;
 
-function confirmValues(
-  page: Uint8Array,
-  count: number,
-  encoding: unknown,
-  layout: ChunkLayout,
-  dictionary: number | undefined,
-): void {
-  if (encoding === PLAIN) return confirmPlain(page, count, layout);
-  if (encoding !== PLAIN_DICTIONARY && encoding !== RLE_DICTIONARY) {
-    throw new Error(`a page has an encoding that is not supported (${encoding})`);
+/**
+ * Decompresses the body of a page.
+ *
+ * @throws {Error} the content is damaged, or does not have the size in the header
+ */
+export function decompress({ body, size, codec }: StoredPage): Uint8Array {
+  let content: Uint8Array;
+  switch (codec) {
+    case "UNCOMPRESSED":
+      content = body;
+      break;
+    case "SNAPPY":
+      if (size > body.length * MOST_SNAPPY) {
+        throw new Error("a page is larger than Snappy makes it");
+      }
+      content = new Uint8Array(size);
+      snappyUncompress(body, content);
+      break;
+    case "ZSTD":
+      // A page without values can have an empty body, which is not even an empty frame.
+      if (size === 0 && body.length === 0) return body;
+      // The limit is one byte more than the expected size, so that a longer content is detected
+      // instead of truncated.
+      content = zstdDecompressSync(body, { maxOutputLength: size + 1 });
+      break;
+    default:
+      throw new Error(`its pages are compressed with ${codec}, not with ZSTD or SNAPPY`);
   }
-  if (dictionary === undefined) throw new Error("a page's dictionary is missing");
-  const width = page[0];
-  if (width === undefined || width > 32) {
-    throw new Error(
-      "the width of a page's indexes is " +
-        "invalid",
-    );
-  }
-  readRuns(page, 1, width, count);
+  if (content.length !== size) throw new Error("the size of a page differs from its header");
+  return content;
 }
 
-function confirmPlain(page: Uint8Array, count: number, { type, typeLength }: ChunkLayout): void {
-  if (type === "BYTE_ARRAY") return confirmByteArrays(page, count);
+/**
+ * Finds the places of the values in the pages of a column chunk.
+ *
+ * @param pages the result of {@linkcode listPages}
+ * @param contents the decompressed body of each page
+ * @throws {Error} a page is damaged
+ */
+export function findValues(
+  pages: readonly StoredPage[],
+  contents: readonly Uint8Array[],
+  layout: ChunkLayout,
+): Chunk {
+  const { rows } = layout;
+  const width = widthOf(layout);
+  const origins = new Array<number>(contents.length);
+  const total = contents.reduce((sum, { length }, i) => {
+    origins[i] = sum;
+    return sum + length;
+  }, 0);
+  const bytes = contents.length === 1 ? contents[0]! : joined(contents, total);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const places = new Int32Array(rows);
+  let entries: Int32Array | undefined;
+  let indexes: Int32Array | undefined;
+  let plain = false;
+  let row = 0;
+  pages.forEach(({ count, encoding, levels, nulls }, i) => {
+    let begin = origins[i]!;
+    const end = begin + contents[i]!.length;
+    if (encoding === undefined) {
+      if (count * (width || 4) > end - begin) {
+        throw new Error("a page has fewer values than its header says");
+      }
+      entries = new Int32Array(count);
+      findPlain(view, begin, end, width, entries);
+      indexes = new Int32Array(rows);
+      return;
+    }
+    const page = places.subarray(row, row + count);
+    const present = page; // 0 or -1 at first, then the places
+    if (layout.nullable) {
+      if (levels === undefined) {
+        const length = end - begin < 4 ? NaN : view.getUint32(begin, true);
+        if (!(length <= end - begin - 4)) {
+          throw new Error("a page's levels are longer than the page");
+        }
+        readLevels(bytes.subarray(begin + 4, begin + 4 + length), present);
+        begin += 4 + length;
+      } else if (readLevels(levels, present) !== nulls) {
+        throw new Error("a page's levels and its null count differ");
+      }
+    }
+    if (encoding === PLAIN) {
+      findPlain(view, begin, end, width, page);
+      plain = true;
+    } else {
+      if (entries === undefined) throw new Error("a page's dictionary is missing");
+      const own = indexes!.subarray(row, row + count);
+      own.set(present);
+      readIndexes(bytes.subarray(begin, end), own);
+      for (let n = 0; n < count; n++) {
+        const index = own[n]!;
+        if (index < 0) continue;
+        if (index >= entries.length) throw new Error("an index is outside of its dictionary");
+        page[n] = entries[index]!;
+      }
+    }
+    row += count;
+  });
+  return {
+    rows,
+    bytes,
+    view,
+    places,
+    ...(entries === undefined || plain
+      ? {}
+      : { dictionary: { places: entries, indexes: indexes! } }),
+  };
+}
+
+function widthOf({ type, typeLength }: ChunkLayout): number {
+  if (type === "BYTE_ARRAY") return 0;
   const width = type === "FIXED_LEN_BYTE_ARRAY" ? typeLength : WIDTHS[type];
   if (!width || width < 1) throw new Error(`its type ${type} is not supported`);
-  if (count * width > page.length) throw new Error("a page has fewer values than its header says");
+  return width;
 }
 
-/** The length precedes each value. */
-function confirmByteArrays(page: Uint8Array, count: number): void {
-  const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
+function joined(contents: readonly Uint8Array[], length: number): Uint8Array {
+  if (length >= 2 ** 31) throw new Error("its pages are too large");
+  const bytes = new Uint8Array(length);
   let at = 0;
-  for (let i = 0; i < count; i++) {
-    if (at + 4 > page.length) throw new Error("a page has fewer values than its header says");
+  for (const content of contents) {
+    bytes.set(content, at);
+    at += content.length;
+  }
+  return bytes;
+}
+
+/**
+ * Finds values that follow each other.
+ *
+ * @param width bytes of a value; 0 if its length precedes each value
+ * @param places -1 for each row without a value; the others are replaced by the places
+ */
+function findPlain(
+  view: DataView,
+  begin: number,
+  end: number,
+  width: number,
+  places: Int32Array,
+): void {
+  let at = begin;
+  if (width > 0) {
+    for (let i = 0; i < places.length; i++) {
+      if (places[i]! < 0) continue;
+      places[i] = at;
+      at += width;
+    }
+    if (at > end) throw new Error("a page has fewer values than its header says");
+    return;
+  }
+  for (let i = 0; i < places.length; i++) {
+    if (places[i]! < 0) continue;
+    if (at + 4 > end) throw new Error("a page has fewer values than its header says");
+    places[i] = at + 4;
     at += 4 + view.getUint32(at, true);
   }
-  if (at > page.length) throw new Error("a page ends within a value");
-}
-
-/**
- * Reads the definition levels of a page of version 1 and returns the number of values that are
- * present.
- */
-function readLevels(page: Uint8Array, count: number): { present: number; end: number } {
-  if (page.length < 4) throw new Error("a page is truncated");
-  const length = new DataView(page.buffer, page.byteOffset).getUint32(0, true);
-  if (length > page.length - 4) throw new Error("a page's levels are longer than the page");
-  const end = 4 + length;
-  return { present: readRuns(page.subarray(0, end), 4, 1, count), end };
-}
-
-function confirmLevels(levels: Uint8Array, count: number, present: number): void {
-  if (readRuns(levels, 0, 1, count) !== present) {
-    throw new Error("a page's levels and its null count differ");
-  }
-}
-
-/**
- * Validates the runs of Parquet's RLE and bit-packing hybrid encoding.
- *
- * @param width bits of a value
- * @returns the number of values that are 1, if the values have one bit
- */
-function readRuns(bytes: Uint8Array, offset: number, width: number, count: number): number {
-  let ones = 0;
-  let at = offset;
-  for (let seen = 0; seen < count;) {
-    let run = 0;
-    for (let shift = 0;; shift += 7) {
-      const byte = bytes[at++];
-      if (byte === undefined || shift > 28) throw new Error("a run in a page is truncated");
-      run += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) break;
-    }
-    const values = run & 1 ? (run >>> 1) * 8 : Math.floor(run / 2);
-    // Packed values come in groups of eight, and some writers pad with further groups.
-    const most = run & 1 ? width === 0 ? count - seen + 7 : Infinity : count - seen;
-    if (run >= 2 ** 31 || values === 0 || values > most) {
-      throw new Error("a page's run is longer than the page");
-    }
-    // The decoder takes a byte also of packed values that have no bits.
-    const packed = width === 0 ? Math.min(1, bytes.length - at) : values / 8 * width;
-    const size = run & 1 ? packed : Math.ceil(width / 8);
-    if (at + size > bytes.length) throw new Error("a run in a page is truncated");
-    if (width === 1) {
-      ones += run & 1 ? countOnes(bytes, at, count - seen, values) : oneOf(bytes[at]!) * values;
-    }
-    at += size;
-    seen += values;
-  }
-  return ones;
-}
-
-function oneOf(level: number): number {
-  if (level > 1) throw new Error("a level of a flat column is more than 1");
-  return level;
-}
-
-function countOnes(bytes: Uint8Array, at: number, most: number, values: number): number {
-  let ones = 0;
-  for (let i = 0; i < Math.min(most, values); i++) ones += bytes[at + (i >> 3)]! >> (i & 7) & 1;
-  return ones;
+  if (at > end) throw new Error("a page ends within a value");
 }

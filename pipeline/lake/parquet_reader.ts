@@ -1,6 +1,14 @@
-import { type FileMetaData, parquetMetadata, parquetRead, type SchemaElement } from "hyparquet";
+import { type FileMetaData, parquetMetadata, type SchemaElement } from "hyparquet";
 import type { Value } from "../contract/column.ts";
-import { type Allowance, readPages } from "./parquet_pages.ts";
+import {
+  type Allowance,
+  type Chunk,
+  type ChunkLayout,
+  decompress,
+  findValues,
+  listPages,
+  type StoredPage,
+} from "./parquet_pages.ts";
 import { readStruct, structIn, structsIn } from "./thrift.ts";
 
 /** A column of a Parquet file as its footer describes it. */
@@ -26,6 +34,14 @@ export interface PartReader {
    * @throws {Error} a page that cannot be decoded, text that is not UTF-8, a column that is missing
    */
   groups(names: readonly string[]): AsyncIterable<FileGroup>;
+  /** The number of row groups. */
+  readonly groupCount: number;
+  /**
+   * Finds the pages of the named columns in one row group. Reads no page.
+   *
+   * @throws {Error} a page header is damaged, or a column is missing
+   */
+  pages(group: number, names: readonly string[]): StoredGroup;
 }
 
 /** The values of one row group, column by column, in the requested order. */
@@ -87,7 +103,26 @@ export function openPart(body: Uint8Array<ArrayBuffer>): PartReader {
   if (rows !== groups.reduce((sum, each) => sum + each, 0)) {
     throw new Error("the row count in its footer differs from its row groups");
   }
-  return { rows, columns, groups: (names) => readGroups(body, metadata, names) };
+  const groupCount = groups.length;
+  const allowance = () => ({ bytes: MOST_DECOMPRESSED });
+  return {
+    rows,
+    columns,
+    groupCount,
+    async *groups(names) {
+      for (const name of names) elementOf(metadata.schema, name);
+      const left = allowance();
+      for (let i = 0; i < groupCount; i++) {
+        const group = storedGroup(body, metadata, i, names, left);
+        const columns = group.columns.map(({ layout, pages }, c) => {
+          const chunk = findValues(pages, pages.map(decompress), layout);
+          return valuesOf(chunk, layout, isString(elementOf(metadata.schema, names[c]!)));
+        });
+        yield { rows: group.rows, columns: group.rows === 0 ? names.map(() => []) : columns };
+      }
+    },
+    pages: (group, names) => storedGroup(body, metadata, group, names, allowance()),
+  };
 }
 
 function rowCount(count: unknown, { length }: Uint8Array): number {
@@ -120,35 +155,55 @@ function confirmFooter(body: Uint8Array): void {
   }
 }
 
-async function* readGroups(
-  body: Uint8Array,
-  metadata: FileMetaData,
-  names: readonly string[],
-): AsyncGenerator<FileGroup> {
-  const elements = names.map((name) => {
-    const element = metadata.schema.slice(1).find((each) => each.name === name);
-    if (element === undefined) throw new Error(`it has no column ${name}`);
-    return element;
-  });
-  const allowance = { bytes: MOST_DECOMPRESSED };
-  for (const group of metadata.row_groups) {
-    const rows = rowCount(group.num_rows, body);
-    const columns: Value[][] = [];
-    for (const element of rows === 0 ? [] : elements) {
-      columns.push(await readColumn(body, group, element, allowance));
-    }
-    yield { rows, columns: rows === 0 ? names.map(() => []) : columns };
-  }
+/** The pages of the requested columns of one row group. */
+export interface StoredGroup {
+  /** The number of rows. */
+  readonly rows: number;
+  /** The pages of each column, in the requested order; empty if there are no rows. */
+  readonly columns: readonly StoredColumn[];
 }
 
-/** Reads one column of a row group as a separate file, after checking its pages. */
-async function readColumn(
+/** The pages of one column of a row group. */
+export interface StoredColumn {
+  /** How the pages are read. */
+  readonly layout: ChunkLayout;
+  /** The pages, in the order of the file. */
+  readonly pages: readonly StoredPage[];
+}
+
+function storedGroup(
   body: Uint8Array,
-  { columns, num_rows }: FileMetaData["row_groups"][number],
-  element: SchemaElement,
+  { schema, row_groups }: FileMetaData,
+  index: number,
+  names: readonly string[],
   allowance: Allowance,
-): Promise<Value[]> {
-  const { name, type, type_length: typeLength, repetition_type } = element;
+): StoredGroup {
+  const group = row_groups[index]!;
+  const rows = rowCount(group.num_rows, body);
+  if (rows === 0) return { rows, columns: [] };
+  const columns = names.map((name): StoredColumn => {
+    const element = elementOf(schema, name);
+    const { repetition_type, type_length: typeLength } = element;
+    const { start, end, codec, type } = placeOf(group, element, body);
+    const nullable = repetition_type === "OPTIONAL";
+    const layout = { codec, type, typeLength, nullable, rows };
+    return { layout, pages: listPages(body.subarray(start, end), layout, allowance) };
+  });
+  return { rows, columns };
+}
+
+function elementOf(schema: readonly SchemaElement[], name: string): SchemaElement {
+  const element = schema.slice(1).find((each) => each.name === name);
+  if (element === undefined) throw new Error(`it has no column ${name}`);
+  return element;
+}
+
+/** The place of a flat column's chunk in the file, in bytes. */
+function placeOf(
+  { columns }: FileMetaData["row_groups"][number],
+  { name, type, repetition_type }: SchemaElement,
+  { length }: Uint8Array,
+) {
   const flat = repetition_type === "REQUIRED" || repetition_type === "OPTIONAL";
   const [chunk, ...more] = columns.flatMap(({ meta_data: data, file_path }) => {
     const [first, ...deeper] = data?.path_in_schema ?? [];
@@ -162,65 +217,39 @@ async function readColumn(
   }
   const start = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
   const end = start + Number(chunk.total_compressed_size);
-  if (!(start >= 0 && start <= end && end <= body.length)) {
+  if (!(start >= 0 && start <= end && end <= length)) {
     throw new Error(`its footer places the column ${name} outside the file`);
   }
-  const bytes = body.slice(start, end);
-  const rows = Number(num_rows);
-  const nullable = repetition_type === "OPTIONAL";
-  const pages = readPages(
-    bytes,
-    { codec: chunk.codec, type, typeLength, nullable, rows },
-    allowance,
-  ).values();
-  const data: Value[] = [];
-  await parquetRead({
-    file: { byteLength: bytes.length, slice: (from, to) => bytes.buffer.slice(from, to) },
-    metadata: {
-      version: 1,
-      metadata_length: 0,
-      num_rows,
-      schema: [{ name: "schema", num_children: 1 }, withoutMeaning(element)],
-      row_groups: [{
-        num_rows,
-        total_byte_size: 0n,
-        columns: [{
-          file_offset: 0n,
-          meta_data: {
-            type,
-            encodings: [],
-            path_in_schema: [name],
-            codec: "ZSTD",
-            num_values: num_rows,
-            total_uncompressed_size: 0n,
-            total_compressed_size: BigInt(bytes.length),
-            data_page_offset: 0n,
-          },
-        }],
-      }],
-    },
-    // The pages are decompressed already, whatever the codec is.
-    compressors: { ZSTD: () => pages.next().value ?? new Uint8Array() },
-    utf8: false,
-    parsers: { stringFromBytes },
-    onChunk({ columnData }) {
-      for (let i = 0; i < columnData.length; i++) data.push(columnData[i] ?? null);
-    },
-  });
-  if (data.length !== rows) {
-    throw new Error(`the row count of its column ${name} differs from the row group`);
-  }
-  return data;
+  return { start, end, codec: chunk.codec, type };
 }
 
-/**
- * The reader converts decimals to floats and times to Dates. Without annotations, it returns both
- * as the stored integers and bytes. Strings keep their annotations.
- */
-function withoutMeaning(element: SchemaElement): SchemaElement {
-  if (element.num_children !== undefined || isString(element)) return element;
-  const { converted_type: _, logical_type: __, ...physical } = element;
-  return physical;
+/** Makes the values of a column from their places. */
+function valuesOf(
+  { rows, bytes, view, places }: Chunk,
+  { type, typeLength = 0 }: ChunkLayout,
+  text: boolean,
+): Value[] {
+  const value = (at: number): Value => {
+    switch (type) {
+      case "INT32":
+        return view.getInt32(at, true);
+      case "INT64":
+        return view.getBigInt64(at, true);
+      case "FLOAT":
+        return view.getFloat32(at, true);
+      case "DOUBLE":
+        return view.getFloat64(at, true);
+      case "INT96":
+        return bytes.slice(at, at + 12);
+      case "FIXED_LEN_BYTE_ARRAY":
+        return bytes.slice(at, at + typeLength);
+      default: {
+        const own = bytes.subarray(at, at + view.getUint32(at - 4, true));
+        return text ? UTF8.decode(own) : own.slice();
+      }
+    }
+  };
+  return Array.from({ length: rows }, (_, row) => places[row]! < 0 ? null : value(places[row]!));
 }
 
 function isString({ converted_type, logical_type }: SchemaElement): boolean {
@@ -229,11 +258,6 @@ function isString({ converted_type, logical_type }: SchemaElement): boolean {
 
 // A byte order mark is a character like any other, and a damaged text must not pass as a sound one.
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-// The type of the reader does not include absent values, which it also passes.
-function stringFromBytes(bytes: Uint8Array | undefined): string {
-  return bytes === undefined ? undefined as unknown as string : UTF8.decode(bytes);
-}
 
 function typeName(element: SchemaElement): string {
   const { type, type_length, converted_type, logical_type: logical, precision, scale } = element;

@@ -1,5 +1,10 @@
 import { zstdCompressSync } from "node:zlib";
-import { type ChunkLayout, readPages } from "../../../pipeline/lake/parquet_pages.ts";
+import {
+  type ChunkLayout,
+  decompress,
+  findValues,
+  listPages,
+} from "../../../pipeline/lake/parquet_pages.ts";
 import { readStruct } from "../../../pipeline/lake/thrift.ts";
 import { assertEquals, assertThrows } from "../../support/assert.ts";
 
@@ -30,12 +35,55 @@ const LAYOUT: ChunkLayout = {
 const LEVELS = [2, 0, 0, 0, 16, 1];
 const VALUES = Array(32).fill(0);
 
-function pages(chunk: Uint8Array, layout: Partial<ChunkLayout> = {}) {
-  return readPages(chunk, { ...LAYOUT, ...layout }, { bytes: 1 << 20 });
+/** Reads a chunk and returns the places of its values. */
+function places(chunk: Uint8Array, changes: Partial<ChunkLayout> = {}) {
+  const layout = { ...LAYOUT, ...changes };
+  const pages = listPages(chunk, layout, { bytes: 1 << 20 });
+  return findValues(pages, pages.map(decompress), layout);
 }
 
-Deno.test("pages: reads a valid page", () => {
-  assertEquals(pages(page([...LEVELS, ...VALUES])), [Uint8Array.from([...LEVELS, ...VALUES])]);
+Deno.test("pages: finds the values of a valid page", () => {
+  const { bytes, places: found } = places(page([...LEVELS, ...VALUES]));
+  assertEquals(bytes, Uint8Array.from([...LEVELS, ...VALUES]));
+  assertEquals([...found], [6, 10, 14, 18, 22, 26, 30, 34]);
+});
+
+Deno.test("pages: gives rows without a value no place", () => {
+  const levels = [2, 0, 0, 0, 3, 0b0101_0010];
+  assertEquals([...places(page([...levels, ...VALUES])).places], [-1, 6, -1, -1, 10, -1, 14, -1]);
+});
+
+Deno.test("pages: joins pages with and without a dictionary", () => {
+  const text = (...codes: number[]) => [codes.length, 0, 0, 0, ...codes];
+  const dictionary = [
+    0x15,
+    4,
+    0x15,
+    ...integer(11),
+    0x15,
+    ...integer(11),
+    0x4c,
+    0x15,
+    4,
+    0x15,
+    0,
+    0,
+    0,
+  ];
+  const chunk = Uint8Array.from([
+    ...dictionary,
+    ...text(65),
+    ...text(66, 67),
+    ...page([...LEVELS.slice(0, 4), 6, 1, 1, 3, 0b101], { count: 3, encoding: 8 }),
+    ...page([...LEVELS.slice(0, 4), 4, 1, ...text(68), ...text()], { count: 2 }),
+  ]);
+  const own = { type: "BYTE_ARRAY", rows: 5 };
+  const { bytes, view, places: found, dictionary: shared } = places(chunk, own);
+  const texts = [...found].map((at) =>
+    new TextDecoder().decode(bytes.subarray(at, at + view.getUint32(at - 4, true)))
+  );
+  assertEquals(texts, ["BC", "A", "BC", "D", ""]);
+  assertEquals(shared, undefined);
 });
 
 const LIES: readonly [string, Uint8Array, RegExp, Partial<ChunkLayout>?][] = [
@@ -62,11 +110,19 @@ const LIES: readonly [string, Uint8Array, RegExp, Partial<ChunkLayout>?][] = [
     { codec: "ZSTD" },
   ],
   ["a page above the limit of all pages", page(VALUES, { size: 2 << 20 }), /uncompressed size/],
+  [
+    "a dictionary with more entries than bytes",
+    Uint8Array.from([
+      ...[0x15, 4, 0x15, 8, 0x15, 8, 0x4c, 0x15, 8, 0x15, 0, 0, 0, 1, 1, 1, 1],
+      ...page([...LEVELS, 1]),
+    ]),
+    /fewer values/,
+  ],
   ["repeated pages without values", page([], { count: 0 }), /./],
 ];
 for (const [name, chunk, problem, layout] of LIES) {
   Deno.test(`pages: reports ${name} as damage`, () => {
-    const { message } = assertThrows(() => pages(chunk, layout), Error);
+    const { message } = assertThrows(() => places(chunk, layout), Error);
     assertEquals(problem.test(message), true, message);
   });
 }
