@@ -203,7 +203,7 @@ sparkTest(
         (["bronze_ingest.py", "silver_transform.py"] as const)
           .map((job) => submit({ ...common, job })),
       )).map((run) => succeeded(run, common));
-      assertStringIncludes(bronzeSaid!, "but for 2 that an amendment acknowledged");
+      assertStringIncludes(bronzeSaid!, "except 2 that an amendment acknowledged");
       assertEquals(bronze.bytes, (await lake.get(bronze.key))!.bytes);
       assertStringIncludes(silverSaid!, "/_commits/date=2025-12-28.json, sealed");
       const silver = (await readMarker(lake, "silver", silverMarkerKey(DAY), DAY))!.commit;
