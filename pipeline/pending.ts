@@ -5,7 +5,7 @@ import type { Lake } from "./lake/lake.ts";
 import type { Connection } from "./outbox/connection.ts";
 import { firstDay } from "./outbox/day_counts.ts";
 
-/** A day that is over, and still has something to be done. */
+/** A day that is over and not finished. */
 export interface PendingDay {
   /** The day. */
   readonly day: Day;
@@ -39,7 +39,7 @@ export async function findPending(
 }
 
 /**
- * The days that have something to be done.
+ * The days that are over and not finished.
  *
  * @param known the state of the days in the lake; the lake has no objects of a missing day
  */

@@ -47,7 +47,7 @@ function roomOf(file: string): string {
   return FOLDERS.find((folder) => file.startsWith(`${folder}/`)) ?? file.split("/")[0]!;
 }
 
-/** What files import from other rooms, each as `file name`. */
+/** The names that files import from other folders, each as `file name`. */
 function importedNames(): Set<string> {
   const found = new Set<string>();
   for (const file of ["pipeline", "checks", "tasks"].flatMap((folder) => [...sources(folder)])) {
@@ -63,7 +63,7 @@ function importedNames(): Set<string> {
   return found;
 }
 
-/** The exported functions of a file that other rooms import, and whether each has an example. */
+/** The exported functions of a file that other folders import, and whether each has an example. */
 function publicFunctions(file: string, imported: ReadonlySet<string>): [string, boolean][] {
   const functions = /(\/\*\*(?:(?!\*\/)[^])*\*\/\n)?export (?:async )?function\*? (\w+)/g;
   return [...read(file).matchAll(functions)]

@@ -13,7 +13,10 @@ const JOBS = new URL("image/jobs/", MANIFESTS);
 // deno-lint-ignore no-explicit-any
 type Manifest = any;
 
-/** What `kubectl apply -f manifests/` takes: the folder's own YAML, in the order of the names. */
+/**
+ * The manifests that `kubectl apply -f manifests/` applies: the folder's own YAML, in the order of
+ * the names.
+ */
 const applied: Manifest[] = [...Deno.readDirSync(MANIFESTS)]
   .filter(({ isFile, name }) => isFile && /\.(ya?ml|json)$/.test(name))
   .map(({ name }) => name).sort()

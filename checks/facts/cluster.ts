@@ -10,7 +10,7 @@ export type { Unread } from "./cluster/objects.ts";
 export type { AccountAction, Right } from "./cluster/permissions.ts";
 export type { Refused, Trial } from "./cluster/dry_run.ts";
 
-/** The state of a cluster, as far as it affects a run. */
+/** The parts of a cluster's state that affect a run. */
 export interface ClusterOpened {
   /** Distinguishes this fact from a refusal. */
   readonly opened: true;

@@ -131,8 +131,8 @@ export interface PartFact {
   /** The reason why the footer or the rows of an existing object cannot be read. */
   readonly problem?: string;
   /**
-   * True if the object is the one that the marker lists, and all rows were collected with the types
-   * of the contract. If false, the collected values are incomplete.
+   * True if the object matches the entry of the marker, and all rows were collected with the
+   * types of the contract. If false, the collected values are incomplete.
    */
   readonly collected: boolean;
 }

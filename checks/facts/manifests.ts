@@ -22,11 +22,16 @@ export interface ManifestsFact {
   readonly directory: string;
   /** The number of files that were read. */
   readonly files: number;
-  /** The Kubernetes objects, in the order of files and documents. A list is replaced by its items. */
+  /**
+   * The Kubernetes objects, in the order of files and documents. A list is replaced by its items.
+   */
   readonly objects: readonly ManifestObject[];
-  /** The scripts in files of their own and in objects. */
+  /** The scripts: separate files, and scripts inside objects. */
   readonly scripts: readonly Script[];
-  /** The files and documents that could not be read. They may contain objects that seem to be missing. */
+  /**
+   * The files and documents that could not be read. They may contain objects that seem to be
+   * missing.
+   */
   readonly problems: readonly ManifestProblem[];
 }
 

@@ -40,7 +40,7 @@ export function layered(layers: readonly (readonly LayerChange[])[]): ImageFiles
   const root: Folder = { kind: "folder", children: new Map() };
   const deleted = new Map<string, number>();
   layers.forEach((changes, i) => {
-    // Deletions apply to the lower layers, whatever their position in the layer.
+    // Deletions apply to the lower layers, at any position in the layer.
     for (const change of changes) {
       const note = (path: string) => deleted.set(path, i + 1);
       if (change.kind === "deleted") remove(root, change.path, note);

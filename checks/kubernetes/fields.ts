@@ -1,4 +1,4 @@
-/** A problem of a field: the API server refuses the field, or it means something else than it seems to. */
+/** A problem of a field: the API server refuses the field or reads it differently. */
 export interface Problem {
   /** The field, as in `spec.egress[0].to[1].ipBlock.cidr`; empty for the whole object. */
   readonly path: string;
@@ -6,7 +6,9 @@ export interface Problem {
   readonly problem: string;
 }
 
-/** Receives each problem. Reading continues after a problem, so that one run reports all of them. */
+/**
+ * Receives each problem. Reading continues after a problem, so that one run reports all of them.
+ */
 export type Report = (path: string, problem: string) => void;
 
 /** The fields of a YAML or JSON object. */
@@ -49,7 +51,10 @@ export function readFields(
   return value;
 }
 
-/** Reads a list. An absent list is empty. A value that is not a list is reported, and counts as empty. */
+/**
+ * Reads a list. An absent list is empty. A value that is not a list is reported, and counts as
+ * empty.
+ */
 export function readList(value: unknown, path: string, report: Report): readonly unknown[] {
   if (value === undefined || value === null) return [];
   if (Array.isArray(value)) return value;
@@ -84,7 +89,8 @@ export function readBoolean(value: unknown, path: string, report: Report): boole
 /**
  * Reads an integer that fits in 32 bits.
  *
- * @returns undefined for an absent value, and for any value that is not such an integer, which is reported
+ * @returns undefined for an absent value, and for any value that is not such an integer, which is
+ *   reported
  */
 export function readInteger(value: unknown, path: string, report: Report): number | undefined {
   if (value === undefined || value === null) return undefined;
@@ -93,7 +99,9 @@ export function readInteger(value: unknown, path: string, report: Report): numbe
   return undefined;
 }
 
-/** Reads an object whose fields are all strings, such as labels. A null counts as an empty string. */
+/**
+ * Reads an object whose fields are all strings, such as labels. A null counts as an empty string.
+ */
 export function readTexts(value: unknown, path: string, report: Report): Map<string, string> {
   const texts = new Map<string, string>();
   for (const [name, each] of Object.entries(readFields(value, path, report) ?? {})) {
@@ -124,7 +132,10 @@ function unknownField(name: string, known: readonly string[]): string {
     : `unknown field; the correct spelling is ${alike}`;
 }
 
-/** The objects in a list. Another item counts as an empty object, and another value as an empty list. */
+/**
+ * The objects in a list. Another item counts as an empty object, and another value as an empty
+ * list.
+ */
 export function listOf(value: unknown): Fields[] {
   return Array.isArray(value) ? value.map((each) => isFields(each) ? each : {}) : [];
 }

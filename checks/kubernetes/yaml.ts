@@ -138,9 +138,9 @@ interface ComposerMembers {
 }
 
 /**
- * Parses YAML up to the first error. The package would collect all errors, which takes half a minute
- * for a large file with an error in every line. Its own search for duplicate keys takes quadratic
- * time, so {@linkcode objectOf} looks for them.
+ * Parses YAML up to the first error. The `yaml` package would collect all errors, which takes
+ * half a minute for a large file with an error in every line. The package searches for duplicate
+ * keys in quadratic time, so {@linkcode objectOf} searches for them instead.
  *
  * @throws {YamlError} a syntax error, or a document that is too large or nested too deeply
  */
@@ -211,8 +211,8 @@ function kubectlTags(tags: Tags): Tags {
 }
 
 /**
- * The value of a plain scalar that begins like a number: `0644` and `0o644` are octal and `1_000` is
- * 1000, but `1:20` and `2025-12-28` are strings.
+ * The value of a plain scalar that begins like a number: `0644` and `0o644` are octal and `1_000`
+ * is 1000, but `1:20` and `2025-12-28` are strings.
  */
 function numberOf(text: string): number | string {
   const plain = text.replaceAll("_", "").replace(/^([-+]?)0(?=[0-7]+$)/, "$10o");

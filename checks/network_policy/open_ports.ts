@@ -119,8 +119,9 @@ export interface OutsideRange {
 }
 
 /**
- * The outside addresses that a pod can reach (egress) or that can reach the pod (ingress), and the open
- * ports: as few ranges as possible, in ascending order, IPv4 before IPv6, without closed ranges.
+ * The outside addresses that a pod can reach (egress) or that can reach the pod (ingress), and the
+ * open ports: as few ranges as possible, in ascending order, IPv4 before IPv6, without closed
+ * ranges.
  */
 function outsideRanges(cluster: Cluster, pod: Pod, direction: Direction): OutsideRange[] {
   const policies = isolating(cluster, pod, direction);
@@ -165,8 +166,8 @@ function splitAtBlocks(policies: readonly Policy[], direction: Direction): Addre
 }
 
 /**
- * The verdict about a connection from a pod to a host outside the cluster of which only the name is
- * known:
+ * The verdict about a connection from a pod to a host outside the cluster with a known name and
+ * unknown addresses:
  *
  * - `allowed`: all public IPv4 addresses or all public IPv6 addresses are open
  * - `denied`: no outside address is open

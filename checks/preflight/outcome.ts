@@ -2,7 +2,7 @@ import type { ManifestsFact } from "../facts/manifests.ts";
 import type { Finding, Outcome } from "../finding.ts";
 import { type SparkJob, unknownJobs } from "../spark/spark_job.ts";
 
-/** A judgement of the manifests and the code beside them. */
+/** The result for the manifests and their code. */
 export interface Judged {
   /** The objects that were examined. */
   readonly examined: string;
@@ -22,8 +22,8 @@ export function outcomeOf(read: Read, judged: Judged | undefined, absent: string
 }
 
 /**
- * The outcome of a check that found nothing to judge: not applicable. The outcome is a skip if a file
- * cannot be read, and an error if there is no object at all.
+ * The outcome of a check that found nothing to judge: not applicable. The outcome is a skip if a
+ * file cannot be read, and an error if there are no objects.
  */
 export function absence({ objects, problems }: Read, absent: string): Outcome {
   if (problems.length > 0) return { skip: BROKEN };

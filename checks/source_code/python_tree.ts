@@ -109,8 +109,8 @@ export function quotedText(source: string): string {
 const MAX_WITH = 10_000;
 
 /**
- * Blanks the brackets of `with (a as b, c as d):`, which the parser does not know. Line breaks between
- * them become spaces, which keeps all offsets unchanged.
+ * Blanks the brackets of `with (a as b, c as d):`, which the parser does not know. Line breaks
+ * between them become spaces, which keeps all offsets unchanged.
  */
 function withoutBrackets(source: string): string {
   if (!/\bwith[ \t]*\(/.test(source)) return source;
@@ -168,7 +168,7 @@ export function isWholeString(node: Node): boolean {
     isString(node) && node.parent?.kind !== "ContinuedString";
 }
 
-/** Returns whether a string is a statement of its own. */
+/** Returns whether a string is a whole statement, as a docstring is. */
 export function isDocstring({ parent }: Node): boolean {
   return parent?.kind === "ExpressionStatement" && parent.children.length === 1;
 }
@@ -232,7 +232,9 @@ export function dottedName(node: Node): DottedName | undefined {
   };
 }
 
-/** Replaces all characters except line breaks by spaces, which keeps offsets and lines unchanged. */
+/**
+ * Replaces all characters except line breaks by spaces, which keeps offsets and lines unchanged.
+ */
 function blank(text: string): string {
   return text.replace(/[^\n]/g, " ");
 }

@@ -57,9 +57,9 @@ export function winning(settings: readonly SparkSetting[]): SparkSettings {
 }
 
 /**
- * The setting that wins among those of one key, the strongest last. Code that makes a setting under a
- * condition may or may not win: a master of Kubernetes counts then, because its executors must work;
- * any other value is unknown.
+ * The setting of one key that takes effect; the strongest is last. A setting that code makes
+ * under a condition may take effect or not. A master of Kubernetes then takes effect, because
+ * its executors must work; any other value is unknown.
  */
 function winnerOf(settings: readonly SparkSetting[]): SparkSetting {
   const certain = settings.findLast(({ isConditional }) => isConditional !== true);

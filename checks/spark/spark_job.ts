@@ -24,10 +24,11 @@ import {
 /**
  * How a job runs Spark:
  *
- * - `none`: not at all, such as a job that runs `pg_dump`
+ * - `none`: the job does not use Spark, such as a job that runs `pg_dump`
  * - `local`: in the job's own pod alone
  * - `client`: the job's own pod is the driver, and requests executors from Kubernetes
- * - `cluster`: the job's own pod requests a driver from Kubernetes, and the driver requests executors
+ * - `cluster`: the job's own pod requests a driver from Kubernetes, and the driver requests
+ *   executors
  * - `unknown`: the manifests do not define where Spark runs
  */
 export type SparkMode = "none" | "local" | "client" | "cluster" | "unknown";
@@ -45,7 +46,9 @@ export interface SparkJob {
   readonly environment: Environment;
   /** The effective settings of Spark. */
   readonly settings: SparkSettings;
-  /** The settings on command lines and in the environment, including settings that Spark ignores. */
+  /**
+   * The settings on command lines and in the environment, including settings that Spark ignores.
+   */
   readonly given: readonly SparkSetting[];
   /** The setting `spark.master`; undefined if not set. */
   readonly master: SparkSetting | undefined;
@@ -54,8 +57,8 @@ export interface SparkJob {
   /** The reason why the mode is `unknown`. */
   readonly unknown?: string;
   /**
-   * The namespace of the pods that Spark creates. A job that sets none is judged in its own namespace;
-   * rbac reports that Spark uses `default` then.
+   * The namespace of the pods that Spark creates. A job that sets none is judged in its own
+   * namespace; rbac reports that Spark uses `default` then.
    */
   readonly namespace: string;
   /** The service account of the job's own pod; undefined if not set. */
@@ -228,8 +231,8 @@ function isForKubernetes(key: string): boolean {
 }
 
 /**
- * How a job runs Spark. If the master is unknown, settings for Kubernetes decide: the image or a Secret
- * can contain the master.
+ * How a job runs Spark. If the master is unknown, settings for Kubernetes decide: the image or a
+ * Secret can contain the master.
  */
 function modeOf(settings: SparkSettings): Pick<SparkJob, "mode" | "unknown"> {
   const master = settings.get("spark.master");

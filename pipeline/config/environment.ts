@@ -2,7 +2,7 @@
 export interface Environment {
   /** The value of a variable; undefined if it is not set. */
   get(name: string): string | undefined;
-  /** The Secret that contains the variables, if any. Errors then contain none of its values. */
+  /** The Secret that contains the variables, if any. Then no error contains a value of the file. */
   readonly secret?: string;
 }
 

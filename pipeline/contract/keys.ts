@@ -24,7 +24,7 @@ export const LATE_STEM: string = parts.lateStem;
 
 const PART_NAME = new RegExp(`^(?:${parts.namePattern})$`);
 
-/** A key of the contract, with `{day}` and the like replaced by values. */
+/** A key of the contract, with placeholders such as `{day}` replaced by values. */
 function fill(name: KeyName, values: Readonly<Record<string, string>>): string {
   return keys[name].replace(/{(\w+)}/g, (_, placeholder) => values[placeholder]!);
 }

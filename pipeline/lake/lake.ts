@@ -51,8 +51,8 @@ export interface Lake {
    * Confirms that the store honours conditions, which publishing requires. The first call tests
    * this with a small object and removes the object; a directory needs no test.
    *
-   * @throws {Failure} configuration: conditions are not honoured; unreachable: it cannot be told,
-   *   and the next call tries again
+   * @throws {Failure} configuration: the store does not honour conditions; unreachable: the test
+   * failed, and the next call repeats it
    */
   confirmConditions(): Promise<void>;
   /** Closes the connections. */

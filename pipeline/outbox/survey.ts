@@ -12,9 +12,9 @@ import type { OutboxSchema } from "./schema.ts";
 export interface Survey {
   /** Events of the window that fit the contract. */
   readonly rows: number;
-  /** The smallest event_seq; null if none of the events has one. */
+  /** The smallest event_seq; null if no event has an event_seq. */
   readonly minSeq: bigint | null;
-  /** The largest event_seq; null if none of the events has one. */
+  /** The largest event_seq; null if no event has an event_seq. */
   readonly maxSeq: bigint | null;
   /** The events of the window that do not fit, by event_id, nulls last. */
   readonly unfit: readonly UnfitEvent[];

@@ -39,7 +39,7 @@ const parseArgs: (args: readonly string[], options: ParseOptions) => Record<stri
   parse;
 
 /**
- * Reads the command line. Every command knows `--help`.
+ * Reads the command line. Every command has `--help`.
  *
  * @throws {Failure} configuration: an unknown flag or argument, a repeated flag, or a flag without its
  *   value

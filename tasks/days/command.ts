@@ -43,9 +43,9 @@ export function silenceOf(flags: Flags): number | undefined {
 export const DEFAULT_TIMEOUT = 300;
 
 /**
- * Does what a command about days is to do, with no more permissions than that takes.
+ * Runs a command for the selected days, with only the permissions that the command needs.
  *
- * @param outputs how it can tell what it does
+ * @param outputs the output formats that the command supports
  */
 export function workThroughDays(
   command: DayCommand,

@@ -23,7 +23,8 @@ export function cannotStart(why: string, nextStep: string, options?: ErrorOption
 /**
  * Returns the folder (`bin`, `lib`, `share`) of the Postgres that npm installed for this platform.
  *
- * Only the binaries are used: the package's class leaves the server running if this process is killed.
+ * Only the binaries are used: the package's class leaves the server running if this process is
+ * killed.
  *
  * @throws {Failure} unreachable: there is none for this platform, or it is not installed
  */
@@ -88,8 +89,8 @@ export async function runsAs(
 }
 
 /**
- * Whether the user can run the binaries. The user cannot if a parent folder is not accessible, such as
- * root's home, or if the install script of the package, which links its libraries, did not run.
+ * Whether the user can run the binaries. The user cannot if a parent folder is not accessible, such
+ * as root's home, or if the install script of the package, which links its libraries, did not run.
  */
 export function canRun(native: string, user: Account | undefined): Promise<boolean> {
   return runsAs(user, '"$1/bin/postgres" --version && [ -r "$1/share/postgresql" ]', native);
@@ -98,8 +99,8 @@ export function canRun(native: string, user: Account | undefined): Promise<boole
 /**
  * Copies the binaries, makes the user their owner, and links their libraries.
  *
- * @param target a folder that does not exist yet, in one that does
- * @throws {Failure} unreachable: they cannot be copied, as when the disk is full
+ * @param target a folder that does not exist yet; its parent folder exists
+ * @throws {Failure} unreachable: the files cannot be copied, for example because the disk is full
  */
 export async function copyBinaries(
   native: string,

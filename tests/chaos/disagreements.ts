@@ -1,5 +1,5 @@
 import type { History } from "./history.ts";
-import type { Judge } from "./judge.ts";
+import type { Judge } from "./view_judge.ts";
 
 /**
  * Returns the reasons why the outbox and bronze cannot converge without an amendment; empty if they

@@ -1,9 +1,9 @@
 import { deleteSql, type Event, insertSql, updateSql } from "./outbox.ts";
 
 /**
- * Records what happened to the outbox: the events that it holds, and every version that each event
- * ever had. Code that changes the outbox calls `may` before a change can become visible, and `did`
- * once it is committed.
+ * Records the changes of the outbox: its current events, and every version of each event. Code that
+ * changes the outbox calls `may` before a change can become visible, and `did` once it is
+ * committed.
  */
 export interface History {
   /** The committed events with their current versions. */

@@ -131,9 +131,9 @@ export interface Explored {
 }
 
 /**
- * Plays every schedule of a scenario: A stopped before each of its operations while B runs to its
- * end (one switch); B also stopped before each of its own while A runs to its end first (two
- * switches); A stopped once more in between (three switches).
+ * Plays every schedule of a scenario: With one switch, A stops before each of its operations
+ * while B runs to the end. With two switches, B also stops before each of its operations while A
+ * runs to the end. With three switches, A stops once more in between.
  *
  * @param stops the operation counts after which A is stopped first; every count if absent
  */

@@ -15,8 +15,8 @@ import {
   DELETED_ROW,
   describe,
   OLD_SILVER,
+  REVEALING,
   SILVER_UNDER_AMENDMENT,
-  TELLING,
   THREE_RUNS,
 } from "./scenarios.ts";
 import { makeStart, type Stage } from "./scene.ts";
@@ -60,7 +60,7 @@ function describeFound({ scenario, schedule: { a, b, more }, problem }: Found): 
   return `${describe(scenario)}, stops ${[a, b, more].join(", ")}: ${problem}`;
 }
 
-for (const [pair, scenarios] of Object.entries(TELLING)) {
+for (const [pair, scenarios] of Object.entries(REVEALING)) {
   Deno.test(`interleavings of ${pair}: hold with one run stopped before each operation`, async () => {
     assertEquals(await play(memoryLake(), scenarios), []);
   });

@@ -10,7 +10,7 @@ import { DAY } from "./outbox.ts";
 import { Broken } from "./view.ts";
 
 /**
- * Runs the postflight checks on a day that is at rest.
+ * Runs the postflight checks on a day that no run is changing.
  *
  * @throws {Broken} a check fails or ends with an error
  */
@@ -21,7 +21,7 @@ export async function judgeByChecks(database: DatabaseConfig, lake: Lake): Promi
     silver: () => gatherSilver(lake, DAY),
   }, { timeoutMs: 60_000 });
   if (exitCode(results) === 0) return;
-  const told = results.filter(({ verdict }) => verdict !== "pass" && verdict !== "warn").map(
+  const failed = results.filter(({ verdict }) => verdict !== "pass" && verdict !== "warn").map(
     ({ id, verdict, reason, findings }) =>
       [
         `${id} ${verdict}`,
@@ -30,5 +30,5 @@ export async function judgeByChecks(database: DatabaseConfig, lake: Lake): Promi
       ]
         .flat().join(": "),
   );
-  throw new Broken(`postflight does not pass for a day at rest: ${told.join("; ")}`);
+  throw new Broken(`postflight does not pass for a day at rest: ${failed.join("; ")}`);
 }

@@ -60,8 +60,8 @@ export const THREE_RUNS: Readonly<Record<string, readonly Scenario[]>> = {
   "three amendments": [{ ...scenario("late", AMEND, ["insert"], AMEND), then: ["insert", AMEND] }],
 };
 
-/** The most revealing scenarios of each pair of runs. The suite plays these. */
-export const TELLING: Readonly<Record<string, readonly Scenario[]>> = {
+/** The scenarios that the test suite runs: the most revealing ones of each pair of runs. */
+export const REVEALING: Readonly<Record<string, readonly Scenario[]>> = {
   "bronze and bronze": [
     DELETED_ROW,
     scenario("empty", OPEN, ["insert"], SEAL),

@@ -1,7 +1,7 @@
 import { ABANDONED_AFTER } from "../../pipeline/lake/lifetimes.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { type Change, createHistory, type History, sqlOf } from "./history.ts";
-import { createJudge, type Judge } from "./judge.ts";
+import { createJudge, type Judge } from "./view_judge.ts";
 import type { Contents } from "./memory_lake.ts";
 import { eventOf, insertSql, type OutboxDatabase } from "./outbox.ts";
 import { CENTURY, type Outcome, perform, type Run } from "./runs.ts";
@@ -31,7 +31,10 @@ export interface Scene extends Stage {
   run(run: Run): Promise<Outcome>;
   /** Inspects the lake. */
   look(): Promise<void>;
-  /** Returns true if the outbox and bronze ever disagreed, so that a run may have reported it. */
+  /**
+   * Returns true if the outbox and bronze have disagreed at any time, so that a run may have
+   * reported a difference.
+   */
   everDisagreed(): boolean;
   /**
    * Requires the events committed by this tick in a day that is sealed now. Called before a run

@@ -2,7 +2,7 @@ import { isPart } from "../../pipeline/contract/keys.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { disagreements } from "./disagreements.ts";
 import type { History } from "./history.ts";
-import type { Judge } from "./judge.ts";
+import type { Judge } from "./view_judge.ts";
 import type { Outcome, Run } from "./runs.ts";
 import type { Scene } from "./scene.ts";
 import { Broken } from "./view.ts";

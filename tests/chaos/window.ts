@@ -6,7 +6,7 @@ import { startChild } from "./child.ts";
 import { disagreements } from "./disagreements.ts";
 import { diskFault, faultyLake } from "./faulty_lake.ts";
 import { type Change, createHistory, type History, sqlOf } from "./history.ts";
-import { createJudge, type Judge } from "./judge.ts";
+import { createJudge, type Judge } from "./view_judge.ts";
 import { DAY, type Event, eventOf, insertSql, type OutboxDatabase } from "./outbox.ts";
 import { judgeByChecks } from "./postflight.ts";
 import type { PostgresProxy } from "./postgres_proxy.ts";
@@ -59,8 +59,8 @@ interface Playing extends Arena {
 /** Milliseconds between two reads of the reader. */
 const BETWEEN_LOOKS = 15;
 
-/** An endpoint where no server listens. */
-const NOWHERE = "http://127.0.0.1:9";
+/** An endpoint without a server. */
+const CLOSED_ENDPOINT = "http://127.0.0.1:9";
 
 /**
  * Plays a window: writers, runs and a reader at the same time, with all faults of the plan. Then
@@ -238,7 +238,7 @@ function isMarkerPut(request: S3Request): boolean {
 
 function throughStore(config: LakeConfig, refused: boolean, store: S3Proxy | undefined) {
   if (config.kind === "directory" || store === undefined) return config;
-  return { ...config, endpoint: refused ? NOWHERE : store.endpoint };
+  return { ...config, endpoint: refused ? CLOSED_ENDPOINT : store.endpoint };
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -3,7 +3,7 @@ import { openCluster } from "../../pipeline/cluster/open.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { main } from "../../tasks/cli/command.ts";
 import { print, showStatus } from "../../tasks/cli/terminal.ts";
-import { notedIn } from "../drill/judge.ts";
+import { notedIn } from "../drill/outcome.ts";
 import { copyFolder } from "../drill/parts/manifests.ts";
 import { guardedFolder } from "../support/guarded_folder.ts";
 import { saveStandIn } from "../support/stand_in_image.ts";
@@ -37,7 +37,7 @@ Examples:
     --kubeconfig ~/.cache/deep-storage/clusters/ci.kubeconfig
   deno task cluster:down --name ci
 
-Exit codes: 0 all of it is so; 1 something is not; 2 wrong usage; 3 the cluster is out of reach.
+Exit codes: 0 every step succeeded; 1 a step failed; 2 wrong usage; 3 the cluster is unreachable.
 `,
   async run(flags) {
     const kubeconfig = flags.value("kubeconfig");
@@ -135,7 +135,10 @@ async function trap(folder: string): Promise<string> {
   return folder;
 }
 
-/** Creates what no manifest contains: Robson, DNS if the cluster has none, and the Secrets. */
+/**
+ * Creates the objects that no manifest contains: Robson, DNS if the cluster has none, and the
+ * Secrets.
+ */
 async function setUp(cluster: Cluster, isMeant: (object: KubeObject) => boolean): Promise<void> {
   const values = {
     DJANGO_DB_PASSWORD: crypto.randomUUID(),

@@ -3,9 +3,9 @@ import { binaryPath } from "./binary.ts";
 import type { Access } from "./kubeconfig.ts";
 import { until } from "./until.ts";
 
-// Control planes that outlive the process that started them. Each has a keeper process, and a file
-// by which other processes find it. The keeper locks that file. The system releases the lock
-// however the keeper exits, so a leftover file has no effect.
+// Control planes that outlive the process that started them. Each has a keeper process and a
+// lock file that lists its address. The keeper locks that file. The system releases the lock
+// when the keeper exits for any reason, so a leftover file has no effect.
 
 /** A control plane that a keeper keeps running. */
 export interface Kept {
@@ -59,7 +59,7 @@ export async function endKept(name: string): Promise<boolean> {
   return true;
 }
 
-/** Returns the path of the file by which a control plane is found. */
+/** Returns the path of the lock file of a control plane. */
 export async function placeOf(name: string): Promise<string> {
   return `${dirname(await binaryPath())}/clusters/${name}.json`;
 }

@@ -110,7 +110,10 @@ export async function tokenUntil(
   return { ...admin, login: { token } };
 }
 
-/** Returns true if the server knows a user's rights. This takes a moment after they are stored. */
+/**
+ * Returns true if the server applies a user's rights. The server needs a moment after the rights
+ * are stored.
+ */
 async function has(access: Access, rules: readonly Rule[]): Promise<boolean> {
   using api = openApi(access);
   const { status } = await api.call(

@@ -3,7 +3,7 @@ import { choice, type Flags } from "../../tasks/cli/flags.ts";
 import { colourWanted, print, showStatus } from "../../tasks/cli/terminal.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { type Drill, DRILLS } from "./drills.ts";
-import { exitCodeOf, judge, type NotedCheck, notedIn, type Outcome } from "./judge.ts";
+import { exitCodeOf, judge, type NotedCheck, notedIn, type Outcome } from "./outcome.ts";
 import { renderHealth, renderJson, renderOutcome, renderSummary } from "./render.ts";
 import { missingParts, startWorld, type World } from "./world.ts";
 

@@ -1,6 +1,6 @@
 import { plural } from "../../pipeline/progress.ts";
 import { paint } from "../../tasks/cli/terminal.ts";
-import { exitCodeOf, isCaught, type NotedCheck, type Outcome } from "./judge.ts";
+import { exitCodeOf, isCaught, type NotedCheck, type Outcome } from "./outcome.ts";
 
 const WHEN = { before: "before the run", after: "after the run" } as const;
 
@@ -19,10 +19,10 @@ export function renderOutcome(outcome: Outcome, colour: boolean): string {
     row.join("  "),
     detail("injected", drill.injected),
     caught === undefined
-      ? detail("problem", `${drill.caughtBy} said nothing ${WHEN[drill.when]}`)
-      : detail("problem", told(caught)),
+      ? detail("problem", `${drill.caughtBy} reported no finding ${WHEN[drill.when]}`)
+      : detail("problem", problemText(caught)),
     ...others.map((other) =>
-      detail("other", `${other.check}, ${WHEN[other.when]}: ${told(other)}`)
+      detail("other", `${other.check}, ${WHEN[other.when]}: ${problemText(other)}`)
     ),
   ].join("\n");
 }
@@ -33,7 +33,7 @@ export function renderHealth(found: readonly NotedCheck[], when: string, colour:
   const word = paint(good ? "HEALTHY" : "ILL", good ? "green" : "red", colour);
   return [
     `${word} ${when}: ${good ? "no finding" : plural(found.length, "finding")}`,
-    ...found.map((each) => detail(each.check, `${WHEN[each.when]}: ${told(each)}`)),
+    ...found.map((each) => detail(each.check, `${WHEN[each.when]}: ${problemText(each)}`)),
   ].join("\n");
 }
 
@@ -50,7 +50,7 @@ export function renderJson(outcomes: readonly Outcome[], health: readonly NotedC
 /** Formats the summary line. */
 export function renderSummary(outcomes: readonly Outcome[], health: readonly NotedCheck[]): string {
   if (outcomes.length === 0 && health.length > 0) {
-    return "drill: nothing was broken, since something is already";
+    return "drill: no fault was injected, because the healthy platform already has a finding";
   }
   const caught = outcomes.filter(isCaught).length;
   const ill = health.length === 0 ? "" : ", and the healthy platform is not";
@@ -65,7 +65,7 @@ function detail(name: string, text: string): string {
 /** Width of a problem in the table. The commands and the JSON document have the full text. */
 const WIDTH = 140;
 
-function told({ verdict, problem, more }: NotedCheck): string {
+function problemText({ verdict, problem, more }: NotedCheck): string {
   const [line = ""] = problem.split("\n");
   const cut = line.length > WIDTH ? `${line.slice(0, WIDTH - 1)}…` : line;
   const rest = more === 0 ? "" : ` (and ${plural(more, "more finding")})`;

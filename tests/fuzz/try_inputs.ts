@@ -3,7 +3,7 @@ import type { Target } from "./target.ts";
 
 // A separate process, so that a parser that hangs or exhausts memory can be ended and reported.
 
-/** The work of this process, passed as JSON in its argument. */
+/** The inputs that this process tries. The parent process passes them as JSON in the argument. */
 export interface Work {
   /** URL of the module whose `TARGETS` contains the target. */
   readonly module: string;

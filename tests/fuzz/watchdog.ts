@@ -11,7 +11,7 @@ function cpu(): number {
   return (user + system) / 1000;
 }
 
-/** Checks the number of the current input for as long as the process lives. */
+/** Checks the number of the current input until the process exits. */
 function watch(current: Int32Array): void {
   let [seen, since] = [-1, 0];
   setInterval(() => {

@@ -12,7 +12,9 @@ import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
 import type { Tree } from "../../facts/tree.ts";
 
-/** No variable has shell syntax, which Kubernetes ignores, and all job code runs without JOB_DATE. */
+/**
+ * No variable has shell syntax, which Kubernetes ignores, and all job code runs without JOB_DATE.
+ */
 export const timestampEnv: PlatformCheck = platformCheck({
   id: "timestamp-env",
   title: "variables hold values, not shell expressions",
@@ -26,7 +28,8 @@ export const timestampEnv: PlatformCheck = platformCheck({
 });
 
 /**
- * Judges whether variables hold values instead of shell expressions, and whether JOB_DATE is a date.
+ * Judges whether variables hold values instead of shell expressions, and whether JOB_DATE is a
+ * date.
  *
  * @returns undefined without any workload and job code
  */
@@ -154,11 +157,11 @@ function judgeValue(
   const place = placeOf(object, field);
   const shell = shellIn(value, known);
   if (shell !== undefined) {
-    const said = /PASS|SECRET|KEY|TOKEN|CREDENTIAL/i.test(name) ? "" : ` ${shell.written}`;
+    const expression = /PASS|SECRET|KEY|TOKEN|CREDENTIAL/i.test(name) ? "" : ` ${shell.written}`;
     return [{
       severity: "fail",
       ...place,
-      problem: `the value of ${name} contains ${shell.what}${said}${shell.detail}`,
+      problem: `the value of ${name} contains ${shell.what}${expression}${shell.detail}`,
       why: "Kubernetes does not run a shell for env: it replaces $(NAME) of variables that are " +
         "declared before, and does not change other text",
       fix: name === "JOB_DATE"

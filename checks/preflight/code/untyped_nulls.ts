@@ -66,7 +66,7 @@ function isNull({ name, args }: Call): boolean {
 
 const NAMING = ["alias", "name"];
 
-/** Returns whether the null gets a type: from a cast, or from the values beside the null. */
+/** Returns whether the null gets a type: from a cast, or from other values of the same column. */
 function isTyped(call: Call): boolean {
   const { chain } = call;
   if (chain.some(casts)) return true;
@@ -130,7 +130,7 @@ function usesIn(code: string): Uses {
   return uses;
 }
 
-/** Returns whether the null is assigned to a variable that is cast wherever it is used. */
+/** Returns whether the null is assigned to a variable, and each use of the variable is cast. */
 function isCastLater(code: string, { end, context: { assignedTo } }: Call, uses: Uses): boolean {
   const later = uses.get(assignedTo ?? "")?.filter((offset) => offset > end) ?? [];
   return later.length > 0 &&

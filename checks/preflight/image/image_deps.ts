@@ -41,7 +41,7 @@ export const imageDeps: Check<never, "manifests" | "cluster" | "image"> = check(
   },
 });
 
-/** Combines two outcomes. A failure of one stays a failure, whatever the other is. */
+/** Combines two outcomes. If one of them is a failure, the result is a failure. */
 function combined(a: Outcome, b: Outcome): Outcome {
   if ("findings" in a && "findings" in b) {
     return {
@@ -57,7 +57,8 @@ function combined(a: Outcome, b: Outcome): Outcome {
 const IMAGE = "ghcr.io/ldamasio/rbs-spark:3.5.8-phase1";
 
 /**
- * Judges the images that jobs name, the settings that make Spark download jars, and the Dockerfiles.
+ * Judges the images that jobs name, the settings that make Spark download jars, and the
+ * Dockerfiles.
  *
  * @returns undefined if there is neither a job nor a Dockerfile for Spark
  */
@@ -240,7 +241,8 @@ interface UsedImage {
  * Judges the contents of images: the jars folder of Spark has the jars that jobs need, in versions
  * that fit each other, and the files that jobs name exist.
  *
- * @param uses the images that jobs run; if empty, every image of the fact counts as an image for Spark
+ * @param uses the images that jobs run; if empty, every image of the fact counts as an image for
+ *   Spark
  */
 export function judgeContents(fact: ImageFact, uses: readonly ImageUse[]): Outcome {
   const images = fact.images.map((reading): UsedImage => (
@@ -381,7 +383,9 @@ function wrongVersions(
   }));
 }
 
-/** The jars that our Dockerfile adds. The check also looks for duplicates of Spark's and Hadoop's. */
+/**
+ * The jars that our Dockerfile adds. The check also looks for duplicates of Spark's and Hadoop's.
+ */
 const ADDED_JARS: readonly string[] = [...JARS, "bundle"];
 
 function duplicateJars({ jars = [] }: ImageContents, place: ImagePlace): Finding[] {

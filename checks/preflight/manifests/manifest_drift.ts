@@ -12,8 +12,8 @@ import { outcomeOf } from "../outcome.ts";
 import { pathOf } from "../../facts/tree.ts";
 
 /**
- * The cluster matches the manifests. The other checks assume that the manifests are applied. A run that
- * starts before that uses objects that the checks have not seen.
+ * The cluster matches the manifests. The other checks assume that the manifests are applied. A run
+ * that starts before that uses objects that the checks have not seen.
  */
 export const manifestDrift: Check<"manifests" | "cluster"> = check({
   id: "manifest-drift",
@@ -29,7 +29,7 @@ export const manifestDrift: Check<"manifests" | "cluster"> = check({
       ...(manifests.problems.length === 0 ? undeclaredFindings(plan, cluster) : []),
     ];
     const unknown = unreadIn(plan, cluster);
-    // A known failure fails the check, whatever else is unknown.
+    // A known failure fails the check, even if other results are unknown.
     const fails = findings.some(({ severity }) => severity === "fail");
     if (unknown.length > 0 && !fails) return { unknown: naming(unknown) };
     const rest = unknown.length === 0 ? "" : `; not checked: ${naming(unknown)}`;

@@ -72,10 +72,15 @@ function podless({ directory }: ManifestsFact, object: ManifestObject): Finding[
   }];
 }
 
-/** Whether a check may find something in Python code. Parsing is slow, so other code is not parsed. */
+/**
+ * Whether checks can find a problem in Python code. Parsing is slow, so other code is not parsed.
+ */
 const SEARCHES = [mayReadVariables, mayHaveNulls, mayNameTable, mayMakeSettings];
 
-/** Warns about a syntax error. It is no failure, since the parser does not know all of Python's syntax. */
+/**
+ * Warns about a syntax error. It is no failure, since the parser does not know all of Python's
+ * syntax.
+ */
 function unparseable(code: Code): Finding[] {
   if (code.language !== "python" || !SEARCHES.some((isSearched) => isSearched(code))) return [];
   const { error } = pythonOf(code);

@@ -90,7 +90,7 @@ function judge(
   });
 }
 
-/** Rules for other ports may be meant for the store or the Kubernetes API. */
+/** Rules for other ports may be for the store or the Kubernetes API. */
 function allowsPort(port: number): RuleFilter {
   return ({ ports }) => ports.length === 0 || ports.some((each) => each.port === port);
 }
@@ -134,7 +134,7 @@ interface Database {
   readonly namespace: string;
   /** The labels of the pods, if known. */
   readonly labels?: Labels;
-  /** The peer by which a rule of a policy selects Postgres. */
+  /** The peer of a rule that selects Postgres. */
   readonly peer: Fields;
   /** A note about what could not be checked. */
   readonly note?: string;

@@ -316,7 +316,7 @@ function keyOf({ cause: { kind, policy, path, direction } }: DeniedConnection): 
     .join(" ");
 }
 
-/** Returns the labels by which policies select the pods of a job. */
+/** Returns the path of the labels that policies use to select the pods of a job. */
 function labelsPath({ specPath }: JobWithPods): string {
   return specPath.replace(/spec$/, "metadata.labels");
 }

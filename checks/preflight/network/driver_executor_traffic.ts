@@ -15,8 +15,8 @@ import type { Actor, JobWithPods } from "./job_pods.ts";
 import { fixDenial } from "./policy_fix.ts";
 
 /**
- * Driver and executors reach each other on the ports in Spark's settings: executors register with the
- * driver, and driver and executors fetch blocks from each other.
+ * Driver and executors reach each other on the ports in Spark's settings: executors register with
+ * the driver, and driver and executors fetch blocks from each other.
  */
 export const driverExecutorTraffic: PlatformCheck = platformCheck({
   id: "driver-executor-traffic",
@@ -100,7 +100,7 @@ function portOf({ settings }: JobWithPods, key: string): number {
   return Number.isInteger(port) && port > 0 && port < 65536 ? port : DEFAULTS[key]!;
 }
 
-/** Reports a driver without the label by which policies select drivers. */
+/** Reports a driver without the label that policies use to select drivers. */
 function missingLabel(job: JobWithPods): Finding {
   const field = job.specPath.replace(/spec$/, "metadata.labels");
   const { file } = place(job.object, field);

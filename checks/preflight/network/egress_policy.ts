@@ -57,8 +57,8 @@ const WHY =
   "its client times out";
 
 /**
- * Returns whether a pod's job uses the store: a job of Spark, or one that has the address of the
- * store.
+ * Returns whether a pod's job uses the store: a Spark job, or a job with the variable
+ * S3_ENDPOINT.
  */
 function usesStore({ job }: { readonly job: JobWithPods }): boolean {
   return job.mode !== "none" || job.environment.names.has("S3_ENDPOINT");

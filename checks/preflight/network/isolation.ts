@@ -24,8 +24,8 @@ import { plural } from "../../../pipeline/progress.ts";
 
 /**
  * The policies allow no connection that the jobs do not need. Policies are additive: one broad rule
- * undoes every narrow one, and no policy can block what another policy allows. A rule that undoes the
- * isolation fails the check; a rule that is only wider than necessary is a warning.
+ * undoes every narrow one, and no policy can block what another policy allows. A rule that undoes
+ * the isolation fails the check; a rule that is only wider than necessary is a warning.
  */
 export const isolation: PlatformCheck = platformCheck({
   id: "isolation",
@@ -190,7 +190,8 @@ function onHostNetwork(network: Network): Finding[] {
 }
 
 /**
- * Returns whether an unreadable kind belongs to another API, because its name includes the group.
+ * Returns whether an unreadable kind belongs to another API. The name of such a kind includes the
+ * API group.
  */
 function isOtherApi({ kind }: Unread): boolean {
   return kind.includes(".");

@@ -11,9 +11,10 @@ import { formatSelector, type Selector, selects } from "../../kubernetes/selecto
 import { type PlatformCheck, platformCheck } from "../platform.ts";
 
 /**
- * The namespaces have the labels by which policies select them. Kubernetes sets only
- * `kubernetes.io/metadata.name`; the label `name` must be set by hand. Without a cluster, the labels of
- * a namespace that the manifests do not declare are unknown, and the check says so instead of judging.
+ * The namespaces have the labels that policies use to select them. Kubernetes sets only
+ * `kubernetes.io/metadata.name`; the label `name` must be set by hand. Without a cluster, the
+ * labels of a namespace that the manifests do not declare are unknown. The check then names the
+ * namespace as not checked.
  * With a cluster, a namespace that is neither in the cluster nor in the manifests does not exist.
  */
 export const namespaceLabels: PlatformCheck = platformCheck({

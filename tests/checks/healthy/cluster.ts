@@ -74,7 +74,7 @@ export function changed(
   });
 }
 
-/** The cluster without an object, which has to be there. */
+/** The cluster without one of its objects. */
 export function without(id: string, cluster: ClusterOpened = CLUSTER): ClusterOpened {
   const objects = cluster.objects.filter((object) => objectId(object) !== id);
   assert(objects.length < cluster.objects.length, `there is no ${id}`);
@@ -95,7 +95,7 @@ function withObjects(objects: readonly ManifestObject[], cluster: ClusterOpened)
   };
 }
 
-/** The cluster for a user who may not read a kind, in one namespace or in all. */
+/** The cluster for a user who cannot read a kind, in one namespace or in all namespaces. */
 export function forbidding(kind: string, namespace?: string): ClusterOpened {
   const isHidden = (object: ManifestObject) =>
     object.kind === kind && (namespace === undefined || object.namespace === namespace);
@@ -137,7 +137,7 @@ export async function judgeCluster(
   return results;
 }
 
-/** No manifests at all: the cluster is judged as it is. */
+/** No manifests: the checks judge the cluster as it is. */
 export const NONE: ManifestsFact = {
   directory: "",
   files: 0,

@@ -218,8 +218,8 @@ export function judge(given: DayFacts): Promise<Result[]> {
 }
 
 /**
- * Runs the whole catalog over facts, and asserts that one check has these findings and no other check
- * has any, see {@linkcode onlyFindingsOf}.
+ * Runs the whole catalog over facts, and asserts that one check has these findings and no other
+ * check has any, see {@linkcode onlyFindingsOf}.
  */
 export async function assertOnly(
   id: string,
@@ -236,8 +236,8 @@ export interface Told {
 }
 
 /**
- * Asserts that one check has these findings, told by the properties that are given, and no other check
- * has any.
+ * Asserts that one check has findings with these properties, and that no other check has
+ * findings.
  */
 export function onlyFindingsOf(
   id: string,

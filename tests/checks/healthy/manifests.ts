@@ -4,10 +4,11 @@ import { type ManifestsFact, readFile } from "../../../checks/facts/manifests.ts
 import { runChecks } from "../../../checks/runner.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 
-// The manifests of a healthy platform: ours, what the namespace of the database declares, the Secrets with
-// their values, and code that looks faulty and is not. Tests break one thing at a time.
+// The manifests of a healthy platform: ours, what the namespace of the database declares, the
+// Secrets with their values, and code that looks faulty and is not. Tests break one thing at a
+// time.
 
-/** Values that no finding may ever show. */
+/** Secret values. No finding may contain them. */
 export const SECRETS = { password: "Tr0ub4dor!x", key: "kP9-secret-key", id: "AKIAEXAMPLE7" };
 
 /** The file of the Job that most tests break. */
@@ -28,7 +29,7 @@ export const LOOKALIKE = "image/jobs/lookalikes.py";
 /** The image of the Jobs. */
 export const IMAGE = "ghcr.io/ldamasio/rbs-spark:3.5.8-phase1";
 
-/** That Job, as findings name it. */
+/** The name of the bronze Job in findings. */
 export const JOB_ID = "Job analytics-jobs/bronze-ingest-manual";
 
 const SILVER_JOB = "60-silver-transform.yaml";

@@ -84,7 +84,7 @@ export function withTable(changes: Partial<OutboxTable>): ReadyFacts {
   return { ...READY, database: { ...DATABASE, table: { ...TABLE, ...changes } } };
 }
 
-/** Facts whose database has somebody at work in it. */
+/** Facts of a database with an open transaction. */
 export function withHolders(...holders: Holder[]): ReadyFacts {
   return { ...READY, database: { ...DATABASE, holders } };
 }

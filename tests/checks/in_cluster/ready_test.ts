@@ -59,7 +59,7 @@ Deno.test("checks of a cluster: report a refused login once, with its fix, and s
   }
 });
 
-/** The checks that read a kind, by kind and, if relevant, namespace. */
+/** The checks that read each kind. A key is a kind, or a namespace and a kind. */
 const READERS: Readonly<Record<string, string[]>> = {
   Node: ["node-pool"],
   ServiceAccount: ["service-account"],

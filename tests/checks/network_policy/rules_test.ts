@@ -140,7 +140,7 @@ const PORTS: readonly (readonly [string, Spec, string, string, boolean])[] = [
   ["beyond a range", ports({ port: 80, endPort: 90 }), "near", "91", false],
   ["SCTP", ports({ protocol: "SCTP", port: 7 }), "near", "SCTP 7", true],
   ["any port of UDP", ports({ protocol: "UDP" }), "near", "UDP 1", true],
-  ["any port of UDP is none of TCP", ports({ protocol: "UDP" }), "near", "1", false],
+  ["any port of UDP, but not of TCP", ports({ protocol: "UDP" }), "near", "1", false],
   ["a name", ports({ port: "web" }), "near", "8080", true],
   ["a name has another number for each protocol", ports({ port: "web" }), "near", "9090", false],
   ["a name with its protocol", ports({ port: "web", protocol: "UDP" }), "near", "UDP 9090", true],

@@ -21,7 +21,7 @@ export interface Judge {
   bronze(): BronzeView | undefined;
   /** The last view of silver. */
   silver(): SilverView | undefined;
-  /** The ID of every event that was ever seen in bronze. */
+  /** The ID of every event that bronze has contained. */
   readonly published: ReadonlySet<string>;
 }
 
@@ -34,7 +34,7 @@ export interface JudgeOptions {
   readonly seesAll: boolean;
 }
 
-/** Creates a judge that has seen nothing yet. */
+/** Creates a judge without observations. */
 export function createJudge({ history, required, seesAll }: JudgeOptions): Judge {
   const published = new Set<string>();
   /** Each state of bronze that was seen, in order, keyed by the digest of its marker. */

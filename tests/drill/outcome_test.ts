@@ -2,7 +2,7 @@ import type { Result, Verdict } from "../../checks/finding.ts";
 import type { Report } from "../../checks/report/report.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import type { Drill } from "./drills.ts";
-import { exitCodeOf, isCaught, judge, notedIn } from "./judge.ts";
+import { exitCodeOf, isCaught, judge, notedIn } from "./outcome.ts";
 import { renderHealth, renderJson, renderOutcome, renderSummary } from "./render.ts";
 
 // When a fault counts as caught, and how the report shows it.
@@ -80,7 +80,7 @@ Deno.test("renderOutcome: shows which check caught a fault and when, or which ch
   assertStringIncludes(problem!, "problem   egress-policy is wrong");
   const missed = renderOutcome(outcome(report(result("image-deps", "fail"))), false);
   assertMatch(missed, /^MISSED +selector-trap .* others: image-deps$/m);
-  assertStringIncludes(missed, "egress-policy said nothing before the run");
+  assertStringIncludes(missed, "egress-policy reported no finding before the run");
   assertStringIncludes(missed, "image-deps, before the run: image-deps is wrong");
 });
 
@@ -90,7 +90,7 @@ Deno.test("renderSummary: counts the caught faults, and reports findings for the
   const health = notedIn(EXACT, "before");
   assertEquals(exitCodeOf([caught], health), 1);
   assertStringIncludes(renderSummary([caught], health), "the healthy platform is not");
-  assertStringIncludes(renderSummary([], health), "nothing was broken");
+  assertStringIncludes(renderSummary([], health), "no fault was injected");
   assertMatch(
     renderHealth(health, "before the drills", false),
     /^ILL before the drills: 1 finding/,
