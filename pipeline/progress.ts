@@ -39,7 +39,9 @@ export interface Observer {
  * ```
  */
 export function plural(count: number, noun: string): string {
-  return `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
+  // The first use of toLocaleString loads the data of the locale, which takes 10 ms.
+  const digits = count < 1000 ? String(count) : count.toLocaleString("en-US");
+  return `${digits} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** The number of events or rows that a message lists; it only counts the rest. */

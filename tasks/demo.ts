@@ -12,7 +12,7 @@ import { readPart } from "../pipeline/lake/parts.ts";
 import { logIn } from "../pipeline/outbox/client.ts";
 import { plural } from "../pipeline/progress.ts";
 import { runSilver } from "../pipeline/silver.ts";
-import { checkAfter } from "./cli/checking.ts";
+import { checkAfter } from "./days/check_after.ts";
 import { main } from "./cli/command.ts";
 import type { Flags } from "./cli/flags.ts";
 import { printing } from "./cli/observer.ts";

@@ -1,4 +1,5 @@
-import { POSTFLIGHT, PREFLIGHT } from "../checks/catalog.ts";
+import { POSTFLIGHT } from "../checks/postflight/catalog.ts";
+import { PREFLIGHT } from "../checks/preflight/catalog.ts";
 import { Failure } from "../pipeline/errors.ts";
 import { main } from "./cli/command.ts";
 import { print } from "./cli/terminal.ts";

@@ -1,4 +1,4 @@
-import { PREFLIGHT } from "../checks/catalog.ts";
+import { PREFLIGHT } from "../checks/preflight/catalog.ts";
 import { clusterConfig } from "../pipeline/config.ts";
 import { FORMATS, runAndReport } from "./cli/checking.ts";
 import { main } from "./cli/command.ts";

@@ -1,4 +1,5 @@
-import { POSTFLIGHT, PREFLIGHT } from "../checks/catalog.ts";
+import { POSTFLIGHT } from "../checks/postflight/catalog.ts";
+import { PREFLIGHT } from "../checks/preflight/catalog.ts";
 import { COMMAND_PAGES } from "../tasks/explain/pages.ts";
 import { assert, assertEquals, assertMatch } from "./support/assert.ts";
 

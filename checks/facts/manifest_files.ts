@@ -8,6 +8,9 @@ export interface FoundFile {
   readonly problem?: string;
 }
 
+/** Decides whether to read a file, by its name and the names in its folder. */
+export type Wanted = (name: string, siblings: ReadonlySet<string>) => boolean;
+
 /** The size of the largest file that is read, in bytes. */
 const MAX_FILE = 32 * 1024 * 1024;
 
@@ -18,12 +21,12 @@ const MAX_FILES = 10_000;
  * Reads every wanted file under a directory, in the order of their names. Follows links,
  * except a link to a folder that contains it. Skips `node_modules` and folders whose names begin with a dot.
  *
- * @param wanted whether to read a file, by its name
+ * @param wanted whether to read a file, by its name and the names in its folder
  * @throws the directory itself cannot be read
  */
 export async function* readTree(
   directory: string,
-  wanted: (name: string) => boolean,
+  wanted: Wanted,
   signal?: AbortSignal,
 ): AsyncGenerator<FoundFile> {
   let files = 0;
@@ -44,7 +47,7 @@ async function* walk(
   directory: string,
   folder: string,
   above: readonly string[],
-  wanted: (name: string) => boolean,
+  wanted: Wanted,
 ): AsyncGenerator<FoundFile> {
   const path = folder === "" ? directory : `${directory}/${folder}`;
   let entries: Deno.DirEntry[];
@@ -61,15 +64,18 @@ async function* walk(
     yield { file: folder, problem: "the link leads back to a folder that contains it" };
     return;
   }
+  const siblings = new Set(entries.map(({ name }) => name));
   for (const entry of entries.sort((a, b) => a.name < b.name ? -1 : 1)) {
     const file = folder === "" ? entry.name : `${folder}/${entry.name}`;
     const kind = entry.isSymlink ? await target(`${directory}/${file}`) : entry;
     if (kind === undefined) {
-      if (wanted(entry.name)) yield { file, problem: "the target of the link does not exist" };
+      if (wanted(entry.name, siblings)) {
+        yield { file, problem: "the target of the link does not exist" };
+      }
     } else if (kind.isDirectory) {
       if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
       yield* walk(directory, file, [...above, real], wanted);
-    } else if (wanted(entry.name)) {
+    } else if (wanted(entry.name, siblings)) {
       yield kind.isFile ? { file } : { file, problem: "not a file, but a device or a pipe" };
     }
   }

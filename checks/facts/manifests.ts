@@ -48,17 +48,13 @@ export async function gatherManifests(
   directory: string,
   signal?: AbortSignal,
 ): Promise<ManifestsFact> {
-  const files = new Map<string, FileReading>();
+  const readings: FileReading[] = [];
   try {
-    for await (const { file, text, problem } of readTree(directory, isWanted, signal)) {
-      files.set(
-        file,
+    for await (const found of readTree(directory, isWanted, signal)) {
+      const { file, text, problem = "the file was not read" } = found;
+      readings.push(
         text === undefined
-          ? {
-            objects: [],
-            scripts: [],
-            problems: [{ file, problem: problem ?? "the file was not read" }],
-          }
+          ? { objects: [], scripts: [], problems: [{ file, problem }] }
           : readFile(file, text),
       );
     }
@@ -72,9 +68,6 @@ export async function gatherManifests(
       cause: error,
     });
   }
-  const readings = [...files].flatMap(([file, reading]) =>
-    isPackageData(file, files) ? [] : [reading]
-  );
   return {
     directory,
     files: readings.length,
@@ -101,17 +94,10 @@ export function readFile(file: string, text: string): FileReading {
   };
 }
 
-/**
- * Returns whether a file is JSON in a Python package, such as `jobs/helpers/units.json`. Such a
- * file is not a manifest.
- */
-function isPackageData(file: string, files: ReadonlyMap<string, unknown>): boolean {
-  const folder = file.slice(0, file.lastIndexOf("/") + 1);
-  return file.endsWith(".json") && files.has(`${folder}__init__.py`);
-}
-
-function isWanted(name: string): boolean {
-  return /\.(ya?ml|json)$/.test(name) || languageOf(name) !== undefined;
+/** JSON in a Python package, such as `jobs/helpers/units.json`, is not a manifest. */
+function isWanted(name: string, siblings: ReadonlySet<string>): boolean {
+  if (name.endsWith(".json")) return !siblings.has("__init__.py");
+  return /\.ya?ml$/.test(name) || languageOf(name) !== undefined;
 }
 
 function message(error: unknown): string {

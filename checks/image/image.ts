@@ -1,7 +1,7 @@
 import { Failure } from "../../pipeline/errors.ts";
 import { ImageRefused, invalidImage, Malformed, Unsupported } from "./image_errors.ts";
 import { type ImageFiles, type LayerChange, layered } from "./layer_files.ts";
-import { isDigest } from "./reference.ts";
+import { fits, isDigest } from "./reference.ts";
 
 /** The contents of an image. */
 export interface Image {
@@ -239,21 +239,10 @@ export function choose({ manifests }: ImageIndex, wanted: string): Descriptor | 
     named.find(({ platform }) => fits(platform!, wanted));
 }
 
-/** Returns whether an image for the platform `offered` runs on the platform `wanted`. */
-export function fits(offered: string, wanted: string): boolean {
-  return normalizePlatform(offered) === normalizePlatform(wanted) ||
-    offered.split("/").slice(0, 2).join("/") === wanted;
-}
-
 /** Returns the platforms of an index, without entries that are not images, such as attestations. */
 export function platformsOf({ manifests }: ImageIndex): string[] {
   const named = manifests.flatMap(({ platform }) => platform ?? []);
   return [...new Set(named)].filter((each) => !each.startsWith("unknown/"));
-}
-
-/** Removes the variant `v8`, which is the default of arm64. */
-function normalizePlatform(platform: string): string {
-  return platform.replace(/^([^/]+\/arm64)\/v8$/, "$1");
 }
 
 function descriptor(value: unknown): Descriptor {

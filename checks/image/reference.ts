@@ -63,3 +63,14 @@ export function addressOf(image: string): ImageAddress {
 export function isDigest(text: unknown): text is string {
   return typeof text === "string" && /^sha256:[0-9a-f]{64}$/.test(text);
 }
+
+/** Returns whether an image for the platform `offered` runs on the platform `wanted`. */
+export function fits(offered: string, wanted: string): boolean {
+  return normalizePlatform(offered) === normalizePlatform(wanted) ||
+    offered.split("/").slice(0, 2).join("/") === wanted;
+}
+
+/** Removes the variant `v8`, which is the default of arm64. */
+function normalizePlatform(platform: string): string {
+  return platform.replace(/^([^/]+\/arm64)\/v8$/, "$1");
+}

@@ -91,7 +91,7 @@ async function readToken(path: string, { file }: Access): Promise<string> {
   return text.trim();
 }
 
-/** The credentials that the library reads from a kubeconfig's fields and files. */
+/** The credentials in the fields and files of a kubeconfig. */
 interface Credentials {
   readonly ca: string | undefined;
   readonly cert: string | undefined;
@@ -100,51 +100,65 @@ interface Credentials {
   readonly authorization: string | undefined;
 }
 
+/** Reads certificates, keys and tokens. */
+async function readCredentials(access: Access, token: string | undefined): Promise<Credentials> {
+  const { cluster, user, file } = access;
+  refuseExpiredOidc(access);
+  const read = (path: string | undefined, data: string | undefined) => {
+    if (path) return readPem(path, file);
+    return data ? Buffer.from(data, "base64").toString() : undefined;
+  };
+  const ca = await read(cluster["certificate-authority"], cluster["certificate-authority-data"]);
+  const cert = await read(user["client-certificate"], user["client-certificate-data"]);
+  const key = await read(user["client-key"], user["client-key-data"]);
+  return { ca, cert, key, authorization: await authorizationOf(access, token) };
+}
+
+/** Reads a file with PEM certificates or a key. */
+async function readPem(path: string, file: string): Promise<string> {
+  try {
+    return Buffer.from(await Deno.readFile(path)).toString();
+  } catch (error) {
+    const { name, code = name } = error as Error & { code?: string };
+    throw unreadable(path, code, file);
+  }
+}
+
+/** Returns the value of the header `authorization`: a bearer token, or basic authentication. */
+async function authorizationOf(
+  access: Access,
+  token: string | undefined,
+): Promise<string | undefined> {
+  const { username, password } = access.user;
+  const provided = access.user["auth-provider"] && await askProvider(access);
+  if (token) return `Bearer ${token}`;
+  if (provided !== undefined) return provided;
+  return username
+    ? `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`
+    : undefined;
+}
+
 /** The options for `node:https` that the library sets and this module uses. */
 interface HttpsOptions {
-  readonly ca?: Uint8Array;
-  readonly cert?: Uint8Array;
-  readonly key?: Uint8Array;
-  readonly auth?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /**
- * Reads certificates, keys and tokens with `@kubernetes/client-node`. The library takes half a second
- * to load, so it is imported here, when a cluster is opened.
+ * Reads the token of an auth provider with `@kubernetes/client-node`. The library takes half a second
+ * to load, so it is imported here, for the kubeconfigs that need it.
  */
-async function readCredentials(access: Access, token: string | undefined): Promise<Credentials> {
+async function askProvider(access: Access): Promise<string | undefined> {
+  const { user, file, userName } = access;
   const { KubeConfig } = await import("@kubernetes/client-node");
-  const { cluster, user, file, userName } = access;
-  refuseExpiredOidc(access);
   const config = new KubeConfig();
-  config.loadFromOptions({
-    clusters: [{
-      name: "cluster",
-      server: access.server,
-      caFile: cluster["certificate-authority"],
-      caData: cluster["certificate-authority-data"],
-    }],
-    users: [{
-      name: "user",
-      token,
-      username: user.username,
-      password: user.password,
-      certFile: user["client-certificate"],
-      certData: user["client-certificate-data"],
-      keyFile: user["client-key"],
-      keyData: user["client-key-data"],
-      authProvider: user["auth-provider"],
-    }],
-    contexts: [{ name: "context", cluster: "cluster", user: "user" }],
-    currentContext: "context",
-  });
+  config.loadFromClusterAndUser(
+    { name: "cluster", server: access.server, skipTLSVerify: false },
+    { name: "user", authProvider: user["auth-provider"] },
+  );
   const options: HttpsOptions = {};
   await config.applyToHTTPSOptions(options).catch((error) => {
     const { code, path } = error as { code?: string; path?: string };
-    if (path !== undefined) {
-      throw invalidKubeconfig(file, `its file ${path} cannot be read (${code})`);
-    }
+    if (path !== undefined) throw unreadable(path, code, file);
     // The library's own message can hold a secret.
     const provider = JSON.stringify(user["auth-provider"]?.name ?? "");
     throw invalidKubeconfig(
@@ -153,14 +167,11 @@ async function readCredentials(access: Access, token: string | undefined): Promi
       "Log in again with the provider's own tool, or replace auth-provider with an exec plugin.",
     );
   });
-  const text = (bytes?: Uint8Array) => bytes && Buffer.from(bytes).toString();
-  const basic = options.auth && `Basic ${Buffer.from(options.auth).toString("base64")}`;
-  return {
-    ca: text(options.ca),
-    cert: text(options.cert),
-    key: text(options.key),
-    authorization: options.headers?.Authorization ?? basic,
-  };
+  return options.headers?.Authorization;
+}
+
+function unreadable(path: string, code: string | undefined, file: string): Error {
+  return invalidKubeconfig(file, `its file ${path} cannot be read (${code})`);
 }
 
 /**

@@ -1,8 +1,4 @@
 import type { AnyCheck } from "../../checks/check.ts";
-import { POSTFLIGHT } from "../../checks/catalog.ts";
-import { gatherBronze } from "../../checks/facts/bronze.ts";
-import { gatherSilver } from "../../checks/facts/silver.ts";
-import { gatherSource } from "../../checks/facts/outbox_day.ts";
 import { renderCommands } from "../../checks/report/github.ts";
 import { renderJson, renderJsonLine } from "../../checks/report/json.ts";
 import { renderJunit } from "../../checks/report/junit.ts";
@@ -10,10 +6,6 @@ import { renderResult, renderSummary } from "../../checks/report/text.ts";
 import type { Report } from "../../checks/report/report.ts";
 import { type Gatherers, runChecks } from "../../checks/runner.ts";
 import { exitCode } from "./exit_code.ts";
-import type { DatabaseConfig, LakeConfig } from "../../pipeline/config.ts";
-import type { Day } from "../../pipeline/contract/window.ts";
-import type { Lake } from "../../pipeline/lake/lake.ts";
-import { openLake } from "../../pipeline/lake/open.ts";
 import { clearStatus, colourWanted, print, showStatus } from "./terminal.ts";
 
 /** The output formats of a report. */
@@ -85,41 +77,4 @@ export async function runAndReport(
 
 function printIfAny(lines: string): void {
   if (lines !== "") print(lines.trimEnd());
-}
-
-/** Options for the checks after a run. */
-export interface AfterOptions extends CheckingOptions {
-  readonly database: DatabaseConfig;
-  readonly lake: LakeConfig;
-  readonly day: Day;
-  /** Milliseconds without any data after which the database session fails. */
-  readonly silence?: number | undefined;
-}
-
-/** Runs the checks after a run and prints the report. */
-export function checkAfter(
-  { database, lake, day, silence, ...options }: AfterOptions,
-): Promise<Report> {
-  const gatherers: Gatherers = {
-    source: (signal) =>
-      withLake(lake, signal, (opened) => gatherSource(database, opened, day, signal, silence)),
-    bronze: (signal) => withLake(lake, signal, (opened) => gatherBronze(opened, day)),
-    silver: (signal) => withLake(lake, signal, (opened) => gatherSilver(opened, day)),
-  };
-  const status = `reading ${day} from the outbox and the lake …`;
-  const subject = { command: "postflight", date: day, status, checks: POSTFLIGHT, gatherers };
-  return runAndReport(subject, options);
-}
-
-async function withLake<T>(
-  config: LakeConfig,
-  signal: AbortSignal,
-  use: (lake: Lake) => Promise<T>,
-): Promise<T> {
-  const lake = openLake(config, signal);
-  try {
-    return await use(lake);
-  } finally {
-    lake.close();
-  }
 }

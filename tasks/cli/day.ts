@@ -1,7 +1,5 @@
 import { clockDecides, databaseConfig, dayBy, requestedDays } from "../../pipeline/config.ts";
 import { type Day, dayOf } from "../../pipeline/contract/window.ts";
-import { connect } from "../../pipeline/outbox/connection.ts";
-import { databaseClock } from "../../pipeline/outbox/fence.ts";
 import { EXIT_CODES_HELP } from "./exit_code.ts";
 import type { Flags } from "./flags.ts";
 
@@ -15,6 +13,10 @@ export async function dayFor(flags: Flags): Promise<Day> {
 }
 
 async function databaseToday(): Promise<Day> {
+  const [{ connect }, { databaseClock }] = await Promise.all([
+    import("../../pipeline/outbox/connection.ts"),
+    import("../../pipeline/outbox/fence.ts"),
+  ]);
   const connection = await connect(databaseConfig());
   try {
     return dayOf(await databaseClock(connection));

@@ -1,7 +1,7 @@
-import { type ClusterFact, type ClusterOpened, gatherCluster } from "../../checks/facts/cluster.ts";
-import { type DatabaseFact, gatherDatabase } from "../../checks/facts/database.ts";
-import { type Credentials, gatherImages, type ImageFact } from "../../checks/facts/image.ts";
-import { gatherLake, type LakeFact } from "../../checks/facts/lake.ts";
+import type { ClusterFact, ClusterOpened } from "../../checks/facts/cluster.ts";
+import type { DatabaseFact } from "../../checks/facts/database.ts";
+import type { Credentials, ImageFact } from "../../checks/facts/image.ts";
+import type { LakeFact } from "../../checks/facts/lake.ts";
 import { gatherManifests, type ManifestsFact } from "../../checks/facts/manifests.ts";
 import { isRefusal, type Refusal, refusal } from "../../checks/facts/refusal.ts";
 import { imagesOf, requestsFor } from "../../checks/preflight/image/image_uses.ts";
@@ -15,7 +15,6 @@ import {
   lakeOfSecret,
   type SecretTexts,
 } from "../../pipeline/cluster/job_secrets.ts";
-import { openCluster } from "../../pipeline/cluster/open.ts";
 import type { ClusterConfig } from "../../pipeline/cluster/locate_kubeconfig.ts";
 import {
   cacheFolder,
@@ -23,6 +22,7 @@ import {
   databaseConfig,
   dockerConfigFile,
   isDirectoryLake,
+  type LakeConfig,
   lakeConfig,
   sealGrace,
   unsetForDatabase,
@@ -35,7 +35,9 @@ import {
 } from "../../pipeline/contract/cluster_names.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { FactChoice } from "./preflight_options.ts";
-import { throughCluster } from "./through_cluster.ts";
+
+// The modules that reach a cluster, registries, Postgres and S3 take most of the time to start.
+// Therefore a gatherer imports its module when the fact is gathered.
 
 /** The sources of the facts for preflight. */
 export interface Sources {
@@ -112,6 +114,10 @@ function clusterOf(
 ): Gatherer<ClusterFact> | Absent {
   if ("absent" in cluster) return cluster;
   return shared(async (signal) => {
+    const [{ gatherCluster }, { openCluster }] = await Promise.all([
+      import("../../checks/facts/cluster.ts"),
+      import("../../pipeline/cluster/open.ts"),
+    ]);
     const { objects } = typeof manifests === "function" && chosen.has("manifests")
       ? await manifests(signal)
       : { objects: [] };
@@ -143,6 +149,7 @@ function imageOf(
     const uses = isRead ? imagesOf(platformOf(files, opened).tree) : [];
     const own = opened === undefined ? await ownCredentials() : [];
     const architecture = opened && poolPlatform(opened.objects);
+    const { gatherImages } = await import("../../checks/facts/image.ts");
     return await gatherImages(requestsFor(uses, own), {
       ...(architecture === undefined ? {} : { platform: architecture }),
       ...(archive === undefined ? {} : { archive }),
@@ -154,13 +161,18 @@ function imageOf(
 }
 
 function databaseOf(sources: Sources, { cluster }: Platforms): Gatherer<DatabaseFact> | Absent {
-  const look = (config: DatabaseConfig, signal: AbortSignal) =>
-    throughCluster(
+  const look = async (config: DatabaseConfig, signal: AbortSignal) => {
+    const [{ gatherDatabase }, { throughCluster }] = await Promise.all([
+      import("../../checks/facts/database.ts"),
+      import("./through_cluster.ts"),
+    ]);
+    return await throughCluster(
       sources,
       config,
       signal,
       (reached) => gatherDatabase(reached, sealGrace(), signal),
     );
+  };
   if (sources.credentials === "cluster") {
     return bySecret(
       cluster,
@@ -176,16 +188,20 @@ function databaseOf(sources: Sources, { cluster }: Platforms): Gatherer<Database
 }
 
 function lakeOf({ credentials }: Sources, { cluster }: Platforms): Gatherer<LakeFact> | Absent {
+  const look = async (config: LakeConfig, signal: AbortSignal) => {
+    const { gatherLake } = await import("../../checks/facts/lake.ts");
+    return await gatherLake(config, signal);
+  };
   if (credentials === "cluster") {
     return bySecret(
       cluster,
       LAKE_SECRET,
-      (texts, signal) => gatherLake(lakeOfSecret(texts), signal),
+      (texts, signal) => look(lakeOfSecret(texts), signal),
     );
   }
   return unlessUnset(unsetForLake(), () => {
     const config = lakeConfig();
-    return (signal) => gatherLake(config, signal);
+    return (signal) => look(config, signal);
   });
 }
 

@@ -1,4 +1,4 @@
-import { PREFLIGHT } from "../../checks/catalog.ts";
+import { PREFLIGHT } from "../../checks/preflight/catalog.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Flags } from "./flags.ts";
 

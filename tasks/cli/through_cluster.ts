@@ -1,5 +1,4 @@
 import type { Absent } from "../../checks/runner.ts";
-import { openCluster } from "../../pipeline/cluster/open.ts";
 import { forwardToService, serviceOfHost } from "../../pipeline/cluster/port_forward.ts";
 import type { ClusterConfig } from "../../pipeline/cluster/locate_kubeconfig.ts";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
@@ -39,6 +38,7 @@ export async function throughCluster<T>(
       remedy,
     });
   }
+  const { openCluster } = await import("../../pipeline/cluster/open.ts");
   const opened = await openCluster(cluster);
   try {
     const forward = await forwardToService(opened, service, config.port, { signal });

@@ -16,7 +16,7 @@ import { colourWanted, paint, print } from "../cli/terminal.ts";
 import { type DayResult, renderDays } from "./table.ts";
 import { runBronze } from "../../pipeline/bronze.ts";
 import { runSilver } from "../../pipeline/silver.ts";
-import { checkAfter } from "../cli/checking.ts";
+import { checkAfter } from "./check_after.ts";
 
 // What bronze, silver, postflight and run do. It runs in a worker that may reach the database and the
 // lake, and nothing else.

@@ -1,4 +1,4 @@
-import { POSTFLIGHT } from "../../checks/catalog.ts";
+import { POSTFLIGHT } from "../../checks/postflight/catalog.ts";
 import { gatherBronze } from "../../checks/facts/bronze.ts";
 import { gatherSilver } from "../../checks/facts/silver.ts";
 import { gatherSource } from "../../checks/facts/outbox_day.ts";

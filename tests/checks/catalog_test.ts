@@ -1,4 +1,4 @@
-import { POSTFLIGHT } from "../../checks/catalog.ts";
+import { POSTFLIGHT } from "../../checks/postflight/catalog.ts";
 import { exitCode } from "../../tasks/cli/exit_code.ts";
 import { facts, HEALTHY, judge, recommit, unpublished } from "./healthy/day.ts";
 import { BRONZE, SILVER } from "./healthy/day.ts";

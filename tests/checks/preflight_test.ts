@@ -1,4 +1,4 @@
-import { PREFLIGHT } from "../../checks/catalog.ts";
+import { PREFLIGHT } from "../../checks/preflight/catalog.ts";
 import { factsOf } from "../../checks/runner.ts";
 import { exitCode } from "../../tasks/cli/exit_code.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";

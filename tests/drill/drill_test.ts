@@ -1,4 +1,5 @@
-import { POSTFLIGHT, PREFLIGHT } from "../../checks/catalog.ts";
+import { POSTFLIGHT } from "../../checks/postflight/catalog.ts";
+import { PREFLIGHT } from "../../checks/preflight/catalog.ts";
 import { until } from "../cluster/until.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { runTask, startTask } from "../support/task.ts";

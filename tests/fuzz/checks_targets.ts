@@ -1,4 +1,4 @@
-import { PREFLIGHT } from "../../checks/catalog.ts";
+import { PREFLIGHT } from "../../checks/preflight/catalog.ts";
 import type { AnyCheck, Facts } from "../../checks/check.ts";
 import { readFile } from "../../checks/facts/manifests.ts";
 import { parseAddress, parseCidr } from "../../checks/network_policy/address.ts";

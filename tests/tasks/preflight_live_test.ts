@@ -1,4 +1,4 @@
-import { PREFLIGHT } from "../../checks/catalog.ts";
+import { PREFLIGHT } from "../../checks/preflight/catalog.ts";
 import { faultyProxy } from "../cluster/faulty_proxy.ts";
 import { type Access, kubeconfig } from "../cluster/kubeconfig.ts";
 import { until } from "../cluster/until.ts";

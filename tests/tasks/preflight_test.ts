@@ -1,6 +1,6 @@
 import type { DatabaseConfig, S3Config } from "../../pipeline/config.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
-import { PREFLIGHT } from "../../checks/catalog.ts";
+import { PREFLIGHT } from "../../checks/preflight/catalog.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { type ObjectStore, startObjectStore } from "../support/object_store.ts";

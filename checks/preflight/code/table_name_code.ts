@@ -77,7 +77,7 @@ export function isNearMiss(name: string): boolean {
   const plain = /^["`].*["`]$/.test(table) ? table.slice(1, -1) : table.toLowerCase();
   if (plain === OUTBOX_TABLE) return false;
   const letters = plain.toLowerCase().replace(/[^a-z0-9]/g, "");
-  return /stopevents?$/.test(letters) || distance(plain.toLowerCase(), OUTBOX_TABLE) <= 2;
+  return /stopevents?$/.test(letters) || distance(plain.toLowerCase(), OUTBOX_TABLE) <= NEAR;
 }
 
 /**
@@ -99,18 +99,31 @@ function nearMiss(place: Place, name: string): Finding {
   };
 }
 
-/** The number of letters to change, add or remove; a swap of two neighbours counts as one. */
+/** The most letters that a near miss differs by. */
+const NEAR = 2;
+
+/**
+ * The number of letters to change, add or remove; a swap of two neighbours counts as one. Any number
+ * above {@linkcode NEAR} means a larger distance.
+ */
 function distance(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > 2) return 3;
+  if (Math.abs(a.length - b.length) > NEAR) return NEAR + 1;
   const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
+  let least = 0;
   for (let i = 1; i <= a.length; i++) {
     const [above, row] = [rows[i - 1]!, [i]];
+    const leastAbove = least;
+    least = i;
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      row[j] = Math.min(above[j]! + 1, row[j - 1]! + 1, above[j - 1]! + same);
+      let best = Math.min(above[j]! + 1, row[j - 1]! + 1, above[j - 1]! + same);
       const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (swapped) row[j] = Math.min(row[j]!, rows[i - 2]![j - 2]! + 1);
+      if (swapped) best = Math.min(best, rows[i - 2]![j - 2]! + 1);
+      row[j] = best;
+      least = Math.min(least, best);
     }
+    // The next rows have no smaller number than this row, or than the row above and one swap.
+    if (Math.min(least, leastAbove + 1) > NEAR) return NEAR + 1;
     rows.push(row);
   }
   return rows.at(-1)!.at(-1)!;

@@ -1,4 +1,4 @@
-import { PREFLIGHT } from "../../../checks/catalog.ts";
+import { PREFLIGHT } from "../../../checks/preflight/catalog.ts";
 import type { Result } from "../../../checks/finding.ts";
 import { type ClusterFact, gatherCluster } from "../../../checks/facts/cluster.ts";
 import { runChecks } from "../../../checks/runner.ts";

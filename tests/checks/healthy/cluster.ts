@@ -1,5 +1,5 @@
 import { Failure } from "../../../pipeline/errors.ts";
-import { PREFLIGHT } from "../../../checks/catalog.ts";
+import { PREFLIGHT } from "../../../checks/preflight/catalog.ts";
 import type { Finding, Result } from "../../../checks/finding.ts";
 import type { ClusterFact, ClusterOpened } from "../../../checks/facts/cluster.ts";
 import { scheduledPodsOf } from "../../../checks/facts/cluster/objects.ts";

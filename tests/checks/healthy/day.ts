@@ -1,4 +1,4 @@
-import { POSTFLIGHT } from "../../../checks/catalog.ts";
+import { POSTFLIGHT } from "../../../checks/postflight/catalog.ts";
 import type { Facts } from "../../../checks/check.ts";
 import type { Finding, Result, Verdict } from "../../../checks/finding.ts";
 import type { BronzeFact, LastEvent } from "../../../checks/facts/bronze.ts";

@@ -1,4 +1,4 @@
-import { PREFLIGHT } from "../../../checks/catalog.ts";
+import { PREFLIGHT } from "../../../checks/preflight/catalog.ts";
 import type { Finding, Result } from "../../../checks/finding.ts";
 import { type ManifestsFact, readFile } from "../../../checks/facts/manifests.ts";
 import { runChecks } from "../../../checks/runner.ts";

@@ -1,5 +1,5 @@
 import { Failure } from "../../../pipeline/errors.ts";
-import { PREFLIGHT } from "../../../checks/catalog.ts";
+import { PREFLIGHT } from "../../../checks/preflight/catalog.ts";
 import type { Facts } from "../../../checks/check.ts";
 import type { Finding, Result } from "../../../checks/finding.ts";
 import type { DatabaseOpened } from "../../../checks/facts/database.ts";

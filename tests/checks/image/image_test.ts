@@ -1,12 +1,12 @@
 import {
   choose,
-  fits,
   type ImageIndex,
   parseConfig,
   parseManifest,
   platformsOf,
 } from "../../../checks/image/image.ts";
 import { Malformed } from "../../../checks/image/image_errors.ts";
+import { fits } from "../../../checks/image/reference.ts";
 import { assertEquals, assertThrows } from "../../support/assert.ts";
 import { imageOf, indexOf } from "../../support/images.ts";
 

@@ -1,0 +1,31 @@
+import { bronzeCommitted } from "./bronze/bronze_committed.ts";
+import { bronzeParts, orphanParts, silverParts } from "./parts.ts";
+import type { AnyCheck } from "../check.ts";
+import { eventTypes } from "./bronze/event_types.ts";
+import { fillPrice } from "./silver/fill_price.ts";
+import { parquetSchema, parquetVoid } from "./parquet.ts";
+import { quarantine } from "./bronze/quarantine.ts";
+import { rowCounts } from "./bronze/row_counts.ts";
+import { silverCurrent } from "./silver/silver_current.ts";
+import { silverRows } from "./silver/silver_rows.ts";
+import { silverStatus } from "./silver/silver_status.ts";
+
+/**
+ * The checks after a run, in the order of the report. A check comes after the checks whose failure
+ * makes it skip.
+ */
+export const POSTFLIGHT: readonly AnyCheck[] = [
+  bronzeCommitted,
+  bronzeParts,
+  rowCounts,
+  quarantine,
+  silverCurrent,
+  silverParts,
+  parquetSchema,
+  parquetVoid,
+  orphanParts,
+  eventTypes,
+  silverRows,
+  silverStatus,
+  fillPrice,
+];

@@ -1,0 +1,48 @@
+import { gatherBronze } from "../../checks/facts/bronze.ts";
+import { gatherSource } from "../../checks/facts/outbox_day.ts";
+import { gatherSilver } from "../../checks/facts/silver.ts";
+import { POSTFLIGHT } from "../../checks/postflight/catalog.ts";
+import type { Report } from "../../checks/report/report.ts";
+import type { Gatherers } from "../../checks/runner.ts";
+import type { DatabaseConfig, LakeConfig } from "../../pipeline/config.ts";
+import type { Day } from "../../pipeline/contract/window.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
+import { type CheckingOptions, runAndReport } from "../cli/checking.ts";
+
+/** Options for the checks after a run. */
+export interface AfterOptions extends CheckingOptions {
+  readonly database: DatabaseConfig;
+  readonly lake: LakeConfig;
+  readonly day: Day;
+  /** Milliseconds without any data after which the database session fails. */
+  readonly silence?: number | undefined;
+}
+
+/** Runs the checks after a run and prints the report. */
+export function checkAfter(
+  { database, lake, day, silence, ...options }: AfterOptions,
+): Promise<Report> {
+  const gatherers: Gatherers = {
+    source: (signal) =>
+      withLake(lake, signal, (opened) => gatherSource(database, opened, day, signal, silence)),
+    bronze: (signal) => withLake(lake, signal, (opened) => gatherBronze(opened, day)),
+    silver: (signal) => withLake(lake, signal, (opened) => gatherSilver(opened, day)),
+  };
+  const status = `reading ${day} from the outbox and the lake …`;
+  const subject = { command: "postflight", date: day, status, checks: POSTFLIGHT, gatherers };
+  return runAndReport(subject, options);
+}
+
+async function withLake<T>(
+  config: LakeConfig,
+  signal: AbortSignal,
+  use: (lake: Lake) => Promise<T>,
+): Promise<T> {
+  const lake = openLake(config, signal);
+  try {
+    return await use(lake);
+  } finally {
+    lake.close();
+  }
+}
