@@ -243,3 +243,17 @@ for (
     assertEquals(planned!.action, action);
   });
 }
+
+Deno.test("planOf does not change an object that is being deleted", () => {
+  const wanted = object(POLICY);
+  const { metadata } = wanted.value;
+  const live = {
+    ...wanted,
+    value: {
+      ...wanted.value,
+      metadata: { ...metadata as object, deletionTimestamp: "2026-01-01T00:00:00Z" },
+    },
+  };
+  const [planned] = planOf({ objects: [live], trials: [{ object: wanted }], unread: [] });
+  assertEquals([planned!.action, planned!.reason], ["going", "it is being removed"]);
+});

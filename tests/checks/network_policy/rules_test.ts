@@ -344,3 +344,40 @@ Deno.test("matrixOf joins ports that follow or overlap each other, and no others
     SCTP: [],
   });
 });
+
+Deno.test("evaluate matches an ipBlock with every address of a running pod", () => {
+  const isAllowed = (cidr: string) => {
+    const cluster = clusterWith(peers({ ipBlock: { cidr } }));
+    return evaluate(cluster, flow(cluster, "self", "live", "80")).allowed;
+  };
+  assertEquals(isAllowed("10.1.2.3/32"), true);
+  assertEquals(isAllowed("fd00::/8"), true);
+  assertEquals(isAllowed("10.1.2.4/32"), false);
+});
+
+Deno.test("missesOf explains that no selector matches a pod on its node's network", () => {
+  const cluster = clusterWith(peers({ namespaceSelector: {} }));
+  const asked = flow(cluster, "self", "host", "80");
+  assertEquals(missesOf(cluster, asked, evaluate(cluster, asked).egress).map(({ why }) => why), [[
+    "spec.egress[0].to[0]: b/Pod/host uses its node's network, where no selector matches it",
+  ]]);
+});
+
+Deno.test("readCluster adds the labels of the Job controller, except with manualSelector", () => {
+  const labels = (more: object) => {
+    const value = {
+      apiVersion: "batch/v1",
+      kind: "Job",
+      metadata: meta("copy", "a"),
+      spec: { template: { spec: { containers: [] } }, ...more },
+    };
+    return [...readCluster([{ value }]).cluster.pods[0]!.labels.keys()];
+  };
+  assertEquals(labels({}), [
+    "job-name",
+    "batch.kubernetes.io/job-name",
+    "controller-uid",
+    "batch.kubernetes.io/controller-uid",
+  ]);
+  assertEquals(labels({ manualSelector: true }), []);
+});
