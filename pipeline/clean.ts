@@ -3,7 +3,6 @@ import {
   bronzeMarkerKey,
   bronzePrefix,
   isPart,
-  SILVER_PREFIX,
   silverFolderPattern,
   silverMarkerKey,
   STAGING_PREFIXES,
@@ -11,7 +10,7 @@ import {
 import type { Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { ABANDONED_AFTER } from "./lake/lifetimes.ts";
-import { listFolders } from "./lake/commit.ts";
+import { listFolders, listSilverDay } from "./lake/commit.ts";
 import type { Lake, ObjectEntry } from "./lake/lake.ts";
 import { readMarker } from "./lake/marker.ts";
 import { folderOf } from "./lake/parts.ts";
@@ -150,7 +149,7 @@ async function bronzeObjects(lake: Lake, day: Day): Promise<LayerObjects> {
 
 async function silverObjects(lake: Lake, day: Day): Promise<LayerObjects> {
   const marker = await readMarker(lake, "silver", silverMarkerKey(day), day);
-  const listed = await lake.list(SILVER_PREFIX);
+  const listed = await listSilverDay(lake, day);
   const ofDay = silverFolderPattern(day);
   return {
     layer: "silver",

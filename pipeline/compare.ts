@@ -12,7 +12,7 @@ import { Failure } from "./errors.ts";
 import { listFolders } from "./lake/commit.ts";
 import type { BronzeCommit, Part, SilverCommit } from "./lake/marker.ts";
 import { openPart } from "./lake/parquet_reader.ts";
-import { damaged, type NewPart, readPart } from "./lake/parts.ts";
+import { damaged, fetchParts, type NewPart } from "./lake/parts.ts";
 import { eachRow, type Order, type Row, storedRows } from "./merge.ts";
 import { NAMED } from "./progress.ts";
 
@@ -98,16 +98,21 @@ export async function compareWindow(
   let index = 0;
   let next = await expected.next();
   const amended = parts.some(({ amendment }) => amendment !== undefined);
-  while (!amended && !next.done && isSame(next.value, parts[index])) {
-    await readPart(lake, parts[index]!); // what is stored may have been changed since
-    index++;
-    next = await expected.next();
+  const stored = fetchParts(lake, parts);
+  try {
+    while (!amended && !next.done && isSame(next.value, parts[index])) {
+      await stored.next(); // verifies the digest: what is stored may have been changed since
+      index++;
+      next = await expected.next();
+    }
+  } finally {
+    await stored.return(undefined);
   }
   if (next.done && index === parts.length) return NONE;
   const names = layer.columns.map(({ name }) => name);
   const source = readBackRows(next, expected, names);
-  const stored = storedRows(lake, parts.slice(index), names, layer.compare);
-  return await differences(source, stored, layer, published.layer);
+  const rows = storedRows(lake, parts.slice(index), names, layer.compare);
+  return await differences(source, rows, layer, published.layer);
 }
 
 function isSame(ours: NewPart, stored: Part | undefined): boolean {

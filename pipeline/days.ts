@@ -8,13 +8,13 @@ import {
 import { type Day, type DayRange, isWithin, parseDay } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { isPart } from "./contract/keys.ts";
-import type { Lake, ObjectEntry } from "./lake/lake.ts";
+import { type Lake, type ObjectEntry, REQUESTS_IN_FLIGHT } from "./lake/lake.ts";
 import { type BronzeCommit, readMarker, type SilverCommit } from "./lake/marker.ts";
 import { folderOf } from "./lake/parts.ts";
 import { inParallel } from "./parallel.ts";
 
-/** Number of markers to read concurrently. Markers are small, so network latency dominates. */
-const MARKERS_AT_ONCE = 32;
+/** The number of days to read concurrently. Each has two markers. */
+const DAYS_AT_ONCE = REQUESTS_IN_FLIGHT / 2;
 
 /** The state of one layer on one day, from its commit marker. */
 export type LayerDay<C> =
@@ -77,7 +77,7 @@ export async function readDays(lake: Lake, range: DayRange = {}): Promise<LakeDa
     .filter((day) => day !== undefined)
     .filter((day) => isWithin(day, range))
     .sort();
-  return await inParallel(days, (day) => readDay(lake, day, objects.get(day)!), MARKERS_AT_ONCE);
+  return await inParallel(days, (day) => readDay(lake, day, objects.get(day)!), DAYS_AT_ONCE);
 }
 
 /**

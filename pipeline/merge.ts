@@ -2,7 +2,7 @@ import type { Value } from "./contract/column.ts";
 import type { Lake } from "./lake/lake.ts";
 import type { Part } from "./lake/marker.ts";
 import type { FileGroup, PartReader } from "./lake/parquet_reader.ts";
-import { damaged, readPart } from "./lake/parts.ts";
+import { damaged, fetchParts, openFetched } from "./lake/parts.ts";
 
 // An amended window has several sequences of parts: one from the first publication, and one from
 // each amendment. Each sequence is in the layer's order. Merging them gives one sequence in that
@@ -82,12 +82,12 @@ async function* rowsOf(
   parts: readonly Part[],
   names: readonly string[],
 ): AsyncGenerator<Row> {
-  for (const part of parts) {
-    const reader = await readPart(lake, part);
+  for await (const fetched of fetchParts(lake, parts)) {
+    const reader = openFetched(lake, fetched);
     try {
       yield* eachRow(reader.groups(names));
     } catch (error) {
-      throw damaged(lake, part, (error as Error).message);
+      throw damaged(lake, fetched.part, (error as Error).message);
     }
   }
 }

@@ -1,8 +1,9 @@
-/** Number of requests that a run has in flight at the same time. */
+/** The default number of concurrent promises. */
 const PARALLEL = 4;
 
 /**
  * Maps items with a limited number of concurrent promises. Results keep the order of the items.
+ * After the first failure, no further work starts.
  *
  * @param atOnce the number of concurrent promises
  *
@@ -20,11 +21,82 @@ export async function inParallel<T, R>(
 ): Promise<R[]> {
   const results = new Array<R>(items.length);
   const queue = items.entries();
+  let failed = false;
   const worker = async () => {
-    for (const [i, item] of queue) results[i] = await work(item);
+    for (const [i, item] of queue) {
+      if (failed) return;
+      try {
+        results[i] = await work(item);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
   };
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
   return results;
+}
+
+/** The bounds of {@linkcode readAhead}. */
+export interface AheadLimits<T> {
+  /** The number of results that are in progress or wait, besides the one that the caller has. */
+  readonly count: number;
+  /** The total size of these results. A single result may be larger. */
+  readonly size: number;
+  /** The size of the result of an item. */
+  sizeOf(item: T): number;
+}
+
+/**
+ * Maps items in their order. While the caller handles a result, the work for the next items
+ * continues. After the caller stops, or after a failure, the generator waits for the work in
+ * progress.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readAhead } from "./parallel.ts";
+ * const squares = readAhead([1, 2, 3], (n) => Promise.resolve(n * n), {
+ *   count: 2,
+ *   size: 100,
+ *   sizeOf: (n) => n,
+ * });
+ * assertEquals(await Array.fromAsync(squares), [1, 4, 9]);
+ * ```
+ */
+export async function* readAhead<T, R>(
+  items: Iterable<T>,
+  work: (item: T) => Promise<R>,
+  { count, size, sizeOf }: AheadLimits<T>,
+): AsyncGenerator<R> {
+  const waiting = Iterator.from(items);
+  const started: { readonly result: Promise<R>; readonly bytes: number }[] = [];
+  let next = waiting.next();
+  let total = 0;
+  const start = () => {
+    while (!next.done) {
+      const bytes = sizeOf(next.value);
+      const full = started.length >= count || total + bytes > size;
+      if (full && started.length > 0) return;
+      const result = work(next.value);
+      result.catch(() => {}); // the caller gets the error in the order of the items
+      started.push({ result, bytes });
+      total += bytes;
+      next = waiting.next();
+    }
+  };
+  try {
+    for (start(); started.length > 0;) {
+      const { result, bytes } = started[0]!;
+      const done = await result;
+      started.shift();
+      total -= bytes;
+      start();
+      yield done;
+    }
+  } finally {
+    await Promise.allSettled(started.map(({ result }) => result));
+  }
 }
 
 /**

@@ -70,8 +70,8 @@ const REPEATED = 5;
 export async function gatherBronze(lake: Lake, day: Day): Promise<BronzeFact> {
   const markerKey = bronzeMarkerKey(day);
   const read = () => readMarker(lake, "bronze", markerKey, day);
-  const prefix = bronzePrefix(day);
-  const source = { day, markerKey, read, prefix, ofDay: () => true, columns: COLUMNS };
+  const list = () => lake.list(bronzePrefix(day));
+  const source = { day, markerKey, read, list, columns: COLUMNS };
   const fact = await gatherLakeDay<BronzeCommit, Collected>(lake, "bronze", source, begin);
   const past = new Set<string>();
   if (fact.marker === undefined) return { ...fact, past };

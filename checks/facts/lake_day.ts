@@ -3,7 +3,13 @@ import type { Column } from "../../pipeline/contract/column.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { isPart } from "../../pipeline/contract/keys.ts";
-import type { Lake, ObjectEntry } from "../../pipeline/lake/lake.ts";
+import {
+  type Lake,
+  type ObjectEntry,
+  REQUESTS_IN_FLIGHT,
+  type StoredObject,
+} from "../../pipeline/lake/lake.ts";
+import { readAhead } from "../../pipeline/parallel.ts";
 import type { BronzeCommit, Part, SilverCommit, StoredMarker } from "../../pipeline/lake/marker.ts";
 import {
   type FileColumn,
@@ -43,10 +49,8 @@ export interface LakeDaySource<C> {
   readonly markerKey: string;
   /** Reads the commit marker. */
   readonly read: () => Promise<StoredMarker<C> | undefined>;
-  /** The key prefix of the day's objects. Objects of other days may share the prefix. */
-  readonly prefix: string;
-  /** Returns whether a key with this prefix belongs to the day. */
-  readonly ofDay: (key: string) => boolean;
+  /** Lists the objects of the day. */
+  readonly list: () => Promise<readonly ObjectEntry[]>;
   /** The columns to collect, in order. */
   readonly columns: readonly Column[];
 }
@@ -58,7 +62,8 @@ export interface LakeDaySource<C> {
 export const ATTEMPTS = 3;
 
 /**
- * Reads the marker, the listing and the parts of a day, with one part in memory at a time.
+ * Reads the marker, the listing and the parts of a day. While one part is handled, the next ones are
+ * read: several small parts, or one large part.
  *
  * @param begin starts a collection; called again for each attempt
  * @throws {Failure} the lake is unreachable or refuses a request
@@ -74,11 +79,10 @@ export async function gatherLakeDay<C extends BronzeCommit | SilverCommit, T>(
     const { marker, problem } = await readStored(source.read);
     const { collect, finish } = begin();
     const parts: PartFact[] = [];
-    for (const part of marker?.commit.parts ?? []) {
-      parts.push(await gatherPart(lake, part, source.columns, collect));
+    for await (const [part, object] of readObjects(lake, marker?.commit.parts ?? [])) {
+      parts.push(await gatherPart(part, object, source.columns, collect));
     }
-    const listed = (await lake.list(source.prefix))
-      .filter(({ key }) => isPart(key) && source.ofDay(key));
+    const listed = (await source.list()).filter(({ key }) => isPart(key));
     const listedAt = Date.now();
     // The listing is newer than the marker, so parts of a newer marker would look like orphans. If
     // the marker changed, read again.
@@ -116,6 +120,21 @@ export async function readStored<C>(
   }
 }
 
+/** The total size of the parts that are read ahead, in bytes. */
+const BYTES_AHEAD = 16 << 20;
+
+/** Reads the objects with the keys of parts; undefined for a part that does not exist. */
+function readObjects(
+  lake: Lake,
+  parts: readonly Part[],
+): AsyncGenerator<[Part, StoredObject | undefined]> {
+  return readAhead(parts, async (part) => [part, await lake.get(part.key)], {
+    count: REQUESTS_IN_FLIGHT,
+    size: BYTES_AHEAD,
+    sizeOf: ({ bytes }) => bytes,
+  });
+}
+
 /** A part that a marker lists, and the object in the lake with the part's key. */
 export interface PartFact {
   /** The part as named in the marker. */
@@ -141,19 +160,18 @@ export interface PartFact {
 export type Collect = (group: FileGroup, part: Part) => void;
 
 /**
- * Reads a part and passes the rows to a collector. A damaged part is part of the fact, not an
+ * Decodes a part and passes the rows to a collector. A damaged part is part of the fact, not an
  * error.
  *
+ * @param object the object with the part's key; undefined if it does not exist
  * @param columns the columns to collect
- * @throws {Failure} the lake is unreachable or refuses a request
  */
-export async function gatherPart(
-  lake: Lake,
+async function gatherPart(
   part: Part,
+  object: StoredObject | undefined,
   columns: readonly Column[],
   collect: Collect,
 ): Promise<PartFact> {
-  const object = await lake.get(part.key);
   if (object === undefined) return { part, collected: false };
   const sha256 = createHash("sha256").update(object.bytes).digest("hex");
   const stored = { bytes: object.bytes.length, same: sha256 === part.sha256 };

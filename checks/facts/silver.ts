@@ -1,6 +1,7 @@
-import { SILVER_PREFIX, silverMarkerKey } from "../../pipeline/contract/keys.ts";
+import { silverMarkerKey } from "../../pipeline/contract/keys.ts";
 import { EXECUTION_COLUMNS } from "../../pipeline/contract/tables.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
+import { listSilverDay } from "../../pipeline/lake/commit.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { type Part, readMarker, type SilverCommit } from "../../pipeline/lake/marker.ts";
 import type { FileGroup } from "../../pipeline/lake/parquet_reader.ts";
@@ -41,8 +42,9 @@ const COLUMNS = NAMES.map((name) => EXECUTION_COLUMNS.find((column) => column.na
 export function gatherSilver(lake: Lake, day: Day): Promise<SilverFact> {
   const markerKey = silverMarkerKey(day);
   const read = () => readMarker(lake, "silver", markerKey, day);
-  const ofDay = (key: string) => key.includes(`/date=${day}/`);
-  const source = { day, markerKey, read, prefix: SILVER_PREFIX, ofDay, columns: COLUMNS };
+  const list = async () =>
+    (await listSilverDay(lake, day)).filter(({ key }) => key.includes(`/date=${day}/`));
+  const source = { day, markerKey, read, list, columns: COLUMNS };
   return gatherLakeDay<SilverCommit, { rows: SilverRow[] }>(lake, "silver", source, begin);
 }
 

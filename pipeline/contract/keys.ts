@@ -89,6 +89,22 @@ export function silverPrefix(client: bigint, day: string): string {
 }
 
 /**
+ * The folder of a day within a client's folder; undefined if the folder is not one of a client.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { silverDayFolder } from "./keys.ts";
+ * const folder = "silver/stop_executions/client_id=7/";
+ * assertEquals(silverDayFolder(folder, "2025-12-28"), `${folder}date=2025-12-28/`);
+ * ```
+ */
+export function silverDayFolder(clientFolder: string, day: string): string | undefined {
+  const client = CLIENT_FOLDER.exec(clientFolder)?.[1];
+  return client === undefined ? undefined : silverPrefix(BigInt(client), day);
+}
+
+/**
  * The commit marker of a day's silver, for all clients.
  *
  * @example
@@ -114,6 +130,10 @@ const DAY_IN_KEY = new RegExp(`/${RegExp.escape(DAY_SEGMENT)}(\\d{4}-\\d{2}-\\d{
 export function dayInKey(key: string): string | undefined {
   return DAY_IN_KEY.exec(key)?.[1];
 }
+
+const CLIENT_FOLDER = new RegExp(
+  `^${RegExp.escape(keys.silverFolder.split("{client}")[0]!)}(${marker.integerPattern})/$`,
+);
 
 /** A regular expression for the folders of all clients' executions on one day. */
 export function silverFolderPattern(day: string): RegExp {

@@ -1,5 +1,12 @@
-import { equalBytes, type Lake, type ObjectEntry } from "./lake.ts";
-import { isPart, LATE_STEM } from "../contract/keys.ts";
+import { equalBytes, type Lake, type ObjectEntry, REQUESTS_IN_FLIGHT } from "./lake.ts";
+import {
+  isPart,
+  LATE_STEM,
+  SILVER_MARKERS_PREFIX,
+  SILVER_PREFIX,
+  silverDayFolder,
+} from "../contract/keys.ts";
+import type { Day } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
 import { inParallel } from "../parallel.ts";
 import { type Observer, plural } from "../progress.ts";
@@ -274,7 +281,7 @@ async function removeUnnamed(
   { lake, dryRun, observer }: Publication,
 ): Promise<void> {
   if (keys.length === 0) return;
-  if (!dryRun) await inParallel(keys, (key) => lake.remove(key));
+  if (!dryRun) await inParallel(keys, (key) => lake.remove(key), REQUESTS_IN_FLIGHT);
   const what = `${dryRun ? "would remove" : "removed"} ${plural(keys.length, "part")}`;
   observer.step({ step: "clean", says: `${what} that no marker lists`, data: { removed: keys } });
 }
@@ -317,5 +324,17 @@ export function listFolders(lake: Lake, objects: readonly Named[]): Promise<Obje
 
 /** The objects under several prefixes. */
 export async function listAll(lake: Lake, prefixes: Iterable<string>): Promise<ObjectEntry[]> {
-  return (await inParallel([...prefixes], (prefix) => lake.list(prefix))).flat();
+  const list = (prefix: string) => lake.list(prefix);
+  return (await inParallel([...prefixes], list, REQUESTS_IN_FLIGHT)).flat();
+}
+
+/**
+ * Lists the objects of a day in the folders of all clients, and all objects in other folders of
+ * silver, which no run creates.
+ */
+export async function listSilverDay(lake: Lake, day: Day): Promise<ObjectEntry[]> {
+  const folders = await lake.folders(SILVER_PREFIX);
+  const places = folders.filter((folder) => folder !== SILVER_MARKERS_PREFIX)
+    .map((folder) => silverDayFolder(folder, day) ?? folder);
+  return await listAll(lake, places);
 }

@@ -43,6 +43,7 @@ export function openDirectory(
   const name = pathToFileURL(root).href;
   const temporary = join(root, ".tmp");
   let swept = false;
+  let turn: Promise<unknown> = Promise.resolve();
 
   async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
     const task = `${what} in ${name}`;
@@ -55,10 +56,18 @@ export function openDirectory(
   }
 
   /** Runs work while no other writer of any process publishes or removes an object. */
-  async function alone<T>(work: () => Promise<T>): Promise<T> {
+  function alone<T>(work: () => Promise<T>): Promise<T> {
+    // The writers of this lake take turns, so that only one of them asks for the lock. The time of
+    // each begins now: if another run holds the lock, all of them give up together.
+    const began = Date.now();
+    const result = turn.then(() => locked(work, began));
+    turn = result.catch(() => {});
+    return result;
+  }
+
+  async function locked<T>(work: () => Promise<T>, began: number): Promise<T> {
     const path = join(temporary, "lock");
     using file = await Deno.open(path, { write: true, create: true });
-    const began = Date.now();
     let told = false;
     while (!await file.tryLock(true)) {
       signal?.throwIfAborted();
@@ -129,6 +138,13 @@ export function openDirectory(
           .sort((a, b) => (a.key < b.key ? -1 : 1));
       }),
 
+    folders: (prefix) =>
+      attempt(`list the folders in ${prefix}`, async () => {
+        const entries = await Array.fromAsync(readFolder(root, prefix));
+        return entries.filter(({ isDirectory }) => isDirectory)
+          .map(({ name }) => `${prefix}${name}/`).sort();
+      }),
+
     remove: (key) =>
       attempt(`remove ${key}`, async () => {
         const target = pathOf(root, key);
@@ -161,18 +177,24 @@ async function* walk(
   folder: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ObjectEntry> {
+  for await (const { name, isDirectory } of readFolder(root, folder)) {
+    signal?.throwIfAborted();
+    const key = folder + name;
+    if (isDirectory) {
+      yield* walk(root, `${key}/`, signal);
+    } else {
+      const file = await unlessMissing(Deno.stat(join(root, key)));
+      if (!file?.isFile) continue;
+      yield { key, bytes: file.size, modified: file.mtime?.getTime() ?? 0 };
+    }
+  }
+}
+
+/** The files and folders in a folder, without those that begin with a dot. */
+async function* readFolder(root: string, folder: string): AsyncGenerator<Deno.DirEntry> {
   try {
-    for await (const { name, isDirectory } of Deno.readDir(join(root, folder))) {
-      signal?.throwIfAborted();
-      if (name.startsWith(".")) continue;
-      const key = folder + name;
-      if (isDirectory) {
-        yield* walk(root, `${key}/`, signal);
-      } else {
-        const file = await unlessMissing(Deno.stat(join(root, key)));
-        if (!file?.isFile) continue;
-        yield { key, bytes: file.size, modified: file.mtime?.getTime() ?? 0 };
-      }
+    for await (const entry of Deno.readDir(join(root, folder))) {
+      if (!entry.name.startsWith(".")) yield entry;
     }
   } catch (error) {
     if (!isCode(error, "ENOENT")) throw error; // never there, or removed meanwhile

@@ -1,3 +1,11 @@
+import { Buffer } from "node:buffer";
+
+/**
+ * The number of requests for small objects that a run has in flight. The latency of the store
+ * dominates such requests. The S3 client opens at most one connection for each.
+ */
+export const REQUESTS_IN_FLIGHT = 32;
+
 /** The content of one object, and the tag that changes with the content. */
 export interface StoredObject {
   /** The whole content. */
@@ -45,6 +53,13 @@ export interface Lake {
   ): Promise<"stored" | "conflict">;
   /** Lists all objects whose key begins with the prefix, sorted by key. */
   list(prefix: string): Promise<ObjectEntry[]>;
+  /**
+   * Lists the folders in a folder, without their objects.
+   *
+   * @param prefix the folder, ending with `/`
+   * @returns the prefixes of the folders, each ending with `/`, sorted
+   */
+  folders(prefix: string): Promise<string[]>;
   /** Removes an object. A missing object is not an error. */
   remove(key: string): Promise<void>;
   /**
@@ -70,5 +85,5 @@ export interface Lake {
  * ```
  */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  return a.length === b.length && Buffer.compare(a, b) === 0;
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { CONTRACT, type FieldList, type LayerName } from "../contract/contract_file.ts";
+import { CONTRACT, type FieldList } from "../contract/contract_file.ts";
 import { historyKey, partPattern, quarantineKey } from "../contract/keys.ts";
 import type { Day } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
@@ -234,9 +234,8 @@ export function parseMarker(
     throw new Error(`its state is not ${STATES.map((each) => `"${each}"`).join(" or ")}`);
   }
   expect(Array.isArray(marker.parts), "its parts are not a list");
-  const parts = (marker.parts as unknown[]).map((entry, i) =>
-    part(entry, `parts[${i}]`, layer, day)
-  );
+  const pattern = partPattern(layer, day);
+  const parts = (marker.parts as unknown[]).map((entry, i) => part(entry, `parts[${i}]`, pattern));
   expect(new Set(parts.map(({ key }) => key)).size === parts.length, "it lists a part twice");
   const rows = count(marker.rows, "rows");
   expect(
@@ -339,10 +338,10 @@ function acknowledged(value: unknown, place: string): Acknowledged {
   return { events: count(events, `${place}.events`), sha256: digest(sha256, place) };
 }
 
-function part(entry: unknown, place: string, layer: LayerName, day: Day): Part {
+function part(entry: unknown, place: string, pattern: RegExp): Part {
   const { key, rows, bytes, sha256, amendment } = object(entry, place);
   const name = string(key, `${place}.key`);
-  expect(partPattern(layer, day).test(name), `${place} is outside the window`);
+  expect(pattern.test(name), `${place} is outside the window`);
   return {
     key: name,
     rows: count(rows, `${place}.rows`),

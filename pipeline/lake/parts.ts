@@ -10,7 +10,8 @@ import {
 } from "../contract/keys.ts";
 import { Failure } from "../errors.ts";
 import { LONGEST_RUN } from "./lifetimes.ts";
-import type { Lake, ObjectEntry } from "./lake.ts";
+import { readAhead } from "../parallel.ts";
+import { type Lake, type ObjectEntry, REQUESTS_IN_FLIGHT } from "./lake.ts";
 import type { BronzeCommit, Part, SilverCommit, StoredMarker } from "./marker.ts";
 import { openPart, type PartReader } from "./parquet_reader.ts";
 import { createPart } from "./parquet_writer.ts";
@@ -189,16 +190,19 @@ function unless(avoided: ReadonlySet<string>, name: string): string {
   }
 }
 
-/** Limits of concurrent uploads: the number of parts, and their size in bytes. */
-const PARTS_UNDER_WAY = 4;
-const BYTES_UNDER_WAY = 16 << 20;
+/**
+ * The total size of the parts that are in flight, in bytes: two parts of the usual size are on
+ * their way while the next one is encoded.
+ */
+const BYTES_IN_FLIGHT = 32 << 20;
 
 /**
- * Stores a few parts concurrently while the next ones are made.
+ * Stores parts while the next ones are encoded.
  *
  * @param store true to store the parts
  * @param onPart receives each part when its upload begins
- * @returns the entries for a marker, in order
+ * @returns the entries for a marker, in the order of the parts
+ * @throws {Failure} a part could not be stored; no further part is encoded
  */
 export async function storeParts(
   lake: Lake,
@@ -207,23 +211,65 @@ export async function storeParts(
   onPart: (part: Part) => void,
 ): Promise<Part[]> {
   const named: Part[] = [];
-  const underWay = new Set<Promise<unknown>>();
+  const inFlight = new Set<Promise<void>>();
+  const failures: unknown[] = [];
   let bytes = 0;
-  for await (const { body, ...part } of parts) {
-    named.push(part);
-    onPart(part);
-    if (!store) continue;
-    bytes += part.bytes;
-    const put = lake.put(part.key, body).then(() => {
-      underWay.delete(put);
-      bytes -= part.bytes;
-    });
-    put.catch(() => {}); // awaited below, only later
-    underWay.add(put);
-    while (underWay.size > PARTS_UNDER_WAY || bytes > BYTES_UNDER_WAY) await Promise.race(underWay);
+  try {
+    for await (const { body, ...part } of parts) {
+      named.push(part);
+      onPart(part);
+      if (!store) continue;
+      bytes += part.bytes;
+      const put = lake.put(part.key, body)
+        .then(() => {}, (error) => void failures.push(error))
+        .finally(() => {
+          inFlight.delete(put);
+          bytes -= part.bytes;
+        });
+      inFlight.add(put);
+      while (inFlight.size >= REQUESTS_IN_FLIGHT || bytes > BYTES_IN_FLIGHT) {
+        await Promise.race(inFlight);
+      }
+      if (failures.length > 0) break;
+    }
+  } finally {
+    await Promise.all(inFlight);
   }
-  await Promise.all(underWay);
+  if (failures.length > 0) throw failures[0];
   return named;
+}
+
+/** The bytes of a part that a marker lists, as they are in the lake. */
+export interface FetchedPart {
+  /** The part. */
+  readonly part: Part;
+  /** The bytes. Their size and digest are those in the marker. */
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/** The total size of the parts that are read ahead, in bytes. */
+const BYTES_AHEAD = 16 << 20;
+
+/**
+ * Fetches parts that a marker lists, in order. While the caller handles a part, the next ones are
+ * fetched.
+ *
+ * @throws {Failure} data: a part is missing, or has another size or digest than the marker says
+ */
+export function fetchParts(lake: Lake, parts: Iterable<Part>): AsyncGenerator<FetchedPart> {
+  return readAhead(parts, (part) => fetchPart(lake, part), {
+    count: REQUESTS_IN_FLIGHT,
+    size: BYTES_AHEAD,
+    sizeOf: ({ bytes }) => bytes,
+  });
+}
+
+async function fetchPart(lake: Lake, part: Part): Promise<FetchedPart> {
+  const stored = await lake.get(part.key);
+  if (stored === undefined) throw damaged(lake, part, "it is missing");
+  const problem = difference(part, stored.bytes);
+  if (problem !== undefined) throw damaged(lake, part, problem);
+  return { part, body: stored.bytes };
 }
 
 /**
@@ -253,12 +299,17 @@ export async function storeParts(
  * ```
  */
 export async function readPart(lake: Lake, part: Part): Promise<PartReader> {
-  const stored = await lake.get(part.key);
-  if (stored === undefined) throw damaged(lake, part, "it is missing");
-  const problem = difference(part, stored.bytes);
-  if (problem !== undefined) throw damaged(lake, part, problem);
+  return openFetched(lake, await fetchPart(lake, part));
+}
+
+/**
+ * Opens a part that was fetched.
+ *
+ * @throws {Failure} data: it is no Parquet file, or has other rows than the marker says
+ */
+export function openFetched(lake: Lake, { part, body }: FetchedPart): PartReader {
   try {
-    const reader = openPart(stored.bytes);
+    const reader = openPart(body);
     if (reader.rows === part.rows) return reader;
   } catch (error) {
     throw damaged(lake, part, `it is not a readable Parquet file (${(error as Error).message})`);

@@ -5,6 +5,7 @@ import {
   type GetObjectCommandOutput,
   GetObjectLockConfigurationCommand,
   ListObjectsV2Command,
+  type ListObjectsV2CommandInput,
   PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
@@ -13,7 +14,7 @@ import { createHash } from "node:crypto";
 import { bucketName, type S3Config } from "../config.ts";
 import { Failure } from "../errors.ts";
 import { type BucketState, conditionsRemedy, tryConditions } from "./conditions.ts";
-import type { Condition, Lake, ObjectEntry } from "./lake.ts";
+import { type Condition, type Lake, type ObjectEntry, REQUESTS_IN_FLIGHT } from "./lake.ts";
 import {
   IncompleteAnswer,
   isBadDigest,
@@ -26,6 +27,8 @@ import { newScratchFolder } from "./lifetimes.ts";
 
 /** Number of attempts of a request. */
 const ATTEMPTS = 4;
+/** Connections of a client, which it keeps alive. Each request in flight needs one. */
+const CONNECTIONS = 2 * REQUESTS_IN_FLIGHT;
 /** Time limit for a connection, in milliseconds. */
 const CONNECT_TIMEOUT = 5_000;
 /** Time limit for the start of a response, in milliseconds. */
@@ -92,6 +95,25 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
     }
   }
 
+  /** The pages of a listing. */
+  async function* pages(input: Omit<ListObjectsV2CommandInput, "Bucket">) {
+    let token: string | undefined;
+    do {
+      const command: ListObjectsV2Command = new ListObjectsV2Command({
+        Bucket,
+        ...input,
+        ...(token === undefined ? {} : { ContinuationToken: token }),
+      });
+      const page = await client.send(command, options);
+      if (page.Name !== Bucket) throw new IncompleteAnswer("not a listing of the bucket");
+      if (page.IsTruncated && !page.NextContinuationToken) {
+        throw new IncompleteAnswer("a truncated listing");
+      }
+      yield page;
+      token = page.IsTruncated ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+  }
+
   let confirmed: Promise<void> | undefined;
   const lake: Lake = {
     name,
@@ -113,7 +135,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
           if (bytes.length !== ContentLength) {
             throw new IncompleteAnswer(`${bytes.length} of ${ContentLength} bytes arrived`);
           }
-          confirmDigest(answer, etag, bytes);
+          confirmDigest(answer, etag, md5(bytes));
           return { bytes: ownBytes(bytes), etag };
         } catch (error) {
           if (isMissingKey(error)) return undefined;
@@ -125,6 +147,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
     },
 
     async put(key, body, condition) {
+      const digest = md5(body);
       for (let attempt = 1;; attempt++) {
         try {
           const answer = await client.send(
@@ -133,12 +156,12 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
               Key: key,
               Body: body,
               ContentLength: body.length,
-              ContentMD5: md5(body).toString("base64"),
+              ContentMD5: digest.toString("base64"),
               ...preconditions(condition),
             }),
             { ...options, requestTimeout: UPLOAD_TIMEOUT },
           );
-          confirmDigest(answer, unquoted(answer.ETag), body);
+          confirmDigest(answer, unquoted(answer.ETag), digest);
           return "stored";
         } catch (error) {
           if (condition !== undefined && isConflict(error)) return "conflict";
@@ -151,16 +174,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
     async list(prefix) {
       const entries: ObjectEntry[] = [];
       try {
-        let page: { ContinuationToken?: string } | undefined = {};
-        while (page !== undefined) {
-          const command: ListObjectsV2Command = new ListObjectsV2Command({
-            Bucket,
-            Prefix: prefix,
-            ...page,
-          });
-          const { Name, Contents = [], IsTruncated, NextContinuationToken: next } = await client
-            .send(command, options);
-          if (Name !== Bucket) throw new IncompleteAnswer("not a listing of the bucket");
+        for await (const { Contents = [] } of pages({ Prefix: prefix })) {
           for (const { Key, Size, LastModified } of Contents) {
             const modified = LastModified?.getTime();
             if (Key === undefined || Size === undefined || !Number.isFinite(modified)) {
@@ -168,13 +182,26 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
             }
             entries.push({ key: Key, bytes: Size, modified: modified! });
           }
-          if (IsTruncated && !next) throw new IncompleteAnswer("a truncated listing");
-          page = IsTruncated && next ? { ContinuationToken: next } : undefined;
         }
       } catch (error) {
         throw failure(`list ${prefix || "all objects"}`, error);
       }
       return entries.sort((a, b) => (a.key < b.key ? -1 : 1));
+    },
+
+    async folders(prefix) {
+      const found: string[] = [];
+      try {
+        for await (const { CommonPrefixes = [] } of pages({ Prefix: prefix, Delimiter: "/" })) {
+          for (const { Prefix } of CommonPrefixes) {
+            if (Prefix === undefined) throw new IncompleteAnswer("a listing without names");
+            found.push(Prefix);
+          }
+        }
+      } catch (error) {
+        throw failure(`list the folders in ${prefix}`, error);
+      }
+      return found.sort();
     },
 
     async remove(key) {
@@ -275,6 +302,8 @@ function s3Client(config: S3Config): S3Client {
     expectContinueHeader: false,
     maxAttempts: ATTEMPTS,
     requestHandler: {
+      httpAgent: { keepAlive: true, maxSockets: CONNECTIONS },
+      httpsAgent: { keepAlive: true, maxSockets: CONNECTIONS },
       connectionTimeout: CONNECT_TIMEOUT,
       requestTimeout: ANSWER_TIMEOUT,
       throwOnRequestTimeout: true,
@@ -320,17 +349,17 @@ function unquoted(etag: string | undefined): string {
 }
 
 /**
- * Compares content with its ETag if the ETag looks like an MD5 digest and the store did not encrypt
+ * Compares the digest of content with its ETag if the ETag looks like an MD5 digest and the store did not encrypt
  * the object. The ETag of an encrypted object can be different.
  */
 function confirmDigest(
   answer: Pick<GetObjectCommandOutput, "ServerSideEncryption" | "SSECustomerAlgorithm">,
   etag: string,
-  content: Uint8Array,
+  digest: Buffer,
 ): void {
   const { ServerSideEncryption, SSECustomerAlgorithm } = answer;
   if (ServerSideEncryption !== undefined || SSECustomerAlgorithm !== undefined) return;
-  if (/^[0-9a-f]{32}$/i.test(etag) && etag.toLowerCase() !== md5(content).toString("hex")) {
+  if (/^[0-9a-f]{32}$/i.test(etag) && etag.toLowerCase() !== digest.toString("hex")) {
     throw new IncompleteAnswer("its ETag belongs to different content");
   }
 }

@@ -1,6 +1,6 @@
 import type { LakeConfig } from "../config.ts";
 import { inParallel } from "../parallel.ts";
-import type { Lake } from "./lake.ts";
+import { type Lake, REQUESTS_IN_FLIGHT } from "./lake.ts";
 import { openLake } from "./open.ts";
 import { openS3Probe, type S3Probe } from "./s3.ts";
 import { isAbandonedScratch, newScratchFolder, SCRATCH_PREFIX } from "./lifetimes.ts";
@@ -89,7 +89,7 @@ async function cleanAfterFailure(
 async function clean(config: LakeConfig, keys: ReadonlySet<string>): Promise<void> {
   const lake = openLake(config, AbortSignal.timeout(CLEANING));
   try {
-    await inParallel([...keys], (key) => lake.remove(key));
+    await inParallel([...keys], (key) => lake.remove(key), REQUESTS_IN_FLIGHT);
   } finally {
     lake.close();
   }
@@ -99,5 +99,5 @@ async function sweep(lake: Lake): Promise<void> {
   const abandoned = (await lake.list(SCRATCH_PREFIX)).map(({ key }) => key).filter(
     isAbandonedScratch,
   );
-  await inParallel(abandoned, (key) => lake.remove(key));
+  await inParallel(abandoned, (key) => lake.remove(key), REQUESTS_IN_FLIGHT);
 }

@@ -49,6 +49,12 @@ export function memoryLake(): MemoryLake {
       });
       return Promise.resolve(entries.sort((a, b) => (a.key < b.key ? -1 : 1)));
     },
+    folders(prefix) {
+      const inside = [...objects.keys()].filter((key) => key.startsWith(prefix));
+      const names = inside.map((key) => key.slice(prefix.length).split("/"))
+        .filter(({ length }) => length > 1);
+      return Promise.resolve([...new Set(names.map(([name]) => `${prefix}${name}/`))].sort());
+    },
     remove(key) {
       objects.delete(key);
       return Promise.resolve();

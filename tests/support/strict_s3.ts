@@ -13,6 +13,7 @@ export interface StrictS3Options {
   readonly fault?: (
     request: Request,
     serve: () => Promise<Response>,
+    connection: Deno.ServeHandlerInfo,
   ) => Response | Promise<Response> | undefined;
 }
 
@@ -41,9 +42,9 @@ export function startStrictS3({ pageSize = 1000, fault }: StrictS3Options = {}):
   const buckets = new Map<string, Bucket>();
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
-    (request) => {
+    (request, connection) => {
       const serve = () => answer(request, buckets, pageSize);
-      return fault?.(request, serve) ?? serve();
+      return fault?.(request, serve, connection) ?? serve();
     },
   );
   const config = { endpoint: `http://127.0.0.1:${server.addr.port}`, ...USER };
@@ -176,20 +177,33 @@ function object(stored: Stored | undefined, { method, headers }: Request): Respo
   return new Response(part, { status: 206, headers: { ...about, ...place } });
 }
 
-function listing(name: string, bucket: Bucket, query: URLSearchParams, pageSize: number): Response {
+function listing(
+  bucketName: string,
+  bucket: Bucket,
+  query: URLSearchParams,
+  pageSize: number,
+): Response {
   const prefix = query.get("prefix") ?? "";
   const token = query.get("continuation-token");
   const after = token === null ? "" : decodeURIComponent(token);
   const most = Math.min(pageSize, Number(query.get("max-keys") ?? pageSize));
-  const keys = [...bucket.keys()].sort(byUtf8).filter((key) =>
-    key.startsWith(prefix) && (after === "" || byUtf8(key, after) > 0)
-  );
-  const page = keys.slice(0, most);
-  const truncated = keys.length > page.length;
-  const contents = page.map((key) => {
-    const { bytes, etag, modified } = bucket.get(key)!;
+  const delimiter = query.get("delimiter");
+  const folderOf = (key: string) => {
+    const end = delimiter ? key.indexOf(delimiter, prefix.length) : -1;
+    return end < 0 ? undefined : key.slice(0, end + delimiter!.length);
+  };
+  const inside = [...bucket.keys()].filter((key) => key.startsWith(prefix));
+  const names = [...new Set(inside.map((key) => folderOf(key) ?? key))].sort(byUtf8)
+    .filter((name) => after === "" || byUtf8(name, after) > 0);
+  const page = names.slice(0, most);
+  const truncated = names.length > page.length;
+  const contents = page.map((name) => {
+    if (folderOf(name) !== undefined) {
+      return `<CommonPrefixes><Prefix>${xml(name)}</Prefix></CommonPrefixes>`;
+    }
+    const { bytes, etag, modified } = bucket.get(name)!;
     return `<Contents><Key>${
-      xml(key)
+      xml(name)
     }</Key><LastModified>${modified.toISOString()}</LastModified>` +
       `<ETag>&quot;${etag}&quot;</ETag><Size>${bytes.length}</Size></Contents>`;
   });
@@ -198,7 +212,7 @@ function listing(name: string, bucket: Bucket, query: URLSearchParams, pageSize:
     : "";
   return document(
     200,
-    `<ListBucketResult><Name>${xml(name)}</Name><Prefix>${xml(prefix)}</Prefix>` +
+    `<ListBucketResult><Name>${xml(bucketName)}</Name><Prefix>${xml(prefix)}</Prefix>` +
       `<KeyCount>${page.length}</KeyCount><MaxKeys>${most}</MaxKeys>` +
       `<IsTruncated>${truncated}</IsTruncated>${next}${contents.join("")}</ListBucketResult>`,
   );

@@ -3,7 +3,9 @@ import { follows, gatherBronze, type LastEvent } from "../../../checks/facts/bro
 import { bronzeMarkerKey, bronzePrefix } from "../../../pipeline/contract/keys.ts";
 import { EVENT_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { Failure } from "../../../pipeline/errors.ts";
+import { renderMarker } from "../../../pipeline/lake/marker.ts";
 import { cutParts } from "../../../pipeline/lake/parts.ts";
+import { bronzeCommit, partIn } from "../../support/published_days.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../../support/assert.ts";
 import {
   bronzePart,
@@ -200,19 +202,26 @@ Deno.test("gatherBronze reads a day again that was published during the reading"
   assertEquals([bronze.events, bronze.repeated], [7, []]);
 });
 
-Deno.test("gatherBronze keeps only one part in memory at a time", async () => {
-  const lake = await publishedDay();
-  const { get } = lake;
-  let underWay = 0;
-  let most = 0;
-  lake.get = async (key) => {
-    most = Math.max(most, ++underWay);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    underWay--;
-    return get(key);
-  };
-  await gatherBronze(lake, DAY);
-  assertEquals(most, 1);
+Deno.test("gatherBronze reads at most 16 MiB of parts ahead, and at most 32 parts", async () => {
+  for (const [bytes, expected] of [[15 << 20, 1], [8 << 20, 2], [1000, 32]] as const) {
+    const lake = memoryLake();
+    const names = Array.from({ length: 40 }, (_, i) => `${i}`.padStart(5, "0"));
+    const parts = names.map((name) => ({ ...partIn(bronzePrefix(DAY), 1, name), bytes }));
+    for (const { key } of parts) lake.objects.set(key, new Uint8Array(1));
+    const commit = bronzeCommit(DAY, 0, { rows: 40, parts });
+    lake.objects.set(bronzeMarkerKey(DAY), renderMarker(commit));
+    const { get } = lake;
+    let [underWay, most] = [0, 0];
+    lake.get = async (key) => {
+      most = Math.max(most, ++underWay);
+      await new Promise((resolve) => setTimeout(resolve));
+      underWay--;
+      return get(key);
+    };
+    const bronze = await gatherBronze(lake, DAY);
+    assertEquals(bronze.parts.map(({ part }) => part.key), parts.map(({ key }) => key));
+    assertEquals(most, expected);
+  }
 });
 
 Deno.test("gatherBronze fails for an unreachable lake", async () => {

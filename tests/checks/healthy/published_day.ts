@@ -48,6 +48,12 @@ export function memoryLake(): MemoryLake {
         entries.map(([key, { length }]) => ({ key, bytes: length, modified: 0 })),
       );
     },
+    folders(prefix) {
+      const inside = [...objects.keys()].filter((key) => key.startsWith(prefix));
+      const names = inside.map((key) => key.slice(prefix.length).split("/"))
+        .filter(({ length }) => length > 1);
+      return Promise.resolve([...new Set(names.map(([name]) => `${prefix}${name}/`))].sort());
+    },
     remove: (key) => Promise.resolve(void objects.delete(key)),
     confirmConditions: () => Promise.resolve(),
     close() {},

@@ -1,7 +1,10 @@
-import { bronzeMarkerKey } from "../../../pipeline/contract/keys.ts";
+import { bronzeMarkerKey, silverMarkerKey, silverPrefix } from "../../../pipeline/contract/keys.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { startRun } from "../../../pipeline/lake/lifetimes.ts";
-import { publishWindow } from "../../../pipeline/lake/commit.ts";
+import { listSilverDay, publishWindow } from "../../../pipeline/lake/commit.ts";
+import { type Lake, REQUESTS_IN_FLIGHT } from "../../../pipeline/lake/lake.ts";
+import type { SilverCommit } from "../../../pipeline/lake/marker.ts";
+import { partIn, silverCommit } from "../../support/published_days.ts";
 import {
   bronzePart,
   DAY,
@@ -37,4 +40,80 @@ Deno.test("publishWindow stores no marker if the size of a part differs from the
   lake.objects.set(part.key, part.body);
   await publish();
   assertEquals(lake.objects.has(key), true);
+});
+
+/** A lake that counts the most calls of each method that are in progress at the same time. */
+function counted(lake: Lake) {
+  const most = { list: 0, remove: 0 };
+  const count = async <T>(
+    method: keyof typeof most,
+    inProgress: Set<symbol>,
+    work: () => Promise<T>,
+  ) => {
+    const call = Symbol();
+    inProgress.add(call);
+    most[method] = Math.max(most[method], inProgress.size);
+    await new Promise((resolve) => setTimeout(resolve));
+    inProgress.delete(call);
+    return await work();
+  };
+  const [lists, removals] = [new Set<symbol>(), new Set<symbol>()];
+  return {
+    most,
+    lake: {
+      ...lake,
+      list: (prefix: string) => count("list", lists, () => lake.list(prefix)),
+      remove: (key: string) => count("remove", removals, () => lake.remove(key)),
+    },
+  };
+}
+
+Deno.test("publishWindow confirms and removes the parts of many clients with a bounded number of requests in flight", async () => {
+  const memory = memoryLake();
+  const { lake, most } = counted(memory);
+  const bronze = await publishBronze(memory, [await bronzePart(EVENTS)]);
+  const places = Array.from({ length: 200 }, (_, i) => silverPrefix(BigInt(i), DAY));
+  const parts = places.map((folder) => partIn(folder, 1));
+  const leftovers = places.map((folder) => partIn(folder, 1, "00001").key);
+  for (const { key } of parts) memory.objects.set(key, new Uint8Array(1000));
+  for (const key of leftovers) memory.objects.set(key, new Uint8Array(7));
+  const commit: SilverCommit = { ...silverCommit(bronze, 0), rows: 200, parts };
+  const publish = async () =>
+    await publishWindow(commit, {
+      lake,
+      key: silverMarkerKey(DAY),
+      previous: undefined,
+      listed: await listSilverDay(lake, DAY),
+      began: startRun(),
+      dryRun: false,
+      observer: { step() {}, progress() {} },
+    });
+
+  memory.objects.delete(parts[150]!.key);
+  const { message } = await assertRejects(publish, Failure);
+  assertStringIncludes(message, parts[150]!.key);
+  assertEquals(leftovers.every((key) => memory.objects.has(key)), true);
+
+  memory.objects.set(parts[150]!.key, new Uint8Array(1000));
+  await publish();
+  assertEquals(most, { list: REQUESTS_IN_FLIGHT, remove: REQUESTS_IN_FLIGHT });
+  assertEquals(
+    (await listSilverDay(lake, DAY)).map(({ key }) => key).sort(),
+    [
+      ...parts.map(({ key }) => key),
+    ].sort(),
+  );
+});
+
+Deno.test("listSilverDay lists a day of every client, and folders that belong to no client", async () => {
+  const lake = memoryLake();
+  const other = "silver/stop_executions/backup/date=2025-12-28/part-00000.parquet";
+  const expected = [`${silverPrefix(-5n, DAY)}a`, `${silverPrefix(12n, DAY)}b`, other];
+  const elsewhere = [
+    `${silverPrefix(12n, "2025-12-29")}c`,
+    silverMarkerKey(DAY),
+    bronzeMarkerKey(DAY),
+  ];
+  for (const key of [...expected, ...elsewhere]) lake.objects.set(key, new Uint8Array());
+  assertEquals((await listSilverDay(lake, DAY)).map(({ key }) => key).sort(), expected.sort());
 });

@@ -57,8 +57,8 @@ Deno.test("conditions: refuses an object-locked bucket of Ceph RGW by name", onR
 /** Starts a strict server that answers requests under `_preflight/` incorrectly. */
 async function faulty(fault: NonNullable<StrictS3Options["fault"]>) {
   const server = startStrictS3({
-    fault: (request, serve) =>
-      request.url.includes("/_preflight/") ? fault(request, serve) : undefined,
+    fault: (request, serve, connection) =>
+      request.url.includes("/_preflight/") ? fault(request, serve, connection) : undefined,
   });
   return { config: await server.createBucket("rbs"), [Symbol.asyncDispose]: () => server.stop() };
 }

@@ -168,6 +168,29 @@ Deno.test("directory: gives up on a lock that stays held, names the lock, and le
   assertEquals((await lake.list("")).map(({ key }) => key), ["day/a"]);
 });
 
+Deno.test("directory: gives up on many puts at the same time, and stores them in one wait after the release", async () => {
+  await using lake = await temporaryLake();
+  await lake.put("day/a", BODY);
+  const said: string[] = [];
+  const open = (giveUp: number) =>
+    openDirectory({ kind: "directory", path: lake.path }, undefined, (text) => said.push(text), {
+      tell: 0,
+      giveUp,
+    });
+  const keys = Array.from({ length: 32 }, (_, i) => `day/${i}`);
+  {
+    using _ = await holdLock(lake.path);
+    const hasty = open(30);
+    const results = await Promise.allSettled(keys.map((key) => hasty.put(key, BODY)));
+    assertEquals(results.map(({ status }) => status), keys.map(() => "rejected"));
+  }
+  said.length = 0;
+  const patient = open(60_000);
+  await Promise.all(keys.map((key) => patient.put(key, BODY)));
+  assertEquals(said, []); // no put waited for another put of the same run
+  assertEquals((await lake.list("day/")).length, 33);
+});
+
 Deno.test("directory: stops a waiting writer when the signal aborts", async () => {
   await using lake = await temporaryLake();
   using _ = await holdLock(lake.path);

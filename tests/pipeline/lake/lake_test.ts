@@ -92,6 +92,24 @@ everyLake("lists all objects of a prefix, in order", async (lake) => {
   assertEquals(await keys(lake, "gold/none/"), []);
 });
 
+everyLake("lists the folders of a folder, without their objects", async (lake) => {
+  const clients = ["-5", ...Array.from({ length: 12 }, (_, i) => String(i))];
+  const objects = clients.flatMap((client) =>
+    ["a", "b"].map((name) => `silver/client_id=${client}/date=2025-12-28/${name}`)
+  );
+  const strange = ["silver/a b&c/x", "silver/ünïcödé/x", "silver/object", "silver-2/y/x"];
+  await Promise.all([...objects, ...strange].map((key) => lake.put(key, bytes(key))));
+  const expected = [
+    ...clients.map((client) => `silver/client_id=${client}/`),
+    "silver/a b&c/",
+    "silver/ünïcödé/",
+  ];
+  assertEquals(await lake.folders("silver/"), expected.sort());
+  assertEquals(await lake.folders("silver/client_id=3/"), ["silver/client_id=3/date=2025-12-28/"]);
+  assertEquals(await lake.folders("silver/client_id=3/date=2025-12-28/"), []);
+  assertEquals(await lake.folders("gold/"), []);
+});
+
 everyLake("reports when an object was stored", async (lake) => {
   await lake.put("a", bytes("a"));
   const [{ modified }] = await lake.list("") as [ObjectEntry];

@@ -16,6 +16,7 @@ const OPERATIONS: readonly ((lake: Lake) => Promise<unknown>)[] = [
   (lake) => lake.put("day/a", BODY, "absent"),
   (lake) => lake.put("day/a", BODY, { etag: "0" }),
   (lake) => lake.list("day/"),
+  (lake) => lake.folders("day/"),
   (lake) => lake.remove("day/a"),
 ];
 
@@ -49,7 +50,7 @@ async function assertFails(
 async function faulty(fault: NonNullable<StrictS3Options["fault"]>) {
   let healthy = true;
   const server = startStrictS3({
-    fault: (request, serve) => healthy ? undefined : fault(request, serve),
+    fault: (request, serve, connection) => healthy ? undefined : fault(request, serve, connection),
   });
   const config = await server.createBucket("rbs");
   healthy = false;

@@ -1,0 +1,67 @@
+import { inParallel, readAhead } from "../../pipeline/parallel.ts";
+import { assertEquals, assertRejects } from "../support/assert.ts";
+
+/** Work that ends when the test says so. */
+function work() {
+  const started: number[] = [];
+  const ends = new Map<number, PromiseWithResolvers<number>>();
+  const end = (item: number) => {
+    if (!ends.has(item)) ends.set(item, Promise.withResolvers());
+    return ends.get(item)!;
+  };
+  return {
+    started,
+    run(item: number) {
+      started.push(item);
+      return end(item).promise;
+    },
+    finish: (item: number) => end(item).resolve(item),
+    fail: (item: number, error: Error) => end(item).reject(error),
+  };
+}
+
+Deno.test("inParallel starts no further item after a failure", async () => {
+  const { started, run, fail, finish } = work();
+  const all = inParallel([0, 1, 2, 3], run, 2);
+  fail(0, new Error("refused"));
+  await assertRejects(() => all, Error, "refused");
+  finish(1);
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(started, [0, 1]);
+});
+
+Deno.test("readAhead starts the next items while the caller handles one, up to its limits", async () => {
+  const { started, run, finish } = work();
+  const sizes = [1, 1, 1, 5, 9, 1];
+  const results = readAhead([0, 1, 2, 3, 4, 5], run, {
+    count: 3,
+    size: 6,
+    sizeOf: (item) => sizes[item]!,
+  });
+  const seen: [number, number[]][] = [];
+  for (const item of [2, 1, 0, 5, 4, 3]) finish(item);
+  for await (const item of results) seen.push([item, [...started]]);
+  assertEquals(seen, [
+    [0, [0, 1, 2]], // the sizes 1 + 1 + 5 are above 6
+    [1, [0, 1, 2, 3]],
+    [2, [0, 1, 2, 3]],
+    [3, [0, 1, 2, 3, 4]], // an item above the limit runs alone
+    [4, [0, 1, 2, 3, 4, 5]],
+    [5, [0, 1, 2, 3, 4, 5]],
+  ]);
+});
+
+Deno.test("readAhead throws a failure in the place of its item, and waits for the items in progress", async () => {
+  const { started, run, finish, fail } = work();
+  const results = readAhead([0, 1, 2], run, { count: 3, size: 3, sizeOf: () => 1 });
+  finish(0);
+  fail(1, new Error("refused"));
+  assertEquals((await results.next()).value, 0);
+  let ended = false;
+  const failed = results.next().finally(() => ended = true);
+  failed.catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals([ended, started], [false, [0, 1, 2]]);
+  finish(2);
+  await assertRejects(() => failed, Error, "refused");
+});
