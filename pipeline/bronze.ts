@@ -7,20 +7,20 @@ import {
 import {
   beginWindow,
   compareBronze,
+  encodeEvents,
   stillComplete,
-  surveyWindow,
   warnOfUnknownTypes,
-  watch,
   type WindowOptions,
   type WindowRun,
+  workOnWindow,
 } from "./bronze_window.ts";
 import { bronzePrefix } from "./contract/keys.ts";
-import { EVENT_COLUMNS, EVENT_CONTRACT, OUTBOX_TABLE } from "./contract/tables.ts";
+import { EVENT_CONTRACT, OUTBOX_TABLE } from "./contract/tables.ts";
 import { type Day, dayOf, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { publishWindow, removeBesideSealed, whileMarkerStands } from "./lake/commit.ts";
 import type { BronzeCommit, StoredMarker } from "./lake/marker.ts";
-import { cutParts, lineageOf, storeParts } from "./lake/parts.ts";
+import { lineageOf, nameParts, storeParts } from "./lake/parts.ts";
 import { confirmNothingLost, lostEvents } from "./missing_events.ts";
 import { connect } from "./outbox/connection.ts";
 import { databaseClock } from "./outbox/fence.ts";
@@ -62,8 +62,10 @@ export async function runBronze(options: BronzeOptions): Promise<Day> {
   try {
     const day = options.day ?? dayOf(await databaseClock(connection));
     const run = await beginWindow(connection, windowOf(day), options);
-    const survey = await surveyWindow(run);
-    await whileMarkerStands(run.publication, () => bringWindow(run, survey));
+    await workOnWindow(
+      run,
+      (survey) => whileMarkerStands(run.publication, () => bringWindow(run, survey)),
+    );
     return day;
   } finally {
     await connection.close();
@@ -87,19 +89,18 @@ async function publishFirst(run: WindowRun, survey: Survey): Promise<void> {
 
 /** Copies all events of a window. */
 async function copyWindow(run: WindowRun, survey: Survey): Promise<void> {
-  const { connection, window, schema, fence, observer, publication } = run;
+  const { connection, window, fence, observer, publication } = run;
   const { lake, dryRun } = publication;
-  const watched = watch(snapshot.readEvents(connection, window, schema), survey.rows, observer);
-  const prefix = bronzePrefix(window.day);
-  const cut = cutParts(watched.groups, EVENT_COLUMNS, prefix, lineageOf(publication));
-  const parts = await storeParts(lake, cut, !dryRun, watched.part);
+  const encoded = encodeEvents(run, survey);
+  const named = nameParts(encoded.files, bronzePrefix(window.day), lineageOf(publication));
+  const parts = await storeParts(lake, named, !dryRun, encoded.part);
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   if (rows !== survey.rows) {
     throw new Error(`the snapshot has ${survey.rows} rows, and ${rows} were copied`);
   }
   const quarantine = await storeQuarantine(lake, window.day, survey.unfit, dryRun);
   await snapshot.endSnapshot(connection);
-  warnOfUnknownTypes(watched.eventTypes(), observer);
+  warnOfUnknownTypes(encoded.eventTypes, observer);
 
   const counted = rows + survey.unfit.length;
   const sealed = fence.sealable && await stillComplete(run, counted);

@@ -1,21 +1,21 @@
 import type { DatabaseConfig } from "./config.ts";
 import { BRONZE, compareWindow, type Differences } from "./compare.ts";
-import type { RowGroup } from "./contract/column.ts";
 import { bronzeMarkerKey, bronzePrefix } from "./contract/keys.ts";
-import { EVENT_COLUMNS, KNOWN_EVENT_TYPES, OUTBOX_TABLE } from "./contract/tables.ts";
+import { KNOWN_EVENT_TYPES, OUTBOX_TABLE } from "./contract/tables.ts";
 import { formatMicros, type Window } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { startRun } from "./lake/lifetimes.ts";
 import type { Publication } from "./lake/commit.ts";
 import type { Lake } from "./lake/lake.ts";
 import { type BronzeCommit, type Part, readMarker, type StoredMarker } from "./lake/marker.ts";
-import { cutParts } from "./lake/parts.ts";
+import { nameParts, type PartBody } from "./lake/parts.ts";
 import type { ConnectOptions } from "./outbox/client.ts";
 import type { Connection } from "./outbox/connection.ts";
 import { type Fence, readFence } from "./outbox/fence.ts";
 import { type OutboxSchema, readSchema } from "./outbox/schema.ts";
 import * as snapshot from "./outbox/window_rows.ts";
-import { type Survey, survey, type UnfitEvent } from "./outbox/survey.ts";
+import { countEvents, type Survey, survey, type UnfitEvent } from "./outbox/survey.ts";
+import { createEventParts, RefusedEvent } from "./pages/event_parts.ts";
 import { NAMED, type Observer, plural } from "./progress.ts";
 import { contractText, describeUnfit, quarantinedIds, readQuarantine } from "./quarantine.ts";
 
@@ -81,11 +81,43 @@ export async function beginWindow(
 
 /** Begins the snapshot that the run reads, and surveys the window in it. */
 export async function surveyWindow(run: WindowRun): Promise<Survey> {
-  const { connection, window, schema, observer } = run;
+  await snapshot.beginSnapshot(run.connection);
+  return await surveyFully(run, run.schema);
+}
+
+/**
+ * Begins the snapshot that the run reads, counts the window in it, and works with the result. A
+ * survey would take a quarter of the time of a copy, so it only runs if the window may have events
+ * that do not fit the contract, or if the work meets one. In the latter case, the work runs again.
+ *
+ * @param work reads the events, and throws a {@linkcode RefusedEvent} if one does not fit
+ */
+export async function workOnWindow(
+  run: WindowRun,
+  work: (survey: Survey) => Promise<void>,
+): Promise<void> {
+  const { connection, window, schema, previous } = run;
   await snapshot.beginSnapshot(connection);
-  const found = await survey(connection, window, schema);
+  const isUnique = ["event_id", "event_seq"].every((column) => schema.unique.has(column));
+  if (!isUnique || schema.wider.size > 0 || previous?.commit.quarantine !== undefined) {
+    return await work(await surveyFully(run, schema));
+  }
+  const counted = await countEvents(connection, window);
+  await tellSurvey(counted, run);
+  tellUnfit(counted, run.observer);
+  try {
+    return await work(counted);
+  } catch (error) {
+    if (!(error instanceof RefusedEvent)) throw error;
+  }
+  // The refused event may have the event_seq of another one, whatever the schema says.
+  await work(await surveyFully(run, { ...schema, unique: new Set() }));
+}
+
+async function surveyFully(run: WindowRun, schema: OutboxSchema): Promise<Survey> {
+  const found = await survey(run.connection, run.window, schema);
   await tellSurvey(found, run);
-  tellUnfit(found, observer);
+  tellUnfit(found, run.observer);
   return found;
 }
 
@@ -114,8 +146,8 @@ export async function compareBronze(
   { rows, unfit }: Pick<Survey, "rows" | "unfit">,
   published: BronzeCommit,
 ): Promise<BronzeDifferences> {
-  const { groups } = watch(snapshot.readEvents(connection, window, schema), rows, observer);
-  const expected = cutParts(groups, EVENT_COLUMNS, bronzePrefix(window.day));
+  const { files } = encodeEvents({ connection, window, schema, observer }, { rows, unfit });
+  const expected = nameParts(files, bronzePrefix(window.day));
   const found = await compareWindow(lake, published, expected, BRONZE);
   const noLongerFit = new Set(
     unfit.flatMap(({ event_id }) =>
@@ -180,37 +212,35 @@ function changedMeanwhile(more: number): string {
     : `${plural(-more, "event")} went during the run`;
 }
 
-/** A stream of rows that counts the rows as they are read. */
-export interface Watched {
-  /** The rows, as they come. */
-  readonly groups: AsyncGenerator<RowGroup>;
+/** The events of a window on their way into parts. */
+export interface EncodedEvents {
+  /** The Parquet files, as they are completed. */
+  readonly files: AsyncGenerator<PartBody>;
   /** Reports a part that is being stored. */
   part(part: Part): void;
-  /** Number of rows read so far, by event type. */
-  eventTypes(): Map<string, number>;
+  /** Number of encoded rows by event type. */
+  readonly eventTypes: ReadonlyMap<string, number>;
 }
 
-/** Counts rows for the progress, and event types for the warning. */
-export function watch(
-  source: AsyncIterable<RowGroup>,
-  of: number,
-  observer: Observer,
-): Watched {
-  const types = new Map<unknown, number>();
-  const typeColumn = EVENT_COLUMNS.findIndex(({ name }) => name === "event_type");
-  let rows = 0;
+/**
+ * Reads the events of a window from the outbox and encodes them, and reports the progress.
+ *
+ * @param survey the result in the same snapshot; events that it found to be unfit are left out
+ * @param only the identities of the events to encode; the default is all events
+ */
+export function encodeEvents(
+  { connection, window, schema, observer }: Pick<
+    WindowRun,
+    "connection" | "window" | "schema" | "observer"
+  >,
+  { rows: of, unfit }: Pick<Survey, "rows" | "unfit">,
+  only?: ReadonlySet<string>,
+): EncodedEvents {
   let parts = 0;
-  async function* groups() {
-    for await (const group of source) {
-      const column = group.columns[typeColumn]!;
-      for (let i = 0; i < group.rows; i++) types.set(column[i], (types.get(column[i]) ?? 0) + 1);
-      yield group;
-      rows += group.rows;
-      observer.progress({ rows, of, parts });
-    }
-  }
+  const onGroup = (rows: number) => observer.progress({ rows, of, parts });
+  const encoder = createEventParts({ rows: of, only, onGroup });
   return {
-    groups: groups(),
+    files: encoder.read(snapshot.copyEvents(connection, window, schema, unfit.length > 0)),
     part(part: Part) {
       parts++;
       observer.step({
@@ -219,14 +249,7 @@ export function watch(
         data: { key: part.key, rows: part.rows, bytes: part.bytes, sha256: part.sha256 },
       });
     },
-    eventTypes(): Map<string, number> {
-      const byName = new Map<string, number>();
-      for (const [bytes, count] of types) {
-        const name = new TextDecoder().decode(bytes as Uint8Array);
-        byName.set(name, (byName.get(name) ?? 0) + count);
-      }
-      return byName;
-    },
+    eventTypes: encoder.eventTypes,
   };
 }
 

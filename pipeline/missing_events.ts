@@ -1,17 +1,15 @@
-import type { RowGroup } from "./contract/column.ts";
 import { bronzeHistoryPrefix, bronzePrefix, silverMarkerKey } from "./contract/keys.ts";
-import { EVENT_COLUMNS, OUTBOX_TABLE } from "./contract/tables.ts";
+import { OUTBOX_TABLE } from "./contract/tables.ts";
 import type { WindowRun } from "./bronze_window.ts";
 import type { Window } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import type { Lake } from "./lake/lake.ts";
 import type { BronzeCommit, Part } from "./lake/marker.ts";
-import { cutParts } from "./lake/parts.ts";
+import { nameParts } from "./lake/parts.ts";
 import { BRONZE, BRONZE_ORDER } from "./compare.ts";
-import { type Row, storedRows } from "./merge.ts";
+import { storedRows } from "./merge.ts";
 import type { Connection } from "./outbox/connection.ts";
-import { decodeCopy } from "./outbox/copy_binary.ts";
-import { identitiesQuery, missingEvents, readEvents } from "./outbox/window_rows.ts";
+import { copyEvents, identitiesQuery, missingEvents } from "./outbox/window_rows.ts";
 import type { OutboxSchema } from "./outbox/schema.ts";
 import type { Survey } from "./outbox/survey.ts";
 import {
@@ -23,6 +21,8 @@ import {
 } from "./quarantine.ts";
 import { isPart } from "./contract/keys.ts";
 import { openPart } from "./lake/parquet_reader.ts";
+import { createEventParts } from "./pages/event_parts.ts";
+import { readIdentities } from "./pages/identities.ts";
 import { NAMED, plural } from "./progress.ts";
 
 /**
@@ -40,7 +40,8 @@ export async function lostEvents(
   { unfit }: Pick<Survey, "unfit">,
   published: BronzeCommit,
 ): Promise<Set<string>> {
-  const inParts = await missingFromParts(connection, window, schema, lake, published);
+  const first = () => digestsOfFirst(published.rows, connection, window, schema, unfit.length > 0);
+  const inParts = await missingFromParts(connection, window, lake, published, first);
   const { quarantine } = published;
   const known = renderQuarantine({ day: window.day, events: unfit })?.link.sha256;
   // A document that is stored again as it was need not be there.
@@ -54,19 +55,23 @@ export async function lostEvents(
   return inParts.union(missing).union(new Set(nameless.map(describeUnfit)));
 }
 
-/** A part that is missing or damaged has lost no event if the outbox still gives it byte for byte. */
+/**
+ * A part that is missing or damaged has lost no event if the outbox still gives it byte for byte.
+ *
+ * @param first returns the digests of the parts that the outbox gives
+ */
 async function missingFromParts(
   connection: Connection,
   window: Window,
-  schema: OutboxSchema,
   lake: Lake,
   published: BronzeCommit,
+  first: () => Promise<ReadonlySet<string>>,
 ): Promise<Set<string>> {
   try {
     return await missingFrom(connection, window, lake, published.parts);
   } catch (error) {
     if (!(error instanceof Failure) || error.kind !== "data") throw error;
-    const given = await digestsOfFirst(published.rows, connection, window, schema);
+    const given = await first();
     const others = published.parts.filter(({ sha256 }) => !given.has(sha256));
     if (others.length === published.parts.length) throw error;
     return await missingFrom(connection, window, lake, others);
@@ -76,33 +81,21 @@ async function missingFromParts(
 /**
  * Returns the digests of the parts that a run would make of the first events of a window. If new
  * events only come after the events of bronze, these parts equal those of bronze.
+ *
+ * @param fit true to leave out events that do not fit the contract
  */
 async function digestsOfFirst(
   rows: number,
   connection: Connection,
   window: Window,
   schema: OutboxSchema,
+  fit: boolean,
 ): Promise<Set<string>> {
-  const groups = firstRows(readEvents(connection, window, schema), rows);
+  const { read } = createEventParts({ most: rows });
   const digests = new Set<string>();
-  for await (const { sha256 } of cutParts(groups, EVENT_COLUMNS, bronzePrefix(window.day))) {
-    digests.add(sha256);
-  }
+  const files = read(copyEvents(connection, window, schema, fit));
+  for await (const { sha256 } of nameParts(files, bronzePrefix(window.day))) digests.add(sha256);
   return digests;
-}
-
-/** Yields the first rows of groups. Reads all groups, because the session is busy until the end. */
-async function* firstRows(groups: AsyncIterable<RowGroup>, rows: number): AsyncGenerator<RowGroup> {
-  let left = rows;
-  for await (const group of groups) {
-    if (left <= 0) continue;
-    const { columns } = group;
-    yield group.rows <= left ? group : {
-      rows: left,
-      columns: columns.map((values) => Array.from({ length: left }, (_, i) => values[i]!)),
-    };
-    left -= group.rows;
-  }
 }
 
 async function missingFrom(
@@ -111,11 +104,9 @@ async function missingFrom(
   lake: Lake,
   parts: readonly Part[],
 ): Promise<Set<string>> {
-  const columns = EVENT_COLUMNS.slice(0, BRONZE_ORDER.length);
-  const copied = decodeCopy(connection.copy(identitiesQuery(window)), columns);
   const stored = storedRows(lake, parts, BRONZE_ORDER, BRONZE.compare);
   const absent: string[] = [];
-  const there = textRows(copied);
+  const there = readIdentities(connection.copy(identitiesQuery(window)));
   let a = await there.next();
   try {
     for await (const row of stored) {
@@ -127,15 +118,6 @@ async function missingFrom(
   }
   // An event with an altered event_seq has a different place in the order, but still exists.
   return await missingEvents(connection, window, absent);
-}
-
-const ASCII = new TextDecoder();
-
-async function* textRows(groups: ReturnType<typeof decodeCopy>): AsyncGenerator<Row> {
-  for await (const { rows, columns } of groups) {
-    const [ids, seqs] = columns;
-    for (let i = 0; i < rows; i++) yield [ASCII.decode(ids![i] as Uint8Array), seqs![i] ?? null];
-  }
 }
 
 /**

@@ -1,13 +1,12 @@
 import {
   type BronzeDifferences,
+  encodeEvents,
   stillComplete,
   warnOfUnknownTypes,
-  watch,
   type WindowRun,
 } from "./bronze_window.ts";
-import type { RowGroup } from "./contract/column.ts";
 import { bronzePrefix, historyKey } from "./contract/keys.ts";
-import { EVENT_COLUMNS, EVENT_CONTRACT } from "./contract/tables.ts";
+import { EVENT_CONTRACT } from "./contract/tables.ts";
 import { Failure } from "./errors.ts";
 import { publishWindow } from "./lake/commit.ts";
 import {
@@ -17,7 +16,7 @@ import {
   type Part,
   type StoredMarker,
 } from "./lake/marker.ts";
-import { cutParts, lineageOf, storeParts } from "./lake/parts.ts";
+import { lineageOf, nameParts, storeParts } from "./lake/parts.ts";
 import * as snapshot from "./outbox/window_rows.ts";
 import type { Survey } from "./outbox/survey.ts";
 import { NAMED, plural } from "./progress.ts";
@@ -158,37 +157,15 @@ async function storeLate(
   version: number,
 ): Promise<Part[]> {
   if (late.size === 0) return [];
-  const { connection, window, schema, observer, publication } = run;
-  const watched = watch(snapshot.readEvents(connection, window, schema), survey.rows, observer);
-  const groups = selectEvents(watched.groups, late);
-  const cut = cutParts(
-    groups,
-    EVENT_COLUMNS,
-    bronzePrefix(window.day),
-    lineageOf(publication, version),
-  );
-  const parts = await storeParts(publication.lake, cut, !publication.dryRun, watched.part);
-  warnOfUnknownTypes(watched.eventTypes(), observer);
+  const { window, observer, publication } = run;
+  const encoded = encodeEvents(run, survey, late);
+  const lineage = lineageOf(publication, version);
+  const named = nameParts(encoded.files, bronzePrefix(window.day), lineage);
+  const parts = await storeParts(publication.lake, named, !publication.dryRun, encoded.part);
+  warnOfUnknownTypes(encoded.eventTypes, observer);
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   if (rows !== late.size) throw new Error(`${late.size} events came late, and ${rows} were copied`);
   return parts;
-}
-
-const TEXT = new TextDecoder();
-
-/** Selects the events with the given identities. */
-async function* selectEvents(
-  groups: AsyncIterable<RowGroup>,
-  eventIds: ReadonlySet<string>,
-): AsyncGenerator<RowGroup> {
-  for await (const { rows, columns } of groups) {
-    const chosen: number[] = [];
-    for (let i = 0; i < rows; i++) {
-      if (eventIds.has(TEXT.decode(columns[0]![i] as Uint8Array))) chosen.push(i);
-    }
-    if (chosen.length === 0) continue;
-    yield { rows: chosen.length, columns: columns.map((values) => chosen.map((i) => values[i]!)) };
-  }
 }
 
 /** Stores a copy of the marker that will be replaced. A retry stores the same bytes. */

@@ -3,6 +3,7 @@ import { type DatabaseConfig, databaseName } from "../config.ts";
 import { Failure, interruption } from "../errors.ts";
 import { idleFailure, isAnswer, type PostgresError, postgresFailure } from "./postgres_errors.ts";
 import { type CopySource, createCopy } from "./copy_out.ts";
+import { type CopyBlock, type CopyTap, type Socket, tapSocket } from "./copy_tap.ts";
 import { type Patience, waitFor } from "./idle_timeout.ts";
 import {
   cleartextRefused,
@@ -39,8 +40,11 @@ export interface Client {
   readonly version: number;
   /** Sends statements in one message, and returns the rows of each. */
   send(statements: string): Promise<TextRow[][]>;
-  /** Sends statements in one message and streams the bytes of the COPY TO STDOUT among them. */
-  copy(statements: string): AsyncGenerator<Uint8Array>;
+  /**
+   * Sends statements in one message and streams the messages of the COPY TO STDOUT among them. A
+   * block is valid until the next one is requested.
+   */
+  copy(statements: string): AsyncGenerator<CopyBlock>;
   /** Ends the session. Aborts a running copy immediately. */
   end(): Promise<void>;
 }
@@ -64,13 +68,13 @@ interface PgResult {
  * encrypted.
  */
 interface Wire {
-  readonly stream: {
+  readonly stream: Socket & {
     readonly bytesRead: number;
     destroy(error?: Error): void;
     once(event: "secureConnect", listener: () => void): void;
   };
   on(event: "parameterStatus", listener: (parameter: Parameter) => void): void;
-  on(event: "sslconnect", listener: () => void): void;
+  on(event: "connect" | "sslconnect", listener: () => void): void;
   prependListener(event: "authenticationCleartextPassword", listener: () => void): void;
 }
 
@@ -146,6 +150,9 @@ async function open(
   wire.on("parameterStatus", ({ parameterName, parameterValue }) => {
     if (parameterName === "server_version") version = parseInt(parameterValue);
   });
+  // The driver begins to read the stream just before these events.
+  let tap: CopyTap;
+  wire.on(encryption ? "sslconnect" : "connect", () => tap = tapSocket(wire.stream));
   let shakingHands = false;
   wire.on("sslconnect", () => {
     shakingHands = true;
@@ -206,7 +213,7 @@ async function open(
     async *copy(statements) {
       copying = true;
       try {
-        const blocks = client.query(createCopy(statements)).blocks()[Symbol.asyncIterator]();
+        const blocks = client.query(createCopy(statements, tap)).blocks()[Symbol.asyncIterator]();
         // The idle timeout runs only while this loop waits for a block.
         for (;;) {
           const { done, value } = await waitFor(blocks.next(), patience);

@@ -2,6 +2,7 @@ import type { DatabaseConfig } from "../config.ts";
 import { Failure } from "../errors.ts";
 import type { PostgresError } from "./postgres_errors.ts";
 import { type ConnectOptions, logIn, type TextRow } from "./client.ts";
+import type { CopyBlock } from "./copy_tap.ts";
 import { EXCLUSIVE_LOCKS, lockNotFree } from "./locks.ts";
 import { begin, COMMIT, ROLLBACK } from "./sql.ts";
 
@@ -21,12 +22,12 @@ export interface Connection {
    */
   query(sql: string): Promise<TextRow[]>;
   /**
-   * Streams `COPY (select) TO STDOUT (FORMAT binary)` in blocks of about 1 MiB, as fast as the
-   * caller reads.
+   * Streams `COPY (select) TO STDOUT (FORMAT binary)` in blocks of about 256 KiB, as fast as the
+   * caller reads. A block is valid until the next one is requested.
    *
    * @throws {Failure} as {@linkcode query}
    */
-  copy(select: string): AsyncIterable<Uint8Array>;
+  copy(select: string): AsyncIterable<CopyBlock>;
   /** Begins a transaction in which all reads see the same state. An error ends it. */
   beginSnapshot(): Promise<void>;
   /** Ends the transaction of the snapshot. */

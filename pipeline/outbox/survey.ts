@@ -54,6 +54,23 @@ const MOST_UNFIT = 10_000;
 const MOST_UNFIT_BYTES = 64 << 20;
 
 /**
+ * Counts the events of a window, as if all of them fit the contract. This is much faster than
+ * {@linkcode survey}, and enough if the reader of the events refuses those that do not fit.
+ */
+export async function countEvents(connection: Connection, window: Window): Promise<Survey> {
+  const [all] = await connection.query(`
+    SELECT count(*) AS rows, min(event_seq) AS min_seq, max(event_seq) AS max_seq
+    FROM ${OUTBOX_TABLE} WHERE ${within(window)}`);
+  return {
+    rows: Number(all!.rows),
+    minSeq: integer(all!.min_seq),
+    maxSeq: integer(all!.max_seq),
+    unfit: [],
+    ...await findStrays(connection),
+  };
+}
+
+/**
  * Counts the events of a window that fit the contract, and reads those that do not.
  *
  * @throws {Failure} data: an event_id or event_seq is there twice, or too many events do not fit

@@ -1,9 +1,8 @@
-import type { RowGroup } from "../contract/column.ts";
 import { EVENT_COLUMNS, OUTBOX_TABLE } from "../contract/tables.ts";
 import type { Window } from "../contract/window.ts";
 import type { Connection } from "./connection.ts";
+import type { CopyBlock } from "./copy_tap.ts";
 import { sqlInstant, within } from "./sql.ts";
-import { decodeCopy } from "./copy_binary.ts";
 import { unfit } from "./column_limits.ts";
 import type { OutboxSchema } from "./schema.ts";
 
@@ -42,18 +41,29 @@ export function identitiesQuery(window: Window): string {
 }
 
 /**
- * Streams the events of a window in bronze's order, in row groups. Leaves out events that do not
- * fit.
+ * Copies of the events of a window. One after the other, they have bronze's order. A copy starts when
+ * it is read.
+ *
+ * @param fit true to leave out events that do not fit the contract
  */
-export function readEvents(
+export function copyEvents(
   connection: Connection,
   window: Window,
   schema: OutboxSchema,
-): AsyncIterable<RowGroup> {
+  fit: boolean,
+): AsyncIterable<CopyBlock>[] {
   const names = EVENT_COLUMNS.map(({ name }) => name).join(", ");
-  const select = `SELECT ${names} FROM ${OUTBOX_TABLE} ` +
-    `WHERE ${within(window)} AND NOT ${unfit(schema)} ORDER BY event_seq NULLS LAST, event_id`;
-  return decodeCopy(connection.copy(select), EVENT_COLUMNS);
+  const where = `${within(window)}${fit ? ` AND NOT ${unfit(schema)}` : ""}`;
+  const select = `SELECT ${names} FROM ${OUTBOX_TABLE} WHERE ${where}`;
+  // A unique event_seq is the whole order of the events that have one. Its index has this order, so
+  // Postgres need not sort them.
+  const statements = schema.unique.has("event_seq")
+    ? [
+      `${select} AND event_seq IS NOT NULL ORDER BY event_seq`,
+      `${select} AND event_seq IS NULL ORDER BY event_id`,
+    ]
+    : [`${select} ORDER BY event_seq NULLS LAST, event_id`];
+  return statements.map((statement) => connection.copy(statement));
 }
 
 /** Number of identities in one statement. */

@@ -19,7 +19,8 @@ import type { Lake } from "../../pipeline/lake/lake.ts";
 import { readMarker } from "../../pipeline/lake/marker.ts";
 import { openPart } from "../../pipeline/lake/parquet_reader.ts";
 import { createPart } from "../../pipeline/lake/parquet_writer.ts";
-import { decodeCopy } from "../../pipeline/outbox/copy_binary.ts";
+import { type CopyBlock, tapSocket } from "../../pipeline/outbox/copy_tap.ts";
+import { createEventParts } from "../../pipeline/pages/event_parts.ts";
 import { readDecimal10, writeDecimal20 } from "../../pipeline/outbox/numeric.ts";
 import { readFlags } from "../../tasks/cli/flags.ts";
 import {
@@ -29,6 +30,7 @@ import {
   publishedDay,
   rowGroup,
 } from "../checks/healthy/published_day.ts";
+import { blockOf, copyOf, join, message, TRAILER } from "../support/copy_stream.ts";
 import { writeWithDuckdb } from "../support/duckdb.ts";
 import { dockerArchive, imageOf, ociArchive, tarOf } from "../support/images.ts";
 import type { Target } from "./target.ts";
@@ -37,7 +39,7 @@ const utf8 = (text: string) => new TextEncoder().encode(text);
 const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const isFailure = (error: unknown) => error instanceof Failure;
 
-/** A binary COPY stream with two events, in the format that the Postgres manual describes. */
+/** The header and an event of a binary COPY, in the format that the Postgres manual describes. */
 function copyStream(): Uint8Array {
   const field = (bytes: readonly number[]) => [0, 0, 0, bytes.length, ...bytes];
   const of: Record<PostgresType, number[]> = {
@@ -53,7 +55,7 @@ function copyStream(): Uint8Array {
   };
   const row = [0, EVENT_COLUMNS.length, ...EVENT_COLUMNS.flatMap(({ postgres }) => of[postgres])];
   const signature = [...utf8("PGCOPY\n"), 0xff, 13, 10, 0];
-  return Uint8Array.from([...signature, ...Array(8).fill(0), ...row, ...row, 255, 255]);
+  return Uint8Array.from([...signature, ...Array(8).fill(0), ...row]);
 }
 
 const OTHER_ROWS = `
@@ -174,11 +176,37 @@ export const PIPELINE_TARGETS: readonly Target[] = [
     name: "copy",
     seeds: () => [copyStream()],
     async run(bytes) {
-      const half = bytes.length >> 1;
-      const blocks = ReadableStream.from([bytes.subarray(0, half), bytes.subarray(half)]);
-      for await (const _ of decodeCopy(blocks, EVENT_COLUMNS)) { /* only read */ }
+      const first = bytes.subarray(0, bytes.length >> 1);
+      const copy = copyOf(blockOf([first, bytes.subarray(first.length), TRAILER]));
+      for await (const _ of createEventParts().read([copy])) { /* only read */ }
     },
-    isExpected: (error) => error instanceof Error, // as decodeCopy documents
+    isExpected: (error) => error instanceof Error, // as createEventParts documents
+  },
+  {
+    name: "protocol",
+    seeds: () => [
+      join(message("H", Uint8Array.of(1, 0, 0)), message("d", copyStream()), message("Z")),
+    ],
+    async run(bytes) {
+      const blocks: CopyBlock[] = [];
+      let receive = (_: Uint8Array) => {};
+      const tap = tapSocket({
+        pause() {},
+        resume() {},
+        listeners: () => [() => {}],
+        removeAllListeners() {},
+        on: (_, listener) => receive = listener,
+      });
+      tap.begin({
+        allocate: (size) => new Uint8Array(size),
+        take: (block) => blocks.push(block),
+      });
+      const half = bytes.length >> 1;
+      receive(bytes.subarray(0, half));
+      receive(bytes.subarray(half));
+      for await (const _ of createEventParts().read([copyOf(...blocks)])) { /* only read */ }
+    },
+    isExpected: (error) => error instanceof Error, // as createEventParts documents
   },
   {
     name: "numeric",

@@ -2,8 +2,10 @@ import type { DatabaseConfig } from "../../../pipeline/config.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import type { ConnectOptions } from "../../../pipeline/outbox/client.ts";
 import { connect, type Connection } from "../../../pipeline/outbox/connection.ts";
+import type { CopyBlock } from "../../../pipeline/outbox/copy_tap.ts";
 import { startPostgres } from "../../../tasks/demo/embedded_postgres.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
+import { join, payload, payloadOf } from "../../support/copy_stream.ts";
 import { session } from "../../support/pg_session.ts";
 import { type Outbox, outbox } from "../../support/postgres.ts";
 import { stallingProxy } from "../../support/stalling_proxy.ts";
@@ -18,10 +20,8 @@ async function open(
   return Object.assign(connection, { [Symbol.asyncDispose]: () => connection.close() });
 }
 
-async function count(blocks: AsyncIterable<Uint8Array>): Promise<number> {
-  let bytes = 0;
-  for await (const block of blocks) bytes += block.length;
-  return bytes;
+async function count(blocks: AsyncIterable<CopyBlock>): Promise<number> {
+  return (await payload(blocks)).length;
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -58,7 +58,7 @@ Deno.test("connection: does not treat the server as silent while the reader is s
   let bytes = 0;
   for await (const block of connection.copy(rows(30_000))) {
     if (bytes === 0) await pause(1000);
-    bytes += block.length;
+    bytes += join(...payloadOf(block)).length;
   }
   assertEquals(bytes, 19 + 30_000 * (2 + 4 + 100) + 2);
 });

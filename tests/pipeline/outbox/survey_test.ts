@@ -4,11 +4,12 @@ import { connect } from "../../../pipeline/outbox/connection.ts";
 import { readSchema } from "../../../pipeline/outbox/schema.ts";
 import {
   beginSnapshot,
+  copyEvents,
   countRows,
   endSnapshot,
-  readEvents,
 } from "../../../pipeline/outbox/window_rows.ts";
 import { type Survey, survey } from "../../../pipeline/outbox/survey.ts";
+import { createEventParts } from "../../../pipeline/pages/event_parts.ts";
 import { CREATE_OUTBOX } from "../../../tasks/demo/events.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 import { eventId, insertEvent } from "../../support/events.ts";
@@ -34,7 +35,8 @@ async function look(db: Outbox): Promise<{ found: Survey; read: number; counted:
     await beginSnapshot(connection);
     const found = await survey(connection, WINDOW, schema);
     let read = 0;
-    for await (const { rows } of readEvents(connection, WINDOW, schema)) read += rows;
+    const copies = copyEvents(connection, WINDOW, schema, true);
+    for await (const { rows } of createEventParts().read(copies)) read += rows;
     const counted = await countRows(connection, WINDOW);
     await endSnapshot(connection);
     return { found, read, counted };

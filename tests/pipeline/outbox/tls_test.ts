@@ -3,6 +3,7 @@ import { Failure } from "../../../pipeline/errors.ts";
 import { connect } from "../../../pipeline/outbox/connection.ts";
 import { encryptions, mayShowPassword } from "../../../pipeline/outbox/tls.ts";
 import { CREATE_OUTBOX, RUNBOOK_EVENTS } from "../../../tasks/demo/events.ts";
+import { payload } from "../../support/copy_stream.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 import { type Login, logIn, logInFromAfar } from "../../support/log_in.ts";
 import { outbox } from "../../support/postgres.ts";
@@ -46,10 +47,9 @@ Deno.test("tls: connects with verify-full, the CA that signed the certificate, a
   assertEquals(await logIn(config), { encrypted: true });
   const connection = await connect(config);
   await connection.beginSnapshot();
-  let bytes = 0;
   const rows = "SELECT repeat('x', 100) FROM generate_series(1, 50000)";
-  for await (const block of connection.copy(rows)) bytes += block.length;
-  assertEquals(bytes, 19 + 50_000 * (2 + 4 + 100) + 2);
+  const { length } = await payload(connection.copy(rows));
+  assertEquals(length, 19 + 50_000 * (2 + 4 + 100) + 2);
   await connection.close();
 });
 

@@ -1,0 +1,230 @@
+import { EVENT_COLUMNS } from "../contract/tables.ts";
+import { Failure } from "../errors.ts";
+import { createPageFile } from "../lake/page_file.ts";
+import type { PartBody } from "../lake/parts.ts";
+import type { CopyBlock } from "../outbox/copy_tap.ts";
+import { fieldsOf, pageColumnsOf } from "./column_kinds.ts";
+import { createRowReader, type FieldTable, NULL, TABLE_ROWS } from "./copy_rows.ts";
+import { FIT } from "./page_column.ts";
+import type { TextColumn } from "./text_columns.ts";
+import { uuidText } from "./uuid_column.ts";
+
+// The rows alone decide where row groups and parts end, so that equal rows give equal bytes,
+// whatever the size of the blocks.
+
+/** A row group ends at this number of rows or of bytes of COPY, whichever comes first. */
+const GROUP_ROWS = 10_000;
+const GROUP_BYTES = 8 << 20;
+/** A part ends with the row group that reaches this size, in bytes. */
+const PART_BYTES = 15 << 20;
+/**
+ * A part also ends after this number of rows, counted from the first row of the day. Therefore, a
+ * range of the day that begins at a multiple of it can be copied apart from the rest, and gives the
+ * same parts.
+ */
+const RANGE_ROWS = 250_000;
+
+/** The rows of a window that become parts. */
+export interface EventPartsOptions {
+  /**
+   * The number of rows of all copies, if it is known. A copy is not started if the copies before it
+   * have all rows.
+   */
+  readonly rows?: number | undefined;
+  /** The identities of the events to keep. The default is all events. */
+  readonly only?: ReadonlySet<string> | undefined;
+  /** The number of rows to keep, from the first one. The default is all rows. */
+  readonly most?: number | undefined;
+  /** Called after each row group, with the number of rows read until now. */
+  readonly onGroup?: ((rows: number) => void) | undefined;
+}
+
+/** An event that the decoder refused. A survey finds all such events of a window. */
+export class RefusedEvent extends Failure {}
+
+const SEQ = EVENT_COLUMNS.findIndex(({ name }) => name === "event_seq");
+const TYPE = EVENT_COLUMNS.findIndex(({ name }) => name === "event_type");
+const ID = EVENT_COLUMNS.findIndex(({ name }) => name === "event_id");
+
+/** Turns the copies of a window, one after the other, into Parquet files. */
+export interface EventParts {
+  /**
+   * Reads the copies and returns the files.
+   *
+   * @param copies copies of all columns, in the order of bronze
+   * @throws {RefusedEvent} an event does not fit its columns, or is not in order. The copy is read to
+   *   its end, so that the session can continue
+   * @throws {Failure} data: the type of a column changed
+   */
+  read(copies: Iterable<AsyncIterable<CopyBlock>>): AsyncGenerator<PartBody>;
+  /** The number of kept rows of each event type, until now. */
+  readonly eventTypes: ReadonlyMap<string, number>;
+}
+
+/**
+ * Creates an encoder of events.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { createEventParts } from "./event_parts.ts";
+ * assertEquals(await Array.fromAsync(createEventParts().read([])), []); // no copy, no part
+ * ```
+ */
+export function createEventParts(options: EventPartsOptions = {}): EventParts {
+  const { only, most = Infinity, onGroup = () => {} } = options;
+  const reader = createRowReader(fieldsOf(EVENT_COLUMNS));
+  const columns = pageColumnsOf(EVENT_COLUMNS);
+  const types = columns[TYPE] as TextColumn;
+  const confirmOrder = createOrderCheck();
+  const eventTypes = new Map<string, number>();
+  const text = new TextDecoder();
+  let file = createPageFile(EVENT_COLUMNS);
+  let read = 0;
+  let kept = 0;
+  let rangeRows = 0;
+  let groupRows = 0;
+  let groupBytes = 0;
+
+  /** Encodes a block, and returns the files that it completes. */
+  function* take(block: CopyBlock): Generator<PartBody> {
+    const { table } = reader;
+    for (let at = 0; at < block.length && kept < most;) {
+      const room = Math.min(GROUP_ROWS - groupRows, RANGE_ROWS - rangeRows, most - kept);
+      // Single rows, if some are left out, because the table has no size per row.
+      at = reader.read(block, at, only === undefined ? room : 1, GROUP_BYTES - groupBytes);
+      if (table.rows > 0) {
+        read += table.rows;
+        confirmOrder(block, table);
+        if (only === undefined || isChosen(block, table, only)) append(block, table);
+      }
+      if (table.refused !== undefined) throw refusal(block, table, table.refused);
+      const rangeEnds = rangeRows === RANGE_ROWS;
+      if (groupRows === GROUP_ROWS || groupBytes >= GROUP_BYTES || rangeEnds) endGroup();
+      if (file.bytes >= PART_BYTES || rangeEnds) {
+        rangeRows %= RANGE_ROWS;
+        yield endFile();
+      }
+    }
+  }
+
+  function append(block: CopyBlock, table: FieldTable): void {
+    for (let i = 0; i < columns.length; i++) {
+      const row = columns[i]!.append(block, table.starts, table.rows);
+      if (row !== FIT) {
+        throw refused(block, table, row, i, `does not fit ${EVENT_COLUMNS[i]!.type}`);
+      }
+    }
+    kept += table.rows;
+    rangeRows += table.rows;
+    groupRows += table.rows;
+    groupBytes += table.bytes;
+  }
+
+  function endGroup(): void {
+    file.write(groupRows, columns.map((column) => column.finish()));
+    for (const [bytes, rows] of types.counts()) {
+      const type = text.decode(bytes);
+      eventTypes.set(type, (eventTypes.get(type) ?? 0) + rows);
+    }
+    for (const column of columns) column.reset();
+    groupRows = groupBytes = 0;
+    onGroup(read);
+  }
+
+  function endFile(): PartBody {
+    const body = { rows: file.rows, body: file.finish() };
+    file = createPageFile(EVENT_COLUMNS);
+    return body;
+  }
+
+  return {
+    async *read(copies) {
+      for (const copy of copies) {
+        if (read === options.rows) break;
+        let failure: unknown;
+        for await (const block of copy) {
+          if (failure !== undefined) continue;
+          try {
+            yield* take(block);
+          } catch (error) {
+            if (!(error instanceof RefusedEvent)) throw error;
+            failure = error;
+          }
+        }
+        if (failure !== undefined) throw failure;
+        if (kept < most) reader.end();
+      }
+      if (groupRows > 0) endGroup();
+      if (file.rows > 0) yield endFile();
+    },
+    eventTypes,
+  };
+}
+
+/** Returns whether the only row of a table is one of the chosen events. */
+function isChosen(
+  { bytes }: CopyBlock,
+  { starts }: FieldTable,
+  chosen: ReadonlySet<string>,
+): boolean {
+  return chosen.has(uuidText(bytes, starts[ID * TABLE_ROWS]!));
+}
+
+/**
+ * Creates a function that confirms that each event_seq is larger than the one before it, and that
+ * events without one come last. Therefore, no two events can have the same event_seq.
+ */
+function createOrderCheck(): (block: CopyBlock, table: FieldTable) => void {
+  let high = -Infinity;
+  let low = 0;
+  return (block, table) => {
+    const { view } = block;
+    const { starts, rows } = table;
+    for (let i = 0, cell = SEQ * TABLE_ROWS; i < rows; i++, cell++) {
+      const start = starts[cell]!;
+      if (start === NULL) {
+        high = Infinity;
+        continue;
+      }
+      const nextHigh = view.getInt32(start);
+      const nextLow = view.getUint32(start + 4);
+      if (nextHigh < high || nextHigh === high && nextLow <= low) {
+        throw refused(block, table, i, SEQ, "is not greater than that of the event before it");
+      }
+      high = nextHigh;
+      low = nextLow;
+    }
+  };
+}
+
+function refusal(
+  block: CopyBlock,
+  table: FieldTable,
+  { column, row, reason }: NonNullable<FieldTable["refused"]>,
+): Failure {
+  if (reason === "null") return refused(block, table, row, column, "is null");
+  return new Failure({
+    kind: "data",
+    task: `export ${EVENT_COLUMNS[column]!.name}`,
+    problem: "its values do not have the width of its type. A migration may have changed it just " +
+      "now; nothing was published",
+    remedy: "Run again.",
+  });
+}
+
+function refused(
+  { bytes }: CopyBlock,
+  { starts }: FieldTable,
+  row: number,
+  column: number,
+  problem: string,
+): RefusedEvent {
+  const id = starts[ID * TABLE_ROWS + row]!;
+  return new RefusedEvent({
+    kind: "data",
+    task: `export event ${id === NULL ? "without an id" : uuidText(bytes, id)}`,
+    problem: `its ${EVENT_COLUMNS[column]!.name} ${problem}`,
+    remedy: "Correct the event in the outbox, then run again.",
+  });
+}
