@@ -57,10 +57,7 @@ Deno.test("imports: the reader of imports sees them", () => {
 Deno.test("imports: each client library is imported in one place", () => {
   assertEquals(importers(/^pg$/), ["pipeline/outbox/client.ts"]);
   assertEquals(importers(/^@aws-sdk\//), ["pipeline/lake/s3.ts"]);
-  assertEquals(importers(/^hyparquet-writer\b/), [
-    "pipeline/lake/page_file.ts",
-    "pipeline/lake/parquet_writer.ts",
-  ]);
+  assertEquals(importers(/^hyparquet-writer\b/), ["pipeline/lake/page_file.ts"]);
   assertEquals(importers(/^@kubernetes\//), ["pipeline/cluster/login.ts"]);
   assertEquals(importers(/^@duckdb\//), []);
 });

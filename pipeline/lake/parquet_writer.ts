@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { constants, zstdCompressSync } from "node:zlib";
-import { ByteWriter, ParquetWriter } from "hyparquet-writer";
-import type { Column, ColumnType, RowGroup } from "../contract/column.ts";
-import { parquetSchema, type SchemaElement } from "./parquet_schema.ts";
+import type { Column, RowGroup, Value } from "../contract/column.ts";
+import { compareBytes, definitionLevels, dictionaryIndexes } from "./page_encoding.ts";
+import { createPageFile, type Extremes, type Page } from "./page_file.ts";
 
 /** A finished Parquet file, still in memory. */
 export interface PartFile {
@@ -26,70 +25,119 @@ export interface PartWriter {
   finish(): PartFile;
 }
 
-const ZSTD_LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
-
-const COMPRESSORS = {
-  ZSTD: (page: Uint8Array) => zstdCompressSync(page, ZSTD_LEVEL_1),
-};
-
-/**
- * Begins a Parquet file in memory, compressed with Zstandard.
- *
- * The writer would convert decimals and times from JavaScript values to bytes. The values here are
- * those bytes already, so the writer uses the physical schema for the pages and the contract's
- * schema for the footer.
- */
+/** Begins a Parquet file in memory that is written from values instead of pages. */
 export function createPart(columns: readonly Column[]): PartWriter {
-  const writer = new ByteWriter(1 << 16);
-  const file = new ParquetWriter({
-    writer,
-    schema: physicalSchema(columns),
-    codec: "ZSTD",
-    compressors: COMPRESSORS,
-    createdBy: "deep-storage-toolkit",
-  });
-  let rows = 0;
+  const file = createPageFile(columns);
   return {
     get rows() {
-      return rows;
+      return file.rows;
     },
     get bytes() {
-      return writer.offset;
+      return file.bytes;
     },
-    write(group) {
-      const columnData = columns.map(({ name, type }, i) => ({
-        name,
-        data: group.columns[i] as unknown[],
-        ...layout(type, name),
-      }));
-      file.write({ columnData, rowGroupSize: group.rows });
-      rows += group.rows;
+    write({ rows, columns: values }) {
+      file.write(rows, columns.map((column, i) => pageOf(column, Array.from(values[i]!))));
     },
     finish() {
-      file.schema = parquetSchema(columns);
-      file.finish();
-      const body = writer.getBytes() as Uint8Array<ArrayBuffer>;
+      const { rows } = file;
+      const body = file.finish();
       return { rows, body, sha256: createHash("sha256").update(body).digest("hex") };
     },
   };
 }
 
-/** Strings that repeat in a window. Only these columns benefit from a dictionary or a minimum. */
-const REPEATING = new Set(["symbol", "event_type", "side", "source", "status"]);
+/** The largest number of texts in a dictionary. */
+const MOST_ENTRIES = 4096;
 
-function layout(type: ColumnType, name: string) {
-  if (REPEATING.has(name)) return {};
-  if (type === "STRING" || type === "DECIMAL(20,8)") {
-    // Decimals and strings get no statistics: unsigned bytes sort negative decimals wrongly, and
-    // the minimum of a string would keep its source buffer in memory.
-    return { encoding: "PLAIN", statistics: false } as const;
+/** Encodes the values of a column, which may be null. */
+function pageOf({ type, nullable }: Column, values: readonly (Value | undefined)[]): Page {
+  const bits = new Uint8Array((values.length + 7) >> 3);
+  const present = values.filter((value, i) => {
+    if (value == null) return false;
+    bits[i >> 3]! |= 1 << (i & 7);
+    return true;
+  }) as NonNullable<Value>[];
+  const rows = values.length;
+  const nulls = rows - present.length;
+  const page = {
+    rows,
+    nulls,
+    levels: nullable ? definitionLevels(bits, rows, nulls) : new Uint8Array(0),
+  };
+  switch (type) {
+    case "STRING":
+      return { ...page, ...textPage(present.map(bytesOf)) };
+    case "DECIMAL(20,8)":
+      return { ...page, values: joined(present.map(bytesOf)) };
+    case "INT32":
+      return {
+        ...page,
+        values: new Uint8Array(Int32Array.from(present as number[]).buffer),
+        extremes: extremesOf(present as number[], (a, b) => a - b),
+      };
+    default:
+      return {
+        ...page,
+        values: new Uint8Array(BigInt64Array.from(present as bigint[]).buffer),
+        extremes: extremesOf(present as bigint[], (a, b) => a < b ? -1 : a > b ? 1 : 0),
+      };
   }
-  return type === "TIMESTAMP(MICROS,UTC)" ? { encoding: "PLAIN" } as const : {};
 }
 
-/** The same schema without logical types: values are the raw bytes and integers of the pages. */
-function physicalSchema(columns: readonly Column[]): SchemaElement[] {
-  return parquetSchema(columns).map((
-    { converted_type: _, logical_type: __, precision: ___, scale: ____, ...physical },
-  ) => physical);
+/** Texts have a dictionary if at least half of them repeat another text. */
+function textPage(texts: readonly Uint8Array[]): Pick<Page, "values" | "dictionary" | "extremes"> {
+  const entries = new Map<string, Uint8Array>();
+  const keys = texts.map((text) => {
+    const key = text.toBase64();
+    entries.set(key, text);
+    return key;
+  });
+  const { size } = entries;
+  if (size === 0 || size > MOST_ENTRIES || 2 * size > texts.length) {
+    return { values: plainTexts(texts) };
+  }
+  const places = new Map([...entries.keys()].map((key, i) => [key, i]));
+  const different = [...entries.values()];
+  return {
+    values: dictionaryIndexes(
+      Uint16Array.from(keys, (key) => places.get(key)!),
+      texts.length,
+      size,
+    ),
+    dictionary: { entries: size, values: plainTexts(different) },
+    extremes: extremesOf(different, compareBytes),
+  };
+}
+
+/** Texts as in a page: the length of each in four bytes, and its bytes. */
+function plainTexts(texts: readonly Uint8Array[]): Uint8Array {
+  return joined(texts.flatMap((text) => [
+    new Uint8Array(Uint32Array.of(text.length).buffer),
+    text,
+  ]));
+}
+
+function extremesOf<T extends number | bigint | Uint8Array>(
+  values: readonly T[],
+  compare: (a: T, b: T) => number,
+): Extremes {
+  const [first, ...others] = values;
+  if (first === undefined) return {};
+  const min = others.reduce((least, value) => compare(value, least) < 0 ? value : least, first);
+  const max = others.reduce((most, value) => compare(value, most) > 0 ? value : most, first);
+  return { min, max };
+}
+
+function bytesOf(value: NonNullable<Value>): Uint8Array {
+  return value instanceof Uint8Array ? value : new TextEncoder().encode(String(value));
+}
+
+function joined(arrays: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(arrays.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const array of arrays) {
+    all.set(array, at);
+    at += array.length;
+  }
+  return all;
 }
