@@ -1,106 +1,124 @@
-import { readFlags } from "../../tasks/cli/flags.ts";
-import { clearStatus, print, showStatus } from "../../tasks/cli/terminal.ts";
-import { startPostgres } from "../../tasks/demo/embedded_postgres.ts";
-import { CREATE_OUTBOX, generatedEvents } from "../../tasks/demo/events.ts";
-import { session } from "../support/pg_session.ts";
-import type { Measured, Work } from "./worker.ts";
+import { main } from "../../tasks/cli/command.ts";
+import { choice, type Flags } from "../../tasks/cli/flags.ts";
+import { print, printError, showStatus } from "../../tasks/cli/terminal.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import { OWN, type Program } from "./program.ts";
+import { PEERS } from "./peers.ts";
+import { exitCodeOf, renderJson, renderMarkdown, renderText, type Report } from "./table.ts";
 
-// Measures bronze and silver against a plain COPY on the same machine, in turn, so that a slow
-// phase of the machine affects all of them. Every run is a separate process with the flags of the
-// tasks.
+const EVENTS = 200_000;
+const ROUNDS = 5;
 
-const KINDS = ["floor", "bronze", "silver"] as const;
-type Kind = typeof KINDS[number];
+await main({
+  name: "bench",
+  values: ["events", "other-days", "rounds", "output"],
+  repeatable: ["peer"],
+  switches: ["peers"],
+  cleansUp: true,
+  help: `
+Measures bronze and silver on a day of generated events, on a Postgres of its own. Each round runs
+the programs in turn, so that a slow phase of the machine affects all of them.
 
-const HELP = `
-Measures bronze and silver, and compares them with a baseline: COPY … TO STDOUT (FORMAT binary) of
-the same rows, discarded. Prints the median rows per second, the ratio to the baseline, and the peak
-memory.
+Usage: deno task bench [--events N] [--rounds N] [--other-days N] [--peers | --peer NAME …]
+                       [--output text|json|markdown]
 
-Usage: deno task bench [--events N] [--rounds N]
+  --events N       events of the day; default ${EVENTS}. With 2, the two events of the runbook
+  --rounds N       default ${ROUNDS}
+  --other-days N   events of other days in the same table; default 0
+  --peers          compare with the programs of others. Installs them from the package registries
+                   into a cache folder. A peer that cannot run is listed with the reason
+  --peer NAME      compare with one peer, which must run. Can be repeated
+  --output json    print one JSON document with every run
+
+Peers: ${PEERS.map(({ name }) => name).join(", ")}
 
 Examples:
-  deno task bench                      200,000 events, five rounds
+  deno task bench                                     bronze and silver alone
   deno task bench --events 1000000 --rounds 3
-`;
+  deno task bench --events 1000000 --peers            the tables of docs/performance.md
+  deno task bench --peer duckdb --peer duckdb-replay
+  deno task bench --events 2 --peers                  the cost of a small day
+  deno task bench --events 2 --other-days 1000000     a small day in a large table
 
-const flags = readFlags(Deno.args, { values: ["events", "rounds"], switches: [] });
-if (flags.on("help")) {
-  print(HELP.trim());
-  Deno.exit(0);
-}
-const events = Number(flags.value("events") ?? 200_000);
-const rounds = Number(flags.value("rounds") ?? 5);
+The columns:
+  seconds             the whole process
+  of that, work       without the start of the process and the load of its libraries
+  times the baseline  work of this program divided by work of the baseline, round by round: the
+                      median, the smallest and the largest
+  CPU s               user and system time of the process tree
+  server CPU s        the same of Postgres in the meantime
+  peak MB             largest resident memory of the process tree
+  values              the values of the first round, compared with Postgres's own text
 
-const postgres = await startPostgres();
-const folder = await Deno.makeTempDir({ prefix: "bench-" });
-try {
-  showStatus(`inserting ${events.toLocaleString("en-US")} events …`);
-  const owner = await session(postgres.config);
-  await owner.query(CREATE_OUTBOX);
-  await owner.query(generatedEvents(events));
-  await owner.query("VACUUM ANALYZE stop_events");
-  await owner.end();
+Ctrl-C stops Postgres and removes all files.
 
-  const runs: Record<Kind, Measured[]> = { floor: [], bronze: [], silver: [] };
-  for (let round = 0; round < rounds; round++) {
-    for (const kind of KINDS) {
-      showStatus(`round ${round + 1} of ${rounds}: ${kind}`);
-      const lake = `${folder}/${round}`;
-      runs[kind].push(await measure({ kind, database: postgres.config, lake, events }));
+Exit codes: 0 success; 1 bronze or silver has wrong values; 2 wrong usage; 3 a program of --peer did
+not run, or an unexpected error.
+`,
+  async run(flags, interrupted) {
+    const output = choice(flags, "output", ["text", "json", "markdown"]);
+    const chosen = chosenPeers(flags);
+    const options = {
+      programs: [...OWN, ...chosen],
+      events: whole(flags, "events", EVENTS),
+      rounds: whole(flags, "rounds", ROUNDS),
+      otherDays: whole(flags, "other-days", 0),
+      signal: interrupted,
+      progress: showProgress,
+    };
+    // The help and a wrong flag need not wait for DuckDB and Postgres to load.
+    const { runRounds } = await import("./rounds.ts");
+    let report: Report;
+    try {
+      report = await runRounds(options);
+    } catch (error) {
+      if (interrupted.aborted) return 130; // everything is cleaned up
+      throw error;
     }
+    const render = { text: renderText, json: renderJson, markdown: renderMarkdown }[output];
+    print(render(report));
+    return exitCodeOf(report, !flags.on("peers"));
+  },
+});
+
+function showProgress(line: string): void {
+  if (Deno.stderr.isTerminal()) showStatus(line);
+  else printError(line);
+}
+
+function chosenPeers(flags: Flags): readonly Program[] {
+  const names = flags.all("peer");
+  if (flags.on("peers") && names.length > 0) {
+    throw usage(
+      "use --peers with --peer",
+      "--peers already means all peers",
+      "Use one of the two.",
+    );
   }
-  clearStatus();
-  print(render(runs));
-} finally {
-  await postgres.stop();
-  await Deno.remove(folder, { recursive: true });
+  if (flags.on("peers")) return PEERS;
+  const unknown = names.find((name) => !PEERS.some((peer) => peer.name === name));
+  if (unknown !== undefined) {
+    const known = PEERS.map(({ name }) => name).join(", ");
+    throw usage(
+      `use --peer ${JSON.stringify(unknown)}`,
+      "there is no such peer",
+      `Use one of ${known}.`,
+    );
+  }
+  return PEERS.filter(({ name }) => names.includes(name));
 }
 
-async function measure(work: Work): Promise<Measured> {
-  const tasks = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url)));
-  const v8 = /--v8-flags=\S+/.exec(tasks.tasks.bronze.command)![0];
-  const worker = new URL("./worker.ts", import.meta.url).pathname;
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-P=test", v8, worker],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(JSON.stringify(work)));
-  await writer.close();
-  const { success, stdout } = await child.output();
-  if (!success) throw new Error(`The ${work.kind} run failed.`);
-  return JSON.parse(new TextDecoder().decode(stdout));
+function whole(flags: Flags, name: string, otherwise: number): number {
+  const text = flags.value(name) ?? String(otherwise);
+  const least = name === "other-days" ? 0 : 1;
+  if (/^\d{1,9}$/.test(text) && Number(text) >= least) return Number(text);
+  throw usage(
+    `use --${name} ${JSON.stringify(text)}`,
+    `it is not a whole number from ${least} to 999999999`,
+    `Use a number, such as --${name} ${otherwise}.`,
+  );
 }
 
-function render(runs: Record<Kind, Measured[]>): string {
-  const floor = median(runs.floor.map(({ seconds }) => seconds));
-  const lines = KINDS.map((kind) => {
-    const seconds = median(runs[kind].map((run) => run.seconds));
-    const ratios = runs[kind].map((run, i) => run.seconds / runs.floor[i]!.seconds);
-    const peak = Math.max(...runs[kind].map((run) => run.peakBytes));
-    return [
-      kind,
-      Math.round(events / seconds).toLocaleString("en-US"),
-      `${(floor / seconds).toFixed(2)}`,
-      `${Math.min(...ratios).toFixed(1)} to ${Math.max(...ratios).toFixed(1)}`,
-      `${Math.round(peak / 1e6)} MB`,
-    ];
-  });
-  const head = ["", "rows/s", "ratio", "time / baseline", "peak memory"];
-  const cpu = `${navigator.hardwareConcurrency} processors`;
-  return [
-    `${events.toLocaleString("en-US")} events, medians of ${rounds} rounds, ${cpu}`,
-    ...[head, ...lines].map((cells) =>
-      cells.map((cell, i) => i === 0 ? cell.padEnd(8) : cell.padStart(i === 3 ? 20 : 13)).join("")
-    ),
-  ].join("\n");
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+function usage(task: string, problem: string, remedy: string): Failure {
+  return new Failure({ kind: "configuration", task, problem, remedy });
 }

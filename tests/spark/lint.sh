@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Lints and type-checks the Python of the jobs and of their tests. With --install, it only
-# installs the tools from PyPI into a cache folder, if they are not there yet.
+# Lints and type-checks the Python of the jobs, of their tests and of the benchmark's peers. With
+# --install, it only installs the tools from PyPI into a cache folder, if they are not there yet.
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
 requirements=manifests/image/lint-requirements.txt
 config=manifests/image/pyproject.toml
+folders="manifests/image/jobs tests/spark tests/bench/peers"
 cache="${DEEP_STORAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/deep-storage}"
 # The name changes with the versions.
 tools="$cache/lint-$(cksum <$requirements | tr ' ' -)"
@@ -29,6 +30,5 @@ for tool in ruff mypy; do
   fi
 done
 
-ruff check --quiet --no-cache --config $config manifests/image/jobs tests/spark
-mypy --config-file $config --cache-dir "$cache/mypy" --no-error-summary \
-  manifests/image/jobs tests/spark
+ruff check --quiet --no-cache --config $config $folders
+mypy --config-file $config --cache-dir "$cache/mypy" --no-error-summary $folders
