@@ -39,7 +39,7 @@ Deno.test({
     const small = ["--events", "3000", "--rounds", "1", "--output", "json"];
     const { code, stdout, stderr } = await runTask(
       "bench",
-      [...small, ...names.flatMap((name) => ["--peer", name])],
+      small.concat(names.flatMap((name) => ["--peer", name])),
       cacheEnvironment(),
     );
     assertEquals(code, 0, stderr);

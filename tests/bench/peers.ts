@@ -43,11 +43,11 @@ export const PEERS: readonly Program[] = [
   }),
   {
     name: "pg2parquet",
-    title: "pg2parquet",
+    title: `pg2parquet ${/^pg2parquet=(.*)$/m.exec(read("install.sh"))![1]}`,
     layer: "bronze",
     peer: true,
     printsSeconds: false,
-    unlike: ALONE,
+    unlike: `${ALONE}; has one precision and scale for all decimals`,
     files: ({ folder }) => `${folder}/day.parquet`,
     async install(signal) {
       const home = await installPeer("pg2parquet", signal);
@@ -130,14 +130,24 @@ function replayOf({ lake, folder }: Task) {
 
 function pg2parquet(home: string, { database, folder }: Task): CommandLine {
   const { host, port, name, user, password } = database;
-  const { query, file } = peerJob(database, folder);
+  const { query, file, decimals } = peerJob(database, folder);
+  const [precision, scale] = decimals.fill_price!;
   return {
     command: `${home}/bin/pg2parquet`,
     args: [
       "export",
-      ...["--host", host, "--port", String(port), "--dbname", name, "--user", user],
-      ...["--query", query, "--output-file", file],
-      ...["--compression", "zstd", "--compression-level", "1", "--quiet"],
+      `--host=${host}`,
+      `--port=${port}`,
+      `--dbname=${name}`,
+      `--user=${user}`,
+      `--query=${query}`,
+      `--output-file=${file}`,
+      "--compression=zstd",
+      "--compression-level=1",
+      "--numeric-handling=decimal",
+      `--decimal-precision=${precision}`,
+      `--decimal-scale=${scale}`,
+      "--quiet",
     ],
     env: { PGPASSWORD: password },
   };
@@ -145,8 +155,14 @@ function pg2parquet(home: string, { database, folder }: Task): CommandLine {
 
 /** The version of a package in an environment's list. */
 function versionOf(name: string, environment: string): string {
-  const lines = Deno.readTextFileSync(`${FOLDER}${environment}.txt`).split("\n");
-  return lines.find((line) => line.startsWith(`${name}==`))!.slice(name.length + 2).split(" ")[0]!;
+  const pinned = read(`${environment}.txt`).split(/\s/).find((word) =>
+    word.startsWith(`${name}==`)
+  );
+  return pinned!.slice(name.length + 2);
+}
+
+function read(name: string): string {
+  return Deno.readTextFileSync(`${FOLDER}${name}`);
 }
 
 /**

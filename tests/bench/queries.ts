@@ -45,7 +45,12 @@ export interface PeerJob {
 export function peerJob(database: DatabaseConfig, folder: string): PeerJob {
   const { host, port, name, user, password } = database;
   return {
-    ...{ host, port, database: name, user, password, folder },
+    host,
+    port,
+    database: name,
+    user,
+    password,
+    folder,
     query: `SELECT ${selected(TEXT_COLUMNS)} FROM ${OUTBOX_TABLE} WHERE ${WINDOW} ORDER BY ${
       BRONZE_ORDER.join(" NULLS LAST, ")
     }`,
@@ -54,12 +59,19 @@ export function peerJob(database: DatabaseConfig, folder: string): PeerJob {
     since: `${DAY} 00:00:00+00`,
     until: `${NEXT_DAY} 00:00:00+00`,
     order: BRONZE_ORDER,
-    decimals: Object.fromEntries(EVENT_COLUMNS.flatMap(({ name, type }) => {
-      const [precision, scale] = (type.match(/^DECIMAL/) ? type.match(/\d+/g)! : []).map(Number);
-      return precision === undefined ? [] : [[name, [precision, scale!] as const]];
-    })),
+    decimals: decimalSizes(),
     file: `${folder}/day.parquet`,
   };
+}
+
+/** Precision and scale of each decimal column. */
+function decimalSizes(): Record<string, readonly [number, number]> {
+  const sizes: Record<string, readonly [number, number]> = {};
+  for (const { name, type } of EVENT_COLUMNS) {
+    const size = /^DECIMAL\((\d+),(\d+)\)$/.exec(type);
+    if (size !== null) sizes[name] = [Number(size[1]), Number(size[2])];
+  }
+  return sizes;
 }
 
 /** SQL of the floor: the bytes of the day's rows, in any order. */

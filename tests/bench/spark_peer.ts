@@ -9,10 +9,12 @@ import type { SparkWork } from "./spark_worker.ts";
 
 const WORKER = new URL("spark_worker.ts", import.meta.url).pathname;
 
+const DOCKERFILE = new URL("../../manifests/image/Dockerfile", import.meta.url);
+
 /** Our own job for Spark, into an object store on this machine. */
 export const sparkBronze: Program = {
   name: "spark",
-  title: "Spark local[2], the job of the image",
+  title: `Spark ${version()} local[2], the job of the image`,
   layer: "bronze",
   peer: true,
   printsSeconds: false,
@@ -53,4 +55,8 @@ async function download(config: S3Config, folder: string): Promise<void> {
   } finally {
     lake.close();
   }
+}
+
+function version(): string {
+  return /^FROM apache\/spark:([\d.]+)/m.exec(Deno.readTextFileSync(DOCKERFILE))![1]!;
 }
