@@ -1,7 +1,7 @@
 import type { Value } from "./contract/column.ts";
 import type { Lake } from "./lake/lake.ts";
 import type { Part } from "./lake/marker.ts";
-import type { FileGroup, PartReader } from "./lake/parquet_reader.ts";
+import type { FileGroup } from "./lake/parquet_reader.ts";
 import { damaged, fetchParts, openFetched } from "./lake/parts.ts";
 
 // An amended window has several sequences of parts: one from the first publication, and one from
@@ -36,45 +36,6 @@ export async function* eachRow(groups: AsyncIterable<FileGroup>): AsyncGenerator
   for await (const { rows, columns } of groups) {
     for (let i = 0; i < rows; i++) yield columns.map((values) => values[i] ?? null);
   }
-}
-
-const GROUP_ROWS = 10_000;
-
-/** Collects single rows into groups. */
-export async function* groupRows(
-  rows: AsyncIterable<Row>,
-  width: number,
-): AsyncGenerator<FileGroup> {
-  const empty = () => Array.from({ length: width }, () => [] as Value[]);
-  let columns = empty();
-  let count = 0;
-  for await (const row of rows) {
-    row.forEach((value, i) => columns[i]!.push(value));
-    if (++count < GROUP_ROWS) continue;
-    yield { rows: count, columns };
-    columns = empty();
-    count = 0;
-  }
-  if (count > 0) yield { rows: count, columns };
-}
-
-/** An amended window as if it were one part, which can be read more than once. */
-export function openMerged(
-  lake: Lake,
-  parts: readonly Part[],
-  ordering: readonly string[],
-  order: Order,
-): Pick<PartReader, "groups"> {
-  return {
-    async *groups(names) {
-      const rows = storedRows(lake, parts, [...ordering, ...names], order);
-      for await (
-        const { rows: count, columns } of groupRows(rows, ordering.length + names.length)
-      ) {
-        yield { rows: count, columns: columns.slice(ordering.length) };
-      }
-    },
-  };
 }
 
 async function* rowsOf(

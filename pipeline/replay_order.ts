@@ -1,86 +1,342 @@
-import type { Value } from "./contract/column.ts";
-import { REPLAY_ORDER } from "./contract/tables.ts";
-import type { FileGroup, PartReader } from "./lake/parquet_reader.ts";
+import { EVENT_COLUMNS } from "./contract/tables.ts";
+import type { Lake } from "./lake/lake.ts";
+import type { Part } from "./lake/marker.ts";
+import { compareBytes } from "./lake/page_encoding.ts";
+import { type Chunk, decompress, findValues, freeChunk } from "./lake/parquet_pages.ts";
+import type { PartReader } from "./lake/parquet_reader.ts";
+import { damaged, readPart } from "./lake/parts.ts";
+import type { EventGroup } from "./operations.ts";
+import { sortIndexes } from "./typed_columns.ts";
 
-// A replay adds events in the order (event_seq, occurred_at, event_id), beginning with events
-// without an event_seq. In bronze, those events are last, by event_id. Therefore, the positions are
-// computed before the replay begins.
-
-const [SEQ, TIME, ID] = [0, 1, 2];
+// A replay applies events in the order (event_seq, occurred_at, event_id), beginning with events
+// without an event_seq. In bronze, those events are last, by event_id. An amended day has several
+// sequences of parts, one from the first publication and one from each amendment. Each of them has
+// this order.
 
 /**
- * The places of the events that have no event_seq.
+ * Reads the events of a day, one row group after the other, with their places in the replay. Each
+ * call reads all events again.
  *
- * @param last opens bronze's parts, the last one first; those before the first event_seq seen from
- *   the end are not opened
- * @returns for each of these events, in bronze's order, its place in the replay, from 1
+ * @param names the columns to read
  */
-export async function unsequencedRanks(
-  last: AsyncIterable<Pick<PartReader, "groups">>,
-): Promise<Uint32Array> {
-  let times: bigint[] = [];
-  let ids: string[] = [];
-  for await (const part of last) {
-    const before = { times, ids };
-    times = [];
-    ids = [];
-    let sequenced = false;
-    for await (const group of part.groups(REPLAY_ORDER)) {
-      sequenced = collect(group, times, ids) || sequenced;
-    }
-    for (let i = 0; i < before.ids.length; i++) {
-      times.push(before.times[i]!);
-      ids.push(before.ids[i]!);
-    }
-    if (sequenced) break;
-  }
-  const order = Uint32Array.from(ids, (_, i) => i);
-  order.sort((a, b) => compare(times[a]!, times[b]!) || compare(ids[a]!, ids[b]!));
-  const ranks = new Uint32Array(ids.length);
-  order.forEach((event, place) => ranks[event] = place + 1);
-  return ranks;
+export type EventScan = (names: readonly string[]) => AsyncIterable<EventGroup>;
+
+/** The events of one sequence that have no event_seq: all from one place on. */
+interface Tail {
+  /** The index of the part in which they begin. */
+  readonly part: number;
+  /** The index of the row group in which they begin. */
+  readonly group: number;
+  /** The place in the replay of each of these events, from 1. */
+  readonly ranks: Uint32Array;
+}
+
+/** A row group whose events with an event_seq are the rows before `sequenced`. */
+interface Loaded {
+  readonly part: number;
+  readonly group: number;
+  readonly rows: number;
+  readonly sequenced: number;
+  readonly columns: Readonly<Record<string, Chunk>>;
+  readonly reader: OpenPart;
+  /** Frees the memory of the columns. */
+  free(): void;
 }
 
 /**
- * Collects the events of a group that have no event_seq. Returns whether the group has other
- * events.
+ * Opens the events of a day.
+ *
+ * @param parts the parts that the day's bronze marker lists
+ * @returns a scan, whose calls throw a Failure (data) if a part is missing or damaged, or if its
+ *   events are not in bronze's order
  */
-function collect({ rows, columns }: FileGroup, times: bigint[], ids: string[]): boolean {
-  let sequenced = false;
-  for (let i = 0; i < rows; i++) {
-    if (columns[SEQ]![i] !== null) {
-      sequenced = true;
-      continue;
-    }
-    times.push(columns[TIME]![i] as bigint);
-    ids.push(columns[ID]![i] as string);
-  }
-  return sequenced;
+export async function openEvents(lake: Lake, parts: readonly Part[]): Promise<EventScan> {
+  const sequences = [...Map.groupBy(parts, ({ amendment = 0 }) => amendment).values()]
+    .map((own) => partsOf(lake, own));
+  const tails = rankTails(await Promise.all(sequences.map(findTail)));
+  const only = sequences[0];
+  if (only === undefined) return async function* () {};
+  return sequences.length === 1
+    ? (names) => scan(only, tails[0]!, names)
+    : (names) => scanMerged(sequences, tails, names);
 }
 
-/**
- * Assigns a position in the replay to every event, in bronze's order.
- *
- * @param unsequenced the result of {@linkcode unsequencedRanks}
- */
-export function placer(unsequenced: Uint32Array): (seq: Value, id: Value) => number {
-  let sequenced = 0;
-  let without = 0;
-  let previous: Value = null;
-  return (seq, id) => {
-    if (seq === null) {
-      const place = unsequenced[without++];
-      if (place === undefined) throw new Error(`event ${id} without event_seq is not at the end`);
-      return place;
+/** Events without an event_seq come out of order, with ranks. The others follow in order. */
+async function* scan(
+  parts: Parts,
+  { part, group, ranks }: Tail,
+  names: readonly string[],
+): AsyncGenerator<EventGroup> {
+  let used = 0;
+  for await (const loaded of load(parts, names, ranks.length === 0 ? parts.count : part, group)) {
+    const { rows, sequenced, columns } = loaded;
+    yield { from: sequenced, to: rows, columns, ranks: placed(loaded, ranks, used) };
+    used += rows - sequenced;
+    loaded.free();
+  }
+  const rises = orderChecker();
+  for await (const loaded of load(parts, names)) {
+    rises(loaded);
+    const { sequenced, columns } = loaded;
+    if (sequenced > 0) yield { from: 0, to: sequenced, columns, ranks: undefined };
+    loaded.free();
+    if (loaded.part === part && loaded.group === group) break;
+  }
+}
+
+/** Merges sequences by event_seq. All events have ranks. */
+async function* scanMerged(
+  sequences: readonly Parts[],
+  tails: readonly Tail[],
+  names: readonly string[],
+): AsyncGenerator<EventGroup> {
+  let placedCount = tails.reduce((sum, { ranks }) => sum + ranks.length, 0);
+  const cursors = sequences.map((parts, i) => {
+    return { groups: load(parts, names), ranks: tails[i]!.ranks, used: 0, rises: orderChecker() };
+  });
+  type Head = { loaded: Loaded; row: number; ranks: Uint32Array; cursor: typeof cursors[number] };
+  const heads: Head[] = [];
+  /** Loads the next row group with an event_seq. Row groups without one need no merge. */
+  async function* advance(cursor: typeof cursors[number]): AsyncGenerator<EventGroup> {
+    for (;;) {
+      const { done, value: loaded } = await cursor.groups.next();
+      if (done) return;
+      cursor.rises(loaded);
+      const ranks = placed(loaded, cursor.ranks, cursor.used);
+      cursor.used += loaded.rows - loaded.sequenced;
+      if (loaded.sequenced > 0) {
+        heads.push({ loaded, row: 0, ranks, cursor });
+        return;
+      }
+      yield { from: 0, to: loaded.rows, columns: loaded.columns, ranks };
+      loaded.free();
     }
-    if (without > 0 || previous !== null && seq <= previous) {
-      throw new Error(`event ${id} with event_seq ${seq} comes after event_seq ${previous}`);
-    }
+  }
+  for (const cursor of cursors) yield* advance(cursor);
+  let previous: bigint | undefined;
+  while (heads.length > 0) {
+    const least = heads.reduce((a, b) => seqOf(b.loaded, b.row) < seqOf(a.loaded, a.row) ? b : a);
+    const { loaded, ranks, cursor } = least;
+    const seq = seqOf(loaded, least.row);
+    if (previous !== undefined && seq <= previous) throw outOfOrder(loaded, least.row, previous);
     previous = seq;
-    return unsequenced.length + ++sequenced;
+    ranks[least.row++] = ++placedCount;
+    if (least.row < loaded.sequenced) continue;
+    heads.splice(heads.indexOf(least), 1);
+    yield { from: 0, to: loaded.rows, columns: loaded.columns, ranks };
+    loaded.free();
+    yield* advance(cursor);
+  }
+}
+
+/** The ranks of a row group's rows; those of rows with an event_seq are 0. */
+function placed({ rows, sequenced }: Loaded, ranks: Uint32Array, used: number): Uint32Array {
+  const own = new Uint32Array(rows);
+  own.set(ranks.subarray(used, used + rows - sequenced), sequenced);
+  return own;
+}
+
+function seqOf({ columns }: Loaded, row: number): bigint {
+  const { view, places } = columns.event_seq!;
+  return view.getBigInt64(places[row]!, true);
+}
+
+/** Returns a function that confirms that row groups of one sequence are in bronze's order. */
+function orderChecker(): (loaded: Loaded) => void {
+  let [high, low] = [-0x8000_0000, -1];
+  let tail = false;
+  return (loaded) => {
+    const { sequenced, columns } = loaded;
+    const { view, places } = columns.event_seq!;
+    for (let row = 0; row < sequenced; row++) {
+      const place = places[row]!;
+      if (place < 0 || tail) throw outOfOrder(loaded, row);
+      const [nextLow, nextHigh] = [view.getUint32(place, true), view.getInt32(place + 4, true)];
+      if (nextHigh < high || nextHigh === high && nextLow <= low) {
+        throw outOfOrder(loaded, row, BigInt(high) << 32n | BigInt(low));
+      }
+      [high, low] = [nextHigh, nextLow];
+    }
+    tail ||= sequenced < loaded.rows;
   };
 }
 
-function compare<T extends bigint | string>(a: T, b: T): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+function outOfOrder({ reader, group, columns }: Loaded, row: number, previous?: bigint): Error {
+  const ids = reader.read(group, ["event_id"]).columns.event_id!;
+  const id = new TextDecoder().decode(textAt(ids, ids.places[row]!));
+  const { view, places } = columns.event_seq!;
+  return reader.damaged(
+    places[row]! < 0
+      ? `event ${id} without event_seq is not at the end`
+      : `event ${id} with event_seq ${view.getBigInt64(places[row]!, true)} comes after ` +
+        (previous === undefined ? "an event without event_seq" : `event_seq ${previous}`),
+  );
+}
+
+function textAt({ bytes, view }: Chunk, place: number): Uint8Array {
+  return bytes.subarray(place, place + view.getUint32(place - 4, true));
+}
+
+/** Times and ids of the events of one row group that have no event_seq. */
+interface Unsequenced {
+  readonly times: BigInt64Array;
+  readonly ids: Chunk;
+  /** The first row. */
+  readonly from: number;
+}
+
+/** The place of a tail, and its events in bronze's order. */
+interface FoundTail extends Omit<Tail, "ranks"> {
+  readonly events: readonly Unsequenced[];
+}
+
+/** Searches a sequence from its end. Row groups before the last event_seq are not read. */
+async function findTail(parts: Parts): Promise<FoundTail> {
+  let found: FoundTail = { part: parts.count, group: 0, events: [] };
+  for (let part = parts.count - 1; part >= 0; part--) {
+    const reader = await parts.open(part);
+    for (let group = reader.groupCount - 1; group >= 0; group--) {
+      const { rows, columns } = reader.read(group, ["event_seq"]);
+      if (rows === 0) continue;
+      const sequenced = sequencedRows(columns.event_seq!);
+      if (sequenced === rows) return found;
+      const { occurred_at, event_id } = reader.read(group, ["occurred_at", "event_id"]).columns;
+      const { view, places } = occurred_at!;
+      const times = BigInt64Array.from(
+        places.subarray(sequenced),
+        (place) => view.getBigInt64(place, true),
+      );
+      const events = [{ times, ids: event_id!, from: sequenced }, ...found.events];
+      found = { part, group, events };
+      if (sequenced > 0) return found;
+    }
+  }
+  return found;
+}
+
+/** The number of rows up to the last one that has an event_seq. */
+function sequencedRows({ places }: Chunk): number {
+  return places.findLastIndex((place) => place >= 0) + 1;
+}
+
+/** Ranks the events without an event_seq by time, then by id. */
+function rankTails(found: readonly FoundTail[]): Tail[] {
+  const events = found.flatMap((tail) => tail.events);
+  const count = events.reduce((sum, { times }) => sum + times.length, 0);
+  const times = new BigInt64Array(count);
+  const [owners, rows] = [new Uint32Array(count), new Uint32Array(count)];
+  let at = 0;
+  events.forEach((own, owner) => {
+    times.set(own.times, at);
+    for (let i = 0; i < own.times.length; i++, at++) {
+      owners[at] = owner;
+      rows[at] = own.from + i;
+    }
+  });
+  const idOf = (event: number) => {
+    const { ids } = events[owners[event]!]!;
+    return textAt(ids, ids.places[rows[event]!]!);
+  };
+  const order = sortIndexes(
+    Uint32Array.from(rows, (_, i) => i),
+    [new Int32Array(times.buffer)],
+  );
+  for (let from = 0; from < count;) {
+    let to = from + 1;
+    while (to < count && times[order[to]!] === times[order[from]!]) to++;
+    if (to > from + 1) order.subarray(from, to).sort((a, b) => compareBytes(idOf(a), idOf(b)));
+    from = to;
+  }
+  const ranks = new Uint32Array(count);
+  order.forEach((event, place) => ranks[event] = place + 1);
+  let used = 0;
+  return found.map(({ part, group, events: own }) => {
+    const length = own.reduce((sum, each) => sum + each.times.length, 0);
+    used += length;
+    return { part, group, ranks: ranks.subarray(used - length, used) };
+  });
+}
+
+/** Reads row groups one after the other, with event_seq besides the named columns. */
+async function* load(
+  parts: Parts,
+  names: readonly string[],
+  firstPart = 0,
+  firstGroup = 0,
+): AsyncGenerator<Loaded> {
+  const wanted = ["event_seq", ...names];
+  for (let part = firstPart; part < parts.count; part++) {
+    const reader = await parts.open(part);
+    if (part + 1 < parts.count) parts.open(part + 1).catch(() => {}); // reported by its own open
+    for (let group = part === firstPart ? firstGroup : 0; group < reader.groupCount; group++) {
+      const { rows, columns, free } = reader.read(group, wanted);
+      if (rows === 0) continue;
+      const sequenced = sequencedRows(columns.event_seq!);
+      yield { part, group, rows, sequenced, columns, reader, free };
+    }
+  }
+}
+
+/** The parts of one sequence. */
+interface Parts {
+  readonly count: number;
+  /** Opens a part. The last two that were opened stay in memory. */
+  open(index: number): Promise<OpenPart>;
+}
+
+interface OpenPart {
+  readonly groupCount: number;
+  /** Reads columns of one row group. */
+  read(
+    group: number,
+    names: readonly string[],
+  ): Pick<Loaded, "rows" | "columns" | "free">;
+  /** The failure of a part whose content is not that of bronze. */
+  damaged(problem: string): Error;
+}
+
+function partsOf(lake: Lake, parts: readonly Part[]): Parts {
+  let kept: { readonly index: number; readonly part: Promise<OpenPart> }[] = [];
+  return {
+    count: parts.length,
+    open(index) {
+      let found = kept.find((each) => each.index === index);
+      found ??= { index, part: openPart(lake, parts[index]!) };
+      kept = [...kept.filter((each) => each !== found), found].slice(-2);
+      return found.part;
+    },
+  };
+}
+
+async function openPart(lake: Lake, part: Part): Promise<OpenPart> {
+  const reader = await readPart(lake, part);
+  const fail = (problem: string) => damaged(lake, part, problem);
+  return {
+    groupCount: reader.groupCount,
+    damaged: fail,
+    read(group, names) {
+      try {
+        return readColumns(reader, group, names);
+      } catch (error) {
+        throw fail((error as Error).message);
+      }
+    },
+  };
+}
+
+function readColumns(reader: PartReader, group: number, names: readonly string[]) {
+  const { rows, columns } = reader.pages(group, names);
+  const chunks = columns.map(({ layout, pages }, i): [string, Chunk] => {
+    const name = names[i]!;
+    const { type, nullable } = EVENT_COLUMNS.find((column) => column.name === name)!;
+    const found = reader.columns.find((column) => column.name === name)?.type;
+    const chunk = findValues(pages, pages.map(decompress), layout);
+    if (found !== type && chunk.nulls < rows) {
+      throw new Error(`its column ${name} has type ${found} instead of ${type}`);
+    }
+    if (!nullable && chunk.nulls > 0) throw new Error(`its column ${name} has nulls`);
+    return [name, chunk];
+  });
+  const free = () => chunks.forEach(([, chunk], i) => freeChunk(chunk, columns[i]!.pages));
+  return { rows, columns: Object.fromEntries(chunks), free };
 }

@@ -3,33 +3,34 @@ import { bronzeMarkerKey, silverMarkerKey, silverPrefix } from "./contract/keys.
 import { EXECUTION_COLUMNS, EXECUTION_CONTRACT } from "./contract/tables.ts";
 import type { Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
-import { BRONZE, BRONZE_ORDER, compareWindow, type Difference, SILVER } from "./compare.ts";
+import { compareWindow, type Difference, SILVER } from "./compare.ts";
 import { listAll, type Publication, publishWindow, removeBesideSealed } from "./lake/commit.ts";
 import { type RunStart, startRun } from "./lake/lifetimes.ts";
 import { wasOnce } from "./lake/history.ts";
 import type { Lake } from "./lake/lake.ts";
 import {
   type BronzeCommit,
-  type Part,
   readMarker,
   type SilverCommit,
   type StoredMarker,
 } from "./lake/marker.ts";
-import type { PartReader } from "./lake/parquet_reader.ts";
+import { createPageFile } from "./lake/page_file.ts";
 import {
-  cutParts,
-  damaged,
   folderOf,
   type Lineage,
   lineageOf,
+  nameParts,
   type NewPart,
-  readPart,
+  type PartBody,
   storeParts,
+  TARGET_BYTES,
 } from "./lake/parts.ts";
-import { openMerged } from "./merge.ts";
+import { createExecutionPages, GROUP_ROWS } from "./execution_pages.ts";
+import type { Operations } from "./operations.ts";
 import { NAMED, type Observer, plural } from "./progress.ts";
-import { type ClientExecutions, createReplay, type Replay, REPLAYED_COLUMNS } from "./replay.ts";
-import { placer, unsequencedRanks } from "./replay_order.ts";
+import { type Replay, replayEvents } from "./replay.ts";
+import { type EventScan, openEvents } from "./replay_order.ts";
+import type { FixedCells } from "./typed_columns.ts";
 
 /** Options of a silver run. */
 export interface SilverOptions {
@@ -44,6 +45,8 @@ export interface SilverOptions {
   readonly follow?: boolean;
   /** True to skip storing and removing objects. */
   readonly dryRun?: boolean;
+  /** The largest number of operations in memory. The result does not depend on this number. */
+  readonly mostOperations?: number | undefined;
   /** Receives the steps and the progress of the run. */
   readonly observer: Observer;
 }
@@ -138,7 +141,7 @@ async function transform(
   bronze: StoredMarker<BronzeCommit>,
   previous: StoredMarker<SilverCommit> | undefined,
   began: RunStart,
-  { lake, day, follow = false, dryRun = false, observer }: SilverOptions,
+  { lake, day, follow = false, dryRun = false, mostOperations, observer }: SilverOptions,
 ): Promise<void> {
   const { state, rows: events, parts: sources } = bronze.commit;
   observer.step({
@@ -147,17 +150,14 @@ async function transform(
       plural(sources.length, "part"),
     data: { key: bronze.key, state, rows: events, parts: sources.length },
   });
-  const replay = await replayParts(lake, bronze.commit, observer);
-  observer.step({
-    step: "replay",
-    says: `${plural(events, "event")} to ${plural(replay.operations, "execution")}`,
-    data: { events, executions: replay.operations },
-  });
-
-  const clients = replay.clients();
+  const replay = await replayEvents(
+    observed(await openEvents(lake, sources), events, observer),
+    events,
+    mostOperations,
+  );
   const before = previous?.commit.parts ?? [];
   const places = new Set([
-    ...clients.map(({ client }) => silverPrefix(client, day)),
+    ...[...replay.clients].map((client) => silverPrefix(client, day)),
     ...before.map(folderOf),
   ]);
   const listed = await listAll(lake, places);
@@ -167,26 +167,33 @@ async function transform(
     layer: "silver",
     day,
     state,
-    rows: replay.operations,
     bronze: { key: bronze.key, sha256: bronze.sha256 },
     contract: EXECUTION_CONTRACT,
   } as const;
-  const cut = cutClients(clients, day, lineageOf(publication));
+  const totals = { executions: 0, clients: 0 };
+  const cut = cutClients(replay, day, lineageOf(publication), totals, () => {
+    observer.step({
+      step: "replay",
+      says: `${plural(events, "event")} to ${plural(totals.executions, "execution")}`,
+      data: { events, executions: totals.executions },
+    });
+  });
   if (previous?.commit.state === "sealed" && !await mayFollow()) {
     if (!await verifySealed(previous.commit, cut, bronze, publication)) return;
     // The rows are equal and the bytes of the bronze marker are not, so only the reference is
     // updated.
-    await publishWindow({ ...commit, parts: previous.commit.parts }, publication);
+    const { rows, parts } = previous.commit;
+    await publishWindow({ ...commit, rows, parts }, publication);
     return;
   }
 
   const parts = await storeParts(lake, cut, !dryRun, () => {});
   observer.step({
     step: "parts",
-    says: `${plural(parts.length, "part")} for ${plural(clients.length, "client")}`,
+    says: `${plural(parts.length, "part")} for ${plural(totals.clients, "client")}`,
     data: { parts: parts.length, keys: parts.map(({ key }) => key) },
   });
-  await publishWindow({ ...commit, parts }, publication);
+  await publishWindow({ ...commit, rows: totals.executions, parts }, publication);
 
   async function mayFollow(): Promise<boolean> {
     const { sha256 } = previous!.commit.bronze;
@@ -222,60 +229,84 @@ async function verifySealed(
   return false;
 }
 
-async function replayParts(
-  lake: Lake,
-  { parts, rows: of }: BronzeCommit,
-  observer: Observer,
-): Promise<Replay> {
-  const amended = parts.some(({ amendment }) => amendment !== undefined);
-  const merged = () => asyncList([openMerged(lake, parts, BRONZE_ORDER, BRONZE.compare)]);
-  const backwards = amended ? merged() : readers(lake, parts.toReversed());
-  const place = placer(await unsequencedRanks(backwards));
-  const replay = createReplay();
-  const names = ["event_seq", "event_id", ...REPLAYED_COLUMNS];
-  let rows = 0;
-  for await (const reader of amended ? merged() : readers(lake, parts)) {
-    for await (const { rows: count, columns } of reader.groups(names)) {
-      const [seqs, ids, ...values] = columns;
-      for (let i = 0; i < count; i++) replay.add(values, i, place(seqs![i]!, ids![i]!));
-      rows += count;
+/** A scan that reports its progress. */
+function observed(scan: EventScan, of: number, observer: Observer): EventScan {
+  return async function* (names) {
+    let rows = 0;
+    for await (const group of scan(names)) {
+      yield group;
+      rows += group.to - group.from;
       observer.progress({ rows, of, parts: 0 });
     }
-  }
-  return replay;
+  };
 }
 
 /**
- * Opens the parts one after the other. An error inside a part becomes a failure with the part's
- * key.
+ * Divides the executions into parts, client by client.
+ *
+ * @param totals receives the numbers of executions and clients
+ * @param onReplayed called after all operations were replayed
  */
-async function* readers(lake: Lake, parts: readonly Part[]): AsyncGenerator<PartReader> {
-  for (const part of parts) {
-    const reader = await readPart(lake, part);
-    yield {
-      ...reader,
-      async *groups(names) {
-        try {
-          yield* reader.groups(names);
-        } catch (error) {
-          throw damaged(lake, part, (error as Error).message);
-        }
-      },
-    };
+async function* cutClients(
+  replay: Replay,
+  day: Day,
+  lineage: Lineage,
+  totals: { executions: number; clients: number },
+  onReplayed: () => void,
+): AsyncGenerator<NewPart> {
+  const runs = clientRuns(replay, totals, onReplayed);
+  let next = await runs.next();
+  async function* ofOneClient(client: bigint): AsyncGenerator<PartBody> {
+    const pages = createExecutionPages();
+    let file = createPageFile(EXECUTION_COLUMNS);
+    for (; !next.done && next.value.client === client; next = await runs.next()) {
+      const { operations, members } = next.value;
+      for (let from = 0; from < members.length;) {
+        const some = members.subarray(from, from + GROUP_ROWS - pages.rows);
+        pages.append(operations, some);
+        from += some.length;
+        if (pages.rows < GROUP_ROWS) break;
+        file.write(pages.rows, pages.finish());
+        if (file.bytes < TARGET_BYTES) continue;
+        yield { rows: file.rows, body: file.finish() };
+        file = createPageFile(EXECUTION_COLUMNS);
+      }
+    }
+    if (pages.rows > 0) file.write(pages.rows, pages.finish());
+    if (file.rows > 0) yield { rows: file.rows, body: file.finish() };
+  }
+  while (!next.done) {
+    const { client } = next.value;
+    totals.clients++;
+    yield* nameParts(ofOneClient(client), silverPrefix(client, day), lineage);
   }
 }
 
-async function* asyncList<T>(items: readonly T[]): AsyncGenerator<T> {
-  yield* items;
+/** Operations of one client that follow each other in silver. */
+interface ClientRun {
+  readonly client: bigint;
+  readonly operations: Operations;
+  readonly members: Uint32Array;
 }
 
-async function* cutClients(
-  clients: readonly ClientExecutions[],
-  day: Day,
-  lineage: Lineage,
-): AsyncGenerator<NewPart> {
-  for (const { client, groups } of clients) {
-    yield* cutParts(groups(), EXECUTION_COLUMNS, silverPrefix(client, day), lineage);
+/** The operations by client. A client at the border of two ranges comes twice. */
+async function* clientRuns(
+  replay: Replay,
+  totals: { executions: number },
+  onReplayed: () => void,
+): AsyncGenerator<ClientRun> {
+  for await (const { operations, order, isLast } of replay.ranges()) {
+    totals.executions += order.length;
+    if (isLast) onReplayed();
+    const { view } = operations.cells.client_id as FixedCells;
+    const clientAt = (i: number) => view.getBigInt64(8 * order[i]!, true);
+    for (let from = 0; from < order.length;) {
+      const client = clientAt(from);
+      let to = from + 1;
+      while (to < order.length && clientAt(to) === client) to++;
+      yield { client, operations, members: order.subarray(from, to) };
+      from = to;
+    }
   }
 }
 

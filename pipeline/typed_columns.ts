@@ -1,71 +1,248 @@
-/** Many values of one kind, by index, stored compactly. */
-export interface Cells<T> {
-  /** The value at an index that was set before. */
-  get(index: number): T;
-  /** Stores a value at an index. */
-  set(index: number, value: T): void;
+import type { Chunk } from "./lake/parquet_pages.ts";
+
+// The values of one column for many operations, in typed arrays. An operation is known by its
+// index. The arrays have their full size from the beginning, so they never move; the system gives
+// memory only to the part of an array that was written to.
+
+/** Values of one width. */
+export interface FixedCells {
+  /** Distinguishes the kinds of cells. */
+  readonly kind: "fixed";
+  /** The number of bytes of a value. */
+  readonly width: number;
+  /** The values, one behind the other, by index. */
+  readonly view: DataView;
 }
 
-// New chunks are added as indexes grow, so existing values are never copied.
-const CHUNK_BITS = 14;
-const CHUNK = 1 << CHUNK_BITS;
-const WITHIN = CHUNK - 1;
+/** Texts. A long text is stored apart. */
+export interface TextCells {
+  /** Distinguishes the kinds of cells. */
+  readonly kind: "text";
+  /** The number of bytes that each text has room for. */
+  readonly width: number;
+  /** The texts, each at the beginning of its room. */
+  readonly view: DataView;
+  /** The length of each text in bytes; {@linkcode LONG} if it has no room. */
+  readonly lengths: Uint8Array;
+  /** The texts that have no room, by index. */
+  readonly long: Map<number, Uint8Array>;
+}
+
+/** Texts of which there are few. Each index has the number of its text. */
+export interface CodedCells {
+  /** Distinguishes the kinds of cells. */
+  readonly kind: "coded";
+  /** The number of each text, by index. */
+  readonly codes: Uint32Array;
+  /** The texts, by number. */
+  readonly texts: TextTable;
+}
+
+/** The values of one column. */
+export type Cells = FixedCells | TextCells | CodedCells;
+
+/** The length of a text that is longer than its room. */
+export const LONG = 255;
+
+/** Begins a column with values of one width. */
+export function fixedCells(width: number, capacity: number): FixedCells {
+  return { kind: "fixed", width, view: new DataView(new ArrayBuffer(width * capacity)) };
+}
+
+/** Begins a column of texts. Most texts must fit into `width` bytes, which are below 255. */
+export function textCells(width: number, capacity: number): TextCells {
+  const view = new DataView(new ArrayBuffer(width * capacity));
+  return { kind: "text", width, view, lengths: new Uint8Array(capacity), long: new Map() };
+}
+
+/** Begins a column of texts that repeat. */
+export function codedCells(capacity: number): CodedCells {
+  return { kind: "coded", codes: new Uint32Array(capacity), texts: textTable() };
+}
 
 /**
- * 64-bit integers.
+ * Copies the values of rows into cells. A later row replaces the value of an earlier row.
+ *
+ * @param targets the index that each row is for; -1 for a row that is ignored
+ * @param from the first row
+ * @param to the row after the last one
+ */
+export function takeValues(
+  cells: Cells,
+  chunk: Chunk,
+  targets: Int32Array,
+  from: number,
+  to: number,
+): void {
+  switch (cells.kind) {
+    case "fixed":
+      return takeFixed(cells, chunk, targets, from, to);
+    case "text":
+      return takeTexts(cells, chunk, targets, from, to);
+    case "coded":
+      return takeCodes(cells, chunk, targets, from, to);
+  }
+}
+
+function takeFixed(
+  { view: out, width }: FixedCells,
+  { view, places }: Chunk,
+  targets: Int32Array,
+  from: number,
+  to: number,
+): void {
+  for (let row = from; row < to; row++) {
+    const target = targets[row]!;
+    const place = places[row]!;
+    if (target >= 0 && place >= 0) copyBytes(view, place, out, target * width, width);
+  }
+}
+
+function takeTexts(
+  { view: out, width, lengths, long }: TextCells,
+  { view, bytes, places }: Chunk,
+  targets: Int32Array,
+  from: number,
+  to: number,
+): void {
+  for (let row = from; row < to; row++) {
+    const target = targets[row]!;
+    const place = places[row]!;
+    if (target < 0 || place < 0) continue;
+    const length = view.getUint32(place - 4, true);
+    if (lengths[target] === LONG) long.delete(target);
+    if (length <= width) {
+      copyBytes(view, place, out, target * width, length);
+      lengths[target] = length;
+    } else {
+      lengths[target] = LONG;
+      long.set(target, bytes.slice(place, place + length));
+    }
+  }
+}
+
+function takeCodes(
+  { codes, texts }: CodedCells,
+  chunk: Chunk,
+  targets: Int32Array,
+  from: number,
+  to: number,
+): void {
+  const own = codesOf(chunk, texts, from, to);
+  for (let row = from; row < to; row++) {
+    const target = targets[row]!;
+    if (target >= 0 && chunk.places[row]! >= 0) codes[target] = own[row]!;
+  }
+}
+
+/** Copies bytes in steps of four. */
+export function copyBytes(
+  from: DataView,
+  place: number,
+  to: DataView,
+  target: number,
+  length: number,
+): void {
+  let n = 0;
+  for (; n + 4 <= length; n += 4) to.setInt32(target + n, from.getInt32(place + n));
+  for (; n < length; n++) to.setUint8(target + n, from.getUint8(place + n));
+}
+
+/** Different texts, numbered from 0. */
+export interface TextTable {
+  /** The texts, by number. */
+  readonly texts: Uint8Array[];
+  /** The numbers of the texts with a hash. */
+  readonly byHash: Map<number, number[]>;
+}
+
+/** Begins a table without texts. */
+export function textTable(): TextTable {
+  return { texts: [], byHash: new Map() };
+}
+
+/**
+ * The number of the text of each row. A dictionary's entries are looked up only once.
+ *
+ * @param from the first row
+ * @param to the row after the last one
+ * @returns the numbers by row; a row without a text has any number
+ */
+export function codesOf(chunk: Chunk, table: TextTable, from: number, to: number): Uint32Array {
+  const { rows, places, dictionary } = chunk;
+  const codes = new Uint32Array(rows);
+  if (dictionary === undefined) {
+    for (let row = from; row < to; row++) {
+      if (places[row]! >= 0) codes[row] = codeOf(chunk, places[row]!, table);
+    }
+    return codes;
+  }
+  const { places: entries, indexes } = dictionary;
+  const known = new Int32Array(entries.length).fill(-1);
+  for (let row = from; row < to; row++) {
+    const index = indexes[row]!;
+    if (index < 0) continue;
+    let code = known[index]!;
+    if (code < 0) known[index] = code = codeOf(chunk, entries[index]!, table);
+    codes[row] = code;
+  }
+  return codes;
+}
+
+function codeOf({ bytes, view }: Chunk, place: number, { texts, byHash }: TextTable): number {
+  const length = view.getUint32(place - 4, true);
+  let hash = length;
+  for (let i = 0; i < length; i++) hash = Math.imul(hash ^ bytes[place + i]!, 0x0100_0193);
+  const alike = byHash.get(hash);
+  const found = alike?.find((code) => isSame(texts[code]!, bytes, place, length));
+  if (found !== undefined) return found;
+  const code = texts.length;
+  texts.push(bytes.slice(place, place + length));
+  if (alike === undefined) byHash.set(hash, [code]);
+  else alike.push(code);
+  return code;
+}
+
+function isSame(text: Uint8Array, bytes: Uint8Array, place: number, length: number): boolean {
+  if (text.length !== length) return false;
+  for (let i = 0; i < length; i++) if (text[i] !== bytes[place + i]) return false;
+  return true;
+}
+
+/**
+ * Sorts indexes by signed 64-bit integers, one byte of the keys after the other, from the lowest.
+ *
+ * @param keys the lower and the upper half of each integer, by index. The last key decides first.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { int64Cells } from "./typed_columns.ts";
- * const cells = int64Cells();
- * cells.set(100_000, -5n);
- * assertEquals(cells.get(100_000), -5n);
+ * import { sortIndexes } from "./typed_columns.ts";
+ * const key = new Int32Array(new BigInt64Array([5n, -1n, 3n]).buffer);
+ * assertEquals([...sortIndexes(Uint32Array.of(0, 1, 2), [key])], [1, 2, 0]);
  * ```
  */
-export function int64Cells(): Cells<bigint> {
-  const chunks: BigInt64Array[] = [];
-  return {
-    get: (index) => chunks[index >>> CHUNK_BITS]![index & WITHIN]!,
-    set(index, value) {
-      (chunks[index >>> CHUNK_BITS] ??= new BigInt64Array(CHUNK))[index & WITHIN] = value;
-    },
-  };
-}
-
-/** Whole numbers below 2^32. An index without a value is 0. */
-export function rankCells(): Cells<number> {
-  const chunks: Uint32Array[] = [];
-  return {
-    get: (index) => chunks[index >>> CHUNK_BITS]?.[index & WITHIN] ?? 0,
-    set(index, value) {
-      (chunks[index >>> CHUNK_BITS] ??= new Uint32Array(CHUNK))[index & WITHIN] = value;
-    },
-  };
-}
-
-/** Byte arrays of one width. Values are copied in, so that their source buffers can be freed. */
-export function bytesCells(width: number): Cells<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  return {
-    get(index) {
-      const at = (index & WITHIN) * width;
-      return chunks[index >>> CHUNK_BITS]!.subarray(at, at + width);
-    },
-    set(index, value) {
-      const chunk = chunks[index >>> CHUNK_BITS] ??= new Uint8Array(CHUNK * width);
-      chunk.set(value, (index & WITHIN) * width);
-    },
-  };
-}
-
-/** Strings. */
-export function textCells(): Cells<string> {
-  const chunks: string[][] = [];
-  return {
-    get: (index) => chunks[index >>> CHUNK_BITS]![index & WITHIN]!,
-    set(index, value) {
-      (chunks[index >>> CHUNK_BITS] ??= new Array(CHUNK))[index & WITHIN] = value;
-    },
-  };
+export function sortIndexes(indexes: Uint32Array, keys: readonly Int32Array[]): Uint32Array {
+  const count = indexes.length;
+  let order = indexes.slice();
+  let other = new Uint32Array(count);
+  for (const halves of keys) {
+    for (let byte = 0; byte < 8; byte++) {
+      const half = byte >> 2;
+      const shift = 8 * (byte & 3);
+      const flip = byte === 7 ? 0x80 : 0; // negative integers come first
+      const ends = new Uint32Array(257);
+      for (let i = 0; i < count; i++) {
+        ends[(halves[2 * order[i]! + half]! >>> shift & 0xff ^ flip) + 1]!++;
+      }
+      if (ends.includes(count)) continue; // the byte is the same in all keys
+      for (let i = 1; i < 257; i++) ends[i]! += ends[i - 1]!;
+      for (let i = 0; i < count; i++) {
+        const index = order[i]!;
+        other[ends[halves[2 * index + half]! >>> shift & 0xff ^ flip]!++] = index;
+      }
+      [order, other] = [other, order];
+    }
+  }
+  return order;
 }

@@ -49,6 +49,8 @@ export interface StoredPage {
 export interface Chunk {
   /** The number of rows. */
   readonly rows: number;
+  /** The number of rows without a value. */
+  readonly nulls: number;
   /** The content that the places refer to. */
   readonly bytes: Uint8Array;
   /** The same bytes. */
@@ -189,6 +191,8 @@ function encodingIn(header: ThriftStruct, field: number): number {
   }
 }
 
+/** The smallest chunk that zlib accepts, in bytes. */
+const LEAST_CHUNK = 64;
 /** The largest compression ratio of Snappy: three bytes expand to 64 bytes at most. */
 const MOST_SNAPPY = 24;
 
@@ -214,14 +218,22 @@ export function decompress({ body, size, codec }: StoredPage): Uint8Array {
       // A page without values can have an empty body, which is not even an empty frame.
       if (size === 0 && body.length === 0) return body;
       // The limit is one byte more than the expected size, so that a longer content is detected
-      // instead of truncated.
-      content = zstdDecompressSync(body, { maxOutputLength: size + 1 });
+      // instead of truncated. One chunk for all of the content saves a copy.
+      content = plainBytes(zstdDecompressSync(body, {
+        maxOutputLength: size + 1,
+        chunkSize: Math.max(size + 1, LEAST_CHUNK),
+      }));
       break;
     default:
       throw new Error(`its pages are compressed with ${codec}, not with ZSTD or SNAPPY`);
   }
   if (content.length !== size) throw new Error("the size of a page differs from its header");
   return content;
+}
+
+/** The same bytes as a plain array. The method `slice` of a Buffer does not copy. */
+function plainBytes({ buffer, byteOffset, length }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 /**
@@ -250,6 +262,7 @@ export function findValues(
   let indexes: Int32Array | undefined;
   let plain = false;
   let row = 0;
+  let absent = 0;
   pages.forEach(({ count, encoding, levels, nulls }, i) => {
     let begin = origins[i]!;
     const end = begin + contents[i]!.length;
@@ -270,10 +283,12 @@ export function findValues(
         if (!(length <= end - begin - 4)) {
           throw new Error("a page's levels are longer than the page");
         }
-        readLevels(bytes.subarray(begin + 4, begin + 4 + length), present);
+        absent += readLevels(bytes.subarray(begin + 4, begin + 4 + length), present);
         begin += 4 + length;
-      } else if (readLevels(levels, present) !== nulls) {
-        throw new Error("a page's levels and its null count differ");
+      } else {
+        const found = readLevels(levels, present);
+        if (found !== nulls) throw new Error("a page's levels and its null count differ");
+        absent += found;
       }
     }
     if (encoding === PLAIN) {
@@ -295,6 +310,7 @@ export function findValues(
   });
   return {
     rows,
+    nulls: absent,
     bytes,
     view,
     places,
@@ -303,6 +319,27 @@ export function findValues(
       : { dictionary: { places: entries, indexes: indexes! } }),
   };
 }
+
+/**
+ * Frees the memory of a chunk at once, instead of at some later garbage collection. The chunk must
+ * not be used any more.
+ *
+ * @param pages the pages that the chunk was made from; their bytes are kept
+ */
+export function freeChunk(
+  { bytes, places, dictionary }: Chunk,
+  pages: readonly StoredPage[],
+): void {
+  const isShared = pages.some(({ body }) => body.buffer === bytes.buffer);
+  // Smaller buffers may be parts of a pool that other code uses.
+  if (!isShared && bytes.length > LARGEST_POOL) (bytes.buffer as ArrayBuffer).transfer(0);
+  for (const array of [places, dictionary?.places, dictionary?.indexes]) {
+    (array?.buffer as ArrayBuffer | undefined)?.transfer(0);
+  }
+}
+
+/** More than the size of the pool that zlib takes small buffers from, in bytes. */
+const LARGEST_POOL = 1 << 16;
 
 function widthOf({ type, typeLength }: ChunkLayout): number {
   if (type === "BYTE_ARRAY") return 0;

@@ -18,7 +18,7 @@ import { createPart } from "./parquet_writer.ts";
 import { createHash } from "node:crypto";
 
 /** A part ends with the row group that reaches this size, in bytes. */
-const TARGET_BYTES = 15 << 20;
+export const TARGET_BYTES: number = 15 << 20;
 /**
  * The largest size of a part, in bytes. A part is stored with one request and is completely in
  * memory.

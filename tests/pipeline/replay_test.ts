@@ -1,72 +1,61 @@
 import type { Value } from "../../pipeline/contract/column.ts";
 import { EXECUTION_COLUMNS } from "../../pipeline/contract/tables.ts";
 import { formatValue } from "../../pipeline/contract/value_text.ts";
-import type { FileGroup, PartReader } from "../../pipeline/lake/parquet_reader.ts";
-import { createReplay, type Replay, REPLAYED_COLUMNS } from "../../pipeline/replay.ts";
-import { placer, unsequencedRanks } from "../../pipeline/replay_order.ts";
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import { memoryLake } from "../checks/healthy/published_day.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
+import {
+  type BronzeEvent,
+  type Execution,
+  inBronzeOrder,
+  type PartGroups,
+  price,
+  referenceReplay,
+  type Replayed,
+  replayParts,
+  storeBronze,
+} from "../support/replay.ts";
 
-type Name = (typeof REPLAYED_COLUMNS)[number];
-type Event = Readonly<Record<Name, Value>>;
-
-/** Encodes a price, in units of 0.00000001, as nine bytes. */
-function price(unscaled: bigint): Uint8Array {
-  const out = new DataView(new ArrayBuffer(9));
-  out.setInt8(0, unscaled < 0n ? -1 : 0);
-  out.setBigInt64(1, unscaled);
-  return new Uint8Array(out.buffer);
-}
-
-const QUIET: Event = {
+const QUIET: BronzeEvent = {
   event_type: "STOP_TRIGGERED",
   operation_id: 1n,
   client_id: 1n,
-  event_id: "00000000-0000-0000-0000-000000000001",
   occurred_at: 1766930591_000000n,
   symbol: "BTCUSDC",
   source: "ws",
-  stop_price: null,
-  trigger_price: null,
-  quantity: null,
-  side: null,
-  exchange_order_id: null,
-  fill_price: null,
-  slippage_pct: null,
 };
 
-const event = (changes: Partial<Event> = {}): Event => ({ ...QUIET, ...changes });
+const event = (changes: BronzeEvent = {}): BronzeEvent => ({ ...QUIET, ...changes });
 
-/** Adds events. The default rank of an event is its index in the list. */
-function replay(events: readonly Event[], ranks = events.map((_, i) => i + 1)): Replay {
-  const state = createReplay();
-  const columns = REPLAYED_COLUMNS.map((name) => events.map((each) => each[name]));
-  for (const i of events.keys()) state.add(columns, i, ranks[i]!);
-  return state;
+/** Returns the id of the event with this number. */
+function idOf(number: number): string {
+  return `00000000-0000-0000-0000-${String(number).padStart(12, "0")}`;
 }
 
-/** Formats every execution as text, grouped by client. */
-function executions(state: Replay): Record<string, string>[] {
-  return state.clients().flatMap(({ rows, groups }) => {
-    const all = [...groups()].flatMap((group) =>
-      Array.from(
-        { length: group.rows },
-        (_, i) =>
-          Object.fromEntries(EXECUTION_COLUMNS.map(({ name, type }, c) => [
-            name,
-            formatValue(group.columns[c]![i]!, type),
-          ])),
-      )
-    );
-    assertEquals(all.length, rows);
-    return all;
-  });
+/** Replays events in their order: each event gets the next event_seq, and an id unless it has one. */
+async function replay(events: readonly BronzeEvent[]): Promise<Replayed> {
+  const lake = memoryLake();
+  const numbered = events.map((each, i) => ({
+    event_id: idOf(i + 1),
+    ...each,
+    event_seq: BigInt(i + 1),
+  }));
+  return await replayParts(lake, await storeBronze(lake, [[[numbered]]]));
+}
+
+/** Formats every value of an execution as text. */
+function texts(execution: Execution): Record<string, string> {
+  return Object.fromEntries(
+    EXECUTION_COLUMNS.map(({ name, type }) => [name, formatValue(execution[name]!, type)]),
+  );
 }
 
 /** Returns the only execution of these events. */
-function one(events: readonly Event[], ranks?: number[]): Record<string, string> {
-  const all = executions(replay(events, ranks));
-  assertEquals(all.length, 1);
-  return all[0]!;
+async function one(events: readonly BronzeEvent[]): Promise<Record<string, string>> {
+  const { executions } = await replay(events);
+  assertEquals(executions.length, 1);
+  return texts(executions[0]!);
 }
 
 /** Generates numbers from 0 to 2^32 - 1. Every run generates the same numbers. */
@@ -79,13 +68,15 @@ function mulberry(seed: number): (below: number) => number {
   };
 }
 
-Deno.test("replay: returns no executions for no events", () => {
-  assertEquals(replay([]).operations, 0);
-  assertEquals(replay([]).clients(), []);
+Deno.test("replay: returns no executions for no events", async () => {
+  const lake = memoryLake();
+  const empty = await replayParts(lake, []);
+  assertEquals([empty.executions, [...empty.clients]], [[], []]);
+  assertEquals((await replayParts(lake, await storeBronze(lake, [[[]]]))).executions, []);
 });
 
-Deno.test("replay: builds an execution from its events", () => {
-  const execution = one([
+Deno.test("replay: builds an execution from its events", async () => {
+  const execution = await one([
     event({ stop_price: price(8750000000000n), side: "SELL", quantity: price(1500000n) }),
     event({
       event_type: "EXECUTION_SUBMITTED",
@@ -131,15 +122,15 @@ const STATUS: [string, string][] = [
   ["BLOCKED", "BLOCKED"],
 ];
 for (const [type, status] of STATUS) {
-  Deno.test(`replay: sets the status ${status} after ${type}, whatever the status was before`, () => {
+  Deno.test(`replay: sets the status ${status} after ${type}, whatever the status was before`, async () => {
     for (const [before] of STATUS) {
       const events = [event({ event_type: before }), event({ event_type: type })];
-      assertEquals(one(events).status, status);
+      assertEquals((await one(events)).status, status);
     }
   });
 }
 
-Deno.test("replay: ignores other events, including their client and prices", () => {
+Deno.test("replay: ignores other events, including their client and prices", async () => {
   for (
     const event_type of [
       "STALE_PRICE",
@@ -149,6 +140,7 @@ Deno.test("replay: ignores other events, including their client and prices", () 
       "MOON_LANDING",
       "",
       "executed",
+      "\uFEFFEXECUTED",
       "EXECUTED ",
       "toString",
       "__proto__",
@@ -161,13 +153,13 @@ Deno.test("replay: ignores other events, including their client and prices", () 
       symbol: "ETHUSDC",
       fill_price: price(1n),
     });
-    assertEquals(one([event(), noise]), one([event()]), event_type);
-    assertEquals(replay([noise]).operations, 0, event_type);
+    assertEquals(await one([event(), noise]), await one([event()]), event_type);
+    assertEquals((await replay([noise])).executions, [], event_type);
   }
 });
 
-Deno.test("replay: keeps the last value that is not null in each column", () => {
-  const values: [Name, Value, Value, string][] = [
+Deno.test("replay: keeps the last value that is not null in each column", async () => {
+  const values: [string, Value, Value, string][] = [
     ["stop_price", price(1n), price(-2n), "-0.00000002"],
     ["trigger_price", price(1n), price(0n), "0.00000000"],
     ["quantity", price(1n), price(3n), "0.00000003"],
@@ -178,14 +170,14 @@ Deno.test("replay: keeps the last value that is not null in each column", () => 
   ];
   for (const [name, first, second, text] of values) {
     const events = [event({ [name]: first }), event({ [name]: second }), event({ [name]: null })];
-    assertEquals(one(events)[name], text);
-    assertEquals(one(events.slice(2))[name], "null");
+    assertEquals((await one(events))[name], text);
+    assertEquals((await one(events.slice(2)))[name], "null");
   }
 });
 
-Deno.test("replay: takes each of the three times from the latest event of its type", () => {
+Deno.test("replay: takes each of the three times from the latest event of its type", async () => {
   const at = (event_type: string, occurred_at: bigint) => event({ event_type, occurred_at });
-  const execution = one([
+  const execution = await one([
     at("EXECUTED", 9n),
     at("STOP_TRIGGERED", 7n),
     at("EXECUTED", 3n),
@@ -197,228 +189,225 @@ Deno.test("replay: takes each of the three times from the latest event of its ty
   assertEquals(execution.executed_at, "1970-01-01T00:00:00.000003Z");
 });
 
-Deno.test("replay: assigns an operation whose client changes to the last client only", () => {
-  const state = replay([event({ client_id: 1n }), event({ client_id: 2n })]);
-  assertEquals(state.clients().map(({ client, rows }) => [client, rows]), [[2n, 1]]);
-  const back = replay([event({ client_id: 1n }), event({ client_id: 2n })], [2, 1]);
-  assertEquals(back.clients().map(({ client }) => client), [1n]);
+Deno.test("replay: assigns an operation whose client changes to the last client only", async () => {
+  const { executions, clients } = await replay([
+    event({ client_id: 1n }),
+    event({ client_id: 2n }),
+  ]);
+  assertEquals(executions.map(({ client_id }) => client_id), [2n]);
+  assertEquals([...clients], [2n]);
 });
 
-Deno.test("replay: sorts clients and operations as numbers, negative numbers first", () => {
+Deno.test("replay: sorts clients and operations as numbers, negative numbers first", async () => {
   const ids = [10n, 9n, -1n, 0n, 9223372036854775807n, -9223372036854775808n, -10n];
-  const sorted = ids.toSorted((a, b) => (a < b ? -1 : 1));
-  const events = ids.flatMap((client_id, c) =>
-    ids.slice(0, 4).map((id, o) =>
-      event({ client_id, operation_id: id * 100n + BigInt(7 * c + o) })
-    )
+  const pairs = ids.flatMap((client_id) =>
+    ids.map((id, o) => ({ client_id, operation_id: id / 2n + client_id / 3n + BigInt(o) }))
   );
-  const state = replay(events);
-  assertEquals(state.operations, events.length);
-  assertEquals(state.clients().map(({ client }) => client), sorted);
-  for (const { groups } of state.clients()) {
-    const operations = [...groups()].flatMap(({ columns }) => Array.from(columns[1]!)) as bigint[];
-    assertEquals(operations, operations.toSorted((a, b) => (a < b ? -1 : 1)));
-  }
-  // The operations of one client, over the whole range of numbers.
-  const single = replay(ids.map((operation_id) => event({ operation_id })));
-  const [{ groups }] = single.clients() as [ReturnType<Replay["clients"]>[number]];
-  assertEquals([...groups()].flatMap(({ columns }) => Array.from(columns[1]!)), sorted);
+  const events = pairs.map((pair) => event(pair));
+  const { executions } = await replay(events);
+  const keys = executions.map(({ client_id, operation_id }) => [client_id, operation_id]);
+  const numbered = events.map((each, i) => ({ ...each, event_id: idOf(i), event_seq: BigInt(i) }));
+  const expected = referenceReplay(numbered);
+  assertEquals(keys, expected.map(({ client_id, operation_id }) => [client_id, operation_id]));
+  assert(keys.every(([client], i) => i === 0 || keys[i - 1]![0]! <= client!));
 });
 
-Deno.test("replay: returns the same executions when events are added in any order", () => {
-  for (let seed = 1; seed <= 30; seed++) {
-    const random = mulberry(seed);
-    const maybe = (value: Value) => random(3) === 0 ? null : value;
-    const events = Array.from({ length: 400 }, (_, i) => {
-      return event({
-        event_type: [...STATUS.map(([type]) => type), "STALE_PRICE"][random(6)]!,
-        operation_id: BigInt(random(40) - 20),
-        client_id: BigInt(random(4)),
-        event_id: `00000000-0000-0000-0000-${String(i).padStart(12, "0")}`,
-        occurred_at: BigInt(random(1000)),
-        symbol: `S${random(5)}`,
-        source: ["ws", "cron", "manual"][random(3)]!,
-        stop_price: maybe(price(BigInt(random(1000)) - 500n)),
-        quantity: maybe(price(BigInt(random(1000)))),
-        side: maybe(["BUY", "SELL"][random(2)]!),
-        exchange_order_id: maybe(`${random(1000)}`),
-        slippage_pct: maybe(BigInt(random(1000)) - 500n),
-      });
-    });
-    const order = events.map((_, i) => i);
-    for (let i = order.length - 1; i > 0; i--) {
-      const other = random(i + 1);
-      [order[i], order[other]] = [order[other]!, order[i]!];
-    }
-    const shuffled = replay(order.map((i) => events[i]!), order.map((i) => i + 1));
-    assertEquals(executions(shuffled), executions(replay(events)), `seed ${seed}`);
-  }
+Deno.test("replay: keeps texts of any length byte by byte", async () => {
+  const long = "9".repeat(300);
+  const strange = "\uFEFF東京 🚀 \u0000";
+  const events = [
+    event({ event_id: long, exchange_order_id: long, symbol: strange, side: long }),
+    event({ operation_id: 2n, event_id: "", exchange_order_id: "1", symbol: "", side: strange }),
+    event({ operation_id: 3n, exchange_order_id: long }),
+    event({ operation_id: 3n, exchange_order_id: "short" }),
+    event({ operation_id: 4n, exchange_order_id: "short" }),
+    event({ operation_id: 4n, exchange_order_id: "x".repeat(37) }),
+  ];
+  const { executions } = await replay(events);
+  assertEquals(
+    executions.map((each) => [each.exchange_order_id, each.symbol, each.side]),
+    [
+      [long, strange, long],
+      ["1", "", strange],
+      ["short", "BTCUSDC", null],
+      ["x".repeat(37), "BTCUSDC", null],
+    ],
+  );
+  assertEquals(executions.map(({ execution_id }) => execution_id), [long, "", idOf(4), idOf(6)]);
 });
 
-Deno.test("replay: keeps the values of operations that take more than one chunk of memory", () => {
-  const count = 16384 * 2 + 5;
-  const events = Array.from({ length: count }, (_, i) => {
-    return event({
+Deno.test("replay: writes row groups of 10,000 rows", async () => {
+  const count = 30_005;
+  const events = Array.from({ length: count }, (_, i) =>
+    event({
       operation_id: BigInt(i),
-      event_id: `id ${i}`,
       stop_price: price(BigInt(i)),
       side: i % 3 === 0 ? null : `side ${i}`,
       slippage_pct: i >= 16384 && i < 16390 ? BigInt(i) : null,
-    });
-  });
-  const all = executions(replay(events));
-  assertEquals(all.length, count);
-  for (const i of [0, 1, 16382, 16383, 16384, 16385, 32767, 32768, count - 1]) {
-    const { execution_id, operation_id, stop_price, side, slippage_pct } = all[i]!;
-    assertEquals([execution_id, operation_id, side], [
-      `id ${i}`,
-      `${i}`,
-      i % 3 === 0 ? "null" : `side ${i}`,
-    ]);
-    assertEquals(stop_price, formatValue(price(BigInt(i)), "DECIMAL(20,8)"));
-    const slippage = i >= 16384 && i < 16390 ? formatValue(BigInt(i), "DECIMAL(10,4)") : "null";
-    assertEquals(slippage_pct, slippage);
+    }));
+  const { executions, groups } = await replay(events);
+  assertEquals(groups, [10_000, 10_000, 10_000, 5]);
+  for (const i of [0, 1, 16383, 16384, 16389, 16390, count - 1]) {
+    const { execution_id, side, stop_price, slippage_pct } = executions[i]!;
+    assertEquals([execution_id, side], [idOf(i + 1), i % 3 === 0 ? null : `side ${i}`]);
+    assertEquals(stop_price, price(BigInt(i)));
+    assertEquals(slippage_pct, i >= 16384 && i < 16390 ? BigInt(i) : null);
   }
-  const groups = [...replay(events).clients()[0]!.groups()];
-  assertEquals(groups.map(({ rows }) => rows), [10_000, 10_000, 10_000, count - 30_000]);
 });
 
-Deno.test("replay: keeps a value after the buffer that it came from is reused", () => {
-  const buffer = price(5n);
-  const state = replay([event({ stop_price: buffer })]);
-  buffer.fill(0xff);
-  assertEquals(executions(state)[0]!.stop_price, "0.00000005");
+// Random days, compared with the plain replay. Every case is replayed from several layouts.
+
+type Random = (below: number) => number;
+
+/** Creates random events. Few operations and clients meet often; many have few events each. */
+function randomEvents(random: Random): BronzeEvent[] {
+  const types = ["STOP_TRIGGERED", "EXECUTION_SUBMITTED", "EXECUTED", "FAILED", "STALE_PRICE"];
+  const [operations, clients] = [1 + random(40), 1 + random(9)];
+  const unsequenced = [0, 3, 10][random(3)]!; // of ten events
+  const maybe = (value: Value) => random(3) === 0 ? null : value;
+  return Array.from({ length: 1 + random(150) }, (_, i) => {
+    const operation = random(operations);
+    return event({
+      event_id: `${idOf(random(1 << 30)).slice(0, -4)}${String(i).padStart(4, "0")}`,
+      event_seq: random(10) < unsequenced ? null : BigInt(i * (1 + random(1)) * 7 - 1000),
+      occurred_at: BigInt(random(50)), // events of the same time are common
+      event_type: types[random(types.length)]!,
+      operation_id: BigInt(operation - 20) * (operation % 2 === 0 ? 1n : 1n << 40n),
+      // Sometimes another client takes the operation over.
+      client_id: BigInt((random(20) === 0 ? random(clients) : operation % clients) - 2),
+      symbol: `S${random(5)}`,
+      source: ["ws", "cron", "manual"][random(3)]!,
+      stop_price: maybe(price(BigInt(random(1000)) - 500n)),
+      trigger_price: maybe(price(BigInt(random(1000)) - 500n)),
+      quantity: maybe(price(BigInt(random(1000)))),
+      side: maybe(["BUY", "SELL"][random(2)]!),
+      exchange_order_id: maybe(`${random(1000)}`.repeat(1 + random(20))),
+      fill_price: maybe(price(BigInt(random(1000)))),
+      slippage_pct: maybe(BigInt(random(1000)) - 500n),
+    });
+  });
+}
+
+/** Divides events into parts with row groups, both of random sizes. */
+function randomParts(events: readonly BronzeEvent[], random: Random): PartGroups[] {
+  const parts: BronzeEvent[][][] = [];
+  for (let from = 0; from < events.length;) {
+    if (parts.length === 0 || random(3) === 0) parts.push([]);
+    const size = 1 + random(random(3) === 0 ? 100 : 20);
+    parts.at(-1)!.push(events.slice(from, from + size));
+    from += size;
+  }
+  return parts;
+}
+
+/** Replays from a lake that is filled anew. */
+async function replayFrom(
+  sequences: readonly (readonly PartGroups[])[],
+  most?: number,
+): Promise<Replayed> {
+  const lake: Lake = memoryLake();
+  return await replayParts(lake, await storeBronze(lake, sequences), most);
+}
+
+Deno.test("replay: equals the plain replay on random days, from any layout and in any number of ranges", async () => {
+  let severalRanges = 0;
+  for (let seed = 1; seed <= 16; seed++) {
+    const random = mulberry(seed);
+    const events = randomEvents(random);
+    const bronze = events.toSorted(inBronzeOrder);
+    const expected = referenceReplay(events);
+    const whole = await replayFrom([[[bronze]]]);
+    assertEquals(whole.executions, expected, `seed ${seed}`);
+    const clients = new Set(expected.map(({ client_id }) => client_id));
+    assertEquals([...whole.clients].sort(), [...clients].sort(), `seed ${seed}`);
+    // The same events as a first publication and two amendments.
+    const amendments = [0, 1, 2].map(() => [] as BronzeEvent[]);
+    for (const each of bronze) amendments[random(3)]!.push(each);
+    const layouts = [
+      [randomParts(bronze, random)],
+      amendments.filter(({ length }) => length > 0).map((own) => randomParts(own, random)),
+    ];
+    for (const layout of layouts) {
+      for (const most of [undefined, 2, 12]) {
+        const own = await replayFrom(layout, most);
+        assertEquals(own.body, whole.body, `seed ${seed}, ${most} operations`);
+        assert(most === undefined || own.most <= most, `${own.most} operations in memory`);
+        assert([...clients].every((client) => own.clients.has(client as bigint)));
+        if (own.ranges > 1) severalRanges++;
+      }
+    }
+  }
+  assert(severalRanges > 30, `${severalRanges}`);
+});
+
+Deno.test("replay: holds no more operations than allowed, and writes whole row groups across ranges", async () => {
+  const events = Array.from({ length: 25_000 }, (_, i) =>
+    event({
+      event_id: idOf(i),
+      event_seq: BigInt(i),
+      operation_id: BigInt(i * 7919 % 25_000),
+      client_id: BigInt(i % 2),
+    }));
+  const whole = await replayFrom([[[events]]]);
+  const ranges = await replayFrom([[[events]]], 4_000);
+  assertEquals(ranges.most, 4_000);
+  assert(ranges.ranges >= 7, `${ranges.ranges}`);
+  assertEquals(ranges.groups, [10_000, 10_000, 5_000]);
+  assertEquals(ranges.body, whole.body);
 });
 
 // The order of the replay: (event_seq, occurred_at, event_id). Events without an event_seq come first.
 
-/** An event of bronze: event_seq, occurred_at, event_id. */
-type Placed = readonly [bigint | null, bigint, string];
-
-/** Parts of bronze, each a list of row groups. */
-function parts(groups: readonly (readonly (readonly Placed[])[])[]): Pick<PartReader, "groups">[] {
-  return groups.map((part) => ({
-    async *groups(names) {
-      for (const rows of part) {
-        const columns = names.map((name) =>
-          rows.map((row) => row[["event_seq", "occurred_at", "event_id"].indexOf(name)]!)
-        );
-        yield await Promise.resolve({ rows: rows.length, columns } as FileGroup);
-      }
-    },
-  }));
+/** Returns the symbol of the only execution after these events, given in bronze's order. */
+async function lastOf(...sequences: BronzeEvent[][][]): Promise<Value> {
+  const { executions } = await replayFrom(sequences.map((groups) => [groups]));
+  return executions[0]!.symbol!;
 }
 
-/** Iterates over the parts from the last to the first, and counts the parts that were opened. */
-function fromTheEnd(readers: readonly Pick<PartReader, "groups">[]) {
-  const opened = { parts: 0 };
-  async function* source() {
-    for (const reader of readers.toReversed()) {
-      opened.parts++;
-      yield await Promise.resolve(reader);
-    }
-  }
-  return { opened, source: source() };
-}
-
-const ranksOf = async (...groups: (readonly (readonly Placed[])[])[]) => {
-  return [...await unsequencedRanks(fromTheEnd(parts(groups)).source)];
-};
+const placed = (event_seq: bigint | null, occurred_at: bigint, event_id: string): BronzeEvent =>
+  event({ event_seq, occurred_at, event_id, symbol: event_id });
 
 Deno.test("replay: applies events without an event_seq first, by occurred_at and then by event_id", async () => {
-  const bronze: Placed[] = [
-    [1n, 50n, "x"],
-    [2n, 40n, "y"],
-    [null, 30n, "a"],
-    [null, 10n, "b"],
-    [null, 20n, "c"],
-    [null, 10n, "d"],
-  ];
-  const ranks = await unsequencedRanks(fromTheEnd(parts([[bronze]])).source);
-  assertEquals([...ranks], [4, 1, 3, 2]);
-  const place = placer(ranks);
-  assertEquals(bronze.map(([seq, , id]) => place(seq, id)), [5, 6, 4, 1, 3, 2]);
+  assertEquals(await lastOf([[placed(1n, 1n, "x"), placed(null, 9n, "a")]]), "x");
+  assertEquals(await lastOf([[placed(null, 9n, "a"), placed(null, 1n, "b")]]), "a");
+  assertEquals(await lastOf([[placed(null, 9n, "a")], [placed(null, 9n, "b")]]), "b");
+  assertEquals(await lastOf([[placed(null, 9n, "b")]], [[placed(null, 9n, "a")]]), "b");
 });
 
-Deno.test("replay: orders events of the same time by event_id", async () => {
-  const ids = ["00", "0f", "10", "a0", "f0", "ff"];
-  assertEquals(await ranksOf([ids.map((id): Placed => [null, 7n, id])]), [1, 2, 3, 4, 5, 6]);
+Deno.test("replay: opens the last part first, and no part before the last event_seq twice", async () => {
+  const lake = memoryLake();
+  const parts = await storeBronze(lake, [[
+    [[placed(1n, 0n, "x")]],
+    [[placed(2n, 0n, "y")]],
+    [[placed(3n, 0n, "z"), placed(null, 1n, "a")]],
+  ]]);
+  const opened: string[] = [];
+  lake.onGet = (key) => opened.push(key.at(-"0.parquet".length)!);
+  await replayParts(lake, parts);
+  assertEquals(opened.join(""), "2012");
 });
 
-Deno.test("replay: orders a day without event_seq by time", async () => {
-  const bronze: Placed[] = [[null, 3n, "a"], [null, -2n, "b"], [null, 1n, "c"]];
-  assertEquals(await ranksOf([bronze]), [3, 1, 2]);
-  assertEquals(await ranksOf(), []);
-});
-
-Deno.test("replay: finds events without an event_seq across row groups and parts, in the order of bronze", async () => {
-  const first: Placed[][] = [[[1n, 0n, "x"]], [[2n, 0n, "y"], [null, 9n, "a"]]];
-  const second: Placed[][] = [[[null, 7n, "b"]], [[null, 8n, "c"]]];
-  const third: Placed[][] = [[[null, 1n, "d"]]];
-  assertEquals(await ranksOf(first, second, third), [4, 2, 3, 1]);
-});
-
-Deno.test("replay: opens no part before the last event_seq", async () => {
-  const sequenced: Placed[][] = [[[1n, 0n, "x"]]];
-  const last: Placed[][] = [[[2n, 0n, "y"], [null, 1n, "a"]]];
-  const { opened, source } = fromTheEnd(parts([sequenced, sequenced, last]));
-  assertEquals([...await unsequencedRanks(source)], [1]);
-  assertEquals(opened.parts, 1);
-});
-
-Deno.test("replay: assigns places by event_seq, also with gaps and negative numbers", () => {
-  const place = placer(new Uint32Array());
-  const seqs = [-9223372036854775808n, -5n, 0n, 1n, 1000n, 9223372036854775807n];
-  assertEquals(seqs.map((seq) => place(seq, "x")), [1, 2, 3, 4, 5, 6]);
-});
-
-const OUT_OF_ORDER: [string, (bigint | null)[], number[]][] = [
-  ["a smaller event_seq after a larger one", [1n, 3n, 2n], []],
-  ["a duplicate event_seq", [1n, 2n, 2n], []],
-  ["an event_seq after an event without one", [1n, null, 2n], [1]],
-  ["an event_seq after only events without one", [null, 2n], [1]],
-  ["more events without an event_seq than were ranked", [1n, null, null], [1]],
+const OUT_OF_ORDER: [string, (bigint | null)[][][], string][] = [
+  ["a smaller event_seq after a larger one", [[[1n, 3n, 2n]]], "comes after event_seq 3"],
+  ["a smaller event_seq in the next part", [[[1n, 3n], [2n]]], "comes after event_seq 3"],
+  ["a duplicate event_seq", [[[1n, 2n, 2n]]], "comes after event_seq 2"],
+  ["a duplicate event_seq in an amendment", [[[1n, 2n]], [[2n]]], "comes after event_seq 2"],
+  ["an event without event_seq before one with", [[[1n, null, 2n]]], "is not at the end"],
+  [
+    "an event_seq in the part after an event without one",
+    [[[1n, null], [2n]]],
+    "comes after an event",
+  ],
 ];
-for (const [what, seqs, ranks] of OUT_OF_ORDER) {
-  Deno.test(`replay: refuses bronze that is out of order, and names the event: ${what}`, () => {
-    const place = placer(Uint32Array.from(ranks));
-    const error = assertThrows(() => seqs.forEach((seq, i) => place(seq, `event-${i}`)), Error);
-    assertStringIncludes(error.message, `event-${seqs.length - 1}`);
+for (const [what, sequences, words] of OUT_OF_ORDER) {
+  Deno.test(`replay: refuses bronze that is out of order, and names the event: ${what}`, async () => {
+    let number = 0;
+    const own = sequences.map((parts) =>
+      parts.map((seqs) => [seqs.map((seq) => placed(seq, 0n, `event-${number++}`))])
+    );
+    const { kind, message } = await assertRejects(() => replayFrom(own), Failure);
+    assertEquals(kind, "data");
+    assertStringIncludes(message, words);
+    assertStringIncludes(message, "event-");
   });
 }
-
-Deno.test("replay: assigns the places of a plain sort on random days", async () => {
-  for (let seed = 1; seed <= 50; seed++) {
-    const random = mulberry(seed);
-    const events = Array.from({ length: 60 }, (_, i): Placed => {
-      const id = `${random(1 << 30).toString(16).padStart(8, "0")}-${i}`;
-      return [random(4) === 0 ? BigInt(1000 + i) : null, BigInt(random(6)), id];
-    });
-    const byId = (a: Placed, b: Placed) => (a[2] < b[2] ? -1 : 1);
-    const bronze = events.toSorted((a, b) => {
-      if (a[0] === null || b[0] === null) {
-        return a[0] === b[0] ? byId(a, b) : a[0] === null ? 1 : -1;
-      }
-      return a[0] < b[0] ? -1 : 1;
-    });
-    const expected = events.toSorted((a, b) => {
-      if (a[0] === null || b[0] === null) {
-        if (a[0] !== b[0]) return a[0] === null ? -1 : 1;
-        return a[1] === b[1] ? byId(a, b) : a[1] < b[1] ? -1 : 1;
-      }
-      return a[0] < b[0] ? -1 : 1;
-    });
-    const groups: Placed[][] = [];
-    for (let from = 0; from < bronze.length;) {
-      const size = 1 + random(9);
-      groups.push(bronze.slice(from, from + size));
-      from += size;
-    }
-    const cut = random(groups.length + 1);
-    const place = placer(
-      await unsequencedRanks(fromTheEnd(parts([groups.slice(0, cut), groups.slice(cut)])).source),
-    );
-    const places = new Map(bronze.map(([seq, , id]) => [id, place(seq, id)]));
-    assert(expected.every(([, , id], i) => places.get(id) === i + 1), `seed ${seed}`);
-  }
-});

@@ -97,6 +97,21 @@ Deno.test("silver: refuses a day without bronze, and prints the command that mak
   assertStringIncludes(message, "deno task bronze --date 2025-12-28");
 });
 
+Deno.test("silver: publishes the same bytes however many operations it holds in memory", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(300)] });
+  const published: Map<string, string>[] = [];
+  for (const mostOperations of [undefined, 40]) {
+    await using lake = await temporaryLake();
+    await bronze(db, lake);
+    const observer = recorder();
+    await runSilver({ lake, day: DAY, mostOperations, observer });
+    const steps = observer.steps.map(({ step }) => step);
+    assertEquals(steps, ["bronze", "replay", "parts", "commit"]);
+    published.push(await lake.contents());
+  }
+  assertEquals(published[0], published[1]);
+});
+
 const DAMAGE: [string, (lake: TemporaryLake) => Promise<unknown>, string][] = [
   [
     "a bronze marker that is not JSON",

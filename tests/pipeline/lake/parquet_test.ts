@@ -95,6 +95,12 @@ Deno.test("parquet: returns the exact values of every type, including nulls and 
   assertEquals(comparable(await read(body)), comparable(EXTREMES));
 });
 
+Deno.test("parquet: returns bytes that do not keep the memory of their page", async () => {
+  const [first] = await Array.fromAsync(openPart(write([group(EXTREMES)]).body).groups(["price"]));
+  const value = first!.columns[0]![0] as Uint8Array;
+  assertEquals([value.constructor, value.buffer.byteLength], [Uint8Array, 9]);
+});
+
 Deno.test("parquet: reads several row groups one by one, in order", async () => {
   const { body, rows } = write([group(EXTREMES), group(EXTREMES.toReversed()), group(EXTREMES)]);
   assertEquals(rows, 15);

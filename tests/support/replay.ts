@@ -1,0 +1,159 @@
+import type { RowGroup, Value } from "../../pipeline/contract/column.ts";
+import { bronzePrefix } from "../../pipeline/contract/keys.ts";
+import {
+  EVENT_COLUMNS,
+  EVENT_TIMES,
+  EXECUTION_COLUMNS,
+  EXECUTION_STATUS,
+} from "../../pipeline/contract/tables.ts";
+import { createExecutionPages, GROUP_ROWS } from "../../pipeline/execution_pages.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import type { Part } from "../../pipeline/lake/marker.ts";
+import { createPageFile } from "../../pipeline/lake/page_file.ts";
+import { openPart } from "../../pipeline/lake/parquet_reader.ts";
+import { createPart } from "../../pipeline/lake/parquet_writer.ts";
+import { replayEvents } from "../../pipeline/replay.ts";
+import { openEvents } from "../../pipeline/replay_order.ts";
+import { DAY } from "./days.ts";
+
+/** An event of bronze: its values by column. Absent columns are null. */
+export type BronzeEvent = Readonly<Record<string, Value>>;
+
+/** The row groups of one part. */
+export type PartGroups = readonly (readonly BronzeEvent[])[];
+
+/** An execution of silver: its values by column. */
+export type Execution = Readonly<Record<string, Value>>;
+
+/** Encodes a price, in units of 0.00000001, as nine bytes. */
+export function price(unscaled: bigint): Uint8Array {
+  const out = new DataView(new ArrayBuffer(9));
+  out.setInt8(0, unscaled < 0n ? -1 : 0);
+  out.setBigInt64(1, unscaled);
+  return new Uint8Array(out.buffer);
+}
+
+/** Stores parts of bronze. Each sequence is a publication or an amendment, in bronze's order. */
+export async function storeBronze(
+  lake: Lake,
+  sequences: readonly (readonly PartGroups[])[],
+): Promise<Part[]> {
+  const parts: Part[] = [];
+  for (const [amendment, sequence] of sequences.entries()) {
+    for (const groups of sequence) {
+      const part = createPart(EVENT_COLUMNS);
+      for (const events of groups) part.write(rowGroup(events));
+      const { body, rows, sha256 } = part.finish();
+      const key = `${bronzePrefix(DAY)}part-${parts.length}.parquet`;
+      await lake.put(key, body);
+      const added = amendment === 0 ? {} : { amendment };
+      parts.push({ key, rows, bytes: body.length, sha256, ...added });
+    }
+  }
+  return parts;
+}
+
+/** Events as a row group of bronze. */
+function rowGroup(events: readonly BronzeEvent[]): RowGroup {
+  const columns = EVENT_COLUMNS.map(({ name }) => events.map((event) => event[name] ?? null));
+  return { rows: events.length, columns };
+}
+
+/** The result of a replay. */
+export interface Replayed {
+  /** The executions in the order of silver. */
+  readonly executions: Execution[];
+  /** The Parquet file with all row groups, to compare bytes. */
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** The number of rows of each row group. */
+  readonly groups: number[];
+  /** The clients that the replay announces. */
+  readonly clients: Set<bigint>;
+  /** The largest number of operations in memory. */
+  readonly most: number;
+  /** The number of ranges that were replayed. */
+  readonly ranges: number;
+}
+
+/** Replays parts of bronze, with at most `most` operations in memory. */
+export async function replayParts(
+  lake: Lake,
+  parts: readonly Part[],
+  most?: number,
+): Promise<Replayed> {
+  const events = parts.reduce((sum, { rows }) => sum + rows, 0);
+  const replay = await replayEvents(await openEvents(lake, parts), events, most);
+  const file = createPageFile(EXECUTION_COLUMNS);
+  const pages = createExecutionPages();
+  const found = { groups: [] as number[], most: 0, ranges: 0 };
+  const flush = () => {
+    found.groups.push(pages.rows);
+    file.write(pages.rows, pages.finish());
+  };
+  for await (const { operations, order } of replay.ranges()) {
+    found.ranges++;
+    found.most = Math.max(found.most, operations.capacity);
+    for (let from = 0; from < order.length;) {
+      const some = order.subarray(from, from + GROUP_ROWS - pages.rows);
+      pages.append(operations, some);
+      from += some.length;
+      if (pages.rows === GROUP_ROWS) flush();
+    }
+  }
+  if (pages.rows > 0) flush();
+  const body = file.finish();
+  const executions: Execution[] = [];
+  const names = EXECUTION_COLUMNS.map(({ name }) => name);
+  for await (const { rows, columns } of openPart(body).groups(names)) {
+    for (let i = 0; i < rows; i++) {
+      executions.push(Object.fromEntries(names.map((name, c) => [name, columns[c]![i]!])));
+    }
+  }
+  return { executions, body, clients: new Set(replay.clients), ...found };
+}
+
+/**
+ * Replays events in the plainest way: sorts them, and lets each event overwrite the values of its
+ * operation.
+ */
+export function referenceReplay(events: readonly BronzeEvent[]): Execution[] {
+  const operations = new Map<Value, Record<string, Value>>();
+  for (const event of events.toSorted(inReplayOrder)) {
+    const status = EXECUTION_STATUS.get(event.event_type as string);
+    if (status === undefined) continue;
+    const before = operations.get(event.operation_id!);
+    const execution: Record<string, Value> = before ??
+      Object.fromEntries(EXECUTION_COLUMNS.map(({ name }) => [name, null]));
+    for (const { name } of EXECUTION_COLUMNS) execution[name] = event[name] ?? execution[name]!;
+    execution.execution_id = event.event_id!;
+    execution.status = status;
+    const time = EVENT_TIMES.get(event.event_type as string);
+    if (time !== undefined) execution[time] = event.occurred_at!;
+    operations.set(event.operation_id!, execution);
+  }
+  const compare = (a: Value, b: Value) => (a! < b! ? -1 : a! > b! ? 1 : 0);
+  return [...operations.values()].sort((a, b) =>
+    compare(a.client_id!, b.client_id!) || compare(a.operation_id!, b.operation_id!)
+  );
+}
+
+/** Orders events by event_seq (nulls first), occurred_at and event_id. */
+function inReplayOrder(a: BronzeEvent, b: BronzeEvent): number {
+  for (const name of ["event_seq", "occurred_at", "event_id"]) {
+    const [x, y] = [a[name] ?? null, b[name] ?? null];
+    if (x === y) continue;
+    if (x === null || y === null) return x === null ? -1 : 1;
+    return x < y ? -1 : 1;
+  }
+  return 0;
+}
+
+/** Orders events as bronze does: by event_seq (nulls last), then by event_id. */
+export function inBronzeOrder(a: BronzeEvent, b: BronzeEvent): number {
+  const [x, y] = [a.event_seq ?? null, b.event_seq ?? null];
+  if (x !== y) {
+    if (x === null || y === null) return x === null ? 1 : -1;
+    return x < y ? -1 : 1;
+  }
+  return a.event_id! < b.event_id! ? -1 : 1;
+}
