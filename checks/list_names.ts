@@ -1,3 +1,5 @@
+import { formatCount } from "../pipeline/progress.ts";
+
 /** The number of names that a list shows. */
 const MOST_NAMES = 5;
 
@@ -10,5 +12,5 @@ export function naming(names: readonly string[], total: number = names.length): 
   const shown = names.slice(0, MOST_NAMES);
   const more = total - shown.length;
   const list = shown.join(", ");
-  return more > 0 ? `${list} and ${more.toLocaleString("en-US")} more` : list;
+  return more > 0 ? `${list} and ${formatCount(more)} more` : list;
 }

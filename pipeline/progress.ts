@@ -39,9 +39,13 @@ export interface Observer {
  * ```
  */
 export function plural(count: number, noun: string): string {
-  // The first use of toLocaleString loads the data of the locale, which takes 10 ms.
-  const digits = count < 1000 ? String(count) : count.toLocaleString("en-US");
-  return `${digits} ${noun}${count === 1 ? "" : "s"}`;
+  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** Formats a count: `12` or `2,000`. */
+export function formatCount(count: number): string {
+  // The first call of toLocaleString loads the data of the locale, which takes 10 ms.
+  return count < 1000 ? String(count) : count.toLocaleString("en-US");
 }
 
 /** The number of events or rows that a message lists; it only counts the rest. */

@@ -8,6 +8,8 @@ const ROOMS = ["pipeline", "checks", "tasks"];
 interface Import {
   readonly file: string;
   readonly target: string;
+  /** When the module is loaded: with the file, later by `import()`, or never, for types alone. */
+  readonly loaded?: "with the file" | "later" | "never";
 }
 
 function* sources(folder: string): Generator<string> {
@@ -18,17 +20,22 @@ function* sources(folder: string): Generator<string> {
   }
 }
 
+const IMPORT =
+  /^(?:import|export)\s(type\s)?([^;"]*?)\bfrom\s+"([^"]+)"|\bfrom\s+"([^"]+)"|\bimport\(\s*"([^"]+)"/gm;
+
 function* imports(folder: string): Generator<Import> {
   for (const file of sources(folder)) {
     // Examples in comments import as well.
     const text = Deno.readTextFileSync(new URL(file, ROOT)).replaceAll(/^ \*.*$/gm, "");
-    for (const [, from, lazily] of text.matchAll(/\bfrom\s+"([^"]+)"|\bimport\(\s*"([^"]+)"/g)) {
-      const specifier = (from ?? lazily)!;
+    for (const [, type, names = "", from, other, lazily] of text.matchAll(IMPORT)) {
+      const specifier = (from ?? other ?? lazily)!;
       const inside = specifier.startsWith(".");
       const target = inside
         ? new URL(specifier, new URL(file, ROOT)).href.slice(ROOT.href.length)
         : specifier;
-      yield { file, target };
+      const isType = type !== undefined || /^\{(\s*type\s[^,]*,?)+\s*\}\s*$/.test(names);
+      const loaded = lazily !== undefined ? "later" : isType ? "never" : "with the file";
+      yield { file, target, loaded };
     }
   }
 }
@@ -52,6 +59,22 @@ Deno.test("imports run one way: tasks -> checks -> pipeline, and nothing imports
 Deno.test("imports: the reader of imports sees them", () => {
   assertEquals(all.length > 50, true);
   assertEquals(importers(/config\.ts$/).includes("tasks/days/command.ts"), true);
+});
+
+Deno.test("imports: every dynamic import has a literal specifier, so that these tests see it", () => {
+  assertEquals(users(/\bimport\((?!\s*")/), []);
+  assertEquals(all.some(({ loaded }) => loaded === "later"), true);
+});
+
+Deno.test("imports: a command loads no client library before it needs one", () => {
+  const targets = targetsOf(all.filter(({ loaded }) => loaded === "with the file"));
+  const clients = /^(pg|@aws-sdk\/.*|@kubernetes\/.*|hyparquet|hyparquet-writer|node:zlib)$/;
+  const loadedBy = (file: string) =>
+    [...reachable(file, targets)].filter((each) => clients.test(each));
+  for (const command of ["bronze", "preflight", "reach", "run", "silver", "status"]) {
+    assertEquals([command, ...loadedBy(`tasks/${command}.ts`)], [command]);
+  }
+  assertEquals(loadedBy("tasks/days/worker.ts").includes("pg"), true);
 });
 
 Deno.test("imports: each client library is imported in one place", () => {

@@ -1,3 +1,5 @@
+// The package's ES modules load in a fifth of the time of its CommonJS modules.
+// @ts-types="yaml"
 import {
   Composer,
   type Document,
@@ -9,7 +11,7 @@ import {
   LineCounter,
   Parser,
   type Tags,
-} from "yaml";
+} from "yaml/esm";
 import { child } from "./fields.ts";
 
 // YAML as kubectl reads it: cut at the `---` lines, then parsed as YAML 1.1 in the dialect of

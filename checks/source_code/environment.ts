@@ -10,7 +10,7 @@ export function variablesReadBy(code: Code): VariableRead[] {
 
 /** Returns whether Python code may read variables, found without parsing the code. */
 export function mayReadVariables({ text }: Pick<Code, "text">): boolean {
-  return /environ|getenv/.test(text);
+  return /\b(?:environ|getenv)\b/.test(text);
 }
 
 function pythonReads(python: Python): VariableRead[] {

@@ -7,6 +7,7 @@ import {
   isWholeString,
   maskLiterals,
   type Node,
+  quotedWords,
   spacedText,
   type Tree,
   treeOf,
@@ -117,6 +118,8 @@ export interface Python {
   readonly memberships: readonly Membership[];
   /** The imports. Most are found without parsing the source. */
   readonly imports: readonly Import[];
+  /** The words in strings, also in docstrings. They are found without parsing the source. */
+  readonly quotedWords: ReadonlySet<string>;
   /** The first place that cannot be parsed. */
   readonly error: { readonly offset: number; readonly problem: string } | undefined;
 }
@@ -175,6 +178,8 @@ class LazyPython implements Python {
         .flatMap(({ tree, start, end }) => importsOf(tree.code.slice(start, end)))
   );
 
+  readonly #quotedWords = lazy(() => quotedWords(this.#source));
+
   constructor(source: string) {
     this.#source = source;
   }
@@ -205,6 +210,10 @@ class LazyPython implements Python {
 
   get imports() {
     return this.#imports();
+  }
+
+  get quotedWords() {
+    return this.#quotedWords();
   }
 
   get error() {

@@ -100,9 +100,15 @@ export function maskLiterals(source: string): string {
   );
 }
 
-/** The strings of a source with their quotes, one on a line, found without parsing. */
-export function quotedText(source: string): string {
-  return (source.match(LITERAL) ?? []).filter((found) => !found.startsWith("#")).join("\n");
+/** The words in the strings of a source, found without parsing. */
+export function quotedWords(source: string): ReadonlySet<string> {
+  const strings = (source.match(LITERAL) ?? []).filter((found) => !found.startsWith("#"));
+  return wordsIn(strings.join("\n"));
+}
+
+/** The words of a text: letters, digits, `_` and `$`. The `n` of an escaped line break is not one. */
+export function wordsIn(text: string): ReadonlySet<string> {
+  return new Set(text.replaceAll("\\n", "\n").match(/[\w$]+/g));
 }
 
 /** The most characters between the brackets of a `with` statement. */

@@ -1,5 +1,7 @@
 import { dirname, isAbsolute, join } from "node:path";
-import { LineCounter, parseDocument } from "yaml";
+// See checks/kubernetes/yaml.ts for the choice of the module.
+// @ts-types="yaml"
+import { LineCounter, parseDocument } from "yaml/esm";
 import { Failure } from "../errors.ts";
 import { type Fields, isFields } from "./cluster.ts";
 

@@ -8,6 +8,7 @@ import { imagesOf, requestsFor } from "../../checks/preflight/image/image_uses.t
 import { dataOf } from "../../checks/kubernetes/workloads.ts";
 import { poolPlatform } from "../../checks/preflight/capacity/analytics_nodes.ts";
 import { platformOf } from "../../checks/preflight/platform.ts";
+import { waitAtMost } from "../../checks/gather.ts";
 import type { Absent, Gatherer, Gatherers } from "../../checks/runner.ts";
 import { ofKind } from "../../checks/kubernetes/objects.ts";
 import {
@@ -61,7 +62,7 @@ export interface Sources {
 
 /** Facts that are also inputs of other facts. */
 interface Platforms {
-  readonly manifests: Gatherer<ManifestsFact> | Absent;
+  readonly manifests: Shared<ManifestsFact> | Absent;
   readonly cluster: Gatherer<ClusterFact> | Absent;
 }
 
@@ -101,7 +102,7 @@ export function unneededPermissions(
   return (["net", "run", "write"] as const).filter((name) => !isNeeded[name]);
 }
 
-function manifestsOf({ manifests }: Sources): Gatherer<ManifestsFact> | Absent {
+function manifestsOf({ manifests }: Sources): Shared<ManifestsFact> | Absent {
   if (manifests === undefined) {
     return { absent: "there is no directory manifests/ (see --manifests)" };
   }
@@ -114,13 +115,13 @@ function clusterOf(
 ): Gatherer<ClusterFact> | Absent {
   if ("absent" in cluster) return cluster;
   return shared(async (signal) => {
+    const { objects } = typeof manifests === "function" && chosen.has("manifests")
+      ? await manifests(signal)
+      : { objects: [] };
     const [{ gatherCluster }, { openCluster }] = await Promise.all([
       import("../../checks/facts/cluster.ts"),
       import("../../pipeline/cluster/open.ts"),
     ]);
-    const { objects } = typeof manifests === "function" && chosen.has("manifests")
-      ? await manifests(signal)
-      : { objects: [] };
     return await gatherCluster(() => openCluster(cluster), objects, signal);
   });
 }
@@ -160,8 +161,12 @@ function imageOf(
   };
 }
 
-function databaseOf(sources: Sources, { cluster }: Platforms): Gatherer<DatabaseFact> | Absent {
+function databaseOf(
+  sources: Sources,
+  { manifests, cluster }: Platforms,
+): Gatherer<DatabaseFact> | Absent {
   const look = async (config: DatabaseConfig, signal: AbortSignal) => {
+    await afterStart(manifests);
     const [{ gatherDatabase }, { throughCluster }] = await Promise.all([
       import("../../checks/facts/database.ts"),
       import("./through_cluster.ts"),
@@ -187,8 +192,12 @@ function databaseOf(sources: Sources, { cluster }: Platforms): Gatherer<Database
   });
 }
 
-function lakeOf({ credentials }: Sources, { cluster }: Platforms): Gatherer<LakeFact> | Absent {
+function lakeOf(
+  { credentials }: Sources,
+  { manifests, cluster }: Platforms,
+): Gatherer<LakeFact> | Absent {
   const look = async (config: LakeConfig, signal: AbortSignal) => {
+    await afterStart(manifests);
     const { gatherLake } = await import("../../checks/facts/lake.ts");
     return await gatherLake(config, signal);
   };
@@ -240,10 +249,28 @@ async function openedOf(
   throw new Failure({ kind: "unreachable", task, problem, remedy, cause: fact.failure });
 }
 
-/** Gathers a fact only once, even if other facts depend on it. */
-function shared<T>(gatherer: Gatherer<T>): Gatherer<T> {
+/** A gatherer that gathers its fact only once, even if other facts depend on it. */
+interface Shared<T> extends Gatherer<T> {
+  /** The fact, if a caller has asked for it. */
+  readonly started: () => Promise<T> | undefined;
+}
+
+function shared<T>(gatherer: Gatherer<T>): Shared<T> {
   let once: Promise<T> | undefined;
-  return (signal) => once ??= gatherer(signal);
+  const ask = (signal: AbortSignal) => once ??= gatherer(signal);
+  return Object.assign(ask, { started: () => once });
+}
+
+/** The longest wait for the manifests before another fact is gathered, in milliseconds. */
+const HEAD_START = 1_000;
+
+/**
+ * Waits until the manifests are read, if they are being read. The first result depends on the
+ * manifests alone, and loading a client library would delay it.
+ */
+async function afterStart(manifests: Shared<ManifestsFact> | Absent): Promise<void> {
+  const reading = typeof manifests === "function" ? manifests.started() : undefined;
+  if (reading !== undefined) await waitAtMost(HEAD_START, [reading.catch(() => {})]);
 }
 
 function leftOut(name: FactChoice, chosen: ReadonlySet<FactChoice>): Absent {

@@ -13,7 +13,7 @@ await main({
   name: "bench",
   values: ["events", "other-days", "rounds", "output"],
   repeatable: ["peer"],
-  switches: ["peers"],
+  switches: ["peers", "preflight"],
   cleansUp: true,
   help: `
 Measures bronze and silver on a day of generated events, on a Postgres of its own. Each round runs
@@ -21,6 +21,7 @@ the programs in turn, so that a slow phase of the machine affects all of them.
 
 Usage: deno task bench [--events N] [--rounds N] [--other-days N] [--peers | --peer NAME …]
                        [--output text|json|markdown]
+       deno task bench --preflight [--rounds N]
 
   --events N       events of the day; default ${EVENTS}. With 2, the two events of the runbook
   --rounds N       default ${ROUNDS}
@@ -29,6 +30,8 @@ Usage: deno task bench [--events N] [--rounds N] [--other-days N] [--peers | --p
                    into a cache folder. A peer that cannot run is listed with the reason
   --peer NAME      compare with one peer, which must run. Can be repeated
   --output json    print one JSON document with every run
+  --preflight      measure preflight instead: the seconds to the first line and to the end, for the
+                   manifests alone and for all facts, with every server on this machine
 
 Peers: ${PEERS.map(({ name }) => name).join(", ")}
 
@@ -56,6 +59,11 @@ Exit codes: 0 success; 1 bronze or silver has wrong values; 2 wrong usage; 3 a p
 not run, or an unexpected error.
 `,
   async run(flags, interrupted) {
+    if (flags.on("preflight")) {
+      const { benchPreflight } = await import("./preflight.ts");
+      await benchPreflight(whole(flags, "rounds", ROUNDS));
+      return 0;
+    }
     const output = choice(flags, "output", ["text", "json", "markdown"]);
     const chosen = chosenPeers(flags);
     const options = {

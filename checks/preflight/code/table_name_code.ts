@@ -2,7 +2,8 @@ import { OUTBOX_TABLE } from "../../../pipeline/contract/tables.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
-import { quotedText } from "../../source_code/python_tree.ts";
+import { pythonOf } from "../../source_code/python.ts";
+import { wordsIn } from "../../source_code/python_tree.ts";
 import { tableNamesIn } from "./table_references.ts";
 import { isFields, textOf } from "../../kubernetes/fields.ts";
 import { workloadsOf } from "../../kubernetes/workloads.ts";
@@ -72,6 +73,7 @@ function isTableKey(key: string): boolean {
 
 /** Returns whether a name looks like the name of the outbox table, but is another one. */
 export function isNearMiss(name: string): boolean {
+  if (name.length < OUTBOX_TABLE.length - NEAR) return false;
   const table = name.trim().replace(/^.*\./s, "");
   // Postgres folds a name without quotes to lower case.
   const plain = /^["`].*["`]$/.test(table) ? table.slice(1, -1) : table.toLowerCase();
@@ -83,9 +85,9 @@ export function isNearMiss(name: string): boolean {
 /**
  * Returns whether code may use a wrong name of the outbox table, found without parsing the code.
  */
-export function mayNameTable({ language, text }: Pick<Code, "language" | "text">): boolean {
-  const searched = language === "python" ? quotedText(text) : text;
-  return [...new Set(searched.replaceAll("\\n", "\n").match(/[\w$]+/g))].some(isNearMiss);
+export function mayNameTable(code: Pick<Code, "language" | "text" | "python">): boolean {
+  const words = code.language === "python" ? pythonOf(code).quotedWords : wordsIn(code.text);
+  return words.values().some(isNearMiss);
 }
 
 function nearMiss(place: Place, name: string): Finding {
