@@ -24,6 +24,18 @@ import { serverDryRun } from "./manifests/server_dry_run.ts";
 import { serviceAccount } from "./access/service_account.ts";
 import { tableName } from "./code/table_name.ts";
 import { timestampEnv } from "./code/timestamp_env.ts";
+import type { PlatformCheck } from "./platform.ts";
+
+/** The checks of the connections that the NetworkPolicies allow, in the order of the report. */
+export const CONNECTION_CHECKS: readonly PlatformCheck[] = [
+  egressPolicy,
+  namespaceLabels,
+  dnsEgress,
+  databaseEgress,
+  kubernetesApiEgress,
+  driverExecutorTraffic,
+  isolation,
+];
 
 /**
  * The checks before a run, in the order of the report. A check comes after the checks whose failure
@@ -40,13 +52,7 @@ export const PREFLIGHT: readonly AnyCheck[] = [
   secretEscaping,
   parquetVoidInCode,
   timestampEnv,
-  egressPolicy,
-  namespaceLabels,
-  dnsEgress,
-  databaseEgress,
-  kubernetesApiEgress,
-  driverExecutorTraffic,
-  isolation,
+  ...CONNECTION_CHECKS,
   quotaFit,
   nodePool,
   serviceAccount,

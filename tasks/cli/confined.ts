@@ -163,7 +163,7 @@ function bothNames(path: string): string[] {
   return [...new Set([path, realPath(path)])];
 }
 
-/** Resolves symbolic links in a path. The last components of the path need not exist. */
+/** Resolves symbolic links in a path. The last components of the path do not have to exist. */
 function realPath(path: string): string {
   try {
     return Deno.realPathSync(path);

@@ -99,8 +99,8 @@ export interface DayToDo {
 export type DayWork = (day: Day, result: DayResult) => Promise<number>;
 
 /**
- * Works on days, oldest first, up to the first that fails, or all of them with `--keep-going`. A wrong
- * configuration ends it at once: no other day would go better.
+ * Works on days, oldest first, up to the first that fails, or all of them with `--keep-going`. A
+ * wrong configuration ends the run at once, because every other day would fail in the same way.
  *
  * @returns the worst exit code
  */

@@ -8,7 +8,7 @@ import type { ObjectStore } from "../support/object_store.ts";
 import { startStrictS3 } from "../support/strict_s3.ts";
 import { openArena } from "./arena.ts";
 import { explore } from "./interleavings.ts";
-import { memoryLake } from "./memory_lake.ts";
+import { memoryLake } from "../support/memory_lake.ts";
 import { createOutbox } from "./outbox.ts";
 import { createRandom } from "./random.ts";
 import { ALL, describe } from "./scenarios.ts";

@@ -13,7 +13,7 @@ interface Order {
   readonly lake: LakeConfig;
 }
 
-/** A process that has loaded all modules and waits for its order. */
+/** A process that has loaded all modules and waits for a request. */
 export interface Child {
   /**
    * Starts a run in the process and applies the planned signals.

@@ -6,7 +6,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "../su
 import type { ObjectStore } from "../support/object_store.ts";
 import { startStrictS3 } from "../support/strict_s3.ts";
 import { explore, type Found, type Scenario } from "./interleavings.ts";
-import { memoryLake } from "./memory_lake.ts";
+import { memoryLake } from "../support/memory_lake.ts";
 import { createOutbox } from "./outbox.ts";
 import {
   AMENDMENT_CLEANED_UP,

@@ -2,7 +2,7 @@ import { ABANDONED_AFTER } from "../../pipeline/lake/lifetimes.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { type Change, createHistory, type History, sqlOf } from "./history.ts";
 import { createJudge, type Judge } from "./view_judge.ts";
-import type { Contents } from "./memory_lake.ts";
+import type { Contents } from "../support/memory_lake.ts";
 import { eventOf, insertSql, type OutboxDatabase } from "./outbox.ts";
 import { CENTURY, type Outcome, perform, type Run } from "./runs.ts";
 import { disagreements } from "./disagreements.ts";
@@ -37,8 +37,8 @@ export interface Scene extends Stage {
    */
   everDisagreed(): boolean;
   /**
-   * Requires the events committed by this tick in a day that is sealed now. Called before a run
-   * continues.
+   * If the day is sealed now, requires that it contains the events that were committed before this
+   * tick. Called before a run continues.
    */
   requireCommittedBy(tick: number): void;
 }

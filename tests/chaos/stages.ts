@@ -1,6 +1,6 @@
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { inParallel } from "../../pipeline/parallel.ts";
-import type { Contents } from "./memory_lake.ts";
+import type { Contents } from "../support/memory_lake.ts";
 import type { Stage } from "./scene.ts";
 
 /** Wraps the lake of a directory or store so that its whole content can be saved and restored. */

@@ -14,6 +14,18 @@ function passing(id: string, ...needs: ("source" | "bronze" | "silver")[]): Chec
   return { ...base, id, needs, run: () => ({ examined, findings: [] }) };
 }
 
+/** A gatherer whose server does not answer. */
+function refuse(): Promise<never> {
+  return Promise.reject(
+    new Failure({
+      kind: "unreachable",
+      task: "reach the lake",
+      problem: "no answer",
+      remedy: "Run again.",
+    }),
+  );
+}
+
 function gatherers(changes: Partial<Gatherers> = {}): Gatherers {
   return {
     source: () => Promise.resolve(HEALTHY.source),
@@ -125,15 +137,6 @@ Deno.test("runChecks reports an unexpected error that a gatherer throws synchron
 });
 
 Deno.test("runChecks reports the same problem of two facts once", async () => {
-  const refuse = () =>
-    Promise.reject(
-      new Failure({
-        kind: "unreachable",
-        task: "reach the lake",
-        problem: "no answer",
-        remedy: "Run again.",
-      }),
-    );
   const broken = gatherers({ bronze: refuse, silver: refuse });
   const [result] = await runChecks([passing("a", "bronze", "silver")], broken, patient);
   assertEquals(result!.reason, "Cannot reach the lake: no answer. Run again.");
@@ -253,15 +256,6 @@ Deno.test("runChecks skips checks whose facts are not configured or excluded, wi
 });
 
 Deno.test("runChecks reports an error if one fact cannot be gathered and another is excluded", async () => {
-  const refuse = () =>
-    Promise.reject(
-      new Failure({
-        kind: "unreachable",
-        task: "reach it",
-        problem: "no answer",
-        remedy: "Run again.",
-      }),
-    );
   const [result] = await runChecks(
     [passing("a", "source", "bronze")],
     gatherers({ source: refuse, bronze: left }),
@@ -269,7 +263,7 @@ Deno.test("runChecks reports an error if one fact cannot be gathered and another
   );
   assertEquals([result!.verdict, result!.reason], [
     "error",
-    "Cannot reach it: no answer. Run again.",
+    "Cannot reach the lake: no answer. Run again.",
   ]);
 });
 
@@ -289,15 +283,6 @@ async function partialResult(changes: Partial<Gatherers>, findings?: Finding[]):
 }
 
 Deno.test("runChecks lets a check pass only if no optional fact is missing, or the operator excluded it", async () => {
-  const refuse = () =>
-    Promise.reject(
-      new Failure({
-        kind: "unreachable",
-        task: "reach it",
-        problem: "no answer",
-        remedy: "Run again.",
-      }),
-    );
   const outcome = async (changes: Partial<Gatherers>) => {
     const { verdict, examined, reason, requested } = await partialResult(changes);
     return [verdict, examined ?? reason, requested];
@@ -316,7 +301,7 @@ Deno.test("runChecks lets a check pass only if no optional fact is missing, or t
   ]);
   assertEquals(await outcome({ bronze: refuse }), [
     "error",
-    `${partial}Cannot reach it: no answer. Run again.`,
+    `${partial}Cannot reach the lake: no answer. Run again.`,
     undefined,
   ]);
   assertEquals(await outcome({ source: left, bronze: left }), ["skip", left.absent, true]);
@@ -327,7 +312,7 @@ Deno.test("runChecks lets a check pass only if no optional fact is missing, or t
   ]);
   assertEquals(await outcome({ source: left, bronze: refuse }), [
     "error",
-    "Cannot reach it: no answer. Run again.",
+    "Cannot reach the lake: no answer. Run again.",
     undefined,
   ]);
 });

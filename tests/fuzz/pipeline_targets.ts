@@ -23,13 +23,8 @@ import { type CopyBlock, tapSocket } from "../../pipeline/outbox/copy_tap.ts";
 import { createEventParts } from "../../pipeline/pages/event_parts.ts";
 import { readDecimal10, writeDecimal20 } from "../../pipeline/outbox/numeric.ts";
 import { readFlags } from "../../tasks/cli/flags.ts";
-import {
-  DAY,
-  EVENTS,
-  memoryLake,
-  publishedDay,
-  rowGroup,
-} from "../checks/healthy/published_day.ts";
+import { DAY, EVENTS, publishedDay, rowGroup } from "../checks/healthy/published_day.ts";
+import { memoryLake } from "../support/memory_lake.ts";
 import { blockOf, copyOf, join, message, TRAILER } from "../support/copy_stream.ts";
 import { writeWithDuckdb } from "../support/duckdb.ts";
 import { dockerArchive, imageOf, ociArchive, tarOf } from "../support/images.ts";

@@ -3,7 +3,7 @@ import { EXECUTION_COLUMNS } from "../../pipeline/contract/tables.ts";
 import { formatValue } from "../../pipeline/contract/value_text.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
-import { memoryLake } from "../checks/healthy/published_day.ts";
+import { memoryLake } from "../support/memory_lake.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
 import {
   type BronzeEvent,

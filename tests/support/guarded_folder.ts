@@ -1,6 +1,8 @@
 import { startServer } from "../../tasks/demo/server_process.ts";
 
-/** Runs until the folder is gone. It does not stop on request, so it is killed. */
+/**
+ * The guard process runs until the folder is removed. It does not stop on request, so it is killed.
+ */
 const GUARD = 'while [ -d "$1" ]; do sleep 1; done';
 
 /**

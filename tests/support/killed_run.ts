@@ -5,7 +5,7 @@ import type { Lake } from "../../pipeline/lake/lake.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
 import { runSilver } from "../../pipeline/silver.ts";
 
-/** A run that kills its own process. Passed as JSON on standard input. */
+/** A run that kills its own process. The parent process passes this as JSON on standard input. */
 export interface KilledRun {
   readonly layer: "bronze" | "silver";
   readonly database: DatabaseConfig;

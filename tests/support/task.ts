@@ -20,16 +20,16 @@ const TASKS: Record<string, { readonly command: string }> =
   JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT))).tasks;
 
 /**
- * Starts a task of deno.json like an operator: with its permissions there, and without this
- * process's environment except for the variables that Deno needs.
+ * Starts the process of a task of deno.json like an operator: with its permissions there, and without
+ * this process's environment except for the variables that Deno needs.
  */
-export function startTask(
+export function spawnTask(
   name: string,
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
-): RunningTask {
+): Deno.ChildProcess {
   const [program, ...rest] = commandOf(name, args);
-  const child = new Deno.Command(program!, {
+  return new Deno.Command(program!, {
     args: rest,
     cwd: ROOT,
     clearEnv: true,
@@ -38,6 +38,11 @@ export function startTask(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+}
+
+/** Starts a task as {@linkcode spawnTask} does, and collects its output. */
+export function startTask(...how: Parameters<typeof spawnTask>): RunningTask {
+  const child = spawnTask(...how);
   const decoder = new TextDecoder();
   return {
     kill: (signal) => child.kill(signal),

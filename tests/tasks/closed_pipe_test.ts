@@ -2,7 +2,7 @@ import { RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
 import { assertEquals } from "../support/assert.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
-import { commandOf, environment, environmentOf, ROOT } from "../support/task.ts";
+import { environment, ROOT, spawnTask } from "../support/task.ts";
 
 // A reader that stops early, like `head`. Later output is dropped, and the command ends as
 // usual.
@@ -12,32 +12,23 @@ const TASKS: Record<string, { readonly command: string }> =
 const COMMANDS = Object.keys(TASKS).filter((task) => / tasks\/\w+\.ts$/.test(TASKS[task]!.command));
 
 /** Runs a task with the read end of its standard output, and optionally error, closed. */
-async function unheard(
+async function runWithClosedPipe(
   task: string,
   args: readonly string[],
   env: Record<string, string>,
-  deafToErrors = false,
+  closeErrors = false,
 ) {
-  const [program, ...rest] = commandOf(task, args);
-  const child = new Deno.Command(program!, {
-    args: rest,
-    cwd: ROOT,
-    clearEnv: true,
-    env: environmentOf(env),
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+  const child = spawnTask(task, args, env);
   await child.stdout.cancel();
-  if (deafToErrors) await child.stderr.cancel();
-  const stderr = deafToErrors ? "" : await new Response(child.stderr).text();
+  if (closeErrors) await child.stderr.cancel();
+  const stderr = closeErrors ? "" : await new Response(child.stderr).text();
   const { code, signal } = await child.status;
   return { code, signal, stderr };
 }
 
 for (const task of COMMANDS) {
   Deno.test(`closed_pipe: ${task} --help exits without an error`, async () => {
-    const { code, signal, stderr } = await unheard(task, ["--help"], {});
+    const { code, signal, stderr } = await runWithClosedPipe(task, ["--help"], {});
     assertEquals([code, signal, stderr], [0, null, ""]);
   });
 }
@@ -47,7 +38,11 @@ Deno.test("closed_pipe: run continues to its end", async () => {
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
   for (const output of ["text", "json"]) {
-    const { code, signal, stderr } = await unheard("run", ["2025-12-28", "--output", output], env);
+    const { code, signal, stderr } = await runWithClosedPipe("run", [
+      "2025-12-28",
+      "--output",
+      output,
+    ], env);
     assertEquals([code, signal, stderr], [0, null, ""]);
     assertEquals((await lake.contents()).size, 4); // both layers, each a part and a marker
   }
@@ -56,8 +51,8 @@ Deno.test("closed_pipe: run continues to its end", async () => {
 Deno.test("closed_pipe: a failing command exits with the code of its failure", async () => {
   await using lake = await temporaryLake();
   const env = { LAKE_URL: `file://${lake.path}` };
-  const failed = await unheard("silver", ["2025-12-28"], env, true);
+  const failed = await runWithClosedPipe("silver", ["2025-12-28"], env, true);
   assertEquals([failed.code, failed.signal], [1, null]);
-  const wrong = await unheard("silver", ["tomorrow"], env, true);
+  const wrong = await runWithClosedPipe("silver", ["tomorrow"], env, true);
   assertEquals([wrong.code, wrong.signal], [2, null]);
 });

@@ -34,8 +34,8 @@ const CONSEQUENCES: Readonly<Record<PromiseName, string>> = {
     "old version",
   "conditional-create": "of two runs of one day, the second would overwrite what the first " +
     "published",
-  "conditional-replace": "a run could overwrite a day that another run has published meanwhile, " +
-    "also a sealed one",
+  "conditional-replace": "a run could overwrite a day that another run has published, " +
+    "even a sealed day",
   "content-md5":
     "the store would accept content that was damaged in transit, and a run would seal the day",
   "listing": "a run could not confirm its parts, and could not remove unreferenced files",

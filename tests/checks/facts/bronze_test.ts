@@ -11,13 +11,13 @@ import {
   bronzePart,
   DAY,
   EVENTS,
-  memoryLake,
   publishBronze,
   publishedDay,
   rowGroup,
   uuid,
   voidPart,
 } from "../healthy/published_day.ts";
+import { memoryLake } from "../../support/memory_lake.ts";
 
 const KEY = bronzeMarkerKey(DAY);
 

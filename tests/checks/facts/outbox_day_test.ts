@@ -91,43 +91,42 @@ Deno.test("gatherSource refuses a relation that is not a table, and a role witho
   assertStringIncludes(message, "materialized view");
 });
 
+/** A lake that runs `publish` after the first read of the marker, and counts these reads. */
+function publishedDuringRead(lake: Lake, publish: () => Promise<void>) {
+  let count = 0;
+  const busy: Lake = {
+    ...lake,
+    async get(key) {
+      const stored = await lake.get(key);
+      if (key === KEY && ++count === 1) await publish();
+      return stored;
+    },
+  };
+  return { busy, reads: () => count };
+}
+
 Deno.test("gatherSource reads again if the day was published meanwhile", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
-  let reads = 0;
-  const busy: Lake = {
-    ...lake,
-    async get(key) {
-      if (key === KEY && ++reads === 2) {
-        await db.query(event(10));
-        await bronze(db, lake);
-      }
-      return await lake.get(key);
-    },
-  };
+  const { busy, reads } = publishedDuringRead(lake, async () => {
+    await db.query(event(10));
+    await bronze(db, lake);
+  });
   const { compared } = await gatherSource(db.config, busy, DAY);
   assertEquals(compared!.sha256, (await markerOf(lake, "bronze")).sha256);
   assertEquals(compared!.differences.late.size, 0);
-  assert(reads > 2);
+  assert(reads() > 2);
 });
 
 Deno.test("gatherSource does not report an event as lost that arrived during the run", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
-  let reads = 0;
-  const busy: Lake = {
-    ...lake,
-    async get(key) {
-      const stored = await lake.get(key);
-      if (key === KEY && ++reads === 1) {
-        await db.query(event(10));
-        await bronze(db, lake, CENTURY);
-      }
-      return stored;
-    },
-  };
+  const { busy } = publishedDuringRead(lake, async () => {
+    await db.query(event(10));
+    await bronze(db, lake, CENTURY);
+  });
   const { lost, late } = (await gatherSource(db.config, busy, DAY)).compared!.differences;
   assertEquals([lost.size, late.size], [0, 0]);
 });

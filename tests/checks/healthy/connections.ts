@@ -1,25 +1,8 @@
 import type { Finding, Outcome } from "../../../checks/finding.ts";
-import { databaseEgress } from "../../../checks/preflight/network/database_egress.ts";
-import { dnsEgress } from "../../../checks/preflight/network/dns_egress.ts";
-import { driverExecutorTraffic } from "../../../checks/preflight/network/driver_executor_traffic.ts";
-import { egressPolicy } from "../../../checks/preflight/network/egress_policy.ts";
+import { CONNECTION_CHECKS } from "../../../checks/preflight/catalog.ts";
 import { type ManifestsFact, readFile } from "../../../checks/facts/manifests.ts";
-import { isolation } from "../../../checks/preflight/network/isolation.ts";
-import { kubernetesApiEgress } from "../../../checks/preflight/network/kubernetes_api_egress.ts";
-import { namespaceLabels } from "../../../checks/preflight/network/namespace_labels.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 import { documentsOf, EXECUTORS, JOB } from "./manifests.ts";
-
-/** The connection checks. */
-export const FAMILY = [
-  egressPolicy,
-  namespaceLabels,
-  dnsEgress,
-  databaseEgress,
-  kubernetesApiEgress,
-  driverExecutorTraffic,
-  isolation,
-];
 
 const [deny, dns, store, outbox, api, spark] = documentsOf("20-network-policies.yaml");
 const [robsonNamespace, postgres] = documentsOf("robson.yaml");
@@ -76,7 +59,7 @@ export function edited(part: keyof typeof HEALTHY, from: string, to: string): Pa
 
 /** The outcome of each connection check, by id. */
 export function judge(fact: ManifestsFact): Map<string, Outcome> {
-  return new Map(FAMILY.map(({ id, run }) => [id, run({ manifests: fact })]));
+  return new Map(CONNECTION_CHECKS.map(({ id, run }) => [id, run({ manifests: fact })]));
 }
 
 /** The only finding of all connection checks. */

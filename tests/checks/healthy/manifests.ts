@@ -197,7 +197,7 @@ export function lineOf(file: string, text: string): number {
   return lineIn(FILES[file]!, text);
 }
 
-/** The 1-based line of a text that a longer one contains once. */
+/** The line, counted from 1, of a text that occurs once in a longer text. */
 export function lineIn(whole: string, text: string): number {
   const [before, after, more] = whole.split(text);
   assert(after !== undefined && more === undefined, `${text} is not there once`);

@@ -5,61 +5,15 @@ import type { Column, RowGroup, Value } from "../../../pipeline/contract/column.
 import { bronzeMarkerKey, bronzePrefix } from "../../../pipeline/contract/keys.ts";
 import { EVENT_COLUMNS, EVENT_CONTRACT } from "../../../pipeline/contract/tables.ts";
 import { parseDay, windowOf } from "../../../pipeline/contract/window.ts";
-import type { Lake, StoredObject } from "../../../pipeline/lake/lake.ts";
+import type { Lake } from "../../../pipeline/lake/lake.ts";
 import { type BronzeCommit, type Part, renderMarker } from "../../../pipeline/lake/marker.ts";
 import { createPart } from "../../../pipeline/lake/parquet_writer.ts";
 import { cutParts, type NewPart } from "../../../pipeline/lake/parts.ts";
 import { runSilver } from "../../../pipeline/silver.ts";
+import { type MemoryLake, memoryLake } from "../../support/memory_lake.ts";
 
 export const DAY = parseDay("2025-12-28")!;
 const { start } = windowOf(DAY);
-
-/** A lake in memory. `objects` can be broken at will; `onGet` hears of each key before it is read. */
-export interface MemoryLake extends Lake {
-  readonly objects: Map<string, Uint8Array<ArrayBuffer>>;
-  onGet?: (key: string) => void;
-}
-
-/** Makes an empty one. */
-export function memoryLake(): MemoryLake {
-  const objects = new Map<string, Uint8Array<ArrayBuffer>>();
-  const etag = (bytes: Uint8Array) => createHash("md5").update(bytes).digest("hex");
-  const lake: MemoryLake = {
-    objects,
-    name: "memory",
-    url: (key) => `memory/${key}`,
-    get(key) {
-      lake.onGet?.(key);
-      const bytes = objects.get(key);
-      const stored: StoredObject | undefined = bytes && { bytes, etag: etag(bytes) };
-      return Promise.resolve(stored);
-    },
-    put(key, body, condition) {
-      const now = objects.get(key);
-      const tag = now && etag(now);
-      const holds = condition === undefined ||
-        (condition === "absent" ? now === undefined : tag === condition.etag);
-      if (holds) objects.set(key, body);
-      return Promise.resolve(holds ? "stored" : "conflict");
-    },
-    list(prefix) {
-      const entries = [...objects].filter(([key]) => key.startsWith(prefix)).sort();
-      return Promise.resolve(
-        entries.map(([key, { length }]) => ({ key, bytes: length, modified: 0 })),
-      );
-    },
-    folders(prefix) {
-      const inside = [...objects.keys()].filter((key) => key.startsWith(prefix));
-      const names = inside.map((key) => key.slice(prefix.length).split("/"))
-        .filter(({ length }) => length > 1);
-      return Promise.resolve([...new Set(names.map(([name]) => `${prefix}${name}/`))].sort());
-    },
-    remove: (key) => Promise.resolve(void objects.delete(key)),
-    confirmConditions: () => Promise.resolve(),
-    close() {},
-  };
-  return lake;
-}
 
 /** An event, from the fields that the facts read. */
 export interface Event {

@@ -10,7 +10,7 @@ export interface Gathered {
   readonly cluster: ClusterOpened;
 }
 
-/** Tries manifests on a cluster, as a user of it. */
+/** Gathers the facts about manifests and a cluster, as one of the users of the cluster. */
 export async function gatherOn(access: Access, manifests: ManifestsFact): Promise<Gathered> {
   const file = await Deno.makeTempFile({ suffix: ".kubeconfig" });
   try {

@@ -5,13 +5,8 @@ import { listSilverDay, publishWindow } from "../../../pipeline/lake/commit.ts";
 import { type Lake, REQUESTS_IN_FLIGHT } from "../../../pipeline/lake/lake.ts";
 import type { SilverCommit } from "../../../pipeline/lake/marker.ts";
 import { partIn, silverCommit } from "../../support/published_days.ts";
-import {
-  bronzePart,
-  DAY,
-  EVENTS,
-  memoryLake,
-  publishBronze,
-} from "../../checks/healthy/published_day.ts";
+import { bronzePart, DAY, EVENTS, publishBronze } from "../../checks/healthy/published_day.ts";
+import { memoryLake } from "../../support/memory_lake.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 
 Deno.test("publishWindow stores no marker if the size of a part differs from the commit", async () => {

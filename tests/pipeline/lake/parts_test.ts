@@ -9,7 +9,7 @@ import { startStrictS3 } from "../../support/strict_s3.ts";
 
 const MEBIBYTE = 1 << 20;
 
-/** Parts of these sizes. Nothing reads their bytes, so they share one buffer. */
+/** Parts with the given sizes. Nothing reads their bytes, so they share one buffer. */
 async function* partsOf(sizes: readonly number[]): AsyncGenerator<NewPart> {
   const buffer = new ArrayBuffer(Math.max(...sizes));
   for (const [i, bytes] of sizes.entries()) {

@@ -66,7 +66,7 @@ class Commit(NamedTuple):
 
     Only bronze has `seq` and the fields after it; only silver has `bronze`.
 
-    `seq` is the smallest and the largest event_seq, or twice None without events.
+    `seq` is the smallest and the largest event_seq. Both are None without events.
     """
 
     layer: str

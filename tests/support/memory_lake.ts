@@ -6,6 +6,10 @@ export type Contents = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 
 /** A lake in memory. Its whole content can be saved and restored at once. */
 export interface MemoryLake extends Lake {
+  /** The objects by key. A test can damage them. */
+  readonly objects: Map<string, Uint8Array<ArrayBuffer>>;
+  /** Is called with each key before it is read. */
+  onGet?: (key: string) => void;
   /** Returns the current content. */
   snapshot(): Contents;
   /** Replaces the whole content. Objects keep their modification time. */
@@ -19,13 +23,15 @@ export interface MemoryLake extends Lake {
  * store. Thousands of interleavings of two runs take seconds on it.
  */
 export function memoryLake(): MemoryLake {
-  let objects = new Map<string, Uint8Array<ArrayBuffer>>();
+  const objects = new Map<string, Uint8Array<ArrayBuffer>>();
   const modified = new WeakMap<Uint8Array, number>();
   const etagOf = (bytes: Uint8Array) => createHash("md5").update(bytes).digest("hex");
-  return {
+  const lake: MemoryLake = {
+    objects,
     name: "memory",
     url: (key) => `memory:///${key}`,
     get(key) {
+      lake.onGet?.(key);
       const bytes = objects.get(key);
       return Promise.resolve(bytes && { bytes: bytes.slice(), etag: etagOf(bytes) });
     },
@@ -45,7 +51,7 @@ export function memoryLake(): MemoryLake {
     list(prefix) {
       const found = [...objects].filter(([key]) => key.startsWith(prefix));
       const entries = found.map(([key, bytes]) => {
-        return { key, bytes: bytes.length, modified: modified.get(bytes)! };
+        return { key, bytes: bytes.length, modified: modified.get(bytes) ?? 0 };
       });
       return Promise.resolve(entries.sort((a, b) => (a.key < b.key ? -1 : 1)));
     },
@@ -62,9 +68,13 @@ export function memoryLake(): MemoryLake {
     confirmConditions: () => Promise.resolve(),
     close() {},
     snapshot: () => new Map(objects),
-    restore: (contents) => void (objects = new Map(contents)),
+    restore(contents) {
+      objects.clear();
+      for (const [key, bytes] of contents) objects.set(key, bytes);
+    },
     age(milliseconds) {
       for (const bytes of objects.values()) modified.set(bytes, Date.now() - milliseconds);
     },
   };
+  return lake;
 }
