@@ -147,7 +147,7 @@ export function dockerConfigFile(env: Environment = PROCESS): string | undefined
 /**
  * The values of a Secret, taken unchanged from the environment.
  *
- * @param keys the Secret's
+ * @param keys the keys of the Secret
  * @returns the values by their keys; a variable that is not set and has no default is missing
  *
  * @example

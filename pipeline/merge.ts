@@ -53,7 +53,10 @@ async function* rowsOf(
   }
 }
 
-/** The sequences are few, one per amendment, so a linear search for the smallest head is enough. */
+/**
+ * Merges sorted sequences of rows. There are few sequences, one per amendment, so a linear search
+ * for the smallest head is enough.
+ */
 async function* merge(
   sequences: readonly AsyncGenerator<Row>[],
   order: Order,

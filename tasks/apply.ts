@@ -12,7 +12,9 @@ import {
   manifestsDirectory,
 } from "./cli/platform_options.ts";
 
-/** The seconds to compare, and again to apply and wait. */
+/**
+ * The time limit for comparing, in seconds. The same limit applies again to applying and waiting.
+ */
 const DEFAULT_TIMEOUT = 60;
 
 await main({

@@ -8,7 +8,9 @@ import { canAsk } from "./cli/prompt.ts";
 import { SECRETS } from "./secrets/job_secrets.ts";
 import { storeAndLogIn } from "./secrets/secrets.ts";
 
-/** The seconds to read, and again to store and log in. */
+/**
+ * The time limit for reading, in seconds. The same limit applies again to storing and logging in.
+ */
 const DEFAULT_TIMEOUT = 60;
 
 await main({

@@ -113,7 +113,10 @@ interface LexerMembers {
   parseQuotedScalar(): Generator<string, string>;
 }
 
-/** go-yaml ignores the indentation of lines inside brackets and quotes; the package does not. */
+/**
+ * A lexer that ignores the indentation of lines inside brackets and quotes, as go-yaml does. The
+ * lexer of the `yaml` package does not.
+ */
 class KubectlLexer extends (Lexer as unknown as new () => LexerMembers) {
   override *parseFlowCollection(): Generator<string, string> {
     return yield* this.withoutIndent(super.parseFlowCollection());
@@ -199,7 +202,7 @@ function offsetOfPlace(place: Place): number {
   return "offset" in place ? place.offset : place[0] ?? 0;
 }
 
-/** go-yaml v2 has the booleans and nulls of YAML 1.1, but other numbers, and no dates. */
+/** The types of go-yaml v2: the booleans and nulls of YAML 1.1, but other numbers, and no dates. */
 function kubectlTags(tags: Tags): Tags {
   const kept = tags.filter((tag) =>
     typeof tag === "string" || !/:(int|float|timestamp|omap|pairs|set|merge)$/.test(tag.tag)

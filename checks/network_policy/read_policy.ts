@@ -81,7 +81,10 @@ export function readPolicy(value: unknown, where: string | undefined, report: Re
   };
 }
 
-/** Without `policyTypes` a policy isolates pods for ingress, and for egress if it has egress rules. */
+/**
+ * Parses `policyTypes`. Without them, a policy isolates pods for ingress, and for egress if it has
+ * egress rules.
+ */
 function readTypes(spec: Fields, report: Report): Direction[] {
   const path = "spec.policyTypes";
   const types = readList(spec.policyTypes, path, report);
@@ -108,7 +111,7 @@ function readRules(spec: Fields, direction: Direction, report: Report): Rule[] {
     .map((each, i) => readRule(each ?? {}, `${path}[${i}]`, direction, report));
 }
 
-/** Absent or empty lists of peers and ports are unrestricted. */
+/** Parses a rule. Absent or empty lists of peers and ports are unrestricted. */
 function readRule(value: unknown, path: string, direction: Direction, report: Report): Rule {
   const side = PEERS[direction];
   const fields = readFields(value, path, report, ["ports", side]) ?? {};

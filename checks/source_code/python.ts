@@ -245,7 +245,10 @@ function withoutTree(problem: string): ReturnType<typeof parse> {
   return { tree: { source: "", code: "", nodes: [] }, error: { offset: 0, problem } };
 }
 
-/** Counts brackets in strings and comments too, because they are usually closed there. */
+/**
+ * Returns whether code nests too many brackets. Brackets in strings and comments count too, because
+ * they are usually closed there.
+ */
 function isDeep(source: string): boolean {
   let depth = 0;
   for (const [bracket] of source.matchAll(/[()[\]{}]/g)) {

@@ -118,7 +118,7 @@ export function readStruct(
   return { struct: fields(0), end: at };
 }
 
-/** The integer in a field, from 0 to a most. */
+/** The integer in a field, from 0 to a maximum. */
 export function countIn(struct: ThriftStruct, field: number, most: number, name: string): number {
   const value = struct.get(field);
   if (typeof value === "number" && value >= 0 && value <= most) return value;

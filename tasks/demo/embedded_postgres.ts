@@ -37,7 +37,10 @@ const DATABASE = "rbsdb";
 const READY_WITHIN_MS = 30_000;
 const PORTS_TO_TRY = 5;
 
-/** The data need not survive a crash, so the server does not wait for the disk. */
+/**
+ * The settings of the server. The data do not have to survive a crash, so the server does not wait
+ * for the disk.
+ */
 const SETTINGS = {
   listen_addresses: "127.0.0.1",
   unix_socket_directories: "",

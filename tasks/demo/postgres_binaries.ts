@@ -71,7 +71,7 @@ export async function serverAccount(): Promise<Account | undefined> {
   return { uid: Number(uid) >>> 0, gid: Number(gid) >>> 0 }; // the id of nobody is -2 on macOS
 }
 
-/** Whether a shell script succeeds as the user, by default the user of this process. */
+/** Returns whether a shell script succeeds as the user, by default the user of this process. */
 export async function runsAs(
   user: Account | undefined,
   script: string,

@@ -64,7 +64,10 @@ function noRole({ object, role }: Binding): Finding {
   };
 }
 
-/** An API server can have other authorizers than RBAC, such as a webhook. */
+/**
+ * The finding for permissions that the roles allow and the API server denies. An API server can
+ * have other authorizers than RBAC, such as a webhook.
+ */
 function deniedElsewhere(
   { account: { name, namespace } }: Known,
   { resource, verbs, why }: Need,

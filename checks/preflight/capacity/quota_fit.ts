@@ -119,7 +119,7 @@ function judgeJob(
   ];
 }
 
-/** Dynamic allocation without a limit, which only the quota stops. */
+/** The finding for dynamic allocation without a limit, which only the quota stops. */
 function unlimitedExecutorsFindings({ executor }: SparkJob): Finding[] {
   const setting = executor?.unlimited;
   return setting === undefined ? [] : [{

@@ -106,7 +106,10 @@ function hasShell(words: Container["words"]): boolean {
   );
 }
 
-/** Kubernetes replaces `$(NAME)` in command and args if the container declares the variable. */
+/**
+ * Finds shell syntax in a word of command or args. Kubernetes replaces `$(NAME)` if the container
+ * declares the variable.
+ */
 function judgeWord(
   object: ManifestObject,
   field: string,

@@ -118,7 +118,7 @@ function fix({ cause, protocol, port }: DeniedConnection): string {
     command;
 }
 
-/** Reports pods that can reach only some public addresses. */
+/** A pod that can reach only some public addresses. */
 interface PartialAccess {
   readonly job: JobWithPods;
   readonly actor: Actor;

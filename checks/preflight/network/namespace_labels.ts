@@ -48,8 +48,8 @@ export const namespaceLabels: PlatformCheck = platformCheck({
 const REQUIRED = [ROBSON_NAMESPACE, JOBS_NAMESPACE];
 
 /**
- * Returns the policies of the jobs' namespace and of the manifests. Other policies belong to other
- * teams.
+ * Returns whether the check judges a policy: one of the jobs' namespace or of the manifests.
+ * Other policies belong to other teams.
  */
 function isJudged(network: Network, { name, namespace }: Policy): boolean {
   return namespace === JOBS_NAMESPACE ||

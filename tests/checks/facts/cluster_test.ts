@@ -81,7 +81,7 @@ clusterTest("gatherCluster: on the healthy cluster every check passes", async ()
 });
 
 clusterTest(
-  "gatherCluster: it says who looks, and has what is there with Secrets as they are",
+  "gatherCluster: returns the user and all objects, with the values of Secrets",
   async () => {
     const fact = await factFor(await healthy());
     assert(fact.opened);
@@ -130,41 +130,44 @@ clusterTest(
   },
 );
 
-clusterTest("gatherCluster: a right that a binding of robson's gives is found there", async () => {
-  const admin = await healthy();
-  using api = openApi(admin);
-  const path = "/apis/rbac.authorization.k8s.io/v1/namespaces/robson/rolebindings";
-  await api.call("POST", path, {
-    apiVersion: "rbac.authorization.k8s.io/v1",
-    kind: "RoleBinding",
-    metadata: { name: "spark" },
-    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "edit" },
-    subjects: [{ kind: "ServiceAccount", name: "spark-jobs", namespace: "analytics-jobs" }],
-  });
-  try {
-    let results: Result[] = [];
-    await until("the server knows it", async () => {
-      results = await judgeAs(admin);
-      return idsOf(results, ...BAD).length > 0;
+clusterTest(
+  "gatherCluster: finds a permission that a binding in the namespace robson grants",
+  async () => {
+    const admin = await healthy();
+    using api = openApi(admin);
+    const path = "/apis/rbac.authorization.k8s.io/v1/namespaces/robson/rolebindings";
+    await api.call("POST", path, {
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "RoleBinding",
+      metadata: { name: "spark" },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "edit" },
+      subjects: [{ kind: "ServiceAccount", name: "spark-jobs", namespace: "analytics-jobs" }],
     });
-    assertEquals(idsOf(results, ...BAD), ["rbac"]);
-    const { findings } = results.find(({ id }) => id === "rbac")!;
-    assertEquals(findings.map(({ object, fix }) => [object, fix]), [[
-      "RoleBinding robson/spark",
-      "Remove the account from its subjects, or delete it: " +
-      "kubectl -n robson delete rolebinding spark",
-    ]]);
-    assertStringIncludes(findings[0]!.problem, "create pods in robson");
-  } finally {
-    await api.call("DELETE", `${path}/spark`);
-  }
-});
+    try {
+      let results: Result[] = [];
+      await until("the server knows it", async () => {
+        results = await judgeAs(admin);
+        return idsOf(results, ...BAD).length > 0;
+      });
+      assertEquals(idsOf(results, ...BAD), ["rbac"]);
+      const { findings } = results.find(({ id }) => id === "rbac")!;
+      assertEquals(findings.map(({ object, fix }) => [object, fix]), [[
+        "RoleBinding robson/spark",
+        "Remove the account from its subjects, or delete it: " +
+        "kubectl -n robson delete rolebinding spark",
+      ]]);
+      assertStringIncludes(findings[0]!.problem, "create pods in robson");
+    } finally {
+      await api.call("DELETE", `${path}/spark`);
+    }
+  },
+);
 
 /** A server-side dry run requires the permission to apply. */
 const TRYING = "server-dry-run";
 
 clusterTest(
-  "gatherCluster: who may only read judges everything but what has to be tried",
+  "gatherCluster: with read access, every check except server-dry-run has a verdict",
   async () => {
     const reader = await user(await healthy(), "reader", [READS_ALL]);
     const results = await judgeAs(reader);
@@ -175,7 +178,7 @@ clusterTest(
 );
 
 clusterTest(
-  "gatherCluster: who may ask for others too judges the account by the server's answers",
+  "gatherCluster: with access reviews of other users, rbac uses the server's answers",
   async () => {
     const asker = await user(await healthy(), "asker", [READS_ALL, ASKS_FOR_OTHERS]);
     const { examined } = (await judgeAs(asker)).find(({ id }) => id === "rbac")!;
@@ -230,7 +233,7 @@ for (const [resource, expected] of Object.entries(READERS)) {
 }
 
 clusterTest(
-  "gatherCluster: who sees pods only where they matter judges connections, and not the room on nodes",
+  "gatherCluster: with pods of some namespaces only, checks connections, but not the room on nodes",
   async () => {
     const admin = await healthy();
     const rules = await readsAllBut(admin, "pods");
@@ -265,7 +268,7 @@ clusterTest(
 );
 
 clusterTest(
-  "gatherCluster: a login that has run out, or none at all, is a finding of cluster-login alone",
+  "gatherCluster: an expired or missing login is a finding of cluster-login alone",
   async () => {
     const admin = await healthy();
     await user(admin, "late", [READS_ALL]);
@@ -282,7 +285,7 @@ clusterTest(
 );
 
 clusterTest(
-  "gatherCluster: an API server that stops in the middle of a list fails the fact at its deadline",
+  "gatherCluster: fails at the deadline if the API server stalls in the middle of a list",
   async () => {
     const admin = await healthy();
     await using proxy = await faultyProxy(controlPlane(), admin, {
@@ -301,7 +304,7 @@ clusterTest(
 );
 
 clusterTest(
-  "gatherCluster: a connection that breaks off in the middle of a list is no answer",
+  "gatherCluster: fails if the connection drops in the middle of a list",
   async () => {
     const admin = await healthy();
     await using proxy = await faultyProxy(controlPlane(), admin, {
