@@ -5,9 +5,20 @@ import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { pastMarkers } from "../../pipeline/lake/history.ts";
 import { type BronzeCommit, readMarker } from "../../pipeline/lake/marker.ts";
-import type { FileGroup } from "../../pipeline/lake/parquet_reader.ts";
+import type { Chunk } from "../../pipeline/lake/parquet_pages.ts";
 import { type Quarantine, readQuarantine } from "../../pipeline/quarantine.ts";
-import { gatherLakeDay, type LakeDay } from "./lake_day.ts";
+import { type ChunkGroup, gatherLakeDay, type LakeDay } from "./lake_day.ts";
+import {
+  int32List,
+  int64List,
+  numberKeys,
+  numberOf,
+  numberTexts,
+  readInt64,
+  readInt64Words,
+  readTexts,
+  type TextNumbering,
+} from "./typed_rows.ts";
 
 /** The last execution event of an operation, in replay order. */
 export interface LastEvent {
@@ -23,6 +34,21 @@ export interface LastEvent {
   readonly client_id: bigint;
 }
 
+/** The fields of an event that decide its place in a replay. */
+export type ReplayKey = Pick<LastEvent, "event_seq" | "occurred_at" | "event_id">;
+
+/** The last execution event of each operation, by operation_id. A `Map` has the same methods. */
+export interface LastEvents {
+  /** The number of operations. */
+  readonly size: number;
+  /** Returns whether the operation has an execution event. */
+  has(operation: bigint): boolean;
+  /** Returns the last event of the operation. */
+  get(operation: bigint): LastEvent | undefined;
+  /** The operations. */
+  keys(): Iterable<bigint>;
+}
+
 /**
  * One day of bronze. Fields that are computed from rows are complete only if every part was
  * collected.
@@ -35,7 +61,7 @@ export interface BronzeFact extends LakeDay<BronzeCommit> {
   /** The number of rows per event type. */
   readonly eventTypes: ReadonlyMap<string, number>;
   /** The last execution event of each operation, by operation_id. */
-  readonly lastEvents: ReadonlyMap<bigint, LastEvent>;
+  readonly lastEvents: LastEvents;
   /**
    * The events in the quarantine that the marker links to; undefined if the quarantine cannot be
    * read.
@@ -99,41 +125,143 @@ async function orProblem<T>(read: () => Promise<T>): Promise<T | string> {
 type Collected = Pick<BronzeFact, "events" | "repeated" | "eventTypes" | "lastEvents">;
 
 function begin() {
-  const ids = new Set<string>();
+  const ids = numberTexts();
   const repeated = new Set<string>();
   const eventTypes = new Map<string, number>();
-  const lastEvents = new Map<bigint, LastEvent>();
-  function collect({ rows, columns }: FileGroup): void {
+  const last = lastEventList(ids);
+  function collect({ rows, columns }: ChunkGroup): void {
+    if (rows === 0) return;
     const [idColumn, seqs, times, operations, clients, types] = columns as [
-      string[],
-      (bigint | null)[],
-      bigint[],
-      bigint[],
-      bigint[],
-      string[],
+      Chunk,
+      Chunk,
+      Chunk,
+      Chunk,
+      Chunk,
+      Chunk,
     ];
+    const typeOf = readTexts(types);
     for (let i = 0; i < rows; i++) {
-      const [event_id, event_type] = [idColumn[i]!, types[i]!];
-      if (!ids.has(event_id)) ids.add(event_id);
-      else if (repeated.size < REPEATED) repeated.add(event_id);
+      const before = ids.size;
+      const id = numberOf(ids, idColumn, i);
+      if (ids.size === before && repeated.size < REPEATED) repeated.add(ids.text(id));
+      const event_type = typeOf(i);
       eventTypes.set(event_type, (eventTypes.get(event_type) ?? 0) + 1);
       if (!EXECUTION_STATUS.has(event_type)) continue;
-      const operation = operations[i]!;
-      const event: LastEvent = {
-        event_seq: seqs[i]!,
-        occurred_at: times[i]!,
-        event_id,
-        event_type,
-        client_id: clients[i]!,
-      };
-      const last = lastEvents.get(operation);
-      if (last === undefined || follows(event, last)) lastEvents.set(operation, event);
+      const event_seq = seqs.places[i]! < 0 ? null : readInt64(seqs, i);
+      const place = last.place(operations, i);
+      if (last.isLater(place, event_seq, readInt64(times, i), id)) {
+        last.set(place, {
+          event_seq,
+          occurred_at: readInt64(times, i),
+          id,
+          event_type,
+          client_id: readInt64(clients, i),
+        });
+      }
     }
   }
   function finish(): Collected {
-    return { events: ids.size, repeated: [...repeated], eventTypes, lastEvents };
+    return { events: ids.size, repeated: [...repeated], eventTypes, lastEvents: last.events };
   }
   return { collect, finish };
+}
+
+/** An event with the number of its event_id. */
+type NumberedEvent = Omit<LastEvent, "event_id"> & { readonly id: number };
+
+const EXECUTION_TYPES = [...EXECUTION_STATUS.keys()];
+
+/** Keeps the last event of each operation, in about 50 bytes. */
+function lastEventList(ids: TextNumbering) {
+  const operations = numberKeys(2);
+  const words = new Uint32Array(2);
+  const seqs = int64List();
+  const sequenced = int32List();
+  const times = int64List();
+  const numbers = int32List();
+  const types = int32List();
+  const clients = int64List();
+
+  let length = 0;
+
+  function set(operation: number, event: NumberedEvent): void {
+    length = Math.max(length, operation + 1);
+    sequenced.set(operation, event.event_seq === null ? 0 : 1);
+    seqs.set(operation, event.event_seq ?? 0n);
+    times.set(operation, event.occurred_at);
+    numbers.set(operation, event.id);
+    types.set(operation, EXECUTION_TYPES.indexOf(event.event_type));
+    clients.set(operation, event.client_id);
+  }
+
+  // Most pairs differ in their event_seq, so the texts are seldom needed.
+  const replayKey = () => ({
+    event_seq: null as bigint | null,
+    occurred_at: 0n,
+    id: 0,
+    get event_id() {
+      return ids.text(this.id);
+    },
+  });
+  const [candidate, kept] = [replayKey(), replayKey()];
+
+  function event(operation: number): LastEvent {
+    return {
+      event_seq: sequenced.get(operation) === 0 ? null : seqs.get(operation),
+      occurred_at: times.get(operation),
+      event_id: ids.text(numbers.get(operation)),
+      event_type: EXECUTION_TYPES[types.get(operation)]!,
+      client_id: clients.get(operation),
+    };
+  }
+
+  function find(operation: bigint): number | undefined {
+    words[0] = Number(BigInt.asUintN(32, operation));
+    words[1] = Number(BigInt.asUintN(32, operation >> 32n));
+    return operations.find(words);
+  }
+
+  const events: LastEvents = {
+    get size() {
+      return operations.size;
+    },
+    has: (operation) => find(operation) !== undefined,
+    get(operation) {
+      const number = find(operation);
+      return number === undefined ? undefined : event(number);
+    },
+    *keys() {
+      for (let number = 0; number < operations.size; number++) {
+        const [low, high] = operations.key(number);
+        yield BigInt.asIntN(64, BigInt(high!) << 32n | BigInt(low!));
+      }
+    },
+  };
+  return {
+    events,
+    set,
+    /** Returns the number of the operation in a row. */
+    place(chunk: Chunk, row: number): number {
+      readInt64Words(chunk, row, words);
+      return operations.add(words);
+    },
+    /** Returns whether an event comes after the one that is kept for the operation, if any. */
+    isLater(
+      operation: number,
+      event_seq: bigint | null,
+      occurred_at: bigint,
+      id: number,
+    ): boolean {
+      if (operation === length) return true;
+      candidate.event_seq = event_seq;
+      candidate.occurred_at = occurred_at;
+      candidate.id = id;
+      kept.event_seq = sequenced.get(operation) === 0 ? null : seqs.get(operation);
+      kept.occurred_at = times.get(operation);
+      kept.id = numbers.get(operation);
+      return follows(candidate, kept);
+    },
+  };
 }
 
 /**
@@ -141,7 +269,7 @@ function begin() {
  * occurred_at, then event_id. The code that makes silver ranks events by their position in bronze.
  * This function compares the keys instead, so the two do not share a mistake.
  */
-export function follows(a: LastEvent, b: LastEvent): boolean {
+export function follows(a: ReplayKey, b: ReplayKey): boolean {
   if (a.event_seq !== b.event_seq) {
     if (a.event_seq === null || b.event_seq === null) return b.event_seq === null;
     return a.event_seq > b.event_seq;

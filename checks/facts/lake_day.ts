@@ -11,12 +11,8 @@ import {
 } from "../../pipeline/lake/lake.ts";
 import { readAhead } from "../../pipeline/parallel.ts";
 import type { BronzeCommit, Part, SilverCommit, StoredMarker } from "../../pipeline/lake/marker.ts";
-import {
-  type FileColumn,
-  type FileGroup,
-  openPart,
-  type PartReader,
-} from "../../pipeline/lake/parquet_reader.ts";
+import { type Chunk, decompress, findValues } from "../../pipeline/lake/parquet_pages.ts";
+import { type FileColumn, openPart, type PartReader } from "../../pipeline/lake/parquet_reader.ts";
 
 /** One day of bronze or silver in the lake. */
 export interface LakeDay<C extends BronzeCommit | SilverCommit> {
@@ -80,7 +76,7 @@ export async function gatherLakeDay<C extends BronzeCommit | SilverCommit, T>(
     const { collect, finish } = begin();
     const parts: PartFact[] = [];
     for await (const [part, object] of readObjects(lake, marker?.commit.parts ?? [])) {
-      parts.push(await gatherPart(part, object, source.columns, collect));
+      parts.push(gatherPart(part, object, source.columns, collect));
     }
     const listed = (await source.list()).filter(({ key }) => isPart(key));
     const listedAt = Date.now();
@@ -156,8 +152,16 @@ export interface PartFact {
   readonly collected: boolean;
 }
 
-/** Receives the rows of a part: the requested columns, in the requested order. */
-export type Collect = (group: FileGroup, part: Part) => void;
+/** The values of one row group, in the order of the requested columns. */
+export interface ChunkGroup {
+  /** The number of rows. */
+  readonly rows: number;
+  /** The place of each value; no column if there are no rows. */
+  readonly columns: readonly Chunk[];
+}
+
+/** Receives the rows of a part. */
+export type Collect = (group: ChunkGroup, part: Part) => void;
 
 /**
  * Decodes a part and passes the rows to a collector. A damaged part is part of the fact, not an
@@ -166,12 +170,12 @@ export type Collect = (group: FileGroup, part: Part) => void;
  * @param object the object with the part's key; undefined if it does not exist
  * @param columns the columns to collect
  */
-async function gatherPart(
+function gatherPart(
   part: Part,
   object: StoredObject | undefined,
   columns: readonly Column[],
   collect: Collect,
-): Promise<PartFact> {
+): PartFact {
   if (object === undefined) return { part, collected: false };
   const sha256 = createHash("sha256").update(object.bytes).digest("hex");
   const stored = { bytes: object.bytes.length, same: sha256 === part.sha256 };
@@ -190,9 +194,13 @@ async function gatherPart(
   const typed = columns.every((column) => readable(column, reader.columns));
   if (!typed || !asPublished(fact)) return { ...fact, collected: false };
   try {
-    for await (const group of reader.groups(columns.map(({ name }) => name))) {
-      confirmValues(columns, group);
-      collect(group, part);
+    for (let i = 0; i < reader.groupCount; i++) {
+      const { rows, columns: stored } = reader.pages(i, columns.map(({ name }) => name));
+      const chunks = stored.map(({ layout, pages }) =>
+        findValues(pages, pages.map(decompress), layout)
+      );
+      confirmValues(columns, chunks);
+      collect({ rows, columns: chunks }, part);
     }
   } catch (error) {
     return { ...fact, problem: reason(error), collected: false };
@@ -218,9 +226,10 @@ function readable({ name, type, nullable }: Column, columns: readonly FileColumn
  * Throws if a required column contains a null. Spark marks every column as nullable, so the schema
  * does not show this.
  */
-function confirmValues(columns: readonly Column[], { columns: values }: FileGroup): void {
-  columns.forEach(({ name, nullable }, i) => {
-    if (!nullable && values[i]!.includes(null)) throw new Error(`column ${name} contains a null`);
+function confirmValues(columns: readonly Column[], chunks: readonly Chunk[]): void {
+  chunks.forEach(({ places }, i) => {
+    const { name, nullable } = columns[i]!;
+    if (!nullable && places.includes(-1)) throw new Error(`column ${name} contains a null`);
   });
 }
 

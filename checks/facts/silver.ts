@@ -4,8 +4,9 @@ import type { Day } from "../../pipeline/contract/window.ts";
 import { listSilverDay } from "../../pipeline/lake/commit.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { type Part, readMarker, type SilverCommit } from "../../pipeline/lake/marker.ts";
-import type { FileGroup } from "../../pipeline/lake/parquet_reader.ts";
-import { gatherLakeDay, type LakeDay } from "./lake_day.ts";
+import type { Chunk } from "../../pipeline/lake/parquet_pages.ts";
+import { type ChunkGroup, gatherLakeDay, type LakeDay } from "./lake_day.ts";
+import { int32List, int64List, numberOf, numberTexts, readInt64, readTexts } from "./typed_rows.ts";
 
 /** The fields of a row of silver that checks use. */
 export interface SilverRow {
@@ -23,10 +24,16 @@ export interface SilverRow {
   readonly filled: boolean;
 }
 
+/** The rows of a day. Each iteration makes its own objects. An array has the same members. */
+export interface SilverRows extends Iterable<SilverRow> {
+  /** The number of rows. */
+  readonly length: number;
+}
+
 /** One day of silver, for all clients. */
 export interface SilverFact extends LakeDay<SilverCommit> {
   /** The rows, complete only if every part was collected. */
-  readonly rows: readonly SilverRow[];
+  readonly rows: SilverRows;
 }
 
 const NAMES = ["operation_id", "client_id", "status", "execution_id", "fill_price"];
@@ -45,33 +52,61 @@ export function gatherSilver(lake: Lake, day: Day): Promise<SilverFact> {
   const list = async () =>
     (await listSilverDay(lake, day)).filter(({ key }) => key.includes(`/date=${day}/`));
   const source = { day, markerKey, read, list, columns: COLUMNS };
-  return gatherLakeDay<SilverCommit, { rows: SilverRow[] }>(lake, "silver", source, begin);
+  return gatherLakeDay<SilverCommit, { rows: SilverRows }>(lake, "silver", source, begin);
 }
 
 function begin() {
-  const rows: SilverRow[] = [];
-  // Share one string per status, because the reader creates a new string for each row.
-  const statuses = new Map<string, string>();
-  function collect(group: FileGroup, { key }: Part): void {
-    const [operations, clients, texts, executions, fills] = group.columns as [
-      bigint[],
-      bigint[],
-      string[],
-      string[],
-      (Uint8Array | null)[],
+  const ids = numberTexts();
+  const keys: string[] = [];
+  const statuses: string[] = [];
+  const [parts, statusNumbers, executions, filled] = [
+    int32List(),
+    int32List(),
+    int32List(),
+    int32List(),
+  ];
+  const [operations, clients] = [int64List(), int64List()];
+  let length = 0;
+
+  function collect({ rows, columns }: ChunkGroup, { key }: Part): void {
+    if (rows === 0) return;
+    const [operationColumn, clientColumn, statusColumn, executionColumn, fills] = columns as [
+      Chunk,
+      Chunk,
+      Chunk,
+      Chunk,
+      Chunk,
     ];
-    for (let i = 0; i < group.rows; i++) {
-      const text = texts[i]!;
-      if (!statuses.has(text)) statuses.set(text, text);
-      rows.push({
-        part: key,
-        operation_id: operations[i]!,
-        client_id: clients[i]!,
-        status: statuses.get(text)!,
-        execution_id: executions[i]!,
-        filled: fills[i] !== null,
-      });
+    const statusOf = readTexts(statusColumn);
+    if (keys.at(-1) !== key) keys.push(key);
+    for (let i = 0; i < rows; i++, length++) {
+      const status = statusOf(i);
+      const number = statuses.indexOf(status);
+      parts.set(length, keys.length - 1);
+      operations.set(length, readInt64(operationColumn, i));
+      clients.set(length, readInt64(clientColumn, i));
+      statusNumbers.set(length, number < 0 ? statuses.push(status) - 1 : number);
+      executions.set(length, numberOf(ids, executionColumn, i));
+      filled.set(length, fills.places[i]! < 0 ? 0 : 1);
     }
   }
+
+  const rows: SilverRows = {
+    get length() {
+      return length;
+    },
+    *[Symbol.iterator]() {
+      for (let i = 0; i < length; i++) {
+        yield {
+          part: keys[parts.get(i)]!,
+          operation_id: operations.get(i),
+          client_id: clients.get(i),
+          status: statuses[statusNumbers.get(i)]!,
+          execution_id: ids.text(executions.get(i)),
+          filled: filled.get(i) === 1,
+        };
+      }
+    },
+  };
   return { collect, finish: () => ({ rows }) };
 }

@@ -322,10 +322,50 @@ export function listFolders(lake: Lake, objects: readonly Named[]): Promise<Obje
   return listAll(lake, new Set(objects.map(folderOf)));
 }
 
-/** The objects under several prefixes. */
-export async function listAll(lake: Lake, prefixes: Iterable<string>): Promise<ObjectEntry[]> {
-  const list = (prefix: string) => lake.list(prefix);
-  return (await inParallel([...prefixes], list, REQUESTS_IN_FLIGHT)).flat();
+/** With more folders than this, {@linkcode listAll} looks for a cheaper way to list them. */
+const MANY_FOLDERS = 100;
+/** The number of clients whose objects are counted to find it. */
+const SAMPLE = 8;
+/** A request for one folder costs about as much as this number of entries in a long listing. */
+const ENTRIES_PER_REQUEST = 20;
+
+/**
+ * Lists the objects in folders: one request for each folder, or one long listing of silver if most
+ * of its objects are in these folders.
+ *
+ * @param folders the folders, each ending with `/`
+ */
+export async function listAll(lake: Lake, folders: Iterable<string>): Promise<ObjectEntry[]> {
+  const wanted = new Set(folders);
+  if (wanted.size > MANY_FOLDERS && await isSparse(lake, [...wanted])) {
+    return (await lake.list(SILVER_PREFIX)).filter(({ key }) => isInside(key, wanted));
+  }
+  const list = (folder: string) => lake.list(folder);
+  return (await inParallel([...wanted], list, REQUESTS_IN_FLIGHT)).flat();
+}
+
+/** Returns whether the clients of silver that have these folders have only few objects of other days. */
+async function isSparse(lake: Lake, folders: readonly string[]): Promise<boolean> {
+  const clients = folders.filter((folder) => folder.startsWith(SILVER_PREFIX)).map(parentOf)
+    .filter((client) => client !== SILVER_PREFIX);
+  if (clients.length < folders.length / 2) return false;
+  const sample = Array.from(
+    { length: SAMPLE },
+    (_, i) => clients[Math.floor(i * clients.length / SAMPLE)]!,
+  );
+  const entries = await inParallel(sample, (client) => lake.list(client), SAMPLE);
+  return entries.flat().length <= SAMPLE * ENTRIES_PER_REQUEST;
+}
+
+function isInside(key: string, folders: ReadonlySet<string>): boolean {
+  for (let folder = folderOf({ key }); folder !== ""; folder = parentOf(folder)) {
+    if (folders.has(folder)) return true;
+  }
+  return false;
+}
+
+function parentOf(folder: string): string {
+  return folderOf({ key: folder.slice(0, -1) });
 }
 
 /**

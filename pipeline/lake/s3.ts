@@ -129,14 +129,9 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
             throw new IncompleteAnswer("no length or no time");
           }
           const etag = unquoted(answer.ETag);
-          const bytes = await Body.transformToByteArray().catch((cause: unknown) => {
-            throw new IncompleteAnswer("the connection broke within the object", { cause });
-          });
-          if (bytes.length !== ContentLength) {
-            throw new IncompleteAnswer(`${bytes.length} of ${ContentLength} bytes arrived`);
-          }
+          const bytes = await readBody(Body as AsyncIterable<Uint8Array>, ContentLength);
           confirmDigest(answer, etag, md5(bytes));
-          return { bytes: ownBytes(bytes), etag };
+          return { bytes, etag };
         } catch (error) {
           if (isMissingKey(error)) return undefined;
           // The client retries failures before the body; failures within the body are retried here.
@@ -368,8 +363,21 @@ function md5(content: Uint8Array): Buffer {
   return createHash("md5").update(content).digest();
 }
 
-function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return bytes.buffer instanceof ArrayBuffer
-    ? bytes as Uint8Array<ArrayBuffer>
-    : new Uint8Array(bytes);
+/** Reads a body into one array, without a copy of the whole. */
+async function readBody(
+  body: AsyncIterable<Uint8Array>,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length);
+  let arrived = 0;
+  try {
+    for await (const chunk of body) {
+      if (arrived + chunk.length <= length) bytes.set(chunk, arrived);
+      arrived += chunk.length;
+    }
+  } catch (cause) {
+    throw new IncompleteAnswer("the connection broke within the object", { cause });
+  }
+  if (arrived !== length) throw new IncompleteAnswer(`${arrived} of ${length} bytes arrived`);
+  return bytes;
 }

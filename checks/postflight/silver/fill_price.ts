@@ -1,6 +1,7 @@
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
+import type { SilverRow } from "../../facts/silver.ts";
 import { naming } from "../../list_names.ts";
 import { whyNotCollected } from "../../skip_reasons.ts";
 
@@ -13,11 +14,16 @@ export const fillPrice: Check<"silver"> = check({
   run({ silver }) {
     const skip = whyNotCollected(silver);
     if (skip !== undefined) return { skip };
-    const done = silver.rows.filter(({ status }) => status === "EXECUTED");
+    const rows: SilverRow[] = [];
+    let done = 0;
+    for (const row of silver.rows) {
+      if (row.status !== "EXECUTED") continue;
+      done++;
+      if (!row.filled) rows.push(row);
+    }
     const examined = silver.rows.length === 0
       ? `silver has no executions on ${silver.day}`
-      : `${done.length} of ${plural(silver.rows.length, "execution")} done`;
-    const rows = done.filter(({ filled }) => !filled);
+      : `${done} of ${plural(silver.rows.length, "execution")} done`;
     if (rows.length === 0) return { examined, findings: [] };
     const finding: Finding = {
       severity: "warn",

@@ -2,7 +2,7 @@ import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import type { BronzeFact } from "../../facts/bronze.ts";
-import type { SilverFact, SilverRow } from "../../facts/silver.ts";
+import type { SilverFact, SilverRow, SilverRows } from "../../facts/silver.ts";
 import { naming } from "../../list_names.ts";
 import { rowCountFindings } from "../parts.ts";
 import { silverCommand } from "../remedy.ts";
@@ -29,15 +29,23 @@ export const silverRows: Check<"bronze" | "silver"> = check({
       examined: `${plural(rows.length, "row")} of ${plural(operations.size, "operation")}`,
       findings: [
         ...rowCountFindings(silver, "the marker does not match this file", fix),
-        ...missingRows([...operations.keys()].filter((id) => !times.has(id)), silver, fix),
-        ...extra(rows.filter((row) => !operations.has(row.operation_id)), fix),
-        ...twice(rows.filter(({ operation_id: id }) => times.get(id)! > 1), times, fix),
+        ...missingRows(
+          Iterator.from(operations.keys()).filter((id) => !times.has(id)).toArray(),
+          silver,
+          fix,
+        ),
+        ...extra(where(rows, (row) => !operations.has(row.operation_id)), fix),
+        ...twice(where(rows, ({ operation_id: id }) => times.get(id)! > 1), times, fix),
         ...astray(rows, fix),
         ...otherClient(rows, bronze, fix),
       ],
     };
   },
 });
+
+function where(rows: SilverRows, isSo: (row: SilverRow) => boolean): SilverRow[] {
+  return Iterator.from(rows).filter(isSo).toArray();
+}
 
 function missingRows(ids: readonly bigint[], { markerKey }: SilverFact, fix: string): Finding[] {
   if (ids.length === 0) return [];
@@ -76,8 +84,11 @@ function twice(
   });
 }
 
-function astray(all: readonly SilverRow[], fix: string): Finding[] {
-  const rows = all.filter(({ part, client_id }) => !part.includes(`/client_id=${client_id}/`));
+function astray(all: SilverRows, fix: string): Finding[] {
+  const rows = where(
+    all,
+    ({ part, client_id }) => !part.includes(`/client_id=${client_id}/`),
+  );
   return finding(rows, "client_id", {
     problem: `${plural(rows.length, "row")} in another client's folder: ${
       naming(rows.map((row) => `operation ${row.operation_id} of client ${row.client_id}`))
@@ -90,12 +101,12 @@ function astray(all: readonly SilverRow[], fix: string): Finding[] {
 }
 
 function otherClient(
-  all: readonly SilverRow[],
+  all: SilverRows,
   { lastEvents }: BronzeFact,
   fix: string,
 ): Finding[] {
   const owner = ({ operation_id }: SilverRow) => lastEvents.get(operation_id)?.client_id;
-  const rows = all.filter((row) => (owner(row) ?? row.client_id) !== row.client_id);
+  const rows = where(all, (row) => (owner(row) ?? row.client_id) !== row.client_id);
   const names = rows.map((row) =>
     `operation ${row.operation_id} (client ${row.client_id}, and its last event says ${owner(row)})`
   );

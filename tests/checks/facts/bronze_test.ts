@@ -50,9 +50,10 @@ Deno.test("gatherBronze finds the last execution event in replay order, for any 
     const lake = memoryLake();
     await publishBronze(lake, [await bronzePart(events)]);
     const { lastEvents } = await gatherBronze(lake, DAY);
-    const last = [...lastEvents].sort().map(([id, { event_id, event_type, client_id }]) =>
-      [id, event_id, event_type, client_id] as const
-    );
+    const last = [...lastEvents.keys()].sort().map((id) => {
+      const { event_id, event_type, client_id } = lastEvents.get(id)!;
+      return [id, event_id, event_type, client_id];
+    });
     assertEquals(last, [
       [11n, uuid(2), "EXECUTED", 1n], // events without an event_seq come first, however late
       [12n, uuid(3), "FAILED", 1n], // STALE_PRICE is no execution event

@@ -1,7 +1,7 @@
 import { bronzeMarkerKey, silverMarkerKey, silverPrefix } from "../../../pipeline/contract/keys.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { startRun } from "../../../pipeline/lake/lifetimes.ts";
-import { listSilverDay, publishWindow } from "../../../pipeline/lake/commit.ts";
+import { listAll, listSilverDay, publishWindow } from "../../../pipeline/lake/commit.ts";
 import { type Lake, REQUESTS_IN_FLIGHT } from "../../../pipeline/lake/lake.ts";
 import type { SilverCommit } from "../../../pipeline/lake/marker.ts";
 import { partIn, silverCommit } from "../../support/published_days.ts";
@@ -72,6 +72,13 @@ Deno.test("publishWindow confirms and removes the parts of many clients with a b
   const leftovers = places.map((folder) => partIn(folder, 1, "00001").key);
   for (const { key } of parts) memory.objects.set(key, new Uint8Array(1000));
   for (const key of leftovers) memory.objects.set(key, new Uint8Array(7));
+  for (const folder of places) {
+    // With other days, one listing of silver would be longer than a listing of each folder.
+    for (let day = 1; day <= 28; day++) {
+      const other = folder.replace(DAY, `2024-02-${String(day).padStart(2, "0")}`);
+      memory.objects.set(`${other}part.parquet`, new Uint8Array());
+    }
+  }
   const commit: SilverCommit = { ...silverCommit(bronze, 0), rows: 200, parts };
   const publish = async () =>
     await publishWindow(commit, {
@@ -111,4 +118,26 @@ Deno.test("listSilverDay lists a day of every client, and folders that belong to
   ];
   for (const key of [...expected, ...elsewhere]) lake.objects.set(key, new Uint8Array());
   assertEquals((await listSilverDay(lake, DAY)).map(({ key }) => key).sort(), expected.sort());
+});
+
+Deno.test("listAll lists silver in one request if its many clients have few other days", async () => {
+  const memory = memoryLake();
+  const asked: string[] = [];
+  const lake: Lake = {
+    ...memory,
+    list(prefix) {
+      asked.push(prefix);
+      return memory.list(prefix);
+    },
+  };
+  const folders = Array.from({ length: 300 }, (_, i) => silverPrefix(BigInt(i), DAY));
+  const keys = folders.flatMap((folder) => [`${folder}a`, `${folder}deeper/b`]);
+  for (const key of keys) memory.objects.set(key, new Uint8Array());
+  for (const folder of folders) {
+    memory.objects.set(`${folder.replace(DAY, "2024-02-01")}a`, new Uint8Array());
+  }
+  memory.objects.set(`${silverPrefix(1000n, DAY)}a`, new Uint8Array());
+  assertEquals((await listAll(lake, folders)).map(({ key }) => key).sort(), keys.sort());
+  assertEquals(asked.filter((prefix) => prefix === "silver/stop_executions/").length, 1);
+  assertEquals(asked.length < 20, true);
 });

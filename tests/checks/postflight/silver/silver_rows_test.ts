@@ -31,8 +31,9 @@ Deno.test("silver-rows fails if an operation has no row", async () => {
 });
 
 Deno.test("silver-rows names five operations without a row, and counts the rest", async () => {
-  const lastEvents = new Map(BRONZE.lastEvents);
-  for (let id = 21n; id < 28n; id++) lastEvents.set(id, BRONZE.lastEvents.get(11n)!);
+  const known = BRONZE.lastEvents;
+  const lastEvents = new Map(Array.from(known.keys(), (id) => [id, known.get(id)!]));
+  for (let id = 21n; id < 28n; id++) lastEvents.set(id, known.get(11n)!);
   await assertOnly(ID, facts({ bronze: { lastEvents } }), [{
     problem: "no row for 7 operations with execution events: 21, 22, 23, 24, 25 and 2 more",
   }]);
