@@ -16,7 +16,6 @@ import { colourWanted, paint, print } from "../cli/terminal.ts";
 import { type DayResult, renderDays } from "./table.ts";
 import { runBronze } from "../../pipeline/bronze.ts";
 import { runSilver } from "../../pipeline/silver.ts";
-import { checkAfter } from "./check_after.ts";
 
 // What bronze, silver, postflight and run do. It runs in a worker that may reach the database and the
 // lake, and nothing else.
@@ -221,6 +220,8 @@ async function check(day: Day, order: Order, result: DayResult): Promise<number>
   const { database, lake, output, timeout, strict, silence, several, command } = order;
   const amongLines = output === "json" && (several || command === "run");
   result.postflight = "error";
+  // Only postflight and run need the checks.
+  const { checkAfter } = await import("./check_after.ts");
   const report = await checkAfter({
     database: database!,
     lake,
