@@ -51,7 +51,7 @@ export interface PageFile {
 
 const MAGIC = 0x31524150; // PAR1
 const CREATED_BY = "deep-storage-toolkit";
-const INITIAL_BYTES = 1 << 16;
+const CAPACITY = 1 << 16;
 const LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 /**
@@ -59,6 +59,7 @@ const LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
  * pages. Equal pages give equal files.
  *
  * @param columns the columns of the file, in the order of the pages
+ * @param capacity the expected size of the file, in bytes. A larger file is copied while it grows
  *
  * @example
  * ```ts
@@ -73,10 +74,13 @@ const LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
  * assertEquals(group!.columns, [[null, 7]]);
  * ```
  */
-export function createPageFile(columns: readonly Column[]): PageFile {
+export function createPageFile(
+  columns: readonly Column[],
+  capacity: number = CAPACITY,
+): PageFile {
   const schema = parquetSchema(columns);
   const leaves = schema.slice(1);
-  const writer = new ByteWriter(INITIAL_BYTES);
+  const writer = new ByteWriter(capacity);
   writer.appendUint32(MAGIC);
   const groups: RowGroup[] = [];
   let total = 0;

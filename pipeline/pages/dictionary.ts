@@ -51,7 +51,7 @@ export function createDictionary(): Dictionary {
 /** The largest number of entries. */
 const MOST_ENTRIES = 4096;
 /** With more entries than this, at least every second value must repeat an entry. */
-const FREE_ENTRIES = 1024;
+const FREE_ENTRIES = 512;
 /** The largest length of an entry, in bytes. */
 const MOST_ENTRY_BYTES = 1024;
 /** The size of the hash table, a power of two. */
@@ -147,12 +147,18 @@ class HashedDictionary implements Dictionary {
   }
 
   finish(): DictionaryPages {
-    const texts = this.#places.map((_, i) => this.#text(i)).sort(compareBytes);
+    const entries = this.#places.length;
+    let min = this.#text(0), max = min;
+    for (let i = 1; i < entries; i++) {
+      const text = this.#text(i);
+      if (compareBytes(text, min) < 0) min = text;
+      else if (compareBytes(text, max) > 0) max = text;
+    }
     return {
-      entries: texts.length,
+      entries,
       values: this.#entries.written,
-      indexes: dictionaryIndexes(this.#indexes, this.#used, texts.length),
-      extremes: { min: texts[0]!.slice(), max: texts.at(-1)!.slice() },
+      indexes: dictionaryIndexes(this.#indexes, this.#used, entries),
+      extremes: { min: min.slice(), max: max.slice() },
     };
   }
 

@@ -17,6 +17,8 @@ const GROUP_ROWS = 10_000;
 const GROUP_BYTES = 8 << 20;
 /** A part ends with the row group that reaches this size, in bytes. */
 const PART_BYTES = 15 << 20;
+/** The size of almost every part, with its last row group and its footer, in bytes. */
+const PART_CAPACITY = 17 << 20;
 /**
  * A part also ends after this number of rows, counted from the first row of the day. Therefore, a
  * range of the day that begins at a multiple of it can be copied apart from the rest, and gives the
@@ -79,7 +81,7 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
   const confirmOrder = createOrderCheck();
   const eventTypes = new Map<string, number>();
   const text = new TextDecoder();
-  let file = createPageFile(EVENT_COLUMNS);
+  let file = createPageFile(EVENT_COLUMNS, PART_CAPACITY);
   let read = 0;
   let kept = 0;
   let rangeRows = 0;
@@ -134,7 +136,7 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
 
   function endFile(): PartBody {
     const body = { rows: file.rows, body: file.finish() };
-    file = createPageFile(EVENT_COLUMNS);
+    file = createPageFile(EVENT_COLUMNS, PART_CAPACITY);
     return body;
   }
 
