@@ -83,8 +83,8 @@ const BYTE_ARRAY = 6;
  * import { assertEquals } from "@std/assert";
  * import { EVENT_COLUMNS } from "../contract/tables.ts";
  * import { openPart } from "./parquet_reader.ts";
- * import { createPart } from "./parquet_writer.ts";
- * const { body } = createPart(EVENT_COLUMNS).finish();
+ * import { createPageFile } from "./page_file.ts";
+ * const body = createPageFile(EVENT_COLUMNS).finish();
  * const { rows, columns } = openPart(body);
  * assertEquals([rows, columns[0]?.name], [0, "event_id"]);
  * ```

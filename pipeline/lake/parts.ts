@@ -1,4 +1,3 @@
-import type { Column, RowGroup } from "../contract/column.ts";
 import { CONTRACT } from "../contract/contract_file.ts";
 import {
   dayInKey,
@@ -14,7 +13,6 @@ import { readAhead } from "../parallel.ts";
 import { type Lake, type ObjectEntry, REQUESTS_IN_FLIGHT } from "./lake.ts";
 import type { BronzeCommit, Part, SilverCommit, StoredMarker } from "./marker.ts";
 import { openPart, type PartReader } from "./parquet_reader.ts";
-import { createPart } from "./parquet_writer.ts";
 import { createHash } from "node:crypto";
 
 /** A part ends with the row group that reaches this size, in bytes. */
@@ -112,35 +110,6 @@ export interface PartBody {
   readonly rows: number;
   /** The file's bytes. */
   readonly body: Uint8Array<ArrayBuffer>;
-}
-
-/**
- * Divides row groups into parts of a bounded size. Equal rows give equal parts.
- *
- * @param prefix the folder that the parts are named into, ending with `/`
- * @throws {Failure} data: a single row group is larger than a part may be
- */
-export function cutParts(
-  groups: AsyncIterable<RowGroup> | Iterable<RowGroup>,
-  columns: readonly Column[],
-  prefix: string,
-  lineage: Lineage = FIRST,
-): AsyncGenerator<NewPart> {
-  return nameParts(divide(groups, columns), prefix, lineage);
-}
-
-async function* divide(
-  groups: AsyncIterable<RowGroup> | Iterable<RowGroup>,
-  columns: readonly Column[],
-): AsyncGenerator<PartBody> {
-  let open = createPart(columns);
-  for await (const group of groups) {
-    open.write(group);
-    if (open.bytes < TARGET_BYTES) continue;
-    yield open.finish();
-    open = createPart(columns);
-  }
-  if (open.rows > 0) yield open.finish();
 }
 
 /**
@@ -285,13 +254,14 @@ async function fetchPart(lake: Lake, part: Part): Promise<FetchedPart> {
  * import { EVENT_COLUMNS } from "../contract/tables.ts";
  * import { parseDay } from "../contract/window.ts";
  * import { openLake } from "./open.ts";
- * import { createPart } from "./parquet_writer.ts";
+ * import { createPageFile } from "./page_file.ts";
  * import { readPart } from "./parts.ts";
  * const path = await Deno.makeTempDir();
  * const lake = openLake({ kind: "directory", path });
  * const day = parseDay("2025-12-28")!;
- * const { body, rows, sha256 } = createPart(EVENT_COLUMNS).finish();
- * const part = { key: `${bronzePrefix(day)}part-00000.parquet`, rows, bytes: body.length, sha256 };
+ * const body = createPageFile(EVENT_COLUMNS).finish();
+ * const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", body)).toHex();
+ * const part = { key: `${bronzePrefix(day)}part-00000.parquet`, rows: 0, bytes: body.length, sha256 };
  * await lake.put(part.key, body);
  * assertEquals((await readPart(lake, part)).rows, 0);
  * lake.close();

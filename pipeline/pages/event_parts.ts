@@ -1,7 +1,7 @@
 import { EVENT_COLUMNS } from "../contract/tables.ts";
 import { Failure } from "../errors.ts";
 import { createPageFile } from "../lake/page_file.ts";
-import type { PartBody } from "../lake/parts.ts";
+import { type PartBody, TARGET_BYTES } from "../lake/parts.ts";
 import type { CopyBlock } from "../outbox/copy_tap.ts";
 import { fieldsOf, pageColumnsOf } from "./column_kinds.ts";
 import { createRowReader, type FieldTable, NULL, TABLE_ROWS } from "./copy_rows.ts";
@@ -15,8 +15,6 @@ import { uuidText } from "./uuid_column.ts";
 /** A row group ends at this number of rows or of bytes of COPY, whichever comes first. */
 const GROUP_ROWS = 10_000;
 const GROUP_BYTES = 8 << 20;
-/** A part ends with the row group that reaches this size, in bytes. */
-const PART_BYTES = 15 << 20;
 /** The size of almost every part, with its last row group and its footer, in bytes. */
 const PART_CAPACITY = 17 << 20;
 /**
@@ -103,7 +101,7 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
       if (table.refused !== undefined) throw refusal(block, table, table.refused);
       const rangeEnds = rangeRows === RANGE_ROWS;
       if (groupRows === GROUP_ROWS || groupBytes >= GROUP_BYTES || rangeEnds) endGroup();
-      if (file.bytes >= PART_BYTES || rangeEnds) {
+      if (file.bytes >= TARGET_BYTES || rangeEnds) {
         rangeRows %= RANGE_ROWS;
         yield endFile();
       }

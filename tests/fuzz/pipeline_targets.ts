@@ -18,7 +18,6 @@ import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { readMarker } from "../../pipeline/lake/marker.ts";
 import { openPart } from "../../pipeline/lake/parquet_reader.ts";
-import { createPart } from "../../pipeline/lake/parquet_writer.ts";
 import { type CopyBlock, tapSocket } from "../../pipeline/outbox/copy_tap.ts";
 import { createEventParts } from "../../pipeline/pages/event_parts.ts";
 import { readDecimal10, writeDecimal20 } from "../../pipeline/outbox/numeric.ts";
@@ -29,6 +28,7 @@ import { blockOf, copyOf, join, message, TRAILER } from "../support/copy_stream.
 import { writeWithDuckdb } from "../support/duckdb.ts";
 import { dockerArchive, imageOf, ociArchive, tarOf } from "../support/images.ts";
 import type { Target } from "./target.ts";
+import { createPart } from "../support/parquet_writer.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

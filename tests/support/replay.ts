@@ -11,10 +11,10 @@ import type { Lake } from "../../pipeline/lake/lake.ts";
 import type { Part } from "../../pipeline/lake/marker.ts";
 import { createPageFile } from "../../pipeline/lake/page_file.ts";
 import { openPart } from "../../pipeline/lake/parquet_reader.ts";
-import { createPart } from "../../pipeline/lake/parquet_writer.ts";
 import { replayEvents } from "../../pipeline/replay.ts";
 import { openEvents } from "../../pipeline/replay_order.ts";
 import { DAY } from "./days.ts";
+import { createPart } from "./parquet_writer.ts";
 
 /** An event of bronze: its values by column. Absent columns are null. */
 export type BronzeEvent = Readonly<Record<string, Value>>;

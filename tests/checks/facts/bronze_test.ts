@@ -4,7 +4,6 @@ import { bronzeMarkerKey, bronzePrefix } from "../../../pipeline/contract/keys.t
 import { EVENT_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { renderMarker } from "../../../pipeline/lake/marker.ts";
-import { cutParts } from "../../../pipeline/lake/parts.ts";
 import { bronzeCommit, partIn } from "../../support/published_days.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../../support/assert.ts";
 import {
@@ -18,6 +17,7 @@ import {
   voidPart,
 } from "../healthy/published_day.ts";
 import { memoryLake } from "../../support/memory_lake.ts";
+import { cutParts } from "../../support/parquet_writer.ts";
 
 const KEY = bronzeMarkerKey(DAY);
 

@@ -7,10 +7,10 @@ import { EVENT_COLUMNS, EVENT_CONTRACT } from "../../../pipeline/contract/tables
 import { parseDay, windowOf } from "../../../pipeline/contract/window.ts";
 import type { Lake } from "../../../pipeline/lake/lake.ts";
 import { type BronzeCommit, type Part, renderMarker } from "../../../pipeline/lake/marker.ts";
-import { createPart } from "../../../pipeline/lake/parquet_writer.ts";
-import { cutParts, type NewPart } from "../../../pipeline/lake/parts.ts";
+import type { NewPart } from "../../../pipeline/lake/parts.ts";
 import { runSilver } from "../../../pipeline/silver.ts";
 import { type MemoryLake, memoryLake } from "../../support/memory_lake.ts";
+import { createPart, cutParts } from "../../support/parquet_writer.ts";
 
 export const DAY = parseDay("2025-12-28")!;
 const { start } = windowOf(DAY);

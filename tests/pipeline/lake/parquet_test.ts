@@ -3,8 +3,7 @@ import type { Column, RowGroup, Value } from "../../../pipeline/contract/column.
 import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { openPart } from "../../../pipeline/lake/parquet_reader.ts";
-import { createPart } from "../../../pipeline/lake/parquet_writer.ts";
-import { cutParts, type NewPart, readPart } from "../../../pipeline/lake/parts.ts";
+import { type NewPart, readPart } from "../../../pipeline/lake/parts.ts";
 import {
   assert,
   assertEquals,
@@ -18,6 +17,7 @@ import {
 } from "../../support/assert.ts";
 import { writeWithDuckdb } from "../../support/duckdb.ts";
 import { temporaryLake } from "../../support/lakes.ts";
+import { createPart, cutParts } from "../../support/parquet_writer.ts";
 
 const COLUMNS: Column[] = [
   { name: "id", type: "STRING", nullable: false },

@@ -1,7 +1,12 @@
 import { createHash } from "node:crypto";
-import type { Column, RowGroup, Value } from "../contract/column.ts";
-import { compareBytes, definitionLevels, dictionaryIndexes } from "./page_encoding.ts";
-import { createPageFile, type Extremes, type Page } from "./page_file.ts";
+import type { Column, RowGroup, Value } from "../../pipeline/contract/column.ts";
+import {
+  compareBytes,
+  definitionLevels,
+  dictionaryIndexes,
+} from "../../pipeline/lake/page_encoding.ts";
+import { createPageFile, type Extremes, type Page } from "../../pipeline/lake/page_file.ts";
+import { nameParts, type NewPart, type PartBody, TARGET_BYTES } from "../../pipeline/lake/parts.ts";
 
 /** A finished Parquet file, still in memory. */
 export interface PartFile {
@@ -44,6 +49,29 @@ export function createPart(columns: readonly Column[]): PartWriter {
       return { rows, body, sha256: createHash("sha256").update(body).digest("hex") };
     },
   };
+}
+
+/**
+ * Divides row groups into parts of a bounded size.
+ *
+ * @param prefix the folder that the parts are named into, ending with `/`
+ */
+export function cutParts(
+  groups: Iterable<RowGroup>,
+  columns: readonly Column[],
+  prefix: string,
+): AsyncGenerator<NewPart> {
+  async function* files(): AsyncGenerator<PartBody> {
+    let open = createPart(columns);
+    for (const group of groups) {
+      open.write(group);
+      if (open.bytes < TARGET_BYTES) continue;
+      yield open.finish();
+      open = createPart(columns);
+    }
+    if (open.rows > 0) yield open.finish();
+  }
+  return nameParts(files(), prefix);
 }
 
 /** The largest number of texts in a dictionary. */
