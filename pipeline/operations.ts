@@ -72,8 +72,8 @@ export interface Operations {
   fold(group: EventGroup): boolean;
   /** Adds the clients of all execution events. Reads only {@linkcode KEY_COLUMNS}. */
   addClients(group: EventGroup, clients: Set<bigint>): void;
-  /** The key with about as many operations before it as after it. */
-  middle(): Key;
+  /** The keys that divide the operations into ranges of about the same size. */
+  borders(ranges: number): Key[];
   /** The operations whose last event has a key in the range, sorted by key. */
   sorted(): Uint32Array;
 }
@@ -148,6 +148,7 @@ export function createOperations(capacity: number): Operations {
   /** By the number of an event type: the number of its status from 1; 0 if it has none. */
   const statusOfType: number[] = [];
   const timeOfType: number[] = [];
+  let areRanked = false;
   let count = 0;
   let range: KeyRange = {};
   let bounds = { after: NO_BOUND, upTo: NO_BOUND };
@@ -192,6 +193,7 @@ export function createOperations(capacity: number): Operations {
     { from, to, ranks }: EventGroup,
   ): Int32Array {
     if (ranks === undefined) return targets;
+    areRanked = true;
     const seen = ranksOf.get(name)!;
     const kept = scratch.kept;
     for (let row = from; row < to; row++) {
@@ -224,13 +226,15 @@ export function createOperations(capacity: number): Operations {
       slots.fill(0);
       present.fill(0, 0, count);
       last.fill(0, 0, count);
-      for (const ranks of ranksOf.values()) ranks.fill(0, 0, count);
+      // Arrays that were not used are not touched, so they take no memory.
+      if (areRanked) { for (const ranks of ranksOf.values()) ranks.fill(0, 0, count); }
       for (const each of Object.values(cells)) {
         if (each.kind === "text") {
           each.lengths.fill(0, 0, count);
           each.long.clear();
         }
       }
+      areRanked = false;
       count = newest = 0;
       range = next;
       bounds = { after: boundOf(next.after), upTo: boundOf(next.upTo) };
@@ -308,13 +312,15 @@ export function createOperations(capacity: number): Operations {
         if (statusOfType[codes[row]!] !== 0) clients.add(view.getBigInt64(places[row]!, true));
       }
     },
-    middle() {
+    borders(ranges) {
       const order = sortIndexes(indexes(count), [operationIds, clientIds]);
-      const at = 2 * order[(count >> 1) - 1]!;
-      return {
-        client: BigInt(clientIds[at + 1]!) << 32n | BigInt(clientIds[at]! >>> 0),
-        operation: BigInt(operationIds[at + 1]!) << 32n | BigInt(operationIds[at]! >>> 0),
-      };
+      return Array.from({ length: ranges - 1 }, (_, i): Key => {
+        const at = 2 * order[Math.floor(count * (i + 1) / ranges) - 1]!;
+        return {
+          client: BigInt(clientIds[at + 1]!) << 32n | BigInt(clientIds[at]! >>> 0),
+          operation: BigInt(operationIds[at + 1]!) << 32n | BigInt(operationIds[at]! >>> 0),
+        };
+      });
     },
     sorted() {
       const own = indexes(count).filter((i) =>

@@ -10,9 +10,9 @@ import type { EventScan } from "./replay_order.ts";
 import type { FixedCells } from "./typed_columns.ts";
 
 /**
- * The largest number of operations in memory. With this number, a replay takes about 150 MB.
+ * The largest number of operations in memory. With this number, they take about 90 MB.
  */
-const MOST_OPERATIONS = 800_000;
+const MOST_OPERATIONS = 350_000;
 
 /** The smallest number of operations in memory, so that a range of keys can be halved. */
 const FEWEST_OPERATIONS = 2;
@@ -50,7 +50,8 @@ export async function replayEvents(
 ): Promise<Replay> {
   const operations = createOperations(Math.max(Math.min(events, most), FEWEST_OPERATIONS));
   const clients = new Set<bigint>();
-  if (await replay(scan, {}, operations)) {
+  const count = await replay(scan, {}, operations, events);
+  if (count === 1) {
     const order = operations.sorted();
     const ids = operations.cells.client_id as FixedCells;
     for (const index of order) clients.add(ids.view.getBigInt64(8 * index, true));
@@ -61,22 +62,25 @@ export async function replayEvents(
       },
     };
   }
-  const middle = operations.middle();
+  const borders = operations.borders(count);
   for await (const group of scan(KEY_COLUMNS)) operations.addClients(group, clients);
-  return { clients, ranges: () => halves(scan, {}, middle, operations) };
+  return { clients, ranges: () => replayRanges(scan, {}, borders, operations, events) };
 }
 
-/** Replays a range that has too many operations as two ranges. */
-async function* halves(
+/** Replays a range in several ranges, which end at the borders and at the end of the range. */
+async function* replayRanges(
   scan: EventScan,
-  range: KeyRange,
-  middle: Key,
+  { after, upTo }: KeyRange,
+  borders: readonly Key[],
   operations: Operations,
+  events: number,
 ): AsyncGenerator<ReplayedRange> {
-  for (const half of [{ ...range, upTo: middle }, { ...range, after: middle }]) {
-    if (await replay(scan, half, operations)) {
-      yield { operations, order: operations.sorted(), isLast: half.upTo === undefined };
-    } else yield* halves(scan, half, operations.middle(), operations);
+  for (let i = 0; i <= borders.length; i++) {
+    const range = { after: borders[i - 1] ?? after, upTo: borders[i] ?? upTo };
+    const count = await replay(scan, range, operations, events);
+    if (count === 1) {
+      yield { operations, order: operations.sorted(), isLast: range.upTo === undefined };
+    } else yield* replayRanges(scan, range, operations.borders(count), operations, events);
   }
 }
 
@@ -85,17 +89,23 @@ async function* halves(
  * Therefore, a first scan finds the operations with any key in the range, and a second scan replays
  * all their events.
  *
- * @returns false if the range has too many operations
+ * @returns 1; or, if the range has too many operations, the number of ranges to divide it into
  */
 async function replay(
   scan: EventScan,
   range: KeyRange,
   operations: Operations,
-): Promise<boolean> {
+  events: number,
+): Promise<number> {
   operations.reset(range);
-  if (range.after !== undefined || range.upTo !== undefined) {
-    for await (const group of scan(KEY_COLUMNS)) if (!operations.collect(group)) return false;
+  const isBounded = range.after !== undefined || range.upTo !== undefined;
+  let seen = 0;
+  for await (const group of scan(isBounded ? KEY_COLUMNS : REPLAYED)) {
+    seen += group.to - group.from;
+    if (isBounded ? operations.collect(group) : operations.fold(group)) continue;
+    // Later events have about as many new operations as earlier ones. Some room is left.
+    return Math.min(Math.ceil(1 + events / seen), operations.capacity);
   }
-  for await (const group of scan(REPLAYED)) if (!operations.fold(group)) return false;
-  return true;
+  if (isBounded) { for await (const group of scan(REPLAYED)) operations.fold(group); }
+  return 1;
 }

@@ -206,12 +206,19 @@ async function findTail(parts: Parts): Promise<FoundTail> {
         places.subarray(sequenced),
         (place) => view.getBigInt64(place, true),
       );
-      const events = [{ times, ids: event_id!, from: sequenced }, ...found.events];
+      const ids = copyOf(event_id!);
+      const events = [{ times, ids, from: sequenced }, ...found.events];
       found = { part, group, events };
       if (sequenced > 0) return found;
     }
   }
   return found;
+}
+
+/** A chunk that stays usable after its part is closed. */
+function copyOf(chunk: Chunk): Chunk {
+  const bytes = chunk.bytes.slice();
+  return { ...chunk, bytes, view: new DataView(bytes.buffer) };
 }
 
 /** The number of rows up to the last one that has an event_seq. */
@@ -280,12 +287,14 @@ async function* load(
 /** The parts of one sequence. */
 interface Parts {
   readonly count: number;
-  /** Opens a part. The last two that were opened stay in memory. */
+  /** Opens a part. Only the last two that were opened stay usable. */
   open(index: number): Promise<OpenPart>;
 }
 
 interface OpenPart {
   readonly groupCount: number;
+  /** Frees the memory of the part. */
+  close(): void;
   /** Reads columns of one row group. */
   read(
     group: number,
@@ -302,7 +311,8 @@ function partsOf(lake: Lake, parts: readonly Part[]): Parts {
     open(index) {
       let found = kept.find((each) => each.index === index);
       found ??= { index, part: openPart(lake, parts[index]!) };
-      kept = [...kept.filter((each) => each !== found), found].slice(-2);
+      kept = [...kept.filter((each) => each !== found), found];
+      if (kept.length > 2) kept.shift()!.part.then(({ close }) => close(), () => {});
       return found.part;
     },
   };
@@ -313,6 +323,7 @@ async function openPart(lake: Lake, part: Part): Promise<OpenPart> {
   const fail = (problem: string) => damaged(lake, part, problem);
   return {
     groupCount: reader.groupCount,
+    close: () => reader.free(),
     damaged: fail,
     read(group, names) {
       try {

@@ -111,7 +111,13 @@ export function openDirectory(
     get: (key) =>
       attempt(`read ${key}`, async () => {
         const bytes = await unlessMissing(readWhole(pathOf(root, key), signal));
-        return bytes && { bytes, etag: md5(bytes) };
+        // Most readers need only the bytes, so the tag is computed when it is read.
+        return bytes && {
+          bytes,
+          get etag() {
+            return md5(bytes);
+          },
+        };
       }),
 
     put: (key, body, condition) =>

@@ -38,7 +38,7 @@ export interface Lake {
   readonly name: string;
   /** The URL of a key: `s3://rbs/bronze/…` or `file:///…/bronze/…`. */
   url(key: string): string;
-  /** Returns the whole object, or undefined if it does not exist. */
+  /** Returns the whole object, or undefined if it does not exist. The caller owns the bytes. */
   get(key: string): Promise<StoredObject | undefined>;
   /**
    * Stores an object atomically: a reader sees all of it or nothing. The store verifies the content

@@ -42,6 +42,11 @@ export interface PartReader {
    * @throws {Error} a page header is damaged, or a column is missing
    */
   pages(group: number, names: readonly string[]): StoredGroup;
+  /**
+   * Frees the memory of the file at once, instead of at some later garbage collection. The reader
+   * and its pages must not be used any more.
+   */
+  free(): void;
 }
 
 /** The values of one row group, column by column, in the requested order. */
@@ -122,6 +127,9 @@ export function openPart(body: Uint8Array<ArrayBuffer>): PartReader {
       }
     },
     pages: (group, names) => storedGroup(body, metadata, group, names, allowance()),
+    free() {
+      if (body.length === body.buffer.byteLength) body.buffer.transfer(0);
+    },
   };
 }
 
