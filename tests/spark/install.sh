@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes a Spark that is the image's: PySpark from PyPI and the Dockerfile's three jars, in
-# its versions and with its checksums, in a cache folder. Does nothing where it is there.
+# its versions and with its checksums, in a cache folder. Also makes the archive of classes
+# as the Dockerfile does. Does nothing where it is there.
 set -euo pipefail
 
 dockerfile="$(cd "$(dirname "$0")/../.." && pwd)/manifests/image/Dockerfile"
@@ -13,7 +14,24 @@ if [ "${1:-}" = --where ]; then
   echo "$spark"
   exit
 fi
+
+archive_classes() {
+  [ ! -e "$spark/classes.jsa" ] || return 0
+  local scratch home
+  scratch=$(mktemp -d "$cache/archiving-XXXXXX")
+  home=$("$spark/bin/python" -c 'import os, pyspark; print(os.path.dirname(pyspark.__file__))')
+  PYTHONPATH="$(dirname "$dockerfile")/jobs" PYTHONDONTWRITEBYTECODE=1 SPARK_LOCAL_IP=127.0.0.1 \
+    SPARK_HOME="$home" PYSPARK_PYTHON="$spark/bin/python" \
+    "$home/bin/spark-submit" --master "local[1]" \
+    --driver-java-options "-XX:+UseSerialGC -XX:ArchiveClassesAtExit=$scratch/classes.jsa" \
+    "$(dirname "$dockerfile")/class_archive.py" >"$scratch/log" 2>&1 ||
+    { tail -20 "$scratch/log" >&2; exit 1; }
+  mv "$scratch/classes.jsa" "$spark/classes.jsa"
+  rm -rf "$scratch"
+}
+
 if [ -e "$spark/complete" ]; then
+  archive_classes
   exit
 fi
 java -version 2>/dev/null || { echo "Spark needs Java 17: install openjdk-17-jre-headless." >&2; exit 1; }
@@ -37,3 +55,5 @@ touch "$making/complete"
 rm -rf "$spark"
 mv "$making" "$spark"
 trap - EXIT
+# The archive has the paths of the jars, so the jars must be at their place.
+archive_classes

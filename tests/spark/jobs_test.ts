@@ -298,6 +298,49 @@ sparkTest(
 );
 
 sparkTest(
+  "jobs: write the same bytes with several tasks as with one task",
+  missing,
+  async () => {
+    const DAY = RUNBOOK_DAY;
+    await using db = await outbox({ events: [generatedEvents(2500, { day: DAY })] });
+    await db.query("UPDATE stop_events SET client_id = 12 WHERE client_id > 2");
+    // The events without an event_seq take up several ranges.
+    await db.query("UPDATE stop_events SET event_seq = NULL WHERE retry_count = 0");
+    const files = "from deep_storage import parts\nparts.ROWS_PER_FILE = 200";
+    const tasks = `${files}
+from deep_storage import session, window
+window.ROWS_PER_RANGE, session.ROWS_PER_TASK = 400, 500`;
+    const markers = async (bucket: string, prelude: string) => {
+      const config: S3Config = await store!.createBucket(bucket);
+      const common = { database: db.config, lake: config, day: DAY, prelude };
+      for (const job of ["bronze_ingest.py", "silver_transform.py"] as const) {
+        succeeded(await submit({ ...common, job }), common);
+      }
+      const lake = openLake(config);
+      try {
+        if (prelude === tasks) {
+          await assertEqualsPostgres(db, lake, DAY);
+          for (const job of ["bronze_ingest.py", "silver_transform.py"] as const) {
+            const said = succeeded(await submit({ ...common, job }), common);
+            assertStringIncludes(said, "nothing was written");
+          }
+        }
+        return [
+          (await readMarker(lake, "bronze", bronzeMarkerKey(DAY), DAY))!.commit,
+          (await readMarker(lake, "silver", silverMarkerKey(DAY), DAY))!.commit,
+        ];
+      } finally {
+        lake.close();
+      }
+    };
+    const [bronze, silver] = await markers("spark-one-task", files);
+    assertEquals(bronze!.parts.map(({ rows }) => rows), [...Array(12).fill(200), 100]);
+    assertEquals(silver!.parts.length > 6, true);
+    assertEquals(await markers("spark-tasks", tasks), [bronze, silver]);
+  },
+);
+
+sparkTest(
   "jobs: use the database's today without JOB_DATE, even without events, and report a wrong secret",
   missing,
   async () => {

@@ -55,7 +55,7 @@ finally:
 }
 
 sparkTest(
-  "Spark lake: tests conditions first, and detects a bucket that ignores them",
+  "Spark lake: tests conditions, detects a bucket that ignores them, and removes objects",
   missing,
   async () => {
     const plain = await store!.createBucket("conditions");
@@ -66,7 +66,7 @@ sparkTest(
     );
     const answer = await signedFetch(versioned, "PUT", url, { body });
     await answer.body?.cancel();
-    const [kept, refused, left, denied, unknown] = await withLakes(
+    const [kept, refused, left, denied, unknown, removed] = await withLakes(
       `
 result = [
     told(lambda: conditions.confirm_conditions(lakes[0]), stores[0]),
@@ -74,7 +74,12 @@ result = [
     [len(lake.list("")) for lake in lakes[:2]],
     told(lambda: lakes[2].get("a"), stores[2]),
     told(lambda: lakes[3].get("a"), stores[3]),
-]`,
+]
+for key in ["x/1", "x/2 ä&<>", "x/3"]:
+    lakes[0].put(key, b"")
+lakes[0].remove_all(["x/2 ä&<>", "x/none", "x/3"])
+result.append([entry.key for entry in lakes[0].list("")])
+result[-1].append(told(lambda: lakes[2].remove_all(["x/1"]), stores[2])[0])`,
       [
         plain,
         versioned,
@@ -87,6 +92,7 @@ result = [
     assertStringIncludes(refused[1], "The bucket has versioning");
     assertStringIncludes(refused[1], "runbook/lake-conformance.md");
     assertEquals(left, [0, 0]);
+    assertEquals(removed, ["x/1", "configuration"]);
     assertEquals(denied[0], "configuration");
     assertStringIncludes(denied[1], "Set AWS_SECRET_ACCESS_KEY");
     assertEquals(unknown[0], "configuration");

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 requirements=manifests/image/lint-requirements.txt
 config=manifests/image/pyproject.toml
-folders="manifests/image/jobs tests/spark tests/bench/peers"
+folders="manifests/image tests/spark tests/bench/peers"
 cache="${DEEP_STORAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/deep-storage}"
 # The name changes with the versions.
 tools="$cache/lint-$(cksum <$requirements | tr ' ' -)"

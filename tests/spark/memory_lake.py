@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable, Iterable, NamedTuple
 
 if TYPE_CHECKING:
     from deep_storage.lake import Entry, Lake
@@ -83,6 +83,10 @@ class MemoryLake(Lake):
         self.removed.append(key)
         self.objects.pop(key, None)
         self.etags.pop(key, None)
+
+    def remove_all(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self.remove(key)
 
     def state(self) -> str | None:
         return self.bucket_state

@@ -383,6 +383,49 @@ Deno.test("Spark parity: both engines refuse a table that hides rows, with the s
   assertStringIncludes(JSON.stringify(ours), "BYPASSRLS");
 });
 
+// ---- ranges
+
+Deno.test("Spark ranges: contain each event exactly once, in the order of bronze", async () => {
+  const SEQS = ["-9223372036854775808", "-1", "0", "7", "9223372036854775807"];
+  const seqs = [...SEQS, "NULL", "NULL", "NULL", "NULL"];
+  await using db = await outbox({
+    events: [
+      ...seqs.map((event_seq, i) => insertEvent(i, { event_seq })),
+      insertEvent(20, { event_seq: "3", occurred_at: "'2025-12-27T23:59:59.999999Z'" }),
+      insertEvent(21, { event_seq: "NULL", occurred_at: "'2025-12-29T00:00:00Z'" }),
+      insertEvent(22, { event_seq: "4", fill_price: "'NaN'" }),
+    ],
+  });
+  await using asked = await asking(db);
+  const found: [number, string[][][]][] = await python(
+    `
+from deep_storage import fit, ranges, schema, settings, sql
+table, window = schema.read_schema(query), settings.window_of(given)
+def rows(condition):
+    return query(f"""
+SELECT event_seq, event_id FROM (SELECT event_seq, event_id::text FROM stop_events
+WHERE {sql.within(window)} AND NOT {fit.unfit_row_condition(table.wider)}) AS events
+WHERE {condition} ORDER BY event_seq NULLS LAST, event_id""")
+result = [
+    [most, [rows(each) for each in ranges.ranges(query, window, table, 9, most)]]
+    for most in range(1, 10)
+] + [[9, [rows("true")]]]
+table = table._replace(unique=set())
+assert ranges.ranges(query, window, table, 9, 2) == []`,
+    { given: DAY, query: asked.query },
+  );
+  const [, [all]] = found.pop()!;
+  assertEquals(all!.length, 9);
+  for (const [most, ranges] of found) {
+    if (most === 9) assertEquals(ranges, []);
+    else {
+      assertEquals(ranges.flat(), all);
+      assertEquals(ranges.slice(0, -1).every((range) => range.length === most), true, `${most}`);
+      assert(ranges.at(-1)!.length <= most, `${most}`);
+    }
+  }
+});
+
 // ---- the fence
 
 /** The reports of both engines about the sessions that keep a day open, without durations. */

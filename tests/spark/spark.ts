@@ -3,13 +3,8 @@ import type { DatabaseConfig, S3Config } from "../../pipeline/config.ts";
 // Runs the image's version of Spark, which install.sh installs on this machine.
 
 const INSTALL = new URL("install.sh", import.meta.url).pathname;
-const JOBS = new URL("../../manifests/image/jobs/", import.meta.url).pathname;
-
-/** A job runs for seconds here, too short to benefit from the optimizing compiler. */
-const QUICK = [
-  "--driver-java-options",
-  "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData",
-];
+const IMAGE = new URL("../../manifests/image/", import.meta.url).pathname;
+const JOBS = `${IMAGE}jobs/`;
 
 /** The result of a job. */
 export interface JobRun {
@@ -26,6 +21,8 @@ export interface JobOptions {
   readonly day?: string;
   /** Variables to add or to replace. */
   readonly env?: Record<string, string>;
+  /** Python that runs before the job, for example to make a limit of a module smaller. */
+  readonly prelude?: string;
 }
 
 /** The reason that the jobs cannot run here. Undefined if they can. */
@@ -60,8 +57,18 @@ export function sparkTest(name: string, missing: string | undefined, run: () => 
 
 /** Submits a job as the Job's pod does, without other environment variables. */
 export async function submit(options: JobOptions): Promise<JobRun> {
-  const { job, database, lake, day, env = {} } = options;
-  return await sparkSubmit(["--master", "local[2]", "--driver-memory", "1g", `${JOBS}${job}`], {
+  const { job, database, lake, day, env = {}, prelude } = options;
+  const program = prelude === undefined ? undefined : {
+    name: job,
+    text: `
+import runpy, sys
+sys.path.insert(0, "${JOBS}")
+${prelude}
+runpy.run_path("${JOBS}${job}", run_name="__main__")`,
+  };
+  const args = ["--master", "local[2]", "--driver-memory", "1g"];
+  if (program === undefined) args.push(`${JOBS}${job}`);
+  return await sparkSubmit(args, {
     // A zone far from UTC reveals times that depend on the zone of the process.
     TZ: "Asia/Kathmandu",
     DJANGO_DB_HOST: database.host,
@@ -77,7 +84,7 @@ export async function submit(options: JobOptions): Promise<JobRun> {
     SEAL_GRACE_MINUTES: "0",
     ...(day === undefined ? {} : { JOB_DATE: day }),
     ...env,
-  });
+  }, program);
 }
 
 /** The path of the Python with PySpark, and the variables that it needs. */
@@ -85,21 +92,41 @@ export async function sparkPython(): Promise<{ command: string; env: Record<stri
   const home = await where();
   return {
     command: `${home}/bin/python`,
-    env: { SPARK_HOME: await sparkHome(home), SPARK_LOCAL_IP: "127.0.0.1" },
+    env: {
+      SPARK_HOME: await sparkHome(home),
+      SPARK_LOCAL_IP: "127.0.0.1",
+      ...await imageEnvironment(home),
+    },
   };
 }
 
-/** Runs spark-submit in its own folder, with only these variables. */
+/** The variables that the Dockerfile sets, with the path of this machine's archive of classes. */
+async function imageEnvironment(home: string): Promise<Record<string, string>> {
+  const dockerfile = await Deno.readTextFile(`${IMAGE}Dockerfile`);
+  const lines = dockerfile.matchAll(/^ENV (\w+)="(.*)"$/gm);
+  return Object.fromEntries(
+    [...lines].map(([, name, value]) => [name, value!.replace("/opt/spark", home)]),
+  );
+}
+
+/**
+ * Runs spark-submit in its own folder, with only these variables.
+ *
+ * @param program a file of Python, which spark-submit runs
+ */
 export async function sparkSubmit(
   args: readonly string[],
   env: Record<string, string> = {},
+  program?: { readonly name: string; readonly text: string },
 ): Promise<JobRun> {
   const home = await where();
   const spark = await sparkHome(home);
   const scratch = await Deno.makeTempDir({ prefix: "spark-" });
   try {
+    const file = `${scratch}/${program?.name}`;
+    if (program !== undefined) await Deno.writeTextFile(file, program.text);
     const command = new Deno.Command(`${spark}/bin/spark-submit`, {
-      args: [...QUICK, ...args],
+      args: [...args, ...(program === undefined ? [] : [file])],
       cwd: scratch,
       clearEnv: true,
       env: {
@@ -110,6 +137,7 @@ export async function sparkSubmit(
         SPARK_LOCAL_IP: "127.0.0.1",
         PYSPARK_PYTHON: `${home}/bin/python`,
         PYTHONDONTWRITEBYTECODE: "1",
+        ...await imageEnvironment(home),
         ...(Deno.env.has("JAVA_HOME") ? { JAVA_HOME: Deno.env.get("JAVA_HOME")! } : {}),
         ...env,
       },

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from deep_storage import contract, quarantine, settings, window
 from deep_storage.amendment import publish_amendment
-from deep_storage.differences import NAMED, differs, unacknowledged
+from deep_storage.differences import differs, unacknowledged
 from deep_storage.errors import Failure, plural
 from deep_storage.fence import clock
 from deep_storage.lake import Lake
+from deep_storage.lost import Lost, lost_events
 from deep_storage.marker import Commit, Stored, total
 from deep_storage.outbox import Outbox
 from deep_storage.progress import say
@@ -94,8 +95,8 @@ def copy(found: window.Run) -> None:
 
 def refresh(found: window.Run, commit: Commit) -> None:
     """Copies an open window again, unless the outbox has lost events of bronze."""
-    lost = window.lost_events(found, commit)
-    if lost:
+    lost = lost_events(found, commit)
+    if lost.events:
         raise lost_since(commit, lost)
     copy(found)
 
@@ -126,13 +127,14 @@ def grow(found: window.Run, previous: Stored) -> None:
     publish(commit._replace(state=window.state_of(found)), found.publication)
 
 
-def lost_since(commit: Commit, lost: list[str]) -> Failure:
+def lost_since(commit: Commit, lost: Lost) -> Failure:
     """Returns the failure for events of an open day that the outbox has lost."""
-    more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
+    left = lost.events - len(lost.named)
+    more = f" and {left} more" if left > 0 else ""
     return Failure(
         "data",
-        f"Cannot export {commit.day}: bronze has {plural(len(lost), 'event')} that "
-        f"{contract.OUTBOX_TABLE} no longer has: {', '.join(lost[:NAMED])}{more}. "
+        f"Cannot export {commit.day}: bronze has {plural(lost.events, 'event')} that "
+        f"{contract.OUTBOX_TABLE} no longer has: {', '.join(lost.named)}{more}. "
         "Nothing was changed, so bronze keeps them. Find out who removed them, or "
         "check whether this is the wrong database. To keep them and add the new "
         f"events: deno task amend --date {commit.day}",

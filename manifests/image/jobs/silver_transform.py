@@ -17,7 +17,7 @@ from deep_storage.fence import clock
 from deep_storage.history import was_current
 from deep_storage.lake import Lake
 from deep_storage.layers import SILVER
-from deep_storage.marker import Commit, Link, Part, Stored, total
+from deep_storage.marker import Commit, Link, Stored, total
 from deep_storage.names import Namer, folders
 from deep_storage.outbox import Outbox
 from deep_storage.progress import say
@@ -30,7 +30,7 @@ from deep_storage.publish import (
     same_contract,
 )
 from deep_storage.replay import replay
-from deep_storage.session import begin, explained, main
+from deep_storage.session import ROWS_PER_TASK, begin, explained, main, spread
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -105,61 +105,66 @@ def transform(
     events, files = plural(source.rows, "event"), plural(len(source.parts), "part")
     what = f"{lake.url(bronze.key)}, {source.state}, {events} in {files}"
     say("silver", "bronze", what)
-    schema = contract.spark_schema(contract.EVENTS)
-    executions = replay(parts.read(spark, lake, source.parts, schema)).cache()
-    count = executions.count()
-    say("silver", "replay", f"{events} to {plural(count, 'execution')}")
-
-    clients = [
-        row["client_id"] for row in executions.select("client_id").distinct().collect()
-    ]
+    if previous is not None and keeps(lake, bronze, previous):
+        confirm(spark, lake, bronze, previous, began)
+        return
     before = previous.commit.parts if previous is not None else ()
-    places = {contract.silver_prefix(client, day) for client in clients}
-    listing = list_folders(lake, places | folders(before))
-    key = contract.silver_marker(day)
-    publication = Publication(lake, key, previous, listing, began)
+    staging = parts.staging_prefix("silver")
+    try:
+        staged = stage(spark, lake, source, staging)
+        # Parts are stored after this listing, so that no other run removes them.
+        places = {file.folder for file in staged} | folders(before)
+        listing = list_folders(lake, places)
+        namer = Namer(previous, listed=listing)
+        stored = parts.store(lake, staged, namer, lambda _: None)
+    finally:
+        parts.sweep(lake, staging)
     commit = Commit(
         layer="silver",
         day=day,
         state=source.state,
-        rows=count,
+        rows=total(stored),
         contract=contract.EXECUTION_CONTRACT,
-        parts=(),
+        parts=stored,
         bronze=Link(bronze.key, bronze.sha256),
     )
-    if previous is not None and keeps(lake, bronze, previous):
-        if verify(spark, executions, bronze, previous, publication):
-            return
-        # The rows are equal, but the bronze marker has other bytes: only the reference
-        # changes.
-        publish(commit._replace(parts=before), publication)
-        return
-    namer = Namer(previous, listed=publication.listed)
-    stored = store(spark, lake, day, executions, namer) if count else ()
-    what = f"{plural(len(stored), 'part')} for {plural(len(clients), 'client')}"
+    tell_replay(source, commit)
+    clients = len(folders(stored))
+    what = f"{plural(len(stored), 'part')} for {plural(clients, 'client')}"
     say("silver", "parts", what)
-    publish(commit._replace(parts=stored, rows=total(stored)), publication)
+    key = contract.silver_marker(day)
+    publish(commit, Publication(lake, key, previous, listing, began))
 
 
-def store(
-    spark: SparkSession,
-    lake: Lake,
-    day: str,
-    executions: DataFrame,
-    namer: Namer,
-) -> tuple[Part, ...]:
-    """Stores executions as parts, with a separate folder for each client."""
-    staging = parts.staging_prefix("silver")
-    try:
-        layout = parts.Layout(
-            ["operation_id"],
-            lambda client: contract.silver_prefix(int(client or 0), day),
-            folder="client_id",
-        )
-        files = parts.stage(spark, lake, staging, executions, layout)
-        return parts.store(lake, files, namer, lambda _: None)
-    finally:
-        parts.sweep(lake, staging)
+def replayed(spark: SparkSession, lake: Lake, source: Commit) -> DataFrame:
+    """Verifies the parts of bronze, and replays their events."""
+    schema = contract.spark_schema(contract.EVENTS)
+    events = parts.read(spark, lake, source.parts, schema)
+    return replay(spread(events, source.rows))
+
+
+def stage(
+    spark: SparkSession, lake: Lake, source: Commit, staging: str
+) -> list[parts.Staged]:
+    """Writes executions to files, with a separate folder for each client."""
+    if source.rows == 0:
+        return []
+    executions = replayed(spark, lake, source)
+    if source.rows > ROWS_PER_TASK:
+        # One task writes all executions of a client, so equal rows give equal files.
+        executions = executions.repartition("client_id")
+    layout = parts.Layout(
+        ["operation_id"],
+        lambda client: contract.silver_prefix(int(client or 0), source.day),
+        folder="client_id",
+    )
+    return parts.stage(lake, staging, executions, layout)
+
+
+def tell_replay(source: Commit, commit: Commit) -> None:
+    """Prints the number of events and of executions."""
+    events, executions = plural(source.rows, "event"), plural(commit.rows, "execution")
+    say("silver", "replay", f"{events} to {executions}")
 
 
 def keeps(lake: Lake, bronze: Stored, previous: Stored) -> bool:
@@ -173,34 +178,36 @@ def keeps(lake: Lake, bronze: Stored, previous: Stored) -> bool:
     )
 
 
-def verify(
-    spark: SparkSession,
-    executions: DataFrame,
-    bronze: Stored,
-    previous: Stored,
-    publication: Publication,
-) -> bool:
+def confirm(
+    spark: SparkSession, lake: Lake, bronze: Stored, previous: Stored, began: float
+) -> None:
     """Compares a sealed silver with the replay.
 
-    Returns False if the rows are equal, but silver's marker does not name the current
-    sealed marker of bronze.
+    If the rows are equal, but the bronze marker has other bytes, only the reference to
+    it changes.
     """
-    commit = previous.commit
+    commit, source = previous.commit, bronze.commit
     same_contract(commit, contract.EXECUTION_CONTRACT)
+    executions = replayed(spark, lake, source)
     schema = contract.spark_schema(contract.EXECUTIONS)
-    stored = parts.read(spark, publication.lake, commit.parts, schema)
-    found = compare(stored, executions, SILVER)
+    stored = parts.read(spark, lake, commit.parts, schema)
+    stored = spread(stored, max(source.rows, commit.rows))
+    found = compare(stored, executions, SILVER, commit.day)
     texts = [text for kind in found[:3] for _, text in sorted(kind.items())]
     if texts:
         raise differs(commit, texts)
+    tell_replay(source, commit)
+    listing = list_folders(lake, folders(commit.parts))
+    publication = Publication(lake, previous.key, previous, listing, began)
     link = Link(bronze.key, bronze.sha256)
-    if commit.bronze != link and bronze.commit.state == "sealed":
-        return False
+    if commit.bronze != link and source.state == "sealed":
+        updated = commit._replace(state=source.state, bronze=link)
+        publish(updated, publication)
+        return
     rows = plural(commit.rows, "row")
     text = f"already sealed; its {rows} match {SILVER.source}; nothing was written"
     say("silver", "verified", text)
     remove_beside_sealed(commit, publication)
-    return True
 
 
 def no_bronze(lake: Lake, day: str) -> Failure:

@@ -27,6 +27,7 @@ def publish_amendment(run: Run, previous: Stored, found: Differences) -> None:
     late = run.events.join(
         stored_events(run, before).select("event_id"), "event_id", "left_anti"
     ).select(*run.events.columns)
+    late = late.repartition(1)
     added = store_events(run, late, len(found.late), amendment=version)
     named = quarantine.store(run.lake, run.day, found.unfit)
     state = state_of(run)

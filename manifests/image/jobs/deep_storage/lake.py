@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 import tempfile
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Iterable, NamedTuple
 
 from py4j.protocol import Py4JJavaError
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 PRECONDITION_FAILED, NOT_IMPLEMENTED = 412, 501
 # Number of attempts of a put if the store reports another put of the key in progress.
 ATTEMPTS = 4
+BLOCK = 1 << 20
+# The maximum of S3.
+KEYS_PER_REQUEST = 1000
 
 
 class Entry(NamedTuple):
@@ -70,18 +73,26 @@ class Lake:
 
     def get(self, key: str) -> tuple[bytes, str] | None:
         """Reads an object and its ETag. None if the object does not exist."""
-        request = self._model.GetObjectRequest(self.bucket, key)
         with tempfile.NamedTemporaryFile() as scratch:
-            # In a file, because a part is too large for the return value of a call.
-            target = self._jvm.java.io.File(scratch.name)
-            try:
-                metadata = self._client.getObject(request, target)
-            except Py4JJavaError as error:
-                if has_code(error, "NoSuchKey"):
-                    return None
-                raise  # any other 404 does not prove that the object is missing
+            etag = self.download(key, scratch.name)
+            if etag is None:
+                return None
             with open(scratch.name, "rb") as stored:
-                return stored.read(), unquoted(metadata.getETag())
+                return stored.read(), etag
+
+    def download(self, key: str, path: str) -> str | None:
+        """Writes an object to a file. Returns its ETag, or None if it does not exist.
+
+        The driver never has a whole part in memory.
+        """
+        request = self._model.GetObjectRequest(self.bucket, key)
+        try:
+            metadata = self._client.getObject(request, self._jvm.java.io.File(path))
+        except Py4JJavaError as error:
+            if has_code(error, "NoSuchKey"):
+                return None
+            raise  # any other 404 does not prove that the object is missing
+        return unquoted(metadata.getETag())
 
     def put(
         self, key: str, body: bytes, condition: dict[str, str] | None = None
@@ -91,18 +102,23 @@ class Lake:
         `condition` is a header: `{"If-None-Match": "*"}` or `{"If-Match": etag}`. The
         client has no field for it, but signs any custom header.
         """
-        metadata = self._model.ObjectMetadata()
-        digest = base64.b64encode(hashlib.md5(body).digest()).decode()
-        metadata.setContentMD5(digest)
         with tempfile.NamedTemporaryFile() as scratch:
             scratch.write(body)
             scratch.flush()
-            source = self._jvm.java.io.File(scratch.name)
-            request = self._model.PutObjectRequest(self.bucket, key, source)
-            request.setMetadata(metadata)
-            for header, value in (condition or {}).items():
-                request.putCustomRequestHeader(header, value)
-            return self._send(request, condition is not None)
+            return self.upload(key, scratch.name, condition)
+
+    def upload(
+        self, key: str, path: str, condition: dict[str, str] | None = None
+    ) -> bool:
+        """Stores a file as an object. See `put`."""
+        metadata = self._model.ObjectMetadata()
+        metadata.setContentMD5(base64.b64encode(digest("md5", path)).decode())
+        source = self._jvm.java.io.File(path)
+        request = self._model.PutObjectRequest(self.bucket, key, source)
+        request.setMetadata(metadata)
+        for header, value in (condition or {}).items():
+            request.putCustomRequestHeader(header, value)
+        return self._send(request, condition is not None)
 
     def _send(self, request: Any, conditional: bool) -> bool:
         """Sends a put. False if its condition did not hold."""
@@ -141,6 +157,29 @@ class Lake:
         """Removes an object. A missing object is not an error."""
         self._client.deleteObject(self.bucket, key)
 
+    def remove_all(self, keys: Iterable[str]) -> None:
+        """Removes several objects, many in each request. See `remove`."""
+        left = list(keys)
+        while left:
+            some, left = left[:KEYS_PER_REQUEST], left[KEYS_PER_REQUEST:]
+            request = self._model.DeleteObjectsRequest(self.bucket)
+            request.setKeys(self._versions(some))
+            request.setQuiet(True)
+            try:
+                self._client.deleteObjects(request)
+            except Py4JJavaError:
+                # The answer does not say why. A request for one key does.
+                for key in some:
+                    self.remove(key)
+
+    def _versions(self, keys: Iterable[str]) -> Any:
+        """Returns a Java list of keys for a request that removes objects."""
+        versions = self._jvm.java.util.ArrayList()
+        version = getattr(self._model, "DeleteObjectsRequest$KeyVersion")
+        for key in keys:
+            versions.add(version(key))
+        return versions
+
     def state(self) -> str | None:
         """The setting of the bucket that can make its store ignore conditions.
 
@@ -160,6 +199,15 @@ class Lake:
             return None if versioning.getStatus() == "Off" else "versioned"
         except Py4JJavaError:
             return None
+
+
+def digest(algorithm: str, path: str) -> bytes:
+    """Returns the digest of a file."""
+    found = hashlib.new(algorithm)
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK):
+            found.update(block)
+    return found.digest()
 
 
 def unquoted(etag: str) -> str:

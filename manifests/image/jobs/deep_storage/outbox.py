@@ -94,8 +94,13 @@ class Snapshot:
         # Runs on each new connection, in the transaction that Spark reads in.
         self._adopt = adopt(name)
 
-    def events(self, window: tuple[int, int], schema: Schema) -> DataFrame:
+    def events(
+        self, window: tuple[int, int], schema: Schema, conditions: list[str]
+    ) -> DataFrame:
         """Reads a window's events that fit, in the contract's columns and types.
+
+        Each condition has its own partition and connection. Without conditions, one
+        connection reads all events.
 
         No value passes through a type that could change it. A uuid or jsonb leaves the
         database as text, a time as a number of microseconds, and a numeric with the
@@ -104,7 +109,8 @@ class Snapshot:
         selected = ", ".join(sql_value(column) for column in EVENTS)
         frame = self._read(
             f"SELECT {selected} FROM {OUTBOX_TABLE} "
-            f"WHERE {within(window)} AND NOT {unfit_row_condition(schema.wider)}"
+            f"WHERE {within(window)} AND NOT {unfit_row_condition(schema.wider)}",
+            conditions,
         )
         return frame.select(
             *(
@@ -119,19 +125,23 @@ class Snapshot:
         """Reads the event_ids of a window, including those of unfit events."""
         return self._read(
             f"SELECT event_id::text AS event_id FROM {OUTBOX_TABLE} "
-            f"WHERE {within(window)}"
+            f"WHERE {within(window)}",
+            [],
         )
 
-    def _read(self, query: str) -> DataFrame:
-        reader = self._spark.read.format("jdbc").options(
-            driver="org.postgresql.Driver",
-            url=self._database.url,
-            query=query,
-            sessionInitStatement=self._adopt,
-            # With a fetch size the driver reads in one transaction, through a cursor.
-            fetchsize="5000",
+    def _read(self, query: str, conditions: list[str]) -> DataFrame:
+        return self._spark.read.jdbc(
+            self._database.url,
+            f"({query}) AS events",
+            predicates=conditions or ["true"],
+            properties={
+                "driver": "org.postgresql.Driver",
+                "sessionInitStatement": self._adopt,
+                # With a fetch size the driver reads in one transaction, by a cursor.
+                "fetchsize": "5000",
+                **connection_properties(self._database),
+            },
         )
-        return reader.options(**connection_properties(self._database)).load()
 
 
 def sql_value(column: Column) -> str:

@@ -3,13 +3,15 @@
 Executors write Spark's output to a staging folder of the bucket, which readers ignore.
 The driver names each file after its content and stores the file again with one
 verified PutObject. Spark's own commit renames files one by one, so a reader could see
-half a window.
+half a window. The driver handles a few files at a time, on its disk, so its memory does
+not grow with the window.
 """
 
 from __future__ import annotations
 
-import hashlib
+import os
 import re
+import tempfile
 import uuid
 from typing import TYPE_CHECKING, Any, Callable, Iterable, NamedTuple
 from urllib.parse import unquote
@@ -19,9 +21,11 @@ from pyspark.sql import functions as F
 
 from .contract import ABANDONED_AFTER_HOURS, PARTS, silver_day, staging_root
 from .errors import Failure, plural
-from .footer import sort_encodings
-from .marker import Part, total
+from .footer import TAIL_BYTES, footer_bytes, sort_encodings
+from .lake import digest
+from .marker import Part
 from .names import folders
+from .pool import concurrently
 
 if TYPE_CHECKING:
     from .lake import Lake
@@ -33,13 +37,25 @@ ROWS_PER_FILE = 50_000
 STALE_SECONDS = ABANDONED_AFTER_HOURS * 3600
 FOLDER = "_folder"
 
+# The length of the footer of the Parquet file in `content`, from its last 8 bytes. The
+# length has its lowest byte first. The end of a damaged file can have any value.
+FOOTER_BYTES = """CAST(least(shiftleft(1, 21), CAST(conv(concat(
+    hex(substring(content, -5, 1)), hex(substring(content, -6, 1)),
+    hex(substring(content, -7, 1)), hex(substring(content, -8, 1))), 16, 10) AS BIGINT)
+) AS INT)"""
+FOOTER = f"substring(content, -{TAIL_BYTES} - {FOOTER_BYTES}, {FOOTER_BYTES})"
+
 
 class Staged(NamedTuple):
-    """A file that an executor wrote. `folder` is the folder of its part."""
+    """A file that an executor wrote.
+
+    `folder` is the folder of its part, and `place` is the number of the part in the
+    folder, from 0.
+    """
 
     key: str
-    rows: int
     folder: str
+    place: int
 
 
 class Layout(NamedTuple):
@@ -60,54 +76,42 @@ def staging_prefix(layer: str) -> str:
     return f"{staging_root(layer)}{uuid.uuid4().hex}/"
 
 
-def stage(
-    spark: SparkSession,
-    lake: Lake,
-    prefix: str,
-    rows: DataFrame,
-    layout: Layout,
-) -> list[Staged]:
+def stage(lake: Lake, prefix: str, rows: DataFrame, layout: Layout) -> list[Staged]:
     """Writes rows to a staging folder. See `staging_prefix`.
 
-    A single task sorts and writes all rows, so that equal rows produce equal files.
+    One task sorts and writes each partition of the rows. Equal rows produce equal files
+    if the caller gives equal rows equal partitions.
     """
     order, folder_of, folder = layout
     if folder is not None:
         rows = rows.withColumn(FOLDER, F.col(folder))
         order = [F.col(FOLDER), *order]
-    writer = rows.repartition(1).sortWithinPartitions(*order).write
+    # The folder is new. Append does not ask the store whether the folder exists.
+    writer = rows.sortWithinPartitions(*order).write.mode("append")
     writer = writer.option("maxRecordsPerFile", ROWS_PER_FILE)
     if folder is not None:
         writer = writer.partitionBy(FOLDER)
     writer.parquet(lake.spark_path(prefix))
-    return staged_files(spark, lake, prefix, folder_of)
+    return staged_files(lake, prefix, folder_of)
 
 
 def staged_files(
-    spark: SparkSession,
-    lake: Lake,
-    prefix: str,
-    folder_of: Callable[[str | None], str],
+    lake: Lake, prefix: str, folder_of: Callable[[str | None], str]
 ) -> list[Staged]:
     """Lists the files of a staging folder in the order of their rows."""
     keys = [e.key for e in lake.list(prefix) if e.key.endswith(PARTS["suffix"])]
-    if not keys:
-        return []
-    counted = (
-        spark.read.parquet(*map(lake.spark_path, keys))
-        .groupBy(F.col("_metadata.file_path").alias("path"))
-        .count()
-        .collect()
-    )
-    counts = {key_in(prefix, row["path"]): row["count"] for row in counted}
-    files = []
-    for key in keys:
-        value = re.search(rf"/{FOLDER}=([^/]+)/", key)
-        rows = counts.get(key, 0)
-        if rows:  # Spark writes a file even for no rows
-            folder = folder_of(value[1] if value else None)
-            files.append(((int(value[1]) if value else 0, number(key)), key, folder))
-    return [Staged(key, counts[key], folder) for _, key, folder in sorted(files)]
+    values = [re.search(rf"/{FOLDER}=([^/]+)/", key) for key in keys]
+    files = [
+        (int(value[1]) if value else 0, number(key), key)
+        for key, value in zip(keys, values)
+    ]
+    staged: list[Staged] = []
+    for value, _, key in sorted(files):
+        folder = folder_of(str(value) if FOLDER in key else None)
+        last = staged[-1] if staged else None
+        place = last.place + 1 if last and last.folder == folder else 0
+        staged.append(Staged(key, folder, place))
+    return staged
 
 
 def number(key: str) -> tuple[int, int]:
@@ -118,55 +122,73 @@ def number(key: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def key_in(prefix: str, path: str) -> str:
-    """Converts a path that Spark returned to a key of the bucket."""
-    path = unquote(path)
-    return path[path.index(prefix) :]
-
-
 def store(
     lake: Lake, staged: Iterable[Staged], namer: Namer, tell: Callable[[Part], None]
 ) -> tuple[Part, ...]:
     """Stores each staged file as a part that is named after its content."""
     parts: list[Part] = []
-    for file in staged:
-        found = lake.get(file.key)
-        if found is None:
+    for part in concurrently(lambda file: store_part(lake, file, namer), staged):
+        parts.append(part)
+        tell(part)
+    return tuple(parts)
+
+
+def store_part(lake: Lake, file: Staged, namer: Namer) -> Part:
+    """Stores one staged file as a part."""
+    with tempfile.NamedTemporaryFile() as scratch:
+        if lake.download(file.key, scratch.name) is None:
             raise Failure(
                 "unreachable",
                 f"Cannot read {lake.url(file.key)}: it was stored but no longer "
                 "exists. Nothing was published. Run again.",
             )
-        body = sort_encodings(found[0])
-        digest = hashlib.sha256(body).hexdigest()
-        index = sum(part.key.startswith(file.folder) for part in parts)
-        key = namer.kept(file.folder, digest) or namer.name(file.folder, index, digest)
-        if len(body) > MOST_BYTES:
+        size = os.path.getsize(scratch.name)
+        rows = normalize(scratch.name, size)
+        sha256 = digest("sha256", scratch.name).hex()
+        key = namer.kept(file.folder, sha256)
+        key = key or namer.name(file.folder, file.place, sha256)
+        if size > MOST_BYTES:
             raise Failure(
                 "data",
-                f"Cannot write {key}: it has {len(body) >> 20} MiB in "
-                f"{plural(file.rows, 'row')}, but the limit is {MOST_BYTES >> 20} MiB. "
+                f"Cannot write {key}: it has {size >> 20} MiB in "
+                f"{plural(rows, 'row')}, but the limit is {MOST_BYTES >> 20} MiB. "
                 "Look for events whose payload_json or error_message is that large.",
             )
-        lake.put(key, body)
-        parts.append(Part(key, file.rows, len(body), digest, namer.amendment))
-        tell(parts[-1])
-    return tuple(parts)
+        lake.upload(key, scratch.name)
+        return Part(key, rows, size, sha256, namer.amendment)
+
+
+def normalize(path: str, size: int) -> int:
+    """Makes a file of Spark deterministic, and returns its number of rows."""
+    with open(path, "r+b") as file:
+        file.seek(max(size - TAIL_BYTES, 0))
+        length = footer_bytes(file.read(), size)
+        file.seek(size - TAIL_BYTES - length)
+        footer = sort_encodings(file.read(length))
+        file.seek(size - TAIL_BYTES - length)
+        file.write(footer.bytes)
+        return footer.rows
 
 
 def sweep(lake: Lake, prefix: str) -> None:
     """Removes a run's staging folder and the staging folders of killed runs."""
     root = prefix[: prefix.rstrip("/").rindex("/") + 1]
-    for entry in lake.list(root):
-        if entry.key.startswith(prefix) or entry.age > STALE_SECONDS:
-            lake.remove(entry.key)
+    lake.remove_all(
+        entry.key
+        for entry in lake.list(root)
+        if entry.key.startswith(prefix) or entry.age > STALE_SECONDS
+    )
 
 
 def prove(spark: SparkSession, lake: Lake, parts: tuple[Part, ...]) -> None:
-    """Raises a failure unless the bytes of every part match its marker."""
+    """Raises a failure unless the bytes and rows of every part match its marker.
+
+    Executors compute the digests. The driver gets the digest and the footer of each
+    part.
+    """
     there: dict[str, int] = {}
-    for folder in sorted(folders(parts)):
-        there.update((entry.key, entry.bytes) for entry in lake.list(folder))
+    for entries in concurrently(lake.list, sorted(folders(parts))):
+        there.update((entry.key, entry.bytes) for entry in entries)
     for part in parts:
         if part.key not in there:
             raise damaged(lake, part, "it is missing")
@@ -176,17 +198,30 @@ def prove(spark: SparkSession, lake: Lake, parts: tuple[Part, ...]) -> None:
     if not parts:
         return
     paths = [lake.spark_path(part.key) for part in parts]
-    digests = (
+    found = (
         spark.read.format("binaryFile")
         .load(paths)
-        .select("path", F.sha2("content", 256).alias("sha256"))
+        .selectExpr("path", "sha2(content, 256) AS sha256", f"{FOOTER} AS footer")
         .collect()
     )
     base = parts[0].key.partition("/")[0] + "/"
-    found = {key_in(base, row["path"]): row["sha256"] for row in digests}
+    digests = {key_in(base, row["path"]): row for row in found}
     for part in parts:
-        if found.get(part.key) != part.sha256:
+        row = digests.get(part.key)
+        if row is None or row["sha256"] != part.sha256:
             raise damaged(lake, part, "its sha256 differs from the commit marker")
+        try:
+            rows = sort_encodings(row["footer"]).rows
+        except ValueError as error:
+            raise damaged(lake, part, str(error)) from error
+        if rows != part.rows:
+            raise damaged(lake, part, f"it does not have {plural(part.rows, 'row')}")
+
+
+def key_in(prefix: str, path: str) -> str:
+    """Converts a path that Spark returned to a key of the bucket."""
+    path = unquote(path)
+    return path[path.index(prefix) :]
 
 
 def read(
@@ -196,13 +231,9 @@ def read(
     prove(spark, lake, parts)
     if not parts:
         return spark.createDataFrame([], schema)
-    frame = spark.read.schema(schema).parquet(
+    return spark.read.schema(schema).parquet(
         *(lake.spark_path(part.key) for part in parts)
     )
-    rows = total(parts)
-    if frame.count() != rows:
-        raise damaged(lake, parts[0], f"the day's parts do not have {rows} rows")
-    return frame
 
 
 def damaged(lake: Lake, part: Part, problem: str) -> Failure:

@@ -11,6 +11,7 @@ from .errors import Failure, plural
 from .marker import Commit, Part, Quarantine, Stored, render
 from .marker_reader import parse
 from .names import folder_of, is_late, is_part
+from .pool import concurrently
 from .progress import say
 
 if TYPE_CHECKING:
@@ -224,8 +225,7 @@ def leftovers(commit: Commit, publication: Publication) -> list[str]:
 
 def remove_unnamed(layer: str, keys: list[str], lake: Lake) -> None:
     """Removes parts of killed runs and of the marker that was replaced."""
-    for key in keys:
-        lake.remove(key)
+    lake.remove_all(keys)
     if keys:
         say(layer, "clean", f"removed {plural(len(keys), 'part')} that no marker lists")
 
@@ -267,4 +267,5 @@ def same_contract(commit: Commit, contract: str) -> None:
 
 def list_folders(lake: Lake, prefixes: Iterable[str]) -> list[Entry]:
     """Lists the objects under several prefixes."""
-    return [entry for prefix in sorted(prefixes) for entry in lake.list(prefix)]
+    listings = concurrently(lake.list, sorted(prefixes))
+    return [entry for listing in listings for entry in listing]

@@ -13,7 +13,12 @@ from .errors import EXIT, Failure, unexpected
 from .settings import secrets
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from .settings import Database, Store
+
+# More rows take longer than the start of more tasks.
+ROWS_PER_TASK = 250_000
 
 # The options that correctness depends on are set here, because a Job could omit them.
 SPARK = {
@@ -31,8 +36,11 @@ SPARK = {
     "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
     "spark.hadoop.mapreduce.fileoutputcommitter.cleanup-failures.ignored": "true",
-    # A day is small, so a shuffle of 200 tasks would be mostly overhead.
-    "spark.sql.shuffle.partitions": "4",
+    # `spread` knows the number of rows, so Spark does not have to find a plan while it
+    # runs. Adaptive execution starts a job for each shuffle.
+    "spark.sql.adaptive.enabled": "false",
+    # The driver reads the schema, the fence and the markers while executors start.
+    "spark.scheduler.minRegisteredResourcesRatio": "0",
     # No browser can reach a Job's pod: the network policies forbid access.
     "spark.ui.enabled": "false",
     "spark.log.level": "WARN",
@@ -73,6 +81,17 @@ def begin(name: str, store: Store) -> SparkSession:
     for option, value in options.items():
         hadoop.set(f"fs.s3a.{option}", value)
     return spark
+
+
+def spread(rows: DataFrame, count: int) -> DataFrame:
+    """Sets the number of tasks for a window with a number of rows.
+
+    A small window gets a single task, so that Spark sorts and joins it without a
+    shuffle. A task of a large window has a bounded number of rows.
+    """
+    tasks = max(1, -(-count // ROWS_PER_TASK))
+    rows.sparkSession.conf.set("spark.sql.shuffle.partitions", tasks)
+    return rows.coalesce(1) if tasks == 1 else rows
 
 
 def quiet(spark: SparkSession) -> None:

@@ -27,7 +27,9 @@ from .marker import Commit, Part, total
 from .names import Namer, is_part
 from .progress import say
 from .publish import Publication, read_marker, same_contract
+from .ranges import ranges
 from .schema import read_schema
+from .session import spread
 from .settings import window_of
 from .sql import iso
 
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
     from .lake import Entry, Lake
     from .outbox import Outbox, Snapshot
     from .survey import Survey
+
+
+# A task reads, sorts and writes ten files at a time.
+ROWS_PER_RANGE = 10 * parts.ROWS_PER_FILE
 
 
 class Run(NamedTuple):
@@ -90,7 +96,9 @@ def begin(spark: SparkSession, outbox: Outbox, lake: Lake, day: str, grace: int)
     found = survey.survey(outbox.query, day, window, schema)
     tell_survey(found, outbox, window)
     tell_unfit(found)
-    events = snapshot.events(window, schema)
+    rows = found.rows
+    conditions = ranges(outbox.query, window, schema, rows, ROWS_PER_RANGE)
+    events = snapshot.events(window, schema, conditions)
     return Run(
         spark,
         outbox,
@@ -114,44 +122,20 @@ def stored_events(run: Run, commit: Commit) -> DataFrame:
 
 def compare_bronze(run: Run, commit: Commit) -> Differences:
     """Returns the differences between the outbox and bronze in one window."""
-    found = compare(stored_events(run, commit), run.events, BRONZE)
+    stored = spread(stored_events(run, commit), commit.rows)
+    events = spread(run.events, max(run.survey.rows, commit.rows))
+    found = compare(stored, events, BRONZE, commit.day)
     known = quarantine.read(run.lake, commit.quarantine)
     return with_unfit(found, run.survey.unfit, known)
-
-
-def lost_events(run: Run, commit: Commit) -> list[str]:
-    """Lists the identities of events that bronze has and the outbox no longer has.
-
-    A count cannot show this: an outbox that lost two events and gained three has one
-    event more. Events in quarantine are included.
-    """
-    # Bronze has identities under every version of the contract.
-    stored = parts.read(run.spark, run.lake, commit.parts, "event_id STRING")
-    there = run.snapshot.identities(run.window)
-    lost = stored.join(there, "event_id", "left_anti").collect()
-    waiting: set[str] = set()
-    nameless: set[str] = set()
-    # The run stores an unchanged quarantine again, so the document may be missing.
-    if commit.quarantine != quarantine.link(run.day, run.survey.unfit)[0]:
-        before = quarantine.read(run.lake, commit.quarantine)
-        waiting = quarantine.ids(before)
-        present = {quarantine.contract_text(event) for event in run.survey.unfit}
-        nameless = {
-            quarantine.describe(event)
-            for event in before
-            if event.event_id is None
-            and quarantine.contract_text(event) not in present
-        }
-    if waiting:
-        still = there.where(F.col("event_id").isin(*waiting)).collect()
-        waiting -= {row["event_id"] for row in still}
-    return sorted(waiting | nameless | {row["event_id"] for row in lost})
 
 
 def store_events(
     run: Run, events: DataFrame, rows: int, amendment: int | None = None
 ) -> tuple[Part, ...]:
-    """Stores events of the window as parts, sorted in the order of bronze."""
+    """Stores events of the window as parts, sorted in the order of bronze.
+
+    Each partition of the events has the rows of one range, in the order of bronze.
+    """
     if rows == 0:
         return ()
     lake, begun = run.lake, run.publication
@@ -160,7 +144,7 @@ def store_events(
     order = [F.col(name).asc_nulls_last() for name in BRONZE_ORDER]
     try:
         layout = parts.Layout(order, lambda _: bronze_prefix(run.day))
-        files = parts.stage(run.spark, lake, staging, events, layout)
+        files = parts.stage(lake, staging, events, layout)
         stored = parts.store(lake, files, namer, tell_part)
     finally:
         parts.sweep(lake, staging)
