@@ -88,7 +88,7 @@ async function amendBronze(options: AmendOptions): Promise<AmendOutcome> {
       run.publication,
       () => compareBronze(run, lake, survey, previous.commit),
     );
-    tellDifferences(found, observer);
+    reportDifferences(found, observer);
     // Without differences, the recorded differences are resolved, and the amendment has no reason
     // to refuse.
     const refuses = unacknowledgedDifferences(found, previous.commit).altered &&
@@ -132,27 +132,27 @@ function sameQuarantine(
   return renderQuarantine({ day, events: unfit })?.link.sha256 === quarantine?.sha256;
 }
 
-function tellDifferences(found: BronzeDifferences, observer: Observer): void {
+function reportDifferences(found: BronzeDifferences, observer: Observer): void {
   const { late, lost, altered, unfit, gone, named } = found;
-  const tell = (step: string, what: string, count: number, texts: readonly string[]) => {
+  const report = (step: string, what: string, count: number, texts: readonly string[]) => {
     if (count === 0) return;
     const more = count > texts.length ? `; and ${count - texts.length} more` : "";
     const says = `${plural(count, "event")} ${what}: ${texts.join("; ")}${more}`;
     observer.step({ step, says, data: { events: count } });
   };
   const ids = (differences: readonly Difference[]) => differences.map(({ id }) => id);
-  tell("late", "came late", late.size, ids(named.late));
-  tell("lost", `no longer in ${OUTBOX_TABLE}, kept in bronze`, lost.size, ids(named.lost));
-  tell(
+  report("late", "came late", late.size, ids(named.late));
+  report("lost", `no longer in ${OUTBOX_TABLE}, kept in bronze`, lost.size, ids(named.lost));
+  report(
     "altered",
     "with different values in the outbox",
     altered.size,
     named.altered.map(explainDifference),
   );
   const unfitTexts = unfit.slice(0, NAMED).map(describeUnfit);
-  tell("quarantine", "for the quarantine", unfit.length, unfitTexts);
+  report("quarantine", "for the quarantine", unfit.length, unfitTexts);
   const goneTexts = gone.slice(0, NAMED).map(describeUnfit);
-  tell("gone", `in quarantine, no longer in ${OUTBOX_TABLE}`, gone.length, goneTexts);
+  report("gone", `in quarantine, no longer in ${OUTBOX_TABLE}`, gone.length, goneTexts);
 }
 
 function neverPublished(day: Day): Failure {

@@ -68,14 +68,14 @@ export async function beginWindow(
 ): Promise<WindowRun> {
   const began = startRun();
   const schema = await readSchema(connection);
-  tellSchema(connection, schema, observer);
+  reportSchema(connection, schema, observer);
   const key = bronzeMarkerKey(window.day);
   const previous = await readMarker(lake, "bronze", key, window.day);
   const listed = await lake.list(bronzePrefix(window.day));
   const publication = { lake, key, previous, listed, began, dryRun, observer };
   const fence = await readFence(connection, window, grace);
-  if (fence.now < window.start) throw notBegun(window, fence.now);
-  tellFence(fence, observer);
+  if (fence.now < window.start) throw windowNotBegun(window, fence.now);
+  reportFence(fence, observer);
   return { connection, window, schema, previous, publication, fence, grace, observer };
 }
 
@@ -103,8 +103,8 @@ export async function workOnWindow(
     return await work(await surveyFully(run, schema));
   }
   const counted = await countEvents(connection, window);
-  await tellSurvey(counted, run);
-  tellUnfit(counted, run.observer);
+  await reportSurvey(counted, run);
+  reportUnfit(counted, run.observer);
   try {
     return await work(counted);
   } catch (error) {
@@ -116,8 +116,8 @@ export async function workOnWindow(
 
 async function surveyFully(run: WindowRun, schema: OutboxSchema): Promise<Survey> {
   const found = await survey(run.connection, run.window, schema);
-  await tellSurvey(found, run);
-  tellUnfit(found, run.observer);
+  await reportSurvey(found, run);
+  reportUnfit(found, run.observer);
   return found;
 }
 
@@ -196,7 +196,7 @@ export async function stillComplete(
   const fence = await readFence(connection, window, grace);
   const rows = await snapshot.countRows(connection, window);
   if (fence.sealable && rows === counted) return true;
-  const reasons = rows === counted ? fence.reasons : [changedMeanwhile(rows - counted)];
+  const reasons = rows === counted ? fence.reasons : [describeNewRows(rows - counted)];
   observer.step({
     step: "fence",
     says: `the day stays open: ${reasons.join("; ")}`,
@@ -206,7 +206,7 @@ export async function stillComplete(
   return false;
 }
 
-function changedMeanwhile(more: number): string {
+function describeNewRows(more: number): string {
   return more > 0
     ? `${plural(more, "event")} came during the run`
     : `${plural(-more, "event")} went during the run`;
@@ -268,7 +268,7 @@ export function warnOfUnknownTypes(counts: ReadonlyMap<string, number>, observer
   });
 }
 
-function tellSchema(connection: Connection, { unknown }: OutboxSchema, observer: Observer): void {
+function reportSchema(connection: Connection, { unknown }: OutboxSchema, observer: Observer): void {
   observer.step({
     step: "outbox",
     says: `${OUTBOX_TABLE} in ${connection.name}`,
@@ -283,19 +283,21 @@ function tellSchema(connection: Connection, { unknown }: OutboxSchema, observer:
   });
 }
 
-function tellFence({ sealable, reasons }: Fence, observer: Observer): void {
+function reportFence({ sealable, reasons }: Fence, observer: Observer): void {
   const sealing = "the day is over and no earlier transaction is open";
   const says = sealable ? sealing : `the day stays open: ${reasons.join("; ")}`;
   observer.step({ step: "fence", says, data: { sealable, reasons } });
 }
 
-async function tellSurvey(
+async function reportSurvey(
   { rows, minSeq, maxSeq }: Survey,
   { connection, window, observer }: WindowRun,
 ): Promise<void> {
   const range = minSeq === null ? "none with an event_seq" : `event_seq ${minSeq} to ${maxSeq}`;
   const nearby = rows > 0 ? [] : await snapshot.neighbours(connection, window);
-  const says = rows > 0 ? `${plural(rows, "event")}, ${range}` : `no events; ${nearest(nearby)}`;
+  const says = rows > 0
+    ? `${plural(rows, "event")}, ${range}`
+    : `no events; ${nearestDays(nearby)}`;
   observer.step({
     step: "snapshot",
     says,
@@ -309,7 +311,7 @@ async function tellSurvey(
   });
 }
 
-function nearest(days: readonly string[]): string {
+function nearestDays(days: readonly string[]): string {
   if (days.length === 0) {
     return `${OUTBOX_TABLE} has no events on any other day. Check DJANGO_DB_NAME`;
   }
@@ -318,7 +320,7 @@ function nearest(days: readonly string[]): string {
     : `the nearest days with events are ${days.join(" and ")}`;
 }
 
-function tellUnfit({ unfit, strays, strayCount }: Survey, observer: Observer): void {
+function reportUnfit({ unfit, strays, strayCount }: Survey, observer: Observer): void {
   if (unfit.length > 0) {
     const list = unfit.slice(0, NAMED).map(describeUnfit).join("; ");
     const more = unfit.length > NAMED ? `; and ${unfit.length - NAMED} more` : "";
@@ -349,7 +351,7 @@ function tellUnfit({ unfit, strays, strayCount }: Survey, observer: Observer): v
   }
 }
 
-function notBegun(window: Window, now: bigint): Failure {
+function windowNotBegun(window: Window, now: bigint): Failure {
   return new Failure({
     kind: "configuration",
     task: `export ${window.day}`,

@@ -94,7 +94,7 @@ export async function runSilver(options: SilverOptions): Promise<void> {
     } catch (error) {
       const now = await readMarker(lake, "bronze", bronzeMarkerKey(day), day);
       if (now?.sha256 === bronze.sha256) throw error;
-      if (attempt === ATTEMPTS) throw restless(day, error);
+      if (attempt === ATTEMPTS) throw bronzeKeptChanging(day, error);
       observer.step({
         step: "bronze",
         says: "bronze was published again meanwhile; starting over",
@@ -123,12 +123,12 @@ async function readPrevious(
       warning: true,
     });
     const sha256 = createHash("sha256").update(stored.bytes).digest("hex");
-    return { ...stored, key, sha256, commit: { ...NAMES_NOTHING, day } };
+    return { ...stored, key, sha256, commit: { ...EMPTY_COMMIT, day } };
   }
 }
 
-/** The message of a failure to read the marker. */
-const NAMES_NOTHING = {
+/** A commit without parts, in place of a marker that cannot be used. */
+const EMPTY_COMMIT = {
   layer: "silver",
   state: "sealed",
   rows: 0,
@@ -216,7 +216,7 @@ async function verifySealed(
   const { lake, key, observer } = publication;
   const { late, lost, altered, named } = await compareWindow(lake, sealed, expected, SILVER);
   const count = late.size + lost.size + altered.size;
-  if (count > 0) throw differs(sealed, count, Object.values(named).flat());
+  if (count > 0) throw silverDiffers(sealed, count, Object.values(named).flat());
   const { rows, parts } = sealed;
   const stale = sealed.bronze.sha256 !== bronze.sha256;
   if (stale && bronze.commit.state === "sealed") return true;
@@ -319,7 +319,7 @@ function noBronze(lake: Lake, day: Day): Failure {
   });
 }
 
-function restless(day: Day, cause: unknown): Failure {
+function bronzeKeptChanging(day: Day, cause: unknown): Failure {
   return new Failure({
     kind: "unreachable",
     task: `build silver for ${day}`,
@@ -329,7 +329,11 @@ function restless(day: Day, cause: unknown): Failure {
   });
 }
 
-function differs({ day }: SilverCommit, count: number, named: readonly Difference[]): Failure {
+function silverDiffers(
+  { day }: SilverCommit,
+  count: number,
+  named: readonly Difference[],
+): Failure {
   const texts = named.slice(0, NAMED).map(({ text }) => text);
   if (count > texts.length) texts.push(`and ${count - texts.length} more`);
   return new Failure({

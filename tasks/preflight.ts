@@ -2,7 +2,7 @@ import { PREFLIGHT } from "../checks/preflight/catalog.ts";
 import { clusterConfig } from "../pipeline/config.ts";
 import { FORMATS, runAndReport } from "./cli/checking.ts";
 import { main } from "./cli/command.ts";
-import { giveUp } from "./cli/confined.ts";
+import { revokePermissions } from "./cli/confined.ts";
 import { CONNECTION_HELP } from "./cli/day.ts";
 import { choice, seconds } from "./cli/flags.ts";
 import { gatherersBefore, type Sources, unneededPermissions } from "./cli/gatherers.ts";
@@ -87,7 +87,7 @@ ${CONNECTION_HELP}`,
       registryCa: flags.value("registry-ca"),
     };
     const gatherers = gatherersBefore(sources);
-    await giveUp(...unneededPermissions(sources));
+    await revokePermissions(...unneededPermissions(sources));
     const { exitCode } = await runAndReport(
       { command: "preflight", status: "checking …", checks: PREFLIGHT, gatherers },
       { output, timeout, imageTimeout, strict: flags.on("strict"), skip, signal },

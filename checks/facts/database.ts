@@ -55,13 +55,13 @@ export async function gatherDatabase(
     return refusal(`${user}@${host}:${port}/${name}`, error);
   }
   try {
-    return await lookOver(connection, grace);
+    return await readDatabase(connection, grace);
   } finally {
     await connection.close();
   }
 }
 
-async function lookOver(connection: Connection, grace: bigint): Promise<DatabaseOpened> {
+async function readDatabase(connection: Connection, grace: bigint): Promise<DatabaseOpened> {
   const [server] = await connection.query(SERVER);
   const table = await findTable(connection);
   const today = dayOf(await databaseClock(connection));

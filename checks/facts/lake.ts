@@ -30,7 +30,7 @@ export async function gatherLake(config: LakeConfig, signal?: AbortSignal): Prom
   const name = nameOf(config);
   try {
     return await inScratch(config, signal, async (scratch) => {
-      await useAsARunDoes(scratch);
+      await tryRunRequests(scratch);
       return { opened: true, name, promises: await tryPromises(scratch) };
     });
   } catch (error) {
@@ -40,7 +40,7 @@ export async function gatherLake(config: LakeConfig, signal?: AbortSignal): Prom
 }
 
 /** Makes one request of each kind that a run makes, without conditions. */
-async function useAsARunDoes({ lake, prefix, at }: Scratch): Promise<void> {
+async function tryRunRequests({ lake, prefix, at }: Scratch): Promise<void> {
   await lake.put(at("login"), new TextEncoder().encode("May we?"));
   await lake.list(prefix);
   await lake.get(at("login"));

@@ -80,7 +80,7 @@ async function compare(
     if ("opened" in found) return { ...common, refusal: found };
     if (marker === undefined) return { ...common, survey: found.survey };
     const { key, commit, sha256 } = marker;
-    const run = { connection, window: windowOf(day), schema: found.schema, observer: SILENT };
+    const run = { connection, window: windowOf(day), schema: found.schema, observer: NO_OBSERVER };
     const differences = await orRefusal(key, () => compareBronze(run, lake, found.survey, commit));
     if ("opened" in differences) return { ...common, survey: found.survey, refusal: differences };
     return { ...common, survey: found.survey, compared: { sha256, differences } };
@@ -89,7 +89,7 @@ async function compare(
   }
 }
 
-const SILENT = { step() {}, progress() {} };
+const NO_OBSERVER = { step() {}, progress() {} };
 
 async function surveyDay(connection: Connection, day: Day) {
   const schema = await readSchema(connection);

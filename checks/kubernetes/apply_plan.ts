@@ -179,7 +179,7 @@ export function differences(
 }
 
 /** Formats a difference, as in `spec.hard.pods: "8" -> "10"`. */
-export function tell({ path, line, before, after }: Difference): string {
+export function formatDifference({ path, line, before, after }: Difference): string {
   const place = line === undefined ? path : `${path}, line ${line}`;
   return `${place}: ${before ?? "nothing"} -> ${after ?? "nothing"}`;
 }

@@ -68,27 +68,27 @@ export async function publishWindow(
   const bytes = renderMarker(commit);
   const unchanged = previous !== undefined && equalBytes(previous.bytes, bytes);
   if (!unchanged) await lake.confirmConditions();
-  await confirmStored(lake, namedBy(commit, publication));
+  await confirmStored(lake, objectsNamedBy(commit, publication));
   confirmAge(publication);
   if (unchanged) {
     await confirmMarker(publication);
-    tellCommit(commit, publication, "unchanged");
-    tellLeftovers(commit, publication);
+    reportCommit(commit, publication, "unchanged");
+    reportLeftovers(commit, publication);
     return;
   }
   const proven = await putMarker(lake, key, bytes, previous);
   const stands = await readBack(lake, key, bytes, previous);
-  tellCommit(commit, publication, "written");
+  reportCommit(commit, publication, "written");
   await confirmAfterPause(commit, publication);
-  if (!stands) tellReplaced(publication);
+  if (!stands) reportReplaced(publication);
   else if (proven) await removeUnnamed(leftovers(commit, publication), publication);
-  else tellLeftovers(commit, publication);
+  else reportLeftovers(commit, publication);
 }
 
 /**
  * The objects that a marker lists: its parts, the quarantine, and the copy of the previous marker.
  */
-function namedBy(commit: BronzeCommit | SilverCommit, { previous }: Publication): Named[] {
+function objectsNamedBy(commit: BronzeCommit | SilverCommit, { previous }: Publication): Named[] {
   const { quarantine, amended } = commit.layer === "bronze" ? commit : {};
   const history = amended !== undefined && amended.previous.sha256 === previous?.sha256
     ? [{ key: amended.previous.key, bytes: previous.bytes.length }]
@@ -96,7 +96,7 @@ function namedBy(commit: BronzeCommit | SilverCommit, { previous }: Publication)
   return [...commit.parts, ...(quarantine === undefined ? [] : [quarantine]), ...history];
 }
 
-function tellCommit(
+function reportCommit(
   { state, rows, parts }: BronzeCommit | SilverCommit,
   { lake, key, observer }: Publication,
   outcome: "written" | "unchanged",
@@ -108,7 +108,7 @@ function tellCommit(
   });
 }
 
-function tellReplaced({ lake, key, observer }: Publication): void {
+function reportReplaced({ lake, key, observer }: Publication): void {
   observer.step({
     step: "commit",
     says: `another run published ${lake.url(key)} immediately afterwards; its result is in effect`,
@@ -152,7 +152,7 @@ async function confirmAfterPause(
   publication: Publication,
 ): Promise<void> {
   if (!isTooOld(publication.began)) return;
-  await confirmStored(publication.lake, namedBy(commit, publication)).catch((cause) => {
+  await confirmStored(publication.lake, objectsNamedBy(commit, publication)).catch((cause) => {
     throw new Failure({
       kind: "data",
       task: `trust ${publication.lake.url(publication.key)}`,
@@ -301,7 +301,7 @@ export async function removeBesideSealed(
   await removeUnnamed(keys, publication);
 }
 
-function tellLeftovers(commit: BronzeCommit | SilverCommit, publication: Publication): void {
+function reportLeftovers(commit: BronzeCommit | SilverCommit, publication: Publication): void {
   const keys = leftovers(commit, publication);
   if (keys.length === 0) return;
   publication.observer.step({

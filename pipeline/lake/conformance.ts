@@ -48,14 +48,14 @@ const RACERS = 4;
  */
 export async function tryPromises(scratch: Scratch): Promise<Kept[]> {
   const trials: [PromiseName, Trial][] = [
-    ["read-after-write", readsWhatWasWritten],
+    ["read-after-write", readsWrittenObject],
     ["conditional-create", createsOnce],
-    ["conditional-replace", replacesOnlyTheKnown],
-    ["listing", listsWhatIsThere],
+    ["conditional-replace", replacesOnlyKnownVersion],
+    ["listing", listsEveryObject],
   ];
   const { probe } = scratch;
   if (probe !== undefined) {
-    trials.push(["content-md5", (given) => noticesDamage(given, probe)]);
+    trials.push(["content-md5", (given) => detectsDamage(given, probe)]);
     trials.push(["range", (given) => readsRanges(given, probe)]);
   }
   const failures: Failure[] = [];
@@ -74,7 +74,7 @@ export async function tryPromises(scratch: Scratch): Promise<Kept[]> {
   return results;
 }
 
-const readsWhatWasWritten: Trial = async ({ lake, at }) => {
+const readsWrittenObject: Trial = async ({ lake, at }) => {
   const key = at("read-after-write");
   const [first, second] = [content("first"), content("the second, which is longer")];
   await lake.put(key, first);
@@ -111,7 +111,7 @@ const createsOnce: Trial = async ({ lake, at }) => {
   }
 };
 
-const replacesOnlyTheKnown: Trial = async ({ lake, at }) => {
+const replacesOnlyKnownVersion: Trial = async ({ lake, at }) => {
   const key = at("conditional-replace");
   const [first, second, third] = [content("first"), content("second"), content("third")];
   await lake.put(key, first);
@@ -129,7 +129,7 @@ const replacesOnlyTheKnown: Trial = async ({ lake, at }) => {
   if (missing === "stored") return "a put with If-Match created an object that did not exist";
 };
 
-const listsWhatIsThere: Trial = async ({ lake, at, prefix }) => {
+const listsEveryObject: Trial = async ({ lake, at, prefix }) => {
   const names = ["listing/a", "listing/b/c", "listing/b/d"];
   await Promise.all(names.map((name) => lake.put(at(name), content(name))));
   const list = async () =>
@@ -150,7 +150,7 @@ const listsWhatIsThere: Trial = async ({ lake, at, prefix }) => {
   }
 };
 
-async function noticesDamage({ lake, at }: Scratch, probe: S3Probe): Promise<string | undefined> {
+async function detectsDamage({ lake, at }: Scratch, probe: S3Probe): Promise<string | undefined> {
   const key = at("content-md5");
   if (await probe.putDamaged(key, content("damaged")) === "stored") {
     return "a put whose content did not match its Content-MD5 was accepted";

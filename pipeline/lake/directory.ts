@@ -19,7 +19,7 @@ export interface Patience {
 
 const PATIENCE: Patience = { tell: 1_000, giveUp: 60_000 };
 /** Milliseconds between two attempts to get the lock. */
-const LOOK_AGAIN = 20;
+const LOCK_POLL_MS = 20;
 
 /**
  * Opens a lake in a local directory. As in a bucket, an object is visible completely or not at all,
@@ -68,16 +68,16 @@ export function openDirectory(
   async function locked<T>(work: () => Promise<T>, began: number): Promise<T> {
     const path = join(temporary, "lock");
     using file = await Deno.open(path, { write: true, create: true });
-    let told = false;
+    let isReported = false;
     while (!await file.tryLock(true)) {
       signal?.throwIfAborted();
       const waited = Date.now() - began;
       if (waited >= patience.giveUp) throw new LockHeld(path, waited);
-      if (!told && waited >= patience.tell) {
+      if (!isReported && waited >= patience.tell) {
         onWait?.(`waiting for another run to release ${path}`);
       }
-      told ||= waited >= patience.tell;
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
+      isReported ||= waited >= patience.tell;
+      await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
     }
     return await work(); // closing the file releases the lock
   }

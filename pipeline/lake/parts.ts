@@ -137,7 +137,7 @@ async function name(
   // Another thread computes the digest.
   const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", body)).toHex();
   const fresh = `${prefix}${partName(stem, index, sha256, replaced)}`;
-  const key = kept.get(identity(prefix, sha256)) ?? unless(avoided, fresh);
+  const key = kept.get(identity(prefix, sha256)) ?? firstFreeName(avoided, fresh);
   if (body.length > MOST_BYTES) {
     throw new Failure({
       kind: "data",
@@ -152,7 +152,7 @@ async function name(
 }
 
 /** Returns the first of `name.parquet`, `name-2.parquet`, … that may be used. */
-function unless(avoided: ReadonlySet<string>, name: string): string {
+function firstFreeName(avoided: ReadonlySet<string>, name: string): string {
   for (let number = 1;; number++) {
     const key = `${name}${number === 1 ? "" : `-${number}`}${CONTRACT.parts.suffix}`;
     if (!avoided.has(key)) return key;

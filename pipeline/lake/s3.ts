@@ -42,7 +42,7 @@ const UPLOAD_TIMEOUT = 300_000;
  * Time limit for reading the state of the bucket and for removing a scratch object, in
  * milliseconds.
  */
-const AFTERWARDS = 5_000;
+const PROBE_TIMEOUT = 5_000;
 
 /**
  * Opens a lake in a bucket of an S3-compatible store.
@@ -65,7 +65,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
 
   /** The versioning and object lock of the bucket, if the key may read them. */
   async function bucketState(): Promise<BucketState> {
-    const soon = () => ({ abortSignal: AbortSignal.timeout(AFTERWARDS) });
+    const soon = () => ({ abortSignal: AbortSignal.timeout(PROBE_TIMEOUT) });
     const [lock, versioning] = await Promise.allSettled([
       client.send(new GetObjectLockConfigurationCommand({ Bucket }), soon()),
       client.send(new GetBucketVersioningCommand({ Bucket }), soon()),
@@ -90,7 +90,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
       });
     } finally {
       const command = new DeleteObjectCommand({ Bucket, Key: key });
-      const soon = { abortSignal: AbortSignal.timeout(AFTERWARDS) };
+      const soon = { abortSignal: AbortSignal.timeout(PROBE_TIMEOUT) };
       await client.send(command, soon).catch(() => {}); // only the first error is reported
     }
   }

@@ -91,7 +91,7 @@ function diagnose(error: S3Error, attempt: Attempt): Diagnosis | undefined {
     return ["configuration", "Deno does not have the permission", remedy];
   }
   const code = status(error);
-  if (code === undefined) return networkTrouble(error);
+  if (code === undefined) return diagnoseNetwork(error);
   const answer = `the store answered ${code} ${word(error.name)}`;
   if (PASSING_CODES.has(error.name)) return ["unreachable", answer, CHECK_NETWORK];
   return diagnoseCode(error.name, attempt.config.bucket) ?? byStatus(code, answer, attempt);
@@ -116,17 +116,17 @@ function byStatus(code: number, answer: string, attempt: Attempt): Diagnosis {
   }
   if (code === 301 || code === 308) return diagnoseCode("PermanentRedirect", "")!;
   if (code === 507) return diagnoseCode("InsufficientStorage", "")!;
-  if (code >= 500 && code !== 501 || PASSING.has(code)) {
+  if (code >= 500 && code !== 501 || TRANSIENT.has(code)) {
     return ["unreachable", answer, CHECK_NETWORK];
   }
   return ["configuration", answer, CHECK_ENDPOINT];
 }
 
 /** Statuses of a store or a proxy that may succeed on a later run. */
-const PASSING = new Set([302, 303, 307, 408, 409, 423, 425, 429]);
+const TRANSIENT = new Set([302, 303, 307, 408, 409, 423, 425, 429]);
 
 /** Errors of sockets and of TLS have a code, except for the client's own timeouts. */
-function networkTrouble(error: S3Error): Diagnosis | undefined {
+function diagnoseNetwork(error: S3Error): Diagnosis | undefined {
   const { name, code } = error;
   if (name === "TimeoutError" && code === undefined) {
     return ["unreachable", "the store did not answer in time", CHECK_NETWORK];
@@ -186,7 +186,7 @@ export type Diagnosis = readonly [kind: FailureKind, problem: string, remedy: st
 export const CHECK_NETWORK = "Check S3_ENDPOINT and the network, or run again later";
 
 /** Error codes of AWS S3, Ceph RGW and MinIO, grouped by meaning. */
-const MEANINGS: readonly (readonly [codes: readonly string[], told: Told])[] = [
+const MEANINGS: readonly (readonly [codes: readonly string[], diagnose: MakeDiagnosis])[] = [
   [
     ["NoSuchBucket", "InvalidBucketName"],
     (bucket) => [
@@ -200,8 +200,8 @@ const MEANINGS: readonly (readonly [codes: readonly string[], told: Told])[] = [
     () => [
       "configuration",
       "the store does not know the access key",
-      "Set AWS_ACCESS_KEY_ID, and AWS_SECRET_ACCESS_KEY with it, to a key of this store; a " +
-      "temporary key needs its AWS_SESSION_TOKEN too",
+      "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a key of this store; a temporary key " +
+      "also needs AWS_SESSION_TOKEN",
     ],
   ],
   [
@@ -279,21 +279,23 @@ const MEANINGS: readonly (readonly [codes: readonly string[], told: Told])[] = [
   ],
 ];
 
-type Told = (bucket: string) => Diagnosis;
+type MakeDiagnosis = (bucket: string) => Diagnosis;
 
 const NEW_CREDENTIALS =
   "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to new " +
   "ones, all three from the same login";
 
 const BY_CODE = new Map(
-  MEANINGS.flatMap(([codes, told]) => codes.map((code): [string, Told] => [code, told])),
+  MEANINGS.flatMap(([codes, diagnose]) =>
+    codes.map((code): [string, MakeDiagnosis] => [code, diagnose])
+  ),
 );
 
 /** The meaning of an S3 error code; undefined if the HTTP status says more. */
 export function diagnoseCode(code: string, bucket: string): Diagnosis | undefined {
-  const told = BY_CODE.get(code);
-  if (told === undefined) return undefined;
-  const [kind, problem, remedy] = told(bucket);
+  const diagnose = BY_CODE.get(code);
+  if (diagnose === undefined) return undefined;
+  const [kind, problem, remedy] = diagnose(bucket);
   return [kind, `${problem} (${code})`, remedy];
 }
 

@@ -9,9 +9,9 @@ import { isAbandonedScratch, newScratchFolder, SCRATCH_PREFIX } from "./lifetime
  * The time limit for removing a scratch folder after the work ended or was aborted, in
  * milliseconds.
  */
-const CLEANING = 5_000;
+const CLEANUP_TIMEOUT_MS = 5_000;
 /** The time that an abandoned put may still be in progress, in milliseconds. */
-const STRAGGLING = 200;
+const PENDING_PUT_MS = 200;
 
 /** A folder of a lake that is removed when the work in it is over. */
 export interface Scratch {
@@ -82,12 +82,12 @@ async function cleanAfterFailure(
   await clean(config, keys).catch(() => {});
   if (!signal?.aborted) return;
   // A put that was given up on while it was under way may reach the store after its removal did.
-  await new Promise((resolve) => setTimeout(resolve, STRAGGLING));
+  await new Promise((resolve) => setTimeout(resolve, PENDING_PUT_MS));
   await clean(config, keys).catch(() => {});
 }
 
 async function clean(config: LakeConfig, keys: ReadonlySet<string>): Promise<void> {
-  const lake = openLake(config, AbortSignal.timeout(CLEANING));
+  const lake = openLake(config, AbortSignal.timeout(CLEANUP_TIMEOUT_MS));
   try {
     await inParallel([...keys], (key) => lake.remove(key), REQUESTS_IN_FLIGHT);
   } finally {

@@ -141,10 +141,10 @@ async function open(
 
   // Errors between statements and notices before a disconnect, such as a crash of another server
   // process, are the only information about why a session ended.
-  let lastWords: PostgresError | undefined;
-  client.on("error", (error) => lastWords ??= error);
+  let serverError: PostgresError | undefined;
+  client.on("error", (error) => serverError ??= error);
   client.on("notice", (notice) => {
-    if (notice.code?.startsWith("57")) lastWords ??= notice;
+    if (notice.code?.startsWith("57")) serverError ??= notice;
   });
   let version = 0;
   wire.on("parameterStatus", ({ parameterName, parameterValue }) => {
@@ -165,10 +165,10 @@ async function open(
 
   const failure = (error: PostgresError, task: string): Failure => {
     if (error instanceof Failure) return error;
-    if (lastWords instanceof Failure) return lastWords;
+    if (serverError instanceof Failure) return serverError;
     if (signal?.aborted) return interruption(task, signal);
-    const told = isAnswer(error) ? error : lastWords ?? error;
-    return postgresFailure(told, { task, config, encryption });
+    const reported = isAnswer(error) ? error : serverError ?? error;
+    return postgresFailure(reported, { task, config, encryption });
   };
   const patience: Patience = {
     received: () => wire.stream.bytesRead,

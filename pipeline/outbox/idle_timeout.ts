@@ -29,15 +29,15 @@ export async function waitFor<T>(answer: Promise<T>, patience: Patience): Promis
   const tick = Math.min(1000, Math.max(10, silence / 10));
   let received = patience.received();
   let quiet = 0;
-  let told = false;
+  let isReported = false;
   const timer = setInterval(() => {
     const now = patience.received();
     quiet = now === received ? quiet + tick : 0;
     received = now;
     if (quiet >= silence) {
       patience.giveUp();
-    } else if (quiet >= TELL_AFTER_MS && !told) {
-      told = true;
+    } else if (quiet >= TELL_AFTER_MS && !isReported) {
+      isReported = true;
       patience.tell();
     }
   }, tick);

@@ -59,7 +59,7 @@ const REMEDIES: Record<string, (place: Place) => string> = {
 // that is too old (72), an intervention of the operator (57), the disk (58), a timeout of the
 // transaction (25P03, 25P04), or an object that another session uses (55006, 55P03). The next run
 // may succeed.
-const PASSING = /^(08|40|53|57|58|72)|^(25P03|25P04|55006|55P03)$/;
+const TRANSIENT = /^(08|40|53|57|58|72)|^(25P03|25P04|55006|55P03)$/;
 
 /**
  * Returns whether the server sent an error. Codes of network errors are words, such as EPIPE.
@@ -94,7 +94,7 @@ export function postgresFailure(error: PostgresError, place: Place): Failure {
   const remedy = REMEDIES[code]?.(place);
   if (remedy !== undefined) return failure("configuration", message, remedy);
   const answer = `${message} (SQLSTATE ${code})`;
-  if (isAnswer(error) && !PASSING.test(code)) {
+  if (isAnswer(error) && !TRANSIENT.test(code)) {
     return failure("data", answer, "Compare the table with the contract.");
   }
   if (isAnswer(error) && !code.startsWith("08")) {

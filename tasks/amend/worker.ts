@@ -6,7 +6,7 @@ import { deadline } from "../cli/command.ts";
 import { EXIT_CODES } from "../cli/exit_code.ts";
 import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import { type OUTPUTS, printing, waiting } from "../cli/observer.ts";
-import { agreed } from "../cli/prompt.ts";
+import { askToContinue } from "../cli/prompt.ts";
 import { print } from "../cli/terminal.ts";
 
 // The worker of amend. Its permissions are limited to the database and the lake.
@@ -44,14 +44,14 @@ serveOnLake(async (order: AmendOrder, lake) => {
     agree: (plan) => yes ? Promise.resolve(true) : ask(plan),
     silverObserver: printing("silver", output),
   });
-  tellOutcome(outcome, order);
+  reportOutcome(outcome, order);
   return outcome === "declined" ? EXIT_CODES.data : 0;
 });
 
 async function ask(plan: AmendmentPlan): Promise<boolean> {
   // Ctrl-C ends the whole process.
   using limit = deadline("wait for an answer", QUESTION_TIMEOUT, new AbortController().signal);
-  return await agreed(question(plan), limit.signal);
+  return await askToContinue(question(plan), limit.signal);
 }
 
 function question({ day, late, lost, altered, quarantined, gone }: AmendmentPlan): string {
@@ -67,7 +67,7 @@ function question({ day, late, lost, altered, quarantined, gone }: AmendmentPlan
   return `Amend ${day}: ${parts.join(", ")}?`;
 }
 
-function tellOutcome(outcome: AmendOutcome, { day, dryRun, output }: AmendOrder): void {
+function reportOutcome(outcome: AmendOutcome, { day, dryRun, output }: AmendOrder): void {
   if (output === "json") {
     print(JSON.stringify({ command: "amend", step: "done", date: day, outcome }));
   } else if (outcome === "declined") {

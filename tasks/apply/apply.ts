@@ -5,7 +5,7 @@ import { isChange, type Planned } from "../../checks/kubernetes/apply_plan.ts";
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { type Deadline, deadline } from "../cli/command.ts";
-import { agreed } from "../cli/prompt.ts";
+import { askToContinue } from "../cli/prompt.ts";
 import { colourWanted, print, showStatus } from "../cli/terminal.ts";
 import { carryOut, waitUntilApplied } from "./carry_out.ts";
 import { planFor } from "./plan.ts";
@@ -48,7 +48,7 @@ export async function apply(
   }
   const changes: Changes = { done: [] };
   try {
-    if (!yes && !(await agreed(questionOf(plan, name), interrupted))) {
+    if (!yes && !(await askToContinue(questionOf(plan, name), interrupted))) {
       print("Nothing was applied.");
       return 1;
     }

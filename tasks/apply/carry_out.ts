@@ -2,11 +2,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { readDeclared } from "../../checks/facts/cluster/dry_run.ts";
 import { toManifestObject } from "../../checks/facts/cluster/objects.ts";
 import {
+  formatDifference,
   isChange,
   jobState,
   type Planned,
   planOf,
-  tell,
 } from "../../checks/kubernetes/apply_plan.ts";
 import { type ManifestObject, objectId } from "../../checks/kubernetes/objects.ts";
 import { naming } from "../../checks/list_names.ts";
@@ -139,7 +139,7 @@ function missingIn(planned: Planned): string[] {
   const { action, object, live, differences } = planned;
   const id = objectId(object);
   if (action === "going" || action === "create") return [`${id} does not exist`];
-  if (isChange(planned)) return [`${id} differs (${naming(differences.map(tell))})`];
+  if (isChange(planned)) return [`${id} differs (${naming(differences.map(formatDifference))})`];
   const { phase } = (live?.value.status ?? {}) as { readonly phase?: unknown };
   return object.kind === "Namespace" && phase !== "Active" ? [`${id} is not active`] : [];
 }

@@ -1,7 +1,7 @@
 import { type Day, formatMillis } from "../../pipeline/contract/window.ts";
 import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import { type OUTPUTS, printing } from "../cli/observer.ts";
-import { agreed } from "../cli/prompt.ts";
+import { askToContinue } from "../cli/prompt.ts";
 import { findLeftovers, type Leftovers, removeLeftovers } from "../../pipeline/clean.ts";
 import { storeClock } from "../../pipeline/lake/lifetimes.ts";
 import type { Lake, ObjectEntry } from "../../pipeline/lake/lake.ts";
@@ -21,7 +21,7 @@ export interface CleanOrder extends LakeOrder {
 
 serveOnLake(async ({ day, dryRun, yes, output }: CleanOrder, lake) => {
   const never = new AbortController().signal;
-  const agree = (question: string) => yes ? Promise.resolve(true) : agreed(question, never);
+  const agree = (question: string) => yes ? Promise.resolve(true) : askToContinue(question, never);
   return await clean({ lake, day, dryRun, observer: printing("clean", output), agree });
 });
 
@@ -49,28 +49,33 @@ export async function clean(
   let now = Date.now();
   const clock = async () => now = dryRun ? now : await storeClock(lake);
   const leftovers = await findLeftovers(lake, day, clock);
-  tellLeftovers(leftovers, now, observer);
+  reportLeftovers(leftovers, now, observer);
   const { abandoned } = leftovers;
   const what = `${plural(abandoned.length, "object")}, ${plural(bytesOf(abandoned), "byte")}`;
   if (abandoned.length === 0) {
-    tell(observer, day, "nothing to remove", []);
+    reportRemoved(observer, day, "nothing to remove", []);
     return 0;
   }
   if (dryRun) {
-    tell(observer, day, `nothing was removed; without --dry-run, clean would remove ${what}`, []);
+    reportRemoved(
+      observer,
+      day,
+      `nothing was removed; without --dry-run, clean would remove ${what}`,
+      [],
+    );
     return 0;
   }
   if (!(await agree(`Remove ${what} from ${lake.name}?`))) {
-    tell(observer, day, "nothing was removed", []);
+    reportRemoved(observer, day, "nothing was removed", []);
     return 1;
   }
   const removed = await removeLeftovers(lake, leftovers);
   const says = `removed ${plural(removed.length, "object")}, ${plural(bytesOf(removed), "byte")}`;
-  tell(observer, day, says, removed);
+  reportRemoved(observer, day, says, removed);
   return 0;
 }
 
-function tellLeftovers(
+function reportLeftovers(
   { day, abandoned, young, unmarked }: Leftovers,
   now: number,
   observer: Observer,
@@ -96,7 +101,12 @@ function tellLeftovers(
   }
 }
 
-function tell(observer: Observer, day: Day, says: string, removed: readonly ObjectEntry[]): void {
+function reportRemoved(
+  observer: Observer,
+  day: Day,
+  says: string,
+  removed: readonly ObjectEntry[],
+): void {
   const keys = removed.map(({ key }) => key);
   observer.step({
     step: "clean",

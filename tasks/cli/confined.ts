@@ -75,7 +75,7 @@ export async function runConfined(module: string, order: unknown, needs: Needs):
   };
   worker.onmessage = async ({ data }: MessageEvent<FromWorker>) => {
     if (data === "ready") {
-      await giveUp(...ALL);
+      await revokePermissions(...ALL);
       worker.postMessage(order);
     } else if ("error" in data) reject(data.error);
     else resolve(data.exitCode);
@@ -91,27 +91,29 @@ export async function runConfined(module: string, order: unknown, needs: Needs):
 export function serve<O>(work: (order: O) => Promise<number>): void {
   const parent = self as unknown as Worker;
   // Without these listeners, Deno would print the error with all its properties.
-  const tell = (event: Event, error: unknown) => {
+  const sendError = (event: Event, error: unknown) => {
     event.preventDefault();
     parent.postMessage({ error: copyOf(error) });
   };
-  self.addEventListener("unhandledrejection", (event) => tell(event, event.reason));
-  self.addEventListener("error", (event) => tell(event, event.error ?? event.message));
+  self.addEventListener("unhandledrejection", (event) => sendError(event, event.reason));
+  self.addEventListener("error", (event) => sendError(event, event.error ?? event.message));
   parent.onmessage = async ({ data }: MessageEvent<O>) => {
-    await giveUp("env");
+    await revokePermissions("env");
     parent.postMessage({ exitCode: await work(data) });
   };
   parent.postMessage("ready");
 }
 
 /** Revokes permissions of this process. */
-export async function giveUp(...names: readonly (Deno.PermissionName | "import")[]): Promise<void> {
+export async function revokePermissions(
+  ...names: readonly (Deno.PermissionName | "import")[]
+): Promise<void> {
   // Deno's types lack the permission to import remote modules.
   for (const name of names) await Deno.permissions.revoke({ name } as Deno.PermissionDescriptor);
 }
 
 /** Reports the permissions that Deno grants to this worker. */
-export async function tellPermissions(needs: Needs, observer: Observer): Promise<void> {
+export async function reportPermissions(needs: Needs, observer: Observer): Promise<void> {
   const granted = async (descriptor: Deno.PermissionDescriptor) =>
     (await Deno.permissions.query(descriptor)).state === "granted";
   const which = async (name: "net" | "read" | "write", values: readonly string[]) => {

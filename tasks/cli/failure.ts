@@ -32,7 +32,7 @@ export function reportFailure(error: unknown, reporter: FailureReporter, date?: 
     kind: "unreachable",
     task: `finish ${command}`,
     problem: "an unexpected error",
-    remedy: unexpected(error, !json, secrets),
+    remedy: renderUnexpected(error, !json, secrets),
   });
   const { kind, task, problem, remedy, message } = failure;
   const exitCode = EXIT_CODES[kind];
@@ -52,7 +52,7 @@ export function reportFailure(error: unknown, reporter: FailureReporter, date?: 
  * Formats an unexpected error with its stack trace. Other properties are not shown, because clients
  * store requests and logins there.
  */
-function unexpected(error: unknown, withStack: boolean, secrets: readonly string[]): string {
+function renderUnexpected(error: unknown, withStack: boolean, secrets: readonly string[]): string {
   const lines: string[] = [];
   for (let each = error; each !== undefined && lines.length < 5;) {
     const text = each instanceof Error && withStack ? each.stack ?? String(each) : String(each);

@@ -72,7 +72,7 @@ export function gatherersBefore(sources: Sources): Gatherers {
   const manifests = manifestsOf(sources);
   const cluster = clusterOf(sources, manifests);
   const fact = <T>(name: FactChoice, gatherer: Gatherer<T> | Absent) =>
-    chosen.has(name) ? gatherer : leftOut(name, chosen);
+    chosen.has(name) ? gatherer : absentByChoice(name, chosen);
   return {
     manifests: fact("manifests", manifests),
     cluster: fact("cluster", cluster),
@@ -106,7 +106,7 @@ function manifestsOf({ manifests }: Sources): Shared<ManifestsFact> | Absent {
   if (manifests === undefined) {
     return { absent: "there is no directory manifests/ (see --manifests)" };
   }
-  return shared((signal) => gatherManifests(manifests, signal));
+  return gatherOnce((signal) => gatherManifests(manifests, signal));
 }
 
 function clusterOf(
@@ -114,7 +114,7 @@ function clusterOf(
   manifests: Gatherer<ManifestsFact> | Absent,
 ): Gatherer<ClusterFact> | Absent {
   if ("absent" in cluster) return cluster;
-  return shared(async (signal) => {
+  return gatherOnce(async (signal) => {
     const { objects } = typeof manifests === "function" && chosen.has("manifests")
       ? await manifests(signal)
       : { objects: [] };
@@ -255,7 +255,7 @@ interface Shared<T> extends Gatherer<T> {
   readonly started: () => Promise<T> | undefined;
 }
 
-function shared<T>(gatherer: Gatherer<T>): Shared<T> {
+function gatherOnce<T>(gatherer: Gatherer<T>): Shared<T> {
   let once: Promise<T> | undefined;
   const ask = (signal: AbortSignal) => once ??= gatherer(signal);
   return Object.assign(ask, { started: () => once });
@@ -273,7 +273,7 @@ async function afterStart(manifests: Shared<ManifestsFact> | Absent): Promise<vo
   if (reading !== undefined) await waitAtMost(HEAD_START, [reading.catch(() => {})]);
 }
 
-function leftOut(name: FactChoice, chosen: ReadonlySet<FactChoice>): Absent {
+function absentByChoice(name: FactChoice, chosen: ReadonlySet<FactChoice>): Absent {
   return { absent: `${name} not checked (--facts ${[...chosen].join(",")})`, requested: true };
 }
 

@@ -15,7 +15,7 @@ export type FactChoice = (typeof FACTS)[number];
  */
 export function chosenFacts(flags: Flags): ReadonlySet<FactChoice> {
   const text = flags.value("facts");
-  return new Set(text === undefined ? FACTS : known("facts", list(text), FACTS));
+  return new Set(text === undefined ? FACTS : knownWords("facts", list(text), FACTS));
 }
 
 /**
@@ -31,12 +31,12 @@ export function skippedChecks(flags: Flags): ReadonlyMap<string, string> {
   if (notPulled !== undefined) skip.set("image-pull", notPulled);
   const only = flags.value("only");
   if (only !== undefined) {
-    const wanted = known("only", list(only), ids);
+    const wanted = knownWords("only", list(only), ids);
     for (const id of ids) if (!wanted.includes(id)) skip.set(id, `--only ${only}`);
   }
   for (const text of flags.all("skip")) {
     const [id = "", ...reason] = text.split("=");
-    known("skip", [id], ids);
+    knownWords("skip", [id], ids);
     if (reason.join("=").trim() === "") {
       throw new Failure({
         kind: "configuration",
@@ -62,7 +62,7 @@ function list(text: string): string[] {
   return text.split(",").map((word) => word.trim());
 }
 
-function known<T extends string>(flag: string, given: string[], words: readonly T[]): T[] {
+function knownWords<T extends string>(flag: string, given: string[], words: readonly T[]): T[] {
   const unknown = given.find((word) => !(words as readonly string[]).includes(word));
   if (unknown === undefined) return given as T[];
   throw new Failure({

@@ -62,7 +62,7 @@ export function openPrompt(signal: AbortSignal): Prompt {
       // echoes early input.
       hide(true);
       ask(question);
-      const answer = await lineOf(edited);
+      const answer = await lineOf(applyEditing);
       ask("\n");
       return answer;
     },
@@ -76,7 +76,7 @@ export function openPrompt(signal: AbortSignal): Prompt {
  * @param question for example `Apply 2 changes to kind?`
  * @throws {Failure} configuration: there is no terminal
  */
-export async function agreed(question: string, signal: AbortSignal): Promise<boolean> {
+export async function askToContinue(question: string, signal: AbortSignal): Promise<boolean> {
   if (!canAsk()) {
     throw new Failure({
       kind: "configuration",
@@ -95,7 +95,7 @@ export async function agreed(question: string, signal: AbortSignal): Promise<boo
  * Applies the editing keys in a hidden line: backspace removes a character, Ctrl-U removes all, and
  * arrow keys and other escape sequences are ignored.
  */
-export function edited(typed: string): string {
+export function applyEditing(typed: string): string {
   // deno-lint-ignore no-control-regex
   const keys = typed.replace(/\x1b(\[[0-9;?]*[ -/]*[@-~]|O.)?/g, "");
   const text: string[] = [];

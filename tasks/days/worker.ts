@@ -7,7 +7,7 @@ import { connect, type Connection } from "../../pipeline/outbox/connection.ts";
 import { databaseClock } from "../../pipeline/outbox/fence.ts";
 import { findPending } from "../../pipeline/pending.ts";
 import { type Observer, plural } from "../../pipeline/progress.ts";
-import { serve, tellPermissions } from "../cli/confined.ts";
+import { reportPermissions, serve } from "../cli/confined.ts";
 import { worstExitCode } from "../cli/exit_code.ts";
 import { reportFailure } from "../cli/failure.ts";
 import { printing, waiting } from "../cli/observer.ts";
@@ -25,7 +25,7 @@ serve(async (order: Order) => {
   const lake = openLake(order.lake, undefined, wait);
   try {
     const exitCode = await eachDay(await daysToDo(order, lake), order, dayWorkOf(order, lake));
-    if (order.verbose) await tellPermissions(needsOf(order), observerOf(order, order.command));
+    if (order.verbose) await reportPermissions(needsOf(order), observerOf(order, order.command));
     return exitCode;
   } catch (error) {
     return reportFailure(error, order.reporter);

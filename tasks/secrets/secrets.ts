@@ -5,7 +5,7 @@ import { Failure } from "../../pipeline/errors.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { deadline } from "../cli/command.ts";
 import { EXIT_CODES, worstExitCode } from "../cli/exit_code.ts";
-import { agreed, openPrompt } from "../cli/prompt.ts";
+import { askToContinue, openPrompt } from "../cli/prompt.ts";
 import { colourWanted, paint, print, printError, showStatus } from "../cli/terminal.ts";
 import type { Way } from "../cli/through_cluster.ts";
 import {
@@ -62,7 +62,7 @@ export async function storeAndLogIn(task: Task): Promise<number> {
   const done: string[] = [];
   try {
     const question = `Store ${plural(changes.length, "Secret")} in ${name}?`;
-    if (changes.length > 0 && !yes && !(await agreed(question, interrupted))) {
+    if (changes.length > 0 && !yes && !(await askToContinue(question, interrupted))) {
       print("Nothing was stored.");
       return 1;
     }

@@ -27,7 +27,7 @@ export interface Refused {
 }
 
 /** The suffix of a Job's temporary name in the dry run. */
-const ASIDE = "-preflight-trial";
+const TRIAL_SUFFIX = "-preflight-trial";
 
 /**
  * Applies an object as a server-side dry run. A Job gets a temporary name: an existing Job is
@@ -46,13 +46,15 @@ export async function tryOut(
   }
   const isJob = object.kind === "Job";
   try {
-    const body = isJob ? named(object, `${object.name}${ASIDE}`) : named(object, object.name);
+    const body = isJob
+      ? named(object, `${object.name}${TRIAL_SUFFIX}`)
+      : named(object, object.name);
     const applied = await cluster.apply(body, { dryRun: true, force: true, signal });
     return { object, applied: toManifestObject(applied, object) };
   } catch (error) {
     const because = reasonOf(error, object);
     if (because === undefined) throw error;
-    const problem = (error as ApiError).serverMessage.replaceAll(ASIDE, "");
+    const problem = (error as ApiError).serverMessage.replaceAll(TRIAL_SUFFIX, "");
     return { object, refused: { because, problem } };
   }
 }

@@ -120,9 +120,9 @@ function different(
   ];
 }
 
-type Told = Pick<Finding, "severity" | "problem" | "why">;
+type FindingText = Pick<Finding, "severity" | "problem" | "why">;
 
-function since(came: ReadonlySet<string>, sealed: boolean): Told {
+function since(came: ReadonlySet<string>, sealed: boolean): FindingText {
   const [count, ids] = [plural(came.size, "event"), naming([...came])];
   if (!sealed) {
     return {
@@ -138,7 +138,7 @@ function since(came: ReadonlySet<string>, sealed: boolean): Told {
   };
 }
 
-function gone(lost: ReadonlySet<string>, recorded: number): Told {
+function gone(lost: ReadonlySet<string>, recorded: number): FindingText {
   if (lost.size === 0) return restored("events", recorded);
   return {
     severity: "fail",
@@ -154,7 +154,7 @@ function changed(
   named: readonly Difference[],
   recorded: number,
   recopied: boolean,
-): Told {
+): FindingText {
   if (altered.size === 0) return restored("values", recorded);
   return {
     severity: recopied ? "warn" : "fail",
@@ -176,7 +176,7 @@ function beyond(recorded: number): string {
 }
 
 /** Reports that the outbox matches bronze again, although the marker still records a difference. */
-function restored(what: "events" | "values", recorded: number): Told {
+function restored(what: "events" | "values", recorded: number): FindingText {
   return {
     severity: "fail",
     problem: `the outbox has the ${what} of bronze again, and the marker records ` +

@@ -35,8 +35,8 @@ export const silverRows: Check<"bronze" | "silver"> = check({
           fix,
         ),
         ...extra(where(rows, (row) => !operations.has(row.operation_id)), fix),
-        ...twice(where(rows, ({ operation_id: id }) => times.get(id)! > 1), times, fix),
-        ...astray(rows, fix),
+        ...repeatedRows(where(rows, ({ operation_id: id }) => times.get(id)! > 1), times, fix),
+        ...misplacedRows(rows, fix),
         ...otherClient(rows, bronze, fix),
       ],
     };
@@ -70,7 +70,7 @@ function extra(rows: readonly SilverRow[], fix: string): Finding[] {
   });
 }
 
-function twice(
+function repeatedRows(
   rows: readonly SilverRow[],
   times: ReadonlyMap<bigint, number>,
   fix: string,
@@ -84,7 +84,7 @@ function twice(
   });
 }
 
-function astray(all: SilverRows, fix: string): Finding[] {
+function misplacedRows(all: SilverRows, fix: string): Finding[] {
   const rows = where(
     all,
     ({ part, client_id }) => !part.includes(`/client_id=${client_id}/`),

@@ -21,8 +21,8 @@ export const silverStatus: Check<"bronze" | "silver"> = check({
       return { examined: `no execution events on ${silver.day}`, findings: [] };
     }
     if (rows.length === 0) return { skip: "silver has no rows to check (see silver-rows)" };
-    const events: Wrong[] = [];
-    const statuses: Wrong[] = [];
+    const events: WrongRow[] = [];
+    const statuses: WrongRow[] = [];
     for (const row of rows) {
       // The silver-rows check reports rows without an event.
       const last = bronze.lastEvents.get(row.operation_id);
@@ -49,13 +49,13 @@ export const silverStatus: Check<"bronze" | "silver"> = check({
   },
 });
 
-interface Wrong {
+interface WrongRow {
   readonly row: SilverRow;
   readonly is: string;
   readonly should: string;
 }
 
-function finding(wrong: readonly Wrong[], field: string, what: string, fix: string): Finding[] {
+function finding(wrong: readonly WrongRow[], field: string, what: string, fix: string): Finding[] {
   if (wrong.length === 0) return [];
   const names = wrong.map(({ row, is, should }) =>
     `operation ${row.operation_id} (${is}, should be ${should})`

@@ -6,7 +6,13 @@ import type { ClusterOpened } from "../../facts/cluster.ts";
 import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
 import type { ManifestsFact } from "../../facts/manifests.ts";
 import { naming } from "../../list_names.ts";
-import { idOf, isChange, type Planned, planOf, tell } from "../../kubernetes/apply_plan.ts";
+import {
+  formatDifference,
+  idOf,
+  isChange,
+  type Planned,
+  planOf,
+} from "../../kubernetes/apply_plan.ts";
 import { whyNoCluster } from "../../skip_reasons.ts";
 import { outcomeOf } from "../outcome.ts";
 import { pathOf } from "../../facts/tree.ts";
@@ -69,7 +75,9 @@ const FIXES = {
 };
 
 function problemOf({ action, object, differences }: Planned, plan: readonly Planned[]): string {
-  if (action !== "create") return `the object differs: ${naming(differences.map(tell))}`;
+  if (action !== "create") {
+    return `the object differs: ${naming(differences.map(formatDifference))}`;
+  }
   const within = plan.filter(({ object: { namespace } }) =>
     object.kind === "Namespace" && namespace === object.name
   );

@@ -3,9 +3,9 @@ import { readFile } from "../../../checks/facts/manifests.ts";
 import {
   type Difference,
   differences,
+  formatDifference,
   jobState,
   planOf,
-  tell,
 } from "../../../checks/kubernetes/apply_plan.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
@@ -29,7 +29,7 @@ spec:
 `;
 
 function told(before: string, after: string, whole = true): string[] {
-  return differences(object(before), object(after), { whole }).map(tell);
+  return differences(object(before), object(after), { whole }).map(formatDifference);
 }
 
 /** The differences of complete objects, after a change of the text. */
@@ -91,7 +91,7 @@ data:
 `;
   const [only, ...rest] = differences(object(map("two")), object(map("zwei")), { whole: true });
   assertEquals([only!.path, only!.line, rest.length], ["data.pod.yaml", 2, 0]);
-  assertEquals(tell(only!), 'data.pod.yaml, line 2: "two" -> "zwei"');
+  assertEquals(formatDifference(only!), 'data.pod.yaml, line 2: "two" -> "zwei"');
   assertEquals(told(map("two\n    2.5"), map("two")), [
     'data.pod.yaml, line 3: "2.5" -> nothing',
   ]);
@@ -152,7 +152,7 @@ const NEW = "n3w p4ss";
 
 function hides(found: readonly Difference[]): void {
   assert(found.length > 0, "no difference was seen");
-  const text = JSON.stringify([found, found.map(tell)]);
+  const text = JSON.stringify([found, found.map(formatDifference)]);
   for (const secret of [OLD, NEW, btoa(OLD), btoa(NEW)]) assert(!text.includes(secret), text);
 }
 
@@ -168,7 +168,7 @@ stringData: { DJANGO_DB_PASSWORD: "${password}"${rest} }
   for (const whole of [true, false]) {
     const found = differences(object(secret(OLD)), object(secret(NEW, ", A: b")), { whole });
     hides(found);
-    assertEquals(found.map(tell).slice(1), [
+    assertEquals(found.map(formatDifference).slice(1), [
       "stringData.DJANGO_DB_PASSWORD: a value -> another value",
       "stringData.A: nothing -> a value",
     ]);
@@ -186,7 +186,7 @@ spec: { template: { spec: { containers: [{ name: b${env} }] } } }
   const one = (value: string) => job(`, env: [${variable(value)}]`);
   const found = differences(object(one(OLD)), object(one(NEW)), { whole: false });
   hides(found);
-  assertEquals(found.map(tell), [
+  assertEquals(found.map(formatDifference), [
     "spec.template.spec.containers[0].env[0].value: a value -> another value",
   ]);
   hides(differences(object(job("")), object(one(NEW)), { whole: true }));

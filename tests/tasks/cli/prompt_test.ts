@@ -1,4 +1,4 @@
-import { edited } from "../../../tasks/cli/prompt.ts";
+import { applyEditing } from "../../../tasks/cli/prompt.ts";
 import { assertEquals } from "../../support/assert.ts";
 
 const KEYS: readonly (readonly [string, string, string])[] = [
@@ -14,5 +14,5 @@ const KEYS: readonly (readonly [string, string, string])[] = [
 ];
 
 for (const [name, typed, text] of KEYS) {
-  Deno.test(`prompt: reads hidden input: ${name}`, () => assertEquals(edited(typed), text));
+  Deno.test(`prompt: reads hidden input: ${name}`, () => assertEquals(applyEditing(typed), text));
 }

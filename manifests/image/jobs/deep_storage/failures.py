@@ -45,8 +45,7 @@ STORE_CONFIGURATION = {
     ),
     "InvalidAccessKeyId": (
         "the store does not know the access key",
-        "Set AWS_ACCESS_KEY_ID, and AWS_SECRET_ACCESS_KEY with it, to a key of this "
-        "store",
+        "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a key of this store",
     ),
     "SignatureDoesNotMatch": (
         "the secret key does not match the access key",
