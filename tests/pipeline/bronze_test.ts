@@ -5,6 +5,7 @@ import { type Day, parseDay, windowOf } from "../../pipeline/contract/window.ts"
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { type BronzeCommit, readMarker } from "../../pipeline/lake/marker.ts";
+import { openPart } from "../../pipeline/lake/parquet_reader.ts";
 import { runSilver } from "../../pipeline/silver.ts";
 import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
 import {
@@ -301,4 +302,45 @@ Deno.test("bronze: removes the leftovers of an interrupted run with the next run
   const steps = await bronze(db.config, lake);
   assertEquals(steps.at(-1)!.data, { removed: [orphan] });
   assert(!(await lake.list("bronze/")).some(({ key }) => key === orphan));
+});
+
+Deno.test("bronze: surveys a day and copies it again if the copy meets an event that does not fit", async () => {
+  await using db = await outbox({
+    events: [
+      event(1, "10:00:00"),
+      event(2, "10:00:01", { fill_price: "'NaN'" }),
+      event(3, "10:00:02", { event_seq: "NULL" }),
+      event(4, "10:00:03"),
+    ],
+  });
+  await using lake = await temporaryLake();
+  const observer = recorder();
+  await runBronze({ database: db.config, lake, day: DAY, grace: 0n, observer });
+  assertEquals(
+    observer.steps.map(({ step }) => step),
+    ["outbox", "fence", "snapshot", "snapshot", "quarantine", "part", "commit"],
+  );
+  const { commit } = (await readMarker(lake, "bronze", bronzeMarkerKey(DAY), DAY))!;
+  assertEquals([commit.rows, commit.minSeq, commit.maxSeq, commit.state], [3, 1n, 4n, "sealed"]);
+  const stored = await lake.get(commit.parts[0]!.key);
+  const [group] = await Array.fromAsync(openPart(stored!.bytes).groups(["event_seq"]));
+  assertEquals(Array.from(group!.columns[0]!), [1n, 4n, null]);
+});
+
+Deno.test("bronze: refuses a day on which two events share an event_seq, names both, and publishes nothing", async () => {
+  await using db = await outbox({
+    events: [
+      "ALTER TABLE stop_events DROP CONSTRAINT stop_events_event_seq_key",
+      event(1, "10:00:00"),
+      event(2, "10:00:01", { event_seq: "1" }),
+    ],
+  });
+  await using lake = await temporaryLake();
+  const observer = recorder();
+  const options = { database: db.config, lake, day: DAY, grace: 0n, observer };
+  const { kind, message } = await assertRejects(() => runBronze(options), Failure);
+  assertEquals(kind, "data");
+  assertStringIncludes(message, "several rows of stop_events have the same event_seq: 1 (events ");
+  for (const number of [1, 2]) assertStringIncludes(message, `-00000000000${number}`);
+  assertEquals(await lake.list(""), []);
 });
