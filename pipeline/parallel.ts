@@ -3,7 +3,7 @@ const PARALLEL = 4;
 
 /**
  * Maps items with a limited number of concurrent promises. Results keep the order of the items.
- * After the first failure, no further work starts.
+ * After a failure, no further work starts, and the failure is thrown once all running work has ended.
  *
  * @param atOnce the number of concurrent promises
  *
@@ -21,19 +21,19 @@ export async function inParallel<T, R>(
 ): Promise<R[]> {
   const results = new Array<R>(items.length);
   const queue = items.entries();
-  let failed = false;
+  const failures: unknown[] = [];
   const worker = async () => {
     for (const [i, item] of queue) {
-      if (failed) return;
+      if (failures.length > 0) return;
       try {
         results[i] = await work(item);
       } catch (error) {
-        failed = true;
-        throw error;
+        failures.push(error);
       }
     }
   };
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
+  if (failures.length > 0) throw failures[0];
   return results;
 }
 

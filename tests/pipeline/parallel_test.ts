@@ -20,13 +20,16 @@ function work() {
   };
 }
 
-Deno.test("inParallel starts no further item after a failure", async () => {
+Deno.test("inParallel starts no further item after a failure, and ends after the running ones", async () => {
   const { started, run, fail, finish } = work();
-  const all = inParallel([0, 1, 2, 3], run, 2);
+  let ended = false;
+  const all = inParallel([0, 1, 2, 3], run, 2).finally(() => ended = true);
+  const refused = assertRejects(() => all, Error, "refused");
   fail(0, new Error("refused"));
-  await assertRejects(() => all, Error, "refused");
-  finish(1);
   await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(ended, false);
+  finish(1);
+  await refused;
   assertEquals(started, [0, 1]);
 });
 
