@@ -50,6 +50,7 @@ export interface LakeDay {
 /**
  * Reads the state of all days from two listings and the commit markers, without reading any part.
  *
+ * @param onDay receives the number of days that were read, and the number of all days
  * @returns the days that have a marker or a part of bronze, in order
  * @throws {Failure} the lake is out of reach, or refuses to list. A marker that cannot be used, or not
  *   be read, is what the day has
@@ -66,7 +67,11 @@ export interface LakeDay {
  * await Deno.remove(path, { recursive: true });
  * ```
  */
-export async function readDays(lake: Lake, range: DayRange = {}): Promise<LakeDay[]> {
+export async function readDays(
+  lake: Lake,
+  range: DayRange = {},
+  onDay: (read: number, of: number) => void = () => {},
+): Promise<LakeDay[]> {
   const common = commonPrefix(range);
   const [bronze, silver] = await Promise.all([
     lake.list(daysPrefix("bronze", common)),
@@ -77,7 +82,12 @@ export async function readDays(lake: Lake, range: DayRange = {}): Promise<LakeDa
     .filter((day) => day !== undefined)
     .filter((day) => isWithin(day, range))
     .sort();
-  return await inParallel(days, (day) => readDay(lake, day, objects.get(day)!), DAYS_AT_ONCE);
+  let read = 0;
+  return await inParallel(days, async (day) => {
+    const found = await readDay(lake, day, objects.get(day)!);
+    onDay(++read, days.length);
+    return found;
+  }, DAYS_AT_ONCE);
 }
 
 /**

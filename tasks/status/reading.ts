@@ -24,6 +24,8 @@ export interface StatusSources {
   readonly range: DayRange;
   /** The grace period for slow writers after the end of a day, in microseconds. */
   readonly grace: bigint;
+  /** Receives the number of days that were read from the lake, and the number of all days. */
+  readonly onDay?: (read: number, of: number) => void;
 }
 
 /** The state of days. */
@@ -43,9 +45,9 @@ export interface Status {
  * @throws {Failure} the lake cannot be listed, or is out of reach
  */
 export async function readStatus(
-  { lake, database, range, grace }: StatusSources,
+  { lake, database, range, grace, onDay }: StatusSources,
 ): Promise<Status> {
-  const lakeDays = await readDays(lake, range);
+  const lakeDays = await readDays(lake, range, onDay);
   const asked = database && await askDatabase(database, { lakeDays, range, grace });
   const source = asked instanceof Failure ? undefined : asked;
   const now = source?.now ?? BigInt(Date.now()) * 1000n;

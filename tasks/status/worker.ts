@@ -1,9 +1,10 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import type { DayRange } from "../../pipeline/contract/window.ts";
+import { plural } from "../../pipeline/progress.ts";
 import { EXIT_CODES } from "../cli/exit_code.ts";
 import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import type { OUTPUTS } from "../cli/observer.ts";
-import { colourWanted, print } from "../cli/terminal.ts";
+import { colourWanted, print, showStatus } from "../cli/terminal.ts";
 import { readStatus, type Status } from "./reading.ts";
 import { renderJsonDay, renderJsonTotal, renderStatus } from "./text.ts";
 
@@ -20,11 +21,19 @@ export interface StatusOrder extends LakeOrder {
   readonly output: (typeof OUTPUTS)[number];
 }
 
+/** The number of days between two updates of the status line. */
+const SHOWN_DAYS = 50;
+
 // This is a worker. Its permissions are limited to the database and to reading the lake.
 
 serveOnLake(async (order: StatusOrder, lake) => {
   const { database, range, grace, check, output } = order;
-  const status = await readStatus({ lake, database, range, grace });
+  showStatus("status  listing the lake");
+  const onDay = (read: number, of: number) => {
+    if (read % SHOWN_DAYS !== 0) return;
+    showStatus(`status  ${read.toLocaleString("en-US")} of ${plural(of, "day")} read`);
+  };
+  const status = await readStatus({ lake, database, range, grace, onDay });
   const exitCode = exitCodeOf(status, check);
   if (output === "text") {
     print(renderStatus(status, colourWanted()));

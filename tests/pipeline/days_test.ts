@@ -32,6 +32,15 @@ for (const { name, place } of lakeKinds()) {
     assertEquals(bronze.stored, listed!.modified);
   });
 
+  Deno.test(`readDays on ${name}: reports each day that was read`, async () => {
+    await using here = await place();
+    const lake = here.open();
+    for (const day of [A, B, C]) await publish(lake, day, 1);
+    const reported: [number, number][] = [];
+    await readDays(lake, {}, (read, of) => reported.push([read, of]));
+    assertEquals(reported, [[1, 3], [2, 3], [3, 3]]);
+  });
+
   Deno.test(`readDays on ${name}: includes the first and the last day of a range`, async () => {
     await using here = await place();
     const lake = here.open();
