@@ -190,9 +190,19 @@ export function judge(comparison: Comparison): Verdict {
     summary: equal ? typesInWords(different) : "values differ",
     details: [
       ...details,
-      ...different.map(({ column, actual, expected }) => `${column} is ${actual}, not ${expected}`),
+      ...typeDetails(different),
     ],
   };
+}
+
+/** One sentence part for all columns with the same difference. */
+function typeDetails(types: readonly DifferentType[]): string[] {
+  const columns = new Map<string, string[]>();
+  for (const { column, actual, expected } of types) {
+    const difference = `${actual} instead of ${expected}`;
+    columns.set(difference, [...columns.get(difference) ?? [], column]);
+  }
+  return [...columns].map(([difference, names]) => `${names.join(", ")}: ${difference}`);
 }
 
 function typesInWords(types: readonly DifferentType[]): string {

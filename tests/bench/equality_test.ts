@@ -99,7 +99,7 @@ Deno.test("compare: an empty text is not null", async () => {
 Deno.test("compare: reports a widened decimal as another type with equal values", async () => {
   const { equal, summary, details } = await compared(files({ fill_price: "DECIMAL(38,10)" }));
   assertEquals([equal, summary], [true, "equal; decimals widened"]);
-  assertEquals(details, ["fill_price is DECIMAL(38,10), not DECIMAL(20,8)"]);
+  assertEquals(details, ["fill_price: DECIMAL(38,10) instead of DECIMAL(20,8)"]);
 });
 
 Deno.test("compare: reports other types, each kind by its name", async () => {

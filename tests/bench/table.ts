@@ -1,3 +1,4 @@
+import { plural } from "../../pipeline/progress.ts";
 import { renderTable, type TableColumn } from "../../tasks/cli/table.ts";
 import type { Verdict } from "./equality.ts";
 
@@ -156,11 +157,11 @@ function baselineOf({ entries, baselines }: Report, layer: Layer): Entry | undef
 }
 
 function heading(report: Report, layer: Layer): string {
-  const rows = report.rows[layer].toLocaleString("en-US");
+  const rows = plural(report.rows[layer], "row");
   const baseline = baselineOf(report, layer)?.title ?? "none";
   const name = layer === "bronze" ? "Bronze" : "Silver";
   const rounds = report.rounds === 1 ? "1 round" : `medians of ${report.rounds} rounds`;
-  return `${name}: ${rows} rows, ${rounds}, baseline: ${baseline}`;
+  return `${name}: ${rows}, ${rounds}, baseline: ${baseline}`;
 }
 
 function cellsOf(report: Report, layer: Layer): string[][] {
