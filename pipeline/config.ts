@@ -174,7 +174,7 @@ const PLAIN = ["DJANGO_DB_PORT", "DJANGO_DB_SSLMODE", "PGSSLMODE", "PGSSLROOTCER
  * The variables that a Secret provides. Variables that are never in a Secret, such as the port and
  * the region, come from the environment; all other variables are unset.
  *
- * @param secret for people: the Secret
+ * @param secret the Secret, for messages
  */
 export function secretEnvironment(
   secret: string,

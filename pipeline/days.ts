@@ -13,7 +13,7 @@ import { type BronzeCommit, readMarker, type SilverCommit } from "./lake/marker.
 import { folderOf } from "./lake/parts.ts";
 import { inParallel } from "./parallel.ts";
 
-/** The number of days to read concurrently. Each has two markers. */
+/** The number of days to read concurrently. Each day has two markers. */
 const DAYS_AT_ONCE = REQUESTS_IN_FLIGHT / 2;
 
 /** The state of one layer on one day, from its commit marker. */

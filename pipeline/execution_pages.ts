@@ -18,7 +18,7 @@ export const GROUP_ROWS = 10_000;
 export interface ExecutionPages {
   /** The number of rows until now, at most {@linkcode GROUP_ROWS}. */
   readonly rows: number;
-  /** Appends operations as rows. They can be forgotten afterwards. */
+  /** Appends operations as rows. The caller can then remove the operations. */
   append(operations: Operations, members: Uint32Array): void;
   /** Returns a page per column of silver, and begins the next row group. */
   finish(): Page[];

@@ -39,7 +39,7 @@ export async function inParallel<T, R>(
 
 /** The bounds of {@linkcode readAhead}. */
 export interface AheadLimits<T> {
-  /** The number of results that are in progress or wait, besides the one that the caller has. */
+  /** The number of results that are in progress or waiting, without the result that the caller has. */
   readonly count: number;
   /** The total size of these results. A single result may be larger. */
   readonly size: number;

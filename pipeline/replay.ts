@@ -40,7 +40,7 @@ export interface Replay {
  * memory is replayed range by range. Every range reads the events again. The ranges do not change
  * the result.
  *
- * @param events the number of events, which no number of operations exceeds
+ * @param events the number of events; the number of operations is never larger
  * @param most the largest number of operations in memory
  */
 export async function replayEvents(

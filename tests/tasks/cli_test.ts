@@ -88,7 +88,7 @@ function database({ host, port, name, user, password }: DatabaseConfig): Environ
 }
 
 /** Variables of an unreachable lake and database. */
-const NOWHERE: Environment = {
+const UNREACHABLE: Environment = {
   LAKE_URL: "file:///nowhere/at/all",
   DJANGO_DB_HOST: "127.0.0.1",
   DJANGO_DB_PORT: "1",
@@ -137,7 +137,7 @@ const WRONG_USAGE: [string, string[], string[]][] = [
 for (const task of ["bronze", "silver"]) {
   for (const [what, args, words] of WRONG_USAGE) {
     Deno.test(`command line: ${task} exits with 2 for ${what}, and names the mistake`, async () => {
-      const { code, stdout, stderr } = await run(task, args, NOWHERE);
+      const { code, stdout, stderr } = await run(task, args, UNREACHABLE);
       assertEquals([code, stdout], [2, ""], stderr);
       for (const word of words) assertStringIncludes(stderr, word);
       assertEquals(stderr.trimEnd().split("\n").length, 1);
@@ -145,7 +145,7 @@ for (const task of ["bronze", "silver"]) {
   }
 
   Deno.test(`command line: ${task} exits with 2 for a shell expression in JOB_DATE, and explains it`, async () => {
-    const env = { ...NOWHERE, JOB_DATE: "$(date +%Y-%m-%d)" };
+    const env = { ...UNREACHABLE, JOB_DATE: "$(date +%Y-%m-%d)" };
     const { code, stdout, stderr } = await run(task, [], env);
     assertEquals([code, stdout], [2, ""]);
     assertStringIncludes(stderr, 'JOB_DATE="$(date +%Y-%m-%d)"');
@@ -153,7 +153,7 @@ for (const task of ["bronze", "silver"]) {
   });
 
   Deno.test(`command line: ${task} exits with 2 without the lake's keys, and names them`, async () => {
-    const { LAKE_URL: _, ...env } = NOWHERE;
+    const { LAKE_URL: _, ...env } = UNREACHABLE;
     const { code, stderr } = await run(task, ["--date", "2025-12-28"], env);
     assertEquals(code, 2);
     assertStringIncludes(stderr, "AWS_ACCESS_KEY_ID is not set");
@@ -164,7 +164,7 @@ for (const task of ["bronze", "silver"]) {
     const { port } = listener.addr as Deno.NetAddr;
     listener.close();
     const { code, stdout, stderr } = await run(task, [], {
-      ...NOWHERE,
+      ...UNREACHABLE,
       DJANGO_DB_PORT: String(port),
     });
     assertEquals([code, stdout], [3, ""]);
@@ -175,7 +175,7 @@ for (const task of ["bronze", "silver"]) {
 }
 
 Deno.test("bronze: exits with 2 without a password, and names the variable", async () => {
-  const { DJANGO_DB_PASSWORD: _, ...env } = NOWHERE;
+  const { DJANGO_DB_PASSWORD: _, ...env } = UNREACHABLE;
   const { code, stderr } = await run("bronze", ["--date", "2025-12-28"], env);
   assertEquals(code, 2);
   assertStringIncludes(stderr, "DJANGO_DB_PASSWORD is not set");
@@ -213,9 +213,9 @@ Deno.test("silver: exits with 3 for an unreachable bucket, and shows no key", as
 
 Deno.test("command line: --output json prints a failure as one line of JSON with the exit code", async () => {
   const failures: [string, string[], Environment, number][] = [
-    ["bronze", ["--date", "2025-12-28"], NOWHERE, 3],
-    ["bronze", [], { ...NOWHERE, JOB_DATE: "tomorrow" }, 2],
-    ["silver", ["--date", "2025-12-28"], NOWHERE, 1],
+    ["bronze", ["--date", "2025-12-28"], UNREACHABLE, 3],
+    ["bronze", [], { ...UNREACHABLE, JOB_DATE: "tomorrow" }, 2],
+    ["silver", ["--date", "2025-12-28"], UNREACHABLE, 1],
   ];
   for (const [task, args, env, exitCode] of failures) {
     const { code, stdout, stderr } = await run(task, [...args, "--output", "json"], env);

@@ -20,7 +20,7 @@ export const EXECUTORS = "40-executor-pod.yaml";
 /** The file with the Jobs' service account and its permissions. */
 export const ACCESS = "30-service-account.yaml";
 
-/** The code of that Job. */
+/** The code of the bronze Job. */
 export const CODE = "image/jobs/bronze_ingest.py";
 
 /** Code that looks faulty and is not. */
