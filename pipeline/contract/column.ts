@@ -51,14 +51,6 @@ export interface EventColumn extends Column {
 /** A value as {@linkcode ColumnType} describes it; null if the column allows nulls. */
 export type Value = Uint8Array | string | bigint | number | null;
 
-/** A group of rows, column by column, in the order of the contract. */
-export interface RowGroup {
-  /** The number of rows. */
-  readonly rows: number;
-  /** The values of each column, one per row. */
-  readonly columns: readonly ArrayLike<Value>[];
-}
-
 const SPARK_TYPES: Readonly<Record<ColumnType, string>> = {
   "STRING": "string",
   "INT32": "int",

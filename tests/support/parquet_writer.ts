@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Column, RowGroup, Value } from "../../pipeline/contract/column.ts";
+import type { Column, Value } from "../../pipeline/contract/column.ts";
 import {
   compareBytes,
   definitionLevels,
@@ -7,6 +7,14 @@ import {
 } from "../../pipeline/lake/page_encoding.ts";
 import { createPageFile, type Extremes, type Page } from "../../pipeline/lake/page_file.ts";
 import { nameParts, type NewPart, type PartBody, TARGET_BYTES } from "../../pipeline/lake/parts.ts";
+
+/** A group of rows, column by column, in the order of the contract. */
+export interface RowGroup {
+  /** The number of rows. */
+  readonly rows: number;
+  /** The values of each column, one per row. */
+  readonly columns: readonly ArrayLike<Value>[];
+}
 
 /** A finished Parquet file, still in memory. */
 export interface PartFile {

@@ -1,4 +1,4 @@
-import type { RowGroup, Value } from "../../pipeline/contract/column.ts";
+import type { Value } from "../../pipeline/contract/column.ts";
 import { bronzePrefix } from "../../pipeline/contract/keys.ts";
 import {
   EVENT_COLUMNS,
@@ -14,7 +14,7 @@ import { openPart } from "../../pipeline/lake/parquet_reader.ts";
 import { replayEvents } from "../../pipeline/replay.ts";
 import { openEvents } from "../../pipeline/replay_order.ts";
 import { DAY } from "./days.ts";
-import { createPart } from "./parquet_writer.ts";
+import { createPart, type RowGroup } from "./parquet_writer.ts";
 
 /** An event of bronze: its values by column. Absent columns are null. */
 export type BronzeEvent = Readonly<Record<string, Value>>;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { parquetMetadata, type SchemaElement } from "hyparquet";
 import { ByteWriter, ParquetWriter } from "hyparquet-writer";
-import type { Column, RowGroup, Value } from "../../../pipeline/contract/column.ts";
+import type { Column, Value } from "../../../pipeline/contract/column.ts";
 import { bronzeMarkerKey, bronzePrefix } from "../../../pipeline/contract/keys.ts";
 import { EVENT_COLUMNS, EVENT_CONTRACT } from "../../../pipeline/contract/tables.ts";
 import { parseDay, windowOf } from "../../../pipeline/contract/window.ts";
@@ -10,7 +10,7 @@ import { type BronzeCommit, type Part, renderMarker } from "../../../pipeline/la
 import type { NewPart } from "../../../pipeline/lake/parts.ts";
 import { runSilver } from "../../../pipeline/silver.ts";
 import { type MemoryLake, memoryLake } from "../../support/memory_lake.ts";
-import { createPart, cutParts } from "../../support/parquet_writer.ts";
+import { createPart, cutParts, type RowGroup } from "../../support/parquet_writer.ts";
 
 export const DAY = parseDay("2025-12-28")!;
 const { start } = windowOf(DAY);

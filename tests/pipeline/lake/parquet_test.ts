@@ -1,5 +1,5 @@
 import { ByteWriter, ParquetWriter } from "hyparquet-writer";
-import type { Column, RowGroup, Value } from "../../../pipeline/contract/column.ts";
+import type { Column, Value } from "../../../pipeline/contract/column.ts";
 import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { openPart } from "../../../pipeline/lake/parquet_reader.ts";
@@ -17,7 +17,7 @@ import {
 } from "../../support/assert.ts";
 import { writeWithDuckdb } from "../../support/duckdb.ts";
 import { temporaryLake } from "../../support/lakes.ts";
-import { createPart, cutParts } from "../../support/parquet_writer.ts";
+import { createPart, cutParts, type RowGroup } from "../../support/parquet_writer.ts";
 
 const COLUMNS: Column[] = [
   { name: "id", type: "STRING", nullable: false },
