@@ -209,7 +209,9 @@ function lastEventList(ids: TextNumbering) {
     return {
       event_seq: sequenced.get(operation) === 0 ? null : seqs.get(operation),
       occurred_at: times.get(operation),
-      event_id: ids.text(numbers.get(operation)),
+      get event_id() {
+        return ids.text(numbers.get(operation));
+      },
       event_type: EXECUTION_TYPES[types.get(operation)]!,
       client_id: clients.get(operation),
     };

@@ -222,8 +222,13 @@ function readUuid(bytes: Uint8Array, start: number, words: Uint32Array): boolean
   return true;
 }
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 function formatUuid(words: Uint32Array): string {
-  const hex = Array.from(words, (word) => word.toString(16).padStart(8, "0")).join("");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-` +
-    hex.slice(20);
+  let text = "";
+  for (let byte = 0; byte < 16; byte++) {
+    if (byte === 4 || byte === 6 || byte === 8 || byte === 10) text += "-";
+    text += HEX[words[byte >> 2]! >>> (24 - 8 * (byte & 3)) & 255]!;
+  }
+  return text;
 }
