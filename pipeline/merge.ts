@@ -2,7 +2,7 @@ import type { Value } from "./contract/column.ts";
 import type { Lake } from "./lake/lake.ts";
 import type { Part } from "./lake/marker.ts";
 import type { FileGroup } from "./lake/parquet_reader.ts";
-import { damaged, fetchParts, openFetched } from "./lake/parts.ts";
+import { fetchParts, malformed, openFetched } from "./lake/parts.ts";
 
 // An amended window has several sequences of parts: one from the first publication, and one from
 // each amendment. Each sequence is in the layer's order. Merging them gives one sequence in that
@@ -48,7 +48,7 @@ async function* rowsOf(
     try {
       yield* eachRow(reader.groups(names));
     } catch (error) {
-      throw damaged(lake, fetched.part, (error as Error).message);
+      throw malformed(lake, fetched.part, (error as Error).message);
     }
   }
 }

@@ -323,7 +323,9 @@ export function createOperations(capacity: number): Operations {
       });
     },
     sorted() {
-      const own = indexes(count).filter((i) =>
+      const { after, upTo } = bounds;
+      const all = indexes(count);
+      const own = after === undefined && upTo === undefined ? all : all.filter((i) =>
         isWithin(
           bounds,
           clientIds[2 * i + 1]!,

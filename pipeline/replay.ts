@@ -10,9 +10,9 @@ import type { EventScan } from "./replay_order.ts";
 import type { FixedCells } from "./typed_columns.ts";
 
 /**
- * The largest number of operations in memory. With this number, they take about 90 MB.
+ * The largest number of operations in memory. With this number, they take about 75 MB.
  */
-const MOST_OPERATIONS = 350_000;
+const MOST_OPERATIONS = 300_000;
 
 /** The smallest number of operations in memory, so that a range of keys can be halved. */
 const FEWEST_OPERATIONS = 2;

@@ -4,7 +4,7 @@ import type { Part } from "./lake/marker.ts";
 import { compareBytes } from "./lake/page_encoding.ts";
 import { type Chunk, decompress, findValues, freeChunk } from "./lake/parquet_pages.ts";
 import type { PartReader } from "./lake/parquet_reader.ts";
-import { damaged, readPart } from "./lake/parts.ts";
+import { malformed, readPart } from "./lake/parts.ts";
 import type { EventGroup } from "./operations.ts";
 import { sortIndexes } from "./typed_columns.ts";
 
@@ -165,7 +165,7 @@ function outOfOrder({ reader, group, columns }: Loaded, row: number, previous?: 
   const ids = reader.read(group, ["event_id"]).columns.event_id!;
   const id = new TextDecoder().decode(textAt(ids, ids.places[row]!));
   const { view, places } = columns.event_seq!;
-  return reader.damaged(
+  return reader.malformed(
     places[row]! < 0
       ? `event ${id} without event_seq is not at the end`
       : `event ${id} with event_seq ${view.getBigInt64(places[row]!, true)} comes after ` +
@@ -301,7 +301,7 @@ interface OpenPart {
     names: readonly string[],
   ): Pick<Loaded, "rows" | "columns" | "free">;
   /** The failure of a part whose content is not that of bronze. */
-  damaged(problem: string): Error;
+  malformed(problem: string): Error;
 }
 
 function partsOf(lake: Lake, parts: readonly Part[]): Parts {
@@ -320,11 +320,11 @@ function partsOf(lake: Lake, parts: readonly Part[]): Parts {
 
 async function openPart(lake: Lake, part: Part): Promise<OpenPart> {
   const reader = await readPart(lake, part);
-  const fail = (problem: string) => damaged(lake, part, problem);
+  const fail = (problem: string) => malformed(lake, part, problem);
   return {
     groupCount: reader.groupCount,
     close: () => reader.free(),
-    damaged: fail,
+    malformed: fail,
     read(group, names) {
       try {
         return readColumns(reader, group, names);

@@ -4,7 +4,7 @@ import type { Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import type { Lake } from "./lake/lake.ts";
 import { type Part, readMarker } from "./lake/marker.ts";
-import { damaged, readPart } from "./lake/parts.ts";
+import { malformed, readPart } from "./lake/parts.ts";
 import { BRONZE, SILVER } from "./compare.ts";
 import { type Quarantine, readQuarantine } from "./quarantine.ts";
 
@@ -168,7 +168,7 @@ async function* rowsOf(
     // A column without a type holds nulls only.
     if (found === type || nullable && found === "VOID") continue;
     const problem = found === undefined ? "is missing" : `has type ${found} instead of ${type}`;
-    throw damaged(lake, part, `its column ${name} ${problem}`);
+    throw malformed(lake, part, `its column ${name} ${problem}`);
   }
   // A column can be requested twice: as part of the result and for a condition.
   const once = [...new Set(names)];
@@ -178,7 +178,7 @@ async function* rowsOf(
       for (let i = 0; i < rows; i++) yield byName.map((values) => values[i] ?? null);
     }
   } catch (error) {
-    throw damaged(lake, part, (error as Error).message);
+    throw malformed(lake, part, (error as Error).message);
   }
 }
 

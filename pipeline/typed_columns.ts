@@ -227,22 +227,38 @@ export function sortIndexes(indexes: Uint32Array, keys: readonly Int32Array[]): 
   let order = indexes.slice();
   let other = new Uint32Array(count);
   for (const halves of keys) {
-    for (let byte = 0; byte < 8; byte++) {
-      const half = byte >> 2;
-      const shift = 8 * (byte & 3);
-      const flip = byte === 7 ? 0x80 : 0; // negative integers come first
-      const ends = new Uint32Array(257);
-      for (let i = 0; i < count; i++) {
-        ends[(halves[2 * order[i]! + half]! >>> shift & 0xff ^ flip) + 1]!++;
+    for (let half = 0; half < 2; half++) {
+      const numbers = countBytes(indexes, halves, half);
+      for (let byte = 0; byte < 4; byte++) {
+        const own = numbers.subarray(256 * byte, 256 * (byte + 1));
+        if (own.includes(count)) continue; // the byte is the same in all keys
+        const shift = 8 * byte;
+        const flip = half === 1 && byte === 3 ? 0x80 : 0; // negative integers come first
+        const places = new Uint32Array(256);
+        for (let value = 0, place = 0; value < 256; value++) {
+          places[value ^ flip] = place;
+          place += own[value ^ flip]!;
+        }
+        for (let i = 0; i < count; i++) {
+          const index = order[i]!;
+          other[places[halves[2 * index + half]! >>> shift & 0xff]!++] = index;
+        }
+        [order, other] = [other, order];
       }
-      if (ends.includes(count)) continue; // the byte is the same in all keys
-      for (let i = 1; i < 257; i++) ends[i]! += ends[i - 1]!;
-      for (let i = 0; i < count; i++) {
-        const index = order[i]!;
-        other[ends[halves[2 * index + half]! >>> shift & 0xff ^ flip]!++] = index;
-      }
-      [order, other] = [other, order];
     }
   }
   return order;
+}
+
+/** The number of keys with each value of each byte of a half, beginning with the lowest byte. */
+function countBytes(indexes: Uint32Array, halves: Int32Array, half: number): Uint32Array {
+  const numbers = new Uint32Array(4 * 256);
+  for (let i = 0; i < indexes.length; i++) {
+    const key = halves[2 * indexes[i]! + half]!;
+    numbers[key & 0xff]!++;
+    numbers[256 + (key >>> 8 & 0xff)]!++;
+    numbers[512 + (key >>> 16 & 0xff)]!++;
+    numbers[768 + (key >>> 24)]!++;
+  }
+  return numbers;
 }

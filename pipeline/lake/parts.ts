@@ -282,9 +282,9 @@ export function openFetched(lake: Lake, { part, body }: FetchedPart): PartReader
     const reader = openPart(body);
     if (reader.rows === part.rows) return reader;
   } catch (error) {
-    throw damaged(lake, part, `it is not a readable Parquet file (${(error as Error).message})`);
+    throw malformed(lake, part, `it is not a readable Parquet file (${(error as Error).message})`);
   }
-  throw damaged(
+  throw malformed(
     lake,
     part,
     `the row count in its footer differs from the commit marker ` +
@@ -302,15 +302,31 @@ export function difference(part: Part, body: Uint8Array): string | undefined {
 }
 
 /** The failure for a part that does not match its marker. */
-export function damaged(lake: Lake, { key }: Part, problem: string): Failure {
-  const day = key.startsWith(SILVER_PREFIX) ? dayInKey(key) : undefined;
-  const remedy = day === undefined
-    ? "Restore it from a backup."
-    : `Rebuild silver from bronze: deno task amend --date ${day}`;
+export function damaged(lake: Lake, part: Part, problem: string): Failure {
   return new Failure({
     kind: "data",
-    task: `use ${lake.url(key)}`,
+    task: `use ${lake.url(part.key)}`,
     problem: `${problem}. The object was changed after it was published`,
-    remedy,
+    remedy: rebuild(part) ?? "Restore it from a backup.",
   });
+}
+
+/**
+ * The failure for a part whose size and digest are those in the marker, but whose content is not
+ * that of its layer.
+ */
+export function malformed(lake: Lake, part: Part, problem: string): Failure {
+  return new Failure({
+    kind: "data",
+    task: `use ${lake.url(part.key)}`,
+    problem: `${problem}. The object has the digest in the commit marker, so it was published ` +
+      "with this content",
+    remedy: rebuild(part) ?? "Restore it and the commit marker from a backup.",
+  });
+}
+
+/** The remedy for a part of silver. */
+function rebuild({ key }: Part): string | undefined {
+  const day = key.startsWith(SILVER_PREFIX) ? dayInKey(key) : undefined;
+  return day && `Rebuild silver from bronze: deno task amend --date ${day}`;
 }

@@ -409,5 +409,6 @@ for (const [what, sequences, words] of OUT_OF_ORDER) {
     assertEquals(kind, "data");
     assertStringIncludes(message, words);
     assertStringIncludes(message, "event-");
+    assertStringIncludes(message, "has the digest in the commit marker");
   });
 }

@@ -426,6 +426,7 @@ Deno.test("parquet: refuses a part that matches its marker but is not a Parquet 
   const failure = await assertRejects(() => readPart(lake, part), Failure);
   assertEquals(failure.kind, "data");
   assertStringIncludes(failure.message, "it is not a readable Parquet file");
+  assertStringIncludes(failure.message, "has the digest in the commit marker");
 });
 
 Deno.test("parquet: refuses a part whose number of rows differs from its marker", async () => {
