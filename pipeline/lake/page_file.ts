@@ -52,6 +52,11 @@ export interface PageFile {
 const MAGIC = 0x31524150; // PAR1
 const CREATED_BY = "deep-storage-toolkit";
 const CAPACITY = 1 << 16;
+/**
+ * The largest size of a text in the statistics, in bytes. The library cuts almost every longer text
+ * to 16 bytes, but keeps a maximum that has no short text above it.
+ */
+const MOST_STATISTIC = 1024;
 const LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 /**
@@ -197,9 +202,13 @@ function writeData(writer: ByteWriter, { rows, nulls, levels, values, dictionary
 
 function statistics(nulls: number, { min, max }: Extremes) {
   const null_count = BigInt(nulls);
-  return min === undefined || max === undefined
+  return min === undefined || max === undefined || isTooLong(min) || isTooLong(max)
     ? { null_count }
     : { min_value: min, max_value: max, null_count };
+}
+
+function isTooLong(value: Extreme): boolean {
+  return value instanceof Uint8Array && value.length > MOST_STATISTIC;
 }
 
 function compress(bytes: Uint8Array): Uint8Array {

@@ -8,6 +8,7 @@ import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { duckdb, type DuckRow, parquet } from "../support/duckdb.ts";
 import { expectedEvents, expectedExecutions, readBack } from "../support/expected.ts";
+import { compareStatistics } from "../support/footer_statistics.ts";
 import { recorder, temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 
@@ -31,19 +32,25 @@ Deno.test("bronze: equals Postgres for 100,000 events, and silver equals a repla
 
   const bronze = (await readMarker(lake, "bronze", bronzeMarkerKey(DAY), DAY))!.commit;
   assertEquals([bronze.state, bronze.rows], ["sealed", 100_002]);
-  const events = parquet(bronze.parts.map(({ key }) => lake.file(key)));
+  const eventFiles = bronze.parts.map(({ key }) => lake.file(key));
+  const events = parquet(eventFiles);
   assertSameRows(
     await duckdb(`SELECT ${readBack(EVENT_COLUMNS)} FROM ${events}`),
     (await db.query(expectedEvents(DAY))).map((row) => Object.values(row)),
   );
 
   const silver = (await readMarker(lake, "silver", silverMarkerKey(DAY), DAY))!.commit;
-  const executions = parquet(silver.parts.map(({ key }) => lake.file(key)));
+  const executionFiles = silver.parts.map(({ key }) => lake.file(key));
+  const executions = parquet(executionFiles);
   assertSameRows(
     await duckdb(`SELECT ${readBack(EXECUTION_COLUMNS)} FROM ${executions}`),
     (await db.query(expectedExecutions(DAY))).map((row) => Object.values(row)),
   );
   assert(silver.rows > 20_000);
+
+  // The footers agree with the rows, so a filter finds all of its rows.
+  assertEquals((await compareStatistics(eventFiles, EVENT_COLUMNS, 1)).faults, []);
+  assertEquals((await compareStatistics(executionFiles, EXECUTION_COLUMNS, 1)).faults, []);
 });
 
 Deno.test("bronze: has the types of the contract in the reader of another vendor", async () => {

@@ -75,11 +75,16 @@ export interface Replayed {
   readonly ranges: number;
 }
 
-/** Replays parts of bronze, with at most `most` operations in memory. */
+/**
+ * Replays parts of bronze, with at most `most` operations in memory.
+ *
+ * @param groupRows the number of rows of a row group; the last row group can have fewer
+ */
 export async function replayParts(
   lake: Lake,
   parts: readonly Part[],
   most?: number,
+  groupRows: number = GROUP_ROWS,
 ): Promise<Replayed> {
   const events = parts.reduce((sum, { rows }) => sum + rows, 0);
   const replay = await replayEvents(await openEvents(lake, parts), events, most);
@@ -94,10 +99,10 @@ export async function replayParts(
     found.ranges++;
     found.most = Math.max(found.most, operations.capacity);
     for (let from = 0; from < order.length;) {
-      const some = order.subarray(from, from + GROUP_ROWS - pages.rows);
+      const some = order.subarray(from, from + groupRows - pages.rows);
       pages.append(operations, some);
       from += some.length;
-      if (pages.rows === GROUP_ROWS) flush();
+      if (pages.rows === groupRows) flush();
     }
   }
   if (pages.rows > 0) flush();
