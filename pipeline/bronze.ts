@@ -142,7 +142,7 @@ async function verifyWindow(
   const kept = found.lost.size + found.altered.size;
   observer.step({
     step: "verified",
-    says: `already sealed; its ${plural(commit.rows, "row")} match the outbox` +
+    says: `already sealed; the outbox has the same ${plural(commit.rows, "row")}` +
       (kept > 0 ? `, except ${kept} that an amendment acknowledged` : "") +
       "; nothing was written",
     data: { key: publication.key, state: "sealed", rows: commit.rows, parts: commit.parts.length },
@@ -150,7 +150,12 @@ async function verifyWindow(
   await removeBesideSealed(commit, publication);
 }
 
-/** The rows match the outbox, so the counts in the marker must match the outbox too. */
+/**
+ * Confirms that the counts in a marker are those of the outbox. Call this after a comparison that
+ * found equal rows. The marker of an amended day is not compared.
+ *
+ * @throws {Failure} data: a count differs
+ */
 function confirmNumbers(
   { day, rows, minSeq, maxSeq, amended }: BronzeCommit,
   survey: Survey,

@@ -222,7 +222,8 @@ async function verifySealed(
   if (stale && bronze.commit.state === "sealed") return true;
   observer.step({
     step: "verified",
-    says: `already sealed; its ${plural(rows, "row")} match ${SILVER.source}; nothing was written`,
+    says: `already sealed; ${SILVER.source} has the same ${plural(rows, "row")}; ` +
+      "nothing was written",
     data: { key, state: "sealed", rows, parts: parts.length },
   });
   await removeBesideSealed(sealed, publication);

@@ -144,8 +144,10 @@ function confirmAge({ lake, key, began }: Publication): void {
 }
 
 /**
- * A process that was suspended right before it put the marker may list objects that were cleaned up
- * since.
+ * Confirms that the objects of the marker still exist, if the run began too long ago. A process may
+ * have been suspended right before it put the marker, and the objects cleaned up meanwhile.
+ *
+ * @throws {Failure} data: an object of the marker is missing
  */
 async function confirmAfterPause(
   commit: BronzeCommit | SilverCommit,

@@ -270,7 +270,10 @@ function md5(bytes: Uint8Array): string {
   return createHash("md5").update(bytes).digest("hex");
 }
 
-/** A folder is not an object, so a read of its path finds nothing. */
+/**
+ * The result of an operation on a file, or undefined if there is no file. A folder is not an object,
+ * so a folder counts as no file.
+ */
 async function unlessMissing<T>(result: Promise<T>): Promise<T | undefined> {
   try {
     return await result;

@@ -69,9 +69,9 @@ const MOST_FOOTER = 2 << 20;
 const MOST_ROWS_OF_SMALL_FILES = 1 << 16;
 /** The largest accepted size of all decompressed pages of a file, in bytes. */
 const MOST_DECOMPRESSED = 2 ** 31;
-/** The largest size of a minimum or maximum, in bytes. Writers omit longer values. */
+/** The largest size of the minimum or maximum of a text, in bytes. Writers omit longer texts. */
 const MOST_STATISTICS = 4096;
-/** The same limit if all values of a column have the same size. */
+/** The largest size of a minimum or maximum if all values of a type have one size, in bytes. */
 const MOST_FIXED_STATISTICS = 32;
 /** Parquet's number for the type BYTE_ARRAY. */
 const BYTE_ARRAY = 6;

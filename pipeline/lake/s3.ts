@@ -34,8 +34,8 @@ const CONNECT_TIMEOUT = 5_000;
 /** Time limit for the start of a response, in milliseconds. */
 const ANSWER_TIMEOUT = 60_000;
 /**
- * The same for a put, and for the longest silence within an object. Sending a body counts as one
- * long silence. The value allows a part of 64 MiB at 2 Mbit/s.
+ * Time limit for a put, and for a connection that receives no data, in milliseconds. A put receives
+ * no data until its body is sent, so the value allows a part of 64 MiB at 2 Mbit/s.
  */
 const UPLOAD_TIMEOUT = 300_000;
 /**

@@ -125,7 +125,10 @@ function byStatus(code: number, answer: string, attempt: Attempt): Diagnosis {
 /** Statuses of a store or a proxy that may succeed on a later run. */
 const TRANSIENT = new Set([302, 303, 307, 408, 409, 423, 425, 429]);
 
-/** Errors of sockets and of TLS have a code, except for the client's own timeouts. */
+/**
+ * Explains an error without an answer of the store. Returns undefined for an unknown error. Errors of
+ * sockets and of TLS have a code; the timeouts of the client have none.
+ */
 function diagnoseNetwork(error: S3Error): Diagnosis | undefined {
   const { name, code } = error;
   if (name === "TimeoutError" && code === undefined) {
@@ -172,9 +175,7 @@ function status(error: S3Error): number | undefined {
   return error.$metadata?.httpStatusCode;
 }
 
-/**
- * The error code comes from the store. The message omits anything that does not look like a code.
- */
+/** The error code of a store, for a message; empty if the text does not look like a code. */
 function word(name: string): string {
   return /^[A-Za-z]{1,60}$/.test(name) ? name : "";
 }

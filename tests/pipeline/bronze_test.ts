@@ -185,9 +185,14 @@ Deno.test("bronze: changes no object when a sealed day runs again", async () => 
   const before = await lake.contents();
   const steps = await bronze(db.config, lake);
   assertEquals(steps.at(-1)!.step, "verified");
+  assertEquals(
+    steps.at(-1)!.says,
+    "already sealed; the outbox has the same 502 rows; nothing was written",
+  );
   const silver = recorder();
   await runSilver({ lake, day: DAY, observer: silver });
   assertEquals(silver.steps.at(-1)!.step, "verified");
+  assertStringIncludes(silver.steps.at(-1)!.says, "the replay of bronze has the same ");
   assertEquals(await lake.contents(), before);
 });
 

@@ -109,7 +109,7 @@ def verify(found: window.Run, commit: Commit) -> None:
     kept = len(differences.lost) + len(differences.altered)
     known = f", except {kept} that an amendment acknowledged" if kept else ""
     rows = plural(commit.rows, "row")
-    text = f"already sealed; its {rows} match the outbox{known}; nothing was written"
+    text = f"already sealed; the outbox has the same {rows}{known}; nothing was written"
     say("bronze", "verified", text)
     remove_beside_sealed(commit, found.publication)
 

@@ -205,7 +205,7 @@ def confirm(
         publish(updated, publication)
         return
     rows = plural(commit.rows, "row")
-    text = f"already sealed; its {rows} match {SILVER.source}; nothing was written"
+    text = f"already sealed; {SILVER.source} has the same {rows}; nothing was written"
     say("silver", "verified", text)
     remove_beside_sealed(commit, publication)
 
