@@ -42,7 +42,16 @@ export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** Formats a count: `12` or `2,000`. */
+/**
+ * Formats a count: `12` or `2,000`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { formatCount } from "./progress.ts";
+ * assertEquals(formatCount(2000), "2,000");
+ * ```
+ */
 export function formatCount(count: number): string {
   // The first call of toLocaleString loads the data of the locale, which takes 10 ms.
   return count < 1000 ? String(count) : count.toLocaleString("en-US");

@@ -373,6 +373,23 @@ function parentOf(folder: string): string {
 /**
  * Lists the objects of a day in the folders of all clients, and all objects in other folders of
  * silver, which no run creates.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { silverPrefix } from "../contract/keys.ts";
+ * import { parseDay } from "../contract/window.ts";
+ * import { listSilverDay } from "./commit.ts";
+ * import { openDirectory } from "./directory.ts";
+ * const path = await Deno.makeTempDir();
+ * const lake = openDirectory({ kind: "directory", path });
+ * const [day, next] = [parseDay("2025-12-28")!, parseDay("2025-12-29")!];
+ * await lake.put(`${silverPrefix(7n, day)}part`, new Uint8Array(1));
+ * await lake.put(`${silverPrefix(7n, next)}part`, new Uint8Array(1));
+ * assertEquals((await listSilverDay(lake, day)).length, 1);
+ * lake.close();
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function listSilverDay(lake: Lake, day: Day): Promise<ObjectEntry[]> {
   const folders = await lake.folders(SILVER_PREFIX);

@@ -200,6 +200,17 @@ const MOST_SNAPPY = 24;
  * Decompresses the body of a page.
  *
  * @throws {Error} the content is damaged, or does not have the size in the header
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { zstdCompressSync } from "node:zlib";
+ * import { decompress } from "./parquet_pages.ts";
+ * const plain = Uint8Array.of(7, 0, 0, 0); // one INT32
+ * const body = new Uint8Array(zstdCompressSync(plain));
+ * const page = { body, size: 4, codec: "ZSTD", count: 1, encoding: 0 };
+ * assertEquals(decompress({ ...page, levels: undefined, nulls: undefined }), plain);
+ * ```
  */
 export function decompress({ body, size, codec }: StoredPage): Uint8Array {
   let content: Uint8Array;
@@ -242,6 +253,18 @@ function plainBytes({ buffer, byteOffset, length }: Uint8Array): Uint8Array {
  * @param pages the result of {@linkcode listPages}
  * @param contents the decompressed body of each page
  * @throws {Error} a page is damaged
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { findValues } from "./parquet_pages.ts";
+ * const body = Uint8Array.of(7, 0, 0, 0, 8, 0, 0, 0); // two plain values of INT32
+ * const codec = "UNCOMPRESSED";
+ * const page = { body, size: 8, codec, count: 2, encoding: 0, levels: undefined, nulls: undefined };
+ * const layout = { codec, type: "INT32", typeLength: undefined, nullable: false, rows: 2 };
+ * const { places, view } = findValues([page], [body], layout);
+ * assertEquals(view.getInt32(places[1]!, true), 8);
+ * ```
  */
 export function findValues(
   pages: readonly StoredPage[],
