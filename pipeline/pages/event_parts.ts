@@ -24,6 +24,9 @@ const PART_CAPACITY = 17 << 20;
  */
 const RANGE_ROWS = 250_000;
 
+// A byte order mark is a character like any other.
+const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** The rows of a window that become parts. */
 export interface EventPartsOptions {
   /**
@@ -78,7 +81,6 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
   const types = columns[TYPE] as TextColumn;
   const confirmOrder = createOrderCheck();
   const eventTypes = new Map<string, number>();
-  const text = new TextDecoder();
   let file = createPageFile(EVENT_COLUMNS, PART_CAPACITY);
   let read = 0;
   let kept = 0;
@@ -124,7 +126,7 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
   function endGroup(): void {
     file.write(groupRows, columns.map((column) => column.finish()));
     for (const [bytes, rows] of types.counts()) {
-      const type = text.decode(bytes);
+      const type = UTF8.decode(bytes);
       eventTypes.set(type, (eventTypes.get(type) ?? 0) + rows);
     }
     for (const column of columns) column.reset();

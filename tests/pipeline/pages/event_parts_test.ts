@@ -438,3 +438,12 @@ Deno.test("event_parts: counts rows for the progress, and the rows of each event
   assertEquals(progress, [10_000, 10_502]);
   assertEquals(encoder.eventTypes, new Map([["EXECUTED", 10_500], ["NEW ✓", 2]]));
 });
+
+Deno.test("event_parts: counts an event type with a byte order mark apart from the type without it", async () => {
+  const parts = createEventParts();
+  const rows = ["EXECUTED", "\uFEFFEXECUTED"].map((event_type, i) =>
+    eventRow({ event_seq: int(64, i + 1), event_type: utf8(event_type) })
+  );
+  await Array.fromAsync(parts.read([copyOf(blockOf(bodies(rows)))]));
+  assertEquals([...parts.eventTypes], [["EXECUTED", 1], ["\uFEFFEXECUTED", 1]]);
+});
