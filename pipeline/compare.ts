@@ -1,5 +1,5 @@
-import { equalBytes, type Lake } from "./lake/lake.ts";
-import type { Column, Value } from "./contract/column.ts";
+import type { Lake } from "./lake/lake.ts";
+import type { Column } from "./contract/column.ts";
 import {
   EVENT_COLUMNS,
   EVENT_CONTRACT,
@@ -13,8 +13,21 @@ import { listFolders } from "./lake/commit.ts";
 import type { BronzeCommit, Part, SilverCommit } from "./lake/marker.ts";
 import { openPart } from "./lake/parquet_reader.ts";
 import { damaged, fetchParts, type NewPart } from "./lake/parts.ts";
-import { eachRow, type Order, type Row, storedRows } from "./merge.ts";
+import type { Order, Row } from "./merge.ts";
 import { NAMED } from "./progress.ts";
+import {
+  compareCells,
+  currentRow,
+  equalRows,
+  equalValues,
+  groupsOf,
+  loadGroup,
+  needsGroup,
+  openCursor,
+  type RowCursor,
+  type RowGroup,
+  storedGroups,
+} from "./row_groups.ts";
 
 /** Bronze or silver: its columns, its order and the identity of its rows. */
 export interface Layer {
@@ -24,6 +37,8 @@ export interface Layer {
   readonly contract: string;
   /** Orders rows as the layer does; 0 for the same event or operation. */
   readonly compare: Order;
+  /** The columns that order the rows, by index. Nulls come last. */
+  readonly order: readonly number[];
   /** The identity of a row: an event_id or an operation_id. */
   identify(row: Row): string;
   /** A row's name for people, such as `event 018f…`. */
@@ -110,9 +125,13 @@ export async function compareWindow(
   }
   if (next.done && index === parts.length) return NONE;
   const names = layer.columns.map(({ name }) => name);
-  const source = readBackRows(next, expected, names);
-  const rows = storedRows(lake, parts.slice(index), names, layer.compare);
-  return await differences(source, rows, layer, published.layer);
+  const source = await openCursor(expectedGroups(next, expected, names));
+  const sequences = Map.groupBy(parts.slice(index), ({ amendment = 0 }) => amendment);
+  const theirs: RowCursor[] = [];
+  for (const sequence of sequences.values()) {
+    theirs.push(await openCursor(storedGroups(lake, sequence, names)));
+  }
+  return await differences(source, theirs, layer, published.layer);
 }
 
 function isSame(ours: NewPart, stored: Part | undefined): boolean {
@@ -129,20 +148,24 @@ async function confirmThere(lake: Lake, parts: readonly Part[]): Promise<void> {
 }
 
 /** The rows that a run would publish, as their readers will see them. */
-async function* readBackRows(
+async function* expectedGroups(
   first: IteratorResult<NewPart>,
   rest: AsyncIterator<NewPart>,
   names: readonly string[],
-): AsyncGenerator<Row> {
+): AsyncGenerator<RowGroup> {
   for (let next = first; !next.done; next = await rest.next()) {
-    yield* eachRow(openPart(next.value.body).groups(names));
+    yield* groupsOf(openPart(next.value.body), names);
   }
 }
 
-/** Merges two ordered sequences of rows to find their differences. */
+/**
+ * Merges ordered sequences of rows to find their differences.
+ *
+ * @param stored the sequences of an amended window; for other windows, one sequence
+ */
 async function differences(
-  source: AsyncGenerator<Row>,
-  stored: AsyncGenerator<Row>,
+  source: RowCursor,
+  stored: readonly RowCursor[],
   layer: Layer,
   name: string,
 ): Promise<Differences> {
@@ -155,22 +178,45 @@ async function differences(
     // Keeps more rows than a message lists, because a row may turn out to be on both sides.
     if (rows[kind].size < 4 * NAMED) rows[kind].set(id, row);
   };
-  const onBoth = (ours: Row, theirs: Row) => {
-    const values = changes(ours, theirs, layer.columns);
-    if (values.length === 0) return;
-    const id = layer.identify(ours);
+  const onBoth = (ours: RowCursor, theirs: RowCursor) => {
+    if (equalRows(ours, theirs, 1)) return;
+    const [own, other] = [currentRow(ours), currentRow(theirs)];
+    const id = layer.identify(own);
     found.altered.add(id);
-    if (altered.size < NAMED) altered.set(id, changed(layer, ours, values));
+    if (altered.size < NAMED) {
+      altered.set(id, changed(layer, own, changes(own, other, layer.columns)));
+    }
   };
-  let a = await source.next();
-  let b = await stored.next();
-  while (!a.done || !b.done) {
-    const order = a.done ? 1 : b.done ? -1 : layer.compare(a.value, b.value);
-    if (order < 0) onOneSide("late", a.value);
-    if (order > 0) onOneSide("lost", b.value);
-    if (order === 0) onBoth(a.value, b.value);
-    if (order <= 0) a = await source.next();
-    if (order >= 0) b = await stored.next();
+  /** The number of rows to compare one by one, because they are not all equal. */
+  let single = 0;
+  for (;;) {
+    if (needsGroup(source)) await loadGroup(source);
+    for (const each of stored) if (needsGroup(each)) await loadGroup(each);
+    const theirs = leastOf(stored, layer);
+    if (source.group === undefined && theirs === undefined) break;
+    if (single === 0 && source.group !== undefined && theirs !== undefined) {
+      const rows = Math.min(
+        source.group.rows - source.row,
+        stored.length > 1 ? 1 : theirs.group!.rows - theirs.row,
+      );
+      if (equalRows(source, theirs, rows)) {
+        source.row += rows;
+        theirs.row += rows;
+        continue;
+      }
+      single = rows;
+    }
+    if (single > 0) single--;
+    const order = source.group === undefined
+      ? 1
+      : theirs === undefined
+      ? -1
+      : compareCurrent(source, theirs, layer);
+    if (order < 0) onOneSide("late", currentRow(source));
+    if (order > 0) onOneSide("lost", currentRow(theirs!));
+    if (order === 0) onBoth(source, theirs!);
+    if (order <= 0) source.row++;
+    if (order >= 0) theirs!.row++;
   }
   // A row at a different place in the order exists on both sides.
   for (const id of found.late.intersection(found.lost)) {
@@ -197,6 +243,30 @@ async function differences(
   };
 }
 
+/**
+ * Returns the cursor with the first row. There are few sequences, one per amendment, so a linear
+ * search is enough.
+ */
+function leastOf(cursors: readonly RowCursor[], layer: Layer): RowCursor | undefined {
+  let least: RowCursor | undefined;
+  for (const cursor of cursors) {
+    if (cursor.group === undefined) continue;
+    if (least === undefined || compareCurrent(cursor, least, layer) < 0) least = cursor;
+  }
+  return least;
+}
+
+/** Compares the current rows of two cursors in the order of a layer. */
+function compareCurrent(a: RowCursor, b: RowCursor, layer: Layer): number {
+  for (const column of layer.order) {
+    const [ours, theirs] = [a.group!.columns[column]!, b.group!.columns[column]!];
+    const order = compareCells(ours, a.row, theirs, b.row);
+    if (order === undefined) return layer.compare(currentRow(a), currentRow(b));
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
 function changed(layer: Layer, row: Row, values: Difference["values"]): Difference {
   const columns = values.map(({ column }) => column).join(", ");
   return {
@@ -209,13 +279,9 @@ function changed(layer: Layer, row: Row, values: Difference["values"]): Differen
 function changes(ours: Row, theirs: Row, columns: readonly Column[]): Difference["values"] {
   return columns.flatMap(({ name, type }, i) => {
     const [a, b] = [ours[i]!, theirs[i]!];
-    if (same(a, b)) return [];
+    if (equalValues(a, b)) return [];
     return [{ column: name, source: formatValue(a, type), layer: formatValue(b, type) }];
   });
-}
-
-function same(a: Value, b: Value): boolean {
-  return a instanceof Uint8Array && b instanceof Uint8Array ? equalBytes(a, b) : a === b;
 }
 
 const [SEQ, ID] = CONTRACT.bronze.order.map((column) =>
@@ -232,6 +298,7 @@ export const BRONZE: Layer = {
   source: "the outbox",
   identify: (row) => row[ID] as string,
   describe: (row) => `event ${row[ID]}`,
+  order: [SEQ, ID],
   compare(a, b) {
     const [seqA, seqB] = [a[SEQ], b[SEQ]] as (bigint | null)[];
     if (seqA !== seqB) {
@@ -251,6 +318,7 @@ export const SILVER: Layer = {
   source: "the replay of bronze",
   identify: (row) => String(row[OPERATION]),
   describe: (row) => `operation ${row[OPERATION]} of client ${row[CLIENT]}`,
+  order: [CLIENT, OPERATION],
   compare(a, b) {
     for (const column of [CLIENT, OPERATION]) {
       const [x, y] = [a[column] as bigint, b[column] as bigint];

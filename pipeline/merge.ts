@@ -32,7 +32,7 @@ export function storedRows(
 }
 
 /** The rows of groups, one by one. */
-export async function* eachRow(groups: AsyncIterable<FileGroup>): AsyncGenerator<Row> {
+async function* eachRow(groups: AsyncIterable<FileGroup>): AsyncGenerator<Row> {
   for await (const { rows, columns } of groups) {
     for (let i = 0; i < rows; i++) yield columns.map((values) => values[i] ?? null);
   }

@@ -11,6 +11,7 @@ import { type ChunkGroup, gatherLakeDay, type LakeDay } from "./lake_day.ts";
 import {
   int32List,
   int64List,
+  type NumberedText,
   numberKeys,
   numberOf,
   numberTexts,
@@ -32,6 +33,8 @@ export interface LastEvent {
   readonly event_type: string;
   /** The client of the operation. */
   readonly client_id: bigint;
+  /** The event's UUID as the fact keeps it, if the fact was gathered. */
+  readonly text?: NumberedText;
 }
 
 /** The fields of an event that decide its place in a replay. */
@@ -124,8 +127,8 @@ async function orProblem<T>(read: () => Promise<T>): Promise<T | string> {
 
 type Collected = Pick<BronzeFact, "events" | "repeated" | "eventTypes" | "lastEvents">;
 
-function begin() {
-  const ids = numberTexts();
+function begin(expected: number) {
+  const ids = numberTexts(expected);
   const repeated = new Set<string>();
   const eventTypes = new Map<string, number>();
   const last = lastEventList(ids);
@@ -167,9 +170,29 @@ function begin() {
 }
 
 /** An event with the number of its event_id. */
-type NumberedEvent = Omit<LastEvent, "event_id"> & { readonly id: number };
+type NumberedEvent = Omit<LastEvent, "event_id" | "text"> & { readonly id: number };
 
 const EXECUTION_TYPES = [...EXECUTION_STATUS.keys()];
+
+/** An event that makes the text of its UUID only where one is needed. */
+class KeptEvent implements LastEvent, NumberedText {
+  constructor(
+    readonly event_seq: bigint | null,
+    readonly occurred_at: bigint,
+    readonly event_type: string,
+    readonly client_id: bigint,
+    readonly ids: TextNumbering,
+    readonly id: number,
+  ) {}
+
+  get event_id(): string {
+    return this.ids.text(this.id);
+  }
+
+  get text(): NumberedText {
+    return this;
+  }
+}
 
 /** Keeps the last event of each operation, in about 50 bytes. */
 function lastEventList(ids: TextNumbering) {
@@ -206,21 +229,21 @@ function lastEventList(ids: TextNumbering) {
   const [candidate, kept] = [replayKey(), replayKey()];
 
   function event(operation: number): LastEvent {
-    return {
-      event_seq: sequenced.get(operation) === 0 ? null : seqs.get(operation),
-      occurred_at: times.get(operation),
-      get event_id() {
-        return ids.text(numbers.get(operation));
-      },
-      event_type: EXECUTION_TYPES[types.get(operation)]!,
-      client_id: clients.get(operation),
-    };
+    return new KeptEvent(
+      sequenced.get(operation) === 0 ? null : seqs.get(operation),
+      times.get(operation),
+      EXECUTION_TYPES[types.get(operation)]!,
+      clients.get(operation),
+      ids,
+      numbers.get(operation),
+    );
   }
 
+  const integers = new BigInt64Array(1);
+  const halves = new Uint32Array(integers.buffer);
   function find(operation: bigint): number | undefined {
-    words[0] = Number(BigInt.asUintN(32, operation));
-    words[1] = Number(BigInt.asUintN(32, operation >> 32n));
-    return operations.find(words);
+    integers[0] = operation;
+    return operations.find(halves);
   }
 
   const events: LastEvents = {

@@ -61,19 +61,20 @@ export const ATTEMPTS = 3;
  * Reads the marker, the listing and the parts of a day. While one part is handled, the next ones are
  * read: several small parts, or one large part.
  *
- * @param begin starts a collection; called again for each attempt
+ * @param begin starts a collection of about as many rows as the marker says; called again for each
+ *   attempt
  * @throws {Failure} the lake is unreachable or refuses a request
  */
 export async function gatherLakeDay<C extends BronzeCommit | SilverCommit, T>(
   lake: Lake,
   layer: C["layer"],
   source: LakeDaySource<C>,
-  begin: () => { readonly collect: Collect; readonly finish: () => T },
+  begin: (rows: number) => { readonly collect: Collect; readonly finish: () => T },
 ): Promise<LakeDay<C> & T> {
   for (let attempt = 1;; attempt++) {
     const { day, markerKey } = source;
     const { marker, problem } = await readStored(source.read);
-    const { collect, finish } = begin();
+    const { collect, finish } = begin(marker?.commit.rows ?? 0);
     const parts: PartFact[] = [];
     for await (const [part, object] of readObjects(lake, marker?.commit.parts ?? [])) {
       parts.push(gatherPart(part, object, source.columns, collect));

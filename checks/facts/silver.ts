@@ -6,7 +6,16 @@ import type { Lake } from "../../pipeline/lake/lake.ts";
 import { type Part, readMarker, type SilverCommit } from "../../pipeline/lake/marker.ts";
 import type { Chunk } from "../../pipeline/lake/parquet_pages.ts";
 import { type ChunkGroup, gatherLakeDay, type LakeDay } from "./lake_day.ts";
-import { int32List, int64List, numberOf, numberTexts, readInt64, readTexts } from "./typed_rows.ts";
+import {
+  int32List,
+  int64List,
+  type NumberedText,
+  numberOf,
+  numberTexts,
+  readInt64,
+  readTexts,
+  type TextNumbering,
+} from "./typed_rows.ts";
 
 /** The fields of a row of silver that checks use. */
 export interface SilverRow {
@@ -22,6 +31,8 @@ export interface SilverRow {
   readonly execution_id: string;
   /** True if the row has a fill_price. */
   readonly filled: boolean;
+  /** The UUID in `execution_id` as the fact keeps it, if the fact was gathered. */
+  readonly text?: NumberedText;
 }
 
 /** The rows of a day. Each iteration makes its own objects. An array has the same members. */
@@ -55,8 +66,29 @@ export function gatherSilver(lake: Lake, day: Day): Promise<SilverFact> {
   return gatherLakeDay<SilverCommit, { rows: SilverRows }>(lake, "silver", source, begin);
 }
 
-function begin() {
-  const ids = numberTexts();
+/** A row that makes the text of its execution_id only where one is needed. */
+class KeptRow implements SilverRow, NumberedText {
+  constructor(
+    readonly part: string,
+    readonly operation_id: bigint,
+    readonly client_id: bigint,
+    readonly status: string,
+    readonly filled: boolean,
+    readonly ids: TextNumbering,
+    readonly id: number,
+  ) {}
+
+  get execution_id(): string {
+    return this.ids.text(this.id);
+  }
+
+  get text(): NumberedText {
+    return this;
+  }
+}
+
+function begin(expected: number) {
+  const ids = numberTexts(expected);
   const keys: string[] = [];
   const statuses: string[] = [];
   const [parts, statusNumbers, executions, filled] = [
@@ -97,17 +129,15 @@ function begin() {
     },
     *[Symbol.iterator]() {
       for (let i = 0; i < length; i++) {
-        yield {
-          part: keys[parts.get(i)]!,
-          operation_id: operations.get(i),
-          client_id: clients.get(i),
-          status: statuses[statusNumbers.get(i)]!,
-          // Few checks need the text, which takes longer than all other fields.
-          get execution_id() {
-            return ids.text(executions.get(i));
-          },
-          filled: filled.get(i) === 1,
-        };
+        yield new KeptRow(
+          keys[parts.get(i)]!,
+          operations.get(i),
+          clients.get(i),
+          statuses[statusNumbers.get(i)]!,
+          filled.get(i) === 1,
+          ids,
+          executions.get(i),
+        );
       }
     },
   };

@@ -55,8 +55,13 @@ export interface Numbering {
   key(number: number): Uint32Array;
 }
 
+/** The largest number of keys that memory is reserved for. */
+const MOST_RESERVED = 1 << 22;
+
 /**
  * Creates a numbering of keys that have the same number of 32-bit words.
+ *
+ * @param expected the expected number of keys. More keys cost time, because memory then grows
  *
  * @example
  * ```ts
@@ -69,10 +74,11 @@ export interface Numbering {
  * assertEquals(numbering.size, 2);
  * ```
  */
-export function numberKeys(width: number): Numbering {
-  let keys = new Uint32Array(width * 1024);
+export function numberKeys(width: number, expected: number = 1024): Numbering {
+  const bits = 32 - Math.clz32(Math.min(Math.max(expected, 1024), MOST_RESERVED) - 1);
+  let keys = new Uint32Array(width << bits);
   // Each slot has the number of a key plus 1, or 0. At most half of the slots are in use.
-  let slots = new Uint32Array(2048);
+  let slots = new Uint32Array(2 << bits);
   let size = 0;
 
   /** Returns the slot of a key, or the empty slot for it. */
@@ -121,6 +127,40 @@ export function numberKeys(width: number): Numbering {
   };
 }
 
+/** Numbers different integers of 64 bits from 0, in the order in which they were added. */
+export interface IntegerNumbering {
+  /** The number of different integers. */
+  readonly size: number;
+  /** Returns the number of an integer. A new integer gets the next number. */
+  add(integer: bigint): number;
+  /** Returns the number of an integer; undefined if the integer was not added. */
+  find(integer: bigint): number | undefined;
+}
+
+/**
+ * Creates a numbering of integers of 64 bits, in less time and memory than a `Map`.
+ *
+ * @param expected the expected number of integers
+ */
+export function numberIntegers(expected: number): IntegerNumbering {
+  const numbering = numberKeys(2, expected);
+  const integers = new BigInt64Array(1);
+  const words = new Uint32Array(integers.buffer);
+  return {
+    get size() {
+      return numbering.size;
+    },
+    add(integer) {
+      integers[0] = integer;
+      return numbering.add(words);
+    },
+    find(integer) {
+      integers[0] = integer;
+      return numbering.find(words);
+    },
+  };
+}
+
 /** Numbers different texts. A UUID is kept in 16 bytes, and any other text as a string. */
 export interface TextNumbering {
   /** The number of different texts. */
@@ -133,11 +173,33 @@ export interface TextNumbering {
   add(bytes: Uint8Array, start: number, end: number): number;
   /** Returns the text with a number. */
   text(number: number): string;
+  /** Returns the UUID with a number as four words; undefined if the text is not a UUID. */
+  uuid(number: number): Uint32Array | undefined;
 }
 
-/** Creates a numbering of texts, most of which are UUIDs. */
-export function numberTexts(): TextNumbering {
-  const uuids = numberKeys(4);
+/** A text that a numbering keeps. A string is made only where one is needed. */
+export interface NumberedText {
+  /** The numbering. */
+  readonly ids: TextNumbering;
+  /** The number of the text. */
+  readonly id: number;
+}
+
+/** Returns whether two texts are equal. */
+export function equalTexts(a: NumberedText, b: NumberedText): boolean {
+  const [ours, theirs] = [a.ids.uuid(a.id), b.ids.uuid(b.id)];
+  if (ours === undefined || theirs === undefined) return a.ids.text(a.id) === b.ids.text(b.id);
+  return ours[0] === theirs[0] && ours[1] === theirs[1] && ours[2] === theirs[2] &&
+    ours[3] === theirs[3];
+}
+
+/**
+ * Creates a numbering of texts, most of which are UUIDs.
+ *
+ * @param expected the expected number of texts
+ */
+export function numberTexts(expected?: number): TextNumbering {
+  const uuids = numberKeys(4, expected);
   const words = new Uint32Array(4);
   const others: string[] = [];
   const numbers = new Map<string, number>();
@@ -156,6 +218,7 @@ export function numberTexts(): TextNumbering {
       return number;
     },
     text: (number) => number < 0 ? others[-number - 1]! : formatUuid(uuids.key(number)),
+    uuid: (number) => number < 0 ? undefined : uuids.key(number),
   };
 }
 

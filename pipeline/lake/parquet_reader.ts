@@ -232,11 +232,22 @@ function placeOf(
 }
 
 /** Makes the values of a column from their places. */
-function valuesOf(
-  { rows, bytes, view, places }: Chunk,
+function valuesOf(chunk: Chunk, layout: ChunkLayout, text: boolean): Value[] {
+  const value = valueReader(chunk, layout, text);
+  return Array.from({ length: chunk.rows }, (_, row) => value(row));
+}
+
+/**
+ * Returns a function that decodes the value of a row of a column. The function throws an error for
+ * text that is not UTF-8.
+ *
+ * @param text true if the bytes of a `BYTE_ARRAY` are text
+ */
+export function valueReader(
+  { bytes, view, places }: Chunk,
   { type, typeLength = 0 }: ChunkLayout,
   text: boolean,
-): Value[] {
+): (row: number) => Value {
   const value = (at: number): Value => {
     switch (type) {
       case "INT32":
@@ -257,7 +268,7 @@ function valuesOf(
       }
     }
   };
-  return Array.from({ length: rows }, (_, row) => places[row]! < 0 ? null : value(places[row]!));
+  return (row) => places[row]! < 0 ? null : value(places[row]!);
 }
 
 function isString({ converted_type, logical_type }: SchemaElement): boolean {

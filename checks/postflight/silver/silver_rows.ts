@@ -3,6 +3,7 @@ import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import type { BronzeFact } from "../../facts/bronze.ts";
 import type { SilverFact, SilverRow, SilverRows } from "../../facts/silver.ts";
+import { numberIntegers } from "../../facts/typed_rows.ts";
 import { naming } from "../../list_names.ts";
 import { rowCountFindings } from "../parts.ts";
 import { silverCommand } from "../remedy.ts";
@@ -22,29 +23,74 @@ export const silverRows: Check<"bronze" | "silver"> = check({
     if (operations.size === 0 && rows.length === 0) {
       return { examined: `no execution events on ${silver.day}, and no rows`, findings: [] };
     }
-    const times = new Map<bigint, number>();
-    for (const { operation_id: id } of rows) times.set(id, (times.get(id) ?? 0) + 1);
+    const found = sortOut(rows, bronze);
     const fix = silverCommand(silver);
     return {
       examined: `${plural(rows.length, "row")} of ${plural(operations.size, "operation")}`,
       findings: [
         ...rowCountFindings(silver, "the marker does not match this file", fix),
-        ...missingRows(
-          Iterator.from(operations.keys()).filter((id) => !times.has(id)).toArray(),
-          silver,
-          fix,
-        ),
-        ...extra(where(rows, (row) => !operations.has(row.operation_id)), fix),
-        ...repeatedRows(where(rows, ({ operation_id: id }) => times.get(id)! > 1), times, fix),
-        ...misplacedRows(rows, fix),
-        ...otherClient(rows, bronze, fix),
+        ...missingRows(found.missing, silver, fix),
+        ...extra(found.extra, fix),
+        ...repeatedRows(found.repeated, fix),
+        ...misplacedRows(found.misplaced, fix),
+        ...otherClient(found.otherClient, bronze, fix),
       ],
     };
   },
 });
 
-function where(rows: SilverRows, isSo: (row: SilverRow) => boolean): SilverRow[] {
-  return Iterator.from(rows).filter(isSo).toArray();
+/** The rows and the operations that are wrong. */
+interface WrongRows {
+  /** The operations without a row. */
+  readonly missing: readonly bigint[];
+  /** The rows of operations without an event. */
+  readonly extra: readonly SilverRow[];
+  /** The rows of operations with more than one row. */
+  readonly repeated: readonly SilverRow[];
+  /** The rows in another client's folder. */
+  readonly misplaced: readonly SilverRow[];
+  /** The rows of another client than the events. */
+  readonly otherClient: readonly SilverRow[];
+}
+
+/** Finds wrong rows in one pass, and only then reads other rows again. */
+function sortOut(rows: SilverRows, { lastEvents }: BronzeFact): WrongRows {
+  const seen = numberIntegers(rows.length);
+  const again = new Set<bigint>();
+  const extra: SilverRow[] = [];
+  const misplaced: SilverRow[] = [];
+  const otherClient: SilverRow[] = [];
+  let matched = 0;
+  let folder = "";
+  let client: bigint | undefined;
+  for (const row of rows) {
+    const before = seen.size;
+    seen.add(row.operation_id);
+    const isNew = seen.size > before;
+    if (!isNew) again.add(row.operation_id);
+    const last = lastEvents.get(row.operation_id);
+    if (last === undefined) extra.push(row);
+    else {
+      if (isNew) matched++;
+      if (last.client_id !== row.client_id) otherClient.push(row);
+    }
+    if (client !== row.client_id) {
+      client = row.client_id;
+      folder = `/client_id=${client}/`;
+    }
+    if (!row.part.includes(folder)) misplaced.push(row);
+  }
+  return {
+    missing: matched === lastEvents.size
+      ? []
+      : Iterator.from(lastEvents.keys()).filter((id) => seen.find(id) === undefined).toArray(),
+    extra,
+    repeated: again.size === 0
+      ? []
+      : Iterator.from(rows).filter(({ operation_id }) => again.has(operation_id)).toArray(),
+    misplaced,
+    otherClient,
+  };
 }
 
 function missingRows(ids: readonly bigint[], { markerKey }: SilverFact, fix: string): Finding[] {
@@ -70,25 +116,17 @@ function extra(rows: readonly SilverRow[], fix: string): Finding[] {
   });
 }
 
-function repeatedRows(
-  rows: readonly SilverRow[],
-  times: ReadonlyMap<bigint, number>,
-  fix: string,
-): Finding[] {
-  const ids = [...new Set(rows.map(({ operation_id }) => operation_id))];
-  const names = ids.map((id) => `${id} (${times.get(id)} rows)`);
+function repeatedRows(rows: readonly SilverRow[], fix: string): Finding[] {
+  const byOperation = Map.groupBy(rows, ({ operation_id }) => operation_id);
+  const names = Array.from(byOperation, ([id, own]) => `${id} (${own.length} rows)`);
   return finding(rows, "operation_id", {
-    problem: `${plural(ids.length, "operation")} with more than one row: ${naming(names)}`,
+    problem: `${plural(names.length, "operation")} with more than one row: ${naming(names)}`,
     why: "silver has one row per operation, so readers count these executions more than once",
     fix,
   });
 }
 
-function misplacedRows(all: SilverRows, fix: string): Finding[] {
-  const rows = where(
-    all,
-    ({ part, client_id }) => !part.includes(`/client_id=${client_id}/`),
-  );
+function misplacedRows(rows: readonly SilverRow[], fix: string): Finding[] {
   return finding(rows, "client_id", {
     problem: `${plural(rows.length, "row")} in another client's folder: ${
       naming(rows.map((row) => `operation ${row.operation_id} of client ${row.client_id}`))
@@ -101,14 +139,14 @@ function misplacedRows(all: SilverRows, fix: string): Finding[] {
 }
 
 function otherClient(
-  all: SilverRows,
+  rows: readonly SilverRow[],
   { lastEvents }: BronzeFact,
   fix: string,
 ): Finding[] {
-  const owner = ({ operation_id }: SilverRow) => lastEvents.get(operation_id)?.client_id;
-  const rows = where(all, (row) => (owner(row) ?? row.client_id) !== row.client_id);
-  const names = rows.map((row) =>
-    `operation ${row.operation_id} (client ${row.client_id}, and its last event says ${owner(row)})`
+  const names = rows.map(({ operation_id: id, client_id }) =>
+    `operation ${id} (client ${client_id}, and its last event says ${
+      lastEvents.get(id)!.client_id
+    })`
   );
   return finding(rows, "client_id", {
     problem: `${plural(rows.length, "row")} of another client than the events: ${naming(names)}`,

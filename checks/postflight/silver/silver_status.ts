@@ -2,7 +2,9 @@ import { EXECUTION_STATUS } from "../../../pipeline/contract/tables.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
+import type { LastEvent } from "../../facts/bronze.ts";
 import type { SilverRow } from "../../facts/silver.ts";
+import { equalTexts } from "../../facts/typed_rows.ts";
 import { naming } from "../../list_names.ts";
 import { silverCommand } from "../remedy.ts";
 import { whyNotComparable } from "../../skip_reasons.ts";
@@ -27,7 +29,7 @@ export const silverStatus: Check<"bronze" | "silver"> = check({
       // The silver-rows check reports rows without an event.
       const last = bronze.lastEvents.get(row.operation_id);
       if (last === undefined) continue;
-      if (row.execution_id !== last.event_id) {
+      if (!hasEvent(row, last)) {
         events.push({ row, is: row.execution_id, should: last.event_id });
       }
       const status = EXECUTION_STATUS.get(last.event_type)!;
@@ -48,6 +50,12 @@ export const silverStatus: Check<"bronze" | "silver"> = check({
     return { examined: `${plural(rows.length, "row")}, status and execution_id`, findings };
   },
 });
+
+function hasEvent(row: SilverRow, last: LastEvent): boolean {
+  return row.text === undefined || last.text === undefined
+    ? row.execution_id === last.event_id
+    : equalTexts(row.text, last.text);
+}
 
 interface WrongRow {
   readonly row: SilverRow;

@@ -1,6 +1,8 @@
 import {
+  equalTexts,
   int32List,
   int64List,
+  numberIntegers,
   numberKeys,
   numberTexts,
   type TextNumbering,
@@ -80,5 +82,30 @@ Deno.test("int32List and int64List keep every value", () => {
   for (let i = 0; i < 10_000; i++) {
     assertEquals(small.get(i), values[i % 4]!);
     assertEquals(large.get(i), BigInt(values[i % 4]!) * 4_294_967_296n + BigInt(i));
+  }
+});
+
+Deno.test("equalTexts compares UUIDs and other texts of two numberings", () => {
+  const uuid = "018f3c5e-9a1b-7c2d-8e3f-0123456789ab";
+  const texts = [uuid, uuid.replace("b", "c"), uuid.toUpperCase(), "", "other"];
+  const [ours, theirs] = [numberTexts(), numberTexts(4000)];
+  add(theirs, "before the others");
+  for (const a of texts) {
+    for (const b of texts) {
+      const [left, right] = [{ ids: ours, id: add(ours, a) }, { ids: theirs, id: add(theirs, b) }];
+      assertEquals(equalTexts(left, right), a === b);
+    }
+  }
+});
+
+Deno.test("numberIntegers gives each integer of 64 bits its own number, with any expected number", () => {
+  const integers = [0n, 1n, -1n, 2n ** 32n, 2n ** 63n - 1n, -(2n ** 63n)];
+  for (let i = 2n; i < 3000n; i++) integers.push(i, i << 32n);
+  for (const expected of [0, 5000, Number.MAX_SAFE_INTEGER]) {
+    const numbering = numberIntegers(expected);
+    const numbers = integers.map((integer) => numbering.add(integer));
+    assertEquals(numbers, [...integers.keys()]);
+    assertEquals(integers.map((integer) => numbering.find(integer)), numbers);
+    assertEquals([numbering.size, numbering.find(-2n)], [integers.length, undefined]);
   }
 });
