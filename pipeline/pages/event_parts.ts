@@ -15,6 +15,11 @@ import { uuidText } from "./uuid_column.ts";
 /** A row group ends at this number of rows or of bytes of COPY, whichever comes first. */
 const GROUP_ROWS = 10_000;
 const GROUP_BYTES = 8 << 20;
+/**
+ * A part ends at this number of bytes of COPY, even if it is much smaller after compression. Readers
+ * limit the size of the decompressed pages and of the footer, which grows with every row group.
+ */
+const PART_BYTES = 1 << 30;
 /** The size of almost every part, with its last row group and its footer, in bytes. */
 const PART_CAPACITY = 17 << 20;
 /**
@@ -85,6 +90,7 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
   let read = 0;
   let kept = 0;
   let rangeRows = 0;
+  let fileBytes = 0;
   let groupRows = 0;
   let groupBytes = 0;
 
@@ -103,7 +109,7 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
       if (table.refused !== undefined) throw refusal(block, table, table.refused);
       const rangeEnds = rangeRows === RANGE_ROWS;
       if (groupRows === GROUP_ROWS || groupBytes >= GROUP_BYTES || rangeEnds) endGroup();
-      if (file.bytes >= TARGET_BYTES || rangeEnds) {
+      if (file.bytes >= TARGET_BYTES || fileBytes >= PART_BYTES || rangeEnds) {
         rangeRows %= RANGE_ROWS;
         yield endFile();
       }
@@ -130,6 +136,7 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
       eventTypes.set(type, (eventTypes.get(type) ?? 0) + rows);
     }
     for (const column of columns) column.reset();
+    fileBytes += groupBytes;
     groupRows = groupBytes = 0;
     onGroup(read);
   }
@@ -137,6 +144,7 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
   function endFile(): PartBody {
     const body = { rows: file.rows, body: file.finish() };
     file = createPageFile(EVENT_COLUMNS, PART_CAPACITY);
+    fileBytes = 0;
     return body;
   }
 

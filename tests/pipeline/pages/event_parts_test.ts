@@ -380,6 +380,15 @@ Deno.test("event_parts: ends a part with the row group that reaches 15 MiB", asy
   assertEquals(await groupRows(files[0]!), [8, 8, 8]);
 });
 
+Deno.test("event_parts: ends a part at 1 GiB of COPY, so that it is not too large to read", async () => {
+  const payload_json = jsonb("x".repeat(8 << 20));
+  const large = blockOf([eventRow({ event_seq: null, payload_json })]);
+  const rows = Array.from({ length: 129 }, () => large);
+  const files = await encode([copyOf(blockOf([header()]), ...rows, blockOf([TRAILER]))]);
+  assertEquals(files.map(({ rows }) => rows), [128, 1]);
+  assertEquals(await groupRows(files[0]!), Array.from({ length: 128 }, () => 1));
+});
+
 Deno.test("event_parts: gives the same parts for the ranges of a day as for the whole day", async () => {
   const whole = await encode([manyRows(260_000, {}, { perBlock: 4000 })]);
   assertEquals(whole.map(({ rows }) => rows), [250_000, 10_000]);
