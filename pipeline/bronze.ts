@@ -14,6 +14,7 @@ import {
   type WindowRun,
   workOnWindow,
 } from "./bronze_window.ts";
+import { encodeRanges } from "./bronze_ranges.ts";
 import { bronzePrefix } from "./contract/keys.ts";
 import { EVENT_CONTRACT, OUTBOX_TABLE } from "./contract/tables.ts";
 import { type Day, dayOf, windowOf } from "./contract/window.ts";
@@ -25,6 +26,7 @@ import { confirmNothingLost, lostEvents } from "./missing_events.ts";
 import { connect } from "./outbox/connection.ts";
 import { databaseClock } from "./outbox/fence.ts";
 import * as snapshot from "./outbox/window_rows.ts";
+import type { SharedSnapshot } from "./outbox/window_rows.ts";
 import type { Survey } from "./outbox/survey.ts";
 import { NAMED, plural } from "./progress.ts";
 import { storeQuarantine } from "./quarantine.ts";
@@ -64,7 +66,8 @@ export async function runBronze(options: BronzeOptions): Promise<Day> {
     const run = await beginWindow(connection, windowOf(day), options);
     await workOnWindow(
       run,
-      (survey) => whileMarkerStands(run.publication, () => bringWindow(run, survey)),
+      (survey, shared) =>
+        whileMarkerStands(run.publication, () => bringWindow(run, survey, shared)),
     );
     return day;
   } finally {
@@ -73,25 +76,44 @@ export async function runBronze(options: BronzeOptions): Promise<Day> {
 }
 
 /** Publishes, refreshes or verifies the window, depending on the state of bronze. */
-async function bringWindow(run: WindowRun, survey: Survey): Promise<void> {
+async function bringWindow(
+  run: WindowRun,
+  survey: Survey,
+  shared?: SharedSnapshot | Failure,
+): Promise<void> {
   const { previous } = run;
-  if (previous === undefined) await publishFirst(run, survey);
+  if (previous === undefined) await publishFirst(run, survey, shared);
   else if (previous.commit.state === "sealed") await verifyWindow(run, survey, previous);
   else if (previous.commit.amended !== undefined) await growWindow(run, survey, previous);
-  else await refreshWindow(run, survey, previous);
+  else await refreshWindow(run, survey, previous, shared);
 }
 
 /** Copies a window that has no marker, unless it was published before and would lose events. */
-async function publishFirst(run: WindowRun, survey: Survey): Promise<void> {
+async function publishFirst(
+  run: WindowRun,
+  survey: Survey,
+  shared?: SharedSnapshot | Failure,
+): Promise<void> {
   await confirmNothingLost(run);
-  await copyWindow(run, survey);
+  await copyWindow(run, survey, shared);
 }
 
-/** Copies all events of a window. */
-async function copyWindow(run: WindowRun, survey: Survey): Promise<void> {
+/**
+ * Copies all events of a window.
+ *
+ * @param shared the snapshot, or the reason why workers cannot read it; absent if none may copy
+ */
+async function copyWindow(
+  run: WindowRun,
+  survey: Survey,
+  shared?: SharedSnapshot | Failure,
+): Promise<void> {
   const { connection, window, fence, observer, publication } = run;
   const { lake, dryRun } = publication;
-  const encoded = encodeEvents(run, survey);
+  const isLarge = survey.minSeq !== null && survey.rows > run.ranges.rows;
+  const encoded = shared !== undefined && isLarge
+    ? encodeRanges(run, survey, shared)
+    : encodeEvents(run, survey);
   const named = nameParts(encoded.files, bronzePrefix(window.day), lineageOf(publication));
   const parts = await storeParts(lake, named, !dryRun, encoded.part);
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
@@ -123,10 +145,11 @@ async function refreshWindow(
   run: WindowRun,
   survey: Survey,
   { commit }: StoredMarker<BronzeCommit>,
+  shared?: SharedSnapshot | Failure,
 ): Promise<void> {
   const lost = await lostEvents(run, run.publication.lake, survey, commit);
   if (lost.size > 0) throw lostSince(commit, lost);
-  await copyWindow(run, survey);
+  await copyWindow(run, survey, shared);
 }
 
 /** Compares a sealed window with the outbox. */

@@ -14,8 +14,10 @@ import type { Connection } from "./outbox/connection.ts";
 import { type Fence, readFence } from "./outbox/fence.ts";
 import { type OutboxSchema, readSchema } from "./outbox/schema.ts";
 import * as snapshot from "./outbox/window_rows.ts";
+import type { SharedSnapshot } from "./outbox/window_rows.ts";
 import { countEvents, type Survey, survey, type UnfitEvent } from "./outbox/survey.ts";
-import { createEventParts, RefusedEvent } from "./pages/event_parts.ts";
+import { workersFor } from "./parallel.ts";
+import { createEventParts, RANGE_ROWS, RefusedEvent } from "./pages/event_parts.ts";
 import { NAMED, type Observer, plural } from "./progress.ts";
 import { contractText, describeUnfit, quarantinedIds, readQuarantine } from "./quarantine.ts";
 
@@ -33,6 +35,22 @@ export interface WindowOptions {
   readonly dryRun?: boolean;
   /** Receives the steps and the progress of the run. */
   readonly observer: Observer;
+  /** The most workers that copy a large day. The default depends on the number of cores. */
+  readonly workers?: number | undefined;
+  /** The number of rows that a worker copies at a time. The default is {@linkcode RANGE_ROWS}. */
+  readonly rangeRows?: number | undefined;
+}
+
+/** How a large window is divided among workers. */
+export interface RangeOptions {
+  /** The most workers. With less than two, the run uses no worker. */
+  readonly workers: number;
+  /** The number of rows of a range. */
+  readonly rows: number;
+  /** The outbox's database. */
+  readonly database: DatabaseConfig;
+  /** Milliseconds that the database may send nothing while a response is pending. */
+  readonly silence: number | undefined;
 }
 
 /** The window of a run: its published state in bronze, and whether it can still grow. */
@@ -53,6 +71,8 @@ export interface WindowRun {
   readonly grace: bigint;
   /** Receives the steps and the progress of the run. */
   readonly observer: Observer;
+  /** How a large window is divided among workers. */
+  readonly ranges: RangeOptions;
 }
 
 /**
@@ -64,8 +84,11 @@ export interface WindowRun {
 export async function beginWindow(
   connection: Connection,
   window: Window,
-  { lake, grace, dryRun = false, observer }: WindowOptions,
+  options: WindowOptions,
 ): Promise<WindowRun> {
+  const { lake, grace, dryRun = false, observer, database, patience } = options;
+  const { workers = workersFor(navigator.hardwareConcurrency), rangeRows = RANGE_ROWS } = options;
+  const ranges = { workers, rows: rangeRows, database, silence: patience?.silence };
   const began = startRun();
   const schema = await readSchema(connection);
   reportSchema(connection, schema, observer);
@@ -76,7 +99,7 @@ export async function beginWindow(
   const fence = await readFence(connection, window, grace);
   if (fence.now < window.start) throw windowNotBegun(window, fence.now);
   reportFence(fence, observer);
-  return { connection, window, schema, previous, publication, fence, grace, observer };
+  return { connection, window, schema, previous, publication, fence, grace, observer, ranges };
 }
 
 /** Begins the snapshot that the run reads, and surveys the window in it. */
@@ -90,23 +113,27 @@ export async function surveyWindow(run: WindowRun): Promise<Survey> {
  * survey would take a quarter of the time of a copy, so it only runs if the window may have events
  * that do not fit the contract, or if the work meets one. In the latter case, the work runs again.
  *
- * @param work reads the events, and throws a {@linkcode RefusedEvent} if one does not fit
+ * @param work reads the events, and throws a {@linkcode RefusedEvent} if one does not fit. It gets the
+ *   snapshot if it can divide the window into ranges
  */
 export async function workOnWindow(
   run: WindowRun,
-  work: (survey: Survey) => Promise<void>,
+  work: (survey: Survey, shared?: SharedSnapshot | Failure) => Promise<void>,
 ): Promise<void> {
-  const { connection, window, schema, previous } = run;
-  await snapshot.beginSnapshot(connection);
+  const { connection, window, schema, previous, ranges } = run;
   const isUnique = ["event_id", "event_seq"].every((column) => schema.unique.has(column));
   if (!isUnique || schema.wider.size > 0 || previous?.commit.quarantine !== undefined) {
+    await snapshot.beginSnapshot(connection);
     return await work(await surveyFully(run, schema));
   }
+  const shared = ranges.workers < 2
+    ? await snapshot.beginSnapshot(connection)
+    : await snapshot.beginSharedSnapshot(connection);
   const counted = await countEvents(connection, window);
   await reportSurvey(counted, run);
   reportUnfit(counted, run.observer);
   try {
-    return await work(counted);
+    return await work(counted, shared ?? undefined);
   } catch (error) {
     if (!(error instanceof RefusedEvent)) throw error;
   }
@@ -229,16 +256,15 @@ export interface EncodedEvents {
  * @param only the identities of the events to encode; the default is all events
  */
 export function encodeEvents(
-  { connection, window, schema, observer }: Pick<
-    WindowRun,
-    "connection" | "window" | "schema" | "observer"
-  >,
+  { connection, window, schema, observer, ranges }:
+    & Pick<WindowRun, "connection" | "window" | "schema" | "observer">
+    & Partial<Pick<WindowRun, "ranges">>,
   { rows: of, unfit }: Pick<Survey, "rows" | "unfit">,
   only?: ReadonlySet<string>,
 ): EncodedEvents {
   let parts = 0;
   const onGroup = (rows: number) => observer.progress({ rows, of, parts });
-  const encoder = createEventParts({ rows: of, only, onGroup });
+  const encoder = createEventParts({ rows: of, only, rangeRows: ranges?.rows, onGroup });
   return {
     files: encoder.read(snapshot.copyEvents(connection, window, schema, unfit.length > 0)),
     part(part: Part) {

@@ -12,6 +12,7 @@ export {
   type DatabaseConfig,
   databaseConfig,
   databaseName,
+  hostAndPort,
   unsetForDatabase,
 } from "./config/database.ts";
 export {

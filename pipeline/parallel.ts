@@ -1,6 +1,24 @@
 /** The default number of concurrent promises. */
 const PARALLEL = 4;
 
+/** The most workers of a run. Each one has a session with the database, which has other work too. */
+const MOST_WORKERS = 4;
+
+/**
+ * Returns the number of workers for the cores of a machine: none if it has less than four cores,
+ * because the database and the main thread then need all cores.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { workersFor } from "./parallel.ts";
+ * assertEquals([2, 4, 5, 64].map(workersFor), [0, 2, 3, 4]);
+ * ```
+ */
+export function workersFor(cores: number): number {
+  return cores < 4 ? 0 : Math.min(cores - 2, MOST_WORKERS);
+}
+
 /**
  * Maps items with a limited number of concurrent promises. Results keep the order of the items.
  * After a failure, no further work starts, and the failure is thrown once all running work has ended.

@@ -110,6 +110,20 @@ export function databaseName({ host, port, name, user, defaults = [] }: Database
   return `${role}@${shown(host, "DJANGO_DB_HOST")}:${port}/${shown(name, "DJANGO_DB_NAME")}`;
 }
 
+/**
+ * The host and the port of a database, in the form of a URL.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { hostAndPort } from "./database.ts";
+ * assertEquals(hostAndPort({ host: "::1", port: 5432 }), "[::1]:5432");
+ * ```
+ */
+export function hostAndPort({ host, port }: Pick<DatabaseConfig, "host" | "port">): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
 /** The unset variables that {@linkcode databaseConfig} requires. */
 export function unsetForDatabase(env: Environment = PROCESS): string[] {
   return ["DJANGO_DB_PASSWORD"].filter((name) => !env.get(name));

@@ -28,8 +28,12 @@ export interface Connection {
    * @throws {Failure} as {@linkcode query}
    */
   copy(select: string): AsyncIterable<CopyBlock>;
-  /** Begins a transaction in which all reads see the same state. An error ends it. */
-  beginSnapshot(): Promise<void>;
+  /**
+   * Begins a transaction in which all reads see the same state. An error ends it.
+   *
+   * @param exported the name of the snapshot of another session; the default is a new snapshot
+   */
+  beginSnapshot(exported?: string): Promise<void>;
   /** Ends the transaction of the snapshot. */
   endSnapshot(): Promise<void>;
   /** Ends the session, even during a copy. */
@@ -110,9 +114,10 @@ export async function connect(
         throw await rollBack(error);
       }
     },
-    async beginSnapshot() {
+    async beginSnapshot(exported) {
+      const options = { isolation: "REPEATABLE READ", version, lockTimeout, exported } as const;
       try {
-        await client.send(begin({ isolation: "REPEATABLE READ", version, lockTimeout }));
+        await client.send(begin(options));
         snapshot = "open";
       } catch (error) {
         throw await rollBack(error);

@@ -89,14 +89,23 @@ export interface TransactionOptions {
   readonly version: number;
   /** How long to wait for a lock, in milliseconds. */
   readonly lockTimeout: number;
+  /** The name of a snapshot that another transaction exported; the default is a new snapshot. */
+  readonly exported?: string | undefined;
 }
 
 /** Begins a transaction that can change nothing. */
-export function begin({ isolation, version, lockTimeout }: TransactionOptions): string {
+export function begin(
+  { isolation, version, lockTimeout, exported }: TransactionOptions,
+): string {
   // The limits of the role apply to these statements too, until they are lifted.
   const since17 = version >= 17 ? "SET LOCAL transaction_timeout = 0;" : "";
   return `BEGIN ISOLATION LEVEL ${isolation} READ ONLY NOT DEFERRABLE; ${since17} ${SETTINGS};
-  SET LOCAL lock_timeout = ${lockTimeout}`;
+  SET LOCAL lock_timeout = ${lockTimeout}${exported === undefined ? "" : importing(exported)}`;
+}
+
+function importing(snapshot: string): string {
+  if (!/^[0-9A-F-]+$/i.test(snapshot)) throw new Error(`${snapshot} is not the name of a snapshot`);
+  return `; SET TRANSACTION SNAPSHOT '${snapshot}'`;
 }
 
 /** Ends a transaction. */

@@ -1,5 +1,6 @@
 import { EVENT_COLUMNS, OUTBOX_TABLE } from "../contract/tables.ts";
 import type { Window } from "../contract/window.ts";
+import { Failure } from "../errors.ts";
 import type { Connection } from "./connection.ts";
 import type { CopyBlock } from "./copy_tap.ts";
 import { sqlInstant, within } from "./sql.ts";
@@ -9,6 +10,106 @@ import type { OutboxSchema } from "./schema.ts";
 /** Begins a transaction in which every read sees the same state. Ends with {@linkcode endSnapshot}. */
 export async function beginSnapshot(connection: Connection): Promise<void> {
   await connection.beginSnapshot();
+}
+
+const SELECT = `SELECT ${EVENT_COLUMNS.map(({ name }) => name).join(", ")} FROM ${OUTBOX_TABLE}`;
+
+/** A snapshot that other sessions can read while its transaction is open. */
+export interface SharedSnapshot {
+  /** The name that Postgres gave to the snapshot. */
+  readonly id: string;
+  /** The server and the transactions that the snapshot sees. */
+  readonly state: string;
+}
+
+const STATE = "pg_postmaster_start_time()::text || ' ' || txid_current_snapshot()::text";
+
+/**
+ * Begins a snapshot, as {@linkcode beginSnapshot}, and shares it.
+ *
+ * @returns the reason if the server does not permit to share it; the snapshot is then open all the same
+ */
+export async function beginSharedSnapshot(
+  connection: Connection,
+): Promise<SharedSnapshot | Failure> {
+  await connection.beginSnapshot();
+  try {
+    const [row] = await connection.query(`SELECT pg_export_snapshot() AS id, ${STATE} AS state`);
+    return { id: row!.id!, state: row!.state! };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    await connection.beginSnapshot(); // the error has ended the transaction
+    return error;
+  }
+}
+
+/**
+ * Begins a transaction that reads a shared snapshot, and locks the tables of the window, so that the
+ * session does not wait for a migration later.
+ *
+ * @throws {Failure} the session cannot read the snapshot
+ */
+export async function joinSnapshot(
+  connection: Connection,
+  window: Window,
+  snapshot: SharedSnapshot,
+): Promise<void> {
+  await connection.beginSnapshot(snapshot.id);
+  const [row] = await connection.query(`SELECT ${STATE} AS state`);
+  if (row!.state !== snapshot.state) {
+    throw new Failure({
+      kind: "configuration",
+      task: `read the same snapshot in a second session with ${connection.name}`,
+      problem: "the address leads to several servers",
+      remedy: "Use the address of one server.",
+    });
+  }
+  await connection.query(`SELECT 1 FROM ${OUTBOX_TABLE} WHERE ${within(window)} LIMIT 1`);
+}
+
+/** A range of event_seq. */
+export interface SeqRange {
+  /** The first event_seq. */
+  readonly from: bigint;
+  /** The event_seq after the range; absent if the range has all the rest, with events without one. */
+  readonly to?: bigint;
+}
+
+/**
+ * Returns the event_seq after the first `rows` events of a range, which includes its end; undefined if
+ * the range has no more events.
+ */
+export async function nextRangeStart(
+  connection: Connection,
+  window: Window,
+  { from, to }: Required<SeqRange>,
+  rows: number,
+): Promise<bigint | undefined> {
+  // With both limits, Postgres can read the index of event_seq, and only the part of this window.
+  const [row] = await connection.query(`
+    SELECT event_seq FROM ${OUTBOX_TABLE}
+    WHERE ${within(window)} AND event_seq >= ${from} AND event_seq <= ${to}
+    ORDER BY event_seq OFFSET ${rows} LIMIT 1`);
+  return row === undefined ? undefined : BigInt(row.event_seq!);
+}
+
+/**
+ * Copies of the events of a range, as {@linkcode copyEvents}. event_seq must be unique, and all events
+ * must fit the contract.
+ */
+export function copyRange(
+  connection: Connection,
+  window: Window,
+  { from, to }: SeqRange,
+): AsyncIterable<CopyBlock>[] {
+  const select = `${SELECT} WHERE ${within(window)}`;
+  const statements = to === undefined
+    ? [
+      `${select} AND event_seq >= ${from} ORDER BY event_seq`,
+      `${select} AND event_seq IS NULL ORDER BY event_id`,
+    ]
+    : [`${select} AND event_seq >= ${from} AND event_seq < ${to} ORDER BY event_seq`];
+  return statements.map((statement) => connection.copy(statement));
 }
 
 /** Ends the transaction. */
@@ -52,9 +153,7 @@ export function copyEvents(
   schema: OutboxSchema,
   fit: boolean,
 ): AsyncIterable<CopyBlock>[] {
-  const names = EVENT_COLUMNS.map(({ name }) => name).join(", ");
-  const where = `${within(window)}${fit ? ` AND NOT ${unfit(schema)}` : ""}`;
-  const select = `SELECT ${names} FROM ${OUTBOX_TABLE} WHERE ${where}`;
+  const select = `${SELECT} WHERE ${within(window)}${fit ? ` AND NOT ${unfit(schema)}` : ""}`;
   // A unique event_seq is the whole order of the events that have one. Its index has this order, so
   // Postgres need not sort them.
   const statements = schema.unique.has("event_seq")

@@ -27,7 +27,7 @@ const PART_CAPACITY = 17 << 20;
  * range of the day that begins at a multiple of it can be copied apart from the rest, and gives the
  * same parts.
  */
-const RANGE_ROWS = 250_000;
+export const RANGE_ROWS: number = 250_000;
 
 // A byte order mark is a character like any other.
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -43,6 +43,8 @@ export interface EventPartsOptions {
   readonly only?: ReadonlySet<string> | undefined;
   /** The number of rows to keep, from the first one. The default is all rows. */
   readonly most?: number | undefined;
+  /** The number of rows after which a part ends. The default is {@linkcode RANGE_ROWS}. */
+  readonly rangeRows?: number | undefined;
   /** Called after each row group, with the number of rows read until now. */
   readonly onGroup?: ((rows: number) => void) | undefined;
 }
@@ -80,7 +82,7 @@ export interface EventParts {
  * ```
  */
 export function createEventParts(options: EventPartsOptions = {}): EventParts {
-  const { only, most = Infinity, onGroup = () => {} } = options;
+  const { only, most = Infinity, rangeRows = RANGE_ROWS, onGroup = () => {} } = options;
   const reader = createRowReader(fieldsOf(EVENT_COLUMNS));
   const columns = pageColumnsOf(EVENT_COLUMNS);
   const types = columns[TYPE] as TextColumn;
@@ -89,7 +91,7 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
   let file = createPageFile(EVENT_COLUMNS, PART_CAPACITY);
   let read = 0;
   let kept = 0;
-  let rangeRows = 0;
+  let inRange = 0;
   let fileBytes = 0;
   let groupRows = 0;
   let groupBytes = 0;
@@ -98,7 +100,7 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
   function* take(block: CopyBlock): Generator<PartBody> {
     const { table } = reader;
     for (let at = 0; at < block.length && kept < most;) {
-      const room = Math.min(GROUP_ROWS - groupRows, RANGE_ROWS - rangeRows, most - kept);
+      const room = Math.min(GROUP_ROWS - groupRows, rangeRows - inRange, most - kept);
       // Single rows, if some are left out, because the table has no size per row.
       at = reader.read(block, at, only === undefined ? room : 1, GROUP_BYTES - groupBytes);
       if (table.rows > 0) {
@@ -107,10 +109,10 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
         if (only === undefined || isChosen(block, table, only)) append(block, table);
       }
       if (table.refused !== undefined) throw refusal(block, table, table.refused);
-      const rangeEnds = rangeRows === RANGE_ROWS;
+      const rangeEnds = inRange === rangeRows;
       if (groupRows === GROUP_ROWS || groupBytes >= GROUP_BYTES || rangeEnds) endGroup();
       if (file.bytes >= TARGET_BYTES || fileBytes >= PART_BYTES || rangeEnds) {
-        rangeRows %= RANGE_ROWS;
+        inRange %= rangeRows;
         yield endFile();
       }
     }
@@ -124,7 +126,7 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
       }
     }
     kept += table.rows;
-    rangeRows += table.rows;
+    inRange += table.rows;
     groupRows += table.rows;
     groupBytes += table.bytes;
   }

@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
-import type { DatabaseConfig, LakeConfig } from "../../pipeline/config.ts";
+import { fileURLToPath } from "node:url";
+import { type DatabaseConfig, hostAndPort, type LakeConfig } from "../../pipeline/config.ts";
 import type { Observer } from "../../pipeline/progress.ts";
 
 // A process can revoke a permission, but cannot narrow one: it may connect to all hosts or to none.
@@ -15,6 +16,8 @@ export interface Needs {
   readonly lake: LakeConfig;
   /** Whether the work writes to the lake. */
   readonly writes: boolean;
+  /** Whether the work starts workers, which load the code of the pipeline. */
+  readonly startsWorkers?: boolean;
 }
 
 /** The permissions of the worker. */
@@ -31,15 +34,19 @@ const ALL = ["env", "ffi", "import", "net", "read", "run", "sys", "write"] as co
 
 type FromWorker = "ready" | { readonly exitCode: number } | { readonly error: unknown };
 
+/** The code of the pipeline, which a worker loads with the permission of the thread that starts it. */
+const CODE = ["pipeline", "node_modules", "manifests/image/jobs/deep_storage/contract.json"]
+  .map((path) => fileURLToPath(new URL(`../../${path}`, import.meta.url)));
+
 /** Returns the permissions for the needs of the work. */
-export function grantsFor({ database, lake, writes }: Needs): Grants {
+export function grantsFor({ database, lake, writes, startsWorkers = false }: Needs): Grants {
   const directories = lake.kind === "directory" ? bothNames(lake.path) : [];
   return {
     net: [
-      ...(database === undefined ? [] : [hostAndPort(database.host, database.port)]),
+      ...(database === undefined ? [] : [hostAndPort(database)]),
       ...(lake.kind === "directory" ? [] : [storeOf(lake.endpoint)]),
     ],
-    read: directories,
+    read: startsWorkers ? [...directories, ...CODE.flatMap(bothNames)] : directories,
     write: writes ? directories : [],
   };
 }
@@ -149,10 +156,6 @@ function copyOf(error: unknown): unknown {
   const copy = new Error(error.message);
   if (error.stack !== undefined) copy.stack = error.stack;
   return copy;
-}
-
-function hostAndPort(host: string, port: number | string): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 function storeOf(endpoint: string): string {

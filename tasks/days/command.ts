@@ -10,6 +10,7 @@ import {
   sealGrace,
 } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
+import { workersFor } from "../../pipeline/parallel.ts";
 import { type Needs, runConfined } from "../cli/confined.ts";
 import { type FailureReporter, failureReporterOf } from "../cli/failure.ts";
 import { choice, type Flags, seconds } from "../cli/flags.ts";
@@ -136,5 +137,7 @@ export interface Order {
 
 /** The permissions that the worker needs. */
 export function needsOf({ command, database, lake }: Order): Needs {
-  return { database, lake, writes: command !== "postflight" };
+  const copies = command === "bronze" || command === "run";
+  const startsWorkers = copies && workersFor(navigator.hardwareConcurrency) > 0;
+  return { database, lake, writes: command !== "postflight", startsWorkers };
 }

@@ -1,9 +1,10 @@
 import { type Needs, runConfined } from "../../../tasks/cli/confined.ts";
 
-// Starts the probe with the permissions in the arguments, then probes its own remaining permissions.
+// Starts a module with the permissions in the arguments, then probes its own remaining permissions.
 
-const [needs, order] = Deno.args.map((text) => JSON.parse(text)) as [Needs, unknown];
-const exitCode = await runConfined(import.meta.resolve("./confined_probe.ts"), order, needs);
+const [module, ...texts] = Deno.args;
+const [needs, order] = texts.map((text) => JSON.parse(text)) as [Needs, unknown];
+const exitCode = await runConfined(import.meta.resolve(`./${module}`), order, needs);
 const names = ["env", "ffi", "net", "read", "run", "sys", "write"] as const;
 const left = [];
 for (const name of names) {

@@ -1,6 +1,8 @@
 import type { S3Config } from "../../../pipeline/config.ts";
+import { workersFor } from "../../../pipeline/parallel.ts";
 import { grantsFor, type Needs } from "../../../tasks/cli/confined.ts";
-import { assertEquals, assertMatch } from "../../support/assert.ts";
+import { assert, assertEquals, assertMatch } from "../../support/assert.ts";
+import { generatedEvents } from "../../../tasks/demo/events.ts";
 import { temporaryLake } from "../../support/lakes.ts";
 import { outbox } from "../../support/postgres.ts";
 import { startStrictS3 } from "../../support/strict_s3.ts";
@@ -43,7 +45,11 @@ Deno.test("grantsFor: grants only a lake's directory, by all its paths", async (
 });
 
 /** Returns what the probe and then its parent could do, with the permissions of the task. */
-async function probe(needs: Needs, order: Record<string, unknown>): Promise<string[][]> {
+async function probe(
+  needs: Needs,
+  order: Record<string, unknown>,
+  module = "confined_probe.ts",
+): Promise<string[][]> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -51,6 +57,7 @@ async function probe(needs: Needs, order: Record<string, unknown>): Promise<stri
       "--no-prompt",
       "-P=pipeline",
       "tests/tasks/cli/confined_parent.ts",
+      module,
       JSON.stringify(needs),
       JSON.stringify(order),
     ],
@@ -92,6 +99,35 @@ Deno.test("runConfined: gives a worker only what it needs, and its parent nothin
   ]);
 });
 
+Deno.test("grantsFor: grants the code of the pipeline to work that starts workers", async () => {
+  const { read, write } = grantsFor({ lake: BUCKET, writes: true, startsWorkers: true });
+  const root = await Deno.realPath(ROOT);
+  for (const path of ["pipeline", "node_modules"]) assert(read.includes(`${root}/${path}`));
+  assert(read.every((path) => path !== root && !path.endsWith("/manifests")));
+  assertEquals(write, []);
+});
+
+Deno.test("runConfined: lets bronze copy a day in workers", async () => {
+  await using db = await outbox({ events: [generatedEvents(1000)] });
+  await using lake = await temporaryLake();
+  const order = { database: db.config, lake: { kind: "directory", path: lake.path } } as const;
+  const [steps, parent] = await probe(
+    { ...order, writes: true, startsWorkers: true },
+    order,
+    "confined_bronze.ts",
+  );
+  // There is no step that reports one session.
+  assertEquals(steps!.slice(0, 3), ["outbox", "fence", "snapshot"]);
+  assertEquals(steps!.slice(3), ["part", "part", "part", "part", "commit"]);
+  assertEquals(parent, []);
+});
+
+/** The code that bronze may read on this machine, which depends on the number of cores. */
+function codeToRead(): readonly string[] {
+  const startsWorkers = workersFor(navigator.hardwareConcurrency) > 0;
+  return grantsFor({ lake: BUCKET, writes: true, startsWorkers }).read;
+}
+
 Deno.test("permissions: a run on a bucket keeps two hosts and no file, as --verbose prints", async () => {
   await using db = await outbox();
   const store = startStrictS3();
@@ -105,8 +141,11 @@ Deno.test("permissions: a run on a bucket keeps two hosts and no file, as --verb
     AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
   };
   const hosts = [`127.0.0.1:${db.config.port}`, new URL(endpoint).host];
-  const tasks: [string, string[]][] = [["bronze", hosts], ["silver", hosts.slice(1)]];
-  for (const [task, net] of tasks) {
+  const tasks: [string, string[], readonly string[]][] = [
+    ["bronze", hosts, codeToRead()],
+    ["silver", hosts.slice(1), []],
+  ];
+  for (const [task, net, read] of tasks) {
     const args = ["2025-12-28", "--verbose", "--output", "json"];
     const { code, stdout } = await runTask(task, args, variables);
     assertEquals(code, 0, stdout);
@@ -115,7 +154,7 @@ Deno.test("permissions: a run on a bucket keeps two hosts and no file, as --verb
     assertEquals([last.step, last.net, last.read, last.write, last.others], [
       "permissions",
       net,
-      [],
+      read,
       [],
       [],
     ]);
@@ -132,7 +171,7 @@ Deno.test("permissions: a run on a directory keeps that directory and one host",
   const last = JSON.parse(stdout.trim().split("\n").at(-1)!);
   assertEquals([last.net, last.read, last.write, last.others], [
     [`127.0.0.1:${db.config.port}`],
-    [lake.path],
+    [lake.path, ...codeToRead()],
     [lake.path],
     [],
   ]);
