@@ -1,9 +1,16 @@
 import { EVENT_COLUMNS } from "./contract/tables.ts";
+import type { CompressionThread } from "./lake/compression_thread.ts";
 import type { Lake } from "./lake/lake.ts";
 import type { Part } from "./lake/marker.ts";
 import { compareBytes } from "./lake/page_encoding.ts";
-import { type Chunk, decompress, findValues, freeChunk } from "./lake/parquet_pages.ts";
-import type { PartReader } from "./lake/parquet_reader.ts";
+import {
+  type Chunk,
+  decompress,
+  decompressAll,
+  findValues,
+  freeChunk,
+} from "./lake/parquet_pages.ts";
+import type { PartReader, StoredGroup } from "./lake/parquet_reader.ts";
 import { malformed, readPart } from "./lake/parts.ts";
 import type { EventGroup } from "./operations.ts";
 import { sortIndexes } from "./typed_columns.ts";
@@ -47,12 +54,17 @@ interface Loaded {
  * Opens the events of a day.
  *
  * @param parts the parts that the day's bronze marker lists
+ * @param thread decompresses pages while others are replayed
  * @returns a scan, whose calls throw a Failure (data) if a part is missing or damaged, or if its
  *   events are not in bronze's order
  */
-export async function openEvents(lake: Lake, parts: readonly Part[]): Promise<EventScan> {
+export async function openEvents(
+  lake: Lake,
+  parts: readonly Part[],
+  thread?: CompressionThread,
+): Promise<EventScan> {
   const sequences = [...Map.groupBy(parts, ({ amendment = 0 }) => amendment).values()]
-    .map((own) => partsOf(lake, own));
+    .map((own) => partsOf(lake, own, thread));
   const tails = rankTails(await Promise.all(sequences.map(findTail)));
   const only = sequences[0];
   if (only === undefined) return async function* () {};
@@ -275,8 +287,11 @@ async function* load(
   for (let part = firstPart; part < parts.count; part++) {
     const reader = await parts.open(part);
     if (part + 1 < parts.count) parts.open(part + 1).catch(() => {}); // reported by its own open
-    for (let group = part === firstPart ? firstGroup : 0; group < reader.groupCount; group++) {
-      const { rows, columns, free } = reader.read(group, wanted);
+    const start = part === firstPart ? firstGroup : 0;
+    let ahead: Promise<ReadGroup> | undefined;
+    for (let group = start; group < reader.groupCount; group++) {
+      const { rows, columns, free } = await (ahead ?? reader.read(group, wanted));
+      ahead = reader.readAhead(group + 1, wanted);
       if (rows === 0) continue;
       const sequenced = sequencedRows(columns.event_seq!);
       yield { part, group, rows, sequenced, columns, reader, free };
@@ -291,26 +306,38 @@ interface Parts {
   open(index: number): Promise<OpenPart>;
 }
 
+/** Columns of one row group. */
+type ReadGroup = Pick<Loaded, "rows" | "columns" | "free">;
+
 interface OpenPart {
   readonly groupCount: number;
   /** Frees the memory of the part. */
   close(): void;
   /** Reads columns of one row group. */
-  read(
-    group: number,
-    names: readonly string[],
-  ): Pick<Loaded, "rows" | "columns" | "free">;
+  read(group: number, names: readonly string[]): ReadGroup;
+  /**
+   * Begins to read columns of one row group in the second thread. Undefined if there is no such
+   * thread or row group, or if the row group needs much memory.
+   */
+  readAhead(group: number, names: readonly string[]): Promise<ReadGroup> | undefined;
   /** The failure of a part whose content is not that of bronze. */
   malformed(problem: string): Error;
 }
 
-function partsOf(lake: Lake, parts: readonly Part[]): Parts {
+/** The most rows of a row group that is read while the previous one is in memory. */
+const MOST_ROWS_AHEAD = 20_000;
+
+function partsOf(
+  lake: Lake,
+  parts: readonly Part[],
+  thread: CompressionThread | undefined,
+): Parts {
   let kept: { readonly index: number; readonly part: Promise<OpenPart> }[] = [];
   return {
     count: parts.length,
     open(index) {
       let found = kept.find((each) => each.index === index);
-      found ??= { index, part: openPart(lake, parts[index]!) };
+      found ??= { index, part: openPart(lake, parts[index]!, thread) };
       kept = [...kept.filter((each) => each !== found), found];
       if (kept.length > 2) kept.shift()!.part.then(({ close }) => close(), () => {});
       return found.part;
@@ -318,30 +345,58 @@ function partsOf(lake: Lake, parts: readonly Part[]): Parts {
   };
 }
 
-async function openPart(lake: Lake, part: Part): Promise<OpenPart> {
+async function openPart(
+  lake: Lake,
+  part: Part,
+  thread: CompressionThread | undefined,
+): Promise<OpenPart> {
   const reader = await readPart(lake, part);
   const fail = (problem: string) => malformed(lake, part, problem);
+  const attempt = async (group: number, names: readonly string[]) => {
+    try {
+      const found = reader.pages(group, names);
+      const pages = found.columns.flatMap((column) => column.pages);
+      return readColumns(reader, names, found, await decompressAll(pages, thread));
+    } catch (error) {
+      throw fail((error as Error).message);
+    }
+  };
   return {
-    groupCount: reader.groupCount,
+    groupCount: reader.groupRows.length,
     close: () => reader.free(),
     malformed: fail,
     read(group, names) {
       try {
-        return readColumns(reader, group, names);
+        const found = reader.pages(group, names);
+        const pages = found.columns.flatMap((column) => column.pages);
+        return readColumns(reader, names, found, pages.map(decompress));
       } catch (error) {
         throw fail((error as Error).message);
       }
     },
+    readAhead(group, names) {
+      const rows = reader.groupRows[group];
+      if (thread === undefined || rows === undefined || rows > MOST_ROWS_AHEAD) return undefined;
+      const result = attempt(group, names);
+      result.catch(() => {}); // the caller gets the error in the order of the row groups
+      return result;
+    },
   };
 }
 
-function readColumns(reader: PartReader, group: number, names: readonly string[]) {
-  const { rows, columns } = reader.pages(group, names);
+/** @param contents the decompressed bodies of the pages of all columns */
+function readColumns(
+  reader: PartReader,
+  names: readonly string[],
+  { rows, columns }: StoredGroup,
+  contents: readonly Uint8Array[],
+): ReadGroup {
+  let used = 0;
   const chunks = columns.map(({ layout, pages }, i): [string, Chunk] => {
     const name = names[i]!;
     const { type, nullable } = EVENT_COLUMNS.find((column) => column.name === name)!;
     const found = reader.columns.find((column) => column.name === name)?.type;
-    const chunk = findValues(pages, pages.map(decompress), layout);
+    const chunk = findValues(pages, contents.slice(used, used += pages.length), layout);
     if (found !== type && chunk.nulls < rows) {
       throw new Error(`its column ${name} has type ${found} instead of ${type}`);
     }

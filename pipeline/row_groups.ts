@@ -57,7 +57,7 @@ export function* groupsOf(
     }
   };
   const types = new Map(reader.columns.map(({ name, type }) => [name, type]));
-  for (let i = 0; i < reader.groupCount; i++) {
+  for (let i = 0; i < reader.groupRows.length; i++) {
     const { rows, columns } = guard(() => reader.pages(i, names));
     yield {
       rows,

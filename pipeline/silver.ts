@@ -7,6 +7,7 @@ import { compareWindow, type Difference, SILVER } from "./compare.ts";
 import { listAll, type Publication, publishWindow, removeBesideSealed } from "./lake/commit.ts";
 import { type RunStart, startRun } from "./lake/lifetimes.ts";
 import { wasOnce } from "./lake/history.ts";
+import { type CompressionThread, startCompressionThread } from "./lake/compression_thread.ts";
 import type { Lake } from "./lake/lake.ts";
 import {
   type BronzeCommit,
@@ -14,7 +15,7 @@ import {
   type SilverCommit,
   type StoredMarker,
 } from "./lake/marker.ts";
-import { createPageFile } from "./lake/page_file.ts";
+import { type CompressedPage, compressPages, createPageFile } from "./lake/page_file.ts";
 import {
   folderOf,
   type Lineage,
@@ -47,9 +48,20 @@ export interface SilverOptions {
   readonly dryRun?: boolean;
   /** The largest number of operations in memory. The result does not depend on this number. */
   readonly mostOperations?: number | undefined;
+  /**
+   * The smallest number of events for which a second thread compresses and decompresses pages. The
+   * result does not depend on this number.
+   */
+  readonly fewestForThread?: number | undefined;
   /** Receives the steps and the progress of the run. */
   readonly observer: Observer;
 }
+
+/**
+ * With fewer events, the start of a second thread takes more time than the thread saves. A thread of
+ * a confined process needs half a second until it is ready.
+ */
+const FEWEST_FOR_THREAD = 500_000;
 
 /** Number of attempts of a run if bronze is published again during the run. */
 const ATTEMPTS = 3;
@@ -141,9 +153,12 @@ async function transform(
   bronze: StoredMarker<BronzeCommit>,
   previous: StoredMarker<SilverCommit> | undefined,
   began: RunStart,
-  { lake, day, follow = false, dryRun = false, mostOperations, observer }: SilverOptions,
+  options: SilverOptions,
 ): Promise<void> {
+  const { lake, day, follow = false, dryRun = false, mostOperations, observer } = options;
   const { state, rows: events, parts: sources } = bronze.commit;
+  const { fewestForThread = FEWEST_FOR_THREAD } = options;
+  using thread = events < fewestForThread ? undefined : startCompressionThread();
   observer.step({
     step: "bronze",
     says: `${lake.url(bronze.key)}, ${state}, ${plural(events, "event")} in ` +
@@ -151,7 +166,7 @@ async function transform(
     data: { key: bronze.key, state, rows: events, parts: sources.length },
   });
   const replay = await replayEvents(
-    observed(await openEvents(lake, sources), events, observer),
+    observed(await openEvents(lake, sources, thread), events, observer),
     events,
     mostOperations,
   );
@@ -171,13 +186,20 @@ async function transform(
     contract: EXECUTION_CONTRACT,
   } as const;
   const totals = { executions: 0, clients: 0 };
-  const cut = cutClients(replay, day, lineageOf(publication), totals, () => {
+  const runs = clientRuns(replay, totals, () => {
     observer.step({
       step: "replay",
       says: `${plural(events, "event")} to ${plural(totals.executions, "execution")}`,
       data: { events, executions: totals.executions },
     });
   });
+  const groups = rowGroups(runs, thread);
+  const cut = cutClients(
+    thread === undefined ? groups : delay(groups, GROUPS_IN_THREAD),
+    day,
+    lineageOf(publication),
+    totals,
+  );
   if (previous?.commit.state === "sealed" && !await mayFollow()) {
     if (!await verifySealed(previous.commit, cut, bronze, publication)) return;
     // The rows are equal and the bytes of the bronze marker are not, so only the reference is
@@ -242,38 +264,72 @@ function observed(scan: EventScan, of: number, observer: Observer): EventScan {
   };
 }
 
+/** The number of row groups that a second thread compresses while the next one is encoded. */
+const GROUPS_IN_THREAD = 2;
+
+/** The executions of one row group of a client. */
+interface RowGroup {
+  readonly client: bigint;
+  readonly rows: number;
+  readonly pages: Promise<CompressedPage[]>;
+}
+
+/** Encodes the executions, and begins to compress them. */
+async function* rowGroups(
+  runs: AsyncIterable<ClientRun>,
+  thread: CompressionThread | undefined,
+): AsyncGenerator<RowGroup> {
+  const pages = createExecutionPages();
+  let client = 0n;
+  function finish(): RowGroup {
+    const { rows } = pages;
+    const compressed = compressPages(pages.finish(), thread);
+    compressed.catch(() => {}); // the caller gets the error in the order of the row groups
+    return { client, rows, pages: compressed };
+  }
+  for await (const { client: next, operations, members } of runs) {
+    if (pages.rows > 0 && next !== client) yield finish();
+    client = next;
+    for (let from = 0; from < members.length;) {
+      const some = members.subarray(from, from + GROUP_ROWS - pages.rows);
+      pages.append(operations, some);
+      from += some.length;
+      if (pages.rows === GROUP_ROWS) yield finish();
+    }
+  }
+  if (pages.rows > 0) yield finish();
+}
+
+/** Returns each item only after the next `count` items were made. */
+async function* delay<T>(items: AsyncIterable<T>, count: number): AsyncGenerator<T> {
+  const made: T[] = [];
+  for await (const item of items) {
+    made.push(item);
+    if (made.length > count) yield made.shift()!;
+  }
+  yield* made;
+}
+
 /**
  * Divides the executions into parts, client by client.
  *
- * @param totals receives the numbers of executions and clients
- * @param onReplayed called after all operations were replayed
+ * @param totals receives the number of clients
  */
 async function* cutClients(
-  replay: Replay,
+  groups: AsyncGenerator<RowGroup>,
   day: Day,
   lineage: Lineage,
-  totals: { executions: number; clients: number },
-  onReplayed: () => void,
+  totals: { clients: number },
 ): AsyncGenerator<NewPart> {
-  const runs = clientRuns(replay, totals, onReplayed);
-  let next = await runs.next();
+  let next = await groups.next();
   async function* ofOneClient(client: bigint): AsyncGenerator<PartBody> {
-    const pages = createExecutionPages();
     let file = createPageFile(EXECUTION_COLUMNS);
-    for (; !next.done && next.value.client === client; next = await runs.next()) {
-      const { operations, members } = next.value;
-      for (let from = 0; from < members.length;) {
-        const some = members.subarray(from, from + GROUP_ROWS - pages.rows);
-        pages.append(operations, some);
-        from += some.length;
-        if (pages.rows < GROUP_ROWS) break;
-        file.write(pages.rows, pages.finish());
-        if (file.bytes < TARGET_BYTES) continue;
-        yield { rows: file.rows, body: file.finish() };
-        file = createPageFile(EXECUTION_COLUMNS);
-      }
+    for (; !next.done && next.value.client === client; next = await groups.next()) {
+      file.writeCompressed(next.value.rows, await next.value.pages);
+      if (file.bytes < TARGET_BYTES) continue;
+      yield { rows: file.rows, body: file.finish() };
+      file = createPageFile(EXECUTION_COLUMNS);
     }
-    if (pages.rows > 0) file.write(pages.rows, pages.finish());
     if (file.rows > 0) yield { rows: file.rows, body: file.finish() };
   }
   while (!next.done) {

@@ -195,7 +195,7 @@ function gatherPart(
   const typed = columns.every((column) => readable(column, reader.columns));
   if (!typed || !asPublished(fact)) return { ...fact, collected: false };
   try {
-    for (let i = 0; i < reader.groupCount; i++) {
+    for (let i = 0; i < reader.groupRows.length; i++) {
       const { rows, columns: stored } = reader.pages(i, columns.map(({ name }) => name));
       const chunks = stored.map(({ layout, pages }) =>
         findValues(pages, pages.map(decompress), layout)

@@ -3,6 +3,7 @@ import { ByteWriter } from "hyparquet-writer/src/bytewriter.js";
 import { writePageHeader } from "hyparquet-writer/src/datapage.js";
 import { writeMetadata } from "hyparquet-writer/src/metadata.js";
 import type { Column } from "../contract/column.ts";
+import type { CompressionThread } from "./compression_thread.ts";
 import { parquetSchema, type SchemaElement } from "./parquet_schema.ts";
 
 /** One column of a row group: a data page, and a dictionary if the page needs one. */
@@ -26,6 +27,22 @@ export interface Page {
   readonly extremes?: Extremes;
 }
 
+/** A page whose values are compressed. */
+export interface CompressedPage extends Omit<Page, "values" | "dictionary"> {
+  /** The values or indexes. */
+  readonly values: CompressedBytes;
+  /** The texts that the values are indexes of. */
+  readonly dictionary?: { readonly entries: number; readonly values: CompressedBytes };
+}
+
+/** Compressed bytes. */
+export interface CompressedBytes {
+  /** The number of bytes before compression. */
+  readonly size: number;
+  /** The bytes after compression. */
+  readonly bytes: Uint8Array;
+}
+
 /** The smallest and the largest value of a page; both are absent if all rows are null. */
 export interface Extremes {
   /** The smallest value. */
@@ -45,6 +62,8 @@ export interface PageFile {
   readonly bytes: number;
   /** Appends a row group with one page per column. Copies the bytes of the pages. */
   write(rows: number, pages: readonly Page[]): void;
+  /** Appends a row group whose pages are compressed already. */
+  writeCompressed(rows: number, pages: readonly CompressedPage[]): void;
   /** Ends the file and returns its bytes. */
   finish(): Uint8Array<ArrayBuffer>;
 }
@@ -88,14 +107,15 @@ export function createPageFile(
   writer.appendUint32(MAGIC);
   const groups: RowGroup[] = [];
   let total = 0;
-  return {
+  const file: PageFile = {
     get rows() {
       return total;
     },
     get bytes() {
       return writer.offset;
     },
-    write(rows, pages) {
+    write: (rows, pages) => file.writeCompressed(rows, pages.map(compressPage)),
+    writeCompressed(rows, pages) {
       const start = writer.offset;
       const chunks = pages.map((page, i) => writeChunk(writer, leaves[i]!, page));
       total += rows;
@@ -122,6 +142,42 @@ export function createPageFile(
       return writer.getBytes() as Uint8Array<ArrayBuffer>;
     },
   };
+  return file;
+}
+
+/**
+ * Compresses the pages of a row group, in a second thread if that is ready. The bytes do not depend
+ * on the thread.
+ */
+export async function compressPages(
+  pages: readonly Page[],
+  thread: CompressionThread | undefined,
+): Promise<CompressedPage[]> {
+  const contents = pages.flatMap(({ values, dictionary }) =>
+    dictionary === undefined ? [values] : [values, dictionary.values]
+  );
+  const results = await thread?.run("compress", contents, contents.map(() => LEVEL_1));
+  if (results === undefined) return pages.map(compressPage);
+  const compressed = contents.map(({ length }, i) => ({ size: length, bytes: results[i]! }));
+  let next = 0;
+  return pages.map((page) => withCompressed(page, () => compressed[next++]!));
+}
+
+function compressPage(page: Page): CompressedPage {
+  return withCompressed(page, (content) => ({
+    size: content.length,
+    bytes: zstdCompressSync(content, LEVEL_1),
+  }));
+}
+
+/** @param compressed called for the values, then for the dictionary */
+function withCompressed(
+  { values, dictionary, ...page }: Page,
+  compressed: (content: Uint8Array) => CompressedBytes,
+): CompressedPage {
+  const own = { ...page, values: compressed(values) };
+  if (dictionary === undefined) return own;
+  return { ...own, dictionary: { ...dictionary, values: compressed(dictionary.values) } };
 }
 
 /** A row group in the footer. */
@@ -133,7 +189,7 @@ interface RowGroup {
 }
 
 /** Writes the pages of a column and returns their entry for the footer. */
-function writeChunk(writer: ByteWriter, { name, type }: SchemaElement, page: Page) {
+function writeChunk(writer: ByteWriter, { name, type }: SchemaElement, page: CompressedPage) {
   const { dictionary, extremes } = page;
   const start = writer.offset;
   const inDictionary = dictionary === undefined ? 0 : writeDictionary(writer, dictionary);
@@ -161,29 +217,28 @@ function writeChunk(writer: ByteWriter, { name, type }: SchemaElement, page: Pag
 /** Writes a dictionary page, and returns its uncompressed size with the header, in bytes. */
 function writeDictionary(
   writer: ByteWriter,
-  { entries, values }: NonNullable<Page["dictionary"]>,
+  { entries, values: { size, bytes } }: NonNullable<CompressedPage["dictionary"]>,
 ): number {
-  const compressed = compress(values);
   const start = writer.offset;
   writePageHeader(writer, {
     type: "DICTIONARY_PAGE",
-    uncompressed_page_size: values.length,
-    compressed_page_size: compressed.length,
+    uncompressed_page_size: size,
+    compressed_page_size: bytes.length,
     dictionary_page_header: { num_values: entries, encoding: "PLAIN" },
   });
   const header = writer.offset - start;
-  writer.appendBytes(compressed);
-  return header + values.length;
+  writer.appendBytes(bytes);
+  return header + size;
 }
 
 /** Writes a data page, and returns its uncompressed size with the header, in bytes. */
-function writeData(writer: ByteWriter, { rows, nulls, levels, values, dictionary }: Page): number {
-  const compressed = compress(values);
+function writeData(writer: ByteWriter, page: CompressedPage): number {
+  const { rows, nulls, levels, values: { size, bytes }, dictionary } = page;
   const start = writer.offset;
   writePageHeader(writer, {
     type: "DATA_PAGE_V2",
-    uncompressed_page_size: levels.length + values.length,
-    compressed_page_size: levels.length + compressed.length,
+    uncompressed_page_size: levels.length + size,
+    compressed_page_size: levels.length + bytes.length,
     data_page_header_v2: {
       num_values: rows,
       num_nulls: nulls,
@@ -196,8 +251,8 @@ function writeData(writer: ByteWriter, { rows, nulls, levels, values, dictionary
   });
   const header = writer.offset - start;
   writer.appendBytes(levels);
-  writer.appendBytes(compressed);
-  return header + levels.length + values.length;
+  writer.appendBytes(bytes);
+  return header + levels.length + size;
 }
 
 function statistics(nulls: number, { min, max }: Extremes) {
@@ -209,8 +264,4 @@ function statistics(nulls: number, { min, max }: Extremes) {
 
 function isTooLong(value: Extreme): boolean {
   return value instanceof Uint8Array && value.length > MOST_STATISTIC;
-}
-
-function compress(bytes: Uint8Array): Uint8Array {
-  return zstdCompressSync(bytes, LEVEL_1);
 }

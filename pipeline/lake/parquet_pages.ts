@@ -1,5 +1,6 @@
-import { zstdDecompressSync } from "node:zlib";
+import { zstdDecompressSync, type ZstdOptions } from "node:zlib";
 import { snappyUncompress } from "hyparquet";
+import type { CompressionThread } from "./compression_thread.ts";
 import { readIndexes, readLevels } from "./page_runs.ts";
 import { countIn, readStruct, structIn, type ThriftStruct } from "./thrift.ts";
 
@@ -212,7 +213,8 @@ const MOST_SNAPPY = 24;
  * assertEquals(decompress({ ...page, levels: undefined, nulls: undefined }), plain);
  * ```
  */
-export function decompress({ body, size, codec }: StoredPage): Uint8Array {
+export function decompress(page: StoredPage): Uint8Array {
+  const { body, size, codec } = page;
   let content: Uint8Array;
   switch (codec) {
     case "UNCOMPRESSED":
@@ -228,18 +230,47 @@ export function decompress({ body, size, codec }: StoredPage): Uint8Array {
     case "ZSTD":
       // A page without values can have an empty body, which is not even an empty frame.
       if (size === 0 && body.length === 0) return body;
-      // The limit is one byte more than the expected size, so that a longer content is detected
-      // instead of truncated. One chunk for all of the content saves a copy.
-      content = plainBytes(zstdDecompressSync(body, {
-        maxOutputLength: size + 1,
-        chunkSize: Math.max(size + 1, LEAST_CHUNK),
-      }));
+      content = plainBytes(zstdDecompressSync(body, optionsFor(page)));
       break;
     default:
       throw new Error(`its pages are compressed with ${codec}, not with ZSTD or SNAPPY`);
   }
-  if (content.length !== size) throw new Error("the size of a page differs from its header");
+  confirmSize(content, page);
   return content;
+}
+
+/**
+ * The limit is one byte more than the expected size, so that a longer content is detected instead of
+ * truncated. One chunk for all of the content saves a copy.
+ */
+function optionsFor({ size }: StoredPage): ZstdOptions {
+  return { maxOutputLength: size + 1, chunkSize: Math.max(size + 1, LEAST_CHUNK) };
+}
+
+/**
+ * Decompresses the bodies of pages, in a second thread if that is ready.
+ *
+ * @throws {Error} as {@linkcode decompress}
+ */
+export async function decompressAll(
+  pages: readonly StoredPage[],
+  thread: CompressionThread | undefined,
+): Promise<Uint8Array[]> {
+  const isForThread = ({ codec, body }: StoredPage) => codec === "ZSTD" && body.length > 0;
+  const own = pages.filter(isForThread);
+  const results = await thread?.run("decompress", own.map(({ body }) => body), own.map(optionsFor));
+  if (results === undefined) return pages.map(decompress);
+  let next = 0;
+  return pages.map((page) => {
+    if (!isForThread(page)) return decompress(page);
+    const content = results[next++]!;
+    confirmSize(content, page);
+    return content;
+  });
+}
+
+function confirmSize({ length }: Uint8Array, { size }: StoredPage): void {
+  if (length !== size) throw new Error("the size of a page differs from its header");
 }
 
 /** The same bytes as a plain array. The method `slice` of a Buffer does not copy. */

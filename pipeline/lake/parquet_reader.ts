@@ -34,8 +34,8 @@ export interface PartReader {
    * @throws {Error} a page that cannot be decoded, text that is not UTF-8, a column that is missing
    */
   groups(names: readonly string[]): AsyncIterable<FileGroup>;
-  /** The number of row groups. */
-  readonly groupCount: number;
+  /** The number of rows of each row group. */
+  readonly groupRows: readonly number[];
   /**
    * Finds the pages of the named columns in one row group. Reads no page.
    *
@@ -103,21 +103,20 @@ export function openPart(body: Uint8Array<ArrayBuffer>): PartReader {
     type: typeName(element),
     nullable: element.repetition_type !== "REQUIRED",
   }));
-  const groups = metadata.row_groups.map(({ num_rows }) => rowCount(num_rows, body));
+  const groupRows = metadata.row_groups.map(({ num_rows }) => rowCount(num_rows, body));
   const rows = rowCount(metadata.num_rows, body);
-  if (rows !== groups.reduce((sum, each) => sum + each, 0)) {
+  if (rows !== groupRows.reduce((sum, each) => sum + each, 0)) {
     throw new Error("the row count in its footer differs from its row groups");
   }
-  const groupCount = groups.length;
   const allowance = () => ({ bytes: MOST_DECOMPRESSED });
   return {
     rows,
     columns,
-    groupCount,
+    groupRows,
     async *groups(names) {
       for (const name of names) elementOf(metadata.schema, name);
       const left = allowance();
-      for (let i = 0; i < groupCount; i++) {
+      for (let i = 0; i < groupRows.length; i++) {
         const group = storedGroup(body, metadata, i, names, left);
         const columns = group.columns.map(({ layout, pages }, c) => {
           const chunk = findValues(pages, pages.map(decompress), layout);

@@ -5,6 +5,7 @@ import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { memoryLake } from "../support/memory_lake.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
+import { readyThread } from "../support/ready_thread.ts";
 import {
   type BronzeEvent,
   type Execution,
@@ -354,6 +355,52 @@ Deno.test("replay: holds no more operations than allowed, and writes whole row g
   assert(ranges.ranges >= 7, `${ranges.ranges}`);
   assertEquals(ranges.groups, [10_000, 10_000, 5_000]);
   assertEquals(ranges.body, whole.body);
+});
+
+/** Stores one part with three row groups of a hundred events each. */
+async function storeThreeGroups(lake: Lake) {
+  const events = (first: number) =>
+    Array.from({ length: 100 }, (_, i) =>
+      event({
+        event_id: idOf(first + i),
+        event_seq: BigInt(first + i),
+        operation_id: BigInt(i % 70),
+      }));
+  const [part] = await storeBronze(lake, [[[events(0), events(100), events(200)]]]);
+  return part!;
+}
+
+Deno.test("replay: gives the same executions if a second thread decompresses", async () => {
+  using thread = await readyThread();
+  const lake = memoryLake();
+  const part = await storeThreeGroups(lake);
+  const whole = await replayParts(lake, [part]);
+  for (const most of [undefined, 20]) {
+    const own = await replayParts(lake, [part], most, undefined, thread);
+    assertEquals(own.body, whole.body);
+  }
+  assert(thread.used >= 4, `${thread.used}`);
+});
+
+Deno.test("replay: refuses a damaged page with the same message if a second thread decompresses", async () => {
+  using thread = await readyThread();
+  const lake = memoryLake();
+  const part = await storeThreeGroups(lake);
+  const { bytes } = (await lake.get(part.key))!;
+  const frames = [...bytes.keys()].filter((at) =>
+    [0x28, 0xb5, 0x2f, 0xfd].every((byte, i) => bytes[at + i] === byte)
+  );
+  for (const at of frames.slice(frames.length / 3, frames.length * 2 / 3)) bytes[at] = 0;
+  const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+  await lake.put(part.key, bytes);
+  const failures = [];
+  for (const own of [undefined, thread]) {
+    const replaying = () => replayParts(lake, [{ ...part, sha256 }], undefined, undefined, own);
+    failures.push(await assertRejects(replaying, Failure));
+  }
+  assertEquals(failures[1]!.message, failures[0]!.message);
+  assertEquals(failures[1]!.kind, "data");
+  assertStringIncludes(failures[1]!.message, part.key);
 });
 
 // The order of the replay: (event_seq, occurred_at, event_id). Events without an event_seq come first.

@@ -62,6 +62,20 @@ Deno.test("silver: records the bronze marker that silver was made from, and stay
   }
 });
 
+Deno.test("silver: stores the same parts whether a second thread is started or not", async () => {
+  await using db = await outbox({ events: [generatedEvents(2000)] });
+  const stored = [];
+  for (const fewestForThread of [undefined, 1]) {
+    await using lake = await temporaryLake();
+    await bronze(db, lake);
+    await runSilver({ lake, day: DAY, observer: recorder(), fewestForThread });
+    const { commit } = (await readMarker(lake, "silver", silverMarkerKey(DAY), DAY))!;
+    stored.push(commit.parts);
+  }
+  assert(stored[0]!.length > 1);
+  assertEquals(stored[1], stored[0]);
+});
+
 Deno.test("silver: leaves no part of a client that no longer has an execution", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();

@@ -7,6 +7,7 @@ import {
   EXECUTION_STATUS,
 } from "../../pipeline/contract/tables.ts";
 import { createExecutionPages, GROUP_ROWS } from "../../pipeline/execution_pages.ts";
+import type { CompressionThread } from "../../pipeline/lake/compression_thread.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import type { Part } from "../../pipeline/lake/marker.ts";
 import { createPageFile } from "../../pipeline/lake/page_file.ts";
@@ -76,18 +77,21 @@ export interface Replayed {
 }
 
 /**
- * Replays parts of bronze, with at most `most` operations in memory.
+ * Replays parts of bronze.
  *
+ * @param most the largest number of operations in memory
  * @param groupRows the number of rows of a row group; the last row group can have fewer
+ * @param thread decompresses pages
  */
 export async function replayParts(
   lake: Lake,
   parts: readonly Part[],
   most?: number,
   groupRows: number = GROUP_ROWS,
+  thread?: CompressionThread,
 ): Promise<Replayed> {
   const events = parts.reduce((sum, { rows }) => sum + rows, 0);
-  const replay = await replayEvents(await openEvents(lake, parts), events, most);
+  const replay = await replayEvents(await openEvents(lake, parts, thread), events, most);
   const file = createPageFile(EXECUTION_COLUMNS);
   const pages = createExecutionPages();
   const found = { groups: [] as number[], most: 0, ranges: 0 };

@@ -1,4 +1,5 @@
 import { serve } from "../../../tasks/cli/confined.ts";
+import { readyThread } from "../../support/ready_thread.ts";
 
 // Tries actions as a confined worker, and prints the names of those that worked.
 
@@ -23,6 +24,10 @@ serve(async ({ file, allowed, other }: Order) => {
       if (Deno.env.get("DJANGO_DB_PASSWORD") === undefined) throw new Error("not set");
     },
     "run a program": () => new Deno.Command("true").output(),
+    "use a second thread": async () => {
+      using thread = await readyThread();
+      await thread.run("compress", [Uint8Array.of(1)], [{}]);
+    },
     "import a module": () => import(new URL("./prompt_test.ts", import.meta.url).href),
   };
   const worked: string[] = [];

@@ -81,7 +81,7 @@ Deno.test("runConfined: gives a worker only what it needs, and its parent nothin
 
   const s3 = { ...BUCKET, endpoint: `http://127.0.0.1:${port}` };
   assertEquals(await probe({ database, lake: s3, writes: true }, order), [
-    ["reach the granted host"],
+    ["reach the granted host", "use a second thread"],
     [],
   ]);
   const directory = { kind: "directory", path: lake.path } as const;
@@ -90,11 +90,12 @@ Deno.test("runConfined: gives a worker only what it needs, and its parent nothin
       "reach the granted host",
       "read the granted file",
       "write the granted file",
+      "use a second thread",
     ],
     [],
   ]);
   assertEquals(await probe({ lake: directory, writes: false }, order), [
-    ["read the granted file"],
+    ["read the granted file", "use a second thread"],
     [],
   ]);
 });
