@@ -11,7 +11,7 @@ import { createHash } from "node:crypto";
  * - `DECIMAL(20,8)`: nine bytes, the unscaled integer in big-endian two's complement
  * - `DECIMAL(10,4)`: a bigint, the unscaled integer
  *
- * No value is ever held by a float or a Date.
+ * No value is ever rounded: a number holds only integers below 2^53.
  */
 export type ColumnType =
   | "STRING"

@@ -1,3 +1,4 @@
+// The exact decoder for every numeric. `pages/decimal_columns.ts` decodes the small ones faster.
 // Postgres sends a numeric as base-10000 digits: int16 count, int16 weight of the first digit, int16
 // sign, int16 display scale, then the digits. All arithmetic here is on integers that a JavaScript
 // number holds exactly.

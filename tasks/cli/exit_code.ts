@@ -1,7 +1,7 @@
 import type { Result } from "../../checks/finding.ts";
 import type { FailureKind } from "../../pipeline/errors.ts";
 
-// The exit codes of all commands are decided here.
+// The exit codes of failures and of reports. Ctrl-C ends a command with 130 in `command.ts`.
 
 /** The exit code of each kind of failure. 0 is success, and 130 is an interruption with Ctrl-C. */
 export const EXIT_CODES: Readonly<Record<FailureKind, number>> = {
