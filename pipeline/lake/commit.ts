@@ -239,7 +239,7 @@ async function readBack(
     kind: "unreachable",
     task: `confirm ${lake.url(key)}`,
     problem: "the store confirmed the commit marker, but still has " +
-      `${now === undefined ? "none" : "the previous one"}. No part was removed, so that ` +
+      `${now === undefined ? "no marker" : "the previous one"}. No part was removed, so that ` +
       "marker is still valid",
     remedy: "Check the store and any proxy in front of it, then run again.",
   });

@@ -172,7 +172,7 @@ def read_back(lake: Lake, key: str, body: bytes, previous: Stored | None) -> boo
         return True
     if now is not None and now[1] != before(previous):
         return False
-    found = "none" if now is None else "the previous one"
+    found = "no marker" if now is None else "the previous one"
     raise Failure(
         "unreachable",
         f"Cannot confirm {lake.url(key)}: the store confirmed the commit marker, but "
