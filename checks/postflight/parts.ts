@@ -22,6 +22,20 @@ export function judgeParts(fact: AnyLakeDay, empty: string): Outcome {
   return { examined: `${plural(fact.parts.length, "part")}, ${plural(bytes, "byte")}`, findings };
 }
 
+/**
+ * The object that rows of a day are attributed to: their part if all are in the same part, or else
+ * the marker of the day.
+ */
+export function objectOfRows(
+  rows: readonly { readonly part: string }[],
+  { markerKey }: Pick<AnyLakeDay, "markerKey">,
+): string {
+  const [first] = rows;
+  return first !== undefined && rows.every(({ part }) => part === first.part)
+    ? first.part
+    : markerKey;
+}
+
 function damage(fact: AnyLakeDay, found: PartFact): Finding | undefined {
   const { part, stored, problem } = found;
   const common = { severity: "fail", object: part.key } as const;

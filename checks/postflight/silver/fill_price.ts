@@ -3,6 +3,7 @@ import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import type { SilverRow } from "../../facts/silver.ts";
 import { naming } from "../../list_names.ts";
+import { objectOfRows } from "../parts.ts";
 import { whyNotCollected } from "../../skip_reasons.ts";
 
 /** Warns about completed executions without a fill price. */
@@ -25,12 +26,18 @@ export const fillPrice: Check<"silver"> = check({
       ? `silver has no executions on ${silver.day}`
       : `${done} of ${plural(silver.rows.length, "execution")} done`;
     if (rows.length === 0) return { examined, findings: [] };
+    const object = objectOfRows(rows, silver);
+    const isOnePart = object === rows[0]!.part;
     const finding: Finding = {
       severity: "warn",
-      object: rows[0]!.part,
+      object,
       field: "fill_price",
       problem: `${plural(rows.length, "row")} with status EXECUTED and no fill_price: ${
-        naming(rows.map(({ operation_id }) => `operation ${operation_id}`))
+        naming(
+          rows.map(({ operation_id, client_id }) =>
+            `operation ${operation_id}${isOnePart ? "" : ` of client ${client_id}`}`
+          ),
+        )
       }`,
       why:
         "no event of the operation on this day has the price, so slippage and profit cannot be " +

@@ -5,7 +5,7 @@ import type { BronzeFact } from "../../facts/bronze.ts";
 import type { SilverFact, SilverRow, SilverRows } from "../../facts/silver.ts";
 import { numberIntegers } from "../../facts/typed_rows.ts";
 import { naming } from "../../list_names.ts";
-import { rowCountFindings } from "../parts.ts";
+import { objectOfRows, rowCountFindings } from "../parts.ts";
 import { silverCommand } from "../remedy.ts";
 import { whyNotComparable } from "../../skip_reasons.ts";
 
@@ -30,10 +30,10 @@ export const silverRows: Check<"bronze" | "silver"> = check({
       findings: [
         ...rowCountFindings(silver, "the marker does not match this file", fix),
         ...missingRows(found.missing, silver, fix),
-        ...extra(found.extra, fix),
-        ...repeatedRows(found.repeated, fix),
-        ...misplacedRows(found.misplaced, fix),
-        ...otherClient(found.otherClient, bronze, fix),
+        ...extra(found.extra, silver, fix),
+        ...repeatedRows(found.repeated, silver, fix),
+        ...misplacedRows(found.misplaced, silver, fix),
+        ...otherClient(found.otherClient, bronze, silver, fix),
       ],
     };
   },
@@ -106,8 +106,8 @@ function missingRows(ids: readonly bigint[], { markerKey }: SilverFact, fix: str
   }];
 }
 
-function extra(rows: readonly SilverRow[], fix: string): Finding[] {
-  return finding(rows, "operation_id", {
+function extra(rows: readonly SilverRow[], silver: SilverFact, fix: string): Finding[] {
+  return finding(rows, silver, "operation_id", {
     problem: `${plural(rows.length, "row")} of operations without an execution event: ${
       naming(rows.map(({ operation_id }) => `${operation_id}`))
     }`,
@@ -116,18 +116,18 @@ function extra(rows: readonly SilverRow[], fix: string): Finding[] {
   });
 }
 
-function repeatedRows(rows: readonly SilverRow[], fix: string): Finding[] {
+function repeatedRows(rows: readonly SilverRow[], silver: SilverFact, fix: string): Finding[] {
   const byOperation = Map.groupBy(rows, ({ operation_id }) => operation_id);
   const names = Array.from(byOperation, ([id, own]) => `${id} (${own.length} rows)`);
-  return finding(rows, "operation_id", {
+  return finding(rows, silver, "operation_id", {
     problem: `${plural(names.length, "operation")} with more than one row: ${naming(names)}`,
     why: "silver has one row per operation, so readers count these executions more than once",
     fix,
   });
 }
 
-function misplacedRows(rows: readonly SilverRow[], fix: string): Finding[] {
-  return finding(rows, "client_id", {
+function misplacedRows(rows: readonly SilverRow[], silver: SilverFact, fix: string): Finding[] {
+  return finding(rows, silver, "client_id", {
     problem: `${plural(rows.length, "row")} in another client's folder: ${
       naming(rows.map((row) => `operation ${row.operation_id} of client ${row.client_id}`))
     }`,
@@ -141,6 +141,7 @@ function misplacedRows(rows: readonly SilverRow[], fix: string): Finding[] {
 function otherClient(
   rows: readonly SilverRow[],
   { lastEvents }: BronzeFact,
+  silver: SilverFact,
   fix: string,
 ): Finding[] {
   const names = rows.map(({ operation_id: id, client_id }) =>
@@ -148,7 +149,7 @@ function otherClient(
       lastEvents.get(id)!.client_id
     })`
   );
-  return finding(rows, "client_id", {
+  return finding(rows, silver, "client_id", {
     problem: `${plural(rows.length, "row")} of another client than the events: ${naming(names)}`,
     why: "the execution is shown to the wrong client and counted for that client",
     fix,
@@ -157,8 +158,10 @@ function otherClient(
 
 function finding(
   rows: readonly SilverRow[],
+  silver: SilverFact,
   field: string,
   rest: Pick<Finding, "problem" | "fix"> & { readonly why: string },
 ): Finding[] {
-  return rows.length === 0 ? [] : [{ severity: "fail", object: rows[0]!.part, field, ...rest }];
+  if (rows.length === 0) return [];
+  return [{ severity: "fail", object: objectOfRows(rows, silver), field, ...rest }];
 }

@@ -3,9 +3,10 @@ import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import type { LastEvent } from "../../facts/bronze.ts";
-import type { SilverRow } from "../../facts/silver.ts";
+import type { SilverFact, SilverRow } from "../../facts/silver.ts";
 import { equalTexts } from "../../facts/typed_rows.ts";
 import { naming } from "../../list_names.ts";
+import { objectOfRows } from "../parts.ts";
 import { silverCommand } from "../remedy.ts";
 import { whyNotComparable } from "../../skip_reasons.ts";
 
@@ -37,15 +38,14 @@ export const silverStatus: Check<"bronze" | "silver"> = check({
         statuses.push({ row, is: JSON.stringify(row.status), should: `"${status}"` });
       }
     }
-    const fix = silverCommand(silver);
     const findings = [
       ...finding(
         events,
         "execution_id",
         "an execution_id that is not the last event in bronze",
-        fix,
+        silver,
       ),
-      ...finding(statuses, "status", "a status that does not match the last event", fix),
+      ...finding(statuses, "status", "a status that does not match the last event", silver),
     ];
     return { examined: `${plural(rows.length, "row")}, status and execution_id`, findings };
   },
@@ -63,17 +63,22 @@ interface WrongRow {
   readonly should: string;
 }
 
-function finding(wrong: readonly WrongRow[], field: string, what: string, fix: string): Finding[] {
+function finding(
+  wrong: readonly WrongRow[],
+  field: string,
+  what: string,
+  silver: SilverFact,
+): Finding[] {
   if (wrong.length === 0) return [];
   const names = wrong.map(({ row, is, should }) =>
     `operation ${row.operation_id} (${is}, should be ${should})`
   );
   return [{
     severity: "fail",
-    object: wrong[0]!.row.part,
+    object: objectOfRows(wrong.map(({ row }) => row), silver),
     field,
     problem: `${plural(wrong.length, "row")} with ${what}: ${naming(names)}`,
     why: "the events of these operations were replayed in the wrong order, or incompletely",
-    fix,
+    fix: silverCommand(silver),
   }];
 }

@@ -89,3 +89,12 @@ Deno.test("silver-rows fails if silver has no rows at all, and silver-status doe
   ]);
   assertEquals(others, { "silver-status": "skip" });
 });
+
+Deno.test("silver-rows attributes rows of several clients to the day", async () => {
+  const { findings } = await resultOf(ID, silver([first, first, second, third, third]));
+  assertEquals(
+    findings.filter(({ problem }) => problem.includes("more than one row"))
+      .map(({ object }) => object),
+    [SILVER.markerKey],
+  );
+});

@@ -36,3 +36,9 @@ Deno.test("silver-status names five rows and counts the rest", async () => {
   assertEquals(findings[0]!.problem.match(/operation 11/g)!.length, 5);
   assertEquals(findings[0]!.problem.endsWith(" and 3 more"), true);
 });
+
+Deno.test("silver-status attributes rows of several clients to the day", async () => {
+  const rows = (SILVER.rows as readonly SilverRow[]).map((row) => ({ ...row, status: "BLOCKED" }));
+  const { findings } = await resultOf(ID, facts({ silver: { rows } }));
+  assertEquals(findings.map(({ object }) => object), [SILVER.markerKey]);
+});
