@@ -19,7 +19,8 @@ await main({
   switches: ["port-forward", "yes"],
   help: `
 Stores the two Secrets with the credentials of the jobs, each value byte for byte. Then reads the
-Secrets back and logs in with them, as a job would. No value is ever shown.
+Secrets back and logs in with them, as a job would. No value is ever shown. A loopback host is
+refused: for a pod, it is the pod itself.
 
 Usage: deno task secrets [--from env|prompt] [--only database|lake] [--kubeconfig FILE]
                          [--context NAME] [--port-forward] [--yes] [--timeout SECONDS]

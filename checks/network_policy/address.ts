@@ -147,6 +147,15 @@ export const PRIVATE_IPV4: readonly string[] = [
 /** The private and link-local blocks of both families. */
 const PRIVATE: readonly string[] = [...PRIVATE_IPV4, "fc00::/7", "fe80::/10"];
 
+/** The loopback, link-local and unspecified blocks, whose addresses only the same machine can reach. */
+export const SELF_BLOCKS: readonly string[] = [
+  "0.0.0.0/8",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+  "::/127",
+  "fe80::/10",
+];
+
 /** Blocks that no host on the internet uses: private, shared, loopback and multicast addresses. */
 const NOT_PUBLIC = [...PRIVATE, "0.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "224.0.0.0/3", "::/3"];
 

@@ -1,4 +1,5 @@
 import { naming } from "../../checks/list_names.ts";
+import { localServerProblem } from "../../checks/preflight/secrets/local_servers.ts";
 import { isEncodedText, problemOfValue } from "../../checks/preflight/secrets/secret_values.ts";
 import type { SecretTexts } from "../../pipeline/cluster/job_secrets.ts";
 import { secretValues } from "../../pipeline/config.ts";
@@ -13,12 +14,16 @@ const HIDDEN = ["DJANGO_DB_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KE
 /**
  * Reads the values of a Secret from the environment.
  *
- * @throws {Failure} configuration: a variable without a default is not set
+ * @throws {Failure} configuration: a variable without a default is not set, or names the pod itself
+ *   where a server is meant
  */
 export function fromEnvironment({ opens, name, keys }: SecretSpec): SecretTexts {
   const values = secretValues(keys);
   const missing = keys.filter((key) => !values.has(key));
-  if (missing.length === 0) return values;
+  if (missing.length === 0) {
+    for (const [key, value] of values) requireServerOutside(name, key, value);
+    return values;
+  }
   const other = opens === "database" ? "lake" : "database";
   throw new Failure({
     kind: "configuration",
@@ -49,11 +54,25 @@ export async function fromPrompt(
       const answer = isHidden ? await prompt.hidden(question) : await prompt.line(question);
       if (answer === undefined) throw inputEnded(name);
       const value = answer || usual;
-      if (value) values.set(key, value);
+      const local = localServerProblem(key, value ?? "");
+      if (local !== undefined) printError(`${local.problem}. ${local.fix}`);
+      else if (value) values.set(key, value);
       else printError(`${key} cannot be empty.`);
     }
   }
   return values;
+}
+
+/** @throws {Failure} configuration: the value names the pod itself where a server is meant */
+function requireServerOutside(secret: string, key: string, value: string): void {
+  const local = localServerProblem(key, value);
+  if (local === undefined) return;
+  throw new Failure({
+    kind: "configuration",
+    task: `create Secret ${secret} from the environment`,
+    problem: local.problem,
+    remedy: `${local.fix} To log in to the database through the cluster, add --port-forward.`,
+  });
 }
 
 function inputEnded(name: string): Failure {

@@ -9,6 +9,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "../supp
 import { clusterTest, controlPlane } from "../support/control_plane.ts";
 import { forwardedPod } from "../pipeline/cluster/kubelet.ts";
 import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
+import { outsideProxy } from "../support/outside_proxy.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
 import { runTask, type TaskOutcome } from "../support/task.ts";
 import { atTerminal, startOnTerminal } from "../support/terminal.ts";
@@ -45,17 +46,40 @@ async function secrets(args: readonly string[], env: Record<string, string>): Pr
   return outcome;
 }
 
-/** Creates a database with a user that has the password. */
-async function withPassword(): Promise<Outbox & { readonly login: DatabaseConfig }> {
+type Login = DatabaseConfig & { readonly endpoint: string };
+
+/** A database with a user that has the password. */
+interface Database extends Outbox {
+  /** The login and the store, through proxies on an address that is not a loopback address. */
+  readonly login: Login;
+  /** The port of Postgres on 127.0.0.1. */
+  readonly inside: number;
+}
+
+async function withPassword(): Promise<Database> {
   const db = await outbox();
   const name = `robson_${crypto.randomUUID().slice(0, 8)}`;
   const role = await db.role(name, "SELECT 1");
   const password = pg.escapeLiteral(PASSWORD).trimStart();
   await db.query(`ALTER ROLE ${pg.escapeIdentifier(name)} PASSWORD ${password}`);
-  return { ...db, login: { ...role, password: PASSWORD } };
+  const proxy = outsideProxy(role.port);
+  const storeProxy = outsideProxy(Number(new URL(bucket.endpoint).port));
+  const endpoint = `http://${storeProxy.host}:${storeProxy.port}`;
+  return {
+    ...db,
+    login: { ...role, host: proxy.host, port: proxy.port, password: PASSWORD, endpoint },
+    inside: role.port,
+    async [Symbol.asyncDispose]() {
+      await storeProxy[Symbol.asyncDispose]();
+      await proxy[Symbol.asyncDispose]();
+      await db[Symbol.asyncDispose]();
+    },
+  };
 }
 
-function variables({ host, port, name, user, password }: DatabaseConfig): Record<string, string> {
+function variables(
+  { host, port, name, user, password, endpoint }: Login,
+): Record<string, string> {
   values.add(password).add(bucket.accessKeyId).add(bucket.secretAccessKey);
   return {
     DJANGO_DB_HOST: host,
@@ -66,7 +90,7 @@ function variables({ host, port, name, user, password }: DatabaseConfig): Record
     AWS_ACCESS_KEY_ID: bucket.accessKeyId,
     AWS_SECRET_ACCESS_KEY: bucket.secretAccessKey,
     AWS_REGION: bucket.region,
-    S3_ENDPOINT: bucket.endpoint,
+    S3_ENDPOINT: endpoint,
     S3_BUCKET: bucket.bucket,
   };
 }
@@ -159,9 +183,8 @@ clusterTest(
     await bringTo(controlPlane(), [NAMESPACE]);
     const key = "pä😀ss\n";
     values.add(key.trim());
-    const env = {
-      ...variables({ host: "127.0.0.1", port: 1, name: "n", user: "u", password: key }),
-    };
+    const login = { host: "db.example", port: 1, name: "n", user: "u", password: key };
+    const env = variables({ ...login, endpoint: "https://store.example" });
     const { code, stdout } = await secrets(["--yes", "--only", "database"], env);
     assertEquals(code, 2, "a password with a line break is never used for a login");
     assertStringIncludes(
@@ -195,7 +218,8 @@ clusterTest(
   async () => {
     await bringTo(controlPlane(), [NAMESPACE]);
     const nowhere = { host: "paradedb.robson.svc.cluster.local", port: 5432, name: "n", user: "u" };
-    const env = variables({ ...nowhere, password: "unus3d" });
+    await using db = await withPassword();
+    const env = variables({ ...db.login, ...nowhere, password: "unus3d" });
     const { code, stdout, stderr } = await secrets(["--yes"], env);
     assertEquals(code, 3);
     assertMatch(stderr, /^database {2}the login failed\. .*paradedb\.robson\.svc\.cluster\.local/);
@@ -207,7 +231,7 @@ clusterTest(
 clusterTest("secrets: --port-forward logs in through the cluster", async () => {
   await bringTo(controlPlane(), [NAMESPACE]);
   await using db = await withPassword();
-  await using pod = await forwardedPod({ 5432: db.login.port });
+  await using pod = await forwardedPod({ 5432: db.inside });
   using api = openApi(controlPlane().admin);
   const services = `/api/v1/namespaces/${pod.namespace}/services`;
   await api.call("PATCH", `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}`, {
@@ -245,6 +269,22 @@ clusterTest("secrets: reports wrong usage before storing anything, and exits wit
       ["--from", "prompt"],
       env,
       /Cannot ask for values: there is no terminal/,
+    ],
+    ...["127.0.0.1", "localhost", "127.1", "::ffff:127.0.0.1", "0.0.0.0", "db.localhost"].map((
+      host,
+    ) =>
+      [
+        `the host of the database is ${host}`,
+        ["--yes"],
+        { ...env, DJANGO_DB_HOST: host },
+        /DJANGO_DB_HOST names a loopback host, .* --port-forward/,
+      ] as const
+    ),
+    [
+      "the endpoint of the store is a loopback host",
+      ["--yes"],
+      { ...env, S3_ENDPOINT: "http://[::1]:9000" },
+      /S3_ENDPOINT names a loopback host, which for a pod is the pod itself/,
     ],
     ["the Secret is unknown", ["--only", "moon"], env, /both, database, lake/],
     ["the source is unknown", ["--from", "file"], env, /env, prompt/],
@@ -292,6 +332,9 @@ terminalTest(
     const own = pick(env, "DJANGO_DB_PORT", "AWS_REGION", "S3_ENDPOINT", "S3_BUCKET");
     const args = ["--kubeconfig", controlPlane().kubeconfig, "--from", "prompt"];
     const task = startOnTerminal("secrets", args, own);
+    await task.until("DJANGO_DB_HOST [paradedb.robson.svc.cluster.local]: ");
+    await task.type("127.0.0.1\r");
+    await task.until("DJANGO_DB_HOST names a loopback host");
     await task.until("DJANGO_DB_HOST [paradedb.robson.svc.cluster.local]: ");
     await task.type(`${env.DJANGO_DB_HOST}\r`);
     await task.until("DJANGO_DB_NAME [rbsdb]: ");

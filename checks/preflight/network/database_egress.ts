@@ -5,6 +5,7 @@ import type { Labels } from "../../kubernetes/metadata.ts";
 import { type Selector, selects } from "../../kubernetes/selectors.ts";
 import { podTemplateOf } from "../../kubernetes/workloads.ts";
 import { parseAddress } from "../../network_policy/address.ts";
+import { isLocalHost } from "../../network_policy/local_host.ts";
 import { UNKNOWN_VALUE } from "../../network_policy/read_cluster.ts";
 import { isolating } from "../../network_policy/matching.ts";
 import { type Endpoint, NAME_LABEL, type Pod } from "../../network_policy/model.ts";
@@ -47,9 +48,13 @@ export const databaseEgress: PlatformCheck = platformCheck({
     if (readers.length === 0) {
       return { notApplicable: "no job has any of the variables DJANGO_DB_*" };
     }
+    const remote = readers.filter(({ job }) => !isLocalHost(hostOf(job)));
+    if (remote.length === 0) {
+      return { skip: "DJANGO_DB_HOST names the job's own pod (see secret-escaping)" };
+    }
     const databases = new Map<RequiredConnection, Database>();
     const unreachable = new Map<string, Finding>();
-    for (const { job, actor } of readers) {
+    for (const { job, actor } of remote) {
       const database = databaseOf(network, job, actor);
       if ("problem" in database) {
         unreachable.set(database.object + database.problem, unreachableFinding(database));
@@ -145,6 +150,10 @@ function readsDatabase({ environment }: JobWithPods): boolean {
   return [...environment.names].some((name) => name.startsWith("DJANGO_DB_"));
 }
 
+function hostOf({ environment }: JobWithPods): string {
+  return environment.value("DJANGO_DB_HOST") ?? "";
+}
+
 /** Finds the Postgres that a job reads, or the reason that the job cannot connect. */
 function databaseOf(
   network: Network,
@@ -153,7 +162,7 @@ function databaseOf(
 ): Database | UnreachableService {
   const given = Number(job.environment.value("DJANGO_DB_PORT"));
   const port = Number.isInteger(given) && given > 0 && given < 65536 ? given : DEFAULT_PORT;
-  const host = job.environment.value("DJANGO_DB_HOST") ?? "";
+  const host = hostOf(job);
   const address = parseAddress(host);
   const reference = serviceOf(/^[a-z0-9.-]+$/.test(host) ? host : DEFAULT_HOST, network, job);
   if (address !== undefined || reference === undefined) return outside(host, port, job);

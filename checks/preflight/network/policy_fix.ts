@@ -1,4 +1,11 @@
-import { type Address, formatAddress, PRIVATE_IPV4 } from "../../network_policy/address.ts";
+import {
+  type Address,
+  formatAddress,
+  parseCidr,
+  PRIVATE_IPV4,
+  SELF_BLOCKS,
+} from "../../network_policy/address.ts";
+import { isFields } from "../../kubernetes/fields.ts";
 import type { Direction, Policy } from "../../network_policy/model.ts";
 import type { DenialCause } from "./denial.ts";
 
@@ -34,11 +41,19 @@ export function blockOf(address: Address): { readonly ipBlock: { readonly cidr: 
   return { ipBlock: { cidr: `${formatAddress(address)}/${address.family === 4 ? 32 : 128}` } };
 }
 
-/** Returns the smallest command that removes the cause of a denial. */
+/**
+ * Returns the smallest command that removes the cause of a denial. No command opens loopback or
+ * link-local addresses: a policy has no effect on a pod's loopback addresses, and the link-local
+ * addresses of nodes include the metadata service of cloud providers.
+ */
 export function fixDenial(
   cause: DenialCause,
   { name, pods, peer, ports, both }: MissingRule,
 ): string {
+  if (isOfOneMachine(peer)) {
+    return "Use the address of the server instead of a loopback or link-local address, which only " +
+      "the same machine can reach. Do not open that address in a policy.";
+  }
   const { kind, policy, rule, direction, namespace } = cause;
   if (policy === undefined || rule === undefined) {
     const spec = specWithRule(direction, pods, peer, ports);
@@ -67,6 +82,16 @@ export function fixDenial(
       return patchPolicy(policy, { op: "add", path: "spec.policyTypes[-]", value });
     }
   }
+}
+
+/** Returns whether a peer selects only loopback or link-local addresses. */
+function isOfOneMachine(peer: unknown): boolean {
+  const block = isFields(peer) && isFields(peer.ipBlock) ? peer.ipBlock : {};
+  const range = parseCidr(String(block.cidr));
+  return range !== undefined &&
+    SELF_BLOCKS.map((each) => parseCidr(each)!).some((own) =>
+      own.family === range.family && own.first <= range.first && range.last <= own.last
+    );
 }
 
 /** Returns the command that patches a policy. */

@@ -7,6 +7,7 @@ import { codeRunBy } from "../../source_code/job_source.ts";
 import { variablesReadBy } from "../../source_code/environment.ts";
 import { naming } from "../../list_names.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
+import { localServers } from "./local_servers.ts";
 import { judgeSecret, judgeStored } from "./secret_values.ts";
 import { judgeReads, keysOf, missingSecrets, variablesOf } from "./secret_references.ts";
 import { jobsOf, type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
@@ -62,6 +63,7 @@ export function judgeSecrets(tree: Tree, isLive = false): Judged | undefined {
       ...stored.flatMap(({ secret, keys }) => judgeStored(secret, keys)),
       ...missingSecrets(absent.filter(isKnown)),
       ...reads.flatMap(({ findings }) => findings),
+      ...localServers(jobs, objects),
       ...jobs.flatMap((job) => unsetVariables(job, tree)),
     ],
   };
