@@ -37,6 +37,8 @@ export interface Check<N extends FactName = FactName, W extends FactName = never
   readonly id: string;
   /** The condition in a few words, as in `jobs run on the analytics pool`. */
   readonly title: string;
+  /** The part of the report that the check belongs to, as in `network`. The catalog sets it. */
+  readonly section?: string;
   /** When the check runs: before a run of the pipeline, after a run, or both. */
   readonly phase: "before" | "after" | "both";
   /** The facts that the check requires. If one is missing, the check does not run. */
@@ -70,4 +72,9 @@ export function check<const N extends FactName, const W extends FactName = never
   declared: Check<N, W>,
 ): Check<N, W> {
   return declared;
+}
+
+/** Assigns checks to a section of the report. */
+export function section(title: string, checks: readonly AnyCheck[]): readonly AnyCheck[] {
+  return checks.map((each) => ({ ...each, section: title }));
 }

@@ -68,14 +68,23 @@ export interface Result {
   readonly title: string;
   /** The decision of the check. */
   readonly verdict: Verdict;
-  /** The objects that were examined; only with pass, warn and fail. */
+  /** The part of the report that the check belongs to, as in `network`. */
+  readonly section?: string;
+  /**
+   * The objects that were examined; with pass, warn and fail, and with a skip or an error if part of
+   * the facts was judged.
+   */
   readonly examined?: string;
   /**
    * The reason why the check did not judge everything; only with skip, error and not-applicable.
    */
   readonly reason?: string;
+  /** The facts that the check did not read, although it can. The operator excluded them. */
+  readonly unread?: readonly string[];
   /** True if the operator requested the skip. */
   readonly requested?: true;
   /** The violations. A skip or an error can have warnings, if part of the facts was judged. */
   readonly findings: readonly Finding[];
+  /** The seconds from the start of the run to the verdict. */
+  readonly seconds?: number;
 }

@@ -46,9 +46,12 @@ export async function runChecks(
     facts.set(name, gather(name, gatherers[name], limits));
   }
   const share = shareWithinRun();
-  const pending = checks.map((check) => {
+  const began = performance.now();
+  const pending = checks.map(async (check): Promise<Result> => {
     const reason = skip.get(check.id);
-    return reason === undefined ? judge(check, facts, share) : skipped(check, reason);
+    const result = reason === undefined ? await judge(check, facts, share) : skipped(check, reason);
+    const section = check.section === undefined ? {} : { section: check.section };
+    return { ...result, ...section, seconds: (performance.now() - began) / 1000 };
   });
   const results: Result[] = [];
   for (const each of pending) {
@@ -128,8 +131,17 @@ function missingFacts(
     return { id, title, verdict: "error", reason: problems.join(" "), findings: [] };
   }
   if (absent.length === 0) return undefined;
-  const requested = isRequested ? { requested: true as const } : {};
-  return { id, title, verdict: "skip", reason: reasons(absent), ...requested, findings: [] };
+  const skip = { id, title, verdict: "skip", findings: [] } as const;
+  if (isRequested) {
+    const unread = reasons(absent);
+    return { ...skip, reason: unread.join("; "), requested: true, unread };
+  }
+  const excluded = reasons(absent.filter(({ requested }) => requested));
+  return {
+    ...skip,
+    reason: reasons(absent.filter(({ requested }) => !requested)).join("; "),
+    ...(excluded.length === 0 ? {} : { unread: excluded }),
+  };
 }
 
 /**
@@ -144,15 +156,14 @@ function limited(result: Result, check: AnyCheck, { problems, absent }: Inputs):
   if (verdict === "not-applicable") return missing ?? result;
   if (examined === undefined) return result;
   if (verdict !== "fail" && missing !== undefined) {
-    const reason = `partially checked (${examined}): ${missing.reason}`;
-    return { ...rest, verdict: missing.verdict, reason };
+    return { ...rest, examined, verdict: missing.verdict, reason: missing.reason! };
   }
   if (absent.length === 0) return result;
-  return { ...result, examined: `${examined}; ${reasons(absent)}` };
+  return { ...result, unread: reasons(absent) };
 }
 
-function reasons(absent: readonly Absent[]): string {
-  return [...new Set(absent.map((each) => each.absent))].join("; ");
+function reasons(absent: readonly Absent[]): string[] {
+  return [...new Set(absent.map((each) => each.absent))];
 }
 
 function resultOf(check: AnyCheck, facts: Facts, share: Share): Result {
@@ -177,8 +188,8 @@ function resultOf(check: AnyCheck, facts: Facts, share: Share): Result {
   }
 }
 
-async function skipped({ id, title }: AnyCheck, reason: string): Promise<Result> {
-  return await { id, title, verdict: "skip", reason, requested: true, findings: [] };
+function skipped({ id, title }: AnyCheck, reason: string): Result {
+  return { id, title, verdict: "skip", reason, requested: true, findings: [] };
 }
 
 function verdictOf(findings: readonly Finding[]): Verdict {

@@ -1,4 +1,4 @@
-import { FORMATS } from "./cli/checking.ts";
+import { FORMATS } from "./cli/report_outputs.ts";
 import { main } from "./cli/command.ts";
 import { ENVIRONMENT_HELP } from "./cli/day.ts";
 import {

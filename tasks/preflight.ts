@@ -1,6 +1,6 @@
 import { PREFLIGHT } from "../checks/preflight/catalog.ts";
 import { clusterConfig } from "../pipeline/config.ts";
-import { FORMATS, runAndReport } from "./cli/checking.ts";
+import { runAndReport } from "./cli/checking.ts";
 import { main } from "./cli/command.ts";
 import { revokePermissions } from "./cli/confined.ts";
 import { CONNECTION_HELP } from "./cli/day.ts";
@@ -13,6 +13,7 @@ import {
   manifestsDirectory,
 } from "./cli/platform_options.ts";
 import { chosenFacts, FACTS, skippedChecks } from "./cli/preflight_options.ts";
+import { reportOutputs } from "./cli/report_outputs.ts";
 
 /** The default time limit for gathering one fact, in seconds. */
 const DEFAULT_TIMEOUT = 10;
@@ -30,11 +31,10 @@ await main({
     "registry-ca",
     "facts",
     "only",
-    "output",
     "timeout",
   ],
-  repeatable: ["skip"],
-  switches: ["port-forward", "strict"],
+  repeatable: ["skip", "output"],
+  switches: ["port-forward", "strict", "verbose"],
   help: `
 Checks every precondition before a run: the manifests and the job code, the cluster as if the
 manifests were applied, the image of the jobs, the database and the lake. Each finding has the
@@ -44,7 +44,7 @@ it stores a few objects under _preflight/ in the lake and removes them.
 Usage: deno task preflight [--manifests DIR] [--kubeconfig FILE] [--context NAME]
                            [--credentials cluster [--port-forward]] [--image-archive FILE]
                            [--facts FACT,…] [--only ID,…] [--skip ID=REASON]…
-                           [--output text|json|junit|github] [--strict] [--timeout SECONDS]
+                           [--output FORMAT[=FILE]]… [--strict] [--verbose] [--timeout SECONDS]
 
   --manifests DIR        Kubernetes YAML, job code and SQL; default: manifests/, if it exists
 ${CLUSTER_FLAGS_HELP}
@@ -55,8 +55,10 @@ ${CLUSTER_FLAGS_HELP}
   --facts FACT,…         gather only these: ${FACTS.join(", ")}
   --only ID,…            run only these checks
   --skip ID=REASON       skip a check, and report the reason; can be repeated
-  --output json|junit    a report for programs; github adds annotations to a workflow run
+  --output FORMAT        text, json, junit, or github, which adds annotations to a workflow run
+  --output FORMAT=FILE   also write the report into a file; can be repeated
   --strict               exit with 1 if there are warnings
+  --verbose              print every check, also those that were skipped as requested
   --timeout SECONDS      the time limit for each fact; default: ${DEFAULT_TIMEOUT}, and ${DEFAULT_IMAGE_TIMEOUT} for an image,
                          whose layers are cached afterwards
 
@@ -66,6 +68,7 @@ Examples:
   deno task preflight --facts manifests                        in a pull request, without secrets
   deno task preflight --facts cluster,image                    the current state, without manifests
   deno task preflight --facts database,lake --output json
+  deno task preflight --output junit=preflight.xml --output json=preflight.json
   deno task preflight --only lake-login,lake-conformance
   deno task preflight --skip late-writers="the nightly backup runs until 04:00"
 
@@ -73,7 +76,7 @@ Each check has a page: deno task explain <id>
 ${CONNECTION_HELP}`,
   cleansUp: true,
   async run(flags, signal) {
-    const output = choice(flags, "output", FORMATS);
+    const { output, files } = await reportOutputs(flags);
     const timeout = seconds(flags, DEFAULT_TIMEOUT);
     const imageTimeout = seconds(flags, DEFAULT_IMAGE_TIMEOUT);
     const skip = skippedChecks(flags);
@@ -87,10 +90,14 @@ ${CONNECTION_HELP}`,
       registryCa: flags.value("registry-ca"),
     };
     const gatherers = gatherersBefore(sources);
-    await revokePermissions(...unneededPermissions(sources));
+    const unneeded = unneededPermissions(sources);
+    const writesFiles = files.length > 0;
+    await revokePermissions(...unneeded.filter((name) => name !== "write" || !writesFiles));
+    const strict = flags.on("strict");
+    const verbose = flags.on("verbose");
     const { exitCode } = await runAndReport(
       { command: "preflight", status: "checking …", checks: PREFLIGHT, gatherers },
-      { output, timeout, imageTimeout, strict: flags.on("strict"), skip, signal },
+      { output, files, timeout, imageTimeout, strict, verbose, skip, signal },
     );
     return exitCode;
   },

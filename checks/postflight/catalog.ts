@@ -1,6 +1,6 @@
 import { bronzeCommitted } from "./bronze/bronze_committed.ts";
 import { bronzeParts, orphanParts, silverParts } from "./parts.ts";
-import type { AnyCheck } from "../check.ts";
+import { type AnyCheck, section } from "../check.ts";
 import { eventTypes } from "./bronze/event_types.ts";
 import { fillPrice } from "./silver/fill_price.ts";
 import { parquetSchema, parquetVoid } from "./parquet.ts";
@@ -15,17 +15,8 @@ import { silverStatus } from "./silver/silver_status.ts";
  * makes it skip.
  */
 export const POSTFLIGHT: readonly AnyCheck[] = [
-  bronzeCommitted,
-  bronzeParts,
-  rowCounts,
-  quarantine,
-  silverCurrent,
-  silverParts,
-  parquetSchema,
-  parquetVoid,
-  orphanParts,
-  eventTypes,
-  silverRows,
-  silverStatus,
-  fillPrice,
+  ...section("bronze", [bronzeCommitted, bronzeParts, rowCounts, quarantine]),
+  ...section("silver", [silverCurrent, silverParts]),
+  ...section("files", [parquetSchema, parquetVoid, orphanParts]),
+  ...section("values", [eventTypes, silverRows, silverStatus, fillPrice]),
 ];

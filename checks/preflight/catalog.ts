@@ -1,4 +1,4 @@
-import type { AnyCheck } from "../check.ts";
+import { type AnyCheck, section } from "../check.ts";
 import { clusterLogin } from "./cluster/cluster_login.ts";
 import { databaseEgress } from "./network/database_egress.ts";
 import { databaseLogin } from "./database/database_login.ts";
@@ -38,27 +38,18 @@ export const CONNECTION_CHECKS: readonly PlatformCheck[] = [
 ];
 
 /**
- * The checks before a run, in the order of the report. A check comes after the checks whose failure
+ * The checks before a run, in the order of the report, by section. A check comes after the checks whose failure
  * makes it skip.
  */
 export const PREFLIGHT: readonly AnyCheck[] = [
-  manifestsReadable,
-  clusterLogin,
-  manifestDrift,
-  serverDryRun,
-  imageDeps,
-  imagePull,
-  tableName,
-  secretEscaping,
-  parquetVoidInCode,
-  timestampEnv,
-  ...CONNECTION_CHECKS,
-  quotaFit,
-  nodePool,
-  serviceAccount,
-  rbac,
-  databaseLogin,
-  lateWriters,
-  lakeLogin,
-  lakeConformance,
+  ...section("manifests", [manifestsReadable]),
+  ...section("cluster", [clusterLogin, manifestDrift, serverDryRun]),
+  ...section("image", [imageDeps, imagePull]),
+  ...section("code", [tableName, parquetVoidInCode, timestampEnv]),
+  ...section("secrets", [secretEscaping]),
+  ...section("network", CONNECTION_CHECKS),
+  ...section("capacity", [quotaFit, nodePool]),
+  ...section("access", [serviceAccount, rbac]),
+  ...section("database", [databaseLogin, lateWriters]),
+  ...section("lake", [lakeLogin, lakeConformance]),
 ];

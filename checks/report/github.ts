@@ -1,4 +1,5 @@
 import type { Finding, Result } from "../finding.ts";
+import { reasonOf } from "./report.ts";
 
 type Command = "error" | "warning" | "notice";
 
@@ -14,7 +15,8 @@ interface Properties {
  * finding with a file on its line. A pass has no command. Every line ends with a newline.
  */
 export function renderCommands(result: Result): string {
-  const { id, title, verdict, reason = "", requested, findings } = result;
+  const { id, title, verdict, requested, findings } = result;
+  const reason = reasonOf(result);
   const lines = findings.map((finding) => annotate(id, finding));
   if (verdict === "error") lines.push(command("error", { title: `${id}: not decided` }, reason));
   if (verdict === "skip") {

@@ -1,5 +1,5 @@
 import type { Finding, Result } from "../finding.ts";
-import type { Report } from "./report.ts";
+import { type Report, REPORT_VERSION } from "./report.ts";
 
 /** Renders a report as indented JSON with a fixed order of keys. Ends with a newline. */
 export function renderJson(report: Report): string {
@@ -11,14 +11,27 @@ export function renderJsonLine(report: Report): string {
   return `${JSON.stringify(document(report))}\n`;
 }
 
-// The order of keys is the order in these functions, not in the results. JSON omits undefined values.
+// The order of keys is the order in these functions, not in the results. JSON omits undefined values,
+// and the report omits the seconds, so equal results give equal reports.
 
 function document({ command, date, results, exitCode }: Report) {
-  return { command, date, exitCode, results: results.map(result) };
+  return { version: REPORT_VERSION, command, date, exitCode, results: results.map(result) };
 }
 
-function result({ id, title, verdict, examined, reason, requested, findings }: Result) {
-  return { id, title, verdict, examined, reason, requested, findings: findings.map(finding) };
+function result(
+  { id, section, title, verdict, examined, reason, requested, unread, findings }: Result,
+) {
+  return {
+    id,
+    section,
+    title,
+    verdict,
+    examined,
+    reason,
+    requested,
+    unread,
+    findings: findings.map(finding),
+  };
 }
 
 function finding({ severity, object, objectRef, field, file, line, problem, why, fix }: Finding) {

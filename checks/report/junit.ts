@@ -1,9 +1,10 @@
 import type { Finding, Result } from "../finding.ts";
-import type { Report } from "./report.ts";
+import { reasonOf, type Report } from "./report.ts";
 
 /**
  * Renders a report as JUnit XML with one test case per check. A warning is a test case that passed
- * with output. Ends with a newline.
+ * with output. The time of a check is the time from the start of the run to its verdict, because
+ * checks share the facts that they wait for. Ends with a newline.
  */
 export function renderJunit({ command, date, results }: Omit<Report, "exitCode">): string {
   const count = (verdict: string) => results.filter((each) => each.verdict === verdict).length;
@@ -12,6 +13,7 @@ export function renderJunit({ command, date, results }: Omit<Report, "exitCode">
     failures: count("fail"),
     errors: count("error"),
     skipped: count("skip") + count("not-applicable"),
+    ...timeOf(Math.max(0, ...results.map(({ seconds = 0 }) => seconds))),
   });
   const lines = [
     '<?xml version="1.0" encoding="UTF-8"?>',
@@ -28,8 +30,9 @@ export function renderJunit({ command, date, results }: Omit<Report, "exitCode">
 }
 
 function testCase(command: string, result: Result): string[] {
-  const { id, title, findings } = result;
-  const open = `    <testcase${attributes({ classname: command, name: id })}`;
+  const { id, title, section, findings, seconds } = result;
+  const classname = section === undefined ? command : `${command}.${section}`;
+  const open = `    <testcase${attributes({ classname, name: id, ...timeOf(seconds) })}`;
   const body = content(result);
   if (body === undefined) return [`${open}/>`];
   const text = findings.length === 0 ? [] : [title, ...findings.map(describe), page(id)];
@@ -40,8 +43,13 @@ function testCase(command: string, result: Result): string[] {
   return [`${open}>`, element, "    </testcase>"];
 }
 
+function timeOf(seconds: number | undefined): { time?: string } {
+  return seconds === undefined ? {} : { time: seconds.toFixed(3) };
+}
+
 /** The element for a verdict and its attributes; undefined for a pass. */
-function content({ verdict, reason, findings }: Result): [string, string] | undefined {
+function content(result: Result): [string, string] | undefined {
+  const { verdict, findings } = result;
   if (verdict === "pass") return undefined;
   if (verdict === "warn") return ["system-out", ""];
   if (verdict === "fail") {
@@ -49,9 +57,9 @@ function content({ verdict, reason, findings }: Result): [string, string] | unde
     return ["failure", attributes({ message: worst?.problem ?? "" })];
   }
   if (verdict === "not-applicable") {
-    return ["skipped", attributes({ message: `not applicable: ${reason ?? ""}` })];
+    return ["skipped", attributes({ message: `not applicable: ${reasonOf(result)}` })];
   }
-  return [verdict === "skip" ? "skipped" : "error", attributes({ message: reason ?? "" })];
+  return [verdict === "skip" ? "skipped" : "error", attributes({ message: reasonOf(result) })];
 }
 
 function describe({ severity, object, field, file, line, problem, why, fix }: Finding): string {

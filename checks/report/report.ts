@@ -1,6 +1,6 @@
 import type { Result } from "../finding.ts";
 
-/** The content of a report. It contains no times, so equal results give equal reports. */
+/** The content of a report. */
 export interface Report {
   /** The command that ran the checks, such as `postflight`. */
   readonly command: string;
@@ -10,4 +10,63 @@ export interface Report {
   readonly results: readonly Result[];
   /** The exit code of the command. */
   readonly exitCode: number;
+}
+
+/** The version of the JSON report, which `docs/report.schema.json` describes. */
+export const REPORT_VERSION = 1;
+
+/** Returns why a check did not judge everything, and what it examined nevertheless. */
+export function reasonOf({ examined, reason }: Result): string {
+  if (reason === undefined) return "";
+  return examined === undefined ? reason : `partially checked (${examined}): ${reason}`;
+}
+
+/** Divides results into those that a report prints one by one, and those that it only counts. */
+export interface Digest {
+  /** Takes the next result, and returns whether the report prints it. */
+  take(result: Result): boolean;
+  /** Returns the lines about the results that were only counted, without a final newline. */
+  lines(): string[];
+}
+
+/**
+ * Starts a digest. A check that the operator skipped is only counted. Results without a verdict that
+ * have the same reason are printed once, and the others are counted.
+ */
+export function createDigest(): Digest {
+  let requested = 0;
+  /** The requests of the operator. */
+  const requests = new Set<string>();
+  const repeated = new Map<string, { readonly first: string; readonly others: string[] }>();
+  return {
+    take(result) {
+      const { id, verdict, reason = "" } = result;
+      for (const each of result.unread ?? []) requests.add(each);
+      if (result.requested) {
+        requested++;
+        if (result.unread === undefined) requests.add(reason);
+        return false;
+      }
+      if (verdict !== "skip" && verdict !== "error") return true;
+      const earlier = repeated.get(reason);
+      if (earlier === undefined) repeated.set(reason, { first: id, others: [] });
+      // The findings of a partially checked result are never left out.
+      if (earlier === undefined || result.findings.length > 0) return true;
+      earlier.others.push(id);
+      return false;
+    },
+    lines() {
+      const lines: string[] = [];
+      for (const { first, others } of repeated.values()) {
+        if (others.length === 0) continue;
+        const checks = others.length === 1 ? "1 more check is" : `${others.length} more checks are`;
+        lines.push(`${checks} undecided for the same reason as ${first}: ${others.join(", ")}`);
+      }
+      if (requests.size > 0) {
+        const checks = requested === 1 ? "1 check" : `${requested} checks`;
+        lines.push(`${checks} skipped as requested: ${[...requests].join("; ")}`);
+      }
+      return lines;
+    },
+  };
 }

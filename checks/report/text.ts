@@ -1,5 +1,5 @@
 import type { Finding, Result, Verdict } from "../finding.ts";
-import type { Report } from "./report.ts";
+import { createDigest, reasonOf, type Report } from "./report.ts";
 
 /** The layout of the text. */
 export interface TextOptions {
@@ -25,6 +25,53 @@ const VERDICTS = Object.keys(COLOURS) as Verdict[];
 
 /** The length of the longest id of the checks after a run. */
 const ID_WIDTH = 16;
+
+/** Renders a report while the checks run. */
+export interface TextReport {
+  /** Renders the next result, with the heading of its section if the section begins with it. */
+  result(result: Result): string;
+  /** Renders the lines after the last result. */
+  end(report: Omit<Report, "exitCode">): string;
+}
+
+/**
+ * Starts a text report. A check that was skipped on request is only counted, and equal reasons are
+ * printed once.
+ *
+ * @param options.verbose true to print all results
+ */
+export function startText(
+  { verbose = false, ...layout }: TextOptions & { readonly verbose?: boolean } = {},
+): TextReport {
+  const digest = createDigest();
+  let section: string | undefined;
+  return {
+    result(result) {
+      if (!digest.take(result) && !verbose) return "";
+      const heading = result.section === section ? "" : renderHeading(
+        result.section ?? "other",
+        section !== undefined,
+        layout,
+      );
+      section = result.section;
+      return heading + renderResult(result, layout);
+    },
+    end(report) {
+      const lines = verbose ? [] : digest.lines().map((line) => `${printable(line)}\n`);
+      return [
+        section === undefined ? "" : "\n",
+        ...lines,
+        renderSummary(report, layout),
+      ].join("");
+    },
+  };
+}
+
+function renderHeading(title: string, follows: boolean, { colour = false }: TextOptions): string {
+  const line = colour ? `\x1b[1m${title}\x1b[0m` : title;
+  return `${follows ? "\n" : ""}${line}\n${"-".repeat(title.length)}\n`;
+}
+
 const INDENT = " ".repeat(9);
 
 /**
@@ -61,18 +108,21 @@ export function renderSummary(
 }
 
 /** For a pass: what was examined. For a warning or a failure: the condition. Else: the reason. */
-function messageOf({ verdict, title, examined, reason, requested }: Result): string {
+function messageOf(result: Result): string {
+  const { verdict, title, examined, reason, requested } = result;
   if (verdict === "pass") return printable(examined ?? title);
   if (verdict === "warn" || verdict === "fail") return title;
-  return printable(requested ? `as requested: ${reason}` : reason ?? title);
+  return printable(requested ? `as requested: ${reason}` : reasonOf(result) || title);
 }
 
-function renderFinding({ object, field, file, line, problem, why, fix }: Finding): string[] {
+function renderFinding(
+  { severity, object, field, file, line, problem, why, fix }: Finding,
+): string[] {
   const place = file === undefined ? "" : `  (${file}${line === undefined ? "" : `:${line}`})`;
   const within = field === undefined ? "" : `  ${field}`;
   const lines = [
     `${INDENT}${printable(`${object}${within}${place}`)}`,
-    `${INDENT}  problem  ${printable(problem)}`,
+    `${INDENT}  ${severity === "warn" ? "warning" : "problem"}  ${printable(problem)}`,
   ];
   if (why !== undefined) lines.push(`${INDENT}  why      ${printable(why)}`);
   return [...lines, `${INDENT}  fix      ${printable(fix)}`];

@@ -2,27 +2,31 @@ import type { AnyCheck } from "../../checks/check.ts";
 import { renderCommands } from "../../checks/report/github.ts";
 import { renderJson, renderJsonLine } from "../../checks/report/json.ts";
 import { renderJunit } from "../../checks/report/junit.ts";
-import { renderResult, renderSummary } from "../../checks/report/text.ts";
-import type { Report } from "../../checks/report/report.ts";
+import { createDigest, type Report } from "../../checks/report/report.ts";
+import { renderSummary, startText } from "../../checks/report/text.ts";
+import type { Result } from "../../checks/finding.ts";
 import { type Gatherers, runChecks } from "../../checks/runner.ts";
 import { exitCode } from "./exit_code.ts";
+import type { FileOutput, Format } from "./report_outputs.ts";
 import { clearStatus, colourWanted, print, showStatus } from "./terminal.ts";
 
-/** The output formats of a report. */
-export const FORMATS = ["text", "json", "junit", "github"] as const;
-
 /** An output format. `json-line` is for a report among other lines of JSON. */
-export type ReportFormat = (typeof FORMATS)[number] | "json-line";
+export type ReportFormat = Format | "json-line";
 
 /** Options for running and reporting checks. */
 export interface CheckingOptions {
+  /** The format of standard output. */
   readonly output: ReportFormat;
+  /** The files that also receive the report. */
+  readonly files?: readonly FileOutput[];
   /** Seconds to gather each fact. */
   readonly timeout: number;
   /** Seconds to read images, which takes longer the first time; `timeout` by default. */
   readonly imageTimeout?: number;
   /** Whether warnings count as failures. */
   readonly strict?: boolean;
+  /** Whether the text has a line for each check, also for one that was skipped on request. */
+  readonly verbose?: boolean;
   /** The checks to skip, by id, with the reason. */
   readonly skip?: ReadonlyMap<string, string>;
   /** Stops the checks when it aborts. Nothing is printed afterwards. */
@@ -40,13 +44,26 @@ export interface Subject {
   readonly gatherers: Gatherers;
 }
 
-/** Runs checks and prints the report. */
+/**
+ * Runs checks, prints the report, and writes it into files.
+ *
+ * @throws {Failure} configuration: a file cannot be written
+ */
 export async function runAndReport(
   { command, date, status, checks, gatherers }: Subject,
-  { output, timeout, imageTimeout = timeout, strict = false, skip = new Map(), signal }:
-    CheckingOptions,
+  {
+    output,
+    files = [],
+    timeout,
+    imageTimeout = timeout,
+    strict = false,
+    verbose = false,
+    skip = new Map(),
+    signal,
+  }: CheckingOptions,
 ): Promise<Report> {
-  const text = { colour: colourWanted(), idWidth: Math.max(...checks.map(({ id }) => id.length)) };
+  const idWidth = Math.max(...checks.map(({ id }) => id.length));
+  const stream = startStream(output, { colour: colourWanted(), idWidth, verbose });
   showStatus(status);
   const results = await runChecks(checks, gatherers, {
     timeoutMs: timeout * 1000,
@@ -55,8 +72,8 @@ export async function runAndReport(
     ...(signal === undefined ? {} : { signal }),
     onResult(result) {
       if (signal?.aborted) return;
-      if (output === "text") print(renderResult(result, text).trimEnd());
-      else if (output === "github") printIfAny(renderCommands(result));
+      const lines = stream.result(result);
+      if (lines !== "") print(lines.trimEnd());
       showStatus(status);
     },
   });
@@ -64,17 +81,44 @@ export async function runAndReport(
   const code = exitCode(results, { strict });
   const report = { command, ...(date === undefined ? {} : { date }), results, exitCode: code };
   if (signal?.aborted) return report;
-  const rendered = {
-    text: () => renderSummary(report, text),
-    github: () => renderSummary(report),
-    json: () => renderJson(report),
-    "json-line": () => renderJsonLine(report),
-    junit: () => renderJunit(report),
-  };
-  print(rendered[output]().trimEnd());
+  print(stream.end(report).trimEnd());
+  for (const { format, write } of files) {
+    const written = startStream(format, { idWidth, verbose });
+    await write(results.map(written.result).join("") + written.end(report));
+  }
   return report;
 }
 
-function printIfAny(lines: string): void {
-  if (lines !== "") print(lines.trimEnd());
+/** Renders a report in one format, result by result. */
+interface Stream {
+  result(result: Result): string;
+  end(report: Report): string;
+}
+
+function startStream(
+  format: ReportFormat,
+  layout: NonNullable<Parameters<typeof startText>[0]>,
+): Stream {
+  const atEnd = (end: (report: Report) => string): Stream => ({ result: () => "", end });
+  switch (format) {
+    case "text":
+      return startText(layout);
+    case "github":
+      return startCommands();
+    case "json":
+      return atEnd(renderJson);
+    case "json-line":
+      return atEnd(renderJsonLine);
+    case "junit":
+      return atEnd(renderJunit);
+  }
+}
+
+/** Workflow commands; the lines after them are for the log. */
+function startCommands(): Stream {
+  const digest = createDigest();
+  return {
+    result: (result) => digest.take(result) ? renderCommands(result) : "",
+    end: (report) => [...digest.lines(), renderSummary(report)].join("\n"),
+  };
 }

@@ -14,7 +14,7 @@ import { workersFor } from "../../pipeline/parallel.ts";
 import { type Needs, runConfined } from "../cli/confined.ts";
 import { type FailureReporter, failureReporterOf } from "../cli/failure.ts";
 import { choice, type Flags, seconds } from "../cli/flags.ts";
-import type { FORMATS } from "../cli/checking.ts";
+import type { FORMATS } from "../cli/report_outputs.ts";
 
 /** The flags of every command that processes days. */
 export const DAY_FLAGS = {
@@ -29,7 +29,9 @@ export const DAY_FLAGS_HELP = `
                         default: JOB_DATE, or today
   --from DAY [--to DAY] all days from the first to the last; the default of --to is yesterday
   --keep-going          continue with the next day if a day fails
-  --verbose             print the permissions of the process at the end`.slice(1);
+  --verbose             print every check of postflight, and the permissions of the process`.slice(
+  1,
+);
 
 /** The line of a `--help` about `--silence`, for a command that reads Postgres. */
 export const SILENCE_HELP =

@@ -217,7 +217,7 @@ async function recordResult(
 }
 
 async function check(day: Day, order: Order, result: DayResult): Promise<number> {
-  const { database, lake, output, timeout, strict, silence, several, command } = order;
+  const { database, lake, output, timeout, strict, verbose, silence, several, command } = order;
   const amongLines = output === "json" && (several || command === "run");
   result.postflight = "error";
   // Only postflight and run need the checks.
@@ -228,6 +228,7 @@ async function check(day: Day, order: Order, result: DayResult): Promise<number>
     day,
     timeout,
     strict,
+    verbose,
     silence,
     output: amongLines ? "json-line" : output,
   });

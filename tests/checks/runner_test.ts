@@ -2,6 +2,7 @@ import type { AnyCheck, Check } from "../../checks/check.ts";
 import type { Finding, Result, Verdict } from "../../checks/finding.ts";
 import { check } from "../../checks/check.ts";
 import { type Absent, type Gatherers, runChecks } from "../../checks/runner.ts";
+import { reasonOf } from "../../checks/report/report.ts";
 import { exitCode } from "../../tasks/cli/exit_code.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
@@ -49,8 +50,9 @@ Deno.test("runChecks gives a check only the facts that it needs", async () => {
       return { examined: facts.source.name, findings: [] };
     },
   });
-  const [result] = await runChecks([nosy], gatherers(), patient);
+  const [{ seconds, ...result }] = await runChecks([nosy], gatherers(), patient) as [Result];
   assertEquals(seen, [["source", "silver"]]);
+  assert(seconds! >= 0);
   assertEquals(result, {
     id: "nosy",
     title: "it holds",
@@ -228,7 +230,8 @@ Deno.test("runChecks marks a skip that the operator requested, and does not gath
     gatherers({ source: never }),
     { ...patient, skip: new Map([["a", "no database here"]]) },
   );
-  assertEquals(skipped, {
+  const { seconds: _, ...rest } = skipped!;
+  assertEquals(rest, {
     id: "a",
     title: "it holds",
     verdict: "skip",
@@ -284,8 +287,9 @@ async function partialResult(changes: Partial<Gatherers>, findings?: Finding[]):
 
 Deno.test("runChecks lets a check pass only if no optional fact is missing, or the operator excluded it", async () => {
   const outcome = async (changes: Partial<Gatherers>) => {
-    const { verdict, examined, reason, requested } = await partialResult(changes);
-    return [verdict, examined ?? reason, requested];
+    const result = await partialResult(changes);
+    const { verdict, examined, unread, requested } = result;
+    return [verdict, reasonOf(result) || [examined, ...unread ?? []].join("; "), requested];
   };
   const partial = "partially checked (source): ";
   assertEquals(await outcome({}), ["pass", "source and bronze", undefined]);
@@ -307,9 +311,11 @@ Deno.test("runChecks lets a check pass only if no optional fact is missing, or t
   assertEquals(await outcome({ source: left, bronze: left }), ["skip", left.absent, true]);
   assertEquals(await outcome({ source: left, bronze: unset }), [
     "skip",
-    "silver not checked (--facts); the password is not set",
+    "the password is not set",
     undefined,
   ]);
+  const both = await partialResult({ source: left, bronze: unset });
+  assertEquals(both.unread, ["silver not checked (--facts)"]);
   assertEquals(await outcome({ source: left, bronze: refuse }), [
     "error",
     "Cannot reach the lake: no answer. Run again.",

@@ -41,7 +41,7 @@ async function howToLook({ args = [], timeout = 120, env = {}, access }: How) {
   const where = world.where.map((each) =>
     access !== undefined && each === world.cluster.kubeconfig ? file : each
   );
-  const all = [...where, ...args, "--timeout", String(timeout)];
+  const all = [...where, ...args, "--verbose", "--timeout", String(timeout)];
   return ["preflight", all, { ...world.env, HOME: home, ...env }] as const;
 }
 

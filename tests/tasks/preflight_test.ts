@@ -5,6 +5,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "../supp
 import { temporaryLake } from "../support/lakes.ts";
 import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
 import { outbox } from "../support/postgres.ts";
+import { validateReport } from "../support/report_schema.ts";
 import { saveStandIn } from "../support/stand_in_image.ts";
 import { startStrictS3 } from "../support/strict_s3.ts";
 import { environment, runTask, startTask, type TaskOutcome } from "../support/task.ts";
@@ -22,13 +23,21 @@ Deno.test.afterAll(() => store.stop());
 const outputs: string[] = [];
 const secrets = new Set<string>([WRONG]);
 
-async function preflight(args: string[], env: Record<string, string> = {}): Promise<TaskOutcome> {
+async function preflightBriefly(
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<TaskOutcome> {
   for (const [name, value] of Object.entries(env)) {
     if (/PASSWORD|SECRET|KEY_ID/.test(name)) secrets.add(value);
   }
   const outcome = await runTask("preflight", args, env);
   outputs.push(outcome.stdout, outcome.stderr);
   return outcome;
+}
+
+/** Runs preflight with a line for each check. */
+function preflight(args: string[], env?: Record<string, string>): Promise<TaskOutcome> {
+  return preflightBriefly([...args, "--verbose"], env);
 }
 
 function withBucket(database: DatabaseConfig, lake: S3Config): Record<string, string> {
@@ -83,7 +92,9 @@ Deno.test("preflight: on a healthy bucket, exits with 0 in every format, and lea
     const { code, stdout, stderr } = await preflight([...LIVE, "--output", output], env);
     assertEquals([code, stderr], [0, ""], output);
     if (output === "json") {
-      const { command, results } = JSON.parse(stdout);
+      const report = JSON.parse(stdout);
+      const { command, results } = report;
+      assertEquals(validateReport(report), []);
       assertEquals([command, results.length], ["preflight", PREFLIGHT.length]);
     }
   }
@@ -226,6 +237,64 @@ Deno.test("preflight: exits with 0 with a skipped check and fact, and does not g
   assertStringIncludes(facts.stdout, "as requested: database not checked (--facts lake)");
   const only = await preflight(["--only", "lake-login"], env);
   assertEquals([only.code, ...verdictsOf(only.stdout, ...LAKE_CHECKS)], [0, "PASS", "SKIP"]);
+});
+
+Deno.test("preflight: prints a section per topic, and counts the checks that were skipped as requested", async () => {
+  const { code, stdout } = await preflightBriefly(["--facts", "manifests"]);
+  assertEquals(code, 0);
+  assertMatch(stdout, /^manifests\n-{9}\nPASS {3}manifests-readable /);
+  assertMatch(stdout, /\n\nnetwork\n-{7}\nPASS {3}egress-policy /);
+  assert(!/^SKIP|^database$/m.test(stdout), stdout);
+  assertMatch(
+    stdout,
+    /\n\n8 checks skipped as requested: cluster not checked \(--facts manifests\); image .*\npreflight: 25 checks: /,
+  );
+});
+
+Deno.test("preflight: prints a cause once if several checks cannot be decided for it", async () => {
+  const { code, stdout } = await preflightBriefly(["--facts", "database"]);
+  assertEquals(code, 3);
+  assertEquals(stdout.match(/DJANGO_DB_PASSWORD is not set/g)?.length, 1);
+  assertMatch(
+    stdout,
+    /^2 more checks are undecided for the same reason as table-name: .*late-writers/m,
+  );
+});
+
+Deno.test("preflight: writes reports into files beside the text, each in the format of its flag", async () => {
+  const folder = await Deno.makeTempDir();
+  const file = (name: string) => `${folder}/${name}`;
+  const outputs = [`json=${file("a.json")}`, `junit=${file("b=c.xml")}`, `text=${file("d.txt")}`];
+  const args = ["--facts", "manifests", ...outputs.flatMap((each) => ["--output", each])];
+  const { code, stdout } = await preflightBriefly(args);
+  assertEquals(code, 0);
+  assertEquals(await Deno.readTextFile(file("d.txt")), stdout);
+  const { version, results } = JSON.parse(await Deno.readTextFile(file("a.json")));
+  assertEquals([version, results.length], [1, PREFLIGHT.length]);
+  const xml = await Deno.readTextFile(file("b=c.xml"));
+  assertMatch(xml, /<testcase classname="preflight.code" name="table-name" time="\d+\.\d{3}"/);
+  const json = await preflightBriefly([
+    "--facts",
+    "manifests",
+    "--output",
+    "json",
+    ...args.slice(2),
+  ]);
+  assertEquals(json.stdout, await Deno.readTextFile(file("a.json")));
+  const refused: [string[], string][] = [
+    [["--output", `json=${folder}/no/where.json`], "there is no folder"],
+    [["--output", `json=${folder}`], "is a folder"],
+    [["--output", "json="], "there is no file after ="],
+    [["--output", `xml=${file("x")}`], "text, json, junit, github"],
+    [["--output", "json", "--output", "text"], "already has the format json"],
+    [["--output", `json=${file("x")}`, "--output", `text=${file("x")}`], "another --output writes"],
+  ];
+  for (const [args, message] of refused) {
+    const { code, stdout, stderr } = await preflightBriefly(args);
+    assertEquals(code, 2, args.join(" "));
+    assertStringIncludes(stdout + stderr, message);
+  }
+  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("preflight: reads an image archive instead of the registries, and skips their checks", async () => {

@@ -1,4 +1,5 @@
-import { renderResult, renderSummary } from "../../../checks/report/text.ts";
+import { renderResult, renderSummary, startText } from "../../../checks/report/text.ts";
+import type { Result } from "../../../checks/finding.ts";
 import { assertEquals, assertMatch, assertNotMatch } from "../../support/assert.ts";
 import { assertGolden } from "./golden.ts";
 import { REPORT } from "./results.ts";
@@ -33,4 +34,90 @@ Deno.test("renderSummary: counts every verdict", () => {
     renderSummary({ command: "preflight", results: REPORT.results.slice(0, 1) }),
     "preflight: 1 check: 1 pass, 0 warn, 0 fail, 0 skip, 0 error\n",
   );
+});
+
+Deno.test("startText: prints each section once, counts what was requested, and prints a cause once", () => {
+  const results: Result[] = [
+    { id: "a", title: "t", section: "one", verdict: "pass", examined: "all", findings: [] },
+    {
+      id: "b",
+      title: "t",
+      section: "one",
+      verdict: "skip",
+      reason: "left",
+      requested: true,
+      findings: [],
+    },
+    {
+      id: "c",
+      title: "t",
+      section: "two",
+      verdict: "skip",
+      reason: "down",
+      requested: true,
+      findings: [],
+    },
+    { id: "d", title: "t", section: "three", verdict: "error", reason: "no answer", findings: [] },
+    { id: "e", title: "t", section: "three", verdict: "skip", reason: "no answer", findings: [] },
+    {
+      id: "f",
+      title: "t",
+      section: "four",
+      verdict: "error",
+      reason: "no answer",
+      examined: "half",
+      findings: [],
+    },
+    {
+      id: "g",
+      title: "t",
+      section: "four",
+      verdict: "pass",
+      examined: "all",
+      unread: ["left"],
+      findings: [],
+    },
+  ];
+  const report = { command: "preflight", results };
+  const render = (verbose: boolean) => {
+    const text = startText({ idWidth: 1, verbose });
+    return results.map(text.result).join("") + text.end(report);
+  };
+  assertEquals(
+    render(false),
+    [
+      "one",
+      "---",
+      "PASS   a  all",
+      "",
+      "three",
+      "-----",
+      "ERROR  d  no answer",
+      "",
+      "four",
+      "----",
+      "PASS   g  all",
+      "",
+      "2 more checks are undecided for the same reason as d: e, f",
+      "2 checks skipped as requested: left; down",
+      "preflight: 7 checks: 2 pass, 0 warn, 0 fail, 3 skip, 2 error",
+      "",
+    ].join("\n"),
+  );
+  const ids = [...render(true).matchAll(/^[A-Z]+ +([a-g]) {2}/gm)].map(([, id]) => id);
+  assertEquals(ids, ["a", "b", "c", "d", "e", "f", "g"]);
+  assertMatch(render(true), /^ERROR {2}f {2}partially checked \(half\): no answer$/m);
+});
+
+Deno.test("startText: never leaves out a result that has findings", () => {
+  const text = startText();
+  const finding = { severity: "warn", object: "o", problem: "p", fix: "f" } as const;
+  const result = {
+    title: "t",
+    verdict: "error",
+    reason: "no answer",
+    findings: [finding],
+  } as const;
+  assertMatch(text.result({ id: "a", ...result }), /warning {2}p/);
+  assertMatch(text.result({ id: "b", ...result }), /warning {2}p/);
 });

@@ -1,0 +1,89 @@
+import { Failure } from "../../pipeline/errors.ts";
+import type { Flags } from "./flags.ts";
+
+/** The output formats of a report. */
+export const FORMATS = ["text", "json", "junit", "github"] as const;
+
+/** An output format of a report, as in `json`. */
+export type Format = (typeof FORMATS)[number];
+
+/** A file that receives a report. */
+export interface FileOutput {
+  readonly format: Format;
+  readonly path: string;
+  /**
+   * Writes the report.
+   *
+   * @throws {Failure} configuration: the file cannot be written
+   */
+  write(text: string): Promise<void>;
+}
+
+/** Where a report goes: to standard output in one format, and into files. */
+export interface ReportOutputs {
+  readonly output: Format;
+  readonly files: readonly FileOutput[];
+}
+
+/**
+ * Reads `--output`, which can be repeated: FORMAT for standard output, and FORMAT=FILE for a file.
+ *
+ * @throws {Failure} configuration: an unknown format, two formats for standard output, or a file whose
+ *   folder does not exist
+ */
+export async function reportOutputs(flags: Flags): Promise<ReportOutputs> {
+  const terminal: Format[] = [];
+  const files: FileOutput[] = [];
+  for (const text of flags.all("output")) {
+    const [word, ...rest] = text.split("=");
+    const format = FORMATS.find((each) => each === word);
+    if (format === undefined) {
+      throw wrong(text, "the format is not supported", `Use one of ${FORMATS.join(", ")}.`);
+    }
+    if (rest.length === 0) terminal.push(format);
+    else files.push(await fileOutput(format, rest.join("="), text));
+  }
+  const [output = "text", second] = terminal;
+  if (second !== undefined) {
+    const problem = `standard output already has the format ${output}`;
+    throw wrong(second, problem, `Write it into a file: --output ${second}=FILE.`);
+  }
+  const twice = files.find(({ path }, i) => files.findIndex((each) => each.path === path) < i);
+  if (twice !== undefined) {
+    const problem = `another --output writes into ${twice.path}`;
+    throw wrong(`${twice.format}=${twice.path}`, problem, "Give each format a file of its own.");
+  }
+  return { output, files };
+}
+
+async function fileOutput(format: Format, path: string, text: string): Promise<FileOutput> {
+  if (path === "") throw wrong(text, "there is no file after =", `Write --output ${format}=FILE.`);
+  const folder = path.slice(0, path.lastIndexOf("/") + 1) || ".";
+  const isFolder = (place: string) =>
+    Deno.stat(place).then(({ isDirectory }) => isDirectory, () => false);
+  if (!await isFolder(folder)) {
+    throw wrong(text, `there is no folder ${folder}`, `Create it: mkdir -p ${folder}`);
+  }
+  if (await isFolder(path)) throw wrong(text, `${path} is a folder`, "Name a file.");
+  return {
+    format,
+    path,
+    async write(report) {
+      try {
+        await Deno.writeTextFile(path, report);
+      } catch (error) {
+        const problem = error instanceof Error ? error.message : String(error);
+        throw wrong(text, problem, "Make the file writable, or name another one.");
+      }
+    },
+  };
+}
+
+function wrong(text: string, problem: string, remedy: string): Failure {
+  return new Failure({
+    kind: "configuration",
+    task: `use --output ${JSON.stringify(text)}`,
+    problem,
+    remedy,
+  });
+}
