@@ -1,6 +1,5 @@
-import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster_names.ts";
 import { decodeBase64, type Fields, isFields, listOf, textOf } from "./fields.ts";
-import { type ManifestObject, namespaceOf } from "./objects.ts";
+import type { ManifestObject } from "./objects.ts";
 
 /** The template of the pods that a workload creates. */
 export interface PodTemplate {
@@ -93,6 +92,8 @@ export interface Workload {
   readonly spec: Fields;
   /** The path of the spec, as in `spec.template.spec`. */
   readonly specPath: string;
+  /** The pods' metadata, not validated. */
+  readonly metadata: unknown;
   /** The containers, init containers first. */
   readonly containers: readonly Container[];
 }
@@ -102,25 +103,14 @@ export function workloadsOf(objects: readonly ManifestObject[]): Workload[] {
   return objects.flatMap((object) => {
     const template = object.kind === "PodTemplate" ? undefined : podTemplateOf(object.value);
     if (template === undefined || !isFields(template.spec)) return [];
-    const { spec, specPath } = template;
+    const { spec, specPath, metadata } = template;
     const containers = ["initContainers", "containers"].flatMap((list) =>
       listOf(spec[list]).map((fields, i) =>
         readContainer(fields, `${specPath}.${list}[${i}]`, list === "initContainers")
       )
     );
-    return [{ object, spec, specPath, containers }];
+    return [{ object, spec, specPath, metadata, containers }];
   });
-}
-
-/**
- * The jobs of the pipeline: Jobs and CronJobs, and the Pods that the manifests declare in the jobs'
- * namespace. A Pod that is only in the cluster was created by a controller, or runs once.
- */
-export function jobsOf(objects: readonly ManifestObject[]): Workload[] {
-  return workloadsOf(objects).filter(({ object: { kind, file, namespace } }) =>
-    kind === "Job" || kind === "CronJob" ||
-    kind === "Pod" && file !== undefined && namespace === JOBS_NAMESPACE
-  );
 }
 
 function readContainer(fields: Fields, path: string, init: boolean): Container {
@@ -145,30 +135,9 @@ function words(value: unknown, path: string) {
   return all.map((each, i) => ({ path: `${path}[${i}]`, text: textOf(each) ?? "" }));
 }
 
-/** A service account. */
-export interface Account {
-  /** The name, as in `spark-jobs`. */
-  readonly name: string;
-  /** The namespace, as in `analytics-jobs`. */
-  readonly namespace: string;
-}
-
 /** The service account of a workload's pods, also from the deprecated field; undefined if not set. */
 export function accountOf({ spec }: Workload): string | undefined {
   return textOf(spec.serviceAccountName) || textOf(spec.serviceAccount) || undefined;
-}
-
-/** The service accounts of the jobs among the objects, without duplicates. */
-export function accountsOf(objects: readonly ManifestObject[]): Account[] {
-  const accounts = jobsOf(objects).map((job): Account => (
-    { name: accountOf(job) ?? "default", namespace: namespaceOf(job.object) }
-  ));
-  return [...new Map(accounts.map((each) => [accountId(each), each])).values()];
-}
-
-/** The id of a service account, as in `analytics-jobs/spark-jobs`. */
-export function accountId({ namespace, name }: Account): string {
-  return `${namespace}/${name}`;
 }
 
 /** Finds an object by kind, namespace and name. */

@@ -5,10 +5,12 @@ import {
   type Container,
   type Environment,
   environmentOf,
-  jobsOf,
   type Lookup,
   type Workload,
 } from "../kubernetes/workloads.ts";
+import { jobContainers } from "../kubernetes/job_containers.ts";
+import { jobsOf } from "../kubernetes/jobs.ts";
+import { runsSpark } from "./recognition.ts";
 import type { Code } from "../source_code/code.ts";
 import { codeRunBy } from "../source_code/job_source.ts";
 import { mountedFiles, type SparkPod, sparkPod } from "./pods.ts";
@@ -42,7 +44,9 @@ export interface SparkJob {
   readonly workload: Workload;
   /** The object's name for people, as in `Job analytics-jobs/bronze-ingest-manual`. */
   readonly label: string;
-  /** The variables of the job's own pod. */
+  /** The containers that run the job, without sidecars. */
+  readonly containers: readonly Container[];
+  /** The variables of these containers. */
   readonly environment: Environment;
   /** The effective settings of Spark. */
   readonly settings: SparkSettings;
@@ -95,13 +99,21 @@ export function sparkJobsOf({ objects, code }: JobSource): SparkJob[] {
 }
 
 function readJob(workload: Workload, source: JobSource, lookup: Lookup): SparkJob {
-  const { object, containers } = workload;
+  const { object } = workload;
   const namespace = namespaceOf(object);
-  const { given, read } = allSettings(workload, source, lookup);
+  const own: Workload = { ...workload, containers: jobContainers(workload) };
+  const environment = environmentOf(own.containers.map(({ fields }) => fields), namespace, lookup);
+  const run = codeRunBy(own, source.code).filter((each) =>
+    // Shell code in the job's own object is read with the words of its containers.
+    each.language === "python" || each.object !== objectId(object) || each.file !== object.file
+  );
+  const isSpark = runsSpark(own, run);
+  const { given, read } = isSpark
+    ? allSettings(own, { source, run, environment }, lookup)
+    : { given: [], read: [] };
   const settings = winning(read);
-  const isOther = settings.size === 0 && runsNoSpark(workload);
-  const { mode, unknown } = isOther ? { mode: "none" as const } : modeOf(settings);
-  const pod = (role: SparkPod["role"]) => sparkPod(role, workload, settings, source.objects);
+  const { mode, unknown } = isSpark ? modeOf(settings) : { mode: "none" as const };
+  const pod = (role: SparkPod["role"]) => sparkPod(role, own, settings, source.objects);
   const requestsExecutors = mode === "client" || mode === "cluster";
   const roles = mode === "cluster" ? ["driver", "executor"] : requestsExecutors ? ["executor"] : [];
   const list = (key: string) =>
@@ -109,7 +121,8 @@ function readJob(workload: Workload, source: JobSource, lookup: Lookup): SparkJo
   return {
     workload,
     label: `${object.kind} ${namespace}/${object.name}`,
-    environment: environmentOf(sparkLast(containers), namespace, lookup),
+    containers: own.containers,
+    environment,
     settings,
     given,
     master: settings.get("spark.master"),
@@ -125,59 +138,28 @@ function readJob(workload: Workload, source: JobSource, lookup: Lookup): SparkJo
           settings.get("spark.kubernetes.container.image") ?? []
       )),
     ],
-    application: applicationOf(workload),
+    application: applicationOf(own),
     packages: list("spark.jars.packages"),
     jars: list("spark.jars"),
   };
 }
 
-/** Returns whether a container shows that Spark runs in it. */
-function runsSpark({ words, env }: Container): boolean {
-  const texts = [
-    ...words.map(({ text }) => text),
-    ...env.map(({ name, value = "" }) => `${name}=${value}`),
-  ];
-  return texts.some((text) => /spark/i.test(text));
-}
-
-/** The containers' fields, those that run Spark last: their variables win over a sidecar's. */
-function sparkLast(containers: readonly Container[]): Container["fields"][] {
-  return containers.toSorted((a, b) => Number(runsSpark(a)) - Number(runsSpark(b)))
-    .map(({ fields }) => fields);
-}
-
-/**
- * Returns whether a job cannot run Spark: each container has a command, and neither the command nor
- * the variables nor the image names Spark, or a program or script that could start it.
- */
-function runsNoSpark({ containers }: Workload): boolean {
-  return containers.length > 0 && containers.every((container) => {
-    const { image, words, fields } = container;
-    const hasCommand = Array.isArray(fields.command) && fields.command.length > 0;
-    const starter = /\b(python[\d.]*|java|Rscript|poetry|uv|make)\b|\.(py|jar|sh|R)\b/;
-    return hasCommand && !/spark/i.test(image) && !runsSpark(container) &&
-      !words.some(({ text }) => starter.test(text) || /\$/.test(text.split(/\s/)[0]!));
-  });
-}
-
 /** All settings of a job, including settings that another source overrides. */
 function allSettings(
   workload: Workload,
-  { objects, code }: JobSource,
+  { source: { objects }, run, environment: all }: {
+    readonly source: JobSource;
+    readonly run: readonly Code[];
+    readonly environment: Environment;
+  },
   lookup: Lookup,
 ): Readonly<Record<"given" | "read", readonly SparkSetting[]>> {
   const { object, containers } = workload;
-  const run = codeRunBy(workload, code).filter((each) =>
-    // Shell code in the job's own object is read with the words of its containers.
-    each.language === "python" || each.object !== objectId(object) || each.file !== object.file
-  );
   const bySubmit = startsBySubmit(workload, run);
-  const ofSpark = containers.filter(runsSpark);
-  const environments = (ofSpark.length > 0 ? ofSpark : containers).map((container) => ({
+  const environments = containers.map((container) => ({
     container,
     environment: environmentOf([container.fields], namespaceOf(object), lookup),
   }));
-  const all = environmentOf(sparkLast(containers), namespaceOf(object), lookup);
   const isRead = defaultsOf(workload, objects, all);
   const ofContainers = (isSubmit: boolean) =>
     environments.flatMap(({ container, environment }) =>

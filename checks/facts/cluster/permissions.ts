@@ -1,7 +1,7 @@
 import type { Cluster } from "../../../pipeline/cluster/cluster.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { CLUSTER_NEEDS, FORBIDDEN, whereIs } from "../../preflight/access/required_permissions.ts";
-import { type Account, accountId, accountsOf } from "../../kubernetes/workloads.ts";
+import { type Account, accountId, accountsOf } from "../../kubernetes/jobs.ts";
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { isForbidden } from "./objects.ts";
 

@@ -1,7 +1,7 @@
 import type { ClusterOpened, Right } from "../../facts/cluster.ts";
 import type { AccountAction } from "../../facts/cluster/permissions.ts";
 import type { Finding } from "../../finding.ts";
-import { type Account, accountId } from "../../kubernetes/workloads.ts";
+import { type Account, accountId } from "../../kubernetes/jobs.ts";
 import { FORBIDDEN, whereIs } from "./required_permissions.ts";
 import { type Binding, bindingsOf, may } from "./role_rules.ts";
 

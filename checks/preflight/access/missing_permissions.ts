@@ -1,5 +1,5 @@
 import type { Finding } from "../../finding.ts";
-import { accountId } from "../../kubernetes/workloads.ts";
+import { accountId } from "../../kubernetes/jobs.ts";
 import { placeOf } from "../../kubernetes/objects.ts";
 import { isAllowed, type Known } from "./access_reviews.ts";
 import type { Need } from "./required_permissions.ts";

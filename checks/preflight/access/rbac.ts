@@ -10,7 +10,7 @@ import { CLIENT_NEEDS, CLUSTER_NEEDS, type Need } from "./required_permissions.t
 import { bindingsOf, may } from "./role_rules.ts";
 import { printedValue } from "../../spark/settings.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
-import { type Account, accountId } from "../../kubernetes/workloads.ts";
+import { type Account, accountId } from "../../kubernetes/jobs.ts";
 import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
 import { namespaceOf, placeOf } from "../../kubernetes/objects.ts";
 
@@ -91,7 +91,7 @@ function accountsOf({ jobs }: Tree): JobAccount[] {
     const own = { account: { name, namespace: namespaceOf(object) }, needs: NEEDS[mode], place };
     // In cluster mode, the driver has its own pod and its own account.
     const ofDriver = driver === undefined ? [] : [{
-      account: { name: driver.account, namespace: namespaceOf(object) },
+      account: { name: driver.account, namespace: job.namespace },
       needs: CLIENT_NEEDS,
       place: job.settings.get(DRIVER_ACCOUNT)?.place ?? place,
     }];
@@ -119,14 +119,18 @@ function inOtherNamespace(job: SparkJob, { objects }: Tree): Finding[] {
   if (!makesPods || setting?.unknown !== undefined || target === namespace) return [];
   const account = { name, namespace };
   const create = { resource: "pods", verb: "create", namespace: target };
-  if (may(bindingsOf(objects, account, target), create)) return [];
+  const isAllowed = may(bindingsOf(objects, account, target), create);
+  // A job that names another namespace means it, if its account may create pods there.
+  if (isAllowed && setting !== undefined) return [];
   return [{
     severity: "fail",
     ...(setting?.place ?? placeOf(object, `${specPath}.containers[0].args`)),
     problem: setting === undefined
       ? `the job does not set ${NAMESPACE}, so Spark makes its pods in the namespace default`
       : `Spark makes the job's pods in the namespace ${printedValue(setting)}`,
-    why: `the service account ${accountId(account)} may not create pods in that namespace`,
+    why: isAllowed
+      ? "the quota, the policies and the Secrets of the job's namespace do not apply there"
+      : `the service account ${accountId(account)} may not create pods in that namespace`,
     fix: `Set the job's own namespace: --conf=${NAMESPACE}=${namespace}`,
   }];
 }

@@ -1,7 +1,7 @@
 import { labelOf, type ManifestObject, namespaceOf, ofKind } from "../../kubernetes/objects.ts";
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import type { AccountAction } from "../../facts/cluster/permissions.ts";
-import type { Account } from "../../kubernetes/workloads.ts";
+import type { Account } from "../../kubernetes/jobs.ts";
 
 /** A rule that applies to a service account. */
 export interface AppliedRule {

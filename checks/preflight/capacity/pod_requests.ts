@@ -78,7 +78,10 @@ function demandOf(resources: Fields): Demand {
   return demand;
 }
 
-/** The demand of a pod as the scheduler counts it. Init containers run one after another. */
+/**
+ * The demand of a pod as the scheduler counts it. Init containers run one after another, next to the
+ * sidecars that started before.
+ */
 export function ofPod(
   containers: readonly ContainerDemand[],
   counted: Counted,
@@ -89,7 +92,7 @@ export function ofPod(
     const amount = demand[counted];
     if (amount === undefined) return undefined;
     if (!isInit) running += amount;
-    else if (amount > most) most = amount;
+    else if (running + amount > most) most = running + amount;
   }
   return running > most ? running : most;
 }

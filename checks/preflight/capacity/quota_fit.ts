@@ -115,7 +115,7 @@ function judgeJob(
       used: (hard) => usedByOthers(cluster, object, hard),
     }),
     ...unlimitedExecutorsFindings(job),
-    ...(mode === "client" ? judgeDriverMemory(object, own, memoryOf("driver", settings)) : []),
+    ...(mode === "client" ? judgeDriverMemory(job, own, memoryOf("driver", settings)) : []),
   ];
 }
 
@@ -141,14 +141,20 @@ function noQuantity(object: ManifestObject, path: string, value: unknown): Findi
   };
 }
 
-/** In client mode, the Job's memory limit must include the driver's overhead. */
-function judgeDriverMemory(object: ManifestObject, own: Pods, needed: bigint): Finding[] {
-  const limit = ofPod(own.containers, "limits.memory");
+/** In client mode, the memory limit of the driver's container must include the driver's overhead. */
+function judgeDriverMemory(
+  { workload: { object }, containers }: SparkJob,
+  own: Pods,
+  needed: bigint,
+): Finding[] {
+  const paths = containers.map(({ path }) => path);
+  const drivers = own.containers.filter(({ path }) => paths.includes(path));
+  const limit = ofPod(drivers, "limits.memory");
   if (limit === undefined || mebibytes(needed) <= limit) return [];
   const show = (amount: bigint) => formatQuantity(amount, "memory");
   return [{
     severity: "fail",
-    ...placeOf(object, own.containers.at(-1)?.path ?? ""),
+    ...placeOf(object, drivers.at(-1)?.path ?? ""),
     problem:
       `the driver needs ${show(mebibytes(needed))}, including Spark's overhead, but its limit ` +
       `is ${show(limit)}`,

@@ -1,13 +1,8 @@
+import { accountsOf, jobsOf } from "../../../checks/kubernetes/jobs.ts";
 import { readFile } from "../../../checks/facts/manifests.ts";
 import type { Fields } from "../../../checks/kubernetes/fields.ts";
 import { lineOf, type ManifestObject } from "../../../checks/kubernetes/objects.ts";
-import {
-  accountsOf,
-  dataOf,
-  environmentOf,
-  jobsOf,
-  workloadsOf,
-} from "../../../checks/kubernetes/workloads.ts";
+import { dataOf, environmentOf, workloadsOf } from "../../../checks/kubernetes/workloads.ts";
 import { assertEquals } from "../../support/assert.ts";
 
 function objects(yaml: string): readonly ManifestObject[] {

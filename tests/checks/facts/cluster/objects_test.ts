@@ -1,6 +1,6 @@
 import { tracked, whoAmI } from "../../../../checks/facts/cluster.ts";
 import { readKind, readOne, scheduledPodsOf } from "../../../../checks/facts/cluster/objects.ts";
-import { accountsOf } from "../../../../checks/kubernetes/workloads.ts";
+import { accountsOf } from "../../../../checks/kubernetes/jobs.ts";
 import { ApiError, type Cluster, type KubeObject } from "../../../../pipeline/cluster/cluster.ts";
 import { Failure } from "../../../../pipeline/errors.ts";
 import { assertEquals, assertRejects } from "../../../support/assert.ts";

@@ -1,0 +1,40 @@
+import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster_names.ts";
+import { callsSpark } from "./job_containers.ts";
+import { type ManifestObject, namespaceOf } from "./objects.ts";
+import { accountOf, type Workload, workloadsOf } from "./workloads.ts";
+
+/**
+ * The jobs of the pipeline: Jobs and CronJobs in the jobs' namespace or without a namespace, the
+ * Pods that the manifests declare in the jobs' namespace, and other workloads that start Spark. A
+ * Pod that is only in the cluster was created by a controller, or runs once.
+ */
+export function jobsOf(objects: readonly ManifestObject[]): Workload[] {
+  return workloadsOf(objects).filter(({ object, containers }) => {
+    const { kind, file, namespace } = object;
+    if (kind === "Pod" && file === undefined) return false;
+    if (containers.some(callsSpark)) return true;
+    return kind === "Pod" ? namespace === JOBS_NAMESPACE : (kind === "Job" || kind === "CronJob") &&
+      (namespace === undefined || namespace === JOBS_NAMESPACE);
+  });
+}
+
+/** A service account. */
+export interface Account {
+  /** The name, as in `spark-jobs`. */
+  readonly name: string;
+  /** The namespace, as in `analytics-jobs`. */
+  readonly namespace: string;
+}
+
+/** The service accounts of the jobs among the objects, without duplicates. */
+export function accountsOf(objects: readonly ManifestObject[]): Account[] {
+  const accounts = jobsOf(objects).map((job): Account => (
+    { name: accountOf(job) ?? "default", namespace: namespaceOf(job.object) }
+  ));
+  return [...new Map(accounts.map((each) => [accountId(each), each])).values()];
+}
+
+/** The id of a service account, as in `analytics-jobs/spark-jobs`. */
+export function accountId({ namespace, name }: Account): string {
+  return `${namespace}/${name}`;
+}

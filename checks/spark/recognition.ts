@@ -1,0 +1,72 @@
+import { callsSpark } from "../kubernetes/job_containers.ts";
+import type { Container, Workload } from "../kubernetes/workloads.ts";
+import type { Code } from "../source_code/code.ts";
+
+/** A word of a command line that only Spark reads. */
+const SPARK_WORD =
+  /\bspark-(submit|class|shell|sql)\b|\bpyspark\b|\borg\.apache\.spark\.|(^|[\s=])-?-?(conf[\s=])?spark\.[a-z][\w-]*\.[\w.-]+=/i;
+
+/** A variable that only Spark reads. */
+const SPARK_VARIABLE = /^(SPARK|PYSPARK)_(?!(HISTORY|UI|LOG|JOB|APP)_?)/;
+
+/** Code of Spark. */
+const SPARK_CODE = /\bpyspark\b|\bSpark(Session|Context|Conf)\b|\bspark-submit\b/;
+
+/** The last part of the name of an image that contains no Spark. */
+const OTHER_IMAGE =
+  /^(postgres(ql)?|paradedb|timescaledb|pgvector|mysql|mariadb|mongo(db)?|redis|valkey|curl|alpine|busybox|ubuntu|debian|fedora|ubi\d*(-minimal)?|centos|rockylinux|python|node|deno|golang|rust|ruby|perl|kubectl|k8s-kubectl|aws-cli|google-cloud-cli|cloud-sdk|azure-cli|mc|minio|rclone|restic|s3cmd|helm|git|bash|jq|yq|psql|pgbackrest|pg_dump|nginx|rabbitmq|kafka|etcd|vault|terraform|ansible)$/;
+
+/** A program that can start Spark, or a file that it can run. */
+const STARTER = /\b(python[\d.]*|java|Rscript|poetry|uv|make|gradle|sbt|mvn)\b|\.(py|jar|sh|R)\b/;
+
+/**
+ * Returns whether a job runs Spark.
+ *
+ * A command line, a variable, an image or code that names Spark proves it. An image or a program of
+ * another kind, such as `postgres` or `pg_dump`, and code without Spark prove the opposite. A job
+ * that shows neither counts as a Spark job.
+ *
+ * @param workload the job with the containers that do its work
+ * @param run the code that these containers run
+ */
+export function runsSpark({ containers }: Workload, run: readonly Code[]): boolean {
+  if (containers.length === 0 || containers.some(showsSpark)) return true;
+  const code = run.filter(({ language }) => language !== "conf");
+  if (code.some(({ text }) => SPARK_CODE.test(text))) return true;
+  if (run.some(({ language, text }) => language === "conf" && /^\s*spark\.\w/m.test(text))) {
+    return true;
+  }
+  return !containers.every((each) => isOther(each, code));
+}
+
+/** Returns whether a container shows that Spark runs in it. */
+function showsSpark(container: Container): boolean {
+  const { words, env, image } = container;
+  const isOtherImage = OTHER_IMAGE.test(nameOf(image));
+  return callsSpark(container) ||
+    words.some(({ text }) => SPARK_WORD.test(text)) ||
+    !isOtherImage && /spark/i.test(nameOf(image)) ||
+    !isOtherImage &&
+      env.some(({ name, value = "" }) =>
+        SPARK_VARIABLE.test(name) || SPARK_WORD.test(value) || /^(k8s|spark):\/\//.test(value)
+      );
+}
+
+/** Returns whether a container shows that it runs another program than Spark. */
+function isOther({ image, words, fields }: Container, code: readonly Code[]): boolean {
+  const python = code.filter(({ language }) => language === "python");
+  if (OTHER_IMAGE.test(nameOf(image))) return true;
+  if (words.some(({ text }) => /\bmanage\.py\b/.test(text))) return true;
+  // The code of the program is known, and it does not use Spark.
+  if (python.length > 0 && words.some(({ text }) => /\bpython[\d.]*$|\.py$/.test(text))) {
+    return true;
+  }
+  const hasCommand = Array.isArray(fields.command) && fields.command.length > 0;
+  return hasCommand &&
+    !words.some(({ text }, i) => STARTER.test(text) || i === 0 && text.startsWith("$"));
+}
+
+/** The last part of the name of an image, without registry, tag and digest. */
+function nameOf(image: string): string {
+  return image.slice(image.lastIndexOf("/") + 1).replace(/[:@].*$/, "");
+}
