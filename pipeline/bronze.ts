@@ -53,7 +53,7 @@ export interface BronzeOptions extends WindowOptions {
  * import { runBronze } from "./bronze.ts";
  * import { databaseConfig, lakeConfig, sealGrace } from "./config.ts";
  * import { openLake } from "./lake/open.ts";
- * const lake = openLake(lakeConfig());
+ * const lake = await openLake(lakeConfig());
  * const observer = { step: ({ says }: { says: string }) => console.log(says), progress() {} };
  * const day = await runBronze({ database: databaseConfig(), lake, grace: sealGrace(), observer });
  * console.log(`${day} is in bronze`);

@@ -56,7 +56,7 @@ interface LayerObjects {
  * import { parseDay } from "./contract/window.ts";
  * import { openLake } from "./lake/open.ts";
  * const path = await Deno.makeTempDir();
- * const lake = openLake({ kind: "directory", path });
+ * const lake = await openLake({ kind: "directory", path });
  * const day = parseDay("2025-12-28")!;
  * const { abandoned } = await findLeftovers(lake, day, () => Promise.resolve(Date.now()));
  * assertEquals(abandoned, []);
@@ -108,7 +108,7 @@ export async function findLeftovers(
  * import { parseDay } from "./contract/window.ts";
  * import { openLake } from "./lake/open.ts";
  * const path = await Deno.makeTempDir();
- * const lake = openLake({ kind: "directory", path });
+ * const lake = await openLake({ kind: "directory", path });
  * const day = parseDay("2025-12-28")!;
  * const leftovers = await findLeftovers(lake, day, () => Promise.resolve(Date.now()));
  * assertEquals(await removeLeftovers(lake, leftovers), []);

@@ -61,7 +61,7 @@ export interface LakeDay {
  * import { readDays } from "./days.ts";
  * import { openLake } from "./lake/open.ts";
  * const path = await Deno.makeTempDir();
- * const lake = openLake({ kind: "directory", path });
+ * const lake = await openLake({ kind: "directory", path });
  * assertEquals(await readDays(lake), []); // an empty lake has no days
  * lake.close();
  * await Deno.remove(path, { recursive: true });

@@ -57,7 +57,7 @@ export function renderQuarantine({ day, events }: Quarantine): QuarantineDocumen
  * import { openLake } from "./lake/open.ts";
  * import { readQuarantine } from "./quarantine.ts";
  * const path = await Deno.makeTempDir();
- * const lake = openLake({ kind: "directory", path });
+ * const lake = await openLake({ kind: "directory", path });
  * const day = parseDay("2025-12-28")!;
  * // A marker without a link names no quarantine.
  * assertEquals(await readQuarantine(lake, day, undefined), { day, events: [] });

@@ -81,7 +81,7 @@ export function columnsOf(layer: RowLayer): readonly Column[] {
  * import { openLake } from "./lake/open.ts";
  * import { findRows } from "./rows.ts";
  * const path = await Deno.makeTempDir();
- * const lake = openLake({ kind: "directory", path });
+ * const lake = await openLake({ kind: "directory", path });
  * const day = parseDay("2025-12-28")!;
  * await assertRejects(() => findRows(lake, { layer: "bronze", day, columns: [], conditions: [], limit: 1 })); // nothing is published yet
  * lake.close();
@@ -117,7 +117,7 @@ export async function findRows(lake: Lake, query: RowQuery): Promise<RowsFound> 
  * import { openLake } from "./lake/open.ts";
  * import { findQuarantine } from "./rows.ts";
  * const path = await Deno.makeTempDir();
- * const lake = openLake({ kind: "directory", path });
+ * const lake = await openLake({ kind: "directory", path });
  * const day = parseDay("2025-12-28")!;
  * await assertRejects(() => findQuarantine(lake, day)); // nothing is published yet
  * lake.close();

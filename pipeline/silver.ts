@@ -81,7 +81,7 @@ const ATTEMPTS = 3;
  * import { openLake } from "./lake/open.ts";
  * import { runSilver } from "./silver.ts";
  * const path = await Deno.makeTempDir();
- * const lake = openLake({ kind: "directory", path });
+ * const lake = await openLake({ kind: "directory", path });
  * const observer = { step() {}, progress() {} };
  * await assertRejects(
  *   () => runSilver({ lake, day: parseDay("2025-12-28")!, observer }),

@@ -47,7 +47,7 @@ Examples:
     showStatus("starting Postgres …");
     const postgres = await startPostgres();
     clearStatus();
-    const lake = openLake({ kind: "directory", path });
+    const lake = await openLake({ kind: "directory", path });
     try {
       const { host, port } = postgres.config;
       print(`demo    postgres    ${postgres.version} on ${host}:${port}`);

@@ -52,7 +52,8 @@ function roomOf(file: string): string {
 function importedNames(): Set<string> {
   const found = new Set<string>();
   for (const file of ["pipeline", "checks", "tasks"].flatMap((folder) => [...sources(folder)])) {
-    const imports = /(?:import|export)\s+(?:type\s+)?\{([^}]*)\}\s+from\s+"(\.[^"]+)"/g;
+    const imports =
+      /(?:import|export|const)\s+(?:type\s+)?\{([^}]*)\}\s+(?:from\s+|= await import\()"(\.[^"]+)"/g;
     for (const [, names, specifier] of read(file).matchAll(imports)) {
       const target = new URL(specifier!, new URL(file, ROOT)).href.slice(ROOT.href.length);
       if (roomOf(target) === roomOf(file)) continue;

@@ -27,7 +27,7 @@ export type LakeFact = LakeOpened | Refusal;
  * @throws {Failure} the lake is unreachable
  */
 export async function gatherLake(config: LakeConfig, signal?: AbortSignal): Promise<LakeFact> {
-  const name = nameOf(config);
+  const name = await nameOf(config);
   try {
     return await inScratch(config, signal, async (scratch) => {
       await tryRunRequests(scratch);
@@ -47,8 +47,8 @@ async function tryRunRequests({ lake, prefix, at }: Scratch): Promise<void> {
   await lake.remove(at("login"));
 }
 
-function nameOf(config: LakeConfig): string {
-  const lake = openLake(config);
+async function nameOf(config: LakeConfig): Promise<string> {
+  const lake = await openLake(config);
   lake.close();
   return lake.name;
 }

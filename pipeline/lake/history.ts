@@ -15,7 +15,7 @@ import { type BronzeCommit, readMarker, type StoredMarker } from "./marker.ts";
  * import { pastMarkers } from "./history.ts";
  * import { openLake } from "./open.ts";
  * const path = await Deno.makeTempDir();
- * const lake = openLake({ kind: "directory", path });
+ * const lake = await openLake({ kind: "directory", path });
  * const day = parseDay("2025-12-28")!;
  * const bronze = {
  *   layer: "bronze",

@@ -180,7 +180,7 @@ export function acknowledge(eventIds: ReadonlySet<string>): Acknowledged {
  * import { readMarker } from "./marker.ts";
  * import { openLake } from "./open.ts";
  * const path = await Deno.makeTempDir();
- * const lake = openLake({ kind: "directory", path });
+ * const lake = await openLake({ kind: "directory", path });
  * const day = parseDay("2025-12-28")!;
  * assertEquals(await readMarker(lake, "bronze", bronzeMarkerKey(day), day), undefined);
  * lake.close();

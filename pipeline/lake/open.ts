@@ -1,7 +1,6 @@
 import type { Lake } from "./lake.ts";
 import type { LakeConfig } from "../config.ts";
 import { openDirectory } from "./directory.ts";
-import { openS3 } from "./s3.ts";
 
 /**
  * Opens the lake of the configuration. Sends no request before the first operation.
@@ -14,7 +13,7 @@ import { openS3 } from "./s3.ts";
  * import { assertEquals } from "@std/assert";
  * import { openLake } from "./open.ts";
  * const path = await Deno.makeTempDir();
- * const lake = openLake({ kind: "directory", path });
+ * const lake = await openLake({ kind: "directory", path });
  * await lake.put("a/b", new TextEncoder().encode("first"), "absent");
  * assertEquals(await lake.put("a/b", new TextEncoder().encode("second"), "absent"), "conflict");
  * assertEquals((await lake.list("a/")).map(({ key, bytes }) => [key, bytes]), [["a/b", 5]]);
@@ -22,10 +21,13 @@ import { openS3 } from "./s3.ts";
  * await Deno.remove(path, { recursive: true });
  * ```
  */
-export function openLake(
+export async function openLake(
   config: LakeConfig,
   signal?: AbortSignal,
   onWait?: (text: string) => void,
-): Lake {
-  return config.kind === "s3" ? openS3(config, signal) : openDirectory(config, signal, onWait);
+): Promise<Lake> {
+  if (config.kind === "directory") return openDirectory(config, signal, onWait);
+  // A directory does not need the S3 client, which takes longer to load than the rest of a command.
+  const { openS3 } = await import("./s3.ts");
+  return openS3(config, signal);
 }

@@ -257,7 +257,7 @@ async function fetchPart(lake: Lake, part: Part): Promise<FetchedPart> {
  * import { createPageFile } from "./page_file.ts";
  * import { readPart } from "./parts.ts";
  * const path = await Deno.makeTempDir();
- * const lake = openLake({ kind: "directory", path });
+ * const lake = await openLake({ kind: "directory", path });
  * const day = parseDay("2025-12-28")!;
  * const body = createPageFile(EVENT_COLUMNS).finish();
  * const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", body)).toHex();

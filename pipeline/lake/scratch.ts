@@ -2,7 +2,7 @@ import type { LakeConfig } from "../config.ts";
 import { inParallel } from "../parallel.ts";
 import { type Lake, REQUESTS_IN_FLIGHT } from "./lake.ts";
 import { openLake } from "./open.ts";
-import { openS3Probe, type S3Probe } from "./s3.ts";
+import type { S3Probe } from "./s3.ts";
 import { isAbandonedScratch, newScratchFolder, SCRATCH_PREFIX } from "./lifetimes.ts";
 
 /**
@@ -50,8 +50,8 @@ export async function inScratch<T>(
   signal: AbortSignal | undefined,
   work: (scratch: Scratch) => Promise<T>,
 ): Promise<T> {
-  const lake = openLake(config, signal);
-  const probe = config.kind === "s3" ? openS3Probe(config, signal) : undefined;
+  const lake = await openLake(config, signal);
+  const probe = await openProbe(config, signal);
   const prefix = newScratchFolder();
   const keys = new Set<string>();
   const at = (name: string) => {
@@ -73,6 +73,12 @@ export async function inScratch<T>(
   return result;
 }
 
+async function openProbe(config: LakeConfig, signal?: AbortSignal): Promise<S3Probe | undefined> {
+  if (config.kind === "directory") return undefined;
+  const { openS3Probe } = await import("./s3.ts");
+  return openS3Probe(config, signal);
+}
+
 /** Cleans up and never rejects, so that the original error is thrown. */
 async function cleanAfterFailure(
   config: LakeConfig,
@@ -87,7 +93,7 @@ async function cleanAfterFailure(
 }
 
 async function clean(config: LakeConfig, keys: ReadonlySet<string>): Promise<void> {
-  const lake = openLake(config, AbortSignal.timeout(CLEANUP_TIMEOUT_MS));
+  const lake = await openLake(config, AbortSignal.timeout(CLEANUP_TIMEOUT_MS));
   try {
     await inParallel([...keys], (key) => lake.remove(key), REQUESTS_IN_FLIGHT);
   } finally {

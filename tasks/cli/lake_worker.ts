@@ -22,7 +22,7 @@ export function serveOnLake<O extends LakeOrder>(
   serve(async (order: O) => {
     const { command, json } = order.reporter;
     const wait = waiting(printing(command, json ? "json" : "text"));
-    const lake = openLake(order.lake, undefined, wait);
+    const lake = await openLake(order.lake, undefined, wait);
     try {
       return await work(order, lake);
     } catch (error) {

@@ -1,5 +1,11 @@
 import type { Day } from "../../pipeline/contract/window.ts";
-import { type Observer, plural, type Progress, type Step } from "../../pipeline/progress.ts";
+import {
+  formatCount,
+  type Observer,
+  plural,
+  type Progress,
+  type Step,
+} from "../../pipeline/progress.ts";
 import { colourWanted, paint, print, showStatus } from "./terminal.ts";
 
 /** The output formats of a pipeline command. */
@@ -62,7 +68,7 @@ export function renderProgress(
   { rows, of, parts }: Progress,
   seconds: number,
 ): string {
-  const rate = Math.round(rows / Math.max(seconds, 0.001)).toLocaleString("en-US");
-  const done = `${rows.toLocaleString("en-US")} of ${plural(of, "row")}, ${rate} rows/s`;
+  const rate = formatCount(Math.round(rows / Math.max(seconds, 0.001)));
+  const done = `${formatCount(rows)} of ${plural(of, "row")}, ${rate} rows/s`;
   return `${command.padEnd(7)} ${done}${parts > 0 ? `, ${plural(parts, "part")}` : ""}`;
 }

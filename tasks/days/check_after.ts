@@ -39,7 +39,7 @@ async function withLake<T>(
   signal: AbortSignal,
   use: (lake: Lake) => Promise<T>,
 ): Promise<T> {
-  const lake = openLake(config, signal);
+  const lake = await openLake(config, signal);
   try {
     return await use(lake);
   } finally {

@@ -1,4 +1,4 @@
-import { plural } from "../../pipeline/progress.ts";
+import { formatCount, plural } from "../../pipeline/progress.ts";
 import { type Cell, renderTable, type TableColumn } from "../cli/table.ts";
 import type { DayCommand } from "./command.ts";
 
@@ -41,7 +41,7 @@ export function renderDays(
   ];
   const rows = results.map((result): Cell[] => [
     result.date,
-    ...COLUMNS[command].map((name) => result[name]?.toLocaleString("en-US") ?? "-"),
+    ...COLUMNS[command].map((name) => cellOf(result[name])),
     { text: String(result.exitCode), style: result.exitCode === 0 ? "green" : "red" },
   ]);
   const failed = results.filter((result) => result.exitCode !== 0).length;
@@ -55,6 +55,10 @@ export function renderDays(
     ...renderTable(columns, rows, colour),
     `${command}: ${plural(days, "day")}: ${parts.join(", ")}; exit ${exitCode}`,
   ];
+}
+
+function cellOf(value: string | number | undefined): string {
+  return typeof value === "number" ? formatCount(value) : value ?? "-";
 }
 
 function alignOf(column: keyof DayResult): "left" | "right" {

@@ -5,7 +5,6 @@ import type { Lake } from "../../pipeline/lake/lake.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
 import { connect, type Connection } from "../../pipeline/outbox/connection.ts";
 import { databaseClock } from "../../pipeline/outbox/fence.ts";
-import { findPending } from "../../pipeline/pending.ts";
 import { type Observer, plural } from "../../pipeline/progress.ts";
 import { reportPermissions, serve } from "../cli/confined.ts";
 import { worstExitCode } from "../cli/exit_code.ts";
@@ -14,15 +13,13 @@ import { printing, waiting } from "../cli/observer.ts";
 import { needsOf, type Order } from "./command.ts";
 import { colourWanted, paint, print } from "../cli/terminal.ts";
 import { type DayResult, renderDays } from "./table.ts";
-import { runBronze } from "../../pipeline/bronze.ts";
-import { runSilver } from "../../pipeline/silver.ts";
 
 // What bronze, silver, postflight and run do. It runs in a worker that may reach the database and the
-// lake, and nothing else.
+// lake, and nothing else. A command loads only the code that it needs.
 
 serve(async (order: Order) => {
   const wait = waiting(observerOf(order, order.command));
-  const lake = openLake(order.lake, undefined, wait);
+  const lake = await openLake(order.lake, undefined, wait);
   try {
     const exitCode = await eachDay(await daysToDo(order, lake), order, dayWorkOf(order, lake));
     if (order.verbose) await reportPermissions(needsOf(order), observerOf(order, order.command));
@@ -37,6 +34,7 @@ serve(async (order: Order) => {
 async function daysToDo(order: Order, lake: Lake): Promise<readonly DayToDo[]> {
   const { days } = order;
   if (!("pending" in days)) return (await daysAskedFor(order, days)).map((day) => ({ day }));
+  const { findPending } = await import("../../pipeline/pending.ts");
   const pending = await withConnection(order, async (connection) => {
     return await findPending(lake, connection, days.pending, await todayOf(connection));
   });
@@ -166,6 +164,7 @@ export function observerOf({ output }: Order, step: string, date?: Day): Observe
 
 async function makeBronze(day: Day, order: Order, lake: Lake, result: DayResult): Promise<number> {
   const { database, grace, dryRun, silence } = order;
+  const { runBronze } = await import("../../pipeline/bronze.ts");
   await recordResult("bronze", day, order, result, async (observer) => {
     const patience = { silence, onWait: waiting(observer) };
     await runBronze({ database: database!, lake, day, grace, dryRun, observer, patience });
@@ -174,6 +173,7 @@ async function makeBronze(day: Day, order: Order, lake: Lake, result: DayResult)
 }
 
 async function makeSilver(day: Day, order: Order, lake: Lake, result: DayResult): Promise<number> {
+  const { runSilver } = await import("../../pipeline/silver.ts");
   await recordResult("silver", day, order, result, async (observer) => {
     await runSilver({ lake, day, dryRun: order.dryRun, observer });
   });
@@ -220,7 +220,6 @@ async function check(day: Day, order: Order, result: DayResult): Promise<number>
   const { database, lake, output, timeout, strict, verbose, silence, several, command } = order;
   const amongLines = output === "json" && (several || command === "run");
   result.postflight = "error";
-  // Only postflight and run need the checks.
   const { checkAfter } = await import("./check_after.ts");
   const report = await checkAfter({
     database: database!,

@@ -45,7 +45,7 @@ export const sparkBronze: Program = {
 };
 
 async function download(config: S3Config, folder: string): Promise<void> {
-  const lake = openLake(config);
+  const lake = await openLake(config);
   try {
     for (const { key } of await lake.list(bronzePrefix(DAY))) {
       const name = key.slice(key.lastIndexOf("/") + 1);

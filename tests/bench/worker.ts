@@ -1,9 +1,7 @@
-import { runBronze } from "../../pipeline/bronze.ts";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
 import { connect } from "../../pipeline/outbox/connection.ts";
-import { runSilver } from "../../pipeline/silver.ts";
 import { DAY, floorQuery } from "./queries.ts";
 
 /** The work to measure, passed as JSON on standard input. */
@@ -24,19 +22,25 @@ const work: Work = await new Response(Deno.stdin.readable).json();
 const day = parseDay(DAY)!;
 const observer = { step() {}, progress() {} };
 
+const run = await workOf(work.kind);
 const started = performance.now();
-if (work.kind === "floor") await copyIntoNothing();
-else await runLayer(work.kind);
+await run();
 console.log(JSON.stringify({ seconds: (performance.now() - started) / 1000 } satisfies Worked));
+
+/** Loads only the code of the work, as a command does. */
+async function workOf(kind: Work["kind"]): Promise<() => Promise<unknown>> {
+  if (kind === "floor") return copyIntoNothing;
+  const lake = await openLake({ kind: "directory", path: work.lake });
+  if (kind === "silver") {
+    const { runSilver } = await import("../../pipeline/silver.ts");
+    return () => runSilver({ lake, day, observer });
+  }
+  const { runBronze } = await import("../../pipeline/bronze.ts");
+  return () => runBronze({ database: work.database, lake, day, grace: 0n, observer });
+}
 
 async function copyIntoNothing(): Promise<void> {
   const connection = await connect(work.database);
   for await (const _ of connection.copy(floorQuery()));
   await connection.close();
-}
-
-async function runLayer(layer: "bronze" | "silver"): Promise<void> {
-  const lake = openLake({ kind: "directory", path: work.lake });
-  if (layer === "silver") await runSilver({ lake, day, observer });
-  else await runBronze({ database: work.database, lake, day, grace: 0n, observer });
 }

@@ -113,7 +113,10 @@ Deno.test("judgePretences: detects a run that trusts the store's answer about it
   await using database = await createOutbox(server.config);
   await using proxy = await startS3Proxy(store.config.endpoint);
   const direct = await store.createBucket(`liar-${crypto.randomUUID()}`);
-  const [lake, truth] = [openLake({ ...direct, endpoint: proxy.endpoint }), openLake(direct)];
+  const [lake, truth] = await Promise.all([
+    openLake({ ...direct, endpoint: proxy.endpoint }),
+    openLake(direct),
+  ]);
   const bronze = (through: Lake) =>
     perform({ kind: "bronze", grace: CENTURY }, database.config, through);
   await database.owner.query(insertSql([eventOf(1)]));

@@ -86,7 +86,7 @@ if (import.meta.main) {
   const { kind, grace, keepAltered, database, lake: config }: Order = await new Response(
     Deno.stdin.readable,
   ).json();
-  const lake = openLake(config);
+  const lake = await openLake(config);
   const outcome = await perform({ kind, grace: BigInt(grace), keepAltered }, database, lake);
   lake.close();
   await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(outcome)));

@@ -96,7 +96,7 @@ const ON_REAL_LAKES = [OLD_SILVER, DELETED_ROW];
 Deno.test("interleavings on a directory: hold with one run stopped before each operation", async () => {
   const path = await Deno.makeTempDir({ prefix: "chaos-" });
   try {
-    const lake = resettable(openLake({ kind: "directory", path }));
+    const lake = resettable(await openLake({ kind: "directory", path }));
     assertEquals(await play(lake, ON_REAL_LAKES), []);
   } finally {
     await Deno.remove(path, { recursive: true });
@@ -104,7 +104,7 @@ Deno.test("interleavings on a directory: hold with one run stopped before each o
 });
 
 Deno.test("interleavings on a bucket: hold with one run stopped before each operation", async () => {
-  const lake = openLake(await store.createBucket("interleavings"));
+  const lake = await openLake(await store.createBucket("interleavings"));
   try {
     assertEquals(await play(resettable(lake), ON_REAL_LAKES), []);
   } finally {

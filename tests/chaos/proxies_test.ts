@@ -40,7 +40,7 @@ async function putWith(fault: S3Fault): Promise<[put: string, there: boolean]> {
   let put = "";
   let there = false;
   await lakes(async (config, direct, proxy) => {
-    const [lake, truth] = [openLake(config), openLake(direct)];
+    const [lake, truth] = await Promise.all([openLake(config), openLake(direct)]);
     proxy.plan(() => fault);
     put = await lake.put("a", BODY).catch((error) => (error as Failure).kind);
     there = (await truth.get("a")) !== undefined;
@@ -71,7 +71,7 @@ for (const [fault, ending, effect] of PUTS) {
 
 Deno.test("startS3Proxy: alters reads as planned, and can return the previous listing", async () => {
   await lakes(async (config, direct, proxy) => {
-    const [lake, truth] = [openLake(config), openLake(direct)];
+    const [lake, truth] = await Promise.all([openLake(config), openLake(direct)]);
     await truth.put("a", BODY);
     const { etag } = (await lake.get("a"))!;
     const read = async (fault: S3Fault) => {

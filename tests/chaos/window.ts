@@ -71,7 +71,7 @@ const CLOSED_ENDPOINT = "http://127.0.0.1:9";
 export async function playWindow(arena: Arena, plan: WindowPlan): Promise<void> {
   const { database, tally } = arena;
   const place = await arena.newPlace();
-  const lake = openLake(place.config);
+  const lake = await openLake(place.config);
   try {
     const playing = await begin(arena, plan, place, lake);
     const { judge, history, grace } = playing;
@@ -218,7 +218,7 @@ async function performWithFaults(
     outcome = await child.run(run, way, config, process!);
     tally.count("processes", process!.kind);
   } else {
-    const opened = openLake(config);
+    const opened = await openLake(config);
     const lake = store !== undefined ? opened : faultyLake(
       opened,
       (number) => diskFault(storeFaults.get(number)),

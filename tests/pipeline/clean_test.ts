@@ -48,7 +48,7 @@ async function clean(lake: Lake, clock = later): Promise<string[]> {
 for (const { name, place } of lakeKinds()) {
   Deno.test(`clean on ${name}: removes the parts of both layers that no marker lists, and nothing else`, async () => {
     await using here = await place();
-    const lake = here.open();
+    const lake = await here.open();
     await publish(lake, DAY, 10);
     await publish(lake, parseDay("2025-12-29")!, 10);
     await leave(lake, [
@@ -67,7 +67,7 @@ for (const { name, place } of lakeKinds()) {
 
   Deno.test(`storeClock on ${name}: returns the time by which the store dates objects, and leaves no object`, async () => {
     await using here = await place();
-    const lake = here.open();
+    const lake = await here.open();
     await lake.put("before", BYTES);
     const clock = await storeClock(lake);
     await lake.put("since", BYTES);

@@ -94,7 +94,7 @@ async function crashEverywhere(
   newLake: () => Promise<LakeConfig>,
 ): Promise<void> {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
-  const undisturbed = openLake(await newLake());
+  const undisturbed = await openLake(await newLake());
   try {
     const observer = recorder();
     const open = { database: db.config, lake: undisturbed, day: DAY, grace: CENTURY, observer };
@@ -113,7 +113,7 @@ async function crashEverywhere(
     for (const during of [false, true]) {
       for (let change = during ? 0 : 1;; change++) {
         const config = await newLake();
-        const lake = openLake(config);
+        const lake = await openLake(config);
         try {
           await fill(lake, before);
           const run = { layer, database: db.config, lake: config, day: DAY, after: change, during };

@@ -19,7 +19,7 @@ const NO_JSON = new TextEncoder().encode("{");
 for (const { name, place } of lakeKinds()) {
   Deno.test(`readDays on ${name}: returns the markers of each day, in order, and when they were stored`, async () => {
     await using here = await place();
-    const lake = here.open();
+    const lake = await here.open();
     await publish(lake, C, 0);
     await publish(lake, A, 10);
     const days = await readDays(lake);
@@ -34,7 +34,7 @@ for (const { name, place } of lakeKinds()) {
 
   Deno.test(`readDays on ${name}: reports each day that was read`, async () => {
     await using here = await place();
-    const lake = here.open();
+    const lake = await here.open();
     for (const day of [A, B, C]) await publish(lake, day, 1);
     const reported: [number, number][] = [];
     await readDays(lake, {}, (read, of) => reported.push([read, of]));
@@ -43,7 +43,7 @@ for (const { name, place } of lakeKinds()) {
 
   Deno.test(`readDays on ${name}: includes the first and the last day of a range`, async () => {
     await using here = await place();
-    const lake = here.open();
+    const lake = await here.open();
     for (const day of [A, B, C]) await publish(lake, day, 1);
     const of = async (from?: Day, to?: Day) =>
       (await readDays(lake, { from, to })).map(({ day }) => day);

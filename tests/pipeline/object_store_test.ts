@@ -28,7 +28,7 @@ Deno.test.afterAll(async () => {
 
 Deno.test("bronze and silver: both equal Postgres in a bucket, and a second run changes nothing", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(5000)] });
-  const lake = openLake(await store.createBucket("whole-day"));
+  const lake = await openLake(await store.createBucket("whole-day"));
   const files = await Deno.makeTempDir({ prefix: "downloaded-" });
   try {
     const observer = recorder();
@@ -69,9 +69,9 @@ Deno.test("bronze and silver: both equal Postgres in a bucket, and a second run 
 Deno.test("bronze and silver: eight runs of one day at the same time produce one complete result", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(200)] });
   const config = await store.createBucket("eight-runs");
-  const lake = openLake(config);
+  const lake = await openLake(config);
   const outcomes = await Promise.allSettled(Array.from({ length: 8 }, async () => {
-    const own = openLake(config);
+    const own = await openLake(config);
     try {
       const observer = recorder();
       await runBronze({ database: db.config, lake: own, day: DAY, grace: 0n, observer });
@@ -100,7 +100,7 @@ Deno.test("bronze and silver: refuse a bucket that does not exist and a wrong se
       [{ ...bucket, accessKeyId: "NOBODY" }, "AWS_ACCESS_KEY_ID"],
     ] as const
   ) {
-    const lake = openLake(config);
+    const lake = await openLake(config);
     const run = { database: db.config, lake, day: DAY, grace: 0n, observer: recorder() };
     const { kind, message } = await assertRejects(() => runBronze(run), Failure);
     lake.close();

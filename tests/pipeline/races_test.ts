@@ -50,7 +50,7 @@ for (const kind of lakeKinds()) {
   Deno.test(`races of runs: two silver runs, ${kind.name}: a run that finds its day unchanged removes no part of the newer run`, async () => {
     await using db = await outbox({ events: [event(1), event(2)] });
     await using place = await kind.place();
-    const lake = place.open();
+    const lake = await place.open();
     await bronze(db, lake, CENTURY);
     await silver(lake);
     const listing = Promise.withResolvers<void>();
@@ -95,7 +95,7 @@ for (const kind of lakeKinds()) {
   Deno.test(`races of runs: two bronze runs, ${kind.name}: a run that finds its day unchanged removes no part that the other run publishes`, async () => {
     await using db = await outbox({ events: [event(1), event(2)] });
     await using place = await kind.place();
-    const lake = place.open();
+    const lake = await place.open();
     await bronze(db, lake, CENTURY);
     await db.query(event(3));
     // The slow run has confirmed its part. It puts its marker after the row was deleted again.
@@ -121,7 +121,7 @@ for (const kind of lakeKinds()) {
   Deno.test(`races of runs: three silver runs, ${kind.name}: a run whose marker another run has put removes no part of a newer run`, async () => {
     await using db = await outbox({ events: [event(1), event(2)] });
     await using place = await kind.place();
-    const lake = place.open();
+    const lake = await place.open();
     await bronze(db, lake, CENTURY);
     const ended = Promise.withResolvers<void>();
     let newerRun = Promise.resolve();
@@ -152,7 +152,7 @@ for (const kind of lakeKinds()) {
   Deno.test(`races of runs: ${kind.name}: a run that verifies a sealed day removes no part of a running amendment`, async () => {
     await using db = await outbox({ events: [event(1), event(2)] });
     await using place = await kind.place();
-    const lake = place.open();
+    const lake = await place.open();
     await bronze(db, lake);
     await silver(lake);
     await db.query(event(3));

@@ -36,7 +36,7 @@ for (const { name, place } of lakeKinds()) {
   Deno.test(`findRows on ${name}: returns every value of every row as Postgres prints it`, async () => {
     await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(500)] });
     await using here = await place();
-    const lake = here.open();
+    const lake = await here.open();
     await bronze(db, lake);
     const { rows, matching, total, state } = await findRows(lake, query({ limit: 1000 }));
     assertEquals([rows.length, matching, total, state], [502, 502, 502, "sealed"]);

@@ -103,7 +103,7 @@ sparkTest(
     // Each client costs several requests. Client 12 sorts after 2, not between 1 and 2.
     await db.query("UPDATE stop_events SET client_id = 12 WHERE client_id > 2");
     const config: S3Config = await store!.createBucket("spark-jobs");
-    const lake = openLake(config);
+    const lake = await openLake(config);
     const common = { database: db.config, lake: config, day: DAY };
     const spark = async (job: JobOptions["job"], env = {}) =>
       succeeded(await submit({ ...common, job, env }), common);
@@ -162,7 +162,7 @@ sparkTest(
     const DAY = RUNBOOK_DAY;
     await using db = await outbox({ events: [RUNBOOK_EVENTS, event(70, DAY)] });
     const config: S3Config = await store!.createBucket("spark-verifies");
-    const lake = openLake(config);
+    const lake = await openLake(config);
     const common = { database: db.config, lake: config, day: DAY };
     try {
       await runBronze(denoRun(db, lake, DAY));
@@ -246,7 +246,7 @@ sparkTest(
       ],
     });
     const config: S3Config = await store!.createBucket("spark-open");
-    const lake = openLake(config);
+    const lake = await openLake(config);
     const common = {
       database: db.config,
       lake: config,
@@ -316,7 +316,7 @@ window.ROWS_PER_RANGE, session.ROWS_PER_TASK = 400, 500`;
       for (const job of ["bronze_ingest.py", "silver_transform.py"] as const) {
         succeeded(await submit({ ...common, job }), common);
       }
-      const lake = openLake(config);
+      const lake = await openLake(config);
       try {
         if (prelude === tasks) {
           await assertEqualsPostgres(db, lake, DAY);
@@ -367,7 +367,7 @@ sparkTest(
     assertStringIncludes(refused.said, "Set AWS_SECRET_ACCESS_KEY");
     assertEquals(refused.said.includes("wr0ng+secret"), false);
 
-    const lake = openLake(config);
+    const lake = await openLake(config);
     try {
       const markers = (await lake.list("bronze/")).map(({ key }) => key);
       const day = days.map((day) => parseDay(day)!)

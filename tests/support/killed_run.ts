@@ -36,7 +36,7 @@ function killing(lake: Lake, { after, during }: KilledRun): Lake {
 
 if (import.meta.main) {
   const run: KilledRun = await new Response(Deno.stdin.readable).json();
-  const lake = killing(openLake(run.lake), run);
+  const lake = killing(await openLake(run.lake), run);
   const day = parseDay(run.day)!;
   const observer = { step() {}, progress() {} };
   if (run.layer === "silver") await runSilver({ lake, day, observer });

@@ -6,7 +6,7 @@ import { startStrictS3 } from "./strict_s3.ts";
 
 /** An empty bucket or directory of one test. Lakes opened in it are closed on disposal. */
 export interface Place extends AsyncDisposable {
-  open(signal?: AbortSignal): Lake;
+  open(signal?: AbortSignal): Promise<Lake>;
 }
 
 /** A kind of lake that tests run on. */
@@ -43,8 +43,8 @@ const directory: LakeKind = {
 function opener(open: Place["open"], end?: () => Promise<void>): Place {
   const opened: Lake[] = [];
   return {
-    open(signal) {
-      const lake = open(signal);
+    async open(signal) {
+      const lake = await open(signal);
       opened.push(lake);
       return lake;
     },

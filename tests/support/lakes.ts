@@ -14,7 +14,7 @@ export interface TemporaryLake extends Lake, AsyncDisposable {
 /** Creates a temporary lake: `await using lake = await temporaryLake()`. */
 export async function temporaryLake(): Promise<TemporaryLake> {
   const path = await Deno.makeTempDir({ prefix: "lake-" });
-  const lake = openLake({ kind: "directory", path });
+  const lake = await openLake({ kind: "directory", path });
   return {
     ...lake,
     path,

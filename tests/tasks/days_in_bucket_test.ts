@@ -32,7 +32,7 @@ function environmentOf(config: S3Config): Record<string, string> {
 
 Deno.test("status, show, clean: work on a bucket, and print no key", async () => {
   const config = await server!.createBucket("days");
-  const lake = openLake(config);
+  const lake = await openLake(config);
   await publish(lake, DAY, 10);
   const orphan = partIn(bronzePrefix(DAY), 1, "00001").key;
   await lake.put(orphan, new Uint8Array(100));
@@ -66,7 +66,7 @@ Deno.test("status: exits with 3 if the store denies a marker, and reports all ot
     },
   });
   const config = await strict.createBucket("days");
-  const lake = openLake(config);
+  const lake = await openLake(config);
   await publish(lake, DAY, 10);
   await publish(lake, parseDay("2025-12-29")!, 10);
   lake.close();

@@ -98,7 +98,7 @@ Deno.test("preflight: on a healthy bucket, exits with 0 in every format, and lea
       assertEquals([command, results.length], ["preflight", PREFLIGHT.length]);
     }
   }
-  const lake = openLake(config);
+  const lake = await openLake(config);
   assertEquals(await lake.list(""), []);
   lake.close();
 });
@@ -167,7 +167,7 @@ Deno.test("preflight: exits with 130 on Ctrl-C, and leaves nothing in the lake",
   assertEquals(code, 130);
   assertMatch(stderr, /^Interrupted\. /);
   assert(!stdout.includes("lake-login"), "a check still printed a verdict");
-  const lake = openLake(config);
+  const lake = await openLake(config);
   assertEquals(await lake.list(""), []);
   lake.close();
   await slow.stop();

@@ -15,7 +15,7 @@ async function opened(config: LakeConfig): Promise<LakeOpened> {
 }
 
 async function objects(config: LakeConfig): Promise<string[]> {
-  const lake = openLake(config);
+  const lake = await openLake(config);
   try {
     return (await lake.list("")).map(({ key }) => key);
   } finally {
@@ -213,7 +213,7 @@ Deno.test("gatherLake: an aborted trial leaves nothing behind", async () => {
 
 Deno.test("gatherLake removes only leftovers of killed trials, after an hour", async () => {
   const config = await store("strict S3").createBucket("leftovers");
-  const lake = openLake(config);
+  const lake = await openLake(config);
   const old = `_preflight/${Date.now() - 2 * 3_600_000}-x/range`;
   const kept = ["_preflight/notes.txt", `_preflight/${Date.now() - 60_000}-y/range`, "bronze/a"];
   for (const key of [old, ...kept]) await lake.put(key, new Uint8Array(1));

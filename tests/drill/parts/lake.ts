@@ -16,7 +16,7 @@ export interface LakePart extends Part {
 export async function startLake(): Promise<LakePart> {
   const store = await startRgw();
   const config = await store.createBucket("drill");
-  const lake = openLake(config);
+  const lake = await openLake(config);
   const healthy = new Map<string, Uint8Array<ArrayBuffer>>();
   return {
     config,

@@ -11,7 +11,7 @@ function everyLake(name: string, test: (lake: Lake, place: Place) => Promise<voi
   for (const kind of kinds) {
     Deno.test(`lake: ${kind.name}: ${name}`, async () => {
       await using place = await kind.place();
-      await test(place.open(), place);
+      await test(await place.open(), place);
     });
   }
 }
@@ -148,7 +148,7 @@ everyLake("removes an object, and accepts the removal of an absent object", asyn
 });
 
 everyLake("lets exactly one of eight writers create an object", async (_, place) => {
-  const lakes = Array.from({ length: 8 }, () => place.open());
+  const lakes = await Promise.all(Array.from({ length: 8 }, () => place.open()));
   const outcomes = await Promise.all(
     lakes.map((lake, i) => lake.put("day/_commit.json", bytes(`writer ${i}`), "absent")),
   );
@@ -176,7 +176,7 @@ everyLake("replaces an object only while it has the tag", async (lake) => {
 });
 
 everyLake("lets exactly one of eight writers replace an object", async (lake, place) => {
-  const lakes = Array.from({ length: 8 }, () => place.open());
+  const lakes = await Promise.all(Array.from({ length: 8 }, () => place.open()));
   await lake.put("a", bytes("before"));
   for (let round = 0; round < 5; round++) { // without a lock, a single round can pass by chance
     const { etag } = (await lake.get("a"))!;
@@ -205,8 +205,8 @@ everyLake("stops when the signal aborts, with the reason", async (lake, place) =
     problem: "the lake took 30 s",
     remedy: "Run again.",
   });
-  const stopped = place.open(AbortSignal.abort(chosen));
-  const interrupted = place.open(AbortSignal.abort(new Error("Ctrl-C")));
+  const stopped = await place.open(AbortSignal.abort(chosen));
+  const interrupted = await place.open(AbortSignal.abort(new Error("Ctrl-C")));
   for (
     const run of [
       (lake: Lake) => lake.get("a"),

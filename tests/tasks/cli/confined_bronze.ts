@@ -12,7 +12,7 @@ interface Order {
 }
 
 serve(async ({ database, lake: config }: Order) => {
-  const lake = openLake(config);
+  const lake = await openLake(config);
   const steps: string[] = [];
   const observer = {
     step: ({ step }: { readonly step: string }) => void steps.push(step),
