@@ -104,6 +104,14 @@ Deno.test("command line: includes bronze, silver and the demo", () => {
   for (const task of ["bronze", "silver", "demo"]) assert(COMMANDS.includes(task), task);
 });
 
+// V8 keeps the compiled code of a module only for the same flags. With other flags, each change from
+// one command to another would compile the modules that both commands use.
+Deno.test("command line: every command starts V8 with the same flags", () => {
+  const flags = COMMANDS.map((task) => /--v8-flags=\S+/.exec(TASKS[task]!.command)?.[0]);
+  assertEquals([...new Set(flags)], [flags[0]]);
+  assertMatch(flags[0] ?? "", /--no-lazy\b/);
+});
+
 for (const task of COMMANDS) {
   Deno.test(`command line: ${task} --help prints its usage with examples, and needs no environment`, async () => {
     const { code, stdout, stderr } = await run(task, ["--help"]);
