@@ -1,3 +1,4 @@
+import { hasKustomization } from "../checks/facts/kustomizations.ts";
 import { PREFLIGHT } from "../checks/preflight/catalog.ts";
 import { clusterConfig } from "../pipeline/config.ts";
 import { runAndReport } from "./cli/checking.ts";
@@ -46,7 +47,9 @@ Usage: deno task preflight [--manifests DIR] [--kubeconfig FILE] [--context NAME
                            [--facts FACT,…] [--only ID,…] [--skip ID=REASON]…
                            [--output FORMAT[=FILE]]… [--strict] [--verbose] [--timeout SECONDS]
 
-  --manifests DIR        Kubernetes YAML, job code and SQL; default: manifests/, if it exists
+  --manifests DIR        Kubernetes YAML, job code and SQL; default: manifests/, if it exists.
+                         kustomize or kubectl renders a kustomization.yaml. With -, YAML is read
+                         from the standard input
 ${CLUSTER_FLAGS_HELP}
   --credentials cluster  log in to database and lake with the values of the cluster's Secrets
   --port-forward         connect to the database through the cluster
@@ -66,6 +69,7 @@ Examples:
   deno task preflight
   deno task preflight --context production --credentials cluster --port-forward
   deno task preflight --facts manifests                        in a pull request, without secrets
+  helm template chart | deno task preflight --manifests - --facts manifests
   deno task preflight --facts cluster,image                    the current state, without manifests
   deno task preflight --facts database,lake --output json
   deno task preflight --output junit=preflight.xml --output json=preflight.json
@@ -80,9 +84,11 @@ ${CONNECTION_HELP}`,
     const timeout = seconds(flags, DEFAULT_TIMEOUT);
     const imageTimeout = seconds(flags, DEFAULT_IMAGE_TIMEOUT);
     const skip = skippedChecks(flags);
+    const manifests = await manifestsDirectory(flags);
     const sources: Sources = {
       chosen: chosenFacts(flags),
-      manifests: await manifestsDirectory(flags),
+      manifests,
+      rendersManifests: manifests !== undefined && await hasKustomization(manifests),
       cluster: clusterConfig(clusterFlags(flags)),
       credentials: choice(flags, "credentials", ["environment", "cluster"]),
       portForward: flags.on("port-forward"),

@@ -95,9 +95,12 @@ Deno.test("imports: only one module reads the environment", () => {
   assertEquals(users(/Deno\.env|process\.env/), ["pipeline/config/environment.ts"]);
 });
 
-Deno.test("imports: pipeline and checks run no program but the plugin that a kubeconfig logs in with", () => {
+Deno.test("imports: pipeline and checks run no program but kustomize and the plugin that a kubeconfig names", () => {
   const runners = users(/Deno\.Command|child_process/, ["pipeline", "checks"]);
-  assertEquals(runners, ["pipeline/cluster/exec_plugin.ts"]);
+  assertEquals(runners, [
+    "pipeline/cluster/exec_plugin.ts",
+    "checks/facts/render_kustomization.ts",
+  ]);
 });
 
 /** The files that can be reached from one file through its imports. */

@@ -8,6 +8,11 @@ export interface FoundFile {
   readonly problem?: string;
 }
 
+/** The folder of a path; "" for a path without a folder. */
+export function parentOf(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf("/"), 0));
+}
+
 /** Decides whether to read a file, by its name and the names in its folder. */
 export type Wanted = (name: string, siblings: ReadonlySet<string>) => boolean;
 

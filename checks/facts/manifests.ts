@@ -1,63 +1,56 @@
 import { Failure } from "../../pipeline/errors.ts";
-import { parseDocuments } from "../kubernetes/yaml.ts";
-import { readTree } from "./manifest_files.ts";
-import { type ManifestObject, objectsOf } from "../kubernetes/objects.ts";
-import { embeddedScripts, languageOf, type Script, scriptFile } from "./scripts.ts";
+import type { ManifestObject } from "../kubernetes/objects.ts";
+import { type Replaced, replacedAmong } from "./duplicates.ts";
+import type { TextFile } from "./kustomization.ts";
+import { kustomized } from "./kustomizations.ts";
+import { type FoundFile, readTree } from "./manifest_files.ts";
+import { EMPTY, type FileReading, readFile } from "./manifest_text.ts";
+import { embeddedScripts, languageOf } from "./scripts.ts";
+import { chartsIn, isBelow, isChartTemplate, unrenderedChart } from "./templates.ts";
 
-/** A file, or a place in a file, that cannot be read. */
-export interface ManifestProblem {
-  /** The file or folder, relative to the directory that was read. */
-  readonly file: string;
-  /** The line, counted from 1; absent for a problem of the whole file. */
-  readonly line?: number;
-  /** The column, counted from 1. */
-  readonly column?: number;
-  /** The problem, as in `duplicate field "a"`. */
-  readonly problem: string;
-}
+export type { Replaced } from "./duplicates.ts";
+export {
+  type FileReading,
+  type IgnoredFile,
+  type ManifestProblem,
+  readFile,
+} from "./manifest_text.ts";
 
 /** The objects and scripts in a directory of manifests. */
-export interface ManifestsFact {
-  /** The directory, as given with `--manifests`. */
+export interface ManifestsFact extends FileReading {
+  /** The directory, as given with `--manifests`; `-` for the standard input. */
   readonly directory: string;
   /** The number of files that were read. */
   readonly files: number;
   /**
-   * The Kubernetes objects, in the order of files and documents. A list is replaced by its items.
+   * The objects that a later file or document declares again. They are not among `objects`. Absent
+   * if there are none.
    */
-  readonly objects: readonly ManifestObject[];
-  /** The scripts: separate files, and scripts inside objects. */
-  readonly scripts: readonly Script[];
-  /**
-   * The files and documents that could not be read. They may contain objects that seem to be
-   * missing.
-   */
-  readonly problems: readonly ManifestProblem[];
+  readonly replaced?: readonly Replaced[];
 }
 
-/** The objects, scripts and problems of one file. */
-export type FileReading = Pick<ManifestsFact, "objects" | "scripts" | "problems">;
+/** The file of objects that were read from the standard input. */
+const STDIN = "stdin";
+
+/** The size of the largest standard input, in characters. */
+const MAX_STREAM = 64 * 1024 * 1024;
 
 /**
- * Reads all YAML, JSON, PySpark, SQL and shell files and Dockerfiles under a directory. Files
- * that cannot be read are reported as problems.
+ * Reads all YAML, JSON, PySpark, SQL and shell files and Dockerfiles under a directory, or YAML from
+ * the standard input. Renders kustomizations with `kustomize` or `kubectl`. Files that cannot be
+ * read or rendered are reported as problems.
  *
+ * @param directory the directory; `-` for the standard input
  * @throws {Failure} configuration: the directory does not exist or cannot be read
  */
 export async function gatherManifests(
   directory: string,
   signal?: AbortSignal,
 ): Promise<ManifestsFact> {
-  const readings: FileReading[] = [];
+  if (directory === "-") return factOfReadings(directory, [await readStream(signal)]);
+  const found: FoundFile[] = [];
   try {
-    for await (const found of readTree(directory, isWanted, signal)) {
-      const { file, text, problem = "the file was not read" } = found;
-      readings.push(
-        text === undefined
-          ? { objects: [], scripts: [], problems: [{ file, problem }] }
-          : readFile(file, text),
-      );
-    }
+    for await (const each of readTree(directory, isWanted, signal)) found.push(each);
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Failure({
@@ -68,36 +61,103 @@ export async function gatherManifests(
       cause: error,
     });
   }
+  const broken = found.flatMap(({ file, text, problem = "the file was not read" }) =>
+    text === undefined ? [{ ...EMPTY, problems: [{ file, problem }] }] : []
+  );
+  const texts = found.flatMap(({ file, text }) => text === undefined ? [] : [{ file, text }]);
+  const { files, readings } = await kustomized(directory, texts, signal);
+  return factOfReadings(
+    directory,
+    [...readings, ...broken, ...withoutTemplates(directory, files)],
+    found.length,
+  );
+}
+
+/** Reads files. The templates of a Helm chart are one problem of the chart. */
+function* withoutTemplates(
+  directory: string,
+  files: readonly TextFile[],
+): Generator<FileReading> {
+  const charts = chartsIn(files.map(({ file }) => file));
+  const unrendered = new Set<string>();
+  for (const { file, text } of files) {
+    const chart = charts.find((each) => isBelow(file, each));
+    if (chart === undefined || !isChartTemplate(file, text, chart)) {
+      yield readFile(file, text);
+    } else if (!unrendered.has(chart)) {
+      unrendered.add(chart);
+      const problem = {
+        file: chart === "" ? "Chart.yaml" : chart,
+        ...unrenderedChart(directory, chart),
+      };
+      yield { ...EMPTY, problems: [problem] };
+    }
+  }
+}
+
+/**
+ * Combines the readings of files, in the order in which kubectl applies them. Of several
+ * declarations of one object, only the last counts.
+ */
+export function factOfReadings(
+  directory: string,
+  readings: Iterable<FileReading>,
+  files?: number,
+): ManifestsFact {
+  const all = [...readings];
+  const replaced = replacedAmong(all.flatMap(({ objects }) => objects));
+  const gone = new Set<ManifestObject>(replaced.map(({ object }) => object));
+  const kept = gone.size === 0 ? all : all.map((each) => withoutObjects(each, gone));
   return {
     directory,
-    files: readings.length,
-    objects: readings.flatMap(({ objects }) => objects),
-    scripts: readings.flatMap(({ scripts }) => scripts),
-    problems: readings.flatMap(({ problems }) => problems),
+    files: files ?? all.length,
+    objects: kept.flatMap(({ objects }) => objects),
+    scripts: kept.flatMap(({ scripts }) => scripts),
+    problems: kept.flatMap(({ problems }) => problems),
+    ignored: kept.flatMap(({ ignored }) => ignored),
+    ...(replaced.length === 0 ? {} : { replaced }),
   };
 }
 
-/** Reads the objects and scripts in the text of a file. Never throws. */
-export function readFile(file: string, text: string): FileReading {
-  const language = languageOf(file);
-  if (language !== undefined) {
-    return { objects: [], scripts: [scriptFile(file, language, text)], problems: [] };
+function withoutObjects(reading: FileReading, gone: ReadonlySet<ManifestObject>): FileReading {
+  if (!reading.objects.some((object) => gone.has(object))) return reading;
+  const objects = reading.objects.filter((object) => !gone.has(object));
+  return { ...reading, objects, scripts: objects.flatMap(embeddedScripts) };
+}
+
+/** Reads the standard input. A stream is only for objects, so anything else in it is a problem. */
+async function readStream(signal?: AbortSignal): Promise<FileReading> {
+  const invalid = (problem: string) =>
+    new Failure({
+      kind: "configuration",
+      task: "read manifests from the standard input",
+      problem,
+      remedy:
+        "Pipe YAML into the command: helm template <chart> | deno task preflight --manifests -",
+    });
+  if (Deno.stdin.isTerminal()) throw invalid("it is a terminal");
+  let text = "";
+  const decoder = new TextDecoderStream("utf-8", { fatal: true });
+  try {
+    const chunks = Deno.stdin.readable.pipeThrough(decoder, signal === undefined ? {} : { signal });
+    for await (const chunk of chunks) {
+      text += chunk;
+      if (text.length > MAX_STREAM) throw invalid("it is larger than 64 MiB");
+    }
+  } catch (error) {
+    throw error instanceof TypeError ? invalid("it is not text in UTF-8") : error;
   }
-  const { documents, problems } = parseDocuments(text);
-  const readings = documents.map((document) => objectsOf(file, document));
-  const objects = readings.flatMap((reading) => reading.objects);
-  return {
-    objects,
-    scripts: objects.flatMap(embeddedScripts),
-    problems: [...problems, ...readings.flatMap((reading) => reading.problems)]
-      .map((each) => ({ file, ...each })),
-  };
+  const { ignored, problems, ...reading } = readFile(STDIN, text);
+  const others = ignored.map(({ content, ...place }) => (
+    { line: 1, column: 1, ...place, problem: `not a Kubernetes object, but ${content}` }
+  ));
+  return { ...reading, ignored: [], problems: [...problems, ...others] };
 }
 
 /** JSON in a Python package, such as `jobs/helpers/units.json`, is not a manifest. */
 function isWanted(name: string, siblings: ReadonlySet<string>): boolean {
   if (name.endsWith(".json")) return !siblings.has("__init__.py");
-  return /\.ya?ml$/.test(name) || languageOf(name) !== undefined;
+  return /\.ya?ml$|^Kustomization$/.test(name) || languageOf(name) !== undefined;
 }
 
 function message(error: unknown): string {

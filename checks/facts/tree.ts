@@ -66,7 +66,7 @@ function isBlock(file: string | undefined, text: string): boolean {
 
 /** The path of a file in a directory, relative to the working directory. */
 export function pathOf<F extends string | undefined>(directory: string, file: F): F | string {
-  return file === undefined || directory === "."
+  return file === undefined || directory === "." || directory === "-"
     ? file
     : `${directory.replace(/\/+$/, "")}/${file}`;
 }

@@ -1,5 +1,6 @@
 import type { Place } from "../finding.ts";
-import { type Fields, isFields, kindOf } from "./fields.ts";
+import { type Fields, isFields } from "./fields.ts";
+import { otherThanObject, shapeOf } from "./other_files.ts";
 import type { DocumentProblem, ManifestDocument } from "./yaml.ts";
 
 /** A Kubernetes object from a file or a cluster. */
@@ -28,8 +29,10 @@ export interface ManifestObject {
 export interface ObjectReading {
   /** The objects. A list is replaced by its items. */
   readonly objects: readonly ManifestObject[];
-  /** The values that are not Kubernetes objects. */
+  /** The values that should be Kubernetes objects, but are not. */
   readonly problems: readonly DocumentProblem[];
+  /** What the document is, if it has another purpose, as in `a list`; only without objects. */
+  readonly other?: string;
 }
 
 /** The line of a field. For an absent field, the line of the closest field around it. */
@@ -86,7 +89,8 @@ export function objectsOf(
   file: string,
   { document, value, lines }: ManifestDocument,
 ): ObjectReading {
-  return read({ file, document, value, lines });
+  const other = otherThanObject(value);
+  return { ...read({ file, document, value, lines }), ...(other === undefined ? {} : { other }) };
 }
 
 interface Item {
@@ -104,7 +108,7 @@ function read({ file, document, value: given, lines, assumed }: Item): ObjectRea
     objects: [],
     problems: [{ line, column: 1, problem }],
   });
-  if (!isFields(given)) return trouble(`not a Kubernetes object, but ${kindOf(given)}`);
+  if (!isFields(given)) return trouble(`not a Kubernetes object, but ${shapeOf(given)}`);
   const value = assumed === undefined || "kind" in given ? given : { ...assumed, ...given };
   const { apiVersion, kind, metadata } = value;
   if (typeof kind !== "string" || kind === "") return trouble("the object has no kind");
@@ -114,6 +118,7 @@ function read({ file, document, value: given, lines, assumed }: Item): ObjectRea
   if (kind.endsWith("List") && Array.isArray(value.items)) {
     return itemsOf({ file, document, value, lines }, kind, apiVersion, value.items);
   }
+  if (kind === "List" && apiVersion === "v1") return { objects: [], problems: [] };
   const { name, namespace } = isFields(metadata) ? metadata : {};
   const object: ManifestObject = {
     file,

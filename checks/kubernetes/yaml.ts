@@ -193,7 +193,12 @@ function* compose(text: string, counter: LineCounter): Generator<Document.Parsed
 
 function joinLines(message: string): string {
   if (message.includes("call stack")) return "nested too deeply";
-  const line = message.replace(/\s+/g, " ").replace(/[.:]$/, "");
+  // The parser quotes text of the file after a colon and after an exclamation mark. The text can be a
+  // password without quotes.
+  const line = message.replace(/\s+/g, " ").replace(/(?<=\w): .*$|[.:]$/, "").replace(
+    /!\S+/g,
+    "!…",
+  );
   return `${line[0]!.toLowerCase()}${line.slice(1)}`;
 }
 
@@ -320,7 +325,10 @@ function mergedObjects(node: unknown, path: string, walk: Walk): Record<string, 
 
 function withAnchor<T>(name: string, offset: number, walk: Walk, use: (target: unknown) => T): T {
   if (!walk.anchors.has(name)) {
-    throw new YamlError(`no anchor &${name} precedes the alias *${name}`, offset);
+    throw new YamlError(
+      "no anchor precedes this alias; a text that begins with * needs quotes",
+      offset,
+    );
   }
   walk.aliases++;
   walk.depth++;

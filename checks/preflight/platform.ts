@@ -4,6 +4,7 @@ import type { Outcome } from "../finding.ts";
 import type { ClusterOpened, Unread } from "../facts/cluster.ts";
 import type { ManifestObject } from "../kubernetes/objects.ts";
 import type { ManifestsFact } from "../facts/manifests.ts";
+import { EMPTY } from "../facts/manifest_text.ts";
 import { embeddedScripts } from "../facts/scripts.ts";
 import { idOf, jobState, mergeObjects } from "../kubernetes/apply_plan.ts";
 import { naming } from "../list_names.ts";
@@ -92,18 +93,23 @@ function kindOf({ kind, namespace = JOBS_NAMESPACE }: Unread): string {
   return namespace === JOBS_NAMESPACE ? kind : `${namespace}/${kind}`;
 }
 
+const NO_MANIFESTS: ManifestsFact = { directory: "", files: 0, ...EMPTY };
+
 /** The platform of manifests alone, or of the cluster after the manifests are applied. */
 export function platformOf(
   manifests: ManifestsFact | undefined,
   cluster: ClusterOpened | undefined,
 ): Platform {
-  const { directory = "", files = 0, problems = [], scripts = [], objects = [] } = manifests ?? {};
-  if (cluster === undefined) return withReadings({ directory, files, problems, scripts, objects });
+  const { directory, files, problems, ignored, scripts, objects } = manifests ?? NO_MANIFESTS;
+  if (cluster === undefined) {
+    return withReadings({ directory, files, problems, ignored, scripts, objects });
+  }
   const after = objectsAfter(objects, cluster);
   return withReadings({
     directory,
     files,
     problems,
+    ignored,
     objects: after,
     scripts: [
       ...scripts.filter(({ object }) => object === undefined),

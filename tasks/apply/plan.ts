@@ -51,10 +51,10 @@ export async function readManifests(
     const why = "the directory has no Kubernetes object";
     throw invalidManifests(directory, why, "Choose another directory with --manifests.");
   }
-  const twice = [...Map.groupBy(objects, objectId).values()].find(({ length }) => length > 1);
+  const [twice] = manifests.replaced ?? [];
   if (twice !== undefined) {
-    const places = twice.map((each) => placeOf(directory, each)).join(" and in ");
-    const why = `${objectId(twice[0]!)} is defined in ${places}`;
+    const places = [twice.object, twice.by].map((each) => placeOf(directory, each));
+    const why = `${objectId(twice.object)} is defined in ${places.join(" and in ")}`;
     throw invalidManifests(directory, why, "Remove one of the two.");
   }
   return manifests;

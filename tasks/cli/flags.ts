@@ -62,7 +62,7 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
       remedy,
     });
   };
-  const given = parseArgs(args, {
+  const given = parseArgs(withDashes(args, [...values, ...repeatable]), {
     string: [...values, ...repeatable, "_"],
     boolean: [...switches, "help"],
     collect: [...values, ...repeatable],
@@ -90,6 +90,15 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
     operand: operands[0],
     operands,
   };
+}
+
+/** Joins a flag and the value `-`, which the parser would take for another argument. */
+function withDashes(args: readonly string[], names: readonly string[]): string[] {
+  const isFlag = (text: string | undefined) => names.some((name) => text === `--${name}`);
+  return args.flatMap((each, i) => {
+    if (each === "-" && isFlag(args[i - 1])) return [];
+    return isFlag(each) && args[i + 1] === "-" ? [`${each}=-`] : [each];
+  });
 }
 
 /**

@@ -46,6 +46,8 @@ export interface Sources {
   readonly chosen: ReadonlySet<FactChoice>;
   /** The directory of the manifests, if any. */
   readonly manifests: string | undefined;
+  /** Whether the manifests have a kustomization, which a program renders. */
+  readonly rendersManifests: boolean;
   /** How to open the cluster, or why there is no cluster. */
   readonly cluster: ClusterConfig | Absent;
   /**
@@ -91,12 +93,12 @@ export function unneededPermissions(
   sources: Sources,
   writesLake: boolean = isDirectoryLake(),
 ): Deno.PermissionName[] {
-  const { chosen, cluster, credentials, portForward } = sources;
+  const { chosen, cluster, credentials, portForward, rendersManifests } = sources;
   const asksCluster = !("absent" in cluster) &&
     (chosen.has("cluster") || credentials === "cluster" || portForward);
   const isNeeded = {
     net: asksCluster || chosen.has("image") || chosen.has("database") || chosen.has("lake"),
-    run: asksCluster, // a kubeconfig can name an exec plugin
+    run: asksCluster || rendersManifests, // a kubeconfig can name an exec plugin
     write: chosen.has("image") || (chosen.has("lake") && writesLake),
   };
   return (["net", "run", "write"] as const).filter((name) => !isNeeded[name]);

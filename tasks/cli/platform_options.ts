@@ -19,13 +19,15 @@ export const CLUSTER_FLAGS_HELP = `
   --namespace NAME       the namespace of objects that do not set one`.slice(1);
 
 /**
- * Returns the directory of the manifests: `--manifests`, or `manifests/`.
+ * Returns the directory of the manifests: `--manifests`, which can be `-` for the standard input, or
+ * `manifests/`.
  *
  * @returns undefined if there is no `--manifests` and no `manifests/`
  * @throws {Failure} configuration: `--manifests` is not a directory
  */
 export async function manifestsDirectory(flags: Flags): Promise<string | undefined> {
   const named = flags.value("manifests");
+  if (named === "-") return named;
   const path = named ?? "manifests";
   const isDirectory = await Deno.stat(path).then((info) => info.isDirectory, () => false);
   if (isDirectory) return path;

@@ -9,7 +9,13 @@ import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
-import type { ManifestProblem, ManifestsFact } from "../../facts/manifests.ts";
+import type {
+  IgnoredFile,
+  ManifestProblem,
+  ManifestsFact,
+  Replaced,
+} from "../../facts/manifests.ts";
+import { hasFailure } from "../outcome.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { podTemplateOf } from "../../kubernetes/workloads.ts";
 import { pathOf } from "../../facts/tree.ts";
@@ -21,20 +27,80 @@ export const manifestsReadable: Check<"manifests"> = check({
   phase: "before",
   needs: ["manifests"],
   run({ manifests }) {
-    const { directory, files, objects, problems } = manifests;
+    const { directory, files, objects, problems, ignored } = manifests;
+    const left = ignored.length === 0 ? "" : `; ignored: ${listIgnored(directory, ignored)}`;
     if (objects.length + problems.length === 0) {
-      return { unknown: `${directory} contains no Kubernetes objects` };
+      return { unknown: `${placeName(directory)} contains no Kubernetes objects${left}` };
     }
+    const findings = [
+      ...problems.filter(({ render }) => render === undefined)
+        .map((problem) => problemFinding(manifests, problem)),
+      ...objects.flatMap((each) => podless(manifests, each)),
+      ...treeOf(manifests).code.flatMap(unparseable),
+      ...(manifests.replaced ?? []).map((each) => replacedFinding(manifests, each)),
+    ];
+    const unrendered = problems.filter(({ render }) => render !== undefined);
+    const outcome = {
+      examined: `${plural(objects.length, "object")} in ${plural(files, "file")}${left}`,
+      findings: [...findings, ...unrendered.map((each) => unrenderedFinding(manifests, each))],
+    };
+    if (unrendered.length === 0 || hasFailure(outcome)) return outcome;
     return {
-      examined: `${plural(objects.length, "object")} in ${plural(files, "file")}`,
-      findings: [
-        ...problems.map((problem) => problemFinding(manifests, problem)),
-        ...objects.flatMap((each) => podless(manifests, each)),
-        ...treeOf(manifests).code.flatMap(unparseable),
-      ],
+      unknown: unrendered.map((each) => {
+        const { object, problem, fix } = unrenderedFinding(manifests, each);
+        return `${object}: ${problem}. ${fix}`;
+      }).join(" "),
     };
   },
 });
+
+/** The most ignored files that are listed by name. */
+const MOST_IGNORED = 50;
+
+/** Lists ignored files by what they contain. */
+function listIgnored(directory: string, ignored: readonly IgnoredFile[]): string {
+  const groups = Map.groupBy(ignored.slice(0, MOST_IGNORED), ({ content }) => content);
+  const lists = [...groups].map(([content, files]) => {
+    const names = files.map(({ file, line }) =>
+      `${pathOf(directory, file)}${line === undefined ? "" : `:${line}`}`
+    );
+    return `${names.join(", ")} (${content})`;
+  });
+  const more = ignored.length - MOST_IGNORED;
+  return [...lists, ...(more > 0 ? [`${more} more files`] : [])].join(", ");
+}
+
+function placeName(directory: string): string {
+  return directory === "-" ? "the standard input" : directory;
+}
+
+/** Warns about a file that a tool must render. The check is no pass because of it. */
+function unrenderedFinding(
+  { directory }: ManifestsFact,
+  { file, problem, render = "" }: ManifestProblem,
+): Finding {
+  const path = pathOf(directory, file);
+  return {
+    severity: "warn",
+    object: path,
+    file: path,
+    problem,
+    why: "the checks do not judge what would be applied",
+    fix: render,
+  };
+}
+
+/** Warns about an object that is declared twice. */
+function replacedFinding({ directory }: ManifestsFact, { object, by }: Replaced): Finding {
+  const located = { ...object, file: pathOf(directory, object.file) };
+  return {
+    severity: "warn",
+    ...placeOf(located, ""),
+    problem: `the object is declared again in ${pathOf(directory, by.file)}:${by.line}`,
+    why: "kubectl applies the later declaration last, so the checks judge only the later one",
+    fix: "Remove one of the two declarations.",
+  };
+}
 
 function problemFinding(
   { directory }: ManifestsFact,
@@ -53,7 +119,7 @@ function problemFinding(
     why: "kubectl refuses the file, and the checks do not judge its objects",
     fix:
       "Correct the file, or move it out of the directory if it is not a manifest. For details: " +
-      `kubectl apply --dry-run=client -f ${path}`,
+      `kubectl apply --dry-run=client -f ${directory === "-" ? "-" : path}`,
   };
 }
 

@@ -52,16 +52,16 @@ Deno.test("readFile reports the line of broken YAML, and reads the other documen
 });
 
 Deno.test("readFile reports the line and column of a document that is not an object", () => {
-  assertEquals(problems("a: 1\nb: 2\na: 3\n"), ['3:1 duplicate field "a"']);
-  assertEquals(problems("just a text"), [
-    '1:1 not a Kubernetes object, but the string "just a text"',
-  ]);
-  assertEquals(problems("- a\n- b\n"), ["1:1 not a Kubernetes object, but a list"]);
+  assertEquals(problems("kind: A\nb: 2\nkind: A\n"), ['3:1 duplicate field "kind"']);
+  assertEquals(problems(`${POD}---\njust a text`), ["5:1 not a Kubernetes object, but a text"]);
+  assertEquals(problems(`${POD}---\n- a\n- b\n`), ["5:1 not a Kubernetes object, but a list"]);
   assertEquals(problems("metadata: {name: a}\n"), ["1:1 the object has no kind"]);
   assertEquals(problems("kind: Pod\n"), ["1:1 the Pod has no apiVersion"]);
-  assertEquals(problems("a: *nobody\n"), ["1:4 no anchor &nobody precedes the alias *nobody"]);
-  assertEquals(problems("<<: 5\n"), [
-    "1:5 the value of << is neither an object nor a list of objects",
+  assertEquals(problems("kind: *nobody\n"), [
+    "1:7 no anchor precedes this alias; a text that begins with * needs quotes",
+  ]);
+  assertEquals(problems("kind: A\n<<: 5\n"), [
+    "2:5 the value of << is neither an object nor a list of objects",
   ]);
   assertEquals(problems("# nothing\n---\n...\n"), []);
   assertEquals(problems("a: {{ .Values.x }}\n").length, 1);
@@ -122,7 +122,8 @@ Deno.test("gatherManifests reads a directory with links, hidden folders and bina
     await Deno.symlink(at("gone.yaml"), at("dangling.yaml"));
     await Deno.symlink(at("b/pod.yml"), at("linked.yaml"));
     const fact = await gatherManifests(directory);
-    assertEquals(fact.objects.map(({ file }) => file), ["b/pod.yml", "linked.yaml"]);
+    assertEquals(fact.objects.map(({ file }) => file), ["linked.yaml"]);
+    assertEquals(fact.replaced?.map(({ object }) => object.file), ["b/pod.yml"]);
     assertEquals(fact.scripts.map(({ file }) => file), ["jobs/bronze.py"]);
     assertEquals(fact.problems, [
       { file: "b/round", problem: "the link leads back to a folder that contains it" },
@@ -144,8 +145,9 @@ Deno.test("gatherManifests reads no JSON in a Python package as a manifest", asy
     }
     await Deno.writeTextFile(`${directory}/jobs/package/__init__.py`, "");
     await Deno.writeTextFile(`${directory}/jobs/scripts/bronze.py`, "");
-    const { problems } = await gatherManifests(directory);
-    assertEquals(problems.map(({ file }) => file), ["jobs/scripts/units.json"]);
+    const { problems, ignored } = await gatherManifests(directory);
+    assertEquals(problems, []);
+    assertEquals(ignored.map(({ file }) => file), ["jobs/scripts/units.json"]);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }

@@ -144,6 +144,7 @@ export const NONE: ManifestsFact = {
   objects: [],
   scripts: [],
   problems: [],
+  ignored: [],
 };
 
 /** Asserts that only one check has findings about a cluster, and exactly these. */

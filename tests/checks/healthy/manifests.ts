@@ -1,6 +1,6 @@
 import { PREFLIGHT } from "../../../checks/preflight/catalog.ts";
 import type { Finding, Result } from "../../../checks/finding.ts";
-import { type ManifestsFact, readFile } from "../../../checks/facts/manifests.ts";
+import { factOfReadings, type ManifestsFact, readFile } from "../../../checks/facts/manifests.ts";
 import { runChecks } from "../../../checks/runner.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 
@@ -165,13 +165,7 @@ export const FAMILY = [
 /** What files say. */
 export function factOf(files: Readonly<Record<string, string>>): ManifestsFact {
   const readings = Object.entries(files).map(([file, text]) => readFile(file, text));
-  return {
-    directory: "manifests",
-    files: readings.length,
-    objects: readings.flatMap(({ objects }) => objects),
-    scripts: readings.flatMap(({ scripts }) => scripts),
-    problems: readings.flatMap(({ problems }) => problems),
-  };
+  return factOfReadings("manifests", readings);
 }
 
 /** The files with a text of one replaced, which the file must contain. */

@@ -141,7 +141,7 @@ Deno.test("parseDocuments names the place of the first problem of each document"
     ],
     ["a: 1\n---\nb: {c: 1, c: 2}\n", '3:11 duplicate field "c"'],
     ["a: &a [*a, *b]", "1:7 nested more than 200 levels deep"],
-    ["a: *b", "1:4 no anchor &b precedes the alias *b"],
+    ["a: *b", "1:4 no anchor precedes this alias; a text that begins with * needs quotes"],
     ["<<: [5]", "1:5 the value of << is neither an object nor a list of objects"],
     ["? [a]\n: 1\n", "1:3 the name of a field must be a string"],
     ["~: 1", "1:1 the name of a field must be a string"],

@@ -15,6 +15,7 @@ function unneeded(
     cluster: CLUSTER,
     credentials: "environment",
     portForward: false,
+    rendersManifests: false,
     archive: undefined,
     registryCa: undefined,
     ...more,
@@ -26,9 +27,10 @@ Deno.test("unneededPermissions: leaves only read permission for manifests", () =
   assertEquals(unneeded(["manifests"]), ["net", "run", "write"]);
 });
 
-Deno.test("unneededPermissions: keeps permission to run programs only for a cluster", () => {
+Deno.test("unneededPermissions: keeps permission to run programs only for a cluster or a kustomization", () => {
   assertEquals(unneeded(["manifests", "cluster"]), ["write"]);
   assertEquals(unneeded(["database"]), ["run", "write"]);
+  assertEquals(unneeded(["manifests"], { rendersManifests: true }), ["net", "write"]);
   assertEquals(unneeded(["database"], { credentials: "cluster" }), ["write"]);
   assertEquals(unneeded(["database"], { portForward: true }), ["write"]);
   assertEquals(unneeded(["manifests", "cluster"], { cluster: { absent: "none" } }), [

@@ -1,0 +1,86 @@
+import { type ManifestObject, objectsOf } from "../kubernetes/objects.ts";
+import { parseDocuments } from "../kubernetes/yaml.ts";
+import { embeddedScripts, languageOf, type Script, scriptFile } from "./scripts.ts";
+import { templateOf } from "./templates.ts";
+
+/** A file, or a place in a file, that cannot be read. */
+export interface ManifestProblem {
+  /** The file or folder, relative to the directory that was read. */
+  readonly file: string;
+  /** The line, counted from 1; absent for a problem of the whole file. */
+  readonly line?: number;
+  /** The column, counted from 1. */
+  readonly column?: number;
+  /** The problem, as in `duplicate field "a"`. */
+  readonly problem: string;
+  /**
+   * What to do about a file that is correct, but that a tool must render before kubectl can apply
+   * the result. Absent for a file with a mistake.
+   */
+  readonly render?: string;
+}
+
+/** A file, or a document of a file, that is not meant to be a Kubernetes object. */
+export interface IgnoredFile {
+  /** The file, relative to the directory that was read. */
+  readonly file: string;
+  /** The line of the document; absent for a whole file. */
+  readonly line?: number;
+  /** What the file contains, as in `a list`. */
+  readonly content: string;
+}
+
+/** The objects, scripts and problems of one file. */
+export interface FileReading {
+  /** The Kubernetes objects, in the order of documents. A list is replaced by its items. */
+  readonly objects: readonly ManifestObject[];
+  /** The scripts: the file itself, or the scripts inside its objects. */
+  readonly scripts: readonly Script[];
+  /** The documents that could not be read. */
+  readonly problems: readonly ManifestProblem[];
+  /** The file, or its documents, if they are not meant to be Kubernetes objects. */
+  readonly ignored: readonly IgnoredFile[];
+}
+
+/** A reading of nothing. */
+export const EMPTY: FileReading = { objects: [], scripts: [], problems: [], ignored: [] };
+
+/** A key that each Kubernetes object has, in YAML or JSON. */
+const OBJECT_KEY = /^[\s\-?{,"']*(apiVersion|kind)["']?\s*:/m;
+
+/** Reads the objects and scripts in the text of a file. Never throws. */
+export function readFile(file: string, text: string): FileReading {
+  const language = languageOf(file);
+  if (language !== undefined) return { ...EMPTY, scripts: [scriptFile(file, language, text)] };
+  const { documents, problems } = parseDocuments(text);
+  const template = templateOf(text, documents, problems);
+  if (template !== undefined) return { ...EMPTY, problems: [{ file, ...template }] };
+  if (problems.length > 0 && documents.length === 0 && !OBJECT_KEY.test(text)) {
+    return ignoring(file, "neither YAML nor JSON, and no apiVersion and kind");
+  }
+  const readings = documents.map((document) => ({ ...objectsOf(file, document), document }));
+  const [first] = readings;
+  if (first?.other !== undefined && readings.every(({ other }) => other !== undefined)) {
+    return problems.length === 0 ? ignoring(file, first.other) : { ...EMPTY, problems: at(file) };
+  }
+  // In a file with objects, kubectl refuses each document that is not an object.
+  const tools = readings.filter(({ other, objects }) => other !== undefined && objects.length > 0);
+  const others = readings.filter((each) => !tools.includes(each));
+  const objects = others.flatMap((reading) => reading.objects);
+  return {
+    objects,
+    scripts: objects.flatMap(embeddedScripts),
+    problems: at(file, others.flatMap((reading) => reading.problems)),
+    ignored: tools.map(({ other, document }) => (
+      { file, line: document.lines.get("") ?? 1, content: other! }
+    )),
+  };
+
+  function at(file: string, more: readonly Omit<ManifestProblem, "file">[] = []) {
+    return [...problems, ...more].map((each) => ({ file, ...each }));
+  }
+}
+
+function ignoring(file: string, content: string): FileReading {
+  return { ...EMPTY, ignored: [{ file, content }] };
+}

@@ -1,0 +1,75 @@
+import type { DocumentProblem, ManifestDocument } from "../kubernetes/yaml.ts";
+import { isFields } from "../kubernetes/fields.ts";
+import { parentOf } from "./manifest_files.ts";
+
+// Templates that contain YAML only after a tool has filled them in: Helm charts, Jinja, and others.
+
+/** How to check what a tool renders. */
+export const PIPE = "deno task preflight --manifests -";
+
+/** An expression of Helm, such as `{{ .Values.image }}`. */
+const HELM = /\{\{-?[^{}]{0,500}\.(Values|Release|Chart|Capabilities)\b/;
+
+/** A problem of a file that is correct, but must be rendered first. */
+export interface Unrendered {
+  /** The problem, in words. */
+  readonly problem: string;
+  /** How to render the file. */
+  readonly render: string;
+}
+
+/**
+ * Recognizes a template outside of a Helm chart: text of Helm, text with `{{` that is not YAML, or
+ * an object whose name is an expression. Other expressions, such as those of Argo, are texts.
+ */
+export function templateOf(
+  text: string,
+  documents: readonly ManifestDocument[],
+  problems: readonly DocumentProblem[],
+): Unrendered | undefined {
+  if (!text.includes("{{") && !text.includes("{%")) return undefined;
+  const isHelm = HELM.test(text);
+  const isBroken = problems.length > 0 && /\{\{|\{%/.test(text);
+  if (!isHelm && !isBroken && !documents.some(hasTemplateName)) return undefined;
+  return {
+    problem: `the file is a template${isHelm ? " of Helm" : ""}, and was not rendered`,
+    render: isHelm
+      ? `Render the chart, and check the result: helm template <chart> | ${PIPE}`
+      : `Render the file with its tool, and check the result: <command> | ${PIPE}`,
+  };
+}
+
+function hasTemplateName({ value }: ManifestDocument): boolean {
+  if (!isFields(value) || !isFields(value.metadata)) return false;
+  const { name, namespace, generateName } = value.metadata;
+  return [value.kind, value.apiVersion, name, namespace, generateName].some((each) =>
+    typeof each === "string" && /\{\{|\{%/.test(each)
+  );
+}
+
+/** The folders of Helm charts that are not part of another chart. */
+export function chartsIn(files: readonly string[]): string[] {
+  const folders = files.filter((file) => /(^|\/)Chart\.ya?ml$/.test(file)).map(parentOf);
+  return folders.filter((folder) =>
+    !folders.some((other) => other !== folder && isBelow(folder, other))
+  );
+}
+
+/** Returns whether a text of a chart's folder `templates` has expressions of Helm. */
+export function isChartTemplate(file: string, text: string, chart: string): boolean {
+  return isBelow(file, chart) && /(^|\/)templates\//.test(file) && text.includes("{{");
+}
+
+/** The problem of a chart that was not rendered, once for all of its templates. */
+export function unrenderedChart(directory: string, chart: string): Unrendered {
+  const path = [directory, chart].filter((each) => each !== "").join("/");
+  return {
+    problem: "the Helm chart was not rendered, so its templates were not checked",
+    render: `Render it, and check the result: helm template ${path} | ${PIPE}`,
+  };
+}
+
+/** Returns whether a path is below a folder; everything is below the folder "". */
+export function isBelow(path: string, folder: string): boolean {
+  return folder === "" || path === folder || path.startsWith(`${folder}/`);
+}
