@@ -1,14 +1,14 @@
 import type { DatabaseConfig } from "./config.ts";
-import { BRONZE, compareWindow, type Differences } from "./compare.ts";
+import { BRONZE, compareGroups, type Differences } from "./compare.ts";
 import { bronzeMarkerKey, bronzePrefix } from "./contract/keys.ts";
-import { KNOWN_EVENT_TYPES, OUTBOX_TABLE } from "./contract/tables.ts";
+import { EVENT_COLUMNS, KNOWN_EVENT_TYPES, OUTBOX_TABLE } from "./contract/tables.ts";
 import { formatMicros, type Window } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { startRun } from "./lake/lifetimes.ts";
 import type { Publication } from "./lake/commit.ts";
 import type { Lake } from "./lake/lake.ts";
 import { type BronzeCommit, type Part, readMarker, type StoredMarker } from "./lake/marker.ts";
-import { nameParts, type PartBody } from "./lake/parts.ts";
+import type { PartBody } from "./lake/parts.ts";
 import type { ConnectOptions } from "./outbox/client.ts";
 import type { Connection } from "./outbox/connection.ts";
 import { type Fence, readFence } from "./outbox/fence.ts";
@@ -17,8 +17,14 @@ import * as snapshot from "./outbox/window_rows.ts";
 import type { SharedSnapshot } from "./outbox/window_rows.ts";
 import { countEvents, type Survey, survey, type UnfitEvent } from "./outbox/survey.ts";
 import { workersFor } from "./parallel.ts";
-import { createEventParts, RANGE_ROWS, RefusedEvent } from "./pages/event_parts.ts";
+import {
+  createEventParts,
+  type EventGroup,
+  RANGE_ROWS,
+  RefusedEvent,
+} from "./pages/event_parts.ts";
 import { NAMED, type Observer, plural } from "./progress.ts";
+import { groupOfPages, type RowGroup } from "./row_groups.ts";
 import { contractText, describeUnfit, quarantinedIds, readQuarantine } from "./quarantine.ts";
 
 /** The options of a run for one window. */
@@ -173,9 +179,11 @@ export async function compareBronze(
   { rows, unfit }: Pick<Survey, "rows" | "unfit">,
   published: BronzeCommit,
 ): Promise<BronzeDifferences> {
-  const { files } = encodeEvents({ connection, window, schema, observer }, { rows, unfit });
-  const expected = nameParts(files, bronzePrefix(window.day));
-  const found = await compareWindow(lake, published, expected, BRONZE);
+  const onGroup = (read: number) => observer.progress({ rows: read, of: rows, parts: 0 });
+  const encoder = createEventParts({ rows, onGroup });
+  const copies = snapshot.copyEvents(connection, window, schema, unfit.length > 0);
+  const expected = rowGroups(encoder.groups(copies));
+  const found = await compareGroups(lake, published, expected, BRONZE);
   const noLongerFit = new Set(
     unfit.flatMap(({ event_id }) =>
       event_id !== null && found.lost.has(event_id) ? [event_id] : []
@@ -209,6 +217,10 @@ export async function compareBronze(
       event.event_id === null ? !present.has(contractText(event)) : !here.has(event.event_id)
     ),
   };
+}
+
+async function* rowGroups(groups: AsyncIterable<EventGroup>): AsyncGenerator<RowGroup> {
+  for await (const { rows, pages } of groups) yield groupOfPages(EVENT_COLUMNS, rows, pages);
 }
 
 /**

@@ -9,10 +9,9 @@ import {
 import { formatValue } from "./contract/value_text.ts";
 import { CONTRACT } from "./contract/contract_file.ts";
 import { Failure } from "./errors.ts";
-import { listFolders } from "./lake/commit.ts";
 import type { BronzeCommit, Part, SilverCommit } from "./lake/marker.ts";
 import { openPart } from "./lake/parquet_reader.ts";
-import { damaged, fetchParts, type NewPart } from "./lake/parts.ts";
+import { fetchParts, type NewPart } from "./lake/parts.ts";
 import type { Order, Row } from "./merge.ts";
 import { NAMED } from "./progress.ts";
 import {
@@ -86,12 +85,12 @@ const NONE: Differences = {
 };
 
 /**
- * Compares a published window with the result that a run would publish today. Parts with equal
+ * Compares a published window with the parts that a run would publish today. Parts with equal
  * digests are equal. Rows are compared from the first different part on, so a window from another
  * engine or version passes if its rows are the same.
  *
  * @param published the state in the window's marker
- * @param expected the rows that a run would publish, in order
+ * @param expected the parts that a run would publish, in order
  * @throws {Failure} data: a part is missing or damaged, or the window has another contract
  */
 export async function compareWindow(
@@ -100,22 +99,13 @@ export async function compareWindow(
   expected: AsyncIterator<NewPart>,
   layer: Layer,
 ): Promise<Differences> {
-  if (published.contract !== layer.contract) {
-    throw new Failure({
-      kind: "data",
-      task: `compare ${published.layer} of ${published.day}`,
-      problem: `it was published under a different contract (${published.contract})`,
-      remedy: "Use the version of this toolkit that published it.",
-    });
-  }
+  confirmContract(published, layer);
   const { parts } = published;
-  await confirmThere(lake, parts);
   let index = 0;
   let next = await expected.next();
-  const amended = parts.some(({ amendment }) => amendment !== undefined);
   const stored = fetchParts(lake, parts);
   try {
-    while (!amended && !next.done && isSame(next.value, parts[index])) {
+    while (!isAmended(parts) && !next.done && isSame(next.value, parts[index])) {
       await stored.next(); // verifies the digest: what is stored may have been changed since
       index++;
       next = await expected.next();
@@ -124,27 +114,63 @@ export async function compareWindow(
     await stored.return(undefined);
   }
   if (next.done && index === parts.length) return NONE;
+  const rest = expectedGroups(next, expected, layer.columns.map(({ name }) => name));
+  return await compareRows(lake, { ...published, parts: parts.slice(index) }, rest, layer);
+}
+
+/**
+ * Compares the rows of a published window with those that a run would publish today. Every page of
+ * the parts is read, and equal pages are equal rows.
+ *
+ * @param published as in {@linkcode compareWindow}
+ * @param expected the rows that a run would publish, in order. A row group is read before the next
+ *   one is requested
+ * @throws {Failure} data: as {@linkcode compareWindow}
+ */
+export async function compareGroups(
+  lake: Lake,
+  published: BronzeCommit | SilverCommit,
+  expected: AsyncIterator<RowGroup>,
+  layer: Layer,
+): Promise<Differences> {
+  confirmContract(published, layer);
+  return await compareRows(lake, published, expected, layer);
+}
+
+async function compareRows(
+  lake: Lake,
+  { layer: name, parts }: BronzeCommit | SilverCommit,
+  expected: AsyncIterator<RowGroup>,
+  layer: Layer,
+): Promise<Differences> {
   const names = layer.columns.map(({ name }) => name);
-  const source = await openCursor(expectedGroups(next, expected, names));
-  const sequences = Map.groupBy(parts.slice(index), ({ amendment = 0 }) => amendment);
   const theirs: RowCursor[] = [];
-  for (const sequence of sequences.values()) {
+  for (const sequence of Map.groupBy(parts, ({ amendment = 0 }) => amendment).values()) {
     theirs.push(await openCursor(storedGroups(lake, sequence, names)));
   }
-  return await differences(source, theirs, layer, published.layer);
+  const source = await openCursor(expected);
+  return await differences(source, theirs, layer, name);
+}
+
+function confirmContract(
+  { contract, layer, day }: BronzeCommit | SilverCommit,
+  expected: Layer,
+): void {
+  if (contract === expected.contract) return;
+  throw new Failure({
+    kind: "data",
+    task: `compare ${layer} of ${day}`,
+    problem: `it was published under a different contract (${contract})`,
+    remedy: "Use the version of this toolkit that published it.",
+  });
+}
+
+function isAmended(parts: readonly Part[]): boolean {
+  return parts.some(({ amendment }) => amendment !== undefined);
 }
 
 function isSame(ours: NewPart, stored: Part | undefined): boolean {
   return ours.sha256 === stored?.sha256 && ours.rows === stored.rows;
-}
-
-async function confirmThere(lake: Lake, parts: readonly Part[]): Promise<void> {
-  const there = new Map((await listFolders(lake, parts)).map(({ key, bytes }) => [key, bytes]));
-  for (const part of parts) {
-    const bytes = there.get(part.key);
-    if (bytes === undefined) throw damaged(lake, part, "it is missing");
-    if (bytes !== part.bytes) throw damaged(lake, part, `it has ${bytes} bytes, not ${part.bytes}`);
-  }
 }
 
 /** The rows that a run would publish, as their readers will see them. */

@@ -1,13 +1,16 @@
-import type { Value } from "./contract/column.ts";
+import type { Column, Value } from "./contract/column.ts";
 import { equalBytes, type Lake } from "./lake/lake.ts";
 import type { Part } from "./lake/marker.ts";
+import type { Page } from "./lake/page_file.ts";
 import {
   type Chunk,
   type ChunkLayout,
   decompress,
   findValues,
   type StoredPage,
+  storedPages,
 } from "./lake/parquet_pages.ts";
+import { parquetSchema } from "./lake/parquet_schema.ts";
 import { type PartReader, valueReader } from "./lake/parquet_reader.ts";
 import { damaged, fetchParts, openFetched } from "./lake/parts.ts";
 
@@ -61,30 +64,61 @@ export function* groupsOf(
     const { rows, columns } = guard(() => reader.pages(i, names));
     yield {
       rows,
-      columns: columns.map(({ layout, pages }, c): GroupColumn => {
-        const type = types.get(names[c]!)!;
-        let contents: readonly Uint8Array[] | undefined;
-        let chunk: Chunk | undefined;
-        let value: ((row: number) => Value) | undefined;
-        const column: GroupColumn = {
-          type,
-          layout,
-          pages,
-          contents: () => contents ??= guard(() => pages.map(decompress)),
-          chunk() {
-            const found = column.contents();
-            return chunk ??= guard(() => findValues(pages, found, layout));
-          },
-          value(row) {
-            const own = column.chunk();
-            const read = value ??= valueReader(own, layout, type === "STRING");
-            return guard(() => read(row));
-          },
-        };
-        return column;
-      }),
+      columns: columns.map(({ layout, pages }, c) =>
+        groupColumn(types.get(names[c]!)!, layout, pages, guard)
+      ),
     };
   }
+}
+
+/** @param guard runs a function that reads the pages */
+function groupColumn(
+  type: string,
+  layout: ChunkLayout,
+  pages: readonly StoredPage[],
+  guard: <T>(read: () => T) => T,
+): GroupColumn {
+  let contents: readonly Uint8Array[] | undefined;
+  let chunk: Chunk | undefined;
+  let value: ((row: number) => Value) | undefined;
+  const column: GroupColumn = {
+    type,
+    layout,
+    pages,
+    contents: () => contents ??= guard(() => pages.map(decompress)),
+    chunk() {
+      const found = column.contents();
+      return chunk ??= guard(() => findValues(pages, found, layout));
+    },
+    value(row) {
+      const own = column.chunk();
+      const read = value ??= valueReader(own, layout, type === "STRING");
+      return guard(() => read(row));
+    },
+  };
+  return column;
+}
+
+/**
+ * Returns a row group of pages that are not stored, without a copy of their bytes.
+ *
+ * @param columns the columns, in the order of the pages
+ */
+export function groupOfPages(
+  columns: readonly Column[],
+  rows: number,
+  pages: readonly Page[],
+): RowGroup {
+  const elements = parquetSchema(columns).slice(1);
+  return {
+    rows,
+    columns: pages.map((page, i) => {
+      const { type, nullable } = columns[i]!;
+      const { type: physical, type_length: typeLength } = elements[i]!;
+      const layout = { codec: "UNCOMPRESSED", type: physical!, typeLength, nullable, rows };
+      return groupColumn(type, layout, storedPages(page), (read) => read());
+    }),
+  };
 }
 
 /**

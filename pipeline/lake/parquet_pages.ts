@@ -1,6 +1,7 @@
 import { zstdDecompressSync, type ZstdOptions } from "node:zlib";
 import { snappyUncompress } from "hyparquet";
 import type { CompressionThread } from "./compression_thread.ts";
+import type { Page } from "./page_file.ts";
 import { readIndexes, readLevels } from "./page_runs.ts";
 import { countIn, readStruct, structIn, type ThriftStruct } from "./thrift.ts";
 
@@ -172,6 +173,18 @@ function storedPage(
     default:
       throw new Error(`a page has an unknown type (${header.get(1)})`);
   }
+}
+
+/** Returns a page that is being written, and its dictionary, in the form of stored pages. */
+export function storedPages({ rows, nulls, levels, values, dictionary }: Page): StoredPage[] {
+  const common = { codec: "UNCOMPRESSED", levels: undefined, nulls: undefined };
+  const data = { ...common, body: values, size: values.length, count: rows, levels, nulls };
+  if (dictionary === undefined) return [{ ...data, encoding: PLAIN }];
+  const { entries, values: body } = dictionary;
+  return [
+    { ...common, body, size: body.length, count: entries, encoding: undefined },
+    { ...data, encoding: RLE_DICTIONARY },
+  ];
 }
 
 function required(header: ThriftStruct, field: number, name: string): ThriftStruct {

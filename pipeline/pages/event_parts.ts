@@ -1,6 +1,6 @@
 import { EVENT_COLUMNS } from "../contract/tables.ts";
 import { Failure } from "../errors.ts";
-import { createPageFile } from "../lake/page_file.ts";
+import { createPageFile, type Page } from "../lake/page_file.ts";
 import { type PartBody, TARGET_BYTES } from "../lake/parts.ts";
 import type { CopyBlock } from "../outbox/copy_tap.ts";
 import { fieldsOf, pageColumnsOf } from "./column_kinds.ts";
@@ -56,7 +56,15 @@ const SEQ = EVENT_COLUMNS.findIndex(({ name }) => name === "event_seq");
 const TYPE = EVENT_COLUMNS.findIndex(({ name }) => name === "event_type");
 const ID = EVENT_COLUMNS.findIndex(({ name }) => name === "event_id");
 
-/** Turns the copies of a window, one after the other, into Parquet files. */
+/** The events of a row group. */
+export interface EventGroup {
+  /** The number of rows. */
+  readonly rows: number;
+  /** The pages of the columns. They are valid until the next group is requested. */
+  readonly pages: readonly Page[];
+}
+
+/** Turns the copies of a window, one after the other, into Parquet files or row groups. */
 export interface EventParts {
   /**
    * Reads the copies and returns the files.
@@ -67,6 +75,8 @@ export interface EventParts {
    * @throws {Failure} data: the type of a column changed
    */
   read(copies: Iterable<AsyncIterable<CopyBlock>>): AsyncGenerator<PartBody>;
+  /** Reads the copies, as {@linkcode read}, and returns the row groups of the files. */
+  groups(copies: Iterable<AsyncIterable<CopyBlock>>): AsyncGenerator<EventGroup>;
   /** The number of kept rows of each event type, until now. */
   readonly eventTypes: ReadonlyMap<string, number>;
 }
@@ -88,16 +98,14 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
   const types = columns[TYPE] as TextColumn;
   const confirmOrder = createOrderCheck();
   const eventTypes = new Map<string, number>();
-  let file = createPageFile(EVENT_COLUMNS, PART_CAPACITY);
   let read = 0;
   let kept = 0;
   let inRange = 0;
-  let fileBytes = 0;
   let groupRows = 0;
   let groupBytes = 0;
 
-  /** Encodes a block, and returns the files that it completes. */
-  function* take(block: CopyBlock): Generator<PartBody> {
+  /** Encodes a block, and returns the row groups that it completes. */
+  function* take(block: CopyBlock): Generator<MeasuredGroup> {
     const { table } = reader;
     for (let at = 0; at < block.length && kept < most;) {
       const room = Math.min(GROUP_ROWS - groupRows, rangeRows - inRange, most - kept);
@@ -109,12 +117,10 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
         if (only === undefined || isChosen(block, table, only)) append(block, table);
       }
       if (table.refused !== undefined) throw refusal(block, table, table.refused);
-      const rangeEnds = inRange === rangeRows;
-      if (groupRows === GROUP_ROWS || groupBytes >= GROUP_BYTES || rangeEnds) endGroup();
-      if (file.bytes >= TARGET_BYTES || fileBytes >= PART_BYTES || rangeEnds) {
-        inRange %= rangeRows;
-        yield endFile();
-      }
+      const endsRange = inRange === rangeRows;
+      if (groupRows < GROUP_ROWS && groupBytes < GROUP_BYTES && !endsRange) continue;
+      yield* endGroup(endsRange);
+      inRange %= rangeRows;
     }
   }
 
@@ -131,47 +137,65 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
     groupBytes += table.bytes;
   }
 
-  function endGroup(): void {
-    file.write(groupRows, columns.map((column) => column.finish()));
+  /** Returns the row group, and begins another one afterwards. */
+  function* endGroup(endsRange: boolean): Generator<MeasuredGroup> {
+    const pages = columns.map((column) => column.finish());
     for (const [bytes, rows] of types.counts()) {
       const type = UTF8.decode(bytes);
       eventTypes.set(type, (eventTypes.get(type) ?? 0) + rows);
     }
-    for (const column of columns) column.reset();
-    fileBytes += groupBytes;
-    groupRows = groupBytes = 0;
     onGroup(read);
+    yield { rows: groupRows, pages, bytes: groupBytes, endsRange };
+    for (const column of columns) column.reset();
+    groupRows = groupBytes = 0;
   }
 
-  function endFile(): PartBody {
-    const body = { rows: file.rows, body: file.finish() };
-    file = createPageFile(EVENT_COLUMNS, PART_CAPACITY);
-    fileBytes = 0;
-    return body;
+  async function* groups(
+    copies: Iterable<AsyncIterable<CopyBlock>>,
+  ): AsyncGenerator<MeasuredGroup> {
+    for (const copy of copies) {
+      if (read === options.rows) break;
+      let failure: unknown;
+      for await (const block of copy) {
+        if (failure !== undefined) continue;
+        try {
+          yield* take(block);
+        } catch (error) {
+          if (!(error instanceof RefusedEvent)) throw error;
+          failure = error;
+        }
+      }
+      if (failure !== undefined) throw failure;
+      if (kept < most) reader.end();
+    }
+    if (groupRows > 0) yield* endGroup(false);
   }
 
   return {
     async *read(copies) {
-      for (const copy of copies) {
-        if (read === options.rows) break;
-        let failure: unknown;
-        for await (const block of copy) {
-          if (failure !== undefined) continue;
-          try {
-            yield* take(block);
-          } catch (error) {
-            if (!(error instanceof RefusedEvent)) throw error;
-            failure = error;
-          }
-        }
-        if (failure !== undefined) throw failure;
-        if (kept < most) reader.end();
+      let file = createPageFile(EVENT_COLUMNS, PART_CAPACITY);
+      let fileBytes = 0;
+      for await (const { rows, pages, bytes, endsRange } of groups(copies)) {
+        file.write(rows, pages);
+        fileBytes += bytes;
+        if (file.bytes < TARGET_BYTES && fileBytes < PART_BYTES && !endsRange) continue;
+        yield { rows: file.rows, body: file.finish() };
+        file = createPageFile(EVENT_COLUMNS, PART_CAPACITY);
+        fileBytes = 0;
       }
-      if (groupRows > 0) endGroup();
-      if (file.rows > 0) yield endFile();
+      if (file.rows > 0) yield { rows: file.rows, body: file.finish() };
     },
+    groups,
     eventTypes,
   };
+}
+
+/** A row group, and the facts that decide whether a part ends with it. */
+interface MeasuredGroup extends EventGroup {
+  /** The number of bytes of the rows in the COPY. */
+  readonly bytes: number;
+  /** Whether a range of the day ends with the row group. */
+  readonly endsRange: boolean;
 }
 
 /** Returns whether the only row of a table is one of the chosen events. */
