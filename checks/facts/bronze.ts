@@ -9,16 +9,17 @@ import type { Chunk } from "../../pipeline/lake/parquet_pages.ts";
 import { type Quarantine, readQuarantine } from "../../pipeline/quarantine.ts";
 import { type ChunkGroup, gatherLakeDay, type LakeDay } from "./lake_day.ts";
 import {
+  addText,
+  countTexts,
   int32List,
   int64List,
-  type NumberedText,
+  type ListedText,
   numberKeys,
-  numberOf,
-  numberTexts,
   readInt64,
   readInt64Words,
   readTexts,
-  type TextNumbering,
+  type TextList,
+  textList,
 } from "./typed_rows.ts";
 
 /** The last execution event of an operation, in replay order. */
@@ -34,7 +35,7 @@ export interface LastEvent {
   /** The client of the operation. */
   readonly client_id: bigint;
   /** The event's UUID as the fact keeps it, if the fact was gathered. */
-  readonly text?: NumberedText;
+  readonly text?: ListedText;
 }
 
 /** The fields of an event that decide its place in a replay. */
@@ -128,10 +129,9 @@ async function orProblem<T>(read: () => Promise<T>): Promise<T | string> {
 type Collected = Pick<BronzeFact, "events" | "repeated" | "eventTypes" | "lastEvents">;
 
 function begin(expected: number) {
-  const ids = numberTexts(expected);
-  const repeated = new Set<string>();
+  const ids = textList(expected);
   const eventTypes = new Map<string, number>();
-  const last = lastEventList(ids);
+  const last = lastEventList(ids, expected);
   function collect({ rows, columns }: ChunkGroup): void {
     if (rows === 0) return;
     const [idColumn, seqs, times, operations, clients, types] = columns as [
@@ -144,9 +144,7 @@ function begin(expected: number) {
     ];
     const typeOf = readTexts(types);
     for (let i = 0; i < rows; i++) {
-      const before = ids.size;
-      const id = numberOf(ids, idColumn, i);
-      if (ids.size === before && repeated.size < REPEATED) repeated.add(ids.text(id));
+      const id = addText(ids, idColumn, i);
       const event_type = typeOf(i);
       eventTypes.set(event_type, (eventTypes.get(event_type) ?? 0) + 1);
       if (!EXECUTION_STATUS.has(event_type)) continue;
@@ -164,39 +162,23 @@ function begin(expected: number) {
     }
   }
   function finish(): Collected {
-    return { events: ids.size, repeated: [...repeated], eventTypes, lastEvents: last.events };
+    const { different, repeated } = countTexts(ids, REPEATED);
+    return { events: different, repeated, eventTypes, lastEvents: last.events };
   }
   return { collect, finish };
 }
 
-/** An event with the number of its event_id. */
+/** An event with the place of its event_id in a list. */
 type NumberedEvent = Omit<LastEvent, "event_id" | "text"> & { readonly id: number };
 
 const EXECUTION_TYPES = [...EXECUTION_STATUS.keys()];
 
-/** An event that makes the text of its UUID only where one is needed. */
-class KeptEvent implements LastEvent, NumberedText {
-  constructor(
-    readonly event_seq: bigint | null,
-    readonly occurred_at: bigint,
-    readonly event_type: string,
-    readonly client_id: bigint,
-    readonly ids: TextNumbering,
-    readonly id: number,
-  ) {}
-
-  get event_id(): string {
-    return this.ids.text(this.id);
-  }
-
-  get text(): NumberedText {
-    return this;
-  }
-}
+/** The usual number of events of an operation. */
+const EVENTS_PER_OPERATION = 3;
 
 /** Keeps the last event of each operation, in about 50 bytes. */
-function lastEventList(ids: TextNumbering) {
-  const operations = numberKeys(2);
+function lastEventList(ids: TextList, expected: number) {
+  const operations = numberKeys(2, expected / EVENTS_PER_OPERATION);
   const words = new Uint32Array(2);
   const seqs = int64List();
   const sequenced = int32List();
@@ -228,15 +210,41 @@ function lastEventList(ids: TextNumbering) {
   });
   const [candidate, kept] = [replayKey(), replayKey()];
 
-  function event(operation: number): LastEvent {
-    return new KeptEvent(
-      sequenced.get(operation) === 0 ? null : seqs.get(operation),
-      times.get(operation),
-      EXECUTION_TYPES[types.get(operation)]!,
-      clients.get(operation),
-      ids,
-      numbers.get(operation),
-    );
+  /** An event whose values are read only where one is needed. */
+  class KeptEvent implements LastEvent, ListedText {
+    constructor(readonly operation: number) {}
+
+    get event_seq(): bigint | null {
+      return sequenced.get(this.operation) === 0 ? null : seqs.get(this.operation);
+    }
+
+    get occurred_at(): bigint {
+      return times.get(this.operation);
+    }
+
+    get event_id(): string {
+      return ids.text(this.id);
+    }
+
+    get event_type(): string {
+      return EXECUTION_TYPES[types.get(this.operation)]!;
+    }
+
+    get client_id(): bigint {
+      return clients.get(this.operation);
+    }
+
+    get text(): ListedText {
+      return this;
+    }
+
+    get ids(): TextList {
+      return ids;
+    }
+
+    get id(): number {
+      return numbers.get(this.operation);
+    }
   }
 
   const integers = new BigInt64Array(1);
@@ -253,7 +261,7 @@ function lastEventList(ids: TextNumbering) {
     has: (operation) => find(operation) !== undefined,
     get(operation) {
       const number = find(operation);
-      return number === undefined ? undefined : event(number);
+      return number === undefined ? undefined : new KeptEvent(number);
     },
     *keys() {
       for (let number = 0; number < operations.size; number++) {

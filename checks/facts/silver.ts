@@ -7,14 +7,14 @@ import { type Part, readMarker, type SilverCommit } from "../../pipeline/lake/ma
 import type { Chunk } from "../../pipeline/lake/parquet_pages.ts";
 import { type ChunkGroup, gatherLakeDay, type LakeDay } from "./lake_day.ts";
 import {
+  addText,
   int32List,
   int64List,
-  type NumberedText,
-  numberOf,
-  numberTexts,
+  type ListedText,
   readInt64,
   readTexts,
-  type TextNumbering,
+  type TextList,
+  textList,
 } from "./typed_rows.ts";
 
 /** The fields of a row of silver that checks use. */
@@ -32,7 +32,7 @@ export interface SilverRow {
   /** True if the row has a fill_price. */
   readonly filled: boolean;
   /** The UUID in `execution_id` as the fact keeps it, if the fact was gathered. */
-  readonly text?: NumberedText;
+  readonly text?: ListedText;
 }
 
 /** The rows of a day. Each iteration makes its own objects. An array has the same members. */
@@ -66,37 +66,11 @@ export function gatherSilver(lake: Lake, day: Day): Promise<SilverFact> {
   return gatherLakeDay<SilverCommit, { rows: SilverRows }>(lake, "silver", source, begin);
 }
 
-/** A row that makes the text of its execution_id only where one is needed. */
-class KeptRow implements SilverRow, NumberedText {
-  constructor(
-    readonly part: string,
-    readonly operation_id: bigint,
-    readonly client_id: bigint,
-    readonly status: string,
-    readonly filled: boolean,
-    readonly ids: TextNumbering,
-    readonly id: number,
-  ) {}
-
-  get execution_id(): string {
-    return this.ids.text(this.id);
-  }
-
-  get text(): NumberedText {
-    return this;
-  }
-}
-
 function begin(expected: number) {
-  const ids = numberTexts(expected);
+  const ids = textList(expected);
   const keys: string[] = [];
   const statuses: string[] = [];
-  const [parts, statusNumbers, executions, filled] = [
-    int32List(),
-    int32List(),
-    int32List(),
-    int32List(),
-  ];
+  const [parts, statusNumbers, filled] = [int32List(), int32List(), int32List()];
   const [operations, clients] = [int64List(), int64List()];
   let length = 0;
 
@@ -118,8 +92,49 @@ function begin(expected: number) {
       operations.set(length, readInt64(operationColumn, i));
       clients.set(length, readInt64(clientColumn, i));
       statusNumbers.set(length, number < 0 ? statuses.push(status) - 1 : number);
-      executions.set(length, numberOf(ids, executionColumn, i));
+      addText(ids, executionColumn, i);
       filled.set(length, fills.places[i]! < 0 ? 0 : 1);
+    }
+  }
+
+  /** A row whose values are read only where one is needed. */
+  class KeptRow implements SilverRow, ListedText {
+    constructor(readonly row: number) {}
+
+    get part(): string {
+      return keys[parts.get(this.row)]!;
+    }
+
+    get operation_id(): bigint {
+      return operations.get(this.row);
+    }
+
+    get client_id(): bigint {
+      return clients.get(this.row);
+    }
+
+    get status(): string {
+      return statuses[statusNumbers.get(this.row)]!;
+    }
+
+    get execution_id(): string {
+      return ids.text(this.id);
+    }
+
+    get filled(): boolean {
+      return filled.get(this.row) === 1;
+    }
+
+    get text(): ListedText {
+      return this;
+    }
+
+    get ids(): TextList {
+      return ids;
+    }
+
+    get id(): number {
+      return this.row;
     }
   }
 
@@ -128,17 +143,7 @@ function begin(expected: number) {
       return length;
     },
     *[Symbol.iterator]() {
-      for (let i = 0; i < length; i++) {
-        yield new KeptRow(
-          keys[parts.get(i)]!,
-          operations.get(i),
-          clients.get(i),
-          statuses[statusNumbers.get(i)]!,
-          filled.get(i) === 1,
-          ids,
-          executions.get(i),
-        );
-      }
+      for (let i = 0; i < length; i++) yield new KeptRow(i);
     },
   };
   return { collect, finish: () => ({ rows }) };

@@ -58,6 +58,11 @@ export interface Numbering {
 /** The largest number of keys that memory is reserved for. */
 const MOST_RESERVED = 1 << 22;
 
+function mixed(word: number): number {
+  const product = Math.imul(word, 0x9e3779b1);
+  return product ^ product >>> 15;
+}
+
 /**
  * Creates a numbering of keys that have the same number of 32-bit words.
  *
@@ -83,11 +88,10 @@ export function numberKeys(width: number, expected: number = 1024): Numbering {
 
   /** Returns the slot of a key, or the empty slot for it. */
   function slotOf(key: Uint32Array): number {
-    let hash = 0;
-    for (let i = 0; i < width; i++) {
-      hash = Math.imul(hash ^ key[i]!, 0x9e3779b1);
-      hash ^= hash >>> 15;
-    }
+    // 16 consecutive keys are neighbours, because rows that follow each other often have such keys.
+    let hash = key[0]! >>> 4;
+    for (let i = 1; i < width; i++) hash = mixed(hash ^ key[i]!);
+    hash = mixed(hash) << 4 | key[0]! & 15;
     for (let slot = hash & (slots.length - 1);; slot = (slot + 1) & (slots.length - 1)) {
       const at = (slots[slot]! - 1) * width;
       if (at < 0) return slot;
@@ -161,73 +165,147 @@ export function numberIntegers(expected: number): IntegerNumbering {
   };
 }
 
-/** Numbers different texts. A UUID is kept in 16 bytes, and any other text as a string. */
-export interface TextNumbering {
-  /** The number of different texts. */
-  readonly size: number;
+/** A list of texts. A UUID is kept in 16 bytes, and any other text as a string. */
+export interface TextList {
+  /** The number of texts. */
+  readonly length: number;
   /**
-   * Returns the number of the text in UTF-8 from `start` up to `end`. Equal texts have equal numbers, and no others have.
+   * Appends the text in UTF-8 from `start` up to `end`, and returns its place in the list.
    *
    * @throws {TypeError} the bytes are not UTF-8
    */
   add(bytes: Uint8Array, start: number, end: number): number;
-  /** Returns the text with a number. */
-  text(number: number): string;
-  /** Returns the UUID with a number as four words; undefined if the text is not a UUID. */
-  uuid(number: number): Uint32Array | undefined;
+  /** Returns the text at a place. */
+  text(place: number): string;
+  /** Returns whether the text at a place is a UUID. */
+  isUuid(place: number): boolean;
+  /** Returns one of the four words of the UUID at a place. */
+  word(place: number, index: number): number;
 }
 
-/** A text that a numbering keeps. A string is made only where one is needed. */
-export interface NumberedText {
-  /** The numbering. */
-  readonly ids: TextNumbering;
-  /** The number of the text. */
+/** A text in a list. A string is made only where one is needed. */
+export interface ListedText {
+  /** The list. */
+  readonly ids: TextList;
+  /** The place of the text. */
   readonly id: number;
 }
 
 /** Returns whether two texts are equal. */
-export function equalTexts(a: NumberedText, b: NumberedText): boolean {
-  const [ours, theirs] = [a.ids.uuid(a.id), b.ids.uuid(b.id)];
-  if (ours === undefined || theirs === undefined) return a.ids.text(a.id) === b.ids.text(b.id);
-  return ours[0] === theirs[0] && ours[1] === theirs[1] && ours[2] === theirs[2] &&
-    ours[3] === theirs[3];
+export function equalTexts(a: ListedText, b: ListedText): boolean {
+  if (!a.ids.isUuid(a.id) || !b.ids.isUuid(b.id)) return a.ids.text(a.id) === b.ids.text(b.id);
+  for (let i = 0; i < 4; i++) if (a.ids.word(a.id, i) !== b.ids.word(b.id, i)) return false;
+  return true;
 }
 
 /**
- * Creates a numbering of texts, most of which are UUIDs.
+ * Creates a list of texts, most of which are UUIDs.
  *
  * @param expected the expected number of texts
  */
-export function numberTexts(expected?: number): TextNumbering {
-  const uuids = numberKeys(4, expected);
-  const words = new Uint32Array(4);
-  const others: string[] = [];
-  const numbers = new Map<string, number>();
+export function textList(expected: number = 1024): TextList {
+  let words = new Uint32Array(4 * Math.min(Math.max(expected, 1024), MOST_RESERVED));
+  const others = new Map<number, string>();
+  let length = 0;
   return {
-    get size() {
-      return uuids.size + others.length;
+    get length() {
+      return length;
     },
-    // A text that is not a UUID has a negative number.
     add(bytes, start, end) {
-      if (end - start === 36 && readUuid(bytes, start, words)) return uuids.add(words);
-      const text = UTF8.decode(bytes.subarray(start, end));
-      const known = numbers.get(text);
-      if (known !== undefined) return known;
-      const number = -others.push(text);
-      numbers.set(text, number);
-      return number;
+      if (4 * length === words.length) {
+        const longer = new Uint32Array(2 * words.length);
+        longer.set(words);
+        words = longer;
+      }
+      if (end - start !== 36 || !readUuid(bytes, start, words, 4 * length)) {
+        others.set(length, UTF8.decode(bytes.subarray(start, end)));
+      }
+      return length++;
     },
-    text: (number) => number < 0 ? others[-number - 1]! : formatUuid(uuids.key(number)),
-    uuid: (number) => number < 0 ? undefined : uuids.key(number),
+    text: (place) => others.get(place) ?? formatUuid(words.subarray(4 * place, 4 * place + 4)),
+    isUuid: (place) => others.size === 0 || !others.has(place),
+    word: (place, index) => words[4 * place + index]!,
   };
 }
 
-/** Returns the number of a text in a chunk. */
-export function numberOf(
-  texts: TextNumbering,
-  { bytes, view, places }: Chunk,
-  row: number,
-): number {
+/**
+ * Counts the different texts of a list.
+ *
+ * @param most the largest number of examples
+ * @returns the number of different texts, and examples of texts that occur more than once
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { countTexts, textList } from "./typed_rows.ts";
+ * const list = textList();
+ * for (const text of ["a", "b", "a"]) list.add(new TextEncoder().encode(text), 0, 1);
+ * assertEquals(countTexts(list, 5), { different: 2, repeated: ["a"] });
+ * ```
+ */
+export function countTexts(
+  list: TextList,
+  most: number,
+): { readonly different: number; readonly repeated: readonly string[] } {
+  const mayRepeat = slotsInUse(list);
+  const uuids = numberKeys(4);
+  const words = new Uint32Array(4);
+  const others = new Set<string>();
+  const repeated = new Set<string>();
+  let different = 0;
+  for (let place = 0; place < list.length; place++) {
+    const isUuid = list.isUuid(place);
+    if (isUuid && !mayRepeat(place)) {
+      different++;
+      continue;
+    }
+    const before = uuids.size + others.size;
+    if (isUuid) {
+      for (let i = 0; i < 4; i++) words[i] = list.word(place, i);
+      uuids.add(words);
+    } else others.add(list.text(place));
+    if (uuids.size + others.size > before) different++;
+    else if (repeated.size < most) repeated.add(list.text(place));
+  }
+  return { different, repeated: [...repeated] };
+}
+
+/** The number of slots for each UUID. With more slots, fewer UUIDs share one. */
+const SLOTS_PER_UUID = 16;
+/** The largest number of slots, as a power of two. */
+const MOST_SLOT_BITS = 27;
+
+/**
+ * Gives each UUID of a list a slot, so that equal UUIDs have the same slot.
+ *
+ * @returns a function that returns whether the UUID at a place shares its slot with another place.
+ *   Few UUIDs do, so that only these must be compared
+ */
+function slotsInUse(list: TextList): (place: number) => boolean {
+  const wanted = 32 - Math.clz32(Math.max(SLOTS_PER_UUID * list.length, 1024) - 1);
+  const bits = Math.min(wanted, MOST_SLOT_BITS);
+  const used = new Uint32Array(1 << bits - 5);
+  const shared = new Uint32Array(1 << bits - 5);
+  const slotOf = (place: number) => {
+    let hash = list.word(place, 0);
+    for (let i = 1; i < 4; i++) hash = mixed(hash) ^ list.word(place, i);
+    return mixed(hash) >>> 32 - bits;
+  };
+  for (let place = 0; place < list.length; place++) {
+    if (!list.isUuid(place)) continue;
+    const slot = slotOf(place);
+    const mask = 1 << (slot & 31);
+    if ((used[slot >> 5]! & mask) !== 0) shared[slot >> 5]! |= mask;
+    used[slot >> 5]! |= mask;
+  }
+  return (place) => {
+    const slot = slotOf(place);
+    return (shared[slot >> 5]! & 1 << (slot & 31)) !== 0;
+  };
+}
+
+/** Appends the text of a chunk's row to a list, and returns its place in the list. */
+export function addText(texts: TextList, { bytes, view, places }: Chunk, row: number): number {
   const at = places[row]!;
   return texts.add(bytes, at, at + view.getUint32(at - 4, true));
 }
@@ -263,26 +341,36 @@ export function readInt64Words({ view, places }: Chunk, row: number, words: Uint
 // A byte order mark is a character like any other.
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** Any value of more than four bits. */
 const NO_DIGIT = 255;
 const DIGITS = new Uint8Array(256).fill(NO_DIGIT);
 for (let digit = 0; digit < 16; digit++) DIGITS[digit.toString(16).charCodeAt(0)] = digit;
 const DASH = "-".charCodeAt(0);
+/** The places of the 32 digits in the text of a UUID. */
+const DIGIT_PLACES = Uint8Array.from(
+  [..."xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"].flatMap((char, i) => char === "x" ? [i] : []),
+);
 
-/** Reads a UUID of 36 bytes with lower-case digits. Returns whether the bytes are one. */
-function readUuid(bytes: Uint8Array, start: number, words: Uint32Array): boolean {
-  let seen = 0;
-  let word = 0;
-  for (let at = 0; at < 36; at++) {
-    if (at === 8 || at === 13 || at === 18 || at === 23) {
-      if (bytes[start + at] !== DASH) return false;
-      continue;
+/**
+ * Reads a UUID of 36 bytes with lower-case digits into four words from `to` on. Returns whether the
+ * bytes are a UUID.
+ */
+function readUuid(bytes: Uint8Array, start: number, words: Uint32Array, to: number): boolean {
+  if (
+    bytes[start + 8] !== DASH || bytes[start + 13] !== DASH || bytes[start + 18] !== DASH ||
+    bytes[start + 23] !== DASH
+  ) return false;
+  let all = 0;
+  for (let i = 0; i < 32;) {
+    let word = 0;
+    for (const stop = i + 8; i < stop; i++) {
+      const digit = DIGITS[bytes[start + DIGIT_PLACES[i]!]!]!;
+      all |= digit;
+      word = word << 4 | digit;
     }
-    const digit = DIGITS[bytes[start + at]!]!;
-    if (digit === NO_DIGIT) return false;
-    word = word << 4 | digit;
-    if (++seen % 8 === 0) words[(seen >> 3) - 1] = word;
+    words[to + (i >> 3) - 1] = word;
   }
-  return true;
+  return all < 16;
 }
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));

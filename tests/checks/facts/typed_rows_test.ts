@@ -1,18 +1,19 @@
 import {
+  countTexts,
   equalTexts,
   int32List,
   int64List,
   numberIntegers,
   numberKeys,
-  numberTexts,
-  type TextNumbering,
+  type TextList,
+  textList,
 } from "../../../checks/facts/typed_rows.ts";
 import { assertEquals, assertThrows } from "../../support/assert.ts";
 
 /** Adds a text that has other bytes around it. */
-function add(numbering: TextNumbering, text: string): number {
+function add(list: TextList, text: string): number {
   const bytes = new TextEncoder().encode(`x${text}y`);
-  return numbering.add(bytes, 1, bytes.length - 1);
+  return list.add(bytes, 1, bytes.length - 1);
 }
 
 Deno.test("numberKeys gives equal keys equal numbers, and different keys different numbers", () => {
@@ -33,7 +34,7 @@ Deno.test("numberKeys gives equal keys equal numbers, and different keys differe
   }
 });
 
-Deno.test("numberTexts tells UUIDs and other texts apart, byte by byte", () => {
+Deno.test("textList and countTexts tell UUIDs and other texts apart, byte by byte", () => {
   const uuid = "018f3c5e-9a1b-7c2d-8e3f-0123456789ab";
   const texts = [
     uuid,
@@ -60,16 +61,43 @@ Deno.test("numberTexts tells UUIDs and other texts apart, byte by byte", () => {
       }
     }
   }
-  const numbering = numberTexts();
-  const numbers = texts.map((text) => add(numbering, text));
-  const different = new Set(texts).size;
-  assertEquals([numbering.size, new Set(numbers).size], [different, different]);
-  assertEquals(texts.map((text) => add(numbering, text)), numbers);
-  assertEquals(numbers.map((number) => numbering.text(number)), texts);
+  const list = textList();
+  const places = texts.map((text) => add(list, text));
+  assertEquals(places, [...texts.keys()]);
+  assertEquals(places.map((place) => list.text(place)), texts);
+  assertEquals(countTexts(list, 5), { different: new Set(texts).size, repeated: [] });
+  for (const text of texts.toReversed()) add(list, text);
+  assertEquals(countTexts(list, 3), {
+    different: new Set(texts).size,
+    repeated: texts.slice(-3).reverse(),
+  });
 });
 
-Deno.test("numberTexts refuses bytes that are not UTF-8", () => {
-  assertThrows(() => numberTexts().add(Uint8Array.of(0xff), 0, 1), TypeError);
+Deno.test("countTexts counts many UUIDs, whether they are random, consecutive or alike", () => {
+  const hex = (number: number) => number.toString(16).padStart(8, "0");
+  const format = (text: string) =>
+    text.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  const kinds = [
+    () => crypto.randomUUID(),
+    (i: number) => format(hex(0).repeat(3) + hex(i)),
+    (i: number) => format(hex(i) + hex(0).repeat(3)),
+    (i: number) => format(hex(i) + hex(7) + hex(7) + hex(i)),
+    (i: number) => format(hex(7) + hex(i) + hex(i) + hex(7)),
+  ];
+  for (const uuid of kinds) {
+    const list = textList();
+    const uuids = Array.from({ length: 5000 }, (_, i) => uuid(i));
+    for (const each of uuids) add(list, each);
+    assertEquals(countTexts(list, 5), { different: 5000, repeated: [] });
+    for (const i of [4999, 17, 17, 0]) add(list, uuids[i]!);
+    const repeated = [uuids[4999]!, uuids[17]!, uuids[0]!];
+    assertEquals(countTexts(list, 5), { different: 5000, repeated });
+    assertEquals(countTexts(list, 1), { different: 5000, repeated: [uuids[4999]!] });
+  }
+});
+
+Deno.test("textList refuses bytes that are not UTF-8", () => {
+  assertThrows(() => textList().add(Uint8Array.of(0xff), 0, 1), TypeError);
 });
 
 Deno.test("int32List and int64List keep every value", () => {
@@ -85,10 +113,10 @@ Deno.test("int32List and int64List keep every value", () => {
   }
 });
 
-Deno.test("equalTexts compares UUIDs and other texts of two numberings", () => {
+Deno.test("equalTexts compares UUIDs and other texts of two lists", () => {
   const uuid = "018f3c5e-9a1b-7c2d-8e3f-0123456789ab";
   const texts = [uuid, uuid.replace("b", "c"), uuid.toUpperCase(), "", "other"];
-  const [ours, theirs] = [numberTexts(), numberTexts(4000)];
+  const [ours, theirs] = [textList(), textList(4000)];
   add(theirs, "before the others");
   for (const a of texts) {
     for (const b of texts) {
