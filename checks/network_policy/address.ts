@@ -191,6 +191,50 @@ export function publicPart(ranges: readonly AddressRange[]): AddressRange[] {
 }
 
 /**
+ * The addresses in ranges that pods, nodes and hosts of private networks can have.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { formatRange, parseCidr, privatePart } from "./address.ts";
+ *
+ * assertEquals(privatePart([parseCidr("10.0.0.0/7")!]).map(formatRange), ["10.0.0.0/8"]);
+ * ```
+ */
+export function privatePart(ranges: readonly AddressRange[]): AddressRange[] {
+  return [...PRIVATE, "100.64.0.0/10"].map((text) => parseCidr(text)!).flatMap((block) =>
+    ranges.filter((range) => overlaps([range], block)).map(({ family, first, last }) => ({
+      family,
+      first: first > block.first ? first : block.first,
+      last: last < block.last ? last : block.last,
+    }))
+  );
+}
+
+/**
+ * Parses the host of a URL as an address. An IPv6 address may have brackets. A client that connects
+ * to an IPv4-mapped IPv6 address sends IPv4 packets, so the result is the IPv4 address.
+ *
+ * @returns undefined for a host name
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { formatAddress, parseHost } from "./address.ts";
+ *
+ * assertEquals(formatAddress(parseHost("[::ffff:10.0.0.1]")!), "10.0.0.1");
+ * assertEquals(parseHost("s3.example.com"), undefined);
+ * ```
+ */
+export function parseHost(host: string): Address | undefined {
+  const text = host.replace(/^\[|\]$/g, "");
+  const value = text.includes(":") ? parseColons(text) : undefined;
+  if (value !== undefined && value >> 32n === 0xffffn) {
+    return { family: 4, value: value & 0xffffffffn };
+  }
+  return parseAddress(text);
+}
+
+/**
  * Returns the private blocks that have an address in one of the ranges.
  *
  * @example

@@ -7,7 +7,6 @@ import {
   namespaceOf,
   type Peer,
   type Pod,
-  type PodPeer,
   type Policy,
   type PolicyPort,
   type Protocol,
@@ -75,6 +74,28 @@ export function isolating(cluster: Cluster, pod: Pod, direction: Direction): Pol
  * conformance tests of Kubernetes expect. A pod in a manifest has no address yet, so no block selects
  * it. Without a `namespaceSelector`, a peer selects pods of the policy's own namespace only. Selectors
  * never select a pod on its node's network.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseAddress } from "./address.ts";
+ * import { readCluster } from "./read_cluster.ts";
+ * import { selectsEndpoint } from "./matching.ts";
+ *
+ * const policy = {
+ *   apiVersion: "networking.k8s.io/v1",
+ *   kind: "NetworkPolicy",
+ *   metadata: { name: "to-private" },
+ *   spec: { podSelector: {}, egress: [{ to: [{ ipBlock: { cidr: "10.0.0.0/8" } }] }] },
+ * };
+ * const { cluster } = readCluster([{ value: policy }]);
+ * const [toPrivate] = cluster.policies;
+ * const [peer] = toPrivate!.rules.egress[0]!.peers;
+ * const selected = ["10.1.2.3", "192.0.2.1"].map((text) =>
+ *   selectsEndpoint(cluster, toPrivate!, peer!, { type: "outside", address: parseAddress(text)! })
+ * );
+ * assertEquals(selected, [true, false]);
+ * ```
  */
 export function selectsEndpoint(
   cluster: Cluster,
@@ -201,47 +222,4 @@ export function matchingPorts(
     each.protocol === protocol &&
     portNumbers(each, destination).some(({ from, to }) => from <= port && port <= to)
   );
-}
-
-/**
- * Returns whether the `namespaceSelector` of a peer selects no namespace of the cluster.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { readCluster } from "./read_cluster.ts";
- * import { selectsNoNamespace } from "./matching.ts";
- * import type { PodPeer } from "./model.ts";
- * import { readPolicy } from "./read_policy.ts";
- *
- * const policy = readPolicy(
- *   {
- *     apiVersion: "networking.k8s.io/v1",
- *     kind: "NetworkPolicy",
- *     metadata: { name: "to-robson", namespace: "jobs" },
- *     spec: {
- *       podSelector: {},
- *       egress: [{
- *         to: [{ namespaceSelector: { matchLabels: { name: "robson" } } }],
- *         ports: [{ protocol: "UDP", port: 8000, endPort: 8010 }],
- *       }],
- *     },
- *   },
- *   undefined,
- *   () => {},
- * );
- * const [peer] = policy.rules.egress[0]!.peers;
- * const namespace = (labels: Record<string, string>) =>
- *   readCluster([{ value: { apiVersion: "v1", kind: "Namespace", metadata: { name: "robson", labels } } }])
- *     .cluster;
- * assertEquals(selectsNoNamespace(namespace({}), peer as PodPeer), true);
- * assertEquals(selectsNoNamespace(namespace({ name: "robson" }), peer as PodPeer), false);
- * ```
- */
-export function selectsNoNamespace(
-  { namespaces: known }: Cluster,
-  { namespaces }: PodPeer,
-): boolean {
-  if (namespaces === undefined) return false;
-  return ![...known.values()].some(({ labels }) => selects(namespaces, labels));
 }

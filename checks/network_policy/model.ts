@@ -90,7 +90,18 @@ export interface Cluster {
 /** The label that Kubernetes sets on every namespace, with the namespace's name as value. */
 export const NAME_LABEL = "kubernetes.io/metadata.name";
 
-/** A declared namespace, or an undeclared namespace with only the label {@linkcode NAME_LABEL}. */
+/**
+ * A declared namespace, or an undeclared namespace with only the label {@linkcode NAME_LABEL}.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { NAME_LABEL, namespaceOf } from "./model.ts";
+ *
+ * const { labels } = namespaceOf({ namespaces: new Map() }, "jobs");
+ * assertEquals([...labels], [[NAME_LABEL, "jobs"]]);
+ * ```
+ */
 export function namespaceOf({ namespaces }: Pick<Cluster, "namespaces">, name: string): Namespace {
   return namespaces.get(name) ?? { name, labels: new Map([[NAME_LABEL, name]]) };
 }

@@ -178,6 +178,8 @@ export interface HostVerdict {
   readonly answer: "allowed" | "denied" | "depends";
   /** The addresses that are open on the port, in ascending order. */
   readonly open: readonly AddressRange[];
+  /** The IP versions of which all public addresses are open. */
+  readonly complete: readonly (4 | 6)[];
 }
 
 /** Blocks that IANA reserves for special purposes: no host on the internet has such an address. */
@@ -236,13 +238,31 @@ export function judgeHost(
   const open = outsideRanges(cluster, pod, "egress")
     .filter(({ ports }) => has(ports, protocol, port))
     .map(({ range }) => range);
-  if (open.length === 0) return { answer: "denied", open };
-  const all = PUBLIC.some((space) => covers([...open, ...SPECIAL], space));
-  return { answer: all ? "allowed" : "depends", open: mergeAdjacent(open) };
+  if (open.length === 0) return { answer: "denied", open, complete: [] };
+  const complete = PUBLIC.filter((space) => covers([...open, ...SPECIAL], space))
+    .map(({ family }) => family);
+  const answer = complete.length > 0 ? "allowed" : "depends";
+  return { answer, open: mergeAdjacent(open), complete };
 }
 
-/** Returns whether ranges contain all addresses of another range. */
-function covers(ranges: readonly AddressRange[], { family, first, last }: AddressRange): boolean {
+/**
+ * Returns whether ranges contain all addresses of another range.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseCidr } from "./address.ts";
+ * import { covers } from "./open_ports.ts";
+ *
+ * const halves = ["10.0.0.0/9", "10.128.0.0/9"].map((text) => parseCidr(text)!);
+ * assertEquals(covers(halves, parseCidr("10.0.0.0/8")!), true);
+ * assertEquals(covers(halves, parseCidr("10.0.0.0/7")!), false);
+ * ```
+ */
+export function covers(
+  ranges: readonly AddressRange[],
+  { family, first, last }: AddressRange,
+): boolean {
   let next = first;
   for (const range of sortRanges(ranges.filter((each) => each.family === family))) {
     if (range.first > next) break;

@@ -2,12 +2,10 @@ import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/clu
 import type { Finding, Outcome } from "../../finding.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import type { Labels } from "../../kubernetes/metadata.ts";
-import { type Selector, selects } from "../../kubernetes/selectors.ts";
 import { podTemplateOf } from "../../kubernetes/workloads.ts";
-import { parseAddress } from "../../network_policy/address.ts";
+import { parseAddress, parseHost } from "../../network_policy/address.ts";
 import { isLocalHost } from "../../network_policy/local_host.ts";
 import { UNKNOWN_VALUE } from "../../network_policy/read_cluster.ts";
-import { isolating } from "../../network_policy/matching.ts";
 import { type Endpoint, NAME_LABEL, type Pod } from "../../network_policy/model.ts";
 import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "../platform.ts";
 import {
@@ -22,6 +20,7 @@ import {
 import { type Network, objectOf, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import { blockOf, fixDenial, OUTSIDE_PEER } from "./policy_fix.ts";
+import { assumedPods, serviceOf } from "./service_host.ts";
 import { backendsOf, type UnreachableService, whyUnreachable } from "./service_backends.ts";
 
 /**
@@ -69,6 +68,7 @@ export const databaseEgress: PlatformCheck = platformCheck({
         every,
         protocol: "TCP",
         port,
+        purpose: "database",
         destination: label,
         ...(isOutside ? { isCandidate: allowsPort(port) } : {}),
       }, database);
@@ -125,6 +125,9 @@ function unreachableFinding(service: UnreachableService): Finding {
 const DEFAULT_HOST = "paradedb.robson.svc.cluster.local";
 const DEFAULT_PORT = 5432;
 
+/** The workload of Postgres if the manifests do not declare it. */
+const ASSUMED = { kind: "StatefulSet", name: "postgres" };
+
 /** The Postgres that a job reads. */
 interface Database {
   /** The pods of Postgres, or its addresses outside the cluster. */
@@ -163,7 +166,7 @@ function databaseOf(
   const given = Number(job.environment.value("DJANGO_DB_PORT"));
   const port = Number.isInteger(given) && given > 0 && given < 65536 ? given : DEFAULT_PORT;
   const host = hostOf(job);
-  const address = parseAddress(host);
+  const address = parseHost(host);
   const reference = serviceOf(/^[a-z0-9.-]+$/.test(host) ? host : DEFAULT_HOST, network, job);
   if (address !== undefined || reference === undefined) return outside(host, port, job);
   const { name, namespace } = reference;
@@ -190,7 +193,7 @@ function databaseOf(
   const note =
     `the manifests declare no Postgres in ${namespace}, so only the namespace is checked, ` +
     "not the labels of the pods";
-  const to = assumedPods(network, actor.pod, namespace);
+  const to = assumedPods(network, actor.pod, namespace, ASSUMED);
   return { ...found, to, every: false, label, namespace, peer: podsOf(namespace), note };
 }
 
@@ -211,20 +214,9 @@ function knownLabels({ labels }: Pod): Labels {
   return new Map([...labels].filter(([, value]) => value !== UNKNOWN_VALUE));
 }
 
-/** The Service that a host name refers to. The name may begin with a pod's name. */
-function serviceOf(host: string, { cluster }: Network, { object }: JobWithPods) {
-  const inCluster = /\.svc(\.cluster\.local)?\.?$/;
-  const isInside = inCluster.test(host);
-  const names = host.replace(inCluster, "").split(".");
-  const [name = "", namespace = object.namespace ?? "default", ...rest] =
-    isInside && names.length === 3 ? names.slice(1) : names;
-  const isService = isInside || cluster.namespaces.has(namespace);
-  return isService && rest.length === 0 ? { name, namespace } : undefined;
-}
-
 /** A database outside the cluster: its address, or any public address if only the name is known. */
 function outside(host: string, port: number, { object }: JobWithPods): Database {
-  const literal = parseAddress(host);
+  const literal = parseHost(host);
   return {
     to: [{ type: "outside", address: literal ?? parseAddress("198.41.0.4")! }],
     every: true,
@@ -253,42 +245,4 @@ function postgresPods(network: Network, service: string, namespace: string): Pod
       listOf(ports).some(({ containerPort }) => containerPort === DEFAULT_PORT)
     );
   });
-}
-
-/**
- * Returns possible undeclared pods of Postgres: one pod without labels, and one pod for each rule
- * with labels that match the rule.
- */
-function assumedPods(network: Network, from: Pod, namespace: string): Pod[] {
-  const namespaceLabels = network.cluster.namespaces.get(namespace)?.labels ?? new Map();
-  const selected = isolating(network.cluster, from, "egress")
-    .flatMap(({ rules }) => rules.egress)
-    .flatMap(({ peers }) => peers)
-    .flatMap((peer): Labels[] => {
-      if (peer.type !== "pods" || peer.namespaces === undefined || peer.pods === undefined) {
-        return [];
-      }
-      return selects(peer.namespaces, namespaceLabels) ? [labelsFor(peer.pods)] : [];
-    });
-  return [new Map<string, string>(), ...selected].map((labels, i): Pod => ({
-    type: "pod",
-    namespace,
-    kind: "StatefulSet",
-    name: i === 0 ? "postgres" : `postgres-${i}`,
-    labels,
-    ports: [],
-    hostNetwork: false,
-    addresses: [],
-    several: true,
-  }));
-}
-
-/** Labels that match the In and Exists requirements of a selector. */
-function labelsFor({ requirements }: Selector): Labels {
-  const labels = new Map<string, string>();
-  for (const { key, operator, values } of requirements) {
-    if (operator === "In") labels.set(key, values[0]!);
-    if (operator === "Exists" && !labels.has(key)) labels.set(key, "");
-  }
-  return labels;
 }

@@ -4,18 +4,22 @@ import { formatSelector, selects } from "../../kubernetes/selectors.ts";
 import { naming } from "../../list_names.ts";
 import { decide, ends } from "../../network_policy/evaluate.ts";
 import { formatPeer, formatPolicyPort, policyId, whyNot } from "../../network_policy/explain.ts";
-import { matchingPeers, matchingPorts, selectsNoNamespace } from "../../network_policy/matching.ts";
-import type {
-  Direction,
-  Endpoint,
-  Flow,
-  Peer,
-  Policy,
-  Protocol,
-  Rule,
+import { matchingPeers, matchingPorts } from "../../network_policy/matching.ts";
+import {
+  type Direction,
+  type Endpoint,
+  type Flow,
+  namespaceOf,
+  type Peer,
+  type Policy,
+  type Protocol,
+  type Rule,
 } from "../../network_policy/model.ts";
 import { type Network, objectOf, place } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
+import { matchNamespaces } from "./namespace_match.ts";
+import { fitOf, type Purpose } from "./policy_purpose.ts";
+import { whyUncertain } from "./uncertain.ts";
 
 /** Decides which rules of a policy may have been written for a connection. */
 export type RuleFilter = (rule: Rule) => boolean;
@@ -38,6 +42,8 @@ export interface RequiredConnection {
   readonly port: number;
   /** The destination for people, without the port, as in `the cluster's DNS`. */
   readonly destination: string;
+  /** The destination that a policy may have been written for. */
+  readonly purpose: Purpose;
   /** The rules that may have been written for the connection; if absent, all rules. */
   readonly isCandidate?: RuleFilter;
 }
@@ -47,6 +53,8 @@ export interface DeniedConnection
   extends Pick<RequiredConnection, "job" | "actor" | "protocol" | "port" | "destination"> {
   /** The reason why the connection is denied. */
   readonly cause: DenialCause;
+  /** The reason why the denial is not certain; undefined if it is. */
+  readonly doubt?: string;
 }
 
 /**
@@ -79,11 +87,11 @@ export interface DenialCause {
 }
 
 /** The parts of findings about denied connections that depend on the check. */
-export interface Advice {
+export interface Advice<Denied extends DeniedConnection = DeniedConnection> {
   /** The reason why the connection matters. */
   readonly why: string;
   /** Composes the fix; `all` are the denied connections that share the cause of the first. */
-  readonly fix: (denied: DeniedConnection, all: readonly DeniedConnection[]) => string;
+  readonly fix: (denied: Denied, all: readonly Denied[]) => string;
 }
 
 /** Returns the required connections that the policies deny, each with its cause. */
@@ -93,12 +101,20 @@ export function deniedConnections(
 ): DeniedConnection[] {
   return required.flatMap((each): DeniedConnection[] => {
     const { job, actor, from = actor.pod, to, every, protocol, port, destination } = each;
-    const causes = to.map((end) =>
-      causeOfDenial(network, { from, to: end, protocol, port }, each.isCandidate)
-    );
-    const isEnough = every !== true && causes.includes(undefined);
-    const cause = isEnough ? undefined : causes.find((one) => one !== undefined);
-    return cause === undefined ? [] : [{ job, actor, protocol, port, destination, cause }];
+    const denials = to.map((end) => {
+      const flow = { from, to: end, protocol, port };
+      const cause = causeOfDenial(network, flow, each.purpose, each.isCandidate);
+      return cause && { cause, doubt: whyUncertain(network, flow, cause.direction) };
+    });
+    if (every !== true && denials.includes(undefined)) return [];
+    const found = denials.filter((one) => one !== undefined);
+    const [first] = every === true
+      ? [...found.filter(({ doubt }) => doubt === undefined), ...found]
+      : [...found.filter(({ doubt }) => doubt !== undefined), ...found];
+    if (first === undefined) return [];
+    const { cause, doubt } = first;
+    const common = { job, actor, protocol, port, destination, cause };
+    return [doubt === undefined ? common : { ...common, doubt }];
   });
 }
 
@@ -109,18 +125,26 @@ export function judgeDenied(
   examined: string,
   advice: Advice,
 ): Outcome {
-  const ours = denied.filter((each) => !isForNamespaceLabels(network, each));
-  if (denied.length > 0 && ours.length === 0) {
-    return { skip: "a rule selects no namespace (see namespace-labels)" };
-  }
+  const certain = denied.filter(({ doubt }) => doubt === undefined);
+  const ours = certain.filter((each) => !isForNamespaceLabels(network, each));
+  if (certain.length > 0 && ours.length === 0) return { skip: NO_NAMESPACE };
+  if (denied.length > 0 && ours.length === 0) return { unknown: naming(doubtsOf(denied)) };
   return { examined, findings: denialFindings(network, ours, advice) };
 }
 
+/** The reason of a skip if namespace-labels reports the cause. */
+export const NO_NAMESPACE = "a rule selects no namespace (see namespace-labels)";
+
+/** Returns the reasons why denials are not certain, without duplicates. */
+export function doubtsOf(denied: readonly DeniedConnection[]): string[] {
+  return [...new Set(denied.flatMap(({ doubt }) => doubt ?? []))];
+}
+
 /** Returns one finding for each cause of denied connections. */
-export function denialFindings(
+export function denialFindings<Denied extends DeniedConnection>(
   network: Network,
-  denied: readonly DeniedConnection[],
-  { why, fix }: Advice,
+  denied: readonly Denied[],
+  { why, fix }: Advice<Denied>,
 ): Finding[] {
   const groups = Map.groupBy(denied, keyOf);
   return [...groups.values()].map((all): Finding => {
@@ -184,11 +208,12 @@ export function examinedPods({ jobs, policies }: Network): string {
 export function causeOfDenial(
   network: Network,
   flow: Flow,
+  purpose: Purpose,
   isCandidate: RuleFilter = () => true,
 ): DenialCause | undefined {
   for (const direction of ["egress", "ingress"] as const) {
     const { allowed, policies } = decide(network.cluster, flow, direction);
-    if (!allowed) return findCause(network, flow, direction, policies, isCandidate);
+    if (!allowed) return findCause(network, flow, direction, policies, purpose, isCandidate);
   }
   return undefined;
 }
@@ -198,22 +223,61 @@ function findCause(
   flow: Flow,
   direction: Direction,
   policies: readonly Policy[],
+  purpose: Purpose,
   isCandidate: RuleFilter,
 ): DenialCause {
   const causes = [
     ...policies.flatMap((policy) => nearRules(network, flow, direction, policy, isCandidate)),
     ...nearPolicies(network, flow, direction, policies),
   ];
-  for (const kind of ["emptySelector", "peer", "port", "podSelector", "policyTypes"] as const) {
-    const cause = causes.find((each) => each.kind === kind);
-    if (cause !== undefined) return cause;
-  }
-  const rule = `rule for ${direction} on ${flow.protocol} ${flow.port}`;
+  const fits = new Map(
+    causes.map((
+      cause,
+    ) => [cause, fitOf(objectOfPolicy(network, cause), cause.policy!.name, purpose)]),
+  );
+  // A policy for another destination is not to blame: its rule is right for that destination.
+  const [nearest] = causes.filter((cause) => fits.get(cause)! >= 0).sort((a, b) =>
+    fits.get(b)! - fits.get(a)! || KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) ||
+    affinity(b, flow, direction) - affinity(a, flow, direction)
+  );
+  if (nearest !== undefined) return nearest;
+  const meant = causes.length === 0 ? "" : ` that is for ${TARGETS[purpose]}`;
+  const rule = `rule for ${direction} on ${flow.protocol} ${flow.port}${meant}`;
   const problem = policies.length === 1
     ? `the policy that isolates the pod has no ${rule}`
     : `the ${policies.length} policies that isolate the pod have no ${rule}`;
   const namespace = policies[0]?.namespace ?? JOBS_NAMESPACE;
   return { kind: "noRule", direction, namespace, path: "", problem };
+}
+
+/** The kinds of cause, the most probable mistake first. */
+const KINDS: readonly DenialCause["kind"][] = [
+  "emptySelector",
+  "peer",
+  "port",
+  "podSelector",
+  "policyTypes",
+];
+
+/** The destinations for people. */
+const TARGETS: Readonly<Record<Purpose, string>> = {
+  store: "the object store",
+  dns: "DNS",
+  database: "Postgres",
+  api: "the Kubernetes API",
+  spark: "driver and executors",
+};
+
+function objectOfPolicy(network: Network, { policy }: DenialCause) {
+  return policy && objectOf(network, "NetworkPolicy", policy.name, policy.namespace);
+}
+
+/** Returns how much a rule resembles the required rule: the type of its peers, and its ports. */
+function affinity({ rule, peer }: DenialCause, flow: Flow, direction: Direction): number {
+  const [, other] = ends(flow, direction);
+  const type = other.type === "pod" ? "pods" : "block";
+  const isOnlyPort = rule?.ports.length === 1 && rule.ports[0]!.port === flow.port;
+  return (peer?.type === type ? 2 : 0) + (isOnlyPort ? 1 : 0);
 }
 
 /** Finds rules of isolating policies where only the peers or only the ports do not match. */
@@ -237,7 +301,7 @@ function nearRules(
         const path = selectorPath(empty);
         return [{ ...common, kind: "emptySelector", peer: empty, path, problem }];
       }
-      const peer = rule.peers[0]!;
+      const peer = nearestPeer(network, policy, rule, other);
       const problem = rule.peers.map((each) =>
         `the rule is for ${formatPeer(each)}, but ${whyNot(network.cluster, policy, each, other)}`
       ).join("; ");
@@ -250,6 +314,19 @@ function nearRules(
     }
     return [];
   });
+}
+
+/** Returns the peer of a rule that is most similar to a peer for the other end. */
+function nearestPeer(network: Network, policy: Policy, { peers }: Rule, other: Endpoint): Peer {
+  if (other.type === "outside") return peers.find(({ type }) => type === "block") ?? peers[0]!;
+  const half = peers.filter((peer) => peer.type === "pods").find((peer) => {
+    const { namespaces, pods } = peer;
+    const inNamespace = namespaces === undefined
+      ? other.namespace === policy.namespace
+      : selects(namespaces, namespaceOf(network.cluster, other.namespace).labels);
+    return inNamespace || pods !== undefined && selects(pods, other.labels);
+  });
+  return half ?? peers.find(({ type }) => type === "pods") ?? peers[0]!;
 }
 
 /**
@@ -286,8 +363,11 @@ function nearPolicies(
 
 /** Returns whether namespace-labels reports the cause and the fix. */
 function isForNamespaceLabels(network: Network, { cause }: DeniedConnection): boolean {
-  return cause.kind === "peer" && cause.peer?.type === "pods" &&
-    selectsNoNamespace(network.cluster, cause.peer);
+  if (cause.kind !== "peer" || cause.peer?.type !== "pods") return false;
+  const { namespaces } = cause.peer;
+  if (namespaces === undefined) return false;
+  const { kind } = matchNamespaces(network, namespaces);
+  return kind === "none" || kind === "labels";
 }
 
 /**

@@ -84,6 +84,7 @@ function connectionsOf(job: JobWithPods): RequiredConnection[] {
     to: [to.pod],
     protocol: "TCP",
     port,
+    purpose: "spark",
     destination: to.role === "driver" ? "the driver" : "the executors",
   });
   return [

@@ -4,26 +4,32 @@ import {
   type AddressRange,
   formatRange,
   parseAddress,
+  parseCidr,
+  PRIVATE_IPV4,
   publicPart,
   rangesOf,
 } from "../../network_policy/address.ts";
 import type { ObjectProblem } from "../../network_policy/read_cluster.ts";
 import { decide } from "../../network_policy/evaluate.ts";
 import { policyId } from "../../network_policy/explain.ts";
-import type { Rule } from "../../network_policy/model.ts";
-import { judgeHost } from "../../network_policy/open_ports.ts";
+import { type Endpoint, NAME_LABEL, type Rule } from "../../network_policy/model.ts";
+import { covers, judgeHost } from "../../network_policy/open_ports.ts";
 import { CONNECTIONS, type PlatformCheck, platformCheck } from "../platform.ts";
+import { hasFailure } from "../outcome.ts";
 import {
-  causeOfDenial,
   codePods,
   denialFindings,
   type DeniedConnection,
+  deniedConnections,
   examinedPods,
   listActors,
+  type RuleFilter,
 } from "./denial.ts";
 import { type Network, objectOf, place, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
-import { fixDenial, OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
+import { meshFindings } from "./mesh_sidecar.ts";
+import { blockOf, fixDenial, OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
+import { type Store, storeOf } from "./store_endpoint.ts";
 
 /**
  * The jobs' pods reach the object store outside the cluster, under all policies. The manifests do
@@ -64,58 +70,144 @@ function usesStore({ job }: { readonly job: JobWithPods }): boolean {
   return job.mode !== "none" || job.environment.names.has("S3_ENDPOINT");
 }
 
-/** Decides for each pod whether all, some or no public addresses are open on the store's port. */
+/** Decides for each pod whether the policies allow the connections to its store. */
 function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
   const pods = codePods(network).filter(usesStore);
   if (pods.length + invalid.length === 0) return { notApplicable: "no job uses the object store" };
-  const denied: DeniedConnection[] = [];
+  const denied: DeniedStore[] = [];
   const partial: PartialAccess[] = [];
+  const doubts = new Set<string>();
+  const onLoopback = new Map<JobWithPods, Store>();
   for (const { job, actor } of pods) {
-    const port = storePort(job);
-    const { answer, open } = judgeHost(network.cluster, actor.pod, "TCP", port);
-    if (answer === "allowed" && open.some(({ family }) => family === 4)) continue;
-    const reachable = publicPart(open);
-    if (reachable.length > 0) {
-      partial.push({ actor, job, port, open: reachable });
-      continue;
-    }
-    const flow = { from: actor.pod, to: PUBLIC_ADDRESS, protocol: "TCP", port } as const;
-    const cause = causeOfDenial(network, flow, isStoreRule);
-    const destination = "the object store outside the cluster";
-    if (cause !== undefined) denied.push({ job, actor, protocol: "TCP", port, destination, cause });
+    const store = storeOf(network, job, actor.pod);
+    if (store.kind === "loopback") onLoopback.set(job, store);
+    const access = accessTo(network, store, job, actor);
+    if (access === "open") continue;
+    if ("doubt" in access) doubts.add(access.doubt);
+    else if ("cause" in access) denied.push({ ...access, store });
+    else partial.push(access);
   }
-  const findings = denialFindings(network, denied, { why: WHY, fix });
+  const findings = [
+    ...invalid,
+    ...denialFindings(network, denied, { why: WHY, fix }),
+    ...partialFindings(network, partial),
+    ...[...onLoopback].filter(([, { source }]) => source.startsWith("spark."))
+      .map(([job, store]) => loopbackFinding(job, store)),
+    ...meshFindings(network),
+  ];
+  const judged = { examined: examinedPods(network), findings };
+  if (findings.length === 0 && pods.length > 0 && pods.every(({ job }) => onLoopback.has(job))) {
+    return { skip: "the store's endpoint names the job's own pod (see secret-escaping)" };
+  }
+  return doubts.size === 0 || hasFailure(judged) ? judged : { unknown: naming([...doubts]) };
+}
+
+/** Returns whether a pod can reach a store, why not, or why that is not known. */
+function accessTo(
+  network: Network,
+  store: Store,
+  job: JobWithPods,
+  actor: Actor,
+): "open" | DeniedConnection | PartialAccess | { readonly doubt: string } {
+  const { kind, port, source } = store;
+  const denial = (
+    destination: string,
+    to: readonly Endpoint[],
+    isCandidate: RuleFilter,
+    every = false,
+  ) => {
+    const common = { job, actor, protocol: "TCP", port, purpose: "store", destination } as const;
+    const [denied] = deniedConnections(network, [{ ...common, to, every, isCandidate }]);
+    if (denied === undefined) return "open";
+    const doubt = denied.doubt ?? doubtAboutService(store, denied);
+    return doubt === undefined ? denied : { doubt };
+  };
+  if (kind === "loopback") return "open";
+  if (kind === "address") {
+    return denial(`the object store at the address in ${source}`, [store.to], isNotForApi);
+  }
+  if (kind === "service") {
+    const { service: { namespace, name }, to, isKnown } = store;
+    const destination = `the object store behind Service ${namespace}/${name}`;
+    return denial(destination, to, () => true, isKnown);
+  }
+  const { open, complete } = judgeHost(network.cluster, actor.pod, "TCP", port);
+  const ipv4 = open.filter(({ family }) => family === 4);
+  if (kind === "private" && ipv4.length > 0) {
+    if (PRIVATE_IPV4.every((text) => covers(ipv4, parseCidr(text)!))) return "open";
+    const doubt = `the manifests do not contain the address of the host in ${source}, and the ` +
+      `policies allow only ${naming(ipv4.map(formatRange))} on TCP ${port}`;
+    return { doubt };
+  }
+  if (complete.includes(4)) return "open";
+  const reachable = publicPart(ipv4);
+  if (reachable.length > 0) return { job, actor, port, open: reachable };
+  return denial("the object store outside the cluster", [PUBLIC_ADDRESS], isStoreRule);
+}
+
+/** A denied connection to a store. */
+interface DeniedStore extends DeniedConnection {
+  readonly store: Store;
+}
+
+/** Explains why a denial is not certain: the pods of an undeclared Service can have another port. */
+function doubtAboutService(store: Store, { cause }: DeniedConnection): string | undefined {
+  if (store.kind !== "service" || store.isKnown || cause.kind !== "port") return undefined;
+  const { name, namespace } = store.service;
+  return `the manifests do not declare Service ${namespace}/${name}, so the port of its pods is ` +
+    `not known: ${cause.problem}`;
+}
+
+/** Returns whether a rule is not only for the Kubernetes API. */
+function isNotForApi({ ports }: Rule): boolean {
+  return !ports.some(({ port }) => port === 6443);
+}
+
+/**
+ * Reports an endpoint that is the pod itself. No policy applies there, so no patch helps. The check
+ * secret-escaping reports variables.
+ */
+function loopbackFinding(job: JobWithPods, { source }: Store): Finding {
+  const hasProxy = job.containers > 1;
+  const field = `${job.specPath}.containers[0].env`;
   return {
-    examined: examinedPods(network),
-    findings: [...invalid, ...findings, ...partialFindings(network, partial)],
+    severity: hasProxy ? "warn" : "fail",
+    object: job.label,
+    field,
+    ...place(job.object, field),
+    problem: `${source} is a loopback address, which is the pod itself` +
+      (hasProxy ? "; another container of the pod may be a proxy for the store" : ""),
+    why: "an address of a port-forward works only on the machine that runs kubectl",
+    fix: `Set ${source} to the address of the store.`,
   };
 }
 
 /** Returns whether a rule may be meant for the store, and not only for the Kubernetes API. */
-function isStoreRule({ peers, ports }: Rule): boolean {
-  if (ports.some(({ port }) => port === 6443)) return false;
+function isStoreRule(rule: Rule): boolean {
+  if (!isNotForApi(rule)) return false;
+  const { peers } = rule;
   return peers.length === 0 ||
     peers.some((peer) => peer.type === "pods" || publicPart(rangesOf(peer)).length > 0);
 }
 
-/** Returns the port of S3_ENDPOINT if the manifests contain the URL. */
-function storePort({ environment }: JobWithPods): number {
-  const text = environment.value("S3_ENDPOINT") ?? "";
-  const url = URL.parse(text.includes("://") ? text : `https://${text}`);
-  if (url?.port) return Number(url.port);
-  return url?.protocol === "http:" ? 80 : 443;
-}
-
-function fix({ cause, protocol, port }: DeniedConnection): string {
+function fix({ cause, protocol, port, store }: DeniedStore): string {
   const command = fixDenial(cause, {
     name: "allow-s3-egress",
     pods: {},
-    peer: OUTSIDE_PEER,
+    peer: peerFor(store),
     ports: [{ protocol, port }],
   });
-  if (cause.kind !== "emptySelector") return command;
+  if (cause.kind !== "emptySelector" || store.kind !== "public") return command;
   return "Remove `to` to allow every destination, or allow only addresses outside the cluster: " +
     command;
+}
+
+/** The peer of a rule that allows the store. */
+function peerFor(store: Store): unknown {
+  if (store.kind === "address") return blockOf(store.address);
+  if (store.kind !== "service") return OUTSIDE_PEER;
+  const { namespace } = store.service;
+  return { namespaceSelector: { matchLabels: { [NAME_LABEL]: namespace } } };
 }
 
 /** A pod that can reach only some public addresses. */

@@ -24,7 +24,15 @@ import { type JobWithPods, labelled, withPods } from "./job_pods.ts";
 export const REQUIRED_LABEL = "name";
 
 /** The namespaces that every cluster has. */
-const BUILT_IN = ["default", "kube-node-lease", "kube-public", "kube-system"];
+export const BUILT_IN: readonly string[] = [
+  "default",
+  "kube-node-lease",
+  "kube-public",
+  "kube-system",
+];
+
+/** The namespaces that must have {@linkcode REQUIRED_LABEL}. */
+export const REQUIRED: readonly string[] = [ROBSON_NAMESPACE, JOBS_NAMESPACE];
 
 /** The objects of manifests or a cluster, and the files that could not be read. */
 export interface NetworkSource {
@@ -181,11 +189,10 @@ export function objectOf(
 function withBuiltIn({ namespaces, pods, policies }: Cluster): ReadonlyMap<string, Namespace> {
   const all = new Map(namespaces);
   const used = [...pods, ...policies].map(({ namespace }) => namespace);
-  const required = [ROBSON_NAMESPACE, JOBS_NAMESPACE];
-  for (const name of [...BUILT_IN, ...required, ...used]) {
+  for (const name of [...BUILT_IN, ...REQUIRED, ...used]) {
     if (all.has(name)) continue;
     const labels = new Map([[NAME_LABEL, name]]);
-    if (required.includes(name)) labels.set(REQUIRED_LABEL, name);
+    if (REQUIRED.includes(name)) labels.set(REQUIRED_LABEL, name);
     all.set(name, { name, labels });
   }
   return all;

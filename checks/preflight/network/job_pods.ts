@@ -26,6 +26,8 @@ export interface JobWithPods
   readonly label: string;
   /** The field of the object with the pods' spec, as in `spec.template.spec`. */
   readonly specPath: string;
+  /** The number of containers that run as long as the job's own pod. */
+  readonly containers: number;
   /** The pods: the job's own first. */
   readonly actors: readonly Actor[];
   /** True if Spark requests pods from the Kubernetes API. */
@@ -38,7 +40,7 @@ export interface JobWithPods
  * Reads the pods of a job. Returns undefined for an invalid object, which `readCluster` reports.
  */
 export function withPods(job: SparkJob): JobWithPods | undefined {
-  const { workload: { object, specPath }, label, mode } = job;
+  const { workload: { object, specPath, containers }, label, mode } = job;
   let valid = true;
   const own = readWorkload(object.value, () => valid = false);
   if (!valid || own === undefined) return undefined;
@@ -46,6 +48,7 @@ export function withPods(job: SparkJob): JobWithPods | undefined {
     object,
     label,
     specPath,
+    containers: containers.filter(({ isInit }) => !isInit).length,
     actors: actorsOf(own, job),
     onKubernetes: mode === "client" || mode === "cluster",
     settings: job.settings,

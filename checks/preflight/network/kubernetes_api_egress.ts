@@ -129,7 +129,7 @@ function accessOf(
   const openRanges = (port: number) => judgeHost(network.cluster, actor.pod, "TCP", port).open;
   const denial = (to: Endpoint, port: number): ApiDenial | undefined => {
     const flow = { from: actor.pod, to, protocol: "TCP", port } as const;
-    const cause = causeOfDenial(network, flow, isApiRule);
+    const cause = causeOfDenial(network, flow, "api", isApiRule);
     return cause && { port, cause };
   };
   const service = outside(api.service);
@@ -226,7 +226,7 @@ function serviceOnlyFinding(network: Network, api: Api, client: ApiClient): Find
   const service = outside(api.service);
   const { to: [to = service], port } = api.server ?? { to: [], port: API_PORT };
   const flow = { from: client.actor.pod, to, protocol: "TCP", port } as const;
-  const cause = causeOfDenial(network, flow, isApiRule)!;
+  const cause = causeOfDenial(network, flow, "api", isApiRule)!;
   const destination = api.server === undefined ? "any address" : destinationOf(api, client);
   const denied = { ...client, protocol: "TCP", port, destination, cause } as const;
   const advice = { why: WHY, fix: (each: DeniedConnection) => fix(api, each) };

@@ -1,14 +1,25 @@
 import { absence } from "../outcome.ts";
-import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
+import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import type { Finding } from "../../finding.ts";
-import { type Network, objectOf, place, REQUIRED_LABEL, unreadable } from "./job_network.ts";
+import { databaseEgress } from "./database_egress.ts";
+import { NO_NAMESPACE } from "./denial.ts";
+import { dnsEgress } from "./dns_egress.ts";
+import { driverExecutorTraffic } from "./driver_executor_traffic.ts";
+import {
+  type Network,
+  objectOf,
+  place,
+  REQUIRED,
+  REQUIRED_LABEL,
+  unreadable,
+} from "./job_network.ts";
+import { editDistance, matchNamespaces } from "./namespace_match.ts";
 import { patchPolicy } from "./policy_fix.ts";
 import { NAME_LABEL, type Namespace, peersOf, type Policy } from "../../network_policy/model.ts";
 import { policyId } from "../../network_policy/explain.ts";
-import { selectsNoNamespace } from "../../network_policy/matching.ts";
 import { naming } from "../../list_names.ts";
 import { formatSelector, type Selector, selects } from "../../kubernetes/selectors.ts";
-import { type PlatformCheck, platformCheck } from "../platform.ts";
+import { type Platform, type PlatformCheck, platformCheck } from "../platform.ts";
 
 /**
  * The namespaces have the labels that policies use to select them. Kubernetes sets only
@@ -34,18 +45,64 @@ export const namespaceLabels: PlatformCheck = platformCheck({
     }
     const absent = REQUIRED.filter((name) => !declared.has(name));
     const isLive = platform.cluster !== undefined;
-    const unknown = isLive ? [] : absent;
+    const unmatched = cluster.policies.filter((policy) => isJudged(network, policy))
+      .flatMap((policy) => unmatchedSelectors(network, policy));
+    const [certain, unknown] = divide(platform, unmatched);
     const findings = [
       ...(isLive ? absent.map(missingNamespace) : []),
       ...REQUIRED.flatMap((name) => missingLabel(network, name)),
-      ...cluster.policies.filter((policy) => isJudged(network, policy))
-        .flatMap((policy) => unmatchedSelectors(network, policy)),
+      ...certain.map((each) => unmatchedFinding(network, each)),
     ];
-    return { examined: describeExamined(network, unknown), findings };
+    const unchecked: Unchecked[] = isLive ? [] : absent.map((name) => (
+      { names: [name], question: `whether ${name} has the label ${REQUIRED_LABEL}=${name}` }
+    ));
+    for (const { selector, names } of unknown) {
+      const question = names.length === 0
+        ? `whether a namespace has ${formatSelector(selector)}`
+        : `whether namespace ${names.join(" or ")} exists, with ${formatSelector(selector)}`;
+      if (unchecked.every((each) => each.question !== question)) {
+        unchecked.push({ names, question });
+      }
+    }
+    return { examined: describeExamined(network, unchecked), findings };
   },
 });
 
-const REQUIRED = [ROBSON_NAMESPACE, JOBS_NAMESPACE];
+/** A question that only a cluster answers. */
+interface Unchecked {
+  /** The namespaces of the question, if it names some. */
+  readonly names: readonly string[];
+  readonly question: string;
+}
+
+/** A `namespaceSelector` that selects no known namespace. */
+interface Unmatched {
+  readonly policy: Policy;
+  readonly selector: Selector;
+  /** The undeclared namespaces that the selector may select. */
+  readonly names: readonly string[];
+  /** The most similar label of a namespace. */
+  readonly nearest: NamespaceLabel | undefined;
+  /** True if the selector selects no namespace for certain. */
+  readonly isCertain: boolean;
+}
+
+/**
+ * Divides selectors into those that certainly select no namespace and those that may select an
+ * undeclared one. Without a cluster, a selector by other labels than the name is a mistake if it
+ * resembles a known label, or if a connection that jobs need depends on it.
+ */
+function divide(platform: Platform, unmatched: readonly Unmatched[]): [Unmatched[], Unmatched[]] {
+  const isDoubtful = ({ isCertain, names, nearest }: Unmatched) =>
+    !isCertain && (names.length > 0 || nearest === undefined);
+  const needed = unmatched.some((each) => isDoubtful(each) && each.names.length === 0) &&
+    [databaseEgress, dnsEgress, driverExecutorTraffic].some(({ judge }) => {
+      const outcome = judge(platform);
+      return "skip" in outcome && outcome.skip === NO_NAMESPACE;
+    });
+  const isUnknown = (each: Unmatched) => isDoubtful(each) && !(needed && each.names.length === 0);
+  return [unmatched.filter((each) => !isUnknown(each)), unmatched.filter(isUnknown)];
+}
 
 /**
  * Returns whether the check judges a policy: one of the jobs' namespace or of the manifests.
@@ -72,7 +129,7 @@ function missingNamespace(name: string): Finding {
   };
 }
 
-function describeExamined(network: Network, unknown: readonly string[]): string {
+function describeExamined(network: Network, unchecked: readonly Unchecked[]): string {
   const { declared, cluster } = network;
   const count = cluster.policies.filter((policy) => isJudged(network, policy)).flatMap(peersOf)
     .filter((peer) => peer.type === "pods" && peer.namespaces !== undefined).length;
@@ -81,10 +138,13 @@ function describeExamined(network: Network, unknown: readonly string[]): string 
   const selected = `${looked}, ${count} ${
     count === 1 ? "namespace selector" : "namespace selectors"
   }`;
-  if (unknown.length === 0) return selected;
-  return `${selected}; not checked without a cluster: ${
-    unknown.map((name) => `whether ${name} has the label ${REQUIRED_LABEL}=${name}`).join(" and ")
-  } (kubectl get namespace ${unknown.join(" ")} --show-labels)`;
+  if (unchecked.length === 0) return selected;
+  const asked = unchecked.map(({ question }) => question).join(" and ");
+  const all = unchecked.flatMap((each) => each.names).join(" ");
+  const command = all === ""
+    ? "kubectl get namespaces --show-labels"
+    : `kubectl get namespace ${all} --show-labels`;
+  return `${selected}; not checked without a cluster: ${asked} (${command})`;
 }
 
 /** Reports a declared namespace without the label `name`, or with a different value. */
@@ -114,33 +174,43 @@ function missingLabel(network: Network, name: string): Finding[] {
   }];
 }
 
-/** Reports selectors that match no namespace, unless the missing label `name` is the reason. */
-function unmatchedSelectors(network: Network, policy: Policy): Finding[] {
-  return peersOf(policy).flatMap((peer): Finding[] => {
+/** Finds selectors that match no known namespace, unless the missing label `name` is the reason. */
+function unmatchedSelectors(network: Network, policy: Policy): Unmatched[] {
+  return peersOf(policy).flatMap((peer): Unmatched[] => {
     if (peer.type !== "pods" || peer.namespaces === undefined) return [];
-    if (!selectsNoNamespace(network.cluster, peer) || isRequired(peer.namespaces)) return [];
-    const { path } = peer.namespaces;
-    const nearest = nearestLabel(peer.namespaces, [...network.cluster.namespaces.values()]);
-    const value = nearest === undefined
-      ? undefined
-      : { matchLabels: { [nearest.key]: nearest.value } };
+    const selector = peer.namespaces;
+    const match = matchNamespaces(network, selector);
+    if (match.kind === "some" || isRequired(selector)) return [];
     return [{
-      severity: "fail",
-      object: policyId(policy),
-      field: path,
-      ...place(objectOf(network, "NetworkPolicy", policy.name, policy.namespace), path),
-      problem:
-        `the rule selects namespaces with ${formatSelector(peer.namespaces)}, and no known ` +
-        `namespace matches${
-          nearest === undefined ? "" : `; ${nearest.namespace} has ${nearest.key}=${nearest.value}`
-        }`,
-      why:
-        "a rule whose selector matches no namespace allows nothing, and Kubernetes reports no error",
-      fix: value === undefined
-        ? `Declare the namespace with its labels, or select the namespace by ${NAME_LABEL}.`
-        : patchPolicy(policy, { op: "replace", path, value }),
+      policy,
+      selector,
+      names: match.kind === "undeclared" ? match.names : [],
+      nearest: nearestLabel(selector, [...network.cluster.namespaces.values()]),
+      isCertain: match.kind === "none",
     }];
   });
+}
+
+function unmatchedFinding(network: Network, { policy, selector, nearest }: Unmatched): Finding {
+  const { path } = selector;
+  const value = nearest === undefined
+    ? undefined
+    : { matchLabels: { [nearest.key]: nearest.value } };
+  return {
+    severity: "fail",
+    object: policyId(policy),
+    field: path,
+    ...place(objectOf(network, "NetworkPolicy", policy.name, policy.namespace), path),
+    problem: `the rule selects namespaces with ${formatSelector(selector)}, and no known ` +
+      `namespace matches${
+        nearest === undefined ? "" : `; ${nearest.namespace} has ${nearest.key}=${nearest.value}`
+      }`,
+    why:
+      "a rule whose selector matches no namespace allows nothing, and Kubernetes reports no error",
+    fix: value === undefined
+      ? `Declare the namespace with its labels, or select the namespace by ${NAME_LABEL}.`
+      : patchPolicy(policy, { op: "replace", path, value }),
+  };
 }
 
 /** Returns whether a selector would match a required namespace with the label `name`. */
@@ -193,18 +263,4 @@ function distanceOf(one: string, other: string): number {
   const contains = one !== "" && other !== "" && (one.includes(other) || other.includes(one));
   const distance = editDistance(one, other);
   return contains ? Math.min(distance, MAX_DISTANCE) : distance;
-}
-
-/** Returns the edit distance: the number of letters to insert, delete or replace. */
-function editDistance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= one.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= other.length; j++) {
-      const changed = row[j - 1]! + (one[i - 1] === other[j - 1] ? 0 : 1);
-      next.push(Math.min(changed, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[other.length]!;
 }

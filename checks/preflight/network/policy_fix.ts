@@ -65,8 +65,14 @@ export function fixDenial(
     });
   }
   switch (kind) {
-    case "emptySelector":
     case "peer":
+      // Another destination may need the block.
+      if (cause.peer?.type === "block") {
+        const peers = direction === "egress" ? "to" : "from";
+        return patchPolicy(policy, { op: "add", path: `${rule.path}.${peers}[-]`, value: peer });
+      }
+      return patchPolicy(policy, { op: "replace", path: (cause.peer ?? rule).path, value: peer });
+    case "emptySelector":
     case "noRule":
       return patchPolicy(policy, { op: "replace", path: (cause.peer ?? rule).path, value: peer });
     case "port":

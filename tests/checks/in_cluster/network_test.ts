@@ -278,3 +278,33 @@ Deno.test("connection checks: accept any open address if there are no endpoints,
   const cluster = without("EndpointSlice default/kubernetes");
   assertEquals((await found("kubernetes-api-egress", cluster)).verdict, "pass");
 });
+
+const toCache = (value: Fields): Fields => {
+  const { egress: [rule], ...rest } = value.spec as { egress: [Fields] };
+  return { ...value, spec: { ...rest, egress: [{ ...rule, to: CACHE_PEER }] } };
+};
+const CACHE_PEER = [{ ipBlock: { cidr: "169.254.20.10/32" } }];
+const NODE_CACHE = `
+apiVersion: v1
+kind: Pod
+metadata: { name: node-local-dns-x7k2p, namespace: kube-system, labels: { k8s-app: node-local-dns } }
+spec: { hostNetwork: true, containers: [{ name: node-cache }] }
+status: { phase: Running, podIP: 10.0.0.1 }
+`;
+
+Deno.test("connection checks: judge a rule for the DNS cache of the node by the pods of the cache", async () => {
+  const cached = changed("NetworkPolicy analytics-jobs/allow-dns-egress", toCache);
+  const without = await found("dns-egress", cached);
+  assertEquals([without.verdict, without.findings.length], ["fail", 1]);
+  const both = plus(NODE_CACHE, cached);
+  assertEquals((await found("dns-egress", both)).verdict, "pass");
+});
+
+Deno.test("connection checks: report a rule for a namespace that the cluster does not have", async () => {
+  const scrape = policy(
+    "scrape",
+    "{ podSelector: {}, policyTypes: [Ingress], ingress: [{ from: [{ namespaceSelector: " +
+      "{ matchLabels: { kubernetes.io/metadata.name: monitoring } } }], ports: [{ port: 7078 }] }] }",
+  );
+  assertEquals((await found("namespace-labels", plus(scrape))).verdict, "fail");
+});

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { edited, judge, manifests, onlyFinding } from "../../healthy/connections.ts";
+import { edited, judge, manifests, onlyFinding, policy } from "../../healthy/connections.ts";
 
 const namespaces = [
   ["robsonNamespace", "robson", "{ name: robson } }", (label: string) => `{ ${label} } }`],
@@ -87,4 +87,97 @@ Deno.test("namespace-labels is not applicable without namespaces and policies", 
   const none = { deny: "", dns: "", store: "", outbox: "", api: "", spark: "" };
   const outcome = judge(manifests({ ...none, jobsNamespace: "", robsonNamespace: "" }));
   assertEquals(Object.keys(outcome.get("namespace-labels")!), ["notApplicable"]);
+});
+
+/** A policy of the jobs' namespace that allows ingress from namespaces. */
+const scrape = (selector: string) =>
+  policy(
+    "allow-scrape",
+    `podSelector: {}
+  policyTypes: [Ingress]
+  ingress: [{ from: [{ namespaceSelector: ${selector} }], ports: [{ port: 7078 }] }]`,
+  );
+const NAME = "kubernetes.io/metadata.name";
+
+const unchecked = [
+  ["an undeclared namespace", `{ matchLabels: { ${NAME}: monitoring } }`],
+  [
+    "one of two",
+    `{ matchExpressions: [{ key: ${NAME}, operator: In, values: [monitoring, logs] }] }`,
+  ],
+  ["a namespace with another label", `{ matchLabels: { ${NAME}: monitoring, team: a } }`],
+  ["a system namespace with another label", `{ matchLabels: { ${NAME}: kube-system, team: a } }`],
+  [
+    "an undeclared namespace that is not another",
+    `{ matchLabels: { ${NAME}: monitoring }, ` +
+    `matchExpressions: [{ key: ${NAME}, operator: NotIn, values: [logs] }] }`,
+  ],
+  ["a name that resembles a declared one", `{ matchLabels: { ${NAME}: analytics-logs } }`],
+  ["a label of an undeclared namespace", "{ matchLabels: { team: observability } }"],
+  ["a label that exists", "{ matchExpressions: [{ key: team, operator: Exists }] }"],
+] as const;
+for (const [name, selector] of unchecked) {
+  Deno.test(`namespace-labels does not judge without a cluster: ${name}`, () => {
+    const outcomes = judge(manifests({ more: scrape(selector) }));
+    const outcome = outcomes.get("namespace-labels")!;
+    if (!("findings" in outcome)) throw new Error("not judged");
+    assertEquals(outcome.findings, []);
+    assertStringIncludes(outcome.examined, "not checked without a cluster: whether ");
+  });
+}
+
+const selecting = [
+  ["In", `{ key: ${NAME}, operator: In, values: [monitoring, robson] }`],
+  ["NotIn", `{ key: ${NAME}, operator: NotIn, values: [monitoring] }`],
+  ["Exists", `{ key: ${NAME}, operator: Exists }`],
+] as const;
+for (const [name, expression] of selecting) {
+  Deno.test(`namespace-labels accepts ${name} that selects a known namespace`, () => {
+    const more = scrape(`{ matchExpressions: [${expression}] }`);
+    assertEquals(judge(manifests({ more })).get("namespace-labels"), {
+      examined: "namespace analytics-jobs, robson, 3 namespace selectors",
+      findings: [],
+    });
+  });
+}
+
+const impossible = [
+  [
+    "DoesNotExist, as every namespace has the label",
+    `{ matchExpressions: [{ key: ${NAME}, operator: DoesNotExist }] }`,
+  ],
+  ["a name that no namespace can have", `{ matchLabels: { ${NAME}: Monitoring } }`],
+  [
+    "two names at the same time",
+    `{ matchExpressions: [{ key: ${NAME}, operator: In, values: [a] }, ` +
+    `{ key: ${NAME}, operator: In, values: [b] }] }`,
+  ],
+  [
+    "a label that a declared namespace does not have",
+    `{ matchLabels: { ${NAME}: robson, team: a } }`,
+  ],
+] as const;
+for (const [name, selector] of impossible) {
+  Deno.test(`namespace-labels fails with ${name}`, () => {
+    const outcome = judge(manifests({ more: scrape(selector) })).get("namespace-labels")!;
+    assertEquals("findings" in outcome && outcome.findings.map(({ severity }) => severity), [
+      "fail",
+    ]);
+  });
+}
+
+Deno.test("namespace-labels leaves a database in a misspelt namespace to database-egress", () => {
+  const changes = edited("outbox", "name: robson\n", `${NAME}: robson-prod\n`);
+  const found = onlyFinding(changes);
+  assertEquals([found.id, found.severity], ["database-egress", "fail"]);
+});
+
+Deno.test("namespace-labels and database-egress do not judge an unknown label of an undeclared namespace", () => {
+  const outcomes = judge(manifests({
+    robsonNamespace: "",
+    ...edited("outbox", "name: robson\n", "team: trading\n"),
+  }));
+  assertEquals(Object.keys(outcomes.get("database-egress")!), ["unknown"]);
+  const labels = outcomes.get("namespace-labels")!;
+  assertEquals("findings" in labels && labels.findings, []);
 });

@@ -1,0 +1,99 @@
+import type { Address } from "../../network_policy/address.ts";
+import { formatAddress, parseHost } from "../../network_policy/address.ts";
+import { isLocalHost } from "../../network_policy/local_host.ts";
+import type { Endpoint, Pod } from "../../network_policy/model.ts";
+import { type Network, objectOf } from "./job_network.ts";
+import type { JobWithPods } from "./job_pods.ts";
+import { backendsOf } from "./service_backends.ts";
+import { assumedPods, type ServiceName, serviceOf } from "./service_host.ts";
+
+/**
+ * The object store of a job, according to its endpoint:
+ *
+ * - `public`: a host name, or no endpoint in the manifests; any public address is possible
+ * - `private`: a host name of a private network, such as `minio.internal`
+ * - `address`: an address
+ * - `loopback`: an address of the pod itself
+ * - `service`: a Service of the cluster
+ */
+export type Store =
+  & {
+    /** The port, on the backends of a Service. */
+    readonly port: number;
+    /** The setting that contains the endpoint, as in `S3_ENDPOINT`. */
+    readonly source: string;
+  }
+  & (
+    | { readonly kind: "public" | "private" | "loopback" }
+    | { readonly kind: "address"; readonly address: Address; readonly to: Endpoint }
+    | {
+      readonly kind: "service";
+      readonly service: ServiceName;
+      /** The backends, or possible pods if the manifests do not declare the Service. */
+      readonly to: readonly Endpoint[];
+      /** True if the manifests declare the backends. */
+      readonly isKnown: boolean;
+    }
+  );
+
+/** The variables and settings with the endpoint of the store. The first one that is set wins. */
+const VARIABLES = ["S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+const SETTING = "spark.hadoop.fs.s3a.endpoint";
+
+/** Finds the store of a job. */
+export function storeOf(network: Network, job: JobWithPods, from: Pod): Store {
+  const { source, text } = endpointOf(job);
+  const isPlain = job.settings.get("spark.hadoop.fs.s3a.connection.ssl.enabled")?.value === "false";
+  const scheme = isPlain && source === SETTING ? "http" : "https";
+  const url = URL.parse(text.includes("://") ? text : `${scheme}://${text}`);
+  const port = Number(url?.port || (url?.protocol === "http:" ? 80 : 443));
+  const host = url?.hostname ?? "";
+  const common = { port, source };
+  if (host === "") return { ...common, kind: "public" };
+  if (isLocalHost(host)) return { ...common, kind: "loopback" };
+  const address = parseHost(host);
+  if (address !== undefined) {
+    return { ...common, kind: "address", address, to: endOf(network, address) };
+  }
+  const service = serviceOf(host, network, job);
+  if (service !== undefined) return serviceStore(network, from, common, service);
+  return { ...common, kind: isPrivateName(host) ? "private" : "public" };
+}
+
+function endpointOf({ environment, settings }: JobWithPods): { source: string; text: string } {
+  const given = VARIABLES.map((source) => ({ source, text: environment.value(source) }));
+  const all = [...given, { source: SETTING, text: settings.get(SETTING)?.value }];
+  const found = all.find(({ text }) => text !== undefined && text !== "");
+  return { source: found?.source ?? VARIABLES[0]!, text: found?.text?.trim() ?? "" };
+}
+
+function endOf({ cluster }: Network, address: Address): Endpoint {
+  const text = formatAddress(address);
+  const pod = cluster.pods.find((each) =>
+    !each.hostNetwork && each.addresses.some((own) => formatAddress(own) === text)
+  );
+  return pod ?? { type: "outside", address };
+}
+
+function serviceStore(
+  network: Network,
+  from: Pod,
+  { port, source }: { readonly port: number; readonly source: string },
+  service: ServiceName,
+): Store {
+  const object = objectOf(network, "Service", service.name, service.namespace);
+  const backends = object && backendsOf(network, object, { protocol: "TCP", port });
+  const common = { kind: "service", source, service } as const;
+  if (backends !== undefined && backends.to.length > 0) {
+    return { ...common, to: backends.to, port: backends.port, isKnown: true };
+  }
+  const workload = { kind: "Service", name: service.name };
+  const to = assumedPods(network, from, service.namespace, workload);
+  return { ...common, to, port, isKnown: false };
+}
+
+/** Returns whether a host name belongs to a private network: no public DNS server has the name. */
+function isPrivateName(host: string): boolean {
+  return !host.replace(/\.$/, "").includes(".") ||
+    /\.(internal|intranet|local|lan|localdomain|corp|home|private|home\.arpa)\.?$/.test(host);
+}

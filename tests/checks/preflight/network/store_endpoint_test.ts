@@ -1,0 +1,276 @@
+import type { Outcome } from "../../../../checks/finding.ts";
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { HEALTHY, judge, manifests, policy, SPARK_PODS } from "../../healthy/connections.ts";
+
+const NONE = { examined: "pods of 1 job under 6 policies", findings: [] };
+
+/** The Job with the endpoint of the store as a literal value. */
+function jobWith(endpoint: string): string {
+  return HEALTHY.job.replace(
+    /(- name: S3_ENDPOINT\n +)valueFrom:\n[^]*?key: S3_ENDPOINT/,
+    () => `- name: S3_ENDPOINT\n              value: "${endpoint}"`,
+  );
+}
+
+/** The policy for the store, with other peers and ports. */
+function storePolicy(to: string, ports: string): string {
+  return policy(
+    "allow-s3-egress",
+    `${SPARK_PODS}\n  policyTypes: [Egress]\n  egress: [{ to: [${to}], ports: [${ports}] }]`,
+  );
+}
+
+function outcomeOf(endpoint: string | undefined, store: string, more = ""): Outcome {
+  const job = endpoint === undefined ? HEALTHY.job : jobWith(endpoint);
+  return judge(manifests({ job, store, more })).get("egress-policy")!;
+}
+
+const block = (cidr: string, ...except: string[]) =>
+  `{ ipBlock: { cidr: '${cidr}'${except.length > 0 ? `, except: [${except.join(", ")}]` : ""} } }`;
+const PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+const PUBLIC = block("0.0.0.0/0", ...PRIVATE, "100.64.0.0/10");
+const TCP = (port: number | string) => `{ port: ${port} }`;
+const S3 = "http://10.9.0.7:9000";
+
+const open: readonly (readonly [string, string | undefined, string, string])[] = [
+  ["a private address in its block", S3, block("10.9.0.0/16"), TCP(9000)],
+  ["a private address alone", S3, block("10.9.0.7/32"), TCP(9000)],
+  [
+    "a private address in a range of ports",
+    S3,
+    block("10.9.0.0/16"),
+    "{ port: 8000, endPort: 9100 }",
+  ],
+  [
+    "a private address, in the second of two blocks",
+    S3,
+    `${PUBLIC}, ${block("10.9.0.7/32")}`,
+    TCP(9000),
+  ],
+  ["172.16/12", "https://172.20.1.1", block("172.16.0.0/12"), TCP(443)],
+  ["192.168/16 over http", "http://192.168.3.3", block("192.168.0.0/16"), TCP(80)],
+  ["a shared address", "https://100.64.3.3", block("100.64.0.0/10"), TCP(443)],
+  ["a unique local address", "http://[fd00::7]:9000", block("fd00::/8"), TCP(9000)],
+  ["an IPv4-mapped address", "http://[::ffff:10.9.0.7]:9000", block("10.9.0.0/16"), TCP(9000)],
+  ["a public address", "https://203.0.113.9", block("203.0.113.0/24"), TCP(443)],
+  ["a public IPv6 address", "https://[2001:db8::1]", block("2001:db8::/32"), TCP(443)],
+  ["a public name", "https://s3.example.com", PUBLIC, TCP(443)],
+  [
+    "a public name, in two blocks",
+    undefined,
+    `${block("0.0.0.0/1")}, ${block("128.0.0.0/1")}`,
+    TCP(443),
+  ],
+  [
+    "a name of a private network, with all addresses",
+    "http://minio.internal:9000",
+    block("0.0.0.0/0"),
+    TCP(9000),
+  ],
+];
+for (const [name, endpoint, to, ports] of open) {
+  Deno.test(`egress-policy passes for ${name}`, () => {
+    assertEquals(outcomeOf(endpoint, storePolicy(to, ports)), NONE);
+  });
+}
+
+const denied: readonly (readonly [string, string | undefined, string, string, string])[] = [
+  ["a private address in except", S3, PUBLIC, TCP(9000), "10.9.0.7 is not among"],
+  [
+    "a private address that except alone excludes",
+    S3,
+    block("10.0.0.0/8", "10.9.0.0/16"),
+    TCP(9000),
+    "10.9.0.7",
+  ],
+  ["the right block and another port", S3, block("10.9.0.0/16"), TCP(443), "not TCP 9000"],
+  [
+    "the right block and a range before the port",
+    S3,
+    block("10.9.0.0/16"),
+    "{ port: 8000, endPort: 8999 }",
+    "TCP 8000-8999",
+  ],
+  [
+    "a named port, which no outside address has",
+    S3,
+    block("10.9.0.0/16"),
+    TCP("http"),
+    "not TCP 9000",
+  ],
+  ["the default port of http", "http://10.9.0.7", block("10.9.0.0/16"), TCP(443), "not TCP 80"],
+  ["the default port of https", "https://10.9.0.7", block("10.9.0.0/16"), TCP(80), "not TCP 443"],
+  ["IPv6 alone for an IPv4 address", S3, block("::/0"), TCP(9000), "10.9.0.7 is not among"],
+  [
+    "IPv4 alone for an IPv6 address",
+    "http://[fd00::7]:9000",
+    block("0.0.0.0/0"),
+    TCP(9000),
+    "fd00::7 is not among",
+  ],
+  [
+    "a mapped block for an IPv4 address",
+    "http://[::ffff:10.9.0.7]:9000",
+    block("::/0"),
+    TCP(9000),
+    "10.9.0.7",
+  ],
+  [
+    "IPv6 alone for a name",
+    undefined,
+    block("::/0", "fc00::/7"),
+    TCP(443),
+    "is not among the addresses in ::/0",
+  ],
+  [
+    "IPv6 and private IPv4 for a name",
+    undefined,
+    `${block("::/0")}, ${block("10.0.0.0/8")}`,
+    TCP(443),
+    "is not among",
+  ],
+  [
+    "public addresses on another port only",
+    "https://s3.example.com:9021",
+    PUBLIC,
+    TCP(443),
+    "not TCP 9021",
+  ],
+  [
+    "no rule for a name of a private network",
+    "http://minio.internal:9000",
+    PUBLIC,
+    TCP(443),
+    "not TCP 9000",
+  ],
+  [
+    "another public address",
+    "https://203.0.113.9",
+    block("198.51.100.0/24"),
+    TCP(443),
+    "203.0.113.9 is not among",
+  ],
+];
+for (const [name, endpoint, to, ports, problem] of denied) {
+  Deno.test(`egress-policy fails with ${name}`, () => {
+    const outcome = outcomeOf(endpoint, storePolicy(to, ports));
+    if (!("findings" in outcome)) throw new Error(JSON.stringify(outcome));
+    assertEquals(outcome.findings.map(({ severity, object }) => [severity, object]), [
+      ["fail", "NetworkPolicy analytics-jobs/allow-s3-egress"],
+    ]);
+    assertStringIncludes(outcome.findings[0]!.problem, problem);
+  });
+}
+
+Deno.test("egress-policy adds the block of a private address, and keeps the block of the rule", () => {
+  const outcome = outcomeOf(S3, storePolicy(PUBLIC, TCP(9000)));
+  const fix = "findings" in outcome ? outcome.findings[0]!.fix : "";
+  assertStringIncludes(
+    fix,
+    '[{"op":"add","path":"/spec/egress/0/to/-","value":{"ipBlock":{"cidr":"10.9.0.7/32"}}}]',
+  );
+});
+
+Deno.test("egress-policy adds up policies that only together allow the store", () => {
+  const half = (name: string, cidr: string) =>
+    policy(
+      name,
+      `${SPARK_PODS}\n  policyTypes: [Egress]\n  egress: [{ to: [${block(cidr)}], ports: [${
+        TCP(443)
+      }] }]`,
+    );
+  const more = half("allow-store-high", "128.0.0.0/1");
+  const outcome = outcomeOf(undefined, half("allow-store-low", "0.0.0.0/1"), more);
+  assertEquals(outcome, { examined: "pods of 1 job under 7 policies", findings: [] });
+});
+
+Deno.test("egress-policy warns of a part of IPv4 even if all of IPv6 is open", () => {
+  const outcome = outcomeOf(
+    undefined,
+    storePolicy(`${block("::/0")}, ${block("5.0.0.0/8")}`, TCP(443)),
+  );
+  if (!("findings" in outcome)) throw new Error("not judged");
+  assertEquals(outcome.findings.map(({ severity }) => severity), ["warn"]);
+  assertStringIncludes(outcome.findings[0]!.problem, "on TCP 443: 5.0.0.0/8");
+});
+
+Deno.test("egress-policy does not judge a name of a private network if only some addresses are open", () => {
+  for (const host of ["minio.internal", "minio.corp", "nas.lan", "store.home.arpa"]) {
+    const outcome = outcomeOf(`http://${host}:9000`, storePolicy(PUBLIC, TCP(9000)));
+    assertEquals(Object.keys(outcome), ["unknown"], host);
+  }
+});
+
+const MINIO = `
+apiVersion: v1
+kind: Service
+metadata: { name: minio, namespace: storage }
+spec: { selector: { app: minio }, ports: [{ port: 80, targetPort: 9000 }] }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: minio, namespace: storage }
+spec:
+  template:
+    metadata: { labels: { app: minio } }
+    spec: { containers: [{ name: minio }] }
+`;
+const STORAGE = "{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: storage } } }";
+const SERVICE = "http://minio.storage.svc.cluster.local";
+
+Deno.test("egress-policy judges the pods and the port of a store in the cluster", () => {
+  assertEquals(outcomeOf(SERVICE, storePolicy(STORAGE, TCP(9000)), MINIO), NONE);
+  const wrong = outcomeOf(SERVICE, storePolicy(STORAGE, TCP(80)), MINIO);
+  assertStringIncludes(JSON.stringify(wrong), "not TCP 9000");
+  const outside = outcomeOf(SERVICE, storePolicy(PUBLIC, TCP(9000)), MINIO);
+  assertStringIncludes(JSON.stringify(outside), "ipBlock selects addresses outside the cluster");
+});
+
+Deno.test("egress-policy judges only the namespace of a store in the cluster that is not declared", () => {
+  assertEquals(outcomeOf(SERVICE, storePolicy(STORAGE, TCP(80))), NONE);
+  assertEquals(Object.keys(outcomeOf(SERVICE, storePolicy(STORAGE, TCP(9000)))), ["unknown"]);
+  const label = "{ namespaceSelector: { matchLabels: { team: data } } }";
+  assertEquals(Object.keys(outcomeOf(SERVICE, storePolicy(label, TCP(80)))), ["unknown"]);
+  const outcome = outcomeOf(SERVICE, storePolicy(PUBLIC, TCP(80)));
+  assertEquals("findings" in outcome && outcome.findings.length, 1);
+});
+
+Deno.test("egress-policy leaves a loopback address in S3_ENDPOINT to secret-escaping", () => {
+  for (const host of ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "127.8.8.8"]) {
+    assertEquals(Object.keys(outcomeOf(`http://${host}:9000`, HEALTHY.store)), ["skip"], host);
+  }
+});
+
+Deno.test("egress-policy fails with a loopback address in the settings of Spark, and patches no policy", () => {
+  const job = HEALTHY.job.replaceAll("S3_ENDPOINT", "OTHER").replace(
+    "            - --conf=spark.driver.port",
+    "            - --conf=spark.hadoop.fs.s3a.endpoint=http://127.0.0.1:9000\n$&",
+  );
+  const outcome = judge(manifests({ job })).get("egress-policy")!;
+  if (!("findings" in outcome)) throw new Error("not judged");
+  assertEquals(outcome.findings.map(({ severity }) => severity), ["fail"]);
+  assertEquals(
+    outcome.findings[0]!.fix,
+    "Set spark.hadoop.fs.s3a.endpoint to the address of the store.",
+  );
+});
+
+for (
+  const [endpoint, ssl, port] of [
+    ["10.9.0.7", "true", 443],
+    ["10.9.0.7", "false", 80],
+    ["http://10.9.0.7:9000", "true", 9000],
+  ] as const
+) {
+  Deno.test(`egress-policy reads the endpoint ${endpoint} from the settings of Spark, TLS ${ssl}`, () => {
+    const job = HEALTHY.job.replaceAll("S3_ENDPOINT", "OTHER").replace(
+      "            - --conf=spark.driver.port",
+      `            - --conf=spark.hadoop.fs.s3a.endpoint=${endpoint}\n` +
+        `            - --conf=spark.hadoop.fs.s3a.connection.ssl.enabled=${ssl}\n$&`,
+    );
+    const outcome = (to: string) =>
+      judge(manifests({ job, store: storePolicy(to, TCP(port)) })).get("egress-policy")!;
+    assertEquals(outcome(block("10.9.0.0/16")), NONE);
+    assertStringIncludes(JSON.stringify(outcome(PUBLIC)), "10.9.0.7 is not among");
+  });
+}
