@@ -1,4 +1,5 @@
 import type { ClusterOpened, Trial } from "../facts/cluster.ts";
+import { maskSecrets, namesSecret } from "./secret_text.ts";
 import { child, type Fields, isFields, listOf } from "./fields.ts";
 import { type ManifestObject, objectId } from "./objects.ts";
 import { parseQuantity } from "./quantities.ts";
@@ -203,8 +204,12 @@ function compare(before: unknown, after: unknown, path: string, how: Comparison)
   if (isSame(before, after, path, how)) return [];
   if (isFields(before) && isFields(after)) {
     const hidden = how.hidden || isSecret(before) || isSecret(after);
+    const isData = path === "data" || path.endsWith("annotations");
     return namesOf(before, after, path, how).flatMap((name) =>
-      compare(before[name], after[name], child(path, name), { ...how, hidden })
+      compare(before[name], after[name], child(path, name), {
+        ...how,
+        hidden: hidden || isData && namesSecret(name),
+      })
     );
   }
   if (Array.isArray(before) && Array.isArray(after)) {
@@ -287,7 +292,7 @@ function isEmpty(value: unknown): boolean {
 
 /** Returns whether fields are a variable with the name of a secret, as in `DB_PASSWORD`. */
 function isSecret({ name, value }: Fields): boolean {
-  return value !== undefined && /PASS|SECRET|KEY|TOKEN|CREDENTIAL/i.test(String(name));
+  return value !== undefined && namesSecret(String(name));
 }
 
 function formatChange(before: unknown, after: unknown, { hidden }: Comparison) {
@@ -305,10 +310,10 @@ const MOST_CHARACTERS = 120;
 /** Formats a value as JSON. Control characters are escaped, for terminals. */
 function formatValue(value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  const text = JSON.stringify(
+  const text = maskSecrets(JSON.stringify(
     value,
     (_, each) => isFields(each) && isSecret(each) ? { ...each, value: "…" } : each,
-  ).replace(
+  )).replace(
     /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

@@ -167,7 +167,7 @@ function* compose(text: string, counter: LineCounter): Generator<Document.Parsed
     // go-yaml accepts comments that follow a bracket or a quote without a space.
     if (warning || message.startsWith("Comments must be separated")) return;
     // The composer catches this error, and reports it again for the node around the place.
-    first ??= new YamlError(joinLines(message), offsetOfPlace(place));
+    first ??= new YamlError(lineOfMessage(message), offsetOfPlace(place));
     throw first;
   };
   const parser = new Parser(counter.addNewLine);
@@ -182,7 +182,7 @@ function* compose(text: string, counter: LineCounter): Generator<Document.Parsed
     for (const document of composer.compose(tokens(), false, text.length)) {
       // Errors that do not pass through onError.
       const [error] = document.errors;
-      if (error !== undefined) throw new YamlError(joinLines(error.message), error.pos[0]);
+      if (error !== undefined) throw new YamlError(lineOfMessage(error.message), error.pos[0]);
       yield document as Document.Parsed;
     }
   } catch (error) {
@@ -191,14 +191,17 @@ function* compose(text: string, counter: LineCounter): Generator<Document.Parsed
   }
 }
 
-function joinLines(message: string): string {
+/** Converts a message of the parser to one line. The line repeats no text of the file. */
+function lineOfMessage(message: string): string {
   if (message.includes("call stack")) return "nested too deeply";
-  // The parser quotes text of the file after a colon and after an exclamation mark. The text can be a
-  // password without quotes.
-  const line = message.replace(/\s+/g, " ").replace(/(?<=\w): .*$|[.:]$/, "").replace(
-    /!\S+/g,
-    "!…",
-  );
+  const line = message.replace(/\s+/g, " ")
+    // As in `Unresolved tag: !text`, except for brackets and other indicators of YAML.
+    .replace(/(?<=\S): (?!"?[[\]{},:?-]{1,3}"?$).*$/, "")
+    .replace(/^(Invalid escape sequence \\.).*$/, "$1")
+    .replace(/^The .* tag has/, "The tag has")
+    .replace(/, so .* is invalid/, "")
+    .replace(/!\S+/g, "!…")
+    .replace(/[.:]$/, "");
   return `${line[0]!.toLowerCase()}${line.slice(1)}`;
 }
 

@@ -1,3 +1,4 @@
+import { maskSecrets } from "../kubernetes/secret_text.ts";
 import type { Place } from "../finding.ts";
 import { placeOf } from "../kubernetes/objects.ts";
 import type { Container, Environment, Workload } from "../kubernetes/workloads.ts";
@@ -80,7 +81,7 @@ function winnerOf(settings: readonly SparkSetting[]): SparkSetting {
 
 /** The value of a setting for messages. Values from Secrets are masked. */
 export function printedValue({ value, isSecret }: SparkSetting): string {
-  return isSecret === true ? "a value from a Secret" : value;
+  return isSecret === true ? "a value from a Secret" : maskSecrets(value);
 }
 
 /** The settings of flags of spark-submit. */

@@ -3,7 +3,7 @@ import type { AnyCheck, Facts } from "../../checks/check.ts";
 import { readFile } from "../../checks/facts/manifests.ts";
 import { parseAddress, parseCidr } from "../../checks/network_policy/address.ts";
 import { decodeBase64 } from "../../checks/kubernetes/fields.ts";
-import { shellIn } from "../../checks/source_code/shell.ts";
+import { shellIn } from "../../checks/source_code/shell_syntax.ts";
 import { parseQuantity } from "../../checks/kubernetes/quantities.ts";
 import type { Target } from "./target.ts";
 

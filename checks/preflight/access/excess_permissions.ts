@@ -28,7 +28,7 @@ export function excessPermissions({ object, rules = [] }: Binding): Finding[] {
       }]
       : []),
     ...(!isTheirs ? excesses.map(ofRole) : isWide || most === undefined ? [] : [{
-      severity: "fail" as const,
+      severity: excesses.every(({ harmless }) => harmless) ? "warn" as const : "fail" as const,
       ...placeOf(object, "roleRef"),
       problem: `it allows ${naming([most, ...more].map(({ what }) => what))}`,
       why: WHY,
@@ -50,14 +50,16 @@ interface Excess {
   readonly field: "resources" | "verbs" | "apiGroups";
   /** The permission for people, as in `every verb on pods`. */
   readonly what: string;
+  /** True if an attacker who controls a job gains nothing, or can only read public objects. */
+  readonly harmless?: true;
 }
 
-function ofRole({ rule: { role, path }, field, what }: Excess): Finding {
+function ofRole({ rule: { role, path }, field, what, harmless }: Excess): Finding {
   return {
-    severity: "fail",
+    severity: harmless ? "warn" : "fail",
     ...placeOf(role, `${path}.${field}`),
     problem: `it allows ${what}`,
-    why: WHY,
+    why: harmless ? "Spark does not need this permission" : WHY,
     fix: `Keep only the permissions in runbook/rbac.md in ${objectId(role)}.`,
   };
 }
@@ -76,7 +78,32 @@ function excess(rule: AppliedRule): Excess[] {
   }
   const extra = resources.flatMap((resource) => {
     const useful = USEFUL[resource] ?? [];
-    return verbs.filter((verb) => !useful.includes(verb)).map((verb) => `${verb} ${resource}`);
+    return verbs.filter((verb) => !useful.includes(verb)).map((verb) => ({ resource, verb }));
   });
-  return extra.length === 0 ? [] : find("verbs", extra.join(", "));
+  if (extra.length === 0) return [];
+  const what = extra.map(({ resource, verb }) => `${verb} ${resource}`).join(", ");
+  return extra.every(isHarmless)
+    ? [{ rule, field: "verbs", what, harmless: true }]
+    : find("verbs", what);
+}
+
+/** The only verbs that the API server serves for a subresource; others have no effect. */
+const SERVED: Readonly<Record<string, readonly string[]>> = {
+  "pods/log": ["get"],
+  "pods/status": ["get", "patch", "update"],
+  "pods/eviction": ["create"],
+  "pods/binding": ["create"],
+  "pods/exec": ["get", "create"],
+  "pods/attach": ["get", "create"],
+  "pods/portforward": ["get", "create"],
+  "serviceaccounts/token": ["create"],
+};
+
+/** Returns whether a permission has no effect, or only lets a job read objects without secrets. */
+function isHarmless(
+  { resource, verb }: { readonly resource: string; readonly verb: string },
+): boolean {
+  const served = SERVED[resource];
+  if (served !== undefined) return !served.includes(verb);
+  return !resource.includes("/") && ["get", "list", "watch"].includes(verb);
 }

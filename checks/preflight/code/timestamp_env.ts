@@ -6,7 +6,14 @@ import { placeIn } from "../../source_code/code.ts";
 import { variablesReadBy } from "../../source_code/environment.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { keysOf } from "../secrets/secret_references.ts";
-import { shellIn } from "../../source_code/shell.ts";
+import {
+  codeWordsOf,
+  type Known,
+  shellIn,
+  shellInArgument,
+  type ShellSyntax,
+} from "../../source_code/shell_syntax.ts";
+import { namesSecret } from "../../kubernetes/secret_text.ts";
 import { type Container, type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
@@ -84,11 +91,11 @@ function ofContainer(
   );
   const declared = new Set(inherited);
   const later = env.map(({ name }) => name);
-  const ofWords = hasShell(words)
-    ? []
-    : words.flatMap(({ path, text }) =>
-      judgeWord(object, path, text, { declared: new Set([...inherited, ...later]), later, open })
-    );
+  const ofWords = wordFindings(object, words, {
+    declared: new Set([...inherited, ...later]),
+    later,
+    open,
+  });
   const ofVariables = env.flatMap(({ name, value, path }) => {
     const findings = value === undefined
       ? []
@@ -99,36 +106,62 @@ function ofContainer(
   return [...ofVariables, ...ofWords];
 }
 
-/** Returns whether a shell can run the words of a container, so that `$(…)` may be its command. */
-function hasShell(words: Container["words"]): boolean {
-  return words.some(({ text }) =>
-    /(^|\/)(\w*sh|entrypoint\S*)$|\.sh$/.test(text) || /\s-\w*c\s/.test(text)
-  );
+/**
+ * Finds shell syntax in the words of command and args. Only a script of `sh -c` is read by a shell.
+ * Kubernetes replaces `$(NAME)` in every word if the container declares the variable.
+ */
+function wordFindings(
+  object: ManifestObject,
+  words: Container["words"],
+  known: Known,
+): Finding[] {
+  const code = codeWordsOf(words);
+  return words.flatMap(({ path, text }, i): Finding[] => {
+    if (code.other.has(i)) return [];
+    const place = placeOf(object, path);
+    if (code.shell.has(i)) {
+      const called = undeclaredCall(text, known);
+      return called === undefined ? [] : [{
+        severity: "fail",
+        ...place,
+        problem: `the script contains the reference ${called}, but no such variable is declared`,
+        why: "Kubernetes replaces $(NAME) only if the container declares the variable; the shell " +
+          "then runs NAME as a command",
+        fix:
+          "Declare the variable in env, or write ${NAME:-<default>} for a variable of the shell.",
+      }];
+    }
+    const wrong = shellInArgument(text, known);
+    if (wrong === undefined) return [];
+    const before = words[i - 1]?.text ?? "";
+    const isSecret = namesSecret(/^--?[\w.-]+/.exec(text)?.[0] ?? before);
+    const name = /^\$\{?([A-Za-z_]\w*)/.exec(wrong.written)?.[1];
+    return [{
+      severity: "fail",
+      ...place,
+      problem: `the argument contains ${printed(wrong, isSecret)}`,
+      why:
+        "Kubernetes does not run a shell for command and args: it replaces $(NAME) of variables " +
+        "that the container declares, and leaves everything else unchanged",
+      fix: name !== undefined && known.declared.has(name)
+        ? `Write $(${name}).`
+        : "Declare the variable in env and write $(NAME), or write the value itself. If the text is " +
+          "intended, write $$ for each $.",
+    }];
+  });
 }
 
-/**
- * Finds shell syntax in a word of command or args. Kubernetes replaces `$(NAME)` if the container
- * declares the variable.
- */
-function judgeWord(
-  object: ManifestObject,
-  field: string,
-  text: string,
-  known: NonNullable<Parameters<typeof shellIn>[1]>,
-): Finding[] {
-  const references = [...text.matchAll(/\$\$|\$\([^)]*\)/g)].map(([each]) => each)
-    .filter((each) => each !== "$$");
-  const wrong = references.map((each) => shellIn(each, known)).find((each) => each !== undefined);
-  if (wrong === undefined) return [];
-  return [{
-    severity: "fail",
-    ...placeOf(object, field),
-    problem: `the argument contains ${wrong.what} ${wrong.written}${wrong.detail}`,
-    why: "Kubernetes does not run a shell for command and args: it replaces $(NAME) of variables " +
-      "that the container declares, and leaves everything else unchanged",
-    fix: "Declare the variable in env, or write the value itself. If the text is intended, write " +
-      "$$ for each $.",
-  }];
+/** The first `$(NAME)` of a script with the name of a variable that no container declares. */
+function undeclaredCall(script: string, { declared, open }: Known): string | undefined {
+  if (open) return undefined;
+  for (const { 0: written, 1: name } of script.matchAll(/\$\$|\$\(([A-Z][A-Z\d_]+)\)/g)) {
+    if (name !== undefined && !declared.has(name)) return written;
+  }
+  return undefined;
+}
+
+function printed({ what, written, detail }: ShellSyntax, isSecret: boolean): string {
+  return `${what}${isSecret ? "" : ` ${written}`}${detail}`;
 }
 
 function ofConfigMap(object: ManifestObject): Finding[] {
@@ -155,22 +188,31 @@ function judgeValue(
   field: string,
   name: string,
   value: string,
-  known?: Parameters<typeof shellIn>[1],
+  known?: Known,
 ): Finding[] {
   const place = placeOf(object, field);
-  const shell = shellIn(value, known);
+  const isSecret = namesSecret(name);
+  const shell = holdsScript(name, value) ? undefined : shellIn(value, known);
   if (shell !== undefined) {
-    const expression = /PASS|SECRET|KEY|TOKEN|CREDENTIAL/i.test(name) ? "" : ` ${shell.written}`;
     return [{
-      severity: "fail",
+      severity: isSecret ? "warn" : "fail",
       ...place,
-      problem: `the value of ${name} contains ${shell.what}${expression}${shell.detail}`,
+      problem: `the value of ${name} contains ${printed(shell, isSecret)}`,
       why: "Kubernetes does not run a shell for env: it replaces $(NAME) of variables that are " +
         "declared before, and does not change other text",
       fix: name === "JOB_DATE"
         ? 'Remove JOB_DATE: the job then runs for today in UTC. Or set a day such as "2025-12-28".'
         : `Write the value itself, or compute it in the job's code. If the ` +
           "text is intended, write $$ for each $.",
+    }];
+  }
+  if (isSecret && known !== undefined && value.includes("$$")) {
+    return [{
+      severity: "warn",
+      ...place,
+      problem: `the value of ${name} contains $$`,
+      why: "Kubernetes replaces $$ in env by one $, so the job gets another value",
+      fix: "Write $$$$ for two dollar signs, or store the value in a Secret and use secretKeyRef.",
     }];
   }
   const isDay = value === "today" || value === "yesterday" || parseDay(value) !== undefined;
@@ -182,4 +224,10 @@ function judgeValue(
     why: "the job stops, or works on the wrong day",
     fix: 'Remove JOB_DATE: the job then runs for today in UTC. Or set a day: value: "2025-12-28"',
   }];
+}
+
+/** Returns whether a variable holds code that a program runs or fills in later. */
+function holdsScript(name: string, value: string): boolean {
+  return /SCRIPT|COMMAND|(^|_)CMD|TEMPLATE|PATTERN|REGEX|FORMAT|PROMPT|(^|_)PS1$/i.test(name) ||
+    /^#!/.test(value);
 }

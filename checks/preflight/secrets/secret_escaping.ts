@@ -8,12 +8,24 @@ import { variablesReadBy } from "../../source_code/environment.ts";
 import { naming } from "../../list_names.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { localServers } from "./local_servers.ts";
-import { judgeSecret, judgeStored } from "./secret_values.ts";
-import { judgeReads, keysOf, missingSecrets, variablesOf } from "./secret_references.ts";
+import { isFilledByTool, judgeSecret, judgeStored } from "./secret_values.ts";
+import {
+  fileKeysOf,
+  judgeReads,
+  keysOf,
+  missingSecrets,
+  variablesOf,
+} from "./secret_references.ts";
 import { jobsOf } from "../../kubernetes/jobs.ts";
 import { type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
-import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
+import {
+  type ManifestObject,
+  namespaceOf,
+  objectId,
+  ofKind,
+  placeOf,
+} from "../../kubernetes/objects.ts";
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import type { Tree } from "../../facts/tree.ts";
 
@@ -55,12 +67,19 @@ export function judgeSecrets(tree: Tree, isLive = false): Judged | undefined {
   const elsewhere = unknown.length === 0
     ? ""
     : `; not in the manifests, so not checked: ${naming([...new Set(unknown)])}`;
+  const filled = declared.filter(isFilledByTool).map(objectId);
+  const encrypted = filled.length === 0
+    ? ""
+    : `; a tool fills in the values, so not checked: ${naming(filled)}`;
   return {
     examined: `${plural(declared.length + stored.length, "Secret")}, the keys and variables that ${
       plural(jobs.length, "job")
-    } read${elsewhere}`,
+    } read${elsewhere}${encrypted}`,
     findings: [
-      ...declared.flatMap(judgeSecret),
+      ...declared.flatMap((secret) => {
+        const files = fileKeysOf(secret, workloads);
+        return judgeSecret(secret, (key) => files.includes(key));
+      }),
       ...stored.flatMap(({ secret, keys }) => judgeStored(secret, keys)),
       ...missingSecrets(absent.filter(isKnown)),
       ...reads.flatMap(({ findings }) => findings),

@@ -86,6 +86,19 @@ export function variablesOf(secret: ManifestObject, workloads: readonly Workload
   return keysOf(secret).filter((own) => reads.some(({ key }) => key === undefined || key === own));
 }
 
+/**
+ * The keys of a Secret that are only files: names that no variable can have, as in `ca.crt`, and keys
+ * of a Secret that workloads mount and do not read as variables. A file often ends with a newline.
+ */
+export function fileKeysOf(secret: ManifestObject, workloads: readonly Workload[]): string[] {
+  const variables = variablesOf(secret, workloads);
+  const isMounted = workloads.filter(({ object }) => namespaceOf(object) === namespaceOf(secret))
+    .flatMap(secretReadsOf).some((each) => !each.variable && each.secret === secret.name);
+  return keysOf(secret).filter((key) =>
+    !variables.includes(key) && (isMounted || !/^[A-Za-z_]\w*$/.test(key))
+  );
+}
+
 /** A Secret that a workload reads, and that does not exist. */
 export interface AbsentSecret {
   /** The name of the Secret. */

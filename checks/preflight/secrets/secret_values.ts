@@ -36,40 +36,58 @@ function isPerhapsIntended(value: string): boolean {
   return inner !== "" && !/[\r\n]/.test(value) && problemOfStored(inner) === undefined;
 }
 
-/** Judges the values of a Secret in the manifests, unless a tool fills Secrets of its type. */
-export function judgeSecret(object: ManifestObject): Finding[] {
+/**
+ * Judges the values of a Secret in the manifests, unless a tool fills Secrets of its type or decrypts
+ * the file.
+ *
+ * @param isFile whether jobs get a key only as a file, which may have several lines
+ */
+export function judgeSecret(
+  object: ManifestObject,
+  isFile: (key: string) => boolean = () => false,
+): Finding[] {
   const { data, stringData, type } = object.value;
   if (textOf(type) !== undefined && type !== "Opaque" && type !== "kubernetes.io/basic-auth") {
     return [];
   }
+  if (isFilledByTool(object)) return [];
   const plain = entriesOf(stringData).flatMap(([key, value]) =>
-    typeof value === "string"
-      ? problemFindings(object, `stringData.${key}`, plainTrouble(value))
-      : problemFindings(
-        object,
-        `stringData.${key}`,
-        {
-          problem: value === null
-            ? "is empty"
-            : "is not a string in YAML, so the API server refuses it",
-          fix: "Put the value in quotes.",
-        },
-      )
+    problemFindings(object, `stringData.${key}`, plainProblem(value, isFile(key)))
   );
-  const sound: string[] = [];
-  const encoded = entriesOf(data).flatMap(([key, value]) => {
-    const trouble = problemOfEncoded(value);
-    if (trouble === undefined) sound.push(key);
-    return problemFindings(object, `data.${key}`, trouble);
-  });
-  return [...plain, ...encoded, ...(sound.length > 0 ? [inData(object, sound)] : [])];
+  const encoded = entriesOf(data).flatMap(([key, value]) =>
+    problemFindings(object, `data.${key}`, problemOfEncoded(value, isFile(key)))
+  );
+  return [...plain, ...encoded];
 }
+
+/**
+ * Returns whether a tool replaces the values of a Secret before it is applied: SOPS decrypts them,
+ * and others look them up in a vault.
+ */
+export function isFilledByTool({ value }: ManifestObject): boolean {
+  if (isFields(value.sops)) return true;
+  const { annotations } = isFields(value.metadata) ? value.metadata : {};
+  if (entriesOf(annotations).some(([name]) => name.startsWith("avp.kubernetes.io/"))) return true;
+  const values = [value.data, value.stringData].flatMap(entriesOf).map(([, each]) => each);
+  return values.some((each) => typeof each === "string" && REFERENCE.test(each.trim()));
+}
+
+/** Values that SOPS encrypted, or that refer to a vault. */
+const REFERENCE =
+  /^(ENC\[AES256_GCM,.*\]|\$ANSIBLE_VAULT;.*|ref\+[\w+]+:\/\/.+|vault:[^\s]+#.+|<path:[^>]+>|op:\/\/.+)$/s;
 
 function entriesOf(value: unknown): [string, unknown][] {
   return isFields(value) ? Object.entries(value) : [];
 }
 
-function plainTrouble(value: string): ValueProblem | undefined {
+function plainProblem(value: unknown, isFile: boolean): ValueProblem | undefined {
+  if (typeof value !== "string") {
+    const problem = value === null
+      ? "is empty"
+      : "is not a string in YAML, so the API server refuses it";
+    return { problem, fix: "Put the value in quotes." };
+  }
+  if (isFile) return problemOfFile(value);
   const trouble = problemOfValue(value);
   if (trouble !== undefined || !isEncodedText(value)) return trouble;
   return {
@@ -85,7 +103,7 @@ function problemOfStored(value: string): string | undefined {
   return problemOfValue(value)?.problem ?? twice;
 }
 
-function problemOfEncoded(value: unknown): ValueProblem | undefined {
+function problemOfEncoded(value: unknown, isFile: boolean): ValueProblem | undefined {
   const text = typeof value === "string" ? decodeBase64(value.trim()) : undefined;
   if (text === undefined) {
     return {
@@ -93,12 +111,12 @@ function problemOfEncoded(value: unknown): ValueProblem | undefined {
       fix: "Move the value to stringData, unchanged.",
     };
   }
-  const trouble = problemOfValue(text);
+  const trouble = isFile ? problemOfFile(text) : problemOfValue(text);
   if (trouble !== undefined) {
     const fix = `Move the value to stringData. ${trouble.fix}`;
     return { problem: `${trouble.problem}, after decoding`, fix };
   }
-  if (!isEncodedText(text)) return undefined;
+  if (isFile || !isEncodedText(text)) return undefined;
   return {
     problem: "is encoded twice: the decoded value is base64 again",
     fix: "Move the value to stringData, as plain text.",
@@ -120,24 +138,19 @@ function problemFindings(
   }];
 }
 
-function inData(object: ManifestObject, keys: readonly string[]): Finding {
-  return {
-    severity: "fail",
-    ...placeOf(object, "data"),
-    problem: `${keys.join(", ")} ${keys.length === 1 ? "is" : "are"} in data, not in stringData`,
-    why:
-      "a value that is encoded by hand often includes escapes and line breaks of the shell, which " +
-      "are invisible in base64",
-    fix: `Move them to stringData as plain text, or store them ${storing(object, keys)}`,
-  };
-}
-
 /** A problem of a Secret's value. The message never contains any part of the value. */
 export interface ValueProblem {
   /** The problem, as in `ends with a newline`. */
   readonly problem: string;
   /** The correction of the value. */
   readonly fix: string;
+}
+
+/** A file may have several lines, and characters of any syntax. */
+function problemOfFile(text: string): ValueProblem | undefined {
+  return isPlaceholder(text)
+    ? { problem: "is still a placeholder", fix: "Fill it in." }
+    : undefined;
 }
 
 /** Looks for traces of shells, editors and copying in a value. */
@@ -178,10 +191,28 @@ export function isEncodedText(value: string): boolean {
 }
 
 function isPlaceholder(value: string): boolean {
-  return /^<.*>$|<[A-Za-z][A-Za-z _-]{2,}>|^\{\{.*\}\}$|^\$\{?\w+\}?$|^\.\.\.$|^…$/.test(value) ||
-    /^["']?(change[-_ ]?me|replace[-_ ]?(me|this)|fill[-_ ]?(me|this)?[-_ ]?in|todo|fixme|tbd|placeholder|x{3,}|your[-_ ].*|dummy)["']?$/i
-      .test(value.trim());
+  return PLACEHOLDERS.some((each) => each.test(value.trim()));
 }
+
+/**
+ * The texts that templates and examples have in place of values. A random password can contain
+ * `<`, `$` and words, so a placeholder inside a value must be a known word between separators.
+ */
+const PLACEHOLDERS = [
+  /^<[A-Za-z][\w .:/-]*>$/,
+  new RegExp(
+    "(?<![A-Za-z0-9])<(?:your|my|the|change|replace|insert|enter|put|fill|pass(?:word)?|secret|" +
+      "user(?:name)?|host(?:name)?|bucket|region|endpoint|access|key|token|value|name|db|database|" +
+      "project|namespace|cluster|domain|account|id|port)[\\w .-]*>(?![A-Za-z0-9])",
+    "i",
+  ),
+  /^\{\{.*\}\}$/s,
+  /^\$\{\w+\}$/,
+  /^\$[A-Z][A-Z\d]*_[A-Z\d_]*$/,
+  /^\$(PASSWORD|SECRET|TOKEN|USER|USERNAME|HOST)$/,
+  /^(\.{3}|…)$/,
+  /^["']?(change[-_ ]?me|replace[-_ ]?(me|this)|fill[-_ ]?(me|this)?[-_ ]?in|todo|fixme|tbd|placeholder|x{3,}|your[-_ ].*|dummy)["']?$/i,
+];
 
 /** The end of the advice "Store the Secret …": a way that needs no shell escapes. */
 export function storing(

@@ -92,6 +92,49 @@ for (
   });
 }
 
+for (
+  const [resource, verbs] of [
+    ["pods/log", "create"],
+    ["pods/log", "get, delete"],
+    ["pods/status", "create"],
+    ["pods/eviction", "get"],
+    ["nodes", "get, list, watch"],
+    ["endpoints", "get"],
+    ["namespaces", "list"],
+  ] as const
+) {
+  Deno.test(`rbac only warns about a permission without harm: ${verbs} ${resource}`, async () => {
+    const rule = `  - apiGroups: [""]\n    resources: [${resource}]\n    verbs: [${verbs}]\n`;
+    await assertFound(ID, access(CONFIG_MAPS, CONFIG_MAPS + rule), {
+      severity: "warn",
+      object: ROLE,
+      field: "rules[2].verbs",
+    });
+  });
+}
+
+for (
+  const [resource, verbs] of [
+    ["pods/exec", "get"],
+    ["pods/attach", "create"],
+    ["pods/portforward", "create"],
+    ["pods/ephemeralcontainers", "update"],
+    ["serviceaccounts/token", "create"],
+    ["nodes/proxy", "get"],
+    ["nodes", "get, delete"],
+    ["pods/log", "'*'"],
+    ["secrets", "list"],
+  ] as const
+) {
+  Deno.test(`rbac fails for a permission that helps an attacker: ${verbs} ${resource}`, async () => {
+    const rule = `  - apiGroups: [""]\n    resources: [${resource}]\n    verbs: [${verbs}]\n`;
+    await assertFound(ID, access(CONFIG_MAPS, CONFIG_MAPS + rule), {
+      severity: "fail",
+      object: ROLE,
+    });
+  });
+}
+
 Deno.test("rbac fails for permissions in the whole cluster", async () => {
   const text = FILES[ACCESS]!
     .replace(BINDING, "kind: ClusterRoleBinding\nmetadata:\n  name: spark-jobs\n")

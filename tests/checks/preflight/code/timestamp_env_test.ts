@@ -1,9 +1,11 @@
+import { assert, assertEquals } from "../../../support/assert.ts";
 import {
   assertFound,
   change,
   FILES,
   JOB,
   JOB_ID,
+  judgeFiles,
   lineOf,
   LOOKALIKE,
 } from "../../healthy/manifests.ts";
@@ -54,13 +56,139 @@ Deno.test("timestamp-env accepts escapes, and dollar signs that no shell expands
   }
 });
 
-Deno.test("timestamp-env does not show the value of a variable that may be a secret", async () => {
-  const files = change(
-    JOB,
-    PORT,
-    "name: API_TOKEN\n              value: Tr0ub4dor!x$abc",
-  );
-  await assertFound(ID, files, { problem: "the value of API_TOKEN contains a shell variable," });
+for (
+  const text of [
+    "$apr1$Zm9v$0123456789abcdef",
+    "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
+    "$6$rounds=5000$saltSALT$HASHhash",
+    "admin:$apr1$x$HASH",
+    "$argon2id$v=19$m=65536,t=3,p=4$ABCD$EFGH",
+    "$ecret1",
+    "Pa$Word9",
+    "US$AMOUNT",
+    "$1,000",
+    "^foo$|^bar$",
+    "${env:HOME}/logs",
+    "${user.name}",
+    "postgres://me:p$ecret1@db/x",
+  ]
+) {
+  Deno.test(`timestamp-env accepts a value with characters of a shell: ${text}`, async () => {
+    await assertFound(ID, value(`'${text}'`));
+  });
+}
+
+Deno.test("timestamp-env accepts scripts and patterns in variables", async () => {
+  for (const name of ["INIT_SCRIPT", "LOG_PATTERN", "HEALTH_CMD"]) {
+    const files = change(
+      JOB,
+      PORT,
+      `name: ${name}\n              value: echo \${HOME} $(date +%F)`,
+    );
+    await assertFound(ID, files);
+  }
+});
+
+for (
+  const [text, problem] of [
+    ["'Tr0ub4dor!x$abc'", undefined],
+    ["'x$ABC9'", undefined],
+    ["'p`a`q'", "the value of API_TOKEN contains a shell command,"],
+    ["'a$(b c)d'", "the value of API_TOKEN contains a shell command,"],
+    ["'pa$$word'", "the value of API_TOKEN contains $$"],
+  ] as const
+) {
+  Deno.test(`timestamp-env only warns about a secret, and does not show it: ${text}`, async () => {
+    const files = change(JOB, PORT, `name: API_TOKEN\n              value: ${text}`);
+    const found = await assertFound(
+      ID,
+      files,
+      ...problem ? [{ severity: "warn", problem } as const] : [],
+    );
+    assert(!JSON.stringify(found).includes(text.slice(1, -1)));
+  });
+}
+
+const SUBMIT = "            - local:///opt/deep-storage/jobs/bronze_ingest.py\n";
+const argument = (text: string) => change(JOB, SUBMIT, `${SUBMIT}            - ${text}\n`);
+const NOT_DECLARED = ", but no such variable is declared";
+
+for (
+  const [text, problem] of [
+    ["--date=$(date +%F)", "contains a shell command, $(date +%F)"],
+    ["--date=$(date -u -d yesterday +%F)", "contains a shell command, $(date -u -d yesterday +%F)"],
+    ["--date=$(JOB_DATE)", `contains the reference $(JOB_DATE)${NOT_DECLARED}`],
+    ["'--date=`date +%F`'", "contains a shell command, `date +%F`"],
+    ["--date=${JOB_DATE}", "contains a shell variable, ${JOB_DATE}"],
+    ["--date=${JOB_DATE:-today}", "contains a shell variable, ${JOB_DATE:-today}"],
+    ["--date=${date}", "contains a shell variable, ${date}"],
+    ["--date=$JOB_DATE", "contains a shell variable, $JOB_DATE"],
+    ["--conf=spark.app.name=bronze-$(date +%s)", "contains a shell command, $(date +%s)"],
+    ["--conf=spark.driver.host=$(MY_IP)", `contains the reference $(MY_IP)${NOT_DECLARED}`],
+  ] as const
+) {
+  Deno.test(`timestamp-env fails for an argument that no shell reads: ${text}`, async () => {
+    await assertFound(ID, argument(text), {
+      severity: "fail",
+      object: JOB_ID,
+      problem: `the argument ${problem}`,
+    });
+  });
+}
+
+Deno.test("timestamp-env accepts arguments that only look like a shell's", async () => {
+  for (
+    const text of [
+      "--name=$(POD_NAME)",
+      "--date=$$(date +%F)",
+      "'--query=select `a` from t where b = \"$x\"'",
+      "'--pattern=^foo$'",
+      "--conf=spark.ui.prometheus.path=${user.name}",
+      "--conf=spark.x=${env:HOME}",
+      "--path=$.items[0]",
+      "--host=$(KUBERNETES_SERVICE_HOST)",
+    ]
+  ) await assertFound(ID, argument(text));
+});
+
+Deno.test("timestamp-env tells the script of a shell from its arguments", async () => {
+  const run = (command: string) => {
+    const args = FILES[JOB]!.slice(
+      FILES[JOB]!.indexOf("          command:"),
+      FILES[JOB]!.indexOf("          env:\n"),
+    );
+    return change(JOB, args, `          command: ${command}\n`);
+  };
+  const told = async (command: string) => {
+    const results = await judgeFiles(run(command));
+    return results.find(({ id }) => id === ID)!.findings.map(({ problem }) => problem);
+  };
+  for (
+    const command of [
+      '[sh, -c, "echo $(date +%F)"]',
+      '[/bin/bash, -euo, pipefail, -c, "run --date=$(date +%F)"]',
+      '[bash, -lc, "echo ${DAY:-x} $HOME"]',
+      '[/usr/bin/env, bash, -c, "echo `date +%F`"]',
+      '[tini, --, sh, -ec, "echo $(POD_NAME)"]',
+      '[su, spark, -c, "echo $(date +%F)"]',
+      "[python3, -c, \"import os; os.system('echo $(date +%F)')\"]",
+    ]
+  ) assertEquals([command, await told(command)], [command, []]);
+  for (
+    const command of [
+      '[sh, /opt/run.sh, "--date=$(date +%F)"]',
+      '[/opt/entrypoint.sh, driver, "--date=$(date +%F)"]',
+      '[sh, -c, "exec run \\"$@\\"", --, "--date=$(date +%F)"]',
+      '[spark-submit, -c, "spark.app.name=x-$(date +%F)", job.py]',
+    ]
+  ) {
+    assertEquals([command, await told(command)], [command, [
+      "the argument contains a shell command, $(date +%F)",
+    ]]);
+  }
+  assertEquals(await told('[sh, -c, "run --date=$(JOB_DAY)"]'), [
+    "the script contains the reference $(JOB_DAY), but no such variable is declared",
+  ]);
 });
 
 for (

@@ -12,6 +12,7 @@ import {
   FILES,
   JOB,
   JOB_ID,
+  judgeFiles,
   lineOf,
   SECRETS,
 } from "../../healthy/manifests.ts";
@@ -60,26 +61,64 @@ for (
 const inData = (value: string) =>
   change("secrets.yaml", "stringData:", `data:\n  DJANGO_DB_ROLE: ${value}\nstringData:`);
 
-Deno.test("secret-escaping fails for data, and prints the command that stores variables", async () => {
-  const [finding] = await assertFound(ID, inData(btoa("robson")), {
-    object: OBJECT,
-    field: "data",
-    line: lineOf("secrets.yaml", "DJANGO_DB_HOST:") - 1,
-    problem: "DJANGO_DB_ROLE is in data, not in stringData",
-  });
-  assertStringIncludes(finding!.fix, "deno task secrets");
-  const other = `apiVersion: v1
+Deno.test("secret-escaping accepts data that decodes to a usable value", async () => {
+  for (const value of ["robson", "p$x!", "ä", "x<abc>y"]) {
+    const encoded = btoa(String.fromCharCode(...new TextEncoder().encode(value)));
+    await assertFound(ID, inData(encoded));
+  }
+});
+
+Deno.test("secret-escaping accepts files in a Secret, which have several lines", async () => {
+  const secret = (keys: string) =>
+    `apiVersion: v1
 kind: Secret
-metadata: {name: db, namespace: analytics-jobs}
-data: {DJANGO_DB_USER: ${btoa("robson")}}
+metadata: { name: files, namespace: analytics-jobs }
+${keys}
 `;
-  const [unknown] = await assertFound(ID, { ...FILES, "other.yaml": other }, {
-    object: "Secret analytics-jobs/db",
-    field: "data",
-    line: 4,
-    problem: "DJANGO_DB_USER is in data, not in stringData",
+  const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+  for (
+    const keys of [
+      `data: { ca.crt: ${btoa(pem)} }`,
+      `stringData: { tls.key: ${JSON.stringify(pem)}, "config.json": "{}\\n" }`,
+    ]
+  ) await assertFound(ID, { ...FILES, "files.yaml": secret(keys) });
+  const mounted = change(
+    JOB,
+    "volumes:\n",
+    "volumes:\n        - { name: files, secret: { secretName: files } }\n",
+  );
+  const keys = `stringData: { kubeconfig: "a\\n" }`;
+  await assertFound(ID, { ...mounted, "files.yaml": secret(keys) });
+  await assertFound(ID, { ...FILES, "files.yaml": secret(keys) }, {
+    field: "stringData.kubeconfig",
+    problem: "the value ends with a newline",
   });
-  assertStringIncludes(unknown!.fix, "--from-file=DJANGO_DB_USER=<file>");
+});
+
+Deno.test("secret-escaping names the Secrets whose values a tool fills in", async () => {
+  const secret = (values: string, more = "") =>
+    `apiVersion: v1
+kind: Secret
+metadata: { name: other, namespace: analytics-jobs }
+${values}
+${more}`;
+  for (
+    const text of [
+      secret(
+        "data: { A: 'ENC[AES256_GCM,data:x,iv:y,tag:z,type:str]' }",
+        "sops: { version: 3.9.0 }\n",
+      ),
+      secret("stringData: { A: 'ENC[AES256_GCM,data:x,iv:y,tag:z,type:str]' }"),
+      secret("stringData: { A: ref+vault://secret/db#/password }"),
+      secret("stringData: { A: <path:secret/data/db#password> }"),
+      secret("stringData: { A: 'vault:secret/data/db#password' }"),
+    ]
+  ) {
+    const results = await judgeFiles({ ...FILES, "other.yaml": text });
+    const { verdict, examined } = results.find(({ id }) => id === ID)!;
+    assertEquals([text, verdict], [text, "pass"]);
+    assertStringIncludes(examined!, "not checked: Secret analytics-jobs/other");
+  }
 });
 
 for (
@@ -101,9 +140,62 @@ for (
   });
 }
 
+/** Passwords that contain what placeholders consist of. */
+const PASSWORDS = [
+  "x<abc>y",
+  "$ecret1",
+  "Xp<abc>9",
+  "<Q7#k!>",
+  "a<key>b",
+  "x<password>y",
+  "!<abc>!",
+  "$Passw0rd",
+  "$SECRETx",
+  "$ECRET9",
+  "aa{{b}}c",
+  "p...q",
+  "xxYxx",
+  "pa$$word",
+  "$apr1$x$HASH",
+];
+
+const PLACEHOLDERS = [
+  "<password>",
+  "<your password>",
+  "<YOUR_PASSWORD>",
+  "postgres://<user>:<password>@db",
+  "https://<account>.r2.example.com",
+  "${DB_PASSWORD}",
+  "$DB_PASSWORD",
+  "$PASSWORD",
+  "{{ .Values.password }}",
+  "changeme",
+  "your-password",
+  "xxxxxx",
+  "...",
+];
+
+Deno.test("secret-escaping tells placeholders from passwords", () => {
+  for (const value of PLACEHOLDERS) {
+    assertEquals([value, problemOfValue(value)?.problem], [value, "is still a placeholder"]);
+  }
+});
+
 Deno.test("secret-escaping accepts special characters in passwords, and Secrets that tools fill", async () => {
   for (
-    const value of ["a\\b", "p$x!", "it's", "a<b", "x<y>2?", "Q29udGFibw", "a b", "$", '"', "ab=="]
+    const value of [
+      "a\\b",
+      "p$x!",
+      "it's",
+      "a<b",
+      "x<y>2?",
+      "Q29udGFibw",
+      "a b",
+      "$",
+      '"',
+      "ab==",
+      ...PASSWORDS,
+    ]
   ) {
     assertEquals([value, problemOfValue(value)], [value, undefined]);
   }
