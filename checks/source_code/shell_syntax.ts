@@ -96,7 +96,8 @@ function isOfService(name: string): boolean {
 }
 
 /** A word of a command line. */
-interface Word {
+export interface Word {
+  /** The text of the word. */
   readonly text: string;
 }
 
