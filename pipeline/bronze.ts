@@ -25,7 +25,6 @@ import { lineageOf, nameParts, storeParts } from "./lake/parts.ts";
 import { confirmNothingLost, lostEvents } from "./missing_events.ts";
 import { connect } from "./outbox/connection.ts";
 import { databaseClock } from "./outbox/fence.ts";
-import * as snapshot from "./outbox/window_rows.ts";
 import type { SharedSnapshot } from "./outbox/window_rows.ts";
 import type { Survey } from "./outbox/survey.ts";
 import { NAMED, plural } from "./progress.ts";
@@ -121,7 +120,7 @@ async function copyWindow(
     throw new Error(`the snapshot has ${survey.rows} rows, and ${rows} were copied`);
   }
   const quarantine = await storeQuarantine(lake, window.day, survey.unfit, dryRun);
-  await snapshot.endSnapshot(connection);
+  await connection.endSnapshot();
   warnOfUnknownTypes(encoded.eventTypes, observer);
 
   const counted = rows + survey.unfit.length;
@@ -137,6 +136,7 @@ async function copyWindow(
     ...(quarantine === undefined ? {} : { quarantine }),
     parts,
   };
+  connection.close(); // nothing more is read. runBronze waits for the end of the session
   await publishWindow(commit, publication);
 }
 
@@ -207,7 +207,7 @@ async function growWindow(
   const { late, lost, altered, unfit, gone } = unacknowledgedDifferences(found, commit);
   if (lost || altered || gone) throw dayDiffers(found, commit);
   if (late || unfit) return await publishAmendment(run, previous, survey, found);
-  await snapshot.endSnapshot(connection);
+  await connection.endSnapshot();
   const counted = survey.rows + survey.unfit.length;
   const sealed = fence.sealable && await stillComplete(run, counted);
   await publishWindow({ ...commit, state: sealed ? "sealed" : "open" }, publication);

@@ -110,7 +110,7 @@ export async function beginWindow(
 
 /** Begins the snapshot that the run reads, and surveys the window in it. */
 export async function surveyWindow(run: WindowRun): Promise<Survey> {
-  await snapshot.beginSnapshot(run.connection);
+  run.connection.beginSnapshot();
   return await surveyFully(run, run.schema);
 }
 
@@ -129,17 +129,17 @@ export async function workOnWindow(
   const { connection, window, schema, previous, ranges } = run;
   const isUnique = ["event_id", "event_seq"].every((column) => schema.unique.has(column));
   if (!isUnique || schema.wider.size > 0 || previous?.commit.quarantine !== undefined) {
-    await snapshot.beginSnapshot(connection);
+    connection.beginSnapshot();
     return await work(await surveyFully(run, schema));
   }
-  const shared = ranges.workers < 2
-    ? await snapshot.beginSnapshot(connection)
-    : await snapshot.beginSharedSnapshot(connection);
+  let shared: SharedSnapshot | Failure | undefined;
+  if (ranges.workers < 2) connection.beginSnapshot();
+  else shared = await snapshot.beginSharedSnapshot(connection);
   const counted = await countEvents(connection, window);
   await reportSurvey(counted, run);
   reportUnfit(counted, run.observer);
   try {
-    return await work(counted, shared ?? undefined);
+    return await work(counted, shared);
   } catch (error) {
     if (!(error instanceof RefusedEvent)) throw error;
   }

@@ -17,7 +17,6 @@ import {
   type StoredMarker,
 } from "./lake/marker.ts";
 import { lineageOf, nameParts, storeParts } from "./lake/parts.ts";
-import * as snapshot from "./outbox/window_rows.ts";
 import type { Survey } from "./outbox/survey.ts";
 import { NAMED, plural } from "./progress.ts";
 import { storeQuarantine } from "./quarantine.ts";
@@ -114,7 +113,7 @@ export async function publishAmendment(
   const version = (before.amended?.version ?? 0) + 1;
   const added = await storeLate(run, survey, differences, version);
   const quarantine = await storeQuarantine(lake, window.day, differences.unfit, dryRun);
-  await snapshot.endSnapshot(connection);
+  await connection.endSnapshot();
 
   const counted = survey.rows + survey.unfit.length;
   const sealed = before.state === "sealed" ||

@@ -85,7 +85,7 @@ async function compareCounted(
     const schema = await readSchema(connection);
     const isUnique = schema.unique.has("event_id") && schema.unique.has("event_seq");
     if (!isUnique || schema.wider.size > 0 || commit.quarantine !== undefined) return undefined;
-    await connection.beginSnapshot();
+    connection.beginSnapshot();
     const counted = await countEvents(connection, window);
     const run = { connection, window, schema, observer: NO_OBSERVER };
     const differences = await compareBronze(run, lake, counted, commit);
@@ -125,7 +125,7 @@ const NO_OBSERVER = { step() {}, progress() {} };
 
 async function surveyDay(connection: Connection, day: Day) {
   const schema = await readSchema(connection);
-  await connection.beginSnapshot();
+  connection.beginSnapshot();
   return { schema, survey: await survey(connection, windowOf(day), schema) };
 }
 

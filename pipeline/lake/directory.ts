@@ -97,10 +97,9 @@ export function openDirectory(
       if (condition !== undefined && condition.etag !== await etagOf(target)) return "conflict";
       await Deno.rename(file, target);
     }
-    for (let dir = dirname(target); dir.length >= root.length; dir = dirname(dir)) {
-      await flush(dir);
-      if (dir === root) break;
-    }
+    const folders = [dirname(target)];
+    while (folders.at(-1)!.length > root.length) folders.push(dirname(folders.at(-1)!));
+    await Promise.all(folders.map(flush));
     return "stored";
   }
 

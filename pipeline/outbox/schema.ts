@@ -2,6 +2,7 @@ import type { EventColumn } from "../contract/column.ts";
 import { EVENT_COLUMNS, OUTBOX_TABLE, UNEXPORTED_COLUMNS } from "../contract/tables.ts";
 import { Failure } from "../errors.ts";
 import { rowsHidden } from "./postgres_errors.ts";
+import type { TextRow } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { DESCENDANTS, identifier } from "./sql.ts";
 
@@ -111,13 +112,15 @@ const NEAR_MISSES = `
 
 /** Finds the outbox in the search_path of this user. */
 export async function findTable(connection: Connection): Promise<OutboxTable | undefined> {
-  const [table] = await connection.query(TABLE);
+  return tableOf(await connection.queries(TABLE_QUERIES));
+}
+
+const TABLE_QUERIES = [TABLE, COLUMNS, FOREIGN] as const;
+
+/** @param rows the rows of {@linkcode TABLE_QUERIES} */
+function tableOf(rows: readonly TextRow[][]): OutboxTable | undefined {
+  const [[table], columns, foreign] = rows as [TextRow[], TextRow[], TextRow[]];
   if (table === undefined) return undefined;
-  const columns = (await connection.query(COLUMNS)).map(({ name, type, declared }) => ({
-    name: name!,
-    type: type!,
-    declared: declared!,
-  }));
   return {
     name: table.table!,
     readable: table.readable === "t",
@@ -126,9 +129,13 @@ export async function findTable(connection: Connection): Promise<OutboxTable | u
     encoding: table.encoding!,
     kind: KINDS[table.kind!] ?? `a relation of kind ${table.kind}`,
     temporary: table.temporary === "t",
-    foreign: (await connection.query(FOREIGN)).map(({ name }) => name!),
+    foreign: foreign.map(({ name }) => name!),
     rowsHidden: table.rows_hidden === "t",
-    columns,
+    columns: columns.map(({ name, type, declared }) => ({
+      name: name!,
+      type: type!,
+      declared: declared!,
+    })),
   };
 }
 
@@ -213,7 +220,8 @@ export function unknownColumns(columns: readonly OutboxColumn[]): string[] {
  *   missing or of another type, or the database's text is in no known encoding
  */
 export async function readSchema(connection: Connection): Promise<OutboxSchema> {
-  const table = await findTable(connection);
+  const answers = await connection.queries([...TABLE_QUERIES, UNIQUE_COLUMNS]);
+  const table = tableOf(answers);
   if (table === undefined) throw await tableMissing(connection);
   const otherKind = notATable(table);
   if (otherKind !== undefined) {
@@ -243,12 +251,11 @@ export async function readSchema(connection: Connection): Promise<OutboxSchema> 
   }
   const [departure] = departures(table.columns);
   if (departure !== undefined) throw otherType(departure);
-  const unique = await connection.query(UNIQUE_COLUMNS);
   return {
     wider: widerColumns(table.columns),
     unknown: unknownColumns(table.columns),
     columns: table.columns.map(({ name }) => name),
-    unique: new Set(unique.map(({ name }) => name!)),
+    unique: new Set(answers.at(-1)!.map(({ name }) => name!)),
     partitioned: table.kind === "a partitioned table",
   };
 }

@@ -58,15 +58,16 @@ const MOST_UNFIT_BYTES = 64 << 20;
  * {@linkcode survey}, and enough if the reader of the events refuses those that do not fit.
  */
 export async function countEvents(connection: Connection, window: Window): Promise<Survey> {
-  const [all] = await connection.query(`
+  const counts = `
     SELECT count(*) AS rows, min(event_seq) AS min_seq, max(event_seq) AS max_seq
-    FROM ${OUTBOX_TABLE} WHERE ${within(window)}`);
+    FROM ${OUTBOX_TABLE} WHERE ${within(window)}`;
+  const [[all], strays] = await connection.queries([counts, STRAYS]) as [TextRow[], TextRow[]];
   return {
     rows: Number(all!.rows),
     minSeq: integer(all!.min_seq),
     maxSeq: integer(all!.max_seq),
     unfit: [],
-    ...await findStrays(connection),
+    ...straysOf(strays),
   };
 }
 
@@ -94,7 +95,7 @@ export async function survey(
     minSeq: integer(fit?.min_seq),
     maxSeq: integer(fit?.max_seq),
     unfit: unfitRows === 0 ? [] : await readUnfit(connection, window, schema),
-    ...await findStrays(connection),
+    ...straysOf(await connection.query(STRAYS)),
   };
 }
 
@@ -126,10 +127,11 @@ async function readUnfit(
   });
 }
 
-async function findStrays(connection: Connection): Promise<Pick<Survey, "strays" | "strayCount">> {
-  const strays = await connection.query(`
-    SELECT coalesce(event_id::text, 'without an id') AS id, count(*) OVER () AS total
-    FROM ${OUTBOX_TABLE} WHERE ${onNoDay} ORDER BY event_id LIMIT ${NAMED}`);
+const STRAYS = `
+  SELECT coalesce(event_id::text, 'without an id') AS id, count(*) OVER () AS total
+  FROM ${OUTBOX_TABLE} WHERE ${onNoDay} ORDER BY event_id LIMIT ${NAMED}`;
+
+function straysOf(strays: readonly TextRow[]): Pick<Survey, "strays" | "strayCount"> {
   return { strays: strays.map(({ id }) => id!), strayCount: Number(strays[0]?.total ?? 0) };
 }
 

@@ -7,11 +7,6 @@ import { sqlInstant, within } from "./sql.ts";
 import { unfit } from "./column_limits.ts";
 import type { OutboxSchema } from "./schema.ts";
 
-/** Begins a transaction in which every read sees the same state. Ends with {@linkcode endSnapshot}. */
-export async function beginSnapshot(connection: Connection): Promise<void> {
-  await connection.beginSnapshot();
-}
-
 const SELECT = `SELECT ${EVENT_COLUMNS.map(({ name }) => name).join(", ")} FROM ${OUTBOX_TABLE}`;
 
 /** A snapshot that other sessions can read while its transaction is open. */
@@ -25,20 +20,20 @@ export interface SharedSnapshot {
 const STATE = "pg_postmaster_start_time()::text || ' ' || txid_current_snapshot()::text";
 
 /**
- * Begins a snapshot, as {@linkcode beginSnapshot}, and shares it.
+ * Begins a snapshot and shares it.
  *
  * @returns the reason if the server does not permit to share it; the snapshot is then open all the same
  */
 export async function beginSharedSnapshot(
   connection: Connection,
 ): Promise<SharedSnapshot | Failure> {
-  await connection.beginSnapshot();
+  connection.beginSnapshot();
   try {
     const [row] = await connection.query(`SELECT pg_export_snapshot() AS id, ${STATE} AS state`);
     return { id: row!.id!, state: row!.state! };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    await connection.beginSnapshot(); // the error has ended the transaction
+    connection.beginSnapshot(); // the error has ended the transaction
     return error;
   }
 }
@@ -54,7 +49,7 @@ export async function joinSnapshot(
   window: Window,
   snapshot: SharedSnapshot,
 ): Promise<void> {
-  await connection.beginSnapshot(snapshot.id);
+  connection.beginSnapshot(snapshot.id);
   const [row] = await connection.query(`SELECT ${STATE} AS state`);
   if (row!.state !== snapshot.state) {
     throw new Failure({
@@ -110,11 +105,6 @@ export function copyRange(
     ]
     : [`${select} AND event_seq >= ${from} AND event_seq < ${to} ORDER BY event_seq`];
   return statements.map((statement) => connection.copy(statement));
-}
-
-/** Ends the transaction. */
-export async function endSnapshot(connection: Connection): Promise<void> {
-  await connection.endSnapshot();
 }
 
 /** Counts the rows of a window, including rows that do not fit the contract. */

@@ -3,8 +3,7 @@ import { type Day, dayOf } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
-import { connect, type Connection } from "../../pipeline/outbox/connection.ts";
-import { databaseClock } from "../../pipeline/outbox/fence.ts";
+import type { Connection } from "../../pipeline/outbox/connection.ts";
 import { type Observer, plural } from "../../pipeline/progress.ts";
 import { reportPermissions, serve } from "../cli/confined.ts";
 import { worstExitCode } from "../cli/exit_code.ts";
@@ -71,6 +70,7 @@ async function daysAskedFor(
 }
 
 async function todayOf(connection: Connection): Promise<Day> {
+  const { databaseClock } = await import("../../pipeline/outbox/fence.ts");
   return dayOf(await databaseClock(connection));
 }
 
@@ -78,6 +78,7 @@ async function withConnection<T>(
   { database, silence }: Order,
   use: (connection: Connection) => Promise<T>,
 ): Promise<T> {
+  const { connect } = await import("../../pipeline/outbox/connection.ts");
   const connection = await connect(database!, { silence });
   try {
     return await use(connection);

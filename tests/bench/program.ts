@@ -1,6 +1,6 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { bronzePrefix, SILVER_PREFIX } from "../../pipeline/contract/keys.ts";
-import { DAY } from "./queries.ts";
+import { DAY, floorQuery } from "./queries.ts";
 import type { Layer } from "./table.ts";
 import type { Work } from "./worker.ts";
 
@@ -75,18 +75,22 @@ function ours(kind: Work["kind"], layer: Layer, title: string): Program {
     printsSeconds: true,
     async install() {
       const v8 = await v8Flags();
-      return { commandFor: (task) => workerCommand({ ...task, kind }, v8) };
+      return { commandFor: (task) => workerCommand(kind, task, v8) };
     },
   };
 }
 
 /** Returns the command line of a worker. Each run is a process of its own, as with the tasks. */
-function workerCommand({ kind, database, lake }: Work, v8: string): CommandLine {
+function workerCommand(
+  kind: Work["kind"],
+  { database, lake }: Task,
+  v8: string,
+): CommandLine {
   const worker = new URL("worker.ts", import.meta.url).pathname;
   return {
     command: Deno.execPath(),
     args: ["run", "-q", "-P=test", v8, worker],
-    input: JSON.stringify({ kind, database, lake } satisfies Work),
+    input: JSON.stringify({ kind, database, lake, day: DAY, query: floorQuery() } satisfies Work),
   };
 }
 

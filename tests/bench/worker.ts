@@ -1,8 +1,6 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
-import { connect } from "../../pipeline/outbox/connection.ts";
-import { DAY, floorQuery } from "./queries.ts";
 
 /** The work to measure, passed as JSON on standard input. */
 export interface Work {
@@ -10,6 +8,10 @@ export interface Work {
   readonly database: DatabaseConfig;
   /** Directory of the lake. */
   readonly lake: string;
+  /** The day to copy, in UTC. */
+  readonly day: string;
+  /** The statement of the floor. */
+  readonly query: string;
 }
 
 /** The measurement, printed as JSON on standard output. */
@@ -19,7 +21,7 @@ export interface Worked {
 }
 
 const work: Work = await new Response(Deno.stdin.readable).json();
-const day = parseDay(DAY)!;
+const day = parseDay(work.day)!;
 const observer = { step() {}, progress() {} };
 
 const run = await workOf(work.kind);
@@ -29,7 +31,14 @@ console.log(JSON.stringify({ seconds: (performance.now() - started) / 1000 } sat
 
 /** Loads only the code of the work, as a command does. */
 async function workOf(kind: Work["kind"]): Promise<() => Promise<unknown>> {
-  if (kind === "floor") return copyIntoNothing;
+  if (kind === "floor") {
+    const { connect } = await import("../../pipeline/outbox/connection.ts");
+    return async () => {
+      const connection = await connect(work.database);
+      for await (const _ of connection.copy(work.query));
+      await connection.close();
+    };
+  }
   const lake = await openLake({ kind: "directory", path: work.lake });
   if (kind === "silver") {
     const { runSilver } = await import("../../pipeline/silver.ts");
@@ -37,10 +46,4 @@ async function workOf(kind: Work["kind"]): Promise<() => Promise<unknown>> {
   }
   const { runBronze } = await import("../../pipeline/bronze.ts");
   return () => runBronze({ database: work.database, lake, day, grace: 0n, observer });
-}
-
-async function copyIntoNothing(): Promise<void> {
-  const connection = await connect(work.database);
-  for await (const _ of connection.copy(floorQuery()));
-  await connection.close();
 }

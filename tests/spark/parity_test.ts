@@ -302,7 +302,7 @@ result = [found.rows, *map(str, found.seq), events, found.strays, found.stray_co
     const connection = await connect(db.config);
     try {
       const schema = await readSchema(connection);
-      await connection.beginSnapshot();
+      connection.beginSnapshot();
       const found = await survey(connection, WINDOW, schema);
       await connection.endSnapshot();
       const text = (seq: bigint | null) => seq === null ? "None" : String(seq);

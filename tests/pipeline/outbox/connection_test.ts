@@ -27,6 +27,9 @@ async function count(blocks: AsyncIterable<CopyBlock>): Promise<number> {
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const rows = (n: number) => `SELECT repeat('x', 100) FROM generate_series(1, ${n})`;
 
+/** Selects the start of the transaction, which no two transactions of a session share. */
+const TRANSACTION = "SELECT now() AS began";
+
 async function unreachable(run: () => Promise<unknown>, ...words: string[]): Promise<string> {
   const { kind, message } = await assertRejects(run, Failure);
   assertEquals(kind, "unreachable");
@@ -94,7 +97,7 @@ Deno.test("connection: overrides the limits of the role and the database", async
     ALTER DATABASE ${name} SET datestyle = 'German';
     ALTER DATABASE ${name} SET timezone = 'Pacific/Chatham'`);
   await using connection = await open(db.config);
-  await connection.beginSnapshot();
+  connection.beginSnapshot();
   await connection.query("SELECT pg_sleep(0.8)");
   await pause(800);
   const [row] = await connection.query("SELECT timestamptz '2025-12-28T00:00:00Z' AS time");
@@ -106,10 +109,45 @@ Deno.test("connection: overrides the limits of the role and the database", async
 Deno.test("connection: answers no query of a snapshot after an error", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
-  await connection.beginSnapshot();
+  connection.beginSnapshot();
   await assertRejects(() => connection.query("SELECT 1 / 0"), Failure, "division by zero");
   await assertRejects(() => connection.query("SELECT 1"), Error, "The snapshot ended");
   await assertRejects(() => count(connection.copy("SELECT 1")), Error, "The snapshot ended");
+});
+
+Deno.test("queries: returns the rows of each statement, in one transaction", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config);
+  for (const isSnapshot of [false, true]) {
+    if (isSnapshot) connection.beginSnapshot();
+    const [one, none, id] = await connection.queries([
+      "SELECT 1 AS a",
+      "SELECT 2 AS b WHERE false",
+      TRANSACTION,
+    ]);
+    assertEquals([one, none], [[{ a: "1" }], []]);
+    const [again, later] = await connection.queries([TRANSACTION, TRANSACTION]);
+    assertEquals(again, later);
+    assertEquals(JSON.stringify(again) === JSON.stringify(id), isSnapshot);
+  }
+  await connection.endSnapshot();
+  const failing = connection.queries(["SELECT 1", "SELECT 1 / 0", "SELECT 2"]);
+  await assertRejects(() => failing, Failure, "division by zero");
+  assertEquals(await connection.queries(["SELECT 3 AS c"]), [[{ c: "3" }]]);
+});
+
+Deno.test("beginSnapshot: the first read chooses what the snapshot sees, and a copy can be it", async () => {
+  await using db = await outbox();
+  await using connection = await open(db.config);
+  connection.beginSnapshot();
+  await connection.endSnapshot(); // nothing was read
+  connection.beginSnapshot();
+  await db.query("CREATE TABLE notes AS SELECT 'before' AS note");
+  assertEquals(await count(connection.copy("SELECT note FROM notes")) > 0, true);
+  await db.query("UPDATE notes SET note = 'after'");
+  assertEquals(await connection.query("SELECT note FROM notes"), [{ note: "before" }]);
+  await connection.endSnapshot();
+  assertEquals(await connection.query("SELECT note FROM notes"), [{ note: "after" }]);
 });
 
 Deno.test("connection: reports a lock that is not released in time as unreachable, and names the holder", async () => {
@@ -120,7 +158,7 @@ Deno.test("connection: reports a lock that is not released in time as unreachabl
   const { rows: [own] } = await migration.query("SELECT pg_backend_pid() AS pid");
   for (const snapshot of [false, true]) {
     await using connection = await open(db.config, { lockTimeout: 100 });
-    if (snapshot) await connection.beginSnapshot();
+    if (snapshot) connection.beginSnapshot();
     await unreachable(
       () => connection.query("SELECT count(*) FROM stop_events"),
       "a lock was not free within 0.1 s",

@@ -2,12 +2,7 @@ import { parseDay, windowOf } from "../../../pipeline/contract/window.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { connect } from "../../../pipeline/outbox/connection.ts";
 import { readSchema } from "../../../pipeline/outbox/schema.ts";
-import {
-  beginSnapshot,
-  copyEvents,
-  countRows,
-  endSnapshot,
-} from "../../../pipeline/outbox/window_rows.ts";
+import { copyEvents, countRows } from "../../../pipeline/outbox/window_rows.ts";
 import { type Survey, survey } from "../../../pipeline/outbox/survey.ts";
 import { createEventParts } from "../../../pipeline/pages/event_parts.ts";
 import { CREATE_OUTBOX } from "../../../tasks/demo/events.ts";
@@ -32,13 +27,13 @@ async function look(db: Outbox): Promise<{ found: Survey; read: number; counted:
   const connection = await connect(db.config);
   try {
     const schema = await readSchema(connection);
-    await beginSnapshot(connection);
+    connection.beginSnapshot();
     const found = await survey(connection, WINDOW, schema);
     let read = 0;
     const copies = copyEvents(connection, WINDOW, schema, true);
     for await (const { rows } of createEventParts().read(copies)) read += rows;
     const counted = await countRows(connection, WINDOW);
-    await endSnapshot(connection);
+    await connection.endSnapshot();
     return { found, read, counted };
   } finally {
     await connection.close();

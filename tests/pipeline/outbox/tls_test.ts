@@ -46,7 +46,7 @@ Deno.test("tls: connects with verify-full, the CA that signed the certificate, a
   const config = await configured(TLS_ONLY, { mode: "verify-full", ca });
   assertEquals(await logIn(config), { encrypted: true });
   const connection = await connect(config);
-  await connection.beginSnapshot();
+  connection.beginSnapshot();
   const rows = "SELECT repeat('x', 100) FROM generate_series(1, 50000)";
   const { length } = await payload(connection.copy(rows));
   assertEquals(length, 19 + 50_000 * (2 + 4 + 100) + 2);
