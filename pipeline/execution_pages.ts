@@ -1,122 +1,184 @@
-import { type Column } from "./contract/column.ts";
-import { EXECUTION_COLUMNS } from "./contract/tables.ts";
-import { compareBytes, definitionLevels, dictionaryIndexes } from "./lake/page_encoding.ts";
+import {
+  compareBytes,
+  definitionLevels,
+  dictionaryIndexes,
+  PAGE_ENCODING_CODE,
+} from "./lake/page_encoding.ts";
 import type { Extremes, Page } from "./lake/page_file.ts";
-import { NULLABLE, type Operations } from "./operations.ts";
+import { sourceOf } from "./lake/thread_code.ts";
 import {
   type CodedCells,
+  codeOf,
   copyBytes,
   type FixedCells,
   LONG,
   type TextCells,
 } from "./typed_columns.ts";
 
+// This code also runs in a second thread, which gets it as text.
+
 /** The number of rows of a row group; the last row group of a client can have fewer. */
 export const GROUP_ROWS = 10_000;
 
-/** The pages of one row group of silver, while it is filled. */
-export interface ExecutionPages {
-  /** The number of rows until now, at most {@linkcode GROUP_ROWS}. */
-  readonly rows: number;
-  /** Appends operations as rows. The caller can then remove the operations. */
-  append(operations: Operations, members: Uint32Array): void;
-  /** Returns a page per column of silver, and begins the next row group. */
-  finish(): Page[];
+/** The values of a column of silver, in the order of silver. */
+export interface ExecutionColumn {
+  /** The values. */
+  readonly cells: FixedCells | TextCells | CodedCells;
+  /** 0 for each operation without a value; undefined for a column without nulls. */
+  readonly present: Uint32Array | undefined;
 }
 
-/** Begins the pages of a row group. */
-export function createExecutionPages(): ExecutionPages {
-  const columns = EXECUTION_COLUMNS.map(pageColumn);
-  let rows = 0;
+/** The rows of a page that is not full yet. They are continued with the next range of operations. */
+export interface PageRest {
+  /** The number of rows. */
+  readonly rows: number;
+  /** The number of nulls. */
+  readonly nulls: number;
+  /** One bit per row, the lowest bit of a byte first; 1 if the row has a value. */
+  readonly bits: Uint8Array;
+  /** The values that are not null, PLAIN. */
+  readonly plain: Uint8Array;
+}
+
+/** The page of one column of a row group, while it is filled. */
+export interface ExecutionPage {
+  /** Appends the operations from one index to another. */
+  append(column: ExecutionColumn, from: number, to: number): void;
+  /** Returns the page, and begins the next one. */
+  finish(): Page;
+  /** Returns the rows until now. */
+  rest(): PageRest;
+}
+
+/**
+ * Begins the page of a column of silver, with the rows that another page did not finish.
+ *
+ * @param count the number of operations that follow
+ */
+export function createExecutionPage(
+  cells: ExecutionColumn["cells"],
+  nullable: boolean,
+  rest: PageRest | undefined,
+  count: number,
+): ExecutionPage {
+  const most = Math.min(GROUP_ROWS, (rest?.rows ?? 0) + count);
+  const bits = new Uint8Array((GROUP_ROWS + 7) >> 3);
+  let { rows, nulls } = rest ?? { rows: 0, nulls: 0 };
+  if (rest !== undefined) bits.set(rest.bits);
+  const plain = rest?.plain ?? new Uint8Array(0);
+  const values = cells.kind === "fixed"
+    ? fixedValues(cells.width, plain)
+    : cells.kind === "text"
+    ? textValues(plain)
+    : codedValues(cells, plain);
+  const members = new Uint32Array(most);
   return {
-    get rows() {
-      return rows;
-    },
-    append(operations, members) {
-      for (const column of columns) column.append(operations, members, rows);
-      rows += members.length;
+    append({ present }, from, to) {
+      let count = 0;
+      for (let i = from; i < to; i++, rows++) {
+        if (present !== undefined && present[i] === 0) continue;
+        bits[rows >> 3]! |= 1 << (rows & 7);
+        members[count++] = i;
+      }
+      nulls += to - from - count;
+      values.append(members, count);
     },
     finish() {
-      const pages = columns.map((column) => column.finish(rows));
-      rows = 0;
-      return pages;
-    },
-  };
-}
-
-/** One column of a row group, while it is filled. */
-interface PageColumn {
-  /** Appends a value per member, or a null. `row` is the row of the first member. */
-  append(operations: Operations, members: Uint32Array, row: number): void;
-  finish(rows: number): Page;
-}
-
-function pageColumn({ name, nullable }: Column): PageColumn {
-  const bit = 1 << NULLABLE.indexOf(name);
-  const bits = new Uint8Array((GROUP_ROWS + 7) >> 3);
-  let nulls = 0;
-  let values: PageValues | undefined;
-
-  /** Notes which members have a value, and returns these. */
-  function withValue(present: Uint16Array, members: Uint32Array, row: number): Uint32Array {
-    if (!nullable) return members;
-    const kept = new Uint32Array(members.length);
-    let used = 0;
-    for (let i = 0; i < members.length; i++) {
-      if ((present[members[i]!]! & bit) === 0) continue;
-      bits[(row + i) >> 3]! |= 1 << ((row + i) & 7);
-      kept[used++] = members[i]!;
-    }
-    nulls += members.length - used;
-    return kept.subarray(0, used);
-  }
-
-  return {
-    append({ cells, present }, members, row) {
-      const own = cells[name]!;
-      const some = withValue(present, members, row);
-      switch (own.kind) {
-        case "fixed":
-          return (values ??= fixedValues(own.width)).append(own, some);
-        case "text":
-          return (values ??= textValues()).append(own, some);
-        case "coded":
-          return (values ??= codedValues()).append(own, some);
-      }
-    },
-    finish(rows) {
       const levels = nullable ? definitionLevels(bits, rows, nulls) : new Uint8Array(0);
-      const page = { rows, nulls, levels, ...values!.finish() };
+      const page = { rows, nulls, levels, ...values.finish() };
       bits.fill(0);
-      nulls = 0;
+      rows = nulls = 0;
       return page;
     },
+    rest: () => ({ rows, nulls, bits: bits.slice(), plain: values.plain() }),
   };
+
+  /** Values of one width. Those before are in `plain`. */
+  function fixedValues(width: number, plain: Uint8Array): PageValues {
+    const out = new Uint8Array(width * most);
+    const view = new DataView(out.buffer);
+    out.set(plain);
+    let at = plain.length;
+    return {
+      append(members, count) {
+        const { view: from } = cells as FixedCells;
+        for (let i = 0; i < count; i++, at += width) {
+          copyBytes(from, members[i]! * width, view, at, width);
+        }
+      },
+      plain: () => out.slice(0, at),
+      finish() {
+        const own = out.slice(0, at);
+        at = 0;
+        // Unsigned bytes would sort negative decimals wrongly, so only integers get extremes.
+        return width === 8 ? { values: own, extremes: extremesOf(own) } : { values: own };
+      },
+    };
+  }
+
+  function textValues(plain: Uint8Array): PageValues {
+    let out = new Uint8Array(Math.max(40 * most, plain.length));
+    let view = new DataView(out.buffer);
+    out.set(plain);
+    let at = plain.length;
+    /** Makes room for more bytes. */
+    function reserve(more: number): void {
+      if (at + more <= out.length) return;
+      const larger = new Uint8Array(Math.max(2 * out.length, at + more));
+      larger.set(out.subarray(0, at));
+      out = larger;
+      view = new DataView(out.buffer);
+    }
+    return {
+      append(members, count) {
+        const { view: from, width, lengths, long } = cells as TextCells;
+        for (let i = 0; i < count; i++) {
+          const member = members[i]!;
+          const apart = lengths[member] === LONG ? long.get(member)! : undefined;
+          const length = apart?.length ?? lengths[member]!;
+          reserve(4 + length);
+          view.setUint32(at, length, true);
+          if (apart === undefined) copyBytes(from, member * width, view, at + 4, length);
+          else out.set(apart, at + 4);
+          at += 4 + length;
+        }
+      },
+      plain: () => out.slice(0, at),
+      finish() {
+        const values = out.slice(0, at);
+        at = 0;
+        return { values };
+      },
+    };
+  }
+
+  function codedValues({ codes: own, texts }: CodedCells, plain: Uint8Array): PageValues {
+    const codes = new Uint32Array(most);
+    let used = 0;
+    const view = new DataView(plain.buffer, plain.byteOffset, plain.byteLength);
+    for (let at = 0; at < plain.length; at += 4 + view.getUint32(at, true)) {
+      codes[used++] = codeOf({ bytes: plain, view }, at + 4, texts);
+    }
+    return {
+      append(members, count) {
+        for (let i = 0; i < count; i++) codes[used++] = own[members[i]!]!;
+      },
+      plain: () => plainTexts(Array.from(codes.subarray(0, used), (code) => texts.texts[code]!)),
+      finish() {
+        const page = dictionaryPage(codes.subarray(0, used), texts.texts);
+        used = 0;
+        return page;
+      },
+    };
+  }
 }
 
 /** The values of a page, without nulls. */
 interface PageValues {
-  append(cells: FixedCells | TextCells | CodedCells, members: Uint32Array): void;
+  append(members: Uint32Array, count: number): void;
+  /** The values until now, PLAIN. */
+  plain(): Uint8Array;
   finish(): Pick<Page, "values" | "dictionary" | "extremes">;
-}
-
-function fixedValues(width: number): PageValues {
-  const view = new DataView(new ArrayBuffer(width * GROUP_ROWS));
-  let at = 0;
-  return {
-    append(cells, members) {
-      const { view: from } = cells as FixedCells;
-      for (let i = 0; i < members.length; i++, at += width) {
-        copyBytes(from, members[i]! * width, view, at, width);
-      }
-    },
-    finish() {
-      const values = new Uint8Array(view.buffer.slice(0, at));
-      at = 0;
-      // Unsigned bytes would sort negative decimals wrongly, so only integers get extremes.
-      return width === 8 ? { values, extremes: extremesOf(values) } : { values };
-    },
-  };
 }
 
 function extremesOf(values: Uint8Array<ArrayBuffer>): Extremes {
@@ -135,81 +197,46 @@ function extremesOf(values: Uint8Array<ArrayBuffer>): Extremes {
   return { min: value(min), max: value(max) };
 }
 
-function textValues(): PageValues {
-  let bytes = new Uint8Array(40 * GROUP_ROWS);
-  let view = new DataView(bytes.buffer);
-  let at = 0;
-  /** Makes room for more bytes. */
-  function reserve(more: number): void {
-    if (at + more <= bytes.length) return;
-    const larger = new Uint8Array(Math.max(2 * bytes.length, at + more));
-    larger.set(bytes.subarray(0, at));
-    bytes = larger;
-    view = new DataView(bytes.buffer);
-  }
-  return {
-    append(cells, members) {
-      const { view: from, width, lengths, long } = cells as TextCells;
-      for (let i = 0; i < members.length; i++) {
-        const member = members[i]!;
-        const apart = lengths[member] === LONG ? long.get(member)! : undefined;
-        const length = apart?.length ?? lengths[member]!;
-        reserve(4 + length);
-        view.setUint32(at, length, true);
-        if (apart === undefined) copyBytes(from, member * width, view, at + 4, length);
-        else bytes.set(apart, at + 4);
-        at += 4 + length;
-      }
-    },
-    finish() {
-      const values = bytes.slice(0, at);
-      at = 0;
-      return { values };
-    },
-  };
-}
-
-function codedValues(): PageValues {
-  const codes = new Uint32Array(GROUP_ROWS);
-  let count = 0;
-  let texts: readonly Uint8Array[] = [];
-  return {
-    append(cells, members) {
-      const own = cells as CodedCells;
-      texts = own.texts.texts;
-      for (let i = 0; i < members.length; i++) codes[count++] = own.codes[members[i]!]!;
-    },
-    finish() {
-      const used = codes.subarray(0, count);
-      count = 0;
-      return dictionaryPage(used, texts);
-    },
-  };
-}
-
 /** A dictionary with the texts that occur, in their order, and the index of each value. */
-function dictionaryPage(codes: Uint32Array, texts: readonly Uint8Array[]) {
+function dictionaryPage(
+  codes: Uint32Array,
+  texts: readonly Uint8Array[],
+): ReturnType<PageValues["finish"]> {
   if (codes.length === 0) return { values: new Uint8Array(0), extremes: {} };
-  const entryOf = new Map<number, number>();
+  const entryOf = new Int32Array(texts.length).fill(-1);
+  const entries: Uint8Array[] = [];
   const indexes = new Uint16Array(codes.length);
   for (let i = 0; i < codes.length; i++) {
-    let entry = entryOf.get(codes[i]!);
-    if (entry === undefined) entryOf.set(codes[i]!, entry = entryOf.size);
-    indexes[i] = entry;
-  }
-  const entries = [...entryOf.keys()].map((code) => texts[code]!);
-  const values = new Uint8Array(entries.reduce((sum, { length }) => sum + 4 + length, 0));
-  const view = new DataView(values.buffer);
-  let at = 0;
-  for (const text of entries) {
-    view.setUint32(at, text.length, true);
-    values.set(text, at + 4);
-    at += 4 + text.length;
+    const code = codes[i]!;
+    if (entryOf[code]! < 0) {
+      entryOf[code] = entries.length;
+      entries.push(texts[code]!);
+    }
+    indexes[i] = entryOf[code]!;
   }
   const sorted = entries.toSorted(compareBytes);
   return {
     values: dictionaryIndexes(indexes, codes.length, entries.length),
-    dictionary: { entries: entries.length, values },
+    dictionary: { entries: entries.length, values: plainTexts(entries) },
     extremes: { min: sorted[0]!, max: sorted.at(-1)! },
   };
 }
+
+/** Texts one behind the other, each after its length. */
+export function plainTexts(texts: readonly Uint8Array[]): Uint8Array {
+  const plain = new Uint8Array(texts.reduce((sum, { length }) => sum + 4 + length, 0));
+  const view = new DataView(plain.buffer);
+  let at = 0;
+  for (const text of texts) {
+    view.setUint32(at, text.length, true);
+    plain.set(text, at + 4);
+    at += 4 + text.length;
+  }
+  return plain;
+}
+
+/** The code of this module, for another thread. */
+export const EXECUTION_PAGES_CODE: string = [
+  sourceOf([createExecutionPage, extremesOf, dictionaryPage, plainTexts], { GROUP_ROWS }),
+  PAGE_ENCODING_CODE,
+].join("\n");

@@ -1,16 +1,7 @@
-import type { ColumnType } from "./contract/column.ts";
-import { EVENT_TIMES, EXECUTION_COLUMNS, EXECUTION_STATUS } from "./contract/tables.ts";
+import { LAST_BIT, NO_TIME, PLACE_BITS } from "./column_fold.ts";
+import { EVENT_TIMES, EXECUTION_STATUS } from "./contract/tables.ts";
 import type { Chunk } from "./lake/parquet_pages.ts";
-import {
-  type Cells,
-  codedCells,
-  codesOf,
-  fixedCells,
-  sortIndexes,
-  takeValues,
-  textCells,
-  textTable,
-} from "./typed_columns.ts";
+import { codesOf, sortIndexes, textTable } from "./typed_columns.ts";
 
 /** Rows of one row group of bronze. */
 export interface EventGroup {
@@ -43,117 +34,91 @@ export interface KeyRange {
   readonly upTo?: Key | undefined;
 }
 
-/** The states of the operations of a range of keys. */
+/** The operations of a range of keys. */
 export interface Operations {
   /** The largest number of operations. */
   readonly capacity: number;
-  /** The number of operations until now. */
-  readonly count: number;
-  /** The values of each column of silver, by operation. */
-  readonly cells: Readonly<Record<string, Cells>>;
-  /** For each operation, one bit per nullable column of silver: 1 if it has a value. */
-  readonly present: Uint16Array;
+  /** The largest rank until now. Events without ranks get the numbers after it. */
+  readonly newest: number;
   /** Forgets all operations, and begins with another range. */
   reset(range: KeyRange): void;
   /**
-   * Adds the operations that have an execution event with a key in the range, without their values.
-   * Reads only {@linkcode KEY_COLUMNS}.
+   * Adds the operations that have an execution event with a key in the range.
    *
    * @returns false if there are too many of them
    */
   collect(group: EventGroup): boolean;
   /**
-   * Adds events to the state of their operations. Events that are not of an execution type have no
-   * effect. Without bounds, new operations are added; with a bound, only events of operations that
+   * Finds the operations of events. Events that are not of an execution type have no effect.
+   * Without bounds, new operations are added; with a bound, only events of operations that
    * {@linkcode collect} has added are used.
    *
+   * @param targets receives the target of each row, with the index of the operation
    * @returns false if there are too many operations
    */
-  fold(group: EventGroup): boolean;
-  /** Adds the clients of all execution events. Reads only {@linkcode KEY_COLUMNS}. */
+  find(group: EventGroup, targets: Int32Array): boolean;
+  /** Adds the clients of all execution events. */
   addClients(group: EventGroup, clients: Set<bigint>): void;
   /** The keys that divide the operations into ranges of about the same size. */
   borders(ranges: number): Key[];
-  /** The operations whose last event has a key in the range, sorted by key. */
-  sorted(): Uint32Array;
+  /** The operations whose last event has a key in the range. */
+  sort(): SortedOperations;
 }
 
-/** The columns that {@linkcode Operations.collect} reads. */
+/** Operations in the order of silver. The arrays have the place of an operation as their index. */
+export interface SortedOperations {
+  /** The number of operations. */
+  readonly count: number;
+  /** The ids of the operations, in lower and upper halves. */
+  readonly operationIds: Int32Array<ArrayBuffer>;
+  /** The ids of the clients, in lower and upper halves. */
+  readonly clientIds: Int32Array<ArrayBuffer>;
+  /** The number of each status in {@linkcode STATUSES}. */
+  readonly statuses: Uint32Array;
+  /**
+   * Makes the targets final: replaces the indexes of the operations by their places, and marks the
+   * last event of each operation.
+   *
+   * @param targets the targets of a group, from {@linkcode Operations.find}
+   * @param ranks the ranks of the group; its first rank if they are consecutive
+   */
+  place(targets: Int32Array, ranks: Uint32Array | number): void;
+}
+
+/** The columns of bronze that the operations are found with. */
 export const KEY_COLUMNS = ["event_type", "client_id", "operation_id"] as const;
 
-/** Silver's columns that come from an operation's last event, with the column of the event. */
-const FROM_LAST: Readonly<Record<string, string>> = {
-  execution_id: "event_id",
-  client_id: "client_id",
-  symbol: "symbol",
-  source: "source",
-};
+/** The largest number of operations in memory, whatever the limit of a run. */
+export const MOST_PLACES: number = 1 << PLACE_BITS;
 
-/** Silver's nullable columns. A bit of {@linkcode Operations.present} belongs to each of them. */
-export const NULLABLE: readonly string[] = EXECUTION_COLUMNS
-  .filter(({ nullable }) => nullable).map(({ name }) => name);
+/** All values of the column `status`. */
+export const STATUSES: readonly string[] = [...new Set(EXECUTION_STATUS.values())];
 
-const TIMES = [...EVENT_TIMES.values()];
-/** Silver's columns that hold the last value that is not null. */
-const CARRIED = NULLABLE.filter((name) => !TIMES.some((time) => time === name));
-
-/** The columns that {@linkcode Operations.fold} reads. */
-export const REPLAYED = [
-  ...new Set([...KEY_COLUMNS, "occurred_at", ...Object.values(FROM_LAST), ...CARRIED]),
-];
-
-/** Room for a text, in bytes: an id has 36. */
-const ROOM = 36;
-/** Silver's texts of which there are few. */
-const REPEATING = new Set(["symbol", "side", "source", "status"]);
-/** The widths of the types that are not texts, in bytes. */
-const WIDTHS: Readonly<Record<Exclude<ColumnType, "STRING">, number>> = {
-  "INT32": 4,
-  "INT64": 8,
-  "TIMESTAMP(MICROS,UTC)": 8,
-  "DECIMAL(20,8)": 9,
-  "DECIMAL(10,4)": 8,
-};
-const STATUSES = [...new Set(EXECUTION_STATUS.values())];
+/** The columns of silver that {@linkcode EVENT_TIMES} names. A time's number is its index. */
+export const TIMES: readonly string[] = [...EVENT_TIMES.values()];
 
 /**
- * Begins the states of operations. The arrays take up to 230 bytes per operation.
+ * Begins to find operations. The arrays take up to 40 bytes per operation.
  *
  * @param capacity the largest number of operations, at least 2
  */
 export function createOperations(capacity: number): Operations {
-  const cells = Object.fromEntries(EXECUTION_COLUMNS.map(({ name, type }): [string, Cells] => [
-    name,
-    REPEATING.has(name)
-      ? codedCells(capacity)
-      : type === "STRING"
-      ? textCells(ROOM, capacity)
-      : fixedCells(WIDTHS[type], capacity),
-  ]));
-  const [operationIds, clientIds] = [halvesOf(cells.operation_id!), halvesOf(cells.client_id!)];
-  const statusCodes = (cells.status as ReturnType<typeof codedCells>).codes;
-  for (const status of STATUSES) {
-    (cells.status as ReturnType<typeof codedCells>).texts.texts.push(
-      new TextEncoder().encode(status),
-    );
-  }
+  const operationIds = new Int32Array(2 * capacity);
+  const clientIds = new Int32Array(2 * capacity);
   const slots = new Uint32Array(2 << (32 - Math.clz32(capacity - 1)));
   const mask = slots.length - 1;
-  const present = new Uint16Array(capacity);
   /** The rank of the last event of each operation. */
   const last = new Uint32Array(capacity);
-  /** The rank of the event that each value is from. Only used where events come out of order. */
-  const ranksOf = new Map(NULLABLE.map((name) => [name, new Uint32Array(capacity)]));
+  /** The number of the status that the last event sets, from 1. */
+  const statuses = new Uint8Array(capacity);
   const types = textTable();
   /** By the number of an event type: the number of its status from 1; 0 if it has none. */
   const statusOfType: number[] = [];
-  const timeOfType: number[] = [];
-  let areRanked = false;
+  /** The bits of the targets of the type's events. */
+  const bitsOfType: number[] = [];
   let count = 0;
   let range: KeyRange = {};
-  let bounds = { after: NO_BOUND, upTo: NO_BOUND };
-  let scratch = scratchFor(0);
-  /** The largest rank until now. */
+  let bounds: Bounds = { after: undefined, upTo: undefined };
   let newest = 0;
 
   /** The operation of an id, which is added if it is new; -1 if it is not added. */
@@ -180,61 +145,36 @@ export function createOperations(capacity: number): Operations {
       const status = EXECUTION_STATUS.get(type);
       const time = EVENT_TIMES.get(type);
       statusOfType.push(status === undefined ? 0 : STATUSES.indexOf(status) + 1);
-      timeOfType.push(time === undefined ? -1 : TIMES.indexOf(time));
+      bitsOfType.push((time === undefined ? NO_TIME : TIMES.indexOf(time)) << PLACE_BITS);
     }
     return codes;
   }
 
-  /** Keeps only the rows that are newer than the values of a column, and notes their ranks. */
-  function newer(
-    name: string,
-    { places }: Chunk,
-    targets: Int32Array,
-    { from, to, ranks }: EventGroup,
-  ): Int32Array {
-    if (ranks === undefined) return targets;
-    areRanked = true;
-    const seen = ranksOf.get(name)!;
-    const kept = scratch.kept;
-    for (let row = from; row < to; row++) {
-      const target = targets[row]!;
-      const isNewer = target >= 0 && places[row]! >= 0 && ranks[row]! >= seen[target]!;
-      kept[row] = isNewer ? target : -1;
-      if (isNewer) seen[target] = ranks[row]!;
-    }
-    return kept;
-  }
-
-  function carry(name: string, chunk: Chunk, all: Int32Array, group: EventGroup): void {
-    const targets = newer(name, chunk, all, group);
-    const { places } = chunk;
-    const bit = 1 << NULLABLE.indexOf(name);
-    for (let row = group.from; row < group.to; row++) {
-      if (targets[row]! >= 0 && places[row]! >= 0) present[targets[row]!]! |= bit;
-    }
-    takeValues(cells[name]!, chunk, targets, group.from, group.to);
+  /** The operations whose last event has a key in the range, sorted by key. */
+  function order(): Uint32Array {
+    const all = indexes(count);
+    const { after, upTo } = bounds;
+    const own = after === undefined && upTo === undefined ? all : all.filter((i) =>
+      isWithin(
+        bounds,
+        clientIds[2 * i + 1]!,
+        clientIds[2 * i]!,
+        operationIds[2 * i + 1]!,
+        operationIds[2 * i]!,
+      )
+    );
+    return sortIndexes(own, [operationIds, clientIds]);
   }
 
   return {
     capacity,
-    get count() {
-      return count;
+    get newest() {
+      return newest;
     },
-    cells,
-    present,
     reset(next) {
-      slots.fill(0);
-      present.fill(0, 0, count);
-      last.fill(0, 0, count);
       // Arrays that were not used are not touched, so they take no memory.
-      if (areRanked) { for (const ranks of ranksOf.values()) ranks.fill(0, 0, count); }
-      for (const each of Object.values(cells)) {
-        if (each.kind === "text") {
-          each.lengths.fill(0, 0, count);
-          each.long.clear();
-        }
-      }
-      areRanked = false;
+      if (count > 0) slots.fill(0);
+      last.fill(0, 0, count);
       count = newest = 0;
       range = next;
       bounds = { after: boundOf(next.after), upTo: boundOf(next.upTo) };
@@ -260,49 +200,36 @@ export function createOperations(capacity: number): Operations {
       }
       return true;
     },
-    fold(group) {
+    find(group, targets) {
       const { from, to, columns, ranks } = group;
       const codes = typesOf(group);
       const adds = range.after === undefined && range.upTo === undefined;
-      const { view, places } = columns.operation_id!;
-      if (scratch.targets.length < to) scratch = scratchFor(to);
-      const { targets, chosen } = scratch;
+      const { operation_id, client_id } = columns as { operation_id: Chunk; client_id: Chunk };
+      const { view, places } = operation_id;
       const first = newest + 1 - from;
       for (let row = from; row < to; row++) {
-        targets[row] = -1;
-        if (statusOfType[codes[row]!] === 0) continue;
+        const status = statusOfType[codes[row]!]!;
+        const rank = ranks === undefined ? first + row : ranks[row]!;
+        if (rank > newest) newest = rank;
+        if (status === 0) {
+          targets[row - from] = -1;
+          continue;
+        }
         const place = places[row]!;
         const target = find(view.getInt32(place, true), view.getInt32(place + 4, true), adds);
         if (target < 0) {
           if (adds) return false;
+          targets[row - from] = -1;
           continue;
         }
-        targets[row] = target;
-        const rank = ranks === undefined ? first + row : ranks[row]!;
-        if (rank > last[target]!) last[target] = rank;
+        targets[row - from] = target | bitsOfType[codes[row]!]!;
+        if (rank < last[target]!) continue;
+        last[target] = rank;
+        statuses[target] = status;
+        const client = client_id.places[row]!;
+        clientIds[2 * target] = client_id.view.getInt32(client, true);
+        clientIds[2 * target + 1] = client_id.view.getInt32(client + 4, true);
       }
-      // Only the last event of each operation sets the columns that all events have.
-      let largest = newest;
-      for (let row = from; row < to; row++) {
-        const target = targets[row]!;
-        const rank = ranks === undefined ? first + row : ranks[row]!;
-        if (rank > largest) largest = rank;
-        chosen[row] = -1;
-        if (target < 0 || last[target] !== rank) continue;
-        chosen[row] = target;
-        statusCodes[target] = statusOfType[codes[row]!]! - 1;
-      }
-      newest = largest;
-      for (const [name, column] of Object.entries(FROM_LAST)) {
-        takeValues(cells[name]!, columns[column]!, chosen, from, to);
-      }
-      for (const name of CARRIED) carry(name, columns[name]!, targets, group);
-      TIMES.forEach((name, time) => {
-        for (let row = from; row < to; row++) {
-          chosen[row] = timeOfType[codes[row]!] === time ? targets[row]! : -1;
-        }
-        carry(name, columns.occurred_at!, chosen, group);
-      });
       return true;
     },
     addClients(group, clients) {
@@ -313,45 +240,53 @@ export function createOperations(capacity: number): Operations {
       }
     },
     borders(ranges) {
-      const order = sortIndexes(indexes(count), [operationIds, clientIds]);
+      const sorted = sortIndexes(indexes(count), [operationIds, clientIds]);
       return Array.from({ length: ranges - 1 }, (_, i): Key => {
-        const at = 2 * order[Math.floor(count * (i + 1) / ranges) - 1]!;
+        const at = 2 * sorted[Math.floor(count * (i + 1) / ranges) - 1]!;
         return {
           client: BigInt(clientIds[at + 1]!) << 32n | BigInt(clientIds[at]! >>> 0),
           operation: BigInt(operationIds[at + 1]!) << 32n | BigInt(operationIds[at]! >>> 0),
         };
       });
     },
-    sorted() {
-      const { after, upTo } = bounds;
-      const all = indexes(count);
-      const own = after === undefined && upTo === undefined ? all : all.filter((i) =>
-        isWithin(
-          bounds,
-          clientIds[2 * i + 1]!,
-          clientIds[2 * i]!,
-          operationIds[2 * i + 1]!,
-          operationIds[2 * i]!,
-        )
-      );
-      return sortIndexes(own, [operationIds, clientIds]);
+    sort() {
+      const sorted = order();
+      const placeOf = new Int32Array(count).fill(-1);
+      sorted.forEach((index, place) => placeOf[index] = place);
+      const own = {
+        count: sorted.length,
+        operationIds: new Int32Array(2 * sorted.length),
+        clientIds: new Int32Array(2 * sorted.length),
+        statuses: new Uint32Array(sorted.length),
+      };
+      for (let place = 0; place < sorted.length; place++) {
+        const index = sorted[place]!;
+        own.operationIds[2 * place] = operationIds[2 * index]!;
+        own.operationIds[2 * place + 1] = operationIds[2 * index + 1]!;
+        own.clientIds[2 * place] = clientIds[2 * index]!;
+        own.clientIds[2 * place + 1] = clientIds[2 * index + 1]!;
+        own.statuses[place] = statuses[index]! - 1;
+      }
+      return {
+        ...own,
+        place(targets, ranks) {
+          const mask = MOST_PLACES - 1;
+          for (let i = 0; i < targets.length; i++) {
+            const target = targets[i]!;
+            if (target < 0) continue;
+            const index = target & mask;
+            const rank = typeof ranks === "number" ? ranks + i : ranks[i]!;
+            const bits = target & ~mask | (last[index] === rank ? LAST_BIT : 0);
+            targets[i] = placeOf[index]! < 0 ? -1 : placeOf[index]! | bits;
+          }
+        },
+      };
     },
   };
 }
 
-/** Operations by row, for the row group at hand. They are used again for the next row group. */
-function scratchFor(rows: number) {
-  const array = () => new Int32Array(rows);
-  return { targets: array(), chosen: array(), kept: array() };
-}
-
 // A byte order mark is a character like any other.
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
-
-/** The lower and the upper half of each 64-bit value. */
-function halvesOf(cells: Cells): Int32Array {
-  return new Int32Array((cells as ReturnType<typeof fixedCells>).view.buffer);
-}
 
 function indexes(count: number): Uint32Array {
   const all = new Uint32Array(count);
@@ -362,7 +297,11 @@ function indexes(count: number): Uint32Array {
 /** A key in signed upper and unsigned lower halves: the client, then the operation. */
 type Bound = readonly [number, number, number, number] | undefined;
 
-const NO_BOUND: Bound = undefined;
+/** The bounds of a range. */
+interface Bounds {
+  readonly after: Bound;
+  readonly upTo: Bound;
+}
 
 function boundOf(key: Key | undefined): Bound {
   if (key === undefined) return undefined;
@@ -371,7 +310,7 @@ function boundOf(key: Key | undefined): Bound {
 }
 
 function isWithin(
-  { after, upTo }: { readonly after: Bound; readonly upTo: Bound },
+  { after, upTo }: Bounds,
   clientHigh: number,
   clientLow: number,
   high: number,

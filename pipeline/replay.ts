@@ -1,111 +1,245 @@
+import type { RowGroupPlan } from "./column_fold.ts";
+import type { ColumnThread } from "./column_thread.ts";
+import { EXECUTION_COLUMNS } from "./contract/tables.ts";
+import { type LocatedTargets, makeColumns, rowGroupsOf } from "./execution_columns.ts";
+import { GROUP_ROWS, type PageRest } from "./execution_pages.ts";
+import type { CompressedPage } from "./lake/page_file.ts";
 import {
   createOperations,
   type Key,
   KEY_COLUMNS,
   type KeyRange,
+  MOST_PLACES,
   type Operations,
-  REPLAYED,
+  type SortedOperations,
 } from "./operations.ts";
-import type { EventScan } from "./replay_order.ts";
-import type { FixedCells } from "./typed_columns.ts";
+import type { Events } from "./replay_order.ts";
 
 /**
- * The largest number of operations in memory. With this number, they take about 75 MB.
+ * The largest number of operations in memory. With this number, they and their columns take about
+ * 100 MB.
  */
-const MOST_OPERATIONS = 300_000;
+const MOST_OPERATIONS = 750_000;
 
 /** The smallest number of operations in memory, so that a range of keys can be halved. */
 const FEWEST_OPERATIONS = 2;
 
+/** One row group of silver. */
+export interface ExecutionGroup {
+  /** The client of all rows. */
+  readonly client: bigint;
+  /** The number of rows. */
+  readonly rows: number;
+  /** The pages, in the order of silver's columns. */
+  readonly pages: readonly CompressedPage[];
+}
+
 /** The operations of a range of keys. */
 export interface ReplayedRange {
-  /** The states of the operations. The next range uses the same object again. */
-  readonly operations: Operations;
-  /** The operations of this range, sorted by client and then by operation. */
-  readonly order: Uint32Array;
+  /** The number of operations. */
+  readonly operations: number;
+  /** The row groups that end in this range. */
+  readonly groups: readonly ExecutionGroup[];
   /** True if no other range follows. */
   readonly isLast: boolean;
 }
 
 /** A replayed day. */
 export interface Replay {
+  /** The largest number of operations in memory. */
+  readonly capacity: number;
   /** The clients of the day's executions. With several ranges, also their previous clients. */
   readonly clients: ReadonlySet<bigint>;
   /** Returns the operations in the order of silver, in one or more ranges. May be called once. */
   ranges(): AsyncGenerator<ReplayedRange>;
 }
 
+/** Options of {@linkcode replayEvents}. */
+export interface ReplayOptions {
+  /** The largest number of operations in memory. */
+  readonly most?: number | undefined;
+  /** A second thread that makes some of the columns. */
+  readonly thread?: ColumnThread | undefined;
+}
+
 /**
- * Replays events into the states of their operations. A day with more operations than fit into
- * memory is replayed range by range. Every range reads the events again. The ranges do not change
- * the result.
+ * Replays events into the states of their operations. A first scan finds the operations; then each
+ * column is made. A day with more operations than fit into memory is replayed range by range. Every
+ * range reads the events again. The ranges do not change the result.
  *
- * @param events the number of events; the number of operations is never larger
- * @param most the largest number of operations in memory
+ * @param rows the number of events; the number of operations is never larger
  */
 export async function replayEvents(
-  scan: EventScan,
-  events: number,
-  most: number = MOST_OPERATIONS,
+  events: Events,
+  rows: number,
+  { most = MOST_OPERATIONS, thread }: ReplayOptions = {},
 ): Promise<Replay> {
-  const operations = createOperations(Math.max(Math.min(events, most), FEWEST_OPERATIONS));
+  const limit = Math.min(rows, most, MOST_PLACES);
+  const operations = createOperations(Math.max(limit, FEWEST_OPERATIONS));
+  const { capacity } = operations;
+  const index: Index = { events, rows, operations, targets: sharedNumbers(rows) };
   const clients = new Set<bigint>();
-  const count = await replay(scan, {}, operations, events);
-  if (count === 1) {
-    const order = operations.sorted();
-    const ids = operations.cells.client_id as FixedCells;
-    for (const index of order) clients.add(ids.view.getBigInt64(8 * index, true));
-    return {
-      clients,
-      async *ranges() {
-        yield { operations, order, isLast: true };
-      },
-    };
+  const whole = await findOperations(index, {});
+  if (typeof whole !== "number") {
+    for (const { client } of clientRuns(whole.operations)) clients.add(client);
+    return { capacity, clients, ranges: () => withColumns([whole], events, thread) };
   }
-  const borders = operations.borders(count);
-  for await (const group of scan(KEY_COLUMNS)) operations.addClients(group, clients);
-  return { clients, ranges: () => replayRanges(scan, {}, borders, operations, events) };
+  const borders = operations.borders(whole);
+  for await (const group of events.scan(KEY_COLUMNS)) operations.addClients(group, clients);
+  const ranges = () => withColumns(foundRanges(index, {}, borders), events, thread);
+  return { capacity, clients, ranges };
 }
 
-/** Replays a range in several ranges, which end at the borders and at the end of the range. */
-async function* replayRanges(
-  scan: EventScan,
+/** The operations of a day, and the memory for the targets of its events. */
+interface Index {
+  readonly events: Events;
+  readonly rows: number;
+  readonly operations: Operations;
+  readonly targets: Int32Array;
+}
+
+/** The operations of a range, and their events. */
+interface FoundRange {
+  readonly operations: SortedOperations;
+  readonly groups: readonly LocatedTargets[];
+  readonly isLast: boolean;
+}
+
+/** Both threads use the same memory. */
+function sharedNumbers(count: number): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(4 * count));
+}
+
+/** Finds the operations of a range in several ranges, which end at the borders and at its end. */
+async function* foundRanges(
+  index: Index,
   { after, upTo }: KeyRange,
   borders: readonly Key[],
-  operations: Operations,
-  events: number,
-): AsyncGenerator<ReplayedRange> {
+): AsyncGenerator<FoundRange> {
   for (let i = 0; i <= borders.length; i++) {
     const range = { after: borders[i - 1] ?? after, upTo: borders[i] ?? upTo };
-    const count = await replay(scan, range, operations, events);
-    if (count === 1) {
-      yield { operations, order: operations.sorted(), isLast: range.upTo === undefined };
-    } else yield* replayRanges(scan, range, operations.borders(count), operations, events);
+    const found = await findOperations(index, range);
+    if (typeof found !== "number") yield found;
+    else yield* foundRanges(index, range, index.operations.borders(found));
   }
 }
 
 /**
- * Replays the events of a range of keys. An operation whose client changes has several keys.
- * Therefore, a first scan finds the operations with any key in the range, and a second scan replays
- * all their events.
+ * Finds the operations of a range of keys, and their events. An operation whose client changes has
+ * several keys. Therefore, a first scan finds the operations with any key in the range, and a second
+ * scan finds all their events.
  *
- * @returns 1; or, if the range has too many operations, the number of ranges to divide it into
+ * @returns the number of ranges to divide the range into, if it has too many operations
  */
-async function replay(
-  scan: EventScan,
+async function findOperations(
+  { events, rows, operations, targets }: Index,
   range: KeyRange,
-  operations: Operations,
-  events: number,
-): Promise<number> {
+): Promise<FoundRange | number> {
   operations.reset(range);
-  const isBounded = range.after !== undefined || range.upTo !== undefined;
-  let seen = 0;
-  for await (const group of scan(isBounded ? KEY_COLUMNS : REPLAYED)) {
-    seen += group.to - group.from;
-    if (isBounded ? operations.collect(group) : operations.fold(group)) continue;
-    // Later events have about as many new operations as earlier ones. Some room is left.
-    return Math.min(Math.ceil(1 + events / seen), operations.capacity);
+  // Later events have about as many new operations as earlier ones. Some room is left.
+  const division = (seen: number) => Math.min(Math.ceil(1 + rows / seen), operations.capacity);
+  if (range.after !== undefined || range.upTo !== undefined) {
+    let seen = 0;
+    for await (const group of events.scan(KEY_COLUMNS)) {
+      seen += group.to - group.from;
+      if (!operations.collect(group)) return division(seen);
+    }
   }
-  if (isBounded) { for await (const group of scan(REPLAYED)) operations.fold(group); }
-  return 1;
+  const found: { readonly group: LocatedTargets; readonly first: number }[] = [];
+  let seen = 0;
+  for await (const group of events.scan(KEY_COLUMNS)) {
+    const { from, to, ranks, location } = group;
+    const own = targets.subarray(seen, seen += to - from);
+    const first = operations.newest + 1;
+    if (!operations.find(group, own)) return division(seen);
+    found.push({
+      first,
+      group: { from, to, targets: own, ranks: ranks?.slice(from, to), location },
+    });
+  }
+  const sorted = operations.sort();
+  for (const { first, group } of found) sorted.place(group.targets, group.ranks ?? first);
+  const groups = found.map(({ group }) => group);
+  return { operations: sorted, groups, isLast: range.upTo === undefined };
+}
+
+/** Makes the row groups of ranges. */
+async function* withColumns(
+  ranges: Iterable<FoundRange> | AsyncIterable<FoundRange>,
+  events: Events,
+  thread: ColumnThread | undefined,
+): AsyncGenerator<ReplayedRange> {
+  let rests = new Map<string, PageRest | undefined>();
+  let open: OpenGroup | undefined;
+  for await (const { operations, groups, isLast } of ranges) {
+    const plan = planGroups(operations, open, isLast);
+    open = plan.open;
+    if (plan.ends.length === 0) {
+      yield { operations: operations.count, groups: [], isLast };
+      continue;
+    }
+    const columns = await makeColumns(events, { ...plan, operations, groups, rests }, thread);
+    if (isLast) events.close();
+    rests = new Map(EXECUTION_COLUMNS.map(({ name }) => [name, columns.get(name)!.rest]));
+    const finished = rowGroupsOf(columns)
+      .map((pages, i) => ({ ...plan.members[i]!, pages }));
+    yield { operations: operations.count, groups: finished, isLast };
+  }
+}
+
+/** A row group that is not full yet. */
+interface OpenGroup {
+  readonly client: bigint;
+  readonly rows: number;
+}
+
+/** The row groups of a range. */
+interface GroupsPlan extends RowGroupPlan {
+  /** The client and the number of rows of each row group. */
+  readonly members: readonly OpenGroup[];
+  /** The last row group, if the next range continues it. */
+  readonly open: OpenGroup | undefined;
+}
+
+/** Divides operations into row groups of one client each. */
+function planGroups(
+  operations: SortedOperations,
+  before: OpenGroup | undefined,
+  isLast: boolean,
+): GroupsPlan {
+  const members: OpenGroup[] = [];
+  const ends: number[] = [];
+  let { client, rows } = before ?? { client: 0n, rows: 0 };
+  const end = (place: number) => {
+    members.push({ client, rows });
+    ends.push(place);
+    rows = 0;
+  };
+  for (const run of clientRuns(operations)) {
+    if (rows > 0 && run.client !== client) end(run.from);
+    client = run.client;
+    for (let from = run.from; from < run.to;) {
+      const some = Math.min(run.to - from, GROUP_ROWS - rows);
+      from += some;
+      rows += some;
+      if (rows === GROUP_ROWS) end(from);
+    }
+  }
+  const isOpen = rows > 0 && !isLast;
+  if (rows > 0) end(operations.count);
+  return { members, ends, isOpen, open: isOpen ? members.at(-1) : undefined };
+}
+
+/** The places of the operations of each client. */
+function* clientRuns(
+  { count, clientIds }: SortedOperations,
+): Generator<{ readonly client: bigint; readonly from: number; readonly to: number }> {
+  const clients = new BigInt64Array(clientIds.buffer);
+  for (let from = 0; from < count;) {
+    const client = clients[from]!;
+    let to = from + 1;
+    while (to < count && clients[to] === client) to++;
+    yield { client, from, to };
+    from = to;
+  }
 }

@@ -1,18 +1,12 @@
 import { EVENT_COLUMNS } from "./contract/tables.ts";
-import type { CompressionThread } from "./lake/compression_thread.ts";
 import type { Lake } from "./lake/lake.ts";
 import type { Part } from "./lake/marker.ts";
 import { compareBytes } from "./lake/page_encoding.ts";
-import {
-  type Chunk,
-  decompress,
-  decompressAll,
-  findValues,
-  freeChunk,
-} from "./lake/parquet_pages.ts";
-import type { PartReader, StoredGroup } from "./lake/parquet_reader.ts";
+import { type Chunk, decompress, findValues, freeChunk } from "./lake/parquet_pages.ts";
+import type { PartReader, StoredColumn } from "./lake/parquet_reader.ts";
 import { malformed, readPart } from "./lake/parts.ts";
 import type { EventGroup } from "./operations.ts";
+import { inParallel } from "./parallel.ts";
 import { sortIndexes } from "./typed_columns.ts";
 
 // A replay applies events in the order (event_seq, occurred_at, event_id), beginning with events
@@ -20,13 +14,52 @@ import { sortIndexes } from "./typed_columns.ts";
 // sequences of parts, one from the first publication and one from each amendment. Each of them has
 // this order.
 
-/**
- * Reads the events of a day, one row group after the other, with their places in the replay. Each
- * call reads all events again.
- *
- * @param names the columns to read
- */
-export type EventScan = (names: readonly string[]) => AsyncIterable<EventGroup>;
+/** The events of a day. */
+export interface Events {
+  /**
+   * Reads the events, one row group after the other, with their places in the replay. Each call
+   * reads all events again.
+   *
+   * @param names the columns to read
+   * @throws {Failure} data: a part is missing or damaged, or its events are not in bronze's order
+   */
+  scan(names: readonly string[]): AsyncIterable<LocatedGroup>;
+  /** Whether the parts stay in memory, so that no part is fetched twice. */
+  readonly isInMemory: boolean;
+  /** Begins to read pages of row groups that a scan found. */
+  pages(): EventPages;
+  /** Frees the memory of the parts. */
+  close(): void;
+}
+
+/** A row group of bronze. */
+export interface Location {
+  /** The index of the sequence. */
+  readonly sequence: number;
+  /** The index of the part in its sequence. */
+  readonly part: number;
+  /** The index of the row group in its part. */
+  readonly group: number;
+}
+
+/** Rows of a row group, and where the row group is. */
+export interface LocatedGroup extends EventGroup {
+  /** The row group. */
+  readonly location: Location;
+}
+
+/** Reads pages. Reading in the order of the parts, or from the last one, fetches each part once. */
+export interface EventPages {
+  /** Returns the pages of columns, with the type of each column in the file. */
+  read(
+    location: Location,
+    names: readonly string[],
+  ): Promise<(StoredColumn & { readonly type: string })[]>;
+  /** The failure of a part whose content is not that of bronze. */
+  malformed(location: Location, problem: string): Promise<Error>;
+  /** Frees the memory of the parts, unless they stay in memory for other readers. */
+  close(): void;
+}
 
 /** The events of one sequence that have no event_seq: all from one place on. */
 interface Tail {
@@ -40,8 +73,7 @@ interface Tail {
 
 /** A row group whose events with an event_seq are the rows before `sequenced`. */
 interface Loaded {
-  readonly part: number;
-  readonly group: number;
+  readonly location: Location;
   readonly rows: number;
   readonly sequenced: number;
   readonly columns: Readonly<Record<string, Chunk>>;
@@ -50,27 +82,31 @@ interface Loaded {
   free(): void;
 }
 
+/** A day with less than this size is in memory while it is replayed, in bytes. */
+const MOST_KEPT = 80 << 20;
+
 /**
  * Opens the events of a day.
  *
  * @param parts the parts that the day's bronze marker lists
- * @param thread decompresses pages while others are replayed
- * @returns a scan, whose calls throw a Failure (data) if a part is missing or damaged, or if its
- *   events are not in bronze's order
  */
-export async function openEvents(
-  lake: Lake,
-  parts: readonly Part[],
-  thread?: CompressionThread,
-): Promise<EventScan> {
-  const sequences = [...Map.groupBy(parts, ({ amendment = 0 }) => amendment).values()]
-    .map((own) => partsOf(lake, own, thread));
-  const tails = rankTails(await Promise.all(sequences.map(findTail)));
-  const only = sequences[0];
-  if (only === undefined) return async function* () {};
-  return sequences.length === 1
-    ? (names) => scan(only, tails[0]!, names)
-    : (names) => scanMerged(sequences, tails, names);
+export async function openEvents(lake: Lake, parts: readonly Part[]): Promise<Events> {
+  const keepsAll = parts.reduce((sum, { bytes }) => sum + bytes, 0) <= MOST_KEPT;
+  const listed = [...Map.groupBy(parts, ({ amendment = 0 }) => amendment).values()];
+  const open = (most: number) => listed.map((own, i) => partsOf(lake, own, i, most));
+  const sequences = open(keepsAll ? Infinity : 2);
+  const tails = rankTails(await inParallel(sequences, findTail));
+  const close = () => sequences.forEach((each) => each.close());
+  return {
+    scan(names) {
+      if (sequences.length > 1) return scanMerged(sequences, tails, names);
+      const [only] = sequences;
+      return only === undefined ? async function* () {}() : scan(only, tails[0]!, names);
+    },
+    isInMemory: keepsAll,
+    pages: () => keepsAll ? pagesOf(sequences, () => {}) : pagesOf(open(1)),
+    close,
+  };
 }
 
 /** Events without an event_seq come out of order, with ranks. The others follow in order. */
@@ -78,21 +114,22 @@ async function* scan(
   parts: Parts,
   { part, group, ranks }: Tail,
   names: readonly string[],
-): AsyncGenerator<EventGroup> {
+): AsyncGenerator<LocatedGroup> {
   let used = 0;
   for await (const loaded of load(parts, names, ranks.length === 0 ? parts.count : part, group)) {
-    const { rows, sequenced, columns } = loaded;
-    yield { from: sequenced, to: rows, columns, ranks: placed(loaded, ranks, used) };
+    const { location, rows, sequenced, columns } = loaded;
+    const own = placed(loaded, ranks, used);
+    yield { from: sequenced, to: rows, columns, ranks: own, location };
     used += rows - sequenced;
     loaded.free();
   }
   const rises = orderChecker();
   for await (const loaded of load(parts, names)) {
     rises(loaded);
-    const { sequenced, columns } = loaded;
-    if (sequenced > 0) yield { from: 0, to: sequenced, columns, ranks: undefined };
+    const { location, sequenced, columns } = loaded;
+    if (sequenced > 0) yield { from: 0, to: sequenced, columns, ranks: undefined, location };
     loaded.free();
-    if (loaded.part === part && loaded.group === group) break;
+    if (location.part === part && location.group === group) break;
   }
 }
 
@@ -101,7 +138,7 @@ async function* scanMerged(
   sequences: readonly Parts[],
   tails: readonly Tail[],
   names: readonly string[],
-): AsyncGenerator<EventGroup> {
+): AsyncGenerator<LocatedGroup> {
   let placedCount = tails.reduce((sum, { ranks }) => sum + ranks.length, 0);
   const cursors = sequences.map((parts, i) => {
     return { groups: load(parts, names), ranks: tails[i]!.ranks, used: 0, rises: orderChecker() };
@@ -109,7 +146,7 @@ async function* scanMerged(
   type Head = { loaded: Loaded; row: number; ranks: Uint32Array; cursor: typeof cursors[number] };
   const heads: Head[] = [];
   /** Loads the next row group with an event_seq. Row groups without one need no merge. */
-  async function* advance(cursor: typeof cursors[number]): AsyncGenerator<EventGroup> {
+  async function* advance(cursor: typeof cursors[number]): AsyncGenerator<LocatedGroup> {
     for (;;) {
       const { done, value: loaded } = await cursor.groups.next();
       if (done) return;
@@ -120,25 +157,33 @@ async function* scanMerged(
         heads.push({ loaded, row: 0, ranks, cursor });
         return;
       }
-      yield { from: 0, to: loaded.rows, columns: loaded.columns, ranks };
+      yield allOf(loaded, ranks);
       loaded.free();
     }
   }
-  for (const cursor of cursors) yield* advance(cursor);
-  let previous: bigint | undefined;
-  while (heads.length > 0) {
-    const least = heads.reduce((a, b) => seqOf(b.loaded, b.row) < seqOf(a.loaded, a.row) ? b : a);
-    const { loaded, ranks, cursor } = least;
-    const seq = seqOf(loaded, least.row);
-    if (previous !== undefined && seq <= previous) throw outOfOrder(loaded, least.row, previous);
-    previous = seq;
-    ranks[least.row++] = ++placedCount;
-    if (least.row < loaded.sequenced) continue;
-    heads.splice(heads.indexOf(least), 1);
-    yield { from: 0, to: loaded.rows, columns: loaded.columns, ranks };
-    loaded.free();
-    yield* advance(cursor);
+  try {
+    for (const cursor of cursors) yield* advance(cursor);
+    let previous: bigint | undefined;
+    while (heads.length > 0) {
+      const least = heads.reduce((a, b) => seqOf(b.loaded, b.row) < seqOf(a.loaded, a.row) ? b : a);
+      const { loaded, ranks, cursor } = least;
+      const seq = seqOf(loaded, least.row);
+      if (previous !== undefined && seq <= previous) throw outOfOrder(loaded, least.row, previous);
+      previous = seq;
+      ranks[least.row++] = ++placedCount;
+      if (least.row < loaded.sequenced) continue;
+      heads.splice(heads.indexOf(least), 1);
+      yield allOf(loaded, ranks);
+      loaded.free();
+      yield* advance(cursor);
+    }
+  } finally {
+    await Promise.all(cursors.map(({ groups }) => groups.return(undefined)));
   }
+}
+
+function allOf({ location, rows, columns }: Loaded, ranks: Uint32Array): LocatedGroup {
+  return { from: 0, to: rows, columns, ranks, location };
 }
 
 /** The ranks of a row group's rows; those of rows with an event_seq are 0. */
@@ -173,8 +218,12 @@ function orderChecker(): (loaded: Loaded) => void {
   };
 }
 
-function outOfOrder({ reader, group, columns }: Loaded, row: number, previous?: bigint): Error {
-  const ids = reader.read(group, ["event_id"]).columns.event_id!;
+function outOfOrder(
+  { reader, location, columns }: Loaded,
+  row: number,
+  previous?: bigint,
+): Error {
+  const ids = reader.read(location.group, ["event_id"]).columns.event_id!;
   const id = new TextDecoder().decode(textAt(ids, ids.places[row]!));
   const { view, places } = columns.event_seq!;
   return reader.malformed(
@@ -283,27 +332,47 @@ async function* load(
   firstPart = 0,
   firstGroup = 0,
 ): AsyncGenerator<Loaded> {
-  const wanted = ["event_seq", ...names];
-  for (let part = firstPart; part < parts.count; part++) {
-    const reader = await parts.open(part);
-    if (part + 1 < parts.count) parts.open(part + 1).catch(() => {}); // reported by its own open
-    const start = part === firstPart ? firstGroup : 0;
-    let ahead: Promise<ReadGroup> | undefined;
-    for (let group = start; group < reader.groupCount; group++) {
-      const { rows, columns, free } = await (ahead ?? reader.read(group, wanted));
-      ahead = reader.readAhead(group + 1, wanted);
-      if (rows === 0) continue;
-      const sequenced = sequencedRows(columns.event_seq!);
-      yield { part, group, rows, sequenced, columns, reader, free };
+  let next: Promise<OpenPart> | undefined;
+  try {
+    for (let part = firstPart; part < parts.count; part++) {
+      const reader = await (next ?? parts.open(part));
+      next = part + 1 < parts.count ? parts.open(part + 1) : undefined;
+      next?.catch(() => {}); // reported when its turn comes
+      for (let group = part === firstPart ? firstGroup : 0; group < reader.groupCount; group++) {
+        const { rows, columns, free } = reader.read(group, ["event_seq", ...names]);
+        if (rows === 0) continue;
+        const location = { sequence: parts.sequence, part, group };
+        const sequenced = sequencedRows(columns.event_seq!);
+        yield { location, rows, sequenced, columns, reader, free };
+      }
     }
+  } finally {
+    await next?.catch(() => {}); // no part is fetched after the end
   }
+}
+
+/** Reads pages from parts. */
+function pagesOf(
+  sequences: readonly Parts[],
+  close: () => void = () => sequences.forEach((each) => each.close()),
+): EventPages {
+  const open = ({ sequence, part }: Location) => sequences[sequence]!.open(part);
+  return {
+    read: async (location, names) => (await open(location)).pages(location.group, names),
+    malformed: async (location, problem) => (await open(location)).malformed(problem),
+    close,
+  };
 }
 
 /** The parts of one sequence. */
 interface Parts {
+  /** The index of the sequence. */
+  readonly sequence: number;
   readonly count: number;
-  /** Opens a part. Only the last two that were opened stay usable. */
+  /** Opens a part. Only the last ones that were opened stay usable. */
   open(index: number): Promise<OpenPart>;
+  /** Frees the memory of all parts. */
+  close(): void;
 }
 
 /** Columns of one row group. */
@@ -315,88 +384,67 @@ interface OpenPart {
   close(): void;
   /** Reads columns of one row group. */
   read(group: number, names: readonly string[]): ReadGroup;
-  /**
-   * Begins to read columns of one row group in the second thread. Undefined if there is no such
-   * thread or row group, or if the row group needs much memory.
-   */
-  readAhead(group: number, names: readonly string[]): Promise<ReadGroup> | undefined;
+  /** Finds the pages of columns of one row group, with their types. */
+  pages(
+    group: number,
+    names: readonly string[],
+  ): (StoredColumn & { readonly type: string })[];
   /** The failure of a part whose content is not that of bronze. */
   malformed(problem: string): Error;
 }
 
-/** The most rows of a row group that is read while the previous one is in memory. */
-const MOST_ROWS_AHEAD = 20_000;
-
-function partsOf(
-  lake: Lake,
-  parts: readonly Part[],
-  thread: CompressionThread | undefined,
-): Parts {
+/** @param most the number of parts that stay usable */
+function partsOf(lake: Lake, parts: readonly Part[], sequence: number, most: number): Parts {
   let kept: { readonly index: number; readonly part: Promise<OpenPart> }[] = [];
+  const close = (each: typeof kept[number]) =>
+    void each.part.then((part) => part.close(), () => {});
   return {
+    sequence,
     count: parts.length,
     open(index) {
       let found = kept.find((each) => each.index === index);
-      found ??= { index, part: openPart(lake, parts[index]!, thread) };
+      found ??= { index, part: openPart(lake, parts[index]!) };
       kept = [...kept.filter((each) => each !== found), found];
-      if (kept.length > 2) kept.shift()!.part.then(({ close }) => close(), () => {});
+      if (kept.length > most) close(kept.shift()!);
       return found.part;
     },
+    close: () => kept.splice(0).forEach(close),
   };
 }
 
-async function openPart(
-  lake: Lake,
-  part: Part,
-  thread: CompressionThread | undefined,
-): Promise<OpenPart> {
+async function openPart(lake: Lake, part: Part): Promise<OpenPart> {
   const reader = await readPart(lake, part);
   const fail = (problem: string) => malformed(lake, part, problem);
-  const attempt = async (group: number, names: readonly string[]) => {
+  const guard = <T>(read: () => T): T => {
     try {
-      const found = reader.pages(group, names);
-      const pages = found.columns.flatMap((column) => column.pages);
-      return readColumns(reader, names, found, await decompressAll(pages, thread));
+      return read();
     } catch (error) {
       throw fail((error as Error).message);
     }
   };
+  const types = new Map(reader.columns.map(({ name, type }) => [name, type]));
   return {
     groupCount: reader.groupRows.length,
     close: () => reader.free(),
     malformed: fail,
-    read(group, names) {
-      try {
-        const found = reader.pages(group, names);
-        const pages = found.columns.flatMap((column) => column.pages);
-        return readColumns(reader, names, found, pages.map(decompress));
-      } catch (error) {
-        throw fail((error as Error).message);
-      }
-    },
-    readAhead(group, names) {
-      const rows = reader.groupRows[group];
-      if (thread === undefined || rows === undefined || rows > MOST_ROWS_AHEAD) return undefined;
-      const result = attempt(group, names);
-      result.catch(() => {}); // the caller gets the error in the order of the row groups
-      return result;
-    },
+    read: (group, names) => guard(() => readColumns(reader, names, group)),
+    pages: (group, names) =>
+      guard(() =>
+        reader.pages(group, names).columns.map((column, i) => ({
+          ...column,
+          type: types.get(names[i]!)!,
+        }))
+      ),
   };
 }
 
-/** @param contents the decompressed bodies of the pages of all columns */
-function readColumns(
-  reader: PartReader,
-  names: readonly string[],
-  { rows, columns }: StoredGroup,
-  contents: readonly Uint8Array[],
-): ReadGroup {
-  let used = 0;
+function readColumns(reader: PartReader, names: readonly string[], group: number): ReadGroup {
+  const { rows, columns } = reader.pages(group, names);
   const chunks = columns.map(({ layout, pages }, i): [string, Chunk] => {
     const name = names[i]!;
     const { type, nullable } = EVENT_COLUMNS.find((column) => column.name === name)!;
     const found = reader.columns.find((column) => column.name === name)?.type;
-    const chunk = findValues(pages, contents.slice(used, used += pages.length), layout);
+    const chunk = findValues(pages, pages.map(decompress), layout);
     if (found !== type && chunk.nulls < rows) {
       throw new Error(`its column ${name} has type ${found} instead of ${type}`);
     }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { startColumnThread } from "./column_thread.ts";
 import { bronzeMarkerKey, silverMarkerKey, silverPrefix } from "./contract/keys.ts";
 import { EXECUTION_COLUMNS, EXECUTION_CONTRACT } from "./contract/tables.ts";
 import type { Day } from "./contract/window.ts";
@@ -7,7 +8,6 @@ import { compareWindow, type Difference, SILVER } from "./compare.ts";
 import { listAll, type Publication, publishWindow, removeBesideSealed } from "./lake/commit.ts";
 import { type RunStart, startRun } from "./lake/lifetimes.ts";
 import { wasOnce } from "./lake/history.ts";
-import { type CompressionThread, startCompressionThread } from "./lake/compression_thread.ts";
 import type { Lake } from "./lake/lake.ts";
 import {
   type BronzeCommit,
@@ -15,7 +15,7 @@ import {
   type SilverCommit,
   type StoredMarker,
 } from "./lake/marker.ts";
-import { type CompressedPage, compressPages, createPageFile } from "./lake/page_file.ts";
+import { createPageFile } from "./lake/page_file.ts";
 import {
   folderOf,
   type Lineage,
@@ -26,12 +26,9 @@ import {
   storeParts,
   TARGET_BYTES,
 } from "./lake/parts.ts";
-import { createExecutionPages, GROUP_ROWS } from "./execution_pages.ts";
-import type { Operations } from "./operations.ts";
 import { NAMED, type Observer, plural } from "./progress.ts";
-import { type Replay, replayEvents } from "./replay.ts";
-import { type EventScan, openEvents } from "./replay_order.ts";
-import type { FixedCells } from "./typed_columns.ts";
+import { type ExecutionGroup, type Replay, replayEvents } from "./replay.ts";
+import { type Events, openEvents } from "./replay_order.ts";
 
 /** Options of a silver run. */
 export interface SilverOptions {
@@ -49,8 +46,8 @@ export interface SilverOptions {
   /** The largest number of operations in memory. The result does not depend on this number. */
   readonly mostOperations?: number | undefined;
   /**
-   * The smallest number of events for which a second thread compresses and decompresses pages. The
-   * result does not depend on this number.
+   * The smallest number of events for which a second thread makes some of the columns. The result
+   * does not depend on this number.
    */
   readonly fewestForThread?: number | undefined;
   /** Receives the steps and the progress of the run. */
@@ -158,7 +155,7 @@ async function transform(
   const { lake, day, follow = false, dryRun = false, mostOperations, observer } = options;
   const { state, rows: events, parts: sources } = bronze.commit;
   const { fewestForThread = FEWEST_FOR_THREAD } = options;
-  using thread = events < fewestForThread ? undefined : startCompressionThread();
+  using thread = events < fewestForThread ? undefined : startColumnThread();
   observer.step({
     step: "bronze",
     says: `${lake.url(bronze.key)}, ${state}, ${plural(events, "event")} in ` +
@@ -166,9 +163,9 @@ async function transform(
     data: { key: bronze.key, state, rows: events, parts: sources.length },
   });
   const replay = await replayEvents(
-    observed(await openEvents(lake, sources, thread), events, observer),
+    observed(await openEvents(lake, sources), events, observer),
     events,
-    mostOperations,
+    { most: mostOperations, thread },
   );
   const before = previous?.commit.parts ?? [];
   const places = new Set([
@@ -186,20 +183,14 @@ async function transform(
     contract: EXECUTION_CONTRACT,
   } as const;
   const totals = { executions: 0, clients: 0 };
-  const runs = clientRuns(replay, totals, () => {
+  const groups = replayedGroups(replay, totals, () => {
     observer.step({
       step: "replay",
       says: `${plural(events, "event")} to ${plural(totals.executions, "execution")}`,
       data: { events, executions: totals.executions },
     });
   });
-  const groups = rowGroups(runs, thread);
-  const cut = cutClients(
-    thread === undefined ? groups : delay(groups, GROUPS_IN_THREAD),
-    day,
-    lineageOf(publication),
-    totals,
-  );
+  const cut = cutClients(groups, day, lineageOf(publication), totals);
   if (previous?.commit.state === "sealed" && !await mayFollow()) {
     if (!await verifySealed(previous.commit, cut, bronze, publication)) return;
     // The rows are equal and the bytes of the bronze marker are not, so only the reference is
@@ -252,62 +243,32 @@ async function verifySealed(
   return false;
 }
 
-/** A scan that reports its progress. */
-function observed(scan: EventScan, of: number, observer: Observer): EventScan {
-  return async function* (names) {
-    let rows = 0;
-    for await (const group of scan(names)) {
-      yield group;
-      rows += group.to - group.from;
-      observer.progress({ rows, of, parts: 0 });
-    }
+/** Events whose scans report their progress. */
+function observed(events: Events, of: number, observer: Observer): Events {
+  return {
+    ...events,
+    async *scan(names) {
+      let rows = 0;
+      for await (const group of events.scan(names)) {
+        yield group;
+        rows += group.to - group.from;
+        observer.progress({ rows, of, parts: 0 });
+      }
+    },
   };
 }
 
-/** The number of row groups that a second thread compresses while the next one is encoded. */
-const GROUPS_IN_THREAD = 2;
-
-/** The executions of one row group of a client. */
-interface RowGroup {
-  readonly client: bigint;
-  readonly rows: number;
-  readonly pages: Promise<CompressedPage[]>;
-}
-
-/** Encodes the executions, and begins to compress them. */
-async function* rowGroups(
-  runs: AsyncIterable<ClientRun>,
-  thread: CompressionThread | undefined,
-): AsyncGenerator<RowGroup> {
-  const pages = createExecutionPages();
-  let client = 0n;
-  function finish(): RowGroup {
-    const { rows } = pages;
-    const compressed = compressPages(pages.finish(), thread);
-    compressed.catch(() => {}); // the caller gets the error in the order of the row groups
-    return { client, rows, pages: compressed };
+/** The row groups of all ranges. */
+async function* replayedGroups(
+  replay: Replay,
+  totals: { executions: number },
+  onReplayed: () => void,
+): AsyncGenerator<ExecutionGroup> {
+  for await (const { operations, groups, isLast } of replay.ranges()) {
+    totals.executions += operations;
+    if (isLast) onReplayed();
+    yield* groups;
   }
-  for await (const { client: next, operations, members } of runs) {
-    if (pages.rows > 0 && next !== client) yield finish();
-    client = next;
-    for (let from = 0; from < members.length;) {
-      const some = members.subarray(from, from + GROUP_ROWS - pages.rows);
-      pages.append(operations, some);
-      from += some.length;
-      if (pages.rows === GROUP_ROWS) yield finish();
-    }
-  }
-  if (pages.rows > 0) yield finish();
-}
-
-/** Returns each item only after the next `count` items were made. */
-async function* delay<T>(items: AsyncIterable<T>, count: number): AsyncGenerator<T> {
-  const made: T[] = [];
-  for await (const item of items) {
-    made.push(item);
-    if (made.length > count) yield made.shift()!;
-  }
-  yield* made;
 }
 
 /**
@@ -316,7 +277,7 @@ async function* delay<T>(items: AsyncIterable<T>, count: number): AsyncGenerator
  * @param totals receives the number of clients
  */
 async function* cutClients(
-  groups: AsyncGenerator<RowGroup>,
+  groups: AsyncGenerator<ExecutionGroup>,
   day: Day,
   lineage: Lineage,
   totals: { clients: number },
@@ -325,7 +286,7 @@ async function* cutClients(
   async function* ofOneClient(client: bigint): AsyncGenerator<PartBody> {
     let file = createPageFile(EXECUTION_COLUMNS);
     for (; !next.done && next.value.client === client; next = await groups.next()) {
-      file.writeCompressed(next.value.rows, await next.value.pages);
+      file.writeCompressed(next.value.rows, next.value.pages);
       if (file.bytes < TARGET_BYTES) continue;
       yield { rows: file.rows, body: file.finish() };
       file = createPageFile(EXECUTION_COLUMNS);
@@ -336,34 +297,6 @@ async function* cutClients(
     const { client } = next.value;
     totals.clients++;
     yield* nameParts(ofOneClient(client), silverPrefix(client, day), lineage);
-  }
-}
-
-/** Operations of one client that follow each other in silver. */
-interface ClientRun {
-  readonly client: bigint;
-  readonly operations: Operations;
-  readonly members: Uint32Array;
-}
-
-/** The operations by client. A client at the border of two ranges comes twice. */
-async function* clientRuns(
-  replay: Replay,
-  totals: { executions: number },
-  onReplayed: () => void,
-): AsyncGenerator<ClientRun> {
-  for await (const { operations, order, isLast } of replay.ranges()) {
-    totals.executions += order.length;
-    if (isLast) onReplayed();
-    const { view } = operations.cells.client_id as FixedCells;
-    const clientAt = (i: number) => view.getBigInt64(8 * order[i]!, true);
-    for (let from = 0; from < order.length;) {
-      const client = clientAt(from);
-      let to = from + 1;
-      while (to < order.length && clientAt(to) === client) to++;
-      yield { client, operations, members: order.subarray(from, to) };
-      from = to;
-    }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Chunk } from "./lake/parquet_pages.ts";
+import { sourceOf } from "./lake/thread_code.ts";
 
 // The values of one column for many operations, in typed arrays. An operation is known by its
 // index. The arrays have their full size from the beginning, so they never move; the system gives
@@ -60,55 +61,58 @@ export function codedCells(capacity: number): CodedCells {
   return { kind: "coded", codes: new Uint32Array(capacity), texts: textTable() };
 }
 
-/**
- * Copies the values of rows into cells. A later row replaces the value of an earlier row.
- *
- * @param targets the index that each row is for; -1 for a row that is ignored
- * @param from the first row
- * @param to the row after the last one
- */
-export function takeValues(
-  cells: Cells,
-  chunk: Chunk,
-  targets: Int32Array,
-  from: number,
-  to: number,
-): void {
+/** Rows whose values are copied. */
+export interface Picks {
+  /** The number of rows. */
+  count: number;
+  /** The rows. */
+  readonly rows: Int32Array;
+  /** The index that each row is for. */
+  readonly targets: Int32Array;
+}
+
+/** Begins a column of a kind. `width` is the number of bytes of a value or of the room of a text. */
+export function cellsOf(kind: Cells["kind"], width: number, capacity: number): Cells {
+  switch (kind) {
+    case "fixed":
+      return fixedCells(width, capacity);
+    case "text":
+      return textCells(width, capacity);
+    case "coded":
+      return codedCells(capacity);
+  }
+}
+
+/** Copies the values of rows into cells. A later row replaces the value of an earlier row. */
+export function takeValues(cells: Cells, chunk: Chunk, picks: Picks): void {
   switch (cells.kind) {
     case "fixed":
-      return takeFixed(cells, chunk, targets, from, to);
+      return takeFixed(cells, chunk, picks);
     case "text":
-      return takeTexts(cells, chunk, targets, from, to);
+      return takeTexts(cells, chunk, picks);
     case "coded":
-      return takeCodes(cells, chunk, targets, from, to);
+      return takeCodes(cells, chunk, picks);
   }
 }
 
 function takeFixed(
   { view: out, width }: FixedCells,
   { view, places }: Chunk,
-  targets: Int32Array,
-  from: number,
-  to: number,
+  { count, rows, targets }: Picks,
 ): void {
-  for (let row = from; row < to; row++) {
-    const target = targets[row]!;
-    const place = places[row]!;
-    if (target >= 0 && place >= 0) copyBytes(view, place, out, target * width, width);
+  for (let i = 0; i < count; i++) {
+    copyBytes(view, places[rows[i]!]!, out, targets[i]! * width, width);
   }
 }
 
 function takeTexts(
   { view: out, width, lengths, long }: TextCells,
   { view, bytes, places }: Chunk,
-  targets: Int32Array,
-  from: number,
-  to: number,
+  { count, rows, targets }: Picks,
 ): void {
-  for (let row = from; row < to; row++) {
-    const target = targets[row]!;
-    const place = places[row]!;
-    if (target < 0 || place < 0) continue;
+  for (let i = 0; i < count; i++) {
+    const target = targets[i]!;
+    const place = places[rows[i]!]!;
     const length = view.getUint32(place - 4, true);
     if (lengths[target] === LONG) long.delete(target);
     if (length <= width) {
@@ -124,15 +128,10 @@ function takeTexts(
 function takeCodes(
   { codes, texts }: CodedCells,
   chunk: Chunk,
-  targets: Int32Array,
-  from: number,
-  to: number,
+  { count, rows, targets }: Picks,
 ): void {
-  const own = codesOf(chunk, texts, from, to);
-  for (let row = from; row < to; row++) {
-    const target = targets[row]!;
-    if (target >= 0 && chunk.places[row]! >= 0) codes[target] = own[row]!;
-  }
+  const own = codesOf(chunk, texts, 0, chunk.rows);
+  for (let i = 0; i < count; i++) codes[targets[i]!] = own[rows[i]!]!;
 }
 
 /** Copies bytes in steps of four. */
@@ -189,7 +188,12 @@ export function codesOf(chunk: Chunk, table: TextTable, from: number, to: number
   return codes;
 }
 
-function codeOf({ bytes, view }: Chunk, place: number, { texts, byHash }: TextTable): number {
+/** The number of the text at a place, which is added to the table if it is new. */
+export function codeOf(
+  { bytes, view }: Pick<Chunk, "bytes" | "view">,
+  place: number,
+  { texts, byHash }: TextTable,
+): number {
   const length = view.getUint32(place - 4, true);
   let hash = length;
   for (let i = 0; i < length; i++) hash = Math.imul(hash ^ bytes[place + i]!, 0x0100_0193);
@@ -262,3 +266,9 @@ function countBytes(indexes: Uint32Array, halves: Int32Array, half: number): Uin
   }
   return numbers;
 }
+
+/** The code of this module except {@linkcode sortIndexes}, for another thread. */
+export const TYPED_COLUMNS_CODE: string = [
+  sourceOf([cellsOf, fixedCells, textCells, codedCells, textTable, copyBytes], { LONG }),
+  sourceOf([takeValues, takeFixed, takeTexts, takeCodes, codesOf, codeOf, isSame]),
+].join("\n");

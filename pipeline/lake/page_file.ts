@@ -3,8 +3,8 @@ import { ByteWriter } from "hyparquet-writer/src/bytewriter.js";
 import { writePageHeader } from "hyparquet-writer/src/datapage.js";
 import { writeMetadata } from "hyparquet-writer/src/metadata.js";
 import type { Column } from "../contract/column.ts";
-import type { CompressionThread } from "./compression_thread.ts";
 import { parquetSchema, type SchemaElement } from "./parquet_schema.ts";
+import { sourceOf } from "./thread_code.ts";
 
 /** One column of a row group: a data page, and a dictionary if the page needs one. */
 export interface Page {
@@ -145,25 +145,8 @@ export function createPageFile(
   return file;
 }
 
-/**
- * Compresses the pages of a row group, in a second thread if that is ready. The bytes do not depend
- * on the thread.
- */
-export async function compressPages(
-  pages: readonly Page[],
-  thread: CompressionThread | undefined,
-): Promise<CompressedPage[]> {
-  const contents = pages.flatMap(({ values, dictionary }) =>
-    dictionary === undefined ? [values] : [values, dictionary.values]
-  );
-  const results = await thread?.run("compress", contents, contents.map(() => LEVEL_1));
-  if (results === undefined) return pages.map(compressPage);
-  const compressed = contents.map(({ length }, i) => ({ size: length, bytes: results[i]! }));
-  let next = 0;
-  return pages.map((page) => withCompressed(page, () => compressed[next++]!));
-}
-
-function compressPage(page: Page): CompressedPage {
+/** Compresses the values of a page, and its dictionary. */
+export function compressPage(page: Page): CompressedPage {
   return withCompressed(page, (content) => ({
     size: content.length,
     bytes: zstdCompressSync(content, LEVEL_1),
@@ -179,6 +162,9 @@ function withCompressed(
   if (dictionary === undefined) return own;
   return { ...own, dictionary: { ...dictionary, values: compressed(dictionary.values) } };
 }
+
+/** The code of {@linkcode compressPage}, for another thread. */
+export const COMPRESS_PAGE_CODE: string = sourceOf([compressPage, withCompressed], { LEVEL_1 });
 
 /** A row group in the footer. */
 interface RowGroup {

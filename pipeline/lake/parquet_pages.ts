@@ -1,8 +1,8 @@
 import { zstdDecompressSync, type ZstdOptions } from "node:zlib";
 import { snappyUncompress } from "hyparquet";
-import type { CompressionThread } from "./compression_thread.ts";
 import type { Page } from "./page_file.ts";
-import { readIndexes, readLevels } from "./page_runs.ts";
+import { PAGE_RUNS_CODE, readIndexes, readLevels } from "./page_runs.ts";
+import { sourceOf } from "./thread_code.ts";
 import { countIn, readStruct, structIn, type ThriftStruct } from "./thrift.ts";
 
 // A column chunk is a sequence of pages: first a dictionary, if there is one, then data pages. Here
@@ -260,28 +260,6 @@ function optionsFor({ size }: StoredPage): ZstdOptions {
   return { maxOutputLength: size + 1, chunkSize: Math.max(size + 1, LEAST_CHUNK) };
 }
 
-/**
- * Decompresses the bodies of pages, in a second thread if that is ready.
- *
- * @throws {Error} as {@linkcode decompress}
- */
-export async function decompressAll(
-  pages: readonly StoredPage[],
-  thread: CompressionThread | undefined,
-): Promise<Uint8Array[]> {
-  const isForThread = ({ codec, body }: StoredPage) => codec === "ZSTD" && body.length > 0;
-  const own = pages.filter(isForThread);
-  const results = await thread?.run("decompress", own.map(({ body }) => body), own.map(optionsFor));
-  if (results === undefined) return pages.map(decompress);
-  let next = 0;
-  return pages.map((page) => {
-    if (!isForThread(page)) return decompress(page);
-    const content = results[next++]!;
-    confirmSize(content, page);
-    return content;
-  });
-}
-
 function confirmSize({ length }: Uint8Array, { size }: StoredPage): void {
   if (length !== size) throw new Error("the size of a page differs from its header");
 }
@@ -457,3 +435,16 @@ function findPlain(
   }
   if (at > end) throw new Error("a page ends within a value");
 }
+
+/**
+ * The code of {@linkcode decompress} for pages that are not compressed with Snappy, of
+ * {@linkcode findValues} and of {@linkcode freeChunk}, for another thread.
+ */
+export const PARQUET_PAGES_CODE: string = [
+  sourceOf(
+    [decompress, optionsFor, confirmSize, plainBytes, findValues, widthOf, joined, findPlain],
+    { PLAIN, WIDTHS, LEAST_CHUNK, MOST_SNAPPY },
+  ),
+  sourceOf([freeChunk], { LARGEST_POOL }),
+  PAGE_RUNS_CODE,
+].join("\n");

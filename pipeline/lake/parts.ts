@@ -13,7 +13,6 @@ import { readAhead } from "../parallel.ts";
 import { type Lake, type ObjectEntry, REQUESTS_IN_FLIGHT } from "./lake.ts";
 import type { BronzeCommit, Part, SilverCommit, StoredMarker } from "./marker.ts";
 import { openPart, type PartReader } from "./parquet_reader.ts";
-import { createHash } from "node:crypto";
 
 /** A part ends with the row group that reaches this size, in bytes. */
 export const TARGET_BYTES: number = 15 << 20;
@@ -134,8 +133,7 @@ async function name(
   index: number,
   { kept, stem, replaced, avoided, amendment }: Lineage,
 ): Promise<NewPart> {
-  // Another thread computes the digest.
-  const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", body)).toHex();
+  const sha256 = await digestOf(body);
   const fresh = `${prefix}${partName(stem, index, sha256, replaced)}`;
   const key = kept.get(identity(prefix, sha256)) ?? firstFreeName(avoided, fresh);
   if (body.length > MOST_BYTES) {
@@ -149,6 +147,11 @@ async function name(
   }
   const added = amendment === undefined ? {} : { amendment };
   return { key, rows, bytes: body.length, sha256, ...added, body };
+}
+
+/** The SHA-256 digest, which another thread computes. */
+async function digestOf(body: Uint8Array<ArrayBuffer>): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", body)).toHex();
 }
 
 /** Returns the first of `name.parquet`, `name-2.parquet`, … that may be used. */
@@ -236,7 +239,7 @@ export function fetchParts(lake: Lake, parts: Iterable<Part>): AsyncGenerator<Fe
 async function fetchPart(lake: Lake, part: Part): Promise<FetchedPart> {
   const stored = await lake.get(part.key);
   if (stored === undefined) throw damaged(lake, part, "it is missing");
-  const problem = difference(part, stored.bytes);
+  const problem = await difference(part, stored.bytes);
   if (problem !== undefined) throw damaged(lake, part, problem);
   return { part, body: stored.bytes };
 }
@@ -293,12 +296,16 @@ export function openFetched(lake: Lake, { part, body }: FetchedPart): PartReader
 }
 
 /** Describes how bytes differ from the part in the marker; undefined if they are equal. */
-export function difference(part: Part, body: Uint8Array): string | undefined {
+export async function difference(
+  part: Part,
+  body: Uint8Array<ArrayBuffer>,
+): Promise<string | undefined> {
   if (body.length !== part.bytes) {
     return `it has ${body.length} bytes, but the commit marker says ${part.bytes}`;
   }
-  const sha256 = createHash("sha256").update(body).digest("hex");
-  return sha256 === part.sha256 ? undefined : "its sha256 differs from the commit marker";
+  return await digestOf(body) === part.sha256
+    ? undefined
+    : "its sha256 differs from the commit marker";
 }
 
 /** The failure for a part that does not match its marker. */

@@ -6,8 +6,7 @@ import {
   EXECUTION_COLUMNS,
   EXECUTION_STATUS,
 } from "../../pipeline/contract/tables.ts";
-import { createExecutionPages, GROUP_ROWS } from "../../pipeline/execution_pages.ts";
-import type { CompressionThread } from "../../pipeline/lake/compression_thread.ts";
+import type { ColumnThread } from "../../pipeline/column_thread.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import type { Part } from "../../pipeline/lake/marker.ts";
 import { createPageFile } from "../../pipeline/lake/page_file.ts";
@@ -80,36 +79,25 @@ export interface Replayed {
  * Replays parts of bronze.
  *
  * @param most the largest number of operations in memory
- * @param groupRows the number of rows of a row group; the last row group can have fewer
- * @param thread decompresses pages
+ * @param thread makes some of the columns
  */
 export async function replayParts(
   lake: Lake,
   parts: readonly Part[],
   most?: number,
-  groupRows: number = GROUP_ROWS,
-  thread?: CompressionThread,
+  thread?: ColumnThread,
 ): Promise<Replayed> {
   const events = parts.reduce((sum, { rows }) => sum + rows, 0);
-  const replay = await replayEvents(await openEvents(lake, parts, thread), events, most);
+  const replay = await replayEvents(await openEvents(lake, parts), events, { most, thread });
   const file = createPageFile(EXECUTION_COLUMNS);
-  const pages = createExecutionPages();
-  const found = { groups: [] as number[], most: 0, ranges: 0 };
-  const flush = () => {
-    found.groups.push(pages.rows);
-    file.write(pages.rows, pages.finish());
-  };
-  for await (const { operations, order } of replay.ranges()) {
+  const found = { groups: [] as number[], most: replay.capacity, ranges: 0 };
+  for await (const { groups } of replay.ranges()) {
     found.ranges++;
-    found.most = Math.max(found.most, operations.capacity);
-    for (let from = 0; from < order.length;) {
-      const some = order.subarray(from, from + groupRows - pages.rows);
-      pages.append(operations, some);
-      from += some.length;
-      if (pages.rows === groupRows) flush();
+    for (const { rows, pages } of groups) {
+      found.groups.push(rows);
+      file.writeCompressed(rows, pages);
     }
   }
-  if (pages.rows > 0) flush();
   const body = file.finish();
   const executions: Execution[] = [];
   const names = EXECUTION_COLUMNS.map(({ name }) => name);

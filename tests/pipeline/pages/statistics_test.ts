@@ -310,7 +310,7 @@ Deno.test("statistics: agree with the rows of each row group of silver, and filt
   }));
   const lake = memoryLake();
   const parts = await storeBronze(lake, [[[numbered]]]);
-  const { body, groups } = await replayParts(lake, parts, undefined, groupRows);
+  const { body, groups } = await replayParts(lake, parts);
   assertEquals(groups, Array.from({ length: 20 }, () => groupRows));
   const { faults, bounded } = await compare(body, EXECUTION_COLUMNS);
   assertEquals(faults, []);
