@@ -16,7 +16,8 @@ import {
 } from "./bronze_window.ts";
 import { encodeRanges } from "./bronze_ranges.ts";
 import { bronzePrefix } from "./contract/keys.ts";
-import { EVENT_CONTRACT, OUTBOX_TABLE } from "./contract/tables.ts";
+import { EVENT_CONTRACT } from "./contract/fingerprint.ts";
+import { OUTBOX_TABLE } from "./contract/tables.ts";
 import { type Day, dayOf, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { publishWindow, removeBesideSealed, whileMarkerStands } from "./lake/commit.ts";

@@ -1,11 +1,7 @@
 import type { Lake } from "./lake/lake.ts";
 import type { Column } from "./contract/column.ts";
-import {
-  EVENT_COLUMNS,
-  EVENT_CONTRACT,
-  EXECUTION_COLUMNS,
-  EXECUTION_CONTRACT,
-} from "./contract/tables.ts";
+import { EVENT_CONTRACT, EXECUTION_CONTRACT } from "./contract/fingerprint.ts";
+import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "./contract/tables.ts";
 import { formatValue } from "./contract/value_text.ts";
 import { CONTRACT } from "./contract/contract_file.ts";
 import { Failure } from "./errors.ts";

@@ -1,11 +1,10 @@
-import { join } from "node:path";
 import {
   type ClusterConfig,
   type ClusterFlags,
   findCluster,
   type NoCluster,
 } from "./cluster/locate_kubeconfig.ts";
-import { DEFAULTS, type Environment, PROCESS } from "./config/environment.ts";
+import { DEFAULTS, type Environment, fileIn, PROCESS } from "./config/environment.ts";
 import { type Rule, validated } from "./config/validate.ts";
 
 export {
@@ -122,8 +121,8 @@ export function clusterConfig(
 export function cacheFolder(env: Environment = PROCESS): string | undefined {
   const absolute = (name: string) => [env.get(name) ?? ""].find((path) => path.startsWith("/"));
   const home = absolute("HOME");
-  const folder = absolute("XDG_CACHE_HOME") ?? (home && join(home, ".cache"));
-  return folder && join(folder, "deep-storage");
+  const folder = absolute("XDG_CACHE_HOME") ?? (home && fileIn(home, ".cache"));
+  return folder && fileIn(folder, "deep-storage");
 }
 
 /**
@@ -141,8 +140,8 @@ export function cacheFolder(env: Environment = PROCESS): string | undefined {
  */
 export function dockerConfigFile(env: Environment = PROCESS): string | undefined {
   const home = env.get("HOME");
-  const folder = env.get("DOCKER_CONFIG") || (home && join(home, ".docker"));
-  return folder && join(folder, "config.json");
+  const folder = env.get("DOCKER_CONFIG") || (home && fileIn(home, ".docker"));
+  return folder && fileIn(folder, "config.json");
 }
 
 /**

@@ -6,7 +6,7 @@ import {
   type WindowRun,
 } from "./bronze_window.ts";
 import { bronzePrefix, historyKey } from "./contract/keys.ts";
-import { EVENT_CONTRACT } from "./contract/tables.ts";
+import { EVENT_CONTRACT } from "./contract/fingerprint.ts";
 import { Failure } from "./errors.ts";
 import { publishWindow } from "./lake/commit.ts";
 import {
@@ -45,7 +45,7 @@ export interface Unacknowledged {
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import { unacknowledgedDifferences } from "./publish_amendment.ts";
- * import { EVENT_CONTRACT } from "./contract/tables.ts";
+ * import { EVENT_CONTRACT } from "./contract/fingerprint.ts";
  * import { parseDay } from "./contract/window.ts";
  * const none = new Set<string>();
  * const differences = {

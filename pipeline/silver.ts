@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { startColumnThread } from "./column_thread.ts";
 import { bronzeMarkerKey, silverMarkerKey, silverPrefix } from "./contract/keys.ts";
-import { EXECUTION_COLUMNS, EXECUTION_CONTRACT } from "./contract/tables.ts";
+import { EXECUTION_CONTRACT } from "./contract/fingerprint.ts";
+import { EXECUTION_COLUMNS } from "./contract/tables.ts";
 import type { Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { compareWindow, type Difference, SILVER } from "./compare.ts";

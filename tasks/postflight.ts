@@ -1,6 +1,6 @@
 import { FORMATS } from "./cli/report_outputs.ts";
 import { main } from "./cli/command.ts";
-import { ENVIRONMENT_HELP } from "./cli/day.ts";
+import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import {
   DAY_FLAGS,
   DAY_FLAGS_HELP,

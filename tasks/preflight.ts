@@ -3,10 +3,10 @@ import { PREFLIGHT } from "../checks/preflight/catalog.ts";
 import { clusterConfig } from "../pipeline/config.ts";
 import { runAndReport } from "./cli/checking.ts";
 import { main } from "./cli/command.ts";
-import { revokePermissions } from "./cli/confined.ts";
-import { CONNECTION_HELP } from "./cli/day.ts";
+import { CONNECTION_HELP } from "./cli/environment_help.ts";
 import { choice, seconds } from "./cli/flags.ts";
 import { gatherersBefore, type Sources, unneededPermissions } from "./cli/gatherers.ts";
+import { revokePermissions } from "./cli/permissions.ts";
 import {
   CLUSTER_FLAGS,
   CLUSTER_FLAGS_HELP,

@@ -1,5 +1,5 @@
 import { main } from "./cli/command.ts";
-import { ENVIRONMENT_HELP } from "./cli/day.ts";
+import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import {
   DAY_FLAGS,

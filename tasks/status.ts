@@ -12,7 +12,7 @@ import {
 import { dayOf, type DayRange } from "../pipeline/contract/window.ts";
 import { main } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
-import { CONNECTION_HELP } from "./cli/day.ts";
+import { CONNECTION_HELP } from "./cli/environment_help.ts";
 import { failureReporterOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";

@@ -62,8 +62,14 @@ Deno.test("imports: the reader of imports sees them", () => {
 });
 
 Deno.test("imports: every dynamic import has a literal specifier, so that these tests see it", () => {
-  assertEquals(users(/\bimport\((?!\s*")/), []);
+  const others = users(/\bimport\((?!\s*")/);
+  assertEquals(others, ["tasks/cli/gatherers.ts"]);
   assertEquals(all.some(({ loaded }) => loaded === "later"), true);
+  // Its function `load` takes the specifier twice: as a type, which these tests see, and as a value.
+  const text = Deno.readTextFileSync(new URL(others[0]!, ROOT));
+  const loads = [...text.matchAll(/\bload<typeof import\("(.+?)"\)>\(\s*"(.+?)",?\s*\)/g)];
+  assertEquals(loads.map(([, type]) => type), loads.map(([, , value]) => value));
+  assertEquals(loads.length, text.match(/\bload</g)!.length - 1);
 });
 
 Deno.test("imports: a command loads no client library before it needs one", () => {
@@ -77,6 +83,16 @@ Deno.test("imports: a command loads no client library before it needs one", () =
   assertEquals(loadedBy("tasks/days/worker.ts"), []);
   assertEquals(loadedBy("pipeline/bronze.ts").includes("pg"), true);
   assertEquals(loadedBy("pipeline/bronze.ts").includes("@aws-sdk/client-s3"), false);
+});
+
+Deno.test("imports: preflight and reach load no part of Node, which takes a tenth of their time", () => {
+  const targets = targetsOf(all.filter(({ loaded }) => loaded === "with the file"));
+  const node = (file: string) =>
+    [...reachable(file, targets)].filter((each) => each.startsWith("node:"));
+  for (const command of ["preflight", "reach"]) {
+    assertEquals([command, ...node(`tasks/${command}.ts`)], [command]);
+  }
+  assertEquals(node("tasks/bronze.ts").includes("node:path"), true);
 });
 
 Deno.test("imports: each client library is imported in one place", () => {

@@ -1,5 +1,5 @@
 import { parseAllDocuments } from "yaml";
-import { EVENT_CONTRACT, EXECUTION_CONTRACT } from "../pipeline/contract/tables.ts";
+import { EVENT_CONTRACT, EXECUTION_CONTRACT } from "../pipeline/contract/fingerprint.ts";
 import { parseDay, windowOf } from "../pipeline/contract/window.ts";
 import { type BronzeCommit, renderMarker, type SilverCommit } from "../pipeline/lake/marker.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "./support/assert.ts";

@@ -1,4 +1,6 @@
-import { parser } from "@lezer/python";
+// See checks/kubernetes/yaml.ts for the choice of the module.
+// @ts-types="@lezer/python"
+import { parser } from "@lezer/python/esm";
 
 /** A node of the parser's tree. Comments are not among the nodes. */
 export class Node {

@@ -1,5 +1,4 @@
-import { join } from "node:path";
-import type { Environment } from "../config/environment.ts";
+import { type Environment, fileIn } from "../config/environment.ts";
 import { Failure } from "../errors.ts";
 
 /** The flags that choose a cluster. */
@@ -65,7 +64,7 @@ export function findCluster(
   const { kubeconfig, context, namespace } = flags;
   const listed = (env.get("KUBECONFIG") ?? "").split(":").filter((path) => path !== "");
   const home = env.get("HOME");
-  const own = home ? join(home, ".kube", "config") : undefined;
+  const own = home ? fileIn(home, ".kube/config") : undefined;
   const files = (paths: readonly string[], by: string): KubeconfigFiles => (
     { kind: "kubeconfig", files: [...new Set(paths)], by, context, namespace }
   );
@@ -85,7 +84,7 @@ export function findCluster(
   }
   const host = env.get("KUBERNETES_SERVICE_HOST");
   const port = env.get("KUBERNETES_SERVICE_PORT");
-  if (!host || !port || !exists(join(serviceAccount, "token"))) return { absent: missing };
+  if (!host || !port || !exists(fileIn(serviceAccount, "token"))) return { absent: missing };
   const server = `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
   return { kind: "in-cluster", server, serviceAccount, namespace };
 }

@@ -25,3 +25,8 @@ export type Defaulted = keyof typeof DEFAULTS;
 export function markDefault(value: string, isDefault: boolean): string {
   return isDefault ? `${value} (default)` : value;
 }
+
+/** Returns the path of a file in a folder. This needs no part of Node, unlike `node:path`. */
+export function fileIn(folder: string, file: string): string {
+  return `${folder.replace(/\/+$/, "")}/${file}`;
+}

@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-
 /**
  * The Parquet types that the contract uses, and the form in which the pipeline carries their values,
  * which is the form in which Parquet stores them:
@@ -74,16 +72,4 @@ const SPARK_TYPES: Readonly<Record<ColumnType, string>> = {
 export function sparkType(name: string, columns: readonly Column[]): string {
   const column = columns.find((each) => each.name === name);
   return SPARK_TYPES[column?.type ?? "STRING"];
-}
-
-/**
- * Returns the fingerprint of a contract: `sha256:` and the digest of one line per column, `name
- * type`, with ` not null` for a column without nulls. Commit markers contain the fingerprint, so
- * that a change of the contract is detected.
- */
-export function fingerprint(columns: readonly Column[]): string {
-  const text = columns
-    .map(({ name, type, nullable }) => `${name} ${type}${nullable ? "" : " not null"}\n`)
-    .join("");
-  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
 }

@@ -1,4 +1,4 @@
-import { type Column, type EventColumn, fingerprint } from "./column.ts";
+import type { Column, EventColumn } from "./column.ts";
 import { CONTRACT, type TimeColumn } from "./contract_file.ts";
 
 const { bronze, silver } = CONTRACT;
@@ -12,14 +12,8 @@ export const UNEXPORTED_COLUMNS: readonly string[] = CONTRACT.columnsNotExported
 /** Bronze: the columns of one stop event, in the order of the Parquet files. */
 export const EVENT_COLUMNS: readonly EventColumn[] = bronze.columns;
 
-/** The fingerprint that bronze's commit markers carry. */
-export const EVENT_CONTRACT: string = fingerprint(EVENT_COLUMNS);
-
 /** Silver: the columns of one stop execution, in the order of the Parquet files. */
 export const EXECUTION_COLUMNS: readonly Column[] = silver.columns;
-
-/** The fingerprint that silver's commit markers carry. */
-export const EXECUTION_CONTRACT: string = fingerprint(EXECUTION_COLUMNS);
 
 /** The event types that make up an execution, and the status that each leaves an operation in. */
 export const EXECUTION_STATUS: ReadonlyMap<string, string> = new Map(

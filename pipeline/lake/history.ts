@@ -10,7 +10,7 @@ import { type BronzeCommit, readMarker, type StoredMarker } from "./marker.ts";
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { EVENT_CONTRACT } from "../contract/tables.ts";
+ * import { EVENT_CONTRACT } from "../contract/fingerprint.ts";
  * import { parseDay } from "../contract/window.ts";
  * import { pastMarkers } from "./history.ts";
  * import { openLake } from "./open.ts";

@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type DatabaseConfig, hostAndPort, type LakeConfig } from "../../pipeline/config.ts";
 import type { Observer } from "../../pipeline/progress.ts";
+import { revokePermissions } from "./permissions.ts";
 
 // A process can revoke a permission, but cannot narrow one: it may connect to all hosts or to none.
 // A worker can start with fewer permissions than its parent. Therefore a worker does the work with
@@ -109,14 +110,6 @@ export function serve<O>(work: (order: O) => Promise<number>): void {
     parent.postMessage({ exitCode: await work(data) });
   };
   parent.postMessage("ready");
-}
-
-/** Revokes permissions of this process. */
-export async function revokePermissions(
-  ...names: readonly (Deno.PermissionName | "import")[]
-): Promise<void> {
-  // Deno's types lack the permission to import remote modules.
-  for (const name of names) await Deno.permissions.revoke({ name } as Deno.PermissionDescriptor);
 }
 
 /** Reports the permissions that Deno grants to this worker. */

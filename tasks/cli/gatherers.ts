@@ -38,7 +38,17 @@ import { Failure } from "../../pipeline/errors.ts";
 import type { FactChoice } from "./preflight_options.ts";
 
 // The modules that reach a cluster, registries, Postgres and S3 take most of the time to start.
-// Therefore a gatherer imports its module when the fact is gathered.
+// Therefore a gatherer loads its module when the fact is gathered.
+
+/**
+ * Loads a module of this folder or of another one. With a literal `import()`, Deno would read the
+ * module and all its imports at the start of the program.
+ *
+ * @param specifier the same as in the type `M`, which is the type of the module
+ */
+async function load<M>(specifier: string): Promise<M> {
+  return await import(specifier);
+}
 
 /** The sources of the facts for preflight. */
 export interface Sources {
@@ -121,8 +131,8 @@ function clusterOf(
       ? await manifests(signal)
       : { objects: [] };
     const [{ gatherCluster }, { openCluster }] = await Promise.all([
-      import("../../checks/facts/cluster.ts"),
-      import("../../pipeline/cluster/open.ts"),
+      load<typeof import("../../checks/facts/cluster.ts")>("../../checks/facts/cluster.ts"),
+      load<typeof import("../../pipeline/cluster/open.ts")>("../../pipeline/cluster/open.ts"),
     ]);
     return await gatherCluster(() => openCluster(cluster), objects, signal);
   });
@@ -152,7 +162,9 @@ function imageOf(
     const uses = isRead ? imagesOf(platformOf(files, opened).tree) : [];
     const own = opened === undefined ? await ownCredentials() : [];
     const architecture = opened && poolPlatform(opened.objects);
-    const { gatherImages } = await import("../../checks/facts/image.ts");
+    const { gatherImages } = await load<typeof import("../../checks/facts/image.ts")>(
+      "../../checks/facts/image.ts",
+    );
     return await gatherImages(requestsFor(uses, own), {
       ...(architecture === undefined ? {} : { platform: architecture }),
       ...(archive === undefined ? {} : { archive }),
@@ -170,8 +182,8 @@ function databaseOf(
   const look = async (config: DatabaseConfig, signal: AbortSignal) => {
     await afterStart(manifests);
     const [{ gatherDatabase }, { throughCluster }] = await Promise.all([
-      import("../../checks/facts/database.ts"),
-      import("./through_cluster.ts"),
+      load<typeof import("../../checks/facts/database.ts")>("../../checks/facts/database.ts"),
+      load<typeof import("./through_cluster.ts")>("./through_cluster.ts"),
     ]);
     return await throughCluster(
       sources,
@@ -200,7 +212,9 @@ function lakeOf(
 ): Gatherer<LakeFact> | Absent {
   const look = async (config: LakeConfig, signal: AbortSignal) => {
     await afterStart(manifests);
-    const { gatherLake } = await import("../../checks/facts/lake.ts");
+    const { gatherLake } = await load<typeof import("../../checks/facts/lake.ts")>(
+      "../../checks/facts/lake.ts",
+    );
     return await gatherLake(config, signal);
   };
   if (credentials === "cluster") {

@@ -1,4 +1,4 @@
-import { EVENT_CONTRACT, EXECUTION_CONTRACT } from "../../pipeline/contract/tables.ts";
+import { EVENT_CONTRACT, EXECUTION_CONTRACT } from "../../pipeline/contract/fingerprint.ts";
 import { type Day, formatMicros, windowOf } from "../../pipeline/contract/window.ts";
 import { isSettled, type LakeDay, type LayerDay } from "../../pipeline/days.ts";
 import { ABANDONED_AFTER } from "../../pipeline/lake/lifetimes.ts";

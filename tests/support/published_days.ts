@@ -7,7 +7,7 @@ import {
   silverMarkerKey,
   silverPrefix,
 } from "../../pipeline/contract/keys.ts";
-import { EVENT_CONTRACT, EXECUTION_CONTRACT } from "../../pipeline/contract/tables.ts";
+import { EVENT_CONTRACT, EXECUTION_CONTRACT } from "../../pipeline/contract/fingerprint.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import {

@@ -1,4 +1,4 @@
-import { EVENT_CONTRACT } from "../../../pipeline/contract/tables.ts";
+import { EVENT_CONTRACT } from "../../../pipeline/contract/fingerprint.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";

@@ -1,6 +1,6 @@
 import { type Difference, explainDifference } from "../../../pipeline/compare.ts";
 import { unacknowledgedDifferences } from "../../../pipeline/publish_amendment.ts";
-import { EVENT_CONTRACT } from "../../../pipeline/contract/tables.ts";
+import { EVENT_CONTRACT } from "../../../pipeline/contract/fingerprint.ts";
 import type { BronzeCommit } from "../../../pipeline/lake/marker.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { quarantinedIds } from "../../../pipeline/quarantine.ts";

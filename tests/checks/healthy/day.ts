@@ -12,12 +12,8 @@ import {
   silverMarkerKey,
   silverPrefix,
 } from "../../../pipeline/contract/keys.ts";
-import {
-  EVENT_COLUMNS,
-  EVENT_CONTRACT,
-  EXECUTION_COLUMNS,
-  EXECUTION_CONTRACT,
-} from "../../../pipeline/contract/tables.ts";
+import { EVENT_CONTRACT, EXECUTION_CONTRACT } from "../../../pipeline/contract/fingerprint.ts";
+import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { parseDay } from "../../../pipeline/contract/window.ts";
 import type { BronzeDifferences } from "../../../pipeline/bronze_window.ts";
 import type { Compared, SourceFact } from "../../../checks/facts/outbox_day.ts";
