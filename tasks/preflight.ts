@@ -1,4 +1,4 @@
-import { hasKustomization } from "../checks/facts/kustomizations.ts";
+import { hasKustomization } from "../checks/facts/manifest_files.ts";
 import { PREFLIGHT } from "../checks/preflight/catalog.ts";
 import { clusterConfig } from "../pipeline/config.ts";
 import { runAndReport } from "./cli/checking.ts";

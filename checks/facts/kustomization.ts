@@ -1,7 +1,7 @@
 import { join, normalize } from "node:path";
 import { type Fields, isFields } from "../kubernetes/fields.ts";
 import { parseDocuments } from "../kubernetes/yaml.ts";
-import { parentOf } from "./manifest_files.ts";
+import { isKustomization, parentOf } from "./manifest_files.ts";
 
 /** A file with its text. */
 export interface TextFile {
@@ -21,12 +21,9 @@ export interface Kustomization {
   readonly fields: Fields;
 }
 
-/** The names of the file that makes a folder a kustomization. */
-export const KUSTOMIZATION = /(^|\/)(kustomization\.ya?ml|Kustomization)$/;
-
 /** Reads a file as a kustomization; undefined if it is something else, such as an object of Flux. */
 export function kustomizationIn({ file, text }: TextFile): Kustomization | undefined {
-  if (!KUSTOMIZATION.test(file)) return undefined;
+  if (!isKustomization(file)) return undefined;
   const { documents: [document], problems } = parseDocuments(text);
   const fields = document?.value;
   if (problems.length > 0 || !isFields(fields)) return undefined;

@@ -9,8 +9,6 @@ import {
   resourcesOf,
   type TextFile,
 } from "./kustomization.ts";
-import { KUSTOMIZATION } from "./kustomization.ts";
-import { readTree } from "./manifest_files.ts";
 import { EMPTY, type FileReading, readFile } from "./manifest_text.ts";
 import { renderKustomization } from "./render_kustomization.ts";
 import { embeddedScripts } from "./scripts.ts";
@@ -30,18 +28,6 @@ interface Rendered {
   readonly reading: FileReading;
   /** Whether the reading replaces the files of the kustomization. */
   readonly isWhole: boolean;
-}
-
-/** Returns whether a directory has a kustomization, for which a program must be started. */
-export async function hasKustomization(directory: string): Promise<boolean> {
-  try {
-    for await (const { text } of readTree(directory, (name) => KUSTOMIZATION.test(name))) {
-      if (text !== undefined) return true;
-    }
-  } catch {
-    // gatherManifests reports a directory that cannot be read.
-  }
-  return false;
 }
 
 /**

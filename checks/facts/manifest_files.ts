@@ -1,3 +1,5 @@
+import { type AheadLimits, readAhead } from "../../pipeline/parallel.ts";
+
 /** A file that was found under a directory. */
 export interface FoundFile {
   /** The path relative to that directory, with `/`. */
@@ -13,6 +15,23 @@ export function parentOf(path: string): string {
   return path.slice(0, Math.max(path.lastIndexOf("/"), 0));
 }
 
+/** Returns whether a file makes its folder a kustomization. */
+export function isKustomization(file: string): boolean {
+  return /(^|\/)(kustomization\.ya?ml|Kustomization)$/.test(file);
+}
+
+/** Returns whether a directory has a kustomization, for which a program must be started. */
+export async function hasKustomization(directory: string): Promise<boolean> {
+  try {
+    for await (const { file, problem } of walk(directory, "", [], isKustomization)) {
+      if (problem === undefined && isKustomization(file)) return true;
+    }
+  } catch {
+    // gatherManifests reports a directory that cannot be read.
+  }
+  return false;
+}
+
 /** Decides whether to read a file, by its name and the names in its folder. */
 export type Wanted = (name: string, siblings: ReadonlySet<string>) => boolean;
 
@@ -21,6 +40,9 @@ const MAX_FILE = 32 * 1024 * 1024;
 
 /** The most files that are read. */
 const MAX_FILES = 10_000;
+
+/** The files that are read at the same time. Their sizes are not known before. */
+const AHEAD: AheadLimits<FoundFile> = { count: 16, size: Infinity, sizeOf: () => 0 };
 
 /**
  * Reads every wanted file under a directory, in the order of their names. Follows links,
@@ -34,17 +56,21 @@ export async function* readTree(
   wanted: Wanted,
   signal?: AbortSignal,
 ): AsyncGenerator<FoundFile> {
-  let files = 0;
+  const all: FoundFile[] = [];
   for await (const found of walk(directory, "", [], wanted)) {
     signal?.throwIfAborted();
-    if (++files > MAX_FILES) {
-      yield {
-        file: found.file,
-        problem: `more than ${MAX_FILES} files; the rest was not read`,
-      };
-      return;
+    if (all.length === MAX_FILES) {
+      const problem = `more than ${MAX_FILES} files; the rest was not read`;
+      all.push({ file: found.file, problem });
+      break;
     }
-    yield found.problem === undefined ? await readOne(directory, found.file) : found;
+    all.push(found);
+  }
+  const read = async (found: FoundFile) =>
+    found.problem === undefined ? await readOne(directory, found.file) : found;
+  for await (const found of readAhead(all, read, AHEAD)) {
+    signal?.throwIfAborted();
+    yield found;
   }
 }
 

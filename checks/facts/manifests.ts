@@ -2,8 +2,8 @@ import { Failure } from "../../pipeline/errors.ts";
 import type { ManifestObject } from "../kubernetes/objects.ts";
 import { type Replaced, replacedAmong } from "./duplicates.ts";
 import type { TextFile } from "./kustomization.ts";
-import { kustomized } from "./kustomizations.ts";
-import { type FoundFile, readTree } from "./manifest_files.ts";
+import type { Kustomized } from "./kustomizations.ts";
+import { type FoundFile, isKustomization, readTree } from "./manifest_files.ts";
 import { EMPTY, type FileReading, readFile } from "./manifest_text.ts";
 import { embeddedScripts, languageOf } from "./scripts.ts";
 import { chartsIn, isBelow, isChartTemplate, unrenderedChart } from "./templates.ts";
@@ -65,12 +65,23 @@ export async function gatherManifests(
     text === undefined ? [{ ...EMPTY, problems: [{ file, problem }] }] : []
   );
   const texts = found.flatMap(({ file, text }) => text === undefined ? [] : [{ file, text }]);
-  const { files, readings } = await kustomized(directory, texts, signal);
+  const { files, readings } = await rendered(directory, texts, signal);
   return factOfReadings(
     directory,
     [...readings, ...broken, ...withoutTemplates(directory, files)],
     found.length,
   );
+}
+
+/** Renders the kustomizations. The code for them is loaded only if there is one. */
+async function rendered(
+  directory: string,
+  files: readonly TextFile[],
+  signal?: AbortSignal,
+): Promise<Kustomized> {
+  if (!files.some(({ file }) => isKustomization(file))) return { files, readings: [] };
+  const { kustomized } = await import("./kustomizations.ts");
+  return await kustomized(directory, files, signal);
 }
 
 /** Reads files. The templates of a Helm chart are one problem of the chart. */
