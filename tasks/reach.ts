@@ -1,13 +1,24 @@
-import { matrixOf } from "../checks/network_policy/open_ports.ts";
+import { matrixOf } from "../checks/network_policy/matrix.ts";
 import { Failure } from "../pipeline/errors.ts";
 import { main } from "./cli/command.ts";
 import { choice, type Flags } from "./cli/flags.ts";
-import { colourWanted, print } from "./cli/terminal.ts";
+import { colourWanted, print, printPieces } from "./cli/terminal.ts";
 import { ANSWER_CODES, answerOf } from "./reach/answer.ts";
 import { type Question, readFlow } from "./reach/ends.ts";
-import { flowDocument, matrixDocument } from "./reach/json.ts";
+import { flowDocument } from "./reach/json.ts";
+import { renderMatrix, renderMatrixJson, renderMatrixLines } from "./reach/matrix.ts";
 import { type Reading, readManifests } from "./reach/reading.ts";
-import { renderFlow, renderMatrix } from "./reach/text.ts";
+import { renderFlow } from "./reach/text.ts";
+
+type Format = "text" | "json" | "ndjson";
+
+const FORMATS: readonly Format[] = ["text", "json", "ndjson"];
+
+const RENDERERS = {
+  text: renderMatrix,
+  json: renderMatrixJson,
+  ndjson: renderMatrixLines,
+} as const;
 
 await main({
   name: "reach",
@@ -25,7 +36,8 @@ Usage: deno task reach --manifests DIR --from END --to END --port PORT [--protoc
   --port PORT            1 to 65535: the port of the pod, not of a Service
   --protocol PROTOCOL    TCP (default), UDP or SCTP
   --matrix               lists all allowed connections
-  --output text|json     text for people, json for programs
+  --output FORMAT        text for people, json for programs, or ndjson: JSON with one connection of
+                         the matrix per line
 
 A host name is not resolved: the answer applies to any public address outside the cluster. If both
 ends are the same workload, the answer applies to two different pods. Replies are always allowed.
@@ -40,7 +52,7 @@ Exit codes: 0 allowed, or the matrix was printed; 1 denied; 2 wrong usage, or an
 server would reject; 3 unknown, for example because of broken YAML.
 `,
   async run(flags) {
-    const output = choice(flags, "output", ["text", "json"]);
+    const output = choice(flags, "output", FORMATS);
     const question = flags.on("matrix") ? undefined : flags;
     const reading = await readManifests(flags.value("manifests") ?? "manifests");
     if (question === undefined) return printMatrix(reading, output, flags);
@@ -49,19 +61,19 @@ server would reject; 3 unknown, for example because of broken YAML.
 });
 
 /** Evaluates one connection, prints the answer, and returns the exit code. */
-function explainFlow(reading: Reading, question: Question, output: "text" | "json"): number {
+function explainFlow(reading: Reading, question: Question, output: Format): number {
   const answer = answerOf(reading, question);
   const code = ANSWER_CODES[answer.answer];
   print(
-    output === "json"
-      ? JSON.stringify(flowDocument(reading, answer, code), null, 2)
-      : renderFlow(reading, answer, colourWanted()).trimEnd(),
+    output === "text"
+      ? renderFlow(reading, answer, colourWanted()).trimEnd()
+      : JSON.stringify(flowDocument(reading, answer, code), null, output === "json" ? 2 : 0),
   );
   return code;
 }
 
 /** Prints all allowed connections. */
-function printMatrix(reading: Reading, output: "text" | "json", flags: Flags): number {
+function printMatrix(reading: Reading, output: Format, flags: Flags): number {
   const given = ["from", "to", "port", "protocol"].find((name) => flags.value(name) !== undefined);
   if (given !== undefined) {
     throw new Failure({
@@ -71,11 +83,6 @@ function printMatrix(reading: Reading, output: "text" | "json", flags: Flags): n
       remedy: "Leave out one of them.",
     });
   }
-  const matrix = matrixOf(reading.cluster);
-  print(
-    output === "json"
-      ? JSON.stringify(matrixDocument(reading, matrix), null, 2)
-      : renderMatrix(reading, matrix).trimEnd(),
-  );
+  printPieces(RENDERERS[output](reading, matrixOf(reading.cluster)));
   return 0;
 }

@@ -1,5 +1,4 @@
 import { type AddressRange, everyAddress, parseCidr } from "./address.ts";
-import { isItself } from "./evaluate.ts";
 import { EVERY_PORT, isolating, matchingPeers, portNumbers, type PortRange } from "./matching.ts";
 import {
   type Cluster,
@@ -82,13 +81,21 @@ function portsUnder(
     for (const rule of policy.rules[direction]) {
       if (matchingPeers(cluster, policy, rule, other)?.length === 0) continue;
       const ports = portsOf(rule, destination);
-      for (const protocol of PROTOCOLS) open[protocol].push(...ports[protocol]);
+      for (const protocol of PROTOCOLS) {
+        for (const range of ports[protocol]) open[protocol].push(range);
+      }
     }
   }
   return perProtocol((protocol) => mergePorts(open[protocol]));
 }
 
-function portsOf(rule: Rule, destination: Endpoint): PortSet {
+/** The union of sets of ports. */
+export function union(sets: readonly PortSet[]): PortSet {
+  return perProtocol((protocol) => mergePorts(sets.flatMap((set) => set[protocol])));
+}
+
+/** The ports of a rule, with names as the destination's containers declare them. */
+export function portsOf(rule: Rule, destination: Endpoint): PortSet {
   if (rule.ports.length === 0) return EVERY;
   return perProtocol((protocol) =>
     rule.ports.filter((port) => port.protocol === protocol)
@@ -123,7 +130,7 @@ export interface OutsideRange {
  * open ports: as few ranges as possible, in ascending order, IPv4 before IPv6, without closed
  * ranges.
  */
-function outsideRanges(cluster: Cluster, pod: Pod, direction: Direction): OutsideRange[] {
+export function outsideRanges(cluster: Cluster, pod: Pod, direction: Direction): OutsideRange[] {
   const policies = isolating(cluster, pod, direction);
   const merged: OutsideRange[] = [];
   for (const range of splitAtBlocks(policies, direction)) {
@@ -287,79 +294,4 @@ function mergeAdjacent(ranges: readonly AddressRange[]): AddressRange[] {
 
 function sortRanges(ranges: readonly AddressRange[]): AddressRange[] {
   return ranges.toSorted((a, b) => a.first < b.first ? -1 : 1);
-}
-
-/** The open ports from one workload's pods to another's. */
-export interface PodConnection {
-  /** The source. */
-  readonly from: Pod;
-  /** The destination: another workload, another pod of the same workload, or a bare Pod itself. */
-  readonly to: Pod;
-  /** The ports that both ends allow; never empty. */
-  readonly ports: PortSet;
-}
-
-/** The open ports between a workload's pods and outside addresses. */
-export interface OutsideConnection extends OutsideRange {
-  /** The pods of the workload. */
-  readonly pod: Pod;
-}
-
-/** All allowed connections. */
-export interface Matrix {
-  /** Between workloads. */
-  readonly within: readonly PodConnection[];
-  /** From workloads to outside addresses. */
-  readonly outward: readonly OutsideConnection[];
-  /** From outside addresses to workloads. */
-  readonly inward: readonly OutsideConnection[];
-}
-
-/**
- * Lists all connections that the policies of a cluster allow, in the order of the pods.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { readCluster } from "./read_cluster.ts";
- * import { EVERY, matrixOf } from "./open_ports.ts";
- *
- * const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "a" }, spec: { containers: [] } };
- * const { cluster } = readCluster([{ value: pod }]);
- * assertEquals(matrixOf(cluster).outward.map(({ ports }) => ports), [EVERY, EVERY]);
- * ```
- */
-export function matrixOf(cluster: Cluster): Matrix {
-  // Computed once per pod, because computing it for each pair of pods dominates the run time.
-  const isolated = new Map(cluster.pods.map((pod) => [pod, {
-    egress: isolating(cluster, pod, "egress"),
-    ingress: isolating(cluster, pod, "ingress"),
-  }]));
-  const within = cluster.pods.flatMap((from) =>
-    cluster.pods.flatMap((to): PodConnection[] => {
-      const [leaving, entering] = [isolated.get(from)!.egress, isolated.get(to)!.ingress];
-      const ports = portsBetween(cluster, from, to, leaving, entering);
-      return isEmpty(ports) ? [] : [{ from, to, ports }];
-    })
-  );
-  const outside = (direction: "egress" | "ingress") =>
-    cluster.pods.flatMap((pod) =>
-      outsideRanges(cluster, pod, direction).map((range): OutsideConnection => ({ pod, ...range }))
-    );
-  return { within, outward: outside("egress"), inward: outside("ingress") };
-}
-
-/** The ports that both ends allow. */
-function portsBetween(
-  cluster: Cluster,
-  from: Pod,
-  to: Pod,
-  leaving: readonly Policy[],
-  entering: readonly Policy[],
-): PortSet {
-  if (isItself(from, to)) return EVERY;
-  const sent = portsUnder(cluster, leaving, from, to, "egress");
-  return isEmpty(sent)
-    ? sent
-    : intersection(sent, portsUnder(cluster, entering, to, from, "ingress"));
 }

@@ -26,6 +26,31 @@ export function print(line: string): void {
   writeAll(Deno.stdout, `${line}\n`);
 }
 
+/** The number of characters that {@linkcode printPieces} writes at once. */
+const PIECES_LENGTH = 1 << 16;
+
+/**
+ * Removes the status line, and writes a text in pieces to standard output, for a text that is too
+ * long for one string. Stops if the reader has closed the pipe.
+ */
+export function printPieces(pieces: Iterable<string>): void {
+  clearStatus();
+  let waiting: string[] = [];
+  let length = 0;
+  const flush = () => {
+    writeAll(Deno.stdout, waiting.join(""));
+    waiting = [];
+    length = 0;
+  };
+  for (const piece of pieces) {
+    waiting.push(piece);
+    length += piece.length;
+    if (length >= PIECES_LENGTH) flush();
+    if (outputClosed()) return;
+  }
+  flush();
+}
+
 /** Removes the status line, and writes a line to standard error. */
 export function printError(line: string): void {
   clearStatus();

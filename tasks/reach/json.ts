@@ -1,12 +1,12 @@
 import { formatAddress } from "../../checks/network_policy/address.ts";
-import { type Decision, isItself } from "../../checks/network_policy/evaluate.ts";
+import type { Decision } from "../../checks/network_policy/evaluate.ts";
 import {
   explainDecision,
   formatPeer,
   formatPolicyPort,
   missesOf,
 } from "../../checks/network_policy/explain.ts";
-import type { Matrix, OutsideConnection, PortSet } from "../../checks/network_policy/open_ports.ts";
+import type { PortSet } from "../../checks/network_policy/open_ports.ts";
 import { type Endpoint, podId, type Policy, PROTOCOLS } from "../../checks/network_policy/model.ts";
 import type { Answer } from "./answer.ts";
 import type { Host } from "./ends.ts";
@@ -40,8 +40,8 @@ export function flowDocument({ cluster }: Reading, answer: Answer, exitCode: num
     command: "reach",
     exitCode,
     answer: answer.answer,
-    from: end(question.from),
-    to: end(question.to),
+    from: endDocument(question.from),
+    to: endDocument(question.to),
     protocol: question.protocol,
     port: question.port,
     egress: side(verdict.egress),
@@ -50,40 +50,8 @@ export function flowDocument({ cluster }: Reading, answer: Answer, exitCode: num
   };
 }
 
-/**
- * Renders all allowed connections as a JSON document. Each end is a workload or a range of
- * addresses.
- */
-export function matrixDocument({ cluster, notes }: Reading, matrix: Matrix) {
-  const outside = ({ range: { family, first, last } }: OutsideConnection) => ({
-    addresses: {
-      from: formatAddress({ family, value: first }),
-      to: formatAddress({ family, value: last }),
-    },
-  });
-  return {
-    command: "reach",
-    exitCode: 0,
-    workloads: cluster.pods.map(end),
-    connections: [
-      ...matrix.within.map(({ from, to, ports }) => ({
-        from: end(from),
-        to: end(to),
-        ...(isItself(from, to) ? { itself: true } : {}),
-        ports: portList(ports),
-      })),
-      ...matrix.outward.map((each) => (
-        { from: end(each.pod), to: outside(each), ports: portList(each.ports) }
-      )),
-      ...matrix.inward.map((each) => (
-        { from: outside(each), to: end(each.pod), ports: portList(each.ports) }
-      )),
-    ],
-    notes,
-  };
-}
-
-function end(each: Endpoint | Host) {
+/** Renders an end of a connection. */
+export function endDocument(each: Endpoint | Host) {
   if (each.type === "host") return { host: each.host };
   if (each.type === "outside") return { address: formatAddress(each.address) };
   const { namespace, kind, name } = each;
@@ -94,7 +62,8 @@ function policy({ namespace, name, where }: Policy) {
   return { namespace, name, ...(where === undefined ? {} : { where }) };
 }
 
-function portList(ports: PortSet) {
+/** Renders a set of ports. */
+export function portList(ports: PortSet) {
   return PROTOCOLS.flatMap((protocol) =>
     ports[protocol].map(({ from, to }) => ({ protocol, from, to }))
   );

@@ -1,5 +1,4 @@
-import { formatRange } from "../../checks/network_policy/address.ts";
-import { type Decision, isItself } from "../../checks/network_policy/evaluate.ts";
+import type { Decision } from "../../checks/network_policy/evaluate.ts";
 import {
   explainDecision,
   formatEndpoint,
@@ -8,13 +7,8 @@ import {
   missesOf,
   policyId,
 } from "../../checks/network_policy/explain.ts";
-import {
-  EVERY,
-  isSame,
-  type Matrix,
-  type PortSet,
-} from "../../checks/network_policy/open_ports.ts";
-import { podId, type Policy, PROTOCOLS } from "../../checks/network_policy/model.ts";
+import { EVERY, isSame, type PortSet } from "../../checks/network_policy/open_ports.ts";
+import { type Policy, PROTOCOLS } from "../../checks/network_policy/model.ts";
 import { paint } from "../cli/terminal.ts";
 import { type Answer, hasChoice } from "./answer.ts";
 import type { Reading } from "./reading.ts";
@@ -51,32 +45,6 @@ export function renderFlow({ cluster }: Reading, answer: Answer, colour: boolean
   return [...lines, ...notes.map((note) => `  note     ${note}`)].join("\n");
 }
 
-/**
- * Renders all allowed connections as text, one per line, without connections of a bare Pod to
- * itself.
- */
-export function renderMatrix({ cluster, directory, notes }: Reading, matrix: Matrix): string {
-  const within = matrix.within.filter(({ from, to }) => !isItself(from, to));
-  const rows = [
-    ...within.map(({ from, to, ports }) => [podId(from), podId(to), formatPorts(ports)] as const),
-    ...matrix.outward.map(({ pod, range, ports }) =>
-      [podId(pod), formatRange(range), formatPorts(ports)] as const
-    ),
-    ...matrix.inward.map(({ pod, range, ports }) =>
-      [formatRange(range), podId(pod), formatPorts(ports)] as const
-    ),
-  ];
-  const widths = [0, 1].map((i) => Math.max(0, ...rows.map((row) => row[i]!.length)));
-  const count = `${cluster.pods.length} workloads, ${cluster.policies.length} policies`;
-  return [
-    ...rows.map(([from, to, ports]) =>
-      `${from.padEnd(widths[0]!)}  ->  ${to.padEnd(widths[1]!)}  ${ports}`
-    ),
-    ...notes.map((note) => `note: ${note}`),
-    `reach ${directory}: ${count}, ${rows.length} connections allowed, all others denied`,
-  ].join("\n");
-}
-
 function allowingLines({ rules }: Decision): string[] {
   return rules.flatMap(({ policy, rule, peer, port }) => [
     `    ${formatPolicy(policy)}`,
@@ -93,7 +61,8 @@ function formatPolicy(policy: Policy): string {
   return `${policyId(policy)}${policy.where === undefined ? "" : `  (${policy.where})`}`;
 }
 
-function formatPorts(ports: PortSet): string {
+/** Formats a set of ports for people. */
+export function formatPorts(ports: PortSet): string {
   if (isSame(ports, EVERY)) return "every port";
   return PROTOCOLS.filter((protocol) => ports[protocol].length > 0).map((protocol) => {
     const ranges = ports[protocol].map(({ from, to }) => from === to ? `${from}` : `${from}-${to}`);

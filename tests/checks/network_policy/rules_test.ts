@@ -2,7 +2,8 @@ import { parseAddress } from "../../../checks/network_policy/address.ts";
 import { readCluster } from "../../../checks/network_policy/read_cluster.ts";
 import { evaluate } from "../../../checks/network_policy/evaluate.ts";
 import { missesOf } from "../../../checks/network_policy/explain.ts";
-import { judgeHost, matrixOf } from "../../../checks/network_policy/open_ports.ts";
+import { matrixOf } from "../../../checks/network_policy/matrix.ts";
+import { judgeHost } from "../../../checks/network_policy/open_ports.ts";
 import type { Cluster, Endpoint, Flow, Protocol } from "../../../checks/network_policy/model.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 
@@ -335,7 +336,7 @@ Deno.test("evaluate limits a podSelector without namespaceSelector to the policy
 Deno.test("matrixOf joins ports that follow or overlap each other, and no others", () => {
   const port = (port: number, endPort = port) => ({ port, endPort });
   const cluster = clusterWith(ports(port(90, 95), port(80), port(81, 85), port(84, 88)));
-  const near = matrixOf(cluster).within.find(({ from, to }) =>
+  const near = [...matrixOf(cluster).within].find(({ from, to }) =>
     from.name === "self" && to.name === "near"
   );
   assertEquals(near!.ports, {
