@@ -44,8 +44,8 @@ ends are the same workload, the answer applies to two different pods. Replies ar
 
 Examples:
   deno task reach --from analytics-jobs/bronze-ingest-manual --to eu2.contabostorage.com --port 443
-  deno task reach --from analytics-jobs/bronze-ingest-manual --to robson/paradedb --port 5432
-  deno task reach --from 203.0.113.7 --to robson/paradedb --port 5432
+  deno task reach --from analytics-jobs/bronze-ingest-manual --to 10.43.0.1 --port 443
+  deno task reach --from 203.0.113.7 --to analytics-jobs/silver-transform-manual --port 7078
   deno task reach --manifests manifests --matrix --output json
 
 Exit codes: 0 allowed, or the matrix was printed; 1 denied; 2 wrong usage, or an object that the API

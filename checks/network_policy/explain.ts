@@ -213,7 +213,7 @@ export function whyNot(cluster: Cluster, policy: Policy, peer: Peer, end: Endpoi
 }
 
 /**
- * An end of a connection for people: `namespace/Kind/name`, or an address.
+ * An end of a connection for people: `namespace/Kind/name`, a host name, or an address.
  *
  * @example
  * ```ts
@@ -225,7 +225,7 @@ export function whyNot(cluster: Cluster, policy: Policy, peer: Peer, end: Endpoi
  * ```
  */
 export function formatEndpoint(end: Endpoint): string {
-  return end.type === "pod" ? podId(end) : formatAddress(end.address);
+  return end.type === "pod" ? podId(end) : end.host ?? formatAddress(end.address);
 }
 
 /**

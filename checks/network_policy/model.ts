@@ -57,6 +57,8 @@ export interface Outside {
   readonly type: "outside";
   /** The address. */
   readonly address: Address;
+  /** The host name in messages, if the address is only an example of the host's addresses. */
+  readonly host?: string;
 }
 
 /** One end of a connection. */

@@ -23,7 +23,7 @@ export interface Answer {
 export const ANSWER_CODES = { allowed: 0, denied: 1, depends: 3 } as const;
 
 /** An example of a public address, for a host whose address is unknown. */
-const ANY: Endpoint = { type: "outside", address: { family: 4, value: 0x01000000n } };
+const ANY = { family: 4, value: 0x01000000n } as const;
 
 /** Answers a question about one connection. */
 export function answerOf(reading: Reading, question: Question): Answer {
@@ -51,9 +51,10 @@ function answerAboutHost({ cluster, notes }: Reading, question: Question, { host
     family === 4 && first <= 0x01000000n && 0x01000000n <= last
   );
   const first = open.find(({ family }) => family === 6) ?? open[0];
-  const to: Endpoint = example !== undefined || first === undefined
+  const address = example !== undefined || first === undefined
     ? ANY
-    : { type: "outside", address: { family: first.family, value: middleOf(first) } };
+    : { family: first.family, value: middleOf(first) };
+  const to: Endpoint = { type: "outside", address, host };
   const flow: Flow = { from, to, protocol, port };
   const about = `${host} is not resolved; the answer applies to any public address`;
   const some = `only ${open.map(formatRange).join(", ")} are open on ${protocol} ${port}; ` +

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { policyManifests } from "../support/policy_manifests.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -118,6 +119,20 @@ Deno.test("reach: explains an allowed connection by the deciding rule, exit 0", 
   assertStringIncludes(out, "s3.example.com is not resolved");
 });
 
+Deno.test("reach: names the host, not an example of its addresses", async () => {
+  const { code, out } = await reach(MANIFESTS, ...TO_S3.slice(0, 4), "--port", "80");
+  assertEquals(code, 1);
+  assertStringIncludes(out, "allows only TCP 443, not TCP 80");
+  assertStringIncludes(
+    out,
+    "selectors select only pods, and s3.example.com is outside the cluster",
+  );
+  assertEquals(/\b1\.0\.0\.0\b/.test(out), false);
+  const json = await reach(MANIFESTS, ...TO_S3.slice(0, 4), "--port", "80", "--output", "json");
+  assertEquals(json.out.includes('"1.0.0.0"'), false);
+  assertStringIncludes(json.out, "s3.example.com is outside the cluster, where no policy applies");
+});
+
 Deno.test("reach: explains a denied connection at the end that denies it, exit 1", async () => {
   const args = ["--from", "jobs/bronze", "--to", "data/statefulset/postgres", "--port", "5432"];
   const { code, out } = await reach(MANIFESTS, ...args);
@@ -190,6 +205,57 @@ Deno.test("reach --matrix: lists all connections as ranges", async () => {
   const text = await reach(MANIFESTS, "--matrix");
   assertMatch(text.out, /jobs\/Job\/bronze +-> +11\.0\.0\.0-255\.255\.255\.255 +TCP 443\n/);
   assertMatch(text.out, /2 workloads, 2 policies, 7 connections allowed, all others denied\n$/);
+});
+
+Deno.test("reach --matrix --output ndjson: writes one connection per line, the same as with json", async () => {
+  const lines = (await reach(MANIFESTS, "--matrix", "--output", "ndjson")).out.trimEnd().split("\n")
+    .map((line) => JSON.parse(line));
+  const { out } = await reach(MANIFESTS, "--matrix", "--output", "json");
+  const { connections, workloads } = JSON.parse(out);
+  assertEquals(out, `${JSON.stringify(JSON.parse(out), null, 2)}\n`);
+  const ofType = (type: string) =>
+    lines.filter((line) => line.type === type).map(({ type: _, ...line }) => line);
+  assertEquals(ofType("connection"), connections);
+  assertEquals(ofType("workload"), workloads);
+  assertEquals(lines[0], { type: "reach", command: "reach", exitCode: 0 });
+});
+
+Deno.test("reach --matrix: an empty list, and a bare Pod that reaches itself", async () => {
+  const deny = `
+apiVersion: v1
+kind: Pod
+metadata: {name: bare, namespace: jobs}
+spec: {containers: [{name: main}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny, namespace: jobs}
+spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
+`;
+  const json = JSON.parse((await reach(deny, "--matrix", "--output", "json")).out);
+  assertEquals(json.connections.map(({ itself }: { itself: boolean }) => itself), [true]);
+  assertMatch(
+    (await reach(deny, "--matrix")).out,
+    /1 workloads, 1 policies, 0 connections allowed/,
+  );
+  const none = await reach(
+    deny.replace("v1\nkind: Pod\n", "apps/v1\nkind: Deployment\n").replace(
+      "spec: {containers: [{name: main}]}",
+      "spec: {template: {spec: {containers: [{name: main}]}}}",
+    ),
+    "--matrix",
+    "--output",
+    "json",
+  );
+  assertStringIncludes(none.out, '"connections": [],');
+  assertEquals(none.out, `${JSON.stringify(JSON.parse(none.out), null, 2)}\n`);
+});
+
+Deno.test("reach --matrix: lists every pair of many workloads", async () => {
+  const many = [...policyManifests(700, 0)].join("\n---\n");
+  const { code, out } = await reach(many, "--matrix", "--output", "ndjson");
+  assertEquals(code, 0);
+  assertEquals(out.match(/"type":"connection"/g)?.length, 700 * 700 + 4 * 700);
 });
 
 Deno.test("reach: reports an invalid policy with path and line of the field, and exits with 2", async () => {
