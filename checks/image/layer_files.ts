@@ -16,6 +16,8 @@ export interface ImageFiles {
    * folder does not exist.
    */
   filesIn(folder: string): string[] | undefined;
+  /** Returns what is wrong with a jar, after following links; undefined for a sound file. */
+  damageOf(path: string): JarDamage | undefined;
   /**
    * Returns the files in a folder that a later layer deleted, with the number of that layer,
    * counted from 1.
@@ -23,7 +25,11 @@ export interface ImageFiles {
   deletedFrom(folder: string): { readonly name: string; readonly layer: number }[];
 }
 
-type Node = Folder | { readonly kind: "file" } | Link;
+/** What is wrong with a jar: it has no bytes, or it is not a ZIP file, such as a page of HTML. */
+export type JarDamage = "empty" | "no-zip";
+
+type File = { readonly kind: "file"; readonly damage?: JarDamage };
+type Node = Folder | File | Link;
 type Folder = { readonly kind: "folder"; readonly children: Map<string, Node> };
 type Link = { readonly kind: "symlink"; readonly target: string };
 
@@ -60,6 +66,10 @@ export function layered(layers: readonly (readonly LayerChange[])[]): ImageFiles
         .filter((name) => find(root, `${folder.path}/${name}`)?.node.kind === "file")
         .sort();
     },
+    damageOf(path) {
+      const node = find(root, path)?.node;
+      return node?.kind === "file" ? node.damage : undefined;
+    },
     deletedFrom(path) {
       const folder = find(root, path)?.path ?? normalizePath(path);
       return [...deleted].flatMap(([path, layer]) => {
@@ -86,7 +96,7 @@ function add(root: Folder, change: LayerChange): void {
       return;
     }
     case "file":
-      folderAt(root, parent).children.set(name, { kind: "file" });
+      folderAt(root, parent).children.set(name, fileOf(change.damage));
       return;
     case "symlink":
       folderAt(root, parent).children.set(name, { kind: "symlink", target: change.target });
@@ -102,6 +112,10 @@ function add(root: Folder, change: LayerChange): void {
       folderAt(root, parent).children.set(name, same);
     }
   }
+}
+
+function fileOf(damage: JarDamage | undefined): File {
+  return damage === undefined ? { kind: "file" } : { kind: "file", damage };
 }
 
 /** Returns the folder at a path, and creates missing folders. */
@@ -189,14 +203,16 @@ function split(path: string): [folder: string, name: string] {
  * One change that a layer makes to the files of the lower layers. Paths are relative to the root,
  * without a leading slash.
  *
- * - `file`, `folder`: the layer adds the path; a device or a pipe counts as a file
+ * - `file`, `folder`: the layer adds the path; a device or a pipe counts as a file. A file whose name
+ *   ends with `.jar` can be damaged
  * - `symlink`: the layer adds a symbolic link to `target`, exactly as written
  * - `hardlink`: the layer adds another name for the file at the path `target`
  * - `deleted`: the layer deletes the path of the lower layers
  * - `emptied`: the layer deletes everything in the folder of the lower layers
  */
 export type LayerChange =
-  | { readonly kind: "file" | "folder" | "deleted" | "emptied"; readonly path: string }
+  | { readonly kind: "file"; readonly path: string; readonly damage?: JarDamage }
+  | { readonly kind: "folder" | "deleted" | "emptied"; readonly path: string }
   | {
     readonly kind: "symlink" | "hardlink";
     readonly path: string;
@@ -209,8 +225,8 @@ const MOST_ENTRIES = 1_000_000;
 const MOST_NAMES = 2 ** 27;
 
 /**
- * Reads the changes of a layer from its compressed bytes. Skips the contents of files and keeps
- * only their names.
+ * Reads the changes of a layer from its compressed bytes. Keeps only the names of files, and
+ * looks at the first bytes of jars.
  *
  * Lists every path in the layer, because a link in another layer can point to any of them.
  *
@@ -236,7 +252,7 @@ async function changesIn(bytes: Bytes): Promise<LayerChange[]> {
   const changes: LayerChange[] = [];
   let names = 0;
   for await (const entry of tarEntries(bytes)) {
-    const change = changeOf(entry);
+    const change = changeOf(entry, await damageIn(entry));
     if (change === undefined) continue;
     names += entry.path.length + entry.target.length;
     if (changes.push(change) > MOST_ENTRIES || names > MOST_NAMES) {
@@ -252,7 +268,10 @@ async function changesIn(bytes: Bytes): Promise<LayerChange[]> {
  * Converts a tar entry to a change. For deletions, see "Whiteouts" in `layer.md` of the OCI image
  * specification.
  */
-function changeOf({ path, type, target }: TarEntry): LayerChange | undefined {
+function changeOf(
+  { path, type, target }: TarEntry,
+  damage: JarDamage | undefined,
+): LayerChange | undefined {
   if (path === "") return undefined;
   const slash = path.lastIndexOf("/") + 1;
   const [folder, name] = [path.slice(0, Math.max(slash - 1, 0)), path.slice(slash)];
@@ -261,7 +280,20 @@ function changeOf({ path, type, target }: TarEntry): LayerChange | undefined {
     return { kind: "deleted", path: path.slice(0, slash) + name.slice(".wh.".length) };
   }
   if (type === "symlink" || type === "hardlink") return { kind: type, path, target };
-  return { kind: type === "folder" ? "folder" : "file", path };
+  if (type === "folder") return { kind: "folder", path };
+  return { ...fileOf(damage), path };
+}
+
+/** Looks at the first bytes of a jar, which is a ZIP file. */
+async function damageIn({ path, type, size, chunks }: TarEntry): Promise<JarDamage | undefined> {
+  if (type !== "file" || !path.endsWith(".jar")) return undefined;
+  if (size === 0) return "empty";
+  const start: number[] = [];
+  for await (const part of chunks()) {
+    start.push(...part.subarray(0, 2 - start.length));
+    if (start.length === 2) break;
+  }
+  return start[0] === 0x50 && start[1] === 0x4b ? undefined : "no-zip";
 }
 
 /** A cache of the changes of layers, by digest. The content of a digest never changes. */
@@ -279,7 +311,7 @@ const NO_CACHE: LayerCache = {
 };
 
 /** The version of the cache's file format. A new version invalidates old files. */
-const FORM = 1;
+const FORM = 2;
 
 /** The letter for each kind of change in the cache files. */
 const LETTERS = {
@@ -319,10 +351,15 @@ export function openLayerCache(folder: string | undefined): LayerCache {
   };
 }
 
+/** The letters for damaged jars. */
+const DAMAGE: Readonly<Record<JarDamage, string>> = { empty: "0", "no-zip": "!" };
+
 function encodeLayer(digest: string, changes: readonly LayerChange[]): string {
-  const lines = changes.map((change) =>
-    `${LETTERS[change.kind]}${change.path}${"target" in change ? `\0${change.target}` : ""}`
-  );
+  const lines = changes.map((change) => {
+    const damage = change.kind === "file" ? change.damage : undefined;
+    const letter = damage === undefined ? LETTERS[change.kind] : DAMAGE[damage];
+    return `${letter}${change.path}${"target" in change ? `\0${change.target}` : ""}`;
+  });
   return JSON.stringify({ form: FORM, digest, changes: lines });
 }
 
@@ -338,6 +375,10 @@ function decodeLayer(text: string, wanted: string): LayerChange[] | undefined {
 }
 
 function decodeChange(line: string): LayerChange | undefined {
+  const damage = (Object.keys(DAMAGE) as JarDamage[]).find((each) => DAMAGE[each] === line[0]);
+  if (damage !== undefined) {
+    return line.includes("\0") ? undefined : { kind: "file", path: line.slice(1), damage };
+  }
   const kind = (Object.keys(LETTERS) as (keyof typeof LETTERS)[])
     .find((each) => LETTERS[each] === line[0]);
   const [path = "", target, ...more] = line.slice(1).split("\0");

@@ -1,4 +1,4 @@
-import type { ImageFiles } from "./layer_files.ts";
+import type { ImageFiles, JarDamage } from "./layer_files.ts";
 
 /** A jar in Spark's jars folder. */
 export interface Jar {
@@ -8,6 +8,8 @@ export interface Jar {
   readonly name: string;
   /** The version in the file's name, as in `3.3.4`; undefined if the name has no version. */
   readonly version: string | undefined;
+  /** What is wrong with the file; absent for a sound jar. */
+  readonly damage?: JarDamage;
 }
 
 /** A jar in Spark's jars folder that a later layer of the image deletes. */
@@ -35,7 +37,10 @@ export interface SparkJars {
  */
 export function sparkJarsIn(env: ReadonlyMap<string, string>, files: ImageFiles): SparkJars {
   const jarsFolder = `${(env.get("SPARK_HOME") || "/opt/spark").replace(/\/+$/, "")}/jars`;
-  const jars = files.filesIn(jarsFolder)?.filter(isJar).map(jarOf);
+  const jars = files.filesIn(jarsFolder)?.filter(isJar).map((file): Jar => {
+    const damage = files.damageOf(`${jarsFolder}/${file}`);
+    return { ...jarOf(file), ...(damage === undefined ? {} : { damage }) };
+  });
   const deletedJars = files.deletedFrom(jarsFolder)
     .filter(({ name }) => isJar(name))
     .map(({ name, layer }) => ({ ...jarOf(name), layer }));
@@ -46,8 +51,17 @@ function isJar(file: string): boolean {
   return file.endsWith(".jar");
 }
 
+/** The jars that the checks know, whose versions can have any form, such as `9.4-1201-jdbc41`. */
+const KNOWN = /^(hadoop-aws|aws-java-sdk-bundle|bundle|postgresql)(?:-v?(\d.*?))?\.jar$/;
+
+/** Jars of Hadoop, whose versions can have a suffix of the vendor, such as `3.3.4-amzn-1`. */
+const HADOOP_JAR = /^(hadoop-[a-z]+(?:-[a-z]+)*)-(\d.*?)(?:-(tests|sources|javadoc))?\.jar$/;
+
 /** Splits a file name such as `netty-all-4.1.96.Final-linux-x86_64.jar` into name and version. */
-function jarOf(file: string): Jar {
+export function jarOf(file: string): Jar {
+  const isPart = /-(tests|sources|javadoc)\.jar$/.test(file);
+  const known = isPart ? null : KNOWN.exec(file) ?? HADOOP_JAR.exec(file);
+  if (known !== null) return { file, name: known[1]!, version: known[2] };
   const [, name, version, classifier = ""] =
     /^(.+)-(\d[\w.]*)((?:-[a-z][\w.-]*)?)\.jar$/i.exec(file) ?? [];
   return name === undefined
@@ -63,17 +77,20 @@ function hadoopIn(jars: readonly Jar[]): string | undefined {
   return found.find((version) => version !== undefined);
 }
 
-/** The names of the jars that the jobs need in addition to Spark. */
-export const JARS = ["hadoop-aws", "aws-java-sdk-bundle", "postgresql"] as const;
+/** The names of the jars that jobs need in addition to Spark; only one of the SDK's two. */
+export const JARS = ["hadoop-aws", "aws-java-sdk-bundle", "bundle", "postgresql"] as const;
 
 /**
  * The version of Hadoop in Spark's images, by release line of Spark. The version of hadoop-aws must
  * be the same. Source: `hadoop.version` in the POMs of spark-parent.
  */
 export const HADOOP_OF: Readonly<Record<string, string>> = {
+  "3.2": "3.3.1",
   "3.3": "3.3.2",
   "3.4": "3.3.4",
   "3.5": "3.3.4",
+  "4.0": "3.4.1",
+  "4.1": "3.4.2",
 };
 
 /** The name and version of a jar. */
@@ -88,11 +105,12 @@ const first = (version: string): JarVersion => ({ name: "aws-java-sdk-bundle", v
 const second = (version: string): JarVersion => ({ name: "bundle", version });
 
 /**
- * The AWS SDK for each version of hadoop-aws: version 1 of the SDK before 3.4.0, and version 2 from
+ * The AWS SDK that each version of hadoop-aws was built with: version 1 of the SDK before 3.4.0, and version 2 from
  * 3.4.0. Source: `aws-java-sdk.version` and `aws-java-sdk-v2.version` in the POMs of
  * hadoop-project.
  */
-export const SDK_OF: Readonly<Record<string, JarVersion>> = {
+const SDK_OF: Readonly<Record<string, JarVersion>> = {
+  "3.3.0": first("1.11.563"),
   "3.3.1": first("1.11.901"),
   "3.3.2": first("1.11.1026"),
   "3.3.3": first("1.11.1026"),
@@ -101,12 +119,61 @@ export const SDK_OF: Readonly<Record<string, JarVersion>> = {
   "3.3.6": first("1.12.367"),
   "3.4.0": second("2.23.19"),
   "3.4.1": second("2.24.6"),
+  "3.4.2": second("2.29.52"),
+  "3.4.3": second("2.35.4"),
 };
+
+/** The AWS SDK for a version of Hadoop, also with a vendor's suffix such as `3.3.4-amzn-1`. */
+export function sdkOf(hadoop: string): JarVersion | undefined {
+  return SDK_OF[/^\d+\.\d+\.\d+/.exec(hadoop)?.[0] ?? ""];
+}
+
+/** The name of the SDK's jar for a version of Hadoop, also for an unknown version. */
+export function sdkName(hadoop: string): string {
+  const [major = 0, minor = 0] = hadoop.split(".").map(Number);
+  return major > 3 || (major === 3 && minor >= 4) ? "bundle" : "aws-java-sdk-bundle";
+}
+
+/**
+ * Judges the version of the AWS SDK: `fits`, `wrong`, or `newer` than the one that hadoop-aws was
+ * built with, in a way that can matter.
+ */
+export function judgeSdk(
+  { name, version }: JarVersion,
+  wanted: JarVersion,
+): "fits" | "wrong" | "newer" {
+  if (name !== wanted.name) return "wrong";
+  const order = compareVersions(version, wanted.version);
+  if (order === 0) return "fits";
+  if (order < 0) return "wrong";
+  // From 2.30 on, the SDK sends checksums that stores other than AWS can refuse.
+  if (name === "bundle") {
+    const isPast = (text: string) => compareVersions(text, "2.30.0") >= 0;
+    return isPast(version) && !isPast(wanted.version) ? "newer" : "fits";
+  }
+  const line = (text: string) => text.split(".").slice(0, 2).join(".");
+  return line(version) === line(wanted.version) ? "newer" : "wrong";
+}
+
+/** Compares two versions number by number. */
+export function compareVersions(a: string, b: string): number {
+  const numbers = (text: string) => text.split(/[.-]/).map((part) => Number.parseInt(part) || 0);
+  const [left, right] = [numbers(a), numbers(b)];
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const order = (left[i] ?? 0) - (right[i] ?? 0);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
 
 /** The tested version of the PostgreSQL driver. The driver works with every version of Spark. */
 export const POSTGRESQL: JarVersion = { name: "postgresql", version: "42.7.14" };
 
-const GROUPS: Readonly<Record<string, string>> = {
+/** The oldest PostgreSQL driver that can log in with SCRAM, the default since Postgres 14. */
+export const OLDEST_POSTGRESQL = "42.2.0";
+
+/** The Maven group of each jar. */
+export const GROUPS: Readonly<Record<string, string>> = {
   "hadoop-aws": "org.apache.hadoop",
   "aws-java-sdk-bundle": "com.amazonaws",
   "bundle": "software.amazon.awssdk",

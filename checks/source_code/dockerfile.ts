@@ -15,20 +15,80 @@ export function instructionsOf({ text }: Code): Instruction[] {
   const plain = text.replace(/^[ \t]*#[^\n]*/gm, blank);
   const variables = new Map<string, string>();
   const instruction = /^[ \t]*([A-Za-z]+)[ \t]+((?:[^\n\\]|\\(?!\r?\n)|\\\r?\n(?:[ \t]*\n)*)*)/gm;
-  return [...plain.matchAll(instruction)].map(({ 1: name, 2: rest, index }) => {
-    const joined = rest!.replace(/\\\r?\n/g, " ").replace(/\s+/g, " ").trim();
+  const found: Instruction[] = [];
+  let end = 0;
+  for (const { 0: whole, 1: name, 2: rest, index } of plain.matchAll(instruction)) {
+    // The lines of a here-document are not instructions.
+    if (index < end) continue;
+    const inner = heredocAfter(plain, index + whole.length, rest!);
+    end = index + whole.length + inner.length;
+    const joined = `${rest}${inner}`.replace(/\\\r?\n/g, " ").replace(/\s+/g, " ").trim();
+    const upper = name!.toUpperCase();
+    const own = upper === "RUN" ? assignmentsIn(joined) : [];
+    const known = new Map([...variables, ...own]);
     const filled = joined.replace(
       /\$\{?(\w+)(?::?-([^}]*))?\}?/g,
-      (found, variable, otherwise) => variables.get(variable) ?? otherwise ?? found,
+      (found, variable, otherwise) => known.get(variable) ?? otherwise ?? found,
     );
-    const upper = name!.toUpperCase();
     if (upper === "ARG" || upper === "ENV") {
       for (const [, key, value] of filled.matchAll(/(\w+)[= ]("[^"]*"|\S+)/g)) {
         variables.set(key!, value!.replace(/^"|"$/g, ""));
       }
     }
-    return { name: upper, text: filled, offset: index };
+    found.push({ name: upper, text: filled, offset: index });
+  }
+  return found;
+}
+
+/** The here-documents that begin in an instruction, whose lines follow the instruction. */
+function heredocAfter(text: string, offset: number, instruction: string): string {
+  const names = [...instruction.matchAll(/<<-?\s*["']?(\w+)["']?/g)].map(([, name]) => name!);
+  let end = offset;
+  for (const name of names) {
+    const close = new RegExp(`^[ \\t]*${name}[ \\t]*\r?$`, "m").exec(text.slice(end));
+    if (close !== null) end += close.index + close[0].length;
+  }
+  return text.slice(offset, end);
+}
+
+/** The variables that a shell command sets to plain values. */
+function assignmentsIn(command: string): [string, string][] {
+  return [...command.matchAll(/(?:^|[\s;&|(])([A-Za-z_]\w*)=["']?([\w.:/@+-]+)["']?(?=[\s;&|]|$)/g)]
+    .map(([, name, value]) => [name!, value!]);
+}
+
+/** A stage of a Dockerfile, which begins with FROM. */
+export interface Stage {
+  /** The name after AS; undefined if the stage has none. */
+  readonly name: string | undefined;
+  /** The image or the stage after FROM. */
+  readonly image: string;
+  /** The instruction FROM. */
+  readonly from: Instruction;
+  /** The other instructions of the stage. */
+  readonly instructions: readonly Instruction[];
+}
+
+/** The stages of a Dockerfile, in the order of the file. */
+export function stagesOf(instructions: readonly Instruction[]): Stage[] {
+  const starts = instructions.flatMap(({ name }, i) => name === "FROM" ? [i] : []);
+  return starts.map((start, i): Stage => {
+    const from = instructions[start]!;
+    const words = from.text.split(" ").filter((word) => !word.startsWith("--"));
+    return {
+      name: /^as$/i.test(words[1] ?? "") ? words[2] : undefined,
+      image: words[0] ?? "",
+      from,
+      instructions: instructions.slice(start + 1, starts[i + 1]),
+    };
   });
+}
+
+/** The stages or images that instructions copy files from. */
+export function copiedFrom({ instructions }: Pick<Stage, "instructions">): string[] {
+  return instructions.flatMap(({ text }) =>
+    [...text.matchAll(/--(?:from=|mount=\S*\bfrom=)([^\s,]+)/g)].map(([, from]) => from!)
+  );
 }
 
 /** The names of the variables that a Dockerfile sets with `ENV`; empty for other code. */

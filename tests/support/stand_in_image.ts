@@ -1,18 +1,21 @@
 import { dockerArchive, type Files, imageOf, type TestImage } from "./images.ts";
 
 // A stand-in for the image of the Jobs if none was built. The files are at the paths of
-// manifests/image, and the jars are empty. The image is only inspected and loaded, never run. As a
+// manifests/image, and the jars are empty ZIP files. The image is only inspected and loaded, never run. As a
 // program, `stand_in_image.ts FILE` stores the image in the format of `docker save`.
 
 const MANIFESTS = new URL("../../manifests/", import.meta.url);
 const JARS = "opt/spark/jars";
 
+/** The bytes of a jar without entries. */
+const JAR = `PK\x05\x06${"\0".repeat(18)}`;
+
 /** The files of every Spark 3.5 image. */
 const SPARK: Files = {
   "opt/spark/bin/spark-submit": "#!/bin/sh\n",
-  [`${JARS}/hadoop-client-api-3.3.4.jar`]: "",
-  [`${JARS}/hadoop-client-runtime-3.3.4.jar`]: "",
-  [`${JARS}/spark-core_2.12-3.5.8.jar`]: "",
+  [`${JARS}/hadoop-client-api-3.3.4.jar`]: JAR,
+  [`${JARS}/hadoop-client-runtime-3.3.4.jar`]: JAR,
+  [`${JARS}/spark-core_2.12-3.5.8.jar`]: JAR,
 };
 const ENV = ["SPARK_HOME=/opt/spark"];
 
@@ -36,7 +39,7 @@ export async function standInImage(
 ): Promise<TestImage> {
   const dockerfile = await Deno.readTextFile(new URL("image/Dockerfile", MANIFESTS));
   const jars = [...dockerfile.matchAll(/^ +[0-9a-f]{64} (\S+\.jar)/gm)].map(([, jar]) => jar!);
-  const added = Object.fromEntries(jars.map((jar) => [`${JARS}/${jar}`, ""]));
+  const added = Object.fromEntries(jars.map((jar) => [`${JARS}/${jar}`, JAR]));
   const removed = jars.filter((jar) => without !== undefined && jar.startsWith(without));
   return imageOf({
     layers: [

@@ -1,93 +1,268 @@
 import { parseImage } from "../../image/reference.ts";
 import type { Finding } from "../../finding.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
-import { type Instruction, instructionsOf } from "../../source_code/dockerfile.ts";
-import { HADOOP_OF, howToAdd, JARS, POSTGRESQL, SDK_OF } from "../../image/spark_jars.ts";
+import {
+  copiedFrom,
+  type Instruction,
+  instructionsOf,
+  type Stage,
+  stagesOf,
+} from "../../source_code/dockerfile.ts";
+import {
+  GROUPS,
+  HADOOP_OF,
+  howToAdd,
+  jarOf,
+  JARS,
+  judgeSdk,
+  POSTGRESQL,
+  sdkName,
+  sdkOf,
+} from "../../image/spark_jars.ts";
+import { bundlesUnknownJars, isPlainSpark } from "./plain_images.ts";
+import { oldDriver, scalaOf, wrongScala } from "./jar_rules.ts";
 
-type Jar = { readonly name: string; readonly version: string; readonly instruction: Instruction };
+/** The verdict on a Dockerfile. */
+export interface DockerfileReading {
+  /** The violations. */
+  readonly findings: readonly Finding[];
+  /** What the Dockerfile alone does not show; undefined if it shows everything. */
+  readonly unknown?: string;
+}
 
-/** Checks the jars in a Dockerfile. Returns undefined if the base image is not a Spark image. */
-export function judgeDockerfile(code: Code): Finding[] | undefined {
-  const instructions = instructionsOf(code);
-  const base = instructions.filter(({ name }) => name === "FROM").map((from) => ({
-    from,
-    image: parseImage(from.text.replace(/--\S+\s+/g, "").split(" ")[0]!),
-  })).findLast(({ image }) => /spark/i.test(image.repository));
+/** A jar that an instruction adds; the version is undefined if it is not written there. */
+interface AddedJar {
+  readonly name: string;
+  readonly version: string | undefined;
+  readonly file: string;
+  readonly instruction: Instruction;
+}
+
+/** The image that Spark comes from. */
+interface Base {
+  readonly from: Instruction;
+  readonly reference: string;
+  readonly repository: string;
+  /** The release line of Spark in the tag, as in `3.5`. */
+  readonly line: string | undefined;
+  /** Whether the jars of the image are known to be those of plain Spark. */
+  readonly isPlain: boolean;
+}
+
+/** Checks the jars in a Dockerfile. Returns undefined if the image is not for Spark. */
+export function judgeDockerfile(code: Code): DockerfileReading | undefined {
+  const stages = stagesOf(instructionsOf(code));
+  const used = usedStages(stages);
+  const base = sparkBase(used);
   if (base === undefined) return undefined;
-  const jars = instructions.filter(({ name }) => name !== "FROM").flatMap(jarsIn);
-  const line = /^v?(\d+\.\d+)/.exec(base.image.tag ?? "")?.[1];
-  return [
-    ...unpinnedBaseFindings(code, base.from, line),
-    ...JARS.flatMap((name) => missingJarFindings(code, base.from, name, { jars, line })),
-    ...jars.flatMap((jar) => wrongVersionFindings(code, jar, line)),
-    ...missingChecksumFindings(code, jars),
+  const instructions = used.flatMap((stage) => stage.instructions)
+    .filter(({ name }) => name === "ADD" || name === "COPY" || name === "RUN");
+  const jars = instructions.flatMap(jarsIn);
+  const hadoop = base.line === undefined ? undefined : HADOOP_OF[base.line];
+  const checksums = missingChecksumFindings(code, jars);
+  const unpinned = unpinnedBaseFindings(code, base);
+  if (unpinned.length > 0) return { findings: [...unpinned, ...checksums] };
+  const found = [
+    ...checksums,
+    ...jars.flatMap((jar) => oldDriverFindings(code, jar)),
+    ...jars.flatMap((jar) => wrongScalaFindings(code, base, jar)),
+    ...(hadoop === undefined ? [] : jars.flatMap((jar) => wrongFindings(code, jar, base, hadoop))),
   ];
+  const missing = wantedJars(hadoop).filter((name) => jars.every((jar) => jar.name !== name));
+  const unclear = whyUnclear(base, hadoop, jars, instructions);
+  if (unclear !== undefined && (missing.length > 0 || hadoop === undefined)) {
+    return { findings: found, unknown: `${code.file ?? "Dockerfile"}: ${unclear}` };
+  }
+  const lacking = missing.map((name) => missingJarFinding(code, base.from, name, hadoop));
+  return { findings: [...lacking, ...found] };
 }
 
-function jarsIn(instruction: Instruction): Jar[] {
-  const pattern = new RegExp(`(?<![\\w-])(${JARS.join("|")})-(\\d[\\w.]*?)\\.jar`, "g");
-  const found = [...instruction.text.matchAll(pattern)].map(([, name, version]) => (
-    { name: name!, version: version!, instruction }
-  ));
-  return found.filter((jar, i) => found.findIndex(({ name }) => name === jar.name) === i);
+/** The stages that become part of the image: the last, its bases, and those that it copies from. */
+function usedStages(stages: readonly Stage[]): Stage[] {
+  const used = new Set<Stage>();
+  const visit = (stage: Stage | undefined) => {
+    if (stage === undefined || used.has(stage)) return;
+    used.add(stage);
+    for (const name of [stage.image, ...copiedFrom(stage)]) {
+      visit(/^\d+$/.test(name) ? stages[Number(name)] : stages.find((each) => each.name === name));
+    }
+  };
+  visit(stages.at(-1));
+  return stages.filter((stage) => used.has(stage));
 }
 
-function unpinnedBaseFindings(code: Code, from: Instruction, line: string | undefined): Finding[] {
-  if (line !== undefined) return [];
+/** The image that Spark comes from: the base of a stage, or an image that a stage copies from. */
+function sparkBase(used: readonly Stage[]): Base | undefined {
+  const names = new Set(used.flatMap(({ name }) => name ?? []));
+  const sources = used.flatMap(({ image, from, instructions }) => [
+    ...instructions.flatMap((each) =>
+      copiedFrom({ instructions: [each] }).map((copied) => ({ image: copied, from: each }))
+    ),
+    { image, from },
+  ]);
+  const found = sources.findLast(({ image }) => !names.has(image) && isSparkImage(image));
+  if (found === undefined) return undefined;
+  const { tag, digest, repository } = parseImage(found.image);
+  const line = digest === undefined || tag !== undefined
+    ? /^v?(\d+\.\d+)(?![\d])/.exec(tag ?? "")?.[1]
+    : undefined;
+  return {
+    from: found.from,
+    reference: found.image,
+    repository,
+    line,
+    isPlain: isPlainSpark({ repository }),
+  };
+}
+
+function isSparkImage(image: string): boolean {
+  return /spark/i.test(parseImage(image).repository);
+}
+
+/** The jars that an instruction adds, by file names and Maven coordinates. */
+function jarsIn(instruction: Instruction): AddedJar[] {
+  // A file that a command removes is not added.
+  const text = instruction.text.replace(/\brm\s[^;&|]*/g, " ");
+  const files = [...text.matchAll(/(?<![\w.+$*-])([A-Za-z][\w.${}+-]*\.jar)\b/g)]
+    .map(([, file]): AddedJar => {
+      const { name, version } = jarOf(file!);
+      // A version that is a variable without a value is not known.
+      const [known = name] = JARS.filter((jar) => file!.startsWith(`${jar}-$`));
+      return { name: known, version, file: file!, instruction };
+    });
+  const coordinates = JARS.flatMap((name) =>
+    [...text.matchAll(
+      new RegExp(`${GROUPS[name]!.replaceAll(".", "\\.")}:${name}:([\\w.$-]+)`, "g"),
+    )]
+      .map(([, version]): AddedJar => ({
+        name,
+        version: /^\d/.test(version!) ? version : undefined,
+        file: `${name}-${version}.jar`,
+        instruction,
+      }))
+  );
+  const all = [...files, ...coordinates];
+  return all.filter((jar, i) =>
+    all.findIndex(({ name, version }) => name === jar.name && version === jar.version) === i
+  );
+}
+
+function wantedJars(hadoop: string | undefined): string[] {
+  return ["hadoop-aws", ...(hadoop === undefined ? [] : [sdkName(hadoop)]), "postgresql"];
+}
+
+/** What the Dockerfile does not show about the jars; undefined if it shows everything. */
+function whyUnclear(
+  { reference, isPlain, line }: Base,
+  hadoop: string | undefined,
+  jars: readonly AddedJar[],
+  instructions: readonly Instruction[],
+): string | undefined {
+  const until = "not known until the image is read (see --image-archive)";
+  if (reference.includes("$")) {
+    return `the base image ${reference} depends on a build argument without a default`;
+  }
+  if (!isPlain) return `the jars of the base image ${reference} are ${until}`;
+  if (hadoop === undefined) {
+    return line === undefined
+      ? `the release of Spark in ${reference} is ${until}`
+      : `this check does not know which Hadoop Spark ${line} includes`;
+  }
+  const hidden = instructions.find((each) => hidesJars(each, jars));
+  return hidden === undefined
+    ? undefined
+    : `the jars that ${hidden.name} ${hidden.text.slice(0, 60)} adds are ${until}`;
+}
+
+/** Returns whether an instruction can add jars without naming them. */
+function hidesJars(instruction: Instruction, jars: readonly AddedJar[]): boolean {
+  const { name, text } = instruction;
+  if (jars.some((jar) => jar.instruction === instruction)) return false;
+  if (name === "RUN") {
+    return /\b(mvn|gradle|gradlew|sbt|coursier|cs fetch)\b|\.sh\b|--packages\b/.test(text);
+  }
+  const isFromStage = copiedFrom({ instructions: [instruction] })
+    .some((from) => !/[/:.]/.test(from));
+  return !isFromStage && /\*[\w-]*\.jar|(^|[\s/])jars\/?(\s|$)|\.(tgz|tar\.gz|zip)\b/.test(text);
+}
+
+function unpinnedBaseFindings(code: Code, { from, reference, line, isPlain }: Base): Finding[] {
+  const { tag, digest } = parseImage(reference);
+  const isKnown = line !== undefined || digest !== undefined || reference.includes("$");
+  // An image that is not plain Spark can have any tag of its own, except latest.
+  if (isKnown || !isPlain && tag !== undefined && tag !== "latest") return [];
   return [{
     severity: "fail",
     ...placeIn(code, from.offset),
-    problem: `the tag of the base image does not name a Spark release: FROM ${from.text}`,
+    problem: `the tag of the base image does not name a Spark release: FROM ${reference}`,
     why:
       "the versions of hadoop-aws and the AWS SDK must match the version of Hadoop in Spark's image",
     fix: "Use a tag with a release, as in FROM apache/spark:3.5.8-scala2.12-java17-python3-ubuntu",
   }];
 }
 
-function versionOf(name: string, line: string | undefined): string {
-  const hadoop = HADOOP_OF[line ?? ""] ?? HADOOP_OF["3.5"]!;
+function versionOf(name: string, hadoop: string): string {
   if (name === "postgresql") return POSTGRESQL.version;
-  return name === "hadoop-aws" ? hadoop : SDK_OF[hadoop]!.version;
+  return name === "hadoop-aws" ? hadoop : sdkOf(hadoop)?.version ?? "";
 }
 
-function missingJarFindings(
+function missingJarFinding(
   code: Code,
   from: Instruction,
   name: string,
-  { jars, line }: { readonly jars: readonly Jar[]; readonly line: string | undefined },
-): Finding[] {
-  if (jars.some((jar) => jar.name === name)) return [];
-  const version = versionOf(name, line);
-  return [{
+  hadoop: string = HADOOP_OF["3.5"]!,
+): Finding {
+  return {
     severity: "fail",
     ...placeIn(code, from.offset),
     problem: `the Dockerfile does not add the ${name} jar`,
     why: "Spark's image does not contain the jar, and network policies block downloads by jobs",
-    fix: howToAdd({ name, version }),
-  }];
+    fix: howToAdd({ name, version: versionOf(name, hadoop) }),
+  };
 }
 
-function wrongVersionFindings(
-  code: Code,
-  { name, version, instruction }: Jar,
-  line: string | undefined,
-): Finding[] {
-  const hadoop = HADOOP_OF[line ?? ""];
-  if (hadoop === undefined || name === "postgresql") return [];
-  const wanted = versionOf(name, line);
-  if (version === wanted) return [];
+function wrongFindings(code: Code, jar: AddedJar, base: Base, hadoop: string): Finding[] {
+  const { name, version, instruction } = jar;
+  const isSdk = name === "aws-java-sdk-bundle" || name === "bundle";
+  if (version === undefined || name !== "hadoop-aws" && !isSdk) return [];
+  // The tag of an image that is not a published image of Spark can have its own numbers.
+  if (!base.isPlain && !bundlesUnknownJars(base)) return [];
+  const wanted = { name: isSdk ? sdkName(hadoop) : name, version: versionOf(name, hadoop) };
+  const fit = isSdk
+    ? judgeSdk({ name, version }, sdkOf(hadoop) ?? { ...wanted, version })
+    : version === hadoop
+    ? "fits"
+    : "wrong";
+  if (fit === "fits") return [];
+  const known = sdkOf(hadoop);
   return [{
-    severity: "fail",
+    severity: fit === "wrong" ? "fail" : "warn",
     ...placeIn(code, instruction.offset),
-    problem: `${name} ${version} does not match Spark ${line}, which includes Hadoop ` +
-      hadoop,
-    why: "mismatched versions cause NoSuchMethodError or ClassNotFoundException, but " +
-      "only when a job runs",
-    fix: `Use ${name} ${wanted} and its checksum.`,
+    problem: fit === "wrong"
+      ? `${name} ${version} does not match Spark ${base.line}, which includes Hadoop ${hadoop}`
+      : `${name} ${version} is newer than the ${
+        known!.version
+      } that Hadoop ${hadoop} was built with`,
+    why: fit === "wrong"
+      ? "mismatched versions cause NoSuchMethodError or ClassNotFoundException, but " +
+        "only when a job runs"
+      : "this combination was not tested, and a newer SDK can send requests that a store refuses",
+    fix: `Use ${isSdk ? known?.name : name} ${isSdk ? known?.version : hadoop} and its checksum.`,
   }];
 }
 
-function missingChecksumFindings(code: Code, jars: readonly Jar[]): Finding[] {
+function oldDriverFindings(code: Code, { name, version, instruction }: AddedJar): Finding[] {
+  const old = oldDriver(name, version);
+  return old === undefined ? [] : [{ ...old, ...placeIn(code, instruction.offset) }];
+}
+
+function wrongScalaFindings(code: Code, base: Base, { file, instruction }: AddedJar): Finding[] {
+  const wanted = base.isPlain ? scalaOf(base.reference, base.line) : undefined;
+  const wrong = wanted === undefined ? undefined : wrongScala(file, wanted);
+  return wrong === undefined ? [] : [{ ...wrong, ...placeIn(code, instruction.offset) }];
+}
+
+function missingChecksumFindings(code: Code, jars: readonly AddedJar[]): Finding[] {
   // Only downloads need a checksum: files of the build context are under version control.
   const remote = jars.filter(({ instruction: { name, text } }) =>
     /https?:\/\//.test(text) && (name === "ADD" || name === "RUN") &&

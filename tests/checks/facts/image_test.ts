@@ -21,14 +21,14 @@ const JARS = "opt/spark/jars";
 const IMAGE = imageOf({
   layers: [
     {
-      [`${JARS}/hadoop-client-api-3.3.4.jar`]: "",
-      [`${JARS}/netty-all-4.1.96.Final-linux-x86_64.jar`]: "",
-      [`${JARS}/hive-shims-0.23-2.3.9.jar`]: "",
+      [`${JARS}/hadoop-client-api-3.3.4.jar`]: "PK",
+      [`${JARS}/netty-all-4.1.96.Final-linux-x86_64.jar`]: "PK",
+      [`${JARS}/hive-shims-0.23-2.3.9.jar`]: "PK",
       [`${JARS}/README`]: "",
-      [`${JARS}/nobody.jar`]: "",
+      [`${JARS}/nobody.jar`]: "PK",
     },
-    { [`${JARS}/postgresql-42.7.14.jar`]: "", "opt/deep-storage/jobs/bronze.py": "" },
-    { [`${JARS}/.wh.nobody.jar`]: "", [`${JARS}/hadoop-aws-3.3.4.jar`]: "" },
+    { [`${JARS}/postgresql-42.7.14.jar`]: "PK", "opt/deep-storage/jobs/bronze.py": "" },
+    { [`${JARS}/.wh.nobody.jar`]: "PK", [`${JARS}/hadoop-aws-3.3.4.jar`]: "PK" },
   ],
   env: ["SPARK_HOME=/opt/spark/"],
 });

@@ -9,12 +9,13 @@ import {
 import { assertEquals, assertRejects } from "../../support/assert.ts";
 import { type Files, tarOf } from "../../support/images.ts";
 
+async function* chunksOf(layer: Files): AsyncGenerator<Uint8Array> {
+  yield await tarOf(layer);
+}
+
 /** Stacks layers on top of each other, the lowest first. */
 async function imageOf(...layers: readonly Files[]): Promise<ImageFiles> {
-  async function* chunks(layer: Files) {
-    yield await tarOf(layer);
-  }
-  return layered(await Promise.all(layers.map((layer) => readLayer(chunks(layer)))));
+  return layered(await Promise.all(layers.map((layer) => readLayer(chunksOf(layer)))));
 }
 
 const JARS = "opt/spark/jars";
@@ -218,4 +219,42 @@ Deno.test("layer_files: works without a cache if the cache is not writable", asy
   });
   await openLayerCache(undefined).put(DIGEST, CHANGES);
   assertEquals(await openLayerCache(undefined).get(DIGEST), undefined);
+});
+
+Deno.test("layer_files: looks at the first bytes of jars, also through links and the cache", async () => {
+  const files = {
+    [`${JARS}/good.jar`]: "PK\x03\x04",
+    [`${JARS}/empty.jar`]: "",
+    [`${JARS}/short.jar`]: "P",
+    [`${JARS}/page.jar`]: "<html>404</html>",
+    [`${JARS}/large.jar`]: `<html>${"x".repeat(100_000)}`,
+    [`${JARS}/link.jar`]: { symlink: "page.jar" },
+    [`${JARS}/same.jar`]: { hardlink: `${JARS}/empty.jar` },
+    "opt/x.txt": "",
+  };
+  const damages = (image: ImageFiles) =>
+    [...image.filesIn(JARS)!.map((name) => `${JARS}/${name}`), "opt/x.txt"]
+      .map((path) => [path.replace(/.*\//, ""), image.damageOf(path)]);
+  const expected = [
+    ["empty.jar", "empty"],
+    ["good.jar", undefined],
+    ["large.jar", "no-zip"],
+    ["link.jar", "no-zip"],
+    ["page.jar", "no-zip"],
+    ["same.jar", "empty"],
+    ["short.jar", "no-zip"],
+    ["x.txt", undefined],
+  ];
+  assertEquals(damages(await imageOf(files)), expected);
+  const repaired = await imageOf(files, { [`${JARS}/page.jar`]: "PK\x03\x04" });
+  assertEquals(repaired.damageOf(`${JARS}/link.jar`), undefined);
+  const folder = await Deno.makeTempDir();
+  try {
+    const cache = openLayerCache(folder);
+    const digest = `sha256:${"a".repeat(64)}`;
+    await cache.put(digest, await readLayer(chunksOf(files)));
+    assertEquals(damages(layered([(await cache.get(digest))!])), expected);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

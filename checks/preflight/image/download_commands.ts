@@ -1,0 +1,117 @@
+// Commands and calls that download files from public servers.
+
+/** A download in a text. */
+export interface Download {
+  /** The place of the command, in characters from the beginning of the text. */
+  readonly offset: number;
+  /** The command without logins, as in `pip install requests`. */
+  readonly what: string;
+}
+
+/** Hosts of clusters and private networks. A name without a dot is a Service. */
+const INTERNAL =
+  /^(localhost|[^.]+)$|\.(svc|local|internal|cluster|lan)$|\.svc\.|^(10|127|169\.254|192\.168)\.|^172\.(1[6-9]|2\d|3[01])\./;
+
+/** Returns whether a URL is on a public server. The host must be written out. */
+export function isPublicUrl(url: string): boolean {
+  const [, host = ""] = /^[a-z]+:\/\/(?:[^/@]*@)?([^/:?#]+)/i.exec(url) ?? [];
+  return /^[\w.-]+$/.test(host) && !INTERNAL.test(host.toLowerCase());
+}
+
+/** Removes the login and the query of a URL, which can be secret. */
+export function withoutLogin(url: string): string {
+  return url.replace(/\/\/[^/@]*@/, "//").replace(/[?#].*$/, "");
+}
+
+/** The downloads in a shell script. */
+export function downloadsInShell(text: string): Download[] {
+  // Continued lines are one command. Comments are no commands.
+  const plain = text.replace(/\\\r?\n/g, "  ")
+    .replace(/(^|\s)#[^\n]*/g, (comment) => comment.replace(/[^\n]/g, " "));
+  return [...plain.matchAll(/[^;&|\n]+/g)].flatMap(({ 0: command, index }) => {
+    const found = downloadIn(command);
+    if (found === undefined) return [];
+    // A match begins with the character before the command.
+    const gap = command.slice(found.at).search(/\S/);
+    return [{ what: found.what, offset: index + found.at + gap }];
+  });
+}
+
+/** The downloads of a PySpark program. */
+export function downloadsInPython(text: string): Download[] {
+  const plain = text.replace(/^\s*#[^\n]*/gm, (comment) => comment.replace(/[^\n]/g, " "));
+  const calls = [
+    ...plain.matchAll(/\.(addPyFile|addFile|addJar|addArtifacts?)\(\s*["'](https?:[^"']+)/g),
+  ]
+    .filter(({ 2: url }) => isPublicUrl(url!))
+    .map(({ 1: call, 2: url, index }) => ({
+      offset: index,
+      what: `${call} ${withoutLogin(url!)}`,
+    }));
+  const installs = [
+    ...plain.matchAll(
+      /["']pip3?["']\s*,\s*["']install["']|["'][^"'\n]*\bpip3?\s+install\b|^\s*[!%]pip3?\s+install\b/gm,
+    ),
+  ].map(({ index }) => ({ offset: index, what: "pip install" }));
+  return [...calls, ...installs];
+}
+
+/** What a command installs from repositories on the internet. */
+const INSTALLERS: readonly (readonly [pattern: RegExp, what: string])[] = [
+  [/(?:^|[\s/])(?:apt-get|apt)\s+(?:-\S+\s+)*(?:install|update|upgrade)\b/, "apt-get"],
+  [/(?:^|[\s/])apk\s+(?:-\S+\s+)*(?:add|update)\b/, "apk add"],
+  [/(?:^|[\s/])(?:yum|dnf|microdnf)\s+(?:-\S+\s+)*install\b/, "yum install"],
+  [/(?:^|[\s/])(?:conda|mamba)\s+(?:-\S+\s+)*(?:install|create)\b/, "conda install"],
+  [/(?:^|[\s/])npm\s+(?:install|ci)\b/, "npm install"],
+  [/(?:^|[\s/])(?:mvn|gradle|gradlew|sbt)\s/, "a build"],
+];
+
+const PIP =
+  /(?:^|[\s/"'])(?:pip3?|python[\d.]*\s+-m\s+pip|uv\s+pip)\s+(?:-\S+\s+)*(?:install|download)\s+(.*)$/;
+
+function downloadIn(command: string): { readonly what: string; readonly at: number } | undefined {
+  if (/^\s*["']?(echo|printf|:)\s/.test(command)) return undefined;
+  const pip = PIP.exec(command);
+  if (pip !== null) {
+    const packages = packagesIn(pip[1]!);
+    if (packages === undefined) return undefined;
+    return { what: ["pip install", ...packages.slice(0, 3)].join(" "), at: pip.index };
+  }
+  for (const [pattern, what] of INSTALLERS) {
+    const found = pattern.exec(command);
+    if (found !== null) return { what, at: found.index };
+  }
+  const get = /(?:^|[\s/"'(`])(curl|wget|git\s+clone)\s(.*)$/s.exec(command);
+  if (get === null) return undefined;
+  const [, program, rest = ""] = get;
+  const isUpload = program === "curl" &&
+    /\s(-X\s*(POST|PUT|DELETE|HEAD)|-d|--data\S*|-T|--upload-file|-F|--form|-I|--head)\b/.test(
+      ` ${rest}`,
+    );
+  const url = /\b(?:https?|ftp):\/\/[^\s'"()<>]+/.exec(rest)?.[0];
+  if (isUpload || url === undefined || !isPublicUrl(url)) return undefined;
+  return { what: `${program!.replace(/\s+/, " ")} ${withoutLogin(url)}`, at: get.index };
+}
+
+/** The packages that pip downloads; undefined if pip needs no server outside of the cluster. */
+function packagesIn(args: string): string[] | undefined {
+  const index = /(?:-i|--index-url)[\s=]+(\S+)/.exec(args)?.[1];
+  if (/--no-index\b/.test(args) || index !== undefined && !isPublicUrl(index)) return undefined;
+  const words = args.replace(/["')]/g, " ").trim().split(/\s+/);
+  const isFile = (word: string) => /^[./]|\.whl$|^file:/.test(word);
+  const named: string[] = [];
+  let reads = false;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    if (word === "-r" || word === "--requirement" || word.startsWith("--requirement=")) {
+      reads = true;
+      i++;
+    } else if (
+      /^(-t|--target|-i|--index-url|--extra-index-url|-c|--constraint|--root|--prefix|-f|--find-links|-e)$/
+        .test(word)
+    ) i++;
+    else if (!word.startsWith("-") && !isFile(word) && word !== "") named.push(word);
+  }
+  if (named.length === 0 && !reads) return undefined;
+  return named.filter((word) => /^[\w.-]+(\[[\w,-]+\])?([=<>~!]=?[\w.*]+)?$/.test(word));
+}

@@ -1,0 +1,126 @@
+import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
+import type { Tree } from "../../facts/tree.ts";
+import type { Finding, Place } from "../../finding.ts";
+import { namespaceOf, objectId, ofKind, placeOf } from "../../kubernetes/objects.ts";
+import type { Container } from "../../kubernetes/workloads.ts";
+import { type Code, placeIn } from "../../source_code/code.ts";
+import { codeRunBy } from "../../source_code/job_source.ts";
+import { printedValue, type SparkSetting } from "../../spark/settings.ts";
+import type { SparkJob } from "../../spark/spark_job.ts";
+import {
+  type Download,
+  downloadsInPython,
+  downloadsInShell,
+  isPublicUrl,
+  withoutLogin,
+} from "./download_commands.ts";
+
+/** Settings that make Spark resolve jars from a repository when a job starts. */
+const RESOLVING = [
+  "spark.jars.packages",
+  "spark.jars.repositories",
+  "spark.jars.ivy",
+  "spark.jars.ivySettings",
+];
+
+/** Settings with lists of files that Spark downloads. */
+const FILES = /^spark\.(jars|files|archives|submit\.pyFiles|kubernetes\.file\.upload\.path)$/;
+
+const WHY =
+  "the job's pod can connect only to DNS, Postgres, the Kubernetes API and the lake, so the " +
+  "download hangs until it times out";
+
+/** Reports a setting that makes Spark download files. */
+export function downloads(setting: SparkSetting): Finding[] {
+  const { key, value, place } = setting;
+  const isRemote = FILES.test(key) &&
+    value.split(",").some((each) => /^(https?|ftp|ivy):/.test(each.trim()));
+  if (!isRemote && !RESOLVING.includes(key) || value === "") return [];
+  return [{
+    severity: "fail",
+    ...place,
+    problem: `${key} makes the job download jars when it starts (${printedValue(setting)})`,
+    why: WHY,
+    fix: "Remove the setting, and add the jars to the image: manifests/image/Dockerfile",
+  }];
+}
+
+/**
+ * Reports what jobs download when they start: the application file, and commands such as
+ * `pip install` before spark-submit, also in init containers and scripts.
+ */
+export function runtimeDownloads(tree: Tree): Finding[] {
+  return tree.jobs.flatMap((job) => {
+    const { object, containers } = job.workload;
+    const namespace = namespaceOf(object);
+    // Without policies, a pod can connect to any address.
+    const isClosed = namespace === JOBS_NAMESPACE ||
+      ofKind(tree.all, "NetworkPolicy", namespace).length > 0;
+    const scripts = codeRunBy(job.workload, tree.code)
+      .filter((code) => code.object !== objectId(object));
+    const found = [
+      ...containers.flatMap((container) => downloadsOf(job, container)),
+      ...scripts.flatMap((code) =>
+        downloadsInCode(code).map((each) => ({ ...each, place: placeIn(code, each.offset) }))
+      ),
+    ];
+    return found.map(({ what, place }): Finding => ({
+      severity: isClosed ? "fail" : "warn",
+      ...place,
+      problem: `the job downloads when it starts: ${what}`,
+      why: isClosed
+        ? WHY
+        : "a server that cannot be reached, or that has a new version, breaks the job",
+      fix: "Add the files and packages to the image: manifests/image/Dockerfile",
+    }));
+  });
+}
+
+function downloadsInCode({ language, text }: Code): Download[] {
+  if (language === "shell") return downloadsInShell(text);
+  return language === "python" ? downloadsInPython(text) : [];
+}
+
+/** The downloads in the command and the arguments of a container. */
+function downloadsOf(
+  { workload: { object } }: SparkJob,
+  { words }: Container,
+): (Download & { readonly place: Place })[] {
+  const text = words.map((word) => word.text).join(" ");
+  const wordAt = (offset: number) => {
+    let end = -1;
+    return words.find((word) => (end += word.text.length + 1) >= offset) ?? words[0]!;
+  };
+  const isPython = /(^|[\s/])python[\d.]*\s+-c\s/.test(text);
+  const found = [
+    ...applicationIn(text),
+    ...isPython ? downloadsInPython(text) : downloadsInShell(text),
+  ];
+  return found.map((each) => ({ ...each, place: placeOf(object, wordAt(each.offset).path) }));
+}
+
+/** The application file and other files of spark-submit that Spark downloads. */
+function applicationIn(text: string): Download[] {
+  if (!/spark-submit|SparkSubmit|\bdriver\b/.test(text)) return [];
+  const file = "(?:https?|ftp)://[^\\s'\",]+";
+  // Other flags, such as --jars, are settings, which are judged as settings.
+  const flag = new RegExp(`--(py-files|files|archives)[\\s=]["']?\\S*?(${file})`, "g");
+  const flags = [...text.matchAll(flag)].filter(({ 2: url }) => isPublicUrl(url!))
+    .map(({ 1: name, 2: url, index }) => (
+      { offset: index, what: `--${name} ${withoutLogin(url!)}` }
+    ));
+  const application = new RegExp(
+    `(?:^|\\s)(--[\\w-]+\\s+)?(${file}\\.(?:py|jar|zip|R)(?:\\?\\S*)?)(?=[\\s'"]|$)`,
+    "g",
+  );
+  const applications = [...text.matchAll(application)]
+    .filter(({ 1: flag, 2: url, index }) =>
+      flag === undefined && isPublicUrl(url!) &&
+      !/\b(curl|wget)\b[^;&|\n]*$/.test(text.slice(Math.max(0, index - 300), index))
+    )
+    .map(({ 0: whole, 2: url, index }) => ({
+      offset: index + whole.indexOf(url!),
+      what: `the application file ${withoutLogin(url!)}`,
+    }));
+  return [...flags, ...applications];
+}

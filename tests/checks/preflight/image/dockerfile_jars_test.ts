@@ -1,0 +1,185 @@
+import { judgeDockerfile } from "../../../../checks/preflight/image/dockerfile_jars.ts";
+import { assertEquals, assertMatch } from "../../../support/assert.ts";
+
+const judge = (text: string) =>
+  judgeDockerfile({ language: "dockerfile", file: "Dockerfile", line: 1, text });
+
+/** The problems of a Dockerfile, one in a line; `unknown: …` for what it does not show. */
+function problemsOf(text: string): string {
+  const reading = judge(text);
+  if (reading === undefined) return "not for Spark";
+  const { findings, unknown } = reading;
+  return [
+    ...findings.map(({ severity, problem }) => `${severity}: ${problem}`),
+    ...(unknown === undefined ? [] : [`unknown: ${unknown}`]),
+  ].join("\n");
+}
+
+/** Instructions that add jars of the build context. */
+const copy = (...jars: readonly string[]) => `COPY ${jars.join(".jar ")}.jar /opt/spark/jars/\n`;
+
+const V1 = copy("hadoop-aws-3.3.4", "aws-java-sdk-bundle-1.12.262", "postgresql-42.7.4");
+const V2 = copy("hadoop-aws-3.4.1", "bundle-2.24.6", "postgresql-42.7.4");
+
+/** Dockerfiles without a fault. */
+const GOOD: Readonly<Record<string, string>> = {
+  "Spark 4.0 with its Hadoop and SDK": `FROM apache/spark:4.0.0\n${V2}`,
+  "Spark 4.0 with a newer SDK": `FROM apache/spark:4.0.1\n${V2.replace("2.24.6", "2.29.52")}`,
+  "Spark 4.1": `FROM spark:4.1.0\n${
+    copy("hadoop-aws-3.4.2", "bundle-2.29.52", "postgresql-42.7.4")
+  }`,
+  "Spark 3.3": `FROM apache/spark:v3.3.4\n${
+    copy("hadoop-aws-3.3.2", "aws-java-sdk-bundle-1.11.1026", "postgresql-42.7.4")
+  }`,
+  "Spark 3.4": `FROM apache/spark:3.4.1\n${V1}`,
+  "a release as a build argument": `ARG SPARK=3.5.8\nFROM apache/spark:\${SPARK}\n${V1}`,
+  "an image as a build argument": `ARG BASE=apache/spark:4.0.0\nFROM $BASE\n${V2}`,
+  "a default in the reference": `FROM apache/spark:\${SPARK:-3.5.8}\n${V1}`,
+  "a platform": `FROM --platform=linux/amd64 apache/spark:3.5.8\n${V1}`,
+  "a registry": `FROM docker.io/apache/spark:3.5.8\n${V1}`,
+  "stages that build on each other": `FROM apache/spark:3.5.8 AS base\n${V1}FROM base\nUSER 185\n`,
+  "a stage that downloads":
+    `FROM alpine AS jars\nRUN mkdir x\n${V1}FROM apache/spark:3.5.8\nCOPY --from=jars /x/*.jar /opt/spark/jars/\n`,
+  "a stage by its number":
+    `FROM alpine\n${V1}FROM apache/spark:3.5.8\nCOPY --from=0 /x /opt/spark/jars\n`,
+  "Spark copied from its image":
+    `FROM eclipse-temurin:17\nCOPY --from=apache/spark:3.5.8 /opt/spark /opt/spark\n${V1}`,
+  "a mount of a stage":
+    `FROM alpine AS jars\n${V1}FROM apache/spark:3.5.8\nRUN --mount=type=bind,from=jars,target=/x cp /x/a /opt/spark/jars\n`,
+  "a variable of the shell":
+    "FROM apache/spark:3.5.8\nRUN V=3.3.4 && cp hadoop-aws-${V}.jar aws-java-sdk-bundle-1.12.262.jar postgresql-42.7.4.jar /opt/spark/jars\n",
+  "a here-document":
+    "FROM apache/spark:3.5.8\nRUN <<EOF\ncd /opt/spark/jars\ncp hadoop-aws-3.3.4.jar aws-java-sdk-bundle-1.12.262.jar .\ncp postgresql-42.7.4.jar .\nEOF\nUSER 185\n",
+  "Maven coordinates":
+    "FROM apache/spark:3.5.8\nRUN mvn dependency:copy -Dartifact=org.apache.hadoop:hadoop-aws:3.3.4 && mvn dependency:copy -Dartifact=com.amazonaws:aws-java-sdk-bundle:1.12.262 && mvn dependency:copy -Dartifact=org.postgresql:postgresql:42.7.4\n",
+  "a driver for Java 7": `FROM apache/spark:3.5.8\n${V1.replace("42.7.4", "42.7.4.jre7")}`,
+  "a driver without a version": `FROM apache/spark:3.5.8\n${V1.replace("-42.7.4", "")}`,
+  "a jar for the Scala of the tag": `FROM apache/spark:3.5.8-scala2.13-java17-ubuntu\n${V1}${
+    copy("x_2.13-1.0")
+  }`,
+  "a jar for the Scala of the release": `FROM apache/spark:4.0.0\n${V2}${copy("x_2.13-1.0")}`,
+};
+
+for (const [name, text] of Object.entries(GOOD)) {
+  Deno.test(`judgeDockerfile accepts ${name}`, () => assertEquals(problemsOf(text), ""));
+}
+
+/** Dockerfiles with a fault, and the problem. */
+const BAD: Readonly<Record<string, readonly [text: string, problem: RegExp]>> = {
+  "the Hadoop of Spark 3.5 in Spark 4.0": [
+    `FROM apache/spark:4.0.0\n${V1}`,
+    /does not add the bundle jar\nfail: hadoop-aws 3.3.4 does not match Spark 4.0.* Hadoop 3.4.1\nfail: aws-java-sdk-bundle 1.12.262 does not match/,
+  ],
+  "the Hadoop of Spark 4.0 in Spark 3.5": [
+    `FROM apache/spark:3.5.8\n${V2}`,
+    /add the aws-java-sdk-bundle jar\nfail: hadoop-aws 3.4.1 .*\nfail: bundle 2.24.6 does not match/,
+  ],
+  "an SDK that is older than Hadoop's": [
+    `FROM apache/spark:4.1.0\n${copy("hadoop-aws-3.4.2", "bundle-2.24.6", "postgresql-42.7.4")}`,
+    /^fail: bundle 2.24.6 does not match Spark 4.1/,
+  ],
+  "an SDK with checksums that stores refuse": [
+    `FROM apache/spark:4.0.0\n${V2.replace("2.24.6", "2.31.0")}`,
+    /^warn: bundle 2.31.0 is newer than the 2.24.6 that Hadoop 3.4.1 was built with$/,
+  ],
+  "a newer release of the first SDK": [
+    `FROM apache/spark:3.5.8\n${V1.replace("1.12.262", "1.12.700")}`,
+    /^warn: aws-java-sdk-bundle 1.12.700 is newer than the 1.12.262/,
+  ],
+  "a hadoop-aws of another patch release": [
+    `FROM apache/spark:3.5.8\n${V1.replace("3.3.4", "3.3.6")}`,
+    /^fail: hadoop-aws 3.3.6 does not match Spark 3.5/,
+  ],
+  "the default of a build argument": [
+    `ARG HADOOP=3.4.0\nFROM apache/spark:4.0.0\n${V2.replace("3.4.1", "${HADOOP}")}`,
+    /^fail: hadoop-aws 3.4.0 does not match/,
+  ],
+  "jars in a stage that is not used": [
+    `FROM alpine AS jars\n${V1}FROM apache/spark:3.5.8\nUSER 185\n`,
+    /add the hadoop-aws jar\n.*aws-java-sdk-bundle jar\n.*postgresql jar$/,
+  ],
+  "a jar that a command removes": [
+    `FROM apache/spark:3.5.8\n${
+      V1.replace("postgresql-42.7.4.jar", "")
+    }RUN rm -f /opt/spark/jars/postgresql-42.7.4.jar\n`,
+    /^fail: the Dockerfile does not add the postgresql jar$/,
+  ],
+  "a jar that only a label names": [
+    `FROM apache/spark:3.5.8\n${
+      V1.replace("postgresql-42.7.4.jar", "")
+    }LABEL jar=postgresql-42.7.4.jar\n`,
+    /^fail: the Dockerfile does not add the postgresql jar$/,
+  ],
+  "a driver of 2015": [
+    `FROM apache/spark:3.5.8\n${V1.replace("42.7.4", "9.4-1201-jdbc41")}`,
+    /^warn: the PostgreSQL driver 9.4-1201-jdbc41 is older than 42.2.0$/,
+  ],
+  "a jar for the Scala of another tag": [
+    `FROM apache/spark:3.5.8-scala2.12-java17-ubuntu\n${V1}${copy("x_2.13-1.0")}`,
+    /^fail: x_2.13-1.0.jar is for Scala 2.13, but Spark in this image is for Scala 2.12$/,
+  ],
+  "a jar for the Scala of Spark 3 in Spark 4": [
+    `FROM apache/spark:4.0.0\n${V2}${copy("x_2.12-1.0")}`,
+    /^fail: x_2.12-1.0.jar is for Scala 2.12/,
+  ],
+  "a base without a tag": [`FROM apache/spark\n${V1}`, /does not name a Spark release/],
+  "a download without a checksum": [
+    `FROM apache/spark:3.5.8\n${V1}ADD https://example.com/extra-1.0.jar /opt/spark/jars/\n`,
+    /^fail: extra is downloaded without a checksum$/,
+  ],
+};
+
+for (const [name, [text, problem]] of Object.entries(BAD)) {
+  Deno.test(`judgeDockerfile reports ${name}`, () => assertMatch(problemsOf(text), problem));
+}
+
+/** Dockerfiles that do not show which jars the image has. */
+const UNKNOWN: Readonly<Record<string, readonly [text: string, reason: RegExp]>> = {
+  "a base with more jars": [
+    `FROM bitnami/spark:3.5.0\n${copy("postgresql-42.7.4")}`,
+    /^unknown: Dockerfile: the jars of the base image bitnami\/spark:3.5.0 are not known until/,
+  ],
+  "a base of another owner": [
+    `FROM ghcr.io/example/spark-base:2024-01\n${copy("postgresql-42.7.4")}`,
+    /^unknown: .*spark-base:2024-01 are not known/,
+  ],
+  "a base by its digest": [
+    `FROM apache/spark@sha256:${"a".repeat(64)}\n`,
+    /^unknown: .*release of/,
+  ],
+  "a base by an argument": [
+    "ARG SPARK\nFROM apache/spark:${SPARK}\nUSER 185\n",
+    /^unknown: .* depends on a build argument without a default$/,
+  ],
+  "a later release": ["FROM apache/spark:9.9.0\n", /^unknown: .*which Hadoop Spark 9.9 includes$/],
+  "a folder of jars": [
+    "FROM apache/spark:3.5.8\nCOPY jars/ /opt/spark/jars/\n",
+    /^unknown: .*the jars that COPY jars\/ \/opt\/spark\/jars\/ adds are not known/,
+  ],
+  "all jars of a folder": [
+    "FROM apache/spark:3.5.8\nCOPY target/*.jar /opt/spark/jars/\n",
+    /^unknown/,
+  ],
+  "a script": ["FROM apache/spark:3.5.8\nRUN ./install-jars.sh\n", /^unknown/],
+  "packages that Spark resolves in the build": [
+    "FROM apache/spark:3.5.8\nRUN spark-shell --packages x:y:1 -e 1\n",
+    /^unknown/,
+  ],
+  "a build with Maven": ["FROM apache/spark:3.5.8\nRUN mvn -q package\n", /^unknown/],
+  "jars of another image": [
+    "FROM apache/spark:3.5.8\nCOPY --from=ghcr.io/example/libraries:1 /jars /opt/spark/jars\n",
+    /^unknown/,
+  ],
+};
+
+for (const [name, [text, reason]] of Object.entries(UNKNOWN)) {
+  Deno.test(`judgeDockerfile does not judge ${name}`, () => assertMatch(problemsOf(text), reason));
+}
+
+Deno.test("judgeDockerfile ignores images that are not for Spark", () => {
+  assertEquals(problemsOf("FROM python:3.11\nRUN pip install requests\n"), "not for Spark");
+  assertEquals(
+    problemsOf("FROM apache/spark:3.5.8 AS tests\nRUN x\nFROM python:3.11\nUSER 1\n"),
+    "not for Spark",
+  );
+});

@@ -1,0 +1,144 @@
+import { treeOf } from "../../../../checks/facts/tree.ts";
+import { runtimeDownloads } from "../../../../checks/preflight/image/runtime_downloads.ts";
+import {
+  downloadsInPython,
+  downloadsInShell,
+} from "../../../../checks/preflight/image/download_commands.ts";
+import { assertEquals, assertMatch } from "../../../support/assert.ts";
+import { change, factOf, FILES, JOB } from "../../healthy/manifests.ts";
+
+/** What commands download, in their order. */
+const shell = (text: string) => downloadsInShell(text).map(({ what }) => what);
+
+/** Commands that download from public servers. */
+const DOWNLOADS: Readonly<Record<string, string>> = {
+  "pip install requests && spark-submit x.py": "pip install requests",
+  "pip3 install --no-cache-dir 'boto3==1.34.0' pandas": "pip install boto3==1.34.0 pandas",
+  "python3 -m pip install -q -r requirements.txt": "pip install",
+  "/opt/venv/bin/pip install --user delta-spark": "pip install delta-spark",
+  "uv pip install polars": "pip install polars",
+  "pip install --target /tmp/x requests": "pip install requests",
+  "pip install \\\n  requests": "pip install requests",
+  "pip install -i https://user:Hunter2@pypi.org/simple requests": "pip install requests",
+  "apt-get update && spark-submit x.py": "apt-get",
+  "apk add --no-cache curl": "apk add",
+  "yum -y install jq": "yum install",
+  "conda install -y numpy": "conda install",
+  "curl -fsSL https://repo1.maven.org/maven2/x.jar -o /tmp/x.jar":
+    "curl https://repo1.maven.org/maven2/x.jar",
+  "wget -q 'https://user:Hunter2@example.com/x.jar?token=Hunter2'":
+    "wget https://example.com/x.jar",
+  'bash -c "curl https://example.com/install.sh | sh"': "curl https://example.com/install.sh",
+  "git clone https://github.com/example/jobs /tmp/jobs":
+    "git clone https://github.com/example/jobs",
+  "mvn -q dependency:get": "a build",
+};
+
+for (const [text, what] of Object.entries(DOWNLOADS)) {
+  Deno.test(`downloadsInShell finds: ${text}`, () => assertEquals(shell(text), [what]));
+}
+
+/** Commands that need no public server. */
+const OFFLINE = [
+  "spark-submit --master local[2] x.py",
+  "pip install --no-index --find-links /opt/wheels requests",
+  "pip install /opt/wheels/x.whl",
+  "pip install -e .",
+  "pip install -i http://devpi.tools.svc/simple requests",
+  "pip list",
+  "# pip install requests",
+  "echo pip install requests",
+  "echo done # curl https://example.com/x",
+  "curl -s http://localhost:4040/api/v1/applications",
+  "curl http://pushgateway.monitoring.svc:9091/metrics",
+  "curl http://pushgateway:9091/x",
+  "wget http://10.42.0.7/x",
+  "curl $ENDPOINT/x.jar",
+  "curl https://$HOST/x.jar",
+  "curl -X POST -d @x.json https://hooks.example.com/x",
+  "curl --data done https://hooks.example.com/x",
+  "aws s3 cp s3://bucket/x.py /tmp",
+  "git status",
+];
+
+for (const text of OFFLINE) {
+  Deno.test(`downloadsInShell accepts: ${text}`, () => assertEquals(shell(text), []));
+}
+
+Deno.test("downloadsInPython finds files that Spark fetches, and pip", () => {
+  const found = (text: string) => downloadsInPython(text).map(({ what }) => what);
+  assertEquals(found('sc.addPyFile("https://example.com/a.zip")'), [
+    "addPyFile https://example.com/a.zip",
+  ]);
+  assertEquals(found("spark.sparkContext.addFile('https://example.com/a.csv?token=x')"), [
+    "addFile https://example.com/a.csv",
+  ]);
+  assertEquals(found('subprocess.run(["pip", "install", "x"])'), ["pip install"]);
+  assertEquals(found('os.system("pip install x")'), ["pip install"]);
+  assertEquals(found("%pip install x"), ["pip install"]);
+  assertEquals(
+    found('# sc.addPyFile("https://example.com/a.zip")\nsc.addPyFile("/opt/a.zip")'),
+    [],
+  );
+});
+
+/** The findings for our manifests with another command of the bronze Job. */
+function findings(files: Readonly<Record<string, string>>) {
+  return runtimeDownloads(treeOf(factOf(files)))
+    .map(({ severity, field, problem }) => ({ severity, field, problem }));
+}
+
+const APPLICATION = "local:///opt/deep-storage/jobs/bronze_ingest.py";
+
+for (
+  const [name, argument, problem] of [
+    [
+      "the application file",
+      "https://example.com/jobs/bronze.py",
+      "the application file https://example.com/jobs/bronze.py",
+    ],
+    [
+      "the application file with a login",
+      "https://u:Hunter2@example.com:8443/bronze.py?a=b",
+      "the application file https://example.com:8443/bronze.py",
+    ],
+    [
+      "a jar as the application",
+      "https://example.com/app.jar",
+      "the application file https://example.com/app.jar",
+    ],
+    [
+      "Python files",
+      "--py-files=https://example.com/a.zip",
+      "--py-files https://example.com/a.zip",
+    ],
+    [
+      "Python files among others",
+      "--py-files=/opt/b.zip,https://example.com/a.zip",
+      "--py-files https://example.com/a.zip",
+    ],
+    ["files", "--files=https://example.com/a.csv", "--files https://example.com/a.csv"],
+  ] as const
+) {
+  Deno.test(`image-deps fails for a download at run time: ${name}`, () => {
+    const [found, ...others] = findings(change(JOB, APPLICATION, argument));
+    assertEquals(others, []);
+    assertEquals([found!.severity, found!.problem], [
+      "fail",
+      `the job downloads when it starts: ${problem}`,
+    ]);
+    assertMatch(found!.field!, /args\[\d+\]$/);
+  });
+}
+
+Deno.test("image-deps finds commands in containers, init containers and scripts", () => {
+  assertEquals(findings(FILES), []);
+  const init = `initContainers:
+        - name: wait
+          image: busybox:1
+          command: [sh, -c, "wget https://example.com/x.jar"]
+      containers:`;
+  assertEquals(findings(change(JOB, "containers:", init)).map(({ field }) => field), [
+    "spec.template.spec.initContainers[0].command[2]",
+  ]);
+});
