@@ -19,8 +19,9 @@ import { hasFailure } from "../outcome.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { podTemplateOf } from "../../kubernetes/workloads.ts";
 import { pathOf } from "../../facts/tree.ts";
+import { refusedFields } from "./refused_objects.ts";
 
-/** Every file of the manifests can be read, and every workload in them has containers. */
+/** Every file of the manifests can be read, and an API server accepts the fields of every object. */
 export const manifestsReadable: Check<"manifests"> = check({
   id: "manifests-readable",
   title: "the manifests can be read",
@@ -35,7 +36,10 @@ export const manifestsReadable: Check<"manifests"> = check({
     const findings = [
       ...problems.filter(({ render }) => render === undefined)
         .map((problem) => problemFinding(manifests, problem)),
-      ...objects.flatMap((each) => podless(manifests, each)),
+      ...objects.flatMap((each) => {
+        const found = podless(manifests, each);
+        return found.length > 0 ? found : refusedFields(manifests, each);
+      }),
       ...treeOf(manifests).code.flatMap(unparseable),
       ...(manifests.replaced ?? []).map((each) => replacedFinding(manifests, each)),
     ];

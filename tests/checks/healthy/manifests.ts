@@ -43,6 +43,7 @@ apiVersion: apps/v1
 kind: StatefulSet
 metadata: { name: rbs-paradedb, namespace: robson }
 spec:
+  selector: { matchLabels: { app: rbs-paradedb } }
   template:
     metadata: { labels: { app: rbs-paradedb } }
     spec:

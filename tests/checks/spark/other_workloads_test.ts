@@ -82,7 +82,7 @@ Deno.test("preflight judges a Spark job of another namespace", async () => {
 Deno.test("quota-fit still counts a Job that runs no Spark, and secrets are still judged", async () => {
   const container = `image: "postgres:16"
               command: [pg_dump]
-              env: [{ name: A, valueFrom: { secretKeyRef: { name: django-db-credentials, key: NO } } }]`;
+              env: [{ name: A, valueFrom: { secretKeyRef: { name: django-db-credentials, key: ABSENT } } }]`;
   const yaml = cronJob("analytics-jobs", container).replace(
     "cpu: 100m, memory: 64Mi }, limits: { cpu: 100m",
     "cpu: 7, memory: 64Mi }, limits: { cpu: 7",

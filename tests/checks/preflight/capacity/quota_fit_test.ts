@@ -85,7 +85,9 @@ kind: Deployment
 metadata: {name: proxy, namespace: analytics-jobs}
 spec:
   replicas: 2
+  selector: {matchLabels: {app: proxy}}
   template:
+    metadata: {labels: {app: proxy}}
     spec:
       containers: [{name: a, image: "a:1", resources: {limits: {cpu: 1750m, memory: 64Mi}}}]
 `;
@@ -116,17 +118,21 @@ Deno.test("quota-fit does not judge a quota that is only for some pods", async (
 
 Deno.test("quota-fit counts the largest init container, or all containers if they need more", async () => {
   const deployment = (init: string, ...containers: string[]) => {
-    const list = (cpus: readonly string[]) =>
+    const list = (name: string, cpus: readonly string[]) =>
       cpus.map((cpu, i) =>
-        `{name: a${i}, image: "a:1", resources: {limits: {cpu: ${cpu}, memory: 8Mi}}}`
+        `{name: ${name}${i}, image: "a:1", resources: {limits: {cpu: ${cpu}, memory: 8Mi}}}`
       )
         .join(", ");
     return `apiVersion: apps/v1
 kind: Deployment
 metadata: {name: proxy, namespace: analytics-jobs}
-spec: {template: {spec: {initContainers: [${list([init, "10m"])}], containers: [${
-      list(containers)
-    }]}}}
+spec:
+  selector: {matchLabels: {app: proxy}}
+  template:
+    metadata: {labels: {app: proxy}}
+    spec:
+      initContainers: [${list("i", [init, "10m"])}]
+      containers: [${list("a", containers)}]
 `;
   };
   const sum = `proxy 3500m + driver 1 + executor 2 = 6500m, and ${QUOTA} 6`;

@@ -1,0 +1,266 @@
+import apiSchema from "./api_schema.json" with { type: "json" };
+import { child, type Fields, isFields, kindOf } from "./fields.ts";
+import { parseQuantity } from "./quantities.ts";
+import { closestWord } from "./spelling.ts";
+
+/** A field that the API server refuses, with its correction. */
+export interface WrongField {
+  /** The field, as in `spec.containers[0].env[6].value`. */
+  readonly path: string;
+  /** The problem, as in `value must be a string, but is 5432`. */
+  readonly problem: string;
+  /** The correction. */
+  readonly fix: string;
+}
+
+/** The fields of types, each with a code; see {@linkcode ofType}. */
+export type Types = Readonly<Record<string, string>>;
+
+/**
+ * Required fields in the schema that the API server sets, or that may be empty, so that manifests
+ * can omit them.
+ */
+const OMITTED = new Set([
+  "V1RoleRef.apiGroup",
+  "V1HTTPHeader.value",
+  "V1Sysctl.value",
+  "V1PodFailurePolicyOnPodConditionsPattern.status",
+  "V1LimitRangeSpec.limits",
+  "V1PodSpec.containers",
+  "V1ReplicationControllerSpec.selector",
+]);
+
+/** The fields whose values are known, by type. */
+const VALUES: Readonly<Record<string, string>> = {
+  "V1PodSpec.restartPolicy": "Always OnFailure Never",
+  "V1PodSpec.dnsPolicy": "ClusterFirst ClusterFirstWithHostNet Default None",
+  "V1Container.imagePullPolicy": "Always IfNotPresent Never",
+  "V1Container.terminationMessagePolicy": "File FallbackToLogsOnError",
+  "V1ContainerPort.protocol": "TCP UDP SCTP",
+  "V1ServicePort.protocol": "TCP UDP SCTP",
+  "V1ServiceSpec.type": "ClusterIP ExternalName LoadBalancer NodePort",
+  "V1CronJobSpec.concurrencyPolicy": "Allow Forbid Replace",
+  "V1JobSpec.completionMode": "Indexed NonIndexed",
+  "V1JobSpec.podReplacementPolicy": "Failed TerminatingOrFailed",
+  "V1PodFailurePolicyRule.action": "Count FailIndex FailJob Ignore",
+  "V1PodFailurePolicyOnExitCodesRequirement.operator": "In NotIn",
+  "V1Toleration.operator": "Equal Exists Gt Lt",
+  "V1Toleration.effect": "NoExecute NoSchedule PreferNoSchedule",
+  "V1LabelSelectorRequirement.operator": "DoesNotExist Exists In NotIn",
+  "V1NodeSelectorRequirement.operator": "DoesNotExist Exists Gt In Lt NotIn",
+  "V1DeploymentStrategy.type": "Recreate RollingUpdate",
+  "V1StatefulSetSpec.podManagementPolicy": "OrderedReady Parallel",
+  "V1SeccompProfile.type": "Localhost RuntimeDefault Unconfined",
+  "RbacV1Subject.kind": "Group ServiceAccount User",
+  "V1RoleRef.kind": "ClusterRole Role",
+};
+
+/** The fields that must not be negative, by their names. */
+const NATURAL =
+  /^(backoffLimit|parallelism|completions|activeDeadlineSeconds|ttlSecondsAfterFinished|replicas|startingDeadlineSeconds|(successful|failed)JobsHistoryLimit|terminationGracePeriodSeconds|revisionHistoryLimit|minReadySeconds)$/;
+
+/** The fields that are ports. */
+const PORT = /^(containerPort|hostPort|port|nodePort)$/;
+
+/** The type of a kind in the schema; undefined for another kind. */
+export function typeOf(apiVersion: string, kind: string): string | undefined {
+  const kinds: Readonly<Record<string, string>> = apiSchema.kinds;
+  return kinds[`${apiVersion} ${kind}`];
+}
+
+/**
+ * The fields of a value that the API server refuses: fields of another type, unknown and missing
+ * fields, and unknown values.
+ *
+ * A code is `s` for a string, `b` for a boolean, `i` for an integer, `n` for a number, `q` for a
+ * quantity, `I` for an integer or a string, `x` for any value, or else the name of a type. Before the
+ * code, `[` means a list, and `{` an object with any keys. After the code, `!` means a required
+ * field, and after the name of a type, `?` means that the type may have more fields.
+ *
+ * @param more types besides those of Kubernetes
+ */
+export function wrongFields(value: unknown, code: string, more: Types = {}): WrongField[] {
+  const found: WrongField[] = [];
+  judge(value, code, { path: "", name: "the object" }, { ...apiSchema.types, ...more }, found);
+  return found;
+}
+
+/** The place of a value: its path, and its name in messages. */
+interface At {
+  readonly path: string;
+  readonly name: string;
+}
+
+function judge(value: unknown, code: string, at: At, types: Types, found: WrongField[]): void {
+  const { path, name } = at;
+  if (value === null || value === undefined || code === "x") return;
+  if (code.startsWith("[")) {
+    if (!Array.isArray(value)) {
+      found.push({
+        path,
+        problem: `${name} must be a list, but is ${kindOf(value)}`,
+        fix: LIST_FIX,
+      });
+      return;
+    }
+    value.forEach((each, i) =>
+      judge(
+        each,
+        code.slice(1),
+        { path: `${path}[${i}]`, name: `an item of ${name}` },
+        types,
+        found,
+      )
+    );
+    return;
+  }
+  const type = code.startsWith("{") ? undefined : types[code.replace(/\?$/, "")];
+  if (type === undefined && !code.startsWith("{")) {
+    const wrong = wrongScalar(value, code, name);
+    if (wrong !== undefined) {
+      found.push({ path, problem: `${name} ${wrong.problem}`, fix: wrong.fix });
+    }
+    return;
+  }
+  if (!isFields(value)) {
+    const problem = `${name} must be an object, but is ${kindOf(value)}`;
+    found.push({ path, problem, fix: OBJECT_FIX });
+    return;
+  }
+  if (type !== undefined) {
+    judgeFields(value, { code, type }, path, types, found);
+    return;
+  }
+  for (const [key, each] of Object.entries(value)) {
+    judge(each, code.slice(1), { path: child(path, key), name: key }, types, found);
+  }
+}
+
+const LIST_FIX = "Write each item on a line of its own, after a hyphen.";
+const OBJECT_FIX = "Write its fields on the lines below, indented.";
+
+function judgeFields(
+  value: Fields,
+  { code, type }: { readonly code: string; readonly type: string },
+  path: string,
+  types: Types,
+  found: WrongField[],
+): void {
+  const isOpen = code.endsWith("?");
+  const name = code.replace(/\?$/, "");
+  const fields = new Map(
+    type.split(" ").map((each) => {
+      const at = each.indexOf(":");
+      return [each.slice(0, at), each.slice(at + 1)];
+    }),
+  );
+  for (const [field, each] of Object.entries(value)) {
+    const known = fields.get(field);
+    const at = child(path, field);
+    if (known === undefined) {
+      if (isOpen) continue;
+      const { problem, fix } = unknownField(field, [...fields.keys()], types);
+      found.push({ path: at, problem: `${field} ${problem}`, fix });
+      continue;
+    }
+    judge(each, known.replace(/!$/, ""), { path: at, name: field }, types, found);
+    const wrong = wrongValue(`${name}.${field}`, field, each);
+    if (wrong !== undefined) {
+      found.push({ path: at, problem: `${field} ${wrong.problem}`, fix: wrong.fix });
+    }
+  }
+  for (const [field, known] of fields) {
+    const isMissing = value[field] === undefined || value[field] === null;
+    if (!known.endsWith("!") || !isMissing || OMITTED.has(`${name}.${field}`)) continue;
+    found.push({
+      path: child(path, field),
+      problem: `${field} is required, but missing`,
+      fix: `Add ${field}. Check the indentation of the lines below, too.`,
+    });
+  }
+}
+
+type Wrong = Pick<WrongField, "problem" | "fix">;
+
+function unknownField(field: string, known: readonly string[], types: Types): Wrong {
+  const meant = closestWord(field, known);
+  if (meant !== undefined) {
+    return { problem: `is no field; did you mean ${meant}?`, fix: `Write ${meant}.` };
+  }
+  // A field of the parent or of a child is often only indented by mistake.
+  const isElsewhere = Object.values(types).some((each) => ` ${each}`.includes(` ${field}:`));
+  return {
+    problem: `is no field; the fields here are ${known.slice(0, 12).join(", ")}${
+      known.length > 12 ? ", …" : ""
+    }`,
+    fix: isElsewhere
+      ? "Check the indentation of the line: another object has a field of this name."
+      : "Remove the field, or correct its name.",
+  };
+}
+
+function wrongScalar(value: unknown, code: string, name: string): Wrong | undefined {
+  const is = kindOf(value);
+  const isText = typeof value === "string";
+  const quoted = isText || typeof value === "object"
+    ? "Write it as a text."
+    : `Put the value in quotes: ${keyOf(name)}"${String(value)}"`;
+  if (code === "s") {
+    return isText ? undefined : { problem: `must be a string, but is ${is}`, fix: quoted };
+  }
+  const unquoted = isText && /^(-?\d+|true|false)$/.test(value)
+    ? `Remove the quotes: ${keyOf(name)}${value}`
+    : undefined;
+  if (code === "b") {
+    if (typeof value === "boolean") return undefined;
+    return {
+      problem: `must be true or false, but is ${is}`,
+      fix: unquoted ?? `Write ${keyOf(name)}true or ${keyOf(name)}false`,
+    };
+  }
+  if (code === "i" || code === "n") {
+    if (code === "n" ? typeof value === "number" : Number.isInteger(value)) return undefined;
+    return {
+      problem: `must be ${code === "i" ? "a whole number" : "a number"}, but is ${is}`,
+      fix: unquoted ?? "Write a number without quotes.",
+    };
+  }
+  if (code === "I") {
+    if (isText || Number.isInteger(value)) return undefined;
+    return { problem: `must be a whole number or a string, but is ${is}`, fix: quoted };
+  }
+  if (code === "q") {
+    if (parseQuantity(value) !== undefined) return undefined;
+    return {
+      problem: `must be a quantity, but is ${is}`,
+      fix: 'Write it like "500m" or "2" for cpu and counts, and "512Mi" or "2Gi" for memory.',
+    };
+  }
+  return undefined;
+}
+
+function wrongValue(field: string, name: string, value: unknown): Wrong | undefined {
+  const known = VALUES[field]?.split(" ");
+  if (known !== undefined && typeof value === "string" && value !== "" && !known.includes(value)) {
+    const meant = closestWord(value, known);
+    return {
+      problem: `must be ${known.join(", ")}, but is ${JSON.stringify(value)}`,
+      fix: meant === undefined ? `Write one of them.` : `Write ${name}: ${meant}`,
+    };
+  }
+  if (NATURAL.test(name) && typeof value === "number" && value < 0) {
+    return { problem: `must not be negative, but is ${value}`, fix: "Write 0 or more." };
+  }
+  if (PORT.test(name) && typeof value === "number" && (value < 1 || value > 65535)) {
+    return {
+      problem: `must be a port from 1 to 65535, but is ${value}`,
+      fix: "Write the number of the port.",
+    };
+  }
+  return undefined;
+}
+
+/** The beginning of the line of a value, as in `value: ` or `- `. */
+function keyOf(name: string): string {
+  return name.startsWith("an item of ") ? "- " : `${name}: `;
+}

@@ -1,0 +1,57 @@
+/** The fields of a schedule, with their bounds and the names of their values. */
+const FIELDS = [
+  { name: "minute", least: 0, most: 59, names: "" },
+  { name: "hour", least: 0, most: 23, names: "" },
+  { name: "day of the month", least: 1, most: 31, names: "" },
+  { name: "month", least: 1, most: 12, names: "jan feb mar apr may jun jul aug sep oct nov dec" },
+  { name: "day of the week", least: 0, most: 6, names: "sun mon tue wed thu fri sat" },
+] as const;
+
+const NAMED = /^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$/;
+const EVERY = /^@every (\d+(\.\d+)?(h|m|s|ms|us|ns))+$/;
+
+/**
+ * The problem of the schedule of a CronJob; undefined for a valid schedule.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(wrongSchedule("0 3 * * *"), undefined);
+ * assertEquals(wrongSchedule("0 24 * * *"), 'the hour "24" is not from 0 to 23');
+ * ```
+ */
+export function wrongSchedule(schedule: string): string | undefined {
+  const text = schedule.trim();
+  if (/^(CRON_)?TZ=/.test(text)) return "a time zone belongs in spec.timeZone";
+  if (text.startsWith("@")) {
+    return NAMED.test(text) || EVERY.test(text) ? undefined : `${text} is not known`;
+  }
+  const parts = text.split(/\s+/);
+  if (parts.length !== FIELDS.length) {
+    return `a schedule has 5 fields (minute, hour, day, month, weekday), but this has ${
+      text === "" ? 0 : parts.length
+    }`;
+  }
+  for (const [i, part] of parts.entries()) {
+    const wrong = part.split(",").find((each) => !isValid(each, FIELDS[i]!));
+    if (wrong !== undefined) {
+      const { name, least, most } = FIELDS[i]!;
+      return `the ${name} ${JSON.stringify(wrong)} is not from ${least} to ${most}`;
+    }
+  }
+  return undefined;
+}
+
+function isValid(text: string, { least, most, names }: typeof FIELDS[number]): boolean {
+  const [range, step, ...rest] = text.split("/");
+  if (rest.length > 0 || step !== undefined && !/^0*[1-9]\d*$/.test(step)) return false;
+  if (range === "*" || range === "?") return true;
+  const ends = range!.split("-").map((end) => {
+    if (/^\d+$/.test(end)) return Number(end);
+    const at = names === "" ? -1 : names.split(" ").indexOf(end.toLowerCase());
+    return at < 0 ? NaN : at + least;
+  });
+  const [first = NaN, last = first] = ends;
+  return ends.length <= 2 && first >= least && last <= most && first <= last;
+}

@@ -1,0 +1,254 @@
+import type { WrongField } from "./api_types.ts";
+import { wrongSchedule } from "./cron_schedule.ts";
+import { type Fields, isFields, listOf, textOf } from "./fields.ts";
+import { closestWord } from "./spelling.ts";
+import { groupOf, podTemplateOf } from "./workloads.ts";
+
+// The rules of the API server that the types of fields do not show.
+
+/** The fields of a workload that the API server refuses although their types are right. */
+export function wrongWorkload(object: Fields): WrongField[] {
+  const template = podTemplateOf(object);
+  if (template === undefined || !isFields(template.spec)) return wrongCronJob(object);
+  const { spec, specPath, metadata, metadataPath } = template;
+  return [
+    ...wrongCronJob(object),
+    ...wrongRestartPolicy(object, spec, specPath),
+    ...wrongContainers(spec, specPath),
+    ...wrongVolumes(spec, specPath, claimsOf(object)),
+    ...wrongSelector(object, metadata, metadataPath),
+    ...wrongExitCodes(object, spec),
+  ];
+}
+
+function wrongCronJob({ apiVersion, kind, metadata, spec }: Fields): WrongField[] {
+  if (groupOf(apiVersion) !== "batch" || kind !== "CronJob" || !isFields(spec)) return [];
+  const found: WrongField[] = [];
+  const { schedule, timeZone } = spec;
+  const wrong = typeof schedule === "string" ? wrongSchedule(schedule) : undefined;
+  if (wrong !== undefined) {
+    found.push({
+      path: "spec.schedule",
+      problem: `${JSON.stringify(schedule)} is no schedule: ${wrong}`,
+      fix: 'Write it like "0 3 * * *": minute, hour, day of the month, month, day of the week.',
+    });
+  }
+  if (typeof timeZone === "string" && !isTimeZone(timeZone)) {
+    found.push({
+      path: "spec.timeZone",
+      problem: `${JSON.stringify(timeZone)} is no time zone`,
+      fix: 'Write it like "Etc/UTC" or "America/Sao_Paulo".',
+    });
+  }
+  const name = isFields(metadata) ? textOf(metadata.name) ?? "" : "";
+  if (name.length > 52) {
+    found.push({
+      path: "metadata.name",
+      problem: `the name has ${name.length} characters, and a CronJob may have 52`,
+      fix: "Shorten the name: the Jobs get the time as a suffix.",
+    });
+  }
+  return found;
+}
+
+function isTimeZone(name: string): boolean {
+  if (name === "" || name === "Local") return false;
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function wrongRestartPolicy(object: Fields, spec: Fields, path: string): WrongField[] {
+  const group = groupOf(object.apiVersion);
+  const { restartPolicy } = spec;
+  const at = `${path}.restartPolicy`;
+  if (group === "batch") {
+    if (restartPolicy === "Never" || restartPolicy === "OnFailure") return [];
+    // The check of types reports another value.
+    if (restartPolicy !== undefined && restartPolicy !== null && restartPolicy !== "Always") {
+      return [];
+    }
+    return [{
+      path: at,
+      problem: restartPolicy === "Always"
+        ? "restartPolicy must be Never or OnFailure for a Job, but is Always"
+        : "restartPolicy is missing: a Job needs Never or OnFailure, and the default is Always",
+      fix: "Set in the pod's spec: restartPolicy: Never",
+    }];
+  }
+  if (group !== "apps" && object.kind !== "ReplicationController") return [];
+  return restartPolicy === "Never" || restartPolicy === "OnFailure"
+    ? [{
+      path: at,
+      problem: `restartPolicy must be Always for a ${object.kind}, but is ${restartPolicy}`,
+      fix: "Remove restartPolicy, or use a Job.",
+    }]
+    : [];
+}
+
+const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+function wrongContainers(spec: Fields, specPath: string): WrongField[] {
+  const found: WrongField[] = [];
+  const names = new Set<string>();
+  for (const list of ["initContainers", "containers"]) {
+    for (const [i, container] of listOf(spec[list]).entries()) {
+      const path = `${specPath}.${list}[${i}]`;
+      const { name, image, env } = container;
+      if (image === undefined || image === null || image === "") {
+        found.push({
+          path: `${path}.image`,
+          problem: "image is required, but missing",
+          fix: "Add image: <registry>/<name>:<tag>",
+        });
+      }
+      if (typeof name === "string" && name !== "") {
+        if (!LABEL.test(name)) {
+          found.push({
+            path: `${path}.name`,
+            problem: `${JSON.stringify(name)} is no name of a container`,
+            fix: "Use lowercase letters, digits and -, and at most 63 characters.",
+          });
+        } else if (names.has(name)) {
+          found.push({
+            path: `${path}.name`,
+            problem: `another container has the name ${name}`,
+            fix: "Give each container another name.",
+          });
+        }
+        names.add(name);
+      }
+      for (const [j, each] of listOf(env).entries()) {
+        const hasValue = typeof each.value === "string" && each.value !== "";
+        if (hasValue && isFields(each.valueFrom)) {
+          found.push({
+            path: `${path}.env[${j}]`,
+            problem: `the variable ${textOf(each.name) ?? ""} has both value and valueFrom`,
+            fix: "Remove one of them.",
+          });
+        }
+      }
+    }
+  }
+  return found;
+}
+
+/** The names of the volumes that a StatefulSet adds to its pods. */
+function claimsOf({ kind, spec }: Fields): string[] {
+  const claims = kind === "StatefulSet" && isFields(spec) ? listOf(spec.volumeClaimTemplates) : [];
+  return claims.map(({ metadata }) => isFields(metadata) ? textOf(metadata.name) ?? "" : "");
+}
+
+function wrongVolumes(spec: Fields, specPath: string, claims: readonly string[]): WrongField[] {
+  const found: WrongField[] = [];
+  const volumes = listOf(spec.volumes);
+  const own = volumes.map(({ name }) => textOf(name) ?? "");
+  const names = [...own, ...claims];
+  own.forEach((name, i) => {
+    if (name !== "" && names.indexOf(name) < i) {
+      found.push({
+        path: `${specPath}.volumes[${i}].name`,
+        problem: `another volume has the name ${name}`,
+        fix: "Give each volume another name.",
+      });
+    }
+  });
+  volumes.forEach((volume, i) => {
+    const sources = Object.keys(volume).filter((key) => key !== "name" && volume[key] !== null);
+    if (sources.length > 1) {
+      found.push({
+        path: `${specPath}.volumes[${i}]`,
+        problem: `the volume has more than one source: ${sources.join(", ")}`,
+        fix: "Keep one source, and check the indentation of the others.",
+      });
+    }
+  });
+  for (const list of ["initContainers", "containers"]) {
+    for (const [i, { volumeMounts }] of listOf(spec[list]).entries()) {
+      const paths = new Set<string>();
+      for (const [j, { name, mountPath }] of listOf(volumeMounts).entries()) {
+        const path = `${specPath}.${list}[${i}].volumeMounts[${j}]`;
+        const wanted = textOf(name) ?? "";
+        if (wanted !== "" && !names.includes(wanted)) {
+          const meant = closestWord(wanted, names);
+          found.push({
+            path: `${path}.name`,
+            problem: `the pod has no volume ${wanted}${
+              meant === undefined ? "" : `; did you mean ${meant}?`
+            }`,
+            fix: meant === undefined
+              ? `Add to the pod's spec: volumes: [{name: ${wanted}, …}]`
+              : `Write name: ${meant}`,
+          });
+        }
+        const folder = textOf(mountPath) ?? "";
+        if (folder !== "" && paths.has(folder)) {
+          found.push({
+            path: `${path}.mountPath`,
+            problem: `another volume is mounted at ${folder}`,
+            fix: "Mount each volume at another path.",
+          });
+        }
+        paths.add(folder);
+      }
+    }
+  }
+  return found;
+}
+
+/** The selector of a workload must select its own pods. */
+function wrongSelector(object: Fields, metadata: unknown, metadataPath: string): WrongField[] {
+  if (groupOf(object.apiVersion) !== "apps" || !isFields(object.spec)) return [];
+  const { selector } = object.spec;
+  const wanted = isFields(selector) && isFields(selector.matchLabels) ? selector.matchLabels : {};
+  const labels = isFields(metadata) && isFields(metadata.labels) ? metadata.labels : {};
+  const missing = Object.entries(wanted).filter(([key, value]) => labels[key] !== value);
+  if (missing.length === 0) return [];
+  const [key, value] = missing[0]!;
+  return [{
+    path: "spec.selector.matchLabels",
+    problem: `the pods of the template do not have the label ${key}=${value}`,
+    fix: `Add to ${metadataPath}.labels: ${key}: ${JSON.stringify(value)}`,
+  }];
+}
+
+/** The rules of a podFailurePolicy. */
+function wrongExitCodes(object: Fields, spec: Fields): WrongField[] {
+  if (object.kind !== "Job" && object.kind !== "CronJob" || !isFields(object.spec)) return [];
+  const template = isFields(object.spec.jobTemplate) ? object.spec.jobTemplate : {};
+  const isJob = object.kind === "Job";
+  const job = isJob ? object.spec : isFields(template.spec) ? template.spec : {};
+  const path = isJob ? "spec" : "spec.jobTemplate.spec";
+  const found: WrongField[] = [];
+  if (job.completionMode === "Indexed" && (job.completions ?? null) === null) {
+    found.push({
+      path: `${path}.completions`,
+      problem: "completions is required with completionMode: Indexed, but missing",
+      fix: "Add completions: <number>",
+    });
+  }
+  if (!isFields(job.podFailurePolicy)) return found;
+  if (spec.restartPolicy === "OnFailure") {
+    found.push({
+      path: `${path}.podFailurePolicy`,
+      problem: "podFailurePolicy needs restartPolicy: Never, but it is OnFailure",
+      fix: "Set in the pod's spec: restartPolicy: Never",
+    });
+  }
+  const names = ["initContainers", "containers"].flatMap((list) =>
+    listOf(spec[list]).map(({ name }) => textOf(name) ?? "")
+  );
+  for (const [i, { onExitCodes }] of listOf(job.podFailurePolicy.rules).entries()) {
+    const name = isFields(onExitCodes) ? textOf(onExitCodes.containerName) : undefined;
+    if (name === undefined || names.includes(name)) continue;
+    found.push({
+      path: `${path}.podFailurePolicy.rules[${i}].onExitCodes.containerName`,
+      problem: `the pod has no container ${name}`,
+      fix: `Write one of ${names.join(", ")}`,
+    });
+  }
+  return found;
+}

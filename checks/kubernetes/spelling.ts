@@ -1,0 +1,34 @@
+/**
+ * The known word that a misspelled word is most likely meant as: with another case, or with at most
+ * two different letters, and a third for longer words.
+ *
+ * @returns undefined if no known word is similar
+ */
+export function closestWord(word: string, known: readonly string[]): string | undefined {
+  const lower = word.toLowerCase();
+  const sameLetters = known.find((each) => each.toLowerCase() === lower);
+  if (sameLetters !== undefined) return sameLetters;
+  const most = word.length < 4 ? 1 : word.length < 12 ? 2 : 3;
+  const [best] = known.map((each) => ({ each, distance: distanceOf(lower, each.toLowerCase()) }))
+    .filter(({ distance }) => distance <= most)
+    .sort((a, b) => a.distance - b.distance);
+  return best?.each;
+}
+
+/** The number of letters to add, remove or replace; two swapped letters count as one. */
+function distanceOf(a: string, b: string): number {
+  const rows = [Array.from({ length: b.length + 1 }, (_, i) => i)];
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const cost = a[i - 1] === b[j - 1] ? 0 : 1;
+      let least = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + cost);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        least = Math.min(least, rows[i - 2]![j - 2]! + 1);
+      }
+      row.push(least);
+    }
+    rows.push(row);
+  }
+  return rows[a.length]![b.length]!;
+}

@@ -1,0 +1,63 @@
+import type { Finding } from "../../finding.ts";
+import type { ManifestsFact } from "../../facts/manifests.ts";
+import { pathOf } from "../../facts/tree.ts";
+import { type Fields, isFields } from "../../kubernetes/fields.ts";
+import { typeOf, wrongFields } from "../../kubernetes/api_types.ts";
+import { wrongVersion } from "../../kubernetes/api_versions.ts";
+import { jobsOf } from "../../kubernetes/jobs.ts";
+import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
+import { wrongWorkload } from "../../kubernetes/pod_rules.ts";
+
+/** The check egress-policy reads these kinds itself, and reports each wrong field. */
+const READ_ELSEWHERE = ["NetworkPolicy"];
+
+/**
+ * The fields of an object that every API server refuses: wrong versions and types, unknown and
+ * missing fields. The function needs no server.
+ */
+export function refusedFields(
+  { directory }: Pick<ManifestsFact, "directory">,
+  object: ManifestObject,
+): Finding[] {
+  const { apiVersion, kind, value } = object;
+  const place = (field: string) =>
+    placeOf({ ...object, file: pathOf(directory, object.file) }, field);
+  const version = wrongVersion(apiVersion, kind);
+  if (version !== undefined) {
+    return [{
+      severity: "fail",
+      ...place("apiVersion"),
+      problem: version.problem,
+      why: "the API server does not know the object, so kubectl apply fails",
+      fix: version.fix,
+    }];
+  }
+  const type = typeOf(apiVersion, kind);
+  if (type === undefined || READ_ELSEWHERE.includes(kind)) return [];
+  const isJob = jobsOf([object]).length > 0;
+  const found = [...wrongFields(value, type), ...wrongWorkload(value)]
+    // The check secret-escaping reports these, without the value.
+    .filter(({ path }) => kind !== "Secret" || !/^(data|stringData)\b./.test(path))
+    // The check quota-fit reports these for jobs.
+    .filter(({ path }) => !/\.resources\.(requests|limits)\./.test(path) || !isJob);
+  return found.map(({ path, problem, fix }): Finding => ({
+    severity: "fail",
+    ...place(path),
+    ...(isSecret(value, path)
+      ? { problem: "value must be a string", fix: "Put the value in quotes." }
+      : { problem, fix }),
+    why: "the API server refuses the object, so kubectl apply fails",
+  }));
+}
+
+/** Returns whether a path is the value of a variable whose name says that the value is secret. */
+function isSecret(object: Fields, path: string): boolean {
+  const variable = /^(.*\.env\[\d+\])\.value$/.exec(path)?.[1];
+  if (variable === undefined) return false;
+  let at: unknown = object;
+  for (const [, name, index] of variable.matchAll(/([^.[\]]+)|\[(\d+)\]/g)) {
+    if (index !== undefined) at = Array.isArray(at) ? at[Number(index)] : undefined;
+    else at = isFields(at) ? at[name!] : undefined;
+  }
+  return isFields(at) && /PASS|SECRET|TOKEN|KEY|CREDENTIAL|DSN/i.test(String(at.name));
+}
