@@ -55,6 +55,26 @@ export async function inParallel<T, R>(
   return results;
 }
 
+/**
+ * Waits for the end of two promises. If both fail, the failure of the first is thrown, whichever
+ * came earlier.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * import { allInOrder } from "./parallel.ts";
+ * assertEquals(await allInOrder(Promise.resolve(1), Promise.resolve("a")), [1, "a"]);
+ * const failures = [Promise.reject(new Error("one")), Promise.reject(new Error("two"))] as const;
+ * await assertRejects(() => allInOrder(...failures), Error, "one");
+ * ```
+ */
+export async function allInOrder<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  const ended = await Promise.allSettled([first, second]);
+  const failed = ended.find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
+  return await Promise.all([first, second]);
+}
+
 /** The bounds of {@linkcode readAhead}. */
 export interface AheadLimits<T> {
   /** The number of results that are in progress or waiting, without the result that the caller has. */

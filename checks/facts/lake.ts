@@ -1,6 +1,7 @@
 import type { LakeConfig } from "../../pipeline/config.ts";
 import { type Kept, tryPromises } from "../../pipeline/lake/conformance.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
+import { allInOrder } from "../../pipeline/parallel.ts";
 import { inScratch, type Scratch } from "../../pipeline/lake/scratch.ts";
 import { isRefusal, type Refusal, refusal } from "./refusal.ts";
 
@@ -30,8 +31,8 @@ export async function gatherLake(config: LakeConfig, signal?: AbortSignal): Prom
   const name = await nameOf(config);
   try {
     return await inScratch(config, signal, async (scratch) => {
-      await tryRunRequests(scratch);
-      return { opened: true, name, promises: await tryPromises(scratch) };
+      const [, promises] = await allInOrder(tryRunRequests(scratch), tryPromises(scratch));
+      return { opened: true, name, promises };
     });
   } catch (error) {
     if (!isRefusal(error)) throw error;

@@ -1,5 +1,6 @@
 import { equalBytes, type Lake } from "./lake.ts";
 import { Failure } from "../errors.ts";
+import { allInOrder } from "../parallel.ts";
 import type { S3Probe } from "./s3.ts";
 import type { Scratch } from "./scratch.ts";
 
@@ -121,11 +122,14 @@ const replacesOnlyKnownVersion: Trial = async ({ lake, at }) => {
   if (current === "conflict" && !await holds(lake, key, second)) {
     return "a put with If-Match and the object's current ETag was refused";
   }
-  const stale = await lake.put(key, third, { etag: before.etag });
+  const old = { etag: before.etag };
+  const [stale, missing] = await allInOrder(
+    lake.put(key, third, old),
+    lake.put(at("never-created"), third, old),
+  );
   if (stale === "stored" || !await holds(lake, key, second)) {
     return "a put with If-Match and an old ETag overwrote an object: If-Match is ignored";
   }
-  const missing = await lake.put(at("never-created"), third, { etag: before.etag });
   if (missing === "stored") return "a put with If-Match created an object that did not exist";
 };
 
