@@ -7,6 +7,8 @@ import {
   type ChunkLayout,
   decompress,
   findValues,
+  freeChunk,
+  freeContent,
   type StoredPage,
   storedPages,
 } from "./lake/parquet_pages.ts";
@@ -31,6 +33,8 @@ export interface GroupColumn {
   chunk(): Chunk;
   /** Decodes the value of a row. */
   value(row: number): Value;
+  /** Frees the memory that the other methods allocated. None of them may be called afterwards. */
+  free(): void;
 }
 
 /** A row group of a part. */
@@ -95,6 +99,10 @@ function groupColumn(
       const read = value ??= valueReader(own, layout, type === "STRING");
       return guard(() => read(row));
     },
+    free() {
+      if (chunk !== undefined) freeChunk(chunk, pages);
+      for (const content of contents ?? []) freeContent(content, pages);
+    },
   };
   return column;
 }
@@ -133,7 +141,9 @@ export async function* storedGroups(
 ): AsyncGenerator<RowGroup> {
   for await (const fetched of fetchParts(lake, parts)) {
     const explain = ({ message }: Error) => damaged(lake, fetched.part, message);
-    yield* groupsOf(openFetched(lake, fetched), names, explain);
+    const reader = openFetched(lake, fetched);
+    yield* groupsOf(reader, names, explain);
+    reader.free();
   }
 }
 
@@ -159,8 +169,9 @@ export function needsGroup({ group, row }: RowCursor): boolean {
   return group !== undefined && row === group.rows;
 }
 
-/** Moves a cursor to the first row of the next group that has rows. */
+/** Moves a cursor to the first row of the next group that has rows, and frees its group. */
 export async function loadGroup(cursor: RowCursor): Promise<void> {
+  for (const column of cursor.group?.columns ?? []) column.free();
   let next = await cursor.rest.next();
   while (!next.done && next.value.rows === 0) next = await cursor.rest.next();
   cursor.group = next.done ? undefined : next.value;

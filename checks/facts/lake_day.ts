@@ -11,7 +11,12 @@ import {
 } from "../../pipeline/lake/lake.ts";
 import { readAhead } from "../../pipeline/parallel.ts";
 import type { BronzeCommit, Part, SilverCommit, StoredMarker } from "../../pipeline/lake/marker.ts";
-import { type Chunk, decompress, findValues } from "../../pipeline/lake/parquet_pages.ts";
+import {
+  type Chunk,
+  decompress,
+  findValues,
+  freeChunk,
+} from "../../pipeline/lake/parquet_pages.ts";
 import { type FileColumn, openPart, type PartReader } from "../../pipeline/lake/parquet_reader.ts";
 
 /** One day of bronze or silver in the lake. */
@@ -202,7 +207,9 @@ function gatherPart(
       );
       confirmValues(columns, chunks);
       collect({ rows, columns: chunks }, part);
+      chunks.forEach((chunk, c) => freeChunk(chunk, stored[c]!.pages));
     }
+    reader.free();
   } catch (error) {
     return { ...fact, problem: reason(error), collected: false };
   }

@@ -370,17 +370,32 @@ export function findValues(
  * not be used any more.
  *
  * @param pages the pages that the chunk was made from; their bytes are kept
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { freeChunk } from "./parquet_pages.ts";
+ * const bytes = new Uint8Array(8);
+ * const places = Int32Array.of(0, 4);
+ * freeChunk({ rows: 2, nulls: 0, bytes, view: new DataView(bytes.buffer), places }, []);
+ * assertEquals(places.length, 0);
+ * ```
  */
 export function freeChunk(
   { bytes, places, dictionary }: Chunk,
   pages: readonly StoredPage[],
 ): void {
-  const isShared = pages.some(({ body }) => body.buffer === bytes.buffer);
-  // Smaller buffers may be parts of a pool that other code uses.
-  if (!isShared && bytes.length > LARGEST_POOL) (bytes.buffer as ArrayBuffer).transfer(0);
+  freeContent(bytes, pages);
   for (const array of [places, dictionary?.places, dictionary?.indexes]) {
     (array?.buffer as ArrayBuffer | undefined)?.transfer(0);
   }
+}
+
+/** Frees the memory of decompressed bytes, as {@linkcode freeChunk}. */
+export function freeContent({ buffer, length }: Uint8Array, pages: readonly StoredPage[]): void {
+  const isShared = pages.some(({ body }) => body.buffer === buffer);
+  // Smaller buffers may be parts of a pool that other code uses.
+  if (!isShared && length > LARGEST_POOL) (buffer as ArrayBuffer).transfer(0);
 }
 
 /** More than the size of the pool that zlib takes small buffers from, in bytes. */

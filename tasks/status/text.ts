@@ -30,20 +30,62 @@ export function renderStatus({ days, outbox }: Status, colour: boolean): string 
     { title: "next" },
     { title: "notes" },
   ] as const;
-  const rows = days.map((day): Cell[] => [
-    day.day,
-    stateCell(day.bronze, day.isOver),
-    count(day.bronze.rows),
-    stateCell(day.silver, day.isOver),
-    count(day.silver.rows),
-    count(sum(day.bronze.bytes, day.silver.bytes)),
-    published(day),
-    ...(asked ? [count(day.outbox?.events), difference(day)] : []),
-    day.next ?? "",
-    printable(day.notes.join("; ")),
-  ]);
+  const rows = runsOf(days).map((run): Cell[] => {
+    const [day] = run;
+    if (run.length > 1) return missingRow(run, asked);
+    return [
+      day.day,
+      stateCell(day.bronze, day.isOver),
+      count(day.bronze.rows),
+      stateCell(day.silver, day.isOver),
+      count(day.silver.rows),
+      count(sum(day.bronze.bytes, day.silver.bytes)),
+      published(day),
+      ...(asked ? [count(day.outbox?.events), difference(day)] : []),
+      day.next ?? "",
+      printable(day.notes.join("; ")),
+    ];
+  });
   const table = days.length === 0 ? [] : renderTable(columns, rows, colour);
   return [...table, ...summary({ days, outbox }, colour)].join("\n");
+}
+
+/** Days that follow each other and share a row of the table. */
+type Run = readonly [DayStatus, ...DayStatus[]];
+
+/** Groups past days without a marker and without a known event, so that a long gap is one row. */
+function runsOf(days: readonly DayStatus[]): Run[] {
+  const runs: [DayStatus, ...DayStatus[]][] = [];
+  for (const day of days) {
+    const run = runs.at(-1);
+    if (run !== undefined && isEmpty(run[0]) && isEmpty(day)) run.push(day);
+    else runs.push([day]);
+  }
+  return runs;
+}
+
+function isEmpty({ bronze, silver, outbox, notes, isOver }: DayStatus): boolean {
+  return bronze.state === "missing" && silver.state === "missing" && isOver &&
+    (outbox?.events ?? 0) === 0 && notes.length === 0;
+}
+
+/** The row of several days without a marker and without a known event. */
+function missingRow(run: Run, asked: boolean): Cell[] {
+  const [first] = run;
+  const last = run.at(-1)!;
+  const state: Cell = { text: "missing", style: STYLES.missing };
+  return [
+    `${first.day} to ${last.day}`,
+    state,
+    "",
+    state,
+    "",
+    "",
+    "",
+    ...(asked ? [count(first.outbox?.events), ""] : []),
+    `deno task run --from ${first.day} --to ${last.day}`,
+    plural(run.length, "day"),
+  ];
 }
 
 function stateCell({ state }: LayerStatus, isOver: boolean): Cell {

@@ -172,6 +172,28 @@ Deno.test("status: reports an unusable marker as the state of its day only", asy
   assertMatch(lineOf(status, "2025-12-29"), /sealed/);
 });
 
+Deno.test("status: prints consecutive missing days without events in one line, and each in JSON", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  await publish(lake, parseDay("2025-12-20")!, 2);
+  const range = ["--from", "2025-12-19", "--to", "2025-12-31"];
+  const env = environment(db.config, lake.path);
+  const { stdout } = await runTask("status", range, env);
+  const table = stdout.split("\n").filter((line) => /^\d/.test(line));
+  const expected = [
+    /^2025-12-19 +missing .*deno task run --date 2025-12-19$/,
+    /^2025-12-20 +sealed /,
+    /^2025-12-21 to 2025-12-27 +missing +missing +0 +deno task run --from 2025-12-21 --to 2025-12-27 +7 days$/,
+    /^2025-12-28 +missing +missing +2 +deno task run --date 2025-12-28$/,
+    /^2025-12-29 to 2025-12-31 +missing .* --from 2025-12-29 --to 2025-12-31 +3 days$/,
+  ];
+  assertEquals(table.length, expected.length, stdout);
+  table.forEach((line, i) => assertMatch(line, expected[i]!));
+  assertStringIncludes(stdout, "status: 13 days: 1 sealed, ");
+  const { days } = lines(await runTask("status", [...range, "--output", "json"], env));
+  assertEquals(days.length, 13);
+});
+
 Deno.test("status: accepts an empty lake and an empty outbox", async () => {
   await using lake = await temporaryLake();
   const { code, stdout } = await runTask("status", [], { LAKE_URL: `file://${lake.path}` });
