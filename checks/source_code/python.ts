@@ -86,10 +86,14 @@ export interface Subscript {
   readonly assigned: boolean;
 }
 
-/** An `in` comparison of a constant text, as in `"A" in os.environ`. */
+/** An `in` or `not in` comparison of a constant text, as in `"A" in os.environ`. */
 export interface Membership {
   /** The text. */
   readonly key: string;
+  /** The start of the comparison in the source. */
+  readonly start: number;
+  /** True for `not in`. */
+  readonly negated: boolean;
   /** The dotted name after `in`. */
   readonly owner: string;
 }
@@ -410,11 +414,14 @@ function subscriptOf(node: Node): Subscript[] {
   }];
 }
 
-function membershipOf({ kind, children: [key, operator, object] }: Node): Membership[] {
-  if (kind !== "BinaryExpression" || operator?.kind !== "in") return [];
+function membershipOf({ kind, start, children }: Node): Membership[] {
+  const [key, operator, second] = children;
+  const negated = operator?.kind === "not" && second?.kind === "in";
+  if (kind !== "BinaryExpression" || !(negated || operator?.kind === "in")) return [];
+  const object = children.at(-1);
   const owner = object && dottedName(object)?.text;
   if (owner === undefined || !(isString(key!) || key!.kind === "ContinuedString")) return [];
-  return [{ key: spacedText(key!).trim(), owner }];
+  return [{ key: spacedText(key!).trim(), owner, start, negated }];
 }
 
 /** Import statements: at the beginning of a line, or after `;` or `:`. */

@@ -128,6 +128,22 @@ export function codeWordsOf(words: readonly Word[]): CodeWords {
   return { shell, other };
 }
 
+/**
+ * Returns whether a command line starts a shell that stops at unset variables, as with `bash -eu`;
+ * undefined if it names no shell.
+ */
+export function startsNounset(words: readonly Word[]): boolean | undefined {
+  const at = words.findIndex(({ text }) => /^(.*\/)?(ba|da|a|z|k)?sh$/.test(text));
+  if (at < 0) return undefined;
+  const options = words.slice(at + 1).map(({ text }) => text);
+  const end = options.findIndex((text, i) =>
+    !/^[-+]/.test(text) && !/^[-+]\w*o$/.test(options[i - 1] ?? "")
+  );
+  return options.slice(0, end < 0 ? undefined : end).some((text) =>
+    /^-[A-Za-z]*u/.test(text) || text === "nounset"
+  );
+}
+
 function add(positions: Set<number>, position: number | undefined): void {
   if (position !== undefined) positions.add(position);
 }

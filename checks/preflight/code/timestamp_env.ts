@@ -2,7 +2,11 @@ import { parseDay } from "../../../pipeline/contract/window.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
-import { placeIn } from "../../source_code/code.ts";
+import { jobsOf } from "../../kubernetes/jobs.ts";
+import { type Code, placeIn } from "../../source_code/code.ts";
+import { codeRunBy } from "../../source_code/job_source.ts";
+import type { VariableRead } from "../../source_code/shell_reads.ts";
+import { shellStartOf, variablesOfJob } from "./job_variables.ts";
 import { variablesReadBy } from "../../source_code/environment.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { keysOf } from "../secrets/secret_references.ts";
@@ -40,7 +44,8 @@ export const timestampEnv: PlatformCheck = platformCheck({
  *
  * @returns undefined without any workload and job code
  */
-export function judgeEnvironments({ objects, code }: Tree): Judged | undefined {
+export function judgeEnvironments(tree: Tree): Judged | undefined {
+  const { objects, code } = tree;
   const workloads = workloadsOf(objects);
   const sources = code.filter(({ language }) => language === "python" || language === "shell");
   if (workloads.length + sources.length === 0) return undefined;
@@ -58,20 +63,45 @@ export function judgeEnvironments({ objects, code }: Tree): Judged | undefined {
     findings: [
       ...containers.flatMap(({ workload, container }) => ofContainer(workload, container, objects)),
       ...used.flatMap(ofConfigMap),
-      ...sources.flatMap((source) =>
-        variablesReadBy(source).filter(({ name, optional }) => name === "JOB_DATE" && !optional)
-          .map(({ offset }): Finding => ({
-            severity: "fail",
-            ...placeIn(source, offset),
-            problem: "JOB_DATE is read without a default",
-            why: "a run for today has no JOB_DATE, so the job stops here",
-            fix: source.language === "shell"
-              ? "Write ${JOB_DATE:-$(date -u +%F)}"
-              : 'Write os.environ.get("JOB_DATE") or datetime.now(timezone.utc).strftime("%Y-%m-%d")',
-          }))
-      ),
+      ...dayReads(tree, sources),
     ],
   };
+}
+
+/** Finds the code that cannot run for today, because it reads JOB_DATE and nothing sets JOB_DATE. */
+function dayReads(tree: Tree, sources: readonly Code[]): Finding[] {
+  const runs = jobsOf(tree.objects).map((job) => ({ job, sources: codeRunBy(job, tree.code) }));
+  return sources.flatMap((source): Finding[] => {
+    const own = runs.filter((run) => run.sources.includes(source));
+    const without = own.filter((run) => {
+      const { names, open } = variablesOfJob(run.job, run.sources, tree);
+      return !open && !names.has("JOB_DATE");
+    });
+    if (own.length > 0 && without.length === 0) return [];
+    const starts = without.map(({ job }) => shellStartOf(job, source));
+    const start = starts.find(({ nounset }) => nounset) ?? starts[0];
+    return variablesReadBy(source, start).filter(({ name }) => name === "JOB_DATE")
+      .flatMap((read) => dayFinding(source, read));
+  });
+}
+
+function dayFinding(source: Code, { offset, optional, empty }: VariableRead): Finding[] {
+  const before = source.text.slice(Math.max(0, offset - 60), offset);
+  const isOption = empty && /(?:^|\s)--?[\w-]*date[\w-]*(?:=|[ \t]+)["']?$/i.test(before);
+  if (optional && !isOption) return [];
+  return [{
+    severity: isOption ? "warn" : "fail",
+    ...placeIn(source, offset),
+    problem: isOption
+      ? "JOB_DATE without a default is the value of an option"
+      : "JOB_DATE is read without a default",
+    why: isOption
+      ? "a run for today has no JOB_DATE, so the option gets an empty text"
+      : "a run for today has no JOB_DATE, so the job stops here",
+    fix: source.language === "shell"
+      ? "Write ${JOB_DATE:-$(date -u +%F)}"
+      : 'Write os.environ.get("JOB_DATE") or datetime.now(timezone.utc).strftime("%Y-%m-%d")',
+  }];
 }
 
 function ofContainer(

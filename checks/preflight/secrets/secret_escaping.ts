@@ -2,11 +2,11 @@ import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
-import { imageVariables } from "../../source_code/dockerfile.ts";
 import { codeRunBy } from "../../source_code/job_source.ts";
 import { variablesReadBy } from "../../source_code/environment.ts";
 import { naming } from "../../list_names.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
+import { type JobVariables, shellStartOf, variablesOfJob } from "../code/job_variables.ts";
 import { localServers } from "./local_servers.ts";
 import { isFilledByTool, judgeSecret, judgeStored } from "./secret_values.ts";
 import {
@@ -90,11 +90,12 @@ export function judgeSecrets(tree: Tree, isLive = false): Judged | undefined {
 }
 
 /** Finds the variables that a job's code reads without a default, and that nothing sets. */
-function unsetVariables(job: Workload, { objects, code }: Tree): Finding[] {
-  const variables = variablesOfJob(job, objects, code);
+function unsetVariables(job: Workload, tree: Tree): Finding[] {
+  const sources = codeRunBy(job, tree.code);
+  const variables = variablesOfJob(job, sources, tree);
   const missing = new Map<string, string>();
-  for (const source of codeRunBy(job, code)) {
-    for (const { name, offset, optional } of variablesReadBy(source)) {
+  for (const source of sources) {
+    for (const { name, offset, optional } of variablesReadBy(source, shellStartOf(job, source))) {
       if (optional || missing.has(name) || !isUnset(name, variables)) continue;
       const { object, line } = placeIn(source, offset);
       missing.set(name, line === undefined ? object : `${object}, line ${line}`);
@@ -108,35 +109,6 @@ function unsetVariables(job: Workload, { objects, code }: Tree): Finding[] {
     why: "the job stops when its code reads the variable",
     fix: `Add: - {name: ${name}, valueFrom: {secretKeyRef: {name: <secret>, key: ${name}}}}`,
   }));
-}
-
-/** The variables of a job's containers. */
-interface JobVariables {
-  /** The names in the manifests and in Dockerfiles. */
-  readonly names: ReadonlySet<string>;
-  /** True if there can be more, from an object that is not in the manifests. */
-  readonly open: boolean;
-}
-
-function variablesOfJob(
-  { object, containers }: Workload,
-  objects: readonly ManifestObject[],
-  code: readonly Code[],
-): JobVariables {
-  const names = new Set<string>(code.flatMap(imageVariables));
-  let open = false;
-  for (const { env, fields } of containers) {
-    for (const { name } of env) names.add(name);
-    for (const source of listOf(fields.envFrom)) {
-      const kind = isFields(source.secretRef) ? "Secret" : "ConfigMap";
-      const ref = kind === "Secret" ? source.secretRef : source.configMapRef;
-      const wanted = isFields(ref) ? textOf(ref.name) : undefined;
-      const found = ofKind(objects, kind, namespaceOf(object)).find(({ name }) => name === wanted);
-      if (found === undefined) open = true;
-      else for (const key of keysOf(found)) names.add(`${textOf(source.prefix) ?? ""}${key}`);
-    }
-  }
-  return { names, open };
 }
 
 /** Variables that shells, base images and Kubernetes set. */

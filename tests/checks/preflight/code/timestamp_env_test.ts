@@ -286,3 +286,75 @@ for (
     );
   });
 }
+
+/** The Job with its command replaced by a shell script. */
+function scripted(script: string, more = "", shell = "sh, -c"): Record<string, string> {
+  const text = FILES[JOB]!;
+  const args = text.slice(text.indexOf("          command:"), text.indexOf("          env:\n"));
+  const block = script.split("\n").map((line) => `              ${line}\n`).join("");
+  return change(
+    JOB,
+    args,
+    `          command: [${shell}]\n          args:\n            - |\n${block}`,
+    {
+      ...FILES,
+      [JOB]: text.replace("          env:\n", `${more}          env:\n`),
+    },
+  );
+}
+
+async function verdictOf(files: Record<string, string>): Promise<string[]> {
+  const results = await judgeFiles(files);
+  return results.find(({ id }) => id === ID)!.findings.map(({ severity }) => severity);
+}
+
+Deno.test("timestamp-env fails for a script only if an unset JOB_DATE stops the script", async () => {
+  const cases = [
+    ['set -eo pipefail; echo "${JOB_DATE}"', []],
+    ['set -euo pipefail; echo "${JOB_DATE}"', ["fail"]],
+    ['set -u\n: "${JOB_DATE:=$(date -u +%F)}"\necho "$JOB_DATE"', []],
+    ['set -u\nexport JOB_DATE="${JOB_DATE:-$(date -u +%F)}"\nrun "$JOB_DATE"', []],
+    [': "${JOB_DATE:?}"', ["fail"]],
+    ['spark-submit job.py --date "$JOB_DATE"', ["warn"]],
+    ["spark-submit job.py --job-date=$JOB_DATE", ["warn"]],
+    ['spark-submit job.py --date "${JOB_DATE:-$(date -u +%F)}"', []],
+  ] as const;
+  for (const [script, expected] of cases) {
+    assertEquals([script, await verdictOf(scripted(script))], [script, expected]);
+  }
+});
+
+Deno.test("timestamp-env knows the options of the shell that runs a script", async () => {
+  const script = 'echo "$JOB_DATE"';
+  assertEquals(await verdictOf(scripted(script, "", "bash, -euc")), ["fail"]);
+  assertEquals(await verdictOf(scripted(script, "", "bash, -euo, pipefail, -c")), ["fail"]);
+  assertEquals(await verdictOf(scripted(script, "", "bash, -o, nounset, -c")), ["fail"]);
+  assertEquals(await verdictOf(scripted(script, "", "bash, -eo, pipefail, -c")), []);
+  assertEquals(await verdictOf(scripted(`#!/bin/sh -u\n${script}`)), []);
+});
+
+Deno.test("timestamp-env accepts code without a default if the job sets JOB_DATE", async () => {
+  const script = 'set -u\necho "$JOB_DATE"';
+  const env = (entry: string) => {
+    const files = scripted(script);
+    return { ...files, [JOB]: files[JOB]!.replace("          env:\n", `          env:\n${entry}`) };
+  };
+  assertEquals(await verdictOf(env('            - { name: JOB_DATE, value: "2025-12-28" }\n')), []);
+  const field = "{ fieldRef: { fieldPath: \"metadata.annotations['day']\" } }";
+  assertEquals(await verdictOf(env(`            - { name: JOB_DATE, valueFrom: ${field} }\n`)), []);
+  const from = (name: string) => `          envFrom: [{ configMapRef: { name: ${name} } }]\n`;
+  const map = (key: string) =>
+    `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: day, namespace: analytics-jobs }\n` +
+    `data: { ${key}: "2025-12-28" }\n`;
+  const inherited = scripted(script, from("day"));
+  assertEquals(await verdictOf({ ...inherited, "day.yaml": map("JOB_DATE") }), []);
+  assertEquals(await verdictOf({ ...inherited, "day.yaml": map("OTHER") }), ["fail"]);
+  assertEquals(await verdictOf(scripted(`. /shared/env\n${script}`)), []);
+});
+
+Deno.test("timestamp-env accepts Python whose shell exports JOB_DATE before", async () => {
+  const python = "import os\nprint(os.environ['JOB_DATE'])";
+  const run = (before: string) => scripted(`${before}\npython3 - <<'EOF'\n${python}\nEOF`);
+  assertEquals(await verdictOf(run("export JOB_DATE=$(date -u +%F)")), []);
+  assertEquals(await verdictOf(run("echo")), ["fail"]);
+});

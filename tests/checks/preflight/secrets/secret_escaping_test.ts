@@ -309,7 +309,8 @@ for (
 
 for (
   const [code, expected] of [
-    ['echo "$A ${B}"', ["A", "B"]],
+    ['set -u\necho "$A ${B}"', ["A", "B"]],
+    ['echo "$A ${B}"', ["A?", "B?"]],
     ["echo ${A:-b} ${B:?no}", ["A?", "B"]],
     ["A=1; echo $A; for B in x; do echo $B; done", []],
     ["echo '$A' \\$B # $C", []],

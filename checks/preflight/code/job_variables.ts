@@ -1,0 +1,58 @@
+import type { Tree } from "../../facts/tree.ts";
+import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
+import { namespaceOf, ofKind } from "../../kubernetes/objects.ts";
+import type { Workload } from "../../kubernetes/workloads.ts";
+import type { Code } from "../../source_code/code.ts";
+import { imageVariables } from "../../source_code/dockerfile.ts";
+import { exportsOf, type ShellStart } from "../../source_code/shell_reads.ts";
+import { startsNounset } from "../../source_code/shell_syntax.ts";
+import { keysOf } from "../secrets/secret_references.ts";
+
+/** The variables that the code of a job finds in its environment. */
+export interface JobVariables {
+  /** The names in the manifests, in Dockerfiles, and in the job's own shell scripts. */
+  readonly names: ReadonlySet<string>;
+  /** True if there can be more, from an object or a file that is not in the manifests. */
+  readonly open: boolean;
+}
+
+/**
+ * The variables of a job's containers.
+ *
+ * @param sources the code that the job runs
+ */
+export function variablesOfJob(
+  { object, containers }: Workload,
+  sources: readonly Code[],
+  { objects, code }: Pick<Tree, "objects" | "code">,
+): JobVariables {
+  const scripts = sources.filter(({ language }) => language === "shell")
+    .map(({ text }) => exportsOf(text));
+  const names = new Set<string>([
+    ...code.flatMap(imageVariables),
+    ...scripts.flatMap((each) => each.names),
+  ]);
+  let open = scripts.some((each) => each.open);
+  for (const { env, fields } of containers) {
+    for (const { name } of env) names.add(name);
+    for (const source of listOf(fields.envFrom)) {
+      const kind = isFields(source.secretRef) ? "Secret" : "ConfigMap";
+      const ref = kind === "Secret" ? source.secretRef : source.configMapRef;
+      const wanted = isFields(ref) ? textOf(ref.name) : undefined;
+      const found = ofKind(objects, kind, namespaceOf(object)).find(({ name }) => name === wanted);
+      if (found === undefined) open = true;
+      else for (const key of keysOf(found)) names.add(`${textOf(source.prefix) ?? ""}${key}`);
+    }
+  }
+  return { names, open };
+}
+
+/** How the containers of a job start the shell of a script. */
+export function shellStartOf({ containers }: Workload, code: Code): ShellStart {
+  const starts = containers.map(({ words }) => startsNounset(words));
+  const isArgument = /containers\[\d+\]/.test(code.field ?? "");
+  return {
+    nounset: starts.some((each) => each === true),
+    named: isArgument || starts.some((each) => each !== undefined),
+  };
+}

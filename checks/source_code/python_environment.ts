@@ -1,0 +1,173 @@
+import { type Call, callsOf, type Python } from "./python.ts";
+import { blockOf, indentAt, lineAround, stopsIn } from "./python_blocks.ts";
+import type { VariableRead } from "./shell_reads.ts";
+
+/** The variables that Python code reads from its environment and does not set before. */
+export function pythonReads(python: Python): VariableRead[] {
+  const owners = environNames(python);
+  const isEnviron = (name: string) => owners.has(name.slice(name.lastIndexOf(".") + 1));
+  const getters = new Set(["getenv"]);
+  for (const { names } of python.imports) {
+    for (const { name, alias } of names) if (name === "getenv") getters.add(alias);
+  }
+  const sets = setsIn(python, isEnviron);
+  const isOpen = callsOf(python, ["load_dotenv", "read_env", "dotenv_values"]).length > 0;
+  const tests = testsIn(python.code);
+  const members = python.memberships.filter(({ owner }) => isEnviron(owner));
+  const isGuarded = (key: string) =>
+    members.some((each) =>
+      each.key === key && continuesAfter(python.code, each.start, each.negated)
+    );
+  const called = callsOf(python, ["get", "pop", ...getters]).filter(({ name, callee }) =>
+    getters.has(name) || isEnviron(callee.slice(0, Math.max(0, callee.lastIndexOf("."))))
+  ).flatMap((call): VariableRead[] => {
+    const name = call.args[0]?.string;
+    if (name === undefined) return [];
+    const optional = hasDefault(call, python.code, tests) || isGuarded(name) ||
+      call.name === "pop" && isCaught(python.code, call.start);
+    return [{ name, offset: call.start, optional }];
+  });
+  const indexed = python.subscripts.filter(({ owner, assigned }) => isEnviron(owner) && !assigned)
+    .map(({ key, start }): VariableRead => (
+      { name: key, offset: start, optional: isGuarded(key) || isCaught(python.code, start) }
+    ));
+  return [...called, ...indexed].sort((a, b) => a.offset - b.offset)
+    .filter(({ name, offset }) => !sets.some((each) => each.name === name && each.offset < offset))
+    .map((each) => isOpen ? { ...each, optional: true } : each);
+}
+
+/** The names of the environment: `environ`, its aliases, and copies of it. */
+function environNames({ imports, code }: Python): Set<string> {
+  const names = new Set(["environ"]);
+  for (const each of imports.flatMap((one) => one.names)) {
+    if (each.name === "environ") names.add(each.alias);
+  }
+  const copies =
+    /^[ \t]*(\w+)[ \t]*(?::[^=\n]+)?=[ \t]*(?:dict\()?(?:\w+\.)*environ(?:\.copy\(\))?\)?[ \t]*$/gm;
+  for (const [, name] of code.matchAll(copies)) names.add(name!);
+  return names;
+}
+
+/** The places where code sets a variable, as in `os.environ["A"] = x` and `setdefault`. */
+function setsIn(python: Python, isEnviron: (name: string) => boolean) {
+  const ownerOf = ({ callee }: Call) => callee.slice(0, Math.max(0, callee.lastIndexOf(".")));
+  const updates = callsOf(python, ["update"]).filter((call) => isEnviron(ownerOf(call)));
+  return [
+    ...python.subscripts.filter(({ owner, assigned }) => assigned && isEnviron(owner))
+      .map(({ key, start }) => ({ name: key, offset: start })),
+    ...callsOf(python, ["setdefault", "putenv"])
+      .filter((call) => call.name === "putenv" || isEnviron(ownerOf(call)))
+      .map(({ args, end }) => ({ name: args[0]?.string ?? "", offset: end })),
+    ...updates.flatMap(({ start, end, args }) => [
+      ...args.map(({ keyword = "" }) => ({ name: keyword, offset: end })),
+      ...python.strings.filter((each) => start < each.start && each.end < end)
+        .map(({ text }) => ({ name: text.trim(), offset: end })),
+    ]),
+  ];
+}
+
+/** Calls that accept None, such as `print(os.environ.get("A"))`. */
+const TOLERANT = /^(print|bool|debug|info|warning|error|log)$/;
+
+/**
+ * Returns whether the code continues without the variable: with a default, in a condition, or after a
+ * test of the variable that the value is assigned to.
+ */
+function hasDefault(call: Call, code: string, tests: Tests): boolean {
+  const { start, end, args, context } = call;
+  const fallback = (args.find(({ keyword }) => keyword === "default") ?? args[1])?.code;
+  if (fallback !== undefined && fallback !== "None") return true;
+  if (context.alternative) return true;
+  const outer = context.argumentOf;
+  if (outer !== undefined) {
+    if (TOLERANT.test(outer.name)) return true;
+    const keyword = outer.args.find((each) =>
+      each.start <= start && start < each.start + each.code.length
+    )
+      ?.keyword;
+    if (keyword === "default" || keyword === "required") return true;
+  }
+  const before = /\b(if|elif|while|not|and|or)\s*\(*\s*(?:\w+\s*:=\s*)?$/.exec(
+    code.slice(Math.max(0, start - 40), start),
+  );
+  const after = code.slice(end, end + 40);
+  const isCompared = /^\s*\)*\s*(is\b|==|!=|in\b|not\s+in\b|and\b|if\b)/.test(after);
+  const target = context.assignedTo ?? targetOf(code, start);
+  const tested = target === undefined
+    ? undefined
+    : tests.get(target)?.find(({ offset }) => offset >= end);
+  if (tested !== undefined) return continuesAfter(code, tested.offset, tested.isNegative);
+  if ((before !== null && before[1] !== "or") || isCompared) {
+    const isNegative = /\bnot\s*\(*\s*$/.test(code.slice(0, start).slice(-20)) ||
+      /^\s*\)*\s*(is\s+None|==\s*(None|["']))/.test(after);
+    return continuesAfter(code, start, isNegative);
+  }
+  return false;
+}
+
+/** The variable that a longer expression is assigned to, as in `day = args.day or f()`. */
+function targetOf(code: string, offset: number): string | undefined {
+  const { text, start } = lineAround(code, offset);
+  return /^\s*(\w+)\s*(?::[^=]+)?=(?!=)/.exec(text.slice(0, offset - start))?.[1];
+}
+
+/** The places where code tests a variable, by its name. */
+type Tests = ReadonlyMap<string, readonly Test[]>;
+
+interface Test {
+  readonly offset: number;
+  /** True if the test is true when the variable is None or empty. */
+  readonly isNegative: boolean;
+}
+
+/** Finds tests such as `if day is None:`, `if not day:` and `day or today()`. */
+function testsIn(code: string): Tests {
+  const tests = new Map<string, Test[]>();
+  const test =
+    /(?<=\b(?:if|while|and|not|elif|else)\s+\(*)\w+|\b\w+(?=\s+(?:is|or|if|and)\b|\s*(?:==|!=)\s*(?:None|["']))/g;
+  for (const { 0: name, index: offset } of code.matchAll(test)) {
+    const isNegative = /\bnot\s+\(*$/.test(code.slice(Math.max(0, offset - 20), offset)) ||
+      /^\s*(?:is\s+None|==\s*(?:None|["']))/.test(code.slice(offset + name.length, offset + 200));
+    const all = tests.get(name) ?? [];
+    all.push({ offset, isNegative });
+    tests.set(name, all);
+  }
+  return tests;
+}
+
+/**
+ * Returns whether the code goes on after a condition if a variable is not set.
+ *
+ * @param isNegative whether the condition is true if the variable is not set
+ */
+function continuesAfter(code: string, offset: number, isNegative: boolean): boolean {
+  const { text } = lineAround(code, offset);
+  if (!/^\s*(if|elif|while)\b/.test(text)) return !/^\s*assert\b/.test(text);
+  const { body, otherwise } = blockOf(code, offset);
+  return !stopsIn(isNegative ? body : otherwise);
+}
+
+/** The most lines between `try` and the code that it protects. */
+const MAX_LINES = 500;
+
+/** Returns whether a missing variable is caught: by `except KeyError` or `suppress(KeyError)`. */
+function isCaught(code: string, offset: number): boolean {
+  let indent = indentAt(code, offset);
+  let at = lineAround(code, offset).start;
+  for (let lines = 0; indent > 0 && at > 0 && lines < MAX_LINES; lines++) {
+    const { text: line, start } = lineAround(code, at - 1);
+    at = start;
+    const own = line.length - line.trimStart().length;
+    if (line.trim() === "" || own >= indent) continue;
+    indent = own;
+    if (/^\s*(async\s+)?def\b|^\s*class\b/.test(line)) return false;
+    if (/^\s*with\b.*\bsuppress\(.*\b(KeyError|LookupError|Exception)\b/.test(line)) return true;
+    if (!/^\s*try\s*:/.test(line)) continue;
+    const { handlers } = blockOf(code, at + own);
+    const handler = handlers.find(({ head }) =>
+      /^except\s*:|\b(KeyError|LookupError|Exception|BaseException)\b/.test(head)
+    );
+    if (handler !== undefined) return !stopsIn(handler.body);
+  }
+  return false;
+}

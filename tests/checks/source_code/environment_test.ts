@@ -1,0 +1,186 @@
+import type { Language } from "../../../checks/source_code/code.ts";
+import { variablesReadBy } from "../../../checks/source_code/environment.ts";
+import { expandedText } from "../../../checks/source_code/shell_text.ts";
+import { assertEquals } from "../../support/assert.ts";
+
+// Each case reads D. It needs a value if an unset D stops the code with an error.
+
+const isRequired = (language: Language, text: string, nounset = false) =>
+  variablesReadBy({ language, file: "job", line: 1, text }, { nounset, named: false })
+    .some(({ name, optional }) => name === "D" && !optional);
+
+const STRICT = "set -eu\n";
+
+/** Scripts that stop if D is unset. */
+const SHELL_STOPS = [
+  `${STRICT}echo "$D"`,
+  "set -u; echo $D",
+  "set -euo pipefail\necho ${D}",
+  "set -o nounset\necho $D",
+  "set -o errexit -o nounset\necho $D",
+  "#!/bin/bash -eu\necho $D",
+  "#!/usr/bin/env -S bash -u\necho $D",
+  "set +u\nset -u\necho $D",
+  `${STRICT}echo "\${#D} \${D%x}"`,
+  `${STRICT}echo "\${D:0:4}"`,
+  `${STRICT}x=$D\nD=1`,
+  `${STRICT}D=1 run "$D"`,
+  `${STRICT}D=1\nunset D\necho $D`,
+  `${STRICT}A=\${A:-$D}`,
+  `${STRICT}if [ -z "$D" ]; then D=1; fi`,
+  `${STRICT}echo "it's $D"`,
+  `${STRICT}cat <<EOF\n$D\nEOF`,
+  `${STRICT}echo "$(printf '%s' "$D")"`,
+  'echo "${D:?must be set}"',
+  ': "${D?}"',
+  '[ -z "$D" ] && exit 1',
+  '[ -n "${D:-}" ] || exit 2',
+  "[[ -v D ]] || { echo no; exit 1; }",
+  'if [ -z "${D:-}" ]; then\n  echo "no D" >&2\n  exit 1\nfi\necho $D',
+  'if [[ -n "$D" ]]; then\n  echo $D\nelse\n  exit 1\nfi',
+  'test -n "$D" || die "no D"',
+];
+
+/** Scripts that go on if D is unset. */
+const SHELL_GOES_ON = [
+  'set -eo pipefail; echo "${D}"',
+  "set -e\necho $D",
+  "echo $D",
+  `${STRICT}set +u\necho $D`,
+  "set -o nounset\nset +o nounset\necho $D",
+  `${STRICT}echo "\${D:-x} \${D-x} \${D:+x} \${D+x}"`,
+  `${STRICT}: "\${D:=$(date -u +%F)}"\necho $D`,
+  `${STRICT}: \${D=x} && echo $D`,
+  `${STRICT}D="\${D:-$(date -u +%F)}"\necho $D`,
+  `${STRICT}export D=x\necho $D`,
+  `${STRICT}declare -x D=x\necho $D`,
+  `${STRICT}readonly D=x; echo $D`,
+  `${STRICT}local D=x; echo $D`,
+  `${STRICT}read -r A D\necho $D`,
+  `${STRICT}while read -r D; do echo $D; done`,
+  `${STRICT}for D in a b; do echo $D; done`,
+  `${STRICT}getopts d: D; echo $D`,
+  `${STRICT}printf -v D '%s' x\necho $D`,
+  `${STRICT}mapfile -t D < f\necho $D`,
+  `${STRICT}. /shared/env\necho $D`,
+  `${STRICT}source env.sh\necho $D`,
+  `${STRICT}export $(cat /shared/env)\necho $D`,
+  `${STRICT}eval "$(cat /shared/env)"\necho $D`,
+  `${STRICT}if [ -z "\${D:-}" ]; then D=$(date +%F); fi\necho $D`,
+  `${STRICT}[ -n "\${D:-}" ] || D=$(date +%F)\necho $D`,
+  `${STRICT}[[ -v D ]] || D=x\necho $D`,
+  `${STRICT}test -v D || D=x\necho $D`,
+  `${STRICT}if [ "\${D+set}" = set ]; then echo $D; fi`,
+  `${STRICT}if [[ -n "\${D:-}" ]]; then echo $D; fi`,
+  `${STRICT}[ "\${D:-}" = "" ] && exit 0\necho $D`,
+  '[ -z "$D" ] && exit 0',
+  'if [ -z "$D" ]; then exit 0; fi',
+  `${STRICT}run() {\n  echo $D\n}\nD=1\nrun`,
+  `${STRICT}echo '$D'`,
+  `${STRICT}awk '{\n  print $D\n}' f`,
+  `${STRICT}cat <<'EOF'\n$D\nEOF`,
+  `${STRICT}cat <<"EOF"\n$D\nEOF\necho`,
+  `${STRICT}echo \\$D # $D`,
+  `${STRICT}echo "\\$D"`,
+];
+
+Deno.test("variablesReadBy finds the scripts that stop without a variable", () => {
+  for (const text of SHELL_STOPS) assertEquals([text, isRequired("shell", text)], [text, true]);
+});
+
+Deno.test("variablesReadBy finds the scripts that go on without a variable", () => {
+  for (const text of SHELL_GOES_ON) assertEquals([text, isRequired("shell", text)], [text, false]);
+});
+
+Deno.test("variablesReadBy knows the options that a shell was started with", () => {
+  assertEquals(isRequired("shell", "echo $D", true), true);
+  assertEquals(isRequired("shell", "set +u; echo $D", true), false);
+  const named = { nounset: false, named: true };
+  const code = { language: "shell", file: "job", line: 1, text: "#!/bin/sh -u\necho $D" } as const;
+  assertEquals(variablesReadBy(code, named).map(({ optional }) => optional), [true]);
+});
+
+const OS = "import os\n";
+
+/** Python that stops if D is unset, or passes None on. */
+const PYTHON_STOPS = [
+  `${OS}d = os.environ["D"]`,
+  `${OS}d = os.environ.pop("D")`,
+  `${OS}d = parse(os.environ.get("D"))`,
+  `${OS}d = os.environ.get("D", None)\nparse(d)`,
+  `${OS}env = os.environ\nd = env["D"]`,
+  "from os import environ as e\nd = e['D']",
+  "from os import getenv as g\nd = parse(g('D'))",
+  `${OS}d = os.environ.get("D")\nif not d:\n    raise ValueError`,
+  `${OS}d = os.environ.get("D")\nif d is None:\n    print("no D")\n    sys.exit(1)`,
+  `${OS}d = os.environ.get("D")\nif d:\n    run(d)\nelse:\n    sys.exit("no D")`,
+  `${OS}if not os.environ.get("D"):\n    raise SystemExit("no D")`,
+  `${OS}if "D" not in os.environ:\n    sys.exit(2)\nd = os.environ["D"]`,
+  `${OS}try:\n    d = os.environ["D"]\nexcept KeyError:\n    raise SystemExit("no D")`,
+  `${OS}try:\n    d = os.environ["D"]\nexcept ValueError:\n    d = None`,
+  `${OS}p.add_argument("--date", default=os.environ["D"])`,
+  `${OS}d = os.environ["D"]\nos.environ["D"] = "x"`,
+];
+
+/** Python that goes on if D is unset. */
+const PYTHON_GOES_ON = [
+  `${OS}d = os.environ.get("D", "x")`,
+  `${OS}d = os.environ.get("D", default="x")`,
+  `${OS}env = os.environ\nd = env.get("D", "x")`,
+  `${OS}env = dict(os.environ)\nd = env.get("D") or "x"`,
+  `${OS}d = os.environ.get("D") or today()`,
+  `${OS}d = str(os.environ.get("D") or today())`,
+  `${OS}d = os.getenv("D", today())`,
+  `${OS}os.environ.setdefault("D", today())\nd = os.environ["D"]`,
+  `${OS}os.environ["D"] = today()\nd = os.environ["D"]`,
+  `${OS}os.environ.update({"D": "x"})\nd = os.environ["D"]`,
+  `${OS}os.environ.update(D="x")\nd = os.environ["D"]`,
+  `${OS}if "D" in os.environ:\n    d = os.environ["D"]\nelse:\n    d = today()`,
+  `${OS}if "D" not in os.environ:\n    os.environ["D"] = today()\nd = os.environ["D"]`,
+  `${OS}d = os.environ["D"] if "D" in os.environ else today()`,
+  `${OS}try:\n    d = os.environ["D"]\nexcept KeyError:\n    d = today()`,
+  `${OS}try:\n    d = parse(os.environ["D"])\nexcept (KeyError, ValueError):\n    d = today()`,
+  `${OS}try:\n    d = os.environ["D"]\nexcept:\n    d = today()`,
+  `${OS}with suppress(KeyError):\n    d = os.environ["D"]`,
+  `${OS}d = os.environ.get("D")\nif d is None:\n    d = today()\nif bad(d):\n    raise ValueError`,
+  `${OS}d = os.environ.get("D")\nif not d:\n    d = today()`,
+  `${OS}d = os.environ.get("D")\nif d:\n    run(d)\nelse:\n    run(today())`,
+  `${OS}d = os.environ.get("D")\nday = d if d else today()`,
+  `${OS}d = os.environ.get("D")\nday = parse(d) if d is not None else today()`,
+  `${OS}d = args.date or os.environ.get("D")\nd = d or today()`,
+  `${OS}if (d := os.environ.get("D")):\n    run(d)`,
+  `${OS}if os.environ.get("D"):\n    run()`,
+  `${OS}if os.environ.get("D") is None:\n    run()`,
+  `${OS}if os.environ.get("D") == "x":\n    run()`,
+  `${OS}debug = bool(os.environ.get("D"))`,
+  `${OS}print("D is", os.environ.get("D"))`,
+  `${OS}p.add_argument("--date", default=os.environ.get("D"))`,
+  `${OS}p.add_argument("--date", required=not os.environ.get("D"))`,
+  `${OS}load_dotenv()\nd = os.environ["D"]`,
+];
+
+Deno.test("variablesReadBy finds the Python that needs a variable", () => {
+  for (const text of PYTHON_STOPS) assertEquals([text, isRequired("python", text)], [text, true]);
+});
+
+Deno.test("variablesReadBy finds the Python that goes on without a variable", () => {
+  for (const text of PYTHON_GOES_ON) {
+    assertEquals([text, isRequired("python", text)], [text, false]);
+  }
+});
+
+Deno.test("expandedText keeps the length, and is fast for long and deeply nested scripts", () => {
+  for (
+    const text of [
+      "a 'b' # c\n",
+      "'unclosed",
+      '"unclosed $(',
+      "cat <<E\nno end",
+      "$(".repeat(100_000),
+      "'".repeat(100_001),
+      "<<A ".repeat(5_000) + "\n",
+      '"`'.repeat(50_000),
+      "\\",
+    ]
+  ) assertEquals(expandedText(text).length, text.length);
+});
