@@ -1,4 +1,4 @@
-import { blank, type Code, type Language, lineAt } from "./code.ts";
+import { type Code, type Language, lineAt } from "./code.ts";
 import { parsedOnce } from "./python.ts";
 
 /** The language of a here-document, by the command or the file that receives it. */

@@ -1,7 +1,7 @@
 import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
-import { type Code, placeIn } from "../../source_code/code.ts";
+import { placeIn } from "../../source_code/code.ts";
 import { codeRunBy } from "../../source_code/job_source.ts";
 import { variablesReadBy } from "../../source_code/environment.ts";
 import { naming } from "../../list_names.ts";
@@ -9,24 +9,11 @@ import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { type JobVariables, shellStartOf, variablesOfJob } from "../code/job_variables.ts";
 import { localServers } from "./local_servers.ts";
 import { isFilledByTool, judgeSecret, judgeStored } from "./secret_values.ts";
-import {
-  fileKeysOf,
-  judgeReads,
-  keysOf,
-  missingSecrets,
-  variablesOf,
-} from "./secret_references.ts";
+import { fileKeysOf, judgeReads, missingSecrets, variablesOf } from "./secret_references.ts";
 import { jobsOf } from "../../kubernetes/jobs.ts";
 import { type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
-import {
-  type ManifestObject,
-  namespaceOf,
-  objectId,
-  ofKind,
-  placeOf,
-} from "../../kubernetes/objects.ts";
-import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
+import { objectId, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import type { Tree } from "../../facts/tree.ts";
 
 /** Secrets hold usable values, and jobs get every key and variable that they read. */
