@@ -235,12 +235,13 @@ async function readBack(
   const now = await lake.get(key);
   if (now !== undefined && equalBytes(now.bytes, bytes)) return true;
   if (now !== undefined && now.etag !== previous?.etag) return false;
+  const found = now === undefined
+    ? "has no marker. No part was removed"
+    : "still has the previous one. No part was removed, so the previous marker is still valid";
   throw new Failure({
     kind: "unreachable",
     task: `confirm ${lake.url(key)}`,
-    problem: "the store confirmed the commit marker, but still has " +
-      `${now === undefined ? "no marker" : "the previous one"}. No part was removed, so that ` +
-      "marker is still valid",
+    problem: `the store confirmed the commit marker, but ${found}`,
     remedy: "Check the store and any proxy in front of it, then run again.",
   });
 }

@@ -44,6 +44,8 @@ export function openDirectory(
   const temporary = join(root, ".tmp");
   let swept = false;
   let turn: Promise<unknown> = Promise.resolve();
+  /** The time at which this lake held the lock for the last time. */
+  let held = 0;
 
   async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
     const task = `${what} in ${name}`;
@@ -57,8 +59,9 @@ export function openDirectory(
 
   /** Runs work while no other writer of any process publishes or removes an object. */
   function alone<T>(work: () => Promise<T>): Promise<T> {
-    // The writers of this lake take turns, so that only one of them asks for the lock. The time of
-    // each begins now: if another run holds the lock, all of them give up together.
+    // The writers of this lake take turns, so that only one of them asks for the lock. If another run
+    // holds the lock, all of them give up together. The time in which a writer of this lake held the
+    // lock does not count.
     const began = Date.now();
     const result = turn.then(() => locked(work, began));
     turn = result.catch(() => {});
@@ -71,7 +74,7 @@ export function openDirectory(
     let isReported = false;
     while (!await file.tryLock(true)) {
       signal?.throwIfAborted();
-      const waited = Date.now() - began;
+      const waited = Date.now() - Math.max(began, held);
       if (waited >= patience.giveUp) throw new LockHeld(path, waited);
       if (!isReported && waited >= patience.tell) {
         onWait?.(`waiting for another run to release ${path}`);
@@ -79,7 +82,11 @@ export function openDirectory(
       isReported ||= waited >= patience.tell;
       await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
     }
-    return await work(); // closing the file releases the lock
+    try {
+      return await work();
+    } finally {
+      held = Date.now();
+    } // closing the file releases the lock
   }
 
   async function publish(file: string, target: string, condition: Condition | undefined) {

@@ -3,34 +3,6 @@ import type { Extremes } from "../lake/page_file.ts";
 import type { CopyBlock } from "../outbox/copy_tap.ts";
 import { PageBuffer } from "./page_column.ts";
 
-/** The different texts of a row group, and the entry of each value. */
-export interface Dictionary {
-  /**
-   * Appends the texts of rows.
-   *
-   * @param starts the table's {@linkcode FieldTable.starts}
-   * @param base the place of the column's first start
-   * @param skipped the number of bytes before each text
-   * @returns the number of rows that were appended. It is less than `rows` if the texts do not repeat
-   *   enough.
-   */
-  take(
-    block: CopyBlock,
-    starts: Int32Array,
-    base: number,
-    rows: number,
-    skipped: number,
-  ): number;
-  /** Writes the text of every value. */
-  writeTexts(out: PageBuffer): void;
-  /** The content of the pages, if there is a value. */
-  finish(): DictionaryPages;
-  /** The entries, each with its number of rows. */
-  counts(): Iterable<[text: Uint8Array, rows: number]>;
-  /** Begins another row group. */
-  reset(): void;
-}
-
 /** The content of a dictionary page and of the data page that refers to it. */
 export interface DictionaryPages {
   /** The number of entries. */
@@ -43,11 +15,6 @@ export interface DictionaryPages {
   readonly extremes: Extremes;
 }
 
-/** Creates an empty dictionary. */
-export function createDictionary(): Dictionary {
-  return new HashedDictionary();
-}
-
 /** The largest number of entries. */
 const MOST_ENTRIES = 4096;
 /** With more entries than this, at least every second value must repeat an entry. */
@@ -58,8 +25,8 @@ const MOST_ENTRY_BYTES = 1024;
 const SLOTS = 1 << 14;
 const HASH_FACTOR = 0x9e37_79b1;
 
-/** A hash table with open addressing. */
-class HashedDictionary implements Dictionary {
+/** The different texts of a row group, and the entry of each value: a hash table with open addressing. */
+export class Dictionary {
   /** The entries as in a page: the length of each in four bytes, and its bytes. */
   readonly #entries = new PageBuffer();
   readonly #places: number[] = [];
@@ -70,6 +37,15 @@ class HashedDictionary implements Dictionary {
   #indexes = new Uint16Array(1 << 10);
   #used = 0;
 
+  /**
+   * Appends the texts of rows.
+   *
+   * @param starts the table's {@linkcode FieldTable.starts}
+   * @param base the place of the column's first start
+   * @param skipped the number of bytes before each text
+   * @returns the number of rows that were appended. It is less than `rows` if the texts do not repeat
+   *   enough.
+   */
   take(
     block: CopyBlock,
     starts: Int32Array,
@@ -142,10 +118,12 @@ class HashedDictionary implements Dictionary {
     return this.#entries.array.subarray(place + 4, place + 4 + length);
   }
 
+  /** Writes the text of every value. */
   writeTexts(out: PageBuffer): void {
     for (let i = 0; i < this.#used; i++) out.append(this.#text(this.#indexes[i]!));
   }
 
+  /** The content of the pages, if there is a value. */
   finish(): DictionaryPages {
     const entries = this.#places.length;
     let min = this.#text(0), max = min;
@@ -162,10 +140,12 @@ class HashedDictionary implements Dictionary {
     };
   }
 
-  *counts(): Generator<[Uint8Array, number]> {
+  /** The entries, each with its number of rows. */
+  *counts(): Generator<[text: Uint8Array, rows: number]> {
     for (let i = 0; i < this.#places.length; i++) yield [this.#text(i), this.#rows[i]!];
   }
 
+  /** Begins another row group. */
   reset(): void {
     if (this.#places.length > 0) this.#slots.fill(0);
     this.#rows.fill(0, 0, this.#places.length);

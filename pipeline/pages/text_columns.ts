@@ -1,6 +1,6 @@
 import type { Page } from "../lake/page_file.ts";
 import type { CopyBlock } from "../outbox/copy_tap.ts";
-import { createDictionary } from "./dictionary.ts";
+import { Dictionary } from "./dictionary.ts";
 import { FIT, PageColumn } from "./page_column.ts";
 
 /** A column of texts. */
@@ -32,7 +32,7 @@ const JSONB_VERSION = 1;
  * it has all texts one after the other. The values alone decide, so that equal rows give equal pages.
  */
 class Texts extends PageColumn implements TextColumn {
-  readonly #dictionary = createDictionary();
+  readonly #dictionary = new Dictionary();
   readonly #jsonb: boolean;
   #repeats = true;
 

@@ -220,8 +220,22 @@ Deno.test("races of runs: a run removes no part when the store reports a marker 
   };
   const { kind, message } = await assertRejects(() => bronze(db, liar, CENTURY), Failure);
   assertEquals(kind, "unreachable");
-  assertStringIncludes(message, "still has the previous one");
+  assertStringIncludes(message, "so the previous marker is still valid");
   assertEquals(await visible(lake, "bronze"), [eventId(1)]);
+});
+
+Deno.test("races of runs: a run claims no earlier marker when the store lost the first one", async () => {
+  await using db = await outbox({ events: [event(1)] });
+  await using lake = await temporaryLake();
+  const liar: Lake = {
+    ...lake,
+    put: (key, ...rest) =>
+      key.endsWith(".json") ? Promise.resolve("stored") : lake.put(key, ...rest),
+  };
+  const { kind, message } = await assertRejects(() => bronze(db, liar, CENTURY), Failure);
+  assertEquals(kind, "unreachable");
+  assertStringIncludes(message, "but has no marker. No part was removed. Check the store");
+  assertEquals(message.includes("valid"), false);
 });
 
 for (const published of [false, true]) {

@@ -186,8 +186,16 @@ class Publishing(unittest.TestCase):
         self.store("part-b.parquet")
         self.lake.effect = lambda key: key != KEY
         text = self.refused("unreachable", commit_of("part-b.parquet"), begun)
-        self.assertIn("still has the previous one", text)
+        self.assertIn("so the previous marker is still valid", text)
         self.assertIn(f"{FOLDER}part-a.parquet", self.lake.objects)
+
+    def test_a_store_that_loses_the_first_marker_has_no_valid_marker(self) -> None:
+        begun = self.begun()
+        self.store("part-a.parquet")
+        self.lake.effect = lambda key: key != KEY
+        text = self.refused("unreachable", commit_of("part-a.parquet"), begun)
+        self.assertIn("but has no marker. No part was removed. Check the store", text)
+        self.assertNotIn("valid", text)
 
     def test_a_marker_that_was_replaced_right_afterwards_keeps_all_parts(self) -> None:
         self.publish_first("part-a.parquet")

@@ -191,6 +191,36 @@ Deno.test("directory: gives up on many puts at the same time, and stores them in
   assertEquals((await lake.list("day/")).length, 33);
 });
 
+Deno.test("directory: does not count the time in which another put of the same run holds the lock", async () => {
+  await using lake = await temporaryLake();
+  const directory = { kind: "directory", path: lake.path } as const;
+  const writer = openDirectory(directory, undefined, undefined, { tell: 500, giveUp: 1_000 });
+  await writer.put("day/first", BODY);
+  // One put holds the lock until the other one waits, for two seconds. Then another run has the lock.
+  const bothWait = Promise.withResolvers<void>();
+  let [calls, now] = [0, 0];
+  using _clock = replaced(Date, "now", () => {
+    if (++calls === 2) bothWait.resolve();
+    return now;
+  });
+  const answers = [true, false, true];
+  using _lock = replaced(Deno.FsFile.prototype, "tryLock", async () => {
+    await bothWait.promise;
+    now = 2_000;
+    return answers.shift()!;
+  });
+  const puts = [writer.put("day/a", BODY, "absent"), writer.put("day/b", BODY, "absent")];
+  assertEquals(await Promise.all(puts), ["stored", "stored"]);
+  assertEquals(answers, []);
+});
+
+/** Replaces a method until the end of the block. */
+function replaced<T, K extends keyof T>(object: T, name: K, method: T[K]): Disposable {
+  const original = object[name];
+  object[name] = method;
+  return { [Symbol.dispose]: () => void (object[name] = original) };
+}
+
 Deno.test("directory: stops a waiting writer when the signal aborts", async () => {
   await using lake = await temporaryLake();
   using _ = await holdLock(lake.path);

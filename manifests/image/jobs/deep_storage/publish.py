@@ -172,11 +172,16 @@ def read_back(lake: Lake, key: str, body: bytes, previous: Stored | None) -> boo
         return True
     if now is not None and now[1] != before(previous):
         return False
-    found = "no marker" if now is None else "the previous one"
+    found = (
+        "has no marker. No part was removed"
+        if now is None
+        else "still has the previous one. No part was removed, so the previous marker "
+        "is still valid"
+    )
     raise Failure(
         "unreachable",
         f"Cannot confirm {lake.url(key)}: the store confirmed the commit marker, but "
-        f"still has {found}. No part was removed, so that marker is still valid. "
+        f"{found}. "
         "Check the store and any proxy in front of it, then run again.",
     )
 
