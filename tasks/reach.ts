@@ -3,12 +3,12 @@ import { Failure } from "../pipeline/errors.ts";
 import { main } from "./cli/command.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { colourWanted, print, printPieces } from "./cli/terminal.ts";
-import { ANSWER_CODES, answerOf } from "./reach/answer.ts";
+import { ANSWER_CODES, answerOf, commonAnswer } from "./reach/answer.ts";
 import { type Question, readFlow } from "./reach/ends.ts";
-import { flowDocument } from "./reach/json.ts";
+import { flowDocument, partsDocument } from "./reach/json.ts";
 import { renderMatrix, renderMatrixJson, renderMatrixLines } from "./reach/matrix.ts";
 import { type Reading, readManifests } from "./reach/reading.ts";
-import { renderFlow } from "./reach/text.ts";
+import { renderFlow, renderParts } from "./reach/text.ts";
 
 type Format = "text" | "json" | "ndjson";
 
@@ -40,7 +40,8 @@ Usage: deno task reach --manifests DIR --from END --to END --port PORT [--protoc
                          the matrix per line
 
 A host name is not resolved: the answer applies to any public address outside the cluster. If both
-ends are the same workload, the answer applies to two different pods. Replies are always allowed.
+ends are the same workload, the answer applies to two different pods. Replies are always allowed. If
+policies distinguish the pods of a workload, such as db-0 of a StatefulSet, each pod has an answer.
 
 Examples:
   deno task reach --from analytics-jobs/bronze-ingest-manual --to eu2.contabostorage.com --port 443
@@ -60,15 +61,22 @@ server would reject; 3 unknown, for example because of broken YAML.
   },
 });
 
-/** Evaluates one connection, prints the answer, and returns the exit code. */
-function explainFlow(reading: Reading, question: Question, output: Format): number {
-  const answer = answerOf(reading, question);
-  const code = ANSWER_CODES[answer.answer];
-  print(
-    output === "text"
-      ? renderFlow(reading, answer, colourWanted()).trimEnd()
-      : JSON.stringify(flowDocument(reading, answer, code), null, output === "json" ? 2 : 0),
-  );
+/** Evaluates a connection, prints the answer, and returns the exit code. */
+function explainFlow(reading: Reading, questions: readonly Question[], output: Format): number {
+  const answers = questions.map((question) => answerOf(reading, question));
+  const code = ANSWER_CODES[commonAnswer(answers)];
+  const [only, ...others] = answers;
+  const isOne = others.length === 0;
+  if (output === "text") {
+    const colour = colourWanted();
+    const text = isOne ? renderFlow(reading, only!, colour) : renderParts(reading, answers, colour);
+    print(text.trimEnd());
+  } else {
+    const document = isOne
+      ? flowDocument(reading, only!, code)
+      : partsDocument(reading, answers, code);
+    print(JSON.stringify(document, null, output === "json" ? 2 : 0));
+  }
   return code;
 }
 

@@ -47,9 +47,24 @@ export interface Pod {
   readonly hostNetwork: boolean;
   /** The addresses of a running pod; empty for the pods of a workload. */
   readonly addresses: readonly Address[];
-  /** True if several pods can exist at the same time. False only for a bare Pod. */
+  /** True if several pods can exist at the same time. False for a single pod, such as a bare Pod. */
   readonly several: boolean;
+  /** The numbers of the pods, if the workload gives each pod a number. */
+  readonly ordinals?: {
+    /** The number of the first pod. */
+    readonly first: number;
+    /** The number of pods. */
+    readonly count: number;
+  };
+  /** Which pods of the workload these are, if policies distinguish them, as in `pod db-0`. */
+  readonly part?: string;
 }
+
+/**
+ * The value of a label that a controller sets and that the manifests do not contain. No valid label has
+ * this value, so `Exists` matches the label and `In` never does.
+ */
+export const UNKNOWN_VALUE = "?";
 
 /** An address outside the cluster. */
 export interface Outside {
@@ -109,7 +124,7 @@ export function namespaceOf({ namespaces }: Pick<Cluster, "namespaces">, name: s
 }
 
 /**
- * The workload of a pod as `namespace/Kind/name`.
+ * The workload of a pod as `namespace/Kind/name`, and which of its pods, if policies distinguish them.
  *
  * @example
  * ```ts
@@ -121,8 +136,8 @@ export function namespaceOf({ namespaces }: Pick<Cluster, "namespaces">, name: s
  * assertEquals(readCluster([{ value: pod }]).cluster.pods.map(podId), ["default/Pod/a"]);
  * ```
  */
-export function podId({ namespace, kind, name }: Pod): string {
-  return `${namespace}/${kind}/${name}`;
+export function podId({ namespace, kind, name, part }: Pod): string {
+  return `${namespace}/${kind}/${name}${part === undefined ? "" : ` (${part})`}`;
 }
 
 /** A peer with an `ipBlock`. */

@@ -21,6 +21,7 @@ import {
   type Pod,
   podId,
   type Policy,
+  UNKNOWN_VALUE,
 } from "./model.ts";
 import { readPolicy, readProtocol } from "./read_policy.ts";
 
@@ -185,12 +186,6 @@ function identityOf(
   return { object, kind: String(kind), namespace, name };
 }
 
-/**
- * The value of a label that a controller sets and that the manifests do not contain. No valid label has
- * this value, so `Exists` matches the label and `In` never does.
- */
-export const UNKNOWN_VALUE = "?";
-
 /** The labels with unknown values that the controller of each kind adds. */
 const CONTROLLER_LABELS: Readonly<Record<string, readonly string[]>> = {
   Deployment: ["pod-template-hash"],
@@ -208,6 +203,9 @@ const CONTROLLER_LABELS: Readonly<Record<string, readonly string[]>> = {
     "batch.kubernetes.io/job-name",
   ],
 };
+
+/** The label with the number of a pod of an Indexed Job. */
+const COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index";
 
 /**
  * Parses the pods that a workload creates.
@@ -243,6 +241,7 @@ export function readWorkload(object: Fields, report: Report): Pod | undefined {
   }
   const labels = readLabels(metadata?.labels, child(template.metadataPath, "labels"), report);
   const hostNetwork = child(template.specPath, "hostNetwork");
+  const ordinals = readOrdinals(object);
   return {
     type: "pod",
     namespace,
@@ -253,7 +252,33 @@ export function readWorkload(object: Fields, report: Report): Pod | undefined {
     hostNetwork: readBoolean(spec?.hostNetwork, hostNetwork, report) ?? false,
     addresses: kind === "Pod" ? readAddresses(object.status) : [],
     several: kind !== "Pod",
+    ...(ordinals === undefined ? {} : { ordinals }),
   };
+}
+
+/** Reads the numbers of the pods of a StatefulSet or an Indexed Job. */
+function readOrdinals({ kind, spec }: Fields): Pod["ordinals"] {
+  if (!isFields(spec)) return undefined;
+  if (kind === "StatefulSet") {
+    const { replicas = 1, ordinals } = spec;
+    const start = isFields(ordinals) ? ordinals.start : 0;
+    return isCount(replicas) ? { first: isCount(start) ? start : 0, count: replicas } : undefined;
+  }
+  const { completions } = indexedSpec(kind, spec) ?? {};
+  return isCount(completions) ? { first: 0, count: completions } : undefined;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** Returns the spec of an Indexed Job, also of a CronJob; undefined for other workloads. */
+function indexedSpec(kind: unknown, spec: Fields): Fields | undefined {
+  const template = kind === "CronJob" && isFields(spec.jobTemplate) ? spec.jobTemplate.spec : spec;
+  const isJob = kind === "Job" || kind === "CronJob";
+  return isJob && isFields(template) && template.completionMode === "Indexed"
+    ? template
+    : undefined;
 }
 
 /** Adds the labels that the controller of a workload adds. */
@@ -266,7 +291,8 @@ function withControllerLabels(labels: Map<string, string>, object: Fields, name:
       if (!labels.has(key)) labels.set(key, name);
     }
   }
-  for (const key of CONTROLLER_LABELS[kind] ?? []) {
+  const indexed = isFields(object.spec) && indexedSpec(kind, object.spec) !== undefined;
+  for (const key of [...CONTROLLER_LABELS[kind] ?? [], ...(indexed ? [COMPLETION_INDEX] : [])]) {
     if (!labels.has(key)) labels.set(key, UNKNOWN_VALUE);
   }
   return labels;

@@ -25,6 +25,12 @@ export const ANSWER_CODES = { allowed: 0, denied: 1, depends: 3 } as const;
 /** An example of a public address, for a host whose address is unknown. */
 const ANY = { family: 4, value: 0x01000000n } as const;
 
+/** Returns the answer that holds for all pods of a workload, or `depends` if the answers differ. */
+export function commonAnswer(answers: readonly Answer[]): Answer["answer"] {
+  const [first, ...others] = answers.map(({ answer }) => answer);
+  return first !== undefined && others.every((answer) => answer === first) ? first : "depends";
+}
+
 /** Answers a question about one connection. */
 export function answerOf(reading: Reading, question: Question): Answer {
   const { from, to, protocol, port } = question;

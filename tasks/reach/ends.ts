@@ -31,13 +31,15 @@ export interface Question {
 }
 
 /**
- * Parses `--from`, `--to`, `--port` and `--protocol`.
+ * Parses `--from`, `--to`, `--port` and `--protocol`. Returns one question for each pair of ends:
+ * several, if policies distinguish the pods of a workload.
  *
  * @throws {Failure} configuration: a flag is missing or invalid
  */
-export function readFlow(cluster: Cluster, flags: Flags): Question {
-  const from = readEnd(cluster, "from", requiredFlag(flags, "from"));
-  const to = readEnd(cluster, "to", requiredFlag(flags, "to"));
+export function readFlow(cluster: Cluster, flags: Flags): Question[] {
+  const sources = readEnds(cluster, "from", requiredFlag(flags, "from"));
+  const destinations = readEnds(cluster, "to", requiredFlag(flags, "to"));
+  const [from, to] = [sources[0]!, destinations[0]!];
   const protocol = choice(flags, "protocol", PROTOCOLS);
   const port = readPortFlag(requiredFlag(flags, "port"));
   if (from.type === "host") {
@@ -55,12 +57,21 @@ export function readFlow(cluster: Cluster, flags: Flags): Question {
       remedy: "Give a workload with --from or --to.",
     });
   }
-  return { from, to, protocol, port };
+  const pairs = sources.flatMap((source) =>
+    source.type === "host" ? [] : destinations.map((destination): Question => (
+      { from: source, to: destination, protocol, port }
+    ))
+  );
+  // The question about a workload and itself is about two different pods.
+  const different = pairs.filter((pair) =>
+    pair.from !== pair.to || pair.from.type !== "pod" || pair.from.several
+  );
+  return different.length > 0 ? different : pairs;
 }
 
-function readEnd(cluster: Cluster, flag: string, text: string): Endpoint | Host {
+function readEnds(cluster: Cluster, flag: string, text: string): readonly (Endpoint | Host)[] {
   const address = parseAddress(text);
-  if (address !== undefined) return ofAddress(cluster, address);
+  if (address !== undefined) return [ofAddress(cluster, address)];
   if (/^\d+(\.\d+)*$|:/.test(text)) {
     throw wrongFlag(
       flag,
@@ -68,7 +79,7 @@ function readEnd(cluster: Cluster, flag: string, text: string): Endpoint | Host 
       "the value looks like an address, but is not a valid IPv4 or IPv6 address",
     );
   }
-  if (text.includes("/")) return readPod(cluster, flag, text);
+  if (text.includes("/")) return readPods(cluster, flag, text);
   const isInside = /(^|\.)svc(\.|$)|\.cluster\.local\.?$/.test(text);
   if (isInside) {
     throw wrongFlag(
@@ -88,7 +99,7 @@ function readEnd(cluster: Cluster, flag: string, text: string): Endpoint | Host 
       "the value is neither a workload (namespace/name) nor an address nor a full host name",
     );
   }
-  return { type: "host", host: text };
+  return [{ type: "host", host: text }];
 }
 
 /**
@@ -102,19 +113,21 @@ function ofAddress(cluster: Cluster, address: { family: 4 | 6; value: bigint }):
   return pod ?? { type: "outside", address };
 }
 
-function readPod({ pods }: Cluster, flag: string, text: string): Pod {
+/** Finds the pods of a workload. Only policies that distinguish its pods make them more than one. */
+function readPods({ pods }: Cluster, flag: string, text: string): readonly Pod[] {
   const [namespace, ...rest] = text.split("/");
   const name = rest.at(-1)!;
   const kind = rest.length === 2 ? rest[0]!.toLowerCase() : undefined;
   const found = rest.length > 2
     ? []
     : pods.filter((pod) =>
-      pod.namespace === namespace && pod.name === name &&
+      pod.namespace === namespace && (pod.name === name || pod.part === `pod ${name}`) &&
       (kind === undefined || pod.kind.toLowerCase() === kind)
     );
-  if (found.length === 1) return found[0]!;
-  if (found.length > 1) {
-    throw wrongFlag(flag, text, `the name is ambiguous; use one of ${found.map(podId).join(", ")}`);
+  const workloads = [...new Set(found.map(({ part: _, ...pod }) => podId(pod)))];
+  if (workloads.length === 1) return found;
+  if (workloads.length > 1) {
+    throw wrongFlag(flag, text, `the name is ambiguous; use one of ${workloads.join(", ")}`);
   }
   const alike = pods.filter((pod) => pod.name === name || pod.namespace === namespace).slice(0, 8);
   const hint = alike.length === 0 ? "" : `; similar workloads are ${alike.map(podId).join(", ")}`;

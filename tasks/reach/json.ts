@@ -8,7 +8,7 @@ import {
 } from "../../checks/network_policy/explain.ts";
 import type { PortSet } from "../../checks/network_policy/open_ports.ts";
 import { type Endpoint, podId, type Policy, PROTOCOLS } from "../../checks/network_policy/model.ts";
-import type { Answer } from "./answer.ts";
+import { type Answer, ANSWER_CODES, commonAnswer } from "./answer.ts";
 import type { Host } from "./ends.ts";
 import type { Reading } from "./reading.ts";
 
@@ -54,8 +54,9 @@ export function flowDocument({ cluster }: Reading, answer: Answer, exitCode: num
 export function endDocument(each: Endpoint | Host) {
   if (each.type === "host") return { host: each.host };
   if (each.type === "outside") return { address: formatAddress(each.address) };
-  const { namespace, kind, name } = each;
-  return { workload: podId(each), namespace, kind, name };
+  const { namespace, kind, name, part } = each;
+  const workload = { workload: podId(each), namespace, kind, name };
+  return part === undefined ? workload : { ...workload, part };
 }
 
 function policy({ namespace, name, where }: Policy) {
@@ -67,4 +68,14 @@ export function portList(ports: PortSet) {
   return PROTOCOLS.flatMap((protocol) =>
     ports[protocol].map(({ from, to }) => ({ protocol, from, to }))
   );
+}
+
+/** Renders the answers for the pods of a workload that policies distinguish. */
+export function partsDocument(reading: Reading, answers: readonly Answer[], exitCode: number) {
+  return {
+    command: "reach",
+    exitCode,
+    answer: commonAnswer(answers),
+    parts: answers.map((answer) => flowDocument(reading, answer, ANSWER_CODES[answer.answer])),
+  };
 }

@@ -16,7 +16,7 @@ import { formatPorts } from "./text.ts";
  * itself. Yields the text in pieces.
  */
 export function* renderMatrix(reading: Reading, matrix: Matrix): Generator<string> {
-  const { cluster, directory, notes } = reading;
+  const { cluster, directory, notes, workloads } = reading;
   const widths: [number, number] = [0, 0];
   const take = (from: string, to: string) => {
     widths[0] = Math.max(widths[0], from.length);
@@ -44,7 +44,7 @@ export function* renderMatrix(reading: Reading, matrix: Matrix): Generator<strin
     yield `${formatRange(range).padEnd(widths[0])}  ->  ${second(pod)}${end(ports)}`;
   }
   for (const note of notes) yield `note: ${note}\n`;
-  const count = `${cluster.pods.length} workloads, ${cluster.policies.length} policies`;
+  const count = `${workloads} workloads, ${cluster.policies.length} policies`;
   yield `reach ${directory}: ${count}, ${rows} connections allowed, all others denied\n`;
 }
 

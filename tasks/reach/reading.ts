@@ -2,14 +2,17 @@ import { gatherManifests } from "../../checks/facts/manifests.ts";
 import { lineOf } from "../../checks/kubernetes/objects.ts";
 import { readCluster } from "../../checks/network_policy/read_cluster.ts";
 import type { Cluster } from "../../checks/network_policy/model.ts";
+import { splitPods } from "../../checks/network_policy/split_pods.ts";
 import { Failure, type FailureKind } from "../../pipeline/errors.ts";
 
 /** The valid objects of a directory. */
 export interface Reading {
   /** The directory, as given on the command line. */
   readonly directory: string;
-  /** The namespaces, pods and policies. */
+  /** The namespaces, pods and policies. Pods that policies distinguish are separate. */
   readonly cluster: Cluster;
+  /** The number of workloads. */
+  readonly workloads: number;
   /** The limits of the answers, as sentences for people. */
   readonly notes: readonly string[];
 }
@@ -60,7 +63,8 @@ export async function readManifests(directory: string): Promise<Reading> {
   }
   return {
     directory,
-    cluster,
+    cluster: splitPods(cluster, true),
+    workloads: cluster.pods.length,
     notes: [
       ...foreign.map((each) =>
         `${each} belongs to another API and is not evaluated; it may also decide about connections`

@@ -10,7 +10,7 @@ import {
 import { EVERY, isSame, type PortSet } from "../../checks/network_policy/open_ports.ts";
 import { type Policy, PROTOCOLS } from "../../checks/network_policy/model.ts";
 import { paint } from "../cli/terminal.ts";
-import { type Answer, hasChoice } from "./answer.ts";
+import { type Answer, commonAnswer, hasChoice } from "./answer.ts";
 import type { Reading } from "./reading.ts";
 
 const WORDS = {
@@ -43,6 +43,20 @@ export function renderFlow({ cluster }: Reading, answer: Answer, colour: boolean
     }
   }
   return [...lines, ...notes.map((note) => `  note     ${note}`)].join("\n");
+}
+
+/** Renders the answers for the pods of a workload that policies distinguish. */
+export function renderParts(
+  reading: Reading,
+  answers: readonly Answer[],
+  colour: boolean,
+): string {
+  const [word, style] = WORDS[commonAnswer(answers)];
+  const says = commonAnswer(answers) === "depends"
+    ? "the answer depends on the pod"
+    : "the answer is the same for all pods";
+  const parts = answers.map((answer) => renderFlow(reading, answer, colour));
+  return [`${paint(word, style, colour)}  ${says}:`, ...parts].join("\n");
 }
 
 function allowingLines({ rules }: Decision): string[] {

@@ -258,6 +258,58 @@ Deno.test("reach --matrix: lists every pair of many workloads", async () => {
   assertEquals(out.match(/"type":"connection"/g)?.length, 700 * 700 + 4 * 700);
 });
 
+const FIRST_CLOSED = `${
+  MANIFESTS.replace(
+    "spec:\n  template:\n    metadata:\n      labels: {app: postgres}",
+    "spec:\n  replicas: 3\n  template:\n    metadata:\n      labels: {app: postgres}",
+  )
+    .replace(
+      "  name: closed\n  namespace: data\nspec:\n  podSelector: {}",
+      "  name: closed\n  namespace: data\nspec:\n  podSelector: {matchLabels: " +
+        "{statefulset.kubernetes.io/pod-name: postgres-0}}",
+    )
+}`;
+
+Deno.test("reach: answers for each pod that a policy distinguishes, and exits with 3 if the answers differ", async () => {
+  const args = ["--from", "jobs/bronze", "--port", "5432"];
+  const { code, out } = await reach(FIRST_CLOSED, ...args, "--to", "data/postgres");
+  assertEquals(code, 3);
+  assertMatch(
+    out,
+    /^CANNOT TELL {2}the answer depends on the pod:\nDENIED .*\(pod postgres-0\), TCP 5432\n/,
+  );
+  assertMatch(out, /\nALLOWED .*\(the other pods\), TCP 5432\n/);
+  const json = await reach(FIRST_CLOSED, ...args, "--to", "data/postgres", "--output", "json");
+  const { answer, exitCode, parts } = JSON.parse(json.out);
+  assertEquals([answer, exitCode], ["depends", 3]);
+  assertEquals(
+    parts.map((part: { to: { part: string }; answer: string }) => [part.to.part, part.answer]),
+    [["pod postgres-0", "denied"], ["the other pods", "allowed"]],
+  );
+  const first = await reach(FIRST_CLOSED, ...args, "--to", "data/postgres-0");
+  assertEquals(first.code, 1);
+  const other = await reach(
+    FIRST_CLOSED,
+    ...args.slice(0, 2),
+    "--port",
+    "9",
+    "--to",
+    "data/postgres",
+  );
+  assertEquals(other.code, 1);
+  assertMatch(other.out, /^DENIED {2}the answer is the same for all pods:\n/);
+});
+
+Deno.test("reach --matrix: lists the pods that a policy distinguishes, and counts workloads", async () => {
+  const { out } = await reach(FIRST_CLOSED, "--matrix");
+  assertMatch(
+    out,
+    /jobs\/Job\/bronze +-> +data\/StatefulSet\/postgres \(the other pods\) +TCP 5432\n/,
+  );
+  assertEquals(/bronze +-> +data\/StatefulSet\/postgres \(pod postgres-0\)/.test(out), false);
+  assertMatch(out, /: 2 workloads, 2 policies, /);
+});
+
 Deno.test("reach: reports an invalid policy with path and line of the field, and exits with 2", async () => {
   const { code, err } = await reach(MANIFESTS.replace("10.0.0.0/8", "10.0.0.0/33"), ...TO_S3);
   assertEquals(code, 2);

@@ -5,8 +5,7 @@ import type { Labels } from "../../kubernetes/metadata.ts";
 import { podTemplateOf } from "../../kubernetes/workloads.ts";
 import { parseAddress, parseHost } from "../../network_policy/address.ts";
 import { isLocalHost } from "../../network_policy/local_host.ts";
-import { UNKNOWN_VALUE } from "../../network_policy/read_cluster.ts";
-import { type Endpoint, NAME_LABEL, type Pod } from "../../network_policy/model.ts";
+import { type Endpoint, NAME_LABEL, type Pod, UNKNOWN_VALUE } from "../../network_policy/model.ts";
 import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "../platform.ts";
 import {
   codePods,
@@ -186,7 +185,7 @@ function databaseOf(
   const label = `Postgres in namespace ${namespace}`;
   const [first] = found.to;
   if (first?.type === "pod") {
-    const labels = isFields(spec.selector) ? selectorOf(spec.selector) : knownLabels(first);
+    const labels = isFields(spec.selector) ? selectorOf(spec.selector) : commonLabels(found.to);
     return { ...found, label, namespace, labels, peer: podsOf(namespace, labels) };
   }
   if (first !== undefined) return { ...found, label, namespace, peer: blockOf(first.address) };
@@ -209,9 +208,14 @@ function selectorOf(selector: Fields): Labels {
   return new Map(Object.entries(selector).map(([key, value]) => [key, String(value)]));
 }
 
-/** The labels that all pods of a workload share. */
-function knownLabels({ labels }: Pod): Labels {
-  return new Map([...labels].filter(([, value]) => value !== UNKNOWN_VALUE));
+/** The labels that all pods share. */
+function commonLabels(ends: readonly Endpoint[]): Labels {
+  const [first, ...others] = ends.filter((end) => end.type === "pod");
+  return new Map(
+    [...first?.labels ?? []].filter(([key, value]) =>
+      value !== UNKNOWN_VALUE && others.every(({ labels }) => labels.get(key) === value)
+    ),
+  );
 }
 
 /** A database outside the cluster: its address, or any public address if only the name is known. */

@@ -11,6 +11,7 @@ import {
   peersOf,
   type Policy,
 } from "../../network_policy/model.ts";
+import { splitPods } from "../../network_policy/split_pods.ts";
 import type { ManifestProblem } from "../../facts/manifests.ts";
 import type { Tree } from "../../facts/tree.ts";
 import { ROLE_LABEL } from "../../spark/pods.ts";
@@ -96,7 +97,7 @@ export function readNetwork(
   return {
     manifests: { objects, problems: sourceProblems },
     isLive,
-    cluster: { ...cluster, namespaces: withBuiltIn(cluster) },
+    cluster: splitPods({ ...cluster, namespaces: withBuiltIn(cluster) }, false),
     declared: cluster.namespaces,
     policies,
     jobs: policies.some(selectsByRole) ? jobs.map(labelled) : jobs,

@@ -1,6 +1,6 @@
 import type { ManifestObject } from "../../kubernetes/objects.ts";
-import type { Pod } from "../../network_policy/model.ts";
-import { readWorkload, UNKNOWN_VALUE } from "../../network_policy/read_cluster.ts";
+import { type Pod, UNKNOWN_VALUE } from "../../network_policy/model.ts";
+import { readWorkload } from "../../network_policy/read_cluster.ts";
 import { ROLE_LABEL, type SparkPod } from "../../spark/pods.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 

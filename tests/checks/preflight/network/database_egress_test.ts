@@ -144,3 +144,19 @@ spec:
     assertEquals(onlyFinding({ ...changes, more: other }).id, "database-egress");
   });
 }
+
+Deno.test("database-egress fails if a policy closes one pod of Postgres", () => {
+  const closed = policy(
+    "closed",
+    "podSelector: { matchLabels: { statefulset.kubernetes.io/pod-name: rbs-paradedb-0 } }",
+  ).replace("analytics-jobs", "robson");
+  const service = `
+apiVersion: v1
+kind: Service
+metadata: { name: paradedb, namespace: robson }
+spec: { selector: { app: rbs-paradedb }, ports: [{ port: 5432 }] }
+---`;
+  const { id, fix } = onlyFinding({ more: service + closed });
+  assertEquals(id, "database-egress");
+  assertEquals(fix.includes('pod-name":'), false);
+});
