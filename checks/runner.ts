@@ -47,18 +47,20 @@ export async function runChecks(
   }
   const share = shareWithinRun();
   const began = performance.now();
-  const pending = checks.map(async (check): Promise<Result> => {
+  const results: Result[] = new Array(checks.length);
+  let reported = 0;
+  // A result is reported before the next check runs, because the facts of many checks come together.
+  const keep = (i: number, { section }: AnyCheck, result: Result) => {
+    const seconds = (performance.now() - began) / 1000;
+    results[i] = { ...result, ...(section === undefined ? {} : { section }), seconds };
+    for (; results[reported] !== undefined; reported++) onResult?.(results[reported]!);
+  };
+  await Promise.all(checks.map(async (check, i) => {
     const reason = skip.get(check.id);
-    const result = reason === undefined ? await judge(check, facts, share) : skipped(check, reason);
-    const section = check.section === undefined ? {} : { section: check.section };
-    return { ...result, ...section, seconds: (performance.now() - began) / 1000 };
-  });
-  const results: Result[] = [];
-  for (const each of pending) {
-    const result = await each;
-    results.push(result);
-    onResult?.(result);
-  }
+    if (reason !== undefined) return keep(i, check, skipped(check, reason));
+    const inputs = await inputsOf(check, facts);
+    keep(i, check, judge(check, inputs, share));
+  }));
   await waitAtMost(CLEANUP_MS, late);
   return results;
 }
@@ -85,15 +87,20 @@ interface Inputs {
   readonly absent: readonly Absent[];
 }
 
-/** Runs one check when its facts are available. Never rejects. */
-async function judge(
-  check: AnyCheck,
+/** Waits for the required and the optional facts of a check. Never rejects. */
+async function inputsOf(
+  { needs, wants = [] }: AnyCheck,
   facts: ReadonlyMap<FactName, Promise<Gathered>>,
+): Promise<{ readonly required: Inputs; readonly optional: Inputs }> {
+  return { required: await take(needs, facts), optional: await take(wants, facts) };
+}
+
+/** Runs one check with its facts. */
+function judge(
+  check: AnyCheck,
+  { required, optional }: { readonly required: Inputs; readonly optional: Inputs },
   share: Share,
-): Promise<Result> {
-  const { needs, wants = [] } = check;
-  const required = await take(needs, facts);
-  const optional = await take(wants, facts);
+): Result {
   const values = { ...required.values, ...optional.values };
   // An operator who excludes one required fact, or all optional facts, requests the skip.
   const missing =

@@ -1,6 +1,4 @@
-// See checks/kubernetes/yaml.ts for the choice of the module.
-// @ts-types="@lezer/python"
-import { parser } from "@lezer/python/esm";
+import { visitPython } from "./python_parser.ts";
 
 /** A node of the parser's tree. Comments are not among the nodes. */
 export class Node {
@@ -63,24 +61,21 @@ export function treeOf(source: string): Tree {
     copied = end;
   };
   let parent: Node | undefined;
-  parser.parse(withoutBrackets(source)).iterate({
-    enter({ name, from, to }) {
-      if (name === "Comment") {
-        if (from >= copied) blankOut(from, to);
-        return false;
-      }
-      const node = new Node(tree, name, from, to, parent);
-      parent?.children.push(node);
-      tree.nodes.push(node);
-      parent = node;
-      if (isString(node) && !node.isInFormat) {
-        const { start, end } = contentOf(node);
-        blankOut(start, end);
-      }
-    },
-    leave() {
-      parent = parent?.parent;
-    },
+  visitPython(withoutBrackets(source), ({ name, from, to }) => {
+    if (name === "Comment") {
+      if (from >= copied) blankOut(from, to);
+      return false;
+    }
+    const node = new Node(tree, name, from, to, parent);
+    parent?.children.push(node);
+    tree.nodes.push(node);
+    parent = node;
+    if (isString(node) && !node.isInFormat) {
+      const { start, end } = contentOf(node);
+      blankOut(start, end);
+    }
+  }, () => {
+    parent = parent?.parent;
   });
   pieces.push(source.slice(copied));
   tree.code = pieces.join("");

@@ -224,6 +224,17 @@ Deno.test("runChecks reports results in the order of the checks, as soon as they
   assertEquals(results.map(({ id }) => id), reported);
 });
 
+Deno.test("runChecks reports a result before the next check runs", async () => {
+  const events: string[] = [];
+  const noting = (id: string): Check => ({
+    ...passing(id, "source"),
+    run: () => (events.push(`run ${id}`), { examined, findings: [] }),
+  });
+  const onResult = ({ id }: Result) => events.push(`report ${id}`);
+  await runChecks([noting("a"), noting("b")], gatherers(), { ...patient, onResult });
+  assertEquals(events, ["run a", "report a", "run b", "report b"]);
+});
+
 Deno.test("runChecks marks a skip that the operator requested, and does not gather its facts", async () => {
   const [skipped, judged] = await runChecks(
     [passing("a", "source"), passing("b", "bronze")],
