@@ -13,12 +13,13 @@ from deep_storage.errors import Failure
 from deep_storage.marker import Commit, Part, Quarantine
 from deep_storage.publish import (
     Publication,
+    list_folders,
     publish,
     read_marker,
     remove_beside_sealed,
     while_marker_stands,
 )
-from memory_lake import MemoryLake
+from memory_lake import Entry, MemoryLake
 
 DAY = "2025-12-28"
 KEY = contract.bronze_marker(DAY)
@@ -289,6 +290,45 @@ class Publishing(unittest.TestCase):
         with self.assertRaises(Failure):
             remove_beside_sealed(commit_of("part-a.parquet"), begun)
         self.assertIn(f"{FOLDER}part-killed.parquet", self.lake.objects)
+
+
+class CountingLake(MemoryLake):
+    """Counts the listings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listings: list[str] = []
+
+    def list(self, prefix: str) -> list[Entry]:
+        self.listings.append(prefix)
+        return super().list(prefix)
+
+
+class Listing(unittest.TestCase):
+    def listed(self, clients: int, other_days: int) -> tuple[set[str], int]:
+        """Lists a day. Returns the wrong keys and the number of listings."""
+        lake = CountingLake()
+        places = [contract.silver_prefix(client, DAY) for client in range(clients)]
+        expected = {f"{place}{name}" for place in places for name in ("a", "deeper/b")}
+        for key in expected:
+            lake.put(key, b"")
+        lake.put(contract.silver_prefix(-1, DAY) + "a", b"")
+        lake.put(contract.silver_marker(DAY), b"")
+        for place in places:
+            for day in range(other_days):
+                lake.put(place.replace(DAY, f"2024-02-{day + 1:02}") + "a", b"")
+        found = [entry.key for entry in list_folders(lake, places)]
+        self.assertEqual(len(found), len(set(found)))
+        return set(found) ^ expected, len(lake.listings)
+
+    def test_one_listing_finds_the_folders_of_many_clients(self) -> None:
+        self.assertEqual(self.listed(clients=200, other_days=1), (set(), 9))
+
+    def test_many_other_days_are_not_listed(self) -> None:
+        self.assertEqual(self.listed(clients=200, other_days=28), (set(), 208))
+
+    def test_few_folders_are_listed_one_by_one(self) -> None:
+        self.assertEqual(self.listed(clients=100, other_days=0), (set(), 100))
 
 
 if __name__ == "__main__":

@@ -129,6 +129,11 @@ def silver_prefix(client: int, day: str) -> str:
     return key("silverFolder", client=str(client), day=day)
 
 
+def silver_root() -> str:
+    """The folder of all of silver."""
+    return key("silverRoot")
+
+
 def silver_marker(day: str) -> str:
     """The key of the commit marker of a day's silver, for all clients."""
     return key("silverMarker", day=day)

@@ -26,6 +26,7 @@ from .lake import digest
 from .marker import Part
 from .names import folders
 from .pool import concurrently
+from .publish import list_folders
 
 if TYPE_CHECKING:
     from .lake import Lake
@@ -186,9 +187,7 @@ def prove(spark: SparkSession, lake: Lake, parts: tuple[Part, ...]) -> None:
     Executors compute the digests. The driver gets the digest and the footer of each
     part.
     """
-    there: dict[str, int] = {}
-    for entries in concurrently(lake.list, sorted(folders(parts))):
-        there.update((entry.key, entry.bytes) for entry in entries)
+    there = {entry.key: entry.bytes for entry in list_folders(lake, folders(parts))}
     for part in parts:
         if part.key not in there:
             raise damaged(lake, part, "it is missing")
