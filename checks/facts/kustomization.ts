@@ -1,7 +1,6 @@
-import { join, normalize } from "node:path";
 import { type Fields, isFields } from "../kubernetes/fields.ts";
 import { parseDocuments } from "../kubernetes/yaml.ts";
-import { isKustomization, parentOf } from "./manifest_files.ts";
+import { isKustomization, joinPaths, parentOf } from "./manifest_files.ts";
 
 /** A file with its text. */
 export interface TextFile {
@@ -39,7 +38,7 @@ export function isComponent({ fields }: Kustomization): boolean {
 
 /** The path of a file or folder that a kustomization names, below the directory that was read. */
 export function within({ folder }: Kustomization, path: string): string {
-  return normalize(join(folder, path)).replace(/\/+$/, "").replace(/^\.$/, "");
+  return joinPaths(folder, path);
 }
 
 /** The files and folders that a kustomization lists as resources. */

@@ -32,6 +32,26 @@ export async function hasKustomization(directory: string): Promise<boolean> {
   return false;
 }
 
+/**
+ * Joins paths, and resolves `.` and `..` where possible.
+ *
+ * @example
+ * ```ts
+ * import { joinPaths } from "./manifest_files.ts";
+ * console.assert(joinPaths("overlays/prod", "../../base/") === "base");
+ * ```
+ */
+export function joinPaths(...paths: readonly string[]): string {
+  const text = paths.filter((path) => path !== "").join("/");
+  const parts: string[] = [];
+  for (const part of text.split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part === ".." && parts.length > 0 && parts.at(-1) !== "..") parts.pop();
+    else parts.push(part);
+  }
+  return `${text.startsWith("/") ? "/" : ""}${parts.join("/")}`;
+}
+
 /** Decides whether to read a file, by its name and the names in its folder. */
 export type Wanted = (name: string, siblings: ReadonlySet<string>) => boolean;
 

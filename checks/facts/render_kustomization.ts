@@ -1,5 +1,5 @@
-import { join } from "node:path";
 import { isResource, type Kustomization, kustomizationIn, pathsOf } from "./kustomization.ts";
+import { joinPaths } from "./manifest_files.ts";
 import { PIPE, type Unrendered } from "./templates.ts";
 
 /** The YAML that a kustomization renders, or the reason why there is none. */
@@ -24,18 +24,18 @@ export async function renderKustomization(
   root: Kustomization,
   signal?: AbortSignal,
 ): Promise<Rendering> {
-  const folder = join(directory, root.folder);
+  const folder = joinPaths(directory, root.folder) || ".";
   const refused = await refusal(directory, root, folder);
   if (refused !== undefined) return refused;
+  let isForbidden = false;
   for (const [program, command] of PROGRAMS) {
     const result = await run(program, [command, folder], signal);
-    if (result !== undefined) return result;
+    if (typeof result === "object") return result;
+    isForbidden ||= result === "forbidden";
   }
-  return unrendered(
-    "neither kustomize nor kubectl is on the PATH",
-    folder,
-    "Install kustomize, or ",
-  );
+  return isForbidden
+    ? unrendered("this command may not start programs", folder)
+    : unrendered("neither kustomize nor kubectl is on the PATH", folder, "Install kustomize, or ");
 }
 
 function unrendered(why: string, folder: string, before = ""): Unrendered {
@@ -63,7 +63,7 @@ async function refusal(
     );
   }
   for (const { field, path } of pathsOf(kustomization)) {
-    const at = join(directory, kustomization.folder, path);
+    const at = joinPaths(directory, kustomization.folder, path);
     const info = await Deno.stat(at).catch(() => undefined);
     if (info === undefined && REMOTE.test(path)) {
       // A URL can contain a login.
@@ -74,7 +74,7 @@ async function refusal(
       return { problem: `kustomize fails: ${field} names ${path}, which does not exist` };
     }
     if (!info?.isDirectory) continue;
-    const inner = await kustomizationAt(directory, join(kustomization.folder, path));
+    const inner = await kustomizationAt(directory, joinPaths(kustomization.folder, path));
     const problem = inner && await refusal(directory, inner, folder, seen);
     if (problem !== undefined) return problem;
   }
@@ -86,19 +86,19 @@ async function kustomizationAt(
   folder: string,
 ): Promise<Kustomization | undefined> {
   for (const name of ["kustomization.yaml", "kustomization.yml", "Kustomization"]) {
-    const file = join(folder, name);
-    const text = await Deno.readTextFile(join(directory, file)).catch(() => undefined);
+    const file = joinPaths(folder, name);
+    const text = await Deno.readTextFile(joinPaths(directory, file)).catch(() => undefined);
     if (text !== undefined) return kustomizationIn({ file, text });
   }
   return undefined;
 }
 
-/** Runs a program. Returns undefined if the program is not installed, or may not be started. */
+/** Runs a program that may not be installed, and that this command may not be allowed to start. */
 async function run(
   program: string,
   args: readonly string[],
   signal?: AbortSignal,
-): Promise<Rendering | undefined> {
+): Promise<Rendering | "missing" | "forbidden"> {
   try {
     const { success, stdout, stderr } = await new Deno.Command(program, {
       args: [...args],
@@ -116,9 +116,9 @@ async function run(
     const message = (/ err="(.*)"$/.exec(lines)?.[1] ?? lines).slice(0, MAX_MESSAGE);
     return { problem: `${program} cannot render the kustomization: ${message}` };
   } catch (error) {
-    const isMissing = error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied;
-    if (isMissing) return undefined;
+    if (error instanceof Deno.errors.NotFound) return "missing";
+    if (error instanceof Deno.errors.NotCapable) return "forbidden";
+    if (error instanceof Deno.errors.PermissionDenied) return "forbidden";
     throw error;
   }
 }

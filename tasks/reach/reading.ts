@@ -48,9 +48,11 @@ export async function readManifests(directory: string): Promise<Reading> {
     );
   }
   if (broken.length > 0) {
-    const lines = broken.map(({ file, line, column, problem }) =>
-      `${file}${line === undefined ? "" : `:${line}:${column ?? 1}`}  ${problem}`
-    );
+    const lines = broken.map(({ file, line, column, problem, render }) => {
+      // The pipe of the remedy names preflight.
+      const remedy = render === undefined ? "" : `. ${render.replace("preflight", "reach")}`;
+      return `${file}${line === undefined ? "" : `:${line}:${column ?? 1}`}  ${problem}${remedy}`;
+    });
     throw invalidManifests("unreachable", directory, "these files cannot be parsed", lines);
   }
   if (cluster.pods.length === 0) {

@@ -17,8 +17,17 @@ async function preflight(
   env: Readonly<Record<string, string>> = {},
 ): Promise<TaskOutcome> {
   const [program, ...rest] = commandOf("preflight", ["--facts", "manifests", ...args]);
-  const child = new Deno.Command(program!, {
-    args: rest,
+  return await runWithInput(program!, rest, input, env);
+}
+
+async function runWithInput(
+  program: string,
+  args: readonly string[],
+  input: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<TaskOutcome> {
+  const child = new Deno.Command(program, {
+    args: [...args],
     cwd: ROOT,
     clearEnv: true,
     env: environmentOf(env),
@@ -121,4 +130,26 @@ Deno.test("preflight gives kustomize no variables, and no proxy that works", asy
     assertMatch(stdout, /kustomize cannot render the kustomization: http:\/\/127.0.0.1:9 \./);
     assertEquals(code, 1);
   });
+});
+
+Deno.test("reach reads the standard input, and names the command that renders a kustomization", async () => {
+  const reach = async (args: readonly string[], input: string) => {
+    const [program, ...rest] = commandOf("reach", args);
+    return await runWithInput(program!, rest, input);
+  };
+  const pod =
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: a}]}\n";
+  assertEquals((await reach(["--manifests", "-", "--matrix"], pod)).code, 0);
+  await withFolder(
+    { "kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": pod },
+    async (folder) => {
+      const { code, stderr } = await reach(["--manifests", folder, "--matrix"], "");
+      assertEquals(code, 3);
+      assertMatch(stderr, /may not start programs/);
+      assertMatch(
+        stderr,
+        new RegExp(`kustomize build ${folder} \\| deno task reach --manifests -`),
+      );
+    },
+  );
 });
