@@ -1,8 +1,9 @@
 import { gatherSource } from "../../../checks/facts/outbox_day.ts";
 import { bronzeMarkerKey } from "../../../pipeline/contract/keys.ts";
+import { EVENT_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import type { Lake } from "../../../pipeline/lake/lake.ts";
-import { RUNBOOK_EVENTS } from "../../../tasks/demo/events.ts";
+import { generatedEvents, RUNBOOK_EVENTS } from "../../../tasks/demo/events.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 import { bronze, CENTURY, DAY, event, eventId, markerOf } from "../../support/days.ts";
 import { temporaryLake } from "../../support/lakes.ts";
@@ -47,6 +48,45 @@ Deno.test("gatherSource compares identities and values, even if counts are equal
   assertEquals(named.altered[0]!.values, [
     { column: "symbol", source: "ETHUSDC", layer: "BTCUSDC" },
   ]);
+});
+
+/** An SQL expression for another value of a column, by the type of the column. */
+const OTHER: Readonly<Record<string, (name: string) => string>> = {
+  "bigint": (name) => `coalesce(${name}, 0) + 1000000`,
+  "integer": (name) => `coalesce(${name}, 0) + 1`,
+  "timestamp with time zone": (name) => `${name} + interval '1 microsecond'`,
+  "character varying": (name) => `coalesce(${name}, '') || 'x'`,
+  "text": (name) => `coalesce(${name}, '') || 'x'`,
+  "jsonb": () => `'{"changed": true}'`,
+  "numeric": (name) => `coalesce(${name}, 0) + 0.0001`,
+};
+
+Deno.test("gatherSource finds a change of one value in any column", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(300)] });
+  await using lake = await temporaryLake();
+  await bronze(db, lake);
+  await db.query("CREATE TABLE copied AS SELECT * FROM stop_events");
+  const columns = EVENT_COLUMNS.filter(({ name }) => name !== "event_id");
+  for (const { name, postgres } of columns) {
+    const other = OTHER[postgres]!(name);
+    const changed = await db.query(
+      `UPDATE stop_events SET ${name} = ${other} WHERE event_seq IN (2, 1100) RETURNING event_id`,
+    );
+    assertEquals(changed.length, 2);
+    const { late, lost, altered, named } =
+      (await gatherSource(db.config, lake, DAY)).compared!.differences;
+    assertEquals([late.size, lost.size], [0, 0]);
+    assertEquals([...altered].sort(), changed.map(({ event_id }) => event_id!).sort());
+    for (const { values } of named.altered) {
+      assertEquals(values.map(({ column }) => column), [name]);
+    }
+    await db.query(
+      `UPDATE stop_events SET ${name} = copied.${name} FROM copied
+       WHERE copied.event_id = stop_events.event_id`,
+    );
+  }
+  const { differences } = (await gatherSource(db.config, lake, DAY)).compared!;
+  assertEquals(differences.altered.size, 0);
 });
 
 Deno.test("gatherSource reports a missing part as a fact, not as a failure", async () => {
