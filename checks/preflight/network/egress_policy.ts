@@ -197,14 +197,22 @@ function fix({ cause, protocol, port, store }: DeniedStore): string {
     peer: peerFor(store),
     ports: [{ protocol, port }],
   });
+  if (store.kind === "address" && store.isSecret && command.includes(HIDDEN_BLOCK)) {
+    return `Replace ADDRESS with the address in ${store.source}: ${command}`;
+  }
   if (cause.kind !== "emptySelector" || store.kind !== "public") return command;
   return "Remove `to` to allow every destination, or allow only addresses outside the cluster: " +
     command;
 }
 
+/** Stands for a block with an address that comes from a Secret. */
+const HIDDEN_BLOCK = "ADDRESS/32";
+
 /** The peer of a rule that allows the store. */
 function peerFor(store: Store): unknown {
-  if (store.kind === "address") return blockOf(store.address);
+  if (store.kind === "address") {
+    return store.isSecret ? { ipBlock: { cidr: HIDDEN_BLOCK } } : blockOf(store.address);
+  }
   if (store.kind !== "service") return OUTSIDE_PEER;
   const { namespace } = store.service;
   return { namespaceSelector: { matchLabels: { [NAME_LABEL]: namespace } } };

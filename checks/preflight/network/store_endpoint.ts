@@ -25,7 +25,13 @@ export type Store =
   }
   & (
     | { readonly kind: "public" | "private" | "loopback" }
-    | { readonly kind: "address"; readonly address: Address; readonly to: Endpoint }
+    | {
+      readonly kind: "address";
+      readonly address: Address;
+      readonly to: Endpoint;
+      /** True if the address comes from a Secret. Never print such an address. */
+      readonly isSecret: boolean;
+    }
     | {
       readonly kind: "service";
       readonly service: ServiceName;
@@ -53,7 +59,12 @@ export function storeOf(network: Network, job: JobWithPods, from: Pod): Store {
   if (isLocalHost(host)) return { ...common, kind: "loopback" };
   const address = parseHost(host);
   if (address !== undefined) {
-    return { ...common, kind: "address", address, to: endOf(network, address) };
+    const isSecret = job.environment.variable(source)?.isSecret === true;
+    const end = endOf(network, address);
+    const to = isSecret && end.type === "outside"
+      ? { ...end, host: `the address in ${source}` }
+      : end;
+    return { ...common, kind: "address", address, to, isSecret };
   }
   const service = serviceOf(host, network, job);
   if (service !== undefined) return serviceStore(network, from, common, service);

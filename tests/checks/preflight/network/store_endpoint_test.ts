@@ -274,3 +274,17 @@ for (
     assertStringIncludes(JSON.stringify(outcome(PUBLIC)), "10.9.0.7 is not among");
   });
 }
+
+Deno.test("egress-policy does not print an address that comes from a Secret", () => {
+  const more = `
+apiVersion: v1
+kind: Secret
+metadata: { name: contabo-s3-credentials, namespace: analytics-jobs }
+stringData: { S3_ENDPOINT: "http://10.9.0.7:9000" }
+`;
+  const outcome = outcomeOf(undefined, storePolicy(PUBLIC, TCP(9000)), more);
+  const text = JSON.stringify(outcome);
+  assertStringIncludes(text, "the address in S3_ENDPOINT is not among");
+  assertStringIncludes(text, "Replace ADDRESS with the address in S3_ENDPOINT: kubectl");
+  assertEquals(text.includes("10.9.0.7"), false);
+});
