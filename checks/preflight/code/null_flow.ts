@@ -1,8 +1,10 @@
 import { type Call, callsOf, type Python } from "../../source_code/python.ts";
 
 /** A logical line of Python: brackets continue a line. */
-interface Statement {
+export interface Statement {
+  /** The start of the statement in the source. */
   readonly start: number;
+  /** The end of the statement in the source, exclusive. */
   readonly end: number;
   /** The text, with the content of strings blanked. */
   readonly text: string;
