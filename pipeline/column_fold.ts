@@ -14,6 +14,7 @@ import { sourceOf } from "./lake/thread_code.ts";
 import {
   type Cells,
   cellsOf,
+  freeCells,
   type Picks,
   takeValues,
   TYPED_COLUMNS_CODE,
@@ -49,7 +50,7 @@ export interface FoldedColumn {
   readonly nullable: boolean;
   /** How the values are held in memory. */
   readonly kind: Cells["kind"];
-  /** The number of bytes of a value, or of the room of a text. */
+  /** The number of bytes of a value, or of the largest room of a text. */
   readonly width: number;
   /** The rule of each column of silver. */
   readonly rules: readonly Rule[];
@@ -128,12 +129,14 @@ export function createColumnFold(
   count: number,
   groups: readonly EventTargets[],
 ): ColumnFold {
-  const columns = rules.map((rule) => ({
-    rule,
-    cells: cellsOf(kind, width, count),
-    /** The rank of the event that each value is from; 0 for an operation without a value. */
-    present: rule === "last" ? undefined : new Uint32Array(count),
-  }));
+  const begin = (room: number) =>
+    rules.map((rule) => ({
+      rule,
+      cells: cellsOf(kind, room, count),
+      /** The rank of the event that each value is from; 0 for an operation without a value. */
+      present: rule === "last" ? undefined : new Uint32Array(count),
+    }));
+  let columns: ReturnType<typeof begin> | undefined;
   let picks: Picks = { count: 0, rows: new Int32Array(0), targets: new Int32Array(0) };
   return {
     fold(chunks) {
@@ -147,6 +150,7 @@ export function createColumnFold(
           const [rows, targets] = [new Int32Array(chunk.rows), new Int32Array(chunk.rows)];
           picks = { count: 0, rows, targets };
         }
+        columns ??= begin(kind === "text" ? roomFor(chunk, width) : width);
         for (const { rule, cells, present } of columns) {
           pickRows(picks, rule, chunk, groups[group]!, present);
           takeValues(cells, chunk, picks);
@@ -155,10 +159,29 @@ export function createColumnFold(
       }
     },
     finish: (plan, rests) =>
-      columns.map(({ rule, cells, present }, i) =>
-        pagesOf({ cells, present }, rule !== "last", plan, rests[i])
-      ),
+      (columns ?? begin(width)).map(({ rule, cells, present }, i) => {
+        const own = pagesOf({ cells, present }, rule !== "last", plan, rests[i]);
+        freeCells(cells);
+        (present?.buffer as ArrayBuffer | undefined)?.transfer(0);
+        return own;
+      }),
   };
+}
+
+/** Room in which almost all texts of a chunk fit, in bytes. The other texts take more memory. */
+function roomFor({ rows, places, view }: Chunk, most: number): number {
+  const numbers = new Uint32Array(most + 1);
+  let texts = 0;
+  for (let row = 0; row < rows; row++) {
+    if (places[row]! < 0) continue;
+    numbers[Math.min(view.getUint32(places[row]! - 4, true), most)]!++;
+    texts++;
+  }
+  let room = most;
+  for (let longer = numbers[most]!; room > 1 && longer <= texts / 100; room--) {
+    longer += numbers[room - 1]!;
+  }
+  return room;
 }
 
 /** Makes the pages of a column of silver. */
@@ -172,7 +195,10 @@ export function pagesOf(
   const pages: CompressedPage[] = [];
   ends.forEach((end, i) => {
     page.append(column, ends[i - 1] ?? 0, end);
-    if (!isOpen || i + 1 < ends.length) pages.push(compressPage(page.finish()));
+    if (isOpen && i + 1 === ends.length) return;
+    const own = page.finish();
+    pages.push(compressPage(own));
+    (own.values.buffer as ArrayBuffer).transfer(0); // frees memory at once
   });
   return { pages, rest: isOpen ? page.rest() : undefined };
 }
@@ -215,7 +241,12 @@ function pickRows(
 
 /** The code of this module, for another thread. */
 export const COLUMN_FOLD_CODE: string = [
-  sourceOf([createColumnFold, pagesOf, pickRows], { PLACE_BITS, NO_TIME, LAST_BIT, NEWEST }),
+  sourceOf([createColumnFold, roomFor, pagesOf, pickRows], {
+    PLACE_BITS,
+    NO_TIME,
+    LAST_BIT,
+    NEWEST,
+  }),
   EXECUTION_PAGES_CODE,
   TYPED_COLUMNS_CODE,
   PARQUET_PAGES_CODE,

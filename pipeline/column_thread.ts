@@ -9,7 +9,7 @@ import {
 } from "./column_fold.ts";
 import type { PageRest } from "./execution_pages.ts";
 import type { CompressedPage } from "./lake/page_file.ts";
-import { decompress, type StoredPage } from "./lake/parquet_pages.ts";
+import { decompress, LARGEST_POOL, type StoredPage } from "./lake/parquet_pages.ts";
 import { sourceOf } from "./lake/thread_code.ts";
 
 // A second thread folds some of the columns. The thread is a worker without any permission. Its code
@@ -34,15 +34,14 @@ export interface ThreadFold {
   /**
    * Folds row groups as {@linkcode ColumnFold} does. The pages are copied.
    *
-   * @throws {Error} as ColumnFold does, with the same message
-   * @throws {ThreadFailure} the thread has failed
+   * @throws {ThreadFailure} the thread has failed, or a page is damaged
    */
   fold(chunks: readonly FoldedChunk[]): Promise<void>;
   /** Returns the columns of silver. */
   finish(plan: RowGroupPlan, rests: readonly (PageRest | undefined)[]): Promise<ColumnPages[]>;
 }
 
-/** The thread has failed. Another thread can still do its work. */
+/** The thread has failed at its work. Another thread must repeat the work, and finds the reason. */
 export class ThreadFailure extends Error {}
 
 /** A message to the thread. The thread answers all but the first two kinds, in their order. */
@@ -109,7 +108,7 @@ export function startColumnThread(source: string = SOURCE): ColumnThread {
     const request = Promise.withResolvers<Answer>();
     waiting.push(request);
     const answer = await request.promise;
-    if (typeof answer === "object" && "error" in answer) throw new Error(answer.error);
+    if (typeof answer === "object" && "error" in answer) throw new ThreadFailure(answer.error);
     return answer;
   }
   return {
@@ -194,8 +193,11 @@ function packColumns(
   const packed = new Uint8Array(size);
   let at = 0;
   const copy = ({ size, bytes }: CompressedPage["values"]) => {
+    const { length } = bytes;
     packed.set(bytes, at);
-    return { size, bytes: packed.subarray(at, at += bytes.length) };
+    // Frees memory at once. Smaller buffers may be parts of a pool.
+    if (length > LARGEST_POOL) (bytes.buffer as ArrayBuffer).transfer(0);
+    return { size, bytes: packed.subarray(at, at += length) };
   };
   return {
     buffer: packed.buffer,

@@ -86,7 +86,7 @@ export interface LocatedTargets extends EventTargets {
 
 /** The operations of a range, and what their columns are made from. */
 export interface ColumnsPlan extends RowGroupPlan {
-  /** The operations. */
+  /** The operations. Their memory is freed. */
   readonly operations: SortedOperations;
   /** The events. */
   readonly groups: readonly LocatedTargets[];
@@ -98,7 +98,7 @@ export interface ColumnsPlan extends RowGroupPlan {
 export type ExecutionColumns = Map<string, ColumnPages>;
 
 /** The size of the columns that a thread holds at once if this saves reads of parts, in bytes. */
-const BYTES_AT_ONCE = 24 << 20;
+const BYTES_AT_ONCE = 30 << 20;
 
 /**
  * Makes the columns of silver for a range of operations.
@@ -111,23 +111,34 @@ export async function makeColumns(
   plan: ColumnsPlan,
   thread: ColumnThread | undefined,
 ): Promise<ExecutionColumns> {
-  const { operations: { count }, groups, rests } = plan;
+  const { operations, groups, rests } = plan;
+  const { count } = operations;
   const made: ExecutionColumns = ownColumns(plan);
+  operations.free();
   const queue = [...SOURCES];
   const failures: unknown[] = [];
   /** Takes one column, or several if each of them would read the parts again. */
-  const take = (): Source[] => {
-    const taken = queue.splice(0, 1);
-    if (events.isInMemory) return taken;
-    const sum = () => taken.reduce((bytes, column) => bytes + count * bytesOf(column), 0);
-    while (queue.length > 0 && sum() + count * bytesOf(queue[0]!) <= BYTES_AT_ONCE) {
-      taken.push(queue.shift()!);
+  const take = (isHere: boolean): Source[] => {
+    if (events.isInMemory) return queue.splice(0, 1);
+    // Only one of the threads takes wide columns.
+    const next = () => (isHere ? queue.pop() : queue.shift())!;
+    const taken = [next()];
+    const bytes = (columns: Source[]) =>
+      columns.reduce((sum, column) => sum + count * bytesOf(column), 0);
+    while (
+      queue.length > 0 &&
+      bytes([...taken, isHere ? queue.at(-1)! : queue[0]!]) <= BYTES_AT_ONCE
+    ) {
+      taken.push(next());
     }
     return taken;
   };
-  async function work(begin: (column: Source) => Fold, ends: () => boolean): Promise<void> {
-    while (queue.length > 0 && failures.length === 0 && !ends()) {
-      const columns = take();
+  async function work(
+    isHere: boolean,
+    begin: (column: Source) => Fold,
+  ): Promise<void> {
+    while (queue.length > 0 && failures.length === 0) {
+      const columns = take(isHere);
       const pages = events.pages();
       try {
         const folds = columns.map(begin);
@@ -137,8 +148,11 @@ export async function makeColumns(
           makes.forEach((name, n) => made.set(name, own[n]!));
         }
       } catch (error) {
-        if (error instanceof ThreadFailure) queue.unshift(...columns);
-        else failures.push(error);
+        if (!(error instanceof ThreadFailure)) failures.push(error);
+        else {
+          queue.unshift(...columns);
+          return;
+        }
       } finally {
         pages.close();
       }
@@ -148,15 +162,16 @@ export async function makeColumns(
   const isOver = Promise.withResolvers<void>();
   const inThread = async (own: ColumnThread) => {
     await Promise.race([own.ready, isOver.promise]);
-    if (own.isReady) await work((column) => own.begin(column), () => !own.isReady);
+    if (own.isReady) await work(false, (column) => own.begin(column));
   };
   if (thread !== undefined) thread.setRange(count, groups);
   await Promise.all([
-    work(here, () => false).finally(() => isOver.resolve()),
-    // The thread has work for the time that this thread is busy.
-    ...(thread === undefined ? [] : [inThread(thread), inThread(thread)]),
+    work(true, here).finally(() => isOver.resolve()),
+    ...(thread === undefined ? [] : [inThread(thread)]),
+    // The thread has the next column when this thread is busy.
+    ...(thread === undefined || !events.isInMemory ? [] : [inThread(thread)]),
   ]);
-  await work(here, () => false); // the columns of a thread that failed
+  await work(true, here); // the columns of a thread that failed
   if (failures.length > 0) throw failures[0];
   return made;
 }

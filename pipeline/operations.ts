@@ -40,8 +40,6 @@ export interface Operations {
   readonly capacity: number;
   /** The largest rank until now. Events without ranks get the numbers after it. */
   readonly newest: number;
-  /** Forgets all operations, and begins with another range. */
-  reset(range: KeyRange): void;
   /**
    * Adds the operations that have an execution event with a key in the range.
    *
@@ -63,6 +61,8 @@ export interface Operations {
   borders(ranges: number): Key[];
   /** The operations whose last event has a key in the range. */
   sort(): SortedOperations;
+  /** Frees the memory at once, instead of at some later garbage collection. */
+  free(): void;
 }
 
 /** Operations in the order of silver. The arrays have the place of an operation as their index. */
@@ -83,6 +83,8 @@ export interface SortedOperations {
    * @param ranks the ranks of the group; its first rank if they are consecutive
    */
   place(targets: Int32Array, ranks: Uint32Array | number): void;
+  /** Frees the memory of the arrays at once. */
+  free(): void;
 }
 
 /** The columns of bronze that the operations are found with. */
@@ -102,7 +104,7 @@ export const TIMES: readonly string[] = [...EVENT_TIMES.values()];
  *
  * @param capacity the largest number of operations, at least 2
  */
-export function createOperations(capacity: number): Operations {
+export function createOperations(capacity: number, range: KeyRange): Operations {
   const operationIds = new Int32Array(2 * capacity);
   const clientIds = new Int32Array(2 * capacity);
   const slots = new Uint32Array(2 << (32 - Math.clz32(capacity - 1)));
@@ -116,9 +118,8 @@ export function createOperations(capacity: number): Operations {
   const statusOfType: number[] = [];
   /** The bits of the targets of the type's events. */
   const bitsOfType: number[] = [];
+  const bounds: Bounds = { after: boundOf(range.after), upTo: boundOf(range.upTo) };
   let count = 0;
-  let range: KeyRange = {};
-  let bounds: Bounds = { after: undefined, upTo: undefined };
   let newest = 0;
 
   /** The operation of an id, which is added if it is new; -1 if it is not added. */
@@ -170,14 +171,6 @@ export function createOperations(capacity: number): Operations {
     capacity,
     get newest() {
       return newest;
-    },
-    reset(next) {
-      // Arrays that were not used are not touched, so they take no memory.
-      if (count > 0) slots.fill(0);
-      last.fill(0, 0, count);
-      count = newest = 0;
-      range = next;
-      bounds = { after: boundOf(next.after), upTo: boundOf(next.upTo) };
     },
     collect(group) {
       const { from, to, columns } = group;
@@ -269,6 +262,7 @@ export function createOperations(capacity: number): Operations {
       }
       return {
         ...own,
+        free: () => freeArrays([own.operationIds, own.clientIds, own.statuses]),
         place(targets, ranks) {
           const mask = MOST_PLACES - 1;
           for (let i = 0; i < targets.length; i++) {
@@ -282,7 +276,12 @@ export function createOperations(capacity: number): Operations {
         },
       };
     },
+    free: () => freeArrays([operationIds, clientIds, slots, last, statuses]),
   };
+}
+
+function freeArrays(arrays: readonly ArrayBufferView<ArrayBuffer>[]): void {
+  for (const { buffer } of arrays) buffer.transfer(0);
 }
 
 // A byte order mark is a character like any other.

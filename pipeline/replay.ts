@@ -10,16 +10,15 @@ import {
   KEY_COLUMNS,
   type KeyRange,
   MOST_PLACES,
-  type Operations,
   type SortedOperations,
 } from "./operations.ts";
 import type { Events } from "./replay_order.ts";
 
 /**
  * The largest number of operations in memory. With this number, they and their columns take about
- * 100 MB.
+ * 200 MB.
  */
-const MOST_OPERATIONS = 750_000;
+const MOST_OPERATIONS = 1_500_000;
 
 /** The smallest number of operations in memory, so that a range of keys can be halved. */
 const FEWEST_OPERATIONS = 2;
@@ -74,27 +73,25 @@ export async function replayEvents(
   rows: number,
   { most = MOST_OPERATIONS, thread }: ReplayOptions = {},
 ): Promise<Replay> {
-  const limit = Math.min(rows, most, MOST_PLACES);
-  const operations = createOperations(Math.max(limit, FEWEST_OPERATIONS));
-  const { capacity } = operations;
-  const index: Index = { events, rows, operations, targets: sharedNumbers(rows) };
+  const capacity = Math.max(Math.min(rows, most, MOST_PLACES), FEWEST_OPERATIONS);
+  const index: Index = { events, rows, capacity, targets: sharedNumbers(rows) };
   const clients = new Set<bigint>();
   const whole = await findOperations(index, {});
-  if (typeof whole !== "number") {
+  if (!Array.isArray(whole)) {
     for (const { client } of clientRuns(whole.operations)) clients.add(client);
     return { capacity, clients, ranges: () => withColumns([whole], events, thread) };
   }
-  const borders = operations.borders(whole);
+  const operations = createOperations(FEWEST_OPERATIONS, {});
   for await (const group of events.scan(KEY_COLUMNS)) operations.addClients(group, clients);
-  const ranges = () => withColumns(foundRanges(index, {}, borders), events, thread);
+  const ranges = () => withColumns(foundRanges(index, {}, whole), events, thread);
   return { capacity, clients, ranges };
 }
 
-/** The operations of a day, and the memory for the targets of its events. */
+/** How the operations of a day are found, and the memory for the targets of its events. */
 interface Index {
   readonly events: Events;
   readonly rows: number;
-  readonly operations: Operations;
+  readonly capacity: number;
   readonly targets: Int32Array;
 }
 
@@ -119,8 +116,8 @@ async function* foundRanges(
   for (let i = 0; i <= borders.length; i++) {
     const range = { after: borders[i - 1] ?? after, upTo: borders[i] ?? upTo };
     const found = await findOperations(index, range);
-    if (typeof found !== "number") yield found;
-    else yield* foundRanges(index, range, index.operations.borders(found));
+    if (Array.isArray(found)) yield* foundRanges(index, range, found);
+    else yield found;
   }
 }
 
@@ -129,38 +126,40 @@ async function* foundRanges(
  * several keys. Therefore, a first scan finds the operations with any key in the range, and a second
  * scan finds all their events.
  *
- * @returns the number of ranges to divide the range into, if it has too many operations
+ * @returns the keys that divide the range into smaller ones, if it has too many operations
  */
 async function findOperations(
-  { events, rows, operations, targets }: Index,
+  { events, rows, capacity, targets }: Index,
   range: KeyRange,
-): Promise<FoundRange | number> {
-  operations.reset(range);
+): Promise<FoundRange | Key[]> {
+  const operations = createOperations(capacity, range);
   // Later events have about as many new operations as earlier ones. Some room is left.
-  const division = (seen: number) => Math.min(Math.ceil(1 + rows / seen), operations.capacity);
-  if (range.after !== undefined || range.upTo !== undefined) {
-    let seen = 0;
-    for await (const group of events.scan(KEY_COLUMNS)) {
-      seen += group.to - group.from;
-      if (!operations.collect(group)) return division(seen);
+  const divide = (seen: number) =>
+    operations.borders(Math.min(Math.ceil(1 + rows / seen), capacity));
+  try {
+    if (range.after !== undefined || range.upTo !== undefined) {
+      let seen = 0;
+      for await (const group of events.scan(KEY_COLUMNS)) {
+        seen += group.to - group.from;
+        if (!operations.collect(group)) return divide(seen);
+      }
     }
+    const found: { readonly group: LocatedTargets; readonly first: number }[] = [];
+    let seen = 0;
+    for await (const { from, to, location, ...group } of events.scan(KEY_COLUMNS)) {
+      const own = targets.subarray(seen, seen += to - from);
+      const first = operations.newest + 1;
+      if (!operations.find({ from, to, ...group }, own)) return divide(seen);
+      const ranks = group.ranks?.slice(from, to);
+      found.push({ first, group: { from, to, targets: own, ranks, location } });
+    }
+    const sorted = operations.sort();
+    for (const { first, group } of found) sorted.place(group.targets, group.ranks ?? first);
+    const groups = found.map(({ group }) => group);
+    return { operations: sorted, groups, isLast: range.upTo === undefined };
+  } finally {
+    operations.free();
   }
-  const found: { readonly group: LocatedTargets; readonly first: number }[] = [];
-  let seen = 0;
-  for await (const group of events.scan(KEY_COLUMNS)) {
-    const { from, to, ranks, location } = group;
-    const own = targets.subarray(seen, seen += to - from);
-    const first = operations.newest + 1;
-    if (!operations.find(group, own)) return division(seen);
-    found.push({
-      first,
-      group: { from, to, targets: own, ranks: ranks?.slice(from, to), location },
-    });
-  }
-  const sorted = operations.sort();
-  for (const { first, group } of found) sorted.place(group.targets, group.ranks ?? first);
-  const groups = found.map(({ group }) => group);
-  return { operations: sorted, groups, isLast: range.upTo === undefined };
 }
 
 /** Makes the row groups of ranges. */
@@ -174,8 +173,9 @@ async function* withColumns(
   for await (const { operations, groups, isLast } of ranges) {
     const plan = planGroups(operations, open, isLast);
     open = plan.open;
+    const { count } = operations;
     if (plan.ends.length === 0) {
-      yield { operations: operations.count, groups: [], isLast };
+      yield { operations: count, groups: [], isLast };
       continue;
     }
     const columns = await makeColumns(events, { ...plan, operations, groups, rests }, thread);
@@ -183,7 +183,7 @@ async function* withColumns(
     rests = new Map(EXECUTION_COLUMNS.map(({ name }) => [name, columns.get(name)!.rest]));
     const finished = rowGroupsOf(columns)
       .map((pages, i) => ({ ...plan.members[i]!, pages }));
-    yield { operations: operations.count, groups: finished, isLast };
+    yield { operations: count, groups: finished, isLast };
   }
 }
 

@@ -98,10 +98,11 @@ export async function openEvents(lake: Lake, parts: readonly Part[]): Promise<Ev
   const tails = rankTails(await inParallel(sequences, findTail));
   const close = () => sequences.forEach((each) => each.close());
   return {
-    scan(names) {
-      if (sequences.length > 1) return scanMerged(sequences, tails, names);
+    async *scan(names) {
       const [only] = sequences;
-      return only === undefined ? async function* () {}() : scan(only, tails[0]!, names);
+      if (sequences.length > 1) yield* scanMerged(sequences, tails, names);
+      else if (only !== undefined) yield* scan(only, tails[0]!, names);
+      if (!keepsAll) close();
     },
     isInMemory: keepsAll,
     pages: () => keepsAll ? pagesOf(sequences, () => {}) : pagesOf(open(1)),
@@ -403,9 +404,10 @@ function partsOf(lake: Lake, parts: readonly Part[], sequence: number, most: num
     count: parts.length,
     open(index) {
       let found = kept.find((each) => each.index === index);
+      kept = kept.filter((each) => each !== found);
+      while (kept.length >= most) close(kept.shift()!);
       found ??= { index, part: openPart(lake, parts[index]!) };
-      kept = [...kept.filter((each) => each !== found), found];
-      if (kept.length > most) close(kept.shift()!);
+      kept.push(found);
       return found.part;
     },
     close: () => kept.splice(0).forEach(close),

@@ -83,6 +83,16 @@ export function cellsOf(kind: Cells["kind"], width: number, capacity: number): C
   }
 }
 
+/** Frees the memory of cells at once, instead of at some later garbage collection. */
+export function freeCells(cells: Cells): void {
+  const arrays = cells.kind === "fixed"
+    ? [cells.view]
+    : cells.kind === "text"
+    ? [cells.view, cells.lengths]
+    : [cells.codes];
+  for (const { buffer } of arrays) (buffer as ArrayBuffer).transfer(0);
+}
+
 /** Copies the values of rows into cells. A later row replaces the value of an earlier row. */
 export function takeValues(cells: Cells, chunk: Chunk, picks: Picks): void {
   switch (cells.kind) {
@@ -269,6 +279,6 @@ function countBytes(indexes: Uint32Array, halves: Int32Array, half: number): Uin
 
 /** The code of this module except {@linkcode sortIndexes}, for another thread. */
 export const TYPED_COLUMNS_CODE: string = [
-  sourceOf([cellsOf, fixedCells, textCells, codedCells, textTable, copyBytes], { LONG }),
+  sourceOf([cellsOf, freeCells, fixedCells, textCells, codedCells, textTable, copyBytes], { LONG }),
   sourceOf([takeValues, takeFixed, takeTexts, takeCodes, codesOf, codeOf, isSame]),
 ].join("\n");

@@ -399,7 +399,7 @@ export function freeContent({ buffer, length }: Uint8Array, pages: readonly Stor
 }
 
 /** More than the size of the pool that zlib takes small buffers from, in bytes. */
-const LARGEST_POOL = 1 << 16;
+export const LARGEST_POOL = 1 << 16;
 
 function widthOf({ type, typeLength }: ChunkLayout): number {
   if (type === "BYTE_ARRAY") return 0;
@@ -460,6 +460,6 @@ export const PARQUET_PAGES_CODE: string = [
     [decompress, optionsFor, confirmSize, plainBytes, findValues, widthOf, joined, findPlain],
     { PLAIN, WIDTHS, LEAST_CHUNK, MOST_SNAPPY },
   ),
-  sourceOf([freeChunk], { LARGEST_POOL }),
+  sourceOf([freeChunk, freeContent], { LARGEST_POOL }),
   PAGE_RUNS_CODE,
 ].join("\n");

@@ -23,7 +23,7 @@ export function renderTable(
   const heading = columns.map(({ title }): Cell => ({ text: title, style: "dim" }));
   const lines = [heading, ...rows];
   const widths = columns.map((_, i) =>
-    lines.reduce((width, cells) => Math.max(width, widthOf(textOf(cells[i]))), 0)
+    Math.max(...lines.map((cells) => widthOf(textOf(cells[i]))))
   );
   return lines.map((cells) => {
     const last = cells.findLastIndex((cell) => textOf(cell) !== "");
