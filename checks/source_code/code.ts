@@ -18,6 +18,8 @@ export interface Code {
   readonly field?: string;
   /** The text. */
   readonly text: string;
+  /** The dialect of SQL, if it is known not to be Spark's. */
+  readonly dialect?: "postgres";
   /** Parses Python code once, when a check first asks for the parsed form. */
   readonly python?: () => Python;
 }

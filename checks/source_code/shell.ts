@@ -17,7 +17,10 @@ export function withHeredocs(code: Code): Code[] {
     if (language === undefined) return [];
     const start = found.index + whole.lastIndexOf(text, whole.length - end.length - 1);
     const line = lineAt(code, start);
-    if (language !== "python") return [{ ...code, language, text, line }];
+    if (language !== "python") {
+      const dialect = /\bpsql\b/.test(before + after) ? { dialect: "postgres" as const } : {};
+      return [{ ...code, language, text, line, ...dialect }];
+    }
     // Without quotes around the delimiter, the shell replaces its variables, which are not Python.
     const filled = quote === "" ? text.replace(/\$(\w+|\{[^}\n]*\})/g, underscores) : text;
     return [{ ...code, language, text, line, python: parsedOnce(filled) }];

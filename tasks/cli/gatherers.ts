@@ -41,13 +41,24 @@ import type { FactChoice } from "./preflight_options.ts";
 // Therefore a gatherer loads its module when the fact is gathered.
 
 /**
- * Loads a module of this folder or of another one. With a literal `import()`, Deno would read the
- * module and all its imports at the start of the program.
+ * Loads a module. With a literal `import()`, Deno would read the module and all its imports at the
+ * start of the program.
  *
  * @param specifier the same as in the type `M`, which is the type of the module
  */
-async function load<M>(specifier: string): Promise<M> {
-  return await import(specifier);
+type Load = <M>(specifier: string) => Promise<M>;
+
+/**
+ * Returns a function that loads one module at a time. The first gatherer then sends its requests
+ * before the modules of the next one are compiled.
+ */
+function loadInTurn(): Load {
+  let last: Promise<unknown> = Promise.resolve();
+  return (specifier) => {
+    const module = last.then(() => import(specifier));
+    last = module.catch(() => {});
+    return module;
+  };
 }
 
 /** The sources of the facts for preflight. */
@@ -72,25 +83,28 @@ export interface Sources {
   readonly registryCa: string | undefined;
 }
 
-/** Facts that are also inputs of other facts. */
+/** Facts that are also inputs of other facts, and the function that loads modules. */
 interface Platforms {
   readonly manifests: Shared<ManifestsFact> | Absent;
   readonly cluster: Gatherer<ClusterFact> | Absent;
+  readonly load: Load;
 }
 
 /** Returns a gatherer for each chosen fact, and a reason for each other fact. */
 export function gatherersBefore(sources: Sources): Gatherers {
   const { chosen } = sources;
   const manifests = manifestsOf(sources);
-  const cluster = clusterOf(sources, manifests);
+  const load = loadInTurn();
+  const cluster = clusterOf(sources, manifests, load);
+  const platforms = { manifests, cluster, load };
   const fact = <T>(name: FactChoice, gatherer: Gatherer<T> | Absent) =>
     chosen.has(name) ? gatherer : absentByChoice(name, chosen);
   return {
     manifests: fact("manifests", manifests),
     cluster: fact("cluster", cluster),
-    image: fact("image", imageOf(sources, { manifests, cluster })),
-    database: fact("database", databaseOf(sources, { manifests, cluster })),
-    lake: fact("lake", lakeOf(sources, { manifests, cluster })),
+    image: fact("image", imageOf(sources, platforms)),
+    database: fact("database", databaseOf(sources, platforms)),
+    lake: fact("lake", lakeOf(sources, platforms)),
   };
 }
 
@@ -124,6 +138,7 @@ function manifestsOf({ manifests }: Sources): Shared<ManifestsFact> | Absent {
 function clusterOf(
   { cluster, chosen }: Sources,
   manifests: Gatherer<ManifestsFact> | Absent,
+  load: Load,
 ): Gatherer<ClusterFact> | Absent {
   if ("absent" in cluster) return cluster;
   return gatherOnce(async (signal) => {
@@ -144,7 +159,7 @@ function clusterOf(
  */
 function imageOf(
   sources: Sources,
-  { manifests, cluster }: Platforms,
+  { manifests, cluster, load }: Platforms,
 ): Gatherer<ImageFact> | Absent {
   const { chosen, archive, registryCa } = sources;
   const withCluster = typeof cluster === "function" && chosen.has("cluster");
@@ -177,7 +192,7 @@ function imageOf(
 
 function databaseOf(
   sources: Sources,
-  { manifests, cluster }: Platforms,
+  { manifests, cluster, load }: Platforms,
 ): Gatherer<DatabaseFact> | Absent {
   const look = async (config: DatabaseConfig, signal: AbortSignal) => {
     await afterStart(manifests);
@@ -208,7 +223,7 @@ function databaseOf(
 
 function lakeOf(
   { credentials }: Sources,
-  { manifests, cluster }: Platforms,
+  { manifests, cluster, load }: Platforms,
 ): Gatherer<LakeFact> | Absent {
   const look = async (config: LakeConfig, signal: AbortSignal) => {
     await afterStart(manifests);

@@ -23,7 +23,7 @@ export function renderTable(
   const heading = columns.map(({ title }): Cell => ({ text: title, style: "dim" }));
   const lines = [heading, ...rows];
   const widths = columns.map((_, i) =>
-    Math.max(...lines.map((cells) => widthOf(textOf(cells[i]))))
+    lines.reduce((width, cells) => Math.max(width, widthOf(textOf(cells[i]))), 0)
   );
   return lines.map((cells) => {
     const last = cells.findLastIndex((cell) => textOf(cell) !== "");

@@ -30,7 +30,7 @@ export function renderFlow({ cluster }: Reading, answer: Answer, colour: boolean
   for (const decision of [verdict.egress, verdict.ingress]) {
     const says = decision.allowed ? "allows" : "denies";
     lines.push(`  ${decision.direction.padEnd(7)}  ${says}: ${explainDecision(flow, decision)}`);
-    if (hasChoice(decision)) lines.push(...allowingLines(decision));
+    if (hasChoice(decision)) { for (const line of allowingLines(decision)) lines.push(line); }
     if (decision.allowed) continue;
     const misses = missesOf(cluster, flow, decision);
     for (const policy of decision.policies) {
@@ -38,7 +38,8 @@ export function renderFlow({ cluster }: Reading, answer: Answer, colour: boolean
       const own = misses.filter((miss) => miss.policy === policy);
       if (own.length === 0) lines.push(`      spec.${decision.direction}: has no rules`);
       for (const { rule, why } of own) {
-        lines.push(`      ${rule.path}`, ...why.map((each) => `        ${each}`));
+        lines.push(`      ${rule.path}`);
+        for (const each of why) lines.push(`        ${each}`);
       }
     }
   }

@@ -6,6 +6,8 @@ import {
   type Python,
   pythonOf,
 } from "../../source_code/python.ts";
+import { canReachParquet, isTypedLater, type NullFlow, readFlow } from "./null_flow.ts";
+import { postgresStringsOf } from "./postgres_strings.ts";
 import { mayHaveUntypedNulls, untypedNulls } from "../../source_code/sql.ts";
 
 /** A null without a type that becomes a column of a table. */
@@ -21,7 +23,9 @@ export interface UntypedNull {
 /** Finds the nulls without a type in Python or SQL. */
 export function untypedNullsIn(code: Code): UntypedNull[] {
   const { language, text } = code;
-  if (language === "sql") return untypedNulls(text).map((each) => inSql(each, 0));
+  if (language === "sql") {
+    return isPostgres(code) ? [] : untypedNulls(text).map((each) => inSql(each, 0));
+  }
   if (language !== "python" || !mayHaveNulls(code)) return [];
   const python = pythonOf(code);
   return [...literals(python), ...queries(python)].sort((a, b) => a.offset - b.offset);
@@ -29,7 +33,17 @@ export function untypedNullsIn(code: Code): UntypedNull[] {
 
 /** Returns whether Python code may have nulls without a type, found without parsing the code. */
 export function mayHaveNulls({ text }: Pick<Code, "text">): boolean {
-  return /\blit\b/.test(text) && /\bNone\b/.test(text) || mayHaveUntypedNulls(text);
+  return /\b(?:lit|when)\b/.test(text) && /\bNone\b/.test(text) || /\bNullType\b/.test(text) ||
+    mayHaveUntypedNulls(text);
+}
+
+/** Returns whether SQL is for Postgres: psql runs it, or it has syntax that Spark does not have. */
+function isPostgres({ text, object, field = "", dialect }: Code): boolean {
+  if (dialect === "postgres") return true;
+  // In a container, only the SQL of psql is read as SQL.
+  if (object !== undefined && /containers\[\d+\]/.test(field)) return true;
+  return /\bON\s+CONFLICT\b|\bRETURNING\b|\bplpgsql\b|\bjsonb\b|\bCREATE\s+EXTENSION\b|\b(?:BIG)?SERIAL\b|\$\$|^\s*\\\w+/im
+    .test(text);
 }
 
 function inSql({ offset, name }: { offset: number; name: string | undefined }, base: number) {
@@ -37,8 +51,13 @@ function inSql({ offset, name }: { offset: number; name: string | undefined }, b
   return { offset: base + offset, written, column: name };
 }
 
-function queries({ strings }: Python): UntypedNull[] {
-  return strings.flatMap(({ start, text }) => {
+function queries(python: Python): UntypedNull[] {
+  let isForPostgres: ReturnType<typeof postgresStringsOf> | undefined;
+  return python.strings.flatMap((each) => {
+    const { start, text } = each;
+    if (!/\bnull\b/i.test(text)) return [];
+    isForPostgres ??= postgresStringsOf(python);
+    if (isForPostgres(each)) return [];
     const lead = text.length - text.trimStart().length;
     return untypedNulls(text.slice(lead)).map((each) => inSql(each, start + lead));
   });
@@ -48,14 +67,47 @@ function literals(python: Python): UntypedNull[] {
   const aliases = python.imports.flatMap(({ names }) => names)
     .filter(({ name }) => name === "lit").map(({ alias }) => alias);
   const nulls = callsOf(python, ["lit", "expr", ...aliases]).filter(isNull);
+  const conditions = callsOf(python, ["when"]).filter(isNullCondition);
   const uses = nulls.length === 0 ? new Map() : usesIn(python.code);
-  return nulls
-    .filter((call) => !isTyped(call) && !isCastLater(python.code, call, uses))
-    .map((call) => ({
-      offset: call.start,
-      written: call.name === "expr" ? 'expr("NULL")' : `${call.name}(None)`,
-      column: columnOf(call),
-    }));
+  let read: NullFlow | undefined;
+  const flow = () => read ??= readFlow(python, (code) => NULL.test(code));
+  const columns = [...nulls, ...conditions]
+    .filter((call) =>
+      !isTyped(call) && !isOperand(python.code, call) && !isCastLater(python.code, call, uses) &&
+      !isTypedLater(flow(), call, columnOf(call)) && canReachParquet(flow(), call)
+    )
+    .map((call) => ({ offset: call.start, written: writtenOf(call), column: columnOf(call) }));
+  const fields = callsOf(python, ["StructField"]).filter(({ args }) =>
+    /^(?:\w+\s*\.\s*)*NullType\s*\(/.test(args[1]?.code ?? "")
+  ).map(({ start, args }) => (
+    { offset: start, written: "NullType()", column: args[0]?.string }
+  ));
+  return [...columns, ...fields];
+}
+
+function writtenOf({ name }: Call): string {
+  if (name === "when") return "when(…, None)";
+  return name === "expr" ? 'expr("NULL")' : `${name}(None)`;
+}
+
+/**
+ * Returns whether all values of `when(…).when(…).otherwise(…)` are None. If one of them is
+ * `lit(None)`, that call is judged instead.
+ */
+function isNullCondition({ args, chain, receiver }: Call): boolean {
+  if (receiver?.name === "when" || args.length !== 2) return false;
+  const values = [
+    args[1],
+    ...chain.filter(({ name }) => /^(when|otherwise)$/.test(name)).map((call) => call.args.at(-1)),
+  ];
+  return values.every((each) => each?.code === "None");
+}
+
+/** Returns whether a call is an operand, as in `col("a") == lit(None)`: the result has a type. */
+function isOperand(code: string, { start, end, context: { bracketed } }: Call): boolean {
+  if (bracketed !== undefined) return false;
+  return /(?:==|!=|<=|>=|[<>+*/&|%~-])\s*$/.test(code.slice(Math.max(0, start - 20), start)) ||
+    /^\s*(?:==|!=|<=|>=|[<>+*/&|%-])/.test(code.slice(end, end + 20));
 }
 
 function isNull({ name, args }: Call): boolean {
@@ -70,8 +122,11 @@ const NAMING = ["alias", "name"];
 function isTyped(call: Call): boolean {
   const { chain } = call;
   if (chain.some(casts)) return true;
-  if (chain.some(({ name }) => !NAMING.includes(name) && !isCast(name))) return true;
-  return chain.length === 0 && isTypedByContext(call);
+  const methods = call.name === "when"
+    ? chain.filter(({ name }) => !/^(when|otherwise)$/.test(name))
+    : chain;
+  if (methods.some(({ name }) => !NAMING.includes(name) && !isCast(name))) return true;
+  return methods.length === 0 && isTypedByContext(call);
 }
 
 function isCast(name: string): boolean {
@@ -85,12 +140,17 @@ function casts({ name, args }: Call): boolean {
 }
 
 /** Functions whose result has the type of those arguments that have one. */
-const MIXING = ["coalesce", "ifnull", "nvl", "greatest", "least", "eqNullSafe"];
+const MIXING = ["coalesce", "ifnull", "nvl", "greatest", "least", "array"];
+
+/** Methods and functions whose result has a type, or is no column. */
+const TYPED =
+  /^(eqNullSafe|isin|between|like|rlike|ilike|startswith|endswith|contains|filter|where|join|fillna|fill|replace|concat|concat_ws|isnull|isNull|isnan|count|countDistinct|hash|sha2|md5|date_format|to_date|to_timestamp|to_json|assertEqual|print)$/;
 
 function isTypedByContext({ context: { argumentOf: outer, bracketed } }: Call): boolean {
   // A cast after brackets, or after a condition, casts the null in them.
   if (bracketed !== undefined) return bracketed.some(casts);
   if (outer === undefined) return false;
+  if (TYPED.test(outer.name)) return true;
   if (outer.name === "when") {
     return outer.chain.some(casts) ||
       outer.chain.some(({ name, args }) =>
@@ -113,9 +173,10 @@ function hasTypedBranch(last: Call): boolean {
 }
 
 function isOnlyNull(argument: Argument | undefined): boolean {
-  return argument === undefined ||
-    /^(?:\w+\s*\.\s*)*lit\s*\(\s*None\s*\)$/.test(argument.code);
+  return argument === undefined || NULL.test(argument.code);
 }
+
+const NULL = /^(?:None|(?:\w+\s*\.\s*)*lit\s*\(\s*None\s*\))$/;
 
 /** Where code uses a name, in the order of the source: the offsets after the name. */
 type Uses = ReadonlyMap<string, readonly number[]>;

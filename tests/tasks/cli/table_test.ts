@@ -25,3 +25,8 @@ Deno.test("renderTable: aligns the same with colour, and counts visible characte
 Deno.test("renderTable: prints only the heading without rows", () => {
   assertEquals(renderTable(COLUMNS, [], false), ["day  rows  note"]);
 });
+
+Deno.test("renderTable: renders more rows than a function can have arguments", () => {
+  const rows = Array.from({ length: 300_000 }, () => ["2025-12-28", "1", ""]);
+  assertEquals(renderTable(COLUMNS, rows, false).length, 300_001);
+});

@@ -36,6 +36,31 @@ const VOID = [
   ['spark.sql("SELECT a,\\nNULL AS x FROM t")', "NULL AS x"],
   ['spark.sql("SELECT a, (NULL) AS x FROM t")', "NULL AS x"],
   ['spark.sql("SELECT DISTINCT NULL AS x FROM t")', "NULL AS x"],
+  ['df.withColumn("a", when(col("x") > 1, None))', "when(…, None)"],
+  ['df.withColumn("a", F.when(F.col("x") > 1, None).otherwise(None))', "when(…, None)"],
+  ['df.withColumn("a", F.when(a, None).when(b, None))', "when(…, None)"],
+  ['df.withColumn("a", F.when(a, None).otherwise(F.lit(None)))', "lit(None)"],
+  ['df.select(F.when(a, None).alias("a"))', "when(…, None)"],
+  ['df.withColumn("a", F.coalesce(F.lit(None), F.lit(None)))', "lit(None)"],
+  ['df.withColumn("a", F.array(F.lit(None)))', "lit(None)"],
+  ['df.withColumn("a", F.struct(F.lit(None).alias("b")))', "lit(None)"],
+  ['df.withColumns({"a": F.lit(None)})', "lit(None)"],
+  ['StructType([StructField("a", NullType(), True)])', "NullType()"],
+  ['df = df.withColumn("a", lit(None))\ndf.write.parquet("p")', "lit(None)"],
+  [
+    'df = df.withColumn("a", lit(None))\ndf.count()\ndf.write.mode("append").save("p")',
+    "lit(None)",
+  ],
+  [
+    'a = df.withColumn("a", lit(None))\nb = a.filter(c)\nb.write.format("parquet").save("p")',
+    "lit(None)",
+  ],
+  ['df.withColumn("a", lit(None)).write.mode("overwrite").parquet("p")', "lit(None)"],
+  ['df.withColumn("a", lit(None)).write.saveAsTable("t")', "lit(None)"],
+  ['def f(df):\n    return df.withColumn("a", lit(None))', "lit(None)"],
+  ['df = df.withColumn("a", lit(None))\nwrite(df)', "lit(None)"],
+  ['df = df.withColumn("a", lit(None)).withColumn("b", col("b").cast("int"))', "lit(None)"],
+  ['df = df.withColumn("a", lit(None)).withColumn("a", lit(None))', "lit(None)"],
 ] as const;
 
 for (const [code, told] of VOID) {
@@ -70,6 +95,45 @@ for (
     'spark.sql("SELECT a -- , NULL AS x\\n FROM t /* , NULL AS y */")',
     "spark.sql(\"SELECT ', NULL AS x' AS y\")",
     'print("it is empty, null as it were")',
+    'df.filter(col("x").eqNullSafe(lit(None)))',
+    'df.filter(col("x") == lit(None)).write.parquet("p")',
+    'df.where(lit(None) != col("x"))',
+    'df.withColumn("a", col("x") + lit(None))',
+    'df.withColumn("a", col("x").isin(lit(None), 1))',
+    'df.withColumn("a", F.concat(F.col("x"), F.lit(None)))',
+    'df.join(other, F.col("x").eqNullSafe(F.lit(None)))',
+    'df.withColumn("a", when(col("x") > 1, None).otherwise(1))',
+    'df.withColumn("a", when(col("x") > 1, 1).otherwise(None))',
+    'df.withColumn("a", F.when(a, None).when(b, F.col("c")))',
+    'df.withColumn("a", F.when(a, None).cast("int"))',
+    'df.withColumn("a", F.when(a, F.lit(None)).otherwise("x"))',
+    'df.withColumn("a", F.array(F.lit(None), F.lit(1)))',
+    'df.withColumn("a", lit(None)).withColumn("a", col("a").cast("int")).write.parquet("p")',
+    'df = df.withColumn("a", lit(None))\ndf = df.withColumn("a", col("b"))\ndf.write.parquet("p")',
+    'df = df.withColumn("a", lit(None))\ndf = df.select(col("a").cast("int"))\ndf.write.parquet("p")',
+    'df = df.withColumn("a", lit(None))\ndf = df.selectExpr("cast(a as int) as a")\ndf.write.parquet("p")',
+    'df = df.withColumn("a", lit(None)).drop("a")\ndf.write.parquet("p")',
+    'df = df.withColumn("a", lit(None))\ndf = df.select([col(c).cast(t) for c, t in types])\ndf.write.parquet("p")',
+    'df.withColumn("a", lit(None)).show()',
+    'df.withColumn("a", lit(None)).count()',
+    'x = df.withColumn("a", lit(None))\nprint(x.count())\nx.show()',
+    'x = df.withColumn("a", lit(None))\nx.show()\ndf.write.parquet("p")',
+    'df.withColumn("a", lit(None)).write.csv("p")',
+    'df.withColumn("a", lit(None)).write.mode("append").json("p")',
+    'df.withColumn("a", lit(None)).write.format("delta").save("p")',
+    'df.withColumn("a", lit(None)).write.jdbc(url, "t")',
+    'df.withColumn("a", lit(None)).write.insertInto("t")',
+    'x = df.withColumn("a", lit(None))\nx.write.format("json").mode("append").save("p")',
+    'x = df.withColumn("a", lit(None))\ny = other.unionByName(x)\ny.write.parquet("p")',
+    'cur.execute("SELECT a, NULL AS x FROM t")',
+    'q = "SELECT a, NULL AS x FROM t"\ncursor.execute(q)',
+    'spark.read.format("jdbc").option("query", "SELECT a, NULL AS x FROM t").load()',
+    'q = "(SELECT a, NULL AS x FROM t) q"\nspark.read.option("dbtable", q).load()',
+    'spark.read.jdbc(url, "(SELECT a, NULL AS x FROM t) q")',
+    'spark.read.jdbc(url=u, table="(SELECT a, NULL AS x FROM t) q")',
+    'spark.read.options(dbtable="(SELECT a, NULL AS x FROM t) q").load()',
+    'spark.read.options(**{"query": "SELECT a, NULL AS x FROM t"}).load()',
+    'pd.read_sql("SELECT a, NULL AS x FROM t", conn)',
   ]
 ) {
   Deno.test(`parquet-void passes ${JSON.stringify(code)}`, () => {
@@ -103,6 +167,20 @@ Deno.test("parquet-void reads SQL files", async () => {
     },
   );
   assertStringIncludes(finding!.fix, "CAST(NULL AS decimal(10,4)) AS slippage_pct");
+});
+
+Deno.test("parquet-void does not judge SQL that Postgres runs", async () => {
+  for (
+    const text of [
+      "INSERT INTO t SELECT a, NULL AS x FROM u ON CONFLICT DO NOTHING",
+      "INSERT INTO t SELECT a, NULL AS x FROM u RETURNING id",
+      "\\set day 1\nSELECT a, NULL AS x FROM u",
+    ]
+  ) assertEquals([text, written("sql", text)], [text, []]);
+  const script = "psql <<'EOF'\nSELECT a, NULL AS x FROM t;\nEOF\n";
+  await assertFound(ID, { ...FILES, "run.sh": script });
+  const spark = script.replace("psql", "spark-sql");
+  await assertFound(ID, { ...FILES, "run.sh": spark }, { object: "manifests/run.sh", line: 2 });
 });
 
 Deno.test("parquet-void reads scripts of ConfigMaps and Jobs", async () => {

@@ -1,0 +1,143 @@
+import { type Call, callsOf, type Python } from "../../source_code/python.ts";
+
+/** A logical line of Python: brackets continue a line. */
+export interface Statement {
+  /** The start of the statement in the source. */
+  readonly start: number;
+  /** The end of the statement in the source, exclusive. */
+  readonly end: number;
+  /** The text, with the content of strings blanked. */
+  readonly text: string;
+  /** The variable that the statement assigns. */
+  readonly target: string | undefined;
+  /** The variables that the statement reads. */
+  readonly names: ReadonlySet<string>;
+  /** The format in which the statement writes a frame; undefined without a write. */
+  readonly sink: "parquet" | "other" | undefined;
+}
+
+/** Where the frames of a source go, and which columns get a type. Read once for a source. */
+export interface NullFlow {
+  /** The statements, in the order of the source. */
+  readonly statements: readonly Statement[];
+  /** The last place that gives a column a type, by its name; the empty name is every column. */
+  readonly typed: ReadonlyMap<string, number>;
+}
+
+/** Methods that end a chain of frames without a Parquet file. */
+const ACTIONS =
+  /\.\s*(?:show|count|collect|take|first|head|isEmpty|toPandas|toLocalIterator|printSchema|explain|foreach|foreachPartition|csv|json|jdbc|orc|text|insertInto|writeTo)\s*\(/;
+
+/** Methods whose result has the types of another frame. */
+const RETYPING = /\.\s*(?:union|unionAll|unionByName|to)\s*\(/;
+
+/**
+ * Reads where the frames of a source go.
+ *
+ * @param isNull whether the code of a value is a null without a type
+ */
+export function readFlow(python: Python, isNull: (code: string) => boolean): NullFlow {
+  const typed = new Map<string, number>();
+  const note = (column: string | undefined, offset: number) => {
+    if (column !== undefined) typed.set(column, Math.max(offset, typed.get(column) ?? 0));
+  };
+  for (const call of callsOf(python, ["withColumn", "drop", "col", "column"])) {
+    const { name, start, args: [first, second] } = call;
+    const gives = name === "withColumn"
+      ? !isNull(second?.code ?? "None")
+      : name === "drop" || call.chain.some((each) => /^(cast|astype)$/.test(each.name));
+    if (gives) note(first?.string, start);
+  }
+  for (const { text, start } of python.strings) {
+    for (const [, column] of text.matchAll(/\bcast\s*\(\s*["`]?(\w+)["`]?\s+as\b/gi)) {
+      note(column, start);
+    }
+  }
+  // As in `[col(name).cast(type) for name, type in types]`.
+  const all = /\bcol\s*\(\s*\w+(?:\s*\.\s*\w+)?\s*\)\s*\.\s*(?:cast|astype)\s*\(/g;
+  for (const { index } of python.code.matchAll(all)) note("", index);
+  return { statements: statementsOf(python), typed };
+}
+
+/**
+ * Returns whether later code gives a column a type: a cast, another value of the same name, or casts of
+ * all columns in a loop. The column may also be dropped.
+ */
+export function isTypedLater(
+  { typed }: NullFlow,
+  { end }: Pick<Call, "end">,
+  column: string | undefined,
+): boolean {
+  return ["", ...column === undefined ? [] : [column]].some((name) => (typed.get(name) ?? 0) > end);
+}
+
+/**
+ * Returns whether a column that a call creates can reach a Parquet file: by a write in the same source,
+ * or outside of the source. A frame that is only shown, counted or written in another format cannot.
+ */
+export function canReachParquet(
+  { statements }: NullFlow,
+  { start }: Pick<Call, "start">,
+): boolean {
+  const first = statements.findIndex((each) => each.start <= start && start < each.end);
+  if (first < 0) return true;
+  const frames = new Set<string>();
+  let isContained = false;
+  let escapes = false;
+  for (let i = first; i < Math.min(statements.length, first + MAX_STATEMENTS); i++) {
+    const { text, target, names, sink, start: own } = statements[i]!;
+    if (i > first && !frames.values().some((name) => names.has(name))) {
+      if (target !== undefined) frames.delete(target);
+      continue;
+    }
+    if (sink === "parquet") return true;
+    const after = i === first ? text.slice(start - own) : text;
+    if (sink === "other" || ACTIONS.test(after) || RETYPING.test(after)) isContained = true;
+    else if (target !== undefined) frames.add(target);
+    else escapes = true;
+  }
+  return escapes || !isContained;
+}
+
+/** The most statements between a null and the end of its frame. */
+const MAX_STATEMENTS = 2000;
+
+function statementsOf(python: Python): Statement[] {
+  const { code } = python;
+  const writers = callsOf(python, ["format", "save", "saveAsTable"]);
+  const statements: Statement[] = [];
+  let start = 0;
+  let depth = 0;
+  for (let i = 0; i <= code.length; i++) {
+    const char = code[i];
+    if (char !== undefined && "([{".includes(char)) depth++;
+    else if (char !== undefined && ")]}".includes(char)) depth = Math.max(0, depth - 1);
+    const isEnd = char === undefined ||
+      (char === "\n" || char === ";") && depth === 0 && code[i - 1] !== "\\";
+    if (!isEnd) continue;
+    const text = code.slice(start, i);
+    if (text.trim() !== "") {
+      const [, target] = /^\s*(\w+)\s*(?::[^=]+)?=(?!=)/.exec(text) ?? [];
+      const value = target === undefined ? text : text.slice(text.indexOf("=") + 1);
+      const names = new Set(value.match(/(?<![\w.])[A-Za-z_]\w*/g));
+      const [from, end] = [start, i + 1];
+      const sink = sinkOf(
+        text,
+        () => writers.filter((call) => from <= call.start && call.start < end),
+      );
+      statements.push({ start, end, text, target, names, sink });
+    }
+    start = i + 1;
+  }
+  return statements;
+}
+
+function sinkOf(text: string, writersIn: () => readonly Call[]): Statement["sink"] {
+  if (!/\.\s*write(Stream)?\b/.test(text)) return undefined;
+  if (/\.\s*parquet\s*\(/.test(text)) return "parquet";
+  if (/\.\s*(csv|json|jdbc|orc|text|insertInto|delta)\s*\(/.test(text)) return "other";
+  const writers = writersIn();
+  const format = writers.find(({ name }) => name === "format")?.args[0]?.string ??
+    writers.flatMap(({ args }) => args).find(({ keyword }) => keyword === "format")?.string;
+  return format === undefined || format.toLowerCase() === "parquet" ? "parquet" : "other";
+}
