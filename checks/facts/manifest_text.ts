@@ -55,8 +55,10 @@ export function readFile(file: string, text: string): FileReading {
   const { documents, problems } = parseDocuments(text);
   const template = templateOf(text, documents, problems);
   if (template !== undefined) return { ...EMPTY, problems: [{ file, ...template }] };
-  if (problems.length > 0 && documents.length === 0 && !OBJECT_KEY.test(text)) {
-    return ignoring(file, "neither YAML nor JSON, and no apiVersion and kind");
+  // JSON with comments is common. Broken YAML can be a manifest, so it stays a problem.
+  const isJson = file.endsWith(".json");
+  if (isJson && problems.length > 0 && documents.length === 0 && !OBJECT_KEY.test(text)) {
+    return ignoring(file, "no JSON, and no apiVersion and kind");
   }
   const readings = documents.map((document) => ({ ...objectsOf(file, document), document }));
   const [first] = readings;

@@ -74,10 +74,9 @@ const OTHER_FILES: readonly (readonly [file: string, text: string, content: stri
   ["ci.yml", "on: [push]\njobs: {a: {steps: [{run: '${{ x }}'}]}}\n", "fields without apiVersion"],
   ["vault.yml", "$ANSIBLE_VAULT;1.1;AES256\n6162\n6364\n", "an encrypted file of Ansible Vault"],
   ["password.yaml", "Hunter2\n", "a text"],
-  ["password.yml", "*Hunter2\n", "neither YAML nor JSON"],
   ["passwords.yaml", "- Hunter2\n", "a list"],
   ["pin.yaml", "12345678\n", "a number"],
-  ["tsconfig.json", '{\n// comment\n"a": [1,\n}\n', "neither YAML nor JSON"],
+  ["tsconfig.json", '{\n// comment\n"a": [1,\n}\n', "no JSON, and no apiVersion and kind"],
   ["package.json", '{"name": "a", "version": "1.0.0"}', "fields without apiVersion and kind"],
   ["video.json", '{"kind": "youtube#video", "id": 1}', "fields without apiVersion"],
   ["datasource.yaml", "apiVersion: 1\ndatasources: []\n", "fields without apiVersion and kind"],
@@ -109,13 +108,17 @@ const MISTAKES: readonly (readonly [name: string, text: string])[] = [
   ["with a wrong name of the field", "apiVersion: batch/v1\nKind: Job\nmetadata: {name: a}\n"],
   ["with broken YAML", "apiVersion: v1\nkind: Pod\nmetadata: [\n"],
   ["with broken JSON", '{"apiVersion": "v1", "kind": "Pod", "metadata": [}'],
+  ["that is broken before its kind", "a: [b"],
+  ["that is a password with an asterisk", "*Hunter2\n"],
   ["with kind alone", "kind: Pod\n"],
   ["with a text in a list", "apiVersion: v1\nkind: List\nitems: [a]\n"],
 ];
 
 for (const [name, text] of MISTAKES) {
   Deno.test(`manifests-readable fails for an object ${name}`, async () => {
-    assertEquals((await findings({ ...FILES, "x.yaml": text })).length, 1);
+    const found = await findings({ ...FILES, "x.yaml": text });
+    assertEquals(found.length, 1);
+    assertNotMatch(JSON.stringify(found), /Hunter2/);
   });
 }
 
