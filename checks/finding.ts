@@ -43,6 +43,14 @@ export interface Finding {
   readonly fix: string;
 }
 
+/** An object that no check judges. */
+export interface NotJudged {
+  /** The object, as in `Rollout analytics-jobs/etl`. */
+  readonly object: string;
+  /** The reason, as in `kind is not supported`. */
+  readonly reason: string;
+}
+
 /** The object, field, file and line that a finding is about. */
 export type Place = Pick<Finding, "object" | "field" | "file" | "line">;
 
@@ -55,7 +63,11 @@ export type Place = Pick<Finding, "object" | "field" | "file" | "line">;
  * - `unknown`: the check cannot read an object, or a required object is missing; the verdict is `error`
  */
 export type Outcome =
-  | { readonly examined: string; readonly findings: readonly Finding[] }
+  | {
+    readonly examined: string;
+    readonly findings: readonly Finding[];
+    readonly notJudged?: readonly NotJudged[];
+  }
   | { readonly skip: string }
   | { readonly notApplicable: string }
   | { readonly unknown: string };
@@ -83,6 +95,8 @@ export interface Result {
   readonly unread?: readonly string[];
   /** True if the operator requested the skip. */
   readonly requested?: true;
+  /** The objects that no check judges. */
+  readonly notJudged?: readonly NotJudged[];
   /** The violations. A skip or an error can have warnings, if part of the facts was judged. */
   readonly findings: readonly Finding[];
   /** The seconds from the start of the run to the verdict. */

@@ -187,8 +187,9 @@ function resultOf(check: AnyCheck, facts: Facts, share: Share): Result {
     if ("unknown" in outcome) {
       return { id, title, verdict: "error", reason: outcome.unknown, findings: [] };
     }
-    const { examined, findings } = outcome;
-    return { id, title, verdict: verdictOf(findings), examined, findings };
+    const { examined, findings, notJudged = [] } = outcome;
+    const result = { id, title, verdict: verdictOf(findings), examined, findings };
+    return notJudged.length === 0 ? result : { ...result, notJudged };
   } catch (error) {
     const reason = `the check has a bug: ${messageOf(error)}`;
     return { id, title, verdict: "error", reason, findings: [] };

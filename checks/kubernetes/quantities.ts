@@ -68,3 +68,13 @@ function scaleOf(suffix: string): { times: bigint; over: bigint } | undefined {
 function roundedUp(amount: bigint, by: bigint): bigint {
   return (amount + by - 1n) / by;
 }
+
+/** A size as Spark reads it, in MiB: `2g`, `512m`, or a number of mebibytes. Spark refuses `2Gi` and `1.5g`. */
+export function sparkMebibytes(text: string | undefined, unit = "m"): bigint | undefined {
+  const found = /^(\d+)(?:([kmgtp])b?|(b))?$/i.exec(text?.trim() ?? "");
+  if (found === null) return undefined;
+  const shift = { b: -20, k: -10, m: 0, g: 10, t: 20, p: 30 }[
+    (found[2] ?? found[3] ?? unit).toLowerCase()
+  ] ?? 0;
+  return shift < 0 ? BigInt(found[1]!) >> BigInt(-shift) : BigInt(found[1]!) << BigInt(shift);
+}

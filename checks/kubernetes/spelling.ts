@@ -8,7 +8,7 @@ export function closestWord(word: string, known: readonly string[]): string | un
   const lower = word.toLowerCase();
   const sameLetters = known.find((each) => each.toLowerCase() === lower);
   if (sameLetters !== undefined) return sameLetters;
-  const most = word.length < 4 ? 1 : word.length < 12 ? 2 : 3;
+  const most = word.length < 4 ? 1 : word.length < 16 ? 2 : 3;
   const [best] = known.map((each) => ({ each, distance: distanceOf(lower, each.toLowerCase()) }))
     .filter(({ distance }) => distance <= most)
     .sort((a, b) => a.distance - b.distance);

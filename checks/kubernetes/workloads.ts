@@ -1,17 +1,10 @@
 import { decodeBase64, type Fields, isFields, listOf, textOf } from "./fields.ts";
 import type { ManifestObject } from "./objects.ts";
+import type { ExecutorTemplate, PodTemplate, Word } from "./pod_template.ts";
+import { workflowTemplates } from "./argo_workflow.ts";
+import { sparkApplicationTemplate } from "./spark_application.ts";
 
-/** The template of the pods that a workload creates. */
-export interface PodTemplate {
-  /** The pods' metadata, not validated. */
-  readonly metadata: unknown;
-  /** The pods' spec, not validated. */
-  readonly spec: unknown;
-  /** The path of the metadata, as in `spec.template.metadata`. */
-  readonly metadataPath: string;
-  /** The path of the spec, as in `spec.template.spec`. */
-  readonly specPath: string;
-}
+export type { ExecutorTemplate, PodTemplate, Word } from "./pod_template.ts";
 
 /** The path of the pod template, by API group and kind. */
 const TEMPLATES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
@@ -44,7 +37,10 @@ export function groupOf(apiVersion: unknown): string {
  * @returns undefined if the kind of the object creates no pods
  */
 export function podTemplateOf(object: Fields): PodTemplate | undefined {
-  const kinds = Object.entries(TEMPLATES).find(([group]) => group === groupOf(object.apiVersion));
+  const group = groupOf(object.apiVersion);
+  const ofOperator = sparkApplicationTemplate(object, group);
+  if (ofOperator !== undefined) return ofOperator;
+  const kinds = Object.entries(TEMPLATES).find(([each]) => each === group);
   const path = Object.entries(kinds?.[1] ?? {}).find(([kind]) => kind === object.kind)?.[1];
   if (path === undefined) return undefined;
   let template: unknown = object;
@@ -77,7 +73,7 @@ export interface Container {
   /** The image, or an empty string if the container has no image. */
   readonly image: string;
   /** The words of `command` and then of `args`, each with its path. */
-  readonly words: readonly { readonly path: string; readonly text: string }[];
+  readonly words: readonly Word[];
   /** The variables under `env`, in their order. */
   readonly env: readonly Variable[];
   /** The fields of the container, not validated. */
@@ -96,21 +92,33 @@ export interface Workload {
   readonly metadata: unknown;
   /** The containers, init containers first. */
   readonly containers: readonly Container[];
+  /** The template of the executors' pods, if the object declares them. */
+  readonly executor?: ExecutorTemplate;
 }
 
 /** The objects that create pods, except objects without a pod spec. */
 export function workloadsOf(objects: readonly ManifestObject[]): Workload[] {
   return objects.flatMap((object) => {
     const template = object.kind === "PodTemplate" ? undefined : podTemplateOf(object.value);
-    if (template === undefined || !isFields(template.spec)) return [];
-    const { spec, specPath, metadata } = template;
-    const containers = ["initContainers", "containers"].flatMap((list) =>
-      listOf(spec[list]).map((fields, i) =>
-        readContainer(fields, `${specPath}.${list}[${i}]`, list === "initContainers")
-      )
-    );
-    return [{ object, spec, specPath, metadata, containers }];
+    const templates = template === undefined
+      ? workflowTemplates(object.value, groupOf(object.apiVersion))
+      : [template];
+    return templates.flatMap((each) => readWorkload(object, each));
   });
+}
+
+function readWorkload(object: ManifestObject, template: PodTemplate): Workload[] {
+  if (!isFields(template.spec)) return [];
+  const { spec, specPath, metadata, main, executor } = template;
+  const containers = ["initContainers", "containers"].flatMap((list) =>
+    listOf(spec[list]).map((fields, i) =>
+      list === "containers" && i === 0 && main !== undefined
+        ? { ...readContainer(fields, main.path, false), words: main.words }
+        : readContainer(fields, `${specPath}.${list}[${i}]`, list === "initContainers")
+    )
+  );
+  const workload = { object, spec, specPath, metadata, containers };
+  return [executor === undefined ? workload : { ...workload, executor }];
 }
 
 function readContainer(fields: Fields, path: string, init: boolean): Container {

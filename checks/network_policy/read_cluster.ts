@@ -188,6 +188,13 @@ function identityOf(
 
 /** The labels with unknown values that the controller of each kind adds. */
 const CONTROLLER_LABELS: Readonly<Record<string, readonly string[]>> = {
+  SparkApplication: ["spark-app-selector", "spark-app-name", "sparkoperator.k8s.io/submission-id"],
+  ScheduledSparkApplication: [
+    "spark-app-selector",
+    "spark-app-name",
+    "sparkoperator.k8s.io/app-name",
+    "sparkoperator.k8s.io/submission-id",
+  ],
   Deployment: ["pod-template-hash"],
   StatefulSet: [
     "controller-revision-hash",

@@ -11,6 +11,7 @@ import { naming } from "../list_names.ts";
 import { whyNoCluster } from "../skip_reasons.ts";
 import { isOurs, type Tree, treeOf } from "../facts/tree.ts";
 import { type Network, readNetwork } from "./network/job_network.ts";
+import { inOperatorTerms } from "./operator_terms.ts";
 import { hasFailure } from "./outcome.ts";
 
 /** The objects that a run will find: the manifests, the cluster, or the cluster after an apply. */
@@ -62,7 +63,8 @@ export function inNamespace(namespace: string, ...kinds: readonly string[]): str
 
 /** Declares a check of manifests and cluster together. It runs before a run of the pipeline. */
 export function platformCheck({ id, title, reads, judge }: PlatformCondition): PlatformCheck {
-  const run: PlatformCheck["run"] = (facts, share) => onPlatform(facts, share, reads, judge);
+  const run: PlatformCheck["run"] = (facts, share) =>
+    inOperatorTerms(onPlatform(facts, share, reads, judge));
   return { ...check({ id, title, phase: "before", needs: [], wants: PLATFORM, run }), judge };
 }
 

@@ -19,7 +19,7 @@ function document({ command, date, results, exitCode }: Report) {
 }
 
 function result(
-  { id, section, title, verdict, examined, reason, requested, unread, findings }: Result,
+  { id, section, title, verdict, examined, reason, requested, unread, notJudged, findings }: Result,
 ) {
   return {
     id,
@@ -30,6 +30,7 @@ function result(
     reason,
     requested,
     unread,
+    notJudged: notJudged?.map(({ object, reason }) => ({ object, reason })),
     findings: findings.map(finding),
   };
 }

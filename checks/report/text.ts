@@ -82,10 +82,13 @@ export function renderResult(
   result: Result,
   { colour = false, idWidth = ID_WIDTH }: TextOptions = {},
 ): string {
-  const { id, verdict, findings } = result;
+  const { id, verdict, findings, notJudged = [] } = result;
   const word = (WORDS[verdict] ?? verdict.toUpperCase()).padEnd(5);
   const shown = colour ? `\x1b[${COLOURS[verdict]}m${word}\x1b[0m` : word;
   const lines = [`${shown}  ${id.padEnd(idWidth)}  ${messageOf(result)}`];
+  for (const { object, reason } of notJudged) {
+    lines.push(`${INDENT}${printable(`not judged: ${object} (${reason})`)}`);
+  }
   for (const finding of findings) lines.push(...renderFinding(finding));
   if (findings.length > 0) lines.push(`${INDENT}runbook/${id}.md`);
   return lines.map((line) => `${line}\n`).join("");

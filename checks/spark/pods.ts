@@ -1,7 +1,7 @@
 import type { Place } from "../finding.ts";
 import { type Fields, isFields, listOf, textOf } from "../kubernetes/fields.ts";
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../kubernetes/objects.ts";
-import { mebibytes, parseQuantity } from "../kubernetes/quantities.ts";
+import { mebibytes, parseQuantity, sparkMebibytes } from "../kubernetes/quantities.ts";
 import type { Workload } from "../kubernetes/workloads.ts";
 import { parseDocuments } from "../kubernetes/yaml.ts";
 import { printedValue, type SparkSetting, type SparkSettings } from "./settings.ts";
@@ -97,6 +97,17 @@ function templateOf(
   settings: SparkSettings,
   objects: readonly ManifestObject[],
 ): PodTemplateFile | undefined {
+  const { executor } = job;
+  if (role === "executor" && executor !== undefined) {
+    const labels = Object.entries(executor.labels).map((
+      [key, value],
+    ): [string, string] => [key, String(value)]);
+    return {
+      spec: executor.spec,
+      labels: new Map(labels),
+      place: placeOf(job.object, executor.path),
+    };
+  }
   const setting = settings.get(`spark.kubernetes.${role}.podTemplateFile`);
   if (setting === undefined) return undefined;
   const path = setting.value.replace(/^(local|file):\/\//, "");
@@ -271,7 +282,7 @@ export function wrongAmounts(role: Role, settings: SparkSettings): WrongAmount[]
     const wrong = (what: string, fix: string): WrongAmount[] => [
       { setting, problem: `${key}=${printedValue(setting)} is not ${what}`, fix },
     ];
-    if (/memory$|memoryOverhead$|offHeap\.size$/.test(key) && sparkMemory(value) === undefined) {
+    if (/memory$|memoryOverhead$|offHeap\.size$/.test(key) && sparkMebibytes(value) === undefined) {
       return wrong("a size that Spark reads", `Write it like 2g or 1536m: --conf=${key}=2g`);
     }
     if (/\.(request|limit)\.cores$/.test(key) && parseQuantity(value) === undefined) {
@@ -291,8 +302,8 @@ const MIN_OVERHEAD = 384n;
 /** The memory of a role's pod in MiB: heap, overhead, off-heap memory, and Python's memory if set. */
 export function memoryOf(role: Role, settings: SparkSettings): bigint {
   const text = (key: string) => settings.get(key)?.value;
-  const heap = sparkMemory(text(`spark.${role}.memory`)) ?? 1024n;
-  const fixed = sparkMemory(text(`spark.${role}.memoryOverhead`));
+  const heap = sparkMebibytes(text(`spark.${role}.memory`)) ?? 1024n;
+  const fixed = sparkMebibytes(text(`spark.${role}.memoryOverhead`));
   // In cluster mode, Spark knows that the job is a Python job and adds more overhead.
   const defaultFactor = text("spark.submit.deployMode") === "cluster" ? "0.4" : "0.1";
   const factor = Number(
@@ -302,19 +313,9 @@ export function memoryOf(role: Role, settings: SparkSettings): bigint {
   const share = BigInt(Math.floor(Number(heap) * (Number.isFinite(factor) ? factor : 0.1)));
   const overhead = fixed ?? (share > MIN_OVERHEAD ? share : MIN_OVERHEAD);
   const python = role === "executor"
-    ? sparkMemory(text("spark.executor.pyspark.memory"))
+    ? sparkMebibytes(text("spark.executor.pyspark.memory"))
     : undefined;
   const isOffHeap = role === "executor" && text("spark.memory.offHeap.enabled") === "true";
-  const offHeap = isOffHeap ? sparkMemory(text("spark.memory.offHeap.size"), "b") : undefined;
+  const offHeap = isOffHeap ? sparkMebibytes(text("spark.memory.offHeap.size"), "b") : undefined;
   return heap + overhead + (python ?? 0n) + (offHeap ?? 0n);
-}
-
-/** A size as Spark reads it, in MiB: `2g`, `512m`, or a number of mebibytes. Spark refuses `2Gi` and `1.5g`. */
-function sparkMemory(text: string | undefined, unit = "m"): bigint | undefined {
-  const found = /^(\d+)(?:([kmgtp])b?|(b))?$/i.exec(text?.trim() ?? "");
-  if (found === null) return undefined;
-  const shift = { b: -20, k: -10, m: 0, g: 10, t: 20, p: 30 }[
-    (found[2] ?? found[3] ?? unit).toLowerCase()
-  ] ?? 0;
-  return shift < 0 ? BigInt(found[1]!) >> BigInt(-shift) : BigInt(found[1]!) << BigInt(shift);
 }

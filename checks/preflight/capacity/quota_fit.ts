@@ -16,6 +16,7 @@ import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { ofPod, ownPods, type Pods, unreadable } from "./pod_requests.ts";
 import { jobPods } from "./simultaneous_pods.ts";
 import { judgeLimits, judgeQuotas } from "./quota_rules.ts";
+import { wrongBounds } from "./bound_keys.ts";
 import { limitsOf, withDefaults } from "./limit_range.ts";
 import { isThere, usedByOthers } from "./quota_usage.ts";
 import { workloadsOf } from "../../kubernetes/workloads.ts";
@@ -67,7 +68,10 @@ const PERMANENT = ["Pod", "Deployment", "StatefulSet", "ReplicaSet", "Replicatio
 export function judgeDemands(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
   const { objects, jobs } = tree;
   const bounds = jobs.flatMap(({ workload: { object } }) => boundsOf(objects, namespaceOf(object)));
-  const findings = jobs.flatMap((job) => judgeJob(job, tree, cluster));
+  const findings = [
+    ...wrongBounds(objects),
+    ...jobs.flatMap((job) => judgeJob(job, tree, cluster)),
+  ];
   if (bounds.length + findings.length === 0) return undefined;
   const addition = cluster === undefined ? "" : ", in addition to what is used now";
   return {

@@ -19,6 +19,7 @@ import { hasFailure } from "../outcome.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { podTemplateOf } from "../../kubernetes/workloads.ts";
 import { pathOf } from "../../facts/tree.ts";
+import { notJudgedAmong } from "./not_judged.ts";
 import { refusedFields } from "./refused_objects.ts";
 
 /** Every file of the manifests can be read, and an API server accepts the fields of every object. */
@@ -47,6 +48,7 @@ export const manifestsReadable: Check<"manifests"> = check({
     const outcome = {
       examined: `${plural(objects.length, "object")} in ${plural(files, "file")}${left}`,
       findings: [...findings, ...unrendered.map((each) => unrenderedFinding(manifests, each))],
+      notJudged: notJudgedAmong(objects),
     };
     if (unrendered.length === 0 || hasFailure(outcome)) return outcome;
     return {

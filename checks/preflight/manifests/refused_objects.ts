@@ -5,6 +5,8 @@ import { type Fields, isFields } from "../../kubernetes/fields.ts";
 import { typeOf, wrongFields } from "../../kubernetes/api_types.ts";
 import { wrongVersion } from "../../kubernetes/api_versions.ts";
 import { jobsOf } from "../../kubernetes/jobs.ts";
+import { SPARK_APPLICATION_TYPES, sparkTypeOf } from "../../kubernetes/spark_application_types.ts";
+import { groupOf } from "../../kubernetes/workloads.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
 import { wrongWorkload } from "../../kubernetes/pod_rules.ts";
 
@@ -32,10 +34,14 @@ export function refusedFields(
       fix: version.fix,
     }];
   }
-  const type = typeOf(apiVersion, kind);
+  const ofSpark = sparkTypeOf(groupOf(apiVersion), kind);
+  const type = ofSpark ?? typeOf(apiVersion, kind);
   if (type === undefined || READ_ELSEWHERE.includes(kind)) return [];
   const isJob = jobsOf([object]).length > 0;
-  const found = [...wrongFields(value, type), ...wrongWorkload(value)]
+  const found = [
+    ...wrongFields(value, type, SPARK_APPLICATION_TYPES),
+    ...(ofSpark === undefined ? wrongWorkload(value) : []),
+  ]
     // The check secret-escaping reports these, without the value.
     .filter(({ path }) => kind !== "Secret" || !/^(data|stringData)\b./.test(path))
     // The check quota-fit reports these for jobs.

@@ -157,7 +157,7 @@ Deno.test("quota-fit fails if a pod does not set a resource that the quota count
     {
       ...FILES,
       [QUOTAS]: FILES[QUOTAS]!.replace('        cpu: "1"\n', "").replace('        cpu: "4"\n', ""),
-      JOB: FILES[JOB]!.replace("kubernetes.executor.limit.cores", "other"),
+      [JOB]: FILES[JOB]!.replace("kubernetes.executor.limit.cores", "other"),
     },
     {
       problem:
@@ -186,7 +186,10 @@ Deno.test("quota-fit fails for a pod that a LimitRange or the API server refuses
       "the executor is limited to 2 of cpu, and LimitRange analytics-jobs/analytics-jobs allows a " +
       "Container 1500m at most",
   });
-  await assertFound(ID, quota("max:", "min: {cpu: 1100m}\n      max:"), {
+  const refused = [{ problem: "min of cpu is 1100m, more than default: 1" }, {
+    problem: "min of cpu is 1100m, more than defaultRequest: 250m",
+  }];
+  await assertFound(ID, quota("max:", "min: {cpu: 1100m}\n      max:"), ...refused, {
     problem:
       "the driver requests 1 of cpu, and LimitRange analytics-jobs/analytics-jobs wants at least 1100m",
   });

@@ -1,0 +1,296 @@
+import { type Fields, isFields, listOf, textOf } from "./fields.ts";
+import { sparkMebibytes } from "./quantities.ts";
+import type { PodTemplate, Word } from "./pod_template.ts";
+
+/** The name of the driver's container in pods that Spark creates. */
+const DRIVER = "spark-kubernetes-driver";
+
+/** The operator that runs a SparkApplication, which decides its fields. */
+type Operator = "kubeflow" | "apache";
+
+/** The operators by the group of their API. */
+const OPERATORS: Readonly<Record<string, Operator>> = {
+  "sparkoperator.k8s.io": "kubeflow",
+  "spark.apache.org": "apache",
+  "org.apache.spark": "apache",
+};
+
+/**
+ * The driver's pod of a SparkApplication or a ScheduledSparkApplication, as the operator creates it
+ * with spark-submit. The driver is the job's own pod, and requests executors, as in client mode.
+ *
+ * @param group the group of the object's API
+ * @returns undefined for an object of another kind
+ */
+export function sparkApplicationTemplate(object: Fields, group: string): PodTemplate | undefined {
+  const operator = OPERATORS[group];
+  const isScheduled = object.kind === "ScheduledSparkApplication";
+  if (operator === undefined || object.kind !== "SparkApplication" && !isScheduled) {
+    return undefined;
+  }
+  const outer = fieldsOf(object.spec);
+  const base = isScheduled ? "spec.template" : "spec";
+  const spec = isScheduled ? fieldsOf(outer.template) : outer;
+  const application: Application = {
+    name: textOf(fieldsOf(object.metadata).name) ?? "",
+    namespace: textOf(fieldsOf(object.metadata).namespace),
+    operator,
+    isScheduled,
+    base,
+    spec,
+    conf: new Map(
+      Object.entries(fieldsOf(spec.sparkConf)).map(([key, value]) => [key, textOf(value) ?? ""]),
+    ),
+  };
+  return operator === "kubeflow" ? kubeflow(application) : apache(application);
+}
+
+interface Application {
+  readonly name: string;
+  readonly namespace: string | undefined;
+  readonly operator: Operator;
+  readonly isScheduled: boolean;
+  /** The path of the application's spec, as in `spec.template`. */
+  readonly base: string;
+  readonly spec: Fields;
+  readonly conf: ReadonlyMap<string, string>;
+}
+
+/** The operator of Kubeflow has a field for most settings, which win over `sparkConf`. */
+function kubeflow(application: Application): PodTemplate {
+  const { spec, base, conf } = application;
+  const [driver, executor] = [fieldsOf(spec.driver), fieldsOf(spec.executor)];
+  const words: Word[] = [];
+  const add = (path: string, key: string, value: unknown) => {
+    const text = textOf(value);
+    if (text !== undefined) words.push({ path: `${base}.${path}`, text: `--conf=${key}=${text}` });
+  };
+  add("image", "spark.kubernetes.container.image", spec.image);
+  add("memoryOverheadFactor", "spark.kubernetes.memoryOverheadFactor", spec.memoryOverheadFactor);
+  for (const [role, pod] of [["driver", driver], ["executor", executor]] as const) {
+    const kubernetes = `spark.kubernetes.${role}`;
+    add(`${role}.image`, `${kubernetes}.container.image`, pod.image);
+    add(`${role}.cores`, `spark.${role}.cores`, pod.cores);
+    add(`${role}.memory`, `spark.${role}.memory`, pod.memory);
+    add(`${role}.memoryOverhead`, `spark.${role}.memoryOverhead`, pod.memoryOverhead);
+    add(`${role}.coreRequest`, `${kubernetes}.request.cores`, pod.coreRequest);
+    add(`${role}.coreLimit`, `${kubernetes}.limit.cores`, pod.coreLimit);
+    add(
+      `${role}.serviceAccount`,
+      `spark.kubernetes.authenticate.${role}.serviceAccountName`,
+      pod.serviceAccount,
+    );
+    for (const [key, value] of Object.entries(fieldsOf(pod.labels))) {
+      add(`${role}.labels`, `${kubernetes}.label.${key}`, value);
+    }
+  }
+  add("executor.instances", "spark.executor.instances", executor.instances);
+  const dynamic = fieldsOf(spec.dynamicAllocation);
+  for (const key of ["enabled", "initialExecutors", "minExecutors", "maxExecutors"]) {
+    add(`dynamicAllocation.${key}`, `spark.dynamicAllocation.${key}`, dynamic[key]);
+  }
+  const dependencies = fieldsOf(spec.deps);
+  for (
+    const [field, key] of [
+      ["jars", "spark.jars"],
+      ["packages", "spark.jars.packages"],
+      ["repositories", "spark.jars.repositories"],
+    ] as const
+  ) {
+    const list = Array.isArray(dependencies[field]) ? dependencies[field] : [];
+    if (list.length > 0) add(`deps.${field}`, key, list.join(","));
+  }
+  for (const [key, value] of Object.entries(fieldsOf(spec.hadoopConf))) {
+    add("hadoopConf", `spark.hadoop.${key}`, value);
+  }
+  const operatorLabels = {
+    "sparkoperator.k8s.io/launched-by-spark-operator": "true",
+    // A ScheduledSparkApplication adds the time to the name.
+    ...(application.isScheduled ? {} : { "sparkoperator.k8s.io/app-name": application.name }),
+  };
+  const secrets = Array.isArray(spec.imagePullSecrets) ? spec.imagePullSecrets : [];
+  const podSpec = (pod: Fields) => ({
+    ...fieldsOf(fieldsOf(pod.template).spec),
+    ...pick(pod, ["affinity", "hostNetwork", "initContainers", "tolerations"]),
+    ...(spec.volumes === undefined ? {} : { volumes: spec.volumes }),
+    ...(pod.podSecurityContext === undefined ? {} : { securityContext: pod.podSecurityContext }),
+    ...(secrets.length === 0 ? {} : { imagePullSecrets: secrets.map((name) => ({ name })) }),
+    nodeSelector: { ...fieldsOf(spec.nodeSelector), ...fieldsOf(pod.nodeSelector) },
+  });
+  const python = spec.type === "Python" || spec.type === "R";
+  return assemble(application, {
+    words,
+    labels: { driver: { ...fieldsOf(driver.labels), ...operatorLabels }, executor: operatorLabels },
+    driver: podSpec(driver),
+    executor: podSpec(executor),
+    paths: { driver: `${base}.driver`, executor: `${base}.executor` },
+    container: {
+      ...pick(driver, ["envFrom", "volumeMounts", "securityContext"]),
+      env: environmentOf(driver),
+    },
+    sidecars: listOf(driver.sidecars),
+    factor: python ? "0.4" : "0.1",
+    file: { path: `${base}.mainApplicationFile`, value: spec.mainApplicationFile },
+    arguments: { path: `${base}.arguments`, value: spec.arguments },
+  });
+}
+
+/** The operator of Apache Spark takes settings from `sparkConf`, and pod templates. */
+function apache(application: Application): PodTemplate {
+  const { spec, base, conf, name } = application;
+  const templates = (["driver", "executor"] as const).map((role) =>
+    fieldsOf(fieldsOf(spec[`${role}Spec`]).podTemplateSpec)
+  );
+  const [driver = {}, executor = {}] = templates;
+  const labels = { "spark.operator/spark-app-name": name };
+  const containers = listOf(fieldsOf(driver.spec).containers);
+  const prefix = "spark.kubernetes.driverEnv.";
+  const env = [...conf].filter(([key]) => key.startsWith(prefix))
+    .map(([key, value]) => ({ name: key.slice(prefix.length), value }));
+  const file = spec.pyFiles ?? spec.sparkRFiles ?? spec.jars;
+  const labelsOf = (template: Fields) => fieldsOf(fieldsOf(template.metadata).labels);
+  return assemble(application, {
+    words: [],
+    labels: {
+      driver: { ...labelsOf(driver), ...labels },
+      executor: { ...labelsOf(executor), ...labels },
+    },
+    driver: fieldsOf(driver.spec),
+    executor: fieldsOf(executor.spec),
+    paths: {
+      driver: `${base}.driverSpec.podTemplateSpec.spec`,
+      executor: `${base}.executorSpec.podTemplateSpec.spec`,
+    },
+    container: { ...containers[0], env: [...listOf(containers[0]?.env), ...env] },
+    sidecars: containers.slice(1),
+    factor: spec.pyFiles === undefined && spec.sparkRFiles === undefined ? "0.1" : "0.4",
+    file: {
+      path: `${base}.${spec.pyFiles === undefined ? "jars" : "pyFiles"}`,
+      value: textOf(file)?.split(",")[0],
+    },
+    arguments: { path: `${base}.driverArgs`, value: spec.driverArgs },
+  });
+}
+
+interface Parts {
+  readonly words: readonly Word[];
+  readonly labels: { readonly driver: Fields; readonly executor: Fields };
+  readonly driver: Fields;
+  readonly executor: Fields;
+  readonly paths: { readonly driver: string; readonly executor: string };
+  readonly container: Fields;
+  readonly sidecars: readonly Fields[];
+  readonly factor: string;
+  readonly file: { readonly path: string; readonly value: unknown };
+  readonly arguments: { readonly path: string; readonly value: unknown };
+}
+
+/** The driver's pod, with the command line of the spark-submit that an operator would run. */
+function assemble(application: Application, parts: Parts): PodTemplate {
+  const { base, conf, spec, namespace } = application;
+  const at = (text: string): Word => ({ path: base, text });
+  const defaults = new Map([
+    ["spark.driver.port", "7078"],
+    ["spark.driver.blockManager.port", "7079"],
+    ["spark.kubernetes.memoryOverheadFactor", parts.factor],
+    ...(namespace === undefined
+      ? []
+      : [["spark.kubernetes.namespace", namespace] as [string, string]]),
+  ]);
+  const confWords = [...conf].filter(([key]) => key !== "spark.submit.deployMode")
+    .map(([key, value]): Word => ({
+      path: `${base}.sparkConf.${key}`,
+      text: `--conf=${key}=${value}`,
+    }));
+  const listed = Array.isArray(parts.arguments.value) ? parts.arguments.value : [];
+  const file = textOf(parts.file.value);
+  const words: Word[] = [
+    at("spark-submit"),
+    at("--master=k8s://https://kubernetes.default.svc"),
+    at("--deploy-mode=client"),
+    ...[...defaults].map(([key, value]) => at(`--conf=${key}=${value}`)),
+    ...confWords,
+    ...parts.words,
+    ...Object.entries(parts.labels.executor).map(([key, value]) =>
+      at(`--conf=spark.kubernetes.executor.label.${key}=${textOf(value) ?? ""}`)
+    ),
+    ...(file === undefined ? [] : [{ path: parts.file.path, text: file }]),
+    ...listed.map((each, i) => ({ path: `${parts.arguments.path}[${i}]`, text: String(each) })),
+  ];
+  const setting = (key: string) =>
+    words.findLast(({ text }) => text.startsWith(`--conf=${key}=`))?.text.slice(key.length + 8);
+  const image = textOf(parts.container.image) ??
+    setting("spark.kubernetes.driver.container.image") ??
+    setting("spark.kubernetes.container.image");
+  const account = setting("spark.kubernetes.authenticate.driver.serviceAccountName") ??
+    textOf(parts.driver.serviceAccountName);
+  const selected = [...conf].flatMap(([key, value]): [string, string][] => {
+    const label = /^spark\.kubernetes\.(?:driver\.)?node\.selector\.(.+)$/.exec(key)?.[1];
+    return label === undefined ? [] : [[label, value]];
+  });
+  const memory = `${driverMemory(setting)}Mi`;
+  const limit = setting("spark.kubernetes.driver.limit.cores");
+  const main = {
+    ...parts.container,
+    name: textOf(parts.container.name) ?? DRIVER,
+    ...(image === undefined ? {} : { image }),
+    resources: {
+      requests: {
+        cpu: setting("spark.kubernetes.driver.request.cores") ?? setting("spark.driver.cores") ??
+          "1",
+        memory,
+      },
+      limits: { ...(limit === undefined ? {} : { cpu: limit }), memory },
+    },
+    ...(Array.isArray(spec.arguments) ? { args: spec.arguments } : {}),
+  };
+  const driverSpec = {
+    ...parts.driver,
+    ...(account === undefined ? {} : { serviceAccountName: account }),
+    nodeSelector: { ...fieldsOf(parts.driver.nodeSelector), ...Object.fromEntries(selected) },
+    containers: [main, ...parts.sidecars],
+  };
+  return {
+    metadata: { labels: { ...parts.labels.driver, "spark-role": "driver" } },
+    spec: driverSpec,
+    metadataPath: parts.paths.driver,
+    specPath: parts.paths.driver,
+    main: { path: parts.paths.driver, words },
+    executor: {
+      spec: parts.executor,
+      labels: parts.labels.executor,
+      path: parts.paths.executor,
+    },
+  };
+}
+
+/** The memory of the driver's pod in MiB, as Spark computes it. */
+function driverMemory(setting: (key: string) => string | undefined): bigint {
+  const heap = sparkMebibytes(setting("spark.driver.memory")) ?? 1024n;
+  const fixed = sparkMebibytes(setting("spark.driver.memoryOverhead"));
+  const factor = Number(
+    setting("spark.driver.memoryOverheadFactor") ??
+      setting("spark.kubernetes.memoryOverheadFactor"),
+  );
+  const share = BigInt(Math.floor(Number(heap) * (Number.isFinite(factor) ? factor : 0.1)));
+  return heap + (fixed ?? (share > 384n ? share : 384n));
+}
+
+/** The variables of a pod, also from the deprecated fields. */
+function environmentOf(pod: Fields): Fields[] {
+  const plain = Object.entries(fieldsOf(pod.envVars)).map(([name, value]) => ({ name, value }));
+  const secret = Object.entries(fieldsOf(pod.envSecretKeyRefs)).map(([name, ref]) => (
+    { name, valueFrom: { secretKeyRef: ref } }
+  ));
+  return [...plain, ...secret, ...listOf(pod.env)];
+}
+
+function fieldsOf(value: unknown): Fields {
+  return isFields(value) ? value : {};
+}
+
+function pick(fields: Fields, names: readonly string[]): Fields {
+  return Object.fromEntries(
+    names.filter((name) => fields[name] !== undefined).map((name) => [name, fields[name]]),
+  );
+}

@@ -1,0 +1,54 @@
+import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
+import type { NotJudged } from "../../finding.ts";
+import { typeOf } from "../../kubernetes/api_types.ts";
+import { isFields } from "../../kubernetes/fields.ts";
+import { jobsOf } from "../../kubernetes/jobs.ts";
+import { type ManifestObject, objectId } from "../../kubernetes/objects.ts";
+import { groupOf, podTemplateOf, workloadsOf } from "../../kubernetes/workloads.ts";
+
+/** The objects that create pods, and that no check of jobs judges, each with the reason. */
+export function notJudgedAmong(objects: readonly ManifestObject[]): NotJudged[] {
+  return objects.flatMap((object): NotJudged[] => {
+    const reason = reasonOf(object);
+    return reason === undefined ? [] : [{ object: objectId(object), reason }];
+  });
+}
+
+function reasonOf(object: ManifestObject): string | undefined {
+  const { apiVersion, kind, value, namespace } = object;
+  if (jobsOf([object]).length > 0) {
+    return podTemplateOf(value) === undefined ? "its connections are not judged" : undefined;
+  }
+  if (podTemplateOf(value) !== undefined) {
+    const isJob = kind === "Job" || kind === "CronJob";
+    return isJob && namespace !== undefined && namespace !== JOBS_NAMESPACE
+      ? `it is in the namespace ${namespace}, and does not start Spark`
+      : undefined;
+  }
+  if (workloadsOf([object]).length > 0) return "it does not start Spark";
+  if (typeOf(apiVersion, kind) !== undefined || groupOf(apiVersion) === "") return undefined;
+  return kind !== "CustomResourceDefinition" && (isSpark(kind, apiVersion) || makesPods(value.spec))
+    ? "kind is not supported"
+    : undefined;
+}
+
+/** Returns whether an object belongs to an operator for Spark. */
+function isSpark(kind: string, apiVersion: string): boolean {
+  return /spark/i.test(kind) || /spark/i.test(groupOf(apiVersion));
+}
+
+/** Returns whether a value contains the template of a pod or of a container. */
+function makesPods(value: unknown, depth = 0): boolean {
+  if (depth > 12) return false;
+  if (Array.isArray(value)) return value.some((each) => makesPods(each, depth + 1));
+  if (!isFields(value)) return false;
+  const { containers, container, image } = value;
+  if (Array.isArray(containers) && containers.some((each) => isFields(each) && "image" in each)) {
+    return true;
+  }
+  if (isFields(container) && "image" in container) return true;
+  if (typeof image === "string" && ("command" in value || "args" in value || "script" in value)) {
+    return true;
+  }
+  return Object.values(value).some((each) => makesPods(each, depth + 1));
+}
