@@ -58,7 +58,7 @@ interface Application {
 
 /** The operator of Kubeflow has a field for most settings, which win over `sparkConf`. */
 function kubeflow(application: Application): PodTemplate {
-  const { spec, base, conf } = application;
+  const { spec, base } = application;
   const [driver, executor] = [fieldsOf(spec.driver), fieldsOf(spec.executor)];
   const words: Word[] = [];
   const add = (path: string, key: string, value: unknown) => {

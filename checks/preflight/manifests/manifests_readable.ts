@@ -20,6 +20,7 @@ import { isFields } from "../../kubernetes/fields.ts";
 import { podTemplateOf } from "../../kubernetes/workloads.ts";
 import { pathOf } from "../../facts/tree.ts";
 import { notJudgedAmong } from "./not_judged.ts";
+import { refusedPods } from "./pod_security.ts";
 import { refusedFields } from "./refused_objects.ts";
 
 /** Every file of the manifests can be read, and an API server accepts the fields of every object. */
@@ -34,6 +35,7 @@ export const manifestsReadable: Check<"manifests"> = check({
     if (objects.length + problems.length === 0) {
       return { unknown: `${placeName(directory)} contains no Kubernetes objects${left}` };
     }
+    const tree = treeOf(manifests);
     const findings = [
       ...problems.filter(({ render }) => render === undefined)
         .map((problem) => problemFinding(manifests, problem)),
@@ -41,7 +43,8 @@ export const manifestsReadable: Check<"manifests"> = check({
         const found = podless(manifests, each);
         return found.length > 0 ? found : refusedFields(manifests, each);
       }),
-      ...treeOf(manifests).code.flatMap(unparseable),
+      ...refusedPods(tree),
+      ...tree.code.flatMap(unparseable),
       ...(manifests.replaced ?? []).map((each) => replacedFinding(manifests, each)),
     ];
     const unrendered = problems.filter(({ render }) => render !== undefined);

@@ -10,6 +10,10 @@ import {
   judgeFiles,
 } from "../../healthy/manifests.ts";
 
+/** The fields that the jobs' namespace enforces. */
+const SECURE = "securityContext: {allowPrivilegeEscalation: false, runAsNonRoot: true, " +
+  "capabilities: {drop: [ALL]}, seccompProfile: {type: RuntimeDefault}}";
+
 const ID = "quota-fit";
 const QUOTAS = "10-quota.yaml";
 const job = (from: string, to: string) => change(JOB, from, to);
@@ -89,7 +93,7 @@ spec:
   template:
     metadata: {labels: {app: proxy}}
     spec:
-      containers: [{name: a, image: "a:1", resources: {limits: {cpu: 1750m, memory: 64Mi}}}]
+      containers: [{name: a, image: "a:1", ${SECURE}, resources: {limits: {cpu: 1750m, memory: 64Mi}}}]
 `;
   const sum = `2 × proxy 1750m + driver 1 + executor 2 = 6500m, and ${QUOTA} 6`;
   await assertFound(
@@ -120,7 +124,7 @@ Deno.test("quota-fit counts the largest init container, or all containers if the
   const deployment = (init: string, ...containers: string[]) => {
     const list = (name: string, cpus: readonly string[]) =>
       cpus.map((cpu, i) =>
-        `{name: ${name}${i}, image: "a:1", resources: {limits: {cpu: ${cpu}, memory: 8Mi}}}`
+        `{name: ${name}${i}, image: "a:1", ${SECURE}, resources: {limits: {cpu: ${cpu}, memory: 8Mi}}}`
       )
         .join(", ");
     return `apiVersion: apps/v1
