@@ -1,6 +1,7 @@
 import { refusedFields } from "../../../checks/preflight/manifests/refused_objects.ts";
 import { readFile } from "../../../checks/facts/manifests.ts";
-import { readWorkload, UNKNOWN_VALUE } from "../../../checks/network_policy/read_cluster.ts";
+import { UNKNOWN_VALUE } from "../../../checks/network_policy/model.ts";
+import { readWorkload } from "../../../checks/network_policy/read_cluster.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
 import { FILES, IMAGE, JOB } from "../healthy/manifests.ts";
 import { foundWith, preflightOf } from "./whole_preflight.ts";
