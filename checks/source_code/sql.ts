@@ -17,7 +17,11 @@ export interface TableMention {
 }
 
 const TABLE =
-  /\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+((?:["`]?[\w$]+["`]?\s*\.\s*)*["`]?[\w$]+["`]?)/gi;
+  /\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+(?:ONLY\s+)?((?:["`]?[\w$]+["`]?\s*\.\s*)*["`]?[\w$]+["`]?)/gi;
+
+/** Statements whose first word prose has too, so that it counts only in capitals or after `\\`. */
+const STATEMENT =
+  /(?:\\copy\s+|\bCOPY\s+|\bTRUNCATE\s+(?:ONLY\s+)?)((?:["`]?[\w$]+["`]?\s*\.\s*)*["`]?[\w$]+["`]?)(?=\s*(?:\([^)]{0,1000}\)\s*)?(?:TO\b|FROM\b|to\b|from\b|;|,|$|RESTART\b|CASCADE\b))/gm;
 
 /** The tables that a statement reads or writes, except the tables of its WITH clause. */
 export function tablesOf(text: string): TableMention[] {
@@ -25,7 +29,8 @@ export function tablesOf(text: string): TableMention[] {
   const own = new Set(
     [...sql.matchAll(/(?:\bWITH(?:\s+RECURSIVE)?|,)\s*(\w+)\s+AS\s*\(/gi)].map(([, name]) => name),
   );
-  return [...sql.matchAll(TABLE)]
+  return [...sql.matchAll(TABLE), ...sql.matchAll(STATEMENT)]
+    .sort((a, b) => a.index - b.index)
     .map(({ 0: whole, 1: name, index }) => (
       { offset: index + whole.length - name!.length, text: name! }
     ))

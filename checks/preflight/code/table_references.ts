@@ -48,7 +48,7 @@ function arguments_(python: Python): TableName[] {
     return key?.string?.toLowerCase() === "dbtable" && value?.string !== undefined ? [value] : [];
   });
   const positional = [
-    ...callsOf(python, ["table"]).map(({ args }) => args[0]),
+    ...callsOf(python, ["table", "read_sql_table", "Table"]).map(({ args }) => args[0]),
     ...callsOf(python, ["jdbc"]).map(({ args }) => args[1]),
   ];
   const keywords = python.calls.flatMap(({ args }) =>
@@ -84,7 +84,16 @@ function inShell(text: string): TableName[] {
       { name: name!, offset: index + whole.length - name!.length }
     ),
   );
-  return [...queries, ...assigned];
+  // As in `pg_dump -t name` and `pg_restore --table=name`.
+  const dumped = [...plain.matchAll(/\bpg_(?:dump|restore)\b([^\n;|&]*)/g)].flatMap(
+    ({ 1: options, index, 0: whole }) =>
+      [...options!.matchAll(/(?:^|\s)(?:-t\s*|--table[=\s]\s*)["']?([\w.]+)/g)].map((option) => ({
+        name: option[1]!,
+        offset: index + whole.length - options!.length + option.index + option[0].length -
+          option[1]!.length,
+      })),
+  );
+  return [...queries, ...assigned, ...dumped];
 }
 
 function withoutDuplicates(names: readonly TableName[]): TableName[] {

@@ -147,3 +147,28 @@ Deno.test("judgeTableNames reads variables and arguments of a job without code",
     undefined,
   );
 });
+
+Deno.test("tableNamesIn finds the table of a dump, a copy and a truncation", () => {
+  const cases = [
+    ["shell", "pg_dump -t api_stopevent db > x"],
+    ["shell", "pg_dump --data-only --table=public.api_stopevent db"],
+    ["shell", "pg_restore -d db -t api_stopevent x"],
+    ["shell", "psql -c '\\copy api_stopevent to x'"],
+    ["shell", 'psql -c "COPY api_stopevent TO STDOUT"'],
+    ["sql", "COPY api_stopevent (a, b) TO STDOUT;"],
+    ["sql", "\\copy api_stopevent from 'x'"],
+    ["sql", "TRUNCATE api_stopevent;"],
+    ["sql", "SELECT count(*) FROM ONLY api_stopevent"],
+    ["python", 'cur.copy_expert("COPY api_stopevent TO STDOUT", f)'],
+    ["python", 'pd.read_sql_table("api_stopevent", c)'],
+  ] as const;
+  for (const [language, text] of cases) {
+    const names = tableNamesIn({ language, file: "job", line: 1, text })
+      .map((
+        { name, offset },
+      ) => [name.replace("public.", ""), text.slice(offset).replace(/^"/, "").startsWith(name)]);
+    assertEquals([text, names], [text, [["api_stopevent", true]]]);
+  }
+  const prose = 'print("copy stop_event rows", "COPY the stop_event table")';
+  assertEquals(tableNamesIn({ language: "python", file: "job", line: 1, text: prose }), []);
+});
