@@ -58,13 +58,34 @@ function settingsOf({ objects }: Pick<Tree, "objects">): { value: string; place:
     containers.flatMap(({ words }) =>
       words.flatMap(({ text, path }, i) => {
         const [, option, given] = /^--?([\w.-]*)(?:=(.*))?$/s.exec(text) ?? [];
-        if (option === undefined || !isTableKey(option)) return [];
+        const isDump = option === "t" && words.slice(0, i).some((each) => isDumpProgram(each.text));
+        if (option === undefined || !isDump && !isTableKey(option)) return [];
         const next = given === undefined ? words[i + 1] : { text: given, path };
         return next === undefined ? [] : [{ value: next.text, place: placeOf(object, next.path) }];
       })
     )
   );
-  return [...env, ...maps, ...words];
+  const dumps = workloadsOf(objects).flatMap(({ object, containers }) =>
+    containers.flatMap(({ words }) =>
+      words.flatMap(({ text, path }) =>
+        dumpedTables(text).map((value) => ({ value, place: placeOf(object, path) }))
+      )
+    )
+  );
+  return [...env, ...maps, ...words, ...dumps];
+}
+
+function isDumpProgram(text: string): boolean {
+  return /(^|\/)pg_(dump|restore)$/.test(text);
+}
+
+/** The tables that commands of pg_dump, pg_restore and psql in a script name. */
+function dumpedTables(script: string): string[] {
+  const dumped = [...script.matchAll(/\bpg_(?:dump|restore)\b([^\n;|&]*)/g)].flatMap(([, rest]) =>
+    [...rest!.matchAll(/\s(?:-t|--table[= ])\s*["']?([\w.]+)/g)].map(([, name]) => name!)
+  );
+  const copied = [...script.matchAll(/\\copy\s+["']?([\w.]+)/g)].map(([, name]) => name!);
+  return [...dumped, ...copied];
 }
 
 function isTableKey(key: string): boolean {

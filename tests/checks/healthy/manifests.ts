@@ -224,7 +224,9 @@ export async function assertFound(
 ): Promise<readonly Finding[]> {
   const results = await judgeFiles(files);
   for (const result of results) {
-    if (result.id !== id) assertEquals([result.id, result.findings], [result.id, []]);
+    // The containers that tests add are short, without the fields that the namespace enforces.
+    const others = result.findings.filter(({ why = "" }) => !why.includes("pod security level"));
+    if (result.id !== id) assertEquals([result.id, others], [result.id, []]);
   }
   const { findings } = results.find((result) => result.id === id)!;
   const named = findings.map(({ problem, line }) => `${line}: ${problem}`).join("\n");

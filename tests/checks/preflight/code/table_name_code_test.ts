@@ -138,6 +138,26 @@ Deno.test("table-name reads variables, arguments and ConfigMaps", async () => {
   });
 });
 
+Deno.test("judgeTableNames finds a wrong table in commands of pg_dump and psql", () => {
+  const commands = {
+    "[pg_dump, -t, api_stopevent, rbsdb]": ["api_stopevent"],
+    '[/usr/bin/pg_dump, "--table=stop_event", rbsdb]': ["stop_event"],
+    '[sh, -c, "pg_dump -h db -t public.stopevents rbsdb | gzip > /tmp/a"]': ["public.stopevents"],
+    '[psql, -c, "\\\\copy stop_event to a.csv"]': ["stop_event"],
+    "[pg_dump, -t, stop_events, rbsdb]": [],
+    "[sort, -t, stop_event]": [],
+  };
+  for (const [command, tables] of Object.entries(commands)) {
+    const job = `apiVersion: batch/v1
+kind: Job
+metadata: { name: dump, namespace: analytics-jobs }
+spec: { template: { spec: { restartPolicy: Never, containers: [{ name: a, image: "postgres:16.1", command: ${command} }] } } }
+`;
+    const { findings } = judgeTableNames(treeOf(factOf({ "job.yaml": job })))!;
+    assertEquals(findings.map(({ problem }) => problem.split(" ").at(-1)), tables, command);
+  }
+});
+
 Deno.test("judgeTableNames reads variables and arguments of a job without code", () => {
   const job = factOf({ [JOB]: FILES[JOB]! });
   const examined = "the variables and arguments of 1 workload";
