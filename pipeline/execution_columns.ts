@@ -117,28 +117,32 @@ export async function makeColumns(
   operations.free();
   const queue = [...SOURCES];
   const failures: unknown[] = [];
-  /** Takes one column, or several if each of them would read the parts again. */
-  const take = (isHere: boolean): Source[] => {
-    if (events.isInMemory) return queue.splice(0, 1);
-    // Only one of the threads takes wide columns.
-    const next = () => (isHere ? queue.pop() : queue.shift())!;
+  /**
+   * Takes one column, or several if each of them would read the parts again.
+   *
+   * @param isWide true for the widest column that is left, false for the narrowest one. Only one
+   *   thread has wide columns if the parts are not in memory
+   */
+  const take = (isWide: boolean): Source[] => {
+    const next = () => (isWide ? queue.shift() : queue.pop())!;
     const taken = [next()];
+    if (events.isInMemory) return taken;
     const bytes = (columns: Source[]) =>
       columns.reduce((sum, column) => sum + count * bytesOf(column), 0);
     while (
       queue.length > 0 &&
-      bytes([...taken, isHere ? queue.at(-1)! : queue[0]!]) <= BYTES_AT_ONCE
+      bytes([...taken, isWide ? queue[0]! : queue.at(-1)!]) <= BYTES_AT_ONCE
     ) {
       taken.push(next());
     }
     return taken;
   };
   async function work(
-    isHere: boolean,
+    isWide: boolean,
     begin: (column: Source) => Fold,
   ): Promise<void> {
     while (queue.length > 0 && failures.length === 0) {
-      const columns = take(isHere);
+      const columns = take(isWide);
       const pages = events.pages();
       try {
         const folds = columns.map(begin);
@@ -160,16 +164,16 @@ export async function makeColumns(
   }
   const here = (column: Source) => foldHere(createColumnFold(column, count, groups));
   const isOver = Promise.withResolvers<void>();
-  const inThread = async (own: ColumnThread) => {
+  const inThread = async (own: ColumnThread, isWide: boolean) => {
     await Promise.race([own.ready, isOver.promise]);
-    if (own.isReady) await work(false, (column) => own.begin(column));
+    if (own.isReady) await work(isWide, (column) => own.begin(column));
   };
   if (thread !== undefined) thread.setRange(count, groups);
   await Promise.all([
-    work(true, here).finally(() => isOver.resolve()),
-    ...(thread === undefined ? [] : [inThread(thread)]),
-    // The thread has the next column when this thread is busy.
-    ...(thread === undefined || !events.isInMemory ? [] : [inThread(thread)]),
+    work(events.isInMemory, here).finally(() => isOver.resolve()),
+    ...(thread === undefined ? [] : [inThread(thread, true)]),
+    // The thread has another column when this thread is busy.
+    ...(thread === undefined || !events.isInMemory ? [] : [inThread(thread, false)]),
   ]);
   await work(true, here); // the columns of a thread that failed
   if (failures.length > 0) throw failures[0];

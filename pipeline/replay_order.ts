@@ -1,5 +1,5 @@
 import { EVENT_COLUMNS } from "./contract/tables.ts";
-import type { Lake } from "./lake/lake.ts";
+import { type Lake, REQUESTS_IN_FLIGHT } from "./lake/lake.ts";
 import type { Part } from "./lake/marker.ts";
 import { compareBytes } from "./lake/page_encoding.ts";
 import { type Chunk, decompress, findValues, freeChunk } from "./lake/parquet_pages.ts";
@@ -95,6 +95,13 @@ export async function openEvents(lake: Lake, parts: readonly Part[]): Promise<Ev
   const listed = [...Map.groupBy(parts, ({ amendment = 0 }) => amendment).values()];
   const open = (most: number) => listed.map((own, i) => partsOf(lake, own, i, most));
   const sequences = open(keepsAll ? Infinity : 2);
+  if (keepsAll) {
+    // All parts are read and verified at the same time, before this thread is busy with the first.
+    const all = sequences.flatMap((parts) =>
+      Array.from({ length: parts.count }, (_, i) => [parts, i] as const)
+    );
+    await inParallel(all, ([parts, i]) => parts.open(i), REQUESTS_IN_FLIGHT);
+  }
   const tails = rankTails(await inParallel(sequences, findTail));
   const close = () => sequences.forEach((each) => each.close());
   return {
