@@ -10,10 +10,10 @@ import unittest
 
 from deep_storage import contract, marker
 from deep_storage.errors import Failure
+from deep_storage.listing import list_folders
 from deep_storage.marker import Commit, Part, Quarantine
 from deep_storage.publish import (
     Publication,
-    list_folders,
     publish,
     read_marker,
     remove_beside_sealed,

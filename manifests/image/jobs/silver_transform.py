@@ -17,13 +17,13 @@ from deep_storage.fence import clock
 from deep_storage.history import was_current
 from deep_storage.lake import Lake
 from deep_storage.layers import SILVER
+from deep_storage.listing import list_folders
 from deep_storage.marker import Commit, Link, Stored, total
 from deep_storage.names import Namer, folders
 from deep_storage.outbox import Outbox
 from deep_storage.progress import say
 from deep_storage.publish import (
     Publication,
-    list_folders,
     publish,
     read_marker,
     remove_beside_sealed,

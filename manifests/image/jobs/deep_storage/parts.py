@@ -23,10 +23,10 @@ from .contract import ABANDONED_AFTER_HOURS, PARTS, silver_day, staging_root
 from .errors import Failure, plural
 from .footer import TAIL_BYTES, footer_bytes, sort_encodings
 from .lake import digest
+from .listing import list_folders
 from .marker import Part
 from .names import folders
 from .pool import concurrently
-from .publish import list_folders
 
 if TYPE_CHECKING:
     from .lake import Lake
