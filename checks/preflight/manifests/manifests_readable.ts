@@ -20,6 +20,7 @@ import { isFields } from "../../kubernetes/fields.ts";
 import { podTemplateOf } from "../../kubernetes/workloads.ts";
 import { pathOf } from "../../facts/tree.ts";
 import { notJudgedAmong } from "./not_judged.ts";
+import { missingFiles } from "./volume_keys.ts";
 import { refusedPods } from "./pod_security.ts";
 import { refusedFields } from "./refused_objects.ts";
 
@@ -44,6 +45,7 @@ export const manifestsReadable: Check<"manifests"> = check({
         return found.length > 0 ? found : refusedFields(manifests, each);
       }),
       ...refusedPods(tree),
+      ...missingFiles(tree),
       ...tree.code.flatMap(unparseable),
       ...(manifests.replaced ?? []).map((each) => replacedFinding(manifests, each)),
     ];
