@@ -146,7 +146,7 @@ export async function makeColumns(
       const pages = events.pages();
       try {
         const folds = columns.map(begin);
-        await foldAll(columns, folds, groups, pages);
+        await foldAll(columns, folds, groups, pages, begin === here || !events.isInMemory);
         for (const [i, { makes }] of columns.entries()) {
           const own = await folds[i]!.finish(plan, makes.map((name) => rests.get(name)));
           makes.forEach((name, n) => made.set(name, own[n]!));
@@ -193,13 +193,19 @@ function foldHere(fold: ReturnType<typeof createColumnFold>): Fold {
   };
 }
 
-/** Folds columns, part by part from the last one. */
+/**
+ * Folds columns, part by part from the last one.
+ *
+ * @param waits false to give a thread all parts at once, so that it does not wait for this thread
+ */
 async function foldAll(
   columns: readonly FoldedColumn[],
   folds: readonly Fold[],
   groups: readonly LocatedTargets[],
   pages: EventPages,
+  waits: boolean,
 ): Promise<void> {
+  const inProgress: Promise<void>[] = [];
   const names = columns.map(({ name }) => name);
   const numbered = groups.map(({ location, targets }, group) => ({ group, location, targets }))
     .filter(({ targets }) => targets.some((target) => target >= 0));
@@ -219,13 +225,17 @@ async function foldAll(
     }
     for (const [i, fold] of folds.entries()) {
       try {
-        await fold.fold(found.map((columns) => columns[i]!));
+        const folded = fold.fold(found.map((columns) => columns[i]!));
+        folded.catch(() => {}); // reported where it is awaited
+        if (waits) await folded;
+        else inProgress.push(folded);
       } catch (error) {
         if (error instanceof ThreadFailure) throw error;
         throw await pages.malformed(own[0]!.location, (error as Error).message);
       }
     }
   }
+  await Promise.all(inProgress);
 }
 
 /** The columns of silver that come from the operations themselves. */
