@@ -65,27 +65,11 @@ function settingsOf({ objects }: Pick<Tree, "objects">): { value: string; place:
       })
     )
   );
-  const dumps = workloadsOf(objects).flatMap(({ object, containers }) =>
-    containers.flatMap(({ words }) =>
-      words.flatMap(({ text, path }) =>
-        dumpedTables(text).map((value) => ({ value, place: placeOf(object, path) }))
-      )
-    )
-  );
-  return [...env, ...maps, ...words, ...dumps];
+  return [...env, ...maps, ...words];
 }
 
 function isDumpProgram(text: string): boolean {
   return /(^|\/)pg_(dump|restore)$/.test(text);
-}
-
-/** The tables that commands of pg_dump, pg_restore and psql in a script name. */
-function dumpedTables(script: string): string[] {
-  const dumped = [...script.matchAll(/\bpg_(?:dump|restore)\b([^\n;|&]*)/g)].flatMap(([, rest]) =>
-    [...rest!.matchAll(/\s(?:-t|--table[= ])\s*["']?([\w.]+)/g)].map(([, name]) => name!)
-  );
-  const copied = [...script.matchAll(/\\copy\s+["']?([\w.]+)/g)].map(([, name]) => name!);
-  return [...dumped, ...copied];
 }
 
 function isTableKey(key: string): boolean {
