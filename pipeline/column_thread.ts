@@ -72,7 +72,7 @@ type Answer = "ready" | "folded" | { readonly error: string } | {
  * assertEquals(thread.isReady, false); // it starts in the background
  * ```
  */
-export function startColumnThread(source: string = SOURCE): ColumnThread {
+export function startColumnThread(source: string = COLUMN_THREAD_CODE): ColumnThread {
   const worker = new Worker(`data:text/javascript,${encodeURIComponent(source)}`, {
     type: "module",
     deno: { permissions: "none" },
@@ -260,7 +260,8 @@ function answerRequests(create: typeof createColumnFold, pack: typeof packColumn
   parent.postMessage("ready" satisfies Answer);
 }
 
-const SOURCE = [
+/** The code of the thread, a module. */
+export const COLUMN_THREAD_CODE: string = [
   'import { zstdCompressSync, zstdDecompressSync } from "node:zlib";',
   COLUMN_FOLD_CODE,
   sourceOf([packColumns, answerRequests]),

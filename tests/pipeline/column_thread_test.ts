@@ -3,7 +3,11 @@ import {
   type FoldedChunk,
   type FoldedColumn,
 } from "../../pipeline/column_fold.ts";
-import { startColumnThread, ThreadFailure } from "../../pipeline/column_thread.ts";
+import {
+  COLUMN_THREAD_CODE,
+  startColumnThread,
+  ThreadFailure,
+} from "../../pipeline/column_thread.ts";
 import type { StoredPage } from "../../pipeline/lake/parquet_pages.ts";
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import { memoryLake } from "../support/memory_lake.ts";
@@ -89,6 +93,31 @@ Deno.test("column_thread: rejects the requests in progress when it ends, and all
   await assertRejects(() => inProgress, ThreadFailure);
   await assertRejects(() => fold.fold([chunkOf()]), ThreadFailure);
   assert(!thread.isReady);
+});
+
+Deno.test("column_thread: the code of the thread has every name that it uses", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".js" });
+  const undefinedNames = async (code: string) => {
+    await Deno.writeTextFile(file, code);
+    const lint = [
+      "lint",
+      "--no-config",
+      "--rules-tags=",
+      "--rules-include=no-undef",
+      "--json",
+      file,
+    ];
+    const { stdout } = await new Deno.Command(Deno.execPath(), { args: lint }).output();
+    const { diagnostics, errors } = JSON.parse(new TextDecoder().decode(stdout));
+    assertEquals(errors, []);
+    return diagnostics.map(({ message }: { message: string }) => message);
+  };
+  // The thread gets no pages that are compressed with Snappy.
+  const snappy = "snappyUncompress is not defined";
+  assertEquals(await undefinedNames(COLUMN_THREAD_CODE), [snappy]);
+  const more = await undefinedNames(`${COLUMN_THREAD_CODE}\nmissing();`);
+  assertEquals(more, [snappy, "missing is not defined"]);
+  await Deno.remove(file);
 });
 
 const FAILURES: [string, string][] = [
