@@ -38,6 +38,7 @@ export const IN_NAMESPACE: Readonly<Record<string, readonly Kind[]>> = {
   [JOBS_NAMESPACE]: [
     ...OF_PEERS,
     ...["ConfigMap", "Secret", "ServiceAccount", "ResourceQuota", "LimitRange"].map(core),
+    core("PersistentVolumeClaim"),
     ...["Job", "CronJob"].map(batch),
     ...["Role", "RoleBinding"].map(rbac),
   ],

@@ -1,5 +1,6 @@
 import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import { plural } from "../../../pipeline/progress.ts";
+import type { ClusterOpened } from "../../facts/cluster.ts";
 import type { Finding } from "../../finding.ts";
 import { placeIn } from "../../source_code/code.ts";
 import { codeRunBy } from "../../source_code/job_source.ts";
@@ -9,6 +10,7 @@ import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { type JobVariables, shellStartOf, variablesOfJob } from "../code/job_variables.ts";
 import { localServers } from "./local_servers.ts";
 import { isFilledByTool, judgeSecret, judgeStored } from "./secret_values.ts";
+import { judgeObjectReads, missingObjects, misspelledNames } from "./object_references.ts";
 import { fileKeysOf, judgeReads, missingSecrets, variablesOf } from "./secret_references.ts";
 import { jobsOf } from "../../kubernetes/jobs.ts";
 import { type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
@@ -24,19 +26,19 @@ export const secretEscaping: PlatformCheck = platformCheck({
   judge: (platform) =>
     outcomeOf(
       platform,
-      judgeSecrets(platform.tree, platform.cluster !== undefined),
+      judgeSecrets(platform.tree, platform.cluster),
       "no Secrets and no workloads",
     ),
 });
 
 /**
  * Judges the values of Secrets by their shape, and whether jobs get the keys and variables that they
- * read.
+ * read, also from ConfigMaps, and the claims that they mount.
  *
- * @param isLive whether all Secrets of the jobs' namespace are known, because a cluster was read
+ * @param cluster the cluster, in which all objects of the jobs' namespace are known
  * @returns undefined without any Secret and workload
  */
-export function judgeSecrets(tree: Tree, isLive = false): Judged | undefined {
+export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
   const { objects } = tree;
   const workloads = workloadsOf(objects);
   const jobs = jobsOf(objects);
@@ -47,10 +49,16 @@ export function judgeSecrets(tree: Tree, isLive = false): Judged | undefined {
   if (declared.length + workloads.length === 0) return undefined;
   const reads = workloads.map((each) => judgeReads(each, objects));
   const absent = reads.flatMap((each) => each.absent);
-  const isKnown = ({ namespace }: { readonly namespace: string }) =>
-    isLive && namespace === JOBS_NAMESPACE;
-  const unknown = absent.filter((each) => !isKnown(each))
-    .map(({ namespace, name }) => `${namespace}/${name}`);
+  const otherReads = workloads.map((each) => judgeObjectReads(each, objects));
+  const otherAbsent = otherReads.flatMap((each) => each.absent);
+  const isKnown = ({ namespace, kind }: { readonly namespace: string; readonly kind?: string }) =>
+    cluster !== undefined && namespace === JOBS_NAMESPACE &&
+    cluster.unread.every((each) => each.kind !== kind || each.namespace !== namespace);
+  const unknown = [
+    ...absent.filter((each) => !isKnown(each)).map(({ namespace, name }) => `${namespace}/${name}`),
+    ...otherAbsent.filter((each) => !isKnown(each))
+      .map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`),
+  ];
   const elsewhere = unknown.length === 0
     ? ""
     : `; not in the manifests, so not checked: ${naming([...new Set(unknown)])}`;
@@ -69,7 +77,9 @@ export function judgeSecrets(tree: Tree, isLive = false): Judged | undefined {
       }),
       ...stored.flatMap(({ secret, keys }) => judgeStored(secret, keys)),
       ...missingSecrets(absent.filter(isKnown)),
-      ...reads.flatMap(({ findings }) => findings),
+      ...missingObjects(otherAbsent.filter(isKnown)),
+      ...[...reads, ...otherReads].flatMap(({ findings }) => findings),
+      ...(cluster === undefined ? misspelledNames(workloads, objects) : []),
       ...localServers(jobs, objects),
       ...jobs.flatMap((job) => unsetVariables(job, tree)),
     ],

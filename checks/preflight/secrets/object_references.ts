@@ -1,0 +1,195 @@
+import type { Finding } from "../../finding.ts";
+import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
+import {
+  type ManifestObject,
+  namespaceOf,
+  objectId,
+  ofKind,
+  placeOf,
+} from "../../kubernetes/objects.ts";
+import { closestWord } from "../../kubernetes/spelling.ts";
+import type { Workload } from "../../kubernetes/workloads.ts";
+import { naming } from "../../list_names.ts";
+import { secretReadsOf } from "./secret_references.ts";
+
+/** The kinds of objects, besides Secrets, that a pod needs before it starts. */
+export type ReadKind = "ConfigMap" | "PersistentVolumeClaim";
+
+/** An object that a workload's pods need before they start. */
+export interface ObjectRead {
+  /** The kind of the object. */
+  readonly kind: ReadKind;
+  /** The name of the object. */
+  readonly name: string;
+  /** The key of a ConfigMap that becomes a variable or a file; undefined if all keys are read. */
+  readonly key?: string | undefined;
+  /** The field of the workload that names the object or the key. */
+  readonly path: string;
+}
+
+/** ConfigMaps that Kubernetes or a service mesh creates in each namespace. */
+const PROVIDED = ["kube-root-ca.crt", "openshift-service-ca.crt", "istio-ca-root-cert"];
+
+/**
+ * The ConfigMaps and claims that a workload's pods need, except optional ones, and except names that
+ * a tool fills in.
+ */
+export function objectReadsOf({ spec, specPath, containers }: Workload): ObjectRead[] {
+  const map = (value: unknown, path: string, isWhole = false): ObjectRead[] => {
+    if (!isFields(value) || value.optional === true) return [];
+    const read = { kind: "ConfigMap" as const, name: textOf(value.name) ?? "", path };
+    const items = isWhole ? [] : listOf(value.items);
+    if (items.length === 0) return [{ ...read, key: textOf(value.key) }];
+    return items.map(({ key }, i) => ({ ...read, key: textOf(key), path: `${path}.items[${i}]` }));
+  };
+  const variables = containers.flatMap(({ env, fields, path }) => [
+    ...env.flatMap((each) =>
+      map(each.valueFrom?.configMapKeyRef, `${each.path}.valueFrom.configMapKeyRef`)
+    ),
+    ...listOf(fields.envFrom).flatMap(({ configMapRef }, i) =>
+      map(configMapRef, `${path}.envFrom[${i}].configMapRef`)
+    ),
+  ]);
+  const volumes = listOf(spec.volumes).flatMap((volume, i): ObjectRead[] => {
+    const path = `${specPath}.volumes[${i}]`;
+    const { configMap, projected, persistentVolumeClaim: claim } = volume;
+    const sources = isFields(projected) ? listOf(projected.sources) : [];
+    return [
+      // The check manifests-readable judges the keys of such a volume.
+      ...map(configMap, `${path}.configMap`, true),
+      ...sources.flatMap((each, j) =>
+        map(each.configMap, `${path}.projected.sources[${j}].configMap`)
+      ),
+      ...(isFields(claim)
+        ? [{
+          kind: "PersistentVolumeClaim" as const,
+          name: textOf(claim.claimName) ?? "",
+          path: `${path}.persistentVolumeClaim.claimName`,
+        }]
+        : []),
+    ];
+  });
+  return [...variables, ...volumes].filter(({ name }) =>
+    name !== "" && !/\{\{|\$[({]/.test(name) && !PROVIDED.includes(name)
+  );
+}
+
+/** An object that a workload needs, and that does not exist. */
+export interface AbsentObject {
+  /** The kind of the object. */
+  readonly kind: ReadKind;
+  /** The name of the object. */
+  readonly name: string;
+  /** The namespace of the object. */
+  readonly namespace: string;
+  /** The workload that needs the object. */
+  readonly reader: ManifestObject;
+}
+
+/** Judges whether the ConfigMaps and claims that a workload needs exist, with the keys. */
+export function judgeObjectReads(
+  workload: Workload,
+  objects: readonly ManifestObject[],
+): { readonly findings: readonly Finding[]; readonly absent: readonly AbsentObject[] } {
+  const { object: reader } = workload;
+  const namespace = namespaceOf(reader);
+  const findings: Finding[] = [];
+  const absent: AbsentObject[] = [];
+  for (const { kind, name, key, path } of objectReadsOf(workload)) {
+    const object = ofKind(objects, kind, namespace).find((each) => each.name === name);
+    if (object === undefined) absent.push({ kind, name, namespace, reader });
+    else if (key !== undefined) {
+      const { data, binaryData } = object.value;
+      const keys = [data, binaryData].flatMap((each) => isFields(each) ? Object.keys(each) : []);
+      if (!keys.includes(key)) findings.push(noKey(reader, path, object, { key, keys }));
+    }
+  }
+  return { findings, absent };
+}
+
+/** Returns one finding for each object that does not exist, with all workloads that need the object. */
+export function missingObjects(absent: readonly AbsentObject[]): Finding[] {
+  const groups = Map.groupBy(
+    absent,
+    ({ kind, namespace, name }) => `${kind} ${namespace}/${name}`,
+  );
+  return [...groups].map(([id, all]): Finding => {
+    const { kind, namespace, name } = all[0]!;
+    const readers = [...new Set(all.map(({ reader }) => objectId(reader)))];
+    const isMap = kind === "ConfigMap";
+    return {
+      severity: "fail",
+      object: id,
+      problem: `the ${kind} does not exist, and ${naming(readers)} ${
+        readers.length === 1 ? "needs" : "need"
+      } it`,
+      why: isMap
+        ? "the pod stays in CreateContainerConfigError, or in ContainerCreating"
+        : "the pod stays pending, because the scheduler waits for the claim",
+      fix: isMap
+        ? `Declare it in the manifests, or create it: kubectl -n ${namespace} create configmap ` +
+          `${name} --from-file=<file>`
+        : "Declare the claim in the manifests, or correct claimName.",
+    };
+  });
+}
+
+/**
+ * Warns about names that can be misspelled: the manifests do not declare an object with the name, and
+ * declare an object with a similar name that no workload reads.
+ */
+export function misspelledNames(
+  workloads: readonly Workload[],
+  objects: readonly ManifestObject[],
+): Finding[] {
+  const reads = workloads.flatMap((workload) =>
+    [
+      ...objectReadsOf(workload),
+      ...secretReadsOf(workload).filter(({ optional }) => !optional)
+        .map(({ secret, path }) => ({ kind: "Secret", name: secret, path })),
+    ].map((each) => ({ ...each, object: workload.object }))
+  );
+  const idOf = (kind: string, name: string, namespace: string) => `${kind} ${namespace}/${name}`;
+  const read = new Set(
+    reads.map(({ kind, name, object }) => idOf(kind, name, namespaceOf(object))),
+  );
+  const declared = new Set(objects.map((each) => idOf(each.kind, each.name, namespaceOf(each))));
+  const unread = Map.groupBy(
+    objects.filter((each) => !read.has(idOf(each.kind, each.name, namespaceOf(each)))),
+    (each) => idOf(each.kind, "", namespaceOf(each)),
+  );
+  const found = reads.flatMap(({ kind, name, path, object }): Finding[] => {
+    const namespace = namespaceOf(object);
+    if (declared.has(idOf(kind, name, namespace))) return [];
+    const others = unread.get(idOf(kind, "", namespace)) ?? [];
+    const meant = closestWord(name, others.map((each) => each.name));
+    // Names such as config-1 and config-2 differ on purpose.
+    const withoutDigits = (text: string) => text.replace(/\d+/g, "");
+    if (meant === undefined || withoutDigits(meant) === withoutDigits(name)) return [];
+    return [{
+      severity: "warn",
+      ...placeOf(object, path),
+      problem: `the manifests have no ${kind} ${name}; did you mean ${meant}?`,
+      why: `no workload reads ${kind} ${meant}, and a pod does not start if ${name} does not exist`,
+      fix: `Write ${meant}, or check that the cluster has ${kind} ${name}.`,
+    }];
+  });
+  const ids = found.map(({ object, problem }) => `${object} ${problem}`);
+  return found.filter((_, i) => ids.indexOf(ids[i]!) === i);
+}
+
+function noKey(
+  reader: ManifestObject,
+  path: string,
+  object: ManifestObject,
+  { key, keys }: { readonly key: string; readonly keys: readonly string[] },
+): Finding {
+  const meant = closestWord(key, keys);
+  return {
+    severity: "fail",
+    ...placeOf(reader, path),
+    problem: `${objectId(object)} has no key ${key}; it has ${keys.join(", ") || "none"}`,
+    why: "the pod stays in CreateContainerConfigError, or in ContainerCreating",
+    fix: meant === undefined ? "Correct the name, or add the key." : `Write ${meant}.`,
+  };
+}
