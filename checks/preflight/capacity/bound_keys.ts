@@ -1,6 +1,6 @@
 import type { Finding } from "../../finding.ts";
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
-import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
+import { type ManifestObject, namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
 import { parseQuantity } from "../../kubernetes/quantities.ts";
 import { closestWord } from "../../kubernetes/spelling.ts";
 
@@ -68,13 +68,45 @@ const OF_CLASS =
 
 /** The findings about keys that Kubernetes does not know, in ResourceQuotas and LimitRanges. */
 export function wrongBounds(objects: readonly ManifestObject[]): Finding[] {
-  return objects.flatMap((object) =>
+  const found = objects.flatMap((object) =>
     object.kind === "ResourceQuota"
       ? wrongQuota(object)
       : object.kind === "LimitRange"
       ? wrongRange(object)
       : []
   );
+  return [...found, ...differentDefaults(objects)];
+}
+
+/** Warns about LimitRanges of one namespace with different defaults for the same resource. */
+function differentDefaults(objects: readonly ManifestObject[]): Finding[] {
+  const defaults = objects.filter(({ kind }) => kind === "LimitRange").flatMap((range) =>
+    listOf(isFields(range.value.spec) ? range.value.spec.limits : undefined).flatMap((limit, i) =>
+      limit.type !== "Container"
+        ? []
+        : (["default", "defaultRequest"] as const).flatMap((list) =>
+          Object.entries(isFields(limit[list]) ? limit[list] : {}).map(([name, value]) => ({
+            range,
+            value,
+            name: `${list}.${name}`,
+            path: `spec.limits[${i}].${list}.${name}`,
+          }))
+        )
+    )
+  );
+  const groups = Map.groupBy(defaults, ({ range, name }) => `${namespaceOf(range)} ${name}`);
+  return [...groups.values()].flatMap(([first, ...others]): Finding[] => {
+    const other = others.find(({ value }) => parseQuantity(value) !== parseQuantity(first!.value));
+    if (other === undefined) return [];
+    return [{
+      severity: "warn",
+      ...placeOf(other.range, other.path),
+      problem: `${other.name} is ${String(other.value)}, and ${objectId(first!.range)} sets ` +
+        String(first!.value),
+      why: "the API server applies one of the two defaults, and does not define which one",
+      fix: "Keep the default in one LimitRange only.",
+    }];
+  });
 }
 
 function wrongQuota(quota: ManifestObject): Finding[] {

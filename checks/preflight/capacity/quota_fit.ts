@@ -15,7 +15,7 @@ import { naming } from "../../list_names.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { ofPod, ownPods, type Pods, unreadable } from "./pod_requests.ts";
 import { jobPods } from "./simultaneous_pods.ts";
-import { judgeLimits, judgeQuotas } from "./quota_rules.ts";
+import { isScoped, judgeLimits, judgeQuotas } from "./quota_rules.ts";
 import { wrongBounds } from "./bound_keys.ts";
 import { limitsOf, withDefaults } from "./limit_range.ts";
 import { isThere, usedByOthers } from "./quota_usage.ts";
@@ -73,11 +73,16 @@ export function judgeDemands(tree: Tree, cluster?: ClusterOpened): Judged | unde
     ...jobs.flatMap((job) => judgeJob(job, tree, cluster)),
   ];
   if (bounds.length + findings.length === 0) return undefined;
+  const scoped = bounds.filter(isScoped).map(objectId);
+  const partial = scoped.length === 0
+    ? ""
+    : `; not judged, because it counts only some pods: ${naming([...new Set(scoped)])}`;
+  const judged = bounds.filter((each) => !isScoped(each));
   const addition = cluster === undefined ? "" : ", in addition to what is used now";
   return {
     examined: `${plural(jobs.length, "job")}, each with its executors${addition}, against ${
-      bounds.length === 0 ? "no quota" : naming([...new Set(bounds)].map(objectId))
-    }`,
+      judged.length === 0 ? "no quota" : naming([...new Set(judged)].map(objectId))
+    }${partial}`,
     findings,
   };
 }

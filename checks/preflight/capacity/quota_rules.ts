@@ -76,10 +76,15 @@ export function judgeQuotas(
   });
 }
 
+/** Returns whether a quota counts only the pods of some scopes. */
+export function isScoped({ kind, value: { spec } }: ManifestObject): boolean {
+  return kind === "ResourceQuota" && isFields(spec) &&
+    (spec.scopes !== undefined || spec.scopeSelector !== undefined);
+}
+
 function hardOf(quota: ManifestObject): Hard[] {
+  if (isScoped(quota)) return [];
   const spec = isFields(quota.value.spec) ? quota.value.spec : {};
-  // A quota with scopes counts only some pods.
-  if (spec.scopes !== undefined || spec.scopeSelector !== undefined) return [];
   return Object.entries(isFields(spec.hard) ? spec.hard : {}).flatMap(([key, value]): Hard[] => {
     const amount = parseQuantity(value);
     const counted = key === "pods" || key === "count/pods"

@@ -257,3 +257,72 @@ Deno.test("formatQuantity prefers whole units", () => {
   assertEquals(formatQuantity(parseQuantity("2500m")!, "cpu"), "2500m");
   assertEquals(formatQuantity(0n, "memory"), "0");
 });
+
+/** A second quota of the jobs' namespace. */
+const second = (hard: string, more = "") => ({
+  ...FILES,
+  "second.yaml": `apiVersion: v1
+kind: ResourceQuota
+metadata: {name: second, namespace: analytics-jobs}
+spec: {hard: {${hard}}${more}}
+`,
+});
+
+const SECOND = "ResourceQuota analytics-jobs/second allows";
+
+Deno.test("quota-fit judges every quota of a namespace, so the smallest holds", async () => {
+  await assertFound(ID, second('requests.cpu: "2"'), {
+    problem: `requests.cpu: driver 1 + executor 2 = 3, and ${SECOND} 2`,
+  });
+  await assertFound(ID, second('requests.cpu: "3", pods: "2"'));
+  await assertFound(ID, second('requests.cpu: "100"'));
+  const tight = quota('requests.cpu: "6"', 'requests.cpu: "2"');
+  await assertFound(ID, { ...second('requests.cpu: "100"'), [QUOTAS]: tight[QUOTAS]! }, {
+    problem: `requests.cpu: driver 1 + executor 2 = 3, and ${QUOTA} 2`,
+  });
+});
+
+Deno.test("quota-fit judges every name of a resource, so the smallest holds", async () => {
+  for (
+    const [hard, problem] of [
+      ['cpu: "2"', `cpu: driver 1 + executor 2 = 3, and ${SECOND} 2`],
+      ['cpu: "2", requests.cpu: "9"', `cpu: driver 1 + executor 2 = 3, and ${SECOND} 2`],
+      ['cpu: "9", requests.cpu: "2"', `requests.cpu: driver 1 + executor 2 = 3, and ${SECOND} 2`],
+      ["memory: 4Gi", `memory: driver 2Gi + executor 2560Mi = 4608Mi, and ${SECOND} 4Gi`],
+      ['count/pods: "1"', `count/pods: it has 2 pods, and ${SECOND} 1`],
+      ['pods: "9", count/pods: "1"', `count/pods: it has 2 pods, and ${SECOND} 1`],
+      ['pods: "1", count/pods: "9"', `pods: it has 2 pods, and ${SECOND} 1`],
+    ] as const
+  ) await assertFound(ID, second(hard), { problem });
+});
+
+Deno.test("quota-fit names a quota that is only for some pods", async () => {
+  const results = await judgeFiles(second('requests.cpu: "2"', ", scopes: [BestEffort]"));
+  const { verdict, examined } = results.find(({ id }) => id === ID)!;
+  assertEquals(verdict, "pass");
+  assertStringIncludes(
+    examined!,
+    "not judged, because it counts only some pods: ResourceQuota analytics-jobs/second",
+  );
+});
+
+Deno.test("quota-fit judges the limits of every LimitRange, and warns about different defaults", async () => {
+  const range = (limits: string) => ({
+    ...FILES,
+    "second.yaml": `apiVersion: v1
+kind: LimitRange
+metadata: {name: second, namespace: analytics-jobs}
+spec: {limits: [${limits}]}
+`,
+  });
+  await assertFound(ID, range("{type: Container, max: {cpu: 1500m}}"), {
+    problem: "the executor is limited to 2 of cpu, and LimitRange analytics-jobs/second allows a " +
+      "Container 1500m at most",
+  });
+  await assertFound(ID, range('{type: Container, default: {cpu: "1"}}'));
+  await assertFound(ID, range("{type: Container, default: {cpu: 1500m}}"), {
+    severity: "warn",
+    field: "spec.limits[0].default.cpu",
+    problem: "default.cpu is 1500m, and LimitRange analytics-jobs/analytics-jobs sets 1",
+  });
+});
