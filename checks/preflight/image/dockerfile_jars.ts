@@ -28,6 +28,8 @@ export interface DockerfileReading {
   readonly findings: readonly Finding[];
   /** What the Dockerfile alone does not show; undefined if it shows everything. */
   readonly unknown?: string;
+  /** The names of the jars that the Dockerfile adds. */
+  readonly jars?: readonly string[];
 }
 
 /** A jar that an instruction adds; the version is undefined if it is not written there. */
@@ -55,6 +57,13 @@ export function judgeDockerfile(code: Code): DockerfileReading | undefined {
   const used = usedStages(stages);
   const base = sparkBase(used);
   if (base === undefined) return undefined;
+  const names = used.flatMap(({ instructions }) => instructions).flatMap(({ name, text }) =>
+    /^(ADD|COPY|RUN)$/.test(name) ? text.match(/spark-hadoop-cloud[\w.-]*/g) ?? [] : []
+  );
+  return { ...judgeStages(code, used, base), jars: names };
+}
+
+function judgeStages(code: Code, used: readonly Stage[], base: Base): DockerfileReading {
   const instructions = used.flatMap((stage) => stage.instructions)
     .filter(({ name }) => name === "ADD" || name === "COPY" || name === "RUN");
   const jars = instructions.flatMap(jarsIn);

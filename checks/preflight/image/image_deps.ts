@@ -1,5 +1,6 @@
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
+import type { ImageFact } from "../../facts/image.ts";
 import type { Tree } from "../../facts/tree.ts";
 import type { Finding, Outcome, Place } from "../../finding.ts";
 import { type ImageReference, parseImage } from "../../image/reference.ts";
@@ -7,8 +8,10 @@ import { placeOf } from "../../kubernetes/objects.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import type { Workload } from "../../kubernetes/workloads.ts";
 import { printedValue, settingsIn, type SparkSetting } from "../../spark/settings.ts";
+import { naming } from "../../list_names.ts";
 import { hasFailure, type Judged, outcomeOf } from "../outcome.ts";
 import { JOBS, onPlatform, PLATFORM } from "../platform.ts";
+import { judgeCommitters } from "./committers.ts";
 import { judgeDockerfile } from "./dockerfile_jars.ts";
 import { judgeContents } from "./image_contents.ts";
 import { imagesOf } from "./image_uses.ts";
@@ -32,7 +35,7 @@ export const imageDeps: Check<never, "manifests" | "cluster" | "image"> = check(
     return onPlatform(facts, share, JOBS, (platform) => {
       const { tree } = platform;
       const absent = "there is neither a job nor a Dockerfile for Spark";
-      const images = judgeImages(tree);
+      const images = judgeImages(tree, image);
       const judged = outcomeOf(platform, images, absent);
       const isOpened = image?.images.some(({ opened }) => opened) === true;
       const unknown = unknownImages(tree) ?? (isOpened ? undefined : images?.unknown);
@@ -68,9 +71,10 @@ export interface JudgedImages extends Judged {
  * Judges the images that jobs name, the settings that make Spark download jars, and the
  * Dockerfiles.
  *
+ * @param image the contents of images, which show their jars
  * @returns undefined if there is neither a job nor a Dockerfile for Spark
  */
-export function judgeImages(tree: Tree): JudgedImages | undefined {
+export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undefined {
   const { jobs, code } = tree;
   const dockerfiles = code.filter(({ language }) => language === "dockerfile")
     .flatMap((each) => judgeDockerfile(each) ?? []);
@@ -87,11 +91,17 @@ export function judgeImages(tree: Tree): JudgedImages | undefined {
       .map((image) => `the jars of ${image} are not known until the image is read`),
     ...dockerfiles.flatMap(({ unknown = [] }) => unknown),
   ];
+  const committers = judgeCommitters(tree, { image, dockerfiles });
+  const unchecked = committers.unchecked.length === 0
+    ? ""
+    : `; not checked, because the jars of the image are not known: the committer of ${
+      naming(committers.unchecked)
+    }`;
   return {
     ...(unread.length === 0 ? {} : { unknown: [...new Set(unread)].join("; ") }),
     examined: `the images of ${plural(jobs.length, "job")}, ${
       plural(dockerfiles.length, "Dockerfile")
-    }, ${plural(settings.length, "Spark setting")}`,
+    }, ${plural(settings.length, "Spark setting")}${unchecked}`,
     findings: [
       ...jobs.flatMap(({ workload }) => judgeContainers(workload)),
       ...jobs.flatMap(missingImages),
@@ -100,6 +110,7 @@ export function judgeImages(tree: Tree): JudgedImages | undefined {
         ...runtimeDownloads(tree),
       ]),
       ...dockerfiles.flatMap(({ findings }) => findings),
+      ...committers.findings,
     ],
   };
 }
