@@ -14,6 +14,7 @@ import {
   manifestsDirectory,
 } from "./cli/platform_options.ts";
 import { chosenFacts, FACTS, skippedChecks } from "./cli/preflight_options.ts";
+import { PROJECT_HELP, projectSource } from "./cli/project_options.ts";
 import { reportOutputs } from "./cli/report_outputs.ts";
 
 /** The default time limit for gathering one fact, in seconds. */
@@ -26,6 +27,7 @@ await main({
   name: "preflight",
   values: [
     "manifests",
+    "project",
     ...CLUSTER_FLAGS,
     "credentials",
     "image-archive",
@@ -42,7 +44,7 @@ manifests were applied, the image of the jobs, the database and the lake. Each f
 problem, the object, and a command or patch that fixes the problem. Preflight changes nothing, but
 it stores a few objects under _preflight/ in the lake and removes them.
 
-Usage: deno task preflight [--manifests DIR] [--kubeconfig FILE] [--context NAME]
+Usage: deno task preflight [--manifests DIR] [--project FILE] [--kubeconfig FILE] [--context NAME]
                            [--credentials cluster [--port-forward]] [--image-archive FILE]
                            [--facts FACT,…] [--only ID,…] [--skip ID=REASON]…
                            [--output FORMAT[=FILE]]… [--strict] [--verbose] [--timeout SECONDS]
@@ -50,6 +52,7 @@ Usage: deno task preflight [--manifests DIR] [--kubeconfig FILE] [--context NAME
   --manifests DIR        Kubernetes YAML, job code and SQL; default: manifests/, if it exists.
                          kustomize or kubectl renders a kustomization.yaml. With -, YAML is read
                          from the standard input
+${PROJECT_HELP}
 ${CLUSTER_FLAGS_HELP}
   --credentials cluster  log in to database and lake with the values of the cluster's Secrets
   --port-forward         connect to the database through the cluster
@@ -88,6 +91,7 @@ ${CONNECTION_HELP}`,
     const sources: Sources = {
       chosen: chosenFacts(flags),
       manifests,
+      project: await projectSource(flags, manifests),
       rendersManifests: manifests !== undefined && await hasKustomization(manifests),
       cluster: clusterConfig(clusterFlags(flags)),
       credentials: choice(flags, "credentials", ["environment", "cluster"]),

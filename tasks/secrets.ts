@@ -5,7 +5,9 @@ import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, clusterFlags } from "./cli/platform_
 import { main } from "./cli/command.ts";
 import { choice, seconds } from "./cli/flags.ts";
 import { canAsk } from "./cli/prompt.ts";
-import { SECRETS } from "./secrets/job_secrets.ts";
+import { PROJECT_HELP, projectSource } from "./cli/project_options.ts";
+import { secretsOf } from "./secrets/job_secrets.ts";
+import { DEFAULT_PROJECT } from "../pipeline/contract/project.ts";
 import { storeAndLogIn } from "./secrets/secrets.ts";
 
 /**
@@ -15,18 +17,20 @@ const DEFAULT_TIMEOUT = 60;
 
 await main({
   name: "secrets",
-  values: ["from", "only", ...CLUSTER_FLAGS, "timeout"],
+  values: ["from", "only", "project", ...CLUSTER_FLAGS, "timeout"],
   switches: ["port-forward", "yes"],
   help: `
 Stores the two Secrets with the credentials of the jobs, each value byte for byte. Then reads the
 Secrets back and logs in with them, as a job would. No value is ever shown. A loopback host is
 refused: for a pod, it is the pod itself.
 
-Usage: deno task secrets [--from env|prompt] [--only database|lake] [--kubeconfig FILE]
-                         [--context NAME] [--port-forward] [--yes] [--timeout SECONDS]
+Usage: deno task secrets [--from env|prompt] [--only database|lake] [--project FILE]
+                         [--kubeconfig FILE] [--context NAME] [--port-forward] [--yes] [--timeout SECONDS]
 
   --from env|prompt      read the values from the environment, or ask for them; default: env
-  --only database|lake   one of the two: django-db-credentials or contabo-s3-credentials
+  --only database|lake   one of the two: django-db-credentials or contabo-s3-credentials,
+                         or the names in the project file
+${PROJECT_HELP}
 ${CLUSTER_FLAGS_HELP}
   --port-forward         connect to the database through the cluster
   --yes                  store without confirmation
@@ -58,6 +62,7 @@ credentials; 3 a server is unreachable, such as a database that only the cluster
         remedy: "Set the variables, and leave out --from prompt.",
       });
     }
+    const { project = DEFAULT_PROJECT } = await projectSource(flags, "manifests");
     const config = clusterConfig(clusterFlags(flags));
     if ("absent" in config) {
       throw new Failure({
@@ -75,7 +80,8 @@ credentials; 3 a server is unreachable, such as a database that only the cluster
         timeout,
         interrupted,
         yes: flags.on("yes"),
-        specs: SECRETS.filter(({ opens }) => only === "both" || opens === only),
+        project,
+        specs: secretsOf(project).filter(({ opens }) => only === "both" || opens === only),
         way: { cluster: config, portForward: flags.on("port-forward") },
       });
     } catch (error) {

@@ -1,3 +1,4 @@
+import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
 import { ApiError, type Cluster } from "../../pipeline/cluster/cluster.ts";
 import { isFields } from "../kubernetes/fields.ts";
 import { inNamespace, type Trial, tryOut } from "./cluster/dry_run.ts";
@@ -41,6 +42,8 @@ export interface ClusterOpened {
   readonly rights?: readonly Right[];
   /** The results of the dry runs, one for each object of the manifests. */
   readonly trials: readonly Trial[];
+  /** The names of the platform. Absent if they are those of Robson. */
+  readonly project?: Project;
 }
 
 /** The state of the cluster, or the reason that it could not be read. */
@@ -52,12 +55,14 @@ export type ClusterFact = ClusterOpened | Refusal;
  *
  * @param open opens the cluster; this function closes it
  * @param manifests the objects that would be applied
+ * @param project the names of the platform
  * @throws {Failure} the cluster is unreachable
  */
 export async function gatherCluster(
   open: () => Promise<Cluster>,
   manifests: readonly ManifestObject[],
   signal?: AbortSignal,
+  project: Project = DEFAULT_PROJECT,
 ): Promise<ClusterFact> {
   let cluster: Cluster;
   try {
@@ -69,7 +74,7 @@ export async function gatherCluster(
   const name = `${cluster.context} at ${cluster.server}`;
   const requests = tracked(cluster);
   try {
-    return await read(requests.cluster, name, manifests, signal);
+    return await read(requests.cluster, name, manifests, signal, project);
   } catch (error) {
     if (isRefusal(error)) return refusal(name, error);
     throw error;
@@ -83,16 +88,19 @@ async function read(
   name: string,
   manifests: readonly ManifestObject[],
   signal: AbortSignal | undefined,
+  project: Project,
 ): Promise<ClusterOpened> {
   const declared = await Promise.all(
     manifests.map((object) => inNamespace(cluster, object, signal)),
   );
-  const reading = readObjects(cluster, declared, signal);
+  const reading = readObjects(cluster, declared, signal, project);
   const [version, user, { objects, scheduledPods, unread }, rights, trials] = await Promise.all([
     versionOf(cluster, signal),
     whoAmI(cluster, signal),
     reading,
-    reading.then(({ objects }) => reviewAccess(cluster, [...declared, ...objects], signal)),
+    reading.then(({ objects }) =>
+      reviewAccess(cluster, [...declared, ...objects], signal, project)
+    ),
     Promise.all(declared.map((object) => tryOut(cluster, object, signal))),
   ]);
   return {
@@ -103,6 +111,7 @@ async function read(
     objects,
     unread,
     trials,
+    ...(project === DEFAULT_PROJECT ? {} : { project }),
     ...(user === undefined ? {} : { user }),
     ...(scheduledPods === undefined ? {} : { scheduledPods }),
     ...(rights === undefined ? {} : { rights }),

@@ -168,3 +168,10 @@ function reason(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "the file does not exist";
   return error instanceof Error ? error.message : String(error);
 }
+
+/** The path of a file in a directory, relative to the working directory. */
+export function pathOf<F extends string | undefined>(directory: string, file: F): F | string {
+  return file === undefined || directory === "." || directory === "-"
+    ? file
+    : `${directory.replace(/\/+$/, "")}/${file}`;
+}

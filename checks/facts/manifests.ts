@@ -1,9 +1,10 @@
+import type { Project } from "../../pipeline/contract/project.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { ManifestObject } from "../kubernetes/objects.ts";
 import { type Replaced, replacedAmong } from "./duplicates.ts";
 import type { TextFile } from "./kustomization.ts";
 import type { Kustomized } from "./kustomizations.ts";
-import { type FoundFile, isKustomization, readTree } from "./manifest_files.ts";
+import { type FoundFile, isKustomization, pathOf, readTree } from "./manifest_files.ts";
 import { EMPTY, type FileReading, readFile } from "./manifest_text.ts";
 import { embeddedScripts, languageOf } from "./scripts.ts";
 import { chartsIn, isBelow, isChartTemplate, unrenderedChart } from "./templates.ts";
@@ -27,7 +28,14 @@ export interface ManifestsFact extends FileReading {
    * if there are none.
    */
   readonly replaced?: readonly Replaced[];
+  /** The names of the platform. Absent if they are those of Robson. */
+  readonly project?: Project;
+  /** The file with these names. Absent if there is none. */
+  readonly projectFile?: string;
 }
+
+/** The names of the platform, and the file that they were read from. */
+export type ProjectSource = Pick<ManifestsFact, "project" | "projectFile">;
 
 /** The file of objects that were read from the standard input. */
 const STDIN = "stdin";
@@ -41,16 +49,22 @@ const MAX_STREAM = 64 * 1024 * 1024;
  * read or rendered are reported as problems.
  *
  * @param directory the directory; `-` for the standard input
+ * @param source the names of the platform. Their file is not a manifest
  * @throws {Failure} configuration: the directory does not exist or cannot be read
  */
 export async function gatherManifests(
   directory: string,
   signal?: AbortSignal,
+  source: ProjectSource = {},
 ): Promise<ManifestsFact> {
-  if (directory === "-") return factOfReadings(directory, [await readStream(signal)]);
+  if (directory === "-") {
+    return { ...factOfReadings(directory, [await readStream(signal)]), ...source };
+  }
   const found: FoundFile[] = [];
   try {
-    for await (const each of readTree(directory, isWanted, signal)) found.push(each);
+    for await (const each of readTree(directory, isWanted, signal)) {
+      if (pathOf(directory, each.file) !== source.projectFile) found.push(each);
+    }
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Failure({
@@ -66,11 +80,8 @@ export async function gatherManifests(
   );
   const texts = found.flatMap(({ file, text }) => text === undefined ? [] : [{ file, text }]);
   const { files, readings } = await rendered(directory, texts, signal);
-  return factOfReadings(
-    directory,
-    [...readings, ...broken, ...withoutTemplates(directory, files)],
-    found.length,
-  );
+  const all = [...readings, ...broken, ...withoutTemplates(directory, files)];
+  return { ...factOfReadings(directory, all, found.length), ...source };
 }
 
 /** Renders the kustomizations. The code for them is loaded only if there is one. */

@@ -1,9 +1,12 @@
-import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster_names.ts";
+import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
 import type { ManifestObject } from "../kubernetes/objects.ts";
 import type { Code } from "../source_code/code.ts";
 import { withHeredocs } from "../source_code/shell.ts";
 import { type SparkJob, sparkJobsOf } from "../spark/spark_job.ts";
+import { pathOf } from "./manifest_files.ts";
 import type { ManifestsFact } from "./manifests.ts";
+
+export { pathOf } from "./manifest_files.ts";
 
 /** The objects and the code that the checks of manifests and jobs look at. */
 export interface Tree {
@@ -15,6 +18,8 @@ export interface Tree {
   readonly all: readonly ManifestObject[];
   /** The Spark jobs, which are read once. */
   readonly jobs: readonly SparkJob[];
+  /** The names of the platform. */
+  readonly project: Project;
 }
 
 /**
@@ -22,13 +27,16 @@ export interface Tree {
  * has the line of the file on which it begins.
  */
 export function treeOf(
-  { directory, objects, scripts }: Pick<ManifestsFact, "directory" | "objects" | "scripts">,
+  { directory, objects, scripts, project = DEFAULT_PROJECT }: Pick<
+    ManifestsFact,
+    "directory" | "objects" | "scripts" | "project"
+  >,
 ): Tree {
   const all = objects.map((each) =>
     each.file === undefined ? each : { ...each, file: pathOf(directory, each.file) }
   );
   const source = {
-    objects: all.filter(isOurs),
+    objects: all.filter((object) => isOurs(object, project)),
     code: scripts.map(({ file, line, object, path, language, text, python }): Code => ({
       language: language === "text" ? "conf" : language,
       file: pathOf(directory, file),
@@ -43,8 +51,9 @@ export function treeOf(
   return {
     ...source,
     all,
+    project,
     get jobs() {
-      return jobs ??= sparkJobsOf(source);
+      return jobs ??= sparkJobsOf({ ...source, project });
     },
   };
 }
@@ -54,19 +63,15 @@ export function treeOf(
  * cluster's objects in the jobs' namespace, except Pods. Other objects of the cluster are needed
  * for connections only.
  */
-export function isOurs({ file, kind, namespace }: ManifestObject): boolean {
+export function isOurs(
+  { file, kind, namespace }: ManifestObject,
+  { jobs }: Project = DEFAULT_PROJECT,
+): boolean {
   if (file !== undefined) return true;
-  return kind !== "Pod" && (namespace === undefined || namespace === JOBS_NAMESPACE);
+  return kind !== "Pod" && (namespace === undefined || namespace === jobs.namespace);
 }
 
 /** Returns whether a script is a YAML block, which begins on the line after its field. */
 function isBlock(file: string | undefined, text: string): boolean {
   return text.includes("\n") && !file?.endsWith(".json");
-}
-
-/** The path of a file in a directory, relative to the working directory. */
-export function pathOf<F extends string | undefined>(directory: string, file: F): F | string {
-  return file === undefined || directory === "." || directory === "-"
-    ? file
-    : `${directory.replace(/\/+$/, "")}/${file}`;
 }

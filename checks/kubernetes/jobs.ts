@@ -1,4 +1,4 @@
-import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster_names.ts";
+import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
 import { callsSpark } from "./job_containers.ts";
 import { type ManifestObject, namespaceOf } from "./objects.ts";
 import { accountOf, type Workload, workloadsOf } from "./workloads.ts";
@@ -8,13 +8,16 @@ import { accountOf, type Workload, workloadsOf } from "./workloads.ts";
  * Pods that the manifests declare in the jobs' namespace, and other workloads that start Spark. A
  * Pod that is only in the cluster was created by a controller, or runs once.
  */
-export function jobsOf(objects: readonly ManifestObject[]): Workload[] {
+export function jobsOf(
+  objects: readonly ManifestObject[],
+  { jobs }: Project = DEFAULT_PROJECT,
+): Workload[] {
   return workloadsOf(objects).filter(({ object, containers }) => {
     const { kind, file, namespace } = object;
     if (kind === "Pod" && file === undefined) return false;
     if (containers.some(callsSpark)) return true;
-    return kind === "Pod" ? namespace === JOBS_NAMESPACE : (kind === "Job" || kind === "CronJob") &&
-      (namespace === undefined || namespace === JOBS_NAMESPACE);
+    return kind === "Pod" ? namespace === jobs.namespace : (kind === "Job" || kind === "CronJob") &&
+      (namespace === undefined || namespace === jobs.namespace);
   });
 }
 
@@ -27,8 +30,11 @@ export interface Account {
 }
 
 /** The service accounts of the jobs among the objects, without duplicates. */
-export function accountsOf(objects: readonly ManifestObject[]): Account[] {
-  const accounts = jobsOf(objects).map((job): Account => (
+export function accountsOf(
+  objects: readonly ManifestObject[],
+  project: Project = DEFAULT_PROJECT,
+): Account[] {
+  const accounts = jobsOf(objects, project).map((job): Account => (
     { name: accountOf(job) ?? "default", namespace: namespaceOf(job.object) }
   ));
   return [...new Map(accounts.map((each) => [accountId(each), each])).values()];

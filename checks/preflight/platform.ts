@@ -1,4 +1,4 @@
-import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster_names.ts";
+import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
 import { type Check, check, computeAgain, type Facts, type Share } from "../check.ts";
 import type { Outcome } from "../finding.ts";
 import type { ClusterOpened, Unread } from "../facts/cluster.ts";
@@ -22,6 +22,8 @@ export interface Platform extends ManifestsFact {
   readonly tree: Tree;
   /** The pods, policies and namespaces that decide about the jobs' connections, read on first use. */
   readonly network: Network;
+  /** The names of the platform. */
+  readonly project: Project;
 }
 
 /** A check of manifests and cluster together. One of them is enough. */
@@ -34,8 +36,8 @@ export interface PlatformCheck extends Check<never, "manifests" | "cluster"> {
 export interface PlatformCondition extends Pick<PlatformCheck, "id" | "title"> {
   /**
    * The kinds of objects that the check needs. `Job` is a kind in the jobs' namespace or without a
-   * namespace, `robson/Pod` is a kind in another namespace. If the user cannot read one of them, the
-   * verdict is `error`.
+   * namespace, `database:Pod` is a kind in the namespace of Postgres, and `kube-system/Pod` is a kind
+   * in another namespace. If the user cannot read one of them, the verdict is `error`.
    */
   readonly reads: readonly string[];
   /** Returns the outcome. Without access to the cluster, the platform has only the manifests. */
@@ -61,6 +63,11 @@ export function inNamespace(namespace: string, ...kinds: readonly string[]): str
   return kinds.map((kind) => `${namespace}/${kind}`);
 }
 
+/** Kinds in the namespace of Postgres, in the form of {@linkcode PlatformCondition.reads}. */
+export function besideDatabase(...kinds: readonly string[]): string[] {
+  return kinds.map((kind) => `database:${kind}`);
+}
+
 /** Declares a check of manifests and cluster together. It runs before a run of the pipeline. */
 export function platformCheck({ id, title, reads, judge }: PlatformCondition): PlatformCheck {
   const run: PlatformCheck["run"] = (facts, share) =>
@@ -84,15 +91,30 @@ export function onPlatform(
       ? ofManifests
       : { skip: whyNoCluster };
   }
-  const unread = cluster.unread.filter((each) => reads.includes(kindOf(each)));
+  const project = projectOf(manifests, opened);
+  const unread = cluster.unread.filter((each) =>
+    kindsOf(each, project).some((kind) => reads.includes(kind))
+  );
   if (unread.length > 0) {
     return { unknown: naming([...new Set(unread.map(({ failure }) => failure.message))]) };
   }
   return judge(platform());
 }
 
-function kindOf({ kind, namespace = JOBS_NAMESPACE }: Unread): string {
-  return namespace === JOBS_NAMESPACE ? kind : `${namespace}/${kind}`;
+/** The forms of a kind in {@linkcode PlatformCondition.reads}. */
+function kindsOf({ kind, namespace }: Unread, { jobs, database }: Project): string[] {
+  return [
+    namespace === undefined || namespace === jobs.namespace ? kind : `${namespace}/${kind}`,
+    ...(namespace === database.namespace ? besideDatabase(kind) : []),
+  ];
+}
+
+/** The names of the platform that the facts are about. */
+function projectOf(
+  manifests: ManifestsFact | undefined,
+  cluster: ClusterOpened | undefined,
+): Project {
+  return manifests?.project ?? cluster?.project ?? DEFAULT_PROJECT;
 }
 
 const NO_MANIFESTS: ManifestsFact = { directory: "", files: 0, ...EMPTY };
@@ -103,8 +125,9 @@ export function platformOf(
   cluster: ClusterOpened | undefined,
 ): Platform {
   const { directory, files, problems, ignored, scripts, objects } = manifests ?? NO_MANIFESTS;
+  const project = projectOf(manifests, cluster);
   if (cluster === undefined) {
-    return withReadings({ directory, files, problems, ignored, scripts, objects });
+    return withReadings({ directory, files, problems, ignored, scripts, objects, project });
   }
   const after = objectsAfter(objects, cluster);
   return withReadings({
@@ -112,15 +135,19 @@ export function platformOf(
     files,
     problems,
     ignored,
+    project,
     objects: after,
     scripts: [
       ...scripts.filter(({ object }) => object === undefined),
-      ...after.filter(isOurs).flatMap(embeddedScripts),
+      ...after.filter((object) => isOurs(object, project)).flatMap(embeddedScripts),
     ],
   }, cluster);
 }
 
-function withReadings(fact: ManifestsFact, cluster?: ClusterOpened): Platform {
+function withReadings(
+  fact: ManifestsFact & Pick<Platform, "project">,
+  cluster?: ClusterOpened,
+): Platform {
   let tree: Tree | undefined;
   let network: Network | undefined;
   return {

@@ -10,6 +10,7 @@ import {
 } from "../kubernetes/workloads.ts";
 import { jobContainers } from "../kubernetes/job_containers.ts";
 import { jobsOf } from "../kubernetes/jobs.ts";
+import type { Project } from "../../pipeline/contract/project.ts";
 import { runsSpark } from "./recognition.ts";
 import type { Code } from "../source_code/code.ts";
 import { codeRunBy } from "../source_code/job_source.ts";
@@ -87,15 +88,17 @@ export interface JobSource {
   readonly objects: readonly ManifestObject[];
   /** The code and the configuration files of jobs. */
   readonly code: readonly Code[];
+  /** The names of the platform; those of Robson by default. */
+  readonly project?: Project;
 }
 
 /** Reads the jobs among the objects. */
-export function sparkJobsOf({ objects, code }: JobSource): SparkJob[] {
+export function sparkJobsOf({ objects, code, project }: JobSource): SparkJob[] {
   const lookup: Lookup = (kind, namespace, name) =>
     objects.find((each) =>
       each.kind === kind && namespaceOf(each) === namespace && each.name === name
     )?.value;
-  return jobsOf(objects).map((workload) => readJob(workload, { objects, code }, lookup));
+  return jobsOf(objects, project).map((workload) => readJob(workload, { objects, code }, lookup));
 }
 
 function readJob(workload: Workload, source: JobSource, lookup: Lookup): SparkJob {

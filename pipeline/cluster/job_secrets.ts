@@ -6,13 +6,7 @@ import {
   type S3Config,
   secretEnvironment,
 } from "../config.ts";
-import {
-  DATABASE_KEYS,
-  DATABASE_SECRET,
-  JOBS_NAMESPACE,
-  LAKE_KEYS,
-  LAKE_SECRET,
-} from "../contract/cluster_names.ts";
+import { DATABASE_KEYS, DEFAULT_PROJECT, LAKE_KEYS, type Project } from "../contract/project.ts";
 import { Failure } from "../errors.ts";
 
 /** The decoded values of a Secret, by key. */
@@ -24,6 +18,7 @@ export type SecretTexts = ReadonlyMap<string, string>;
  *
  * @param texts the Secret's values, or undefined if the Secret does not exist
  * @param env the environment with the port; this process's environment by default
+ * @param project the names of the Secret and its namespace
  * @throws {Failure} configuration: the Secret or a key is missing; the message quotes no value
  *
  * @example
@@ -43,8 +38,10 @@ export type SecretTexts = ReadonlyMap<string, string>;
 export function databaseOfSecret(
   texts: SecretTexts | undefined,
   env?: Environment,
+  { jobs, database }: Project = DEFAULT_PROJECT,
 ): DatabaseConfig {
-  return databaseConfig(complete(DATABASE_SECRET, DATABASE_KEYS, texts, env));
+  const secret = `Secret ${jobs.namespace}/${database.secret}`;
+  return databaseConfig(complete(secret, DATABASE_KEYS, texts, env));
 }
 
 /**
@@ -53,6 +50,7 @@ export function databaseOfSecret(
  *
  * @param texts the Secret's values, or undefined if the Secret does not exist
  * @param env the environment with the region; this process's environment by default
+ * @param project the names of the Secret and its namespace
  * @throws {Failure} configuration: the Secret or a key is missing or invalid; the message quotes no
  *   value
  *
@@ -69,19 +67,23 @@ export function databaseOfSecret(
  * assertEquals(lakeOfSecret(texts, new Map()).bucket, "rbs");
  * ```
  */
-export function lakeOfSecret(texts: SecretTexts | undefined, env?: Environment): S3Config {
+export function lakeOfSecret(
+  texts: SecretTexts | undefined,
+  env?: Environment,
+  { jobs, lake }: Project = DEFAULT_PROJECT,
+): S3Config {
+  const secret = `Secret ${jobs.namespace}/${lake.secret}`;
   // A Secret always contains a bucket. Only the environment can configure a lake in a directory.
-  return lakeConfig(complete(LAKE_SECRET, LAKE_KEYS, texts, env)) as S3Config;
+  return lakeConfig(complete(secret, LAKE_KEYS, texts, env)) as S3Config;
 }
 
 /** Returns the values of the required keys. The jobs do not start if a key is missing. */
 function complete(
-  name: string,
+  secret: string,
   keys: readonly string[],
   texts: SecretTexts | undefined,
   env: Environment | undefined,
 ): Environment {
-  const secret = `Secret ${JOBS_NAMESPACE}/${name}`;
   const missing = keys.filter((key) => !texts?.get(key));
   if (texts !== undefined && missing.length === 0) return secretEnvironment(secret, texts, env);
   const problem = texts === undefined

@@ -2,7 +2,11 @@ import type { ClusterFact, ClusterOpened } from "../../checks/facts/cluster.ts";
 import type { DatabaseFact } from "../../checks/facts/database.ts";
 import type { Credentials, ImageFact } from "../../checks/facts/image.ts";
 import type { LakeFact } from "../../checks/facts/lake.ts";
-import { gatherManifests, type ManifestsFact } from "../../checks/facts/manifests.ts";
+import {
+  gatherManifests,
+  type ManifestsFact,
+  type ProjectSource,
+} from "../../checks/facts/manifests.ts";
 import { isRefusal, type Refusal, refusal } from "../../checks/facts/refusal.ts";
 import { imagesOf, requestsFor } from "../../checks/preflight/image/image_uses.ts";
 import { dataOf } from "../../checks/kubernetes/workloads.ts";
@@ -29,11 +33,7 @@ import {
   unsetForDatabase,
   unsetForLake,
 } from "../../pipeline/config.ts";
-import {
-  DATABASE_SECRET,
-  JOBS_NAMESPACE,
-  LAKE_SECRET,
-} from "../../pipeline/contract/cluster_names.ts";
+import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { FactChoice } from "./preflight_options.ts";
 
@@ -69,6 +69,8 @@ export interface Sources {
   readonly manifests: string | undefined;
   /** Whether the manifests have a kustomization, which a program renders. */
   readonly rendersManifests: boolean;
+  /** The names of the platform, and their file, if there is one. */
+  readonly project?: ProjectSource;
   /** How to open the cluster, or why there is no cluster. */
   readonly cluster: ClusterConfig | Absent;
   /**
@@ -128,18 +130,24 @@ export function unneededPermissions(
   return (["net", "run", "write"] as const).filter((name) => !isNeeded[name]);
 }
 
-function manifestsOf({ manifests }: Sources): Shared<ManifestsFact> | Absent {
+function manifestsOf({ manifests, project }: Sources): Shared<ManifestsFact> | Absent {
   if (manifests === undefined) {
     return { absent: "there is no directory manifests/ (see --manifests)" };
   }
-  return gatherOnce((signal) => gatherManifests(manifests, signal));
+  return gatherOnce((signal) => gatherManifests(manifests, signal, project));
+}
+
+/** The names of the platform. */
+function namesOf({ project }: Sources): Project {
+  return project?.project ?? DEFAULT_PROJECT;
 }
 
 function clusterOf(
-  { cluster, chosen }: Sources,
+  sources: Sources,
   manifests: Gatherer<ManifestsFact> | Absent,
   load: Load,
 ): Gatherer<ClusterFact> | Absent {
+  const { cluster, chosen } = sources;
   if ("absent" in cluster) return cluster;
   return gatherOnce(async (signal) => {
     const { objects } = typeof manifests === "function" && chosen.has("manifests")
@@ -149,7 +157,7 @@ function clusterOf(
       load<typeof import("../../checks/facts/cluster.ts")>("../../checks/facts/cluster.ts"),
       load<typeof import("../../pipeline/cluster/open.ts")>("../../pipeline/cluster/open.ts"),
     ]);
-    return await gatherCluster(() => openCluster(cluster), objects, signal);
+    return await gatherCluster(() => openCluster(cluster), objects, signal, namesOf(sources));
   });
 }
 
@@ -176,7 +184,7 @@ function imageOf(
     const isRead = files !== undefined || opened !== undefined;
     const uses = isRead ? imagesOf(platformOf(files, opened).tree) : [];
     const own = opened === undefined ? await ownCredentials() : [];
-    const architecture = opened && poolPlatform(opened.objects);
+    const architecture = opened && poolPlatform(opened.objects, namesOf(sources));
     const { gatherImages } = await load<typeof import("../../checks/facts/image.ts")>(
       "../../checks/facts/image.ts",
     );
@@ -208,10 +216,12 @@ function databaseOf(
     );
   };
   if (sources.credentials === "cluster") {
+    const project = namesOf(sources);
     return bySecret(
       cluster,
-      DATABASE_SECRET,
-      (texts, signal) => look(databaseOfSecret(texts), signal),
+      project.jobs.namespace,
+      project.database.secret,
+      (texts, signal) => look(databaseOfSecret(texts, undefined, project), signal),
     );
   }
   return unlessUnset(unsetForDatabase(), () => {
@@ -222,7 +232,7 @@ function databaseOf(
 }
 
 function lakeOf(
-  { credentials }: Sources,
+  sources: Sources,
   { manifests, cluster, load }: Platforms,
 ): Gatherer<LakeFact> | Absent {
   const look = async (config: LakeConfig, signal: AbortSignal) => {
@@ -232,11 +242,13 @@ function lakeOf(
     );
     return await gatherLake(config, signal);
   };
-  if (credentials === "cluster") {
+  if (sources.credentials === "cluster") {
+    const project = namesOf(sources);
     return bySecret(
       cluster,
-      LAKE_SECRET,
-      (texts, signal) => look(lakeOfSecret(texts), signal),
+      project.jobs.namespace,
+      project.lake.secret,
+      (texts, signal) => look(lakeOfSecret(texts, undefined, project), signal),
     );
   }
   return unlessUnset(unsetForLake(), () => {
@@ -248,6 +260,7 @@ function lakeOf(
 /** Logs in with a Secret of the cluster, which also checks the Secret. */
 function bySecret<T>(
   cluster: Gatherer<ClusterFact> | Absent,
+  namespace: string,
   name: string,
   look: (texts: SecretTexts | undefined, signal: AbortSignal) => Promise<T>,
 ): Gatherer<T | Refusal> | Absent {
@@ -259,12 +272,12 @@ function bySecret<T>(
       const { task, problem, remedy } = forbidden.failure;
       throw new Failure({ kind: "unreachable", task, problem, remedy, cause: forbidden.failure });
     }
-    const secret = ofKind(objects, "Secret", JOBS_NAMESPACE).find((each) => each.name === name);
+    const secret = ofKind(objects, "Secret", namespace).find((each) => each.name === name);
     try {
       return await look(secret && dataOf(secret.value), signal);
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      return refusal(`Secret ${JOBS_NAMESPACE}/${name}`, error);
+      return refusal(`Secret ${namespace}/${name}`, error);
     }
   };
 }

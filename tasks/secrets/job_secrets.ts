@@ -7,13 +7,7 @@ import {
   lakeOfSecret,
   type SecretTexts,
 } from "../../pipeline/cluster/job_secrets.ts";
-import {
-  DATABASE_KEYS,
-  DATABASE_SECRET,
-  JOBS_NAMESPACE,
-  LAKE_KEYS,
-  LAKE_SECRET,
-} from "../../pipeline/contract/cluster_names.ts";
+import { DATABASE_KEYS, LAKE_KEYS, type Project } from "../../pipeline/contract/project.ts";
 import { Failure, type FailureKind } from "../../pipeline/errors.ts";
 import { connect } from "../../pipeline/outbox/connection.ts";
 import { throughCluster, type Way } from "../cli/through_cluster.ts";
@@ -26,13 +20,17 @@ export interface SecretSpec {
   readonly name: string;
   /** The keys that the jobs read. */
   readonly keys: readonly string[];
+  /** The names of the platform. */
+  readonly project: Project;
 }
 
 /** The Secrets of the jobs. */
-export const SECRETS: readonly SecretSpec[] = [
-  { opens: "database", name: DATABASE_SECRET, keys: DATABASE_KEYS },
-  { opens: "lake", name: LAKE_SECRET, keys: LAKE_KEYS },
-];
+export function secretsOf(project: Project): SecretSpec[] {
+  return [
+    { opens: "database", name: project.database.secret, keys: DATABASE_KEYS, project },
+    { opens: "lake", name: project.lake.secret, keys: LAKE_KEYS, project },
+  ];
+}
 
 const SECRET: Kind = { apiVersion: "v1", kind: "Secret" };
 const NAMESPACE: Kind = { apiVersion: "v1", kind: "Namespace" };
@@ -45,10 +43,10 @@ const NAMESPACE: Kind = { apiVersion: "v1", kind: "Namespace" };
  */
 export async function readSecret(
   cluster: Cluster,
-  { name }: SecretSpec,
+  { name, project }: SecretSpec,
   signal: AbortSignal,
 ): Promise<SecretTexts | undefined> {
-  const found = await cluster.get(SECRET, name, JOBS_NAMESPACE, { signal });
+  const found = await cluster.get(SECRET, name, project.jobs.namespace, { signal });
   return found && dataOf(toManifestObject(found).value);
 }
 
@@ -59,12 +57,12 @@ export async function readSecret(
  */
 export async function storeSecret(
   cluster: Cluster,
-  { name }: SecretSpec,
+  { name, project }: SecretSpec,
   values: SecretTexts,
   signal: AbortSignal,
 ): Promise<void> {
   const data = Object.fromEntries([...values].map(([key, value]) => [key, base64(value)]));
-  const metadata = { name, namespace: JOBS_NAMESPACE };
+  const metadata = { name, namespace: project.jobs.namespace };
   const secret = { ...SECRET, metadata, data };
   await cluster.apply(secret, { dryRun: false, force: true, signal });
 }
@@ -75,17 +73,21 @@ export async function storeSecret(
  *
  * @throws {Failure} configuration: the namespace does not exist
  */
-export async function requireNamespace(cluster: Cluster, signal: AbortSignal): Promise<void> {
+export async function requireNamespace(
+  cluster: Cluster,
+  { jobs }: Project,
+  signal: AbortSignal,
+): Promise<void> {
   const { objects, unread } = await readOne(
     cluster,
     NAMESPACE,
-    { name: JOBS_NAMESPACE, namespace: undefined },
+    { name: jobs.namespace, namespace: undefined },
     signal,
   );
   if (objects.length + unread.length > 0) return;
   throw new Failure({
     kind: "configuration",
-    task: `store Secrets in the namespace ${JOBS_NAMESPACE}`,
+    task: `store Secrets in the namespace ${jobs.namespace}`,
     problem: "the namespace does not exist",
     remedy: "Create it with: deno task apply",
   });
@@ -107,15 +109,15 @@ export interface LoginResult {
 
 /** Logs in with the values of a Secret, as a job would. */
 export async function tryLogin(
-  { opens }: SecretSpec,
+  { opens, project }: SecretSpec,
   texts: SecretTexts | undefined,
   way: Way,
   signal: AbortSignal,
 ): Promise<LoginResult> {
   try {
     const name = opens === "database"
-      ? await logInToDatabase(texts, way, signal)
-      : await openLake(texts, signal);
+      ? await logInToDatabase(texts, project, way, signal)
+      : await openLake(texts, project, signal);
     return { message: `the login worked: ${name}` };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
@@ -125,10 +127,11 @@ export async function tryLogin(
 
 async function logInToDatabase(
   texts: SecretTexts | undefined,
+  project: Project,
   way: Way,
   signal: AbortSignal,
 ): Promise<string> {
-  const { host, port, name, user, ...rest } = databaseOfSecret(texts);
+  const { host, port, name, user, ...rest } = databaseOfSecret(texts, undefined, project);
   return await throughCluster(way, { host, port, name, user, ...rest }, signal, async (config) => {
     const connection = await connect(config, { signal });
     await connection.close();
@@ -137,8 +140,12 @@ async function logInToDatabase(
 }
 
 /** Lists, stores, reads and removes an object, as a run does. */
-async function openLake(texts: SecretTexts | undefined, signal: AbortSignal): Promise<string> {
-  const fact = await gatherLake(lakeOfSecret(texts), signal);
+async function openLake(
+  texts: SecretTexts | undefined,
+  project: Project,
+  signal: AbortSignal,
+): Promise<string> {
+  const fact = await gatherLake(lakeOfSecret(texts, undefined, project), signal);
   if (fact.opened) return fact.name;
   throw fact.failure;
 }

@@ -1,6 +1,6 @@
 import { naming } from "../../checks/list_names.ts";
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";
-import { JOBS_NAMESPACE } from "../../pipeline/contract/cluster_names.ts";
+import type { Project } from "../../pipeline/contract/project.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { deadline } from "../cli/command.ts";
@@ -31,6 +31,8 @@ export interface Task {
   readonly cluster: Cluster;
   /** The Secrets. */
   readonly specs: readonly SecretSpec[];
+  /** The names of the platform. */
+  readonly project: Project;
   /** The source of the values. */
   readonly from: "env" | "prompt";
   /** Whether to store without confirmation. */
@@ -50,10 +52,10 @@ export interface Task {
  * @throws {Failure} values are missing, or the cluster refuses them or is unreachable
  */
 export async function storeAndLogIn(task: Task): Promise<number> {
-  const { cluster, interrupted, timeout, yes } = task;
+  const { cluster, project, interrupted, timeout, yes } = task;
   const name = `${cluster.context} at ${cluster.server}`;
   const wanted = await planChanges(task);
-  print(`Secrets of ${JOBS_NAMESPACE} in ${name}:`);
+  print(`Secrets of ${project.jobs.namespace} in ${name}:`);
   for (const each of wanted) print(renderChange(each, colourWanted()));
   for (const each of wanted.flatMap(warningsOf)) {
     print(`${paint("warning:", "yellow")} ${each}`);
@@ -70,7 +72,7 @@ export async function storeAndLogIn(task: Task): Promise<number> {
     for (const { spec, values } of changes) {
       await storeSecret(cluster, spec, values, storing.signal);
       done.push(spec.name);
-      print(`stored    Secret ${JOBS_NAMESPACE}/${spec.name}`);
+      print(`stored    Secret ${project.jobs.namespace}/${spec.name}`);
     }
     return await logInWithStored(task, wanted, storing.signal);
   } catch (error) {
@@ -88,10 +90,10 @@ async function planChanges(task: Task): Promise<SecretChange[]> {
   return specs.map((spec, i) => ({ spec, values: values[i]!, stored: stored[i] }));
 }
 
-async function readStoredSecrets({ cluster, specs, timeout, interrupted }: Task) {
+async function readStoredSecrets({ cluster, specs, project, timeout, interrupted }: Task) {
   showStatus("reading the Secrets of the cluster …");
   using looking = deadline("read the Secrets of the cluster", timeout, interrupted);
-  await requireNamespace(cluster, looking.signal);
+  await requireNamespace(cluster, project, looking.signal);
   return await Promise.all(specs.map((each) => readSecret(cluster, each, looking.signal)));
 }
 

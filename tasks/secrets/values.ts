@@ -3,6 +3,7 @@ import { localServerProblem } from "../../checks/preflight/secrets/local_servers
 import { isEncodedText, problemOfValue } from "../../checks/preflight/secrets/secret_values.ts";
 import type { SecretTexts } from "../../pipeline/cluster/job_secrets.ts";
 import { secretValues } from "../../pipeline/config.ts";
+import type { Project } from "../../pipeline/contract/project.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Prompt } from "../cli/prompt.ts";
 import { paint, printError } from "../cli/terminal.ts";
@@ -17,11 +18,11 @@ const HIDDEN = ["DJANGO_DB_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KE
  * @throws {Failure} configuration: a variable without a default is not set, or names the pod itself
  *   where a server is meant
  */
-export function fromEnvironment({ opens, name, keys }: SecretSpec): SecretTexts {
+export function fromEnvironment({ opens, name, keys, project }: SecretSpec): SecretTexts {
   const values = secretValues(keys);
   const missing = keys.filter((key) => !values.has(key));
   if (missing.length === 0) {
-    for (const [key, value] of values) requireServerOutside(name, key, value);
+    for (const [key, value] of values) requireServerOutside(name, key, value, project);
     return values;
   }
   const other = opens === "database" ? "lake" : "database";
@@ -41,7 +42,7 @@ export function fromEnvironment({ opens, name, keys }: SecretSpec): SecretTexts 
  * @throws {Failure} configuration: the input ended before all values were given
  */
 export async function fromPrompt(
-  { name, keys }: SecretSpec,
+  { name, keys, project }: SecretSpec,
   prompt: Prompt,
 ): Promise<SecretTexts> {
   const defaults = secretValues(keys);
@@ -54,7 +55,7 @@ export async function fromPrompt(
       const answer = isHidden ? await prompt.hidden(question) : await prompt.line(question);
       if (answer === undefined) throw inputEnded(name);
       const value = answer || usual;
-      const local = localServerProblem(key, value ?? "");
+      const local = localServerProblem(key, value ?? "", project);
       if (local !== undefined) printError(`${local.problem}. ${local.fix}`);
       else if (value) values.set(key, value);
       else printError(`${key} cannot be empty.`);
@@ -64,8 +65,13 @@ export async function fromPrompt(
 }
 
 /** @throws {Failure} configuration: the value names the pod itself where a server is meant */
-function requireServerOutside(secret: string, key: string, value: string): void {
-  const local = localServerProblem(key, value);
+function requireServerOutside(
+  secret: string,
+  key: string,
+  value: string,
+  project: Project,
+): void {
+  const local = localServerProblem(key, value, project);
   if (local === undefined) return;
   throw new Failure({
     kind: "configuration",

@@ -5,7 +5,7 @@ import {
   type Kind,
   type KubeObject,
 } from "../../../pipeline/cluster/cluster.ts";
-import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
+import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
 import { decodeBase64, type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 
@@ -26,7 +26,9 @@ export const GLOBAL: readonly Kind[] = [
 ];
 
 /** The namespaces of the jobs and of the pods that jobs connect to. */
-export const PEERS: readonly string[] = [JOBS_NAMESPACE, ROBSON_NAMESPACE, "kube-system"];
+export function peersIn({ jobs, database }: Project): string[] {
+  return [...new Set([jobs.namespace, database.namespace, "kube-system"])];
+}
 
 const OF_PEERS: readonly Kind[] = [
   core("Service"),
@@ -34,18 +36,22 @@ const OF_PEERS: readonly Kind[] = [
 ];
 
 /** The kinds that are read in each namespace, in addition to pods. */
-export const IN_NAMESPACE: Readonly<Record<string, readonly Kind[]>> = {
-  [JOBS_NAMESPACE]: [
+function kindsByNamespace(project: Project): [namespace: string, kinds: readonly Kind[]][] {
+  const { jobs, database } = project;
+  return peersIn(project).map((namespace) => [namespace, [
     ...OF_PEERS,
-    ...["ConfigMap", "Secret", "ServiceAccount", "ResourceQuota", "LimitRange"].map(core),
-    core("PersistentVolumeClaim"),
-    ...["Job", "CronJob"].map(batch),
-    ...["Role", "RoleBinding"].map(rbac),
-  ],
-  // A Service of Postgres may have EndpointSlices instead of a selector.
-  [ROBSON_NAMESPACE]: [...OF_PEERS, SLICE],
-  "kube-system": OF_PEERS,
-};
+    ...(namespace === jobs.namespace ? OF_JOBS : []),
+    // A Service of Postgres may have EndpointSlices instead of a selector.
+    ...(namespace === database.namespace ? [SLICE] : []),
+  ]]);
+}
+
+const OF_JOBS: readonly Kind[] = [
+  ...["ConfigMap", "Secret", "ServiceAccount", "ResourceQuota", "LimitRange"].map(core),
+  core("PersistentVolumeClaim"),
+  ...["Job", "CronJob"].map(batch),
+  ...["Role", "RoleBinding"].map(rbac),
+];
 
 /** The Service of the API server. Its EndpointSlice has the same name. */
 export const API_SERVER = {
@@ -72,10 +78,9 @@ export const FOREIGN: readonly Kind[] = [
 ];
 
 /** Returns whether an object is in one of the lists that are always read. */
-export function isListed({ apiVersion, kind, namespace }: ManifestObject): boolean {
-  const kinds = namespace === undefined
-    ? GLOBAL
-    : [...IN_NAMESPACE[namespace] ?? [], ...(PEERS.includes(namespace) ? [POD] : [])];
+function isListed({ apiVersion, kind, namespace }: ManifestObject, project: Project): boolean {
+  const read = kindsByNamespace(project).find(([each]) => each === namespace)?.[1];
+  const kinds = namespace === undefined ? GLOBAL : read === undefined ? [] : [...read, POD];
   return kinds.some((each) => each.apiVersion === apiVersion && each.kind === kind);
 }
 
@@ -89,23 +94,26 @@ export interface ObjectsReading extends Reading {
  * Reads the objects that affect a run and the objects of the manifests, in parallel.
  *
  * @param declared the objects of the manifests, with their namespaces
+ * @param project the names of the platform
  */
 export async function readObjects(
   cluster: Cluster,
   declared: readonly ManifestObject[],
   signal: AbortSignal | undefined,
+  project: Project = DEFAULT_PROJECT,
 ): Promise<ObjectsReading> {
+  const peers = peersIn(project);
   const kind = (each: Kind, namespace?: string) => readKind(cluster, each, namespace, signal);
-  const others = declared.filter((object) => object.name !== "" && !isListed(object));
+  const others = declared.filter((object) => object.name !== "" && !isListed(object, project));
   const { namespace, name, kinds } = API_SERVER;
   const [pods, ...rest] = await Promise.all([
-    readPods(cluster, signal),
+    readPods(cluster, peers, signal),
     ...GLOBAL.map((each) => kind(each)),
-    ...Object.entries(IN_NAMESPACE).flatMap(([namespace, all]) =>
+    ...kindsByNamespace(project).flatMap(([namespace, all]) =>
       all.map((each) => kind(each, namespace))
     ),
     ...kinds.map((each) => readOne(cluster, each, { name, namespace }, signal)),
-    ...FOREIGN.map((each) => readForeign(cluster, each, signal)),
+    ...FOREIGN.map((each) => readForeign(cluster, each, peers, signal)),
     ...others.map((object) => readOne(cluster, object, object, signal)),
   ]);
   const { scheduledPods } = pods;
@@ -114,22 +122,23 @@ export async function readObjects(
 
 /**
  * Lists all pods in one request. If the user has no permission for that, lists the pods of each
- * namespace in PEERS.
+ * namespace in `peers`.
  */
 async function readPods(
   cluster: Cluster,
+  peers: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<ObjectsReading> {
   try {
     const all = (await cluster.list(POD, undefined, { signal })).map((each) =>
       toManifestObject(each)
     );
-    const objects = all.filter(({ namespace }) => PEERS.includes(namespace ?? ""));
+    const objects = all.filter(({ namespace }) => peers.includes(namespace ?? ""));
     return { objects, unread: [], scheduledPods: scheduledPodsOf(all) };
   } catch (error) {
     if (!isForbidden(error)) throw error;
     return joined(
-      await Promise.all(PEERS.map((namespace) => readKind(cluster, POD, namespace, signal))),
+      await Promise.all(peers.map((namespace) => readKind(cluster, POD, namespace, signal))),
     );
   }
 }
@@ -138,11 +147,12 @@ async function readPods(
 async function readForeign(
   cluster: Cluster,
   kind: Kind,
+  peers: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<Reading> {
   const isNamespaced = await cluster.isNamespaced(kind, { signal });
   if (isNamespaced === undefined) return { objects: [], unread: [] };
-  const namespaces = isNamespaced ? PEERS : [undefined];
+  const namespaces = isNamespaced ? peers : [undefined];
   const { objects, unread } = joined(
     await Promise.all(namespaces.map((each) => readKind(cluster, kind, each, signal))),
   );

@@ -1,6 +1,11 @@
 import type { Cluster } from "../../../pipeline/cluster/cluster.ts";
+import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
 import { isFields } from "../../kubernetes/fields.ts";
-import { CLUSTER_NEEDS, FORBIDDEN, whereIs } from "../../preflight/access/required_permissions.ts";
+import {
+  CLUSTER_NEEDS,
+  forbiddenIn,
+  whereIs,
+} from "../../preflight/access/required_permissions.ts";
 import { type Account, accountId, accountsOf } from "../../kubernetes/jobs.ts";
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { isForbidden } from "./objects.ts";
@@ -36,8 +41,10 @@ export async function reviewAccess(
   cluster: Cluster,
   objects: readonly ManifestObject[],
   signal: AbortSignal | undefined,
+  project: Project = DEFAULT_PROJECT,
 ): Promise<readonly Right[] | undefined> {
-  const actions = accountsOf(objects).flatMap(actionsToReview);
+  const actions = accountsOf(objects, project)
+    .flatMap((account) => actionsToReview(account, project));
   try {
     return await Promise.all(actions.map((action) => ask(cluster, action, signal)));
   } catch (error) {
@@ -50,7 +57,10 @@ export async function reviewAccess(
  * Returns the actions to review for an account: those that Spark performs, and those that no job
  * may perform.
  */
-export function actionsToReview(account: Account): AccountAction[] {
+export function actionsToReview(
+  account: Account,
+  project: Project = DEFAULT_PROJECT,
+): AccountAction[] {
   const id = accountId(account);
   return [
     ...CLUSTER_NEEDS.flatMap(({ resource, verbs }) =>
@@ -61,7 +71,7 @@ export function actionsToReview(account: Account): AccountAction[] {
         namespace: account.namespace,
       }))
     ),
-    ...FORBIDDEN.map(({ verb, resource, where }): AccountAction => ({
+    ...forbiddenIn(project).map(({ verb, resource, where }): AccountAction => ({
       account: id,
       verb,
       resource,

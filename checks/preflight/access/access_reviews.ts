@@ -1,8 +1,9 @@
 import type { ClusterOpened, Right } from "../../facts/cluster.ts";
 import type { AccountAction } from "../../facts/cluster/permissions.ts";
+import type { Project } from "../../../pipeline/contract/project.ts";
 import type { Finding } from "../../finding.ts";
 import { type Account, accountId } from "../../kubernetes/jobs.ts";
-import { FORBIDDEN, whereIs } from "./required_permissions.ts";
+import { type Forbidden, forbiddenIn, whereIs } from "./required_permissions.ts";
 import { type Binding, bindingsOf, may } from "./role_rules.ts";
 
 /** The known permissions of a service account. */
@@ -45,17 +46,22 @@ export function isAllowed(known: Known, deed: AccountAction): boolean {
 }
 
 /** Forbidden actions that the API server allows for another reason than the account's own roles. */
-export function forbiddenActions(known: Known): Finding[] {
+export function forbiddenActions(known: Known, project: Project): Finding[] {
+  const forbidden = forbiddenIn(project);
   const rights = (known.rights ?? []).filter((right) =>
-    right.allowed && isForbidden(right, known.account) && !may(known.bindings, right) &&
+    right.allowed && isForbidden(forbidden, right, known.account) && !may(known.bindings, right) &&
     answerTo(known, right) !== undefined
   );
   const groups = Map.groupBy(rights, ({ reason }) => reason);
   return [...groups].map(([reason, all]) => finding(known.account, reason, all));
 }
 
-function isForbidden({ verb, resource, namespace }: Right, account: Account): boolean {
-  return FORBIDDEN.some((each) =>
+function isForbidden(
+  forbidden: readonly Forbidden[],
+  { verb, resource, namespace }: Right,
+  account: Account,
+): boolean {
+  return forbidden.some((each) =>
     each.verb === verb && each.resource === resource && whereIs(each.where, account) === namespace
   );
 }

@@ -61,7 +61,7 @@ export function judgePermissions(tree: Tree, cluster?: ClusterOpened): Judged | 
         return [
           ...missingPermissions(known, needs, place),
           ...bindings.flatMap(excessPermissions),
-          ...forbiddenActions(known),
+          ...forbiddenActions(known, tree.project),
         ];
       }),
     ],

@@ -1,4 +1,4 @@
-import { ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
+import type { Project } from "../../../pipeline/contract/project.ts";
 
 /** A permission that Spark needs. */
 export interface Need {
@@ -48,16 +48,18 @@ export interface Forbidden {
 }
 
 /** The permissions that an attacker who controls a job would try first. */
-export const FORBIDDEN: readonly Forbidden[] = [
-  { verb: "get", resource: "secrets", where: "own" },
-  { verb: "list", resource: "secrets", where: "own" },
-  ...[ROBSON_NAMESPACE, "kube-system"].flatMap((namespace): Forbidden[] => [
-    { verb: "create", resource: "pods", where: { namespace } },
-    { verb: "get", resource: "secrets", where: { namespace } },
-    { verb: "*", resource: "*", where: { namespace } },
-  ]),
-  { verb: "*", resource: "*", where: "everywhere" },
-];
+export function forbiddenIn({ database }: Pick<Project, "database">): Forbidden[] {
+  return [
+    { verb: "get", resource: "secrets", where: "own" },
+    { verb: "list", resource: "secrets", where: "own" },
+    ...[database.namespace, "kube-system"].flatMap((namespace): Forbidden[] => [
+      { verb: "create", resource: "pods", where: { namespace } },
+      { verb: "get", resource: "secrets", where: { namespace } },
+      { verb: "*", resource: "*", where: { namespace } },
+    ]),
+    { verb: "*", resource: "*", where: "everywhere" },
+  ];
+}
 
 /** The namespace of a forbidden permission; undefined for all namespaces. */
 export function whereIs(

@@ -1,3 +1,4 @@
+import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
 import { labelOf, type ManifestObject, ofKind } from "../../kubernetes/objects.ts";
 import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 
@@ -11,19 +12,25 @@ export interface Taint {
   readonly effect: string;
 }
 
-/** The label of the nodes that the jobs run on. */
-export const LABEL = { key: "robson.io/pool", value: "analytics" } as const;
+/** The label and the taint of the nodes that the jobs run on. */
+export interface Pool {
+  /** The label that jobs select. */
+  readonly label: { readonly key: string; readonly value: string };
+  /** The taint that repels other pods. */
+  readonly taint: Taint;
+}
 
-/** The taint that repels other pods from these nodes. */
-export const TAINT: Taint = {
-  key: "robson.io/dedicated",
-  value: "analytics",
-  effect: "NoSchedule",
-};
+/** The pool of a platform. */
+export function poolIn({ nodes }: Pick<Project, "nodes">): Pool {
+  const [key = "", value = ""] = nodes.label.split("=");
+  const [taint = "", effect = ""] = nodes.taint.split(":");
+  const [taintKey = "", taintValue = ""] = taint.split("=");
+  return { label: { key, value }, taint: { key: taintKey, value: taintValue, effect } };
+}
 
 /** The nodes with the label of the pool. */
-export function poolOf(objects: readonly ManifestObject[]): ManifestObject[] {
-  return ofKind(objects, "Node").filter((node) => labelOf(node, LABEL.key) === LABEL.value);
+export function nodesOf(objects: readonly ManifestObject[], { label }: Pool): ManifestObject[] {
+  return ofKind(objects, "Node").filter((node) => labelOf(node, label.key) === label.value);
 }
 
 /**
@@ -31,8 +38,11 @@ export function poolOf(objects: readonly ManifestObject[]): ManifestObject[] {
  *
  * @returns undefined if no node of the pool reports its platform
  */
-export function poolPlatform(objects: readonly ManifestObject[]): string | undefined {
-  const pool = poolOf(objects);
+export function poolPlatform(
+  objects: readonly ManifestObject[],
+  project: Project = DEFAULT_PROJECT,
+): string | undefined {
+  const pool = nodesOf(objects, poolIn(project));
   for (const { value: { status } } of [...pool.filter(isReady), ...pool]) {
     const { nodeInfo } = isFields(status) ? status : {};
     const { operatingSystem, architecture } = isFields(nodeInfo) ? nodeInfo : {};
@@ -69,7 +79,7 @@ export function formatTaint({ key, value, effect }: Taint): string {
 /** Returns whether a toleration matches a taint. `Exists` without a key matches every taint. */
 export function tolerates(
   { key, operator = "Equal", value = "", effect }: Fields,
-  taint: Taint = TAINT,
+  taint: Taint,
 ): boolean {
   if (effect !== undefined && effect !== null && effect !== "" && effect !== taint.effect) {
     return false;

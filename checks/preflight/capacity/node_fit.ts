@@ -7,7 +7,7 @@ import type { Fields } from "../../kubernetes/fields.ts";
 import type { Pods } from "./pod_requests.ts";
 import { podsOf } from "./quota_usage.ts";
 import { nodeObstacle, podObstacle } from "./scheduling_obstacle.ts";
-import { formatTaint, LABEL, poolOf, TAINT, taintsOf } from "./analytics_nodes.ts";
+import { formatTaint, nodesOf, type Pool, taintsOf } from "./analytics_nodes.ts";
 import { fits, formatRoom, freeNodeOf, requestsOf } from "./free_capacity.ts";
 
 /** Pods of a job to place on the pool. */
@@ -27,14 +27,18 @@ export interface NewJob {
 }
 
 /** Judges whether the pool of a cluster has room for each job alone: jobs do not run in parallel. */
-export function judgeNodes(jobs: readonly NewJob[], cluster: ClusterOpened): Finding[] {
-  const pool = poolOf(cluster.objects);
-  if (pool.length === 0) return [noPool(cluster)];
-  const open = pool.filter((node) => nodeObstacle(node) === undefined);
-  if (open.length === 0) return pool.map((node) => nodeObstacle(node)!);
+export function judgeNodes(
+  jobs: readonly NewJob[],
+  cluster: ClusterOpened,
+  pool: Pool,
+): Finding[] {
+  const nodes = nodesOf(cluster.objects, pool);
+  if (nodes.length === 0) return [noPool(cluster, pool)];
+  const open = nodes.filter((node) => nodeObstacle(node) === undefined);
+  if (open.length === 0) return nodes.map((node) => nodeObstacle(node)!);
   return [
-    ...open.filter((node) => !taintsOf(node).some(isPoolTaint)).map(untaintedNodeFinding),
-    ...withoutDuplicates(jobs.flatMap((job) => judgeJob(job, open, cluster))),
+    ...open.filter((node) => !hasTaint(node, pool)).map((node) => untaintedNodeFinding(node, pool)),
+    ...withoutDuplicates(jobs.flatMap((job) => judgeJob(job, open, cluster, pool))),
   ];
 }
 
@@ -47,14 +51,15 @@ function judgeJob(
   { object, groups }: NewJob,
   open: readonly ManifestObject[],
   cluster: ClusterOpened,
+  pool: Pool,
 ): Finding[] {
   const placeable = groups.map((each) => ({
     ...each,
-    nodes: open.filter((node) => podObstacle(node, each.spec) === undefined),
+    nodes: open.filter((node) => podObstacle(node, each.spec, pool) === undefined),
   }));
   const blocked = placeable.filter(({ nodes }) => nodes.length === 0);
   if (blocked.length > 0) {
-    return blocked.flatMap(({ spec }) => open.map((node) => podObstacle(node, spec)!));
+    return blocked.flatMap(({ spec }) => open.map((node) => podObstacle(node, spec, pool)!));
   }
   const others = knownPods(cluster);
   const own = new Set(podsOf(object, others));
@@ -81,36 +86,37 @@ function judgeJob(
   }];
 }
 
-function noPool({ objects, name }: ClusterOpened): Finding {
+function noPool({ objects, name }: ClusterOpened, pool: Pool): Finding {
+  const { key, value } = pool.label;
   const nodes = ofKind(objects, "Node");
-  const tainted = nodes.find((node) => taintsOf(node).some(isPoolTaint));
+  const tainted = nodes.find((node) => hasTaint(node, pool));
   return {
     severity: "fail",
     object: tainted === undefined ? name : objectId(tainted),
     field: "metadata.labels",
     problem:
       `${tainted === undefined ? "no node" : "it has the pool's taint, but no node"} has the ` +
-      `label ${LABEL.key}=${LABEL.value}${
+      `label ${key}=${value}${
         tainted === undefined ? `; there are ${naming(nodes.map(nameOf)) || "no nodes"}` : ""
       }`,
     why: "jobs select nodes by this label, so their pods stay pending",
-    fix: `kubectl label node ${tainted?.name ?? "<node>"} ${LABEL.key}=${LABEL.value}`,
+    fix: `kubectl label node ${tainted?.name ?? "<node>"} ${key}=${value}`,
   };
 }
 
-function untaintedNodeFinding(node: ManifestObject): Finding {
+function untaintedNodeFinding(node: ManifestObject, { taint }: Pool): Finding {
   return {
     severity: "warn",
     object: objectId(node),
     field: "spec.taints",
-    problem: `it has no taint ${formatTaint(TAINT)}`,
+    problem: `it has no taint ${formatTaint(taint)}`,
     why: "other pods can use the resources that the jobs need",
-    fix: `kubectl taint node ${node.name} ${formatTaint(TAINT)}`,
+    fix: `kubectl taint node ${node.name} ${formatTaint(taint)}`,
   };
 }
 
-function isPoolTaint({ key, value }: { readonly key: string; readonly value: string }): boolean {
-  return key === TAINT.key && value === TAINT.value;
+function hasTaint(node: ManifestObject, { taint }: Pool): boolean {
+  return taintsOf(node).some(({ key, value }) => key === taint.key && value === taint.value);
 }
 
 function nameOf({ name }: ManifestObject): string {

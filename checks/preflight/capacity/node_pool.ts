@@ -6,7 +6,7 @@ import { plural } from "../../../pipeline/progress.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
 import { judgeNodes, type NewJob } from "./node_fit.ts";
-import { formatTaint, LABEL, TAINT, tolerates } from "./analytics_nodes.ts";
+import { formatTaint, type Pool, poolIn, tolerates } from "./analytics_nodes.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { jobPods } from "./simultaneous_pods.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
@@ -67,7 +67,8 @@ const PODS_UNREADABLE: Outcome = {
 export function judgePools(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
   const jobs = tree.jobs.filter(({ mode }) => mode !== "none");
   if (jobs.length === 0) return undefined;
-  const judged = jobs.map((job) => judgeJob(job, tree));
+  const pool = poolIn(tree.project);
+  const judged = jobs.map((job) => judgeJob(job, tree, pool));
   const nodes = cluster === undefined ? undefined : ofKind(cluster.objects, "Node").length;
   const on = nodes === undefined
     ? ""
@@ -76,7 +77,7 @@ export function judgePools(tree: Tree, cluster?: ClusterOpened): Judged | undefi
     examined: `the pods of ${plural(jobs.length, "job")}${on}`,
     findings: [
       ...judged.flatMap(({ findings }) => findings),
-      ...(cluster === undefined ? [] : judgeNodes(judged, cluster)),
+      ...(cluster === undefined ? [] : judgeNodes(judged, cluster, pool)),
     ],
   };
 }
@@ -88,16 +89,17 @@ const UNSEEN_SPEC: Fields = { tolerations: [{ operator: "Exists" }] };
 function judgeJob(
   job: SparkJob,
   tree: Tree,
+  pool: Pool,
 ): NewJob & { readonly findings: readonly Finding[] } {
   const { workload: { object, spec, specPath }, driver, executor } = job;
   const place = (field: string) => placeOf(object, `${specPath}.${field}`);
   const { own, made } = jobPods(job, tree);
-  const findings = judgePod("the job", spec, {
+  const findings = judgePod("the job", spec, pool, {
     selector: place("nodeSelector"),
     tolerations: place("tolerations"),
   });
   const ofSpark = [driver, executor].filter((pod) => pod !== undefined)
-    .map((pod, i) => ({ pods: made[i]!, ...judgeMade(job, pod) }));
+    .map((pod, i) => ({ pods: made[i]!, ...judgeMade(job, pod, pool) }));
   return {
     object,
     groups: [{ spec, pods: own }, ...ofSpark.map(({ spec, pods }) => ({ spec, pods }))],
@@ -109,6 +111,7 @@ function judgeJob(
 function judgeMade(
   { workload: { object, specPath }, settings }: SparkJob,
   { role, template }: SparkPod,
+  pool: Pool,
 ): { readonly spec: Fields; readonly findings: readonly Finding[] } {
   const key = `spark.kubernetes.${role}.podTemplateFile`;
   if (template !== undefined && template.spec === undefined) {
@@ -136,7 +139,7 @@ function judgeMade(
   const at = template?.place ?? settings.get("spark.executor.instances")?.place ??
     placeOf(object, `${specPath}.containers`);
   const who = role === "driver" ? "the driver that Spark creates" : "the executors";
-  return { spec, findings: judgePod(who, spec, { selector: at, tolerations: at }) };
+  return { spec, findings: judgePod(who, spec, pool, { selector: at, tolerations: at }) };
 }
 
 /** The node selector of Spark's settings. */
@@ -153,43 +156,44 @@ type Place = ReturnType<typeof placeOf>;
 function judgePod(
   who: string,
   spec: Fields,
+  { label: wanted, taint }: Pool,
   places: { readonly selector: Place; readonly tolerations: Place },
 ): Finding[] {
   const selector = isFields(spec.nodeSelector) ? spec.nodeSelector : {};
-  const label = selector[LABEL.key];
-  const isSelected = label === LABEL.value || isRequired(spec);
-  const isTolerated = listOf(spec.tolerations).some((each) => tolerates(each));
+  const label = selector[wanted.key];
+  const isSelected = label === wanted.value || isRequired(spec, wanted);
+  const isTolerated = listOf(spec.tolerations).some((each) => tolerates(each, taint));
   return [
     ...(isSelected ? [] : [{
       severity: "fail" as const,
       ...places.selector,
       problem: `${who} can run on any node${
-        typeof label === "string" ? `, or none: ${LABEL.key} has to be ${label}` : ""
+        typeof label === "string" ? `, or none: ${wanted.key} has to be ${label}` : ""
       }`,
       why: "Spark can then use the memory that production needs, on another node",
-      fix: `Set in the pod's spec: nodeSelector: {${LABEL.key}: ${LABEL.value}}`,
+      fix: `Set in the pod's spec: nodeSelector: {${wanted.key}: ${wanted.value}}`,
     }]),
     ...(isTolerated ? [] : [{
       severity: "fail" as const,
       ...places.tolerations,
-      problem: `${who} cannot run on nodes with the taint ${formatTaint(TAINT)}`,
+      problem: `${who} cannot run on nodes with the taint ${formatTaint(taint)}`,
       why: "the analytics nodes have that taint, so the pod stays pending",
-      fix: `Add to the pod's spec: tolerations: [{key: ${TAINT.key}, operator: Equal, value: ` +
-        `${TAINT.value}, effect: ${TAINT.effect}}]`,
+      fix: `Add to the pod's spec: tolerations: [{key: ${taint.key}, operator: Equal, value: ` +
+        `${taint.value}, effect: ${taint.effect}}]`,
     }]),
   ];
 }
 
 /** Returns whether every term of the required node affinity selects the pool. */
-function isRequired({ affinity }: Fields): boolean {
+function isRequired({ affinity }: Fields, label: Pool["label"]): boolean {
   const node = isFields(affinity) ? affinity.nodeAffinity : undefined;
   const required = isFields(node) ? node.requiredDuringSchedulingIgnoredDuringExecution : undefined;
   const terms = listOf(isFields(required) ? required.nodeSelectorTerms : undefined);
   return terms.length > 0 &&
     terms.every(({ matchExpressions }) =>
       listOf(matchExpressions).some(({ key, operator, values }) =>
-        key === LABEL.key && operator === "In" && Array.isArray(values) && values.length === 1 &&
-        values[0] === LABEL.value
+        key === label.key && operator === "In" && Array.isArray(values) && values.length === 1 &&
+        values[0] === label.value
       )
     );
 }

@@ -5,8 +5,7 @@ import {
   conditionOf,
   formatTaint,
   isReady,
-  LABEL,
-  TAINT,
+  type Pool,
   taintsOf,
   tolerates,
 } from "./analytics_nodes.ts";
@@ -39,12 +38,17 @@ export function nodeObstacle(node: ManifestObject): Finding | undefined {
  * Returns why a node does not accept a pod; undefined if it does. Ignores the pool's own label and
  * taint, because node-pool judges them separately.
  */
-export function podObstacle(node: ManifestObject, spec: Fields): Finding | undefined {
+export function podObstacle(
+  node: ManifestObject,
+  spec: Fields,
+  pool: Pool,
+): Finding | undefined {
   const { name } = node;
   const common = { severity: "fail", object: objectId(node), why: PENDING } as const;
   const tolerations = listOf(spec.tolerations);
   const taint = taintsOf(node).find((each) =>
-    formatTaint(each) !== formatTaint(TAINT) && !tolerations.some((one) => tolerates(one, each))
+    formatTaint(each) !== formatTaint(pool.taint) &&
+    !tolerations.some((one) => tolerates(one, each))
   );
   if (taint !== undefined) {
     return {
@@ -58,7 +62,9 @@ export function podObstacle(node: ManifestObject, spec: Fields): Finding | undef
     };
   }
   const selector = Object.entries(isFields(spec.nodeSelector) ? spec.nodeSelector : {});
-  const wanted = selector.find(([key, value]) => key !== LABEL.key && labelOf(node, key) !== value);
+  const wanted = selector.find(([key, value]) =>
+    key !== pool.label.key && labelOf(node, key) !== value
+  );
   if (wanted === undefined) return undefined;
   const [key, value] = wanted;
   return {

@@ -23,12 +23,12 @@ interface Side {
 }
 
 /**
- * Job code and manifests name the outbox `stop_events`, and the database has a table of that name with
- * the columns of the contract.
+ * Job code and manifests use the right name of the outbox table, and the database has the table that
+ * the pipeline copies, with the columns of the contract.
  */
 export const tableName: Check<never, "manifests" | "cluster" | "database"> = check({
   id: "table-name",
-  title: `the outbox is the table ${OUTBOX_TABLE}`,
+  title: "job code and database have the table of the outbox",
   phase: "before",
   needs: [],
   wants: [...PLATFORM, "database"],

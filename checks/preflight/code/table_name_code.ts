@@ -1,4 +1,4 @@
-import { OUTBOX_TABLE } from "../../../pipeline/contract/tables.ts";
+import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
@@ -17,18 +17,19 @@ import type { Tree } from "../../facts/tree.ts";
  * @returns undefined without any code and workload
  */
 export function judgeTableNames(
-  { objects, code }: Pick<Tree, "objects" | "code">,
+  { objects, code, project }: Pick<Tree, "objects" | "code" | "project">,
 ): Judged | undefined {
+  const { table } = project.database;
   const sources = code.filter(({ language }) => language !== "dockerfile" && language !== "conf");
   const variables = settingsOf({ objects });
   const workloads = workloadsOf(objects);
   if (sources.length + workloads.length === 0) return undefined;
-  const inCode = sources.filter(mayNameTable).flatMap((source) =>
-    tableNamesIn(source).filter(({ name }) => isNearMiss(name))
-      .map(({ name, offset }) => nearMiss(placeIn(source, offset), name))
+  const inCode = sources.filter((source) => mayNameTable(source, project)).flatMap((source) =>
+    tableNamesIn(source).filter(({ name }) => isNearMiss(name, table))
+      .map(({ name, offset }) => nearMiss(placeIn(source, offset), name, table))
   );
-  const inObjects = variables.filter(({ value }) => isNearMiss(value))
-    .map(({ value, place }) => nearMiss(place, value));
+  const inObjects = variables.filter(({ value }) => isNearMiss(value, table))
+    .map(({ value, place }) => nearMiss(place, value, table));
   return {
     examined: sources.length > 0
       ? plural(sources.length, "job source file")
@@ -77,37 +78,54 @@ function isTableKey(key: string): boolean {
 }
 
 /** Returns whether a name looks like the name of the outbox table, but is another one. */
-export function isNearMiss(name: string): boolean {
-  if (name.length < OUTBOX_TABLE.length - NEAR) return false;
+export function isNearMiss(
+  name: string,
+  wanted: string = DEFAULT_PROJECT.database.table,
+): boolean {
+  const near = wanted.length < SHORT ? 1 : NEAR;
+  if (name.length < wanted.length - near) return false;
   const table = name.trim().replace(/^.*\./s, "");
   // Postgres folds a name without quotes to lower case.
   const plain = /^["`].*["`]$/.test(table) ? table.slice(1, -1) : table.toLowerCase();
-  if (plain === OUTBOX_TABLE) return false;
-  const letters = plain.toLowerCase().replace(/[^a-z0-9]/g, "");
-  return /stopevents?$/.test(letters) || distance(plain.toLowerCase(), OUTBOX_TABLE) <= NEAR;
+  if (plain === wanted) return false;
+  // The name of a model, as in StopEvent, or of a table that Django names after it.
+  // Of a single word, as in events, other tables have names too, as in audit_events.
+  const model = lettersOf(wanted).replace(/s$/, "");
+  return wanted.includes("_") && lettersOf(plain).replace(/s$/, "").endsWith(model) ||
+    distance(plain.toLowerCase(), wanted) <= near;
+}
+
+function lettersOf(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, "");
 }
 
 /**
  * Returns whether code may use a wrong name of the outbox table, found without parsing the code.
  */
-export function mayNameTable(code: Pick<Code, "language" | "text" | "python">): boolean {
+export function mayNameTable(
+  code: Pick<Code, "language" | "text" | "python">,
+  { database: { table } }: Project = DEFAULT_PROJECT,
+): boolean {
   const words = code.language === "python" ? pythonOf(code).quotedWords : wordsIn(code.text);
-  return words.values().some(isNearMiss);
+  return words.values().some((word) => isNearMiss(word, table));
 }
 
-function nearMiss(place: Place, name: string): Finding {
+function nearMiss(place: Place, name: string, table: string): Finding {
   return {
     severity: "fail",
     ...place,
     problem: `the code names the table ${name.trim()}`,
     why: "that table does not exist or has no events: the name of Django's model is not the name " +
-      `of its table, ${OUTBOX_TABLE}`,
-    fix: `Write ${OUTBOX_TABLE}.`,
+      `of its table, ${table}`,
+    fix: `Write ${table}.`,
   };
 }
 
 /** The most letters that a near miss differs by. */
 const NEAR = 2;
+
+/** A name with fewer letters has only near misses with one different letter. */
+const SHORT = 8;
 
 /**
  * The number of letters to change, add or remove; a swap of two neighbours counts as one. Any number

@@ -70,7 +70,10 @@ export function judgeEnvironments(tree: Tree): Judged | undefined {
 
 /** Finds the code that cannot run for today, because it reads JOB_DATE and nothing sets JOB_DATE. */
 function dayReads(tree: Tree, sources: readonly Code[]): Finding[] {
-  const runs = jobsOf(tree.objects).map((job) => ({ job, sources: codeRunBy(job, tree.code) }));
+  const runs = jobsOf(tree.objects, tree.project).map((job) => ({
+    job,
+    sources: codeRunBy(job, tree.code),
+  }));
   return sources.flatMap((source): Finding[] => {
     const own = runs.filter((run) => run.sources.includes(source));
     const without = own.filter((run) => {

@@ -1,3 +1,4 @@
+import type { Project } from "../../../pipeline/contract/project.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { ImageFact } from "../../facts/image.ts";
@@ -59,8 +60,6 @@ function combined(a: Outcome, b: Outcome): Outcome {
   return "findings" in a || "notApplicable" in a ? b : a;
 }
 
-const IMAGE = "ghcr.io/ldamasio/rbs-spark:3.5.8-phase1";
-
 /** The result for images by their names and Dockerfiles. */
 export interface JudgedImages extends Judged {
   /** What only the contents of an image show; undefined if the names show everything. */
@@ -103,10 +102,12 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
       plural(dockerfiles.length, "Dockerfile")
     }, ${plural(settings.length, "Spark setting")}${unchecked}`,
     findings: [
-      ...jobs.flatMap(({ workload }) => judgeContainers(workload)),
-      ...jobs.flatMap(missingImages),
+      ...jobs.flatMap(({ workload }) => judgeContainers(workload, tree.project)),
+      ...jobs.flatMap((job) => missingImages(job, tree.project)),
       ...withoutDuplicates([
-        ...settings.flatMap((each) => [...judgeImageSetting(each), ...downloads(each)]),
+        ...settings.flatMap((
+          each,
+        ) => [...judgeImageSetting(each, tree.project), ...downloads(each)]),
         ...runtimeDownloads(tree),
       ]),
       ...dockerfiles.flatMap(({ findings }) => findings),
@@ -115,16 +116,19 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
   };
 }
 
-function judgeContainers({ object, containers }: Workload): Finding[] {
+function judgeContainers(
+  { object, containers }: Workload,
+  { jobs }: Project,
+): Finding[] {
   return containers.flatMap(({ image, path }): Finding[] => {
     const place = placeOf(object, `${path}.image`);
-    if (image !== "") return judgeReference(image, place, "image: ");
+    if (image !== "") return judgeReference(image, place, "image: ", jobs.image);
     return [{
       severity: "fail",
       ...place,
       problem: "the container has no image",
       why: "the API server refuses the pod",
-      fix: `Set it: image: ${IMAGE}`,
+      fix: `Set it: image: ${jobs.image}`,
     }];
   });
 }
@@ -140,7 +144,10 @@ function unknownImages({ jobs }: Tree): string | undefined {
 }
 
 /** Spark creates no pod without a setting that names the image. */
-function missingImages({ workload, settings, driver, executor }: SparkJob): Finding[] {
+function missingImages(
+  { workload, settings, driver, executor }: SparkJob,
+  { jobs }: Project,
+): Finding[] {
   const key = (role: string) => `spark.kubernetes.${role}container.image`;
   return [driver, executor].flatMap((pod): Finding[] => {
     if (pod === undefined || settings.has(key("")) || settings.has(key(`${pod.role}.`))) return [];
@@ -151,23 +158,26 @@ function missingImages({ workload, settings, driver, executor }: SparkJob): Find
         pod.role === "driver" ? "driver" : "executors"
       }`,
       why: "Spark has no default image, so the job ends before Spark creates the pod",
-      fix: `Add to the arguments of spark-submit: --conf=${key("")}=${IMAGE}`,
+      fix: `Add to the arguments of spark-submit: --conf=${key("")}=${jobs.image}`,
     }];
   });
 }
 
 /** Judges a setting that names the image of the pods that Spark creates. */
-function judgeImageSetting(setting: SparkSetting): Finding[] {
+function judgeImageSetting(setting: SparkSetting, { jobs }: Project): Finding[] {
   const { key, place } = setting;
   // An image from a Secret must not be printed, and an unknown image cannot be judged.
   if (setting.unknown !== undefined || setting.isSecret === true) return [];
   return /^spark\.kubernetes\.((driver|executor)\.)?container\.image$/.test(key)
-    ? judgeReference(printedValue(setting), place, `--conf=${key}=`)
+    ? judgeReference(printedValue(setting), place, `--conf=${key}=`, jobs.image)
     : [];
 }
 
-/** @param prefix the text before the image in the manifest, as in `image: ` */
-function judgeReference(image: string, place: Place, prefix: string): Finding[] {
+/**
+ * @param prefix the text before the image in the manifest, as in `image: `
+ * @param ours the image that a fix suggests
+ */
+function judgeReference(image: string, place: Place, prefix: string, ours: string): Finding[] {
   const reference = parseImage(image);
   if (isPlainSpark(reference)) {
     return [{
@@ -176,7 +186,7 @@ function judgeReference(image: string, place: Place, prefix: string): Finding[] 
       problem: `${image} is plain Spark`,
       why: "it lacks hadoop-aws, the AWS SDK and the PostgreSQL driver, and the job's pod cannot " +
         "download them",
-      fix: `Build manifests/image and use the result: ${prefix}${IMAGE}`,
+      fix: `Build manifests/image and use the result: ${prefix}${ours}`,
     }];
   }
   const unpinned = whyUnpinned(reference);
@@ -185,7 +195,7 @@ function judgeReference(image: string, place: Place, prefix: string): Finding[] 
     ...place,
     problem: `${image} is not pinned: ${unpinned}`,
     why: "nodes that pull the image at different times can run different code",
-    fix: `Pin a release or a digest: ${prefix}${IMAGE}`,
+    fix: `Pin a release or a digest: ${prefix}${ours}`,
   }];
 }
 

@@ -1,4 +1,3 @@
-import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import type { Tree } from "../../facts/tree.ts";
 import type { Finding, Place } from "../../finding.ts";
 import { namespaceOf, objectId, ofKind, placeOf } from "../../kubernetes/objects.ts";
@@ -54,7 +53,7 @@ export function runtimeDownloads(tree: Tree): Finding[] {
     const { object, containers } = job.workload;
     const namespace = namespaceOf(object);
     // Without policies, a pod can connect to any address.
-    const isClosed = namespace === JOBS_NAMESPACE ||
+    const isClosed = namespace === tree.project.jobs.namespace ||
       ofKind(tree.all, "NetworkPolicy", namespace).length > 0;
     const scripts = codeRunBy(job.workload, tree.code)
       .filter((code) => code.object !== objectId(object));

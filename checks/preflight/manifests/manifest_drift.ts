@@ -1,4 +1,4 @@
-import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
+import { DEFAULT_PROJECT } from "../../../pipeline/contract/project.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
@@ -28,13 +28,14 @@ export const manifestDrift: Check<"manifests" | "cluster"> = check({
   needs: ["manifests", "cluster"],
   run({ manifests, cluster }) {
     if (!cluster.opened) return { skip: whyNoCluster };
+    const { namespace: own } = (manifests.project ?? DEFAULT_PROJECT).jobs;
     const plan = planOf(cluster);
     if (plan.length === 0) return outcomeOf(manifests, undefined, "the manifests have no object");
     const findings = [
       ...driftFindings(manifests, plan),
-      ...(manifests.problems.length === 0 ? undeclaredFindings(plan, cluster) : []),
+      ...(manifests.problems.length === 0 ? undeclaredFindings(plan, cluster, own) : []),
     ];
-    const unknown = unreadIn(plan, cluster);
+    const unknown = unreadIn(plan, cluster, own);
     // A known failure fails the check, even if other results are unknown.
     const fails = findings.some(({ severity }) => severity === "fail");
     if (unknown.length > 0 && !fails) return { unknown: naming(unknown) };
@@ -103,12 +104,16 @@ const EFFECTS: Readonly<Record<string, string>> = {
 };
 
 /** The findings for objects of the jobs' namespace that are not in the manifests. */
-function undeclaredFindings(plan: readonly Planned[], { objects }: ClusterOpened): Finding[] {
+function undeclaredFindings(
+  plan: readonly Planned[],
+  { objects }: ClusterOpened,
+  own: string,
+): Finding[] {
   const declared = new Set(plan.map(({ object }) => idOf(object)));
   return objects.flatMap((object): Finding[] => {
     const { kind, name, namespace } = object;
     const why = EFFECTS[kind];
-    if (why === undefined || namespace !== JOBS_NAMESPACE || declared.has(idOf(object))) {
+    if (why === undefined || namespace !== own || declared.has(idOf(object))) {
       return [];
     }
     return [{
@@ -130,9 +135,13 @@ function resourceOf({ kind, apiVersion }: ManifestObject): string {
 }
 
 /** The reasons for which the state of objects is unknown. */
-function unreadIn(plan: readonly Planned[], { unread }: ClusterOpened): string[] {
+function unreadIn(
+  plan: readonly Planned[],
+  { unread }: ClusterOpened,
+  own: string,
+): string[] {
   const effective = unread.filter(({ kind, namespace }) =>
-    EFFECTS[kind] !== undefined && namespace === JOBS_NAMESPACE
+    EFFECTS[kind] !== undefined && namespace === own
   );
   const problems = [
     ...plan.filter(({ action }) => action === "unknown").map(({ reason }) => reason!),

@@ -31,8 +31,10 @@ export const manifestsReadable: Check<"manifests"> = check({
   phase: "before",
   needs: ["manifests"],
   run({ manifests }) {
-    const { directory, files, objects, problems, ignored } = manifests;
-    const left = ignored.length === 0 ? "" : `; ignored: ${listIgnored(directory, ignored)}`;
+    const { directory, files, objects, problems, ignored, projectFile } = manifests;
+    const names = projectFile === undefined ? "" : `; names of the platform: ${projectFile}`;
+    const left = (ignored.length === 0 ? "" : `; ignored: ${listIgnored(directory, ignored)}`) +
+      names;
     if (objects.length + problems.length === 0) {
       return { unknown: `${placeName(directory)} contains no Kubernetes objects${left}` };
     }
@@ -53,7 +55,7 @@ export const manifestsReadable: Check<"manifests"> = check({
     const outcome = {
       examined: `${plural(objects.length, "object")} in ${plural(files, "file")}${left}`,
       findings: [...findings, ...unrendered.map((each) => unrenderedFinding(manifests, each))],
-      notJudged: notJudgedAmong(objects),
+      notJudged: notJudgedAmong(objects, manifests.project),
     };
     if (unrendered.length === 0 || hasFailure(outcome)) return outcome;
     return {

@@ -1,4 +1,4 @@
-import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
+import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
 import type { NotJudged } from "../../finding.ts";
 import { typeOf } from "../../kubernetes/api_types.ts";
 import { isFields } from "../../kubernetes/fields.ts";
@@ -7,21 +7,24 @@ import { type ManifestObject, objectId } from "../../kubernetes/objects.ts";
 import { groupOf, podTemplateOf, workloadsOf } from "../../kubernetes/workloads.ts";
 
 /** The objects that create pods, and that no check of jobs judges, each with the reason. */
-export function notJudgedAmong(objects: readonly ManifestObject[]): NotJudged[] {
+export function notJudgedAmong(
+  objects: readonly ManifestObject[],
+  project: Project = DEFAULT_PROJECT,
+): NotJudged[] {
   return objects.flatMap((object): NotJudged[] => {
-    const reason = reasonOf(object);
+    const reason = reasonOf(object, project);
     return reason === undefined ? [] : [{ object: objectId(object), reason }];
   });
 }
 
-function reasonOf(object: ManifestObject): string | undefined {
+function reasonOf(object: ManifestObject, project: Project): string | undefined {
   const { apiVersion, kind, value, namespace } = object;
-  if (jobsOf([object]).length > 0) {
+  if (jobsOf([object], project).length > 0) {
     return podTemplateOf(value) === undefined ? "its connections are not judged" : undefined;
   }
   if (podTemplateOf(value) !== undefined) {
     const isJob = kind === "Job" || kind === "CronJob";
-    return isJob && namespace !== undefined && namespace !== JOBS_NAMESPACE
+    return isJob && namespace !== undefined && namespace !== project.jobs.namespace
       ? `it is in the namespace ${namespace}, and does not start Spark`
       : undefined;
   }

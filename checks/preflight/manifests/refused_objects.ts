@@ -18,7 +18,7 @@ const READ_ELSEWHERE = ["NetworkPolicy"];
  * missing fields. The function needs no server.
  */
 export function refusedFields(
-  { directory }: Pick<ManifestsFact, "directory">,
+  { directory, project }: Pick<ManifestsFact, "directory" | "project">,
   object: ManifestObject,
 ): Finding[] {
   const { apiVersion, kind, value } = object;
@@ -37,7 +37,7 @@ export function refusedFields(
   const ofSpark = sparkTypeOf(groupOf(apiVersion), kind);
   const type = ofSpark ?? typeOf(apiVersion, kind);
   if (type === undefined || READ_ELSEWHERE.includes(kind)) return [];
-  const isJob = jobsOf([object]).length > 0;
+  const isJob = jobsOf([object], project).length > 0;
   const found = [
     ...wrongFields(value, type, SPARK_APPLICATION_TYPES),
     ...(ofSpark === undefined ? wrongWorkload(value) : []),

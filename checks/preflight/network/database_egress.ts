@@ -1,4 +1,3 @@
-import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import type { Labels } from "../../kubernetes/metadata.ts";
@@ -6,7 +5,7 @@ import { podTemplateOf } from "../../kubernetes/workloads.ts";
 import { parseAddress, parseHost } from "../../network_policy/address.ts";
 import { isLocalHost } from "../../network_policy/local_host.ts";
 import { type Endpoint, NAME_LABEL, type Pod, UNKNOWN_VALUE } from "../../network_policy/model.ts";
-import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "../platform.ts";
+import { besideDatabase, CONNECTIONS, type PlatformCheck, platformCheck } from "../platform.ts";
 import {
   codePods,
   type DenialCause,
@@ -33,14 +32,15 @@ export const databaseEgress: PlatformCheck = platformCheck({
   reads: [
     ...CONNECTIONS,
     "Secret",
-    ...inNamespace(ROBSON_NAMESPACE, "Pod", "Service", "EndpointSlice", "NetworkPolicy"),
+    ...besideDatabase("Pod", "Service", "EndpointSlice", "NetworkPolicy"),
   ],
   judge(platform) {
     const network = platform.network;
     const notJudged = reasonNotToJudge(network);
     if (notJudged !== undefined) return notJudged;
-    if (network.isLive && !network.declared.has(ROBSON_NAMESPACE)) {
-      return { skip: `namespace ${ROBSON_NAMESPACE} does not exist (see namespace-labels)` };
+    const { namespace } = platform.project.database;
+    if (network.isLive && !network.declared.has(namespace)) {
+      return { skip: `namespace ${namespace} does not exist (see namespace-labels)` };
     }
     const readers = codePods(network).filter(({ job }) => readsDatabase(job));
     if (readers.length === 0) {
@@ -90,7 +90,7 @@ function judge(
   const denied = deniedConnections(network, [...databases.keys()]);
   return judgeDenied(network, denied, examined, {
     why: `${WHY}; policies select the labels of pods and namespaces, never a Service`,
-    fix: ({ cause }) => fix(cause, database!),
+    fix: ({ cause }) => fix(cause, database!, network.project.jobs.namespace),
   });
 }
 
@@ -99,12 +99,16 @@ function allowsPort(port: number): RuleFilter {
   return ({ ports }) => ports.length === 0 || ports.some((each) => each.port === port);
 }
 
-function fix(cause: DenialCause, { namespace, labels, peer, port, to }: Database): string {
+function fix(
+  cause: DenialCause,
+  { namespace, labels, peer, port, to }: Database,
+  jobsNamespace: string,
+): string {
   const isIngress = cause.direction === "ingress";
   const command = fixDenial(cause, {
     name: "allow-outbox",
     pods: isIngress ? { matchLabels: Object.fromEntries(labels ?? []) } : {},
-    peer: isIngress ? JOBS_PEER : peer,
+    peer: isIngress ? podsOf(jobsNamespace) : peer,
     ports: [{ protocol: "TCP", port }],
   });
   const isKnown = isIngress || labels !== undefined || to.every(({ type }) => type === "outside");
@@ -112,16 +116,10 @@ function fix(cause: DenialCause, { namespace, labels, peer, port, to }: Database
     `"kubectl -n ${namespace} get pods --show-labels" prints for Postgres: ${command}`;
 }
 
-const JOBS_PEER = {
-  namespaceSelector: { matchLabels: { [NAME_LABEL]: JOBS_NAMESPACE } },
-};
-
 function unreachableFinding(service: UnreachableService): Finding {
   return { severity: "fail", ...service, why: WHY };
 }
 
-/** The Service of Postgres in the running system. */
-const DEFAULT_HOST = "paradedb.robson.svc.cluster.local";
 const DEFAULT_PORT = 5432;
 
 /** The workload of Postgres if the manifests do not declare it. */
@@ -166,14 +164,18 @@ function databaseOf(
   const port = Number.isInteger(given) && given > 0 && given < 65536 ? given : DEFAULT_PORT;
   const host = hostOf(job);
   const address = parseHost(host);
-  const reference = serviceOf(/^[a-z0-9.-]+$/.test(host) ? host : DEFAULT_HOST, network, job);
+  const reference = serviceOf(
+    /^[a-z0-9.-]+$/.test(host) ? host : network.project.database.host,
+    network,
+    job,
+  );
   if (address !== undefined || reference === undefined) return outside(host, port, job);
   const { name, namespace } = reference;
   const service = objectOf(network, "Service", name, namespace);
   const spec = service && isFields(service.value.spec) ? service.value.spec : {};
   if (typeof spec.externalName === "string") return outside(spec.externalName, port, job);
   const backends = service && backendsOf(network, service, { protocol: "TCP", port });
-  if (network.isLive && namespace === ROBSON_NAMESPACE) {
+  if (network.isLive && namespace === network.project.database.namespace) {
     const unreachable = whyUnreachable(network, service, backends, { namespace, port });
     if (unreachable !== undefined) return unreachable;
   }

@@ -1,4 +1,3 @@
-import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { formatSelector, selects } from "../../kubernetes/selectors.ts";
 import { naming } from "../../list_names.ts";
@@ -246,7 +245,7 @@ function findCause(
   const problem = policies.length === 1
     ? `the policy that isolates the pod has no ${rule}`
     : `the ${policies.length} policies that isolate the pod have no ${rule}`;
-  const namespace = policies[0]?.namespace ?? JOBS_NAMESPACE;
+  const namespace = policies[0]?.namespace ?? network.project.jobs.namespace;
   return { kind: "noRule", direction, namespace, path: "", problem };
 }
 

@@ -1,5 +1,4 @@
 import { absence } from "../outcome.ts";
-import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import type { Finding } from "../../finding.ts";
 import type { Unread } from "../../facts/cluster.ts";
 import { databaseEgress } from "./database_egress.ts";
@@ -38,10 +37,11 @@ export const isolation: PlatformCheck = platformCheck({
     const notJudged = jobs.length > 0 ? reasonNotToJudge(network) : unreadable(network);
     if (notJudged !== undefined) return notJudged;
     if (policies.length === 0) {
-      return jobs.length > 0 ? { unknown: noPolicy } : absence(network.manifests, noPolicy);
+      const absent = noPolicy(network);
+      return jobs.length > 0 ? { unknown: absent } : absence(network.manifests, absent);
     }
     const examined = `${policies.length === 1 ? "1 policy" : `${policies.length} policies`} of ` +
-      `namespace ${JOBS_NAMESPACE}, ${plural(jobs.length, "job")}`;
+      `namespace ${network.project.jobs.namespace}, ${plural(jobs.length, "job")}`;
     const reported = objectsOfOtherChecks(platform);
     const findings = [
       ...defaultDeny(network),
@@ -83,7 +83,8 @@ function defaultDeny(network: Network): Finding[] {
   const open = without.filter((direction) => isolated(direction).length === 0);
   const types = without.map((direction) => TYPES[direction]);
   const denial = network.policies.find(allowsNothing);
-  const namespace = objectOf(network, "Namespace", JOBS_NAMESPACE);
+  const { namespace: name } = network.project.jobs;
+  const namespace = objectOf(network, "Namespace", name);
   const common = {
     severity: open.length > 0 ? "fail" as const : "warn" as const,
     why:
@@ -116,11 +117,11 @@ function defaultDeny(network: Network): Finding[] {
   }
   return [{
     ...common,
-    object: `Namespace ${JOBS_NAMESPACE}`,
+    object: `Namespace ${name}`,
     ...place(namespace, ""),
     problem: `no policy denies ${without.join(" and ")} to all pods by default` +
       (open.length > 0 ? "" : "; the pods are isolated only by policies that also allow traffic"),
-    fix: applyPolicy(JOBS_NAMESPACE, "default-deny", { podSelector: {}, policyTypes: types }),
+    fix: applyPolicy(name, "default-deny", { podSelector: {}, policyTypes: types }),
   }];
 }
 

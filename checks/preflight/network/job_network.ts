@@ -1,6 +1,6 @@
 import { plural } from "../../../pipeline/progress.ts";
 import { absence } from "../outcome.ts";
-import { JOBS_NAMESPACE, ROBSON_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
+import type { Project } from "../../../pipeline/contract/project.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { lineOf, type ManifestObject } from "../../kubernetes/objects.ts";
 import { type ObjectProblem, readCluster } from "../../network_policy/read_cluster.ts";
@@ -19,7 +19,7 @@ import { unknownJobs } from "../../spark/spark_job.ts";
 import { type JobWithPods, labelled, withPods } from "./job_pods.ts";
 
 /**
- * The label that the jobs' namespace and Robson's namespace must have, with the namespace's name as
+ * The label that the namespaces of the jobs and of Postgres must have, with the namespace's name as
  * value.
  */
 export const REQUIRED_LABEL = "name";
@@ -33,7 +33,9 @@ export const BUILT_IN: readonly string[] = [
 ];
 
 /** The namespaces that must have {@linkcode REQUIRED_LABEL}. */
-export const REQUIRED: readonly string[] = [ROBSON_NAMESPACE, JOBS_NAMESPACE];
+export function requiredNamespaces({ database, jobs }: Project): string[] {
+  return [...new Set([database.namespace, jobs.namespace])];
+}
 
 /** The objects of manifests or a cluster, and the files that could not be read. */
 export interface NetworkSource {
@@ -48,6 +50,8 @@ export interface NetworkSource {
  * cluster after the manifests are applied.
  */
 export interface Network {
+  /** The names of the platform. */
+  readonly project: Project;
   /** The source of the network. */
   readonly manifests: NetworkSource;
   /** True if a cluster was read. Then an object that was not found does not exist. */
@@ -77,27 +81,29 @@ export interface Network {
  * @param isLive whether a cluster was read
  */
 export function readNetwork(
-  { all: objects, jobs: all }: Pick<Tree, "all" | "jobs">,
+  { all: objects, jobs: all, project }: Pick<Tree, "all" | "jobs" | "project">,
   sourceProblems: readonly ManifestProblem[],
   isLive: boolean,
 ): Network {
+  const { namespace: own } = project.jobs;
   const reading = readCluster(
     objects.map(({ value, file, line }) => (
       file === undefined ? { value } : { value, where: `${file}:${line}` }
     )),
   );
   const isJob = ({ object }: ObjectProblem) =>
-    new RegExp(`^(Job|CronJob|Pod) ${JOBS_NAMESPACE}/`).test(object);
-  const jobs = all.filter(({ workload: { object } }) => object.namespace === JOBS_NAMESPACE)
+    new RegExp(`^(Job|CronJob|Pod) ${own}/`).test(object);
+  const jobs = all.filter(({ workload: { object } }) => object.namespace === own)
     .map(withPods)
     .filter((job) => job !== undefined);
   const { cluster, foreign } = reading;
   const problems = reading.problems.filter(({ isPodless }) => !isPodless);
-  const policies = cluster.policies.filter(({ namespace }) => namespace === JOBS_NAMESPACE);
+  const policies = cluster.policies.filter(({ namespace }) => namespace === own);
   return {
+    project,
     manifests: { objects, problems: sourceProblems },
     isLive,
-    cluster: splitPods({ ...cluster, namespaces: withBuiltIn(cluster) }, false),
+    cluster: splitPods({ ...cluster, namespaces: withBuiltIn(cluster, project) }, false),
     declared: cluster.namespaces,
     policies,
     jobs: policies.some(selectsByRole) ? jobs.map(labelled) : jobs,
@@ -121,11 +127,13 @@ export function reasonNotToJudge(network: Network): Outcome | undefined {
   const { policies, jobs, brokenJobs, hasPodlessWorkload } = network;
   const not = unreadable(network);
   if (not !== undefined) return not;
-  if (policies.length === 0 && jobs.length + brokenJobs.length > 0) return { unknown: noPolicy };
+  if (policies.length === 0 && jobs.length + brokenJobs.length > 0) {
+    return { unknown: noPolicy(network) };
+  }
   if (jobs.length > 0) return undefined;
   if (brokenJobs.length > 0) return { skip: "no job is valid (see egress-policy)" };
   if (hasPodlessWorkload) return { skip: "no job has a pod spec (see manifests-readable)" };
-  return absence(network.manifests, noJob);
+  return absence(network.manifests, noJob(network));
 }
 
 /** Returns the outcome if the manifests are incomplete or invalid; undefined otherwise. */
@@ -139,7 +147,9 @@ export function unreadable(network: Network): Outcome | undefined {
 }
 
 /** The reason why the connection checks are not applicable. */
-export const noJob = `there is no Job, CronJob or Pod in namespace ${JOBS_NAMESPACE}`;
+export function noJob({ project }: Pick<Network, "project">): string {
+  return `there is no Job, CronJob or Pod in namespace ${project.jobs.namespace}`;
+}
 
 /** Returns the reason that checks of executors are not applicable. */
 export function noExecutors({ jobs }: Pick<Network, "jobs">): string {
@@ -156,7 +166,9 @@ export function unknownModes({ jobs }: Pick<Network, "jobs">): Outcome | undefin
 }
 
 /** The reason that policies cannot be evaluated. */
-export const noPolicy = `there is no NetworkPolicy in namespace ${JOBS_NAMESPACE}`;
+export function noPolicy({ project }: Pick<Network, "project">): string {
+  return `there is no NetworkPolicy in namespace ${project.jobs.namespace}`;
+}
 
 /** Returns the reference, file and line of an object's field for a finding. */
 export function place(
@@ -184,16 +196,20 @@ export function objectOf(
 }
 
 /**
- * Adds undeclared namespaces. The jobs' namespace and Robson's namespace get the required label, so
+ * Adds undeclared namespaces. The namespaces of the jobs and of Postgres get the required label, so
  * that only namespace-labels reports that the label is unknown.
  */
-function withBuiltIn({ namespaces, pods, policies }: Cluster): ReadonlyMap<string, Namespace> {
+function withBuiltIn(
+  { namespaces, pods, policies }: Cluster,
+  project: Project,
+): ReadonlyMap<string, Namespace> {
+  const required = requiredNamespaces(project);
   const all = new Map(namespaces);
   const used = [...pods, ...policies].map(({ namespace }) => namespace);
-  for (const name of [...BUILT_IN, ...REQUIRED, ...used]) {
+  for (const name of [...BUILT_IN, ...required, ...used]) {
     if (all.has(name)) continue;
     const labels = new Map([[NAME_LABEL, name]]);
-    if (REQUIRED.includes(name)) labels.set(REQUIRED_LABEL, name);
+    if (required.includes(name)) labels.set(REQUIRED_LABEL, name);
     all.set(name, { name, labels });
   }
   return all;

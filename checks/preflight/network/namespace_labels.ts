@@ -1,5 +1,5 @@
 import { absence } from "../outcome.ts";
-import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
+import type { Project } from "../../../pipeline/contract/project.ts";
 import type { Finding } from "../../finding.ts";
 import { databaseEgress } from "./database_egress.ts";
 import { NO_NAMESPACE } from "./denial.ts";
@@ -9,8 +9,8 @@ import {
   type Network,
   objectOf,
   place,
-  REQUIRED,
   REQUIRED_LABEL,
+  requiredNamespaces,
   unreadable,
 } from "./job_network.ts";
 import { editDistance, matchNamespaces } from "./namespace_match.ts";
@@ -43,14 +43,15 @@ export const namespaceLabels: PlatformCheck = platformCheck({
         "the manifests contain neither a Namespace nor a NetworkPolicy",
       );
     }
-    const absent = REQUIRED.filter((name) => !declared.has(name));
+    const required = requiredNamespaces(network.project);
+    const absent = required.filter((name) => !declared.has(name));
     const isLive = platform.cluster !== undefined;
     const unmatched = cluster.policies.filter((policy) => isJudged(network, policy))
       .flatMap((policy) => unmatchedSelectors(network, policy));
     const [certain, unknown] = divide(platform, unmatched);
     const findings = [
-      ...(isLive ? absent.map(missingNamespace) : []),
-      ...REQUIRED.flatMap((name) => missingLabel(network, name)),
+      ...(isLive ? absent.map((name) => missingNamespace(name, network.project)) : []),
+      ...required.flatMap((name) => missingLabel(network, name)),
       ...certain.map((each) => unmatchedFinding(network, each)),
     ];
     const unchecked: Unchecked[] = isLive ? [] : absent.map((name) => (
@@ -109,19 +110,19 @@ function divide(platform: Platform, unmatched: readonly Unmatched[]): [Unmatched
  * Other policies belong to other teams.
  */
 function isJudged(network: Network, { name, namespace }: Policy): boolean {
-  return namespace === JOBS_NAMESPACE ||
+  return namespace === network.project.jobs.namespace ||
     objectOf(network, "NetworkPolicy", name, namespace)?.file !== undefined;
 }
 
-function missingNamespace(name: string): Finding {
+function missingNamespace(name: string, { jobs }: Project): Finding {
   return {
     severity: "fail",
     object: `Namespace ${name}`,
     problem: "the namespace exists neither in the cluster nor in the manifests",
-    why: name === JOBS_NAMESPACE
+    why: name === jobs.namespace
       ? "the jobs run in this namespace"
       : "the jobs read Postgres in this namespace",
-    fix: name === JOBS_NAMESPACE
+    fix: name === jobs.namespace
       ? "Create the namespace: kubectl apply -f manifests/00-namespace.yaml"
       : "Check that this is the right cluster: kubectl config current-context. If so: " +
         `kubectl create namespace ${name} && kubectl label namespace ${name} ` +
@@ -180,7 +181,7 @@ function unmatchedSelectors(network: Network, policy: Policy): Unmatched[] {
     if (peer.type !== "pods" || peer.namespaces === undefined) return [];
     const selector = peer.namespaces;
     const match = matchNamespaces(network, selector);
-    if (match.kind === "some" || isRequired(selector)) return [];
+    if (match.kind === "some" || isRequired(network, selector)) return [];
     return [{
       policy,
       selector,
@@ -214,8 +215,8 @@ function unmatchedFinding(network: Network, { policy, selector, nearest }: Unmat
 }
 
 /** Returns whether a selector would match a required namespace with the label `name`. */
-function isRequired(selector: Selector): boolean {
-  return REQUIRED.some((name) =>
+function isRequired({ project }: Network, selector: Selector): boolean {
+  return requiredNamespaces(project).some((name) =>
     selects(selector, new Map([[NAME_LABEL, name], [REQUIRED_LABEL, name]]))
   );
 }

@@ -1,7 +1,7 @@
 import type { Labels } from "../../kubernetes/metadata.ts";
 import { type Requirement, type Selector, selects } from "../../kubernetes/selectors.ts";
 import { NAME_LABEL, namespaceOf } from "../../network_policy/model.ts";
-import { BUILT_IN, type Network, REQUIRED, REQUIRED_LABEL } from "./job_network.ts";
+import { BUILT_IN, type Network, REQUIRED_LABEL, requiredNamespaces } from "./job_network.ts";
 
 /**
  * Which namespaces a `namespaceSelector` selects:
@@ -58,12 +58,13 @@ function isMisspelt(name: string): boolean {
  * the label with the name, and no system namespace has the label `name`.
  */
 export function isUnknownLabel(
-  { isLive, declared }: Network,
+  { isLive, declared, project }: Network,
   namespace: string,
   key: string,
 ): boolean {
   if (isLive || declared.has(namespace) || key === NAME_LABEL) return false;
-  return key !== REQUIRED_LABEL || !BUILT_IN.includes(namespace) && !REQUIRED.includes(namespace);
+  return key !== REQUIRED_LABEL ||
+    ![...BUILT_IN, ...requiredNamespaces(project)].includes(namespace);
 }
 
 /** Returns the edit distance: the number of letters to insert, delete or replace. */

@@ -1,3 +1,4 @@
+import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
 import type { Finding, Place } from "../../finding.ts";
 import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
@@ -10,20 +11,20 @@ interface ServerVariable {
   readonly isLocal: (value: string) => boolean;
   /** The server for people. */
   readonly server: string;
-  /** A value that works. */
-  readonly example: string;
+  /** Describes a value that works. */
+  readonly example: (project: Project) => string;
 }
 
 const DATABASE: ServerVariable = {
   isLocal: (hosts) => hosts.split(",").some(isLocalHost),
   server: "Postgres",
-  example: "the host of Postgres as pods see it, as in paradedb.robson.svc.cluster.local",
+  example: ({ database }) => `the host of Postgres as pods see it, as in ${database.host}`,
 };
 
 const STORE: ServerVariable = {
   isLocal: isLocalUrl,
   server: "the object store",
-  example: "the URL of the store as pods see it, as in https://eu2.contabostorage.com",
+  example: ({ lake }) => `the URL of the store as pods see it, as in ${lake.endpoint}`,
 };
 
 const SERVERS: Readonly<Record<string, ServerVariable>> = {
@@ -44,12 +45,13 @@ const SERVERS: Readonly<Record<string, ServerVariable>> = {
 export function localServerProblem(
   name: string,
   value: string,
+  project: Project = DEFAULT_PROJECT,
 ): { readonly problem: string; readonly fix: string } | undefined {
   const variable = Object.hasOwn(SERVERS, name) ? SERVERS[name]! : undefined;
   if (!variable?.isLocal(value)) return undefined;
   return {
     problem: `${name} names a loopback host, which for a pod is the pod itself`,
-    fix: `Set ${name} to ${variable.example}.`,
+    fix: `Set ${name} to ${variable.example(project)}.`,
   };
 }
 
@@ -57,13 +59,14 @@ export function localServerProblem(
 export function localServers(
   jobs: readonly Workload[],
   objects: readonly ManifestObject[],
+  project: Project,
 ): Finding[] {
   const findings = new Map<string, Finding>();
   for (const job of jobs) {
     const hasOthers = job.containers.filter(({ isInit }) => !isInit).length > 1;
     for (const container of job.containers) {
       for (const { name, value, place } of valuesOf(container, job, objects)) {
-        const found = localServerProblem(name, value);
+        const found = localServerProblem(name, value, project);
         const key = `${place.object} ${place.field}`;
         if (found === undefined || findings.has(key)) continue;
         const { server } = SERVERS[name]!;

@@ -1,4 +1,3 @@
-import { JOBS_NAMESPACE } from "../../../pipeline/contract/cluster_names.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
 import type { Finding } from "../../finding.ts";
@@ -39,20 +38,20 @@ export const secretEscaping: PlatformCheck = platformCheck({
  * @returns undefined without any Secret and workload
  */
 export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
-  const { objects } = tree;
+  const { objects, project } = tree;
   const workloads = workloadsOf(objects);
-  const jobs = jobsOf(objects);
+  const jobs = jobsOf(objects, project);
   const declared = ofKind(objects, "Secret").filter(({ file }) => file !== undefined);
   const stored = ofKind(objects, "Secret").filter(({ file }) => file === undefined)
     .map((secret) => ({ secret, keys: variablesOf(secret, jobs) }))
     .filter(({ keys }) => keys.length > 0);
   if (declared.length + workloads.length === 0) return undefined;
-  const reads = workloads.map((each) => judgeReads(each, objects));
+  const reads = workloads.map((each) => judgeReads(each, objects, project));
   const absent = reads.flatMap((each) => each.absent);
   const otherReads = workloads.map((each) => judgeObjectReads(each, objects));
   const otherAbsent = otherReads.flatMap((each) => each.absent);
   const isKnown = ({ namespace, kind }: { readonly namespace: string; readonly kind?: string }) =>
-    cluster !== undefined && namespace === JOBS_NAMESPACE &&
+    cluster !== undefined && namespace === project.jobs.namespace &&
     cluster.unread.every((each) => each.kind !== kind || each.namespace !== namespace);
   const unknown = [
     ...absent.filter((each) => !isKnown(each)).map(({ namespace, name }) => `${namespace}/${name}`),
@@ -75,12 +74,12 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
         const files = fileKeysOf(secret, workloads);
         return judgeSecret(secret, (key) => files.includes(key));
       }),
-      ...stored.flatMap(({ secret, keys }) => judgeStored(secret, keys)),
-      ...missingSecrets(absent.filter(isKnown)),
+      ...stored.flatMap(({ secret, keys }) => judgeStored(secret, keys, project)),
+      ...missingSecrets(absent.filter(isKnown), project),
       ...missingObjects(otherAbsent.filter(isKnown)),
       ...[...reads, ...otherReads].flatMap(({ findings }) => findings),
       ...(cluster === undefined ? misspelledNames(workloads, objects) : []),
-      ...localServers(jobs, objects),
+      ...localServers(jobs, objects, project),
       ...jobs.flatMap((job) => unsetVariables(job, tree)),
     ],
   };

@@ -1,3 +1,4 @@
+import type { Project } from "../../../pipeline/contract/project.ts";
 import type { Finding } from "../../finding.ts";
 import {
   type ManifestObject,
@@ -115,6 +116,7 @@ export interface AbsentSecret {
 export function judgeReads(
   workload: Workload,
   objects: readonly ManifestObject[],
+  project: Project,
 ): { readonly findings: readonly Finding[]; readonly absent: readonly AbsentSecret[] } {
   const { object: reader } = workload;
   const namespace = namespaceOf(reader);
@@ -129,14 +131,14 @@ export function judgeReads(
       findings.push(wrongNamespaceFinding(place, all[0]!, namespace));
     } else if (secret === undefined) absent.push({ name, namespace, key, reader });
     else if (key !== undefined && !keysOf(secret).includes(key)) {
-      findings.push(noKey(place, secret, key));
+      findings.push(noKey(place, secret, key, project));
     }
   }
   return { findings, absent };
 }
 
 /** Returns one finding for each Secret that does not exist, with all workloads that read it. */
-export function missingSecrets(absent: readonly AbsentSecret[]): Finding[] {
+export function missingSecrets(absent: readonly AbsentSecret[], project: Project): Finding[] {
   const groups = Map.groupBy(absent, ({ namespace, name }) => `${namespace}/${name}`);
   return [...groups].map(([id, all]): Finding => {
     const keys = [...new Set(all.flatMap(({ key }) => key ?? []))];
@@ -148,7 +150,7 @@ export function missingSecrets(absent: readonly AbsentSecret[]): Finding[] {
         readers.length === 1 ? "reads" : "read"
       } ${keys.length === 0 ? "all of it" : naming(keys)}`,
       why: "the pod stays in CreateContainerConfigError, or in ContainerCreating",
-      fix: `Store the Secret ${storing(all[0]!, keys.length === 0 ? ["<key>"] : keys)}`,
+      fix: `Store the Secret ${storing(all[0]!, keys.length === 0 ? ["<key>"] : keys, project)}`,
     };
   });
 }
@@ -167,7 +169,12 @@ function wrongNamespaceFinding(
   };
 }
 
-function noKey(place: ReturnType<typeof placeOf>, secret: ManifestObject, key: string): Finding {
+function noKey(
+  place: ReturnType<typeof placeOf>,
+  secret: ManifestObject,
+  key: string,
+  project: Project,
+): Finding {
   const keys = keysOf(secret);
   return {
     severity: "fail",
@@ -175,7 +182,7 @@ function noKey(place: ReturnType<typeof placeOf>, secret: ManifestObject, key: s
     problem: `${objectId(secret)} has no key ${key}; it has ${keys.join(", ") || "none"}`,
     why: "the pod stays in CreateContainerConfigError, or in ContainerCreating",
     fix: secret.file === undefined
-      ? `Read an existing key, or store the key ${storing(secret, [key])}`
+      ? `Read an existing key, or store the key ${storing(secret, [key], project)}`
       : `Add ${key} to stringData of the Secret, or read an existing key.`,
   };
 }

@@ -1,8 +1,4 @@
-import {
-  DATABASE_SECRET,
-  JOBS_NAMESPACE,
-  LAKE_SECRET,
-} from "../../../pipeline/contract/cluster_names.ts";
+import type { Project } from "../../../pipeline/contract/project.ts";
 import type { Finding } from "../../finding.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
 import { decodeBase64, isFields, textOf } from "../../kubernetes/fields.ts";
@@ -13,13 +9,17 @@ import { decodeBase64, isFields, textOf } from "../../kubernetes/fields.ts";
  *
  * @param keys the keys whose values are judged
  */
-export function judgeStored(object: ManifestObject, keys: readonly string[]): Finding[] {
+export function judgeStored(
+  object: ManifestObject,
+  keys: readonly string[],
+  project: Project,
+): Finding[] {
   return entriesOf(object.value.stringData).filter(([key]) => keys.includes(key))
     .flatMap(([key, value]) => {
       const text = String(value);
       const problem = problemOfStored(text);
       if (problem === undefined) return [];
-      const again = `tore the value again, ${storing(object, [key])}`;
+      const again = `tore the value again, ${storing(object, [key], project)}`;
       const findings = problemFindings(object, `data.${key}`, { problem, fix: `S${again}` });
       if (!isPerhapsIntended(text)) return findings;
       const fix =
@@ -221,9 +221,10 @@ export function storing(
     readonly name: string;
   },
   keys: readonly string[],
+  { jobs, database, lake }: Project,
 ): string {
-  const isOurs = [DATABASE_SECRET, LAKE_SECRET].includes(name);
-  if (isOurs && namespace === JOBS_NAMESPACE) {
+  const isOurs = name === database.secret || name === lake.secret;
+  if (isOurs && namespace === jobs.namespace) {
     return "from the environment or a hidden prompt, without shell escapes: deno task secrets";
   }
   const files = keys.map((key) => `--from-file=${key}=<file>`).join(" ");

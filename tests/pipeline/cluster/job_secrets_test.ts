@@ -1,5 +1,5 @@
 import { databaseOfSecret, lakeOfSecret } from "../../../pipeline/cluster/job_secrets.ts";
-import { DATABASE_KEYS, LAKE_KEYS } from "../../../pipeline/contract/cluster_names.ts";
+import { DATABASE_KEYS, LAKE_KEYS } from "../../../pipeline/contract/project.ts";
 import type { Environment } from "../../../pipeline/config.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals, assertThrows } from "../../support/assert.ts";

@@ -1,4 +1,5 @@
-import { tolerates } from "../../../../checks/preflight/capacity/analytics_nodes.ts";
+import { poolIn, tolerates } from "../../../../checks/preflight/capacity/analytics_nodes.ts";
+import { DEFAULT_PROJECT } from "../../../../pipeline/contract/project.ts";
 import { assertEquals } from "../../../support/assert.ts";
 import { assertFound, change, EXECUTORS, JOB, JOB_ID, lineOf } from "../../healthy/manifests.ts";
 
@@ -76,6 +77,9 @@ Deno.test("tolerates agrees with the scheduler", () => {
     [{ key: "other", operator: "Exists" }, false],
   ];
   for (const [toleration, expected] of cases) {
-    assertEquals([toleration, tolerates(toleration)], [toleration, expected]);
+    assertEquals([toleration, tolerates(toleration, poolIn(DEFAULT_PROJECT).taint)], [
+      toleration,
+      expected,
+    ]);
   }
 });

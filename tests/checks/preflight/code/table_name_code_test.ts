@@ -15,7 +15,9 @@ import {
 
 const ID = "table-name";
 const misses = (language: Language, text: string) =>
-  tableNamesIn({ language, file: "job", line: 1, text }).map(({ name }) => name).filter(isNearMiss);
+  tableNamesIn({ language, file: "job", line: 1, text }).map(({ name }) => name).filter((each) =>
+    isNearMiss(each)
+  );
 
 for (
   const name of [

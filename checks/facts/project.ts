@@ -1,0 +1,184 @@
+import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import { child, type Fields, isFields, type Problem } from "../kubernetes/fields.ts";
+import { closestWord } from "../kubernetes/spelling.ts";
+import { parseDocuments } from "../kubernetes/yaml.ts";
+
+/** A rule for the value of a field. */
+interface Rule {
+  /** The form of a valid value. */
+  readonly form: RegExp;
+  /** The most characters. */
+  readonly longest: number;
+  /** The valid value for people, after "must be". */
+  readonly wanted: string;
+}
+
+const DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
+const WORD = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?";
+const LABEL = `(${DNS_LABEL}(\\.${DNS_LABEL})*/)?${WORD}=${WORD}`;
+
+const NAMESPACE: Rule = {
+  form: new RegExp(`^${DNS_LABEL}$`),
+  longest: 63,
+  wanted: "the name of a namespace: lowercase letters, digits and hyphens",
+};
+
+const SECRET: Rule = {
+  form: new RegExp(`^${DNS_LABEL}(\\.${DNS_LABEL})*$`),
+  longest: 253,
+  wanted: "the name of a Secret: lowercase letters, digits, hyphens and dots",
+};
+
+/** The rules of the fields. `docs/deep-storage.schema.json` has the same rules. */
+const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
+  jobs: {
+    namespace: NAMESPACE,
+    image: {
+      form: /^[a-z0-9][-a-z0-9._:/]*(:[A-Za-z0-9_][-A-Za-z0-9_.]*)?(@sha256:[0-9a-f]{64})?$/,
+      longest: 500,
+      wanted: "an image, as in registry.example.com/team/spark:3.5.8",
+    },
+  },
+  database: {
+    namespace: NAMESPACE,
+    host: {
+      form: /^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$/,
+      longest: 253,
+      wanted: "a host without a port, as in postgres.shop.svc.cluster.local",
+    },
+    table: {
+      form: /^[a-z_][a-z0-9_]*$/,
+      longest: 63,
+      wanted: "the name of a table: lowercase letters, digits and underscores",
+    },
+    secret: SECRET,
+  },
+  lake: {
+    endpoint: {
+      form: /^https?:\/\/[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]{1,5})?$/,
+      longest: 300,
+      wanted: "a URL without a path, as in https://s3.example.com",
+    },
+    secret: SECRET,
+  },
+  nodes: {
+    label: {
+      form: new RegExp(`^${LABEL}$`),
+      longest: 400,
+      wanted: "a label, as in example.com/pool=spark",
+    },
+    taint: {
+      form: new RegExp(`^${LABEL}:(NoSchedule|NoExecute)$`),
+      longest: 400,
+      wanted: "a taint, as in example.com/dedicated=spark:NoSchedule",
+    },
+  },
+};
+
+/**
+ * Reads the names of a platform from the text of a project file, in JSON or YAML. A field that is not
+ * set has the name of Robson's platform.
+ *
+ * @param file the file, for messages
+ * @throws {Failure} configuration: the text cannot be parsed, a field is unknown, or a value is
+ *   invalid
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseProject } from "./project.ts";
+ *
+ * const { jobs, database } = parseProject("deep-storage.yaml", "jobs: {namespace: etl}");
+ * assertEquals([jobs.namespace, database.namespace], ["etl", "robson"]);
+ * ```
+ */
+export function parseProject(file: string, text: string): Project {
+  const { documents, problems } = parseDocuments(text);
+  const [problem] = problems;
+  if (problem !== undefined) throw invalid(`${file}:${problem.line}`, problem.problem);
+  const [document, second] = documents;
+  if (document === undefined) throw invalid(file, "it is empty");
+  if (second !== undefined) throw invalid(file, "it has more than one document");
+  const found = problemIn(document.value);
+  if (found === undefined) return withDefaults(document.value as Fields);
+  const line = document.lines.get(found.path);
+  throw invalid(line === undefined ? file : `${file}:${line}`, found.problem, found.remedy);
+}
+
+/** A problem of a field, which can have a remedy of its own. */
+interface FieldProblem extends Problem {
+  readonly remedy?: string;
+}
+
+function withDefaults(given: Fields): Project {
+  const { jobs, database, lake, nodes } = DEFAULT_PROJECT;
+  return {
+    jobs: { ...jobs, ...given.jobs as Partial<Project["jobs"]> },
+    database: { ...database, ...given.database as Partial<Project["database"]> },
+    lake: { ...lake, ...given.lake as Partial<Project["lake"]> },
+    nodes: { ...nodes, ...given.nodes as Partial<Project["nodes"]> },
+  };
+}
+
+/** Returns the first problem of the content; undefined if the content is valid. */
+function problemIn(value: unknown): FieldProblem | undefined {
+  if (!isFields(value)) return wrongType("", "an object", value);
+  for (const [group, content] of Object.entries(value)) {
+    if (group === "$schema") {
+      if (typeof content !== "string") return wrongType(group, "a string", content);
+      continue;
+    }
+    const rules = Object.hasOwn(RULES, group) ? RULES[group]! : undefined;
+    if (rules === undefined) return unknownField(group, group, Object.keys(RULES));
+    if (!isFields(content)) return wrongType(group, "an object", content);
+    for (const [name, text] of Object.entries(content)) {
+      const path = child(group, name);
+      const rule = Object.hasOwn(rules, name) ? rules[name]! : undefined;
+      const problem = rule === undefined
+        ? unknownField(path, name, Object.keys(rules))
+        : problemOf(path, text, rule);
+      if (problem !== undefined) return problem;
+    }
+  }
+  return undefined;
+}
+
+function problemOf(
+  path: string,
+  value: unknown,
+  { form, longest, wanted }: Rule,
+): FieldProblem | undefined {
+  if (typeof value !== "string") return wrongType(path, "a string", value);
+  if (value.length <= longest && form.test(value)) return undefined;
+  const shown = JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
+  return { path, problem: `${path} is ${shown}, but must be ${wanted}` };
+}
+
+function unknownField(path: string, name: string, known: readonly string[]): FieldProblem {
+  const meant = closestWord(name, known);
+  const problem = `there is no field ${path}`;
+  const remedy = meant === undefined
+    ? `The fields are ${known.join(", ")}.`
+    : `Did you mean ${path.slice(0, -name.length)}${meant}?`;
+  return { path, problem, remedy };
+}
+
+function wrongType(path: string, wanted: string, value: unknown): FieldProblem {
+  const actual = value === null
+    ? "null"
+    : Array.isArray(value)
+    ? "a list"
+    : typeof value === "object"
+    ? "an object"
+    : `a ${typeof value}`;
+  return { path, problem: `${path || "the content"} must be ${wanted}, not ${actual}` };
+}
+
+function invalid(
+  place: string,
+  problem: string,
+  remedy = "docs/configuration.md lists the fields.",
+): Failure {
+  return new Failure({ kind: "configuration", task: `use ${place}`, problem, remedy });
+}

@@ -1,0 +1,73 @@
+/** The names of a platform: what differs if another platform runs the pipeline. */
+export interface Project {
+  /** The jobs of the pipeline. */
+  readonly jobs: {
+    /** The namespace that the jobs run in. */
+    readonly namespace: string;
+    /** The image that a fix suggests for a job without an image. */
+    readonly image: string;
+  };
+  /** The database of the outbox. */
+  readonly database: {
+    /** The namespace of Postgres. */
+    readonly namespace: string;
+    /** The host of Postgres if a job does not set DJANGO_DB_HOST. */
+    readonly host: string;
+    /** The table that job code reads the events from. */
+    readonly table: string;
+    /** The Secret with the credentials for the database. */
+    readonly secret: string;
+  };
+  /** The object store. */
+  readonly lake: {
+    /** The URL that messages show as an example. */
+    readonly endpoint: string;
+    /** The Secret with the credentials for the lake. */
+    readonly secret: string;
+  };
+  /** The nodes that the jobs run on. */
+  readonly nodes: {
+    /** The label of these nodes, as in `robson.io/pool=analytics`. */
+    readonly label: string;
+    /** The taint that repels other pods, as in `robson.io/dedicated=analytics:NoSchedule`. */
+    readonly taint: string;
+  };
+}
+
+/** The names that apply without a project file: those of Robson. */
+export const DEFAULT_PROJECT: Project = {
+  jobs: {
+    namespace: "analytics-jobs",
+    image: "ghcr.io/ldamasio/rbs-spark:3.5.8-phase1",
+  },
+  database: {
+    namespace: "robson",
+    host: "paradedb.robson.svc.cluster.local",
+    table: "stop_events",
+    secret: "django-db-credentials",
+  },
+  lake: {
+    endpoint: "https://eu2.contabostorage.com",
+    secret: "contabo-s3-credentials",
+  },
+  nodes: {
+    label: "robson.io/pool=analytics",
+    taint: "robson.io/dedicated=analytics:NoSchedule",
+  },
+};
+
+/** The keys of the Secret with the credentials for the database. */
+export const DATABASE_KEYS = [
+  "DJANGO_DB_HOST",
+  "DJANGO_DB_NAME",
+  "DJANGO_DB_USER",
+  "DJANGO_DB_PASSWORD",
+] as const;
+
+/** The keys of the Secret with the credentials for the lake. */
+export const LAKE_KEYS = [
+  "AWS_ACCESS_KEY_ID",
+  "AWS_SECRET_ACCESS_KEY",
+  "S3_ENDPOINT",
+  "S3_BUCKET",
+] as const;
