@@ -76,7 +76,9 @@ const CAPACITY = 1 << 16;
  * to 16 bytes, but keeps a maximum that has no short text above it.
  */
 const MOST_STATISTIC = 1024;
-const LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+const LEVEL_1 = { [constants.ZSTD_c_compressionLevel]: 1 };
+/** The size of the buffer that zlib allocates for its output if it gets no other size, in bytes. */
+const DEFAULT_CHUNK = 16_384;
 
 /**
  * Begins a Parquet file in memory, compressed with Zstandard. The caller encodes the values of the
@@ -149,8 +151,17 @@ export function createPageFile(
 export function compressPage(page: Page): CompressedPage {
   return withCompressed(page, (content) => ({
     size: content.length,
-    bytes: zstdCompressSync(content, LEVEL_1),
+    bytes: zstdCompressSync(content, { params: LEVEL_1, chunkSize: chunkSizeFor(content) }),
   }));
+}
+
+/**
+ * The size of the output's buffer, in bytes. The whole buffer stays in memory with the compressed
+ * bytes, so a small page gets a small buffer. It has room for content that cannot be compressed,
+ * so that its size does not change the bytes.
+ */
+function chunkSizeFor({ length }: Uint8Array): number {
+  return Math.min(DEFAULT_CHUNK, length + (length >> 8) + 64);
 }
 
 /** @param compressed called for the values, then for the dictionary */
@@ -164,7 +175,10 @@ function withCompressed(
 }
 
 /** The code of {@linkcode compressPage}, for another thread. */
-export const COMPRESS_PAGE_CODE: string = sourceOf([compressPage, withCompressed], { LEVEL_1 });
+export const COMPRESS_PAGE_CODE: string = sourceOf(
+  [compressPage, withCompressed, chunkSizeFor],
+  { LEVEL_1, DEFAULT_CHUNK },
+);
 
 /** A row group in the footer. */
 interface RowGroup {

@@ -1,3 +1,4 @@
+import { constants, zstdCompressSync } from "node:zlib";
 import type { Column } from "../../../pipeline/contract/column.ts";
 import {
   compareBytes,
@@ -5,7 +6,7 @@ import {
   dictionaryIndexes,
   varint,
 } from "../../../pipeline/lake/page_encoding.ts";
-import { createPageFile, type Page } from "../../../pipeline/lake/page_file.ts";
+import { compressPage, createPageFile, type Page } from "../../../pipeline/lake/page_file.ts";
 import { openPart } from "../../../pipeline/lake/parquet_reader.ts";
 import { assertEquals } from "../../support/assert.ts";
 
@@ -85,6 +86,30 @@ Deno.test("page_file: appends several row groups, and counts rows and bytes", as
   assertEquals(length > file.rows, true);
   const groups = [[numberPage([1, null])], [numberPage([2])]];
   assertEquals(await readBack([NUMBER], groups), [[1, null, 2]]);
+});
+
+Deno.test("page_file: holds few bytes in memory for each small page", () => {
+  const pages = Array.from({ length: 1000 }, (_, i) => compressPage(numberPage([i])));
+  const buffers = new Set(pages.map(({ values }) => values.bytes.buffer));
+  const held = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  assertEquals(held < 256 * pages.length, true, `${held} bytes`);
+});
+
+Deno.test("page_file: compresses to the same bytes whatever the size of the buffer", () => {
+  const random = new Uint8Array(20_000).map((_, i) => Math.imul(i + 1, 0x9e3779b1) >>> 13);
+  const repeating = random.map((_, i) => i % 9);
+  const params = { [constants.ZSTD_c_compressionLevel]: 1 };
+  for (const content of [random, repeating]) {
+    for (
+      const length of [0, 1, 2, 63, 64, 65, 1000, 4000, 16_255, 16_256, 16_320, 16_384, 20_000]
+    ) {
+      const values = content.subarray(0, length);
+      const { bytes } = compressPage({ rows: 1, nulls: 0, levels: values, values }).values;
+      const expected = zstdCompressSync(values, { params, chunkSize: 1 << 20 });
+      assertEquals(bytes.length, expected.length, `${length}`);
+      assertEquals(expected.equals(bytes), true, `${length}`);
+    }
+  }
 });
 
 Deno.test("page_file: writes a file without rows", () => {
