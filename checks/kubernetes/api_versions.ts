@@ -51,7 +51,12 @@ const REMOVED: readonly Removal[] = [
   ["flowcontrol.apiserver.k8s.io/v1beta1", "*", "flowcontrol.apiserver.k8s.io/v1", "1.26"],
   ["flowcontrol.apiserver.k8s.io/v1beta2", "*", "flowcontrol.apiserver.k8s.io/v1", "1.29"],
   ["flowcontrol.apiserver.k8s.io/v1beta3", "*", "flowcontrol.apiserver.k8s.io/v1", "1.32"],
-  ["sparkoperator.k8s.io/v1alpha1", "*", "sparkoperator.k8s.io/v1beta2", ""],
+  [
+    "sparkoperator.k8s.io/v1alpha1",
+    "SparkApplication ScheduledSparkApplication",
+    "sparkoperator.k8s.io/v1beta2",
+    "",
+  ],
   ["sparkoperator.k8s.io/v1beta1", "*", "sparkoperator.k8s.io/v1beta2", ""],
 ];
 

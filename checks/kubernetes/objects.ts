@@ -1,6 +1,6 @@
 import type { Place } from "../finding.ts";
 import { type Fields, isFields } from "./fields.ts";
-import { otherThanObject, shapeOf } from "./other_files.ts";
+import { otherThanObject, shapeOf, sparkPodTemplate } from "./other_files.ts";
 import type { DocumentProblem, ManifestDocument } from "./yaml.ts";
 
 /** A Kubernetes object from a file or a cluster. */
@@ -89,7 +89,7 @@ export function objectsOf(
   file: string,
   { document, value, lines }: ManifestDocument,
 ): ObjectReading {
-  const other = otherThanObject(value);
+  const other = otherThanObject(value) ?? sparkPodTemplate(file, value);
   return { ...read({ file, document, value, lines }), ...(other === undefined ? {} : { other }) };
 }
 

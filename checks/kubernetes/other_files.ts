@@ -1,4 +1,4 @@
-import { isFields } from "./fields.ts";
+import { isFields, listOf } from "./fields.ts";
 
 // Directories of manifests also contain YAML and JSON with other purposes: the values of a Helm
 // chart, files of Docker Compose, workflows, encrypted files. kubectl never applies these files.
@@ -46,6 +46,27 @@ export function otherThanObject(value: unknown): string | undefined {
   return isFields(metadata) && (isFields(spec) || typeof metadata.name === "string")
     ? undefined
     : "fields without apiVersion and kind";
+}
+
+/** A file name of a pod template, as in `executor-pod-template.yaml` and `driver_template.yml`. */
+const TEMPLATE_FILE = /pod[-_.]?template|(driver|executor)[-_.](pod|template)/i;
+
+/**
+ * Describes a Pod that Spark completes, as the settings `podTemplateFile` name it: it has no name or
+ * no image yet, and its file or its container has the name of a template.
+ *
+ * @returns undefined for any other object
+ */
+export function sparkPodTemplate(file: string, value: unknown): string | undefined {
+  if (!isFields(value) || value.kind !== "Pod" || value.apiVersion !== "v1") return undefined;
+  const { metadata, spec } = value;
+  const containers = listOf(isFields(spec) ? spec.containers : undefined);
+  const { name, generateName } = isFields(metadata) ? metadata : {};
+  const isPart = name === undefined && generateName === undefined ||
+    containers.some(({ image }) => image === undefined);
+  const isNamed = TEMPLATE_FILE.test(file.slice(file.lastIndexOf("/") + 1)) ||
+    containers.some(({ name }) => /^spark-kubernetes-(driver|executor)$/.test(String(name)));
+  return isPart && isNamed ? "a pod template for Spark" : undefined;
 }
 
 /** Names the shape of a value, and never its content, which can be a password. */

@@ -95,6 +95,9 @@ function kubeflow(application: Application): PodTemplate {
       ["jars", "spark.jars"],
       ["packages", "spark.jars.packages"],
       ["repositories", "spark.jars.repositories"],
+      ["pyFiles", "spark.submit.pyFiles"],
+      ["files", "spark.files"],
+      ["archives", "spark.archives"],
     ] as const
   ) {
     const list = Array.isArray(dependencies[field]) ? dependencies[field] : [];

@@ -19,6 +19,8 @@ export function inOperatorTerms(outcome: Outcome): Outcome {
 
 function reworded(finding: Finding): Finding {
   const { field, fix } = finding;
+  const isSetting = field === undefined || field.includes(".sparkConf") ||
+    fix.startsWith("Add to the arguments of spark-submit: ");
   return {
     ...finding,
     ...(field === undefined ? {} : {
@@ -26,13 +28,23 @@ function reworded(finding: Finding): Finding {
         /^(spec(?:\.template)?)\.driver(Spec.*)?\.containers(\[0\])?\.args$/,
         "$1.sparkConf",
       )
-        .replace(/(\.driver)\.serviceAccountName$/, "$1.serviceAccount")
+        .replace(/^(spec(?:\.template)?\.driver)\.serviceAccountName$/, "$1.serviceAccount")
         .replace(/\.automountServiceAccountToken$/, ".template.spec.automountServiceAccountToken"),
     }),
-    fix: fix
+    fix: inFields(isSetting, fix)
       .replace("Add to the arguments of spark-submit: ", "Add to sparkConf: ")
       .replaceAll(/--conf=(spark\.[^\s=]+)=(\S+)/g, '$1: "$2"')
       .replace("Set in the pod's spec: serviceAccountName:", "Set serviceAccount of the driver:")
       .replace("--driver-memory", "the driver's memory"),
   };
+}
+
+/** A correction of a field of the operator, which is not an entry of `sparkConf`. */
+function inFields(isSetting: boolean, fix: string): string {
+  if (isSetting) return fix;
+  return fix
+    .replace(/--conf=spark\.kubernetes\.(?:\w+\.)?container\.image=(\S+)/, "image: $1")
+    .replace(/--conf=spark\.(?:driver|executor)\.cores=(\d+)/, "cores: $1")
+    .replace(/--conf=spark\.(?:driver|executor)\.(memory|memoryOverhead)=(\S+)/, '$1: "$2"')
+    .replace("Add: resources: {limits: {cpu: …}}", 'Add: coreLimit: "…"');
 }

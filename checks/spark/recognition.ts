@@ -42,6 +42,7 @@ export function runsSpark({ containers }: Workload, run: readonly Code[]): boole
 /** Returns whether a container shows that Spark runs in it. */
 function showsSpark(container: Container): boolean {
   const { words, env, image } = container;
+  if (isConnectClient(container)) return false;
   const isOtherImage = OTHER_IMAGE.test(nameOf(image));
   return callsSpark(container) ||
     words.some(({ text }) => SPARK_WORD.test(text)) ||
@@ -52,8 +53,16 @@ function showsSpark(container: Container): boolean {
       );
 }
 
+/** Returns whether a container only connects to a Spark Connect server, which runs Spark. */
+function isConnectClient(container: Container): boolean {
+  return !callsSpark(container) &&
+    container.env.some(({ name, value = "" }) => name === "SPARK_REMOTE" && /^sc:/.test(value));
+}
+
 /** Returns whether a container shows that it runs another program than Spark. */
-function isOther({ image, words, fields }: Container, code: readonly Code[]): boolean {
+function isOther(container: Container, code: readonly Code[]): boolean {
+  const { image, words, fields } = container;
+  if (isConnectClient(container)) return true;
   const python = code.filter(({ language }) => language === "python");
   if (OTHER_IMAGE.test(nameOf(image))) return true;
   if (words.some(({ text }) => /\bmanage\.py\b/.test(text))) return true;

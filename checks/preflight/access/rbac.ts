@@ -5,6 +5,7 @@ import type { ClusterOpened } from "../../facts/cluster.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { forbiddenActions, knownOf } from "./access_reviews.ts";
 import { excessPermissions } from "./excess_permissions.ts";
+import { DRIVER_ACCOUNT, hasAccountsOf, ownAccount, ownAccountPlace } from "./job_accounts.ts";
 import { missingPermissions } from "./missing_permissions.ts";
 import { CLIENT_NEEDS, CLUSTER_NEEDS, type Need } from "./required_permissions.ts";
 import { bindingsOf, may } from "./role_rules.ts";
@@ -28,7 +29,7 @@ export const rbac: PlatformCheck = platformCheck({
       outcomeOfWhole(
         platform,
         judgePermissions(platform.tree, platform.cluster),
-        "there is no job",
+        notChecked(uncheckedAccounts(platform.tree)) ?? "there is no job",
       ),
     ),
 });
@@ -48,11 +49,15 @@ interface JobAccount {
  * @returns undefined if there are no jobs
  */
 export function judgePermissions(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
-  const all = accountsOf(tree);
-  if (all.length === 0) return undefined;
+  const unchecked = uncheckedAccounts(tree);
+  const all = accountsOf(tree).filter(({ account }) => !unchecked.includes(accountId(account)));
   const elsewhere = tree.jobs.flatMap((job) => inOtherNamespace(job, tree));
+  if (all.length + elsewhere.length === 0) return undefined;
+  const rest = notChecked(unchecked);
   return {
-    examined: `the permissions of ${plural(all.length, "service account")}${sourceOf(cluster)}`,
+    examined: `the permissions of ${plural(all.length, "service account")}${sourceOf(cluster)}${
+      rest === undefined ? "" : `; ${rest}`
+    }`,
     findings: [
       ...elsewhere,
       ...all.flatMap(({ account, needs, place }): Finding[] => {
@@ -66,6 +71,20 @@ export function judgePermissions(tree: Tree, cluster?: ClusterOpened): Judged | 
       }),
     ],
   };
+}
+
+/** The ids of the accounts whose roles objects outside the manifests can bind. */
+function uncheckedAccounts(tree: Tree): string[] {
+  return accountsOf(tree).filter(({ account, needs }) =>
+    needs.length > 0 && !hasAccountsOf(tree, account.namespace) &&
+    bindingsOf(tree.objects, account).length === 0
+  ).map(({ account }) => accountId(account));
+}
+
+function notChecked(accounts: readonly string[]): string | undefined {
+  return accounts.length === 0
+    ? undefined
+    : `no role of these accounts is in the manifests, so not checked: ${accounts.join(", ")}`;
 }
 
 function sourceOf(cluster: ClusterOpened | undefined): string {
@@ -86,9 +105,9 @@ const NEEDS: Readonly<Record<SparkJob["mode"], readonly Need[]>> = {
 function accountsOf({ jobs }: Tree): JobAccount[] {
   const accounts = new Map<string, JobAccount>();
   for (const job of jobs) {
-    const { workload: { object, specPath }, mode, driver, account: name = "default" } = job;
-    const place = placeOf(object, `${specPath}.serviceAccountName`);
-    const own = { account: { name, namespace: namespaceOf(object) }, needs: NEEDS[mode], place };
+    const { mode, driver } = job;
+    const place = ownAccountPlace(job);
+    const own = { account: ownAccount(job), needs: NEEDS[mode], place };
     // In cluster mode, the driver has its own pod and its own account.
     const ofDriver = driver === undefined ? [] : [{
       account: { name: driver.account, namespace: job.namespace },
@@ -107,7 +126,6 @@ function accountsOf({ jobs }: Tree): JobAccount[] {
 }
 
 const NAMESPACE = "spark.kubernetes.namespace";
-const DRIVER_ACCOUNT = "spark.kubernetes.authenticate.driver.serviceAccountName";
 
 /** Without a setting, Spark creates its pods in the namespace `default`. */
 function inOtherNamespace(job: SparkJob, { objects }: Tree): Finding[] {

@@ -3,7 +3,9 @@ import type { SparkJob } from "../../spark/spark_job.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
+import { type Account, accountId } from "../../kubernetes/jobs.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
+import { DRIVER_ACCOUNT, hasAccountsOf, ownAccount, ownAccountPlace } from "./job_accounts.ts";
 import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
 
 /** Jobs run as a service account that exists after the manifests are applied. */
@@ -14,7 +16,11 @@ export const serviceAccount: PlatformCheck = platformCheck({
   judge: (platform) =>
     unlessUnknown(
       platform.tree.jobs,
-      outcomeOfWhole(platform, judgeAccounts(platform.tree), "no job runs Spark"),
+      outcomeOfWhole(
+        platform,
+        judgeAccounts(platform.tree),
+        notChecked(uncheckedAccounts(platform.tree)) ?? "no job runs Spark",
+      ),
     ),
 });
 
@@ -24,27 +30,60 @@ export const serviceAccount: PlatformCheck = platformCheck({
  * @returns undefined if there are no jobs
  */
 export function judgeAccounts(tree: Tree): Judged | undefined {
-  const jobs = tree.jobs.filter(({ mode }) => mode !== "none");
+  const unchecked = uncheckedAccounts(tree);
+  const jobs = tree.jobs.filter((job) =>
+    accountsOf(job).some((each) => !unchecked.includes(accountId(each)))
+  );
   if (jobs.length === 0) return undefined;
+  const rest = notChecked(unchecked);
   return {
-    examined: `the service accounts of ${plural(jobs.length, "job")}`,
+    examined: `the service accounts of ${plural(jobs.length, "job")}${
+      rest === undefined ? "" : `; ${rest}`
+    }`,
     findings: jobs.flatMap((job) => [...judgeJob(job, tree), ...judgeMade(job, tree)]),
   };
 }
 
+/** The accounts of a Spark job: of its own pod, and of the pods that Spark creates. */
+function accountsOf(job: SparkJob): Account[] {
+  if (job.mode === "none") return [];
+  // Executors do not need an account of their own.
+  const made = [job.driver, job.executor].flatMap((pod) =>
+    pod === undefined || pod.role === "executor" && pod.account === "default"
+      ? []
+      : [{ name: pod.account, namespace: job.namespace }]
+  );
+  return [ownAccount(job), ...made];
+}
+
+/** The ids of the accounts that objects outside the manifests can create. */
+function uncheckedAccounts(tree: Tree): string[] {
+  const accounts = tree.jobs.flatMap(accountsOf).filter(({ name, namespace }) =>
+    name !== "default" && !hasAccountsOf(tree, namespace)
+  );
+  return [...new Set(accounts.map(accountId))];
+}
+
+function notChecked(accounts: readonly string[]): string | undefined {
+  return accounts.length === 0
+    ? undefined
+    : `not in the manifests, so not checked: ${accounts.join(", ")}`;
+}
+
 /** The accounts of the pods that Spark creates. Only the driver needs its own account. */
-function judgeMade(job: SparkJob, { objects }: Tree): Finding[] {
+function judgeMade(job: SparkJob, tree: Tree): Finding[] {
   const { driver, executor, namespace, settings, workload: { object, specPath } } = job;
-  const accounts = ofKind(objects, "ServiceAccount");
+  const accounts = ofKind(tree.objects, "ServiceAccount");
   return [driver, executor].flatMap((pod): Finding[] => {
     if (pod === undefined) return [];
     const { role, account: name } = pod;
-    const key = (each: string) => `spark.kubernetes.authenticate.${each}.serviceAccountName`;
-    const own = settings.get(key(role));
+    const own = settings.get(`spark.kubernetes.authenticate.${role}.serviceAccountName`);
     // Executors without their own account use the driver's account, which is judged already.
     if (role === "executor" && own === undefined && driver !== undefined) return [];
-    const setting = own ?? settings.get(key("driver"));
+    const setting = own ?? settings.get(DRIVER_ACCOUNT);
     if (setting?.unknown !== undefined) return [];
+    const isOwn = accountId({ name, namespace }) === accountId(ownAccount(job));
+    if (role === "executor" && isOwn) return [];
     const place = setting?.place ?? placeOf(object, `${specPath}.containers[0].args`);
     if (name === "default") {
       return role === "executor" ? [] : [{
@@ -52,19 +91,21 @@ function judgeMade(job: SparkJob, { objects }: Tree): Finding[] {
         ...place,
         problem: "the driver that Spark creates runs as the namespace's default service account",
         why: "the account may not create the executors' pods",
-        fix: `Add to the arguments of spark-submit: --conf=${key("driver")}=spark-jobs`,
+        fix: `Add to the arguments of spark-submit: --conf=${DRIVER_ACCOUNT}=spark-jobs`,
       }];
     }
     const same = accounts.filter((each) => each.name === name);
     const isThere = same.some((each) => namespaceOf(each) === namespace);
-    return isThere ? [] : [unknownAccountFinding(place, name, namespace, same)];
+    return isThere || !hasAccountsOf(tree, namespace)
+      ? []
+      : [unknownAccountFinding(place, name, namespace, same)];
   });
 }
 
-function judgeJob(job: SparkJob, { objects }: Tree): Finding[] {
+function judgeJob(job: SparkJob, tree: Tree): Finding[] {
   const { workload: { object, specPath, spec }, account: name, mode } = job;
   const namespace = namespaceOf(object);
-  const place = placeOf(object, `${specPath}.serviceAccountName`);
+  const place = ownAccountPlace(job);
   if (name === undefined || name === "default") {
     return [{
       severity: "fail",
@@ -74,9 +115,10 @@ function judgeJob(job: SparkJob, { objects }: Tree): Finding[] {
       fix: "Set in the pod's spec: serviceAccountName: spark-jobs",
     }];
   }
-  const accounts = ofKind(objects, "ServiceAccount");
+  const accounts = ofKind(tree.objects, "ServiceAccount");
   const account = accounts.find((each) => each.name === name && namespaceOf(each) === namespace);
   if (account === undefined) {
+    if (!hasAccountsOf(tree, namespace)) return [];
     return [
       unknownAccountFinding(place, name, namespace, accounts.filter((each) => each.name === name)),
     ];
@@ -107,7 +149,7 @@ function unknownAccountFinding(
       : `the service account ${name} is in the namespace ${
         others.map(namespaceOf).join(", ")
       }, not in ${namespace}`,
-    why: "the Job creates no pods while the account does not exist",
+    why: "Kubernetes creates no pod of the job while the account does not exist",
     fix: `Add the output of this command to the manifests: kubectl -n ${namespace} create ` +
       `serviceaccount ${name} --dry-run=client -o yaml`,
   };

@@ -10,7 +10,7 @@ import { formatTaint, type Pool, poolIn, tolerates } from "./analytics_nodes.ts"
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { jobPods } from "./simultaneous_pods.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
-import { hasFailure, type Judged, outcomeOf, unlessUnknown } from "../outcome.ts";
+import { absence, hasFailure, type Judged, outcomeOf, unlessUnknown } from "../outcome.ts";
 import { ofKind, placeOf } from "../../kubernetes/objects.ts";
 
 export { poolPlatform } from "./analytics_nodes.ts";
@@ -24,8 +24,8 @@ export const nodePool: PlatformCheck = platformCheck({
   title: "jobs run on the analytics pool",
   reads: [...JOBS, "Node"],
   judge(platform) {
-    const { cluster } = platform;
-    const { tree } = platform;
+    const { cluster, tree } = platform;
+    if (cluster === undefined && !usesPool(tree)) return absence(platform, noPool(tree));
     const judged = unlessUnknown(
       tree.jobs,
       outcomeOf(platform, judgePools(tree, cluster), "no job runs Spark"),
@@ -40,6 +40,25 @@ export const nodePool: PlatformCheck = platformCheck({
       : outcome;
   },
 });
+
+function noPool({ project }: Tree): string {
+  const { label } = poolIn(project);
+  return `no object is in the namespace ${project.jobs.namespace}, and no job names ${label.key}`;
+}
+
+/**
+ * Returns whether the pool concerns the jobs of the manifests: an object is in the namespace of the
+ * pool's jobs, or a job names the pool. Manifests of another project have other nodes.
+ */
+function usesPool({ all, jobs, project }: Tree): boolean {
+  const { label } = poolIn(project);
+  const ours = project.jobs.namespace;
+  return all.some(({ kind, name, namespace }) =>
+    namespace === ours || kind === "Namespace" && name === ours
+  ) || jobs.some(({ namespace, workload: { object } }) =>
+    namespace === ours || JSON.stringify(object.value).includes(label.key)
+  );
+}
 
 /** A message about pod templates that are not in the manifests; undefined if there are none. */
 function unreadTemplates({ jobs }: Tree): string | undefined {

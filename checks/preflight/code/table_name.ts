@@ -13,6 +13,7 @@ import type { Finding, Outcome } from "../../finding.ts";
 import type { DatabaseFact, DatabaseOpened } from "../../facts/database.ts";
 import { naming } from "../../list_names.ts";
 import { JOBS, onPlatform, PLATFORM, type PlatformFacts } from "../platform.ts";
+import { absence } from "../outcome.ts";
 import { judgeTableNames } from "./table_name_code.ts";
 import { whyNoDatabase } from "../../skip_reasons.ts";
 
@@ -45,10 +46,10 @@ export const tableName: Check<never, "manifests" | "cluster" | "database"> = che
       return { examined: sides.map(({ examined }) => examined).join("; "), findings };
     }
     // A file that could not be read may contain the code.
-    const { problems = [], objects = [] } = facts.manifests ?? {};
-    const isIncomplete = facts.manifests !== undefined &&
-      (problems.length > 0 || objects.length === 0);
-    return "notApplicable" in inCode && isIncomplete ? { unknown: inCode.notApplicable } : inCode;
+    if (!("notApplicable" in inCode) || facts.manifests === undefined) return inCode;
+    return facts.manifests.objects.length === 0
+      ? { unknown: inCode.notApplicable }
+      : absence(facts.manifests, inCode.notApplicable);
   },
 });
 

@@ -5,11 +5,13 @@ import type { ImageFact } from "../../facts/image.ts";
 import type { Tree } from "../../facts/tree.ts";
 import type { Finding, Outcome, Place } from "../../finding.ts";
 import { type ImageReference, parseImage } from "../../image/reference.ts";
-import { placeOf } from "../../kubernetes/objects.ts";
+import { namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
+import type { Code } from "../../source_code/code.ts";
+import { codeRunBy } from "../../source_code/job_source.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
-import type { Workload } from "../../kubernetes/workloads.ts";
 import { printedValue, settingsIn, type SparkSetting } from "../../spark/settings.ts";
 import { naming } from "../../list_names.ts";
+import { inOperatorTerms } from "../operator_terms.ts";
 import { hasFailure, type Judged, outcomeOf } from "../outcome.ts";
 import { JOBS, onPlatform, PLATFORM } from "../platform.ts";
 import { judgeCommitters } from "./committers.ts";
@@ -17,7 +19,7 @@ import { judgeDockerfile } from "./dockerfile_jars.ts";
 import { judgeContents } from "./image_contents.ts";
 import { imagesOf } from "./image_uses.ts";
 import { bundlesUnknownJars, isPlainSpark } from "./plain_images.ts";
-import { downloads, runtimeDownloads } from "./runtime_downloads.ts";
+import { downloads, isClosed, runtimeDownloads } from "./runtime_downloads.ts";
 
 /**
  * The image of a job is ours, is pinned, and contains every jar and file that the job needs. The
@@ -33,7 +35,7 @@ export const imageDeps: Check<never, "manifests" | "cluster" | "image"> = check(
     if (facts.manifests === undefined && facts.cluster === undefined) {
       return judgeContents(image!, []);
     }
-    return onPlatform(facts, share, JOBS, (platform) => {
+    return inOperatorTerms(onPlatform(facts, share, JOBS, (platform) => {
       const { tree } = platform;
       const absent = "there is neither a job nor a Dockerfile for Spark";
       const images = judgeImages(tree, image);
@@ -43,7 +45,7 @@ export const imageDeps: Check<never, "manifests" | "cluster" | "image"> = check(
       const named = unknown === undefined || hasFailure(judged) ? judged : { unknown };
       const isRead = image !== undefined && (image.images.length > 0 || "findings" in named);
       return isRead ? combined(named, judgeContents(image, imagesOf(tree))) : named;
-    });
+    }));
   },
 });
 
@@ -75,12 +77,23 @@ export interface JudgedImages extends Judged {
  */
 export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undefined {
   const { jobs, code } = tree;
+  const ours = tree.project.jobs.image;
   const dockerfiles = code.filter(({ language }) => language === "dockerfile")
     .flatMap((each) => judgeDockerfile(each) ?? []);
   if (jobs.length + dockerfiles.length === 0) return undefined;
   const settings = [
-    ...jobs.flatMap((job) => job.given),
-    ...code.flatMap((each) => settingsIn(each)),
+    ...jobs.flatMap((job) =>
+      job.given.map((setting) => ({
+        setting,
+        readsData: readsData(job, tree),
+        isClosed: isClosed(tree, namespaceOf(job.workload.object)),
+      }))
+    ),
+    ...code.flatMap((each) =>
+      settingsIn(each).map((setting) => (
+        { setting, readsData: true, isClosed: isClosed(tree, namespaceOfCode(each, tree)) }
+      ))
+    ),
   ];
   const unread = [
     ...jobs.flatMap(({ workload, images }) => [
@@ -102,12 +115,13 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
       plural(dockerfiles.length, "Dockerfile")
     }, ${plural(settings.length, "Spark setting")}${unchecked}`,
     findings: [
-      ...jobs.flatMap(({ workload }) => judgeContainers(workload, tree.project)),
+      ...jobs.flatMap((job) => judgeContainers(job, { ours, readsData: readsData(job, tree) })),
       ...jobs.flatMap((job) => missingImages(job, tree.project)),
       ...withoutDuplicates([
-        ...settings.flatMap((
-          each,
-        ) => [...judgeImageSetting(each, tree.project), ...downloads(each)]),
+        ...settings.flatMap(({ setting, readsData, isClosed }) => [
+          ...judgeImageSetting(setting, { ours, readsData }),
+          ...downloads(setting, isClosed),
+        ]),
         ...runtimeDownloads(tree),
       ]),
       ...dockerfiles.flatMap(({ findings }) => findings),
@@ -116,19 +130,47 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
   };
 }
 
+/** What a job that reads or writes a bucket or a database names in its object or its code. */
+const DATA = /s3a|\bs3[nt]?:|\bjdbc\b|postgres|psycopg|(^|\W)(AWS|S3|PG|DJANGO_DB)_?[A-Z]/im;
+
+/**
+ * Returns whether a job can need the jars for the lake and the database. A job of another
+ * namespace that names neither, such as an example of Spark, needs none of them.
+ */
+function readsData({ workload, packages }: SparkJob, tree: Tree): boolean {
+  const { object } = workload;
+  // Spark downloads the jars, which is a finding of its own.
+  if (packages.length > 0 && !isClosed(tree, namespaceOf(object))) return false;
+  return object.namespace === tree.project.jobs.namespace ||
+    DATA.test(JSON.stringify(object.value)) ||
+    codeRunBy(workload, tree.code).some(({ text }) => DATA.test(text));
+}
+
+/** The namespace of the object that contains a configuration. */
+function namespaceOfCode({ object }: Code, { objects, project }: Tree): string {
+  const found = objects.find((each) => objectId(each) === object);
+  return found === undefined ? project.jobs.namespace : namespaceOf(found);
+}
+
 function judgeContainers(
-  { object, containers }: Workload,
-  { jobs }: Project,
+  { workload, given }: SparkJob,
+  use: Omit<Use, "prefix">,
 ): Finding[] {
+  const { object, containers } = workload;
+  const isApplication = object.kind.endsWith("SparkApplication");
   return containers.flatMap(({ image, path }): Finding[] => {
     const place = placeOf(object, `${path}.image`);
-    if (image !== "") return judgeReference(image, place, "image: ", jobs.image);
+    // The driver's image of a SparkApplication is a setting.
+    if (isApplication && given.some(({ key, value }) => IMAGE_KEY.test(key) && value === image)) {
+      return [];
+    }
+    if (image !== "") return judgeReference(image, place, { ...use, prefix: "image: " });
     return [{
       severity: "fail",
       ...place,
       problem: "the container has no image",
       why: "the API server refuses the pod",
-      fix: `Set it: image: ${jobs.image}`,
+      fix: `Set it: image: ${use.ours}`,
     }];
   });
 }
@@ -163,23 +205,32 @@ function missingImages(
   });
 }
 
+/** The settings that name the image of the pods that Spark creates. */
+const IMAGE_KEY = /^spark\.kubernetes\.((driver|executor)\.)?container\.image$/;
+
 /** Judges a setting that names the image of the pods that Spark creates. */
-function judgeImageSetting(setting: SparkSetting, { jobs }: Project): Finding[] {
+function judgeImageSetting(setting: SparkSetting, use: Omit<Use, "prefix">): Finding[] {
   const { key, place } = setting;
   // An image from a Secret must not be printed, and an unknown image cannot be judged.
   if (setting.unknown !== undefined || setting.isSecret === true) return [];
-  return /^spark\.kubernetes\.((driver|executor)\.)?container\.image$/.test(key)
-    ? judgeReference(printedValue(setting), place, `--conf=${key}=`, jobs.image)
+  return IMAGE_KEY.test(key)
+    ? judgeReference(printedValue(setting), place, { ...use, prefix: `--conf=${key}=` })
     : [];
 }
 
-/**
- * @param prefix the text before the image in the manifest, as in `image: `
- * @param ours the image that a fix suggests
- */
-function judgeReference(image: string, place: Place, prefix: string, ours: string): Finding[] {
+/** How a manifest uses an image. */
+interface Use {
+  /** The text before the image in the manifest, as in `image: `. */
+  readonly prefix: string;
+  /** The image that a fix suggests. */
+  readonly ours: string;
+  /** Whether the job can need the jars for the lake and the database. */
+  readonly readsData: boolean;
+}
+
+function judgeReference(image: string, place: Place, { prefix, ours, readsData }: Use): Finding[] {
   const reference = parseImage(image);
-  if (isPlainSpark(reference)) {
+  if (readsData && isPlainSpark(reference)) {
     return [{
       severity: "fail",
       ...place,
@@ -195,7 +246,7 @@ function judgeReference(image: string, place: Place, prefix: string, ours: strin
     ...place,
     problem: `${image} is not pinned: ${unpinned}`,
     why: "nodes that pull the image at different times can run different code",
-    fix: `Pin a release or a digest: ${prefix}${ours}`,
+    fix: `Pin a release or a digest: ${prefix}${image.replace(/@.*$|:[^/:]*$/, "")}:<release>`,
   }];
 }
 

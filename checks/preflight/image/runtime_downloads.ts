@@ -29,17 +29,35 @@ const WHY =
   "the job's pod can connect only to DNS, Postgres, the Kubernetes API and the lake, so the " +
   "download hangs until it times out";
 
-/** Reports a setting that makes Spark download files. */
-export function downloads(setting: SparkSetting): Finding[] {
+const OPEN = "a server that cannot be reached, or that has a new version, breaks the job";
+
+/** Returns whether policies close the pods of a namespace. Without policies, a pod is open. */
+export function isClosed(
+  { all, project }: Pick<Tree, "all" | "project">,
+  namespace: string,
+): boolean {
+  return namespace === project.jobs.namespace || ofKind(all, "NetworkPolicy", namespace).length > 0;
+}
+
+/**
+ * Reports a setting that makes Spark download files.
+ *
+ * @param isClosed whether the download cannot succeed
+ */
+export function downloads(setting: SparkSetting, isClosed: boolean): Finding[] {
   const { key, value, place } = setting;
   const isRemote = FILES.test(key) &&
     value.split(",").some((each) => /^(https?|ftp|ivy):/.test(each.trim()));
-  if (!isRemote && !RESOLVING.includes(key) || value === "") return [];
+  // The folder of Ivy's cache downloads nothing.
+  const resolves = RESOLVING.includes(key) && !/^(file:|[/.~])/.test(value);
+  if (!isRemote && !resolves || value === "") return [];
   return [{
-    severity: "fail",
+    severity: isClosed ? "fail" : "warn",
     ...place,
-    problem: `${key} makes the job download jars when it starts (${printedValue(setting)})`,
-    why: WHY,
+    problem: `${key} makes the job download ${
+      key.startsWith("spark.jars") ? "jars" : "files"
+    } when it starts (${printedValue(setting)})`,
+    why: isClosed ? WHY : OPEN,
     fix: "Remove the setting, and add the jars to the image: manifests/image/Dockerfile",
   }];
 }
@@ -52,9 +70,7 @@ export function runtimeDownloads(tree: Tree): Finding[] {
   return tree.jobs.flatMap((job) => {
     const { object, containers } = job.workload;
     const namespace = namespaceOf(object);
-    // Without policies, a pod can connect to any address.
-    const isClosed = namespace === tree.project.jobs.namespace ||
-      ofKind(tree.all, "NetworkPolicy", namespace).length > 0;
+    const isWithoutNetwork = isClosed(tree, namespace);
     const scripts = codeRunBy(job.workload, tree.code)
       .filter((code) => code.object !== objectId(object));
     const found = [
@@ -64,12 +80,10 @@ export function runtimeDownloads(tree: Tree): Finding[] {
       ),
     ];
     return found.map(({ what, place }): Finding => ({
-      severity: isClosed ? "fail" : "warn",
+      severity: isWithoutNetwork ? "fail" : "warn",
       ...place,
       problem: `the job downloads when it starts: ${what}`,
-      why: isClosed
-        ? WHY
-        : "a server that cannot be reached, or that has a new version, breaks the job",
+      why: isWithoutNetwork ? WHY : OPEN,
       fix: "Add the files and packages to the image: manifests/image/Dockerfile",
     }));
   });
