@@ -1,12 +1,13 @@
 import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
 import { callsSpark } from "./job_containers.ts";
 import { type ManifestObject, namespaceOf } from "./objects.ts";
+import { SPARK_CLUSTER } from "./spark_cluster.ts";
 import { accountOf, type Workload, workloadsOf } from "./workloads.ts";
 
 /**
  * The jobs of the pipeline: Jobs and CronJobs in the jobs' namespace or without a namespace, the
- * Pods that the manifests declare in the jobs' namespace, and other workloads that start Spark. A
- * Pod that is only in the cluster was created by a controller, or runs once.
+ * Pods that the manifests declare in the jobs' namespace, SparkClusters, and other workloads that
+ * start Spark. A Pod that is only in the cluster was created by a controller, or runs once.
  */
 export function jobsOf(
   objects: readonly ManifestObject[],
@@ -15,7 +16,7 @@ export function jobsOf(
   return workloadsOf(objects).filter(({ object, containers }) => {
     const { kind, file, namespace } = object;
     if (kind === "Pod" && file === undefined) return false;
-    if (containers.some(callsSpark)) return true;
+    if (kind === SPARK_CLUSTER || containers.some(callsSpark)) return true;
     return kind === "Pod" ? namespace === jobs.namespace : (kind === "Job" || kind === "CronJob") &&
       (namespace === undefined || namespace === jobs.namespace);
   });

@@ -14,6 +14,8 @@ export interface PodTemplate {
   readonly main?: { readonly path: string; readonly words: readonly Word[] };
   /** The template of the executors' pods, if the object declares them. */
   readonly executor?: ExecutorTemplate;
+  /** The number of pods, if the object has several templates. */
+  readonly replicas?: number;
 }
 
 /** The template of the executors' pods of a SparkApplication. */

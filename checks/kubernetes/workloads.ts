@@ -3,6 +3,7 @@ import type { ManifestObject } from "./objects.ts";
 import type { ExecutorTemplate, PodTemplate, Word } from "./pod_template.ts";
 import { workflowTemplates } from "./argo_workflow.ts";
 import { sparkApplicationTemplate } from "./spark_application.ts";
+import { sparkClusterTemplates } from "./spark_cluster.ts";
 
 export type { ExecutorTemplate, PodTemplate, Word } from "./pod_template.ts";
 
@@ -94,14 +95,17 @@ export interface Workload {
   readonly containers: readonly Container[];
   /** The template of the executors' pods, if the object declares them. */
   readonly executor?: ExecutorTemplate;
+  /** The number of pods, if the object has several templates. */
+  readonly replicas?: number;
 }
 
 /** The objects that create pods, except objects without a pod spec. */
 export function workloadsOf(objects: readonly ManifestObject[]): Workload[] {
   return objects.flatMap((object) => {
     const template = object.kind === "PodTemplate" ? undefined : podTemplateOf(object.value);
+    const group = groupOf(object.apiVersion);
     const templates = template === undefined
-      ? workflowTemplates(object.value, groupOf(object.apiVersion))
+      ? [...workflowTemplates(object.value, group), ...sparkClusterTemplates(object.value, group)]
       : [template];
     return templates.flatMap((each) => readWorkload(object, each));
   });
@@ -109,7 +113,7 @@ export function workloadsOf(objects: readonly ManifestObject[]): Workload[] {
 
 function readWorkload(object: ManifestObject, template: PodTemplate): Workload[] {
   if (!isFields(template.spec)) return [];
-  const { spec, specPath, metadata, main, executor } = template;
+  const { spec, specPath, metadata, main, executor, replicas } = template;
   const containers = ["initContainers", "containers"].flatMap((list) =>
     listOf(spec[list]).map((fields, i) =>
       list === "containers" && i === 0 && main !== undefined
@@ -117,8 +121,15 @@ function readWorkload(object: ManifestObject, template: PodTemplate): Workload[]
         : readContainer(fields, `${specPath}.${list}[${i}]`, list === "initContainers")
     )
   );
-  const workload = { object, spec, specPath, metadata, containers };
-  return [executor === undefined ? workload : { ...workload, executor }];
+  return [{
+    object,
+    spec,
+    specPath,
+    metadata,
+    containers,
+    ...(executor === undefined ? {} : { executor }),
+    ...(replicas === undefined ? {} : { replicas }),
+  }];
 }
 
 function readContainer(fields: Fields, path: string, init: boolean): Container {

@@ -2,6 +2,8 @@ import type { Tree } from "../../facts/tree.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import type { Role, SparkPod } from "../../spark/pods.ts";
 import type { SparkSettings } from "../../spark/settings.ts";
+import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
+import { isThere } from "./quota_usage.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
@@ -89,6 +91,8 @@ export function judgePools(tree: Tree, cluster?: ClusterOpened): Judged | undefi
   const pool = poolIn(tree.project);
   const judged = jobs.map((job) => judgeJob(job, tree, pool));
   const nodes = cluster === undefined ? undefined : ofKind(cluster.objects, "Node").length;
+  // The pods of a SparkCluster that runs have their room already.
+  const isNew = ({ object }: NewJob) => object.kind !== SPARK_CLUSTER || !isThere(cluster, object);
   const on = nodes === undefined
     ? ""
     : ` on ${plural(nodes, "node")}, with the pods that run there now`;
@@ -96,7 +100,7 @@ export function judgePools(tree: Tree, cluster?: ClusterOpened): Judged | undefi
     examined: `the pods of ${plural(jobs.length, "job")}${on}`,
     findings: [
       ...judged.flatMap(({ findings }) => findings),
-      ...(cluster === undefined ? [] : judgeNodes(judged, cluster, pool)),
+      ...(cluster === undefined ? [] : judgeNodes(judged.filter(isNew), cluster, pool)),
     ],
   };
 }

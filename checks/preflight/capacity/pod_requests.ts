@@ -33,10 +33,10 @@ export interface Pods {
 }
 
 /** The pods that a workload creates itself. */
-export function ownPods({ object, containers }: Workload, role: string): Pods {
+export function ownPods({ object, containers, replicas }: Workload, role: string): Pods {
   return {
     role,
-    count: countOf(object.value),
+    count: replicas ?? countOf(object.value),
     containers: containers.map(({ path, isInit, fields }) => ({
       path,
       isInit,

@@ -19,6 +19,7 @@ import { isScoped, judgeLimits, judgeQuotas } from "./quota_rules.ts";
 import { wrongBounds } from "./bound_keys.ts";
 import { limitsOf, withDefaults } from "./limit_range.ts";
 import { isThere, usedByOthers } from "./quota_usage.ts";
+import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
 import { workloadsOf } from "../../kubernetes/workloads.ts";
 import { formatQuantity, mebibytes } from "../../kubernetes/quantities.ts";
 import { hasFailure, type Judged, outcomeOf, unlessUnknown } from "../outcome.ts";
@@ -56,7 +57,14 @@ function rolesOf({ mode }: SparkJob): Role[] {
 }
 
 /** The kinds whose pods run all the time, next to each job's pods. */
-const PERMANENT = ["Pod", "Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"];
+const PERMANENT = [
+  "Pod",
+  "Deployment",
+  "StatefulSet",
+  "ReplicaSet",
+  "ReplicationController",
+  SPARK_CLUSTER,
+];
 
 /**
  * Judges whether each job's pods, including executors, fit into the quotas and limits of its namespace,
@@ -114,18 +122,32 @@ function judgeJob(
     .filter((each) =>
       PERMANENT.includes(each.object.kind) && namespaceOf(each.object) === namespace
     )
-    .filter((each) => each.object !== object && !isThere(cluster, each.object))
+    .filter((each) =>
+      each.object === object ? each.specPath !== workload.specPath : !isThere(cluster, each.object)
+    )
     .map((each) => withDefaults(ownPods(each, each.object.name), limits));
   return [
     ...[own, ...made].flatMap((each) => judgeLimits(object, each, limits)),
-    ...judgeQuotas(object, {
+    ...(isCountedElsewhere(job, cluster) ? [] : judgeQuotas(object, {
       pods: [...steady, own, ...made],
       quotas: ofKind(objects, "ResourceQuota", namespace),
       used: (hard) => usedByOthers(cluster, object, hard),
-    }),
+    })),
     ...unlimitedExecutorsFindings(job),
     ...(mode === "client" ? judgeDriverMemory(job, own, memoryOf("driver", settings)) : []),
   ];
+}
+
+/**
+ * Returns whether the quota counts a job's pods elsewhere: the master of a SparkCluster with its
+ * workers, and the pods of a SparkCluster that runs with the used amounts.
+ */
+function isCountedElsewhere(
+  { workload: { object, specPath } }: SparkJob,
+  cluster: ClusterOpened | undefined,
+): boolean {
+  return object.kind === SPARK_CLUSTER &&
+    (specPath.startsWith("spec.masterSpec.") || isThere(cluster, object));
 }
 
 /** The finding for dynamic allocation without a limit, which only the quota stops. */

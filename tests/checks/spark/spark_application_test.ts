@@ -229,7 +229,7 @@ metadata: { name: etl, namespace: analytics-jobs }
 spec: { template: { spec: { containers: [{ name: a, image: a }] } } }
 `;
   const cluster =
-    "apiVersion: spark.apache.org/v1\nkind: SparkCluster\nmetadata: { name: c }\nspec: {}\n";
+    "apiVersion: radanalytics.io/v1\nkind: SparkCluster\nmetadata: { name: c }\nspec: {}\n";
   const job = `apiVersion: batch/v1
 kind: Job
 metadata: { name: clean, namespace: robson }

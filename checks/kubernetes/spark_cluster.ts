@@ -1,0 +1,51 @@
+import { type Fields, isFields, listOf, textOf } from "./fields.ts";
+import type { PodTemplate } from "./pod_template.ts";
+
+/** The kind of a cluster of masters and workers, of the operator of Apache Spark. */
+export const SPARK_CLUSTER = "SparkCluster";
+
+/** The programs of the two roles. */
+const PROGRAMS = {
+  master: "org.apache.spark.deploy.master.Master",
+  worker: "org.apache.spark.deploy.worker.Worker",
+} as const;
+
+/** The pods of the master and of the workers of a SparkCluster; empty for another object. */
+export function sparkClusterTemplates(object: Fields, group: string): PodTemplate[] {
+  if (group !== "spark.apache.org" || object.kind !== SPARK_CLUSTER) return [];
+  const spec = fieldsOf(object.spec);
+  const conf = fieldsOf(spec.sparkConf);
+  const version = textOf(fieldsOf(spec.runtimeVersions).sparkVersion);
+  // Without the setting, the operator uses an image of plain Spark.
+  const image = textOf(conf["spark.kubernetes.container.image"]) ??
+    (version === undefined ? "apache/spark" : `apache/spark:${version}`);
+  const instances = fieldsOf(fieldsOf(spec.clusterTolerations).instanceConfig);
+  const workers = [instances.initWorkers, instances.maxWorkers]
+    .map((each) => typeof each === "number" && each >= 0 ? each : 0);
+  return (["master", "worker"] as const).map((role): PodTemplate => {
+    const path = `spec.${role}Spec.${role}StatefulSetSpec.template`;
+    const template = fieldsOf(
+      fieldsOf(fieldsOf(spec[`${role}Spec`])[`${role}StatefulSetSpec`]).template,
+    );
+    const metadata = fieldsOf(template.metadata);
+    const podSpec = fieldsOf(template.spec);
+    const containers = listOf(podSpec.containers);
+    const at = containers.findIndex(({ name }) => name === role);
+    const main = { ...containers[at], name: role, image };
+    return {
+      metadata: { ...metadata, labels: { ...fieldsOf(metadata.labels), "spark-role": role } },
+      spec: { ...podSpec, containers: [main, ...containers.filter((_, i) => i !== at)] },
+      metadataPath: `${path}.metadata`,
+      specPath: `${path}.spec`,
+      main: {
+        path: `${path}.spec.containers[${Math.max(0, at)}]`,
+        words: [{ path, text: "spark-class" }, { path, text: PROGRAMS[role] }],
+      },
+      replicas: role === "master" ? 1 : Math.max(1, ...workers),
+    };
+  });
+}
+
+function fieldsOf(value: unknown): Fields {
+  return isFields(value) ? value : {};
+}
