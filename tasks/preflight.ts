@@ -14,7 +14,7 @@ import {
   manifestsDirectory,
 } from "./cli/platform_options.ts";
 import { chosenFacts, FACTS, skippedChecks } from "./cli/preflight_options.ts";
-import { PROJECT_HELP, projectSource } from "./cli/project_options.ts";
+import { PROJECT_HELP, projectOf } from "./cli/project_options.ts";
 import { reportOutputs } from "./cli/report_outputs.ts";
 
 /** The default time limit for gathering one fact, in seconds. */
@@ -91,7 +91,7 @@ ${CONNECTION_HELP}`,
     const sources: Sources = {
       chosen: chosenFacts(flags),
       manifests,
-      project: await projectSource(flags, manifests),
+      project: await projectOf(flags, manifests),
       rendersManifests: manifests !== undefined && await hasKustomization(manifests),
       cluster: clusterConfig(clusterFlags(flags)),
       credentials: choice(flags, "credentials", ["environment", "cluster"]),

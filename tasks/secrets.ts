@@ -5,7 +5,7 @@ import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, clusterFlags } from "./cli/platform_
 import { main } from "./cli/command.ts";
 import { choice, seconds } from "./cli/flags.ts";
 import { canAsk } from "./cli/prompt.ts";
-import { PROJECT_HELP, projectSource } from "./cli/project_options.ts";
+import { PROJECT_HELP, projectOf } from "./cli/project_options.ts";
 import { secretsOf } from "./secrets/job_secrets.ts";
 import { DEFAULT_PROJECT } from "../pipeline/contract/project.ts";
 import { storeAndLogIn } from "./secrets/secrets.ts";
@@ -62,7 +62,7 @@ credentials; 3 a server is unreachable, such as a database that only the cluster
         remedy: "Set the variables, and leave out --from prompt.",
       });
     }
-    const { project = DEFAULT_PROJECT } = await projectSource(flags, "manifests");
+    const project = await projectOf(flags, "manifests") ?? DEFAULT_PROJECT;
     const config = clusterConfig(clusterFlags(flags));
     if ("absent" in config) {
       throw new Failure({

@@ -30,12 +30,7 @@ export interface ManifestsFact extends FileReading {
   readonly replaced?: readonly Replaced[];
   /** The names of the platform. Absent if they are those of Robson. */
   readonly project?: Project;
-  /** The file with these names. Absent if there is none. */
-  readonly projectFile?: string;
 }
-
-/** The names of the platform, and the file that they were read from. */
-export type ProjectSource = Pick<ManifestsFact, "project" | "projectFile">;
 
 /** The file of objects that were read from the standard input. */
 const STDIN = "stdin";
@@ -49,21 +44,22 @@ const MAX_STREAM = 64 * 1024 * 1024;
  * read or rendered are reported as problems.
  *
  * @param directory the directory; `-` for the standard input
- * @param source the names of the platform. Their file is not a manifest
+ * @param project the names of the platform. Their file is not a manifest
  * @throws {Failure} configuration: the directory does not exist or cannot be read
  */
 export async function gatherManifests(
   directory: string,
   signal?: AbortSignal,
-  source: ProjectSource = {},
+  project?: Project,
 ): Promise<ManifestsFact> {
+  const names = project === undefined ? {} : { project };
   if (directory === "-") {
-    return { ...factOfReadings(directory, [await readStream(signal)]), ...source };
+    return { ...factOfReadings(directory, [await readStream(signal)]), ...names };
   }
   const found: FoundFile[] = [];
   try {
     for await (const each of readTree(directory, isWanted, signal)) {
-      if (pathOf(directory, each.file) !== source.projectFile) found.push(each);
+      if (pathOf(directory, each.file) !== project?.file) found.push(each);
     }
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -81,7 +77,7 @@ export async function gatherManifests(
   const texts = found.flatMap(({ file, text }) => text === undefined ? [] : [{ file, text }]);
   const { files, readings } = await rendered(directory, texts, signal);
   const all = [...readings, ...broken, ...withoutTemplates(directory, files)];
-  return { ...factOfReadings(directory, all, found.length), ...source };
+  return { ...factOfReadings(directory, all, found.length), ...names };
 }
 
 /** Renders the kustomizations. The code for them is loaded only if there is one. */

@@ -6,7 +6,13 @@ import {
   type S3Config,
   secretEnvironment,
 } from "../config.ts";
-import { DATABASE_KEYS, DEFAULT_PROJECT, LAKE_KEYS, type Project } from "../contract/project.ts";
+import {
+  DATABASE_KEYS,
+  DEFAULT_PROJECT,
+  LAKE_KEYS,
+  type Project,
+  secretsCommand,
+} from "../contract/project.ts";
 import { Failure } from "../errors.ts";
 
 /** The decoded values of a Secret, by key. */
@@ -38,10 +44,9 @@ export type SecretTexts = ReadonlyMap<string, string>;
 export function databaseOfSecret(
   texts: SecretTexts | undefined,
   env?: Environment,
-  { jobs, database }: Project = DEFAULT_PROJECT,
+  project: Project = DEFAULT_PROJECT,
 ): DatabaseConfig {
-  const secret = `Secret ${jobs.namespace}/${database.secret}`;
-  return databaseConfig(complete(secret, DATABASE_KEYS, texts, env));
+  return databaseConfig(complete(project, project.database.secret, DATABASE_KEYS, texts, env));
 }
 
 /**
@@ -70,20 +75,21 @@ export function databaseOfSecret(
 export function lakeOfSecret(
   texts: SecretTexts | undefined,
   env?: Environment,
-  { jobs, lake }: Project = DEFAULT_PROJECT,
+  project: Project = DEFAULT_PROJECT,
 ): S3Config {
-  const secret = `Secret ${jobs.namespace}/${lake.secret}`;
   // A Secret always contains a bucket. Only the environment can configure a lake in a directory.
-  return lakeConfig(complete(secret, LAKE_KEYS, texts, env)) as S3Config;
+  return lakeConfig(complete(project, project.lake.secret, LAKE_KEYS, texts, env)) as S3Config;
 }
 
 /** Returns the values of the required keys. The jobs do not start if a key is missing. */
 function complete(
-  secret: string,
+  project: Project,
+  name: string,
   keys: readonly string[],
   texts: SecretTexts | undefined,
   env: Environment | undefined,
 ): Environment {
+  const secret = `Secret ${project.jobs.namespace}/${name}`;
   const missing = keys.filter((key) => !texts?.get(key));
   if (texts !== undefined && missing.length === 0) return secretEnvironment(secret, texts, env);
   const problem = texts === undefined
@@ -93,6 +99,6 @@ function complete(
     kind: "configuration",
     task: `log in with ${secret}`,
     problem,
-    remedy: "Create it with: deno task secrets",
+    remedy: `Create it with: ${secretsCommand(project)}`,
   });
 }

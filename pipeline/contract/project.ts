@@ -32,6 +32,8 @@ export interface Project {
     /** The taint that repels other pods, as in `robson.io/dedicated=analytics:NoSchedule`. */
     readonly taint: string;
   };
+  /** The file with these names; absent for the default names. */
+  readonly file?: string;
 }
 
 /** The names that apply without a project file: those of Robson. */
@@ -55,6 +57,24 @@ export const DEFAULT_PROJECT: Project = {
     taint: "robson.io/dedicated=analytics:NoSchedule",
   },
 };
+
+/**
+ * The command that stores the Secrets of a platform.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { secretsCommand } from "./project.ts";
+ *
+ * assertEquals(
+ *   secretsCommand({ file: "deep-storage.json" }),
+ *   "deno task secrets --project deep-storage.json",
+ * );
+ * ```
+ */
+export function secretsCommand({ file }: Pick<Project, "file">): string {
+  return `deno task secrets${file === undefined ? "" : ` --project ${file}`}`;
+}
 
 /** The keys of the Secret with the credentials for the database. */
 export const DATABASE_KEYS = [

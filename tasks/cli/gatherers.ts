@@ -2,11 +2,7 @@ import type { ClusterFact, ClusterOpened } from "../../checks/facts/cluster.ts";
 import type { DatabaseFact } from "../../checks/facts/database.ts";
 import type { Credentials, ImageFact } from "../../checks/facts/image.ts";
 import type { LakeFact } from "../../checks/facts/lake.ts";
-import {
-  gatherManifests,
-  type ManifestsFact,
-  type ProjectSource,
-} from "../../checks/facts/manifests.ts";
+import { gatherManifests, type ManifestsFact } from "../../checks/facts/manifests.ts";
 import { isRefusal, type Refusal, refusal } from "../../checks/facts/refusal.ts";
 import { imagesOf, requestsFor } from "../../checks/preflight/image/image_uses.ts";
 import { dataOf } from "../../checks/kubernetes/workloads.ts";
@@ -69,8 +65,8 @@ export interface Sources {
   readonly manifests: string | undefined;
   /** Whether the manifests have a kustomization, which a program renders. */
   readonly rendersManifests: boolean;
-  /** The names of the platform, and their file, if there is one. */
-  readonly project?: ProjectSource;
+  /** The names of the platform, if there is a project file. */
+  readonly project?: Project | undefined;
   /** How to open the cluster, or why there is no cluster. */
   readonly cluster: ClusterConfig | Absent;
   /**
@@ -138,8 +134,8 @@ function manifestsOf({ manifests, project }: Sources): Shared<ManifestsFact> | A
 }
 
 /** The names of the platform. */
-function namesOf({ project }: Sources): Project {
-  return project?.project ?? DEFAULT_PROJECT;
+function namesOf({ project = DEFAULT_PROJECT }: Sources): Project {
+  return project;
 }
 
 function clusterOf(

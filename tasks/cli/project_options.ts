@@ -1,5 +1,5 @@
 import { parentOf, pathOf } from "../../checks/facts/manifest_files.ts";
-import type { ProjectSource } from "../../checks/facts/manifests.ts";
+import type { Project } from "../../pipeline/contract/project.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Flags } from "./flags.ts";
 
@@ -18,13 +18,13 @@ const OBJECT_KEY = /^[\s{,"']*(apiVersion|kind)["']?\s*:/m;
  * Reads the names of the platform from `--project`, or from the first project file that is found.
  *
  * @param directory the directory of the manifests, if any
- * @returns an empty source if there is no project file
+ * @returns undefined if there is no project file
  * @throws {Failure} configuration: the file is invalid, or cannot be read
  */
-export async function projectSource(
+export async function projectOf(
   flags: Flags,
   directory: string | undefined,
-): Promise<ProjectSource> {
+): Promise<Project | undefined> {
   const named = flags.value("project");
   if (named !== undefined) {
     return await readProject(
@@ -45,13 +45,13 @@ export async function projectSource(
     });
     if (text !== undefined && !OBJECT_KEY.test(text)) return await readProject(file, text);
   }
-  return {};
+  return undefined;
 }
 
-async function readProject(projectFile: string, text: string): Promise<ProjectSource> {
+async function readProject(file: string, text: string): Promise<Project> {
   // Without a project file, its reader is not loaded.
   const { parseProject } = await import("../../checks/facts/project.ts");
-  return { project: parseProject(projectFile, text), projectFile };
+  return { ...parseProject(file, text), file };
 }
 
 /** The paths where a project file can be. */

@@ -31,8 +31,8 @@ export const manifestsReadable: Check<"manifests"> = check({
   phase: "before",
   needs: ["manifests"],
   run({ manifests }) {
-    const { directory, files, objects, problems, ignored, projectFile } = manifests;
-    const names = projectFile === undefined ? "" : `; names of the platform: ${projectFile}`;
+    const { directory, files, objects, problems, ignored, project } = manifests;
+    const names = project?.file === undefined ? "" : `; names of the platform: ${project.file}`;
     const left = (ignored.length === 0 ? "" : `; ignored: ${listIgnored(directory, ignored)}`) +
       names;
     if (objects.length + problems.length === 0) {

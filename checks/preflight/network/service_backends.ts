@@ -1,3 +1,4 @@
+import { secretsCommand } from "../../../pipeline/contract/project.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import { labelOf, type ManifestObject, objectId } from "../../kubernetes/objects.ts";
 import { naming } from "../../list_names.ts";
@@ -50,7 +51,7 @@ export function backendsOf(
  *   may come from a Secret
  */
 export function whyUnreachable(
-  { manifests: { objects } }: Network,
+  { manifests: { objects }, project }: Network,
   service: ManifestObject | undefined,
   backends: Backends | undefined,
   { namespace, port }: { readonly namespace: string; readonly port: number },
@@ -62,7 +63,7 @@ export function whyUnreachable(
       object: `Namespace ${namespace}`,
       problem: "the namespace has no Service with the name in DJANGO_DB_HOST; " +
         (names.length === 0 ? "it has no Service" : `its Services are ${naming(names)}`),
-      fix: "Correct DJANGO_DB_HOST: deno task secrets",
+      fix: `Correct DJANGO_DB_HOST: ${secretsCommand(project)}`,
     };
   }
   const ports = servicePorts(service);

@@ -1,4 +1,4 @@
-import type { Project } from "../../../pipeline/contract/project.ts";
+import { type Project, secretsCommand } from "../../../pipeline/contract/project.ts";
 import type { Finding } from "../../finding.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
 import { decodeBase64, isFields, textOf } from "../../kubernetes/fields.ts";
@@ -221,11 +221,13 @@ export function storing(
     readonly name: string;
   },
   keys: readonly string[],
-  { jobs, database, lake }: Project,
+  project: Project,
 ): string {
+  const { jobs, database, lake } = project;
   const isOurs = name === database.secret || name === lake.secret;
   if (isOurs && namespace === jobs.namespace) {
-    return "from the environment or a hidden prompt, without shell escapes: deno task secrets";
+    return "from the environment or a hidden prompt, without shell escapes: " +
+      secretsCommand(project);
   }
   const files = keys.map((key) => `--from-file=${key}=<file>`).join(" ");
   return `from a file that contains only the value: kubectl -n ${namespace} create secret generic ` +

@@ -7,6 +7,8 @@ import { databaseOfSecret, lakeOfSecret } from "../../../pipeline/cluster/job_se
 import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../support/assert.ts";
+import { readObjects } from "../../../checks/facts/cluster/objects.ts";
+import type { Cluster } from "../../../pipeline/cluster/cluster.ts";
 import { CLUSTER, forbidding, without } from "../healthy/cluster.ts";
 import { ALL_FILES, change, factOf, FILES, JOB } from "../healthy/manifests.ts";
 
@@ -138,7 +140,7 @@ const EFFECTS: readonly (readonly [field: string, value: string, ids: readonly s
 ];
 
 function projectWith(field: string, value: string): Project {
-  const [group, name] = field.split(".") as [keyof Project, string];
+  const [group, name] = field.split(".") as [Exclude<keyof Project, "file">, string];
   return { ...DEFAULT_PROJECT, [group]: { ...DEFAULT_PROJECT[group], [name]: value } };
 }
 
@@ -170,4 +172,35 @@ Deno.test("the Secrets of the project decide logins and fixes", () => {
   const secret = { namespace: "analytics-jobs", name: "orders-db" };
   assertStringIncludes(storing(secret, ["x"], project), "deno task secrets");
   assertStringIncludes(storing(secret, ["x"], lake), "kubectl");
+  const { message: fromFile } = assertThrows(
+    () => databaseOfSecret(undefined, new Map(), { ...project, file: "names.json" }),
+    Failure,
+  );
+  assert(fromFile.endsWith("Create it with: deno task secrets --project names.json"), fromFile);
+});
+
+Deno.test("readObjects reads the namespaces of the project, also if both are the same", async () => {
+  const namespacesOf = async (project: Project) => {
+    const read = new Map<string, string[]>();
+    const list: Cluster["list"] = ({ kind }, namespace) => {
+      if (namespace !== undefined) read.set(namespace, [...read.get(namespace) ?? [], kind]);
+      return Promise.resolve([]);
+    };
+    const cluster = {
+      list,
+      get: () => Promise.resolve(undefined),
+      isNamespaced: () => Promise.resolve(undefined),
+    } as Partial<Cluster> as Cluster;
+    await readObjects(cluster, [], undefined, project);
+    return read;
+  };
+  const read = await namespacesOf(OTHER);
+  assertEquals([...read.keys()].sort(), ["etl-work", "kube-system", "shop"]);
+  assertEquals(read.get("shop"), ["Service", "NetworkPolicy", "EndpointSlice"]);
+  assert(read.get("etl-work")!.includes("CronJob"));
+  const same = await namespacesOf(projectWith("database.namespace", "analytics-jobs"));
+  assertEquals([...same.keys()].sort(), ["analytics-jobs", "kube-system"]);
+  const kinds = same.get("analytics-jobs")!;
+  assertEquals(kinds.length, new Set(kinds).size);
+  assert(kinds.includes("CronJob") && kinds.includes("EndpointSlice"));
 });
