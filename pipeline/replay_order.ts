@@ -82,16 +82,21 @@ interface Loaded {
   free(): void;
 }
 
-/** A day with less than this size is in memory while it is replayed, in bytes. */
+/** A day up to this size is in memory while it is replayed, in bytes. */
 const MOST_KEPT = 80 << 20;
 
 /**
  * Opens the events of a day.
  *
  * @param parts the parts that the day's bronze marker lists
+ * @param mostKept the largest size of a day that is in memory, in bytes
  */
-export async function openEvents(lake: Lake, parts: readonly Part[]): Promise<Events> {
-  const keepsAll = parts.reduce((sum, { bytes }) => sum + bytes, 0) <= MOST_KEPT;
+export async function openEvents(
+  lake: Lake,
+  parts: readonly Part[],
+  mostKept: number = MOST_KEPT,
+): Promise<Events> {
+  const keepsAll = parts.reduce((sum, { bytes }) => sum + bytes, 0) <= mostKept;
   const listed = [...Map.groupBy(parts, ({ amendment = 0 }) => amendment).values()];
   const open = (most: number) => listed.map((own, i) => partsOf(lake, own, i, most));
   const sequences = open(keepsAll ? Infinity : 2);

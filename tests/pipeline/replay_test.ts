@@ -305,9 +305,10 @@ function randomParts(events: readonly BronzeEvent[], random: Random): PartGroups
 async function replayFrom(
   sequences: readonly (readonly PartGroups[])[],
   most?: number,
+  mostKept?: number,
 ): Promise<Replayed> {
   const lake: Lake = memoryLake();
-  return await replayParts(lake, await storeBronze(lake, sequences), most);
+  return await replayParts(lake, await storeBronze(lake, sequences), most, undefined, mostKept);
 }
 
 Deno.test("replay: equals the plain replay on random days, from any layout and in any number of ranges", async () => {
@@ -330,7 +331,8 @@ Deno.test("replay: equals the plain replay on random days, from any layout and i
     ];
     for (const layout of layouts) {
       for (const most of [undefined, 2, 12]) {
-        const own = await replayFrom(layout, most);
+        const mostKept = seed % 2 === 0 ? 0 : undefined;
+        const own = await replayFrom(layout, most, mostKept);
         assertEquals(own.body, whole.body, `seed ${seed}, ${most} operations`);
         assert(most === undefined || own.most <= most, `${own.most} operations in memory`);
         assert([...clients].every((client) => own.clients.has(client as bigint)));
@@ -357,6 +359,24 @@ Deno.test("replay: holds no more operations than allowed, and writes whole row g
   assertEquals(ranges.body, whole.body);
 });
 
+/** Stores three parts, each with two row groups of a hundred events. */
+async function storeThreeParts(lake: Lake) {
+  const events = (first: number) =>
+    Array.from({ length: 100 }, (_, i) =>
+      event({
+        event_id: idOf(first + i),
+        event_seq: BigInt(first + i),
+        event_type: STATUS[(first + i) % 5]![0],
+        operation_id: BigInt((first + i) % 70),
+        client_id: BigInt(i % 70 % 3),
+        exchange_order_id: i % 3 === 0 ? null : "9".repeat(i),
+        side: i % 4 === 0 ? null : "SELL",
+      }));
+  return await storeBronze(lake, [
+    [0, 200, 400].map((first) => [events(first), events(first + 100)]),
+  ]);
+}
+
 /** Stores one part with three row groups of a hundred events each. */
 async function storeThreeGroups(lake: Lake) {
   const events = (first: number) =>
@@ -370,16 +390,20 @@ async function storeThreeGroups(lake: Lake) {
   return part!;
 }
 
-Deno.test("replay: gives the same executions if a second thread makes columns", async () => {
+Deno.test("replay: gives the same executions if a second thread makes columns, or if no part stays in memory", async () => {
   using thread = await readyThread();
   const lake = memoryLake();
-  const part = await storeThreeGroups(lake);
-  const whole = await replayParts(lake, [part]);
-  for (const most of [undefined, 20]) {
-    const own = await replayParts(lake, [part], most, thread);
-    assertEquals(own.body, whole.body);
+  const parts = await storeThreeParts(lake);
+  const whole = await replayParts(lake, parts);
+  for (const mostKept of [undefined, 0]) {
+    for (const most of [undefined, 20]) {
+      for (const own of [undefined, thread]) {
+        const { body } = await replayParts(lake, parts, most, own, mostKept);
+        assertEquals(body, whole.body, `${mostKept} bytes in memory, ${most} operations`);
+      }
+    }
   }
-  assert(thread.used >= 4, `${thread.used}`);
+  assert(thread.used >= 8, `${thread.used}`);
 });
 
 Deno.test("replay: refuses a damaged page with the same message if a second thread makes columns", async () => {

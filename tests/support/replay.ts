@@ -80,15 +80,18 @@ export interface Replayed {
  *
  * @param most the largest number of operations in memory
  * @param thread makes some of the columns
+ * @param mostKept the largest size of the parts that stay in memory, in bytes
  */
 export async function replayParts(
   lake: Lake,
   parts: readonly Part[],
   most?: number,
   thread?: ColumnThread,
+  mostKept?: number,
 ): Promise<Replayed> {
   const events = parts.reduce((sum, { rows }) => sum + rows, 0);
-  const replay = await replayEvents(await openEvents(lake, parts), events, { most, thread });
+  const opened = await openEvents(lake, parts, mostKept);
+  const replay = await replayEvents(opened, events, { most, thread });
   const file = createPageFile(EXECUTION_COLUMNS);
   const found = { groups: [] as number[], most: replay.capacity, ranges: 0 };
   for await (const { groups } of replay.ranges()) {
