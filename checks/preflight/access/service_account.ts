@@ -4,6 +4,7 @@ import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import { type Account, accountId } from "../../kubernetes/jobs.ts";
+import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { DRIVER_ACCOUNT, hasAccountsOf, ownAccount, ownAccountPlace } from "./job_accounts.ts";
 import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
@@ -106,8 +107,10 @@ function judgeJob(job: SparkJob, tree: Tree): Finding[] {
   const { workload: { object, specPath, spec }, account: name, mode } = job;
   const namespace = namespaceOf(object);
   const place = ownAccountPlace(job);
+  // Masters and workers do not use the Kubernetes API. An account that they name must exist.
+  const usesApi = object.kind !== SPARK_CLUSTER;
   if (name === undefined || name === "default") {
-    return [{
+    return !usesApi ? [] : [{
       severity: "fail",
       ...place,
       problem: "the job runs as the namespace's default service account",
@@ -124,7 +127,7 @@ function judgeJob(job: SparkJob, tree: Tree): Finding[] {
     ];
   }
   const mounted = spec.automountServiceAccountToken ?? account.value.automountServiceAccountToken;
-  if (mounted !== false || mode === "local" || mode === "unknown") return [];
+  if (!usesApi || mounted !== false || mode === "local" || mode === "unknown") return [];
   const hasOwn = JSON.stringify(spec.volumes ?? []).includes('"serviceAccountToken"');
   return hasOwn ? [] : [{
     severity: "fail",

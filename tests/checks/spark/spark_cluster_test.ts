@@ -49,6 +49,15 @@ Deno.test("preflight passes a healthy SparkCluster, and names what it does not j
   }]);
 });
 
+Deno.test("service-account passes a SparkCluster that runs as the default account, without a token", async () => {
+  const account = "serviceAccountName: spark-jobs";
+  assert(YAML.includes(account));
+  for (const other of ["serviceAccountName: default", "automountServiceAccountToken: false"]) {
+    const found = await foundWith(YAML.replaceAll(account, other), OTHERS);
+    assertEquals(found["service-account"], undefined);
+  }
+});
+
 for (
   const [from, to, id, problems] of [
     [IMAGE, "ghcr.io/ldamasio/rbs-spark:latest", "image-deps", ["is not pinned"]],
