@@ -13,7 +13,7 @@ import {
   reasonNotToJudge,
   unreadable,
 } from "./job_network.ts";
-import { applyPolicy, patchPolicy } from "./policy_fix.ts";
+import { createPolicy, patchPolicy } from "./policy_fix.ts";
 import { excessOf, type ExcessRule, worstRule } from "./excess_rules.ts";
 import { kubernetesApiEgress } from "./kubernetes_api_egress.ts";
 import { policyId } from "../../network_policy/explain.ts";
@@ -121,7 +121,7 @@ function defaultDeny(network: Network): Finding[] {
     ...place(namespace, ""),
     problem: `no policy denies ${without.join(" and ")} to all pods by default` +
       (open.length > 0 ? "" : "; the pods are isolated only by policies that also allow traffic"),
-    fix: applyPolicy(name, "default-deny", { podSelector: {}, policyTypes: types }),
+    fix: createPolicy(name, "default-deny", { podSelector: {}, policyTypes: types }),
   }];
 }
 

@@ -5,7 +5,7 @@ import { NAME_LABEL } from "../../network_policy/model.ts";
 import { codePods, listActors } from "./denial.ts";
 import { type Network, objectOf, place } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
-import { applyPolicy } from "./policy_fix.ts";
+import { createPolicy } from "./policy_fix.ts";
 import { assumedPods } from "./service_host.ts";
 
 /** A service mesh whose sidecar takes over the connections of a pod. */
@@ -121,7 +121,7 @@ function reachesControlPlane(network: Network, mesh: Mesh, { pod: from }: Actor)
 
 function deniedFinding(mesh: Mesh, pods: readonly JobPod[]): Finding {
   const peer = { namespaceSelector: { matchLabels: { [NAME_LABEL]: mesh.namespace } } };
-  const allow = applyPolicy(
+  const allow = createPolicy(
     pods[0]!.actor.pod.namespace,
     `allow-${mesh.name.toLowerCase()}-egress`,
     {

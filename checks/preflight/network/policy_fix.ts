@@ -57,8 +57,8 @@ export function fixDenial(
   const { kind, policy, rule, direction, namespace } = cause;
   if (policy === undefined || rule === undefined) {
     const spec = specWithRule(direction, pods, peer, ports);
-    if (!both) return applyPolicy(namespace, name, spec);
-    return applyPolicy(namespace, name, {
+    if (!both) return createPolicy(namespace, name, spec);
+    return createPolicy(namespace, name, {
       ...specWithRule("ingress", pods, peer, ports),
       ...specWithRule("egress", pods, peer, ports),
       policyTypes: ["Ingress", "Egress"],
@@ -109,8 +109,8 @@ export function patchPolicy({ namespace, name }: Policy, ...steps: readonly Patc
     `-p '${JSON.stringify(patch)}'`;
 }
 
-/** Returns the command that creates a policy. */
-export function applyPolicy(
+/** Returns the command that creates a policy. The command never replaces a policy of the same name. */
+export function createPolicy(
   namespace: string,
   name: string,
   spec: Readonly<Record<string, unknown>>,
@@ -121,7 +121,7 @@ export function applyPolicy(
     metadata: { name, namespace },
     spec,
   };
-  return `echo '${JSON.stringify(policy)}' | kubectl apply -f -`;
+  return `echo '${JSON.stringify(policy)}' | kubectl create -f -`;
 }
 
 /** Returns the spec of a policy with one rule in one direction. */

@@ -49,7 +49,7 @@ Deno.test("egress-policy adds a policy if no rule is for the store", () => {
     "Job analytics-jobs/bronze-ingest-manual",
     "spec.template.metadata.labels",
   ]);
-  assertMatch(found.fix, /^echo '.*' \| kubectl apply -f -$/);
+  assertMatch(found.fix, /^echo '.*' \| kubectl create -f -$/);
   const policy = JSON.parse(/'(.*)'/.exec(found.fix)![1]!);
   const added = JSON.stringify(policy);
   assertEquals(judge(manifests({ store: `\n${added}\n` })).get("egress-policy"), {

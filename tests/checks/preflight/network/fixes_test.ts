@@ -42,7 +42,7 @@ function patched(object: unknown, steps: readonly Step[]): unknown {
 function pasted(fact: ManifestsFact, fix: string): ManifestsFact {
   const [, namespace, name, steps] =
     /kubectl -n (\S+) patch networkpolicy (\S+) --type=json -p '(.*)'/.exec(fix) ?? [];
-  const [, applied] = /echo '(.*)' \| kubectl apply -f -/.exec(fix) ?? [];
+  const [, applied] = /echo '(.*)' \| kubectl create -f -/.exec(fix) ?? [];
   const [, deleted] = /delete networkpolicy (\S+)/.exec(fix) ?? [];
   const objects = fact.objects.filter((each) => each.name !== deleted).map(({ value, ...each }) =>
     steps !== undefined && each.name === name && each.namespace === namespace
