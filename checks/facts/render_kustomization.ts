@@ -2,7 +2,7 @@ import { isResource, type Kustomization, kustomizationIn, pathsOf } from "./kust
 import { joinPaths } from "./manifest_files.ts";
 import { PIPE, type Unrendered } from "./templates.ts";
 
-/** The YAML that a kustomization renders, or the reason why there is none. */
+/** The YAML that a kustomization renders, or the reason why it cannot be rendered. */
 export type Rendering = { readonly yaml: string } | { readonly problem: string } | Unrendered;
 
 /** The programs that render a kustomization, with their arguments before the folder. */

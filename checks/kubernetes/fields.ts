@@ -157,3 +157,8 @@ export function decodeBase64(encoded: string): string | undefined {
     return undefined;
   }
 }
+
+/** Returns a value if it is an object with fields, and no fields otherwise. */
+export function fieldsOf(value: unknown): Fields {
+  return isFields(value) ? value : {};
+}

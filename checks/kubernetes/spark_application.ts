@@ -1,4 +1,4 @@
-import { type Fields, isFields, listOf, textOf } from "./fields.ts";
+import { type Fields, fieldsOf, listOf, textOf } from "./fields.ts";
 import { sparkMebibytes } from "./quantities.ts";
 import type { PodTemplate, Word } from "./pod_template.ts";
 
@@ -286,10 +286,6 @@ function environmentOf(pod: Fields): Fields[] {
     { name, valueFrom: { secretKeyRef: ref } }
   ));
   return [...plain, ...secret, ...listOf(pod.env)];
-}
-
-function fieldsOf(value: unknown): Fields {
-  return isFields(value) ? value : {};
 }
 
 function pick(fields: Fields, names: readonly string[]): Fields {

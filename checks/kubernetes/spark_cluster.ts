@@ -1,4 +1,4 @@
-import { type Fields, isFields, listOf, textOf } from "./fields.ts";
+import { type Fields, fieldsOf, listOf, textOf } from "./fields.ts";
 import type { PodTemplate } from "./pod_template.ts";
 
 /** The kind of a cluster of masters and workers, of the operator of Apache Spark. */
@@ -44,8 +44,4 @@ export function sparkClusterTemplates(object: Fields, group: string): PodTemplat
       replicas: role === "master" ? 1 : Math.max(1, ...workers),
     };
   });
-}
-
-function fieldsOf(value: unknown): Fields {
-  return isFields(value) ? value : {};
 }

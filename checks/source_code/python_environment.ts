@@ -116,7 +116,7 @@ type Tests = ReadonlyMap<string, readonly Test[]>;
 
 interface Test {
   readonly offset: number;
-  /** True if the test is true when the variable is None or empty. */
+  /** True if a variable that is None or empty passes the test. */
   readonly isNegative: boolean;
 }
 

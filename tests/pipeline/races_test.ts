@@ -208,17 +208,24 @@ Deno.test("races of runs: a run that began before two changes is refused, even i
   assertEquals(await visible(lake, "bronze", "fill_price"), [null]);
 });
 
+/** A store that reports markers as stored, and does not store them. */
+function withoutMarkers(lake: Lake): Lake {
+  return {
+    ...lake,
+    put: (key, ...rest) =>
+      key.endsWith(".json") ? Promise.resolve("stored") : lake.put(key, ...rest),
+  };
+}
+
 Deno.test("races of runs: a run removes no part when the store reports a marker as stored but did not store it", async () => {
   await using db = await outbox({ events: [event(1)] });
   await using lake = await temporaryLake();
   await bronze(db, lake, CENTURY);
   await db.query(event(2));
-  const liar: Lake = {
-    ...lake,
-    put: (key, ...rest) =>
-      key.endsWith(".json") ? Promise.resolve("stored") : lake.put(key, ...rest),
-  };
-  const { kind, message } = await assertRejects(() => bronze(db, liar, CENTURY), Failure);
+  const { kind, message } = await assertRejects(
+    () => bronze(db, withoutMarkers(lake), CENTURY),
+    Failure,
+  );
   assertEquals(kind, "unreachable");
   assertStringIncludes(message, "so the previous marker is still valid");
   assertEquals(await visible(lake, "bronze"), [eventId(1)]);
@@ -227,12 +234,10 @@ Deno.test("races of runs: a run removes no part when the store reports a marker 
 Deno.test("races of runs: a run claims no earlier marker when the store lost the first one", async () => {
   await using db = await outbox({ events: [event(1)] });
   await using lake = await temporaryLake();
-  const liar: Lake = {
-    ...lake,
-    put: (key, ...rest) =>
-      key.endsWith(".json") ? Promise.resolve("stored") : lake.put(key, ...rest),
-  };
-  const { kind, message } = await assertRejects(() => bronze(db, liar, CENTURY), Failure);
+  const { kind, message } = await assertRejects(
+    () => bronze(db, withoutMarkers(lake), CENTURY),
+    Failure,
+  );
   assertEquals(kind, "unreachable");
   assertStringIncludes(message, "but has no marker. No part was removed. Check the store");
   assertEquals(message.includes("valid"), false);

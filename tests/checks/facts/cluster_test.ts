@@ -274,8 +274,8 @@ clusterTest(
     await user(admin, "late", [READS_ALL]);
     const over = new Date(Date.now() - 3_600_000);
     const expired = await tokenUntil(admin, controlPlane().folder, "late", over);
-    const nobody = { ...admin, login: { token: "" } };
-    for (const access of [expired, nobody]) {
+    const anonymous = { ...admin, login: { token: "" } };
+    for (const access of [expired, anonymous]) {
       const results = await judgeAs(access);
       assertEquals(idsOf(results, ...BAD), ["cluster-login"]);
       const [finding] = results.find(({ id }) => id === "cluster-login")!.findings;

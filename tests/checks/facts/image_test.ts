@@ -25,10 +25,10 @@ const IMAGE = imageOf({
       [`${JARS}/netty-all-4.1.96.Final-linux-x86_64.jar`]: "PK",
       [`${JARS}/hive-shims-0.23-2.3.9.jar`]: "PK",
       [`${JARS}/README`]: "",
-      [`${JARS}/nobody.jar`]: "PK",
+      [`${JARS}/unused.jar`]: "PK",
     },
     { [`${JARS}/postgresql-42.7.14.jar`]: "PK", "opt/deep-storage/jobs/bronze.py": "" },
-    { [`${JARS}/.wh.nobody.jar`]: "PK", [`${JARS}/hadoop-aws-3.3.4.jar`]: "PK" },
+    { [`${JARS}/.wh.unused.jar`]: "PK", [`${JARS}/hadoop-aws-3.3.4.jar`]: "PK" },
   ],
   env: ["SPARK_HOME=/opt/spark/"],
 });
@@ -85,7 +85,7 @@ Deno.test({
         },
         { file: "postgresql-42.7.14.jar", name: "postgresql", version: "42.7.14" },
       ],
-      deletedJars: [{ file: "nobody.jar", name: "nobody", version: undefined, layer: 3 }],
+      deletedJars: [{ file: "unused.jar", name: "unused", version: undefined, layer: 3 }],
       hadoopVersion: "3.3.4",
       files: ["/opt/deep-storage/jobs/bronze.py"],
     }]);

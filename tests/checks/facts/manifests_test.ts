@@ -57,7 +57,7 @@ Deno.test("readFile reports the line and column of a document that is not an obj
   assertEquals(problems(`${POD}---\n- a\n- b\n`), ["5:1 not a Kubernetes object, but a list"]);
   assertEquals(problems("metadata: {name: a}\n"), ["1:1 the object has no kind"]);
   assertEquals(problems("kind: Pod\n"), ["1:1 the Pod has no apiVersion"]);
-  assertEquals(problems("kind: *nobody\n"), [
+  assertEquals(problems("kind: *missing\n"), [
     "1:7 no anchor precedes this alias; a text that begins with * needs quotes",
   ]);
   assertEquals(problems("kind: A\n<<: 5\n"), [

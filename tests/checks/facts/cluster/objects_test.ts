@@ -76,8 +76,11 @@ Deno.test("readObjects accepts a server that does not report the user, and fails
   for (const status of [403, 404]) {
     assertEquals(await whoAmI(answering("create", refusing(status, "no")), undefined), undefined);
   }
-  const nobody = refusing(403, 'selfsubjectreviews is forbidden: User "system:anonymous" cannot');
-  await assertRejects(() => whoAmI(answering("create", nobody), undefined), ApiError);
+  const anonymous = refusing(
+    403,
+    'selfsubjectreviews is forbidden: User "system:anonymous" cannot',
+  );
+  await assertRejects(() => whoAmI(answering("create", anonymous), undefined), ApiError);
 });
 
 Deno.test("readObjects cancels pending requests at the end, and waits for them", async () => {

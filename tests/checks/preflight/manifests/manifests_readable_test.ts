@@ -21,7 +21,7 @@ Deno.test("manifests-readable fails for a text among objects, and for an alias w
   const pod = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n";
   const [scalar] = await findings({ ...FILES, "x.yaml": `${pod}Hunter2\n` });
   assertEquals([scalar!.line, scalar!.problem], [5, "not a Kubernetes object, but a text"]);
-  const [alias] = await findings({ ...FILES, "x.yaml": "kind: *nobody\n" });
+  const [alias] = await findings({ ...FILES, "x.yaml": "kind: *missing\n" });
   assertEquals(alias!.object, "manifests/x.yaml");
 });
 
