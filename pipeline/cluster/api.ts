@@ -8,9 +8,11 @@ import {
   type KubeObject,
   type RemoveOptions,
   type RequestOptions,
+  type Watching,
 } from "./cluster.ts";
 import type { Connection, Request } from "./connection.ts";
 import { discover, type Lookup, objectPath, type Resource, unknownKind } from "./discovery.ts";
+import { readLog } from "./log.ts";
 import { forwardPort } from "./port_forward.ts";
 import {
   type Answer,
@@ -20,6 +22,7 @@ import {
   parseObject,
   secretValues,
 } from "./request_errors.ts";
+import { watchObjects } from "./watch.ts";
 
 /** The API of one server. */
 interface Api {
@@ -52,6 +55,8 @@ export function clusterOf(
     create: (object, options) => create(api, object, options),
     apply: (object, options) => apply(api, object, options),
     remove: (...args) => remove(api, ...args),
+    watch: (...args) => watch(api, ...args),
+    log: (...args) => readLog(connection, ...args),
     forward: (...args) => forwardPort(connection, ...args),
     close: connection.close,
   };
@@ -80,12 +85,28 @@ async function list(
   const path = objectPath(kind, await resourceOf(api, kind, task, signal), namespace);
   const listing = { task, path, kind, signal };
   try {
-    return await listPages(api, listing);
+    return (await listPages(api, listing)).objects;
   } catch (error) {
     // The continue token expires after some minutes. Start the list again once.
-    if (error instanceof ApiError && error.status === 410) return await listPages(api, listing);
+    const isExpired = error instanceof ApiError && error.status === 410;
+    if (isExpired) return (await listPages(api, listing)).objects;
     throw error;
   }
+}
+
+async function watch(
+  api: Api,
+  kind: Kind,
+  namespace: string,
+  watching: Watching,
+): Promise<void> {
+  const { signal } = watching;
+  const task = `watch ${kind.kind} objects in the namespace ${namespace}`;
+  const find = async () => {
+    const path = objectPath(kind, await resourceOf(api, kind, task, signal), namespace);
+    return { path, ...await listPages(api, { task, path, kind, signal }) };
+  };
+  await watchObjects(api.connection, { task, kind, find, ...watching });
 }
 
 interface Listing {
@@ -95,12 +116,19 @@ interface Listing {
   readonly signal: AbortSignal | undefined;
 }
 
+/** The objects of a kind, and the version of the list, from which a watch can begin. */
+interface Listed {
+  readonly objects: KubeObject[];
+  readonly version: string;
+}
+
 /** Lists objects page by page. All pages have the state at the time of the first page. */
 async function listPages(
   { connection, pageSize }: Api,
   { task, path, kind: { apiVersion, kind }, signal }: Listing,
-): Promise<KubeObject[]> {
+): Promise<Listed> {
   const objects: KubeObject[] = [];
+  let version = "";
   let next = "";
   do {
     const query = new URLSearchParams({ limit: String(pageSize), ...(next && { continue: next }) });
@@ -110,10 +138,11 @@ async function listPages(
     if (!Array.isArray(items) || !items.every(isFields)) throw notAnApiServer(answer, answered);
     // The items of a list have no apiVersion and kind of their own.
     for (const item of items) objects.push({ apiVersion, kind, ...item } as KubeObject);
-    const token = isFields(metadata) ? metadata.continue : undefined;
+    const { continue: token, resourceVersion } = isFields(metadata) ? metadata : {};
     next = typeof token === "string" ? token : "";
+    version = typeof resourceVersion === "string" ? resourceVersion : "";
   } while (next !== "");
-  return objects;
+  return { objects, version };
 }
 
 async function get(

@@ -51,6 +51,19 @@ export interface RemoveOptions extends RequestOptions {
   readonly resourceVersion?: string | undefined;
 }
 
+/** How to watch the objects of a kind. */
+export interface Watching {
+  /** Ends the watch when it aborts. */
+  readonly signal: AbortSignal;
+  /** Receives all objects by UID, first as they are, and then after each change. */
+  readonly onChange: (objects: ReadonlyMap<string, KubeObject>) => void;
+  /**
+   * Receives each failure after which the watch begins again, for example while the server
+   * restarts. The next call of `onChange` means that the watch works again.
+   */
+  readonly onTrouble: (failure: Failure) => void;
+}
+
 /** A local port that is forwarded to a port of a pod until the port is closed. */
 export interface PortForward {
   /** The port on 127.0.0.1. */
@@ -103,6 +116,22 @@ export interface Cluster {
     namespace: string | undefined,
     options?: RemoveOptions,
   ): Promise<void>;
+  /**
+   * Watches all objects of a kind in a namespace until the signal aborts. Survives dropped
+   * connections, an expired version, and restarts of the server. Throws if the server refuses the
+   * first list.
+   */
+  watch(kind: Kind, namespace: string, watching: Watching): Promise<void>;
+  /**
+   * Yields the lines of a container's log, from the first line to the end of the container. The
+   * sequence also ends without an error if the connection drops.
+   */
+  log(
+    namespace: string,
+    pod: string,
+    container: string,
+    options?: RequestOptions,
+  ): AsyncIterable<string>;
   /** Forwards a free port of 127.0.0.1 to a port of a pod. */
   forward(
     namespace: string,

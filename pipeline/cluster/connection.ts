@@ -31,10 +31,25 @@ export interface Connection {
    * @throws {Failure} unreachable: the server does not answer; configuration: the login fails
    */
   send(request: Request): Promise<Answer>;
+  /**
+   * Sends a request whose response has no end, such as a watch. Returns the response when its
+   * headers arrive. The request's signal also ends the body.
+   *
+   * @throws {Failure} unreachable: the server does not answer; configuration: the login fails
+   */
+  stream(request: Request): Promise<Streamed>;
   /** Returns the current session, and logs in if there is none or it has expired. */
   session(signal: AbortSignal): Promise<HttpSession>;
   /** Closes the connection, and cancels pending requests. */
   close(): void;
+}
+
+/** A response whose body arrives over time. */
+export interface Streamed {
+  /** The response. */
+  readonly response: Response;
+  /** The credentials that the request was sent with. */
+  readonly login: Login;
 }
 
 /** Milliseconds that a request may take. */
@@ -72,6 +87,15 @@ export function connect(access: Access): Connection {
         throw networkFailure(error, request.task, access, wanted);
       }
     },
+    async stream(request) {
+      const wanted = AbortSignal.any([closing.signal, ...(request.signal ? [request.signal] : [])]);
+      try {
+        const login = await session(wanted);
+        return { response: await fetchOne(access.server, request, login, wanted), login };
+      } catch (error) {
+        throw networkFailure(error, request.task, access, wanted);
+      }
+    },
     close() {
       closing.abort();
       for (const client of clients.splice(0)) client.close();
@@ -79,19 +103,25 @@ export function connect(access: Access): Connection {
   };
 }
 
-async function fetchAll(
+async function fetchAll(...how: Parameters<typeof fetchOne>): Promise<Answer> {
+  const response = await fetchOne(...how);
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, text, login: how[2] };
+}
+
+async function fetchOne(
   server: string,
   { method, path, body, contentType = "application/json" }: Request,
   session: HttpSession,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<Response> {
   const headers: [string, string][] = [
     ...session.headers,
     ["accept", "application/json"],
     ["user-agent", "deep-storage"],
   ];
   if (body !== undefined) headers.push(["content-type", contentType]);
-  const response = await fetch(server + path, {
+  return await fetch(server + path, {
     method,
     headers,
     signal,
@@ -99,8 +129,6 @@ async function fetchAll(
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     redirect: "manual", // API servers do not redirect; never send the credentials to another server
   });
-  const text = await response.text();
-  return { status: response.status, headers: response.headers, text, login: session };
 }
 
 /**
