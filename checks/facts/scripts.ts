@@ -1,5 +1,5 @@
-import { child, type Fields, isFields } from "../kubernetes/fields.ts";
-import { podTemplateOf } from "../kubernetes/workloads.ts";
+import { child, isFields } from "../kubernetes/fields.ts";
+import { type Container, containersOf, podTemplatesOf } from "../kubernetes/workloads.ts";
 import { lineOf, type ManifestObject, objectId } from "../kubernetes/objects.ts";
 import { parsedOnce, type Python } from "../source_code/python.ts";
 
@@ -64,30 +64,16 @@ function inConfigMap(object: ManifestObject): Script[] {
 }
 
 function inPods(object: ManifestObject): Script[] {
-  const template = podTemplateOf(object.value);
-  if (template === undefined || !isFields(template.spec)) return [];
-  const spec = template.spec;
-  return ["initContainers", "containers"].flatMap((list) => {
-    const containers: readonly unknown[] = Array.isArray(spec[list]) ? spec[list] : [];
-    return containers.flatMap((container, i) =>
-      isFields(container)
-        ? inContainer(object, container, `${child(template.specPath, list)}[${i}]`)
-        : []
-    );
-  });
+  return podTemplatesOf(object.value).flatMap(containersOf)
+    .flatMap((container) => inContainer(object, container));
 }
 
 /** The scripts in a container. An argument without white space is a path or a flag, not a script. */
-function inContainer(object: ManifestObject, container: Fields, path: string): Script[] {
-  const words = ["command", "args"].flatMap((list) => {
-    const each = container[list];
-    return Array.isArray(each)
-      ? each.map((text: unknown, i) => ({ text, path: `${child(path, list)}[${i}]` }))
-      : [];
-  });
+function inContainer(object: ManifestObject, { words }: Container): Script[] {
   return words.flatMap(({ text, path }, i) => {
-    if (typeof text !== "string" || !/\s/.test(text)) return [];
-    const before = words.slice(0, i).map((word) => String(word.text));
+    const isArgument = /\]$|\.source$/.test(path);
+    if (!isArgument || !/\s/.test(text)) return [];
+    const before = words.slice(0, i).map((word) => word.text);
     return [script(object, path, text, byInterpreter(before) ?? byFirstLine(text))];
   });
 }

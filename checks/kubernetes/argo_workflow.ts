@@ -1,48 +1,116 @@
-import { isFields, listOf } from "./fields.ts";
-import type { Fields } from "./fields.ts";
-import type { PodTemplate } from "./pod_template.ts";
+import { type Fields, fieldsOf, isFields, listOf, textOf } from "./fields.ts";
+import type { PodTemplate, Word } from "./pod_template.ts";
 
 /** The kinds of Argo Workflows with templates. */
 const KINDS = ["Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow"];
 
+/** The label of a pod with the name of its Workflow. */
+const WORKFLOW_LABEL = "workflows.argoproj.io/workflow";
+
+/** The fields of a workflow and of its templates that become fields of the pods. */
+const POD_FIELDS = [
+  "activeDeadlineSeconds",
+  "affinity",
+  "automountServiceAccountToken",
+  "nodeSelector",
+  "priorityClassName",
+  "securityContext",
+  "serviceAccountName",
+  "tolerations",
+] as const;
+
+/** The fields of a workflow that become fields of the pods of all templates. */
+const COMMON_FIELDS = ["dnsConfig", "dnsPolicy", "hostNetwork", "imagePullSecrets"] as const;
+
+/** A workflow, and the path of its fields. */
+interface Workflow {
+  readonly base: string;
+  readonly fields: Fields;
+  /** The labels of all pods. */
+  readonly labels: Fields;
+}
+
 /** The pods that the templates of an Argo Workflow create; empty for another object. */
-export function workflowTemplates({ kind, spec }: Fields, group: string): PodTemplate[] {
-  if (group !== "argoproj.io" || !KINDS.includes(String(kind)) || !isFields(spec)) return [];
+export function workflowTemplates(object: Fields, group: string): PodTemplate[] {
+  const { kind, metadata } = object;
+  if (group !== "argoproj.io" || !KINDS.includes(String(kind))) return [];
+  const spec = fieldsOf(object.spec);
   const isCron = kind === "CronWorkflow";
-  const inner = isCron ? spec.workflowSpec : spec;
-  const workflow: Fields = isFields(inner) ? inner : {};
-  const base = isCron ? "spec.workflowSpec" : "spec";
-  return listOf(workflow.templates).flatMap((template, i): PodTemplate[] => {
-    const field = isFields(template.container) ? "container" : "script";
-    const container = template[field];
-    if (!isFields(container)) return [];
-    const path = `${base}.templates[${i}]`;
-    const lists = ["command", "args"].flatMap((list) => {
-      const words = Array.isArray(container[list]) ? container[list] : [];
-      return words.map((each: unknown, j: number) => (
-        { path: `${path}.${field}.${list}[${j}]`, text: String(each) }
-      ));
-    });
-    const source = typeof container.source === "string"
-      ? [{ path: `${path}.${field}.source`, text: container.source }]
-      : [];
-    return [{
-      metadata: template.metadata,
-      spec: {
-        serviceAccountName: template.serviceAccountName ?? workflow.serviceAccountName,
-        nodeSelector: template.nodeSelector ?? workflow.nodeSelector,
-        tolerations: template.tolerations ?? workflow.tolerations,
-        affinity: template.affinity ?? workflow.affinity,
-        automountServiceAccountToken: template.automountServiceAccountToken ??
-          workflow.automountServiceAccountToken,
-        imagePullSecrets: workflow.imagePullSecrets,
-        volumes: [...listOf(workflow.volumes), ...listOf(template.volumes)],
-        initContainers: template.initContainers,
-        containers: [{ name: "main", ...container }, ...listOf(template.sidecars)],
-      },
-      metadataPath: `${path}.metadata`,
-      specPath: path,
-      main: { path: `${path}.${field}`, words: [...lists, ...source] },
-    }];
+  const fields = isCron ? fieldsOf(spec.workflowSpec) : spec;
+  const name = kind === "Workflow" ? textOf(fieldsOf(metadata).name) : undefined;
+  const workflow: Workflow = {
+    base: isCron ? "spec.workflowSpec" : "spec",
+    fields,
+    labels: {
+      ...fieldsOf(fieldsOf(fields.podMetadata).labels),
+      "workflows.argoproj.io/completed": "false",
+      ...(name === undefined ? {} : { [WORKFLOW_LABEL]: name }),
+    },
+  };
+  return listOf(fields.templates).flatMap((template, i) =>
+    podTemplate(workflow, template, `${workflow.base}.templates[${i}]`)
+  );
+}
+
+/** The pods of one template; empty for a template that only calls others. */
+function podTemplate({ fields, labels, base }: Workflow, own: Fields, path: string): PodTemplate[] {
+  const template = { ...fieldsOf(fields.templateDefaults), ...own };
+  const field = ["container", "script"].find((each) => isFields(template[each]));
+  const inSet = isFields(template.containerSet) ? listOf(template.containerSet.containers) : [];
+  const [container, ...others] = field === undefined
+    ? inSet
+    : [{ name: "main", ...fieldsOf(template[field]) }];
+  if (container === undefined) return [];
+  const at = `${path}.${field ?? "containerSet.containers[0]"}`;
+  const all = { ...labels, ...fieldsOf(fieldsOf(template.metadata).labels) };
+  // The controller fills in a value with a parameter, as in "{{workflow.parameters.team}}".
+  const unknown = Object.keys(all).filter((key) => /\{\{/.test(`${key}${textOf(all[key])}`));
+  const known = Object.entries(all).filter(([key]) => !unknown.includes(key));
+  const pick = (source: Fields, names: readonly string[]) =>
+    names.filter((each) => source[each] !== undefined).map((each) => [each, source[each]]);
+  return [{
+    metadata: { ...fieldsOf(template.metadata), labels: Object.fromEntries(known) },
+    spec: {
+      ...Object.fromEntries([
+        ...pick(
+          fields,
+          [...POD_FIELDS, ...COMMON_FIELDS].filter((each) =>
+            // A workflow's own deadline is for the whole workflow.
+            each !== "activeDeadlineSeconds"
+          ),
+        ),
+        ...pick(template, POD_FIELDS),
+      ]),
+      volumes: [
+        ...listOf(fields.volumes),
+        ...listOf(template.volumes),
+        ...listOf(fields.volumeClaimTemplates).map(({ metadata }) => (
+          { name: fieldsOf(metadata).name }
+        )),
+      ],
+      initContainers: template.initContainers,
+      containers: [container, ...others, ...listOf(template.sidecars)],
+    },
+    metadataPath: `${path}.metadata`,
+    specPath: path,
+    main: { path: at, words: wordsOf(container, at) },
+    part: `template ${textOf(template.name) ?? path.slice(base.length + 1)}`,
+    unknownLabels: [
+      ...unknown.filter((key) => !key.includes("{{")),
+      ...(WORKFLOW_LABEL in labels ? [] : [WORKFLOW_LABEL]),
+    ],
+  }];
+}
+
+/** The words that a container runs, and the source of a script. */
+function wordsOf(container: Fields, path: string): Word[] {
+  const words = ["command", "args"].flatMap((list) => {
+    const all = Array.isArray(container[list]) ? container[list] : [];
+    return all.map((each: unknown, i): Word => (
+      { path: `${path}.${list}[${i}]`, text: String(each) }
+    ));
   });
+  return typeof container.source === "string"
+    ? [...words, { path: `${path}.source`, text: container.source }]
+    : words;
 }

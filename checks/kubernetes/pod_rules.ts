@@ -2,13 +2,13 @@ import type { WrongField } from "./api_types.ts";
 import { wrongSchedule } from "./cron_schedule.ts";
 import { type Fields, isFields, listOf, textOf } from "./fields.ts";
 import { closestWord } from "./spelling.ts";
-import { groupOf, podTemplateOf } from "./workloads.ts";
+import { groupOf, podTemplatesOf } from "./workloads.ts";
 
 // The rules of the API server that the types of fields do not show.
 
 /** The fields of a workload that the API server refuses although their types are right. */
 export function wrongWorkload(object: Fields): WrongField[] {
-  const template = podTemplateOf(object);
+  const [template] = podTemplatesOf(object);
   if (template === undefined || !isFields(template.spec)) return wrongCronJob(object);
   const { spec, specPath, metadata, metadataPath } = template;
   return [

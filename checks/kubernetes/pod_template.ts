@@ -16,13 +16,17 @@ export interface PodTemplate {
   readonly executor?: ExecutorTemplate;
   /** The number of pods, if the object has several templates. */
   readonly replicas?: number;
+  /** Which pods of the object these are, if it has several templates, as in `master`. */
+  readonly part?: string;
+  /** The keys of labels that a controller sets to values that the manifests do not contain. */
+  readonly unknownLabels?: readonly string[];
 }
 
 /** The template of the executors' pods of a SparkApplication. */
 export interface ExecutorTemplate {
   /** The pods' spec, not validated. */
   readonly spec: Fields;
-  /** The labels that the operator sets. */
+  /** The labels from the object, and those that the operator sets. */
   readonly labels: Fields;
   /** The path of the spec in the object. */
   readonly path: string;

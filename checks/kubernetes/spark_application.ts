@@ -5,6 +5,13 @@ import type { PodTemplate, Word } from "./pod_template.ts";
 /** The name of the driver's container in pods that Spark creates. */
 const DRIVER = "spark-kubernetes-driver";
 
+/** The ports that Spark declares in the driver's pod, by name. */
+const PORTS = {
+  "driver-rpc-port": { key: "spark.driver.port", port: 7078 },
+  "blockmanager": { key: "spark.driver.blockManager.port", port: 7079 },
+  "spark-ui": { key: "spark.ui.port", port: 4040 },
+} as const;
+
 /** The operator that runs a SparkApplication, which decides its fields. */
 type Operator = "kubeflow" | "apache";
 
@@ -83,6 +90,9 @@ function kubeflow(application: Application): PodTemplate {
     for (const [key, value] of Object.entries(fieldsOf(pod.labels))) {
       add(`${role}.labels`, `${kubernetes}.label.${key}`, value);
     }
+    for (const [key, value] of Object.entries(fieldsOf(pod.annotations))) {
+      add(`${role}.annotations`, `${kubernetes}.annotation.${key}`, value);
+    }
   }
   add("executor.instances", "spark.executor.instances", executor.instances);
   const dynamic = fieldsOf(spec.dynamicAllocation);
@@ -111,6 +121,11 @@ function kubeflow(application: Application): PodTemplate {
     // A ScheduledSparkApplication adds the time to the name.
     ...(application.isScheduled ? {} : { "sparkoperator.k8s.io/app-name": application.name }),
   };
+  const labelsOf = (pod: Fields) => ({
+    ...fieldsOf(fieldsOf(fieldsOf(pod.template).metadata).labels),
+    ...fieldsOf(pod.labels),
+    ...operatorLabels,
+  });
   const secrets = Array.isArray(spec.imagePullSecrets) ? spec.imagePullSecrets : [];
   const podSpec = (pod: Fields) => ({
     ...fieldsOf(fieldsOf(pod.template).spec),
@@ -123,12 +138,12 @@ function kubeflow(application: Application): PodTemplate {
   const python = spec.type === "Python" || spec.type === "R";
   return assemble(application, {
     words,
-    labels: { driver: { ...fieldsOf(driver.labels), ...operatorLabels }, executor: operatorLabels },
+    labels: { driver: labelsOf(driver), executor: labelsOf(executor) },
     driver: podSpec(driver),
     executor: podSpec(executor),
     paths: { driver: `${base}.driver`, executor: `${base}.executor` },
     container: {
-      ...pick(driver, ["envFrom", "volumeMounts", "securityContext"]),
+      ...pick(driver, ["envFrom", "ports", "volumeMounts", "securityContext"]),
       env: environmentOf(driver),
     },
     sidecars: listOf(driver.sidecars),
@@ -231,11 +246,24 @@ function assemble(application: Application, parts: Parts): PodTemplate {
     const label = /^spark\.kubernetes\.(?:driver\.)?node\.selector\.(.+)$/.exec(key)?.[1];
     return label === undefined ? [] : [[label, value]];
   });
+  const below = (key: string) => {
+    const start = `--conf=spark.kubernetes.${key}.`;
+    const found = words.map(({ text }) => text).filter((text) => text.startsWith(start))
+      .map((text) => text.slice(start.length).split("="));
+    return Object.fromEntries(found.map(([name, ...value]) => [name, value.join("=")]));
+  };
   const memory = `${driverMemory(setting)}Mi`;
   const limit = setting("spark.kubernetes.driver.limit.cores");
   const main = {
     ...parts.container,
     name: textOf(parts.container.name) ?? DRIVER,
+    ports: [
+      ...listOf(parts.container.ports),
+      ...Object.entries(PORTS).map(([name, { key, port }]) => ({
+        name,
+        containerPort: Number(setting(key) ?? port),
+      })),
+    ],
     ...(image === undefined ? {} : { image }),
     resources: {
       requests: {
@@ -254,14 +282,21 @@ function assemble(application: Application, parts: Parts): PodTemplate {
     containers: [main, ...parts.sidecars],
   };
   return {
-    metadata: { labels: { ...parts.labels.driver, "spark-role": "driver" } },
+    metadata: {
+      annotations: below("driver.annotation"),
+      labels: { ...below("driver.label"), ...parts.labels.driver, "spark-role": "driver" },
+    },
     spec: driverSpec,
     metadataPath: parts.paths.driver,
     specPath: parts.paths.driver,
     main: { path: parts.paths.driver, words },
     executor: {
       spec: parts.executor,
-      labels: parts.labels.executor,
+      labels: {
+        ...below("executor.label"),
+        ...parts.labels.executor,
+        "spark-role": "executor",
+      },
       path: parts.paths.executor,
     },
   };

@@ -10,6 +10,16 @@ const PROGRAMS = {
   worker: "org.apache.spark.deploy.worker.Worker",
 } as const;
 
+/** The container ports that the operator declares, by role. */
+const PORTS = {
+  master: [{ name: "web", containerPort: 8080 }, { name: "rest", containerPort: 6066 }],
+  worker: [{ name: "web", containerPort: 8081 }],
+} as const;
+
+/** The labels that the operator sets. Earlier versions of the operator set only the role. */
+const CLUSTER_LABEL = "spark.operator/spark-cluster-name";
+const VERSION_LABEL = "spark-version";
+
 /** The pods of the master and of the workers of a SparkCluster; empty for another object. */
 export function sparkClusterTemplates(object: Fields, group: string): PodTemplate[] {
   if (group !== "spark.apache.org" || object.kind !== SPARK_CLUSTER) return [];
@@ -31,9 +41,20 @@ export function sparkClusterTemplates(object: Fields, group: string): PodTemplat
     const podSpec = fieldsOf(template.spec);
     const containers = listOf(podSpec.containers);
     const at = containers.findIndex(({ name }) => name === role);
-    const main = { ...containers[at], name: role, image };
+    const main = {
+      ...containers[at],
+      name: role,
+      image,
+      ports: [...listOf(containers[at]?.ports), ...PORTS[role]],
+    };
+    const labels = {
+      ...fieldsOf(metadata.labels),
+      "spark-role": role,
+      [CLUSTER_LABEL]: textOf(fieldsOf(object.metadata).name) ?? "",
+      ...(version === undefined ? {} : { [VERSION_LABEL]: version }),
+    };
     return {
-      metadata: { ...metadata, labels: { ...fieldsOf(metadata.labels), "spark-role": role } },
+      metadata: { ...metadata, labels },
       spec: { ...podSpec, containers: [main, ...containers.filter((_, i) => i !== at)] },
       metadataPath: `${path}.metadata`,
       specPath: `${path}.spec`,
@@ -41,6 +62,7 @@ export function sparkClusterTemplates(object: Fields, group: string): PodTemplat
         path: `${path}.spec.containers[${Math.max(0, at)}]`,
         words: [{ path, text: "spark-class" }, { path, text: PROGRAMS[role] }],
       },
+      part: role === "master" ? role : "workers",
       replicas: role === "master" ? 1 : Math.max(1, ...workers),
     };
   });

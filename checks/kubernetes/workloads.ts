@@ -32,23 +32,21 @@ export function groupOf(apiVersion: unknown): string {
   return text.includes("/") ? text.slice(0, text.indexOf("/")) : "";
 }
 
-/**
- * Finds the template of the pods that an object creates.
- *
- * @returns undefined if the kind of the object creates no pods
- */
-export function podTemplateOf(object: Fields): PodTemplate | undefined {
+/** The templates of the pods that an object creates; empty for a kind that creates no pods. */
+export function podTemplatesOf(object: Fields): PodTemplate[] {
   const group = groupOf(object.apiVersion);
   const ofOperator = sparkApplicationTemplate(object, group);
-  if (ofOperator !== undefined) return ofOperator;
+  if (ofOperator !== undefined) return [ofOperator];
   const kinds = Object.entries(TEMPLATES).find(([each]) => each === group);
   const path = Object.entries(kinds?.[1] ?? {}).find(([kind]) => kind === object.kind)?.[1];
-  if (path === undefined) return undefined;
+  if (path === undefined) {
+    return [...workflowTemplates(object, group), ...sparkClusterTemplates(object, group)];
+  }
   let template: unknown = object;
   for (const name of path) template = isFields(template) ? template[name] : undefined;
   const { metadata, spec } = isFields(template) ? template : {};
   const pathOf = (name: string) => [...path, name].join(".");
-  return { metadata, spec, metadataPath: pathOf("metadata"), specPath: pathOf("spec") };
+  return [{ metadata, spec, metadataPath: pathOf("metadata"), specPath: pathOf("spec") }];
 }
 
 /** A variable that a container declares under `env`. */
@@ -91,45 +89,50 @@ export interface Workload {
   readonly specPath: string;
   /** The pods' metadata, not validated. */
   readonly metadata: unknown;
+  /** The path of the metadata, as in `spec.template.metadata`. */
+  readonly metadataPath: string;
   /** The containers, init containers first. */
   readonly containers: readonly Container[];
   /** The template of the executors' pods, if the object declares them. */
   readonly executor?: ExecutorTemplate;
   /** The number of pods, if the object has several templates. */
   readonly replicas?: number;
+  /** Which pods of the object these are, if it has several templates, as in `master`. */
+  readonly part?: string;
 }
 
-/** The objects that create pods, except objects without a pod spec. */
+/** The workloads of objects: one for each pod template with a pod spec. */
 export function workloadsOf(objects: readonly ManifestObject[]): Workload[] {
-  return objects.flatMap((object) => {
-    const template = object.kind === "PodTemplate" ? undefined : podTemplateOf(object.value);
-    const group = groupOf(object.apiVersion);
-    const templates = template === undefined
-      ? [...workflowTemplates(object.value, group), ...sparkClusterTemplates(object.value, group)]
-      : [template];
-    return templates.flatMap((each) => readWorkload(object, each));
-  });
+  return objects.filter(({ kind }) => kind !== "PodTemplate").flatMap((object) =>
+    podTemplatesOf(object.value).flatMap((each) => readWorkload(object, each))
+  );
 }
 
 function readWorkload(object: ManifestObject, template: PodTemplate): Workload[] {
   if (!isFields(template.spec)) return [];
-  const { spec, specPath, metadata, main, executor, replicas } = template;
-  const containers = ["initContainers", "containers"].flatMap((list) =>
-    listOf(spec[list]).map((fields, i) =>
-      list === "containers" && i === 0 && main !== undefined
-        ? { ...readContainer(fields, main.path, false), words: main.words }
-        : readContainer(fields, `${specPath}.${list}[${i}]`, list === "initContainers")
-    )
-  );
+  const { spec, specPath, metadata, metadataPath, executor, replicas, part } = template;
   return [{
     object,
     spec,
     specPath,
     metadata,
-    containers,
+    metadataPath,
+    containers: containersOf(template),
     ...(executor === undefined ? {} : { executor }),
     ...(replicas === undefined ? {} : { replicas }),
+    ...(part === undefined ? {} : { part }),
   }];
+}
+
+/** The containers of a template, init containers first. */
+export function containersOf({ spec, specPath, main }: PodTemplate): Container[] {
+  return ["initContainers", "containers"].flatMap((list) =>
+    listOf(isFields(spec) ? spec[list] : undefined).map((fields, i) =>
+      list === "containers" && i === 0 && main !== undefined
+        ? { ...readContainer(fields, main.path, false), words: main.words }
+        : readContainer(fields, `${specPath}.${list}[${i}]`, list === "initContainers")
+    )
+  );
 }
 
 function readContainer(fields: Fields, path: string, init: boolean): Container {

@@ -11,7 +11,8 @@ import {
   type Report,
 } from "../kubernetes/fields.ts";
 import { readLabels, readMetadata, wrongPort, wrongPortName } from "../kubernetes/metadata.ts";
-import { groupOf, podTemplateOf } from "../kubernetes/workloads.ts";
+import type { PodTemplate } from "../kubernetes/pod_template.ts";
+import { groupOf, podTemplatesOf } from "../kubernetes/workloads.ts";
 import { type Address, parseAddress } from "./address.ts";
 import {
   type Cluster,
@@ -131,7 +132,7 @@ export function readCluster(objects: readonly Declared[]): ClusterReading {
     seen.set(key, { text, where });
     if (!valid) continue;
     if (read.namespace !== undefined) namespaces.set(read.namespace.name, read.namespace);
-    if (read.pod !== undefined) pods.push(read.pod);
+    pods.push(...read.pods ?? []);
     if (read.policy !== undefined) policies.push(read.policy);
   }
   const used = new Set([...pods, ...policies].map(({ namespace }) => namespace));
@@ -142,7 +143,7 @@ export function readCluster(objects: readonly Declared[]): ClusterReading {
 interface Read {
   readonly id: string;
   readonly namespace?: Namespace;
-  readonly pod?: Pod;
+  readonly pods?: readonly Pod[];
   readonly policy?: Policy;
 }
 
@@ -156,8 +157,10 @@ function readObject(object: Fields, where: string | undefined, report: Report): 
     const { name, labels } = readMetadata(object.metadata, report);
     return { id: name, namespace: { name, labels: new Map([...labels, [NAME_LABEL, name]]) } };
   }
-  const pod = readWorkload(object, report);
-  return pod === undefined ? undefined : { id: podId(pod), pod };
+  const pods = readPods(object, report);
+  if (pods.length === 0) return undefined;
+  const { part: _, ...first } = pods[0]!;
+  return { id: podId(first), pods };
 }
 
 /**
@@ -165,7 +168,7 @@ function readObject(object: Fields, where: string | undefined, report: Report): 
  * workload.
  */
 function podlessPath(object: Fields): string | undefined {
-  const template = object.kind === "PodTemplate" ? undefined : podTemplateOf(object);
+  const [template] = object.kind === "PodTemplate" ? [] : podTemplatesOf(object);
   return (template?.spec ?? undefined) === undefined ? template?.specPath : undefined;
 }
 
@@ -188,10 +191,16 @@ function identityOf(
 
 /** The labels with unknown values that the controller of each kind adds. */
 const CONTROLLER_LABELS: Readonly<Record<string, readonly string[]>> = {
-  SparkApplication: ["spark-app-selector", "spark-app-name", "sparkoperator.k8s.io/submission-id"],
+  SparkApplication: [
+    "spark-app-selector",
+    "spark-app-name",
+    "spark-version",
+    "sparkoperator.k8s.io/submission-id",
+  ],
   ScheduledSparkApplication: [
     "spark-app-selector",
     "spark-app-name",
+    "spark-version",
     "sparkoperator.k8s.io/app-name",
     "sparkoperator.k8s.io/submission-id",
   ],
@@ -215,15 +224,16 @@ const CONTROLLER_LABELS: Readonly<Record<string, readonly string[]>> = {
 const COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index";
 
 /**
- * Parses the pods that a workload creates.
+ * Parses the pods that a workload creates: one for each pod template, and the executors that a
+ * SparkApplication declares.
  *
  * @param report is called for each problem; after a problem the result must not be used
- * @returns undefined for an object of a kind that creates no pods
+ * @returns an empty list for an object of a kind that creates no pods
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readWorkload } from "./read_cluster.ts";
+ * import { readPods } from "./read_cluster.ts";
  *
  * const template = { metadata: { labels: { app: "a" } }, spec: { containers: [] } };
  * const job = {
@@ -232,21 +242,42 @@ const COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index";
  *   metadata: { name: "a", namespace: "jobs" },
  *   spec: { template },
  * };
- * assertEquals(readWorkload(job, () => {})?.labels.get("app"), "a");
- * assertEquals(readWorkload({ apiVersion: "v1", kind: "Secret" }, () => {}), undefined);
+ * assertEquals(readPods(job, () => {})[0]?.labels.get("app"), "a");
+ * assertEquals(readPods({ apiVersion: "v1", kind: "Secret" }, () => {}), []);
  * ```
  */
-export function readWorkload(object: Fields, report: Report): Pod | undefined {
-  const template = podTemplateOf(object);
-  if (template === undefined || object.kind === "PodTemplate") return undefined;
-  const { name, namespace } = readMetadata(object.metadata, report);
+export function readPods(object: Fields, report: Report): Pod[] {
+  if (object.kind === "PodTemplate") return [];
+  const templates = podTemplatesOf(object);
+  if (templates.length === 0) return [];
+  const identity = readMetadata(object.metadata, report);
+  if (podlessPath(object) !== undefined) {
+    report(templates[0]!.specPath, "is missing, so the workload creates no pod");
+  }
+  return templates.flatMap((template) => {
+    const { executor } = template;
+    if (executor === undefined) return [readPod(object, identity, template, report)];
+    const { spec, labels, path } = executor;
+    const executors = { spec, specPath: path, metadata: { labels }, metadataPath: path };
+    return [
+      readPod(object, identity, { ...template, part: "driver" }, report),
+      readPod(object, identity, { ...executors, part: "executors" }, report),
+    ];
+  });
+}
+
+function readPod(
+  object: Fields,
+  { name, namespace }: { readonly name: string; readonly namespace: string },
+  template: PodTemplate,
+  report: Report,
+): Pod {
   const kind = String(object.kind);
+  const { part, unknownLabels = [] } = template;
   const metadata = readFields(template.metadata, template.metadataPath, report);
   const spec = readFields(template.spec, template.specPath, report);
-  if (podlessPath(object) !== undefined) {
-    report(template.specPath, "is missing, so the workload creates no pod");
-  }
   const labels = readLabels(metadata?.labels, child(template.metadataPath, "labels"), report);
+  for (const key of unknownLabels) labels.set(key, UNKNOWN_VALUE);
   const hostNetwork = child(template.specPath, "hostNetwork");
   const ordinals = readOrdinals(object);
   return {
@@ -258,8 +289,9 @@ export function readWorkload(object: Fields, report: Report): Pod | undefined {
     ports: readPorts(spec, template.specPath, report),
     hostNetwork: readBoolean(spec?.hostNetwork, hostNetwork, report) ?? false,
     addresses: kind === "Pod" ? readAddresses(object.status) : [],
-    several: kind !== "Pod",
+    several: kind !== "Pod" && part !== "driver" && template.replicas !== 1,
     ...(ordinals === undefined ? {} : { ordinals }),
+    ...(part === undefined ? {} : { part }),
   };
 }
 

@@ -9,13 +9,14 @@ import { pythonOf } from "./python.ts";
  * that its command names, and in the modules that this code imports.
  */
 export function codeRunBy(workload: Workload, code: readonly Code[]): Code[] {
-  const { object, containers } = workload;
+  const { object, containers, specPath, part } = workload;
   const mounted = configMapsOf(workload).map((name) =>
     `ConfigMap ${object.namespace === undefined ? "" : `${namespaceOf(object)}/`}${name}`
   );
   const own = code.filter((each) => {
     if (each.object === undefined) return false;
-    return each.object === objectId(object) && each.file === object.file ||
+    const isHere = part === undefined || each.field?.startsWith(`${specPath}.`) === true;
+    return each.object === objectId(object) && each.file === object.file && isHere ||
       mounted.includes(each.object);
   });
   const words = containers.flatMap(({ words }) => words.map(({ text }) => text));

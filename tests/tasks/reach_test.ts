@@ -355,3 +355,42 @@ Deno.test("reach --help: prints examples", async () => {
   assertEquals(code, 0);
   assert(out.includes("Examples:") && out.includes("Exit codes:"));
 });
+
+const SPARK_CLUSTER = `${MANIFESTS}
+---
+apiVersion: spark.apache.org/v1
+kind: SparkCluster
+metadata: {name: shared, namespace: lake}
+spec:
+  runtimeVersions: {sparkVersion: 4.0.0}
+  clusterTolerations: {instanceConfig: {initWorkers: 2, minWorkers: 2, maxWorkers: 2}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: master, namespace: lake}
+spec:
+  podSelector: {matchLabels: {spark-role: master}}
+  policyTypes: [Ingress]
+`;
+
+Deno.test("reach: answers for the master and the workers of a SparkCluster", async () => {
+  const { code, out } = await reach(
+    SPARK_CLUSTER,
+    ...["--from", "lake/shared", "--to", "lake/shared", "--port", "7077"],
+  );
+  assertEquals(code, 3);
+  for (
+    const line of [
+      "DENIED lake/SparkCluster/shared (workers) -> lake/SparkCluster/shared (master), TCP 7077",
+      "ALLOWED lake/SparkCluster/shared (master) -> lake/SparkCluster/shared (workers), TCP 7077",
+    ]
+  ) {
+    assertStringIncludes(out.replaceAll(/ +/g, " "), line.replaceAll(/ +/g, " "));
+  }
+  const { out: matrix } = await reach(SPARK_CLUSTER, "--matrix");
+  assertMatch(matrix, /shared \(master\) +-> +lake\/SparkCluster\/shared \(workers\) /);
+  assertEquals(
+    /shared \(workers\) +-> +lake\/SparkCluster\/shared \(master\) /.test(matrix),
+    false,
+  );
+});

@@ -17,7 +17,7 @@ import type {
 } from "../../facts/manifests.ts";
 import { hasFailure } from "../outcome.ts";
 import { isFields } from "../../kubernetes/fields.ts";
-import { podTemplateOf } from "../../kubernetes/workloads.ts";
+import { podTemplatesOf } from "../../kubernetes/workloads.ts";
 import { pathOf } from "../../facts/tree.ts";
 import { notJudgedAmong } from "./not_judged.ts";
 import { missingFiles } from "./volume_keys.ts";
@@ -137,14 +137,17 @@ function problemFinding(
 }
 
 function podless({ directory }: ManifestsFact, object: ManifestObject): Finding[] {
-  const template = podTemplateOf(object.value);
+  const template = podTemplatesOf(object.value).find(({ spec }) => {
+    const containers = isFields(spec) ? spec.containers : undefined;
+    return !Array.isArray(containers) || !containers.some(isFields);
+  });
   if (template === undefined) return [];
-  const { spec, specPath } = template;
-  const containers = isFields(spec) ? spec.containers : undefined;
-  if (Array.isArray(containers) && containers.some(isFields)) return [];
   return [{
     severity: "fail",
-    ...placeOf({ ...object, file: pathOf(directory, object.file) }, `${specPath}.containers`),
+    ...placeOf(
+      { ...object, file: pathOf(directory, object.file) },
+      `${template.specPath}.containers`,
+    ),
     problem: "the pod template has no containers",
     why: "the API server refuses the workload",
     fix: "Check the indentation of the lines below, or add the containers.",

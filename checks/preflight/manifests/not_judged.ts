@@ -4,7 +4,7 @@ import { typeOf } from "../../kubernetes/api_types.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { jobsOf } from "../../kubernetes/jobs.ts";
 import { type ManifestObject, objectId } from "../../kubernetes/objects.ts";
-import { groupOf, podTemplateOf, workloadsOf } from "../../kubernetes/workloads.ts";
+import { groupOf, podTemplatesOf, workloadsOf } from "../../kubernetes/workloads.ts";
 
 /** The objects that create pods, and that no check of jobs judges, each with the reason. */
 export function notJudgedAmong(
@@ -19,16 +19,20 @@ export function notJudgedAmong(
 
 function reasonOf(object: ManifestObject, project: Project): string | undefined {
   const { apiVersion, kind, value, namespace } = object;
+  const workloads = workloadsOf([object]);
   if (jobsOf([object], project).length > 0) {
-    return podTemplateOf(value) === undefined ? "its connections are not judged" : undefined;
+    // Connections are judged in the namespace of the jobs.
+    return kind === "ClusterWorkflowTemplate"
+      ? "it has no namespace, so its connections are not judged"
+      : undefined;
   }
-  if (podTemplateOf(value) !== undefined) {
+  if (podTemplatesOf(value).length > 0 && workloads.every(({ part }) => part === undefined)) {
     const isJob = kind === "Job" || kind === "CronJob";
     return isJob && namespace !== undefined && namespace !== project.jobs.namespace
       ? `it is in the namespace ${namespace}, and does not start Spark`
       : undefined;
   }
-  if (workloadsOf([object]).length > 0) return "it does not start Spark";
+  if (workloads.length > 0) return "it does not start Spark";
   if (typeOf(apiVersion, kind) !== undefined || groupOf(apiVersion) === "") return undefined;
   return kind !== "CustomResourceDefinition" && (isSpark(kind, apiVersion) || makesPods(value.spec))
     ? "kind is not supported"

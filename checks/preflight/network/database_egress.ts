@@ -1,7 +1,7 @@
 import type { Finding, Outcome } from "../../finding.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import type { Labels } from "../../kubernetes/metadata.ts";
-import { podTemplateOf } from "../../kubernetes/workloads.ts";
+import { podTemplatesOf } from "../../kubernetes/workloads.ts";
 import { parseAddress, parseHost } from "../../network_policy/address.ts";
 import { isLocalHost } from "../../network_policy/local_host.ts";
 import { type Endpoint, NAME_LABEL, type Pod, UNKNOWN_VALUE } from "../../network_policy/model.ts";
@@ -245,8 +245,10 @@ function postgresPods(network: Network, service: string, namespace: string): Pod
     if (pod.namespace !== namespace) return false;
     if (pod.name === service) return true;
     const object = objectOf(network, pod.kind, pod.name, namespace)?.value;
-    const template = object && podTemplateOf(object)?.spec;
-    return listOf(isFields(template) ? template.containers : []).some(({ image, ports }) =>
+    const specs = object === undefined ? [] : podTemplatesOf(object).map(({ spec }) => spec);
+    return specs.flatMap((spec) => listOf(isFields(spec) ? spec.containers : [])).some((
+      { image, ports },
+    ) =>
       /postgres|paradedb/.test(String(image)) && !/exporter|bouncer|client/.test(String(image)) ||
       listOf(ports).some(({ containerPort }) => containerPort === DEFAULT_PORT)
     );

@@ -88,7 +88,7 @@ export interface DenialCause {
 /** The parts of findings about denied connections that depend on the check. */
 export interface Advice<Denied extends DeniedConnection = DeniedConnection> {
   /** The reason why the connection matters. */
-  readonly why: string;
+  readonly why: string | ((denied: Denied) => string);
   /** Composes the fix; `all` are the denied connections that share the cause of the first. */
   readonly fix: (denied: Denied, all: readonly Denied[]) => string;
 }
@@ -159,7 +159,7 @@ export function denialFindings<Denied extends DeniedConnection>(
       field,
       ...place(object, field),
       problem: `${problem}, so ${listActors(all)} cannot reach ${destinationsOf(all)}`,
-      why,
+      why: typeof why === "string" ? why : why(first),
       fix: fix(first, all),
     };
   });
@@ -187,10 +187,13 @@ export function listActors(all: readonly Pick<DeniedConnection, "job" | "actor">
   }));
 }
 
-/** Returns the pods that run the code of jobs: all except submitters. */
+/** Returns the pods that run the code of jobs: all except submitters and masters. */
 export function codePods({ jobs }: Pick<Network, "jobs">): { job: JobWithPods; actor: Actor }[] {
   return jobs.flatMap((job) =>
-    job.actors.filter(({ role }) => role !== "submitter").map((actor) => ({ job, actor }))
+    job.actors.filter(({ role }) => role !== "submitter" && role !== "master").map((actor) => ({
+      job,
+      actor,
+    }))
   );
 }
 
@@ -396,6 +399,6 @@ function keyOf({ cause: { kind, policy, path, direction } }: DeniedConnection): 
 }
 
 /** Returns the path of the labels that policies use to select the pods of a job. */
-function labelsPath({ specPath }: JobWithPods): string {
-  return specPath.replace(/spec$/, "metadata.labels");
+function labelsPath({ metadataPath }: JobWithPods): string {
+  return `${metadataPath}.labels`;
 }

@@ -49,7 +49,8 @@ export const dnsEgress: PlatformCheck = platformCheck({
     const notJudged = reasonNotToJudge(network);
     if (notJudged !== undefined) return notJudged;
     const denied = network.jobs.flatMap((job) =>
-      job.actors.flatMap((actor) => deniedQueries(network, job, actor))
+      job.actors.filter(({ role }) => role !== "master")
+        .flatMap((actor) => deniedQueries(network, job, actor))
     );
     const isOverUdp = ({ job, actor }: DeniedConnection) =>
       denied.some((each) => each.job === job && each.actor === actor && each.protocol === "UDP");
@@ -114,10 +115,7 @@ const DESTINATION = "the cluster's DNS";
  * Returns the name servers in `dnsConfig` of the job's own pod, `unknown` for those of the node, or
  * undefined for the cluster's DNS.
  */
-function ownResolvers({ object, specPath }: JobWithPods): Endpoint[] | "unknown" | undefined {
-  let spec: unknown = object.value;
-  for (const name of specPath.split(".")) spec = isFields(spec) ? spec[name] : undefined;
-  if (!isFields(spec)) return undefined;
+function ownResolvers({ spec }: JobWithPods): Endpoint[] | "unknown" | undefined {
   if (spec.dnsPolicy === "Default") return "unknown";
   if (spec.dnsPolicy !== "None") return undefined;
   const servers = isFields(spec.dnsConfig) ? spec.dnsConfig.nameservers : undefined;

@@ -9,9 +9,12 @@ import {
   portsOf,
   type RequiredConnection,
 } from "./denial.ts";
-import { place, reasonNotToJudge } from "./job_network.ts";
+import { type Network, place, reasonNotToJudge } from "./job_network.ts";
 import { ROLE_LABEL } from "../../spark/pods.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
+import type { ManifestObject } from "../../kubernetes/objects.ts";
+import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
+import { serviceOf } from "./service_host.ts";
 import { fixDenial } from "./policy_fix.ts";
 
 /**
@@ -26,7 +29,9 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
     const network = platform.network;
     const notJudged = reasonNotToJudge(network);
     if (notJudged !== undefined) return notJudged;
-    const sparkJobs = network.jobs.filter(({ onKubernetes }) => onKubernetes);
+    const sparkJobs = network.jobs.filter((job) =>
+      job.onKubernetes || isWorker(job) || clusterOf(network, job) !== undefined
+    );
     const jobs = sparkJobs.filter(({ actors }) => !actors.some(({ pod }) => pod.hostNetwork));
     if (sparkJobs.length > 0 && jobs.length === 0) {
       return { skip: "the driver uses its node's network (see isolation)" };
@@ -35,14 +40,22 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
       return unknownModes(network) ?? { notApplicable: noExecutors(network) };
     }
     const examined = examinedPods(network);
-    const denied = deniedConnections(network, jobs.flatMap(connectionsOf));
+    const denied = deniedConnections(network, [
+      ...jobs.flatMap(connectionsOf),
+      ...jobs.flatMap((job) => clusterConnections(network, job)),
+    ]);
     const outcome = judgeDenied(network, denied, examined, {
-      why: "Spark replaces each executor that cannot register, so the job never finishes",
-      fix: ({ cause }, all) =>
+      why: ({ destination }) =>
+        destination === MASTER
+          ? "the master of a SparkCluster knows only the workers and the drivers that register with it"
+          : "Spark replaces each executor that cannot register, so the job never finishes",
+      fix: ({ cause, destination }, all) =>
         fixDenial(cause, {
-          name: "allow-driver-executor-traffic",
-          pods: SPARK,
-          peer: { podSelector: SPARK },
+          name: destination === MASTER
+            ? "allow-spark-cluster-traffic"
+            : "allow-driver-executor-traffic",
+          pods: destination === MASTER ? CLUSTER : SPARK,
+          peer: { podSelector: destination === MASTER ? CLUSTER : SPARK },
           both: true,
           ports: portsOf(all),
         }),
@@ -61,6 +74,17 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
 const SPARK = {
   matchExpressions: [{ key: "spark-role", operator: "In", values: ["driver", "executor"] }],
 };
+
+/** The labels of the pods of a SparkCluster, which the operator sets, and of drivers that use it. */
+const CLUSTER = {
+  matchExpressions: [{
+    key: "spark-role",
+    operator: "In",
+    values: ["master", "worker", "driver"],
+  }],
+};
+
+const MASTER = "the master";
 
 const DRIVER_PORT = "spark.driver.port";
 const DRIVER_BLOCKS = "spark.driver.blockManager.port";
@@ -95,6 +119,54 @@ function connectionsOf(job: JobWithPods): RequiredConnection[] {
   ];
 }
 
+function isWorker({ actors }: JobWithPods): boolean {
+  return actors[0]!.role === "worker";
+}
+
+/**
+ * Returns the connections that the workers of a SparkCluster need, and those of the drivers that
+ * use the cluster: they register with the master, and executors on the workers reach the driver.
+ */
+function clusterConnections(network: Network, job: JobWithPods): RequiredConnection[] {
+  const cluster = isWorker(job) ? job.object : clusterOf(network, job);
+  if (cluster === undefined) return [];
+  const { jobs } = network;
+  const actors = jobs.filter(({ object }) => object === cluster).flatMap(({ actors }) => actors);
+  const own = job.actors[0]!;
+  const port = isWorker(job) ? MASTER_PORT : masterOf(job)?.port ?? MASTER_PORT;
+  const common = { job, protocol: "TCP", purpose: "spark" } as const;
+  return [
+    ...actors.filter(({ role }) => role === "master").map(({ pod }): RequiredConnection => (
+      { ...common, actor: own, to: [pod], port, destination: MASTER }
+    )),
+    ...actors.filter(({ role }) => role === "worker" && !isWorker(job)).flatMap((actor) =>
+      [DRIVER_PORT, DRIVER_BLOCKS].filter((key) => Number(job.settings.get(key)?.value) > 0)
+        .map((key): RequiredConnection => (
+          { ...common, actor, to: [own.pod], port: portOf(job, key), destination: "the driver" }
+        ))
+    ),
+  ];
+}
+
+/** Returns the host and the port of the master of a cluster that a job uses. */
+function masterOf({ master }: JobWithPods): { host: string; port: number } | undefined {
+  const [, host, port] = /^spark:\/\/([\w.-]+):(\d+)$/.exec(master?.value ?? "") ?? [];
+  return host === undefined ? undefined : { host, port: Number(port) };
+}
+
+/** Returns the SparkCluster that a job uses, by the name of the Service of its master. */
+function clusterOf(network: Network, job: JobWithPods): ManifestObject | undefined {
+  const { host } = masterOf(job) ?? {};
+  const service = host === undefined ? undefined : serviceOf(host, network, job);
+  return network.jobs.map(({ object }) => object).find((object) =>
+    object.kind === SPARK_CLUSTER && `${object.name}-master-svc` === service?.name &&
+    object.namespace === service.namespace
+  );
+}
+
+/** The port on which the operator starts the master of a SparkCluster. */
+const MASTER_PORT = 7077;
+
 function portOf({ settings }: JobWithPods, key: string): number {
   const given = settings.get(key) ?? (key === DRIVER_BLOCKS ? settings.get(BLOCKS) : undefined);
   const port = Number(given?.value);
@@ -103,9 +175,15 @@ function portOf({ settings }: JobWithPods, key: string): number {
 
 /** Reports a driver without the label that policies use to select drivers. */
 function missingLabel(job: JobWithPods): Finding {
-  const field = job.specPath.replace(/spec$/, "metadata.labels");
+  const field = `${job.metadataPath}.labels`;
   const { file } = place(job.object, field);
-  const remove = `kubectl -n ${job.object.namespace} delete job ${job.object.name}`;
+  const { kind, namespace, name } = job.object;
+  const remove = `kubectl -n ${namespace} delete ${kind.toLowerCase()} ${name}`;
+  const replace =
+    `${
+      kind === "Job" ? "A Job's template is immutable" : "A pod keeps its labels"
+    }, so replace the ${kind}: ` +
+    (file === undefined ? remove : `${remove} && kubectl apply -f ${file}`);
   return {
     severity: "fail",
     object: job.label,
@@ -115,9 +193,8 @@ function missingLabel(job: JobWithPods): Finding {
     why:
       "policies select drivers by this label, and Spark sets the label only on pods that Spark " +
       "creates, so the policies for drivers do not apply to this pod",
-    fix:
-      `Add ${ROLE_LABEL}: driver to ${field}. A Job's template is immutable, so replace the Job: ` +
-      (file === undefined ? remove : `${remove} && kubectl apply -f ${file}`),
+    fix: `Add ${ROLE_LABEL}: driver to ${field}.` +
+      (kind === "Job" || kind === "Pod" ? ` ${replace}` : ""),
   };
 }
 
@@ -127,6 +204,7 @@ function missingLabel(job: JobWithPods): Finding {
  * warning.
  */
 function missingPorts(job: JobWithPods): Finding[] {
+  if (!job.onKubernetes) return [];
   const { mode, settings, specPath } = job;
   const isSet = (key: string) => Number(settings.get(key)?.value) > 0;
   const keys = mode === "client" ? [DRIVER_PORT, DRIVER_BLOCKS, BLOCKS] : [BLOCKS];

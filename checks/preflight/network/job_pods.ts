@@ -1,11 +1,16 @@
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { type Pod, UNKNOWN_VALUE } from "../../network_policy/model.ts";
-import { readWorkload } from "../../network_policy/read_cluster.ts";
+import type { Fields } from "../../kubernetes/fields.ts";
+import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
+import { readPods } from "../../network_policy/read_cluster.ts";
 import { ROLE_LABEL, type SparkPod } from "../../spark/pods.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 
-/** The role of a pod of a job. A submitter only requests a driver pod. */
-export type Role = "driver" | "executor" | "submitter";
+/**
+ * The role of a pod of a job. A submitter only requests a driver pod. A master only accepts workers,
+ * and the workers of a SparkCluster run executors.
+ */
+export type Role = "driver" | "executor" | "submitter" | "master" | "worker";
 
 /** A pod of a job: the job's own pod, or a pod that Spark creates. */
 export interface Actor {
@@ -26,6 +31,12 @@ export interface JobWithPods
   readonly label: string;
   /** The field of the object with the pods' spec, as in `spec.template.spec`. */
   readonly specPath: string;
+  /** The spec of the job's own pod, not validated. */
+  readonly spec: Fields;
+  /** The metadata of the job's own pod, not validated. */
+  readonly metadata: unknown;
+  /** The field of the object with this metadata, as in `spec.template.metadata`. */
+  readonly metadataPath: string;
   /** The number of containers that run as long as the job's own pod. */
   readonly containers: number;
   /** The pods: the job's own first. */
@@ -40,14 +51,19 @@ export interface JobWithPods
  * Reads the pods of a job. Returns undefined for an invalid object, which `readCluster` reports.
  */
 export function withPods(job: SparkJob): JobWithPods | undefined {
-  const { workload: { object, specPath, containers }, label, mode } = job;
+  const { workload, label, mode } = job;
+  const { object, spec, specPath, metadata, metadataPath, containers, part } = workload;
   let valid = true;
-  const own = readWorkload(object.value, () => valid = false);
+  const pods = readPods(object.value, () => valid = false);
+  const own = part === undefined ? pods[0] : pods.find((each) => each.part === part);
   if (!valid || own === undefined) return undefined;
   return {
     object,
     label,
+    spec,
     specPath,
+    metadata,
+    metadataPath,
     containers: containers.filter(({ isInit }) => !isInit).length,
     actors: actorsOf(own, job),
     onKubernetes: mode === "client" || mode === "cluster",
@@ -73,22 +89,29 @@ export function labelled(job: JobWithPods): JobWithPods {
   return { ...job, actors, unlabelled: true };
 }
 
-function actorsOf(own: Pod, { label, mode, driver, executor, namespace }: SparkJob): Actor[] {
-  const role = mode === "cluster" ? "submitter" : "driver";
+function actorsOf(own: Pod, job: SparkJob): Actor[] {
+  const { label, driver, executor, namespace, workload: { part } } = job;
   const made = [driver, executor].filter((each) => each !== undefined);
+  const ofPart = part === undefined ? label : `the ${part} of ${label}`;
   return [
-    { pod: own, role, label },
+    { pod: own, role: roleOf(job), label: ofPart },
     ...made.map((pod): Actor => ({
       pod: sparkPodOf(pod, own.name, namespace),
       role: pod.role,
-      label: `the ${pod.role === "driver" ? "driver" : "executors"} of ${label}`,
+      label: `the ${pod.role === "driver" ? "driver" : "executors"} of ${ofPart}`,
     })),
   ];
 }
 
+/** The role of a job's own pod. */
+function roleOf({ mode, workload: { object, part } }: SparkJob): Role {
+  if (object.kind === SPARK_CLUSTER) return part === "master" ? "master" : "worker";
+  return mode === "cluster" ? "submitter" : "driver";
+}
+
 /** Returns a pod that Spark creates. Spark also sets labels with generated values. */
 function sparkPodOf({ role, labels }: SparkPod, job: string, namespace: string): Pod {
-  const ids = ["spark-app-selector", "spark-app-name"];
+  const ids = ["spark-app-selector", "spark-app-name", "spark-version"];
   if (role === "executor") ids.push("spark-exec-id", "spark-exec-resourceprofile-id");
   return {
     type: "pod",

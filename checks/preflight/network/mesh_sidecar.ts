@@ -1,5 +1,6 @@
 import type { Finding } from "../../finding.ts";
 import { type Fields, isFields } from "../../kubernetes/fields.ts";
+import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
 import { decide } from "../../network_policy/evaluate.ts";
 import { NAME_LABEL } from "../../network_policy/model.ts";
 import { codePods, listActors } from "./denial.ts";
@@ -56,21 +57,23 @@ export function meshFindings(network: Network): Finding[] {
       isInjected(network, mesh, job, actor)
     );
     if (pods.length === 0) return [];
-    const [first] = pods;
     const denied = pods.filter(({ actor }) => !reachesControlPlane(network, mesh, actor));
-    return [denied.length > 0 ? deniedFinding(mesh, denied) : endlessFinding(mesh, first!, pods)];
+    if (denied.length > 0) return [deniedFinding(mesh, denied)];
+    const ending = pods.filter(({ job }) => !ENDLESS.includes(job.object.kind));
+    return ending.length === 0 ? [] : [endlessFinding(mesh, ending[0]!, ending)];
   });
 }
+
+/** The kinds whose pods run all the time, with or without a sidecar. */
+const ENDLESS = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", SPARK_CLUSTER];
 
 type JobPod = { readonly job: JobWithPods; readonly actor: Actor };
 
 function isInjected(network: Network, mesh: Mesh, job: JobWithPods, actor: Actor): boolean {
   if (actor.pod.hostNetwork) return false;
-  const template = fieldAt(job.object.value, job.specPath.split(".").slice(0, -1));
   const isOwn = actor === job.actors[0];
-  const spec = isFields(template.spec) ? template.spec : {};
-  if (isOwn && containersOf(spec).some((name) => mesh.container.test(name))) return true;
-  const own = isOwn ? metadataOf(template) : sparkMetadata(job, actor);
+  if (isOwn && containersOf(job.spec).some((name) => mesh.container.test(name))) return true;
+  const own = isOwn ? metadataOf(job) : sparkMetadata(job, actor);
   const namespace = objectOf(network, "Namespace", actor.pod.namespace)?.value;
   for (const texts of [own, metadataOf(namespace)]) {
     const value = mesh.keys.map((key) => texts.get(key)).find((each) => each !== undefined);
@@ -80,7 +83,7 @@ function isInjected(network: Network, mesh: Mesh, job: JobWithPods, actor: Actor
 }
 
 /** The labels and annotations of an object. Meshes read both. */
-function metadataOf(object: Fields | undefined): Map<string, string> {
+function metadataOf(object: { readonly metadata?: unknown } | undefined): Map<string, string> {
   const metadata = isFields(object?.metadata) ? object.metadata : {};
   return new Map(
     [metadata.annotations, metadata.labels].flatMap((each) =>
@@ -102,12 +105,6 @@ function sparkMetadata({ settings }: JobWithPods, { role, pod }: Actor): Map<str
 function containersOf(spec: Fields): string[] {
   const containers = Array.isArray(spec.containers) ? spec.containers : [];
   return containers.map((each) => isFields(each) ? String(each.name) : "");
-}
-
-function fieldAt(object: Fields, path: readonly string[]): Fields {
-  let value: unknown = object;
-  for (const name of path) value = isFields(value) ? value[name] : undefined;
-  return isFields(value) ? value : {};
 }
 
 function reachesControlPlane(network: Network, mesh: Mesh, { pod: from }: Actor): boolean {
@@ -158,6 +155,6 @@ function singular({ refusal: { field } }: Mesh): string {
 }
 
 function placeOf({ refusal }: Mesh, { job }: JobPod) {
-  const field = job.specPath.replace(/spec$/, `metadata.${refusal.field}`);
+  const field = `${job.metadataPath}.${refusal.field}`;
   return { object: job.label, field, ...place(job.object, field) };
 }

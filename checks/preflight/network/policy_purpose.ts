@@ -10,7 +10,8 @@ const WORDS: Readonly<Record<Purpose, RegExp>> = {
   dns: /^(dns|coredns|kubedns|nodelocaldns|resolver|resolve)$/,
   database: /^(db|database|postgres|postgresql|pg|paradedb|outbox|sql|timescale|timescaledb)$/,
   api: /^(api|apis|apiserver|kubeapi|kubernetes|k8s|master|controlplane)$/,
-  spark: /^(driver|drivers|executor|executors|shuffle|block|blocks|blockmanager)$/,
+  spark:
+    /^(driver|drivers|executor|executors|master|worker|workers|shuffle|block|blocks|blockmanager)$/,
 };
 
 /** The words in names of policies for addresses outside the cluster, such as the store's. */

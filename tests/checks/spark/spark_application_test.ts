@@ -1,7 +1,7 @@
 import { refusedFields } from "../../../checks/preflight/manifests/refused_objects.ts";
 import { readFile } from "../../../checks/facts/manifests.ts";
 import { UNKNOWN_VALUE } from "../../../checks/network_policy/model.ts";
-import { readWorkload } from "../../../checks/network_policy/read_cluster.ts";
+import { readPods } from "../../../checks/network_policy/read_cluster.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
 import { FILES, IMAGE, JOB } from "../healthy/manifests.ts";
 import { foundWith, preflightOf } from "./whole_preflight.ts";
@@ -184,7 +184,7 @@ Deno.test("refusedFields finds wrong types in a SparkApplication", () => {
   }
 });
 
-Deno.test("readWorkload knows the labels that the operators set on a driver", () => {
+Deno.test("readPods knows the labels that the operators set on a driver", () => {
   for (
     const [yaml, key, value] of [
       [APPLICATION, "sparkoperator.k8s.io/app-name", "etl"],
@@ -197,7 +197,7 @@ Deno.test("readWorkload knows the labels that the operators set on a driver", ()
     ] as const
   ) {
     const [object] = readFile("a.yaml", yaml).objects;
-    const pod = readWorkload(object!.value, (path, problem) => assert(false, `${path} ${problem}`));
+    const [pod] = readPods(object!.value, (path, problem) => assert(false, `${path} ${problem}`));
     assertEquals(pod!.labels.get(key), value);
   }
 });

@@ -3,8 +3,6 @@ import { treeOf } from "../../../checks/facts/tree.ts";
 import { judgePools } from "../../../checks/preflight/capacity/node_pool.ts";
 import { judgeDemands } from "../../../checks/preflight/capacity/quota_fit.ts";
 import { CLUSTER as LIVE } from "../healthy/cluster.ts";
-import { notJudgedAmong } from "../../../checks/preflight/manifests/not_judged.ts";
-import { readFile } from "../../../checks/facts/manifests.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
 import { factOf, FILES, IMAGE, JOB } from "../healthy/manifests.ts";
 import { foundWith, preflightOf } from "./whole_preflight.ts";
@@ -36,17 +34,12 @@ ${template("master")}${template("worker")}  sparkConf:
 /** The healthy files without the Job. */
 const OTHERS = Object.fromEntries(Object.entries(FILES).filter(([file]) => file !== JOB));
 
-Deno.test("preflight passes a healthy SparkCluster, and names what it does not judge", async () => {
-  assertEquals(await foundWith(YAML, OTHERS), {});
+Deno.test("preflight judges a SparkCluster by the checks of jobs", async () => {
   const results = await preflightOf({ ...OTHERS, "more.yaml": YAML });
   const judged = results.filter(({ verdict }) => verdict === "pass").map(({ id }) => id);
   for (const id of ["image-deps", "quota-fit", "node-pool", "service-account"]) {
     assert(judged.includes(id), `${id} did not judge the SparkCluster`);
   }
-  assertEquals(notJudgedAmong(readFile("a.yaml", YAML).objects), [{
-    object: "SparkCluster analytics-jobs/shared",
-    reason: "its connections are not judged",
-  }]);
 });
 
 Deno.test("service-account passes a SparkCluster that runs as the default account, without a token", async () => {
