@@ -71,7 +71,16 @@ export interface Picks {
   readonly targets: Int32Array;
 }
 
-/** Begins a column of a kind. `width` is the number of bytes of a value or of the room of a text. */
+/**
+ * Begins a column of a kind. `width` is the number of bytes of a value or of the room of a text.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { cellsOf } from "./typed_columns.ts";
+ * assertEquals(cellsOf("fixed", 8, 100).kind, "fixed");
+ * ```
+ */
 export function cellsOf(kind: Cells["kind"], width: number, capacity: number): Cells {
   switch (kind) {
     case "fixed":
@@ -93,7 +102,21 @@ export function freeCells(cells: Cells): void {
   for (const { buffer } of arrays) (buffer as ArrayBuffer).transfer(0);
 }
 
-/** Copies the values of rows into cells. A later row replaces the value of an earlier row. */
+/**
+ * Copies the values of rows into cells. A later row replaces the value of an earlier row.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { cellsOf, takeValues } from "./typed_columns.ts";
+ * const bytes = Uint8Array.of(7, 0, 0, 0);
+ * const places = Int32Array.of(0);
+ * const chunk = { rows: 1, nulls: 0, bytes, view: new DataView(bytes.buffer), places };
+ * const cells = cellsOf("fixed", 4, 2);
+ * takeValues(cells, chunk, { count: 1, rows: Int32Array.of(0), targets: Int32Array.of(1) });
+ * assertEquals(cells.kind === "fixed" && cells.view.getInt32(4, true), 7);
+ * ```
+ */
 export function takeValues(cells: Cells, chunk: Chunk, picks: Picks): void {
   switch (cells.kind) {
     case "fixed":
@@ -176,6 +199,16 @@ export function textTable(): TextTable {
  * @param from the first row
  * @param to the row after the last one
  * @returns the numbers by row; a row without a text has any number
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { codesOf, textTable } from "./typed_columns.ts";
+ * const bytes = new TextEncoder().encode("\x01\0\0\0a\x01\0\0\0b");
+ * const places = Int32Array.of(4, 9, -1);
+ * const chunk = { rows: 3, nulls: 1, bytes, view: new DataView(bytes.buffer), places };
+ * assertEquals([...codesOf(chunk, textTable(), 0, 3)].slice(0, 2), [0, 1]);
+ * ```
  */
 export function codesOf(chunk: Chunk, table: TextTable, from: number, to: number): Uint32Array {
   const { rows, places, dictionary } = chunk;

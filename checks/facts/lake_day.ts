@@ -17,7 +17,12 @@ import {
   findValues,
   freeChunk,
 } from "../../pipeline/lake/parquet_pages.ts";
-import { type FileColumn, openPart, type PartReader } from "../../pipeline/lake/parquet_reader.ts";
+import {
+  type FileColumn,
+  openPart,
+  type PartReader,
+  type StoredColumn,
+} from "../../pipeline/lake/parquet_reader.ts";
 
 /** One day of bronze or silver in the lake. */
 export interface LakeDay<C extends BronzeCommit | SilverCommit> {
@@ -52,8 +57,10 @@ export interface LakeDaySource<C> {
   readonly read: () => Promise<StoredMarker<C> | undefined>;
   /** Lists the objects of the day. */
   readonly list: () => Promise<readonly ObjectEntry[]>;
-  /** The columns to collect, in order. */
+  /** The columns to collect together, in order. */
   readonly columns: readonly Column[];
+  /** The columns to collect one by one after the others, which takes less memory. */
+  readonly apart: readonly Column[];
 }
 
 /**
@@ -74,15 +81,15 @@ export async function gatherLakeDay<C extends BronzeCommit | SilverCommit, T>(
   lake: Lake,
   layer: C["layer"],
   source: LakeDaySource<C>,
-  begin: (rows: number) => { readonly collect: Collect; readonly finish: () => T },
+  begin: (rows: number) => Collection<T>,
 ): Promise<LakeDay<C> & T> {
   for (let attempt = 1;; attempt++) {
     const { day, markerKey } = source;
     const { marker, problem } = await readStored(source.read);
-    const { collect, finish } = begin(marker?.commit.rows ?? 0);
+    const collection = begin(marker?.commit.rows ?? 0);
     const parts: PartFact[] = [];
     for await (const [part, object] of readObjects(lake, marker?.commit.parts ?? [])) {
-      parts.push(gatherPart(part, object, source.columns, collect));
+      parts.push(gatherPart(part, object, source, collection));
     }
     const listed = (await source.list()).filter(({ key }) => isPart(key));
     const listedAt = Date.now();
@@ -99,7 +106,7 @@ export async function gatherLakeDay<C extends BronzeCommit | SilverCommit, T>(
       parts,
       ...(marker && { marker: { commit: marker.commit, sha256: marker.sha256 } }),
       ...(problem !== undefined && { markerProblem: problem }),
-      ...finish(),
+      ...collection.finish(),
     };
   }
 }
@@ -166,21 +173,27 @@ export interface ChunkGroup {
   readonly columns: readonly Chunk[];
 }
 
-/** Receives the rows of a part. */
-export type Collect = (group: ChunkGroup, part: Part) => void;
+/** Receives the rows of the parts of a day. */
+export interface Collection<T> {
+  /** Receives the columns of a row group that are collected together. */
+  collect(group: ChunkGroup, part: Part): void;
+  /** Receives another column of the same row group. */
+  collectApart(column: Column, chunk: Chunk, part: Part): void;
+  /** Returns what was collected. */
+  finish(): T;
+}
 
 /**
  * Decodes a part and passes the rows to a collector. A damaged part is part of the fact, not an
  * error.
  *
  * @param object the object with the part's key; undefined if it does not exist
- * @param columns the columns to collect
  */
 function gatherPart(
   part: Part,
   object: StoredObject | undefined,
-  columns: readonly Column[],
-  collect: Collect,
+  { columns, apart }: Pick<LakeDaySource<never>, "columns" | "apart">,
+  collection: Collection<unknown>,
 ): PartFact {
   if (object === undefined) return { part, collected: false };
   const sha256 = createHash("sha256").update(object.bytes).digest("hex");
@@ -197,17 +210,22 @@ function gatherPart(
     };
   }
   const fact = { part, stored, footer: { rows: reader.rows, columns: reader.columns } };
-  const typed = columns.every((column) => readable(column, reader.columns));
+  const typed = [...columns, ...apart].every((column) => readable(column, reader.columns));
   if (!typed || !asPublished(fact)) return { ...fact, collected: false };
   try {
     for (let i = 0; i < reader.groupRows.length; i++) {
       const { rows, columns: stored } = reader.pages(i, columns.map(({ name }) => name));
-      const chunks = stored.map(({ layout, pages }) =>
-        findValues(pages, pages.map(decompress), layout)
-      );
-      confirmValues(columns, chunks);
-      collect({ rows, columns: chunks }, part);
+      const chunks = stored.map(chunkOf);
+      columns.forEach((column, c) => confirmValues(column, chunks[c]));
+      collection.collect({ rows, columns: chunks }, part);
       chunks.forEach((chunk, c) => freeChunk(chunk, stored[c]!.pages));
+      const others = reader.pages(i, apart.map(({ name }) => name)).columns;
+      others.forEach((other, c) => {
+        const [column, chunk] = [apart[c]!, chunkOf(other)];
+        confirmValues(column, chunk);
+        collection.collectApart(column, chunk, part);
+        freeChunk(chunk, other.pages);
+      });
     }
     reader.free();
   } catch (error) {
@@ -230,15 +248,16 @@ function readable({ name, type, nullable }: Column, columns: readonly FileColumn
   return found?.type === type || nullable && found?.type === "VOID";
 }
 
+function chunkOf({ layout, pages }: StoredColumn): Chunk {
+  return findValues(pages, pages.map(decompress), layout);
+}
+
 /**
  * Throws if a required column contains a null. Spark marks every column as nullable, so the schema
  * does not show this.
  */
-function confirmValues(columns: readonly Column[], chunks: readonly Chunk[]): void {
-  chunks.forEach(({ places }, i) => {
-    const { name, nullable } = columns[i]!;
-    if (!nullable && places.includes(-1)) throw new Error(`column ${name} contains a null`);
-  });
+function confirmValues({ name, nullable }: Column, chunk: Chunk | undefined): void {
+  if (!nullable && (chunk?.nulls ?? 0) > 0) throw new Error(`column ${name} contains a null`);
 }
 
 function reason(error: unknown): string {

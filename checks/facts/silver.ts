@@ -1,11 +1,16 @@
+import type { Column } from "../../pipeline/contract/column.ts";
 import { silverMarkerKey } from "../../pipeline/contract/keys.ts";
 import { EXECUTION_COLUMNS } from "../../pipeline/contract/tables.ts";
+import { printValue } from "../../pipeline/contract/value_text.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import { listSilverDay } from "../../pipeline/lake/commit.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { type Part, readMarker, type SilverCommit } from "../../pipeline/lake/marker.ts";
 import type { Chunk } from "../../pipeline/lake/parquet_pages.ts";
-import { type ChunkGroup, gatherLakeDay, type LakeDay } from "./lake_day.ts";
+import { NAMED } from "../../pipeline/progress.ts";
+import type { BronzeFact } from "./bronze.ts";
+import { type ChunkGroup, type Collection, gatherLakeDay, type LakeDay } from "./lake_day.ts";
+import { ROW_COLUMNS, VALUE_COLUMNS, valueAt } from "./latest_values.ts";
 import {
   addText,
   int32List,
@@ -41,51 +46,98 @@ export interface SilverRows extends Iterable<SilverRow> {
   readonly length: number;
 }
 
+/** A value of silver that is not the latest value in bronze. */
+export interface WrongValue {
+  /** The row. */
+  readonly row: SilverRow;
+  /** The value in silver, for people. */
+  readonly silver: string;
+  /** The latest value in bronze, for people. */
+  readonly bronze: string;
+}
+
+/** The values of a column that differ from bronze. */
+export interface WrongColumn {
+  /** The name of the column. */
+  readonly name: string;
+  /** The number of wrong values. */
+  readonly count: number;
+  /** The first wrong values, at most {@linkcode NAMED}. */
+  readonly named: readonly WrongValue[];
+}
+
+/** A comparison of the values in silver with one state of bronze. */
+export interface ComparedValues {
+  /** The sha256 of the bronze marker, in hexadecimal. */
+  readonly sha256: string;
+  /** The columns with wrong values. */
+  readonly wrong: readonly WrongColumn[];
+}
+
 /** One day of silver, for all clients. */
 export interface SilverFact extends LakeDay<SilverCommit> {
   /** The rows, complete only if every part was collected. */
   readonly rows: SilverRows;
+  /**
+   * The comparison of {@linkcode VALUE_COLUMNS} with bronze. It has only the rows of operations that
+   * bronze has, and is complete only if every part of both layers was collected. Undefined if
+   * bronze has no valid marker or was not gathered.
+   */
+  readonly compared?: ComparedValues;
 }
 
-const NAMES = ["operation_id", "client_id", "status", "execution_id", "fill_price"];
-const COLUMNS = NAMES.map((name) => EXECUTION_COLUMNS.find((column) => column.name === name)!);
+const COLUMNS = ROW_COLUMNS.map((name) =>
+  EXECUTION_COLUMNS.find((column) => column.name === name)!
+);
 
 /**
  * Reads a day of silver: the marker, the list of part files of all clients, and every part that the
- * marker lists.
+ * marker lists. Compares the values with those of bronze.
  *
+ * @param bronze the same day of bronze; without it, no values are compared
  * @throws {Failure} the lake is unreachable or refuses a request; damaged objects are part of the
  *   fact
  */
-export function gatherSilver(lake: Lake, day: Day): Promise<SilverFact> {
+export function gatherSilver(lake: Lake, day: Day, bronze?: BronzeFact): Promise<SilverFact> {
   const markerKey = silverMarkerKey(day);
   const read = () => readMarker(lake, "silver", markerKey, day);
   const list = async () =>
     (await listSilverDay(lake, day)).filter(({ key }) => key.includes(`/date=${day}/`));
-  const source = { day, markerKey, read, list, columns: COLUMNS };
-  return gatherLakeDay<SilverCommit, { rows: SilverRows }>(lake, "silver", source, begin);
+  const source = { day, markerKey, read, list, columns: COLUMNS, apart: VALUE_COLUMNS };
+  return gatherLakeDay<SilverCommit, Collected>(
+    lake,
+    "silver",
+    source,
+    (expected) => begin(expected, bronze),
+  );
 }
 
-function begin(expected: number) {
+type Collected = Pick<SilverFact, "rows" | "compared">;
+
+function begin(expected: number, bronze: BronzeFact | undefined): Collection<Collected> {
   const ids = textList(expected);
   const keys: string[] = [];
   const statuses: string[] = [];
   const [parts, statusNumbers, filled] = [int32List(), int32List(), int32List()];
   const [operations, clients] = [int64List(), int64List()];
   let length = 0;
+  /** The first row of the row group, and the numbers of its operations in bronze. */
+  let group = { first: 0, numbers: new Int32Array(0) };
+  const wrong = new Map<string, { count: number; readonly named: WrongValue[] }>();
 
   function collect({ rows, columns }: ChunkGroup, { key }: Part): void {
     if (rows === 0) return;
-    const [operationColumn, clientColumn, statusColumn, executionColumn, fills] = columns as [
-      Chunk,
+    const [operationColumn, clientColumn, statusColumn, executionColumn] = columns as [
       Chunk,
       Chunk,
       Chunk,
       Chunk,
     ];
+    group = { first: length, numbers: new Int32Array(rows) };
     const statusOf = readTexts(statusColumn);
     if (keys.at(-1) !== key) keys.push(key);
     for (let i = 0; i < rows; i++, length++) {
+      group.numbers[i] = bronze?.operations?.numberOf(operationColumn, i) ?? -1;
       const status = statusOf(i);
       const number = statuses.indexOf(status);
       parts.set(length, keys.length - 1);
@@ -93,8 +145,26 @@ function begin(expected: number) {
       clients.set(length, readInt64(clientColumn, i));
       statusNumbers.set(length, number < 0 ? statuses.push(status) - 1 : number);
       addText(ids, executionColumn, i);
-      filled.set(length, fills.places[i]! < 0 ? 0 : 1);
     }
+  }
+
+  function collectApart(column: Column, chunk: Chunk): void {
+    const { first, numbers } = group;
+    const { name, type } = column;
+    if (name === "fill_price") {
+      chunk.places.forEach((place, i) => filled.set(first + i, place < 0 ? 0 : 1));
+    }
+    const values = bronze?.operations?.values;
+    values?.compare(column, chunk, numbers, (i) => {
+      const own = wrong.get(name) ?? { count: 0, named: [] };
+      wrong.set(name, own);
+      if (own.count++ >= NAMED) return;
+      own.named.push({
+        row: new KeptRow(first + i),
+        silver: printValue(valueAt(chunk, type, i), type),
+        bronze: values.text(column, numbers[i]!),
+      });
+    });
   }
 
   /** A row whose values are read only where one is needed. */
@@ -146,5 +216,11 @@ function begin(expected: number) {
       for (let i = 0; i < length; i++) yield new KeptRow(i);
     },
   };
-  return { collect, finish: () => ({ rows }) };
+  function finish(): Collected {
+    const { marker, operations } = bronze ?? {};
+    if (marker === undefined || operations === undefined) return { rows };
+    const columns = Array.from(wrong, ([name, own]): WrongColumn => ({ name, ...own }));
+    return { rows, compared: { sha256: marker.sha256, wrong: columns } };
+  }
+  return { collect, collectApart, finish };
 }

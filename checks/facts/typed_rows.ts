@@ -27,9 +27,25 @@ export function int32List(): NumberList<number> {
   };
 }
 
+/** Creates a list of integers below 256. */
+export function uint8List(expected = 1024): NumberList<number> {
+  let values = new Uint8Array(reserved(expected));
+  return {
+    get: (index) => values[index]!,
+    set(index, value) {
+      if (index >= values.length) {
+        const longer = new Uint8Array(2 * index);
+        longer.set(values);
+        values = longer;
+      }
+      values[index] = value;
+    },
+  };
+}
+
 /** Creates a list of integers of 64 bits. */
-export function int64List(): NumberList<bigint> {
-  let values = new BigInt64Array(1024);
+export function int64List(expected = 1024): NumberList<bigint> {
+  let values = new BigInt64Array(reserved(expected));
   return {
     get: (index) => values[index]!,
     set(index, value) {
@@ -43,6 +59,14 @@ export function int64List(): NumberList<bigint> {
   };
 }
 
+/** The largest number of values or keys that memory is reserved for. */
+const MOST_RESERVED = 1 << 22;
+
+/** Returns the number of values to reserve memory for. */
+function reserved(expected: number): number {
+  return Math.min(Math.max(expected, 1024), MOST_RESERVED);
+}
+
 /** Numbers different keys from 0, in the order in which they were added. */
 export interface Numbering {
   /** The number of different keys. */
@@ -54,9 +78,6 @@ export interface Numbering {
   /** Returns the key with a number. The array is valid until the next `add`. */
   key(number: number): Uint32Array;
 }
-
-/** The largest number of keys that memory is reserved for. */
-const MOST_RESERVED = 1 << 22;
 
 function mixed(word: number): number {
   const product = Math.imul(word, 0x9e3779b1);
@@ -80,7 +101,7 @@ function mixed(word: number): number {
  * ```
  */
 export function numberKeys(width: number, expected: number = 1024): Numbering {
-  const bits = 32 - Math.clz32(Math.min(Math.max(expected, 1024), MOST_RESERVED) - 1);
+  const bits = 32 - Math.clz32(reserved(expected) - 1);
   let keys = new Uint32Array(width << bits);
   // Each slot has the number of a key plus 1, or 0. At most half of the slots are in use.
   let slots = new Uint32Array(2 << bits);
@@ -204,7 +225,7 @@ export function equalTexts(a: ListedText, b: ListedText): boolean {
  * @param expected the expected number of texts
  */
 export function textList(expected: number = 1024): TextList {
-  let words = new Uint32Array(4 * Math.min(Math.max(expected, 1024), MOST_RESERVED));
+  let words = new Uint32Array(4 * reserved(expected));
   const others = new Map<number, string>();
   let length = 0;
   return {

@@ -9,6 +9,7 @@ import { rowCounts } from "./bronze/row_counts.ts";
 import { silverCurrent } from "./silver/silver_current.ts";
 import { silverRows } from "./silver/silver_rows.ts";
 import { silverStatus } from "./silver/silver_status.ts";
+import { silverValues } from "./silver/silver_values.ts";
 
 /**
  * The checks after a run, in the order of the report. A check comes after the checks whose failure
@@ -18,5 +19,5 @@ export const POSTFLIGHT: readonly AnyCheck[] = [
   ...section("bronze", [bronzeCommitted, bronzeParts, rowCounts, quarantine]),
   ...section("silver", [silverCurrent, silverParts]),
   ...section("files", [parquetSchema, parquetVoid, orphanParts]),
-  ...section("values", [eventTypes, silverRows, silverStatus, fillPrice]),
+  ...section("values", [eventTypes, silverRows, silverStatus, silverValues, fillPrice]),
 ];

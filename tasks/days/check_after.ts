@@ -1,4 +1,4 @@
-import { gatherBronze } from "../../checks/facts/bronze.ts";
+import { type BronzeFact, gatherBronze } from "../../checks/facts/bronze.ts";
 import { gatherSource } from "../../checks/facts/outbox_day.ts";
 import { gatherSilver } from "../../checks/facts/silver.ts";
 import { POSTFLIGHT } from "../../checks/postflight/catalog.ts";
@@ -23,11 +23,17 @@ export interface AfterOptions extends CheckingOptions {
 export function checkAfter(
   { database, lake, day, silence, ...options }: AfterOptions,
 ): Promise<Report> {
+  let bronze: Promise<BronzeFact> | undefined;
+  const readBronze = (signal: AbortSignal) =>
+    bronze ??= withLake(lake, signal, (opened) => gatherBronze(opened, day));
   const gatherers: Gatherers = {
     source: (signal) =>
       withLake(lake, signal, (opened) => gatherSource(database, opened, day, signal, silence)),
-    bronze: (signal) => withLake(lake, signal, (opened) => gatherBronze(opened, day)),
-    silver: (signal) => withLake(lake, signal, (opened) => gatherSilver(opened, day)),
+    bronze: readBronze,
+    silver: async (signal) => {
+      const read = await readBronze(signal).catch(() => undefined);
+      return await withLake(lake, signal, (opened) => gatherSilver(opened, day, read));
+    },
   };
   const status = `reading ${day} from the outbox and the lake …`;
   const subject = { command: "postflight", date: day, status, checks: POSTFLIGHT, gatherers };

@@ -18,7 +18,7 @@ export async function judgeByChecks(database: DatabaseConfig, lake: Lake): Promi
   const results = await runChecks(POSTFLIGHT, {
     source: (signal) => gatherSource(database, lake, DAY, signal),
     bronze: () => gatherBronze(lake, DAY),
-    silver: () => gatherSilver(lake, DAY),
+    silver: async () => gatherSilver(lake, DAY, await gatherBronze(lake, DAY)),
   }, { timeoutMs: 60_000 });
   if (exitCode(results) === 0) return;
   const failed = results.filter(({ verdict }) => verdict !== "pass" && verdict !== "warn").map(

@@ -2,7 +2,7 @@ import { EXECUTION_STATUS } from "../../../pipeline/contract/tables.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
-import type { LastEvent } from "../../facts/bronze.ts";
+import type { LastEvent } from "../../facts/last_events.ts";
 import type { SilverFact, SilverRow } from "../../facts/silver.ts";
 import { equalTexts } from "../../facts/typed_rows.ts";
 import { naming } from "../../list_names.ts";

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { follows, gatherBronze, type LastEvent } from "../../../checks/facts/bronze.ts";
+import { gatherBronze } from "../../../checks/facts/bronze.ts";
+import { follows, type LastEvent } from "../../../checks/facts/last_events.ts";
 import { bronzeMarkerKey, bronzePrefix } from "../../../pipeline/contract/keys.ts";
 import { EVENT_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { Failure } from "../../../pipeline/errors.ts";

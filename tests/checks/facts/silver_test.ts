@@ -68,7 +68,8 @@ Deno.test("gatherSilver reads a silver without faults", async () => {
 
 Deno.test("gatherSilver: the checks find no fault in a day that the pipeline published", async () => {
   const lake = await publishedDay();
-  const [bronze, silver] = [await gatherBronze(lake, DAY), await gatherSilver(lake, DAY)];
+  const bronze = await gatherBronze(lake, DAY);
+  const silver = await gatherSilver(lake, DAY, bronze);
   const results = await judge({ source: sourceOf(bronze), bronze, silver });
   const wrong = results.filter(({ verdict }) => verdict !== "pass");
   // Operation 11 was executed, and no event has a price.
@@ -114,10 +115,10 @@ Deno.test("gatherSilver reads a part with an untyped column, as from Spark's lit
   const { body, ...part } = voidPart(EXECUTION_COLUMNS, group!, "submitted_at", old!.key);
   await lake.put(part.key, body);
   await lake.put(KEY, renderMarker({ ...commit, parts: [part, ...others] }));
-  const silver = await gatherSilver(lake, DAY);
+  const bronze = await gatherBronze(lake, DAY);
+  const silver = await gatherSilver(lake, DAY, bronze);
   assertEquals(silver.marker!.commit.contract, EXECUTION_CONTRACT);
   assertEquals(plainRows(silver), plainRows(before));
-  const bronze = await gatherBronze(lake, DAY);
   const results = await judge({ source: sourceOf(bronze), bronze, silver });
   const failed = results.filter(({ verdict }) => verdict === "fail");
   assertEquals(failed.map(({ id, findings }) => [id, findings[0]!.field]), [

@@ -1,7 +1,8 @@
 import { POSTFLIGHT } from "../../../checks/postflight/catalog.ts";
 import type { Facts } from "../../../checks/check.ts";
 import type { Finding, Result, Verdict } from "../../../checks/finding.ts";
-import type { BronzeFact, LastEvent } from "../../../checks/facts/bronze.ts";
+import type { BronzeFact } from "../../../checks/facts/bronze.ts";
+import type { LastEvent } from "../../../checks/facts/last_events.ts";
 import type { PartFact } from "../../../checks/facts/lake_day.ts";
 import type { SilverFact, SilverRow } from "../../../checks/facts/silver.ts";
 import { runChecks } from "../../../checks/runner.ts";
@@ -127,6 +128,7 @@ export const SILVER: SilverFact = {
     { ...row(0, 12n, "FAILED"), filled: false },
     row(1, 13n, "EXECUTED"),
   ],
+  compared: { sha256: BRONZE_SHA256, wrong: [] },
 };
 
 /** A comparison of the healthy bronze in which that much differs. */

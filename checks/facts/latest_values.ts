@@ -1,0 +1,269 @@
+import type { Column, ColumnType, Value } from "../../pipeline/contract/column.ts";
+import { EVENT_COLUMNS, EVENT_TIMES, EXECUTION_COLUMNS } from "../../pipeline/contract/tables.ts";
+import { printValue } from "../../pipeline/contract/value_text.ts";
+import type { Chunk } from "../../pipeline/lake/parquet_pages.ts";
+import {
+  type Cells,
+  cellsOf,
+  codesOf,
+  LONG,
+  type Picks,
+  takeValues,
+} from "../../pipeline/typed_columns.ts";
+
+// Silver has the latest value of each column, by operation. The code that makes silver ranks events
+// by their position in bronze. This file compares the keys of events instead, so that the two do not
+// share a mistake. The values of a day are compared byte for byte.
+
+/** The columns of silver that name an operation, or that follow from its last event. */
+export const ROW_COLUMNS: readonly string[] = [
+  "operation_id",
+  "client_id",
+  "status",
+  "execution_id",
+];
+
+/** All other columns of silver. Each has the latest value in bronze. */
+export const VALUE_COLUMNS: readonly Column[] = EXECUTION_COLUMNS.filter(({ name }) =>
+  !ROW_COLUMNS.includes(name)
+);
+
+/** Silver's times. Each has a number, which is its place here. */
+const TIME_COLUMNS: readonly string[] = [...EVENT_TIMES.values()];
+
+/** Returns the number of the time that events of a type set; -1 for none. */
+export function timeSetBy(eventType: string): number {
+  return TIME_COLUMNS.indexOf(EVENT_TIMES.get(eventType) ?? "");
+}
+
+/** The columns of bronze that these values come from. */
+export const SOURCE_COLUMNS: readonly Column[] = EVENT_COLUMNS.filter(({ name }) =>
+  VALUE_COLUMNS.some((column) => sourceOf(column) === name)
+);
+
+function sourceOf({ name }: Column): string {
+  return TIME_COLUMNS.includes(name) ? "occurred_at" : name;
+}
+
+/** The events of one row group of bronze. The arrays can be longer than the row group. */
+export interface RowEvents {
+  /** The number of the first event. Other events follow in the order of the rows. */
+  readonly first: number;
+  /** The number of the operation of each row; -1 for an event that is not part of an execution. */
+  readonly operations: Int32Array;
+  /** 1 for an event that is later than all events of its operation that were read before. */
+  readonly newest: Uint8Array;
+  /** The number of the time that the event sets, see {@linkcode timeSetBy}; -1 for none. */
+  readonly times: Int8Array;
+}
+
+/** The latest values in bronze, by operation. */
+export interface LatestValues {
+  /** Makes room for operations with numbers below `count`. */
+  reserve(count: number): void;
+  /** Takes the values of a column of a row group of bronze. */
+  take(source: string, chunk: Chunk, events: RowEvents): void;
+  /**
+   * Compares a column of a row group of silver.
+   *
+   * @param operations the number of the operation of each row; -1 for a row that is not compared
+   * @param onDifference receives each row with another value
+   */
+  compare(
+    column: Column,
+    chunk: Chunk,
+    operations: Int32Array,
+    onDifference: (row: number) => void,
+  ): void;
+  /** Returns the value of an operation, for people. */
+  text(column: Column, operation: number): string;
+}
+
+/** The number of bytes of a value of each type; for a text, the room that most texts fit into. */
+const WIDTHS: Readonly<Record<ColumnType, number>> = {
+  "STRING": 36,
+  "INT32": 4,
+  "INT64": 8,
+  "TIMESTAMP(MICROS,UTC)": 8,
+  "DECIMAL(20,8)": 9,
+  "DECIMAL(10,4)": 8,
+};
+
+/** The texts of which there are few. */
+const REPEATING = new Set(["symbol", "side", "source"]);
+
+/** The values of one column of silver. */
+interface ValueColumn {
+  readonly column: Column;
+  readonly source: string;
+  /** The number of the time, see {@linkcode timeSetBy}; -1 for another column. */
+  readonly time: number;
+  cells: Cells;
+  /** The number of the event that set each value, plus 1; 0 for an operation without a value. */
+  setBy: Uint32Array<ArrayBuffer>;
+}
+
+/** The largest number of operations that memory is reserved for. */
+const MOST_RESERVED = 1 << 22;
+
+/**
+ * Begins without values.
+ *
+ * @param expected the expected number of operations
+ * @param follows returns whether an event comes after another one in replay order, by number
+ */
+export function createLatestValues(
+  expected: number,
+  follows: (event: number, other: number) => boolean,
+): LatestValues {
+  let capacity = Math.min(Math.max(1024, Math.ceil(expected)), MOST_RESERVED);
+  const columns = VALUE_COLUMNS.map((column): ValueColumn => ({
+    column,
+    source: sourceOf(column),
+    time: TIME_COLUMNS.indexOf(column.name),
+    cells: emptyCells(column, capacity),
+    setBy: new Uint32Array(capacity),
+  }));
+  const byName = new Map(columns.map((own) => [own.column.name, own]));
+  let picks: Picks = { count: 0, rows: new Int32Array(0), targets: new Int32Array(0) };
+
+  /** Picks the rows whose values replace those of a column. */
+  function pickRows(
+    { column: { nullable }, time, setBy }: ValueColumn,
+    { rows, places }: Chunk,
+    { first, operations, newest, times }: RowEvents,
+  ): void {
+    let count = 0;
+    for (let row = 0; row < rows; row++) {
+      const operation = operations[row]!;
+      if (operation < 0 || places[row]! < 0 || time >= 0 && times[row] !== time) continue;
+      if (newest[row] === 0) {
+        // The last event sets a column without nulls, so no other event does.
+        if (!nullable) continue;
+        const before = setBy[operation]!;
+        if (before > 0 && !follows(first + row, before - 1)) continue;
+      }
+      setBy[operation] = first + row + 1;
+      picks.rows[count] = row;
+      picks.targets[count++] = operation;
+    }
+    picks.count = count;
+  }
+
+  return {
+    reserve(count) {
+      if (count <= capacity) return;
+      capacity = Math.max(count, 2 * capacity);
+      for (const own of columns) {
+        own.cells = grown(own.cells, capacity);
+        const setBy = new Uint32Array(capacity);
+        setBy.set(own.setBy);
+        own.setBy = setBy;
+      }
+    },
+    take(source, chunk, events) {
+      if (picks.rows.length < chunk.rows) {
+        const [rows, targets] = [new Int32Array(chunk.rows), new Int32Array(chunk.rows)];
+        picks = { count: 0, rows, targets };
+      }
+      for (const own of columns) {
+        if (own.source !== source) continue;
+        pickRows(own, chunk, events);
+        takeValues(own.cells, chunk, picks);
+      }
+    },
+    compare({ name }, chunk, operations, onDifference) {
+      const { cells, setBy } = byName.get(name)!;
+      const differs = comparerOf(cells, chunk);
+      for (let row = 0; row < chunk.rows; row++) {
+        const operation = operations[row]!;
+        if (operation < 0) continue;
+        const isAbsent = chunk.places[row]! < 0;
+        if (isAbsent !== (setBy[operation] === 0) || !isAbsent && differs(row, operation)) {
+          onDifference(row);
+        }
+      }
+    },
+    text({ name, type }, operation) {
+      const { cells, setBy } = byName.get(name)!;
+      return printValue(setBy[operation] === 0 ? null : valueIn(cells, type, operation), type);
+    },
+  };
+}
+
+function emptyCells({ name, type }: Column, capacity: number): Cells {
+  const kind = type !== "STRING" ? "fixed" : REPEATING.has(name) ? "coded" : "text";
+  return cellsOf(kind, WIDTHS[type], capacity);
+}
+
+/** Returns the same values in cells with more room. */
+function grown(cells: Cells, capacity: number): Cells {
+  if (cells.kind === "coded") {
+    const codes = new Uint32Array(capacity);
+    codes.set(cells.codes);
+    return { ...cells, codes };
+  }
+  const bytes = new Uint8Array(cells.width * capacity);
+  bytes.set(new Uint8Array(cells.view.buffer));
+  const view = new DataView(bytes.buffer);
+  if (cells.kind === "fixed") return { ...cells, view };
+  const lengths = new Uint8Array(capacity);
+  lengths.set(cells.lengths);
+  return { ...cells, view, lengths };
+}
+
+/** Returns a function that returns whether the value of a row differs from that of an operation. */
+function comparerOf(
+  cells: Cells,
+  chunk: Chunk,
+): (row: number, operation: number) => boolean {
+  const { view, bytes, places } = chunk;
+  if (cells.kind === "coded") {
+    const codes = codesOf(chunk, cells.texts, 0, chunk.rows);
+    return (row, operation) => codes[row] !== cells.codes[operation];
+  }
+  const { width } = cells;
+  const own = new Uint8Array(cells.view.buffer);
+  const differAt = (place: number, at: number, length: number) => {
+    for (let i = 0; i < length; i++) if (bytes[place + i] !== own[at + i]) return true;
+    return false;
+  };
+  if (cells.kind === "fixed") {
+    return (row, operation) => differAt(places[row]!, operation * width, width);
+  }
+  return (row, operation) => {
+    const place = places[row]!;
+    const length = view.getUint32(place - 4, true);
+    if (cells.lengths[operation] !== LONG) {
+      return length !== cells.lengths[operation] || differAt(place, operation * width, length);
+    }
+    const long = cells.long.get(operation)!;
+    return length !== long.length || long.some((byte, i) => byte !== bytes[place + i]);
+  };
+}
+
+/** Returns the value of an operation. */
+function valueIn(cells: Cells, type: ColumnType, operation: number): Value {
+  if (cells.kind === "coded") return UTF8.decode(cells.texts.texts[cells.codes[operation]!]!);
+  if (cells.kind === "fixed") return readValue(cells.view, type, operation * cells.width);
+  const length = cells.lengths[operation]!;
+  if (length === LONG) return UTF8.decode(cells.long.get(operation)!);
+  return readValue(cells.view, type, operation * cells.width, length);
+}
+
+/** Returns the value of a row, for people: a text can have damaged characters. */
+export function valueAt({ view, places }: Chunk, type: ColumnType, row: number): Value {
+  const at = places[row]!;
+  if (at < 0) return null;
+  return readValue(view, type, at, type === "STRING" ? view.getUint32(at - 4, true) : undefined);
+}
+
+/** @param length the number of bytes; for texts only */
+function readValue(view: DataView, type: ColumnType, at: number, length = WIDTHS[type]): Value {
+  if (type === "INT32") return view.getInt32(at, true);
+  if (type !== "STRING" && type !== "DECIMAL(20,8)") return view.getBigInt64(at, true);
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + at, length);
+  return type === "STRING" ? UTF8.decode(bytes) : bytes.slice();
+}
+
+const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
