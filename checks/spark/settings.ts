@@ -408,7 +408,7 @@ function valueOf(
   const inside = python.strings.filter((each) =>
     each.start >= start && each.end <= start + code.length
   );
-  if (/^(\w+\.)?(environ\s*\[|environ\s*\.\s*get\s*\(|getenv\s*\()/.test(text)) {
+  if (READS_VARIABLE.test(text)) {
     const [name, fallback] = inside.map((each) => each.text.trim());
     const variable = name === undefined ? undefined : environment?.variable(name);
     if (variable?.value !== undefined) {
@@ -431,7 +431,27 @@ function valueOf(
     if (values.length > 1) {
       return { value: text, unknown: `the code sets ${text} to ${values.join(" or ")}` };
     }
+    const read = assignedRead(text, python);
+    if (read !== undefined) return valueOf(read, python, environment);
     if (/^\d+$|^True$|^False$/.test(text)) return { value: text.toLowerCase() };
   }
   return { value: text, unknown: `the code computes it (${text})` };
+}
+
+/** Code that begins with the read of an environment variable. */
+const READS_VARIABLE = /^(\w+\.)?(environ\s*\[|environ\s*\.\s*get\s*\(|getenv\s*\()/;
+
+/**
+ * Finds the value of a name that the code assigns once, on one line, to one environment variable,
+ * as in `ENDPOINT = os.getenv("S3_ENDPOINT", "s3.example.com")`.
+ */
+function assignedRead(name: string, { code }: Python): Argument | undefined {
+  const assignments = [...code.matchAll(
+    new RegExp(`^[ \\t]*${name}[ \\t]*(?::[^=\\n]+)?=(?!=)[ \\t]*([^\\n]*)`, "gm"),
+  )];
+  const [only] = assignments;
+  if (only === undefined || assignments.length > 1) return undefined;
+  const value = only[1]!.trimEnd();
+  if (!READS_VARIABLE.test(value) || value.match(/environ|getenv/g)!.length > 1) return undefined;
+  return { start: only.index + only[0].length - only[1]!.length, code: value };
 }

@@ -73,7 +73,10 @@ export function storeOf(network: Network, job: JobWithPods, from: Pod): Store {
 
 function endpointOf({ environment, settings }: JobWithPods): { source: string; text: string } {
   const given = VARIABLES.map((source) => ({ source, text: environment.value(source) }));
-  const all = [...given, { source: SETTING, text: settings.get(SETTING)?.value }];
+  const setting = settings.get(SETTING);
+  // The value of an unknown setting is the code that computes the value.
+  const known = setting?.unknown === undefined ? setting?.value : undefined;
+  const all = [...given, { source: SETTING, text: known }];
   const found = all.find(({ text }) => text !== undefined && text !== "");
   return { source: found?.source ?? VARIABLES[0]!, text: found?.text?.trim() ?? "" };
 }

@@ -102,6 +102,16 @@ for (
       2,
     ],
     [
+      "the environment, in a name that the code assigns",
+      { args: ["job.py"], env: `[{ name: URL, value: "${K8S}" }]` },
+      {
+        "job.py":
+          `url: str = os.getenv("URL", "local[1]")\nif url == "x":\n  pass\nSparkConf().setMaster(url)\n`,
+      },
+      "client",
+      2,
+    ],
+    [
       "code, which is stronger than a flag",
       { args: [`--master=${K8S}`, "job.py"] },
       { "job.py": 'SparkSession.builder.master("local[2]").getOrCreate()\n' },

@@ -288,3 +288,70 @@ stringData: { S3_ENDPOINT: "http://10.9.0.7:9000" }
   assertStringIncludes(text, "Replace ADDRESS with the address in S3_ENDPOINT: kubectl");
   assertEquals(text.includes("10.9.0.7"), false);
 });
+
+/** A job that creates its session in Python, with a line that assigns the endpoint. */
+function jobInPython(assignment: string): string {
+  const lines = [
+    "import os",
+    "from pyspark.sql import SparkSession",
+    assignment,
+    'SparkSession.builder.config("spark.hadoop.fs.s3a.endpoint", ENDPOINT).getOrCreate()',
+  ];
+  return `
+apiVersion: batch/v1
+kind: Job
+metadata: { name: bronze-ingest-manual, namespace: analytics-jobs }
+spec:
+  template:
+    metadata: { labels: { app: bronze-ingest, spark-role: driver } }
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: spark
+          image: example.com/spark:1
+          command: [bash, -c]
+          args:
+            - |
+              python3 - <<'EOF'
+${lines.map((line) => `              ${line}\n`).join("")}              EOF
+`;
+}
+
+/** A policy that allows all pods in almost all namespaces, and no address outside the cluster. */
+const ALL_PODS = policy(
+  "block-staging",
+  `podSelector: {}
+  policyTypes: [Egress]
+  egress: [{ to: [{ namespaceSelector: { matchExpressions: [
+    { key: name, operator: NotIn, values: [staging] } ] } }] }]`,
+);
+const EMPTY_SELECTOR = storePolicy("{ namespaceSelector: {} }", TCP(443));
+
+for (
+  const [name, assignment] of [
+    ["computes", 'ENDPOINT = load()["store"]'],
+    ["reads from one of two variables", 'ENDPOINT = os.getenv("A") or os.getenv("B", "minio")'],
+    ["assigns twice", 'ENDPOINT = os.getenv("A", "minio")\n              ENDPOINT = load()'],
+    ["reads from a variable with a default", 'ENDPOINT = os.getenv("A", "s3.example.com")'],
+  ] as const
+) {
+  Deno.test(`egress-policy: an endpoint that the code ${name} is no Service of that name`, () => {
+    const job = jobInPython(assignment);
+    const outcome = judge(manifests({ job, store: EMPTY_SELECTOR, more: ALL_PODS }))
+      .get("egress-policy")!;
+    if (!("findings" in outcome)) throw new Error(JSON.stringify(outcome));
+    assertEquals(outcome.findings.map(({ severity, object }) => [severity, object]), [
+      ["fail", "NetworkPolicy analytics-jobs/allow-s3-egress"],
+    ]);
+    const open = judge(manifests({ job, more: ALL_PODS })).get("egress-policy")!;
+    assertEquals("findings" in open && open.findings, []);
+  });
+}
+
+Deno.test("egress-policy judges a Service that the code names as the default of a variable", () => {
+  const job = jobInPython(`ENDPOINT = os.environ.get("A", "${SERVICE}")`);
+  const judged = (store: string) =>
+    judge(manifests({ job, store, more: MINIO })).get("egress-policy")!;
+  assertEquals(judged(storePolicy(STORAGE, TCP(9000))), NONE);
+  assertStringIncludes(JSON.stringify(judged(storePolicy(STORAGE, TCP(80)))), "not TCP 9000");
+});
