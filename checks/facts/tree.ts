@@ -1,4 +1,5 @@
 import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
+import { withResources } from "../kubernetes/argo_resources.ts";
 import type { ManifestObject } from "../kubernetes/objects.ts";
 import type { Code } from "../source_code/code.ts";
 import { withHeredocs } from "../source_code/shell.ts";
@@ -32,7 +33,7 @@ export function treeOf(
     "directory" | "objects" | "scripts" | "project"
   >,
 ): Tree {
-  const all = objects.map((each) =>
+  const all = objects.flatMap(withResources).map((each) =>
     each.file === undefined ? each : { ...each, file: pathOf(directory, each.file) }
   );
   const source = {

@@ -11,6 +11,8 @@ export interface WrongField {
   readonly problem: string;
   /** The correction. */
   readonly fix: string;
+  /** The effect, if the API server accepts the field. */
+  readonly why?: string;
 }
 
 /** The fields of types, each with a code; see {@linkcode ofType}. */
@@ -53,6 +55,24 @@ const VALUES: Readonly<Record<string, string>> = {
   "V1SeccompProfile.type": "Localhost RuntimeDefault Unconfined",
   "RbacV1Subject.kind": "Group ServiceAccount User",
   "V1RoleRef.kind": "ClusterRole Role",
+  "KubeflowSpec.type": "Java Python R Scala",
+  "KubeflowSpec.mode": "client cluster in-cluster-client",
+  "KubeflowSpec.pythonVersion": "2 3",
+  "KubeflowRestart.type": "Always Never OnFailure",
+  "KubeflowScheduleSpec.concurrencyPolicy": "Allow Forbid Replace",
+  "ApacheRestart.restartPolicy": "Always Never OnFailure OnInfrastructureFailure",
+  "ApacheTolerations.resourceRetainPolicy": "Always Never OnFailure",
+};
+
+/** The smallest values of fields. */
+const LEAST: Readonly<Record<string, number>> = {
+  "KubeflowDriver.cores": 1,
+  "KubeflowExecutor.cores": 1,
+  "KubeflowExecutor.instances": 1,
+  "KubeflowRestart.onFailureRetries": 0,
+  "KubeflowRestart.onFailureRetryInterval": 1,
+  "KubeflowRestart.onSubmissionFailureRetries": 0,
+  "KubeflowRestart.onSubmissionFailureRetryInterval": 1,
 };
 
 /** The fields that must not be negative, by their names. */
@@ -247,6 +267,10 @@ function wrongValue(field: string, name: string, value: unknown): Wrong | undefi
       problem: `must be ${known.join(", ")}, but is ${JSON.stringify(value)}`,
       fix: meant === undefined ? `Write one of them.` : `Write ${name}: ${meant}`,
     };
+  }
+  const least = LEAST[field];
+  if (least !== undefined && typeof value === "number" && value < least) {
+    return { problem: `must be ${least} or more, but is ${value}`, fix: `Write ${least} or more.` };
   }
   if (NATURAL.test(name) && typeof value === "number" && value < 0) {
     return { problem: `must not be negative, but is ${value}`, fix: "Write 0 or more." };

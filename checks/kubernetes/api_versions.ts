@@ -1,4 +1,5 @@
 import apiSchema from "./api_schema.json" with { type: "json" };
+import { closestWord } from "./spelling.ts";
 import { groupOf } from "./workloads.ts";
 
 /** An `apiVersion` that API servers no longer know, the kinds, and the version to use. */
@@ -87,18 +88,42 @@ export function wrongVersion(apiVersion: string, kind: string): WrongVersion | u
   return misplacedKind(apiVersion, kind);
 }
 
-/** The problem of a kind that Kubernetes has in another group or version. */
+/** The kinds of groups that have no other version, and that Kubernetes adds no kind to. */
+const KINDS: Readonly<Record<string, string>> = {
+  v1:
+    "Binding ComponentStatus ConfigMap Endpoints Event LimitRange List Namespace Node PersistentVolume PersistentVolumeClaim Pod PodTemplate ReplicationController ResourceQuota Secret Service ServiceAccount",
+  "apps/v1": "ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet",
+  "batch/v1": "CronJob Job",
+  "policy/v1": "Eviction PodDisruptionBudget",
+  "networking.k8s.io/v1": "IPAddress Ingress IngressClass NetworkPolicy ServiceCIDR",
+  "rbac.authorization.k8s.io/v1": "ClusterRole ClusterRoleBinding Role RoleBinding",
+  "autoscaling/v1": "HorizontalPodAutoscaler Scale",
+  "autoscaling/v2": "HorizontalPodAutoscaler",
+};
+
+/** The problem of a kind that Kubernetes does not have in this group and version. */
 function misplacedKind(apiVersion: string, kind: string): WrongVersion | undefined {
   const known = Object.keys(apiSchema.kinds).map((each) => each.split(" ") as [string, string]);
   if (known.some(([version, each]) => version === apiVersion && each === kind)) return undefined;
   const group = groupOf(apiVersion);
-  const isOfKubernetes = known.some(([version]) => groupOf(version) === group);
   const right = known.find(([, each]) => each === kind)?.[0];
-  if (!isOfKubernetes || right === undefined) return undefined;
+  const own = Object.hasOwn(KINDS, apiVersion) ? KINDS[apiVersion]!.split(" ") : undefined;
+  if (own?.includes(kind)) return undefined;
+  const isOfKubernetes = known.some(([version]) => groupOf(version) === group);
+  // The group of another API has a dot. The files of tools use other kinds.
+  const isNoGroup = !isOfKubernetes && !group.includes(".") && right !== undefined;
+  if (own === undefined && !isNoGroup && (!isOfKubernetes || right === undefined)) return undefined;
+  const isLater = right !== undefined && groupOf(right) === group && group !== "" &&
+    /\/v([2-9]|1[a-z])/.test(apiVersion);
   // A later version of the same group can exist.
-  if (groupOf(right) === group && /\/v([2-9]|1[a-z])/.test(apiVersion)) return undefined;
+  if (isLater) return undefined;
+  const meant = closestWord(kind, [...new Set(known.map(([, each]) => each))]);
   return {
     problem: `Kubernetes has no kind ${kind} in ${apiVersion}`,
-    fix: `Write apiVersion: ${right}`,
+    fix: right !== undefined
+      ? `Write apiVersion: ${right}`
+      : meant !== undefined
+      ? `Write kind: ${meant}`
+      : `Correct apiVersion: the kind belongs to another API, as in example.com/v1.`,
   };
 }

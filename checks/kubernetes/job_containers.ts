@@ -12,14 +12,17 @@ const SIDECAR =
 const SIDECAR_IMAGE =
   /(^|\/)(proxyv2|istio-proxyv2|linkerd2?-proxy|proxy-init|envoy|cloud-sql-proxy|cloudsql-docker|gce-proxy|fluent-bit|fluentd|filebeat|promtail|vector|vault|opentelemetry-collector(-contrib)?|daprd|pgbouncer|git-sync|oauth2-proxy|alloy|telegraf)([:@]|$)/;
 
-/** A program that submits a Spark job, as a word of a command line. */
-const SUBMIT = /(^|[\s/;&|"'(`])(spark-submit|spark-sql|pyspark|spark-shell)(["'\s;)`]|$)/m;
+/** A program that starts a driver of Spark, as a word of a command line. */
+const SUBMIT =
+  /(^|[\s/;&|"'(`])(spark-submit|spark-sql|pyspark|spark-shell|sparkR|start-(connect-server|thriftserver)\.sh)(["'\s;)`]|$)/m;
+
+/** A class that starts a driver of Spark: spark-submit, its launcher, and Spark's servers. */
+const DRIVER_CLASS =
+  /\borg\.apache\.spark\.(deploy\.SparkSubmit|launcher\b|sql\.connect\.service\.SparkConnectServer|sql\.hive\.thriftserver\.HiveThriftServer2)/;
 
 /** Returns whether the command line of a container starts Spark. */
 export function callsSpark({ words }: Pick<Container, "words">): boolean {
-  return words.some(({ text }) =>
-    SUBMIT.test(text) || /\borg\.apache\.spark\.(deploy\.SparkSubmit|launcher)\b/.test(text)
-  );
+  return words.some(({ text }) => SUBMIT.test(text) || DRIVER_CLASS.test(text));
 }
 
 /** Returns whether a container is a proxy or an agent that runs next to a job. */

@@ -1,32 +1,70 @@
-import type { Types } from "./api_types.ts";
+import type { Types, WrongField } from "./api_types.ts";
 
-/** The fields of SparkApplications whose types are known; the operators have more fields. */
-export const SPARK_APPLICATION_TYPES: Types = {
+/** The fields of a pod that both roles of Kubeflow's SparkApplication have. */
+const KUBEFLOW_POD =
+  "affinity:V1Affinity annotations:{s configMaps:[KubeflowPath? coreLimit:s coreRequest:s cores:i dnsConfig:V1PodDNSConfig env:[V1EnvVar envFrom:[V1EnvFromSource envSecretKeyRefs:{KubeflowKey? envVars:{s gpu:KubeflowGpu? hostAliases:[V1HostAlias hostNetwork:b image:s initContainers:[V1Container javaOptions:s labels:{s lifecycle:V1Lifecycle memory:s memoryLimit:s memoryOverhead:s nodeSelector:{s podSecurityContext:V1PodSecurityContext ports:[KubeflowPort? priorityClassName:s runtimeClassName:s schedulerName:s secrets:[KubeflowSecret? securityContext:V1SecurityContext serviceAccount:s shareProcessNamespace:b sidecars:[V1Container terminationGracePeriodSeconds:i tolerations:[V1Toleration volumeMounts:[V1VolumeMount";
+
+/**
+ * The fields of the kinds of operators for Spark, as in their CustomResourceDefinitions. The
+ * operators can have more fields.
+ */
+export const SPARK_TYPES: Types = {
   KubeflowApplication: "metadata:V1ObjectMeta spec:KubeflowSpec?!",
   KubeflowSchedule: "metadata:V1ObjectMeta spec:KubeflowScheduleSpec?!",
-  KubeflowScheduleSpec: "schedule:s! template:KubeflowSpec?! suspend:b concurrencyPolicy:s",
+  KubeflowScheduleSpec:
+    "concurrencyPolicy:s failedRunHistoryLimit:i schedule:s! successfulRunHistoryLimit:i suspend:b template:KubeflowSpec?! timeZone:s",
   KubeflowSpec:
-    "arguments:[s driver:KubeflowPod?! executor:KubeflowPod?! hadoopConf:{s image:s imagePullPolicy:s imagePullSecrets:[s mainApplicationFile:s mainClass:s memoryOverheadFactor:s mode:s nodeSelector:{s pythonVersion:s sparkConf:{s sparkVersion:s! type:s! volumes:[V1Volume",
-  KubeflowPod:
-    "affinity:V1Affinity annotations:{s coreLimit:s coreRequest:s cores:i env:[V1EnvVar envFrom:[V1EnvFromSource envVars:{s hostNetwork:b image:s initContainers:[V1Container instances:i javaOptions:s labels:{s memory:s memoryOverhead:s nodeSelector:{s podSecurityContext:V1PodSecurityContext priorityClassName:s securityContext:V1SecurityContext serviceAccount:s sidecars:[V1Container tolerations:[V1Toleration volumeMounts:[V1VolumeMount",
+    "arguments:[s batchScheduler:s batchSchedulerOptions:KubeflowBatch? deps:KubeflowDeps? driver:KubeflowDriver?! dynamicAllocation:KubeflowDynamic? executor:KubeflowExecutor?! failureRetries:i hadoopConf:{s hadoopConfigMap:s image:s imagePullPolicy:s imagePullSecrets:[s mainApplicationFile:s mainClass:s memoryOverheadFactor:s mode:s monitoring:KubeflowMonitoring? nodeSelector:{s proxyUser:s pythonVersion:s restartPolicy:KubeflowRestart? retryInterval:i sparkConf:{s sparkConfigMap:s sparkVersion:s! timeToLiveSeconds:i type:s! volumes:[V1Volume",
+  KubeflowDriver:
+    `${KUBEFLOW_POD} kubernetesMaster:s podName:s serviceAnnotations:{s serviceLabels:{s`,
+  KubeflowExecutor: `${KUBEFLOW_POD} deleteOnTermination:b instances:i`,
+  KubeflowRestart:
+    "onFailureRetries:i onFailureRetryInterval:i onSubmissionFailureRetries:i onSubmissionFailureRetryInterval:i type:s",
+  KubeflowDynamic:
+    "enabled:b initialExecutors:i maxExecutors:i minExecutors:i shuffleTrackingEnabled:b shuffleTrackingTimeout:i",
+  KubeflowDeps:
+    "archives:[s excludePackages:[s files:[s jars:[s packages:[s pyFiles:[s repositories:[s",
+  KubeflowMonitoring:
+    "exposeDriverMetrics:b! exposeExecutorMetrics:b! metricsProperties:s metricsPropertiesFile:s",
+  KubeflowBatch: "priorityClassName:s queue:s resources:{q",
+  KubeflowPath: "name:s! path:s!",
+  KubeflowKey: "key:s! name:s!",
+  KubeflowSecret: "name:s! path:s! secretType:s!",
+  KubeflowPort: "containerPort:i! name:s! protocol:s!",
+  KubeflowGpu: "name:s! quantity:i!",
   ApacheApplication: "metadata:V1ObjectMeta spec:ApacheSpec?!",
   ApacheSpec:
-    "driverArgs:[s driverSpec:ApachePod? executorSpec:ApachePod? files:s jars:s mainClass:s pyFiles:s sparkConf:{s sparkRFiles:s",
-  ApachePod: "podTemplateSpec:ApacheTemplate?",
-  ApacheTemplate: "metadata:V1ObjectMeta",
+    "applicationTolerations:ApacheTolerations? driverArgs:[s driverSpec:ApachePod? executorSpec:ApachePod? files:s jars:s mainClass:s proxyUser:s pyFiles:s runtimeVersions:ApacheVersions?! sparkConf:{s sparkRFiles:s",
+  ApacheVersions: "jdkVersion:s scalaVersion:s sparkVersion:s!",
+  ApacheTolerations:
+    "instanceConfig:ApacheExecutors? resourceRetainDurationMillis:i resourceRetainPolicy:s restartConfig:ApacheRestart? ttlAfterStopMillis:i",
+  ApacheExecutors: "initExecutors:i maxExecutors:i minExecutors:i",
+  ApacheRestart: "maxRestartAttempts:i restartBackoffMillis:i restartPolicy:s",
+  ApachePod: "podTemplateSpec:V1PodTemplateSpec",
+  ApacheCluster: "metadata:V1ObjectMeta spec:ApacheClusterSpec?!",
+  ApacheClusterSpec:
+    "clusterTolerations:ApacheClusterTolerations?! masterSpec:ApacheMaster? runtimeVersions:ApacheVersions?! sparkConf:{s workerSpec:ApacheWorker?",
+  ApacheClusterTolerations: "instanceConfig:ApacheWorkers?",
+  ApacheWorkers: "initWorkers:i maxWorkers:i minWorkers:i",
+  ApacheMaster: "masterStatefulSetSpec:V1StatefulSetSpec",
+  ApacheWorker: "workerStatefulSetSpec:V1StatefulSetSpec",
 };
 
 /** The type of a kind of an operator for Spark; undefined for another kind. */
 export function sparkTypeOf(group: string, kind: string): string | undefined {
-  if (group === "sparkoperator.k8s.io") {
-    return {
-      SparkApplication: "KubeflowApplication?",
-      ScheduledSparkApplication: "KubeflowSchedule?",
-    }[
-      kind
-    ];
-  }
-  return group === "spark.apache.org" && kind === "SparkApplication"
-    ? "ApacheApplication?"
-    : undefined;
+  const types: Readonly<Record<string, string>> = {
+    "sparkoperator.k8s.io SparkApplication": "KubeflowApplication?",
+    "sparkoperator.k8s.io ScheduledSparkApplication": "KubeflowSchedule?",
+    "spark.apache.org SparkApplication": "ApacheApplication?",
+    "spark.apache.org SparkCluster": "ApacheCluster?",
+  };
+  return types[`${group} ${kind}`];
+}
+
+/** The pod templates of the operator of Apache Spark, which completes them. */
+const COMPLETED = /^spec\.(driver|executor|master|worker)Spec\.\w+\./;
+
+/** Returns whether the operator of Apache Spark sets a field that is missing. */
+export function isCompleted({ path, problem }: WrongField): boolean {
+  return COMPLETED.test(path) && problem.endsWith("is required, but missing");
 }

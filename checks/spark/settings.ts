@@ -133,7 +133,9 @@ export interface Start {
 export function startsBySubmit({ containers }: Workload, code: readonly Code[]): boolean {
   const texts = containers.flatMap(({ words }) => words.map(({ text }) => text));
   const scripts = code.filter(({ language }) => language === "shell").map(({ text }) => text);
-  return [...texts, ...scripts].some((text) => /(^|[\s/;&|"'])spark-submit(["'\s;]|$)/m.test(text));
+  return [...texts, ...scripts].some((text) =>
+    /(^|[\s/;&|"'])(spark-submit|start-(connect-server|thriftserver)\.sh)(["'\s;]|$)/m.test(text)
+  );
 }
 
 /** The settings on the command line and in the environment of one container. */

@@ -17,6 +17,7 @@ import type {
 } from "../../facts/manifests.ts";
 import { hasFailure } from "../outcome.ts";
 import { isFields } from "../../kubernetes/fields.ts";
+import { readResources, withResources } from "../../kubernetes/argo_resources.ts";
 import { podTemplatesOf } from "../../kubernetes/workloads.ts";
 import { pathOf } from "../../facts/tree.ts";
 import { notJudgedAmong } from "./not_judged.ts";
@@ -42,7 +43,8 @@ export const manifestsReadable: Check<"manifests"> = check({
     const findings = [
       ...problems.filter(({ render }) => render === undefined)
         .map((problem) => problemFinding(manifests, problem)),
-      ...objects.flatMap((each) => {
+      ...objects.flatMap((each) => wrongResources(manifests, each)),
+      ...objects.flatMap(withResources).flatMap((each) => {
         const found = podless(manifests, each);
         return found.length > 0 ? found : refusedFields(manifests, each);
       }),
@@ -66,6 +68,18 @@ export const manifestsReadable: Check<"manifests"> = check({
     };
   },
 });
+
+/** The manifests in Argo Workflows that are not valid YAML. */
+function wrongResources({ directory }: ManifestsFact, object: ManifestObject): Finding[] {
+  const located = { ...object, file: pathOf(directory, object.file) };
+  return readResources(object).problems.map(({ path, problem }) => ({
+    severity: "fail",
+    ...placeOf(located, path),
+    problem,
+    why: "the workflow cannot create the object, so it fails",
+    fix: "Correct the manifest.",
+  }));
+}
 
 /** The most ignored files that are listed by name. */
 const MOST_IGNORED = 50;

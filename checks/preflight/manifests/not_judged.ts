@@ -1,6 +1,7 @@
 import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
 import type { NotJudged } from "../../finding.ts";
 import { typeOf } from "../../kubernetes/api_types.ts";
+import { readResources } from "../../kubernetes/argo_resources.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { jobsOf } from "../../kubernetes/jobs.ts";
 import { type ManifestObject, objectId } from "../../kubernetes/objects.ts";
@@ -12,8 +13,14 @@ export function notJudgedAmong(
   project: Project = DEFAULT_PROJECT,
 ): NotJudged[] {
   return objects.flatMap((object): NotJudged[] => {
-    const reason = reasonOf(object, project);
-    return reason === undefined ? [] : [{ object: objectId(object), reason }];
+    const { objects: created, unknown } = readResources(object);
+    return [
+      ...[object, ...created].flatMap((each): NotJudged[] => {
+        const reason = reasonOf(each, project);
+        return reason === undefined ? [] : [{ object: objectId(each), reason }];
+      }),
+      ...unknown.map((reason) => ({ object: objectId(object), reason })),
+    ];
   });
 }
 
@@ -22,8 +29,11 @@ function reasonOf(object: ManifestObject, project: Project): string | undefined 
   const workloads = workloadsOf([object]);
   if (jobsOf([object], project).length > 0) {
     // Connections are judged in the namespace of the jobs.
-    return kind === "ClusterWorkflowTemplate"
-      ? "it has no namespace, so its connections are not judged"
+    if (kind === "ClusterWorkflowTemplate") {
+      return "it has no namespace, so its connections are not judged";
+    }
+    return groupOf(apiVersion) === "argoproj.io" && /"podSpecPatch":/.test(JSON.stringify(value))
+      ? "its podSpecPatch is not judged"
       : undefined;
   }
   if (podTemplatesOf(value).length > 0 && workloads.every(({ part }) => part === undefined)) {

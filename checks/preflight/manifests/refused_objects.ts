@@ -2,11 +2,12 @@ import type { Finding } from "../../finding.ts";
 import type { ManifestsFact } from "../../facts/manifests.ts";
 import { pathOf } from "../../facts/tree.ts";
 import { type Fields, isFields } from "../../kubernetes/fields.ts";
-import { typeOf, wrongFields } from "../../kubernetes/api_types.ts";
+import { typeOf, type WrongField, wrongFields } from "../../kubernetes/api_types.ts";
 import { wrongVersion } from "../../kubernetes/api_versions.ts";
 import { jobsOf } from "../../kubernetes/jobs.ts";
-import { SPARK_APPLICATION_TYPES, sparkTypeOf } from "../../kubernetes/spark_application_types.ts";
+import { isCompleted, SPARK_TYPES, sparkTypeOf } from "../../kubernetes/spark_application_types.ts";
 import { groupOf } from "../../kubernetes/workloads.ts";
+import { wrongMounts } from "../../kubernetes/operator_mounts.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
 import { wrongWorkload } from "../../kubernetes/pod_rules.ts";
 
@@ -24,6 +25,14 @@ export function refusedFields(
   const { apiVersion, kind, value } = object;
   const place = (field: string) =>
     placeOf({ ...object, file: pathOf(directory, object.file) }, field);
+  const findingOf = ({ path, problem, fix, why }: WrongField): Finding => ({
+    severity: "fail",
+    ...place(path),
+    ...(isSecret(value, path)
+      ? { problem: "value must be a string", fix: "Put the value in quotes." }
+      : { problem, fix }),
+    why: why ?? "the API server refuses the object, so kubectl apply fails",
+  });
   const version = wrongVersion(apiVersion, kind);
   if (version !== undefined) {
     return [{
@@ -36,24 +45,20 @@ export function refusedFields(
   }
   const ofSpark = sparkTypeOf(groupOf(apiVersion), kind);
   const type = ofSpark ?? typeOf(apiVersion, kind);
+  if (groupOf(apiVersion) === "argoproj.io") return wrongMounts(value).map(findingOf);
   if (type === undefined || READ_ELSEWHERE.includes(kind)) return [];
   const isJob = jobsOf([object], project).length > 0;
   const found = [
-    ...wrongFields(value, type, SPARK_APPLICATION_TYPES),
-    ...(ofSpark === undefined ? wrongWorkload(value) : []),
+    ...wrongFields(value, type, SPARK_TYPES).filter((each) =>
+      ofSpark === undefined || !isCompleted(each)
+    ),
+    ...(ofSpark === undefined ? wrongWorkload(value) : wrongMounts(value)),
   ]
     // The check secret-escaping reports these, without the value.
     .filter(({ path }) => kind !== "Secret" || !/^(data|stringData)\b./.test(path))
     // The check quota-fit reports these for jobs.
     .filter(({ path }) => !/\.resources\.(requests|limits)\./.test(path) || !isJob);
-  return found.map(({ path, problem, fix }): Finding => ({
-    severity: "fail",
-    ...place(path),
-    ...(isSecret(value, path)
-      ? { problem: "value must be a string", fix: "Put the value in quotes." }
-      : { problem, fix }),
-    why: "the API server refuses the object, so kubectl apply fails",
-  }));
+  return found.map(findingOf);
 }
 
 /** Returns whether a path is the value of a variable whose name says that the value is secret. */

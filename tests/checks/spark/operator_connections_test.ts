@@ -195,7 +195,7 @@ Deno.test("driver-executor-traffic judges a driver that uses a SparkCluster", as
 });
 
 const submit = (more = "") =>
-  `[spark-submit, "--master=k8s://https://kubernetes.default.svc", --deploy-mode=client, --conf=spark.kubernetes.namespace=analytics-jobs, --conf=spark.kubernetes.container.image=${IMAGE}, --conf=spark.executor.instances=1, --conf=spark.driver.port=7078, --conf=spark.driver.blockManager.port=7079, --conf=spark.blockManager.port=7079, --conf=spark.kubernetes.executor.podTemplateFile=/opt/templates/executor.yaml, --conf=spark.kubernetes.executor.limit.cores=1${more}, "local:///opt/deep-storage/jobs/etl.py"]`;
+  `[spark-submit, "--master=k8s://https://kubernetes.default.svc", --deploy-mode=client, --conf=spark.kubernetes.namespace=analytics-jobs, --conf=spark.kubernetes.container.image=${IMAGE}, --conf=spark.executor.instances=1, --conf=spark.driver.port=7078, --conf=spark.driver.blockManager.port=7079, --conf=spark.blockManager.port=7079, --conf=spark.kubernetes.executor.podTemplateFile=/opt/templates/pod.yaml, --conf=spark.kubernetes.executor.limit.cores=1${more}, "local:///opt/deep-storage/jobs/etl.py"]`;
 
 const WORKFLOW = `apiVersion: argoproj.io/v1alpha1
 kind: WorkflowTemplate

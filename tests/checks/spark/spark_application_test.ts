@@ -66,6 +66,7 @@ const APACHE = `apiVersion: spark.apache.org/v1
 kind: SparkApplication
 metadata: { name: etl, namespace: analytics-jobs }
 spec:
+  runtimeVersions: { sparkVersion: 4.0.0 }
   pyFiles: local:///opt/deep-storage/jobs/etl.py
   sparkConf:
     spark.kubernetes.authenticate.driver.serviceAccountName: etl
