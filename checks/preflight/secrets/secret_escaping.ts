@@ -14,7 +14,7 @@ import { fileKeysOf, judgeReads, missingSecrets, variablesOf } from "./secret_re
 import { jobsOf } from "../../kubernetes/jobs.ts";
 import { type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
-import { objectId, ofKind, placeOf } from "../../kubernetes/objects.ts";
+import { namespaceOf, objectId, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import type { Tree } from "../../facts/tree.ts";
 
 /** Secrets hold usable values, and jobs get every key and variable that they read. */
@@ -41,6 +41,10 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
   const { objects, project } = tree;
   const workloads = workloadsOf(objects);
   const jobs = jobsOf(objects, project);
+  const namespaces = new Set([
+    project.jobs.namespace,
+    ...jobs.map(({ object }) => namespaceOf(object)),
+  ]);
   const declared = ofKind(objects, "Secret").filter(({ file }) => file !== undefined);
   const stored = ofKind(objects, "Secret").filter(({ file }) => file === undefined)
     .map((secret) => ({ secret, keys: variablesOf(secret, jobs) }))
@@ -72,7 +76,8 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
     findings: [
       ...declared.flatMap((secret) => {
         const files = fileKeysOf(secret, workloads);
-        return judgeSecret(secret, (key) => files.includes(key));
+        const isForJobs = secret.namespace === undefined || namespaces.has(secret.namespace);
+        return judgeSecret(secret, (key) => files.includes(key), isForJobs);
       }),
       ...stored.flatMap(({ secret, keys }) => judgeStored(secret, keys, project)),
       ...missingSecrets(absent.filter(isKnown), project),

@@ -41,10 +41,12 @@ function isPerhapsIntended(value: string): boolean {
  * the file.
  *
  * @param isFile whether jobs get a key only as a file, which may have several lines
+ * @param isForJobs false if no job can read the Secret; then a strange value is only a warning
  */
 export function judgeSecret(
   object: ManifestObject,
   isFile: (key: string) => boolean = () => false,
+  isForJobs = true,
 ): Finding[] {
   const { data, stringData, type } = object.value;
   if (textOf(type) !== undefined && type !== "Opaque" && type !== "kubernetes.io/basic-auth") {
@@ -52,10 +54,10 @@ export function judgeSecret(
   }
   if (isFilledByTool(object)) return [];
   const plain = entriesOf(stringData).flatMap(([key, value]) =>
-    problemFindings(object, `stringData.${key}`, plainProblem(value, isFile(key)))
+    problemFindings(object, `stringData.${key}`, plainProblem(value, isFile(key)), isForJobs)
   );
   const encoded = entriesOf(data).flatMap(([key, value]) =>
-    problemFindings(object, `data.${key}`, problemOfEncoded(value, isFile(key)))
+    problemFindings(object, `data.${key}`, problemOfEncoded(value, isFile(key)), isForJobs)
   );
   return [...plain, ...encoded];
 }
@@ -85,7 +87,8 @@ function plainProblem(value: unknown, isFile: boolean): ValueProblem | undefined
     const problem = value === null
       ? "is empty"
       : "is not a string in YAML, so the API server refuses it";
-    return { problem, fix: "Put the value in quotes." };
+    const refused = value === null ? {} : { isRefused: true as const };
+    return { problem, fix: "Put the value in quotes.", ...refused };
   }
   if (isFile) return problemOfFile(value);
   const trouble = problemOfValue(value);
@@ -109,6 +112,7 @@ function problemOfEncoded(value: unknown, isFile: boolean): ValueProblem | undef
     return {
       problem: "is not base64, so the API server refuses it",
       fix: "Move the value to stringData, unchanged.",
+      isRefused: true,
     };
   }
   const trouble = isFile ? problemOfFile(text) : problemOfValue(text);
@@ -127,13 +131,16 @@ function problemFindings(
   object: ManifestObject,
   field: string,
   trouble: ValueProblem | undefined,
+  isForJobs = true,
 ): Finding[] {
   if (trouble === undefined) return [];
   return [{
-    severity: "fail",
+    severity: isForJobs || trouble.isRefused ? "fail" : "warn",
     ...placeOf(object, field),
     problem: `the value ${trouble.problem}`,
-    why: "a job gets exactly this value, and its login fails",
+    why: isForJobs
+      ? "a job gets exactly this value, and its login fails"
+      : "a program that reads the Secret gets exactly this value",
     fix: trouble.fix,
   }];
 }
@@ -144,6 +151,8 @@ export interface ValueProblem {
   readonly problem: string;
   /** The correction of the value. */
   readonly fix: string;
+  /** True if the API server refuses the Secret. */
+  readonly isRefused?: true;
 }
 
 /** A file may have several lines, and characters of any syntax. */

@@ -320,3 +320,35 @@ for (
     assertEquals(reads("shell", code), [...expected]);
   });
 }
+
+Deno.test("secret-escaping only warns about a value that no job can read", async () => {
+  const secret = (namespace: string, values: string) =>
+    `apiVersion: v1
+kind: Secret
+metadata: { name: rabbitmq, namespace: ${namespace} }
+${values}
+`;
+  const placeholder = "data: { password: Y2hhbmdlbWU= }";
+  const found = (namespace: string, values: string, severity: "fail" | "warn", problem: string) =>
+    assertFound(ID, { ...FILES, "queue.yaml": secret(namespace, values) }, {
+      severity,
+      object: `Secret ${namespace}/rabbitmq`,
+      problem,
+    });
+  const still = "the value is still a placeholder, after decoding";
+  await found("staging", placeholder, "warn", still);
+  await found("analytics-jobs", placeholder, "fail", still);
+  await found("staging", 'stringData: { config: "a\\n" }', "warn", "the value ends with a newline");
+  await found(
+    "staging",
+    "data: { password: 'change me' }",
+    "fail",
+    "the value is not base64, so the API server refuses it",
+  );
+  await found(
+    "staging",
+    "stringData: { port: 5672 }",
+    "fail",
+    "the value is not a string in YAML, so the API server refuses it",
+  );
+});
