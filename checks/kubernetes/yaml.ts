@@ -58,20 +58,21 @@ const MAX_REPEATED = 100_000;
 const STACK_OVERFLOW = /(?:[[{]\s*){1000}/;
 
 /** The boundary between two documents: before each line that begins with `---`. */
-const SEPARATOR = /(?<![^\r\n])(?=---(?:\s|$))/;
+const SEPARATOR = /(?<![^\r\n])(?=---)/;
 
 /** Reads the documents of a YAML or JSON file; JSON is YAML. Never throws. */
 export function parseDocuments(text: string): Documents {
   const documents: ManifestDocument[] = [];
   const problems: DocumentProblem[] = [];
   let before = 0;
-  for (const chunk of text.replace(/^\uFEFF/, "").split(SEPARATOR)) {
+  for (const chunk of chunksOf(text.replace(/^\uFEFF/, ""))) {
     const counter = new LineCounter();
     const place = (offset: number) => {
       const { line, col } = counter.linePos(offset);
       return { line: before + Math.max(line, 1), column: Math.max(col, 1) };
     };
     try {
+      refuseMarkers(chunk, counter);
       for (const { contents } of isEmpty(chunk) ? [] : compose(chunk, counter)) {
         const walk = new Walk((offset) => place(offset).line);
         const value = valueOf(contents, "", walk);
@@ -87,10 +88,68 @@ export function parseDocuments(text: string): Documents {
   return { documents, problems };
 }
 
-/** Returns whether a text has only blank lines, comments and directives such as %YAML. */
+/** Divides a file where kubectl does: at its separators, and between objects of JSON. */
+function chunksOf(text: string): string[] {
+  return text.split(SEPARATOR).flatMap(jsonObjectsOf);
+}
+
+/** Divides a text that is a series of JSON objects. Returns any other text unchanged. */
+function jsonObjectsOf(text: string): string[] {
+  if (!/^\s*\{/.test(text) || !/\}\s*\{/.test(text)) return [text];
+  const objects: string[] = [];
+  let start = 0;
+  let depth = 0;
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}]/gs)) {
+    if (token === "{") depth++;
+    if (token !== "}" || --depth > 0) continue;
+    objects.push(text.slice(start, index + 1));
+    start = index + 1;
+  }
+  const isSeries = objects.length > 1 && text.slice(start).trim() === "" && objects.every(isJson);
+  return isSeries ? objects : [text];
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Refuses text around the markers of documents that kubectl refuses or ignores.
+ *
+ * @throws {YamlError} content after `---`, a directive, or content after `...`
+ */
+function refuseMarkers(chunk: string, counter: LineCounter): void {
+  const refuse = (offset: number, problem: string) => {
+    counter.addNewLine(0);
+    for (const { index } of chunk.slice(0, offset).matchAll(/\n|\r(?!\n)/g)) {
+      counter.addNewLine(index + 1);
+    }
+    throw new YamlError(problem, offset);
+  };
+  const separator = /^---[^\S\r\n]*(?=[^\s#])/.exec(chunk);
+  if (separator !== null) {
+    refuse(separator[0].length, "kubectl accepts only a comment after ---");
+  }
+  const directive = /^(?:[^\S\r\n]*(?:#.*)?[\r\n])*(?=%)/.exec(chunk);
+  if (directive !== null) {
+    refuse(directive[0].length, "kubectl does not accept directives such as %YAML");
+  }
+  const end = /(?<![^\r\n])\.\.\.(?:\s|$)/.exec(chunk);
+  const rest = end === null ? "" : chunk.slice(end.index + 3);
+  if (end !== null && !isEmpty(rest)) {
+    const offset = end.index + 3 + rest.search(/\S/);
+    refuse(offset, "kubectl ignores the text after ... up to the next ---");
+  }
+}
+
+/** Returns whether a text has only blank lines and comments. */
 function isEmpty(text: string): boolean {
-  return text.replace(/^---/, "").split(/\r?\n|\r/)
-    .every((line) => /^(%.*|\s*(#.*)?)$/.test(line));
+  return text.replace(/^---/, "").split(/\r?\n|\r/).every((line) => /^\s*(#.*)?$/.test(line));
 }
 
 /** A document that is not YAML, or that exceeds a limit. */
@@ -106,6 +165,8 @@ class YamlError extends Error {
 
 /** The members of the package's lexer that its types declare private. */
 interface LexerMembers {
+  /** The number of brackets that are open. */
+  flowLevel: number;
   /** The number of columns that the next line must be indented by. */
   indentNext: number;
   lex(text: string): Iterable<string>;
@@ -132,6 +193,54 @@ class KubectlLexer extends (Lexer as unknown as new () => LexerMembers) {
     const state = yield* parse;
     this.indentNext = indentNext;
     return state;
+  }
+}
+
+/** A mark that the lexer adds to its lexemes: of a document, of a plain scalar, of an error. */
+const MARK = /^[\x02\x18\x1f]$/;
+
+/**
+ * Finds the tabs that go-yaml refuses: at the beginning of a line outside of brackets and quotes,
+ * and after a dash.
+ */
+class Indentation {
+  /** The place of the next lexeme in the text, in characters. */
+  private offset = 0;
+  /** The number of spaces before the next lexeme; undefined if other text precedes it. */
+  private column: number | undefined = 0;
+  /** The previous lexeme, without spaces, line breaks and comments. */
+  private previous = "";
+  private isScalar = false;
+
+  /** @throws {YamlError} the lexeme has a tab that go-yaml refuses */
+  read(lexeme: string, isInBrackets: boolean): void {
+    if (MARK.test(lexeme)) {
+      this.isScalar = lexeme === "\x1f";
+      return;
+    }
+    const spaces = /^ *(?=\t)/.exec(lexeme)?.[0].length;
+    if (/^[ \t]+$/.test(lexeme)) {
+      if (spaces !== undefined && !isInBrackets) this.judge(spaces);
+      if (this.column !== undefined) this.column += lexeme.length;
+    } else if (/^\r?\n$/.test(lexeme)) {
+      this.column = 0;
+    } else {
+      this.column = lexeme.endsWith("\n") ? 0 : undefined;
+      // Text after a mark is the value of a scalar, so a dash there is no dash of a list.
+      if (!lexeme.startsWith("#")) this.previous = this.isScalar ? `=${lexeme}` : lexeme;
+    }
+    this.isScalar = false;
+    this.offset += lexeme.length;
+  }
+
+  private judge(spaces: number): void {
+    const isAfterDash = this.previous === "-" && this.column === undefined;
+    const isPlain = /^=[^\n]*$/.test(this.previous);
+    // A tab within a plain scalar of several lines is only refused in the first column.
+    const isIndentation = this.column !== undefined && (this.column + spaces === 0 || !isPlain);
+    if (isAfterDash || isIndentation) {
+      throw new YamlError("kubectl does not accept a tab as indentation", this.offset + spaces);
+    }
   }
 }
 
@@ -174,7 +283,12 @@ function* compose(text: string, counter: LineCounter): Generator<Document.Parsed
   function* tokens() {
     // For the package, a single carriage return is not a line break.
     const lines = text.replace(/\r(?!\n)/g, "\n");
-    for (const lexeme of new KubectlLexer().lex(lines)) yield* parser.next(lexeme);
+    const lexer = new KubectlLexer();
+    const indentation = new Indentation();
+    for (const lexeme of lexer.lex(lines)) {
+      indentation.read(lexeme, lexer.flowLevel > 0);
+      yield* parser.next(lexeme);
+    }
     yield* parser.end();
   }
   counter.addNewLine(0);

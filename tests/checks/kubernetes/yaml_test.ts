@@ -129,7 +129,7 @@ Deno.test("parseDocuments follows anchors, aliases and merge keys as kubectl doe
 Deno.test("parseDocuments names the place of the first problem of each document", () => {
   const cases = [
     ["apiVersion: v1\nkind: [\n  foo: : bar\n", "3:8 unexpected : in flow sequence"],
-    ["a: 1\nb:\n\t- x\n", "3:1 tabs are not allowed as indentation"],
+    ["a: 1\nb:\n\t- x\n", "3:1 kubectl does not accept a tab as indentation"],
     ["a: 1\nb:\n  c: 'x\n", "4:1 missing closing 'quote"],
     [
       "kind: X\nmetadata:\n  name: x\n name: y\n",
@@ -145,6 +145,13 @@ Deno.test("parseDocuments names the place of the first problem of each document"
     ["<<: [5]", "1:5 the value of << is neither an object nor a list of objects"],
     ["? [a]\n: 1\n", "1:3 the name of a field must be a string"],
     ["~: 1", "1:1 the name of a field must be a string"],
+    ["--- {a: 1}\n", "1:5 kubectl accepts only a comment after ---"],
+    ["a: 1\n----\n", "2:4 kubectl accepts only a comment after ---"],
+    ["# c\n%YAML 1.1\n---\na: 1\n", "2:1 kubectl does not accept directives such as %YAML"],
+    ["a: 1\n...\n# c\nb: 1\n", "3:1 kubectl ignores the text after ... up to the next ---"],
+    ['a: "x"\n  \t# c\nb: 1\n', "2:3 kubectl does not accept a tab as indentation"],
+    ["a: 1\n\t\nb: 1\n", "2:1 kubectl does not accept a tab as indentation"],
+    ["-\ta: 1\n", "1:2 kubectl does not accept a tab as indentation"],
   ] as const;
   for (const [text, problem] of cases) assertEquals(problems(text), [problem], text);
 });
@@ -174,6 +181,28 @@ for (
   });
 }
 
+Deno.test("parseDocuments reads a series of JSON objects, as kubectl does", () => {
+  const { documents, problems } = parseDocuments(
+    '{\n\t"a": "}{"\n}\n{"b": {"c": "\\""}}{"d": 1}\n',
+  );
+  assertEquals(problems, []);
+  assertEquals(documents.map(({ value }) => value), [{ a: "}{" }, { b: { c: '"' } }, { d: 1 }]);
+  assertEquals(documents.map(({ lines }) => lines.get("b") ?? lines.get("d")), [undefined, 4, 4]);
+});
+
+Deno.test("parseDocuments accepts tabs and markers that kubectl accepts", () => {
+  const cases: readonly (readonly [string, unknown])[] = [
+    ["a: [\n\tx,\n\tz]\n", { a: ["x", "z"] }],
+    ['a: "x\n\ty"\nb: 1\n', { a: "x y", b: 1 }],
+    ["a: x\n  \tz\n", { a: "x z" }],
+    ["a:\t\n  b:\t1\t# c\n", { a: { b: 1 } }],
+    ["a: |\n  x\n  \ty\nb: 1\n", { a: "x\n\ty\n", b: 1 }],
+    ["--- # c\na: 1\n...\n# d\n", { a: 1 }],
+    ["a: 1\n...\n---\n", { a: 1 }],
+  ];
+  for (const [text, value] of cases) assertEquals(valueOf(text), value, text);
+});
+
 Deno.test("parseDocuments stops at once for documents that grow, nest or are large without limit", () => {
   const grown = (line: (i: number) => string) =>
     ["a0: &a0 {x: [y, y]}", ...Array.from({ length: 40 }, (_, i) => line(i + 1))].join("\n");
@@ -188,6 +217,7 @@ Deno.test("parseDocuments stops at once for documents that grow, nest or are lar
     '"'.repeat(500_000),
     Array.from({ length: 2000 }, (_, i) => `${" ".repeat(i)}a:`).join("\n"),
     `a: ${"x".repeat(10 * 1024 * 1024)}`,
+    `${"\n".repeat(100_000)}a: [`,
   ];
   for (const bomb of bombs) {
     assertEquals(problems(bomb).length, 1, bomb.slice(0, 80));
