@@ -51,8 +51,12 @@ function isJar(file: string): boolean {
   return file.endsWith(".jar");
 }
 
-/** The jars that the checks know, whose versions can have any form, such as `9.4-1201-jdbc41`. */
-const KNOWN = /^(hadoop-aws|aws-java-sdk-bundle|bundle|postgresql)(?:-v?(\d.*?))?\.jar$/;
+/**
+ * The jars that the checks know, whose versions can have any form, such as `9.4-1201-jdbc41`. Linux
+ * distributions name the PostgreSQL driver `postgresql-jdbc`.
+ */
+const KNOWN =
+  /^(hadoop-aws|aws-java-sdk-bundle|bundle|postgresql|pgjdbc)(?:-jdbc)?(?:-v?(\d.*?))?\.jar$/;
 
 /** Jars of Hadoop, whose versions can have a suffix of the vendor, such as `3.3.4-amzn-1`. */
 const HADOOP_JAR = /^(hadoop-[a-z]+(?:-[a-z]+)*)-(\d.*?)(?:-(tests|sources|javadoc))?\.jar$/;
@@ -61,7 +65,10 @@ const HADOOP_JAR = /^(hadoop-[a-z]+(?:-[a-z]+)*)-(\d.*?)(?:-(tests|sources|javad
 export function jarOf(file: string): Jar {
   const isPart = /-(tests|sources|javadoc)\.jar$/.test(file);
   const known = isPart ? null : KNOWN.exec(file) ?? HADOOP_JAR.exec(file);
-  if (known !== null) return { file, name: known[1]!, version: known[2] };
+  if (known !== null) {
+    const name = known[1] === "pgjdbc" ? POSTGRESQL.name : known[1]!;
+    return { file, name, version: known[2] };
+  }
   const [, name, version, classifier = ""] =
     /^(.+)-(\d[\w.]*)((?:-[a-z][\w.-]*)?)\.jar$/i.exec(file) ?? [];
   return name === undefined
@@ -82,15 +89,18 @@ export const JARS = ["hadoop-aws", "aws-java-sdk-bundle", "bundle", "postgresql"
 
 /**
  * The version of Hadoop in Spark's images, by release line of Spark. The version of hadoop-aws must
- * be the same. Source: `hadoop.version` in the POMs of spark-parent.
+ * be the same. Source: `hadoop.version` in the POMs of
+ * https://repo1.maven.org/maven2/org/apache/spark/spark-parent_2.13/ and `spark-parent_2.12/`.
  */
 export const HADOOP_OF: Readonly<Record<string, string>> = {
+  "3.1": "3.2.0",
   "3.2": "3.3.1",
   "3.3": "3.3.2",
   "3.4": "3.3.4",
   "3.5": "3.3.4",
   "4.0": "3.4.1",
   "4.1": "3.4.2",
+  "4.2": "3.5.0",
 };
 
 /** The name and version of a jar. */
@@ -105,11 +115,12 @@ const first = (version: string): JarVersion => ({ name: "aws-java-sdk-bundle", v
 const second = (version: string): JarVersion => ({ name: "bundle", version });
 
 /**
- * The AWS SDK that each version of hadoop-aws was built with: version 1 of the SDK before 3.4.0, and version 2 from
- * 3.4.0. Source: `aws-java-sdk.version` and `aws-java-sdk-v2.version` in the POMs of
- * hadoop-project.
+ * The AWS SDK that each version of hadoop-aws was built with: version 1 of the SDK before 3.4.0, and
+ * version 2 from 3.4.0. Source: `aws-java-sdk.version` and `aws-java-sdk-v2.version` in the POMs of
+ * https://repo1.maven.org/maven2/org/apache/hadoop/hadoop-project/.
  */
 const SDK_OF: Readonly<Record<string, JarVersion>> = {
+  "3.2.0": first("1.11.375"),
   "3.3.0": first("1.11.563"),
   "3.3.1": first("1.11.901"),
   "3.3.2": first("1.11.1026"),
@@ -121,6 +132,7 @@ const SDK_OF: Readonly<Record<string, JarVersion>> = {
   "3.4.1": second("2.24.6"),
   "3.4.2": second("2.29.52"),
   "3.4.3": second("2.35.4"),
+  "3.5.0": second("2.35.4"),
 };
 
 /** The AWS SDK for a version of Hadoop, also with a vendor's suffix such as `3.3.4-amzn-1`. */
@@ -147,12 +159,8 @@ export function judgeSdk(
   if (order === 0) return "fits";
   if (order < 0) return "wrong";
   // From 2.30 on, the SDK sends checksums that stores other than AWS can refuse.
-  if (name === "bundle") {
-    const isPast = (text: string) => compareVersions(text, "2.30.0") >= 0;
-    return isPast(version) && !isPast(wanted.version) ? "newer" : "fits";
-  }
-  const line = (text: string) => text.split(".").slice(0, 2).join(".");
-  return line(version) === line(wanted.version) ? "newer" : "wrong";
+  const isPast = (text: string) => compareVersions(text, "2.30.0") >= 0;
+  return name !== "bundle" || isPast(version) && !isPast(wanted.version) ? "newer" : "fits";
 }
 
 /** Compares two versions number by number. */

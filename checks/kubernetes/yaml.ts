@@ -196,8 +196,8 @@ class KubectlLexer extends (Lexer as unknown as new () => LexerMembers) {
   }
 }
 
-/** A mark that the lexer adds to its lexemes: of a document, of a plain scalar, of an error. */
-const MARK = /^[\x02\x18\x1f]$/;
+/** The marks that the lexer adds to its lexemes: of a document, of an error, of a plain scalar. */
+const MARKS: readonly string[] = ["\x02", "\x18", "\x1f"];
 
 /**
  * Finds the tabs that go-yaml refuses: at the beginning of a line outside of brackets and quotes,
@@ -214,7 +214,7 @@ class Indentation {
 
   /** @throws {YamlError} the lexeme has a tab that go-yaml refuses */
   read(lexeme: string, isInBrackets: boolean): void {
-    if (MARK.test(lexeme)) {
+    if (MARKS.includes(lexeme)) {
       this.isScalar = lexeme === "\x1f";
       return;
     }

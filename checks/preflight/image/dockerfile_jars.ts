@@ -75,7 +75,9 @@ function judgeStages(code: Code, used: readonly Stage[], base: Base): Dockerfile
     ...checksums,
     ...jars.flatMap((jar) => oldDriverFindings(code, jar)),
     ...jars.flatMap((jar) => wrongScalaFindings(code, base, jar)),
-    ...(hadoop === undefined ? [] : jars.flatMap((jar) => wrongFindings(code, jar, base, hadoop))),
+    ...(hadoop === undefined
+      ? []
+      : judgedJars(jars, hadoop).flatMap((jar) => wrongFindings(code, jar, base, hadoop))),
   ];
   const missing = wantedJars(hadoop).filter((name) => jars.every((jar) => jar.name !== name));
   const unclear = whyUnclear(base, hadoop, jars, instructions);
@@ -150,7 +152,11 @@ function jarsIn(instruction: Instruction): AddedJar[] {
         instruction,
       }))
   );
-  const all = [...files, ...coordinates];
+  const scala = [...text.matchAll(/[\w.-]+:([\w.-]+_(?:2\.1[0-3]|3)):([\w.-]+)/g)]
+    .map(([, name, version]): AddedJar => (
+      { name: name!, version, file: `${name}-${version}.jar`, instruction }
+    ));
+  const all = [...files, ...coordinates, ...scala];
   return all.filter((jar, i) =>
     all.findIndex(({ name, version }) => name === jar.name && version === jar.version) === i
   );
@@ -208,6 +214,12 @@ function unpinnedBaseFindings(code: Code, { from, reference, line, isPlain }: Ba
       "the versions of hadoop-aws and the AWS SDK must match the version of Hadoop in Spark's image",
     fix: "Use a tag with a release, as in FROM apache/spark:3.5.8-scala2.12-java17-python3-ubuntu",
   }];
+}
+
+/** The jars without version 1 of the SDK, if Hadoop's version 2 is also there: both can coexist. */
+function judgedJars(jars: readonly AddedJar[], hadoop: string): readonly AddedJar[] {
+  const hasSecond = sdkName(hadoop) === "bundle" && jars.some(({ name }) => name === "bundle");
+  return hasSecond ? jars.filter(({ name }) => name !== "aws-java-sdk-bundle") : jars;
 }
 
 function versionOf(name: string, hadoop: string): string {

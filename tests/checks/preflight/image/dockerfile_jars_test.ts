@@ -32,6 +32,19 @@ const GOOD: Readonly<Record<string, string>> = {
     copy("hadoop-aws-3.3.2", "aws-java-sdk-bundle-1.11.1026", "postgresql-42.7.4")
   }`,
   "Spark 3.4": `FROM apache/spark:3.4.1\n${V1}`,
+  "Spark 3.1": `FROM apache/spark:v3.1.3\n${
+    copy("hadoop-aws-3.2.0", "aws-java-sdk-bundle-1.11.375", "postgresql-42.7.4")
+  }`,
+  "Spark 4.2": `FROM apache/spark:4.2.0\n${
+    copy("hadoop-aws-3.5.0", "bundle-2.35.4", "postgresql-42.7.4")
+  }`,
+  "both SDKs": `FROM apache/spark:4.0.0\n${V2}${copy("aws-java-sdk-bundle-1.12.720")}`,
+  "the driver of a distribution": `FROM apache/spark:3.5.8\n${
+    V1.replace("postgresql-42.7.4", "postgresql-jdbc")
+  }`,
+  "the driver by its project's name": `FROM apache/spark:3.5.8\n${
+    V1.replace("postgresql", "pgjdbc")
+  }`,
   "a release as a build argument": `ARG SPARK=3.5.8\nFROM apache/spark:\${SPARK}\n${V1}`,
   "an image as a build argument": `ARG BASE=apache/spark:4.0.0\nFROM $BASE\n${V2}`,
   "a default in the reference": `FROM apache/spark:\${SPARK:-3.5.8}\n${V1}`,
@@ -121,6 +134,16 @@ const BAD: Readonly<Record<string, readonly [text: string, problem: RegExp]>> = 
   "a jar for the Scala of Spark 3 in Spark 4": [
     `FROM apache/spark:4.0.0\n${V2}${copy("x_2.12-1.0")}`,
     /^fail: x_2.12-1.0.jar is for Scala 2.12/,
+  ],
+  "coordinates for another Scala": [
+    `FROM apache/spark:4.0.0\n${V2}RUN mvn dependency:copy -Dartifact=ml.dmlc:xgboost4j_2.12:2.0.3\n`,
+    /^fail: xgboost4j_2.12-2.0.3.jar is for Scala 2.12/,
+  ],
+  "an SDK of a later line": [
+    `FROM apache/spark:3.3.2\n${
+      copy("hadoop-aws-3.3.2", "aws-java-sdk-bundle-1.12.262", "postgresql-42.7.4")
+    }`,
+    /^warn: aws-java-sdk-bundle 1.12.262 is newer than the 1.11.1026/,
   ],
   "a base without a tag": [`FROM apache/spark\n${V1}`, /does not name a Spark release/],
   "a download without a checksum": [
