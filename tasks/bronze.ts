@@ -1,4 +1,5 @@
 import { main } from "./cli/command.ts";
+import { ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { DAY_FLAGS, DAY_FLAGS_HELP, SILENCE_HELP, workThroughDays } from "./days/command.ts";
@@ -6,28 +7,35 @@ import { DAY_FLAGS, DAY_FLAGS_HELP, SILENCE_HELP, workThroughDays } from "./days
 await main({
   ...DAY_FLAGS,
   name: "bronze",
-  values: [...DAY_FLAGS.values, "silence"],
-  switches: [...DAY_FLAGS.switches, "dry-run"],
+  values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values, "silence"],
+  repeatable: ENGINE_FLAGS.repeatable,
+  switches: [...DAY_FLAGS.switches, ...ENGINE_FLAGS.switches, "dry-run"],
   help: `
 Copies days of stop_events into bronze, exactly, and publishes each day with a commit marker.
 
 Usage: deno task bronze [DAY | --date DAY | --from DAY [--to DAY]] [--keep-going] [--dry-run]
                         [--output text|json] [--silence SECONDS] [--verbose]
+       deno task bronze [DAY …] --engine spark [--attach] [--no-preflight] [--skip ID=REASON]…
 
 ${DAY_FLAGS_HELP}
   --dry-run             read and encode all rows, and store and remove nothing
 ${SILENCE_HELP}
   --output json         one JSON object per step
+${ENGINE_HELP}
 
 Examples:
   deno task bronze 2025-12-28                    copy that day
   deno task bronze 2025-12-28 --dry-run          show what a run would publish
   deno task bronze                               copy today so far; the day stays open
   deno task bronze --from 2025-12-01 --to 2025-12-31 --keep-going
+  deno task bronze 2025-12-28 --engine spark --port-forward      with the Job of the manifests
+  deno task bronze 2025-12-28 --engine spark --attach            follow that Job again
 
 A day is sealed when it and its grace period (SEAL_GRACE_MINUTES, default 15) are over, and no
 transaction that began before then is open. A run of a sealed day compares it with the outbox and
 writes nothing.
 ${ENVIRONMENT_HELP}`,
-  run: (flags) => workThroughDays("bronze", flags, OUTPUTS),
+  cleansUp: usesSpark,
+  run: (flags, interrupted, interrupts) =>
+    workThroughDays("bronze", flags, OUTPUTS, { interrupted, interrupts }),
 });

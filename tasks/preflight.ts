@@ -1,41 +1,18 @@
-import { hasKustomization } from "../checks/facts/manifest_files.ts";
 import { PREFLIGHT } from "../checks/preflight/catalog.ts";
-import { clusterConfig } from "../pipeline/config.ts";
 import { runAndReport } from "./cli/checking.ts";
 import { main } from "./cli/command.ts";
 import { CONNECTION_HELP } from "./cli/environment_help.ts";
-import { choice, seconds } from "./cli/flags.ts";
-import { gatherersBefore, type Sources, unneededPermissions } from "./cli/gatherers.ts";
+import { seconds } from "./cli/flags.ts";
+import { gatherersBefore, unneededPermissions } from "./cli/gatherers.ts";
 import { revokePermissions } from "./cli/permissions.ts";
-import {
-  CLUSTER_FLAGS,
-  CLUSTER_FLAGS_HELP,
-  clusterFlags,
-  manifestsDirectory,
-} from "./cli/platform_options.ts";
-import { chosenFacts, FACTS, skippedChecks } from "./cli/preflight_options.ts";
-import { PROJECT_HELP, projectOf } from "./cli/project_options.ts";
+import { FACT_TIMEOUT, FACTS, IMAGE_TIMEOUT, skippedChecks } from "./cli/preflight_options.ts";
+import { sourcesOf } from "./cli/preflight_sources.ts";
+import { PLATFORM_HELP, SOURCE_FLAGS } from "./cli/source_flags.ts";
 import { reportOutputs } from "./cli/report_outputs.ts";
-
-/** The default time limit for gathering one fact, in seconds. */
-const DEFAULT_TIMEOUT = 10;
-
-/** The default time limit for an image, in seconds: its layers can have half a gigabyte. */
-const DEFAULT_IMAGE_TIMEOUT = 300;
 
 await main({
   name: "preflight",
-  values: [
-    "manifests",
-    "project",
-    ...CLUSTER_FLAGS,
-    "credentials",
-    "image-archive",
-    "registry-ca",
-    "facts",
-    "only",
-    "timeout",
-  ],
+  values: [...SOURCE_FLAGS, "only", "timeout"],
   repeatable: ["skip", "output"],
   switches: ["port-forward", "strict", "verbose"],
   help: `
@@ -52,8 +29,7 @@ Usage: deno task preflight [--manifests DIR] [--project FILE] [--kubeconfig FILE
   --manifests DIR        Kubernetes YAML, job code and SQL; default: manifests/, if it exists.
                          kustomize or kubectl renders a kustomization.yaml. With -, YAML is read
                          from the standard input
-${PROJECT_HELP}
-${CLUSTER_FLAGS_HELP}
+${PLATFORM_HELP}
   --credentials cluster  log in to database and lake with the values of the cluster's Secrets
   --port-forward         connect to the database through the cluster
   --image-archive FILE   read this archive (docker save, or an OCI layout) instead of registries
@@ -65,7 +41,7 @@ ${CLUSTER_FLAGS_HELP}
   --output FORMAT=FILE   also write the report into a file; can be repeated
   --strict               exit with 1 if there are warnings
   --verbose              print every check, also those that were skipped as requested
-  --timeout SECONDS      the time limit for each fact; default: ${DEFAULT_TIMEOUT}, and ${DEFAULT_IMAGE_TIMEOUT} for an image,
+  --timeout SECONDS      the time limit for each fact; default: ${FACT_TIMEOUT}, and ${IMAGE_TIMEOUT} for an image,
                          whose layers are cached afterwards
 
 Examples:
@@ -84,21 +60,10 @@ ${CONNECTION_HELP}`,
   cleansUp: true,
   async run(flags, signal) {
     const { output, files } = await reportOutputs(flags);
-    const timeout = seconds(flags, DEFAULT_TIMEOUT);
-    const imageTimeout = seconds(flags, DEFAULT_IMAGE_TIMEOUT);
+    const timeout = seconds(flags, FACT_TIMEOUT);
+    const imageTimeout = seconds(flags, IMAGE_TIMEOUT);
     const skip = skippedChecks(flags);
-    const manifests = await manifestsDirectory(flags);
-    const sources: Sources = {
-      chosen: chosenFacts(flags),
-      manifests,
-      project: await projectOf(flags, manifests),
-      rendersManifests: manifests !== undefined && await hasKustomization(manifests),
-      cluster: clusterConfig(clusterFlags(flags)),
-      credentials: choice(flags, "credentials", ["environment", "cluster"]),
-      portForward: flags.on("port-forward"),
-      archive: flags.value("image-archive"),
-      registryCa: flags.value("registry-ca"),
-    };
+    const sources = await sourcesOf(flags, ["environment", "cluster"]);
     const gatherers = gatherersBefore(sources);
     const unneeded = unneededPermissions(sources);
     const writesFiles = files.length > 0;

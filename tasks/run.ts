@@ -1,4 +1,5 @@
 import { main } from "./cli/command.ts";
+import { ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import {
@@ -12,8 +13,9 @@ import {
 await main({
   ...DAY_FLAGS,
   name: "run",
-  values: [...DAY_FLAGS.values, "timeout", "silence"],
-  switches: [...DAY_FLAGS.switches, "pending", "dry-run"],
+  values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values, "timeout", "silence"],
+  repeatable: ENGINE_FLAGS.repeatable,
+  switches: [...DAY_FLAGS.switches, ...ENGINE_FLAGS.switches, "pending", "dry-run"],
   help: `
 Runs bronze, silver and postflight for each day. It stops at the first failure, with the exit code
 of that failure.
@@ -21,6 +23,7 @@ of that failure.
 Usage: deno task run [DAY | --date DAY | [--pending] --from DAY [--to DAY] | --pending]
                      [--keep-going] [--dry-run] [--output text|json]
                      [--timeout SECONDS] [--silence SECONDS] [--verbose]
+       deno task run [DAY …] --engine spark [--attach] [--no-preflight] [--skip ID=REASON]…
 
 ${DAY_FLAGS_HELP}
   --pending             every day that is over and not sealed, from the first day in the outbox or
@@ -30,6 +33,7 @@ ${SILENCE_HELP}
   --output json         one JSON object per step and per report of the checks, and for several days
                         one summary
   --timeout SECONDS     the time limit for each fact of the checks; default: ${DEFAULT_TIMEOUT}
+${ENGINE_HELP}
 
 Examples:
   deno task run 2025-12-28
@@ -38,9 +42,13 @@ Examples:
   deno task run --from 2025-12-01 --to 2025-12-31
   deno task run --pending --keep-going           every day that is not sealed yet
   deno task run --pending --dry-run              preview of the same command
+  deno task run yesterday --engine spark --port-forward          with the Jobs of the manifests
+  deno task run 2025-12-28 --engine spark --attach               follow them again
 
 A run of several days ends with a table, and with the worst exit code: 1 before 3. Wrong
 configuration (2) ends the command at once. More about it: deno task explain run
 ${ENVIRONMENT_HELP}`,
-  run: (flags) => workThroughDays("run", flags, OUTPUTS),
+  cleansUp: usesSpark,
+  run: (flags, interrupted, interrupts) =>
+    workThroughDays("run", flags, OUTPUTS, { interrupted, interrupts }),
 });

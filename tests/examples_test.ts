@@ -28,6 +28,8 @@ const NEED_A_SERVER: Readonly<Record<string, readonly string[]>> = {
   "a Kubernetes API server": [
     "pipeline/cluster/open.ts openCluster",
     "pipeline/cluster/port_forward.ts forwardToService",
+    "pipeline/spark/follow_job.ts followJob",
+    "pipeline/spark/new_job.ts createJob",
   ],
 };
 

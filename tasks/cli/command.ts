@@ -12,10 +12,25 @@ export interface Command extends FlagSpec {
    * Runs the command, and returns the exit code.
    *
    * @param interrupted aborts at Ctrl-C, if the command cleans up
+   * @param interrupts lets the command handle Ctrl-C itself
    */
-  run(flags: Flags, interrupted: AbortSignal): Promise<number>;
+  run(flags: Flags, interrupted: AbortSignal, interrupts: Interrupts): Promise<number>;
   /** Whether the command gets time to clean up after Ctrl-C. */
-  readonly cleansUp?: boolean;
+  readonly cleansUp?: boolean | ((flags: Flags) => boolean);
+}
+
+/** Lets a command handle Ctrl-C itself. */
+export interface Interrupts {
+  /** From now on, Ctrl-C calls the handler and nothing else, until the end of the block. */
+  take(handler: () => void): Disposable;
+}
+
+/** How a command receives Ctrl-C. */
+export interface Interruption {
+  /** Aborts at Ctrl-C, if the command cleans up and has not taken the interrupts. */
+  readonly interrupted: AbortSignal;
+  /** Lets the command handle Ctrl-C itself. */
+  readonly interrupts: Interrupts;
 }
 
 /** Milliseconds to clean up after Ctrl-C. */
@@ -28,10 +43,13 @@ const CLEANUP_TIME = 1_500;
 export async function main(command: Command): Promise<never> {
   const reporter = failureReporterOf(command.name);
   const interrupted = new AbortController();
+  let handler: (() => void) | undefined;
+  let cleansUp = command.cleansUp === true;
   Deno.addSignalListener("SIGINT", () => {
+    if (handler !== undefined) return handler();
     clearStatus(true);
     printError(`Interrupted. ${command.name} can be stopped at any point: run it again.`);
-    if (!command.cleansUp || interrupted.signal.aborted) Deno.exit(130);
+    if (!cleansUp || interrupted.signal.aborted) Deno.exit(130);
     interrupted.abort(
       new Failure({
         kind: "unreachable",
@@ -57,7 +75,13 @@ export async function main(command: Command): Promise<never> {
       print(command.help.trim());
       Deno.exit(0);
     }
-    const exitCode = await command.run(flags, interrupted.signal);
+    if (typeof command.cleansUp === "function") cleansUp = command.cleansUp(flags);
+    const exitCode = await command.run(flags, interrupted.signal, {
+      take(next) {
+        handler = next;
+        return { [Symbol.dispose]: () => handler = undefined };
+      },
+    });
     Deno.exit(interrupted.signal.aborted ? 130 : exitCode);
   } catch (error) {
     Deno.exit(reportFailure(error, reporter));

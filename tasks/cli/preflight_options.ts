@@ -5,6 +5,12 @@ import type { Flags } from "./flags.ts";
 /** The facts that preflight gathers, as `--facts` names them. */
 export const FACTS = ["manifests", "cluster", "image", "database", "lake"] as const;
 
+/** The default time limit for gathering one fact, in seconds. */
+export const FACT_TIMEOUT = 10;
+
+/** The default time limit for an image, in seconds: its layers can have half a gigabyte. */
+export const IMAGE_TIMEOUT = 300;
+
 /** The name of a fact, as in `database`. */
 export type FactChoice = (typeof FACTS)[number];
 

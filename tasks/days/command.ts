@@ -1,9 +1,6 @@
 import {
   clockDecides,
-  type DatabaseConfig,
   databaseConfig,
-  type DaysAsked,
-  type LakeConfig,
   lakeConfig,
   requestedDays,
   requestedRange,
@@ -11,10 +8,12 @@ import {
 } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { workersFor } from "../../pipeline/parallel.ts";
+import type { Interruption } from "../cli/command.ts";
 import { type Needs, runConfined } from "../cli/confined.ts";
-import { type FailureReporter, failureReporterOf } from "../cli/failure.ts";
+import { failureReporterOf } from "../cli/failure.ts";
 import { choice, type Flags, seconds } from "../cli/flags.ts";
-import type { FORMATS } from "../cli/report_outputs.ts";
+import { ENGINES, refuseSparkFlags } from "../spark/options.ts";
+import type { DayCommand, Order, Work } from "./order.ts";
 
 /** The flags of every command that processes days. */
 export const DAY_FLAGS = {
@@ -49,11 +48,13 @@ export const DEFAULT_TIMEOUT = 300;
  * Runs a command for the selected days, with only the permissions that the command needs.
  *
  * @param outputs the output formats that the command supports
+ * @param interruption how the command receives Ctrl-C, if it has the engine `spark`
  */
-export function workThroughDays(
+export async function workThroughDays(
   command: DayCommand,
   flags: Flags,
   outputs: readonly Order["output"][],
+  interruption?: Interruption,
 ): Promise<number> {
   const output = choice(flags, "output", outputs);
   const pending = flags.on("pending");
@@ -62,16 +63,13 @@ export function workThroughDays(
     throw usage("--output junit", "with --from", "it is a report of one day. Give one day");
   }
   const days = daysOf(flags, pending);
-  const needsDatabase = command !== "silver" || ("from" in days && clockDecides(days));
-  const order: Order = {
+  const work: Work = {
     command,
     days,
     several,
     output,
     keepGoing: flags.on("keep-going"),
     dryRun: flags.on("dry-run"),
-    database: needsDatabase ? databaseConfig() : undefined,
-    lake: lakeConfig(),
     grace: sealGrace(),
     silence: silenceOf(flags),
     timeout: seconds(flags, DEFAULT_TIMEOUT),
@@ -79,7 +77,17 @@ export function workThroughDays(
     verbose: flags.on("verbose"),
     reporter: failureReporterOf(command),
   };
-  return runConfined(import.meta.resolve("./worker.ts"), order, needsOf(order));
+  if (interruption !== undefined) {
+    if (choice(flags, "engine", ENGINES) === "spark") {
+      const { workOnSpark } = await load<typeof import("../spark/work.ts")>("../spark/work.ts");
+      return await workOnSpark(work, flags, interruption);
+    }
+    refuseSparkFlags(flags);
+  }
+  const needsDatabase = command !== "silver" || ("from" in days && clockDecides(days));
+  const database = needsDatabase ? databaseConfig() : undefined;
+  const order: Order = { ...work, database, lake: lakeConfig() };
+  return await runConfined(import.meta.resolve("./worker.ts"), order, needsOf(order));
 }
 
 function daysOf(flags: Flags, pending: boolean): Order["days"] {
@@ -106,35 +114,12 @@ function usage(what: string, beside: string, why: string): Failure {
   });
 }
 
-/** A command that works through days. */
-export type DayCommand = "bronze" | "silver" | "run" | "postflight";
-
-/** The job of the worker. It is plain data, so that it can be posted to a worker. */
-export interface Order {
-  readonly command: DayCommand;
-  /** The days; for `--pending`, the bounds of the search. */
-  readonly days: DaysAsked | { readonly pending: Partial<DaysAsked> };
-  /** Whether the output has a heading for each day and a summary. */
-  readonly several: boolean;
-  /** Whether to continue with the next day after a failure. */
-  readonly keepGoing: boolean;
-  /** Whether nothing is stored or removed. */
-  readonly dryRun: boolean;
-  /** The database; undefined where none is needed. */
-  readonly database: DatabaseConfig | undefined;
-  readonly lake: LakeConfig;
-  /** Microseconds that a window waits for slow writers after its end. */
-  readonly grace: bigint;
-  /** Milliseconds that the database may send nothing while a response is pending. */
-  readonly silence: number | undefined;
-  readonly output: (typeof FORMATS)[number];
-  /** The time limit for gathering one fact, in seconds. */
-  readonly timeout: number;
-  /** Whether warnings fail. */
-  readonly strict: boolean;
-  /** Whether to print the permissions of the process. */
-  readonly verbose: boolean;
-  readonly reporter: FailureReporter;
+/**
+ * Loads a module. With a literal `import()`, Deno would read the module and all checks at the start
+ * of each command.
+ */
+function load<M>(specifier: string): Promise<M> {
+  return import(specifier);
 }
 
 /** The permissions that the worker needs. */

@@ -1,6 +1,6 @@
 import { formatCount, plural } from "../../pipeline/progress.ts";
 import { type Cell, renderTable, type TableColumn } from "../cli/table.ts";
-import type { DayCommand } from "./command.ts";
+import type { DayCommand } from "./order.ts";
 
 /** The result of a day. */
 export interface DayResult {

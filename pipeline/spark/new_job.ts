@@ -1,0 +1,200 @@
+import { ApiError, type Cluster, type Fields, type KubeObject } from "../cluster/cluster.ts";
+import type { Day } from "../contract/window.ts";
+import { Failure } from "../errors.ts";
+import { endOf } from "./job_state.ts";
+import { createdAt, fieldsIn, listIn, textIn } from "./job_view.ts";
+
+/** A layer of the lake. */
+export type Layer = "bronze" | "silver";
+
+/** The kind of a Job. */
+export const JOB = { apiVersion: "batch/v1", kind: "Job" } as const;
+
+/** The labels of a Job that this toolkit started, and of its pods. */
+export const LABELS = {
+  layer: "deep-storage/layer",
+  day: "deep-storage/day",
+  attempt: "deep-storage/attempt",
+} as const;
+
+/** The seconds after which Kubernetes removes a finished Job, if its manifest does not say so. */
+const REMOVED_AFTER = 86_400;
+
+/** The manifest of a layer's Job. */
+export interface JobTemplate {
+  /** The object of the manifest. */
+  readonly object: Fields;
+  /** The namespace of the Job. */
+  readonly namespace: string;
+  /** The name of the container with the driver. */
+  readonly container: string;
+}
+
+/** A run of a layer for a day. */
+export interface LayerRun {
+  /** The layer. */
+  readonly layer: Layer;
+  /** The day. */
+  readonly day: Day;
+}
+
+/**
+ * Makes the Job for a day from the Job of the manifests: with the day as a literal value, a name
+ * and labels with the day and the attempt, and not suspended.
+ *
+ * @param attempt the number of the attempt, from 1
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseDay } from "../contract/window.ts";
+ * import { newJob } from "./new_job.ts";
+ * const object = { metadata: { name: "bronze-ingest-manual" }, spec: { suspend: true } };
+ * const template = { object, namespace: "jobs", container: "spark-driver" };
+ * const job = newJob(template, { layer: "bronze", day: parseDay("2025-12-28")! }, 1);
+ * assertEquals(job.metadata.name, "bronze-2025-12-28-1");
+ * ```
+ */
+export function newJob(
+  { object, namespace, container }: JobTemplate,
+  { layer, day }: LayerRun,
+  attempt: number,
+): KubeObject {
+  const { labels, annotations } = fieldsIn(object.metadata);
+  const { suspend: _, template, ttlSecondsAfterFinished = REMOVED_AFTER, ...rest } = fieldsIn(
+    object.spec,
+  );
+  const { metadata, spec } = fieldsIn(template);
+  const own = {
+    "app.kubernetes.io/managed-by": "deep-storage",
+    [LABELS.layer]: layer,
+    [LABELS.day]: day,
+    [LABELS.attempt]: String(attempt),
+  };
+  const containers = listIn(fieldsIn(spec).containers)
+    .map((each) => each.name === container ? withDay(each, day) : each);
+  return {
+    ...JOB,
+    metadata: {
+      name: jobName(layer, day, attempt),
+      namespace,
+      labels: { ...fieldsIn(labels), ...own },
+      ...(annotations === undefined ? {} : { annotations }),
+    },
+    spec: {
+      ...rest,
+      ttlSecondsAfterFinished,
+      template: {
+        metadata: {
+          ...fieldsIn(metadata),
+          labels: { ...fieldsIn(fieldsIn(metadata).labels), ...own },
+        },
+        spec: { ...fieldsIn(spec), containers },
+      },
+    },
+  };
+}
+
+function withDay(container: Fields, day: Day): Fields {
+  const others = listIn(container.env).filter(({ name }) => name !== "JOB_DATE");
+  return { ...container, env: [...others, { name: "JOB_DATE", value: day }] };
+}
+
+function jobName(layer: Layer, day: Day, attempt: number): string {
+  return `${layer}-${day}-${attempt}`;
+}
+
+/** The Jobs of a day. */
+export interface DayJobs {
+  /** The Jobs that this toolkit started, the latest attempt first. */
+  readonly own: readonly KubeObject[];
+  /** A Job that runs the day now, no matter what started it. */
+  readonly running: KubeObject | undefined;
+}
+
+/**
+ * Finds the Jobs of a layer for a day among all Jobs of a namespace.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseDay } from "../contract/window.ts";
+ * import { jobsOfDay, newJob } from "./new_job.ts";
+ * const template = { object: { spec: {} }, namespace: "jobs", container: "spark-driver" };
+ * const run = { layer: "bronze", day: parseDay("2025-12-28")! } as const;
+ * const job = newJob(template, run, 1);
+ * assertEquals(jobsOfDay([job], template, run).running, job);
+ * ```
+ */
+export function jobsOfDay(
+  jobs: readonly KubeObject[],
+  { object }: JobTemplate,
+  { layer, day }: LayerRun,
+): DayJobs {
+  const own = jobs
+    .filter((job) => labelOf(job, LABELS.layer) === layer && labelOf(job, LABELS.day) === day)
+    .sort((a, b) => attemptOf(b) - attemptOf(a) || createdAt(b).localeCompare(createdAt(a)));
+  const app = podLabels(object).app;
+  const others = jobs.filter((job) =>
+    !own.includes(job) && app !== undefined && podLabels(job).app === app &&
+    fieldsIn(job.spec).suspend !== true && dayIn(job) === day
+  );
+  const running = [...own, ...others].find((job) => endOf(job) === undefined);
+  return { own, running };
+}
+
+function podLabels({ spec }: Fields): Fields {
+  return fieldsIn(fieldsIn(fieldsIn(fieldsIn(spec).template).metadata).labels);
+}
+
+/** Returns the day in the environment of a Job's containers, if it is a literal. */
+function dayIn({ spec }: KubeObject): string | undefined {
+  const { containers } = fieldsIn(fieldsIn(fieldsIn(spec).template).spec);
+  return listIn(containers).flatMap(({ env }) => listIn(env))
+    .filter(({ name }) => name === "JOB_DATE").map(({ value }) => textIn(value))[0];
+}
+
+function attemptOf(job: KubeObject): number {
+  return Number(labelOf(job, LABELS.attempt) ?? 0);
+}
+
+function labelOf({ metadata }: KubeObject, key: string): unknown {
+  return fieldsIn(metadata.labels)[key];
+}
+
+/**
+ * Creates the Job for a day.
+ *
+ * @param attach the command that follows a running Job, for messages
+ * @throws {Failure} configuration: a Job already runs the day, or the API server refuses the Job
+ */
+export async function createJob(
+  cluster: Cluster,
+  template: JobTemplate,
+  run: LayerRun,
+  { attach, signal }: { readonly attach: string; readonly signal: AbortSignal },
+): Promise<KubeObject> {
+  const found = async () =>
+    jobsOfDay(await cluster.list(JOB, template.namespace, { signal }), template, run);
+  const { own, running } = await found();
+  if (running !== undefined) throw alreadyRuns(run, running, attach);
+  const attempt = Math.max(0, ...own.map(attemptOf)) + 1;
+  const job = newJob(template, run, attempt);
+  try {
+    return await cluster.create(job, { signal });
+  } catch (error) {
+    // Another start of the same day chose the same name.
+    if (!(error instanceof ApiError) || error.reason !== "AlreadyExists") throw error;
+    throw alreadyRuns(run, (await found()).running ?? job, attach);
+  }
+}
+
+function alreadyRuns({ layer, day }: LayerRun, { metadata }: KubeObject, attach: string): Failure {
+  const { namespace, name } = metadata;
+  return new Failure({
+    kind: "configuration",
+    task: `start ${layer} of ${day}`,
+    problem: `Job ${namespace}/${name} already runs this day`,
+    remedy: `To end that Job: kubectl -n ${namespace} delete job ${name}. To follow it: ${attach}`,
+  });
+}

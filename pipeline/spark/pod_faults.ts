@@ -1,0 +1,178 @@
+import type { KubeObject } from "../cluster/cluster.ts";
+import { oneLine } from "../cluster/request_errors.ts";
+import { type Fault, RUN_PAGE } from "./fault.ts";
+import {
+  conditionOf,
+  containersOf,
+  type ContainerState,
+  eventsAbout,
+  fieldsIn,
+  type JobView,
+  phaseOf,
+  textIn,
+} from "./job_view.ts";
+
+/** The reasons for which a kubelet does not pull an image. */
+const PULL_REASONS = [
+  "ErrImagePull",
+  "ImagePullBackOff",
+  "ErrImageNeverPull",
+  "InvalidImageName",
+  "RegistryUnavailable",
+  "ImageInspectError",
+  "SignatureValidationFailed",
+];
+
+/** The reasons after which the kubelet pulls again. */
+const RETRIED_PULL = ["ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"];
+
+/** The messages of a pull that another attempt does not change. */
+const NEVER_PULLED =
+  /not found|manifest unknown|unauthorized|authorization failed|denied|forbidden|no such (host|image)|invalid reference|no match for platform/i;
+
+/** The reasons for which a kubelet does not start a container. */
+const START_REASONS = [
+  "CreateContainerError",
+  "RunContainerError",
+  "StartError",
+  "PreCreateHookError",
+  "PostStartHookError",
+  "CreatePodSandboxError",
+];
+
+/**
+ * Returns what keeps a pod from running, or what ended the pod.
+ *
+ * @param whose the pod, for messages: `the driver`
+ */
+export function podFaults(view: JobView, pod: KubeObject, whose: string): Fault[] {
+  const isOver = ["Succeeded", "Failed"].includes(phaseOf(pod));
+  const lost = lossOf(view, pod, whose);
+  if (lost !== undefined) return [lost];
+  const killed = containersOf(pod).flatMap((each) => memoryFault(pod, each, whose));
+  if (killed.length > 0 || isOver) return killed;
+  const unscheduled = conditionOf(pod, "PodScheduled", "False");
+  if (unscheduled?.reason === "Unschedulable") {
+    return [schedulingFault(pod, whose, unscheduled.message)];
+  }
+  const waiting = containersOf(pod).flatMap((each) => waitingFault(view, pod, each, whose));
+  if (waiting.length > 0) return waiting;
+  return mountFault(view, pod, whose);
+}
+
+function schedulingFault({ metadata }: KubeObject, whose: string, message: string): Fault {
+  return {
+    key: `unschedulable ${metadata.name}`,
+    kind: "configuration",
+    problem: `no node can run ${whose}: ${oneLine(message)}`,
+    remedy: /Insufficient/.test(message)
+      ? "Wait for the end of another pod, or request less in the manifests."
+      : "Label a node for the jobs, or correct nodeSelector and tolerations in the manifests.",
+    page: "node-pool",
+    outlook: "may pass",
+  };
+}
+
+function waitingFault(
+  view: JobView,
+  pod: KubeObject,
+  { name, image, waiting }: ContainerState,
+  whose: string,
+): Fault[] {
+  const reason = textIn(waiting?.reason);
+  const fault = (parts: Omit<Fault, "key" | "kind">): Fault[] => [
+    { key: `${parts.page} ${pod.metadata.name}`, kind: "configuration", ...parts },
+  ];
+  const said = (text: string) => text === "" ? reason : `${reason}: ${oneLine(text)}`;
+  if (PULL_REASONS.includes(reason)) {
+    // ImagePullBackOff has no cause; the event of the failed pull has.
+    const [event] = eventsAbout(view, pod, "Failed")
+      .filter(({ message }) => /pull/i.test(textIn(message)));
+    const message = textIn(waiting?.message);
+    const text = reason === "ImagePullBackOff" && event ? textIn(event.message) : message;
+    return fault({
+      problem: `the image ${image} of ${whose} cannot be pulled: ${said(text)}`,
+      remedy: "Correct the image or the pull secret in the manifests, or check the registry.",
+      page: "image-pull",
+      outlook: RETRIED_PULL.includes(reason) && !NEVER_PULLED.test(text) ? "may pass" : "final",
+    });
+  }
+  if (reason === "CreateContainerConfigError") {
+    const text = textIn(waiting?.message);
+    return fault({
+      problem: `the container ${name} of ${whose} has no configuration: ${said(text)}`,
+      remedy: /secret/i.test(text)
+        ? "Store the Secrets; Kubernetes then starts the container: deno task secrets"
+        : "Create the missing object; Kubernetes then starts the container: deno task apply",
+      page: /secret/i.test(text) ? "secret-escaping" : "manifests-readable",
+      outlook: "final",
+    });
+  }
+  if (START_REASONS.includes(reason)) {
+    return fault({
+      problem: `the container ${name} of ${whose} does not start: ${
+        said(textIn(waiting?.message))
+      }`,
+      remedy: "Correct the command or the image in the manifests.",
+      page: RUN_PAGE,
+      outlook: "final",
+    });
+  }
+  return [];
+}
+
+function mountFault(view: JobView, pod: KubeObject, whose: string): Fault[] {
+  const [event] = eventsAbout(view, pod, "FailedMount", "FailedAttachVolume");
+  const hasStarted = containersOf(pod).some(({ waiting }) => waiting === undefined);
+  if (event === undefined || hasStarted) return [];
+  return [{
+    key: `mount ${pod.metadata.name}`,
+    kind: "configuration",
+    problem: `a volume of ${whose} cannot be mounted: ${oneLine(textIn(event.message))}`,
+    remedy: "Create the missing object; Kubernetes then starts the pod: deno task apply",
+    page: "manifests-readable",
+    outlook: "may pass",
+  }];
+}
+
+function memoryFault(
+  { metadata }: KubeObject,
+  { terminated }: ContainerState,
+  whose: string,
+): Fault[] {
+  if (terminated?.reason !== "OOMKilled") return [];
+  return [{
+    key: `memory ${metadata.name}`,
+    kind: "configuration",
+    problem: `${whose} needed more memory than its limit, and was killed (OOMKilled)`,
+    remedy: whose === "the driver"
+      ? "Increase --driver-memory and the memory of the container in the manifests, and apply them."
+      : "Increase spark.executor.memory or spark.executor.memoryOverhead in the manifests, and " +
+        "apply them.",
+    page: RUN_PAGE,
+    outlook: "retried",
+  }];
+}
+
+function lossOf(view: JobView, pod: KubeObject, whose: string): Fault | undefined {
+  const { reason, message } = fieldsIn(pod.status);
+  const disruption = conditionOf(pod, "DisruptionTarget");
+  const isRunning = phaseOf(pod) === "Running";
+  const [silent] = isRunning ? eventsAbout(view, pod, "NodeNotReady") : [];
+  const why = disruption !== undefined
+    ? `${disruption.reason}: ${disruption.message}`
+    : reason === "NodeLost" || reason === "Evicted" || reason === "Shutdown"
+    ? `${reason}: ${textIn(message)}`
+    : silent && conditionOf(pod, "Ready", "False")
+    ? `NodeNotReady: ${textIn(silent.message)}`
+    : undefined;
+  if (why === undefined) return undefined;
+  return {
+    key: `lost ${pod.metadata.name}`,
+    kind: "unreachable",
+    problem: `${whose} lost its node, or was removed from the node: ${oneLine(why)}`,
+    remedy: `Check the node: kubectl describe node ${textIn(fieldsIn(pod.spec).nodeName)}`,
+    page: RUN_PAGE,
+    outlook: isRunning ? "may pass" : "retried",
+  };
+}

@@ -1,0 +1,18 @@
+import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP } from "./platform_options.ts";
+import { PROJECT_HELP } from "./project_options.ts";
+
+// Apart from preflight_sources.ts, so that a command without preflight does not load the checks.
+
+/** The flags with a value that choose what preflight reads. */
+export const SOURCE_FLAGS = [
+  "manifests",
+  "project",
+  ...CLUSTER_FLAGS,
+  "credentials",
+  "image-archive",
+  "registry-ca",
+  "facts",
+] as const;
+
+/** The first lines of a `--help` about them. */
+export const PLATFORM_HELP = `${PROJECT_HELP}\n${CLUSTER_FLAGS_HELP}`;

@@ -1,0 +1,118 @@
+import type { Day } from "../../pipeline/contract/window.ts";
+import type { Observer } from "../../pipeline/progress.ts";
+import { worstExitCode } from "../cli/exit_code.ts";
+import { reportFailure } from "../cli/failure.ts";
+import { printing } from "../cli/observer.ts";
+import { colourWanted, paint, print } from "../cli/terminal.ts";
+import type { Order } from "./order.ts";
+import { type DayResult, renderDays } from "./table.ts";
+
+// What every engine does for each day: work, and report the result.
+
+/** A day to process. With `--pending`, also the reason. */
+export interface DayToDo {
+  readonly day: Day;
+  readonly reason?: string;
+}
+
+/** Processes one day and records the result. Returns the exit code, or throws. */
+export type DayWork = (day: Day, result: DayResult) => Promise<number>;
+
+/**
+ * Works on days, oldest first, up to the first that fails, or all of them with `--keep-going`. A
+ * wrong configuration ends the run at once, because every other day would fail in the same way.
+ *
+ * @returns the worst exit code
+ */
+export async function eachDay(
+  days: readonly DayToDo[],
+  order: Pick<Order, "command" | "keepGoing" | "several" | "output" | "reporter">,
+  work: DayWork,
+): Promise<number> {
+  const { command, keepGoing, several, output, reporter } = order;
+  const results: DayResult[] = [];
+  for (const { day, reason } of days) {
+    if (several && output !== "json") {
+      print(`\n${paint(heading(day, results.length + 1, days.length, reason), "bold")}`);
+    }
+    const result: DayResult = { date: day, exitCode: 0 };
+    results.push(result);
+    try {
+      result.exitCode = await work(day, result);
+    } catch (error) {
+      result.exitCode = reportFailure(error, reporter, day);
+    }
+    if (result.exitCode === 2 || (result.exitCode !== 0 && !keepGoing)) break;
+  }
+  const exitCode = worstExitCode(results.map((result) => result.exitCode));
+  if (!several) return exitCode;
+  const notBegun = days.length - results.length;
+  if (output === "json") {
+    const days = results.map(({ exitCode, ...rest }) => ({ ...rest, exitCode }));
+    print(JSON.stringify({ command, step: "days", days, notBegun, exitCode }));
+  } else if (results.length > 0) {
+    print("");
+    const summary = { days: days.length, exitCode, colour: colourWanted() };
+    for (const line of renderDays(command, results, summary)) print(line);
+  }
+  return exitCode;
+}
+
+function heading(day: Day, number: number, of: number, reason?: string): string {
+  return `${day}  ${number} of ${of}${reason === undefined ? "" : `: ${reason}`}`;
+}
+
+/** A layer of the lake. */
+export type LayerName = "bronze" | "silver";
+
+/** Prints the steps of a command. */
+export function observerOf({ output }: Pick<Order, "output">, step: string, date?: Day): Observer {
+  return printing(step, output === "json" ? "json" : "text", date);
+}
+
+/** Records the result of a layer: its last reported state, or `failed`. */
+export async function recordResult(
+  layer: LayerName,
+  day: Day,
+  order: Pick<Order, "command" | "output">,
+  result: DayResult,
+  run: (observer: Observer) => Promise<void>,
+): Promise<void> {
+  const observer = observerOf(order, layer, day);
+  result[layer] = "failed";
+  let state: string | undefined;
+  await run({
+    progress: (progress) => observer.progress(progress),
+    step(step) {
+      observer.step(step);
+      if (typeof step.data.state === "string") state = step.data.state;
+      if (step.step === "verified") state = `${state}, unchanged`;
+      const isOwn = layer === "bronze" || order.command === "silver";
+      if (isOwn && typeof step.data.rows === "number") result.rows = step.data.rows;
+    },
+  });
+  result[layer] = state ?? "-";
+}
+
+/** Checks a day, and records the result. Returns the exit code. */
+export async function checkDay(day: Day, order: Order, result: DayResult): Promise<number> {
+  const { database, lake, output, timeout, strict, verbose, silence, several, command } = order;
+  const amongLines = output === "json" && (several || command === "run");
+  result.postflight = "error";
+  const { checkAfter } = await import("./check_after.ts");
+  const report = await checkAfter({
+    database: database!,
+    lake,
+    day,
+    timeout,
+    strict,
+    verbose,
+    silence,
+    output: amongLines ? "json-line" : output,
+  });
+  const count = (verdict: string) =>
+    report.results.filter((each) => each.verdict === verdict).length;
+  const worst = ["fail", "error", "warn"].find((verdict) => count(verdict) > 0) ?? "pass";
+  result.postflight = `${count(worst)} ${worst}`;
+  return report.exitCode;
+}

@@ -1,0 +1,238 @@
+import { PREFLIGHT } from "../../checks/preflight/catalog.ts";
+import type { Cluster, KubeObject } from "../../pipeline/cluster/cluster.ts";
+import { openCluster } from "../../pipeline/cluster/open.ts";
+import type { Day } from "../../pipeline/contract/window.ts";
+import { clockDecides } from "../../pipeline/config.ts";
+import { DEFAULT_PROJECT } from "../../pipeline/contract/project.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
+import type { Lake } from "../../pipeline/lake/lake.ts";
+import { followJob } from "../../pipeline/spark/follow_job.ts";
+import {
+  createJob,
+  JOB,
+  jobsOfDay,
+  type JobTemplate,
+  type Layer,
+} from "../../pipeline/spark/new_job.ts";
+import type { Observer } from "../../pipeline/progress.ts";
+import { runAndReport } from "../cli/checking.ts";
+import type { Interruption } from "../cli/command.ts";
+import { type Flags, seconds } from "../cli/flags.ts";
+import { gatherersBefore, type Sources, unneededPermissions } from "../cli/gatherers.ts";
+import { revokePermissions } from "../cli/permissions.ts";
+import { FACT_TIMEOUT, IMAGE_TIMEOUT, skippedChecks } from "../cli/preflight_options.ts";
+import { sourcesOf } from "../cli/preflight_sources.ts";
+import { daysToDo } from "../days/choose_days.ts";
+import type { DayCommand, Order, Work } from "../days/order.ts";
+import { checkDay, type DayToDo, eachDay, recordResult } from "../days/each_day.ts";
+import type { DayResult } from "../days/table.ts";
+import { askAtInterrupt } from "./interruption.ts";
+import { type Logins, readLogins } from "./logins.ts";
+import { attachCommand, DEFAULT_PATIENCE } from "./options.ts";
+import { readTemplates, type Templates } from "./templates.ts";
+
+/** The layers that each command makes. */
+const LAYERS: Readonly<Record<DayCommand, readonly Layer[]>> = {
+  bronze: ["bronze"],
+  silver: ["silver"],
+  run: ["bronze", "silver"],
+  postflight: [],
+};
+
+/**
+ * Makes the layers of days with the Jobs of the manifests. Checks the preconditions first, and for
+ * `run`, checks each day afterwards.
+ *
+ * @returns the exit code
+ */
+export async function workOnSpark(
+  work: Work,
+  flags: Flags,
+  { interrupted, interrupts }: Interruption,
+): Promise<number> {
+  if (work.dryRun) throw noDryRun();
+  const sources = await sourcesOf(flags, ["cluster", "environment"]);
+  const patience = 1000 * seconds(flags, DEFAULT_PATIENCE, "patience");
+  const isAttaching = flags.on("attach");
+  const { project = DEFAULT_PROJECT, cluster: config, manifests } = sources;
+  if ("absent" in config) {
+    const remedy = "Choose a cluster with --kubeconfig.";
+    throw new Failure({
+      kind: "configuration",
+      task: "start Jobs",
+      problem: config.absent,
+      remedy,
+    });
+  }
+  const templates = await readTemplates(manifests, LAYERS[work.command], project, interrupted);
+  if (!isAttaching && !flags.on("no-preflight")) await preflight(work, flags, sources, interrupted);
+  await revokePermissions("write");
+  const cluster = await openCluster(config);
+  try {
+    const logins = await readLogins(cluster, sources, config, interrupted);
+    const engine = new SparkEngine({
+      ...{ work, cluster, templates, logins, patience, isAttaching, interrupted, interrupts },
+      attach: (day) => attachCommand(work.command, day, flags),
+    });
+    return await eachDay(
+      await chooseDays(work, logins),
+      work,
+      (day, result) => engine.makeDay(day, result),
+    );
+  } finally {
+    cluster.close();
+  }
+}
+
+async function preflight(
+  { command, output, verbose }: Work,
+  flags: Flags,
+  sources: Sources,
+  signal: AbortSignal,
+): Promise<void> {
+  await revokePermissions(...unneededPermissions(sources).filter((name) => name === "write"));
+  const { exitCode } = await runAndReport({
+    command: "preflight",
+    status: "checking …",
+    checks: PREFLIGHT,
+    gatherers: gatherersBefore(sources),
+  }, {
+    output: output === "json" ? "json-line" : "text",
+    timeout: FACT_TIMEOUT,
+    imageTimeout: IMAGE_TIMEOUT,
+    skip: skippedChecks(flags),
+    verbose,
+    signal,
+  });
+  signal.throwIfAborted();
+  if (exitCode === 0) return;
+  const isFailed = exitCode === 1;
+  throw new Failure({
+    kind: isFailed ? "data" : "unreachable",
+    task: `start ${command}`,
+    problem: `preflight ${
+      isFailed ? "failed" : "could not check everything"
+    }, so no Job was started`,
+    remedy:
+      `${isFailed ? "Apply the fixes above" : "Read the lines ERROR and SKIP above"}, and run ` +
+      "again. To leave out a check, add --skip ID=REASON; to leave out all of them, --no-preflight.",
+  });
+}
+
+/** Returns the days to work on. Connects to the database only if its clock decides. */
+async function chooseDays(work: Work, logins: Logins): Promise<readonly DayToDo[]> {
+  const { days, several, command } = work;
+  const needsClock = "pending" in days || clockDecides(days) || several && command !== "silver";
+  const lakes: Lake[] = [];
+  const lake = async () => {
+    const opened = await openLake(logins.lake());
+    lakes.push(opened);
+    return opened;
+  };
+  const choose = (database: Order["database"]) => daysToDo({ ...work, database }, lake);
+  try {
+    return needsClock ? await logins.withDatabase(choose) : await choose(undefined);
+  } finally {
+    for (const each of lakes) each.close();
+  }
+}
+
+interface EngineParts extends Interruption {
+  readonly work: Work;
+  readonly cluster: Cluster;
+  readonly templates: Templates;
+  readonly logins: Logins;
+  readonly patience: number;
+  readonly isAttaching: boolean;
+  /** Returns the command that follows the Jobs of a day again. */
+  readonly attach: (day: Day) => string;
+}
+
+/** Makes days with Jobs, one after the other. */
+class SparkEngine {
+  readonly #parts: EngineParts;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+  }
+
+  /** Makes the layers of a day, and for `run`, checks the day. */
+  async makeDay(day: Day, result: DayResult): Promise<number> {
+    const { work, logins, isAttaching } = this.#parts;
+    const layers = LAYERS[work.command];
+    const found = isAttaching ? await this.#findJobs(day, layers) : undefined;
+    const first = found === undefined ? 0 : layers.indexOf(found.layer);
+    for (const layer of layers.slice(first)) {
+      const job = layer === found?.layer ? found.job : undefined;
+      await recordResult(layer, day, work, result, (observer) => {
+        return this.#makeLayer(layer, day, observer, job);
+      });
+    }
+    if (work.command !== "run") return 0;
+    const lake = logins.lake();
+    return await logins.withDatabase((database) =>
+      checkDay(day, { ...work, database, lake }, result)
+    );
+  }
+
+  /** Starts the Job of a layer, or follows a given one, to its end. */
+  async #makeLayer(
+    layer: Layer,
+    day: Day,
+    observer: Observer,
+    found: KubeObject | undefined,
+  ): Promise<void> {
+    const { cluster, patience, logins, interrupted: signal, interrupts } = this.#parts;
+    const template = this.#template(layer);
+    const attach = this.#parts.attach(day);
+    const job = found ??
+      await createJob(cluster, template, { layer, day }, { attach, signal });
+    const { namespace, name } = job.metadata;
+    const label = `${namespace}/${name}`;
+    const says = found === undefined ? `started Job ${label}` : `following Job ${label}`;
+    observer.step({ step: "job", says, data: { job: label } });
+    using _ = askAtInterrupt(interrupts, { job: label, attach });
+    await followJob({
+      ...{ layer, day, cluster, job, observer, signal, patience, attach },
+      container: template.container,
+      secrets: logins.secrets,
+    });
+  }
+
+  /** Finds the Job to follow: the one that runs, or the last one of a command with one layer. */
+  async #findJobs(
+    day: Day,
+    layers: readonly Layer[],
+  ): Promise<{ readonly layer: Layer; readonly job: KubeObject }> {
+    const { cluster, interrupted: signal, work } = this.#parts;
+    for (const layer of layers) {
+      const template = this.#template(layer);
+      const jobs = await cluster.list(JOB, template.namespace, { signal });
+      const { running, own } = jobsOfDay(jobs, template, { layer, day });
+      const job = running ?? (layers.length === 1 ? own[0] : undefined);
+      if (job !== undefined) return { layer, job };
+    }
+    throw new Failure({
+      kind: "configuration",
+      task: `follow ${work.command} of ${day}`,
+      problem: layers.length === 1
+        ? "the cluster has no Job of this day"
+        : "no Job of this day runs",
+      remedy: "To start one, leave out --attach.",
+    });
+  }
+
+  #template(layer: Layer): JobTemplate {
+    return this.#parts.templates.get(layer)!;
+  }
+}
+
+function noDryRun(): Failure {
+  return new Failure({
+    kind: "configuration",
+    task: "use --dry-run with --engine spark",
+    problem: "the Jobs have no dry run",
+    remedy: "Leave out --engine spark, or run deno task preflight to check the preconditions.",
+  });
+}

@@ -1,0 +1,188 @@
+import type { KubeObject } from "../../../pipeline/cluster/cluster.ts";
+import { type Api, openApi } from "../../cluster/api.ts";
+import { theWholeSetup } from "../../cluster/setup.ts";
+import { bringTo } from "../../cluster/state.ts";
+import { until } from "../../cluster/until.ts";
+import { controlPlane } from "../../support/control_plane.ts";
+import { type RunningTask, startTask } from "../../support/task.ts";
+import { IN_JOBS, JOBS, MERGE } from "../apply/setup.ts";
+import { type LogServer, serveLogs } from "./kubelet.ts";
+
+// A cluster in which the test plays the kubelet: it starts and ends the pods of the Jobs, and
+// writes their logs. Quota, scheduling, pod security and Jobs are those of Kubernetes.
+
+/** The day of the tests. */
+export const DAY = "2025-12-28";
+
+const MANIFESTS = new URL("../../../manifests/", import.meta.url);
+const NODE = "analytics-1";
+
+/** A pod of the jobs' namespace. */
+export interface Pod extends KubeObject {
+  readonly metadata: KubeObject["metadata"] & { readonly uid: string };
+}
+
+/** The cluster, and what the test plays. */
+export interface Stage extends AsyncDisposable {
+  readonly api: Api;
+  readonly logs: LogServer;
+  /** The directory of the manifests. */
+  readonly manifests: string;
+  /** Starts a command with the engine `spark` and without preflight. */
+  start(command: string, ...args: readonly string[]): RunningTask;
+  /** Starts such a command with variables of the environment. */
+  startWith(env: Readonly<Record<string, string>>, command: string): RunningTask;
+  /** The arguments of such a command. */
+  args(...more: readonly string[]): string[];
+  /** Waits for the pod of the n-th attempt of a layer's Job. */
+  driver(job: string, number?: number): Promise<Pod>;
+  /** Creates a pod of an executor, as a driver does. */
+  executor(driver: Pod, spec?: object): Promise<Pod>;
+  /** Sets the status of a pod, as the kubelet does. */
+  set(pod: Pod, status: object): Promise<void>;
+  /** Starts the container of a pod. */
+  run(pod: Pod): Promise<void>;
+  /** Ends the container of a pod, and its log. */
+  end(pod: Pod, exitCode: number, reason?: string): Promise<void>;
+  /** Creates an event about a pod. */
+  event(pod: Pod, reason: string, message: string): Promise<void>;
+}
+
+/** What differs from the manifests of the repository. */
+export interface Difference {
+  /** Changes the text of the Jobs. */
+  readonly jobs?: (text: string) => string;
+  /** The objects of the cluster that a test needs. */
+  readonly objects?: (objects: KubeObject[]) => KubeObject[];
+}
+
+/** Brings the cluster to its state before a run. */
+export async function setStage({ jobs, objects }: Difference = {}): Promise<Stage> {
+  const logs = await serveLogs();
+  const manifests = await Deno.makeTempDir({ prefix: "manifests-" });
+  for (const name of ["50-bronze-ingest.yaml", "60-silver-transform.yaml"]) {
+    const text = (await Deno.readTextFile(new URL(name, MANIFESTS))).replace(
+      /^( {2}template:\n {4}metadata:\n)/m,
+      '$1      annotations: { deep-storage/played: "true" }\n',
+    );
+    await Deno.writeTextFile(`${manifests}/${name}`, jobs?.(text) ?? text);
+  }
+  const all = (await theWholeSetup())
+    .filter(({ kind, metadata }) =>
+      kind === "Node" || metadata.namespace === "analytics-jobs" && kind !== "Job" ||
+      kind === "Namespace" && metadata.name === "analytics-jobs"
+    )
+    .map((object) => object.metadata.name === NODE ? withLogs(object, logs.port) : object);
+  await bringTo(controlPlane(), objects?.(all) ?? all);
+  const api = openApi(controlPlane().admin);
+  const args = (...more: readonly string[]) => [
+    ...["--engine", "spark", "--kubeconfig", controlPlane().kubeconfig, "--manifests", manifests],
+    ...more,
+  ];
+  const set: Stage["set"] = async ({ metadata }, status) => {
+    await api.call("PATCH", `${IN_JOBS}/pods/${metadata.name}/status`, { status }, MERGE);
+  };
+  const container = async ({ metadata }: Pod) => {
+    const { spec } = await api.get(`${IN_JOBS}/pods/${metadata.name}`);
+    const [{ name, image }] = spec.containers;
+    return { name, image, imageID: "", ready: false, restartCount: 0 };
+  };
+  return {
+    api,
+    logs,
+    manifests,
+    args,
+    start: (command, ...more) => startTask(command, args(DAY, "--no-preflight", ...more)),
+    startWith: (env, command) => startTask(command, args(DAY, "--no-preflight"), env),
+    async driver(job, number = 1) {
+      let found: Pod | undefined;
+      await until(`pod ${number} of ${job} exists`, async () => {
+        const path = `${IN_JOBS}/pods?labelSelector=job-name%3D${job}`;
+        const pods: Pod[] = (await api.get(path)).items;
+        found = pods.toSorted((a, b) => timeOf(a).localeCompare(timeOf(b)))[number - 1];
+        return found !== undefined;
+      });
+      return found!;
+    },
+    async executor({ metadata: { name, uid } }, spec = { nodeName: NODE }) {
+      return await api.call("POST", `${IN_JOBS}/pods`, executorPod(name, uid, spec));
+    },
+    set,
+    async run(pod) {
+      const state = { running: { startedAt: new Date().toISOString() } };
+      const containerStatuses = [{ ...await container(pod), ready: true, state }];
+      await set(pod, { phase: "Running", containerStatuses });
+    },
+    async end(pod, exitCode, reason = exitCode === 0 ? "Completed" : "Error") {
+      const now = new Date().toISOString();
+      const terminated = { exitCode, reason, startedAt: now, finishedAt: now };
+      const containerStatuses = [{ ...await container(pod), state: { terminated } }];
+      logs.end(pod.metadata.name);
+      await set(pod, { phase: exitCode === 0 ? "Succeeded" : "Failed", containerStatuses });
+    },
+    async event({ metadata: { name, uid } }, reason, message) {
+      const now = new Date().toISOString().replace(/\.\d+/, "");
+      await api.call("POST", `${IN_JOBS}/events`, {
+        metadata: { generateName: `${name}.` },
+        involvedObject: { apiVersion: "v1", kind: "Pod", namespace: "analytics-jobs", name, uid },
+        ...{ type: "Warning", reason, message, firstTimestamp: now, lastTimestamp: now },
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      await removeJobs(api);
+      api[Symbol.dispose]();
+      await logs[Symbol.asyncDispose]();
+      await Deno.remove(manifests, { recursive: true });
+    },
+  };
+}
+
+/** Removes the Jobs and waits, so that the next test does not see their pods. */
+async function removeJobs(api: Api): Promise<void> {
+  await api.call("DELETE", `${JOBS}?propagationPolicy=Background`);
+  await until(
+    "the pods are gone",
+    async () => (await api.get(`${IN_JOBS}/pods`)).items.length === 0,
+  );
+}
+
+/** Returns the node with the address of the server of logs. */
+function withLogs(node: KubeObject, port: number): KubeObject {
+  const status = {
+    ...node.status as object,
+    addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
+    daemonEndpoints: { kubeletEndpoint: { Port: port } },
+  };
+  return { ...node, status };
+}
+
+function executorPod(driver: string, uid: string, spec: object) {
+  const resources = { requests: { cpu: "100m", memory: "64Mi" } };
+  return {
+    metadata: {
+      generateName: `${driver}-exec-`,
+      labels: { "spark-role": "executor" },
+      annotations: { "deep-storage/played": "true" },
+      ownerReferences: [{ apiVersion: "v1", kind: "Pod", name: driver, uid, controller: true }],
+    },
+    spec: {
+      ...spec,
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: 185,
+        seccompProfile: { type: "RuntimeDefault" },
+      },
+      tolerations: [{ key: "robson.io/dedicated", value: "analytics", effect: "NoSchedule" }],
+      containers: [{
+        name: "spark-kubernetes-executor",
+        image: "spark",
+        resources: { ...resources, limits: resources.requests },
+        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+      }],
+    },
+  };
+}
+
+function timeOf({ metadata }: Pod): string {
+  return String(metadata.creationTimestamp);
+}
