@@ -39,11 +39,16 @@ export function missingPermissions(
     }];
   }
   const role = bindings.flatMap(({ rules = [] }) => rules)[0]?.role;
-  return lacking.map(({ resource, verbs, why }): Finding => {
+  return lacking.map(({ resource, verbs, optional, ...need }): Finding => {
+    const isOptional = verbs.every((verb) => Object.hasOwn(optional, verb));
+    const severity = isOptional ? "warn" : "fail";
+    const why = isOptional ? optional[verbs[0]!]! : need.why;
     const denied = verbs.filter((verb) => may(bindings, deed(resource, verb)));
-    if (denied.length > 0) return deniedElsewhere(known, { resource, verbs: denied, why }, place);
+    if (denied.length > 0) {
+      return { ...deniedElsewhere(known, { resource, verbs: denied, why }, place), severity };
+    }
     return {
-      severity: "fail",
+      severity,
       ...(role === undefined ? place : placeOf(role, "rules")),
       problem: `the service account ${namespace}/${name} cannot ${verbs.join(", ")} ${resource}`,
       why,
@@ -70,7 +75,7 @@ function noRole({ object, role }: Binding): Finding {
  */
 function deniedElsewhere(
   { account: { name, namespace } }: Known,
-  { resource, verbs, why }: Need,
+  { resource, verbs, why }: Pick<Need, "resource" | "verbs" | "why">,
   place: ReturnType<typeof placeOf>,
 ): Finding {
   return {

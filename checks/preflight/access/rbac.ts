@@ -107,22 +107,33 @@ function accountsOf({ jobs }: Tree): JobAccount[] {
   for (const job of jobs) {
     const { mode, driver } = job;
     const place = ownAccountPlace(job);
-    const own = { account: ownAccount(job), needs: NEEDS[mode], place };
+    const own = { account: ownAccount(job), needs: needsOf(job, NEEDS[mode]), place };
     // In cluster mode, the driver has its own pod and its own account.
     const ofDriver = driver === undefined ? [] : [{
       account: { name: driver.account, namespace: job.namespace },
-      needs: CLIENT_NEEDS,
+      needs: needsOf(job, CLIENT_NEEDS),
       place: job.settings.get(DRIVER_ACCOUNT)?.place ?? place,
     }];
     for (const each of [own, ...ofDriver]) {
       const id = accountId(each.account);
       const previous = accounts.get(id);
-      const isMore = previous === undefined || previous.needs.length < each.needs.length ||
-        each.needs === CLUSTER_NEEDS;
+      const isMore = previous === undefined || verbsIn(previous.needs) < verbsIn(each.needs);
       if (isMore) accounts.set(id, each);
     }
   }
   return [...accounts.values()];
+}
+
+function verbsIn(needs: readonly Need[]): number {
+  return needs.reduce((count, { verbs }) => count + verbs.length, 0);
+}
+
+/** The permissions that a job needs with its settings. */
+function needsOf({ mode, settings }: SparkJob, needs: readonly Need[]): readonly Need[] {
+  const isOff = settings.get("spark.kubernetes.executor.disableConfigMap")?.value === "true";
+  return isOff && mode === "client"
+    ? needs.filter(({ resource }) => resource !== "configmaps")
+    : needs;
 }
 
 const NAMESPACE = "spark.kubernetes.namespace";

@@ -8,34 +8,64 @@ export interface Need {
   readonly verbs: readonly string[];
   /** The reason why Spark needs the permission. */
   readonly why: string;
+  /**
+   * The verbs without which the job still runs: Spark logs an error and continues. Each has the effect
+   * of its absence.
+   */
+  readonly optional: Readonly<Record<string, string>>;
 }
 
 const EXECUTORS = "the driver creates and watches the pods of its executors";
-const CLEANUP =
-  "the driver deletes objects by label when it terminates, and logs an error if it cannot";
+const NO_CLEANUP =
+  "the job runs, but the driver logs an error when it terminates, and the objects that it made " +
+  "stay until its own pod is deleted";
+const NO_DELETE =
+  "the job runs, but the driver logs an error whenever it removes executors, and their pods stay " +
+  "until the driver's pod is deleted";
+const NO_REUSE =
+  "the job runs, but the driver cannot use the claims of lost executors again, and cannot delete " +
+  "claims by label when it terminates";
 
-/** The permissions of the driver of Spark 3.5 in client mode. */
+/**
+ * The permissions of the driver in client mode. Spark 3.4 and later delete objects by label with
+ * one request, which needs deletecollection; earlier versions list and delete each object.
+ */
 export const CLIENT_NEEDS: readonly Need[] = [
   {
     resource: "pods",
     verbs: ["create", "get", "list", "watch", "delete", "deletecollection"],
     why: EXECUTORS,
+    optional: { delete: NO_DELETE, deletecollection: NO_DELETE },
   },
   {
     resource: "configmaps",
     verbs: ["create", "deletecollection"],
     why: "the driver passes its settings to executors in a ConfigMap, and deletes it at the end",
+    optional: { deletecollection: NO_CLEANUP },
   },
-  { resource: "services", verbs: ["deletecollection"], why: CLEANUP },
-  { resource: "persistentvolumeclaims", verbs: ["list", "deletecollection"], why: CLEANUP },
+  {
+    resource: "services",
+    verbs: ["deletecollection"],
+    why: NO_CLEANUP,
+    optional: { deletecollection: NO_CLEANUP },
+  },
+  {
+    resource: "persistentvolumeclaims",
+    verbs: ["list", "deletecollection"],
+    why: NO_REUSE,
+    optional: { list: NO_REUSE, deletecollection: NO_CLEANUP },
+  },
 ];
 
 /** The permissions in cluster mode, where spark-submit creates the driver's pod and its Service. */
-export const CLUSTER_NEEDS: readonly Need[] = CLIENT_NEEDS.map((need) =>
-  need.resource === "services" || need.resource === "configmaps"
-    ? { ...need, verbs: ["create", "get", ...need.verbs.filter((verb) => verb !== "create")] }
-    : need
-);
+export const CLUSTER_NEEDS: readonly Need[] = CLIENT_NEEDS.map((need) => {
+  if (need.resource !== "services" && need.resource !== "configmaps") return need;
+  return {
+    ...need,
+    verbs: ["create", "get", ...need.verbs.filter((verb) => verb !== "create")],
+    why: `spark-submit creates ${need.resource} for the driver`,
+  };
+});
 
 /** A permission that a job must not have. */
 export interface Forbidden {

@@ -1,4 +1,5 @@
-import { assertStringIncludes } from "../../../support/assert.ts";
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { foundWith } from "../../spark/whole_preflight.ts";
 import { ACCESS, assertFound, change, FILES, IMAGE, JOB, JOB_ID } from "../../healthy/manifests.ts";
 
 const ID = "rbac";
@@ -181,4 +182,91 @@ subjects: [{ kind: ServiceAccount, name: spark-jobs, namespace: analytics-jobs }
   );
   const local = change(JOB, "--master=k8s://https://kubernetes.default.svc", "--master=local");
   await assertFound(ID, { ...local, [ACCESS]: FILES[ACCESS]!.replace(POD_VERBS, "[get]") });
+});
+
+/** Permissions without which jobs run, and a part of the effect. */
+const OPTIONAL: Readonly<Record<string, readonly [string, string, string, string]>> = {
+  "deletecollection of pods": [
+    POD_VERBS,
+    "[create, get, list, watch, delete]",
+    "cannot deletecollection pods",
+    "the driver logs an error whenever it removes executors",
+  ],
+  "both ways to delete pods": [
+    POD_VERBS,
+    "[create, get, list, watch]",
+    "cannot delete, deletecollection pods",
+    "their pods stay until the driver's pod is deleted",
+  ],
+  "list of claims": [
+    "verbs: [list, deletecollection]",
+    "verbs: [deletecollection]",
+    "cannot list persistentvolumeclaims",
+    "cannot use the claims of lost executors again",
+  ],
+  "deletecollection of claims": [
+    "verbs: [list, deletecollection]",
+    "verbs: [list]",
+    "cannot deletecollection persistentvolumeclaims",
+    "logs an error when it terminates",
+  ],
+  "deletecollection of ConfigMaps": [
+    "verbs: [create, deletecollection]",
+    "verbs: [create]",
+    "cannot deletecollection configmaps",
+    "logs an error when it terminates",
+  ],
+  "deletecollection of Services": [
+    "    verbs: [deletecollection]",
+    "    verbs: [get]",
+    "cannot deletecollection services",
+    "logs an error when it terminates",
+  ],
+};
+
+for (const [name, [from, to, problem, effect]] of Object.entries(OPTIONAL)) {
+  Deno.test(`rbac warns about a role without ${name}`, async () => {
+    const findings = await assertFound(ID, access(from, to), {
+      severity: "warn",
+      object: ROLE,
+      problem: `the service account analytics-jobs/spark-jobs ${problem}`,
+    });
+    assertStringIncludes(findings[0]!.why ?? "", effect);
+    assertStringIncludes(findings[0]!.why ?? "", "the job runs, but");
+  });
+}
+
+Deno.test("rbac fails if verbs without which Spark cannot run are missing, too", async () => {
+  for (
+    const [from, to, problem] of [
+      [POD_VERBS, "[create, get, watch, delete]", "cannot list, deletecollection pods"],
+      [POD_VERBS, "[get, list, watch, delete, deletecollection]", "cannot create pods"],
+      [POD_VERBS, "[create, get, list, delete, deletecollection]", "cannot watch pods"],
+      [
+        "verbs: [create, deletecollection]",
+        "verbs: [deletecollection]",
+        "cannot create configmaps",
+      ],
+      [
+        "verbs: [create, deletecollection]",
+        "verbs: [get]",
+        "cannot create, deletecollection config",
+      ],
+    ] as const
+  ) {
+    const [finding] = await assertFound(ID, access(from, to), { severity: "fail" });
+    assertStringIncludes(finding!.problem, problem);
+  }
+});
+
+Deno.test("rbac requires no ConfigMaps if the executors get none", async () => {
+  const conf = "            - --deploy-mode=client\n";
+  const off = change(
+    JOB,
+    conf,
+    `${conf}            - --conf=spark.kubernetes.executor.disableConfigMap=true\n`,
+    access(CONFIG_MAPS, ""),
+  );
+  const { rbac } = await foundWith("", off);
+  assertEquals(rbac, undefined);
 });
