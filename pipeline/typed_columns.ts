@@ -92,7 +92,18 @@ export function cellsOf(kind: Cells["kind"], width: number, capacity: number): C
   }
 }
 
-/** Frees the memory of cells at once, instead of at some later garbage collection. */
+/**
+ * Frees the memory of cells at once, instead of at some later garbage collection.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { cellsOf, freeCells } from "./typed_columns.ts";
+ * const cells = cellsOf("coded", 0, 100);
+ * freeCells(cells);
+ * assertEquals(cells.kind === "coded" && cells.codes.length, 0);
+ * ```
+ */
 export function freeCells(cells: Cells): void {
   const arrays = cells.kind === "fixed"
     ? [cells.view]

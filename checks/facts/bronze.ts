@@ -40,7 +40,7 @@ export interface BronzeFact extends LakeDay<BronzeCommit> {
   readonly eventTypes: ReadonlyMap<string, number>;
   /** The last execution event of each operation, by operation_id. */
   readonly lastEvents: LastEvents;
-  /** The latest values of the operations, if they were gathered. */
+  /** The latest values of the operations, until they are compared with silver. */
   readonly operations?: Operations;
   /**
    * The events in the quarantine that the marker links to; undefined if the quarantine cannot be
@@ -110,7 +110,7 @@ function begin(expected: number): Collection<Collected> {
   const ids = textList(expected);
   const eventTypes = new Map<string, number>();
   const log = createEventLog(ids, expected);
-  const values = createLatestValues(expected / EVENTS_PER_OPERATION, log.follows);
+  const values = createLatestValues(expected / EVENTS_PER_OPERATION, log);
   let group: RowEvents = eventsOf(0);
   function collect({ rows, columns }: ChunkGroup): void {
     if (rows === 0) return;
@@ -143,6 +143,7 @@ function begin(expected: number): Collection<Collected> {
       group.times[i] = timeSetBy(event_type);
     }
     values.reserve(log.events.size);
+    values.takeTimes(times, group);
   }
   function collectApart({ name }: Column, chunk: Chunk): void {
     values.take(name, chunk, group);

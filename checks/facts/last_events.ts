@@ -62,6 +62,8 @@ export interface EventLog {
   note(operation: number, event: NumberedEvent): boolean;
   /** Returns whether an event comes after another one in replay order, by their ids. */
   follows(id: number, other: number): boolean;
+  /** Returns the time of an event by its id. */
+  timeOf(id: number): bigint;
 }
 
 /**
@@ -187,6 +189,7 @@ export function createEventLog(ids: TextList, expected: number): EventLog {
       return true;
     },
     follows: isLater,
+    timeOf: (id) => times.get(id),
   };
 }
 

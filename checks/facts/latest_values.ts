@@ -6,6 +6,7 @@ import {
   type Cells,
   cellsOf,
   codesOf,
+  freeCells,
   LONG,
   type Picks,
   takeValues,
@@ -36,14 +37,10 @@ export function timeSetBy(eventType: string): number {
   return TIME_COLUMNS.indexOf(EVENT_TIMES.get(eventType) ?? "");
 }
 
-/** The columns of bronze that these values come from. */
+/** The columns of bronze that these values come from, except the times. */
 export const SOURCE_COLUMNS: readonly Column[] = EVENT_COLUMNS.filter(({ name }) =>
-  VALUE_COLUMNS.some((column) => sourceOf(column) === name)
+  VALUE_COLUMNS.some((column) => column.name === name)
 );
-
-function sourceOf({ name }: Column): string {
-  return TIME_COLUMNS.includes(name) ? "occurred_at" : name;
-}
 
 /** The events of one row group of bronze. The arrays can be longer than the row group. */
 export interface RowEvents {
@@ -61,8 +58,10 @@ export interface RowEvents {
 export interface LatestValues {
   /** Makes room for operations with numbers below `count`. */
   reserve(count: number): void;
-  /** Takes the values of a column of a row group of bronze. */
-  take(source: string, chunk: Chunk, events: RowEvents): void;
+  /** Takes the times of a row group of bronze. */
+  takeTimes(chunk: Chunk, events: RowEvents): void;
+  /** Takes the values of another column of a row group of bronze. */
+  take(name: string, chunk: Chunk, events: RowEvents): void;
   /**
    * Compares a column of a row group of silver.
    *
@@ -77,6 +76,16 @@ export interface LatestValues {
   ): void;
   /** Returns the value of an operation, for people. */
   text(column: Column, operation: number): string;
+  /** Frees the memory at once. The values must not be used any more. */
+  free(): void;
+}
+
+/** What is known of the events, by their numbers. */
+export interface KnownEvents {
+  /** Returns whether an event comes after another one in replay order. */
+  follows(event: number, other: number): boolean;
+  /** Returns the time of an event. */
+  timeOf(event: number): bigint;
 }
 
 /** The number of bytes of a value of each type; for a text, the room that most texts fit into. */
@@ -95,10 +104,10 @@ const REPEATING = new Set(["symbol", "side", "source"]);
 /** The values of one column of silver. */
 interface ValueColumn {
   readonly column: Column;
-  readonly source: string;
   /** The number of the time, see {@linkcode timeSetBy}; -1 for another column. */
   readonly time: number;
-  cells: Cells;
+  /** The values; undefined for a time, which is that of the event. */
+  cells: Cells | undefined;
   /** The number of the event that set each value, plus 1; 0 for an operation without a value. */
   setBy: Uint32Array<ArrayBuffer>;
 }
@@ -110,20 +119,18 @@ const MOST_RESERVED = 1 << 22;
  * Begins without values.
  *
  * @param expected the expected number of operations
- * @param follows returns whether an event comes after another one in replay order, by number
+ * @param events the events whose values are taken
  */
 export function createLatestValues(
   expected: number,
-  follows: (event: number, other: number) => boolean,
+  { follows, timeOf }: KnownEvents,
 ): LatestValues {
   let capacity = Math.min(Math.max(1024, Math.ceil(expected)), MOST_RESERVED);
-  const columns = VALUE_COLUMNS.map((column): ValueColumn => ({
-    column,
-    source: sourceOf(column),
-    time: TIME_COLUMNS.indexOf(column.name),
-    cells: emptyCells(column, capacity),
-    setBy: new Uint32Array(capacity),
-  }));
+  const columns = VALUE_COLUMNS.map((column): ValueColumn => {
+    const time = TIME_COLUMNS.indexOf(column.name);
+    const cells = time < 0 ? emptyCells(column, capacity) : undefined;
+    return { column, time, cells, setBy: new Uint32Array(capacity) };
+  });
   const byName = new Map(columns.map((own) => [own.column.name, own]));
   let picks: Picks = { count: 0, rows: new Int32Array(0), targets: new Int32Array(0) };
 
@@ -150,31 +157,44 @@ export function createLatestValues(
     picks.count = count;
   }
 
+  function reservePicks({ rows }: Chunk): void {
+    if (picks.rows.length >= rows) return;
+    picks = { count: 0, rows: new Int32Array(rows), targets: new Int32Array(rows) };
+  }
+
+  /** Returns a function that returns whether the value of a row differs from an operation's. */
+  function comparerOf({ cells, setBy }: ValueColumn, chunk: Chunk) {
+    if (cells !== undefined) return cellComparer(cells, chunk);
+    const { view, places } = chunk;
+    return (row: number, operation: number) =>
+      view.getBigInt64(places[row]!, true) !== timeOf(setBy[operation]! - 1);
+  }
+
   return {
     reserve(count) {
       if (count <= capacity) return;
       capacity = Math.max(count, 2 * capacity);
       for (const own of columns) {
-        own.cells = grown(own.cells, capacity);
+        own.cells = own.cells && grown(own.cells, capacity);
         const setBy = new Uint32Array(capacity);
         setBy.set(own.setBy);
         own.setBy = setBy;
       }
     },
-    take(source, chunk, events) {
-      if (picks.rows.length < chunk.rows) {
-        const [rows, targets] = [new Int32Array(chunk.rows), new Int32Array(chunk.rows)];
-        picks = { count: 0, rows, targets };
-      }
-      for (const own of columns) {
-        if (own.source !== source) continue;
-        pickRows(own, chunk, events);
-        takeValues(own.cells, chunk, picks);
-      }
+    takeTimes(chunk, events) {
+      reservePicks(chunk);
+      for (const own of columns) if (own.cells === undefined) pickRows(own, chunk, events);
+    },
+    take(name, chunk, events) {
+      reservePicks(chunk);
+      const own = byName.get(name)!;
+      pickRows(own, chunk, events);
+      takeValues(own.cells!, chunk, picks);
     },
     compare({ name }, chunk, operations, onDifference) {
-      const { cells, setBy } = byName.get(name)!;
-      const differs = comparerOf(cells, chunk);
+      const own = byName.get(name)!;
+      const { setBy } = own;
+      const differs = comparerOf(own, chunk);
       for (let row = 0; row < chunk.rows; row++) {
         const operation = operations[row]!;
         if (operation < 0) continue;
@@ -186,7 +206,17 @@ export function createLatestValues(
     },
     text({ name, type }, operation) {
       const { cells, setBy } = byName.get(name)!;
-      return printValue(setBy[operation] === 0 ? null : valueIn(cells, type, operation), type);
+      if (setBy[operation] === 0) return printValue(null, type);
+      const value = cells === undefined
+        ? timeOf(setBy[operation]! - 1)
+        : valueIn(cells, type, operation);
+      return printValue(value, type);
+    },
+    free() {
+      for (const { cells, setBy } of columns) {
+        if (cells !== undefined) freeCells(cells);
+        setBy.buffer.transfer(0);
+      }
     },
   };
 }
@@ -212,20 +242,19 @@ function grown(cells: Cells, capacity: number): Cells {
   return { ...cells, view, lengths };
 }
 
-/** Returns a function that returns whether the value of a row differs from that of an operation. */
-function comparerOf(
-  cells: Cells,
-  chunk: Chunk,
-): (row: number, operation: number) => boolean {
+function cellComparer(cells: Cells, chunk: Chunk): (row: number, operation: number) => boolean {
   const { view, bytes, places } = chunk;
   if (cells.kind === "coded") {
     const codes = codesOf(chunk, cells.texts, 0, chunk.rows);
     return (row, operation) => codes[row] !== cells.codes[operation];
   }
-  const { width } = cells;
-  const own = new Uint8Array(cells.view.buffer);
+  const { width, view: own } = cells;
   const differAt = (place: number, at: number, length: number) => {
-    for (let i = 0; i < length; i++) if (bytes[place + i] !== own[at + i]) return true;
+    let i = 0;
+    for (; i + 4 <= length; i += 4) {
+      if (view.getInt32(place + i) !== own.getInt32(at + i)) return true;
+    }
+    for (; i < length; i++) if (view.getUint8(place + i) !== own.getUint8(at + i)) return true;
     return false;
   };
   if (cells.kind === "fixed") {

@@ -32,7 +32,11 @@ export function checkAfter(
     bronze: readBronze,
     silver: async (signal) => {
       const read = await readBronze(signal).catch(() => undefined);
-      return await withLake(lake, signal, (opened) => gatherSilver(opened, day, read));
+      try {
+        return await withLake(lake, signal, (opened) => gatherSilver(opened, day, read));
+      } finally {
+        read?.operations?.values.free(); // the outbox may need the memory
+      }
     },
   };
   const status = `reading ${day} from the outbox and the lake …`;
