@@ -8,7 +8,7 @@ import { excessPermissions } from "./excess_permissions.ts";
 import { DRIVER_ACCOUNT, hasAccountsOf, ownAccount, ownAccountPlace } from "./job_accounts.ts";
 import { missingPermissions } from "./missing_permissions.ts";
 import { CLIENT_NEEDS, CLUSTER_NEEDS, type Need } from "./required_permissions.ts";
-import { bindingsOf, may } from "./role_rules.ts";
+import { bindingsOf, may, mayBeBoundElsewhere } from "./role_rules.ts";
 import { printedValue } from "../../spark/settings.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { type Account, accountId } from "../../kubernetes/jobs.ts";
@@ -76,8 +76,8 @@ export function judgePermissions(tree: Tree, cluster?: ClusterOpened): Judged | 
 /** The ids of the accounts whose roles objects outside the manifests can bind. */
 function uncheckedAccounts(tree: Tree): string[] {
   return accountsOf(tree).filter(({ account, needs }) =>
-    needs.length > 0 && !hasAccountsOf(tree, account.namespace) &&
-    bindingsOf(tree.objects, account).length === 0
+    needs.length > 0 && bindingsOf(tree.objects, account).length === 0 &&
+    (!hasAccountsOf(tree, account.namespace) || mayBeBoundElsewhere(tree.objects, account))
   ).map(({ account }) => accountId(account));
 }
 

@@ -43,7 +43,8 @@ export function bindingsOf(
     ...ofKind(objects, "ClusterRoleBinding"),
   ];
   const bound = all.filter((object) => {
-    const subjects = listOf(object.value.subjects).filter((each) => names(each, account));
+    const subjects = listOf(object.value.subjects)
+      .filter((each) => names(withNamespace(each, object), account));
     return subjects.some(({ kind }) => kind !== "Group" || !isBuiltIn(object));
   });
   return bound.map((object) => {
@@ -60,6 +61,29 @@ export function bindingsOf(
 /** Returns whether the API server creates an object, and creates it again if it is missing. */
 export function isBuiltIn(object: ManifestObject): boolean {
   return labelOf(object, "kubernetes.io/bootstrapping") === "rbac-defaults";
+}
+
+/** Adds the namespace of a RoleBinding to a subject without a namespace, as Kubernetes does. */
+function withNamespace(
+  subject: Readonly<Record<string, unknown>>,
+  object: ManifestObject,
+): Readonly<Record<string, unknown>> {
+  return object.kind === "RoleBinding" && !subject.namespace
+    ? { ...subject, namespace: namespaceOf(object) }
+    : subject;
+}
+
+/**
+ * Returns whether a service account may be the subject of a binding in another namespace. The
+ * manifests of a namespace can leave out its name, and `kubectl -n` adds the name.
+ */
+export function mayBeBoundElsewhere(objects: readonly ManifestObject[], account: Account): boolean {
+  const { name, namespace } = account;
+  if (objects.some((each) => each.namespace === namespace)) return false;
+  return [...ofKind(objects, "RoleBinding"), ...ofKind(objects, "ClusterRoleBinding")].some(
+    ({ value }) =>
+      listOf(value.subjects).some((each) => each.kind === "ServiceAccount" && each.name === name),
+  );
 }
 
 function names(

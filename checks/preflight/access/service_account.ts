@@ -110,11 +110,15 @@ function judgeJob(job: SparkJob, tree: Tree): Finding[] {
   // Masters and workers do not use the Kubernetes API. An account that they name must exist.
   const usesApi = object.kind !== SPARK_CLUSTER;
   if (name === undefined || name === "default") {
+    // A job that creates no pods works without permissions.
+    const isEnough = mode === "local" && namespace !== tree.project.jobs.namespace;
     return !usesApi ? [] : [{
-      severity: "fail",
+      severity: isEnough ? "warn" : "fail",
       ...place,
       problem: "the job runs as the namespace's default service account",
-      why: "it has no permissions, and every pod of the namespace would share new ones",
+      why: isEnough
+        ? "every pod of the namespace shares the permissions of this account"
+        : "it has no permissions, and every pod of the namespace would share new ones",
       fix: "Set in the pod's spec: serviceAccountName: spark-jobs",
     }];
   }

@@ -1,6 +1,15 @@
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { foundWith } from "../../spark/whole_preflight.ts";
-import { ACCESS, assertFound, change, FILES, IMAGE, JOB, JOB_ID } from "../../healthy/manifests.ts";
+import {
+  ACCESS,
+  assertFound,
+  change,
+  FILES,
+  IMAGE,
+  JOB,
+  JOB_ID,
+  judgeFiles,
+} from "../../healthy/manifests.ts";
 
 const ID = "rbac";
 const ROLE = "Role analytics-jobs/spark-jobs";
@@ -29,6 +38,48 @@ Deno.test("rbac fails if the role lacks a permission that Spark needs", async ()
     problem: "the service account analytics-jobs/spark-jobs cannot create, get, list, watch, " +
       "delete, deletecollection pods",
   });
+});
+
+Deno.test("rbac adds the namespace of a RoleBinding to a subject without a namespace", async () => {
+  const subject = "kind: ServiceAccount\n    name: spark-jobs\n";
+  await assertFound(ID, access(`${subject}    namespace: analytics-jobs\n`, subject));
+});
+
+Deno.test("rbac does not judge an account without a namespace that has a binding in another one", async () => {
+  const files = {
+    "job.yaml": `apiVersion: v1
+kind: ServiceAccount
+metadata: { name: spark }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: { name: spark }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: edit }
+subjects: [{ kind: ServiceAccount, name: spark, namespace: serverless }]
+---
+apiVersion: batch/v1
+kind: Job
+metadata: { name: pi }
+spec:
+  template:
+    spec:
+      serviceAccountName: spark
+      restartPolicy: Never
+      containers:
+        - name: spark
+          image: example.com/spark:1
+          command: [spark-submit, --master=k8s://https://kubernetes.default.svc, pi.py]
+`,
+  };
+  const rbac = (await judgeFiles(files)).find(({ id }) => id === ID)!;
+  assertEquals(rbac.findings, []);
+  assertStringIncludes(JSON.stringify(rbac), "not checked: default/spark");
+  const named = { "job.yaml": files["job.yaml"].replace("name: pi }", "name: pi, namespace: a }") };
+  const inNamespace = {
+    "job.yaml": named["job.yaml"].replace("name: spark }", "name: spark, namespace: a }"),
+  };
+  const judged = (await judgeFiles(inNamespace)).find(({ id }) => id === ID)!;
+  assertStringIncludes(JSON.stringify(judged.findings), "no role is bound to the service account");
 });
 
 Deno.test("rbac fails if no binding gives the account a role that exists", async () => {

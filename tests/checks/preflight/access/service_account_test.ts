@@ -53,3 +53,27 @@ Deno.test("service-account fails if the driver gets no token", async () => {
   assertEquals(await only({ ...silent, [ACCESS]: mounting }), []);
   assertEquals(await only(FILES), []);
 });
+
+Deno.test("service-account only warns about the default account of a job that creates no pods, in another namespace", async () => {
+  const job = (namespace: string, master: string) => ({
+    "job.yaml": `apiVersion: batch/v1
+kind: Job
+metadata: { name: pi, namespace: ${namespace} }
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - { name: a, image: "example.com/spark:1", command: [spark-submit, ${master}, pi.py] }
+`,
+  });
+  const found = async (namespace: string, master: string) => {
+    const results = await judgeFiles(job(namespace, `--master=${master}`));
+    return results.find(({ id }) => id === ID)!.findings.map(({ severity }) => severity);
+  };
+  for (const master of ["spark://spark-master:7077", "local"]) {
+    assertEquals(await found("games", master), ["warn"]);
+    assertEquals(await found("analytics-jobs", master), ["fail"]);
+  }
+  assertEquals(await found("games", "k8s://https://kubernetes.default.svc"), ["fail"]);
+});
