@@ -25,7 +25,8 @@ Secrets back and logs in with them, as a job would. No value is ever shown. A lo
 refused: for a pod, it is the pod itself.
 
 Usage: deno task secrets [--from env|prompt] [--only database|lake] [--project FILE]
-                         [--kubeconfig FILE] [--context NAME] [--port-forward] [--yes] [--timeout SECONDS]
+                         [--kubeconfig FILE] [--context NAME] [--port-forward] [--yes]
+                         [--timeout SECONDS]
 
   --from env|prompt      read the values from the environment, or ask for them; default: env
   --only database|lake   one of the two: django-db-credentials or contabo-s3-credentials,
