@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Builds the control plane of the suite (Kubernetes, etcd and kwok in one binary) in a cache folder.
+# Builds the control plane of the suite in a cache folder: Kubernetes, etcd and kwok in one binary, with
+# the kubelet, kube-proxy and the network policies of a real node.
 # Does nothing if the binary exists. The build takes about ten minutes on two cores.
 set -euo pipefail
 
 source="$(cd "$(dirname "$0")/control_plane" && pwd)"
 cache="${DEEP_STORAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/deep-storage}"
 # The name contains a checksum of the sources, so an outdated binary is never used.
-binary="$cache/control-plane-$(cat "$source"/{go.mod,go.sum,main.go,certificates.go} | cksum | tr ' ' -)"
+binary="$cache/control-plane-$(cat "$source"/{go.mod,go.sum,*.go} | cksum | tr ' ' -)"
 
 if [ "${1:-}" = --where ]; then
   echo "$binary"

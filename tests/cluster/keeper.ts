@@ -2,11 +2,12 @@ import process from "node:process";
 import { dirname } from "node:path";
 import { startControlPlane } from "./control_plane.ts";
 import { kubeconfig } from "./kubeconfig.ts";
-import { type Kept, placeOf } from "./kept.ts";
+import { type Kept, type Nodes, placeOf } from "./kept.ts";
+import { startRealCluster } from "./node/start.ts";
 
-// The process that keeps a control plane running: `keeper.ts NAME [PID]`. It prints one line of
-// JSON once the control plane has started, or the error if it has not. It exits on a signal, or
-// when the process PID has exited.
+// The process that keeps a control plane running: `keeper.ts NAME NODES [PID]`. It prints one
+// line of JSON once the control plane has started, or the error if it has not. It exits on a signal,
+// or when the process PID has exited.
 
 /** Opens and locks the file of a control plane; undefined if another keeper holds the lock. */
 async function lock(path: string): Promise<Deno.FsFile | undefined> {
@@ -27,14 +28,31 @@ async function lock(path: string): Promise<Deno.FsFile | undefined> {
   }
 }
 
-async function holdUp(name: string, file: Deno.FsFile, path: string, pid?: number): Promise<void> {
+interface Keeping {
+  readonly name: string;
+  readonly nodes: Nodes;
+  /** The process whose exit ends this one. */
+  readonly pid: number | undefined;
+  /** The lock file, which this process holds. */
+  readonly file: Deno.FsFile;
+  readonly path: string;
+}
+
+async function holdUp({ name, nodes, pid, file, path }: Keeping): Promise<void> {
   await file.truncate();
   const folder = await Deno.makeTempDir({ prefix: "control-plane-" });
-  const plane = await startControlPlane(folder, name);
+  const start = nodes === "real" ? startRealCluster : startControlPlane;
+  const plane = await start(folder, name);
   const config = path.replace(/\.json$/, ".kubeconfig");
   try {
     await Deno.writeTextFile(config, kubeconfig(plane.admin), { mode: 0o600 });
-    const kept: Kept = { pid: Deno.pid, admin: plane.admin, folder, kubeconfig: config };
+    const kept: Kept = {
+      pid: Deno.pid,
+      admin: plane.admin,
+      folder,
+      kubeconfig: config,
+      ...(plane.machine === undefined ? {} : { machine: plane.machine }),
+    };
     await file.write(new TextEncoder().encode(`${JSON.stringify(kept)}\n`));
     say("");
     await Promise.race([told(), plane.ended, ...(pid === undefined ? [] : [over(pid)])]);
@@ -67,15 +85,16 @@ function say(problem: string): void {
 }
 
 if (import.meta.main) {
-  const [name, pid] = Deno.args;
-  const path = await placeOf(name!);
+  const [name, nodes, whileProcess] = Deno.args as [string, Nodes, string?];
+  const path = await placeOf(name);
   const file = await lock(path);
   if (file === undefined) {
     say("");
     Deno.exit();
   }
   try {
-    await holdUp(name!, file, path, pid === undefined ? undefined : Number(pid));
+    const pid = whileProcess === undefined ? undefined : Number(whileProcess);
+    await holdUp({ name, nodes, pid, file, path });
   } catch (error) {
     say((error as Error).message);
   }

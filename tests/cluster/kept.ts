@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { binaryPath } from "./binary.ts";
 import type { Access } from "./kubeconfig.ts";
+import type { Machine } from "./node/machine.ts";
 import { until } from "./until.ts";
 
 // Control planes that outlive the process that started them. Each has a keeper process and a
@@ -17,8 +18,26 @@ export interface Kept {
   readonly folder: string;
   /** Path of the administrator's kubeconfig. It depends only on the name. */
   readonly kubeconfig: string;
+  /** The real node; undefined if all nodes are simulated. */
+  readonly machine?: Machine;
 }
 
+/** The nodes of a cluster: simulated by kwok, or one real node, which needs root. */
+export type Nodes = "simulated" | "real";
+
+/** Options of {@linkcode keep}. */
+export interface KeepOptions {
+  /** The nodes of a control plane that is started; default: `simulated`. */
+  readonly nodes?: Nodes;
+  /**
+   * The process whose exit stops the control plane. If absent, the control plane runs until
+   * {@linkcode endKept}.
+   */
+  readonly whileProcess?: number;
+}
+
+/** Milliseconds until a keeper that another process has started is done, on a busy machine. */
+const DEADLINE = 300_000;
 const KEEPER = new URL("keeper.ts", import.meta.url).pathname;
 
 /** Finds the control plane with this name. Returns undefined if there is none. */
@@ -32,17 +51,16 @@ export async function findKept(name: string): Promise<Kept | undefined> {
 /**
  * Finds the control plane with this name, or starts it.
  *
- * @param whileProcess the process whose exit stops the control plane; if absent, the control plane
- * runs until {@linkcode endKept}
  * @throws {Error} the control plane did not start
  */
-export async function keep(name: string, whileProcess?: number): Promise<Kept> {
+export async function keep(name: string, options: KeepOptions = {}): Promise<Kept> {
   let found = await findKept(name);
   if (found !== undefined) return found;
   // A keeper that finds another one for this name exits. Either one starts the control plane.
-  const problem = await startKeeper(name, whileProcess);
+  const problem = await startKeeper(name, options);
   if (problem !== "") throw new Error(problem);
-  await until(`${name} is up`, async () => (found = await findKept(name)) !== undefined);
+  const deadline = AbortSignal.timeout(DEADLINE);
+  await until(`${name} is up`, async () => (found = await findKept(name)) !== undefined, deadline);
   return found!;
 }
 
@@ -65,9 +83,13 @@ export async function placeOf(name: string): Promise<string> {
 }
 
 /** Starts a keeper. Returns the error, or an empty text once the control plane has started. */
-async function startKeeper(name: string, whileProcess?: number): Promise<string> {
+async function startKeeper(
+  name: string,
+  { nodes = "simulated", whileProcess }: KeepOptions,
+): Promise<string> {
+  const ending = whileProcess === undefined ? [] : [String(whileProcess)];
   const keeper = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-P=test", KEEPER, name, ...(whileProcess ? [String(whileProcess)] : [])],
+    args: ["run", "-q", "-P=test", KEEPER, name, nodes, ...ending],
     cwd: new URL("../../", import.meta.url), // the folder with deno.json, which has the permissions
     stdin: "null",
     stdout: "piped",

@@ -12,7 +12,7 @@ const KEPT = new URL("kept.ts", import.meta.url).href;
 /** Starts a control plane that stops with the process, prints its location, and waits. */
 const STARTER = `
   import { keep } from ${JSON.stringify(KEPT)};
-  const kept = await keep(Deno.args[0], Deno.pid).catch(({ message }) => ({ problem: message }));
+  const kept = await keep(Deno.args[0], { whileProcess: Deno.pid }).catch(({ message }) => ({ problem: message }));
   console.log(JSON.stringify(kept));
   await Deno.stdin.readable.pipeTo(new WritableStream());
 `;

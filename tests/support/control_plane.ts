@@ -8,7 +8,7 @@ const missing = await missingControlPlane();
 
 let kept: Kept | undefined;
 Deno.test.beforeAll(async () => {
-  if (missing === undefined) kept = await keep(`suite-${Deno.pid}`, Deno.pid);
+  if (missing === undefined) kept = await keep(`suite-${Deno.pid}`, { whileProcess: Deno.pid });
 });
 
 /** Returns the suite's control plane. */

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -21,20 +22,31 @@ const validity = 90 * 24 * time.Hour
 
 // certificates writes into a folder: ca.crt, the API server's own certificate, the one of an
 // administrator, each with its key, and accounts.key and accounts.pub, which sign and prove the
-// tokens of service accounts. The key of the CA is not kept, so there are no other certificates.
-func certificates() int {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: control_plane certificates FOLDER")
-		return 2
+// tokens of service accounts. With a node's name and addresses, it also writes the two certificates
+// of the node's kubelet, as a server and as a client, and the one by which the API server comes to
+// kubelets. The key of the CA is not kept, so there are no other certificates.
+func certificates() error {
+	if len(os.Args) < 2 {
+		return errors.New("usage: control_plane certificates FOLDER [NODE ADDRESS...]")
 	}
-	if err := writeCertificates(os.Args[1]); err != nil {
-		fmt.Fprintln(os.Stderr, "certificates:", err)
-		return 1
+	names := []string{"localhost", "kubernetes", "kubernetes.default.svc"}
+	node := ""
+	if len(os.Args) > 2 {
+		node = os.Args[2]
+		names = append(names, node)
 	}
-	return 0
+	addresses := []net.IP{net.IPv4(127, 0, 0, 1)}
+	for _, text := range os.Args[min(3, len(os.Args)):] {
+		address := net.ParseIP(text)
+		if address == nil {
+			return fmt.Errorf("%q is not an IP address", text)
+		}
+		addresses = append(addresses, address)
+	}
+	return writeCertificates(os.Args[1], node, names, addresses)
 }
 
-func writeCertificates(folder string) error {
+func writeCertificates(folder, node string, names []string, addresses []net.IP) error {
 	ca, err := issue(nil, &x509.Certificate{
 		Subject:               pkix.Name{CommonName: "control-plane-ca"},
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
@@ -44,37 +56,56 @@ func writeCertificates(folder string) error {
 	if err != nil {
 		return err
 	}
-	server, err := issue(ca, &x509.Certificate{
-		Subject:     pkix.Name{CommonName: "kube-apiserver"},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"localhost", "kubernetes", "kubernetes.default.svc"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	})
-	if err != nil {
-		return err
-	}
-	admin, err := issue(ca, &x509.Certificate{
-		Subject:     pkix.Name{CommonName: "kubernetes-admin", Organization: []string{"system:masters"}},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	})
-	if err != nil {
-		return err
-	}
 	accounts, err := newKey()
 	if err != nil {
 		return err
 	}
-	return writeAll(folder, map[string]*pem.Block{
+	files := map[string]*pem.Block{
 		"ca.crt":       certificateBlock(ca),
-		"server.crt":   certificateBlock(server),
-		"server.key":   keyBlock(server.key),
-		"admin.crt":    certificateBlock(admin),
-		"admin.key":    keyBlock(admin.key),
 		"accounts.key": keyBlock(accounts),
 		"accounts.pub": publicKeyBlock(accounts),
-	})
+	}
+	for file, subject := range subjects(node) {
+		template := &x509.Certificate{
+			Subject:     subject.name,
+			KeyUsage:    x509.KeyUsageDigitalSignature,
+			ExtKeyUsage: []x509.ExtKeyUsage{subject.use},
+		}
+		if subject.use == x509.ExtKeyUsageServerAuth {
+			template.DNSNames, template.IPAddresses = names, addresses
+		}
+		made, err := issue(ca, template)
+		if err != nil {
+			return err
+		}
+		files[file+".crt"], files[file+".key"] = certificateBlock(made), keyBlock(made.key)
+	}
+	return writeAll(folder, files)
+}
+
+type subject struct {
+	name pkix.Name
+	use  x509.ExtKeyUsage
+}
+
+// subjects returns who has a certificate, by the name of its file.
+func subjects(node string) map[string]subject {
+	masters := []string{"system:masters"}
+	all := map[string]subject{
+		"server": {pkix.Name{CommonName: "kube-apiserver"}, x509.ExtKeyUsageServerAuth},
+		"admin":  {pkix.Name{CommonName: "kubernetes-admin", Organization: masters}, x509.ExtKeyUsageClientAuth},
+	}
+	if node != "" {
+		all["kubelet"] = subject{pkix.Name{CommonName: node}, x509.ExtKeyUsageServerAuth}
+		all["node"] = subject{
+			pkix.Name{CommonName: "system:node:" + node, Organization: []string{"system:nodes"}},
+			x509.ExtKeyUsageClientAuth,
+		}
+		all["to-kubelets"] = subject{
+			pkix.Name{CommonName: "kube-apiserver", Organization: masters}, x509.ExtKeyUsageClientAuth,
+		}
+	}
+	return all
 }
 
 type identity struct {

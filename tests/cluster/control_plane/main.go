@@ -1,7 +1,8 @@
-// Command control_plane is a Kubernetes control plane in one binary: etcd, the API server, the
-// controller manager, the scheduler, and kwok, which plays the nodes and their pods. The first
-// argument says which of them to be, the others are its own flags. `certificates` makes what they
-// know each other by.
+// Command control_plane is a Kubernetes cluster in one binary: etcd, the API server, the controller
+// manager, the scheduler, kwok, which plays nodes and their pods, and what makes a real node: the
+// kubelet, kube-proxy, and the controller of network policies. The first argument says which of them
+// to be, the others are its own flags. `certificates` makes what they know each other by, `machine`
+// holds up the namespaces of a real node, and `forward` joins two networks at one address.
 package main
 
 import (
@@ -19,6 +20,7 @@ import (
 	_ "k8s.io/component-base/metrics/prometheus/version"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kwokconfig "sigs.k8s.io/kwok/pkg/config"
 	kwok "sigs.k8s.io/kwok/pkg/kwok/cmd"
@@ -26,23 +28,36 @@ import (
 )
 
 var programs = map[string]func() int{
-	"certificates":       certificates,
+	"certificates":       orError("certificates", certificates),
 	"etcd":               etcd,
 	"apiserver":          component(apiserver.NewAPIServerCommand),
 	"controller-manager": component(controllers.NewControllerManagerCommand),
 	"scheduler":          component(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
 	"kwok":               nodes,
+	"kubelet":            orError("kubelet", kubelet),
+	"proxy":              component(proxy.NewProxyCommand),
+	"policies":           orError("policies", policies),
+	"forward":            orError("forward", forward),
+	"machine":            orError("machine", machine),
+	"machine-inside":     orError("machine-inside", machineInside),
+	"machine-cleanup":    orError("machine-cleanup", machineCleanup),
 }
+
+// These programs handle signals themselves.
+var patient = map[string]bool{"machine": true, "machine-inside": true, "machine-cleanup": true}
 
 func main() {
 	if len(os.Args) < 2 || programs[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: control_plane certificates FOLDER")
+		fmt.Fprintln(os.Stderr, "usage: control_plane certificates FOLDER [NODE ADDRESS...]")
 		fmt.Fprintln(os.Stderr, "       control_plane etcd|apiserver|controller-manager|scheduler|kwok FLAGS")
+		fmt.Fprintln(os.Stderr, "       control_plane kubelet|proxy|policies|forward|machine FLAGS")
 		os.Exit(2)
 	}
 	program := os.Args[1]
 	os.Args = os.Args[1:] // each reads its flags from there
-	go endAtOnce()
+	if !patient[program] {
+		go endAtOnce()
+	}
 	os.Exit(programs[program]())
 }
 
@@ -57,6 +72,16 @@ func endAtOnce() {
 
 func component(command func() *cobra.Command) func() int {
 	return func() int { return cli.Run(command()) }
+}
+
+func orError(name string, run func() error) func() int {
+	return func() int {
+		if err := run(); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+			return 1
+		}
+		return 0
+	}
 }
 
 func etcd() int {

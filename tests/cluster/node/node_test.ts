@@ -1,0 +1,127 @@
+import { dirname } from "node:path";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
+import { nodeTest } from "../../support/node_tests.ts";
+import { runTask, type TaskOutcome } from "../../support/task.ts";
+import { type Api, openApi } from "../api.ts";
+import { binaryPath } from "../binary.ts";
+import { endKept, findKept } from "../kept.ts";
+import { until } from "../until.ts";
+import { NODE } from "./addresses.ts";
+import { TOOLS } from "./settings.ts";
+import { nothingIsLeft, stateOfMachine, traceable } from "./traces.ts";
+
+// A real node from its start to its end. Every other test of a real node uses the shared one.
+
+const NAME = `node-test-${Deno.pid}`;
+const PODS = "/api/v1/namespaces/default/pods";
+/** Milliseconds in which a pod ends on a busy machine. */
+const PATIENCE = 180_000;
+
+async function cluster(task: "up" | "down", ...args: string[]): Promise<TaskOutcome> {
+  const cache = dirname(await binaryPath());
+  return await runTask(`cluster:${task}`, [...args, "--name", NAME], { DEEP_STORAGE_CACHE: cache });
+}
+
+/** Runs a command in a pod, and returns the exit code and the log. */
+async function runPod(api: Api, name: string, command: readonly string[]) {
+  await api.call("POST", PODS, {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name },
+    spec: {
+      restartPolicy: "Never",
+      terminationGracePeriodSeconds: 0,
+      tolerations: [{ operator: "Exists" }],
+      containers: [{ name: "main", image: TOOLS, imagePullPolicy: "Never", command }],
+    },
+  });
+  let code: number | undefined;
+  await until(`the pod ${name} has ended`, async () => {
+    const { status } = await api.get(`${PODS}/${name}`);
+    code = status.containerStatuses?.[0]?.state?.terminated?.exitCode;
+    return code !== undefined;
+  }, AbortSignal.timeout(PATIENCE));
+  const response = await api.send("GET", `${PODS}/${name}/log`);
+  return { code, log: await response.text() };
+}
+
+nodeTest("cluster:up --node: runs pods, and cluster:down leaves nothing", async (t) => {
+  const before = await stateOfMachine();
+  try {
+    await t.step("the cluster has one ready node with a real kubelet", async () => {
+      const { code, stdout, stderr } = await cluster("up", "--node");
+      assertEquals({ code, stderr }, { code: 0, stderr: "" });
+      assertMatch(stdout, new RegExp(`^The cluster ${NAME} is up: Kubernetes v1\\.36\\.3 at `));
+      using api = openApi((await findKept(NAME))!.admin);
+      const { items } = await api.get("/api/v1/nodes");
+      assertEquals(items.map(({ metadata }: { metadata: { name: string } }) => metadata.name), [
+        NODE,
+      ]);
+      assertMatch(items[0].status.nodeInfo.containerRuntimeVersion, /^containerd:\/\//);
+    });
+    const node = await traceable((await findKept(NAME))!);
+    using api = openApi(node.admin);
+    await t.step("a pod runs, and its log and exit code arrive", async () => {
+      const ran = await runPod(api, "hello", ["sh", "-c", "echo from $(hostname); exit 3"]);
+      assertEquals(ran, { code: 3, log: "from hello\n" });
+    });
+    await t.step("a pod finds the API server by name", async () => {
+      const name = "kubernetes.default.svc.cluster.local";
+      const ran = await runPod(api, "names", ["nslookup", "-type=a", name]);
+      assertStringIncludes(ran.log, "Address: 10.43.0.1");
+      assertEquals(ran.code, 0);
+    });
+    await t.step("a second up with simulated nodes is refused", async () => {
+      const { code, stderr } = await cluster("up");
+      assertEquals(code, 2);
+      assertStringIncludes(stderr, `${NAME} is up with real nodes`);
+    });
+    await t.step("down leaves nothing", async () => {
+      const { code, stdout } = await cluster("down");
+      assertEquals({ code, stdout }, { code: 0, stdout: `The cluster ${NAME} is down.\n` });
+      await nothingIsLeft(node);
+      assertEquals(await stateOfMachine(), before);
+    });
+  } finally {
+    await endKept(NAME);
+  }
+});
+
+for (const victim of ["keeper", "holder of the namespaces"]) {
+  nodeTest(`startRealCluster: leaves nothing when the ${victim} is killed`, async () => {
+    const before = await stateOfMachine();
+    try {
+      assertEquals((await cluster("up", "--node")).code, 0);
+      const node = await traceable((await findKept(NAME))!);
+      Deno.kill(victim === "keeper" ? node.pid : node.holder, "SIGKILL");
+      await nothingIsLeft(node);
+      await until("it is not found", async () => (await findKept(NAME)) === undefined);
+      assertEquals(await stateOfMachine(), before);
+    } finally {
+      await endKept(NAME);
+    }
+  });
+}
+
+nodeTest("cluster:up --node: says without root that it needs root", async () => {
+  const home = await Deno.makeTempDir();
+  try {
+    await Deno.chmod(home, 0o777);
+    const nobody = 65_534;
+    const up = new URL("../up.ts", import.meta.url).pathname;
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", "--no-prompt", "-P=test", up, "--node", "--name", NAME],
+      cwd: new URL("../../../", import.meta.url),
+      clearEnv: true,
+      env: { HOME: home, DENO_DIR: `${home}/deno`, PATH: Deno.env.get("PATH")! },
+      uid: nobody,
+      gid: nobody,
+    }).output();
+    const said = new TextDecoder().decode(stderr);
+    assertStringIncludes(said, "a real node needs root");
+    assertEquals(code, 2);
+    assert(said.includes("Run the command as root"), said);
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+});
