@@ -19,6 +19,8 @@ import { throughCluster } from "../cli/through_cluster.ts";
 export interface Logins {
   /** Passwords and keys that no output may contain. */
   readonly secrets: readonly string[];
+  /** Returns the database of the Jobs. */
+  database(): DatabaseConfig;
   /** Returns the lake of the Jobs. */
   lake(): LakeConfig;
   /** Runs `use` with the database of the Jobs, perhaps through the cluster. */
@@ -62,18 +64,17 @@ export async function readLogins(
   const values = [ofDatabase, ofLake].flatMap((texts) =>
     HIDDEN.flatMap((key) => texts?.get(key) || [])
   );
+  const database = () =>
+    allowed(() => byCluster ? databaseOfSecret(ofDatabase, undefined, project) : databaseConfig());
   return {
     secrets: [...values, ...secretsOf()].flatMap((each) => [each, encodeURIComponent(each)]),
     lake: () =>
       allowed(() =>
         byCluster ? lakeOfSecret(ofLake, undefined, project) : bucketOnly(lakeConfig())
       ),
-    withDatabase: (use) => {
-      const database = allowed(() =>
-        byCluster ? databaseOfSecret(ofDatabase, undefined, project) : databaseConfig()
-      );
-      return throughCluster({ cluster: config, portForward }, database, signal, use);
-    },
+    database,
+    withDatabase: async (use) =>
+      await throughCluster({ cluster: config, portForward }, database(), signal, use),
   };
 }
 

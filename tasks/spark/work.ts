@@ -71,6 +71,11 @@ export async function workOnSpark(
   const cluster = await openCluster(config);
   try {
     const logins = await readLogins(cluster, sources, config, interrupted);
+    if (work.command === "run") {
+      // Postflight needs both. A missing Secret must not be noticed after the Jobs.
+      logins.database();
+      logins.lake();
+    }
     const engine = new SparkEngine({
       ...{ work, cluster, templates, logins, patience, isAttaching, interrupted, interrupts },
       attach: (day) => attachCommand(work.command, day, flags),

@@ -65,13 +65,15 @@ export async function watchProxy(
     const isWatch = new URL(request.url!, "https://_").searchParams.get("watch") === "true";
     if (isWatch) count++;
     if (isWatch && interfere(response)) return;
+    const pieces: Uint8Array[] = await Array.fromAsync(request);
     const ending = new AbortController();
     response.on("close", () => ending.abort());
     const { accept = "*/*" } = request.headers;
     const answered = await fetch(`${admin.server}${request.url}`, {
       client,
       method: request.method!,
-      headers: { accept },
+      headers: { accept, "content-type": request.headers["content-type"] ?? "" },
+      ...(pieces.length === 0 ? {} : { body: new Blob(pieces as BlobPart[]) }),
       signal: ending.signal,
     });
     const type = answered.headers.get("content-type") ?? "";

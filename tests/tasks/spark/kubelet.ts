@@ -9,6 +9,8 @@ export interface LogServer extends AsyncDisposable {
   end(pod: string): void;
   /** Ends all connections without ending a log. Returns their number. */
   drop(): number;
+  /** Returns the number of connections that wait for lines. */
+  readers(): number;
 }
 
 interface Log {
@@ -68,6 +70,7 @@ export async function serveLogs(): Promise<LogServer> {
       logOf(pod).isOver = true;
       close(logOf(pod));
     },
+    readers: () => [...logs.values()].reduce((count, { readers }) => count + readers.size, 0),
     drop: () => [...logs.values()].reduce((count, log) => count + close(log), 0),
     async [Symbol.asyncDispose]() {
       for (const log of logs.values()) close(log);

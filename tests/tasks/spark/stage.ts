@@ -31,7 +31,11 @@ export interface Stage extends AsyncDisposable {
   /** Starts a command with the engine `spark` and without preflight. */
   start(command: string, ...args: readonly string[]): RunningTask;
   /** Starts such a command with variables of the environment. */
-  startWith(env: Readonly<Record<string, string>>, command: string): RunningTask;
+  startWith(
+    env: Readonly<Record<string, string>>,
+    command: string,
+    ...args: readonly string[]
+  ): RunningTask;
   /** The arguments of such a command. */
   args(...more: readonly string[]): string[];
   /** Waits for the pod of the n-th attempt of a layer's Job. */
@@ -52,12 +56,16 @@ export interface Stage extends AsyncDisposable {
 export interface Difference {
   /** Changes the text of the Jobs. */
   readonly jobs?: (text: string) => string;
+  /** The values of the Secrets. */
+  readonly values?: Readonly<Record<string, string>>;
   /** The objects of the cluster that a test needs. */
   readonly objects?: (objects: KubeObject[]) => KubeObject[];
 }
 
 /** Brings the cluster to its state before a run. */
-export async function setStage({ jobs, objects }: Difference = {}): Promise<Stage> {
+export async function setStage(
+  { jobs, values = {}, objects }: Difference = {},
+): Promise<Stage> {
   const logs = await serveLogs();
   const manifests = await Deno.makeTempDir({ prefix: "manifests-" });
   for (const name of ["50-bronze-ingest.yaml", "60-silver-transform.yaml"]) {
@@ -67,7 +75,7 @@ export async function setStage({ jobs, objects }: Difference = {}): Promise<Stag
     );
     await Deno.writeTextFile(`${manifests}/${name}`, jobs?.(text) ?? text);
   }
-  const all = (await theWholeSetup())
+  const all = (await theWholeSetup({ values }))
     .filter(({ kind, metadata }) =>
       kind === "Node" || metadata.namespace === "analytics-jobs" && kind !== "Job" ||
       kind === "Namespace" && metadata.name === "analytics-jobs"
@@ -93,7 +101,8 @@ export async function setStage({ jobs, objects }: Difference = {}): Promise<Stag
     manifests,
     args,
     start: (command, ...more) => startTask(command, args(DAY, "--no-preflight", ...more)),
-    startWith: (env, command) => startTask(command, args(DAY, "--no-preflight"), env),
+    startWith: (env, command, ...more) =>
+      startTask(command, args(DAY, "--no-preflight", ...more), env),
     async driver(job, number = 1) {
       let found: Pod | undefined;
       await until(`pod ${number} of ${job} exists`, async () => {
