@@ -1,3 +1,4 @@
+import type { Place } from "../../finding.ts";
 import { type Fields, isFields } from "../../kubernetes/fields.ts";
 import { parseQuantity } from "../../kubernetes/quantities.ts";
 import type { Workload } from "../../kubernetes/workloads.ts";
@@ -16,6 +17,8 @@ export type Demand = { readonly [C in Counted]?: bigint };
 export interface ContainerDemand {
   /** The path of the container, or of the setting that creates the pods. */
   readonly path: string;
+  /** The place of the setting that creates the pods, if it is not in the job's own object. */
+  readonly place?: Place;
   /** True if the container terminates before the others start. */
   readonly isInit: boolean;
   /** The requests and limits, including defaults. */
@@ -30,12 +33,15 @@ export interface Pods {
   readonly count: number;
   /** The containers of each pod. */
   readonly containers: readonly ContainerDemand[];
+  /** The spec of the pods, not validated; undefined if the manifests do not contain it. */
+  readonly spec: Fields | undefined;
 }
 
 /** The pods that a workload creates itself. */
-export function ownPods({ object, containers, replicas }: Workload, role: string): Pods {
+export function ownPods({ object, containers, spec, replicas }: Workload, role: string): Pods {
   return {
     role,
+    spec,
     count: replicas ?? countOf(object.value),
     containers: containers.map(({ path, isInit, fields }) => ({
       path,
@@ -46,13 +52,24 @@ export function ownPods({ object, containers, replicas }: Workload, role: string
 }
 
 /** The pods that Spark creates. */
-export function madePods(role: string, path: string, { count, cpu, memory }: SparkPod): Pods {
+export function madePods(
+  role: string,
+  { path, place }: Pick<ContainerDemand, "path" | "place">,
+  { count, cpu, memory, template }: SparkPod,
+): Pods {
   const resources = {
     requests: { cpu: cpu.request },
     limits: cpu.limit === undefined ? {} : { cpu: cpu.limit },
   };
   const demand = { ...demandOf(resources), "requests.memory": memory, "limits.memory": memory };
-  return { role, count, containers: [{ path, isInit: false, demand }] };
+  const container = { path, ...(place === undefined ? {} : { place }), isInit: false, demand };
+  // Without a template, Spark sets neither a deadline nor a class.
+  return {
+    role,
+    count,
+    containers: [container],
+    spec: template === undefined ? {} : template.spec,
+  };
 }
 
 /** The values of resources that are not valid quantities, with their paths. */

@@ -15,7 +15,8 @@ import { naming } from "../../list_names.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { ofPod, ownPods, type Pods, unreadable } from "./pod_requests.ts";
 import { jobPods } from "./simultaneous_pods.ts";
-import { isScoped, judgeLimits, judgeQuotas } from "./quota_rules.ts";
+import { judgeLimits, judgeQuotas } from "./quota_rules.ts";
+import { countsPods, isScoped, wrongScopes } from "./quota_scopes.ts";
 import { wrongBounds } from "./bound_keys.ts";
 import { limitsOf, withDefaults } from "./limit_range.ts";
 import { isThere, usedByOthers } from "./quota_usage.ts";
@@ -78,14 +79,17 @@ export function judgeDemands(tree: Tree, cluster?: ClusterOpened): Judged | unde
   const bounds = jobs.flatMap(({ workload: { object } }) => boundsOf(objects, namespaceOf(object)));
   const findings = [
     ...wrongBounds(objects),
+    ...objects.flatMap(wrongScopes),
     ...jobs.flatMap((job) => judgeJob(job, tree, cluster)),
   ];
   if (bounds.length + findings.length === 0) return undefined;
-  const scoped = bounds.filter(isScoped).map(objectId);
+  const scoped = bounds.filter((bound) => isUnknown(bound, tree)).map(objectId);
   const partial = scoped.length === 0
     ? ""
-    : `; not judged, because it counts only some pods: ${naming([...new Set(scoped)])}`;
-  const judged = bounds.filter((each) => !isScoped(each));
+    : `; not judged, because it counts only some pods, and the manifests do not show which: ${
+      naming([...new Set(scoped)])
+    }`;
+  const judged = bounds.filter((each) => !scoped.includes(objectId(each)));
   const addition = cluster === undefined ? "" : ", in addition to what is used now";
   return {
     examined: `${plural(jobs.length, "job")}, each with its executors${addition}, against ${
@@ -93,6 +97,16 @@ export function judgeDemands(tree: Tree, cluster?: ClusterOpened): Judged | unde
     }${partial}`,
     findings,
   };
+}
+
+/** Returns whether the manifests do not show which pods of jobs a quota counts. */
+function isUnknown(bound: ManifestObject, tree: Tree): boolean {
+  return isScoped(bound) &&
+    tree.jobs.filter(({ workload: { object } }) => namespaceOf(object) === namespaceOf(bound))
+      .some((job) => {
+        const { own, made } = jobPods(job, tree);
+        return [own, ...made].some((pods) => countsPods(bound, pods) === undefined);
+      });
 }
 
 function boundsOf(objects: readonly ManifestObject[], namespace: string): ManifestObject[] {

@@ -1,8 +1,9 @@
-import type { Finding } from "../../finding.ts";
+import type { Finding, Place } from "../../finding.ts";
 import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { formatQuantity, parseQuantity } from "../../kubernetes/quantities.ts";
-import { COUNTED, type Counted, ofPod, type Pods } from "./pod_requests.ts";
+import { countsPods } from "./quota_scopes.ts";
+import { type ContainerDemand, COUNTED, type Counted, ofPod, type Pods } from "./pod_requests.ts";
 import { amountOf, type Limit } from "./limit_range.ts";
 
 const SHORT: Readonly<Record<string, Counted>> = {
@@ -37,10 +38,14 @@ export interface ConcurrentPods {
 /** Judges pods that run at the same time against the quotas of a namespace. */
 export function judgeQuotas(
   object: ManifestObject,
-  { pods, quotas, used: usedOf }: ConcurrentPods,
+  { pods: all, quotas, used: usedOf }: ConcurrentPods,
 ): Finding[] {
   return quotas.flatMap(hardOf).flatMap((hard) => {
     const { counted, quota, key } = hard;
+    const answers = all.map((each) => countsPods(quota, each));
+    if (answers.includes(undefined)) return [];
+    const pods = all.filter((_, i) => answers[i] === true);
+    if (pods.length === 0) return [];
     const used = usedOf(hard);
     if (counted === "pods") return overCount(object, pods, hard, used);
     const requests = pods.map(({ role, count, containers }) => (
@@ -63,7 +68,7 @@ export function judgeQuotas(
     ];
     return [{
       severity: "fail",
-      ...placeOf(object, requests.at(-1)!.containers[0]?.path ?? ""),
+      ...placeOfContainer(object, requests.at(-1)!.containers[0]),
       problem: `${key}: ${terms.join(" + ")} = ${show(sum)}, and ${objectId(quota)} allows ` +
         hard.text,
       why: "a pod that exceeds the quota is not created, and Spark waits for it forever",
@@ -76,14 +81,11 @@ export function judgeQuotas(
   });
 }
 
-/** Returns whether a quota counts only the pods of some scopes. */
-export function isScoped({ kind, value: { spec } }: ManifestObject): boolean {
-  return kind === "ResourceQuota" && isFields(spec) &&
-    (spec.scopes !== undefined || spec.scopeSelector !== undefined);
+function placeOfContainer(object: ManifestObject, container: ContainerDemand | undefined): Place {
+  return container?.place ?? placeOf(object, container?.path ?? "");
 }
 
 function hardOf(quota: ManifestObject): Hard[] {
-  if (isScoped(quota)) return [];
   const spec = isFields(quota.value.spec) ? quota.value.spec : {};
   return Object.entries(isFields(spec.hard) ? spec.hard : {}).flatMap(([key, value]): Hard[] => {
     const amount = parseQuantity(value);
@@ -117,7 +119,7 @@ function overCount(
 
 function missingAmount(
   object: ManifestObject,
-  { role, containers }: Pods,
+  { role, containers }: Pick<Pods, "role" | "containers">,
   counted: Counted,
   quota: ManifestObject,
 ): Finding {
@@ -127,7 +129,7 @@ function missingAmount(
   const key = `spark.kubernetes.${role === "executor" ? "executor" : "driver"}.limit.cores`;
   return {
     severity: "fail",
-    ...placeOf(object, incomplete?.path ?? ""),
+    ...placeOfContainer(object, incomplete),
     problem: `the ${role} has no ${counted}, and ${objectId(quota)} counts it`,
     why:
       "with this quota, the API server refuses pods without the value, unless a LimitRange sets " +

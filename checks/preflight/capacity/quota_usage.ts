@@ -3,6 +3,7 @@ import { type ManifestObject, namespaceOf, objectId, ofKind } from "../../kubern
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import { workloadsOf } from "../../kubernetes/workloads.ts";
 import { parseQuantity } from "../../kubernetes/quantities.ts";
+import { countsPods } from "./quota_scopes.ts";
 import { type Counted, ofPod, ownPods } from "./pod_requests.ts";
 
 /**
@@ -22,12 +23,17 @@ export function usedByOthers(
 ): bigint {
   if (cluster === undefined) return 0n;
   const pods = ofKind(cluster.objects, "Pod", namespaceOf(quota)).filter(isCounted);
-  const own = podsOf(job, pods);
+  const own = podsOf(job, pods).filter((pod) => isInScope(quota, pod));
   const { used } = isFields(quota.value.status) ? quota.value.status : {};
   const reported = isFields(used) ? parseQuantity(used[key]) : undefined;
-  const all = reported ?? sumOf(pods, counted);
+  const all = reported ?? sumOf(pods.filter((pod) => isInScope(quota, pod)), counted);
   const rest = all - sumOf(own, counted);
   return rest > 0n ? rest : 0n;
+}
+
+/** Returns whether the scopes of a quota include a pod of the cluster. */
+function isInScope(quota: ManifestObject, pod: ManifestObject): boolean {
+  return workloadsOf([pod]).every((each) => countsPods(quota, ownPods(each, "")) !== false);
 }
 
 /** Returns whether a workload is in the cluster, so that the quota counts its pods already. */

@@ -18,15 +18,19 @@ export function jobPods(job: SparkJob, { objects }: Pick<Tree, "objects">): JobP
   const { workload, settings, mode, driver, executor } = job;
   const limits = limitsOf(ofKind(objects, "LimitRange", namespaceOf(workload.object)));
   const made = (role: string, key: string, pod: SparkPod | undefined) => {
-    const path = settings.get(key)?.place.field ?? workload.containers.at(-1)?.path ??
-      workload.specPath;
-    return pod === undefined ? [] : [withDefaults(madePods(role, path, pod), limits)];
+    const place = settings.get(key)?.place;
+    const path = place?.field ?? workload.containers.at(-1)?.path ?? workload.specPath;
+    const at = place === undefined ? { path } : { path, place };
+    return pod === undefined ? [] : [withDefaults(madePods(role, at, pod), limits)];
   };
+  const isDynamic = settings.get("spark.dynamicAllocation.enabled")?.value.toLowerCase() === "true";
+  const most = "spark.dynamicAllocation.maxExecutors";
+  const countKey = isDynamic && settings.has(most) ? most : "spark.executor.instances";
   return {
     own: withDefaults(ownPods(workload, mode === "client" ? "driver" : "job"), limits),
     made: [
       ...made("driver pod", "spark.driver.memory", driver),
-      ...made("executor", "spark.executor.instances", executor),
+      ...made("executor", countKey, executor),
     ],
   };
 }

@@ -1,3 +1,6 @@
+import { typeOf } from "../../kubernetes/api_types.ts";
+import { sparkTypeOf } from "../../kubernetes/spark_application_types.ts";
+import { groupOf } from "../../kubernetes/workloads.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { naming } from "../../list_names.ts";
 import {
@@ -46,14 +49,33 @@ export const egressPolicy: PlatformCheck = platformCheck({
   judge(platform) {
     const network = platform.network;
     const { broken, brokenJobs } = network;
-    const invalid = [...broken, ...brokenJobs].map((problem) => invalidObject(network, problem));
+    const all = [...broken, ...brokenJobs];
+    const invalid = all.filter((problem) => !isWrongType(network, problem))
+      .map((problem) => invalidObject(network, problem));
     const notJudged = reasonNotToJudge(network);
     if (notJudged === undefined) return judgeEgress(network, invalid);
-    return invalid.length === 0
-      ? notJudged
-      : { examined: examinedPods(network), findings: invalid };
+    if (invalid.length > 0) return { examined: examinedPods(network), findings: invalid };
+    return all.length === 0 ? notJudged : { skip: WRONG_TYPES };
   },
 });
+
+const WRONG_TYPES = "some manifests are invalid (see manifests-readable)";
+
+/**
+ * Returns whether manifests-readable reports a problem: a value of the wrong type in an object with
+ * a known schema.
+ */
+function isWrongType(
+  network: Network,
+  { kind, name, namespace, problem }: ObjectProblem,
+): boolean {
+  const object = objectOf(network, kind, name, namespace);
+  if (object?.file === undefined || kind === "NetworkPolicy") return false;
+  const { apiVersion } = object;
+  const type = sparkTypeOf(groupOf(apiVersion), kind) ?? typeOf(apiVersion, kind);
+  return type !== undefined &&
+    /must be (a string|a list|an object|an integer|true or false), but is/.test(problem);
+}
 
 /** A public address, to explain a denial. Any other public address gives the same explanation. */
 const PUBLIC_ADDRESS = { type: "outside", address: parseAddress("198.41.0.4")! } as const;

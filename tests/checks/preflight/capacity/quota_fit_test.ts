@@ -107,19 +107,6 @@ spec:
   });
 });
 
-Deno.test("quota-fit does not judge a quota that is only for some pods", async () => {
-  for (
-    const scope of [
-      "scopes: [BestEffort]",
-      "scopeSelector: {matchExpressions: [{scopeName: BestEffort, operator: Exists}]}",
-    ]
-  ) {
-    const files = job("executor.instances=1", "executor.instances=4");
-    files[QUOTAS] = FILES[QUOTAS]!.replace("  hard:", `  ${scope}\n  hard:`);
-    await assertFound(ID, files);
-  }
-});
-
 Deno.test("quota-fit counts the largest init container, or all containers if they need more", async () => {
   const deployment = (init: string, ...containers: string[]) => {
     const list = (name: string, cpus: readonly string[]) =>
@@ -294,16 +281,6 @@ Deno.test("quota-fit judges every name of a resource, so the smallest holds", as
       ['pods: "1", count/pods: "9"', `pods: it has 2 pods, and ${SECOND} 1`],
     ] as const
   ) await assertFound(ID, second(hard), { problem });
-});
-
-Deno.test("quota-fit names a quota that is only for some pods", async () => {
-  const results = await judgeFiles(second('requests.cpu: "2"', ", scopes: [BestEffort]"));
-  const { verdict, examined } = results.find(({ id }) => id === ID)!;
-  assertEquals(verdict, "pass");
-  assertStringIncludes(
-    examined!,
-    "not judged, because it counts only some pods: ResourceQuota analytics-jobs/second",
-  );
 });
 
 Deno.test("quota-fit judges the limits of every LimitRange, and warns about different defaults", async () => {

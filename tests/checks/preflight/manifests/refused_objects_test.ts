@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { generateSchema, SCHEMA_FILE } from "../../../support/api_schema.ts";
 import { readFile } from "../../../../checks/facts/manifests.ts";
 import { refusedFields } from "../../../../checks/preflight/manifests/refused_objects.ts";
+import { foundWith } from "../../spark/whole_preflight.ts";
 import { change, FILES, JOB } from "../../healthy/manifests.ts";
 
 const directory = { directory: "." };
@@ -251,4 +252,35 @@ Deno.test("refusedFields gives the line of the field", () => {
   const text = change(JOB, 'value: "5432"', "value: 5432")[JOB]!;
   const [found] = readFile(JOB, text).objects.flatMap((each) => refusedFields(directory, each));
   assertEquals(text.split("\n")[found!.line! - 1]!.trim(), "value: 5432");
+});
+
+Deno.test("preflight reports a value without quotes once", async () => {
+  const pod = "restartPolicy: Never\n      containers: [{ name: a, image: 'postgres:16' }]";
+  const text = (metadata: string, labels: string) =>
+    `apiVersion: batch/v1
+kind: Job
+metadata: { name: x, namespace: analytics-jobs, ${metadata} }
+spec:
+  template:
+    metadata: { ${labels} }
+    spec:
+      ${pod}
+`;
+  for (
+    const [metadata, labels] of [
+      ["labels: { v: 1 }", ""],
+      ["", "labels: { team: 5 }"],
+      ["", "labels: { team: true }"],
+      ["", "labels: { team: [a] }"],
+      ["", "labels: [a]"],
+      ["labels: a", ""],
+    ] as const
+  ) {
+    const found = await foundWith(text(metadata, labels));
+    assertEquals(Object.entries(found).map(([id, all]) => `${id} ${all.length}`), [
+      "manifests-readable 1",
+    ]);
+  }
+  const invalid = await foundWith(text("", 'labels: { team: "a b" }'));
+  assertEquals(Object.keys(invalid), ["egress-policy"]);
 });

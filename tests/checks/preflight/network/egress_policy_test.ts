@@ -144,7 +144,7 @@ Deno.test("egress-policy ignores a Job without a pod spec, and skips if there is
 Deno.test("egress-policy reports a job that the API server rejects, and judges the others", () => {
   const labels = HEALTHY.job.replace("bronze-ingest-manual", "x").replace(
     "spark-role: driver",
-    "spark-role: true",
+    'spark-role: "a b"',
   );
   const found = onlyFinding({ more: labels });
   assertEquals([found.id, found.object, found.field], [

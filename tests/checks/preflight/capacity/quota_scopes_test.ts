@@ -1,0 +1,106 @@
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { change, FILES, JOB } from "../../healthy/manifests.ts";
+import { foundWith, preflightOf } from "../../spark/whole_preflight.ts";
+
+const quota = (hard: string, scope: string) =>
+  `apiVersion: v1
+kind: ResourceQuota
+metadata: { name: some, namespace: analytics-jobs }
+spec: { hard: { ${hard} }, ${scope} }
+`;
+
+const expression = (text: string) => `scopeSelector: { matchExpressions: [{ ${text} }] }`;
+
+/** The problems that quota-fit finds with a quota and a change of the Job's pod. */
+async function problems(hard: string, scope: string, spec = "", files = FILES): Promise<string> {
+  const at = "      restartPolicy: Never\n";
+  const changed = spec === "" ? files : change(JOB, at, `${at}      ${spec}\n`, files);
+  return ((await foundWith(quota(hard, scope), changed))["quota-fit"] ?? []).join("\n");
+}
+
+const SUM =
+  "requests.cpu: driver 1 + executor 2 = 3, and ResourceQuota analytics-jobs/some allows 2";
+
+Deno.test("quota-fit judges a quota by the scopes of each pod", async () => {
+  const small = 'requests.cpu: "2"';
+  const driver = 'requests.cpu: "500m"';
+  const ofDriver = "requests.cpu: driver 1 = 1, and ResourceQuota analytics-jobs/some allows 500m";
+  const cases: readonly (readonly [string, string, string, string])[] = [
+    [small, "scopes: [NotBestEffort]", "", SUM],
+    [small, expression("scopeName: NotBestEffort, operator: Exists"), "", SUM],
+    [small, "scopes: [NotTerminating]", "", SUM],
+    [small, "scopes: [Terminating]", "", ""],
+    [driver, "scopes: [Terminating]", "activeDeadlineSeconds: 600", ofDriver],
+    [driver, "scopes: [NotTerminating]", "activeDeadlineSeconds: 600", "executor 2 = 2"],
+    ['pods: "0"', "scopes: [BestEffort]", "", ""],
+    ['pods: "1"', "scopes: [NotBestEffort]", "", "pods: it has 2 pods"],
+    [small, expression("scopeName: PriorityClass, operator: In, values: [high]"), "", ""],
+    [
+      driver,
+      expression("scopeName: PriorityClass, operator: In, values: [high]"),
+      "priorityClassName: high",
+      ofDriver,
+    ],
+    [
+      driver,
+      expression("scopeName: PriorityClass, operator: NotIn, values: [high]"),
+      "priorityClassName: high",
+      "executor 2 = 2",
+    ],
+    [driver, expression("scopeName: PriorityClass, operator: Exists"), "", ""],
+    [small, expression("scopeName: PriorityClass, operator: DoesNotExist"), "", SUM],
+    [small, "scopes: [CrossNamespacePodAffinity]", "", ""],
+    [driver, "scopes: [Terminating, NotBestEffort]", "activeDeadlineSeconds: 600", ofDriver],
+  ];
+  for (const [hard, scope, spec, expected] of cases) {
+    const found = await problems(hard, scope, spec);
+    if (expected === "") assertEquals(found, "", `${hard} ${scope}`);
+    else assertStringIncludes(found, expected);
+  }
+});
+
+Deno.test("quota-fit counts the deadline of a pod, not the deadline of a Job", async () => {
+  const ofJob = change(JOB, "spec:\n", "spec:\n  activeDeadlineSeconds: 600\n");
+  assertEquals(await problems('requests.cpu: "500m"', "scopes: [Terminating]", "", ofJob), "");
+});
+
+Deno.test("quota-fit fails for scopes that the API server refuses", async () => {
+  const cases: readonly (readonly [string, string, string])[] = [
+    ['requests.cpu: "9"', "scopes: [BestEffort]", "BestEffort cannot count requests.cpu"],
+    ['count/pods: "9"', "scopes: [NotBestEffort]", "NotBestEffort cannot count count/pods"],
+    ['requests.storage: "9"', "scopes: [Terminating]", "Terminating cannot count requests.storage"],
+    ['pods: "9"', "scopes: [BestEffort, NotBestEffort]", "exclude each other"],
+    ['pods: "9"', "scopes: [Terminating, NotTerminating]", "exclude each other"],
+    ['pods: "9"', "scopes: [Besteffort]", 'a quota has no scope "Besteffort"'],
+    ['pods: "9"', expression("scopeName: Priority, operator: Exists"), 'no scope "Priority"'],
+  ];
+  for (const [hard, scope, expected] of cases) {
+    assertStringIncludes(await problems(hard, scope), expected);
+  }
+});
+
+Deno.test("quota-fit names a quota whose pods the manifests do not show", async () => {
+  const affinity = "affinity: { podAffinity: {} }";
+  const at = "      restartPolicy: Never\n";
+  const results = await preflightOf({
+    ...change(JOB, at, `${at}      ${affinity}\n`),
+    "more.yaml": quota('pods: "0"', "scopes: [CrossNamespacePodAffinity]"),
+  });
+  const { verdict, examined = "" } = results.find(({ id }) => id === "quota-fit")!;
+  assertEquals(verdict, "pass");
+  assertStringIncludes(examined, "not show which: ResourceQuota analytics-jobs/some");
+});
+
+Deno.test("quota-fit locates the setting that decides the number of executors", async () => {
+  const line = "            - --conf=spark.executor.instances=1\n";
+  const dynamic = change(
+    JOB,
+    line,
+    `${line}            - --conf=spark.dynamicAllocation.enabled=true\n            - --conf=spark.dynamicAllocation.maxExecutors=90\n`,
+  );
+  const results = await preflightOf(dynamic);
+  const { findings } = results.find(({ id }) => id === "quota-fit")!;
+  const text = dynamic[JOB]!.split("\n");
+  assertStringIncludes(findings[0]!.problem, "90 × executor");
+  assertStringIncludes(text[findings[0]!.line! - 1]!, "dynamicAllocation.maxExecutors=90");
+});
