@@ -20,8 +20,8 @@ export const ENGINE_FLAGS = { ...OWN, values: ["engine", ...OWN.values] } as con
 
 /** The lines of a `--help` about them. */
 export const ENGINE_HELP = `
-  --engine local|spark  where the work is done: in this process, or by the Jobs of the manifests in a
-                        cluster; default: local. With spark, preflight runs first, each Job is
+  --engine local|spark  where the work is done: in this process, or by the Jobs of the manifests in
+                        a cluster; default: local. With spark, preflight runs first, each Job is
                         followed, and these flags apply, too:
 
   --attach               follow the Job that runs the day, or its last Job, and start none
