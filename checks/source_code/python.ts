@@ -419,7 +419,10 @@ function membershipOf({ kind, start, children }: Node): Membership[] {
   const negated = operator?.kind === "not" && second?.kind === "in";
   if (kind !== "BinaryExpression" || !(negated || operator?.kind === "in")) return [];
   const object = children.at(-1);
-  const owner = object && dottedName(object)?.text;
+  // A test of the keys, as in `"A" in os.environ.keys()`, is a test of the mapping.
+  const name = object?.kind === "CallExpression" ? object.children[0] : object;
+  const text = name && dottedName(name)?.text;
+  const owner = name === object ? text : /^(.+)\.keys$/.exec(text ?? "")?.[1];
   if (owner === undefined || !(isString(key!) || key!.kind === "ContinuedString")) return [];
   return [{ key: spacedText(key!).trim(), owner, start, negated }];
 }

@@ -14,13 +14,20 @@ export function pythonReads(python: Python): VariableRead[] {
   const isOpen = callsOf(python, ["load_dotenv", "read_env", "dotenv_values"]).length > 0;
   const tests = testsIn(python.code);
   const members = python.memberships.filter(({ owner }) => isEnviron(owner));
+  const getting = callsOf(python, ["get", "pop", ...getters]).filter(({ name, callee }) =>
+    getters.has(name) || isEnviron(callee.slice(0, Math.max(0, callee.lastIndexOf("."))))
+  );
+  const conditions = getting.flatMap((call) => {
+    const condition = conditionAt(python.code, call);
+    return condition === undefined || call.args[0]?.string === undefined
+      ? []
+      : [{ key: call.args[0].string, start: call.start, negated: condition.isNegative }];
+  });
   const isGuarded = (key: string) =>
-    members.some((each) =>
+    [...members, ...conditions].some((each) =>
       each.key === key && continuesAfter(python.code, each.start, each.negated)
     );
-  const called = callsOf(python, ["get", "pop", ...getters]).filter(({ name, callee }) =>
-    getters.has(name) || isEnviron(callee.slice(0, Math.max(0, callee.lastIndexOf("."))))
-  ).flatMap((call): VariableRead[] => {
+  const called = getting.flatMap((call): VariableRead[] => {
     const name = call.args[0]?.string;
     if (name === undefined) return [];
     const optional = hasDefault(call, python.code, tests) || isGuarded(name) ||
@@ -55,8 +62,8 @@ function setsIn(python: Python, isEnviron: (name: string) => boolean) {
   return [
     ...python.subscripts.filter(({ owner, assigned }) => assigned && isEnviron(owner))
       .map(({ key, start }) => ({ name: key, offset: start })),
-    ...callsOf(python, ["setdefault", "putenv"])
-      .filter((call) => call.name === "putenv" || isEnviron(ownerOf(call)))
+    ...callsOf(python, ["setdefault", "putenv", "setenv"])
+      .filter((call) => call.name !== "setdefault" || isEnviron(ownerOf(call)))
       .map(({ args, end }) => ({ name: args[0]?.string ?? "", offset: end })),
     ...updates.flatMap(({ start, end, args }) => [
       ...args.map(({ keyword = "" }) => ({ name: keyword, offset: end })),
@@ -87,22 +94,29 @@ function hasDefault(call: Call, code: string, tests: Tests): boolean {
       ?.keyword;
     if (keyword === "default" || keyword === "required") return true;
   }
-  const before = /\b(if|elif|while|not|and|or)\s*\(*\s*(?:\w+\s*:=\s*)?$/.exec(
-    code.slice(Math.max(0, start - 40), start),
-  );
-  const after = code.slice(end, end + 40);
-  const isCompared = /^\s*\)*\s*(is\b|==|!=|in\b|not\s+in\b|and\b|if\b)/.test(after);
   const target = context.assignedTo ?? targetOf(code, start);
   const tested = target === undefined
     ? undefined
     : tests.get(target)?.find(({ offset }) => offset >= end);
   if (tested !== undefined) return continuesAfter(code, tested.offset, tested.isNegative);
-  if ((before !== null && before[1] !== "or") || isCompared) {
-    const isNegative = /\bnot\s*\(*\s*$/.test(code.slice(0, start).slice(-20)) ||
-      /^\s*\)*\s*(is\s+None|==\s*(None|["']))/.test(after);
-    return continuesAfter(code, start, isNegative);
-  }
-  return false;
+  const condition = conditionAt(code, call);
+  if (condition !== undefined) return continuesAfter(code, start, condition.isNegative);
+  const isWhole = call.name !== "pop" && outer === undefined &&
+    /^[ \t]*(?:#.*)?(?:\n|$)/.test(code.slice(end));
+  return isWhole && target !== undefined && !new RegExp(`\\b${target}\\b`).test(code.slice(end));
+}
+
+/** Returns how code tests the result of a call, as in `if os.environ.get("A"):`, if it does. */
+function conditionAt(code: string, { start, end }: Call): Pick<Test, "isNegative"> | undefined {
+  const before = /\b(if|elif|while|not|and|or|match)\s*\(*\s*(?:\w+\s*:=\s*)?$/.exec(
+    code.slice(Math.max(0, start - 40), start),
+  );
+  const after = code.slice(end, end + 40);
+  const isCompared = /^[ \t]*\)*[ \t]*(is\b|==|!=|in\b|not\s+in\b|and\b|if\b)/.test(after);
+  if ((before === null || before[1] === "or") && !isCompared) return undefined;
+  const isNegative = /\bnot\s*\(*\s*$/.test(code.slice(0, start).slice(-20)) ||
+    /^\s*\)*\s*(is\s+None|==\s*(None|["']))/.test(after);
+  return { isNegative };
 }
 
 /** The variable that a longer expression is assigned to, as in `day = args.day or f()`. */

@@ -61,8 +61,20 @@ export function untypedNulls(text: string): { offset: number; name: string | und
   const voids = /\b(?:TRY_)?CAST\s*\(\s*NULL\s+AS\s+(?:void|null)\s*\)(?:\s+AS\s+["`]?(\w+))?/gi;
   return [
     ...columns,
+    ...nullCases(sql),
     ...[...sql.matchAll(voids)].map(({ 1: name, index }) => ({ offset: index, name })),
   ].sort((a, b) => a.offset - b.offset);
+}
+
+/** The columns that are a CASE without any value but NULL. */
+function nullCases(sql: string): { offset: number; name: string }[] {
+  const cases =
+    /(?:\bSELECT|\bDISTINCT|\bALL|,)\s*(CASE\b(?:(?!\b(?:CASE|END)\b)[\s\S])*)\bEND\s+(?:AS\s+)?["`]?(\w+)/gi;
+  return [...sql.matchAll(cases)].flatMap(({ 1: branches, 2: name, index }) => {
+    const values = branches!.match(/\b(?:THEN|ELSE)\b(?:(?!\b(?:WHEN|ELSE)\b)[\s\S])*/gi) ?? [];
+    const isNull = values.length > 0 && values.every((each) => /^\w+\s+NULL\s*$/i.test(each));
+    return isNull && !NO_NAME.has(name!.toLowerCase()) ? [{ offset: index, name: name! }] : [];
+  });
 }
 
 /**
@@ -76,6 +88,7 @@ export function mayHaveUntypedNulls(python: string): boolean {
     /NULL\b(?<!\w[ \t]*NULL)(?![ \t]*[,;)])/i,
     /\b(?:SELECT|DISTINCT|ALL)[ \t]+NULL\b(?![ \t]*[,;)])/i,
     /\([\s"']*NULL[\s"']*\)/i,
+    /\bTHEN\s+NULL\b/i,
   ].some((pattern) => pattern.test(text));
 }
 

@@ -34,6 +34,7 @@ export function untypedNullsIn(code: Code): UntypedNull[] {
 /** Returns whether Python code may have nulls without a type, found without parsing the code. */
 export function mayHaveNulls({ text }: Pick<Code, "text">): boolean {
   return /\b(?:lit|when)\b/.test(text) && /\bNone\b/.test(text) || /\bNullType\b/.test(text) ||
+    /\bvoid\b/i.test(text) ||
     mayHaveUntypedNulls(text);
 }
 
@@ -74,7 +75,8 @@ function literals(python: Python): UntypedNull[] {
   const columns = [...nulls, ...conditions]
     .filter((call) =>
       !isTyped(call) && !isOperand(python.code, call) && !isCastLater(python.code, call, uses) &&
-      !isTypedLater(flow(), call, columnOf(call)) && canReachParquet(flow(), call)
+      !isTypedLater(flow(), call, columnOf(call)) && !isLeftOut(call) &&
+      canReachParquet(flow(), call)
     )
     .map((call) => ({ offset: call.start, written: writtenOf(call), column: columnOf(call) }));
   const fields = callsOf(python, ["StructField"]).filter(({ args }) =>
@@ -82,7 +84,28 @@ function literals(python: Python): UntypedNull[] {
   ).map(({ start, args }) => (
     { offset: start, written: "NullType()", column: args[0]?.string }
   ));
-  return [...columns, ...fields];
+  return [...columns, ...fields, ...voidSchemas(python)];
+}
+
+/** Finds columns of type void in schemas that are texts, as in `createDataFrame(rows, "a void")`. */
+function voidSchemas(python: Python): UntypedNull[] {
+  return callsOf(python, ["createDataFrame", "schema", "fromDDL"])
+    .flatMap(({ start, args }) => args.map(({ string = "" }) => ({ start, string })))
+    .flatMap(({ start, string }) => {
+      const column = /(?:^|,)\s*`?(\w+)`?\s*:?\s*void\b/i.exec(string)?.[1];
+      return column === undefined ? [] : [{ offset: start, written: `${column} void`, column }];
+    });
+}
+
+/** Returns whether the same expression selects other columns, as in `.withColumn(…).select("b")`. */
+function isLeftOut(call: Call): boolean {
+  const column = columnOf(call);
+  const outer = call.context.argumentOf;
+  if (column === undefined || outer?.name !== "withColumn") return false;
+  return outer.chain.some(({ name, args }) =>
+    name === "select" && args.length > 0 &&
+    args.every(({ string }) => string !== undefined && string !== "*" && string !== column)
+  );
 }
 
 function writtenOf({ name }: Call): string {

@@ -255,6 +255,7 @@ for (
     'day = os.environ["JOB_DATE"]',
     'day = parse(os.environ.get("JOB_DATE"))',
     'day = os.environ.get("JOB_DATE")\n    if not day:\n        raise ValueError',
+    'day = os.environ.get("JOB_DATE")\n    return day.split("-")',
   ]
 ) {
   Deno.test(`timestamp-env fails for a day without a fallback: ${JSON.stringify(code)}`, async () => {
@@ -277,6 +278,12 @@ for (
     'day = os.getenv("JOB_DATE")\n    if day is None or ok(day):\n        return day',
     'day = os.environ.get("JOB_DATE")\n    day = day or today()',
     'day = os.environ["JOB_DATE"] if "JOB_DATE" in os.environ else today()',
+    'day = os.environ["JOB_DATE"] if "JOB_DATE" in os.environ.keys() else today()',
+    'if os.environ.get("JOB_DATE"):\n        day = os.environ["JOB_DATE"]',
+    'day = os.environ["JOB_DATE"] if os.getenv("JOB_DATE") else today()',
+    'match os.environ.get("JOB_DATE"):\n        case None:\n            day = today()',
+    'unused = os.environ.get("JOB_DATE")',
+    'monkeypatch.setenv("JOB_DATE", "today")\n    day = os.environ["JOB_DATE"]',
   ]
 ) {
   Deno.test(`timestamp-env takes the fallback of ${JSON.stringify(code)}`, async () => {
