@@ -108,6 +108,13 @@ function problemOfStored(value: string): string | undefined {
 
 function problemOfEncoded(value: unknown, isFile: boolean): ValueProblem | undefined {
   const text = typeof value === "string" ? decodeBase64(value.trim()) : undefined;
+  if (text === undefined && typeof value === "string" && isPlaceholder(value)) {
+    return {
+      problem: "is still a placeholder, not base64, so the API server refuses it",
+      fix: "Fill in the value as base64, or fill in the file with its tool, such as envsubst.",
+      isRefused: true,
+    };
+  }
   if (text === undefined) {
     return {
       problem: "is not base64, so the API server refuses it",

@@ -321,6 +321,18 @@ for (
   });
 }
 
+Deno.test("secret-escaping does not move a placeholder for base64 to stringData", async () => {
+  const [finding] = await assertFound(ID, inData("${ROLE_IN_BASE64}"), {
+    severity: "fail",
+    field: "data.DJANGO_DB_ROLE",
+    problem: "the value is still a placeholder, not base64, so the API server refuses it",
+  });
+  assertEquals(
+    finding!.fix,
+    "Fill in the value as base64, or fill in the file with its tool, such as envsubst.",
+  );
+});
+
 Deno.test("secret-escaping only warns about a value that no job can read", async () => {
   const secret = (namespace: string, values: string) =>
     `apiVersion: v1
@@ -341,7 +353,7 @@ ${values}
   await found("staging", 'stringData: { config: "a\\n" }', "warn", "the value ends with a newline");
   await found(
     "staging",
-    "data: { password: 'change me' }",
+    "data: { password: 'pass word!' }",
     "fail",
     "the value is not base64, so the API server refuses it",
   );
