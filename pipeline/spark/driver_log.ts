@@ -38,8 +38,6 @@ function stateIn(step: string, says: string): string | undefined {
 
 /** What the log of a driver has shown. */
 export interface DriverLog {
-  /** The number of lines. */
-  readonly lines: number;
   /** The failure that the driver printed, if any: `Cannot …: …. …`. */
   readonly failure: string | undefined;
   /** The last lines that are no steps. */
@@ -52,7 +50,6 @@ export interface DriverLog {
 
 /** The log before the first line. */
 export const EMPTY_LOG: DriverLog = {
-  lines: 0,
   failure: undefined,
   last: [],
   unread: undefined,
@@ -64,7 +61,7 @@ export function addLine(log: DriverLog, line: string): DriverLog {
   const failure = /^Cannot .+: /.test(line) ? line : log.failure;
   const isPlain = line.trim() !== "" && parseStep(line) === undefined;
   const last = isPlain ? [...log.last, line.trim()].slice(-LAST_LINES) : log.last;
-  return { ...log, lines: log.lines + 1, failure, last, fault: refusalIn(line) ?? log.fault };
+  return { ...log, failure, last, fault: refusalIn(line) ?? log.fault };
 }
 
 /** The API server's message when it refuses a pod of an executor, in an exception of Spark. */

@@ -137,7 +137,7 @@ export function jobsOfDay(
   const app = podLabels(object).app;
   const others = jobs.filter((job) =>
     !own.includes(job) && app !== undefined && podLabels(job).app === app &&
-    fieldsIn(job.spec).suspend !== true && dayIn(job) === day
+    fieldsIn(job.spec).suspend !== true && daysIn(job).includes(day)
   );
   const running = [...own, ...others].find((job) => endOf(job) === undefined);
   return { own, running };
@@ -147,11 +147,11 @@ function podLabels({ spec }: Fields): Fields {
   return fieldsIn(fieldsIn(fieldsIn(fieldsIn(spec).template).metadata).labels);
 }
 
-/** Returns the day in the environment of a Job's containers, if it is a literal. */
-function dayIn({ spec }: KubeObject): string | undefined {
+/** Returns the days in the environments of a Job's containers, if they are literals. */
+function daysIn({ spec }: KubeObject): string[] {
   const { containers } = fieldsIn(fieldsIn(fieldsIn(spec).template).spec);
   return listIn(containers).flatMap(({ env }) => listIn(env))
-    .filter(({ name }) => name === "JOB_DATE").map(({ value }) => textIn(value))[0];
+    .filter(({ name }) => name === "JOB_DATE").map(({ value }) => textIn(value));
 }
 
 function attemptOf(job: KubeObject): number {
