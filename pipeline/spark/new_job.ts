@@ -136,7 +136,7 @@ export function jobsOfDay(
     .sort((a, b) => attemptOf(b) - attemptOf(a) || createdAt(b).localeCompare(createdAt(a)));
   const app = podLabels(object).app;
   const others = jobs.filter((job) =>
-    !own.includes(job) && app !== undefined && podLabels(job).app === app &&
+    labelOf(job, LABELS.layer) === undefined && app !== undefined && podLabels(job).app === app &&
     fieldsIn(job.spec).suspend !== true && daysIn(job).includes(day)
   );
   const running = [...own, ...others].find((job) => endOf(job) === undefined);
